@@ -1,0 +1,60 @@
+//! Tables for training: reading them, splitting their rows, turning cells into numbers by what the
+//! training rows say, and handing the rows out in a reproducible order.
+//!
+//! The crate knows no tensor library: what comes out are plain arrays on the host.
+//!
+//! ```no_run
+//! use fireclay_data::{TableConfig, TableData, TableFormat, TargetKind, batch, epoch_order};
+//!
+//! # fn main() -> Result<(), fireclay_data::DataError> {
+//! let config = TableConfig::new("datasets/iris/data.csv", "species");
+//! let data = TableData::load(TableFormat::Csv, &config, 42, TargetKind::Class)?;
+//! let order = epoch_order(42, 0, data.train.len());
+//! let first = data.train.gather(batch(&order, 0, 32));
+//! assert_eq!(first.features.rows, 32);
+//! # Ok(())
+//! # }
+//! ```
+
+mod config;
+mod dates;
+mod error;
+
+mod column;
+mod read;
+mod table;
+mod write;
+
+mod preprocess;
+mod schema;
+mod vocabulary;
+
+mod order;
+mod prefetch;
+mod random;
+mod split;
+
+mod dataset;
+mod guess;
+mod hash;
+mod report;
+
+pub use arrow;
+
+pub use self::config::{
+    CategoricalEncoding, ColumnConfig, ColumnKind, NumericScaling, TableConfig, TableFormat,
+    TargetKind,
+};
+pub use self::dataset::{Batch, Labels, Split, TableData};
+pub use self::error::DataError;
+pub use self::guess::{Guess, GuessedColumn, guess, guess_for};
+pub use self::hash::{Fingerprint, fingerprint, sha256_file};
+pub use self::order::{batch, batches, epoch_order, shard, shard_range};
+pub use self::prefetch::{Prefetch, PrefetchError, prefetch};
+pub use self::preprocess::{Features, Preprocess};
+pub use self::read::{ReadOptions, TableStream, expand, stream};
+pub use self::report::{ColumnReport, DataReport, Duplicates, SplitReport, inspect};
+pub use self::schema::{Note, Role, check_columns, infer_kind, role};
+pub use self::split::{SPLIT_NAMES, SplitConfig, Splits, split};
+pub use self::table::Table;
+pub use self::write::TableWriter;

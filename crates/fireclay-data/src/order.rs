@@ -1,0 +1,98 @@
+//! Which samples a step sees: a pure function of (seed, epoch, step, rank).
+
+use std::ops::Range;
+
+use crate::random::{Purpose, shuffle, stream};
+
+/// The order in which epoch `epoch` visits `n` samples: a permutation of `0..n` that depends on
+/// nothing but its arguments. There must be fewer than 2^32 samples.
+pub fn epoch_order(seed: u64, epoch: u64, n: usize) -> Vec<u32> {
+    let n = u32::try_from(n).expect("a table in memory has fewer than 2^32 rows");
+    let mut order: Vec<u32> = (0..n).collect();
+    shuffle(&mut order, &mut stream(seed, Purpose::Order, epoch));
+    order
+}
+
+/// How many batches of `batch_size` an epoch of `n` samples has; the last may be smaller.
+pub fn batches(n: usize, batch_size: usize) -> usize {
+    n.div_ceil(batch_size)
+}
+
+/// The samples of global batch `index`; empty past the end of the epoch.
+pub fn batch(order: &[u32], index: usize, batch_size: usize) -> &[u32] {
+    let start = index.saturating_mul(batch_size).min(order.len());
+    let end = start.saturating_add(batch_size).min(order.len());
+    &order[start..end]
+}
+
+/// The part of a batch that `rank` of `world` computes: contiguous, sizes differ by at most one,
+/// and all ranks together are the batch in its order.
+pub fn shard(batch: &[u32], rank: usize, world: usize) -> &[u32] {
+    &batch[shard_range(batch.len(), rank, world)]
+}
+
+/// [`shard`] as a range of positions in a batch of `n` samples.
+pub fn shard_range(n: usize, rank: usize, world: usize) -> Range<usize> {
+    assert!(rank < world, "rank {rank} of {world}");
+    let (each, extra) = (n / world, n % world);
+    let start = rank * each + rank.min(extra);
+    start..start + each + usize::from(rank < extra)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn the_order_never_changes_between_releases() {
+        assert_eq!(epoch_order(42, 0, 8), EXPECTED);
+        assert_ne!(epoch_order(42, 1, 8), EXPECTED);
+        assert_ne!(epoch_order(43, 0, 8), EXPECTED);
+    }
+
+    const EXPECTED: [u32; 8] = [5, 0, 4, 6, 7, 1, 2, 3];
+
+    #[test]
+    fn every_place_is_reached_about_equally_often() {
+        let mut counts = [[0; 5]; 5];
+        for epoch in 0..5000 {
+            for (place, sample) in epoch_order(7, epoch, 5).into_iter().enumerate() {
+                counts[place][sample as usize] += 1;
+            }
+        }
+        assert!(
+            counts
+                .iter()
+                .flatten()
+                .all(|count| (880..1120).contains(count)),
+            "{counts:?}"
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn the_order_is_a_permutation(seed: u64, epoch: u64, n in 0usize..300) {
+            let mut order = epoch_order(seed, epoch, n);
+            order.sort_unstable();
+            prop_assert!(order.into_iter().eq(0..n as u32));
+        }
+
+        #[test]
+        fn batches_and_shards_cover_the_epoch_in_order(n in 0usize..200, size in 1usize..40, world in 1usize..6) {
+            let order = epoch_order(1, 2, n);
+            let mut seen = Vec::new();
+            for index in 0..batches(n, size) {
+                let batch = batch(&order, index, size);
+                prop_assert!(!batch.is_empty());
+                for rank in 0..world {
+                    let part = shard(batch, rank, world);
+                    prop_assert!(part.len().abs_diff(batch.len() / world) <= 1);
+                    seen.extend_from_slice(part);
+                }
+            }
+            prop_assert_eq!(seen, order);
+        }
+    }
+}

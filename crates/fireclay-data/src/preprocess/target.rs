@@ -1,0 +1,140 @@
+//! The column to predict.
+
+use arrow::array::RecordBatch;
+use serde::{Deserialize, Serialize};
+
+use super::fit::mean_std;
+use crate::column::{column, numbers, text};
+use crate::config::TargetKind;
+use crate::error::DataError;
+use crate::vocabulary::Vocabulary;
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub(super) enum Target {
+    Class { name: String, classes: Vocabulary },
+    Number { name: String, mean: f64, std: f64 },
+}
+
+impl Target {
+    pub(super) fn fit(
+        batch: &RecordBatch,
+        name: &str,
+        kind: TargetKind,
+    ) -> Result<Self, DataError> {
+        let name = name.to_owned();
+        match kind {
+            TargetKind::Number => {
+                let values = target_numbers(&name, batch)?;
+                let (mean, std) = mean_std(values.iter().copied());
+                Ok(Self::Number { name, mean, std })
+            }
+            TargetKind::Class => {
+                let cells = text(&name, column(batch, &name)?)?;
+                let (classes, _) = Vocabulary::fit(cells.iter().flatten(), usize::MAX);
+                check_classes(&name, &classes, batch.num_rows())?;
+                let target = Self::Class { name, classes };
+                target.encode_classes(batch).map(|_| target)
+            }
+        }
+    }
+
+    pub(super) fn encode_classes(&self, batch: &RecordBatch) -> Result<Vec<u32>, DataError> {
+        let Self::Class { name, classes } = self else {
+            return Err(DataError::Unusable(format!(
+                "the target {:?} was fitted as a number and has no classes",
+                self.name()
+            )));
+        };
+        let cells = text(name, column(batch, name)?)?;
+        let read = |(row, cell): (usize, Option<&str>)| match cell {
+            None => Err(missing(name, row)),
+            Some(cell) => classes
+                .find(cell)
+                .ok_or_else(|| DataError::bad_value(name, row, cell, &unknown(classes))),
+        };
+        cells.iter().enumerate().map(read).collect()
+    }
+
+    pub(super) fn encode_numbers(&self, batch: &RecordBatch) -> Result<Vec<f64>, DataError> {
+        match self {
+            Self::Number { name, .. } => target_numbers(name, batch),
+            Self::Class { name, .. } => Err(DataError::Unusable(format!(
+                "the target {name:?} was fitted as classes and has no numbers"
+            ))),
+        }
+    }
+
+    pub(super) fn name(&self) -> &str {
+        match self {
+            Self::Class { name, .. } | Self::Number { name, .. } => name,
+        }
+    }
+
+    pub(super) fn kind(&self) -> TargetKind {
+        match self {
+            Self::Class { .. } => TargetKind::Class,
+            Self::Number { .. } => TargetKind::Number,
+        }
+    }
+
+    pub(super) fn classes(&self) -> &[String] {
+        match self {
+            Self::Class { classes, .. } => classes.names(),
+            Self::Number { .. } => &[],
+        }
+    }
+
+    pub(super) fn mean_std(&self) -> Option<(f64, f64)> {
+        match self {
+            Self::Class { .. } => None,
+            Self::Number { mean, std, .. } => Some((*mean, *std)),
+        }
+    }
+}
+
+fn check_classes(name: &str, classes: &Vocabulary, rows: usize) -> Result<(), DataError> {
+    if let [only] = classes.names() {
+        return Err(DataError::Unusable(format!(
+            "the target {name:?} is {only:?} in every training row: there is nothing to learn"
+        )));
+    }
+    // Beyond this it is a number or an identifier that was taken for a class.
+    if classes.len() > 1000 && 2 * classes.len() > rows {
+        return Err(DataError::Unusable(format!(
+            "the target {name:?} has {} classes in {rows} training rows: for a number use a regression task, and an identifier cannot be learned",
+            classes.len()
+        )));
+    }
+    Ok(())
+}
+
+fn target_numbers(name: &str, batch: &RecordBatch) -> Result<Vec<f64>, DataError> {
+    let values = numbers(name, column(batch, name)?)?;
+    let read = |(row, value): (usize, Option<f64>)| value.ok_or_else(|| missing(name, row));
+    values.iter().enumerate().map(read).collect()
+}
+
+fn missing(name: &str, row: usize) -> DataError {
+    DataError::bad_value(
+        name,
+        row,
+        "",
+        "the target is missing; drop the row or fill it",
+    )
+}
+
+fn unknown(classes: &Vocabulary) -> String {
+    const SHOWN: usize = 10;
+    let mut names = classes
+        .names()
+        .iter()
+        .take(SHOWN)
+        .map(|name| format!("{name:?}"))
+        .collect::<Vec<_>>()
+        .join(", ");
+    if classes.len() > SHOWN {
+        names += &format!(" and {} more", classes.len() - SHOWN);
+    }
+    format!("is not a class of the training rows, which are {names}")
+}

@@ -1,0 +1,196 @@
+//! A table in memory.
+
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, RecordBatch, UInt64Array};
+use arrow::compute::{concat, take_record_batch};
+
+use crate::column::{column, text};
+use crate::config::{TableConfig, TableFormat};
+use crate::error::{DataError, absolute};
+use crate::read::{ReadOptions, TableStream, stream};
+
+/// All rows of a table and where they came from.
+#[derive(Clone, Debug)]
+pub struct Table {
+    batch: RecordBatch,
+    /// The files in the order of their rows.
+    pub files: Vec<PathBuf>,
+    /// The rows of each file.
+    pub(crate) file_rows: Vec<Range<usize>>,
+    /// The rows of a separate validation file.
+    pub(crate) valid: Option<Range<usize>>,
+    /// The rows of a separate test file.
+    pub(crate) test: Option<Range<usize>>,
+}
+
+impl Table {
+    /// Reads a file or a glob.
+    ///
+    /// # Errors
+    /// What is wrong with the first bad file, with its absolute path, and line where there is one;
+    /// also [`DataError::NoRows`] if there is none at all.
+    pub fn read(path: &str, options: &ReadOptions) -> Result<Self, DataError> {
+        let mut stream = stream(path, options)?;
+        let (pieces, sources) = collect(&mut stream)?;
+        if pieces.is_empty() {
+            let path = absolute(Path::new(path));
+            return Err(DataError::NoRows { path });
+        }
+        let (files, file_rows) = sources.into_iter().unzip();
+        Ok(Self {
+            batch: join(stream.columns(), &pieces)?,
+            files,
+            file_rows,
+            valid: None,
+            test: None,
+        })
+    }
+
+    /// Reads the table of a configuration, separate validation and test files included.
+    ///
+    /// # Errors
+    /// As [`Table::read`]; also if a separate file lacks a column.
+    pub fn load(format: TableFormat, config: &TableConfig) -> Result<Self, DataError> {
+        let options = ReadOptions::from_config(format, config);
+        let mut table = Self::read(&config.path, &options)?;
+        if let Some(path) = &config.valid_path {
+            table.valid = Some(table.append(Self::read(path, &options)?)?);
+        }
+        if let Some(path) = &config.test_path {
+            table.test = Some(table.append(Self::read(path, &options)?)?);
+        }
+        Ok(table)
+    }
+
+    /// A table that is already in memory.
+    pub fn from_batch(batch: RecordBatch) -> Self {
+        Self {
+            batch,
+            files: Vec::new(),
+            file_rows: Vec::new(),
+            valid: None,
+            test: None,
+        }
+    }
+
+    /// All rows.
+    pub fn batch(&self) -> &RecordBatch {
+        &self.batch
+    }
+
+    /// The number of rows.
+    pub fn rows(&self) -> usize {
+        self.batch.num_rows()
+    }
+
+    /// The names of the columns.
+    pub fn columns(&self) -> Vec<String> {
+        self.batch
+            .schema()
+            .fields()
+            .iter()
+            .map(|field| field.name().clone())
+            .collect()
+    }
+
+    /// The column of this name.
+    ///
+    /// # Errors
+    /// [`DataError::MissingColumn`], which lists those that there are.
+    pub fn column(&self, name: &str) -> Result<&ArrayRef, DataError> {
+        column(&self.batch, name).map_err(|error| self.locate(error, |row| row))
+    }
+
+    /// Some rows, in the given order.
+    ///
+    /// # Errors
+    /// [`DataError::Arrow`] if a column would exceed what Arrow can address.
+    pub fn take(&self, rows: &[usize]) -> Result<RecordBatch, DataError> {
+        let indices = UInt64Array::from_iter_values(rows.iter().map(|&row| row as u64));
+        Ok(take_record_batch(&self.batch, &indices)?)
+    }
+
+    /// An error in a batch of this table with the file and the row in it; `row` maps the row of
+    /// the batch to that of the table.
+    pub(crate) fn locate(&self, error: DataError, row: impl FnOnce(usize) -> usize) -> DataError {
+        let error = error.map_row(row);
+        let DataError::BadValue { row, .. } = &error else {
+            return match self.files.first() {
+                Some(path) => error.in_file(path),
+                None => error,
+            };
+        };
+        let row = *row;
+        match self.file_rows.iter().position(|rows| rows.contains(&row)) {
+            Some(file) => error
+                .map_row(|row| row - self.file_rows[file].start)
+                .in_file(&self.files[file]),
+            None => error,
+        }
+    }
+
+    fn append(&mut self, other: Self) -> Result<Range<usize>, DataError> {
+        let start = self.rows();
+        let names = self.columns();
+        for name in &names {
+            column(&other.batch, name).map_err(|_| DataError::ColumnsDiffer {
+                path: absolute(&other.files[0]),
+                column: name.clone(),
+                other: absolute(&self.files[0]),
+            })?;
+        }
+        self.batch = join(&names, &[self.batch.clone(), other.batch])?;
+        self.files.extend(other.files);
+        self.file_rows.extend(
+            other
+                .file_rows
+                .into_iter()
+                .map(|rows| rows.start + start..rows.end + start),
+        );
+        Ok(start..self.rows())
+    }
+}
+
+type Source = (PathBuf, Range<usize>);
+
+fn collect(stream: &mut TableStream) -> Result<(Vec<RecordBatch>, Vec<Source>), DataError> {
+    let (mut pieces, mut sources) = (Vec::new(), Vec::<Source>::new());
+    let mut rows = 0;
+    while let Some(piece) = stream.next() {
+        let piece = piece?;
+        let range = rows..rows + piece.num_rows();
+        rows = range.end;
+        let path = stream.file().map(Path::to_owned).unwrap_or_default();
+        match sources.last_mut() {
+            Some((last, rows)) if *last == path => rows.end = range.end,
+            _ => sources.push((path, range)),
+        }
+        pieces.push(piece);
+    }
+    Ok((pieces, sources))
+}
+
+/// One batch with these columns of all pieces; where their types differ, as text.
+fn join(names: &[String], pieces: &[RecordBatch]) -> Result<RecordBatch, DataError> {
+    let mut columns = Vec::new();
+    for name in names {
+        let mut arrays = pieces
+            .iter()
+            .map(|piece| column(piece, name).cloned())
+            .collect::<Result<Vec<_>, _>>()?;
+        if arrays
+            .iter()
+            .any(|array| array.data_type() != arrays[0].data_type())
+        {
+            for array in &mut arrays {
+                *array = Arc::new(text(name, array)?);
+            }
+        }
+        let parts: Vec<&dyn Array> = arrays.iter().map(AsRef::as_ref).collect();
+        columns.push((name, concat(&parts)?, true));
+    }
+    Ok(RecordBatch::try_from_iter_with_nullable(columns)?)
+}

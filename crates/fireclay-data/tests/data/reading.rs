@@ -1,0 +1,194 @@
+use std::path::Path;
+
+use arrow::array::{Array, AsArray, Float64Array, RecordBatch, StringArray};
+use arrow::datatypes::DataType;
+use fireclay_data::arrow;
+use fireclay_data::{
+    ColumnKind, DataError, ReadOptions, Table, TableFormat, TableWriter, infer_kind, stream,
+};
+use proptest::prelude::*;
+
+use crate::Files;
+
+fn read(files: &Files, name: &str, content: impl AsRef<[u8]>) -> Result<Table, DataError> {
+    let path = files.write(name, content);
+    let format = TableFormat::from_path(Path::new(name)).unwrap();
+    Table::read(&path, &ReadOptions::new(format))
+}
+
+fn cells(table: &Table, column: &str) -> Vec<Option<String>> {
+    table
+        .column(column)
+        .unwrap()
+        .as_string::<i32>()
+        .iter()
+        .map(|cell| cell.map(str::to_owned))
+        .collect()
+}
+
+fn error(name: &str, content: impl AsRef<[u8]>) -> String {
+    let files = Files::new();
+    let message = read(&files, name, content).unwrap_err().to_string();
+    assert!(
+        message.contains(files.path(name).to_str().unwrap()),
+        "no absolute path in {message}"
+    );
+    message
+}
+
+#[test]
+fn the_odd_but_valid_is_read() {
+    let files = Files::new();
+    let csv = "\u{feff}a, b ,\r\n1, x y ,NA\r\n\"2\",\"line\nbreak, \"\"q\"\"\",?\r\n";
+    let table = read(&files, "a.csv", csv).unwrap();
+    assert_eq!(table.columns(), ["a", "b", "Unnamed: 2"]);
+    assert_eq!(
+        cells(&table, "b"),
+        [Some("x y".into()), Some("line\nbreak, \"q\"".into())]
+    );
+    assert_eq!(table.column("Unnamed: 2").unwrap().null_count(), 2);
+    let json = "\u{feff}{\"a\": 1.50, \"b\": null}\r\n\n{\"b\": \"x\", \"c\": {\"d\": [1]}, \"a\": true}\n";
+    let table = read(&files, "a.jsonl", json).unwrap();
+    assert_eq!(table.columns(), ["a", "b", "c"]);
+    assert_eq!(
+        cells(&table, "a"),
+        [Some("1.50".into()), Some("true".into())]
+    );
+    assert_eq!(cells(&table, "c"), [None, Some("{\"d\": [1]}".into())]);
+    let tabs = read(&files, "a.tsv", "a\tb\n1\t2,3\n").unwrap();
+    assert_eq!(cells(&tabs, "b"), [Some("2,3".into())]);
+}
+
+#[test]
+fn what_is_wrong_is_named_with_its_line() {
+    assert!(error("a.csv", "").contains("is empty"));
+    assert!(error("a.csv", "\n\n").contains("is empty"));
+    assert!(error("a.csv", "a,b\n").contains("no rows"));
+    assert!(error("a.csv", "a,b,a\n1,2,3\n").contains("two columns named \"a\""));
+    assert!(
+        error("a.csv", "a,b\n\"x\ny\",2\n3\n").contains("a.csv:4: 1 fields where the header has 2")
+    );
+    assert!(error("a.csv", b"a,b\n1,2\n3,\xff\n").contains("a.csv:3: not valid UTF-8"));
+    assert!(error("a.csv", b"a\xff,b\n1,2\n").contains("a.csv:1: not valid UTF-8"));
+    assert!(
+        error("a.jsonl", "{\"a\": 1}\n\n{\"a\": }\n")
+            .contains("a.jsonl:3: not a JSON object: expected value")
+    );
+    assert!(error("a.jsonl", "{\"a\": 1}\n[1]\n").contains("a.jsonl:2: not a JSON object"));
+    assert!(error("a.jsonl", "{\"a\": 1, \"a\": 2}\n").contains("the key \"a\" comes twice"));
+    assert!(error("a.jsonl", b"{\"a\": \"\xff\"}\n").contains("a.jsonl:1: not valid UTF-8"));
+    assert!(error("a.jsonl", "\n").contains("is empty"));
+    assert!(error("a.parquet", "").contains("is empty"));
+    assert!(error("a.parquet", "PAR1 not really PAR1").contains("a.parquet: "));
+}
+
+#[test]
+fn paths_that_lead_nowhere_are_shown_in_full() {
+    let files = Files::new();
+    let options = ReadOptions::new(TableFormat::Csv);
+    let folder = files.path("").to_str().unwrap().to_owned();
+    let fail = |path: &str| Table::read(path, &options).unwrap_err().to_string();
+    assert!(fail(&folder).contains("is a directory"));
+    assert!(fail(&format!("{folder}/*.csv")).contains("no file matches /"));
+    assert!(fail(&format!("{folder}/none.csv")).contains("none.csv: "));
+    assert!(fail("not/there.csv").contains(std::env::current_dir().unwrap().to_str().unwrap()));
+    assert!(fail("a/***").contains("not a valid glob"));
+}
+
+#[test]
+fn a_glob_is_one_table_with_columns_by_name() {
+    let files = Files::new();
+    files.write("b.csv", "y,x\n3,4\n");
+    files.write("a.csv", "x,y\n1,2\n");
+    let pattern = files.path("*.csv").to_str().unwrap().to_owned();
+    let table = Table::read(&pattern, &ReadOptions::new(TableFormat::Csv)).unwrap();
+    assert_eq!(cells(&table, "x"), [Some("1".into()), Some("4".into())]);
+    assert_eq!(table.files, [files.path("a.csv"), files.path("b.csv")]);
+    files.write("c.csv", "x,z\n1,2\n");
+    let message = Table::read(&pattern, &ReadOptions::new(TableFormat::Csv))
+        .unwrap_err()
+        .to_string();
+    assert!(
+        message.contains("c.csv has no column \"y\", which"),
+        "{message}"
+    );
+}
+
+#[test]
+fn one_late_word_makes_a_column_text() {
+    let mut csv = "n\n".to_owned();
+    for row in 0..40_000 {
+        csv += &format!("{row}\n");
+    }
+    assert_eq!(
+        infer_kind(crate::table(&csv).column("n").unwrap()),
+        ColumnKind::Numeric
+    );
+    csv += "many\n";
+    let table = crate::table(&csv);
+    assert_eq!(table.rows(), 40_001);
+    assert_eq!(
+        infer_kind(table.column("n").unwrap()),
+        ColumnKind::Categorical
+    );
+}
+
+#[test]
+fn a_stream_gives_the_rows_of_the_table_in_pieces() {
+    let files = Files::new();
+    let rows: String = (0..50_000)
+        .map(|row| format!("{row},{}\n", row % 7))
+        .collect();
+    let path = files.write("a.csv", format!("id,x\n{rows}"));
+    let options = ReadOptions::new(TableFormat::Csv);
+    let pieces: Vec<RecordBatch> = stream(&path, &options)
+        .unwrap()
+        .collect::<Result<_, _>>()
+        .unwrap();
+    assert!(pieces.len() > 2);
+    let joined = arrow::compute::concat_batches(&pieces[0].schema(), &pieces).unwrap();
+    assert_eq!(&joined, Table::read(&path, &options).unwrap().batch());
+    let broken = files.write("b.csv", format!("id,x\n{rows}1\n"));
+    let mut pieces = stream(&broken, &options).unwrap();
+    assert!(pieces.by_ref().any(|piece| piece.is_err()));
+    assert!(pieces.next().is_none());
+}
+
+#[test]
+fn writing_to_a_place_that_is_not_there_is_an_error() {
+    let message = TableWriter::create(Path::new("not/there.csv"), TableFormat::Csv)
+        .err()
+        .unwrap()
+        .to_string();
+    assert!(message.contains("cannot write /") && message.contains("not/there.csv"));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(40))]
+    #[test]
+    fn what_is_written_is_read_back(
+        numbers in prop::collection::vec(prop::option::of(prop::num::f64::NORMAL | prop::num::f64::ZERO), 1..20),
+        words in prop::collection::vec("[a-z ,;\"\n\\\\é]{0,6}[a-z]", 20),
+    ) {
+        let reals = Float64Array::from(numbers.clone());
+        let names = StringArray::from(words[..numbers.len()].to_vec());
+        let columns: [(&str, arrow::array::ArrayRef); 2] = [("x", std::sync::Arc::new(reals)), ("name", std::sync::Arc::new(names))];
+        let batch = RecordBatch::try_from_iter(columns).unwrap();
+        for format in [TableFormat::Csv, TableFormat::Jsonl, TableFormat::Parquet] {
+            let files = Files::new();
+            let path = files.path("out");
+            let mut writer = TableWriter::create(&path, format).unwrap();
+            writer.write(&batch).unwrap();
+            writer.write(&batch).unwrap();
+            writer.finish().unwrap();
+            let table = Table::read(path.to_str().unwrap(), &ReadOptions::new(format)).unwrap();
+            prop_assert_eq!(table.rows(), 2 * numbers.len());
+            let x = arrow::compute::cast(table.column("x").unwrap(), &DataType::Float64).unwrap();
+            let x: Vec<_> = x.as_primitive::<arrow::datatypes::Float64Type>().iter().take(numbers.len()).collect();
+            prop_assert_eq!(x, numbers.clone());
+            let read: Vec<_> = cells(&table, "name").into_iter().take(numbers.len()).flatten().collect();
+            let written: Vec<_> = words[..numbers.len()].iter().map(|word| if format == TableFormat::Parquet { word.clone() } else { word.trim().to_owned() }).collect();
+            prop_assert_eq!(read, written);
+        }
+    }
+}

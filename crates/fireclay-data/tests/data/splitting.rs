@@ -1,0 +1,294 @@
+use std::collections::{HashMap, HashSet};
+
+use fireclay_data::{
+    DataError, SplitConfig, Splits, Table, TableConfig, TableData, TableFormat, TargetKind, split,
+};
+use proptest::prelude::*;
+
+use crate::{Files, config, table};
+
+fn run(table: &Table, split_config: SplitConfig, seed: u64) -> Result<Splits, DataError> {
+    split(
+        table,
+        &TableConfig {
+            split: split_config,
+            ..config("y")
+        },
+        seed,
+        TargetKind::Class,
+    )
+}
+
+/// Rows `x,g,t,y` with groups, times and classes by arithmetic.
+fn rows(n: usize) -> Table {
+    let rows: String = (0..n)
+        .map(|row| {
+            format!(
+                "{row},g{},{},c{}\n",
+                row * 7 % 11,
+                (n - row) * 3 % 101,
+                row % 3
+            )
+        })
+        .collect();
+    table(&format!("x,g,t,y\n{rows}"))
+}
+
+fn assert_partition(splits: &Splits, n: usize) {
+    let mut all: Vec<usize> = [&splits.train, &splits.valid, &splits.test]
+        .into_iter()
+        .flatten()
+        .copied()
+        .collect();
+    all.sort_unstable();
+    assert!(
+        all.into_iter().eq(0..n),
+        "{splits:?} is not a partition of {n} rows"
+    );
+}
+
+fn fractions() -> impl Strategy<Value = (f64, f64, f64)> {
+    (1u32..10, 0u32..5, 0u32..5).prop_map(|(a, b, c)| {
+        let sum = f64::from(a + b + c);
+        (f64::from(a) / sum, f64::from(b) / sum, f64::from(c) / sum)
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn splits_are_disjoint_and_complete(n in 20usize..120, seed: u64, (train, valid, test) in fractions(), way in 0..5) {
+        let mut config = SplitConfig { train, valid, test, ..Default::default() };
+        match way {
+            1 => config.stratify = true,
+            2 => config.group = Some("g".into()),
+            3 => config.time = Some("t".into()),
+            4 => config.stable = true,
+            _ => {}
+        }
+        match run(&rows(n), config.clone(), seed) {
+            Ok(splits) => {
+                assert_partition(&splits, n);
+                for (fraction, (_, rows)) in [train, valid, test].into_iter().zip(splits.named()) {
+                    prop_assert_eq!(fraction == 0.0, rows.is_empty());
+                }
+                prop_assert_eq!(splits, run(&rows(n), config, seed).unwrap());
+            }
+            Err(error) => prop_assert!(way == 4 && error.to_string().contains("split is empty"), "{}", error),
+        }
+    }
+
+    #[test]
+    fn strata_keep_their_proportions(counts in prop::collection::vec(3usize..60, 2..6), seed: u64) {
+        let mut csv = "x,y\n".to_owned();
+        for (class, count) in counts.iter().enumerate() {
+            csv += &format!("1,c{class}\n").repeat(*count);
+        }
+        let table = table(&csv);
+        let splits = run(&table, SplitConfig { stratify: true, ..Default::default() }, seed).unwrap();
+        let mut start = 0;
+        for count in counts {
+            let inside = |rows: &[usize]| rows.iter().filter(|row| (start..start + count).contains(*row)).count() as f64;
+            prop_assert!(inside(&splits.train) >= 1.0);
+            for (fraction, (_, rows)) in [0.7, 0.15, 0.15].into_iter().zip(splits.named()) {
+                // One more where a row was moved so that no split is empty.
+                prop_assert!((inside(rows) - fraction * count as f64).abs() < 2.0);
+            }
+            start += count;
+        }
+    }
+
+    #[test]
+    fn no_group_is_in_two_splits(n in 40usize..120, seed: u64, stable: bool) {
+        let table = rows(n);
+        let config = SplitConfig { group: Some("g".into()), stable, ..Default::default() };
+        let Ok(splits) = run(&table, config, seed) else {
+            prop_assert!(stable);
+            return Ok(());
+        };
+        let groups = |rows: &[usize]| rows.iter().map(|row| row * 7 % 11).collect::<HashSet<_>>();
+        let (train, valid, test) = (groups(&splits.train), groups(&splits.valid), groups(&splits.test));
+        prop_assert!(train.is_disjoint(&valid) && train.is_disjoint(&test) && valid.is_disjoint(&test));
+    }
+
+    #[test]
+    fn appended_rows_move_no_others(n in 60usize..100, more in 1usize..40, seed: u64, with_id: bool) {
+        let csv = |n: usize| (0..n).map(|row| format!("r{row},{},{}\n", row * row, row % 2)).collect::<String>();
+        let mut config = TableConfig { split: SplitConfig { stable: true, ..Default::default() }, ..config("y") };
+        config.id = with_id.then(|| "id".into());
+        let run = |n| split(&table(&format!("id,x,y\n{}", csv(n))), &config, seed, TargetKind::Class);
+        if let (Ok(before), Ok(after)) = (run(n), run(n + more)) {
+            for ((_, before), (_, after)) in before.named().into_iter().zip(after.named()) {
+                prop_assert!(after.starts_with(before));
+            }
+        }
+    }
+}
+
+#[test]
+fn the_default_is_random_and_exact() {
+    let splits = run(&rows(150), SplitConfig::default(), 1).unwrap();
+    assert_eq!(
+        (splits.train.len(), splits.valid.len(), splits.test.len()),
+        (105, 23, 22)
+    );
+    assert_ne!(splits, run(&rows(150), SplitConfig::default(), 2).unwrap());
+    assert!(splits.train.windows(2).any(|pair| pair[1] - pair[0] > 1));
+}
+
+#[test]
+fn a_stable_split_keeps_the_fractions_on_average() {
+    let splits = run(
+        &rows(5000),
+        SplitConfig {
+            stable: true,
+            ..Default::default()
+        },
+        3,
+    )
+    .unwrap();
+    assert!(
+        (3350..3650).contains(&splits.train.len()) && (650..850).contains(&splits.valid.len()),
+        "{}",
+        splits.train.len()
+    );
+}
+
+#[test]
+fn the_oldest_rows_train() {
+    let table = table("when,y\n2024-03-01,0\n2024-01-01,1\n2023-06-01,0\n2024-02-01,1\n");
+    let config = SplitConfig {
+        train: 0.5,
+        valid: 0.25,
+        test: 0.25,
+        time: Some("when".into()),
+        ..Default::default()
+    };
+    let splits = run(&table, config.clone(), 1).unwrap();
+    assert_eq!(
+        (splits.train, splits.valid, splits.test),
+        (vec![1, 2], vec![3], vec![0])
+    );
+    let missing = crate::table("when,y\n2024-03-01,0\n,1\n");
+    assert!(
+        run(&missing, config.clone(), 1)
+            .unwrap_err()
+            .to_string()
+            .contains("row 2")
+    );
+    let words = crate::table("when,y\nsoon,0\nlater,1\n");
+    assert!(
+        run(&words, config, 1)
+            .unwrap_err()
+            .to_string()
+            .contains("neither dates nor numbers")
+    );
+}
+
+#[test]
+fn an_existing_column_decides() {
+    let table = table("s,y\nTrain,0\nval,1\ntest,0\ntraining,1\n");
+    let config = SplitConfig {
+        column: Some("s".into()),
+        ..Default::default()
+    };
+    let splits = run(&table, config.clone(), 1).unwrap();
+    assert_eq!(
+        (splits.train, splits.valid, splits.test),
+        (vec![0, 3], vec![1], vec![2])
+    );
+    let wrong = crate::table("s,y\ntrain,0\nother,1\n");
+    assert!(
+        run(&wrong, config.clone(), 1)
+            .unwrap_err()
+            .to_string()
+            .contains("\"other\" is none of")
+    );
+    let none = crate::table("s,y\ntest,0\nvalid,1\n");
+    assert!(
+        run(&none, config, 1)
+            .unwrap_err()
+            .to_string()
+            .contains("no row of column \"s\" says train")
+    );
+}
+
+#[test]
+fn too_few_rows_are_an_error_that_says_what_to_do() {
+    let message = run(&rows(2), SplitConfig::default(), 1)
+        .unwrap_err()
+        .to_string();
+    assert!(
+        message.contains("split is empty: too few rows")
+            && message.contains("set the fraction to 0"),
+        "{message}"
+    );
+    assert_partition(&run(&rows(3), SplitConfig::default(), 1).unwrap(), 3);
+    let regression = split(
+        &rows(30),
+        &TableConfig {
+            split: SplitConfig {
+                stratify: true,
+                ..Default::default()
+            },
+            ..config("x")
+        },
+        1,
+        TargetKind::Number,
+    );
+    assert!(
+        regression
+            .unwrap_err()
+            .to_string()
+            .contains("take it out for regression")
+    );
+}
+
+#[test]
+fn separate_files_are_used_whole() {
+    let files = Files::new();
+    let csv = |n: usize| {
+        format!(
+            "x,y\n{}",
+            (0..n)
+                .map(|row| format!("{row},{}\n", row % 2))
+                .collect::<String>()
+        )
+    };
+    let mut config = TableConfig::new(files.write("train.csv", csv(40)), "y");
+    config.test_path = Some(files.write("test.csv", csv(10)));
+    let data = TableData::load(TableFormat::Csv, &config, 1, TargetKind::Class).unwrap();
+    assert_eq!(
+        (data.train.len(), data.valid.len(), data.test.len()),
+        (33, 7, 10)
+    );
+    assert_eq!(data.test.rows, (40..50).collect::<Vec<_>>());
+    assert_eq!(data.files.len(), 2);
+    config.test_path = Some(files.write("other.csv", "x,z\n1,2\n"));
+    let message = TableData::load(TableFormat::Csv, &config, 1, TargetKind::Class)
+        .unwrap_err()
+        .to_string();
+    assert!(
+        message.contains("other.csv has no column \"y\", which")
+            && message.contains("train.csv has"),
+        "{message}"
+    );
+}
+
+#[test]
+fn rare_classes_of_three_rows_are_trained_on() {
+    let table = table(&format!("x,y\n{}{}", "1,a\n".repeat(40), "1,b\n".repeat(3)));
+    let config = SplitConfig {
+        train: 0.2,
+        valid: 0.4,
+        test: 0.4,
+        stratify: true,
+        ..Default::default()
+    };
+    let splits = run(&table, config, 4).unwrap();
+    let mut places: HashMap<&str, usize> = HashMap::new();
+    for (name, rows) in splits.named() {
+        places.insert(name, rows.iter().filter(|row| **row >= 40).count());
+    }
+    assert!(places["train"] >= 1, "{places:?}");
+}

@@ -1,0 +1,4 @@
+//! Building blocks that several architectures share unchanged.
+
+pub mod activation;
+pub mod categories;

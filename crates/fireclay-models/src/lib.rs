@@ -1,0 +1,55 @@
+//! Reference architectures for the [Burn](https://burn.dev) framework, one file each, named and
+//! laid out as in their papers, with nothing of the training in them: no loss, no optimizer, no
+//! loader. The crate turns no backend on; the program that depends on it chooses one.
+//!
+//! A serde configuration builds each model: [`TabularConfig::init`] takes what the data
+//! determines (a [`TabularShape`]), a seed and a device. The first weights are drawn on the host
+//! ([`Init`]), so every backend starts from the same bits.
+//!
+//! ```
+//! use burn::tensor::{Device, Int, Tensor};
+//! use fireclay_models::{MlpConfig, ModelDescription, TabularConfig, TabularShape, weights};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let device = Device::flex();
+//! // Thirty numeric columns, one column with six categories and the unknown one, two classes.
+//! let shape = TabularShape { numeric: 30, categories: vec![7], outputs: 2 };
+//! let config = TabularConfig::Mlp(MlpConfig { hidden: vec![32], ..MlpConfig::default() });
+//! let model = config.init(&shape, 42, &device);
+//!
+//! let numeric = Tensor::<2>::zeros([8, 30], &device);
+//! let categories = Tensor::<2, Int>::zeros([8, 1], &device);
+//! let logits = model.forward(numeric, categories);
+//! assert_eq!(logits.dims(), [8, 2]);
+//!
+//! // The file describes itself: loading it needs no configuration.
+//! let path = std::env::temp_dir().join("fireclay-models-doc.safetensors");
+//! weights::save(&model, &ModelDescription { config, shape }, &path)?;
+//! let (model, description) = weights::load(&path, &device)?;
+//! assert_eq!(description.shape.outputs, 2);
+//! # std::fs::remove_file(path)?;
+//! # let _ = model;
+//! # Ok(())
+//! # }
+//! ```
+
+pub mod tabular;
+
+pub mod linear;
+pub mod mlp;
+
+pub mod init;
+pub mod layers;
+
+pub mod tensors;
+pub mod weights;
+
+#[cfg(test)]
+mod check;
+
+pub use init::{Init, Values};
+pub use layers::activation::Activation;
+pub use linear::{LinearConfig, LinearModel};
+pub use mlp::{Mlp, MlpConfig, NormKind};
+pub use tabular::{Tabular, TabularConfig, TabularShape};
+pub use weights::{ModelDescription, WeightsError};

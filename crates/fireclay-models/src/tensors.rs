@@ -1,0 +1,321 @@
+//! Any Burn module's tensors on the host, by path, bit by bit: what checkpoints are made of.
+
+use std::collections::HashMap;
+
+use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
+use burn::tensor::{Bool, DType, Device, Int, Tensor, TensorData};
+
+/// Why tensors do not fit a module: every difference, not the first.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the tensors do not fit the model: {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+pub struct TensorsError(pub Vec<TensorProblem>);
+
+/// One tensor that does not fit.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TensorProblem {
+    /// The model has a tensor of this name, the source has not.
+    #[error("{0} is missing")]
+    Missing(String),
+    /// The source has a tensor of this name, the model has not.
+    #[error("{0} is not part of the model")]
+    Unexpected(String),
+    /// The shapes differ.
+    #[error("{name} has shape {found:?}, but the model needs {expected:?}")]
+    Shape {
+        /// The tensor's name.
+        name: String,
+        /// The model's shape.
+        expected: Vec<usize>,
+        /// The source's shape.
+        found: Vec<usize>,
+    },
+    /// The element types differ.
+    #[error("{name} holds {found}, but the model needs {expected}")]
+    Type {
+        /// The tensor's name.
+        name: String,
+        /// The model's element type.
+        expected: String,
+        /// The source's element type.
+        found: String,
+    },
+    /// Some values are infinite or not numbers.
+    #[error("{0} holds values that are not finite")]
+    NotFinite(String),
+}
+
+/// Copies every parameter and running statistic to the host, in visiting order, as (path, data).
+///
+/// The path joins the field names and indices with dots, enum variants included, as in Burn's own
+/// records. The data keeps the element type, so [`from_tensors`] restores the very bits. Running
+/// statistics are brought up to date first: Burn folds the last update in only when asked.
+pub fn to_tensors<M: Module>(module: &M) -> Vec<(String, TensorData)> {
+    settle(module);
+    let mut reader = Reader::default();
+    module.visit(&mut reader);
+    reader.tensors
+}
+
+/// Replaces every parameter and running statistic of `module` by the tensor of the same path.
+///
+/// Parameter ids, devices and gradient requirements stay as they are. Clones of a Burn module
+/// share their running statistics, so clones of `module` get the new ones too.
+///
+/// # Errors
+///
+/// Lists every tensor that is missing, unexpected, or of another shape or element type; the
+/// module is lost then.
+pub fn from_tensors<M: Module>(
+    module: M,
+    tensors: impl IntoIterator<Item = (String, TensorData)>,
+) -> Result<M, TensorsError> {
+    settle(&module);
+    fill(module, tensors)
+}
+
+/// Like [`from_tensors`] for a module that has not run yet: parameters that were never touched
+/// are filled without being drawn, and take the element type of the data.
+pub(crate) fn fill<M: Module>(
+    module: M,
+    tensors: impl IntoIterator<Item = (String, TensorData)>,
+) -> Result<M, TensorsError> {
+    let mut writer = Writer {
+        path: Vec::new(),
+        tensors: tensors.into_iter().collect(),
+        problems: Vec::new(),
+    };
+    let module = module.map(&mut writer);
+    let mut unexpected: Vec<_> = writer.tensors.into_keys().collect();
+    unexpected.sort();
+    let mut problems = writer.problems;
+    problems.extend(unexpected.into_iter().map(TensorProblem::Unexpected));
+    match problems.is_empty() {
+        true => Ok(module),
+        false => Err(TensorsError(problems)),
+    }
+}
+
+/// Visiting a running statistic shows the value before its last update, and mapping one leaves a
+/// pending update in place to overwrite it later. `valid` folds the updates in, for all clones.
+fn settle<M: Module>(module: &M) {
+    drop(module.valid());
+}
+
+#[derive(Default)]
+struct Reader {
+    path: Vec<String>,
+    tensors: Vec<(String, TensorData)>,
+}
+
+impl Reader {
+    fn push(&mut self, data: TensorData) {
+        self.tensors.push((self.path.join("."), data));
+    }
+}
+
+impl ModuleVisitor for Reader {
+    fn enter_module(&mut self, name: &str, _container_type: &str) {
+        self.path.push(name.to_string());
+    }
+
+    fn exit_module(&mut self, _name: &str, _container_type: &str) {
+        self.path.pop();
+    }
+
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        self.push(param.val().into_data());
+    }
+
+    fn visit_int<const D: usize>(&mut self, param: &Param<Tensor<D, Int>>) {
+        self.push(param.val().into_data());
+    }
+
+    fn visit_bool<const D: usize>(&mut self, param: &Param<Tensor<D, Bool>>) {
+        self.push(param.val().into_data());
+    }
+}
+
+struct Writer {
+    path: Vec<String>,
+    tensors: HashMap<String, TensorData>,
+    problems: Vec<TensorProblem>,
+}
+
+impl Writer {
+    /// The tensor for the current path, if it is there and fits.
+    fn take(&mut self, shape: &[usize], dtype: Option<DType>) -> Option<TensorData> {
+        let name = self.path.join(".");
+        let Some(data) = self.tensors.remove(&name) else {
+            self.problems.push(TensorProblem::Missing(name));
+            return None;
+        };
+        if data.shape().as_slice() != shape {
+            self.problems.push(TensorProblem::Shape {
+                name,
+                expected: shape.to_vec(),
+                found: data.shape().to_vec(),
+            });
+            return None;
+        }
+        if let Some(dtype) = dtype.filter(|&dtype| dtype != data.dtype()) {
+            self.problems.push(TensorProblem::Type {
+                name,
+                expected: dtype.name().to_string(),
+                found: data.dtype().name().to_string(),
+            });
+            return None;
+        }
+        Some(data)
+    }
+}
+
+impl ModuleMapper for Writer {
+    fn enter_module(&mut self, name: &str, _container_type: &str) {
+        self.path.push(name.to_string());
+    }
+
+    fn exit_module(&mut self, _name: &str, _container_type: &str) {
+        self.path.pop();
+    }
+
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let dtype = param.is_initialized().then(|| param.val().dtype());
+        match self.take(param.lazy_shape().as_slice(), dtype) {
+            Some(data) => {
+                let (id, device) = (param.id, param.lazy_device());
+                param.transform_for_load(upload(data, &device), id)
+            }
+            None => param,
+        }
+    }
+
+    fn map_int<const D: usize>(&mut self, param: Param<Tensor<D, Int>>) -> Param<Tensor<D, Int>> {
+        let value = param.val();
+        match self.take(value.shape().as_slice(), Some(value.dtype())) {
+            Some(data) => param.map(|old| Tensor::from_data(data, (&old.device(), old.dtype()))),
+            None => param,
+        }
+    }
+
+    fn map_bool<const D: usize>(
+        &mut self,
+        param: Param<Tensor<D, Bool>>,
+    ) -> Param<Tensor<D, Bool>> {
+        let value = param.val();
+        match self.take(value.shape().as_slice(), Some(value.dtype())) {
+            Some(data) => param.map(|old| Tensor::from_data(data, (&old.device(), old.dtype()))),
+            None => param,
+        }
+    }
+}
+
+fn upload<const D: usize>(data: TensorData, device: &Device) -> Tensor<D> {
+    let dtype = data.dtype();
+    device.memory_persistent_allocations(data, |data| Tensor::from_data(data, (device, dtype)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::init::Init;
+    use burn::module::list_param_ids;
+    use burn::nn::{BatchNorm, Linear};
+
+    #[derive(Module, Debug)]
+    struct Small {
+        linear: Linear,
+        norm: BatchNorm,
+    }
+
+    fn small(seed: u64, device: &Device) -> Small {
+        let mut init = Init::new(seed, device);
+        Small {
+            linear: init.linear(3, 2, true),
+            norm: init.batch_norm(2),
+        }
+    }
+
+    fn step(model: &Small, device: &Device) {
+        let input = Tensor::<2>::from_data([[1.0, 2.0, 3.0], [-4.0, 0.5, 0.0]], device);
+        model.norm.forward(model.linear.forward(input));
+    }
+
+    #[test]
+    fn paths_come_in_visiting_order() {
+        let tensors = to_tensors(&small(0, &Device::flex()));
+        let paths: Vec<_> = tensors.iter().map(|(path, _)| path.as_str()).collect();
+        let expected = [
+            "linear.weight",
+            "linear.bias",
+            "norm.gamma",
+            "norm.beta",
+            "norm.running_mean",
+            "norm.running_var",
+        ];
+        assert_eq!(paths, expected);
+    }
+
+    #[test]
+    fn the_last_update_of_running_statistics_is_in() {
+        let device = Device::flex().autodiff();
+        let model = small(0, &device);
+        step(&model, &device);
+        let (_, mean) = to_tensors(&model).remove(4);
+        assert_eq!(mean, model.norm.running_mean.value_sync().into_data());
+        assert!(mean.iter::<f32>().any(|value| value != 0.0));
+    }
+
+    #[test]
+    fn restoring_into_a_used_model_drops_its_pending_statistics() {
+        let device = Device::flex().autodiff();
+        let saved = to_tensors(&small(0, &device));
+        let used = small(1, &device);
+        step(&used, &device);
+        let restored = from_tensors(used, saved.clone()).unwrap();
+        assert_eq!(to_tensors(&restored), saved);
+        step(&restored, &device);
+        let fresh = small(0, &device);
+        step(&fresh, &device);
+        assert_eq!(to_tensors(&restored), to_tensors(&fresh));
+    }
+
+    #[test]
+    fn ids_and_gradient_requirements_stay() {
+        let device = Device::flex().autodiff();
+        let mut model = small(1, &device);
+        model.linear.weight = model.linear.weight.set_require_grad(false);
+        let ids = list_param_ids(&model);
+        let restored = from_tensors(model, to_tensors(&small(0, &device))).unwrap();
+        assert_eq!(list_param_ids(&restored), ids);
+        assert!(!restored.linear.weight.val().is_require_grad());
+        assert!(restored.linear.bias.unwrap().val().is_require_grad());
+        assert!(!restored.norm.running_mean.value().is_require_grad());
+    }
+
+    #[test]
+    fn bits_that_are_no_ordinary_numbers_survive() {
+        let device = Device::flex();
+        let mut tensors = to_tensors(&small(0, &device));
+        let bits = [f32::NAN.to_bits() | 1, (-0.0f32).to_bits()];
+        tensors[1].1 = TensorData::new(bits.map(f32::from_bits).to_vec(), [2]);
+        let restored = from_tensors(small(0, &device), tensors).unwrap();
+        let (_, bias) = to_tensors(&restored).remove(1);
+        let found: Vec<u32> = bias.iter::<f32>().map(f32::to_bits).collect();
+        assert_eq!(found, bits);
+    }
+
+    #[test]
+    fn every_difference_is_listed() {
+        let device = Device::flex();
+        let mut tensors = to_tensors(&small(0, &device));
+        tensors[0].0 = "linear.wait".to_string();
+        tensors[2].1 = TensorData::new(vec![1.0f32], [1]);
+        tensors[3].1 = TensorData::new(vec![1.0f64; 2], [2]);
+        let error = from_tensors(small(0, &device), tensors).unwrap_err();
+        let expected = "the tensors do not fit the model: linear.weight is missing; \
+                        norm.gamma has shape [1], but the model needs [2]; \
+                        norm.beta holds f64, but the model needs f32; \
+                        linear.wait is not part of the model";
+        assert_eq!(error.to_string(), expected);
+    }
+}

@@ -1,0 +1,95 @@
+//! Checkpoints as transactions: written aside, synced, renamed once; verified when read.
+
+mod fingerprint;
+mod store;
+
+pub use fingerprint::{Fingerprints, differences};
+pub use store::Store;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+/// The format that this version writes and reads.
+pub const FORMAT: &str = "fireclay-checkpoint/1";
+
+/// A verified checkpoint in memory.
+#[derive(Clone, Debug)]
+pub struct Checkpoint {
+    /// What the checkpoint says of itself.
+    pub manifest: Manifest,
+    members: BTreeMap<String, Vec<u8>>,
+}
+
+impl Checkpoint {
+    /// The bytes of a member, or `None` where the checkpoint has no such member.
+    pub fn member(&self, name: &str) -> Option<&[u8]> {
+        self.members.get(name).map(Vec::as_slice)
+    }
+}
+
+/// `manifest.json`: what must be true for a checkpoint to be whole, and to fit a run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// [`FORMAT`].
+    pub format: String,
+    /// Version of this crate that wrote it.
+    pub version: String,
+    /// Updates made when it was written.
+    pub step: u64,
+    /// Every file of the checkpoint.
+    pub members: BTreeMap<String, Member>,
+    /// What the run was made of: model, optimizer, schedule, data and the rest.
+    pub fingerprints: Fingerprints,
+}
+
+/// One file of a checkpoint.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Member {
+    /// Size in bytes.
+    pub bytes: u64,
+    /// SHA-256 of the content, in hexadecimal.
+    pub sha256: String,
+}
+
+/// What can go wrong with checkpoints.
+#[derive(Debug, thiserror::Error)]
+pub enum CheckpointError {
+    /// A file could not be read or written.
+    #[error("cannot {action} {}: {source}", path.display())]
+    Io {
+        /// What was being done.
+        action: &'static str,
+        /// The path it was done to.
+        path: PathBuf,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// The checkpoint is not what its manifest says.
+    #[error("the checkpoint {} is damaged: {reason}", path.display())]
+    Damaged {
+        /// The checkpoint's folder.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// No checkpoint can be used.
+    #[error("no usable checkpoint in {}{}", path.display(), list(damaged))]
+    None {
+        /// The folder of checkpoints.
+        path: PathBuf,
+        /// Why each one that is there cannot be used.
+        damaged: Vec<String>,
+    },
+    /// The run is not the one that wrote the checkpoint.
+    #[error("the run has changed since its checkpoint was written; resume needs it as it was:{}", list(.0))]
+    Changed(Vec<String>),
+    /// The weights cannot be saved because they are not finite.
+    #[error("the weights are not finite after step {0}; nothing was saved over the last good checkpoint")]
+    NonFinite(u64),
+}
+
+fn list(lines: &[String]) -> String {
+    lines.iter().map(|line| format!("\n  {line}")).collect()
+}

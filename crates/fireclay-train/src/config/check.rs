@@ -1,0 +1,97 @@
+//! Checks that need more than one table.
+
+use super::run::RunConfig;
+use super::section::Sections;
+use super::sections::OnNonFinite;
+use super::suggest::{did_you_mean, list};
+use super::task::{RegressionLoss, TaskConfig};
+use super::values::Threshold;
+use crate::metrics::{CLASSIFICATION_METRICS, REGRESSION_METRICS};
+
+/// Reports everything that does not go together.
+pub(super) fn check(config: &RunConfig, sections: &mut Sections<'_>) {
+    for (key, monitor) in monitors(config) {
+        if let Err((message, help)) = check_monitor(monitor, &config.task) {
+            sections.refuse(key, &message, Some(help));
+        }
+    }
+    for (key, reason) in unread(config) {
+        if sections.is_written(key) {
+            sections.refuse(key, &format!("has no effect: {reason}"), None);
+        }
+    }
+    if matches!(config.task, TaskConfig::Regression(_)) && config.data.table.split.stratify {
+        let message = "needs classes, but the task is regression";
+        sections.refuse("data.split.stratify", message, None);
+    }
+}
+
+/// The keys that this run would not read, with the reason. They are refused if they are written,
+/// and not written by [`RunConfig::to_toml`].
+pub(super) fn unread(config: &RunConfig) -> Vec<(&'static str, &'static str)> {
+    let mut keys = Vec::new();
+    if config.train.on_non_finite == OnNonFinite::Stop {
+        keys.push((
+            "train.max_skipped_batches",
+            "it is read if on_non_finite is \"skip\"",
+        ));
+    }
+    if !config.checkpoint.keep_best {
+        keys.push(("checkpoint.monitor", "it is read if keep_best is true"));
+    }
+    match &config.task {
+        TaskConfig::Classification(task) if task.threshold != Threshold::Tune => {
+            keys.push(("task.tune_metric", "it is read if threshold is \"tune\""));
+        }
+        TaskConfig::Regression(task) if task.loss != RegressionLoss::Huber => {
+            keys.push(("task.huber_delta", "it is read if loss is \"huber\""));
+        }
+        _ => {}
+    }
+    keys
+}
+
+fn monitors(config: &RunConfig) -> Vec<(&'static str, &str)> {
+    let mut monitors = Vec::new();
+    if let Some(early) = &config.early_stopping {
+        monitors.push(("early_stopping.monitor", early.monitor.as_str()));
+    }
+    if config.checkpoint.keep_best {
+        monitors.push(("checkpoint.monitor", config.checkpoint.monitor.as_str()));
+    }
+    if let Some(monitor) = config.lr_scheduler.monitor() {
+        monitors.push(("lr_scheduler.monitor", monitor));
+    }
+    monitors
+}
+
+/// Why a monitor cannot be watched, and what could.
+fn check_monitor(monitor: &str, task: &TaskConfig) -> Result<(), (String, String)> {
+    let metrics = match task {
+        TaskConfig::Classification(_) => CLASSIFICATION_METRICS,
+        TaskConfig::Regression(_) => REGRESSION_METRICS,
+    };
+    let names: Vec<_> = ["loss"].iter().chain(metrics).copied().collect();
+    let Some((split, name)) = monitor.split_once('/') else {
+        let name = did_you_mean(monitor, names.iter().copied()).unwrap_or("loss");
+        let message = format!("must be a split and a metric, but is \"{monitor}\"");
+        return Err((message, format!("did you mean `valid/{name}`?")));
+    };
+    if !["train", "valid"].contains(&split) {
+        let message = format!("must begin with train/ or valid/, but is \"{monitor}\"");
+        return Err((message, format!("did you mean `valid/{name}`?")));
+    }
+    if split == "train" && name != "loss" {
+        let message = format!("is \"{monitor}\", but the training rows are only given a loss");
+        return Err((message, format!("did you mean `valid/{name}`, or `train/loss`?")));
+    }
+    if !names.contains(&name) {
+        let message = format!("is \"{monitor}\", but a {} has no such metric", task.name());
+        let help = match did_you_mean(name, names.iter().copied()) {
+            Some(close) => format!("did you mean `{split}/{close}`?"),
+            None => format!("the metrics are {}", list(&names)),
+        };
+        return Err((message, help));
+    }
+    Ok(())
+}

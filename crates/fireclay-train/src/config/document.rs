@@ -1,0 +1,223 @@
+//! Reading a configuration's texts and merging them: base < file < `--set`.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use toml::de::DeTable;
+
+use super::merge::{expand_aliases, merge};
+use super::overrides;
+use super::problem::{ConfigError, Problem, Source, Span};
+use super::tree::Node;
+
+/// The merged configuration and the texts that it came from.
+#[derive(Clone, Debug)]
+pub(super) struct Document {
+    pub sources: Vec<Source>,
+    pub root: Node,
+    /// Errors of the form of the file that leave the rest readable.
+    pub problems: Vec<Problem>,
+}
+
+impl Document {
+    /// Reads a file, the files that it extends and the overrides.
+    pub fn load(path: &Path, sets: &[String]) -> Result<Self, ConfigError> {
+        let mut reader = Reader::default();
+        let root = reader.file(path, None);
+        reader.finish(root, sets)
+    }
+
+    /// Reads a text; what it extends is relative to the working directory.
+    pub fn parse(name: &str, text: &str, sets: &[String]) -> Result<Self, ConfigError> {
+        let mut reader = Reader::default();
+        let root = reader.text(name, text.to_string(), None);
+        reader.finish(root, sets)
+    }
+}
+
+#[derive(Default)]
+struct Reader {
+    sources: Vec<Source>,
+    problems: Vec<Problem>,
+    /// Whether a text could not be read, so that nothing can be said about the whole.
+    broken: bool,
+    /// The files that are being read, each extended by the one before: the path as it is shown and
+    /// the one that is the same for the same file.
+    chain: Vec<(PathBuf, PathBuf)>,
+}
+
+impl Reader {
+    fn finish(mut self, root: Option<Node>, sets: &[String]) -> Result<Document, ConfigError> {
+        let mut over = None;
+        for argument in sets {
+            let index = self.sources.len();
+            self.sources.push(overrides::source(argument));
+            match overrides::parse(argument, index) {
+                Ok(mut node) => {
+                    expand_aliases(&mut node);
+                    match &mut over {
+                        None => over = Some(node),
+                        Some(over) => merge(over, node, false),
+                    }
+                }
+                Err(error) => self.report(error.0, error.1),
+            }
+        }
+        self.forbid_extends(over.as_ref());
+        match root {
+            Some(mut root) if !self.broken => {
+                if let Some(over) = over {
+                    merge(&mut root, over, false);
+                }
+                Ok(Document {
+                    sources: self.sources,
+                    root,
+                    problems: self.problems,
+                })
+            }
+            _ => Err(ConfigError::new(self.problems, self.sources)),
+        }
+    }
+
+    /// Reads a file that is named at `place`, or on the command line.
+    fn file(&mut self, path: &Path, place: Option<Span>) -> Option<Node> {
+        let text = match read(path) {
+            Ok(text) => text,
+            Err(problem) => {
+                self.broken = true;
+                match place {
+                    Some(span) => self.report(*problem, span),
+                    None => self.problems.push(*problem),
+                }
+                return None;
+            }
+        };
+        // The file could be read just now; where its path cannot be made canonical, the path as it
+        // is written finds every cycle too, if a round later.
+        let canonical = fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
+        self.chain.push((path.to_path_buf(), canonical));
+        let root = self.text(&path.display().to_string(), text, Some(path));
+        self.chain.pop();
+        root
+    }
+
+    fn text(&mut self, name: &str, text: String, path: Option<&Path>) -> Option<Node> {
+        let index = self.sources.len();
+        let path_buf = path.map(Path::to_path_buf);
+        self.sources.push(Source {
+            name: name.into(),
+            text: text.clone(),
+            path: path_buf,
+        });
+        let (table, errors) = DeTable::parse_recoverable(&text);
+        self.syntax(index, &errors);
+        let mut root = Node::from_table(table.get_ref(), index, 0);
+        if index == 0 && errors.is_empty() && table.get_ref().is_empty() {
+            self.broken = true;
+            let help = "a run needs [data], [model], [task] and [train]";
+            let problem = Problem::new("the configuration is empty").help(Some(help.into()));
+            self.report(problem, root.span.clone());
+        }
+        expand_aliases(&mut root);
+        let extends = root
+            .as_table_mut()
+            .and_then(|table| table.remove("extends"));
+        let Some(extends) = extends else {
+            return Some(root);
+        };
+        let span = extends.node.span.clone();
+        let Some(base) = extends.node.as_str() else {
+            let kind = extends.node.kind();
+            let problem = Problem::new(format!("`extends` must be a path, but is {kind}"));
+            self.report(problem, span);
+            self.broken = true;
+            return Some(root);
+        };
+        let directory = path.and_then(Path::parent).unwrap_or(Path::new(""));
+        let mut base = self.base(&directory.join(base), span)?;
+        merge(&mut base, root, true);
+        Some(base)
+    }
+
+    fn base(&mut self, path: &Path, place: Span) -> Option<Node> {
+        let canonical = fs::canonicalize(path).ok();
+        let start = self
+            .chain
+            .iter()
+            .position(|(_, file)| Some(file) == canonical.as_ref());
+        if let Some(start) = start {
+            let names = self.chain[start..]
+                .iter()
+                .map(|(name, _)| name.display().to_string());
+            let names: Vec<_> = names.chain([path.display().to_string()]).collect();
+            let problem = Problem::new(format!("a file extends itself: {}", names.join(" → ")));
+            self.report(problem, place);
+            self.broken = true;
+            return None;
+        }
+        self.file(path, Some(place))
+    }
+
+    /// Reports what the parser found: one error a line, since it stumbles over the rest of it.
+    fn syntax(&mut self, source: usize, errors: &[toml::de::Error]) {
+        let mut lines = Vec::new();
+        for error in errors {
+            let range = error.span().unwrap_or(0..0);
+            let (line, _) = self.sources[source].position(range.start);
+            // A table of the same name twice leaves the rest readable, and so does a key.
+            self.broken |= error.message() != DUPLICATE;
+            if !lines.contains(&line) {
+                lines.push(line);
+                let message = match error.message() {
+                    DUPLICATE => "this key is written twice".to_string(),
+                    message => format!("this is not TOML: {message}"),
+                };
+                self.report(Problem::new(message), Span { source, range });
+            }
+        }
+    }
+
+    fn forbid_extends(&mut self, over: Option<&Node>) {
+        let extends = over
+            .and_then(Node::as_table)
+            .and_then(|table| table.get("extends"));
+        if let Some(entry) = extends {
+            let problem = Problem::new("`extends` cannot be set from the command line")
+                .help(Some("write it in the file".into()));
+            self.report(problem, entry.key_span.clone());
+            self.broken = true;
+        }
+    }
+
+    fn report(&mut self, problem: Problem, span: Span) {
+        self.problems.push(problem.at(span, &self.sources));
+    }
+}
+
+/// The parser's message for a key or table that is there already.
+const DUPLICATE: &str = "duplicate key";
+
+fn read(path: &Path) -> Result<String, Box<Problem>> {
+    let shown = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
+    let shown = shown.display();
+    if path.is_dir() {
+        let help = "name the .toml file in it".to_string();
+        let problem = Problem::new(format!("{shown} is a directory"));
+        return Err(problem.help(Some(help)).into());
+    }
+    let bytes = fs::read(path).map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => Problem::new(format!("there is no file {shown}")),
+        _ => Problem::new(format!("cannot read {shown}: {error}")),
+    })?;
+    String::from_utf8(bytes).map_err(|error| {
+        let valid = error.utf8_error().valid_up_to();
+        let line = error.as_bytes()[..valid]
+            .iter()
+            .filter(|byte| **byte == b'\n')
+            .count()
+            + 1;
+        let help = "save it as UTF-8".to_string();
+        let message = format!("{shown} is not UTF-8 text: line {line} has a byte that is not");
+        Problem::new(message).help(Some(help)).into()
+    })
+}

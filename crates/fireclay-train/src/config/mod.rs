@@ -1,0 +1,66 @@
+//! The run configuration: one TOML file, checked as a whole.
+//!
+//! [`RunConfig::load`] reads a file, the files that it `extends` and the overrides of the command
+//! line (`--set key.path=value`), in this order of increasing weight. Whatever is wrong is reported
+//! at once, in a [`ConfigError`] whose every [`Problem`] knows its file, line and column. A key
+//! that the run would not read is an error.
+//!
+//! ```
+//! use fireclay_train::config::RunConfig;
+//!
+//! let text = "
+//!     [data]
+//!     type = 'csv'
+//!     path = 'iris.csv'
+//!     target = 'species'
+//!     [model]
+//!     type = 'mlp'
+//!     hiden = [16]
+//!     [task]
+//!     type = 'classification'
+//!     [train]
+//!     epochs = 5
+//! ";
+//! let error = RunConfig::parse("iris.toml", text, &[]).unwrap_err();
+//! assert_eq!(error.problems[0].line, 8);
+//! assert_eq!(error.problems[0].help.as_deref(), Some("did you mean `hidden`?"));
+//!
+//! let fixed = RunConfig::parse("iris.toml", &text.replace("hiden", "hidden"), &[])?;
+//! assert_eq!(fixed.config.train.epochs, Some(5));
+//! # Ok::<(), fireclay_train::config::ConfigError>(())
+//! ```
+
+mod run;
+mod sections;
+mod task;
+mod values;
+
+mod check;
+mod registry;
+mod schema;
+mod write;
+
+mod document;
+mod merge;
+mod overrides;
+mod tree;
+
+mod collect;
+mod de;
+mod section;
+
+mod known;
+mod problem;
+mod render;
+mod suggest;
+
+pub use problem::{ConfigError, Problem, Source, Span};
+pub use run::{DataConfig, Loaded, RunConfig};
+pub use schema::schema;
+pub use sections::{
+    BackendName, CheckpointConfig, DeviceConfig, EarlyStoppingConfig, EvalConfig, LoggingConfig,
+    OnNonFinite, Precision, TrainConfig,
+};
+pub use suggest::did_you_mean;
+pub use task::{ClassificationConfig, RegressionConfig, RegressionLoss, TaskConfig};
+pub use values::{BatchSize, ClassWeights, Threshold};

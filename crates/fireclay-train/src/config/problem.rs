@@ -1,0 +1,142 @@
+//! What can be wrong with a configuration, and where.
+
+use std::fmt;
+use std::ops::Range;
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use super::render;
+
+/// A place in one of the texts that a configuration is read from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Span {
+    /// Which text: an index into [`ConfigError::sources`].
+    pub source: usize,
+    /// The bytes of that text; `0..0` stands for the text as a whole.
+    pub range: Range<usize>,
+}
+
+/// One of the texts that a configuration is read from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Source {
+    /// How messages call it: the path as it was given, or `--set`.
+    pub name: String,
+    /// Its text; that of an override is the argument as the user typed it, `--set` included.
+    pub text: String,
+    /// The file that it was read from, if it was.
+    pub path: Option<PathBuf>,
+}
+
+impl Source {
+    /// Whether this is an override from the command line.
+    pub fn is_override(&self) -> bool {
+        self.name == super::overrides::NAME
+    }
+
+    /// The line and the column, both from 1, of a byte of the text; columns count characters.
+    pub fn position(&self, byte: usize) -> (usize, usize) {
+        let before = &self.text[..self.text.floor_char_boundary(byte)];
+        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        let line = before.matches('\n').count() + 1;
+        let column = before[line_start..]
+            .trim_start_matches('\u{feff}')
+            .chars()
+            .count()
+            + 1;
+        (line, column)
+    }
+}
+
+/// One thing that is wrong with a configuration.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Problem {
+    /// What is wrong, in a sentence that stands by itself.
+    pub message: String,
+    /// A few words for the marked place; may be empty.
+    pub label: String,
+    /// What to do about it.
+    pub help: Option<String>,
+    /// The name of the source; empty if the problem has no place.
+    pub file: String,
+    /// The line, from 1; 0 if the problem has no place.
+    pub line: usize,
+    /// The column in characters, from 1; 0 if the problem has no place.
+    pub column: usize,
+    /// The place itself.
+    pub span: Option<Span>,
+}
+
+impl Problem {
+    /// A problem without a place.
+    pub fn new(message: impl Into<String>) -> Self {
+        Self {
+            message: message.into(),
+            label: String::new(),
+            help: None,
+            file: String::new(),
+            line: 0,
+            column: 0,
+            span: None,
+        }
+    }
+
+    /// The same problem with a few words for the marked place.
+    pub fn label(self, label: impl Into<String>) -> Self {
+        Self {
+            label: label.into(),
+            ..self
+        }
+    }
+
+    /// The same problem with advice, if there is any.
+    pub fn help(self, help: Option<String>) -> Self {
+        Self { help, ..self }
+    }
+
+    /// The same problem at a place in `sources`.
+    pub(super) fn at(self, span: Span, sources: &[Source]) -> Self {
+        let source = &sources[span.source];
+        let (line, column) = source.position(span.range.start);
+        Self {
+            file: source.name.clone(),
+            line,
+            column,
+            span: Some(span),
+            ..self
+        }
+    }
+}
+
+/// Everything that is wrong with a configuration, in the order of the files and their lines.
+///
+/// [`Display`](fmt::Display) prints all of it, each problem with its line and a caret.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, thiserror::Error)]
+pub struct ConfigError {
+    /// The problems; at least one.
+    pub problems: Vec<Problem>,
+    /// The texts that they point into.
+    #[serde(skip)]
+    pub sources: Vec<Source>,
+}
+
+impl ConfigError {
+    /// Collects problems, sorted by their place.
+    pub fn new(mut problems: Vec<Problem>, sources: Vec<Source>) -> Self {
+        let place = |span: &Span| (span.source, span.range.start, span.range.end);
+        problems.sort_by_key(|problem| problem.span.as_ref().map(place));
+        problems.dedup();
+        Self { problems, sources }
+    }
+
+    /// Every problem with its line and a caret, in colour for a terminal if asked.
+    pub fn render(&self, color: bool) -> String {
+        render::render(self, color)
+    }
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.render(false).trim_end())
+    }
+}

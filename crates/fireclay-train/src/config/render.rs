@@ -1,0 +1,263 @@
+//! Problems as text, in the form that rustc gave its name to.
+
+use std::fmt::Write;
+
+use super::problem::{ConfigError, Problem, Source, Span};
+
+/// The most columns of a line that are shown.
+const WIDTH: usize = 120;
+/// How many columns of a longer line are shown before the marked place.
+const BEFORE: usize = 40;
+
+/// All problems of an error, each followed by an empty line; the last line says how many.
+pub(super) fn render(error: &ConfigError, color: bool) -> String {
+    let style = Style { color };
+    let mut text = String::new();
+    for problem in &error.problems {
+        write_problem(&mut text, problem, &error.sources, style).expect("a string takes all text");
+    }
+    let count = error.problems.len();
+    if count > 1 {
+        let line = style.paint(RED, &format!("{count} problems found"));
+        writeln!(text, "{line}").expect("a string takes all text");
+    }
+    text
+}
+
+fn write_problem(
+    text: &mut String,
+    problem: &Problem,
+    sources: &[Source],
+    style: Style,
+) -> std::fmt::Result {
+    let message = style.paint(BOLD, &format!(": {}", clean(&problem.message)));
+    writeln!(text, "{}{message}", style.paint(RED, "error"))?;
+    let mut margin = " ".to_string();
+    if let Some(span) = &problem.span {
+        let source = &sources[span.source];
+        let number = if source.is_override() {
+            String::new()
+        } else {
+            problem.line.to_string()
+        };
+        margin = " ".repeat(number.len().max(1));
+        let place = match source.is_override() {
+            true => "command line".to_string(),
+            false => format!(
+                "{}:{}:{}",
+                clean(&problem.file),
+                problem.line,
+                problem.column
+            ),
+        };
+        writeln!(text, "{margin}{} {place}", style.paint(BLUE, "-->"))?;
+        if span.range != (0..0) {
+            let snippet = Snippet::new(source, span);
+            let bar = style.paint(BLUE, "|");
+            let carets = "^".repeat(snippet.width);
+            let label = clean(&problem.label);
+            let marked = style.paint(RED, format!("{carets} {label}").trim_end());
+            writeln!(text, "{margin} {bar}")?;
+            writeln!(
+                text,
+                "{} {bar} {}",
+                style.paint(BLUE, &format!("{number:1}")),
+                snippet.line
+            )?;
+            writeln!(
+                text,
+                "{margin} {bar} {}{marked}",
+                " ".repeat(snippet.indent)
+            )?;
+        }
+    }
+    if let Some(help) = &problem.help {
+        let sign = style.paint(BLUE, "=");
+        writeln!(
+            text,
+            "{margin} {sign} {} {}",
+            style.paint(CYAN, "help:"),
+            clean(help)
+        )?;
+    }
+    writeln!(text)
+}
+
+/// One line of a source as it is shown, and the columns to underline.
+struct Snippet {
+    line: String,
+    indent: usize,
+    width: usize,
+}
+
+impl Snippet {
+    fn new(source: &Source, span: &Span) -> Self {
+        let text = &source.text;
+        let start = text.floor_char_boundary(span.range.start);
+        let line_start = text[..start].rfind('\n').map_or(0, |newline| newline + 1);
+        let line_end = text[start..]
+            .find('\n')
+            .map_or(text.len(), |newline| start + newline);
+        let line_end = line_start.max(text[..line_end].trim_end_matches('\r').len());
+        let start = start.min(line_end);
+        let end = text
+            .floor_char_boundary(span.range.end)
+            .clamp(start, line_end);
+        let before = shown(&text[line_start..start]);
+        let marked = shown(&text[start..end]);
+        let after = shown(&text[end..line_end]);
+        let (indent, width) = (columns(&before), columns(&marked).max(1));
+        let snippet = Self {
+            line: before + &marked + &after,
+            indent,
+            width,
+        };
+        if columns(&snippet.line) > WIDTH {
+            snippet.shortened()
+        } else {
+            snippet
+        }
+    }
+
+    /// A window of the line around the marked place, with `…` where something is left out.
+    fn shortened(self) -> Self {
+        let from = self.indent.saturating_sub(BEFORE);
+        let mut line = String::new();
+        let (mut column, mut skipped) = (0, 0);
+        for char in self.line.chars() {
+            if column < from {
+                skipped = column + width(char);
+            } else if column < from + WIDTH {
+                line.push(char);
+            }
+            column += width(char);
+        }
+        let (left, right) = (from > 0, column > from + WIDTH);
+        let line = format!(
+            "{}{line}{}",
+            if left { "…" } else { "" },
+            if right { "…" } else { "" }
+        );
+        let indent = self.indent - skipped + usize::from(left);
+        let width = self
+            .width
+            .min(columns(&line).saturating_sub(indent + usize::from(right)));
+        Self {
+            line,
+            indent,
+            width: width.max(1),
+        }
+    }
+}
+
+/// Text as a terminal may show it: tabs are four columns, no control character acts.
+fn shown(text: &str) -> String {
+    let mut line = String::new();
+    for char in text.chars() {
+        match char {
+            '\t' => line.push_str("    "),
+            '\u{feff}' => {}
+            char if char.is_control() => line.push('\u{fffd}'),
+            char => line.push(char),
+        }
+    }
+    line
+}
+
+/// A message may quote the file, so line breaks and control characters are taken out of it too.
+fn clean(text: &str) -> String {
+    shown(text).trim_end().to_string()
+}
+
+fn columns(text: &str) -> usize {
+    text.chars().map(width).sum()
+}
+
+/// How many columns a terminal gives a character: combining marks none, East Asian wide letters
+/// and emoji two (the blocks of Unicode Standard Annex 11 that matter in practice).
+fn width(char: char) -> usize {
+    match char as u32 {
+        0x300..=0x36f | 0x200b..=0x200f | 0xfe00..=0xfe0f => 0,
+        0x1100..=0x115f | 0x2e80..=0xa4cf | 0xac00..=0xd7a3 | 0xf900..=0xfaff => 2,
+        0xfe30..=0xfe6f | 0xff01..=0xff60 | 0xffe0..=0xffe6 => 2,
+        0x1f300..=0x1faff | 0x20000..=0x3fffd => 2,
+        _ => 1,
+    }
+}
+
+const RED: &str = "1;31";
+const BLUE: &str = "1;34";
+const CYAN: &str = "1;36";
+const BOLD: &str = "1";
+
+#[derive(Clone, Copy)]
+struct Style {
+    color: bool,
+}
+
+impl Style {
+    fn paint(self, code: &str, text: &str) -> String {
+        match self.color {
+            true => format!("\u{1b}[{code}m{text}\u{1b}[0m"),
+            false => text.to_string(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn snippet(text: &str, marked: &str) -> (String, usize, usize) {
+        let start = text.find(marked).expect("the text holds what is marked");
+        let source = Source {
+            name: "x".into(),
+            text: text.into(),
+            path: None,
+        };
+        let span = Span {
+            source: 0,
+            range: start..start + marked.len(),
+        };
+        let Snippet {
+            line,
+            indent,
+            width,
+        } = Snippet::new(&source, &span);
+        (line, indent, width)
+    }
+
+    #[test]
+    fn carets_line_up_after_tabs_wide_letters_and_line_ends() {
+        assert_eq!(
+            snippet("a = 1\r\n\tb = 2\r\n", "b"),
+            ("    b = 2".into(), 4, 1)
+        );
+        assert_eq!(
+            snippet("表 = \"é\", b", "b"),
+            ("表 = \"é\", b".into(), 10, 1)
+        );
+        assert_eq!(
+            snippet("a = [1,\n2]\n", "[1,\n2]"),
+            ("a = [1,".into(), 4, 3)
+        );
+        assert_eq!(snippet("\u{feff}a = 1", "a"), ("a = 1".into(), 0, 1));
+    }
+
+    #[test]
+    fn a_long_line_is_cut_around_the_marked_place() {
+        let text = format!("{} key = 1 {}", "x".repeat(300), "y".repeat(300));
+        let (line, indent, width) = snippet(&text, "key");
+        assert!(columns(&line) <= WIDTH + 2, "{line}");
+        let chars: Vec<_> = line.chars().skip(indent).take(width).collect();
+        assert_eq!(chars.iter().collect::<String>(), "key");
+        let (line, indent, width) = snippet(&text, &"y".repeat(300));
+        assert!(indent + width <= columns(&line));
+    }
+
+    #[test]
+    fn no_control_character_of_a_file_reaches_the_terminal() {
+        let (line, ..) = snippet("a = \"\u{1b}[31m\"", "a");
+        assert!(!line.contains('\u{1b}'), "{line:?}");
+    }
+}

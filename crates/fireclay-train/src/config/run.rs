@@ -1,0 +1,237 @@
+//! The configuration of a run.
+
+use std::path::{Path, PathBuf};
+
+use fireclay_data::{TableConfig, TableFormat};
+use fireclay_models::TabularConfig;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::check;
+use super::document::Document;
+use super::problem::{ConfigError, Problem};
+use super::registry;
+use super::section::{Sections, refused};
+use super::sections::{
+    CheckpointConfig, DeviceConfig, EarlyStoppingConfig, EvalConfig, LoggingConfig, TrainConfig,
+};
+use super::task::TaskConfig;
+use super::write;
+use crate::optim::OptimizerConfig;
+use crate::schedule::LrSchedulerConfig;
+
+/// Everything that determines a run; checked as a whole.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct RunConfig {
+    /// The seed of every random choice.
+    pub seed: u64,
+    /// Where run folders are made: `output_dir/<name of the configuration>/<number>`.
+    pub output_dir: String,
+    /// `[device]`.
+    pub device: DeviceConfig,
+    /// `[data]`.
+    pub data: DataConfig,
+    /// `[model]`.
+    pub model: TabularConfig,
+    /// `[task]`.
+    pub task: TaskConfig,
+    /// `[optimizer]`.
+    pub optimizer: OptimizerConfig,
+    /// `[lr_scheduler]`.
+    pub lr_scheduler: LrSchedulerConfig,
+    /// `[train]`.
+    pub train: TrainConfig,
+    /// `[eval]`.
+    pub eval: EvalConfig,
+    /// `[early_stopping]`; without this table there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub early_stopping: Option<EarlyStoppingConfig>,
+    /// `[checkpoint]`.
+    pub checkpoint: CheckpointConfig,
+    /// `[logging]`.
+    pub logging: LoggingConfig,
+}
+
+/// The `[data]` table: a table of rows in one of several formats.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct DataConfig {
+    /// How the table is stored; `type` in the file.
+    #[serde(rename = "type")]
+    pub format: TableFormat,
+    /// What to do with it.
+    #[serde(flatten)]
+    pub table: TableConfig,
+}
+
+/// A configuration with the texts that it was read from.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// The configuration.
+    pub config: RunConfig,
+    /// What the run is called: the name of the file without its extension.
+    pub name: String,
+    document: Document,
+}
+
+/// What stands at the top of a configuration, before the first table.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct TopLevel {
+    /// The seed of every random choice: the same seed and configuration give the same run.
+    pub seed: u64,
+    /// Where run folders are made, as output_dir/<name of this file>/<number>.
+    pub output_dir: String,
+}
+
+impl Default for TopLevel {
+    fn default() -> Self {
+        Self {
+            seed: 42,
+            output_dir: "runs".into(),
+        }
+    }
+}
+
+impl RunConfig {
+    /// Reads a configuration file, the files that it extends, and overrides of the form
+    /// `key.path=value`, which come last.
+    ///
+    /// # Errors
+    ///
+    /// If a file cannot be read, or anything in it is wrong; everything at once.
+    pub fn load(path: &Path, sets: &[String]) -> Result<Loaded, ConfigError> {
+        let name = path
+            .file_stem()
+            .unwrap_or(path.as_os_str())
+            .to_string_lossy()
+            .into_owned();
+        Loaded::new(name, Document::load(path, sets)?)
+    }
+
+    /// Reads a configuration from a text, which messages call `name`; what it extends is relative
+    /// to the working directory.
+    ///
+    /// # Errors
+    ///
+    /// As [`load`](Self::load).
+    pub fn parse(name: &str, text: &str, sets: &[String]) -> Result<Loaded, ConfigError> {
+        let stem = Path::new(name)
+            .file_stem()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
+        Loaded::new(stem, Document::parse(name, text, sets)?)
+    }
+
+    /// The configuration with every default written out; [`parse`](Self::parse) gives the same
+    /// configuration again.
+    pub fn to_toml(&self) -> String {
+        write::to_toml(self)
+    }
+}
+
+impl Loaded {
+    fn new(name: String, document: Document) -> Result<Self, ConfigError> {
+        let mut sections = Sections::new(&document);
+        let config = read(&mut sections);
+        match (config, sections.problems) {
+            (Some(config), problems) if problems.is_empty() => Ok(Self {
+                config,
+                name,
+                document,
+            }),
+            (_, problems) => Err(ConfigError::new(problems, document.sources)),
+        }
+    }
+
+    /// An error about values that turned out to be impossible later, as pairs of a key, dotted from
+    /// the top, and a message such as "must be below 3"; each is shown where the key is written.
+    pub fn problems(&self, found: Vec<(String, String)>) -> ConfigError {
+        let problems = found
+            .iter()
+            .map(|(key, message)| self.problem(key, message))
+            .collect();
+        ConfigError::new(problems, self.document.sources.clone())
+    }
+
+    /// One of [`problems`](Self::problems).
+    pub fn problem(&self, key: &str, message: &str) -> Problem {
+        refused(&self.document, key, message)
+    }
+
+    /// The files that the configuration was read from, the extending before the extended.
+    pub fn files(&self) -> impl Iterator<Item = &PathBuf> {
+        self.document
+            .sources
+            .iter()
+            .filter_map(|source| source.path.as_ref())
+    }
+}
+
+/// Reads all tables before it gives up, so that every problem is found.
+fn read(sections: &mut Sections<'_>) -> Option<RunConfig> {
+    let top = sections.top::<TopLevel>(registry::TABLES);
+    let device = sections.plain("device", Some(DeviceConfig::default()), |_| Vec::new());
+    let data = sections.tagged("data", &registry::data(), None, |data| {
+        data.table.validate(data.format)
+    });
+    let model = sections.tagged("model", &registry::model(), None, TabularConfig::validate);
+    let task = sections.tagged("task", &registry::task(), None, TaskConfig::validate);
+    let optimizer = Some(OptimizerConfig::default());
+    let optimizer = sections.tagged(
+        "optimizer",
+        &registry::optimizer(),
+        optimizer,
+        OptimizerConfig::validate,
+    );
+    let train = sections.plain("train", None, TrainConfig::validate);
+    let steps = train.as_ref().and_then(|train| train.max_steps);
+    let schedule = Some(LrSchedulerConfig::default());
+    let lr_scheduler = sections.tagged(
+        "lr_scheduler",
+        &registry::lr_scheduler(),
+        schedule,
+        |schedule| schedule.validate(steps),
+    );
+    let eval = sections.plain("eval", Some(EvalConfig::default()), EvalConfig::validate);
+    let early_stopping = match sections.is_written("early_stopping") {
+        true => sections
+            .plain("early_stopping", None, EarlyStoppingConfig::validate)
+            .map(Some),
+        false => Some(None),
+    };
+    let checkpoint = Some(CheckpointConfig::default());
+    let checkpoint = sections.plain("checkpoint", checkpoint, CheckpointConfig::validate);
+    let logging = sections.plain(
+        "logging",
+        Some(LoggingConfig::default()),
+        LoggingConfig::validate,
+    );
+    let TopLevel { seed, output_dir } = top?;
+    let (mut eval, mut checkpoint) = (eval?, checkpoint?);
+    once_an_epoch(eval.every_steps, &mut eval.every_epochs);
+    once_an_epoch(checkpoint.every_steps, &mut checkpoint.every_epochs);
+    let config = RunConfig {
+        seed,
+        output_dir,
+        device: device?,
+        data: data?,
+        model: model?,
+        task: task?,
+        optimizer: optimizer?,
+        lr_scheduler: lr_scheduler?,
+        train: train?,
+        eval,
+        early_stopping: early_stopping?,
+        checkpoint,
+        logging: logging?,
+    };
+    check::check(&config, sections);
+    Some(config)
+}
+
+fn once_an_epoch(every_steps: Option<u64>, every_epochs: &mut Option<u64>) {
+    if every_steps.is_none() {
+        every_epochs.get_or_insert(1);
+    }
+}

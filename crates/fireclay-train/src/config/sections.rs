@@ -1,0 +1,323 @@
+//! The tables that every task shares: device, training, evaluation, checkpoints and logging.
+
+use std::num::NonZeroUsize;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::values::BatchSize;
+
+/// Where the run computes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct DeviceConfig {
+    /// What computes; "auto" takes a GPU if there is one and else "flex".
+    pub backend: BackendName,
+    /// The numbers that the model computes in.
+    pub precision: Precision,
+    /// Which of several devices of the backend, from 0.
+    pub device_index: usize,
+}
+
+/// The backends that a configuration can name; which are there is up to the program.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum BackendName {
+    /// A GPU if there is one, else flex.
+    #[default]
+    Auto,
+    /// The CPU, with Burn's own kernels.
+    Flex,
+    /// The CPU, on ndarray.
+    Ndarray,
+    /// A GPU, by what the system offers: Vulkan, Metal or DirectX.
+    Wgpu,
+    /// A GPU by Vulkan.
+    Vulkan,
+    /// A GPU by Metal.
+    Metal,
+    /// An NVIDIA GPU by CUDA.
+    Cuda,
+    /// An AMD GPU by ROCm.
+    Rocm,
+}
+
+impl BackendName {
+    /// Every backend, in the order in which they are listed to the user.
+    pub const ALL: &[Self] = &[
+        Self::Auto,
+        Self::Flex,
+        Self::Ndarray,
+        Self::Wgpu,
+        Self::Vulkan,
+        Self::Metal,
+        Self::Cuda,
+        Self::Rocm,
+    ];
+
+    /// The word used in a configuration.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Flex => "flex",
+            Self::Ndarray => "ndarray",
+            Self::Wgpu => "wgpu",
+            Self::Vulkan => "vulkan",
+            Self::Metal => "metal",
+            Self::Cuda => "cuda",
+            Self::Rocm => "rocm",
+        }
+    }
+}
+
+/// The numbers that a model computes in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Precision {
+    /// 32-bit floating point.
+    #[default]
+    F32,
+}
+
+/// How long and in what batches to train.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct TrainConfig {
+    /// How often to go through the training rows. Give this or max_steps; of both, the first to be
+    /// reached ends the training.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub epochs: Option<u64>,
+    /// How many updates of the weights to make.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_steps: Option<u64>,
+    /// The rows of one batch, or "full" for all of them: plain gradient descent.
+    pub batch_size: BatchSize,
+    /// The batches whose gradients make up one update, which equals that of one large batch.
+    pub gradient_accumulation_steps: usize,
+    /// The most that the norm of all gradients together may be; larger ones are scaled down.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_grad_norm: Option<f64>,
+    /// Keep a moving average of the weights with this decay, such as 0.999; it is then what is
+    /// evaluated and saved.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ema_decay: Option<f64>,
+    /// The threads that make batches; the result does not depend on it.
+    pub loader_threads: usize,
+    /// Whether every epoch has an order of its own; otherwise rows come in the order of the file.
+    pub shuffle: bool,
+    /// Whether to leave out the last batch of an epoch if it is not full.
+    pub drop_last: bool,
+    /// What to do when the loss or a gradient is not finite.
+    pub on_non_finite: OnNonFinite,
+    /// With on_non_finite = "skip": the training stops after more skipped batches than this.
+    pub max_skipped_batches: u64,
+}
+
+/// What to do when the loss or a gradient is not finite.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OnNonFinite {
+    /// End the run and keep the last good checkpoint.
+    #[default]
+    Stop,
+    /// Leave the batch out.
+    Skip,
+}
+
+impl Default for TrainConfig {
+    fn default() -> Self {
+        Self {
+            epochs: None,
+            max_steps: None,
+            batch_size: BatchSize::Samples(NonZeroUsize::new(32).expect("32 is not 0")),
+            gradient_accumulation_steps: 1,
+            max_grad_norm: None,
+            ema_decay: None,
+            loader_threads: 1,
+            shuffle: true,
+            drop_last: false,
+            on_non_finite: OnNonFinite::Stop,
+            max_skipped_batches: 10,
+        }
+    }
+}
+
+impl TrainConfig {
+    /// Every impossible value, as (key, message).
+    pub fn validate(&self) -> Vec<(String, String)> {
+        let mut problems = Problems::default();
+        if self.epochs.is_none() && self.max_steps.is_none() {
+            problems.add("", "needs `epochs` or `max_steps`: how long to train");
+        }
+        problems.at_least_one("epochs", self.epochs);
+        problems.at_least_one("max_steps", self.max_steps);
+        let accumulation = self.gradient_accumulation_steps as u64;
+        problems.at_least_one("gradient_accumulation_steps", Some(accumulation));
+        problems.at_least_one("loader_threads", Some(self.loader_threads as u64));
+        if let Some(norm) = self.max_grad_norm.filter(|norm| *norm <= 0.0) {
+            problems.add("max_grad_norm", format!("must be above 0, but is {norm}"));
+        }
+        if let Some(decay) = self
+            .ema_decay
+            .filter(|decay| !(*decay > 0.0 && *decay < 1.0))
+        {
+            problems.add(
+                "ema_decay",
+                format!("must be between 0 and 1, but is {decay}"),
+            );
+        }
+        if self.batch_size == BatchSize::Full && self.gradient_accumulation_steps > 1 {
+            let message = "must be 1 with batch_size = \"full\": there is one batch in an epoch";
+            problems.add("gradient_accumulation_steps", message);
+        }
+        problems.0
+    }
+}
+
+/// When to measure the validation split.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct EvalConfig {
+    /// After every so many updates; in place of every_epochs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub every_steps: Option<u64>,
+    /// After every so many epochs; 1 unless every_steps is given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub every_epochs: Option<u64>,
+    /// The rows of one batch; that of the training unless given. The result does not depend on it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub batch_size: Option<usize>,
+}
+
+impl EvalConfig {
+    /// Every impossible value, as (key, message).
+    pub fn validate(&self) -> Vec<(String, String)> {
+        let mut problems = Problems::default();
+        problems.interval(self.every_steps, self.every_epochs);
+        problems.at_least_one("batch_size", self.batch_size.map(|size| size as u64));
+        problems.0
+    }
+}
+
+/// When to stop because it gets no better.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct EarlyStoppingConfig {
+    /// The metric to watch: train/loss, or valid/ and the name of a metric.
+    pub monitor: String,
+    /// Stop after so many evaluations in a row without an improvement.
+    pub patience: u64,
+    /// The least change that counts as an improvement.
+    pub min_delta: f64,
+}
+
+impl Default for EarlyStoppingConfig {
+    fn default() -> Self {
+        Self {
+            monitor: "valid/loss".into(),
+            patience: 10,
+            min_delta: 0.0,
+        }
+    }
+}
+
+impl EarlyStoppingConfig {
+    /// Every impossible value, as (key, message).
+    pub fn validate(&self) -> Vec<(String, String)> {
+        let mut problems = Problems::default();
+        problems.at_least_one("patience", Some(self.patience));
+        if self.min_delta < 0.0 {
+            problems.add(
+                "min_delta",
+                format!("must be 0 or more, but is {}", self.min_delta),
+            );
+        }
+        problems.0
+    }
+}
+
+/// When to save the state of the training, and what to keep.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct CheckpointConfig {
+    /// After every so many updates; in place of every_epochs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub every_steps: Option<u64>,
+    /// After every so many epochs; 1 unless every_steps is given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub every_epochs: Option<u64>,
+    /// How many of the newest checkpoints to keep.
+    pub keep_last: usize,
+    /// Whether to keep the best one too; its weights are then the run's result.
+    pub keep_best: bool,
+    /// The metric that decides which is best: train/loss, or valid/ and the name of a metric.
+    pub monitor: String,
+}
+
+impl Default for CheckpointConfig {
+    fn default() -> Self {
+        Self {
+            every_steps: None,
+            every_epochs: None,
+            keep_last: 1,
+            keep_best: true,
+            monitor: "valid/loss".into(),
+        }
+    }
+}
+
+impl CheckpointConfig {
+    /// Every impossible value, as (key, message).
+    pub fn validate(&self) -> Vec<(String, String)> {
+        let mut problems = Problems::default();
+        problems.interval(self.every_steps, self.every_epochs);
+        problems.at_least_one("keep_last", Some(self.keep_last as u64));
+        problems.0
+    }
+}
+
+/// What is written down while training.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct LoggingConfig {
+    /// Write the training metrics after every so many updates.
+    pub every_steps: u64,
+}
+
+impl Default for LoggingConfig {
+    fn default() -> Self {
+        Self { every_steps: 10 }
+    }
+}
+
+impl LoggingConfig {
+    /// Every impossible value, as (key, message).
+    pub fn validate(&self) -> Vec<(String, String)> {
+        let mut problems = Problems::default();
+        problems.at_least_one("every_steps", Some(self.every_steps));
+        problems.0
+    }
+}
+
+#[derive(Default)]
+pub(super) struct Problems(pub Vec<(String, String)>);
+
+impl Problems {
+    pub fn add(&mut self, key: &str, message: impl Into<String>) {
+        self.0.push((key.to_string(), message.into()));
+    }
+
+    fn at_least_one(&mut self, key: &str, value: Option<u64>) {
+        if value == Some(0) {
+            self.add(key, "must be at least 1, but is 0");
+        }
+    }
+
+    fn interval(&mut self, steps: Option<u64>, epochs: Option<u64>) {
+        self.at_least_one("every_steps", steps);
+        self.at_least_one("every_epochs", epochs);
+        if steps.is_some() && epochs.is_some() {
+            self.add("every_epochs", "contradicts `every_steps`: choose one");
+        }
+    }
+}

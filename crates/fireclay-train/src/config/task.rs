@@ -1,0 +1,158 @@
+//! The `[task]` table: what the model is to learn.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::sections::Problems;
+use super::values::{ClassWeights, Threshold};
+use crate::metrics::ThresholdObjective;
+
+/// What the model is to learn; `type` names the variant.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum TaskConfig {
+    /// To tell classes apart.
+    Classification(ClassificationConfig),
+    /// To predict a number.
+    Regression(RegressionConfig),
+}
+
+impl TaskConfig {
+    /// Every `type` and what it is.
+    pub const TYPES: &[(&str, &str)] = &[
+        ("classification", "tell two or more classes apart"),
+        ("regression", "predict a number"),
+    ];
+
+    /// The `type` that names this task in a configuration file.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Classification(_) => "classification",
+            Self::Regression(_) => "regression",
+        }
+    }
+
+    /// Every impossible value, as (key, message).
+    pub fn validate(&self) -> Vec<(String, String)> {
+        match self {
+            Self::Classification(config) => config.validate(),
+            Self::Regression(config) => config.validate(),
+        }
+    }
+}
+
+/// Tells two or more classes apart by cross-entropy.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ClassificationConfig {
+    /// What a row of each class weighs in the loss.
+    pub class_weights: ClassWeights,
+    /// How much of the probability is spread over all classes alike, in [0, 1) (Szegedy et al.
+    /// 2016).
+    pub label_smoothing: f64,
+    /// Use the focal loss with this exponent, such as 2: rows that are easy weigh less (Lin et al.
+    /// 2017).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub focal_gamma: Option<f64>,
+    /// The probability from which the answer is the second of two classes, or "tune" to choose it
+    /// on the validation split.
+    pub threshold: Threshold,
+    /// What the tuned threshold makes as large as possible.
+    pub tune_metric: ThresholdObjective,
+}
+
+impl Default for ClassificationConfig {
+    fn default() -> Self {
+        Self {
+            class_weights: ClassWeights::None,
+            label_smoothing: 0.0,
+            focal_gamma: None,
+            threshold: Threshold::default(),
+            tune_metric: ThresholdObjective::F1,
+        }
+    }
+}
+
+impl ClassificationConfig {
+    /// Every impossible value, as (key, message).
+    pub fn validate(&self) -> Vec<(String, String)> {
+        let mut problems = Problems::default();
+        let smoothing = self.label_smoothing;
+        if !(0.0..1.0).contains(&smoothing) {
+            let message = format!("must be at least 0 and below 1, but is {smoothing}");
+            problems.add("label_smoothing", message);
+        }
+        if let Some(gamma) = self.focal_gamma.filter(|gamma| *gamma < 0.0) {
+            problems.add("focal_gamma", format!("must be 0 or more, but is {gamma}"));
+        }
+        if let Threshold::Fixed(value) = self.threshold
+            && !(0.0..=1.0).contains(&value)
+        {
+            problems.add(
+                "threshold",
+                format!("must be between 0 and 1, but is {value}"),
+            );
+        }
+        if let ClassWeights::ByName(weights) = &self.class_weights {
+            for (class, weight) in weights.iter().filter(|(_, weight)| **weight < 0.0) {
+                let key = format!("class_weights.{class}");
+                problems.add(&key, format!("must be 0 or more, but is {weight}"));
+            }
+            if weights.values().all(|weight| *weight == 0.0) {
+                problems.add("class_weights", "must not all be 0");
+            }
+        }
+        problems.0
+    }
+}
+
+/// Predicts a number.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct RegressionConfig {
+    /// What is made small.
+    pub loss: RegressionLoss,
+    /// With loss = "huber": the error from which the loss grows linearly, in units of the target as
+    /// the model sees it (its standard deviation, if it is standardised).
+    pub huber_delta: f64,
+    /// Whether the model sees the target with mean 0 and standard deviation 1; every number that is
+    /// reported is mapped back.
+    pub standardize_target: bool,
+}
+
+/// What a regression makes small.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RegressionLoss {
+    /// The mean squared error.
+    #[default]
+    Mse,
+    /// The mean absolute error.
+    Mae,
+    /// The squared error of small errors, the absolute one of large ones (Huber 1964).
+    Huber,
+}
+
+impl Default for RegressionConfig {
+    fn default() -> Self {
+        Self {
+            loss: RegressionLoss::Mse,
+            huber_delta: 1.0,
+            standardize_target: true,
+        }
+    }
+}
+
+impl RegressionConfig {
+    /// Every impossible value, as (key, message).
+    pub fn validate(&self) -> Vec<(String, String)> {
+        let mut problems = Problems::default();
+        if self.huber_delta <= 0.0 {
+            problems.add(
+                "huber_delta",
+                format!("must be above 0, but is {}", self.huber_delta),
+            );
+        }
+        problems.0
+    }
+}

@@ -1,0 +1,308 @@
+//! Gradients of a whole model: their norm, clipping by it, and accumulation.
+//!
+//! Nothing here reads a value back from the device, and everything follows the order in which the
+//! model visits its parameters, so that the same gradients give the same bits.
+
+use burn::module::{Module, ModuleVisitor, Param, ParamId};
+use burn::optim::GradientsParams;
+use burn::tensor::{DType, FloatDType, Tensor};
+
+/// The L2 norm of all gradients taken as one vector, shape `[1]`, on the device of the gradients;
+/// half-precision gradients are summed in `f32`.
+///
+/// # Panics
+/// If there is no gradient and the model has no parameter either, so that there is no device.
+pub fn global_norm<M: Module>(model: &M, grads: &GradientsParams) -> Tensor<1> {
+    let mut squares = Squares {
+        grads,
+        seen: Vec::new(),
+        sum: None,
+    };
+    model.visit(&mut squares);
+    match squares.sum {
+        Some(sum) => sum.sqrt(),
+        None => {
+            let devices = model.devices();
+            let device = devices.first().expect("a model has parameters");
+            Tensor::zeros([1], &device.clone().inner())
+        }
+    }
+}
+
+/// Scales all gradients by `min(1, max_norm / (norm + 1e-6))`, as `torch.nn.utils.clip_grad_norm_`
+/// does; `norm` is what [`global_norm`] gave.
+pub fn clip_global_norm<M: Module>(
+    model: &M,
+    grads: GradientsParams,
+    max_norm: f64,
+    norm: Tensor<1>,
+) -> GradientsParams {
+    let factor = norm
+        .add_scalar(1e-6)
+        .recip()
+        .mul_scalar(max_norm)
+        .clamp_max(1.0);
+    scale(model, grads, factor)
+}
+
+/// Multiplies all gradients by `factor`, shape `[1]`.
+pub fn scale<M: Module>(model: &M, grads: GradientsParams, factor: Tensor<1>) -> GradientsParams {
+    let mut scaling = Scaling {
+        grads,
+        factor,
+        out: GradientsParams::new(),
+    };
+    model.visit(&mut scaling);
+    scaling.out
+}
+
+/// Averages the gradients of micro-batches so that they equal those of the one large batch.
+///
+/// Each micro-batch's gradient is that of its mean loss, and its weight is what that mean was taken
+/// over: the number of samples, or of tokens. The result is `Σ wᵢ·gᵢ / Σ wᵢ`. A single micro-batch
+/// comes out as it went in, to the bit.
+#[derive(Default)]
+pub struct Accumulator {
+    sum: GradientsParams,
+    first_weight: f64,
+    total_weight: f64,
+}
+
+impl Accumulator {
+    /// An empty sum.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds the gradients of one micro-batch; without weight (no token to learn from) it is left
+    /// out.
+    pub fn add<M: Module>(&mut self, model: &M, grads: GradientsParams, weight: f64) {
+        if weight == 0.0 {
+            return;
+        }
+        if self.total_weight == 0.0 {
+            self.first_weight = weight;
+            self.sum = grads;
+        } else {
+            // Weights are taken relative to the first, which keeps equal ones free of rounding.
+            let mut adding = Adding {
+                sum: &mut self.sum,
+                grads,
+                weight: weight / self.first_weight,
+            };
+            model.visit(&mut adding);
+        }
+        self.total_weight += weight;
+    }
+
+    /// The weighted mean.
+    pub fn finish<M: Module>(self, model: &M) -> GradientsParams {
+        if self.total_weight == self.first_weight {
+            return self.sum;
+        }
+        let mut sharing = Sharing {
+            grads: self.sum,
+            share: self.first_weight / self.total_weight,
+            out: GradientsParams::new(),
+        };
+        model.visit(&mut sharing);
+        sharing.out
+    }
+}
+
+struct Squares<'a> {
+    grads: &'a GradientsParams,
+    /// A parameter used in two places is visited twice but has one gradient.
+    seen: Vec<ParamId>,
+    sum: Option<Tensor<1>>,
+}
+
+impl ModuleVisitor for Squares<'_> {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        let Some(grad) = self.grads.get::<D>(param.id) else {
+            return;
+        };
+        if self.seen.contains(&param.id) {
+            return;
+        }
+        self.seen.push(param.id);
+        let square = widen(grad).square().sum();
+        self.sum = Some(match self.sum.take() {
+            Some(sum) => {
+                let device = sum.device();
+                sum + square.to_device(&device)
+            }
+            None => square,
+        });
+    }
+}
+
+struct Scaling {
+    grads: GradientsParams,
+    factor: Tensor<1>,
+    out: GradientsParams,
+}
+
+impl ModuleVisitor for Scaling {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        let Some(grad) = self.grads.remove::<D>(param.id) else {
+            return;
+        };
+        let dtype = FloatDType::from(grad.dtype());
+        let factor = self.factor.clone().to_device(&grad.device()).cast(dtype);
+        // A factor of rank 1 cannot be spread over a parameter of rank 0.
+        let factor = factor.reshape([1; D]);
+        self.out.register(param.id, grad * factor);
+    }
+}
+
+struct Adding<'a> {
+    sum: &'a mut GradientsParams,
+    grads: GradientsParams,
+    weight: f64,
+}
+
+impl ModuleVisitor for Adding<'_> {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        let Some(grad) = self.grads.remove::<D>(param.id) else {
+            return;
+        };
+        let grad = grad.mul_scalar(self.weight);
+        let sum = match self.sum.remove::<D>(param.id) {
+            Some(sum) => sum + grad,
+            None => grad,
+        };
+        self.sum.register(param.id, sum);
+    }
+}
+
+struct Sharing {
+    grads: GradientsParams,
+    share: f64,
+    out: GradientsParams,
+}
+
+impl ModuleVisitor for Sharing {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        if let Some(grad) = self.grads.remove::<D>(param.id) {
+            self.out.register(param.id, grad.mul_scalar(self.share));
+        }
+    }
+}
+
+fn widen<const D: usize>(tensor: Tensor<D>) -> Tensor<D> {
+    match tensor.dtype() {
+        DType::F16 | DType::BF16 => tensor.cast(FloatDType::F32),
+        _ => tensor,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::module::Param;
+    use burn::nn::{Linear, LinearConfig};
+    use burn::tensor::{Device, Distribution};
+
+    use super::*;
+
+    fn linear() -> Linear {
+        LinearConfig::new(3, 2).init(&Device::flex().autodiff())
+    }
+
+    /// Gradients of the mean loss over rows `start..end` of `x`.
+    fn gradients(model: &Linear, x: &Tensor<2>, start: usize, end: usize) -> GradientsParams {
+        let rows = x.clone().narrow(0, start, end - start);
+        let loss = model.forward(rows).square().mean();
+        GradientsParams::from_grads(loss.backward(), model)
+    }
+
+    fn values(model: &Linear, grads: &GradientsParams) -> Vec<f32> {
+        let bias = model.bias.as_ref().expect("linear() has a bias");
+        let weight = grads.get::<2>(model.weight.id).expect("a gradient");
+        let bias = grads.get::<1>(bias.id).expect("a gradient");
+        let all = Tensor::cat(vec![weight.flatten::<1>(0, 1), bias], 0);
+        all.into_data().iter::<f32>().collect()
+    }
+
+    fn input(model: &Linear) -> Tensor<2> {
+        Tensor::random(
+            [7, 3],
+            Distribution::Uniform(-1.0, 1.0),
+            &model.weight.device(),
+        )
+    }
+
+    #[test]
+    fn unequal_micro_batches_equal_the_large_batch() {
+        let model = linear();
+        let x = input(&model);
+        let mut accumulator = Accumulator::new();
+        for (start, end) in [(0, 4), (4, 6), (6, 7)] {
+            let grads = gradients(&model, &x, start, end);
+            accumulator.add(&model, grads, (end - start) as f64);
+        }
+        // A batch with nothing to learn from may well have the mean of nothing for its loss.
+        let nothing = scale(
+            &model,
+            gradients(&model, &x, 0, 1),
+            Tensor::full([1], f32::NAN, &Device::flex()),
+        );
+        accumulator.add(&model, nothing, 0.0);
+        let whole = values(&model, &gradients(&model, &x, 0, 7));
+        for (found, wanted) in values(&model, &accumulator.finish(&model))
+            .iter()
+            .zip(whole)
+        {
+            assert!((found - wanted).abs() < 1e-6, "{found} is not {wanted}");
+        }
+    }
+
+    #[test]
+    fn one_micro_batch_passes_through_to_the_bit() {
+        let model = linear();
+        let x = input(&model);
+        let mut accumulator = Accumulator::new();
+        accumulator.add(&model, gradients(&model, &x, 0, 7), 7.0);
+        let found = values(&model, &accumulator.finish(&model));
+        assert_eq!(found, values(&model, &gradients(&model, &x, 0, 7)));
+    }
+
+    #[test]
+    fn clipping_is_by_the_norm_over_all_parameters() {
+        let model = linear();
+        let x = input(&model);
+        let whole = values(&model, &gradients(&model, &x, 0, 7));
+        let wanted = whole.iter().map(|v| v * v).sum::<f32>().sqrt();
+        for max_norm in [0.5 * f64::from(wanted), 2.0 * f64::from(wanted)] {
+            let grads = gradients(&model, &x, 0, 7);
+            let norm = global_norm(&model, &grads);
+            let found: f32 = norm.clone().into_scalar();
+            assert!((found / wanted - 1.0).abs() < 1e-6);
+            let clipped = clip_global_norm(&model, grads, max_norm, norm);
+            let factor = (max_norm as f32 / (wanted + 1e-6)).min(1.0);
+            for (found, whole) in values(&model, &clipped).iter().zip(&whole) {
+                assert!((found - factor * whole).abs() <= 1e-6 * whole.abs());
+            }
+        }
+    }
+
+    #[test]
+    fn a_norm_without_gradients_is_zero() {
+        let norm: f32 = global_norm(&linear(), &GradientsParams::new()).into_scalar();
+        assert_eq!(norm, 0.0);
+    }
+
+    #[test]
+    fn a_shared_parameter_counts_once() {
+        let device = Device::flex().autodiff();
+        let shared = Param::from_tensor(Tensor::<1>::from_floats([1.0, 2.0], &device));
+        let model = vec![shared.clone(), shared.clone()];
+        let mut grads = GradientsParams::new();
+        grads.register(
+            shared.id,
+            Tensor::<1>::from_floats([3.0, 4.0], &Device::flex()),
+        );
+        let norm: f32 = global_norm(&model, &grads).into_scalar();
+        assert_eq!(norm, 5.0);
+    }
+}

@@ -1,0 +1,36 @@
+//! Training on [Burn](https://burn.dev) by steps.
+//!
+//! One TOML file describes a run ([`config`]); this crate checks it, trains ([`strategy`]),
+//! checkpoints and resumes to the bit ([`checkpoint`]), evaluates ([`metrics`]) and predicts
+//! ([`predict`]). The strategy is generic over any Burn `LearnerModel`, so a module of your own
+//! gets the same from [`Trainer`].
+
+pub mod config;
+
+pub mod run;
+pub mod task;
+
+pub mod strategy;
+
+pub mod checkpoint;
+pub mod ema;
+pub mod gradients;
+pub mod loader;
+pub mod observer;
+pub mod optim;
+pub mod output;
+pub mod record;
+pub mod run_folder;
+pub mod schedule;
+
+pub mod metrics;
+pub mod predict;
+pub mod predictor;
+
+mod renderer;
+mod weights;
+
+pub use loader::Samples;
+pub use output::StepOutput;
+pub use run_folder::RunFolder;
+pub use strategy::{Finished, Plan, Scorer, StopReason, Trainer};

@@ -1,0 +1,249 @@
+//! Batches in an order that is a pure function of (seed, epoch), through Burn's [`DataLoader`].
+
+use std::ops::Range;
+use std::sync::{Arc, Mutex};
+
+use burn::data::dataloader::{DataLoader, DataLoaderIterator, Progress};
+use burn::data::dataset::DatasetError;
+use burn::tensor::Device;
+use fireclay_data::{Prefetch, epoch_order, prefetch, shard};
+
+/// Samples that can be put together into batches.
+///
+/// [`assemble`](Self::assemble) runs on the loader threads and makes host arrays;
+/// [`upload`](Self::upload) runs on the training thread and makes tensors of them.
+pub trait Samples: Send + Sync + 'static {
+    /// A batch in host memory.
+    type Host: Send + 'static;
+    /// A batch of tensors: the input of the model's step.
+    type Batch: Send + 'static;
+
+    /// Number of samples.
+    fn len(&self) -> usize;
+
+    /// Whether there is no sample at all.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Puts the samples at `indices` together, in that order. Whatever is random in it, such as
+    /// augmentation, must be a pure function of the seed, `epoch` and the indices.
+    ///
+    /// # Errors
+    ///
+    /// Whatever keeps a sample from being read; it ends the training with that message.
+    fn assemble(&self, epoch: u64, indices: &[u32]) -> Result<Self::Host, DatasetError>;
+
+    /// Moves a batch to the device.
+    fn upload(&self, host: Self::Host, device: &Device) -> Self::Batch;
+}
+
+/// How samples are arranged into batches.
+#[derive(Clone, Debug)]
+pub struct Order {
+    /// Seed of the run.
+    pub seed: u64,
+    /// Samples in a batch.
+    pub batch_size: usize,
+    /// A new permutation every epoch, or the order of the source.
+    pub shuffle: bool,
+    /// Leave out a last batch that is not full.
+    pub drop_last: bool,
+    /// Which part of every batch this process computes, and of how many: the batch itself is the
+    /// same for any number of them.
+    pub share: Share,
+}
+
+/// One of several processes that compute the same batches together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Share {
+    /// From 0.
+    pub rank: usize,
+    /// How many there are.
+    pub world: usize,
+}
+
+impl Share {
+    /// One process that computes everything.
+    pub const WHOLE: Self = Self { rank: 0, world: 1 };
+}
+
+impl Order {
+    /// The batches of one epoch over `samples` samples, as ranges into its order.
+    ///
+    /// A last batch that would hold one sample alone joins the batch before it: a single sample
+    /// has no batch statistics.
+    pub fn batches(&self, samples: usize) -> Vec<Range<usize>> {
+        let mut batches: Vec<_> = (0..samples)
+            .step_by(self.batch_size)
+            .map(|start| start..(start + self.batch_size).min(samples))
+            .collect();
+        let short = batches.last().is_some_and(|last| last.len() < self.batch_size);
+        if self.drop_last && short && batches.len() > 1 {
+            batches.pop();
+        } else if batches.len() > 1 && short && batches.last().is_some_and(|last| last.len() == 1) {
+            batches.pop();
+            batches.last_mut().expect("more than one batch").end = samples;
+        }
+        batches
+    }
+}
+
+/// Where the next pass over the data starts. Clones share it: the strategy moves it, the loader
+/// reads it, since Burn's `DataLoader::iter` takes no argument.
+#[derive(Clone, Debug, Default)]
+pub struct Cursor(Arc<Mutex<Position>>);
+
+/// A place in the stream of batches.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Position {
+    /// Epoch, from 0.
+    pub epoch: u64,
+    /// Batches of that epoch already used.
+    pub batch: usize,
+}
+
+impl Cursor {
+    /// Sets where the next pass starts.
+    pub fn set(&self, position: Position) {
+        *self.0.lock().expect("no panic while the cursor is held") = position;
+    }
+
+    fn get(&self) -> Position {
+        *self.0.lock().expect("no panic while the cursor is held")
+    }
+}
+
+/// A [`DataLoader`] whose batches do not depend on the number of loader threads, nor on where a
+/// run was interrupted.
+pub struct OrderedLoader<S: Samples> {
+    samples: Arc<S>,
+    order: Order,
+    cursor: Cursor,
+    threads: usize,
+    device: Device,
+    range: Range<usize>,
+}
+
+impl<S: Samples> OrderedLoader<S> {
+    /// A loader of all samples; its batches are made on `threads` threads (0: on the caller's).
+    pub fn new(samples: Arc<S>, order: Order, threads: usize, device: Device) -> Self {
+        let range = 0..samples.len();
+        Self { samples, order, cursor: Cursor::default(), threads, device, range }
+    }
+
+    /// The shared cursor.
+    pub fn cursor(&self) -> Cursor {
+        self.cursor.clone()
+    }
+
+    /// Batches in one epoch.
+    pub fn batches_per_epoch(&self) -> usize {
+        self.order.batches(self.range.len()).len()
+    }
+
+    /// The order of samples in `epoch`, as indices into the source.
+    fn indices(&self, epoch: u64) -> Vec<u32> {
+        let start = u32::try_from(self.range.start).expect("fewer than 2^32 samples");
+        let order = if self.order.shuffle {
+            epoch_order(self.order.seed, epoch, self.range.len())
+        } else {
+            (0..self.range.len() as u32).collect()
+        };
+        order.into_iter().map(|index| index + start).collect()
+    }
+
+    fn with(&self, device: Device, range: Range<usize>) -> Self {
+        Self {
+            samples: self.samples.clone(),
+            order: self.order.clone(),
+            cursor: self.cursor.clone(),
+            threads: self.threads,
+            device,
+            range,
+        }
+    }
+}
+
+impl<S: Samples> DataLoader<S::Batch> for OrderedLoader<S> {
+    fn iter<'a>(&'a self) -> Box<dyn DataLoaderIterator<S::Batch> + 'a> {
+        let Position { epoch, batch } = self.cursor.get();
+        let indices = self.indices(epoch);
+        let mut batches = self.order.batches(indices.len());
+        batches.drain(..batch.min(batches.len()));
+        let processed = batches.first().map_or(indices.len(), |first| first.start);
+
+        let samples = self.samples.clone();
+        let (jobs, Share { rank, world }) = (batches.clone(), self.order.share);
+        let hosts = prefetch(batches.len(), self.threads, 2 * self.threads.max(1), move |k| {
+            samples.assemble(epoch, shard(&indices[jobs[k].clone()], rank, world))
+        });
+        Box::new(OrderedIter { loader: self, hosts, batches, next: 0, processed })
+    }
+
+    fn num_items(&self) -> usize {
+        self.range.len()
+    }
+
+    fn to_device(&self, device: &Device) -> Arc<dyn DataLoader<S::Batch>> {
+        Arc::new(self.with(device.clone(), self.range.clone()))
+    }
+
+    fn slice(&self, start: usize, end: usize) -> Arc<dyn DataLoader<S::Batch>> {
+        let range = self.range.start + start..self.range.start + end;
+        Arc::new(self.with(self.device.clone(), range))
+    }
+}
+
+struct OrderedIter<'a, S: Samples> {
+    loader: &'a OrderedLoader<S>,
+    hosts: Prefetch<S::Host, DatasetError>,
+    batches: Vec<Range<usize>>,
+    next: usize,
+    processed: usize,
+}
+
+impl<S: Samples> Iterator for OrderedIter<'_, S> {
+    type Item = Result<S::Batch, DatasetError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let host = self.hosts.next()?;
+        self.processed = self.batches[self.next].end;
+        self.next += 1;
+        Some(match host {
+            Ok(host) => Ok(self.loader.samples.upload(host, &self.loader.device)),
+            Err(error) => Err(DatasetError::new(error)),
+        })
+    }
+}
+
+impl<S: Samples> DataLoaderIterator<S::Batch> for OrderedIter<'_, S> {
+    fn progress(&self) -> Progress {
+        Progress::new(self.processed, self.loader.range.len(), Some("items".into()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn order(batch_size: usize, drop_last: bool) -> Order {
+        Order { seed: 1, batch_size, shuffle: true, drop_last, share: Share::WHOLE }
+    }
+
+    #[test]
+    fn batches_cover_the_epoch_in_order() {
+        assert_eq!(order(4, false).batches(10), [0..4, 4..8, 8..10]);
+        assert_eq!(order(4, true).batches(10), [0..4, 4..8]);
+        assert_eq!(order(4, true).batches(3), [0..3]);
+        assert_eq!(order(1, false).batches(2), [0..1, 1..2]);
+        assert!(order(4, false).batches(0).is_empty());
+    }
+
+    #[test]
+    fn a_last_batch_of_one_joins_the_one_before() {
+        assert_eq!(order(4, false).batches(9), [0..4, 4..9]);
+        assert_eq!(order(4, true).batches(9), [0..4, 4..8]);
+        assert_eq!(order(4, false).batches(1), [0..1]);
+    }
+}

@@ -1,0 +1,39 @@
+//! Metrics over a whole split, in `f64` on the host.
+//!
+//! Nothing here is an average of batches: every number is computed from all rows at once, as
+//! scikit-learn computes it. [`classification_report`] and [`regression_report`] collect all of
+//! them in one [`Report`], an entry of a run's `evaluation.json`.
+//!
+//! Undefined is never NaN. A ratio whose denominator is 0 counts as 0 where the field agrees on
+//! that (precision of a class that is never predicted); elsewhere (ROC AUC of a split with one
+//! class) the function answers `None` and the report leaves the name out.
+
+mod report;
+
+mod classification;
+mod confusion;
+
+mod calibration;
+mod ranking;
+
+mod regression;
+
+mod bootstrap;
+mod names;
+mod threshold;
+
+pub use bootstrap::{DEFAULT_RESAMPLES, INTERVAL_LEVEL, bootstrap_interval};
+pub use calibration::{
+    CALIBRATION_BINS, CalibrationError, brier_binary, brier_multiclass, calibration_error, log_loss,
+};
+pub use classification::{Classification, DEFAULT_THRESHOLD, top_k_accuracy};
+pub use confusion::ConfusionMatrix;
+pub use names::{
+    CLASSIFICATION_METRICS, Direction, REGRESSION_METRICS, classification_metrics, direction,
+};
+pub use ranking::{average_precision, roc_auc};
+pub use regression::{
+    explained_variance, mae, mape, max_error, median_absolute_error, mse, r2, rmse,
+};
+pub use report::{Interval, PerClass, Report, classification_report, regression_report};
+pub use threshold::{ThresholdObjective, tune_threshold};

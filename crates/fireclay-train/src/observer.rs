@@ -1,0 +1,70 @@
+//! What a training tells those who watch it: the terminal, a log, a test.
+
+use std::time::Duration;
+
+use crate::strategy::StopReason;
+
+/// Watches a training. Every method has an empty default.
+pub trait Observer: Send {
+    /// Training begins, or goes on after `step` updates.
+    fn started(&mut self, _start: &Start) {}
+    /// One update was made.
+    fn stepped(&mut self, _step: &Step) {}
+    /// The validation split was evaluated.
+    fn evaluated(&mut self, _evaluation: &Evaluation) {}
+    /// Something that the user should read, such as a skipped batch.
+    fn noticed(&mut self, _message: &str) {}
+    /// Training ended.
+    fn ended(&mut self, _reason: StopReason) {}
+}
+
+/// An observer that looks away.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Silent;
+
+impl Observer for Silent {}
+
+/// How a training begins.
+#[derive(Clone, Debug)]
+pub struct Start {
+    /// Updates already made: 0, or more for a resumed run.
+    pub step: u64,
+    /// Updates in all.
+    pub total_steps: u64,
+    /// Updates in an epoch.
+    pub steps_per_epoch: u64,
+    /// Samples in the training split.
+    pub samples: usize,
+}
+
+/// One update.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// Updates made.
+    pub step: u64,
+    /// Epoch, from 1.
+    pub epoch: u64,
+    /// Loss of its batch.
+    pub loss: f64,
+    /// Learning rate used.
+    pub learning_rate: f64,
+    /// L2 norm of all gradients, before clipping.
+    pub grad_norm: f64,
+}
+
+/// One evaluation of the validation split.
+#[derive(Clone, Debug)]
+pub struct Evaluation {
+    /// Updates made.
+    pub step: u64,
+    /// Epoch, from 1.
+    pub epoch: u64,
+    /// Mean training loss of the epoch so far.
+    pub train_loss: f64,
+    /// Metrics by name, in the order in which they are shown.
+    pub metrics: Vec<(String, f64)>,
+    /// Whether the monitored metric is the best so far.
+    pub improved: bool,
+    /// Since training began, or was resumed.
+    pub elapsed: Duration,
+}

@@ -1,0 +1,169 @@
+//! Adafactor.
+
+use burn::module::Module;
+use burn::optim::{ModuleOptimizer, Optimizer};
+use burn::tensor::{Device, Tensor};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::check::Problems;
+use super::groups::with_decay;
+use super::state::optimizer_state;
+
+/// Adafactor: the second moment of a matrix is kept as one value for each row and each column, and
+/// the step is relative to the size of the weights. No first moment is kept.
+///
+/// The learning rate caps the relative step size `min(learning_rate, 1/√t)`; with both
+/// `relative_step` and `scale_parameter` off it is the plain step size. [Shazeer and Stern
+/// 2018](https://arxiv.org/abs/1804.04235), algorithms 4 and 5.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct AdafactorConfig {
+    /// Upper bound of the step size at the schedule's factor 1.
+    #[serde(alias = "lr")]
+    pub learning_rate: f64,
+    /// Cap the learning rate by `1/√t`.
+    pub relative_step: bool,
+    /// Multiply the step by the root mean square of the weights.
+    pub scale_parameter: bool,
+    /// The second moment of update `t` (from 1) forgets by `t^-decay_rate`.
+    pub decay_rate: f64,
+    /// Updates whose root mean square is above this are scaled down to it.
+    pub clip_threshold: f64,
+    /// Added to the squared gradient, and the least root mean square of the weights.
+    pub epsilons: (f64, f64),
+    /// How fast the weights shrink, relative to the learning rate.
+    pub weight_decay: f64,
+    /// Decay biases, norms and embeddings too.
+    pub decay_all: bool,
+}
+
+impl Default for AdafactorConfig {
+    fn default() -> Self {
+        Self {
+            learning_rate: 1e-2,
+            relative_step: true,
+            scale_parameter: true,
+            decay_rate: 0.8,
+            clip_threshold: 1.0,
+            epsilons: (1e-30, 1e-3),
+            weight_decay: 0.0,
+            decay_all: false,
+        }
+    }
+}
+
+impl AdafactorConfig {
+    /// Values that cannot be used, as (key, message).
+    pub fn validate(&self) -> Vec<(String, String)> {
+        let (least, smallest) = self.epsilons;
+        // Below this `f32` holds no number, and the factors of a zero gradient divide 0 by 0.
+        let epsilons = [least, smallest]
+            .iter()
+            .all(|&e| e >= 1e-37 && e.is_finite());
+        Problems::default()
+            .positive("learning_rate", self.learning_rate)
+            .positive("decay_rate", self.decay_rate)
+            .positive("clip_threshold", self.clip_threshold)
+            .check(
+                "epsilons",
+                epsilons,
+                "two numbers of 1e-37 or more",
+                format!("[{least}, {smallest}]"),
+            )
+            .not_negative("weight_decay", self.weight_decay)
+            .found()
+    }
+
+    /// Builds the optimizer with its parameter groups.
+    pub fn init<M: Module>(&self, model: &M) -> ModuleOptimizer {
+        let rule = |weight_decay| {
+            Adafactor(Self {
+                weight_decay,
+                ..self.clone()
+            })
+        };
+        with_decay(model, self.decay_all, rule(self.weight_decay), rule(0.0))
+    }
+}
+
+/// The update rule of [`AdafactorConfig`] for one parameter.
+#[derive(Clone, Debug)]
+pub struct Adafactor(AdafactorConfig);
+
+optimizer_state! {
+    /// State of [`Adafactor`].
+    AdafactorState {
+        /// Averaged square of the gradient: one value a row (`[.., rows, 1]`), or, for a parameter
+        /// of rank 0 or 1, one for each of its values.
+        rows,
+        /// The same for each column (`[.., 1, columns]`); from rank 2 on.
+        columns,
+    }
+}
+
+impl Optimizer for Adafactor {
+    type State<const D: usize> = AdafactorState<D>;
+
+    fn step<const D: usize>(
+        &self,
+        lr: f64,
+        tensor: Tensor<D>,
+        grad: Tensor<D>,
+        state: Option<AdafactorState<D>>,
+    ) -> (Tensor<D>, Option<AdafactorState<D>>) {
+        let config = &self.0;
+        let state = state.unwrap_or_default();
+        let step = state.step + 1;
+        let new = (step as f64).powf(-config.decay_rate);
+        let average =
+            |past: Tensor<D>, now: Tensor<D>| past.mul_scalar(1.0 - new) + now.mul_scalar(new);
+
+        let square = grad.clone().square().add_scalar(config.epsilons.0);
+        let (update, state) = if D < 2 {
+            let all = average(state.rows.or_zeros(&grad), square);
+            let state = AdafactorState {
+                step,
+                rows: all.clone().into(),
+                ..Default::default()
+            };
+            (grad / all.sqrt(), state)
+        } else {
+            let (now_rows, now_columns) = (square.clone().mean_dim(D - 1), square.mean_dim(D - 2));
+            let rows = average(state.rows.or_zeros(&now_rows), now_rows);
+            let columns = average(state.columns.or_zeros(&now_columns), now_columns);
+            let state = AdafactorState {
+                step,
+                rows: rows.clone().into(),
+                columns: columns.clone().into(),
+            };
+            // Dividing twice keeps the product of two small factors out of the subnormal numbers.
+            let share = rows.clone() / rows.mean_dim(D - 2);
+            (grad / share.sqrt() / columns.sqrt(), state)
+        };
+
+        let excess = root_mean_square(update.clone()).div_scalar(config.clip_threshold);
+        let mut update = update / excess.clamp_min(1.0).unsqueeze();
+        if config.scale_parameter {
+            let size = root_mean_square(tensor.clone()).clamp_min(config.epsilons.1);
+            update = update * size.unsqueeze();
+        }
+        let rate = match config.relative_step {
+            true => lr.min((step as f64).powf(-0.5)),
+            false => lr,
+        };
+        let tensor = match config.weight_decay {
+            0.0 => tensor,
+            decay => tensor.mul_scalar(1.0 - lr * decay),
+        };
+        (tensor - update.mul_scalar(rate), Some(state))
+    }
+
+    fn to_device<const D: usize>(state: AdafactorState<D>, device: &Device) -> AdafactorState<D> {
+        state.moved_to(device)
+    }
+}
+
+fn root_mean_square<const D: usize>(tensor: Tensor<D>) -> Tensor<1> {
+    tensor.square().mean().sqrt()
+}

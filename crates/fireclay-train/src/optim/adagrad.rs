@@ -1,0 +1,125 @@
+//! Adagrad.
+
+use burn::module::Module;
+use burn::optim::{ModuleOptimizer, Optimizer};
+use burn::tensor::{Device, Tensor};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::check::Problems;
+use super::groups::with_decay;
+use super::state::optimizer_state;
+
+/// Adagrad as `torch.optim.Adagrad`: each step is divided by the root of the sum of all squared
+/// gradients so far.
+///
+/// [Duchi, Hazan and Singer 2011](https://jmlr.org/papers/v12/duchi11a.html).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct AdagradConfig {
+    /// Learning rate at the schedule's factor 1.
+    #[serde(alias = "lr")]
+    pub learning_rate: f64,
+    /// The learning rate of update `t` (from 0) is divided by `1 + t · learning_rate_decay`.
+    #[serde(alias = "lr_decay")]
+    pub learning_rate_decay: f64,
+    /// What the sum of squares starts from.
+    #[serde(alias = "initial_accumulator_value")]
+    pub initial_accumulator: f64,
+    /// Added to the root of the sum, against division by zero.
+    #[serde(alias = "eps")]
+    pub epsilon: f64,
+    /// L2 penalty added to the gradient.
+    pub weight_decay: f64,
+    /// Decay biases, norms and embeddings too, as PyTorch does unless told otherwise.
+    pub decay_all: bool,
+}
+
+impl Default for AdagradConfig {
+    fn default() -> Self {
+        Self {
+            learning_rate: 1e-2,
+            learning_rate_decay: 0.0,
+            initial_accumulator: 0.0,
+            epsilon: 1e-10,
+            weight_decay: 0.0,
+            decay_all: false,
+        }
+    }
+}
+
+impl AdagradConfig {
+    /// Values that cannot be used, as (key, message).
+    pub fn validate(&self) -> Vec<(String, String)> {
+        Problems::default()
+            .positive("learning_rate", self.learning_rate)
+            .not_negative("learning_rate_decay", self.learning_rate_decay)
+            .not_negative("initial_accumulator", self.initial_accumulator)
+            .not_negative("epsilon", self.epsilon)
+            .not_negative("weight_decay", self.weight_decay)
+            .found()
+    }
+
+    /// Builds the optimizer with its parameter groups.
+    pub fn init<M: Module>(&self, model: &M) -> ModuleOptimizer {
+        let rule = |weight_decay| Adagrad {
+            learning_rate_decay: self.learning_rate_decay,
+            initial_accumulator: self.initial_accumulator,
+            epsilon: self.epsilon,
+            weight_decay,
+        };
+        with_decay(model, self.decay_all, rule(self.weight_decay), rule(0.0))
+    }
+}
+
+/// The update rule of [`AdagradConfig`] for one parameter.
+#[derive(Clone, Debug)]
+pub struct Adagrad {
+    learning_rate_decay: f64,
+    initial_accumulator: f64,
+    epsilon: f64,
+    weight_decay: f64,
+}
+
+optimizer_state! {
+    /// State of [`Adagrad`].
+    AdagradState {
+        /// Sum of the squared gradients.
+        sum,
+    }
+}
+
+impl Optimizer for Adagrad {
+    type State<const D: usize> = AdagradState<D>;
+
+    fn step<const D: usize>(
+        &self,
+        lr: f64,
+        tensor: Tensor<D>,
+        grad: Tensor<D>,
+        state: Option<AdagradState<D>>,
+    ) -> (Tensor<D>, Option<AdagradState<D>>) {
+        let grad = match self.weight_decay {
+            0.0 => grad,
+            decay => grad + tensor.clone().mul_scalar(decay),
+        };
+        let state = state.unwrap_or_default();
+        let past = state
+            .sum
+            .on(&grad.device())
+            .unwrap_or_else(|| grad.full_like(self.initial_accumulator));
+        let sum = past + grad.clone().square();
+
+        let lr = lr / (1.0 + state.step as f64 * self.learning_rate_decay);
+        let direction = grad / sum.clone().sqrt().add_scalar(self.epsilon);
+        let state = AdagradState {
+            step: state.step + 1,
+            sum: sum.into(),
+        };
+        (tensor - direction.mul_scalar(lr), Some(state))
+    }
+
+    fn to_device<const D: usize>(state: AdagradState<D>, device: &Device) -> AdagradState<D> {
+        state.moved_to(device)
+    }
+}

@@ -1,0 +1,147 @@
+//! Adam, and the rule that AdamW shares.
+
+use burn::module::Module;
+use burn::optim::{ModuleOptimizer, Optimizer};
+use burn::tensor::{Device, Tensor};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::check::Problems;
+use super::groups::with_decay;
+use super::state::optimizer_state;
+
+/// Adam as `torch.optim.Adam`: weight decay is added to the gradient.
+///
+/// [Kingma and Ba 2015](https://arxiv.org/abs/1412.6980); AMSGrad: [Reddi et al.
+/// 2018](https://openreview.net/forum?id=ryQu7f-RZ).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct AdamConfig {
+    /// Learning rate at the schedule's factor 1.
+    #[serde(alias = "lr")]
+    pub learning_rate: f64,
+    /// How much of the past is kept in the averages of the gradient and of its square.
+    pub betas: (f64, f64),
+    /// Added to the root of the averaged square, against division by zero.
+    #[serde(alias = "eps")]
+    pub epsilon: f64,
+    /// L2 penalty added to the gradient.
+    pub weight_decay: f64,
+    /// Divide by the largest averaged square seen so far.
+    pub amsgrad: bool,
+    /// Decay biases, norms and embeddings too, as PyTorch does unless told otherwise.
+    pub decay_all: bool,
+}
+
+impl Default for AdamConfig {
+    fn default() -> Self {
+        Self {
+            learning_rate: 1e-3,
+            betas: (0.9, 0.999),
+            epsilon: 1e-8,
+            weight_decay: 0.0,
+            amsgrad: false,
+            decay_all: false,
+        }
+    }
+}
+
+impl AdamConfig {
+    /// Values that cannot be used, as (key, message).
+    pub fn validate(&self) -> Vec<(String, String)> {
+        Problems::default()
+            .positive("learning_rate", self.learning_rate)
+            .betas("betas", self.betas)
+            .not_negative("epsilon", self.epsilon)
+            .not_negative("weight_decay", self.weight_decay)
+            .found()
+    }
+
+    /// Builds the optimizer with its parameter groups.
+    pub fn init<M: Module>(&self, model: &M) -> ModuleOptimizer {
+        let rule = |weight_decay| Adam {
+            betas: self.betas,
+            epsilon: self.epsilon,
+            weight_decay,
+            decoupled: false,
+            amsgrad: self.amsgrad,
+            rate: 1.0,
+        };
+        with_decay(model, self.decay_all, rule(self.weight_decay), rule(0.0))
+    }
+}
+
+/// The update rule of [`AdamConfig`] and [`AdamWConfig`](super::AdamWConfig) for one parameter.
+#[derive(Clone, Debug)]
+pub struct Adam {
+    pub(super) betas: (f64, f64),
+    pub(super) epsilon: f64,
+    pub(super) weight_decay: f64,
+    /// Shrink the parameter itself instead of adding the decay to the gradient.
+    pub(super) decoupled: bool,
+    pub(super) amsgrad: bool,
+    /// Multiplies the learning rate, where the rule serves one group of a larger optimizer.
+    pub(super) rate: f64,
+}
+
+optimizer_state! {
+    /// State of [`Adam`].
+    AdamState {
+        /// Average of the gradient.
+        first_moment,
+        /// Average of its square.
+        second_moment,
+        /// The largest average of the square so far; AMSGrad only.
+        largest_second_moment,
+    }
+}
+
+impl Optimizer for Adam {
+    type State<const D: usize> = AdamState<D>;
+
+    fn step<const D: usize>(
+        &self,
+        lr: f64,
+        tensor: Tensor<D>,
+        grad: Tensor<D>,
+        state: Option<AdamState<D>>,
+    ) -> (Tensor<D>, Option<AdamState<D>>) {
+        let lr = lr * self.rate;
+        let (tensor, grad) = match (self.weight_decay, self.decoupled) {
+            (0.0, _) => (tensor, grad),
+            (decay, true) => (tensor.mul_scalar(1.0 - lr * decay), grad),
+            (decay, false) => (tensor.clone(), grad + tensor.mul_scalar(decay)),
+        };
+
+        let state = state.unwrap_or_default();
+        let step = state.step + 1;
+        let (beta_1, beta_2) = self.betas;
+        let first = state.first_moment.or_zeros(&grad).mul_scalar(beta_1)
+            + grad.clone().mul_scalar(1.0 - beta_1);
+        let second = state.second_moment.or_zeros(&grad).mul_scalar(beta_2)
+            + grad.clone().square().mul_scalar(1.0 - beta_2);
+        let largest = self.amsgrad.then(|| {
+            let past = state.largest_second_moment.or_zeros(&grad);
+            past.max_pair(second.clone())
+        });
+
+        // lr · (m/c₁) / (√(v/c₂) + ε), with the two corrections moved out of the tensors.
+        let correction_1 = 1.0 - beta_1.powf(step as f64);
+        let root_2 = (1.0 - beta_2.powf(step as f64)).sqrt();
+        let denominator = largest.clone().unwrap_or_else(|| second.clone()).sqrt();
+        let direction = first.clone() / denominator.add_scalar(self.epsilon * root_2);
+        let tensor = tensor - direction.mul_scalar(lr * root_2 / correction_1);
+
+        let state = AdamState {
+            step,
+            first_moment: first.into(),
+            second_moment: second.into(),
+            largest_second_moment: largest.map(Into::into).unwrap_or_default(),
+        };
+        (tensor, Some(state))
+    }
+
+    fn to_device<const D: usize>(state: AdamState<D>, device: &Device) -> AdamState<D> {
+        state.moved_to(device)
+    }
+}

@@ -1,0 +1,107 @@
+//! Lion.
+
+use burn::module::Module;
+use burn::optim::{ModuleOptimizer, Optimizer};
+use burn::tensor::{Device, Tensor};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::check::Problems;
+use super::groups::with_decay;
+use super::state::optimizer_state;
+
+/// Lion: every weight moves by the learning rate, in the direction of the sign of a momentum.
+///
+/// Use a learning rate three to ten times smaller, and a weight decay as many times larger, than
+/// for AdamW. [Chen et al. 2023](https://arxiv.org/abs/2302.06675), algorithm 2.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct LionConfig {
+    /// Learning rate at the schedule's factor 1.
+    #[serde(alias = "lr")]
+    pub learning_rate: f64,
+    /// How much of the past counts in the direction of this step, and is kept for the next ones.
+    pub betas: (f64, f64),
+    /// How fast the weights shrink, relative to the learning rate.
+    pub weight_decay: f64,
+    /// Decay biases, norms and embeddings too.
+    pub decay_all: bool,
+}
+
+impl Default for LionConfig {
+    fn default() -> Self {
+        Self {
+            learning_rate: 1e-4,
+            betas: (0.9, 0.99),
+            weight_decay: 0.0,
+            decay_all: false,
+        }
+    }
+}
+
+impl LionConfig {
+    /// Values that cannot be used, as (key, message).
+    pub fn validate(&self) -> Vec<(String, String)> {
+        Problems::default()
+            .positive("learning_rate", self.learning_rate)
+            .betas("betas", self.betas)
+            .not_negative("weight_decay", self.weight_decay)
+            .found()
+    }
+
+    /// Builds the optimizer with its parameter groups.
+    pub fn init<M: Module>(&self, model: &M) -> ModuleOptimizer {
+        let rule = |weight_decay| Lion {
+            betas: self.betas,
+            weight_decay,
+        };
+        with_decay(model, self.decay_all, rule(self.weight_decay), rule(0.0))
+    }
+}
+
+/// The update rule of [`LionConfig`] for one parameter.
+#[derive(Clone, Debug)]
+pub struct Lion {
+    betas: (f64, f64),
+    weight_decay: f64,
+}
+
+optimizer_state! {
+    /// State of [`Lion`].
+    LionState {
+        /// Average of the gradient.
+        momentum,
+    }
+}
+
+impl Optimizer for Lion {
+    type State<const D: usize> = LionState<D>;
+
+    fn step<const D: usize>(
+        &self,
+        lr: f64,
+        tensor: Tensor<D>,
+        grad: Tensor<D>,
+        state: Option<LionState<D>>,
+    ) -> (Tensor<D>, Option<LionState<D>>) {
+        let state = state.unwrap_or_default();
+        let past = state.momentum.or_zeros(&grad);
+        let (now, keep) = self.betas;
+        let direction = past.clone().mul_scalar(now) + grad.clone().mul_scalar(1.0 - now);
+        let momentum = past.mul_scalar(keep) + grad.mul_scalar(1.0 - keep);
+
+        let tensor = match self.weight_decay {
+            0.0 => tensor,
+            decay => tensor.mul_scalar(1.0 - lr * decay),
+        };
+        let state = LionState {
+            step: state.step + 1,
+            momentum: momentum.into(),
+        };
+        (tensor - direction.sign().mul_scalar(lr), Some(state))
+    }
+
+    fn to_device<const D: usize>(state: LionState<D>, device: &Device) -> LionState<D> {
+        state.moved_to(device)
+    }
+}

@@ -1,0 +1,221 @@
+//! Muon.
+
+use burn::module::{Module, ParamGroup};
+use burn::optim::{ModuleOptimizer, Optimizer};
+use burn::tensor::{Device, Tensor};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::adam::Adam;
+use super::check::Problems;
+use super::groups::hidden_weights;
+use super::state::optimizer_state;
+
+/// Muon: the momentum of each hidden matrix is replaced by the nearest orthogonal matrix, found by
+/// a Newton–Schulz iteration; biases, norms, embeddings and the output head take AdamW.
+///
+/// The output head is the last weight of rank 2 or more that the model visits. Convolution filters
+/// are flattened to `[out, in · height · width]`. [Jordan et al.
+/// 2024](https://kellerjordan.github.io/posts/muon/).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct MuonConfig {
+    /// Learning rate of the hidden matrices at the schedule's factor 1.
+    #[serde(alias = "lr")]
+    pub learning_rate: f64,
+    /// How much of the past momentum is kept.
+    pub momentum: f64,
+    /// Look ahead along the momentum.
+    pub nesterov: bool,
+    /// Newton–Schulz iterations.
+    pub ns_steps: usize,
+    /// How the shape of a matrix scales its learning rate.
+    pub scale: MuonScale,
+    /// How fast the hidden matrices shrink, relative to the learning rate.
+    pub weight_decay: f64,
+    /// The AdamW that updates everything else.
+    pub adamw: MuonAdamWConfig,
+}
+
+/// How the shape of a matrix scales Muon's learning rate.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum MuonScale {
+    /// `√max(1, out/in)`: the author's.
+    #[default]
+    Original,
+    /// `0.2 · √max(out, in)`: updates as large as AdamW's, so that its learning rate and weight
+    /// decay carry over ([Liu et al. 2025](https://arxiv.org/abs/2502.16982)).
+    MatchAdamw,
+}
+
+/// AdamW for the parameters that Muon does not update; the defaults are the author's.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct MuonAdamWConfig {
+    /// Learning rate at the schedule's factor 1.
+    #[serde(alias = "lr")]
+    pub learning_rate: f64,
+    /// How much of the past is kept in the averages of the gradient and of its square.
+    pub betas: (f64, f64),
+    /// Added to the root of the averaged square, against division by zero.
+    #[serde(alias = "eps")]
+    pub epsilon: f64,
+    /// How fast the output head shrinks, relative to the learning rate; biases, norms and
+    /// embeddings do not.
+    pub weight_decay: f64,
+}
+
+impl Default for MuonConfig {
+    fn default() -> Self {
+        Self {
+            learning_rate: 0.02,
+            momentum: 0.95,
+            nesterov: true,
+            ns_steps: 5,
+            scale: MuonScale::Original,
+            weight_decay: 0.0,
+            adamw: MuonAdamWConfig::default(),
+        }
+    }
+}
+
+impl Default for MuonAdamWConfig {
+    fn default() -> Self {
+        Self {
+            learning_rate: 3e-4,
+            betas: (0.9, 0.95),
+            epsilon: 1e-10,
+            weight_decay: 0.0,
+        }
+    }
+}
+
+impl MuonConfig {
+    /// Values that cannot be used, as (key, message).
+    pub fn validate(&self) -> Vec<(String, String)> {
+        Problems::default()
+            .positive("learning_rate", self.learning_rate)
+            .below_one("momentum", self.momentum)
+            .check("ns_steps", self.ns_steps > 0, "1 or more", self.ns_steps)
+            .not_negative("weight_decay", self.weight_decay)
+            .positive("adamw.learning_rate", self.adamw.learning_rate)
+            .betas("adamw.betas", self.adamw.betas)
+            .not_negative("adamw.epsilon", self.adamw.epsilon)
+            .not_negative("adamw.weight_decay", self.adamw.weight_decay)
+            .found()
+    }
+
+    /// Builds the optimizer with its parameter groups.
+    pub fn init<M: Module>(&self, model: &M) -> ModuleOptimizer {
+        let adamw = |weight_decay| Adam {
+            betas: self.adamw.betas,
+            epsilon: self.adamw.epsilon,
+            weight_decay,
+            decoupled: true,
+            amsgrad: false,
+            rate: self.adamw.learning_rate / self.learning_rate,
+        };
+        let muon = Muon {
+            momentum: self.momentum,
+            nesterov: self.nesterov,
+            ns_steps: self.ns_steps,
+            scale: self.scale,
+            weight_decay: self.weight_decay,
+        };
+        let hidden = ParamGroup::from_ids(hidden_weights(model));
+        let rest =
+            super::groups::with_decay(model, false, adamw(self.adamw.weight_decay), adamw(0.0));
+        rest.with_group(hidden, muon, None)
+    }
+}
+
+/// The update rule of [`MuonConfig`] for one weight of rank 2 or more.
+#[derive(Clone, Debug)]
+pub struct Muon {
+    momentum: f64,
+    nesterov: bool,
+    ns_steps: usize,
+    scale: MuonScale,
+    weight_decay: f64,
+}
+
+optimizer_state! {
+    /// State of [`Muon`].
+    MuonState {
+        /// Average of the gradient.
+        momentum,
+    }
+}
+
+impl Optimizer for Muon {
+    type State<const D: usize> = MuonState<D>;
+
+    fn step<const D: usize>(
+        &self,
+        lr: f64,
+        tensor: Tensor<D>,
+        grad: Tensor<D>,
+        state: Option<MuonState<D>>,
+    ) -> (Tensor<D>, Option<MuonState<D>>) {
+        let state = state.unwrap_or_default();
+        let keep = self.momentum;
+        let momentum =
+            state.momentum.or_zeros(&grad).mul_scalar(keep) + grad.clone().mul_scalar(1.0 - keep);
+        let direction = match self.nesterov {
+            true => grad.mul_scalar(1.0 - keep) + momentum.clone().mul_scalar(keep),
+            false => momentum.clone(),
+        };
+
+        let shape = tensor.shape();
+        let rows = shape[0];
+        let matrix: Tensor<2> = direction.reshape([rows as isize, -1]);
+        let columns = matrix.dims()[1];
+        let update = orthogonalize(matrix, self.ns_steps).reshape(shape);
+
+        // A linear layer holds [in, out], where the author's holds [out, in]; filters of a
+        // convolution are [out, in, ...] in both.
+        let (out, input) = match D {
+            2 => (columns as f64, rows as f64),
+            _ => (rows as f64, columns as f64),
+        };
+        let scale = match self.scale {
+            MuonScale::Original => (out / input).max(1.0).sqrt(),
+            MuonScale::MatchAdamw => 0.2 * out.max(input).sqrt(),
+        };
+        let tensor = match self.weight_decay {
+            0.0 => tensor,
+            decay => tensor.mul_scalar(1.0 - lr * decay),
+        };
+        let state = MuonState {
+            step: state.step + 1,
+            momentum: momentum.into(),
+        };
+        (tensor - update.mul_scalar(lr * scale), Some(state))
+    }
+
+    fn to_device<const D: usize>(state: MuonState<D>, device: &Device) -> MuonState<D> {
+        state.moved_to(device)
+    }
+}
+
+/// About the nearest orthogonal matrix to `matrix`: its singular values move towards 1 (they end
+/// between roughly 0.7 and 1.2) by the quintic `x ← a·x + b·x³ + c·x⁵`.
+fn orthogonalize(matrix: Tensor<2>, steps: usize) -> Tensor<2> {
+    const A: f64 = 3.4445;
+    const B: f64 = -4.7750;
+    const C: f64 = 2.0315;
+    let [rows, columns] = matrix.dims();
+    let tall = rows > columns;
+    let mut x = if tall { matrix.transpose() } else { matrix };
+
+    // The Frobenius norm bounds the largest singular value, which the iteration needs below 1.
+    let norm = x.clone().square().sum().sqrt().add_scalar(1e-7);
+    x = x / norm.unsqueeze();
+    for _ in 0..steps {
+        let gram = x.clone().matmul(x.clone().transpose());
+        let squared = gram.clone().matmul(gram.clone()).mul_scalar(C);
+        x = x.clone().mul_scalar(A) + (gram.mul_scalar(B) + squared).matmul(x);
+    }
+    if tall { x.transpose() } else { x }
+}

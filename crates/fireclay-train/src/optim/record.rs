@@ -1,0 +1,100 @@
+//! Saving an optimizer's state so that the same history gives the same bytes, and reading it back
+//! so that nothing is dropped in silence.
+
+use std::collections::HashMap;
+
+use burn::module::{Module, ModuleMapper, Param, ParamId};
+use burn::optim::{ModuleOptimizer, OptimizerRecord};
+use burn::store::RecordError;
+use burn::tensor::{Bool, Bytes, Int, Tensor};
+
+/// Why the state of an optimizer could not be saved or read back.
+#[derive(Debug, thiserror::Error)]
+pub enum OptimizerRecordError {
+    /// The bytes are damaged or not a record.
+    #[error("the optimizer state cannot be read or written: {0:?}; use another checkpoint")]
+    Format(RecordError),
+    /// The record holds other tensors than this optimizer keeps.
+    #[error(
+        "the optimizer state was saved by another type of optimizer or for another model; \
+         resume with the configuration that it was saved with"
+    )]
+    Mismatch,
+}
+
+impl From<RecordError> for OptimizerRecordError {
+    fn from(error: RecordError) -> Self {
+        Self::Format(error)
+    }
+}
+
+/// The state of `optimizer` as bytes, the same for the same history.
+///
+/// # Errors
+/// If the record cannot be written.
+pub fn to_bytes(optimizer: &ModuleOptimizer) -> Result<Bytes, OptimizerRecordError> {
+    // Burn walks a hash map, whose order differs from run to run. Reading a record back sorts its
+    // tensors by name, so the second writing is in a fixed order.
+    let unordered = optimizer.to_record().into_bytes()?;
+    Ok(OptimizerRecord::from_bytes(unordered)?.into_bytes()?)
+}
+
+/// Puts the state in `bytes` into a freshly built `optimizer`.
+///
+/// No device is touched: each tensor goes to its parameter's device at the next step.
+///
+/// # Errors
+/// If the bytes are damaged, or if they hold anything that this optimizer does not keep, which
+/// Burn alone would ignore.
+pub fn from_bytes(
+    optimizer: ModuleOptimizer,
+    bytes: Bytes,
+) -> Result<ModuleOptimizer, OptimizerRecordError> {
+    let record = OptimizerRecord::from_bytes(bytes.clone())?;
+    let optimizer = optimizer.load_record(record);
+    if to_bytes(&optimizer)?[..] != bytes[..] {
+        return Err(OptimizerRecordError::Mismatch);
+    }
+    Ok(optimizer)
+}
+
+/// Numbers the parameters of `model` from 1 in visiting order.
+///
+/// Burn draws parameter ids at random, and the optimizer's record names states by them: without
+/// this, a model that is built anew could not take up the state of the one that was saved, and no
+/// two runs would write the same bytes. Parameters that share an id go on sharing it.
+pub fn stable_ids<M: Module>(model: M) -> M {
+    model.map(&mut Numbering::default())
+}
+
+#[derive(Default)]
+struct Numbering {
+    numbers: HashMap<ParamId, u64>,
+}
+
+impl Numbering {
+    fn number(&mut self, id: ParamId) -> ParamId {
+        let next = self.numbers.len() as u64 + 1;
+        ParamId::from(*self.numbers.entry(id).or_insert(next))
+    }
+}
+
+impl ModuleMapper for Numbering {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let (id, tensor, mapper) = param.consume();
+        Param::from_mapped_value(self.number(id), tensor, mapper)
+    }
+
+    fn map_int<const D: usize>(&mut self, param: Param<Tensor<D, Int>>) -> Param<Tensor<D, Int>> {
+        let (id, tensor, mapper) = param.consume();
+        Param::from_mapped_value(self.number(id), tensor, mapper)
+    }
+
+    fn map_bool<const D: usize>(
+        &mut self,
+        param: Param<Tensor<D, Bool>>,
+    ) -> Param<Tensor<D, Bool>> {
+        let (id, tensor, mapper) = param.consume();
+        Param::from_mapped_value(self.number(id), tensor, mapper)
+    }
+}

@@ -1,0 +1,144 @@
+//! RMSprop.
+
+use burn::module::Module;
+use burn::optim::{ModuleOptimizer, Optimizer};
+use burn::tensor::{Device, Tensor};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::check::Problems;
+use super::groups::with_decay;
+use super::state::optimizer_state;
+
+/// RMSprop as `torch.optim.RMSprop`: the epsilon is outside the root.
+///
+/// [Tieleman and Hinton 2012](https://www.cs.toronto.edu/~tijmen/csc321/slides/lecture_slides_lec6.pdf);
+/// centered: [Graves 2013](https://arxiv.org/abs/1308.0850).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct RmsPropConfig {
+    /// Learning rate at the schedule's factor 1.
+    #[serde(alias = "lr")]
+    pub learning_rate: f64,
+    /// How much of the past is kept in the average of the squared gradient.
+    pub alpha: f64,
+    /// Added to the root of the averaged square, against division by zero.
+    #[serde(alias = "eps")]
+    pub epsilon: f64,
+    /// How much of the past velocity is kept.
+    pub momentum: f64,
+    /// Divide by an estimate of the standard deviation instead of the root mean square.
+    pub centered: bool,
+    /// L2 penalty added to the gradient.
+    pub weight_decay: f64,
+    /// Decay biases, norms and embeddings too, as PyTorch does unless told otherwise.
+    pub decay_all: bool,
+}
+
+impl Default for RmsPropConfig {
+    fn default() -> Self {
+        Self {
+            learning_rate: 1e-2,
+            alpha: 0.99,
+            epsilon: 1e-8,
+            momentum: 0.0,
+            centered: false,
+            weight_decay: 0.0,
+            decay_all: false,
+        }
+    }
+}
+
+impl RmsPropConfig {
+    /// Values that cannot be used, as (key, message).
+    pub fn validate(&self) -> Vec<(String, String)> {
+        Problems::default()
+            .positive("learning_rate", self.learning_rate)
+            .below_one("alpha", self.alpha)
+            .not_negative("epsilon", self.epsilon)
+            .below_one("momentum", self.momentum)
+            .not_negative("weight_decay", self.weight_decay)
+            .found()
+    }
+
+    /// Builds the optimizer with its parameter groups.
+    pub fn init<M: Module>(&self, model: &M) -> ModuleOptimizer {
+        let rule = |weight_decay| RmsProp {
+            alpha: self.alpha,
+            epsilon: self.epsilon,
+            momentum: self.momentum,
+            centered: self.centered,
+            weight_decay,
+        };
+        with_decay(model, self.decay_all, rule(self.weight_decay), rule(0.0))
+    }
+}
+
+/// The update rule of [`RmsPropConfig`] for one parameter.
+#[derive(Clone, Debug)]
+pub struct RmsProp {
+    alpha: f64,
+    epsilon: f64,
+    momentum: f64,
+    centered: bool,
+    weight_decay: f64,
+}
+
+optimizer_state! {
+    /// State of [`RmsProp`].
+    RmsPropState {
+        /// Average of the squared gradient.
+        square,
+        /// Average of the gradient; centered only.
+        mean,
+        /// The accumulated direction; with momentum only.
+        velocity,
+    }
+}
+
+impl Optimizer for RmsProp {
+    type State<const D: usize> = RmsPropState<D>;
+
+    fn step<const D: usize>(
+        &self,
+        lr: f64,
+        tensor: Tensor<D>,
+        grad: Tensor<D>,
+        state: Option<RmsPropState<D>>,
+    ) -> (Tensor<D>, Option<RmsPropState<D>>) {
+        let grad = match self.weight_decay {
+            0.0 => grad,
+            decay => grad + tensor.clone().mul_scalar(decay),
+        };
+        let state = state.unwrap_or_default();
+        let new = 1.0 - self.alpha;
+        let square = state.square.or_zeros(&grad).mul_scalar(self.alpha)
+            + grad.clone().square().mul_scalar(new);
+        let mean = self.centered.then(|| {
+            state.mean.or_zeros(&grad).mul_scalar(self.alpha) + grad.clone().mul_scalar(new)
+        });
+        let variance = match &mean {
+            Some(mean) => square.clone() - mean.clone().square(),
+            None => square.clone(),
+        };
+
+        let mut direction = grad.clone() / variance.sqrt().add_scalar(self.epsilon);
+        let velocity = (self.momentum > 0.0)
+            .then(|| state.velocity.or_zeros(&grad).mul_scalar(self.momentum) + direction.clone());
+        if let Some(velocity) = &velocity {
+            direction = velocity.clone();
+        }
+
+        let state = RmsPropState {
+            step: state.step + 1,
+            square: square.into(),
+            mean: mean.map(Into::into).unwrap_or_default(),
+            velocity: velocity.map(Into::into).unwrap_or_default(),
+        };
+        (tensor - direction.mul_scalar(lr), Some(state))
+    }
+
+    fn to_device<const D: usize>(state: RmsPropState<D>, device: &Device) -> RmsPropState<D> {
+        state.moved_to(device)
+    }
+}

@@ -1,0 +1,134 @@
+//! Stochastic gradient descent.
+
+use burn::module::Module;
+use burn::optim::{ModuleOptimizer, Optimizer};
+use burn::tensor::{Device, Tensor};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::check::Problems;
+use super::groups::with_decay;
+use super::state::optimizer_state;
+
+/// Gradient descent, plain or with momentum, as `torch.optim.SGD`.
+///
+/// Without momentum and weight decay the update is `θ ← θ − α∇J`, one multiplication and one
+/// subtraction in the precision of the parameters. Momentum: [Sutskever et al.
+/// 2013](https://proceedings.mlr.press/v28/sutskever13.html).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct SgdConfig {
+    /// Learning rate at the schedule's factor 1.
+    #[serde(alias = "lr")]
+    pub learning_rate: f64,
+    /// How much of the past velocity is kept; 0 is plain gradient descent.
+    pub momentum: f64,
+    /// How much less of the new gradient goes into the velocity.
+    pub dampening: f64,
+    /// Look ahead along the velocity; needs momentum and no dampening.
+    pub nesterov: bool,
+    /// L2 penalty added to the gradient.
+    pub weight_decay: f64,
+    /// Decay biases, norms and embeddings too, as PyTorch does unless told otherwise.
+    pub decay_all: bool,
+}
+
+impl Default for SgdConfig {
+    fn default() -> Self {
+        Self {
+            learning_rate: 1e-3,
+            momentum: 0.0,
+            dampening: 0.0,
+            nesterov: false,
+            weight_decay: 0.0,
+            decay_all: false,
+        }
+    }
+}
+
+impl SgdConfig {
+    /// Values that cannot be used, as (key, message).
+    pub fn validate(&self) -> Vec<(String, String)> {
+        let nesterov = !self.nesterov || (self.momentum > 0.0 && self.dampening == 0.0);
+        Problems::default()
+            .positive("learning_rate", self.learning_rate)
+            .below_one("momentum", self.momentum)
+            .below_one("dampening", self.dampening)
+            .check(
+                "nesterov",
+                nesterov,
+                "false without momentum or with dampening",
+                self.nesterov,
+            )
+            .not_negative("weight_decay", self.weight_decay)
+            .found()
+    }
+
+    /// Builds the optimizer with its parameter groups.
+    pub fn init<M: Module>(&self, model: &M) -> ModuleOptimizer {
+        let rule = |weight_decay| Sgd {
+            momentum: self.momentum,
+            dampening: self.dampening,
+            nesterov: self.nesterov,
+            weight_decay,
+        };
+        with_decay(model, self.decay_all, rule(self.weight_decay), rule(0.0))
+    }
+}
+
+/// The update rule of [`SgdConfig`] for one parameter.
+#[derive(Clone, Debug)]
+pub struct Sgd {
+    momentum: f64,
+    dampening: f64,
+    nesterov: bool,
+    weight_decay: f64,
+}
+
+optimizer_state! {
+    /// State of [`Sgd`]; there is none without momentum.
+    SgdState {
+        /// The accumulated direction; the first gradient enters it undampened.
+        velocity,
+    }
+}
+
+impl Optimizer for Sgd {
+    type State<const D: usize> = SgdState<D>;
+
+    fn step<const D: usize>(
+        &self,
+        lr: f64,
+        tensor: Tensor<D>,
+        grad: Tensor<D>,
+        state: Option<SgdState<D>>,
+    ) -> (Tensor<D>, Option<SgdState<D>>) {
+        let grad = match self.weight_decay {
+            0.0 => grad,
+            decay => grad + tensor.clone().mul_scalar(decay),
+        };
+        if self.momentum == 0.0 {
+            return (tensor - grad.mul_scalar(lr), None);
+        }
+        let state = state.unwrap_or_default();
+        let velocity = match state.velocity.on(&grad.device()) {
+            None => grad.clone(),
+            Some(velocity) => {
+                velocity.mul_scalar(self.momentum) + grad.clone().mul_scalar(1.0 - self.dampening)
+            }
+        };
+        let direction = match self.nesterov {
+            true => grad + velocity.clone().mul_scalar(self.momentum),
+            false => velocity.clone(),
+        };
+        let state = SgdState {
+            step: state.step + 1,
+            velocity: velocity.into(),
+        };
+        (tensor - direction.mul_scalar(lr), Some(state))
+    }
+
+    fn to_device<const D: usize>(state: SgdState<D>, device: &Device) -> SgdState<D> {
+        state.moved_to(device)
+    }
+}

@@ -1,0 +1,57 @@
+//! What a model's step must say about its batch, beyond what Burn asks.
+
+use burn::tensor::{ElementConversion, Tensor};
+use burn::train::{ClassificationOutput, ItemLazy, RegressionOutput};
+
+/// The output of a training or validation step.
+///
+/// Burn's [`ClassificationOutput`] and [`RegressionOutput`] implement it, so a module that returns
+/// one of those trains with this crate as it is.
+pub trait StepOutput: ItemLazy + 'static {
+    /// The mean loss of the batch, shape `[1]`.
+    fn loss(&self) -> Tensor<1>;
+
+    /// What the mean was divided by: the number of samples, of tokens, or the sum of their
+    /// weights. Accumulated gradients and whole-split losses weigh by it, so that they equal
+    /// those of the one large batch.
+    fn weight(&self) -> f64;
+
+    /// Metrics over a whole split from the outputs of all its batches, in the order in which they
+    /// are shown. By default the mean loss.
+    fn metrics(outputs: &[Self]) -> Vec<(String, f64)> {
+        vec![("loss".into(), mean_loss(outputs))]
+    }
+}
+
+/// The mean loss over all samples (or tokens) of `outputs`.
+pub fn mean_loss<O: StepOutput>(outputs: &[O]) -> f64 {
+    let (sum, weight) = outputs.iter().fold((0.0, 0.0), |(sum, weight), output| {
+        (sum + output.weight() * scalar(output.loss()), weight + output.weight())
+    });
+    sum / weight
+}
+
+/// Reads a tensor of one element.
+pub(crate) fn scalar(tensor: Tensor<1>) -> f64 {
+    tensor.into_scalar::<f32>().elem()
+}
+
+impl StepOutput for ClassificationOutput {
+    fn loss(&self) -> Tensor<1> {
+        self.loss.clone()
+    }
+
+    fn weight(&self) -> f64 {
+        self.targets.dims()[0] as f64
+    }
+}
+
+impl StepOutput for RegressionOutput {
+    fn loss(&self) -> Tensor<1> {
+        self.loss.clone()
+    }
+
+    fn weight(&self) -> f64 {
+        self.targets.dims()[0] as f64
+    }
+}

@@ -1,0 +1,148 @@
+//! From a table to a table of answers, piece by piece.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use fireclay_data::arrow::array::{ArrayRef, Float64Array, RecordBatch, StringArray, UInt64Array};
+use fireclay_data::{DataError, ReadOptions, TableFormat, TableWriter, expand, stream};
+
+use crate::predictor::{Answer, Answers, Predictor, PredictorError};
+use crate::run_folder;
+
+/// Where predictions come from and go to.
+#[derive(Clone, Debug)]
+pub struct PredictJob<'a> {
+    /// A file, or a glob.
+    pub input: &'a str,
+    /// How to read it.
+    pub options: ReadOptions,
+    /// The file to write.
+    pub output: &'a Path,
+    /// The format to write.
+    pub format: TableFormat,
+    /// The column that names a row, if the run has one.
+    pub id: Option<&'a str>,
+}
+
+/// Why predictions cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub enum PredictError {
+    /// The input cannot be read, or does not fit the run.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// The output cannot be written.
+    #[error(transparent)]
+    Folder(#[from] run_folder::FolderError),
+    /// The run cannot be used.
+    #[error(transparent)]
+    Predictor(#[from] PredictorError),
+    /// The output is one of the inputs.
+    #[error("{} is both input and output; name another file to write", .0.display())]
+    SameFile(PathBuf),
+}
+
+/// Reads rows, answers, and writes, in bounded memory; the number of rows. The output appears
+/// only when it is whole.
+///
+/// Columns: the row's id (or `row`, from 1), `prediction`, and for classes `probability_<class>`.
+///
+/// # Errors
+///
+/// If a column is missing, a cell does not fit its column, or a file cannot be read or written.
+pub fn predict(predictor: &Predictor, job: &PredictJob<'_>) -> Result<u64, PredictError> {
+    refuse_same_file(job)?;
+    let rows = stream(job.input, &job.options)?;
+    let part = part(job.output);
+    let written = write(predictor, job, rows, &part);
+    match written {
+        Ok(rows) => {
+            std::fs::rename(&part, job.output)
+                .map_err(|source| run_folder::io("write", job.output, source))?;
+            Ok(rows)
+        }
+        Err(error) => {
+            // Best effort: the error that counts is the one that stopped the prediction.
+            let _ = std::fs::remove_file(&part);
+            Err(error)
+        }
+    }
+}
+
+fn write(
+    predictor: &Predictor,
+    job: &PredictJob<'_>,
+    batches: impl Iterator<Item = Result<RecordBatch, DataError>>,
+    part: &Path,
+) -> Result<u64, PredictError> {
+    let mut writer = TableWriter::create(part, job.format)?;
+    let mut done = 0;
+    for batch in batches {
+        let batch = batch?;
+        let features = predictor
+            .preprocess
+            .encode(&batch)
+            .map_err(|error| error.map_row(|row| row + done as usize))?;
+        let answers = predictor.predict(&features);
+        let names = names(&batch, job.id, done)?;
+        writer.write(&columns(names, &predictor.answer, answers))?;
+        done += batch.num_rows() as u64;
+    }
+    writer.finish()?;
+    Ok(done)
+}
+
+/// What names the rows of a batch: its id column, or numbers from 1.
+fn names(
+    batch: &RecordBatch,
+    id: Option<&str>,
+    done: u64,
+) -> Result<(String, ArrayRef), DataError> {
+    let numbers = || {
+        let numbers = (0..batch.num_rows() as u64).map(|row| done + row + 1);
+        ("row".to_owned(), Arc::new(UInt64Array::from_iter_values(numbers)) as ArrayRef)
+    };
+    Ok(match id.and_then(|id| Some((id, batch.column_by_name(id)?))) {
+        Some((id, column)) => (id.to_owned(), column.clone()),
+        None => numbers(),
+    })
+}
+
+fn columns(name: (String, ArrayRef), answer: &Answer, answers: Answers) -> RecordBatch {
+    let mut columns = vec![name];
+    match (answer, answers) {
+        (Answer::Classification { classes, .. }, Answers::Classes { chosen, probabilities }) => {
+            let labels = chosen.iter().map(|class| classes[*class as usize].as_str());
+            columns.push(("prediction".into(), Arc::new(StringArray::from_iter_values(labels))));
+            for (index, class) in classes.iter().enumerate() {
+                let column = probabilities.iter().skip(index).step_by(classes.len()).copied();
+                let column = Float64Array::from_iter_values(column);
+                columns.push((format!("probability_{class}"), Arc::new(column)));
+            }
+        }
+        (_, Answers::Numbers(numbers)) => {
+            columns.push(("prediction".into(), Arc::new(Float64Array::from(numbers))));
+        }
+        (Answer::Regression(_), Answers::Classes { .. }) => {
+            unreachable!("answers are of the kind that the predictor gives")
+        }
+    }
+    RecordBatch::try_from_iter(columns).expect("columns of one length")
+}
+
+/// A hidden neighbour of the output, in which it is written until it is whole.
+fn part(output: &Path) -> PathBuf {
+    let name = output.file_name().unwrap_or_default().to_string_lossy();
+    output.with_file_name(format!(".{name}.part"))
+}
+
+fn refuse_same_file(job: &PredictJob<'_>) -> Result<(), PredictError> {
+    let Ok(output) = job.output.canonicalize() else {
+        return Ok(()); // It does not exist yet.
+    };
+    for input in expand(job.input)? {
+        if input.canonicalize().is_ok_and(|input| input == output) {
+            return Err(PredictError::SameFile(output));
+        }
+    }
+    Ok(())
+}

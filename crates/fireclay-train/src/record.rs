@@ -1,0 +1,124 @@
+//! `metrics.jsonl` and `timing.jsonl`: one JSON object a line, only ever appended to.
+
+use std::fs::{File, OpenOptions};
+use std::io::{Seek, SeekFrom, Write};
+use std::path::Path;
+
+use serde::Serialize;
+
+use crate::run_folder::{FolderError, io};
+
+/// One value of one metric at one step: a line of `metrics.jsonl`.
+#[derive(Clone, Debug, Serialize)]
+pub struct MetricLine<'a> {
+    /// Updates made so far.
+    pub step: u64,
+    /// Epoch, from 1.
+    pub epoch: u64,
+    /// `train`, `valid` or `test`.
+    pub split: &'a str,
+    /// Name of the metric.
+    pub name: &'a str,
+    /// Its value.
+    pub value: f64,
+}
+
+/// A file of JSON lines.
+#[derive(Debug)]
+pub struct JsonLines {
+    file: File,
+    path: std::path::PathBuf,
+    bytes: u64,
+}
+
+impl JsonLines {
+    /// Opens `path` and cuts it to its first `bytes` bytes, so that a resumed run goes on exactly
+    /// where its checkpoint was written, whatever was recorded, or half recorded, after it.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be opened, or is shorter than `bytes`.
+    pub fn open(path: &Path, bytes: u64) -> Result<Self, FolderError> {
+        let error = |source| io("open", path, source);
+        let mut file = OpenOptions::new()
+            .create(true)
+            .write(true)
+            .truncate(false)
+            .open(path)
+            .map_err(error)?;
+        let found = file.metadata().map_err(error)?.len();
+        if found < bytes {
+            let reason = format!("it has {found} bytes, but {bytes} were recorded");
+            return Err(error(std::io::Error::other(reason)));
+        }
+        file.set_len(bytes).and_then(|()| file.seek(SeekFrom::End(0))).map_err(error)?;
+        Ok(Self { file, path: path.to_path_buf(), bytes })
+    }
+
+    /// Opens `path` to add to what it holds.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be opened.
+    pub fn append(path: &Path) -> Result<Self, FolderError> {
+        let bytes = path.metadata().map_or(0, |data| data.len());
+        Self::open(path, bytes)
+    }
+
+    /// Adds lines, in one write.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be written.
+    pub fn write<T: Serialize>(&mut self, lines: &[T]) -> Result<(), FolderError> {
+        let mut text = Vec::new();
+        for line in lines {
+            serde_json::to_writer(&mut text, line).expect("a line is plain data");
+            text.push(b'\n');
+        }
+        self.file.write_all(&text).map_err(|source| io("write", &self.path, source))?;
+        self.bytes += text.len() as u64;
+        Ok(())
+    }
+
+    /// Bytes written so far.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Makes sure that all of it is on disk.
+    ///
+    /// # Errors
+    ///
+    /// If the system says otherwise.
+    pub fn sync(&self) -> Result<(), FolderError> {
+        self.file.sync_data().map_err(|source| io("write", &self.path, source))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_torn_tail_is_cut_to_what_the_checkpoint_knew() {
+        let root = tempfile::tempdir().expect("a temporary folder");
+        let path = root.path().join("metrics.jsonl");
+        let mut log = JsonLines::open(&path, 0).expect("opened");
+        log.write(&[1, 2]).expect("written");
+        let known = log.bytes();
+        log.write(&[3]).expect("written");
+        std::fs::write(&path, "1\n2\n3\n{\"ste").expect("a torn last line");
+        let mut log = JsonLines::open(&path, known).expect("opened");
+        log.write(&[4]).expect("written");
+        assert_eq!(std::fs::read_to_string(&path).expect("read"), "1\n2\n4\n");
+    }
+
+    #[test]
+    fn a_file_that_lost_lines_is_refused() {
+        let root = tempfile::tempdir().expect("a temporary folder");
+        let path = root.path().join("metrics.jsonl");
+        std::fs::write(&path, "1\n").expect("written");
+        assert!(JsonLines::open(&path, 10).is_err());
+    }
+}

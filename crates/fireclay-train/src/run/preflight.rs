@@ -1,0 +1,90 @@
+//! What can only be checked once the data is known, before the first step.
+
+use fireclay_data::TableData;
+use fireclay_models::{NormKind, TabularConfig};
+
+use crate::config::{
+    BatchSize, ClassWeights, ClassificationConfig, RunConfig, TaskConfig, Threshold,
+};
+use crate::strategy::Plan;
+
+/// Everything in `config` that does not fit the data, as pairs of a key and a message.
+pub fn preflight(config: &RunConfig, data: &TableData) -> Vec<(String, String)> {
+    let mut problems = Vec::new();
+    if data.valid.is_empty() {
+        for (key, needs) in needs_validation(config) {
+            let message = format!("{needs} needs a validation split, but data.split has none");
+            problems.push((key.into(), message));
+        }
+    }
+    if batch_size(config, data) == 1 && has_batch_norm(&config.model) {
+        let message = "one row alone has no batch statistics; use at least 2, or another model.norm";
+        problems.push(("train.batch_size".into(), message.into()));
+    }
+    if let TaskConfig::Classification(task) = &config.task {
+        let classes = data.preprocess.classes();
+        if task.threshold != ClassificationConfig::default().threshold && classes.len() != 2 {
+            let count = classes.len();
+            let message = format!("a threshold needs two classes, but the target has {count}");
+            problems.push(("task.threshold".into(), message));
+        }
+        problems.extend(class_weights(&task.class_weights, classes));
+    }
+    let steps = total_steps(config, data);
+    for (key, message) in config.lr_scheduler.validate(Some(steps)) {
+        problems.push((format!("lr_scheduler.{key}"), message));
+    }
+    problems
+}
+
+/// Weights that are not for the classes of the data.
+fn class_weights(weights: &ClassWeights, classes: &[String]) -> Vec<(String, String)> {
+    match weights {
+        ClassWeights::None | ClassWeights::Balanced => Vec::new(),
+        ClassWeights::ByName(weights) => {
+            let unknown = weights.keys().filter(|name| !classes.contains(name));
+            let message = |name| format!("{name:?} is no class; the target has {classes:?}");
+            unknown.map(|name| (format!("task.class_weights.{name}"), message(name))).collect()
+        }
+    }
+}
+
+/// Updates in the whole run.
+fn total_steps(config: &RunConfig, data: &TableData) -> u64 {
+    let order = crate::loader::Order {
+        seed: config.seed,
+        batch_size: batch_size(config, data),
+        shuffle: false,
+        drop_last: config.train.drop_last,
+        share: crate::loader::Share::WHOLE,
+    };
+    Plan::from(config).total_steps(order.batches(data.train.len()).len())
+}
+
+fn batch_size(config: &RunConfig, data: &TableData) -> usize {
+    match config.train.batch_size {
+        BatchSize::Full => data.train.len().max(1),
+        BatchSize::Samples(count) => count.get(),
+    }
+}
+
+fn has_batch_norm(model: &TabularConfig) -> bool {
+    matches!(model, TabularConfig::Mlp(mlp) if mlp.norm == NormKind::Batch)
+}
+
+fn needs_validation(config: &RunConfig) -> Vec<(&'static str, &'static str)> {
+    let mut needs = Vec::new();
+    if config.early_stopping.as_ref().is_some_and(|early| early.monitor.starts_with("valid/")) {
+        needs.push(("early_stopping", "early stopping"));
+    }
+    if config.lr_scheduler.monitor().is_some_and(|monitor| monitor.starts_with("valid/")) {
+        needs.push(("lr_scheduler", "a schedule that waits for a plateau"));
+    }
+    if let TaskConfig::Classification(task) = &config.task
+        && task.threshold == Threshold::Tune
+    {
+        needs.push(("task.threshold", "tuning the threshold"));
+    }
+    // Without evaluations there is no best checkpoint to keep; the last weights are chosen.
+    needs
+}

@@ -1,0 +1,188 @@
+//! The folder of one run: created once, locked while in use, never reused silently.
+
+use std::fs::{self, File, TryLockError};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+/// A run folder, held by this process until dropped.
+#[derive(Debug)]
+pub struct RunFolder {
+    path: PathBuf,
+    _lock: File,
+}
+
+/// What can go wrong with a run folder.
+#[derive(Debug, thiserror::Error)]
+pub enum FolderError {
+    /// The folder could not be read or written.
+    #[error("cannot {action} {}: {source}", path.display())]
+    Io {
+        /// What was being done.
+        action: &'static str,
+        /// The path it was done to.
+        path: PathBuf,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// The path names no run.
+    #[error("{} is not a run folder: it has no config.toml", .0.display())]
+    NotARun(PathBuf),
+    /// Another process holds the folder.
+    #[error("{} is in use by another process; wait for it to end, or stop it", .0.display())]
+    Locked(PathBuf),
+}
+
+impl RunFolder {
+    /// Creates `output_dir/name/<n>`, with the first number above those in use.
+    ///
+    /// # Errors
+    ///
+    /// If the folder cannot be created.
+    pub fn create(output_dir: &Path, name: &str) -> Result<Self, FolderError> {
+        let parent = absolute(&output_dir.join(name));
+        fs::create_dir_all(&parent).map_err(|source| io("create", &parent, source))?;
+        let mut number = last_number(&parent)? + 1;
+        loop {
+            let path = parent.join(number.to_string());
+            match fs::create_dir(&path) {
+                Ok(()) => return Self::lock(path),
+                // Another process took this number between the look and the creation.
+                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => number += 1,
+                Err(source) => return Err(io("create", &path, source)),
+            }
+        }
+    }
+
+    /// Holds the folder at `path`, creating it if it is not there: for programs that keep their
+    /// runs in folders of their own.
+    ///
+    /// # Errors
+    ///
+    /// If the folder cannot be created, or another process holds it.
+    pub fn at(path: &Path) -> Result<Self, FolderError> {
+        let path = absolute(path);
+        fs::create_dir_all(&path).map_err(|source| io("create", &path, source))?;
+        Self::lock(path)
+    }
+
+    /// Opens an existing run for writing.
+    ///
+    /// # Errors
+    ///
+    /// If there is no run at `path`, or another process holds it.
+    pub fn open(path: &Path) -> Result<Self, FolderError> {
+        Self::lock(find(path)?)
+    }
+
+    /// The folder's absolute path.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The path of a file in the folder.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
+    fn lock(path: PathBuf) -> Result<Self, FolderError> {
+        let name = path.join(".lock");
+        let lock = File::create(&name).map_err(|source| io("create", &name, source))?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Self { path, _lock: lock }),
+            Err(TryLockError::WouldBlock) => Err(FolderError::Locked(path)),
+            Err(TryLockError::Error(source)) => Err(io("lock", &name, source)),
+        }
+    }
+}
+
+/// The absolute path of the run at `path`, checked to be one.
+///
+/// # Errors
+///
+/// If there is no run at `path`.
+pub fn find(path: &Path) -> Result<PathBuf, FolderError> {
+    let path = absolute(path);
+    if path.join("config.toml").is_file() { Ok(path) } else { Err(FolderError::NotARun(path)) }
+}
+
+/// Replaces a file as a whole: a reader, or a crash, sees the old bytes or the new ones.
+///
+/// # Errors
+///
+/// If the file cannot be written; the old one is then left as it was.
+pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), FolderError> {
+    let folder = path.parent().expect("a file in a run folder has a parent");
+    let mut file = tempfile::NamedTempFile::new_in(folder)
+        .map_err(|source| io("create a file in", folder, source))?;
+    file.write_all(bytes)
+        .and_then(|()| file.as_file().sync_all())
+        .map_err(|source| io("write", path, source))?;
+    readable(file.as_file()).map_err(|source| io("write", path, source))?;
+    file.persist(path).map_err(|error| io("write", path, error.error))?;
+    Ok(())
+}
+
+/// Temporary files are private to their owner; a run's results are not.
+#[cfg(unix)]
+fn readable(file: &File) -> std::io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    file.set_permissions(fs::Permissions::from_mode(0o644))
+}
+
+#[cfg(not(unix))]
+fn readable(_file: &File) -> std::io::Result<()> {
+    Ok(())
+}
+
+fn last_number(parent: &Path) -> Result<u64, FolderError> {
+    let entries = fs::read_dir(parent).map_err(|source| io("read", parent, source))?;
+    Ok(entries
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+        .max()
+        .unwrap_or(0))
+}
+
+fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf())
+}
+
+pub(crate) fn io(action: &'static str, path: &Path, source: std::io::Error) -> FolderError {
+    FolderError::Io { action, path: path.to_path_buf(), source }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_go_up_and_are_never_reused() {
+        let root = tempfile::tempdir().expect("a temporary folder");
+        let first = RunFolder::create(root.path(), "demo").expect("the first run");
+        fs::create_dir(root.path().join("demo/7")).expect("a folder");
+        let second = RunFolder::create(root.path(), "demo").expect("the second run");
+        assert!(first.path().ends_with("demo/1"));
+        assert!(second.path().ends_with("demo/8"));
+    }
+
+    #[test]
+    fn a_second_holder_is_refused_until_the_first_lets_go() {
+        let root = tempfile::tempdir().expect("a temporary folder");
+        let held = RunFolder::create(root.path(), "demo").expect("a run");
+        let path = held.path().to_path_buf();
+        assert!(matches!(RunFolder::open(&path), Err(FolderError::NotARun(_))));
+        fs::write(path.join("config.toml"), "").expect("a config");
+        assert!(matches!(RunFolder::open(&path), Err(FolderError::Locked(_))));
+        drop(held);
+        assert!(RunFolder::open(&path).is_ok());
+    }
+
+    #[test]
+    fn a_file_is_replaced_as_a_whole() {
+        let root = tempfile::tempdir().expect("a temporary folder");
+        let path = root.path().join("file");
+        write_whole(&path, b"first").expect("written");
+        write_whole(&path, b"second").expect("written");
+        assert_eq!(fs::read(&path).expect("read"), b"second");
+        assert_eq!(fs::read_dir(root.path()).expect("read").count(), 1);
+    }
+}

@@ -1,0 +1,55 @@
+//! Linear decay.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::check::Problems;
+use super::warmup::warmup;
+
+/// A straight line from the base learning rate at the end of the warm-up to the floor at
+/// `decay_steps` (torch's `LinearLR`; transformers' `get_linear_schedule_with_warmup` when
+/// `warmup_from_zero` is set).
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct LinearConfig {
+    /// Where the decay ends and what stays afterwards.
+    pub min_learning_rate: f64,
+    /// The update, counted from 0 and warm-up included, at which the floor is reached; the end of
+    /// the run if left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decay_steps: Option<u64>,
+    /// Updates over which the learning rate rises to its full value.
+    pub warmup_steps: u64,
+    /// The same as a part of all updates of the run; instead of `warmup_steps`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub warmup_ratio: Option<f64>,
+    /// Give the first update a learning rate of 0, as Hugging Face's schedules do.
+    pub warmup_from_zero: bool,
+}
+
+impl LinearConfig {
+    /// The learning rate of update number `step`, from 0.
+    pub fn learning_rate(&self, base: f64, step: u64, total_steps: u64) -> f64 {
+        let warmup = warmup!(self);
+        let after = match warmup.at(base, step, total_steps) {
+            Ok(rate) => return rate,
+            Err(after) => after as f64,
+        };
+        let end = self.decay_steps.unwrap_or(total_steps);
+        if step >= end {
+            return self.min_learning_rate;
+        }
+        let span = (end - warmup.length(total_steps)) as f64;
+        self.min_learning_rate + (base - self.min_learning_rate) * (span - after) / span
+    }
+
+    /// Values that cannot be used, as (key, message).
+    pub fn validate(&self, total_steps: Option<u64>) -> Vec<(String, String)> {
+        let warmup = warmup!(self);
+        Problems::default()
+            .not_negative("min_learning_rate", self.min_learning_rate)
+            .decay_steps(self.decay_steps, warmup.length(total_steps.unwrap_or(0)))
+            .extend(warmup.validate(total_steps))
+            .found()
+    }
+}

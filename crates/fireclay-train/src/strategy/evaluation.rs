@@ -1,0 +1,188 @@
+//! Looking at the validation split: metrics over all of it, and what follows from them.
+
+use burn::train::{
+    EventProcessorTraining, InferenceStep, LearnerEvent, LearnerModel, TrainStep, TrainingItem,
+};
+use serde_json::json;
+
+use super::TrainError;
+use super::session::Session;
+use super::state::Best;
+use crate::loader::Position;
+use crate::metrics::{Direction, direction};
+use crate::observer::Evaluation;
+use crate::output::{StepOutput, scalar};
+use crate::record::MetricLine;
+
+/// Turns the outputs of all batches of a split into metrics of the split.
+pub trait Scorer<O>: Send {
+    /// Adds the output of one batch.
+    fn add(&mut self, output: &O);
+
+    /// The metrics of everything added since the last call, in the order in which they are shown.
+    fn finish(&mut self) -> Vec<(String, f64)>;
+}
+
+/// Scores the mean loss over all samples, and nothing else.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct MeanLoss {
+    sum: f64,
+    weight: f64,
+}
+
+impl<O: StepOutput> Scorer<O> for MeanLoss {
+    fn add(&mut self, output: &O) {
+        self.sum += output.weight() * scalar(output.loss());
+        self.weight += output.weight();
+    }
+
+    fn finish(&mut self) -> Vec<(String, f64)> {
+        let MeanLoss { sum, weight } = std::mem::take(self);
+        vec![("loss".into(), sum / weight)]
+    }
+}
+
+impl<M> Session<M>
+where
+    M: LearnerModel,
+    <M as TrainStep>::Output: StepOutput,
+    <M as InferenceStep>::Output: StepOutput,
+{
+    /// Evaluates the validation split: whether the monitored metric improved, and whether
+    /// patience ran out.
+    pub(super) fn evaluate(&mut self) -> Result<(bool, bool), TrainError> {
+        let metrics = self.score()?;
+        let train_loss = self.setup.state.train_loss();
+        self.record_evaluation(&metrics, train_loss)?;
+        let find = |monitor: &str| match monitor {
+            "train/loss" => train_loss,
+            monitor => monitor.strip_prefix("valid/").and_then(|name| value(&metrics, name)),
+        };
+        let plan = self.setup.plan.clone();
+        if let Some(metric) = plan.lr_scheduler.monitor().and_then(find) {
+            let higher = better_is_higher(plan.lr_scheduler.monitor().unwrap_or_default());
+            plan.lr_scheduler.report(&mut self.setup.state.plateau, metric, higher);
+        }
+        let improved = find(&plan.checkpoint.monitor)
+            .is_some_and(|value| self.improved(&plan.checkpoint.monitor, value));
+        let exhausted = plan.early_stopping.as_ref().is_some_and(|early| {
+            let value = find(&early.monitor);
+            value.is_some_and(|value| self.exhausted(early, value))
+        });
+        self.setup.observer.evaluated(&Evaluation {
+            step: self.setup.state.step,
+            epoch: self.setup.state.epoch + 1,
+            train_loss: train_loss.unwrap_or(f64::NAN),
+            metrics,
+            improved,
+            elapsed: self.began.elapsed(),
+        });
+        Ok((improved, exhausted))
+    }
+
+    /// Runs the averaged weights, or else the current ones, over the validation split.
+    fn score(&mut self) -> Result<Vec<(String, f64)>, TrainError> {
+        let model = match &self.setup.ema {
+            Some(ema) => ema.model().valid(),
+            None => self.model().valid(),
+        };
+        self.setup.valid_cursor.set(Position::default());
+        let valid = self.valid.clone();
+        let epoch = self.setup.state.epoch as usize + 1;
+        let total_items = valid.num_items();
+        self.emit_valid(LearnerEvent::StartSplit { epoch_number: epoch, total_items })?;
+        let mut batches = valid.iter();
+        while let Some(batch) = batches.next() {
+            let batch = batch.map_err(|error| TrainError::Data(error.to_string()))?;
+            let output = InferenceStep::step(&model, batch);
+            self.setup.scorer.add(&output);
+            let step = self.setup.state.step as usize;
+            let item = TrainingItem::new(output, batches.progress(), Some(step), None);
+            self.emit_valid(LearnerEvent::ProcessedItem(item))?;
+        }
+        self.emit_valid(LearnerEvent::EndSplit(epoch))?;
+        Ok(self.setup.scorer.finish())
+    }
+
+    fn record_evaluation(
+        &mut self,
+        metrics: &[(String, f64)],
+        train_loss: Option<f64>,
+    ) -> Result<(), TrainError> {
+        let (step, epoch) = (self.setup.state.step, self.setup.state.epoch + 1);
+        let line = |split, name, value| MetricLine { step, epoch, split, name, value };
+        let train = train_loss.map(|value| line("train", "epoch_loss", value));
+        let valid = metrics.iter().map(|(name, value)| line("valid", name, *value));
+        self.setup.metrics.write(&train.into_iter().chain(valid).collect::<Vec<_>>())?;
+        let elapsed = self.began.elapsed().as_secs_f64();
+        let timing = json!({"step": step, "epoch": epoch, "seconds": elapsed});
+        Ok(self.setup.timing.write(&[timing])?)
+    }
+
+    /// Whether `value` is the best so far of the metric that chooses the weights.
+    fn improved(&mut self, monitor: &str, value: f64) -> bool {
+        let better = match self.setup.state.best {
+            Some(best) => is_better(monitor, value, best.value, 0.0),
+            None => value.is_finite(),
+        };
+        if better {
+            self.setup.state.best = Some(Best { step: self.setup.state.step, value });
+        }
+        better
+    }
+
+    /// Whether the monitored metric has not improved for too long.
+    fn exhausted(&mut self, early: &crate::config::EarlyStoppingConfig, value: f64) -> bool {
+        let state = &mut self.setup.state;
+        let better = match state.early_best {
+            Some(best) => is_better(&early.monitor, value, best, early.min_delta),
+            None => value.is_finite(),
+        };
+        if better {
+            state.early_best = Some(value);
+            state.early_bad = 0;
+        } else {
+            state.early_bad += 1;
+        }
+        state.early_bad >= early.patience
+    }
+
+    fn emit_valid(
+        &mut self,
+        event: LearnerEvent<<M as InferenceStep>::Output>,
+    ) -> Result<(), TrainError> {
+        self.processor.process_valid(event).map_err(|error| TrainError::Learner(error.to_string()))
+    }
+}
+
+fn value(metrics: &[(String, f64)], name: &str) -> Option<f64> {
+    metrics.iter().find(|(found, _)| found == name).map(|(_, value)| *value)
+}
+
+/// Whether `value` beats `best` by more than `min_delta`, in the metric's own direction. A metric
+/// that nobody knows is taken for a loss.
+fn is_better(monitor: &str, value: f64, best: f64, min_delta: f64) -> bool {
+    match better_is_higher(monitor) {
+        true => value > best + min_delta,
+        false => value < best - min_delta,
+    }
+}
+
+fn better_is_higher(monitor: &str) -> bool {
+    let name = monitor.rsplit('/').next().unwrap_or(monitor);
+    direction(name) == Some(Direction::Higher)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn better_follows_the_direction_of_the_metric() {
+        assert!(is_better("valid/loss", 0.9, 1.0, 0.0));
+        assert!(!is_better("valid/loss", 0.95, 1.0, 0.1));
+        assert!(is_better("valid/accuracy", 0.9, 0.8, 0.05));
+        assert!(!is_better("valid/accuracy", 0.8, 0.8, 0.0));
+        assert!(!is_better("valid/loss", f64::NAN, 1.0, 0.0));
+    }
+}

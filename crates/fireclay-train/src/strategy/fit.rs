@@ -1,0 +1,262 @@
+//! Launching a training through Burn's `SupervisedTraining`.
+
+use std::sync::{Arc, Mutex};
+
+use burn::lr_scheduler::constant::ConstantLr;
+use burn::tensor::{Bytes, Device};
+use burn::train::renderer::MetricsRenderer;
+use burn::train::{
+    InferenceStep, Interrupter, Learner, LearnerModel, SupervisedTraining, TrainStep,
+    TrainingStrategy,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::evaluation::{MeanLoss, Scorer};
+use super::plan::Plan;
+use super::saving::{AVERAGE, MODEL, OPTIMIZER, STATE, damaged, member, restore};
+use super::session::Setup;
+use super::state::LoopState;
+use super::{StepStrategy, TrainError};
+use crate::checkpoint::{CheckpointError, Fingerprints, Store, differences};
+use crate::config::BatchSize;
+use crate::ema::Ema;
+use crate::loader::{Order, OrderedLoader, Samples, Share};
+use crate::observer::{Observer, Silent};
+use crate::optim::{self, stable_ids};
+use crate::output::StepOutput;
+use crate::record::JsonLines;
+use crate::renderer::{NoLog, NoRenderer};
+use crate::run_folder::RunFolder;
+
+/// Why a training ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StopReason {
+    /// All updates were made.
+    Completed,
+    /// The monitored metric stopped improving.
+    EarlyStopped,
+    /// Somebody asked; the run can be resumed.
+    Interrupted,
+}
+
+/// A training that ended without an error.
+#[derive(Debug)]
+pub struct Finished<M> {
+    /// The chosen weights, ready for inference.
+    pub model: M,
+    /// Why it ended.
+    pub reason: StopReason,
+    /// Where it ended.
+    pub state: LoopState,
+    /// Wall-clock time of this process's part of it, in seconds.
+    pub seconds: f64,
+}
+
+/// Trains any Burn `LearnerModel` on any [`Samples`], with checkpoints and exact resume.
+pub struct Trainer<M: LearnerModel, S: Samples> {
+    model: M,
+    train: Arc<S>,
+    valid: Arc<S>,
+    plan: Plan,
+    device: Device,
+    parts: Fingerprints,
+    interrupter: Interrupter,
+    observer: Box<dyn Observer>,
+    renderer: Box<dyn MetricsRenderer>,
+    scorer: Box<dyn Scorer<<M as InferenceStep>::Output>>,
+    learner: Box<dyn FnOnce(SupervisedTraining<M>) -> SupervisedTraining<M>>,
+}
+
+impl<M, S> Trainer<M, S>
+where
+    M: LearnerModel + TrainStep<Input = S::Batch> + InferenceStep<Input = S::Batch>,
+    <M as TrainStep>::Output: StepOutput,
+    <M as InferenceStep>::Output: StepOutput,
+    S: Samples,
+{
+    /// Trains `model` on `train` and looks at `valid`, on `device`, as `plan` says.
+    pub fn new(model: M, train: S, valid: S, plan: Plan, device: Device) -> Self {
+        Self {
+            model,
+            train: Arc::new(train),
+            valid: Arc::new(valid),
+            plan,
+            device,
+            parts: Fingerprints::new(),
+            interrupter: Interrupter::new(),
+            observer: Box::new(Silent),
+            renderer: Box::new(NoRenderer),
+            scorer: Box::new(MeanLoss::default()),
+            learner: Box::new(|training| training),
+        }
+    }
+
+    /// Names a part of the run that must be the same on resume: its model, its data.
+    #[must_use]
+    pub fn part(mut self, name: &str, value: Value) -> Self {
+        self.parts.insert(name.into(), value);
+        self
+    }
+
+    /// Who watches. Default: nobody.
+    #[must_use]
+    pub fn observer(mut self, observer: Box<dyn Observer>) -> Self {
+        self.observer = observer;
+        self
+    }
+
+    /// How the validation split is scored. Default: [`MeanLoss`].
+    #[must_use]
+    pub fn scorer(
+        mut self,
+        scorer: impl Scorer<<M as InferenceStep>::Output> + 'static,
+    ) -> Self {
+        self.scorer = Box::new(scorer);
+        self
+    }
+
+    /// The handle that stops the training: it finishes its update, saves, and ends as
+    /// [`StopReason::Interrupted`].
+    #[must_use]
+    pub fn interrupter(mut self, interrupter: Interrupter) -> Self {
+        self.interrupter = interrupter;
+        self
+    }
+
+    /// One of Burn's renderers, such as its dashboard. Default: none.
+    #[must_use]
+    pub fn renderer(mut self, renderer: Box<dyn MetricsRenderer>) -> Self {
+        self.renderer = renderer;
+        self
+    }
+
+    /// Registers Burn's metrics, for a renderer to show.
+    #[must_use]
+    pub fn learner(
+        mut self,
+        register: impl FnOnce(SupervisedTraining<M>) -> SupervisedTraining<M> + 'static,
+    ) -> Self {
+        self.learner = Box::new(register);
+        self
+    }
+
+    /// Trains from the beginning.
+    ///
+    /// # Errors
+    ///
+    /// See [`TrainError`].
+    pub fn fit(self, folder: &RunFolder) -> Result<Finished<M>, TrainError> {
+        self.launch(folder, false)
+    }
+
+    /// Goes on from the newest whole checkpoint of `folder`. On a CPU the result is the same, bit
+    /// for bit, as if there had been no interruption.
+    ///
+    /// # Errors
+    ///
+    /// If there is no whole checkpoint, or the run is not the one that wrote it, naming every
+    /// field that changed; and see [`TrainError`].
+    pub fn resume(self, folder: &RunFolder) -> Result<Finished<M>, TrainError> {
+        self.launch(folder, true)
+    }
+
+    fn launch(mut self, folder: &RunFolder, resume: bool) -> Result<Finished<M>, TrainError> {
+        if self.train.is_empty() {
+            return Err(TrainError::Plan("the training split is empty".into()));
+        }
+        let device = self.device.clone().autodiff();
+        // Numbering reads the weights, which puts them on the plain device; `train` tracks them.
+        self.model = stable_ids(self.model.fork(&self.device)).train();
+        let train = self.loader(&self.train, true);
+        let valid = self.loader(&self.valid, false);
+        let batches_per_epoch = train.batches_per_epoch();
+        let mut fingerprints = self.plan.fingerprints(self.plan.total_steps(batches_per_epoch));
+        fingerprints.append(&mut self.parts);
+
+        let mut setup = Setup {
+            optimizer: self.plan.optimizer.init(&self.model),
+            ema: self.plan.train.ema_decay.map(|decay| Ema::new(&self.model, decay)),
+            state: LoopState::default(),
+            batches_per_epoch,
+            cursor: train.cursor(),
+            valid_cursor: valid.cursor(),
+            store: Store::new(folder.file("checkpoints")),
+            fingerprints,
+            metrics: JsonLines::append(&folder.file("metrics.jsonl"))?,
+            timing: JsonLines::append(&folder.file("timing.jsonl"))?,
+            observer: self.observer,
+            scorer: self.scorer,
+            plan: self.plan,
+            device,
+        };
+        if resume {
+            (self.model, setup) = restored(self.model, setup, folder)?;
+        }
+
+        let epochs = setup.plan.total_steps(batches_per_epoch)
+            .div_ceil(setup.plan.steps_per_epoch(batches_per_epoch));
+        let learner = Learner::new(
+            self.model,
+            setup.optimizer.clone(),
+            ConstantLr::from(setup.plan.optimizer.learning_rate()),
+        );
+        let result = Arc::new(Mutex::new(None));
+        let strategy = StepStrategy { setup: Mutex::new(Some(setup)), result: result.clone() };
+        let training = SupervisedTraining::new(folder.path(), Arc::new(train), Arc::new(valid))
+            .with_application_logger(None)
+            .with_metric_logger(NoLog)
+            .renderer(self.renderer)
+            .with_interrupter(self.interrupter)
+            .num_epochs(epochs as usize)
+            .with_training_strategy(TrainingStrategy::Custom(Arc::new(strategy)));
+        (self.learner)(training).launch(learner);
+        let result = result.lock().expect("nobody panics with it").take();
+        result.expect("a strategy that was launched leaves a result")
+    }
+
+    fn loader(&self, samples: &Arc<S>, training: bool) -> OrderedLoader<S> {
+        let (train, eval) = (&self.plan.train, &self.plan.eval);
+        let batch_size = match train.batch_size {
+            BatchSize::Full => samples.len().max(1),
+            BatchSize::Samples(count) => count.get(),
+        };
+        let order = Order {
+            seed: self.plan.seed,
+            batch_size: if training { batch_size } else { eval.batch_size.unwrap_or(batch_size) },
+            shuffle: training && train.shuffle,
+            drop_last: training && train.drop_last,
+            share: Share::WHOLE,
+        };
+        OrderedLoader::new(samples.clone(), order, train.loader_threads, self.device.clone())
+    }
+}
+
+/// Puts model, optimizer, average and loop state where the newest whole checkpoint left them.
+fn restored<M: LearnerModel>(
+    model: M,
+    mut setup: Setup<M>,
+    folder: &RunFolder,
+) -> Result<(M, Setup<M>), TrainError> {
+    let (checkpoint, skipped) = setup.store.newest()?;
+    skipped.iter().for_each(|line| setup.observer.noticed(line));
+    let changed = differences(&checkpoint.manifest.fingerprints, &setup.fingerprints);
+    if !changed.is_empty() {
+        return Err(CheckpointError::Changed(changed).into());
+    }
+    let path = setup.store.path(checkpoint.manifest.step);
+    let model = restore(&checkpoint, MODEL, model, &path)?;
+    setup.state = serde_json::from_slice(member(&checkpoint, STATE, &path)?)
+        .map_err(|error| damaged(&path, format!("{STATE}: {error}")))?;
+    if let Some(ema) = setup.ema.take() {
+        let average = restore(&checkpoint, AVERAGE, ema.model().clone(), &path)?;
+        let updates = setup.state.step - setup.state.skipped;
+        setup.ema = Some(ema.restored(average, updates));
+    }
+    let bytes = Bytes::from_bytes_vec(member(&checkpoint, OPTIMIZER, &path)?.to_vec());
+    setup.optimizer = optim::from_bytes(setup.optimizer, bytes)
+        .map_err(|error| damaged(&path, format!("{OPTIMIZER}: {error}")))?;
+    setup.metrics = JsonLines::open(&folder.file("metrics.jsonl"), setup.state.metrics_bytes)?;
+    Ok((model, setup))
+}

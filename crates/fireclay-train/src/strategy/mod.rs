@@ -1,0 +1,84 @@
+//! Training by steps: a strategy for Burn's `SupervisedTraining` that can checkpoint, clip
+//! globally, accumulate, average weights and stop after any update.
+
+mod evaluation;
+mod fit;
+mod plan;
+mod saving;
+mod session;
+mod state;
+mod step;
+
+pub use evaluation::{MeanLoss, Scorer};
+pub use fit::{Finished, StopReason, Trainer};
+pub use plan::Plan;
+pub use state::{Best, LoopState};
+
+use std::sync::{Arc, Mutex};
+
+use burn::train::{
+    InferenceStep, Learner, LearnerModel, SupervisedLearningStrategy,
+    SupervisedTrainingEventProcessor, TrainLoader, TrainStep, TrainingComponents, ValidLoader,
+};
+
+use crate::checkpoint::CheckpointError;
+use crate::output::StepOutput;
+use crate::run_folder::FolderError;
+use session::{Session, Setup};
+
+/// Why a training ended before its time.
+#[derive(Debug, thiserror::Error)]
+pub enum TrainError {
+    /// The loss or a gradient is not finite.
+    #[error("{0}")]
+    Diverged(String),
+    /// A checkpoint could not be written or read.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+    /// The run folder could not be written or read.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    /// A batch could not be loaded.
+    #[error("cannot load a batch: {0}")]
+    Data(String),
+    /// A metric of the learner failed, or the device did.
+    #[error("{0}")]
+    Learner(String),
+    /// The plan cannot be carried out on this data.
+    #[error("{0}")]
+    Plan(String),
+}
+
+/// Our strategy. Burn hands it the loaders and the event processor; the rest it brings itself,
+/// since `Learner` keeps its optimizer private.
+struct StepStrategy<M: LearnerModel> {
+    setup: Mutex<Option<Setup<M>>>,
+    result: Arc<Mutex<Option<Result<Finished<M>, TrainError>>>>,
+}
+
+impl<M> SupervisedLearningStrategy<M> for StepStrategy<M>
+where
+    M: LearnerModel,
+    <M as TrainStep>::Output: StepOutput,
+    <M as InferenceStep>::Output: StepOutput,
+{
+    fn fit(
+        &self,
+        components: TrainingComponents<M>,
+        learner: Learner<M>,
+        train: TrainLoader<M>,
+        valid: ValidLoader<M>,
+        _starting_epoch: usize,
+    ) -> (M, SupervisedTrainingEventProcessor<M>) {
+        let setup = self.setup.lock().expect("nobody panics with it").take();
+        let setup = setup.expect("a strategy is launched once");
+        let model = learner.model();
+        // A second handle on the weights would force every update to copy them.
+        drop(learner);
+        let mut session = Session::new(setup, components, model, train, valid);
+        let result = session.run();
+        let (result, model, processor) = session.finish(result);
+        *self.result.lock().expect("nobody panics with it") = Some(result);
+        (model, processor)
+    }
+}

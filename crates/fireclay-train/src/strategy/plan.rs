@@ -1,0 +1,116 @@
+//! What a training does, apart from its model and data.
+
+use serde_json::json;
+
+use crate::checkpoint::Fingerprints;
+use crate::config::{
+    CheckpointConfig, EarlyStoppingConfig, EvalConfig, LoggingConfig, RunConfig, TrainConfig,
+};
+use crate::optim::OptimizerConfig;
+use crate::schedule::{LrSchedulerConfig, PlateauState};
+
+/// The numbers of a training: the sections of the run's configuration that every task shares.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Seed of every random choice.
+    pub seed: u64,
+    /// `[optimizer]`.
+    pub optimizer: OptimizerConfig,
+    /// `[lr_scheduler]`.
+    pub lr_scheduler: LrSchedulerConfig,
+    /// `[train]`.
+    pub train: TrainConfig,
+    /// `[eval]`.
+    pub eval: EvalConfig,
+    /// `[early_stopping]`.
+    pub early_stopping: Option<EarlyStoppingConfig>,
+    /// `[checkpoint]`.
+    pub checkpoint: CheckpointConfig,
+    /// `[logging]`.
+    pub logging: LoggingConfig,
+}
+
+impl From<&RunConfig> for Plan {
+    fn from(config: &RunConfig) -> Self {
+        Self {
+            seed: config.seed,
+            optimizer: config.optimizer.clone(),
+            lr_scheduler: config.lr_scheduler.clone(),
+            train: config.train.clone(),
+            eval: config.eval.clone(),
+            early_stopping: config.early_stopping.clone(),
+            checkpoint: config.checkpoint.clone(),
+            logging: config.logging.clone(),
+        }
+    }
+}
+
+impl Plan {
+    /// A plan with the defaults of everything else.
+    pub fn new(seed: u64, optimizer: OptimizerConfig, train: TrainConfig) -> Self {
+        Self {
+            seed,
+            optimizer,
+            train,
+            lr_scheduler: LrSchedulerConfig::default(),
+            eval: EvalConfig::default(),
+            early_stopping: None,
+            checkpoint: CheckpointConfig::default(),
+            logging: LoggingConfig::default(),
+        }
+    }
+
+    /// Micro-batches that make up one update.
+    pub(super) fn accumulation(&self) -> usize {
+        self.train.gradient_accumulation_steps
+    }
+
+    /// Updates in an epoch of `batches` micro-batches; the last one may have fewer of them.
+    pub fn steps_per_epoch(&self, batches: usize) -> u64 {
+        batches.div_ceil(self.accumulation()) as u64
+    }
+
+    /// Updates in all, for epochs of `batches` micro-batches.
+    pub fn total_steps(&self, batches: usize) -> u64 {
+        let epochs = self.train.epochs.map(|epochs| epochs * self.steps_per_epoch(batches));
+        [epochs, self.train.max_steps].into_iter().flatten().min().unwrap_or(0)
+    }
+
+    /// What must not change between a checkpoint and its resumption. How long to train and how
+    /// often to look is not part of it, unless the schedule depends on the end.
+    pub(super) fn fingerprints(&self, total_steps: u64) -> Fingerprints {
+        let train = &self.train;
+        let mut schedule = json!(self.lr_scheduler);
+        if depends_on_length(&self.lr_scheduler, total_steps)
+            && let Some(schedule) = schedule.as_object_mut()
+        {
+            schedule.insert("total_steps".into(), json!(total_steps));
+        }
+        Fingerprints::from([
+            ("seed".into(), json!(self.seed)),
+            ("optimizer".into(), json!(self.optimizer)),
+            ("lr_scheduler".into(), schedule),
+            (
+                "train".into(),
+                json!({
+                    "batch_size": train.batch_size,
+                    "gradient_accumulation_steps": train.gradient_accumulation_steps,
+                    "max_grad_norm": train.max_grad_norm,
+                    "ema_decay": train.ema_decay,
+                    "shuffle": train.shuffle,
+                    "drop_last": train.drop_last,
+                }),
+            ),
+        ])
+    }
+}
+
+/// Whether a run twice as long would have used other learning rates by now: asked of the function
+/// itself, at no more than a thousand steps.
+fn depends_on_length(schedule: &LrSchedulerConfig, total_steps: u64) -> bool {
+    let plateau = PlateauState::default();
+    let rate = |step, total| schedule.learning_rate(1.0, step, total, &plateau);
+    (0..total_steps)
+        .step_by((total_steps as usize / 1000).max(1))
+        .any(|step| rate(step, total_steps) != rate(step, 2 * total_steps))
+}

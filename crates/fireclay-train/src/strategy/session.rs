@@ -1,0 +1,214 @@
+//! One training from its first update, or a checkpoint, to its end.
+
+use std::time::Instant;
+
+use burn::optim::ModuleOptimizer;
+use burn::tensor::Device;
+use burn::train::{
+    EventProcessorTraining, InferenceStep, Interrupter, LearnerEvent, LearnerModel,
+    SupervisedTrainingEventProcessor, TrainLoader, TrainStep, TrainingComponents, ValidLoader,
+};
+
+use super::evaluation::Scorer;
+use super::fit::{Finished, StopReason};
+use super::plan::Plan;
+use super::state::LoopState;
+use super::TrainError;
+use crate::checkpoint::{Fingerprints, Store};
+use crate::ema::Ema;
+use crate::loader::{Cursor, Position};
+use crate::observer::{Observer, Start};
+use crate::output::StepOutput;
+use crate::record::JsonLines;
+
+/// What a training needs beyond what Burn's learner brings.
+pub(super) struct Setup<M: LearnerModel> {
+    pub plan: Plan,
+    pub device: Device,
+    pub optimizer: ModuleOptimizer,
+    pub ema: Option<Ema<M>>,
+    pub state: LoopState,
+    pub batches_per_epoch: usize,
+    pub cursor: Cursor,
+    pub valid_cursor: Cursor,
+    pub store: Store,
+    pub fingerprints: Fingerprints,
+    pub metrics: JsonLines,
+    pub timing: JsonLines,
+    pub observer: Box<dyn Observer>,
+    pub scorer: Box<dyn Scorer<<M as InferenceStep>::Output>>,
+}
+
+pub(super) struct Session<M: LearnerModel> {
+    pub(super) setup: Setup<M>,
+    /// Always there, except inside an update, which consumes it.
+    model: Option<M>,
+    pub(super) train: TrainLoader<M>,
+    pub(super) valid: ValidLoader<M>,
+    pub(super) processor: SupervisedTrainingEventProcessor<M>,
+    pub(super) interrupter: Interrupter,
+    pub(super) total_steps: u64,
+    pub(super) began: Instant,
+}
+
+impl<M> Session<M>
+where
+    M: LearnerModel,
+    <M as TrainStep>::Output: StepOutput,
+    <M as InferenceStep>::Output: StepOutput,
+{
+    pub(super) fn new(
+        setup: Setup<M>,
+        components: TrainingComponents<M>,
+        model: M,
+        train: TrainLoader<M>,
+        valid: ValidLoader<M>,
+    ) -> Self {
+        Self {
+            total_steps: setup.plan.total_steps(setup.batches_per_epoch),
+            train: train.to_device(&setup.device),
+            valid: valid.to_device(&setup.device.clone().inner()),
+            setup,
+            model: Some(model),
+            processor: components.event_processor,
+            interrupter: components.interrupter,
+            began: Instant::now(),
+        }
+    }
+
+    /// Trains to the end, or until something stops it.
+    pub(super) fn run(&mut self) -> Result<StopReason, TrainError> {
+        let state = &self.setup.state;
+        self.setup.observer.started(&Start {
+            step: state.step,
+            total_steps: self.total_steps,
+            steps_per_epoch: self.setup.plan.steps_per_epoch(self.setup.batches_per_epoch),
+            samples: self.train.num_items(),
+        });
+        if let Some(reason) = state.stopped.filter(|reason| *reason != StopReason::Interrupted) {
+            return Ok(reason);
+        }
+        self.setup.state.stopped = None;
+        if self.setup.state.step == 0 {
+            // So that a run can be resumed from its very beginning.
+            self.save()?;
+        }
+        loop {
+            if let Some(reason) = self.epoch()? {
+                self.setup.observer.ended(reason);
+                return Ok(reason);
+            }
+        }
+    }
+
+    /// Trains to the end of the current epoch.
+    fn epoch(&mut self) -> Result<Option<StopReason>, TrainError> {
+        let position = Position { epoch: self.setup.state.epoch, batch: self.setup.state.batch };
+        self.setup.cursor.set(position);
+        let train = self.train.clone();
+        let epoch_number = position.epoch as usize + 1;
+        let total_items = train.num_items();
+        self.emit(LearnerEvent::StartSplit { epoch_number, total_items })?;
+        let mut batches = train.iter();
+        while self.setup.state.epoch == position.epoch {
+            self.update(&mut *batches)?;
+            if let Some(reason) = self.after_update()? {
+                return Ok(Some(reason));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Looks, remembers and decides between two updates.
+    fn after_update(&mut self) -> Result<Option<StopReason>, TrainError> {
+        let epoch_ends = self.setup.state.batch == self.setup.batches_per_epoch;
+        let last = self.setup.state.step == self.total_steps;
+        let mut improved = false;
+        let mut exhausted = false;
+        if self.evaluation_due(epoch_ends, last) {
+            (improved, exhausted) = self.evaluate()?;
+        }
+        let save_due = self.checkpoint_due(epoch_ends);
+        if epoch_ends {
+            self.end_epoch()?;
+        }
+        let reason = if last {
+            Some(StopReason::Completed)
+        } else if exhausted {
+            Some(StopReason::EarlyStopped)
+        } else {
+            self.interruption()?
+        };
+        self.setup.state.stopped = reason;
+        if improved || save_due || reason.is_some() {
+            self.save()?;
+        }
+        Ok(reason)
+    }
+
+    fn end_epoch(&mut self) -> Result<(), TrainError> {
+        let epoch = self.setup.state.epoch as usize + 1;
+        self.setup.state.next_epoch();
+        self.emit(LearnerEvent::EndSplit(epoch))?;
+        self.emit(LearnerEvent::EndEpoch(epoch))
+    }
+
+    /// Whether somebody asked to stop, or something outside the loop failed.
+    fn interruption(&self) -> Result<Option<StopReason>, TrainError> {
+        match self.interrupter.error() {
+            Some(error) => Err(TrainError::Learner(error.to_string())),
+            None => Ok(self.interrupter.should_stop().then_some(StopReason::Interrupted)),
+        }
+    }
+
+    fn checkpoint_due(&self, epoch_ends: bool) -> bool {
+        let (state, config) = (&self.setup.state, &self.setup.plan.checkpoint);
+        due(config.every_steps, config.every_epochs, state, epoch_ends)
+    }
+
+    fn evaluation_due(&self, epoch_ends: bool, last: bool) -> bool {
+        let (state, config) = (&self.setup.state, &self.setup.plan.eval);
+        self.valid.num_items() > 0
+            && (last || due(config.every_steps, config.every_epochs, state, epoch_ends))
+    }
+
+    /// Tells Burn's metrics and renderer.
+    pub(super) fn emit(
+        &mut self,
+        event: LearnerEvent<<M as TrainStep>::Output>,
+    ) -> Result<(), TrainError> {
+        self.processor.process_train(event).map_err(|error| TrainError::Learner(error.to_string()))
+    }
+
+    pub(super) fn model(&self) -> &M {
+        self.model.as_ref().expect("the model is there between updates")
+    }
+
+    pub(super) fn map_model(&mut self, update: impl FnOnce(M, &mut ModuleOptimizer) -> M) {
+        let model = self.model.take().expect("the model is there between updates");
+        self.model = Some(update(model, &mut self.setup.optimizer));
+    }
+
+    /// Hands out the chosen weights, and the last ones for Burn's own summary.
+    #[expect(clippy::type_complexity, reason = "the processor's type is Burn's")]
+    pub(super) fn finish(
+        mut self,
+        result: Result<StopReason, TrainError>,
+    ) -> (Result<Finished<M>, TrainError>, M, SupervisedTrainingEventProcessor<M>) {
+        let finished = result.and_then(|reason| {
+            let model = self.chosen()?;
+            let seconds = self.began.elapsed().as_secs_f64();
+            Ok(Finished { model, reason, state: self.setup.state.clone(), seconds })
+        });
+        let last = self.model.take().expect("the model is there between updates");
+        (finished, last, self.processor)
+    }
+}
+
+/// Whether something that happens every so many steps, or else epochs, happens now.
+fn due(steps: Option<u64>, epochs: Option<u64>, state: &LoopState, epoch_ends: bool) -> bool {
+    match steps {
+        Some(every) => state.step.is_multiple_of(every),
+        None => epoch_ends && (state.epoch + 1).is_multiple_of(epochs.unwrap_or(1)),
+    }
+}

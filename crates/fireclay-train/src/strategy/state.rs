@@ -1,0 +1,59 @@
+//! Everything a training remembers apart from its weights and its optimizer.
+
+use serde::{Deserialize, Serialize};
+
+use super::fit::StopReason;
+use crate::schedule::PlateauState;
+
+/// The state of the loop, saved in every checkpoint as `state.json`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct LoopState {
+    /// Updates made.
+    pub step: u64,
+    /// The epoch that the next batch belongs to, from 0.
+    pub epoch: u64,
+    /// Micro-batches of that epoch already used.
+    pub batch: usize,
+    /// Sum of the losses of this epoch, each times its weight.
+    pub epoch_loss: f64,
+    /// Sum of the weights of this epoch.
+    pub epoch_weight: f64,
+    /// The best evaluation by the checkpoint's metric.
+    pub best: Option<Best>,
+    /// The best evaluation by the early stopping's metric.
+    pub early_best: Option<f64>,
+    /// Evaluations since then.
+    pub early_bad: u64,
+    /// What a schedule that waits for a plateau has seen.
+    pub plateau: PlateauState,
+    /// Batches skipped because they were not finite.
+    pub skipped: u64,
+    /// Bytes of metrics.jsonl that belong to this state.
+    pub metrics_bytes: u64,
+    /// Why the training ended, once it has.
+    pub stopped: Option<StopReason>,
+}
+
+/// The best evaluation so far.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Best {
+    /// Updates made by then.
+    pub step: u64,
+    /// Value of the monitored metric.
+    pub value: f64,
+}
+
+impl LoopState {
+    /// The mean training loss of the epoch so far.
+    pub fn train_loss(&self) -> Option<f64> {
+        (self.epoch_weight > 0.0).then(|| self.epoch_loss / self.epoch_weight)
+    }
+
+    /// Moves to the start of the next epoch.
+    pub(super) fn next_epoch(&mut self) {
+        self.epoch += 1;
+        self.batch = 0;
+        self.epoch_loss = 0.0;
+        self.epoch_weight = 0.0;
+    }
+}

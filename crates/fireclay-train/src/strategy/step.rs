@@ -1,0 +1,169 @@
+//! One update: forward and backward for each micro-batch, then clip, check and step.
+
+use burn::data::dataloader::DataLoaderIterator;
+use burn::optim::GradientsParams;
+use burn::tensor::{Device, Tensor};
+use burn::train::{
+    InferenceStep, LearnerEvent, LearnerModel, TrainStep, TrainingItem,
+};
+
+use super::TrainError;
+use super::session::Session;
+use crate::config::OnNonFinite;
+use crate::gradients::{Accumulator, clip_global_norm, global_norm};
+use crate::observer::Step;
+use crate::output::StepOutput;
+use crate::record::MetricLine;
+
+type Batches<'a, M> = dyn DataLoaderIterator<<M as TrainStep>::Input> + 'a;
+
+/// What the micro-batches of one update came to.
+struct Forward {
+    grads: GradientsParams,
+    losses: Vec<Tensor<1>>,
+    weights: Vec<f64>,
+}
+
+impl<M> Session<M>
+where
+    M: LearnerModel,
+    <M as TrainStep>::Output: StepOutput,
+    <M as InferenceStep>::Output: StepOutput,
+{
+    /// Takes the micro-batches of one update from `batches` and makes it.
+    pub(super) fn update(&mut self, batches: &mut Batches<'_, M>) -> Result<(), TrainError> {
+        let learning_rate = self.learning_rate();
+        let forward = self.forward(batches, learning_rate)?;
+        let norm = global_norm(self.model(), &forward.grads);
+        let mut grads = forward.grads;
+        if let Some(max_norm) = self.setup.plan.train.max_grad_norm {
+            grads = clip_global_norm(self.model(), grads, max_norm, norm.clone());
+        }
+        let (loss, grad_norm) = read(forward.losses, &forward.weights, norm);
+        self.setup.state.step += 1;
+        if loss.is_finite() && grad_norm.is_finite() {
+            self.map_model(|model, optimizer| model.optimize(optimizer, learning_rate.into(), grads));
+            if let Some(ema) = self.setup.ema.take() {
+                self.setup.ema = Some(ema.update(self.model()));
+            }
+            let weight: f64 = forward.weights.iter().sum();
+            self.setup.state.epoch_loss += loss * weight;
+            self.setup.state.epoch_weight += weight;
+            self.record(Step {
+                step: self.setup.state.step,
+                epoch: self.setup.state.epoch + 1,
+                loss,
+                learning_rate,
+                grad_norm,
+            })
+        } else {
+            self.non_finite(loss, grad_norm)
+        }
+    }
+
+    fn learning_rate(&self) -> f64 {
+        let (plan, state) = (&self.setup.plan, &self.setup.state);
+        let base = plan.optimizer.learning_rate();
+        plan.lr_scheduler.learning_rate(base, state.step, self.total_steps, &state.plateau)
+    }
+
+    fn forward(
+        &mut self,
+        batches: &mut Batches<'_, M>,
+        learning_rate: f64,
+    ) -> Result<Forward, TrainError> {
+        let left = self.setup.batches_per_epoch - self.setup.state.batch;
+        let mut accumulator = Accumulator::new();
+        let (mut losses, mut weights) = (Vec::new(), Vec::new());
+        for micro in 0..self.setup.plan.accumulation().min(left) {
+            let batch = batches
+                .next()
+                .ok_or_else(|| TrainError::Data("the loader ended before its epoch".into()))?
+                .map_err(|error| TrainError::Data(error.to_string()))?;
+            seed(&self.setup.device, self.setup.plan.seed, self.setup.state.step, micro);
+            let output = TrainStep::step(self.model(), batch);
+            let weight = output.item.weight();
+            accumulator.add(self.model(), output.grads, weight);
+            losses.push(output.item.loss().without_autodiff());
+            weights.push(weight);
+            self.setup.state.batch += 1;
+            let item = TrainingItem::new(
+                output.item,
+                batches.progress(),
+                Some(self.setup.state.step as usize + 1),
+                Some(learning_rate.into()),
+            );
+            self.emit(LearnerEvent::ProcessedItem(item))?;
+        }
+        let grads = accumulator.finish(self.model());
+        Ok(Forward { grads, losses, weights })
+    }
+
+    fn record(&mut self, step: Step) -> Result<(), TrainError> {
+        if step.step.is_multiple_of(self.setup.plan.logging.every_steps) {
+            let line = |name, value| MetricLine {
+                step: step.step,
+                epoch: step.epoch,
+                split: "train",
+                name,
+                value,
+            };
+            self.setup.metrics.write(&[
+                line("loss", step.loss),
+                line("learning_rate", step.learning_rate),
+                line("grad_norm", step.grad_norm),
+            ])?;
+        }
+        self.setup.observer.stepped(&step);
+        Ok(())
+    }
+
+    /// Stops, or leaves the batch out, before the weights are touched.
+    fn non_finite(&mut self, loss: f64, grad_norm: f64) -> Result<(), TrainError> {
+        let (train, state) = (&self.setup.plan.train, &mut self.setup.state);
+        let what = format!("step {}: loss {loss}, gradient norm {grad_norm}", state.step);
+        if train.on_non_finite == OnNonFinite::Stop {
+            return Err(TrainError::Diverged(format!(
+                "training diverged at {what}; lower the learning rate, set train.max_grad_norm, or \
+                 look at the data (train.on_non_finite = \"skip\" leaves such batches out)"
+            )));
+        }
+        state.skipped += 1;
+        if state.skipped > train.max_skipped_batches {
+            let limit = train.max_skipped_batches;
+            return Err(TrainError::Diverged(format!(
+                "training diverged at {what}: more than train.max_skipped_batches = {limit} \
+                 batches were not finite"
+            )));
+        }
+        self.setup.observer.noticed(&format!("skipped a batch at {what}"));
+        Ok(())
+    }
+}
+
+/// Reads losses and norm back in one transfer, and averages the losses.
+fn read(losses: Vec<Tensor<1>>, weights: &[f64], norm: Tensor<1>) -> (f64, f64) {
+    let values = Tensor::cat(losses.into_iter().chain([norm]).collect(), 0).into_data();
+    let values: Vec<f64> = values.iter::<f64>().collect();
+    let (norm, losses) = values.split_last().expect("there is a norm");
+    if let [loss] = losses {
+        return (*loss, *norm);
+    }
+    let sum: f64 = losses.iter().zip(weights).map(|(loss, weight)| loss * weight).sum();
+    (sum / weights.iter().sum::<f64>(), *norm)
+}
+
+/// Seeds what is drawn on the device, dropout above all, from (seed, step, micro-batch) alone.
+fn seed(device: &Device, seed: u64, step: u64, micro: usize) {
+    let key = [step, micro as u64].into_iter().fold(seed, |key, part| mix(key ^ mix(part)));
+    device.seed(key);
+}
+
+/// The finalizer of SplitMix64 (Steele et al. 2014, "Fast splittable pseudorandom number
+/// generators").
+fn mix(value: u64) -> u64 {
+    let value = value.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let value = (value ^ (value >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let value = (value ^ (value >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    value ^ (value >> 31)
+}

@@ -1,0 +1,181 @@
+//! Regression: one number for each row.
+
+use burn::module::Module;
+use burn::tensor::{ExecutionError, Tensor, TensorData};
+use burn::train::metric::{Adaptor, LossInput};
+use burn::train::{InferenceStep, ItemLazy, TrainOutput, TrainStep};
+use fireclay_models::Tabular;
+use serde::{Deserialize, Serialize};
+
+use super::table::{TableBatch, Truth};
+use crate::config::{RegressionConfig, RegressionLoss};
+use crate::metrics::regression_report;
+use crate::output::StepOutput;
+use crate::strategy::{MeanLoss, Scorer};
+
+/// The affine map between the target's unit and the numbers that the model predicts.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TargetScale {
+    /// Mean of the training targets, or 0.
+    pub mean: f64,
+    /// Their standard deviation, or 1.
+    pub std: f64,
+}
+
+impl TargetScale {
+    /// From the target's unit to the model's.
+    pub fn apply(&self, value: f64) -> f64 {
+        (value - self.mean) / self.std
+    }
+
+    /// From the model's unit to the target's.
+    pub fn invert(&self, value: f64) -> f64 {
+        value * self.std + self.mean
+    }
+}
+
+/// A model and the loss that trains it to predict a number.
+#[derive(Module, Debug)]
+pub struct Regressor {
+    /// The model; it has one output.
+    pub model: Tabular,
+    #[module(skip)]
+    loss: RegressionLoss,
+    #[module(skip)]
+    huber_delta: f64,
+    #[module(skip)]
+    scale: TargetScale,
+}
+
+/// What a step of a [`Regressor`] gives.
+#[derive(Clone, Debug)]
+pub struct RegressorOutput {
+    /// In the target's unit (squared, for mse and huber).
+    loss: Tensor<1>,
+    predictions: Tensor<2>,
+    truth: Vec<f64>,
+}
+
+impl Regressor {
+    /// A model with one output, trained as `config` says on targets of this scale.
+    pub fn new(model: Tabular, config: &RegressionConfig, scale: TargetScale) -> Self {
+        Self { model, loss: config.loss, huber_delta: config.huber_delta, scale }
+    }
+
+    /// The mean loss of the standardised errors, `[1]`, and the output that reports it in the
+    /// target's unit.
+    fn forward(&self, batch: TableBatch) -> (Tensor<1>, RegressorOutput) {
+        let Truth::Numbers(truth) = batch.truth else {
+            unreachable!("a regressor is given numbers");
+        };
+        let predictions = self.model.forward(batch.numeric, batch.categories); // [batch, 1]
+        let targets: Vec<f32> = truth.iter().map(|&value| self.scale.apply(value) as f32).collect();
+        let targets = TensorData::new(targets, [truth.len(), 1]);
+        let errors = predictions.clone() - Tensor::from_data(targets, &predictions.device());
+        let loss = self.penalty(errors).mean();
+        let reported = loss.clone().mul_scalar(self.unit());
+        (loss, RegressorOutput { loss: reported, predictions, truth })
+    }
+
+    fn penalty(&self, errors: Tensor<2>) -> Tensor<2> {
+        match self.loss {
+            RegressionLoss::Mse => errors.clone() * errors,
+            RegressionLoss::Mae => errors.abs(),
+            // Huber 1964, as in PyTorch's `HuberLoss`.
+            RegressionLoss::Huber => {
+                let delta = self.huber_delta;
+                let small = (errors.clone() * errors.clone()).mul_scalar(0.5);
+                let size = errors.abs();
+                let large = size.clone().sub_scalar(0.5 * delta).mul_scalar(delta);
+                small.mask_where(size.greater_elem(delta), large)
+            }
+        }
+    }
+
+    /// What a loss of 1 in the model's unit is in the target's.
+    fn unit(&self) -> f64 {
+        match self.loss {
+            RegressionLoss::Mae => self.scale.std,
+            RegressionLoss::Mse | RegressionLoss::Huber => self.scale.std * self.scale.std,
+        }
+    }
+}
+
+impl TrainStep for Regressor {
+    type Input = TableBatch;
+    type Output = RegressorOutput;
+
+    fn step(&self, batch: TableBatch) -> TrainOutput<RegressorOutput> {
+        let (loss, output) = self.forward(batch);
+        TrainOutput::new(self, loss.backward(), output)
+    }
+}
+
+impl InferenceStep for Regressor {
+    type Input = TableBatch;
+    type Output = RegressorOutput;
+
+    fn step(&self, batch: TableBatch) -> RegressorOutput {
+        self.forward(batch).1
+    }
+}
+
+impl StepOutput for RegressorOutput {
+    fn loss(&self) -> Tensor<1> {
+        self.loss.clone()
+    }
+
+    fn weight(&self) -> f64 {
+        self.truth.len() as f64
+    }
+}
+
+impl ItemLazy for RegressorOutput {
+    fn sync(self) -> Result<Self, ExecutionError> {
+        self.loss.device().flush()?;
+        Ok(Self {
+            loss: self.loss.without_autodiff(),
+            predictions: self.predictions.without_autodiff(),
+            ..self
+        })
+    }
+}
+
+impl Adaptor<LossInput> for RegressorOutput {
+    fn adapt(&self) -> LossInput {
+        LossInput::new(self.loss.clone())
+    }
+}
+
+/// Scores a split with every metric of regression, in the target's unit.
+#[derive(Clone, Debug)]
+pub struct RegressorScorer {
+    loss: MeanLoss,
+    scale: TargetScale,
+    truth: Vec<f64>,
+    predictions: Vec<f64>,
+}
+
+impl RegressorScorer {
+    /// A scorer for targets of this scale.
+    pub fn new(scale: TargetScale) -> Self {
+        Self { loss: MeanLoss::default(), scale, truth: Vec::new(), predictions: Vec::new() }
+    }
+}
+
+impl Scorer<RegressorOutput> for RegressorScorer {
+    fn add(&mut self, output: &RegressorOutput) {
+        self.loss.add(output);
+        self.truth.extend(&output.truth);
+        let predictions = output.predictions.to_data();
+        self.predictions.extend(predictions.iter::<f64>().map(|value| self.scale.invert(value)));
+    }
+
+    fn finish(&mut self) -> Vec<(String, f64)> {
+        let mut metrics = Scorer::<RegressorOutput>::finish(&mut self.loss);
+        metrics.extend(regression_report(&self.truth, &self.predictions, None).metrics);
+        self.truth.clear();
+        self.predictions.clear();
+        metrics
+    }
+}

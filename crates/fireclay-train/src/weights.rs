@@ -1,0 +1,54 @@
+//! The weights of any module as bytes, for checkpoints.
+
+use burn::module::Module;
+use burn::tensor::{Bytes, DType, TensorData};
+use fireclay_models::tensors::{from_tensors, to_tensors};
+
+/// Why weights cannot be restored.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct WeightsError(String);
+
+/// All parameters and running statistics of `module`; `None` if one of them is not finite.
+pub fn encode<M: Module>(module: &M) -> Option<Vec<u8>> {
+    let tensors = to_tensors(module);
+    if !tensors.iter().all(|(_, data)| is_finite(data)) {
+        return None;
+    }
+    let tensors = tensors.into_iter().map(|(name, data)| {
+        let (bytes, shape, dtype) = data.into_parts();
+        burn_pack::Tensor::new(name, dtype, shape, None, bytes)
+    });
+    let bytes = burn_pack::Writer::new(tensors.collect()).into_bytes();
+    Some(bytes.expect("tensors in memory can be written to memory").to_vec())
+}
+
+/// Puts what [`encode`] gave into a module of the same shape.
+///
+/// # Errors
+///
+/// If the bytes are not such weights, or do not fit.
+pub fn decode<M: Module>(module: M, bytes: &[u8]) -> Result<M, WeightsError> {
+    let unreadable = |error: burn_pack::Error| WeightsError(format!("cannot read the weights: {error}"));
+    let bytes = Bytes::from_bytes_vec(bytes.to_vec());
+    let tensors = burn_pack::Reader::from_bytes(bytes)
+        .and_then(burn_pack::Reader::into_tensors)
+        .map_err(unreadable)?;
+    let tensors = tensors
+        .into_iter()
+        .map(|tensor| {
+            let (name, dtype, shape, _, bytes) = tensor.into_parts()?;
+            Ok((name, TensorData::from_bytes(bytes, shape, dtype)))
+        })
+        .collect::<Result<Vec<_>, burn_pack::Error>>()
+        .map_err(unreadable)?;
+    from_tensors(module, tensors).map_err(|error| WeightsError(error.to_string()))
+}
+
+fn is_finite(data: &TensorData) -> bool {
+    match data.dtype() {
+        DType::F32 => data.iter::<f32>().all(f32::is_finite),
+        dtype if dtype.is_float() => data.iter::<f64>().all(f64::is_finite),
+        _ => true,
+    }
+}

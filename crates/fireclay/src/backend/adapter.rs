@@ -1,0 +1,115 @@
+//! The devices that each backend finds.
+
+use std::{fmt, thread};
+
+use super::Backend;
+
+/// A device that a backend could run on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Adapter {
+    /// Its number within the backend, from 0: graphics cards first, software drivers last.
+    pub index: usize,
+    /// What the driver calls it.
+    pub name: String,
+    /// What it is.
+    pub kind: AdapterKind,
+    /// The interface and driver that reach it, or the size of the processor.
+    pub detail: String,
+    /// Why it is never used, for one that is known not to work.
+    pub refused: Option<&'static str>,
+}
+
+/// What a device is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[cfg_attr(
+    all(not(feature = "wgpu"), not(test)),
+    expect(dead_code, reason = "only the graphics interfaces tell these apart")
+)]
+pub enum AdapterKind {
+    /// A graphics card with memory of its own.
+    Discrete,
+    /// A graphics processor that shares the memory of the CPU.
+    Integrated,
+    /// A graphics card as a virtual machine passes it on.
+    Virtual,
+    /// The driver does not say.
+    Unknown,
+    /// The CPU, behind a driver that pretends to be a graphics card.
+    Software,
+    /// The CPU.
+    Cpu,
+}
+
+impl AdapterKind {
+    /// Whether `auto` may take it.
+    pub const fn is_real_gpu(self) -> bool {
+        matches!(self, AdapterKind::Discrete | AdapterKind::Integrated)
+    }
+
+    /// One word for tables and JSON.
+    pub const fn name(self) -> &'static str {
+        match self {
+            AdapterKind::Discrete => "discrete",
+            AdapterKind::Integrated => "integrated",
+            AdapterKind::Virtual => "virtual",
+            AdapterKind::Unknown => "unknown",
+            AdapterKind::Software => "software",
+            AdapterKind::Cpu => "cpu",
+        }
+    }
+}
+
+impl fmt::Display for Adapter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.kind {
+            AdapterKind::Cpu => write!(f, "{} ({})", self.name, self.detail),
+            kind => write!(f, "{} ({}, {})", self.name, kind.name(), self.detail),
+        }
+    }
+}
+
+/// The devices that `backend` finds on this machine, the best first; none if it is not compiled in.
+///
+/// Asks the drivers without opening a device, so it is quick and takes no memory on a card.
+pub fn adapters(backend: Backend) -> Vec<Adapter> {
+    match backend {
+        Backend::Flex | Backend::NdArray if backend.compiled_in() => vec![processor()],
+        #[cfg(feature = "wgpu")]
+        Backend::Wgpu | Backend::Vulkan | Backend::Metal if backend.compiled_in() => {
+            super::graphics::adapters(backend)
+        }
+        #[cfg(feature = "cuda")]
+        Backend::Cuda => cards(burn::tensor::DeviceType::Cuda, "CUDA"),
+        #[cfg(feature = "rocm")]
+        Backend::Rocm => cards(burn::tensor::DeviceType::Rocm, "ROCm"),
+        _ => Vec::new(),
+    }
+}
+
+fn processor() -> Adapter {
+    let threads = thread::available_parallelism().map_or(1, usize::from);
+    Adapter {
+        index: 0,
+        name: "CPU".to_owned(),
+        kind: AdapterKind::Cpu,
+        detail: match threads {
+            1 => format!("{}, 1 thread", std::env::consts::ARCH),
+            _ => format!("{}, {threads} threads", std::env::consts::ARCH),
+        },
+        refused: None,
+    }
+}
+
+/// These drivers give a number of cards; a card's name is known only once it is opened.
+#[cfg(any(feature = "cuda", feature = "rocm"))]
+fn cards(devices: burn::tensor::DeviceType, driver: &str) -> Vec<Adapter> {
+    (0..burn::tensor::Device::enumerate(devices).len())
+        .map(|index| Adapter {
+            index,
+            name: format!("{driver} device {index}"),
+            kind: AdapterKind::Discrete,
+            detail: driver.to_owned(),
+            refused: None,
+        })
+        .collect()
+}

@@ -1,0 +1,182 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Shape a model in TOML, fire it on any hardware.
+#[derive(Debug, Parser)]
+#[command(version, about, max_term_width = 100, after_help = EXIT_CODES)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 done, 1 failure, 2 the config or the command line is wrong, 3 training diverged, \
+4 interrupted and resumable";
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Write a starter config for a table, and say what was guessed
+    Init(InitArgs),
+    /// Check a config and its data without training, and print the config with every default
+    Check(CheckArgs),
+    /// Train a model as a config says
+    Train(TrainArgs),
+    /// Go on with an interrupted run from its newest whole checkpoint
+    Resume(ResumeArgs),
+    /// Compute the metrics of a finished run over a whole split, or over other data
+    Evaluate(EvaluateArgs),
+    /// Answer for the rows of a table
+    Predict(PredictArgs),
+    /// List backends, the hardware that each finds, and which one `auto` takes
+    Devices(ListArgs),
+    /// List the models that a config can name
+    Models(ListArgs),
+    /// List the kinds of data that a config can name, and the data sets that come with fireclay
+    Datasets(ListArgs),
+    /// Print the JSON Schema of configs, for editors
+    Schema,
+    /// Print shell completions
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Arguments of `init`.
+#[derive(Debug, Args)]
+pub struct InitArgs {
+    /// The table: CSV, JSON Lines or Parquet
+    pub table: PathBuf,
+    /// The column to predict, where the guess is wrong
+    #[arg(long)]
+    pub target: Option<String>,
+    /// Where to write the config [default: the table's name with .toml, in the working directory]
+    #[arg(short, long)]
+    pub output: Option<PathBuf>,
+    /// Replace a config that is there
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// Arguments of `check`.
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// The config
+    pub config: PathBuf,
+    /// Override a key, as in `--set train.epochs=5`
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub sets: Vec<String>,
+    /// Look at the config alone, not at its data
+    #[arg(long)]
+    pub no_data: bool,
+    /// Print the config and the report on the data as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `train`.
+#[derive(Debug, Args)]
+pub struct TrainArgs {
+    /// The config
+    pub config: PathBuf,
+    /// Override a key, as in `--set device.backend=wgpu`
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub sets: Vec<String>,
+    #[command(flatten)]
+    pub show: ShowArgs,
+}
+
+/// How a training is shown.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct ShowArgs {
+    /// Show Burn's full-screen dashboard instead of a progress bar (on a terminal)
+    #[arg(long)]
+    pub dashboard: bool,
+    /// Show nothing while training
+    #[arg(short, long, conflicts_with = "dashboard")]
+    pub quiet: bool,
+    /// Print the result as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `resume`.
+#[derive(Debug, Args)]
+pub struct ResumeArgs {
+    /// The run folder, such as runs/breast-cancer/1
+    pub run: PathBuf,
+    /// Go on with other hardware than the config names
+    #[arg(long, value_name = "NAME")]
+    pub backend: Option<String>,
+    #[command(flatten)]
+    pub show: ShowArgs,
+}
+
+/// Arguments of `evaluate`.
+#[derive(Debug, Args)]
+pub struct EvaluateArgs {
+    /// The run folder
+    pub run: PathBuf,
+    /// The split to evaluate
+    #[arg(long, value_enum, default_value_t = SplitName::Test, conflicts_with = "data")]
+    pub split: SplitName,
+    /// Another table with the target column, as a file or a glob
+    #[arg(long, value_name = "FILE")]
+    pub data: Option<String>,
+    /// Compute on other hardware than the config names
+    #[arg(long, value_name = "NAME")]
+    pub backend: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// One of the splits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum SplitName {
+    /// The rows that the model was trained on.
+    Train,
+    /// The rows that steered the training.
+    Valid,
+    /// The rows for the final figures.
+    Test,
+}
+
+impl SplitName {
+    /// The word for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Train => "train",
+            Self::Valid => "valid",
+            Self::Test => "test",
+        }
+    }
+}
+
+/// Arguments of `predict`.
+#[derive(Debug, Args)]
+pub struct PredictArgs {
+    /// The run folder
+    pub run: PathBuf,
+    /// The table to answer for, as a file or a glob
+    pub input: String,
+    /// The file to write: .csv, .jsonl or .parquet
+    #[arg(short, long)]
+    pub output: PathBuf,
+    /// Compute on other hardware than the config names
+    #[arg(long, value_name = "NAME")]
+    pub backend: Option<String>,
+}
+
+/// Arguments of the commands that list things.
+#[derive(Debug, Args)]
+pub struct ListArgs {
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}

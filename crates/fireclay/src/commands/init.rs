@@ -1,0 +1,135 @@
+//! `init`: a commented starter config for a table.
+
+use std::fmt::Write;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use fireclay_data::{CategoricalEncoding, ColumnKind, Guess, TargetKind, guess, guess_for};
+
+use crate::cli::InitArgs;
+use crate::failure::Failure;
+
+/// Guesses, writes, and says what it guessed.
+pub fn init(args: &InitArgs) -> Result<(), Failure> {
+    let table = args.table.display().to_string();
+    let guessed = match &args.target {
+        Some(target) => guess_for(&table, target)?,
+        None => guess(&table)?,
+    };
+    let output = args.output.clone().unwrap_or_else(|| default_output(&args.table));
+    if output.exists() && !args.force {
+        let output = output.display();
+        return Err(Failure::Usage(format!(
+            "{output} is there already; name another file with -o, or replace it with --force"
+        )));
+    }
+    fs::write(&output, config(&table, &guessed, &output)).map_err(|error| {
+        Failure::Failed(format!("cannot write {}: {error}", output.display()))
+    })?;
+    report(&guessed, &output);
+    Ok(())
+}
+
+/// `data/table.csv` becomes `table.toml` in the working directory.
+fn default_output(table: &Path) -> PathBuf {
+    Path::new(table.file_stem().unwrap_or(table.as_os_str())).with_extension("toml")
+}
+
+fn report(guess: &Guess, output: &Path) {
+    println!("target   {} ({})", guess.target, task(guess));
+    for column in &guess.columns {
+        println!("column   {}: {}", column.name, column.reason);
+    }
+    guess.notes.iter().for_each(|note| println!("note     {note}"));
+    let output = output.display();
+    println!("wrote    {output}; look at it, then:\n");
+    println!("  fireclay check {output}\n  fireclay train {output}");
+}
+
+fn task(guess: &Guess) -> &'static str {
+    match guess.target_kind {
+        TargetKind::Class => "classification",
+        TargetKind::Number => "regression",
+    }
+}
+
+/// The text of the config.
+fn config(table: &str, guess: &Guess, output: &Path) -> String {
+    let mut text = format!(
+        "# A first model for {table}. Change what is wrong, then:\n\
+         #   fireclay check {0}\n#   fireclay train {0}\n\n\
+         seed = 42\n\n\
+         [device]\n\
+         backend = \"auto\"   # a GPU if there is one, else the CPU; `fireclay devices` lists them\n\n",
+        output.display()
+    );
+    text += &data(table, guess);
+    text += "[model]\n\
+             type = \"mlp\"       # or \"linear\"; `fireclay models` lists them\n\
+             hidden = [64, 32]\n\
+             dropout = 0.1\n\n";
+    text += match guess.target_kind {
+        TargetKind::Class => {
+            "[task]\n\
+             type = \"classification\"\n\
+             # class_weights = \"balanced\"   # if rare classes matter as much as common ones\n\
+             # threshold = \"tune\"           # with two classes: choose it on the validation split\n\n"
+        }
+        TargetKind::Number => {
+            "[task]\n\
+             type = \"regression\"\n\
+             loss = \"mse\"       # or \"mae\", or \"huber\", which large errors move less\n\n"
+        }
+    };
+    text + "[optimizer]\n\
+            type = \"adamw\"\n\
+            learning_rate = 1e-3\n\
+            weight_decay = 0.01\n\n\
+            [lr_scheduler]\n\
+            type = \"cosine\"\n\
+            warmup_ratio = 0.05\n\n\
+            [train]\n\
+            epochs = 100\n\
+            batch_size = 32\n\n\
+            [early_stopping]\n\
+            monitor = \"valid/loss\"\n\
+            patience = 10\n"
+}
+
+fn data(table: &str, guess: &Guess) -> String {
+    let mut text = String::from("[data]\n");
+    let mut line = |line: String| text += &(line + "\n");
+    line(format!("type = {}", quoted(guess.format.name())));
+    line(format!("path = {}", quoted(table)));
+    line(format!("target = {}", quoted(&guess.target)));
+    if let Some(delimiter) = &guess.delimiter {
+        line(format!("delimiter = {}", quoted(delimiter)));
+    }
+    if let Some(id) = &guess.id {
+        line(format!("id = {}   # written next to predictions, never a feature", quoted(id)));
+    }
+    if !guess.ignore.is_empty() {
+        let columns: Vec<String> = guess.ignore.iter().map(|name| quoted(name)).collect();
+        line(format!("ignore = [{}]", columns.join(", ")));
+    }
+    let stratify = if guess.stratify { ", stratify = true" } else { "" };
+    line(format!("split = {{ train = 0.7, valid = 0.15, test = 0.15{stratify} }}"));
+    text + &columns(guess) + "\n"
+}
+
+/// The kinds of all features, as comments to change where a guess is wrong.
+fn columns(guess: &Guess) -> String {
+    let mut text = String::from("# Columns as they were read; uncomment a line to read one otherwise.\n");
+    for column in guess.columns.iter().filter(|column| column.kind != ColumnKind::Ignore) {
+        let kind = serde_json::json!(column.kind);
+        let _ = writeln!(text, "# columns.{} = {{ kind = {kind} }}", quoted(&column.name));
+    }
+    let encodings = serde_json::json!([CategoricalEncoding::Onehot, CategoricalEncoding::Embedding]);
+    let _ = writeln!(text, "# categorical = one of {encodings}");
+    text
+}
+
+/// A TOML string.
+fn quoted(text: &str) -> String {
+    serde_json::json!(text).to_string()
+}

@@ -1,0 +1,34 @@
+//! What the verbs do, one file each.
+
+mod check;
+mod evaluate;
+mod init;
+mod lists;
+mod predict;
+mod schema;
+mod train;
+
+pub use check::check;
+pub use evaluate::evaluate;
+pub use init::init;
+pub use lists::{datasets, devices, models};
+pub use predict::predict;
+pub use schema::{completions, schema};
+pub use train::{resume, train};
+
+use fireclay_train::config::RunConfig;
+use fireclay_train::run::RunDevice;
+
+use crate::backend;
+use crate::failure::Failure;
+
+/// The device that a config names, or the one that the command line names instead.
+fn device(config: &RunConfig, backend: Option<&str>) -> Result<RunDevice, Failure> {
+    let configured = config.device.backend.name();
+    let selected = backend::select(backend.unwrap_or(configured), config.device.device_index)?;
+    Ok(RunDevice {
+        device: selected.device,
+        backend: selected.backend.name().to_owned(),
+        description: selected.description,
+    })
+}

@@ -1,0 +1,84 @@
+//! From errors to messages and exit codes.
+
+use std::io::IsTerminal;
+use std::process::ExitCode;
+
+use fireclay_data::DataError;
+use fireclay_train::checkpoint::CheckpointError;
+use fireclay_train::config::ConfigError;
+use fireclay_train::predict::PredictError;
+use fireclay_train::predictor::PredictorError;
+use fireclay_train::run::RunError;
+use fireclay_train::run_folder::FolderError;
+use fireclay_train::strategy::TrainError;
+
+use crate::backend::BackendError;
+
+/// Why the program ends before its work is done.
+#[derive(Debug)]
+pub enum Failure {
+    /// Something failed: exit 1.
+    Failed(String),
+    /// The config or the command line is wrong: exit 2. The text is a whole message.
+    Usage(String),
+    /// The config is wrong, with places in it: exit 2.
+    Config(Box<ConfigError>),
+    /// Training diverged: exit 3.
+    Diverged(String),
+    /// Interrupted, saved, resumable: exit 4.
+    Interrupted(String),
+}
+
+impl Failure {
+    /// Says what happened on standard error, and gives the exit code.
+    pub fn report(&self) -> ExitCode {
+        let color = std::io::stderr().is_terminal();
+        let (code, text) = match self {
+            Self::Failed(message) => (1, format!("error: {message}")),
+            Self::Usage(message) => (2, format!("error: {message}")),
+            Self::Config(error) => (2, error.render(color).trim_end().to_owned()),
+            Self::Diverged(message) => (3, format!("error: {message}")),
+            Self::Interrupted(message) => (4, message.clone()),
+        };
+        eprintln!("{text}");
+        ExitCode::from(code)
+    }
+}
+
+/// Errors that are all of one kind.
+macro_rules! failures {
+    ($($error:ty => $kind:ident),* $(,)?) => {
+        $(impl From<$error> for Failure {
+            fn from(error: $error) -> Self {
+                Self::$kind(error.to_string())
+            }
+        })*
+    };
+}
+
+failures! {
+    BackendError => Usage,
+    DataError => Failed,
+    FolderError => Failed,
+    PredictorError => Failed,
+    PredictError => Failed,
+}
+
+impl From<ConfigError> for Failure {
+    fn from(error: ConfigError) -> Self {
+        Self::Config(Box::new(error))
+    }
+}
+
+impl From<RunError> for Failure {
+    fn from(error: RunError) -> Self {
+        match error {
+            RunError::Config(error) => error.into(),
+            RunError::Train(
+                error @ (TrainError::Diverged(_)
+                | TrainError::Checkpoint(CheckpointError::NonFinite(_))),
+            ) => Self::Diverged(error.to_string()),
+            error => Self::Failed(error.to_string()),
+        }
+    }
+}
