@@ -1,1 +1,16 @@
-//! Integration tests.
+//! Drives the real program from outside, as a user would.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on should stop where it is"
+)]
+
+mod support;
+
+mod backends;
+mod bad_input;
+mod cli;
+mod outside;
+mod resume;
+mod shipped;
+mod tables;
+mod train;

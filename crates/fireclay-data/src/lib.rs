@@ -4,13 +4,13 @@
 //! The crate knows no tensor library: what comes out are plain arrays on the host.
 //!
 //! ```no_run
-//! use fireclay_data::{TableConfig, TableData, TableFormat, TargetKind, batch, epoch_order};
+//! use fireclay_data::{TableConfig, TableData, TableFormat, TargetKind, batches, epoch_order};
 //!
 //! # fn main() -> Result<(), fireclay_data::DataError> {
 //! let config = TableConfig::new("datasets/iris/data.csv", "species");
 //! let data = TableData::load(TableFormat::Csv, &config, 42, TargetKind::Class)?;
 //! let order = epoch_order(42, 0, data.train.len());
-//! let first = data.train.gather(batch(&order, 0, 32));
+//! let first = data.train.gather(&order[batches(order.len(), 32, false)[0].clone()]);
 //! assert_eq!(first.features.rows, 32);
 //! # Ok(())
 //! # }
@@ -49,7 +49,7 @@ pub use self::dataset::{Batch, Labels, Split, TableData};
 pub use self::error::DataError;
 pub use self::guess::{Guess, GuessedColumn, guess, guess_for};
 pub use self::hash::{Fingerprint, fingerprint, sha256_file};
-pub use self::order::{batch, batches, epoch_order, shard, shard_range};
+pub use self::order::{batches, epoch_order, shard, shard_range};
 pub use self::prefetch::{Prefetch, PrefetchError, prefetch};
 pub use self::preprocess::{Features, Preprocess};
 pub use self::read::{ReadOptions, TableStream, expand, stream};

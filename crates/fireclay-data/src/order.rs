@@ -13,16 +13,24 @@ pub fn epoch_order(seed: u64, epoch: u64, n: usize) -> Vec<u32> {
     order
 }
 
-/// How many batches of `batch_size` an epoch of `n` samples has; the last may be smaller.
-pub fn batches(n: usize, batch_size: usize) -> usize {
-    n.div_ceil(batch_size)
-}
-
-/// The samples of global batch `index`; empty past the end of the epoch.
-pub fn batch(order: &[u32], index: usize, batch_size: usize) -> &[u32] {
-    let start = index.saturating_mul(batch_size).min(order.len());
-    let end = start.saturating_add(batch_size).min(order.len());
-    &order[start..end]
+/// The batches of one epoch of `n` samples, as ranges into its order; with `drop_last` without a
+/// last one that is not full, unless it is the only one.
+///
+/// A last batch that would hold one sample alone joins the batch before it: a single sample has
+/// no batch statistics.
+pub fn batches(n: usize, batch_size: usize, drop_last: bool) -> Vec<Range<usize>> {
+    let starts = (0..n).step_by(batch_size);
+    let mut batches: Vec<_> = starts
+        .map(|start| start..(start + batch_size).min(n))
+        .collect();
+    let last = batches.last().map_or(batch_size, Range::len);
+    if batches.len() > 1 && last < batch_size && (drop_last || last == 1) {
+        batches.pop();
+        if !drop_last {
+            batches.last_mut().expect("there were two").end = n;
+        }
+    }
+    batches
 }
 
 /// The part of a batch that `rank` of `world` computes: contiguous, sizes differ by at most one,
@@ -71,6 +79,18 @@ mod tests {
         );
     }
 
+    #[test]
+    fn the_last_batch_is_short_dropped_or_joined() {
+        assert_eq!(batches(10, 4, false), [0..4, 4..8, 8..10]);
+        assert_eq!(batches(10, 4, true), [0..4, 4..8]);
+        assert_eq!(batches(9, 4, false), [0..4, 4..9]);
+        assert_eq!(batches(9, 4, true), [0..4, 4..8]);
+        assert_eq!(batches(3, 4, true), [0..3]);
+        assert_eq!(batches(1, 4, false), [0..1]);
+        assert_eq!(batches(2, 1, false), [0..1, 1..2]);
+        assert!(batches(0, 4, false).is_empty());
+    }
+
     proptest! {
         #[test]
         fn the_order_is_a_permutation(seed: u64, epoch: u64, n in 0usize..300) {
@@ -83,8 +103,8 @@ mod tests {
         fn batches_and_shards_cover_the_epoch_in_order(n in 0usize..200, size in 1usize..40, world in 1usize..6) {
             let order = epoch_order(1, 2, n);
             let mut seen = Vec::new();
-            for index in 0..batches(n, size) {
-                let batch = batch(&order, index, size);
+            for range in batches(n, size, false) {
+                let batch = &order[range];
                 prop_assert!(!batch.is_empty());
                 for rank in 0..world {
                     let part = shard(batch, rank, world);

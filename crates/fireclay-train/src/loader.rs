@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use burn::data::dataloader::{DataLoader, DataLoaderIterator, Progress};
 use burn::data::dataset::DatasetError;
 use burn::tensor::Device;
-use fireclay_data::{Prefetch, epoch_order, prefetch, shard};
+use fireclay_data::{Prefetch, batches, epoch_order, prefetch, shard};
 
 /// Samples that can be put together into batches.
 ///
@@ -70,22 +70,8 @@ impl Share {
 
 impl Order {
     /// The batches of one epoch over `samples` samples, as ranges into its order.
-    ///
-    /// A last batch that would hold one sample alone joins the batch before it: a single sample
-    /// has no batch statistics.
     pub fn batches(&self, samples: usize) -> Vec<Range<usize>> {
-        let mut batches: Vec<_> = (0..samples)
-            .step_by(self.batch_size)
-            .map(|start| start..(start + self.batch_size).min(samples))
-            .collect();
-        let short = batches.last().is_some_and(|last| last.len() < self.batch_size);
-        if self.drop_last && short && batches.len() > 1 {
-            batches.pop();
-        } else if batches.len() > 1 && short && batches.last().is_some_and(|last| last.len() == 1) {
-            batches.pop();
-            batches.last_mut().expect("more than one batch").end = samples;
-        }
-        batches
+        batches(samples, self.batch_size, self.drop_last)
     }
 }
 
@@ -129,7 +115,14 @@ impl<S: Samples> OrderedLoader<S> {
     /// A loader of all samples; its batches are made on `threads` threads (0: on the caller's).
     pub fn new(samples: Arc<S>, order: Order, threads: usize, device: Device) -> Self {
         let range = 0..samples.len();
-        Self { samples, order, cursor: Cursor::default(), threads, device, range }
+        Self {
+            samples,
+            order,
+            cursor: Cursor::default(),
+            threads,
+            device,
+            range,
+        }
     }
 
     /// The shared cursor.
@@ -175,10 +168,19 @@ impl<S: Samples> DataLoader<S::Batch> for OrderedLoader<S> {
 
         let samples = self.samples.clone();
         let (jobs, Share { rank, world }) = (batches.clone(), self.order.share);
-        let hosts = prefetch(batches.len(), self.threads, 2 * self.threads.max(1), move |k| {
-            samples.assemble(epoch, shard(&indices[jobs[k].clone()], rank, world))
-        });
-        Box::new(OrderedIter { loader: self, hosts, batches, next: 0, processed })
+        let hosts = prefetch(
+            batches.len(),
+            self.threads,
+            2 * self.threads.max(1),
+            move |k| samples.assemble(epoch, shard(&indices[jobs[k].clone()], rank, world)),
+        );
+        Box::new(OrderedIter {
+            loader: self,
+            hosts,
+            batches,
+            next: 0,
+            processed,
+        })
     }
 
     fn num_items(&self) -> usize {
@@ -219,31 +221,10 @@ impl<S: Samples> Iterator for OrderedIter<'_, S> {
 
 impl<S: Samples> DataLoaderIterator<S::Batch> for OrderedIter<'_, S> {
     fn progress(&self) -> Progress {
-        Progress::new(self.processed, self.loader.range.len(), Some("items".into()))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn order(batch_size: usize, drop_last: bool) -> Order {
-        Order { seed: 1, batch_size, shuffle: true, drop_last, share: Share::WHOLE }
-    }
-
-    #[test]
-    fn batches_cover_the_epoch_in_order() {
-        assert_eq!(order(4, false).batches(10), [0..4, 4..8, 8..10]);
-        assert_eq!(order(4, true).batches(10), [0..4, 4..8]);
-        assert_eq!(order(4, true).batches(3), [0..3]);
-        assert_eq!(order(1, false).batches(2), [0..1, 1..2]);
-        assert!(order(4, false).batches(0).is_empty());
-    }
-
-    #[test]
-    fn a_last_batch_of_one_joins_the_one_before() {
-        assert_eq!(order(4, false).batches(9), [0..4, 4..9]);
-        assert_eq!(order(4, true).batches(9), [0..4, 4..8]);
-        assert_eq!(order(4, false).batches(1), [0..1]);
+        Progress::new(
+            self.processed,
+            self.loader.range.len(),
+            Some("items".into()),
+        )
     }
 }

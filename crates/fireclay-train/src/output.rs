@@ -15,20 +15,6 @@ pub trait StepOutput: ItemLazy + 'static {
     /// weights. Accumulated gradients and whole-split losses weigh by it, so that they equal
     /// those of the one large batch.
     fn weight(&self) -> f64;
-
-    /// Metrics over a whole split from the outputs of all its batches, in the order in which they
-    /// are shown. By default the mean loss.
-    fn metrics(outputs: &[Self]) -> Vec<(String, f64)> {
-        vec![("loss".into(), mean_loss(outputs))]
-    }
-}
-
-/// The mean loss over all samples (or tokens) of `outputs`.
-pub fn mean_loss<O: StepOutput>(outputs: &[O]) -> f64 {
-    let (sum, weight) = outputs.iter().fold((0.0, 0.0), |(sum, weight), output| {
-        (sum + output.weight() * scalar(output.loss()), weight + output.weight())
-    });
-    sum / weight
 }
 
 /// Reads a tensor of one element.

@@ -36,6 +36,9 @@ pub enum PredictError {
     /// The run cannot be used.
     #[error(transparent)]
     Predictor(#[from] PredictorError),
+    /// There is nothing to answer for.
+    #[error("{0} has no rows")]
+    NoRows(String),
     /// The output is one of the inputs.
     #[error("{} is both input and output; name another file to write", .0.display())]
     SameFile(PathBuf),
@@ -76,6 +79,10 @@ fn write(
 ) -> Result<u64, PredictError> {
     let mut writer = TableWriter::create(part, job.format)?;
     let mut done = 0;
+    let mut batches = batches.peekable();
+    if batches.peek().is_none() {
+        return Err(PredictError::NoRows(job.input.to_owned()));
+    }
     for batch in batches {
         let batch = batch?;
         let features = predictor
@@ -91,30 +98,53 @@ fn write(
     Ok(done)
 }
 
-/// What names the rows of a batch: its id column, or numbers from 1.
+/// What names the rows of a batch: its id column if the run has one, else numbers from 1.
 fn names(
     batch: &RecordBatch,
     id: Option<&str>,
     done: u64,
 ) -> Result<(String, ArrayRef), DataError> {
-    let numbers = || {
+    let Some(id) = id else {
         let numbers = (0..batch.num_rows() as u64).map(|row| done + row + 1);
-        ("row".to_owned(), Arc::new(UInt64Array::from_iter_values(numbers)) as ArrayRef)
+        let numbers = Arc::new(UInt64Array::from_iter_values(numbers));
+        return Ok(("row".into(), numbers));
     };
-    Ok(match id.and_then(|id| Some((id, batch.column_by_name(id)?))) {
-        Some((id, column)) => (id.to_owned(), column.clone()),
-        None => numbers(),
-    })
+    match batch.column_by_name(id) {
+        Some(column) => Ok((id.into(), column.clone())),
+        None => Err(DataError::MissingColumn {
+            column: id.into(),
+            known: batch
+                .schema()
+                .fields()
+                .iter()
+                .map(|field| field.name().clone())
+                .collect(),
+            file: None,
+        }),
+    }
 }
 
 fn columns(name: (String, ArrayRef), answer: &Answer, answers: Answers) -> RecordBatch {
     let mut columns = vec![name];
     match (answer, answers) {
-        (Answer::Classification { classes, .. }, Answers::Classes { chosen, probabilities }) => {
+        (
+            Answer::Classification { classes, .. },
+            Answers::Classes {
+                chosen,
+                probabilities,
+            },
+        ) => {
             let labels = chosen.iter().map(|class| classes[*class as usize].as_str());
-            columns.push(("prediction".into(), Arc::new(StringArray::from_iter_values(labels))));
+            columns.push((
+                "prediction".into(),
+                Arc::new(StringArray::from_iter_values(labels)),
+            ));
             for (index, class) in classes.iter().enumerate() {
-                let column = probabilities.iter().skip(index).step_by(classes.len()).copied();
+                let column = probabilities
+                    .iter()
+                    .skip(index)
+                    .step_by(classes.len())
+                    .copied();
                 let column = Float64Array::from_iter_values(column);
                 columns.push((format!("probability_{class}"), Arc::new(column)));
             }

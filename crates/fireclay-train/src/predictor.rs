@@ -88,7 +88,12 @@ pub const POSTPROCESS: &str = "postprocess.json";
 impl Predictor {
     /// A predictor from its parts.
     pub fn new(preprocess: Preprocess, model: Tabular, answer: Answer, device: Device) -> Self {
-        Self { preprocess, answer, model, device }
+        Self {
+            preprocess,
+            answer,
+            model,
+            device,
+        }
     }
 
     /// Loads the finished run at `run`.
@@ -111,9 +116,17 @@ impl Predictor {
         })?;
         let (model, description) = weights::load(&run.join(MODEL), device)?;
         let predictor = Self::new(preprocess, model, answer, device.clone());
-        let inputs = (description.shape.numeric, description.shape.categories);
-        if inputs != (predictor.preprocess.numeric_width(), predictor.preprocess.cardinalities()) {
-            let reason = format!("{PREPROCESS} and {MODEL} do not belong together");
+        let (shape, preprocess) = (description.shape, &predictor.preprocess);
+        let classes: &[String] = match &predictor.answer {
+            Answer::Classification { classes, .. } => classes,
+            Answer::Regression(_) => &[],
+        };
+        if shape.numeric != preprocess.numeric_width()
+            || shape.categories != preprocess.cardinalities()
+            || shape.outputs != classes.len().max(1)
+            || classes != preprocess.classes()
+        {
+            let reason = format!("{PREPROCESS}, {POSTPROCESS} and {MODEL} do not belong together");
             return Err(PredictorError::Damaged(run.display().to_string(), reason));
         }
         Ok(predictor)
@@ -129,15 +142,26 @@ impl Predictor {
             match &self.answer {
                 Answer::Classification { .. } => raw.extend(probabilities(&outputs)),
                 Answer::Regression(scale) => {
-                    raw.extend(outputs.into_data().iter::<f64>().map(|value| scale.invert(value)));
+                    raw.extend(
+                        outputs
+                            .into_data()
+                            .iter::<f64>()
+                            .map(|value| scale.invert(value)),
+                    );
                 }
             }
         }
         match &self.answer {
             Answer::Regression(_) => Answers::Numbers(raw),
             Answer::Classification { classes, threshold } => {
-                let chosen = raw.chunks(classes.len()).map(|row| choose(row, *threshold)).collect();
-                Answers::Classes { chosen, probabilities: raw }
+                let chosen = raw
+                    .chunks(classes.len())
+                    .map(|row| choose(row, *threshold))
+                    .collect();
+                Answers::Classes {
+                    chosen,
+                    probabilities: raw,
+                }
             }
         }
     }
@@ -156,7 +180,11 @@ impl Predictor {
             ) => {
                 let scored = Classification::new(classes.len(), truth, &probabilities);
                 let tuned = *threshold != DEFAULT_THRESHOLD;
-                let scored = if tuned { scored.with_threshold(*threshold) } else { scored };
+                let scored = if tuned {
+                    scored.with_threshold(*threshold)
+                } else {
+                    scored
+                };
                 let mut report = classification_report(&scored, Some(seed));
                 report.classes = Some(classes.clone());
                 report

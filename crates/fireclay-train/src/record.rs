@@ -4,12 +4,14 @@ use std::fs::{File, OpenOptions};
 use std::io::{Seek, SeekFrom, Write};
 use std::path::Path;
 
-use serde::Serialize;
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
 
 use crate::run_folder::{FolderError, io};
 
-/// One value of one metric at one step: a line of `metrics.jsonl`.
-#[derive(Clone, Debug, Serialize)]
+/// Some metrics of one split at one step: a line of `metrics.jsonl`, with the name of each metric
+/// as a key.
+#[derive(Clone, Copy, Debug)]
 pub struct MetricLine<'a> {
     /// Updates made so far.
     pub step: u64,
@@ -17,10 +19,21 @@ pub struct MetricLine<'a> {
     pub epoch: u64,
     /// `train`, `valid` or `test`.
     pub split: &'a str,
-    /// Name of the metric.
-    pub name: &'a str,
-    /// Its value.
-    pub value: f64,
+    /// Names and values, in the order in which they are written.
+    pub metrics: &'a [(&'a str, f64)],
+}
+
+impl Serialize for MetricLine<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut line = serializer.serialize_map(Some(3 + self.metrics.len()))?;
+        line.serialize_entry("step", &self.step)?;
+        line.serialize_entry("epoch", &self.epoch)?;
+        line.serialize_entry("split", self.split)?;
+        for (name, value) in self.metrics {
+            line.serialize_entry(name, value)?;
+        }
+        line.end()
+    }
 }
 
 /// A file of JSON lines.
@@ -51,18 +64,33 @@ impl JsonLines {
             let reason = format!("it has {found} bytes, but {bytes} were recorded");
             return Err(error(std::io::Error::other(reason)));
         }
-        file.set_len(bytes).and_then(|()| file.seek(SeekFrom::End(0))).map_err(error)?;
-        Ok(Self { file, path: path.to_path_buf(), bytes })
+        file.set_len(bytes)
+            .and_then(|()| file.seek(SeekFrom::End(0)))
+            .map_err(error)?;
+        Ok(Self {
+            file,
+            path: path.to_path_buf(),
+            bytes,
+        })
     }
 
-    /// Opens `path` to add to what it holds.
+    /// Opens `path` to add to its whole lines; half a line at its end, left by a crash, goes.
     ///
     /// # Errors
     ///
-    /// If the file cannot be opened.
+    /// If the file cannot be read or opened.
     pub fn append(path: &Path) -> Result<Self, FolderError> {
-        let bytes = path.metadata().map_or(0, |data| data.len());
-        Self::open(path, bytes)
+        let text = match std::fs::read(path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(io("read", path, error));
+            }
+            text => text.unwrap_or_default(),
+        };
+        let whole = text
+            .iter()
+            .rposition(|byte| *byte == b'\n')
+            .map_or(0, |end| end + 1);
+        Self::open(path, whole as u64)
     }
 
     /// Adds lines, in one write.
@@ -76,7 +104,9 @@ impl JsonLines {
             serde_json::to_writer(&mut text, line).expect("a line is plain data");
             text.push(b'\n');
         }
-        self.file.write_all(&text).map_err(|source| io("write", &self.path, source))?;
+        self.file
+            .write_all(&text)
+            .map_err(|source| io("write", &self.path, source))?;
         self.bytes += text.len() as u64;
         Ok(())
     }
@@ -92,7 +122,9 @@ impl JsonLines {
     ///
     /// If the system says otherwise.
     pub fn sync(&self) -> Result<(), FolderError> {
-        self.file.sync_data().map_err(|source| io("write", &self.path, source))
+        self.file
+            .sync_data()
+            .map_err(|source| io("write", &self.path, source))
     }
 }
 

@@ -102,7 +102,11 @@ impl RunFolder {
 /// If there is no run at `path`.
 pub fn find(path: &Path) -> Result<PathBuf, FolderError> {
     let path = absolute(path);
-    if path.join("config.toml").is_file() { Ok(path) } else { Err(FolderError::NotARun(path)) }
+    if path.join("config.toml").is_file() {
+        Ok(path)
+    } else {
+        Err(FolderError::NotARun(path))
+    }
 }
 
 /// Replaces a file as a whole: a reader, or a crash, sees the old bytes or the new ones.
@@ -118,7 +122,8 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), FolderError> {
         .and_then(|()| file.as_file().sync_all())
         .map_err(|source| io("write", path, source))?;
     readable(file.as_file()).map_err(|source| io("write", path, source))?;
-    file.persist(path).map_err(|error| io("write", path, error.error))?;
+    file.persist(path)
+        .map_err(|error| io("write", path, error.error))?;
     Ok(())
 }
 
@@ -147,7 +152,11 @@ fn absolute(path: &Path) -> PathBuf {
 }
 
 pub(crate) fn io(action: &'static str, path: &Path, source: std::io::Error) -> FolderError {
-    FolderError::Io { action, path: path.to_path_buf(), source }
+    FolderError::Io {
+        action,
+        path: path.to_path_buf(),
+        source,
+    }
 }
 
 #[cfg(test)]
@@ -169,9 +178,15 @@ mod tests {
         let root = tempfile::tempdir().expect("a temporary folder");
         let held = RunFolder::create(root.path(), "demo").expect("a run");
         let path = held.path().to_path_buf();
-        assert!(matches!(RunFolder::open(&path), Err(FolderError::NotARun(_))));
+        assert!(matches!(
+            RunFolder::open(&path),
+            Err(FolderError::NotARun(_))
+        ));
         fs::write(path.join("config.toml"), "").expect("a config");
-        assert!(matches!(RunFolder::open(&path), Err(FolderError::Locked(_))));
+        assert!(matches!(
+            RunFolder::open(&path),
+            Err(FolderError::Locked(_))
+        ));
         drop(held);
         assert!(RunFolder::open(&path).is_ok());
     }

@@ -20,7 +20,11 @@ pub fn encode<M: Module>(module: &M) -> Option<Vec<u8>> {
         burn_pack::Tensor::new(name, dtype, shape, None, bytes)
     });
     let bytes = burn_pack::Writer::new(tensors.collect()).into_bytes();
-    Some(bytes.expect("tensors in memory can be written to memory").to_vec())
+    Some(
+        bytes
+            .expect("tensors in memory can be written to memory")
+            .to_vec(),
+    )
 }
 
 /// Puts what [`encode`] gave into a module of the same shape.
@@ -29,7 +33,8 @@ pub fn encode<M: Module>(module: &M) -> Option<Vec<u8>> {
 ///
 /// If the bytes are not such weights, or do not fit.
 pub fn decode<M: Module>(module: M, bytes: &[u8]) -> Result<M, WeightsError> {
-    let unreadable = |error: burn_pack::Error| WeightsError(format!("cannot read the weights: {error}"));
+    let unreadable =
+        |error: burn_pack::Error| WeightsError(format!("cannot read the weights: {error}"));
     let bytes = Bytes::from_bytes_vec(bytes.to_vec());
     let tensors = burn_pack::Reader::from_bytes(bytes)
         .and_then(burn_pack::Reader::into_tensors)

@@ -6,46 +6,89 @@ use std::time::Duration;
 use burn::train::Interrupter;
 use burn::train::renderer::MetricsRenderer;
 use burn::train::renderer::tui::TuiMetricsRendererWrapper;
-use fireclay_train::observer::{Evaluation, Observer, Silent, Start, Step};
+use fireclay_train::observer::{Evaluation, Observer, Start, Step};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::cli::ShowArgs;
-use crate::text::number;
+use crate::failure::Failure;
+use crate::text::{number, say};
 
 /// How many metrics a line shows after the loss.
 const SHOWN: usize = 2;
 
 /// The observer, and Burn's dashboard if it is asked for.
+///
+/// # Errors
+///
+/// If the dashboard is asked for and there is no terminal to show it on.
 pub fn watch(
     show: ShowArgs,
     headline: &'static [&'static str],
     interrupter: &Interrupter,
-) -> (Box<dyn Observer>, Option<Box<dyn MetricsRenderer>>) {
+) -> Result<Watchers, Failure> {
     let terminal = std::io::stderr().is_terminal() && std::io::stdout().is_terminal();
-    if show.quiet {
-        (Box::new(Silent), None)
-    } else if show.dashboard && terminal {
+    if show.dashboard {
+        if !terminal {
+            return Err(Failure::Usage("--dashboard needs a terminal".into()));
+        }
         let dashboard = TuiMetricsRendererWrapper::new(interrupter.clone(), None);
-        (Box::new(Silent), Some(Box::new(dashboard)))
-    } else {
-        let target = if terminal { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
-        (Box::new(Lines { bar: ProgressBar::with_draw_target(None, target), headline, terminal }), None)
+        return Ok((Box::new(Notices::default()), Some(Box::new(dashboard))));
+    }
+    if show.quiet {
+        return Ok((Box::new(Notices::default()), None));
+    }
+    let target = match terminal {
+        true => ProgressDrawTarget::stderr(),
+        false => ProgressDrawTarget::hidden(),
+    };
+    let bar = ProgressBar::with_draw_target(None, target);
+    let lines = Lines {
+        bar,
+        headline,
+        terminal,
+        json: show.json,
+    };
+    Ok((Box::new(lines), None))
+}
+
+/// Who watches, and what shows Burn's metrics.
+pub type Watchers = (Box<dyn Observer>, Option<Box<dyn MetricsRenderer>>);
+
+/// Notices alone, held back until the training, and a dashboard with it, has ended.
+#[derive(Default)]
+struct Notices(Vec<String>);
+
+impl Observer for Notices {
+    fn noticed(&mut self, message: &str) {
+        self.0.push(message.into());
     }
 }
 
-/// A bar that moves with every step, and a line for every evaluation. In a pipe, the lines alone.
+impl Drop for Notices {
+    fn drop(&mut self) {
+        self.0
+            .iter()
+            .for_each(|message| eprintln!("note: {message}"));
+    }
+}
+
+/// A bar that moves with every step, and a line for every evaluation. In a pipe, the lines alone;
+/// on standard error if standard output is for JSON.
 struct Lines {
     bar: ProgressBar,
     headline: &'static [&'static str],
     terminal: bool,
+    json: bool,
 }
 
 impl Lines {
     fn print(&self, line: &str) {
         if self.terminal {
             self.bar.println(line);
+        } else if self.json {
+            eprintln!("{line}");
         } else {
-            println!("{line}");
+            say!("{line}");
         }
     }
 }
@@ -59,14 +102,18 @@ impl Observer for Lines {
         self.bar.set_position(start.step);
         self.bar.reset_eta();
         if start.step > 0 {
-            self.print(&format!("resumed after step {} of {}", start.step, start.total_steps));
+            self.print(&format!(
+                "resumed after step {} of {}",
+                start.step, start.total_steps
+            ));
         }
     }
 
     fn stepped(&mut self, step: &Step) {
         self.bar.set_position(step.step);
         if self.terminal {
-            self.bar.set_message(format!("epoch {}  loss {}", step.epoch, number(step.loss)));
+            self.bar
+                .set_message(format!("epoch {}  loss {}", step.epoch, number(step.loss)));
         }
     }
 
@@ -85,9 +132,21 @@ impl Observer for Lines {
 
 /// One evaluation in one line; a star where it is the best so far.
 fn line(evaluation: &Evaluation, headline: &[&str]) -> String {
-    let Evaluation { step, epoch, train_loss, metrics, improved, elapsed } = evaluation;
-    let mut line = format!("epoch {epoch:>4}  step {step:>6}  train/loss {:<8}", number(*train_loss));
-    let chosen = headline.iter().filter_map(|name| metrics.iter().find(|(found, _)| found == name));
+    let Evaluation {
+        step,
+        epoch,
+        train_loss,
+        metrics,
+        improved,
+        elapsed,
+    } = evaluation;
+    let mut line = format!(
+        "epoch {epoch:>4}  step {step:>6}  train/loss {:<8}",
+        number(*train_loss)
+    );
+    let chosen = headline
+        .iter()
+        .filter_map(|name| metrics.iter().find(|(found, _)| found == name));
     let loss = metrics.iter().find(|(name, _)| name == "loss");
     for (name, value) in loss.into_iter().chain(chosen.take(SHOWN)) {
         line += &format!("  valid/{name} {:<8}", number(*value));

@@ -22,7 +22,12 @@ fn compare(path: &str, saved: Option<&Value>, now: Option<&Value>, found: &mut V
         (Some(Value::Object(saved)), Some(Value::Object(now))) => {
             let keys: std::collections::BTreeSet<_> = saved.keys().chain(now.keys()).collect();
             for key in keys {
-                compare(&format!("{path}.{key}"), saved.get(key), now.get(key), found);
+                compare(
+                    &format!("{path}.{key}"),
+                    saved.get(key),
+                    now.get(key),
+                    found,
+                );
             }
         }
         (saved, now) if saved == now => {}
@@ -42,12 +47,18 @@ mod tests {
     #[test]
     fn the_changed_field_is_named() {
         let saved = Fingerprints::from([
-            ("optimizer".into(), json!({"type": "adamw", "learning_rate": 0.001})),
+            (
+                "optimizer".into(),
+                json!({"type": "adamw", "learning_rate": 0.001}),
+            ),
             ("seed".into(), json!(42)),
         ]);
         let mut now = saved.clone();
         assert!(differences(&saved, &now).is_empty());
-        now.insert("optimizer".into(), json!({"type": "adamw", "learning_rate": 0.01, "x": 1}));
+        now.insert(
+            "optimizer".into(),
+            json!({"type": "adamw", "learning_rate": 0.01, "x": 1}),
+        );
         now.remove("seed");
         assert_eq!(
             differences(&saved, &now),

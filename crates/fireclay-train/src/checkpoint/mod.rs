@@ -86,7 +86,9 @@ pub enum CheckpointError {
     #[error("the run has changed since its checkpoint was written; resume needs it as it was:{}", list(.0))]
     Changed(Vec<String>),
     /// The weights cannot be saved because they are not finite.
-    #[error("the weights are not finite after step {0}; nothing was saved over the last good checkpoint")]
+    #[error(
+        "the weights are not finite after step {0}; nothing was saved over the last good checkpoint"
+    )]
     NonFinite(u64),
 }
 

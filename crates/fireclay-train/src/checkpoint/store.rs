@@ -58,7 +58,15 @@ impl Store {
         let mut steps: Vec<u64> = fs::read_dir(&self.folder)
             .into_iter()
             .flatten()
-            .filter_map(|entry| entry.ok()?.file_name().to_str()?.strip_prefix("step-")?.parse().ok())
+            .filter_map(|entry| {
+                entry
+                    .ok()?
+                    .file_name()
+                    .to_str()?
+                    .strip_prefix("step-")?
+                    .parse()
+                    .ok()
+            })
             .collect();
         steps.sort_unstable();
         steps
@@ -71,19 +79,27 @@ impl Store {
     /// If it is missing, or is not what its manifest says.
     pub fn load(&self, step: u64) -> Result<Checkpoint, CheckpointError> {
         let path = self.path(step);
-        let damaged = |reason: String| CheckpointError::Damaged { path: path.clone(), reason };
-        let text = fs::read(path.join(MANIFEST)).map_err(|e| damaged(format!("{MANIFEST}: {e}")))?;
+        let damaged = |reason: String| CheckpointError::Damaged {
+            path: path.clone(),
+            reason,
+        };
+        let text =
+            fs::read(path.join(MANIFEST)).map_err(|e| damaged(format!("{MANIFEST}: {e}")))?;
         let manifest: Manifest =
             serde_json::from_slice(&text).map_err(|e| damaged(format!("{MANIFEST}: {e}")))?;
         if manifest.format != FORMAT || manifest.step != step {
             let said = format!("{} of step {}", manifest.format, manifest.step);
-            return Err(damaged(format!("{MANIFEST} is {said}, not {FORMAT} of step {step}")));
+            return Err(damaged(format!(
+                "{MANIFEST} is {said}, not {FORMAT} of step {step}"
+            )));
         }
         let mut members = BTreeMap::new();
         for (name, member) in &manifest.members {
             let bytes = fs::read(path.join(name)).map_err(|e| damaged(format!("{name}: {e}")))?;
             if describe(&bytes) != *member {
-                return Err(damaged(format!("{name} does not have the content it was written with")));
+                return Err(damaged(format!(
+                    "{name} does not have the content it was written with"
+                )));
             }
             members.insert(name.clone(), bytes);
         }
@@ -103,18 +119,24 @@ impl Store {
                 Err(error) => skipped.push(error.to_string()),
             }
         }
-        Err(CheckpointError::None { path: self.folder.clone(), damaged: skipped })
+        Err(CheckpointError::None {
+            path: self.folder.clone(),
+            damaged: skipped,
+        })
     }
 
-    /// Removes all but the newest `keep_last` checkpoints and those of the steps in `keep`.
+    /// Removes all but the newest `keep_last` checkpoints up to `step` and those of the steps in
+    /// `keep`. Later ones go too: a run that is at `step` has resumed from before them, because
+    /// they were damaged, and will write them again.
     ///
     /// # Errors
     ///
     /// If one cannot be removed.
-    pub fn prune(&self, keep_last: usize, keep: &[u64]) -> Result<(), CheckpointError> {
-        let steps = self.steps();
-        let old = steps.len().saturating_sub(keep_last);
-        for step in steps[..old].iter().filter(|step| !keep.contains(step)) {
+    pub fn prune(&self, step: u64, keep_last: usize, keep: &[u64]) -> Result<(), CheckpointError> {
+        let (mut old, later): (Vec<u64>, Vec<u64>) =
+            self.steps().into_iter().partition(|s| *s <= step);
+        old.truncate(old.len().saturating_sub(keep_last));
+        for step in old.iter().chain(&later).filter(|step| !keep.contains(step)) {
             // Hidden first, so that a crash half way leaves no folder that looks like a checkpoint.
             let hidden = self.folder.join(format!(".removing-{step:08}"));
             remove(&hidden)?;
@@ -133,7 +155,11 @@ impl Store {
         if path.exists() {
             fs::rename(&path, &old).map_err(|e| io("replace", &path, e))?;
         }
-        fs::rename(aside, &path).map_err(|e| io("write", &path, e))?;
+        if let Err(error) = fs::rename(aside, &path) {
+            // Best effort: the error that counts is the first one.
+            let _ = fs::rename(&old, &path);
+            return Err(io("write", &path, error));
+        }
         sync_folder(&self.folder)?;
         remove(&old)
     }
@@ -152,7 +178,10 @@ fn write_all(
         format: FORMAT.into(),
         version: env!("CARGO_PKG_VERSION").into(),
         step,
-        members: members.iter().map(|(name, bytes)| ((*name).into(), describe(bytes))).collect(),
+        members: members
+            .iter()
+            .map(|(name, bytes)| ((*name).into(), describe(bytes)))
+            .collect(),
         fingerprints: fingerprints.clone(),
     };
     let text = serde_json::to_vec_pretty(&manifest).expect("a manifest is plain data");
@@ -162,20 +191,26 @@ fn write_all(
 
 fn write(path: &Path, bytes: &[u8]) -> Result<(), CheckpointError> {
     let mut file = File::create(path).map_err(|e| io("create", path, e))?;
-    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(|e| io("write", path, e))
+    file.write_all(bytes)
+        .and_then(|()| file.sync_all())
+        .map_err(|e| io("write", path, e))
 }
 
 /// A rename is on disk only when its folder is.
 fn sync_folder(path: &Path) -> Result<(), CheckpointError> {
     if cfg!(unix) {
-        File::open(path).and_then(|folder| folder.sync_all()).map_err(|e| io("sync", path, e))?;
+        File::open(path)
+            .and_then(|folder| folder.sync_all())
+            .map_err(|e| io("sync", path, e))?;
     }
     Ok(())
 }
 
 fn remove(path: &Path) -> Result<(), CheckpointError> {
     match fs::remove_dir_all(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(io("remove", path, error)),
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(io("remove", path, error))
+        }
         _ => Ok(()),
     }
 }
@@ -183,11 +218,18 @@ fn remove(path: &Path) -> Result<(), CheckpointError> {
 fn describe(bytes: &[u8]) -> Member {
     let digest = Sha256::digest(bytes);
     let sha256 = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-    Member { bytes: bytes.len() as u64, sha256 }
+    Member {
+        bytes: bytes.len() as u64,
+        sha256,
+    }
 }
 
 fn io(action: &'static str, path: &Path, source: std::io::Error) -> CheckpointError {
-    CheckpointError::Io { action, path: path.to_path_buf(), source }
+    CheckpointError::Io {
+        action,
+        path: path.to_path_buf(),
+        source,
+    }
 }
 
 #[cfg(test)]
@@ -201,8 +243,13 @@ mod tests {
     }
 
     fn save(store: &Store, step: u64) {
-        let members = [("weights", vec![step as u8; 8]), ("state.json", b"{}".to_vec())];
-        store.save(step, &Fingerprints::new(), &members).expect("saved");
+        let members = [
+            ("weights", vec![step as u8; 8]),
+            ("state.json", b"{}".to_vec()),
+        ];
+        store
+            .save(step, &Fingerprints::new(), &members)
+            .expect("saved");
     }
 
     #[test]
@@ -221,7 +268,8 @@ mod tests {
         save(&store, 1);
         save(&store, 2);
         save(&store, 3);
-        fs::write(store.path(3).join("weights"), [3, 3, 3, 3, 3, 3, 3, 2]).expect("one bit flipped");
+        fs::write(store.path(3).join("weights"), [3, 3, 3, 3, 3, 3, 3, 2])
+            .expect("one bit flipped");
         fs::remove_file(store.path(2).join("state.json")).expect("removed");
         let (checkpoint, skipped) = store.newest().expect("step 1 is whole");
         assert_eq!(checkpoint.manifest.step, 1);
@@ -241,11 +289,11 @@ mod tests {
     }
 
     #[test]
-    fn pruning_keeps_the_newest_and_the_named() {
+    fn pruning_keeps_the_newest_up_to_now_and_the_named() {
         let (_root, store) = store();
         (1..=5).for_each(|step| save(&store, step));
-        store.prune(2, &[1]).expect("pruned");
-        assert_eq!(store.steps(), [1, 4, 5]);
+        store.prune(4, 2, &[1]).expect("pruned");
+        assert_eq!(store.steps(), [1, 3, 4]);
     }
 
     #[test]

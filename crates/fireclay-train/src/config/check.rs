@@ -83,7 +83,10 @@ fn check_monitor(monitor: &str, task: &TaskConfig) -> Result<(), (String, String
     }
     if split == "train" && name != "loss" {
         let message = format!("is \"{monitor}\", but the training rows are only given a loss");
-        return Err((message, format!("did you mean `valid/{name}`, or `train/loss`?")));
+        return Err((
+            message,
+            format!("did you mean `valid/{name}`, or `train/loss`?"),
+        ));
     }
     if !names.contains(&name) {
         let message = format!("is \"{monitor}\", but a {} has no such metric", task.name());

@@ -259,7 +259,7 @@ impl Default for CheckpointConfig {
         Self {
             every_steps: None,
             every_epochs: None,
-            keep_last: 1,
+            keep_last: 2,
             keep_best: true,
             monitor: "valid/loss".into(),
         }

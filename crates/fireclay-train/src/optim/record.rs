@@ -58,7 +58,7 @@ pub fn from_bytes(
     Ok(optimizer)
 }
 
-/// Numbers the parameters of `model` from 1 in visiting order.
+/// Numbers the parameters of `model` in visiting order.
 ///
 /// Burn draws parameter ids at random, and the optimizer's record names states by them: without
 /// this, a model that is built anew could not take up the state of the one that was saved, and no
@@ -67,6 +67,10 @@ pub fn stable_ids<M: Module>(model: M) -> M {
     model.map(&mut Numbering::default())
 }
 
+/// Running statistics keep the ids that they were made with, whatever a mapper says; numbers that
+/// start here meet neither the small ids of models that number their own, nor Burn's random ones.
+const FIRST_ID: u64 = 1 << 48;
+
 #[derive(Default)]
 struct Numbering {
     numbers: HashMap<ParamId, u64>,
@@ -74,7 +78,7 @@ struct Numbering {
 
 impl Numbering {
     fn number(&mut self, id: ParamId) -> ParamId {
-        let next = self.numbers.len() as u64 + 1;
+        let next = FIRST_ID + self.numbers.len() as u64;
         ParamId::from(*self.numbers.entry(id).or_insert(next))
     }
 }

@@ -16,12 +16,21 @@ pub fn locate(loaded: &Loaded, error: DataError) -> RunError {
 fn key(loaded: &Loaded, error: &DataError) -> Option<String> {
     let data = &loaded.config.data.table;
     match error {
-        DataError::Read { path, .. } | DataError::NoMatch { path } | DataError::Directory { path } => {
+        DataError::Read { path, .. }
+        | DataError::NoMatch { path }
+        | DataError::Directory { path } => {
             let named = |text: &Option<String>| {
-                text.as_ref().is_some_and(|text| std::path::absolute(text).is_ok_and(|p| p == *path))
+                text.as_ref()
+                    .is_some_and(|text| std::path::absolute(text).is_ok_and(|p| p == *path))
             };
-            let keys = [("data.valid_path", &data.valid_path), ("data.test_path", &data.test_path)];
-            let found = keys.into_iter().find(|(_, text)| named(text)).map(|(key, _)| key);
+            let keys = [
+                ("data.valid_path", &data.valid_path),
+                ("data.test_path", &data.test_path),
+            ];
+            let found = keys
+                .into_iter()
+                .find(|(_, text)| named(text))
+                .map(|(key, _)| key);
             Some(found.unwrap_or("data.path").into())
         }
         DataError::MissingColumn { column, .. } => column_key(loaded, column),

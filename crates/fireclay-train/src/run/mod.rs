@@ -21,7 +21,6 @@ use crate::config::{ConfigError, Loaded, RunConfig, TaskConfig};
 use crate::metrics::Report;
 use crate::observer::Observer;
 use crate::predictor::{MODEL, POSTPROCESS, PREPROCESS, Predictor};
-use crate::renderer::NoRenderer;
 use crate::run_folder::{self, FolderError, RunFolder, write_whole};
 use crate::strategy::{LoopState, StopReason, TrainError};
 
@@ -81,6 +80,11 @@ pub enum RunError {
     /// Training failed.
     #[error(transparent)]
     Train(#[from] TrainError),
+    /// The data is not what the run was trained on.
+    #[error(
+        "the data has changed since the run was trained ({0}), so its splits are gone; evaluate other rows with --data FILE"
+    )]
+    DataChanged(String),
     /// The weights cannot be written.
     #[error(transparent)]
     Weights(#[from] weights::WeightsError),
@@ -124,6 +128,20 @@ impl Prepared {
         &self.loaded.config
     }
 
+    /// Refuses data that is not what `run` was trained on: its splits and its preprocessing would
+    /// be others.
+    ///
+    /// # Errors
+    ///
+    /// If a data file has changed, or `run.lock` cannot be read.
+    pub fn unchanged_since(&self, run: &Path) -> Result<(), RunError> {
+        let changed = lock::changed_files(&self.data, &run.join("run.lock"))?;
+        match changed.is_empty() {
+            true => Ok(()),
+            false => Err(RunError::DataChanged(changed.join(", "))),
+        }
+    }
+
     /// The encoded data.
     pub fn data(&self) -> &TableData {
         &self.data
@@ -137,8 +155,14 @@ impl Prepared {
     pub fn train(self, device: &RunDevice, hooks: Hooks) -> Result<Outcome, RunError> {
         let output_dir = Path::new(&self.loaded.config.output_dir);
         let folder = RunFolder::create(output_dir, &self.loaded.name)?;
-        write_whole(&folder.file("config.toml"), self.config().to_toml().as_bytes())?;
-        write_whole(&folder.file(PREPROCESS), self.data.preprocess.to_json().as_bytes())?;
+        write_whole(
+            &folder.file("config.toml"),
+            self.config().to_toml().as_bytes(),
+        )?;
+        write_whole(
+            &folder.file(PREPROCESS),
+            self.data.preprocess.to_json().as_bytes(),
+        )?;
         let lock = lock::describe(self.config(), &self.data, device)?;
         write_whole(&folder.file("run.lock"), lock.as_bytes())?;
         self.execute(&folder, device, hooks, false)
@@ -170,7 +194,6 @@ impl Prepared {
         let shape = shape(&data);
         let model = config.model.init(&shape, config.seed, &device.device);
         let parameters = burn::module::Module::num_params(&model);
-        let hooks = (hooks.observer, hooks.renderer.unwrap_or(Box::new(NoRenderer)), hooks.interrupter);
         let trained = task::train(config, &data, model, &device.device, hooks, folder, resume)?;
         let mut outcome = Outcome {
             folder: folder.path().to_path_buf(),
@@ -183,17 +206,26 @@ impl Prepared {
         if outcome.reason == StopReason::Interrupted {
             return Ok(outcome);
         }
-        let description = ModelDescription { config: config.model.clone(), shape };
+        let description = ModelDescription {
+            config: config.model.clone(),
+            shape,
+        };
         let bytes = weights::encode(&trained.model, &description)?;
         write_whole(&folder.file(MODEL), &bytes)?;
         let device = device.device.clone();
-        let mut predictor =
-            Predictor::new(data.preprocess.clone(), trained.model, trained.answer, device);
+        let mut predictor = Predictor::new(
+            data.preprocess.clone(),
+            trained.model,
+            trained.answer,
+            device,
+        );
         task::tune(&mut predictor, &config.task, &data.valid);
         write_json(&folder.file(POSTPROCESS), &predictor.answer)?;
         for (name, split) in data.named() {
             if name != "train" && !split.is_empty() {
-                outcome.evaluation.insert(name.into(), predictor.evaluate(split, config.seed));
+                outcome
+                    .evaluation
+                    .insert(name.into(), predictor.evaluate(split, config.seed));
             }
         }
         write_json(&folder.file("evaluation.json"), &outcome.evaluation)?;

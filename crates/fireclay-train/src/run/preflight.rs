@@ -1,11 +1,12 @@
 //! What can only be checked once the data is known, before the first step.
 
-use fireclay_data::TableData;
+use fireclay_data::{TableData, batches};
 use fireclay_models::{NormKind, TabularConfig};
 
 use crate::config::{
     BatchSize, ClassWeights, ClassificationConfig, RunConfig, TaskConfig, Threshold,
 };
+use crate::metrics::{REGRESSION_METRICS, classification_metrics};
 use crate::strategy::Plan;
 
 /// Everything in `config` that does not fit the data, as pairs of a key and a message.
@@ -18,7 +19,8 @@ pub fn preflight(config: &RunConfig, data: &TableData) -> Vec<(String, String)> 
         }
     }
     if batch_size(config, data) == 1 && has_batch_norm(&config.model) {
-        let message = "one row alone has no batch statistics; use at least 2, or another model.norm";
+        let message =
+            "one row alone has no batch statistics; use at least 2, or another model.norm";
         problems.push(("train.batch_size".into(), message.into()));
     }
     if let TaskConfig::Classification(task) = &config.task {
@@ -30,11 +32,44 @@ pub fn preflight(config: &RunConfig, data: &TableData) -> Vec<(String, String)> 
         }
         problems.extend(class_weights(&task.class_weights, classes));
     }
+    problems.extend(monitors(config, data));
     let steps = total_steps(config, data);
     for (key, message) in config.lr_scheduler.validate(Some(steps)) {
         problems.push((format!("lr_scheduler.{key}"), message));
     }
     problems
+}
+
+/// Monitors of metrics that these classes do not have.
+fn monitors(config: &RunConfig, data: &TableData) -> Vec<(String, String)> {
+    let classes = data.preprocess.classes().len();
+    let metrics = match &config.task {
+        TaskConfig::Classification(_) => classification_metrics(classes),
+        TaskConfig::Regression(_) => REGRESSION_METRICS.to_vec(),
+    };
+    let early = config
+        .early_stopping
+        .as_ref()
+        .map(|early| early.monitor.as_str());
+    let best = config
+        .checkpoint
+        .keep_best
+        .then_some(config.checkpoint.monitor.as_str());
+    [
+        ("early_stopping.monitor", early),
+        ("checkpoint.monitor", best),
+        ("lr_scheduler.monitor", config.lr_scheduler.monitor()),
+    ]
+    .into_iter()
+    .filter_map(|(key, monitor)| Some((key, monitor?.strip_prefix("valid/")?)))
+    .filter(|(_, name)| *name != "loss" && !metrics.contains(name))
+    .map(|(key, name)| {
+        (
+            key.into(),
+            format!("is \"valid/{name}\", which {classes} classes do not have"),
+        )
+    })
+    .collect()
 }
 
 /// Weights that are not for the classes of the data.
@@ -44,21 +79,21 @@ fn class_weights(weights: &ClassWeights, classes: &[String]) -> Vec<(String, Str
         ClassWeights::ByName(weights) => {
             let unknown = weights.keys().filter(|name| !classes.contains(name));
             let message = |name| format!("{name:?} is no class; the target has {classes:?}");
-            unknown.map(|name| (format!("task.class_weights.{name}"), message(name))).collect()
+            unknown
+                .map(|name| (format!("task.class_weights.{name}"), message(name)))
+                .collect()
         }
     }
 }
 
 /// Updates in the whole run.
 fn total_steps(config: &RunConfig, data: &TableData) -> u64 {
-    let order = crate::loader::Order {
-        seed: config.seed,
-        batch_size: batch_size(config, data),
-        shuffle: false,
-        drop_last: config.train.drop_last,
-        share: crate::loader::Share::WHOLE,
-    };
-    Plan::from(config).total_steps(order.batches(data.train.len()).len())
+    let batches = batches(
+        data.train.len(),
+        batch_size(config, data),
+        config.train.drop_last,
+    );
+    Plan::from(config).total_steps(batches.len())
 }
 
 fn batch_size(config: &RunConfig, data: &TableData) -> usize {
@@ -74,10 +109,18 @@ fn has_batch_norm(model: &TabularConfig) -> bool {
 
 fn needs_validation(config: &RunConfig) -> Vec<(&'static str, &'static str)> {
     let mut needs = Vec::new();
-    if config.early_stopping.as_ref().is_some_and(|early| early.monitor.starts_with("valid/")) {
+    if config
+        .early_stopping
+        .as_ref()
+        .is_some_and(|early| early.monitor.starts_with("valid/"))
+    {
         needs.push(("early_stopping", "early stopping"));
     }
-    if config.lr_scheduler.monitor().is_some_and(|monitor| monitor.starts_with("valid/")) {
+    if config
+        .lr_scheduler
+        .monitor()
+        .is_some_and(|monitor| monitor.starts_with("valid/"))
+    {
         needs.push(("lr_scheduler", "a schedule that waits for a plateau"));
     }
     if let TaskConfig::Classification(task) = &config.task

@@ -2,27 +2,24 @@
 
 use burn::tensor::Device;
 use burn::train::metric::{AccuracyMetric, LossMetric};
-use burn::train::renderer::MetricsRenderer;
-use burn::train::{InferenceStep, Interrupter, LearnerModel, TrainStep};
+use burn::train::{InferenceStep, LearnerModel, TrainStep};
 use fireclay_data::{Labels, Split, TableData};
 use fireclay_models::Tabular;
 use serde_json::json;
 
-use super::RunError;
 use super::lock::data_hashes;
+use super::{Hooks, RunError};
 use crate::config::{RunConfig, TaskConfig, Threshold};
 use crate::metrics::{DEFAULT_THRESHOLD, tune_threshold};
-use crate::observer::Observer;
 use crate::output::StepOutput;
 use crate::predictor::{Answer, Answers, Predictor};
+use crate::renderer::NoRenderer;
 use crate::run_folder::RunFolder;
 use crate::strategy::{Finished, LoopState, Plan, StopReason, Trainer};
 use crate::task::{
     Classifier, ClassifierScorer, CrossEntropy, Regressor, RegressorScorer, TableBatch,
     TableSamples, TargetScale,
 };
-
-pub(super) type Watchers = (Box<dyn Observer>, Box<dyn MetricsRenderer>, Interrupter);
 
 /// A model that was trained, and what its outputs mean.
 pub(super) struct Trained {
@@ -39,10 +36,12 @@ pub(super) fn train(
     data: &TableData,
     model: Tabular,
     device: &Device,
-    watchers: Watchers,
+    hooks: Hooks,
     folder: &RunFolder,
     resume: bool,
 ) -> Result<Trained, RunError> {
+    // Burn computes its metrics at every step; without a renderer nobody would see them.
+    let shown = hooks.renderer.is_some();
     match &config.task {
         TaskConfig::Classification(task) => {
             let classes = data.preprocess.classes().to_vec();
@@ -52,22 +51,39 @@ pub(super) fn train(
                 Threshold::Tune => DEFAULT_THRESHOLD,
             };
             let fixed = (threshold != DEFAULT_THRESHOLD).then_some(threshold);
-            let trainer = trainer(config, data, Classifier::new(model, loss), device, watchers)?
+            let trainer = trainer(config, data, Classifier::new(model, loss), device, hooks)?
                 .scorer(ClassifierScorer::new(classes.len(), fixed))
-                .learner(|training| training.metrics((LossMetric::new(), AccuracyMetric::new())));
+                .learner(move |training| match shown {
+                    true => training.metrics((LossMetric::new(), AccuracyMetric::new())),
+                    false => training,
+                });
             let answer = Answer::Classification { classes, threshold };
-            finish(trainer, folder, resume, answer, |classifier| classifier.model)
+            finish(trainer, folder, resume, answer, |classifier| {
+                classifier.model
+            })
         }
         TaskConfig::Regression(task) => {
             let scale = match data.preprocess.target_mean_std() {
                 Some((mean, std)) if task.standardize_target => TargetScale { mean, std },
-                _ => TargetScale { mean: 0.0, std: 1.0 },
+                _ => TargetScale {
+                    mean: 0.0,
+                    std: 1.0,
+                },
             };
             let regressor = Regressor::new(model, task, scale);
-            let trainer = trainer(config, data, regressor, device, watchers)?
+            let trainer = trainer(config, data, regressor, device, hooks)?
                 .scorer(RegressorScorer::new(scale))
-                .learner(|training| training.metrics((LossMetric::new(),)));
-            finish(trainer, folder, resume, Answer::Regression(scale), |regressor| regressor.model)
+                .learner(move |training| match shown {
+                    true => training.metrics((LossMetric::new(),)),
+                    false => training,
+                });
+            finish(
+                trainer,
+                folder,
+                resume,
+                Answer::Regression(scale),
+                |regressor| regressor.model,
+            )
         }
     }
 }
@@ -77,7 +93,7 @@ fn trainer<M>(
     data: &TableData,
     model: M,
     device: &Device,
-    (observer, renderer, interrupter): Watchers,
+    hooks: Hooks,
 ) -> Result<Trainer<M, TableSamples>, RunError>
 where
     M: LearnerModel + TrainStep<Input = TableBatch> + InferenceStep<Input = TableBatch>,
@@ -86,13 +102,18 @@ where
 {
     let samples = |split: &Split| TableSamples::new(split.clone());
     let (train, valid) = (samples(&data.train), samples(&data.valid));
-    Ok(Trainer::new(model, train, valid, Plan::from(config), device.clone())
-        .part("model", json!(config.model))
-        .part("task", json!(config.task))
-        .part("data", json!({"config": config.data, "sha256": data_hashes(data)?}))
-        .observer(observer)
-        .renderer(renderer)
-        .interrupter(interrupter))
+    Ok(
+        Trainer::new(model, train, valid, Plan::from(config), device.clone())
+            .part("model", json!(config.model))
+            .part("task", json!(config.task))
+            .part(
+                "data",
+                json!({"config": config.data, "sha256": data_hashes(data)?}),
+            )
+            .observer(hooks.observer)
+            .renderer(hooks.renderer.unwrap_or(Box::new(NoRenderer)))
+            .interrupter(hooks.interrupter),
+    )
 }
 
 fn finish<M>(
@@ -107,19 +128,37 @@ where
     <M as TrainStep>::Output: StepOutput,
     <M as InferenceStep>::Output: StepOutput,
 {
-    let finished = if resume { trainer.resume(folder) } else { trainer.fit(folder) };
-    let Finished { model, reason, state, seconds } = finished?;
-    Ok(Trained { model: inner(model), answer, reason, state, seconds })
+    let finished = if resume {
+        trainer.resume(folder)
+    } else {
+        trainer.fit(folder)
+    };
+    let Finished {
+        model,
+        reason,
+        state,
+        seconds,
+    } = finished?;
+    Ok(Trained {
+        model: inner(model),
+        answer,
+        reason,
+        state,
+        seconds,
+    })
 }
 
 /// Chooses the threshold on the validation split, if the task asks for it.
 pub(super) fn tune(predictor: &mut Predictor, task: &TaskConfig, valid: &Split) {
-    let TaskConfig::Classification(task) = task else { return };
+    let TaskConfig::Classification(task) = task else {
+        return;
+    };
     if task.threshold != Threshold::Tune {
         return;
     }
     let answers = predictor.predict(&valid.features);
-    if let (Answers::Classes { probabilities, .. }, Labels::Classes(truth)) = (answers, &valid.labels)
+    if let (Answers::Classes { probabilities, .. }, Labels::Classes(truth)) =
+        (answers, &valid.labels)
     {
         let positive: Vec<f64> = probabilities.iter().skip(1).step_by(2).copied().collect();
         let tuned = tune_threshold(truth, &positive, task.tune_metric);
@@ -133,7 +172,9 @@ pub(super) fn tune(predictor: &mut Predictor, task: &TaskConfig, valid: &Split) 
 fn counts(data: &TableData) -> Vec<usize> {
     let mut counts = vec![0; data.preprocess.classes().len()];
     if let Labels::Classes(classes) = &data.train.labels {
-        classes.iter().for_each(|&class| counts[class as usize] += 1);
+        classes
+            .iter()
+            .for_each(|&class| counts[class as usize] += 1);
     }
     counts
 }

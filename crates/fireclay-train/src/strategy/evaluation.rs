@@ -38,7 +38,7 @@ impl<O: StepOutput> Scorer<O> for MeanLoss {
 
     fn finish(&mut self) -> Vec<(String, f64)> {
         let MeanLoss { sum, weight } = std::mem::take(self);
-        vec![("loss".into(), sum / weight)]
+        vec![("loss".into(), if weight > 0.0 { sum / weight } else { 0.0 })]
     }
 }
 
@@ -56,12 +56,15 @@ where
         self.record_evaluation(&metrics, train_loss)?;
         let find = |monitor: &str| match monitor {
             "train/loss" => train_loss,
-            monitor => monitor.strip_prefix("valid/").and_then(|name| value(&metrics, name)),
+            monitor => monitor
+                .strip_prefix("valid/")
+                .and_then(|name| value(&metrics, name)),
         };
         let plan = self.setup.plan.clone();
         if let Some(metric) = plan.lr_scheduler.monitor().and_then(find) {
             let higher = better_is_higher(plan.lr_scheduler.monitor().unwrap_or_default());
-            plan.lr_scheduler.report(&mut self.setup.state.plateau, metric, higher);
+            plan.lr_scheduler
+                .report(&mut self.setup.state.plateau, metric, higher);
         }
         let improved = find(&plan.checkpoint.monitor)
             .is_some_and(|value| self.improved(&plan.checkpoint.monitor, value));
@@ -82,6 +85,9 @@ where
 
     /// Runs the averaged weights, or else the current ones, over the validation split.
     fn score(&mut self) -> Result<Vec<(String, f64)>, TrainError> {
+        if self.valid.num_items() == 0 {
+            return Ok(Vec::new());
+        }
         let model = match &self.setup.ema {
             Some(ema) => ema.model().valid(),
             None => self.model().valid(),
@@ -90,7 +96,10 @@ where
         let valid = self.valid.clone();
         let epoch = self.setup.state.epoch as usize + 1;
         let total_items = valid.num_items();
-        self.emit_valid(LearnerEvent::StartSplit { epoch_number: epoch, total_items })?;
+        self.emit_valid(LearnerEvent::StartSplit {
+            epoch_number: epoch,
+            total_items,
+        })?;
         let mut batches = valid.iter();
         while let Some(batch) = batches.next() {
             let batch = batch.map_err(|error| TrainError::Data(error.to_string()))?;
@@ -110,10 +119,29 @@ where
         train_loss: Option<f64>,
     ) -> Result<(), TrainError> {
         let (step, epoch) = (self.setup.state.step, self.setup.state.epoch + 1);
-        let line = |split, name, value| MetricLine { step, epoch, split, name, value };
-        let train = train_loss.map(|value| line("train", "epoch_loss", value));
-        let valid = metrics.iter().map(|(name, value)| line("valid", name, *value));
-        self.setup.metrics.write(&train.into_iter().chain(valid).collect::<Vec<_>>())?;
+        let line = |split, metrics| MetricLine {
+            step,
+            epoch,
+            split,
+            metrics,
+        };
+        let train: Vec<_> = train_loss
+            .map(|loss| ("epoch_loss", loss))
+            .into_iter()
+            .collect();
+        let valid: Vec<_> = metrics
+            .iter()
+            .map(|(name, value)| (name.as_str(), *value))
+            .collect();
+        let lines = [
+            line("train", train.as_slice()),
+            line("valid", valid.as_slice()),
+        ];
+        let lines: Vec<_> = lines
+            .into_iter()
+            .filter(|line| !line.metrics.is_empty())
+            .collect();
+        self.setup.metrics.write(&lines)?;
         let elapsed = self.began.elapsed().as_secs_f64();
         let timing = json!({"step": step, "epoch": epoch, "seconds": elapsed});
         Ok(self.setup.timing.write(&[timing])?)
@@ -126,7 +154,10 @@ where
             None => value.is_finite(),
         };
         if better {
-            self.setup.state.best = Some(Best { step: self.setup.state.step, value });
+            self.setup.state.best = Some(Best {
+                step: self.setup.state.step,
+                value,
+            });
         }
         better
     }
@@ -151,12 +182,17 @@ where
         &mut self,
         event: LearnerEvent<<M as InferenceStep>::Output>,
     ) -> Result<(), TrainError> {
-        self.processor.process_valid(event).map_err(|error| TrainError::Learner(error.to_string()))
+        self.processor
+            .process_valid(event)
+            .map_err(|error| TrainError::Learner(error.to_string()))
     }
 }
 
 fn value(metrics: &[(String, f64)], name: &str) -> Option<f64> {
-    metrics.iter().find(|(found, _)| found == name).map(|(_, value)| *value)
+    metrics
+        .iter()
+        .find(|(found, _)| found == name)
+        .map(|(_, value)| *value)
 }
 
 /// Whether `value` beats `best` by more than `min_delta`, in the metric's own direction. A metric

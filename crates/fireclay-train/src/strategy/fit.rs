@@ -109,10 +109,7 @@ where
 
     /// How the validation split is scored. Default: [`MeanLoss`].
     #[must_use]
-    pub fn scorer(
-        mut self,
-        scorer: impl Scorer<<M as InferenceStep>::Output> + 'static,
-    ) -> Self {
+    pub fn scorer(mut self, scorer: impl Scorer<<M as InferenceStep>::Output> + 'static) -> Self {
         self.scorer = Box::new(scorer);
         self
     }
@@ -163,21 +160,25 @@ where
     }
 
     fn launch(mut self, folder: &RunFolder, resume: bool) -> Result<Finished<M>, TrainError> {
-        if self.train.is_empty() {
-            return Err(TrainError::Plan("the training split is empty".into()));
-        }
+        self.check(folder, resume)?;
         let device = self.device.clone().autodiff();
         // Numbering reads the weights, which puts them on the plain device; `train` tracks them.
         self.model = stable_ids(self.model.fork(&self.device)).train();
         let train = self.loader(&self.train, true);
         let valid = self.loader(&self.valid, false);
         let batches_per_epoch = train.batches_per_epoch();
-        let mut fingerprints = self.plan.fingerprints(self.plan.total_steps(batches_per_epoch));
+        let mut fingerprints = self
+            .plan
+            .fingerprints(self.plan.total_steps(batches_per_epoch));
         fingerprints.append(&mut self.parts);
 
         let mut setup = Setup {
             optimizer: self.plan.optimizer.init(&self.model),
-            ema: self.plan.train.ema_decay.map(|decay| Ema::new(&self.model, decay)),
+            ema: self
+                .plan
+                .train
+                .ema_decay
+                .map(|decay| Ema::new(&self.model, decay)),
             state: LoopState::default(),
             batches_per_epoch,
             cursor: train.cursor(),
@@ -195,7 +196,9 @@ where
             (self.model, setup) = restored(self.model, setup, folder)?;
         }
 
-        let epochs = setup.plan.total_steps(batches_per_epoch)
+        let epochs = setup
+            .plan
+            .total_steps(batches_per_epoch)
             .div_ceil(setup.plan.steps_per_epoch(batches_per_epoch));
         let learner = Learner::new(
             self.model,
@@ -203,7 +206,10 @@ where
             ConstantLr::from(setup.plan.optimizer.learning_rate()),
         );
         let result = Arc::new(Mutex::new(None));
-        let strategy = StepStrategy { setup: Mutex::new(Some(setup)), result: result.clone() };
+        let strategy = StepStrategy {
+            setup: Mutex::new(Some(setup)),
+            result: result.clone(),
+        };
         let training = SupervisedTraining::new(folder.path(), Arc::new(train), Arc::new(valid))
             .with_application_logger(None)
             .with_metric_logger(NoLog)
@@ -216,6 +222,27 @@ where
         result.expect("a strategy that was launched leaves a result")
     }
 
+    /// Refuses what could only go wrong later.
+    fn check(&self, folder: &RunFolder, resume: bool) -> Result<(), TrainError> {
+        let problems = self.plan.validate();
+        if !problems.is_empty() {
+            let lines = problems
+                .iter()
+                .map(|(key, message)| format!("`{key}` {message}"));
+            return Err(TrainError::Plan(lines.collect::<Vec<_>>().join("; ")));
+        }
+        if self.train.is_empty() {
+            return Err(TrainError::Plan("the training split is empty".into()));
+        }
+        if !resume && folder.file("metrics.jsonl").exists() {
+            let path = folder.path().display();
+            return Err(TrainError::Plan(format!(
+                "{path} already holds a run; resume it, or take another folder"
+            )));
+        }
+        Ok(())
+    }
+
     fn loader(&self, samples: &Arc<S>, training: bool) -> OrderedLoader<S> {
         let (train, eval) = (&self.plan.train, &self.plan.eval);
         let batch_size = match train.batch_size {
@@ -224,12 +251,21 @@ where
         };
         let order = Order {
             seed: self.plan.seed,
-            batch_size: if training { batch_size } else { eval.batch_size.unwrap_or(batch_size) },
+            batch_size: if training {
+                batch_size
+            } else {
+                eval.batch_size.unwrap_or(batch_size)
+            },
             shuffle: training && train.shuffle,
             drop_last: training && train.drop_last,
             share: Share::WHOLE,
         };
-        OrderedLoader::new(samples.clone(), order, train.loader_threads, self.device.clone())
+        OrderedLoader::new(
+            samples.clone(),
+            order,
+            train.loader_threads,
+            self.device.clone(),
+        )
     }
 }
 
@@ -249,6 +285,14 @@ fn restored<M: LearnerModel>(
     let model = restore(&checkpoint, MODEL, model, &path)?;
     setup.state = serde_json::from_slice(member(&checkpoint, STATE, &path)?)
         .map_err(|error| damaged(&path, format!("{STATE}: {error}")))?;
+    if let Some(best) = setup.state.best.filter(|_| setup.plan.checkpoint.keep_best)
+        && let Err(error) = setup.store.load(best.step)
+    {
+        setup
+            .observer
+            .noticed(&format!("{error}; the next evaluation is the best so far"));
+        setup.state.best = None;
+    }
     if let Some(ema) = setup.ema.take() {
         let average = restore(&checkpoint, AVERAGE, ema.model().clone(), &path)?;
         let updates = setup.state.step - setup.state.skipped;

@@ -46,6 +46,31 @@ impl From<&RunConfig> for Plan {
 }
 
 impl Plan {
+    /// Everything in the plan that cannot be meant, as pairs of a key and a message.
+    pub fn validate(&self) -> Vec<(String, String)> {
+        let early = self.early_stopping.as_ref();
+        let sections = [
+            ("optimizer", self.optimizer.validate()),
+            ("lr_scheduler", self.lr_scheduler.validate(None)),
+            ("train", self.train.validate()),
+            ("eval", self.eval.validate()),
+            (
+                "early_stopping",
+                early.map(EarlyStoppingConfig::validate).unwrap_or_default(),
+            ),
+            ("checkpoint", self.checkpoint.validate()),
+            ("logging", self.logging.validate()),
+        ];
+        let name =
+            |section: &str, key: String| format!("{section}.{key}").trim_end_matches('.').into();
+        let problems = sections.into_iter().flat_map(|(section, problems)| {
+            problems
+                .into_iter()
+                .map(move |(key, message)| (name(section, key), message))
+        });
+        problems.collect()
+    }
+
     /// A plan with the defaults of everything else.
     pub fn new(seed: u64, optimizer: OptimizerConfig, train: TrainConfig) -> Self {
         Self {
@@ -72,8 +97,15 @@ impl Plan {
 
     /// Updates in all, for epochs of `batches` micro-batches.
     pub fn total_steps(&self, batches: usize) -> u64 {
-        let epochs = self.train.epochs.map(|epochs| epochs * self.steps_per_epoch(batches));
-        [epochs, self.train.max_steps].into_iter().flatten().min().unwrap_or(0)
+        let epochs = self
+            .train
+            .epochs
+            .map(|epochs| epochs.saturating_mul(self.steps_per_epoch(batches)));
+        [epochs, self.train.max_steps]
+            .into_iter()
+            .flatten()
+            .min()
+            .unwrap_or(0)
     }
 
     /// What must not change between a checkpoint and its resumption. How long to train and how
@@ -101,6 +133,14 @@ impl Plan {
                     "drop_last": train.drop_last,
                 }),
             ),
+            (
+                "monitors".into(),
+                json!({
+                    "checkpoint": self.checkpoint.monitor,
+                    "keep_best": self.checkpoint.keep_best,
+                    "early_stopping": self.early_stopping.as_ref().map(|early| &early.monitor),
+                }),
+            ),
         ])
     }
 }
@@ -112,5 +152,5 @@ fn depends_on_length(schedule: &LrSchedulerConfig, total_steps: u64) -> bool {
     let rate = |step, total| schedule.learning_rate(1.0, step, total, &plateau);
     (0..total_steps)
         .step_by((total_steps as usize / 1000).max(1))
-        .any(|step| rate(step, total_steps) != rate(step, 2 * total_steps))
+        .any(|step| rate(step, total_steps) != rate(step, total_steps.saturating_mul(2)))
 }

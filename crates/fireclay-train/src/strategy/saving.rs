@@ -38,10 +38,19 @@ where
         self.setup.state.metrics_bytes = self.setup.metrics.bytes();
         let state = serde_json::to_vec_pretty(&self.setup.state).expect("the state is plain data");
         members.push((STATE, state));
-        self.setup.store.save(step, &self.setup.fingerprints, &members)?;
+        self.setup
+            .store
+            .save(step, &self.setup.fingerprints, &members)?;
         let config = &self.setup.plan.checkpoint;
-        let best = self.setup.state.best.filter(|_| config.keep_best).map(|best| best.step);
-        self.setup.store.prune(config.keep_last, best.as_slice())?;
+        let best = self
+            .setup
+            .state
+            .best
+            .filter(|_| config.keep_best)
+            .map(|best| best.step);
+        self.setup
+            .store
+            .prune(step, config.keep_last, best.as_slice())?;
         Ok(())
     }
 
@@ -52,11 +61,25 @@ where
             Some(ema) => ema.model(),
             None => self.model(),
         };
-        match self.setup.state.best.filter(|_| self.setup.plan.checkpoint.keep_best) {
+        match self
+            .setup
+            .state
+            .best
+            .filter(|_| self.setup.plan.checkpoint.keep_best)
+        {
             Some(best) if best.step != self.setup.state.step => {
                 let checkpoint = self.setup.store.load(best.step)?;
-                let name = if self.setup.ema.is_some() { AVERAGE } else { MODEL };
-                restore(&checkpoint, name, last.valid(), &self.setup.store.path(best.step))
+                let name = if self.setup.ema.is_some() {
+                    AVERAGE
+                } else {
+                    MODEL
+                };
+                restore(
+                    &checkpoint,
+                    name,
+                    last.valid(),
+                    &self.setup.store.path(best.step),
+                )
             }
             _ => Ok(last.valid()),
         }
@@ -80,9 +103,15 @@ pub(super) fn member<'a>(
     name: &str,
     path: &std::path::Path,
 ) -> Result<&'a [u8], TrainError> {
-    checkpoint.member(name).ok_or_else(|| damaged(path, format!("it has no {name}")))
+    checkpoint
+        .member(name)
+        .ok_or_else(|| damaged(path, format!("it has no {name}")))
 }
 
 pub(super) fn damaged(path: &std::path::Path, reason: String) -> TrainError {
-    CheckpointError::Damaged { path: path.to_path_buf(), reason }.into()
+    CheckpointError::Damaged {
+        path: path.to_path_buf(),
+        reason,
+    }
+    .into()
 }

@@ -9,11 +9,11 @@ use burn::train::{
     SupervisedTrainingEventProcessor, TrainLoader, TrainStep, TrainingComponents, ValidLoader,
 };
 
+use super::TrainError;
 use super::evaluation::Scorer;
 use super::fit::{Finished, StopReason};
 use super::plan::Plan;
 use super::state::LoopState;
-use super::TrainError;
 use crate::checkpoint::{Fingerprints, Store};
 use crate::ema::Ema;
 use crate::loader::{Cursor, Position};
@@ -82,14 +82,20 @@ where
         self.setup.observer.started(&Start {
             step: state.step,
             total_steps: self.total_steps,
-            steps_per_epoch: self.setup.plan.steps_per_epoch(self.setup.batches_per_epoch),
+            steps_per_epoch: self
+                .setup
+                .plan
+                .steps_per_epoch(self.setup.batches_per_epoch),
             samples: self.train.num_items(),
         });
-        if let Some(reason) = state.stopped.filter(|reason| *reason != StopReason::Interrupted) {
-            return Ok(reason);
+        match state.stopped {
+            Some(reason @ StopReason::EarlyStopped) => return Ok(reason),
+            // A completed run goes on if its configuration was given more steps since.
+            _ if state.step >= self.total_steps => return Ok(StopReason::Completed),
+            _ => {}
         }
         self.setup.state.stopped = None;
-        if self.setup.state.step == 0 {
+        if self.setup.state.step == 0 && self.setup.store.steps().is_empty() {
             // So that a run can be resumed from its very beginning.
             self.save()?;
         }
@@ -103,12 +109,18 @@ where
 
     /// Trains to the end of the current epoch.
     fn epoch(&mut self) -> Result<Option<StopReason>, TrainError> {
-        let position = Position { epoch: self.setup.state.epoch, batch: self.setup.state.batch };
+        let position = Position {
+            epoch: self.setup.state.epoch,
+            batch: self.setup.state.batch,
+        };
         self.setup.cursor.set(position);
         let train = self.train.clone();
         let epoch_number = position.epoch as usize + 1;
         let total_items = train.num_items();
-        self.emit(LearnerEvent::StartSplit { epoch_number, total_items })?;
+        self.emit(LearnerEvent::StartSplit {
+            epoch_number,
+            total_items,
+        })?;
         let mut batches = train.iter();
         while self.setup.state.epoch == position.epoch {
             self.update(&mut *batches)?;
@@ -122,7 +134,7 @@ where
     /// Looks, remembers and decides between two updates.
     fn after_update(&mut self) -> Result<Option<StopReason>, TrainError> {
         let epoch_ends = self.setup.state.batch == self.setup.batches_per_epoch;
-        let last = self.setup.state.step == self.total_steps;
+        let last = self.setup.state.step >= self.total_steps;
         let mut improved = false;
         let mut exhausted = false;
         if self.evaluation_due(epoch_ends, last) {
@@ -157,7 +169,10 @@ where
     fn interruption(&self) -> Result<Option<StopReason>, TrainError> {
         match self.interrupter.error() {
             Some(error) => Err(TrainError::Learner(error.to_string())),
-            None => Ok(self.interrupter.should_stop().then_some(StopReason::Interrupted)),
+            None => Ok(self
+                .interrupter
+                .should_stop()
+                .then_some(StopReason::Interrupted)),
         }
     }
 
@@ -168,8 +183,7 @@ where
 
     fn evaluation_due(&self, epoch_ends: bool, last: bool) -> bool {
         let (state, config) = (&self.setup.state, &self.setup.plan.eval);
-        self.valid.num_items() > 0
-            && (last || due(config.every_steps, config.every_epochs, state, epoch_ends))
+        last || due(config.every_steps, config.every_epochs, state, epoch_ends)
     }
 
     /// Tells Burn's metrics and renderer.
@@ -177,15 +191,27 @@ where
         &mut self,
         event: LearnerEvent<<M as TrainStep>::Output>,
     ) -> Result<(), TrainError> {
-        self.processor.process_train(event).map_err(|error| TrainError::Learner(error.to_string()))
+        self.processor
+            .process_train(event)
+            .map_err(|error| TrainError::Learner(error.to_string()))
     }
 
     pub(super) fn model(&self) -> &M {
-        self.model.as_ref().expect("the model is there between updates")
+        self.model
+            .as_ref()
+            .expect("the model is there between updates")
+    }
+
+    /// Puts the weights and running statistics of `before` in the place of the current ones.
+    pub(super) fn restore_model(&mut self, before: &M) {
+        self.model = Some(before.clone().train());
     }
 
     pub(super) fn map_model(&mut self, update: impl FnOnce(M, &mut ModuleOptimizer) -> M) {
-        let model = self.model.take().expect("the model is there between updates");
+        let model = self
+            .model
+            .take()
+            .expect("the model is there between updates");
         self.model = Some(update(model, &mut self.setup.optimizer));
     }
 
@@ -194,13 +220,28 @@ where
     pub(super) fn finish(
         mut self,
         result: Result<StopReason, TrainError>,
-    ) -> (Result<Finished<M>, TrainError>, M, SupervisedTrainingEventProcessor<M>) {
+    ) -> (
+        Result<Finished<M>, TrainError>,
+        M,
+        SupervisedTrainingEventProcessor<M>,
+    ) {
         let finished = result.and_then(|reason| {
-            let model = self.chosen()?;
+            let model = match reason {
+                StopReason::Interrupted => self.model().valid(),
+                _ => self.chosen()?,
+            };
             let seconds = self.began.elapsed().as_secs_f64();
-            Ok(Finished { model, reason, state: self.setup.state.clone(), seconds })
+            Ok(Finished {
+                model,
+                reason,
+                state: self.setup.state.clone(),
+                seconds,
+            })
         });
-        let last = self.model.take().expect("the model is there between updates");
+        let last = self
+            .model
+            .take()
+            .expect("the model is there between updates");
         (finished, last, self.processor)
     }
 }

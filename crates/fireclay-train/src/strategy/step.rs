@@ -3,9 +3,7 @@
 use burn::data::dataloader::DataLoaderIterator;
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor};
-use burn::train::{
-    InferenceStep, LearnerEvent, LearnerModel, TrainStep, TrainingItem,
-};
+use burn::train::{InferenceStep, LearnerEvent, LearnerModel, TrainStep, TrainingItem};
 
 use super::TrainError;
 use super::session::Session;
@@ -33,6 +31,9 @@ where
     /// Takes the micro-batches of one update from `batches` and makes it.
     pub(super) fn update(&mut self, batches: &mut Batches<'_, M>) -> Result<(), TrainError> {
         let learning_rate = self.learning_rate();
+        // The forward pass moves running statistics; a batch that is skipped must not.
+        let skips = self.setup.plan.train.on_non_finite == OnNonFinite::Skip;
+        let before = skips.then(|| self.model().valid());
         let forward = self.forward(batches, learning_rate)?;
         let norm = global_norm(self.model(), &forward.grads);
         let mut grads = forward.grads;
@@ -42,7 +43,9 @@ where
         let (loss, grad_norm) = read(forward.losses, &forward.weights, norm);
         self.setup.state.step += 1;
         if loss.is_finite() && grad_norm.is_finite() {
-            self.map_model(|model, optimizer| model.optimize(optimizer, learning_rate.into(), grads));
+            self.map_model(|model, optimizer| {
+                model.optimize(optimizer, learning_rate.into(), grads)
+            });
             if let Some(ema) = self.setup.ema.take() {
                 self.setup.ema = Some(ema.update(self.model()));
             }
@@ -57,14 +60,17 @@ where
                 grad_norm,
             })
         } else {
-            self.non_finite(loss, grad_norm)
+            self.non_finite(loss, grad_norm)?;
+            before.iter().for_each(|before| self.restore_model(before));
+            Ok(())
         }
     }
 
     fn learning_rate(&self) -> f64 {
         let (plan, state) = (&self.setup.plan, &self.setup.state);
         let base = plan.optimizer.learning_rate();
-        plan.lr_scheduler.learning_rate(base, state.step, self.total_steps, &state.plateau)
+        plan.lr_scheduler
+            .learning_rate(base, state.step, self.total_steps, &state.plateau)
     }
 
     fn forward(
@@ -80,7 +86,12 @@ where
                 .next()
                 .ok_or_else(|| TrainError::Data("the loader ended before its epoch".into()))?
                 .map_err(|error| TrainError::Data(error.to_string()))?;
-            seed(&self.setup.device, self.setup.plan.seed, self.setup.state.step, micro);
+            seed(
+                &self.setup.device,
+                self.setup.plan.seed,
+                self.setup.state.step,
+                micro,
+            );
             let output = TrainStep::step(self.model(), batch);
             let weight = output.item.weight();
             accumulator.add(self.model(), output.grads, weight);
@@ -96,23 +107,28 @@ where
             self.emit(LearnerEvent::ProcessedItem(item))?;
         }
         let grads = accumulator.finish(self.model());
-        Ok(Forward { grads, losses, weights })
+        Ok(Forward {
+            grads,
+            losses,
+            weights,
+        })
     }
 
     fn record(&mut self, step: Step) -> Result<(), TrainError> {
-        if step.step.is_multiple_of(self.setup.plan.logging.every_steps) {
-            let line = |name, value| MetricLine {
+        if step
+            .step
+            .is_multiple_of(self.setup.plan.logging.every_steps)
+        {
+            self.setup.metrics.write(&[MetricLine {
                 step: step.step,
                 epoch: step.epoch,
                 split: "train",
-                name,
-                value,
-            };
-            self.setup.metrics.write(&[
-                line("loss", step.loss),
-                line("learning_rate", step.learning_rate),
-                line("grad_norm", step.grad_norm),
-            ])?;
+                metrics: &[
+                    ("loss", step.loss),
+                    ("learning_rate", step.learning_rate),
+                    ("grad_norm", step.grad_norm),
+                ],
+            }])?;
         }
         self.setup.observer.stepped(&step);
         Ok(())
@@ -121,7 +137,10 @@ where
     /// Stops, or leaves the batch out, before the weights are touched.
     fn non_finite(&mut self, loss: f64, grad_norm: f64) -> Result<(), TrainError> {
         let (train, state) = (&self.setup.plan.train, &mut self.setup.state);
-        let what = format!("step {}: loss {loss}, gradient norm {grad_norm}", state.step);
+        let what = format!(
+            "step {}: loss {loss}, gradient norm {grad_norm}",
+            state.step
+        );
         if train.on_non_finite == OnNonFinite::Stop {
             return Err(TrainError::Diverged(format!(
                 "training diverged at {what}; lower the learning rate, set train.max_grad_norm, or \
@@ -136,7 +155,9 @@ where
                  batches were not finite"
             )));
         }
-        self.setup.observer.noticed(&format!("skipped a batch at {what}"));
+        self.setup
+            .observer
+            .noticed(&format!("skipped a batch at {what}"));
         Ok(())
     }
 }
@@ -149,13 +170,20 @@ fn read(losses: Vec<Tensor<1>>, weights: &[f64], norm: Tensor<1>) -> (f64, f64) 
     if let [loss] = losses {
         return (*loss, *norm);
     }
-    let sum: f64 = losses.iter().zip(weights).map(|(loss, weight)| loss * weight).sum();
-    (sum / weights.iter().sum::<f64>(), *norm)
+    let sum: f64 = losses
+        .iter()
+        .zip(weights)
+        .map(|(loss, weight)| loss * weight)
+        .sum();
+    let weight: f64 = weights.iter().sum();
+    (if weight > 0.0 { sum / weight } else { 0.0 }, *norm)
 }
 
 /// Seeds what is drawn on the device, dropout above all, from (seed, step, micro-batch) alone.
 fn seed(device: &Device, seed: u64, step: u64, micro: usize) {
-    let key = [step, micro as u64].into_iter().fold(seed, |key, part| mix(key ^ mix(part)));
+    let key = [step, micro as u64]
+        .into_iter()
+        .fold(seed, |key, part| mix(key ^ mix(part)));
     device.seed(key);
 }
 

@@ -72,7 +72,10 @@ impl CrossEntropy {
                 Some(weights) => log_probabilities * floats(weights, &device).reshape([1, classes]),
                 None => log_probabilities,
             };
-            let spread = spread.sum_dim(1).reshape([rows]).div_scalar(-(classes as f64));
+            let spread = spread
+                .sum_dim(1)
+                .reshape([rows])
+                .div_scalar(-(classes as f64));
             losses = losses.mul_scalar(1.0 - self.label_smoothing)
                 + spread.mul_scalar(self.label_smoothing);
         }
@@ -80,12 +83,17 @@ impl CrossEntropy {
             let missed = own.exp().neg().add_scalar(1.0).clamp_min(0.0);
             losses = losses * missed.powf_scalar(gamma);
         }
-        losses.sum().div_scalar(self.weight(truth))
+        // Rows of classes that weigh nothing have no mean; their loss is 0.
+        let weight = self.weight(truth);
+        losses
+            .sum()
+            .div_scalar(if weight > 0.0 { weight } else { 1.0 })
     }
 
     /// What the mean is divided by: the sum of the rows' weights.
     pub fn weight(&self, truth: &[u32]) -> f64 {
-        self.row_weights(truth).map_or(truth.len() as f64, |weights| weights.iter().sum())
+        self.row_weights(truth)
+            .map_or(truth.len() as f64, |weights| weights.iter().sum())
     }
 
     fn row_weights(&self, truth: &[u32]) -> Option<Vec<f64>> {
@@ -94,11 +102,7 @@ impl CrossEntropy {
     }
 }
 
-fn class_weights(
-    config: &ClassWeights,
-    classes: &[String],
-    counts: &[usize],
-) -> Option<Vec<f64>> {
+fn class_weights(config: &ClassWeights, classes: &[String], counts: &[usize]) -> Option<Vec<f64>> {
     match config {
         ClassWeights::None => None,
         ClassWeights::Balanced => {
@@ -135,7 +139,12 @@ impl Classifier {
         let logits = self.model.forward(batch.numeric, batch.categories);
         let loss = self.loss.forward(logits.clone(), &truth);
         let weight = self.loss.weight(&truth);
-        ClassifierOutput { loss, logits, truth, weight }
+        ClassifierOutput {
+            loss,
+            logits,
+            truth,
+            weight,
+        }
     }
 }
 
@@ -206,7 +215,11 @@ impl ClassifierScorer {
     /// A scorer for `classes` classes; with two of them the second is predicted from the
     /// probability `threshold` on.
     pub fn new(classes: usize, threshold: Option<f64>) -> Self {
-        Self { classes, threshold: threshold.filter(|_| classes == 2), ..Self::default() }
+        Self {
+            classes,
+            threshold: threshold.filter(|_| classes == 2),
+            ..Self::default()
+        }
     }
 }
 

@@ -59,7 +59,12 @@ pub struct RegressorOutput {
 impl Regressor {
     /// A model with one output, trained as `config` says on targets of this scale.
     pub fn new(model: Tabular, config: &RegressionConfig, scale: TargetScale) -> Self {
-        Self { model, loss: config.loss, huber_delta: config.huber_delta, scale }
+        Self {
+            model,
+            loss: config.loss,
+            huber_delta: config.huber_delta,
+            scale,
+        }
     }
 
     /// The mean loss of the standardised errors, `[1]`, and the output that reports it in the
@@ -69,12 +74,22 @@ impl Regressor {
             unreachable!("a regressor is given numbers");
         };
         let predictions = self.model.forward(batch.numeric, batch.categories); // [batch, 1]
-        let targets: Vec<f32> = truth.iter().map(|&value| self.scale.apply(value) as f32).collect();
+        let targets: Vec<f32> = truth
+            .iter()
+            .map(|&value| self.scale.apply(value) as f32)
+            .collect();
         let targets = TensorData::new(targets, [truth.len(), 1]);
         let errors = predictions.clone() - Tensor::from_data(targets, &predictions.device());
         let loss = self.penalty(errors).mean();
         let reported = loss.clone().mul_scalar(self.unit());
-        (loss, RegressorOutput { loss: reported, predictions, truth })
+        (
+            loss,
+            RegressorOutput {
+                loss: reported,
+                predictions,
+                truth,
+            },
+        )
     }
 
     fn penalty(&self, errors: Tensor<2>) -> Tensor<2> {
@@ -159,7 +174,12 @@ pub struct RegressorScorer {
 impl RegressorScorer {
     /// A scorer for targets of this scale.
     pub fn new(scale: TargetScale) -> Self {
-        Self { loss: MeanLoss::default(), scale, truth: Vec::new(), predictions: Vec::new() }
+        Self {
+            loss: MeanLoss::default(),
+            scale,
+            truth: Vec::new(),
+            predictions: Vec::new(),
+        }
     }
 }
 
@@ -168,7 +188,11 @@ impl Scorer<RegressorOutput> for RegressorScorer {
         self.loss.add(output);
         self.truth.extend(&output.truth);
         let predictions = output.predictions.to_data();
-        self.predictions.extend(predictions.iter::<f64>().map(|value| self.scale.invert(value)));
+        self.predictions.extend(
+            predictions
+                .iter::<f64>()
+                .map(|value| self.scale.invert(value)),
+        );
     }
 
     fn finish(&mut self) -> Vec<(String, f64)> {

@@ -55,7 +55,11 @@ impl Samples for TableSamples {
             Labels::Classes(classes) => Truth::Classes(classes),
             Labels::Numbers(numbers) => Truth::Numbers(numbers),
         };
-        TableBatch { numeric, categories, truth }
+        TableBatch {
+            numeric,
+            categories,
+            truth,
+        }
     }
 }
 
@@ -65,5 +69,8 @@ pub fn upload(features: Features, device: &Device) -> (Tensor<2>, Tensor<2, Int>
     let rows = features.rows;
     let numeric = TensorData::new(features.numeric, [rows, features.numeric_width]);
     let categories = TensorData::new(features.categories, [rows, features.cardinalities.len()]);
-    (Tensor::from_data(numeric, device), Tensor::from_data(categories, device))
+    (
+        Tensor::from_data(numeric, device),
+        Tensor::from_data(categories, device),
+    )
 }

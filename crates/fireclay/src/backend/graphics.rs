@@ -20,6 +20,8 @@ const LLVMPIPE: &str = "it is Mesa's software driver, and crashes on Burn's kern
                         or SwiftShader to try this backend without a graphics card (see CONTRIBUTING.md)";
 const SECOND_SOFTWARE: &str = "Burn opens only the first software driver of a machine, which is another one; \
                                let the variable VK_DRIVER_FILES name this driver alone";
+const SPIRV: &str = "this build compiles kernels to SPIR-V, with which software drivers compute matrix products wrong; \
+                     build without the feature `spirv`, or use `flex`";
 const NO_KIND: &str = "its driver does not say what it is, so Burn cannot open it by name";
 
 /// Lists the adapters that `backend` may use, the best first.
@@ -115,6 +117,7 @@ impl Found {
         };
         match self.kind() {
             _ if called("llvmpipe") || called("lavapipe") => Some(LLVMPIPE),
+            AdapterKind::Software if cfg!(feature = "spirv") => Some(SPIRV),
             AdapterKind::Software if self.nth > 0 => Some(SECOND_SOFTWARE),
             AdapterKind::Unknown => Some(NO_KIND),
             _ => None,

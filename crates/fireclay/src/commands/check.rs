@@ -7,22 +7,29 @@ use serde_json::json;
 
 use crate::cli::CheckArgs;
 use crate::failure::Failure;
-use crate::text::table;
+use crate::text::{say, table};
 
 /// Checks a config and its data, and prints the config with every default: the report goes to
 /// standard error, so that what is on standard output is a config.
 pub fn check(args: &CheckArgs) -> Result<(), Failure> {
     let loaded = RunConfig::load(&args.config, &args.sets)?;
-    let report = if args.no_data { None } else { Some(look(&loaded)?) };
+    let report = if args.no_data {
+        None
+    } else {
+        Some(look(&loaded)?)
+    };
     if args.json {
-        println!("{:#}", json!({"config": loaded.config, "data": report}));
+        say!("{:#}", json!({"config": loaded.config, "data": report}));
     } else {
         if let Some(report) = &report {
             eprint!("{}", describe(report));
         }
-        print!("{}", loaded.config.to_toml());
+        say!("{}", loaded.config.to_toml().trim_end());
     }
-    let errors = report.iter().flat_map(|report| &report.errors).map(ToString::to_string);
+    let errors = report
+        .iter()
+        .flat_map(|report| &report.errors)
+        .map(ToString::to_string);
     let errors: Vec<String> = errors.collect();
     if !errors.is_empty() {
         return Err(Failure::Failed(errors.join("\nerror: ")));
@@ -45,36 +52,50 @@ fn look(loaded: &Loaded) -> Result<DataReport, RunError> {
 
 fn describe(report: &DataReport) -> String {
     let mut text = format!("{} rows, {} features\n\n", report.rows, report.features);
-    let classes: Vec<&String> =
-        report.splits.first().map(|split| split.classes.keys().collect()).unwrap_or_default();
+    let classes: Vec<&String> = report
+        .splits
+        .first()
+        .map(|split| split.classes.keys().collect())
+        .unwrap_or_default();
     let mut rows = vec![vec![String::new(), "rows".into()]];
     rows[0].extend(classes.iter().map(|class| (*class).clone()));
     for split in &report.splits {
         let mut row = vec![split.name.to_owned(), split.rows.to_string()];
         row.extend(classes.iter().map(|class| {
-            split.classes.get(*class).copied().unwrap_or_default().to_string()
+            split
+                .classes
+                .get(*class)
+                .copied()
+                .unwrap_or_default()
+                .to_string()
         }));
         rows.push(row);
     }
     text += &table(&rows);
     text += "\n";
-    let mut rows = vec![["column", "role", "kind", "missing", ""].map(String::from).to_vec()];
+    let mut rows = vec![
+        ["column", "role", "kind", "missing", ""]
+            .map(String::from)
+            .to_vec(),
+    ];
     rows.extend(report.columns.iter().map(|column| {
         let note = column.note.clone().unwrap_or_default();
-        vec![column.name.clone(), word(&column.role), word(&column.kind), column.missing.to_string(), note]
+        vec![
+            column.name.clone(),
+            word(&column.role),
+            word(&column.kind),
+            column.missing.to_string(),
+            note,
+        ]
     }));
     text += &table(&rows);
     text += "\n";
-    for (found, where_) in [
-        (&report.duplicates_within, "of their own split"),
-        (&report.duplicates_across, "of another split: what is tested was seen in training"),
-    ] {
-        if let Some((row, other)) = found.example {
-            let count = found.rows;
-            text += &format!("warning: {count} rows repeat a row {where_} (row {row} is row {other})\n");
-        }
-    }
-    text.extend(report.warnings.iter().map(|warning| format!("warning: {warning}\n")));
+    text.extend(
+        report
+            .warnings
+            .iter()
+            .map(|warning| format!("warning: {warning}\n")),
+    );
     text + "\n"
 }
 

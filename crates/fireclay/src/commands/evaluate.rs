@@ -8,7 +8,7 @@ use fireclay_train::run::{Evaluations, Prepared, load_run};
 use super::device;
 use crate::cli::EvaluateArgs;
 use crate::failure::Failure;
-use crate::text::{number, table};
+use crate::text::{number, say, table};
 
 /// Evaluates a split of the run's own data, or another table.
 pub fn evaluate(args: &EvaluateArgs) -> Result<(), Failure> {
@@ -26,18 +26,24 @@ pub fn evaluate(args: &EvaluateArgs) -> Result<(), Failure> {
         }
         None => {
             let prepared = Prepared::new(loaded)?;
+            prepared.unchanged_since(&args.run)?;
             let splits = prepared.data().named();
             let name = args.split.name();
-            let (_, split) = splits.iter().find(|(found, _)| *found == name).expect("a split");
+            let (_, split) = splits
+                .iter()
+                .find(|(found, _)| *found == name)
+                .expect("a split");
             if split.is_empty() {
-                return Err(Failure::Usage(format!("the run has no {name} rows; name another split")));
+                return Err(Failure::Usage(format!(
+                    "the run has no {name} rows; name another split"
+                )));
             }
             (name.to_owned(), predictor.evaluate(split, config.seed))
         }
     };
     if args.json {
         let evaluations = Evaluations::from([(name, report)]);
-        println!("{:#}", serde_json::json!(evaluations));
+        say!("{:#}", serde_json::json!(evaluations));
     } else {
         print(&name, &report);
     }
@@ -45,23 +51,34 @@ pub fn evaluate(args: &EvaluateArgs) -> Result<(), Failure> {
 }
 
 fn print(name: &str, report: &Report) {
-    println!("{name}: {} rows\n", report.n);
+    say!("{name}: {} rows\n", report.n);
     let interval = |metric: &str| {
-        let found = report.interval.as_ref().filter(|interval| interval.metric == metric);
-        found.map_or(String::new(), |i| format!("95 %: {} to {}", number(i.low), number(i.high)))
+        let found = report
+            .interval
+            .as_ref()
+            .filter(|interval| interval.metric == metric);
+        found.map_or(String::new(), |i| {
+            format!("95 %: {} to {}", number(i.low), number(i.high))
+        })
     };
     let metrics = report.metrics.iter();
     let rows = metrics.map(|(name, value)| vec![name.clone(), number(*value), interval(name)]);
-    print!("{}", table(&rows.collect::<Vec<_>>()));
+    say!("{}", table(&rows.collect::<Vec<_>>()).trim_end());
     if let Some(threshold) = report.threshold {
-        println!("\ndecision threshold {}", number(threshold));
+        say!("\ndecision threshold {}", number(threshold));
     }
     if let (Some(classes), Some(matrix)) = (&report.classes, &report.confusion_matrix) {
-        println!("\nconfusion matrix (rows: true class, columns: predicted)\n");
-        let mut rows = vec![std::iter::once(String::new()).chain(classes.iter().cloned()).collect()];
+        say!("\nconfusion matrix (rows: true class, columns: predicted)\n");
+        let mut rows = vec![
+            std::iter::once(String::new())
+                .chain(classes.iter().cloned())
+                .collect(),
+        ];
         rows.extend(classes.iter().zip(matrix).map(|(class, counts)| {
-            std::iter::once(class.clone()).chain(counts.iter().map(u64::to_string)).collect()
+            std::iter::once(class.clone())
+                .chain(counts.iter().map(u64::to_string))
+                .collect()
         }));
-        print!("{}", table(&rows));
+        say!("{}", table(&rows).trim_end());
     }
 }

@@ -8,6 +8,7 @@ use fireclay_data::{CategoricalEncoding, ColumnKind, Guess, TargetKind, guess, g
 
 use crate::cli::InitArgs;
 use crate::failure::Failure;
+use crate::text::say;
 
 /// Guesses, writes, and says what it guessed.
 pub fn init(args: &InitArgs) -> Result<(), Failure> {
@@ -16,34 +17,46 @@ pub fn init(args: &InitArgs) -> Result<(), Failure> {
         Some(target) => guess_for(&table, target)?,
         None => guess(&table)?,
     };
-    let output = args.output.clone().unwrap_or_else(|| default_output(&args.table));
+    let output = match &args.output {
+        Some(output) => output.clone(),
+        None => default_output(&args.table)?,
+    };
     if output.exists() && !args.force {
         let output = output.display();
         return Err(Failure::Usage(format!(
             "{output} is there already; name another file with -o, or replace it with --force"
         )));
     }
-    fs::write(&output, config(&table, &guessed, &output)).map_err(|error| {
-        Failure::Failed(format!("cannot write {}: {error}", output.display()))
-    })?;
+    fs::write(&output, config(&table, &guessed, &output))
+        .map_err(|error| Failure::Failed(format!("cannot write {}: {error}", output.display())))?;
     report(&guessed, &output);
     Ok(())
 }
 
 /// `data/table.csv` becomes `table.toml` in the working directory.
-fn default_output(table: &Path) -> PathBuf {
-    Path::new(table.file_stem().unwrap_or(table.as_os_str())).with_extension("toml")
+fn default_output(table: &Path) -> Result<PathBuf, Failure> {
+    let name = table
+        .file_stem()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned();
+    if name.contains(['*', '?', '[']) {
+        return Err(Failure::Usage(
+            "several tables have no one name; give the config one with -o".into(),
+        ));
+    }
+    Ok(PathBuf::from(name + ".toml"))
 }
 
 fn report(guess: &Guess, output: &Path) {
-    println!("target   {} ({})", guess.target, task(guess));
+    say!("target   {} ({})", guess.target, task(guess));
     for column in &guess.columns {
-        println!("column   {}: {}", column.name, column.reason);
+        say!("column   {}: {}", column.name, column.reason);
     }
-    guess.notes.iter().for_each(|note| println!("note     {note}"));
+    guess.notes.iter().for_each(|note| say!("note     {note}"));
     let output = output.display();
-    println!("wrote    {output}; look at it, then:\n");
-    println!("  fireclay check {output}\n  fireclay train {output}");
+    say!("wrote    {output}; look at it, then:\n");
+    say!("  fireclay check {output}\n  fireclay train {output}");
 }
 
 fn task(guess: &Guess) -> &'static str {
@@ -106,25 +119,44 @@ fn data(table: &str, guess: &Guess) -> String {
         line(format!("delimiter = {}", quoted(delimiter)));
     }
     if let Some(id) = &guess.id {
-        line(format!("id = {}   # written next to predictions, never a feature", quoted(id)));
+        line(format!(
+            "id = {}   # written next to predictions, never a feature",
+            quoted(id)
+        ));
     }
     if !guess.ignore.is_empty() {
         let columns: Vec<String> = guess.ignore.iter().map(|name| quoted(name)).collect();
         line(format!("ignore = [{}]", columns.join(", ")));
     }
-    let stratify = if guess.stratify { ", stratify = true" } else { "" };
-    line(format!("split = {{ train = 0.7, valid = 0.15, test = 0.15{stratify} }}"));
+    let stratify = if guess.stratify {
+        ", stratify = true"
+    } else {
+        ""
+    };
+    line(format!(
+        "split = {{ train = 0.7, valid = 0.15, test = 0.15{stratify} }}"
+    ));
     text + &columns(guess) + "\n"
 }
 
 /// The kinds of all features, as comments to change where a guess is wrong.
 fn columns(guess: &Guess) -> String {
-    let mut text = String::from("# Columns as they were read; uncomment a line to read one otherwise.\n");
-    for column in guess.columns.iter().filter(|column| column.kind != ColumnKind::Ignore) {
+    let mut text =
+        String::from("# Columns as they were read; uncomment a line to read one otherwise.\n");
+    for column in guess
+        .columns
+        .iter()
+        .filter(|column| column.kind != ColumnKind::Ignore)
+    {
         let kind = serde_json::json!(column.kind);
-        let _ = writeln!(text, "# columns.{} = {{ kind = {kind} }}", quoted(&column.name));
+        let _ = writeln!(
+            text,
+            "# columns.{} = {{ kind = {kind} }}",
+            quoted(&column.name)
+        );
     }
-    let encodings = serde_json::json!([CategoricalEncoding::Onehot, CategoricalEncoding::Embedding]);
+    let encodings =
+        serde_json::json!([CategoricalEncoding::Onehot, CategoricalEncoding::Embedding]);
     let _ = writeln!(text, "# categorical = one of {encodings}");
     text
 }

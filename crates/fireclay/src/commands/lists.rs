@@ -6,28 +6,40 @@ use serde_json::json;
 use crate::backend;
 use crate::cli::ListArgs;
 use crate::failure::Failure;
-use crate::text::table;
+use crate::text::{say, table};
 
 /// The kinds of data that a config can name.
 const DATA: &[(&str, &str)] = &[
-    ("csv", "comma-separated values with a header line, or another delimiter"),
+    (
+        "csv",
+        "comma-separated values with a header line, or another delimiter",
+    ),
     ("jsonl", "JSON Lines: one object a line"),
     ("parquet", "Apache Parquet"),
 ];
 
 /// The data sets in the folder `datasets` of a checkout.
 const SHIPPED: &[(&str, &str)] = &[
-    ("datasets/breast-cancer/data.csv", "Wisconsin diagnostic breast cancer: 569 rows, 2 classes"),
-    ("datasets/iris/data.csv", "iris flowers: 150 rows, 3 classes"),
-    ("datasets/diabetes/data.csv", "diabetes progression: 442 rows, regression"),
+    (
+        "datasets/breast-cancer/data.csv",
+        "Wisconsin diagnostic breast cancer: 569 rows, 2 classes",
+    ),
+    (
+        "datasets/iris/data.csv",
+        "iris flowers: 150 rows, 3 classes",
+    ),
+    (
+        "datasets/diabetes/data.csv",
+        "diabetes progression: 442 rows, regression",
+    ),
 ];
 
 /// Lists backends and hardware.
 pub fn devices(args: &ListArgs) -> Result<(), Failure> {
     if args.json {
-        println!("{:#}", backend::devices_json());
+        say!("{:#}", backend::devices_json());
     } else {
-        print!("{}", backend::render_devices());
+        say!("{}", backend::render_devices().trim_end());
     }
     Ok(())
 }
@@ -46,15 +58,19 @@ pub fn datasets(args: &ListArgs) -> Result<(), Failure> {
 fn list(args: &ListArgs, groups: &[(&str, &[(&str, &str)])]) -> Result<(), Failure> {
     if args.json {
         let entries = groups.iter().flat_map(|(kind, entries)| {
-            entries.iter().map(move |(name, about)| json!({"kind": kind, "name": name, "about": about}))
+            entries
+                .iter()
+                .map(move |(name, about)| json!({"kind": kind, "name": name, "about": about}))
         });
-        println!("{:#}", json!(entries.collect::<Vec<_>>()));
+        say!("{:#}", json!(entries.collect::<Vec<_>>()));
         return Ok(());
     }
     for (kind, entries) in groups {
-        println!("{kind}");
-        let rows = entries.iter().map(|(name, about)| vec![format!("  {name}"), (*about).to_owned()]);
-        print!("{}", table(&rows.collect::<Vec<_>>()));
+        say!("{kind}");
+        let rows = entries
+            .iter()
+            .map(|(name, about)| vec![format!("  {name}"), (*about).to_owned()]);
+        say!("{}", table(&rows.collect::<Vec<_>>()).trim_end());
     }
     Ok(())
 }

@@ -29,6 +29,6 @@ fn device(config: &RunConfig, backend: Option<&str>) -> Result<RunDevice, Failur
     Ok(RunDevice {
         device: selected.device,
         backend: selected.backend.name().to_owned(),
-        description: selected.description,
+        description: format!("{}; {}", selected.description, selected.reason),
     })
 }

@@ -10,13 +10,16 @@ use fireclay_train::run::load_run;
 use super::device;
 use crate::cli::PredictArgs;
 use crate::failure::Failure;
+use crate::text::say;
 
 /// Reads a table, answers, and writes a table.
 pub fn predict(args: &PredictArgs) -> Result<(), Failure> {
     let config = load_run(&args.run)?.config;
     let format = TableFormat::from_path(&args.output).ok_or_else(|| {
         let output = args.output.display();
-        Failure::Usage(format!("cannot tell the format of {output}; name it .csv, .jsonl or .parquet"))
+        Failure::Usage(format!(
+            "cannot tell the format of {output}; name it .csv, .jsonl or .parquet"
+        ))
     })?;
     let input = TableFormat::from_path(Path::new(&args.input)).unwrap_or(config.data.format);
     let device = device(&config, args.backend.as_deref())?;
@@ -29,6 +32,6 @@ pub fn predict(args: &PredictArgs) -> Result<(), Failure> {
         id: config.data.table.id.as_deref(),
     };
     let rows = write(&predictor, &job)?;
-    println!("{rows} rows to {}", args.output.display());
+    say!("{rows} rows to {}", args.output.display());
     Ok(())
 }

@@ -13,7 +13,7 @@ use crate::cli::{ResumeArgs, ShowArgs, TrainArgs};
 use crate::failure::Failure;
 use crate::progress::watch;
 use crate::signals::stop_on_signal;
-use crate::text::{number, table};
+use crate::text::{number, say, table};
 
 /// Trains as a config says.
 pub fn train(args: &TrainArgs) -> Result<(), Failure> {
@@ -21,7 +21,7 @@ pub fn train(args: &TrainArgs) -> Result<(), Failure> {
     let device = device(&loaded.config, None)?;
     let prepared = Prepared::new(loaded)?;
     let report = Report::new(&prepared, &device, args.show);
-    let outcome = prepared.train(&device, hooks(report.config(), args.show))?;
+    let outcome = prepared.train(&device, hooks(report.config(), args.show)?)?;
     report.end(&outcome)
 }
 
@@ -32,21 +32,27 @@ pub fn resume(args: &ResumeArgs) -> Result<(), Failure> {
     let device = device(&loaded.config, args.backend.as_deref())?;
     let prepared = Prepared::new(loaded)?;
     let report = Report::new(&prepared, &device, args.show);
-    let outcome = prepared.resume(&folder, &device, hooks(report.config(), args.show))?;
+    let outcome = prepared.resume(&folder, &device, hooks(report.config(), args.show)?)?;
     report.end(&outcome)
 }
 
-fn hooks(config: &RunConfig, show: ShowArgs) -> Hooks {
+fn hooks(config: &RunConfig, show: ShowArgs) -> Result<Hooks, Failure> {
     let interrupter = Interrupter::new();
     stop_on_signal(&interrupter);
-    let (observer, renderer) = watch(show, headline(&config.task), &interrupter);
-    Hooks { observer, renderer, interrupter }
+    let (observer, renderer) = watch(show, headline(&config.task), &interrupter)?;
+    Ok(Hooks {
+        observer,
+        renderer,
+        interrupter,
+    })
 }
 
 /// The metrics that a line and the final table show after the loss.
 fn headline(task: &TaskConfig) -> &'static [&'static str] {
     match task {
-        TaskConfig::Classification(_) => &["accuracy", "roc_auc", "f1", "f1_macro", "log_loss", "ece"],
+        TaskConfig::Classification(_) => {
+            &["accuracy", "roc_auc", "f1", "f1_macro", "log_loss", "ece"]
+        }
         TaskConfig::Regression(_) => &["rmse", "mae", "r2"],
     }
 }
@@ -62,13 +68,19 @@ struct Report {
 impl Report {
     fn new(prepared: &Prepared, device: &RunDevice, show: ShowArgs) -> Self {
         if !show.json && !show.quiet {
-            println!("device  {} ({})", device.backend, device.description);
-            prepared.notes().iter().for_each(|note| println!("note    {note}"));
+            say!("device  {}", device.description);
+            prepared
+                .notes()
+                .iter()
+                .for_each(|note| say!("note    {note}"));
         }
         let splits = prepared.data().named();
         Self {
             config: prepared.config().clone(),
-            rows: splits.into_iter().map(|(name, split)| (name, split.len())).collect(),
+            rows: splits
+                .into_iter()
+                .map(|(name, split)| (name, split.len()))
+                .collect(),
             device: device.backend.clone(),
             show,
         }
@@ -95,7 +107,7 @@ impl Report {
     }
 
     fn print_json(&self, outcome: &Outcome) {
-        println!(
+        say!(
             "{:#}",
             json!({
                 "run": outcome.folder,
@@ -110,32 +122,55 @@ impl Report {
     }
 
     fn print(&self, outcome: &Outcome, folder: &str) {
-        println!("\n{}", self.metrics(outcome));
+        say!("\n{}", self.metrics(outcome));
         let why = match outcome.reason {
             StopReason::EarlyStopped => "stopped early",
             _ => "completed",
         };
         let (step, epoch) = (outcome.state.step, outcome.state.epoch);
-        println!("{why} after {step} steps ({epoch} epochs) in {:.1} s", outcome.seconds);
-        if let Some(best) = outcome.state.best.filter(|_| self.config.checkpoint.keep_best) {
+        say!(
+            "{why} after {step} steps ({epoch} epochs) in {:.1} s",
+            outcome.seconds
+        );
+        if let Some(best) = outcome
+            .state
+            .best
+            .filter(|_| self.config.checkpoint.keep_best)
+        {
             let monitor = &self.config.checkpoint.monitor;
-            println!("weights of step {}, the best {monitor}: {}", best.step, number(best.value));
+            say!(
+                "weights of step {}, the best {monitor}: {}",
+                best.step,
+                number(best.value)
+            );
         }
-        println!("run      {folder}");
-        println!("predict  fireclay predict {folder} DATA.csv -o predictions.csv");
+        say!("run      {folder}");
+        say!("predict  fireclay predict {folder} DATA.csv -o predictions.csv");
     }
 
     /// One row for each split, one column for each metric.
     fn metrics(&self, outcome: &Outcome) -> String {
-        let has = |name: &&&str| outcome.evaluation.values().any(|r| r.metrics.contains_key(**name));
-        let names: Vec<&str> = headline(&self.config.task).iter().filter(has).copied().collect();
+        let has = |name: &&&str| {
+            outcome
+                .evaluation
+                .values()
+                .any(|r| r.metrics.contains_key(**name))
+        };
+        let names: Vec<&str> = headline(&self.config.task)
+            .iter()
+            .filter(has)
+            .copied()
+            .collect();
         let mut rows = vec![vec![String::new(), "rows".into()]];
         rows[0].extend(names.iter().map(|name| (*name).to_owned()));
         for (split, count) in &self.rows {
             let mut row = vec![(*split).to_owned(), count.to_string()];
             if let Some(report) = outcome.evaluation.get(*split) {
                 row.extend(names.iter().map(|name| {
-                    report.metrics.get(*name).map_or("-".into(), |value| number(*value))
+                    report
+                        .metrics
+                        .get(*name)
+                        .map_or("-".into(), |value| number(*value))
                 }));
                 if let Some(interval) = &report.interval {
                     let (low, high) = (number(interval.low), number(interval.high));
@@ -151,5 +186,8 @@ impl Report {
 /// The path as the user would type it.
 fn short(path: &Path) -> String {
     let here = std::env::current_dir().unwrap_or_default();
-    path.strip_prefix(here).unwrap_or(path).display().to_string()
+    path.strip_prefix(here)
+        .unwrap_or(path)
+        .display()
+        .to_string()
 }

@@ -1,0 +1,200 @@
+//! From a table that nobody has described to predictions, with no hand editing.
+
+use std::fmt::Write;
+
+use serde_json::Value;
+
+use crate::support::Project;
+
+/// A table with numbers, categories, dates, truths, gaps, an id and a useless column, whose target
+/// follows from some of them.
+fn mixed(rows: usize) -> String {
+    let mut text = String::from("customer_id,age,income,city,joined,member,notes,churn\n");
+    let mut state = 12345_u64;
+    let mut random = || {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as f64 / f64::from(1_u32 << 31)
+    };
+    for row in 0..rows {
+        let (age, income, city) = (
+            20.0 + 50.0 * random(),
+            1000.0 * random(),
+            (random() * 4.0) as usize,
+        );
+        let member = random() > 0.5;
+        let score =
+            (age - 45.0) / 15.0 + if member { -1.0 } else { 1.0 } + [0.0, 1.0, -1.0, 0.5][city];
+        let churn = score + 0.5 * (random() - 0.5) > 0.3;
+        let city = ["Oslo", "Bergen", "Tromsø", "Ås, \"north\""][city].replace('"', "\"\"");
+        let income = if random() < 0.1 {
+            String::new()
+        } else {
+            format!("{income:.2}")
+        };
+        let (month, day) = (1 + (random() * 12.0) as u32, 1 + (random() * 28.0) as u32);
+        let _ = writeln!(
+            text,
+            "C{row:05},{age:.1},{income},\"{city}\",2024-{month:02}-{day:02},{member},free text {row},{}",
+            if churn { "yes" } else { "no" },
+        );
+    }
+    text
+}
+
+#[test]
+fn a_mixed_table_goes_from_init_to_predict() {
+    let project = Project::new();
+    project.write("customers.csv", &mixed(800));
+    let said = project.ok("init customers.csv").out;
+    assert!(said.contains("target   churn (classification)"), "{said}");
+    assert!(
+        project
+            .read("customers.toml")
+            .contains("id = \"customer_id\"")
+    );
+    project.ok("check customers.toml");
+    let ran = project
+        .ok("train customers.toml --json -q --set device.backend=flex")
+        .json();
+    let accuracy = ran["evaluation"]["test"]["metrics"]["accuracy"]
+        .as_f64()
+        .unwrap();
+    assert!(accuracy > 0.85, "accuracy {accuracy}");
+    project.ok("predict runs/customers/1 customers.csv -o predictions.csv");
+    let predictions = project.read("predictions.csv");
+    let mut lines = predictions.lines();
+    assert_eq!(
+        lines.next(),
+        Some("customer_id,prediction,probability_no,probability_yes")
+    );
+    assert!(lines.next().unwrap().starts_with("C00000,"));
+    assert_eq!(lines.count(), 799);
+}
+
+#[test]
+fn init_does_not_overwrite_and_takes_a_named_target() {
+    let project = Project::new();
+    project.write("customers.csv", &mixed(60));
+    project.ok("init customers.csv");
+    project
+        .run("init customers.csv")
+        .refused(2, &["there already", "--force"]);
+    let said = project.ok("init customers.csv --force --target age").out;
+    assert!(said.contains("target   age (regression)"), "{said}");
+    project
+        .run("init customers.csv --force --target nope")
+        .refused(1, &["nope", "customer_id"]);
+}
+
+#[test]
+fn formats_answer_alike() {
+    let project = Project::new();
+    project.ok("train configs/tabular/iris.toml -q --set train.epochs=5 --set device.backend=flex");
+    let run = "runs/iris/1";
+    for output in ["a.csv", "a.jsonl", "a.parquet"] {
+        project.ok(&format!("predict {run} datasets/iris/data.csv -o {output}"));
+    }
+    let rows: Vec<Value> = project
+        .read("a.jsonl")
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(rows.len(), 150);
+    let csv = project.read("a.csv");
+    for (line, row) in csv.lines().skip(1).zip(&rows) {
+        let cells: Vec<&str> = line.split(',').collect();
+        assert_eq!(cells[1], row["prediction"].as_str().unwrap());
+        // The default precision of numbers round-trips: both texts are the same f64.
+        let (text, json) = (
+            cells[2].parse::<f64>().unwrap(),
+            row["probability_setosa"].as_f64().unwrap(),
+        );
+        assert!(text.to_bits() == json.to_bits(), "{line} and {row}");
+    }
+}
+
+#[test]
+fn an_unseen_category_has_an_answer_and_a_missing_column_an_error() {
+    let project = Project::new();
+    project.write("customers.csv", &mixed(300));
+    project.ok("init customers.csv");
+    project.ok("train customers.toml -q --set train.epochs=3 --set device.backend=flex");
+    let run = "runs/customers/1";
+    let unseen = "customer_id,age,income,city,joined,member\nX1,30,,Atlantis,2024-05-05,true\n";
+    project.write("unseen.csv", unseen);
+    project.ok(&format!("predict {run} unseen.csv -o out.csv"));
+    assert!(
+        project
+            .read("out.csv")
+            .lines()
+            .nth(1)
+            .unwrap()
+            .starts_with("X1,")
+    );
+    project.write(
+        "short.csv",
+        "customer_id,age,income,joined,member\nX1,30,1,2024-05-05,true\n",
+    );
+    project
+        .run(&format!("predict {run} short.csv -o other.csv"))
+        .refused(1, &["city", "short.csv"]);
+    assert!(!project.path("other.csv").exists());
+    project.write("word.csv", &unseen.replace("30", "thirty"));
+    project
+        .run(&format!("predict {run} word.csv -o out.csv"))
+        .refused(1, &["age", "row 1", "thirty"]);
+    assert!(
+        project.read("out.csv").contains("X1"),
+        "a failed prediction cost the last one"
+    );
+}
+
+#[test]
+fn evaluation_of_other_data_equals_that_of_the_split() {
+    let project = Project::new();
+    project
+        .ok("train configs/tabular/iris.toml -q --set train.epochs=10 --set device.backend=flex");
+    let run = "runs/iris/1";
+    let all = project
+        .ok(&format!(
+            "evaluate {run} --data datasets/iris/data.csv --json"
+        ))
+        .json();
+    assert_eq!(all["datasets/iris/data.csv"]["n"], 150);
+    let test = project.ok(&format!("evaluate {run} --json")).json();
+    assert_eq!(
+        test["test"],
+        project.json(&format!("{run}/evaluation.json"))["test"]
+    );
+    assert!(
+        project
+            .ok(&format!("evaluate {run} --split train"))
+            .out
+            .contains("confusion matrix")
+    );
+}
+
+#[test]
+fn regression_reports_in_the_unit_of_the_target() {
+    let project = Project::new();
+    let ran = project
+        .ok("train configs/tabular/diabetes.toml --json -q --set device.backend=flex")
+        .json();
+    let rmse = ran["evaluation"]["test"]["metrics"]["rmse"]
+        .as_f64()
+        .unwrap();
+    assert!((30.0..75.0).contains(&rmse), "rmse {rmse}");
+    project.ok("predict runs/diabetes/1 datasets/diabetes/data.csv -o p.csv");
+    let predictions = project.read("p.csv");
+    let values = predictions
+        .lines()
+        .skip(1)
+        .map(|line| line.split(',').nth(1).unwrap());
+    let mean = values
+        .map(|value| value.parse::<f64>().unwrap())
+        .sum::<f64>()
+        / 442.0;
+    assert!((mean - 152.0).abs() < 15.0, "mean {mean}");
+}

@@ -1,0 +1,199 @@
+//! The main job: a TOML file in, a trained and evaluated model out.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use crate::support::{EVERYTHING, Project};
+
+#[test]
+fn a_run_leaves_everything_that_its_folder_promises() {
+    let project = Project::with(EVERYTHING);
+    let out = project.ok("train run.toml").out;
+    assert!(out.contains("runs/run/1"), "{out}");
+    assert!(out.contains("fireclay predict runs/run/1"), "{out}");
+    for name in [
+        "config.toml",
+        "run.lock",
+        "metrics.jsonl",
+        "timing.jsonl",
+        "preprocess.json",
+        "postprocess.json",
+        "model.safetensors",
+        "evaluation.json",
+    ] {
+        assert!(
+            project.path(&format!("runs/run/1/{name}")).is_file(),
+            "{name}"
+        );
+    }
+    let evaluation = project.json("runs/run/1/evaluation.json");
+    assert_eq!(evaluation["test"]["n"], 85);
+    assert!(evaluation["test"]["metrics"]["accuracy"].as_f64().unwrap() > 0.9);
+    let lock: toml::Table = project.read("runs/run/1/run.lock").parse().unwrap();
+    assert_eq!(lock["seed"].as_integer(), Some(42));
+    assert_eq!(
+        lock["data_sha256"]["0-data.csv"].as_str(),
+        Some("518936fa92ca3d8a78c420aee22030c4e519ffcba3be15dd23e83f2fc22e20e5"),
+    );
+}
+
+#[test]
+fn metrics_are_lines_of_step_epoch_split_and_values_by_name() {
+    let project = Project::with(EVERYTHING);
+    project.ok("train run.toml -q");
+    let mut seen = BTreeSet::new();
+    for line in lines(&project, 1) {
+        assert!(line["step"].is_u64() && line["epoch"].is_u64(), "{line}");
+        let split = line["split"].as_str().unwrap();
+        let names = line
+            .as_object()
+            .unwrap()
+            .iter()
+            .filter(|(_, value)| value.is_f64());
+        seen.extend(names.map(|(name, _)| format!("{split}/{name}")));
+    }
+    for name in [
+        "train/loss",
+        "train/learning_rate",
+        "train/grad_norm",
+        "valid/loss",
+        "valid/roc_auc",
+    ] {
+        assert!(seen.contains(name), "{name} is not in {seen:?}");
+    }
+}
+
+/// The record of a run.
+fn lines(project: &Project, run: u32) -> Vec<Value> {
+    let text = project.read(&format!("runs/run/{run}/metrics.jsonl"));
+    text.lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+#[test]
+fn the_resolved_config_gives_the_same_run_again() {
+    let project = Project::with(EVERYTHING);
+    project.ok("train run.toml -q --set train.epochs=2");
+    project.ok("train runs/run/1/config.toml -q");
+    for name in [
+        "model.safetensors",
+        "metrics.jsonl",
+        "evaluation.json",
+        "config.toml",
+    ] {
+        let again = project.bytes(&format!("runs/config/1/{name}"));
+        assert!(
+            project.bytes(&format!("runs/run/1/{name}")) == again,
+            "{name} differs"
+        );
+    }
+}
+
+#[test]
+fn the_number_of_loader_threads_changes_nothing() {
+    let project = Project::with(EVERYTHING);
+    for threads in [1, 2, 5] {
+        project.ok(&format!(
+            "train run.toml -q --set train.loader_threads={threads}"
+        ));
+    }
+    for name in ["model.safetensors", "metrics.jsonl"] {
+        let first = project.bytes(&format!("runs/run/1/{name}"));
+        assert!(
+            project.bytes(&format!("runs/run/2/{name}")) == first,
+            "{name} with 2 threads"
+        );
+        assert!(
+            project.bytes(&format!("runs/run/3/{name}")) == first,
+            "{name} with 5 threads"
+        );
+    }
+}
+
+#[test]
+fn accumulated_small_batches_equal_the_large_one() {
+    let config = EVERYTHING
+        .replace("dropout = 0.3", "")
+        .replace("norm = \"batch\"", "");
+    let project = Project::with(&config);
+    project.ok(
+        "train run.toml -q --set train.batch_size=48 --set train.gradient_accumulation_steps=1",
+    );
+    project.ok(
+        "train run.toml -q --set train.batch_size=16 --set train.gradient_accumulation_steps=3",
+    );
+    let losses = |run| -> Vec<f64> {
+        let lines = lines(&project, run).into_iter();
+        lines.filter_map(|line| line["loss"].as_f64()).collect()
+    };
+    let (large, small) = (losses(1), losses(2));
+    assert_eq!(large.len(), small.len());
+    for (large, small) in large.iter().zip(&small) {
+        assert!(
+            (large - small).abs() < 1e-4 * large.abs().max(0.1),
+            "{large} and {small}"
+        );
+    }
+}
+
+#[test]
+fn full_batch_gradient_descent_takes_one_step_an_epoch() {
+    let project = Project::new();
+    let ran =
+        project.ok("train configs/tabular/gradient-descent.toml --json -q --set train.epochs=30");
+    assert_eq!(ran.json()["step"], 30);
+}
+
+#[test]
+fn early_stopping_keeps_the_best_weights() {
+    let project = Project::with(EVERYTHING);
+    project.write(
+        "early.toml",
+        "extends = \"run.toml\"\n[early_stopping]\npatience = 3\n",
+    );
+    let ran = project
+        .ok("train early.toml --json -q --set train.epochs=200")
+        .json();
+    assert_eq!(ran["reason"], "early_stopped");
+    let metrics = project.read("runs/early/1/metrics.jsonl");
+    let lines = metrics
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let losses = lines.filter(|line| line["split"] == "valid");
+    let best = losses
+        .map(|line| line["loss"].as_f64().unwrap())
+        .fold(f64::INFINITY, f64::min);
+    let chosen = ran["evaluation"]["valid"]["metrics"]["log_loss"]
+        .as_f64()
+        .unwrap();
+    assert!((best - chosen).abs() < 1e-5, "best {best}, chosen {chosen}");
+}
+
+#[test]
+fn divergence_exits_with_3_and_keeps_the_last_good_checkpoint() {
+    let project = Project::with(&EVERYTHING.replace("type = \"adamw\"", "type = \"sgd\""));
+    let sets = "--set optimizer.learning_rate=1e30 --set train.max_steps=50";
+    let ran =
+        project.run(&format!("train run.toml -q {sets}").replace("--set train.max_grad_norm", ""));
+    ran.refused(3, &["diverged"]);
+    let checkpoints = std::fs::read_dir(project.path("runs/run/1/checkpoints")).unwrap();
+    assert!(checkpoints.count() >= 1);
+    assert!(!project.path("runs/run/1/model.safetensors").exists());
+}
+
+#[test]
+fn a_tuned_threshold_is_used_by_evaluation_and_prediction() {
+    let project = Project::with(EVERYTHING);
+    project.ok("train run.toml -q --set task.threshold=tune --set task.class_weights=balanced");
+    let threshold = project.json("runs/run/1/postprocess.json")["threshold"]
+        .as_f64()
+        .unwrap();
+    project.ok("predict runs/run/1 datasets/breast-cancer/data.csv -o p.csv");
+    for line in project.read("p.csv").lines().skip(1) {
+        let cells: Vec<&str> = line.split(',').collect();
+        let positive = cells[3].parse::<f64>().unwrap() >= threshold;
+        assert_eq!(cells[1] == "malignant", positive, "{line} at {threshold}");
+    }
+}
