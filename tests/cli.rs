@@ -15,7 +15,7 @@ fn help_lists_every_verb_and_exit_code() {
             "{verb} is not in\n{help}"
         );
     }
-    assert!(help.contains("4 interrupted"));
+    assert!(help.contains("resumable"));
 }
 
 #[test]

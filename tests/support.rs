@@ -20,7 +20,7 @@ pub enum Wgpu {
 /// Whether wgpu can be used here. Where FIRECLAY_REQUIRE_WGPU is set, as in CI, it must be.
 pub fn wgpu(project: &Project) -> Wgpu {
     let ran =
-        project.run("train configs/tabular/breast-cancer-wgpu.toml -q --set train.max_steps=1");
+        project.run("train configs/tabular/breast-cancer-wgpu.toml -q --set train.max_steps=2 --set lr_scheduler.warmup_steps=0");
     if ran.code == 0 {
         return Wgpu::Ready;
     }

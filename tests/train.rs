@@ -29,7 +29,7 @@ fn a_run_leaves_everything_that_its_folder_promises() {
     }
     let evaluation = project.json("runs/run/1/evaluation.json");
     assert_eq!(evaluation["test"]["n"], 85);
-    assert!(evaluation["test"]["metrics"]["accuracy"].as_f64().unwrap() > 0.9);
+    assert!(evaluation["test"]["metrics"]["accuracy"].as_f64().unwrap() > 0.8);
     let lock: toml::Table = project.read("runs/run/1/run.lock").parse().unwrap();
     assert_eq!(lock["seed"].as_integer(), Some(42));
     assert_eq!(

@@ -98,10 +98,12 @@ fn key(name: &str, is_numeric: bool) -> String {
     }
 }
 
-/// Whether the name is a number that a real holds exactly; longer ones are codes, and two of them
-/// could look the same.
+/// Whether the name is a number that a real holds exactly. Longer ones are codes, and two of them
+/// could look the same; so are those with leading zeros, such as `007` or a postcode.
 fn is_number(name: &str) -> bool {
-    name.len() <= 15 && name.parse::<f64>().is_ok_and(f64::is_finite)
+    let digits = name.trim_start_matches(['-', '+']).as_bytes();
+    let is_code = matches!(digits, [b'0', next, ..] if next.is_ascii_digit());
+    !is_code && name.len() <= 15 && name.parse::<f64>().is_ok_and(f64::is_finite)
 }
 
 fn sort(names: &mut [String], is_numeric: bool) {
@@ -124,6 +126,12 @@ mod tests {
     fn numbers_are_sorted_by_value_and_shown_as_written() {
         assert_eq!(fit(&["10", "9", "1.0", "1", "10"], 9), ["1", "9", "10"]);
         assert_eq!(fit(&["b", "10", "9", "a"], 9), ["10", "9", "a", "b"]);
+    }
+
+    #[test]
+    fn codes_with_leading_zeros_are_not_numbers() {
+        assert_eq!(fit(&["001", "1", "01"], 9), ["001", "01", "1"]);
+        assert_eq!(fit(&["0.5", "0"], 9), ["0", "0.5"]);
     }
 
     #[test]

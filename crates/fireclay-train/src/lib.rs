@@ -27,6 +27,7 @@ pub mod metrics;
 pub mod predict;
 pub mod predictor;
 
+mod lock;
 mod renderer;
 mod weights;
 

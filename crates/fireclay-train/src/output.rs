@@ -15,6 +15,12 @@ pub trait StepOutput: ItemLazy + 'static {
     /// weights. Accumulated gradients and whole-split losses weigh by it, so that they equal
     /// those of the one large batch.
     fn weight(&self) -> f64;
+
+    /// What a loss of 1 stands for where losses are reported: a task that scales its targets maps
+    /// its loss back by this, on the host, where no number overflows.
+    fn unit(&self) -> f64 {
+        1.0
+    }
 }
 
 /// Reads a tensor of one element.

@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use fireclay_data::arrow::array::{ArrayRef, Float64Array, RecordBatch, StringArray, UInt64Array};
-use fireclay_data::{DataError, ReadOptions, TableFormat, TableWriter, expand, stream};
+use fireclay_data::{
+    DataError, ReadOptions, TableFormat, TableStream, TableWriter, expand, stream,
+};
 
 use crate::predictor::{Answer, Answers, Predictor, PredictorError};
 use crate::run_folder;
@@ -22,6 +24,8 @@ pub struct PredictJob<'a> {
     pub format: TableFormat,
     /// The column that names a row, if the run has one.
     pub id: Option<&'a str>,
+    /// Files and folders that must not be written to: those of the run.
+    pub protected: &'a [PathBuf],
 }
 
 /// Why predictions cannot be made.
@@ -42,6 +46,9 @@ pub enum PredictError {
     /// The output is one of the inputs.
     #[error("{} is both input and output; name another file to write", .0.display())]
     SameFile(PathBuf),
+    /// The output is part of a run, or its data.
+    #[error("{} belongs to the run; name another file to write", .0.display())]
+    Protected(PathBuf),
 }
 
 /// Reads rows, answers, and writes, in bounded memory; the number of rows. The output appears
@@ -53,7 +60,7 @@ pub enum PredictError {
 ///
 /// If a column is missing, a cell does not fit its column, or a file cannot be read or written.
 pub fn predict(predictor: &Predictor, job: &PredictJob<'_>) -> Result<u64, PredictError> {
-    refuse_same_file(job)?;
+    check_output(job)?;
     let rows = stream(job.input, &job.options)?;
     let part = part(job.output);
     let written = write(predictor, job, rows, &part);
@@ -74,25 +81,28 @@ pub fn predict(predictor: &Predictor, job: &PredictJob<'_>) -> Result<u64, Predi
 fn write(
     predictor: &Predictor,
     job: &PredictJob<'_>,
-    batches: impl Iterator<Item = Result<RecordBatch, DataError>>,
+    mut batches: TableStream,
     part: &Path,
 ) -> Result<u64, PredictError> {
     let mut writer = TableWriter::create(part, job.format)?;
     let mut done = 0;
-    let mut batches = batches.peekable();
-    if batches.peek().is_none() {
-        return Err(PredictError::NoRows(job.input.to_owned()));
-    }
-    for batch in batches {
+    let mut file = (PathBuf::new(), 0);
+    while let Some(batch) = batches.next() {
         let batch = batch?;
-        let features = predictor
-            .preprocess
-            .encode(&batch)
-            .map_err(|error| error.map_row(|row| row + done as usize))?;
+        let path = batches.file().unwrap_or(Path::new(job.input));
+        if file.0 != path {
+            file = (path.to_path_buf(), done);
+        }
+        let rows_before = (done - file.1) as usize;
+        let place = |error: DataError| error.map_row(|row| row + rows_before).in_file(&file.0);
+        let features = predictor.preprocess.encode(&batch).map_err(place)?;
         let answers = predictor.predict(&features);
-        let names = names(&batch, job.id, done)?;
+        let names = names(&batch, job.id, done).map_err(place)?;
         writer.write(&columns(names, &predictor.answer, answers))?;
         done += batch.num_rows() as u64;
+    }
+    if done == 0 {
+        return Err(PredictError::NoRows(job.input.to_owned()));
     }
     writer.finish()?;
     Ok(done)
@@ -165,7 +175,7 @@ fn part(output: &Path) -> PathBuf {
     output.with_file_name(format!(".{name}.part"))
 }
 
-fn refuse_same_file(job: &PredictJob<'_>) -> Result<(), PredictError> {
+fn check_output(job: &PredictJob<'_>) -> Result<(), PredictError> {
     let Ok(output) = job.output.canonicalize() else {
         return Ok(()); // It does not exist yet.
     };
@@ -174,5 +184,12 @@ fn refuse_same_file(job: &PredictJob<'_>) -> Result<(), PredictError> {
             return Err(PredictError::SameFile(output));
         }
     }
-    Ok(())
+    let belongs = |path: &PathBuf| {
+        path.canonicalize()
+            .is_ok_and(|path| output.starts_with(path))
+    };
+    match job.protected.iter().any(belongs) {
+        true => Err(PredictError::Protected(output)),
+        false => Ok(()),
+    }
 }

@@ -7,6 +7,7 @@ use fireclay_data::{DataError, Features, Labels, Preprocess, Split};
 use fireclay_models::{Tabular, weights};
 use serde::{Deserialize, Serialize};
 
+use crate::lock;
 use crate::metrics::{
     Classification, DEFAULT_THRESHOLD, Report, classification_report, regression_report,
 };
@@ -67,9 +68,6 @@ pub enum PredictorError {
     /// The preprocessing cannot be read, or does not fit the data.
     #[error(transparent)]
     Data(#[from] DataError),
-    /// The weights cannot be read.
-    #[error(transparent)]
-    Weights(#[from] weights::WeightsError),
     /// The run has not ended yet.
     #[error("{0} has no {1} yet: the run did not finish; go on with `fireclay resume {0}`")]
     Unfinished(String, &'static str),
@@ -108,13 +106,17 @@ impl Predictor {
                 return Err(PredictorError::Unfinished(run.display().to_string(), name));
             }
         }
+        lock::verify(&run)?;
         let preprocess = Preprocess::load(&run.join(PREPROCESS))?;
         let path = run.join(POSTPROCESS);
         let text = std::fs::read(&path).map_err(|source| run_folder::io("read", &path, source))?;
         let answer = serde_json::from_slice(&text).map_err(|error| {
             PredictorError::Damaged(path.display().to_string(), error.to_string())
         })?;
-        let (model, description) = weights::load(&run.join(MODEL), device)?;
+        let path = run.join(MODEL);
+        let (model, description) = weights::load(&path, device).map_err(|error| {
+            PredictorError::Damaged(path.display().to_string(), error.to_string())
+        })?;
         let predictor = Self::new(preprocess, model, answer, device.clone());
         let (shape, preprocess) = (description.shape, &predictor.preprocess);
         let classes: &[String] = match &predictor.answer {

@@ -1,6 +1,6 @@
 //! From errors to messages and exit codes.
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
 use fireclay_data::DataError;
@@ -40,7 +40,8 @@ impl Failure {
             Self::Diverged(message) => (3, format!("error: {message}")),
             Self::Interrupted(message) => (4, message.clone()),
         };
-        eprintln!("{text}");
+        // Nobody may be listening; the exit code says it all the same.
+        let _ = writeln!(std::io::stderr(), "{text}");
         ExitCode::from(code)
     }
 }

@@ -75,7 +75,7 @@ pub enum CheckpointError {
         reason: String,
     },
     /// No checkpoint can be used.
-    #[error("no usable checkpoint in {}{}", path.display(), list(damaged))]
+    #[error("no usable checkpoint in {}{}; train again", path.display(), list(damaged))]
     None {
         /// The folder of checkpoints.
         path: PathBuf,

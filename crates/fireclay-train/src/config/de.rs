@@ -295,8 +295,14 @@ impl<'de> Deserializer<'de> for &'de Node {
         visitor.visit_seq(Items { items, index: 0 })
     }
 
-    fn deserialize_tuple<V: Visitor<'de>>(self, _: usize, v: V) -> Result<V::Value, Fault> {
-        self.deserialize_seq(v)
+    fn deserialize_tuple<V: Visitor<'de>>(self, len: usize, v: V) -> Result<V::Value, Fault> {
+        match &self.value {
+            // A visitor stops where its tuple is full; what follows would be ignored.
+            Value::Array(items) if items.len() > len => {
+                Err(de::Error::invalid_length(items.len(), &v))
+            }
+            _ => self.deserialize_seq(v),
+        }
     }
 
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {

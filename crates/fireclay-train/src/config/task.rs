@@ -82,8 +82,14 @@ impl ClassificationConfig {
             let message = format!("must be at least 0 and below 1, but is {smoothing}");
             problems.add("label_smoothing", message);
         }
-        if let Some(gamma) = self.focal_gamma.filter(|gamma| *gamma < 0.0) {
-            problems.add("focal_gamma", format!("must be 0 or more, but is {gamma}"));
+        if let Some(gamma) = self
+            .focal_gamma
+            .filter(|gamma| !(0.0..=100.0).contains(gamma))
+        {
+            problems.add(
+                "focal_gamma",
+                format!("must be between 0 and 100, but is {gamma}"),
+            );
         }
         if let Threshold::Fixed(value) = self.threshold
             && !(0.0..=1.0).contains(&value)

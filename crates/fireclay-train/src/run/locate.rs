@@ -3,14 +3,26 @@
 use fireclay_data::DataError;
 
 use super::RunError;
-use crate::config::Loaded;
+use crate::config::{Loaded, did_you_mean};
 
 /// The same error, as one of the configuration where a key of it is to blame.
 pub fn locate(loaded: &Loaded, error: DataError) -> RunError {
     match key(loaded, &error) {
-        Some(key) => RunError::Config(loaded.problems(vec![(key, error.to_string())])),
+        Some(key) => {
+            let mut found = loaded.problems(vec![(key, error.to_string())]);
+            found.problems[0].help = suggestion(&error);
+            RunError::Config(found)
+        }
         None => RunError::Data(error),
     }
+}
+
+fn suggestion(error: &DataError) -> Option<String> {
+    let DataError::MissingColumn { column, known, .. } = error else {
+        return None;
+    };
+    let close = did_you_mean(column, known.iter().map(String::as_str))?;
+    Some(format!("did you mean {close:?}?"))
 }
 
 fn key(loaded: &Loaded, error: &DataError) -> Option<String> {

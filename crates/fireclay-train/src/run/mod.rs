@@ -1,7 +1,6 @@
 //! One run, from its configuration to its evaluated weights.
 
 mod locate;
-mod lock;
 mod preflight;
 mod task;
 
@@ -18,6 +17,7 @@ use fireclay_data::{DataError, Note, TableData, TargetKind};
 use fireclay_models::{ModelDescription, TabularShape, weights};
 
 use crate::config::{ConfigError, Loaded, RunConfig, TaskConfig};
+use crate::lock;
 use crate::metrics::Report;
 use crate::observer::Observer;
 use crate::predictor::{MODEL, POSTPROCESS, PREPROCESS, Predictor};
@@ -135,7 +135,7 @@ impl Prepared {
     ///
     /// If a data file has changed, or `run.lock` cannot be read.
     pub fn unchanged_since(&self, run: &Path) -> Result<(), RunError> {
-        let changed = lock::changed_files(&self.data, &run.join("run.lock"))?;
+        let changed = lock::changed_files(&self.data, run)?;
         match changed.is_empty() {
             true => Ok(()),
             false => Err(RunError::DataChanged(changed.join(", "))),
@@ -163,7 +163,7 @@ impl Prepared {
             &folder.file(PREPROCESS),
             self.data.preprocess.to_json().as_bytes(),
         )?;
-        let lock = lock::describe(self.config(), &self.data, device)?;
+        let lock = lock::describe(self.config(), &self.data, &shape(&self.data), device)?;
         write_whole(&folder.file("run.lock"), lock.as_bytes())?;
         self.execute(&folder, device, hooks, false)
     }
@@ -229,6 +229,7 @@ impl Prepared {
             }
         }
         write_json(&folder.file("evaluation.json"), &outcome.evaluation)?;
+        lock::seal(folder.path())?;
         Ok(outcome)
     }
 }

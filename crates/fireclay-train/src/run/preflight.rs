@@ -1,7 +1,7 @@
 //! What can only be checked once the data is known, before the first step.
 
-use fireclay_data::{TableData, batches};
-use fireclay_models::{NormKind, TabularConfig};
+use fireclay_data::{Labels, TableData, batches};
+use fireclay_models::{MlpConfig, NormKind, TabularConfig};
 
 use crate::config::{
     BatchSize, ClassWeights, ClassificationConfig, RunConfig, TaskConfig, Threshold,
@@ -33,6 +33,12 @@ pub fn preflight(config: &RunConfig, data: &TableData) -> Vec<(String, String)> 
         problems.extend(class_weights(&task.class_weights, classes));
     }
     problems.extend(monitors(config, data));
+    problems.extend(target(data));
+    if let TabularConfig::Mlp(mlp) = &config.model
+        && let Some(message) = too_large(mlp, data)
+    {
+        problems.push(("model.hidden".into(), message));
+    }
     let steps = total_steps(config, data);
     for (key, message) in config.lr_scheduler.validate(Some(steps)) {
         problems.push((format!("lr_scheduler.{key}"), message));
@@ -71,6 +77,37 @@ fn monitors(config: &RunConfig, data: &TableData) -> Vec<(String, String)> {
     })
     .collect()
 }
+
+/// A number that is always the same cannot be learned.
+fn target(data: &TableData) -> Option<(String, String)> {
+    let Labels::Numbers(numbers) = &data.train.labels else {
+        return None;
+    };
+    let first = numbers.first()?;
+    let message = format!("is {first} in every training row; there is nothing to learn");
+    numbers
+        .iter()
+        .all(|number| number == first)
+        .then(|| ("data.target".into(), message))
+}
+
+/// More parameters than any machine holds, most likely a slip of the keyboard.
+fn too_large(mlp: &MlpConfig, data: &TableData) -> Option<String> {
+    let widths = mlp.hidden.iter().map(|width| *width as u128);
+    let widths: Vec<u128> = [data.preprocess.numeric_width() as u128]
+        .into_iter()
+        .chain(widths)
+        .collect();
+    let parameters: u128 = widths
+        .windows(2)
+        .map(|pair| (pair[0] + 1).saturating_mul(pair[1]))
+        .sum();
+    (parameters > LARGEST)
+        .then(|| format!("asks for {parameters} parameters, but at most {LARGEST} are allowed"))
+}
+
+/// Parameters of the largest model that is not taken for a mistake: 40 GB of weights.
+const LARGEST: u128 = 10_000_000_000;
 
 /// Weights that are not for the classes of the data.
 fn class_weights(weights: &ClassWeights, classes: &[String]) -> Vec<(String, String)> {

@@ -7,9 +7,9 @@ use fireclay_data::{Labels, Split, TableData};
 use fireclay_models::Tabular;
 use serde_json::json;
 
-use super::lock::data_hashes;
 use super::{Hooks, RunError};
 use crate::config::{RunConfig, TaskConfig, Threshold};
+use crate::lock::data_hashes;
 use crate::metrics::{DEFAULT_THRESHOLD, tune_threshold};
 use crate::output::StepOutput;
 use crate::predictor::{Answer, Answers, Predictor};

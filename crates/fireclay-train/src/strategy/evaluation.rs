@@ -32,7 +32,7 @@ pub struct MeanLoss {
 
 impl<O: StepOutput> Scorer<O> for MeanLoss {
     fn add(&mut self, output: &O) {
-        self.sum += output.weight() * scalar(output.loss());
+        self.sum += output.weight() * scalar(output.loss()) * output.unit();
         self.weight += output.weight();
     }
 

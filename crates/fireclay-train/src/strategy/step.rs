@@ -20,6 +20,7 @@ struct Forward {
     grads: GradientsParams,
     losses: Vec<Tensor<1>>,
     weights: Vec<f64>,
+    unit: f64,
 }
 
 impl<M> Session<M>
@@ -41,6 +42,7 @@ where
             grads = clip_global_norm(self.model(), grads, max_norm, norm.clone());
         }
         let (loss, grad_norm) = read(forward.losses, &forward.weights, norm);
+        let loss = loss * forward.unit;
         self.setup.state.step += 1;
         if loss.is_finite() && grad_norm.is_finite() {
             self.map_model(|model, optimizer| {
@@ -80,7 +82,7 @@ where
     ) -> Result<Forward, TrainError> {
         let left = self.setup.batches_per_epoch - self.setup.state.batch;
         let mut accumulator = Accumulator::new();
-        let (mut losses, mut weights) = (Vec::new(), Vec::new());
+        let (mut losses, mut weights, mut unit) = (Vec::new(), Vec::new(), 1.0);
         for micro in 0..self.setup.plan.accumulation().min(left) {
             let batch = batches
                 .next()
@@ -97,6 +99,7 @@ where
             accumulator.add(self.model(), output.grads, weight);
             losses.push(output.item.loss().without_autodiff());
             weights.push(weight);
+            unit = output.item.unit();
             self.setup.state.batch += 1;
             let item = TrainingItem::new(
                 output.item,
@@ -111,6 +114,7 @@ where
             grads,
             losses,
             weights,
+            unit,
         })
     }
 

@@ -50,8 +50,9 @@ pub struct Regressor {
 /// What a step of a [`Regressor`] gives.
 #[derive(Clone, Debug)]
 pub struct RegressorOutput {
-    /// In the target's unit (squared, for mse and huber).
+    /// Of standardised errors.
     loss: Tensor<1>,
+    unit: f64,
     predictions: Tensor<2>,
     truth: Vec<f64>,
 }
@@ -67,9 +68,7 @@ impl Regressor {
         }
     }
 
-    /// The mean loss of the standardised errors, `[1]`, and the output that reports it in the
-    /// target's unit.
-    fn forward(&self, batch: TableBatch) -> (Tensor<1>, RegressorOutput) {
+    fn forward(&self, batch: TableBatch) -> RegressorOutput {
         let Truth::Numbers(truth) = batch.truth else {
             unreachable!("a regressor is given numbers");
         };
@@ -81,15 +80,12 @@ impl Regressor {
         let targets = TensorData::new(targets, [truth.len(), 1]);
         let errors = predictions.clone() - Tensor::from_data(targets, &predictions.device());
         let loss = self.penalty(errors).mean();
-        let reported = loss.clone().mul_scalar(self.unit());
-        (
+        RegressorOutput {
             loss,
-            RegressorOutput {
-                loss: reported,
-                predictions,
-                truth,
-            },
-        )
+            unit: self.unit(),
+            predictions,
+            truth,
+        }
     }
 
     fn penalty(&self, errors: Tensor<2>) -> Tensor<2> {
@@ -121,8 +117,8 @@ impl TrainStep for Regressor {
     type Output = RegressorOutput;
 
     fn step(&self, batch: TableBatch) -> TrainOutput<RegressorOutput> {
-        let (loss, output) = self.forward(batch);
-        TrainOutput::new(self, loss.backward(), output)
+        let output = self.forward(batch);
+        TrainOutput::new(self, output.loss.backward(), output)
     }
 }
 
@@ -131,7 +127,7 @@ impl InferenceStep for Regressor {
     type Output = RegressorOutput;
 
     fn step(&self, batch: TableBatch) -> RegressorOutput {
-        self.forward(batch).1
+        self.forward(batch)
     }
 }
 
@@ -142,6 +138,10 @@ impl StepOutput for RegressorOutput {
 
     fn weight(&self) -> f64 {
         self.truth.len() as f64
+    }
+
+    fn unit(&self) -> f64 {
+        self.unit
     }
 }
 

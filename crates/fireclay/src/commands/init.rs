@@ -69,7 +69,7 @@ fn task(guess: &Guess) -> &'static str {
 /// The text of the config.
 fn config(table: &str, guess: &Guess, output: &Path) -> String {
     let mut text = format!(
-        "# A first model for {table}. Change what is wrong, then:\n\
+        "# A first model for {table:?}. Change what is wrong, then:\n\
          #   fireclay check {0}\n#   fireclay train {0}\n\n\
          seed = 42\n\n\
          [device]\n\

@@ -1,0 +1,110 @@
+//! `run.lock`: what a run was made of, and what it made, for whoever wants to make it again or to
+//! know that nothing has changed since.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use fireclay_data::{DataError, TableData, fingerprint, sha256_file};
+use fireclay_models::TabularShape;
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+use toml::Table;
+
+use crate::config::RunConfig;
+use crate::predictor::{MODEL, POSTPROCESS, PREPROCESS, PredictorError};
+use crate::run::{RunDevice, RunError};
+use crate::run_folder::{self, FolderError, write_whole};
+use crate::weights::encode;
+
+const NAME: &str = "run.lock";
+
+#[derive(Serialize)]
+struct Lock<'a> {
+    version: &'a str,
+    seed: u64,
+    backend: &'a str,
+    device: &'a str,
+    initial_weights_sha256: String,
+    data_sha256: BTreeMap<String, String>,
+    rows: BTreeMap<&'a str, usize>,
+}
+
+/// The text of the file when a run begins.
+pub(crate) fn describe(
+    config: &RunConfig,
+    data: &TableData,
+    shape: &TabularShape,
+    device: &RunDevice,
+) -> Result<String, DataError> {
+    let model = config.model.init(shape, config.seed, &device.device);
+    let weights = encode(&model).expect("weights that were just drawn are finite");
+    let rows = data.named().into_iter();
+    let lock = Lock {
+        version: env!("CARGO_PKG_VERSION"),
+        seed: config.seed,
+        backend: &device.backend,
+        device: &device.description,
+        initial_weights_sha256: hex(&Sha256::digest(&weights)),
+        data_sha256: data_hashes(data)?,
+        rows: rows.map(|(name, split)| (name, split.len())).collect(),
+    };
+    Ok(toml::to_string(&lock).expect("plain data"))
+}
+
+/// Adds the hashes of the results, once they are there.
+pub(crate) fn seal(run: &Path) -> Result<(), RunError> {
+    let mut lock = read(run)?;
+    let mut hashes = Table::new();
+    for name in [MODEL, PREPROCESS, POSTPROCESS] {
+        hashes.insert(name.into(), sha256_file(&run.join(name))?.into());
+    }
+    lock.insert("result_sha256".into(), hashes.into());
+    Ok(write_whole(&run.join(NAME), lock.to_string().as_bytes())?)
+}
+
+/// Checks that the results are those that the run wrote.
+pub(crate) fn verify(run: &Path) -> Result<(), PredictorError> {
+    let lock = read(run)?;
+    let known = lock.get("result_sha256").and_then(|known| known.as_table());
+    for (name, hash) in known.into_iter().flatten() {
+        let path = run.join(name);
+        if hash.as_str() != Some(sha256_file(&path)?.as_str()) {
+            let reason = "it is not what the run wrote".into();
+            return Err(PredictorError::Damaged(path.display().to_string(), reason));
+        }
+    }
+    Ok(())
+}
+
+/// The data files whose content is not what it was when the run began.
+pub(crate) fn changed_files(data: &TableData, run: &Path) -> Result<Vec<String>, RunError> {
+    let lock = read(run)?;
+    let known = lock.get("data_sha256").and_then(|known| known.as_table());
+    let known = |name: &str| known.and_then(|known| known.get(name)?.as_str());
+    let found = data_hashes(data)?.into_iter();
+    let changed = found.filter(|(name, hash)| known(name) != Some(hash.as_str()));
+    Ok(changed.map(|(name, _)| name).collect())
+}
+
+/// The hash of every data file, by its place and its name.
+pub(crate) fn data_hashes(data: &TableData) -> Result<BTreeMap<String, String>, DataError> {
+    let files = fingerprint(&data.files)?.into_iter().enumerate();
+    let named = files.map(|(index, file)| {
+        let name = file.path.file_name().unwrap_or_default().to_string_lossy();
+        (format!("{index}-{name}"), file.sha256)
+    });
+    Ok(named.collect())
+}
+
+fn read(run: &Path) -> Result<Table, FolderError> {
+    let path = run.join(NAME);
+    let text = fs::read_to_string(&path).map_err(|source| run_folder::io("read", &path, source))?;
+    let damaged = |error: toml::de::Error| std::io::Error::other(error.message().to_owned());
+    text.parse()
+        .map_err(|error| run_folder::io("read", &path, damaged(error)))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
