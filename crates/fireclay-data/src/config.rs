@@ -86,6 +86,9 @@ pub struct TableConfig {
     /// Whether a column with missing training values gets a 0/1 feature that says where.
     #[serde(default = "yes")]
     pub impute_indicator: bool,
+    /// What to do with rows whose target is missing.
+    #[serde(default)]
+    pub missing_target: MissingTarget,
     /// The most categories of one column that are told apart; rarer ones share the slot "unknown".
     #[serde(default = "default_max_categories")]
     pub max_categories: usize,
@@ -121,6 +124,17 @@ pub enum CategoricalEncoding {
     Onehot,
     /// An index into a table of vectors that the model learns; index 0 is unknown.
     Embedding,
+}
+
+/// What to do with rows whose target is missing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum MissingTarget {
+    /// Name the first one and stop.
+    #[default]
+    Error,
+    /// Leave them out, and say how many there are.
+    Drop,
 }
 
 /// What a column holds.
@@ -169,6 +183,7 @@ impl TableConfig {
             numeric: NumericScaling::default(),
             categorical: CategoricalEncoding::default(),
             impute_indicator: true,
+            missing_target: MissingTarget::Error,
             max_categories: default_max_categories(),
             columns: BTreeMap::new(),
             split: SplitConfig::default(),

@@ -87,7 +87,12 @@ impl TableData {
     ) -> Result<Self, DataError> {
         crate::schema::check_columns(table, config)?;
         let Splits { train, valid, test } = split(table, config, seed, target)?;
-        let (preprocess, notes) = Preprocess::fit(table, &train, config, target)?;
+        let (preprocess, mut notes) = Preprocess::fit(table, &train, config, target)?;
+        let dropped = table.rows() - train.len() - valid.len() - test.len();
+        if dropped > 0 {
+            let message = format!("{dropped} rows have no target and are left out");
+            notes.push(Note::about(&config.target, message));
+        }
         let encode = |rows| Split::encode(table, rows, &preprocess, config.id.as_deref());
         let (train, valid, test) = (encode(train)?, encode(valid)?, encode(test)?);
         Ok(Self {

@@ -42,8 +42,8 @@ mod report;
 pub use arrow;
 
 pub use self::config::{
-    CategoricalEncoding, ColumnConfig, ColumnKind, NumericScaling, TableConfig, TableFormat,
-    TargetKind,
+    CategoricalEncoding, ColumnConfig, ColumnKind, MissingTarget, NumericScaling, TableConfig,
+    TableFormat, TargetKind,
 };
 pub use self::dataset::{Batch, Labels, Split, TableData};
 pub use self::error::DataError;

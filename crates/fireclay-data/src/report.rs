@@ -7,7 +7,7 @@ use arrow::row::{RowConverter, SortField};
 use serde::Serialize;
 
 use crate::column::{is_flat, is_numeric, numbers, text};
-use crate::config::{ColumnKind, TableConfig, TargetKind};
+use crate::config::{ColumnKind, MissingTarget, TableConfig, TargetKind};
 use crate::error::DataError;
 use crate::preprocess::Preprocess;
 use crate::schema::{Note, Role, infer_kind, missing, overridden, role};
@@ -182,9 +182,16 @@ fn check_target(
             classes,
         });
     }
-    if let Some(first) = (0..cells.len()).find(|&row| cells.is_null(row)) {
+    let drops = config.missing_target == MissingTarget::Drop;
+    if drops && cells.null_count() > 0 {
         let message = format!(
-            "the target is missing in {} rows, first in row {}; drop those rows or fill them",
+            "{} rows have no target and are left out",
+            cells.null_count()
+        );
+        report.warnings.push(Note::about(&config.target, message));
+    } else if let Some(first) = (0..cells.len()).find(|&row| cells.is_null(row)) {
+        let message = format!(
+            "the target is missing in {} rows, first in row {}; fill them, or set missing_target = \"drop\"",
             cells.null_count(),
             first + 1
         );

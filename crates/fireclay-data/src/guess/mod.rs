@@ -36,6 +36,8 @@ pub struct Guess {
     pub id: Option<String>,
     /// Columns that the model should not see.
     pub ignore: Vec<String>,
+    /// Rows without a target.
+    pub missing_target: usize,
     /// Whether to keep the proportions of the classes in every split.
     pub stratify: bool,
     /// What was decided and might be wrong, in sentences.
@@ -123,6 +125,7 @@ fn from_table(
         columns: Vec::new(),
         id: None,
         ignore: Vec::new(),
+        missing_target: target.missing,
         stratify: target_kind == TargetKind::Class,
         notes: vec![format!(
             "the target is taken to be {:?}: {why}",
@@ -311,7 +314,7 @@ impl Guess {
     fn note_target(&mut self, target: &Facts<'_>) {
         if target.missing > 0 {
             self.notes.push(format!(
-                "the target is missing in {} of {} rows: drop or fill them first",
+                "the target is missing in {} of {} rows, which are left out",
                 target.missing, target.rows
             ));
         }

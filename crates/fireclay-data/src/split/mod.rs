@@ -5,9 +5,12 @@ mod counts;
 mod ways;
 
 pub use self::config::SplitConfig;
+
+use arrow::array::Array;
+
 use self::counts::{apportion, fill_empty};
 use self::ways::{by_class, by_column, by_group, by_hash, by_time, cells, deal};
-use crate::config::{TableConfig, TargetKind};
+use crate::config::{MissingTarget, TableConfig, TargetKind};
 use crate::error::DataError;
 use crate::table::Table;
 
@@ -66,7 +69,9 @@ pub fn split(
             .flatten()
             .any(|range| range.contains(row))
     };
-    let rows: Vec<usize> = (0..table.rows()).filter(is_own).collect();
+    let has_target = has_target(table, config)?;
+    let rows = (0..table.rows()).filter(is_own).filter(&has_target);
+    let rows: Vec<usize> = rows.collect();
     let fractions = own_fractions(&config.split, separate);
     let own = assign(table, config, seed, target, &rows, fractions)?;
     let own = rows.into_iter().zip(own);
@@ -75,11 +80,23 @@ pub fn split(
         .clone()
         .into_iter()
         .flatten()
+        .filter(&has_target)
         .map(|row| (row, 1));
-    let test = table.test.clone().into_iter().flatten().map(|row| (row, 2));
+    let test = table.test.clone().into_iter().flatten();
+    let test = test.filter(&has_target).map(|row| (row, 2));
     let splits = Splits::from_assignment(own.chain(valid).chain(test));
     check_filled(&splits, config, separate)?;
     Ok(splits)
+}
+
+/// Whether a row is to be used as far as its target goes.
+fn has_target<'a>(
+    table: &'a Table,
+    config: &TableConfig,
+) -> Result<impl Fn(&usize) -> bool + use<'a>, DataError> {
+    let target = table.column(&config.target)?;
+    let drops = config.missing_target == MissingTarget::Drop;
+    Ok(move |row: &usize| !drops || target.is_valid(*row))
 }
 
 /// The fractions of the main file, after the splits that have files of their own.

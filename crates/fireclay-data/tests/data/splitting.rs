@@ -1,7 +1,8 @@
 use std::collections::{HashMap, HashSet};
 
 use fireclay_data::{
-    DataError, SplitConfig, Splits, Table, TableConfig, TableData, TableFormat, TargetKind, split,
+    DataError, MissingTarget, SplitConfig, Splits, Table, TableConfig, TableData, TableFormat,
+    TargetKind, split,
 };
 use proptest::prelude::*;
 
@@ -291,4 +292,29 @@ fn rare_classes_of_three_rows_are_trained_on() {
         places.insert(name, rows.iter().filter(|row| **row >= 40).count());
     }
     assert!(places["train"] >= 1, "{places:?}");
+}
+
+#[test]
+fn rows_without_a_target_are_refused_or_left_out() {
+    let rows: String = (0..60)
+        .map(|row| format!("{row},{}\n", ["a", "b", ""][row % 3]))
+        .collect();
+    let files = tempfile::tempdir().unwrap();
+    let path = files.path().join("t.csv");
+    std::fs::write(&path, format!("x,y\n{rows}")).unwrap();
+    let mut config = TableConfig::new(path.to_str().unwrap(), "y");
+    let load =
+        |config: &TableConfig| TableData::load(TableFormat::Csv, config, 1, TargetKind::Class);
+    let error = load(&config).unwrap_err().to_string();
+    assert!(error.contains("missing"), "{error}");
+    config.missing_target = MissingTarget::Drop;
+    let data = load(&config).unwrap();
+    assert_eq!(data.train.len() + data.valid.len() + data.test.len(), 40);
+    let notes: Vec<String> = data.notes.iter().map(ToString::to_string).collect();
+    assert!(
+        notes
+            .iter()
+            .any(|note| note.contains("20 rows have no target")),
+        "{notes:?}"
+    );
 }

@@ -53,8 +53,11 @@ pub enum TrainError {
 /// since `Learner` keeps its optimizer private.
 struct StepStrategy<M: LearnerModel> {
     setup: Mutex<Option<Setup<M>>>,
-    result: Arc<Mutex<Option<Result<Finished<M>, TrainError>>>>,
+    result: Outcome<M>,
 }
+
+/// Where the strategy leaves what Burn's own result has no place for.
+type Outcome<M> = Arc<Mutex<Option<Result<Finished<M>, TrainError>>>>;
 
 impl<M> SupervisedLearningStrategy<M> for StepStrategy<M>
 where

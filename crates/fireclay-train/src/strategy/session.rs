@@ -216,7 +216,6 @@ where
     }
 
     /// Hands out the chosen weights, and the last ones for Burn's own summary.
-    #[expect(clippy::type_complexity, reason = "the processor's type is Burn's")]
     pub(super) fn finish(
         mut self,
         result: Result<StopReason, TrainError>,

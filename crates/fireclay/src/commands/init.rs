@@ -128,6 +128,9 @@ fn data(table: &str, guess: &Guess) -> String {
         let columns: Vec<String> = guess.ignore.iter().map(|name| quoted(name)).collect();
         line(format!("ignore = [{}]", columns.join(", ")));
     }
+    if guess.missing_target > 0 {
+        line("missing_target = \"drop\"   # leave out rows without a target".into());
+    }
     let stratify = if guess.stratify {
         ", stratify = true"
     } else {
