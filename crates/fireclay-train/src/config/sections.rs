@@ -101,7 +101,8 @@ pub struct TrainConfig {
     /// evaluated and saved.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ema_decay: Option<f64>,
-    /// The threads that make batches; the result does not depend on it.
+    /// The threads that make batches ahead of time, or 0 to make them as they are needed, which is
+    /// fastest for tables; the result does not depend on it.
     pub loader_threads: usize,
     /// Whether every epoch has an order of its own; otherwise rows come in the order of the file.
     pub shuffle: bool,
@@ -133,7 +134,7 @@ impl Default for TrainConfig {
             gradient_accumulation_steps: 1,
             max_grad_norm: None,
             ema_decay: None,
-            loader_threads: 1,
+            loader_threads: 0,
             shuffle: true,
             drop_last: false,
             on_non_finite: OnNonFinite::Stop,
@@ -153,7 +154,6 @@ impl TrainConfig {
         problems.at_least_one("max_steps", self.max_steps);
         let accumulation = self.gradient_accumulation_steps as u64;
         problems.at_least_one("gradient_accumulation_steps", Some(accumulation));
-        problems.at_least_one("loader_threads", Some(self.loader_threads as u64));
         if let Some(norm) = self.max_grad_norm.filter(|norm| *norm <= 0.0) {
             problems.add("max_grad_norm", format!("must be above 0, but is {norm}"));
         }

@@ -13,7 +13,6 @@ use crate::lock::data_hashes;
 use crate::metrics::{DEFAULT_THRESHOLD, tune_threshold};
 use crate::output::StepOutput;
 use crate::predictor::{Answer, Answers, Predictor};
-use crate::renderer::NoRenderer;
 use crate::run_folder::RunFolder;
 use crate::strategy::{Finished, LoopState, Plan, StopReason, Trainer};
 use crate::task::{
@@ -36,12 +35,11 @@ pub(super) fn train(
     data: &TableData,
     model: Tabular,
     device: &Device,
-    hooks: Hooks,
+    mut hooks: Hooks,
     folder: &RunFolder,
     resume: bool,
 ) -> Result<Trained, RunError> {
-    // Burn computes its metrics at every step; without a renderer nobody would see them.
-    let shown = hooks.renderer.is_some();
+    let renderer = hooks.renderer.take();
     match &config.task {
         TaskConfig::Classification(task) => {
             let classes = data.preprocess.classes().to_vec();
@@ -52,11 +50,13 @@ pub(super) fn train(
             };
             let fixed = (threshold != DEFAULT_THRESHOLD).then_some(threshold);
             let trainer = trainer(config, data, Classifier::new(model, loss), device, hooks)?
-                .scorer(ClassifierScorer::new(classes.len(), fixed))
-                .learner(move |training| match shown {
-                    true => training.metrics((LossMetric::new(), AccuracyMetric::new())),
-                    false => training,
-                });
+                .scorer(ClassifierScorer::new(classes.len(), fixed));
+            let trainer = match renderer {
+                Some(renderer) => trainer.show(renderer, |training| {
+                    training.metrics((LossMetric::new(), AccuracyMetric::new()))
+                }),
+                None => trainer,
+            };
             let answer = Answer::Classification { classes, threshold };
             finish(trainer, folder, resume, answer, |classifier| {
                 classifier.model
@@ -72,11 +72,13 @@ pub(super) fn train(
             };
             let regressor = Regressor::new(model, task, scale);
             let trainer = trainer(config, data, regressor, device, hooks)?
-                .scorer(RegressorScorer::new(scale))
-                .learner(move |training| match shown {
-                    true => training.metrics((LossMetric::new(),)),
-                    false => training,
-                });
+                .scorer(RegressorScorer::new(scale));
+            let trainer = match renderer {
+                Some(renderer) => {
+                    trainer.show(renderer, |training| training.metrics((LossMetric::new(),)))
+                }
+                None => trainer,
+            };
             finish(
                 trainer,
                 folder,
@@ -111,7 +113,6 @@ where
                 json!({"config": config.data, "sha256": data_hashes(data)?}),
             )
             .observer(hooks.observer)
-            .renderer(hooks.renderer.unwrap_or(Box::new(NoRenderer)))
             .interrupter(hooks.interrupter),
     )
 }

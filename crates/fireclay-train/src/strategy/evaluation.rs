@@ -105,9 +105,11 @@ where
             let batch = batch.map_err(|error| TrainError::Data(error.to_string()))?;
             let output = InferenceStep::step(&model, batch);
             self.setup.scorer.add(&output);
-            let step = self.setup.state.step as usize;
-            let item = TrainingItem::new(output, batches.progress(), Some(step), None);
-            self.emit_valid(LearnerEvent::ProcessedItem(item))?;
+            if self.setup.shown {
+                let step = self.setup.state.step as usize;
+                let item = TrainingItem::new(output, batches.progress(), Some(step), None);
+                self.emit_valid(LearnerEvent::ProcessedItem(item))?;
+            }
         }
         self.emit_valid(LearnerEvent::EndSplit(epoch))?;
         Ok(self.setup.scorer.finish())

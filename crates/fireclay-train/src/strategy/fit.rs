@@ -65,6 +65,7 @@ pub struct Trainer<M: LearnerModel, S: Samples> {
     interrupter: Interrupter,
     observer: Box<dyn Observer>,
     renderer: Box<dyn MetricsRenderer>,
+    shown: bool,
     scorer: Box<dyn Scorer<<M as InferenceStep>::Output>>,
     learner: Box<dyn FnOnce(SupervisedTraining<M>) -> SupervisedTraining<M>>,
 }
@@ -88,6 +89,7 @@ where
             interrupter: Interrupter::new(),
             observer: Box::new(Silent),
             renderer: Box::new(NoRenderer),
+            shown: false,
             scorer: Box::new(MeanLoss::default()),
             learner: Box::new(|training| training),
         }
@@ -122,20 +124,17 @@ where
         self
     }
 
-    /// One of Burn's renderers, such as its dashboard. Default: none.
+    /// Shows Burn's metrics, as `register` adds them, on one of its renderers, such as the dashboard.
+    /// Default: none, and then no batch goes the way through Burn's event processor.
     #[must_use]
-    pub fn renderer(mut self, renderer: Box<dyn MetricsRenderer>) -> Self {
-        self.renderer = renderer;
-        self
-    }
-
-    /// Registers Burn's metrics, for a renderer to show.
-    #[must_use]
-    pub fn learner(
+    pub fn show(
         mut self,
+        renderer: Box<dyn MetricsRenderer>,
         register: impl FnOnce(SupervisedTraining<M>) -> SupervisedTraining<M> + 'static,
     ) -> Self {
+        self.renderer = renderer;
         self.learner = Box::new(register);
+        self.shown = true;
         self
     }
 
@@ -188,6 +187,7 @@ where
             metrics: JsonLines::append(&folder.file("metrics.jsonl"))?,
             timing: JsonLines::append(&folder.file("timing.jsonl"))?,
             observer: self.observer,
+            shown: self.shown,
             scorer: self.scorer,
             plan: self.plan,
             device,

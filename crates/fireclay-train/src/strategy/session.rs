@@ -36,6 +36,8 @@ pub(super) struct Setup<M: LearnerModel> {
     pub metrics: JsonLines,
     pub timing: JsonLines,
     pub observer: Box<dyn Observer>,
+    /// Whether a metric or a renderer of Burn's looks at every batch.
+    pub shown: bool,
     pub scorer: Box<dyn Scorer<<M as InferenceStep>::Output>>,
 }
 

@@ -101,13 +101,15 @@ where
             weights.push(weight);
             unit = output.item.unit();
             self.setup.state.batch += 1;
-            let item = TrainingItem::new(
-                output.item,
-                batches.progress(),
-                Some(self.setup.state.step as usize + 1),
-                Some(learning_rate.into()),
-            );
-            self.emit(LearnerEvent::ProcessedItem(item))?;
+            if self.setup.shown {
+                let item = TrainingItem::new(
+                    output.item,
+                    batches.progress(),
+                    Some(self.setup.state.step as usize + 1),
+                    Some(learning_rate.into()),
+                );
+                self.emit(LearnerEvent::ProcessedItem(item))?;
+            }
         }
         let grads = accumulator.finish(self.model());
         Ok(Forward {
