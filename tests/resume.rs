@@ -56,7 +56,7 @@ fn killed_at_twenty_random_moments_it_resumes_to_the_same_bits() {
             .spawn()
             .unwrap();
         // Moments spread over the run by a fixed, uneven rule.
-        std::thread::sleep(Duration::from_millis(30 + (kill * 37) % 300));
+        std::thread::sleep(Duration::from_millis(40 + (kill * 53) % 500));
         child.kill().unwrap();
         child.wait().unwrap();
         if !project
@@ -81,7 +81,7 @@ fn killed_at_twenty_random_moments_it_resumes_to_the_same_bits() {
         resumed += 1;
     }
     assert!(
-        resumed >= 10,
+        resumed >= 8,
         "only {resumed} of 20 kills came after the first checkpoint"
     );
 }
@@ -97,7 +97,7 @@ fn a_signal_saves_and_exits_with_4() {
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    std::thread::sleep(Duration::from_millis(400));
+    wait_for_a_record(&project, "runs/run/2");
     let killed = std::process::Command::new("kill")
         .args(["-TERM", &child.id().to_string()])
         .status();
@@ -112,6 +112,14 @@ fn a_signal_saves_and_exits_with_4() {
         &results(&project, "runs/run/2"),
         "after SIGTERM",
     );
+}
+
+/// Waits until a run has made its first steps.
+fn wait_for_a_record(project: &Project, run: &str) {
+    let record = project.path(run).join("metrics.jsonl");
+    while fs::metadata(&record).map_or(0, |data| data.len()) == 0 {
+        std::thread::sleep(Duration::from_millis(5));
+    }
 }
 
 #[test]

@@ -10,7 +10,10 @@ use crate::dates::DateOrder;
 use crate::error::DataError;
 
 /// The column of this name.
-pub(crate) fn column<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a ArrayRef, DataError> {
+///
+/// # Errors
+/// [`DataError::MissingColumn`] with the names that there are.
+pub fn column<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a ArrayRef, DataError> {
     batch
         .column_by_name(name)
         .ok_or_else(|| DataError::MissingColumn {

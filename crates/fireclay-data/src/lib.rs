@@ -41,6 +41,7 @@ mod report;
 
 pub use arrow;
 
+pub use self::column::column;
 pub use self::config::{
     CategoricalEncoding, ColumnConfig, ColumnKind, MissingTarget, NumericScaling, TableConfig,
     TableFormat, TargetKind,

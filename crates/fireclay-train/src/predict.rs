@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use fireclay_data::arrow::array::{ArrayRef, Float64Array, RecordBatch, StringArray, UInt64Array};
 use fireclay_data::{
-    DataError, ReadOptions, TableFormat, TableStream, TableWriter, expand, stream,
+    DataError, ReadOptions, TableFormat, TableStream, TableWriter, column, expand, stream,
 };
 
 use crate::predictor::{Answer, Answers, Predictor, PredictorError};
@@ -119,19 +119,7 @@ fn names(
         let numbers = Arc::new(UInt64Array::from_iter_values(numbers));
         return Ok(("row".into(), numbers));
     };
-    match batch.column_by_name(id) {
-        Some(column) => Ok((id.into(), column.clone())),
-        None => Err(DataError::MissingColumn {
-            column: id.into(),
-            known: batch
-                .schema()
-                .fields()
-                .iter()
-                .map(|field| field.name().clone())
-                .collect(),
-            file: None,
-        }),
-    }
+    Ok((id.into(), column(batch, id)?.clone()))
 }
 
 fn columns(name: (String, ArrayRef), answer: &Answer, answers: Answers) -> RecordBatch {
