@@ -198,21 +198,11 @@ fn a_run_in_use_is_refused() {
         .command("train run.toml --set train.epochs=5000 -q".split(' '))
         .spawn()
         .unwrap();
-    while !project
-        .path("runs/run/1/checkpoints/step-00000005")
-        .exists()
-        && newest_exists(&project, "runs/run/1") < 2
-    {
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    wait_for_a_record(&project, "runs/run/1");
     let ran = project.run("resume runs/run/1");
     child.kill().unwrap();
     child.wait().unwrap();
     ran.refused(1, &["in use by another process"]);
-}
-
-fn newest_exists(project: &Project, run: &str) -> usize {
-    fs::read_dir(project.path(run).join("checkpoints")).map_or(0, Iterator::count)
 }
 
 #[test]
