@@ -49,6 +49,8 @@ pub enum TargetKind {
     Class,
     /// A real number.
     Number,
+    /// Any number of several labels (images only).
+    Set,
 }
 
 /// A table of rows with one column to predict.

@@ -50,6 +50,8 @@ pub enum Labels {
     Classes(Vec<u32>),
     /// Numbers as they are in the table, not standardised.
     Numbers(Vec<f64>),
+    /// For each row the indices of all its classes, ascending; a row may have none.
+    Sets(Vec<Vec<u32>>),
 }
 
 /// The rows of one step, as host arrays.
@@ -174,6 +176,7 @@ impl Split {
         let labels = match preprocess.target_kind() {
             TargetKind::Class => Labels::Classes(preprocess.encode_classes(batch)?),
             TargetKind::Number => Labels::Numbers(preprocess.encode_numbers(batch)?),
+            TargetKind::Set => return Err(crate::preprocess::no_sets()),
         };
         let ids = id.map(|id| column(batch, id).cloned()).transpose()?;
         Ok((preprocess.encode(batch)?, labels, ids))
@@ -199,6 +202,7 @@ impl Labels {
         match self {
             Self::Classes(classes) => classes.len(),
             Self::Numbers(numbers) => numbers.len(),
+            Self::Sets(sets) => sets.len(),
         }
     }
 
@@ -212,6 +216,9 @@ impl Labels {
         match self {
             Self::Classes(classes) => Self::Classes(gather(classes, 1, positions)),
             Self::Numbers(numbers) => Self::Numbers(gather(numbers, 1, positions)),
+            Self::Sets(sets) => Self::Sets(
+                positions.iter().map(|&position| sets[position as usize].clone()).collect(),
+            ),
         }
     }
 }

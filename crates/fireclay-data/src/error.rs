@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use arrow::error::ArrowError;
 
-/// What can be wrong with a table, in words for the person who brought it.
+/// What can be wrong with data, in words for the person who brought it.
 ///
 /// Paths are absolute, lines and rows count from 1; the header is a line but not a row.
 #[derive(Debug, thiserror::Error)]
@@ -165,6 +165,22 @@ pub enum DataError {
         found: u32,
         /// The version of this program.
         expected: u32,
+    },
+    /// A file that cannot be fetched.
+    #[error("cannot fetch {url}: {message}")]
+    Download {
+        /// The address.
+        url: String,
+        /// What went wrong.
+        message: String,
+    },
+    /// An image that cannot be decoded.
+    #[error("{name}: {message}")]
+    Image {
+        /// The file, or the archive and the place in it.
+        name: String,
+        /// What is wrong.
+        message: String,
     },
     /// An error of the Arrow library.
     #[error(transparent)]

@@ -55,7 +55,7 @@ pub fn fingerprint(files: &[PathBuf]) -> Result<Vec<Fingerprint>, DataError> {
         .collect()
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

@@ -35,8 +35,10 @@ mod random;
 mod split;
 
 mod dataset;
+mod download;
 mod guess;
 mod hash;
+mod image;
 mod report;
 
 pub use arrow;
@@ -47,9 +49,16 @@ pub use self::config::{
     TableFormat, TargetKind,
 };
 pub use self::dataset::{Batch, Labels, Split, TableData};
+pub use self::download::{DownloadConfig, download};
 pub use self::error::DataError;
 pub use self::guess::{Guess, GuessedColumn, guess, guess_for};
 pub use self::hash::{Fingerprint, fingerprint, sha256_file};
+pub use self::image::{
+    AffineConfig, AugmentConfig, CacheKind, Channels, ColorJitterConfig, ImageBatch, ImageData,
+    ImageDataConfig, ImageFormat, ImagePixels, ImagePreprocess, ImageSize, ImageSplit,
+    Interpolation, LabelLevel, Mix, OnDamaged, Pixels, RandAugmentConfig, RandomCropConfig,
+    RandomErasingConfig, RandomResizedCropConfig, Statistic, StatisticWord, decode, image_files,
+};
 pub use self::order::{batches, epoch_order, shard, shard_range};
 pub use self::prefetch::{Prefetch, PrefetchError, prefetch};
 pub use self::preprocess::{Features, Preprocess};

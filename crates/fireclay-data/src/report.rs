@@ -294,6 +294,7 @@ pub(crate) fn is_leak(feature: &ArrayRef, target: &ArrayRef, kind: TargetKind) -
             (Ok(feature), Ok(target)) => is_line(&feature, &target),
             _ => false,
         },
+        TargetKind::Set => false,
     }
 }
 

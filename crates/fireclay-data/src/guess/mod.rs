@@ -308,6 +308,7 @@ impl Guess {
         match self.target_kind {
             TargetKind::Class => format!("{} classes", fact.distinct),
             TargetKind::Number => "a number".into(),
+            TargetKind::Set => "several labels".into(),
         }
     }
 

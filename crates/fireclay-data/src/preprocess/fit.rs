@@ -171,7 +171,7 @@ fn categorical(
 }
 
 /// The mean and the population standard deviation; 1 for the latter where all values are equal.
-pub(super) fn mean_std(values: impl Iterator<Item = f64> + Clone) -> (f64, f64) {
+pub(crate) fn mean_std(values: impl Iterator<Item = f64> + Clone) -> (f64, f64) {
     let count = values.clone().count().max(1) as f64;
     let mean = values.clone().map(|value| value / count).sum::<f64>();
     // Two passes: the difference of two large sums would lose every digit.

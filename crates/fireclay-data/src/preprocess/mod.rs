@@ -11,6 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use self::encoder::Encoder;
 use self::target::Target;
+pub(crate) use self::fit::mean_std;
+pub(crate) use self::target::no_sets;
 use crate::column::column;
 use crate::config::{TableConfig, TargetKind};
 use crate::error::{DataError, absolute};

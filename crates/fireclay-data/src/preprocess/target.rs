@@ -24,6 +24,7 @@ impl Target {
     ) -> Result<Self, DataError> {
         let name = name.to_owned();
         match kind {
+            TargetKind::Set => Err(no_sets()),
             TargetKind::Number => {
                 let values = target_numbers(&name, batch)?;
                 let (mean, std) = mean_std(values.iter().copied());
@@ -91,6 +92,13 @@ impl Target {
             Self::Number { mean, std, .. } => Some((*mean, *std)),
         }
     }
+}
+
+/// Several labels for one row of a table.
+pub(crate) fn no_sets() -> DataError {
+    DataError::Unusable(
+        "a table has one label for each row: several at once are for images so far".into(),
+    )
 }
 
 fn check_classes(name: &str, classes: &Vocabulary, rows: usize) -> Result<(), DataError> {

@@ -1,0 +1,151 @@
+//! Files from the network: only from an address with a checksum, and only where they are missing.
+
+mod fetch;
+mod unpack;
+
+use std::path::{Path, PathBuf};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::error::{DataError, absolute};
+use crate::hash::sha256_file;
+use crate::schema::Note;
+
+/// A file to fetch.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DownloadConfig {
+    /// Where it is: `https://…` or `http://…`.
+    pub url: String,
+    /// Its SHA-256 in hexadecimal; anything else that the address gives is thrown away.
+    pub sha256: String,
+    /// The folder to put it into. Default: the folder of `path`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<String>,
+    /// Its name there. Default: the last part of the address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Whether it is an archive (.tar, .tar.gz, .tgz, .zip) or compressed (.gz) and is unpacked
+    /// into the same folder.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unpack: bool,
+    /// The most bytes that unpacking may write; an archive that claims or gives more is refused.
+    #[serde(default = "default_max_unpacked_bytes")]
+    pub max_unpacked_bytes: u64,
+}
+
+impl DownloadConfig {
+    /// The configuration with every default.
+    pub fn new(url: impl Into<String>, sha256: impl Into<String>) -> Self {
+        Self {
+            url: url.into(),
+            sha256: sha256.into(),
+            to: None,
+            name: None,
+            unpack: false,
+            max_unpacked_bytes: default_max_unpacked_bytes(),
+        }
+    }
+
+    /// The name of the file.
+    fn file_name(&self) -> &str {
+        self.name.as_deref().unwrap_or_else(|| {
+            let address = self.url.split(['?', '#']).next().unwrap_or_default();
+            address.rsplit('/').next().unwrap_or_default()
+        })
+    }
+
+    fn folder(&self, default: &Path) -> PathBuf {
+        self.to.as_ref().map_or_else(|| default.to_owned(), PathBuf::from)
+    }
+}
+
+/// Everything that cannot be meant, as pairs of a key (`download[0].url`) and a message.
+pub fn validate(downloads: &[DownloadConfig]) -> Vec<(String, String)> {
+    let mut problems = Vec::new();
+    let mut places = std::collections::HashSet::new();
+    for (index, download) in downloads.iter().enumerate() {
+        let mut add = |key: &str, message: String| {
+            problems.push((format!("download[{index}].{key}"), message));
+        };
+        if !["http://", "https://"].iter().any(|scheme| download.url.starts_with(scheme)) {
+            add("url", format!("must begin with https:// or http://, but is {:?}", download.url));
+        }
+        if download.sha256.len() != 64 || !download.sha256.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            add("sha256", "must be the 64 hexadecimal digits that `sha256sum` prints for the file".into());
+        }
+        let name = download.file_name();
+        if !unpack::is_plain_name(name) {
+            add("name", format!("must be the name of a file without folders, but is {name:?}"));
+        } else if !places.insert((download.to.clone(), name.to_owned())) {
+            add("name", format!("{name:?} is fetched twice into one folder; give one another name or folder"));
+        }
+        if download.to.as_ref().is_some_and(|to| to.trim().is_empty()) {
+            add("to", "must not be empty".into());
+        }
+        if download.unpack && unpack::Kind::of(name).is_none() {
+            add("unpack", format!("knows .tar, .tar.gz, .tgz, .zip and .gz, but not {name:?}"));
+        }
+        if download.max_unpacked_bytes == 0 {
+            add("max_unpacked_bytes", "must be at least 1, but is 0".into());
+        } else if !download.unpack && download.max_unpacked_bytes != default_max_unpacked_bytes() {
+            add("max_unpacked_bytes", "has no effect without unpack = true".into());
+        }
+    }
+    problems
+}
+
+/// Fetches what is missing into `folder` (or each into its own `to`), verifies and unpacks it.
+///
+/// A file that is there with the right hash is not fetched again, and an interrupted one goes on
+/// where it stopped. The notes say what was fetched.
+///
+/// # Errors
+/// [`DataError::Download`] if the server does not give the file, or gives another;
+/// [`DataError::Damaged`] if an archive is not what may be unpacked; [`DataError::Write`].
+pub fn download(downloads: &[DownloadConfig], folder: &Path) -> Result<Vec<Note>, DataError> {
+    let mut notes = Vec::new();
+    for entry in downloads {
+        let folder = entry.folder(folder);
+        std::fs::create_dir_all(&folder).map_err(|source| write_error(&folder, source))?;
+        let file = folder.join(entry.file_name());
+        let wanted = entry.sha256.to_ascii_lowercase();
+        if is_unpacked(entry, &folder, &wanted) {
+            continue;
+        }
+        if !file.is_file() || sha256_file(&file)? != wanted {
+            fetch::fetch(&entry.url, &wanted, &file)?;
+            notes.push(Note {
+                column: None,
+                message: format!("fetched {} from {}", file.display(), entry.url),
+            });
+        }
+        if entry.unpack {
+            unpack::unpack(&file, &folder, entry.max_unpacked_bytes)?;
+            let marker = marker(entry, &folder);
+            std::fs::write(&marker, &wanted).map_err(|source| write_error(&marker, source))?;
+        }
+    }
+    Ok(notes)
+}
+
+/// Remembers that an archive was unpacked, so that it need neither stay nor be unpacked again.
+fn marker(entry: &DownloadConfig, folder: &Path) -> PathBuf {
+    folder.join(format!(".{}.unpacked", entry.file_name()))
+}
+
+fn is_unpacked(entry: &DownloadConfig, folder: &Path, wanted: &str) -> bool {
+    entry.unpack && std::fs::read_to_string(marker(entry, folder)).is_ok_and(|hash| hash == wanted)
+}
+
+fn write_error(path: &Path, source: std::io::Error) -> DataError {
+    DataError::Write {
+        path: absolute(path),
+        source,
+    }
+}
+
+fn default_max_unpacked_bytes() -> u64 {
+    20 << 30
+}

@@ -1,0 +1,160 @@
+//! The `[data]` table of a configuration whose `type` is one of the image formats.
+
+mod validate;
+mod words;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+pub use self::words::{
+    CacheKind, ImageFormat, ImageSize, Interpolation, LabelLevel, OnDamaged, Statistic,
+    StatisticWord,
+};
+use super::augment::AugmentConfig;
+use super::pixels::Channels;
+use crate::download::DownloadConfig;
+use crate::split::SplitConfig;
+
+/// Images with something to predict for each.
+///
+/// One struct serves all formats; [`ImageDataConfig::validate`] names the keys that a format would
+/// not read.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ImageDataConfig {
+    /// The folder, file or glob, relative to the working directory: a folder for image_folder and
+    /// cifar, a folder or a file of images for idx, files for the others.
+    pub path: String,
+    /// Images for validation only; then none are taken from `path`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub valid_path: Option<String>,
+    /// Images for the test only; then none are taken from `path`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub test_path: Option<String>,
+    /// The folder that the paths in a table start from (image_table only). Default: the table's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub root: Option<String>,
+    /// The column with the images or their paths (image_table, image_parquet). Default: `image`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image_column: Option<String>,
+    /// The column to predict (image_table, image_parquet; default `label`), or a field of the
+    /// `.json` member of each sample (webdataset; default: the `.cls` member).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
+    /// Several columns of 0 and 1, any number of which may hold (image_table, image_parquet).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub targets: Vec<String>,
+    /// What stands between the labels where a text holds several, such as `;` (multi-label).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label_separator: Option<String>,
+    /// Which of the two labels of CIFAR-100 to predict (cifar only). Default: fine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub labels: Option<LabelLevel>,
+    /// Whether rows and columns of the stored images are swapped, as in EMNIST (idx only).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub transpose: bool,
+    /// Height and width of what the model sees: one number or `[height, width]`. Default: the
+    /// size that all images have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image_size: Option<ImageSize>,
+    /// Colour or gray. Default: gray if all images are, else colour.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub channels: Option<Channels>,
+    /// The share of each side that is kept when evaluating: the image is resized so that the
+    /// center crop of `image_size` covers it.
+    #[serde(default = "whole")]
+    pub crop_ratio: f64,
+    /// How images are resized.
+    #[serde(default)]
+    pub interpolation: Interpolation,
+    /// What is subtracted from the values of each channel, which range from 0 to 1.
+    #[serde(default)]
+    pub mean: Statistic,
+    /// What the values of each channel are then divided by.
+    #[serde(default)]
+    pub std: Statistic,
+    /// Where decoded and resized images are kept after their first use.
+    #[serde(default)]
+    pub cache: CacheKind,
+    /// The most memory for the cache in memory, in bytes. Default: 2 GiB.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache_bytes: Option<u64>,
+    /// The folder of the cache on disk.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache_dir: Option<String>,
+    /// What to do with an image that cannot be decoded.
+    #[serde(default)]
+    pub on_damaged: OnDamaged,
+    /// The most images that `on_damaged = "skip"` may leave out. Default: 100.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_damaged: Option<usize>,
+    /// The most pixels that an image may have; one whose header claims more is not decoded.
+    #[serde(default = "default_max_pixels")]
+    pub max_pixels: u64,
+    /// How training images are varied.
+    #[serde(default)]
+    pub augment: AugmentConfig,
+    /// Files to fetch before reading, unless they are there already.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub download: Vec<DownloadConfig>,
+    /// Which images train, validate and test, as far as the data does not say so itself.
+    #[serde(default)]
+    pub split: SplitConfig,
+}
+
+impl ImageDataConfig {
+    /// The configuration with every default, for `path`.
+    pub fn new(path: impl Into<String>) -> Self {
+        Self {
+            path: path.into(),
+            valid_path: None,
+            test_path: None,
+            root: None,
+            image_column: None,
+            target: None,
+            targets: Vec::new(),
+            label_separator: None,
+            labels: None,
+            transpose: false,
+            image_size: None,
+            channels: None,
+            crop_ratio: whole(),
+            interpolation: Interpolation::default(),
+            mean: Statistic::default(),
+            std: Statistic::default(),
+            cache: CacheKind::default(),
+            cache_bytes: None,
+            cache_dir: None,
+            on_damaged: OnDamaged::default(),
+            max_damaged: None,
+            max_pixels: default_max_pixels(),
+            augment: AugmentConfig::default(),
+            download: Vec::new(),
+            split: SplitConfig::default(),
+        }
+    }
+
+    /// The most damaged images that may be left out: none unless `on_damaged` says skip.
+    pub fn max_damaged(&self) -> usize {
+        match self.on_damaged {
+            OnDamaged::Error => 0,
+            OnDamaged::Skip => self.max_damaged.unwrap_or(100),
+        }
+    }
+
+    pub(crate) fn image_column(&self) -> &str {
+        self.image_column.as_deref().unwrap_or("image")
+    }
+
+    pub(crate) fn target(&self) -> &str {
+        self.target.as_deref().unwrap_or("label")
+    }
+}
+
+fn whole() -> f64 {
+    1.0
+}
+
+fn default_max_pixels() -> u64 {
+    100_000_000
+}

@@ -1,0 +1,225 @@
+//! The words and short values of the `[data]` table.
+
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::de::{Error, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
+
+/// How images and their labels are stored: the `type` of `[data]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ImageFormat {
+    /// A folder for each class.
+    ImageFolder,
+    /// A CSV, JSON Lines or Parquet table with a column of paths.
+    ImageTable,
+    /// The IDX files of MNIST and its relatives, compressed or not.
+    Idx,
+    /// The binary files of CIFAR-10 and CIFAR-100.
+    Cifar,
+    /// Tar archives whose members are grouped into samples by name.
+    Webdataset,
+    /// Parquet files with the bytes of the images inside, as Hugging Face writes them.
+    ImageParquet,
+}
+
+impl ImageFormat {
+    /// All formats.
+    pub const ALL: [Self; 6] = [
+        Self::ImageFolder,
+        Self::ImageTable,
+        Self::Idx,
+        Self::Cifar,
+        Self::Webdataset,
+        Self::ImageParquet,
+    ];
+
+    /// The word used in a configuration.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::ImageFolder => "image_folder",
+            Self::ImageTable => "image_table",
+            Self::Idx => "idx",
+            Self::Cifar => "cifar",
+            Self::Webdataset => "webdataset",
+            Self::ImageParquet => "image_parquet",
+        }
+    }
+
+    /// The format that a word stands for.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|format| format.name() == name)
+    }
+}
+
+/// How an image is resized.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Interpolation {
+    /// The nearest pixel.
+    Nearest,
+    /// Between the four nearest pixels; a box of neighbours when shrinking.
+    #[default]
+    Bilinear,
+    /// A cubic through sixteen neighbours (Catmull-Rom, as Pillow's).
+    Bicubic,
+    /// A windowed sinc over three lobes.
+    Lanczos,
+}
+
+/// Which of the two labels of CIFAR-100 to predict.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LabelLevel {
+    /// The 100 classes.
+    Fine,
+    /// The 20 groups of five classes.
+    Coarse,
+}
+
+/// Where decoded images are kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum CacheKind {
+    /// Nowhere: each is decoded whenever it is needed.
+    #[default]
+    None,
+    /// In memory.
+    Memory,
+    /// In files below `cache_dir`.
+    Disk,
+}
+
+/// What to do with an image that cannot be decoded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OnDamaged {
+    /// Name it and stop.
+    #[default]
+    Error,
+    /// Leave it out, up to `max_damaged` of them, and say how many there are.
+    Skip,
+}
+
+/// The height and width of what the model sees.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(untagged)]
+pub enum ImageSize {
+    /// As high as wide.
+    Square(usize),
+    /// Height and width.
+    Sides([usize; 2]),
+}
+
+impl ImageSize {
+    /// Height and width.
+    pub fn sides(self) -> (usize, usize) {
+        match self {
+            Self::Square(side) => (side, side),
+            Self::Sides([height, width]) => (height, width),
+        }
+    }
+}
+
+/// Where the mean or the standard deviation of the channels comes from.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Statistic {
+    /// A source by name.
+    Word(StatisticWord),
+    /// One value for each channel, or one for all.
+    Values(Vec<f64>),
+}
+
+impl Default for Statistic {
+    fn default() -> Self {
+        Self::Word(StatisticWord::Computed)
+    }
+}
+
+/// A source of channel statistics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum StatisticWord {
+    /// Measured on the training images, of which at most 10,000 are looked at.
+    Computed,
+    /// That of ImageNet, which most published weights expect.
+    Imagenet,
+    /// 0 for the mean, 1 for the standard deviation.
+    None,
+}
+
+// Serde's own untagged enums answer every mistake with "did not match any variant".
+impl<'de> Deserialize<'de> for ImageSize {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(SizeVisitor)
+    }
+}
+
+struct SizeVisitor;
+
+impl<'de> Visitor<'de> for SizeVisitor {
+    type Value = ImageSize;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a number of pixels or [height, width]")
+    }
+
+    fn visit_u64<E: Error>(self, side: u64) -> Result<ImageSize, E> {
+        let side = usize::try_from(side);
+        side.map(ImageSize::Square)
+            .map_err(|_| E::custom("the number of pixels is too large"))
+    }
+
+    fn visit_i64<E: Error>(self, side: i64) -> Result<ImageSize, E> {
+        let side = usize::try_from(side);
+        side.map(ImageSize::Square)
+            .map_err(|_| E::custom("a number of pixels cannot be negative"))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<ImageSize, A::Error> {
+        let mut sides = Vec::new();
+        while let Some(side) = items.next_element::<usize>()? {
+            sides.push(side);
+        }
+        match sides[..] {
+            [height, width] => Ok(ImageSize::Sides([height, width])),
+            _ => Err(A::Error::invalid_length(sides.len(), &self)),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Statistic {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(StatisticVisitor)
+    }
+}
+
+struct StatisticVisitor;
+
+impl<'de> Visitor<'de> for StatisticVisitor {
+    type Value = Statistic;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .write_str("\"computed\", \"imagenet\", \"none\" or a list with a number per channel")
+    }
+
+    fn visit_str<E: Error>(self, word: &str) -> Result<Statistic, E> {
+        match word {
+            "computed" => Ok(Statistic::Word(StatisticWord::Computed)),
+            "imagenet" => Ok(Statistic::Word(StatisticWord::Imagenet)),
+            "none" => Ok(Statistic::Word(StatisticWord::None)),
+            _ => Err(E::unknown_variant(word, &["computed", "imagenet", "none"])),
+        }
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Statistic, A::Error> {
+        let mut values = Vec::new();
+        while let Some(value) = items.next_element()? {
+            values.push(value);
+        }
+        Ok(Statistic::Values(values))
+    }
+}

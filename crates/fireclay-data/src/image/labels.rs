@@ -1,0 +1,157 @@
+//! From what is known of each image to the labels of each split; classes are those of the training
+//! images.
+
+use super::preprocess::ImageTarget;
+use super::source::{Answers, ClassNames, Found};
+use crate::dataset::Labels;
+use crate::error::DataError;
+use crate::preprocess::mean_std;
+use crate::schema::Note;
+use crate::split::{SPLIT_NAMES, Splits};
+use crate::vocabulary::Vocabulary;
+
+/// The target, the labels of train, valid and test, and what there is to say of them.
+pub(super) fn fit(
+    found: &Found,
+    splits: &Splits,
+) -> Result<(ImageTarget, [Labels; 3], Vec<Note>), DataError> {
+    match &found.answers {
+        Answers::Numbers(numbers) => Ok(fit_numbers(numbers, splits)),
+        Answers::Classes(classes) => {
+            let of = |row: usize| std::slice::from_ref(&classes.of()[row]);
+            let (names, places, notes) = fit_classes(classes, of, found, splits)?;
+            let labels = parts(splits).map(|rows| {
+                let class = |&row: &usize| places[classes.of()[row] as usize];
+                Labels::Classes(rows.iter().map(class).collect())
+            });
+            check_more_than_one(&names, &labels[0])?;
+            Ok((ImageTarget::Class { classes: names }, labels, notes))
+        }
+        Answers::Sets { names, sets } => {
+            let of = |row: usize| sets[row].as_slice();
+            let (classes, places, notes) = fit_classes(names, of, found, splits)?;
+            let labels = parts(splits).map(|rows| {
+                let set = |&row: &usize| {
+                    let mut set: Vec<u32> =
+                        sets[row].iter().map(|&class| places[class as usize]).collect();
+                    set.sort_unstable();
+                    set
+                };
+                Labels::Sets(rows.iter().map(set).collect())
+            });
+            if classes.is_empty() {
+                return Err(DataError::Unusable(
+                    "no training image has a label: there is nothing to learn".into(),
+                ));
+            }
+            Ok((ImageTarget::Set { classes }, labels, notes))
+        }
+    }
+}
+
+fn parts(splits: &Splits) -> [&[usize]; 3] {
+    [&splits.train, &splits.valid, &splits.test]
+}
+
+fn fit_numbers(numbers: &[f64], splits: &Splits) -> (ImageTarget, [Labels; 3], Vec<Note>) {
+    let (mean, std) = mean_std(splits.train.iter().map(|&row| numbers[row]));
+    let labels = parts(splits)
+        .map(|rows| Labels::Numbers(rows.iter().map(|&row| numbers[row]).collect()));
+    (ImageTarget::Number { mean, std }, labels, Vec::new())
+}
+
+/// The names of the classes and the place of each name of the source among them.
+fn fit_classes<'a>(
+    names: &ClassNames,
+    of: impl Fn(usize) -> &'a [u32],
+    found: &Found,
+    splits: &Splits,
+) -> Result<(Vec<String>, Vec<u32>, Vec<Note>), DataError> {
+    let mut counts = vec![0usize; names.names().len()];
+    for &row in &splits.train {
+        for &class in of(row) {
+            counts[class as usize] += 1;
+        }
+    }
+    let missing = unseen(&counts, &of, splits);
+    if let Some((split, row, class)) = missing
+        && !names.is_declared()
+    {
+        let name = &names.names()[class as usize];
+        return Err(DataError::Split(format!(
+            "class {name:?} is in the {} split ({}) but in no training image: add some, or leave it out; where a random split is to blame, set stratify = true",
+            SPLIT_NAMES[split],
+            found.source.name(row)
+        )));
+    }
+    if names.is_declared() {
+        let places = (0..).take(counts.len()).collect();
+        let classes = names.names().to_vec();
+        let notes = without_images(&classes, &counts);
+        return Ok((classes, places, notes));
+    }
+    let used = names.names().iter().zip(&counts).filter(|(_, count)| **count > 0);
+    let (vocabulary, _) = Vocabulary::fit(used.map(|(name, _)| name.as_str()), usize::MAX);
+    check_not_too_many(vocabulary.len(), splits.train.len())?;
+    // Names that no split uses have no place, and nothing asks for it.
+    let place = |name: &String| vocabulary.find(name).unwrap_or(u32::MAX);
+    let places = names.names().iter().map(place).collect();
+    Ok((vocabulary.names().to_vec(), places, Vec::new()))
+}
+
+/// The first image for validation or test of a class that no training image has.
+fn unseen<'a>(
+    counts: &[usize],
+    of: &impl Fn(usize) -> &'a [u32],
+    splits: &Splits,
+) -> Option<(usize, usize, u32)> {
+    let held_out = [(1, &splits.valid), (2, &splits.test)];
+    held_out.into_iter().find_map(|(split, rows)| {
+        rows.iter().find_map(|&row| {
+            let class = of(row).iter().find(|class| counts[**class as usize] == 0)?;
+            Some((split, row, *class))
+        })
+    })
+}
+
+fn without_images(classes: &[String], counts: &[usize]) -> Vec<Note> {
+    let pairs = classes.iter().zip(counts);
+    let empty: Vec<_> = pairs.filter(|(_, count)| **count == 0).map(|(name, _)| format!("{name:?}")).collect();
+    if empty.is_empty() {
+        return Vec::new();
+    }
+    const SHOWN: usize = 5;
+    let more = if empty.len() > SHOWN { " and others" } else { "" };
+    let message = format!(
+        "{} of the {} classes that the data declares have no training image: {}{more}",
+        empty.len(),
+        classes.len(),
+        empty[..empty.len().min(SHOWN)].join(", ")
+    );
+    vec![Note { column: None, message }]
+}
+
+fn check_more_than_one(names: &[String], train: &Labels) -> Result<(), DataError> {
+    let Labels::Classes(classes) = train else {
+        return Ok(());
+    };
+    if let Some(&first) = classes.first()
+        && classes.iter().all(|class| *class == first)
+    {
+        let name = names.get(first as usize).map_or("", String::as_str);
+        return Err(DataError::Unusable(format!(
+            "every training image is of class {name:?}: there is nothing to learn"
+        )));
+    }
+    Ok(())
+}
+
+/// Beyond this it is a number or an identifier that was taken for a class.
+fn check_not_too_many(classes: usize, images: usize) -> Result<(), DataError> {
+    if classes > 1000 && 2 * classes > images {
+        return Err(DataError::Unusable(format!(
+            "{classes} classes in {images} training images: for a number use a regression task, and an identifier cannot be learned"
+        )));
+    }
+    Ok(())
+}

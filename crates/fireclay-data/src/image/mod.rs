@@ -1,0 +1,32 @@
+//! Images for training: where they are, how they are read, and what is remembered for prediction.
+
+mod augment;
+mod batch;
+mod cache;
+mod config;
+mod dataset;
+mod labels;
+mod pixels;
+mod preprocess;
+mod shape;
+#[cfg(test)]
+mod reference;
+mod source;
+mod split;
+mod statistics;
+mod transform;
+
+pub use self::augment::{
+    AffineConfig, AugmentConfig, ColorJitterConfig, Mix, RandAugmentConfig, RandomCropConfig,
+    RandomErasingConfig, RandomResizedCropConfig,
+};
+pub use self::batch::{ImageBatch, ImagePixels};
+pub use self::config::{
+    CacheKind, ImageDataConfig, ImageFormat, ImageSize, Interpolation, LabelLevel,
+    OnDamaged, Statistic, StatisticWord,
+};
+pub use self::dataset::ImageData;
+pub use self::pixels::{Channels, Pixels, decode};
+pub use self::preprocess::ImagePreprocess;
+pub use self::source::image_files;
+pub use self::split::ImageSplit;

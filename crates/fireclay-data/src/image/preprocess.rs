@@ -1,0 +1,201 @@
+//! What prediction needs from training, saved as `preprocess.json`.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::config::Interpolation;
+use super::pixels::Channels;
+use crate::config::TargetKind;
+use crate::error::{DataError, absolute};
+
+/// How an image becomes numbers and what the answers mean; everything that predicting needs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ImagePreprocess {
+    version: u32,
+    /// Tells the file from the preprocessing of a table.
+    kind: Kind,
+    pub(crate) height: usize,
+    pub(crate) width: usize,
+    pub(crate) channels: Channels,
+    /// The share of each side that is kept when evaluating.
+    pub(crate) crop_ratio: f64,
+    pub(crate) interpolation: Interpolation,
+    /// Subtracted from the values of each channel, which range from 0 to 1.
+    pub(crate) mean: Vec<f64>,
+    /// What the values of each channel are then divided by.
+    pub(crate) std: Vec<f64>,
+    pub(crate) max_pixels: u64,
+    pub(crate) target: ImageTarget,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Kind {
+    Image,
+}
+
+/// What is predicted.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub(crate) enum ImageTarget {
+    /// One of these.
+    Class { classes: Vec<String> },
+    /// Any number of these.
+    Set { classes: Vec<String> },
+    /// A number, with its mean and standard deviation over the training images.
+    Number { mean: f64, std: f64 },
+}
+
+const VERSION: u32 = 1;
+
+impl ImagePreprocess {
+    /// Before the statistics of the channels are known: mean 0, standard deviation 1.
+    pub(crate) fn new(size: (usize, usize), channels: Channels, target: ImageTarget) -> Self {
+        Self {
+            version: VERSION,
+            kind: Kind::Image,
+            height: size.0,
+            width: size.1,
+            channels,
+            crop_ratio: 1.0,
+            interpolation: Interpolation::default(),
+            mean: vec![0.0; channels.count()],
+            std: vec![1.0; channels.count()],
+            max_pixels: 100_000_000,
+            target,
+        }
+    }
+
+    /// The classes in the order of their indices; empty for a number.
+    pub fn classes(&self) -> &[String] {
+        match &self.target {
+            ImageTarget::Class { classes } | ImageTarget::Set { classes } => classes,
+            ImageTarget::Number { .. } => &[],
+        }
+    }
+
+    /// What is predicted.
+    pub fn target_kind(&self) -> TargetKind {
+        match &self.target {
+            ImageTarget::Class { .. } => TargetKind::Class,
+            ImageTarget::Set { .. } => TargetKind::Set,
+            ImageTarget::Number { .. } => TargetKind::Number,
+        }
+    }
+
+    /// The mean and standard deviation of a number to predict, over the training images.
+    pub fn target_mean_std(&self) -> Option<(f64, f64)> {
+        match self.target {
+            ImageTarget::Number { mean, std } => Some((mean, std)),
+            _ => None,
+        }
+    }
+
+    /// The values of a pixel: 1 or 3.
+    pub fn channels(&self) -> usize {
+        self.channels.count()
+    }
+
+    /// Height and width of what the model sees.
+    pub fn size(&self) -> (usize, usize) {
+        (self.height, self.width)
+    }
+
+    /// The mean of each channel, of values from 0 to 1.
+    pub fn mean(&self) -> &[f64] {
+        &self.mean
+    }
+
+    /// The standard deviation of each channel, of values from 0 to 1.
+    pub fn std(&self) -> &[f64] {
+        &self.std
+    }
+
+    /// The text of `preprocess.json`.
+    pub fn to_json(&self) -> String {
+        let mut text =
+            serde_json::to_string_pretty(self).expect("plain numbers and strings can be written");
+        text.push('\n');
+        text
+    }
+
+    /// Reads the text of a `preprocess.json`.
+    ///
+    /// # Errors
+    /// [`DataError::Version`], or [`DataError::Unusable`] if the text is damaged or is the
+    /// preprocessing of a table.
+    pub fn from_json(text: &str) -> Result<Self, DataError> {
+        #[derive(Deserialize)]
+        struct Head {
+            version: u32,
+            kind: Option<Kind>,
+        }
+        let damaged =
+            |problem: String| DataError::Unusable(format!("the preprocessing is damaged: {problem}"));
+        let head: Head = serde_json::from_str(text).map_err(|error| damaged(error.to_string()))?;
+        if head.kind.is_none() {
+            return Err(DataError::Unusable(
+                "the preprocessing is that of a table, not of images".into(),
+            ));
+        }
+        if head.version != VERSION {
+            return Err(DataError::Version {
+                found: head.version,
+                expected: VERSION,
+            });
+        }
+        let read: Self =
+            serde_json::from_str(text).map_err(|error| damaged(error.to_string()))?;
+        match read.problem() {
+            Some(problem) => Err(damaged(problem.into())),
+            None => Ok(read),
+        }
+    }
+
+    /// Writes `preprocess.json`.
+    ///
+    /// # Errors
+    /// [`DataError::Write`].
+    pub fn save(&self, path: &Path) -> Result<(), DataError> {
+        std::fs::write(path, self.to_json()).map_err(|source| DataError::Write {
+            path: absolute(path),
+            source,
+        })
+    }
+
+    /// Reads `preprocess.json`.
+    ///
+    /// # Errors
+    /// As [`ImagePreprocess::from_json`]; also [`DataError::Read`].
+    pub fn load(path: &Path) -> Result<Self, DataError> {
+        let text = std::fs::read_to_string(path).map_err(|source| DataError::Read {
+            path: absolute(path),
+            source,
+        })?;
+        Self::from_json(&text).map_err(|error| match error {
+            DataError::Unusable(message) => DataError::Damaged {
+                path: absolute(path),
+                message,
+            },
+            other => other,
+        })
+    }
+
+    /// What a hand-edited file could get wrong so that predicting would panic.
+    fn problem(&self) -> Option<&'static str> {
+        let channels = self.channels();
+        let is_finite = |values: &[f64]| values.iter().all(|value| value.is_finite());
+        if self.height == 0 || self.width == 0 {
+            Some("the images have no pixels")
+        } else if self.mean.len() != channels || self.std.len() != channels {
+            Some("mean and std must have one value for each channel")
+        } else if !is_finite(&self.mean) || self.std.iter().any(|std| !(*std > 0.0 && std.is_finite())) {
+            Some("mean must be finite and std above 0")
+        } else if !(self.crop_ratio > 0.0 && self.crop_ratio <= 1.0) {
+            Some("crop_ratio must be above 0 and at most 1")
+        } else {
+            None
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! An image in each file.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+
+use super::Raw;
+use crate::error::{DataError, absolute};
+use crate::hash::{hex, sha256_file};
+
+/// Up to this size in all the contents of the files are part of their hash.
+const HASHED_BYTES: u64 = 1 << 30;
+
+/// Paths of images, in places one after the other.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Files {
+    paths: Vec<PathBuf>,
+    /// Folders, each with the index of its first image.
+    places: Vec<(PathBuf, usize)>,
+}
+
+impl Files {
+    /// The images that follow are in this folder.
+    pub(super) fn begin(&mut self, folder: &Path) {
+        self.places.push((folder.to_owned(), self.paths.len()));
+    }
+
+    pub(super) fn push(&mut self, path: PathBuf) {
+        self.paths.push(path);
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.paths.len()
+    }
+
+    pub(super) fn read(&self, index: usize) -> Result<Raw<'_>, DataError> {
+        let path = &self.paths[index];
+        match std::fs::read(path) {
+            Ok(bytes) => Ok(Raw::Encoded(Cow::Owned(bytes))),
+            Err(source) => Err(DataError::Read {
+                path: absolute(path),
+                source,
+            }),
+        }
+    }
+
+    pub(super) fn name(&self, index: usize) -> String {
+        self.paths[index].display().to_string()
+    }
+
+    /// A hash for each place: over the sorted paths in it and the lengths, and over the contents
+    /// where all places together have at most 1 GiB. (In larger ones a change that keeps the
+    /// length of a file goes unseen; reading them all would take longer than many a run.)
+    pub(super) fn hashes(&self) -> Result<BTreeMap<String, String>, DataError> {
+        let mut lengths = Vec::with_capacity(self.paths.len());
+        for path in &self.paths {
+            let metadata = path.metadata().map_err(|source| DataError::Read {
+                path: absolute(path),
+                source,
+            })?;
+            lengths.push(metadata.len());
+        }
+        let with_contents = lengths.iter().sum::<u64>() <= HASHED_BYTES;
+        let ends = self.places.iter().skip(1).map(|(_, start)| *start);
+        let ends = ends.chain([self.paths.len()]);
+        let mut hashes = BTreeMap::new();
+        for ((folder, start), end) in self.places.iter().zip(ends) {
+            let mut images: Vec<usize> = (*start..end).collect();
+            images.sort_by(|&a, &b| self.paths[a].cmp(&self.paths[b]));
+            images.dedup_by(|a, b| self.paths[*a] == self.paths[*b]);
+            let mut hasher = Sha256::new();
+            for image in images {
+                let path = &self.paths[image];
+                let relative = path.strip_prefix(folder).unwrap_or(path);
+                let name = relative.to_string_lossy().replace('\\', "/");
+                hasher.update((name.len() as u64).to_le_bytes());
+                hasher.update(name);
+                hasher.update(lengths[image].to_le_bytes());
+                if with_contents {
+                    hasher.update(sha256_file(path)?);
+                }
+            }
+            hashes.insert(folder.display().to_string(), hex(&hasher.finalize()));
+        }
+        Ok(hashes)
+    }
+}
