@@ -3,25 +3,73 @@
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::{Device, Gradients, Int, Tensor, TensorData};
 
-use crate::tabular::{TabularConfig, TabularShape};
+use crate::family::Family;
+use crate::image::{ImageConfig, ImageModel, ImageShape};
+use crate::tabular::{Tabular, TabularConfig, TabularShape};
 use crate::tensors::{from_tensors, to_tensors};
 use crate::weights::{ModelDescription, decode, encode};
 
 const BATCH: usize = 6;
 
+/// What the check needs to know of a family beside what every program does.
+pub trait Check: Family {
+    /// Whatever a batch is made of.
+    type Batch: Clone;
+
+    fn outputs(shape: &Self::Shape) -> usize;
+
+    /// A batch in which every input varies.
+    fn batch(shape: &Self::Shape, device: &Device) -> Self::Batch;
+
+    fn forward(model: &Self::Model, batch: Self::Batch) -> Tensor<2>;
+}
+
+impl Check for TabularConfig {
+    type Batch = (Tensor<2>, Tensor<2, Int>);
+
+    fn outputs(shape: &TabularShape) -> usize {
+        shape.outputs
+    }
+
+    fn batch(shape: &TabularShape, device: &Device) -> Self::Batch {
+        batch(shape, device)
+    }
+
+    fn forward(model: &Tabular, (numeric, categories): Self::Batch) -> Tensor<2> {
+        model.forward(numeric, categories)
+    }
+}
+
+impl Check for ImageConfig {
+    type Batch = Tensor<4>;
+
+    fn outputs(shape: &ImageShape) -> usize {
+        shape.outputs
+    }
+
+    fn batch(shape: &ImageShape, device: &Device) -> Tensor<4> {
+        images(shape, device)
+    }
+
+    fn forward(model: &ImageModel, batch: Tensor<4>) -> Tensor<2> {
+        model.forward(batch)
+    }
+}
+
 /// Builds the model and checks that its output has the right shape, that the loss is finite, that
-/// a gradient other than zero reaches every parameter, and that the host tensors, Burn's record
-/// and the weights file each give back the very same model.
-pub fn check_model(config: TabularConfig, shape: TabularShape) {
+/// a gradient other than zero reaches every parameter, that no more weights are foretold than
+/// there are, and that the host tensors, Burn's record and the weights file each give back the
+/// very same model.
+pub fn check_model<F: Check>(config: F, shape: F::Shape) {
     assert_eq!(config.validate(), []);
-    assert_eq!(shape.validate(), []);
+    assert_eq!(config.validate_for(&shape), []);
     let device = Device::flex().autodiff();
     device.seed(1);
-    let model = config.init(&shape, 7, &device);
+    let model = stir(config.init(&shape, 7, &device));
+    assert!(config.least_weights(&shape) <= model.num_params());
 
-    let (numeric, categories) = batch(&shape, &device);
-    let output = model.forward(numeric, categories);
-    assert_eq!(output.dims(), [BATCH, shape.outputs]);
+    let output = F::forward(&model, F::batch(&shape, &device));
+    assert_eq!(output.dims(), [BATCH, F::outputs(&shape)]);
     // Squares, because a sum would not move a model whose last step is a normalisation.
     let loss = (output - 1.0).square().mean();
     assert!(loss.clone().into_scalar::<f32>().is_finite());
@@ -36,10 +84,29 @@ pub fn check_model(config: TabularConfig, shape: TabularShape) {
         Vec::<String>::new(),
         "no gradient reaches these"
     );
+    check_restoring(&config, &shape, &model, &device);
+}
 
-    // After the forward pass above the running statistics are no longer their initial values.
-    let tensors = to_tensors(&model);
-    let other = || config.init(&shape, 8, &device);
+/// Fills matrices that start at zero, behind which no gradient would reach anything.
+fn stir<M: Module>(model: M) -> M {
+    let fill = |(path, data): (String, TensorData)| {
+        let zero = data.iter::<f32>().all(|value| value == 0.0);
+        if !zero || data.shape().len() != 2 {
+            return (path, data);
+        }
+        let values: Vec<f32> = (0..data.num_elements())
+            .map(|index| 0.1 * (index as f32 * 1.3).sin())
+            .collect();
+        (path, TensorData::new(values, data.shape()))
+    };
+    let tensors: Vec<_> = to_tensors(&model).into_iter().map(fill).collect();
+    from_tensors(model, tensors).expect("the same shapes")
+}
+
+fn check_restoring<F: Check>(config: &F, shape: &F::Shape, model: &F::Model, device: &Device) {
+    // After the forward pass the running statistics are no longer their initial values.
+    let tensors = to_tensors(model);
+    let other = || config.init(shape, 8, device);
     let restored = from_tensors(other(), tensors.clone()).expect("the same architecture");
     assert_eq!(to_tensors(&restored), tensors);
     let restored = other().load_record(model.clone().into_record());
@@ -49,8 +116,8 @@ pub fn check_model(config: TabularConfig, shape: TabularShape) {
         config: config.clone(),
         shape: shape.clone(),
     };
-    let bytes = encode(&model, &description).expect("finite weights");
-    let (restored, found) = decode(&bytes, &device).expect("the file just written");
+    let bytes = encode(model, &description).expect("finite weights");
+    let (restored, found) = decode::<F>(&bytes, device).expect("the file just written");
     assert_eq!(found, description);
     assert_eq!(to_tensors(&restored), tensors);
     assert_eq!(
@@ -58,29 +125,38 @@ pub fn check_model(config: TabularConfig, shape: TabularShape) {
         bytes
     );
 
-    let (numeric, categories) = batch(&shape, &Device::flex());
-    let before = model.valid().forward(numeric.clone(), categories.clone());
-    let after = restored.valid().forward(numeric, categories);
+    let batch = F::batch(shape, &Device::flex());
+    let before = F::forward(&model.valid(), batch.clone());
+    let after = F::forward(&restored.valid(), batch);
     assert_eq!(before.into_data(), after.into_data());
 }
 
 /// A batch in which every column varies and every category but the unknown one may occur.
 pub fn batch(shape: &TabularShape, device: &Device) -> (Tensor<2>, Tensor<2, Int>) {
-    let numeric: Vec<f32> = (0..BATCH * shape.numeric)
-        .map(|index| (index as f32 * 1.7).sin())
-        .collect();
     let index = |row: usize| {
         let column = move |(column, &count): (usize, &usize)| ((row + column) % count) as i64;
         shape.categories.iter().enumerate().map(column)
     };
     let categories: Vec<i64> = (0..BATCH).flat_map(index).collect();
     (
-        Tensor::from_data(TensorData::new(numeric, [BATCH, shape.numeric]), device),
+        Tensor::from_data(waves([BATCH, shape.numeric]), device),
         Tensor::from_data(
             TensorData::new(categories, [BATCH, shape.categories.len()]),
             device,
         ),
     )
+}
+
+/// Images in which every pixel varies.
+pub fn images(shape: &ImageShape, device: &Device) -> Tensor<4> {
+    let dims = [BATCH, shape.channels, shape.height, shape.width];
+    Tensor::from_data(waves(dims), device)
+}
+
+fn waves<const D: usize>(dims: [usize; D]) -> TensorData {
+    let value = |index: usize| (index as f32 * 1.7).sin();
+    let values = (0..dims.iter().product()).map(value).collect::<Vec<f32>>();
+    TensorData::new(values, dims)
 }
 
 struct GradientCheck<'a> {

@@ -8,7 +8,7 @@
 
 use burn::module::{Flag, Param, ParamId, RunningState};
 use burn::nn::{
-    BatchNorm, BatchNormConfig, Dropout, DropoutConfig, Embedding, LayerNorm, LayerNormConfig,
+    Dropout, DropoutConfig, Embedding, GroupNorm, GroupNormConfig, LayerNorm, LayerNormConfig,
     Linear,
 };
 use burn::tensor::{Device, Tensor, TensorData};
@@ -16,6 +16,9 @@ use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use rand_distr::StandardNormal;
+
+use crate::layers::batch_norm::BatchNorm;
+use crate::layers::drop_path::DropPath;
 
 /// What the values of a new parameter are drawn from.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -118,25 +121,55 @@ impl Init {
         }
     }
 
-    /// Batch normalisation over `features` columns: scale one, shift zero, running mean zero,
-    /// running variance one, momentum 0.1, epsilon 1e-5 (`torch.nn.BatchNorm1d`).
-    ///
-    /// Burn keeps the population variance in `running_var`; PyTorch keeps the sample variance,
-    /// n / (n - 1) times as much for a batch of n.
+    /// Batch normalisation over `features` columns or channels: scale one, shift zero, running
+    /// mean zero, running variance one, momentum 0.1, epsilon 1e-5 (`torch.nn.BatchNorm2d`).
     pub fn batch_norm(&mut self, features: usize) -> BatchNorm {
-        let mut norm = BatchNormConfig::new(features).init(&self.device);
-        norm.gamma = self.param([features], Values::ONES);
-        norm.beta = self.param([features], Values::ZEROS);
-        norm.running_mean = RunningState::with_id(self.next_id(), norm.running_mean.value());
-        norm.running_var = RunningState::with_id(self.next_id(), norm.running_var.value());
-        norm.training = self.flag();
+        self.batch_norm_from(features, Values::ONES)
+    }
+
+    /// Batch normalisation whose scale starts at zero, so that the residual branch which it ends
+    /// adds nothing at first (Goyal et al. 2017,
+    /// [arXiv:1706.02677](https://arxiv.org/abs/1706.02677), section 5.1).
+    pub fn batch_norm_zero(&mut self, features: usize) -> BatchNorm {
+        self.batch_norm_from(features, Values::ZEROS)
+    }
+
+    fn batch_norm_from(&mut self, features: usize, scale: Values) -> BatchNorm {
+        let mean = Tensor::zeros([features], &self.device);
+        let var = Tensor::ones([features], &self.device);
+        BatchNorm {
+            gamma: self.param([features], scale),
+            beta: self.param([features], Values::ZEROS),
+            running_mean: RunningState::with_id(self.next_id(), mean),
+            running_var: RunningState::with_id(self.next_id(), var),
+            training: self.flag(),
+            momentum: 0.1,
+            epsilon: 1e-5,
+        }
+    }
+
+    /// Group normalisation: scale one, shift zero, epsilon 1e-5 (`torch.nn.GroupNorm`).
+    ///
+    /// # Panics
+    ///
+    /// If `groups` does not divide `channels`.
+    pub fn group_norm(&mut self, groups: usize, channels: usize) -> GroupNorm {
+        let mut norm = GroupNormConfig::new(groups, channels).init(&self.device);
+        norm.gamma = Some(self.param([channels], Values::ONES));
+        norm.beta = Some(self.param([channels], Values::ZEROS));
         norm
     }
 
     /// Layer normalisation over the last axis: scale one, shift zero, epsilon 1e-5
     /// (`torch.nn.LayerNorm`).
     pub fn layer_norm(&mut self, width: usize) -> LayerNorm {
-        let mut norm = LayerNormConfig::new(width).init(&self.device);
+        self.layer_norm_with(width, 1e-5)
+    }
+
+    /// Like [`layer_norm`](Self::layer_norm), with another epsilon.
+    pub fn layer_norm_with(&mut self, width: usize, epsilon: f64) -> LayerNorm {
+        let config = LayerNormConfig::new(width).with_epsilon(epsilon);
+        let mut norm = config.init(&self.device);
         norm.gamma = self.param([width], Values::ONES);
         norm.beta = Some(self.param([width], Values::ZEROS));
         norm
@@ -151,6 +184,15 @@ impl Init {
         let mut dropout = DropoutConfig::new(prob).init();
         dropout.training = self.flag();
         dropout
+    }
+
+    /// Stochastic depth that leaves a branch out with probability `prob`, in [0, 1), which acts on
+    /// devices with autodiff only.
+    pub fn drop_path(&mut self, prob: f64) -> DropPath {
+        DropPath {
+            prob,
+            training: self.flag(),
+        }
     }
 
     fn param_with<const D: usize>(

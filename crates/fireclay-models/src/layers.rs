@@ -1,4 +1,8 @@
 //! Building blocks that several architectures share unchanged.
 
 pub mod activation;
+pub mod batch_norm;
 pub mod categories;
+pub mod conv;
+pub mod drop_path;
+pub mod pool;

@@ -3,7 +3,7 @@
 //! loader. The crate turns no backend on; the program that depends on it chooses one.
 //!
 //! A serde configuration builds each model: [`TabularConfig::init`] takes what the data
-//! determines (a [`TabularShape`]), a seed and a device. The first weights are drawn on the host
+//! determines (a [`TabularShape`]), a seed and a device; [`ImageConfig`] does the same for images. The first weights are drawn on the host
 //! ([`Init`]), so every backend starts from the same bits.
 //!
 //! ```
@@ -25,7 +25,7 @@
 //! // The file describes itself: loading it needs no configuration.
 //! let path = std::env::temp_dir().join("fireclay-models-doc.safetensors");
 //! weights::save(&model, &ModelDescription { config, shape }, &path)?;
-//! let (model, description) = weights::load(&path, &device)?;
+//! let (model, description) = weights::load::<TabularConfig>(&path, &device)?;
 //! assert_eq!(description.shape.outputs, 2);
 //! # std::fs::remove_file(path)?;
 //! # let _ = model;
@@ -33,10 +33,19 @@
 //! # }
 //! ```
 
+pub mod family;
+pub mod image;
 pub mod tabular;
 
 pub mod linear;
 pub mod mlp;
+
+pub mod cnn;
+pub mod convnext;
+pub mod lenet;
+pub mod mobilenet_v3;
+pub mod resnet;
+pub mod vit;
 
 pub mod init;
 pub mod layers;
@@ -46,10 +55,20 @@ pub mod weights;
 
 #[cfg(test)]
 mod check;
+#[cfg(test)]
+mod reference;
 
+pub use cnn::{Cnn, CnnConfig};
+pub use convnext::{ConvNext, ConvNextConfig, ConvNextSize};
+pub use family::Family;
+pub use image::{ImageConfig, ImageModel, ImageShape};
 pub use init::{Init, Values};
 pub use layers::activation::Activation;
+pub use lenet::{LeNet, LenetConfig};
 pub use linear::{LinearConfig, LinearModel};
+pub use mobilenet_v3::{MobileNetV3, MobileNetV3Config, MobileNetV3Size};
 pub use mlp::{Mlp, MlpConfig, NormKind};
+pub use resnet::{BlockKind, ResNet, ResNetConfig, Shortcut, Stem};
 pub use tabular::{Tabular, TabularConfig, TabularShape};
+pub use vit::{Vit, VitConfig, VitSize};
 pub use weights::{ModelDescription, WeightsError};

@@ -12,13 +12,14 @@
 //!   [arXiv:2106.11959](https://arxiv.org/abs/2106.11959)
 
 use burn::module::Module;
-use burn::nn::{BatchNorm, Dropout, Embedding, LayerNorm, Linear};
+use burn::nn::{Dropout, Embedding, LayerNorm, Linear};
 use burn::tensor::{Device, Int, Tensor};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::init::Init;
 use crate::layers::activation::Activation;
+use crate::layers::batch_norm::BatchNorm;
 use crate::layers::categories::embed;
 use crate::tabular::TabularShape;
 

@@ -5,6 +5,7 @@ use burn::module::Module;
 use burn::tensor::{Device, Int, Tensor};
 use serde::{Deserialize, Serialize};
 
+use crate::family::{Family, saturating_sum};
 use crate::linear::{LinearConfig, LinearModel};
 use crate::mlp::{Mlp, MlpConfig};
 
@@ -95,6 +96,36 @@ impl TabularConfig {
             Self::Linear(config) => Tabular::Linear(config.init(shape, seed, device)),
             Self::Mlp(config) => Tabular::Mlp(config.init(shape, seed, device)),
         }
+    }
+}
+
+impl Family for TabularConfig {
+    type Shape = TabularShape;
+    type Model = Tabular;
+
+    fn validate(&self) -> Vec<(String, String)> {
+        self.validate()
+    }
+
+    fn validate_for(&self, shape: &TabularShape) -> Vec<(String, String)> {
+        shape.validate()
+    }
+
+    fn least_weights(&self, shape: &TabularShape) -> usize {
+        let (hidden, vector) = match self {
+            Self::Mlp(mlp) => (mlp.hidden.as_slice(), mlp.embedding_dim),
+            Self::Linear(_) => ([].as_slice(), None),
+        };
+        // A column has a table, a hidden layer a bias, the numeric columns a matrix.
+        let columns = shape.categories.iter().chain(hidden).copied();
+        let vector = vector.filter(|_| !shape.categories.is_empty());
+        saturating_sum(columns.chain([shape.numeric]))
+            .max(shape.outputs)
+            .max(vector.unwrap_or(0))
+    }
+
+    fn init(&self, shape: &TabularShape, seed: u64, device: &Device) -> Tabular {
+        self.init(shape, seed, device)
     }
 }
 

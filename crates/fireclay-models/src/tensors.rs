@@ -218,8 +218,9 @@ fn upload<const D: usize>(data: TensorData, device: &Device) -> Tensor<D> {
 mod tests {
     use super::*;
     use crate::init::Init;
+    use crate::layers::batch_norm::BatchNorm;
     use burn::module::list_param_ids;
-    use burn::nn::{BatchNorm, Linear};
+    use burn::nn::Linear;
 
     #[derive(Module, Debug)]
     struct Small {

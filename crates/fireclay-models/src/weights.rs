@@ -5,56 +5,38 @@
 //! norm `running_mean` and `running_var`. Names leave out which architecture it is, so they stay
 //! when a type is renamed. Equal weights give equal files.
 
+mod error;
+mod format;
 mod names;
 
 use std::collections::HashMap;
+use std::fs;
 use std::path::Path;
-use std::{fs, io};
 
-use burn::tensor::{DType, Device, Tensor, TensorData};
-use safetensors::tensor::{Dtype, SafeTensorError, SafeTensors, TensorView};
+use burn::module::ParamId;
+use burn::tensor::{Device, Tensor, TensorData};
+use safetensors::tensor::SafeTensors;
 use serde::{Deserialize, Serialize};
 
-use crate::tabular::{Tabular, TabularConfig, TabularShape};
+use crate::family::Family;
 use crate::tensors::{TensorProblem, TensorsError, fill, to_tensors};
-use names::{Name, names, swap_axes};
+pub use error::WeightsError;
+pub(crate) use error::{damaged, io_error};
+use format::view;
+pub(crate) use format::{data, float};
+pub(crate) use names::{Name, names, swap_axes};
 
 /// The key of the description in the file's metadata.
 pub const METADATA_KEY: &str = "fireclay.model";
 
 /// All that is needed to build a model again: the file's metadata.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ModelDescription {
+#[serde(deny_unknown_fields, bound = "")]
+pub struct ModelDescription<F: Family> {
     /// The architecture and its options.
-    pub config: TabularConfig,
+    pub config: F,
     /// What the data determined.
-    pub shape: TabularShape,
-}
-
-/// Why weights could not be saved or loaded.
-#[derive(Debug, thiserror::Error)]
-pub enum WeightsError {
-    /// The file could not be read or written.
-    #[error("cannot access the weights in {path}")]
-    Io {
-        /// The file.
-        path: String,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// The bytes are no safetensors file, or a damaged one.
-    #[error("the weights are damaged or no safetensors file: {0}")]
-    Damaged(String),
-    /// The file does not say which model it holds.
-    #[error("the file does not say which model it holds: its metadata has no \"{METADATA_KEY}\"")]
-    NoDescription,
-    /// The description of the model makes no sense.
-    #[error("the description of the model in the file is wrong: {0}")]
-    Description(String),
-    /// The tensors are not those of the described model.
-    #[error(transparent)]
-    Tensors(#[from] TensorsError),
+    pub shape: F::Shape,
 }
 
 /// Writes the model to `path`, replacing what is there.
@@ -62,9 +44,9 @@ pub enum WeightsError {
 /// # Errors
 ///
 /// If the file cannot be written, or a weight is not finite, in which case nothing is written.
-pub fn save(
-    model: &Tabular,
-    description: &ModelDescription,
+pub fn save<F: Family>(
+    model: &F::Model,
+    description: &ModelDescription<F>,
     path: impl AsRef<Path>,
 ) -> Result<(), WeightsError> {
     let path = path.as_ref();
@@ -77,10 +59,10 @@ pub fn save(
 ///
 /// If the file cannot be read, is damaged, lacks the description, or does not hold exactly the
 /// finite tensors of the described model; all tensors that are wrong are listed.
-pub fn load(
+pub fn load<F: Family>(
     path: impl AsRef<Path>,
     device: &Device,
-) -> Result<(Tabular, ModelDescription), WeightsError> {
+) -> Result<(F::Model, ModelDescription<F>), WeightsError> {
     let path = path.as_ref();
     let bytes = fs::read(path).map_err(|source| io_error(path, source))?;
     decode(&bytes, device)
@@ -91,8 +73,11 @@ pub fn load(
 /// # Errors
 ///
 /// If a weight is not finite.
-pub fn encode(model: &Tabular, description: &ModelDescription) -> Result<Vec<u8>, WeightsError> {
-    let tensors: Vec<_> = names(model)
+pub fn encode<F: Family>(
+    model: &F::Model,
+    description: &ModelDescription<F>,
+) -> Result<Vec<u8>, WeightsError> {
+    let tensors: Vec<_> = names(&description.config, model)
         .into_iter()
         .zip(to_tensors(model))
         .map(|(name, (_, data))| {
@@ -118,12 +103,15 @@ pub fn encode(model: &Tabular, description: &ModelDescription) -> Result<Vec<u8>
 /// # Errors
 ///
 /// As for [`load`].
-pub fn decode(bytes: &[u8], device: &Device) -> Result<(Tabular, ModelDescription), WeightsError> {
+pub fn decode<F: Family>(
+    bytes: &[u8],
+    device: &Device,
+) -> Result<(F::Model, ModelDescription<F>), WeightsError> {
     let file = SafeTensors::deserialize(bytes).map_err(damaged)?;
-    let description = describe(bytes)?;
+    let description = describe::<F>(bytes)?;
     // The seed is of no account: every parameter is replaced before it is drawn.
     let model = description.config.init(&description.shape, 0, device);
-    let names = names(&model);
+    let names = names(&description.config, &model);
     refuse_misfits(&names, &file)?;
 
     let float = Tensor::<1>::zeros([1], device).dtype();
@@ -146,21 +134,34 @@ pub fn decode(bytes: &[u8], device: &Device) -> Result<(Tabular, ModelDescriptio
     Ok((fill(model, tensors)?, description))
 }
 
+/// Every tensor of `model` by its PyTorch name, running statistics included: what freezing and
+/// layer-wise learning rates go by.
+pub fn parameter_names<F: Family>(config: &F, model: &F::Model) -> Vec<(ParamId, String)> {
+    let names = names(config, model).into_iter();
+    names.map(|name| (name.id, name.torch)).collect()
+}
+
+/// The PyTorch name and shape of every tensor of `model`, without touching a value.
+pub fn shapes<F: Family>(config: &F, model: &F::Model) -> Vec<(String, Vec<usize>)> {
+    let names = names(config, model).into_iter();
+    names.map(|name| (name.torch, name.shape)).collect()
+}
+
 /// Reads the description, and refuses one that could not have produced a file of this size.
-fn describe(bytes: &[u8]) -> Result<ModelDescription, WeightsError> {
+fn describe<F: Family>(bytes: &[u8]) -> Result<ModelDescription<F>, WeightsError> {
     let (_, header) = SafeTensors::read_metadata(bytes).map_err(damaged)?;
     let json = header
         .metadata()
         .as_ref()
         .and_then(|metadata| metadata.get(METADATA_KEY));
-    let description: ModelDescription =
+    let description: ModelDescription<F> =
         serde_json::from_str(json.ok_or(WeightsError::NoDescription)?)
             .map_err(|error| WeightsError::Description(error.to_string()))?;
-    let mut problems = description.config.validate();
-    problems.extend(description.shape.validate());
-    // Each width is the length of some tensor's axis, so none can exceed the number of bytes.
+    let ModelDescription { config, shape } = &description;
+    let mut problems = config.validate();
+    problems.extend(config.validate_for(shape));
     // Without this check a wrong number would make the building of the model ask for any memory.
-    if widths(&description).any(|width| width > bytes.len()) {
+    if problems.is_empty() && config.least_weights(shape) > bytes.len() {
         problems.push(("shape".into(), "it is larger than the file".into()));
     }
     if !problems.is_empty() {
@@ -171,18 +172,6 @@ fn describe(bytes: &[u8]) -> Result<ModelDescription, WeightsError> {
         return Err(WeightsError::Description(texts.join("; ")));
     }
     Ok(description)
-}
-
-fn widths(description: &ModelDescription) -> impl Iterator<Item = usize> {
-    let ModelDescription { config, shape } = description;
-    let hidden = match config {
-        TabularConfig::Mlp(mlp) => [mlp.hidden.as_slice(), mlp.embedding_dim.as_slice()].concat(),
-        TabularConfig::Linear(_) => Vec::new(),
-    };
-    [shape.numeric, shape.outputs]
-        .into_iter()
-        .chain(shape.categories.clone())
-        .chain(hidden)
 }
 
 /// Compares names and shapes before any tensor of the model exists.
@@ -218,7 +207,7 @@ fn refuse_misfits(names: &[Name], file: &SafeTensors) -> Result<(), TensorsError
     }
 }
 
-fn refuse_non_finite<'a>(
+pub(crate) fn refuse_non_finite<'a>(
     tensors: impl Iterator<Item = (&'a String, &'a TensorData)>,
 ) -> Result<(), TensorsError> {
     let problems: Vec<_> = tensors
@@ -228,45 +217,6 @@ fn refuse_non_finite<'a>(
     match problems.is_empty() {
         true => Ok(()),
         false => Err(TensorsError(problems)),
-    }
-}
-
-fn view(data: &TensorData) -> Result<TensorView<'_>, WeightsError> {
-    let dtype = match data.dtype() {
-        DType::F64 => Dtype::F64,
-        DType::F16 => Dtype::F16,
-        DType::BF16 => Dtype::BF16,
-        _ => Dtype::F32,
-    };
-    TensorView::new(dtype, data.shape().to_vec(), data.as_bytes()).map_err(damaged)
-}
-
-fn data(view: &TensorView) -> Result<TensorData, WeightsError> {
-    let dtype = float(view.dtype()).ok_or_else(|| {
-        WeightsError::Damaged(format!("{:?} is no type of weights", view.dtype()))
-    })?;
-    TensorData::try_from_bytes_vec(view.data().to_vec(), view.shape().to_vec(), dtype)
-        .map_err(|error| WeightsError::Damaged(error.to_string()))
-}
-
-fn float(dtype: Dtype) -> Option<DType> {
-    match dtype {
-        Dtype::F64 => Some(DType::F64),
-        Dtype::F32 => Some(DType::F32),
-        Dtype::F16 => Some(DType::F16),
-        Dtype::BF16 => Some(DType::BF16),
-        _ => None,
-    }
-}
-
-fn damaged(error: SafeTensorError) -> WeightsError {
-    WeightsError::Damaged(error.to_string())
-}
-
-fn io_error(path: &Path, source: io::Error) -> WeightsError {
-    WeightsError::Io {
-        path: path.display().to_string(),
-        source,
     }
 }
 

@@ -1,10 +1,14 @@
 //! What PyTorch calls the tensors of a Burn module, and how it lays them out.
 
-use burn::module::{Module, ModuleVisitor, Param};
+use burn::module::{Module, ModuleVisitor, Param, ParamId};
 use burn::tensor::{Bool, Int, Shape, Tensor, TensorData};
+
+use crate::family::Family;
 
 /// One tensor of a module.
 pub struct Name {
+    /// The identity of the parameter.
+    pub id: ParamId,
     /// Its path in Burn.
     pub path: String,
     /// Its name in PyTorch.
@@ -16,10 +20,14 @@ pub struct Name {
 }
 
 /// Every tensor of `module` in visiting order, without touching a value.
-pub fn names<M: Module>(module: &M) -> Vec<Name> {
+pub fn names<F: Family>(config: &F, module: &F::Model) -> Vec<Name> {
     let mut namer = Namer::default();
     module.visit(&mut namer);
-    namer.names
+    let named = |name: Name| Name {
+        torch: config.torch_name(name.torch),
+        ..name
+    };
+    namer.names.into_iter().map(named).collect()
 }
 
 /// Transposes a matrix.
@@ -46,7 +54,7 @@ struct Namer {
 }
 
 impl Namer {
-    fn push(&mut self, shape: Shape) {
+    fn push(&mut self, id: ParamId, shape: Shape) {
         let (field, holder) = self.place.last().map_or(("", ""), |(a, b)| (a, b));
         let swapped = holder == "Struct:Linear" && field == "weight";
         let mut shape = shape.to_vec();
@@ -54,6 +62,7 @@ impl Namer {
             shape.reverse();
         }
         self.names.push(Name {
+            id,
             path: self.join(|name, _| Some(name)),
             torch: self.join(torch_name),
             swapped,
@@ -92,14 +101,14 @@ impl ModuleVisitor for Namer {
     }
 
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        self.push(param.lazy_shape());
+        self.push(param.id, param.lazy_shape());
     }
 
     fn visit_int<const D: usize>(&mut self, param: &Param<Tensor<D, Int>>) {
-        self.push(param.lazy_shape());
+        self.push(param.id, param.lazy_shape());
     }
 
     fn visit_bool<const D: usize>(&mut self, param: &Param<Tensor<D, Bool>>) {
-        self.push(param.lazy_shape());
+        self.push(param.id, param.lazy_shape());
     }
 }

@@ -1,8 +1,10 @@
 use super::*;
 use crate::layers::activation::Activation;
 use crate::mlp::{MlpConfig, NormKind};
+use crate::tabular::{Tabular, TabularConfig, TabularShape};
+use safetensors::tensor::{Dtype, TensorView};
 
-fn description() -> ModelDescription {
+fn description() -> ModelDescription<TabularConfig> {
     let config = MlpConfig {
         hidden: vec![4],
         activation: Activation::Gelu,
@@ -66,13 +68,15 @@ fn error_after(change: impl FnOnce(&mut Raw)) -> String {
     change(&mut raw);
     let json = serde_json::to_string(&description()).unwrap();
     let bytes = write(&raw, Some((METADATA_KEY, &json)));
-    decode(&bytes, &Device::flex()).unwrap_err().to_string()
+    decode::<TabularConfig>(&bytes, &Device::flex())
+        .unwrap_err()
+        .to_string()
 }
 
 /// The error for whole tensors under the given metadata.
 fn error_under(metadata: Option<(&str, &str)>) -> String {
     let raw = raw(&encode(&model(0), &description()).unwrap());
-    decode(&write(&raw, metadata), &Device::flex())
+    decode::<TabularConfig>(&write(&raw, metadata), &Device::flex())
         .unwrap_err()
         .to_string()
 }
@@ -120,7 +124,7 @@ fn a_file_gives_back_the_model_and_the_same_file() {
     let folder = tempfile::tempdir().unwrap();
     let (first, second) = (folder.path().join("a"), folder.path().join("b"));
     save(&model(3), &description(), &first).unwrap();
-    let (loaded, found) = load(&first, &Device::flex()).unwrap();
+    let (loaded, found) = load::<TabularConfig>(&first, &Device::flex()).unwrap();
     assert_eq!(found, description());
     assert_eq!(to_tensors(&loaded), to_tensors(&model(3)));
     save(&loaded, &found, &second).unwrap();
@@ -134,7 +138,7 @@ fn a_file_gives_back_the_model_and_the_same_file() {
 #[test]
 fn parameter_ids_are_those_of_a_fresh_model() {
     let bytes = encode(&model(3), &description()).unwrap();
-    let (loaded, _) = decode(&bytes, &Device::flex()).unwrap();
+    let (loaded, _) = decode::<TabularConfig>(&bytes, &Device::flex()).unwrap();
     let ids = burn::module::list_param_ids::<Tabular>;
     assert_eq!(ids(&loaded), ids(&model(3)));
 }
@@ -218,21 +222,24 @@ fn damage_is_an_error_never_a_panic() {
     let device = Device::flex();
     let bytes = encode(&model(0), &description()).unwrap();
     for length in 0..bytes.len() {
-        assert!(decode(&bytes[..length], &device).is_err(), "{length} bytes");
+        assert!(
+            decode::<TabularConfig>(&bytes[..length], &device).is_err(),
+            "{length} bytes"
+        );
     }
     // Flipping a bit of the header must not panic; a value that stays finite may load.
     for position in 0..bytes.len() {
         let mut damaged = bytes.clone();
         damaged[position] ^= 0x10;
-        let _ = decode(&damaged, &device);
+        let _ = decode::<TabularConfig>(&damaged, &device);
     }
-    let error = decode(b"not a model", &device).unwrap_err();
+    let error = decode::<TabularConfig>(b"not a model", &device).unwrap_err();
     assert!(matches!(error, WeightsError::Damaged(_)));
 }
 
 #[test]
 fn a_missing_file_is_named() {
-    let error = load("nowhere/model.safetensors", &Device::flex()).unwrap_err();
+    let error = load::<TabularConfig>("nowhere/model.safetensors", &Device::flex()).unwrap_err();
     assert_eq!(
         error.to_string(),
         "cannot access the weights in nowhere/model.safetensors"

@@ -1,0 +1,368 @@
+//! A small convolutional network of which every part can be chosen: blocks of convolution → norm
+//! → activation with pooling after each, then one linear layer. At home on tiny images.
+//!
+//! - convolutional networks: LeCun et al., *Backpropagation applied to handwritten zip code
+//!   recognition* (1989)
+//! - several small kernels in a row: Simonyan & Zisserman 2014,
+//!   [arXiv:1409.1556](https://arxiv.org/abs/1409.1556)
+//! - the mean of each map before the output: Lin, Chen & Yan 2013,
+//!   [arXiv:1312.4400](https://arxiv.org/abs/1312.4400)
+
+use burn::module::Module;
+use burn::nn::conv::Conv2d;
+use burn::nn::{Dropout, GroupNorm, Linear};
+use burn::tensor::{Device, Tensor};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::family::saturating_sum;
+use crate::image::ImageShape;
+use crate::init::Init;
+use crate::layers::activation::Activation;
+use crate::layers::batch_norm::BatchNorm;
+use crate::layers::conv::Conv;
+use crate::layers::pool::{Pool, global_average};
+use crate::mlp::NormKind;
+
+/// A small convolutional network.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CnnConfig {
+    /// The channels of each block; every block halves height and width.
+    #[serde(default = "default_widths")]
+    pub widths: Vec<usize>,
+    /// Convolutions in each block.
+    #[serde(default = "one")]
+    pub convs: usize,
+    /// Height and width of the kernels, an odd number.
+    #[serde(default = "default_kernel")]
+    pub kernel: usize,
+    /// The normalisation before each activation; "layer" takes each image over all its channels
+    /// and places at once.
+    #[serde(default = "default_norm")]
+    pub norm: NormKind,
+    /// The non-linearity after each convolution.
+    #[serde(default)]
+    pub activation: Activation,
+    /// How each block halves its feature maps.
+    #[serde(default)]
+    pub pool: Pool,
+    /// Whether the output sees the mean of each channel rather than all places.
+    #[serde(default = "yes")]
+    pub global_average: bool,
+    /// The probability of zeroing a number before the output while training, in [0, 1).
+    #[serde(default)]
+    pub dropout: f64,
+}
+
+/// The module that [`CnnConfig`] builds.
+#[derive(Module, Debug)]
+pub struct Cnn {
+    blocks: Vec<Block>,
+    dropout: Dropout,
+    fc: Linear,
+    #[module(skip)]
+    activation: Activation,
+    #[module(skip)]
+    pool: Pool,
+    global_average: bool,
+}
+
+impl CnnConfig {
+    /// Every impossible value, as (key, message).
+    pub fn validate(&self) -> Vec<(String, String)> {
+        let mut problems = Vec::new();
+        let mut problem = |key: &str, message: String| problems.push((key.to_string(), message));
+        if self.widths.is_empty() {
+            problem("widths", "needs at least one block".into());
+        }
+        if self.widths.contains(&0) {
+            problem("widths", "every width must be at least 1".into());
+        }
+        if self.convs == 0 {
+            problem("convs", "must be at least 1".into());
+        }
+        if self.kernel.is_multiple_of(2) {
+            problem("kernel", format!("must be odd, but is {}", self.kernel));
+        }
+        if !(0.0..1.0).contains(&self.dropout) {
+            let text = format!("must be at least 0 and below 1, but is {}", self.dropout);
+            problem("dropout", text);
+        }
+        problems
+    }
+
+    /// What does not go with the images, as (key, message).
+    pub fn validate_for(&self, shape: &ImageShape) -> Vec<(String, String)> {
+        let side = shape.height.min(shape.width);
+        if self.side(side) > 0 {
+            return Vec::new();
+        }
+        let text = format!(
+            "{} blocks halve the image as often, but its shorter side has {side} pixels: at most {} fit",
+            self.widths.len(),
+            side.ilog2()
+        );
+        vec![("widths".to_string(), text)]
+    }
+
+    /// Height or width of the last feature map, 0 where the image is too small.
+    fn side(&self, pixels: usize) -> usize {
+        self.widths.iter().fold(pixels, |side, _| side / 2)
+    }
+
+    pub(crate) fn least_weights(&self, shape: &ImageShape) -> usize {
+        let area = self.kernel.saturating_mul(self.kernel);
+        let block = |&width: &usize| width.saturating_mul(self.convs).saturating_mul(area);
+        let places = match self.global_average {
+            true => 1,
+            false => self
+                .side(shape.height)
+                .saturating_mul(self.side(shape.width)),
+        };
+        saturating_sum(self.widths.iter().map(block))
+            .max(shape.channels)
+            .saturating_add(places.max(shape.outputs))
+    }
+
+    pub(crate) fn layers(&self) -> usize {
+        self.widths.len() + 1
+    }
+
+    pub(crate) fn layer_of(&self, name: &str) -> Option<usize> {
+        let (block, _) = name.strip_prefix("blocks.")?.split_once('.')?;
+        block.parse().ok()
+    }
+
+    /// Builds the model for images of the given shape.
+    pub fn init(&self, shape: &ImageShape, seed: u64, device: &Device) -> Cnn {
+        let mut init = Init::new(seed, device);
+        let mut channels = shape.channels;
+        let mut block = |&width: &usize| {
+            let inputs = std::mem::replace(&mut channels, width);
+            Block::new(self, inputs, width, &mut init)
+        };
+        let blocks = self.widths.iter().map(&mut block).collect();
+        let places = match self.global_average {
+            true => 1,
+            false => self.side(shape.height) * self.side(shape.width),
+        };
+        Cnn {
+            blocks,
+            dropout: init.dropout(self.dropout),
+            fc: init.linear(channels * places, shape.outputs, true),
+            activation: self.activation,
+            pool: self.pool,
+            global_average: self.global_average,
+        }
+    }
+}
+
+impl Default for CnnConfig {
+    fn default() -> Self {
+        Self {
+            widths: default_widths(),
+            convs: one(),
+            kernel: default_kernel(),
+            norm: default_norm(),
+            activation: Activation::default(),
+            pool: Pool::default(),
+            global_average: yes(),
+            dropout: 0.0,
+        }
+    }
+}
+
+impl Cnn {
+    /// Maps images to logits or predictions.
+    ///
+    /// # Shapes
+    ///
+    /// - `images`: `[batch, channels, height, width]`
+    /// - result: `[batch, outputs]`
+    pub fn forward(&self, images: Tensor<4>) -> Tensor<2> {
+        let step = |x, block: &Block| self.pool.halve(block.forward(x, self.activation));
+        let x = self.blocks.iter().fold(images, step);
+        let x = match self.global_average {
+            true => global_average(x),
+            false => x.flatten::<2>(1, 3),
+        };
+        self.fc.forward(self.dropout.forward(x))
+    }
+}
+
+#[derive(Module, Debug)]
+struct Block {
+    convs: Vec<Conv2d>,
+    norms: Vec<Norm>,
+}
+
+impl Block {
+    fn new(config: &CnnConfig, inputs: usize, width: usize, init: &mut Init) -> Self {
+        let mut block = Self {
+            convs: Vec::new(),
+            norms: Vec::new(),
+        };
+        for index in 0..config.convs {
+            let conv = Conv {
+                // A norm's shift does what a bias would.
+                bias: config.norm == NormKind::None,
+                ..Conv::new(
+                    if index == 0 { inputs } else { width },
+                    width,
+                    config.kernel,
+                )
+            };
+            block.convs.push(conv.he(init));
+            block.norms.extend(Norm::new(config.norm, width, init));
+        }
+        block
+    }
+
+    fn forward(&self, mut x: Tensor<4>, activation: Activation) -> Tensor<4> {
+        for (index, conv) in self.convs.iter().enumerate() {
+            x = conv.forward(x);
+            if let Some(norm) = self.norms.get(index) {
+                x = norm.forward(x);
+            }
+            x = activation.forward(x);
+        }
+        x
+    }
+}
+
+#[derive(Module, Debug)]
+enum Norm {
+    Batch(BatchNorm),
+    /// A single group holds all channels, which is layer norm with a scale for each channel.
+    Layer(GroupNorm),
+}
+
+impl Norm {
+    fn new(kind: NormKind, width: usize, init: &mut Init) -> Option<Self> {
+        match kind {
+            NormKind::None => None,
+            NormKind::Batch => Some(Self::Batch(init.batch_norm(width))),
+            NormKind::Layer => Some(Self::Layer(init.group_norm(1, width))),
+        }
+    }
+
+    fn forward(&self, input: Tensor<4>) -> Tensor<4> {
+        match self {
+            Self::Batch(norm) => norm.forward(input),
+            Self::Layer(norm) => norm.forward(input),
+        }
+    }
+}
+
+fn default_widths() -> Vec<usize> {
+    vec![32, 64]
+}
+
+fn one() -> usize {
+    1
+}
+
+fn default_kernel() -> usize {
+    3
+}
+
+fn default_norm() -> NormKind {
+    NormKind::Batch
+}
+
+fn yes() -> bool {
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::check_model;
+    use crate::image::ImageConfig;
+
+    fn shape(channels: usize, height: usize, width: usize) -> ImageShape {
+        ImageShape {
+            channels,
+            height,
+            width,
+            outputs: 3,
+        }
+    }
+
+    fn small() -> CnnConfig {
+        CnnConfig {
+            widths: vec![4, 6],
+            // Leaky, because a dead unit has no gradient and the check wants one everywhere.
+            activation: Activation::LeakyRelu,
+            ..CnnConfig::default()
+        }
+    }
+
+    #[test]
+    fn every_norm_pool_and_end() {
+        for norm in [NormKind::None, NormKind::Batch, NormKind::Layer] {
+            for (pool, global_average) in [(Pool::Max, true), (Pool::Average, false)] {
+                let config = CnnConfig {
+                    norm,
+                    pool,
+                    global_average,
+                    convs: 2,
+                    dropout: 0.1,
+                    ..small()
+                };
+                check_model(ImageConfig::Cnn(config), shape(2, 9, 12));
+            }
+        }
+    }
+
+    #[test]
+    fn counts_its_parameters() {
+        let count = |config: &CnnConfig| {
+            let model = config.init(&shape(1, 8, 8), 0, &Device::flex());
+            model.num_params()
+        };
+        // Scale, shift and two running statistics for each channel.
+        let dense = 4 * 9 + 6 * 4 * 9 + 4 * (4 + 6);
+        assert_eq!(count(&small()), dense + 3 * 6 + 3);
+        let flat = CnnConfig {
+            global_average: false,
+            ..small()
+        };
+        assert_eq!(count(&flat), dense + 3 * 6 * 4 + 3);
+    }
+
+    #[test]
+    fn an_image_that_is_too_small_is_refused() {
+        assert_eq!(small().validate_for(&shape(1, 4, 9)), []);
+        let (key, text) = small().validate_for(&shape(1, 9, 3)).remove(0);
+        assert_eq!(key, "widths");
+        assert!(text.ends_with("at most 1 fit"), "{text}");
+        let config = small();
+        let device = Device::flex();
+        let model = config.init(&shape(1, 4, 4), 0, &device);
+        let images = Tensor::zeros([2, 1, 4, 4], &device);
+        assert_eq!(model.forward(images).dims(), [2, 3]);
+    }
+
+    #[test]
+    fn all_impossible_values_are_reported() {
+        let config = CnnConfig {
+            widths: vec![],
+            convs: 0,
+            kernel: 2,
+            dropout: f64::NAN,
+            ..CnnConfig::default()
+        };
+        let keys: Vec<_> = config.validate().into_iter().map(|(key, _)| key).collect();
+        assert_eq!(keys, ["widths", "convs", "kernel", "dropout"]);
+        assert_eq!(CnnConfig::default().validate(), []);
+    }
+
+    #[test]
+    fn defaults_come_from_an_empty_table() {
+        let config: CnnConfig = serde_json::from_str("{}").unwrap();
+        assert_eq!(config, CnnConfig::default());
+        assert!(serde_json::from_str::<CnnConfig>(r#"{"width": [3]}"#).is_err());
+    }
+}

@@ -1,0 +1,48 @@
+//! What every family of models has in common, so that weights, checkpoints and training need to
+//! be written once.
+
+use std::fmt::Debug;
+
+use burn::module::Module;
+use burn::tensor::Device;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// A family of models: configurations that build modules from what the data determines.
+pub trait Family: Clone + Debug + PartialEq + Serialize + DeserializeOwned {
+    /// What the data determines of a model.
+    type Shape: Clone + Debug + PartialEq + Serialize + DeserializeOwned;
+    /// The module that holds the chosen architecture.
+    type Model: Module;
+
+    /// Every impossible value of the configuration alone, as (key, message).
+    fn validate(&self) -> Vec<(String, String)>;
+
+    /// Every impossible value of the shape, and everything in the configuration that does not go
+    /// with it, as (key, message).
+    fn validate_for(&self, shape: &Self::Shape) -> Vec<(String, String)>;
+
+    /// A number that the number of weights cannot be below, found without building anything.
+    ///
+    /// A file that describes a model with more weights than the file has bytes is refused by it
+    /// before any memory is taken, so the closer the better. Saturates rather than overflows.
+    fn least_weights(&self, shape: &Self::Shape) -> usize;
+
+    /// Builds the model; equal arguments give equal weights and parameter ids on every backend.
+    ///
+    /// # Panics
+    ///
+    /// If [`validate`](Self::validate) or [`validate_for`](Self::validate_for) reports a problem.
+    fn init(&self, shape: &Self::Shape, seed: u64, device: &Device) -> Self::Model;
+
+    /// What PyTorch calls a tensor whose path of fields and indices is `path`, without the names
+    /// of enum variants and with the scale and shift of norms as `weight` and `bias`.
+    fn torch_name(&self, path: String) -> String {
+        path
+    }
+}
+
+/// The sum of the numbers, or the largest number there is.
+pub(crate) fn saturating_sum(numbers: impl IntoIterator<Item = usize>) -> usize {
+    numbers.into_iter().fold(0, usize::saturating_add)
+}

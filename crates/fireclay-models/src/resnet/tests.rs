@@ -1,0 +1,204 @@
+use super::*;
+use crate::check::check_model;
+use crate::image::{ImageConfig, ImageModel};
+use crate::tensors::to_tensors;
+
+fn shape(channels: usize, height: usize, width: usize, outputs: usize) -> ImageShape {
+    ImageShape {
+        channels,
+        height,
+        width,
+        outputs,
+    }
+}
+
+fn tiny() -> ResNetConfig {
+    ResNetConfig {
+        layers: Some(vec![1, 2]),
+        width: Some(4),
+        // The convolutions before a zero scale have no gradient, and the check wants one.
+        zero_init_residual: false,
+        ..ResNetConfig::default()
+    }
+}
+
+/// Burn counts the two running statistics of each norm; this does not.
+fn trainable(config: &ResNetConfig, shape: &ImageShape) -> usize {
+    let model = config.init(shape, 0, &Device::flex());
+    let config = ImageConfig::Resnet(config.clone());
+    crate::weights::shapes(&config, &ImageModel::Resnet(model))
+        .into_iter()
+        .filter(|(name, _)| !name.contains("running_"))
+        .map(|(_, shape)| shape.iter().product::<usize>())
+        .sum()
+}
+
+#[test]
+fn every_block_stem_and_shortcut() {
+    for block in [BlockKind::Basic, BlockKind::Bottleneck] {
+        for stem in [Stem::Imagenet, Stem::Cifar] {
+            for shortcut in [Shortcut::Pad, Shortcut::Projection] {
+                let config = ResNetConfig {
+                    block: Some(block),
+                    stem: Some(stem),
+                    shortcut: Some(shortcut),
+                    dropout: 0.1,
+                    ..tiny()
+                };
+                check_model(ImageConfig::Resnet(config), shape(2, 21, 18, 3));
+            }
+        }
+    }
+}
+
+#[test]
+fn counts_the_parameters_of_the_published_networks() {
+    // torchvision's own counts for 1000 classes.
+    let photographs = [
+        (18, 11_689_512),
+        (34, 21_797_672),
+        (50, 25_557_032),
+        (101, 44_549_160),
+        (152, 60_192_808),
+    ];
+    for (depth, expected) in photographs {
+        let config = ResNetConfig {
+            depth,
+            ..ResNetConfig::default()
+        };
+        assert_eq!(trainable(&config, &shape(3, 224, 224, 1000)), expected);
+    }
+    // Table 6 of the paper: 0.27, 0.46, 0.66, 0.85 and 1.7 million.
+    let small = [(20, 0.27), (32, 0.46), (44, 0.66), (56, 0.85), (110, 1.7)];
+    for (depth, millions) in small {
+        let config = ResNetConfig {
+            depth,
+            ..ResNetConfig::default()
+        };
+        let count = trainable(&config, &shape(3, 32, 32, 10)) as f64 / 1e6;
+        assert!((count - millions).abs() < 0.04, "{depth}: {count}");
+    }
+}
+
+#[test]
+fn a_zero_scale_makes_every_block_the_identity() {
+    let config = ResNetConfig {
+        zero_init_residual: true,
+        layers: Some(vec![3]),
+        ..tiny()
+    };
+    let device = Device::flex();
+    let model = config.init(&shape(3, 16, 16, 2), 0, &device);
+    let images = Tensor::<4>::random([2, 3, 16, 16], burn::tensor::Distribution::Default, &device);
+    let stem = model.stem(images);
+    let after = model
+        .layer1
+        .iter()
+        .fold(stem.clone(), |x, block| block.forward(x));
+    assert_eq!(after.into_data(), stem.into_data());
+}
+
+#[test]
+fn the_shortcut_without_weights_takes_every_other_pixel_and_pads_channels() {
+    let config = ResNetConfig {
+        shortcut: Some(Shortcut::Pad),
+        zero_init_residual: true,
+        ..tiny()
+    };
+    let device = Device::flex();
+    let model = config.init(&shape(3, 16, 16, 2), 0, &device);
+    // Positive, so that the rectifier at the end changes nothing.
+    let input: Vec<f32> = (0..4 * 9).map(|index| index as f32 + 1.0).collect();
+    let data = burn::tensor::TensorData::new(input.clone(), [1, 4, 3, 3]);
+    let output = model.layer2[0].forward(Tensor::from_data(data, &device));
+    assert_eq!(output.dims(), [1, 8, 2, 2]);
+    let output: Vec<f32> = output.into_data().iter().collect();
+    for channel in 0..8 {
+        for (row, column) in [(0, 0), (0, 1), (1, 0), (1, 1)] {
+            let expected = match channel {
+                2..6 => input[(channel - 2) * 9 + row * 6 + column * 2],
+                _ => 0.0,
+            };
+            assert_eq!(output[channel * 4 + row * 2 + column], expected);
+        }
+    }
+}
+
+#[test]
+fn later_blocks_are_left_out_more_often() {
+    let config = ResNetConfig {
+        drop_path_rate: 0.4,
+        layers: Some(vec![2, 2]),
+        ..tiny()
+    };
+    let model = config.init(&shape(3, 16, 16, 2), 0, &Device::flex());
+    let found: Vec<f64> = model
+        .stages()
+        .into_iter()
+        .flatten()
+        .map(|block| (block.drop_path.prob * 1e6).round() / 1e6)
+        .collect();
+    assert_eq!(found, [0.1, 0.2, 0.3, 0.4]);
+}
+
+#[test]
+fn options_without_weights_leave_the_first_weights_alone() {
+    let tensors =
+        |config: &ResNetConfig| to_tensors(&config.init(&shape(3, 16, 16, 2), 5, &Device::flex()));
+    let dropped = ResNetConfig {
+        dropout: 0.5,
+        drop_path_rate: 0.5,
+        ..tiny()
+    };
+    assert_eq!(tensors(&tiny()), tensors(&dropped));
+}
+
+#[test]
+fn the_smallest_image_passes() {
+    for stem in [Stem::Imagenet, Stem::Cifar] {
+        for depth in [18, 50, 20] {
+            let config = ResNetConfig {
+                depth,
+                width: Some(4),
+                stem: Some(stem),
+                ..ResNetConfig::default()
+            };
+            let device = Device::flex();
+            let model = config.init(&shape(1, 1, 1, 2), 0, &device);
+            let images = Tensor::zeros([1, 1, 1, 1], &device);
+            assert_eq!(model.forward(images).dims(), [1, 2]);
+        }
+    }
+}
+
+#[test]
+fn all_impossible_values_are_reported() {
+    let config = ResNetConfig {
+        depth: 19,
+        layers: Some(vec![1, 0, 1, 1, 1]),
+        width: Some(0),
+        drop_path_rate: 1.0,
+        dropout: -0.1,
+        ..ResNetConfig::default()
+    };
+    let keys: Vec<_> = config.validate().into_iter().map(|(key, _)| key).collect();
+    let expected = [
+        "depth",
+        "layers",
+        "layers",
+        "width",
+        "drop_path_rate",
+        "dropout",
+    ];
+    assert_eq!(keys, expected);
+    assert_eq!(ResNetConfig::default().validate(), []);
+}
+
+#[test]
+fn defaults_come_from_an_empty_table() {
+    let config: ResNetConfig = serde_json::from_str("{}").unwrap();
+    assert_eq!(config, ResNetConfig::default());
+    let config = r#"{"depth": 50, "stem": "cifar", "block": "bottleneck", "shortcut": "pad"}"#;
+    assert!(serde_json::from_str::<ResNetConfig>(config).is_ok());
+    assert!(serde_json::from_str::<ResNetConfig>(r#"{"layer": [3]}"#).is_err());
+}

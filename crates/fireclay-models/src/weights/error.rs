@@ -1,0 +1,45 @@
+//! What can be wrong with weights.
+
+use std::io;
+use std::path::Path;
+
+use safetensors::tensor::SafeTensorError;
+
+use super::METADATA_KEY;
+use crate::tensors::TensorsError;
+
+/// Why weights could not be saved or loaded.
+#[derive(Debug, thiserror::Error)]
+pub enum WeightsError {
+    /// The file could not be read or written.
+    #[error("cannot access the weights in {path}")]
+    Io {
+        /// The file.
+        path: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The bytes are no safetensors file, or a damaged one.
+    #[error("the weights are damaged or no safetensors file: {0}")]
+    Damaged(String),
+    /// The file does not say which model it holds.
+    #[error("the file does not say which model it holds: its metadata has no \"{METADATA_KEY}\"")]
+    NoDescription,
+    /// The description of the model makes no sense.
+    #[error("the description of the model in the file is wrong: {0}")]
+    Description(String),
+    /// The tensors are not those of the described model.
+    #[error(transparent)]
+    Tensors(#[from] TensorsError),
+}
+
+pub fn damaged(error: SafeTensorError) -> WeightsError {
+    WeightsError::Damaged(error.to_string())
+}
+
+pub fn io_error(path: &Path, source: io::Error) -> WeightsError {
+    WeightsError::Io {
+        path: path.display().to_string(),
+        source,
+    }
+}
