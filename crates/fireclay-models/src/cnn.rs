@@ -125,7 +125,7 @@ impl CnnConfig {
             .saturating_add(places.max(shape.outputs))
     }
 
-    pub(crate) fn layers(&self) -> usize {
+    pub(crate) fn layers_in_all(&self) -> usize {
         self.widths.len() + 1
     }
 

@@ -157,7 +157,7 @@ impl ImageConfig {
     /// How many layers the model has for layer-wise learning rates and freezing: the stem is 0,
     /// then comes each block, and the head is last.
     pub fn layers(&self) -> usize {
-        each!(self, config => config.layers())
+        each!(self, config => config.layers_in_all())
     }
 
     /// The layer of a tensor by its PyTorch name, below [`layers`](Self::layers).

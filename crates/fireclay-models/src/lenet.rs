@@ -88,7 +88,7 @@ impl LenetConfig {
         saturating_sum([shape.channels, area, shape.outputs])
     }
 
-    pub(crate) fn layers(&self) -> usize {
+    pub(crate) fn layers_in_all(&self) -> usize {
         5
     }
 

@@ -153,7 +153,7 @@ impl ResNetConfig {
     }
 
     /// The layers for layer-wise learning rates: stem, blocks, head.
-    pub(crate) fn layers(&self) -> usize {
+    pub(crate) fn layers_in_all(&self) -> usize {
         self.depths().iter().sum::<usize>() + 2
     }
 
