@@ -1,9 +1,151 @@
-//! One file over HTTP.
+//! One file over HTTP: resumable, and kept only if its hash is right.
 
-use std::path::Path;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use ureq::http::{Response, StatusCode, header};
+use ureq::{Agent, Body};
+
+use super::write_error;
 use crate::error::DataError;
+use crate::hash::sha256_file;
 
-pub(super) fn fetch(_url: &str, _sha256: &str, _file: &Path) -> Result<(), DataError> {
-    Err(DataError::Unusable("downloads are not there yet".into()))
+/// A connection that says nothing for so long is given up; what came until then is kept.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Fetches `url` to `file`, whose hash must be `sha256` in small letters.
+///
+/// Until it is whole it is called `….part`; a later call goes on where this one stopped.
+pub(super) fn fetch(url: &str, sha256: &str, file: &Path) -> Result<(), DataError> {
+    let part = part(file);
+    if received(&part) > 0 && sha256_file(&part)? == sha256 {
+        // The last call was stopped between the last byte and the new name.
+        return rename(&part, file);
+    }
+    receive(url, &part)?;
+    let found = sha256_file(&part)?;
+    if found != sha256 {
+        fs::remove_file(&part).map_err(|source| write_error(&part, source))?;
+        return Err(fail(url, format!("its SHA-256 is {found} and not {sha256}, so nothing of it is kept; compare the address and the hash")));
+    }
+    rename(&part, file)
+}
+
+fn part(file: &Path) -> PathBuf {
+    let mut name = file.file_name().unwrap_or_default().to_owned();
+    name.push(".part");
+    file.with_file_name(name)
+}
+
+fn received(part: &Path) -> u64 {
+    part.metadata().map_or(0, |metadata| metadata.len())
+}
+
+fn rename(part: &Path, file: &Path) -> Result<(), DataError> {
+    fs::rename(part, file).map_err(|source| write_error(file, source))
+}
+
+/// Appends what is missing to the part.
+fn receive(url: &str, part: &Path) -> Result<(), DataError> {
+    let start = received(part);
+    let mut response = request(url, start)?;
+    let is_past_the_end = response.status() == StatusCode::RANGE_NOT_SATISFIABLE;
+    let is_rest = response.status() == StatusCode::PARTIAL_CONTENT && starts_at(&response, start);
+    let start = match response.status() {
+        StatusCode::PARTIAL_CONTENT if is_rest => start,
+        StatusCode::OK => 0,
+        _ if is_past_the_end || response.status() == StatusCode::PARTIAL_CONTENT => {
+            response = request(url, 0)?;
+            if response.status() != StatusCode::OK {
+                return Err(refused(url, response.status()));
+            }
+            0
+        }
+        status => return Err(refused(url, status)),
+    };
+    let expected = response.body().content_length().map(|rest| start + rest);
+    let mut file = open(part, start)?;
+    let copied = copy(&mut response.into_body().into_reader(), &mut file);
+    let saved = file.sync_all();
+    let length = received(part);
+    match copied {
+        Err(CopyError::Read(error)) => return Err(interrupted(url, length, &error.to_string())),
+        Err(CopyError::Write(source)) => return Err(write_error(part, source)),
+        Ok(()) => saved.map_err(|source| write_error(part, source))?,
+    }
+    match expected {
+        Some(expected) if length < expected => {
+            Err(interrupted(url, length, &format!("{expected} bytes were announced")))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn request(url: &str, start: u64) -> Result<Response<Body>, DataError> {
+    let agent = Agent::config_builder()
+        .http_status_as_error(false)
+        .timeout_connect(Some(PATIENCE))
+        .timeout_recv_response(Some(PATIENCE))
+        .timeout_per_read(Some(PATIENCE));
+    // Behind a proxy the environment says which; this machine needs none to reach itself.
+    let agent = if is_local(url) { agent.proxy(None) } else { agent };
+    let agent: Agent = agent.build().into();
+    // Compressed on the way, a file would have another length and could not be resumed.
+    let mut request = agent.get(url).header(header::ACCEPT_ENCODING, "identity");
+    if start > 0 {
+        request = request.header(header::RANGE, format!("bytes={start}-"));
+    }
+    request.call().map_err(|error| fail(url, error.to_string()))
+}
+
+fn is_local(url: &str) -> bool {
+    let host = url.split("://").nth(1).unwrap_or_default();
+    ["127.0.0.1", "localhost", "[::1]"].iter().any(|local| {
+        host.strip_prefix(local).is_some_and(|rest| rest.is_empty() || rest.starts_with([':', '/']))
+    })
+}
+
+/// Whether the server gives the part that was asked for: `bytes 100-199/200`.
+fn starts_at(response: &Response<Body>, start: u64) -> bool {
+    let range = response.headers().get(header::CONTENT_RANGE).and_then(|range| range.to_str().ok());
+    let first = range.and_then(|range| range.strip_prefix("bytes ")?.split('-').next()?.parse().ok());
+    first == Some(start)
+}
+
+fn open(part: &Path, start: u64) -> Result<File, DataError> {
+    let mut options = OpenOptions::new();
+    options.create(true).write(true);
+    let options = if start > 0 { options.append(true) } else { options.truncate(true) };
+    options.open(part).map_err(|source| write_error(part, source))
+}
+
+enum CopyError {
+    Read(io::Error),
+    Write(io::Error),
+}
+
+fn copy(reader: &mut impl Read, file: &mut File) -> Result<(), CopyError> {
+    let mut buffer = vec![0; 1 << 16];
+    loop {
+        match reader.read(&mut buffer) {
+            Ok(0) => return Ok(()),
+            Ok(read) => file.write_all(&buffer[..read]).map_err(CopyError::Write)?,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(CopyError::Read(error)),
+        }
+    }
+}
+
+fn refused(url: &str, status: StatusCode) -> DataError {
+    fail(url, format!("the server answers {status}"))
+}
+
+fn interrupted(url: &str, length: u64, reason: &str) -> DataError {
+    fail(url, format!("the connection ended after {length} bytes ({reason}); run the same command again to go on from there"))
+}
+
+fn fail(url: &str, message: String) -> DataError {
+    DataError::Download { url: url.to_owned(), message }
 }

@@ -1,8 +1,20 @@
 //! Archives, unpacked as if whoever made them meant harm.
+//!
+//! Members go into a temporary folder first and are moved out of it at the end, so that a refused
+//! archive leaves nothing behind. Nothing but plain files and folders with relative names is taken.
 
-use std::path::Path;
+use std::fs::{self, File};
+use std::io::{self, BufReader, Read};
+use std::path::{Component, Path, PathBuf};
 
-use crate::error::DataError;
+use flate2::read::MultiGzDecoder;
+use zip::ZipArchive;
+
+use super::write_error;
+use crate::error::{DataError, absolute};
+
+/// No archive has more members; each costs a file however small it is.
+const MOST_MEMBERS: u64 = 20_000_000;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -13,9 +25,10 @@ pub(super) enum Kind {
 }
 
 impl Kind {
+    /// What the ending of a name stands for.
     pub(super) fn of(name: &str) -> Option<Self> {
         let name = name.to_ascii_lowercase();
-        let ends = |ending: &str| name.ends_with(ending);
+        let ends = |ending: &str| name.len() > ending.len() && name.ends_with(ending);
         if ends(".tar") {
             Some(Self::Tar)
         } else if ends(".tar.gz") || ends(".tgz") {
@@ -30,10 +43,193 @@ impl Kind {
     }
 }
 
+/// Whether this is the name of something in a folder, on any operating system.
 pub(super) fn is_plain_name(name: &str) -> bool {
     !name.is_empty() && name != "." && name != ".." && !name.contains(['/', '\\', ':', '\0'])
 }
 
-pub(super) fn unpack(_archive: &Path, _folder: &Path, _most: u64) -> Result<(), DataError> {
-    Err(DataError::Unusable("unpacking is not there yet".into()))
+/// Unpacks an archive into a folder, writing at most `most` bytes.
+///
+/// # Errors
+/// [`DataError::Damaged`] for an archive that cannot be read, has more in it, or has a member that
+/// is a link or a device or would lie outside the folder; [`DataError::Write`], also where
+/// something of the same name is in the folder already.
+pub(super) fn unpack(archive: &Path, folder: &Path, most: u64) -> Result<(), DataError> {
+    let name = archive.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let temporary = folder.join(format!(".{name}.unpacking"));
+    // What an interrupted call left is of no use.
+    remove(&temporary)?;
+    fs::create_dir(&temporary).map_err(|source| write_error(&temporary, source))?;
+    let mut target = Target { archive, folder: temporary.clone(), most, left: most, members: 0 };
+    let unpacked = target.unpack(Kind::of(name)).and_then(|()| move_all(&temporary, folder));
+    let removed = remove(&temporary);
+    unpacked.and(removed)
+}
+
+fn remove(folder: &Path) -> Result<(), DataError> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(write_error(folder, error)),
+        _ => Ok(()),
+    }
+}
+
+/// Moves what is in one folder into another, where nothing of the same name may be.
+fn move_all(from: &Path, to: &Path) -> Result<(), DataError> {
+    let list = || fs::read_dir(from)?.map(|entry| Ok(entry?.file_name())).collect::<io::Result<Vec<_>>>();
+    let names = list().map_err(|source| write_error(from, source))?;
+    for name in &names {
+        let place = to.join(name);
+        if fs::symlink_metadata(&place).is_ok() {
+            let message = "it is there already: remove it, or take unpack out";
+            let source = io::Error::new(io::ErrorKind::AlreadyExists, message);
+            return Err(write_error(&place, source));
+        }
+    }
+    for name in &names {
+        let place = to.join(name);
+        fs::rename(from.join(name), &place).map_err(|source| write_error(&place, source))?;
+    }
+    Ok(())
+}
+
+/// Where members go, and how much may still be written.
+struct Target<'a> {
+    archive: &'a Path,
+    folder: PathBuf,
+    most: u64,
+    left: u64,
+    members: u64,
+}
+
+impl Target<'_> {
+    fn unpack(&mut self, kind: Option<Kind>) -> Result<(), DataError> {
+        let file = File::open(self.archive).map_err(|source| DataError::Read {
+            path: absolute(self.archive),
+            source,
+        })?;
+        let file = BufReader::new(file);
+        match kind {
+            Some(Kind::Tar) => self.tar(file),
+            Some(Kind::TarGz) => self.tar(MultiGzDecoder::new(file)),
+            Some(Kind::Zip) => self.zip(file),
+            Some(Kind::Gz) => self.gz(file),
+            None => Err(self.damaged("no archive of a known kind")),
+        }
+    }
+
+    fn tar(&mut self, reader: impl Read) -> Result<(), DataError> {
+        // The end of the data counts as well: padding without end would never be a member.
+        let limit = self.most.saturating_add(self.most / 4).saturating_add(64 << 20);
+        let mut archive = tar::Archive::new(reader.take(limit));
+        for entry in archive.entries().map_err(|error| self.damaged(error))? {
+            let mut entry = entry.map_err(|error| self.damaged(error))?;
+            let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
+            let kind = entry.header().entry_type();
+            if kind.is_dir() {
+                self.make_folder(&name)?;
+            } else if kind.is_file() || kind.is_contiguous() {
+                let size = entry.size();
+                self.write(&name, Some(size), &mut entry)?;
+            } else if !kind.is_pax_global_extensions() {
+                return Err(self.damaged(format!("member {name:?} is a link, a device or the like ({kind:?}); only files and folders are unpacked")));
+            }
+        }
+        if archive.into_inner().limit() == 0 {
+            return Err(self.too_large());
+        }
+        Ok(())
+    }
+
+    fn zip(&mut self, reader: BufReader<File>) -> Result<(), DataError> {
+        let mut archive = ZipArchive::new(reader).map_err(|error| self.damaged(error))?;
+        for index in 0..archive.len() {
+            let mut member = archive.by_index(index).map_err(|error| self.damaged(error))?;
+            let name = member.name().map_err(|error| self.damaged(error))?.into_owned();
+            // The kind of file is in the upper bits of the mode, where the archive gives one.
+            let kind = member.unix_mode().map_or(0, |mode| mode & 0o170_000);
+            if member.is_symlink() || ![0, 0o100_000, 0o040_000].contains(&kind) {
+                return Err(self.damaged(format!("member {name:?} is a link, a device or the like; only files and folders are unpacked")));
+            }
+            if member.is_dir() {
+                self.make_folder(&name)?;
+            } else {
+                let size = member.size();
+                self.write(&name, Some(size), &mut member)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn gz(&mut self, reader: BufReader<File>) -> Result<(), DataError> {
+        let name = self.archive.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        self.write(&name, None, &mut MultiGzDecoder::new(reader))
+    }
+
+    fn make_folder(&mut self, name: &str) -> Result<(), DataError> {
+        let path = self.place(name)?;
+        fs::create_dir_all(&path).map_err(|source| write_error(&path, source))
+    }
+
+    fn write(&mut self, name: &str, claimed: Option<u64>, reader: &mut impl Read) -> Result<(), DataError> {
+        if claimed.is_some_and(|claimed| claimed > self.left) {
+            return Err(self.too_large());
+        }
+        let path = self.place(name)?;
+        if path == self.folder {
+            return Err(self.damaged(format!("member {name:?} is a file without a name")));
+        }
+        let fail = |source| write_error(&path, source);
+        fs::create_dir_all(path.parent().unwrap_or(&self.folder)).map_err(fail)?;
+        if fs::symlink_metadata(&path).is_ok() {
+            return Err(self.damaged(format!("member {name:?} is there twice")));
+        }
+        let mut file = File::create_new(&path).map_err(fail)?;
+        let mut buffer = vec![0; 1 << 16];
+        let mut written = 0;
+        loop {
+            let read = match reader.read(&mut buffer) {
+                Ok(read) => read,
+                Err(error) => return Err(self.damaged(format!("member {name:?}: {error}"))),
+            };
+            if read == 0 {
+                break;
+            }
+            // Whatever was claimed, what comes out is counted.
+            let Some(left) = self.left.checked_sub(read as u64) else {
+                return Err(self.too_large());
+            };
+            self.left = left;
+            written += read as u64;
+            io::Write::write_all(&mut file, &buffer[..read]).map_err(fail)?;
+        }
+        match claimed {
+            Some(claimed) if claimed != written => Err(self.damaged(format!("member {name:?} has {written} bytes where {claimed} are claimed"))),
+            _ => Ok(()),
+        }
+    }
+
+    /// Where a member goes: below the folder, or nowhere.
+    fn place(&mut self, name: &str) -> Result<PathBuf, DataError> {
+        self.members += 1;
+        if self.members > MOST_MEMBERS {
+            return Err(self.damaged(format!("more than {MOST_MEMBERS} members")));
+        }
+        let mut place = self.folder.clone();
+        for component in Path::new(name).components() {
+            match component {
+                Component::Normal(part) if part.to_str().is_some_and(is_plain_name) => place.push(part),
+                Component::CurDir => {}
+                _ => return Err(self.damaged(format!("member {name:?} would lie outside the folder"))),
+            }
+        }
+        Ok(place)
+    }
+
+    fn too_large(&self) -> DataError {
+        self.damaged(format!("more than max_unpacked_bytes = {} bytes come out of it", self.most))
+    }
+
+    fn damaged(&self, message: impl ToString) -> DataError {
+        DataError::Damaged { path: absolute(self.archive), message: message.to_string() }
+    }
 }

@@ -67,6 +67,7 @@ impl ImageData {
         statistics::fit(&mut preprocess, &source, &splits.train, config)?;
         let shared = Arc::new(preprocess.clone());
         let cache = Cache::new(config)?;
+        notes.extend(cache.note());
         let make = |rows: Vec<usize>, labels| {
             let rows = rows.into_iter().map(|row| row as u32).collect();
             ImageSplit::new(Arc::clone(&source), rows, labels, Arc::clone(&shared), cache.clone())

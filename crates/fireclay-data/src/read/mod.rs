@@ -9,6 +9,8 @@ mod jsonl;
 mod parquet;
 mod text;
 
+pub(crate) use self::parquet::{damaged, open as open_parquet, simple, simplify};
+
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 

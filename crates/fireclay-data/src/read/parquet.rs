@@ -52,7 +52,7 @@ impl Iterator for ParquetBatches {
     }
 }
 
-fn open(path: &Path) -> Result<ParquetRecordBatchReaderBuilder<File>, DataError> {
+pub(crate) fn open(path: &Path) -> Result<ParquetRecordBatchReaderBuilder<File>, DataError> {
     let fail = |source| DataError::Read {
         path: absolute(path),
         source,
@@ -66,14 +66,14 @@ fn open(path: &Path) -> Result<ParquetRecordBatchReaderBuilder<File>, DataError>
     ParquetRecordBatchReaderBuilder::try_new(file).map_err(|error| damaged(path, &error))
 }
 
-fn damaged(path: &Path, error: &dyn std::error::Error) -> DataError {
+pub(crate) fn damaged(path: &Path, error: &dyn std::error::Error) -> DataError {
     DataError::Damaged {
         path: absolute(path),
         message: error.to_string(),
     }
 }
 
-fn simplify(batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
+pub(crate) fn simplify(batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
     let schema = batch.schema();
     let columns = schema
         .fields()
@@ -85,7 +85,7 @@ fn simplify(batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
 
 /// Integers as `Int64`, reals as `Float64`, moments as microseconds, text as `Utf8`.
 /// Nested and other types stay what they are; they cannot be features.
-fn simple(array: &ArrayRef) -> Result<ArrayRef, ArrowError> {
+pub(crate) fn simple(array: &ArrayRef) -> Result<ArrayRef, ArrowError> {
     let target = match array.data_type() {
         DataType::Int8
         | DataType::Int16

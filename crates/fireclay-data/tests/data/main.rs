@@ -3,7 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod check;
+mod downloading;
 mod guessing;
+mod hostile_images;
+mod images;
 mod preprocessing;
 mod reading;
 mod splitting;

@@ -62,6 +62,10 @@ impl ClassNames {
         self.of.push(index);
     }
 
+    pub(crate) fn find(&self, name: &str) -> Option<u32> {
+        self.index.get(name).copied()
+    }
+
     pub(crate) fn names(&self) -> &[String] {
         &self.names
     }

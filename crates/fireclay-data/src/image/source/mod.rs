@@ -1,17 +1,29 @@
 //! Where images are: each source gives the bytes or pixels of one image by its index.
 
 mod answers;
+mod columns;
 mod files;
+mod places;
+
+mod cifar;
 mod folder;
+mod idx;
+mod parquet;
+mod table;
+mod webdataset;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 pub(crate) use self::answers::{Answers, ClassNames};
+use self::cifar::Cifar;
 use self::files::Files;
 pub use self::folder::image_files;
+use self::idx::Idx;
+use self::parquet::ParquetImages;
+use self::webdataset::Shards;
 use super::config::{ImageDataConfig, ImageFormat};
 use super::pixels::Pixels;
 use crate::config::TargetKind;
@@ -33,6 +45,14 @@ pub(crate) enum Raw<'a> {
 pub(crate) enum Source {
     /// A file each.
     Files(Files),
+    /// Files of gray pixels.
+    Idx(Idx),
+    /// Files of records.
+    Cifar(Cifar),
+    /// Members of archives.
+    Shards(Shards),
+    /// Cells of a column.
+    Parquet(ParquetImages),
 }
 
 /// Everything that the places of a configuration hold.
@@ -55,16 +75,22 @@ pub(crate) struct Found {
 pub(crate) fn open(
     format: ImageFormat,
     config: &ImageDataConfig,
-    _target: TargetKind,
+    target: TargetKind,
 ) -> Result<Found, DataError> {
-    match format {
+    let found = match format {
         ImageFormat::ImageFolder => folder::open(config),
-        _ => Err(DataError::Unusable(format!("{} is not there yet", format.name()))),
-    }
+        ImageFormat::ImageTable => table::open(config, target),
+        ImageFormat::Idx => idx::open(config),
+        ImageFormat::Cifar => cifar::open(config),
+        ImageFormat::Webdataset => webdataset::open(config, target),
+        ImageFormat::ImageParquet => parquet::open(config, target),
+    }?;
+    debug_assert_eq!(found.answers.len(), found.source.len());
+    Ok(found)
 }
 
 /// Whether a path names the images of an IDX pair rather than the folder they are in.
-pub(crate) fn is_idx_images(path: &std::path::Path) -> bool {
+pub(crate) fn is_idx_images(path: &Path) -> bool {
     let name = path.file_name().map(|name| name.to_string_lossy().to_ascii_lowercase());
     name.is_some_and(|name| name.contains("idx3") || name.ends_with(".gz"))
 }
@@ -74,6 +100,10 @@ impl Source {
     pub(crate) fn len(&self) -> usize {
         match self {
             Self::Files(files) => files.len(),
+            Self::Idx(idx) => idx.len(),
+            Self::Cifar(cifar) => cifar.len(),
+            Self::Shards(shards) => shards.len(),
+            Self::Parquet(parquet) => parquet.len(),
         }
     }
 
@@ -84,6 +114,10 @@ impl Source {
     pub(crate) fn read(&self, index: usize) -> Result<Raw<'_>, DataError> {
         match self {
             Self::Files(files) => files.read(index),
+            Self::Idx(idx) => Ok(idx.read(index)),
+            Self::Cifar(cifar) => cifar.read(index),
+            Self::Shards(shards) => shards.read(index),
+            Self::Parquet(parquet) => parquet.read(index),
         }
     }
 
@@ -91,6 +125,10 @@ impl Source {
     pub(crate) fn name(&self, index: usize) -> String {
         match self {
             Self::Files(files) => files.name(index),
+            Self::Idx(idx) => idx.name(index),
+            Self::Cifar(cifar) => cifar.name(index),
+            Self::Shards(shards) => shards.name(index),
+            Self::Parquet(parquet) => parquet.name(index),
         }
     }
 
@@ -98,6 +136,7 @@ impl Source {
     pub(crate) fn hashes(&self) -> Result<BTreeMap<String, String>, DataError> {
         match self {
             Self::Files(files) => files.hashes(),
+            Self::Idx(_) | Self::Cifar(_) | Self::Shards(_) | Self::Parquet(_) => Ok(BTreeMap::new()),
         }
     }
 }

@@ -1,0 +1,188 @@
+//! The binary files of CIFAR-10 and CIFAR-100 (<https://www.cs.toronto.edu/~kriz/cifar.html>):
+//! records of one or two label bytes and 3072 bytes of red, green and blue planes, 32 by 32.
+
+use std::path::{Path, PathBuf};
+
+use super::places::OpenFile;
+use super::{Answers, ClassNames, Found, Raw, Source};
+use crate::error::{DataError, absolute};
+use crate::image::config::{ImageDataConfig, LabelLevel};
+use crate::image::pixels::Pixels;
+
+const SIDE: usize = 32;
+const PLANE: usize = SIDE * SIDE;
+
+/// Files of records.
+#[derive(Debug)]
+pub(crate) struct Cifar {
+    files: Vec<(OpenFile, usize)>,
+    /// The label bytes of a record.
+    labels: usize,
+    count: usize,
+}
+
+impl Cifar {
+    fn record(&self) -> usize {
+        self.labels + 3 * PLANE
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.count
+    }
+
+    pub(super) fn read(&self, index: usize) -> Result<Raw<'_>, DataError> {
+        let (file, place) = self.find(index);
+        let offset = place * self.record() + self.labels;
+        let planes = file.read(offset as u64, 3 * PLANE)?;
+        let pixel = |at: usize| [planes[at], planes[PLANE + at], planes[2 * PLANE + at]];
+        let data = (0..PLANE).flat_map(pixel).collect();
+        Ok(Raw::Pixels(Pixels { width: SIDE, height: SIDE, channels: 3, data }))
+    }
+
+    pub(super) fn name(&self, index: usize) -> String {
+        let (file, place) = self.find(index);
+        format!("{}#{place}", file.path.display())
+    }
+
+    fn find(&self, index: usize) -> (&OpenFile, usize) {
+        let file = self.files.partition_point(|(_, start)| *start <= index) - 1;
+        let (file, start) = &self.files[file];
+        (file, index - start)
+    }
+
+    /// Adds the records of a file, whose labels must be below `classes`.
+    fn add(&mut self, path: &Path, byte: usize, names: &mut ClassNames) -> Result<(), DataError> {
+        let file = OpenFile::open(path)?;
+        let record = self.record() as u64;
+        if file.length % record != 0 {
+            return Err(file.damaged(format!(
+                "{} bytes are no whole number of records of {record} bytes: the file is cut short or of another kind",
+                file.length
+            )));
+        }
+        let count = (file.length / record) as usize;
+        for place in 0..count {
+            let label = file.read(place as u64 * record + byte as u64, 1)?[0];
+            if usize::from(label) >= names.names().len() {
+                return Err(file.damaged(format!(
+                    "record {} has label {label}, but there are {} classes",
+                    place + 1,
+                    names.names().len()
+                )));
+            }
+            names.push_index(u32::from(label));
+        }
+        self.files.push((file, self.count));
+        self.count += count;
+        Ok(())
+    }
+}
+
+pub(super) fn open(config: &ImageDataConfig) -> Result<Found, DataError> {
+    let folder = Path::new(&config.path);
+    let layout = Layout::of(folder, config.labels)?;
+    let mut names = ClassNames::declared(layout.names()?);
+    let mut cifar = Cifar { files: Vec::new(), labels: layout.labels, count: 0 };
+    for path in &layout.train {
+        cifar.add(path, layout.byte, &mut names)?;
+    }
+    let train = cifar.count;
+    if let Some(path) = &layout.test {
+        cifar.add(path, layout.byte, &mut names)?;
+    }
+    let test = layout.test.as_ref().map(|_| train..cifar.count);
+    Ok(Found {
+        source: Source::Cifar(cifar),
+        answers: Answers::Classes(names),
+        valid: None,
+        test,
+        table: None,
+        notes: Vec::new(),
+        files: layout.train.into_iter().chain(layout.test).collect(),
+    })
+}
+
+/// Which files there are and how their records begin.
+struct Layout {
+    train: Vec<PathBuf>,
+    test: Option<PathBuf>,
+    /// The label bytes of a record, and which of them is meant.
+    labels: usize,
+    byte: usize,
+    /// The file with the names of the classes, and how many there are without it.
+    names: PathBuf,
+    classes: usize,
+}
+
+impl Layout {
+    fn of(folder: &Path, level: Option<LabelLevel>) -> Result<Self, DataError> {
+        let list = std::fs::read_dir(folder).map_err(|source| DataError::Read {
+            path: absolute(folder),
+            source,
+        })?;
+        let mut batches: Vec<PathBuf> = list.flatten().map(|entry| entry.path()).collect();
+        batches.retain(|path| {
+            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            name.starts_with("data_batch_") && name.ends_with(".bin")
+        });
+        batches.sort();
+        let file = |name: &str| Some(folder.join(name)).filter(|path| path.is_file());
+        match (batches.is_empty(), file("train.bin")) {
+            (true, None) => Err(DataError::Unusable(format!(
+                "{} holds neither data_batch_1.bin and so on (CIFAR-10) nor train.bin (CIFAR-100)",
+                absolute(folder).display()
+            ))),
+            (false, Some(_)) => Err(DataError::Unusable(format!(
+                "{} holds both CIFAR-10 and CIFAR-100: give each a folder of its own",
+                absolute(folder).display()
+            ))),
+            (false, None) if level.is_some() => Err(DataError::Unusable(
+                "data.labels is for CIFAR-100 only: CIFAR-10 has one label for each image".into(),
+            )),
+            (false, None) => Ok(Self {
+                train: batches,
+                test: file("test_batch.bin"),
+                labels: 1,
+                byte: 0,
+                names: folder.join("batches.meta.txt"),
+                classes: 10,
+            }),
+            (true, Some(train)) => {
+                let is_coarse = level == Some(LabelLevel::Coarse);
+                let (names, byte, classes) = if is_coarse {
+                    ("coarse_label_names.txt", 0, 20)
+                } else {
+                    ("fine_label_names.txt", 1, 100)
+                };
+                Ok(Self {
+                    train: vec![train],
+                    test: file("test.bin"),
+                    labels: 2,
+                    byte,
+                    names: folder.join(names),
+                    classes,
+                })
+            }
+        }
+    }
+
+    /// The names of the classes, which are their numbers where no file gives them.
+    fn names(&self) -> Result<Vec<String>, DataError> {
+        if !self.names.is_file() {
+            return Ok((0..self.classes).map(|class| class.to_string()).collect());
+        }
+        let text = std::fs::read_to_string(&self.names).map_err(|source| DataError::Read {
+            path: absolute(&self.names),
+            source,
+        })?;
+        let names: Vec<String> = text.lines().map(|line| line.trim().to_owned()).filter(|line| !line.is_empty()).collect();
+        let distinct: std::collections::HashSet<_> = names.iter().collect();
+        if names.len() != self.classes || distinct.len() != names.len() {
+            return Err(DataError::Damaged {
+                path: absolute(&self.names),
+                message: format!("expected {} different names of classes, but found {}", self.classes, distinct.len()),
+            });
+        }
+        Ok(names)
+    }
+}

@@ -1,0 +1,294 @@
+//! Parquet files with the bytes of the images inside, as Hugging Face's `datasets` writes them: a
+//! column of structures with `bytes` and `path`, or one of plain bytes.
+
+use std::fs::File;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use arrow::array::{Array, ArrayRef, AsArray, LargeBinaryArray, RecordBatch};
+use arrow::compute::{cast, concat_batches};
+use arrow::datatypes::DataType;
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder, RowSelection, RowSelector,
+};
+use parquet::file::metadata::ParquetMetaData;
+use serde_json::Value;
+
+use super::{Found, Raw, Source, columns};
+use crate::config::TargetKind;
+use crate::error::{DataError, absolute};
+use crate::image::config::ImageDataConfig;
+use crate::read::{damaged, expand, open_parquet, simplify};
+
+/// Images of more bytes in all stay in their files and are read one by one.
+const HELD_BYTES: u64 = 2 << 30;
+
+/// Files of images.
+#[derive(Debug)]
+pub(crate) struct ParquetImages {
+    column: String,
+    files: Vec<ParquetFile>,
+    /// The encoded images in pieces, each with the index of its first; empty where they are too
+    /// large to be held.
+    held: Vec<(usize, LargeBinaryArray)>,
+}
+
+#[derive(Debug)]
+struct ParquetFile {
+    path: PathBuf,
+    start: usize,
+    metadata: ArrowReaderMetadata,
+}
+
+impl ParquetFile {
+    fn rows(&self) -> usize {
+        rows(self.metadata.metadata())
+    }
+}
+
+fn rows(metadata: &ParquetMetaData) -> usize {
+    usize::try_from(metadata.file_metadata().num_rows()).unwrap_or(0)
+}
+
+impl ParquetImages {
+    pub(super) fn len(&self) -> usize {
+        self.files.last().map_or(0, |file| file.start + file.rows())
+    }
+
+    pub(super) fn name(&self, index: usize) -> String {
+        let (file, row) = self.find(index);
+        format!("{}#{row}", file.path.display())
+    }
+
+    pub(super) fn read(&self, index: usize) -> Result<Raw<'_>, DataError> {
+        if self.held.is_empty() {
+            return self.read_one(index).map(|bytes| Raw::Encoded(bytes.into()));
+        }
+        let piece = self.held.partition_point(|(start, _)| *start <= index) - 1;
+        let (start, piece) = &self.held[piece];
+        Ok(Raw::Encoded(piece.value(index - start).into()))
+    }
+
+    fn find(&self, index: usize) -> (&ParquetFile, usize) {
+        let file = self.files.partition_point(|file| file.start <= index) - 1;
+        (&self.files[file], index - self.files[file].start)
+    }
+
+    /// One image out of its row group.
+    fn read_one(&self, index: usize) -> Result<Vec<u8>, DataError> {
+        let (file, row) = self.find(index);
+        let (mut group, mut place) = (0, row);
+        for metadata in file.metadata.metadata().row_groups() {
+            let rows = usize::try_from(metadata.num_rows()).unwrap_or(0);
+            if place < rows {
+                break;
+            }
+            place -= rows;
+            group += 1;
+        }
+        let selection = RowSelection::from(vec![RowSelector::skip(place), RowSelector::select(1)]);
+        let reader = open_file(file)?
+            .with_row_groups(vec![group])
+            .with_row_selection(selection)
+            .with_projection(project(&file.metadata, &[&self.column]))
+            .build();
+        let mut reader = reader.map_err(|error| damaged(&file.path, &error))?;
+        let batch = reader.next().ok_or_else(|| fail(&file.path, format!("row {} cannot be read", row + 1)))?;
+        let batch = batch.map_err(|error| damaged(&file.path, &error))?;
+        let images = images(&file.path, &self.column, &batch, row)?;
+        Ok(images.value(0).to_vec())
+    }
+
+    /// Adds a file and what its other columns say.
+    fn add(&mut self, path: &Path, wanted: &[&str]) -> Result<RecordBatch, DataError> {
+        let metadata = metadata(path)?;
+        for name in wanted.iter().chain([&self.column.as_str()]) {
+            check_column(path, &metadata, name)?;
+        }
+        let file = ParquetFile { path: path.to_owned(), start: self.len(), metadata };
+        let projection = project(&file.metadata, wanted);
+        let reader = open_file(&file)?.with_projection(projection).build();
+        let reader = reader.map_err(|error| damaged(path, &error))?;
+        let batches = reader.map(|batch| batch.and_then(|batch| simplify(&batch)));
+        let batches = batches.collect::<Result<Vec<_>, _>>().map_err(|error| damaged(path, &error))?;
+        let Some(first) = batches.first() else {
+            return Err(DataError::NoRows { path: absolute(path) });
+        };
+        let batch = concat_batches(&first.schema(), &batches)?;
+        if batch.num_rows() != file.rows() {
+            return Err(fail(path, format!("{} rows where {} are declared", batch.num_rows(), file.rows())));
+        }
+        self.files.push(file);
+        Ok(batch)
+    }
+
+    /// The bytes of the encoded images, as far as the files tell.
+    fn bytes(&self) -> u64 {
+        let groups = self.files.iter().flat_map(|file| file.metadata.metadata().row_groups());
+        let columns = groups.flat_map(|group| group.columns());
+        let images = columns.filter(|column| column.column_path().parts().first() == Some(&self.column));
+        images.map(|column| u64::try_from(column.uncompressed_size()).unwrap_or(0)).sum()
+    }
+
+    /// Reads all images into memory.
+    fn hold(&mut self) -> Result<(), DataError> {
+        let average = self.bytes() / (self.len() as u64).max(1);
+        // Few enough rows that a piece stays far below what Arrow can address.
+        let piece = (64 << 20) / average.max(1);
+        let piece = usize::try_from(piece.clamp(1, 1024)).unwrap_or(1);
+        for file in &self.files {
+            let projection = project(&file.metadata, &[&self.column]);
+            let reader = open_file(file)?.with_batch_size(piece).with_projection(projection).build();
+            let mut row = 0;
+            for batch in reader.map_err(|error| damaged(&file.path, &error))? {
+                let batch = batch.map_err(|error| damaged(&file.path, &error))?;
+                let images = images(&file.path, &self.column, &batch, row)?;
+                self.held.push((file.start + row, images));
+                row += batch.num_rows();
+            }
+            if row != file.rows() {
+                return Err(fail(&file.path, format!("{row} rows where {} are declared", file.rows())));
+            }
+        }
+        Ok(())
+    }
+}
+
+pub(super) fn open(config: &ImageDataConfig, target: TargetKind) -> Result<Found, DataError> {
+    open_with(config, target, HELD_BYTES)
+}
+
+fn open_with(config: &ImageDataConfig, target: TargetKind, most: u64) -> Result<Found, DataError> {
+    let column = config.image_column().to_owned();
+    let mut source = ParquetImages { column, files: Vec::new(), held: Vec::new() };
+    let targets: Vec<&str> = match &config.targets[..] {
+        [] => vec![config.target()],
+        several => several.iter().map(String::as_str).collect(),
+    };
+    let mut batches: Vec<RecordBatch> = Vec::new();
+    let mut add = |path: &String| {
+        let start = source.len();
+        for file in expand(path)? {
+            let batch = source.add(&file, &targets)?;
+            if let Some(first) = batches.first()
+                && first.schema() != batch.schema()
+            {
+                return Err(fail(&file, format!("its columns {targets:?} are of other types than those of {}", source.files[0].path.display())));
+            }
+            batches.push(batch);
+        }
+        Ok::<Range<usize>, DataError>(start..source.len())
+    };
+    add(&config.path)?;
+    let valid = config.valid_path.as_ref().map(&mut add).transpose()?;
+    let test = config.test_path.as_ref().map(&mut add).transpose()?;
+    let names = declared_names(&source.files[0].metadata, config.target());
+    let batch = concat_batches(&batches[0].schema(), &batches)?;
+    let locate = |error: DataError| {
+        let DataError::BadValue { row, .. } = error else { return error };
+        let (file, place) = source.find(row);
+        error.map_row(|_| place).in_file(&file.path)
+    };
+    let answers = columns::answers(&batch, config, target, names).map_err(locate)?;
+    if source.bytes() <= most {
+        source.hold()?;
+    }
+    let files = source.files.iter().map(|file| file.path.clone()).collect();
+    Ok(Found {
+        source: Source::Parquet(source),
+        answers,
+        valid,
+        test,
+        table: None,
+        notes: Vec::new(),
+        files,
+    })
+}
+
+/// The bytes of each image; `row` is that of the first in the file.
+fn images(path: &Path, name: &str, batch: &RecordBatch, row: usize) -> Result<LargeBinaryArray, DataError> {
+    let array = crate::column::column(batch, name)?;
+    let (bytes, outer): (ArrayRef, Option<&ArrayRef>) = match array.as_struct_opt() {
+        Some(structure) => match structure.column_by_name("bytes") {
+            Some(bytes) => (bytes.clone(), Some(array)),
+            None => return Err(fail(path, format!("column {name:?} holds structures without a field \"bytes\""))),
+        },
+        None => (array.clone(), None),
+    };
+    let is_missing = |place: &usize| bytes.is_null(*place) || outer.is_some_and(|outer| outer.is_null(*place));
+    if let Some(place) = (0..bytes.len()).find(is_missing) {
+        return Err(fail(path, format!("column {name:?}, row {}: the image has no bytes (a path alone leads to a file that is not in the table)", row + place + 1)));
+    }
+    if !matches!(bytes.data_type(), DataType::Binary | DataType::LargeBinary | DataType::BinaryView) {
+        return Err(DataError::Type { column: name.into(), found: bytes.data_type().to_string(), wanted: "images: bytes, or a structure with bytes and path" });
+    }
+    Ok(cast(&bytes, &DataType::LargeBinary)?.as_binary::<i64>().clone())
+}
+
+/// The names of classes in the order of their indices, from the description that Hugging Face's
+/// `datasets` puts into the file.
+fn declared_names(metadata: &ArrowReaderMetadata, column: &str) -> Option<Vec<String>> {
+    let pairs = metadata.metadata().file_metadata().key_value_metadata()?;
+    let text = pairs.iter().find(|pair| pair.key == "huggingface")?.value.as_ref()?;
+    let json: Value = serde_json::from_str(text).ok()?;
+    let feature = json.get("info")?.get("features")?.get(column)?;
+    // A list of labels describes its items one level further down.
+    let inner = feature.get("feature").or_else(|| feature.get(0)).unwrap_or(feature);
+    let names = inner.get("names")?.as_array()?;
+    let names: Option<Vec<String>> = names.iter().map(|name| name.as_str().map(str::to_owned)).collect();
+    names.filter(|names| !names.is_empty() && names.iter().collect::<std::collections::HashSet<_>>().len() == names.len())
+}
+
+fn metadata(path: &Path) -> Result<ArrowReaderMetadata, DataError> {
+    // Opened the usual way first, for the messages on missing and empty files.
+    open_parquet(path)?;
+    let file = File::open(path).map_err(|source| DataError::Read { path: absolute(path), source })?;
+    ArrowReaderMetadata::load(&file, ArrowReaderOptions::default()).map_err(|error| damaged(path, &error))
+}
+
+fn open_file(file: &ParquetFile) -> Result<ParquetRecordBatchReaderBuilder<File>, DataError> {
+    let open = File::open(&file.path).map_err(|source| DataError::Read { path: absolute(&file.path), source })?;
+    Ok(ParquetRecordBatchReaderBuilder::new_with_metadata(open, file.metadata.clone()))
+}
+
+fn project(metadata: &ArrowReaderMetadata, wanted: &[&str]) -> ProjectionMask {
+    let fields = metadata.schema().fields().iter().enumerate();
+    let roots = fields.filter(|(_, field)| wanted.contains(&field.name().as_str())).map(|(root, _)| root);
+    ProjectionMask::roots(metadata.parquet_schema(), roots)
+}
+
+fn check_column(path: &Path, metadata: &ArrowReaderMetadata, name: &str) -> Result<(), DataError> {
+    let known: Vec<String> = metadata.schema().fields().iter().map(|field| field.name().clone()).collect();
+    if known.iter().any(|known| known == name) {
+        return Ok(());
+    }
+    let error = DataError::MissingColumn { column: name.to_owned(), known, file: None };
+    Err(error.in_file(path))
+}
+
+fn fail(path: &Path, message: String) -> DataError {
+    DataError::Damaged { path: absolute(path), message }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn held_or_not_the_bytes_are_the_same() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../datasets/digits/data.parquet");
+        let config = ImageDataConfig::new(path);
+        let read = |most| open_with(&config, TargetKind::Class, most).expect("the digits are there").source;
+        let (held, lazy) = (read(u64::MAX), read(0));
+        assert_eq!((held.len(), lazy.len()), (1797, 1797));
+        for index in [0, 599, 600, 1234, 1796] {
+            let bytes = |source: &Source| match source.read(index) {
+                Ok(Raw::Encoded(bytes)) => bytes.into_owned(),
+                other => panic!("{other:?}"),
+            };
+            assert_eq!(bytes(&held), bytes(&lazy));
+            assert_eq!(held.name(index), lazy.name(index));
+        }
+    }
+}

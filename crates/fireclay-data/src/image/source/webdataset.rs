@@ -1,0 +1,277 @@
+//! Tar archives whose members are grouped into samples by name, as WebDataset writes them
+//! (<https://github.com/webdataset/webdataset>): `0001.jpg` and `0001.cls` are one sample. The
+//! archives are listed once and read at their offsets, never unpacked.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::folder::is_image;
+use super::places::OpenFile;
+use super::{Answers, ClassNames, Found, Raw, Source, columns};
+use crate::config::TargetKind;
+use crate::error::DataError;
+use crate::image::config::ImageDataConfig;
+use crate::read::expand;
+
+/// No label is longer; a member that is would only fill the memory.
+const LONGEST_LABEL: u64 = 16 << 20;
+
+/// Archives and where the images in them are.
+#[derive(Debug, Default)]
+pub(crate) struct Shards {
+    files: Vec<OpenFile>,
+    samples: Vec<Sample>,
+}
+
+#[derive(Debug)]
+struct Sample {
+    file: u32,
+    image: Member,
+    /// The name of the image in the archive.
+    name: String,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Member {
+    offset: u64,
+    length: u64,
+}
+
+impl Shards {
+    pub(super) fn len(&self) -> usize {
+        self.samples.len()
+    }
+
+    pub(super) fn read(&self, index: usize) -> Result<Raw<'_>, DataError> {
+        let Sample { file, image, .. } = &self.samples[index];
+        let bytes = self.files[*file as usize].read(image.offset, image.length as usize)?;
+        Ok(Raw::Encoded(bytes.into()))
+    }
+
+    pub(super) fn name(&self, index: usize) -> String {
+        let sample = &self.samples[index];
+        format!("{}:{}", self.files[sample.file as usize].path.display(), sample.name)
+    }
+}
+
+pub(super) fn open(config: &ImageDataConfig, target: TargetKind) -> Result<Found, DataError> {
+    let mut shards = Shards::default();
+    let mut labels = LabelReader::new(config, target);
+    let mut add = |path: &String| {
+        let start = shards.len();
+        for file in expand(path)? {
+            add_shard(&file, &mut shards, &mut labels)?;
+        }
+        if shards.len() == start {
+            return Err(DataError::Unusable(format!("{path} holds no samples")));
+        }
+        Ok::<_, DataError>(start..shards.len())
+    };
+    add(&config.path)?;
+    let valid = config.valid_path.as_ref().map(&mut add).transpose()?;
+    let test = config.test_path.as_ref().map(&mut add).transpose()?;
+    let files = shards.files.iter().map(|file| file.path.clone()).collect();
+    Ok(Found {
+        source: Source::Shards(shards),
+        answers: labels.answers,
+        valid,
+        test,
+        table: None,
+        notes: Vec::new(),
+        files,
+    })
+}
+
+/// The members of one sample.
+#[derive(Default)]
+struct Group {
+    key: String,
+    image: Option<(String, Member)>,
+    /// The `.cls` or the `.json` member, whichever holds the label.
+    label: Option<Member>,
+}
+
+fn add_shard(path: &Path, shards: &mut Shards, labels: &mut LabelReader<'_>) -> Result<(), DataError> {
+    let file = OpenFile::open(path)?;
+    let groups = groups(&file, labels.ending())?;
+    for group in groups {
+        let Some((name, image)) = group.image else {
+            return Err(file.damaged(format!(
+                "sample {:?} has no image: none of its members ends in .png, .jpg, .jpeg, .webp, .bmp or .gif",
+                group.key
+            )));
+        };
+        let Some(label) = group.label else {
+            return Err(file.damaged(format!(
+                "sample {:?} has no {}.{}, which would hold its label",
+                group.key,
+                group.key,
+                labels.ending()
+            )));
+        };
+        if label.length > LONGEST_LABEL {
+            return Err(file.damaged(format!("the label of sample {:?} has {} bytes", group.key, label.length)));
+        }
+        let text = file.read(label.offset, label.length as usize)?;
+        let pushed = std::str::from_utf8(&text).map_err(|_| "is not valid UTF-8".to_owned()).and_then(|text| labels.push(text));
+        pushed.map_err(|problem| file.damaged(format!("the label of sample {:?} {problem}", group.key)))?;
+        let file = shards.files.len() as u32;
+        shards.samples.push(Sample { file, image, name });
+    }
+    shards.files.push(file);
+    Ok(())
+}
+
+/// The samples of an archive in the order of their first members.
+fn groups(file: &OpenFile, ending: &str) -> Result<Vec<Group>, DataError> {
+    let damaged = |error: std::io::Error| file.damaged(format!("no tar archive that can be read (compressed ones have to be unpacked to .tar): {error}"));
+    let reader = File::open(&file.path).map_err(damaged)?;
+    let mut archive = tar::Archive::new(reader);
+    let mut groups: Vec<Group> = Vec::new();
+    let mut places: HashMap<String, usize> = HashMap::new();
+    for entry in archive.entries_with_seek().map_err(damaged)? {
+        let entry = entry.map_err(damaged)?;
+        if !entry.header().entry_type().is_file() {
+            continue;
+        }
+        let bytes = entry.path_bytes();
+        let name = std::str::from_utf8(&bytes).map_err(|_| file.damaged("the name of a member is not valid UTF-8"))?;
+        let Some((key, extension)) = key_and_extension(name) else {
+            continue;
+        };
+        let member = Member { offset: entry.raw_file_position(), length: entry.size() };
+        if member.offset.checked_add(member.length).is_none_or(|end| end > file.length) {
+            return Err(file.damaged(format!("member {name:?} reaches beyond the end: the file is cut short")));
+        }
+        let place = *places.entry(key.to_owned()).or_insert_with(|| {
+            groups.push(Group { key: key.to_owned(), ..Default::default() });
+            groups.len() - 1
+        });
+        let group = &mut groups[place];
+        let is_twice = if is_image(Path::new(&format!("_.{extension}"))) && !extension.contains('.') {
+            group.image.replace((name.to_owned(), member)).is_some()
+        } else if extension.eq_ignore_ascii_case(ending) {
+            group.label.replace(member).is_some()
+        } else {
+            false
+        };
+        if is_twice {
+            return Err(file.damaged(format!("sample {key:?} has two images or two labels; the second is {name:?}")));
+        }
+    }
+    check_end(file)?;
+    Ok(groups)
+}
+
+/// A whole archive ends with blocks of zeros; without them members may be missing.
+fn check_end(file: &OpenFile) -> Result<(), DataError> {
+    const BLOCK: u64 = 512;
+    let is_whole = file.length % BLOCK == 0 && file.length >= BLOCK;
+    if is_whole && file.read(file.length - BLOCK, BLOCK as usize)?.iter().all(|byte| *byte == 0) {
+        return Ok(());
+    }
+    Err(file.damaged("it does not end as a tar archive does: the file is cut short"))
+}
+
+/// `a/b.seg.png` is the member `seg.png` of sample `a/b`; hidden files belong to none.
+fn key_and_extension(name: &str) -> Option<(&str, &str)> {
+    let base = name.rfind('/').map_or(0, |slash| slash + 1);
+    let dot = base + name[base..].find('.')?;
+    (dot > base).then(|| (&name[..dot], &name[dot + 1..]))
+}
+
+/// Reads the text of a `.cls` member or a field of a `.json` member.
+struct LabelReader<'a> {
+    field: Option<&'a str>,
+    separator: Option<&'a str>,
+    answers: Answers,
+}
+
+impl<'a> LabelReader<'a> {
+    fn new(config: &'a ImageDataConfig, target: TargetKind) -> Self {
+        let names = ClassNames::default();
+        let answers = match target {
+            TargetKind::Class => Answers::Classes(names),
+            TargetKind::Number => Answers::Numbers(Vec::new()),
+            TargetKind::Set => Answers::Sets { names, sets: Vec::new() },
+        };
+        let (field, separator) = (config.target.as_deref(), config.label_separator.as_deref());
+        Self { field, separator, answers }
+    }
+
+    fn ending(&self) -> &'static str {
+        if self.field.is_some() { "json" } else { "cls" }
+    }
+
+    fn push(&mut self, text: &str) -> Result<(), String> {
+        let Some(field) = self.field else {
+            let items = vec![text.trim().to_owned()];
+            return self.push_items(items, false);
+        };
+        let json: Value = serde_json::from_str(text).map_err(|error| format!("is no JSON: {error}"))?;
+        let value = json.get(field).ok_or_else(|| format!("has no field {field:?}"))?;
+        match value {
+            Value::Array(items) => {
+                let items = items.iter().map(scalar).collect::<Result<_, _>>()?;
+                self.push_items(items, true)
+            }
+            value => self.push_items(vec![scalar(value)?], false),
+        }
+    }
+
+    fn push_items(&mut self, items: Vec<String>, is_list: bool) -> Result<(), String> {
+        let only = || match &items[..] {
+            [only] if !is_list && !only.is_empty() => Ok(only),
+            [_] if !is_list => Err("is empty".to_owned()),
+            _ => Err("is a list, which is for a multi-label task".to_owned()),
+        };
+        match &mut self.answers {
+            Answers::Classes(names) => names.push(only()?),
+            Answers::Numbers(numbers) => {
+                let text = only()?;
+                let number = text.parse::<f64>().ok().filter(|number| number.is_finite());
+                numbers.push(number.ok_or_else(|| format!("is {text:?}, which is no number"))?);
+            }
+            Answers::Sets { names, sets } => {
+                let mut set: Vec<u32> = match (is_list, self.separator) {
+                    (true, None) => items.iter().map(|item| names.intern(item)).collect(),
+                    (false, Some(separator)) => {
+                        let labels = items.iter().flat_map(|item| columns::split(item, separator));
+                        labels.map(|label| names.intern(label)).collect()
+                    }
+                    (true, Some(_)) => return Err("is a list already: take label_separator out".into()),
+                    (false, None) => return Err("is one text: set label_separator".into()),
+                };
+                set.sort_unstable();
+                set.dedup();
+                sets.push(set);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn scalar(value: &Value) -> Result<String, String> {
+    match value {
+        Value::String(text) => Ok(text.clone()),
+        Value::Number(number) => Ok(number.to_string()),
+        Value::Bool(flag) => Ok(flag.to_string()),
+        other => Err(format!("is {other}, which is neither text nor a number")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_key_ends_at_the_first_dot_of_the_name() {
+        assert_eq!(key_and_extension("a.b/c.seg.png"), Some(("a.b/c", "seg.png")));
+        assert_eq!(key_and_extension("1.cls"), Some(("1", "cls")));
+        assert_eq!(key_and_extension("a/.hidden"), None);
+        assert_eq!(key_and_extension("readme"), None);
+    }
+}

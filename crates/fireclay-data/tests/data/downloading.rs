@@ -1,0 +1,281 @@
+//! Downloads from a small server on this machine, and archives that mean harm.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpListener;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use fireclay_data::{DownloadConfig, download, sha256_file};
+
+use crate::Files;
+use crate::images::{gzip, put, tar};
+
+/// What the server does with a request for `/file.bin`.
+#[derive(Clone, Copy)]
+enum Mood {
+    Serve,
+    Missing,
+    /// Says the whole length and hangs up after so many bytes.
+    HangUpAfter(usize),
+    /// Knows no ranges: sends everything whatever was asked for.
+    NoRanges,
+}
+
+struct Server {
+    address: String,
+    mood: Arc<Mutex<Mood>>,
+    requests: Arc<Mutex<Vec<String>>>,
+}
+
+impl Server {
+    fn new(content: Vec<u8>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        let mood = Arc::new(Mutex::new(Mood::Serve));
+        let requests = Arc::new(Mutex::new(Vec::new()));
+        let (state, log) = (Arc::clone(&mood), Arc::clone(&requests));
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let mut stream = stream.unwrap();
+                let mut head = String::new();
+                for line in BufReader::new(stream.try_clone().unwrap()).lines() {
+                    let line = line.unwrap();
+                    if line.is_empty() {
+                        break;
+                    }
+                    head += &format!("{}\n", line.to_lowercase());
+                }
+                let mood = *state.lock().unwrap();
+                let range = head.lines().find_map(|line| line.strip_prefix("range: bytes=")?.strip_suffix('-')?.parse::<usize>().ok());
+                log.lock().unwrap().push(head);
+                let _ = answer(&mut stream, mood, &content, range);
+            }
+        });
+        Self { address, mood, requests }
+    }
+
+    fn set(&self, mood: Mood) {
+        *self.mood.lock().unwrap() = mood;
+    }
+
+    fn requests(&self) -> usize {
+        self.requests.lock().unwrap().len()
+    }
+
+    fn entry(&self, name: &str, content: &[u8]) -> DownloadConfig {
+        DownloadConfig::new(format!("{}/{name}?download=true", self.address), hash(content))
+    }
+}
+
+fn answer(stream: &mut impl Write, mood: Mood, content: &[u8], range: Option<usize>) -> std::io::Result<()> {
+    let length = content.len();
+    let start = range.filter(|_| !matches!(mood, Mood::NoRanges)).unwrap_or(0);
+    let end = match mood {
+        Mood::Missing => return write!(stream, "HTTP/1.1 404 Not Found\r\nContent-Length: 4\r\nConnection: close\r\n\r\nnone"),
+        Mood::HangUpAfter(bytes) => start + bytes,
+        _ => length,
+    };
+    if start > 0 && start >= length {
+        return write!(stream, "HTTP/1.1 416 Range Not Satisfiable\r\nContent-Range: bytes */{length}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+    }
+    let status = if start > 0 {
+        format!("206 Partial Content\r\nContent-Range: bytes {start}-{}/{length}", length - 1)
+    } else {
+        "200 OK".to_owned()
+    };
+    write!(stream, "HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", length - start)?;
+    stream.write_all(&content[start..end])
+}
+
+fn hash(content: &[u8]) -> String {
+    let files = Files::new();
+    sha256_file(Path::new(&files.write("x", content))).unwrap()
+}
+
+fn content() -> Vec<u8> {
+    (0..200_000u32).map(|i| (i * i >> 7) as u8).collect()
+}
+
+#[test]
+fn a_file_is_fetched_once() {
+    let (files, server) = (Files::new(), Server::new(content()));
+    let entry = server.entry("file.bin", &content());
+    let notes = download(&[entry.clone()], &files.path("deep/folder")).unwrap();
+    assert_eq!(fs::read(files.path("deep/folder/file.bin")).unwrap(), content());
+    assert!(notes.len() == 1 && notes[0].message.contains("file.bin"));
+    assert!(download(&[entry.clone()], &files.path("deep/folder")).unwrap().is_empty());
+    assert_eq!(server.requests(), 1);
+    files.write("deep/folder/file.bin", "something else");
+    download(&[entry], &files.path("deep/folder")).unwrap();
+    assert_eq!(fs::read(files.path("deep/folder/file.bin")).unwrap(), content());
+}
+
+#[test]
+fn a_broken_connection_is_resumed() {
+    for last in [Mood::Serve, Mood::NoRanges] {
+        let (files, server) = (Files::new(), Server::new(content()));
+        let entry = server.entry("file.bin", &content());
+        server.set(Mood::HangUpAfter(70_000));
+        for _ in 0..2 {
+            let message = download(&[entry.clone()], &files.path(".")).unwrap_err().to_string();
+            assert!(message.contains("run the same command again"), "{message}");
+            assert!(!files.path("file.bin").exists());
+        }
+        assert_eq!(files.path("file.bin.part").metadata().unwrap().len(), 140_000);
+        server.set(last);
+        download(&[entry], &files.path(".")).unwrap();
+        assert_eq!(fs::read(files.path("file.bin")).unwrap(), content());
+        assert!(!files.path("file.bin.part").exists());
+        assert!(server.requests.lock().unwrap()[2].contains("range: bytes=140000-"));
+    }
+}
+
+#[test]
+fn a_part_that_is_whole_or_too_long_does_no_harm() {
+    let (files, server) = (Files::new(), Server::new(content()));
+    let entry = server.entry("file.bin", &content());
+    files.write("file.bin.part", content());
+    download(&[entry.clone()], &files.path(".")).unwrap();
+    assert_eq!(server.requests(), 0);
+    fs::remove_file(files.path("file.bin")).unwrap();
+    files.write("file.bin.part", vec![0; 300_000]);
+    download(&[entry], &files.path(".")).unwrap();
+    assert_eq!(fs::read(files.path("file.bin")).unwrap(), content());
+}
+
+#[test]
+fn what_the_server_refuses_or_forges_is_not_kept() {
+    let (files, server) = (Files::new(), Server::new(content()));
+    server.set(Mood::Missing);
+    let entry = server.entry("file.bin", &content());
+    let message = download(&[entry], &files.path(".")).unwrap_err().to_string();
+    assert!(message.contains("404") && message.contains(&server.address), "{message}");
+    server.set(Mood::Serve);
+    let wrong = server.entry("file.bin", b"another file");
+    let message = download(&[wrong], &files.path(".")).unwrap_err().to_string();
+    assert!(message.contains("nothing of it is kept") && message.contains(&hash(&content())), "{message}");
+    assert_eq!(fs::read_dir(files.path(".")).unwrap().count(), 0);
+}
+
+/// Fetches and unpacks an archive into a folder of its own.
+fn unpack(name: &str, archive: &[u8], most: u64) -> (Files, Result<(), String>) {
+    let files = Files::new();
+    let server = Server::new(archive.to_vec());
+    let entry = DownloadConfig { unpack: true, max_unpacked_bytes: most, ..server.entry(name, archive) };
+    let result = download(std::slice::from_ref(&entry), &files.path("here")).map(|_| ()).map_err(|error| error.to_string());
+    if result.is_ok() {
+        fs::remove_file(files.path("here").join(name)).unwrap();
+        download(&[entry], &files.path("here")).unwrap();
+        assert_eq!(server.requests(), 1, "what was unpacked is not fetched again");
+    }
+    (files, result)
+}
+
+fn zip(members: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut writer = ::zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    for (name, content) in members {
+        writer.start_file(*name, ::zip::write::SimpleFileOptions::default()).unwrap();
+        writer.write_all(content).unwrap();
+    }
+    writer.finish().unwrap().into_inner()
+}
+
+#[test]
+fn archives_are_unpacked() {
+    let members: [(&str, &[u8]); 2] = [("data/a.txt", b"one"), ("./data/deep/b.txt", b"two")];
+    for (name, archive) in [
+        ("x.tar", tar(&members)),
+        ("x.tar.gz", gzip(&tar(&members))),
+        ("x.tgz", gzip(&tar(&members))),
+        ("x.zip", zip(&members)),
+    ] {
+        let (files, result) = unpack(name, &archive, 6);
+        assert_eq!(result, Ok(()), "{name}");
+        assert_eq!(fs::read(files.path("here/data/a.txt")).unwrap(), b"one");
+        assert_eq!(fs::read(files.path("here/data/deep/b.txt")).unwrap(), b"two");
+    }
+    let (files, result) = unpack("labels.csv.gz", &gzip(b"a,b\n"), 100);
+    assert_eq!(result, Ok(()));
+    assert_eq!(fs::read(files.path("here/labels.csv")).unwrap(), b"a,b\n");
+}
+
+#[test]
+fn archives_that_mean_harm_leave_nothing() {
+    let zeros = vec![0; 1 << 20];
+    let mut link = ::tar::Builder::new(Vec::new());
+    let mut header = ::tar::Header::new_gnu();
+    header.set_entry_type(::tar::EntryType::Symlink);
+    header.set_size(0);
+    link.append_link(&mut header, "way-out", "/etc").unwrap();
+    let mut device = ::tar::Builder::new(Vec::new());
+    let mut header = ::tar::Header::new_gnu();
+    header.set_entry_type(::tar::EntryType::Char);
+    header.set_size(0);
+    header.set_path("null").unwrap();
+    header.set_cksum();
+    device.append(&header, &b""[..]).unwrap();
+    let mut zip_link = ::zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    zip_link.add_symlink("way-out", "/etc", ::zip::write::SimpleFileOptions::default()).unwrap();
+    for (name, archive, part) in [
+        ("a.tar", tar(&[("ok.txt", b"x"), ("../escaped.txt", b"x")]), "outside"),
+        ("b.tar", tar(&[("/tmp/escaped.txt", b"x")]), "outside"),
+        ("c.tar", tar(&[("a/../../escaped.txt", b"x")]), "outside"),
+        ("d.zip", zip(&[("ok.txt", b"x"), ("../escaped.txt", b"x")]), "outside"),
+        ("e.zip", zip(&[("..\\escaped.txt", b"x")]), "outside"),
+        ("f.tar", link.into_inner().unwrap(), "is a link"),
+        ("g.tar", device.into_inner().unwrap(), "is a link, a device"),
+        ("h.zip", zip_link.finish().unwrap().into_inner(), "is a link"),
+        ("i.zip", zip(&[("zeros", &zeros)]), "max_unpacked_bytes"),
+        ("j.tar.gz", gzip(&tar(&[("zeros", &zeros)])), "max_unpacked_bytes"),
+        ("k.gz", gzip(&zeros), "max_unpacked_bytes"),
+        ("l.tar", tar(&[("a", &zeros[..60_000]), ("b", &zeros[..60_000])]), "max_unpacked_bytes"),
+        ("m.tar", tar(&[("same", b"x"), ("same", b"y")]), "twice"),
+        ("n.tar.gz", gzip(&tar(&[("a", &zeros[..5000])]))[..60].to_vec(), "n.tar.gz"),
+        ("o.zip", zip(&[("a", b"x")])[..40].to_vec(), "o.zip"),
+    ] {
+        let (files, result) = unpack(name, &archive, 100_000);
+        let message = result.unwrap_err();
+        assert!(message.contains(part) && message.contains(name), "{part:?} is not in {message:?}");
+        let left: Vec<_> = fs::read_dir(files.path("here")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(left, [name], "only the archive itself is left");
+        assert!(!files.path("escaped.txt").exists());
+    }
+}
+
+#[test]
+fn nothing_is_overwritten() {
+    let files = Files::new();
+    put(&files, "data/mine.txt", "precious");
+    let archive = tar(&[("data/a.txt", b"one")]);
+    let server = Server::new(archive.clone());
+    let entry = DownloadConfig { unpack: true, ..server.entry("x.tar", &archive) };
+    let message = download(&[entry], &files.path(".")).unwrap_err().to_string();
+    assert!(message.contains("there already"), "{message}");
+    assert!(!files.path("data/a.txt").exists());
+}
+
+#[test]
+fn a_download_that_cannot_be_meant_is_refused() {
+    let config = fireclay_data::ImageDataConfig {
+        download: vec![
+            DownloadConfig::new("ftp://host/a.bin", "abc"),
+            DownloadConfig { unpack: true, max_unpacked_bytes: 0, ..DownloadConfig::new("https://host/", "0".repeat(64)) },
+            DownloadConfig { name: Some("../b".into()), ..DownloadConfig::new("https://host/b", "0".repeat(64)) },
+            DownloadConfig { max_unpacked_bytes: 5, ..DownloadConfig::new("https://host/c", "0".repeat(64)) },
+            DownloadConfig::new("https://host/c?x=1", "0".repeat(64)),
+        ],
+        ..fireclay_data::ImageDataConfig::new("images")
+    };
+    let keys: Vec<String> = config.validate(fireclay_data::ImageFormat::ImageFolder).into_iter().map(|(key, _)| key).collect();
+    assert_eq!(keys, [
+        "download[0].url",
+        "download[0].sha256",
+        "download[1].name",
+        "download[1].unpack",
+        "download[1].max_unpacked_bytes",
+        "download[2].name",
+        "download[3].max_unpacked_bytes",
+        "download[4].name",
+    ]);
+}

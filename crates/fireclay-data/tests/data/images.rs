@@ -1,0 +1,454 @@
+//! Every image format read as its makers write it.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::{Cursor, Write};
+use std::path::Path;
+
+use fireclay_data::{
+    Channels, DataError, ImageData, ImageDataConfig, ImageFormat, ImageSize, ImageSplit, LabelLevel,
+    Labels, SplitConfig, Statistic, StatisticWord, TargetKind, image_files,
+};
+use image::{GrayImage, ImageFormat as Encoding, Luma};
+use proptest::prelude::*;
+
+use crate::Files;
+
+pub const DIGITS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../datasets/digits/data.parquet");
+
+/// A gray image of one level, encoded by its extension.
+pub fn picture(name: &str, side: u32, level: u8) -> Vec<u8> {
+    let mut bytes = Cursor::new(Vec::new());
+    let format = Encoding::from_path(name.to_lowercase()).unwrap();
+    let picture = GrayImage::from_pixel(side, side, Luma([level]));
+    if format == Encoding::WebP || format == Encoding::Gif {
+        image::DynamicImage::ImageLuma8(picture).to_rgba8().write_to(&mut bytes, format).unwrap();
+    } else {
+        picture.write_to(&mut bytes, format).unwrap();
+    }
+    bytes.into_inner()
+}
+
+pub fn put(files: &Files, name: &str, content: impl AsRef<[u8]>) -> String {
+    fs::create_dir_all(files.path(name).parent().unwrap()).unwrap();
+    files.write(name, content)
+}
+
+pub fn path(files: &Files, name: &str) -> String {
+    files.path(name).to_str().unwrap().to_owned()
+}
+
+/// `n` pictures for each class, named `class/i.png`, of level `10 * class + i`.
+fn folder(files: &Files, root: &str, classes: &[&str], n: usize) -> String {
+    for (place, class) in classes.iter().enumerate() {
+        for i in 0..n {
+            let level = (10 * place + i) as u8;
+            put(files, &format!("{root}/{class}/{i}.png"), picture("a.png", 4, level));
+        }
+    }
+    path(files, root)
+}
+
+/// Pixels as stored, without normalising.
+fn plain(path: &str) -> ImageDataConfig {
+    ImageDataConfig {
+        mean: Statistic::Word(StatisticWord::None),
+        std: Statistic::Word(StatisticWord::None),
+        ..ImageDataConfig::new(path)
+    }
+}
+
+fn all_train() -> SplitConfig {
+    SplitConfig { train: 1.0, valid: 0.0, test: 0.0, ..Default::default() }
+}
+
+fn load(format: ImageFormat, config: &ImageDataConfig) -> ImageData {
+    ImageData::load(format, config, 7, TargetKind::Class).unwrap()
+}
+
+pub fn error(format: ImageFormat, config: &ImageDataConfig, target: TargetKind) -> String {
+    ImageData::load(format, config, 7, target).unwrap_err().to_string()
+}
+
+fn classes(split: &ImageSplit) -> Vec<u32> {
+    match split.labels() {
+        Labels::Classes(classes) => classes.clone(),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// The level of the first pixel of each image, from 0 to 255.
+fn levels(split: &ImageSplit) -> Vec<u8> {
+    let indices: Vec<u32> = (0..split.len() as u32).collect();
+    let batch = split.without_augmentation().batch(0, &indices).unwrap();
+    let size = batch.dims[1] * batch.dims[2] * batch.dims[3];
+    batch.pixels.chunks(size).map(|image| (image[0] * 255.0).round() as u8).collect()
+}
+
+fn names(split: &ImageSplit) -> Vec<String> {
+    (0..split.len()).map(|index| split.name(index)).collect()
+}
+
+fn notes(data: &ImageData) -> String {
+    data.notes.iter().map(|note| format!("{note}\n")).collect()
+}
+
+#[test]
+fn the_digits_that_ship_are_1797_images_of_ten_classes() {
+    let config = ImageDataConfig {
+        split: SplitConfig { stratify: true, ..Default::default() },
+        ..ImageDataConfig::new(DIGITS)
+    };
+    let data = load(ImageFormat::ImageParquet, &config);
+    let counts = data.named().map(|(_, split)| split.len());
+    assert_eq!(counts.iter().sum::<usize>(), 1797);
+    let names: Vec<String> = (0..10).map(|digit| digit.to_string()).collect();
+    assert_eq!(data.preprocess.classes(), names);
+    assert_eq!((data.preprocess.size(), data.preprocess.channels()), ((8, 8), 1));
+    let batch = data.train.batch(0, &[0, 1]).unwrap();
+    assert_eq!(batch.dims, [2, 1, 8, 8]);
+    // scikit-learn gives a mean of 4.884 and a deviation of 6.017 for all images, on a scale of 16.
+    assert!((data.preprocess.mean()[0] - 4.884 / 16.0).abs() < 0.005);
+    assert!((data.preprocess.std()[0] - 6.017 / 16.0).abs() < 0.005);
+    let json = data.preprocess.to_json();
+    assert_eq!(fireclay_data::ImagePreprocess::from_json(&json).unwrap(), data.preprocess);
+}
+
+#[test]
+fn the_first_digits_are_those_of_the_source() {
+    let data = load(ImageFormat::ImageParquet, &ImageDataConfig { split: all_train(), ..plain(DIGITS) });
+    assert_eq!(classes(&data.train)[..12], [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0, 1]);
+    let batch = data.train.batch(0, &[0]).unwrap();
+    let levels = |row: usize| -> Vec<u8> {
+        batch.pixels[8 * row..8 * row + 8].iter().map(|level| (level * 16.0).round() as u8).collect()
+    };
+    assert_eq!(levels(0), [0, 0, 5, 13, 9, 1, 0, 0]);
+    assert_eq!(levels(1), [0, 0, 13, 15, 10, 15, 5, 0]);
+}
+
+#[test]
+fn a_folder_names_the_classes() {
+    let files = Files::new();
+    let root = folder(&files, "pets", &["cat", "dog"], 3);
+    for name in ["cat/LOUD.PNG", "cat/b.jpg", "cat/deep/c.JPEG", "dog/d.webp", "dog/e.bmp", "dog/f.gif"] {
+        put(&files, &format!("pets/{name}"), picture(name, 4, 200));
+    }
+    put(&files, "pets/cat/notes.txt", "not an image");
+    put(&files, "pets/.hidden/a.png", "never looked at");
+    fs::create_dir(files.path("pets/emu")).unwrap();
+    let config = ImageDataConfig { split: all_train(), channels: Some(Channels::Gray), ..plain(&root) };
+    let data = load(ImageFormat::ImageFolder, &config);
+    assert_eq!(data.preprocess.classes(), ["cat", "dog"]);
+    assert_eq!(classes(&data.train), [0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1]);
+    assert_eq!(levels(&data.train)[..3], [0, 1, 2]);
+    assert!(names(&data.train).is_sorted());
+    let notes = notes(&data);
+    assert!(notes.contains("1 files") && notes.contains("notes.txt") && notes.contains("\"emu\""), "{notes}");
+}
+
+#[test]
+fn a_folder_for_each_split_is_kept() {
+    let files = Files::new();
+    let root = folder(&files, "data/train", &["a", "b"], 4).replace("/train", "");
+    folder(&files, "data/val", &["a", "b"], 2);
+    folder(&files, "data/test", &["b"], 3);
+    let data = load(ImageFormat::ImageFolder, &plain(&root));
+    assert_eq!(data.named().map(|(_, split)| split.len()), [8, 4, 3]);
+    assert_eq!(classes(&data.test), [1, 1, 1]);
+    let hashes = data.hashes().unwrap();
+    assert_eq!(hashes.len(), 3);
+    assert_eq!(load(ImageFormat::ImageFolder, &plain(&root)).hashes().unwrap(), hashes);
+    put(&files, "data/test/b/0.png", picture("a.png", 4, 99));
+    let changed = load(ImageFormat::ImageFolder, &plain(&root)).hashes().unwrap();
+    assert_eq!(hashes.iter().filter(|(place, hash)| changed[*place] != **hash).count(), 1);
+
+    folder(&files, "data/test", &["c"], 1);
+    let message = error(ImageFormat::ImageFolder, &plain(&root), TargetKind::Class);
+    assert!(message.contains("class \"c\" is in the test split") && message.contains("0.png"), "{message}");
+    let config = ImageDataConfig { test_path: Some(root.clone()), ..plain(&root) };
+    assert!(error(ImageFormat::ImageFolder, &config, TargetKind::Class).contains("test_path contradicts"));
+}
+
+#[test]
+fn folders_named_train_among_others_are_classes() {
+    let files = Files::new();
+    let root = folder(&files, "vehicles", &["car", "train"], 4);
+    let data = load(ImageFormat::ImageFolder, &ImageDataConfig { split: all_train(), ..plain(&root) });
+    assert_eq!(data.preprocess.classes(), ["car", "train"]);
+}
+
+#[test]
+fn separate_paths_leave_the_rest_to_the_split() {
+    let files = Files::new();
+    let root = folder(&files, "a", &["x", "y"], 10);
+    let config = ImageDataConfig { test_path: Some(folder(&files, "b", &["y", "x"], 3)), ..plain(&root) };
+    let data = load(ImageFormat::ImageFolder, &config);
+    assert_eq!(data.test.len(), 6);
+    assert_eq!(data.train.len() + data.valid.len(), 20);
+    assert!(names(&data.test).iter().all(|name| name.contains("/b/")));
+}
+
+#[cfg(unix)]
+#[test]
+fn links_in_a_circle_are_not_followed() {
+    let files = Files::new();
+    let root = folder(&files, "pets", &["cat", "dog"], 2);
+    std::os::unix::fs::symlink(files.path("pets/cat"), files.path("pets/cat/again")).unwrap();
+    let data = load(ImageFormat::ImageFolder, &ImageDataConfig { split: all_train(), ..plain(&root) });
+    assert_eq!(data.train.len(), 4);
+    assert!(notes(&data).contains("not followed"));
+}
+
+#[test]
+fn a_folder_that_cannot_be_learned_from_says_why() {
+    let files = Files::new();
+    let message = |config: &ImageDataConfig| error(ImageFormat::ImageFolder, config, TargetKind::Class);
+    let root = folder(&files, "one", &["only"], 9);
+    assert!(message(&plain(&root)).contains("every training image is of class \"only\""));
+    fs::create_dir(files.path("none")).unwrap();
+    assert!(message(&plain(&path(&files, "none"))).contains("has no images"));
+    assert!(message(&plain(&path(&files, "absent"))).contains("absent"));
+    let root = folder(&files, "sizes", &["a", "b"], 9);
+    put(&files, "sizes/b/0.png", picture("a.png", 5, 0));
+    let config = ImageDataConfig { split: all_train(), ..plain(&root) };
+    let differs = message(&config);
+    assert!(differs.contains("differ in size") && differs.contains("set image_size"), "{differs}");
+    let config = ImageDataConfig { image_size: Some(ImageSize::Sides([6, 3])), ..config };
+    assert_eq!(load(ImageFormat::ImageFolder, &config).train.batch(0, &[0]).unwrap().dims, [1, 1, 6, 3]);
+    let numbers = error(ImageFormat::ImageFolder, &plain(&root), TargetKind::Number);
+    assert!(numbers.contains("image_table"), "{numbers}");
+}
+
+#[test]
+fn a_table_names_images_and_classes() {
+    let files = Files::new();
+    folder(&files, "pictures", &["p"], 6);
+    let rows: String = (0..6).map(|i| format!("p/{i}.png,{},g{}\n", ["no", "yes"][i % 2], i / 2)).collect();
+    let table = put(&files, "tables/list.csv", format!("image,label,patient\n{rows}"));
+    let root = Some(path(&files, "pictures"));
+    let config = ImageDataConfig { root, split: all_train(), ..plain(&table) };
+    let data = load(ImageFormat::ImageTable, &config);
+    assert_eq!(data.preprocess.classes(), ["no", "yes"]);
+    assert_eq!(classes(&data.train), [0, 1, 0, 1, 0, 1]);
+    assert_eq!(levels(&data.train), [0, 1, 2, 3, 4, 5]);
+    assert_eq!(data.hashes().unwrap().len(), 2);
+
+    let split = SplitConfig { train: 0.4, valid: 0.3, test: 0.3, group: Some("patient".into()), ..Default::default() };
+    let data = load(ImageFormat::ImageTable, &ImageDataConfig { split, ..config.clone() });
+    for (_, split) in data.named() {
+        let levels = levels(split);
+        assert_eq!(levels.len(), 2);
+        assert_eq!(levels[0] / 2, levels[1] / 2, "a patient is in two splits");
+    }
+
+    fs::remove_file(files.path("pictures/p/4.png")).unwrap();
+    let message = error(ImageFormat::ImageTable, &config, TargetKind::Class);
+    assert!(message.contains("row 5") && message.contains(&path(&files, "pictures/p/4.png")), "{message}");
+    let config = ImageDataConfig { image_column: Some("file".into()), ..config };
+    let message = error(ImageFormat::ImageTable, &config, TargetKind::Class);
+    assert!(message.contains("no column \"file\"") && message.contains("\"patient\""), "{message}");
+}
+
+#[test]
+fn a_table_gives_several_labels_or_a_number() {
+    let files = Files::new();
+    folder(&files, ".", &["p"], 4);
+    let table = put(&files, "list.csv", "image,tags,red,blue,size\n\
+        p/0.png,red; blue,1,1,1.5\np/1.png,blue,0,1,2.5\np/2.png,,0,0,3.5\np/3.png,red;red,1,0,4.5\n");
+    let base = ImageDataConfig { split: all_train(), ..plain(&table) };
+    let load = |config: &ImageDataConfig, target| ImageData::load(ImageFormat::ImageTable, config, 7, target).unwrap();
+    let tagged = ImageDataConfig { target: Some("tags".into()), label_separator: Some(";".into()), ..base.clone() };
+    let data = load(&tagged, TargetKind::Set);
+    assert_eq!(data.preprocess.classes(), ["blue", "red"]);
+    assert_eq!(*data.train.labels(), Labels::Sets(vec![vec![0, 1], vec![0], vec![], vec![1]]));
+    assert_eq!(data.preprocess.target_kind(), TargetKind::Set);
+    let flagged = ImageDataConfig { targets: vec!["red".into(), "blue".into()], ..base.clone() };
+    let data = load(&flagged, TargetKind::Set);
+    assert_eq!(data.preprocess.classes(), ["red", "blue"]);
+    assert_eq!(*data.train.labels(), Labels::Sets(vec![vec![0, 1], vec![1], vec![], vec![0]]));
+    assert_eq!(data.train.batch(0, &[3, 1]).unwrap().labels, Labels::Sets(vec![vec![0], vec![1]]));
+    let sized = ImageDataConfig { target: Some("size".into()), ..base.clone() };
+    let data = load(&sized, TargetKind::Number);
+    assert_eq!(*data.train.labels(), Labels::Numbers(vec![1.5, 2.5, 3.5, 4.5]));
+    let (mean, std) = data.preprocess.target_mean_std().unwrap();
+    assert!((mean - 3.0).abs() < 1e-12 && (std - 1.25f64.sqrt()).abs() < 1e-12);
+
+    let message = error(ImageFormat::ImageTable, &ImageDataConfig { targets: vec!["size".into()], ..base.clone() }, TargetKind::Set);
+    assert!(message.contains("\"1.5\" is neither"), "{message}");
+    let message = error(ImageFormat::ImageTable, &ImageDataConfig { target: Some("tags".into()), ..base }, TargetKind::Set);
+    assert!(message.contains("set label_separator"), "{message}");
+    let message = error(ImageFormat::ImageTable, &tagged, TargetKind::Class);
+    assert!(message.contains("label_separator is for multi-label"), "{message}");
+}
+
+/// An IDX file of bytes.
+pub fn idx(magic: u32, sizes: &[u32], data: &[u8]) -> Vec<u8> {
+    let mut bytes = magic.to_be_bytes().to_vec();
+    sizes.iter().for_each(|size| bytes.extend(size.to_be_bytes()));
+    bytes.extend(data);
+    bytes
+}
+
+pub fn gzip(data: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    encoder.write_all(data).unwrap();
+    encoder.finish().unwrap()
+}
+
+#[test]
+fn idx_files_are_read_compressed_or_not() {
+    let images: Vec<u8> = (0..10 * 6).collect();
+    let labels: Vec<u8> = (0..10).map(|i| i % 2 + 1).collect();
+    for (dash, zipped) in [("-", false), (".", false), ("-", true)] {
+        let files = Files::new();
+        let write = |name: &str, bytes: Vec<u8>| {
+            let end = if zipped { ".gz" } else { "" };
+            let bytes = if zipped { gzip(&bytes) } else { bytes };
+            put(&files, &format!("mnist/{}{end}", name.replace("-idx", &format!("{dash}idx"))), bytes);
+        };
+        write("train-images-idx3-ubyte", idx(0x803, &[10, 2, 3], &images));
+        write("train-labels-idx1-ubyte", idx(0x801, &[10], &labels));
+        write("t10k-images-idx3-ubyte", idx(0x803, &[2, 2, 3], &images[..12]));
+        write("t10k-labels-idx1-ubyte", idx(0x801, &[2], &labels[..2]));
+        let config = ImageDataConfig { split: SplitConfig { train: 0.7, valid: 0.3, test: 0.0, ..Default::default() }, ..plain(&path(&files, "mnist")) };
+        let data = load(ImageFormat::Idx, &config);
+        assert_eq!(data.named().map(|(_, split)| split.len()), [7, 3, 2]);
+        assert_eq!((data.preprocess.size(), data.preprocess.channels()), ((2, 3), 1));
+        assert_eq!(data.preprocess.classes(), ["1", "2"]);
+        assert_eq!(classes(&data.test), [0, 1]);
+        assert_eq!(levels(&data.test), [0, 6]);
+        assert_eq!(data.hashes().unwrap().len(), 4);
+        let turned = load(ImageFormat::Idx, &ImageDataConfig { transpose: true, ..config });
+        assert_eq!(turned.preprocess.size(), (3, 2));
+        let pixels = turned.test.batch(0, &[0]).unwrap().pixels;
+        assert_eq!(pixels.iter().map(|level| (level * 255.0).round() as u8).collect::<Vec<_>>(), [0, 3, 1, 4, 2, 5]);
+    }
+}
+
+fn cifar_record(labels: &[u8], level: u8) -> Vec<u8> {
+    let planes = [level, level + 1, level + 2].map(|level| vec![level; 1024]);
+    labels.iter().copied().chain(planes.concat()).collect()
+}
+
+#[test]
+fn cifar_records_are_read() {
+    let files = Files::new();
+    for batch in 1..=2u8 {
+        let records: Vec<u8> = (0..10).flat_map(|label| cifar_record(&[label], 10 * batch + label)).collect();
+        put(&files, &format!("c10/data_batch_{batch}.bin"), records);
+    }
+    put(&files, "c10/test_batch.bin", cifar_record(&[3], 100));
+    put(&files, "c10/batches.meta.txt", (0..10).map(|class| format!("class{class}\n")).collect::<String>() + "\n");
+    let config = ImageDataConfig { split: SplitConfig { train: 0.9, valid: 0.1, test: 0.0, ..Default::default() }, ..plain(&path(&files, "c10")) };
+    let data = load(ImageFormat::Cifar, &config);
+    assert_eq!(data.named().map(|(_, split)| split.len()), [18, 2, 1]);
+    assert_eq!(data.preprocess.classes()[3], "class3");
+    let batch = data.test.batch(0, &[0]).unwrap();
+    assert_eq!(batch.dims, [1, 3, 32, 32]);
+    let level = |channel: usize| (batch.pixels[channel * 1024 + 17] * 255.0).round();
+    assert_eq!([level(0), level(1), level(2)], [100.0, 101.0, 102.0]);
+    assert!(data.test.name(0).ends_with("test_batch.bin#0"));
+
+    let records: Vec<u8> = (0..100).flat_map(|label| cifar_record(&[label / 5, label], label)).collect();
+    put(&files, "c100/train.bin", &records);
+    put(&files, "c100/test.bin", &records);
+    let fine = ImageDataConfig { path: path(&files, "c100"), split: all_train(), ..config };
+    let data = load(ImageFormat::Cifar, &fine);
+    assert_eq!(classes(&data.test), (0..100).collect::<Vec<_>>());
+    let coarse = ImageDataConfig { labels: Some(LabelLevel::Coarse), ..fine };
+    let data = load(ImageFormat::Cifar, &coarse);
+    assert_eq!((data.preprocess.classes().len(), classes(&data.train)[99]), (20, 19));
+}
+
+pub fn tar(members: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut builder = ::tar::Builder::new(Vec::new());
+    for (name, content) in members {
+        let mut header = ::tar::Header::new_gnu();
+        header.set_size(content.len() as u64);
+        header.set_mode(0o644);
+        // Written by hand, for the library refuses the names that an attacker would use.
+        header.as_gnu_mut().unwrap().name[..name.len()].copy_from_slice(name.as_bytes());
+        header.set_cksum();
+        builder.append(&header, *content).unwrap();
+    }
+    builder.into_inner().unwrap()
+}
+
+#[test]
+fn shards_are_read_without_unpacking() {
+    let files = Files::new();
+    let picture = |level| picture("a.png", 4, level);
+    put(&files, "s/0.tar", tar(&[("a/1.png", &picture(1)), ("a/1.cls", b"cat\n"), ("a/1.json", br#"{"y": 1.5, "tags": ["x", "z"]}"#)]));
+    put(&files, "s/1.tar", tar(&[("2.cls", b"dog"), ("2.json", br#"{"y": 2, "tags": []}"#), ("2.seg.png", b"another thing"), ("2.PNG", &picture(2))]));
+    let config = ImageDataConfig { split: all_train(), ..plain(&path(&files, "s/*.tar")) };
+    let data = load(ImageFormat::Webdataset, &config);
+    assert_eq!(data.preprocess.classes(), ["cat", "dog"]);
+    assert_eq!((classes(&data.train), levels(&data.train)), (vec![0, 1], vec![1, 2]));
+    assert!(data.train.name(0).ends_with("0.tar:a/1.png"));
+    assert_eq!(data.hashes().unwrap().len(), 2);
+    let load = |field: &str, target| {
+        let config = ImageDataConfig { target: Some(field.into()), ..config.clone() };
+        ImageData::load(ImageFormat::Webdataset, &config, 7, target).unwrap()
+    };
+    assert_eq!(*load("y", TargetKind::Number).train.labels(), Labels::Numbers(vec![1.5, 2.0]));
+    assert_eq!(*load("tags", TargetKind::Set).train.labels(), Labels::Sets(vec![vec![0, 1], vec![]]));
+    let config = ImageDataConfig { target: Some("absent".into()), ..config };
+    assert!(error(ImageFormat::Webdataset, &config, TargetKind::Class).contains("has no field \"absent\""));
+}
+
+#[test]
+fn images_to_predict_are_files_folders_and_globs() {
+    let files = Files::new();
+    let root = folder(&files, "pets", &["cat", "dog"], 2);
+    put(&files, "pets/read.me", "");
+    let found = image_files(&root).unwrap();
+    assert!(found.len() == 4 && found.is_sorted());
+    assert_eq!(image_files(&format!("{root}/cat/*.png")).unwrap().len(), 2);
+    assert_eq!(image_files(found[0].to_str().unwrap()).unwrap(), found[..1]);
+    fs::create_dir(files.path("none")).unwrap();
+    assert!(image_files(&path(&files, "none")).unwrap_err().to_string().contains("no images"));
+    assert!(matches!(image_files(&path(&files, "gone.png")), Err(DataError::Read { .. })));
+    assert!(Path::new(&root).is_dir());
+}
+
+#[test]
+fn statistics_are_computed_or_given() {
+    let files = Files::new();
+    let root = folder(&files, "p", &["a", "b"], 2);
+    let computed = ImageDataConfig { split: all_train(), ..ImageDataConfig::new(&root) };
+    let data = load(ImageFormat::ImageFolder, &computed);
+    // Levels 0, 1, 10 and 11: mean 5.5, variance 25.25.
+    assert!((data.preprocess.mean()[0] - 5.5 / 255.0).abs() < 1e-12);
+    assert!((data.preprocess.std()[0] - 25.25f64.sqrt() / 255.0).abs() < 1e-12);
+    let word = || Statistic::Word(StatisticWord::Imagenet);
+    let given = ImageDataConfig { mean: word(), std: word(), channels: Some(Channels::Rgb), ..computed.clone() };
+    assert_eq!(load(ImageFormat::ImageFolder, &given).preprocess.mean(), [0.485, 0.456, 0.406]);
+    let three = ImageDataConfig { mean: Statistic::Values(vec![0.1, 0.2, 0.3]), ..computed };
+    assert!(error(ImageFormat::ImageFolder, &three, TargetKind::Class).contains("has 3 numbers, but the images have 1"));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn splits_are_disjoint_and_complete(seed: u64, train in 1u32..9, valid in 1u32..9, test in 1u32..9, stratify: bool) {
+        let sum = f64::from(train + valid + test);
+        let split = SplitConfig {
+            train: f64::from(train) / sum,
+            valid: f64::from(valid) / sum,
+            test: f64::from(test) / sum,
+            stratify,
+            ..Default::default()
+        };
+        let config = ImageDataConfig { split, ..plain(DIGITS) };
+        let load = || ImageData::load(ImageFormat::ImageParquet, &config, seed, TargetKind::Class).unwrap();
+        let data = load();
+        let all: Vec<String> = data.named().into_iter().flat_map(|(_, split)| names(split)).collect();
+        prop_assert_eq!(all.len(), 1797);
+        prop_assert_eq!(all.iter().collect::<BTreeSet<_>>().len(), 1797);
+        for (fraction, (_, split)) in [train, valid, test].into_iter().zip(data.named()) {
+            prop_assert!((split.len() as f64 - 1797.0 * f64::from(fraction) / sum).abs() < 11.0);
+        }
+        prop_assert_eq!(names(&load().train), names(&data.train));
+    }
+}
