@@ -47,10 +47,6 @@ pub enum ImageConfig {
 
 /// The architecture that an [`ImageConfig`] builds.
 #[derive(Module, Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "a program holds one or two models, never a list of them"
-)]
 pub enum ImageModel {
     /// See [`LeNet`].
     Lenet(LeNet),

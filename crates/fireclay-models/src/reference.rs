@@ -1,0 +1,165 @@
+//! What the tests compare with numbers from PyTorch: files in `tests/data`.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use burn::module::{Module, ModuleVisitor, Param};
+use burn::tensor::{Device, Gradients, Int, Tensor, TensorData, activation};
+use safetensors::{Dtype, SafeTensors};
+
+use crate::tensors::{from_tensors, to_tensors};
+
+/// Tensors by name.
+pub type Tensors = BTreeMap<String, TensorData>;
+
+/// The tensors of `tests/data/<name>.safetensors`; whole numbers as floats.
+pub fn read(name: &str) -> Tensors {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data");
+    let bytes = fs::read(folder.join(format!("{name}.safetensors"))).unwrap();
+    let file = SafeTensors::deserialize(&bytes).unwrap();
+    let data = |(name, view): (&str, safetensors::tensor::TensorView)| {
+        let values: Vec<f32> = match view.dtype() {
+            Dtype::F32 => view.data().chunks(4).map(single).collect(),
+            Dtype::I64 => view.data().chunks(8).map(whole).collect(),
+            other => panic!("{other:?}"),
+        };
+        (
+            name.to_string(),
+            TensorData::new(values, view.shape().to_vec()),
+        )
+    };
+    file.iter().map(data).collect()
+}
+
+fn single(bytes: &[u8]) -> f32 {
+    f32::from_le_bytes(bytes.try_into().unwrap())
+}
+
+fn whole(bytes: &[u8]) -> f32 {
+    i64::from_le_bytes(bytes.try_into().unwrap()) as f32
+}
+
+/// The model with every tensor replaced by the one that PyTorch calls `torch_name` of its path;
+/// none may be missing or left over, but for the counts of batches, which Burn has not.
+pub fn fill<M: Module>(model: M, mut file: Tensors, torch_name: impl Fn(&str) -> String) -> M {
+    file.retain(|name, _| !name.ends_with("num_batches_tracked"));
+    let mut tensors = Vec::new();
+    for (path, old) in to_tensors(&model) {
+        let name = torch_name(&plain(&path));
+        let data = file.remove(&name).unwrap_or_else(|| panic!("{name}"));
+        let data = turned(&path, data);
+        assert_eq!(data.shape(), old.shape(), "{name}");
+        tensors.push((path, data));
+    }
+    assert!(file.is_empty(), "{:?}", file.keys());
+    from_tensors(model, tensors).unwrap()
+}
+
+/// The gradients of every parameter of the model by PyTorch's name, in PyTorch's layout.
+pub fn gradients<M: Module>(
+    model: &M,
+    gradients: &Gradients,
+    torch_name: impl Fn(&str) -> String,
+) -> Tensors {
+    let mut reader = Reader {
+        path: Vec::new(),
+        gradients,
+        found: Vec::new(),
+    };
+    model.visit(&mut reader);
+    let named = |(path, data): (String, TensorData)| {
+        let data = turned(&path, data);
+        (torch_name(&plain(&path)), data)
+    };
+    reader.found.into_iter().map(named).collect()
+}
+
+/// The images of the file as a tensor.
+pub fn images(file: &Tensors, device: &Device) -> Tensor<4> {
+    Tensor::from_data(file["pixel_values"].clone(), device)
+}
+
+/// The mean cross-entropy with the labels of the file.
+pub fn loss(logits: Tensor<2>, file: &Tensors) -> Tensor<1> {
+    let labels: Vec<i64> = file["labels"].iter().collect();
+    let rows = labels.len();
+    let labels = TensorData::new(labels, [rows, 1]);
+    let labels = Tensor::<2, Int>::from_data(labels, &logits.device());
+    -activation::log_softmax(logits, 1).gather(1, labels).mean()
+}
+
+/// Fails where the values differ by more than `tolerance` of one or of the largest value.
+pub fn assert_close(found: &TensorData, expected: &TensorData, tolerance: f64, what: &str) {
+    assert_eq!(found.shape(), expected.shape(), "{what}");
+    let expected = expected.iter::<f64>();
+    let pairs: Vec<_> = found.iter::<f64>().zip(expected).collect();
+    let largest = pairs.iter().fold(0.0, |max: f64, (_, e)| max.max(e.abs()));
+    let error = pairs
+        .iter()
+        .fold(0.0, |max: f64, (f, e)| max.max((f - e).abs()));
+    let bound = tolerance * largest.max(1.0);
+    assert!(error <= bound, "{what}: {error:e} is above {bound:e}");
+}
+
+/// As [`assert_close`] for every gradient, relative to the largest value of its tensor.
+pub fn assert_gradients(found: &Tensors, expected: &Tensors, tolerance: f64) {
+    let names = |tensors: &Tensors| tensors.keys().cloned().collect::<Vec<_>>();
+    assert_eq!(names(found), names(expected));
+    for (name, expected) in expected {
+        let largest = expected
+            .iter::<f64>()
+            .fold(1e-6, |max: f64, v| max.max(v.abs()));
+        let scaled = |data: &TensorData| {
+            let values: Vec<f64> = data.iter::<f64>().map(|v| v / largest).collect();
+            TensorData::new(values, data.shape())
+        };
+        assert_close(&scaled(&found[name]), &scaled(expected), tolerance, name);
+    }
+}
+
+/// A path without the variants of enums, and with PyTorch's names for the parts of norms.
+fn plain(path: &str) -> String {
+    let part = |part| match part {
+        "gamma" => "weight",
+        "beta" => "bias",
+        part => part,
+    };
+    let variant = |part: &&str| !part.starts_with(char::is_uppercase);
+    let parts: Vec<_> = path.split('.').filter(variant).map(part).collect();
+    parts.join(".")
+}
+
+/// Burn keeps the weight of a linear layer the other way round; it is the only matrix here.
+fn turned(path: &str, data: TensorData) -> TensorData {
+    match *data.shape().as_slice() {
+        [_, _] if path.ends_with("weight") => {
+            let options = (&Device::flex(), data.dtype());
+            let tensor = Tensor::<2>::from_data(data, options);
+            tensor.transpose().into_data()
+        }
+        _ => data,
+    }
+}
+
+struct Reader<'a> {
+    path: Vec<String>,
+    gradients: &'a Gradients,
+    found: Vec<(String, TensorData)>,
+}
+
+impl ModuleVisitor for Reader<'_> {
+    fn enter_module(&mut self, name: &str, _container_type: &str) {
+        self.path.push(name.to_string());
+    }
+
+    fn exit_module(&mut self, _name: &str, _container_type: &str) {
+        self.path.pop();
+    }
+
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        if let Some(gradient) = param.val().grad(self.gradients) {
+            self.found.push((self.path.join("."), gradient.into_data()));
+        }
+    }
+}
