@@ -50,6 +50,7 @@ pub mod vit;
 pub mod init;
 pub mod layers;
 
+pub mod pretrained;
 pub mod tensors;
 pub mod weights;
 
@@ -66,8 +67,9 @@ pub use init::{Init, Values};
 pub use layers::activation::Activation;
 pub use lenet::{LeNet, LenetConfig};
 pub use linear::{LinearConfig, LinearModel};
-pub use mobilenet_v3::{MobileNetV3, MobileNetV3Config, MobileNetV3Size};
 pub use mlp::{Mlp, MlpConfig, NormKind};
+pub use mobilenet_v3::{MobileNetV3, MobileNetV3Config, MobileNetV3Size};
+pub use pretrained::{PretrainedOptions, PretrainedReport, load_pretrained, matches_any};
 pub use resnet::{BlockKind, ResNet, ResNetConfig, Shortcut, Stem};
 pub use tabular::{Tabular, TabularConfig, TabularShape};
 pub use vit::{Vit, VitConfig, VitSize};

@@ -12,7 +12,7 @@
 mod block;
 mod config;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use burn::module::Module;
 use burn::nn::conv::Conv2d;

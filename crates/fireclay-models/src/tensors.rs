@@ -79,10 +79,27 @@ pub(crate) fn fill<M: Module>(
     module: M,
     tensors: impl IntoIterator<Item = (String, TensorData)>,
 ) -> Result<M, TensorsError> {
+    write(module, tensors, true)
+}
+
+/// Like [`fill`], but tensors that are not given stay as they are.
+pub(crate) fn replace<M: Module>(
+    module: M,
+    tensors: impl IntoIterator<Item = (String, TensorData)>,
+) -> Result<M, TensorsError> {
+    write(module, tensors, false)
+}
+
+fn write<M: Module>(
+    module: M,
+    tensors: impl IntoIterator<Item = (String, TensorData)>,
+    all: bool,
+) -> Result<M, TensorsError> {
     let mut writer = Writer {
         path: Vec::new(),
         tensors: tensors.into_iter().collect(),
         problems: Vec::new(),
+        all,
     };
     let module = module.map(&mut writer);
     let mut unexpected: Vec<_> = writer.tensors.into_keys().collect();
@@ -139,6 +156,8 @@ struct Writer {
     path: Vec<String>,
     tensors: HashMap<String, TensorData>,
     problems: Vec<TensorProblem>,
+    /// Whether a tensor that is not given is a problem.
+    all: bool,
 }
 
 impl Writer {
@@ -146,7 +165,9 @@ impl Writer {
     fn take(&mut self, shape: &[usize], dtype: Option<DType>) -> Option<TensorData> {
         let name = self.path.join(".");
         let Some(data) = self.tensors.remove(&name) else {
-            self.problems.push(TensorProblem::Missing(name));
+            if self.all {
+                self.problems.push(TensorProblem::Missing(name));
+            }
             return None;
         };
         if data.shape().as_slice() != shape {

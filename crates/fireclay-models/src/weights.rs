@@ -22,8 +22,8 @@ use crate::family::Family;
 use crate::tensors::{TensorProblem, TensorsError, fill, to_tensors};
 pub use error::WeightsError;
 pub(crate) use error::{damaged, io_error};
-use format::view;
-pub(crate) use format::{data, float};
+pub(crate) use format::float;
+use format::{data, view};
 pub(crate) use names::{Name, names, swap_axes};
 
 /// The key of the description in the file's metadata.

@@ -90,3 +90,60 @@ impl ModuleDisplay for BatchNorm {
             .optional()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::init::Init;
+    use burn::tensor::Device;
+
+    fn numbers(tensor: Tensor<1>) -> Vec<f32> {
+        tensor.into_data().iter().collect()
+    }
+
+    #[test]
+    fn averages_the_sample_variance_and_normalises_by_the_population_variance() {
+        let device = Device::flex().autodiff();
+        let norm = Init::new(0, &device).batch_norm(1);
+        let output = norm.forward(Tensor::<2>::from_data([[1.0], [3.0]], &device));
+        // Mean 2, population variance 1, sample variance 2.
+        let output: Vec<f32> = output.into_data().iter().collect();
+        let expected = 1.0 / (1.0f32 + 1e-5).sqrt();
+        assert!((output[0] + expected).abs() < 1e-6 && (output[1] - expected).abs() < 1e-6);
+        let mean = numbers(norm.running_mean.value_sync());
+        let var = numbers(norm.running_var.value_sync());
+        assert!((mean[0] - 0.2).abs() < 1e-6, "{mean:?}");
+        assert!((var[0] - (0.9 + 0.2)).abs() < 1e-6, "{var:?}");
+    }
+
+    #[test]
+    fn every_place_of_a_map_counts() {
+        let device = Device::flex().autodiff();
+        let norm = Init::new(0, &device).batch_norm(2);
+        let input = [[[[0.0, 2.0]], [[5.0, 5.0]]], [[[4.0, 6.0]], [[5.0, 5.0]]]];
+        norm.forward(Tensor::<4>::from_data(input, &device));
+        // The first channel holds 0, 2, 4 and 6: squares sum to 20 about the mean.
+        let var = numbers(norm.running_var.value_sync());
+        assert!((var[0] - (0.9 + 0.1 * 20.0 / 3.0)).abs() < 1e-6, "{var:?}");
+        assert!((var[1] - 0.9).abs() < 1e-6, "{var:?}");
+    }
+
+    #[test]
+    fn a_frozen_layer_keeps_and_uses_its_statistics() {
+        let device = Device::flex().autodiff();
+        let norm = Init::new(0, &device).batch_norm(1).freeze();
+        let output = norm.forward(Tensor::<2>::from_data([[1.0], [3.0]], &device));
+        let output: Vec<f32> = output.into_data().iter().collect();
+        assert!((output[1] - 3.0).abs() < 1e-4, "{output:?}");
+        assert_eq!(numbers(norm.running_mean.value_sync()), [0.0]);
+    }
+
+    #[test]
+    fn a_single_number_gives_finite_statistics() {
+        let device = Device::flex().autodiff();
+        let norm = Init::new(0, &device).batch_norm(1);
+        norm.forward(Tensor::<2>::from_data([[7.0]], &device));
+        let var = numbers(norm.running_var.value_sync());
+        assert!((var[0] - 0.9).abs() < 1e-6, "{var:?}");
+    }
+}

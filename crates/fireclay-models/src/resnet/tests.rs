@@ -1,6 +1,9 @@
 use super::*;
+use burn::module::{Flag, ModuleMapper, Param};
+
 use crate::check::check_model;
 use crate::image::{ImageConfig, ImageModel};
+use crate::reference::{self, assert_close, read};
 use crate::tensors::to_tensors;
 
 fn shape(channels: usize, height: usize, width: usize, outputs: usize) -> ImageShape {
@@ -9,6 +12,135 @@ fn shape(channels: usize, height: usize, width: usize, outputs: usize) -> ImageS
         height,
         width,
         outputs,
+    }
+}
+
+/// The network of `tests/data/resnet-tiny-basic`.
+fn basic() -> ResNetConfig {
+    ResNetConfig {
+        layers: Some(vec![2, 1, 1, 1]),
+        width: Some(6),
+        ..ResNetConfig::default()
+    }
+}
+
+/// The network of `tests/data/resnet-tiny-bottleneck`.
+pub fn bottleneck() -> ImageConfig {
+    ImageConfig::Resnet(ResNetConfig {
+        block: Some(BlockKind::Bottleneck),
+        layers: Some(vec![1, 1, 2, 1]),
+        width: Some(4),
+        ..ResNetConfig::default()
+    })
+}
+
+/// Both networks with the weights of their files, and the names of the files.
+fn references(device: &Device) -> Vec<(&'static str, ImageConfig, ResNet)> {
+    let configs = [
+        ("resnet-tiny-basic", ImageConfig::Resnet(basic()), 10),
+        ("resnet-tiny-bottleneck", bottleneck(), 7),
+    ];
+    let load = |(name, config, outputs): (&'static str, ImageConfig, usize)| {
+        let shape = shape(3, 64, 64, outputs);
+        let ImageModel::Resnet(model) = config.init(&shape, 0, device) else {
+            panic!("a residual network");
+        };
+        let model = reference::fill(model, read(&format!("{name}/model")), str::to_string);
+        (name, config, model)
+    };
+    configs.map(load).into()
+}
+
+/// Stops the norms from using the batch's statistics on a device with gradients.
+struct Evaluation;
+
+impl ModuleMapper for Evaluation {
+    fn map_flag(&mut self, flag: Param<Flag>) -> Param<Flag> {
+        flag.with_value(false)
+    }
+}
+
+#[test]
+fn evaluation_agrees_with_torchvision() {
+    let device = Device::flex();
+    for (case, _, model) in references(&device) {
+        let io = read(&format!("{case}/io"));
+        let close = |found: Tensor<2>, name: &str| {
+            assert_close(
+                &found.into_data(),
+                &io[name],
+                1e-5,
+                &format!("{case} {name}"),
+            );
+        };
+        let pixels = reference::images(&io, &device);
+        assert_close(
+            &model.stem(pixels.clone()).into_data(),
+            &io["stem"],
+            1e-5,
+            case,
+        );
+        let mut x = model.stem(pixels.clone());
+        for (index, stage) in model.stages().into_iter().enumerate() {
+            x = stage.iter().fold(x, |x, block| block.forward(x));
+            close(
+                global_average(x.clone()),
+                &format!("layer{}_mean", index + 1),
+            );
+        }
+        close(model.forward(pixels), "logits");
+        let odd = Tensor::from_data(io["odd_pixel_values"].clone(), &device);
+        close(model.forward(odd), "odd_logits");
+    }
+}
+
+#[test]
+fn gradients_in_evaluation_agree_with_torchvision() {
+    let device = Device::flex().autodiff();
+    for (case, _, model) in references(&device) {
+        let model = model.map(&mut Evaluation);
+        let io = read(&format!("{case}/io"));
+        let logits = model.forward(reference::images(&io, &device));
+        let loss = reference::loss(logits, &io);
+        assert_close(&loss.clone().into_data(), &io["loss"], 1e-5, case);
+        let found = reference::gradients(&model, &loss.backward(), str::to_string);
+        reference::assert_gradients(&found, &read(&format!("{case}/grads")), 1e-4);
+    }
+}
+
+#[test]
+fn training_agrees_with_torchvision() {
+    let device = Device::flex().autodiff();
+    for (case, config, model) in references(&device) {
+        let io = read(&format!("{case}/io"));
+        let train = read(&format!("{case}/train_io"));
+        let logits = model.forward(reference::images(&io, &device));
+        assert_close(&logits.clone().into_data(), &train["logits"], 1e-5, case);
+        let loss = reference::loss(logits, &io);
+        assert_close(&loss.clone().into_data(), &train["loss"], 1e-5, case);
+
+        let found = reference::gradients(&model, &loss.backward(), str::to_string);
+        let gradients = train.iter().filter_map(|(name, data)| {
+            let name = name.strip_prefix("grad.")?;
+            Some((name.to_string(), data.clone()))
+        });
+        let gradients: reference::Tensors = gradients.collect();
+        assert_eq!(gradients.len(), 5);
+        let kept = found
+            .into_iter()
+            .filter(|(name, _)| gradients.contains_key(name));
+        reference::assert_gradients(&kept.collect(), &gradients, 1e-4);
+
+        let model = ImageModel::Resnet(model);
+        let names = crate::weights::shapes(&config, &model).into_iter();
+        let after: Vec<_> = names
+            .zip(to_tensors(&model))
+            .filter(|((name, _), _)| name.contains("running_"))
+            .collect();
+        assert!(after.len() >= 20);
+        for ((name, _), (_, data)) in after {
+            assert_close(&data, &train[&format!("after.{name}")], 1e-5, &name);
+        }
     }
 }
 

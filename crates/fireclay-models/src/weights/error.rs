@@ -19,8 +19,8 @@ pub enum WeightsError {
         /// What the system said.
         source: io::Error,
     },
-    /// The bytes are no safetensors file, or a damaged one.
-    #[error("the weights are damaged or no safetensors file: {0}")]
+    /// The bytes are of no format that is read, or damaged.
+    #[error("the weights are damaged or of no known format: {0}")]
     Damaged(String),
     /// The file does not say which model it holds.
     #[error("the file does not say which model it holds: its metadata has no \"{METADATA_KEY}\"")]
