@@ -9,6 +9,13 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 pub(crate) enum Purpose {
     Split = 1,
     Order = 2,
+    Crop = 3,
+    Flip = 4,
+    Warp = 5,
+    RandAugment = 6,
+    ColorJitter = 7,
+    Erase = 8,
+    Mix = 9,
 }
 
 /// The stream of (seed, purpose, counter).
@@ -20,6 +27,18 @@ pub(crate) fn stream(seed: u64, purpose: Purpose, counter: u64) -> ChaCha8Rng {
     ChaCha8Rng::from_seed(key)
 }
 
+/// The stream of (seed, purpose, epoch, sample).
+pub(crate) fn sample_stream(seed: u64, purpose: Purpose, epoch: u64, sample: u64) -> ChaCha8Rng {
+    let mut key = [0; 32];
+    for (bytes, part) in key.chunks_exact_mut(8).zip([seed, purpose as u64, epoch, sample]) {
+        bytes.copy_from_slice(&part.to_le_bytes());
+    }
+    // The second of the streams of this key, so that epoch 0, sample 0 is not what `stream` gives.
+    let mut rng = ChaCha8Rng::from_seed(key);
+    rng.set_stream(1);
+    rng
+}
+
 /// The permutation of Fisher and Yates. Written out so that no release of a library changes it.
 pub(crate) fn shuffle<T>(items: &mut [T], rng: &mut ChaCha8Rng) {
     for last in (1..items.len()).rev() {
@@ -28,7 +47,7 @@ pub(crate) fn shuffle<T>(items: &mut [T], rng: &mut ChaCha8Rng) {
 }
 
 /// A number below `bound`, each with the same probability (Lemire 2019, <https://arxiv.org/abs/1805.10941>).
-fn below(bound: u64, rng: &mut ChaCha8Rng) -> u64 {
+pub(crate) fn below(bound: u64, rng: &mut ChaCha8Rng) -> u64 {
     let unfair = bound.wrapping_neg() % bound;
     loop {
         let product = u128::from(rng.next_u64()) * u128::from(bound);

@@ -1,0 +1,55 @@
+//! What Pillow and torchvision make of a small image, for the tests of this module.
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::pixels::Pixels;
+
+/// The file that `tests/reference/images.py` writes.
+pub(super) fn reference() -> Value {
+    serde_json::from_str(include_str!("../../tests/reference/images.json")).unwrap()
+}
+
+/// An image in it.
+pub(super) fn image(value: &Value) -> Pixels {
+    #[derive(Deserialize)]
+    struct Stored {
+        width: usize,
+        height: usize,
+        channels: usize,
+        data: String,
+    }
+    let Stored {
+        width,
+        height,
+        channels,
+        data,
+    } = Stored::deserialize(value).unwrap();
+    Pixels {
+        width,
+        height,
+        channels,
+        data: bytes(&data),
+    }
+}
+
+/// Bytes written as hexadecimal digits.
+pub(super) fn bytes(hex: &str) -> Vec<u8> {
+    let pairs = hex.as_bytes().chunks_exact(2);
+    pairs
+        .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap())
+        .collect()
+}
+
+/// Fails unless the images have one size and no value differs by more than `most`.
+pub(super) fn assert_close(found: &Pixels, expected: &Pixels, most: u8, what: &str) {
+    let shape = |pixels: &Pixels| (pixels.width, pixels.height, pixels.channels);
+    assert_eq!(shape(found), shape(expected), "{what}");
+    let differences = found
+        .data
+        .iter()
+        .zip(&expected.data)
+        .map(|(a, b)| a.abs_diff(*b));
+    let worst = differences.max().unwrap();
+    assert!(worst <= most, "{what}: {worst} levels apart");
+}
