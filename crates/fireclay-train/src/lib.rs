@@ -24,10 +24,14 @@ pub mod run_folder;
 pub mod schedule;
 
 pub mod metrics;
+
+pub mod finished;
 pub mod predict;
+pub mod predict_images;
 pub mod predictor;
 
 mod lock;
+mod parameters;
 mod renderer;
 mod weights;
 

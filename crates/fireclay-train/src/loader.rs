@@ -1,7 +1,9 @@
 //! Batches in an order that is a pure function of (seed, epoch), through Burn's [`DataLoader`].
 
 use std::ops::Range;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use burn::data::dataloader::{DataLoader, DataLoaderIterator, Progress};
 use burn::data::dataset::DatasetError;
@@ -24,6 +26,12 @@ pub trait Samples: Send + Sync + 'static {
     /// Whether there is no sample at all.
     fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// The threads that make batches ahead of time, where nobody says otherwise: none, for samples
+    /// that take less time to assemble than to hand over.
+    fn threads() -> usize {
+        0
     }
 
     /// Puts the samples at `indices` together, in that order. Whatever is random in it, such as
@@ -100,12 +108,29 @@ impl Cursor {
     }
 }
 
+/// How long the consumer of a loader has waited for batches. Clones share it.
+#[derive(Clone, Debug, Default)]
+pub struct Waited(Arc<AtomicU64>);
+
+impl Waited {
+    /// The time waited so far.
+    pub fn total(&self) -> Duration {
+        Duration::from_nanos(self.0.load(Ordering::Relaxed))
+    }
+
+    fn since(&self, start: Instant) {
+        let nanos = start.elapsed().as_nanos() as u64;
+        self.0.fetch_add(nanos, Ordering::Relaxed);
+    }
+}
+
 /// A [`DataLoader`] whose batches do not depend on the number of loader threads, nor on where a
 /// run was interrupted.
 pub struct OrderedLoader<S: Samples> {
     samples: Arc<S>,
     order: Order,
     cursor: Cursor,
+    waited: Waited,
     threads: usize,
     device: Device,
     range: Range<usize>,
@@ -119,6 +144,7 @@ impl<S: Samples> OrderedLoader<S> {
             samples,
             order,
             cursor: Cursor::default(),
+            waited: Waited::default(),
             threads,
             device,
             range,
@@ -128,6 +154,11 @@ impl<S: Samples> OrderedLoader<S> {
     /// The shared cursor.
     pub fn cursor(&self) -> Cursor {
         self.cursor.clone()
+    }
+
+    /// How long the training has waited for batches of this loader.
+    pub fn waited(&self) -> Waited {
+        self.waited.clone()
     }
 
     /// Batches in one epoch.
@@ -151,6 +182,7 @@ impl<S: Samples> OrderedLoader<S> {
             samples: self.samples.clone(),
             order: self.order.clone(),
             cursor: self.cursor.clone(),
+            waited: self.waited.clone(),
             threads: self.threads,
             device,
             range,
@@ -209,7 +241,10 @@ impl<S: Samples> Iterator for OrderedIter<'_, S> {
     type Item = Result<S::Batch, DatasetError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let host = self.hosts.next()?;
+        let start = Instant::now();
+        let host = self.hosts.next();
+        self.loader.waited.since(start);
+        let host = host?;
         self.processed = self.batches[self.next].end;
         self.next += 1;
         Some(match host {

@@ -5,15 +5,15 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use fireclay_data::{DataError, TableData, fingerprint, sha256_file};
-use fireclay_models::TabularShape;
+use burn::module::Module;
+use fireclay_data::{DataError, sha256_file};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use toml::Table;
 
 use crate::config::RunConfig;
-use crate::predictor::{MODEL, POSTPROCESS, PREPROCESS, PredictorError};
-use crate::run::{RunDevice, RunError};
+use crate::finished::{FinishedError, MODEL, POSTPROCESS, PREPROCESS};
+use crate::run::{RunData, RunDevice, RunError};
 use crate::run_folder::{self, FolderError, write_whole};
 use crate::weights::encode;
 
@@ -31,23 +31,21 @@ struct Lock<'a> {
 }
 
 /// The text of the file when a run begins.
-pub(crate) fn describe(
+pub(crate) fn describe<M: Module>(
     config: &RunConfig,
-    data: &TableData,
-    shape: &TabularShape,
+    data: &RunData,
+    model: &M,
     device: &RunDevice,
 ) -> Result<String, DataError> {
-    let model = config.model.init(shape, config.seed, &device.device);
-    let weights = encode(&model).expect("weights that were just drawn are finite");
-    let rows = data.named().into_iter();
+    let weights = encode(model).expect("first weights are finite: drawn, or checked when read");
     let lock = Lock {
         version: env!("CARGO_PKG_VERSION"),
         seed: config.seed,
         backend: &device.backend,
         device: &device.description,
         initial_weights_sha256: hex(&Sha256::digest(&weights)),
-        data_sha256: data_hashes(data)?,
-        rows: rows.map(|(name, split)| (name, split.len())).collect(),
+        data_sha256: data.hashes()?,
+        rows: data.sizes().into(),
     };
     Ok(toml::to_string(&lock).expect("plain data"))
 }
@@ -64,37 +62,27 @@ pub(crate) fn seal(run: &Path) -> Result<(), RunError> {
 }
 
 /// Checks that the results are those that the run wrote.
-pub(crate) fn verify(run: &Path) -> Result<(), PredictorError> {
+pub(crate) fn verify(run: &Path) -> Result<(), FinishedError> {
     let lock = read(run)?;
     let known = lock.get("result_sha256").and_then(|known| known.as_table());
     for (name, hash) in known.into_iter().flatten() {
         let path = run.join(name);
         if hash.as_str() != Some(sha256_file(&path)?.as_str()) {
             let reason = "it is not what the run wrote".into();
-            return Err(PredictorError::Damaged(path.display().to_string(), reason));
+            return Err(FinishedError::Damaged(path.display().to_string(), reason));
         }
     }
     Ok(())
 }
 
 /// The data files whose content is not what it was when the run began.
-pub(crate) fn changed_files(data: &TableData, run: &Path) -> Result<Vec<String>, RunError> {
+pub(crate) fn changed_files(data: &RunData, run: &Path) -> Result<Vec<String>, RunError> {
     let lock = read(run)?;
     let known = lock.get("data_sha256").and_then(|known| known.as_table());
     let known = |name: &str| known.and_then(|known| known.get(name)?.as_str());
-    let found = data_hashes(data)?.into_iter();
+    let found = data.hashes()?.into_iter();
     let changed = found.filter(|(name, hash)| known(name) != Some(hash.as_str()));
     Ok(changed.map(|(name, _)| name).collect())
-}
-
-/// The hash of every data file, by its place and its name.
-pub(crate) fn data_hashes(data: &TableData) -> Result<BTreeMap<String, String>, DataError> {
-    let files = fingerprint(&data.files)?.into_iter().enumerate();
-    let named = files.map(|(index, file)| {
-        let name = file.path.file_name().unwrap_or_default().to_string_lossy();
-        (format!("{index}-{name}"), file.sha256)
-    });
-    Ok(named.collect())
 }
 
 fn read(run: &Path) -> Result<Table, FolderError> {

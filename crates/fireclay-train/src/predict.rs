@@ -5,11 +5,16 @@ use std::sync::Arc;
 
 use fireclay_data::arrow::array::{ArrayRef, Float64Array, RecordBatch, StringArray, UInt64Array};
 use fireclay_data::{
-    DataError, ReadOptions, TableFormat, TableStream, TableWriter, column, expand, stream,
+    DataError, Features, ReadOptions, TableFormat, TableStream, TableWriter, column, expand, stream,
 };
 
-use crate::predictor::{Answer, Answers, Predictor, PredictorError};
+use crate::finished::{FinishedError, TableRun};
+use crate::predictor::{Answer, Answers};
 use crate::run_folder;
+use crate::task::table::upload;
+
+/// Rows that go through the model at once.
+const ROWS: usize = 4096;
 
 /// Where predictions come from and go to.
 #[derive(Clone, Debug)]
@@ -39,7 +44,10 @@ pub enum PredictError {
     Folder(#[from] run_folder::FolderError),
     /// The run cannot be used.
     #[error(transparent)]
-    Predictor(#[from] PredictorError),
+    Finished(#[from] FinishedError),
+    /// A bug in the reading of an image.
+    #[error("{0}")]
+    Panicked(String),
     /// There is nothing to answer for.
     #[error("{0} has no rows")]
     NoRows(String),
@@ -59,11 +67,11 @@ pub enum PredictError {
 /// # Errors
 ///
 /// If a column is missing, a cell does not fit its column, or a file cannot be read or written.
-pub fn predict(predictor: &Predictor, job: &PredictJob<'_>) -> Result<u64, PredictError> {
+pub fn predict(run: &TableRun, job: &PredictJob<'_>) -> Result<u64, PredictError> {
     check_output(job)?;
     let rows = stream(job.input, &job.options)?;
     let part = part(job.output);
-    let written = write(predictor, job, rows, &part);
+    let written = write(run, job, rows, &part);
     match written {
         Ok(rows) => {
             std::fs::rename(&part, job.output)
@@ -79,7 +87,7 @@ pub fn predict(predictor: &Predictor, job: &PredictJob<'_>) -> Result<u64, Predi
 }
 
 fn write(
-    predictor: &Predictor,
+    run: &TableRun,
     job: &PredictJob<'_>,
     mut batches: TableStream,
     part: &Path,
@@ -95,10 +103,10 @@ fn write(
         }
         let rows_before = (done - file.1) as usize;
         let place = |error: DataError| error.map_row(|row| row + rows_before).in_file(&file.0);
-        let features = predictor.preprocess.encode(&batch).map_err(place)?;
-        let answers = predictor.predict(&features);
+        let features = run.preprocess.encode(&batch).map_err(place)?;
+        let answers = answer(run, &features);
         let names = names(&batch, job.id, done).map_err(place)?;
-        writer.write(&columns(names, &predictor.answer, answers))?;
+        writer.write(&columns(names, &run.predictor.answer, answers))?;
         done += batch.num_rows() as u64;
     }
     if done == 0 {
@@ -106,6 +114,16 @@ fn write(
     }
     writer.finish()?;
     Ok(done)
+}
+
+/// Answers for encoded rows, so many at a time.
+fn answer(run: &TableRun, features: &Features) -> Answers {
+    let positions: Vec<u32> = (0..features.rows as u32).collect();
+    let parts = positions.chunks(ROWS).map(|rows| {
+        let rows = upload(features.gather(rows), run.predictor.device());
+        run.predictor.predict(rows)
+    });
+    parts.reduce(Answers::and).unwrap_or(Answers::Numbers(Vec::new()))
 }
 
 /// What names the rows of a batch: its id column if the run has one, else numbers from 1.
@@ -150,15 +168,13 @@ fn columns(name: (String, ArrayRef), answer: &Answer, answers: Answers) -> Recor
         (_, Answers::Numbers(numbers)) => {
             columns.push(("prediction".into(), Arc::new(Float64Array::from(numbers))));
         }
-        (Answer::Regression(_), Answers::Classes { .. }) => {
-            unreachable!("answers are of the kind that the predictor gives")
-        }
+        _ => unreachable!("answers are of the kind that the predictor gives, and tables have no sets"),
     }
     RecordBatch::try_from_iter(columns).expect("columns of one length")
 }
 
 /// A hidden neighbour of the output, in which it is written until it is whole.
-fn part(output: &Path) -> PathBuf {
+pub(crate) fn part(output: &Path) -> PathBuf {
     let name = output.file_name().unwrap_or_default().to_string_lossy();
     output.with_file_name(format!(".{name}.part"))
 }

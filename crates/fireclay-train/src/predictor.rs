@@ -1,23 +1,20 @@
-//! A finished run, ready to answer: preprocessing, weights, and what the outputs mean.
+//! A trained model and what its outputs mean.
 
-use std::path::Path;
+use std::sync::Arc;
 
+use burn::data::dataloader::DataLoader;
+use burn::data::dataset::DatasetError;
 use burn::tensor::Device;
-use fireclay_data::{DataError, Features, Labels, Preprocess, Split};
-use fireclay_models::{Tabular, weights};
+use fireclay_data::Labels;
 use serde::{Deserialize, Serialize};
 
-use crate::lock;
+use crate::loader::{Order, OrderedLoader, Samples, Share};
 use crate::metrics::{
-    Classification, DEFAULT_THRESHOLD, Report, classification_report, regression_report,
+    Classification, DEFAULT_THRESHOLD, Report, classification_report, multilabel_report,
+    regression_report,
 };
-use crate::run_folder::{self, FolderError};
-use crate::task::classification::probabilities;
 use crate::task::regression::TargetScale;
-use crate::task::table::upload;
-
-/// Rows that go through the model at once.
-const ROWS: usize = 4096;
+use crate::task::{Batch, Network, classification, multilabel};
 
 /// What the outputs of a model mean: `postprocess.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -30,172 +27,247 @@ pub enum Answer {
         /// With two classes, the probability from which on the second one is the answer.
         threshold: f64,
     },
+    /// A logit for each of these labels.
+    Multilabel {
+        /// Names, in the order of the logits.
+        classes: Vec<String>,
+        /// The probability from which on a label applies.
+        threshold: f64,
+    },
     /// A number, mapped back by this scale.
     Regression(TargetScale),
 }
 
-/// Answers for some rows.
+/// Answers for some samples.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Answers {
-    /// One class for each row.
+    /// One class for each sample.
     Classes {
         /// Indices of the chosen classes.
         chosen: Vec<u32>,
-        /// Probabilities `[rows, classes]`, row by row.
+        /// Probabilities `[samples, classes]`, sample by sample.
         probabilities: Vec<f64>,
     },
-    /// One number for each row, in the target's unit.
+    /// Any number of labels for each sample.
+    Sets {
+        /// Indices of the labels that apply.
+        chosen: Vec<Vec<u32>>,
+        /// Probabilities `[samples, labels]`, sample by sample.
+        probabilities: Vec<f64>,
+    },
+    /// One number for each sample, in the target's unit.
     Numbers(Vec<f64>),
 }
 
-/// A model with all that it takes to use it.
+impl Answers {
+    /// These answers and then those of the same model to `more` samples.
+    ///
+    /// # Panics
+    ///
+    /// If they are of different kinds.
+    #[must_use]
+    pub fn and(self, more: Self) -> Self {
+        use Answers::{Classes, Numbers, Sets};
+        match (self, more) {
+            (
+                Classes { chosen, probabilities },
+                Classes { chosen: more, probabilities: others },
+            ) => Classes {
+                chosen: [chosen, more].concat(),
+                probabilities: [probabilities, others].concat(),
+            },
+            (Sets { chosen, probabilities }, Sets { chosen: more, probabilities: others }) => Sets {
+                chosen: [chosen, more].concat(),
+                probabilities: [probabilities, others].concat(),
+            },
+            (Numbers(numbers), Numbers(more)) => Numbers([numbers, more].concat()),
+            _ => unreachable!("one model gives answers of one kind"),
+        }
+    }
+}
+
+/// Whole splits go through a model in batches of so many, on so many loader threads; neither
+/// changes the result.
+#[derive(Clone, Copy, Debug)]
+pub struct Pass {
+    /// Samples that go through the model at once.
+    pub batch_size: usize,
+    /// Threads that make batches ahead of time.
+    pub threads: usize,
+}
+
+/// A model that answers.
 #[derive(Debug)]
-pub struct Predictor {
-    /// How cells become numbers.
-    pub preprocess: Preprocess,
-    /// How numbers become answers.
+pub struct Predictor<N: Network> {
+    /// What outputs mean.
     pub answer: Answer,
-    model: Tabular,
+    model: N,
     device: Device,
 }
 
-/// Why a run cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum PredictorError {
-    /// The folder is not a run, or a file in it cannot be read.
-    #[error(transparent)]
-    Folder(#[from] FolderError),
-    /// The preprocessing cannot be read, or does not fit the data.
-    #[error(transparent)]
-    Data(#[from] DataError),
-    /// The run has not ended yet.
-    #[error("{0} has no {1} yet: the run did not finish; go on with `fireclay resume {0}`")]
-    Unfinished(String, &'static str),
-    /// A file of the run is not what it should be.
-    #[error("{0} is damaged: {1}")]
-    Damaged(String, String),
+impl Answer {
+    /// Names of the classes or labels; none where the answer is a number.
+    pub fn classes(&self) -> &[String] {
+        match self {
+            Self::Classification { classes, .. } | Self::Multilabel { classes, .. } => classes,
+            Self::Regression(_) => &[],
+        }
+    }
 }
 
-/// The files of a run that prediction needs.
-pub const MODEL: &str = "model.safetensors";
-/// See [`Preprocess`].
-pub const PREPROCESS: &str = "preprocess.json";
-/// See [`Answer`].
-pub const POSTPROCESS: &str = "postprocess.json";
-
-impl Predictor {
+impl<N: Network> Predictor<N> {
     /// A predictor from its parts.
-    pub fn new(preprocess: Preprocess, model: Tabular, answer: Answer, device: Device) -> Self {
+    pub fn new(model: N, answer: Answer, device: Device) -> Self {
         Self {
-            preprocess,
             answer,
             model,
             device,
         }
     }
 
-    /// Loads the finished run at `run`.
+    /// Where the model computes.
+    pub fn device(&self) -> &Device {
+        &self.device
+    }
+
+    /// Answers for one batch.
+    pub fn predict(&self, input: N::Input) -> Answers {
+        self.answers(self.outputs(input))
+    }
+
+    /// Probabilities `[samples, classes]`, or numbers in the target's unit.
+    fn outputs(&self, input: N::Input) -> Vec<f64> {
+        let outputs = self.model.forward(input);
+        match &self.answer {
+            Answer::Classification { .. } => classification::probabilities(&outputs),
+            Answer::Multilabel { .. } => multilabel::probabilities(&outputs),
+            Answer::Regression(scale) => {
+                let outputs = outputs.into_data();
+                outputs.iter::<f64>().map(|v| scale.invert(v)).collect()
+            }
+        }
+    }
+
+    fn answers(&self, raw: Vec<f64>) -> Answers {
+        match &self.answer {
+            Answer::Regression(_) => Answers::Numbers(raw),
+            Answer::Classification { classes, threshold } => Answers::Classes {
+                chosen: raw
+                    .chunks(classes.len())
+                    .map(|row| choose(row, *threshold))
+                    .collect(),
+                probabilities: raw,
+            },
+            Answer::Multilabel { classes, threshold } => Answers::Sets {
+                chosen: raw
+                    .chunks(classes.len())
+                    .map(|row| applying(row, *threshold))
+                    .collect(),
+                probabilities: raw,
+            },
+        }
+    }
+
+    /// Answers for all of `samples` in their order, with their targets.
     ///
     /// # Errors
     ///
-    /// If there is no finished run, or one of its files is damaged.
-    pub fn load(run: &Path, device: &Device) -> Result<Self, PredictorError> {
-        let run = run_folder::find(run)?;
-        for name in [PREPROCESS, POSTPROCESS, MODEL] {
-            if !run.join(name).exists() {
-                return Err(PredictorError::Unfinished(run.display().to_string(), name));
+    /// If a sample cannot be read.
+    pub fn pass<S>(&self, samples: S, pass: Pass) -> Result<(Answers, Labels), DatasetError>
+    where
+        S: Samples<Batch = Batch<N::Input>>,
+    {
+        let order = Order {
+            seed: 0,
+            batch_size: pass.batch_size,
+            shuffle: false,
+            drop_last: false,
+            share: Share::WHOLE,
+        };
+        let loader = OrderedLoader::new(Arc::new(samples), order, pass.threads, self.device.clone());
+        let (mut raw, mut truth) = (Vec::new(), None);
+        for batch in loader.iter() {
+            let Batch { input, truth: part, .. } = batch?;
+            raw.extend(self.outputs(input));
+            match &mut truth {
+                None => truth = Some(part),
+                Some(truth) => append(truth, part),
             }
         }
-        lock::verify(&run)?;
-        let preprocess = Preprocess::load(&run.join(PREPROCESS))?;
-        let path = run.join(POSTPROCESS);
-        let text = std::fs::read(&path).map_err(|source| run_folder::io("read", &path, source))?;
-        let answer = serde_json::from_slice(&text).map_err(|error| {
-            PredictorError::Damaged(path.display().to_string(), error.to_string())
-        })?;
-        let path = run.join(MODEL);
-        let (model, description) = weights::load(&path, device).map_err(|error| {
-            PredictorError::Damaged(path.display().to_string(), error.to_string())
-        })?;
-        let predictor = Self::new(preprocess, model, answer, device.clone());
-        let (shape, preprocess) = (description.shape, &predictor.preprocess);
-        let classes: &[String] = match &predictor.answer {
-            Answer::Classification { classes, .. } => classes,
-            Answer::Regression(_) => &[],
-        };
-        if shape.numeric != preprocess.numeric_width()
-            || shape.categories != preprocess.cardinalities()
-            || shape.outputs != classes.len().max(1)
-            || classes != preprocess.classes()
-        {
-            let reason = format!("{PREPROCESS}, {POSTPROCESS} and {MODEL} do not belong together");
-            return Err(PredictorError::Damaged(run.display().to_string(), reason));
-        }
-        Ok(predictor)
+        let truth = truth.unwrap_or_else(|| self.no_labels());
+        Ok((self.answers(raw), truth))
     }
 
-    /// Answers for encoded rows.
-    pub fn predict(&self, features: &Features) -> Answers {
-        let mut raw = Vec::new();
-        let positions: Vec<u32> = (0..features.rows as u32).collect();
-        for rows in positions.chunks(ROWS) {
-            let (numeric, categories) = upload(features.gather(rows), &self.device);
-            let outputs = self.model.forward(numeric, categories);
-            match &self.answer {
-                Answer::Classification { .. } => raw.extend(probabilities(&outputs)),
-                Answer::Regression(scale) => {
-                    raw.extend(
-                        outputs
-                            .into_data()
-                            .iter::<f64>()
-                            .map(|value| scale.invert(value)),
-                    );
-                }
-            }
-        }
+    fn no_labels(&self) -> Labels {
         match &self.answer {
-            Answer::Regression(_) => Answers::Numbers(raw),
-            Answer::Classification { classes, threshold } => {
-                let chosen = raw
-                    .chunks(classes.len())
-                    .map(|row| choose(row, *threshold))
-                    .collect();
-                Answers::Classes {
-                    chosen,
-                    probabilities: raw,
-                }
-            }
+            Answer::Classification { .. } => Labels::Classes(Vec::new()),
+            Answer::Multilabel { .. } => Labels::Sets(Vec::new()),
+            Answer::Regression(_) => Labels::Numbers(Vec::new()),
         }
     }
 
     /// All metrics over a whole split, with a 95 % interval drawn from `seed`.
     ///
+    /// # Errors
+    ///
+    /// If a sample cannot be read.
+    ///
     /// # Panics
     ///
-    /// If the labels of the split are not those that the preprocessing gives.
-    pub fn evaluate(&self, split: &Split, seed: u64) -> Report {
-        match (&self.answer, self.predict(&split.features), &split.labels) {
+    /// If the labels of the split are not of the task's kind.
+    pub fn evaluate<S>(&self, samples: S, pass: Pass, seed: u64) -> Result<Report, DatasetError>
+    where
+        S: Samples<Batch = Batch<N::Input>>,
+    {
+        let (answers, truth) = self.pass(samples, pass)?;
+        Ok(self.report(&answers, &truth, seed))
+    }
+
+    fn report(&self, answers: &Answers, truth: &Labels, seed: u64) -> Report {
+        let classes = self.answer.classes();
+        match (&self.answer, answers, truth) {
             (
-                Answer::Classification { classes, threshold },
+                Answer::Classification { threshold, .. },
                 Answers::Classes { probabilities, .. },
                 Labels::Classes(truth),
             ) => {
-                let scored = Classification::new(classes.len(), truth, &probabilities);
-                let tuned = *threshold != DEFAULT_THRESHOLD;
-                let scored = if tuned {
-                    scored.with_threshold(*threshold)
-                } else {
-                    scored
+                let scored = Classification::new(classes.len(), truth, probabilities);
+                let scored = match *threshold != DEFAULT_THRESHOLD {
+                    true => scored.with_threshold(*threshold),
+                    false => scored,
                 };
-                let mut report = classification_report(&scored, Some(seed));
-                report.classes = Some(classes.clone());
-                report
+                let report = classification_report(&scored, Some(seed));
+                Report {
+                    classes: Some(classes.to_vec()),
+                    ..report
+                }
+            }
+            (
+                Answer::Multilabel { threshold, .. },
+                Answers::Sets { probabilities, .. },
+                Labels::Sets(truth),
+            ) => {
+                let count = classes.len();
+                let report = multilabel_report(count, truth, probabilities, *threshold, Some(seed));
+                Report {
+                    classes: Some(classes.to_vec()),
+                    ..report
+                }
             }
             (Answer::Regression(_), Answers::Numbers(predicted), Labels::Numbers(truth)) => {
-                regression_report(truth, &predicted, Some(seed))
+                regression_report(truth, predicted, Some(seed))
             }
             _ => unreachable!("the preprocessing gives labels of the task's kind"),
         }
+    }
+}
+
+fn append(all: &mut Labels, part: Labels) {
+    match (all, part) {
+        (Labels::Classes(all), Labels::Classes(part)) => all.extend(part),
+        (Labels::Numbers(all), Labels::Numbers(part)) => all.extend(part),
+        (Labels::Sets(all), Labels::Sets(part)) => all.extend(part),
+        _ => unreachable!("one split has labels of one kind"),
     }
 }
 
@@ -211,4 +283,10 @@ fn choose(probabilities: &[f64], threshold: f64) -> u32 {
         }
     }
     best as u32
+}
+
+fn applying(probabilities: &[f64], threshold: f64) -> Vec<u32> {
+    let labels = (0u32..).zip(probabilities);
+    let labels = labels.filter(|(_, probability)| **probability >= threshold);
+    labels.map(|(label, _)| label).collect()
 }

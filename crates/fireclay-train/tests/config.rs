@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::Path;
 
-use fireclay_train::config::{BatchSize, ClassWeights, RunConfig, TaskConfig, Threshold, schema};
+use fireclay_train::config::{DataConfig, BatchSize, ClassWeights, RunConfig, TaskConfig, Threshold, schema};
 use insta::assert_snapshot;
 use serde_json::Value;
 
@@ -193,7 +193,10 @@ fn overrides_come_last_and_their_errors_show_the_argument() {
     ])
     .unwrap();
     assert_eq!(config.train.epochs, Some(7));
-    assert_eq!(config.data.table.path, "other data.csv");
+    let DataConfig::Table(source) = &config.data else {
+        panic!("a table, but {:?}", config.data);
+    };
+    assert_eq!(source.table.path, "other data.csv");
     assert_eq!(config.optimizer.learning_rate(), 0.5);
     let wrong = [
         "train.epochs=x",

@@ -20,7 +20,7 @@ Exit codes: 0 done, 1 failure, 2 the config or the command line is wrong, 3 trai
 /// The verbs.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Write a starter config for a table, and say what was guessed
+    /// Write a starter config for a table or a folder of images, and say what was guessed
     Init(InitArgs),
     /// Check a config and its data without training, and print the config with every default
     Check(CheckArgs),
@@ -30,7 +30,7 @@ pub enum Command {
     Resume(ResumeArgs),
     /// Compute the metrics of a finished run over a whole split, or over other data
     Evaluate(EvaluateArgs),
-    /// Answer for the rows of a table
+    /// Answer for the rows of a table, or for images
     Predict(PredictArgs),
     /// List backends, the hardware that each finds, and which one `auto` takes
     Devices(ListArgs),
@@ -50,12 +50,12 @@ pub enum Command {
 /// Arguments of `init`.
 #[derive(Debug, Args)]
 pub struct InitArgs {
-    /// The table: CSV, JSON Lines or Parquet
+    /// The table (CSV, JSON Lines or Parquet), or a folder with a folder of images for each class
     pub table: PathBuf,
     /// The column to predict, where the guess is wrong
     #[arg(long)]
     pub target: Option<String>,
-    /// Where to write the config [default: the table's name with .toml, in the working directory]
+    /// Where to write the config [default: its name with .toml, in the working directory]
     #[arg(short, long)]
     pub output: Option<PathBuf>,
     /// Replace a config that is there
@@ -125,8 +125,8 @@ pub struct EvaluateArgs {
     /// The split to evaluate
     #[arg(long, value_enum, default_value_t = SplitName::Test, conflicts_with = "data")]
     pub split: SplitName,
-    /// Another table with the target column, as a file or a glob
-    #[arg(long, value_name = "FILE")]
+    /// Other data with targets: a table as a file or a glob, or images as the config's data.path
+    #[arg(long, value_name = "PATH")]
     pub data: Option<String>,
     /// Compute on other hardware than the config names
     #[arg(long, value_name = "NAME")]
@@ -163,11 +163,14 @@ impl SplitName {
 pub struct PredictArgs {
     /// The run folder
     pub run: PathBuf,
-    /// The table to answer for, as a file or a glob
+    /// The table to answer for, as a file or a glob; or images, as a file, a folder or a glob
     pub input: String,
-    /// The file to write: .csv, .jsonl or .parquet
+    /// The file to write: .csv, .jsonl or .parquet; answers for images are shown without it
     #[arg(short, long)]
-    pub output: PathBuf,
+    pub output: Option<PathBuf>,
+    /// How many classes an answer for an image names
+    #[arg(long, default_value_t = 5)]
+    pub top: usize,
     /// Compute on other hardware than the config names
     #[arg(long, value_name = "NAME")]
     pub backend: Option<String>,

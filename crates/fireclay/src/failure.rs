@@ -7,7 +7,7 @@ use fireclay_data::DataError;
 use fireclay_train::checkpoint::CheckpointError;
 use fireclay_train::config::ConfigError;
 use fireclay_train::predict::PredictError;
-use fireclay_train::predictor::PredictorError;
+use fireclay_train::finished::FinishedError;
 use fireclay_train::run::RunError;
 use fireclay_train::run_folder::FolderError;
 use fireclay_train::strategy::TrainError;
@@ -61,7 +61,7 @@ failures! {
     BackendError => Usage,
     DataError => Failed,
     FolderError => Failed,
-    PredictorError => Failed,
+    FinishedError => Failed,
     PredictError => Failed,
 }
 

@@ -8,7 +8,7 @@ use std::error::Error;
 use std::{env, fs};
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
-use fireclay_models::weights;
+use fireclay_models::{TabularConfig, weights};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = env::args().collect();
@@ -16,7 +16,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         return Err("usage: outside MODEL.safetensors FEATURES.csv".into());
     };
     let device = Device::flex();
-    let (model, description) = weights::load(model, &device)?;
+    let (model, description) = weights::load::<TabularConfig>(model, &device)?;
 
     let mut numeric: Vec<f32> = Vec::new();
     let mut categories: Vec<i64> = Vec::new();

@@ -6,7 +6,9 @@ use super::sections::OnNonFinite;
 use super::suggest::{did_you_mean, list};
 use super::task::{RegressionLoss, TaskConfig};
 use super::values::Threshold;
-use crate::metrics::{CLASSIFICATION_METRICS, REGRESSION_METRICS};
+use super::data::DataConfig;
+use super::model::ModelConfig;
+use crate::metrics::{CLASSIFICATION_METRICS, MULTILABEL_METRICS, REGRESSION_METRICS};
 
 /// Reports everything that does not go together.
 pub(super) fn check(config: &RunConfig, sections: &mut Sections<'_>) {
@@ -20,10 +22,36 @@ pub(super) fn check(config: &RunConfig, sections: &mut Sections<'_>) {
             sections.refuse(key, &format!("has no effect: {reason}"), None);
         }
     }
-    if matches!(config.task, TaskConfig::Regression(_)) && config.data.table.split.stratify {
-        let message = "needs classes, but the task is regression";
-        sections.refuse("data.split.stratify", message, None);
+    let task = config.task.name();
+    if !matches!(config.task, TaskConfig::Classification(_)) && config.data.split().stratify {
+        let message = format!("needs classes, but the task is {task}");
+        sections.refuse("data.split.stratify", &message, None);
     }
+    for (key, message) in families(config) {
+        sections.refuse(key, &message, None);
+    }
+}
+
+/// Data, model and task that are not for the same kind of input.
+fn families(config: &RunConfig) -> Vec<(&'static str, String)> {
+    let (data, model) = (config.data.name(), config.model.name());
+    let mut problems = Vec::new();
+    match (&config.data, &config.model) {
+        (DataConfig::Table(_), ModelConfig::Image(_)) => problems.push((
+            "model.type",
+            format!("\"{model}\" looks at images, but [data] has the type \"{data}\""),
+        )),
+        (DataConfig::Image(_), ModelConfig::Tabular(_)) => problems.push((
+            "model.type",
+            format!("\"{model}\" looks at tables, but [data] has the type \"{data}\""),
+        )),
+        _ => {}
+    }
+    if matches!(config.data, DataConfig::Table(_)) && matches!(config.task, TaskConfig::Multilabel(_)) {
+        let message = format!("\"multilabel\" needs images, but [data] has the type \"{data}\"");
+        problems.push(("task.type", message));
+    }
+    problems
 }
 
 /// The keys that this run would not read, with the reason. They are refused if they are written,
@@ -38,6 +66,14 @@ pub(super) fn unread(config: &RunConfig) -> Vec<(&'static str, &'static str)> {
     }
     if !config.checkpoint.keep_best {
         keys.push(("checkpoint.monitor", "it is read if keep_best is true"));
+    }
+    match &config.model {
+        ModelConfig::Tabular(_) => keys.push(("train.layer_decay", "it is for image models")),
+        ModelConfig::Image(model) if model.start.pretrained.is_none() => {
+            let reason = "it is read if `pretrained` is given";
+            keys.extend([("model.allow_missing", reason), ("model.allow_unexpected", reason)]);
+        }
+        ModelConfig::Image(_) => {}
     }
     match &config.task {
         TaskConfig::Classification(task) if task.threshold != Threshold::Tune => {
@@ -69,6 +105,7 @@ fn monitors(config: &RunConfig) -> Vec<(&'static str, &str)> {
 fn check_monitor(monitor: &str, task: &TaskConfig) -> Result<(), (String, String)> {
     let metrics = match task {
         TaskConfig::Classification(_) => CLASSIFICATION_METRICS,
+        TaskConfig::Multilabel(_) => MULTILABEL_METRICS,
         TaskConfig::Regression(_) => REGRESSION_METRICS,
     };
     let names: Vec<_> = ["loss"].iter().chain(metrics).copied().collect();

@@ -1,5 +1,6 @@
 //! Deserializing a [`Node`] with errors that know the place and what would have been right.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 
@@ -33,7 +34,7 @@ pub(super) struct Details {
 #[derive(Clone, Debug)]
 pub(super) enum Kind {
     UnknownKey {
-        expected: &'static [&'static str],
+        expected: Cow<'static, [&'static str]>,
     },
     Missing {
         key: String,
@@ -131,6 +132,7 @@ impl de::Error for Fault {
     }
 
     fn unknown_field(_: &str, expected: &'static [&'static str]) -> Self {
+        let expected = Cow::Borrowed(expected);
         Self::new(Kind::UnknownKey { expected })
     }
 

@@ -31,6 +31,9 @@
 //! ```
 
 mod run;
+
+mod data;
+mod model;
 mod sections;
 mod task;
 mod values;
@@ -54,13 +57,15 @@ mod problem;
 mod render;
 mod suggest;
 
+pub use data::{DataConfig, ImageSource, TableSource};
+pub use model::{ImageModelConfig, ModelConfig, StartConfig};
 pub use problem::{ConfigError, Problem, Source, Span};
-pub use run::{DataConfig, Loaded, RunConfig};
+pub use run::{Loaded, RunConfig};
 pub use schema::schema;
 pub use sections::{
     BackendName, CheckpointConfig, DeviceConfig, EarlyStoppingConfig, EvalConfig, LoggingConfig,
     OnNonFinite, Precision, TrainConfig,
 };
 pub use suggest::did_you_mean;
-pub use task::{ClassificationConfig, RegressionConfig, RegressionLoss, TaskConfig};
+pub use task::{ClassificationConfig, MultilabelConfig, RegressionConfig, RegressionLoss, TaskConfig};
 pub use values::{BatchSize, ClassWeights, Threshold};

@@ -1,10 +1,14 @@
 //! What each table of a configuration can be. A new `type` is one line here.
 
-use fireclay_data::TableFormat;
-use fireclay_models::TabularConfig;
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
 
-use super::run::DataConfig;
-use super::section::{Variant, variant};
+use fireclay_data::{ImageFormat, TableFormat};
+use fireclay_models::{ImageConfig, TabularConfig};
+
+use super::data::{DataConfig, ImageSource, TableSource};
+use super::model::{ImageModelConfig, ModelConfig, StartConfig};
+use super::section::{Variant, variant, variant_of_two};
 use super::task::TaskConfig;
 use crate::optim::OptimizerConfig;
 use crate::schedule::LrSchedulerConfig;
@@ -28,32 +32,48 @@ pub(super) const TABLES: &[&str] = &[
 pub(super) const REQUIRED: &[&str] = &["data", "model", "task", "train"];
 
 pub(super) fn data() -> Vec<Variant<DataConfig>> {
+    let tables = [TableFormat::Csv, TableFormat::Jsonl, TableFormat::Parquet];
+    let tables = tables.map(|format| {
+        variant(format.name(), move |table| {
+            DataConfig::Table(TableSource { format, table })
+        })
+    });
+    let images = ImageFormat::ALL.map(|format| {
+        variant(format.name(), move |images| {
+            DataConfig::Image(ImageSource { format, images })
+        })
+    });
+    tables.into_iter().chain(images).collect()
+}
+
+pub(super) fn model() -> Vec<Variant<ModelConfig>> {
     vec![
-        variant("csv", |table| DataConfig {
-            format: TableFormat::Csv,
-            table,
-        }),
-        variant("jsonl", |table| DataConfig {
-            format: TableFormat::Jsonl,
-            table,
-        }),
-        variant("parquet", |table| DataConfig {
-            format: TableFormat::Parquet,
-            table,
-        }),
+        variant("linear", |c| ModelConfig::Tabular(TabularConfig::Linear(c))),
+        variant("mlp", |c| ModelConfig::Tabular(TabularConfig::Mlp(c))),
+        image("lenet", ImageConfig::Lenet),
+        image("cnn", ImageConfig::Cnn),
+        image("resnet", ImageConfig::Resnet),
+        image("vit", ImageConfig::Vit),
+        image("convnext", ImageConfig::Convnext),
+        image("mobilenet_v3", ImageConfig::MobilenetV3),
     ]
 }
 
-pub(super) fn model() -> Vec<Variant<TabularConfig>> {
-    vec![
-        variant("linear", TabularConfig::Linear),
-        variant("mlp", TabularConfig::Mlp),
-    ]
+/// An architecture for images, with the keys of [`StartConfig`] beside its own.
+fn image<C>(name: &'static str, architecture: fn(C) -> ImageConfig) -> Variant<ModelConfig>
+where
+    C: DeserializeOwned + JsonSchema + 'static,
+{
+    variant_of_two(name, StartConfig::KEYS, move |config, start| {
+        let network = architecture(config);
+        ModelConfig::Image(ImageModelConfig { network, start })
+    })
 }
 
 pub(super) fn task() -> Vec<Variant<TaskConfig>> {
     vec![
         variant("classification", TaskConfig::Classification),
+        variant("multilabel", TaskConfig::Multilabel),
         variant("regression", TaskConfig::Regression),
     ]
 }

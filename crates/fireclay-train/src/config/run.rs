@@ -2,13 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use fireclay_data::{TableConfig, TableFormat};
-use fireclay_models::TabularConfig;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::check;
+use super::data::DataConfig;
 use super::document::Document;
+use super::model::ModelConfig;
 use super::problem::{ConfigError, Problem};
 use super::registry;
 use super::section::{Sections, refused};
@@ -32,7 +32,7 @@ pub struct RunConfig {
     /// `[data]`.
     pub data: DataConfig,
     /// `[model]`.
-    pub model: TabularConfig,
+    pub model: ModelConfig,
     /// `[task]`.
     pub task: TaskConfig,
     /// `[optimizer]`.
@@ -50,17 +50,6 @@ pub struct RunConfig {
     pub checkpoint: CheckpointConfig,
     /// `[logging]`.
     pub logging: LoggingConfig,
-}
-
-/// The `[data]` table: a table of rows in one of several formats.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct DataConfig {
-    /// How the table is stored; `type` in the file.
-    #[serde(rename = "type")]
-    pub format: TableFormat,
-    /// What to do with it.
-    #[serde(flatten)]
-    pub table: TableConfig,
 }
 
 /// A configuration with the texts that it was read from.
@@ -172,10 +161,8 @@ impl Loaded {
 fn read(sections: &mut Sections<'_>) -> Option<RunConfig> {
     let top = sections.top::<TopLevel>(registry::TABLES);
     let device = sections.plain("device", Some(DeviceConfig::default()), |_| Vec::new());
-    let data = sections.tagged("data", &registry::data(), None, |data| {
-        data.table.validate(data.format)
-    });
-    let model = sections.tagged("model", &registry::model(), None, TabularConfig::validate);
+    let data = sections.tagged("data", &registry::data(), None, DataConfig::validate);
+    let model = sections.tagged("model", &registry::model(), None, ModelConfig::validate);
     let task = sections.tagged("task", &registry::task(), None, TaskConfig::validate);
     let optimizer = Some(OptimizerConfig::default());
     let optimizer = sections.tagged(

@@ -218,7 +218,7 @@ mod tests {
             .faults
             .into_iter()
             .find_map(|fault| match &fault.kind {
-                Kind::UnknownKey { expected } => Some(*expected),
+                Kind::UnknownKey { expected } => Some(expected.to_vec()),
                 _ => None,
             });
         keys.expect("the probe is unknown")
@@ -254,12 +254,14 @@ mod tests {
         let names = |types: &[(&'static str, &str)]| -> Vec<&'static str> {
             types.iter().map(|(name, _)| *name).collect()
         };
-        check_all("data", &registry::data(), &["csv", "jsonl", "parquet"]);
-        check_all(
-            "model",
-            &registry::model(),
-            &names(fireclay_models::TabularConfig::TYPES),
-        );
+        let tables = ["csv", "jsonl", "parquet"];
+        let images = fireclay_data::ImageFormat::ALL.map(|format| format.name());
+        check_all("data", &registry::data(), &[&tables[..], &images].concat());
+        let models = [
+            names(fireclay_models::TabularConfig::TYPES),
+            names(fireclay_models::ImageConfig::TYPES),
+        ];
+        check_all("model", &registry::model(), &models.concat());
         check_all(
             "task",
             &registry::task(),

@@ -101,9 +101,14 @@ pub struct TrainConfig {
     /// evaluated and saved.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ema_decay: Option<f64>,
-    /// The threads that make batches ahead of time, or 0 to make them as they are needed, which is
-    /// fastest for tables; the result does not depend on it.
-    pub loader_threads: usize,
+    /// Multiply the learning rate by this factor for each layer below the head, such as 0.75: early
+    /// layers of a pretrained model move less (image models).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub layer_decay: Option<f64>,
+    /// The threads that make batches ahead of time, or 0 to make them as they are needed. Unless
+    /// given, 0 for tables and one for each core for images; the result does not depend on it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub loader_threads: Option<usize>,
     /// Whether every epoch has an order of its own; otherwise rows come in the order of the file.
     pub shuffle: bool,
     /// Whether to leave out the last batch of an epoch if it is not full.
@@ -134,7 +139,8 @@ impl Default for TrainConfig {
             gradient_accumulation_steps: 1,
             max_grad_norm: None,
             ema_decay: None,
-            loader_threads: 0,
+            layer_decay: None,
+            loader_threads: None,
             shuffle: true,
             drop_last: false,
             on_non_finite: OnNonFinite::Stop,
@@ -165,6 +171,16 @@ impl TrainConfig {
                 "ema_decay",
                 format!("must be between 0 and 1, but is {decay}"),
             );
+        }
+        if let Some(decay) = self
+            .layer_decay
+            .filter(|decay| !(*decay > 0.0 && *decay <= 1.0))
+        {
+            let message = format!("must be above 0 and at most 1, but is {decay}");
+            problems.add("layer_decay", message);
+        }
+        if self.loader_threads.is_some_and(|threads| threads > 256) {
+            problems.add("loader_threads", "must be at most 256");
         }
         if self.batch_size == BatchSize::Full && self.gradient_accumulation_steps > 1 {
             let message = "must be 1 with batch_size = \"full\": there is one batch in an epoch";

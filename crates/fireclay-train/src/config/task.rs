@@ -13,6 +13,8 @@ use crate::metrics::ThresholdObjective;
 pub enum TaskConfig {
     /// To tell classes apart.
     Classification(ClassificationConfig),
+    /// To say of each of several labels whether it applies.
+    Multilabel(MultilabelConfig),
     /// To predict a number.
     Regression(RegressionConfig),
 }
@@ -21,6 +23,10 @@ impl TaskConfig {
     /// Every `type` and what it is.
     pub const TYPES: &[(&str, &str)] = &[
         ("classification", "tell two or more classes apart"),
+        (
+            "multilabel",
+            "say of each of several labels whether it applies (images)",
+        ),
         ("regression", "predict a number"),
     ];
 
@@ -28,6 +34,7 @@ impl TaskConfig {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Classification(_) => "classification",
+            Self::Multilabel(_) => "multilabel",
             Self::Regression(_) => "regression",
         }
     }
@@ -36,6 +43,7 @@ impl TaskConfig {
     pub fn validate(&self) -> Vec<(String, String)> {
         match self {
             Self::Classification(config) => config.validate(),
+            Self::Multilabel(config) => config.validate(),
             Self::Regression(config) => config.validate(),
         }
     }
@@ -77,11 +85,7 @@ impl ClassificationConfig {
     /// Every impossible value, as (key, message).
     pub fn validate(&self) -> Vec<(String, String)> {
         let mut problems = Problems::default();
-        let smoothing = self.label_smoothing;
-        if !(0.0..1.0).contains(&smoothing) {
-            let message = format!("must be at least 0 and below 1, but is {smoothing}");
-            problems.add("label_smoothing", message);
-        }
+        label_smoothing(&mut problems, self.label_smoothing);
         if let Some(gamma) = self
             .focal_gamma
             .filter(|gamma| !(0.0..=100.0).contains(gamma))
@@ -107,6 +111,45 @@ impl ClassificationConfig {
             if weights.values().all(|weight| *weight == 0.0) {
                 problems.add("class_weights", "must not all be 0");
             }
+        }
+        problems.0
+    }
+}
+
+fn label_smoothing(problems: &mut Problems, smoothing: f64) {
+    if !(0.0..1.0).contains(&smoothing) {
+        let message = format!("must be at least 0 and below 1, but is {smoothing}");
+        problems.add("label_smoothing", message);
+    }
+}
+
+/// Says of each of several labels whether it applies, by binary cross-entropy.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct MultilabelConfig {
+    /// How far each target is moved towards one half, in [0, 1).
+    pub label_smoothing: f64,
+    /// The probability from which a label is taken to apply.
+    pub threshold: f64,
+}
+
+impl Default for MultilabelConfig {
+    fn default() -> Self {
+        Self {
+            label_smoothing: 0.0,
+            threshold: 0.5,
+        }
+    }
+}
+
+impl MultilabelConfig {
+    /// Every impossible value, as (key, message).
+    pub fn validate(&self) -> Vec<(String, String)> {
+        let mut problems = Problems::default();
+        label_smoothing(&mut problems, self.label_smoothing);
+        if !(0.0..=1.0).contains(&self.threshold) {
+            let message = format!("must be between 0 and 1, but is {}", self.threshold);
+            problems.add("threshold", message);
         }
         problems.0
     }

@@ -46,6 +46,16 @@ pub const REGRESSION_METRICS: &[&str] = &[
     "explained_variance",
 ];
 
+/// Every name that a multi-label report can have.
+pub const MULTILABEL_METRICS: &[&str] = &[
+    "map",
+    "roc_auc",
+    "f1_micro",
+    "f1_macro",
+    "subset_accuracy",
+    "hamming_loss",
+];
+
 const LOWER_IS_BETTER: &[&str] = &[
     "loss",
     "log_loss",
@@ -58,6 +68,7 @@ const LOWER_IS_BETTER: &[&str] = &[
     "mape",
     "median_ae",
     "max_error",
+    "hamming_loss",
 ];
 
 /// The names that a classification report of so many classes can have: precision, recall and F1
@@ -79,6 +90,9 @@ pub fn direction(name: &str) -> Option<Direction> {
     if LOWER_IS_BETTER.contains(&name) {
         return Some(Direction::Lower);
     }
-    let known = CLASSIFICATION_METRICS.contains(&name) || REGRESSION_METRICS.contains(&name);
-    known.then_some(Direction::Higher)
+    let known = [CLASSIFICATION_METRICS, REGRESSION_METRICS, MULTILABEL_METRICS];
+    known
+        .iter()
+        .any(|names| names.contains(&name))
+        .then_some(Direction::Higher)
 }

@@ -1,9 +1,9 @@
 //! Errors of the data, shown at the key of the configuration that they come from.
 
-use fireclay_data::DataError;
+use fireclay_data::{DataError, ImageDataConfig, SplitConfig, TableConfig};
 
 use super::RunError;
-use crate::config::{Loaded, did_you_mean};
+use crate::config::{DataConfig, Loaded, did_you_mean};
 
 /// The same error, as one of the configuration where a key of it is to blame.
 pub fn locate(loaded: &Loaded, error: DataError) -> RunError {
@@ -26,7 +26,10 @@ fn suggestion(error: &DataError) -> Option<String> {
 }
 
 fn key(loaded: &Loaded, error: &DataError) -> Option<String> {
-    let data = &loaded.config.data.table;
+    let (valid, test) = match &loaded.config.data {
+        DataConfig::Table(source) => (&source.table.valid_path, &source.table.test_path),
+        DataConfig::Image(source) => (&source.images.valid_path, &source.images.test_path),
+    };
     match error {
         DataError::Read { path, .. }
         | DataError::NoMatch { path }
@@ -35,25 +38,24 @@ fn key(loaded: &Loaded, error: &DataError) -> Option<String> {
                 text.as_ref()
                     .is_some_and(|text| std::path::absolute(text).is_ok_and(|p| p == *path))
             };
-            let keys = [
-                ("data.valid_path", &data.valid_path),
-                ("data.test_path", &data.test_path),
-            ];
+            let keys = [("data.valid_path", valid), ("data.test_path", test)];
             let found = keys
                 .into_iter()
                 .find(|(_, text)| named(text))
                 .map(|(key, _)| key);
             Some(found.unwrap_or("data.path").into())
         }
-        DataError::MissingColumn { column, .. } => column_key(loaded, column),
+        DataError::MissingColumn { column, .. } => match &loaded.config.data {
+            DataConfig::Table(source) => table_key(&source.table, column),
+            DataConfig::Image(source) => image_key(&source.images, column),
+        },
         DataError::Split(_) => Some("data.split".into()),
         _ => None,
     }
 }
 
-/// Where the configuration names a column.
-fn column_key(loaded: &Loaded, column: &str) -> Option<String> {
-    let data = &loaded.config.data.table;
+/// Where the configuration of a table names a column.
+fn table_key(data: &TableConfig, column: &str) -> Option<String> {
     let is = |name: &Option<String>| name.as_deref() == Some(column);
     let key = if data.target == column {
         "data.target".into()
@@ -63,14 +65,32 @@ fn column_key(loaded: &Loaded, column: &str) -> Option<String> {
         "data.ignore".into()
     } else if data.columns.contains_key(column) {
         format!("data.columns.{column}")
-    } else if is(&data.split.group) {
-        "data.split.group".into()
-    } else if is(&data.split.time) {
-        "data.split.time".into()
-    } else if is(&data.split.column) {
-        "data.split.column".into()
     } else {
-        return None;
+        return split_key(&data.split, column);
     };
     Some(key)
+}
+
+/// Where the configuration of images names a column.
+fn image_key(data: &ImageDataConfig, column: &str) -> Option<String> {
+    if data.target.as_deref() == Some(column) {
+        Some("data.target".into())
+    } else if data.image_column.as_deref() == Some(column) {
+        Some("data.image_column".into())
+    } else if data.targets.iter().any(|name| name == column) {
+        Some("data.targets".into())
+    } else {
+        split_key(&data.split, column)
+    }
+}
+
+fn split_key(split: &SplitConfig, column: &str) -> Option<String> {
+    let keys = [
+        ("data.split.group", &split.group),
+        ("data.split.time", &split.time),
+        ("data.split.column", &split.column),
+    ];
+    let is = |name: &Option<String>| name.as_deref() == Some(column);
+    let found = keys.into_iter().find(|(_, name)| is(name));
+    found.map(|(key, _)| key.into())
 }

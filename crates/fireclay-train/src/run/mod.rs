@@ -1,28 +1,38 @@
 //! One run, from its configuration to its evaluated weights.
 
+mod data;
 mod locate;
 mod preflight;
+mod start;
 mod task;
 
+pub use data::{RunData, target_kind};
 pub use locate::locate;
 pub use preflight::preflight;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use burn::data::dataset::DatasetError;
 use burn::tensor::Device;
 use burn::train::Interrupter;
 use burn::train::renderer::MetricsRenderer;
-use fireclay_data::{DataError, Note, TableData, TargetKind};
-use fireclay_models::{ModelDescription, TabularShape, weights};
+use fireclay_data::{DataError, ImageData, Note, TableData};
+use fireclay_models::{Family, ImageShape, ModelDescription, TabularShape, weights};
 
-use crate::config::{ConfigError, Loaded, RunConfig, TaskConfig};
+use crate::config::{
+    BatchSize, ConfigError, ImageModelConfig, Loaded, ModelConfig, RunConfig,
+};
+use crate::finished::{MODEL, POSTPROCESS, PREPROCESS};
+use crate::loader::Samples;
 use crate::lock;
 use crate::metrics::Report;
 use crate::observer::Observer;
-use crate::predictor::{MODEL, POSTPROCESS, PREPROCESS, Predictor};
+use crate::predictor::{Answer, Pass, Predictor};
 use crate::run_folder::{self, FolderError, RunFolder, write_whole};
 use crate::strategy::{LoopState, StopReason, TrainError};
+use crate::task::{Batch, ImageSamples, Network, TableSamples};
+use task::{Launch, Work};
 
 /// The device that a run uses, and what to call it.
 #[derive(Clone, Debug)]
@@ -59,9 +69,11 @@ pub struct Outcome {
     pub state: LoopState,
     /// Wall-clock time of training, in seconds.
     pub seconds: f64,
+    /// How much of it was spent waiting for training batches, in seconds.
+    pub waited: f64,
     /// Metrics of the chosen weights on valid and test; empty after an interruption.
     pub evaluation: Evaluations,
-    /// Trainable parameters.
+    /// Parameters, running statistics included.
     pub parameters: usize,
 }
 
@@ -74,6 +86,9 @@ pub enum RunError {
     /// The data cannot be used.
     #[error(transparent)]
     Data(#[from] DataError),
+    /// A sample cannot be read.
+    #[error("{0}")]
+    Sample(#[from] DatasetError),
     /// The run folder cannot be used.
     #[error(transparent)]
     Folder(#[from] FolderError),
@@ -85,7 +100,7 @@ pub enum RunError {
         "the data has changed since the run was trained ({0}), so its splits are gone; evaluate other rows with --data FILE"
     )]
     DataChanged(String),
-    /// The weights cannot be written.
+    /// The weights cannot be read or written.
     #[error(transparent)]
     Weights(#[from] weights::WeightsError),
 }
@@ -93,7 +108,7 @@ pub enum RunError {
 /// A configuration whose data has been read and found to fit it.
 pub struct Prepared {
     loaded: Loaded,
-    data: TableData,
+    data: RunData,
 }
 
 impl Prepared {
@@ -104,13 +119,7 @@ impl Prepared {
     /// If the data cannot be read, or the configuration does not fit it.
     pub fn new(loaded: Loaded) -> Result<Self, RunError> {
         let config = &loaded.config;
-        let data = TableData::load(
-            config.data.format,
-            &config.data.table,
-            config.seed,
-            target_kind(&config.task),
-        )
-        .map_err(|error| locate(&loaded, error))?;
+        let data = RunData::load(config).map_err(|error| locate(&loaded, error))?;
         let problems = preflight(config, &data);
         if !problems.is_empty() {
             return Err(loaded.problems(problems).into());
@@ -120,7 +129,7 @@ impl Prepared {
 
     /// What the user should know about the data.
     pub fn notes(&self) -> &[Note] {
-        &self.data.notes
+        self.data.notes()
     }
 
     /// The configuration.
@@ -142,8 +151,8 @@ impl Prepared {
         }
     }
 
-    /// The encoded data.
-    pub fn data(&self) -> &TableData {
+    /// The data, made ready.
+    pub fn data(&self) -> &RunData {
         &self.data
     }
 
@@ -153,19 +162,7 @@ impl Prepared {
     ///
     /// See [`RunError`].
     pub fn train(self, device: &RunDevice, hooks: Hooks) -> Result<Outcome, RunError> {
-        let output_dir = Path::new(&self.loaded.config.output_dir);
-        let folder = RunFolder::create(output_dir, &self.loaded.name)?;
-        write_whole(
-            &folder.file("config.toml"),
-            self.config().to_toml().as_bytes(),
-        )?;
-        write_whole(
-            &folder.file(PREPROCESS),
-            self.data.preprocess.to_json().as_bytes(),
-        )?;
-        let lock = lock::describe(self.config(), &self.data, &shape(&self.data), device)?;
-        write_whole(&folder.file("run.lock"), lock.as_bytes())?;
-        self.execute(&folder, device, hooks, false)
+        self.execute(None, device, hooks)
     }
 
     /// Goes on with the run in `folder`, from its newest whole checkpoint.
@@ -179,27 +176,104 @@ impl Prepared {
         device: &RunDevice,
         hooks: Hooks,
     ) -> Result<Outcome, RunError> {
-        self.execute(folder, device, hooks, true)
+        self.execute(Some(folder), device, hooks)
     }
 
+    /// Ties the family of the data to that of the model; the configuration was checked for it.
     fn execute(
         self,
-        folder: &RunFolder,
+        resumed: Option<&RunFolder>,
         device: &RunDevice,
         hooks: Hooks,
-        resume: bool,
     ) -> Result<Outcome, RunError> {
-        let Self { loaded, data } = self;
-        let config = &loaded.config;
-        let shape = shape(&data);
-        let model = config.model.init(&shape, config.seed, &device.device);
-        let parameters = burn::module::Module::num_params(&model);
-        let trained = task::train(config, &data, model, &device.device, hooks, folder, resume)?;
+        let config = &self.loaded.config;
+        match (&config.model, &self.data) {
+            (ModelConfig::Tabular(family), RunData::Table(data)) => {
+                let shape = table_shape(data);
+                let model = family.init(&shape, config.seed, &device.device);
+                let samples = [&data.train, &data.valid, &data.test];
+                let start = Start {
+                    family: family.clone(),
+                    shape,
+                    model,
+                    rates: Vec::new(),
+                    splits: samples.map(|split| TableSamples::new(split.clone())),
+                };
+                self.run(start, resumed, device, hooks)
+            }
+            (ModelConfig::Image(ImageModelConfig { network, start }), RunData::Image(data)) => {
+                let shape = image_shape(data);
+                let init = start::Start {
+                    network,
+                    options: start,
+                    shape: &shape,
+                };
+                // A resumed run takes its weights from the checkpoint.
+                let model = init.model(config.seed, &device.device, resumed.is_some())
+                    .map_err(|error| self.loaded_error(error))?;
+                let rates = init
+                    .rates(&model, config.train.layer_decay)
+                    .map_err(|problem| self.loaded.problems(vec![problem]))?;
+                let samples = [&data.train, &data.valid, &data.test];
+                let start = Start {
+                    family: network.clone(),
+                    shape: shape.clone(),
+                    model,
+                    rates,
+                    splits: samples.map(|split| ImageSamples::new(split.clone())),
+                };
+                self.run(start, resumed, device, hooks)
+            }
+            _ => unreachable!("the configuration was checked: data and model are of one family"),
+        }
+    }
+
+    /// An error of the pretrained weights, at the key that names them.
+    fn loaded_error(&self, error: weights::WeightsError) -> RunError {
+        let message = format!("cannot be used: {error}");
+        let problems = vec![("model.pretrained".to_owned(), message)];
+        self.loaded.problems(problems).into()
+    }
+
+    fn run<F, S>(
+        &self,
+        start: Start<F, S>,
+        resumed: Option<&RunFolder>,
+        device: &RunDevice,
+        hooks: Hooks,
+    ) -> Result<Outcome, RunError>
+    where
+        F: Family,
+        F::Model: Network,
+        S: Samples<Batch = Batch<<F::Model as Network>::Input>> + Clone,
+    {
+        let (config, data) = (&self.loaded.config, &self.data);
+        let created = match resumed {
+            Some(_) => None,
+            None => Some(self.create(&start.model, device)?),
+        };
+        let folder = resumed.or(created.as_ref()).expect("one of the two");
+        let parameters = burn::module::Module::num_params(&start.model);
+        let [train, valid, test] = start.splits;
+        let work = Work {
+            model: start.model,
+            train,
+            valid: valid.clone(),
+            rates: start.rates,
+            device: device.device.clone(),
+        };
+        let launch = Launch {
+            folder,
+            resume: resumed.is_some(),
+            hooks,
+        };
+        let (finished, answer) = task::train(config, data, work, launch)?;
         let mut outcome = Outcome {
             folder: folder.path().to_path_buf(),
-            reason: trained.reason,
-            state: trained.state,
-            seconds: trained.seconds,
+            reason: finished.reason,
+            state: finished.state,
+            seconds: finished.seconds,
+            waited: finished.waited,
             evaluation: Evaluations::new(),
             parameters,
         };
@@ -207,32 +281,95 @@ impl Prepared {
             return Ok(outcome);
         }
         let description = ModelDescription {
-            config: config.model.clone(),
-            shape,
+            config: start.family,
+            shape: start.shape,
         };
-        let bytes = weights::encode(&trained.model, &description)?;
+        let bytes = weights::encode(&finished.model, &description)?;
         write_whole(&folder.file(MODEL), &bytes)?;
-        let device = device.device.clone();
-        let mut predictor = Predictor::new(
-            data.preprocess.clone(),
-            trained.model,
-            trained.answer,
-            device,
-        );
-        task::tune(&mut predictor, &config.task, &data.valid);
-        write_json(&folder.file(POSTPROCESS), &predictor.answer)?;
-        for (name, split) in data.named() {
-            if name != "train" && !split.is_empty() {
-                outcome
-                    .evaluation
-                    .insert(name.into(), predictor.evaluate(split, config.seed));
-            }
-        }
-        write_json(&folder.file("evaluation.json"), &outcome.evaluation)?;
-        lock::seal(folder.path())?;
+        let predictor = Predictor::new(finished.model, answer, device.device.clone());
+        outcome.evaluation = conclude(config, predictor, valid, test, folder)?;
         Ok(outcome)
     }
+
+    /// A new run folder with everything that is known before the first step.
+    fn create<M: burn::module::Module>(
+        &self,
+        model: &M,
+        device: &RunDevice,
+    ) -> Result<RunFolder, RunError> {
+        let lock = lock::describe(self.config(), &self.data, model, device)?;
+        let output_dir = Path::new(&self.loaded.config.output_dir);
+        let folder = RunFolder::create(output_dir, &self.loaded.name)?;
+        let preprocess = self.data.preprocess_json();
+        for (name, text) in [
+            ("config.toml", self.config().to_toml()),
+            (PREPROCESS, preprocess),
+            ("run.lock", lock),
+        ] {
+            write_whole(&folder.file(name), text.as_bytes())?;
+        }
+        Ok(folder)
+    }
 }
+
+/// A model of one family that is ready to be trained on samples.
+struct Start<F: Family, S> {
+    family: F,
+    shape: F::Shape,
+    model: F::Model,
+    rates: Vec<f64>,
+    splits: [S; 3],
+}
+
+/// Tunes, evaluates and writes down what came of it.
+fn conclude<N, S>(
+    config: &RunConfig,
+    mut predictor: Predictor<N>,
+    valid: S,
+    test: S,
+    folder: &RunFolder,
+) -> Result<Evaluations, RunError>
+where
+    N: Network,
+    S: Samples<Batch = Batch<N::Input>> + Clone,
+{
+    let pass = pass::<S>(config);
+    if !valid.is_empty() {
+        let (answers, truth) = predictor.pass(valid.clone(), pass)?;
+        if let (Some(tuned), Answer::Classification { threshold, .. }) = (
+            task::tuned(&config.task, &answers, &truth),
+            &mut predictor.answer,
+        ) {
+            *threshold = tuned;
+        }
+    }
+    write_json(&folder.file(POSTPROCESS), &predictor.answer)?;
+    let mut evaluation = Evaluations::new();
+    for (name, split) in [("valid", valid), ("test", test)] {
+        if !split.is_empty() {
+            let report = predictor.evaluate(split, pass, config.seed)?;
+            evaluation.insert(name.into(), report);
+        }
+    }
+    write_json(&folder.file("evaluation.json"), &evaluation)?;
+    lock::seal(folder.path())?;
+    Ok(evaluation)
+}
+
+/// How whole splits go through the model of a run.
+pub fn pass<S: Samples>(config: &RunConfig) -> Pass {
+    let batch_size = config.eval.batch_size.or(match config.train.batch_size {
+        BatchSize::Samples(count) => Some(count.get()),
+        BatchSize::Full => None,
+    });
+    Pass {
+        batch_size: batch_size.unwrap_or(ROWS),
+        threads: config.train.loader_threads.unwrap_or_else(S::threads),
+    }
+}
+
+/// Samples that go through a model at once, where nothing says how many.
+const ROWS: usize = 4096;
 
 /// Reads the configuration of an existing run.
 ///
@@ -244,19 +381,22 @@ pub fn load_run(run: &Path) -> Result<Loaded, RunError> {
     Ok(RunConfig::load(&run.join("config.toml"), &[])?)
 }
 
-/// What the target column holds, for a task.
-pub fn target_kind(task: &TaskConfig) -> TargetKind {
-    match task {
-        TaskConfig::Classification(_) => TargetKind::Class,
-        TaskConfig::Regression(_) => TargetKind::Number,
-    }
-}
-
-/// What the data determines of the model.
-fn shape(data: &TableData) -> TabularShape {
+/// What a table determines of a model.
+fn table_shape(data: &TableData) -> TabularShape {
     TabularShape {
         numeric: data.preprocess.numeric_width(),
         categories: data.preprocess.cardinalities(),
+        outputs: data.preprocess.classes().len().max(1),
+    }
+}
+
+/// What images determine of a model.
+fn image_shape(data: &ImageData) -> ImageShape {
+    let (height, width) = data.preprocess.size();
+    ImageShape {
+        channels: data.preprocess.channels(),
+        height,
+        width,
         outputs: data.preprocess.classes().len().max(1),
     }
 }

@@ -1,18 +1,21 @@
 //! What can only be checked once the data is known, before the first step.
 
-use fireclay_data::{Labels, TableData, batches};
-use fireclay_models::{MlpConfig, NormKind, TabularConfig};
+use fireclay_data::{Labels, batches};
+use fireclay_models::{Family, NormKind, TabularConfig};
 
+use super::data::RunData;
+use super::{image_shape, table_shape};
 use crate::config::{
-    BatchSize, ClassWeights, ClassificationConfig, RunConfig, TaskConfig, Threshold,
+    BatchSize, ClassWeights, ClassificationConfig, DataConfig, ModelConfig, RunConfig, TaskConfig,
+    Threshold,
 };
-use crate::metrics::{REGRESSION_METRICS, classification_metrics};
+use crate::metrics::{MULTILABEL_METRICS, REGRESSION_METRICS, classification_metrics};
 use crate::strategy::Plan;
 
 /// Everything in `config` that does not fit the data, as pairs of a key and a message.
-pub fn preflight(config: &RunConfig, data: &TableData) -> Vec<(String, String)> {
+pub fn preflight(config: &RunConfig, data: &RunData) -> Vec<(String, String)> {
     let mut problems = Vec::new();
-    if data.valid.is_empty() {
+    if data.size("valid") == 0 {
         for (key, needs) in needs_validation(config) {
             let message = format!("{needs} needs a validation split, but data.split has none");
             problems.push((key.into(), message));
@@ -24,7 +27,7 @@ pub fn preflight(config: &RunConfig, data: &TableData) -> Vec<(String, String)> 
         problems.push(("train.batch_size".into(), message.into()));
     }
     if let TaskConfig::Classification(task) = &config.task {
-        let classes = data.preprocess.classes();
+        let classes = data.classes();
         if task.threshold != ClassificationConfig::default().threshold && classes.len() != 2 {
             let count = classes.len();
             let message = format!("a threshold needs two classes, but the target has {count}");
@@ -33,12 +36,8 @@ pub fn preflight(config: &RunConfig, data: &TableData) -> Vec<(String, String)> 
         problems.extend(class_weights(&task.class_weights, classes));
     }
     problems.extend(monitors(config, data));
-    problems.extend(target(data));
-    if let TabularConfig::Mlp(mlp) = &config.model
-        && let Some(message) = too_large(mlp, data)
-    {
-        problems.push(("model.hidden".into(), message));
-    }
+    problems.extend(target(config, data));
+    problems.extend(model(config, data));
     let steps = total_steps(config, data);
     for (key, message) in config.lr_scheduler.validate(Some(steps)) {
         problems.push((format!("lr_scheduler.{key}"), message));
@@ -47,10 +46,11 @@ pub fn preflight(config: &RunConfig, data: &TableData) -> Vec<(String, String)> 
 }
 
 /// Monitors of metrics that these classes do not have.
-fn monitors(config: &RunConfig, data: &TableData) -> Vec<(String, String)> {
-    let classes = data.preprocess.classes().len();
+fn monitors(config: &RunConfig, data: &RunData) -> Vec<(String, String)> {
+    let classes = data.classes().len();
     let metrics = match &config.task {
         TaskConfig::Classification(_) => classification_metrics(classes),
+        TaskConfig::Multilabel(_) => MULTILABEL_METRICS.to_vec(),
         TaskConfig::Regression(_) => REGRESSION_METRICS.to_vec(),
     };
     let early = config
@@ -79,35 +79,54 @@ fn monitors(config: &RunConfig, data: &TableData) -> Vec<(String, String)> {
 }
 
 /// A number that is always the same cannot be learned.
-fn target(data: &TableData) -> Option<(String, String)> {
-    let Labels::Numbers(numbers) = &data.train.labels else {
+fn target(config: &RunConfig, data: &RunData) -> Option<(String, String)> {
+    let Labels::Numbers(numbers) = data.train_labels() else {
         return None;
     };
     let first = numbers.first()?;
-    let message = format!("is {first} in every training row; there is nothing to learn");
+    let message = format!("is {first} in every training sample; there is nothing to learn");
+    let key = match &config.data {
+        DataConfig::Image(source) if source.images.target.is_none() => "data",
+        _ => "data.target",
+    };
     numbers
         .iter()
         .all(|number| number == first)
-        .then(|| ("data.target".into(), message))
+        .then(|| (key.into(), message))
 }
 
-/// More parameters than any machine holds, most likely a slip of the keyboard.
-fn too_large(mlp: &MlpConfig, data: &TableData) -> Option<String> {
-    let widths = mlp.hidden.iter().map(|width| *width as u128);
-    let widths: Vec<u128> = [data.preprocess.numeric_width() as u128]
-        .into_iter()
-        .chain(widths)
+/// A model that does not fit what the data determines of it, or no machine.
+fn model(config: &RunConfig, data: &RunData) -> Vec<(String, String)> {
+    match (&config.model, data) {
+        (ModelConfig::Tabular(family), RunData::Table(data)) => {
+            let key = match family {
+                TabularConfig::Mlp(_) => "model.hidden",
+                TabularConfig::Linear(_) => "model.type",
+            };
+            fits(family, &table_shape(data), key)
+        }
+        (ModelConfig::Image(model), RunData::Image(data)) => {
+            fits(&model.network, &image_shape(data), "model.type")
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn fits<F: Family>(family: &F, shape: &F::Shape, size: &str) -> Vec<(String, String)> {
+    let problems = family.validate_for(shape).into_iter();
+    let mut problems: Vec<_> = problems
+        .map(|(key, message)| (format!("model.{key}"), message))
         .collect();
-    let parameters: u128 = widths
-        .windows(2)
-        .map(|pair| (pair[0] + 1).saturating_mul(pair[1]))
-        .sum();
-    (parameters > LARGEST)
-        .then(|| format!("asks for {parameters} parameters, but at most {LARGEST} are allowed"))
+    let weights = family.least_weights(shape);
+    if weights > LARGEST {
+        let message = format!("asks for {weights} parameters, but at most {LARGEST} are allowed");
+        problems.push((size.into(), message));
+    }
+    problems
 }
 
 /// Parameters of the largest model that is not taken for a mistake: 40 GB of weights.
-const LARGEST: u128 = 10_000_000_000;
+const LARGEST: usize = 10_000_000_000;
 
 /// Weights that are not for the classes of the data.
 fn class_weights(weights: &ClassWeights, classes: &[String]) -> Vec<(String, String)> {
@@ -124,24 +143,25 @@ fn class_weights(weights: &ClassWeights, classes: &[String]) -> Vec<(String, Str
 }
 
 /// Updates in the whole run.
-fn total_steps(config: &RunConfig, data: &TableData) -> u64 {
+fn total_steps(config: &RunConfig, data: &RunData) -> u64 {
     let batches = batches(
-        data.train.len(),
+        data.size("train"),
         batch_size(config, data),
         config.train.drop_last,
     );
     Plan::from(config).total_steps(batches.len())
 }
 
-fn batch_size(config: &RunConfig, data: &TableData) -> usize {
+fn batch_size(config: &RunConfig, data: &RunData) -> usize {
     match config.train.batch_size {
-        BatchSize::Full => data.train.len().max(1),
+        BatchSize::Full => data.size("train").max(1),
         BatchSize::Samples(count) => count.get(),
     }
 }
 
-fn has_batch_norm(model: &TabularConfig) -> bool {
-    matches!(model, TabularConfig::Mlp(mlp) if mlp.norm == NormKind::Batch)
+/// In images, even one sample has the statistics of its pixels.
+fn has_batch_norm(model: &ModelConfig) -> bool {
+    matches!(model, ModelConfig::Tabular(TabularConfig::Mlp(mlp)) if mlp.norm == NormKind::Batch)
 }
 
 fn needs_validation(config: &RunConfig) -> Vec<(&'static str, &'static str)> {

@@ -3,176 +3,182 @@
 use burn::tensor::Device;
 use burn::train::metric::{AccuracyMetric, LossMetric};
 use burn::train::{InferenceStep, LearnerModel, TrainStep};
-use fireclay_data::{Labels, Split, TableData};
-use fireclay_models::Tabular;
+use fireclay_data::Labels;
 use serde_json::json;
 
+use super::data::RunData;
 use super::{Hooks, RunError};
 use crate::config::{RunConfig, TaskConfig, Threshold};
-use crate::lock::data_hashes;
+use crate::loader::Samples;
 use crate::metrics::{DEFAULT_THRESHOLD, tune_threshold};
 use crate::output::StepOutput;
-use crate::predictor::{Answer, Answers, Predictor};
+use crate::predictor::{Answer, Answers};
 use crate::run_folder::RunFolder;
-use crate::strategy::{Finished, LoopState, Plan, StopReason, Trainer};
+use crate::strategy::{Finished, Plan, Scorer, Trainer};
 use crate::task::{
-    Classifier, ClassifierScorer, CrossEntropy, Regressor, RegressorScorer, TableBatch,
-    TableSamples, TargetScale,
+    Batch, Classifier, ClassifierScorer, CrossEntropy, MultilabelClassifier, MultilabelScorer,
+    Network, Regressor, RegressorScorer, TargetScale,
 };
 
-/// A model that was trained, and what its outputs mean.
-pub(super) struct Trained {
-    pub model: Tabular,
-    pub answer: Answer,
-    pub reason: StopReason,
-    pub state: LoopState,
-    pub seconds: f64,
+/// What there is to train: a model, the samples, and where.
+pub(super) struct Work<N, S> {
+    pub model: N,
+    pub train: S,
+    pub valid: S,
+    /// How fast each tensor moves; empty for all alike.
+    pub rates: Vec<f64>,
+    pub device: Device,
 }
 
-/// Trains `model` for the task of `config`.
-pub(super) fn train(
+/// Whether a run starts or goes on, and who watches.
+pub(super) struct Launch<'a> {
+    pub folder: &'a RunFolder,
+    pub resume: bool,
+    pub hooks: Hooks,
+}
+
+/// Trains a model for the task of `config`; with it, what its outputs mean.
+pub(super) fn train<N, S>(
     config: &RunConfig,
-    data: &TableData,
-    model: Tabular,
-    device: &Device,
-    mut hooks: Hooks,
-    folder: &RunFolder,
-    resume: bool,
-) -> Result<Trained, RunError> {
-    let renderer = hooks.renderer.take();
+    data: &RunData,
+    work: Work<N, S>,
+    launch: Launch<'_>,
+) -> Result<(Finished<N>, Answer), RunError>
+where
+    N: Network,
+    S: Samples<Batch = Batch<N::Input>>,
+{
+    let classes = data.classes().to_vec();
+    let job = Job {
+        config,
+        data,
+        launch,
+    };
     match &config.task {
         TaskConfig::Classification(task) => {
-            let classes = data.preprocess.classes().to_vec();
             let loss = CrossEntropy::new(task, &classes, &counts(data));
             let threshold = match task.threshold {
                 Threshold::Fixed(threshold) => threshold,
                 Threshold::Tune => DEFAULT_THRESHOLD,
             };
             let fixed = (threshold != DEFAULT_THRESHOLD).then_some(threshold);
-            let trainer = trainer(config, data, Classifier::new(model, loss), device, hooks)?
-                .scorer(ClassifierScorer::new(classes.len(), fixed));
-            let trainer = match renderer {
-                Some(renderer) => trainer.show(renderer, |training| {
-                    training.metrics((LossMetric::new(), AccuracyMetric::new()))
-                }),
-                None => trainer,
-            };
+            let scorer = ClassifierScorer::new(classes.len(), fixed);
+            let finished = job.run(
+                work.map(|model| Classifier::new(model, loss)),
+                scorer,
+                |training| training.metrics((LossMetric::new(), AccuracyMetric::new())),
+            )?;
             let answer = Answer::Classification { classes, threshold };
-            finish(trainer, folder, resume, answer, |classifier| {
-                classifier.model
-            })
+            Ok((finished.map(|classifier| classifier.model), answer))
+        }
+        TaskConfig::Multilabel(task) => {
+            let scorer = MultilabelScorer::new(classes.len(), task.threshold);
+            let finished = job.run(
+                work.map(|model| MultilabelClassifier::new(model, task)),
+                scorer,
+                |training| training.metrics((LossMetric::new(),)),
+            )?;
+            let threshold = task.threshold;
+            let answer = Answer::Multilabel { classes, threshold };
+            Ok((finished.map(|classifier| classifier.model), answer))
         }
         TaskConfig::Regression(task) => {
-            let scale = match data.preprocess.target_mean_std() {
+            let scale = match data.target_mean_std() {
                 Some((mean, std)) if task.standardize_target => TargetScale { mean, std },
                 _ => TargetScale {
                     mean: 0.0,
                     std: 1.0,
                 },
             };
-            let regressor = Regressor::new(model, task, scale);
-            let trainer = trainer(config, data, regressor, device, hooks)?
-                .scorer(RegressorScorer::new(scale));
-            let trainer = match renderer {
-                Some(renderer) => {
-                    trainer.show(renderer, |training| training.metrics((LossMetric::new(),)))
-                }
-                None => trainer,
-            };
-            finish(
-                trainer,
-                folder,
-                resume,
-                Answer::Regression(scale),
-                |regressor| regressor.model,
-            )
+            let finished = job.run(
+                work.map(|model| Regressor::new(model, task, scale)),
+                RegressorScorer::new(scale),
+                |training| training.metrics((LossMetric::new(),)),
+            )?;
+            Ok((finished.map(|regressor| regressor.model), Answer::Regression(scale)))
         }
     }
 }
 
-fn trainer<M>(
-    config: &RunConfig,
-    data: &TableData,
-    model: M,
-    device: &Device,
-    hooks: Hooks,
-) -> Result<Trainer<M, TableSamples>, RunError>
-where
-    M: LearnerModel + TrainStep<Input = TableBatch> + InferenceStep<Input = TableBatch>,
-    <M as TrainStep>::Output: StepOutput,
-    <M as InferenceStep>::Output: StepOutput,
-{
-    let samples = |split: &Split| TableSamples::new(split.clone());
-    let (train, valid) = (samples(&data.train), samples(&data.valid));
-    Ok(
-        Trainer::new(model, train, valid, Plan::from(config), device.clone())
+impl<N, S> Work<N, S> {
+    fn map<M>(self, wrap: impl FnOnce(N) -> M) -> Work<M, S> {
+        Work {
+            model: wrap(self.model),
+            train: self.train,
+            valid: self.valid,
+            rates: self.rates,
+            device: self.device,
+        }
+    }
+}
+
+/// A training of one task.
+struct Job<'a> {
+    config: &'a RunConfig,
+    data: &'a RunData,
+    launch: Launch<'a>,
+}
+
+impl Job<'_> {
+    fn run<M, S>(
+        self,
+        work: Work<M, S>,
+        scorer: impl Scorer<<M as InferenceStep>::Output> + 'static,
+        show: impl FnOnce(Training<M>) -> Training<M> + 'static,
+    ) -> Result<Finished<M>, RunError>
+    where
+        M: LearnerModel + TrainStep<Input = S::Batch> + InferenceStep<Input = S::Batch>,
+        <M as TrainStep>::Output: StepOutput,
+        <M as InferenceStep>::Output: StepOutput,
+        S: Samples,
+    {
+        let Launch {
+            folder,
+            resume,
+            hooks,
+        } = self.launch;
+        let (config, plan) = (self.config, Plan::from(self.config));
+        let data = json!({"config": config.data, "sha256": self.data.hashes()?});
+        let trainer = Trainer::new(work.model, work.train, work.valid, plan, work.device)
+            .rates(work.rates)
             .part("model", json!(config.model))
             .part("task", json!(config.task))
-            .part(
-                "data",
-                json!({"config": config.data, "sha256": data_hashes(data)?}),
-            )
+            .part("data", data)
             .observer(hooks.observer)
-            .interrupter(hooks.interrupter),
-    )
-}
-
-fn finish<M>(
-    trainer: Trainer<M, TableSamples>,
-    folder: &RunFolder,
-    resume: bool,
-    answer: Answer,
-    inner: impl FnOnce(M) -> Tabular,
-) -> Result<Trained, RunError>
-where
-    M: LearnerModel + TrainStep<Input = TableBatch> + InferenceStep<Input = TableBatch>,
-    <M as TrainStep>::Output: StepOutput,
-    <M as InferenceStep>::Output: StepOutput,
-{
-    let finished = if resume {
-        trainer.resume(folder)
-    } else {
-        trainer.fit(folder)
-    };
-    let Finished {
-        model,
-        reason,
-        state,
-        seconds,
-    } = finished?;
-    Ok(Trained {
-        model: inner(model),
-        answer,
-        reason,
-        state,
-        seconds,
-    })
-}
-
-/// Chooses the threshold on the validation split, if the task asks for it.
-pub(super) fn tune(predictor: &mut Predictor, task: &TaskConfig, valid: &Split) {
-    let TaskConfig::Classification(task) = task else {
-        return;
-    };
-    if task.threshold != Threshold::Tune {
-        return;
+            .interrupter(hooks.interrupter)
+            .scorer(scorer);
+        let trainer = match hooks.renderer {
+            Some(renderer) => trainer.show(renderer, show),
+            None => trainer,
+        };
+        Ok(match resume {
+            true => trainer.resume(folder)?,
+            false => trainer.fit(folder)?,
+        })
     }
-    let answers = predictor.predict(&valid.features);
-    if let (Answers::Classes { probabilities, .. }, Labels::Classes(truth)) =
-        (answers, &valid.labels)
-    {
-        let positive: Vec<f64> = probabilities.iter().skip(1).step_by(2).copied().collect();
-        let tuned = tune_threshold(truth, &positive, task.tune_metric);
-        if let Answer::Classification { threshold, .. } = &mut predictor.answer {
-            *threshold = tuned;
+}
+
+type Training<M> = burn::train::SupervisedTraining<M>;
+
+/// The threshold that is best on the validation split, if the task asks for one.
+pub(super) fn tuned(task: &TaskConfig, answers: &Answers, truth: &Labels) -> Option<f64> {
+    match (task, answers, truth) {
+        (
+            TaskConfig::Classification(task),
+            Answers::Classes { probabilities, .. },
+            Labels::Classes(truth),
+        ) if task.threshold == Threshold::Tune => {
+            let positive: Vec<f64> = probabilities.iter().skip(1).step_by(2).copied().collect();
+            Some(tune_threshold(truth, &positive, task.tune_metric))
         }
+        _ => None,
     }
 }
 
-/// Training rows of each class.
-fn counts(data: &TableData) -> Vec<usize> {
-    let mut counts = vec![0; data.preprocess.classes().len()];
-    if let Labels::Classes(classes) = &data.train.labels {
+/// Training samples of each class.
+fn counts(data: &RunData) -> Vec<usize> {
+    let mut counts = vec![0; data.classes().len()];
+    if let Labels::Classes(classes) = data.train_labels() {
         classes
             .iter()
             .for_each(|&class| counts[class as usize] += 1);

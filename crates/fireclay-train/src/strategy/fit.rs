@@ -25,6 +25,7 @@ use crate::loader::{Order, OrderedLoader, Samples, Share};
 use crate::observer::{Observer, Silent};
 use crate::optim::{self, stable_ids};
 use crate::output::StepOutput;
+use crate::parameters::Rates;
 use crate::record::JsonLines;
 use crate::renderer::{NoLog, NoRenderer};
 use crate::run_folder::RunFolder;
@@ -52,6 +53,21 @@ pub struct Finished<M> {
     pub state: LoopState,
     /// Wall-clock time of this process's part of it, in seconds.
     pub seconds: f64,
+    /// How much of that was spent waiting for training batches, in seconds.
+    pub waited: f64,
+}
+
+impl<M> Finished<M> {
+    /// The same training, of what is inside the model.
+    pub fn map<N>(self, inner: impl FnOnce(M) -> N) -> Finished<N> {
+        Finished {
+            model: inner(self.model),
+            reason: self.reason,
+            state: self.state,
+            seconds: self.seconds,
+            waited: self.waited,
+        }
+    }
 }
 
 /// Trains any Burn `LearnerModel` on any [`Samples`], with checkpoints and exact resume.
@@ -62,6 +78,7 @@ pub struct Trainer<M: LearnerModel, S: Samples> {
     plan: Plan,
     device: Device,
     parts: Fingerprints,
+    rates: Vec<f64>,
     interrupter: Interrupter,
     observer: Box<dyn Observer>,
     renderer: Box<dyn MetricsRenderer>,
@@ -86,6 +103,7 @@ where
             plan,
             device,
             parts: Fingerprints::new(),
+            rates: Vec::new(),
             interrupter: Interrupter::new(),
             observer: Box::new(Silent),
             renderer: Box::new(NoRenderer),
@@ -99,6 +117,14 @@ where
     #[must_use]
     pub fn part(mut self, name: &str, value: Value) -> Self {
         self.parts.insert(name.into(), value);
+        self
+    }
+
+    /// How fast each float tensor of the model moves, in visiting order, relative to the learning
+    /// rate; 0 freezes it. Default: all alike.
+    #[must_use]
+    pub fn rates(mut self, rates: Vec<f64>) -> Self {
+        self.rates = rates;
         self
     }
 
@@ -163,6 +189,13 @@ where
         let device = self.device.clone().autodiff();
         // Numbering reads the weights, which puts them on the plain device; `train` tracks them.
         self.model = stable_ids(self.model.fork(&self.device)).train();
+        let rates = match self.rates.is_empty() {
+            true => None,
+            false => Some(Rates::new(&self.model, &self.rates)),
+        };
+        if let Some(rates) = &rates {
+            self.model = rates.freeze(self.model);
+        }
         let train = self.loader(&self.train, true);
         let valid = self.loader(&self.valid, false);
         let batches_per_epoch = train.batches_per_epoch();
@@ -179,7 +212,9 @@ where
                 .ema_decay
                 .map(|decay| Ema::new(&self.model, decay)),
             state: LoopState::default(),
+            rates,
             batches_per_epoch,
+            waited: train.waited(),
             cursor: train.cursor(),
             valid_cursor: valid.cursor(),
             store: Store::new(folder.file("checkpoints")),
@@ -263,7 +298,7 @@ where
         OrderedLoader::new(
             samples.clone(),
             order,
-            train.loader_threads,
+            train.loader_threads.unwrap_or_else(|| S::threads()),
             self.device.clone(),
         )
     }

@@ -16,9 +16,10 @@ use super::plan::Plan;
 use super::state::LoopState;
 use crate::checkpoint::{Fingerprints, Store};
 use crate::ema::Ema;
-use crate::loader::{Cursor, Position};
+use crate::loader::{Cursor, Position, Waited};
 use crate::observer::{Observer, Start};
 use crate::output::StepOutput;
+use crate::parameters::Rates;
 use crate::record::JsonLines;
 
 /// What a training needs beyond what Burn's learner brings.
@@ -28,7 +29,10 @@ pub(super) struct Setup<M: LearnerModel> {
     pub optimizer: ModuleOptimizer,
     pub ema: Option<Ema<M>>,
     pub state: LoopState,
+    /// Of models whose parameters do not all move alike.
+    pub rates: Option<Rates>,
     pub batches_per_epoch: usize,
+    pub waited: Waited,
     pub cursor: Cursor,
     pub valid_cursor: Cursor,
     pub store: Store,
@@ -237,6 +241,7 @@ where
                 reason,
                 state: self.setup.state.clone(),
                 seconds,
+                waited: self.setup.waited.total().as_secs_f64(),
             })
         });
         let last = self

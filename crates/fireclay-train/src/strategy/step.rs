@@ -45,8 +45,14 @@ where
         let loss = loss * forward.unit;
         self.setup.state.step += 1;
         if loss.is_finite() && grad_norm.is_finite() {
+            let rates = self.setup.rates.clone();
             self.map_model(|model, optimizer| {
-                model.optimize(optimizer, learning_rate.into(), grads)
+                let before = rates.is_some().then(|| model.clone());
+                let after = model.optimize(optimizer, learning_rate.into(), grads);
+                match (rates, before) {
+                    (Some(rates), Some(before)) => rates.apply(&before, after),
+                    _ => after,
+                }
             });
             if let Some(ema) = self.setup.ema.take() {
                 self.setup.ema = Some(ema.update(self.model()));

@@ -5,9 +5,9 @@ use burn::tensor::activation::log_softmax;
 use burn::tensor::{Device, ExecutionError, Int, Tensor, TensorData};
 use burn::train::metric::{AccuracyInput, Adaptor, LossInput};
 use burn::train::{InferenceStep, ItemLazy, TrainOutput, TrainStep};
-use fireclay_models::Tabular;
+use fireclay_data::{Labels, Mix};
 
-use super::table::{TableBatch, Truth};
+use super::network::{Batch, Network};
 use crate::config::{ClassWeights, ClassificationConfig};
 use crate::metrics::{Classification, classification_report};
 use crate::output::StepOutput;
@@ -15,9 +15,9 @@ use crate::strategy::{MeanLoss, Scorer};
 
 /// A model and the loss that trains it to classify.
 #[derive(Module, Debug)]
-pub struct Classifier {
+pub struct Classifier<N: Network> {
     /// The model; its outputs are logits.
-    pub model: Tabular,
+    pub model: N,
     #[module(skip)]
     loss: CrossEntropy,
 }
@@ -57,19 +57,37 @@ impl CrossEntropy {
     /// - `truth`: `[batch]`, on the host
     /// - result: `[1]`
     pub fn forward(&self, logits: Tensor<2>, truth: &[u32]) -> Tensor<1> {
-        let device = logits.device();
-        let [rows, classes] = logits.dims();
+        let losses = self.rows(log_softmax(logits, 1), truth);
+        mean(losses, self.weight(truth))
+    }
+
+    /// The mean loss of mixtures: each sample is held to its own class and to its partner's, by
+    /// their shares (Zhang et al. 2018, "mixup", section 2).
+    pub fn forward_mixed(&self, logits: Tensor<2>, truth: &[u32], mix: &Mix) -> Tensor<1> {
+        let partners = partners(truth, mix);
         let log_probabilities = log_softmax(logits, 1);
+        let device = log_probabilities.device();
+        let share = floats(&mix.own, &device);
+        let rest = share.clone().neg().add_scalar(1.0);
+        let losses = self.rows(log_probabilities.clone(), truth) * share
+            + self.rows(log_probabilities, &partners) * rest;
+        mean(losses, self.mixed_weight(truth, mix))
+    }
+
+    /// The loss of each row, `[batch]`.
+    fn rows(&self, log_probabilities: Tensor<2>, truth: &[u32]) -> Tensor<1> {
+        let device = log_probabilities.device();
+        let [rows, classes] = log_probabilities.dims();
         let targets = indices(truth, &device).reshape([rows, 1]);
         let own = log_probabilities.clone().gather(1, targets).reshape([rows]); // [batch]
-        let weights = self.row_weights(truth);
+        let row_weights = self.row_weights(truth);
         let mut losses = own.clone().neg();
-        if let Some(weights) = &weights {
-            losses = losses * floats(weights, &device);
+        if let Some(row_weights) = &row_weights {
+            losses = losses * weights(row_weights, &device);
         }
         if self.label_smoothing > 0.0 {
             let spread = match &self.class_weights {
-                Some(weights) => log_probabilities * floats(weights, &device).reshape([1, classes]),
+                Some(each) => log_probabilities * weights(each, &device).reshape([1, classes]),
                 None => log_probabilities,
             };
             let spread = spread
@@ -83,11 +101,7 @@ impl CrossEntropy {
             let missed = own.exp().neg().add_scalar(1.0).clamp_min(0.0);
             losses = losses * missed.powf_scalar(gamma);
         }
-        // Rows of classes that weigh nothing have no mean; their loss is 0.
-        let weight = self.weight(truth);
         losses
-            .sum()
-            .div_scalar(if weight > 0.0 { weight } else { 1.0 })
     }
 
     /// What the mean is divided by: the sum of the rows' weights.
@@ -96,10 +110,34 @@ impl CrossEntropy {
             .map_or(truth.len() as f64, |weights| weights.iter().sum())
     }
 
+    fn mixed_weight(&self, truth: &[u32], mix: &Mix) -> f64 {
+        let Some(own) = self.row_weights(truth) else {
+            return truth.len() as f64;
+        };
+        let shares = mix.own.iter().zip(&mix.partner).enumerate();
+        shares
+            .map(|(row, (share, partner))| {
+                f64::from(*share) * own[row] + f64::from(1.0 - share) * own[*partner as usize]
+            })
+            .sum()
+    }
+
     fn row_weights(&self, truth: &[u32]) -> Option<Vec<f64>> {
         let weights = self.class_weights.as_ref()?;
         Some(truth.iter().map(|&class| weights[class as usize]).collect())
     }
+}
+
+/// Rows of classes that weigh nothing have no mean; their loss is 0.
+fn mean(losses: Tensor<1>, weight: f64) -> Tensor<1> {
+    losses
+        .sum()
+        .div_scalar(if weight > 0.0 { weight } else { 1.0 })
+}
+
+fn partners(truth: &[u32], mix: &Mix) -> Vec<u32> {
+    let partners = mix.partner.iter();
+    partners.map(|&partner| truth[partner as usize]).collect()
 }
 
 fn class_weights(config: &ClassWeights, classes: &[String], counts: &[usize]) -> Option<Vec<f64>> {
@@ -126,19 +164,27 @@ pub struct ClassifierOutput {
     weight: f64,
 }
 
-impl Classifier {
+impl<N: Network> Classifier<N> {
     /// A model with outputs for as many classes as the data has, and its loss.
-    pub fn new(model: Tabular, loss: CrossEntropy) -> Self {
+    pub fn new(model: N, loss: CrossEntropy) -> Self {
         Self { model, loss }
     }
 
-    fn forward(&self, batch: TableBatch) -> ClassifierOutput {
-        let Truth::Classes(truth) = batch.truth else {
+    fn forward(&self, batch: Batch<N::Input>) -> ClassifierOutput {
+        let Labels::Classes(truth) = batch.truth else {
             unreachable!("a classifier is given classes");
         };
-        let logits = self.model.forward(batch.numeric, batch.categories);
-        let loss = self.loss.forward(logits.clone(), &truth);
-        let weight = self.loss.weight(&truth);
+        let logits = self.model.forward(batch.input);
+        let (loss, weight) = match &batch.mix {
+            Some(mix) => (
+                self.loss.forward_mixed(logits.clone(), &truth, mix),
+                self.loss.mixed_weight(&truth, mix),
+            ),
+            None => (
+                self.loss.forward(logits.clone(), &truth),
+                self.loss.weight(&truth),
+            ),
+        };
         ClassifierOutput {
             loss,
             logits,
@@ -148,21 +194,21 @@ impl Classifier {
     }
 }
 
-impl TrainStep for Classifier {
-    type Input = TableBatch;
+impl<N: Network> TrainStep for Classifier<N> {
+    type Input = Batch<N::Input>;
     type Output = ClassifierOutput;
 
-    fn step(&self, batch: TableBatch) -> TrainOutput<ClassifierOutput> {
+    fn step(&self, batch: Batch<N::Input>) -> TrainOutput<ClassifierOutput> {
         let output = self.forward(batch);
         TrainOutput::new(self, output.loss.backward(), output)
     }
 }
 
-impl InferenceStep for Classifier {
-    type Input = TableBatch;
+impl<N: Network> InferenceStep for Classifier<N> {
+    type Input = Batch<N::Input>;
     type Output = ClassifierOutput;
 
-    fn step(&self, batch: TableBatch) -> ClassifierOutput {
+    fn step(&self, batch: Batch<N::Input>) -> ClassifierOutput {
         self.forward(batch)
     }
 }
@@ -264,8 +310,56 @@ fn indices(classes: &[u32], device: &Device) -> Tensor<1, Int> {
     Tensor::from_data(TensorData::new(classes, [rows]), device)
 }
 
-fn floats(values: &[f64], device: &Device) -> Tensor<1> {
+fn weights(values: &[f64], device: &Device) -> Tensor<1> {
     let values: Vec<f32> = values.iter().map(|&value| value as f32).collect();
-    let length = values.len();
-    Tensor::from_data(TensorData::new(values, [length]), device)
+    floats(&values, device)
+}
+
+fn floats(values: &[f32], device: &Device) -> Tensor<1> {
+    Tensor::from_data(TensorData::new(values.to_vec(), [values.len()]), device)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn logits() -> Tensor<2> {
+        Tensor::from_data([[2.0, -1.0, 0.5], [0.0, 1.0, -2.0]], &Device::flex())
+    }
+
+    #[test]
+    fn a_mixture_is_held_to_both_classes_by_their_shares() {
+        let loss = CrossEntropy {
+            label_smoothing: 0.1,
+            ..CrossEntropy::default()
+        };
+        let value = |tensor: Tensor<1>| tensor.into_scalar::<f32>();
+        let mix = Mix {
+            partner: vec![1, 0],
+            own: vec![0.7, 0.7],
+        };
+        let mixed = value(loss.forward_mixed(logits(), &[0, 1], &mix));
+        let own = value(loss.forward(logits(), &[0, 1]));
+        let other = value(loss.forward(logits(), &[1, 0]));
+        assert!((mixed - (0.7 * own + 0.3 * other)).abs() < 1e-6, "{mixed}");
+        let whole = Mix {
+            partner: vec![1, 0],
+            own: vec![1.0, 1.0],
+        };
+        let unmixed = value(loss.forward_mixed(logits(), &[0, 1], &whole));
+        assert!((unmixed - own).abs() < 1e-6);
+    }
+
+    #[test]
+    fn the_weights_of_classes_are_mixed_too() {
+        let loss = CrossEntropy {
+            class_weights: Some(vec![1.0, 3.0, 0.0]),
+            ..CrossEntropy::default()
+        };
+        let mix = Mix {
+            partner: vec![1, 1],
+            own: vec![0.5, 0.25],
+        };
+        assert_eq!(loss.mixed_weight(&[0, 1], &mix), 2.0 + 3.0);
+    }
 }

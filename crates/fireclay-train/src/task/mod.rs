@@ -2,10 +2,18 @@
 //! loss and implements Burn's `TrainStep` and `InferenceStep`, one scorer of a whole split, and
 //! what turns raw outputs into answers.
 
+pub mod network;
+
 pub mod classification;
+pub mod multilabel;
 pub mod regression;
+
+pub mod image;
 pub mod table;
 
 pub use classification::{Classifier, ClassifierScorer, CrossEntropy};
+pub use image::ImageSamples;
+pub use multilabel::{MultilabelClassifier, MultilabelScorer};
+pub use network::{Batch, Network, TableInput};
 pub use regression::{Regressor, RegressorScorer, TargetScale};
-pub use table::{TableBatch, TableSamples, Truth};
+pub use table::TableSamples;

@@ -4,10 +4,10 @@ use burn::module::Module;
 use burn::tensor::{ExecutionError, Tensor, TensorData};
 use burn::train::metric::{Adaptor, LossInput};
 use burn::train::{InferenceStep, ItemLazy, TrainOutput, TrainStep};
-use fireclay_models::Tabular;
+use fireclay_data::{Labels, Mix};
 use serde::{Deserialize, Serialize};
 
-use super::table::{TableBatch, Truth};
+use super::network::{Batch, Network};
 use crate::config::{RegressionConfig, RegressionLoss};
 use crate::metrics::regression_report;
 use crate::output::StepOutput;
@@ -36,9 +36,9 @@ impl TargetScale {
 
 /// A model and the loss that trains it to predict a number.
 #[derive(Module, Debug)]
-pub struct Regressor {
+pub struct Regressor<N: Network> {
     /// The model; it has one output.
-    pub model: Tabular,
+    pub model: N,
     #[module(skip)]
     loss: RegressionLoss,
     #[module(skip)]
@@ -57,9 +57,9 @@ pub struct RegressorOutput {
     truth: Vec<f64>,
 }
 
-impl Regressor {
+impl<N: Network> Regressor<N> {
     /// A model with one output, trained as `config` says on targets of this scale.
-    pub fn new(model: Tabular, config: &RegressionConfig, scale: TargetScale) -> Self {
+    pub fn new(model: N, config: &RegressionConfig, scale: TargetScale) -> Self {
         Self {
             model,
             loss: config.loss,
@@ -68,11 +68,15 @@ impl Regressor {
         }
     }
 
-    fn forward(&self, batch: TableBatch) -> RegressorOutput {
-        let Truth::Numbers(truth) = batch.truth else {
+    fn forward(&self, batch: Batch<N::Input>) -> RegressorOutput {
+        let Labels::Numbers(truth) = batch.truth else {
             unreachable!("a regressor is given numbers");
         };
-        let predictions = self.model.forward(batch.numeric, batch.categories); // [batch, 1]
+        let truth = match &batch.mix {
+            Some(mix) => mixed(&truth, mix),
+            None => truth,
+        };
+        let predictions = self.model.forward(batch.input); // [batch, 1]
         let targets: Vec<f32> = truth
             .iter()
             .map(|&value| self.scale.apply(value) as f32)
@@ -112,21 +116,32 @@ impl Regressor {
     }
 }
 
-impl TrainStep for Regressor {
-    type Input = TableBatch;
+/// The targets of mixtures.
+fn mixed(truth: &[f64], mix: &Mix) -> Vec<f64> {
+    let shares = truth.iter().zip(mix.own.iter().zip(&mix.partner));
+    shares
+        .map(|(own, (share, partner))| {
+            let share = f64::from(*share);
+            share * own + (1.0 - share) * truth[*partner as usize]
+        })
+        .collect()
+}
+
+impl<N: Network> TrainStep for Regressor<N> {
+    type Input = Batch<N::Input>;
     type Output = RegressorOutput;
 
-    fn step(&self, batch: TableBatch) -> TrainOutput<RegressorOutput> {
+    fn step(&self, batch: Batch<N::Input>) -> TrainOutput<RegressorOutput> {
         let output = self.forward(batch);
         TrainOutput::new(self, output.loss.backward(), output)
     }
 }
 
-impl InferenceStep for Regressor {
-    type Input = TableBatch;
+impl<N: Network> InferenceStep for Regressor<N> {
+    type Input = Batch<N::Input>;
     type Output = RegressorOutput;
 
-    fn step(&self, batch: TableBatch) -> RegressorOutput {
+    fn step(&self, batch: Batch<N::Input>) -> RegressorOutput {
         self.forward(batch)
     }
 }

@@ -1,34 +1,15 @@
 //! Rows of a table as samples.
 
 use burn::data::dataset::DatasetError;
-use burn::tensor::{Device, Int, Tensor, TensorData};
-use fireclay_data::{Batch, Features, Labels, Split};
+use burn::tensor::{Device, Tensor, TensorData};
+use fireclay_data::{Features, Split};
 
+use super::network::{Batch, TableInput};
 use crate::loader::Samples;
 
 /// The rows of one split.
 #[derive(Clone, Debug)]
 pub struct TableSamples(Split);
-
-/// A batch of rows.
-#[derive(Clone, Debug)]
-pub struct TableBatch {
-    /// Numeric features, `[batch, numeric]`.
-    pub numeric: Tensor<2>,
-    /// Indices of embedded categories, `[batch, embedded columns]`.
-    pub categories: Tensor<2, Int>,
-    /// The target of each row, on the host.
-    pub truth: Truth,
-}
-
-/// The targets of a batch.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Truth {
-    /// Class indices.
-    Classes(Vec<u32>),
-    /// Numbers in the target's own unit.
-    Numbers(Vec<f64>),
-}
 
 impl TableSamples {
     /// The rows of `split`.
@@ -38,39 +19,33 @@ impl TableSamples {
 }
 
 impl Samples for TableSamples {
-    type Host = Batch;
-    type Batch = TableBatch;
+    type Host = fireclay_data::Batch;
+    type Batch = Batch<TableInput>;
 
     fn len(&self) -> usize {
         self.0.len()
     }
 
-    fn assemble(&self, _epoch: u64, indices: &[u32]) -> Result<Batch, DatasetError> {
+    fn assemble(&self, _epoch: u64, indices: &[u32]) -> Result<Self::Host, DatasetError> {
         Ok(self.0.gather(indices))
     }
 
-    fn upload(&self, batch: Batch, device: &Device) -> TableBatch {
-        let (numeric, categories) = upload(batch.features, device);
-        let truth = match batch.labels {
-            Labels::Classes(classes) => Truth::Classes(classes),
-            Labels::Numbers(numbers) => Truth::Numbers(numbers),
-        };
-        TableBatch {
-            numeric,
-            categories,
-            truth,
+    fn upload(&self, batch: Self::Host, device: &Device) -> Self::Batch {
+        Batch {
+            input: upload(batch.features, device),
+            truth: batch.labels,
+            mix: None,
         }
     }
 }
 
-/// Moves encoded rows to the device: numeric features `[rows, numeric]` and category indices
-/// `[rows, embedded columns]`.
-pub fn upload(features: Features, device: &Device) -> (Tensor<2>, Tensor<2, Int>) {
+/// Moves encoded rows to the device.
+pub fn upload(features: Features, device: &Device) -> TableInput {
     let rows = features.rows;
     let numeric = TensorData::new(features.numeric, [rows, features.numeric_width]);
     let categories = TensorData::new(features.categories, [rows, features.cardinalities.len()]);
-    (
-        Tensor::from_data(numeric, device),
-        Tensor::from_data(categories, device),
-    )
+    TableInput {
+        numeric: Tensor::from_data(numeric, device),
+        categories: Tensor::from_data(categories, device),
+    }
 }

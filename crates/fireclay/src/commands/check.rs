@@ -1,8 +1,8 @@
 //! `check`: everything that can be found before training.
 
-use fireclay_data::{DataReport, Table, inspect, split};
-use fireclay_train::config::{Loaded, RunConfig};
-use fireclay_train::run::{Prepared, RunError, locate, target_kind};
+use fireclay_data::{DataReport, ImageData, Labels, Table, inspect, split};
+use fireclay_train::config::{DataConfig, Loaded, RunConfig, TableSource};
+use fireclay_train::run::{Prepared, RunData, RunError, locate, target_kind};
 use serde_json::json;
 
 use crate::cli::CheckArgs;
@@ -13,10 +13,9 @@ use crate::text::{say, table};
 /// standard error, so that what is on standard output is a config.
 pub fn check(args: &CheckArgs) -> Result<(), Failure> {
     let loaded = RunConfig::load(&args.config, &args.sets)?;
-    let report = if args.no_data {
-        None
-    } else {
-        Some(look(&loaded)?)
+    let report = match &loaded.config.data {
+        DataConfig::Table(source) if !args.no_data => Some(look(&loaded, source)?),
+        _ => None,
     };
     if args.json {
         say!("{:#}", json!({"config": loaded.config, "data": report}));
@@ -34,16 +33,46 @@ pub fn check(args: &CheckArgs) -> Result<(), Failure> {
     if !errors.is_empty() {
         return Err(Failure::Failed(errors.join("\nerror: ")));
     }
-    if report.is_some() {
-        Prepared::new(loaded)?;
+    if !args.no_data {
+        let prepared = Prepared::new(loaded)?;
+        if let RunData::Image(data) = prepared.data() {
+            eprint!("\n{}", describe_images(data));
+        }
     }
     Ok(())
 }
 
-fn look(loaded: &Loaded) -> Result<DataReport, RunError> {
+/// The samples of each split, by class.
+fn describe_images(data: &ImageData) -> String {
+    let classes = data.preprocess.classes();
+    let mut rows = vec![vec![String::new(), "images".into()]];
+    rows[0].extend(classes.iter().cloned());
+    for (name, split) in data.named() {
+        let mut row = vec![name.to_owned(), split.len().to_string()];
+        row.extend(counts(split.labels(), classes.len()).iter().map(usize::to_string));
+        rows.push(row);
+    }
+    let notes = data.notes.iter().map(|note| format!("note: {note}\n"));
+    table(&rows) + &notes.collect::<String>()
+}
+
+fn counts(labels: &Labels, classes: usize) -> Vec<usize> {
+    let mut counts = vec![0; classes];
+    match labels {
+        Labels::Classes(found) => found.iter().for_each(|class| counts[*class as usize] += 1),
+        Labels::Sets(found) => found
+            .iter()
+            .flatten()
+            .for_each(|class| counts[*class as usize] += 1),
+        Labels::Numbers(_) => {}
+    }
+    counts
+}
+
+fn look(loaded: &Loaded, source: &TableSource) -> Result<DataReport, RunError> {
     let config = &loaded.config;
-    let (data, kind) = (&config.data.table, target_kind(&config.task));
-    let report = Table::load(config.data.format, data).and_then(|table| {
+    let (data, kind) = (&source.table, target_kind(&config.task));
+    let report = Table::load(source.format, data).and_then(|table| {
         let splits = split(&table, data, config.seed, kind)?;
         inspect(&table, &splits, data, kind)
     });

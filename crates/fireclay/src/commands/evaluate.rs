@@ -1,45 +1,25 @@
 //! `evaluate`: the metrics of a finished run over a whole split.
 
-use fireclay_data::{ReadOptions, Split, TableFormat};
+use burn::tensor::Device;
+use fireclay_data::{ImageSplit, ReadOptions, Split, TableFormat};
+use fireclay_train::config::{DataConfig, Loaded};
+use fireclay_train::finished::{ImageRun, TableRun};
 use fireclay_train::metrics::Report;
-use fireclay_train::predictor::Predictor;
-use fireclay_train::run::{Evaluations, Prepared, load_run};
+use fireclay_train::run::{Evaluations, Prepared, RunData, RunError, load_run, pass};
+use fireclay_train::task::{ImageSamples, TableSamples};
 
 use super::device;
 use crate::cli::EvaluateArgs;
 use crate::failure::Failure;
 use crate::text::{number, say, table};
 
-/// Evaluates a split of the run's own data, or another table.
+/// Evaluates a split of the run's own data, or other data.
 pub fn evaluate(args: &EvaluateArgs) -> Result<(), Failure> {
     let loaded = load_run(&args.run)?;
-    let config = loaded.config.clone();
-    let device = device(&config, args.backend.as_deref())?;
-    let predictor = Predictor::load(&args.run, &device.device)?;
-    let (name, report) = match &args.data {
-        Some(path) => {
-            let table = &config.data.table;
-            let format = TableFormat::from_path(path.as_ref()).unwrap_or(config.data.format);
-            let options = ReadOptions::from_config(format, table);
-            let split = Split::load(path, &options, &predictor.preprocess, None)?;
-            (path.clone(), predictor.evaluate(&split, config.seed))
-        }
-        None => {
-            let prepared = Prepared::new(loaded)?;
-            prepared.unchanged_since(&args.run)?;
-            let splits = prepared.data().named();
-            let name = args.split.name();
-            let (_, split) = splits
-                .iter()
-                .find(|(found, _)| *found == name)
-                .expect("a split");
-            if split.is_empty() {
-                return Err(Failure::Usage(format!(
-                    "the run has no {name} rows; name another split"
-                )));
-            }
-            (name.to_owned(), predictor.evaluate(split, config.seed))
-        }
+    let device = device(&loaded.config, args.backend.as_deref())?;
+    let (name, report) = match &loaded.config.data {
+        DataConfig::Table(_) => rows(args, loaded, &device.device)?,
+        DataConfig::Image(_) => images(args, loaded, &device.device)?,
     };
     if args.json {
         let evaluations = Evaluations::from([(name, report)]);
@@ -48,6 +28,76 @@ pub fn evaluate(args: &EvaluateArgs) -> Result<(), Failure> {
         print(&name, &report);
     }
     Ok(())
+}
+
+fn rows(args: &EvaluateArgs, loaded: Loaded, device: &Device) -> Result<(String, Report), Failure> {
+    let run = TableRun::load(&args.run, device)?;
+    let config = loaded.config.clone();
+    let (name, split) = match (&args.data, &config.data) {
+        (Some(path), DataConfig::Table(source)) => {
+            let format = TableFormat::from_path(path.as_ref()).unwrap_or(source.format);
+            let options = ReadOptions::from_config(format, &source.table);
+            let split = Split::load(path, &options, &run.preprocess, None)?;
+            (path.clone(), split)
+        }
+        _ => match own(args, loaded)?.data() {
+            RunData::Table(data) => (args.split.name().to_owned(), named(data.named(), args)),
+            RunData::Image(_) => unreachable!("the run is on a table"),
+        },
+    };
+    refuse_empty(args, split.len())?;
+    let samples = TableSamples::new(split);
+    let report = run
+        .predictor
+        .evaluate(samples, pass::<TableSamples>(&config), config.seed);
+    Ok((name, report.map_err(RunError::from)?))
+}
+
+fn images(
+    args: &EvaluateArgs,
+    loaded: Loaded,
+    device: &Device,
+) -> Result<(String, Report), Failure> {
+    let run = ImageRun::load(&args.run, device)?;
+    let config = loaded.config.clone();
+    let (name, split) = match (&args.data, &config.data) {
+        (Some(path), DataConfig::Image(source)) => {
+            let split = ImageSplit::load(path, source.format, &source.images, &run.preprocess)?;
+            (path.clone(), split)
+        }
+        _ => match own(args, loaded)?.data() {
+            RunData::Image(data) => (args.split.name().to_owned(), named(data.named(), args)),
+            RunData::Table(_) => unreachable!("the run is on images"),
+        },
+    };
+    refuse_empty(args, split.len())?;
+    let samples = ImageSamples::new(split.without_augmentation());
+    let report = run
+        .predictor
+        .evaluate(samples, pass::<ImageSamples>(&config), config.seed);
+    Ok((name, report.map_err(RunError::from)?))
+}
+
+/// The data that the run was trained on.
+fn own(args: &EvaluateArgs, loaded: Loaded) -> Result<Prepared, Failure> {
+    let prepared = Prepared::new(loaded)?;
+    prepared.unchanged_since(&args.run)?;
+    Ok(prepared)
+}
+
+fn named<S: Clone>(splits: [(&'static str, &S); 3], args: &EvaluateArgs) -> S {
+    let found = splits.iter().find(|(name, _)| *name == args.split.name());
+    found.expect("a split").1.clone()
+}
+
+fn refuse_empty(args: &EvaluateArgs, rows: usize) -> Result<(), Failure> {
+    let name = args.split.name();
+    match rows {
+        0 => Err(Failure::Usage(format!(
+            "the run has no {name} rows; name another split"
+        ))),
+        _ => Ok(()),
+    }
 }
 
 fn print(name: &str, report: &Report) {
@@ -66,6 +116,15 @@ fn print(name: &str, report: &Report) {
     say!("{}", table(&rows.collect::<Vec<_>>()).trim_end());
     if let Some(threshold) = report.threshold {
         say!("\ndecision threshold {}", number(threshold));
+    }
+    if let (Some(classes), Some(per_class)) = (&report.classes, &report.per_class) {
+        say!("\nby class\n");
+        let mut rows = vec![["", "rows", "precision", "recall", "f1"].map(String::from).to_vec()];
+        rows.extend(classes.iter().zip(per_class).map(|(name, class)| {
+            let numbers = [class.precision, class.recall, class.f1].map(number);
+            [vec![name.clone(), class.support.to_string()], numbers.to_vec()].concat()
+        }));
+        say!("{}", table(&rows).trim_end());
     }
     if let (Some(classes), Some(matrix)) = (&report.classes, &report.confusion_matrix) {
         say!("\nconfusion matrix (rows: true class, columns: predicted)\n");

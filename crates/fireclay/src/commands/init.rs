@@ -1,4 +1,4 @@
-//! `init`: a commented starter config for a table.
+//! `init`: a commented starter config for a table or a folder of images.
 
 use std::fmt::Write;
 use std::fs;
@@ -6,17 +6,13 @@ use std::path::{Path, PathBuf};
 
 use fireclay_data::{CategoricalEncoding, ColumnKind, Guess, TargetKind, guess, guess_for};
 
+use super::init_images;
 use crate::cli::InitArgs;
 use crate::failure::Failure;
 use crate::text::say;
 
 /// Guesses, writes, and says what it guessed.
 pub fn init(args: &InitArgs) -> Result<(), Failure> {
-    let table = args.table.display().to_string();
-    let guessed = match &args.target {
-        Some(target) => guess_for(&table, target)?,
-        None => guess(&table)?,
-    };
     let output = match &args.output {
         Some(output) => output.clone(),
         None => default_output(&args.table)?,
@@ -27,10 +23,26 @@ pub fn init(args: &InitArgs) -> Result<(), Failure> {
             "{output} is there already; name another file with -o, or replace it with --force"
         )));
     }
-    fs::write(&output, config(&table, &guessed, &output))
+    let text = match args.table.is_dir() {
+        true => init_images::config(&args.table, &output)?,
+        false => rows(args, &output)?,
+    };
+    fs::write(&output, text)
         .map_err(|error| Failure::Failed(format!("cannot write {}: {error}", output.display())))?;
-    report(&guessed, &output);
+    let output = output.display();
+    say!("wrote    {output}; look at it, then:\n");
+    say!("  fireclay check {output}\n  fireclay train {output}");
     Ok(())
+}
+
+fn rows(args: &InitArgs, output: &Path) -> Result<String, Failure> {
+    let table = args.table.display().to_string();
+    let guessed = match &args.target {
+        Some(target) => guess_for(&table, target)?,
+        None => guess(&table)?,
+    };
+    report(&guessed);
+    Ok(config(&table, &guessed, output))
 }
 
 /// `data/table.csv` becomes `table.toml` in the working directory.
@@ -48,20 +60,17 @@ fn default_output(table: &Path) -> Result<PathBuf, Failure> {
     Ok(PathBuf::from(name + ".toml"))
 }
 
-fn report(guess: &Guess, output: &Path) {
+fn report(guess: &Guess) {
     say!("target   {} ({})", guess.target, task(guess));
     for column in &guess.columns {
         say!("column   {}: {}", column.name, column.reason);
     }
     guess.notes.iter().for_each(|note| say!("note     {note}"));
-    let output = output.display();
-    say!("wrote    {output}; look at it, then:\n");
-    say!("  fireclay check {output}\n  fireclay train {output}");
 }
 
 fn task(guess: &Guess) -> &'static str {
     match guess.target_kind {
-        TargetKind::Class => "classification",
+        TargetKind::Class | TargetKind::Set => "classification",
         TargetKind::Number => "regression",
     }
 }
@@ -82,7 +91,7 @@ fn config(table: &str, guess: &Guess, output: &Path) -> String {
              hidden = [64, 32]\n\
              dropout = 0.1\n\n";
     text += match guess.target_kind {
-        TargetKind::Class => {
+        TargetKind::Class | TargetKind::Set => {
             "[task]\n\
              type = \"classification\"\n\
              # class_weights = \"balanced\"   # if rare classes matter as much as common ones\n\

@@ -1,6 +1,6 @@
 //! `devices`, `models` and `datasets`: what there is to choose from.
 
-use fireclay_models::TabularConfig;
+use fireclay_models::{ImageConfig, TabularConfig};
 use serde_json::json;
 
 use crate::backend;
@@ -16,6 +16,24 @@ const DATA: &[(&str, &str)] = &[
     ),
     ("jsonl", "JSON Lines: one object a line"),
     ("parquet", "Apache Parquet"),
+    (
+        "image_folder",
+        "images in folders, one for each class",
+    ),
+    (
+        "image_table",
+        "a table (CSV, JSON Lines, Parquet) of image files with their targets",
+    ),
+    ("idx", "MNIST and its kin, as IDX files, gzipped or not"),
+    ("cifar", "CIFAR-10 and CIFAR-100, the binary version"),
+    (
+        "webdataset",
+        "tar files in which a sample is the files of one name",
+    ),
+    (
+        "image_parquet",
+        "Parquet with the bytes of the images, as on Hugging Face",
+    ),
 ];
 
 /// The data sets in the folder `datasets` of a checkout.
@@ -32,6 +50,10 @@ const SHIPPED: &[(&str, &str)] = &[
         "datasets/diabetes/data.csv",
         "diabetes progression: 442 rows, regression",
     ),
+    (
+        "datasets/digits/data.parquet",
+        "handwritten digits: 1797 images of 8x8 pixels, 10 classes",
+    ),
 ];
 
 /// Lists backends and hardware.
@@ -46,7 +68,13 @@ pub fn devices(args: &ListArgs) -> Result<(), Failure> {
 
 /// Lists models.
 pub fn models(args: &ListArgs) -> Result<(), Failure> {
-    list(args, &[("model", TabularConfig::TYPES)])
+    list(
+        args,
+        &[
+            ("model for tables", TabularConfig::TYPES),
+            ("model for images", ImageConfig::TYPES),
+        ],
+    )
 }
 
 /// Lists kinds of data, and data sets.

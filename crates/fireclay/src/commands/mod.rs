@@ -3,6 +3,7 @@
 mod check;
 mod evaluate;
 mod init;
+mod init_images;
 mod lists;
 mod predict;
 mod schema;

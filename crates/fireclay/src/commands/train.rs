@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use burn::train::Interrupter;
-use fireclay_train::config::{RunConfig, TaskConfig};
+use fireclay_train::config::{DataConfig, RunConfig, TaskConfig};
 use fireclay_train::run::{Hooks, Outcome, Prepared, RunDevice, load_run};
 use fireclay_train::{RunFolder, StopReason};
 use serde_json::json;
@@ -53,6 +53,7 @@ fn headline(task: &TaskConfig) -> &'static [&'static str] {
         TaskConfig::Classification(_) => {
             &["accuracy", "roc_auc", "f1", "f1_macro", "log_loss", "ece"]
         }
+        TaskConfig::Multilabel(_) => &["map", "f1_micro", "f1_macro", "subset_accuracy"],
         TaskConfig::Regression(_) => &["rmse", "mae", "r2"],
     }
 }
@@ -74,13 +75,9 @@ impl Report {
                 .iter()
                 .for_each(|note| say!("note    {note}"));
         }
-        let splits = prepared.data().named();
         Self {
             config: prepared.config().clone(),
-            rows: splits
-                .into_iter()
-                .map(|(name, split)| (name, split.len()))
-                .collect(),
+            rows: prepared.data().sizes().to_vec(),
             device: device.backend.clone(),
             show,
         }
@@ -114,6 +111,7 @@ impl Report {
                 "reason": outcome.reason,
                 "step": outcome.state.step,
                 "seconds": outcome.seconds,
+                "waited_for_data": outcome.waited,
                 "parameters": outcome.parameters,
                 "backend": self.device,
                 "evaluation": outcome.evaluation,
@@ -144,8 +142,17 @@ impl Report {
                 number(best.value)
             );
         }
+        if matches!(self.config.data, DataConfig::Image(_)) {
+            let share = 100.0 * outcome.waited / outcome.seconds.max(f64::MIN_POSITIVE);
+            say!("waited for data {share:.1} % of the time");
+        }
         say!("run      {folder}");
-        say!("predict  fireclay predict {folder} DATA.csv -o predictions.csv");
+        match self.config.data {
+            DataConfig::Table(_) => {
+                say!("predict  fireclay predict {folder} DATA.csv -o predictions.csv");
+            }
+            DataConfig::Image(_) => say!("predict  fireclay predict {folder} IMAGE"),
+        }
     }
 
     /// One row for each split, one column for each metric.

@@ -1,0 +1,70 @@
+//! Other images with targets, for a preprocessing that was fitted before.
+
+use std::sync::Arc;
+
+use super::cache::Cache;
+use super::config::{ImageDataConfig, ImageFormat};
+use super::preprocess::ImagePreprocess;
+use super::source::{self, Answers, ClassNames, Found};
+use super::split::ImageSplit;
+use crate::dataset::Labels;
+use crate::error::DataError;
+
+impl ImageSplit {
+    /// The images at `path`, stored and labelled as `config` says, to evaluate on them: all of
+    /// them, or where the data says itself which are for the test, those.
+    ///
+    /// # Errors
+    /// Whatever is wrong with the files, or a class that `preprocess` does not know.
+    pub fn load(
+        path: &str,
+        format: ImageFormat,
+        config: &ImageDataConfig,
+        preprocess: &ImagePreprocess,
+    ) -> Result<Self, DataError> {
+        let config = ImageDataConfig {
+            path: path.to_owned(),
+            valid_path: None,
+            test_path: None,
+            ..config.clone()
+        };
+        let found = source::open(format, &config, preprocess.target_kind())?;
+        let rows: Vec<usize> = match &found.test {
+            Some(test) => test.clone().collect(),
+            None => (0..found.source.len()).collect(),
+        };
+        let labels = labels(&found, &rows, preprocess.classes())?;
+        let rows = rows.into_iter().map(|row| row as u32).collect();
+        let (source, preprocess) = (Arc::new(found.source), Arc::new(preprocess.clone()));
+        Ok(Self::new(source, rows, labels, preprocess, Cache::None))
+    }
+}
+
+fn labels(found: &Found, rows: &[usize], known: &[String]) -> Result<Labels, DataError> {
+    let place = |names: &ClassNames, row: usize, class: u32| {
+        let name = &names.names()[class as usize];
+        let place = known.iter().position(|known| known == name);
+        place.map(|place| place as u32).ok_or_else(|| {
+            let image = found.source.name(row);
+            DataError::Unusable(format!(
+                "{image} is of class {name:?}, which the run was not trained on; its classes are {known:?}"
+            ))
+        })
+    };
+    Ok(match &found.answers {
+        Answers::Numbers(numbers) => Labels::Numbers(rows.iter().map(|&row| numbers[row]).collect()),
+        Answers::Classes(classes) => {
+            let class = |&row: &usize| place(classes, row, classes.of()[row]);
+            Labels::Classes(rows.iter().map(class).collect::<Result<_, _>>()?)
+        }
+        Answers::Sets { names, sets } => {
+            let set = |&row: &usize| {
+                let places = sets[row].iter().map(|&class| place(names, row, class));
+                let mut places = places.collect::<Result<Vec<u32>, _>>()?;
+                places.sort_unstable();
+                Ok(places)
+            };
+            Labels::Sets(rows.iter().map(set).collect::<Result<_, DataError>>()?)
+        }
+    })
+}

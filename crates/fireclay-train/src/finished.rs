@@ -1,0 +1,153 @@
+//! A finished run, ready to answer: preprocessing, weights, and what the outputs mean.
+
+use std::path::Path;
+
+use burn::tensor::Device;
+use fireclay_data::{DataError, ImagePreprocess, Preprocess};
+use fireclay_models::{
+    Family, ImageConfig, ImageModel, ImageShape, ModelDescription, Tabular, TabularConfig, weights,
+};
+use serde::de::DeserializeOwned;
+
+use crate::lock;
+use crate::predictor::{Answer, Predictor};
+use crate::run_folder::{self, FolderError};
+use crate::task::Network;
+
+/// The files of a run that prediction needs.
+pub const MODEL: &str = "model.safetensors";
+/// See [`Preprocess`] and [`ImagePreprocess`].
+pub const PREPROCESS: &str = "preprocess.json";
+/// See [`Answer`].
+pub const POSTPROCESS: &str = "postprocess.json";
+
+/// A finished run on a table.
+#[derive(Debug)]
+pub struct TableRun {
+    /// How cells become numbers.
+    pub preprocess: Preprocess,
+    /// The model.
+    pub predictor: Predictor<Tabular>,
+}
+
+/// A finished run on images.
+#[derive(Debug)]
+pub struct ImageRun {
+    /// How an image becomes numbers.
+    pub preprocess: ImagePreprocess,
+    /// The model.
+    pub predictor: Predictor<ImageModel>,
+}
+
+/// Why a run cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum FinishedError {
+    /// The folder is not a run, or a file in it cannot be read.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    /// The preprocessing cannot be read, or does not fit the data.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// The run has not ended yet.
+    #[error("{0} has no {1} yet: the run did not finish; go on with `fireclay resume {0}`")]
+    Unfinished(String, &'static str),
+    /// A file of the run is not what it should be.
+    #[error("{0} is damaged: {1}")]
+    Damaged(String, String),
+}
+
+impl TableRun {
+    /// Loads the finished run at `run`.
+    ///
+    /// # Errors
+    ///
+    /// If there is no finished run, or one of its files is damaged.
+    pub fn load(run: &Path, device: &Device) -> Result<Self, FinishedError> {
+        let run = verified(run)?;
+        let preprocess = Preprocess::load(&run.join(PREPROCESS))?;
+        let (predictor, description) = predictor::<TabularConfig>(&run, device)?;
+        let shape = description.shape;
+        let fits = shape.numeric == preprocess.numeric_width()
+            && shape.categories == preprocess.cardinalities()
+            && shape.outputs == outputs(&predictor.answer)
+            && predictor.answer.classes() == preprocess.classes();
+        belong_together(&run, fits)?;
+        Ok(Self {
+            preprocess,
+            predictor,
+        })
+    }
+}
+
+impl ImageRun {
+    /// Loads the finished run at `run`.
+    ///
+    /// # Errors
+    ///
+    /// If there is no finished run, or one of its files is damaged.
+    pub fn load(run: &Path, device: &Device) -> Result<Self, FinishedError> {
+        let run = verified(run)?;
+        let preprocess = ImagePreprocess::load(&run.join(PREPROCESS))?;
+        let (predictor, description) = predictor::<ImageConfig>(&run, device)?;
+        let (height, width) = preprocess.size();
+        let expected = ImageShape {
+            channels: preprocess.channels(),
+            height,
+            width,
+            outputs: outputs(&predictor.answer),
+        };
+        let fits = description.shape == expected
+            && predictor.answer.classes() == preprocess.classes();
+        belong_together(&run, fits)?;
+        Ok(Self {
+            preprocess,
+            predictor,
+        })
+    }
+}
+
+/// The folder of a run that has all it needs, as the run wrote it.
+fn verified(run: &Path) -> Result<std::path::PathBuf, FinishedError> {
+    let run = run_folder::find(run)?;
+    for name in [PREPROCESS, POSTPROCESS, MODEL] {
+        if !run.join(name).exists() {
+            return Err(FinishedError::Unfinished(run.display().to_string(), name));
+        }
+    }
+    lock::verify(&run)?;
+    Ok(run)
+}
+
+fn predictor<F: Family>(
+    run: &Path,
+    device: &Device,
+) -> Result<(Predictor<F::Model>, ModelDescription<F>), FinishedError>
+where
+    F::Model: Network,
+{
+    let answer: Answer = read_json(&run.join(POSTPROCESS))?;
+    let path = run.join(MODEL);
+    let (model, description) = weights::load::<F>(&path, device).map_err(|error| {
+        FinishedError::Damaged(path.display().to_string(), error.to_string())
+    })?;
+    Ok((Predictor::new(model, answer, device.clone()), description))
+}
+
+fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, FinishedError> {
+    let text = std::fs::read(path).map_err(|source| run_folder::io("read", path, source))?;
+    serde_json::from_slice(&text)
+        .map_err(|error| FinishedError::Damaged(path.display().to_string(), error.to_string()))
+}
+
+/// The outputs that a model needs for these answers.
+fn outputs(answer: &Answer) -> usize {
+    answer.classes().len().max(1)
+}
+
+fn belong_together(run: &Path, fits: bool) -> Result<(), FinishedError> {
+    let reason = format!("{PREPROCESS}, {POSTPROCESS} and {MODEL} do not belong together");
+    match fits {
+        true => Ok(()),
+        false => Err(FinishedError::Damaged(run.display().to_string(), reason)),
+    }
+}

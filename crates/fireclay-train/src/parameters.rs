@@ -1,0 +1,183 @@
+//! Parameters that learn at a pace of their own, or not at all.
+
+use std::collections::HashMap;
+
+use burn::module::{Flag, Module, ModuleMapper, ModuleVisitor, Param, ParamGroup, ParamId};
+use burn::optim::GradientsParams;
+use burn::tensor::Tensor;
+
+/// How fast each parameter of a model moves, relative to the learning rate; 0 stands for frozen.
+///
+/// Every update rule is linear in the learning rate (PyTorch's optimizers are), so a parameter with
+/// rate `r` goes the share `r` of the way that the optimizer proposes.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Rates(HashMap<ParamId, f64>);
+
+impl Rates {
+    /// Gives the float tensors of `model`, in visiting order, these rates.
+    ///
+    /// # Panics
+    ///
+    /// If there are not as many rates as tensors.
+    pub fn new<M: Module>(model: &M, rates: &[f64]) -> Self {
+        let mut ids = Ids::default();
+        model.visit(&mut ids);
+        assert_eq!(ids.floats.len(), rates.len(), "one rate for each tensor");
+        let ids = ids.floats.into_iter().map(|(_, id)| id);
+        Self(ids.zip(rates.iter().copied()).collect())
+    }
+
+    /// Stops gradients to the frozen parameters, and keeps norms whose parameters are frozen from
+    /// moving their running statistics.
+    pub fn freeze<M: Module>(&self, model: M) -> M {
+        let mut ids = Ids::default();
+        model.visit(&mut ids);
+        let is_frozen = |id: &ParamId| self.0.get(id) == Some(&0.0);
+        let frozen: Vec<_> = ids.floats.iter().filter(|(_, id)| is_frozen(id)).collect();
+        let flags = ids.flags.iter().filter(|(owner, _)| {
+            frozen.iter().any(|(other, _)| other == owner)
+        });
+        let group: Vec<ParamId> = frozen.iter().copied().chain(flags).map(|(_, id)| *id).collect();
+        match group.is_empty() {
+            true => model,
+            false => model.freeze_group(ParamGroup::from_ids(group)),
+        }
+    }
+
+    /// The model between `before` and `after` an update, each parameter at its own pace.
+    pub fn apply<M: Module>(&self, before: &M, after: M) -> M {
+        if self.0.values().all(|rate| *rate == 1.0 || *rate == 0.0) {
+            return after;
+        }
+        let mut pace = Pace {
+            rates: &self.0,
+            before: GradientsParams::new(),
+        };
+        before.visit(&mut pace);
+        after.map(&mut pace)
+    }
+}
+
+/// The ids of tensors and flags, with the path of the module that they belong to.
+#[derive(Default)]
+struct Ids {
+    path: Vec<String>,
+    floats: Vec<(String, ParamId)>,
+    flags: Vec<(String, ParamId)>,
+}
+
+impl Ids {
+    fn owner(&self) -> String {
+        self.path[..self.path.len().saturating_sub(1)].join(".")
+    }
+}
+
+impl ModuleVisitor for Ids {
+    fn enter_module(&mut self, name: &str, _container_type: &str) {
+        self.path.push(name.to_owned());
+    }
+
+    fn exit_module(&mut self, _name: &str, _container_type: &str) {
+        self.path.pop();
+    }
+
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        self.floats.push((self.owner(), param.id));
+    }
+
+    fn visit_flag(&mut self, flag: &Param<Flag>) {
+        self.flags.push((self.owner(), flag.id));
+    }
+}
+
+struct Pace<'a> {
+    rates: &'a HashMap<ParamId, f64>,
+    /// Parameters by their id; Burn's map of gradients is one of tensors of any rank.
+    before: GradientsParams,
+}
+
+impl Pace<'_> {
+    fn rate(&self, id: ParamId) -> Option<f64> {
+        let rate = self.rates.get(&id).copied();
+        rate.filter(|rate| *rate != 1.0 && *rate != 0.0)
+    }
+}
+
+impl ModuleVisitor for Pace<'_> {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        // Running statistics are visited too; no optimizer moves them.
+        if self.rate(param.id).is_some() && param.val().is_require_grad() {
+            let value = param.val().without_autodiff();
+            self.before.register(param.id, value);
+        }
+    }
+}
+
+impl ModuleMapper for Pace<'_> {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let Some(rate) = self.rate(param.id) else {
+            return param;
+        };
+        let Some(before) = self.before.remove::<D>(param.id) else {
+            return param;
+        };
+        let (id, after, mapper) = param.consume();
+        let way = after.without_autodiff() - before.clone();
+        let moved = (before + way.mul_scalar(rate)).autodiff().require_grad();
+        Param::from_mapped_value(id, moved, mapper)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::module::list_param_ids;
+    use burn::tensor::Device;
+    use fireclay_models::{Init, tensors::to_tensors};
+
+    use super::*;
+
+    fn layers() -> (burn::nn::Linear, burn::nn::Linear) {
+        let mut init = Init::new(1, &Device::flex().autodiff());
+        (init.linear(2, 3, true), init.linear(3, 1, false))
+    }
+
+    fn values<M: Module>(model: &M) -> Vec<Vec<f32>> {
+        let tensors = to_tensors(model).into_iter();
+        tensors.map(|(_, data)| data.iter::<f32>().collect()).collect()
+    }
+
+    #[test]
+    fn each_parameter_goes_its_share_of_the_way() {
+        let before = layers();
+        let rates = Rates::new(&before, &[0.5, 0.0, 1.0]);
+        let after = rates.apply(&before, plus_one(before.clone()));
+        let (old, new) = (values(&before), values(&after));
+        let ways = old.iter().zip(&new).map(|(old, new)| new[0] - old[0]);
+        let ways: Vec<f32> = ways.collect();
+        // A frozen parameter is one that the optimizer leaves alone; it is not held back here.
+        for (way, expected) in ways.iter().zip([0.5, 1.0, 1.0]) {
+            assert!((way - expected).abs() < 1e-6, "{ways:?}");
+        }
+        assert_eq!(list_param_ids(&before), list_param_ids(&after));
+        assert!(after.0.weight.val().is_require_grad());
+    }
+
+    #[test]
+    fn frozen_parameters_get_no_gradient() {
+        let model = layers();
+        let rates = Rates::new(&model, &[0.0, 0.0, 0.3]);
+        let model = rates.freeze(model);
+        assert!(!model.0.weight.val().is_require_grad());
+        assert!(model.1.weight.val().is_require_grad());
+    }
+
+    fn plus_one<M: Module>(model: M) -> M {
+        struct PlusOne;
+        impl ModuleMapper for PlusOne {
+            fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+                param.map(|tensor| (tensor.without_autodiff() + 1.0).autodiff().require_grad())
+            }
+        }
+        model.map(&mut PlusOne)
+    }
+}

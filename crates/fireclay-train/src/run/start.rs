@@ -1,0 +1,72 @@
+//! What the weights of an image model start from, and how fast each of them moves.
+
+use std::path::Path;
+
+use burn::tensor::Device;
+use fireclay_models::weights::{WeightsError, parameter_names};
+use fireclay_models::{
+    ImageConfig, ImageModel, ImageShape, PretrainedOptions, load_pretrained, matches_any,
+};
+
+use crate::config::{StartConfig, did_you_mean};
+
+/// An architecture, where its weights come from, and its shape.
+pub(super) struct Start<'a> {
+    pub network: &'a ImageConfig,
+    pub options: &'a StartConfig,
+    pub shape: &'a ImageShape,
+}
+
+impl Start<'_> {
+    /// The model with its first weights; `empty` if they are to be replaced by a checkpoint's.
+    pub fn model(&self, seed: u64, device: &Device, empty: bool) -> Result<ImageModel, WeightsError> {
+        let model = self.network.init(self.shape, seed, device);
+        let Some(path) = self.options.pretrained.as_ref().filter(|_| !empty) else {
+            return Ok(model);
+        };
+        let options = PretrainedOptions {
+            allow_missing: self.options.allow_missing.clone(),
+            allow_unexpected: self.options.allow_unexpected.clone(),
+        };
+        let (model, _) = load_pretrained(self.network, self.shape, model, Path::new(path), &options)?;
+        Ok(model)
+    }
+
+    /// How fast each float tensor moves, in visiting order: 0 where a pattern freezes it, else a
+    /// power of `decay` for each layer below the head. Empty for all alike.
+    ///
+    /// The error is a key and what is wrong with its value.
+    pub fn rates(
+        &self,
+        model: &ImageModel,
+        decay: Option<f64>,
+    ) -> Result<Vec<f64>, (String, String)> {
+        let names: Vec<String> = parameter_names(self.network, model)
+            .into_iter()
+            .map(|(_, name)| name)
+            .collect();
+        let freeze = &self.options.freeze;
+        if freeze.is_empty() && decay.is_none() {
+            return Ok(Vec::new());
+        }
+        for pattern in freeze {
+            if !names.iter().any(|name| matches_any(std::slice::from_ref(pattern), name)) {
+                let close = did_you_mean(pattern, names.iter().map(String::as_str));
+                let close = close.unwrap_or(names.first().map_or("", String::as_str));
+                let message = format!(
+                    "contains \"{pattern}\", which is the name of no tensor; one is \"{close}\""
+                );
+                return Err(("model.freeze".into(), message));
+            }
+        }
+        let last = self.network.layers().saturating_sub(1);
+        let rate = |name: &String| match matches_any(freeze, name) {
+            true => 0.0,
+            false => {
+                let below = last.saturating_sub(self.network.layer_of(name));
+                decay.unwrap_or(1.0).powi(below as i32)
+            }
+        };
+        Ok(names.iter().map(rate).collect())
+    }
+}

@@ -1,0 +1,52 @@
+//! What a task needs of a model, whatever the model looks at.
+
+use burn::module::{Module, ModuleDisplay};
+use burn::tensor::{Int, Tensor};
+use fireclay_data::{Labels, Mix};
+use fireclay_models::{ImageModel, Tabular};
+
+/// A model whose outputs are the logits or numbers of a task.
+pub trait Network: Module + ModuleDisplay + 'static {
+    /// The tensors of one batch.
+    type Input: Clone + Send + 'static;
+
+    /// Maps a batch to outputs `[batch, outputs]`.
+    fn forward(&self, input: Self::Input) -> Tensor<2>;
+}
+
+/// What a model for tables looks at.
+#[derive(Clone, Debug)]
+pub struct TableInput {
+    /// Numeric features, `[batch, numeric]`.
+    pub numeric: Tensor<2>,
+    /// Indices of embedded categories, `[batch, embedded columns]`.
+    pub categories: Tensor<2, Int>,
+}
+
+impl Network for Tabular {
+    type Input = TableInput;
+
+    fn forward(&self, input: TableInput) -> Tensor<2> {
+        Tabular::forward(self, input.numeric, input.categories)
+    }
+}
+
+impl Network for ImageModel {
+    /// `[batch, channels, height, width]`.
+    type Input = Tensor<4>;
+
+    fn forward(&self, images: Tensor<4>) -> Tensor<2> {
+        ImageModel::forward(self, images)
+    }
+}
+
+/// The input of a step: what the model looks at, and what it should say.
+#[derive(Clone, Debug)]
+pub struct Batch<I> {
+    /// What the model looks at.
+    pub input: I,
+    /// The target of each sample, on the host.
+    pub truth: Labels,
+    /// Which samples are mixtures, if they are.
+    pub mix: Option<Mix>,
+}

@@ -1,0 +1,90 @@
+//! `init` on a folder of images.
+
+use std::path::Path;
+
+use fireclay_data::{DataError, ImageData, ImageDataConfig, ImageFormat, TargetKind};
+
+use crate::failure::Failure;
+use crate::text::say;
+
+/// The side that images are resized to where they have no size in common.
+const SIDE: usize = 64;
+
+/// Looks at a folder with a folder of images for each class, says what was found, and gives the
+/// text of a config.
+pub fn config(folder: &Path, output: &Path) -> Result<String, Failure> {
+    let path = folder.display().to_string();
+    let (data, size) = look(&path)?;
+    let classes = data.preprocess.classes();
+    let images: usize = data.named().iter().map(|(_, split)| split.len()).sum();
+    let (height, width) = data.preprocess.size();
+    say!("images   {images}, of {} classes", classes.len());
+    say!("size     {height}x{width}{}", size.map_or("", |_| ", resized"));
+    data.notes.iter().for_each(|note| say!("note     {note}"));
+    let size = match size {
+        Some(side) => format!("image_size = {side}   # larger is slower and often better\n"),
+        None => String::new(),
+    };
+    let model = match height.min(width) {
+        0..32 => "[model]\ntype = \"cnn\"       # `fireclay models` lists the others\n\n",
+        _ => {
+            "[model]\n\
+             type = \"resnet\"    # `fireclay models` lists the others\n\
+             depth = 18\n\
+             # pretrained = \"resnet18.pth\"   # torchvision's weights, if you have them\n\n"
+        }
+    };
+    Ok(format!(
+        "# A first model for the images in {path:?}. Change what is wrong, then:\n\
+         #   fireclay check {0}\n#   fireclay train {0}\n\n\
+         seed = 42\n\n\
+         [device]\n\
+         backend = \"auto\"   # a GPU if there is one, else the CPU; `fireclay devices` lists them\n\n\
+         [data]\n\
+         type = \"image_folder\"\n\
+         path = {path:?}\n\
+         {size}\
+         cache = \"memory\"   # keep decoded images, up to 2 GiB\n\
+         {1}\
+         # augment = {{ horizontal_flip = 0.5 }}   # if left and right mean nothing\n\n\
+         {model}\
+         [task]\n\
+         type = \"classification\"\n\
+         label_smoothing = 0.1\n\n\
+         [optimizer]\n\
+         type = \"adamw\"\n\
+         learning_rate = 1e-3\n\
+         weight_decay = 0.05\n\n\
+         [lr_scheduler]\n\
+         type = \"cosine\"\n\
+         warmup_ratio = 0.05\n\n\
+         [train]\n\
+         epochs = 20\n\
+         batch_size = 32\n\n\
+         [checkpoint]\n\
+         monitor = \"valid/accuracy\"\n",
+        output.display(),
+        split(folder),
+    ))
+}
+
+/// The data as it is, or else with all images resized to one side.
+fn look(path: &str) -> Result<(ImageData, Option<usize>), DataError> {
+    let load = |side: Option<usize>| {
+        let mut config = ImageDataConfig::new(path);
+        config.image_size = side.map(fireclay_data::ImageSize::Square);
+        ImageData::load(ImageFormat::ImageFolder, &config, 42, TargetKind::Class)
+    };
+    match load(None) {
+        Ok(data) => Ok((data, None)),
+        Err(_) => Ok((load(Some(SIDE))?, Some(SIDE))),
+    }
+}
+
+/// The folders `train`, `valid` and `test` say what is what; otherwise a share of each class does.
+fn split(folder: &Path) -> &'static str {
+    match folder.join("train").is_dir() {
+        true => "",
+        false => "split = { train = 0.7, valid = 0.15, test = 0.15, stratify = true }\n",
+    }
+}

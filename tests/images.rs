@@ -1,0 +1,370 @@
+//! Images: the same job as for tables, from files of pictures to a model that answers.
+
+use std::fs;
+use std::path::Path;
+
+use image::{ImageBuffer, Rgb};
+use safetensors::SafeTensors;
+use serde_json::Value;
+
+use crate::support::{Project, Wgpu, wgpu};
+
+/// A small network on the shipped digits, with all that is drawn at random while training.
+const DIGITS: &str = r#"
+[device]
+backend = "flex"
+
+[data]
+type = "image_parquet"
+path = "datasets/digits/data.parquet"
+split = { train = 0.7, valid = 0.15, test = 0.15, stratify = true }
+
+[data.augment]
+random_crop = { padding = 1 }
+rotation = 10.0
+random_erasing = { probability = 0.3 }
+mixup = 0.2
+
+[model]
+type = "resnet"
+depth = 20
+width = 4
+drop_path_rate = 0.1
+
+[task]
+type = "classification"
+label_smoothing = 0.1
+
+[optimizer]
+type = "sgd"
+learning_rate = 0.05
+momentum = 0.9
+
+[lr_scheduler]
+type = "cosine"
+warmup_steps = 3
+
+[train]
+max_steps = 12
+batch_size = 32
+gradient_accumulation_steps = 2
+ema_decay = 0.9
+
+[eval]
+every_steps = 5
+
+[checkpoint]
+every_steps = 4
+"#;
+
+/// A folder with pictures of two kinds, `bright` and `dark`, ten of each, of several sizes.
+fn pictures(project: &Project, folder: &str) {
+    for (class, level) in [("bright", 200), ("dark", 40)] {
+        for number in 0..10_u8 {
+            let (width, height) = (16 + u32::from(number), 20);
+            let picture = ImageBuffer::from_fn(width, height, |x, y| {
+                let noise = ((x * 7 + y * 13 + u32::from(number) * 29) % 31) as u8;
+                Rgb([level + noise, level, level - noise])
+            });
+            let path = project.path(&format!("{folder}/{class}/{number}.png"));
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            picture.save(path).unwrap();
+        }
+    }
+}
+
+const PICTURES: &str = r#"
+[device]
+backend = "flex"
+
+[data]
+type = "image_folder"
+path = "pictures"
+image_size = 16
+split = { train = 0.6, valid = 0.2, test = 0.2, stratify = true }
+
+[model]
+type = "cnn"
+widths = [4, 8]
+
+[task]
+type = "classification"
+
+[train]
+epochs = 10
+batch_size = 4
+"#;
+
+fn tensors(project: &Project, path: &str) -> Vec<(String, Vec<usize>, Vec<u8>)> {
+    let bytes = project.bytes(path);
+    let file = SafeTensors::deserialize(&bytes).unwrap();
+    let mut tensors: Vec<_> = file
+        .tensors()
+        .into_iter()
+        .map(|(name, view)| (name, view.shape().to_vec(), view.data().to_vec()))
+        .collect();
+    tensors.sort();
+    tensors
+}
+
+#[test]
+fn pictures_in_folders_become_a_model_that_answers() {
+    let project = Project::with(PICTURES);
+    pictures(&project, "pictures");
+    let out = project.ok("train run.toml").out;
+    assert!(out.contains("waited for data"), "{out}");
+    let metrics = &project.json("runs/run/1/evaluation.json")["test"]["metrics"];
+    assert_eq!(metrics["accuracy"], 1.0, "{metrics}");
+
+    let out = project.ok("predict runs/run/1 pictures/dark/3.png").out;
+    let words: Vec<&str> = out.split_whitespace().collect();
+    assert_eq!(words[..2], ["pictures/dark/3.png", "dark"], "{out}");
+    assert!(words[2].parse::<f64>().unwrap() > 0.5, "{out}");
+
+    project.ok("predict runs/run/1 pictures -o answers.jsonl");
+    let answers = project.read("answers.jsonl");
+    assert_eq!(answers.lines().count(), 20);
+    for line in answers.lines() {
+        let answer: Value = serde_json::from_str(line).unwrap();
+        let image = answer["image"].as_str().unwrap();
+        let class = answer["prediction"].as_str().unwrap();
+        assert!(image.contains(class), "{line}");
+        assert_eq!(answer["class_1"], answer["prediction"]);
+        let sum = answer["probability_1"].as_f64().unwrap()
+            + answer["probability_2"].as_f64().unwrap();
+        assert!((sum - 1.0).abs() < 1e-6, "{line}");
+    }
+    project.ok("predict runs/run/1 pictures/*/1.png -o answers.csv --top 1");
+    assert_eq!(project.read("answers.csv").lines().count(), 3);
+
+    let out = project.ok("evaluate runs/run/1 --split train").out;
+    for word in ["train: 12 rows", "by class", "confusion matrix"] {
+        assert!(out.contains(word), "{out}");
+    }
+    pictures(&project, "others");
+    let report = project.ok("evaluate runs/run/1 --data others --json").json();
+    assert_eq!(report["others"]["n"], 20);
+}
+
+#[test]
+fn a_folder_of_pictures_needs_no_config_of_ones_own() {
+    let project = Project::new();
+    pictures(&project, "pictures");
+    let out = project.ok("init pictures").out;
+    assert!(out.contains("20, of 2 classes"), "{out}");
+    project.ok("check pictures.toml");
+    project.ok("train pictures.toml -q --set train.max_steps=2 --set data.image_size=32 --set device.backend=flex");
+    project.run("init pictures").refused(2, &["pictures.toml", "--force"]);
+    project.run("init datasets").refused(1, &["datasets"]);
+}
+
+#[test]
+fn interrupted_while_augmenting_it_resumes_to_the_same_bits() {
+    let project = Project::with(DIGITS);
+    project.ok("train run.toml -q --set train.loader_threads=0");
+    // The schedule knows where the run ends, so a shorter one is not a part of it: what is cut off
+    // here is what came after a checkpoint.
+    project.ok("train run.toml -q --set train.loader_threads=3");
+    let files = ["model.safetensors", "metrics.jsonl", "evaluation.json"];
+    let read = |run: u32| files.map(|name| project.bytes(&format!("runs/run/{run}/{name}")));
+    assert!(read(1) == read(2), "the loader threads made a difference");
+
+    let checkpoints = project.path("runs/run/2/checkpoints");
+    let best = project.json("runs/run/2/evaluation.json")["valid"]["n"].clone();
+    assert_eq!(best, 270);
+    for entry in fs::read_dir(&checkpoints).unwrap() {
+        let path = entry.unwrap().path();
+        if path.ends_with("step-00000012") {
+            fs::remove_dir_all(path).unwrap();
+        }
+    }
+    for name in files.iter().filter(|name| **name != "metrics.jsonl") {
+        fs::remove_file(project.path(&format!("runs/run/2/{name}"))).unwrap();
+    }
+    project.ok("resume runs/run/2 -q");
+    assert!(read(1) == read(2), "the resumed run is another");
+}
+
+#[test]
+#[cfg(all(feature = "flex", feature = "ndarray"))]
+fn a_network_trains_alike_on_flex_and_ndarray() {
+    alike("ndarray", DIGITS);
+}
+
+#[test]
+#[cfg(all(feature = "flex", feature = "wgpu"))]
+fn a_tiny_network_trains_alike_on_flex_and_wgpu() {
+    let project = Project::new();
+    if wgpu(&project) == Wgpu::Absent {
+        return;
+    }
+    let tiny = DIGITS
+        .replace("type = \"resnet\"\ndepth = 20\nwidth = 4\ndrop_path_rate = 0.1", "type = \"cnn\"\nwidths = [4]")
+        .replace("batch_size = 32", "batch_size = 8");
+    alike("wgpu", &tiny);
+}
+
+/// A few steps without anything that is drawn on the device.
+#[cfg(feature = "flex")]
+fn alike(backend: &str, config: &str) {
+    let config = config.replace("drop_path_rate = 0.1", "");
+    let project = Project::with(&config);
+    let sets = "-q --set train.max_steps=4 --set checkpoint.keep_best=false --set optimizer.learning_rate=0.01";
+    project.ok(&format!("train run.toml {sets}"));
+    project.ok(&format!("train run.toml {sets} --set device.backend={backend}"));
+    let floats = |run: u32| -> Vec<(String, Vec<f32>)> {
+        tensors(&project, &format!("runs/run/{run}/model.safetensors"))
+            .into_iter()
+            .map(|(name, _, bytes)| {
+                let values = bytes.chunks(4).map(|b| f32::from_le_bytes(b.try_into().unwrap()));
+                (name, values.collect())
+            })
+            .collect()
+    };
+    for ((name, ours), (other, theirs)) in floats(1).iter().zip(&floats(2)) {
+        assert_eq!(name, other);
+        for (a, b) in ours.iter().zip(theirs) {
+            assert!((a - b).abs() <= 2e-3 * a.abs().max(1.0), "{name}: {a} and {b}");
+        }
+    }
+}
+
+#[test]
+fn weights_of_one_run_start_another_with_other_classes() {
+    let project = Project::with(DIGITS);
+    project.ok("train run.toml -q");
+    fs::copy(
+        project.path("runs/run/1/model.safetensors"),
+        project.path("digits.safetensors"),
+    )
+    .unwrap();
+    pictures(&project, "pictures");
+    let config = PICTURES
+        .replace("image_size = 16", "image_size = 8\nchannels = \"gray\"")
+        .replace(
+            "type = \"cnn\"\nwidths = [4, 8]",
+            "type = \"resnet\"\ndepth = 20\nwidth = 4\npretrained = \"digits.safetensors\"\nfreeze = [\"conv1.*\", \"bn1.*\", \"layer1.*\"]",
+        )
+        .replace("epochs = 10", "epochs = 2\nlayer_decay = 0.7");
+    project.write("fine.toml", &config);
+    project.ok("train fine.toml -q");
+    let before = tensors(&project, "digits.safetensors");
+    let after = tensors(&project, "runs/fine/1/model.safetensors");
+    let mut moved = 0;
+    for ((name, shape, old), (other, new_shape, new)) in before.iter().zip(&after) {
+        assert_eq!(name, other);
+        let frozen = ["conv1.", "bn1.", "layer1."].iter().any(|p| name.starts_with(p));
+        if name.starts_with("fc.") {
+            assert_eq!((shape[0], new_shape[0]), (10, 2), "{name}");
+        } else if frozen {
+            assert!(old == new, "{name} is frozen and has moved");
+        } else {
+            moved += usize::from(old != new);
+        }
+    }
+    assert!(moved > 20, "only {moved} tensors have moved");
+
+    let deeper = config.replace("depth = 20", "depth = 32");
+    project.write("deeper.toml", &deeper);
+    project.run("train deeper.toml -q").refused(
+        2,
+        &["pretrained", "layer1.3.conv1.weight", "layer3.4.bn2.weight", "missing"],
+    );
+    project.write("typo.toml", &config.replace("\"bn1.*\"", "\"bnn1.*\""));
+    project
+        .run("train typo.toml -q")
+        .refused(2, &["freeze", "bnn1.*", "no tensor"]);
+}
+
+#[test]
+fn labels_that_apply_together() {
+    let project = Project::new();
+    pictures(&project, "pictures");
+    let mut table = String::from("file,tags\n");
+    for number in 0..10 {
+        let tag = if number % 2 == 0 { " even" } else { "" };
+        table += &format!("bright/{number}.png,light{tag}\n");
+        table += &format!("dark/{number}.png,{}\n", tag.trim());
+    }
+    project.write("pictures/tags.csv", &table);
+    let config = PICTURES
+        .replace(
+            "type = \"image_folder\"\npath = \"pictures\"",
+            "type = \"image_table\"\npath = \"pictures/tags.csv\"\nimage_column = \"file\"\ntarget = \"tags\"\nlabel_separator = \" \"",
+        )
+        .replace(", stratify = true", "")
+        .replace("\"classification\"", "\"multilabel\"");
+    project.write("run.toml", &config);
+    project.ok("train run.toml -q --set checkpoint.monitor=valid/f1_micro");
+    let report = &project.json("runs/run/1/evaluation.json")["test"];
+    assert_eq!(report["classes"], serde_json::json!(["even", "light"]));
+    assert!(report["metrics"]["hamming_loss"].as_f64().unwrap() <= 0.5);
+    assert!(report["per_class"][1]["f1"].as_f64().unwrap() > 0.9, "{report}");
+}
+
+#[test]
+fn a_number_for_each_picture() {
+    let project = Project::new();
+    pictures(&project, "pictures");
+    let mut table = String::from("image,label\n");
+    for number in 0..10 {
+        table += &format!("bright/{number}.png,{}\n", 2.0 + 0.01 * f64::from(number));
+        table += &format!("dark/{number}.png,{}\n", -3.0 - 0.01 * f64::from(number));
+    }
+    project.write("pictures/values.csv", &table);
+    let config = PICTURES
+        .replace(
+            "type = \"image_folder\"\npath = \"pictures\"",
+            "type = \"image_table\"\npath = \"pictures/values.csv\"",
+        )
+        .replace(", stratify = true", "")
+        .replace("\"classification\"", "\"regression\"");
+    project.write("run.toml", &config);
+    project.ok("train run.toml -q --set train.epochs=30");
+    let metrics = &project.json("runs/run/1/evaluation.json")["test"]["metrics"];
+    assert!(metrics["r2"].as_f64().unwrap() > 0.5, "{metrics}");
+    let out = project.ok("predict runs/run/1 pictures/bright/0.png").out;
+    let value: f64 = out.split_whitespace().nth(1).unwrap().parse().unwrap();
+    assert!((0.0..4.0).contains(&value), "{out}");
+}
+
+#[test]
+fn what_is_wrong_with_images_is_said_before_the_first_step() {
+    let project = Project::with(PICTURES);
+    project
+        .run("train run.toml")
+        .refused(2, &["run.toml", "path", "pictures"]);
+    pictures(&project, "pictures");
+    for (set, words) in [
+        ("model.type=mlp", &["mlp", "tables"][..]),
+        ("data.image_size=0", &["image_size"]),
+        ("data.augment.horizontal_flip=2", &["horizontal_flip"]),
+        ("model.pretrained=\"nowhere.pth\"", &["pretrained", "nowhere.pth"]),
+        ("train.layer_decay=0", &["layer_decay"]),
+        ("task.type=regression", &["stratify"]),
+        ("data.targt=1", &["targt", "target"]),
+    ] {
+        project.run(&format!("train run.toml --set {set}")).refused(2, words);
+    }
+    assert!(!project.path("runs").exists(), "a run folder was made");
+}
+
+#[test]
+fn a_damaged_picture_is_named_or_left_out_and_counted() {
+    let project = Project::with(PICTURES);
+    pictures(&project, "pictures");
+    let victim = project.path("pictures/dark/7.png");
+    truncate(&victim);
+    project
+        .run("train run.toml")
+        .refused(1, &["pictures/dark/7.png"]);
+    let skipping = PICTURES.replace("image_size = 16", "image_size = 16\non_damaged = \"skip\"");
+    project.write("skip.toml", &skipping);
+    let out = project.ok("train skip.toml").out;
+    assert!(out.contains("1 damaged") || out.contains("1 image"), "{out}");
+}
+
+fn truncate(path: &Path) {
+    let bytes = fs::read(path).unwrap();
+    fs::write(path, &bytes[..bytes.len() / 2]).unwrap();
+}
