@@ -9,6 +9,8 @@
 //! hold on the whole image, and narrows the result. First weights, names and details are those of
 //! torchvision's `MobileNetV3`.
 
+mod tables;
+
 use burn::module::Module;
 use burn::nn::conv::Conv2d;
 use burn::nn::{Dropout, Linear};
@@ -22,6 +24,7 @@ use crate::image::ImageShape;
 use crate::init::{Init, Values};
 use crate::layers::batch_norm::BatchNorm;
 use crate::layers::conv::Conv;
+use tables::{Activation, HARD_SWISH, LARGE, SMALL, TableRow};
 
 /// A MobileNetV3.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -213,43 +216,6 @@ impl MobileNetV3 {
     }
 }
 
-/// Kernel, expanded and output channels, squeeze and excitation, non-linearity, stride.
-type TableRow = (usize, usize, usize, bool, Activation, usize);
-
-/// Table 1 of the paper.
-const LARGE: [TableRow; 15] = [
-    (3, 16, 16, false, RELU, 1),
-    (3, 64, 24, false, RELU, 2),
-    (3, 72, 24, false, RELU, 1),
-    (5, 72, 40, true, RELU, 2),
-    (5, 120, 40, true, RELU, 1),
-    (5, 120, 40, true, RELU, 1),
-    (3, 240, 80, false, HARD_SWISH, 2),
-    (3, 200, 80, false, HARD_SWISH, 1),
-    (3, 184, 80, false, HARD_SWISH, 1),
-    (3, 184, 80, false, HARD_SWISH, 1),
-    (3, 480, 112, true, HARD_SWISH, 1),
-    (3, 672, 112, true, HARD_SWISH, 1),
-    (5, 672, 160, true, HARD_SWISH, 2),
-    (5, 960, 160, true, HARD_SWISH, 1),
-    (5, 960, 160, true, HARD_SWISH, 1),
-];
-
-/// Table 2 of the paper.
-const SMALL: [TableRow; 11] = [
-    (3, 16, 16, true, RELU, 2),
-    (3, 72, 24, false, RELU, 2),
-    (3, 88, 24, false, RELU, 1),
-    (5, 96, 40, true, HARD_SWISH, 2),
-    (5, 240, 40, true, HARD_SWISH, 1),
-    (5, 240, 40, true, HARD_SWISH, 1),
-    (5, 120, 48, true, HARD_SWISH, 1),
-    (5, 144, 48, true, HARD_SWISH, 1),
-    (5, 288, 96, true, HARD_SWISH, 2),
-    (5, 576, 96, true, HARD_SWISH, 1),
-    (5, 576, 96, true, HARD_SWISH, 1),
-];
-
 /// One block of the paper's tables.
 struct Row {
     input: usize,
@@ -260,16 +226,6 @@ struct Row {
     activation: Activation,
     stride: usize,
 }
-
-#[derive(Clone, Copy, Debug)]
-enum Activation {
-    None,
-    Relu,
-    HardSwish,
-}
-
-const RELU: Activation = Activation::Relu;
-const HARD_SWISH: Activation = Activation::HardSwish;
 
 #[derive(Module, Debug)]
 #[expect(clippy::large_enum_variant, reason = "there are few of them")]

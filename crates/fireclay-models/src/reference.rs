@@ -8,7 +8,9 @@ use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::{Device, Gradients, Int, Tensor, TensorData, activation};
 use safetensors::{Dtype, SafeTensors};
 
+use crate::image::{ImageConfig, ImageShape};
 use crate::tensors::{from_tensors, to_tensors};
+use crate::weights::shapes;
 
 /// Tensors by name.
 pub type Tensors = BTreeMap<String, TensorData>;
@@ -54,6 +56,17 @@ pub fn fill<M: Module>(model: M, mut file: Tensors, torch_name: impl Fn(&str) ->
     }
     assert!(file.is_empty(), "{:?}", file.keys());
     from_tensors(model, tensors).unwrap()
+}
+
+/// Fails unless the model's tensors have the names and shapes of those in the file.
+pub fn assert_names(config: &ImageConfig, shape: &ImageShape, mut file: Tensors) {
+    file.retain(|name, _| !name.ends_with("num_batches_tracked"));
+    let expected: BTreeMap<_, _> = file
+        .into_iter()
+        .map(|(name, data)| (name, data.shape().to_vec()))
+        .collect();
+    let model = config.init(shape, 0, &Device::flex());
+    assert_eq!(BTreeMap::from_iter(shapes(config, &model)), expected);
 }
 
 /// The gradients of every parameter of the model by PyTorch's name, in PyTorch's layout.

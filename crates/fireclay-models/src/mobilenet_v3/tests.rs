@@ -3,7 +3,9 @@ use burn::module::{ModuleMapper, Param};
 use super::*;
 use crate::check::check_model;
 use crate::image::ImageConfig;
-use crate::reference::{assert_close, assert_gradients, fill, gradients, images, loss, read};
+use crate::reference::{
+    assert_close, assert_gradients, assert_names, fill, gradients, images, loss, read,
+};
 
 fn shape(height: usize, width: usize, outputs: usize) -> ImageShape {
     ImageShape {
@@ -81,6 +83,12 @@ fn published_sizes_have_the_published_numbers_of_parameters() {
     };
     assert_eq!(count(MobileNetV3Size::Small), 2_542_856);
     assert_eq!(count(MobileNetV3Size::Large), 5_483_032);
+}
+
+#[test]
+fn names_and_shapes_are_torchvisions() {
+    let config = ImageConfig::MobilenetV3(tiny());
+    assert_names(&config, &shape(32, 40, 5), read("mobilenet-v3-tiny/model"));
 }
 
 #[test]

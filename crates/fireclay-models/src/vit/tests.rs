@@ -4,7 +4,7 @@ use super::*;
 use crate::check::check_model;
 use crate::image::ImageConfig;
 use crate::reference::{
-    Tensors, assert_close, assert_gradients, fill, gradients, images, loss, read,
+    Tensors, assert_close, assert_gradients, assert_names, fill, gradients, images, loss, read,
 };
 
 fn shape(side: usize, outputs: usize) -> ImageShape {
@@ -137,6 +137,12 @@ fn images_need_not_be_square_nor_in_colour() {
     let images = Tensor::ones([3, 1, 16, 24], &Device::flex());
     assert_eq!(model.encode(images.clone()).dims(), [3, 7, 32]);
     assert_eq!(model.forward(images).dims(), [3, 2]);
+}
+
+#[test]
+fn names_and_shapes_are_torchvisions() {
+    let config = ImageConfig::Vit(tiny());
+    assert_names(&config, &shape(32, 7), read("vit-tiny/model"));
 }
 
 #[test]
