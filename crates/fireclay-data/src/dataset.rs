@@ -217,7 +217,10 @@ impl Labels {
             Self::Classes(classes) => Self::Classes(gather(classes, 1, positions)),
             Self::Numbers(numbers) => Self::Numbers(gather(numbers, 1, positions)),
             Self::Sets(sets) => Self::Sets(
-                positions.iter().map(|&position| sets[position as usize].clone()).collect(),
+                positions
+                    .iter()
+                    .map(|&position| sets[position as usize].clone())
+                    .collect(),
             ),
         }
     }

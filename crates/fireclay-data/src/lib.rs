@@ -1,5 +1,5 @@
-//! Tables for training: reading them, splitting their rows, turning cells into numbers by what the
-//! training rows say, and handing the rows out in a reproducible order.
+//! Data for training: reading tables and images, splitting them, turning cells and pixels into
+//! numbers by what the training part says, and handing them out in a reproducible order.
 //!
 //! The crate knows no tensor library: what comes out are plain arrays on the host.
 //!

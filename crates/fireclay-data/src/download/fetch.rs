@@ -28,7 +28,12 @@ pub(super) fn fetch(url: &str, sha256: &str, file: &Path) -> Result<(), DataErro
     let found = sha256_file(&part)?;
     if found != sha256 {
         fs::remove_file(&part).map_err(|source| write_error(&part, source))?;
-        return Err(fail(url, format!("its SHA-256 is {found} and not {sha256}, so nothing of it is kept; compare the address and the hash")));
+        return Err(fail(
+            url,
+            format!(
+                "its SHA-256 is {found} and not {sha256}, so nothing of it is kept; compare the address and the hash"
+            ),
+        ));
     }
     rename(&part, file)
 }
@@ -76,9 +81,11 @@ fn receive(url: &str, part: &Path) -> Result<(), DataError> {
         Ok(()) => saved.map_err(|source| write_error(part, source))?,
     }
     match expected {
-        Some(expected) if length < expected => {
-            Err(interrupted(url, length, &format!("{expected} bytes were announced")))
-        }
+        Some(expected) if length < expected => Err(interrupted(
+            url,
+            length,
+            &format!("{expected} bytes were announced"),
+        )),
         _ => Ok(()),
     }
 }
@@ -90,7 +97,11 @@ fn request(url: &str, start: u64) -> Result<Response<Body>, DataError> {
         .timeout_recv_response(Some(PATIENCE))
         .timeout_per_read(Some(PATIENCE));
     // Behind a proxy the environment says which; this machine needs none to reach itself.
-    let agent = if is_local(url) { agent.proxy(None) } else { agent };
+    let agent = if is_local(url) {
+        agent.proxy(None)
+    } else {
+        agent
+    };
     let agent: Agent = agent.build().into();
     // Compressed on the way, a file would have another length and could not be resumed.
     let mut request = agent.get(url).header(header::ACCEPT_ENCODING, "identity");
@@ -103,22 +114,39 @@ fn request(url: &str, start: u64) -> Result<Response<Body>, DataError> {
 fn is_local(url: &str) -> bool {
     let host = url.split("://").nth(1).unwrap_or_default();
     ["127.0.0.1", "localhost", "[::1]"].iter().any(|local| {
-        host.strip_prefix(local).is_some_and(|rest| rest.is_empty() || rest.starts_with([':', '/']))
+        host.strip_prefix(local)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with([':', '/']))
     })
 }
 
 /// Whether the server gives the part that was asked for: `bytes 100-199/200`.
 fn starts_at(response: &Response<Body>, start: u64) -> bool {
-    let range = response.headers().get(header::CONTENT_RANGE).and_then(|range| range.to_str().ok());
-    let first = range.and_then(|range| range.strip_prefix("bytes ")?.split('-').next()?.parse().ok());
+    let range = response
+        .headers()
+        .get(header::CONTENT_RANGE)
+        .and_then(|range| range.to_str().ok());
+    let first = range.and_then(|range| {
+        range
+            .strip_prefix("bytes ")?
+            .split('-')
+            .next()?
+            .parse()
+            .ok()
+    });
     first == Some(start)
 }
 
 fn open(part: &Path, start: u64) -> Result<File, DataError> {
     let mut options = OpenOptions::new();
     options.create(true).write(true);
-    let options = if start > 0 { options.append(true) } else { options.truncate(true) };
-    options.open(part).map_err(|source| write_error(part, source))
+    let options = if start > 0 {
+        options.append(true)
+    } else {
+        options.truncate(true)
+    };
+    options
+        .open(part)
+        .map_err(|source| write_error(part, source))
 }
 
 enum CopyError {
@@ -143,9 +171,17 @@ fn refused(url: &str, status: StatusCode) -> DataError {
 }
 
 fn interrupted(url: &str, length: u64, reason: &str) -> DataError {
-    fail(url, format!("the connection ended after {length} bytes ({reason}); run the same command again to go on from there"))
+    fail(
+        url,
+        format!(
+            "the connection ended after {length} bytes ({reason}); run the same command again to go on from there"
+        ),
+    )
 }
 
 fn fail(url: &str, message: String) -> DataError {
-    DataError::Download { url: url.to_owned(), message }
+    DataError::Download {
+        url: url.to_owned(),
+        message,
+    }
 }

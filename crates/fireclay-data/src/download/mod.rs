@@ -57,7 +57,9 @@ impl DownloadConfig {
     }
 
     fn folder(&self, default: &Path) -> PathBuf {
-        self.to.as_ref().map_or_else(|| default.to_owned(), PathBuf::from)
+        self.to
+            .as_ref()
+            .map_or_else(|| default.to_owned(), PathBuf::from)
     }
 }
 
@@ -69,28 +71,56 @@ pub fn validate(downloads: &[DownloadConfig]) -> Vec<(String, String)> {
         let mut add = |key: &str, message: String| {
             problems.push((format!("download[{index}].{key}"), message));
         };
-        if !["http://", "https://"].iter().any(|scheme| download.url.starts_with(scheme)) {
-            add("url", format!("must begin with https:// or http://, but is {:?}", download.url));
+        if !["http://", "https://"]
+            .iter()
+            .any(|scheme| download.url.starts_with(scheme))
+        {
+            add(
+                "url",
+                format!(
+                    "must begin with https:// or http://, but is {:?}",
+                    download.url
+                ),
+            );
         }
-        if download.sha256.len() != 64 || !download.sha256.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-            add("sha256", "must be the 64 hexadecimal digits that `sha256sum` prints for the file".into());
+        if download.sha256.len() != 64
+            || !download.sha256.bytes().all(|byte| byte.is_ascii_hexdigit())
+        {
+            add(
+                "sha256",
+                "must be the 64 hexadecimal digits that `sha256sum` prints for the file".into(),
+            );
         }
         let name = download.file_name();
         if !unpack::is_plain_name(name) {
-            add("name", format!("must be the name of a file without folders, but is {name:?}"));
+            add(
+                "name",
+                format!("must be the name of a file without folders, but is {name:?}"),
+            );
         } else if !places.insert((download.to.clone(), name.to_owned())) {
-            add("name", format!("{name:?} is fetched twice into one folder; give one another name or folder"));
+            add(
+                "name",
+                format!(
+                    "{name:?} is fetched twice into one folder; give one another name or folder"
+                ),
+            );
         }
         if download.to.as_ref().is_some_and(|to| to.trim().is_empty()) {
             add("to", "must not be empty".into());
         }
         if download.unpack && unpack::Kind::of(name).is_none() {
-            add("unpack", format!("knows .tar, .tar.gz, .tgz, .zip and .gz, but not {name:?}"));
+            add(
+                "unpack",
+                format!("knows .tar, .tar.gz, .tgz, .zip and .gz, but not {name:?}"),
+            );
         }
         if download.max_unpacked_bytes == 0 {
             add("max_unpacked_bytes", "must be at least 1, but is 0".into());
         } else if !download.unpack && download.max_unpacked_bytes != default_max_unpacked_bytes() {
-            add("max_unpacked_bytes", "has no effect without unpack = true".into());
+            add(
+                "max_unpacked_bytes",
+                "has no effect without unpack = true".into(),
+            );
         }
     }
     problems

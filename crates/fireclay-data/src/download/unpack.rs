@@ -55,13 +55,24 @@ pub(super) fn is_plain_name(name: &str) -> bool {
 /// is a link or a device or would lie outside the folder; [`DataError::Write`], also where
 /// something of the same name is in the folder already.
 pub(super) fn unpack(archive: &Path, folder: &Path, most: u64) -> Result<(), DataError> {
-    let name = archive.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let name = archive
+        .file_name()
+        .and_then(|name| name.to_str())
+        .unwrap_or_default();
     let temporary = folder.join(format!(".{name}.unpacking"));
     // What an interrupted call left is of no use.
     remove(&temporary)?;
     fs::create_dir(&temporary).map_err(|source| write_error(&temporary, source))?;
-    let mut target = Target { archive, folder: temporary.clone(), most, left: most, members: 0 };
-    let unpacked = target.unpack(Kind::of(name)).and_then(|()| move_all(&temporary, folder));
+    let mut target = Target {
+        archive,
+        folder: temporary.clone(),
+        most,
+        left: most,
+        members: 0,
+    };
+    let unpacked = target
+        .unpack(Kind::of(name))
+        .and_then(|()| move_all(&temporary, folder));
     let removed = remove(&temporary);
     unpacked.and(removed)
 }
@@ -75,7 +86,11 @@ fn remove(folder: &Path) -> Result<(), DataError> {
 
 /// Moves what is in one folder into another, where nothing of the same name may be.
 fn move_all(from: &Path, to: &Path) -> Result<(), DataError> {
-    let list = || fs::read_dir(from)?.map(|entry| Ok(entry?.file_name())).collect::<io::Result<Vec<_>>>();
+    let list = || {
+        fs::read_dir(from)?
+            .map(|entry| Ok(entry?.file_name()))
+            .collect::<io::Result<Vec<_>>>()
+    };
     let names = list().map_err(|source| write_error(from, source))?;
     for name in &names {
         let place = to.join(name);
@@ -119,7 +134,10 @@ impl Target<'_> {
 
     fn tar(&mut self, reader: impl Read) -> Result<(), DataError> {
         // The end of the data counts as well: padding without end would never be a member.
-        let limit = self.most.saturating_add(self.most / 4).saturating_add(64 << 20);
+        let limit = self
+            .most
+            .saturating_add(self.most / 4)
+            .saturating_add(64 << 20);
         let mut archive = tar::Archive::new(reader.take(limit));
         for entry in archive.entries().map_err(|error| self.damaged(error))? {
             let mut entry = entry.map_err(|error| self.damaged(error))?;
@@ -143,8 +161,13 @@ impl Target<'_> {
     fn zip(&mut self, reader: BufReader<File>) -> Result<(), DataError> {
         let mut archive = ZipArchive::new(reader).map_err(|error| self.damaged(error))?;
         for index in 0..archive.len() {
-            let mut member = archive.by_index(index).map_err(|error| self.damaged(error))?;
-            let name = member.name().map_err(|error| self.damaged(error))?.into_owned();
+            let mut member = archive
+                .by_index(index)
+                .map_err(|error| self.damaged(error))?;
+            let name = member
+                .name()
+                .map_err(|error| self.damaged(error))?
+                .into_owned();
             // The kind of file is in the upper bits of the mode, where the archive gives one.
             let kind = member.unix_mode().map_or(0, |mode| mode & 0o170_000);
             if member.is_symlink() || ![0, 0o100_000, 0o040_000].contains(&kind) {
@@ -161,7 +184,12 @@ impl Target<'_> {
     }
 
     fn gz(&mut self, reader: BufReader<File>) -> Result<(), DataError> {
-        let name = self.archive.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let name = self
+            .archive
+            .file_stem()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
         self.write(&name, None, &mut MultiGzDecoder::new(reader))
     }
 
@@ -170,7 +198,12 @@ impl Target<'_> {
         fs::create_dir_all(&path).map_err(|source| write_error(&path, source))
     }
 
-    fn write(&mut self, name: &str, claimed: Option<u64>, reader: &mut impl Read) -> Result<(), DataError> {
+    fn write(
+        &mut self,
+        name: &str,
+        claimed: Option<u64>,
+        reader: &mut impl Read,
+    ) -> Result<(), DataError> {
         if claimed.is_some_and(|claimed| claimed > self.left) {
             return Err(self.too_large());
         }
@@ -203,7 +236,9 @@ impl Target<'_> {
             io::Write::write_all(&mut file, &buffer[..read]).map_err(fail)?;
         }
         match claimed {
-            Some(claimed) if claimed != written => Err(self.damaged(format!("member {name:?} has {written} bytes where {claimed} are claimed"))),
+            Some(claimed) if claimed != written => Err(self.damaged(format!(
+                "member {name:?} has {written} bytes where {claimed} are claimed"
+            ))),
             _ => Ok(()),
         }
     }
@@ -217,19 +252,31 @@ impl Target<'_> {
         let mut place = self.folder.clone();
         for component in Path::new(name).components() {
             match component {
-                Component::Normal(part) if part.to_str().is_some_and(is_plain_name) => place.push(part),
+                Component::Normal(part) if part.to_str().is_some_and(is_plain_name) => {
+                    place.push(part)
+                }
                 Component::CurDir => {}
-                _ => return Err(self.damaged(format!("member {name:?} would lie outside the folder"))),
+                _ => {
+                    return Err(
+                        self.damaged(format!("member {name:?} would lie outside the folder"))
+                    );
+                }
             }
         }
         Ok(place)
     }
 
     fn too_large(&self) -> DataError {
-        self.damaged(format!("more than max_unpacked_bytes = {} bytes come out of it", self.most))
+        self.damaged(format!(
+            "more than max_unpacked_bytes = {} bytes come out of it",
+            self.most
+        ))
     }
 
     fn damaged(&self, message: impl ToString) -> DataError {
-        DataError::Damaged { path: absolute(self.archive), message: message.to_string() }
+        DataError::Damaged {
+            path: absolute(self.archive),
+            message: message.to_string(),
+        }
     }
 }

@@ -70,7 +70,13 @@ impl ImageData {
         notes.extend(cache.note());
         let make = |rows: Vec<usize>, labels| {
             let rows = rows.into_iter().map(|row| row as u32).collect();
-            ImageSplit::new(Arc::clone(&source), rows, labels, Arc::clone(&shared), cache.clone())
+            ImageSplit::new(
+                Arc::clone(&source),
+                rows,
+                labels,
+                Arc::clone(&shared),
+                cache.clone(),
+            )
         };
         let train = make(splits.train, train).augmented(config.augment.clone(), seed);
         let mut parts = [train, make(splits.valid, valid), make(splits.test, test)];
@@ -128,7 +134,9 @@ fn verify(
     let [train, valid, test] = parts;
     let parts = [verify(train)?, verify(valid)?, verify(test)?];
     if parts[0].is_empty() {
-        return Err(DataError::Unusable("no training image can be decoded".into()));
+        return Err(DataError::Unusable(
+            "no training image can be decoded".into(),
+        ));
     }
     Ok(parts)
 }
@@ -171,11 +179,17 @@ fn split_images(
     let mut rules = TableConfig::new(&config.path, "label");
     rules.split = config.split.clone();
     if let Some(table) = &found.table {
-        rules.target = config.targets.first().map_or(config.target(), String::as_str).into();
+        rules.target = config
+            .targets
+            .first()
+            .map_or(config.target(), String::as_str)
+            .into();
         rules.id = Some(config.image_column().into());
         return split(table, &rules, seed, target);
     }
-    let names: StringArray = (0..found.source.len()).map(|index| Some(found.source.name(index))).collect();
+    let names: StringArray = (0..found.source.len())
+        .map(|index| Some(found.source.name(index)))
+        .collect();
     let names: ArrayRef = Arc::new(names);
     let labels: ArrayRef = match &found.answers {
         Answers::Classes(classes) => {

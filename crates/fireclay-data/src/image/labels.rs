@@ -19,7 +19,11 @@ pub(super) fn fit(
         Answers::Numbers(numbers) => Ok(fit_numbers(numbers, splits)),
         Answers::Classes(classes) => {
             let of = |row: usize| std::slice::from_ref(&classes.of()[row]);
-            let (names, places, notes) = fit_classes(classes, of, found, splits)?;
+            let Classes {
+                names,
+                places,
+                notes,
+            } = fit_classes(classes, of, found, splits)?;
             let labels = parts(splits).map(|rows| {
                 let class = |&row: &usize| places[classes.of()[row] as usize];
                 Labels::Classes(rows.iter().map(class).collect())
@@ -29,22 +33,28 @@ pub(super) fn fit(
         }
         Answers::Sets { names, sets } => {
             let of = |row: usize| sets[row].as_slice();
-            let (classes, places, notes) = fit_classes(names, of, found, splits)?;
+            let Classes {
+                names,
+                places,
+                notes,
+            } = fit_classes(names, of, found, splits)?;
             let labels = parts(splits).map(|rows| {
                 let set = |&row: &usize| {
-                    let mut set: Vec<u32> =
-                        sets[row].iter().map(|&class| places[class as usize]).collect();
+                    let mut set: Vec<u32> = sets[row]
+                        .iter()
+                        .map(|&class| places[class as usize])
+                        .collect();
                     set.sort_unstable();
                     set
                 };
                 Labels::Sets(rows.iter().map(set).collect())
             });
-            if classes.is_empty() {
+            if names.is_empty() {
                 return Err(DataError::Unusable(
                     "no training image has a label: there is nothing to learn".into(),
                 ));
             }
-            Ok((ImageTarget::Set { classes }, labels, notes))
+            Ok((ImageTarget::Set { classes: names }, labels, notes))
         }
     }
 }
@@ -55,18 +65,25 @@ fn parts(splits: &Splits) -> [&[usize]; 3] {
 
 fn fit_numbers(numbers: &[f64], splits: &Splits) -> (ImageTarget, [Labels; 3], Vec<Note>) {
     let (mean, std) = mean_std(splits.train.iter().map(|&row| numbers[row]));
-    let labels = parts(splits)
-        .map(|rows| Labels::Numbers(rows.iter().map(|&row| numbers[row]).collect()));
+    let labels =
+        parts(splits).map(|rows| Labels::Numbers(rows.iter().map(|&row| numbers[row]).collect()));
     (ImageTarget::Number { mean, std }, labels, Vec::new())
 }
 
-/// The names of the classes and the place of each name of the source among them.
+/// Classes of the training images.
+struct Classes {
+    names: Vec<String>,
+    /// The place among them of each name of the source.
+    places: Vec<u32>,
+    notes: Vec<Note>,
+}
+
 fn fit_classes<'a>(
     names: &ClassNames,
     of: impl Fn(usize) -> &'a [u32],
     found: &Found,
     splits: &Splits,
-) -> Result<(Vec<String>, Vec<u32>, Vec<Note>), DataError> {
+) -> Result<Classes, DataError> {
     let mut counts = vec![0usize; names.names().len()];
     for &row in &splits.train {
         for &class in of(row) {
@@ -85,18 +102,26 @@ fn fit_classes<'a>(
         )));
     }
     if names.is_declared() {
-        let places = (0..).take(counts.len()).collect();
-        let classes = names.names().to_vec();
-        let notes = without_images(&classes, &counts);
-        return Ok((classes, places, notes));
+        return Ok(Classes {
+            names: names.names().to_vec(),
+            places: (0..).take(counts.len()).collect(),
+            notes: without_images(names.names(), &counts),
+        });
     }
-    let used = names.names().iter().zip(&counts).filter(|(_, count)| **count > 0);
+    let used = names
+        .names()
+        .iter()
+        .zip(&counts)
+        .filter(|(_, count)| **count > 0);
     let (vocabulary, _) = Vocabulary::fit(used.map(|(name, _)| name.as_str()), usize::MAX);
     check_not_too_many(vocabulary.len(), splits.train.len())?;
     // Names that no split uses have no place, and nothing asks for it.
     let place = |name: &String| vocabulary.find(name).unwrap_or(u32::MAX);
-    let places = names.names().iter().map(place).collect();
-    Ok((vocabulary.names().to_vec(), places, Vec::new()))
+    Ok(Classes {
+        names: vocabulary.names().to_vec(),
+        places: names.names().iter().map(place).collect(),
+        notes: Vec::new(),
+    })
 }
 
 /// The first image for validation or test of a class that no training image has.
@@ -116,19 +141,29 @@ fn unseen<'a>(
 
 fn without_images(classes: &[String], counts: &[usize]) -> Vec<Note> {
     let pairs = classes.iter().zip(counts);
-    let empty: Vec<_> = pairs.filter(|(_, count)| **count == 0).map(|(name, _)| format!("{name:?}")).collect();
+    let empty: Vec<_> = pairs
+        .filter(|(_, count)| **count == 0)
+        .map(|(name, _)| format!("{name:?}"))
+        .collect();
     if empty.is_empty() {
         return Vec::new();
     }
     const SHOWN: usize = 5;
-    let more = if empty.len() > SHOWN { " and others" } else { "" };
+    let more = if empty.len() > SHOWN {
+        " and others"
+    } else {
+        ""
+    };
     let message = format!(
         "{} of the {} classes that the data declares have no training image: {}{more}",
         empty.len(),
         classes.len(),
         empty[..empty.len().min(SHOWN)].join(", ")
     );
-    vec![Note { column: None, message }]
+    vec![Note {
+        column: None,
+        message,
+    }]
 }
 
 fn check_more_than_one(names: &[String], train: &Labels) -> Result<(), DataError> {

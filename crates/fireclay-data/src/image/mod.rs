@@ -5,12 +5,13 @@ mod batch;
 mod cache;
 mod config;
 mod dataset;
+mod labelled;
 mod labels;
 mod pixels;
 mod preprocess;
-mod shape;
 #[cfg(test)]
 mod reference;
+mod shape;
 mod source;
 mod split;
 mod statistics;
@@ -22,8 +23,8 @@ pub use self::augment::{
 };
 pub use self::batch::{ImageBatch, ImagePixels};
 pub use self::config::{
-    CacheKind, ImageDataConfig, ImageFormat, ImageSize, Interpolation, LabelLevel,
-    OnDamaged, Statistic, StatisticWord,
+    CacheKind, ImageDataConfig, ImageFormat, ImageSize, Interpolation, LabelLevel, OnDamaged,
+    Statistic, StatisticWord,
 };
 pub use self::dataset::ImageData;
 pub use self::pixels::{Channels, Pixels, decode};

@@ -131,8 +131,9 @@ impl ImagePreprocess {
             version: u32,
             kind: Option<Kind>,
         }
-        let damaged =
-            |problem: String| DataError::Unusable(format!("the preprocessing is damaged: {problem}"));
+        let damaged = |problem: String| {
+            DataError::Unusable(format!("the preprocessing is damaged: {problem}"))
+        };
         let head: Head = serde_json::from_str(text).map_err(|error| damaged(error.to_string()))?;
         if head.kind.is_none() {
             return Err(DataError::Unusable(
@@ -145,8 +146,7 @@ impl ImagePreprocess {
                 expected: VERSION,
             });
         }
-        let read: Self =
-            serde_json::from_str(text).map_err(|error| damaged(error.to_string()))?;
+        let read: Self = serde_json::from_str(text).map_err(|error| damaged(error.to_string()))?;
         match read.problem() {
             Some(problem) => Err(damaged(problem.into())),
             None => Ok(read),
@@ -190,7 +190,9 @@ impl ImagePreprocess {
             Some("the images have no pixels")
         } else if self.mean.len() != channels || self.std.len() != channels {
             Some("mean and std must have one value for each channel")
-        } else if !is_finite(&self.mean) || self.std.iter().any(|std| !(*std > 0.0 && std.is_finite())) {
+        } else if !is_finite(&self.mean)
+            || self.std.iter().any(|std| !(*std > 0.0 && std.is_finite()))
+        {
             Some("mean must be finite and std above 0")
         } else if !(self.crop_ratio > 0.0 && self.crop_ratio <= 1.0) {
             Some("crop_ratio must be above 0 and at most 1")

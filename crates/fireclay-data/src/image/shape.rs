@@ -38,16 +38,28 @@ pub(super) fn determine(
     };
     let channels = config.channels.unwrap_or_else(|| {
         let is_gray = headers.iter().all(|(_, header)| header.is_gray);
-        if is_gray { Channels::Gray } else { Channels::Rgb }
+        if is_gray {
+            Channels::Gray
+        } else {
+            Channels::Rgb
+        }
     });
     if let Some(size) = config.image_size {
         return Ok((size.sides(), channels));
     }
     let size = |header: &Header| (header.height, header.width);
-    if let Some((other, found)) = headers.iter().find(|(_, other)| size(other) != size(&header)) {
+    if let Some((other, found)) = headers
+        .iter()
+        .find(|(_, other)| size(other) != size(&header))
+    {
         return Err(DataError::Unusable(format!(
             "the images differ in size ({} is {} pixels high and {} wide, {} {} and {}): set image_size",
-            source.name(first), header.height, header.width, source.name(*other), found.height, found.width
+            source.name(first),
+            header.height,
+            header.width,
+            source.name(*other),
+            found.height,
+            found.width
         )));
     }
     Ok((size(&header), channels))
@@ -90,7 +102,9 @@ fn header(bytes: &[u8], max_pixels: u64) -> Result<Header, String> {
     let (width, height, has_color) =
         read().map_err(|error: image::ImageError| error.to_string())?;
     if u64::from(width) * u64::from(height) > max_pixels {
-        return Err(format!("the header claims {width}×{height} pixels, more than max_pixels = {max_pixels}"));
+        return Err(format!(
+            "the header claims {width}×{height} pixels, more than max_pixels = {max_pixels}"
+        ));
     }
     Ok(Header {
         height: height as usize,

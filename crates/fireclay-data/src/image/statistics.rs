@@ -75,7 +75,9 @@ fn histograms(
     config: &ImageDataConfig,
 ) -> Result<Vec<Histogram>, DataError> {
     let rows: Vec<usize> = spaced(train, MEASURED).collect();
-    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(8);
+    let threads = std::thread::available_parallelism()
+        .map_or(1, usize::from)
+        .min(8);
     let measure = |rows: &[usize]| {
         let mut histograms = vec![[0; 256]; preprocess.channels()];
         for &row in rows {
@@ -89,7 +91,10 @@ fn histograms(
     // Whole numbers add up to the same sum in any order, so the threads leave no trace.
     let share = rows.len().div_ceil(threads).max(1);
     let parts: Vec<Result<Vec<Histogram>, DataError>> = std::thread::scope(|scope| {
-        let workers: Vec<_> = rows.chunks(share).map(|rows| scope.spawn(move || measure(rows))).collect();
+        let workers: Vec<_> = rows
+            .chunks(share)
+            .map(|rows| scope.spawn(move || measure(rows)))
+            .collect();
         let join = |worker: std::thread::ScopedJoinHandle<'_, _>| {
             worker.join().expect("measuring an image does not panic")
         };
@@ -98,7 +103,9 @@ fn histograms(
     let mut sums = vec![[0; 256]; preprocess.channels()];
     for part in parts {
         for (sum, part) in sums.iter_mut().zip(part?) {
-            sum.iter_mut().zip(part).for_each(|(sum, count)| *sum += count);
+            sum.iter_mut()
+                .zip(part)
+                .for_each(|(sum, count)| *sum += count);
         }
     }
     Ok(sums)
@@ -132,10 +139,16 @@ fn measure(
 /// Of values from 0 to 1; the deviation is 1 where all pixels are equal.
 fn mean_std(histogram: &Histogram) -> (f64, f64) {
     let total: u64 = histogram.iter().sum();
-    let levels = || (0..256).map(|level| f64::from(level) / 255.0).zip(histogram);
+    let levels = || {
+        (0..256)
+            .map(|level| f64::from(level) / 255.0)
+            .zip(histogram)
+    };
     let share = |count: &u64| *count as f64 / total.max(1) as f64;
     let mean: f64 = levels().map(|(value, count)| value * share(count)).sum();
-    let variance: f64 = levels().map(|(value, count)| (value - mean).powi(2) * share(count)).sum();
+    let variance: f64 = levels()
+        .map(|(value, count)| (value - mean).powi(2) * share(count))
+        .sum();
     let std = variance.sqrt();
     (mean, if std > 1e-6 { std } else { 1.0 })
 }

@@ -10,8 +10,8 @@ use arrow::array::{ArrayRef, RecordBatch};
 use serde::{Deserialize, Serialize};
 
 use self::encoder::Encoder;
-use self::target::Target;
 pub(crate) use self::fit::mean_std;
+use self::target::Target;
 pub(crate) use self::target::no_sets;
 use crate::column::column;
 use crate::config::{TableConfig, TargetKind};

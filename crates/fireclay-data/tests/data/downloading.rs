@@ -47,12 +47,21 @@ impl Server {
                     head += &format!("{}\n", line.to_lowercase());
                 }
                 let mood = *state.lock().unwrap();
-                let range = head.lines().find_map(|line| line.strip_prefix("range: bytes=")?.strip_suffix('-')?.parse::<usize>().ok());
+                let range = head.lines().find_map(|line| {
+                    line.strip_prefix("range: bytes=")?
+                        .strip_suffix('-')?
+                        .parse::<usize>()
+                        .ok()
+                });
                 log.lock().unwrap().push(head);
                 let _ = answer(&mut stream, mood, &content, range);
             }
         });
-        Self { address, mood, requests }
+        Self {
+            address,
+            mood,
+            requests,
+        }
     }
 
     fn set(&self, mood: Mood) {
@@ -64,27 +73,52 @@ impl Server {
     }
 
     fn entry(&self, name: &str, content: &[u8]) -> DownloadConfig {
-        DownloadConfig::new(format!("{}/{name}?download=true", self.address), hash(content))
+        DownloadConfig::new(
+            format!("{}/{name}?download=true", self.address),
+            hash(content),
+        )
     }
 }
 
-fn answer(stream: &mut impl Write, mood: Mood, content: &[u8], range: Option<usize>) -> std::io::Result<()> {
+fn answer(
+    stream: &mut impl Write,
+    mood: Mood,
+    content: &[u8],
+    range: Option<usize>,
+) -> std::io::Result<()> {
     let length = content.len();
-    let start = range.filter(|_| !matches!(mood, Mood::NoRanges)).unwrap_or(0);
+    let start = range
+        .filter(|_| !matches!(mood, Mood::NoRanges))
+        .unwrap_or(0);
     let end = match mood {
-        Mood::Missing => return write!(stream, "HTTP/1.1 404 Not Found\r\nContent-Length: 4\r\nConnection: close\r\n\r\nnone"),
+        Mood::Missing => {
+            return write!(
+                stream,
+                "HTTP/1.1 404 Not Found\r\nContent-Length: 4\r\nConnection: close\r\n\r\nnone"
+            );
+        }
         Mood::HangUpAfter(bytes) => start + bytes,
         _ => length,
     };
     if start > 0 && start >= length {
-        return write!(stream, "HTTP/1.1 416 Range Not Satisfiable\r\nContent-Range: bytes */{length}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+        return write!(
+            stream,
+            "HTTP/1.1 416 Range Not Satisfiable\r\nContent-Range: bytes */{length}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+        );
     }
     let status = if start > 0 {
-        format!("206 Partial Content\r\nContent-Range: bytes {start}-{}/{length}", length - 1)
+        format!(
+            "206 Partial Content\r\nContent-Range: bytes {start}-{}/{length}",
+            length - 1
+        )
     } else {
         "200 OK".to_owned()
     };
-    write!(stream, "HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", length - start)?;
+    write!(
+        stream,
+        "HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+        length - start
+    )?;
     stream.write_all(&content[start..end])
 }
 
@@ -94,21 +128,31 @@ fn hash(content: &[u8]) -> String {
 }
 
 fn content() -> Vec<u8> {
-    (0..200_000u32).map(|i| (i * i >> 7) as u8).collect()
+    (0..200_000u32).map(|i| ((i * i) >> 7) as u8).collect()
 }
 
 #[test]
 fn a_file_is_fetched_once() {
     let (files, server) = (Files::new(), Server::new(content()));
     let entry = server.entry("file.bin", &content());
-    let notes = download(&[entry.clone()], &files.path("deep/folder")).unwrap();
-    assert_eq!(fs::read(files.path("deep/folder/file.bin")).unwrap(), content());
+    let notes = download(std::slice::from_ref(&entry), &files.path("deep/folder")).unwrap();
+    assert_eq!(
+        fs::read(files.path("deep/folder/file.bin")).unwrap(),
+        content()
+    );
     assert!(notes.len() == 1 && notes[0].message.contains("file.bin"));
-    assert!(download(&[entry.clone()], &files.path("deep/folder")).unwrap().is_empty());
+    assert!(
+        download(std::slice::from_ref(&entry), &files.path("deep/folder"))
+            .unwrap()
+            .is_empty()
+    );
     assert_eq!(server.requests(), 1);
     files.write("deep/folder/file.bin", "something else");
     download(&[entry], &files.path("deep/folder")).unwrap();
-    assert_eq!(fs::read(files.path("deep/folder/file.bin")).unwrap(), content());
+    assert_eq!(
+        fs::read(files.path("deep/folder/file.bin")).unwrap(),
+        content()
+    );
 }
 
 #[test]
@@ -118,11 +162,16 @@ fn a_broken_connection_is_resumed() {
         let entry = server.entry("file.bin", &content());
         server.set(Mood::HangUpAfter(70_000));
         for _ in 0..2 {
-            let message = download(&[entry.clone()], &files.path(".")).unwrap_err().to_string();
+            let message = download(std::slice::from_ref(&entry), &files.path("."))
+                .unwrap_err()
+                .to_string();
             assert!(message.contains("run the same command again"), "{message}");
             assert!(!files.path("file.bin").exists());
         }
-        assert_eq!(files.path("file.bin.part").metadata().unwrap().len(), 140_000);
+        assert_eq!(
+            files.path("file.bin.part").metadata().unwrap().len(),
+            140_000
+        );
         server.set(last);
         download(&[entry], &files.path(".")).unwrap();
         assert_eq!(fs::read(files.path("file.bin")).unwrap(), content());
@@ -136,7 +185,7 @@ fn a_part_that_is_whole_or_too_long_does_no_harm() {
     let (files, server) = (Files::new(), Server::new(content()));
     let entry = server.entry("file.bin", &content());
     files.write("file.bin.part", content());
-    download(&[entry.clone()], &files.path(".")).unwrap();
+    download(std::slice::from_ref(&entry), &files.path(".")).unwrap();
     assert_eq!(server.requests(), 0);
     fs::remove_file(files.path("file.bin")).unwrap();
     files.write("file.bin.part", vec![0; 300_000]);
@@ -149,12 +198,22 @@ fn what_the_server_refuses_or_forges_is_not_kept() {
     let (files, server) = (Files::new(), Server::new(content()));
     server.set(Mood::Missing);
     let entry = server.entry("file.bin", &content());
-    let message = download(&[entry], &files.path(".")).unwrap_err().to_string();
-    assert!(message.contains("404") && message.contains(&server.address), "{message}");
+    let message = download(&[entry], &files.path("."))
+        .unwrap_err()
+        .to_string();
+    assert!(
+        message.contains("404") && message.contains(&server.address),
+        "{message}"
+    );
     server.set(Mood::Serve);
     let wrong = server.entry("file.bin", b"another file");
-    let message = download(&[wrong], &files.path(".")).unwrap_err().to_string();
-    assert!(message.contains("nothing of it is kept") && message.contains(&hash(&content())), "{message}");
+    let message = download(&[wrong], &files.path("."))
+        .unwrap_err()
+        .to_string();
+    assert!(
+        message.contains("nothing of it is kept") && message.contains(&hash(&content())),
+        "{message}"
+    );
     assert_eq!(fs::read_dir(files.path(".")).unwrap().count(), 0);
 }
 
@@ -162,12 +221,22 @@ fn what_the_server_refuses_or_forges_is_not_kept() {
 fn unpack(name: &str, archive: &[u8], most: u64) -> (Files, Result<(), String>) {
     let files = Files::new();
     let server = Server::new(archive.to_vec());
-    let entry = DownloadConfig { unpack: true, max_unpacked_bytes: most, ..server.entry(name, archive) };
-    let result = download(std::slice::from_ref(&entry), &files.path("here")).map(|_| ()).map_err(|error| error.to_string());
+    let entry = DownloadConfig {
+        unpack: true,
+        max_unpacked_bytes: most,
+        ..server.entry(name, archive)
+    };
+    let result = download(std::slice::from_ref(&entry), &files.path("here"))
+        .map(|_| ())
+        .map_err(|error| error.to_string());
     if result.is_ok() {
         fs::remove_file(files.path("here").join(name)).unwrap();
         download(&[entry], &files.path("here")).unwrap();
-        assert_eq!(server.requests(), 1, "what was unpacked is not fetched again");
+        assert_eq!(
+            server.requests(),
+            1,
+            "what was unpacked is not fetched again"
+        );
     }
     (files, result)
 }
@@ -175,7 +244,9 @@ fn unpack(name: &str, archive: &[u8], most: u64) -> (Files, Result<(), String>) 
 fn zip(members: &[(&str, &[u8])]) -> Vec<u8> {
     let mut writer = ::zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
     for (name, content) in members {
-        writer.start_file(*name, ::zip::write::SimpleFileOptions::default()).unwrap();
+        writer
+            .start_file(*name, ::zip::write::SimpleFileOptions::default())
+            .unwrap();
         writer.write_all(content).unwrap();
     }
     writer.finish().unwrap().into_inner()
@@ -193,7 +264,10 @@ fn archives_are_unpacked() {
         let (files, result) = unpack(name, &archive, 6);
         assert_eq!(result, Ok(()), "{name}");
         assert_eq!(fs::read(files.path("here/data/a.txt")).unwrap(), b"one");
-        assert_eq!(fs::read(files.path("here/data/deep/b.txt")).unwrap(), b"two");
+        assert_eq!(
+            fs::read(files.path("here/data/deep/b.txt")).unwrap(),
+            b"two"
+        );
     }
     let (files, result) = unpack("labels.csv.gz", &gzip(b"a,b\n"), 100);
     assert_eq!(result, Ok(()));
@@ -216,28 +290,64 @@ fn archives_that_mean_harm_leave_nothing() {
     header.set_cksum();
     device.append(&header, &b""[..]).unwrap();
     let mut zip_link = ::zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
-    zip_link.add_symlink("way-out", "/etc", ::zip::write::SimpleFileOptions::default()).unwrap();
+    zip_link
+        .add_symlink(
+            "way-out",
+            "/etc",
+            ::zip::write::SimpleFileOptions::default(),
+        )
+        .unwrap();
     for (name, archive, part) in [
-        ("a.tar", tar(&[("ok.txt", b"x"), ("../escaped.txt", b"x")]), "outside"),
+        (
+            "a.tar",
+            tar(&[("ok.txt", b"x"), ("../escaped.txt", b"x")]),
+            "outside",
+        ),
         ("b.tar", tar(&[("/tmp/escaped.txt", b"x")]), "outside"),
         ("c.tar", tar(&[("a/../../escaped.txt", b"x")]), "outside"),
-        ("d.zip", zip(&[("ok.txt", b"x"), ("../escaped.txt", b"x")]), "outside"),
+        (
+            "d.zip",
+            zip(&[("ok.txt", b"x"), ("../escaped.txt", b"x")]),
+            "outside",
+        ),
         ("e.zip", zip(&[("..\\escaped.txt", b"x")]), "outside"),
         ("f.tar", link.into_inner().unwrap(), "is a link"),
         ("g.tar", device.into_inner().unwrap(), "is a link, a device"),
-        ("h.zip", zip_link.finish().unwrap().into_inner(), "is a link"),
+        (
+            "h.zip",
+            zip_link.finish().unwrap().into_inner(),
+            "is a link",
+        ),
         ("i.zip", zip(&[("zeros", &zeros)]), "max_unpacked_bytes"),
-        ("j.tar.gz", gzip(&tar(&[("zeros", &zeros)])), "max_unpacked_bytes"),
+        (
+            "j.tar.gz",
+            gzip(&tar(&[("zeros", &zeros)])),
+            "max_unpacked_bytes",
+        ),
         ("k.gz", gzip(&zeros), "max_unpacked_bytes"),
-        ("l.tar", tar(&[("a", &zeros[..60_000]), ("b", &zeros[..60_000])]), "max_unpacked_bytes"),
+        (
+            "l.tar",
+            tar(&[("a", &zeros[..60_000]), ("b", &zeros[..60_000])]),
+            "max_unpacked_bytes",
+        ),
         ("m.tar", tar(&[("same", b"x"), ("same", b"y")]), "twice"),
-        ("n.tar.gz", gzip(&tar(&[("a", &zeros[..5000])]))[..60].to_vec(), "n.tar.gz"),
+        (
+            "n.tar.gz",
+            gzip(&tar(&[("a", &zeros[..5000])]))[..60].to_vec(),
+            "n.tar.gz",
+        ),
         ("o.zip", zip(&[("a", b"x")])[..40].to_vec(), "o.zip"),
     ] {
         let (files, result) = unpack(name, &archive, 100_000);
         let message = result.unwrap_err();
-        assert!(message.contains(part) && message.contains(name), "{part:?} is not in {message:?}");
-        let left: Vec<_> = fs::read_dir(files.path("here")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert!(
+            message.contains(part) && message.contains(name),
+            "{part:?} is not in {message:?}"
+        );
+        let left: Vec<_> = fs::read_dir(files.path("here"))
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name())
+            .collect();
         assert_eq!(left, [name], "only the archive itself is left");
         assert!(!files.path("escaped.txt").exists());
     }
@@ -249,8 +359,13 @@ fn nothing_is_overwritten() {
     put(&files, "data/mine.txt", "precious");
     let archive = tar(&[("data/a.txt", b"one")]);
     let server = Server::new(archive.clone());
-    let entry = DownloadConfig { unpack: true, ..server.entry("x.tar", &archive) };
-    let message = download(&[entry], &files.path(".")).unwrap_err().to_string();
+    let entry = DownloadConfig {
+        unpack: true,
+        ..server.entry("x.tar", &archive)
+    };
+    let message = download(&[entry], &files.path("."))
+        .unwrap_err()
+        .to_string();
     assert!(message.contains("there already"), "{message}");
     assert!(!files.path("data/a.txt").exists());
 }
@@ -260,22 +375,39 @@ fn a_download_that_cannot_be_meant_is_refused() {
     let config = fireclay_data::ImageDataConfig {
         download: vec![
             DownloadConfig::new("ftp://host/a.bin", "abc"),
-            DownloadConfig { unpack: true, max_unpacked_bytes: 0, ..DownloadConfig::new("https://host/", "0".repeat(64)) },
-            DownloadConfig { name: Some("../b".into()), ..DownloadConfig::new("https://host/b", "0".repeat(64)) },
-            DownloadConfig { max_unpacked_bytes: 5, ..DownloadConfig::new("https://host/c", "0".repeat(64)) },
+            DownloadConfig {
+                unpack: true,
+                max_unpacked_bytes: 0,
+                ..DownloadConfig::new("https://host/", "0".repeat(64))
+            },
+            DownloadConfig {
+                name: Some("../b".into()),
+                ..DownloadConfig::new("https://host/b", "0".repeat(64))
+            },
+            DownloadConfig {
+                max_unpacked_bytes: 5,
+                ..DownloadConfig::new("https://host/c", "0".repeat(64))
+            },
             DownloadConfig::new("https://host/c?x=1", "0".repeat(64)),
         ],
         ..fireclay_data::ImageDataConfig::new("images")
     };
-    let keys: Vec<String> = config.validate(fireclay_data::ImageFormat::ImageFolder).into_iter().map(|(key, _)| key).collect();
-    assert_eq!(keys, [
-        "download[0].url",
-        "download[0].sha256",
-        "download[1].name",
-        "download[1].unpack",
-        "download[1].max_unpacked_bytes",
-        "download[2].name",
-        "download[3].max_unpacked_bytes",
-        "download[4].name",
-    ]);
+    let keys: Vec<String> = config
+        .validate(fireclay_data::ImageFormat::ImageFolder)
+        .into_iter()
+        .map(|(key, _)| key)
+        .collect();
+    assert_eq!(
+        keys,
+        [
+            "download[0].url",
+            "download[0].sha256",
+            "download[1].name",
+            "download[1].unpack",
+            "download[1].max_unpacked_bytes",
+            "download[2].name",
+            "download[3].max_unpacked_bytes",
+            "download[4].name",
+        ]
+    );
 }

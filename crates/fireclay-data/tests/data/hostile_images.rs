@@ -9,15 +9,27 @@ use crate::Files;
 use crate::images::{DIGITS, error, gzip, idx, path, picture, put, tar};
 
 fn config(path: &str) -> ImageDataConfig {
-    let split = SplitConfig { train: 1.0, valid: 0.0, test: 0.0, ..Default::default() };
-    ImageDataConfig { split, ..ImageDataConfig::new(path) }
+    let split = SplitConfig {
+        train: 1.0,
+        valid: 0.0,
+        test: 0.0,
+        ..Default::default()
+    };
+    ImageDataConfig {
+        split,
+        ..ImageDataConfig::new(path)
+    }
 }
 
 fn mnist(images: &[u8], labels: &[u8]) -> String {
     let files = Files::new();
     put(&files, "train-images-idx3-ubyte", images);
     put(&files, "train-labels-idx1-ubyte", labels);
-    error(ImageFormat::Idx, &config(&path(&files, ".")), TargetKind::Class)
+    error(
+        ImageFormat::Idx,
+        &config(&path(&files, ".")),
+        TargetKind::Class,
+    )
 }
 
 #[test]
@@ -25,19 +37,50 @@ fn idx_headers_that_lie_are_refused() {
     let images = idx(0x803, &[3, 2, 2], &[7; 12]);
     let labels = idx(0x801, &[3], &[0, 1, 0]);
     for (images, labels, part) in [
-        (idx(0x801, &[3], &[7; 3]), labels.clone(), "no IDX file of images"),
+        (
+            idx(0x801, &[3], &[7; 3]),
+            labels.clone(),
+            "no IDX file of images",
+        ),
         (images.clone(), images.clone(), "no IDX file of labels"),
         (b"\x00\x00\x08".to_vec(), labels.clone(), "cut short"),
-        (images[..20].to_vec(), labels.clone(), "4 bytes... cut short"),
-        (idx(0x803, &[3, 2, 2], &[7; 13]), labels.clone(), "more data than the 12 bytes"),
-        (idx(0x803, &[u32::MAX, u32::MAX, u32::MAX], &[7; 12]), labels.clone(), "more than there can be"),
-        (idx(0x803, &[u32::MAX, 1000, 1000], &[7; 12]), labels.clone(), "12 bytes of data"),
-        (idx(0x803, &[0, 2, 2], &[]), idx(0x801, &[0], &[]), "nothing to learn from"),
-        (images.clone(), idx(0x801, &[2], &[0, 1]), "2 labels for the 3 images"),
+        (
+            images[..20].to_vec(),
+            labels.clone(),
+            "4 bytes... cut short",
+        ),
+        (
+            idx(0x803, &[3, 2, 2], &[7; 13]),
+            labels.clone(),
+            "more data than the 12 bytes",
+        ),
+        (
+            idx(0x803, &[u32::MAX, u32::MAX, u32::MAX], &[7; 12]),
+            labels.clone(),
+            "more than there can be",
+        ),
+        (
+            idx(0x803, &[u32::MAX, 1000, 1000], &[7; 12]),
+            labels.clone(),
+            "12 bytes of data",
+        ),
+        (
+            idx(0x803, &[0, 2, 2], &[]),
+            idx(0x801, &[0], &[]),
+            "nothing to learn from",
+        ),
+        (
+            images.clone(),
+            idx(0x801, &[2], &[0, 1]),
+            "2 labels for the 3 images",
+        ),
         (gzip(&images)[..20].to_vec(), labels.clone(), "cut short"),
     ] {
         let message = mnist(&images, &labels);
-        assert!(part.split("... ").all(|part| message.contains(part)), "{part:?} is not in {message:?}");
+        assert!(
+            part.split("... ").all(|part| message.contains(part)),
+            "{part:?} is not in {message:?}"
+        );
         assert!(message.contains("-ubyte"), "{message}");
     }
     let mut flipped = gzip(&images);
@@ -49,17 +92,35 @@ fn idx_headers_that_lie_are_refused() {
 #[test]
 fn a_missing_half_of_an_idx_pair_is_named() {
     let files = Files::new();
-    let message = error(ImageFormat::Idx, &config(&path(&files, ".")), TargetKind::Class);
+    let message = error(
+        ImageFormat::Idx,
+        &config(&path(&files, ".")),
+        TargetKind::Class,
+    );
     assert!(message.contains("train-images-idx3-ubyte"), "{message}");
-    put(&files, "train-images-idx3-ubyte", idx(0x803, &[1, 1, 1], &[0]));
-    let message = error(ImageFormat::Idx, &config(&path(&files, ".")), TargetKind::Class);
+    put(
+        &files,
+        "train-images-idx3-ubyte",
+        idx(0x803, &[1, 1, 1], &[0]),
+    );
+    let message = error(
+        ImageFormat::Idx,
+        &config(&path(&files, ".")),
+        TargetKind::Class,
+    );
     assert!(message.contains("train-labels-idx1-ubyte"), "{message}");
 }
 
 #[test]
 fn cifar_files_that_lie_are_refused() {
     let files = Files::new();
-    let message = || error(ImageFormat::Cifar, &config(&path(&files, ".")), TargetKind::Class);
+    let message = || {
+        error(
+            ImageFormat::Cifar,
+            &config(&path(&files, ".")),
+            TargetKind::Class,
+        )
+    };
     assert!(message().contains("data_batch_1.bin"));
     put(&files, "data_batch_1.bin", vec![0; 3073 * 2 - 1]);
     assert!(message().contains("cut short"));
@@ -74,7 +135,12 @@ fn cifar_files_that_lie_are_refused() {
 #[test]
 fn shards_that_lie_are_refused() {
     let picture = picture("a.png", 4, 1);
-    let whole = tar(&[("1.png", &picture), ("1.cls", b"0"), ("2.png", &picture), ("2.cls", b"1")]);
+    let whole = tar(&[
+        ("1.png", &picture),
+        ("1.cls", b"0"),
+        ("2.png", &picture),
+        ("2.cls", b"1"),
+    ]);
     for (bytes, part) in [
         (whole[..700].to_vec(), "cut short"),
         (whole[..2048].to_vec(), "cut short"),
@@ -82,7 +148,10 @@ fn shards_that_lie_are_refused() {
         (b"no archive at all".to_vec(), ""),
         (tar(&[("1.png", &picture)]), "has no 1.cls"),
         (tar(&[("1.cls", b"0")]), "has no image"),
-        (tar(&[("1.png", &picture), ("1.jpg", &picture), ("1.cls", b"0")]), "two images"),
+        (
+            tar(&[("1.png", &picture), ("1.jpg", &picture), ("1.cls", b"0")]),
+            "two images",
+        ),
         (tar(&[("1.png", &picture), ("1.cls", b"\xff\xfe")]), "UTF-8"),
         (tar(&[("1.png", &picture), ("1.cls", b" ")]), "is empty"),
         (tar(&[("readme", b"x")]), "holds no samples"),
@@ -91,7 +160,10 @@ fn shards_that_lie_are_refused() {
         let files = Files::new();
         let shard = put(&files, "0.tar", bytes);
         let message = error(ImageFormat::Webdataset, &config(&shard), TargetKind::Class);
-        assert!(message.contains(part) && message.contains("0.tar"), "{part:?} is not in {message:?}");
+        assert!(
+            message.contains(part) && message.contains("0.tar"),
+            "{part:?} is not in {message:?}"
+        );
     }
 }
 
@@ -100,14 +172,21 @@ fn parquet_files_without_images_are_refused() {
     let files = Files::new();
     let whole = fs::read(DIGITS).unwrap();
     let cut = put(&files, "cut.parquet", &whole[..whole.len() / 2]);
-    assert!(error(ImageFormat::ImageParquet, &config(&cut), TargetKind::Class).contains("cut.parquet"));
+    assert!(
+        error(ImageFormat::ImageParquet, &config(&cut), TargetKind::Class).contains("cut.parquet")
+    );
     let message = |change: &dyn Fn(&mut ImageDataConfig)| {
         let mut config = config(DIGITS);
         change(&mut config);
         error(ImageFormat::ImageParquet, &config, TargetKind::Class)
     };
-    assert!(message(&|config| config.image_column = Some("picture".into())).contains("no column \"picture\""));
-    assert!(message(&|config| config.target = Some("digit".into())).contains("no column \"digit\""));
+    assert!(
+        message(&|config| config.image_column = Some("picture".into()))
+            .contains("no column \"picture\"")
+    );
+    assert!(
+        message(&|config| config.target = Some("digit".into())).contains("no column \"digit\"")
+    );
     assert!(message(&|config| config.image_column = Some("label".into())).contains("Int64"));
 }
 
@@ -116,20 +195,38 @@ fn a_damaged_image_is_named_or_skipped() {
     let files = Files::new();
     for (class, level) in [("a", 1), ("b", 2)] {
         for i in 0..5 {
-            put(&files, &format!("p/{class}/{i}.png"), picture("a.png", 4, level));
+            put(
+                &files,
+                &format!("p/{class}/{i}.png"),
+                picture("a.png", 4, level),
+            );
         }
     }
     let bad = put(&files, "p/a/3.png", "this is no image");
     let root = path(&files, "p");
     let message = error(ImageFormat::ImageFolder, &config(&root), TargetKind::Class);
     assert!(message.contains(&bad), "{message}");
-    let skip = ImageDataConfig { on_damaged: OnDamaged::Skip, ..config(&root) };
+    let skip = ImageDataConfig {
+        on_damaged: OnDamaged::Skip,
+        ..config(&root)
+    };
     let data = ImageData::load(ImageFormat::ImageFolder, &skip, 7, TargetKind::Class).unwrap();
     assert_eq!(data.train.len(), 9);
-    assert!(data.notes.iter().any(|note| note.message.contains("1 damaged")), "{:?}", data.notes);
+    assert!(
+        data.notes
+            .iter()
+            .any(|note| note.message.contains("1 damaged")),
+        "{:?}",
+        data.notes
+    );
     put(&files, "p/a/2.png", "nor is this");
-    let one = ImageDataConfig { max_damaged: Some(1), ..skip };
-    assert!(error(ImageFormat::ImageFolder, &one, TargetKind::Class).contains("2 images are damaged"));
+    let one = ImageDataConfig {
+        max_damaged: Some(1),
+        ..skip
+    };
+    assert!(
+        error(ImageFormat::ImageFolder, &one, TargetKind::Class).contains("2 images are damaged")
+    );
 }
 
 #[test]
@@ -141,8 +238,15 @@ fn a_header_of_a_giant_is_refused() {
     giant[29..33].copy_from_slice(&crc.to_be_bytes());
     put(&files, "p/a/0.png", &giant);
     put(&files, "p/b/0.png", picture("a.png", 4, 1));
-    let message = error(ImageFormat::ImageFolder, &config(&path(&files, "p")), TargetKind::Class);
-    assert!(message.contains("50000") && message.contains("max_pixels"), "{message}");
+    let message = error(
+        ImageFormat::ImageFolder,
+        &config(&path(&files, "p")),
+        TargetKind::Class,
+    );
+    assert!(
+        message.contains("50000") && message.contains("max_pixels"),
+        "{message}"
+    );
 }
 
 fn crc32(bytes: &[u8]) -> u32 {

@@ -6,15 +6,18 @@ use std::io::{Cursor, Write};
 use std::path::Path;
 
 use fireclay_data::{
-    Channels, DataError, ImageData, ImageDataConfig, ImageFormat, ImageSize, ImageSplit, LabelLevel,
-    Labels, SplitConfig, Statistic, StatisticWord, TargetKind, image_files,
+    Channels, DataError, ImageData, ImageDataConfig, ImageFormat, ImageSize, ImageSplit,
+    LabelLevel, Labels, SplitConfig, Statistic, StatisticWord, TargetKind, image_files,
 };
 use image::{GrayImage, ImageFormat as Encoding, Luma};
 use proptest::prelude::*;
 
 use crate::Files;
 
-pub const DIGITS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../datasets/digits/data.parquet");
+pub const DIGITS: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/../../datasets/digits/data.parquet"
+);
 
 /// A gray image of one level, encoded by its extension.
 pub fn picture(name: &str, side: u32, level: u8) -> Vec<u8> {
@@ -22,7 +25,10 @@ pub fn picture(name: &str, side: u32, level: u8) -> Vec<u8> {
     let format = Encoding::from_path(name.to_lowercase()).unwrap();
     let picture = GrayImage::from_pixel(side, side, Luma([level]));
     if format == Encoding::WebP || format == Encoding::Gif {
-        image::DynamicImage::ImageLuma8(picture).to_rgba8().write_to(&mut bytes, format).unwrap();
+        image::DynamicImage::ImageLuma8(picture)
+            .to_rgba8()
+            .write_to(&mut bytes, format)
+            .unwrap();
     } else {
         picture.write_to(&mut bytes, format).unwrap();
     }
@@ -43,7 +49,11 @@ fn folder(files: &Files, root: &str, classes: &[&str], n: usize) -> String {
     for (place, class) in classes.iter().enumerate() {
         for i in 0..n {
             let level = (10 * place + i) as u8;
-            put(files, &format!("{root}/{class}/{i}.png"), picture("a.png", 4, level));
+            put(
+                files,
+                &format!("{root}/{class}/{i}.png"),
+                picture("a.png", 4, level),
+            );
         }
     }
     path(files, root)
@@ -59,7 +69,12 @@ fn plain(path: &str) -> ImageDataConfig {
 }
 
 fn all_train() -> SplitConfig {
-    SplitConfig { train: 1.0, valid: 0.0, test: 0.0, ..Default::default() }
+    SplitConfig {
+        train: 1.0,
+        valid: 0.0,
+        test: 0.0,
+        ..Default::default()
+    }
 }
 
 fn load(format: ImageFormat, config: &ImageDataConfig) -> ImageData {
@@ -67,7 +82,9 @@ fn load(format: ImageFormat, config: &ImageDataConfig) -> ImageData {
 }
 
 pub fn error(format: ImageFormat, config: &ImageDataConfig, target: TargetKind) -> String {
-    ImageData::load(format, config, 7, target).unwrap_err().to_string()
+    ImageData::load(format, config, 7, target)
+        .unwrap_err()
+        .to_string()
 }
 
 fn classes(split: &ImageSplit) -> Vec<u32> {
@@ -82,7 +99,11 @@ fn levels(split: &ImageSplit) -> Vec<u8> {
     let indices: Vec<u32> = (0..split.len() as u32).collect();
     let batch = split.without_augmentation().batch(0, &indices).unwrap();
     let size = batch.dims[1] * batch.dims[2] * batch.dims[3];
-    batch.pixels.chunks(size).map(|image| (image[0] * 255.0).round() as u8).collect()
+    batch
+        .pixels
+        .chunks(size)
+        .map(|image| (image[0] * 255.0).round() as u8)
+        .collect()
 }
 
 fn names(split: &ImageSplit) -> Vec<String> {
@@ -96,7 +117,10 @@ fn notes(data: &ImageData) -> String {
 #[test]
 fn the_digits_that_ship_are_1797_images_of_ten_classes() {
     let config = ImageDataConfig {
-        split: SplitConfig { stratify: true, ..Default::default() },
+        split: SplitConfig {
+            stratify: true,
+            ..Default::default()
+        },
         ..ImageDataConfig::new(DIGITS)
     };
     let data = load(ImageFormat::ImageParquet, &config);
@@ -104,23 +128,41 @@ fn the_digits_that_ship_are_1797_images_of_ten_classes() {
     assert_eq!(counts.iter().sum::<usize>(), 1797);
     let names: Vec<String> = (0..10).map(|digit| digit.to_string()).collect();
     assert_eq!(data.preprocess.classes(), names);
-    assert_eq!((data.preprocess.size(), data.preprocess.channels()), ((8, 8), 1));
+    assert_eq!(
+        (data.preprocess.size(), data.preprocess.channels()),
+        ((8, 8), 1)
+    );
     let batch = data.train.batch(0, &[0, 1]).unwrap();
     assert_eq!(batch.dims, [2, 1, 8, 8]);
     // scikit-learn gives a mean of 4.884 and a deviation of 6.017 for all images, on a scale of 16.
     assert!((data.preprocess.mean()[0] - 4.884 / 16.0).abs() < 0.005);
     assert!((data.preprocess.std()[0] - 6.017 / 16.0).abs() < 0.005);
     let json = data.preprocess.to_json();
-    assert_eq!(fireclay_data::ImagePreprocess::from_json(&json).unwrap(), data.preprocess);
+    assert_eq!(
+        fireclay_data::ImagePreprocess::from_json(&json).unwrap(),
+        data.preprocess
+    );
 }
 
 #[test]
 fn the_first_digits_are_those_of_the_source() {
-    let data = load(ImageFormat::ImageParquet, &ImageDataConfig { split: all_train(), ..plain(DIGITS) });
-    assert_eq!(classes(&data.train)[..12], [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0, 1]);
+    let data = load(
+        ImageFormat::ImageParquet,
+        &ImageDataConfig {
+            split: all_train(),
+            ..plain(DIGITS)
+        },
+    );
+    assert_eq!(
+        classes(&data.train)[..12],
+        [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0, 1]
+    );
     let batch = data.train.batch(0, &[0]).unwrap();
     let levels = |row: usize| -> Vec<u8> {
-        batch.pixels[8 * row..8 * row + 8].iter().map(|level| (level * 16.0).round() as u8).collect()
+        batch.pixels[8 * row..8 * row + 8]
+            .iter()
+            .map(|level| (level * 16.0).round() as u8)
+            .collect()
     };
     assert_eq!(levels(0), [0, 0, 5, 13, 9, 1, 0, 0]);
     assert_eq!(levels(1), [0, 0, 13, 15, 10, 15, 5, 0]);
@@ -130,20 +172,34 @@ fn the_first_digits_are_those_of_the_source() {
 fn a_folder_names_the_classes() {
     let files = Files::new();
     let root = folder(&files, "pets", &["cat", "dog"], 3);
-    for name in ["cat/LOUD.PNG", "cat/b.jpg", "cat/deep/c.JPEG", "dog/d.webp", "dog/e.bmp", "dog/f.gif"] {
+    for name in [
+        "cat/LOUD.PNG",
+        "cat/b.jpg",
+        "cat/deep/c.JPEG",
+        "dog/d.webp",
+        "dog/e.bmp",
+        "dog/f.gif",
+    ] {
         put(&files, &format!("pets/{name}"), picture(name, 4, 200));
     }
     put(&files, "pets/cat/notes.txt", "not an image");
     put(&files, "pets/.hidden/a.png", "never looked at");
     fs::create_dir(files.path("pets/emu")).unwrap();
-    let config = ImageDataConfig { split: all_train(), channels: Some(Channels::Gray), ..plain(&root) };
+    let config = ImageDataConfig {
+        split: all_train(),
+        channels: Some(Channels::Gray),
+        ..plain(&root)
+    };
     let data = load(ImageFormat::ImageFolder, &config);
     assert_eq!(data.preprocess.classes(), ["cat", "dog"]);
     assert_eq!(classes(&data.train), [0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1]);
     assert_eq!(levels(&data.train)[..3], [0, 1, 2]);
     assert!(names(&data.train).is_sorted());
     let notes = notes(&data);
-    assert!(notes.contains("1 files") && notes.contains("notes.txt") && notes.contains("\"emu\""), "{notes}");
+    assert!(
+        notes.contains("1 files") && notes.contains("notes.txt") && notes.contains("\"emu\""),
+        "{notes}"
+    );
 }
 
 #[test]
@@ -157,23 +213,51 @@ fn a_folder_for_each_split_is_kept() {
     assert_eq!(classes(&data.test), [1, 1, 1]);
     let hashes = data.hashes().unwrap();
     assert_eq!(hashes.len(), 3);
-    assert_eq!(load(ImageFormat::ImageFolder, &plain(&root)).hashes().unwrap(), hashes);
+    assert_eq!(
+        load(ImageFormat::ImageFolder, &plain(&root))
+            .hashes()
+            .unwrap(),
+        hashes
+    );
     put(&files, "data/test/b/0.png", picture("a.png", 4, 99));
-    let changed = load(ImageFormat::ImageFolder, &plain(&root)).hashes().unwrap();
-    assert_eq!(hashes.iter().filter(|(place, hash)| changed[*place] != **hash).count(), 1);
+    let changed = load(ImageFormat::ImageFolder, &plain(&root))
+        .hashes()
+        .unwrap();
+    assert_eq!(
+        hashes
+            .iter()
+            .filter(|(place, hash)| changed[*place] != **hash)
+            .count(),
+        1
+    );
 
     folder(&files, "data/test", &["c"], 1);
     let message = error(ImageFormat::ImageFolder, &plain(&root), TargetKind::Class);
-    assert!(message.contains("class \"c\" is in the test split") && message.contains("0.png"), "{message}");
-    let config = ImageDataConfig { test_path: Some(root.clone()), ..plain(&root) };
-    assert!(error(ImageFormat::ImageFolder, &config, TargetKind::Class).contains("test_path contradicts"));
+    assert!(
+        message.contains("class \"c\" is in the test split") && message.contains("0.png"),
+        "{message}"
+    );
+    let config = ImageDataConfig {
+        test_path: Some(root.clone()),
+        ..plain(&root)
+    };
+    assert!(
+        error(ImageFormat::ImageFolder, &config, TargetKind::Class)
+            .contains("test_path contradicts")
+    );
 }
 
 #[test]
 fn folders_named_train_among_others_are_classes() {
     let files = Files::new();
     let root = folder(&files, "vehicles", &["car", "train"], 4);
-    let data = load(ImageFormat::ImageFolder, &ImageDataConfig { split: all_train(), ..plain(&root) });
+    let data = load(
+        ImageFormat::ImageFolder,
+        &ImageDataConfig {
+            split: all_train(),
+            ..plain(&root)
+        },
+    );
     assert_eq!(data.preprocess.classes(), ["car", "train"]);
 }
 
@@ -181,7 +265,10 @@ fn folders_named_train_among_others_are_classes() {
 fn separate_paths_leave_the_rest_to_the_split() {
     let files = Files::new();
     let root = folder(&files, "a", &["x", "y"], 10);
-    let config = ImageDataConfig { test_path: Some(folder(&files, "b", &["y", "x"], 3)), ..plain(&root) };
+    let config = ImageDataConfig {
+        test_path: Some(folder(&files, "b", &["y", "x"], 3)),
+        ..plain(&root)
+    };
     let data = load(ImageFormat::ImageFolder, &config);
     assert_eq!(data.test.len(), 6);
     assert_eq!(data.train.len() + data.valid.len(), 20);
@@ -194,7 +281,13 @@ fn links_in_a_circle_are_not_followed() {
     let files = Files::new();
     let root = folder(&files, "pets", &["cat", "dog"], 2);
     std::os::unix::fs::symlink(files.path("pets/cat"), files.path("pets/cat/again")).unwrap();
-    let data = load(ImageFormat::ImageFolder, &ImageDataConfig { split: all_train(), ..plain(&root) });
+    let data = load(
+        ImageFormat::ImageFolder,
+        &ImageDataConfig {
+            split: all_train(),
+            ..plain(&root)
+        },
+    );
     assert_eq!(data.train.len(), 4);
     assert!(notes(&data).contains("not followed"));
 }
@@ -202,7 +295,8 @@ fn links_in_a_circle_are_not_followed() {
 #[test]
 fn a_folder_that_cannot_be_learned_from_says_why() {
     let files = Files::new();
-    let message = |config: &ImageDataConfig| error(ImageFormat::ImageFolder, config, TargetKind::Class);
+    let message =
+        |config: &ImageDataConfig| error(ImageFormat::ImageFolder, config, TargetKind::Class);
     let root = folder(&files, "one", &["only"], 9);
     assert!(message(&plain(&root)).contains("every training image is of class \"only\""));
     fs::create_dir(files.path("none")).unwrap();
@@ -210,11 +304,27 @@ fn a_folder_that_cannot_be_learned_from_says_why() {
     assert!(message(&plain(&path(&files, "absent"))).contains("absent"));
     let root = folder(&files, "sizes", &["a", "b"], 9);
     put(&files, "sizes/b/0.png", picture("a.png", 5, 0));
-    let config = ImageDataConfig { split: all_train(), ..plain(&root) };
+    let config = ImageDataConfig {
+        split: all_train(),
+        ..plain(&root)
+    };
     let differs = message(&config);
-    assert!(differs.contains("differ in size") && differs.contains("set image_size"), "{differs}");
-    let config = ImageDataConfig { image_size: Some(ImageSize::Sides([6, 3])), ..config };
-    assert_eq!(load(ImageFormat::ImageFolder, &config).train.batch(0, &[0]).unwrap().dims, [1, 1, 6, 3]);
+    assert!(
+        differs.contains("differ in size") && differs.contains("set image_size"),
+        "{differs}"
+    );
+    let config = ImageDataConfig {
+        image_size: Some(ImageSize::Sides([6, 3])),
+        ..config
+    };
+    assert_eq!(
+        load(ImageFormat::ImageFolder, &config)
+            .train
+            .batch(0, &[0])
+            .unwrap()
+            .dims,
+        [1, 1, 6, 3]
+    );
     let numbers = error(ImageFormat::ImageFolder, &plain(&root), TargetKind::Number);
     assert!(numbers.contains("image_table"), "{numbers}");
 }
@@ -223,18 +333,40 @@ fn a_folder_that_cannot_be_learned_from_says_why() {
 fn a_table_names_images_and_classes() {
     let files = Files::new();
     folder(&files, "pictures", &["p"], 6);
-    let rows: String = (0..6).map(|i| format!("p/{i}.png,{},g{}\n", ["no", "yes"][i % 2], i / 2)).collect();
-    let table = put(&files, "tables/list.csv", format!("image,label,patient\n{rows}"));
+    let rows: String = (0..6)
+        .map(|i| format!("p/{i}.png,{},g{}\n", ["no", "yes"][i % 2], i / 2))
+        .collect();
+    let table = put(
+        &files,
+        "tables/list.csv",
+        format!("image,label,patient\n{rows}"),
+    );
     let root = Some(path(&files, "pictures"));
-    let config = ImageDataConfig { root, split: all_train(), ..plain(&table) };
+    let config = ImageDataConfig {
+        root,
+        split: all_train(),
+        ..plain(&table)
+    };
     let data = load(ImageFormat::ImageTable, &config);
     assert_eq!(data.preprocess.classes(), ["no", "yes"]);
     assert_eq!(classes(&data.train), [0, 1, 0, 1, 0, 1]);
     assert_eq!(levels(&data.train), [0, 1, 2, 3, 4, 5]);
     assert_eq!(data.hashes().unwrap().len(), 2);
 
-    let split = SplitConfig { train: 0.4, valid: 0.3, test: 0.3, group: Some("patient".into()), ..Default::default() };
-    let data = load(ImageFormat::ImageTable, &ImageDataConfig { split, ..config.clone() });
+    let split = SplitConfig {
+        train: 0.4,
+        valid: 0.3,
+        test: 0.3,
+        group: Some("patient".into()),
+        ..Default::default()
+    };
+    let data = load(
+        ImageFormat::ImageTable,
+        &ImageDataConfig {
+            split,
+            ..config.clone()
+        },
+    );
     for (_, split) in data.named() {
         let levels = levels(split);
         assert_eq!(levels.len(), 2);
@@ -243,48 +375,107 @@ fn a_table_names_images_and_classes() {
 
     fs::remove_file(files.path("pictures/p/4.png")).unwrap();
     let message = error(ImageFormat::ImageTable, &config, TargetKind::Class);
-    assert!(message.contains("row 5") && message.contains(&path(&files, "pictures/p/4.png")), "{message}");
-    let config = ImageDataConfig { image_column: Some("file".into()), ..config };
+    assert!(
+        message.contains("row 5") && message.contains(&path(&files, "pictures/p/4.png")),
+        "{message}"
+    );
+    let config = ImageDataConfig {
+        image_column: Some("file".into()),
+        ..config
+    };
     let message = error(ImageFormat::ImageTable, &config, TargetKind::Class);
-    assert!(message.contains("no column \"file\"") && message.contains("\"patient\""), "{message}");
+    assert!(
+        message.contains("no column \"file\"") && message.contains("\"patient\""),
+        "{message}"
+    );
 }
 
 #[test]
 fn a_table_gives_several_labels_or_a_number() {
     let files = Files::new();
     folder(&files, ".", &["p"], 4);
-    let table = put(&files, "list.csv", "image,tags,red,blue,size\n\
-        p/0.png,red; blue,1,1,1.5\np/1.png,blue,0,1,2.5\np/2.png,,0,0,3.5\np/3.png,red;red,1,0,4.5\n");
-    let base = ImageDataConfig { split: all_train(), ..plain(&table) };
-    let load = |config: &ImageDataConfig, target| ImageData::load(ImageFormat::ImageTable, config, 7, target).unwrap();
-    let tagged = ImageDataConfig { target: Some("tags".into()), label_separator: Some(";".into()), ..base.clone() };
+    let table = put(
+        &files,
+        "list.csv",
+        "image,tags,red,blue,size\n\
+        p/0.png,red; blue,1,1,1.5\np/1.png,blue,0,1,2.5\np/2.png,,0,0,3.5\np/3.png,red;red,1,0,4.5\n",
+    );
+    let base = ImageDataConfig {
+        split: all_train(),
+        ..plain(&table)
+    };
+    let load = |config: &ImageDataConfig, target| {
+        ImageData::load(ImageFormat::ImageTable, config, 7, target).unwrap()
+    };
+    let tagged = ImageDataConfig {
+        target: Some("tags".into()),
+        label_separator: Some(";".into()),
+        ..base.clone()
+    };
     let data = load(&tagged, TargetKind::Set);
     assert_eq!(data.preprocess.classes(), ["blue", "red"]);
-    assert_eq!(*data.train.labels(), Labels::Sets(vec![vec![0, 1], vec![0], vec![], vec![1]]));
+    assert_eq!(
+        *data.train.labels(),
+        Labels::Sets(vec![vec![0, 1], vec![0], vec![], vec![1]])
+    );
     assert_eq!(data.preprocess.target_kind(), TargetKind::Set);
-    let flagged = ImageDataConfig { targets: vec!["red".into(), "blue".into()], ..base.clone() };
+    let flagged = ImageDataConfig {
+        targets: vec!["red".into(), "blue".into()],
+        ..base.clone()
+    };
     let data = load(&flagged, TargetKind::Set);
     assert_eq!(data.preprocess.classes(), ["red", "blue"]);
-    assert_eq!(*data.train.labels(), Labels::Sets(vec![vec![0, 1], vec![1], vec![], vec![0]]));
-    assert_eq!(data.train.batch(0, &[3, 1]).unwrap().labels, Labels::Sets(vec![vec![0], vec![1]]));
-    let sized = ImageDataConfig { target: Some("size".into()), ..base.clone() };
+    assert_eq!(
+        *data.train.labels(),
+        Labels::Sets(vec![vec![0, 1], vec![1], vec![], vec![0]])
+    );
+    assert_eq!(
+        data.train.batch(0, &[3, 1]).unwrap().labels,
+        Labels::Sets(vec![vec![0], vec![1]])
+    );
+    let sized = ImageDataConfig {
+        target: Some("size".into()),
+        ..base.clone()
+    };
     let data = load(&sized, TargetKind::Number);
-    assert_eq!(*data.train.labels(), Labels::Numbers(vec![1.5, 2.5, 3.5, 4.5]));
+    assert_eq!(
+        *data.train.labels(),
+        Labels::Numbers(vec![1.5, 2.5, 3.5, 4.5])
+    );
     let (mean, std) = data.preprocess.target_mean_std().unwrap();
     assert!((mean - 3.0).abs() < 1e-12 && (std - 1.25f64.sqrt()).abs() < 1e-12);
 
-    let message = error(ImageFormat::ImageTable, &ImageDataConfig { targets: vec!["size".into()], ..base.clone() }, TargetKind::Set);
+    let message = error(
+        ImageFormat::ImageTable,
+        &ImageDataConfig {
+            targets: vec!["size".into()],
+            ..base.clone()
+        },
+        TargetKind::Set,
+    );
     assert!(message.contains("\"1.5\" is neither"), "{message}");
-    let message = error(ImageFormat::ImageTable, &ImageDataConfig { target: Some("tags".into()), ..base }, TargetKind::Set);
+    let message = error(
+        ImageFormat::ImageTable,
+        &ImageDataConfig {
+            target: Some("tags".into()),
+            ..base
+        },
+        TargetKind::Set,
+    );
     assert!(message.contains("set label_separator"), "{message}");
     let message = error(ImageFormat::ImageTable, &tagged, TargetKind::Class);
-    assert!(message.contains("label_separator is for multi-label"), "{message}");
+    assert!(
+        message.contains("label_separator is for multi-label"),
+        "{message}"
+    );
 }
 
 /// An IDX file of bytes.
 pub fn idx(magic: u32, sizes: &[u32], data: &[u8]) -> Vec<u8> {
     let mut bytes = magic.to_be_bytes().to_vec();
-    sizes.iter().for_each(|size| bytes.extend(size.to_be_bytes()));
+    sizes
+        .iter()
+        .for_each(|size| bytes.extend(size.to_be_bytes()));
     bytes.extend(data);
     bytes
 }
@@ -304,24 +495,54 @@ fn idx_files_are_read_compressed_or_not() {
         let write = |name: &str, bytes: Vec<u8>| {
             let end = if zipped { ".gz" } else { "" };
             let bytes = if zipped { gzip(&bytes) } else { bytes };
-            put(&files, &format!("mnist/{}{end}", name.replace("-idx", &format!("{dash}idx"))), bytes);
+            put(
+                &files,
+                &format!("mnist/{}{end}", name.replace("-idx", &format!("{dash}idx"))),
+                bytes,
+            );
         };
         write("train-images-idx3-ubyte", idx(0x803, &[10, 2, 3], &images));
         write("train-labels-idx1-ubyte", idx(0x801, &[10], &labels));
-        write("t10k-images-idx3-ubyte", idx(0x803, &[2, 2, 3], &images[..12]));
+        write(
+            "t10k-images-idx3-ubyte",
+            idx(0x803, &[2, 2, 3], &images[..12]),
+        );
         write("t10k-labels-idx1-ubyte", idx(0x801, &[2], &labels[..2]));
-        let config = ImageDataConfig { split: SplitConfig { train: 0.7, valid: 0.3, test: 0.0, ..Default::default() }, ..plain(&path(&files, "mnist")) };
+        let config = ImageDataConfig {
+            split: SplitConfig {
+                train: 0.7,
+                valid: 0.3,
+                test: 0.0,
+                ..Default::default()
+            },
+            ..plain(&path(&files, "mnist"))
+        };
         let data = load(ImageFormat::Idx, &config);
         assert_eq!(data.named().map(|(_, split)| split.len()), [7, 3, 2]);
-        assert_eq!((data.preprocess.size(), data.preprocess.channels()), ((2, 3), 1));
+        assert_eq!(
+            (data.preprocess.size(), data.preprocess.channels()),
+            ((2, 3), 1)
+        );
         assert_eq!(data.preprocess.classes(), ["1", "2"]);
         assert_eq!(classes(&data.test), [0, 1]);
         assert_eq!(levels(&data.test), [0, 6]);
         assert_eq!(data.hashes().unwrap().len(), 4);
-        let turned = load(ImageFormat::Idx, &ImageDataConfig { transpose: true, ..config });
+        let turned = load(
+            ImageFormat::Idx,
+            &ImageDataConfig {
+                transpose: true,
+                ..config
+            },
+        );
         assert_eq!(turned.preprocess.size(), (3, 2));
         let pixels = turned.test.batch(0, &[0]).unwrap().pixels;
-        assert_eq!(pixels.iter().map(|level| (level * 255.0).round() as u8).collect::<Vec<_>>(), [0, 3, 1, 4, 2, 5]);
+        assert_eq!(
+            pixels
+                .iter()
+                .map(|level| (level * 255.0).round() as u8)
+                .collect::<Vec<_>>(),
+            [0, 3, 1, 4, 2, 5]
+        );
     }
 }
 
@@ -334,12 +555,29 @@ fn cifar_record(labels: &[u8], level: u8) -> Vec<u8> {
 fn cifar_records_are_read() {
     let files = Files::new();
     for batch in 1..=2u8 {
-        let records: Vec<u8> = (0..10).flat_map(|label| cifar_record(&[label], 10 * batch + label)).collect();
+        let records: Vec<u8> = (0..10)
+            .flat_map(|label| cifar_record(&[label], 10 * batch + label))
+            .collect();
         put(&files, &format!("c10/data_batch_{batch}.bin"), records);
     }
     put(&files, "c10/test_batch.bin", cifar_record(&[3], 100));
-    put(&files, "c10/batches.meta.txt", (0..10).map(|class| format!("class{class}\n")).collect::<String>() + "\n");
-    let config = ImageDataConfig { split: SplitConfig { train: 0.9, valid: 0.1, test: 0.0, ..Default::default() }, ..plain(&path(&files, "c10")) };
+    put(
+        &files,
+        "c10/batches.meta.txt",
+        (0..10)
+            .map(|class| format!("class{class}\n"))
+            .collect::<String>()
+            + "\n",
+    );
+    let config = ImageDataConfig {
+        split: SplitConfig {
+            train: 0.9,
+            valid: 0.1,
+            test: 0.0,
+            ..Default::default()
+        },
+        ..plain(&path(&files, "c10"))
+    };
     let data = load(ImageFormat::Cifar, &config);
     assert_eq!(data.named().map(|(_, split)| split.len()), [18, 2, 1]);
     assert_eq!(data.preprocess.classes()[3], "class3");
@@ -349,15 +587,27 @@ fn cifar_records_are_read() {
     assert_eq!([level(0), level(1), level(2)], [100.0, 101.0, 102.0]);
     assert!(data.test.name(0).ends_with("test_batch.bin#0"));
 
-    let records: Vec<u8> = (0..100).flat_map(|label| cifar_record(&[label / 5, label], label)).collect();
+    let records: Vec<u8> = (0..100)
+        .flat_map(|label| cifar_record(&[label / 5, label], label))
+        .collect();
     put(&files, "c100/train.bin", &records);
     put(&files, "c100/test.bin", &records);
-    let fine = ImageDataConfig { path: path(&files, "c100"), split: all_train(), ..config };
+    let fine = ImageDataConfig {
+        path: path(&files, "c100"),
+        split: all_train(),
+        ..config
+    };
     let data = load(ImageFormat::Cifar, &fine);
     assert_eq!(classes(&data.test), (0..100).collect::<Vec<_>>());
-    let coarse = ImageDataConfig { labels: Some(LabelLevel::Coarse), ..fine };
+    let coarse = ImageDataConfig {
+        labels: Some(LabelLevel::Coarse),
+        ..fine
+    };
     let data = load(ImageFormat::Cifar, &coarse);
-    assert_eq!((data.preprocess.classes().len(), classes(&data.train)[99]), (20, 19));
+    assert_eq!(
+        (data.preprocess.classes().len(), classes(&data.train)[99]),
+        (20, 19)
+    );
 }
 
 pub fn tar(members: &[(&str, &[u8])]) -> Vec<u8> {
@@ -378,22 +628,60 @@ pub fn tar(members: &[(&str, &[u8])]) -> Vec<u8> {
 fn shards_are_read_without_unpacking() {
     let files = Files::new();
     let picture = |level| picture("a.png", 4, level);
-    put(&files, "s/0.tar", tar(&[("a/1.png", &picture(1)), ("a/1.cls", b"cat\n"), ("a/1.json", br#"{"y": 1.5, "tags": ["x", "z"]}"#)]));
-    put(&files, "s/1.tar", tar(&[("2.cls", b"dog"), ("2.json", br#"{"y": 2, "tags": []}"#), ("2.seg.png", b"another thing"), ("2.PNG", &picture(2))]));
-    let config = ImageDataConfig { split: all_train(), ..plain(&path(&files, "s/*.tar")) };
+    put(
+        &files,
+        "s/0.tar",
+        tar(&[
+            ("a/1.png", &picture(1)),
+            ("a/1.cls", b"cat\n"),
+            ("a/1.json", br#"{"y": 1.5, "tags": ["x", "z"]}"#),
+        ]),
+    );
+    put(
+        &files,
+        "s/1.tar",
+        tar(&[
+            ("2.cls", b"dog"),
+            ("2.json", br#"{"y": 2, "tags": []}"#),
+            ("2.seg.png", b"another thing"),
+            ("2.PNG", &picture(2)),
+        ]),
+    );
+    let config = ImageDataConfig {
+        split: all_train(),
+        ..plain(&path(&files, "s/*.tar"))
+    };
     let data = load(ImageFormat::Webdataset, &config);
     assert_eq!(data.preprocess.classes(), ["cat", "dog"]);
-    assert_eq!((classes(&data.train), levels(&data.train)), (vec![0, 1], vec![1, 2]));
+    assert_eq!(
+        (classes(&data.train), levels(&data.train)),
+        (vec![0, 1], vec![1, 2])
+    );
     assert!(data.train.name(0).ends_with("0.tar:a/1.png"));
     assert_eq!(data.hashes().unwrap().len(), 2);
     let load = |field: &str, target| {
-        let config = ImageDataConfig { target: Some(field.into()), ..config.clone() };
+        let config = ImageDataConfig {
+            target: Some(field.into()),
+            ..config.clone()
+        };
         ImageData::load(ImageFormat::Webdataset, &config, 7, target).unwrap()
     };
-    assert_eq!(*load("y", TargetKind::Number).train.labels(), Labels::Numbers(vec![1.5, 2.0]));
-    assert_eq!(*load("tags", TargetKind::Set).train.labels(), Labels::Sets(vec![vec![0, 1], vec![]]));
-    let config = ImageDataConfig { target: Some("absent".into()), ..config };
-    assert!(error(ImageFormat::Webdataset, &config, TargetKind::Class).contains("has no field \"absent\""));
+    assert_eq!(
+        *load("y", TargetKind::Number).train.labels(),
+        Labels::Numbers(vec![1.5, 2.0])
+    );
+    assert_eq!(
+        *load("tags", TargetKind::Set).train.labels(),
+        Labels::Sets(vec![vec![0, 1], vec![]])
+    );
+    let config = ImageDataConfig {
+        target: Some("absent".into()),
+        ..config
+    };
+    assert!(
+        error(ImageFormat::Webdataset, &config, TargetKind::Class)
+            .contains("has no field \"absent\"")
+    );
 }
 
 #[test]
@@ -406,8 +694,16 @@ fn images_to_predict_are_files_folders_and_globs() {
     assert_eq!(image_files(&format!("{root}/cat/*.png")).unwrap().len(), 2);
     assert_eq!(image_files(found[0].to_str().unwrap()).unwrap(), found[..1]);
     fs::create_dir(files.path("none")).unwrap();
-    assert!(image_files(&path(&files, "none")).unwrap_err().to_string().contains("no images"));
-    assert!(matches!(image_files(&path(&files, "gone.png")), Err(DataError::Read { .. })));
+    assert!(
+        image_files(&path(&files, "none"))
+            .unwrap_err()
+            .to_string()
+            .contains("no images")
+    );
+    assert!(matches!(
+        image_files(&path(&files, "gone.png")),
+        Err(DataError::Read { .. })
+    ));
     assert!(Path::new(&root).is_dir());
 }
 
@@ -415,16 +711,33 @@ fn images_to_predict_are_files_folders_and_globs() {
 fn statistics_are_computed_or_given() {
     let files = Files::new();
     let root = folder(&files, "p", &["a", "b"], 2);
-    let computed = ImageDataConfig { split: all_train(), ..ImageDataConfig::new(&root) };
+    let computed = ImageDataConfig {
+        split: all_train(),
+        ..ImageDataConfig::new(&root)
+    };
     let data = load(ImageFormat::ImageFolder, &computed);
     // Levels 0, 1, 10 and 11: mean 5.5, variance 25.25.
     assert!((data.preprocess.mean()[0] - 5.5 / 255.0).abs() < 1e-12);
     assert!((data.preprocess.std()[0] - 25.25f64.sqrt() / 255.0).abs() < 1e-12);
     let word = || Statistic::Word(StatisticWord::Imagenet);
-    let given = ImageDataConfig { mean: word(), std: word(), channels: Some(Channels::Rgb), ..computed.clone() };
-    assert_eq!(load(ImageFormat::ImageFolder, &given).preprocess.mean(), [0.485, 0.456, 0.406]);
-    let three = ImageDataConfig { mean: Statistic::Values(vec![0.1, 0.2, 0.3]), ..computed };
-    assert!(error(ImageFormat::ImageFolder, &three, TargetKind::Class).contains("has 3 numbers, but the images have 1"));
+    let given = ImageDataConfig {
+        mean: word(),
+        std: word(),
+        channels: Some(Channels::Rgb),
+        ..computed.clone()
+    };
+    assert_eq!(
+        load(ImageFormat::ImageFolder, &given).preprocess.mean(),
+        [0.485, 0.456, 0.406]
+    );
+    let three = ImageDataConfig {
+        mean: Statistic::Values(vec![0.1, 0.2, 0.3]),
+        ..computed
+    };
+    assert!(
+        error(ImageFormat::ImageFolder, &three, TargetKind::Class)
+            .contains("has 3 numbers, but the images have 1")
+    );
 }
 
 proptest! {

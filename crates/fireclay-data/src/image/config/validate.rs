@@ -1,8 +1,6 @@
 //! What can be wrong with an image configuration before any file is opened.
 
-use super::{
-    CacheKind, ImageDataConfig, ImageFormat, OnDamaged, Statistic, StatisticWord,
-};
+use super::{CacheKind, ImageDataConfig, ImageFormat, OnDamaged, Statistic, StatisticWord};
 use crate::config::TargetKind;
 
 use ImageFormat::{Cifar, Idx, ImageParquet, ImageTable, Webdataset};
@@ -33,9 +31,16 @@ impl ImageDataConfig {
     pub fn validate_for(&self, format: ImageFormat, target: TargetKind) -> Vec<(String, String)> {
         let mut problems = Problems::default();
         let is_set = !self.targets.is_empty() || self.label_separator.is_some();
-        let key = if self.targets.is_empty() { "label_separator" } else { "targets" };
+        let key = if self.targets.is_empty() {
+            "label_separator"
+        } else {
+            "targets"
+        };
         if is_set && target != TargetKind::Set {
-            problems.add(key, "is for multi-label tasks only, and the task asks for one answer");
+            problems.add(
+                key,
+                "is for multi-label tasks only, and the task asks for one answer",
+            );
         }
         let holds_classes = !matches!(format, ImageTable | ImageParquet | Webdataset);
         if holds_classes && target != TargetKind::Class {
@@ -46,7 +51,10 @@ impl ImageDataConfig {
             problems.add("type", format!("{} holds one class for each image; {what} come with image_table, image_parquet or webdataset", format.name()));
         }
         if self.split.stratify && target != TargetKind::Class {
-            problems.add("split.stratify", "needs one class for each image; take it out for this task");
+            problems.add(
+                "split.stratify",
+                "needs one class for each image; take it out for this task",
+            );
         }
         problems.0
     }
@@ -74,19 +82,62 @@ impl ImageDataConfig {
     fn validate_keys_of(&self, format: ImageFormat, problems: &mut Problems) {
         let keys: [(&str, bool, &[ImageFormat]); 9] = [
             ("root", self.root.is_some(), &[ImageTable]),
-            ("image_column", self.image_column.is_some(), &[ImageTable, ImageParquet]),
-            ("target", self.target.is_some(), &[ImageTable, ImageParquet, Webdataset]),
-            ("targets", !self.targets.is_empty(), &[ImageTable, ImageParquet]),
-            ("label_separator", self.label_separator.is_some(), &[ImageTable, ImageParquet, Webdataset]),
+            (
+                "image_column",
+                self.image_column.is_some(),
+                &[ImageTable, ImageParquet],
+            ),
+            (
+                "target",
+                self.target.is_some(),
+                &[ImageTable, ImageParquet, Webdataset],
+            ),
+            (
+                "targets",
+                !self.targets.is_empty(),
+                &[ImageTable, ImageParquet],
+            ),
+            (
+                "label_separator",
+                self.label_separator.is_some(),
+                &[ImageTable, ImageParquet, Webdataset],
+            ),
             ("labels", self.labels.is_some(), &[Cifar]),
             ("transpose", self.transpose, &[Idx]),
-            ("valid_path", self.valid_path.is_some() && format == Cifar, &[ImageFormat::ImageFolder, ImageTable, Idx, Webdataset, ImageParquet]),
-            ("test_path", self.test_path.is_some() && format == Cifar, &[ImageFormat::ImageFolder, ImageTable, Idx, Webdataset, ImageParquet]),
+            (
+                "valid_path",
+                self.valid_path.is_some() && format == Cifar,
+                &[
+                    ImageFormat::ImageFolder,
+                    ImageTable,
+                    Idx,
+                    Webdataset,
+                    ImageParquet,
+                ],
+            ),
+            (
+                "test_path",
+                self.test_path.is_some() && format == Cifar,
+                &[
+                    ImageFormat::ImageFolder,
+                    ImageTable,
+                    Idx,
+                    Webdataset,
+                    ImageParquet,
+                ],
+            ),
         ];
         for (key, is_set, readers) in keys {
             if is_set && !readers.contains(&format) {
                 let names: Vec<_> = readers.iter().map(|reader| reader.name()).collect();
-                problems.add(key, format!("is for {} only; {} has no use for it", names.join(", "), format.name()));
+                problems.add(
+                    key,
+                    format!(
+                        "is for {} only; {} has no use for it",
+                        names.join(", "),
+                        format.name()
+                    ),
+                );
             }
         }
     }
@@ -96,10 +147,16 @@ impl ImageDataConfig {
             return;
         }
         if self.target.is_some() {
-            problems.add("target", "contradicts targets: name one column of labels, or several of 0 and 1");
+            problems.add(
+                "target",
+                "contradicts targets: name one column of labels, or several of 0 and 1",
+            );
         }
         if self.label_separator.is_some() {
-            problems.add("label_separator", "contradicts targets, whose columns hold 0 or 1");
+            problems.add(
+                "label_separator",
+                "contradicts targets, whose columns hold 0 or 1",
+            );
         }
         let mut seen = std::collections::HashSet::new();
         for name in &self.targets {
@@ -107,7 +164,10 @@ impl ImageDataConfig {
                 problems.add("targets", format!("names {name:?} twice"));
             }
             if name == self.image_column() {
-                problems.add("targets", format!("contains {name:?}, which is the column of the images"));
+                problems.add(
+                    "targets",
+                    format!("contains {name:?}, which is the column of the images"),
+                );
             }
         }
     }
@@ -117,13 +177,19 @@ impl ImageDataConfig {
             let (height, width) = size.sides();
             for side in [height, width] {
                 if side == 0 || side > MAX_SIDE {
-                    problems.add("image_size", format!("must be from 1 to {MAX_SIDE} pixels, but is {side}"));
+                    problems.add(
+                        "image_size",
+                        format!("must be from 1 to {MAX_SIDE} pixels, but is {side}"),
+                    );
                     break;
                 }
             }
         }
         if !(self.crop_ratio > 0.0 && self.crop_ratio <= 1.0) {
-            problems.add("crop_ratio", format!("must be above 0 and at most 1, but is {}", self.crop_ratio));
+            problems.add(
+                "crop_ratio",
+                format!("must be above 0 and at most 1, but is {}", self.crop_ratio),
+            );
         }
         if self.max_pixels == 0 {
             problems.add("max_pixels", "must be at least 1, but is 0");
@@ -138,11 +204,21 @@ impl ImageDataConfig {
             let wanted = self.channels.map(|channels| channels.count());
             let fits = values.len() == 1 || values.len() == 3 && wanted != Some(1);
             if !fits {
-                problems.add(key, format!("must have one number for each channel, but has {}", values.len()));
+                problems.add(
+                    key,
+                    format!(
+                        "must have one number for each channel, but has {}",
+                        values.len()
+                    ),
+                );
             }
             let is_wrong = |value: &&f64| !value.is_finite() || key == "std" && **value <= 0.0;
             if let Some(value) = values.iter().find(is_wrong) {
-                let must = if key == "std" { "must be above 0" } else { "must be finite" };
+                let must = if key == "std" {
+                    "must be above 0"
+                } else {
+                    "must be finite"
+                };
                 problems.add(key, format!("{must}, but is {value}"));
             }
         }
@@ -152,36 +228,59 @@ impl ImageDataConfig {
         };
         let is_imagenet = |statistic| word(statistic) == Some(StatisticWord::Imagenet);
         if is_imagenet(&self.mean) != is_imagenet(&self.std) {
-            problems.add("std", "contradicts mean: the figures of ImageNet belong together");
+            problems.add(
+                "std",
+                "contradicts mean: the figures of ImageNet belong together",
+            );
         }
     }
 
     fn validate_reading(&self, problems: &mut Problems) {
         match (self.cache, &self.cache_dir) {
-            (CacheKind::Disk, None) => problems.add("cache_dir", "is missing: cache = \"disk\" needs a folder"),
+            (CacheKind::Disk, None) => {
+                problems.add("cache_dir", "is missing: cache = \"disk\" needs a folder")
+            }
             (CacheKind::None | CacheKind::Memory, Some(_)) => {
                 problems.add("cache_dir", "has no effect without cache = \"disk\"");
             }
             _ => {}
         }
+        if self.cache_bytes.is_some() && self.cache != CacheKind::Memory {
+            problems.add("cache_bytes", "has no effect without cache = \"memory\"");
+        }
         if self.max_damaged.is_some() && self.on_damaged == OnDamaged::Error {
             problems.add("max_damaged", "has no effect without on_damaged = \"skip\"");
         }
         if self.max_damaged == Some(0) {
-            problems.add("max_damaged", "must be at least 1; for none at all use on_damaged = \"error\"");
+            problems.add(
+                "max_damaged",
+                "must be at least 1; for none at all use on_damaged = \"error\"",
+            );
         }
     }
 
     fn validate_split(&self, format: ImageFormat, problems: &mut Problems) {
         let separate = (self.valid_path.is_some(), self.test_path.is_some());
         problems.add_all("split", self.split.validate(separate));
-        let columns = [("group", &self.split.group), ("time", &self.split.time), ("column", &self.split.column)];
+        let columns = [
+            ("group", &self.split.group),
+            ("time", &self.split.time),
+            ("column", &self.split.column),
+        ];
         for (key, column) in columns {
             let Some(column) = column else { continue };
             let key = format!("split.{key}");
             if format != ImageTable {
-                problems.add(&key, format!("names a column, and only an image_table has any; {} does not", format.name()));
-            } else if self.targets.contains(column) || column == self.target() && self.targets.is_empty() {
+                problems.add(
+                    &key,
+                    format!(
+                        "names a column, and only an image_table has any; {} does not",
+                        format.name()
+                    ),
+                );
+            } else if self.targets.contains(column)
+                || column == self.target() && self.targets.is_empty()
+            {
                 problems.add(&key, "is the target; choose another column");
             }
         }
@@ -220,7 +319,8 @@ mod tests {
             assert_eq!(config.validate_for(format, TargetKind::Class), []);
             assert_eq!(ImageFormat::from_name(format.name()), Some(format));
         }
-        let read: ImageDataConfig = serde_json::from_str(r#"{"path":"images"}"#).expect("one key is enough");
+        let read: ImageDataConfig =
+            serde_json::from_str(r#"{"path":"images"}"#).expect("one key is enough");
         assert_eq!(read, config);
         let written = serde_json::to_string(&config).expect("plain values can be written");
         let again: ImageDataConfig = serde_json::from_str(&written).expect("what was written");
@@ -240,17 +340,38 @@ mod tests {
             mean: Statistic::Values(vec![0.5; 3]),
             std: Statistic::Values(vec![0.0]),
             cache_dir: Some("cache".into()),
+            cache_bytes: Some(1),
             max_damaged: Some(3),
             max_pixels: 0,
-            split: crate::SplitConfig { train: 2.0, group: Some("g".into()), ..Default::default() },
+            split: crate::SplitConfig {
+                train: 2.0,
+                group: Some("g".into()),
+                ..Default::default()
+            },
             ..ImageDataConfig::new(" ")
         };
         let keys = keys(config.validate(ImageFormat::ImageFolder));
         for key in [
-            "path", "root", "target", "labels", "transpose", "image_size", "crop_ratio", "mean",
-            "std", "cache_dir", "max_damaged", "max_pixels", "split.train", "split.group",
+            "path",
+            "root",
+            "target",
+            "labels",
+            "transpose",
+            "image_size",
+            "crop_ratio",
+            "mean",
+            "std",
+            "cache_dir",
+            "cache_bytes",
+            "max_damaged",
+            "max_pixels",
+            "split.train",
+            "split.group",
         ] {
-            assert!(keys.iter().any(|found| found == key), "{key} is not in {keys:?}");
+            assert!(
+                keys.iter().any(|found| found == key),
+                "{key} is not in {keys:?}"
+            );
         }
     }
 
@@ -258,19 +379,33 @@ mod tests {
     fn the_task_and_the_labels_must_agree() {
         let mut config = ImageDataConfig::new("images");
         config.label_separator = Some(";".into());
-        assert_eq!(keys(config.validate_for(ImageTable, TargetKind::Class)), ["label_separator"]);
+        assert_eq!(
+            keys(config.validate_for(ImageTable, TargetKind::Class)),
+            ["label_separator"]
+        );
         assert_eq!(config.validate_for(ImageTable, TargetKind::Set), []);
         config.label_separator = None;
         config.split.stratify = true;
-        assert_eq!(keys(config.validate_for(Idx, TargetKind::Number)), ["type", "split.stratify"]);
+        assert_eq!(
+            keys(config.validate_for(Idx, TargetKind::Number)),
+            ["type", "split.stratify"]
+        );
     }
 
     #[test]
     fn sizes_and_statistics_say_what_they_may_be() {
-        let read = |text: &str| serde_json::from_str::<ImageDataConfig>(&format!(r#"{{"path":"a",{text}}}"#));
+        let read = |text: &str| {
+            serde_json::from_str::<ImageDataConfig>(&format!(r#"{{"path":"a",{text}}}"#))
+        };
         let size = |text| read(text).map(|config| config.image_size);
-        assert_eq!(size(r#""image_size":8"#).ok(), Some(Some(ImageSize::Square(8))));
-        assert_eq!(size(r#""image_size":[8,9]"#).ok(), Some(Some(ImageSize::Sides([8, 9]))));
+        assert_eq!(
+            size(r#""image_size":8"#).ok(),
+            Some(Some(ImageSize::Square(8)))
+        );
+        assert_eq!(
+            size(r#""image_size":[8,9]"#).ok(),
+            Some(Some(ImageSize::Sides([8, 9])))
+        );
         let wrong = |text| read(text).expect_err("cannot be meant").to_string();
         assert!(wrong(r#""image_size":[8]"#).contains("[height, width]"));
         assert!(wrong(r#""image_size":-8"#).contains("negative"));

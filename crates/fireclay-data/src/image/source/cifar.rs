@@ -36,7 +36,12 @@ impl Cifar {
         let planes = file.read(offset as u64, 3 * PLANE)?;
         let pixel = |at: usize| [planes[at], planes[PLANE + at], planes[2 * PLANE + at]];
         let data = (0..PLANE).flat_map(pixel).collect();
-        Ok(Raw::Pixels(Pixels { width: SIDE, height: SIDE, channels: 3, data }))
+        Ok(Raw::Pixels(Pixels {
+            width: SIDE,
+            height: SIDE,
+            channels: 3,
+            data,
+        }))
     }
 
     pub(super) fn name(&self, index: usize) -> String {
@@ -54,7 +59,7 @@ impl Cifar {
     fn add(&mut self, path: &Path, byte: usize, names: &mut ClassNames) -> Result<(), DataError> {
         let file = OpenFile::open(path)?;
         let record = self.record() as u64;
-        if file.length % record != 0 {
+        if !file.length.is_multiple_of(record) {
             return Err(file.damaged(format!(
                 "{} bytes are no whole number of records of {record} bytes: the file is cut short or of another kind",
                 file.length
@@ -82,7 +87,11 @@ pub(super) fn open(config: &ImageDataConfig) -> Result<Found, DataError> {
     let folder = Path::new(&config.path);
     let layout = Layout::of(folder, config.labels)?;
     let mut names = ClassNames::declared(layout.names()?);
-    let mut cifar = Cifar { files: Vec::new(), labels: layout.labels, count: 0 };
+    let mut cifar = Cifar {
+        files: Vec::new(),
+        labels: layout.labels,
+        count: 0,
+    };
     for path in &layout.train {
         cifar.add(path, layout.byte, &mut names)?;
     }
@@ -122,7 +131,10 @@ impl Layout {
         })?;
         let mut batches: Vec<PathBuf> = list.flatten().map(|entry| entry.path()).collect();
         batches.retain(|path| {
-            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            let name = path
+                .file_name()
+                .and_then(|name| name.to_str())
+                .unwrap_or_default();
             name.starts_with("data_batch_") && name.ends_with(".bin")
         });
         batches.sort();
@@ -175,12 +187,20 @@ impl Layout {
             path: absolute(&self.names),
             source,
         })?;
-        let names: Vec<String> = text.lines().map(|line| line.trim().to_owned()).filter(|line| !line.is_empty()).collect();
+        let names: Vec<String> = text
+            .lines()
+            .map(|line| line.trim().to_owned())
+            .filter(|line| !line.is_empty())
+            .collect();
         let distinct: std::collections::HashSet<_> = names.iter().collect();
         if names.len() != self.classes || distinct.len() != names.len() {
             return Err(DataError::Damaged {
                 path: absolute(&self.names),
-                message: format!("expected {} different names of classes, but found {}", self.classes, distinct.len()),
+                message: format!(
+                    "expected {} different names of classes, but found {}",
+                    self.classes,
+                    distinct.len()
+                ),
             });
         }
         Ok(names)

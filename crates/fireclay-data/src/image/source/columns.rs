@@ -36,7 +36,10 @@ fn reals(name: &str, array: &ArrayRef) -> Result<Answers, DataError> {
 }
 
 fn classes(name: &str, array: &ArrayRef, names: Option<Vec<String>>) -> Result<Answers, DataError> {
-    if matches!(array.data_type(), DataType::List(_) | DataType::LargeList(_)) {
+    if matches!(
+        array.data_type(),
+        DataType::List(_) | DataType::LargeList(_)
+    ) {
         return Err(DataError::Unusable(format!(
             "column {name:?} holds lists of labels: that is for a multi-label task"
         )));
@@ -57,7 +60,10 @@ fn sets(
     names: Option<Vec<String>>,
 ) -> Result<Answers, DataError> {
     let mut labels = Labels::new(name, names);
-    let is_list = matches!(array.data_type(), DataType::List(_) | DataType::LargeList(_));
+    let is_list = matches!(
+        array.data_type(),
+        DataType::List(_) | DataType::LargeList(_)
+    );
     let sets = match (is_list, separator) {
         (true, None) => list_sets(name, array, &mut labels)?,
         (true, Some(_)) => {
@@ -76,7 +82,11 @@ fn sets(
     Ok(Answers::Sets { names, sets })
 }
 
-fn list_sets(name: &str, array: &ArrayRef, labels: &mut Labels<'_>) -> Result<Vec<Vec<u32>>, DataError> {
+fn list_sets(
+    name: &str,
+    array: &ArrayRef,
+    labels: &mut Labels<'_>,
+) -> Result<Vec<Vec<u32>>, DataError> {
     let read = |row: usize| {
         let items = match array.data_type() {
             _ if array.is_null(row) => return Ok(Vec::new()),
@@ -89,7 +99,11 @@ fn list_sets(name: &str, array: &ArrayRef, labels: &mut Labels<'_>) -> Result<Ve
     (0..array.len()).map(read).collect()
 }
 
-fn text_sets(cells: &StringArray, separator: &str, labels: &mut Labels<'_>) -> Result<Vec<Vec<u32>>, DataError> {
+fn text_sets(
+    cells: &StringArray,
+    separator: &str,
+    labels: &mut Labels<'_>,
+) -> Result<Vec<Vec<u32>>, DataError> {
     let read = |(row, cell): (usize, Option<&str>)| {
         labels.set(row, split(cell.unwrap_or_default(), separator))
     };
@@ -98,7 +112,9 @@ fn text_sets(cells: &StringArray, separator: &str, labels: &mut Labels<'_>) -> R
 
 /// The labels in a text, without white space around them; none in an empty one.
 pub(super) fn split<'a>(text: &'a str, separator: &'a str) -> impl Iterator<Item = &'a str> {
-    text.split(separator).map(str::trim).filter(|label| !label.is_empty())
+    text.split(separator)
+        .map(str::trim)
+        .filter(|label| !label.is_empty())
 }
 
 /// Columns of 0 and 1, one for each class.
@@ -133,7 +149,10 @@ impl<'a> Labels<'a> {
             return Ok(self.names.intern(cell));
         }
         let count = self.names.names().len();
-        let by_index = cell.parse::<u32>().ok().filter(|&class| (class as usize) < count);
+        let by_index = cell
+            .parse::<u32>()
+            .ok()
+            .filter(|&class| (class as usize) < count);
         let class = by_index.or_else(|| self.names.find(cell));
         class.ok_or_else(|| {
             let problem = format!("is none of the {count} classes that the file declares; -1 stands for a missing label");
@@ -141,7 +160,11 @@ impl<'a> Labels<'a> {
         })
     }
 
-    fn set<'b>(&mut self, row: usize, cells: impl Iterator<Item = &'b str>) -> Result<Vec<u32>, DataError> {
+    fn set<'b>(
+        &mut self,
+        row: usize,
+        cells: impl Iterator<Item = &'b str>,
+    ) -> Result<Vec<u32>, DataError> {
         let classes = cells.map(|cell| self.class(row, cell));
         let mut classes = classes.collect::<Result<Vec<_>, _>>()?;
         classes.sort_unstable();
@@ -151,5 +174,10 @@ impl<'a> Labels<'a> {
 }
 
 fn missing(name: &str, row: usize) -> DataError {
-    DataError::bad_value(name, row, "", "the label is missing; drop the row or fill it")
+    DataError::bad_value(
+        name,
+        row,
+        "",
+        "the label is missing; drop the row or fill it",
+    )
 }

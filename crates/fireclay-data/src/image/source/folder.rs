@@ -206,12 +206,20 @@ impl Walk {
             ));
         }
         for name in &self.empty {
-            messages.push(format!("the folder of class {name:?} has no images, so there is no such class"));
+            messages.push(format!(
+                "the folder of class {name:?} has no images, so there is no such class"
+            ));
         }
         for path in &self.loops {
-            messages.push(format!("{} leads back to a folder that it is in, and is not followed", path.display()));
+            messages.push(format!(
+                "{} leads back to a folder that it is in, and is not followed",
+                path.display()
+            ));
         }
-        let note = |message| Note { column: None, message };
+        let note = |message| Note {
+            column: None,
+            message,
+        };
         messages.into_iter().map(note).collect()
     }
 }
@@ -220,7 +228,9 @@ impl Walk {
 pub(super) fn is_image(path: &Path) -> bool {
     const EXTENSIONS: [&str; 6] = ["png", "jpg", "jpeg", "webp", "bmp", "gif"];
     let extension = path.extension().and_then(OsStr::to_str).unwrap_or_default();
-    EXTENSIONS.iter().any(|known| extension.eq_ignore_ascii_case(known))
+    EXTENSIONS
+        .iter()
+        .any(|known| extension.eq_ignore_ascii_case(known))
 }
 
 /// Unlabelled images to answer for: a file, a folder (with all folders below it, sorted) or a glob.

@@ -91,7 +91,9 @@ pub(crate) fn open(
 
 /// Whether a path names the images of an IDX pair rather than the folder they are in.
 pub(crate) fn is_idx_images(path: &Path) -> bool {
-    let name = path.file_name().map(|name| name.to_string_lossy().to_ascii_lowercase());
+    let name = path
+        .file_name()
+        .map(|name| name.to_string_lossy().to_ascii_lowercase());
     name.is_some_and(|name| name.contains("idx3") || name.ends_with(".gz"))
 }
 
@@ -136,7 +138,9 @@ impl Source {
     pub(crate) fn hashes(&self) -> Result<BTreeMap<String, String>, DataError> {
         match self {
             Self::Files(files) => files.hashes(),
-            Self::Idx(_) | Self::Cifar(_) | Self::Shards(_) | Self::Parquet(_) => Ok(BTreeMap::new()),
+            Self::Idx(_) | Self::Cifar(_) | Self::Shards(_) | Self::Parquet(_) => {
+                Ok(BTreeMap::new())
+            }
         }
     }
 }

@@ -15,28 +15,46 @@ pub(super) struct OpenFile {
 
 impl OpenFile {
     pub(super) fn open(path: &Path) -> Result<Self, DataError> {
-        let fail = |source| DataError::Read { path: absolute(path), source };
+        let fail = |source| DataError::Read {
+            path: absolute(path),
+            source,
+        };
         let file = File::open(path).map_err(fail)?;
         let length = file.metadata().map_err(fail)?.len();
         if length == 0 {
-            return Err(DataError::Empty { path: absolute(path) });
+            return Err(DataError::Empty {
+                path: absolute(path),
+            });
         }
-        Ok(Self { path: path.to_owned(), length, file })
+        Ok(Self {
+            path: path.to_owned(),
+            length,
+            file,
+        })
     }
 
     /// `length` bytes from `offset` on, without moving a place that threads share.
     pub(super) fn read(&self, offset: u64, length: usize) -> Result<Vec<u8>, DataError> {
-        if offset.checked_add(length as u64).is_none_or(|end| end > self.length) {
+        if offset
+            .checked_add(length as u64)
+            .is_none_or(|end| end > self.length)
+        {
             return Err(self.damaged("the file is cut short"));
         }
         let mut bytes = vec![0; length];
         let read = read_exact_at(&self.file, &mut bytes, offset);
-        read.map_err(|source| DataError::Read { path: absolute(&self.path), source })?;
+        read.map_err(|source| DataError::Read {
+            path: absolute(&self.path),
+            source,
+        })?;
         Ok(bytes)
     }
 
     pub(super) fn damaged(&self, message: impl Into<String>) -> DataError {
-        DataError::Damaged { path: absolute(&self.path), message: message.into() }
+        DataError::Damaged {
+            path: absolute(&self.path),
+            message: message.into(),
+        }
     }
 }
 

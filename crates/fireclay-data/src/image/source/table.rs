@@ -16,7 +16,14 @@ use crate::table::Table;
 pub(super) fn open(config: &ImageDataConfig, target: TargetKind) -> Result<Found, DataError> {
     let table = read(config)?;
     let locate = |error| table.locate(error, |row| row);
-    for column in [&config.split.group, &config.split.time, &config.split.column].into_iter().flatten() {
+    for column in [
+        &config.split.group,
+        &config.split.time,
+        &config.split.column,
+    ]
+    .into_iter()
+    .flatten()
+    {
         table.column(column)?;
     }
     let answers = answers(table.batch(), config, target, None).map_err(locate)?;
@@ -56,7 +63,11 @@ fn files(table: &Table, config: &ImageDataConfig) -> Result<Files, DataError> {
         let folder = root(source, config);
         files.begin(&folder);
         for row in rows.clone() {
-            let cell = if cells.is_valid(row) { cells.value(row) } else { "" };
+            let cell = if cells.is_valid(row) {
+                cells.value(row)
+            } else {
+                ""
+            };
             let path = folder.join(cell);
             if cell.is_empty() || !path.is_file() {
                 count += 1;
@@ -68,7 +79,9 @@ fn files(table: &Table, config: &ImageDataConfig) -> Result<Files, DataError> {
     match absent.map(|error| table.locate(error, |row| row)) {
         None => Ok(files),
         Some(first) if count == 1 => Err(first),
-        Some(first) => Err(DataError::Unusable(format!("{count} images are missing, the first of them: {first}"))),
+        Some(first) => Err(DataError::Unusable(format!(
+            "{count} images are missing, the first of them: {first}"
+        ))),
     }
 }
 

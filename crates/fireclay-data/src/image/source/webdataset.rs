@@ -53,7 +53,11 @@ impl Shards {
 
     pub(super) fn name(&self, index: usize) -> String {
         let sample = &self.samples[index];
-        format!("{}:{}", self.files[sample.file as usize].path.display(), sample.name)
+        format!(
+            "{}:{}",
+            self.files[sample.file as usize].path.display(),
+            sample.name
+        )
     }
 }
 
@@ -94,7 +98,11 @@ struct Group {
     label: Option<Member>,
 }
 
-fn add_shard(path: &Path, shards: &mut Shards, labels: &mut LabelReader<'_>) -> Result<(), DataError> {
+fn add_shard(
+    path: &Path,
+    shards: &mut Shards,
+    labels: &mut LabelReader<'_>,
+) -> Result<(), DataError> {
     let file = OpenFile::open(path)?;
     let groups = groups(&file, labels.ending())?;
     for group in groups {
@@ -113,11 +121,18 @@ fn add_shard(path: &Path, shards: &mut Shards, labels: &mut LabelReader<'_>) -> 
             )));
         };
         if label.length > LONGEST_LABEL {
-            return Err(file.damaged(format!("the label of sample {:?} has {} bytes", group.key, label.length)));
+            return Err(file.damaged(format!(
+                "the label of sample {:?} has {} bytes",
+                group.key, label.length
+            )));
         }
         let text = file.read(label.offset, label.length as usize)?;
-        let pushed = std::str::from_utf8(&text).map_err(|_| "is not valid UTF-8".to_owned()).and_then(|text| labels.push(text));
-        pushed.map_err(|problem| file.damaged(format!("the label of sample {:?} {problem}", group.key)))?;
+        let pushed = std::str::from_utf8(&text)
+            .map_err(|_| "is not valid UTF-8".to_owned())
+            .and_then(|text| labels.push(text));
+        pushed.map_err(|problem| {
+            file.damaged(format!("the label of sample {:?} {problem}", group.key))
+        })?;
         let file = shards.files.len() as u32;
         shards.samples.push(Sample { file, image, name });
     }
@@ -127,7 +142,11 @@ fn add_shard(path: &Path, shards: &mut Shards, labels: &mut LabelReader<'_>) -> 
 
 /// The samples of an archive in the order of their first members.
 fn groups(file: &OpenFile, ending: &str) -> Result<Vec<Group>, DataError> {
-    let damaged = |error: std::io::Error| file.damaged(format!("no tar archive that can be read (compressed ones have to be unpacked to .tar): {error}"));
+    let damaged = |error: std::io::Error| {
+        file.damaged(format!(
+            "no tar archive that can be read (compressed ones have to be unpacked to .tar): {error}"
+        ))
+    };
     let reader = File::open(&file.path).map_err(damaged)?;
     let mut archive = tar::Archive::new(reader);
     let mut groups: Vec<Group> = Vec::new();
@@ -138,20 +157,34 @@ fn groups(file: &OpenFile, ending: &str) -> Result<Vec<Group>, DataError> {
             continue;
         }
         let bytes = entry.path_bytes();
-        let name = std::str::from_utf8(&bytes).map_err(|_| file.damaged("the name of a member is not valid UTF-8"))?;
+        let name = std::str::from_utf8(&bytes)
+            .map_err(|_| file.damaged("the name of a member is not valid UTF-8"))?;
         let Some((key, extension)) = key_and_extension(name) else {
             continue;
         };
-        let member = Member { offset: entry.raw_file_position(), length: entry.size() };
-        if member.offset.checked_add(member.length).is_none_or(|end| end > file.length) {
-            return Err(file.damaged(format!("member {name:?} reaches beyond the end: the file is cut short")));
+        let member = Member {
+            offset: entry.raw_file_position(),
+            length: entry.size(),
+        };
+        if member
+            .offset
+            .checked_add(member.length)
+            .is_none_or(|end| end > file.length)
+        {
+            return Err(file.damaged(format!(
+                "member {name:?} reaches beyond the end: the file is cut short"
+            )));
         }
         let place = *places.entry(key.to_owned()).or_insert_with(|| {
-            groups.push(Group { key: key.to_owned(), ..Default::default() });
+            groups.push(Group {
+                key: key.to_owned(),
+                ..Default::default()
+            });
             groups.len() - 1
         });
         let group = &mut groups[place];
-        let is_twice = if is_image(Path::new(&format!("_.{extension}"))) && !extension.contains('.') {
+        let is_twice = if is_image(Path::new(&format!("_.{extension}"))) && !extension.contains('.')
+        {
             group.image.replace((name.to_owned(), member)).is_some()
         } else if extension.eq_ignore_ascii_case(ending) {
             group.label.replace(member).is_some()
@@ -159,7 +192,9 @@ fn groups(file: &OpenFile, ending: &str) -> Result<Vec<Group>, DataError> {
             false
         };
         if is_twice {
-            return Err(file.damaged(format!("sample {key:?} has two images or two labels; the second is {name:?}")));
+            return Err(file.damaged(format!(
+                "sample {key:?} has two images or two labels; the second is {name:?}"
+            )));
         }
     }
     check_end(file)?;
@@ -169,8 +204,13 @@ fn groups(file: &OpenFile, ending: &str) -> Result<Vec<Group>, DataError> {
 /// A whole archive ends with blocks of zeros; without them members may be missing.
 fn check_end(file: &OpenFile) -> Result<(), DataError> {
     const BLOCK: u64 = 512;
-    let is_whole = file.length % BLOCK == 0 && file.length >= BLOCK;
-    if is_whole && file.read(file.length - BLOCK, BLOCK as usize)?.iter().all(|byte| *byte == 0) {
+    let is_whole = file.length.is_multiple_of(BLOCK) && file.length >= BLOCK;
+    if is_whole
+        && file
+            .read(file.length - BLOCK, BLOCK as usize)?
+            .iter()
+            .all(|byte| *byte == 0)
+    {
         return Ok(());
     }
     Err(file.damaged("it does not end as a tar archive does: the file is cut short"))
@@ -196,10 +236,17 @@ impl<'a> LabelReader<'a> {
         let answers = match target {
             TargetKind::Class => Answers::Classes(names),
             TargetKind::Number => Answers::Numbers(Vec::new()),
-            TargetKind::Set => Answers::Sets { names, sets: Vec::new() },
+            TargetKind::Set => Answers::Sets {
+                names,
+                sets: Vec::new(),
+            },
         };
         let (field, separator) = (config.target.as_deref(), config.label_separator.as_deref());
-        Self { field, separator, answers }
+        Self {
+            field,
+            separator,
+            answers,
+        }
     }
 
     fn ending(&self) -> &'static str {
@@ -211,8 +258,11 @@ impl<'a> LabelReader<'a> {
             let items = vec![text.trim().to_owned()];
             return self.push_items(items, false);
         };
-        let json: Value = serde_json::from_str(text).map_err(|error| format!("is no JSON: {error}"))?;
-        let value = json.get(field).ok_or_else(|| format!("has no field {field:?}"))?;
+        let json: Value =
+            serde_json::from_str(text).map_err(|error| format!("is no JSON: {error}"))?;
+        let value = json
+            .get(field)
+            .ok_or_else(|| format!("has no field {field:?}"))?;
         match value {
             Value::Array(items) => {
                 let items = items.iter().map(scalar).collect::<Result<_, _>>()?;
@@ -239,10 +289,14 @@ impl<'a> LabelReader<'a> {
                 let mut set: Vec<u32> = match (is_list, self.separator) {
                     (true, None) => items.iter().map(|item| names.intern(item)).collect(),
                     (false, Some(separator)) => {
-                        let labels = items.iter().flat_map(|item| columns::split(item, separator));
+                        let labels = items
+                            .iter()
+                            .flat_map(|item| columns::split(item, separator));
                         labels.map(|label| names.intern(label)).collect()
                     }
-                    (true, Some(_)) => return Err("is a list already: take label_separator out".into()),
+                    (true, Some(_)) => {
+                        return Err("is a list already: take label_separator out".into());
+                    }
                     (false, None) => return Err("is one text: set label_separator".into()),
                 };
                 set.sort_unstable();
@@ -269,7 +323,10 @@ mod tests {
 
     #[test]
     fn the_key_ends_at_the_first_dot_of_the_name() {
-        assert_eq!(key_and_extension("a.b/c.seg.png"), Some(("a.b/c", "seg.png")));
+        assert_eq!(
+            key_and_extension("a.b/c.seg.png"),
+            Some(("a.b/c", "seg.png"))
+        );
         assert_eq!(key_and_extension("1.cls"), Some(("1", "cls")));
         assert_eq!(key_and_extension("a/.hidden"), None);
         assert_eq!(key_and_extension("readme"), None);

@@ -1,25 +1,23 @@
 //! Parquet files with the bytes of the images inside, as Hugging Face's `datasets` writes them: a
 //! column of structures with `bytes` and `path`, or one of plain bytes.
 
-use std::fs::File;
+mod schema;
+
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use arrow::array::{Array, ArrayRef, AsArray, LargeBinaryArray, RecordBatch};
 use arrow::compute::{cast, concat_batches};
 use arrow::datatypes::DataType;
-use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{
-    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder, RowSelection, RowSelector,
-};
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, RowSelection, RowSelector};
 use parquet::file::metadata::ParquetMetaData;
-use serde_json::Value;
 
+use self::schema::{check_column, declared_names, metadata, open_file, project};
 use super::{Found, Raw, Source, columns};
 use crate::config::TargetKind;
 use crate::error::{DataError, absolute};
 use crate::image::config::ImageDataConfig;
-use crate::read::{damaged, expand, open_parquet, simplify};
+use crate::read::{damaged, expand, simplify};
 
 /// Images of more bytes in all stay in their files and are read one by one.
 const HELD_BYTES: u64 = 2 << 30;
@@ -94,7 +92,9 @@ impl ParquetImages {
             .with_projection(project(&file.metadata, &[&self.column]))
             .build();
         let mut reader = reader.map_err(|error| damaged(&file.path, &error))?;
-        let batch = reader.next().ok_or_else(|| fail(&file.path, format!("row {} cannot be read", row + 1)))?;
+        let batch = reader
+            .next()
+            .ok_or_else(|| fail(&file.path, format!("row {} cannot be read", row + 1)))?;
         let batch = batch.map_err(|error| damaged(&file.path, &error))?;
         let images = images(&file.path, &self.column, &batch, row)?;
         Ok(images.value(0).to_vec())
@@ -106,18 +106,33 @@ impl ParquetImages {
         for name in wanted.iter().chain([&self.column.as_str()]) {
             check_column(path, &metadata, name)?;
         }
-        let file = ParquetFile { path: path.to_owned(), start: self.len(), metadata };
+        let file = ParquetFile {
+            path: path.to_owned(),
+            start: self.len(),
+            metadata,
+        };
         let projection = project(&file.metadata, wanted);
         let reader = open_file(&file)?.with_projection(projection).build();
         let reader = reader.map_err(|error| damaged(path, &error))?;
         let batches = reader.map(|batch| batch.and_then(|batch| simplify(&batch)));
-        let batches = batches.collect::<Result<Vec<_>, _>>().map_err(|error| damaged(path, &error))?;
+        let batches = batches
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(|error| damaged(path, &error))?;
         let Some(first) = batches.first() else {
-            return Err(DataError::NoRows { path: absolute(path) });
+            return Err(DataError::NoRows {
+                path: absolute(path),
+            });
         };
         let batch = concat_batches(&first.schema(), &batches)?;
         if batch.num_rows() != file.rows() {
-            return Err(fail(path, format!("{} rows where {} are declared", batch.num_rows(), file.rows())));
+            return Err(fail(
+                path,
+                format!(
+                    "{} rows where {} are declared",
+                    batch.num_rows(),
+                    file.rows()
+                ),
+            ));
         }
         self.files.push(file);
         Ok(batch)
@@ -125,10 +140,16 @@ impl ParquetImages {
 
     /// The bytes of the encoded images, as far as the files tell.
     fn bytes(&self) -> u64 {
-        let groups = self.files.iter().flat_map(|file| file.metadata.metadata().row_groups());
+        let groups = self
+            .files
+            .iter()
+            .flat_map(|file| file.metadata.metadata().row_groups());
         let columns = groups.flat_map(|group| group.columns());
-        let images = columns.filter(|column| column.column_path().parts().first() == Some(&self.column));
-        images.map(|column| u64::try_from(column.uncompressed_size()).unwrap_or(0)).sum()
+        let images =
+            columns.filter(|column| column.column_path().parts().first() == Some(&self.column));
+        images
+            .map(|column| u64::try_from(column.uncompressed_size()).unwrap_or(0))
+            .sum()
     }
 
     /// Reads all images into memory.
@@ -139,7 +160,10 @@ impl ParquetImages {
         let piece = usize::try_from(piece.clamp(1, 1024)).unwrap_or(1);
         for file in &self.files {
             let projection = project(&file.metadata, &[&self.column]);
-            let reader = open_file(file)?.with_batch_size(piece).with_projection(projection).build();
+            let reader = open_file(file)?
+                .with_batch_size(piece)
+                .with_projection(projection)
+                .build();
             let mut row = 0;
             for batch in reader.map_err(|error| damaged(&file.path, &error))? {
                 let batch = batch.map_err(|error| damaged(&file.path, &error))?;
@@ -148,7 +172,10 @@ impl ParquetImages {
                 row += batch.num_rows();
             }
             if row != file.rows() {
-                return Err(fail(&file.path, format!("{row} rows where {} are declared", file.rows())));
+                return Err(fail(
+                    &file.path,
+                    format!("{row} rows where {} are declared", file.rows()),
+                ));
             }
         }
         Ok(())
@@ -161,7 +188,11 @@ pub(super) fn open(config: &ImageDataConfig, target: TargetKind) -> Result<Found
 
 fn open_with(config: &ImageDataConfig, target: TargetKind, most: u64) -> Result<Found, DataError> {
     let column = config.image_column().to_owned();
-    let mut source = ParquetImages { column, files: Vec::new(), held: Vec::new() };
+    let mut source = ParquetImages {
+        column,
+        files: Vec::new(),
+        held: Vec::new(),
+    };
     let targets: Vec<&str> = match &config.targets[..] {
         [] => vec![config.target()],
         several => several.iter().map(String::as_str).collect(),
@@ -174,7 +205,13 @@ fn open_with(config: &ImageDataConfig, target: TargetKind, most: u64) -> Result<
             if let Some(first) = batches.first()
                 && first.schema() != batch.schema()
             {
-                return Err(fail(&file, format!("its columns {targets:?} are of other types than those of {}", source.files[0].path.display())));
+                return Err(fail(
+                    &file,
+                    format!(
+                        "its columns {targets:?} are of other types than those of {}",
+                        source.files[0].path.display()
+                    ),
+                ));
             }
             batches.push(batch);
         }
@@ -186,7 +223,9 @@ fn open_with(config: &ImageDataConfig, target: TargetKind, most: u64) -> Result<
     let names = declared_names(&source.files[0].metadata, config.target());
     let batch = concat_batches(&batches[0].schema(), &batches)?;
     let locate = |error: DataError| {
-        let DataError::BadValue { row, .. } = error else { return error };
+        let DataError::BadValue { row, .. } = error else {
+            return error;
+        };
         let (file, place) = source.find(row);
         error.map_row(|_| place).in_file(&file.path)
     };
@@ -207,68 +246,56 @@ fn open_with(config: &ImageDataConfig, target: TargetKind, most: u64) -> Result<
 }
 
 /// The bytes of each image; `row` is that of the first in the file.
-fn images(path: &Path, name: &str, batch: &RecordBatch, row: usize) -> Result<LargeBinaryArray, DataError> {
+fn images(
+    path: &Path,
+    name: &str,
+    batch: &RecordBatch,
+    row: usize,
+) -> Result<LargeBinaryArray, DataError> {
     let array = crate::column::column(batch, name)?;
     let (bytes, outer): (ArrayRef, Option<&ArrayRef>) = match array.as_struct_opt() {
         Some(structure) => match structure.column_by_name("bytes") {
             Some(bytes) => (bytes.clone(), Some(array)),
-            None => return Err(fail(path, format!("column {name:?} holds structures without a field \"bytes\""))),
+            None => {
+                return Err(fail(
+                    path,
+                    format!("column {name:?} holds structures without a field \"bytes\""),
+                ));
+            }
         },
         None => (array.clone(), None),
     };
-    let is_missing = |place: &usize| bytes.is_null(*place) || outer.is_some_and(|outer| outer.is_null(*place));
+    let is_missing =
+        |place: &usize| bytes.is_null(*place) || outer.is_some_and(|outer| outer.is_null(*place));
     if let Some(place) = (0..bytes.len()).find(is_missing) {
-        return Err(fail(path, format!("column {name:?}, row {}: the image has no bytes (a path alone leads to a file that is not in the table)", row + place + 1)));
+        return Err(fail(
+            path,
+            format!(
+                "column {name:?}, row {}: the image has no bytes (a path alone leads to a file that is not in the table)",
+                row + place + 1
+            ),
+        ));
     }
-    if !matches!(bytes.data_type(), DataType::Binary | DataType::LargeBinary | DataType::BinaryView) {
-        return Err(DataError::Type { column: name.into(), found: bytes.data_type().to_string(), wanted: "images: bytes, or a structure with bytes and path" });
+    if !matches!(
+        bytes.data_type(),
+        DataType::Binary | DataType::LargeBinary | DataType::BinaryView
+    ) {
+        return Err(DataError::Type {
+            column: name.into(),
+            found: bytes.data_type().to_string(),
+            wanted: "images: bytes, or a structure with bytes and path",
+        });
     }
-    Ok(cast(&bytes, &DataType::LargeBinary)?.as_binary::<i64>().clone())
-}
-
-/// The names of classes in the order of their indices, from the description that Hugging Face's
-/// `datasets` puts into the file.
-fn declared_names(metadata: &ArrowReaderMetadata, column: &str) -> Option<Vec<String>> {
-    let pairs = metadata.metadata().file_metadata().key_value_metadata()?;
-    let text = pairs.iter().find(|pair| pair.key == "huggingface")?.value.as_ref()?;
-    let json: Value = serde_json::from_str(text).ok()?;
-    let feature = json.get("info")?.get("features")?.get(column)?;
-    // A list of labels describes its items one level further down.
-    let inner = feature.get("feature").or_else(|| feature.get(0)).unwrap_or(feature);
-    let names = inner.get("names")?.as_array()?;
-    let names: Option<Vec<String>> = names.iter().map(|name| name.as_str().map(str::to_owned)).collect();
-    names.filter(|names| !names.is_empty() && names.iter().collect::<std::collections::HashSet<_>>().len() == names.len())
-}
-
-fn metadata(path: &Path) -> Result<ArrowReaderMetadata, DataError> {
-    // Opened the usual way first, for the messages on missing and empty files.
-    open_parquet(path)?;
-    let file = File::open(path).map_err(|source| DataError::Read { path: absolute(path), source })?;
-    ArrowReaderMetadata::load(&file, ArrowReaderOptions::default()).map_err(|error| damaged(path, &error))
-}
-
-fn open_file(file: &ParquetFile) -> Result<ParquetRecordBatchReaderBuilder<File>, DataError> {
-    let open = File::open(&file.path).map_err(|source| DataError::Read { path: absolute(&file.path), source })?;
-    Ok(ParquetRecordBatchReaderBuilder::new_with_metadata(open, file.metadata.clone()))
-}
-
-fn project(metadata: &ArrowReaderMetadata, wanted: &[&str]) -> ProjectionMask {
-    let fields = metadata.schema().fields().iter().enumerate();
-    let roots = fields.filter(|(_, field)| wanted.contains(&field.name().as_str())).map(|(root, _)| root);
-    ProjectionMask::roots(metadata.parquet_schema(), roots)
-}
-
-fn check_column(path: &Path, metadata: &ArrowReaderMetadata, name: &str) -> Result<(), DataError> {
-    let known: Vec<String> = metadata.schema().fields().iter().map(|field| field.name().clone()).collect();
-    if known.iter().any(|known| known == name) {
-        return Ok(());
-    }
-    let error = DataError::MissingColumn { column: name.to_owned(), known, file: None };
-    Err(error.in_file(path))
+    Ok(cast(&bytes, &DataType::LargeBinary)?
+        .as_binary::<i64>()
+        .clone())
 }
 
 fn fail(path: &Path, message: String) -> DataError {
-    DataError::Damaged { path: absolute(path), message }
+    DataError::Damaged {
+        path: absolute(path),
+        message,
+    }
 }
 
 #[cfg(test)]
@@ -277,9 +304,16 @@ mod tests {
 
     #[test]
     fn held_or_not_the_bytes_are_the_same() {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../datasets/digits/data.parquet");
+        let path = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../../datasets/digits/data.parquet"
+        );
         let config = ImageDataConfig::new(path);
-        let read = |most| open_with(&config, TargetKind::Class, most).expect("the digits are there").source;
+        let read = |most| {
+            open_with(&config, TargetKind::Class, most)
+                .expect("the digits are there")
+                .source
+        };
         let (held, lazy) = (read(u64::MAX), read(0));
         assert_eq!((held.len(), lazy.len()), (1797, 1797));
         for index in [0, 599, 600, 1234, 1796] {

@@ -1,0 +1,248 @@
+//! The IDX files of MNIST, Fashion-MNIST, EMNIST and others (<http://yann.lecun.com/exdb/mnist/>):
+//! a file of images and a file of labels, compressed or not.
+
+mod names;
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+
+use flate2::read::MultiGzDecoder;
+
+use self::names::{held_out, labels_of, pairs};
+use super::{Answers, ClassNames, Found, Raw, Source};
+use crate::error::{DataError, absolute};
+use crate::image::config::ImageDataConfig;
+use crate::image::pixels::Pixels;
+
+/// Unsigned bytes with three dimensions: images, rows, columns.
+const IMAGES: u32 = 0x0803;
+/// Unsigned bytes with one dimension.
+const LABELS: u32 = 0x0801;
+
+/// Files of images, in memory.
+#[derive(Debug, Default)]
+pub(crate) struct Idx {
+    files: Vec<Images>,
+    transpose: bool,
+}
+
+#[derive(Debug)]
+struct Images {
+    name: String,
+    /// The index of the first image.
+    start: usize,
+    count: usize,
+    height: usize,
+    width: usize,
+    data: Vec<u8>,
+}
+
+impl Idx {
+    pub(super) fn len(&self) -> usize {
+        self.files.last().map_or(0, |file| file.start + file.count)
+    }
+
+    pub(super) fn read(&self, index: usize) -> Raw<'_> {
+        let (file, place) = self.find(index);
+        let (height, width) = (file.height, file.width);
+        let size = height * width;
+        let stored = &file.data[place * size..(place + 1) * size];
+        if !self.transpose {
+            return Raw::Pixels(Pixels {
+                width,
+                height,
+                channels: 1,
+                data: stored.to_vec(),
+            });
+        }
+        let turned = (0..width).flat_map(|x| (0..height).map(move |y| stored[y * width + x]));
+        Raw::Pixels(Pixels {
+            width: height,
+            height: width,
+            channels: 1,
+            data: turned.collect(),
+        })
+    }
+
+    pub(super) fn name(&self, index: usize) -> String {
+        let (file, place) = self.find(index);
+        format!("{}#{place}", file.name)
+    }
+
+    fn find(&self, index: usize) -> (&Images, usize) {
+        let file = self.files.partition_point(|file| file.start <= index) - 1;
+        (&self.files[file], index - self.files[file].start)
+    }
+}
+
+pub(super) fn open(config: &ImageDataConfig) -> Result<Found, DataError> {
+    let path = Path::new(&config.path);
+    let (train, mut test) = pairs(path)?;
+    if let Some(path) = &config.test_path {
+        if let Some(test) = &test {
+            return Err(DataError::Split(format!(
+                "test_path contradicts {}, which is beside the training images: use one of them",
+                absolute(test).display()
+            )));
+        }
+        test = Some(held_out(Path::new(path))?);
+    }
+    let valid = config
+        .valid_path
+        .as_ref()
+        .map(|path| held_out(Path::new(path)))
+        .transpose()?;
+    let mut idx = Idx {
+        files: Vec::new(),
+        transpose: config.transpose,
+    };
+    let (mut classes, mut files) = (ClassNames::default(), Vec::new());
+    let mut add = |images: PathBuf| {
+        let start = idx.len();
+        let labels = labels_of(&images)?;
+        read_pair(&images, &labels, &mut idx, &mut classes)?;
+        files.extend([images, labels]);
+        Ok::<_, DataError>(start..idx.len())
+    };
+    add(train)?;
+    let valid = valid.map(&mut add).transpose()?;
+    let test = test.map(&mut add).transpose()?;
+    Ok(Found {
+        source: Source::Idx(idx),
+        answers: Answers::Classes(classes),
+        valid,
+        test,
+        table: None,
+        notes: Vec::new(),
+        files,
+    })
+}
+
+fn read_pair(
+    images: &Path,
+    labels: &Path,
+    idx: &mut Idx,
+    classes: &mut ClassNames,
+) -> Result<(), DataError> {
+    let ([count, height, width], data) = read_file::<3>(images, IMAGES)?;
+    let ([labelled], named) = read_file::<1>(labels, LABELS)?;
+    if count != labelled {
+        return Err(damaged(
+            labels,
+            format!(
+                "{labelled} labels for the {count} images of {}",
+                absolute(images).display()
+            ),
+        ));
+    }
+    if height == 0 || width == 0 || count == 0 {
+        return Err(damaged(
+            images,
+            format!("{count} images of {height} by {width} pixels are nothing to learn from"),
+        ));
+    }
+    for label in named {
+        classes.push(&label.to_string());
+    }
+    let (name, start) = (images.display().to_string(), idx.len());
+    idx.files.push(Images {
+        name,
+        start,
+        count,
+        height,
+        width,
+        data,
+    });
+    Ok(())
+}
+
+/// The dimensions and the bytes of a file, whose length must be what its header says.
+fn read_file<const N: usize>(path: &Path, magic: u32) -> Result<([usize; N], Vec<u8>), DataError> {
+    let file = File::open(path).map_err(|source| read_error(path, source))?;
+    let mut file = BufReader::new(file);
+    let start = file.fill_buf().map_err(|source| read_error(path, source))?;
+    let is_gzip = start.starts_with(&[0x1f, 0x8b]);
+    if is_gzip {
+        return read_from(path, MultiGzDecoder::new(file), magic);
+    }
+    read_from(path, file, magic)
+}
+
+fn read_from<const N: usize>(
+    path: &Path,
+    mut reader: impl Read,
+    magic: u32,
+) -> Result<([usize; N], Vec<u8>), DataError> {
+    let found = read_u32(path, &mut reader)?;
+    if found != magic {
+        let what = if magic == IMAGES { "images" } else { "labels" };
+        return Err(damaged(
+            path,
+            format!("no IDX file of {what}: it begins with {found:#010x} instead of {magic:#010x}"),
+        ));
+    }
+    let mut sizes = [0; N];
+    for size in &mut sizes {
+        *size = read_u32(path, &mut reader)? as usize;
+    }
+    let total = sizes
+        .iter()
+        .try_fold(1u64, |total, &size| total.checked_mul(size as u64));
+    let total = total.ok_or_else(|| {
+        damaged(
+            path,
+            format!("the header claims {sizes:?} bytes, more than there can be"),
+        )
+    })?;
+    // The claim decides how much is read, never how much memory is taken: that grows with the data.
+    let mut data = Vec::new();
+    let read = reader.take(total.saturating_add(1)).read_to_end(&mut data);
+    read.map_err(|source| short(path, source))?;
+    match (data.len() as u64).cmp(&total) {
+        std::cmp::Ordering::Equal => Ok((sizes, data)),
+        std::cmp::Ordering::Less => Err(damaged(
+            path,
+            format!(
+                "{} bytes of data where the header claims {total}: the file is cut short",
+                data.len()
+            ),
+        )),
+        std::cmp::Ordering::Greater => Err(damaged(
+            path,
+            format!("more data than the {total} bytes that the header claims"),
+        )),
+    }
+}
+
+fn read_u32(path: &Path, reader: &mut impl Read) -> Result<u32, DataError> {
+    let mut bytes = [0; 4];
+    reader
+        .read_exact(&mut bytes)
+        .map_err(|source| short(path, source))?;
+    Ok(u32::from_be_bytes(bytes))
+}
+
+fn short(path: &Path, source: std::io::Error) -> DataError {
+    match source.kind() {
+        std::io::ErrorKind::UnexpectedEof => damaged(path, "the file is cut short".into()),
+        std::io::ErrorKind::InvalidInput | std::io::ErrorKind::InvalidData => {
+            damaged(path, format!("the compressed data is damaged: {source}"))
+        }
+        _ => read_error(path, source),
+    }
+}
+
+fn read_error(path: &Path, source: std::io::Error) -> DataError {
+    DataError::Read {
+        path: absolute(path),
+        source,
+    }
+}
+
+fn damaged(path: &Path, message: String) -> DataError {
+    DataError::Damaged {
+        path: absolute(path),
+        message,
+    }
+}
