@@ -76,14 +76,24 @@ impl CnnConfig {
         if self.widths.is_empty() {
             problem("widths", "needs at least one block".into());
         }
-        if self.widths.contains(&0) {
-            problem("widths", "every width must be at least 1".into());
+        if self
+            .widths
+            .iter()
+            .any(|width| !(1..=MAX_WIDTH).contains(width))
+        {
+            let text = format!("every width must be from 1 to {MAX_WIDTH}");
+            problem("widths", text);
         }
-        if self.convs == 0 {
-            problem("convs", "must be at least 1".into());
+        if !(1..=MAX_CONVS).contains(&self.convs) {
+            let text = format!("must be from 1 to {MAX_CONVS}, but is {}", self.convs);
+            problem("convs", text);
         }
-        if self.kernel.is_multiple_of(2) {
-            problem("kernel", format!("must be odd, but is {}", self.kernel));
+        if self.kernel.is_multiple_of(2) || self.kernel > MAX_KERNEL {
+            let text = format!(
+                "must be odd and at most {MAX_KERNEL}, but is {}",
+                self.kernel
+            );
+            problem("kernel", text);
         }
         if !(0.0..1.0).contains(&self.dropout) {
             let text = format!("must be at least 0 and below 1, but is {}", self.dropout);
@@ -255,6 +265,12 @@ impl Norm {
     }
 }
 
+/// Far beyond any sensible network; a slip of the key beyond them would ask for more memory than
+/// there is.
+const MAX_WIDTH: usize = 1 << 14;
+const MAX_CONVS: usize = 1000;
+const MAX_KERNEL: usize = 99;
+
 fn default_widths() -> Vec<usize> {
     vec![32, 64]
 }
@@ -356,6 +372,13 @@ mod tests {
         };
         let keys: Vec<_> = config.validate().into_iter().map(|(key, _)| key).collect();
         assert_eq!(keys, ["widths", "convs", "kernel", "dropout"]);
+        let config = CnnConfig {
+            widths: vec![8, usize::MAX],
+            convs: usize::MAX,
+            kernel: usize::MAX,
+            ..CnnConfig::default()
+        };
+        assert_eq!(config.validate().len(), 3);
         assert_eq!(CnnConfig::default().validate(), []);
     }
 

@@ -1,3 +1,5 @@
+mod pth;
+
 use std::collections::HashMap;
 use std::fs;
 use std::path::PathBuf;
@@ -34,6 +36,10 @@ fn path(name: &str) -> PathBuf {
         .join(name)
 }
 
+fn strict() -> PretrainedOptions {
+    PretrainedOptions::default()
+}
+
 fn allow(missing: &[&str], unexpected: &[&str]) -> PretrainedOptions {
     let owned = |names: &[&str]| names.iter().map(ToString::to_string).collect();
     PretrainedOptions {
@@ -55,16 +61,11 @@ fn numbers(model: &ImageModel) -> HashMap<String, TensorData> {
 }
 
 /// Writes tensors in the given type and loads them into the basic network.
-fn load_tensors(
-    tensors: &Tensors,
-    dtype: DType,
-    shape: &ImageShape,
-    options: &PretrainedOptions,
-) -> Loaded {
+fn load_tensors(tensors: &Tensors, dtype: DType, options: &PretrainedOptions) -> Loaded {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("weights");
     fs::write(&path, serialize(tensors, dtype)).unwrap();
-    load(&path, shape, options)
+    load(&path, &SHAPE, options)
 }
 
 fn serialize(tensors: &Tensors, dtype: DType) -> Vec<u8> {
@@ -145,7 +146,7 @@ fn a_head_for_other_classes_stays_fresh() {
     };
     let fresh = basic().init(&shape, 1, &Device::flex());
     let file = path("resnet-tiny-basic/model.pth");
-    let (model, report) = load(&file, &shape, &PretrainedOptions::default()).unwrap();
+    let (model, report) = load(&file, &shape, &strict()).unwrap();
     assert_eq!(report.fresh_head, ["fc.weight", "fc.bias"]);
     let (fresh, found) = (numbers(&fresh), numbers(&model));
     for (name, data) in found {
@@ -161,12 +162,7 @@ fn a_head_that_differs_in_more_than_its_outputs_is_an_error() {
         "fc.weight".into(),
         TensorData::new(vec![0.5f32; 20], [5, 4]),
     );
-    let found = error(load_tensors(
-        &tensors,
-        DType::F32,
-        &SHAPE,
-        &PretrainedOptions::default(),
-    ));
+    let found = error(load_tensors(&tensors, DType::F32, &strict()));
     assert!(
         found.contains("fc.weight has shape [5, 4], but the model needs [10, 48]"),
         "{found}"
@@ -174,12 +170,7 @@ fn a_head_that_differs_in_more_than_its_outputs_is_an_error() {
     // A bias for another number of outputs than the weight.
     let mut tensors = model_tensors();
     tensors.insert("fc.bias".into(), TensorData::new(vec![0.5f32; 5], [5]));
-    let found = error(load_tensors(
-        &tensors,
-        DType::F32,
-        &SHAPE,
-        &PretrainedOptions::default(),
-    ));
+    let found = error(load_tensors(&tensors, DType::F32, &strict()));
     assert!(
         found.contains("fc.bias has shape [5], but the model needs [10]"),
         "{found}"
@@ -196,7 +187,7 @@ fn every_tensor_that_does_not_fit_is_listed_unless_allowed() {
         "layer1.0.conv1.weight".into(),
         TensorData::new(vec![0.5f32; 6], [6]),
     );
-    let load = |options| load_tensors(&tensors, DType::F32, &SHAPE, &options);
+    let load = |options| load_tensors(&tensors, DType::F32, &options);
     let expected = "the tensors do not fit the model: bn1.bias is missing; \
                     layer1.0.conv1.weight has shape [6], but the model needs [6, 6, 3, 3]; \
                     layer3.0.bn1.weight is missing; bn1.offset is not part of the model";
@@ -213,7 +204,7 @@ fn what_is_allowed_is_reported() {
     let bias = tensors.remove("bn1.bias").unwrap();
     tensors.insert("bn1.offset".into(), bias);
     let options = allow(&["bn1.bias"], &["*.offset"]);
-    let (_, report) = load_tensors(&tensors, DType::F32, &SHAPE, &options).unwrap();
+    let (_, report) = load_tensors(&tensors, DType::F32, &options).unwrap();
     assert_eq!(report.missing, ["bn1.bias"]);
     assert_eq!(report.unexpected, ["bn1.offset"]);
 }
@@ -225,13 +216,8 @@ fn prefixes_are_taken_away() {
         let renamed = tensors
             .iter()
             .map(|(name, data)| (format!("{prefix}{name}"), data.clone()));
-        let loaded = load_tensors(
-            &renamed.collect(),
-            DType::F32,
-            &SHAPE,
-            &PretrainedOptions::default(),
-        );
-        let plain = load_tensors(&tensors, DType::F32, &SHAPE, &PretrainedOptions::default());
+        let loaded = load_tensors(&renamed.collect(), DType::F32, &strict());
+        let plain = load_tensors(&tensors, DType::F32, &strict());
         assert_eq!(
             to_tensors(&loaded.unwrap().0),
             to_tensors(&plain.unwrap().0)
@@ -242,14 +228,9 @@ fn prefixes_are_taken_away() {
 #[test]
 fn other_floats_are_converted_and_other_numbers_refused() {
     let expected = numbers(
-        &load_tensors(
-            &model_tensors(),
-            DType::F32,
-            &SHAPE,
-            &PretrainedOptions::default(),
-        )
-        .unwrap()
-        .0,
+        &load_tensors(&model_tensors(), DType::F32, &strict())
+            .unwrap()
+            .0,
     );
     // Half the distance between neighbours, relative: 11 and 8 bits of precision.
     for (dtype, precision) in [
@@ -257,13 +238,7 @@ fn other_floats_are_converted_and_other_numbers_refused() {
         (DType::F16, 0.0005),
         (DType::BF16, 0.004),
     ] {
-        let (model, _) = load_tensors(
-            &model_tensors(),
-            dtype,
-            &SHAPE,
-            &PretrainedOptions::default(),
-        )
-        .unwrap();
+        let (model, _) = load_tensors(&model_tensors(), dtype, &strict()).unwrap();
         for (name, data) in numbers(&model) {
             assert_eq!(data.dtype(), DType::F32);
             for (found, expected) in data.iter::<f64>().zip(expected[&name].iter::<f64>()) {
@@ -275,12 +250,7 @@ fn other_floats_are_converted_and_other_numbers_refused() {
             }
         }
     }
-    let found = error(load_tensors(
-        &model_tensors(),
-        DType::I64,
-        &SHAPE,
-        &PretrainedOptions::default(),
-    ));
+    let found = error(load_tensors(&model_tensors(), DType::I64, &strict()));
     assert!(
         found.contains("bn1.weight holds I64, but the model needs floats"),
         "{found}"
@@ -295,12 +265,7 @@ fn weights_that_are_not_finite_are_refused() {
         "fc.bias".into(),
         TensorData::new(vec![f32::INFINITY; 10], [10]),
     );
-    let found = error(load_tensors(
-        &tensors,
-        DType::F32,
-        &SHAPE,
-        &PretrainedOptions::default(),
-    ));
+    let found = error(load_tensors(&tensors, DType::F32, &strict()));
     let expected = "the tensors do not fit the model: bn1.bias holds values that are not finite; \
                     fc.bias holds values that are not finite";
     assert_eq!(found, expected);
@@ -310,12 +275,7 @@ fn weights_that_are_not_finite_are_refused() {
         doubles.insert(name, data.convert_dtype(DType::F64));
     }
     doubles.insert("bn1.bias".into(), TensorData::new(vec![1e300f64; 6], [6]));
-    let found = error(load_tensors(
-        &doubles,
-        DType::F64,
-        &SHAPE,
-        &PretrainedOptions::default(),
-    ));
+    let found = error(load_tensors(&doubles, DType::F64, &strict()));
     assert!(
         found.ends_with("bn1.bias holds values that are not finite"),
         "{found}"
@@ -332,7 +292,7 @@ fn a_file_of_this_program_is_as_good() {
         shape: SHAPE,
     };
     crate::weights::save(&model, &description, &path).unwrap();
-    let (loaded, _) = load(&path, &SHAPE, &PretrainedOptions::default()).unwrap();
+    let (loaded, _) = load(&path, &SHAPE, &strict()).unwrap();
     assert_eq!(to_tensors(&loaded), to_tensors(&model));
 }
 
@@ -355,7 +315,7 @@ fn timms_vit_of_another_resolution_is_resampled() {
     let file = path("vit-timm/model.safetensors");
     let load = |shape: ImageShape| {
         let model = config.init(&shape, 0, &Device::flex());
-        load_pretrained(&config, &shape, model, &file, &PretrainedOptions::default()).unwrap()
+        load_pretrained(&config, &shape, model, &file, &strict()).unwrap()
     };
     let (model, report) = load(shape(32, 32, 6));
     assert!(report.resized.is_empty());
@@ -377,7 +337,7 @@ fn damage_is_an_error_never_a_panic() {
         let path = folder.path().join(name);
         let load = |bytes: &[u8]| {
             fs::write(&path, bytes).unwrap();
-            load(&path, &SHAPE, &PretrainedOptions::default())
+            load(&path, &SHAPE, &strict())
         };
         for length in (0..bytes.len()).step_by(997) {
             assert!(load(&bytes[..length]).is_err(), "{name}: {length} bytes");
@@ -395,7 +355,7 @@ fn damage_is_an_error_never_a_panic() {
     for bytes in [b"".as_slice(), b"PK\x03\x04", b"\x80\x02.", b"not weights"] {
         let path = folder.path().join("other.pt");
         fs::write(&path, bytes).unwrap();
-        let error = load(&path, &SHAPE, &PretrainedOptions::default()).unwrap_err();
+        let error = load(&path, &SHAPE, &strict()).unwrap_err();
         assert!(matches!(error, WeightsError::Damaged(_)), "{error}");
     }
 }
@@ -411,18 +371,14 @@ fn a_pickle_is_not_executed() {
     bytes.extend(command.as_bytes());
     bytes.extend(b"tR.");
     fs::write(&path, bytes).unwrap();
-    let error = load(&path, &SHAPE, &PretrainedOptions::default()).unwrap_err();
+    let error = load(&path, &SHAPE, &strict()).unwrap_err();
     assert!(matches!(error, WeightsError::Damaged(_)), "{error}");
     assert!(!proof.exists());
 }
 
 #[test]
 fn a_missing_file_is_named() {
-    let found = error(load(
-        Path::new("nowhere/model.pth"),
-        &SHAPE,
-        &PretrainedOptions::default(),
-    ));
+    let found = error(load(Path::new("nowhere/model.pth"), &SHAPE, &strict()));
     assert_eq!(found, "cannot access the weights in nowhere/model.pth");
 }
 
@@ -454,6 +410,6 @@ fn a_claim_of_gigabytes_takes_no_memory() {
     bytes.extend(header.as_bytes());
     fs::write(&path, &bytes).unwrap();
     assert!(SafeTensors::deserialize(&bytes).is_err());
-    let error = load(&path, &SHAPE, &PretrainedOptions::default()).unwrap_err();
+    let error = load(&path, &SHAPE, &strict()).unwrap_err();
     assert!(matches!(error, WeightsError::Damaged(_)), "{error}");
 }

@@ -116,9 +116,16 @@ impl ResNetConfig {
             if layers.contains(&0) {
                 problem("layers", "every stage needs at least one block".into());
             }
+            if layers.iter().any(|&blocks| blocks > MAX_BLOCKS) {
+                let text = format!("no stage can have more than {MAX_BLOCKS} blocks");
+                problem("layers", text);
+            }
         }
-        if self.width == Some(0) {
-            problem("width", "must be at least 1".into());
+        if let Some(width) = self.width
+            && !(1..=MAX_WIDTH).contains(&width)
+        {
+            let text = format!("must be from 1 to {MAX_WIDTH}, but is {width}");
+            problem("width", text);
         }
         for (key, value) in [
             ("drop_path_rate", self.drop_path_rate),
@@ -239,6 +246,11 @@ impl Default for ResNetConfig {
         }
     }
 }
+
+/// Far beyond any network that was ever trained; a slip of the key beyond it would ask for more
+/// memory than there is.
+const MAX_BLOCKS: usize = 1000;
+const MAX_WIDTH: usize = 1 << 14;
 
 const PHOTOGRAPHS: [usize; 5] = [18, 34, 50, 101, 152];
 const SMALL: [usize; 5] = [20, 32, 44, 56, 110];

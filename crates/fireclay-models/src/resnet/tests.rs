@@ -307,8 +307,8 @@ fn the_smallest_image_passes() {
 fn all_impossible_values_are_reported() {
     let config = ResNetConfig {
         depth: 19,
-        layers: Some(vec![1, 0, 1, 1, 1]),
-        width: Some(0),
+        layers: Some(vec![1, 0, 1, 1, 1 << 40]),
+        width: Some(usize::MAX),
         drop_path_rate: 1.0,
         dropout: -0.1,
         ..ResNetConfig::default()
@@ -316,6 +316,7 @@ fn all_impossible_values_are_reported() {
     let keys: Vec<_> = config.validate().into_iter().map(|(key, _)| key).collect();
     let expected = [
         "depth",
+        "layers",
         "layers",
         "layers",
         "width",
@@ -333,4 +334,34 @@ fn defaults_come_from_an_empty_table() {
     let config = r#"{"depth": 50, "stem": "cifar", "block": "bottleneck", "shortcut": "pad"}"#;
     assert!(serde_json::from_str::<ResNetConfig>(config).is_ok());
     assert!(serde_json::from_str::<ResNetConfig>(r#"{"layer": [3]}"#).is_err());
+}
+
+/// Depths and widths that no file here has: a file written and read back is the same network.
+#[test]
+fn other_depths_and_widths_survive_a_file() {
+    let folder = tempfile::tempdir().unwrap();
+    for (block, layers, width) in [
+        (BlockKind::Basic, vec![1, 3, 2], 5),
+        (BlockKind::Bottleneck, vec![2, 1], 3),
+        (BlockKind::Bottleneck, vec![1, 1, 1, 2], 7),
+    ] {
+        let config = ImageConfig::Resnet(ResNetConfig {
+            block: Some(block),
+            layers: Some(layers),
+            width: Some(width),
+            ..ResNetConfig::default()
+        });
+        let shape = shape(3, 40, 33, 4);
+        let model = config.init(&shape, 3, &Device::flex());
+        let path = folder.path().join("model.safetensors");
+        let description = crate::ModelDescription {
+            config: config.clone(),
+            shape,
+        };
+        crate::weights::save(&model, &description, &path).unwrap();
+        let fresh = config.init(&shape, 4, &Device::flex());
+        let options = crate::PretrainedOptions::default();
+        let (loaded, _) = crate::load_pretrained(&config, &shape, fresh, &path, &options).unwrap();
+        assert_eq!(to_tensors(&loaded), to_tensors(&model));
+    }
 }
