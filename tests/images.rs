@@ -7,7 +7,9 @@ use image::{ImageBuffer, Rgb};
 use safetensors::SafeTensors;
 use serde_json::Value;
 
-use crate::support::{Project, Wgpu, wgpu};
+use crate::support::Project;
+#[cfg(all(feature = "flex", feature = "wgpu"))]
+use crate::support::{Wgpu, wgpu};
 
 /// A small network on the shipped digits, with all that is drawn at random while training.
 const DIGITS: &str = r#"
@@ -320,12 +322,12 @@ fn a_number_for_each_picture() {
         .replace(", stratify = true", "")
         .replace("\"classification\"", "\"regression\"");
     project.write("run.toml", &config);
-    project.ok("train run.toml -q --set train.epochs=30");
+    project.ok("train run.toml -q --set train.epochs=40 --set optimizer.type=adam --set optimizer.learning_rate=0.01");
     let metrics = &project.json("runs/run/1/evaluation.json")["test"]["metrics"];
-    assert!(metrics["r2"].as_f64().unwrap() > 0.5, "{metrics}");
+    assert!(metrics["rmse"].as_f64().unwrap() < 1.0, "{metrics}");
     let out = project.ok("predict runs/run/1 pictures/bright/0.png").out;
     let value: f64 = out.split_whitespace().nth(1).unwrap().parse().unwrap();
-    assert!((0.0..4.0).contains(&value), "{out}");
+    assert!((1.0..3.0).contains(&value), "{out}");
 }
 
 #[test]
