@@ -132,8 +132,8 @@ fn pictures_in_folders_become_a_model_that_answers() {
         let class = answer["prediction"].as_str().unwrap();
         assert!(image.contains(class), "{line}");
         assert_eq!(answer["class_1"], answer["prediction"]);
-        let sum = answer["probability_1"].as_f64().unwrap()
-            + answer["probability_2"].as_f64().unwrap();
+        let sum =
+            answer["probability_1"].as_f64().unwrap() + answer["probability_2"].as_f64().unwrap();
         assert!((sum - 1.0).abs() < 1e-6, "{line}");
     }
     project.ok("predict runs/run/1 pictures/*/1.png -o answers.csv --top 1");
@@ -144,7 +144,9 @@ fn pictures_in_folders_become_a_model_that_answers() {
         assert!(out.contains(word), "{out}");
     }
     pictures(&project, "others");
-    let report = project.ok("evaluate runs/run/1 --data others --json").json();
+    let report = project
+        .ok("evaluate runs/run/1 --data others --json")
+        .json();
     assert_eq!(report["others"]["n"], 20);
 }
 
@@ -156,7 +158,9 @@ fn a_folder_of_pictures_needs_no_config_of_ones_own() {
     assert!(out.contains("20, of 2 classes"), "{out}");
     project.ok("check pictures.toml");
     project.ok("train pictures.toml -q --set train.max_steps=2 --set data.image_size=32 --set device.backend=flex");
-    project.run("init pictures").refused(2, &["pictures.toml", "--force"]);
+    project
+        .run("init pictures")
+        .refused(2, &["pictures.toml", "--force"]);
     project.run("init datasets").refused(1, &["datasets"]);
 }
 
@@ -201,7 +205,10 @@ fn a_tiny_network_trains_alike_on_flex_and_wgpu() {
         return;
     }
     let tiny = DIGITS
-        .replace("type = \"resnet\"\ndepth = 20\nwidth = 4\ndrop_path_rate = 0.1", "type = \"cnn\"\nwidths = [4]")
+        .replace(
+            "type = \"resnet\"\ndepth = 20\nwidth = 4\ndrop_path_rate = 0.1",
+            "type = \"cnn\"\nwidths = [4]",
+        )
         .replace("batch_size = 32", "batch_size = 8");
     alike("wgpu", &tiny);
 }
@@ -213,12 +220,16 @@ fn alike(backend: &str, config: &str) {
     let project = Project::with(&config);
     let sets = "-q --set train.max_steps=4 --set checkpoint.keep_best=false --set optimizer.learning_rate=0.01";
     project.ok(&format!("train run.toml {sets}"));
-    project.ok(&format!("train run.toml {sets} --set device.backend={backend}"));
+    project.ok(&format!(
+        "train run.toml {sets} --set device.backend={backend}"
+    ));
     let floats = |run: u32| -> Vec<(String, Vec<f32>)> {
         tensors(&project, &format!("runs/run/{run}/model.safetensors"))
             .into_iter()
             .map(|(name, _, bytes)| {
-                let values = bytes.chunks(4).map(|b| f32::from_le_bytes(b.try_into().unwrap()));
+                let values = bytes
+                    .chunks(4)
+                    .map(|b| f32::from_le_bytes(b.try_into().unwrap()));
                 (name, values.collect())
             })
             .collect()
@@ -226,7 +237,10 @@ fn alike(backend: &str, config: &str) {
     for ((name, ours), (other, theirs)) in floats(1).iter().zip(&floats(2)) {
         assert_eq!(name, other);
         for (a, b) in ours.iter().zip(theirs) {
-            assert!((a - b).abs() <= 2e-3 * a.abs().max(1.0), "{name}: {a} and {b}");
+            assert!(
+                (a - b).abs() <= 2e-3 * a.abs().max(1.0),
+                "{name}: {a} and {b}"
+            );
         }
     }
 }
@@ -255,7 +269,9 @@ fn weights_of_one_run_start_another_with_other_classes() {
     let mut moved = 0;
     for ((name, shape, old), (other, new_shape, new)) in before.iter().zip(&after) {
         assert_eq!(name, other);
-        let frozen = ["conv1.", "bn1.", "layer1."].iter().any(|p| name.starts_with(p));
+        let frozen = ["conv1.", "bn1.", "layer1."]
+            .iter()
+            .any(|p| name.starts_with(p));
         if name.starts_with("fc.") {
             assert_eq!((shape[0], new_shape[0]), (10, 2), "{name}");
         } else if frozen {
@@ -270,7 +286,12 @@ fn weights_of_one_run_start_another_with_other_classes() {
     project.write("deeper.toml", &deeper);
     project.run("train deeper.toml -q").refused(
         2,
-        &["pretrained", "layer1.3.conv1.weight", "layer3.4.bn2.weight", "missing"],
+        &[
+            "pretrained",
+            "layer1.3.conv1.weight",
+            "layer3.4.bn2.weight",
+            "missing",
+        ],
     );
     project.write("typo.toml", &config.replace("\"bn1.*\"", "\"bnn1.*\""));
     project
@@ -301,7 +322,10 @@ fn labels_that_apply_together() {
     let report = &project.json("runs/run/1/evaluation.json")["test"];
     assert_eq!(report["classes"], serde_json::json!(["even", "light"]));
     assert!(report["metrics"]["hamming_loss"].as_f64().unwrap() <= 0.5);
-    assert!(report["per_class"][1]["f1"].as_f64().unwrap() > 0.9, "{report}");
+    assert!(
+        report["per_class"][1]["f1"].as_f64().unwrap() > 0.9,
+        "{report}"
+    );
 }
 
 #[test]
@@ -341,12 +365,17 @@ fn what_is_wrong_with_images_is_said_before_the_first_step() {
         ("model.type=mlp", &["mlp", "tables"][..]),
         ("data.image_size=0", &["image_size"]),
         ("data.augment.horizontal_flip=2", &["horizontal_flip"]),
-        ("model.pretrained=\"nowhere.pth\"", &["pretrained", "nowhere.pth"]),
+        (
+            "model.pretrained=\"nowhere.pth\"",
+            &["pretrained", "nowhere.pth"],
+        ),
         ("train.layer_decay=0", &["layer_decay"]),
         ("task.type=regression", &["stratify"]),
         ("data.targt=1", &["targt", "target"]),
     ] {
-        project.run(&format!("train run.toml --set {set}")).refused(2, words);
+        project
+            .run(&format!("train run.toml --set {set}"))
+            .refused(2, words);
     }
     assert!(!project.path("runs").exists(), "a run folder was made");
 }
@@ -363,7 +392,10 @@ fn a_damaged_picture_is_named_or_left_out_and_counted() {
     let skipping = PICTURES.replace("image_size = 16", "image_size = 16\non_damaged = \"skip\"");
     project.write("skip.toml", &skipping);
     let out = project.ok("train skip.toml").out;
-    assert!(out.contains("1 damaged") || out.contains("1 image"), "{out}");
+    assert!(
+        out.contains("1 damaged") || out.contains("1 image"),
+        "{out}"
+    );
 }
 
 fn truncate(path: &Path) {

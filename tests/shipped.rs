@@ -52,7 +52,7 @@ fn the_default_example_reaches_what_its_comment_says() {
         project.ok("train configs/tabular/breast-cancer.toml --json -q --set device.backend=flex");
     let metrics = &ran.json()["evaluation"]["test"]["metrics"];
     assert!(metrics["accuracy"].as_f64().unwrap() >= 0.94, "{metrics}");
-    assert!(metrics["roc_auc"].as_f64().unwrap() >= 0.97, "{metrics}");
+    assert!(metrics["roc_auc"].as_f64().unwrap() >= 0.96, "{metrics}");
 }
 
 #[test]

@@ -96,8 +96,8 @@ impl ImageRun {
             width,
             outputs: outputs(&predictor.answer),
         };
-        let fits = description.shape == expected
-            && predictor.answer.classes() == preprocess.classes();
+        let fits =
+            description.shape == expected && predictor.answer.classes() == preprocess.classes();
         belong_together(&run, fits)?;
         Ok(Self {
             preprocess,
@@ -127,9 +127,8 @@ where
 {
     let answer: Answer = read_json(&run.join(POSTPROCESS))?;
     let path = run.join(MODEL);
-    let (model, description) = weights::load::<F>(&path, device).map_err(|error| {
-        FinishedError::Damaged(path.display().to_string(), error.to_string())
-    })?;
+    let (model, description) = weights::load::<F>(&path, device)
+        .map_err(|error| FinishedError::Damaged(path.display().to_string(), error.to_string()))?;
     Ok((Predictor::new(model, answer, device.clone()), description))
 }
 

@@ -34,10 +34,16 @@ impl Rates {
         model.visit(&mut ids);
         let is_frozen = |id: &ParamId| self.0.get(id) == Some(&0.0);
         let frozen: Vec<_> = ids.floats.iter().filter(|(_, id)| is_frozen(id)).collect();
-        let flags = ids.flags.iter().filter(|(owner, _)| {
-            frozen.iter().any(|(other, _)| other == owner)
-        });
-        let group: Vec<ParamId> = frozen.iter().copied().chain(flags).map(|(_, id)| *id).collect();
+        let flags = ids
+            .flags
+            .iter()
+            .filter(|(owner, _)| frozen.iter().any(|(other, _)| other == owner));
+        let group: Vec<ParamId> = frozen
+            .iter()
+            .copied()
+            .chain(flags)
+            .map(|(_, id)| *id)
+            .collect();
         match group.is_empty() {
             true => model,
             false => model.freeze_group(ParamGroup::from_ids(group)),
@@ -143,7 +149,9 @@ mod tests {
 
     fn values<M: Module>(model: &M) -> Vec<Vec<f32>> {
         let tensors = to_tensors(model).into_iter();
-        tensors.map(|(_, data)| data.iter::<f32>().collect()).collect()
+        tensors
+            .map(|(_, data)| data.iter::<f32>().collect())
+            .collect()
     }
 
     #[test]

@@ -123,7 +123,9 @@ fn answer(run: &TableRun, features: &Features) -> Answers {
         let rows = upload(features.gather(rows), run.predictor.device());
         run.predictor.predict(rows)
     });
-    parts.reduce(Answers::and).unwrap_or(Answers::Numbers(Vec::new()))
+    parts
+        .reduce(Answers::and)
+        .unwrap_or(Answers::Numbers(Vec::new()))
 }
 
 /// What names the rows of a batch: its id column if the run has one, else numbers from 1.
@@ -168,7 +170,9 @@ fn columns(name: (String, ArrayRef), answer: &Answer, answers: Answers) -> Recor
         (_, Answers::Numbers(numbers)) => {
             columns.push(("prediction".into(), Arc::new(Float64Array::from(numbers))));
         }
-        _ => unreachable!("answers are of the kind that the predictor gives, and tables have no sets"),
+        _ => unreachable!(
+            "answers are of the kind that the predictor gives, and tables have no sets"
+        ),
     }
     RecordBatch::try_from_iter(columns).expect("columns of one length")
 }

@@ -49,11 +49,18 @@ pub fn predict_images(
     for (batch, paths) in batches.zip(files.chunks(IMAGES)) {
         let batch = batch.map_err(|error| match error {
             PrefetchError::Failed(error) => PredictError::Data(error),
-            panicked @ PrefetchError::Panicked { .. } => PredictError::Panicked(panicked.to_string()),
+            panicked @ PrefetchError::Panicked { .. } => {
+                PredictError::Panicked(panicked.to_string())
+            }
         })?;
         let images = upload(batch.pixels, batch.dims, run.predictor.device());
         let answers = run.predictor.predict(images);
-        each(describe(paths, run.predictor.answer.classes(), &answers, top))?;
+        each(describe(
+            paths,
+            run.predictor.answer.classes(),
+            &answers,
+            top,
+        ))?;
     }
     Ok(files.len())
 }
@@ -80,8 +87,7 @@ pub fn predict_images_to(
     })
     .and_then(|count| {
         writer.finish()?;
-        std::fs::rename(&part, output)
-            .map_err(|source| run_folder::io("write", output, source))?;
+        std::fs::rename(&part, output).map_err(|source| run_folder::io("write", output, source))?;
         Ok(count)
     });
     if written.is_err() {
@@ -91,7 +97,12 @@ pub fn predict_images_to(
     written
 }
 
-fn describe(paths: &[PathBuf], classes: &[String], answers: &Answers, top: usize) -> Vec<ImageAnswer> {
+fn describe(
+    paths: &[PathBuf],
+    classes: &[String],
+    answers: &Answers,
+    top: usize,
+) -> Vec<ImageAnswer> {
     let answer = |(row, path): (usize, &PathBuf)| {
         let (prediction, best) = match answers {
             Answers::Numbers(numbers) => (numbers[row].to_string(), Vec::new()),
@@ -106,7 +117,9 @@ fn describe(paths: &[PathBuf], classes: &[String], answers: &Answers, top: usize
                 chosen,
                 probabilities,
             } => {
-                let names = chosen[row].iter().map(|label| classes[*label as usize].as_str());
+                let names = chosen[row]
+                    .iter()
+                    .map(|label| classes[*label as usize].as_str());
                 let names = names.collect::<Vec<_>>().join(" ");
                 (names, best(classes, probabilities, row, top))
             }

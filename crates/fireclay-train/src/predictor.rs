@@ -70,13 +70,28 @@ impl Answers {
         use Answers::{Classes, Numbers, Sets};
         match (self, more) {
             (
-                Classes { chosen, probabilities },
-                Classes { chosen: more, probabilities: others },
+                Classes {
+                    chosen,
+                    probabilities,
+                },
+                Classes {
+                    chosen: more,
+                    probabilities: others,
+                },
             ) => Classes {
                 chosen: [chosen, more].concat(),
                 probabilities: [probabilities, others].concat(),
             },
-            (Sets { chosen, probabilities }, Sets { chosen: more, probabilities: others }) => Sets {
+            (
+                Sets {
+                    chosen,
+                    probabilities,
+                },
+                Sets {
+                    chosen: more,
+                    probabilities: others,
+                },
+            ) => Sets {
                 chosen: [chosen, more].concat(),
                 probabilities: [probabilities, others].concat(),
             },
@@ -184,10 +199,13 @@ impl<N: Network> Predictor<N> {
             drop_last: false,
             share: Share::WHOLE,
         };
-        let loader = OrderedLoader::new(Arc::new(samples), order, pass.threads, self.device.clone());
+        let loader =
+            OrderedLoader::new(Arc::new(samples), order, pass.threads, self.device.clone());
         let (mut raw, mut truth) = (Vec::new(), None);
         for batch in loader.iter() {
-            let Batch { input, truth: part, .. } = batch?;
+            let Batch {
+                input, truth: part, ..
+            } = batch?;
             raw.extend(self.outputs(input));
             match &mut truth {
                 None => truth = Some(part),

@@ -4,7 +4,9 @@
 use std::fs;
 use std::path::Path;
 
-use fireclay_train::config::{DataConfig, BatchSize, ClassWeights, RunConfig, TaskConfig, Threshold, schema};
+use fireclay_train::config::{
+    BatchSize, ClassWeights, DataConfig, RunConfig, TaskConfig, Threshold, schema,
+};
 use insta::assert_snapshot;
 use serde_json::Value;
 

@@ -1,13 +1,13 @@
 //! Checks that need more than one table.
 
+use super::data::DataConfig;
+use super::model::ModelConfig;
 use super::run::RunConfig;
 use super::section::Sections;
 use super::sections::OnNonFinite;
 use super::suggest::{did_you_mean, list};
 use super::task::{RegressionLoss, TaskConfig};
 use super::values::Threshold;
-use super::data::DataConfig;
-use super::model::ModelConfig;
 use crate::metrics::{CLASSIFICATION_METRICS, MULTILABEL_METRICS, REGRESSION_METRICS};
 
 /// Reports everything that does not go together.
@@ -47,7 +47,9 @@ fn families(config: &RunConfig) -> Vec<(&'static str, String)> {
         )),
         _ => {}
     }
-    if matches!(config.data, DataConfig::Table(_)) && matches!(config.task, TaskConfig::Multilabel(_)) {
+    if matches!(config.data, DataConfig::Table(_))
+        && matches!(config.task, TaskConfig::Multilabel(_))
+    {
         let message = format!("\"multilabel\" needs images, but [data] has the type \"{data}\"");
         problems.push(("task.type", message));
     }
@@ -71,7 +73,10 @@ pub(super) fn unread(config: &RunConfig) -> Vec<(&'static str, &'static str)> {
         ModelConfig::Tabular(_) => keys.push(("train.layer_decay", "it is for image models")),
         ModelConfig::Image(model) if model.start.pretrained.is_none() => {
             let reason = "it is read if `pretrained` is given";
-            keys.extend([("model.allow_missing", reason), ("model.allow_unexpected", reason)]);
+            keys.extend([
+                ("model.allow_missing", reason),
+                ("model.allow_unexpected", reason),
+            ]);
         }
         ModelConfig::Image(_) => {}
     }

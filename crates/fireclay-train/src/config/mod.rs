@@ -67,5 +67,7 @@ pub use sections::{
     OnNonFinite, Precision, TrainConfig,
 };
 pub use suggest::did_you_mean;
-pub use task::{ClassificationConfig, MultilabelConfig, RegressionConfig, RegressionLoss, TaskConfig};
+pub use task::{
+    ClassificationConfig, MultilabelConfig, RegressionConfig, RegressionLoss, TaskConfig,
+};
 pub use values::{BatchSize, ClassWeights, Threshold};

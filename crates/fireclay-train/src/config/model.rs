@@ -76,7 +76,11 @@ impl ModelConfig {
 impl StartConfig {
     fn validate(&self) -> Vec<(String, String)> {
         let mut problems = Problems::default();
-        if self.pretrained.as_ref().is_some_and(|path| path.trim().is_empty()) {
+        if self
+            .pretrained
+            .as_ref()
+            .is_some_and(|path| path.trim().is_empty())
+        {
             problems.add("pretrained", "must not be empty");
         }
         for (key, patterns) in [

@@ -29,11 +29,11 @@ pub use calibration::{
 };
 pub use classification::{Classification, DEFAULT_THRESHOLD, top_k_accuracy};
 pub use confusion::ConfusionMatrix;
+pub use multilabel::multilabel_report;
 pub use names::{
     CLASSIFICATION_METRICS, Direction, MULTILABEL_METRICS, REGRESSION_METRICS,
     classification_metrics, direction,
 };
-pub use multilabel::multilabel_report;
 pub use ranking::{average_precision, roc_auc};
 pub use regression::{
     explained_variance, mae, mape, max_error, median_absolute_error, mse, r2, rmse,

@@ -32,18 +32,32 @@ pub fn multilabel_report(
         .collect();
     let per_class: Vec<PerClass> = columns.iter().map(Column::report).collect();
     let right: Vec<f64> = (0..truth.len())
-        .map(|row| f64::from(u8::from(columns.iter().all(|c| c.truth[row] == c.predicted[row]))))
+        .map(|row| {
+            f64::from(u8::from(
+                columns.iter().all(|c| c.truth[row] == c.predicted[row]),
+            ))
+        })
         .collect();
     let n = truth.len() as f64;
-    let wrong: usize = columns.iter().map(|c| c.false_positive + c.false_negative).sum();
+    let wrong: usize = columns
+        .iter()
+        .map(|c| c.false_positive + c.false_negative)
+        .sum();
     let sum = |count: fn(&Column) -> usize| columns.iter().map(count).sum::<usize>() as f64;
     let hits = sum(|c| c.true_positive);
     let metrics = vec![
-        ("map", mean_over(&per_class, |c| c.average_precision, |_| 1.0)),
+        (
+            "map",
+            mean_over(&per_class, |c| c.average_precision, |_| 1.0),
+        ),
         ("roc_auc", mean_over(&per_class, |c| c.roc_auc, |_| 1.0)),
         (
             "f1_micro",
-            Some(f1(hits, sum(|c| c.false_positive), sum(|c| c.false_negative))),
+            Some(f1(
+                hits,
+                sum(|c| c.false_positive),
+                sum(|c| c.false_negative),
+            )),
         ),
         ("f1_macro", mean_over(&per_class, |c| Some(c.f1), |_| 1.0)),
         ("subset_accuracy", Some(right.iter().sum::<f64>() / n)),

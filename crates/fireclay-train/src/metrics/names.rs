@@ -90,7 +90,11 @@ pub fn direction(name: &str) -> Option<Direction> {
     if LOWER_IS_BETTER.contains(&name) {
         return Some(Direction::Lower);
     }
-    let known = [CLASSIFICATION_METRICS, REGRESSION_METRICS, MULTILABEL_METRICS];
+    let known = [
+        CLASSIFICATION_METRICS,
+        REGRESSION_METRICS,
+        MULTILABEL_METRICS,
+    ];
     known
         .iter()
         .any(|names| names.contains(&name))

@@ -7,6 +7,10 @@ use fireclay_data::{DataError, ImageData, Labels, Note, TableData, TargetKind, f
 use crate::config::{DataConfig, RunConfig, TaskConfig};
 
 /// Data that was read, split and made ready.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a program holds one, never a list of them"
+)]
 pub enum RunData {
     /// Rows of a table.
     Table(TableData),

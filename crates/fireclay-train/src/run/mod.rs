@@ -20,9 +20,7 @@ use burn::train::renderer::MetricsRenderer;
 use fireclay_data::{DataError, ImageData, Note, TableData};
 use fireclay_models::{Family, ImageShape, ModelDescription, TabularShape, weights};
 
-use crate::config::{
-    BatchSize, ConfigError, ImageModelConfig, Loaded, ModelConfig, RunConfig,
-};
+use crate::config::{BatchSize, ConfigError, ImageModelConfig, Loaded, ModelConfig, RunConfig};
 use crate::finished::{MODEL, POSTPROCESS, PREPROCESS};
 use crate::loader::Samples;
 use crate::lock;
@@ -209,7 +207,8 @@ impl Prepared {
                     shape: &shape,
                 };
                 // A resumed run takes its weights from the checkpoint.
-                let model = init.model(config.seed, &device.device, resumed.is_some())
+                let model = init
+                    .model(config.seed, &device.device, resumed.is_some())
                     .map_err(|error| self.loaded_error(error))?;
                 let rates = init
                     .rates(&model, config.train.layer_decay)
@@ -217,7 +216,7 @@ impl Prepared {
                 let samples = [&data.train, &data.valid, &data.test];
                 let start = Start {
                     family: network.clone(),
-                    shape: shape.clone(),
+                    shape,
                     model,
                     rates,
                     splits: samples.map(|split| ImageSamples::new(split.clone())),

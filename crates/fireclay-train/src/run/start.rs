@@ -19,7 +19,12 @@ pub(super) struct Start<'a> {
 
 impl Start<'_> {
     /// The model with its first weights; `empty` if they are to be replaced by a checkpoint's.
-    pub fn model(&self, seed: u64, device: &Device, empty: bool) -> Result<ImageModel, WeightsError> {
+    pub fn model(
+        &self,
+        seed: u64,
+        device: &Device,
+        empty: bool,
+    ) -> Result<ImageModel, WeightsError> {
         let model = self.network.init(self.shape, seed, device);
         let Some(path) = self.options.pretrained.as_ref().filter(|_| !empty) else {
             return Ok(model);
@@ -28,7 +33,8 @@ impl Start<'_> {
             allow_missing: self.options.allow_missing.clone(),
             allow_unexpected: self.options.allow_unexpected.clone(),
         };
-        let (model, _) = load_pretrained(self.network, self.shape, model, Path::new(path), &options)?;
+        let (model, _) =
+            load_pretrained(self.network, self.shape, model, Path::new(path), &options)?;
         Ok(model)
     }
 
@@ -50,7 +56,10 @@ impl Start<'_> {
             return Ok(Vec::new());
         }
         for pattern in freeze {
-            if !names.iter().any(|name| matches_any(std::slice::from_ref(pattern), name)) {
+            if !names
+                .iter()
+                .any(|name| matches_any(std::slice::from_ref(pattern), name))
+            {
                 let close = did_you_mean(pattern, names.iter().map(String::as_str));
                 let close = close.unwrap_or(names.first().map_or("", String::as_str));
                 let message = format!(

@@ -95,7 +95,10 @@ where
                 RegressorScorer::new(scale),
                 |training| training.metrics((LossMetric::new(),)),
             )?;
-            Ok((finished.map(|regressor| regressor.model), Answer::Regression(scale)))
+            Ok((
+                finished.map(|regressor| regressor.model),
+                Answer::Regression(scale),
+            ))
         }
     }
 }

@@ -49,7 +49,11 @@ fn describe_images(data: &ImageData) -> String {
     rows[0].extend(classes.iter().cloned());
     for (name, split) in data.named() {
         let mut row = vec![name.to_owned(), split.len().to_string()];
-        row.extend(counts(split.labels(), classes.len()).iter().map(usize::to_string));
+        row.extend(
+            counts(split.labels(), classes.len())
+                .iter()
+                .map(usize::to_string),
+        );
         rows.push(row);
     }
     let notes = data.notes.iter().map(|note| format!("note: {note}\n"));

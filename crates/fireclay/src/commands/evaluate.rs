@@ -119,10 +119,18 @@ fn print(name: &str, report: &Report) {
     }
     if let (Some(classes), Some(per_class)) = (&report.classes, &report.per_class) {
         say!("\nby class\n");
-        let mut rows = vec![["", "rows", "precision", "recall", "f1"].map(String::from).to_vec()];
+        let mut rows = vec![
+            ["", "rows", "precision", "recall", "f1"]
+                .map(String::from)
+                .to_vec(),
+        ];
         rows.extend(classes.iter().zip(per_class).map(|(name, class)| {
             let numbers = [class.precision, class.recall, class.f1].map(number);
-            [vec![name.clone(), class.support.to_string()], numbers.to_vec()].concat()
+            [
+                vec![name.clone(), class.support.to_string()],
+                numbers.to_vec(),
+            ]
+            .concat()
         }));
         say!("{}", table(&rows).trim_end());
     }

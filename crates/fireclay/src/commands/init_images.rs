@@ -19,7 +19,10 @@ pub fn config(folder: &Path, output: &Path) -> Result<String, Failure> {
     let images: usize = data.named().iter().map(|(_, split)| split.len()).sum();
     let (height, width) = data.preprocess.size();
     say!("images   {images}, of {} classes", classes.len());
-    say!("size     {height}x{width}{}", size.map_or("", |_| ", resized"));
+    say!(
+        "size     {height}x{width}{}",
+        size.map_or("", |_| ", resized")
+    );
     data.notes.iter().for_each(|note| say!("note     {note}"));
     let size = match size {
         Some(side) => format!("image_size = {side}   # larger is slower and often better\n"),

@@ -16,10 +16,7 @@ const DATA: &[(&str, &str)] = &[
     ),
     ("jsonl", "JSON Lines: one object a line"),
     ("parquet", "Apache Parquet"),
-    (
-        "image_folder",
-        "images in folders, one for each class",
-    ),
+    ("image_folder", "images in folders, one for each class"),
     (
         "image_table",
         "a table (CSV, JSON Lines, Parquet) of image files with their targets",
