@@ -119,9 +119,14 @@ fn pictures_in_folders_become_a_model_that_answers() {
     assert_eq!(metrics["accuracy"], 1.0, "{metrics}");
 
     let out = project.ok("predict runs/run/1 pictures/dark/3.png").out;
-    let words: Vec<&str> = out.split_whitespace().collect();
-    assert_eq!(words[..2], ["pictures/dark/3.png", "dark"], "{out}");
-    assert!(words[2].parse::<f64>().unwrap() > 0.5, "{out}");
+    let answer: Vec<&str> = out.lines().nth(1).unwrap().split_whitespace().collect();
+    assert_eq!(answer[..3], ["pictures/dark/3.png", "dark", "dark"], "{out}");
+    assert!(answer[3].parse::<f64>().unwrap() > 0.5, "{out}");
+    let before = project.bytes("runs/run/1/metrics.jsonl");
+    project
+        .run("predict runs/run/1 pictures -o runs/run/1/metrics.jsonl")
+        .refused(1, &["belongs to the run"]);
+    assert!(project.bytes("runs/run/1/metrics.jsonl") == before);
 
     project.ok("predict runs/run/1 pictures -o answers.jsonl");
     let answers = project.read("answers.jsonl");
@@ -293,6 +298,11 @@ fn weights_of_one_run_start_another_with_other_classes() {
             "missing",
         ],
     );
+    let all = config.replace("\"conv1.*\", \"bn1.*\", \"layer1.*\"", "\"*\"");
+    project.write("all.toml", &all);
+    project
+        .run("train all.toml -q")
+        .refused(2, &["freeze", "nothing to train"]);
     project.write("typo.toml", &config.replace("\"bn1.*\"", "\"bnn1.*\""));
     project
         .run("train typo.toml -q")
@@ -350,7 +360,8 @@ fn a_number_for_each_picture() {
     let metrics = &project.json("runs/run/1/evaluation.json")["test"]["metrics"];
     assert!(metrics["rmse"].as_f64().unwrap() < 1.0, "{metrics}");
     let out = project.ok("predict runs/run/1 pictures/bright/0.png").out;
-    let value: f64 = out.split_whitespace().nth(1).unwrap().parse().unwrap();
+    let answer = out.lines().nth(1).unwrap();
+    let value: f64 = answer.split_whitespace().nth(1).unwrap().parse().unwrap();
     assert!((1.0..3.0).contains(&value), "{out}");
 }
 

@@ -86,6 +86,9 @@ pub struct Vit {
     heads: Linear,
 }
 
+/// More blocks than any published model has.
+const MOST_LAYERS: usize = 1000;
+
 impl VitConfig {
     /// Every impossible value, as (key, message).
     pub fn validate(&self) -> Vec<(String, String)> {
@@ -100,6 +103,10 @@ impl VitConfig {
         ];
         for (key, _) in widths.iter().filter(|(_, width)| *width == Some(0)) {
             problem(key, "must be at least 1".into());
+        }
+        // Building a model takes memory for every block, however narrow it is.
+        if self.layers.is_some_and(|layers| layers > MOST_LAYERS) {
+            problem("layers", format!("must be at most {MOST_LAYERS}"));
         }
         let Sizes { hidden, heads, .. } = self.sizes();
         if heads > 0 && hidden % heads != 0 {

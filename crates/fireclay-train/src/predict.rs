@@ -68,7 +68,7 @@ pub enum PredictError {
 ///
 /// If a column is missing, a cell does not fit its column, or a file cannot be read or written.
 pub fn predict(run: &TableRun, job: &PredictJob<'_>) -> Result<u64, PredictError> {
-    check_output(job)?;
+    check_output(job.output, &expand(job.input)?, job.protected)?;
     let rows = stream(job.input, &job.options)?;
     let part = part(job.output);
     let written = write(run, job, rows, &part);
@@ -183,11 +183,16 @@ pub(crate) fn part(output: &Path) -> PathBuf {
     output.with_file_name(format!(".{name}.part"))
 }
 
-fn check_output(job: &PredictJob<'_>) -> Result<(), PredictError> {
-    let Ok(output) = job.output.canonicalize() else {
+/// Refuses to write over what is read, or over a run or its data.
+pub(crate) fn check_output(
+    output: &Path,
+    inputs: &[PathBuf],
+    protected: &[PathBuf],
+) -> Result<(), PredictError> {
+    let Ok(output) = output.canonicalize() else {
         return Ok(()); // It does not exist yet.
     };
-    for input in expand(job.input)? {
+    for input in inputs {
         if input.canonicalize().is_ok_and(|input| input == output) {
             return Err(PredictError::SameFile(output));
         }
@@ -196,7 +201,7 @@ fn check_output(job: &PredictJob<'_>) -> Result<(), PredictError> {
         path.canonicalize()
             .is_ok_and(|path| output.starts_with(path))
     };
-    match job.protected.iter().any(belongs) {
+    match protected.iter().any(belongs) {
         true => Err(PredictError::Protected(output)),
         false => Ok(()),
     }

@@ -1,5 +1,6 @@
 //! From images to answers.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -7,7 +8,7 @@ use fireclay_data::arrow::array::{ArrayRef, Float64Array, RecordBatch, StringArr
 use fireclay_data::{PrefetchError, TableFormat, TableWriter, image_files, prefetch};
 
 use crate::finished::ImageRun;
-use crate::predict::{PredictError, part};
+use crate::predict::{PredictError, check_output, part};
 use crate::predictor::Answers;
 use crate::run_folder;
 use crate::task::image::upload;
@@ -21,9 +22,18 @@ pub struct ImageAnswer {
     /// The file.
     pub image: PathBuf,
     /// The class, the labels that apply, or the number in the target's unit.
-    pub prediction: String,
+    pub prediction: Prediction,
     /// The most probable classes with their probabilities, best first; none for numbers.
     pub best: Vec<(String, f64)>,
+}
+
+/// What a model says of an image.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Prediction {
+    /// Names.
+    Text(String),
+    /// A number in the target's unit.
+    Number(f64),
 }
 
 /// Answers for one image, the images below a folder, or those that match a glob, in the order of
@@ -65,36 +75,52 @@ pub fn predict_images(
     Ok(files.len())
 }
 
+/// Where the answers for images come from and go to.
+#[derive(Clone, Debug)]
+pub struct ImageJob<'a> {
+    /// An image, a folder or a glob.
+    pub input: &'a str,
+    /// How many classes an answer names.
+    pub top: usize,
+    /// How many threads decode images.
+    pub threads: usize,
+    /// The file to write.
+    pub output: &'a Path,
+    /// The format to write.
+    pub format: TableFormat,
+    /// Files and folders that must not be written to: those of the run.
+    pub protected: &'a [PathBuf],
+}
+
 /// Answers as [`predict_images`] gives them, in a file that appears only when it is whole.
 ///
-/// Columns: `image`, `prediction`, and for classes `class_1`, `probability_1` and so on.
+/// Columns: `image`, `prediction` (labels that apply are joined by `;`), and for classes `class_1`,
+/// `probability_1` and so on.
 ///
 /// # Errors
 ///
-/// As [`predict_images`], and if the file cannot be written.
-pub fn predict_images_to(
-    run: &ImageRun,
-    input: &str,
-    (top, threads): (usize, usize),
-    output: &Path,
-    format: TableFormat,
-) -> Result<usize, PredictError> {
-    let top = top.min(run.predictor.answer.classes().len());
-    let part = part(output);
-    let mut writer = TableWriter::create(&part, format)?;
-    let written = predict_images(run, input, top, threads, |answers| {
-        Ok(writer.write(&columns(&answers, top))?)
-    })
-    .and_then(|count| {
-        writer.finish()?;
-        std::fs::rename(&part, output).map_err(|source| run_folder::io("write", output, source))?;
-        Ok(count)
-    });
+/// As [`predict_images`], and if the file cannot be written, or is one of the images or the run's.
+pub fn predict_images_to(run: &ImageRun, job: &ImageJob<'_>) -> Result<usize, PredictError> {
+    check_output(job.output, &image_files(job.input)?, job.protected)?;
+    let part = part(job.output);
+    let written = write(run, job, &part);
     if written.is_err() {
         // Best effort: the error that counts is the one that stopped the prediction.
         let _ = std::fs::remove_file(&part);
     }
     written
+}
+
+fn write(run: &ImageRun, job: &ImageJob<'_>, part: &Path) -> Result<usize, PredictError> {
+    let top = job.top.min(run.predictor.answer.classes().len());
+    let mut writer = TableWriter::create(part, job.format)?;
+    let count = predict_images(run, job.input, top, job.threads, |answers| {
+        Ok(writer.write(&columns(&answers, top))?)
+    })?;
+    writer.finish()?;
+    std::fs::rename(part, job.output)
+        .map_err(|source| run_folder::io("write", job.output, source))?;
+    Ok(count)
 }
 
 fn describe(
@@ -105,13 +131,13 @@ fn describe(
 ) -> Vec<ImageAnswer> {
     let answer = |(row, path): (usize, &PathBuf)| {
         let (prediction, best) = match answers {
-            Answers::Numbers(numbers) => (numbers[row].to_string(), Vec::new()),
+            Answers::Numbers(numbers) => (Prediction::Number(numbers[row]), Vec::new()),
             Answers::Classes {
                 chosen,
                 probabilities,
             } => {
                 let name = classes[chosen[row] as usize].clone();
-                (name, best(classes, probabilities, row, top))
+                (Prediction::Text(name), best(classes, probabilities, row, top))
             }
             Answers::Sets {
                 chosen,
@@ -120,8 +146,8 @@ fn describe(
                 let names = chosen[row]
                     .iter()
                     .map(|label| classes[*label as usize].as_str());
-                let names = names.collect::<Vec<_>>().join(" ");
-                (names, best(classes, probabilities, row, top))
+                let names = names.collect::<Vec<_>>().join(";");
+                (Prediction::Text(names), best(classes, probabilities, row, top))
             }
         };
         ImageAnswer {
@@ -148,7 +174,7 @@ fn columns(answers: &[ImageAnswer], top: usize) -> RecordBatch {
     };
     let mut columns = vec![
         ("image".to_owned(), text(&|a| a.image.display().to_string())),
-        ("prediction".to_owned(), text(&|a| a.prediction.clone())),
+        ("prediction".to_owned(), predictions(answers)),
     ];
     for rank in 0..top {
         let probabilities = answers.iter().map(|answer| answer.best[rank].1);
@@ -158,4 +184,30 @@ fn columns(answers: &[ImageAnswer], top: usize) -> RecordBatch {
         columns.push((format!("probability_{}", rank + 1), probabilities));
     }
     RecordBatch::try_from_iter(columns).expect("columns of one length")
+}
+
+/// A column of numbers or of names: a run gives one or the other.
+fn predictions(answers: &[ImageAnswer]) -> ArrayRef {
+    let numbers: Option<Vec<f64>> = answers
+        .iter()
+        .map(|answer| match answer.prediction {
+            Prediction::Number(number) => Some(number),
+            Prediction::Text(_) => None,
+        })
+        .collect();
+    match numbers {
+        Some(numbers) => Arc::new(Float64Array::from(numbers)),
+        None => Arc::new(StringArray::from_iter_values(
+            answers.iter().map(|answer| answer.prediction.to_string()),
+        )),
+    }
+}
+
+impl fmt::Display for Prediction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(text) => f.write_str(text),
+            Self::Number(number) => write!(f, "{number}"),
+        }
+    }
 }

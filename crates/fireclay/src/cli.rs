@@ -168,9 +168,9 @@ pub struct PredictArgs {
     /// The file to write: .csv, .jsonl or .parquet; answers for images are shown without it
     #[arg(short, long)]
     pub output: Option<PathBuf>,
-    /// How many classes an answer for an image names
-    #[arg(long, default_value_t = 5)]
-    pub top: usize,
+    /// How many classes an answer for an image names [default: 5]
+    #[arg(long)]
+    pub top: Option<usize>,
     /// Compute on other hardware than the config names
     #[arg(long, value_name = "NAME")]
     pub backend: Option<String>,

@@ -12,7 +12,7 @@ use crate::tensors::TensorsError;
 #[derive(Debug, thiserror::Error)]
 pub enum WeightsError {
     /// The file could not be read or written.
-    #[error("cannot access the weights in {path}")]
+    #[error("cannot access the weights in {path}: {source}")]
     Io {
         /// The file.
         path: String,
@@ -39,7 +39,10 @@ pub fn damaged(error: SafeTensorError) -> WeightsError {
 
 pub fn io_error(path: &Path, source: io::Error) -> WeightsError {
     WeightsError::Io {
-        path: path.display().to_string(),
+        path: std::path::absolute(path)
+            .unwrap_or_else(|_| path.to_path_buf())
+            .display()
+            .to_string(),
         source,
     }
 }

@@ -30,6 +30,12 @@ pub(super) fn check(config: &RunConfig, sections: &mut Sections<'_>) {
     for (key, message) in families(config) {
         sections.refuse(key, &message, None);
     }
+    if let DataConfig::Image(source) = &config.data {
+        let kind = config.task.target_kind();
+        for (key, message) in source.images.validate_for(source.format, kind) {
+            sections.refuse(&format!("data.{key}"), &message, None);
+        }
+    }
 }
 
 /// Data, model and task that are not for the same kind of input.

@@ -98,7 +98,8 @@ pub struct TrainConfig {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_grad_norm: Option<f64>,
     /// Keep a moving average of the weights with this decay, such as 0.999; it is then what is
-    /// evaluated and saved.
+    /// evaluated and saved. Before update t the decay is at most (1 + t) / (10 + t), so that a
+    /// short run forgets its first weights.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ema_decay: Option<f64>,
     /// Multiply the learning rate by this factor for each layer below the head, such as 0.75: early
@@ -106,7 +107,7 @@ pub struct TrainConfig {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub layer_decay: Option<f64>,
     /// The threads that make batches ahead of time, or 0 to make them as they are needed. Unless
-    /// given, 0 for tables and one for each core for images; the result does not depend on it.
+    /// given, 0 for tables and one for each core, up to 8, for images; the result does not depend on it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub loader_threads: Option<usize>,
     /// Whether every epoch has an order of its own; otherwise rows come in the order of the file.

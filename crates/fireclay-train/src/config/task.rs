@@ -1,5 +1,6 @@
 //! The `[task]` table: what the model is to learn.
 
+use fireclay_data::TargetKind;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -36,6 +37,15 @@ impl TaskConfig {
             Self::Classification(_) => "classification",
             Self::Multilabel(_) => "multilabel",
             Self::Regression(_) => "regression",
+        }
+    }
+
+    /// What the target holds, for this task.
+    pub fn target_kind(&self) -> TargetKind {
+        match self {
+            Self::Classification(_) => TargetKind::Class,
+            Self::Multilabel(_) => TargetKind::Set,
+            Self::Regression(_) => TargetKind::Number,
         }
     }
 

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use fireclay_data::{DataError, ImageData, Labels, Note, TableData, TargetKind, fingerprint};
+use fireclay_data::{DataError, ImageData, Labels, Note, TableData, fingerprint};
 
-use crate::config::{DataConfig, RunConfig, TaskConfig};
+use crate::config::{DataConfig, RunConfig};
 
 /// Data that was read, split and made ready.
 #[expect(
@@ -25,7 +25,7 @@ impl RunData {
     ///
     /// If it cannot be read, or does not fit the configuration.
     pub fn load(config: &RunConfig) -> Result<Self, DataError> {
-        let kind = target_kind(&config.task);
+        let kind = config.task.target_kind();
         match &config.data {
             DataConfig::Table(source) => {
                 TableData::load(source.format, &source.table, config.seed, kind).map(Self::Table)
@@ -106,14 +106,5 @@ impl RunData {
             (format!("{index}-{name}"), file.sha256)
         });
         Ok(named.collect())
-    }
-}
-
-/// What the target holds, for a task.
-pub fn target_kind(task: &TaskConfig) -> TargetKind {
-    match task {
-        TaskConfig::Classification(_) => TargetKind::Class,
-        TaskConfig::Multilabel(_) => TargetKind::Set,
-        TaskConfig::Regression(_) => TargetKind::Number,
     }
 }

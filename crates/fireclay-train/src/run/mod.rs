@@ -6,7 +6,7 @@ mod preflight;
 mod start;
 mod task;
 
-pub use data::{RunData, target_kind};
+pub use data::RunData;
 pub use locate::locate;
 pub use preflight::preflight;
 
@@ -182,7 +182,7 @@ impl Prepared {
         self,
         resumed: Option<&RunFolder>,
         device: &RunDevice,
-        hooks: Hooks,
+        mut hooks: Hooks,
     ) -> Result<Outcome, RunError> {
         let config = &self.loaded.config;
         match (&config.model, &self.data) {
@@ -207,9 +207,10 @@ impl Prepared {
                     shape: &shape,
                 };
                 // A resumed run takes its weights from the checkpoint.
-                let model = init
+                let (model, said) = init
                     .model(config.seed, &device.device, resumed.is_some())
                     .map_err(|error| self.loaded_error(error))?;
+                said.iter().for_each(|line| hooks.observer.noticed(line));
                 let rates = init
                     .rates(&model, config.train.layer_decay)
                     .map_err(|problem| self.loaded.problems(vec![problem]))?;

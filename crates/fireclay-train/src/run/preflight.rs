@@ -37,6 +37,7 @@ pub fn preflight(config: &RunConfig, data: &RunData) -> Vec<(String, String)> {
     }
     problems.extend(monitors(config, data));
     problems.extend(target(config, data));
+    problems.extend(pretrained(config));
     problems.extend(model(config, data));
     let steps = total_steps(config, data);
     for (key, message) in config.lr_scheduler.validate(Some(steps)) {
@@ -93,6 +94,18 @@ fn target(config: &RunConfig, data: &RunData) -> Option<(String, String)> {
         .iter()
         .all(|number| number == first)
         .then(|| (key.into(), message))
+}
+
+/// A file of weights that is not there.
+fn pretrained(config: &RunConfig) -> Option<(String, String)> {
+    let ModelConfig::Image(model) = &config.model else {
+        return None;
+    };
+    let path = model.start.pretrained.as_ref()?;
+    let error = std::fs::File::open(path).err()?;
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.into());
+    let message = format!("cannot be read: {}: {error}", path.display());
+    Some(("model.pretrained".into(), message))
 }
 
 /// A model that does not fit what the data determines of it, or no machine.
@@ -159,7 +172,7 @@ fn batch_size(config: &RunConfig, data: &RunData) -> usize {
     }
 }
 
-/// In images, even one sample has the statistics of its pixels.
+/// The maps of an image have many values to a channel, even those of one sample.
 fn has_batch_norm(model: &ModelConfig) -> bool {
     matches!(model, ModelConfig::Tabular(TabularConfig::Mlp(mlp)) if mlp.norm == NormKind::Batch)
 }

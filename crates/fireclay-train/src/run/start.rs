@@ -5,7 +5,7 @@ use std::path::Path;
 use burn::tensor::Device;
 use fireclay_models::weights::{WeightsError, parameter_names};
 use fireclay_models::{
-    ImageConfig, ImageModel, ImageShape, PretrainedOptions, load_pretrained, matches_any,
+    ImageConfig, ImageModel, ImageShape, PretrainedOptions, PretrainedReport, load_pretrained, matches_any,
 };
 
 use crate::config::{StartConfig, did_you_mean};
@@ -18,24 +18,25 @@ pub(super) struct Start<'a> {
 }
 
 impl Start<'_> {
-    /// The model with its first weights; `empty` if they are to be replaced by a checkpoint's.
+    /// The model with its first weights, and what is to be said of them; `empty` if they are to be
+    /// replaced by a checkpoint's.
     pub fn model(
         &self,
         seed: u64,
         device: &Device,
         empty: bool,
-    ) -> Result<ImageModel, WeightsError> {
+    ) -> Result<(ImageModel, Vec<String>), WeightsError> {
         let model = self.network.init(self.shape, seed, device);
         let Some(path) = self.options.pretrained.as_ref().filter(|_| !empty) else {
-            return Ok(model);
+            return Ok((model, Vec::new()));
         };
         let options = PretrainedOptions {
             allow_missing: self.options.allow_missing.clone(),
             allow_unexpected: self.options.allow_unexpected.clone(),
         };
-        let (model, _) =
+        let (model, report) =
             load_pretrained(self.network, self.shape, model, Path::new(path), &options)?;
-        Ok(model)
+        Ok((model, describe(path, &report)))
     }
 
     /// How fast each float tensor moves, in visiting order: 0 where a pattern freezes it, else a
@@ -68,6 +69,10 @@ impl Start<'_> {
                 return Err(("model.freeze".into(), message));
             }
         }
+        if freeze.iter().any(|_| names.iter().all(|name| is_frozen(freeze, name))) {
+            let message = "contains every tensor: there would be nothing to train";
+            return Err(("model.freeze".into(), message.into()));
+        }
         let last = self.network.layers().saturating_sub(1);
         let rate = |name: &String| match matches_any(freeze, name) {
             true => 0.0,
@@ -78,4 +83,23 @@ impl Start<'_> {
         };
         Ok(names.iter().map(rate).collect())
     }
+}
+
+/// Whether training leaves a tensor alone: a pattern says so, or it is no parameter.
+fn is_frozen(freeze: &[String], name: &str) -> bool {
+    matches_any(freeze, name) || name.contains("running_")
+}
+
+/// What of a model does not come from the file that it was started from.
+fn describe(path: &str, report: &PretrainedReport) -> Vec<String> {
+    let list = |what: &str, names: &[String]| {
+        (!names.is_empty()).then(|| format!("{path}: {what}: {}", names.join(", ")))
+    };
+    let lines = [
+        list("starts at random, for other classes", &report.fresh_head),
+        list("resampled for the size of the images", &report.resized),
+        list("starts at random, not in the file", &report.missing),
+        list("left out, not in the model", &report.unexpected),
+    ];
+    lines.into_iter().flatten().collect()
 }

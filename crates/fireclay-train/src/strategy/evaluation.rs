@@ -145,7 +145,7 @@ where
             .collect();
         self.setup.metrics.write(&lines)?;
         let elapsed = self.began.elapsed().as_secs_f64();
-        let waited = self.setup.waited.total().as_secs_f64();
+        let waited = self.setup.waited();
         let timing =
             json!({"step": step, "epoch": epoch, "seconds": elapsed, "waited_for_data": waited});
         Ok(self.setup.timing.write(&[timing])?)

@@ -53,7 +53,7 @@ pub struct Finished<M> {
     pub state: LoopState,
     /// Wall-clock time of this process's part of it, in seconds.
     pub seconds: f64,
-    /// How much of that was spent waiting for training batches, in seconds.
+    /// How much of that was spent waiting for batches, in seconds.
     pub waited: f64,
 }
 
@@ -210,11 +210,11 @@ where
                 .plan
                 .train
                 .ema_decay
-                .map(|decay| Ema::new(&self.model, decay)),
+                .map(|decay| Ema::new(&self.model, decay).with_warmup()),
             state: LoopState::default(),
             rates,
             batches_per_epoch,
-            waited: train.waited(),
+            waited: [train.waited(), valid.waited()],
             cursor: train.cursor(),
             valid_cursor: valid.cursor(),
             store: Store::new(folder.file("checkpoints")),

@@ -129,6 +129,7 @@ impl Plan {
                     "gradient_accumulation_steps": train.gradient_accumulation_steps,
                     "max_grad_norm": train.max_grad_norm,
                     "ema_decay": train.ema_decay,
+                    "layer_decay": train.layer_decay,
                     "shuffle": train.shuffle,
                     "drop_last": train.drop_last,
                 }),

@@ -1,6 +1,6 @@
 //! One training from its first update, or a checkpoint, to its end.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use burn::optim::ModuleOptimizer;
 use burn::tensor::Device;
@@ -32,7 +32,8 @@ pub(super) struct Setup<M: LearnerModel> {
     /// Of models whose parameters do not all move alike.
     pub rates: Option<Rates>,
     pub batches_per_epoch: usize,
-    pub waited: Waited,
+    /// Of the training and of the validation samples.
+    pub waited: [Waited; 2],
     pub cursor: Cursor,
     pub valid_cursor: Cursor,
     pub store: Store,
@@ -43,6 +44,14 @@ pub(super) struct Setup<M: LearnerModel> {
     /// Whether a metric or a renderer of Burn's looks at every batch.
     pub shown: bool,
     pub scorer: Box<dyn Scorer<<M as InferenceStep>::Output>>,
+}
+
+impl<M: LearnerModel> Setup<M> {
+    /// How long the loop has waited for batches, in seconds.
+    pub fn waited(&self) -> f64 {
+        let waited = self.waited.iter().map(Waited::total);
+        waited.sum::<Duration>().as_secs_f64()
+    }
 }
 
 pub(super) struct Session<M: LearnerModel> {
@@ -241,7 +250,7 @@ where
                 reason,
                 state: self.setup.state.clone(),
                 seconds,
-                waited: self.setup.waited.total().as_secs_f64(),
+                waited: self.setup.waited(),
             })
         });
         let last = self

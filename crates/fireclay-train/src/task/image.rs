@@ -26,9 +26,10 @@ impl Samples for ImageSamples {
         self.0.len()
     }
 
-    /// One for each core: decoding and augmenting takes longer than many a step.
+    /// One for each core, up to eight, each of which may hold two batches: decoding and augmenting
+    /// takes longer than many a step.
     fn threads() -> usize {
-        std::thread::available_parallelism().map_or(1, usize::from)
+        std::thread::available_parallelism().map_or(1, |cores| cores.get().min(8))
     }
 
     fn assemble(&self, epoch: u64, indices: &[u32]) -> Result<ImageBatch, DatasetError> {

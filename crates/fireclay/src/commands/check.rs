@@ -2,7 +2,7 @@
 
 use fireclay_data::{DataReport, ImageData, Labels, Table, inspect, split};
 use fireclay_train::config::{DataConfig, Loaded, RunConfig, TableSource};
-use fireclay_train::run::{Prepared, RunData, RunError, locate, target_kind};
+use fireclay_train::run::{Prepared, RunData, RunError, locate};
 use serde_json::json;
 
 use crate::cli::CheckArgs;
@@ -75,7 +75,7 @@ fn counts(labels: &Labels, classes: usize) -> Vec<usize> {
 
 fn look(loaded: &Loaded, source: &TableSource) -> Result<DataReport, RunError> {
     let config = &loaded.config;
-    let (data, kind) = (&source.table, target_kind(&config.task));
+    let (data, kind) = (&source.table, config.task.target_kind());
     let report = Table::load(source.format, data).and_then(|table| {
         let splits = split(&table, data, config.seed, kind)?;
         inspect(&table, &splits, data, kind)

@@ -62,7 +62,9 @@ fn images(
     let config = loaded.config.clone();
     let (name, split) = match (&args.data, &config.data) {
         (Some(path), DataConfig::Image(source)) => {
-            let split = ImageSplit::load(path, source.format, &source.images, &run.preprocess)?;
+            let (split, notes) =
+                ImageSplit::load(path, source.format, &source.images, &run.preprocess)?;
+            notes.iter().for_each(|note| eprintln!("note: {note}"));
             (path.clone(), split)
         }
         _ => match own(args, loaded)?.data() {

@@ -1,5 +1,6 @@
 //! `init`: a commented starter config for a table or a folder of images.
 
+use std::ffi::OsStr;
 use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,6 +14,10 @@ use crate::text::say;
 
 /// Guesses, writes, and says what it guessed.
 pub fn init(args: &InitArgs) -> Result<(), Failure> {
+    if args.table.is_dir() && args.target.is_some() {
+        let message = "--target is for tables: the folders of images are their classes";
+        return Err(Failure::Usage(message.into()));
+    }
     let output = match &args.output {
         Some(output) => output.clone(),
         None => default_output(&args.table)?,
@@ -47,11 +52,12 @@ fn rows(args: &InitArgs, output: &Path) -> Result<String, Failure> {
 
 /// `data/table.csv` becomes `table.toml` in the working directory.
 fn default_output(table: &Path) -> Result<PathBuf, Failure> {
-    let name = table
-        .file_stem()
-        .unwrap_or_default()
-        .to_string_lossy()
-        .into_owned();
+    // The folder `.` has a name too, and one with a dot in it is a folder all the same.
+    let name = match table.canonicalize() {
+        Ok(folder) if folder.is_dir() => folder.file_name().map(OsStr::to_os_string),
+        _ => table.file_stem().map(OsStr::to_os_string),
+    };
+    let name = name.unwrap_or_default().to_string_lossy().into_owned();
     if name.contains(['*', '?', '[']) {
         return Err(Failure::Usage(
             "several tables have no one name; give the config one with -o".into(),

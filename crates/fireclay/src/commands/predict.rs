@@ -3,11 +3,15 @@
 use std::path::{Path, PathBuf};
 
 use fireclay_data::{ReadOptions, TableFormat, expand};
-use fireclay_train::config::{DataConfig, RunConfig, TableSource};
+use fireclay_train::Samples;
+use fireclay_train::config::{DataConfig, ImageSource, RunConfig, TableSource};
 use fireclay_train::finished::{ImageRun, TableRun};
 use fireclay_train::predict::{PredictJob, predict as write};
-use fireclay_train::predict_images::{ImageAnswer, predict_images, predict_images_to};
+use fireclay_train::predict_images::{
+    ImageAnswer, ImageJob, Prediction, predict_images, predict_images_to,
+};
 use fireclay_train::run::load_run;
+use fireclay_train::task::ImageSamples;
 
 use super::device;
 use crate::cli::PredictArgs;
@@ -19,11 +23,15 @@ pub fn predict(args: &PredictArgs) -> Result<(), Failure> {
     let config = load_run(&args.run)?.config;
     match &config.data {
         DataConfig::Table(source) => rows(args, &config, source),
-        DataConfig::Image(_) => images(args, &config),
+        DataConfig::Image(source) => images(args, &config, source),
     }
 }
 
 fn rows(args: &PredictArgs, config: &RunConfig, source: &TableSource) -> Result<(), Failure> {
+    if args.top.is_some() {
+        let message = "--top is for images: answers for a table have a column for each class";
+        return Err(Failure::Usage(message.into()));
+    }
     let output = args.output.as_deref().ok_or_else(|| {
         Failure::Usage("answers for a table need a file to go to: -o predictions.csv".into())
     })?;
@@ -31,13 +39,19 @@ fn rows(args: &PredictArgs, config: &RunConfig, source: &TableSource) -> Result<
     let input = TableFormat::from_path(Path::new(&args.input)).unwrap_or(source.format);
     let device = device(config, args.backend.as_deref())?;
     let run = TableRun::load(&args.run, &device.device)?;
+    let table = &source.table;
+    let paths = [
+        Some(&table.path),
+        table.valid_path.as_ref(),
+        table.test_path.as_ref(),
+    ];
     let job = PredictJob {
         input: &args.input,
         options: ReadOptions::from_config(input, &source.table),
         output,
         format,
         id: source.table.id.as_deref(),
-        protected: &protected(&args.run, source),
+        protected: &protected(&args.run, paths),
     };
     let rows = write(&run, &job)?;
     say!("{rows} rows to {}", output.display());
@@ -45,59 +59,70 @@ fn rows(args: &PredictArgs, config: &RunConfig, source: &TableSource) -> Result<
 }
 
 /// The run's own files, and those that it was trained on and will need to resume.
-fn protected(run: &Path, source: &TableSource) -> Vec<PathBuf> {
-    let table = &source.table;
-    let paths = [
-        Some(&table.path),
-        table.valid_path.as_ref(),
-        table.test_path.as_ref(),
-    ];
+fn protected(run: &Path, paths: [Option<&String>; 3]) -> Vec<PathBuf> {
     let mut protected = vec![run.to_path_buf()];
     for path in paths.into_iter().flatten() {
-        protected.extend(expand(path).unwrap_or_default());
+        protected.extend(expand(path).unwrap_or_else(|_| vec![path.into()]));
     }
     protected
 }
 
-fn images(args: &PredictArgs, config: &RunConfig) -> Result<(), Failure> {
-    if args.top == 0 {
+fn images(args: &PredictArgs, config: &RunConfig, source: &ImageSource) -> Result<(), Failure> {
+    let top = args.top.unwrap_or(5);
+    if top == 0 {
         return Err(Failure::Usage("--top must be at least 1".into()));
     }
     let format = args.output.as_deref().map(output_format).transpose()?;
     let device = device(config, args.backend.as_deref())?;
     let run = ImageRun::load(&args.run, &device.device)?;
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    match (&args.output, format) {
-        (Some(output), Some(format)) => {
-            let top = (args.top, threads);
-            let count = predict_images_to(&run, &args.input, top, output, format)?;
-            say!("{count} images to {}", output.display());
-        }
-        _ => {
-            let mut rows = Vec::new();
-            predict_images(&run, &args.input, args.top, threads, |answers| {
-                rows.extend(answers.iter().map(row));
-                Ok(())
-            })?;
-            say!("{}", table(&rows).trim_end());
-        }
-    }
+    let threads = ImageSamples::threads();
+    let (Some(output), Some(format)) = (&args.output, format) else {
+        let mut rows = vec![header(&run, top)];
+        predict_images(&run, &args.input, top, threads, |answers| {
+            rows.extend(answers.iter().map(row));
+            Ok(())
+        })?;
+        say!("{}", table(&rows).trim_end());
+        return Ok(());
+    };
+    let images = &source.images;
+    let paths = [
+        Some(&images.path),
+        images.valid_path.as_ref(),
+        images.test_path.as_ref(),
+    ];
+    let job = ImageJob {
+        input: &args.input,
+        top,
+        threads,
+        output,
+        format,
+        protected: &protected(&args.run, paths),
+    };
+    let count = predict_images_to(&run, &job)?;
+    say!("{count} images to {}", output.display());
     Ok(())
 }
 
-/// An image and its classes with their probabilities, or its number.
-fn row(answer: &ImageAnswer) -> Vec<String> {
-    let mut row = vec![answer.image.display().to_string()];
-    match answer.best.is_empty() {
-        true => row.push(answer.prediction.clone()),
-        false => row.extend(
-            answer
-                .best
-                .iter()
-                .flat_map(|(class, probability)| [class.clone(), number(*probability)]),
-        ),
+fn header(run: &ImageRun, top: usize) -> Vec<String> {
+    let mut header = vec!["image".to_owned(), "prediction".to_owned()];
+    for rank in 1..=top.min(run.predictor.answer.classes().len()) {
+        header.extend([format!("class {rank}"), "p".to_owned()]);
     }
-    row
+    header
+}
+
+/// An image, the answer, and the most probable classes.
+fn row(answer: &ImageAnswer) -> Vec<String> {
+    let prediction = match &answer.prediction {
+        Prediction::Number(value) => number(*value),
+        Prediction::Text(text) if text.is_empty() => "-".to_owned(),
+        Prediction::Text(text) => text.clone(),
+    };
+    let best = answer.best.iter();
+    let best = best.flat_map(|(class, probability)| [class.clone(), number(*probability)]);
+    let first = [answer.image.display().to_string(), prediction];
+    first.into_iter().chain(best).collect()
 }
 
 fn output_format(output: &Path) -> Result<TableFormat, Failure> {
