@@ -39,6 +39,7 @@ mod download;
 mod guess;
 mod hash;
 mod image;
+mod metered;
 mod report;
 
 pub use arrow;

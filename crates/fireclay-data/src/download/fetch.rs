@@ -17,14 +17,15 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Fetches `url` to `file`, whose hash must be `sha256` in small letters.
 ///
-/// Until it is whole it is called `….part`; a later call goes on where this one stopped.
-pub(super) fn fetch(url: &str, sha256: &str, file: &Path) -> Result<(), DataError> {
+/// Until it is whole it is called `….part`; a later call goes on where this one stopped. Nothing is
+/// kept of a file of more than `most` bytes.
+pub(super) fn fetch(url: &str, sha256: &str, file: &Path, most: u64) -> Result<(), DataError> {
     let part = part(file);
     if received(&part) > 0 && sha256_file(&part)? == sha256 {
         // The last call was stopped between the last byte and the new name.
         return rename(&part, file);
     }
-    receive(url, &part)?;
+    receive(url, &part, most)?;
     let found = sha256_file(&part)?;
     if found != sha256 {
         fs::remove_file(&part).map_err(|source| write_error(&part, source))?;
@@ -53,7 +54,7 @@ fn rename(part: &Path, file: &Path) -> Result<(), DataError> {
 }
 
 /// Appends what is missing to the part.
-fn receive(url: &str, part: &Path) -> Result<(), DataError> {
+fn receive(url: &str, part: &Path, most: u64) -> Result<(), DataError> {
     let start = received(part);
     let mut response = request(url, start)?;
     let is_past_the_end = response.status() == StatusCode::RANGE_NOT_SATISFIABLE;
@@ -71,10 +72,20 @@ fn receive(url: &str, part: &Path) -> Result<(), DataError> {
         status => return Err(refused(url, status)),
     };
     let expected = response.body().content_length().map(|rest| start + rest);
+    if expected.is_some_and(|expected| expected > most) {
+        return Err(too_large(url, part, most));
+    }
     let mut file = open(part, start)?;
-    let copied = copy(&mut response.into_body().into_reader(), &mut file);
+    // One byte more tells a file that is too large from one that just fits.
+    let body = response.into_body().into_reader();
+    let left = most.saturating_sub(start).saturating_add(1);
+    let copied = copy(&mut body.take(left), &mut file);
     let saved = file.sync_all();
+    drop(file);
     let length = received(part);
+    if length > most {
+        return Err(too_large(url, part, most));
+    }
     match copied {
         Err(CopyError::Read(error)) => return Err(interrupted(url, length, &error.to_string())),
         Err(CopyError::Write(source)) => return Err(write_error(part, source)),
@@ -168,6 +179,18 @@ fn copy(reader: &mut impl Read, file: &mut File) -> Result<(), CopyError> {
 
 fn refused(url: &str, status: StatusCode) -> DataError {
     fail(url, format!("the server answers {status}"))
+}
+
+fn too_large(url: &str, part: &Path, most: u64) -> DataError {
+    match fs::remove_file(part) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => write_error(part, error),
+        _ => fail(
+            url,
+            format!(
+                "it has more than {most} bytes, the most that max_unpacked_bytes allows, so nothing of it is kept"
+            ),
+        ),
+    }
 }
 
 fn interrupted(url: &str, length: u64, reason: &str) -> DataError {

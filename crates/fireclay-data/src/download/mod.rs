@@ -1,6 +1,7 @@
 //! Files from the network: only from an address with a checksum, and only where they are missing.
 
 mod fetch;
+mod marker;
 mod unpack;
 
 use std::path::{Path, PathBuf};
@@ -8,6 +9,7 @@ use std::path::{Path, PathBuf};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use self::marker::Marker;
 use crate::error::{DataError, absolute};
 use crate::hash::sha256_file;
 use crate::schema::Note;
@@ -30,7 +32,8 @@ pub struct DownloadConfig {
     /// into the same folder.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unpack: bool,
-    /// The most bytes that unpacking may write; an archive that claims or gives more is refused.
+    /// The most bytes that the file may have, or that unpacking it may write; what claims or gives
+    /// more is refused.
     #[serde(default = "default_max_unpacked_bytes")]
     pub max_unpacked_bytes: u64,
 }
@@ -54,6 +57,15 @@ impl DownloadConfig {
             let address = self.url.split(['?', '#']).next().unwrap_or_default();
             address.rsplit('/').next().unwrap_or_default()
         })
+    }
+
+    /// The most bytes that the file may have.
+    fn most(&self) -> u64 {
+        if self.unpack {
+            unpack::most_archived(self.max_unpacked_bytes)
+        } else {
+            self.max_unpacked_bytes
+        }
     }
 
     fn folder(&self, default: &Path) -> PathBuf {
@@ -116,11 +128,6 @@ pub fn validate(downloads: &[DownloadConfig]) -> Vec<(String, String)> {
         }
         if download.max_unpacked_bytes == 0 {
             add("max_unpacked_bytes", "must be at least 1, but is 0".into());
-        } else if !download.unpack && download.max_unpacked_bytes != default_max_unpacked_bytes() {
-            add(
-                "max_unpacked_bytes",
-                "has no effect without unpack = true".into(),
-            );
         }
     }
     problems
@@ -129,7 +136,8 @@ pub fn validate(downloads: &[DownloadConfig]) -> Vec<(String, String)> {
 /// Fetches what is missing into `folder` (or each into its own `to`), verifies and unpacks it.
 ///
 /// A file that is there with the right hash is not fetched again, and an interrupted one goes on
-/// where it stopped. The notes say what was fetched.
+/// where it stopped. An archive is unpacked again, and if need be fetched again, where something
+/// that came out of it is gone; what is left of it stays as it is. The notes say what was fetched.
 ///
 /// # Errors
 /// [`DataError::Download`] if the server does not give the file, or gives another;
@@ -141,32 +149,25 @@ pub fn download(downloads: &[DownloadConfig], folder: &Path) -> Result<Vec<Note>
         std::fs::create_dir_all(&folder).map_err(|source| write_error(&folder, source))?;
         let file = folder.join(entry.file_name());
         let wanted = entry.sha256.to_ascii_lowercase();
-        if is_unpacked(entry, &folder, &wanted) {
+        let marker = Marker::of(entry, &folder, &wanted);
+        if entry.unpack && marker.is_fulfilled() {
             continue;
         }
         if !file.is_file() || sha256_file(&file)? != wanted {
-            fetch::fetch(&entry.url, &wanted, &file)?;
+            fetch::fetch(&entry.url, &wanted, &file, entry.most())?;
             notes.push(Note {
                 column: None,
                 message: format!("fetched {} from {}", file.display(), entry.url),
             });
         }
         if entry.unpack {
-            unpack::unpack(&file, &folder, entry.max_unpacked_bytes)?;
-            let marker = marker(entry, &folder);
-            std::fs::write(&marker, &wanted).map_err(|source| write_error(&marker, source))?;
+            let (known, most) = (marker.members(), entry.max_unpacked_bytes);
+            unpack::unpack(&file, &folder, most, &known, |members| {
+                marker.write(members)
+            })?;
         }
     }
     Ok(notes)
-}
-
-/// Remembers that an archive was unpacked, so that it need neither stay nor be unpacked again.
-fn marker(entry: &DownloadConfig, folder: &Path) -> PathBuf {
-    folder.join(format!(".{}.unpacked", entry.file_name()))
-}
-
-fn is_unpacked(entry: &DownloadConfig, folder: &Path, wanted: &str) -> bool {
-    entry.unpack && std::fs::read_to_string(marker(entry, folder)).is_ok_and(|hash| hash == wanted)
 }
 
 fn write_error(path: &Path, source: std::io::Error) -> DataError {

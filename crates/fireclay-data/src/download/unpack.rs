@@ -12,6 +12,7 @@ use zip::ZipArchive;
 
 use super::write_error;
 use crate::error::{DataError, absolute};
+use crate::metered::{Allowance, MEMBER_HEADERS, Metered};
 
 /// No archive has more members; each costs a file however small it is.
 const MOST_MEMBERS: u64 = 20_000_000;
@@ -48,13 +49,28 @@ pub(super) fn is_plain_name(name: &str) -> bool {
     !name.is_empty() && name != "." && name != ".." && !name.contains(['/', '\\', ':', '\0'])
 }
 
+/// The most bytes that an archive may have of which `most` may come out: headers need room.
+pub(super) fn most_archived(most: u64) -> u64 {
+    most.saturating_add(most / 4).saturating_add(64 << 20)
+}
+
 /// Unpacks an archive into a folder, writing at most `most` bytes.
+///
+/// Before anything is moved there, `intend` is told the names of what will be: a call that is
+/// interrupted after that is made good by another with those names as `known`, which moves what is
+/// missing and leaves the rest as it is.
 ///
 /// # Errors
 /// [`DataError::Damaged`] for an archive that cannot be read, has more in it, or has a member that
 /// is a link or a device or would lie outside the folder; [`DataError::Write`], also where
-/// something of the same name is in the folder already.
-pub(super) fn unpack(archive: &Path, folder: &Path, most: u64) -> Result<(), DataError> {
+/// something of the same name is in the folder already that `known` does not list.
+pub(super) fn unpack(
+    archive: &Path,
+    folder: &Path,
+    most: u64,
+    known: &[String],
+    intend: impl FnOnce(&[String]) -> Result<(), DataError>,
+) -> Result<(), DataError> {
     let name = archive
         .file_name()
         .and_then(|name| name.to_str())
@@ -72,7 +88,7 @@ pub(super) fn unpack(archive: &Path, folder: &Path, most: u64) -> Result<(), Dat
     };
     let unpacked = target
         .unpack(Kind::of(name))
-        .and_then(|()| move_all(&temporary, folder));
+        .and_then(|()| move_all(&temporary, folder, known, intend));
     let removed = remove(&temporary);
     unpacked.and(removed)
 }
@@ -84,27 +100,42 @@ fn remove(folder: &Path) -> Result<(), DataError> {
     }
 }
 
-/// Moves what is in one folder into another, where nothing of the same name may be.
-fn move_all(from: &Path, to: &Path) -> Result<(), DataError> {
+/// Moves what is in one folder into another, where nothing of the same name may be unless `known`
+/// has the name: that stays as it is.
+fn move_all(
+    from: &Path,
+    to: &Path,
+    known: &[String],
+    intend: impl FnOnce(&[String]) -> Result<(), DataError>,
+) -> Result<(), DataError> {
     let list = || {
-        fs::read_dir(from)?
-            .map(|entry| Ok(entry?.file_name()))
-            .collect::<io::Result<Vec<_>>>()
+        let names = fs::read_dir(from)?.map(|entry| Ok(entry?.file_name().into_string()));
+        names.collect::<io::Result<Result<Vec<String>, _>>>()
     };
     let names = list().map_err(|source| write_error(from, source))?;
-    for name in &names {
+    let mut names = names.expect("only names that are text have a place");
+    names.sort();
+    let is_new = |name: &&String| !(known.contains(name) && is_there(&to.join(name)));
+    let new: Vec<&String> = names.iter().filter(is_new).collect();
+    for name in &new {
         let place = to.join(name);
-        if fs::symlink_metadata(&place).is_ok() {
+        if is_there(&place) {
             let message = "it is there already: remove it, or take unpack out";
             let source = io::Error::new(io::ErrorKind::AlreadyExists, message);
             return Err(write_error(&place, source));
         }
     }
-    for name in &names {
+    intend(&names)?;
+    for name in &new {
         let place = to.join(name);
         fs::rename(from.join(name), &place).map_err(|source| write_error(&place, source))?;
     }
     Ok(())
+}
+
+/// Whether there is anything of this name, even a link to nothing.
+pub(super) fn is_there(place: &Path) -> bool {
+    fs::symlink_metadata(place).is_ok()
 }
 
 /// Where members go, and how much may still be written.
@@ -134,13 +165,18 @@ impl Target<'_> {
 
     fn tar(&mut self, reader: impl Read) -> Result<(), DataError> {
         // The end of the data counts as well: padding without end would never be a member.
-        let limit = self
-            .most
-            .saturating_add(self.most / 4)
-            .saturating_add(64 << 20);
-        let mut archive = tar::Archive::new(reader.take(limit));
-        for entry in archive.entries().map_err(|error| self.damaged(error))? {
+        let limit = most_archived(self.most);
+        let allowance = Allowance::default();
+        let reader = Metered::new(reader.take(limit), allowance.clone());
+        let mut archive = tar::Archive::new(reader);
+        let mut entries = archive.entries().map_err(|error| self.damaged(error))?;
+        let mut unread = 0;
+        loop {
+            allowance.set(MEMBER_HEADERS.saturating_add(unread));
+            let Some(entry) = entries.next() else { break };
             let mut entry = entry.map_err(|error| self.damaged(error))?;
+            allowance.lift();
+            unread = entry.size();
             let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
             let kind = entry.header().entry_type();
             if kind.is_dir() {
@@ -148,11 +184,12 @@ impl Target<'_> {
             } else if kind.is_file() || kind.is_contiguous() {
                 let size = entry.size();
                 self.write(&name, Some(size), &mut entry)?;
+                unread = 0;
             } else if !kind.is_pax_global_extensions() {
                 return Err(self.damaged(format!("member {name:?} is a link, a device or the like ({kind:?}); only files and folders are unpacked")));
             }
         }
-        if archive.into_inner().limit() == 0 {
+        if archive.into_inner().into_inner().limit() == 0 {
             return Err(self.too_large());
         }
         Ok(())
@@ -213,7 +250,7 @@ impl Target<'_> {
         }
         let fail = |source| write_error(&path, source);
         fs::create_dir_all(path.parent().unwrap_or(&self.folder)).map_err(fail)?;
-        if fs::symlink_metadata(&path).is_ok() {
+        if is_there(&path) {
             return Err(self.damaged(format!("member {name:?} is there twice")));
         }
         let mut file = File::create_new(&path).map_err(fail)?;

@@ -14,6 +14,7 @@ use super::{Answers, ClassNames, Found, Raw, Source, columns};
 use crate::config::TargetKind;
 use crate::error::DataError;
 use crate::image::config::ImageDataConfig;
+use crate::metered::{Allowance, MEMBER_HEADERS, Metered};
 use crate::read::expand;
 
 /// No label is longer; a member that is would only fill the memory.
@@ -148,10 +149,15 @@ fn groups(file: &OpenFile, ending: &str) -> Result<Vec<Group>, DataError> {
         ))
     };
     let reader = File::open(&file.path).map_err(damaged)?;
-    let mut archive = tar::Archive::new(reader);
+    let allowance = Allowance::default();
+    let mut archive = tar::Archive::new(Metered::new(reader, allowance.clone()));
     let mut groups: Vec<Group> = Vec::new();
     let mut places: HashMap<String, usize> = HashMap::new();
-    for entry in archive.entries_with_seek().map_err(damaged)? {
+    let mut entries = archive.entries_with_seek().map_err(damaged)?;
+    loop {
+        // What is in the members is skipped, so only headers are read here.
+        allowance.set(MEMBER_HEADERS);
+        let Some(entry) = entries.next() else { break };
         let entry = entry.map_err(damaged)?;
         if !entry.header().entry_type().is_file() {
             continue;
