@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
@@ -46,12 +48,37 @@ impl Files {
         }
     }
 
+    /// The first bytes of an image, at most so many.
+    pub(crate) fn read_start(&self, index: usize, most: u64) -> Result<Vec<u8>, DataError> {
+        let path = &self.paths[index];
+        let read = || {
+            let mut bytes = Vec::new();
+            File::open(path)?.take(most).read_to_end(&mut bytes)?;
+            Ok(bytes)
+        };
+        read().map_err(|source| DataError::Read {
+            path: absolute(path),
+            source,
+        })
+    }
+
     pub(super) fn name(&self, index: usize) -> String {
         self.paths[index].display().to_string()
     }
 
-    /// A hash for each place: over the sorted paths in it and the lengths, and over the contents
-    /// where all places together have at most 1 GiB. (In larger ones a change that keeps the
+    /// The images of each folder: several tables may have theirs in the same one.
+    fn by_folder(&self) -> BTreeMap<&Path, Vec<usize>> {
+        let ends = self.places.iter().skip(1).map(|(_, start)| *start);
+        let ends = ends.chain([self.paths.len()]);
+        let mut folders: BTreeMap<&Path, Vec<usize>> = BTreeMap::new();
+        for ((folder, start), end) in self.places.iter().zip(ends) {
+            folders.entry(folder).or_default().extend(*start..end);
+        }
+        folders
+    }
+
+    /// A hash for each folder: over the sorted paths in it and the lengths, and over the contents
+    /// where all folders together have at most 1 GiB. (In larger ones a change that keeps the
     /// length of a file goes unseen; reading them all would take longer than many a run.)
     pub(super) fn hashes(&self) -> Result<BTreeMap<String, String>, DataError> {
         let mut lengths = Vec::with_capacity(self.paths.len());
@@ -63,11 +90,8 @@ impl Files {
             lengths.push(metadata.len());
         }
         let with_contents = lengths.iter().sum::<u64>() <= HASHED_BYTES;
-        let ends = self.places.iter().skip(1).map(|(_, start)| *start);
-        let ends = ends.chain([self.paths.len()]);
         let mut hashes = BTreeMap::new();
-        for ((folder, start), end) in self.places.iter().zip(ends) {
-            let mut images: Vec<usize> = (*start..end).collect();
+        for (folder, mut images) in self.by_folder() {
             images.sort_by(|&a, &b| self.paths[a].cmp(&self.paths[b]));
             images.dedup_by(|a, b| self.paths[*a] == self.paths[*b]);
             let mut hasher = Sha256::new();

@@ -12,8 +12,8 @@ use crate::schema::Note;
 
 /// The folders that `path`, `valid_path` and `test_path` name, in this order.
 pub(super) fn open(config: &ImageDataConfig) -> Result<Found, DataError> {
-    let places = places(config)?;
     let mut walk = Walk::default();
+    let places = places(config, &mut walk)?;
     let (mut files, mut classes) = (Files::default(), ClassNames::default());
     let mut ranges = [const { None }; 3];
     for (place, range) in places.iter().zip(&mut ranges) {
@@ -42,9 +42,9 @@ pub(super) fn open(config: &ImageDataConfig) -> Result<Found, DataError> {
 }
 
 /// The folders with the classes of each split; the first is divided where others are missing.
-fn places(config: &ImageDataConfig) -> Result<[Option<PathBuf>; 3], DataError> {
+fn places(config: &ImageDataConfig, walk: &mut Walk) -> Result<[Option<PathBuf>; 3], DataError> {
     let root = PathBuf::from(&config.path);
-    let mut places = match split_folders(&root)? {
+    let mut places = match split_folders(&root, walk)? {
         Some(places) => places,
         None => [Some(root), None, None],
     };
@@ -66,15 +66,23 @@ fn places(config: &ImageDataConfig) -> Result<[Option<PathBuf>; 3], DataError> {
     Ok(places)
 }
 
-/// The folders `train`, `valid` and `test`, if the root holds these and no others.
-fn split_folders(root: &Path) -> Result<Option<[Option<PathBuf>; 3]>, DataError> {
+/// The folders `train`, `valid` and `test`, if the root holds the first and one of the others, or
+/// the first alone. (`train` among other folders may well be a class.)
+///
+/// # Errors
+/// Where the splits have company: a folder with images, which would be neither split nor class.
+fn split_folders(root: &Path, walk: &mut Walk) -> Result<Option<[Option<PathBuf>; 3]>, DataError> {
     let mut places: [Option<PathBuf>; 3] = [const { None }; 3];
+    let mut others = Vec::new();
     for folder in subfolders(root)? {
         let place = match folder.file_name().and_then(OsStr::to_str) {
             Some("train") => 0,
             Some("valid" | "val" | "validation") => 1,
             Some("test") => 2,
-            _ => return Ok(None),
+            _ => {
+                others.push(folder);
+                continue;
+            }
         };
         if let Some(other) = places[place].replace(folder.clone()) {
             return Err(DataError::Split(format!(
@@ -84,7 +92,27 @@ fn split_folders(root: &Path) -> Result<Option<[Option<PathBuf>; 3]>, DataError>
             )));
         }
     }
-    Ok(places[0].is_some().then_some(places))
+    match &places {
+        [None, ..] => Ok(None),
+        [Some(_), None, None] if !others.is_empty() => Ok(None),
+        [Some(train), ..] => {
+            for other in others {
+                if !Walk::default().images(&other)?.is_empty() {
+                    return Err(beside_splits(&other, train));
+                }
+                walk.beside.push(other);
+            }
+            Ok(Some(places))
+        }
+    }
+}
+
+fn beside_splits(other: &Path, train: &Path) -> DataError {
+    DataError::Split(format!(
+        "{} holds images, but is neither train, valid nor test, which are beside it: move it elsewhere; if all of them are classes, rename {}",
+        absolute(other).display(),
+        absolute(train).display()
+    ))
 }
 
 fn read_classes(
@@ -118,7 +146,7 @@ fn subfolders(root: &Path) -> Result<Vec<PathBuf>, DataError> {
     Ok(folders.filter(|path| path.is_dir()).collect())
 }
 
-/// What a folder holds, sorted, without hidden entries.
+/// What a folder holds, sorted, without hidden entries and those that macOS adds to archives.
 fn entries(folder: &Path) -> Result<Vec<PathBuf>, DataError> {
     let fail = |source| DataError::Read {
         path: absolute(folder),
@@ -127,7 +155,8 @@ fn entries(folder: &Path) -> Result<Vec<PathBuf>, DataError> {
     let mut paths = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(fail)? {
         let entry = entry.map_err(fail)?;
-        if !entry.file_name().as_encoded_bytes().starts_with(b".") {
+        let name = entry.file_name();
+        if !name.as_encoded_bytes().starts_with(b".") && name != "__MACOSX" {
             paths.push(entry.path());
         }
     }
@@ -143,6 +172,8 @@ struct Walk {
     /// Files that are no images, and the first of them.
     others: usize,
     other: Option<PathBuf>,
+    /// Folders without an image beside those of the splits.
+    beside: Vec<PathBuf>,
     /// Links to a folder that they are in.
     loops: Vec<PathBuf>,
 }
@@ -208,6 +239,12 @@ impl Walk {
         for name in &self.empty {
             messages.push(format!(
                 "the folder of class {name:?} has no images, so there is no such class"
+            ));
+        }
+        for path in &self.beside {
+            messages.push(format!(
+                "{} is no split and has no images, and is left out",
+                path.display()
             ));
         }
         for path in &self.loops {
