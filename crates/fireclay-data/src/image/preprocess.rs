@@ -4,10 +4,11 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::config::Interpolation;
+use super::config::{CROP_RATIOS, Interpolation};
 use super::pixels::Channels;
 use crate::config::TargetKind;
-use crate::error::{DataError, absolute};
+use crate::error::DataError;
+use crate::preprocess::load;
 
 /// How an image becomes numbers and what the answers mean; everything that predicting needs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -153,33 +154,12 @@ impl ImagePreprocess {
         }
     }
 
-    /// Writes `preprocess.json`.
-    ///
-    /// # Errors
-    /// [`DataError::Write`].
-    pub fn save(&self, path: &Path) -> Result<(), DataError> {
-        std::fs::write(path, self.to_json()).map_err(|source| DataError::Write {
-            path: absolute(path),
-            source,
-        })
-    }
-
     /// Reads `preprocess.json`.
     ///
     /// # Errors
     /// As [`ImagePreprocess::from_json`]; also [`DataError::Read`].
     pub fn load(path: &Path) -> Result<Self, DataError> {
-        let text = std::fs::read_to_string(path).map_err(|source| DataError::Read {
-            path: absolute(path),
-            source,
-        })?;
-        Self::from_json(&text).map_err(|error| match error {
-            DataError::Unusable(message) => DataError::Damaged {
-                path: absolute(path),
-                message,
-            },
-            other => other,
-        })
+        load(path, Self::from_json)
     }
 
     /// What a hand-edited file could get wrong so that predicting would panic.
@@ -194,8 +174,8 @@ impl ImagePreprocess {
             || self.std.iter().any(|std| !(*std > 0.0 && std.is_finite()))
         {
             Some("mean must be finite and std above 0")
-        } else if !(self.crop_ratio > 0.0 && self.crop_ratio <= 1.0) {
-            Some("crop_ratio must be above 0 and at most 1")
+        } else if !CROP_RATIOS.contains(&self.crop_ratio) {
+            Some("crop_ratio must be from 0.01 to 1")
         } else {
             None
         }

@@ -225,16 +225,24 @@ impl Preprocess {
     /// # Errors
     /// As [`Preprocess::from_json`]; also [`DataError::Read`].
     pub fn load(path: &Path) -> Result<Self, DataError> {
-        let text = std::fs::read_to_string(path).map_err(|source| DataError::Read {
-            path: absolute(path),
-            source,
-        })?;
-        Self::from_json(&text).map_err(|error| match error {
-            DataError::Unusable(message) => DataError::Damaged {
-                path: absolute(path),
-                message,
-            },
-            other => other,
-        })
+        load(path, Self::from_json)
     }
+}
+
+/// Reads a file; what is wrong with its text is said with its path.
+pub(crate) fn load<T>(
+    path: &Path,
+    from_json: impl Fn(&str) -> Result<T, DataError>,
+) -> Result<T, DataError> {
+    let text = std::fs::read_to_string(path).map_err(|source| DataError::Read {
+        path: absolute(path),
+        source,
+    })?;
+    from_json(&text).map_err(|error| match error {
+        DataError::Unusable(message) => DataError::Damaged {
+            path: absolute(path),
+            message,
+        },
+        other => other,
+    })
 }

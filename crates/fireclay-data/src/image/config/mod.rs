@@ -15,6 +15,9 @@ use super::pixels::Channels;
 use crate::download::DownloadConfig;
 use crate::split::SplitConfig;
 
+/// What [`ImageDataConfig::crop_ratio`] may be; below this a small image would become a huge one.
+pub(crate) const CROP_RATIOS: std::ops::RangeInclusive<f64> = 0.01..=1.0;
+
 /// Images with something to predict for each.
 ///
 /// One struct serves all formats; [`ImageDataConfig::validate`] names the keys that a format would
@@ -61,7 +64,7 @@ pub struct ImageDataConfig {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub channels: Option<Channels>,
     /// The share of each side that is kept when evaluating: the image is resized so that the
-    /// center crop of `image_size` covers it.
+    /// center crop of `image_size` covers it. From 0.01 to 1.
     #[serde(default = "whole")]
     pub crop_ratio: f64,
     /// How images are resized.

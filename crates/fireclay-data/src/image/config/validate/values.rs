@@ -1,0 +1,98 @@
+//! What single values may be.
+
+use super::Problems;
+use crate::image::config::{
+    CROP_RATIOS, CacheKind, ImageDataConfig, OnDamaged, Statistic, StatisticWord,
+};
+
+/// Beyond this a batch of a few images fills any memory.
+const MAX_SIDE: usize = 16_384;
+
+impl ImageDataConfig {
+    pub(super) fn validate_pixels(&self, problems: &mut Problems) {
+        if let Some(size) = self.image_size {
+            let (height, width) = size.sides();
+            for side in [height, width] {
+                if side == 0 || side > MAX_SIDE {
+                    problems.add(
+                        "image_size",
+                        format!("must be from 1 to {MAX_SIDE} pixels, but is {side}"),
+                    );
+                    break;
+                }
+            }
+        }
+        if !CROP_RATIOS.contains(&self.crop_ratio) {
+            problems.add(
+                "crop_ratio",
+                format!("must be from 0.01 to 1, but is {}", self.crop_ratio),
+            );
+        }
+        if self.max_pixels == 0 {
+            problems.add("max_pixels", "must be at least 1, but is 0");
+        }
+    }
+
+    pub(super) fn validate_statistics(&self, problems: &mut Problems) {
+        for (key, statistic) in [("mean", &self.mean), ("std", &self.std)] {
+            let Statistic::Values(values) = statistic else {
+                continue;
+            };
+            let wanted = self.channels.map(|channels| channels.count());
+            let fits = values.len() == 1 || values.len() == 3 && wanted != Some(1);
+            if !fits {
+                problems.add(
+                    key,
+                    format!(
+                        "must have one number for each channel, but has {}",
+                        values.len()
+                    ),
+                );
+            }
+            let is_wrong = |value: &&f64| !value.is_finite() || key == "std" && **value <= 0.0;
+            if let Some(value) = values.iter().find(is_wrong) {
+                let must = if key == "std" {
+                    "must be above 0"
+                } else {
+                    "must be finite"
+                };
+                problems.add(key, format!("{must}, but is {value}"));
+            }
+        }
+        let word = |statistic: &Statistic| match statistic {
+            Statistic::Word(word) => Some(*word),
+            Statistic::Values(_) => None,
+        };
+        let is_imagenet = |statistic| word(statistic) == Some(StatisticWord::Imagenet);
+        if is_imagenet(&self.mean) != is_imagenet(&self.std) {
+            problems.add(
+                "std",
+                "contradicts mean: the figures of ImageNet belong together",
+            );
+        }
+    }
+
+    pub(super) fn validate_reading(&self, problems: &mut Problems) {
+        match (self.cache, &self.cache_dir) {
+            (CacheKind::Disk, None) => {
+                problems.add("cache_dir", "is missing: cache = \"disk\" needs a folder")
+            }
+            (CacheKind::None | CacheKind::Memory, Some(_)) => {
+                problems.add("cache_dir", "has no effect without cache = \"disk\"");
+            }
+            _ => {}
+        }
+        if self.cache_bytes.is_some() && self.cache != CacheKind::Memory {
+            problems.add("cache_bytes", "has no effect without cache = \"memory\"");
+        }
+        if self.max_damaged.is_some() && self.on_damaged == OnDamaged::Error {
+            problems.add("max_damaged", "has no effect without on_damaged = \"skip\"");
+        }
+        if self.max_damaged == Some(0) {
+            problems.add(
+                "max_damaged",
+                "must be at least 1; for none at all use on_damaged = \"error\"",
+            );
+        }
+    }
+}
