@@ -20,6 +20,9 @@ const IMAGES: u32 = 0x0803;
 /// Unsigned bytes with one dimension.
 const LABELS: u32 = 0x0801;
 
+/// No file may unpack to more, as they are held in memory. (All of EMNIST has 0.6 GiB.)
+const MOST_BYTES: u64 = 16 << 30;
+
 /// Files of images, in memory.
 #[derive(Debug, Default)]
 pub(crate) struct Idx {
@@ -101,7 +104,7 @@ pub(super) fn open(config: &ImageDataConfig) -> Result<Found, DataError> {
     let mut add = |images: PathBuf| {
         let start = idx.len();
         let labels = labels_of(&images)?;
-        read_pair(&images, &labels, &mut idx, &mut classes)?;
+        read_pair(&images, &labels, config.max_pixels, &mut idx, &mut classes)?;
         files.extend([images, labels]);
         Ok::<_, DataError>(start..idx.len())
     };
@@ -122,11 +125,14 @@ pub(super) fn open(config: &ImageDataConfig) -> Result<Found, DataError> {
 fn read_pair(
     images: &Path,
     labels: &Path,
+    max_pixels: u64,
     idx: &mut Idx,
     classes: &mut ClassNames,
 ) -> Result<(), DataError> {
-    let ([count, height, width], data) = read_file::<3>(images, IMAGES)?;
-    let ([labelled], named) = read_file::<1>(labels, LABELS)?;
+    // What the headers claim is judged before anything is read, let alone unpacked.
+    let pixels = Contents::<3>::open(images, IMAGES)?;
+    let names = Contents::<1>::open(labels, LABELS)?;
+    let ([count, height, width], [labelled]) = (pixels.sizes, names.sizes);
     if count != labelled {
         return Err(damaged(
             labels,
@@ -142,6 +148,16 @@ fn read_pair(
             format!("{count} images of {height} by {width} pixels are nothing to learn from"),
         ));
     }
+    // Sides have 32 bits each.
+    if height as u64 * width as u64 > max_pixels {
+        return Err(damaged(
+            images,
+            format!(
+                "the images have {width} by {height} pixels, more than max_pixels = {max_pixels}"
+            ),
+        ));
+    }
+    let (data, named) = (pixels.read()?, names.read()?);
     for label in named {
         classes.push(&label.to_string());
     }
@@ -157,65 +173,83 @@ fn read_pair(
     Ok(())
 }
 
-/// The dimensions and the bytes of a file, whose length must be what its header says.
-fn read_file<const N: usize>(path: &Path, magic: u32) -> Result<([usize; N], Vec<u8>), DataError> {
-    let file = File::open(path).map_err(|source| read_error(path, source))?;
-    let mut file = BufReader::new(file);
-    let start = file.fill_buf().map_err(|source| read_error(path, source))?;
-    let is_gzip = start.starts_with(&[0x1f, 0x8b]);
-    if is_gzip {
-        return read_from(path, MultiGzDecoder::new(file), magic);
-    }
-    read_from(path, file, magic)
+/// A file whose header has been read.
+struct Contents<'a, const N: usize> {
+    path: &'a Path,
+    sizes: [usize; N],
+    /// The product of the sizes.
+    total: u64,
+    rest: Box<dyn Read>,
 }
 
-fn read_from<const N: usize>(
-    path: &Path,
-    mut reader: impl Read,
-    magic: u32,
-) -> Result<([usize; N], Vec<u8>), DataError> {
-    let found = read_u32(path, &mut reader)?;
-    if found != magic {
-        let what = if magic == IMAGES { "images" } else { "labels" };
-        return Err(damaged(
+impl<'a, const N: usize> Contents<'a, N> {
+    fn open(path: &'a Path, magic: u32) -> Result<Self, DataError> {
+        let file = File::open(path).map_err(|source| read_error(path, source))?;
+        let mut file = BufReader::new(file);
+        let start = file.fill_buf().map_err(|source| read_error(path, source))?;
+        let is_gzip = start.starts_with(&[0x1f, 0x8b]);
+        let mut rest: Box<dyn Read> = if is_gzip {
+            Box::new(MultiGzDecoder::new(file))
+        } else {
+            Box::new(file)
+        };
+        let found = read_u32(path, &mut rest)?;
+        if found != magic {
+            let what = if magic == IMAGES { "images" } else { "labels" };
+            return Err(damaged(
+                path,
+                format!(
+                    "no IDX file of {what}: it begins with {found:#010x} instead of {magic:#010x}"
+                ),
+            ));
+        }
+        let mut sizes = [0; N];
+        for size in &mut sizes {
+            *size = read_u32(path, &mut rest)? as usize;
+        }
+        let total = sizes
+            .iter()
+            .try_fold(1u64, |total, &size| total.checked_mul(size as u64));
+        let Some(total) = total.filter(|total| *total <= MOST_BYTES) else {
+            return Err(damaged(
+                path,
+                format!("the header claims {sizes:?} bytes, more than the 16 GiB that are read"),
+            ));
+        };
+        Ok(Self {
             path,
-            format!("no IDX file of {what}: it begins with {found:#010x} instead of {magic:#010x}"),
-        ));
+            sizes,
+            total,
+            rest,
+        })
     }
-    let mut sizes = [0; N];
-    for size in &mut sizes {
-        *size = read_u32(path, &mut reader)? as usize;
-    }
-    let total = sizes
-        .iter()
-        .try_fold(1u64, |total, &size| total.checked_mul(size as u64));
-    let total = total.ok_or_else(|| {
-        damaged(
-            path,
-            format!("the header claims {sizes:?} bytes, more than there can be"),
-        )
-    })?;
-    // The claim decides how much is read, never how much memory is taken: that grows with the data.
-    let mut data = Vec::new();
-    let read = reader.take(total.saturating_add(1)).read_to_end(&mut data);
-    read.map_err(|source| short(path, source))?;
-    match (data.len() as u64).cmp(&total) {
-        std::cmp::Ordering::Equal => Ok((sizes, data)),
-        std::cmp::Ordering::Less => Err(damaged(
-            path,
-            format!(
-                "{} bytes of data where the header claims {total}: the file is cut short",
-                data.len()
-            ),
-        )),
-        std::cmp::Ordering::Greater => Err(damaged(
-            path,
-            format!("more data than the {total} bytes that the header claims"),
-        )),
+
+    /// The bytes, which must be as many as the header claims.
+    fn read(self) -> Result<Vec<u8>, DataError> {
+        let Self { path, total, .. } = self;
+        // The claim decides how much is read, never how much memory is taken: that grows with the
+        // data.
+        let mut data = Vec::new();
+        let read = self.rest.take(total + 1).read_to_end(&mut data);
+        read.map_err(|source| short(path, source))?;
+        match (data.len() as u64).cmp(&total) {
+            std::cmp::Ordering::Equal => Ok(data),
+            std::cmp::Ordering::Less => Err(damaged(
+                path,
+                format!(
+                    "{} bytes of data where the header claims {total}: the file is cut short",
+                    data.len()
+                ),
+            )),
+            std::cmp::Ordering::Greater => Err(damaged(
+                path,
+                format!("more data than the {total} bytes that the header claims"),
+            )),
+        }
     }
 }
 
-fn read_u32(path: &Path, reader: &mut impl Read) -> Result<u32, DataError> {
+fn read_u32(path: &Path, reader: &mut dyn Read) -> Result<u32, DataError> {
     let mut bytes = [0; 4];
     reader
         .read_exact(&mut bytes)
