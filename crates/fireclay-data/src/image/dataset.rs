@@ -10,7 +10,7 @@ use super::cache::Cache;
 use super::config::{ImageDataConfig, ImageFormat, OnDamaged};
 use super::preprocess::ImagePreprocess;
 use super::source::{Answers, Found, Source};
-use super::split::ImageSplit;
+use super::split::{ImageSplit, threads};
 use super::{labels, shape, source, statistics};
 use crate::config::{TableConfig, TargetKind};
 use crate::error::DataError;
@@ -41,25 +41,30 @@ impl ImageData {
     /// files, configuration and seed give the same data.
     ///
     /// # Errors
-    /// Whatever is wrong with the files or does not fit the configuration.
+    /// The first of what [`ImageDataConfig::validate`] and [`ImageDataConfig::validate_for`] find;
+    /// whatever is wrong with the files or does not fit the configuration.
     pub fn load(
         format: ImageFormat,
         config: &ImageDataConfig,
         seed: u64,
         target: TargetKind,
     ) -> Result<Self, DataError> {
-        if let Some((key, message)) = config.validate_for(format, target).into_iter().next() {
+        let mut problems = config.validate(format);
+        problems.extend(config.validate_for(format, target));
+        if let Some((key, message)) = problems.into_iter().next() {
             return Err(DataError::Unusable(format!("data.{key} {message}")));
         }
-        let mut notes = crate::download::download(&config.download, &folder(format, config))?;
+        let folder = folder(format, config);
+        let mut notes = crate::download::download(&config.download, &folder)?;
         let mut found = source::open(format, config, target)?;
         notes.append(&mut found.notes);
-        let splits = split_images(&found, config, seed, target)?;
-        notes.extend(unused_split(&found, config));
+        let (rules, note) = split_rules(&found, config);
+        notes.extend(note);
+        let splits = split_images(&found, config, rules, &folder, seed, target)?;
         let (target, [train, valid, test], more) = labels::fit(&found, &splits)?;
         notes.extend(more);
         let source = Arc::new(found.source);
-        let (size, channels) = shape::determine(&source, &splits.train, config)?;
+        let (size, channels) = shape::determine(&source, &splits, config)?;
         let mut preprocess = ImagePreprocess::new(size, channels, target);
         preprocess.crop_ratio = config.crop_ratio;
         preprocess.interpolation = config.interpolation;
@@ -124,10 +129,9 @@ fn verify(
     config: &ImageDataConfig,
     notes: &mut Vec<Note>,
 ) -> Result<[ImageSplit; 3], DataError> {
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let mut left = config.max_damaged();
     let mut verify = |part: ImageSplit| {
-        let (whole, note) = part.verify(&mut left, threads)?;
+        let (whole, note) = part.verify(&mut left, threads())?;
         notes.extend(note);
         Ok::<_, DataError>(whole)
     };
@@ -167,6 +171,8 @@ fn folder(format: ImageFormat, config: &ImageDataConfig) -> PathBuf {
 fn split_images(
     found: &Found,
     config: &ImageDataConfig,
+    split_rules: SplitConfig,
+    folder: &Path,
     seed: u64,
     target: TargetKind,
 ) -> Result<Splits, DataError> {
@@ -177,7 +183,7 @@ fn split_images(
         )));
     }
     let mut rules = TableConfig::new(&config.path, "label");
-    rules.split = config.split.clone();
+    rules.split = split_rules;
     if let Some(table) = &found.table {
         rules.target = config
             .targets
@@ -188,7 +194,7 @@ fn split_images(
         return split(table, &rules, seed, target);
     }
     let names: StringArray = (0..found.source.len())
-        .map(|index| Some(found.source.name(index)))
+        .map(|index| Some(found.source.name_in(folder, index)))
         .collect();
     let names: ArrayRef = Arc::new(names);
     let labels: ArrayRef = match &found.answers {
@@ -210,12 +216,29 @@ fn split_images(
     split(&table, &rules, seed, target)
 }
 
-/// A split that was asked for and that the data leaves nothing to do.
-fn unused_split(found: &Found, config: &ImageDataConfig) -> Option<Note> {
-    let is_divided = found.valid.is_some() && found.test.is_some();
-    let message = "split has no effect: the data says itself which images validate and test";
-    (is_divided && config.split != SplitConfig::default()).then(|| Note {
+/// How the images that the data assigns to no split are divided, and what to say of it.
+///
+/// Data that comes with images for validation and none for the test, as ImageNet does, holds back
+/// its test: unless somebody asks for one, none is made of training images.
+fn split_rules(found: &Found, config: &ImageDataConfig) -> (SplitConfig, Option<Note>) {
+    let split = config.split.clone();
+    let message = match (&found.valid, &found.test) {
+        (Some(_), Some(_)) if split != SplitConfig::default() => {
+            "split has no effect: the data says itself which images validate and test"
+        }
+        (Some(_), None) if split.has_default_fractions() && split.column.is_none() => {
+            let note = "the test split is empty: the data says itself which images validate, and none are for the test; set split.train, split.valid and split.test to take some from the training images";
+            return (SplitConfig { test: 0.0, ..split }, Some(whole(note)));
+        }
+        _ => return (split, None),
+    };
+    (split, Some(whole(message)))
+}
+
+/// A note about all of the data.
+fn whole(message: &str) -> Note {
+    Note {
         column: None,
         message: message.into(),
-    })
+    }
 }

@@ -3,29 +3,37 @@
 use std::sync::Arc;
 
 use super::cache::Cache;
-use super::config::{ImageDataConfig, ImageFormat};
+use super::config::{ImageDataConfig, ImageFormat, OnDamaged};
 use super::preprocess::ImagePreprocess;
 use super::source::{self, Answers, ClassNames, Found};
-use super::split::ImageSplit;
+use super::split::{ImageSplit, threads};
 use crate::dataset::Labels;
 use crate::error::DataError;
+use crate::schema::Note;
+use crate::split::SplitConfig;
 
 impl ImageSplit {
     /// The images at `path`, stored and labelled as `config` says, to evaluate on them: all of
-    /// them, or where the data says itself which are for the test, those.
+    /// them, or where the data says itself which are for the test, those. Nothing is split, so
+    /// that a table needs no columns to split by.
+    ///
+    /// With `on_damaged = "skip"` every image is decoded once to leave out those that cannot be; a
+    /// note says how many there are.
     ///
     /// # Errors
-    /// Whatever is wrong with the files, or a class that `preprocess` does not know.
+    /// Whatever is wrong with the files, more than `max_damaged` images that cannot be decoded, or
+    /// a class that `preprocess` does not know.
     pub fn load(
         path: &str,
         format: ImageFormat,
         config: &ImageDataConfig,
         preprocess: &ImagePreprocess,
-    ) -> Result<Self, DataError> {
+    ) -> Result<(Self, Vec<Note>), DataError> {
         let config = ImageDataConfig {
             path: path.to_owned(),
             valid_path: None,
             test_path: None,
+            split: SplitConfig::default(),
             ..config.clone()
         };
         let found = source::open(format, &config, preprocess.target_kind())?;
@@ -36,7 +44,14 @@ impl ImageSplit {
         let labels = labels(&found, &rows, preprocess.classes())?;
         let rows = rows.into_iter().map(|row| row as u32).collect();
         let (source, preprocess) = (Arc::new(found.source), Arc::new(preprocess.clone()));
-        Ok(Self::new(source, rows, labels, preprocess, Cache::None))
+        let split = Self::new(source, rows, labels, preprocess, Cache::None);
+        let mut notes = found.notes;
+        if config.on_damaged == OnDamaged::Error {
+            return Ok((split, notes));
+        }
+        let (whole, note) = split.verify(&mut config.max_damaged(), threads())?;
+        notes.extend(note);
+        Ok((whole, notes))
     }
 }
 
@@ -52,7 +67,9 @@ fn labels(found: &Found, rows: &[usize], known: &[String]) -> Result<Labels, Dat
         })
     };
     Ok(match &found.answers {
-        Answers::Numbers(numbers) => Labels::Numbers(rows.iter().map(|&row| numbers[row]).collect()),
+        Answers::Numbers(numbers) => {
+            Labels::Numbers(rows.iter().map(|&row| numbers[row]).collect())
+        }
         Answers::Classes(classes) => {
             let class = |&row: &usize| place(classes, row, classes.of()[row]);
             Labels::Classes(rows.iter().map(class).collect::<Result<_, _>>()?)

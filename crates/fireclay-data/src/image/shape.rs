@@ -1,16 +1,27 @@
 //! The size and the channels of the images, where the configuration leaves them to the data.
 
 use std::io::Cursor;
+use std::panic::catch_unwind;
+use std::thread::ScopedJoinHandle;
 
 use image::{ImageDecoder, ImageReader};
 
 use super::config::{ImageDataConfig, OnDamaged};
 use super::pixels::Channels;
 use super::source::{Raw, Source};
+use super::split::threads;
 use crate::error::DataError;
+use crate::split::Splits;
 
 /// Headers of so many images, evenly spaced, are looked at.
 const LOOKED_AT: usize = 1000;
+
+/// And of so many where each has a file, of which only the start is read, and where all of them
+/// ought to have the same size.
+const LOOKED_AT_IN_FILES: usize = 100_000;
+
+/// In nearly all files the header is in these first bytes.
+const START: u64 = 1 << 16;
 
 /// What an image's header says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,16 +34,21 @@ struct Header {
 /// Height, width and channels of what the model sees.
 ///
 /// # Errors
-/// Without `image_size`: images of different sizes. An image that cannot be read.
+/// Without `image_size`: images of different sizes, as far as they are looked at. An image that
+/// cannot be read.
 pub(super) fn determine(
     source: &Source,
-    train: &[usize],
+    splits: &Splits,
     config: &ImageDataConfig,
 ) -> Result<((usize, usize), Channels), DataError> {
     if let (Some(size), Some(channels)) = (config.image_size, config.channels) {
         return Ok((size.sides(), channels));
     }
-    let headers = headers(source, train, config)?;
+    let most = match source {
+        Source::Files(_) if config.image_size.is_none() => LOOKED_AT_IN_FILES,
+        _ => LOOKED_AT,
+    };
+    let mut headers = headers(source, &splits.train, most, config)?;
     let Some(&(first, header)) = headers.first() else {
         return Err(DataError::Unusable("no training image can be read".into()));
     };
@@ -46,6 +62,9 @@ pub(super) fn determine(
     });
     if let Some(size) = config.image_size {
         return Ok((size.sides(), channels));
+    }
+    for others in [&splits.valid, &splits.test] {
+        headers.extend(self::headers(source, others, most, config)?);
     }
     let size = |header: &Header| (header.height, header.width);
     if let Some((other, found)) = headers
@@ -67,20 +86,15 @@ pub(super) fn determine(
 
 fn headers(
     source: &Source,
-    train: &[usize],
+    rows: &[usize],
+    most: usize,
     config: &ImageDataConfig,
 ) -> Result<Vec<(usize, Header)>, DataError> {
+    let rows: Vec<usize> = spaced(rows, most).collect();
+    let found = in_parallel(&rows, |row| look(source, row, config.max_pixels));
     let mut headers = Vec::new();
-    for row in spaced(train, LOOKED_AT) {
-        let header = match source.read(row)? {
-            Raw::Pixels(pixels) => Ok(Header {
-                height: pixels.height,
-                width: pixels.width,
-                is_gray: pixels.channels == 1,
-            }),
-            Raw::Encoded(bytes) => header(&bytes, config.max_pixels),
-        };
-        match header {
+    for (row, header) in rows.into_iter().zip(found) {
+        match header? {
             Ok(header) => headers.push((row, header)),
             Err(_) if config.on_damaged == OnDamaged::Skip => {}
             Err(message) => {
@@ -92,6 +106,37 @@ fn headers(
     Ok(headers)
 }
 
+/// What a function gives for each row, in their order.
+fn in_parallel<T: Send>(rows: &[usize], work: impl Fn(usize) -> T + Sync) -> Vec<T> {
+    let share = rows.len().div_ceil(threads()).max(1);
+    let of = |rows: &[usize]| rows.iter().map(|&row| work(row)).collect::<Vec<_>>();
+    std::thread::scope(|scope| {
+        let shares = rows.chunks(share);
+        let workers: Vec<_> = shares.map(|rows| scope.spawn(move || of(rows))).collect();
+        let join = |worker: ScopedJoinHandle<'_, _>| {
+            worker.join().expect("looking at a header does not panic")
+        };
+        workers.into_iter().flat_map(join).collect()
+    })
+}
+
+/// The header of an image, or what is wrong with it.
+fn look(source: &Source, row: usize, max_pixels: u64) -> Result<Result<Header, String>, DataError> {
+    if let Source::Files(files) = source
+        && let Ok(header) = header(&files.read_start(row, START)?, max_pixels)
+    {
+        return Ok(Ok(header));
+    }
+    Ok(match source.read(row)? {
+        Raw::Pixels(pixels) => Ok(Header {
+            height: pixels.height,
+            width: pixels.width,
+            is_gray: pixels.channels == 1,
+        }),
+        Raw::Encoded(bytes) => header(&bytes, max_pixels),
+    })
+}
+
 fn header(bytes: &[u8], max_pixels: u64) -> Result<Header, String> {
     let read = || {
         let reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format()?;
@@ -99,8 +144,10 @@ fn header(bytes: &[u8], max_pixels: u64) -> Result<Header, String> {
         let (width, height) = decoder.dimensions();
         Ok((width, height, decoder.color_type().has_color()))
     };
-    let (width, height, has_color) =
-        read().map_err(|error: image::ImageError| error.to_string())?;
+    // As when decoding: should a decoder panic, one file must not end a run.
+    let (width, height, has_color) = catch_unwind(read)
+        .map_err(|_| "the decoder gave up on it".to_owned())?
+        .map_err(|error: image::ImageError| error.to_string())?;
     if u64::from(width) * u64::from(height) > max_pixels {
         return Err(format!(
             "the header claims {width}×{height} pixels, more than max_pixels = {max_pixels}"

@@ -4,6 +4,8 @@
 mod tests;
 mod verify;
 
+pub(crate) use self::verify::threads;
+
 use std::borrow::Cow;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
@@ -121,8 +123,10 @@ impl ImageSplit {
 
     /// The images at these positions, in this order; a pure function of (seed, epoch, indices).
     ///
-    /// What happens to one image depends on its own index only. Mixing images depends on all of
-    /// `indices`, which therefore have to be the whole batch.
+    /// What happens to one image depends on its own index only, so that processes can each ask
+    /// for their share of a batch. Not so `mixup` and `cutmix`: partners and weights come from all
+    /// of `indices`, which therefore have to be the whole batch. A share would be mixed within
+    /// itself and otherwise than the batch is, and the trainer refuses to share such batches.
     ///
     /// # Errors
     /// [`DataError::Read`] or [`DataError::Image`], about the first image that cannot be used.

@@ -74,10 +74,7 @@ impl SplitConfig {
                 );
             }
         }
-        let fractions = (self.train, self.valid, self.test);
-        if self.column.is_some()
-            && fractions != (default_train(), default_held_out(), default_held_out())
-        {
+        if self.column.is_some() && !self.has_default_fractions() {
             add(
                 "column",
                 "contradicts train, valid and test: the column decides how many rows each gets"
@@ -91,6 +88,12 @@ impl SplitConfig {
             );
         }
         problems
+    }
+
+    /// Whether nobody chose how many rows each split gets.
+    pub(crate) fn has_default_fractions(&self) -> bool {
+        let default = Self::default();
+        (self.train, self.valid, self.test) == (default.train, default.valid, default.test)
     }
 
     fn validate_fractions(&self) -> Vec<(String, String)> {

@@ -2,10 +2,14 @@
 
 use std::fs;
 
-use fireclay_data::{ImageData, ImageDataConfig, ImageFormat, OnDamaged, SplitConfig, TargetKind};
+use fireclay_data::{
+    ImageData, ImageDataConfig, ImageFormat, ImagePreprocess, ImageSplit, OnDamaged, SplitConfig,
+    TargetKind,
+};
 use proptest::prelude::*;
 
 use crate::Files;
+use crate::downloading::long_name;
 use crate::images::{DIGITS, error, gzip, idx, path, picture, put, tar};
 
 fn config(path: &str) -> ImageDataConfig {
@@ -57,12 +61,28 @@ fn idx_headers_that_lie_are_refused() {
         (
             idx(0x803, &[u32::MAX, u32::MAX, u32::MAX], &[7; 12]),
             labels.clone(),
-            "more than there can be",
+            "more than the 16 GiB",
         ),
         (
             idx(0x803, &[u32::MAX, 1000, 1000], &[7; 12]),
             labels.clone(),
-            "12 bytes of data",
+            "more than the 16 GiB",
+        ),
+        (
+            idx(0x803, &[3, 20_000, 20_000], &[7; 12]),
+            labels.clone(),
+            "20000 by 20000 pixels, more than max_pixels",
+        ),
+        // Before the images are unpacked, whose data is damaged here.
+        (
+            gzip(&images)[..26].to_vec(),
+            idx(0x801, &[2], &[0, 1]),
+            "2 labels for the 3 images",
+        ),
+        (
+            images.clone(),
+            idx(0x801, &[u32::MAX], &[0, 1]),
+            "4294967295 labels for the 3 images",
         ),
         (
             idx(0x803, &[0, 2, 2], &[]),
@@ -156,6 +176,7 @@ fn shards_that_lie_are_refused() {
         (tar(&[("1.png", &picture), ("1.cls", b" ")]), "is empty"),
         (tar(&[("readme", b"x")]), "holds no samples"),
         (Vec::new(), "is empty"),
+        (long_name(2 << 20), "headers of a member are too long"),
     ] {
         let files = Files::new();
         let shard = put(&files, "0.tar", bytes);
@@ -165,6 +186,44 @@ fn shards_that_lie_are_refused() {
             "{part:?} is not in {message:?}"
         );
     }
+}
+
+#[test]
+fn an_image_of_another_size_is_found_among_many() {
+    let files = Files::new();
+    for i in 0..1500 {
+        put(
+            &files,
+            &format!("p/{}/{i:04}.png", ["a", "b"][i % 2]),
+            picture("a.png", 4, 1),
+        );
+    }
+    let root = path(&files, "p");
+    let load = |config: &ImageDataConfig| {
+        ImageData::load(ImageFormat::ImageFolder, config, 7, TargetKind::Class)
+    };
+    load(&config(&root)).unwrap();
+    // The image in the third place is not among a thousand that are evenly spaced.
+    put(&files, "p/a/0004.png", picture("a.png", 5, 1));
+    let message = load(&config(&root)).unwrap_err().to_string();
+    assert!(
+        message.contains("0004.png") && message.contains("set image_size"),
+        "{message}"
+    );
+    // A header far from the start is found nevertheless.
+    let plain = picture("a.jpg", 4, 1);
+    let comment = [&[0xff, 0xfe, 0xff, 0xff][..], &[0; 0xfffd]].concat();
+    let long = [&plain[..2], &comment, &comment, &plain[2..]].concat();
+    put(&files, "p/a/0004.png", long);
+    load(&config(&root)).unwrap();
+    // Images that are not trained on have to fit as well.
+    put(&files, "held-out/a/0.png", picture("a.png", 5, 1));
+    let with_test = ImageDataConfig {
+        test_path: Some(path(&files, "held-out")),
+        ..config(&root)
+    };
+    let message = load(&with_test).unwrap_err().to_string();
+    assert!(message.contains("differ in size"), "{message}");
 }
 
 #[test]
@@ -227,6 +286,90 @@ fn a_damaged_image_is_named_or_skipped() {
     assert!(
         error(ImageFormat::ImageFolder, &one, TargetKind::Class).contains("2 images are damaged")
     );
+}
+
+#[test]
+fn images_to_evaluate_on_are_checked_and_not_split() {
+    let files = Files::new();
+    for i in 0..6 {
+        put(&files, &format!("p/{i}.png"), picture("a.png", 4, i));
+    }
+    let rows = |range: std::ops::Range<u8>| -> String {
+        range
+            .map(|i| format!("p/{i}.png,{}", i % 2))
+            .collect::<Vec<_>>()
+            .join("\n")
+    };
+    let grouped: String = rows(0..6).lines().map(|row| format!("{row},g\n")).collect();
+    let table = put(&files, "all.csv", format!("image,label,patient\n{grouped}"));
+    let config = ImageDataConfig {
+        split: SplitConfig {
+            group: Some("patient".into()),
+            ..config(&table).split
+        },
+        ..config(&table)
+    };
+    let data = ImageData::load(ImageFormat::ImageTable, &config, 7, TargetKind::Class).unwrap();
+    // Without the column of groups.
+    let others = put(
+        &files,
+        "others.csv",
+        format!("image,label\n{}\n", rows(0..6)),
+    );
+    let load = |config: &ImageDataConfig| {
+        ImageSplit::load(&others, ImageFormat::ImageTable, config, &data.preprocess)
+    };
+    let (split, notes) = load(&config).unwrap();
+    assert_eq!((split.len(), notes.len()), (6, 0));
+
+    put(&files, "p/2.png", "this is no image");
+    let skip = ImageDataConfig {
+        on_damaged: OnDamaged::Skip,
+        ..config.clone()
+    };
+    let (split, notes) = load(&skip).unwrap();
+    assert_eq!(split.len(), 5);
+    assert!(notes[0].message.contains("1 damaged"), "{notes:?}");
+    split.batch(0, &[0, 1, 2, 3, 4]).unwrap();
+    put(&files, "p/3.png", "nor is this");
+    let one = ImageDataConfig {
+        max_damaged: Some(1),
+        ..skip
+    };
+    let message = load(&one).unwrap_err().to_string();
+    assert!(message.contains("2 images are damaged"), "{message}");
+    let (split, _) = load(&config).unwrap();
+    assert!(split.batch(0, &[2]).is_err(), "found where it is needed");
+}
+
+#[test]
+fn a_configuration_that_cannot_be_meant_is_refused() {
+    let files = Files::new();
+    for (class, level) in [("a", 1), ("b", 2)] {
+        put(
+            &files,
+            &format!("p/{class}/0.png"),
+            picture("a.png", 4, level),
+        );
+    }
+    let tiny = ImageDataConfig {
+        crop_ratio: 1e-20,
+        ..config(&path(&files, "p"))
+    };
+    let message = error(ImageFormat::ImageFolder, &tiny, TargetKind::Class);
+    assert_eq!(
+        message,
+        "data.crop_ratio must be from 0.01 to 1, but is 0.00000000000000000001"
+    );
+    let small = ImageDataConfig {
+        crop_ratio: 0.01,
+        ..tiny
+    };
+    let data = ImageData::load(ImageFormat::ImageFolder, &small, 7, TargetKind::Class).unwrap();
+    data.train.batch(0, &[0, 1]).unwrap();
+    let edited = data.preprocess.to_json().replace("0.01", "1e-20");
+    let message = ImagePreprocess::from_json(&edited).unwrap_err().to_string();
+    assert!(message.contains("crop_ratio"), "{message}");
 }
 
 #[test]

@@ -262,6 +262,129 @@ fn folders_named_train_among_others_are_classes() {
 }
 
 #[test]
+fn splits_keep_no_company() {
+    let files = Files::new();
+    folder(&files, "data/train", &["a", "b"], 4);
+    folder(&files, "data/test", &["a", "b"], 2);
+    put(
+        &files,
+        "data/__MACOSX/train/a/0.png",
+        picture("a.png", 4, 1),
+    );
+    put(&files, "data/docs/readme.txt", "nothing to see");
+    put(&files, "data/train/__MACOSX/0.png", picture("a.png", 4, 1));
+    let root = path(&files, "data");
+    let data = load(ImageFormat::ImageFolder, &plain(&root));
+    assert_eq!(data.preprocess.classes(), ["a", "b"]);
+    assert_eq!(
+        (data.train.len() + data.valid.len(), data.test.len()),
+        (8, 4)
+    );
+    let notes = notes(&data);
+    assert!(notes.contains("docs is no split"), "{notes}");
+    assert!(!notes.contains("__MACOSX"), "{notes}");
+    put(&files, "data/extra/deep/0.png", picture("a.png", 4, 1));
+    let message = error(ImageFormat::ImageFolder, &plain(&root), TargetKind::Class);
+    assert!(
+        message.contains(&path(&files, "data/extra")) && message.contains("neither train"),
+        "{message}"
+    );
+}
+
+#[test]
+fn several_tables_in_one_folder_have_all_their_images_hashed() {
+    let files = Files::new();
+    folder(&files, ".", &["p"], 6);
+    let table = |name: &str, first: usize| {
+        let rows: String = (first..first + 2)
+            .map(|i| format!("p/{i}.png,{}\n", ["no", "yes"][i % 2]))
+            .collect();
+        put(&files, name, format!("image,label\n{rows}"))
+    };
+    let config = ImageDataConfig {
+        valid_path: Some(table("valid.csv", 2)),
+        test_path: Some(table("test.csv", 4)),
+        ..plain(&table("train.csv", 0))
+    };
+    let hashes = || {
+        let data = load(ImageFormat::ImageTable, &config);
+        data.hashes().unwrap()
+    };
+    let before = hashes();
+    assert_eq!(before.len(), 4, "three tables and a folder");
+    for i in 0..6 {
+        put(&files, &format!("p/{i}.png"), picture("a.png", 4, 90 + i));
+        assert_ne!(hashes(), before, "image {i}");
+        put(&files, &format!("p/{i}.png"), picture("a.png", 4, i));
+        assert_eq!(hashes(), before);
+    }
+}
+
+#[test]
+fn a_stable_split_does_not_depend_on_how_the_path_is_written() {
+    let files = Files::new();
+    let root = folder(&files, "flat", &["a", "b"], 40);
+    let train = |root: &str| -> Vec<String> {
+        let config = ImageDataConfig {
+            split: SplitConfig {
+                stable: true,
+                ..Default::default()
+            },
+            ..plain(root)
+        };
+        let data = load(ImageFormat::ImageFolder, &config);
+        let names = names(&data.train);
+        assert!(names.iter().all(|name| name.starts_with(root)));
+        names
+            .iter()
+            .map(|name| name[root.len()..].trim_matches('/').to_owned())
+            .collect()
+    };
+    let expected = train(&root);
+    // From here up to the root and down again: another way to write the same folder.
+    let here = std::env::current_dir().unwrap();
+    let up = "../".repeat(here.components().count() - 1);
+    let relative = format!("{up}{}", root.trim_start_matches('/'));
+    for other in [
+        relative.clone(),
+        format!("./{relative}"),
+        format!("{root}/"),
+    ] {
+        assert_eq!(train(&other), expected, "{other}");
+    }
+    fs::rename(files.path("flat"), files.path("moved")).unwrap();
+    assert_eq!(train(&path(&files, "moved")), expected);
+}
+
+#[test]
+fn a_test_split_is_not_taken_from_data_that_comes_with_validation() {
+    let files = Files::new();
+    folder(&files, "data/train", &["a", "b"], 10);
+    folder(&files, "data/val", &["a", "b"], 2);
+    let root = path(&files, "data");
+    let counts = |split: SplitConfig| {
+        let config = ImageDataConfig {
+            split,
+            ..plain(&root)
+        };
+        let data = load(ImageFormat::ImageFolder, &config);
+        let counts = data.named().map(|(_, split)| split.len());
+        (counts, notes(&data).contains("the test split is empty"))
+    };
+    assert_eq!(counts(SplitConfig::default()), ([20, 4, 0], true));
+    let asked = SplitConfig {
+        train: 0.8,
+        valid: 0.0,
+        test: 0.2,
+        ..Default::default()
+    };
+    assert_eq!(counts(asked), ([16, 4, 4], false));
+    // Validation is taken from the training images where the data has a test only.
+    fs::rename(files.path("data/val"), files.path("data/test")).unwrap();
+    assert_eq!(counts(SplitConfig::default()), ([16, 4, 4], false));
+}
+
+#[test]
 fn separate_paths_leave_the_rest_to_the_split() {
     let files = Files::new();
     let root = folder(&files, "a", &["x", "y"], 10);

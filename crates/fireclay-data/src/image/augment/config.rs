@@ -32,7 +32,7 @@ pub struct AugmentConfig {
     /// Changes brightness, contrast, saturation and hue at random.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub color_jitter: Option<ColorJitterConfig>,
-    /// Sets a random rectangle to the mean of the training images.
+    /// Sets a random rectangle to 0 after normalising, which is the `mean` that was subtracted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub random_erasing: Option<RandomErasingConfig>,
     /// Blends pairs of images and their labels with a weight from Beta(mixup, mixup); 0 is off.

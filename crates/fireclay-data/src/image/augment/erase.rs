@@ -5,8 +5,8 @@ use super::crop::Region;
 use super::draws::Draws;
 
 impl RandomErasingConfig {
-    /// Sets a random rectangle of a normalised image `[channels, height, width]` to zero, which is
-    /// the mean of the training images.
+    /// Sets a random rectangle of a normalised image `[channels, height, width]` to zero:
+    /// the mean that was subtracted, be it computed, given or none.
     pub(crate) fn apply(&self, image: &mut [f32], height: usize, width: usize, draws: &mut Draws) {
         if !draws.chance(self.probability) {
             return;

@@ -27,7 +27,7 @@ use self::webdataset::Shards;
 use super::config::{ImageDataConfig, ImageFormat};
 use super::pixels::Pixels;
 use crate::config::TargetKind;
-use crate::error::DataError;
+use crate::error::{DataError, absolute};
 use crate::schema::Note;
 use crate::table::Table;
 
@@ -132,6 +132,22 @@ impl Source {
             Self::Shards(shards) => shards.name(index),
             Self::Parquet(parquet) => parquet.name(index),
         }
+    }
+
+    /// The name from `folder` on, which is the same however the folder is written: relative,
+    /// absolute, with `./` before it.
+    pub(crate) fn name_in(&self, folder: &Path, index: usize) -> String {
+        let name = PathBuf::from(self.name(index));
+        let inner = name.strip_prefix(folder).map(Path::to_owned);
+        let inner = inner.or_else(|_| {
+            let name = absolute(&name);
+            name.strip_prefix(absolute(folder)).map(Path::to_owned)
+        });
+        let parts = inner.as_ref().unwrap_or(&name).components();
+        let parts: Vec<_> = parts
+            .map(|part| part.as_os_str().to_string_lossy())
+            .collect();
+        parts.join("/")
     }
 
     /// Hashes of what is not in [`Found::files`], by place.

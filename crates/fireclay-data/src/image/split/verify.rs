@@ -8,6 +8,11 @@ use super::ImageSplit;
 use crate::error::DataError;
 use crate::schema::Note;
 
+/// How many threads there is work for on this machine.
+pub(crate) fn threads() -> usize {
+    thread::available_parallelism().map_or(1, usize::from)
+}
+
 impl ImageSplit {
     /// Decodes every image and leaves out those that cannot be decoded: at most `left`, which
     /// becomes smaller by their number. The result does not depend on the number of threads.
