@@ -30,7 +30,10 @@ pub(crate) fn stream(seed: u64, purpose: Purpose, counter: u64) -> ChaCha8Rng {
 /// The stream of (seed, purpose, epoch, sample).
 pub(crate) fn sample_stream(seed: u64, purpose: Purpose, epoch: u64, sample: u64) -> ChaCha8Rng {
     let mut key = [0; 32];
-    for (bytes, part) in key.chunks_exact_mut(8).zip([seed, purpose as u64, epoch, sample]) {
+    for (bytes, part) in key
+        .chunks_exact_mut(8)
+        .zip([seed, purpose as u64, epoch, sample])
+    {
         bytes.copy_from_slice(&part.to_le_bytes());
     }
     // The second of the streams of this key, so that epoch 0, sample 0 is not what `stream` gives.

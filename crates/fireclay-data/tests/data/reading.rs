@@ -168,7 +168,7 @@ proptest! {
     #[test]
     fn what_is_written_is_read_back(
         numbers in prop::collection::vec(prop::option::of(prop::num::f64::NORMAL | prop::num::f64::ZERO), 1..20),
-        words in prop::collection::vec("[a-z ,;\"\n\\\\é]{0,6}[a-z]", 20),
+        words in prop::collection::vec("[a-z ,;\"\n\\\\é]{0,6}[a-z]".prop_filter("means missing", |word| !["nan", "null"].contains(&word.trim())), 20),
     ) {
         let reals = Float64Array::from(numbers.clone());
         let names = StringArray::from(words[..numbers.len()].to_vec());
