@@ -71,7 +71,7 @@ pub struct Outcome {
     pub waited: f64,
     /// Metrics of the chosen weights on valid and test; empty after an interruption.
     pub evaluation: Evaluations,
-    /// Parameters, running statistics included.
+    /// Parameters, as PyTorch counts them: running statistics are none.
     pub parameters: usize,
 }
 
@@ -253,7 +253,7 @@ impl Prepared {
             None => Some(self.create(&start.model, device)?),
         };
         let folder = resumed.or(created.as_ref()).expect("one of the two");
-        let parameters = burn::module::Module::num_params(&start.model);
+        let parameters = count(&weights::shapes(&start.family, &start.model));
         let [train, valid, test] = start.splits;
         let work = Work {
             model: start.model,
@@ -379,6 +379,12 @@ const ROWS: usize = 4096;
 pub fn load_run(run: &Path) -> Result<Loaded, RunError> {
     let run = run_folder::find(run)?;
     Ok(RunConfig::load(&run.join("config.toml"), &[])?)
+}
+
+/// Numbers that training may move: running statistics are not among them.
+fn count(shapes: &[(String, Vec<usize>)]) -> usize {
+    let parameters = shapes.iter().filter(|(name, _)| !name.contains("running_"));
+    parameters.map(|(_, shape)| shape.iter().product::<usize>()).sum()
 }
 
 /// What a table determines of a model.

@@ -95,7 +95,9 @@ fn describe(path: &str, report: &PretrainedReport) -> Vec<String> {
     let list = |what: &str, names: &[String]| {
         (!names.is_empty()).then(|| format!("{path}: {what}: {}", names.join(", ")))
     };
+    let loaded = format!("{path}: {} tensors loaded", report.loaded.len());
     let lines = [
+        Some(loaded),
         list("starts at random, for other classes", &report.fresh_head),
         list("resampled for the size of the images", &report.resized),
         list("starts at random, not in the file", &report.missing),

@@ -34,7 +34,7 @@ pub fn config(folder: &Path, output: &Path) -> Result<String, Failure> {
             "[model]\n\
              type = \"resnet\"    # `fireclay models` lists the others\n\
              depth = 18\n\
-             # pretrained = \"resnet18.pth\"   # torchvision's weights, if you have them\n\n"
+             # pretrained = \"resnet18.pth\"   # torchvision's weights; they expect mean and std = \"imagenet\" in [data]\n\n"
         }
     };
     Ok(format!(

@@ -127,8 +127,9 @@ impl Report {
         };
         let (step, epoch) = (outcome.state.step, outcome.state.epoch);
         say!(
-            "{why} after {step} steps ({epoch} epochs) in {:.1} s",
-            outcome.seconds
+            "{why} after {step} steps ({epoch} epochs) in {:.1} s; {} parameters",
+            outcome.seconds,
+            outcome.parameters
         );
         if let Some(best) = outcome
             .state
