@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::unpack::is_there;
+use super::moving::is_there;
 use super::{DownloadConfig, write_error};
 use crate::error::{DataError, absolute};
 

@@ -2,6 +2,7 @@
 
 mod fetch;
 mod marker;
+mod moving;
 mod unpack;
 
 use std::path::{Path, PathBuf};

@@ -100,7 +100,8 @@ pub struct ImageDataConfig {
     /// Files to fetch before reading, unless they are there already.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub download: Vec<DownloadConfig>,
-    /// Which images train, validate and test, as far as the data does not say so itself.
+    /// Which images train, validate and test, as far as the data does not say so itself. Where it
+    /// has images for validation and none for the test, there is no test unless fractions are set.
     #[serde(default)]
     pub split: SplitConfig,
 }
