@@ -120,7 +120,11 @@ fn pictures_in_folders_become_a_model_that_answers() {
 
     let out = project.ok("predict runs/run/1 pictures/dark/3.png").out;
     let answer: Vec<&str> = out.lines().nth(1).unwrap().split_whitespace().collect();
-    assert_eq!(answer[..3], ["pictures/dark/3.png", "dark", "dark"], "{out}");
+    assert_eq!(
+        answer[..3],
+        ["pictures/dark/3.png", "dark", "dark"],
+        "{out}"
+    );
     assert!(answer[3].parse::<f64>().unwrap() > 0.5, "{out}");
     let before = project.bytes("runs/run/1/metrics.jsonl");
     project

@@ -85,7 +85,10 @@ impl ConvNextConfig {
             }
         }
         // Building a model takes memory for every block, however narrow it is.
-        if self.depths.is_some_and(|depths| depths.iter().any(|depth| *depth > 1000)) {
+        if self
+            .depths
+            .is_some_and(|depths| depths.iter().any(|depth| *depth > 1000))
+        {
             problem("depths", "must be at most 1000 each".into());
         }
         if self.patch_size == 0 {

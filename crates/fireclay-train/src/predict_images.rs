@@ -137,7 +137,10 @@ fn describe(
                 probabilities,
             } => {
                 let name = classes[chosen[row] as usize].clone();
-                (Prediction::Text(name), best(classes, probabilities, row, top))
+                (
+                    Prediction::Text(name),
+                    best(classes, probabilities, row, top),
+                )
             }
             Answers::Sets {
                 chosen,
@@ -147,7 +150,10 @@ fn describe(
                     .iter()
                     .map(|label| classes[*label as usize].as_str());
                 let names = names.collect::<Vec<_>>().join(";");
-                (Prediction::Text(names), best(classes, probabilities, row, top))
+                (
+                    Prediction::Text(names),
+                    best(classes, probabilities, row, top),
+                )
             }
         };
         ImageAnswer {

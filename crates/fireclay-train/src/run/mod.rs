@@ -384,7 +384,9 @@ pub fn load_run(run: &Path) -> Result<Loaded, RunError> {
 /// Numbers that training may move: running statistics are not among them.
 fn count(shapes: &[(String, Vec<usize>)]) -> usize {
     let parameters = shapes.iter().filter(|(name, _)| !name.contains("running_"));
-    parameters.map(|(_, shape)| shape.iter().product::<usize>()).sum()
+    parameters
+        .map(|(_, shape)| shape.iter().product::<usize>())
+        .sum()
 }
 
 /// What a table determines of a model.

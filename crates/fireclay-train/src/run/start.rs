@@ -5,7 +5,8 @@ use std::path::Path;
 use burn::tensor::Device;
 use fireclay_models::weights::{WeightsError, parameter_names};
 use fireclay_models::{
-    ImageConfig, ImageModel, ImageShape, PretrainedOptions, PretrainedReport, load_pretrained, matches_any,
+    ImageConfig, ImageModel, ImageShape, PretrainedOptions, PretrainedReport, load_pretrained,
+    matches_any,
 };
 
 use crate::config::{StartConfig, did_you_mean};
@@ -69,7 +70,10 @@ impl Start<'_> {
                 return Err(("model.freeze".into(), message));
             }
         }
-        if freeze.iter().any(|_| names.iter().all(|name| is_frozen(freeze, name))) {
+        if freeze
+            .iter()
+            .any(|_| names.iter().all(|name| is_frozen(freeze, name)))
+        {
             let message = "contains every tensor: there would be nothing to train";
             return Err(("model.freeze".into(), message.into()));
         }
