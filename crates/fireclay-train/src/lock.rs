@@ -50,6 +50,11 @@ pub(crate) fn describe<M: Module>(
     Ok(toml::to_string(&lock).expect("plain data"))
 }
 
+/// Refuses a run whose lock cannot be read.
+pub(crate) fn check(run: &Path) -> Result<(), FolderError> {
+    read(run).map(|_| ())
+}
+
 /// Adds the hashes of the results, once they are there.
 pub(crate) fn seal(run: &Path) -> Result<(), RunError> {
     let mut lock = read(run)?;

@@ -52,7 +52,7 @@ impl JsonLines {
     ///
     /// If the file cannot be opened, or is shorter than `bytes`.
     pub fn open(path: &Path, bytes: u64) -> Result<Self, FolderError> {
-        let error = |source| io("open", path, source);
+        let error = |source| io("go on with", path, source);
         let mut file = OpenOptions::new()
             .create(true)
             .write(true)
@@ -61,7 +61,9 @@ impl JsonLines {
             .map_err(error)?;
         let found = file.metadata().map_err(error)?.len();
         if found < bytes {
-            let reason = format!("it has {found} bytes, but {bytes} were recorded");
+            let reason = format!(
+                "it has {found} bytes, but {bytes} were recorded; put the file back, or train again"
+            );
             return Err(error(std::io::Error::other(reason)));
         }
         file.set_len(bytes)

@@ -229,7 +229,7 @@ impl Prepared {
     }
 
     /// An error of the pretrained weights, at the key that names them.
-    fn loaded_error(&self, error: weights::WeightsError) -> RunError {
+    fn loaded_error(&self, error: String) -> RunError {
         let message = format!("cannot be used: {error}");
         let problems = vec![("model.pretrained".to_owned(), message)];
         self.loaded.problems(problems).into()
@@ -249,7 +249,11 @@ impl Prepared {
     {
         let (config, data) = (&self.loaded.config, &self.data);
         let created = match resumed {
-            Some(_) => None,
+            Some(folder) => {
+                // What the run needs at its end is looked at before it goes on.
+                lock::check(folder.path())?;
+                None
+            }
             None => Some(self.create(&start.model, device)?),
         };
         let folder = resumed.or(created.as_ref()).expect("one of the two");
@@ -284,6 +288,8 @@ impl Prepared {
             config: start.family,
             shape: start.shape,
         };
+        // The trainer has made sure that a resumed run has the data that it began with.
+        write_whole(&folder.file(PREPROCESS), data.preprocess_json().as_bytes())?;
         let bytes = weights::encode(&finished.model, &description)?;
         write_whole(&folder.file(MODEL), &bytes)?;
         let predictor = Predictor::new(finished.model, answer, device.device.clone());

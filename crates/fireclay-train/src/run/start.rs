@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use burn::tensor::Device;
-use fireclay_models::weights::{WeightsError, parameter_names};
+use fireclay_models::weights::parameter_names;
 use fireclay_models::{
     ImageConfig, ImageModel, ImageShape, PretrainedOptions, PretrainedReport, load_pretrained,
     matches_any,
@@ -26,7 +26,7 @@ impl Start<'_> {
         seed: u64,
         device: &Device,
         empty: bool,
-    ) -> Result<(ImageModel, Vec<String>), WeightsError> {
+    ) -> Result<(ImageModel, Vec<String>), String> {
         let model = self.network.init(self.shape, seed, device);
         let Some(path) = self.options.pretrained.as_ref().filter(|_| !empty) else {
             return Ok((model, Vec::new()));
@@ -36,7 +36,11 @@ impl Start<'_> {
             allow_unexpected: self.options.allow_unexpected.clone(),
         };
         let (model, report) =
-            load_pretrained(self.network, self.shape, model, Path::new(path), &options)?;
+            load_pretrained(self.network, self.shape, model, Path::new(path), &options)
+                .map_err(|error| error.to_string())?;
+        if report.loaded.is_empty() {
+            return Err(format!("{path} holds none of the tensors of this model"));
+        }
         Ok((model, describe(path, &report)))
     }
 

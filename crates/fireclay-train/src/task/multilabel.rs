@@ -211,6 +211,7 @@ mod tests {
         };
         let found = targets(&truth, 3, Some(&mix));
         assert_eq!(found, [0.75, 1.0, 0.25, 0.0, 1.0, 1.0]);
-        assert_eq!(smoothed(vec![1.0, 0.0], 0.2), [0.9, 0.1]);
+        let smooth = smoothed(vec![1.0, 0.0], 0.25);
+        assert_eq!(smooth, [0.875, 0.125]);
     }
 }

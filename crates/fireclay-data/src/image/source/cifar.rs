@@ -151,6 +151,14 @@ impl Layout {
             (false, None) if level.is_some() => Err(DataError::Unusable(
                 "data.labels is for CIFAR-100 only: CIFAR-10 has one label for each image".into(),
             )),
+            (false, None) if missing_batch(&batches).is_some() => {
+                let missing = missing_batch(&batches).unwrap_or_default();
+                Err(DataError::Unusable(format!(
+                    "{} holds {} training files but no data_batch_{missing}.bin: fetch the archive again",
+                    absolute(folder).display(),
+                    batches.len()
+                )))
+            }
             (false, None) => Ok(Self {
                 train: batches,
                 test: file("test_batch.bin"),
@@ -205,4 +213,12 @@ impl Layout {
         }
         Ok(names)
     }
+}
+
+/// The first number that is left out of `data_batch_1.bin`, `data_batch_2.bin` and so on.
+fn missing_batch(batches: &[PathBuf]) -> Option<usize> {
+    (1..=batches.len()).find(|number| {
+        let name = format!("data_batch_{number}.bin");
+        !batches.iter().any(|path| path.ends_with(&name))
+    })
 }

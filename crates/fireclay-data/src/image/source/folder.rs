@@ -206,7 +206,8 @@ impl Walk {
             let kind = std::fs::metadata(&path).map(|metadata| metadata.file_type());
             if kind.as_ref().is_ok_and(FileType::is_dir) {
                 self.descend(&path, above, images)?;
-            } else if is_image(&path) {
+            } else if is_image(&path) && kind.as_ref().map_or(true, FileType::is_file) {
+                // A broken link is named when it is read; a pipe would never be read to its end.
                 images.push(path);
             } else {
                 self.leave_out(path);

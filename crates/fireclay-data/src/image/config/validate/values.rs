@@ -8,6 +8,9 @@ use crate::image::config::{
 /// Beyond this a batch of a few images fills any memory.
 const MAX_SIDE: usize = 16_384;
 
+/// Decoding takes three bytes for each pixel, and a header can claim any number of them.
+const MOST_PIXELS: u64 = 1_000_000_000;
+
 impl ImageDataConfig {
     pub(super) fn validate_pixels(&self, problems: &mut Problems) {
         if let Some(size) = self.image_size {
@@ -27,6 +30,10 @@ impl ImageDataConfig {
                 "crop_ratio",
                 format!("must be from 0.01 to 1, but is {}", self.crop_ratio),
             );
+        }
+        if self.max_pixels > MOST_PIXELS {
+            let message = format!("must be at most {MOST_PIXELS}, which is 3 GB of colour");
+            problems.add("max_pixels", message);
         }
         if self.max_pixels == 0 {
             problems.add("max_pixels", "must be at least 1, but is 0");
