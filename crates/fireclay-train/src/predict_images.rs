@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use fireclay_data::arrow::array::{ArrayRef, Float64Array, RecordBatch, StringArray};
-use fireclay_data::{PrefetchError, TableFormat, TableWriter, image_files, prefetch};
+use fireclay_data::{PrefetchError, TableFormat, TableWriter, prefetch};
 
 use crate::finished::ImageRun;
 use crate::predict::{PredictError, check_output, part};
@@ -36,20 +36,20 @@ pub enum Prediction {
     Number(f64),
 }
 
-/// Answers for one image, the images below a folder, or those that match a glob, in the order of
-/// their names; `top` is how many classes an answer names. Images are decoded on `threads` threads.
+/// Answers for images, in their order; `top` is how many classes an answer names. Images are decoded
+/// on `threads` threads.
 ///
 /// # Errors
 ///
-/// If there is no image, or one cannot be read.
+/// If an image cannot be read.
 pub fn predict_images(
     run: &ImageRun,
-    input: &str,
+    images: Vec<PathBuf>,
     top: usize,
     threads: usize,
     mut each: impl FnMut(Vec<ImageAnswer>) -> Result<(), PredictError>,
 ) -> Result<usize, PredictError> {
-    let files = Arc::new(image_files(input)?);
+    let files = Arc::new(images);
     let chunks = files.len().div_ceil(IMAGES);
     let (preprocess, paths) = (run.preprocess.clone(), files.clone());
     let batches = prefetch(chunks, threads, 2 * threads.max(1), move |k| {
@@ -64,7 +64,7 @@ pub fn predict_images(
             }
         })?;
         let images = upload(batch.pixels, batch.dims, run.predictor.device());
-        let answers = run.predictor.predict(images);
+        let answers = run.predictor.predict([images]);
         each(describe(
             paths,
             run.predictor.answer.classes(),
@@ -78,8 +78,8 @@ pub fn predict_images(
 /// Where the answers for images come from and go to.
 #[derive(Clone, Debug)]
 pub struct ImageJob<'a> {
-    /// An image, a folder or a glob.
-    pub input: &'a str,
+    /// The images.
+    pub images: Vec<PathBuf>,
     /// How many classes an answer names.
     pub top: usize,
     /// How many threads decode images.
@@ -100,8 +100,8 @@ pub struct ImageJob<'a> {
 /// # Errors
 ///
 /// As [`predict_images`], and if the file cannot be written, or is one of the images or the run's.
-pub fn predict_images_to(run: &ImageRun, job: &ImageJob<'_>) -> Result<usize, PredictError> {
-    check_output(job.output, &image_files(job.input)?, job.protected)?;
+pub fn predict_images_to(run: &ImageRun, job: ImageJob<'_>) -> Result<usize, PredictError> {
+    check_output(job.output, &job.images, job.protected)?;
     let part = part(job.output);
     let written = write(run, job, &part);
     if written.is_err() {
@@ -111,10 +111,10 @@ pub fn predict_images_to(run: &ImageRun, job: &ImageJob<'_>) -> Result<usize, Pr
     written
 }
 
-fn write(run: &ImageRun, job: &ImageJob<'_>, part: &Path) -> Result<usize, PredictError> {
+fn write(run: &ImageRun, job: ImageJob<'_>, part: &Path) -> Result<usize, PredictError> {
     let top = job.top.min(run.predictor.answer.classes().len());
     let mut writer = TableWriter::create(part, job.format)?;
-    let count = predict_images(run, job.input, top, job.threads, |answers| {
+    let count = predict_images(run, job.images, top, job.threads, |answers| {
         Ok(writer.write(&columns(&answers, top))?)
     })?;
     writer.finish()?;

@@ -59,48 +59,6 @@ pub enum Answers {
     Numbers(Vec<f64>),
 }
 
-impl Answers {
-    /// These answers and then those of the same model to `more` samples.
-    ///
-    /// # Panics
-    ///
-    /// If they are of different kinds.
-    #[must_use]
-    pub fn and(self, more: Self) -> Self {
-        use Answers::{Classes, Numbers, Sets};
-        match (self, more) {
-            (
-                Classes {
-                    chosen,
-                    probabilities,
-                },
-                Classes {
-                    chosen: more,
-                    probabilities: others,
-                },
-            ) => Classes {
-                chosen: [chosen, more].concat(),
-                probabilities: [probabilities, others].concat(),
-            },
-            (
-                Sets {
-                    chosen,
-                    probabilities,
-                },
-                Sets {
-                    chosen: more,
-                    probabilities: others,
-                },
-            ) => Sets {
-                chosen: [chosen, more].concat(),
-                probabilities: [probabilities, others].concat(),
-            },
-            (Numbers(numbers), Numbers(more)) => Numbers([numbers, more].concat()),
-            _ => unreachable!("one model gives answers of one kind"),
-        }
-    }
-}
-
 /// Whole splits go through a model in batches of so many, on so many loader threads; neither
 /// changes the result.
 #[derive(Clone, Copy, Debug)]
@@ -145,9 +103,10 @@ impl<N: Network> Predictor<N> {
         &self.device
     }
 
-    /// Answers for one batch.
-    pub fn predict(&self, input: N::Input) -> Answers {
-        self.answers(self.outputs(input))
+    /// Answers for some batches, one after the other.
+    pub fn predict(&self, inputs: impl IntoIterator<Item = N::Input>) -> Answers {
+        let outputs = inputs.into_iter().flat_map(|input| self.outputs(input));
+        self.answers(outputs.collect())
     }
 
     /// Probabilities `[samples, classes]`, or numbers in the target's unit.
@@ -241,7 +200,13 @@ impl<N: Network> Predictor<N> {
         Ok(self.report(&answers, &truth, seed))
     }
 
-    fn report(&self, answers: &Answers, truth: &Labels, seed: u64) -> Report {
+    /// All metrics of answers to samples with these targets, as [`evaluate`](Self::evaluate) gives
+    /// them.
+    ///
+    /// # Panics
+    ///
+    /// If the targets are not of the task's kind.
+    pub fn report(&self, answers: &Answers, truth: &Labels, seed: u64) -> Report {
         let classes = self.answer.classes();
         match (&self.answer, answers, truth) {
             (

@@ -26,7 +26,7 @@ use crate::loader::Samples;
 use crate::lock;
 use crate::metrics::Report;
 use crate::observer::Observer;
-use crate::predictor::{Answer, Pass, Predictor};
+use crate::predictor::{Pass, Predictor};
 use crate::run_folder::{self, FolderError, RunFolder, write_whole};
 use crate::strategy::{LoopState, StopReason, TrainError};
 use crate::task::{Batch, ImageSamples, Network, TableSamples};
@@ -337,26 +337,23 @@ fn conclude<N, S>(
 ) -> Result<Evaluations, RunError>
 where
     N: Network,
-    S: Samples<Batch = Batch<N::Input>> + Clone,
+    S: Samples<Batch = Batch<N::Input>>,
 {
     let pass = pass::<S>(config);
-    if !valid.is_empty() {
-        let (answers, truth) = predictor.pass(valid.clone(), pass)?;
-        if let (Some(tuned), Answer::Classification { threshold, .. }) = (
-            task::tuned(&config.task, &answers, &truth),
-            &mut predictor.answer,
-        ) {
-            *threshold = tuned;
+    let mut evaluation = Evaluations::new();
+    // The validation split first: what is tuned on it holds for the test.
+    for (name, split) in [("valid", valid), ("test", test)] {
+        if split.is_empty() {
+            continue;
         }
+        let (answers, truth) = predictor.pass(split, pass)?;
+        if name == "valid" {
+            task::tune(&config.task, &answers, &truth, &mut predictor.answer);
+        }
+        let report = predictor.report(&answers, &truth, config.seed);
+        evaluation.insert(name.into(), report);
     }
     write_json(&folder.file(POSTPROCESS), &predictor.answer)?;
-    let mut evaluation = Evaluations::new();
-    for (name, split) in [("valid", valid), ("test", test)] {
-        if !split.is_empty() {
-            let report = predictor.evaluate(split, pass, config.seed)?;
-            evaluation.insert(name.into(), report);
-        }
-    }
     write_json(&folder.file("evaluation.json"), &evaluation)?;
     lock::seal(folder.path())?;
     Ok(evaluation)

@@ -74,10 +74,7 @@ impl Start<'_> {
                 return Err(("model.freeze".into(), message));
             }
         }
-        if freeze
-            .iter()
-            .any(|_| names.iter().all(|name| is_frozen(freeze, name)))
-        {
+        if names.iter().all(|name| is_frozen(freeze, name)) {
             let message = "contains every tensor: there would be nothing to train";
             return Err(("model.freeze".into(), message.into()));
         }

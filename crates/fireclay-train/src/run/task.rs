@@ -163,18 +163,15 @@ impl Job<'_> {
 
 type Training<M> = burn::train::SupervisedTraining<M>;
 
-/// The threshold that is best on the validation split, if the task asks for one.
-pub(super) fn tuned(task: &TaskConfig, answers: &Answers, truth: &Labels) -> Option<f64> {
-    match (task, answers, truth) {
-        (
-            TaskConfig::Classification(task),
-            Answers::Classes { probabilities, .. },
-            Labels::Classes(truth),
-        ) if task.threshold == Threshold::Tune => {
-            let positive: Vec<f64> = probabilities.iter().skip(1).step_by(2).copied().collect();
-            Some(tune_threshold(truth, &positive, task.tune_metric))
-        }
-        _ => None,
+/// Chooses the threshold by the answers on the validation split, if the task asks for it.
+pub(super) fn tune(task: &TaskConfig, answers: &Answers, truth: &Labels, answer: &mut Answer) {
+    if let TaskConfig::Classification(task) = task
+        && task.threshold == Threshold::Tune
+        && let (Answers::Classes { probabilities, .. }, Labels::Classes(truth)) = (answers, truth)
+        && let Answer::Classification { threshold, .. } = answer
+    {
+        let positive: Vec<f64> = probabilities.iter().skip(1).step_by(2).copied().collect();
+        *threshold = tune_threshold(truth, &positive, task.tune_metric);
     }
 }
 

@@ -2,15 +2,15 @@
 
 use burn::module::Module;
 use burn::tensor::activation::log_softmax;
-use burn::tensor::{Device, ExecutionError, Int, Tensor, TensorData};
-use burn::train::metric::{AccuracyInput, Adaptor, LossInput};
-use burn::train::{InferenceStep, ItemLazy, TrainOutput, TrainStep};
+use burn::tensor::{Device, Int, Tensor, TensorData};
+use burn::train::metric::{AccuracyInput, Adaptor};
+use burn::train::{InferenceStep, TrainOutput, TrainStep};
 use fireclay_data::{Labels, Mix};
 
 use super::network::{Batch, Network};
+use super::output::TaskOutput;
 use crate::config::{ClassWeights, ClassificationConfig};
 use crate::metrics::{Classification, classification_report};
-use crate::output::StepOutput;
 use crate::strategy::{MeanLoss, Scorer};
 
 /// A model and the loss that trains it to classify.
@@ -156,13 +156,7 @@ fn class_weights(config: &ClassWeights, classes: &[String], counts: &[usize]) ->
 }
 
 /// What a step of a [`Classifier`] gives.
-#[derive(Clone, Debug)]
-pub struct ClassifierOutput {
-    loss: Tensor<1>,
-    logits: Tensor<2>,
-    truth: Vec<u32>,
-    weight: f64,
-}
+pub type ClassifierOutput = TaskOutput<u32>;
 
 impl<N: Network> Classifier<N> {
     /// A model with outputs for as many classes as the data has, and its loss.
@@ -185,11 +179,12 @@ impl<N: Network> Classifier<N> {
                 self.loss.weight(&truth),
             ),
         };
-        ClassifierOutput {
+        TaskOutput {
             loss,
-            logits,
+            outputs: logits,
             truth,
             weight,
+            unit: 1.0,
         }
     }
 }
@@ -213,37 +208,10 @@ impl<N: Network> InferenceStep for Classifier<N> {
     }
 }
 
-impl StepOutput for ClassifierOutput {
-    fn loss(&self) -> Tensor<1> {
-        self.loss.clone()
-    }
-
-    fn weight(&self) -> f64 {
-        self.weight
-    }
-}
-
-impl ItemLazy for ClassifierOutput {
-    fn sync(self) -> Result<Self, ExecutionError> {
-        self.loss.device().flush()?;
-        Ok(Self {
-            loss: self.loss.without_autodiff(),
-            logits: self.logits.without_autodiff(),
-            ..self
-        })
-    }
-}
-
-impl Adaptor<LossInput> for ClassifierOutput {
-    fn adapt(&self) -> LossInput {
-        LossInput::new(self.loss.clone())
-    }
-}
-
 impl Adaptor<AccuracyInput> for ClassifierOutput {
     fn adapt(&self) -> AccuracyInput {
-        let targets = indices(&self.truth, &self.logits.device());
-        AccuracyInput::new(self.logits.clone(), targets)
+        let targets = indices(&self.truth, &self.outputs.device());
+        AccuracyInput::new(self.outputs.clone(), targets)
     }
 }
 
@@ -273,7 +241,7 @@ impl Scorer<ClassifierOutput> for ClassifierScorer {
     fn add(&mut self, output: &ClassifierOutput) {
         self.loss.add(output);
         self.truth.extend(&output.truth);
-        self.probabilities.extend(probabilities(&output.logits));
+        self.probabilities.extend(probabilities(&output.outputs));
     }
 
     fn finish(&mut self) -> Vec<(String, f64)> {

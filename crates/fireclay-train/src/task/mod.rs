@@ -3,6 +3,7 @@
 //! what turns raw outputs into answers.
 
 pub mod network;
+pub mod output;
 
 pub mod classification;
 pub mod multilabel;
@@ -15,5 +16,6 @@ pub use classification::{Classifier, ClassifierScorer, CrossEntropy};
 pub use image::ImageSamples;
 pub use multilabel::{MultilabelClassifier, MultilabelScorer};
 pub use network::{Batch, Network, TableInput};
+pub use output::TaskOutput;
 pub use regression::{Regressor, RegressorScorer, TargetScale};
 pub use table::TableSamples;

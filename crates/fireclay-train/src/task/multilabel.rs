@@ -2,15 +2,14 @@
 
 use burn::module::Module;
 use burn::tensor::activation::log_sigmoid;
-use burn::tensor::{Device, ExecutionError, Tensor, TensorData};
-use burn::train::metric::{Adaptor, LossInput};
-use burn::train::{InferenceStep, ItemLazy, TrainOutput, TrainStep};
+use burn::tensor::{Device, Tensor, TensorData};
+use burn::train::{InferenceStep, TrainOutput, TrainStep};
 use fireclay_data::{Labels, Mix};
 
 use super::network::{Batch, Network};
+use super::output::TaskOutput;
 use crate::config::MultilabelConfig;
 use crate::metrics::multilabel_report;
-use crate::output::StepOutput;
 use crate::strategy::{MeanLoss, Scorer};
 
 /// A model and the loss that trains it to say of each label whether it applies: binary
@@ -24,12 +23,7 @@ pub struct MultilabelClassifier<N: Network> {
 }
 
 /// What a step of a [`MultilabelClassifier`] gives.
-#[derive(Clone, Debug)]
-pub struct MultilabelOutput {
-    loss: Tensor<1>,
-    logits: Tensor<2>,
-    truth: Vec<Vec<u32>>,
-}
+pub type MultilabelOutput = TaskOutput<Vec<u32>>;
 
 impl<N: Network> MultilabelClassifier<N> {
     /// A model with one output for each label, trained as `config` says.
@@ -48,9 +42,11 @@ impl<N: Network> MultilabelClassifier<N> {
         let targets = targets(&truth, logits.dims()[1], batch.mix.as_ref());
         let targets = smoothed(targets, self.label_smoothing);
         let loss = cross_entropy(logits.clone(), targets);
-        MultilabelOutput {
+        TaskOutput {
             loss,
-            logits,
+            outputs: logits,
+            weight: truth.len() as f64,
+            unit: 1.0,
             truth,
         }
     }
@@ -120,33 +116,6 @@ impl<N: Network> InferenceStep for MultilabelClassifier<N> {
     }
 }
 
-impl StepOutput for MultilabelOutput {
-    fn loss(&self) -> Tensor<1> {
-        self.loss.clone()
-    }
-
-    fn weight(&self) -> f64 {
-        self.truth.len() as f64
-    }
-}
-
-impl ItemLazy for MultilabelOutput {
-    fn sync(self) -> Result<Self, ExecutionError> {
-        self.loss.device().flush()?;
-        Ok(Self {
-            loss: self.loss.without_autodiff(),
-            logits: self.logits.without_autodiff(),
-            ..self
-        })
-    }
-}
-
-impl Adaptor<LossInput> for MultilabelOutput {
-    fn adapt(&self) -> LossInput {
-        LossInput::new(self.loss.clone())
-    }
-}
-
 /// Scores a split with every metric of multi-label classification.
 #[derive(Clone, Debug)]
 pub struct MultilabelScorer {
@@ -174,7 +143,7 @@ impl Scorer<MultilabelOutput> for MultilabelScorer {
     fn add(&mut self, output: &MultilabelOutput) {
         self.loss.add(output);
         self.truth.extend(output.truth.iter().cloned());
-        self.probabilities.extend(probabilities(&output.logits));
+        self.probabilities.extend(probabilities(&output.outputs));
     }
 
     fn finish(&mut self) -> Vec<(String, f64)> {

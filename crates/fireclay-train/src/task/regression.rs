@@ -1,16 +1,15 @@
 //! Regression: one number for each row.
 
 use burn::module::Module;
-use burn::tensor::{ExecutionError, Tensor, TensorData};
-use burn::train::metric::{Adaptor, LossInput};
-use burn::train::{InferenceStep, ItemLazy, TrainOutput, TrainStep};
+use burn::tensor::{Tensor, TensorData};
+use burn::train::{InferenceStep, TrainOutput, TrainStep};
 use fireclay_data::{Labels, Mix};
 use serde::{Deserialize, Serialize};
 
 use super::network::{Batch, Network};
+use super::output::TaskOutput;
 use crate::config::{RegressionConfig, RegressionLoss};
 use crate::metrics::regression_report;
-use crate::output::StepOutput;
 use crate::strategy::{MeanLoss, Scorer};
 
 /// The affine map between the target's unit and the numbers that the model predicts.
@@ -47,15 +46,8 @@ pub struct Regressor<N: Network> {
     scale: TargetScale,
 }
 
-/// What a step of a [`Regressor`] gives.
-#[derive(Clone, Debug)]
-pub struct RegressorOutput {
-    /// Of standardised errors.
-    loss: Tensor<1>,
-    unit: f64,
-    predictions: Tensor<2>,
-    truth: Vec<f64>,
-}
+/// What a step of a [`Regressor`] gives; its loss is that of standardised errors.
+pub type RegressorOutput = TaskOutput<f64>;
 
 impl<N: Network> Regressor<N> {
     /// A model with one output, trained as `config` says on targets of this scale.
@@ -84,10 +76,11 @@ impl<N: Network> Regressor<N> {
         let targets = TensorData::new(targets, [truth.len(), 1]);
         let errors = predictions.clone() - Tensor::from_data(targets, &predictions.device());
         let loss = self.penalty(errors).mean();
-        RegressorOutput {
+        TaskOutput {
             loss,
+            outputs: predictions,
+            weight: truth.len() as f64,
             unit: self.unit(),
-            predictions,
             truth,
         }
     }
@@ -146,37 +139,6 @@ impl<N: Network> InferenceStep for Regressor<N> {
     }
 }
 
-impl StepOutput for RegressorOutput {
-    fn loss(&self) -> Tensor<1> {
-        self.loss.clone()
-    }
-
-    fn weight(&self) -> f64 {
-        self.truth.len() as f64
-    }
-
-    fn unit(&self) -> f64 {
-        self.unit
-    }
-}
-
-impl ItemLazy for RegressorOutput {
-    fn sync(self) -> Result<Self, ExecutionError> {
-        self.loss.device().flush()?;
-        Ok(Self {
-            loss: self.loss.without_autodiff(),
-            predictions: self.predictions.without_autodiff(),
-            ..self
-        })
-    }
-}
-
-impl Adaptor<LossInput> for RegressorOutput {
-    fn adapt(&self) -> LossInput {
-        LossInput::new(self.loss.clone())
-    }
-}
-
 /// Scores a split with every metric of regression, in the target's unit.
 #[derive(Clone, Debug)]
 pub struct RegressorScorer {
@@ -202,7 +164,7 @@ impl Scorer<RegressorOutput> for RegressorScorer {
     fn add(&mut self, output: &RegressorOutput) {
         self.loss.add(output);
         self.truth.extend(&output.truth);
-        let predictions = output.predictions.to_data();
+        let predictions = output.outputs.to_data();
         self.predictions.extend(
             predictions
                 .iter::<f64>()

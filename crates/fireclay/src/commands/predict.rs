@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use fireclay_data::{ReadOptions, TableFormat, expand};
+use fireclay_data::{ReadOptions, TableFormat, expand, image_files};
 use fireclay_train::Samples;
 use fireclay_train::config::{DataConfig, ImageSource, RunConfig, TableSource};
 use fireclay_train::finished::{ImageRun, TableRun};
@@ -76,30 +76,31 @@ fn images(args: &PredictArgs, config: &RunConfig, source: &ImageSource) -> Resul
     let device = device(config, args.backend.as_deref())?;
     let run = ImageRun::load(&args.run, &device.device)?;
     let threads = ImageSamples::threads();
+    let images = image_files(&args.input)?;
     let (Some(output), Some(format)) = (&args.output, format) else {
         let mut rows = vec![header(&run, top)];
-        predict_images(&run, &args.input, top, threads, |answers| {
+        predict_images(&run, images, top, threads, |answers| {
             rows.extend(answers.iter().map(row));
             Ok(())
         })?;
         say!("{}", table(&rows).trim_end());
         return Ok(());
     };
-    let images = &source.images;
+    let data = &source.images;
     let paths = [
-        Some(&images.path),
-        images.valid_path.as_ref(),
-        images.test_path.as_ref(),
+        Some(&data.path),
+        data.valid_path.as_ref(),
+        data.test_path.as_ref(),
     ];
     let job = ImageJob {
-        input: &args.input,
+        images,
         top,
         threads,
         output,
         format,
         protected: &protected(&args.run, paths),
     };
-    let count = predict_images_to(&run, &job)?;
+    let count = predict_images_to(&run, job)?;
     say!("{count} images to {}", output.display());
     Ok(())
 }

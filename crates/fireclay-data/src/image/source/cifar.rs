@@ -139,6 +139,13 @@ impl Layout {
         });
         batches.sort();
         let file = |name: &str| Some(folder.join(name)).filter(|path| path.is_file());
+        if let Some(missing) = missing_batch(&batches) {
+            return Err(DataError::Unusable(format!(
+                "{} holds {} training files but no data_batch_{missing}.bin: fetch the archive again",
+                absolute(folder).display(),
+                batches.len()
+            )));
+        }
         match (batches.is_empty(), file("train.bin")) {
             (true, None) => Err(DataError::Unusable(format!(
                 "{} holds neither data_batch_1.bin and so on (CIFAR-10) nor train.bin (CIFAR-100)",
@@ -151,14 +158,6 @@ impl Layout {
             (false, None) if level.is_some() => Err(DataError::Unusable(
                 "data.labels is for CIFAR-100 only: CIFAR-10 has one label for each image".into(),
             )),
-            (false, None) if missing_batch(&batches).is_some() => {
-                let missing = missing_batch(&batches).unwrap_or_default();
-                Err(DataError::Unusable(format!(
-                    "{} holds {} training files but no data_batch_{missing}.bin: fetch the archive again",
-                    absolute(folder).display(),
-                    batches.len()
-                )))
-            }
             (false, None) => Ok(Self {
                 train: batches,
                 test: file("test_batch.bin"),
