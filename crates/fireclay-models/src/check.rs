@@ -5,6 +5,8 @@ use burn::tensor::{Device, Gradients, Int, Tensor, TensorData};
 
 use crate::family::Family;
 use crate::image::{ImageConfig, ImageModel, ImageShape};
+use crate::language::{LanguageConfig, LanguageModel, LanguageShape};
+use crate::reference::generator;
 use crate::tabular::{Tabular, TabularConfig, TabularShape};
 use crate::tensors::{from_tensors, to_tensors};
 use crate::weights::{ModelDescription, decode, encode};
@@ -56,6 +58,27 @@ impl Check for ImageConfig {
     }
 }
 
+impl Check for LanguageConfig {
+    type Batch = Tensor<2, Int>;
+
+    fn outputs(shape: &LanguageShape) -> usize {
+        shape.vocabulary
+    }
+
+    /// As many tokens as the context has, so that every position is read.
+    fn batch(shape: &LanguageShape, device: &Device) -> Self::Batch {
+        let time = 32;
+        let token = |index: usize| (index * 7 % shape.vocabulary) as i64;
+        let tokens: Vec<i64> = (0..BATCH * time).map(token).collect();
+        Tensor::from_data(TensorData::new(tokens, [BATCH, time]), device)
+    }
+
+    /// The mean over time, in which every position has its part.
+    fn forward(model: &LanguageModel, batch: Self::Batch) -> Tensor<2> {
+        model.forward(batch).mean_dim(1).squeeze_dim(1)
+    }
+}
+
 /// Builds the model and checks that its output has the right shape, that the loss is finite, that
 /// a gradient other than zero reaches every parameter, that no more weights are foretold than
 /// there are, and that the host tensors, Burn's record and the weights file each give back the
@@ -63,6 +86,7 @@ impl Check for ImageConfig {
 pub fn check_model<F: Check>(config: F, shape: F::Shape) {
     assert_eq!(config.validate(), []);
     assert_eq!(config.validate_for(&shape), []);
+    let _alone = generator();
     let device = Device::flex().autodiff();
     device.seed(1);
     let model = stir(config.init(&shape, 7, &device));

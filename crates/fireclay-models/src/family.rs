@@ -42,6 +42,33 @@ pub trait Family: Clone + Debug + PartialEq + Serialize + DeserializeOwned {
     }
 }
 
+/// A family whose weights can start from a file that others wrote, and whose layers can learn at
+/// different rates.
+pub trait Pretrainable: Family {
+    /// How many layers the model has for layer-wise learning rates and freezing: what comes before
+    /// the first block is 0, then comes each block, and the head is last.
+    fn layers(&self) -> usize;
+
+    /// The layer of a tensor by its PyTorch name, below [`layers`](Self::layers).
+    ///
+    /// A name that no tensor of the model has counts as the head's.
+    fn layer_of(&self, name: &str) -> usize;
+
+    /// The PyTorch name of the layer that gives the logits, without a dot at the end.
+    fn head(&self) -> &'static str;
+
+    /// The name that the model's PyTorch original gives to a tensor which another widely used
+    /// implementation calls `name`; names of the original stay as they are. `None` if it is no
+    /// weight, or a copy of another one.
+    fn canonical_name(&self, name: &str) -> Option<String>;
+
+    /// Rows and columns of the grid of positions that the tensor `name` embeds in the model, if
+    /// they can be resampled from those of a file.
+    fn positions(&self, _shape: &Self::Shape, _name: &str) -> Option<[usize; 2]> {
+        None
+    }
+}
+
 /// The sum of the numbers, or the largest number there is.
 pub(crate) fn saturating_sum(numbers: impl IntoIterator<Item = usize>) -> usize {
     numbers.into_iter().fold(0, usize::saturating_add)

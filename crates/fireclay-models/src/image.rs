@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::cnn::{Cnn, CnnConfig};
 use crate::convnext::{ConvNext, ConvNextConfig};
-use crate::family::Family;
+use crate::family::{Family, Pretrainable};
 use crate::lenet::{LeNet, LenetConfig};
 use crate::mobilenet_v3::{MobileNetV3, MobileNetV3Config};
 use crate::resnet::{ResNet, ResNetConfig};
@@ -149,42 +149,6 @@ impl ImageConfig {
             Self::MobilenetV3(config) => ImageModel::MobilenetV3(config.init(shape, seed, device)),
         }
     }
-
-    /// How many layers the model has for layer-wise learning rates and freezing: the stem is 0,
-    /// then comes each block, and the head is last.
-    pub fn layers(&self) -> usize {
-        each!(self, config => config.layers_in_all())
-    }
-
-    /// The layer of a tensor by its PyTorch name, below [`layers`](Self::layers).
-    ///
-    /// A name that no tensor of the model has counts as the head's.
-    pub fn layer_of(&self, name: &str) -> usize {
-        let last = self.layers() - 1;
-        each!(self, config => config.layer_of(name)).map_or(last, |layer| layer.min(last))
-    }
-
-    /// The PyTorch name of the layer that gives the logits, without a dot at the end.
-    pub fn head(&self) -> &'static str {
-        match self {
-            Self::Lenet(_) => "fc3",
-            Self::Cnn(_) | Self::Resnet(_) => "fc",
-            Self::Vit(_) => "heads.head",
-            Self::Convnext(_) => "classifier.2",
-            Self::MobilenetV3(_) => "classifier.3",
-        }
-    }
-
-    /// The name that the model's PyTorch original gives to a tensor which another widely used
-    /// implementation calls `name`; names of the original stay as they are.
-    pub fn canonical_name(&self, name: &str) -> String {
-        let other = match self {
-            Self::Vit(_) => VitConfig::canonical_name(name),
-            Self::Convnext(_) => ConvNextConfig::canonical_name(name),
-            _ => None,
-        };
-        other.unwrap_or_else(|| name.to_string())
-    }
 }
 
 impl Family for ImageConfig {
@@ -214,6 +178,43 @@ impl Family for ImageConfig {
             Self::Convnext(_) => ConvNextConfig::torch_name(&path).unwrap_or(path),
             Self::MobilenetV3(_) => MobileNetV3Config::torch_name(&path),
             _ => path,
+        }
+    }
+}
+
+impl Pretrainable for ImageConfig {
+    fn layers(&self) -> usize {
+        each!(self, config => config.layers_in_all())
+    }
+
+    fn layer_of(&self, name: &str) -> usize {
+        let last = self.layers() - 1;
+        each!(self, config => config.layer_of(name)).map_or(last, |layer| layer.min(last))
+    }
+
+    fn head(&self) -> &'static str {
+        match self {
+            Self::Lenet(_) => "fc3",
+            Self::Cnn(_) | Self::Resnet(_) => "fc",
+            Self::Vit(_) => "heads.head",
+            Self::Convnext(_) => "classifier.2",
+            Self::MobilenetV3(_) => "classifier.3",
+        }
+    }
+
+    fn canonical_name(&self, name: &str) -> Option<String> {
+        let other = match self {
+            Self::Vit(_) => VitConfig::canonical_name(name),
+            Self::Convnext(_) => ConvNextConfig::canonical_name(name),
+            _ => None,
+        };
+        Some(other.unwrap_or_else(|| name.to_string()))
+    }
+
+    fn positions(&self, shape: &ImageShape, name: &str) -> Option<[usize; 2]> {
+        match self {
+            Self::Vit(vit) if name == "encoder.pos_embedding" => Some(vit.grid(shape)),
+            _ => None,
         }
     }
 }

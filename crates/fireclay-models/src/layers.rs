@@ -3,6 +3,7 @@
 pub mod activation;
 pub mod batch_norm;
 pub mod categories;
+pub mod causal;
 pub mod conv;
 pub mod drop_path;
 pub mod pool;

@@ -3,8 +3,9 @@
 //! loader. The crate turns no backend on; the program that depends on it chooses one.
 //!
 //! A serde configuration builds each model: [`TabularConfig::init`] takes what the data
-//! determines (a [`TabularShape`]), a seed and a device; [`ImageConfig`] does the same for images. The first weights are drawn on the host
-//! ([`Init`]), so every backend starts from the same bits.
+//! determines (a [`TabularShape`]), a seed and a device; [`ImageConfig`] does the same for
+//! images, [`LanguageConfig`] for text. The first weights are drawn on the host ([`Init`]), so every
+//! backend starts from the same bits.
 //!
 //! ```
 //! use burn::tensor::{Device, Int, Tensor};
@@ -35,10 +36,13 @@
 
 pub mod family;
 pub mod image;
+pub mod language;
 pub mod tabular;
 
 pub mod linear;
 pub mod mlp;
+
+pub mod gpt;
 
 pub mod cnn;
 pub mod convnext;
@@ -61,10 +65,13 @@ mod reference;
 
 pub use cnn::{Cnn, CnnConfig};
 pub use convnext::{ConvNext, ConvNextConfig, ConvNextSize};
-pub use family::Family;
+pub use family::{Family, Pretrainable};
+pub use gpt::{Gpt, GptConfig, GptSize};
 pub use image::{ImageConfig, ImageModel, ImageShape};
 pub use init::{Init, Values};
+pub use language::{LanguageConfig, LanguageModel, LanguageShape};
 pub use layers::activation::Activation;
+pub use layers::causal::KeyValueCache;
 pub use lenet::{LeNet, LenetConfig};
 pub use linear::{LinearConfig, LinearModel};
 pub use mlp::{Mlp, MlpConfig, NormKind};

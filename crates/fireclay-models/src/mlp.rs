@@ -228,6 +228,7 @@ fn default_hidden() -> Vec<usize> {
 mod tests {
     use super::*;
     use crate::check::{batch, check_model};
+    use crate::reference::generator;
     use crate::tabular::TabularConfig;
     use crate::tensors::to_tensors;
 
@@ -359,6 +360,7 @@ mod tests {
 
     #[test]
     fn dropout_acts_in_training_alone() {
+        let _alone = generator();
         let device = Device::flex().autodiff();
         let shape = shape(5, &[]);
         let model = MlpConfig {

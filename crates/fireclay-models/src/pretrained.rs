@@ -1,7 +1,7 @@
-//! Weights that others trained, into a model for images: what torchvision, timm or this program
+//! Weights that others trained: what torchvision, timm, Hugging Face's libraries or this program
 //! wrote, as `.safetensors`, `.pth` or `.pt`.
 //!
-//! Pickles are parsed, never executed. Names of the two libraries are understood where the
+//! Pickles are parsed, never executed. Names of these libraries are understood where the
 //! architecture has them, and so are the prefixes and wrappers that training scripts leave around
 //! a state dict. A head for another number of classes stays as it was initialised, and position
 //! embeddings of another resolution are resampled; the report says so. Anything else that does
@@ -17,7 +17,7 @@ use std::path::Path;
 use burn::module::Module;
 use burn::tensor::{Device, Tensor, TensorData};
 
-use crate::image::{ImageConfig, ImageModel, ImageShape};
+use crate::family::Pretrainable;
 use crate::tensors::{TensorProblem, TensorsError, replace};
 use crate::weights::{Name, WeightsError, names, refuse_non_finite, swap_axes};
 use adapt::Fit;
@@ -57,13 +57,13 @@ pub struct PretrainedReport {
 ///
 /// If the file cannot be read or is damaged, if a tensor is missing, unexpected or of another
 /// shape and not allowed to be, or if a weight is not finite. All such tensors are listed.
-pub fn load_pretrained(
-    config: &ImageConfig,
-    shape: &ImageShape,
-    model: ImageModel,
+pub fn load_pretrained<F: Pretrainable>(
+    config: &F,
+    shape: &F::Shape,
+    model: F::Model,
     path: &Path,
     options: &PretrainedOptions,
-) -> Result<(ImageModel, PretrainedReport), WeightsError> {
+) -> Result<(F::Model, PretrainedReport), WeightsError> {
     let file = StoredFile::open(path)?;
     let names = names(config, &model);
     let plan = Plan::new(config, shape, &names, file, options)?;
@@ -98,9 +98,9 @@ struct Plan<'a> {
 }
 
 impl<'a> Plan<'a> {
-    fn new(
-        config: &ImageConfig,
-        shape: &ImageShape,
+    fn new<F: Pretrainable>(
+        config: &F,
+        shape: &F::Shape,
         names: &'a [Name],
         file: StoredFile,
         options: &PretrainedOptions,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::{Device, Gradients, Int, Tensor, TensorData, activation};
@@ -11,6 +12,13 @@ use safetensors::{Dtype, SafeTensors};
 use crate::image::{ImageConfig, ImageShape};
 use crate::tensors::{from_tensors, to_tensors};
 use crate::weights::shapes;
+
+/// To be held by every test that draws random numbers on a device: the generator is the process's,
+/// so a test that draws beside one that compares two draws would part them.
+pub fn generator() -> MutexGuard<'static, ()> {
+    static GENERATOR: Mutex<()> = Mutex::new(());
+    GENERATOR.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// Tensors by name.
 pub type Tensors = BTreeMap<String, TensorData>;
@@ -143,10 +151,11 @@ fn plain(path: &str) -> String {
     parts.join(".")
 }
 
-/// Burn keeps the weight of a linear layer the other way round; it is the only matrix here.
+/// Burn keeps the weight of a linear layer the other way round; it is the only matrix here, but for
+/// GPT-2, whose files have Burn's layout.
 fn turned(path: &str, data: TensorData) -> TensorData {
     match *data.shape().as_slice() {
-        [_, _] if path.ends_with("weight") => {
+        [_, _] if path.ends_with("weight") && !path.starts_with("transformer.") => {
             let options = (&Device::flex(), data.dtype());
             let tensor = Tensor::<2>::from_data(data, options);
             tensor.transpose().into_data()

@@ -6,7 +6,8 @@ use super::*;
 use crate::check::check_model;
 use crate::image::ImageConfig;
 use crate::reference::{
-    Tensors, assert_close, assert_gradients, assert_names, fill, gradients, images, loss, read,
+    Tensors, assert_close, assert_gradients, assert_names, fill, generator, gradients, images,
+    loss, read,
 };
 
 fn shape(side: usize, outputs: usize) -> ImageShape {
@@ -190,6 +191,7 @@ fn small_images_need_small_patches() {
 
 #[test]
 fn drop_path_acts_in_training_alone() {
+    let _alone = generator();
     let device = Device::flex().autodiff();
     let io = read("convnext-tiny/io");
     let config = ConvNextConfig {

@@ -19,6 +19,8 @@ pub enum Activation {
     Selu,
     /// x Φ(x) with the exact error function (Hendrycks & Gimpel 2016, arXiv:1606.08415).
     Gelu,
+    /// x Φ(x) by its approximation with tanh (section 2 of the same paper), as GPT-2 has it.
+    GeluTanh,
     /// x times the logistic function, also called swish (Elfwing et al. 2017, arXiv:1702.03118).
     Silu,
     /// x tanh(log(1 + exp(x))) (Misra 2019, arXiv:1908.08681).
@@ -33,12 +35,13 @@ pub enum Activation {
 
 impl Activation {
     /// Every activation, in the order in which they are declared.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Relu,
         Self::LeakyRelu,
         Self::Elu,
         Self::Selu,
         Self::Gelu,
+        Self::GeluTanh,
         Self::Silu,
         Self::Mish,
         Self::Softplus,
@@ -54,6 +57,7 @@ impl Activation {
             Self::Elu => activation::elu(input, 1.0),
             Self::Selu => activation::selu(input),
             Self::Gelu => activation::gelu(input),
+            Self::GeluTanh => gelu_tanh(input),
             Self::Silu => activation::silu(input),
             Self::Mish => activation::mish(input),
             Self::Softplus => activation::softplus(input, 1.0),
@@ -61,4 +65,11 @@ impl Activation {
             Self::Sigmoid => activation::sigmoid(input),
         }
     }
+}
+
+/// The cube is a product, whose gradient is exact at zero and below it, unlike that of a power.
+fn gelu_tanh<const D: usize>(x: Tensor<D>) -> Tensor<D> {
+    let cube = x.clone() * x.clone() * x.clone();
+    let inner = (cube * 0.044715 + x.clone()) * (2.0 / std::f64::consts::PI).sqrt();
+    x * 0.5 * (inner.tanh() + 1.0)
 }

@@ -47,6 +47,7 @@ pub fn rising(rate: f64, count: usize) -> impl Iterator<Item = f64> {
 mod tests {
     use super::*;
     use crate::init::Init;
+    use crate::reference::generator;
     use burn::tensor::Device;
 
     #[test]
@@ -57,6 +58,7 @@ mod tests {
 
     #[test]
     fn leaves_out_whole_samples_in_training_alone() {
+        let _alone = generator();
         let device = Device::flex().autodiff();
         device.seed(3);
         let layer = Init::new(0, &device).drop_path(0.25);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use burn::tensor::TensorData;
 
 use super::file::Stored;
-use crate::image::{ImageConfig, ImageShape};
+use crate::family::Pretrainable;
 use crate::tensors::TensorProblem;
 use crate::vit::resize_positions;
 use crate::weights::Name;
@@ -27,9 +27,9 @@ pub enum Fit {
 }
 
 impl Fit {
-    pub fn find(
-        config: &ImageConfig,
-        shape: &ImageShape,
+    pub fn find<F: Pretrainable>(
+        config: &F,
+        shape: &F::Shape,
         name: &Name,
         stored: &Stored,
     ) -> Result<Self, TensorProblem> {
@@ -46,7 +46,8 @@ impl Fit {
         if stored.renamed && squeezed(&stored.shape) == squeezed(&name.shape) {
             return Ok(Self::Reshaped);
         }
-        let positions = positions(config, shape, name, stored);
+        let grid = config.positions(shape, &name.torch);
+        let positions = grid.and_then(|grid| positions(grid, name, stored));
         positions.ok_or_else(|| TensorProblem::Shape {
             name: stored.name.clone(),
             expected: name.shape.clone(),
@@ -93,27 +94,19 @@ pub fn head_differs(head: &str, names: &[Name], stored: &BTreeMap<String, Stored
 }
 
 /// The file's grid is square, as every published one is; the file does not say.
-fn positions(
-    config: &ImageConfig,
-    shape: &ImageShape,
-    name: &Name,
-    stored: &Stored,
-) -> Option<Fit> {
-    let ImageConfig::Vit(vit) = config else {
-        return None;
-    };
+fn positions(grid: [usize; 2], name: &Name, stored: &Stored) -> Option<Fit> {
     let (&[1, tokens, width], &[1, _, expected]) = (stored.shape.as_slice(), name.shape.as_slice())
     else {
         return None;
     };
-    if name.torch != "encoder.pos_embedding" || width != expected {
+    if width != expected {
         return None;
     }
     let patches = tokens.checked_sub(1)?;
     let side = patches.isqrt();
-    (side > 0 && side * side == patches && patches <= MAX_PATCHES).then(|| Fit::Positions {
+    (side > 0 && side * side == patches && patches <= MAX_PATCHES).then_some(Fit::Positions {
         from: [side, side],
-        to: vit.grid(shape),
+        to: grid,
     })
 }
 

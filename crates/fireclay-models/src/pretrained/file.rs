@@ -1,6 +1,6 @@
 //! The tensors of a file, whatever wrote it, not yet read.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
 use std::ops::Range;
 use std::path::Path;
@@ -9,8 +9,9 @@ use std::sync::Arc;
 use burn::tensor::{DType, TensorData};
 use pytorch_reader::{PytorchError, PytorchReader};
 use safetensors::tensor::SafeTensors;
+use serde::Deserialize;
 
-use crate::image::ImageConfig;
+use crate::family::Pretrainable;
 use crate::tensors::TensorProblem;
 use crate::weights::{WeightsError, damaged, float, io_error};
 
@@ -39,9 +40,9 @@ pub struct StoredFile(Vec<Stored>);
 
 impl StoredFile {
     pub fn open(path: &Path) -> Result<Self, WeightsError> {
-        let tensors = match is_safetensors(path)? {
-            true => safetensors(path)?,
-            false => pytorch(path)?,
+        let tensors = match is_index(path) {
+            true => shards(path)?,
+            false => single(path)?,
         };
         let mut file = Self(tensors);
         file.strip_prefixes();
@@ -53,16 +54,18 @@ impl StoredFile {
         Ok(file)
     }
 
-    /// The tensors by the name that the model's original has for each. Of two with the same name
-    /// the later is a problem.
+    /// The tensors by the name that the model's original has for each, without those that are no
+    /// weights. Of two with the same name the later is a problem.
     pub fn by_canonical_name(
         self,
-        config: &ImageConfig,
+        config: &impl Pretrainable,
         problems: &mut Vec<TensorProblem>,
     ) -> BTreeMap<String, Stored> {
         let mut found = BTreeMap::new();
         for mut tensor in self.0 {
-            let canonical = config.canonical_name(&tensor.name);
+            let Some(canonical) = config.canonical_name(&tensor.name) else {
+                continue;
+            };
             tensor.renamed = canonical != tensor.name;
             match found.contains_key(&canonical) {
                 true => problems.push(TensorProblem::Unexpected(tensor.name)),
@@ -107,6 +110,50 @@ const PREFIXES: [&str; 3] = ["module.", "_orig_mod.", "model."];
 
 /// Keys under which training scripts keep a state dict beside other things.
 const WRAPPERS: [&str; 4] = ["state_dict", "model_state_dict", "model", "weights"];
+
+/// What Hugging Face's libraries write beside the parts of a model that is too large for one file.
+fn is_index(path: &Path) -> bool {
+    let name = path.file_name().and_then(|name| name.to_str());
+    name.is_some_and(|name| name.ends_with(".index.json"))
+}
+
+/// The tensors of every part that an index names, all of which lie in the index's folder.
+fn shards(index: &Path) -> Result<Vec<Stored>, WeightsError> {
+    let bytes = fs::read(index).map_err(|source| io_error(index, source))?;
+    let index_file: Index =
+        serde_json::from_slice(&bytes).map_err(|error| WeightsError::Damaged(error.to_string()))?;
+    let names: BTreeSet<&String> = index_file.weight_map.values().collect();
+    let mut tensors = Vec::new();
+    for name in names {
+        if Path::new(name).file_name() != Some(name.as_ref()) {
+            let message = format!("its part {name:?} is not in its own folder");
+            return Err(WeightsError::Damaged(message));
+        }
+        tensors.extend(single(&index.with_file_name(name))?);
+    }
+    let found: BTreeSet<&String> = tensors.iter().map(|tensor| &tensor.name).collect();
+    match index_file
+        .weight_map
+        .keys()
+        .find(|name| !found.contains(name))
+    {
+        Some(name) => Err(WeightsError::Damaged(format!("no part of it holds {name}"))),
+        None => Ok(tensors),
+    }
+}
+
+/// `model.safetensors.index.json`: which part holds each tensor.
+#[derive(Deserialize)]
+struct Index {
+    weight_map: BTreeMap<String, String>,
+}
+
+fn single(path: &Path) -> Result<Vec<Stored>, WeightsError> {
+    match is_safetensors(path)? {
+        true => safetensors(path),
+        false => pytorch(path),
+    }
+}
 
 /// A safetensors file begins with the length of its header, then the header, which is JSON. Where
 /// the name says so the file is read as one, so that the message fits when it is damaged.

@@ -1,3 +1,4 @@
+mod language;
 mod pth;
 
 use std::collections::HashMap;
@@ -8,6 +9,7 @@ use burn::tensor::DType;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
 use super::*;
+use crate::image::{ImageConfig, ImageModel, ImageShape};
 use crate::reference::{self, Tensors, assert_close, read};
 use crate::resnet::ResNetConfig;
 use crate::tensors::to_tensors;

@@ -4,7 +4,8 @@ use super::*;
 use crate::check::check_model;
 use crate::image::ImageConfig;
 use crate::reference::{
-    Tensors, assert_close, assert_gradients, assert_names, fill, gradients, images, loss, read,
+    Tensors, assert_close, assert_gradients, assert_names, fill, generator, gradients, images,
+    loss, read,
 };
 
 fn shape(side: usize, outputs: usize) -> ImageShape {
@@ -163,6 +164,7 @@ fn a_new_model_gives_zero_for_every_class() {
 
 #[test]
 fn dropout_and_drop_path_act_in_training_alone() {
+    let _alone = generator();
     let device = Device::flex().autodiff();
     let config = VitConfig {
         dropout: 0.2,

@@ -1,24 +1,23 @@
-//! What the weights of an image model start from, and how fast each of them moves.
+//! What the weights of a model start from, and how fast each of them moves.
 
 use std::path::Path;
 
 use burn::tensor::Device;
 use fireclay_models::weights::parameter_names;
 use fireclay_models::{
-    ImageConfig, ImageModel, ImageShape, PretrainedOptions, PretrainedReport, load_pretrained,
-    matches_any,
+    Pretrainable, PretrainedOptions, PretrainedReport, load_pretrained, matches_any,
 };
 
 use crate::config::{StartConfig, did_you_mean};
 
 /// An architecture, where its weights come from, and its shape.
-pub(super) struct Start<'a> {
-    pub network: &'a ImageConfig,
+pub(super) struct Start<'a, F: Pretrainable> {
+    pub network: &'a F,
     pub options: &'a StartConfig,
-    pub shape: &'a ImageShape,
+    pub shape: &'a F::Shape,
 }
 
-impl Start<'_> {
+impl<F: Pretrainable> Start<'_, F> {
     /// The model with its first weights, and what is to be said of them; `empty` if they are to be
     /// replaced by a checkpoint's.
     pub fn model(
@@ -26,7 +25,7 @@ impl Start<'_> {
         seed: u64,
         device: &Device,
         empty: bool,
-    ) -> Result<(ImageModel, Vec<String>), String> {
+    ) -> Result<(F::Model, Vec<String>), String> {
         let model = self.network.init(self.shape, seed, device);
         let Some(path) = self.options.pretrained.as_ref().filter(|_| !empty) else {
             return Ok((model, Vec::new()));
@@ -50,7 +49,7 @@ impl Start<'_> {
     /// The error is a key and what is wrong with its value.
     pub fn rates(
         &self,
-        model: &ImageModel,
+        model: &F::Model,
         decay: Option<f64>,
     ) -> Result<Vec<f64>, (String, String)> {
         let names: Vec<String> = parameter_names(self.network, model)

@@ -1,0 +1,94 @@
+//! The names and the files of Hugging Face's language models.
+
+use std::collections::BTreeMap;
+
+use super::*;
+use crate::family::Family;
+use crate::gpt::GptConfig;
+use crate::language::{LanguageConfig, LanguageModel, LanguageShape};
+use crate::weights::shapes;
+
+const SHAPE: LanguageShape = LanguageShape { vocabulary: 97 };
+
+/// The model of `tests/data/gpt2-tiny`.
+fn gpt() -> LanguageConfig {
+    LanguageConfig::Gpt(GptConfig {
+        layers: Some(2),
+        heads: Some(4),
+        width: Some(48),
+        context_length: Some(32),
+        ..GptConfig::default()
+    })
+}
+
+fn load(path: &Path) -> Result<LanguageModel, WeightsError> {
+    let config = gpt();
+    let model = Family::init(&config, &SHAPE, 1, &Device::flex());
+    let (model, report) = load_pretrained(&config, &SHAPE, model, path, &strict())?;
+    assert_eq!(report.loaded.len(), shapes(&config, &model).len());
+    Ok(model)
+}
+
+fn write(path: &Path, tensors: &BTreeMap<String, TensorData>) {
+    let view = |data| -> TensorView<'_> {
+        let data: &TensorData = data;
+        TensorView::new(Dtype::F32, data.shape().to_vec(), data.as_bytes()).unwrap()
+    };
+    let views = tensors
+        .iter()
+        .map(|(name, data)| (name.as_str(), view(data)));
+    fs::write(path, safetensors::serialize(views, None).unwrap()).unwrap();
+}
+
+#[test]
+fn names_of_the_published_files_are_understood_and_their_masks_left_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = read("gpt2-tiny/model").into_iter();
+    let bare = |(name, data): (String, TensorData)| {
+        (name.strip_prefix("transformer.").unwrap().to_string(), data)
+    };
+    let mut tensors: BTreeMap<_, _> = file.map(bare).collect();
+    for block in 0..2 {
+        let mask = TensorData::ones::<f32, _>([1, 1, 32, 32]);
+        tensors.insert(format!("h.{block}.attn.bias"), mask);
+    }
+    let bare = folder.path().join("bare.safetensors");
+    write(&bare, &tensors);
+    let expected = load(&path("gpt2-tiny/model.safetensors")).unwrap();
+    let found = load(&bare).unwrap();
+    assert_eq!(to_tensors(&found), to_tensors(&expected));
+}
+
+#[test]
+fn a_model_in_parts_is_read_by_its_index() {
+    let folder = tempfile::tempdir().unwrap();
+    let tensors = read("gpt2-tiny/model").into_iter();
+    let part = |name: &str| format!("model-0000{}-of-00002.safetensors", 1 + name.len() % 2);
+    let mut parts: BTreeMap<String, BTreeMap<String, TensorData>> = BTreeMap::new();
+    let mut places = BTreeMap::new();
+    for (name, data) in tensors {
+        let part = part(&name);
+        places.insert(name.clone(), part.clone());
+        parts.entry(part).or_default().insert(name, data);
+    }
+    for (part, tensors) in &parts {
+        write(&folder.path().join(part), tensors);
+    }
+    let index = folder.path().join("model.safetensors.index.json");
+    let write_index = |places: &BTreeMap<String, String>| {
+        let json = serde_json::json!({"metadata": {}, "weight_map": places});
+        fs::write(&index, json.to_string()).unwrap();
+    };
+    write_index(&places);
+    let expected = load(&path("gpt2-tiny/model.safetensors")).unwrap();
+    assert_eq!(to_tensors(&load(&index).unwrap()), to_tensors(&expected));
+
+    places.insert("transformer.other".into(), part("other"));
+    write_index(&places);
+    let error = load(&index).unwrap_err().to_string();
+    assert!(error.contains("transformer.other"), "{error}");
+    places.insert("transformer.other".into(), "../model.safetensors".into());
+    write_index(&places);
+    let error = load(&index).unwrap_err().to_string();
+    assert!(error.contains("not in its own folder"), "{error}");
+}
