@@ -174,6 +174,9 @@ pub enum DataError {
         /// What went wrong.
         message: String,
     },
+    /// A tokenizer that cannot be made, or cannot do its work.
+    #[error("the tokenizer cannot be used: {0}")]
+    Tokenizer(String),
     /// An image that cannot be decoded.
     #[error("{name}: {message}")]
     Image {

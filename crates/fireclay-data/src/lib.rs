@@ -1,5 +1,5 @@
-//! Data for training: reading tables and images, splitting them, turning cells and pixels into
-//! numbers by what the training part says, and handing them out in a reproducible order.
+//! Data for training: reading tables, images and text, splitting them, turning cells, pixels and
+//! letters into numbers by what the training part says, and handing them out in a reproducible order.
 //!
 //! The crate knows no tensor library: what comes out are plain arrays on the host.
 //!
@@ -41,6 +41,8 @@ mod hash;
 mod image;
 mod metered;
 mod report;
+mod text;
+mod tokenizer;
 
 pub use arrow;
 
@@ -68,4 +70,8 @@ pub use self::report::{ColumnReport, DataReport, Duplicates, SplitReport, inspec
 pub use self::schema::{Note, Role, check_columns, infer_kind, role};
 pub use self::split::{SPLIT_NAMES, SplitConfig, Splits, split};
 pub use self::table::Table;
+pub use self::text::{
+    TextData, TextDataConfig, TextFormat, TextSplitConfig, TokenBatch, TokenSplit, TokenType,
+};
+pub use self::tokenizer::{DecodeStream, Tokenizer, TokenizerConfig, TokenizerKind};
 pub use self::write::TableWriter;

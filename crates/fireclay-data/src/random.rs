@@ -16,6 +16,7 @@ pub(crate) enum Purpose {
     ColorJitter = 7,
     Erase = 8,
     Mix = 9,
+    Window = 10,
 }
 
 /// The stream of (seed, purpose, counter).

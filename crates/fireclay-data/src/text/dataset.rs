@@ -1,0 +1,408 @@
+//! Text made ready for training: found, cut, turned into tokens.
+
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+
+use super::config::{TextDataConfig, TextFormat, TokenType};
+use super::corpus::{Corpus, Piece};
+use super::split::TokenSplit;
+use super::tokens::{TokenFile, TokenWriter};
+use crate::error::DataError;
+use crate::hash::{hex, sha256_file};
+use crate::read::expand;
+use crate::schema::Note;
+use crate::tokenizer::{Tokenizer, TokenizerConfig, TokenizerKind};
+
+/// Everything that training needs from text.
+#[derive(Debug)]
+pub struct TextData {
+    /// What turns text into tokens, made from the training text; token files may come without.
+    pub tokenizer: Option<Tokenizer>,
+    /// The number of different tokens.
+    pub vocabulary: usize,
+    /// The text to train on.
+    pub train: TokenSplit,
+    /// The text that steers the training.
+    pub valid: Option<TokenSplit>,
+    /// The text for the final figures.
+    pub test: Option<TokenSplit>,
+    /// Every file that was read.
+    pub files: Vec<PathBuf>,
+    /// What the user should know.
+    pub notes: Vec<Note>,
+}
+
+impl TextData {
+    /// Fetches what is to be fetched, makes the tokenizer, and turns the text into windows of
+    /// `context` tokens. The same files, configuration and seed give the same data.
+    ///
+    /// # Errors
+    /// The first of what [`TextDataConfig::validate`] and [`TokenizerConfig::validate`] find;
+    /// whatever is wrong with the files or does not fit the configuration.
+    pub fn load(
+        format: TextFormat,
+        config: &TextDataConfig,
+        tokenizer: Option<(TokenizerKind, &TokenizerConfig)>,
+        context: usize,
+        seed: u64,
+    ) -> Result<Self, DataError> {
+        if let Some((key, message)) = config.validate(format).into_iter().next() {
+            return Err(DataError::Unusable(format!("data.{key} {message}")));
+        }
+        if let Some((kind, config)) = tokenizer
+            && let Some((key, message)) = config.validate(kind).into_iter().next()
+        {
+            return Err(DataError::Unusable(format!("tokenizer.{key} {message}")));
+        }
+        let folder = Path::new(&config.path).parent().unwrap_or(Path::new(""));
+        let notes = crate::download::download(&config.download, folder)?;
+        let windows = |[train, valid, test]: [Option<Stretch>; 3]| {
+            let (tokens, range) = train.expect("the training part is always taken");
+            let train = TokenSplit::training(tokens, range, context, seed)?;
+            let whole = |stretch: Option<Stretch>| {
+                let (tokens, range) = stretch?;
+                let split = TokenSplit::whole(tokens, range, context);
+                (split.windows() > 0).then_some(split)
+            };
+            Ok::<_, DataError>((train, whole(valid), whole(test)))
+        };
+        let read = match format {
+            TextFormat::Tokens => read_tokens(config, tokenizer)?,
+            TextFormat::Text | TextFormat::TextJsonl => {
+                let field = config.field.clone().unwrap_or_else(|| "text".into());
+                let field = (format == TextFormat::TextJsonl).then_some(field);
+                let Some(tokenizer) = tokenizer else {
+                    let message = "text needs a tokenizer".to_owned();
+                    return Err(DataError::Unusable(message));
+                };
+                Texts::open(config, field)?.read(config, tokenizer)?
+            }
+        };
+        let (train, valid, test) = windows(read.splits)?;
+        Ok(Self {
+            tokenizer: read.tokenizer,
+            vocabulary: read.vocabulary,
+            train,
+            valid,
+            test,
+            files: read.files,
+            notes,
+        })
+    }
+
+    /// The splits by name.
+    pub fn named(&self) -> [(&'static str, Option<&TokenSplit>); 3] {
+        [
+            ("train", Some(&self.train)),
+            ("valid", self.valid.as_ref()),
+            ("test", self.test.as_ref()),
+        ]
+    }
+}
+
+impl TokenSplit {
+    /// All text of `path` (a file or a glob) in windows of `context` tokens.
+    ///
+    /// # Errors
+    /// Whatever is wrong with the files; a text of fewer than two tokens.
+    pub fn of_text(
+        format: TextFormat,
+        config: &TextDataConfig,
+        path: &str,
+        tokenizer: &Tokenizer,
+        context: usize,
+    ) -> Result<Self, DataError> {
+        let tokens = match format {
+            TextFormat::Tokens => {
+                let kind = config.dtype.unwrap_or_default();
+                TokenFile::open_plain(&one_file(path)?, kind, tokenizer.vocabulary())?
+            }
+            TextFormat::Text | TextFormat::TextJsonl => {
+                let field = config.field.clone().unwrap_or_else(|| "text".into());
+                let corpus = Corpus {
+                    files: expand(path)?,
+                    field: (format == TextFormat::TextJsonl).then_some(field),
+                };
+                let cache = Cache::new(config, &corpus)?;
+                cache.tokens(&corpus, 0..u64::MAX, tokenizer)?
+            }
+        };
+        let length = tokens.length;
+        if length < 2 {
+            let message = format!("{path} has {length} tokens; there is nothing to foretell");
+            return Err(DataError::Unusable(message));
+        }
+        Ok(Self::whole(Arc::new(tokens), 0..length, context))
+    }
+}
+
+/// Tokens of a file.
+type Stretch = (Arc<TokenFile>, Range<u64>);
+
+/// What was read, before it is cut into windows.
+struct Read {
+    tokenizer: Option<Tokenizer>,
+    vocabulary: usize,
+    splits: [Option<Stretch>; 3],
+    files: Vec<PathBuf>,
+}
+
+/// The texts of the configuration.
+struct Texts {
+    main: Corpus,
+    valid: Option<Corpus>,
+    test: Option<Corpus>,
+}
+
+impl Texts {
+    fn open(config: &TextDataConfig, field: Option<String>) -> Result<Self, DataError> {
+        let corpus = |path: &String| {
+            Ok::<_, DataError>(Corpus {
+                files: expand(path)?,
+                field: field.clone(),
+            })
+        };
+        Ok(Self {
+            main: corpus(&config.path)?,
+            valid: config.valid_path.as_ref().map(&corpus).transpose()?,
+            test: config.test_path.as_ref().map(&corpus).transpose()?,
+        })
+    }
+
+    fn read(
+        self,
+        config: &TextDataConfig,
+        (kind, tokenizer_config): (TokenizerKind, &TokenizerConfig),
+    ) -> Result<Read, DataError> {
+        let length = self.main.characters()?;
+        let (no_valid, no_test) = (self.valid.is_none(), self.test.is_none());
+        let [first, second] = config.split.cuts(length, no_valid, no_test);
+        let cache = Cache::new(config, &self.main)?;
+        let tokenizer = cache.tokenizer(&self.main, 0..first, kind, tokenizer_config)?;
+        let part = |own: &Option<Corpus>, range: Range<u64>| {
+            let tokens = match own {
+                Some(corpus) => {
+                    Cache::new(config, corpus)?.tokens(corpus, 0..u64::MAX, &tokenizer)?
+                }
+                None if range.is_empty() => return Ok(None),
+                None => cache.tokens(&self.main, range, &tokenizer)?,
+            };
+            let length = tokens.length;
+            Ok::<_, DataError>(Some((Arc::new(tokens), 0..length)))
+        };
+        let splits = [
+            part(&None, 0..first)?,
+            part(&self.valid, first..second)?,
+            part(&self.test, second..length)?,
+        ];
+        let corpora = [Some(&self.main), self.valid.as_ref(), self.test.as_ref()];
+        let mut files: Vec<_> = corpora
+            .into_iter()
+            .flatten()
+            .flat_map(|corpus| corpus.files.clone())
+            .collect();
+        files.extend(tokenizer_config.path.as_ref().map(PathBuf::from));
+        Ok(Read {
+            vocabulary: tokenizer.vocabulary(),
+            tokenizer: Some(tokenizer),
+            splits,
+            files,
+        })
+    }
+}
+
+/// Tokens that others made; a tokenizer, if there is one, only has to be theirs.
+fn read_tokens(
+    config: &TextDataConfig,
+    tokenizer: Option<(TokenizerKind, &TokenizerConfig)>,
+) -> Result<Read, DataError> {
+    let tokenizer = match tokenizer {
+        None => None,
+        Some((TokenizerKind::File | TokenizerKind::Byte, _)) => {
+            let (kind, config) = tokenizer.expect("just matched");
+            Some(Tokenizer::train(kind, config, std::iter::empty())?)
+        }
+        Some((kind, _)) => {
+            let message = format!(
+                "tokenizer.type {:?} is made from text, but data.type \"tokens\" has none; use \"file\" with the tokenizer.json that made the tokens",
+                kind.name()
+            );
+            return Err(DataError::Unusable(message));
+        }
+    };
+    let known = tokenizer.as_ref().map(Tokenizer::vocabulary);
+    let Some(vocabulary) = config.vocabulary.or(known) else {
+        let message = "data.vocabulary, the number of different tokens, is needed for tokens without a [tokenizer]";
+        return Err(DataError::Unusable(message.into()));
+    };
+    if known.is_some_and(|known| known > vocabulary) {
+        let message = format!(
+            "the tokenizer has {} tokens, but data.vocabulary is {vocabulary}",
+            known.unwrap_or_default()
+        );
+        return Err(DataError::Unusable(message));
+    }
+    let kind = config.dtype.unwrap_or_default();
+    let open = |path: &String| {
+        let path = one_file(path)?;
+        let tokens = TokenFile::open_plain(&path, kind, vocabulary)?;
+        Ok::<_, DataError>((path, Arc::new(tokens)))
+    };
+    let (path, main) = open(&config.path)?;
+    let own =
+        [&config.valid_path, &config.test_path].map(|path| path.as_ref().map(open).transpose());
+    let [valid, test] = own;
+    let (valid, test) = (valid?, test?);
+    let [first, second] = config
+        .split
+        .cuts(main.length, valid.is_none(), test.is_none());
+    let whole = |(_, tokens): &(PathBuf, Arc<TokenFile>)| (Arc::clone(tokens), 0..tokens.length);
+    let cut = |range: Range<u64>| (!range.is_empty()).then(|| (Arc::clone(&main), range));
+    let splits = [
+        cut(0..first),
+        valid.as_ref().map(whole).or_else(|| cut(first..second)),
+        test.as_ref()
+            .map(whole)
+            .or_else(|| cut(second..main.length)),
+    ];
+    let others = [valid, test].into_iter().flatten().map(|(path, _)| path);
+    Ok(Read {
+        tokenizer,
+        vocabulary,
+        splits,
+        files: std::iter::once(path).chain(others).collect(),
+    })
+}
+
+fn one_file(path: &str) -> Result<PathBuf, DataError> {
+    let mut files = expand(path)?;
+    match files.len() {
+        1 => Ok(files.remove(0)),
+        several => Err(DataError::Unusable(format!(
+            "{path} names {several} files; tokens are read from one"
+        ))),
+    }
+}
+
+/// What was made of a text before, kept under the hash of all that it was made of.
+struct Cache {
+    folder: PathBuf,
+    /// The content of the text.
+    source: String,
+}
+
+impl Cache {
+    fn new(config: &TextDataConfig, corpus: &Corpus) -> Result<Self, DataError> {
+        let mut hasher = Sha256::new();
+        hasher.update(corpus.field.as_deref().unwrap_or("\0"));
+        for file in &corpus.files {
+            hasher.update(sha256_file(file)?);
+        }
+        Ok(Self {
+            folder: config
+                .cache_dir
+                .as_ref()
+                .map_or_else(user_cache, PathBuf::from),
+            source: hex(&hasher.finalize()),
+        })
+    }
+
+    fn place(&self, range: &Range<u64>, made_by: &str, extension: &str) -> PathBuf {
+        let mut hasher = Sha256::new();
+        hasher.update(&self.source);
+        hasher.update(range.start.to_le_bytes());
+        hasher.update(range.end.to_le_bytes());
+        hasher.update(made_by);
+        let name = hex(&hasher.finalize());
+        self.folder.join(format!("{name}.{extension}"))
+    }
+
+    /// The tokenizer for a part of the text.
+    fn tokenizer(
+        &self,
+        corpus: &Corpus,
+        range: Range<u64>,
+        kind: TokenizerKind,
+        config: &TokenizerConfig,
+    ) -> Result<Tokenizer, DataError> {
+        let pieces = || corpus.part(range.clone()).map(|piece| Ok(piece?.text));
+        if !kind.is_trained() {
+            return Tokenizer::train(kind, config, pieces());
+        }
+        let made_by = format!("{} {}", kind.name(), config.describe());
+        let place = self.place(&range, &made_by, "json");
+        if let Ok(tokenizer) = Tokenizer::load(&place) {
+            return Ok(tokenizer);
+        }
+        let tokenizer = Tokenizer::train(kind, config, pieces())?;
+        tokenizer.save(&place)?;
+        // What comes from the cache has no more and no less in it than what was just made.
+        Tokenizer::load(&place)
+    }
+
+    /// The tokens of a part of the text. Documents follow each other with the token between them
+    /// that ends a text, if the tokenizer has one.
+    fn tokens(
+        &self,
+        corpus: &Corpus,
+        range: Range<u64>,
+        tokenizer: &Tokenizer,
+    ) -> Result<TokenFile, DataError> {
+        let place = self.place(&range, &tokenizer.to_json(), "tokens");
+        if let Some(tokens) = TokenFile::open_cached(&place) {
+            return Ok(tokens);
+        }
+        let kind = TokenType::for_vocabulary(tokenizer.vocabulary());
+        let mut writer = TokenWriter::create(&place, kind)?;
+        let mut ended = false;
+        let mut pieces = corpus.part(range);
+        loop {
+            let batch = next_batch(&mut pieces)?;
+            if batch.is_empty() {
+                return writer.finish();
+            }
+            let texts = batch.iter().map(|piece| piece.text.as_str()).collect();
+            for (piece, tokens) in batch.iter().zip(tokenizer.encode_all(texts)?) {
+                if let Some(token) = tokenizer.end_of_text().filter(|_| ended) {
+                    writer.push(&[token], 0)?;
+                }
+                writer.push(&tokens, piece.text.len())?;
+                ended = piece.ends;
+            }
+        }
+    }
+}
+
+/// Pieces that are encoded at once, on all cores: about a mebibyte of text.
+fn next_batch(
+    pieces: &mut impl Iterator<Item = Result<Piece, DataError>>,
+) -> Result<Vec<Piece>, DataError> {
+    let mut batch = Vec::new();
+    let mut bytes = 0;
+    while bytes < 1 << 20 {
+        let Some(piece) = pieces.next().transpose()? else {
+            break;
+        };
+        bytes += piece.text.len() + 64;
+        batch.push(piece);
+    }
+    Ok(batch)
+}
+
+/// The folder for what can be made again, by the XDG base directory specification or, on Windows,
+/// the local application data.
+fn user_cache() -> PathBuf {
+    let folder = |name: &str| {
+        std::env::var_os(name)
+            .filter(|path| !path.is_empty())
+            .map(PathBuf::from)
+    };
+    let cache = folder("XDG_CACHE_HOME")
+        .or_else(|| folder("LOCALAPPDATA"))
+        .or_else(|| Some(folder("HOME")?.join(".cache")))
+        .unwrap_or_else(std::env::temp_dir);
+    cache.join("fireclay").join("tokens")
+}

@@ -1,0 +1,128 @@
+//! The `[tokenizer]` table.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// What tokens are: the `type` of `[tokenizer]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum TokenizerKind {
+    /// The characters of the training text.
+    Char,
+    /// The 256 bytes of UTF-8.
+    Byte,
+    /// Byte-level byte pair encoding, as GPT-2 (Sennrich et al. 2016, arXiv:1508.07909).
+    Bpe,
+    /// Word pieces, as BERT (Wu et al. 2016, arXiv:1609.08144, section 4.1).
+    Wordpiece,
+    /// Unigram language model, as SentencePiece (Kudo 2018, arXiv:1804.10959).
+    Unigram,
+    /// A `tokenizer.json` that is there already.
+    File,
+}
+
+impl TokenizerKind {
+    /// All kinds.
+    pub const ALL: [Self; 6] = [
+        Self::Char,
+        Self::Byte,
+        Self::Bpe,
+        Self::Wordpiece,
+        Self::Unigram,
+        Self::File,
+    ];
+
+    /// The word used in a configuration.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Char => "char",
+            Self::Byte => "byte",
+            Self::Bpe => "bpe",
+            Self::Wordpiece => "wordpiece",
+            Self::Unigram => "unigram",
+            Self::File => "file",
+        }
+    }
+
+    /// The least vocabulary that makes sense, for a kind that is trained from text to a size.
+    pub(crate) fn least_vocabulary(self) -> Option<usize> {
+        match self {
+            Self::Bpe => Some(257),
+            Self::Wordpiece | Self::Unigram => Some(16),
+            Self::Char | Self::Byte | Self::File => None,
+        }
+    }
+
+    /// Whether it takes long enough to make to be worth keeping.
+    pub(crate) fn is_trained(self) -> bool {
+        self.least_vocabulary().is_some()
+    }
+}
+
+/// How text becomes tokens.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct TokenizerConfig {
+    /// The number of tokens to arrive at, special ones included (bpe, wordpiece, unigram).
+    pub vocabulary_size: usize,
+    /// Whether all letters become small ones first (bpe, wordpiece, unigram).
+    pub lowercase: bool,
+    /// How often a pair has to occur to become a token (bpe, wordpiece).
+    pub min_frequency: u64,
+    /// The `tokenizer.json` (file).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+}
+
+impl Default for TokenizerConfig {
+    fn default() -> Self {
+        Self {
+            vocabulary_size: 8192,
+            lowercase: false,
+            min_frequency: 2,
+            path: None,
+        }
+    }
+}
+
+impl TokenizerConfig {
+    /// Everything that cannot be meant, as pairs of a key inside `[tokenizer]` and a message.
+    pub fn validate(&self, kind: TokenizerKind) -> Vec<(String, String)> {
+        let mut problems = Vec::new();
+        match (kind, &self.path) {
+            (TokenizerKind::File, None) => {
+                problems.push((
+                    "path".to_owned(),
+                    "is missing: which tokenizer.json?".into(),
+                ));
+            }
+            (TokenizerKind::File, Some(_)) | (_, None) => {}
+            (_, Some(_)) => {
+                let message = format!("is for file only; {} has no use for it", kind.name());
+                problems.push(("path".to_owned(), message));
+            }
+        }
+        if let Some(least) = kind.least_vocabulary()
+            && !(least..=MOST_TOKENS).contains(&self.vocabulary_size)
+        {
+            let size = self.vocabulary_size;
+            let message = format!("must be from {least} to {MOST_TOKENS}, but is {size}");
+            problems.push(("vocabulary_size".to_owned(), message));
+        }
+        problems
+    }
+
+    /// Everything that a trained tokenizer depends on beside the text.
+    pub(crate) fn describe(&self) -> String {
+        let Self {
+            vocabulary_size,
+            lowercase,
+            min_frequency,
+            path: _,
+        } = self;
+        format!("{vocabulary_size} {lowercase} {min_frequency}")
+    }
+}
+
+/// More tokens than any published vocabulary has; it is surely a slip.
+const MOST_TOKENS: usize = 1 << 24;

@@ -1,0 +1,170 @@
+//! Text to tokens and back, all in the format of Hugging Face's `tokenizer.json`.
+
+mod config;
+#[cfg(test)]
+mod tests;
+mod train;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use tokenizers::tokenizer::step_decode_stream;
+
+pub use self::config::{TokenizerConfig, TokenizerKind};
+use crate::error::{DataError, absolute};
+
+/// A tokenizer. Clones are cheap.
+#[derive(Clone, Debug)]
+pub struct Tokenizer {
+    inner: Arc<tokenizers::Tokenizer>,
+    vocabulary: usize,
+    end_of_text: Option<u32>,
+}
+
+/// What tokenizers call the token that ends a text.
+const END_OF_TEXT: [&str; 6] = [
+    "<|endoftext|>",
+    "<|end_of_text|>",
+    "</s>",
+    "<eos>",
+    "<|im_end|>",
+    "[SEP]",
+];
+
+impl Tokenizer {
+    fn new(mut inner: tokenizers::Tokenizer) -> Result<Self, String> {
+        // Texts are cut to windows here, not by the tokenizer.
+        inner
+            .with_truncation(None)
+            .map_err(|error| error.to_string())?;
+        inner.with_padding(None);
+        let ids = inner.get_vocab(true);
+        let largest = ids.values().max().copied().ok_or("has no token")?;
+        let end_of_text = END_OF_TEXT.iter().find_map(|name| inner.token_to_id(name));
+        Ok(Self {
+            inner: Arc::new(inner),
+            vocabulary: largest as usize + 1,
+            end_of_text,
+        })
+    }
+
+    /// Reads a `tokenizer.json`.
+    ///
+    /// # Errors
+    /// [`DataError::Read`], or [`DataError::Damaged`] if it is no tokenizer.
+    pub fn load(path: &Path) -> Result<Self, DataError> {
+        let bytes = std::fs::read(path).map_err(|source| DataError::Read {
+            path: absolute(path),
+            source,
+        })?;
+        let read = tokenizers::Tokenizer::from_bytes(bytes).map_err(|error| error.to_string());
+        read.and_then(Self::new)
+            .map_err(|message| DataError::Damaged {
+                path: absolute(path),
+                message: format!("it is no tokenizer: {message}"),
+            })
+    }
+
+    /// Writes a `tokenizer.json`, with its folder if need be.
+    ///
+    /// # Errors
+    /// [`DataError::Write`].
+    pub fn save(&self, path: &Path) -> Result<(), DataError> {
+        let write = || {
+            std::fs::create_dir_all(path.parent().unwrap_or(Path::new("")))?;
+            let beside = path.with_extension(format!("tmp-{}", std::process::id()));
+            std::fs::write(&beside, self.to_json())?;
+            std::fs::rename(&beside, path)
+        };
+        write().map_err(|source| DataError::Write {
+            path: absolute(path),
+            source,
+        })
+    }
+
+    /// The text of a `tokenizer.json`.
+    pub fn to_json(&self) -> String {
+        let json = self.inner.to_string(true);
+        json.expect("a tokenizer is plain data")
+    }
+
+    /// The number of different tokens; each is below it.
+    pub fn vocabulary(&self) -> usize {
+        self.vocabulary
+    }
+
+    /// The token that ends a text, by one of its usual names.
+    pub fn end_of_text(&self) -> Option<u32> {
+        self.end_of_text
+    }
+
+    /// The tokens of a text, without any that mark its start or end.
+    ///
+    /// # Errors
+    /// [`DataError::Tokenizer`] if the text has something in it that the tokenizer has no token for.
+    pub fn encode(&self, text: &str) -> Result<Vec<u32>, DataError> {
+        let encoding = self.inner.encode_fast(text, false).map_err(failed)?;
+        Ok(encoding.get_ids().to_vec())
+    }
+
+    /// The tokens of each text, on all cores.
+    ///
+    /// # Errors
+    /// As for [`encode`](Self::encode).
+    pub fn encode_all(&self, texts: Vec<&str>) -> Result<Vec<Vec<u32>>, DataError> {
+        let encodings = self.inner.encode_batch_fast(texts, false).map_err(failed)?;
+        let ids = encodings.iter().map(|encoding| encoding.get_ids().to_vec());
+        Ok(ids.collect())
+    }
+
+    /// The text of tokens; special ones are left out.
+    ///
+    /// # Errors
+    /// [`DataError::Tokenizer`].
+    pub fn decode(&self, tokens: &[u32]) -> Result<String, DataError> {
+        self.inner.decode(tokens, true).map_err(failed)
+    }
+
+    /// A decoder of tokens that come one by one.
+    pub fn stream(&self) -> DecodeStream {
+        DecodeStream {
+            tokenizer: self.clone(),
+            tokens: Vec::new(),
+            prefix: String::new(),
+            prefix_tokens: 0,
+        }
+    }
+}
+
+/// Text as its tokens come: whole characters, as soon as nothing later can change them.
+#[derive(Debug)]
+pub struct DecodeStream {
+    tokenizer: Tokenizer,
+    tokens: Vec<u32>,
+    prefix: String,
+    prefix_tokens: usize,
+}
+
+impl DecodeStream {
+    /// Takes a token, and gives the text that is now whole, if there is any.
+    ///
+    /// # Errors
+    /// [`DataError::Tokenizer`] if the decoder takes back what it gave.
+    pub fn push(&mut self, token: u32) -> Result<Option<String>, DataError> {
+        let (tokens, prefix) = (&mut self.tokens, &mut self.prefix);
+        let inner = &*self.tokenizer.inner;
+        step_decode_stream(
+            inner,
+            vec![token],
+            true,
+            tokens,
+            prefix,
+            &mut self.prefix_tokens,
+        )
+        .map_err(failed)
+    }
+}
+
+fn failed(error: tokenizers::Error) -> DataError {
+    DataError::Tokenizer(error.to_string())
+}

@@ -1,0 +1,139 @@
+use proptest::prelude::*;
+
+use super::*;
+
+const TEXT: &str = "the cat sat on the mat, the cat ate; the mäuse flohen vor dem Kater.\n\
+                    Who sat on the cat? The hat of the man that sat on the mat.\n";
+
+fn config(vocabulary_size: usize) -> TokenizerConfig {
+    TokenizerConfig {
+        vocabulary_size,
+        ..TokenizerConfig::default()
+    }
+}
+
+fn train(kind: TokenizerKind) -> Tokenizer {
+    let size = kind.least_vocabulary().unwrap_or_default() + 50;
+    let texts = (0..3).map(|_| Ok(TEXT.to_owned()));
+    Tokenizer::train(kind, &config(size), texts).unwrap()
+}
+
+fn streamed(tokenizer: &Tokenizer, tokens: &[u32]) -> String {
+    let mut stream = tokenizer.stream();
+    let pieces = tokens
+        .iter()
+        .filter_map(|token| stream.push(*token).unwrap());
+    pieces.collect()
+}
+
+#[test]
+fn a_character_has_a_token_and_an_unknown_one_has_that_of_the_unknown() {
+    let tokenizer = train(TokenizerKind::Char);
+    let characters: std::collections::BTreeSet<char> = TEXT.chars().collect();
+    assert_eq!(tokenizer.vocabulary(), characters.len() + 2);
+    let tokens = tokenizer.encode("tä\u{4e2d}t").unwrap();
+    assert_eq!(tokens.len(), 4);
+    assert_eq!((tokens[0], tokens[2]), (tokens[3], 1));
+    assert_eq!(tokenizer.decode(&tokens).unwrap(), "tät");
+    assert_eq!(tokenizer.end_of_text(), Some(0));
+}
+
+#[test]
+fn a_byte_is_its_own_token() {
+    let tokenizer = train(TokenizerKind::Byte);
+    assert_eq!(tokenizer.vocabulary(), 257);
+    let text: String = (0..=0x2ff).filter_map(char::from_u32).collect();
+    let bytes: Vec<u32> = text.bytes().map(u32::from).collect();
+    assert_eq!(tokenizer.encode(&text).unwrap(), bytes);
+    assert_eq!(tokenizer.decode(&bytes).unwrap(), text);
+}
+
+#[test]
+fn trained_tokenizers_keep_to_their_size_and_give_the_text_back() {
+    for kind in [
+        TokenizerKind::Bpe,
+        TokenizerKind::Wordpiece,
+        TokenizerKind::Unigram,
+    ] {
+        let tokenizer = train(kind);
+        let size = kind.least_vocabulary().unwrap() + 50;
+        assert!(tokenizer.vocabulary() <= size, "{kind:?}");
+        let text = "the cat sat on the hat";
+        let tokens = tokenizer.encode(text).unwrap();
+        assert!(tokens.len() < text.len(), "{kind:?}");
+        assert_eq!(tokenizer.decode(&tokens).unwrap(), text, "{kind:?}");
+        assert_eq!(streamed(&tokenizer, &tokens), text, "{kind:?}");
+        assert!(tokenizer.end_of_text().is_some(), "{kind:?}");
+    }
+}
+
+#[test]
+fn what_is_saved_comes_back_and_what_is_no_tokenizer_does_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("deep/tokenizer.json");
+    for kind in TokenizerKind::ALL
+        .into_iter()
+        .filter(|kind| *kind != TokenizerKind::File)
+    {
+        let tokenizer = train(kind);
+        tokenizer.save(&path).unwrap();
+        let again = Tokenizer::load(&path).unwrap();
+        assert_eq!(again.to_json(), tokenizer.to_json(), "{kind:?}");
+        assert_eq!(again.encode(TEXT).unwrap(), tokenizer.encode(TEXT).unwrap());
+    }
+    std::fs::write(&path, "{\"version\": \"1.0\"}").unwrap();
+    let error = Tokenizer::load(&path).unwrap_err().to_string();
+    assert!(
+        error.contains("tokenizer.json: it is no tokenizer"),
+        "{error}"
+    );
+}
+
+#[test]
+fn small_letters_only_where_asked_for() {
+    for kind in [
+        TokenizerKind::Bpe,
+        TokenizerKind::Wordpiece,
+        TokenizerKind::Unigram,
+    ] {
+        let config = TokenizerConfig {
+            lowercase: true,
+            ..config(320)
+        };
+        let texts = std::iter::once(Ok(TEXT.to_owned()));
+        let tokenizer = Tokenizer::train(kind, &config, texts).unwrap();
+        let tokens = tokenizer.encode("THE cat").unwrap();
+        assert_eq!(tokenizer.decode(&tokens).unwrap(), "the cat", "{kind:?}");
+    }
+}
+
+#[test]
+fn impossible_values_are_named() {
+    let keys = |kind, config: &TokenizerConfig| -> Vec<String> {
+        config
+            .validate(kind)
+            .into_iter()
+            .map(|(key, _)| key)
+            .collect()
+    };
+    assert_eq!(keys(TokenizerKind::File, &config(1)), ["path"]);
+    assert_eq!(keys(TokenizerKind::Bpe, &config(256)), ["vocabulary_size"]);
+    let path = TokenizerConfig {
+        path: Some("a.json".into()),
+        ..TokenizerConfig::default()
+    };
+    assert_eq!(keys(TokenizerKind::Char, &path), ["path"]);
+    assert_eq!(keys(TokenizerKind::File, &path), [""; 0]);
+}
+
+proptest! {
+    #[test]
+    fn any_text_comes_back_from_bytes_and_byte_pairs(text in "\\PC{0,40}") {
+        prop_assume!(!text.contains("<|endoftext|>"));
+        for kind in [TokenizerKind::Byte, TokenizerKind::Bpe] {
+            let tokenizer = train(kind);
+            let tokens = tokenizer.encode(&text).unwrap();
+            prop_assert_eq!(tokenizer.decode(&tokens).unwrap(), text.clone());
+        }
+    }
+}
