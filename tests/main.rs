@@ -10,6 +10,7 @@ mod backends;
 mod bad_input;
 mod cli;
 mod images;
+mod language;
 mod outside;
 mod resume;
 mod shipped;

@@ -41,13 +41,13 @@ pub fn root() -> PathBuf {
         .unwrap()
 }
 
-/// A working directory of its own, with the data sets and configs of the checkout in it.
+/// A working directory of its own, with the data sets, configs and sources of the checkout in it.
 pub struct Project(TempDir);
 
 impl Project {
     pub fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        for name in ["configs", "datasets"] {
+        for name in ["configs", "crates", "datasets"] {
             std::os::unix::fs::symlink(root().join(name), folder.path().join(name)).unwrap();
         }
         Self(folder)
@@ -87,6 +87,7 @@ impl Project {
     pub fn command<I: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = I>) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_fireclay"));
         command.current_dir(self.0.path()).args(args);
+        command.env("XDG_CACHE_HOME", self.path("cache"));
         command
     }
 

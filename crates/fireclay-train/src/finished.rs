@@ -1,11 +1,12 @@
 //! A finished run, ready to answer: preprocessing, weights, and what the outputs mean.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
-use fireclay_data::{DataError, ImagePreprocess, Preprocess};
+use fireclay_data::{DataError, ImagePreprocess, Preprocess, Tokenizer};
 use fireclay_models::{
-    Family, ImageConfig, ImageModel, ImageShape, ModelDescription, Tabular, TabularConfig, weights,
+    Family, ImageConfig, ImageModel, ImageShape, LanguageConfig, LanguageModel, ModelDescription,
+    Tabular, TabularConfig, weights,
 };
 use serde::de::DeserializeOwned;
 
@@ -18,6 +19,8 @@ use crate::task::Network;
 pub const MODEL: &str = "model.safetensors";
 /// See [`Preprocess`] and [`ImagePreprocess`].
 pub const PREPROCESS: &str = "preprocess.json";
+/// See [`Tokenizer`].
+pub const TOKENIZER: &str = "tokenizer.json";
 /// See [`Answer`].
 pub const POSTPROCESS: &str = "postprocess.json";
 
@@ -37,6 +40,17 @@ pub struct ImageRun {
     pub preprocess: ImagePreprocess,
     /// The model.
     pub predictor: Predictor<ImageModel>,
+}
+
+/// A finished run on text.
+#[derive(Debug)]
+pub struct TextRun {
+    /// How text becomes tokens; a run on files of tokens may have none.
+    pub tokenizer: Option<Tokenizer>,
+    /// The number of different tokens.
+    pub vocabulary: usize,
+    /// The model.
+    pub model: LanguageModel,
 }
 
 /// Why a run cannot be used.
@@ -63,7 +77,7 @@ impl TableRun {
     ///
     /// If there is no finished run, or one of its files is damaged.
     pub fn load(run: &Path, device: &Device) -> Result<Self, FinishedError> {
-        let run = verified(run)?;
+        let run = verified(run, &[PREPROCESS, POSTPROCESS, MODEL])?;
         let preprocess = Preprocess::load(&run.join(PREPROCESS))?;
         let (predictor, description) = predictor::<TabularConfig>(&run, device)?;
         let shape = description.shape;
@@ -86,7 +100,7 @@ impl ImageRun {
     ///
     /// If there is no finished run, or one of its files is damaged.
     pub fn load(run: &Path, device: &Device) -> Result<Self, FinishedError> {
-        let run = verified(run)?;
+        let run = verified(run, &[PREPROCESS, POSTPROCESS, MODEL])?;
         let preprocess = ImagePreprocess::load(&run.join(PREPROCESS))?;
         let (predictor, description) = predictor::<ImageConfig>(&run, device)?;
         let (height, width) = preprocess.size();
@@ -106,10 +120,38 @@ impl ImageRun {
     }
 }
 
-/// The folder of a run that has all it needs, as the run wrote it.
-fn verified(run: &Path) -> Result<std::path::PathBuf, FinishedError> {
+impl TextRun {
+    /// Loads the finished run at `run`.
+    ///
+    /// # Errors
+    ///
+    /// If there is no finished run, or one of its files is damaged.
+    pub fn load(run: &Path, device: &Device) -> Result<Self, FinishedError> {
+        let run = verified(run, &[MODEL])?;
+        let path = run.join(TOKENIZER);
+        let tokenizer = path.exists().then(|| Tokenizer::load(&path)).transpose()?;
+        let (model, description) = weights_of::<LanguageConfig>(&run, device)?;
+        let fits = tokenizer
+            .as_ref()
+            .is_none_or(|tokenizer| tokenizer.vocabulary() <= description.shape.vocabulary);
+        match fits {
+            true => Ok(Self {
+                tokenizer,
+                vocabulary: description.shape.vocabulary,
+                model,
+            }),
+            false => {
+                let reason = format!("{TOKENIZER} and {MODEL} do not belong together");
+                Err(FinishedError::Damaged(run.display().to_string(), reason))
+            }
+        }
+    }
+}
+
+/// The folder of a run that has the files it needs, as the run wrote them.
+fn verified(run: &Path, names: &[&'static str]) -> Result<PathBuf, FinishedError> {
     let run = run_folder::find(run)?;
-    for name in [PREPROCESS, POSTPROCESS, MODEL] {
+    for name in names {
         if !run.join(name).exists() {
             return Err(FinishedError::Unfinished(run.display().to_string(), name));
         }
@@ -126,10 +168,17 @@ where
     F::Model: Network,
 {
     let answer: Answer = read_json(&run.join(POSTPROCESS))?;
-    let path = run.join(MODEL);
-    let (model, description) = weights::load::<F>(&path, device)
-        .map_err(|error| FinishedError::Damaged(path.display().to_string(), error.to_string()))?;
+    let (model, description) = weights_of::<F>(run, device)?;
     Ok((Predictor::new(model, answer, device.clone()), description))
+}
+
+fn weights_of<F: Family>(
+    run: &Path,
+    device: &Device,
+) -> Result<(F::Model, ModelDescription<F>), FinishedError> {
+    let path = run.join(MODEL);
+    weights::load::<F>(&path, device)
+        .map_err(|error| FinishedError::Damaged(path.display().to_string(), error.to_string()))
 }
 
 fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, FinishedError> {

@@ -26,6 +26,8 @@ pub mod schedule;
 pub mod metrics;
 
 pub mod finished;
+pub mod generate;
+pub mod language;
 pub mod predict;
 pub mod predict_images;
 pub mod predictor;

@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use toml::Table;
 
 use crate::config::RunConfig;
-use crate::finished::{FinishedError, MODEL, POSTPROCESS, PREPROCESS};
+use crate::finished::FinishedError;
 use crate::run::{RunData, RunDevice, RunError};
 use crate::run_folder::{self, FolderError, write_whole};
 use crate::weights::encode;
@@ -55,11 +55,14 @@ pub(crate) fn check(run: &Path) -> Result<(), FolderError> {
     read(run).map(|_| ())
 }
 
-/// Adds the hashes of the results, once they are there.
-pub(crate) fn seal(run: &Path) -> Result<(), RunError> {
+/// Adds the hashes of the results, which are files of these names, once they are there.
+pub(crate) fn seal(
+    run: &Path,
+    results: impl IntoIterator<Item = &'static str>,
+) -> Result<(), RunError> {
     let mut lock = read(run)?;
     let mut hashes = Table::new();
-    for name in [MODEL, PREPROCESS, POSTPROCESS] {
+    for name in results {
         hashes.insert(name.into(), sha256_file(&run.join(name))?.into());
     }
     lock.insert("result_sha256".into(), hashes.into());

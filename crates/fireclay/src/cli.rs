@@ -32,6 +32,8 @@ pub enum Command {
     Evaluate(EvaluateArgs),
     /// Answer for the rows of a table, or for images
     Predict(PredictArgs),
+    /// Go on from a prompt with a language model
+    Generate(GenerateArgs),
     /// List backends, the hardware that each finds, and which one `auto` takes
     Devices(ListArgs),
     /// List the models that a config can name
@@ -174,6 +176,63 @@ pub struct PredictArgs {
     /// Compute on other hardware than the config names
     #[arg(long, value_name = "NAME")]
     pub backend: Option<String>,
+}
+
+/// Arguments of `generate`.
+#[derive(Debug, Args)]
+pub struct GenerateArgs {
+    /// The run folder
+    pub run: PathBuf,
+    /// The text to go on from
+    #[arg(short, long, required_unless_present = "prompts")]
+    pub prompt: Option<String>,
+    /// A file with a prompt on each line; every answer is then one line of JSON
+    #[arg(long, value_name = "FILE", conflicts_with = "prompt")]
+    pub prompts: Option<PathBuf>,
+    /// How many tokens to write at most
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 256)]
+    pub max_tokens: usize,
+    /// What logits are divided by: below 1 for safer text, above for wilder; 0 always takes the
+    /// most probable token
+    #[arg(
+        short,
+        long,
+        value_name = "T",
+        default_value_t = 1.0,
+        allow_negative_numbers = true
+    )]
+    pub temperature: f64,
+    /// Choose among the K most probable tokens only
+    #[arg(long, value_name = "K")]
+    pub top_k: Option<usize>,
+    /// Choose among the fewest tokens that together have this probability
+    #[arg(
+        long,
+        value_name = "P",
+        default_value_t = 1.0,
+        allow_negative_numbers = true
+    )]
+    pub top_p: f64,
+    /// Make tokens that were there before less probable, as 1.2 does
+    #[arg(
+        long,
+        value_name = "R",
+        default_value_t = 1.0,
+        allow_negative_numbers = true
+    )]
+    pub repetition_penalty: f64,
+    /// End before this text; may be given several times
+    #[arg(long, value_name = "TEXT")]
+    pub stop: Vec<String>,
+    /// The seed of every choice
+    #[arg(long, default_value_t = 42)]
+    pub seed: u64,
+    /// Compute on other hardware than the config names
+    #[arg(long, value_name = "NAME")]
+    pub backend: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Arguments of the commands that list things.

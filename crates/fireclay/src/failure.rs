@@ -7,6 +7,7 @@ use fireclay_data::DataError;
 use fireclay_train::checkpoint::CheckpointError;
 use fireclay_train::config::ConfigError;
 use fireclay_train::finished::FinishedError;
+use fireclay_train::generate::GenerateError;
 use fireclay_train::predict::PredictError;
 use fireclay_train::run::RunError;
 use fireclay_train::run_folder::FolderError;
@@ -62,6 +63,7 @@ failures! {
     DataError => Failed,
     FolderError => Failed,
     FinishedError => Failed,
+    GenerateError => Failed,
     PredictError => Failed,
 }
 

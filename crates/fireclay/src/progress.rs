@@ -146,6 +146,7 @@ fn line(evaluation: &Evaluation, headline: &[&str]) -> String {
     );
     let chosen = headline
         .iter()
+        .filter(|name| **name != "loss")
         .filter_map(|name| metrics.iter().find(|(found, _)| found == name));
     let loss = metrics.iter().find(|(name, _)| name == "loss");
     for (name, value) in loss.into_iter().chain(chosen.take(SHOWN)) {

@@ -72,13 +72,11 @@ impl TextData {
         let read = match format {
             TextFormat::Tokens => read_tokens(config, tokenizer)?,
             TextFormat::Text | TextFormat::TextJsonl => {
-                let field = config.field.clone().unwrap_or_else(|| "text".into());
-                let field = (format == TextFormat::TextJsonl).then_some(field);
                 let Some(tokenizer) = tokenizer else {
                     let message = "text needs a tokenizer".to_owned();
                     return Err(DataError::Unusable(message));
                 };
-                Texts::open(config, field)?.read(config, tokenizer)?
+                Texts::open(config, field(format, config))?.read(config, tokenizer)?
             }
         };
         let (train, valid, test) = windows(read.splits)?;
@@ -104,39 +102,55 @@ impl TextData {
 }
 
 impl TokenSplit {
-    /// All text of `path` (a file or a glob) in windows of `context` tokens.
+    /// All text of `path` (a file or a glob), stored as `format` says, in windows of `context`
+    /// tokens.
     ///
     /// # Errors
     /// Whatever is wrong with the files; a text of fewer than two tokens.
     pub fn of_text(
-        format: TextFormat,
-        config: &TextDataConfig,
         path: &str,
+        (format, config): (TextFormat, &TextDataConfig),
         tokenizer: &Tokenizer,
         context: usize,
     ) -> Result<Self, DataError> {
-        let tokens = match format {
-            TextFormat::Tokens => {
-                let kind = config.dtype.unwrap_or_default();
-                TokenFile::open_plain(&one_file(path)?, kind, tokenizer.vocabulary())?
-            }
-            TextFormat::Text | TextFormat::TextJsonl => {
-                let field = config.field.clone().unwrap_or_else(|| "text".into());
-                let corpus = Corpus {
-                    files: expand(path)?,
-                    field: (format == TextFormat::TextJsonl).then_some(field),
-                };
-                let cache = Cache::new(config, &corpus)?;
-                cache.tokens(&corpus, 0..u64::MAX, tokenizer)?
-            }
+        let corpus = Corpus {
+            files: expand(path)?,
+            field: field(format, config),
         };
+        let cache = Cache::new(config, &corpus)?;
+        let tokens = cache.tokens(&corpus, 0..u64::MAX, tokenizer)?;
+        Self::all(path, tokens, context)
+    }
+
+    /// All tokens of the file `path` in windows of `context` tokens.
+    ///
+    /// # Errors
+    /// Whatever is wrong with the file, such as a token that is not below `vocabulary`.
+    pub fn of_tokens(
+        path: &str,
+        config: &TextDataConfig,
+        vocabulary: usize,
+        context: usize,
+    ) -> Result<Self, DataError> {
+        let kind = config.dtype.unwrap_or_default();
+        let tokens = TokenFile::open_plain(&one_file(path)?, kind, vocabulary)?;
+        Self::all(path, tokens, context)
+    }
+
+    fn all(path: &str, tokens: TokenFile, context: usize) -> Result<Self, DataError> {
         let length = tokens.length;
         if length < 2 {
-            let message = format!("{path} has {length} tokens; there is nothing to foretell");
+            let message = format!("{path} has too few tokens ({length}): nothing follows");
             return Err(DataError::Unusable(message));
         }
         Ok(Self::whole(Arc::new(tokens), 0..length, context))
     }
+}
+
+/// The field of JSON Lines that holds the text.
+fn field(format: TextFormat, config: &TextDataConfig) -> Option<String> {
+    let field = config.field.clone().unwrap_or_else(|| "text".into());
+    (format == TextFormat::TextJsonl).then_some(field)
 }
 
 /// Tokens of a file.

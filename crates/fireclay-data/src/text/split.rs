@@ -72,6 +72,15 @@ impl TokenSplit {
         }
     }
 
+    /// The same tokens from first to last, each of them foretold once.
+    #[must_use]
+    pub fn without_shift(self) -> Self {
+        Self {
+            windows: Windows::All,
+            ..self
+        }
+    }
+
     /// The number of windows.
     pub fn windows(&self) -> usize {
         let (tokens, context) = (self.tokens(), self.context as u64);

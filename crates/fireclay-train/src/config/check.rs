@@ -1,5 +1,7 @@
 //! Checks that need more than one table.
 
+use fireclay_data::{TextFormat, TokenizerKind};
+
 use super::data::DataConfig;
 use super::model::ModelConfig;
 use super::run::RunConfig;
@@ -8,7 +10,9 @@ use super::sections::OnNonFinite;
 use super::suggest::{did_you_mean, list};
 use super::task::{RegressionLoss, TaskConfig};
 use super::values::Threshold;
-use crate::metrics::{CLASSIFICATION_METRICS, MULTILABEL_METRICS, REGRESSION_METRICS};
+use crate::metrics::{
+    CAUSAL_LM_METRICS, CLASSIFICATION_METRICS, MULTILABEL_METRICS, REGRESSION_METRICS,
+};
 
 /// Reports everything that does not go together.
 pub(super) fn check(config: &RunConfig, sections: &mut Sections<'_>) {
@@ -23,15 +27,16 @@ pub(super) fn check(config: &RunConfig, sections: &mut Sections<'_>) {
         }
     }
     let task = config.task.name();
-    if !matches!(config.task, TaskConfig::Classification(_)) && config.data.split().stratify {
+    if !matches!(config.task, TaskConfig::Classification(_))
+        && config.data.split().is_some_and(|split| split.stratify)
+    {
         let message = format!("needs classes, but the task is {task}");
         sections.refuse("data.split.stratify", &message, None);
     }
     for (key, message) in families(config) {
         sections.refuse(key, &message, None);
     }
-    if let DataConfig::Image(source) = &config.data {
-        let kind = config.task.target_kind();
+    if let (DataConfig::Image(source), Some(kind)) = (&config.data, config.task.target_kind()) {
         for (key, message) in source.images.validate_for(source.format, kind) {
             sections.refuse(&format!("data.{key}"), &message, None);
         }
@@ -42,17 +47,23 @@ pub(super) fn check(config: &RunConfig, sections: &mut Sections<'_>) {
 fn families(config: &RunConfig) -> Vec<(&'static str, String)> {
     let (data, model) = (config.data.name(), config.model.name());
     let mut problems = Vec::new();
-    match (&config.data, &config.model) {
-        (DataConfig::Table(_), ModelConfig::Image(_)) => problems.push((
-            "model.type",
-            format!("\"{model}\" looks at images, but [data] has the type \"{data}\""),
-        )),
-        (DataConfig::Image(_), ModelConfig::Tabular(_)) => problems.push((
-            "model.type",
-            format!("\"{model}\" looks at tables, but [data] has the type \"{data}\""),
-        )),
-        _ => {}
+    let (looks_at, fits) = match (&config.model, &config.data) {
+        (ModelConfig::Tabular(_), data) => ("tables", matches!(data, DataConfig::Table(_))),
+        (ModelConfig::Image(_), data) => ("images", matches!(data, DataConfig::Image(_))),
+        (ModelConfig::Language(_), data) => ("text", matches!(data, DataConfig::Text(_))),
+    };
+    if !fits {
+        let message =
+            format!("\"{model}\" looks at {looks_at}, but [data] has the type \"{data}\"");
+        problems.push(("model.type", message));
     }
+    let writes = matches!(config.task, TaskConfig::CausalLm(_));
+    if writes != matches!(config.data, DataConfig::Text(_)) {
+        let (task, needs) = (config.task.name(), if writes { "text" } else { "labels" });
+        let message = format!("\"{task}\" needs {needs}, but [data] has the type \"{data}\"");
+        problems.push(("task.type", message));
+    }
+    problems.extend(tokenizer(config));
     if matches!(config.data, DataConfig::Table(_))
         && matches!(config.task, TaskConfig::Multilabel(_))
     {
@@ -60,6 +71,26 @@ fn families(config: &RunConfig) -> Vec<(&'static str, String)> {
         problems.push(("task.type", message));
     }
     problems
+}
+
+/// A tokenizer without a text, or the reverse.
+fn tokenizer(config: &RunConfig) -> Option<(&'static str, String)> {
+    match (&config.data, &config.tokenizer) {
+        (DataConfig::Text(source), None) if source.format != TextFormat::Tokens => {
+            let types = TokenizerKind::ALL.map(|kind| kind.name());
+            let message = format!(
+                "needs a table [tokenizer] that turns text into tokens; its `type` is {}",
+                list(&types)
+            );
+            Some(("data.type", message))
+        }
+        (DataConfig::Table(_) | DataConfig::Image(_), Some(_)) => {
+            let data = config.data.name();
+            let message = format!("is for text, but [data] has the type \"{data}\"");
+            Some(("tokenizer", message))
+        }
+        _ => None,
+    }
 }
 
 /// The keys that this run would not read, with the reason. They are refused if they are written,
@@ -75,17 +106,18 @@ pub(super) fn unread(config: &RunConfig) -> Vec<(&'static str, &'static str)> {
     if !config.checkpoint.keep_best {
         keys.push(("checkpoint.monitor", "it is read if keep_best is true"));
     }
-    match &config.model {
-        ModelConfig::Tabular(_) => keys.push(("train.layer_decay", "it is for image models")),
-        ModelConfig::Image(model) if model.start.pretrained.is_none() => {
+    match config.model.start() {
+        None => keys.push(("train.layer_decay", "it is for models of images and text")),
+        Some(start) if start.pretrained.is_none() => {
             let reason = "it is read if `pretrained` is given";
             keys.extend([
                 ("model.allow_missing", reason),
                 ("model.allow_unexpected", reason),
             ]);
         }
-        ModelConfig::Image(_) => {}
+        Some(_) => {}
     }
+    keys.extend(unread_of_tokenizer(config));
     match &config.task {
         TaskConfig::Classification(task) if task.threshold != Threshold::Tune => {
             keys.push(("task.tune_metric", "it is read if threshold is \"tune\""));
@@ -96,6 +128,18 @@ pub(super) fn unread(config: &RunConfig) -> Vec<(&'static str, &'static str)> {
         _ => {}
     }
     keys
+}
+
+fn unread_of_tokenizer(config: &RunConfig) -> Vec<(&'static str, &'static str)> {
+    let training = "it is for tokenizers that are trained: bpe, wordpiece, unigram";
+    match config.tokenizer.as_ref().map(|tokenizer| tokenizer.kind) {
+        Some(TokenizerKind::Char | TokenizerKind::Byte | TokenizerKind::File) => vec![
+            ("tokenizer.vocabulary_size", training),
+            ("tokenizer.min_frequency", training),
+            ("tokenizer.lowercase", training),
+        ],
+        _ => Vec::new(),
+    }
 }
 
 fn monitors(config: &RunConfig) -> Vec<(&'static str, &str)> {
@@ -118,6 +162,7 @@ fn check_monitor(monitor: &str, task: &TaskConfig) -> Result<(), (String, String
         TaskConfig::Classification(_) => CLASSIFICATION_METRICS,
         TaskConfig::Multilabel(_) => MULTILABEL_METRICS,
         TaskConfig::Regression(_) => REGRESSION_METRICS,
+        TaskConfig::CausalLm(_) => CAUSAL_LM_METRICS,
     };
     let names: Vec<_> = ["loss"].iter().chain(metrics).copied().collect();
     let Some((split, name)) = monitor.split_once('/') else {

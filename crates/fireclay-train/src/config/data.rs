@@ -1,6 +1,9 @@
-//! The `[data]` table: rows or images in one of several formats.
+//! The `[data]` table: rows, images or text in one of several formats; and the `[tokenizer]` table.
 
-use fireclay_data::{ImageDataConfig, ImageFormat, SplitConfig, TableConfig, TableFormat};
+use fireclay_data::{
+    ImageDataConfig, ImageFormat, SplitConfig, TableConfig, TableFormat, TextDataConfig,
+    TextFormat, TokenizerConfig, TokenizerKind,
+};
 use serde::Serialize;
 
 /// The data of a run; `type` names the format, and thereby what it holds.
@@ -15,6 +18,8 @@ pub enum DataConfig {
     Table(TableSource),
     /// Images.
     Image(ImageSource),
+    /// Text.
+    Text(TextSource),
 }
 
 /// A table of rows in one of several formats.
@@ -39,20 +44,51 @@ pub struct ImageSource {
     pub images: ImageDataConfig,
 }
 
+/// Text in one of several formats.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct TextSource {
+    /// How the text is stored; `type` in the file.
+    #[serde(rename = "type")]
+    pub format: TextFormat,
+    /// What to do with it.
+    #[serde(flatten)]
+    pub text: TextDataConfig,
+}
+
+/// What turns text into tokens.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct TokenizerSource {
+    /// What its tokens are; `type` in the file.
+    #[serde(rename = "type")]
+    pub kind: TokenizerKind,
+    /// How it is made.
+    #[serde(flatten)]
+    pub config: TokenizerConfig,
+}
+
+impl TokenizerSource {
+    /// Every impossible value, as (key, message).
+    pub fn validate(&self) -> Vec<(String, String)> {
+        self.config.validate(self.kind)
+    }
+}
+
 impl DataConfig {
     /// The `type` that names the format in a configuration file.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Table(source) => source.format.name(),
             Self::Image(source) => source.format.name(),
+            Self::Text(source) => source.format.name(),
         }
     }
 
-    /// Which samples train, validate and test.
-    pub fn split(&self) -> &SplitConfig {
+    /// Which samples train, validate and test, where each sample stands for itself.
+    pub fn split(&self) -> Option<&SplitConfig> {
         match self {
-            Self::Table(source) => &source.table.split,
-            Self::Image(source) => &source.images.split,
+            Self::Table(source) => Some(&source.table.split),
+            Self::Image(source) => Some(&source.images.split),
+            Self::Text(_) => None,
         }
     }
 
@@ -61,6 +97,7 @@ impl DataConfig {
         match self {
             Self::Table(source) => source.table.validate(source.format),
             Self::Image(source) => source.images.validate(source.format),
+            Self::Text(source) => source.text.validate(source.format),
         }
     }
 }

@@ -57,8 +57,8 @@ mod problem;
 mod render;
 mod suggest;
 
-pub use data::{DataConfig, ImageSource, TableSource};
-pub use model::{ImageModelConfig, ModelConfig, StartConfig};
+pub use data::{DataConfig, ImageSource, TableSource, TextSource, TokenizerSource};
+pub use model::{ModelConfig, NetworkConfig, StartConfig};
 pub use problem::{ConfigError, Problem, Source, Span};
 pub use run::{Loaded, RunConfig};
 pub use schema::schema;
@@ -68,6 +68,7 @@ pub use sections::{
 };
 pub use suggest::did_you_mean;
 pub use task::{
-    ClassificationConfig, MultilabelConfig, RegressionConfig, RegressionLoss, TaskConfig,
+    CausalLmConfig, ClassificationConfig, MultilabelConfig, RegressionConfig, RegressionLoss,
+    TaskConfig,
 };
 pub use values::{BatchSize, ClassWeights, Threshold};

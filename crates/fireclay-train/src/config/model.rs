@@ -1,6 +1,6 @@
 //! The `[model]` table: an architecture of one of the families, and what its weights start from.
 
-use fireclay_models::{ImageConfig, TabularConfig};
+use fireclay_models::{ImageConfig, LanguageConfig, TabularConfig};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -13,15 +13,17 @@ pub enum ModelConfig {
     /// A model for tables.
     Tabular(TabularConfig),
     /// A model for images.
-    Image(ImageModelConfig),
+    Image(NetworkConfig<ImageConfig>),
+    /// A language model.
+    Language(NetworkConfig<LanguageConfig>),
 }
 
-/// A model for images and where its weights come from.
+/// An architecture and where its weights come from.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct ImageModelConfig {
+pub struct NetworkConfig<F> {
     /// The architecture.
     #[serde(flatten)]
-    pub network: ImageConfig,
+    pub network: F,
     /// The keys beside those of the architecture.
     #[serde(flatten)]
     pub start: StartConfig,
@@ -50,11 +52,21 @@ impl StartConfig {
 }
 
 impl ModelConfig {
+    /// Where the weights come from, for a model whose configuration says so.
+    pub fn start(&self) -> Option<&StartConfig> {
+        match self {
+            Self::Tabular(_) => None,
+            Self::Image(config) => Some(&config.start),
+            Self::Language(config) => Some(&config.start),
+        }
+    }
+
     /// The `type` that names the architecture in a configuration file.
     pub fn name(&self) -> String {
         let tagged = match self {
             Self::Tabular(config) => serde_json::to_value(config),
             Self::Image(config) => serde_json::to_value(&config.network),
+            Self::Language(config) => serde_json::to_value(&config.network),
         };
         let tagged = tagged.expect("a configuration is plain data");
         tagged["type"].as_str().unwrap_or_default().to_owned()
@@ -64,11 +76,8 @@ impl ModelConfig {
     pub fn validate(&self) -> Vec<(String, String)> {
         match self {
             Self::Tabular(config) => config.validate(),
-            Self::Image(config) => {
-                let mut problems = config.network.validate();
-                problems.extend(config.start.validate());
-                problems
-            }
+            Self::Image(config) => [config.network.validate(), config.start.validate()].concat(),
+            Self::Language(config) => [config.network.validate(), config.start.validate()].concat(),
         }
     }
 }

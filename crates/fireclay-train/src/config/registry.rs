@@ -3,11 +3,11 @@
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
-use fireclay_data::{ImageFormat, TableFormat};
-use fireclay_models::{ImageConfig, TabularConfig};
+use fireclay_data::{ImageFormat, TableFormat, TextFormat, TokenizerKind};
+use fireclay_models::{ImageConfig, LanguageConfig, TabularConfig};
 
-use super::data::{DataConfig, ImageSource, TableSource};
-use super::model::{ImageModelConfig, ModelConfig, StartConfig};
+use super::data::{DataConfig, ImageSource, TableSource, TextSource, TokenizerSource};
+use super::model::{ModelConfig, NetworkConfig, StartConfig};
 use super::section::{Variant, variant, variant_of_two};
 use super::task::TaskConfig;
 use crate::optim::OptimizerConfig;
@@ -17,6 +17,7 @@ use crate::schedule::LrSchedulerConfig;
 pub(super) const TABLES: &[&str] = &[
     "device",
     "data",
+    "tokenizer",
     "model",
     "task",
     "optimizer",
@@ -43,7 +44,18 @@ pub(super) fn data() -> Vec<Variant<DataConfig>> {
             DataConfig::Image(ImageSource { format, images })
         })
     });
-    tables.into_iter().chain(images).collect()
+    let texts = TextFormat::ALL.map(|format| {
+        variant(format.name(), move |text| {
+            DataConfig::Text(TextSource { format, text })
+        })
+    });
+    tables.into_iter().chain(images).chain(texts).collect()
+}
+
+pub(super) fn tokenizer() -> Vec<Variant<TokenizerSource>> {
+    let kinds = TokenizerKind::ALL
+        .map(|kind| variant(kind.name(), move |config| TokenizerSource { kind, config }));
+    kinds.into()
 }
 
 pub(super) fn model() -> Vec<Variant<ModelConfig>> {
@@ -56,6 +68,7 @@ pub(super) fn model() -> Vec<Variant<ModelConfig>> {
         image("vit", ImageConfig::Vit),
         image("convnext", ImageConfig::Convnext),
         image("mobilenet_v3", ImageConfig::MobilenetV3),
+        language("gpt", LanguageConfig::Gpt),
     ]
 }
 
@@ -66,7 +79,18 @@ where
 {
     variant_of_two(name, StartConfig::KEYS, move |config, start| {
         let network = architecture(config);
-        ModelConfig::Image(ImageModelConfig { network, start })
+        ModelConfig::Image(NetworkConfig { network, start })
+    })
+}
+
+/// A language model, with the keys of [`StartConfig`] beside its own.
+fn language<C>(name: &'static str, architecture: fn(C) -> LanguageConfig) -> Variant<ModelConfig>
+where
+    C: DeserializeOwned + JsonSchema + 'static,
+{
+    variant_of_two(name, StartConfig::KEYS, move |config, start| {
+        let network = architecture(config);
+        ModelConfig::Language(NetworkConfig { network, start })
     })
 }
 
@@ -75,6 +99,7 @@ pub(super) fn task() -> Vec<Variant<TaskConfig>> {
         variant("classification", TaskConfig::Classification),
         variant("multilabel", TaskConfig::Multilabel),
         variant("regression", TaskConfig::Regression),
+        variant("causal_lm", TaskConfig::CausalLm),
     ]
 }
 

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::check;
-use super::data::DataConfig;
+use super::data::{DataConfig, TokenizerSource};
 use super::document::Document;
 use super::model::ModelConfig;
 use super::problem::{ConfigError, Problem};
@@ -31,6 +31,9 @@ pub struct RunConfig {
     pub device: DeviceConfig,
     /// `[data]`.
     pub data: DataConfig,
+    /// `[tokenizer]`; only text has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tokenizer: Option<TokenizerSource>,
     /// `[model]`.
     pub model: ModelConfig,
     /// `[task]`.
@@ -162,6 +165,17 @@ fn read(sections: &mut Sections<'_>) -> Option<RunConfig> {
     let top = sections.top::<TopLevel>(registry::TABLES);
     let device = sections.plain("device", Some(DeviceConfig::default()), |_| Vec::new());
     let data = sections.tagged("data", &registry::data(), None, DataConfig::validate);
+    let tokenizer = match sections.is_written("tokenizer") {
+        true => sections
+            .tagged(
+                "tokenizer",
+                &registry::tokenizer(),
+                None,
+                TokenizerSource::validate,
+            )
+            .map(Some),
+        false => Some(None),
+    };
     let model = sections.tagged("model", &registry::model(), None, ModelConfig::validate);
     let task = sections.tagged("task", &registry::task(), None, TaskConfig::validate);
     let optimizer = Some(OptimizerConfig::default());
@@ -203,6 +217,7 @@ fn read(sections: &mut Sections<'_>) -> Option<RunConfig> {
         output_dir,
         device: device?,
         data: data?,
+        tokenizer: tokenizer?,
         model: model?,
         task: task?,
         optimizer: optimizer?,

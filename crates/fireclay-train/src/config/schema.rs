@@ -60,6 +60,7 @@ pub fn schema() -> Value {
 pub(super) fn parts(generator: &mut SchemaGenerator) -> Vec<Part> {
     let mut parts = Vec::new();
     tagged(&mut parts, "data", &registry::data(), generator);
+    tagged(&mut parts, "tokenizer", &registry::tokenizer(), generator);
     tagged(&mut parts, "model", &registry::model(), generator);
     tagged(&mut parts, "task", &registry::task(), generator);
     tagged(&mut parts, "optimizer", &registry::optimizer(), generator);
@@ -256,10 +257,15 @@ mod tests {
         };
         let tables = ["csv", "jsonl", "parquet"];
         let images = fireclay_data::ImageFormat::ALL.map(|format| format.name());
-        check_all("data", &registry::data(), &[&tables[..], &images].concat());
+        let texts = fireclay_data::TextFormat::ALL.map(|format| format.name());
+        let formats = [&tables[..], &images, &texts].concat();
+        check_all("data", &registry::data(), &formats);
+        let kinds = fireclay_data::TokenizerKind::ALL.map(|kind| kind.name());
+        check_all("tokenizer", &registry::tokenizer(), &kinds);
         let models = [
             names(fireclay_models::TabularConfig::TYPES),
             names(fireclay_models::ImageConfig::TYPES),
+            names(fireclay_models::LanguageConfig::TYPES),
         ];
         check_all("model", &registry::model(), &models.concat());
         check_all(

@@ -18,6 +18,8 @@ pub enum TaskConfig {
     Multilabel(MultilabelConfig),
     /// To predict a number.
     Regression(RegressionConfig),
+    /// To predict the next token of a text.
+    CausalLm(CausalLmConfig),
 }
 
 impl TaskConfig {
@@ -29,6 +31,10 @@ impl TaskConfig {
             "say of each of several labels whether it applies (images)",
         ),
         ("regression", "predict a number"),
+        (
+            "causal_lm",
+            "predict the next token of a text, and thereby write (text)",
+        ),
     ];
 
     /// The `type` that names this task in a configuration file.
@@ -37,15 +43,17 @@ impl TaskConfig {
             Self::Classification(_) => "classification",
             Self::Multilabel(_) => "multilabel",
             Self::Regression(_) => "regression",
+            Self::CausalLm(_) => "causal_lm",
         }
     }
 
-    /// What the target holds, for this task.
-    pub fn target_kind(&self) -> TargetKind {
+    /// What the target of a sample holds, for this task; a text is its own target.
+    pub fn target_kind(&self) -> Option<TargetKind> {
         match self {
-            Self::Classification(_) => TargetKind::Class,
-            Self::Multilabel(_) => TargetKind::Set,
-            Self::Regression(_) => TargetKind::Number,
+            Self::Classification(_) => Some(TargetKind::Class),
+            Self::Multilabel(_) => Some(TargetKind::Set),
+            Self::Regression(_) => Some(TargetKind::Number),
+            Self::CausalLm(_) => None,
         }
     }
 
@@ -55,6 +63,7 @@ impl TaskConfig {
             Self::Classification(config) => config.validate(),
             Self::Multilabel(config) => config.validate(),
             Self::Regression(config) => config.validate(),
+            Self::CausalLm(_) => Vec::new(),
         }
     }
 }
@@ -191,6 +200,11 @@ pub enum RegressionLoss {
     /// The squared error of small errors, the absolute one of large ones (Huber 1964).
     Huber,
 }
+
+/// Predicts the next token of a text by cross-entropy.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct CausalLmConfig {}
 
 impl Default for RegressionConfig {
     fn default() -> Self {

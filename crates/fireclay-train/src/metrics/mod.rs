@@ -31,7 +31,7 @@ pub use classification::{Classification, DEFAULT_THRESHOLD, top_k_accuracy};
 pub use confusion::ConfusionMatrix;
 pub use multilabel::multilabel_report;
 pub use names::{
-    CLASSIFICATION_METRICS, Direction, MULTILABEL_METRICS, REGRESSION_METRICS,
+    CAUSAL_LM_METRICS, CLASSIFICATION_METRICS, Direction, MULTILABEL_METRICS, REGRESSION_METRICS,
     classification_metrics, direction,
 };
 pub use ranking::{average_precision, roc_auc};

@@ -56,6 +56,9 @@ pub const MULTILABEL_METRICS: &[&str] = &[
     "hamming_loss",
 ];
 
+/// Every name that a report of a language model can have, beside the loss.
+pub const CAUSAL_LM_METRICS: &[&str] = &["perplexity", "bits_per_byte"];
+
 const LOWER_IS_BETTER: &[&str] = &[
     "loss",
     "log_loss",
@@ -69,6 +72,8 @@ const LOWER_IS_BETTER: &[&str] = &[
     "median_ae",
     "max_error",
     "hamming_loss",
+    "perplexity",
+    "bits_per_byte",
 ];
 
 /// The names that a classification report of so many classes can have: precision, recall and F1

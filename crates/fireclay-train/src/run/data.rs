@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use fireclay_data::{DataError, ImageData, Labels, Note, TableData, fingerprint};
+use fireclay_data::{DataError, ImageData, Labels, Note, TableData, TextData, fingerprint};
 
-use crate::config::{DataConfig, RunConfig};
+use crate::config::{DataConfig, ModelConfig, RunConfig};
+use crate::finished::{PREPROCESS, TOKENIZER};
 
 /// Data that was read, split and made ready.
 #[expect(
@@ -16,6 +17,8 @@ pub enum RunData {
     Table(TableData),
     /// Images.
     Image(ImageData),
+    /// Text.
+    Text(TextData),
 }
 
 impl RunData {
@@ -25,13 +28,30 @@ impl RunData {
     ///
     /// If it cannot be read, or does not fit the configuration.
     pub fn load(config: &RunConfig) -> Result<Self, DataError> {
-        let kind = config.task.target_kind();
+        let kind = || {
+            config
+                .task
+                .target_kind()
+                .expect("checked: the task has labels")
+        };
         match &config.data {
             DataConfig::Table(source) => {
+                let kind = kind();
                 TableData::load(source.format, &source.table, config.seed, kind).map(Self::Table)
             }
             DataConfig::Image(source) => {
+                let kind = kind();
                 ImageData::load(source.format, &source.images, config.seed, kind).map(Self::Image)
+            }
+            DataConfig::Text(source) => {
+                let ModelConfig::Language(model) = &config.model else {
+                    unreachable!("checked: text is for language models");
+                };
+                let tokenizer = config.tokenizer.as_ref();
+                let tokenizer = tokenizer.map(|tokenizer| (tokenizer.kind, &tokenizer.config));
+                let context = model.network.context_length();
+                TextData::load(source.format, &source.text, tokenizer, context, config.seed)
+                    .map(Self::Text)
             }
         }
     }
@@ -41,6 +61,7 @@ impl RunData {
         match self {
             Self::Table(data) => &data.notes,
             Self::Image(data) => &data.notes,
+            Self::Text(data) => &data.notes,
         }
     }
 
@@ -49,6 +70,7 @@ impl RunData {
         match self {
             Self::Table(data) => data.preprocess.classes(),
             Self::Image(data) => data.preprocess.classes(),
+            Self::Text(_) => &[],
         }
     }
 
@@ -57,14 +79,16 @@ impl RunData {
         match self {
             Self::Table(data) => data.preprocess.target_mean_std(),
             Self::Image(data) => data.preprocess.target_mean_std(),
+            Self::Text(_) => None,
         }
     }
 
-    /// The targets of the training samples.
-    pub fn train_labels(&self) -> &Labels {
+    /// The targets of the training samples; a text is its own target.
+    pub fn train_labels(&self) -> Option<&Labels> {
         match self {
-            Self::Table(data) => &data.train.labels,
-            Self::Image(data) => data.train.labels(),
+            Self::Table(data) => Some(&data.train.labels),
+            Self::Image(data) => Some(data.train.labels()),
+            Self::Text(_) => None,
         }
     }
 
@@ -73,6 +97,9 @@ impl RunData {
         match self {
             Self::Table(data) => data.named().map(|(name, split)| (name, split.len())),
             Self::Image(data) => data.named().map(|(name, split)| (name, split.len())),
+            Self::Text(data) => data
+                .named()
+                .map(|(name, split)| (name, split.map_or(0, |split| split.windows()))),
         }
     }
 
@@ -83,11 +110,16 @@ impl RunData {
         found.map_or(0, |(_, size)| *size)
     }
 
-    /// The preprocessing as it is saved.
-    pub fn preprocess_json(&self) -> String {
+    /// What turns raw data into what the model looks at, as the name of a file and its text; token
+    /// files without a tokenizer have none.
+    pub fn preprocess(&self) -> Option<(&'static str, String)> {
         match self {
-            Self::Table(data) => data.preprocess.to_json(),
-            Self::Image(data) => data.preprocess.to_json(),
+            Self::Table(data) => Some((PREPROCESS, data.preprocess.to_json())),
+            Self::Image(data) => Some((PREPROCESS, data.preprocess.to_json())),
+            Self::Text(data) => {
+                let tokenizer = data.tokenizer.as_ref()?;
+                Some((TOKENIZER, tokenizer.to_json()))
+            }
         }
     }
 
@@ -100,6 +132,7 @@ impl RunData {
         let files = match self {
             Self::Image(data) => return data.hashes(),
             Self::Table(data) => fingerprint(&data.files)?,
+            Self::Text(data) => fingerprint(&data.files)?,
         };
         let named = files.into_iter().enumerate().map(|(index, file)| {
             let name = file.path.file_name().unwrap_or_default().to_string_lossy();

@@ -29,6 +29,7 @@ fn key(loaded: &Loaded, error: &DataError) -> Option<String> {
     let (valid, test) = match &loaded.config.data {
         DataConfig::Table(source) => (&source.table.valid_path, &source.table.test_path),
         DataConfig::Image(source) => (&source.images.valid_path, &source.images.test_path),
+        DataConfig::Text(source) => (&source.text.valid_path, &source.text.test_path),
     };
     match error {
         DataError::Read { path, .. }
@@ -38,7 +39,13 @@ fn key(loaded: &Loaded, error: &DataError) -> Option<String> {
                 text.as_ref()
                     .is_some_and(|text| std::path::absolute(text).is_ok_and(|p| p == *path))
             };
-            let keys = [("data.valid_path", valid), ("data.test_path", test)];
+            let tokenizer = loaded.config.tokenizer.as_ref();
+            let tokenizer = tokenizer.map_or(&None, |tokenizer| &tokenizer.config.path);
+            let keys = [
+                ("data.valid_path", valid),
+                ("data.test_path", test),
+                ("tokenizer.path", tokenizer),
+            ];
             let found = keys
                 .into_iter()
                 .find(|(_, text)| named(text))
@@ -48,7 +55,9 @@ fn key(loaded: &Loaded, error: &DataError) -> Option<String> {
         DataError::MissingColumn { column, .. } => match &loaded.config.data {
             DataConfig::Table(source) => table_key(&source.table, column),
             DataConfig::Image(source) => image_key(&source.images, column),
+            DataConfig::Text(_) => None,
         },
+        DataError::Tokenizer(_) => Some("tokenizer".into()),
         DataError::Split(_) => Some("data.split".into()),
         _ => None,
     }

@@ -17,19 +17,25 @@ use burn::data::dataset::DatasetError;
 use burn::tensor::Device;
 use burn::train::Interrupter;
 use burn::train::renderer::MetricsRenderer;
-use fireclay_data::{DataError, ImageData, Note, TableData};
-use fireclay_models::{Family, ImageShape, ModelDescription, TabularShape, weights};
+use fireclay_data::{DataError, ImageData, Note, TableData, TextData};
+use fireclay_models::{
+    Family, ImageShape, LanguageModel, LanguageShape, ModelDescription, Pretrainable, TabularShape,
+    weights,
+};
 
-use crate::config::{BatchSize, ConfigError, ImageModelConfig, Loaded, ModelConfig, RunConfig};
-use crate::finished::{MODEL, POSTPROCESS, PREPROCESS};
+use crate::config::{
+    BatchSize, ConfigError, Loaded, ModelConfig, NetworkConfig, RunConfig, StartConfig,
+};
+use crate::finished::{MODEL, POSTPROCESS, PREPROCESS, TOKENIZER};
+use crate::language;
 use crate::loader::Samples;
 use crate::lock;
 use crate::metrics::Report;
 use crate::observer::Observer;
-use crate::predictor::{Pass, Predictor};
+use crate::predictor::{Answer, Pass, Predictor};
 use crate::run_folder::{self, FolderError, RunFolder, write_whole};
-use crate::strategy::{LoopState, StopReason, TrainError};
-use crate::task::{Batch, ImageSamples, Network, TableSamples};
+use crate::strategy::{Finished, LoopState, StopReason, TrainError};
+use crate::task::{Batch, ImageSamples, Network, TableSamples, TextSamples};
 use task::{Launch, Work};
 
 /// The device that a run uses, and what to call it.
@@ -197,35 +203,62 @@ impl Prepared {
                     rates: Vec::new(),
                     splits: samples.map(|split| TableSamples::new(split.clone())),
                 };
-                self.run(start, resumed, device, hooks)
+                let launch = (resumed, device, hooks);
+                self.run(start, launch, task::train, conclude)
             }
-            (ModelConfig::Image(ImageModelConfig { network, start }), RunData::Image(data)) => {
-                let shape = image_shape(data);
-                let init = start::Start {
-                    network,
-                    options: start,
-                    shape: &shape,
-                };
-                // A resumed run takes its weights from the checkpoint.
-                let (model, said) = init
-                    .model(config.seed, &device.device, resumed.is_some())
-                    .map_err(|error| self.loaded_error(error))?;
-                said.iter().for_each(|line| hooks.observer.noticed(line));
-                let rates = init
-                    .rates(&model, config.train.layer_decay)
-                    .map_err(|problem| self.loaded.problems(vec![problem]))?;
+            (ModelConfig::Image(NetworkConfig { network, start }), RunData::Image(data)) => {
                 let samples = [&data.train, &data.valid, &data.test];
-                let start = Start {
-                    family: network.clone(),
-                    shape,
-                    model,
-                    rates,
-                    splits: samples.map(|split| ImageSamples::new(split.clone())),
-                };
-                self.run(start, resumed, device, hooks)
+                let splits = samples.map(|split| ImageSamples::new(split.clone()));
+                let shape = image_shape(data);
+                let start =
+                    self.start(network, start, shape, splits, (resumed, device, &mut hooks))?;
+                let launch = (resumed, device, hooks);
+                self.run(start, launch, task::train, conclude)
+            }
+            (ModelConfig::Language(NetworkConfig { network, start }), RunData::Text(data)) => {
+                let splits = data
+                    .named()
+                    .map(|(_, split)| TextSamples::new(split.cloned()));
+                let shape = language_shape(data);
+                let start =
+                    self.start(network, start, shape, splits, (resumed, device, &mut hooks))?;
+                let launch = (resumed, device, hooks);
+                self.run(start, launch, task::train_language, conclude_language)
             }
             _ => unreachable!("the configuration was checked: data and model are of one family"),
         }
+    }
+
+    /// A model with the weights that its configuration names, or random ones.
+    fn start<F: Pretrainable, S>(
+        &self,
+        network: &F,
+        options: &StartConfig,
+        shape: F::Shape,
+        splits: [S; 3],
+        (resumed, device, hooks): (Option<&RunFolder>, &RunDevice, &mut Hooks),
+    ) -> Result<Start<F, S>, RunError> {
+        let config = &self.loaded.config;
+        let init = start::Start {
+            network,
+            options,
+            shape: &shape,
+        };
+        // A resumed run takes its weights from the checkpoint.
+        let (model, said) = init
+            .model(config.seed, &device.device, resumed.is_some())
+            .map_err(|error| self.loaded_error(error))?;
+        said.iter().for_each(|line| hooks.observer.noticed(line));
+        let rates = init
+            .rates(&model, config.train.layer_decay)
+            .map_err(|problem| self.loaded.problems(vec![problem]))?;
+        Ok(Start {
+            family: network.clone(),
+            shape,
+            model,
+            rates,
+            splits,
+        })
     }
 
     /// An error of the pretrained weights, at the key that names them.
@@ -235,18 +268,23 @@ impl Prepared {
         self.loaded.problems(problems).into()
     }
 
-    fn run<F, S>(
+    /// Trains by `train`; what is left of the model and an `A` is evaluated by `conclude`.
+    fn run<F: Family, S: Samples + Clone, A>(
         &self,
         start: Start<F, S>,
-        resumed: Option<&RunFolder>,
-        device: &RunDevice,
-        hooks: Hooks,
-    ) -> Result<Outcome, RunError>
-    where
-        F: Family,
-        F::Model: Network,
-        S: Samples<Batch = Batch<<F::Model as Network>::Input>> + Clone,
-    {
+        (resumed, device, hooks): (Option<&RunFolder>, &RunDevice, Hooks),
+        train: impl FnOnce(
+            &RunConfig,
+            &RunData,
+            Work<F::Model, S>,
+            Launch<'_>,
+        ) -> Result<(Finished<F::Model>, A), RunError>,
+        conclude: impl FnOnce(
+            &RunConfig,
+            Trained<'_, F::Model, A>,
+            [S; 2],
+        ) -> Result<Evaluations, RunError>,
+    ) -> Result<Outcome, RunError> {
         let (config, data) = (&self.loaded.config, &self.data);
         let created = match resumed {
             Some(folder) => {
@@ -258,10 +296,10 @@ impl Prepared {
         };
         let folder = resumed.or(created.as_ref()).expect("one of the two");
         let parameters = count(&weights::shapes(&start.family, &start.model));
-        let [train, valid, test] = start.splits;
+        let [training, valid, test] = start.splits;
         let work = Work {
             model: start.model,
-            train,
+            train: training,
             valid: valid.clone(),
             rates: start.rates,
             device: device.device.clone(),
@@ -271,7 +309,7 @@ impl Prepared {
             resume: resumed.is_some(),
             hooks,
         };
-        let (finished, answer) = task::train(config, data, work, launch)?;
+        let (finished, answer) = train(config, data, work, launch)?;
         let mut outcome = Outcome {
             folder: folder.path().to_path_buf(),
             reason: finished.reason,
@@ -289,11 +327,24 @@ impl Prepared {
             shape: start.shape,
         };
         // The trainer has made sure that a resumed run has the data that it began with.
-        write_whole(&folder.file(PREPROCESS), data.preprocess_json().as_bytes())?;
+        if let Some((name, text)) = data.preprocess() {
+            write_whole(&folder.file(name), text.as_bytes())?;
+        }
         let bytes = weights::encode(&finished.model, &description)?;
         write_whole(&folder.file(MODEL), &bytes)?;
-        let predictor = Predictor::new(finished.model, answer, device.device.clone());
-        outcome.evaluation = conclude(config, predictor, valid, test, folder)?;
+        let trained = Trained {
+            model: finished.model,
+            answer,
+            device: &device.device,
+            folder,
+        };
+        outcome.evaluation = conclude(config, trained, [valid, test])?;
+        write_json(&folder.file("evaluation.json"), &outcome.evaluation)?;
+        let results = [MODEL, PREPROCESS, POSTPROCESS, TOKENIZER];
+        let results = results
+            .into_iter()
+            .filter(|name| folder.file(name).exists());
+        lock::seal(folder.path(), results)?;
         Ok(outcome)
     }
 
@@ -306,12 +357,9 @@ impl Prepared {
         let lock = lock::describe(self.config(), &self.data, model, device)?;
         let output_dir = Path::new(&self.loaded.config.output_dir);
         let folder = RunFolder::create(output_dir, &self.loaded.name)?;
-        let preprocess = self.data.preprocess_json();
-        for (name, text) in [
-            ("config.toml", self.config().to_toml()),
-            (PREPROCESS, preprocess),
-            ("run.lock", lock),
-        ] {
+        let config = Some(("config.toml", self.config().to_toml()));
+        let files = [config, self.data.preprocess(), Some(("run.lock", lock))];
+        for (name, text) in files.into_iter().flatten() {
             write_whole(&folder.file(name), text.as_bytes())?;
         }
         Ok(folder)
@@ -327,18 +375,26 @@ struct Start<F: Family, S> {
     splits: [S; 3],
 }
 
+/// A model at the end of its training, and what its outputs mean.
+struct Trained<'a, N, A> {
+    model: N,
+    answer: A,
+    device: &'a Device,
+    folder: &'a RunFolder,
+}
+
 /// Tunes, evaluates and writes down what came of it.
 fn conclude<N, S>(
     config: &RunConfig,
-    mut predictor: Predictor<N>,
-    valid: S,
-    test: S,
-    folder: &RunFolder,
+    trained: Trained<'_, N, Answer>,
+    [valid, test]: [S; 2],
 ) -> Result<Evaluations, RunError>
 where
     N: Network,
     S: Samples<Batch = Batch<N::Input>>,
 {
+    let Trained { model, answer, .. } = trained;
+    let mut predictor = Predictor::new(model, answer, trained.device.clone());
     let pass = pass::<S>(config);
     let mut evaluation = Evaluations::new();
     // The validation split first: what is tuned on it holds for the test.
@@ -353,9 +409,24 @@ where
         let report = predictor.report(&answers, &truth, config.seed);
         evaluation.insert(name.into(), report);
     }
-    write_json(&folder.file(POSTPROCESS), &predictor.answer)?;
-    write_json(&folder.file("evaluation.json"), &evaluation)?;
-    lock::seal(folder.path())?;
+    write_json(&trained.folder.file(POSTPROCESS), &predictor.answer)?;
+    Ok(evaluation)
+}
+
+/// Evaluates a language model.
+fn conclude_language(
+    config: &RunConfig,
+    trained: Trained<'_, LanguageModel, ()>,
+    [valid, test]: [TextSamples; 2],
+) -> Result<Evaluations, RunError> {
+    let pass = pass::<TextSamples>(config);
+    let mut evaluation = Evaluations::new();
+    for (name, split) in [("valid", valid), ("test", test)] {
+        if !split.is_empty() {
+            let report = language::evaluate(&trained.model, split, pass, trained.device)?;
+            evaluation.insert(name.into(), report);
+        }
+    }
     Ok(evaluation)
 }
 
@@ -398,6 +469,13 @@ fn table_shape(data: &TableData) -> TabularShape {
         numeric: data.preprocess.numeric_width(),
         categories: data.preprocess.cardinalities(),
         outputs: data.preprocess.classes().len().max(1),
+    }
+}
+
+/// What text determines of a model.
+fn language_shape(data: &TextData) -> LanguageShape {
+    LanguageShape {
+        vocabulary: data.vocabulary,
     }
 }
 

@@ -4,12 +4,14 @@ use fireclay_data::{Labels, batches};
 use fireclay_models::{Family, NormKind, TabularConfig};
 
 use super::data::RunData;
-use super::{image_shape, table_shape};
+use super::{image_shape, language_shape, table_shape};
 use crate::config::{
     BatchSize, ClassWeights, ClassificationConfig, DataConfig, ModelConfig, RunConfig, TaskConfig,
     Threshold,
 };
-use crate::metrics::{MULTILABEL_METRICS, REGRESSION_METRICS, classification_metrics};
+use crate::metrics::{
+    CAUSAL_LM_METRICS, MULTILABEL_METRICS, REGRESSION_METRICS, classification_metrics,
+};
 use crate::strategy::Plan;
 
 /// Everything in `config` that does not fit the data, as pairs of a key and a message.
@@ -53,6 +55,7 @@ fn monitors(config: &RunConfig, data: &RunData) -> Vec<(String, String)> {
         TaskConfig::Classification(_) => classification_metrics(classes),
         TaskConfig::Multilabel(_) => MULTILABEL_METRICS.to_vec(),
         TaskConfig::Regression(_) => REGRESSION_METRICS.to_vec(),
+        TaskConfig::CausalLm(_) => CAUSAL_LM_METRICS.to_vec(),
     };
     let early = config
         .early_stopping
@@ -81,7 +84,7 @@ fn monitors(config: &RunConfig, data: &RunData) -> Vec<(String, String)> {
 
 /// A number that is always the same cannot be learned.
 fn target(config: &RunConfig, data: &RunData) -> Option<(String, String)> {
-    let Labels::Numbers(numbers) = data.train_labels() else {
+    let Labels::Numbers(numbers) = data.train_labels()? else {
         return None;
     };
     let first = numbers.first()?;
@@ -98,10 +101,7 @@ fn target(config: &RunConfig, data: &RunData) -> Option<(String, String)> {
 
 /// A file of weights that is not there.
 fn pretrained(config: &RunConfig) -> Option<(String, String)> {
-    let ModelConfig::Image(model) = &config.model else {
-        return None;
-    };
-    let path = model.start.pretrained.as_ref()?;
+    let path = config.model.start()?.pretrained.as_ref()?;
     let error = std::fs::File::open(path).err()?;
     let path = std::path::absolute(path).unwrap_or_else(|_| path.into());
     let message = format!("cannot be read: {}: {error}", path.display());
@@ -120,6 +120,9 @@ fn model(config: &RunConfig, data: &RunData) -> Vec<(String, String)> {
         }
         (ModelConfig::Image(model), RunData::Image(data)) => {
             fits(&model.network, &image_shape(data), "model.type")
+        }
+        (ModelConfig::Language(model), RunData::Text(data)) => {
+            fits(&model.network, &language_shape(data), "model.type")
         }
         _ => Vec::new(),
     }

@@ -4,6 +4,7 @@ use burn::tensor::Device;
 use burn::train::metric::{AccuracyMetric, LossMetric};
 use burn::train::{InferenceStep, LearnerModel, TrainStep};
 use fireclay_data::Labels;
+use fireclay_models::LanguageModel;
 use serde_json::json;
 
 use super::data::RunData;
@@ -16,8 +17,8 @@ use crate::predictor::{Answer, Answers};
 use crate::run_folder::RunFolder;
 use crate::strategy::{Finished, Plan, Scorer, Trainer};
 use crate::task::{
-    Batch, Classifier, ClassifierScorer, CrossEntropy, MultilabelClassifier, MultilabelScorer,
-    Network, Regressor, RegressorScorer, TargetScale,
+    Batch, CausalLm, Classifier, ClassifierScorer, CrossEntropy, MultilabelClassifier,
+    MultilabelScorer, Network, Regressor, RegressorScorer, TargetScale, TextSamples, TokenScorer,
 };
 
 /// What there is to train: a model, the samples, and where.
@@ -82,6 +83,7 @@ where
             let answer = Answer::Multilabel { classes, threshold };
             Ok((finished.map(|classifier| classifier.model), answer))
         }
+        TaskConfig::CausalLm(_) => unreachable!("checked: it is for text"),
         TaskConfig::Regression(task) => {
             let scale = match data.target_mean_std() {
                 Some((mean, std)) if task.standardize_target => TargetScale { mean, std },
@@ -101,6 +103,25 @@ where
             ))
         }
     }
+}
+
+/// Trains a language model.
+pub(super) fn train_language(
+    config: &RunConfig,
+    data: &RunData,
+    work: Work<LanguageModel, TextSamples>,
+    launch: Launch<'_>,
+) -> Result<(Finished<LanguageModel>, ()), RunError> {
+    let job = Job {
+        config,
+        data,
+        launch,
+    };
+    let scorer = TokenScorer::new(work.valid.tokens_per_byte());
+    let finished = job.run(work.map(CausalLm::new), scorer, |training| {
+        training.metrics((LossMetric::new(),))
+    })?;
+    Ok((finished.map(|causal_lm| causal_lm.model), ()))
 }
 
 impl<N, S> Work<N, S> {
@@ -141,7 +162,11 @@ impl Job<'_> {
             hooks,
         } = self.launch;
         let (config, plan) = (self.config, Plan::from(self.config));
-        let data = json!({"config": config.data, "sha256": self.data.hashes()?});
+        let data = json!({
+            "config": config.data,
+            "tokenizer": config.tokenizer,
+            "sha256": self.data.hashes()?,
+        });
         let trainer = Trainer::new(work.model, work.train, work.valid, plan, work.device)
             .rates(work.rates)
             .part("model", json!(config.model))
@@ -178,7 +203,7 @@ pub(super) fn tune(task: &TaskConfig, answers: &Answers, truth: &Labels, answer:
 /// Training samples of each class.
 fn counts(data: &RunData) -> Vec<usize> {
     let mut counts = vec![0; data.classes().len()];
-    if let Labels::Classes(classes) = data.train_labels() {
+    if let Some(Labels::Classes(classes)) = data.train_labels() {
         classes
             .iter()
             .for_each(|&class| counts[class as usize] += 1);

@@ -5,13 +5,16 @@
 pub mod network;
 pub mod output;
 
+pub mod causal_lm;
 pub mod classification;
 pub mod multilabel;
 pub mod regression;
 
 pub mod image;
 pub mod table;
+pub mod text;
 
+pub use causal_lm::{CausalLm, TokenScorer};
 pub use classification::{Classifier, ClassifierScorer, CrossEntropy};
 pub use image::ImageSamples;
 pub use multilabel::{MultilabelClassifier, MultilabelScorer};
@@ -19,3 +22,4 @@ pub use network::{Batch, Network, TableInput};
 pub use output::TaskOutput;
 pub use regression::{Regressor, RegressorScorer, TargetScale};
 pub use table::TableSamples;
+pub use text::TextSamples;

@@ -1,6 +1,6 @@
 //! `check`: everything that can be found before training.
 
-use fireclay_data::{DataReport, ImageData, Labels, Table, inspect, split};
+use fireclay_data::{DataReport, ImageData, Labels, Table, TargetKind, TextData, inspect, split};
 use fireclay_train::config::{DataConfig, Loaded, RunConfig, TableSource};
 use fireclay_train::run::{Prepared, RunData, RunError, locate};
 use serde_json::json;
@@ -35,8 +35,10 @@ pub fn check(args: &CheckArgs) -> Result<(), Failure> {
     }
     if !args.no_data {
         let prepared = Prepared::new(loaded)?;
-        if let RunData::Image(data) = prepared.data() {
-            eprint!("\n{}", describe_images(data));
+        match prepared.data() {
+            RunData::Table(_) => {}
+            RunData::Image(data) => eprint!("\n{}", describe_images(data)),
+            RunData::Text(data) => eprint!("\n{}", describe_text(data)),
         }
     }
     Ok(())
@@ -60,6 +62,22 @@ fn describe_images(data: &ImageData) -> String {
     table(&rows) + &notes.collect::<String>()
 }
 
+/// The tokens of each split, and the text that they stand for.
+fn describe_text(data: &TextData) -> String {
+    let header = ["", "windows", "tokens", "bytes"];
+    let mut rows = vec![header.map(String::from).to_vec()];
+    for (name, split) in data.named() {
+        let numbers = split.map_or([0; 3], |split| {
+            [split.windows() as u64, split.tokens(), split.bytes()]
+        });
+        let numbers = numbers.iter().map(u64::to_string);
+        rows.push(std::iter::once(name.to_owned()).chain(numbers).collect());
+    }
+    let notes = data.notes.iter().map(|note| format!("note: {note}\n"));
+    let vocabulary = format!("vocabulary of {} tokens\n\n", data.vocabulary);
+    vocabulary + &table(&rows) + &notes.collect::<String>()
+}
+
 fn counts(labels: &Labels, classes: usize) -> Vec<usize> {
     let mut counts = vec![0; classes];
     match labels {
@@ -75,7 +93,11 @@ fn counts(labels: &Labels, classes: usize) -> Vec<usize> {
 
 fn look(loaded: &Loaded, source: &TableSource) -> Result<DataReport, RunError> {
     let config = &loaded.config;
-    let (data, kind) = (&source.table, config.task.target_kind());
+    let kind: TargetKind = config
+        .task
+        .target_kind()
+        .expect("checked: the task has labels");
+    let data = &source.table;
     let report = Table::load(source.format, data).and_then(|table| {
         let splits = split(&table, data, config.seed, kind)?;
         inspect(&table, &splits, data, kind)

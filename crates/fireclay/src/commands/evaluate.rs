@@ -1,12 +1,13 @@
 //! `evaluate`: the metrics of a finished run over a whole split.
 
 use burn::tensor::Device;
-use fireclay_data::{ImageSplit, ReadOptions, Split, TableFormat};
-use fireclay_train::config::{DataConfig, Loaded};
-use fireclay_train::finished::{ImageRun, TableRun};
+use fireclay_data::{ImageSplit, ReadOptions, Split, TableFormat, TextFormat, TokenSplit};
+use fireclay_train::config::{DataConfig, Loaded, RunConfig};
+use fireclay_train::finished::{ImageRun, TableRun, TextRun};
+use fireclay_train::language;
 use fireclay_train::metrics::Report;
 use fireclay_train::run::{Evaluations, Prepared, RunData, RunError, load_run, pass};
-use fireclay_train::task::{ImageSamples, TableSamples};
+use fireclay_train::task::{ImageSamples, TableSamples, TextSamples};
 
 use super::device;
 use crate::cli::EvaluateArgs;
@@ -17,15 +18,17 @@ use crate::text::{number, say, table};
 pub fn evaluate(args: &EvaluateArgs) -> Result<(), Failure> {
     let loaded = load_run(&args.run)?;
     let device = device(&loaded.config, args.backend.as_deref())?;
+    let config = loaded.config.clone();
     let (name, report) = match &loaded.config.data {
         DataConfig::Table(_) => rows(args, loaded, &device.device)?,
         DataConfig::Image(_) => images(args, loaded, &device.device)?,
+        DataConfig::Text(_) => text(args, loaded, &device.device)?,
     };
     if args.json {
         let evaluations = Evaluations::from([(name, report)]);
         say!("{:#}", serde_json::json!(evaluations));
     } else {
-        print(&name, &report);
+        print(&name, unit(&config), &report);
     }
     Ok(())
 }
@@ -42,7 +45,7 @@ fn rows(args: &EvaluateArgs, loaded: Loaded, device: &Device) -> Result<(String,
         }
         _ => match own(args, loaded)?.data() {
             RunData::Table(data) => (args.split.name().to_owned(), named(data.named(), args)),
-            RunData::Image(_) => unreachable!("the run is on a table"),
+            _ => unreachable!("the run is on a table"),
         },
     };
     refuse_empty(args, split.len())?;
@@ -69,7 +72,7 @@ fn images(
         }
         _ => match own(args, loaded)?.data() {
             RunData::Image(data) => (args.split.name().to_owned(), named(data.named(), args)),
-            RunData::Table(_) => unreachable!("the run is on images"),
+            _ => unreachable!("the run is on images"),
         },
     };
     refuse_empty(args, split.len())?;
@@ -78,6 +81,46 @@ fn images(
         .predictor
         .evaluate(samples, pass::<ImageSamples>(&config), config.seed);
     Ok((name, report.map_err(RunError::from)?))
+}
+
+fn text(args: &EvaluateArgs, loaded: Loaded, device: &Device) -> Result<(String, Report), Failure> {
+    let run = TextRun::load(&args.run, device)?;
+    let config = loaded.config.clone();
+    let (name, split) = match (&args.data, &config.data) {
+        (Some(path), DataConfig::Text(source)) => {
+            let context = run.model.context_length();
+            let split = match (&run.tokenizer, source.format) {
+                (Some(tokenizer), TextFormat::Text | TextFormat::TextJsonl) => {
+                    let how = (source.format, &source.text);
+                    TokenSplit::of_text(path, how, tokenizer, context)?
+                }
+                _ => TokenSplit::of_tokens(path, &source.text, run.vocabulary, context)?,
+            };
+            (path.clone(), Some(split))
+        }
+        _ => match own(args, loaded)?.data() {
+            RunData::Text(data) => {
+                let name = args.split.name();
+                let mut splits = data.named().into_iter();
+                let found = splits.find(|(split, _)| *split == name);
+                (name.to_owned(), found.and_then(|(_, split)| split.cloned()))
+            }
+            _ => unreachable!("the run is on text"),
+        },
+    };
+    refuse_empty(args, split.as_ref().map_or(0, TokenSplit::windows))?;
+    let samples = TextSamples::new(split.map(|split| split.without_shift()));
+    let pass = pass::<TextSamples>(&config);
+    let report = language::evaluate(&run.model, samples, pass, device);
+    Ok((name, report.map_err(RunError::from)?))
+}
+
+/// What a report counts.
+fn unit(config: &RunConfig) -> &'static str {
+    match config.data {
+        DataConfig::Table(_) | DataConfig::Image(_) => "rows",
+        DataConfig::Text(_) => "tokens",
+    }
 }
 
 /// The data that the run was trained on.
@@ -102,8 +145,8 @@ fn refuse_empty(args: &EvaluateArgs, rows: usize) -> Result<(), Failure> {
     }
 }
 
-fn print(name: &str, report: &Report) {
-    say!("{name}: {} rows\n", report.n);
+fn print(name: &str, unit: &str, report: &Report) {
+    say!("{name}: {} {unit}\n", report.n);
     let interval = |metric: &str| {
         let found = report
             .interval

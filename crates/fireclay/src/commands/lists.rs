@@ -1,6 +1,6 @@
 //! `devices`, `models` and `datasets`: what there is to choose from.
 
-use fireclay_models::{ImageConfig, TabularConfig};
+use fireclay_models::{ImageConfig, LanguageConfig, TabularConfig};
 use serde_json::json;
 
 use crate::backend;
@@ -31,6 +31,22 @@ const DATA: &[(&str, &str)] = &[
         "image_parquet",
         "Parquet with the bytes of the images, as on Hugging Face",
     ),
+    ("text", "plain text in UTF-8, gzipped or not"),
+    ("text_jsonl", "JSON Lines with a field of text"),
+    ("tokens", "tokens as nanoGPT's train.bin has them"),
+];
+
+/// What can turn text into tokens.
+const TOKENIZERS: &[(&str, &str)] = &[
+    ("char", "the characters of the training text"),
+    ("byte", "the 256 bytes of UTF-8"),
+    ("bpe", "byte pair encoding, as GPT-2, trained on the text"),
+    ("wordpiece", "word pieces, as BERT, trained on the text"),
+    (
+        "unigram",
+        "unigram language model, as SentencePiece, trained on the text",
+    ),
+    ("file", "any tokenizer.json of Hugging Face's"),
 ];
 
 /// The data sets in the folder `datasets` of a checkout.
@@ -70,13 +86,21 @@ pub fn models(args: &ListArgs) -> Result<(), Failure> {
         &[
             ("model for tables", TabularConfig::TYPES),
             ("model for images", ImageConfig::TYPES),
+            ("model for text", LanguageConfig::TYPES),
         ],
     )
 }
 
 /// Lists kinds of data, and data sets.
 pub fn datasets(args: &ListArgs) -> Result<(), Failure> {
-    list(args, &[("data type", DATA), ("shipped", SHIPPED)])
+    list(
+        args,
+        &[
+            ("data type", DATA),
+            ("tokenizer", TOKENIZERS),
+            ("shipped", SHIPPED),
+        ],
+    )
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "every verb has the same form")]

@@ -2,6 +2,7 @@
 
 mod check;
 mod evaluate;
+mod generate;
 mod init;
 mod init_images;
 mod lists;
@@ -11,6 +12,7 @@ mod train;
 
 pub use check::check;
 pub use evaluate::evaluate;
+pub use generate::generate;
 pub use init::init;
 pub use lists::{datasets, devices, models};
 pub use predict::predict;

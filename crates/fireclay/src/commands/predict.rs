@@ -24,6 +24,12 @@ pub fn predict(args: &PredictArgs) -> Result<(), Failure> {
     match &config.data {
         DataConfig::Table(source) => rows(args, &config, source),
         DataConfig::Image(source) => images(args, &config, source),
+        DataConfig::Text(_) => {
+            let run = args.run.display();
+            Err(Failure::Usage(format!(
+                "a language model goes on from a prompt: fireclay generate {run} --prompt TEXT"
+            )))
+        }
     }
 }
 

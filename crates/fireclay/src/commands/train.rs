@@ -55,6 +55,7 @@ fn headline(task: &TaskConfig) -> &'static [&'static str] {
         }
         TaskConfig::Multilabel(_) => &["map", "f1_micro", "f1_macro", "subset_accuracy"],
         TaskConfig::Regression(_) => &["rmse", "mae", "r2"],
+        TaskConfig::CausalLm(_) => &["loss", "perplexity", "bits_per_byte"],
     }
 }
 
@@ -153,6 +154,7 @@ impl Report {
                 say!("predict  fireclay predict {folder} DATA.csv -o predictions.csv");
             }
             DataConfig::Image(_) => say!("predict  fireclay predict {folder} IMAGE"),
+            DataConfig::Text(_) => say!("generate fireclay generate {folder} --prompt TEXT"),
         }
     }
 
@@ -169,7 +171,11 @@ impl Report {
             .filter(has)
             .copied()
             .collect();
-        let mut rows = vec![vec![String::new(), "rows".into()]];
+        let unit = match self.config.data {
+            DataConfig::Table(_) | DataConfig::Image(_) => "rows",
+            DataConfig::Text(_) => "windows",
+        };
+        let mut rows = vec![vec![String::new(), unit.into()]];
         rows[0].extend(names.iter().map(|name| (*name).to_owned()));
         for (split, count) in &self.rows {
             let mut row = vec![(*split).to_owned(), count.to_string()];

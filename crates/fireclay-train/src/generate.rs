@@ -1,0 +1,382 @@
+//! Text from a language model, token by token.
+
+use burn::tensor::Device;
+use fireclay_data::{DataError, Tokenizer};
+use fireclay_models::{KeyValueCache, LanguageModel};
+use rand::{Rng, RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use serde::Serialize;
+
+use crate::task::text::tokens;
+
+/// How the next token is chosen.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sampling {
+    /// What logits are divided by; 0 always takes the most probable token.
+    pub temperature: f64,
+    /// Choose among so many most probable tokens only (Fan et al. 2018, section 5).
+    pub top_k: Option<usize>,
+    /// Choose among the fewest tokens that together have this probability (Holtzman et al. 2019,
+    /// "The Curious Case of Neural Text Degeneration", section 3.1).
+    pub top_p: f64,
+    /// What logits of tokens that were there before are divided by, or multiplied where they are
+    /// negative (Keskar et al. 2019, "CTRL", section 4.1); 1 for nothing.
+    pub repetition_penalty: f64,
+    /// The seed of every choice.
+    pub seed: u64,
+}
+
+/// When a text is at its end.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// Tokens to write at most.
+    pub max_tokens: usize,
+    /// Texts that end it; they are not written.
+    pub stop: Vec<String>,
+}
+
+/// Why a text is at its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ended {
+    /// As many tokens as were asked for.
+    Length,
+    /// The model wrote the token that ends a text.
+    EndOfText,
+    /// One of the texts that end it came.
+    Stop,
+}
+
+/// Why nothing can be written.
+#[derive(Debug, thiserror::Error)]
+pub enum GenerateError {
+    /// The prompt is no text for this tokenizer.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// There is nothing to go on from.
+    #[error("the prompt has no token; give at least one character")]
+    EmptyPrompt,
+    /// A logit is not finite.
+    #[error("the model gave a number that is not finite; its weights are of no use")]
+    NotFinite,
+}
+
+impl Sampling {
+    /// Every impossible value, as (name, message).
+    pub fn validate(&self) -> Vec<(&'static str, String)> {
+        let mut problems = Vec::new();
+        if !(self.temperature.is_finite() && self.temperature >= 0.0) {
+            problems.push(("temperature", "must be 0 or more".into()));
+        }
+        if self.top_k == Some(0) {
+            problems.push(("top-k", "must be at least 1".into()));
+        }
+        if !(self.top_p > 0.0 && self.top_p <= 1.0) {
+            problems.push(("top-p", "must be above 0 and at most 1".into()));
+        }
+        if !(self.repetition_penalty.is_finite() && self.repetition_penalty > 0.0) {
+            problems.push(("repetition-penalty", "must be above 0".into()));
+        }
+        problems
+    }
+
+    /// The token that comes after `before`, with the given logits.
+    ///
+    /// # Errors
+    ///
+    /// If a logit is not finite.
+    ///
+    /// # Panics
+    ///
+    /// If there are no logits.
+    pub fn choose(
+        &self,
+        logits: &[f32],
+        before: &[u32],
+        random: &mut impl Rng,
+    ) -> Result<u32, GenerateError> {
+        if logits.iter().any(|logit| !logit.is_finite()) {
+            return Err(GenerateError::NotFinite);
+        }
+        let mut ranked: Vec<(u32, f64)> =
+            (0..).zip(logits.iter().copied().map(f64::from)).collect();
+        self.penalise(&mut ranked, before);
+        // Equal logits keep the order of the vocabulary, so that the choice is defined.
+        ranked.sort_by(|a, b| b.1.total_cmp(&a.1));
+        if self.temperature == 0.0 {
+            return Ok(ranked[0].0);
+        }
+        ranked.truncate(self.top_k.unwrap_or(usize::MAX));
+        let weights = self.nucleus(&ranked);
+        let mut left = random.random::<f64>() * weights.iter().sum::<f64>();
+        for ((token, _), weight) in ranked.iter().zip(&weights) {
+            left -= weight;
+            if left < 0.0 {
+                return Ok(*token);
+            }
+        }
+        // Rounding may leave a crumb; it belongs to the last token.
+        Ok(ranked[weights.len() - 1].0)
+    }
+
+    fn penalise(&self, logits: &mut [(u32, f64)], before: &[u32]) {
+        if self.repetition_penalty == 1.0 {
+            return;
+        }
+        let seen: std::collections::BTreeSet<u32> = before.iter().copied().collect();
+        for token in seen {
+            if let Some((_, logit)) = logits.get_mut(token as usize) {
+                *logit = match *logit > 0.0 {
+                    true => *logit / self.repetition_penalty,
+                    false => *logit * self.repetition_penalty,
+                };
+            }
+        }
+    }
+
+    /// Probabilities of the first tokens, as many as together reach `top_p`; not normalised again.
+    fn nucleus(&self, ranked: &[(u32, f64)]) -> Vec<f64> {
+        let largest = ranked[0].1;
+        let power = |(_, logit): &(u32, f64)| ((logit - largest) / self.temperature).exp();
+        let powers: Vec<f64> = ranked.iter().map(power).collect();
+        let whole: f64 = powers.iter().sum();
+        let mut weights = Vec::new();
+        let mut mass = 0.0;
+        for power in powers {
+            weights.push(power / whole);
+            mass += power / whole;
+            if mass >= self.top_p {
+                break;
+            }
+        }
+        weights
+    }
+}
+
+/// A language model that goes on from a prompt.
+///
+/// Keys and values of what was read are kept, so that a token costs the same however long the
+/// text is. Once the text is longer than the context, the model reads the last half of the context
+/// again and goes on from there; positions that are learned allow nothing cheaper.
+#[derive(Debug)]
+pub struct Writer<'a> {
+    model: &'a LanguageModel,
+    tokenizer: &'a Tokenizer,
+    device: &'a Device,
+    cache: KeyValueCache,
+    text: Vec<u32>,
+}
+
+impl<'a> Writer<'a> {
+    /// A writer that has read nothing yet.
+    pub fn new(model: &'a LanguageModel, tokenizer: &'a Tokenizer, device: &'a Device) -> Self {
+        Self {
+            model,
+            tokenizer,
+            device,
+            cache: model.empty_cache(),
+            text: Vec::new(),
+        }
+    }
+
+    /// Goes on from `prompt` and hands each piece of new text to `write` as soon as it is whole
+    /// characters that no stop text can begin with.
+    ///
+    /// Of a prompt that is longer than the context only the end is read.
+    ///
+    /// # Errors
+    ///
+    /// If the prompt is empty or cannot be encoded, or the model's numbers are not finite.
+    pub fn write(
+        mut self,
+        prompt: &str,
+        sampling: &Sampling,
+        limits: &Limits,
+        mut write: impl FnMut(&str),
+    ) -> Result<Ended, GenerateError> {
+        self.text = self.tokenizer.encode(prompt)?;
+        if self.text.is_empty() {
+            return Err(GenerateError::EmptyPrompt);
+        }
+        let mut random = ChaCha8Rng::seed_from_u64(sampling.seed);
+        let mut decoder = self.tokenizer.stream();
+        let mut held = Held::new(&limits.stop);
+        for _ in 0..limits.max_tokens {
+            let logits = self.logits();
+            let token = sampling.choose(&logits, &self.text, &mut random)?;
+            if Some(token) == self.tokenizer.end_of_text() {
+                write(&held.rest());
+                return Ok(Ended::EndOfText);
+            }
+            self.text.push(token);
+            let Some(piece) = decoder.push(token)? else {
+                continue;
+            };
+            let (ready, stopped) = held.push(&piece);
+            write(&ready);
+            if stopped {
+                return Ok(Ended::Stop);
+            }
+        }
+        write(&held.rest());
+        Ok(Ended::Length)
+    }
+
+    /// The logits of the token after the text.
+    fn logits(&mut self) -> Vec<f32> {
+        let context = self.model.context_length();
+        let length = self.text.len();
+        let unread = match self.cache.is_empty() {
+            true => length.min(context),
+            false => 1,
+        };
+        if self.cache.len() + unread > context {
+            self.cache = self.model.empty_cache();
+            return self.read((context / 2).max(1));
+        }
+        self.read(unread)
+    }
+
+    /// Reads the last `count` tokens of the text after those in the cache.
+    fn read(&mut self, count: usize) -> Vec<f32> {
+        let unread = &self.text[self.text.len() - count..];
+        let ids = unread.iter().map(|token| *token as i32).collect();
+        let input = tokens(ids, [1, count], self.device);
+        let logits = self.model.forward_cached(input, &mut self.cache); // [1, count, vocabulary]
+        let vocabulary = logits.dims()[2];
+        let last = logits.slice([0..1, count - 1..count, 0..vocabulary]);
+        last.into_data().iter::<f32>().collect()
+    }
+}
+
+/// Text that is held back because a stop text may begin in it.
+struct Held<'a> {
+    stop: &'a [String],
+    text: String,
+}
+
+impl<'a> Held<'a> {
+    fn new(stop: &'a [String]) -> Self {
+        Self {
+            stop,
+            text: String::new(),
+        }
+    }
+
+    /// What can be written now, and whether a stop text came after it.
+    fn push(&mut self, piece: &str) -> (String, bool) {
+        self.text.push_str(piece);
+        let found = self
+            .stop
+            .iter()
+            .filter_map(|stop| self.text.find(stop))
+            .min();
+        if let Some(end) = found {
+            return (self.text[..end].to_owned(), true);
+        }
+        let begins = |at: &usize| {
+            self.stop
+                .iter()
+                .any(|stop| stop.starts_with(&self.text[*at..]))
+        };
+        let mut places = self.text.char_indices().map(|(at, _)| at);
+        let safe = places.find(begins).unwrap_or(self.text.len());
+        let rest = self.text.split_off(safe);
+        (std::mem::replace(&mut self.text, rest), false)
+    }
+
+    fn rest(self) -> String {
+        self.text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GREEDY: Sampling = Sampling {
+        temperature: 0.0,
+        top_k: None,
+        top_p: 1.0,
+        repetition_penalty: 1.0,
+        seed: 0,
+    };
+
+    fn choices(sampling: &Sampling, logits: &[f32], before: &[u32]) -> Vec<usize> {
+        let mut random = ChaCha8Rng::seed_from_u64(7);
+        let mut counts = vec![0; logits.len()];
+        for _ in 0..4000 {
+            counts[sampling.choose(logits, before, &mut random).unwrap() as usize] += 1;
+        }
+        counts
+    }
+
+    #[test]
+    fn temperature_zero_takes_the_first_of_the_most_probable() {
+        assert_eq!(choices(&GREEDY, &[0.0, 3.0, 3.0], &[]), [0, 4000, 0]);
+    }
+
+    #[test]
+    fn choices_follow_the_probabilities() {
+        let sampling = Sampling {
+            temperature: 1.0,
+            ..GREEDY
+        };
+        let logits = [0.5f32, 0.3, 0.2].map(f32::ln);
+        let counts = choices(&sampling, &logits, &[]);
+        for (count, share) in counts.iter().zip([0.5, 0.3, 0.2]) {
+            assert!((*count as f64 / 4000.0 - share).abs() < 0.03, "{counts:?}");
+        }
+    }
+
+    #[test]
+    fn top_k_and_top_p_leave_the_tail_out() {
+        let logits = [0.2f32, 0.5, 0.3].map(f32::ln);
+        let top_k = Sampling {
+            temperature: 1.0,
+            top_k: Some(2),
+            ..GREEDY
+        };
+        assert_eq!(choices(&top_k, &logits, &[])[0], 0);
+        let top_p = Sampling {
+            temperature: 1.0,
+            top_p: 0.7,
+            ..GREEDY
+        };
+        let counts = choices(&top_p, &logits, &[]);
+        assert!(counts[0] == 0 && counts[2] > 0, "{counts:?}");
+        let first = Sampling {
+            temperature: 1.0,
+            top_p: 0.4,
+            ..GREEDY
+        };
+        assert_eq!(choices(&first, &logits, &[]), [0, 4000, 0]);
+    }
+
+    #[test]
+    fn the_penalty_lowers_what_was_there_whatever_its_sign() {
+        let sampling = Sampling {
+            repetition_penalty: 2.0,
+            ..GREEDY
+        };
+        assert_eq!(choices(&sampling, &[1.0, 1.5], &[1]), [4000, 0]);
+        assert_eq!(choices(&sampling, &[-1.0, -0.8], &[1, 1]), [4000, 0]);
+    }
+
+    #[test]
+    fn numbers_that_are_not_finite_are_an_error() {
+        let mut random = ChaCha8Rng::seed_from_u64(0);
+        let chosen = GREEDY.choose(&[0.0, f32::NAN], &[], &mut random);
+        assert!(matches!(chosen, Err(GenerateError::NotFinite)));
+    }
+
+    #[test]
+    fn a_stop_text_is_not_written_even_in_pieces() {
+        let stop = ["END".to_owned()];
+        let mut held = Held::new(&stop);
+        assert_eq!(held.push("one E"), ("one ".into(), false));
+        assert_eq!(held.push("N"), (String::new(), false));
+        assert_eq!(held.push("ough E"), ("ENough ".into(), false));
+        assert_eq!(held.push("ND more"), (String::new(), true));
+    }
+}

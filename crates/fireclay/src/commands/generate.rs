@@ -1,0 +1,127 @@
+//! `generate`: text from a language model.
+
+use std::io::Write;
+use std::path::Path;
+
+use burn::tensor::Device;
+use fireclay_data::Tokenizer;
+use fireclay_train::config::DataConfig;
+use fireclay_train::finished::TextRun;
+use fireclay_train::generate::{Limits, Sampling, Writer};
+use fireclay_train::run::load_run;
+use serde_json::json;
+
+use super::device;
+use crate::cli::GenerateArgs;
+use crate::failure::Failure;
+use crate::text::say;
+
+/// Goes on from one prompt, shown as it is written, or from each line of a file.
+pub fn generate(args: &GenerateArgs) -> Result<(), Failure> {
+    let (sampling, limits) = choices(args)?;
+    let prompts = prompts(args)?;
+    let config = load_run(&args.run)?.config;
+    if !matches!(config.data, DataConfig::Text(_)) {
+        let message = format!("{} is no language model; use predict", args.run.display());
+        return Err(Failure::Usage(message));
+    }
+    let device = device(&config, args.backend.as_deref())?;
+    let run = TextRun::load(&args.run, &device.device)?;
+    let Some(tokenizer) = &run.tokenizer else {
+        let message = "the run was trained on files of tokens and has no tokenizer; name one in its config: [tokenizer] type = \"file\"";
+        return Err(Failure::Usage(message.into()));
+    };
+    let session = Session {
+        run: &run,
+        tokenizer,
+        device: &device.device,
+        sampling,
+        limits,
+    };
+    if let ([prompt], false) = (prompts.as_slice(), args.json || args.prompts.is_some()) {
+        return session.show(prompt);
+    }
+    prompts.iter().try_for_each(|prompt| session.print(prompt))
+}
+
+fn choices(args: &GenerateArgs) -> Result<(Sampling, Limits), Failure> {
+    let sampling = Sampling {
+        temperature: args.temperature,
+        top_k: args.top_k,
+        top_p: args.top_p,
+        repetition_penalty: args.repetition_penalty,
+        seed: args.seed,
+    };
+    if let Some((name, message)) = sampling.validate().into_iter().next() {
+        return Err(Failure::Usage(format!("--{name} {message}")));
+    }
+    if args.stop.iter().any(String::is_empty) {
+        return Err(Failure::Usage("--stop must not be empty".into()));
+    }
+    let limits = Limits {
+        max_tokens: args.max_tokens,
+        stop: args.stop.clone(),
+    };
+    Ok((sampling, limits))
+}
+
+fn prompts(args: &GenerateArgs) -> Result<Vec<String>, Failure> {
+    let Some(path) = &args.prompts else {
+        return Ok(args.prompt.iter().cloned().collect());
+    };
+    let text = read(path)?;
+    let lines = text.lines().filter(|line| !line.is_empty());
+    let lines: Vec<_> = lines.map(String::from).collect();
+    match lines.is_empty() {
+        true => Err(Failure::Usage(format!("{} has no prompt", path.display()))),
+        false => Ok(lines),
+    }
+}
+
+fn read(path: &Path) -> Result<String, Failure> {
+    std::fs::read_to_string(path)
+        .map_err(|error| Failure::Usage(format!("cannot read {}: {error}", path.display())))
+}
+
+struct Session<'a> {
+    run: &'a TextRun,
+    tokenizer: &'a Tokenizer,
+    device: &'a Device,
+    sampling: Sampling,
+    limits: Limits,
+}
+
+impl Session<'_> {
+    fn writer(&self) -> Writer<'_> {
+        Writer::new(&self.run.model, self.tokenizer, self.device)
+    }
+
+    /// The prompt, and what follows as it comes.
+    fn show(&self, prompt: &str) -> Result<(), Failure> {
+        let mut output = std::io::stdout();
+        let mut show = |text: &str| {
+            // Whoever stopped listening does not want to hear of it.
+            let _ = output.write_all(text.as_bytes());
+            let _ = output.flush();
+        };
+        show(prompt);
+        self.writer()
+            .write(prompt, &self.sampling, &self.limits, &mut show)?;
+        show("\n");
+        Ok(())
+    }
+
+    /// A line of JSON with the prompt, what follows, and why it ends.
+    fn print(&self, prompt: &str) -> Result<(), Failure> {
+        let mut text = String::new();
+        let write = |piece: &str| text.push_str(piece);
+        let ended = self
+            .writer()
+            .write(prompt, &self.sampling, &self.limits, write)?;
+        say!(
+            "{}",
+            json!({"prompt": prompt, "text": text, "ended": ended})
+        );
+        Ok(())
+    }
+}

@@ -1,0 +1,398 @@
+//! Language models: from a text to a model that goes on from a prompt.
+
+use std::fs;
+
+use serde_json::Value;
+
+use crate::support::Project;
+#[cfg(all(feature = "flex", feature = "wgpu"))]
+use crate::support::{Wgpu, wgpu};
+
+/// A small decoder with all that is drawn at random while training.
+const GPT: &str = r#"
+[device]
+backend = "flex"
+
+[data]
+type = "text"
+path = "poem.txt"
+split = { train = 0.8, valid = 0.1, test = 0.1 }
+
+[tokenizer]
+type = "char"
+
+[model]
+type = "gpt"
+layers = 2
+heads = 2
+width = 32
+context_length = 16
+dropout = 0.1
+
+[task]
+type = "causal_lm"
+
+[optimizer]
+type = "adamw"
+learning_rate = 1e-2
+weight_decay = 0.1
+
+[lr_scheduler]
+type = "cosine"
+warmup_steps = 3
+
+[train]
+max_steps = 60
+batch_size = 8
+gradient_accumulation_steps = 2
+max_grad_norm = 1.0
+
+[eval]
+every_steps = 20
+
+[checkpoint]
+every_steps = 15
+"#;
+
+/// A text that a small model learns in seconds.
+fn poem() -> String {
+    let verse = "one potter turns the wheel,\ntwo potters shape the clay,\n\
+                 three potters light the kiln,\nfour potters wait all day.\n\n";
+    verse.repeat(60)
+}
+
+fn trained(config: &str) -> Project {
+    let project = Project::with(config);
+    project.write("poem.txt", &poem());
+    project.ok("train run.toml -q");
+    project
+}
+
+fn metric(project: &Project, run: u32, split: &str, name: &str) -> f64 {
+    let report = project.json(&format!("runs/run/{run}/evaluation.json"));
+    let value = &report[split]["metrics"][name];
+    value
+        .as_f64()
+        .unwrap_or_else(|| panic!("no {split}/{name} in {report}"))
+}
+
+#[test]
+fn a_text_becomes_a_model_that_goes_on_from_a_prompt() {
+    let project = Project::with(GPT);
+    project.write("poem.txt", &poem());
+    let err = project.ok("check run.toml").err;
+    assert!(err.contains("tokens") && err.contains("valid"), "{err}");
+    let out = project.ok("train run.toml").out;
+    assert!(
+        out.contains("generate fireclay generate runs/run/1"),
+        "{out}"
+    );
+    assert!(
+        out.contains("windows") && out.contains("bits_per_byte"),
+        "{out}"
+    );
+    let loss = metric(&project, 1, "valid", "loss");
+    assert!(loss < 1.5, "{loss}");
+    assert!((metric(&project, 1, "valid", "perplexity") - loss.exp()).abs() < 1e-6);
+    let bits = metric(&project, 1, "valid", "bits_per_byte");
+    assert!((bits - loss / 2f64.ln()).abs() < 1e-6);
+
+    let again = project
+        .ok("evaluate runs/run/1 --split valid --json")
+        .json();
+    let report = project.json("runs/run/1/evaluation.json");
+    assert_eq!(again["valid"], report["valid"]);
+    project.write(
+        "other.txt",
+        "four potters turn the wheel,\ntwo wait all day.\n",
+    );
+    let other = project
+        .ok("evaluate runs/run/1 --data other.txt --json")
+        .json();
+    assert_eq!(other["other.txt"]["n"], 46);
+
+    let greedy = "generate runs/run/1 --prompt two -n 40 --temperature 0";
+    let text = project.ok(greedy).out;
+    assert!(
+        text.starts_with("two") && text.chars().count() > 40,
+        "{text}"
+    );
+    assert_eq!(project.ok(greedy).out, text);
+    let wild = |seed: u32| {
+        let line = format!("generate runs/run/1 --prompt two -n 40 --temperature 2 --seed {seed}");
+        project.ok(&line).out
+    };
+    assert_eq!(wild(1), wild(1));
+    assert_ne!(wild(1), wild(2));
+}
+
+#[test]
+fn prompts_come_from_a_file_and_answers_end_where_they_are_told_to() {
+    let project = trained(GPT);
+    project.write("prompts.txt", "one potter\n\ntwo potters\n");
+    let command = "generate runs/run/1 --prompts prompts.txt -n 30 --temperature 0";
+    let lines = |command: &str| -> Vec<Value> {
+        let out = project.ok(command).out;
+        out.lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
+    };
+    let answers = lines(command);
+    assert_eq!(answers.len(), 2);
+    assert_eq!(answers[1]["prompt"], "two potters");
+    assert_eq!(answers[1]["ended"], "length");
+    let text = answers[0]["text"].as_str().unwrap();
+    assert_eq!(text.chars().count(), 30);
+    let end = text.find(' ').unwrap();
+    let stopped = project
+        .command(command.split(' ').chain(["--stop", " "]))
+        .output()
+        .unwrap();
+    let stopped = String::from_utf8(stopped.stdout).unwrap();
+    let stopped: Value = serde_json::from_str(stopped.lines().next().unwrap()).unwrap();
+    assert_eq!(stopped["ended"], "stop");
+    assert_eq!(stopped["text"], text[..end]);
+    // A prompt and an answer that are longer than the context.
+    let long = format!(
+        "generate runs/run/1 --prompt {} -n 50 --json",
+        "potters".repeat(10)
+    );
+    assert_eq!(project.ok(&long).json()["ended"], "length");
+}
+
+#[test]
+fn interrupted_while_learning_a_language_it_resumes_to_the_same_bits() {
+    let project = trained(GPT);
+    project.ok("train run.toml -q --set train.loader_threads=2");
+    let files = [
+        "model.safetensors",
+        "metrics.jsonl",
+        "evaluation.json",
+        "tokenizer.json",
+    ];
+    let read = |run: u32| files.map(|name| project.bytes(&format!("runs/run/{run}/{name}")));
+    assert!(read(1) == read(2), "the loader threads made a difference");
+    fs::remove_dir_all(project.path("runs/run/2/checkpoints/step-00000060")).unwrap();
+    for name in ["model.safetensors", "evaluation.json"] {
+        fs::remove_file(project.path(&format!("runs/run/2/{name}"))).unwrap();
+    }
+    project.ok("resume runs/run/2 -q");
+    assert!(read(1) == read(2), "the resumed run is another");
+}
+
+#[test]
+fn every_tokenizer_trains_and_generates() {
+    for (kind, more) in [
+        ("byte", ""),
+        ("bpe", "vocabulary_size = 270"),
+        ("wordpiece", "vocabulary_size = 60"),
+        ("unigram", "vocabulary_size = 60"),
+    ] {
+        let tokenizer = format!("type = \"{kind}\"\n{more}");
+        let config = GPT
+            .replace("type = \"char\"", &tokenizer)
+            .replace("max_steps = 60", "max_steps = 4");
+        let project = trained(&config);
+        let loss = metric(&project, 1, "test", "loss");
+        let bits = metric(&project, 1, "test", "bits_per_byte");
+        assert!(
+            bits > 0.0 && bits < loss / 2f64.ln() + 1e-9,
+            "{kind}: {bits} of {loss}"
+        );
+        project.ok("generate runs/run/1 --prompt potters -n 5");
+        let lock = project.read("runs/run/1/run.lock");
+        assert!(lock.contains("\"tokenizer.json\""), "{lock}");
+        // What one run has made is a tokenizer for another.
+        fs::copy(
+            project.path("runs/run/1/tokenizer.json"),
+            project.path("own.json"),
+        )
+        .unwrap();
+        let file = config.replace(&tokenizer, "type = \"file\"\npath = \"own.json\"");
+        project.write("file.toml", &file);
+        project.ok("train file.toml -q");
+        let reports =
+            ["run", "file"].map(|name| project.json(&format!("runs/{name}/1/evaluation.json")));
+        assert_eq!(reports[0], reports[1], "{kind}");
+    }
+}
+
+#[test]
+fn lines_of_json_and_files_of_tokens() {
+    let jsonl = GPT
+        .replace(
+            "type = \"text\"\npath = \"poem.txt\"",
+            "type = \"text_jsonl\"\npath = \"poems/*.jsonl\"\nfield = \"body\"",
+        )
+        .replace("\"char\"", "\"byte\"")
+        .replace("max_steps = 60", "max_steps = 4");
+    let project = Project::with(&jsonl);
+    for (name, count) in [("a", 30), ("b", 40)] {
+        let line = serde_json::json!({"body": &poem()[..110], "n": count}).to_string() + "\n";
+        project.write(&format!("poems/{name}.jsonl"), &line.repeat(count));
+    }
+    project.ok("train run.toml -q");
+
+    let ids: Vec<u8> = poem()
+        .bytes()
+        .flat_map(|byte| u16::from(byte).to_le_bytes())
+        .collect();
+    fs::write(project.path("train.bin"), &ids[..12000]).unwrap();
+    fs::write(project.path("val.bin"), &ids[12000..]).unwrap();
+    let tokens = GPT
+        .replace(
+            "type = \"text\"\npath = \"poem.txt\"",
+            "type = \"tokens\"\npath = \"train.bin\"\nvalid_path = \"val.bin\"\nvocabulary = 300",
+        )
+        .replace("split = { train = 0.8, valid = 0.1, test = 0.1 }", "")
+        .replace("[tokenizer]\ntype = \"char\"", "");
+    project.write("tokens.toml", &tokens);
+    project.ok("train tokens.toml -q --set train.max_steps=4");
+    let report = project.json("runs/tokens/1/evaluation.json");
+    assert_eq!(report["valid"]["n"], poem().len() - 6000 - 1);
+    assert!(
+        report["valid"]["metrics"].get("bits_per_byte").is_none(),
+        "{report}"
+    );
+    project
+        .run("generate runs/tokens/1 --prompt a")
+        .refused(2, &["no tokenizer", "[tokenizer]"]);
+    project.ok("evaluate runs/tokens/1 --data val.bin");
+    // With the tokenizer that made them it can write.
+    let own = tokens
+        .replace("vocabulary = 300", "")
+        .replace("[model]", "[tokenizer]\ntype = \"byte\"\n\n[model]");
+    project.write("own.toml", &own);
+    project.ok("train own.toml -q --set train.max_steps=4");
+    project.ok("generate runs/own/1 --prompt potters -n 4");
+}
+
+#[test]
+fn weights_of_one_run_start_another_and_layers_freeze() {
+    let project = trained(GPT);
+    fs::copy(
+        project.path("runs/run/1/model.safetensors"),
+        project.path("old.safetensors"),
+    )
+    .unwrap();
+    let config = GPT
+        .replace(
+            "dropout = 0.1",
+            "dropout = 0.1\npretrained = \"old.safetensors\"\nfreeze = [\"*.wte.*\", \"*.h.0.*\"]",
+        )
+        .replace("max_steps = 60", "max_steps = 4\nlayer_decay = 0.8");
+    project.write("fine.toml", &config);
+    let out = project.ok("train fine.toml").out;
+    assert!(out.contains("tensors loaded"), "{out}");
+    let deeper = config.replace("layers = 2", "layers = 3");
+    project.write("deeper.toml", &deeper);
+    project.run("train deeper.toml -q").refused(
+        2,
+        &[
+            "pretrained",
+            "transformer.h.2.attn.c_attn.weight",
+            "missing",
+        ],
+    );
+}
+
+#[test]
+fn what_is_wrong_with_a_text_is_said_before_the_first_step() {
+    let project = Project::with(GPT);
+    project
+        .run("train run.toml")
+        .refused(2, &["run.toml", "path", "poem.txt"]);
+    fs::write(project.path("poem.txt"), b"one\ntwo \xff\n").unwrap();
+    project
+        .run("train run.toml")
+        .refused(1, &["poem.txt:2", "not valid UTF-8"]);
+    project.write("poem.txt", "");
+    project
+        .run("train run.toml")
+        .refused(1, &["poem.txt is empty"]);
+    project.write("poem.txt", "short");
+    project
+        .run("train run.toml")
+        .refused(1, &["4 tokens", "model.context_length"]);
+    project.write("poem.txt", &poem());
+    project.write("bad.json", "{}");
+    for (set, words) in [
+        ("data.type=csv", &["target"][..]),
+        ("model.type=mlp", &["mlp", "tables"]),
+        ("task.type=classification", &["classification", "labels"]),
+        ("model.heads=5", &["5 heads do not divide"]),
+        ("tokenizer.type=words", &["words", "wordpiece"]),
+        ("tokenizer.vocabulary_size=9", &["vocabulary_size", "bpe"]),
+        ("data.field=\"a\"", &["field", "text_jsonl"]),
+        ("data.split.train=0.9", &["split", "sum to 1"]),
+        (
+            "checkpoint.monitor=valid/accuracy",
+            &["monitor", "perplexity"],
+        ),
+    ] {
+        let line = format!("train run.toml --set {set}");
+        project.run(&line).refused(2, words);
+    }
+    let file = GPT.replace("type = \"char\"", "type = \"file\"\npath = \"bad.json\"");
+    project.write("file.toml", &file);
+    project
+        .run("train file.toml")
+        .refused(1, &["bad.json", "no tokenizer"]);
+    let none = GPT.replace("[tokenizer]\ntype = \"char\"", "");
+    project.write("none.toml", &none);
+    project
+        .run("train none.toml")
+        .refused(2, &["[tokenizer]", "char", "bpe"]);
+    assert!(!project.path("runs").exists(), "a run folder was made");
+}
+
+#[test]
+fn what_is_wrong_with_a_prompt_is_said() {
+    let project = trained(&GPT.replace("max_steps = 60", "max_steps = 4"));
+    let run = |args: &[&str]| {
+        let all = ["generate", "runs/run/1"].iter().chain(args);
+        crate::support::Ran::from(project.command(all).output().unwrap())
+    };
+    run(&["--prompt", ""]).refused(1, &["prompt", "at least one character"]);
+    for (args, word) in [
+        (["--temperature", "inf"], "temperature"),
+        (["--top-k", "0"], "top-k"),
+        (["--top-p", "1.5"], "top-p"),
+        (["--repetition-penalty", "0"], "repetition-penalty"),
+        (["--stop", ""], "stop"),
+    ] {
+        run(&["--prompt", "a", args[0], args[1]]).refused(2, &[word]);
+    }
+    run(&["--prompts", "none.txt"]).refused(2, &["none.txt"]);
+    run(&[]).refused(2, &["--prompt"]);
+    project
+        .run("predict runs/run/1 poem.txt")
+        .refused(2, &["fireclay generate"]);
+    // Letters that the text did not have are read as unknown.
+    assert_eq!(run(&["--prompt", "\u{4e2d}", "-n", "3"]).code, 0);
+    let damaged = project
+        .read("runs/run/1/tokenizer.json")
+        .replacen("\"a\"", "\"\u{e4}\"", 1);
+    project.write("runs/run/1/tokenizer.json", &damaged);
+    run(&["--prompt", "a"]).refused(1, &["tokenizer.json is damaged"]);
+}
+
+#[test]
+#[cfg(all(feature = "flex", feature = "wgpu"))]
+fn a_tiny_decoder_trains_alike_on_flex_and_wgpu() {
+    let project = Project::new();
+    if wgpu(&project) == Wgpu::Absent {
+        return;
+    }
+    let tiny = GPT
+        .replace("layers = 2", "layers = 1")
+        .replace("dropout = 0.1", "dropout = 0.0")
+        .replace("learning_rate = 1e-2", "learning_rate = 1e-3")
+        .replace("max_steps = 60", "max_steps = 4");
+    project.write("run.toml", &tiny);
+    project.write("poem.txt", &poem()[..1000]);
+    project.ok("train run.toml -q");
+    project.ok("train run.toml -q --set device.backend=wgpu");
+    let losses = [1, 2].map(|run| metric(&project, run, "valid", "loss"));
+    assert!((losses[0] - losses[1]).abs() < 1e-3, "{losses:?}");
+}
