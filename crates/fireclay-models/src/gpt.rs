@@ -19,9 +19,9 @@ use burn::tensor::{Bool, Device, Int, Tensor};
 use crate::init::{Init, Values};
 use crate::language::{LanguageShape, STD, branch_std};
 use crate::layers::activation::Activation;
-use crate::layers::causal::{
-    KeyValueCache, LayerCache, attend, hidden_from, join_heads, split_heads,
-};
+use crate::layers::attention::{attend, join_heads, split_heads};
+use crate::layers::causal::{KeyValueCache, LayerCache, hidden_from};
+use crate::layers::tokens::{embedding, linear, tied_head};
 pub use config::GptConfig;
 use config::Sizes;
 pub use sizes::GptSize;
@@ -54,16 +54,13 @@ impl GptConfig {
             ..
         } = self.sizes();
         let transformer = Transformer {
-            wte: embedding(shape.vocabulary, width, &mut init),
-            wpe: embedding(context_length, width, &mut init),
+            wte: embedding(shape.vocabulary, width, STD, &mut init),
+            wpe: embedding(context_length, width, STD, &mut init),
             drop: init.dropout(self.dropout),
             h: (0..layers).map(|_| Block::new(self, &mut init)).collect(),
             ln_f: norm(self, &mut init),
         };
-        let head = || Linear {
-            weight: init.param([width, shape.vocabulary], Values::Normal { std: STD }),
-            bias: None,
-        };
+        let head = || linear(width, shape.vocabulary, STD, false, &mut init);
         Gpt {
             transformer,
             lm_head: (!self.tie_embeddings).then(head),
@@ -93,7 +90,7 @@ impl Gpt {
         let x = self.transformer.forward(tokens, cache); // [batch, new, width]
         match &self.lm_head {
             Some(head) => head.forward(x),
-            None => x.matmul(self.transformer.wte.weight.val().transpose().unsqueeze()),
+            None => tied_head(x, &self.transformer.wte),
         }
     }
 
@@ -247,12 +244,6 @@ impl Conv1d {
             Some(bias) => x + bias.val().unsqueeze(),
             None => x,
         }
-    }
-}
-
-fn embedding(rows: usize, width: usize, init: &mut Init) -> Embedding {
-    Embedding {
-        weight: init.param([rows, width], Values::Normal { std: STD }),
     }
 }
 

@@ -9,7 +9,7 @@
 use burn::module::{Flag, Param, ParamId, RunningState};
 use burn::nn::{
     Dropout, DropoutConfig, Embedding, GroupNorm, GroupNormConfig, LayerNorm, LayerNormConfig,
-    Linear,
+    Linear, RmsNorm,
 };
 use burn::tensor::{Device, Tensor, TensorData};
 use rand::RngExt;
@@ -173,6 +173,15 @@ impl Init {
         norm.gamma = self.param([width], Values::ONES);
         norm.beta = Some(self.param([width], Values::ZEROS));
         norm
+    }
+
+    /// Normalisation by the root of the mean square over the last axis: scale one
+    /// (`torch.nn.RMSNorm`).
+    pub fn rms_norm(&mut self, width: usize, epsilon: f64) -> RmsNorm {
+        RmsNorm {
+            gamma: self.param([width], Values::ONES),
+            epsilon,
+        }
     }
 
     /// Dropout with probability `prob`, which acts on devices with autodiff only.

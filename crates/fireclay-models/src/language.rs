@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::family::{Family, Pretrainable};
 use crate::gpt::{Gpt, GptConfig};
 use crate::layers::causal::KeyValueCache;
+use crate::llama::{Llama, LlamaConfig};
 
 /// The deviation of first weights (Radford et al. 2018, *Improving Language Understanding by
 /// Generative Pre-Training*, section 4.1).
@@ -33,6 +34,8 @@ pub struct LanguageShape {
 pub enum LanguageConfig {
     /// A decoder as in GPT-2 and GPT-3.
     Gpt(GptConfig),
+    /// A decoder as in Llama.
+    Llama(LlamaConfig),
 }
 
 /// The architecture that a [`LanguageConfig`] builds.
@@ -40,19 +43,28 @@ pub enum LanguageConfig {
 pub enum LanguageModel {
     /// See [`Gpt`].
     Gpt(Gpt),
+    /// See [`Llama`].
+    Llama(Llama),
 }
 
 impl LanguageConfig {
     /// The name of each type and what it is.
-    pub const TYPES: &[(&str, &str)] = &[(
-        "gpt",
-        "decoder of GPT-2 and GPT-3, gpt2 to gpt3-175b (Radford et al. 2019, Brown et al. 2020)",
-    )];
+    pub const TYPES: &[(&str, &str)] = &[
+        (
+            "gpt",
+            "decoder of GPT-2 and GPT-3, gpt2 to gpt3-175b (Radford et al. 2019, Brown et al. 2020)",
+        ),
+        (
+            "llama",
+            "decoder of Llama with grouped queries, by default TinyLlama's (Touvron et al. 2023)",
+        ),
+    ];
 
     /// Every impossible value of the configuration alone, as (key, message).
     pub fn validate(&self) -> Vec<(String, String)> {
         match self {
             Self::Gpt(config) => config.validate(),
+            Self::Llama(config) => config.validate(),
         }
     }
 
@@ -60,6 +72,7 @@ impl LanguageConfig {
     pub fn context_length(&self) -> usize {
         match self {
             Self::Gpt(config) => config.context_length(),
+            Self::Llama(config) => config.context_length,
         }
     }
 }
@@ -82,12 +95,14 @@ impl Family for LanguageConfig {
     fn least_weights(&self, shape: &LanguageShape) -> usize {
         match self {
             Self::Gpt(config) => config.weights(shape),
+            Self::Llama(config) => config.weights(shape),
         }
     }
 
     fn init(&self, shape: &LanguageShape, seed: u64, device: &Device) -> LanguageModel {
         match self {
             Self::Gpt(config) => LanguageModel::Gpt(config.init(shape, seed, device)),
+            Self::Llama(config) => LanguageModel::Llama(config.init(shape, seed, device)),
         }
     }
 }
@@ -96,6 +111,7 @@ impl Pretrainable for LanguageConfig {
     fn layers(&self) -> usize {
         match self {
             Self::Gpt(config) => config.layers_in_all(),
+            Self::Llama(config) => config.layers_in_all(),
         }
     }
 
@@ -103,6 +119,7 @@ impl Pretrainable for LanguageConfig {
         let last = self.layers() - 1;
         let layer = match self {
             Self::Gpt(config) => config.layer_of(name),
+            Self::Llama(config) => config.layer_of(name),
         };
         layer.map_or(last, |layer| layer.min(last))
     }
@@ -114,6 +131,7 @@ impl Pretrainable for LanguageConfig {
     fn canonical_name(&self, name: &str) -> Option<String> {
         match self {
             Self::Gpt(config) => config.canonical_name(name),
+            Self::Llama(config) => config.canonical_name(name),
         }
     }
 }
@@ -128,6 +146,7 @@ impl LanguageModel {
     pub fn forward(&self, tokens: Tensor<2, Int>) -> Tensor<3> {
         match self {
             Self::Gpt(model) => model.forward(tokens),
+            Self::Llama(model) => model.forward(tokens),
         }
     }
 
@@ -135,6 +154,7 @@ impl LanguageModel {
     pub fn empty_cache(&self) -> KeyValueCache {
         match self {
             Self::Gpt(model) => model.empty_cache(),
+            Self::Llama(model) => model.empty_cache(),
         }
     }
 
@@ -147,6 +167,7 @@ impl LanguageModel {
     pub fn forward_cached(&self, tokens: Tensor<2, Int>, cache: &mut KeyValueCache) -> Tensor<3> {
         match self {
             Self::Gpt(model) => model.forward_cached(tokens, cache),
+            Self::Llama(model) => model.forward_cached(tokens, cache),
         }
     }
 
@@ -154,8 +175,16 @@ impl LanguageModel {
     pub fn context_length(&self) -> usize {
         match self {
             Self::Gpt(model) => model.context_length(),
+            Self::Llama(model) => model.context_length(),
         }
     }
+}
+
+/// Numbers of things of which there must be one.
+pub(crate) fn check_least_one(numbers: &[(&str, usize)]) -> Vec<(String, String)> {
+    let zero = numbers.iter().filter(|(_, number)| *number == 0);
+    let problem = |(key, _): &(&str, usize)| (key.to_string(), "must be at least 1".to_string());
+    zero.map(problem).collect()
 }
 
 /// More blocks than any published model has; it is surely a slip.
@@ -163,6 +192,15 @@ pub(crate) fn check_layers(layers: usize) -> Option<(String, String)> {
     (layers > 1000).then(|| {
         let message = format!("must be at most 1000, but is {layers}");
         ("layers".to_string(), message)
+    })
+}
+
+/// Heads that divide the width. The error points at a key that the file has.
+pub(crate) fn check_heads(heads: usize, width: usize, own_heads: bool) -> Option<(String, String)> {
+    (heads > 0 && !width.is_multiple_of(heads)).then(|| {
+        let key = if own_heads { "heads" } else { "width" };
+        let message = format!("{heads} heads do not divide the width {width}");
+        (key.to_string(), message)
     })
 }
 
@@ -181,3 +219,6 @@ pub(crate) fn check_positive(key: &str, number: f64) -> Option<(String, String)>
         (key.to_string(), message)
     })
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -43,6 +43,7 @@ pub mod linear;
 pub mod mlp;
 
 pub mod gpt;
+pub mod llama;
 
 pub mod cnn;
 pub mod convnext;
@@ -74,6 +75,7 @@ pub use layers::activation::Activation;
 pub use layers::causal::KeyValueCache;
 pub use lenet::{LeNet, LenetConfig};
 pub use linear::{LinearConfig, LinearModel};
+pub use llama::{Llama, LlamaConfig};
 pub use mlp::{Mlp, MlpConfig, NormKind};
 pub use mobilenet_v3::{MobileNetV3, MobileNetV3Config, MobileNetV3Size};
 pub use pretrained::{PretrainedOptions, PretrainedReport, load_pretrained, matches_any};

@@ -1,17 +1,17 @@
 //! What the tests compare with numbers from PyTorch: files in `tests/data`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use burn::module::{Module, ModuleVisitor, Param};
+use burn::module::{Module, ModuleVisitor, Param, ParamId};
 use burn::tensor::{Device, Gradients, Int, Tensor, TensorData, activation};
 use safetensors::{Dtype, SafeTensors};
 
-use crate::image::{ImageConfig, ImageShape};
-use crate::tensors::{from_tensors, to_tensors};
-use crate::weights::shapes;
+use crate::family::Family;
+use crate::tensors::from_tensors;
+use crate::weights::{Name, plain_names, shapes, swap_axes};
 
 /// To be held by every test that draws random numbers on a device: the generator is the process's,
 /// so a test that draws beside one that compares two draws would part them.
@@ -55,19 +55,18 @@ fn whole(bytes: &[u8]) -> f32 {
 pub fn fill<M: Module>(model: M, mut file: Tensors, torch_name: impl Fn(&str) -> String) -> M {
     file.retain(|name, _| !name.ends_with("num_batches_tracked"));
     let mut tensors = Vec::new();
-    for (path, old) in to_tensors(&model) {
-        let name = torch_name(&plain(&path));
-        let data = file.remove(&name).unwrap_or_else(|| panic!("{name}"));
-        let data = turned(&path, data);
-        assert_eq!(data.shape(), old.shape(), "{name}");
-        tensors.push((path, data));
+    for name in plain_names(&model) {
+        let torch = torch_name(&name.torch);
+        let data = file.remove(&torch).unwrap_or_else(|| panic!("{torch}"));
+        assert_eq!(data.shape().to_vec(), name.shape, "{torch}");
+        tensors.push((name.path.clone(), turned(&name, data)));
     }
     assert!(file.is_empty(), "{:?}", file.keys());
     from_tensors(model, tensors).unwrap()
 }
 
 /// Fails unless the model's tensors have the names and shapes of those in the file.
-pub fn assert_names(config: &ImageConfig, shape: &ImageShape, mut file: Tensors) {
+pub fn assert_names<F: Family>(config: &F, shape: &F::Shape, mut file: Tensors) {
     file.retain(|name, _| !name.ends_with("num_batches_tracked"));
     let expected: BTreeMap<_, _> = file
         .into_iter()
@@ -84,16 +83,23 @@ pub fn gradients<M: Module>(
     torch_name: impl Fn(&str) -> String,
 ) -> Tensors {
     let mut reader = Reader {
-        path: Vec::new(),
         gradients,
-        found: Vec::new(),
+        found: HashMap::new(),
     };
     model.visit(&mut reader);
-    let named = |(path, data): (String, TensorData)| {
-        let data = turned(&path, data);
-        (torch_name(&plain(&path)), data)
+    let named = |name: Name| {
+        let data = reader.found.remove(&name.id)?;
+        Some((torch_name(&name.torch), turned(&name, data)))
     };
-    reader.found.into_iter().map(named).collect()
+    plain_names(model).into_iter().filter_map(named).collect()
+}
+
+/// Burn keeps the weight of a linear layer the other way round.
+fn turned(name: &Name, data: TensorData) -> TensorData {
+    match name.swapped {
+        true => swap_axes(data),
+        false => data,
+    }
 }
 
 /// The images of the file as a tensor.
@@ -108,6 +114,34 @@ pub fn loss(logits: Tensor<2>, file: &Tensors) -> Tensor<1> {
     let labels = TensorData::new(labels, [rows, 1]);
     let labels = Tensor::<2, Int>::from_data(labels, &logits.device());
     -activation::log_softmax(logits, 1).gather(1, labels).mean()
+}
+
+/// The whole numbers that the file keeps as `name`, `[batch, time]`.
+pub fn tokens(file: &Tensors, name: &str, device: &Device) -> Tensor<2, Int> {
+    let ids: Vec<i64> = file[name].iter().collect();
+    Tensor::from_data(TensorData::new(ids, file[name].shape()), device)
+}
+
+/// The mean cross-entropy of the tokens that have a label, which is not below zero.
+pub fn token_loss(logits: Tensor<3>, labels: &[i64]) -> Tensor<1> {
+    let (device, rows, vocabulary) = (logits.device(), labels.len(), logits.dims()[2]);
+    let scored: Vec<f32> = labels.iter().map(|label| f32::from(*label >= 0)).collect();
+    let count: f32 = scored.iter().sum();
+    let labels: Vec<i64> = labels.iter().map(|label| *label.max(&0)).collect();
+    let labels = Tensor::<2, Int>::from_data(TensorData::new(labels, [rows, 1]), &device);
+    let scored = Tensor::<2>::from_data(TensorData::new(scored, [rows, 1]), &device);
+    let logits = logits.reshape([rows, vocabulary]);
+    let own = activation::log_softmax(logits, 1).gather(1, labels);
+    (own * scored).sum().neg() / count
+}
+
+/// The mean cross-entropy of every token but the first, where it has a label.
+pub fn next_token_loss(logits: Tensor<3>, file: &Tensors) -> Tensor<1> {
+    let [_, time, _] = logits.dims();
+    let labels: Vec<i64> = file["labels"].iter().collect();
+    let next = labels.chunks(time).flat_map(|row| &row[1..]);
+    let next: Vec<i64> = next.copied().collect();
+    token_loss(logits.narrow(1, 0, time - 1), &next)
 }
 
 /// Fails where the values differ by more than `tolerance` of one or of the largest value.
@@ -139,49 +173,15 @@ pub fn assert_gradients(found: &Tensors, expected: &Tensors, tolerance: f64) {
     }
 }
 
-/// A path without the variants of enums, and with PyTorch's names for the parts of norms.
-fn plain(path: &str) -> String {
-    let part = |part| match part {
-        "gamma" => "weight",
-        "beta" => "bias",
-        part => part,
-    };
-    let variant = |part: &&str| !part.starts_with(char::is_uppercase);
-    let parts: Vec<_> = path.split('.').filter(variant).map(part).collect();
-    parts.join(".")
-}
-
-/// Burn keeps the weight of a linear layer the other way round; it is the only matrix here, but for
-/// GPT-2, whose files have Burn's layout.
-fn turned(path: &str, data: TensorData) -> TensorData {
-    match *data.shape().as_slice() {
-        [_, _] if path.ends_with("weight") && !path.starts_with("transformer.") => {
-            let options = (&Device::flex(), data.dtype());
-            let tensor = Tensor::<2>::from_data(data, options);
-            tensor.transpose().into_data()
-        }
-        _ => data,
-    }
-}
-
 struct Reader<'a> {
-    path: Vec<String>,
     gradients: &'a Gradients,
-    found: Vec<(String, TensorData)>,
+    found: HashMap<ParamId, TensorData>,
 }
 
 impl ModuleVisitor for Reader<'_> {
-    fn enter_module(&mut self, name: &str, _container_type: &str) {
-        self.path.push(name.to_string());
-    }
-
-    fn exit_module(&mut self, _name: &str, _container_type: &str) {
-        self.path.pop();
-    }
-
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         if let Some(gradient) = param.val().grad(self.gradients) {
-            self.found.push((self.path.join("."), gradient.into_data()));
+            self.found.insert(param.id, gradient.into_data());
         }
     }
 }

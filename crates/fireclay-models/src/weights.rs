@@ -24,6 +24,8 @@ pub use error::WeightsError;
 pub(crate) use error::{damaged, io_error};
 pub(crate) use format::float;
 use format::{data, view};
+#[cfg(test)]
+pub(crate) use names::plain_names;
 pub(crate) use names::{Name, names, swap_axes};
 
 /// The key of the description in the file's metadata.

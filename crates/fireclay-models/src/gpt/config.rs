@@ -5,7 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use super::sizes::GptSize;
 use crate::family::saturating_sum;
-use crate::language::{LanguageShape, check_layers, check_positive, check_rate};
+use crate::language::{
+    LanguageShape, check_heads, check_layers, check_least_one, check_positive, check_rate,
+};
 use crate::layers::activation::Activation;
 
 /// A decoder as in GPT-2 and GPT-3.
@@ -57,34 +59,22 @@ pub(super) struct Sizes {
 impl GptConfig {
     /// Every impossible value, as (key, message).
     pub fn validate(&self) -> Vec<(String, String)> {
-        let mut problems = Vec::new();
-        let numbers = [
-            ("layers", self.layers),
-            ("heads", self.heads),
-            ("width", self.width),
-            ("mlp_width", self.mlp_width),
-            ("context_length", self.context_length),
-        ];
-        for (key, _) in numbers.iter().filter(|(_, number)| *number == Some(0)) {
-            problems.push((key.to_string(), "must be at least 1".to_string()));
-        }
         let Sizes {
+            layers,
             heads,
             width,
-            layers,
+            context_length,
             ..
         } = self.sizes();
+        let mut problems = check_least_one(&[
+            ("layers", layers),
+            ("heads", heads),
+            ("width", width),
+            ("mlp_width", self.mlp_width.unwrap_or(1)),
+            ("context_length", context_length),
+        ]);
         problems.extend(check_layers(layers));
-        if heads > 0 && width % heads != 0 {
-            // The error points at a key that the file has.
-            let key = if self.heads.is_some() {
-                "heads"
-            } else {
-                "width"
-            };
-            let message = format!("{heads} heads do not divide the width {width}");
-            problems.push((key.to_string(), message));
-        }
+        problems.extend(check_heads(heads, width, self.heads.is_some()));
         problems.extend(check_rate("dropout", self.dropout));
         problems.extend(check_positive("norm_eps", self.norm_eps));
         problems

@@ -1,11 +1,13 @@
-use burn::tensor::{Device, Int, Tensor, TensorData, activation};
+use burn::tensor::Device;
 
 use super::*;
 use crate::check::check_model;
-use crate::family::Family;
+use crate::language::tests::{assert_cache, assert_causal};
 use crate::language::{LanguageConfig, LanguageModel};
-use crate::reference::{Tensors, assert_close, assert_gradients, fill, generator, gradients, read};
-use crate::weights::shapes;
+use crate::reference::{
+    assert_close, assert_gradients, assert_names, fill, generator, gradients, next_token_loss,
+    read, tokens,
+};
 
 const SHAPE: LanguageShape = LanguageShape { vocabulary: 97 };
 
@@ -25,36 +27,18 @@ fn filled(device: &Device) -> Gpt {
     fill(model, read("gpt2-tiny/model"), str::to_string)
 }
 
-fn tokens(file: &Tensors, name: &str, device: &Device) -> Tensor<2, Int> {
-    let ids: Vec<i64> = file[name].iter().collect();
-    Tensor::from_data(TensorData::new(ids, file[name].shape().to_vec()), device)
-}
-
-/// The mean cross-entropy of every token but the first, where it has a label.
-fn loss(logits: Tensor<3>, file: &Tensors) -> Tensor<1> {
-    let [batch, time, vocabulary] = logits.dims();
-    let labels: Vec<i64> = file["labels"].iter().collect();
-    let next = labels.chunks(time).flat_map(|row| &row[1..]);
-    let next: Vec<i64> = next.copied().collect();
-    let scored: Vec<f32> = next.iter().map(|l| f32::from(u8::from(*l >= 0))).collect();
-    let count: f32 = scored.iter().sum();
-    let (device, rows) = (logits.device(), next.len());
-    let next: Vec<i64> = next.into_iter().map(|label| label.max(0)).collect();
-    let next = Tensor::<2, Int>::from_data(TensorData::new(next, [rows, 1]), &device);
-    let scored = Tensor::<2>::from_data(TensorData::new(scored, [rows, 1]), &device);
-    let logits = logits.slice([0..batch, 0..time - 1, 0..vocabulary]);
-    let logits = logits.reshape([rows, vocabulary]);
-    let own = activation::log_softmax(logits, 1).gather(1, next);
-    (own * scored).sum().neg() / count
-}
-
 #[test]
 fn logits_and_loss_are_hugging_faces() {
     let device = Device::flex();
     let (model, io) = (filled(&device), read("gpt2-tiny/io"));
     let logits = model.forward(tokens(&io, "input_ids", &device));
     assert_close(&logits.to_data(), &io["logits"], 1e-5, "logits");
-    assert_close(&loss(logits, &io).into_data(), &io["loss"], 1e-5, "loss");
+    assert_close(
+        &next_token_loss(logits, &io).into_data(),
+        &io["loss"],
+        1e-5,
+        "loss",
+    );
     let full = model.forward(tokens(&io, "full_input_ids", &device));
     assert_close(&full.into_data(), &io["full_logits"], 1e-5, "full context");
 }
@@ -71,7 +55,7 @@ fn gradients_are_hugging_faces() {
     let model = fill(model, read("gpt2-tiny/model"), str::to_string);
     let io = read("gpt2-tiny/io");
     let logits = model.forward(tokens(&io, "input_ids", &device));
-    let all = loss(logits, &io).backward();
+    let all = next_token_loss(logits, &io).backward();
     let mut found = gradients(&model, &all, str::to_string);
     let mut expected = read("gpt2-tiny/grads");
     // The keys' third of these has no gradient in exact arithmetic, only rounding.
@@ -89,53 +73,18 @@ fn gradients_are_hugging_faces() {
 #[test]
 fn names_and_shapes_are_hugging_faces() {
     let config = LanguageConfig::Gpt(tiny());
-    let model = Family::init(&config, &SHAPE, 0, &Device::flex());
-    let mut found = shapes(&config, &model);
-    found.sort();
-    let file = read("gpt2-tiny/model").into_iter();
-    let expected: Vec<_> = file.map(|(n, data)| (n, data.shape().to_vec())).collect();
-    assert_eq!(found, expected);
+    assert_names(&config, &SHAPE, read("gpt2-tiny/model"));
 }
 
 #[test]
 fn the_cache_gives_the_tokens_and_logits_of_recomputing() {
-    let device = Device::flex();
-    let (model, io) = (filled(&device), read("gpt2-tiny/io"));
-    let ids: Vec<i64> = io["greedy_prompt_ids"].iter().collect();
-    let expected: Vec<i64> = io["greedy_output_ids"].iter().collect();
-    let row = |ids: &[i64]| {
-        let data = TensorData::new(ids.to_vec(), [1, ids.len()]);
-        Tensor::<2, Int>::from_data(data, &device)
-    };
-    let (mut text, mut cache) = (ids.clone(), model.empty_cache());
-    assert!(cache.is_empty());
-    let mut unread = ids;
-    while text.len() < expected.len() {
-        let new = unread.len();
-        let last = model.forward_cached(row(&unread), &mut cache);
-        let last = last.narrow(1, new - 1, 1);
-        let whole = model.forward(row(&text)).narrow(1, text.len() - 1, 1);
-        assert_close(&last.to_data(), &whole.into_data(), 1e-5, "cached");
-        assert_eq!(cache.len(), text.len());
-        let next: i64 = last.argmax(2).into_data().iter().next().unwrap();
-        text.push(next);
-        unread = vec![next];
-    }
-    assert_eq!(text, expected);
+    let model = LanguageModel::Gpt(filled(&Device::flex()));
+    assert_cache(&model, &read("gpt2-tiny/io"));
 }
 
 #[test]
 fn no_token_looks_ahead() {
-    let device = Device::flex();
-    let model = filled(&device);
-    let row = |last: i64| {
-        let ids = TensorData::new(vec![3i64, 1, 4, 1, 5, last], [1, 6]);
-        model.forward(Tensor::from_data(ids, &device))
-    };
-    let (one, other) = (row(9), row(26));
-    let first = |logits: &Tensor<3>| logits.clone().narrow(1, 0, 5).into_data();
-    assert_eq!(first(&one), first(&other));
-    assert_ne!(one.into_data(), other.into_data());
+    assert_causal(&LanguageModel::Gpt(filled(&Device::flex())));
 }
 
 #[test]

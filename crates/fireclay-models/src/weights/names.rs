@@ -21,13 +21,18 @@ pub struct Name {
 
 /// Every tensor of `module` in visiting order, without touching a value.
 pub fn names<F: Family>(config: &F, module: &F::Model) -> Vec<Name> {
-    let mut namer = Namer::default();
-    module.visit(&mut namer);
     let named = |name: Name| Name {
         torch: config.torch_name(name.torch),
         ..name
     };
-    namer.names.into_iter().map(named).collect()
+    plain_names(module).into_iter().map(named).collect()
+}
+
+/// As [`names`], before the family has its say.
+pub fn plain_names<M: Module>(module: &M) -> Vec<Name> {
+    let mut namer = Namer::default();
+    module.visit(&mut namer);
+    namer.names
 }
 
 /// Transposes a matrix.

@@ -1,0 +1,38 @@
+//! The ends of models that read tokens.
+
+use burn::nn::{Embedding, Linear};
+use burn::tensor::Tensor;
+
+use crate::init::{Init, Values};
+
+/// A lookup table of `rows` vectors, normal with deviation `std`.
+pub(crate) fn embedding(rows: usize, width: usize, std: f64, init: &mut Init) -> Embedding {
+    Embedding {
+        weight: init.param([rows, width], Values::Normal { std }),
+    }
+}
+
+/// A linear layer with normal weights of deviation `std`, and a bias of zero if it has one.
+pub(crate) fn linear(
+    inputs: usize,
+    outputs: usize,
+    std: f64,
+    bias: bool,
+    init: &mut Init,
+) -> Linear {
+    Linear {
+        weight: init.param([inputs, outputs], Values::Normal { std }),
+        bias: bias.then(|| init.param([outputs], Values::ZEROS)),
+    }
+}
+
+/// The product with the embedding of each token, which serves as the head's weight (Press & Wolf
+/// 2016, [arXiv:1608.05859](https://arxiv.org/abs/1608.05859)).
+///
+/// # Shapes
+///
+/// - `x`: `[batch, time, width]`
+/// - result: `[batch, time, vocabulary]`
+pub(crate) fn tied_head(x: Tensor<3>, table: &Embedding) -> Tensor<3> {
+    x.matmul(table.weight.val().transpose().unsqueeze())
+}

@@ -1,0 +1,225 @@
+//! Llama: a decoder with rotated queries and keys, gated MLPs and norms without a mean.
+//!
+//! - Touvron et al. 2023, *LLaMA: Open and Efficient Foundation Language Models*, section 2.2,
+//!   [arXiv:2302.13971](https://arxiv.org/abs/2302.13971)
+//! - grouped queries: Touvron et al. 2023, *Llama 2*, section 2.2,
+//!   [arXiv:2307.09288](https://arxiv.org/abs/2307.09288)
+//! - norms: Zhang & Sennrich 2019, *Root Mean Square Layer Normalization*,
+//!   [arXiv:1910.07467](https://arxiv.org/abs/1910.07467)
+//! - MLP: Shazeer 2020, *GLU Variants Improve Transformer*, section 2,
+//!   [arXiv:2002.05202](https://arxiv.org/abs/2002.05202)
+//!
+//! No layer has a bias and nothing is dropped. Names and layouts are those of Hugging Face's
+//! `LlamaForCausalLM`; the rescaled rotations of Llama 3.1 and later are not here.
+
+mod config;
+mod rotary;
+
+use burn::module::Module;
+use burn::nn::{Embedding, Linear, RmsNorm};
+use burn::tensor::activation::silu;
+use burn::tensor::{Bool, Device, Int, Tensor};
+
+use crate::init::Init;
+use crate::language::{LanguageShape, STD};
+use crate::layers::attention::{attend, join_heads, split_heads};
+use crate::layers::causal::{KeyValueCache, LayerCache, hidden_from};
+use crate::layers::tokens::{embedding, linear, tied_head};
+pub use config::LlamaConfig;
+use rotary::Rotary;
+
+/// The module that [`LlamaConfig`] builds.
+#[derive(Module, Debug)]
+pub struct Llama {
+    model: Decoder,
+    /// Absent where the embedding of the tokens is the head.
+    lm_head: Option<Linear>,
+}
+
+impl LlamaConfig {
+    /// Builds the model.
+    ///
+    /// First weights are normal with deviation 0.02 (Hugging Face's `initializer_range`), norms
+    /// one.
+    ///
+    /// # Panics
+    ///
+    /// If [`validate`](Self::validate) reports a problem.
+    pub fn init(&self, shape: &LanguageShape, seed: u64, device: &Device) -> Llama {
+        let mut init = Init::new(seed, device);
+        let model = Decoder {
+            embed_tokens: embedding(shape.vocabulary, self.width, STD, &mut init),
+            layers: (0..self.layers)
+                .map(|_| Block::new(self, &mut init))
+                .collect(),
+            norm: init.rms_norm(self.width, self.norm_eps),
+            config: self.clone(),
+        };
+        let head = || linear(self.width, shape.vocabulary, STD, false, &mut init);
+        Llama {
+            model,
+            lm_head: (!self.tie_embeddings).then(head),
+        }
+    }
+}
+
+impl Llama {
+    /// The logits of the token after each token, given it and those before it.
+    ///
+    /// # Shapes
+    ///
+    /// - `tokens`: `[batch, time]`, no longer than the context
+    /// - result: `[batch, time, vocabulary]`
+    pub fn forward(&self, tokens: Tensor<2, Int>) -> Tensor<3> {
+        self.forward_cached(tokens, &mut self.empty_cache())
+    }
+
+    /// As [`forward`](Self::forward) for the tokens after those in `cache`, which takes them up.
+    ///
+    /// # Shapes
+    ///
+    /// - `tokens`: `[batch, new]`; with those in the cache no longer than the context
+    /// - result: `[batch, new, vocabulary]`
+    pub fn forward_cached(&self, tokens: Tensor<2, Int>, cache: &mut KeyValueCache) -> Tensor<3> {
+        let x = self.model.forward(tokens, cache); // [batch, new, width]
+        match &self.lm_head {
+            Some(head) => head.forward(x),
+            None => tied_head(x, &self.model.embed_tokens),
+        }
+    }
+
+    /// A cache that has seen nothing.
+    pub fn empty_cache(&self) -> KeyValueCache {
+        KeyValueCache::empty(self.model.layers.len())
+    }
+
+    /// Tokens that the model looks at, at most.
+    pub fn context_length(&self) -> usize {
+        self.model.config.context_length
+    }
+}
+
+#[derive(Module, Debug)]
+struct Decoder {
+    embed_tokens: Embedding,
+    layers: Vec<Block>,
+    norm: RmsNorm,
+    #[module(skip)]
+    config: LlamaConfig,
+}
+
+impl Decoder {
+    fn forward(&self, tokens: Tensor<2, Int>, cache: &mut KeyValueCache) -> Tensor<3> {
+        let [_, new] = tokens.dims();
+        let (seen, device) = (cache.len(), tokens.device());
+        let (head_width, theta) = (self.config.head_width(), self.config.rope_theta);
+        let places = Places {
+            rotary: Rotary::new(seen..seen + new, head_width, theta, &device),
+            hidden: hidden_from(seen, new, &device),
+        };
+        let x = self.embed_tokens.forward(tokens);
+        let blocks = self.layers.iter().zip(&mut cache.layers);
+        let x = blocks.fold(x, |x, (block, cache)| block.forward(x, &places, cache));
+        self.norm.forward(x)
+    }
+}
+
+/// What all blocks need to know of where the new tokens stand.
+struct Places {
+    rotary: Rotary,
+    /// Which tokens each must not look at, `[1, 1, new, time]`.
+    hidden: Tensor<4, Bool>,
+}
+
+/// x + attention(norm(x)), then x + mlp(norm(x)).
+#[derive(Module, Debug)]
+struct Block {
+    input_layernorm: RmsNorm,
+    self_attn: Attention,
+    post_attention_layernorm: RmsNorm,
+    mlp: Mlp,
+}
+
+impl Block {
+    fn new(config: &LlamaConfig, init: &mut Init) -> Self {
+        Self {
+            input_layernorm: init.rms_norm(config.width, config.norm_eps),
+            self_attn: Attention::new(config, init),
+            post_attention_layernorm: init.rms_norm(config.width, config.norm_eps),
+            mlp: Mlp::new(config, init),
+        }
+    }
+
+    fn forward(&self, x: Tensor<3>, places: &Places, cache: &mut LayerCache) -> Tensor<3> {
+        let branch = self.input_layernorm.forward(x.clone());
+        let x = x + self.self_attn.forward(branch, places, cache);
+        let branch = self.post_attention_layernorm.forward(x.clone());
+        x + self.mlp.forward(branch)
+    }
+}
+
+/// Attention whose heads share keys and values in groups.
+#[derive(Module, Debug)]
+struct Attention {
+    q_proj: Linear,
+    k_proj: Linear,
+    v_proj: Linear,
+    o_proj: Linear,
+    #[module(skip)]
+    heads: usize,
+    #[module(skip)]
+    kv_heads: usize,
+}
+
+impl Attention {
+    fn new(config: &LlamaConfig, init: &mut Init) -> Self {
+        let (width, kv_width) = (config.width, config.kv_width());
+        Self {
+            q_proj: linear(width, width, STD, false, init),
+            k_proj: linear(width, kv_width, STD, false, init),
+            v_proj: linear(width, kv_width, STD, false, init),
+            o_proj: linear(width, width, STD, false, init),
+            heads: config.heads,
+            kv_heads: config.kv_heads,
+        }
+    }
+
+    fn forward(&self, x: Tensor<3>, places: &Places, cache: &mut LayerCache) -> Tensor<3> {
+        let query = split_heads(self.q_proj.forward(x.clone()), self.heads);
+        let keys = split_heads(self.k_proj.forward(x.clone()), self.kv_heads);
+        let values = split_heads(self.v_proj.forward(x), self.kv_heads);
+        // A key is turned once, by its own position, so the cache holds turned keys.
+        let pairs = cache.extend(places.rotary.turn(keys), values);
+        let mixed = attend(places.rotary.turn(query), pairs, &places.hidden, None);
+        self.o_proj.forward(join_heads(mixed))
+    }
+}
+
+/// down(silu(gate(x)) * up(x)), called SwiGLU.
+#[derive(Module, Debug)]
+struct Mlp {
+    gate_proj: Linear,
+    up_proj: Linear,
+    down_proj: Linear,
+}
+
+impl Mlp {
+    fn new(config: &LlamaConfig, init: &mut Init) -> Self {
+        let LlamaConfig {
+            width, mlp_width, ..
+        } = *config;
+        Self {
+            gate_proj: linear(width, mlp_width, STD, false, init),
+            up_proj: linear(width, mlp_width, STD, false, init),
+            down_proj: linear(mlp_width, width, STD, false, init),
+        }
+    }
+
+    fn forward(&self, x: Tensor<3>) -> Tensor<3> {
+        let gate = silu(self.gate_proj.forward(x.clone()));
+        self.down_proj.forward(gate * self.up_proj.forward(x))
+    }
+}
+
+#[cfg(test)]
+mod tests;
