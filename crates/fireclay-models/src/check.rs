@@ -1,8 +1,9 @@
 //! The one check that every architecture's test calls.
 
 use burn::module::{Module, ModuleVisitor, Param};
-use burn::tensor::{Device, Gradients, Int, Tensor, TensorData};
+use burn::tensor::{Bool, Device, Gradients, Int, Tensor, TensorData};
 
+use crate::encoder::{EncoderConfig, EncoderModel, EncoderShape};
 use crate::family::Family;
 use crate::image::{ImageConfig, ImageModel, ImageShape};
 use crate::language::{LanguageConfig, LanguageModel, LanguageShape};
@@ -67,15 +68,36 @@ impl Check for LanguageConfig {
 
     /// As many tokens as the context has, so that every position is read.
     fn batch(shape: &LanguageShape, device: &Device) -> Self::Batch {
-        let time = 32;
-        let token = |index: usize| (index * 7 % shape.vocabulary) as i64;
-        let tokens: Vec<i64> = (0..BATCH * time).map(token).collect();
-        Tensor::from_data(TensorData::new(tokens, [BATCH, time]), device)
+        tokens(shape.vocabulary, device)
     }
 
     /// The mean over time, in which every position has its part.
     fn forward(model: &LanguageModel, batch: Self::Batch) -> Tensor<2> {
         model.forward(batch).mean_dim(1).squeeze_dim(1)
+    }
+}
+
+impl Check for EncoderConfig {
+    type Batch = [Tensor<2, Int>; 2];
+
+    fn outputs(shape: &EncoderShape) -> usize {
+        shape.outputs.unwrap_or(shape.vocabulary)
+    }
+
+    /// Tokens and their types.
+    fn batch(shape: &EncoderShape, device: &Device) -> Self::Batch {
+        [tokens(shape.vocabulary, device), tokens(2, device)]
+    }
+
+    fn forward(model: &EncoderModel, [tokens, types]: Self::Batch) -> Tensor<2> {
+        let mask = Tensor::<2, Bool>::full(tokens.dims(), true, &tokens.device());
+        match model.classifies() {
+            true => model.forward_pooled(tokens, Some(types), mask),
+            false => {
+                let logits = model.forward_tokens(tokens, Some(types), mask);
+                logits.mean_dim(1).squeeze_dim(1)
+            }
+        }
     }
 }
 
@@ -169,6 +191,14 @@ pub fn batch(shape: &TabularShape, device: &Device) -> (Tensor<2>, Tensor<2, Int
             device,
         ),
     )
+}
+
+/// Texts in which every token may occur.
+fn tokens(vocabulary: usize, device: &Device) -> Tensor<2, Int> {
+    let time = 32;
+    let token = |index: usize| (index * 7 % vocabulary) as i64;
+    let tokens: Vec<i64> = (0..BATCH * time).map(token).collect();
+    Tensor::from_data(TensorData::new(tokens, [BATCH, time]), device)
 }
 
 /// Images in which every pixel varies.

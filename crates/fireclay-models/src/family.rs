@@ -62,6 +62,12 @@ pub trait Pretrainable: Family {
     /// weight, or a copy of another one.
     fn canonical_name(&self, name: &str) -> Option<String>;
 
+    /// Whether files have the tensor `name`, by its name in the model's PyTorch original, for a
+    /// head that a model of this shape has not, so that it is not missed there.
+    fn leaves_out(&self, _shape: &Self::Shape, _name: &str) -> bool {
+        false
+    }
+
     /// Rows and columns of the grid of positions that the tensor `name` embeds in the model, if
     /// they can be resampled from those of a file.
     fn positions(&self, _shape: &Self::Shape, _name: &str) -> Option<[usize; 2]> {

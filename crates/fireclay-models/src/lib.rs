@@ -4,7 +4,7 @@
 //!
 //! A serde configuration builds each model: [`TabularConfig::init`] takes what the data
 //! determines (a [`TabularShape`]), a seed and a device; [`ImageConfig`] does the same for
-//! images, [`LanguageConfig`] for text. The first weights are drawn on the host ([`Init`]), so every
+//! images, [`LanguageConfig`] and [`EncoderConfig`] for text. The first weights are drawn on the host ([`Init`]), so every
 //! backend starts from the same bits.
 //!
 //! ```
@@ -34,6 +34,7 @@
 //! # }
 //! ```
 
+pub mod encoder;
 pub mod family;
 pub mod image;
 pub mod language;
@@ -42,6 +43,7 @@ pub mod tabular;
 pub mod linear;
 pub mod mlp;
 
+pub mod bert;
 pub mod gpt;
 pub mod llama;
 
@@ -64,8 +66,10 @@ mod check;
 #[cfg(test)]
 mod reference;
 
+pub use bert::{Bert, BertConfig, BertSize};
 pub use cnn::{Cnn, CnnConfig};
 pub use convnext::{ConvNext, ConvNextConfig, ConvNextSize};
+pub use encoder::{EncoderConfig, EncoderModel, EncoderShape};
 pub use family::{Family, Pretrainable};
 pub use gpt::{Gpt, GptConfig, GptSize};
 pub use image::{ImageConfig, ImageModel, ImageShape};

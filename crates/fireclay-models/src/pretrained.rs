@@ -107,6 +107,7 @@ impl<'a> Plan<'a> {
     ) -> Result<Self, TensorsError> {
         let mut problems = Vec::new();
         let mut stored = file.by_canonical_name(config, &mut problems);
+        stored.retain(|name, _| !config.leaves_out(shape, name));
         let fresh_head = adapt::head_differs(config.head(), names, &stored);
         let mut plan = Self {
             parts: Vec::new(),

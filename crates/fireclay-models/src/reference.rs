@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use burn::module::{Module, ModuleVisitor, Param, ParamId};
-use burn::tensor::{Device, Gradients, Int, Tensor, TensorData, activation};
+use burn::tensor::{Bool, Device, Gradients, Int, Tensor, TensorData, activation};
 use safetensors::{Dtype, SafeTensors};
 
 use crate::family::Family;
@@ -120,6 +120,30 @@ pub fn loss(logits: Tensor<2>, file: &Tensors) -> Tensor<1> {
 pub fn tokens(file: &Tensors, name: &str, device: &Device) -> Tensor<2, Int> {
     let ids: Vec<i64> = file[name].iter().collect();
     Tensor::from_data(TensorData::new(ids, file[name].shape()), device)
+}
+
+/// A batch of one text.
+pub fn row(ids: &[i64], device: &Device) -> Tensor<2, Int> {
+    Tensor::from_data(TensorData::new(ids.to_vec(), [1, ids.len()]), device)
+}
+
+/// The mask that the file keeps as `name`, `[batch, time]`, true where it is not zero.
+pub fn mask(file: &Tensors, name: &str, device: &Device) -> Tensor<2, Bool> {
+    tokens(file, name, device).not_equal_elem(0)
+}
+
+/// As [`assert_close`] for the tokens where the mask that the file keeps as `mask` is not zero.
+pub fn assert_close_at(found: Tensor<3>, file: &Tensors, name: &str, mask: &str, tolerance: f64) {
+    let (width, mask) = (found.dims()[2], &file[mask]);
+    let real = |data: &TensorData| {
+        let mask = mask
+            .iter::<f32>()
+            .flat_map(|real| std::iter::repeat_n(real, width));
+        let values: Vec<f32> = data.iter::<f32>().zip(mask).map(|(x, m)| x * m).collect();
+        TensorData::new(values, data.shape())
+    };
+    let (found, expected) = (real(&found.into_data()), real(&file[name]));
+    assert_close(&found, &expected, tolerance, name);
 }
 
 /// The mean cross-entropy of the tokens that have a label, which is not below zero.

@@ -1,9 +1,7 @@
 //! What holds for every language model.
 
-use burn::tensor::TensorData;
-
 use super::*;
-use crate::reference::{Tensors, assert_close};
+use crate::reference::{self, Tensors, assert_close};
 
 /// Fails unless reading token by token gives the logits of reading all, and the most likely tokens
 /// after the prompt of the file are the file's.
@@ -39,6 +37,5 @@ pub fn assert_causal(model: &LanguageModel) {
 }
 
 fn row(ids: &[i64]) -> Tensor<2, Int> {
-    let data = TensorData::new(ids.to_vec(), [1, ids.len()]);
-    Tensor::from_data(data, &Device::flex())
+    reference::row(ids, &Device::flex())
 }

@@ -5,6 +5,17 @@ use burn::nn::Dropout;
 use burn::tensor::activation::softmax;
 use burn::tensor::{Bool, Tensor};
 
+/// Hides the tokens which only fill a row up.
+///
+/// # Shapes
+///
+/// - `mask`: `[batch, time]`, true where there is a token
+/// - result: `[batch, 1, 1, time]`, true where hidden
+pub(crate) fn hide_padding(mask: Tensor<2, Bool>) -> Tensor<4, Bool> {
+    let [batch, time] = mask.dims();
+    mask.bool_not().reshape([batch, 1, 1, time])
+}
+
 /// softmax(Q Kᵀ / sqrt(d)) V. Where there are fewer heads of keys than of queries, as many
 /// queries in a row share one (Ainslie et al. 2023, *GQA*,
 /// [arXiv:2305.13245](https://arxiv.org/abs/2305.13245), section 2.2).

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::*;
+use crate::bert::BertConfig;
+use crate::encoder::{EncoderConfig, EncoderShape};
 use crate::family::Family;
 use crate::gpt::GptConfig;
 use crate::language::{LanguageConfig, LanguageModel, LanguageShape};
@@ -91,4 +93,61 @@ fn a_model_in_parts_is_read_by_its_index() {
     write_index(&places);
     let error = load(&index).unwrap_err().to_string();
     assert!(error.contains("not in its own folder"), "{error}");
+}
+
+/// A file as the published ones of BERT: other names of norms, both heads, and copies.
+fn published_bert(folder: &Path) -> PathBuf {
+    let tensors = read("bert-tiny-mlm/model").into_iter();
+    let old = |(name, data): (String, TensorData)| {
+        let name = name.replace("LayerNorm.weight", "LayerNorm.gamma");
+        (name.replace("LayerNorm.bias", "LayerNorm.beta"), data)
+    };
+    let mut tensors: BTreeMap<_, _> = tensors.map(old).collect();
+    let words = tensors["bert.embeddings.word_embeddings.weight"].clone();
+    let bias = tensors["cls.predictions.bias"].clone();
+    let zeros = |dims: &[usize]| TensorData::zeros::<f32, _>(dims.to_vec());
+    tensors.extend([
+        ("cls.predictions.decoder.weight".to_string(), words),
+        ("cls.predictions.decoder.bias".to_string(), bias),
+        ("cls.seq_relationship.weight".to_string(), zeros(&[2, 32])),
+        ("cls.seq_relationship.bias".to_string(), zeros(&[2])),
+        ("bert.pooler.dense.weight".to_string(), zeros(&[32, 32])),
+        ("bert.pooler.dense.bias".to_string(), zeros(&[32])),
+    ]);
+    let path = folder.join("bert.safetensors");
+    write(&path, &tensors);
+    path
+}
+
+#[test]
+fn a_published_bert_starts_a_masked_language_model_and_a_classifier() {
+    let folder = tempfile::tempdir().unwrap();
+    let published = published_bert(folder.path());
+    let config = EncoderConfig::Bert(BertConfig {
+        layers: Some(2),
+        heads: Some(4),
+        width: Some(32),
+        mlp_width: Some(64),
+        context_length: Some(40),
+        ..BertConfig::default()
+    });
+    let load = |outputs, path: &Path, options: &PretrainedOptions| {
+        let shape = EncoderShape {
+            vocabulary: 101,
+            outputs,
+        };
+        let model = Family::init(&config, &shape, 1, &Device::flex());
+        load_pretrained(&config, &shape, model, path, options)
+    };
+    let (found, _) = load(None, &published, &strict()).unwrap();
+    let own = path("bert-tiny-mlm/model.safetensors");
+    let (expected, _) = load(None, &own, &strict()).unwrap();
+    assert_eq!(to_tensors(&found), to_tensors(&expected));
+
+    // The classifier has the pooler, but its last layer is nowhere in the file.
+    let options = allow(&["classifier.*"], &[]);
+    let (_, report) = load(Some(2), &published, &options).unwrap();
+    assert!(report.loaded.contains(&"bert.pooler.dense.weight".into()));
+    assert_eq!(report.missing, ["classifier.weight", "classifier.bias"]);
+    assert!(load(Some(2), &published, &strict()).is_err());
 }

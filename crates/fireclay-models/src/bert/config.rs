@@ -1,0 +1,175 @@
+//! Which encoder it is.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::encoder::EncoderShape;
+use crate::family::saturating_sum;
+use crate::language::{check_heads, check_layers, check_least_one, check_positive, check_rate};
+use crate::layers::activation::Activation;
+
+/// An encoder as in BERT.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct BertConfig {
+    /// The published size from which the numbers below come where they are not given; by default
+    /// "bert-base".
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub size: Option<BertSize>,
+    /// The number of blocks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub layers: Option<usize>,
+    /// The number of attention heads; must divide the width.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub heads: Option<usize>,
+    /// The width of the tokens.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub width: Option<usize>,
+    /// The width inside each block's MLP; by default four times the width of the tokens.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mlp_width: Option<usize>,
+    /// Tokens that the model looks at, at most; by default 512.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub context_length: Option<usize>,
+    /// The number of kinds of tokens, which tell a first sentence from a second.
+    pub token_types: usize,
+    /// The probability of zeroing a value after the embedding, in the attention, at the end of
+    /// each branch and before the classifier while training, in [0, 1).
+    pub dropout: f64,
+    /// The non-linearity of each MLP and of the masked language model's head.
+    pub activation: Activation,
+    /// What is added to the variance in each norm.
+    pub norm_eps: f64,
+}
+
+/// A published size (section 3, *Model Architecture*).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum BertSize {
+    /// 12 blocks, width 768, 12 heads: 110 million parameters.
+    #[default]
+    BertBase,
+    /// 24 blocks, width 1024, 16 heads: 335 million parameters.
+    BertLarge,
+}
+
+/// The numbers of a configuration, from its options or else the published size.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sizes {
+    pub layers: usize,
+    pub heads: usize,
+    pub width: usize,
+    pub mlp_width: usize,
+    pub context_length: usize,
+}
+
+impl BertConfig {
+    /// Every impossible value, as (key, message).
+    pub fn validate(&self) -> Vec<(String, String)> {
+        let Sizes {
+            layers,
+            heads,
+            width,
+            context_length,
+            ..
+        } = self.sizes();
+        let mut problems = check_least_one(&[
+            ("layers", layers),
+            ("heads", heads),
+            ("width", width),
+            ("mlp_width", self.mlp_width.unwrap_or(1)),
+            ("context_length", context_length),
+            ("token_types", self.token_types),
+        ]);
+        problems.extend(check_layers(layers));
+        problems.extend(check_heads(heads, width, self.heads.is_some()));
+        problems.extend(check_rate("dropout", self.dropout));
+        problems.extend(check_positive("norm_eps", self.norm_eps));
+        problems
+    }
+
+    /// Tokens that the model looks at, at most.
+    pub fn context_length(&self) -> usize {
+        self.sizes().context_length
+    }
+
+    /// The number of weights, saturating.
+    pub(crate) fn weights(&self, shape: &EncoderShape) -> usize {
+        let Sizes {
+            layers,
+            width,
+            mlp_width,
+            context_length,
+            ..
+        } = self.sizes();
+        let linear =
+            |inputs: usize, outputs: usize| inputs.saturating_add(1).saturating_mul(outputs);
+        let norm = width.saturating_mul(2);
+        let rows = saturating_sum([shape.vocabulary, context_length, self.token_types]);
+        let block = saturating_sum([
+            linear(width, width).saturating_mul(4),
+            linear(width, mlp_width),
+            linear(mlp_width, width),
+            norm.saturating_mul(2),
+        ]);
+        let head = match shape.outputs {
+            None => norm.saturating_add(shape.vocabulary),
+            Some(outputs) => linear(width, outputs),
+        };
+        saturating_sum([
+            rows.saturating_mul(width),
+            norm,
+            layers.saturating_mul(block),
+            linear(width, width),
+            head,
+        ])
+    }
+
+    /// The number of layers for layer-wise learning rates: the embedding, the blocks, the head.
+    pub(crate) fn layers_in_all(&self) -> usize {
+        self.sizes().layers.saturating_add(2)
+    }
+
+    /// The layer of the tensor with this name; the pooler belongs to the head.
+    pub(crate) fn layer_of(&self, name: &str) -> Option<usize> {
+        let parts: Vec<_> = name.split('.').collect();
+        match parts[..] {
+            ["bert", "embeddings", ..] => Some(0),
+            ["bert", "encoder", "layer", block, ..] => block.parse::<usize>().ok()?.checked_add(1),
+            ["bert", "pooler", ..] | ["cls" | "classifier", ..] => Some(self.layers_in_all() - 1),
+            _ => None,
+        }
+    }
+
+    pub(super) fn sizes(&self) -> Sizes {
+        let (layers, heads, width) = match self.size.unwrap_or_default() {
+            BertSize::BertBase => (12, 12, 768),
+            BertSize::BertLarge => (24, 16, 1024),
+        };
+        let width = self.width.unwrap_or(width);
+        Sizes {
+            layers: self.layers.unwrap_or(layers),
+            heads: self.heads.unwrap_or(heads),
+            width,
+            mlp_width: self.mlp_width.unwrap_or(width.saturating_mul(4)),
+            context_length: self.context_length.unwrap_or(512),
+        }
+    }
+}
+
+impl Default for BertConfig {
+    fn default() -> Self {
+        Self {
+            size: None,
+            layers: None,
+            heads: None,
+            width: None,
+            mlp_width: None,
+            context_length: None,
+            token_types: 2,
+            dropout: 0.1,
+            activation: Activation::Gelu,
+            norm_eps: 1e-12,
+        }
+    }
+}

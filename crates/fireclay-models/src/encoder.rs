@@ -1,0 +1,182 @@
+//! The family of encoders of text: what the text determines, the choice of architecture, and the
+//! module that holds the chosen one.
+
+use burn::module::Module;
+use burn::tensor::{Bool, Device, Int, Tensor};
+use serde::{Deserialize, Serialize};
+
+use crate::bert::{Bert, BertConfig};
+use crate::family::{Family, Pretrainable};
+
+/// What the text determines of an encoder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EncoderShape {
+    /// The number of different tokens.
+    pub vocabulary: usize,
+    /// The number of logits of a text; none for a masked language model, which has logits of each
+    /// token instead.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outputs: Option<usize>,
+}
+
+/// A model that reads a text as a whole.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum EncoderConfig {
+    /// An encoder as in BERT.
+    Bert(BertConfig),
+}
+
+/// The architecture that an [`EncoderConfig`] builds.
+#[derive(Module, Debug)]
+pub enum EncoderModel {
+    /// See [`Bert`].
+    Bert(Bert),
+}
+
+impl EncoderConfig {
+    /// The name of each type and what it is.
+    pub const TYPES: &[(&str, &str)] = &[(
+        "bert",
+        "encoder that reads both sides of each token, bert-base or bert-large (Devlin et al. 2018)",
+    )];
+
+    /// Every impossible value of the configuration alone, as (key, message).
+    pub fn validate(&self) -> Vec<(String, String)> {
+        match self {
+            Self::Bert(config) => config.validate(),
+        }
+    }
+
+    /// Tokens that the model looks at, at most.
+    pub fn context_length(&self) -> usize {
+        match self {
+            Self::Bert(config) => config.context_length(),
+        }
+    }
+}
+
+impl Family for EncoderConfig {
+    type Shape = EncoderShape;
+    type Model = EncoderModel;
+
+    fn validate(&self) -> Vec<(String, String)> {
+        self.validate()
+    }
+
+    fn validate_for(&self, shape: &EncoderShape) -> Vec<(String, String)> {
+        let mut problems = self.validate();
+        let message = || "must be at least 1".to_string();
+        if shape.vocabulary == 0 {
+            problems.push(("vocabulary".to_string(), message()));
+        }
+        if shape.outputs == Some(0) {
+            problems.push(("outputs".to_string(), message()));
+        }
+        problems
+    }
+
+    fn least_weights(&self, shape: &EncoderShape) -> usize {
+        match self {
+            Self::Bert(config) => config.weights(shape),
+        }
+    }
+
+    fn init(&self, shape: &EncoderShape, seed: u64, device: &Device) -> EncoderModel {
+        match self {
+            Self::Bert(config) => EncoderModel::Bert(config.init(shape, seed, device)),
+        }
+    }
+
+    fn torch_name(&self, path: String) -> String {
+        match self {
+            Self::Bert(_) => BertConfig::torch_name(&path),
+        }
+    }
+}
+
+impl Pretrainable for EncoderConfig {
+    fn layers(&self) -> usize {
+        match self {
+            Self::Bert(config) => config.layers_in_all(),
+        }
+    }
+
+    fn layer_of(&self, name: &str) -> usize {
+        let last = self.layers() - 1;
+        let layer = match self {
+            Self::Bert(config) => config.layer_of(name),
+        };
+        layer.map_or(last, |layer| layer.min(last))
+    }
+
+    fn head(&self) -> &'static str {
+        "classifier"
+    }
+
+    fn canonical_name(&self, name: &str) -> Option<String> {
+        match self {
+            Self::Bert(_) => BertConfig::canonical_name(name),
+        }
+    }
+
+    fn leaves_out(&self, shape: &EncoderShape, name: &str) -> bool {
+        match self {
+            Self::Bert(_) => BertConfig::leaves_out(shape, name),
+        }
+    }
+}
+
+impl EncoderModel {
+    /// The logits of what each token was before it was masked.
+    ///
+    /// # Shapes
+    ///
+    /// - `tokens`: `[batch, time]`, no longer than the context
+    /// - `types`: the sentence that each token belongs to, `[batch, time]`; by default the first
+    /// - `mask`: `[batch, time]`, true where there is a token
+    /// - result: `[batch, time, vocabulary]`; without meaning where the mask is false
+    ///
+    /// # Panics
+    ///
+    /// If the model was built for a shape with outputs.
+    pub fn forward_tokens(
+        &self,
+        tokens: Tensor<2, Int>,
+        types: Option<Tensor<2, Int>>,
+        mask: Tensor<2, Bool>,
+    ) -> Tensor<3> {
+        match self {
+            Self::Bert(model) => model.forward_tokens(tokens, types, mask),
+        }
+    }
+
+    /// The logits of each text.
+    ///
+    /// # Shapes
+    ///
+    /// - arguments: as for [`forward_tokens`](Self::forward_tokens)
+    /// - result: `[batch, outputs]`
+    ///
+    /// # Panics
+    ///
+    /// If the model was built for a shape without outputs.
+    pub fn forward_pooled(
+        &self,
+        tokens: Tensor<2, Int>,
+        types: Option<Tensor<2, Int>>,
+        mask: Tensor<2, Bool>,
+    ) -> Tensor<2> {
+        match self {
+            Self::Bert(model) => model.forward_pooled(tokens, types, mask),
+        }
+    }
+
+    /// Whether the model was built for a shape with outputs.
+    pub fn classifies(&self) -> bool {
+        match self {
+            Self::Bert(model) => model.classifies(),
+        }
+    }
+}
