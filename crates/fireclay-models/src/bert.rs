@@ -21,7 +21,8 @@ use crate::init::{Init, Values};
 use crate::language::STD;
 use crate::layers::activation::Activation;
 use crate::layers::attention::{attend, hide_padding, join_heads, split_heads};
-use crate::layers::tokens::{embedding, linear, tied_head};
+use crate::layers::linear;
+use crate::layers::tokens::{embedding, tied_head};
 use config::Sizes;
 pub use config::{BertConfig, BertSize};
 
@@ -54,7 +55,7 @@ impl BertConfig {
             layer: (0..layers).map(|_| Block::new(self, &mut init)).collect(),
             pooler: shape
                 .outputs
-                .map(|_| linear(width, width, STD, true, &mut init)),
+                .map(|_| linear::normal(width, width, STD, true, &mut init)),
         };
         let predictions = match shape.outputs {
             None => Some(Predictions::new(self, shape.vocabulary, &mut init)),
@@ -65,7 +66,7 @@ impl BertConfig {
             predictions,
             classifier: shape
                 .outputs
-                .map(|outputs| linear(width, outputs, STD, true, &mut init)),
+                .map(|outputs| linear::normal(width, outputs, STD, true, &mut init)),
             dropout: init.dropout(self.dropout),
         }
     }
@@ -205,7 +206,7 @@ impl Block {
         } = config.sizes();
         Self {
             attention: Attention::new(config, init),
-            intermediate: linear(width, mlp_width, STD, true, init),
+            intermediate: linear::normal(width, mlp_width, STD, true, init),
             output: Output::new(config, mlp_width, init),
             activation: config.activation,
         }
@@ -233,9 +234,9 @@ impl Attention {
     fn new(config: &BertConfig, init: &mut Init) -> Self {
         let Sizes { width, heads, .. } = config.sizes();
         Self {
-            query: linear(width, width, STD, true, init),
-            key: linear(width, width, STD, true, init),
-            value: linear(width, width, STD, true, init),
+            query: linear::normal(width, width, STD, true, init),
+            key: linear::normal(width, width, STD, true, init),
+            value: linear::normal(width, width, STD, true, init),
             dropout: init.dropout(config.dropout),
             output: Output::new(config, width, init),
             heads,
@@ -262,7 +263,7 @@ impl Output {
     fn new(config: &BertConfig, inputs: usize, init: &mut Init) -> Self {
         let Sizes { width, .. } = config.sizes();
         Self {
-            dense: linear(inputs, width, STD, true, init),
+            dense: linear::normal(inputs, width, STD, true, init),
             layer_norm: init.layer_norm_with(width, config.norm_eps),
             dropout: init.dropout(config.dropout),
         }
@@ -294,7 +295,7 @@ impl Predictions {
         let Sizes { width, .. } = config.sizes();
         Self {
             transform: Transform {
-                dense: linear(width, width, STD, true, init),
+                dense: linear::normal(width, width, STD, true, init),
                 layer_norm: init.layer_norm_with(width, config.norm_eps),
                 activation: config.activation,
             },

@@ -10,6 +10,7 @@ use crate::language::{LanguageConfig, LanguageModel, LanguageShape};
 use crate::reference::generator;
 use crate::tabular::{Tabular, TabularConfig, TabularShape};
 use crate::tensors::{from_tensors, to_tensors};
+use crate::translation::{TranslationConfig, TranslationModel, TranslationShape};
 use crate::weights::{ModelDescription, decode, encode};
 
 const BATCH: usize = 6;
@@ -98,6 +99,26 @@ impl Check for EncoderConfig {
                 logits.mean_dim(1).squeeze_dim(1)
             }
         }
+    }
+}
+
+impl Check for TranslationConfig {
+    type Batch = [Tensor<2, Int>; 2];
+
+    fn outputs(shape: &TranslationShape) -> usize {
+        shape.target_vocabulary
+    }
+
+    /// Sources and targets.
+    fn batch(shape: &TranslationShape, device: &Device) -> Self::Batch {
+        [shape.source_vocabulary, shape.target_vocabulary].map(|count| tokens(count, device))
+    }
+
+    fn forward(model: &TranslationModel, [source, target]: Self::Batch) -> Tensor<2> {
+        let mask = Tensor::<2, Bool>::full(source.dims(), true, &source.device());
+        let memory = model.encode(source, mask.clone());
+        let logits = model.decode(&memory, mask.clone(), target, mask);
+        logits.mean_dim(1).squeeze_dim(1)
     }
 }
 

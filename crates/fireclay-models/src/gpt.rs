@@ -21,7 +21,8 @@ use crate::language::{LanguageShape, STD, branch_std};
 use crate::layers::activation::Activation;
 use crate::layers::attention::{attend, join_heads, split_heads};
 use crate::layers::causal::{KeyValueCache, LayerCache, hidden_from};
-use crate::layers::tokens::{embedding, linear, tied_head};
+use crate::layers::linear;
+use crate::layers::tokens::{embedding, tied_head};
 pub use config::GptConfig;
 use config::Sizes;
 pub use sizes::GptSize;
@@ -60,7 +61,7 @@ impl GptConfig {
             h: (0..layers).map(|_| Block::new(self, &mut init)).collect(),
             ln_f: norm(self, &mut init),
         };
-        let head = || linear(width, shape.vocabulary, STD, false, &mut init);
+        let head = || linear::normal(width, shape.vocabulary, STD, false, &mut init);
         Gpt {
             transformer,
             lm_head: (!self.tie_embeddings).then(head),

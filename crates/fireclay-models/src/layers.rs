@@ -7,5 +7,6 @@ pub mod categories;
 pub mod causal;
 pub mod conv;
 pub mod drop_path;
+pub mod linear;
 pub mod pool;
 pub mod tokens;

@@ -4,7 +4,7 @@
 //!
 //! A serde configuration builds each model: [`TabularConfig::init`] takes what the data
 //! determines (a [`TabularShape`]), a seed and a device; [`ImageConfig`] does the same for
-//! images, [`LanguageConfig`] and [`EncoderConfig`] for text. The first weights are drawn on the host ([`Init`]), so every
+//! images, [`LanguageConfig`], [`EncoderConfig`] and [`TranslationConfig`] for text. The first weights are drawn on the host ([`Init`]), so every
 //! backend starts from the same bits.
 //!
 //! ```
@@ -39,6 +39,7 @@ pub mod family;
 pub mod image;
 pub mod language;
 pub mod tabular;
+pub mod translation;
 
 pub mod linear;
 pub mod mlp;
@@ -46,6 +47,7 @@ pub mod mlp;
 pub mod bert;
 pub mod gpt;
 pub mod llama;
+pub mod transformer;
 
 pub mod cnn;
 pub mod convnext;
@@ -85,5 +87,7 @@ pub use mobilenet_v3::{MobileNetV3, MobileNetV3Config, MobileNetV3Size};
 pub use pretrained::{PretrainedOptions, PretrainedReport, load_pretrained, matches_any};
 pub use resnet::{BlockKind, ResNet, ResNetConfig, Shortcut, Stem};
 pub use tabular::{Tabular, TabularConfig, TabularShape};
+pub use transformer::{DecoderCache, Transformer, TransformerConfig, TransformerSize};
+pub use translation::{TranslationConfig, TranslationModel, TranslationShape};
 pub use vit::{Vit, VitConfig, VitSize};
 pub use weights::{ModelDescription, WeightsError};

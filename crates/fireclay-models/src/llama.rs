@@ -24,7 +24,8 @@ use crate::init::Init;
 use crate::language::{LanguageShape, STD};
 use crate::layers::attention::{attend, join_heads, split_heads};
 use crate::layers::causal::{KeyValueCache, LayerCache, hidden_from};
-use crate::layers::tokens::{embedding, linear, tied_head};
+use crate::layers::linear;
+use crate::layers::tokens::{embedding, tied_head};
 pub use config::LlamaConfig;
 use rotary::Rotary;
 
@@ -55,7 +56,7 @@ impl LlamaConfig {
             norm: init.rms_norm(self.width, self.norm_eps),
             config: self.clone(),
         };
-        let head = || linear(self.width, shape.vocabulary, STD, false, &mut init);
+        let head = || linear::normal(self.width, shape.vocabulary, STD, false, &mut init);
         Llama {
             model,
             lm_head: (!self.tie_embeddings).then(head),
@@ -175,10 +176,10 @@ impl Attention {
     fn new(config: &LlamaConfig, init: &mut Init) -> Self {
         let (width, kv_width) = (config.width, config.kv_width());
         Self {
-            q_proj: linear(width, width, STD, false, init),
-            k_proj: linear(width, kv_width, STD, false, init),
-            v_proj: linear(width, kv_width, STD, false, init),
-            o_proj: linear(width, width, STD, false, init),
+            q_proj: linear::normal(width, width, STD, false, init),
+            k_proj: linear::normal(width, kv_width, STD, false, init),
+            v_proj: linear::normal(width, kv_width, STD, false, init),
+            o_proj: linear::normal(width, width, STD, false, init),
             heads: config.heads,
             kv_heads: config.kv_heads,
         }
@@ -209,9 +210,9 @@ impl Mlp {
             width, mlp_width, ..
         } = *config;
         Self {
-            gate_proj: linear(width, mlp_width, STD, false, init),
-            up_proj: linear(width, mlp_width, STD, false, init),
-            down_proj: linear(mlp_width, width, STD, false, init),
+            gate_proj: linear::normal(width, mlp_width, STD, false, init),
+            up_proj: linear::normal(width, mlp_width, STD, false, init),
+            down_proj: linear::normal(mlp_width, width, STD, false, init),
         }
     }
 

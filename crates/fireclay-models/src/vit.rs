@@ -28,6 +28,7 @@ use crate::image::ImageShape;
 use crate::init::{Init, Values};
 use crate::layers::conv::Conv;
 use crate::layers::drop_path::{DropPath, rising};
+use crate::layers::linear::xavier;
 pub use positions::resize_positions;
 
 /// A Vision Transformer.
@@ -429,16 +430,6 @@ fn patches(channels: usize, hidden: usize, side: usize, init: &mut Init) -> Conv
         ..Conv::new(channels, hidden, side)
     };
     conv.build(init, values, Values::ZEROS)
-}
-
-/// A linear layer with Xavier's uniform weights (Glorot & Bengio 2010, *Understanding the
-/// difficulty of training deep feedforward neural networks*).
-fn xavier(inputs: usize, outputs: usize, bias: Values, init: &mut Init) -> Linear {
-    let bound = (6.0 / (inputs + outputs) as f64).sqrt();
-    Linear {
-        weight: init.param([inputs, outputs], Values::Uniform { bound }),
-        bias: Some(init.param([outputs], bias)),
-    }
 }
 
 fn default_patch_size() -> usize {

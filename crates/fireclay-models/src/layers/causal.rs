@@ -47,6 +47,11 @@ impl LayerCache {
         };
         self.0.insert(all).clone()
     }
+
+    /// The keys and values of what all tokens look at, made once.
+    pub fn once(&mut self, make: impl FnOnce() -> [Tensor<4>; 2]) -> [Tensor<4>; 2] {
+        self.0.get_or_insert_with(make).clone()
+    }
 }
 
 /// Which tokens each of `new` tokens after `seen` ones must not look at: those after it.

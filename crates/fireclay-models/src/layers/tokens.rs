@@ -1,6 +1,6 @@
 //! The ends of models that read tokens.
 
-use burn::nn::{Embedding, Linear};
+use burn::nn::Embedding;
 use burn::tensor::Tensor;
 
 use crate::init::{Init, Values};
@@ -9,20 +9,6 @@ use crate::init::{Init, Values};
 pub(crate) fn embedding(rows: usize, width: usize, std: f64, init: &mut Init) -> Embedding {
     Embedding {
         weight: init.param([rows, width], Values::Normal { std }),
-    }
-}
-
-/// A linear layer with normal weights of deviation `std`, and a bias of zero if it has one.
-pub(crate) fn linear(
-    inputs: usize,
-    outputs: usize,
-    std: f64,
-    bias: bool,
-    init: &mut Init,
-) -> Linear {
-    Linear {
-        weight: init.param([inputs, outputs], Values::Normal { std }),
-        bias: bias.then(|| init.param([outputs], Values::ZEROS)),
     }
 }
 
