@@ -18,11 +18,10 @@ use burn::tensor::{Bool, Device, Int, Tensor};
 
 use crate::encoder::EncoderShape;
 use crate::init::{Init, Values};
-use crate::language::STD;
 use crate::layers::activation::Activation;
 use crate::layers::attention::{attend, hide_padding, join_heads, split_heads};
 use crate::layers::linear;
-use crate::layers::tokens::{embedding, tied_head};
+use crate::layers::tokens::{STD, embedding, tied_head};
 use config::Sizes;
 pub use config::{BertConfig, BertSize};
 

@@ -17,12 +17,12 @@ use burn::nn::{Dropout, Embedding, LayerNorm, Linear};
 use burn::tensor::{Bool, Device, Int, Tensor};
 
 use crate::init::{Init, Values};
-use crate::language::{LanguageShape, STD, branch_std};
+use crate::language::{LanguageShape, branch_std};
 use crate::layers::activation::Activation;
 use crate::layers::attention::{attend, join_heads, split_heads};
 use crate::layers::causal::{KeyValueCache, LayerCache, hidden_from};
 use crate::layers::linear;
-use crate::layers::tokens::{embedding, tied_head};
+use crate::layers::tokens::{STD, embedding, tied_head};
 pub use config::GptConfig;
 use config::Sizes;
 pub use sizes::GptSize;

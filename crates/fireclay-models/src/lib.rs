@@ -4,8 +4,8 @@
 //!
 //! A serde configuration builds each model: [`TabularConfig::init`] takes what the data
 //! determines (a [`TabularShape`]), a seed and a device; [`ImageConfig`] does the same for
-//! images, [`LanguageConfig`], [`EncoderConfig`] and [`TranslationConfig`] for text. The first weights are drawn on the host ([`Init`]), so every
-//! backend starts from the same bits.
+//! images, [`LanguageConfig`], [`EncoderConfig`] and [`TranslationConfig`] for text. The first
+//! weights are drawn on the host ([`Init`]), so every backend starts from the same bits.
 //!
 //! ```
 //! use burn::tensor::{Device, Int, Tensor};

@@ -21,11 +21,11 @@ use burn::tensor::activation::silu;
 use burn::tensor::{Bool, Device, Int, Tensor};
 
 use crate::init::Init;
-use crate::language::{LanguageShape, STD};
+use crate::language::LanguageShape;
 use crate::layers::attention::{attend, join_heads, split_heads};
 use crate::layers::causal::{KeyValueCache, LayerCache, hidden_from};
 use crate::layers::linear;
-use crate::layers::tokens::{embedding, tied_head};
+use crate::layers::tokens::{STD, embedding, tied_head};
 pub use config::LlamaConfig;
 use rotary::Rotary;
 

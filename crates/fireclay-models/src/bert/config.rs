@@ -4,8 +4,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::encoder::EncoderShape;
-use crate::family::saturating_sum;
-use crate::language::{check_heads, check_layers, check_least_one, check_positive, check_rate};
+use crate::family::{
+    check_heads, check_layers, check_least_one, check_positive, check_rate, saturating_sum,
+};
 use crate::layers::activation::Activation;
 
 /// An encoder as in BERT.

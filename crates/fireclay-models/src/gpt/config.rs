@@ -4,10 +4,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::sizes::GptSize;
-use crate::family::saturating_sum;
-use crate::language::{
-    LanguageShape, check_heads, check_layers, check_least_one, check_positive, check_rate,
+use crate::family::{
+    check_heads, check_layers, check_least_one, check_positive, check_rate, saturating_sum,
 };
+use crate::language::LanguageShape;
 use crate::layers::activation::Activation;
 
 /// A decoder as in GPT-2 and GPT-3.

@@ -5,6 +5,10 @@ use burn::tensor::Tensor;
 
 use crate::init::{Init, Values};
 
+/// The deviation of first weights (Radford et al. 2018, *Improving Language Understanding by
+/// Generative Pre-Training*, section 4.1).
+pub(crate) const STD: f64 = 0.02;
+
 /// A lookup table of `rows` vectors, normal with deviation `std`.
 pub(crate) fn embedding(rows: usize, width: usize, std: f64, init: &mut Init) -> Embedding {
     Embedding {

@@ -3,8 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::family::saturating_sum;
-use crate::language::{LanguageShape, check_heads, check_layers, check_least_one, check_positive};
+use crate::family::{check_heads, check_layers, check_least_one, check_positive, saturating_sum};
+use crate::language::LanguageShape;
 
 /// A decoder as in Llama. The defaults are TinyLlama's (Zhang et al. 2024,
 /// [arXiv:2401.02385](https://arxiv.org/abs/2401.02385), table 2), which has 1.1 billion

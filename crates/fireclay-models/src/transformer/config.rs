@@ -3,8 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::family::saturating_sum;
-use crate::language::{check_heads, check_layers, check_least_one, check_rate};
+use crate::family::{check_heads, check_layers, check_least_one, check_rate, saturating_sum};
 use crate::layers::activation::Activation;
 use crate::translation::TranslationShape;
 
@@ -161,9 +160,10 @@ impl TransformerConfig {
                 block.parse::<usize>().ok()?.checked_add(1)
             }
             ["transformer", "encoder", "norm", _] => Some(layers),
-            ["transformer", "decoder", "layers", block, ..] => {
-                block.parse::<usize>().ok()?.checked_add(layers + 1)
-            }
+            ["transformer", "decoder", "layers", block, ..] => block
+                .parse::<usize>()
+                .ok()?
+                .checked_add(layers.saturating_add(1)),
             ["transformer", "decoder", "norm", _] => layers.checked_mul(2),
             ["generator", _] => Some(self.layers_in_all() - 1),
             _ => None,
