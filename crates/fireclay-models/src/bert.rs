@@ -10,6 +10,7 @@
 //! Hugging Face's `BertForMaskedLM` and `BertForSequenceClassification`.
 
 mod config;
+mod hugging_face;
 mod names;
 
 use burn::module::{Module, Param};

@@ -4,9 +4,11 @@
 use burn::module::Module;
 use burn::tensor::{Bool, Device, Int, Tensor};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::bert::{Bert, BertConfig};
 use crate::family::{Family, Pretrainable};
+use crate::hugging_face::{Entry, HuggingFaceError, compare};
 
 /// What the text determines of an encoder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,6 +57,13 @@ impl EncoderConfig {
             Self::Bert(config) => config.context_length(),
         }
     }
+
+    /// What Hugging Face's `config.json` says of the model.
+    pub(crate) fn entries(&self, shape: &EncoderShape) -> Vec<Entry> {
+        match self {
+            Self::Bert(config) => config.entries(shape),
+        }
+    }
 }
 
 impl Family for EncoderConfig {
@@ -94,6 +103,12 @@ impl Family for EncoderConfig {
             Self::Bert(_) => BertConfig::torch_name(&path),
         }
     }
+
+    fn hugging_face(&self, shape: &EncoderShape) -> Option<Value> {
+        match self {
+            Self::Bert(config) => config.hugging_face(shape),
+        }
+    }
 }
 
 impl Pretrainable for EncoderConfig {
@@ -125,6 +140,14 @@ impl Pretrainable for EncoderConfig {
         match self {
             Self::Bert(_) => BertConfig::leaves_out(shape, name),
         }
+    }
+
+    fn check_hugging_face(
+        &self,
+        shape: &EncoderShape,
+        json: &[u8],
+    ) -> Result<(), HuggingFaceError> {
+        compare(&self.entries(shape), json)
     }
 }
 

@@ -7,6 +7,9 @@ use burn::module::Module;
 use burn::tensor::Device;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::hugging_face::HuggingFaceError;
 
 /// A family of models: configurations that build modules from what the data determines.
 pub trait Family: Clone + Debug + PartialEq + Serialize + DeserializeOwned {
@@ -40,6 +43,12 @@ pub trait Family: Clone + Debug + PartialEq + Serialize + DeserializeOwned {
     fn torch_name(&self, path: String) -> String {
         path
     }
+
+    /// The `config.json` with which Hugging Face's `transformers` loads the weights of this model;
+    /// `None` if no class of it computes the same.
+    fn hugging_face(&self, _shape: &Self::Shape) -> Option<Value> {
+        None
+    }
 }
 
 /// A family whose weights can start from a file that others wrote, and whose layers can learn at
@@ -66,6 +75,21 @@ pub trait Pretrainable: Family {
     /// head that a model of this shape has not, so that it is not missed there.
     fn leaves_out(&self, _shape: &Self::Shape, _name: &str) -> bool {
         false
+    }
+
+    /// Compares the model with the text of a `config.json` of Hugging Face's that describes the
+    /// weights in a file, but for the head and for keys that do not change the logits. Families
+    /// that are not in `transformers` as they are here accept any.
+    ///
+    /// # Errors
+    ///
+    /// If the file describes no model that there is here, or another one; all is listed.
+    fn check_hugging_face(
+        &self,
+        _shape: &Self::Shape,
+        _json: &[u8],
+    ) -> Result<(), HuggingFaceError> {
+        Ok(())
     }
 
     /// Rows and columns of the grid of positions that the tensor `name` embeds in the model, if

@@ -10,6 +10,7 @@
 //! of Hugging Face's `GPT2LMHeadModel`, whose linear layers are `[inputs, outputs]`.
 
 mod config;
+mod hugging_face;
 mod sizes;
 
 use burn::module::{Module, Param};

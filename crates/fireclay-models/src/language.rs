@@ -4,9 +4,11 @@
 use burn::module::Module;
 use burn::tensor::{Device, Int, Tensor};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::family::{Family, Pretrainable};
 use crate::gpt::{Gpt, GptConfig};
+use crate::hugging_face::{Entry, HuggingFaceError, compare};
 use crate::layers::causal::KeyValueCache;
 use crate::layers::tokens::STD;
 use crate::llama::{Llama, LlamaConfig};
@@ -72,6 +74,14 @@ impl LanguageConfig {
             Self::Llama(config) => config.context_length,
         }
     }
+
+    /// What Hugging Face's `config.json` says of the model.
+    pub(crate) fn entries(&self, shape: &LanguageShape) -> Vec<Entry> {
+        match self {
+            Self::Gpt(config) => config.entries(shape),
+            Self::Llama(config) => config.entries(shape),
+        }
+    }
 }
 
 impl Family for LanguageConfig {
@@ -102,6 +112,13 @@ impl Family for LanguageConfig {
             Self::Llama(config) => LanguageModel::Llama(config.init(shape, seed, device)),
         }
     }
+
+    fn hugging_face(&self, shape: &LanguageShape) -> Option<Value> {
+        match self {
+            Self::Gpt(config) => config.hugging_face(shape),
+            Self::Llama(config) => config.hugging_face(shape),
+        }
+    }
 }
 
 impl Pretrainable for LanguageConfig {
@@ -130,6 +147,14 @@ impl Pretrainable for LanguageConfig {
             Self::Gpt(config) => config.canonical_name(name),
             Self::Llama(config) => config.canonical_name(name),
         }
+    }
+
+    fn check_hugging_face(
+        &self,
+        shape: &LanguageShape,
+        json: &[u8],
+    ) -> Result<(), HuggingFaceError> {
+        compare(&self.entries(shape), json)
     }
 }
 

@@ -59,6 +59,7 @@ pub mod vit;
 pub mod init;
 pub mod layers;
 
+pub mod hugging_face;
 pub mod pretrained;
 pub mod tensors;
 pub mod weights;
@@ -74,6 +75,7 @@ pub use convnext::{ConvNext, ConvNextConfig, ConvNextSize};
 pub use encoder::{EncoderConfig, EncoderModel, EncoderShape};
 pub use family::{Family, Pretrainable};
 pub use gpt::{Gpt, GptConfig, GptSize};
+pub use hugging_face::{HuggingFaceError, HuggingFaceModel};
 pub use image::{ImageConfig, ImageModel, ImageShape};
 pub use init::{Init, Values};
 pub use language::{LanguageConfig, LanguageModel, LanguageShape};

@@ -13,6 +13,7 @@
 //! `LlamaForCausalLM`; the rescaled rotations of Llama 3.1 and later are not here.
 
 mod config;
+mod hugging_face;
 mod rotary;
 
 use burn::module::Module;

@@ -9,6 +9,7 @@
 
 mod adapt;
 mod file;
+mod folder;
 #[cfg(test)]
 mod tests;
 
@@ -22,6 +23,7 @@ use crate::tensors::{TensorProblem, TensorsError, replace};
 use crate::weights::{Name, WeightsError, names, refuse_non_finite, swap_axes};
 use adapt::Fit;
 use file::{Stored, StoredFile};
+pub use folder::weights_file;
 
 /// Which tensors may be left over on either side.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -49,13 +51,17 @@ pub struct PretrainedReport {
 }
 
 /// Replaces the weights of `model`, which `config` has just built for `shape`, by those in the
-/// file at `path`.
+/// file at `path`, or in the folder, as [`weights_file`] finds them.
+///
+/// A folder's `config.json` in the form of Hugging Face's `transformers` is compared with the model
+/// before any weight is read, if there is one: another number of heads, activation or epsilon
+/// would fit the tensors and be wrong all the same.
 ///
 /// Half-precision and double weights are converted to the device's default float type.
 ///
 /// # Errors
 ///
-/// If the file cannot be read or is damaged, if a tensor is missing, unexpected or of another
+/// If the file cannot be read or is damaged, if the folder describes another model, if a tensor is missing, unexpected or of another
 /// shape and not allowed to be, or if a weight is not finite. All such tensors are listed.
 pub fn load_pretrained<F: Pretrainable>(
     config: &F,
@@ -64,7 +70,8 @@ pub fn load_pretrained<F: Pretrainable>(
     path: &Path,
     options: &PretrainedOptions,
 ) -> Result<(F::Model, PretrainedReport), WeightsError> {
-    let file = StoredFile::open(path)?;
+    folder::check(config, shape, path)?;
+    let file = StoredFile::open(&weights_file(path)?)?;
     let names = names(config, &model);
     let plan = Plan::new(config, shape, &names, file, options)?;
     let device = model.devices().first().cloned().unwrap_or_default();

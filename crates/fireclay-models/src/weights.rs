@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 use crate::family::Family;
 use crate::tensors::{TensorProblem, TensorsError, fill, to_tensors};
 pub use error::WeightsError;
-pub(crate) use error::{damaged, io_error};
+pub(crate) use error::{damaged, io_error, whole};
 pub(crate) use format::float;
 use format::{data, view};
 #[cfg(test)]
@@ -97,7 +97,26 @@ pub fn encode<F: Family>(
     let json = serde_json::to_string(description)
         .map_err(|error| WeightsError::Description(error.to_string()))?;
     let metadata = HashMap::from([(METADATA_KEY.to_string(), json)]);
-    safetensors::serialize(views, Some(metadata)).map_err(damaged)
+    let file = safetensors::serialize(views, Some(metadata)).map_err(damaged)?;
+    Ok(name_format(file))
+}
+
+/// Adds to the metadata what versions 4 of Hugging Face's `transformers` demand of it.
+///
+/// The map of metadata that `safetensors` takes has no order, and two entries in it would make
+/// unequal files of equal weights; so the second is put in here. It is as long as eight bytes twice,
+/// to which the header is aligned.
+fn name_format(mut file: Vec<u8>) -> Vec<u8> {
+    const START: &[u8] = b"{\"__metadata__\":{";
+    const FORMAT: [u8; 16] = *b"\"format\":\"pt\",  ";
+    if let Some((length, header)) = file.split_first_chunk_mut::<8>()
+        && header.starts_with(START)
+    {
+        *length = (u64::from_le_bytes(*length) + FORMAT.len() as u64).to_le_bytes();
+        let place = length.len() + START.len();
+        file.splice(place..place, FORMAT);
+    }
+    file
 }
 
 /// The inverse of [`encode`].

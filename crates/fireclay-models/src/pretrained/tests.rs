@@ -1,3 +1,4 @@
+mod folder;
 mod language;
 mod pth;
 

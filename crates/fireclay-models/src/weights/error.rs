@@ -6,6 +6,7 @@ use std::path::Path;
 use safetensors::tensor::SafeTensorError;
 
 use super::METADATA_KEY;
+use crate::hugging_face::HuggingFaceError;
 use crate::tensors::TensorsError;
 
 /// Why weights could not be saved or loaded.
@@ -28,6 +29,22 @@ pub enum WeightsError {
     /// The description of the model makes no sense.
     #[error("the description of the model in the file is wrong: {0}")]
     Description(String),
+    /// A folder has no weights.
+    #[error("{folder} holds no weights: it has none of {names}")]
+    NoWeights {
+        /// The folder.
+        folder: String,
+        /// The files that were looked for.
+        names: String,
+    },
+    /// Hugging Face's description of the weights is not that of the model.
+    #[error("{path}: {source}")]
+    HuggingFace {
+        /// The `config.json`.
+        path: String,
+        /// What is wrong with it.
+        source: HuggingFaceError,
+    },
     /// The tensors are not those of the described model.
     #[error(transparent)]
     Tensors(#[from] TensorsError),
@@ -39,10 +56,14 @@ pub fn damaged(error: SafeTensorError) -> WeightsError {
 
 pub fn io_error(path: &Path, source: io::Error) -> WeightsError {
     WeightsError::Io {
-        path: std::path::absolute(path)
-            .unwrap_or_else(|_| path.to_path_buf())
-            .display()
-            .to_string(),
+        path: whole(path),
         source,
     }
+}
+
+/// The absolute path, in words.
+pub fn whole(path: &Path) -> String {
+    let absolute = std::path::absolute(path);
+    let path = absolute.unwrap_or_else(|_| path.to_path_buf());
+    path.display().to_string()
 }

@@ -136,6 +136,22 @@ fn a_file_gives_back_the_model_and_the_same_file() {
 }
 
 #[test]
+fn the_metadata_says_what_older_readers_demand_and_files_without_it_are_read() {
+    let bytes = encode(&model(3), &description()).unwrap();
+    let (length, header) = SafeTensors::read_metadata(&bytes).unwrap();
+    assert!(length.is_multiple_of(8));
+    let metadata = header.metadata().as_ref().unwrap();
+    assert_eq!(metadata["format"], "pt");
+    assert_eq!(metadata.len(), 2);
+
+    let older = write(&raw(&bytes), Some((METADATA_KEY, &metadata[METADATA_KEY])));
+    assert!(older.len() < bytes.len());
+    let (loaded, found) = decode::<TabularConfig>(&older, &Device::flex()).unwrap();
+    assert_eq!(found, description());
+    assert_eq!(to_tensors(&loaded), to_tensors(&model(3)));
+}
+
+#[test]
 fn parameter_ids_are_those_of_a_fresh_model() {
     let bytes = encode(&model(3), &description()).unwrap();
     let (loaded, _) = decode::<TabularConfig>(&bytes, &Device::flex()).unwrap();

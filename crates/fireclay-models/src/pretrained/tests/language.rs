@@ -10,10 +10,10 @@ use crate::gpt::GptConfig;
 use crate::language::{LanguageConfig, LanguageModel, LanguageShape};
 use crate::weights::shapes;
 
-const SHAPE: LanguageShape = LanguageShape { vocabulary: 97 };
+pub const SHAPE: LanguageShape = LanguageShape { vocabulary: 97 };
 
 /// The model of `tests/data/gpt2-tiny`.
-fn gpt() -> LanguageConfig {
+pub fn gpt() -> LanguageConfig {
     LanguageConfig::Gpt(GptConfig {
         layers: Some(2),
         heads: Some(4),
@@ -61,11 +61,14 @@ fn names_of_the_published_files_are_understood_and_their_masks_left_out() {
     assert_eq!(to_tensors(&found), to_tensors(&expected));
 }
 
-#[test]
-fn a_model_in_parts_is_read_by_its_index() {
-    let folder = tempfile::tempdir().unwrap();
+/// The part of the model that holds a tensor.
+fn part(name: &str) -> String {
+    format!("model-0000{}-of-00002.safetensors", 1 + name.len() % 2)
+}
+
+/// Writes `tests/data/gpt2-tiny` in parts and gives back the index and what it says.
+pub fn write_parts(folder: &Path) -> (PathBuf, BTreeMap<String, String>) {
     let tensors = read("gpt2-tiny/model").into_iter();
-    let part = |name: &str| format!("model-0000{}-of-00002.safetensors", 1 + name.len() % 2);
     let mut parts: BTreeMap<String, BTreeMap<String, TensorData>> = BTreeMap::new();
     let mut places = BTreeMap::new();
     for (name, data) in tensors {
@@ -74,23 +77,31 @@ fn a_model_in_parts_is_read_by_its_index() {
         parts.entry(part).or_default().insert(name, data);
     }
     for (part, tensors) in &parts {
-        write(&folder.path().join(part), tensors);
+        write(&folder.join(part), tensors);
     }
-    let index = folder.path().join("model.safetensors.index.json");
-    let write_index = |places: &BTreeMap<String, String>| {
-        let json = serde_json::json!({"metadata": {}, "weight_map": places});
-        fs::write(&index, json.to_string()).unwrap();
-    };
-    write_index(&places);
+    let index = folder.join("model.safetensors.index.json");
+    write_index(&index, &places);
+    (index, places)
+}
+
+fn write_index(index: &Path, places: &BTreeMap<String, String>) {
+    let json = serde_json::json!({"metadata": {}, "weight_map": places});
+    fs::write(index, json.to_string()).unwrap();
+}
+
+#[test]
+fn a_model_in_parts_is_read_by_its_index() {
+    let folder = tempfile::tempdir().unwrap();
+    let (index, mut places) = write_parts(folder.path());
     let expected = load(&path("gpt2-tiny/model.safetensors")).unwrap();
     assert_eq!(to_tensors(&load(&index).unwrap()), to_tensors(&expected));
 
     places.insert("transformer.other".into(), part("other"));
-    write_index(&places);
+    write_index(&index, &places);
     let error = load(&index).unwrap_err().to_string();
     assert!(error.contains("transformer.other"), "{error}");
     places.insert("transformer.other".into(), "../model.safetensors".into());
-    write_index(&places);
+    write_index(&index, &places);
     let error = load(&index).unwrap_err().to_string();
     assert!(error.contains("not in its own folder"), "{error}");
 }

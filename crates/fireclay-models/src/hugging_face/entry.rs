@@ -1,0 +1,76 @@
+//! One key of a `config.json`, and what this crate calls it.
+
+use serde_json::{Map, Value, json};
+
+use super::reader::word;
+use crate::layers::activation::Activation;
+
+/// What a `config.json` says of a model under one key.
+pub(crate) struct Entry {
+    pub key: &'static str,
+    /// `None` where Hugging Face has no word for it.
+    pub value: Option<Value>,
+    /// The key of the same thing in the configurations of this crate.
+    pub name: &'static str,
+    /// Its value there.
+    pub own: Value,
+    /// Whether weights that were made under another value give other logits.
+    pub compared: bool,
+}
+
+impl Entry {
+    pub fn new(key: &'static str, name: &'static str, value: impl Into<Value>) -> Self {
+        let own = value.into();
+        Self {
+            key,
+            value: Some(own.clone()),
+            name,
+            own,
+            compared: true,
+        }
+    }
+
+    /// An activation, which has a name of its own there, if it has one.
+    pub fn activation(key: &'static str, activation: Activation) -> Self {
+        Self {
+            value: word(activation).map(Value::from),
+            ..Self::new(key, "activation", json!(activation))
+        }
+    }
+
+    /// The type of the model, which is `own` here.
+    pub fn model_type(value: &'static str, own: &'static str) -> Self {
+        Self {
+            own: own.into(),
+            ..Self::new("model_type", "type", value)
+        }
+    }
+
+    /// The same for a key that does not change the logits.
+    pub fn not_compared(self) -> Self {
+        Self {
+            compared: false,
+            ..self
+        }
+    }
+
+    /// As it stands in the configuration of the model.
+    pub fn in_own_words(&self) -> String {
+        format!("{} = {}", self.name, self.own)
+    }
+}
+
+/// A whole `config.json` for this class, if Hugging Face has words for all of it.
+pub(crate) fn document(class: &str, entries: Vec<Entry>) -> Option<Value> {
+    let mut document = Map::new();
+    document.insert("architectures".into(), json!([class]));
+    document.insert("torch_dtype".into(), "float32".into());
+    // The defaults of some classes are tokens that a smaller vocabulary has not.
+    for key in ["bos_token_id", "eos_token_id", "pad_token_id"] {
+        document.insert(key.into(), Value::Null);
+    }
+    for entry in entries {
+        document.insert(entry.key.into(), entry.value?);
+    }
+    Some(document.into())
+}
