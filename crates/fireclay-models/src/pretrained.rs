@@ -1,5 +1,5 @@
 //! Weights that others trained: what torchvision, timm, Hugging Face's libraries or this program
-//! wrote, as `.safetensors`, `.pth` or `.pt`.
+//! wrote, as `.safetensors`, `.pth` or `.pt`, or in a folder as the hub of Hugging Face has it.
 //!
 //! Pickles are parsed, never executed. Names of these libraries are understood where the
 //! architecture has them, and so are the prefixes and wrappers that training scripts leave around

@@ -21,6 +21,8 @@ pub const MODEL: &str = "model.safetensors";
 pub const PREPROCESS: &str = "preprocess.json";
 /// See [`Tokenizer`].
 pub const TOKENIZER: &str = "tokenizer.json";
+/// The architecture in the words of Hugging Face's `transformers`, if they have words for it.
+pub const HUGGING_FACE: &str = "config.json";
 /// See [`Answer`].
 pub const POSTPROCESS: &str = "postprocess.json";
 

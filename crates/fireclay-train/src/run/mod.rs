@@ -26,7 +26,7 @@ use fireclay_models::{
 use crate::config::{
     BatchSize, ConfigError, Loaded, ModelConfig, NetworkConfig, RunConfig, StartConfig,
 };
-use crate::finished::{MODEL, POSTPROCESS, PREPROCESS, TOKENIZER};
+use crate::finished::{HUGGING_FACE, MODEL, POSTPROCESS, PREPROCESS, TOKENIZER};
 use crate::language;
 use crate::loader::Samples;
 use crate::lock;
@@ -332,6 +332,9 @@ impl Prepared {
         }
         let bytes = weights::encode(&finished.model, &description)?;
         write_whole(&folder.file(MODEL), &bytes)?;
+        if let Some(json) = description.config.hugging_face(&description.shape) {
+            write_json(&folder.file(HUGGING_FACE), &json)?;
+        }
         let trained = Trained {
             model: finished.model,
             answer,
@@ -340,7 +343,7 @@ impl Prepared {
         };
         outcome.evaluation = conclude(config, trained, [valid, test])?;
         write_json(&folder.file("evaluation.json"), &outcome.evaluation)?;
-        let results = [MODEL, PREPROCESS, POSTPROCESS, TOKENIZER];
+        let results = [MODEL, HUGGING_FACE, PREPROCESS, POSTPROCESS, TOKENIZER];
         let results = results
             .into_iter()
             .filter(|name| folder.file(name).exists());

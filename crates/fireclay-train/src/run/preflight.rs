@@ -1,6 +1,9 @@
 //! What can only be checked once the data is known, before the first step.
 
+use std::path::Path;
+
 use fireclay_data::{Labels, batches};
+use fireclay_models::pretrained::weights_file;
 use fireclay_models::{Family, NormKind, TabularConfig};
 
 use super::data::RunData;
@@ -99,12 +102,17 @@ fn target(config: &RunConfig, data: &RunData) -> Option<(String, String)> {
         .then(|| (key.into(), message))
 }
 
-/// A file of weights that is not there.
+/// A file of weights that is not there, or a folder without one.
 fn pretrained(config: &RunConfig) -> Option<(String, String)> {
     let path = config.model.start()?.pretrained.as_ref()?;
-    let error = std::fs::File::open(path).err()?;
-    let path = std::path::absolute(path).unwrap_or_else(|_| path.into());
-    let message = format!("cannot be read: {}: {error}", path.display());
+    let message = match weights_file(Path::new(path)) {
+        Ok(path) => {
+            let error = std::fs::File::open(&path).err()?;
+            let path = std::path::absolute(&path).unwrap_or(path);
+            format!("cannot be read: {}: {error}", path.display())
+        }
+        Err(error) => format!("cannot be used: {error}"),
+    };
     Some(("model.pretrained".into(), message))
 }
 

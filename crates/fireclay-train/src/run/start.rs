@@ -5,7 +5,7 @@ use std::path::Path;
 use burn::tensor::Device;
 use fireclay_models::weights::parameter_names;
 use fireclay_models::{
-    Pretrainable, PretrainedOptions, PretrainedReport, load_pretrained, matches_any,
+    Pretrainable, PretrainedOptions, PretrainedReport, WeightsError, load_pretrained, matches_any,
 };
 
 use crate::config::{StartConfig, did_you_mean};
@@ -36,7 +36,7 @@ impl<F: Pretrainable> Start<'_, F> {
         };
         let (model, report) =
             load_pretrained(self.network, self.shape, model, Path::new(path), &options)
-                .map_err(|error| error.to_string())?;
+                .map_err(|error| explain(&error))?;
         if report.loaded.is_empty() {
             return Err(format!("{path} holds none of the tensors of this model"));
         }
@@ -92,6 +92,17 @@ impl<F: Pretrainable> Start<'_, F> {
 /// Whether training leaves a tensor alone: a pattern says so, or it is no parameter.
 fn is_frozen(freeze: &[String], name: &str) -> bool {
     matches_any(freeze, name) || name.contains("running_")
+}
+
+/// What is wrong with the weights, and what to do about it where another table decides it.
+fn explain(error: &WeightsError) -> String {
+    match error {
+        WeightsError::HuggingFace { source, .. } if source.names("vocab_size") => format!(
+            "{error}; the vocabulary is that of [tokenizer], which must be the one that the \
+             weights were trained with"
+        ),
+        _ => error.to_string(),
+    }
 }
 
 /// What of a model does not come from the file that it was started from.
