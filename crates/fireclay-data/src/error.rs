@@ -114,6 +114,22 @@ pub enum DataError {
         /// The file that has it.
         other: PathBuf,
     },
+    /// Two files of which each line should go with one of the other.
+    #[error(
+        "{} has {lines} lines, but {} has {other_lines}: line by line they must go together",
+        path.display(),
+        other.display()
+    )]
+    Unaligned {
+        /// The one file.
+        path: PathBuf,
+        /// Its lines.
+        lines: usize,
+        /// The other file.
+        other: PathBuf,
+        /// The lines of that one.
+        other_lines: usize,
+    },
     /// A column that is asked for and is not there.
     #[error(
         "no column {column:?}{}; the columns are {}",

@@ -17,6 +17,7 @@ pub(crate) enum Purpose {
     Erase = 8,
     Mix = 9,
     Window = 10,
+    Bucket = 11,
 }
 
 /// The stream of (seed, purpose, counter).

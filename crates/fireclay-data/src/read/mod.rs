@@ -85,6 +85,20 @@ pub fn expand(path: &str) -> Result<Vec<PathBuf>, DataError> {
     Ok(files)
 }
 
+/// The one file that a path or glob names.
+///
+/// # Errors
+/// Those of [`expand`]; several files.
+pub(crate) fn one_file(path: &str) -> Result<PathBuf, DataError> {
+    let mut files = expand(path)?;
+    match files.len() {
+        1 => Ok(files.remove(0)),
+        several => Err(DataError::Unusable(format!(
+            "{path} names {several} files where one is read"
+        ))),
+    }
+}
+
 fn matches(pattern: &str) -> Result<Vec<PathBuf>, DataError> {
     let found = glob::glob(pattern).map_err(|error| DataError::Pattern {
         pattern: pattern.into(),

@@ -83,11 +83,12 @@ pub struct TextDataConfig {
     pub split: TextSplitConfig,
 }
 
-/// The text in its order: first what trains, then what validates, then what tests.
+/// The text in its order: first what trains, then what validates, then what tests. Sentence pairs
+/// are shuffled before.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct TextSplitConfig {
-    /// The fraction of the characters (tokens: of the tokens) to train on.
+    /// The fraction of the characters (tokens: of the tokens; pairs: of the pairs) to train on.
     pub train: f64,
     /// The fraction that steers the training.
     pub valid: f64,
@@ -126,7 +127,7 @@ impl TextSplitConfig {
         [first, second]
     }
 
-    fn validate(&self) -> Vec<(String, String)> {
+    pub(crate) fn validate(&self) -> Vec<(String, String)> {
         let parts = [
             ("train", self.train),
             ("valid", self.valid),

@@ -138,14 +138,16 @@ impl Iterator for Pieces {
 }
 
 /// A file, unpacked if it is compressed, and the line that was reached.
-struct Lines {
+pub(crate) struct Lines {
     path: PathBuf,
     reader: Box<dyn BufRead + Send>,
     line: u64,
 }
 
 impl Lines {
-    fn open(path: &Path) -> Result<Self, DataError> {
+    /// # Errors
+    /// [`DataError::Read`].
+    pub fn open(path: &Path) -> Result<Self, DataError> {
         let file = File::open(path).map_err(|source| cannot_read(path, source))?;
         let is_packed = path.extension().is_some_and(|extension| extension == "gz");
         let reader: Box<dyn BufRead + Send> = match is_packed {
@@ -159,12 +161,28 @@ impl Lines {
         })
     }
 
+    /// The next line with its end; `None` after the last.
+    ///
+    /// # Errors
+    /// [`DataError::Read`], [`DataError::Utf8`].
+    pub fn next_line(&mut self) -> Result<Option<String>, DataError> {
+        let mut bytes = Vec::new();
+        let read = self.reader.read_until(b'\n', &mut bytes);
+        let read = read.map_err(|source| cannot_read(&self.path, source))?;
+        if read == 0 {
+            return Ok(None);
+        }
+        self.line += 1;
+        let text = String::from_utf8(bytes).map_err(|_| self.utf8(self.line - 1))?;
+        Ok(Some(text))
+    }
+
     fn utf8(&self, line: u64) -> DataError {
         let path = absolute(&self.path);
         DataError::Utf8 { path, line }
     }
 
-    fn empty(&self) -> DataError {
+    pub fn empty(&self) -> DataError {
         let path = absolute(&self.path);
         DataError::Empty { path }
     }
@@ -258,23 +276,18 @@ impl Jsonl {
 
     fn read(&mut self) -> Result<Option<Piece>, DataError> {
         loop {
-            let mut bytes = Vec::new();
-            let read = self.lines.reader.read_until(b'\n', &mut bytes);
-            let read = read.map_err(|source| cannot_read(&self.lines.path, source))?;
-            if read == 0 {
+            let line = self.lines.line;
+            let Some(text) = self.lines.next_line()? else {
                 return match self.documents {
                     0 => Err(self.lines.empty()),
                     _ => Ok(None),
                 };
-            }
-            let line = self.lines.line;
-            self.lines.line += 1;
-            let text = std::str::from_utf8(&bytes).map_err(|_| self.lines.utf8(line))?;
+            };
             if text.trim().is_empty() {
                 continue;
             }
             self.documents += 1;
-            let text = self.text(text).map_err(|message| DataError::Json {
+            let text = self.text(&text).map_err(|message| DataError::Json {
                 path: absolute(&self.lines.path),
                 line,
                 message,

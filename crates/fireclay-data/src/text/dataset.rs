@@ -12,7 +12,7 @@ use super::split::TokenSplit;
 use super::tokens::{TokenFile, TokenWriter};
 use crate::error::DataError;
 use crate::hash::{hex, sha256_file};
-use crate::read::expand;
+use crate::read::{expand, one_file};
 use crate::schema::Note;
 use crate::tokenizer::{Tokenizer, TokenizerConfig, TokenizerKind};
 
@@ -289,16 +289,6 @@ fn read_tokens(
         splits,
         files: std::iter::once(path).chain(others).collect(),
     })
-}
-
-fn one_file(path: &str) -> Result<PathBuf, DataError> {
-    let mut files = expand(path)?;
-    match files.len() {
-        1 => Ok(files.remove(0)),
-        several => Err(DataError::Unusable(format!(
-            "{path} names {several} files; tokens are read from one"
-        ))),
-    }
 }
 
 /// What was made of a text before, kept under the hash of all that it was made of.

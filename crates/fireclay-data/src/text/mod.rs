@@ -13,5 +13,6 @@ mod tests;
 mod tokens;
 
 pub use self::config::{TextDataConfig, TextFormat, TextSplitConfig, TokenType};
+pub(crate) use self::corpus::Lines;
 pub use self::dataset::TextData;
 pub use self::split::{TokenBatch, TokenSplit};

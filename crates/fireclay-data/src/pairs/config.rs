@@ -1,0 +1,219 @@
+//! The `[data]` table of a configuration whose `type` is one of the formats for sentence pairs.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::download::{self, DownloadConfig};
+use crate::text::TextSplitConfig;
+
+/// How sentence pairs are stored: the `type` of `[data]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum PairFormat {
+    /// Two text files in UTF-8: a line of one goes with the same line of the other.
+    Parallel,
+    /// A table with two columns: CSV, JSON Lines or Parquet, by the name of the file.
+    PairTable,
+}
+
+impl PairFormat {
+    /// All formats.
+    pub const ALL: [Self; 2] = [Self::Parallel, Self::PairTable];
+
+    /// The word used in a configuration.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Parallel => "parallel",
+            Self::PairTable => "pair_table",
+        }
+    }
+
+    /// The format that a word stands for.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|format| format.name() == name)
+    }
+}
+
+/// Sentences to learn to translate from.
+///
+/// One struct serves both formats; [`PairDataConfig::validate`] names the keys that a format would
+/// not read.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PairDataConfig {
+    /// The file of the sentences to translate (parallel; `.gz` is understood), or the table (a file
+    /// or a glob); relative to the working directory.
+    pub path: String,
+    /// The file of their translations (parallel).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target_path: Option<String>,
+    /// Sentences for validation only; then none are taken from `path`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub valid_path: Option<String>,
+    /// The translations of `valid_path` (parallel).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub valid_target_path: Option<String>,
+    /// Sentences for the test only; then none are taken from `path`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub test_path: Option<String>,
+    /// The translations of `test_path` (parallel).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub test_target_path: Option<String>,
+    /// The column of the sentences to translate (pair_table). Default: `source`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+    /// The column of their translations (pair_table). Default: `target`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
+    /// The most tokens that either side of a pair may have; longer pairs do not train. Validation
+    /// and test keep every pair.
+    #[serde(default = "default_max_length")]
+    pub max_length: usize,
+    /// The most tokens of a group of pairs, source and target together, padding and the tokens that
+    /// end a sentence included. A longer pair is a group of its own.
+    #[serde(default = "default_batch_tokens")]
+    pub batch_tokens: usize,
+    /// Files to fetch before reading, unless they are there already.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub download: Vec<DownloadConfig>,
+    /// How many of the pairs of `path` train, validate and test; chance decides which.
+    #[serde(default)]
+    pub split: TextSplitConfig,
+}
+
+impl PairDataConfig {
+    /// The configuration with every default, for `path`.
+    pub fn new(path: impl Into<String>) -> Self {
+        Self {
+            path: path.into(),
+            target_path: None,
+            valid_path: None,
+            valid_target_path: None,
+            test_path: None,
+            test_target_path: None,
+            source: None,
+            target: None,
+            max_length: default_max_length(),
+            batch_tokens: default_batch_tokens(),
+            download: Vec::new(),
+            split: TextSplitConfig::default(),
+        }
+    }
+
+    /// The names of the columns of a table.
+    pub(crate) fn columns(&self) -> [&str; 2] {
+        [
+            self.source.as_deref().unwrap_or("source"),
+            self.target.as_deref().unwrap_or("target"),
+        ]
+    }
+
+    /// Everything that cannot be meant, as pairs of a key inside `[data]` and a message.
+    pub fn validate(&self, format: PairFormat) -> Vec<(String, String)> {
+        let mut problems = self.validate_texts();
+        problems.extend(match format {
+            PairFormat::Parallel => self.validate_parallel(),
+            PairFormat::PairTable => self.validate_table(),
+        });
+        for (key, value) in [
+            ("max_length", self.max_length),
+            ("batch_tokens", self.batch_tokens),
+        ] {
+            if value == 0 {
+                problems.push((key.into(), "must be at least 1, but is 0".into()));
+            }
+        }
+        problems.extend(download::validate(&self.download));
+        problems.extend(self.split.validate());
+        problems
+    }
+
+    fn validate_texts(&self) -> Vec<(String, String)> {
+        let texts = [
+            ("path", Some(&self.path)),
+            ("target_path", self.target_path.as_ref()),
+            ("valid_path", self.valid_path.as_ref()),
+            ("valid_target_path", self.valid_target_path.as_ref()),
+            ("test_path", self.test_path.as_ref()),
+            ("test_target_path", self.test_target_path.as_ref()),
+            ("source", self.source.as_ref()),
+            ("target", self.target.as_ref()),
+        ];
+        let is_empty = |text: &String| text.trim().is_empty();
+        let empty = texts
+            .into_iter()
+            .filter(|(_, text)| text.is_some_and(is_empty));
+        empty
+            .map(|(key, _)| (key.to_owned(), "must not be empty".to_owned()))
+            .collect()
+    }
+
+    /// The files of a split, and the keys that name them.
+    fn files(&self) -> [[(&'static str, Option<&String>); 2]; 3] {
+        [
+            [
+                ("path", Some(&self.path)),
+                ("target_path", self.target_path.as_ref()),
+            ],
+            [
+                ("valid_path", self.valid_path.as_ref()),
+                ("valid_target_path", self.valid_target_path.as_ref()),
+            ],
+            [
+                ("test_path", self.test_path.as_ref()),
+                ("test_target_path", self.test_target_path.as_ref()),
+            ],
+        ]
+    }
+
+    fn validate_parallel(&self) -> Vec<(String, String)> {
+        let mut problems = Vec::new();
+        let mut add = |key: &str, message: String| problems.push((key.to_owned(), message));
+        for [(source_key, source), (target_key, target)] in self.files() {
+            match (source, target) {
+                (Some(_), None) => add(
+                    target_key,
+                    format!("is missing: where are the translations of {source_key}?"),
+                ),
+                (None, Some(_)) => add(
+                    source_key,
+                    format!("is missing: {target_key} has the translations of which sentences?"),
+                ),
+                (Some(source), Some(target)) if source == target => {
+                    add(target_key, format!("is the same file as {source_key}"));
+                }
+                _ => {}
+            }
+        }
+        for (key, column) in [("source", &self.source), ("target", &self.target)] {
+            if column.is_some() {
+                add(key, "is for pair_table only; lines have no columns".into());
+            }
+        }
+        problems
+    }
+
+    fn validate_table(&self) -> Vec<(String, String)> {
+        let mut problems = Vec::new();
+        for [_, (key, target)] in self.files() {
+            if target.is_some() {
+                let message = "is for parallel only; pair_table has both sides in one file";
+                problems.push((key.to_owned(), message.to_owned()));
+            }
+        }
+        let [source, target] = self.columns();
+        if source == target {
+            let message = format!("is the same column as source, {source:?}");
+            problems.push(("target".into(), message));
+        }
+        problems
+    }
+}
+
+fn default_max_length() -> usize {
+    128
+}
+
+fn default_batch_tokens() -> usize {
+    4096
+}

@@ -1,0 +1,398 @@
+use std::fs;
+use std::io::Write;
+
+use proptest::prelude::*;
+use tempfile::TempDir;
+
+use super::*;
+use crate::error::DataError;
+use crate::tokenizer::{Tokenizer, TokenizerConfig, TokenizerKind};
+
+/// The token that ends a text, of the tokenizer whose tokens are bytes.
+const END: i32 = 256;
+
+/// A folder with files of pairs.
+struct Place(TempDir);
+
+impl Place {
+    fn new(source: &str, target: &str) -> Self {
+        let place = Self(tempfile::tempdir().unwrap());
+        place.write("a.de", source.as_bytes());
+        place.write("a.en", target.as_bytes());
+        place
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.0.path().join(name).to_str().unwrap().to_owned()
+    }
+
+    fn write(&self, name: &str, bytes: &[u8]) {
+        fs::write(self.path(name), bytes).unwrap();
+    }
+
+    /// All pairs train.
+    fn config(&self) -> PairDataConfig {
+        let mut config = PairDataConfig::new(self.path("a.de"));
+        config.target_path = Some(self.path("a.en"));
+        (config.split.train, config.split.valid) = (1.0, 0.0);
+        config
+    }
+
+    fn table(&self, name: &str, text: &str) -> PairDataConfig {
+        self.write(name, text.as_bytes());
+        let mut config = PairDataConfig::new(self.path(name));
+        (config.split.train, config.split.valid) = (1.0, 0.0);
+        config
+    }
+}
+
+fn load(format: PairFormat, config: &PairDataConfig, seed: u64) -> Result<PairData, DataError> {
+    let tokenizer = TokenizerConfig::default();
+    PairData::load(
+        format,
+        config,
+        (TokenizerKind::Byte, &tokenizer),
+        1000,
+        seed,
+    )
+}
+
+fn parallel(config: &PairDataConfig) -> Result<PairData, DataError> {
+    load(PairFormat::Parallel, config, 42)
+}
+
+fn groups(split: &PairSplit) -> Vec<PairBatch> {
+    let groups = 0..split.groups() as u32;
+    groups.map(|group| split.batch(&[group])).collect()
+}
+
+fn ids(text: &str) -> Vec<i32> {
+    text.bytes().map(i32::from).collect()
+}
+
+fn messages(data: &PairData) -> Vec<String> {
+    data.notes.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn lines_go_together_and_the_target_is_shifted() {
+    let place = Place::new("ab\r\nc\n", "x\nwxyz");
+    let data = parallel(&place.config()).unwrap();
+    let train = &data.train;
+    assert_eq!(train.source_texts(), ["ab", "c"]);
+    assert_eq!(train.target_texts(), ["x", "wxyz"]);
+    assert_eq!(
+        (data.vocabulary, train.pairs(), train.tokens()),
+        (257, 2, 7)
+    );
+    assert_eq!((train.groups(), data.files.len()), (1, 2));
+    let batch = train.batch(&[0]);
+    assert_eq!(batch.pairs, [0, 1]);
+    let [a, b, c, w, x, y, z] = [97, 98, 99, 119, 120, 121, 122];
+    assert_eq!((batch.source_dims, batch.target_dims), ([2, 3], [2, 5]));
+    assert_eq!(batch.source, [a, b, END, c, END, 0]);
+    assert_eq!(batch.source_mask, [true, true, true, true, true, false]);
+    assert_eq!(batch.target_in, [END, x, 0, 0, 0, END, w, x, y, z]);
+    assert_eq!(batch.target_out, [x, END, -1, -1, -1, w, x, y, z, END]);
+    assert!(data.valid.is_none() && data.test.is_none() && data.notes.is_empty());
+}
+
+#[test]
+fn several_groups_make_one_batch() {
+    let place = Place::new("a\nbbbb\n", "x\nyyyyyyyy\n");
+    let mut config = place.config();
+    config.batch_tokens = 1;
+    let data = parallel(&config).unwrap();
+    assert_eq!(data.train.groups(), 2);
+    let batch = data.train.batch(&[1, 0]);
+    assert_eq!(batch.pairs, [1, 0]);
+    assert_eq!((batch.source_dims, batch.target_dims), ([2, 5], [2, 9]));
+    assert_eq!(batch.source[5..7], [97, END]);
+}
+
+#[test]
+fn chance_orders_pairs_of_the_same_lengths_in_training_only() {
+    let place = Place::new(&"a\n".repeat(50), &"x\n".repeat(50));
+    let config = place.config();
+    let pairs = |seed| {
+        let data = load(PairFormat::Parallel, &config, seed).unwrap();
+        (data.train.batch(&[0]).pairs, data.tokenizer)
+    };
+    let (first, tokenizer) = pairs(1);
+    assert_eq!(first, pairs(1).0);
+    assert_ne!(first, pairs(2).0);
+    let target = config.target_path.as_deref();
+    let how = (PairFormat::Parallel, &config);
+    let held_out = PairSplit::of_files(&config.path, target, how, &tokenizer, 9).unwrap();
+    assert!(held_out.batch(&[0]).pairs.into_iter().eq(0..50));
+}
+
+#[test]
+fn splits_hold_every_pair_once_and_depend_on_the_seed_alone() {
+    let lines = |letter: &str| {
+        let lines = (0..50).map(|line| format!("{letter}{line}\n"));
+        lines.collect::<String>()
+    };
+    let place = Place::new(&lines("s"), &lines("t"));
+    let mut config = place.config();
+    (config.split.train, config.split.valid, config.split.test) = (0.8, 0.1, 0.1);
+    let texts = |seed| {
+        let data = load(PairFormat::Parallel, &config, seed).unwrap();
+        data.named().map(|(_, split)| {
+            let split = split.unwrap();
+            for (source, target) in split.source_texts().iter().zip(split.target_texts()) {
+                assert_eq!(source[1..], target[1..]);
+            }
+            (split.source_texts().to_vec(), groups(split))
+        })
+    };
+    let first = texts(1);
+    assert_eq!(first.each_ref().map(|(own, _)| own.len()), [40, 5, 5]);
+    assert_eq!(texts(1), first);
+    assert_ne!(texts(2)[1].0, first[1].0);
+    let mut all: Vec<_> = first.into_iter().flat_map(|(own, _)| own).collect();
+    all.sort();
+    all.dedup();
+    assert_eq!(all.len(), 50);
+}
+
+#[test]
+fn files_of_their_own_leave_the_main_pairs_to_the_training() {
+    let place = Place::new("a\nb\nc\n", "x\ny\nz\n");
+    place.write("v.de", b"d\n\ne\n");
+    place.write("v.en", b"u\n\nv\n");
+    let mut config = place.config();
+    (config.split.train, config.split.valid) = (0.9, 0.1);
+    config.valid_path = Some(place.path("v.de"));
+    config.valid_target_path = Some(place.path("v.en"));
+    let data = parallel(&config).unwrap();
+    let valid = data.valid.as_ref().unwrap();
+    assert_eq!((data.train.pairs(), data.files.len()), (3, 4));
+    assert_eq!(
+        (valid.source_texts()[1].as_str(), valid.left_out()),
+        ("e", 1)
+    );
+    let message = "1 of 3 pairs of valid have an empty side and are left out";
+    assert_eq!(messages(&data), [message]);
+    // The same pairs read for themselves are the same.
+    let target = config.valid_target_path.as_deref();
+    let how = (PairFormat::Parallel, &config);
+    let again = PairSplit::of_files(&place.path("v.de"), target, how, &data.tokenizer, 9);
+    assert_eq!(groups(&again.unwrap()), groups(valid));
+}
+
+#[test]
+fn pairs_that_are_empty_or_long_do_not_train() {
+    let place = Place::new("aaaa\naaaaa\n  \na\na\n", "x\nx\nx\n\nxxxxx");
+    let mut config = place.config();
+    config.max_length = 4;
+    let data = parallel(&config).unwrap();
+    assert_eq!(data.train.source_texts(), ["aaaa"]);
+    assert_eq!(data.train.left_out(), 4);
+    let expected = [
+        "2 of 5 pairs of train have an empty side and are left out",
+        "2 of 3 pairs of train have more than 4 tokens on a side and are left out",
+    ];
+    assert_eq!(messages(&data), expected);
+    config.max_length = 0;
+    let error = parallel(&config).unwrap_err().to_string();
+    assert!(
+        error.contains("data.max_length must be at least 1"),
+        "{error}"
+    );
+    place.write("a.de", b"aaaaa\n\n\n\n\n");
+    config.max_length = 4;
+    let error = parallel(&config).unwrap_err().to_string();
+    assert!(error.contains("a.de can train"), "{error}");
+}
+
+#[test]
+fn the_context_bounds_training_and_refuses_longer_pairs_elsewhere() {
+    let place = Place::new("aaaa\naaa\n", "x\nx\n");
+    place.write("v.de", b"a\n\naaaa\n");
+    place.write("v.en", b"x\nx\nx\n");
+    let mut config = place.config();
+    let tokenizer = TokenizerConfig::default();
+    let load = |config: &PairDataConfig| {
+        let tokenizer = (TokenizerKind::Byte, &tokenizer);
+        PairData::load(PairFormat::Parallel, config, tokenizer, 4, 0)
+    };
+    assert_eq!(load(&config).unwrap().train.source_texts(), ["aaa"]);
+    config.valid_path = Some(place.path("v.de"));
+    config.valid_target_path = Some(place.path("v.en"));
+    let error = load(&config).unwrap_err().to_string();
+    let expected =
+        "v.de, row 3: the source has 5 tokens with the one at its end, but the model looks at 4";
+    assert!(error.contains(expected), "{error}");
+}
+
+#[test]
+fn what_is_wrong_with_the_files_is_said() {
+    let place = Place::new("a\nb\n", "x\n");
+    let config = place.config();
+    let error = parallel(&config).unwrap_err().to_string();
+    assert!(error.contains("a.de has 2 lines, but "), "{error}");
+    assert!(error.contains("a.en has 1: line by line"), "{error}");
+    place.write("a.en", b"x\n\xff\n");
+    let error = parallel(&config).unwrap_err().to_string();
+    assert!(error.contains("a.en:2: not valid UTF-8"), "{error}");
+    place.write("a.en", b"\n\n");
+    let error = parallel(&config).unwrap_err();
+    assert!(matches!(error, DataError::Empty { .. }), "{error}");
+    place.write("a.en", b"x\ny\n");
+    let mut halves = config;
+    (halves.split.train, halves.split.valid) = (0.4, 0.6);
+    let error = parallel(&halves).unwrap_err().to_string();
+    assert!(error.contains("the train split is empty"), "{error}");
+}
+
+#[test]
+fn a_tokenizer_that_cannot_end_a_text_is_refused() {
+    let place = Place::new("a\n", "x\n");
+    let json = Tokenizer::train(
+        TokenizerKind::Char,
+        &TokenizerConfig::default(),
+        std::iter::once(Ok("ax".to_owned())),
+    );
+    let json = json
+        .unwrap()
+        .to_json()
+        .replace("<|endoftext|>", "<|other|>");
+    place.write("tokenizer.json", json.as_bytes());
+    let file = TokenizerConfig {
+        path: Some(place.path("tokenizer.json")),
+        ..TokenizerConfig::default()
+    };
+    let file = (TokenizerKind::File, &file);
+    let error = PairData::load(PairFormat::Parallel, &place.config(), file, 9, 0).unwrap_err();
+    assert!(matches!(error, DataError::Tokenizer(_)), "{error}");
+}
+
+#[test]
+fn one_tokenizer_knows_both_sides() {
+    let place = Place::new("äb\n", "yz\n");
+    let config = TokenizerConfig::default();
+    let tokenizer = (TokenizerKind::Char, &config);
+    let data = PairData::load(PairFormat::Parallel, &place.config(), tokenizer, 9, 0).unwrap();
+    assert_eq!(data.vocabulary, 6);
+    let batch = data.train.batch(&[0]);
+    assert!(
+        batch
+            .source
+            .iter()
+            .chain(&batch.target_out)
+            .all(|id| *id != 1)
+    );
+}
+
+#[test]
+fn compressed_files_are_read() {
+    let place = Place::new("", "x\ny\n");
+    let file = fs::File::create(place.path("a.de.gz")).unwrap();
+    let mut packed = flate2::write::GzEncoder::new(file, flate2::Compression::fast());
+    packed.write_all("ä\nö\n".as_bytes()).unwrap();
+    packed.finish().unwrap();
+    let mut config = place.config();
+    config.path = place.path("a.de.gz");
+    let data = parallel(&config).unwrap();
+    assert_eq!(data.train.source_texts(), ["ä", "ö"]);
+}
+
+#[test]
+fn tables_have_both_sides_in_columns() {
+    let place = Place::new("", "");
+    let texts = |config: &PairDataConfig| {
+        let train = load(PairFormat::PairTable, config, 0).unwrap().train;
+        (train.source_texts().to_vec(), train.target_texts().to_vec())
+    };
+    let expected = (
+        vec!["Wer?".to_owned(), "None".into()],
+        vec!["Who, me?".to_owned(), "?".into()],
+    );
+    let csv = "target,id,source\n\"Who, me?\",1,Wer?\n?,2,None\n,3,leer\n";
+    assert_eq!(texts(&place.table("a.csv", csv)), expected);
+    let jsonl = "{\"de\": \"Wer?\", \"en\": \"Who, me?\"}\n{\"de\": \"None\", \"en\": \"?\"}\n";
+    let mut config = place.table("a.jsonl", jsonl);
+    (config.source, config.target) = (Some("de".into()), Some("en".into()));
+    assert_eq!(texts(&config), expected);
+    config.target = Some("fr".into());
+    let error = load(PairFormat::PairTable, &config, 0).unwrap_err();
+    let error = error.to_string();
+    assert!(
+        error.contains("no column \"fr\"") && error.contains("a.jsonl"),
+        "{error}"
+    );
+    let config = place.table("a.docx", "");
+    let error = load(PairFormat::PairTable, &config, 0).unwrap_err();
+    assert!(
+        error.to_string().contains("is no table by its name"),
+        "{error}"
+    );
+}
+
+#[test]
+fn impossible_values_are_named() {
+    let keys = |config: &PairDataConfig, format| -> Vec<String> {
+        let problems = config.validate(format).into_iter();
+        problems.map(|(key, _)| key).collect()
+    };
+    let mut config = PairDataConfig::new("a");
+    assert_eq!(keys(&config, PairFormat::PairTable), [""; 0]);
+    assert_eq!(keys(&config, PairFormat::Parallel), ["target_path"]);
+    config.target_path = Some("a".into());
+    config.test_target_path = Some("t".into());
+    config.source = Some("target".into());
+    config.batch_tokens = 0;
+    let expected = ["target_path", "test_path", "source", "batch_tokens"];
+    assert_eq!(keys(&config, PairFormat::Parallel), expected);
+    let expected = ["target_path", "test_target_path", "target", "batch_tokens"];
+    assert_eq!(keys(&config, PairFormat::PairTable), expected);
+    for format in PairFormat::ALL {
+        assert_eq!(PairFormat::from_name(format.name()), Some(format));
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn groups_hold_every_pair_once_and_keep_to_their_size(
+        lengths in prop::collection::vec((1usize..30, 1usize..30), 1..60),
+        batch_tokens in 1usize..200,
+        seed: u64,
+    ) {
+        let side = |length: fn(&(usize, usize)) -> usize, letter: &str| {
+            let lines = lengths.iter().map(|own| letter.repeat(length(own)) + "\n");
+            lines.collect::<String>()
+        };
+        let place = Place::new(&side(|own| own.0, "s"), &side(|own| own.1, "t"));
+        let mut config = place.config();
+        config.batch_tokens = batch_tokens;
+        let split = load(PairFormat::Parallel, &config, seed).unwrap().train;
+        let mut seen = Vec::new();
+        let mut before = 0;
+        for batch in groups(&split) {
+            let [rows, source] = batch.source_dims;
+            let target = batch.target_dims[1];
+            prop_assert!(rows == 1 || rows * (source + target) <= batch_tokens);
+            for (row, pair) in batch.pairs.iter().enumerate() {
+                let (source_length, target_length) = lengths[*pair as usize];
+                let own = &batch.source[row * source..][..source];
+                prop_assert_eq!(&own[..source_length], ids(&"s".repeat(source_length)));
+                prop_assert_eq!(own[source_length], END);
+                let mask = &batch.source_mask[row * source..][..source];
+                prop_assert_eq!(mask.iter().filter(|is_token| **is_token).count(), source_length + 1);
+                let next = &batch.target_out[row * target..][..target];
+                let given = &batch.target_in[row * target..][..target];
+                prop_assert_eq!(&given[1..=target_length], &next[..target_length]);
+                prop_assert_eq!((given[0], next[target_length]), (END, END));
+                prop_assert!(next[target_length + 1..].iter().all(|id| *id == -1));
+                prop_assert!(before <= target_length);
+                before = target_length;
+            }
+            seen.extend(batch.pairs);
+        }
+        seen.sort_unstable();
+        prop_assert!(seen.into_iter().eq(0..lengths.len() as u32));
+    }
+}
