@@ -218,6 +218,25 @@ fn every_tokenizer_trains_and_generates() {
 }
 
 #[test]
+fn a_llama_trains_and_generates() {
+    let config = GPT
+        .replace(
+            "type = \"gpt\"",
+            "type = \"llama\"\nkv_heads = 1\nmlp_width = 64",
+        )
+        .replace("dropout = 0.1", "tie_embeddings = true");
+    let project = trained(&config);
+    let loss = metric(&project, 1, "valid", "loss");
+    assert!(loss < 1.5, "{loss}");
+    let greedy = "generate runs/run/1 --prompt two -n 40 --temperature 0";
+    assert_eq!(project.ok(greedy).out, project.ok(greedy).out);
+    assert_eq!(
+        project.json("runs/run/1/config.json")["model_type"],
+        "llama"
+    );
+}
+
+#[test]
 fn lines_of_json_and_files_of_tokens() {
     let jsonl = GPT
         .replace(
@@ -284,6 +303,15 @@ fn weights_of_one_run_start_another_and_layers_freeze() {
     project.write("fine.toml", &config);
     let out = project.ok("train fine.toml").out;
     assert!(out.contains("tensors loaded"), "{out}");
+    // The run's own folder is one of Hugging Face's, whose config.json is compared first.
+    let folder = config.replace("old.safetensors", "runs/run/1");
+    project.write("folder.toml", &folder);
+    project.ok("train folder.toml -q");
+    project.write("heads.toml", &folder.replace("heads = 2", "heads = 4"));
+    project.run("train heads.toml -q").refused(
+        2,
+        &["pretrained", "config.json", "n_head is 2", "heads = 4"],
+    );
     let deeper = config.replace("layers = 2", "layers = 3");
     project.write("deeper.toml", &deeper);
     project.run("train deeper.toml -q").refused(

@@ -16,3 +16,4 @@ mod resume;
 mod shipped;
 mod tables;
 mod train;
+mod translation;

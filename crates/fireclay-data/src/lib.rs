@@ -64,7 +64,7 @@ pub use self::image::{
     RandomErasingConfig, RandomResizedCropConfig, Statistic, StatisticWord, decode, image_files,
 };
 pub use self::order::{batches, epoch_order, shard, shard_range};
-pub use self::pairs::{PairBatch, PairData, PairDataConfig, PairFormat, PairSplit};
+pub use self::pairs::{PairBatch, PairData, PairDataConfig, PairFormat, PairSplit, read_lines};
 pub use self::prefetch::{Prefetch, PrefetchError, prefetch};
 pub use self::preprocess::{Features, Preprocess};
 pub use self::read::{ReadOptions, TableStream, expand, stream};

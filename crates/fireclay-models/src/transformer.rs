@@ -39,6 +39,8 @@ pub struct Transformer {
     separate: Option<Separate>,
     transformer: Halves,
     dropout: Dropout,
+    #[module(skip)]
+    context_length: usize,
 }
 
 #[derive(Module, Debug)]
@@ -83,11 +85,17 @@ impl TransformerConfig {
                 decoder: Decoder::new(self, &mut init),
             },
             dropout: init.dropout(self.dropout),
+            context_length: self.context_length,
         }
     }
 }
 
 impl Transformer {
+    /// Tokens that a source and a target have, at most.
+    pub fn context_length(&self) -> usize {
+        self.context_length
+    }
+
     /// What the decoder looks at of the source.
     ///
     /// # Shapes

@@ -180,6 +180,13 @@ impl TranslationModel {
         }
     }
 
+    /// Tokens that a source and a target have, at most.
+    pub fn context_length(&self) -> usize {
+        match self {
+            Self::Transformer(model) => model.context_length(),
+        }
+    }
+
     /// A cache that has seen nothing.
     pub fn empty_cache(&self) -> DecoderCache {
         match self {

@@ -6,7 +6,7 @@ use burn::tensor::Device;
 use fireclay_data::{DataError, ImagePreprocess, Preprocess, Tokenizer};
 use fireclay_models::{
     Family, ImageConfig, ImageModel, ImageShape, LanguageConfig, LanguageModel, ModelDescription,
-    Tabular, TabularConfig, weights,
+    Tabular, TabularConfig, TranslationConfig, TranslationModel, weights,
 };
 use serde::de::DeserializeOwned;
 
@@ -53,6 +53,15 @@ pub struct TextRun {
     pub vocabulary: usize,
     /// The model.
     pub model: LanguageModel,
+}
+
+/// A finished run on pairs of texts.
+#[derive(Debug)]
+pub struct TranslationRun {
+    /// How text becomes tokens, on both sides.
+    pub tokenizer: Tokenizer,
+    /// The model.
+    pub model: TranslationModel,
 }
 
 /// Why a run cannot be used.
@@ -136,17 +145,39 @@ impl TextRun {
         let fits = tokenizer
             .as_ref()
             .is_none_or(|tokenizer| tokenizer.vocabulary() <= description.shape.vocabulary);
-        match fits {
-            true => Ok(Self {
-                tokenizer,
-                vocabulary: description.shape.vocabulary,
-                model,
-            }),
-            false => {
-                let reason = format!("{TOKENIZER} and {MODEL} do not belong together");
-                Err(FinishedError::Damaged(run.display().to_string(), reason))
-            }
-        }
+        tokenizer_fits(&run, fits)?;
+        Ok(Self {
+            tokenizer,
+            vocabulary: description.shape.vocabulary,
+            model,
+        })
+    }
+}
+
+impl TranslationRun {
+    /// Loads the finished run at `run`.
+    ///
+    /// # Errors
+    ///
+    /// If there is no finished run, or one of its files is damaged.
+    pub fn load(run: &Path, device: &Device) -> Result<Self, FinishedError> {
+        let run = verified(run, &[TOKENIZER, MODEL])?;
+        let tokenizer = Tokenizer::load(&run.join(TOKENIZER))?;
+        let (model, description) = weights_of::<TranslationConfig>(&run, device)?;
+        let shape = description.shape;
+        let fits = [shape.source_vocabulary, shape.target_vocabulary]
+            .iter()
+            .all(|vocabulary| tokenizer.vocabulary() <= *vocabulary);
+        tokenizer_fits(&run, fits)?;
+        Ok(Self { tokenizer, model })
+    }
+}
+
+fn tokenizer_fits(run: &Path, fits: bool) -> Result<(), FinishedError> {
+    let reason = format!("{TOKENIZER} and {MODEL} do not belong together");
+    match fits {
+        true => Ok(()),
+        false => Err(FinishedError::Damaged(run.display().to_string(), reason)),
     }
 }
 

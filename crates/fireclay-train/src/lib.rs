@@ -30,7 +30,10 @@ pub mod generate;
 pub mod language;
 pub mod predict;
 pub mod predict_images;
+pub mod predict_lines;
 pub mod predictor;
+pub mod translate;
+pub mod translation;
 
 mod lock;
 mod parameters;

@@ -12,6 +12,7 @@ use crate::finished::{FinishedError, TableRun};
 use crate::predictor::{Answer, Answers};
 use crate::run_folder;
 use crate::task::table::upload;
+use crate::translate::TranslateError;
 
 /// Rows that go through the model at once.
 const ROWS: usize = 4096;
@@ -45,6 +46,9 @@ pub enum PredictError {
     /// The run cannot be used.
     #[error(transparent)]
     Finished(#[from] FinishedError),
+    /// A text cannot be translated.
+    #[error(transparent)]
+    Translate(#[from] TranslateError),
     /// A bug in the reading of an image.
     #[error("{0}")]
     Panicked(String),

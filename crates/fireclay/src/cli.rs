@@ -30,7 +30,7 @@ pub enum Command {
     Resume(ResumeArgs),
     /// Compute the metrics of a finished run over a whole split, or over other data
     Evaluate(EvaluateArgs),
-    /// Answer for the rows of a table, or for images
+    /// Answer for the rows of a table, or for images; translate the lines of a text
     Predict(PredictArgs),
     /// Go on from a prompt with a language model
     Generate(GenerateArgs),
@@ -130,6 +130,9 @@ pub struct EvaluateArgs {
     /// Other data with targets: a table as a file or a glob, or images as the config's data.path
     #[arg(long, value_name = "PATH")]
     pub data: Option<String>,
+    /// The translations of the texts in `--data`, line by line (pairs of texts)
+    #[arg(long, value_name = "PATH", requires = "data")]
+    pub target_data: Option<String>,
     /// Compute on other hardware than the config names
     #[arg(long, value_name = "NAME")]
     pub backend: Option<String>,
@@ -165,9 +168,11 @@ impl SplitName {
 pub struct PredictArgs {
     /// The run folder
     pub run: PathBuf,
-    /// The table to answer for, as a file or a glob; or images, as a file, a folder or a glob
+    /// The table to answer for, as a file or a glob; images, as a file, a folder or a glob; or a text
+    /// with a line to translate each
     pub input: String,
-    /// The file to write: .csv, .jsonl or .parquet; answers for images are shown without it
+    /// The file to write: .csv, .jsonl or .parquet, or a text; answers for images and translations
+    /// are shown without it
     #[arg(short, long)]
     pub output: Option<PathBuf>,
     /// How many classes an answer for an image names [default: 5]

@@ -12,6 +12,7 @@ use fireclay_train::predict::PredictError;
 use fireclay_train::run::RunError;
 use fireclay_train::run_folder::FolderError;
 use fireclay_train::strategy::TrainError;
+use fireclay_train::translate::TranslateError;
 
 use crate::backend::BackendError;
 
@@ -65,6 +66,7 @@ failures! {
     FinishedError => Failed,
     GenerateError => Failed,
     PredictError => Failed,
+    TranslateError => Failed,
 }
 
 impl From<ConfigError> for Failure {

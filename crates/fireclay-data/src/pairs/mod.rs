@@ -10,4 +10,5 @@ mod tests;
 
 pub use self::config::{PairDataConfig, PairFormat};
 pub use self::dataset::PairData;
+pub use self::read::read_lines;
 pub use self::split::{PairBatch, PairSplit};

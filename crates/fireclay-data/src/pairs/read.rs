@@ -70,7 +70,7 @@ impl Pairs {
 }
 
 fn parallel([source_path, target_path]: &[PathBuf; 2]) -> Result<Vec<Pair>, DataError> {
-    let (sources, targets) = (lines(source_path)?, lines(target_path)?);
+    let (sources, targets) = (read_lines(source_path)?, read_lines(target_path)?);
     if sources.len() != targets.len() {
         return Err(DataError::Unaligned {
             path: absolute(source_path),
@@ -88,8 +88,11 @@ fn parallel([source_path, target_path]: &[PathBuf; 2]) -> Result<Vec<Pair>, Data
     Ok(pairs.collect())
 }
 
-/// The lines of a file without their ends.
-fn lines(path: &Path) -> Result<Vec<String>, DataError> {
+/// The lines of a text file, compressed or not, without their ends.
+///
+/// # Errors
+/// [`DataError::Read`], [`DataError::Utf8`]; [`DataError::Empty`] if no line has anything in it.
+pub fn read_lines(path: &Path) -> Result<Vec<String>, DataError> {
     let mut reader = Lines::open(path)?;
     let mut lines = Vec::new();
     while let Some(mut line) = reader.next_line()? {

@@ -1,7 +1,7 @@
 //! What causal self-attention remembers of the tokens read so far, and what it hides of the others
 //! (Vaswani et al. 2017, [arXiv:1706.03762](https://arxiv.org/abs/1706.03762), section 3.2.3).
 
-use burn::tensor::{Bool, Device, Tensor};
+use burn::tensor::{Bool, Device, Int, Tensor};
 
 /// The keys and values of the tokens that a model has read, so that those after them need not read
 /// them again.
@@ -23,6 +23,14 @@ impl KeyValueCache {
     pub fn len(&self) -> usize {
         let first = self.layers.first().and_then(|layer| layer.0.as_ref());
         first.map_or(0, |[keys, _]| keys.dims()[2])
+    }
+
+    /// Keeps these rows of the batch, in this order.
+    pub(crate) fn select(&mut self, rows: &Tensor<1, Int>) {
+        for LayerCache(pair) in &mut self.layers {
+            let kept = |tensor: Tensor<4>| tensor.select(0, rows.clone());
+            *pair = pair.take().map(|pair| pair.map(kept));
+        }
     }
 
     /// Whether nothing was read.

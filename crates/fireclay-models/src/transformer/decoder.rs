@@ -2,7 +2,7 @@
 
 use burn::module::Module;
 use burn::nn::{Dropout, LayerNorm, Linear};
-use burn::tensor::{Bool, Tensor};
+use burn::tensor::{Bool, Int, Tensor};
 
 use super::attention::Attention;
 use super::config::{Sizes, TransformerConfig};
@@ -27,6 +27,16 @@ impl DecoderCache {
     /// Whether nothing was read.
     pub fn is_empty(&self) -> bool {
         self.own.is_empty()
+    }
+
+    /// Keeps these rows of the batch, in this order; a row may come several times.
+    ///
+    /// # Shapes
+    ///
+    /// - `rows`: `[new batch]`
+    pub fn select(&mut self, rows: Tensor<1, Int>) {
+        self.own.select(&rows);
+        self.memory.select(&rows);
     }
 }
 

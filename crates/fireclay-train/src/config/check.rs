@@ -12,6 +12,7 @@ use super::task::{RegressionLoss, TaskConfig};
 use super::values::Threshold;
 use crate::metrics::{
     CAUSAL_LM_METRICS, CLASSIFICATION_METRICS, MULTILABEL_METRICS, REGRESSION_METRICS,
+    SEQ2SEQ_METRICS,
 };
 
 /// Reports everything that does not go together.
@@ -51,15 +52,25 @@ fn families(config: &RunConfig) -> Vec<(&'static str, String)> {
         (ModelConfig::Tabular(_), data) => ("tables", matches!(data, DataConfig::Table(_))),
         (ModelConfig::Image(_), data) => ("images", matches!(data, DataConfig::Image(_))),
         (ModelConfig::Language(_), data) => ("text", matches!(data, DataConfig::Text(_))),
+        (ModelConfig::Translation(_), data) => {
+            ("pairs of texts", matches!(data, DataConfig::Pairs(_)))
+        }
     };
     if !fits {
         let message =
             format!("\"{model}\" looks at {looks_at}, but [data] has the type \"{data}\"");
         problems.push(("model.type", message));
     }
-    let writes = matches!(config.task, TaskConfig::CausalLm(_));
-    if writes != matches!(config.data, DataConfig::Text(_)) {
-        let (task, needs) = (config.task.name(), if writes { "text" } else { "labels" });
+    let (needs, has) = match (&config.task, &config.data) {
+        (TaskConfig::CausalLm(_), data) => ("text", matches!(data, DataConfig::Text(_))),
+        (TaskConfig::Seq2Seq(_), data) => ("pairs of texts", matches!(data, DataConfig::Pairs(_))),
+        (_, data) => {
+            let has = matches!(data, DataConfig::Table(_) | DataConfig::Image(_));
+            ("labels", has)
+        }
+    };
+    if !has {
+        let task = config.task.name();
         let message = format!("\"{task}\" needs {needs}, but [data] has the type \"{data}\"");
         problems.push(("task.type", message));
     }
@@ -75,8 +86,12 @@ fn families(config: &RunConfig) -> Vec<(&'static str, String)> {
 
 /// A tokenizer without a text, or the reverse.
 fn tokenizer(config: &RunConfig) -> Option<(&'static str, String)> {
+    let has_text = match &config.data {
+        DataConfig::Text(source) => source.format != TextFormat::Tokens,
+        data => matches!(data, DataConfig::Pairs(_)),
+    };
     match (&config.data, &config.tokenizer) {
-        (DataConfig::Text(source), None) if source.format != TextFormat::Tokens => {
+        (_, None) if has_text => {
             let types = TokenizerKind::ALL.map(|kind| kind.name());
             let message = format!(
                 "needs a table [tokenizer] that turns text into tokens; its `type` is {}",
@@ -116,6 +131,10 @@ pub(super) fn unread(config: &RunConfig) -> Vec<(&'static str, &'static str)> {
             ]);
         }
         Some(_) => {}
+    }
+    if matches!(config.data, DataConfig::Pairs(_)) {
+        let reason = "batches of pairs are counted in tokens: data.batch_tokens";
+        keys.extend([("train.batch_size", reason), ("eval.batch_size", reason)]);
     }
     keys.extend(unread_of_tokenizer(config));
     match &config.task {
@@ -163,6 +182,7 @@ fn check_monitor(monitor: &str, task: &TaskConfig) -> Result<(), (String, String
         TaskConfig::Multilabel(_) => MULTILABEL_METRICS,
         TaskConfig::Regression(_) => REGRESSION_METRICS,
         TaskConfig::CausalLm(_) => CAUSAL_LM_METRICS,
+        TaskConfig::Seq2Seq(_) => SEQ2SEQ_METRICS,
     };
     let names: Vec<_> = ["loss"].iter().chain(metrics).copied().collect();
     let Some((split, name)) = monitor.split_once('/') else {

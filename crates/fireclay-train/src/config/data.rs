@@ -1,8 +1,8 @@
 //! The `[data]` table: rows, images or text in one of several formats; and the `[tokenizer]` table.
 
 use fireclay_data::{
-    ImageDataConfig, ImageFormat, SplitConfig, TableConfig, TableFormat, TextDataConfig,
-    TextFormat, TokenizerConfig, TokenizerKind,
+    ImageDataConfig, ImageFormat, PairDataConfig, PairFormat, SplitConfig, TableConfig,
+    TableFormat, TextDataConfig, TextFormat, TokenizerConfig, TokenizerKind,
 };
 use serde::Serialize;
 
@@ -20,6 +20,8 @@ pub enum DataConfig {
     Image(ImageSource),
     /// Text.
     Text(TextSource),
+    /// Texts and their translations.
+    Pairs(PairSource),
 }
 
 /// A table of rows in one of several formats.
@@ -55,6 +57,17 @@ pub struct TextSource {
     pub text: TextDataConfig,
 }
 
+/// Texts and their translations in one of several formats.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct PairSource {
+    /// How the pairs are stored; `type` in the file.
+    #[serde(rename = "type")]
+    pub format: PairFormat,
+    /// What to do with them.
+    #[serde(flatten)]
+    pub pairs: PairDataConfig,
+}
+
 /// What turns text into tokens.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct TokenizerSource {
@@ -80,6 +93,7 @@ impl DataConfig {
             Self::Table(source) => source.format.name(),
             Self::Image(source) => source.format.name(),
             Self::Text(source) => source.format.name(),
+            Self::Pairs(source) => source.format.name(),
         }
     }
 
@@ -88,7 +102,7 @@ impl DataConfig {
         match self {
             Self::Table(source) => Some(&source.table.split),
             Self::Image(source) => Some(&source.images.split),
-            Self::Text(_) => None,
+            Self::Text(_) | Self::Pairs(_) => None,
         }
     }
 
@@ -98,6 +112,7 @@ impl DataConfig {
             Self::Table(source) => source.table.validate(source.format),
             Self::Image(source) => source.images.validate(source.format),
             Self::Text(source) => source.text.validate(source.format),
+            Self::Pairs(source) => source.pairs.validate(source.format),
         }
     }
 }

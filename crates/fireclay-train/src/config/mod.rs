@@ -57,7 +57,7 @@ mod problem;
 mod render;
 mod suggest;
 
-pub use data::{DataConfig, ImageSource, TableSource, TextSource, TokenizerSource};
+pub use data::{DataConfig, ImageSource, PairSource, TableSource, TextSource, TokenizerSource};
 pub use model::{ModelConfig, NetworkConfig, StartConfig};
 pub use problem::{ConfigError, Problem, Source, Span};
 pub use run::{Loaded, RunConfig};
@@ -69,6 +69,6 @@ pub use sections::{
 pub use suggest::did_you_mean;
 pub use task::{
     CausalLmConfig, ClassificationConfig, MultilabelConfig, RegressionConfig, RegressionLoss,
-    TaskConfig,
+    Seq2SeqConfig, TaskConfig,
 };
 pub use values::{BatchSize, ClassWeights, Threshold};

@@ -1,6 +1,6 @@
 //! The `[model]` table: an architecture of one of the families, and what its weights start from.
 
-use fireclay_models::{ImageConfig, LanguageConfig, TabularConfig};
+use fireclay_models::{ImageConfig, LanguageConfig, TabularConfig, TranslationConfig};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -16,6 +16,8 @@ pub enum ModelConfig {
     Image(NetworkConfig<ImageConfig>),
     /// A language model.
     Language(NetworkConfig<LanguageConfig>),
+    /// A translating model.
+    Translation(NetworkConfig<TranslationConfig>),
 }
 
 /// An architecture and where its weights come from.
@@ -33,8 +35,8 @@ pub struct NetworkConfig<F> {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct StartConfig {
-    /// A file of weights (.safetensors, .pth or .pt, with the tensor names of PyTorch) to start
-    /// from in place of random ones.
+    /// A file of weights (.safetensors, .pth or .pt, with the tensor names of PyTorch), or a folder of
+    /// Hugging Face's hub, to start from in place of random ones.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pretrained: Option<String>,
     /// Tensors that the file may lack, such as "fc.*"; they start at random.
@@ -58,6 +60,7 @@ impl ModelConfig {
             Self::Tabular(_) => None,
             Self::Image(config) => Some(&config.start),
             Self::Language(config) => Some(&config.start),
+            Self::Translation(config) => Some(&config.start),
         }
     }
 
@@ -67,6 +70,7 @@ impl ModelConfig {
             Self::Tabular(config) => serde_json::to_value(config),
             Self::Image(config) => serde_json::to_value(&config.network),
             Self::Language(config) => serde_json::to_value(&config.network),
+            Self::Translation(config) => serde_json::to_value(&config.network),
         };
         let tagged = tagged.expect("a configuration is plain data");
         tagged["type"].as_str().unwrap_or_default().to_owned()
@@ -78,6 +82,9 @@ impl ModelConfig {
             Self::Tabular(config) => config.validate(),
             Self::Image(config) => [config.network.validate(), config.start.validate()].concat(),
             Self::Language(config) => [config.network.validate(), config.start.validate()].concat(),
+            Self::Translation(config) => {
+                [config.network.validate(), config.start.validate()].concat()
+            }
         }
     }
 }

@@ -3,10 +3,10 @@
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
-use fireclay_data::{ImageFormat, TableFormat, TextFormat, TokenizerKind};
-use fireclay_models::{ImageConfig, LanguageConfig, TabularConfig};
+use fireclay_data::{ImageFormat, PairFormat, TableFormat, TextFormat, TokenizerKind};
+use fireclay_models::{ImageConfig, LanguageConfig, TabularConfig, TranslationConfig};
 
-use super::data::{DataConfig, ImageSource, TableSource, TextSource, TokenizerSource};
+use super::data::{DataConfig, ImageSource, PairSource, TableSource, TextSource, TokenizerSource};
 use super::model::{ModelConfig, NetworkConfig, StartConfig};
 use super::section::{Variant, variant, variant_of_two};
 use super::task::TaskConfig;
@@ -49,6 +49,12 @@ pub(super) fn data() -> Vec<Variant<DataConfig>> {
             DataConfig::Text(TextSource { format, text })
         })
     });
+    let pairs = PairFormat::ALL.map(|format| {
+        variant(format.name(), move |pairs| {
+            DataConfig::Pairs(PairSource { format, pairs })
+        })
+    });
+    let texts = texts.into_iter().chain(pairs);
     tables.into_iter().chain(images).chain(texts).collect()
 }
 
@@ -69,6 +75,8 @@ pub(super) fn model() -> Vec<Variant<ModelConfig>> {
         image("convnext", ImageConfig::Convnext),
         image("mobilenet_v3", ImageConfig::MobilenetV3),
         language("gpt", LanguageConfig::Gpt),
+        language("llama", LanguageConfig::Llama),
+        translation("transformer", TranslationConfig::Transformer),
     ]
 }
 
@@ -94,12 +102,27 @@ where
     })
 }
 
+/// A translating model, with the keys of [`StartConfig`] beside its own.
+fn translation<C>(
+    name: &'static str,
+    architecture: fn(C) -> TranslationConfig,
+) -> Variant<ModelConfig>
+where
+    C: DeserializeOwned + JsonSchema + 'static,
+{
+    variant_of_two(name, StartConfig::KEYS, move |config, start| {
+        let network = architecture(config);
+        ModelConfig::Translation(NetworkConfig { network, start })
+    })
+}
+
 pub(super) fn task() -> Vec<Variant<TaskConfig>> {
     vec![
         variant("classification", TaskConfig::Classification),
         variant("multilabel", TaskConfig::Multilabel),
         variant("regression", TaskConfig::Regression),
         variant("causal_lm", TaskConfig::CausalLm),
+        variant("seq2seq", TaskConfig::Seq2Seq),
     ]
 }
 

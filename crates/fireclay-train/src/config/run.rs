@@ -1,5 +1,6 @@
 //! The configuration of a run.
 
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use schemars::JsonSchema;
@@ -16,6 +17,7 @@ use super::sections::{
     CheckpointConfig, DeviceConfig, EarlyStoppingConfig, EvalConfig, LoggingConfig, TrainConfig,
 };
 use super::task::TaskConfig;
+use super::values::BatchSize;
 use super::write;
 use crate::optim::OptimizerConfig;
 use crate::schedule::LrSchedulerConfig;
@@ -85,6 +87,15 @@ impl Default for TopLevel {
 }
 
 impl RunConfig {
+    /// What one batch of the training is made of. Pairs of texts come in groups that are a batch
+    /// each.
+    pub fn batch_size(&self) -> BatchSize {
+        match self.data {
+            DataConfig::Pairs(_) => BatchSize::Samples(NonZeroUsize::MIN),
+            _ => self.train.batch_size,
+        }
+    }
+
     /// Reads a configuration file, the files that it extends, and overrides of the form
     /// `key.path=value`, which come last.
     ///

@@ -258,7 +258,8 @@ mod tests {
         let tables = ["csv", "jsonl", "parquet"];
         let images = fireclay_data::ImageFormat::ALL.map(|format| format.name());
         let texts = fireclay_data::TextFormat::ALL.map(|format| format.name());
-        let formats = [&tables[..], &images, &texts].concat();
+        let pairs = fireclay_data::PairFormat::ALL.map(|format| format.name());
+        let formats = [&tables[..], &images, &texts, &pairs].concat();
         check_all("data", &registry::data(), &formats);
         let kinds = fireclay_data::TokenizerKind::ALL.map(|kind| kind.name());
         check_all("tokenizer", &registry::tokenizer(), &kinds);
@@ -266,6 +267,7 @@ mod tests {
             names(fireclay_models::TabularConfig::TYPES),
             names(fireclay_models::ImageConfig::TYPES),
             names(fireclay_models::LanguageConfig::TYPES),
+            names(fireclay_models::TranslationConfig::TYPES),
         ];
         check_all("model", &registry::model(), &models.concat());
         check_all(

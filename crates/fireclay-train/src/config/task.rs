@@ -20,6 +20,9 @@ pub enum TaskConfig {
     Regression(RegressionConfig),
     /// To predict the next token of a text.
     CausalLm(CausalLmConfig),
+    /// To write the translation of a text.
+    #[serde(rename = "seq2seq")]
+    Seq2Seq(Seq2SeqConfig),
 }
 
 impl TaskConfig {
@@ -35,6 +38,10 @@ impl TaskConfig {
             "causal_lm",
             "predict the next token of a text, and thereby write (text)",
         ),
+        (
+            "seq2seq",
+            "write the translation of a text (pairs of texts)",
+        ),
     ];
 
     /// The `type` that names this task in a configuration file.
@@ -44,6 +51,7 @@ impl TaskConfig {
             Self::Multilabel(_) => "multilabel",
             Self::Regression(_) => "regression",
             Self::CausalLm(_) => "causal_lm",
+            Self::Seq2Seq(_) => "seq2seq",
         }
     }
 
@@ -53,7 +61,7 @@ impl TaskConfig {
             Self::Classification(_) => Some(TargetKind::Class),
             Self::Multilabel(_) => Some(TargetKind::Set),
             Self::Regression(_) => Some(TargetKind::Number),
-            Self::CausalLm(_) => None,
+            Self::CausalLm(_) | Self::Seq2Seq(_) => None,
         }
     }
 
@@ -64,6 +72,7 @@ impl TaskConfig {
             Self::Multilabel(config) => config.validate(),
             Self::Regression(config) => config.validate(),
             Self::CausalLm(_) => Vec::new(),
+            Self::Seq2Seq(config) => config.validate(),
         }
     }
 }
@@ -205,6 +214,48 @@ pub enum RegressionLoss {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct CausalLmConfig {}
+
+/// Writes the translation of a text: the next token by cross-entropy, and at the end the best of
+/// several drafts.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Seq2SeqConfig {
+    /// How much of the probability is spread over all tokens alike while training, in [0, 1)
+    /// (Vaswani et al. 2017, section 5.4).
+    pub label_smoothing: f64,
+    /// How many drafts are kept while translating; 1 takes the most probable token each time.
+    pub beam_size: usize,
+    /// How much longer translations are favoured: the score of a draft is divided by
+    /// ((5 + length) / 6) to this power (Wu et al. 2016, section 7).
+    pub length_penalty: f64,
+}
+
+impl Default for Seq2SeqConfig {
+    fn default() -> Self {
+        Self {
+            label_smoothing: 0.1,
+            beam_size: 4,
+            length_penalty: 0.6,
+        }
+    }
+}
+
+impl Seq2SeqConfig {
+    /// Every impossible value, as (key, message).
+    pub fn validate(&self) -> Vec<(String, String)> {
+        let mut problems = Problems::default();
+        label_smoothing(&mut problems, self.label_smoothing);
+        if !(1..=64).contains(&self.beam_size) {
+            let message = format!("must be from 1 to 64, but is {}", self.beam_size);
+            problems.add("beam_size", message);
+        }
+        if !(0.0..=10.0).contains(&self.length_penalty) {
+            let message = format!("must be from 0 to 10, but is {}", self.length_penalty);
+            problems.add("length_penalty", message);
+        }
+        problems.0
+    }
+}
 
 impl Default for RegressionConfig {
     fn default() -> Self {

@@ -19,20 +19,25 @@ mod ranking;
 mod multilabel;
 mod regression;
 
+mod bleu;
+mod chrf;
+
 mod bootstrap;
 mod names;
 mod threshold;
 
+pub use bleu::bleu;
 pub use bootstrap::{DEFAULT_RESAMPLES, INTERVAL_LEVEL, bootstrap_interval};
 pub use calibration::{
     CALIBRATION_BINS, CalibrationError, brier_binary, brier_multiclass, calibration_error, log_loss,
 };
+pub use chrf::chrf;
 pub use classification::{Classification, DEFAULT_THRESHOLD, top_k_accuracy};
 pub use confusion::ConfusionMatrix;
 pub use multilabel::multilabel_report;
 pub use names::{
     CAUSAL_LM_METRICS, CLASSIFICATION_METRICS, Direction, MULTILABEL_METRICS, REGRESSION_METRICS,
-    classification_metrics, direction,
+    SEQ2SEQ_METRICS, classification_metrics, direction,
 };
 pub use ranking::{average_precision, roc_auc};
 pub use regression::{

@@ -59,6 +59,10 @@ pub const MULTILABEL_METRICS: &[&str] = &[
 /// Every name that a report of a language model can have, beside the loss.
 pub const CAUSAL_LM_METRICS: &[&str] = &["perplexity", "bits_per_byte"];
 
+/// Every name that a translating model has while it trains, beside the loss; BLEU and chrF take
+/// translations, which are made at the end.
+pub const SEQ2SEQ_METRICS: &[&str] = &["perplexity"];
+
 const LOWER_IS_BETTER: &[&str] = &[
     "loss",
     "log_loss",

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use fireclay_data::{DataError, ImageData, Labels, Note, TableData, TextData, fingerprint};
+use fireclay_data::{
+    DataError, ImageData, Labels, Note, PairData, TableData, TextData, fingerprint,
+};
 
 use crate::config::{DataConfig, ModelConfig, RunConfig};
 use crate::finished::{PREPROCESS, TOKENIZER};
@@ -19,6 +21,8 @@ pub enum RunData {
     Image(ImageData),
     /// Text.
     Text(TextData),
+    /// Texts and their translations.
+    Pairs(PairData),
 }
 
 impl RunData {
@@ -53,6 +57,23 @@ impl RunData {
                 TextData::load(source.format, &source.text, tokenizer, context, config.seed)
                     .map(Self::Text)
             }
+            DataConfig::Pairs(source) => {
+                let (ModelConfig::Translation(model), Some(tokenizer)) =
+                    (&config.model, &config.tokenizer)
+                else {
+                    unreachable!("checked: pairs need a tokenizer and a translating model");
+                };
+                let tokenizer = (tokenizer.kind, &tokenizer.config);
+                let context = model.network.context_length();
+                PairData::load(
+                    source.format,
+                    &source.pairs,
+                    tokenizer,
+                    context,
+                    config.seed,
+                )
+                .map(Self::Pairs)
+            }
         }
     }
 
@@ -62,6 +83,7 @@ impl RunData {
             Self::Table(data) => &data.notes,
             Self::Image(data) => &data.notes,
             Self::Text(data) => &data.notes,
+            Self::Pairs(data) => &data.notes,
         }
     }
 
@@ -70,7 +92,7 @@ impl RunData {
         match self {
             Self::Table(data) => data.preprocess.classes(),
             Self::Image(data) => data.preprocess.classes(),
-            Self::Text(_) => &[],
+            Self::Text(_) | Self::Pairs(_) => &[],
         }
     }
 
@@ -79,7 +101,7 @@ impl RunData {
         match self {
             Self::Table(data) => data.preprocess.target_mean_std(),
             Self::Image(data) => data.preprocess.target_mean_std(),
-            Self::Text(_) => None,
+            Self::Text(_) | Self::Pairs(_) => None,
         }
     }
 
@@ -88,7 +110,7 @@ impl RunData {
         match self {
             Self::Table(data) => Some(&data.train.labels),
             Self::Image(data) => Some(data.train.labels()),
-            Self::Text(_) => None,
+            Self::Text(_) | Self::Pairs(_) => None,
         }
     }
 
@@ -100,6 +122,9 @@ impl RunData {
             Self::Text(data) => data
                 .named()
                 .map(|(name, split)| (name, split.map_or(0, |split| split.windows()))),
+            Self::Pairs(data) => data
+                .named()
+                .map(|(name, split)| (name, split.map_or(0, |split| split.groups()))),
         }
     }
 
@@ -120,6 +145,7 @@ impl RunData {
                 let tokenizer = data.tokenizer.as_ref()?;
                 Some((TOKENIZER, tokenizer.to_json()))
             }
+            Self::Pairs(data) => Some((TOKENIZER, data.tokenizer.to_json())),
         }
     }
 
@@ -133,6 +159,7 @@ impl RunData {
             Self::Image(data) => return data.hashes(),
             Self::Table(data) => fingerprint(&data.files)?,
             Self::Text(data) => fingerprint(&data.files)?,
+            Self::Pairs(data) => fingerprint(&data.files)?,
         };
         let named = files.into_iter().enumerate().map(|(index, file)| {
             let name = file.path.file_name().unwrap_or_default().to_string_lossy();

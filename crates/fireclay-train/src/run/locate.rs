@@ -30,6 +30,7 @@ fn key(loaded: &Loaded, error: &DataError) -> Option<String> {
         DataConfig::Table(source) => (&source.table.valid_path, &source.table.test_path),
         DataConfig::Image(source) => (&source.images.valid_path, &source.images.test_path),
         DataConfig::Text(source) => (&source.text.valid_path, &source.text.test_path),
+        DataConfig::Pairs(source) => (&source.pairs.valid_path, &source.pairs.test_path),
     };
     match error {
         DataError::Read { path, .. }
@@ -55,7 +56,7 @@ fn key(loaded: &Loaded, error: &DataError) -> Option<String> {
         DataError::MissingColumn { column, .. } => match &loaded.config.data {
             DataConfig::Table(source) => table_key(&source.table, column),
             DataConfig::Image(source) => image_key(&source.images, column),
-            DataConfig::Text(_) => None,
+            DataConfig::Text(_) | DataConfig::Pairs(_) => None,
         },
         DataError::Tokenizer(_) => Some("tokenizer".into()),
         DataError::Split(_) => Some("data.split".into()),

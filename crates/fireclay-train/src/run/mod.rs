@@ -17,14 +17,14 @@ use burn::data::dataset::DatasetError;
 use burn::tensor::Device;
 use burn::train::Interrupter;
 use burn::train::renderer::MetricsRenderer;
-use fireclay_data::{DataError, ImageData, Note, TableData, TextData};
+use fireclay_data::{DataError, ImageData, Note, PairData, TableData, TextData, Tokenizer};
 use fireclay_models::{
     Family, ImageShape, LanguageModel, LanguageShape, ModelDescription, Pretrainable, TabularShape,
-    weights,
+    TranslationModel, TranslationShape, weights,
 };
 
 use crate::config::{
-    BatchSize, ConfigError, Loaded, ModelConfig, NetworkConfig, RunConfig, StartConfig,
+    BatchSize, ConfigError, Loaded, ModelConfig, NetworkConfig, RunConfig, StartConfig, TaskConfig,
 };
 use crate::finished::{HUGGING_FACE, MODEL, POSTPROCESS, PREPROCESS, TOKENIZER};
 use crate::language;
@@ -35,7 +35,9 @@ use crate::observer::Observer;
 use crate::predictor::{Answer, Pass, Predictor};
 use crate::run_folder::{self, FolderError, RunFolder, write_whole};
 use crate::strategy::{Finished, LoopState, StopReason, TrainError};
-use crate::task::{Batch, ImageSamples, Network, TableSamples, TextSamples};
+use crate::task::{Batch, ImageSamples, Network, PairSamples, TableSamples, TextSamples};
+use crate::translate::{TranslateError, Translator};
+use crate::translation;
 use task::{Launch, Work};
 
 /// The device that a run uses, and what to call it.
@@ -104,6 +106,9 @@ pub enum RunError {
         "the data has changed since the run was trained ({0}), so its splits are gone; evaluate other rows with --data FILE"
     )]
     DataChanged(String),
+    /// A text cannot be translated.
+    #[error(transparent)]
+    Translate(#[from] TranslateError),
     /// The weights cannot be read or written.
     #[error(transparent)]
     Weights(#[from] weights::WeightsError),
@@ -224,6 +229,19 @@ impl Prepared {
                     self.start(network, start, shape, splits, (resumed, device, &mut hooks))?;
                 let launch = (resumed, device, hooks);
                 self.run(start, launch, task::train_language, conclude_language)
+            }
+            (ModelConfig::Translation(NetworkConfig { network, start }), RunData::Pairs(data)) => {
+                let splits = data
+                    .named()
+                    .map(|(_, split)| PairSamples::new(split.cloned()));
+                let shape = translation_shape(data);
+                let launch = (resumed, device, &mut hooks);
+                let start = self.start(network, start, shape, splits, launch)?;
+                let launch = (resumed, device, hooks);
+                let conclude = |config: &RunConfig, trained: Trained<'_, _, ()>, splits| {
+                    conclude_translation(config, &data.tokenizer, trained, splits)
+                };
+                self.run(start, launch, task::train_translation, conclude)
             }
             _ => unreachable!("the configuration was checked: data and model are of one family"),
         }
@@ -433,9 +451,31 @@ fn conclude_language(
     Ok(evaluation)
 }
 
+/// Evaluates a translating model, by what it foretells and by what it writes.
+fn conclude_translation(
+    config: &RunConfig,
+    tokenizer: &Tokenizer,
+    trained: Trained<'_, TranslationModel, ()>,
+    [valid, test]: [PairSamples; 2],
+) -> Result<Evaluations, RunError> {
+    let TaskConfig::Seq2Seq(task) = &config.task else {
+        unreachable!("checked: pairs of texts are for seq2seq");
+    };
+    let translator = Translator::new(&trained.model, tokenizer, trained.device, task);
+    let pass = pass::<PairSamples>(config);
+    let mut evaluation = Evaluations::new();
+    for (name, split) in [("valid", valid), ("test", test)] {
+        if !split.is_empty() {
+            let report = translation::evaluate(&translator, split, pass)?;
+            evaluation.insert(name.into(), report);
+        }
+    }
+    Ok(evaluation)
+}
+
 /// How whole splits go through the model of a run.
 pub fn pass<S: Samples>(config: &RunConfig) -> Pass {
-    let batch_size = config.eval.batch_size.or(match config.train.batch_size {
+    let batch_size = config.eval.batch_size.or(match config.batch_size() {
         BatchSize::Samples(count) => Some(count.get()),
         BatchSize::Full => None,
     });
@@ -479,6 +519,14 @@ fn table_shape(data: &TableData) -> TabularShape {
 fn language_shape(data: &TextData) -> LanguageShape {
     LanguageShape {
         vocabulary: data.vocabulary,
+    }
+}
+
+/// What pairs of texts determine of a model: one vocabulary serves both sides.
+fn translation_shape(data: &PairData) -> TranslationShape {
+    TranslationShape {
+        source_vocabulary: data.vocabulary,
+        target_vocabulary: data.vocabulary,
     }
 }
 

@@ -7,13 +7,14 @@ use fireclay_models::pretrained::weights_file;
 use fireclay_models::{Family, NormKind, TabularConfig};
 
 use super::data::RunData;
-use super::{image_shape, language_shape, table_shape};
+use super::{image_shape, language_shape, table_shape, translation_shape};
 use crate::config::{
     BatchSize, ClassWeights, ClassificationConfig, DataConfig, ModelConfig, RunConfig, TaskConfig,
     Threshold,
 };
 use crate::metrics::{
-    CAUSAL_LM_METRICS, MULTILABEL_METRICS, REGRESSION_METRICS, classification_metrics,
+    CAUSAL_LM_METRICS, MULTILABEL_METRICS, REGRESSION_METRICS, SEQ2SEQ_METRICS,
+    classification_metrics,
 };
 use crate::strategy::Plan;
 
@@ -59,6 +60,7 @@ fn monitors(config: &RunConfig, data: &RunData) -> Vec<(String, String)> {
         TaskConfig::Multilabel(_) => MULTILABEL_METRICS.to_vec(),
         TaskConfig::Regression(_) => REGRESSION_METRICS.to_vec(),
         TaskConfig::CausalLm(_) => CAUSAL_LM_METRICS.to_vec(),
+        TaskConfig::Seq2Seq(_) => SEQ2SEQ_METRICS.to_vec(),
     };
     let early = config
         .early_stopping
@@ -132,6 +134,9 @@ fn model(config: &RunConfig, data: &RunData) -> Vec<(String, String)> {
         (ModelConfig::Language(model), RunData::Text(data)) => {
             fits(&model.network, &language_shape(data), "model.type")
         }
+        (ModelConfig::Translation(model), RunData::Pairs(data)) => {
+            fits(&model.network, &translation_shape(data), "model.type")
+        }
         _ => Vec::new(),
     }
 }
@@ -177,7 +182,7 @@ fn total_steps(config: &RunConfig, data: &RunData) -> u64 {
 }
 
 fn batch_size(config: &RunConfig, data: &RunData) -> usize {
-    match config.train.batch_size {
+    match config.batch_size() {
         BatchSize::Full => data.size("train").max(1),
         BatchSize::Samples(count) => count.get(),
     }

@@ -4,7 +4,7 @@ use burn::tensor::Device;
 use burn::train::metric::{AccuracyMetric, LossMetric};
 use burn::train::{InferenceStep, LearnerModel, TrainStep};
 use fireclay_data::Labels;
-use fireclay_models::LanguageModel;
+use fireclay_models::{LanguageModel, TranslationModel};
 use serde_json::json;
 
 use super::data::RunData;
@@ -18,7 +18,8 @@ use crate::run_folder::RunFolder;
 use crate::strategy::{Finished, Plan, Scorer, Trainer};
 use crate::task::{
     Batch, CausalLm, Classifier, ClassifierScorer, CrossEntropy, MultilabelClassifier,
-    MultilabelScorer, Network, Regressor, RegressorScorer, TargetScale, TextSamples, TokenScorer,
+    MultilabelScorer, Network, PairSamples, Regressor, RegressorScorer, Seq2Seq, TargetScale,
+    TextSamples, TokenScorer,
 };
 
 /// What there is to train: a model, the samples, and where.
@@ -83,7 +84,9 @@ where
             let answer = Answer::Multilabel { classes, threshold };
             Ok((finished.map(|classifier| classifier.model), answer))
         }
-        TaskConfig::CausalLm(_) => unreachable!("checked: it is for text"),
+        TaskConfig::CausalLm(_) | TaskConfig::Seq2Seq(_) => {
+            unreachable!("checked: these have no labels")
+        }
         TaskConfig::Regression(task) => {
             let scale = match data.target_mean_std() {
                 Some((mean, std)) if task.standardize_target => TargetScale { mean, std },
@@ -122,6 +125,28 @@ pub(super) fn train_language(
         training.metrics((LossMetric::new(),))
     })?;
     Ok((finished.map(|causal_lm| causal_lm.model), ()))
+}
+
+/// Trains a translating model.
+pub(super) fn train_translation(
+    config: &RunConfig,
+    data: &RunData,
+    work: Work<TranslationModel, PairSamples>,
+    launch: Launch<'_>,
+) -> Result<(Finished<TranslationModel>, ()), RunError> {
+    let TaskConfig::Seq2Seq(task) = &config.task else {
+        unreachable!("checked: pairs of texts are for seq2seq");
+    };
+    let job = Job {
+        config,
+        data,
+        launch,
+    };
+    let wrap = |model| Seq2Seq::new(model, task.label_smoothing);
+    let finished = job.run(work.map(wrap), TokenScorer::new(None), |training| {
+        training.metrics((LossMetric::new(),))
+    })?;
+    Ok((finished.map(|seq2seq| seq2seq.model), ()))
 }
 
 impl<N, S> Work<N, S> {

@@ -36,7 +36,10 @@ impl From<&RunConfig> for Plan {
             seed: config.seed,
             optimizer: config.optimizer.clone(),
             lr_scheduler: config.lr_scheduler.clone(),
-            train: config.train.clone(),
+            train: TrainConfig {
+                batch_size: config.batch_size(),
+                ..config.train.clone()
+            },
             eval: config.eval.clone(),
             early_stopping: config.early_stopping.clone(),
             checkpoint: config.checkpoint.clone(),

@@ -2,7 +2,7 @@
 
 use burn::module::Module;
 use burn::tensor::activation::log_softmax;
-use burn::tensor::{ExecutionError, Int, Tensor};
+use burn::tensor::{ExecutionError, Gradients, Int, Tensor};
 use burn::train::metric::{Adaptor, LossInput};
 use burn::train::{InferenceStep, ItemLazy, TrainOutput, TrainStep};
 use fireclay_models::LanguageModel;
@@ -46,20 +46,55 @@ impl CausalLm {
 
     fn forward(&self, batch: TokenBatch) -> TokenOutput {
         let logits = self.model.forward(batch.inputs); // [batch, time, vocabulary]
-        let [rows, time, vocabulary] = logits.dims();
         let count = batch.count;
-        let log_probabilities = log_softmax(logits.reshape([rows * time, vocabulary]), 1);
-        let targets = batch.targets.reshape([rows * time, 1]);
-        let losses = log_probabilities
-            .gather(1, targets)
-            .reshape([rows * time])
-            .neg();
-        let losses = match batch.scored {
-            Some(scored) => losses * scored,
-            None => losses,
-        };
-        let loss = losses.sum().div_scalar(count.max(1) as f64);
+        let losses = token_losses(logits, batch.targets, 0.0);
+        let loss = mean_over(losses, batch.scored, count);
         TokenOutput { loss, count }
+    }
+}
+
+/// The cross-entropy of each target in nats, `[batch * time]`; with label smoothing e, the mean over
+/// all tokens has the share e of it (Szegedy et al. 2016, section 7).
+///
+/// # Shapes
+///
+/// - `logits`: `[batch, time, vocabulary]`
+/// - `targets`: `[batch * time]`
+pub(super) fn token_losses(
+    logits: Tensor<3>,
+    targets: Tensor<1, Int>,
+    smoothing: f64,
+) -> Tensor<1> {
+    let [rows, time, vocabulary] = logits.dims();
+    let count = rows * time;
+    let log_probabilities = log_softmax(logits.reshape([count, vocabulary]), 1);
+    let own = log_probabilities
+        .clone()
+        .gather(1, targets.reshape([count, 1]));
+    let losses = own.reshape([count]).neg();
+    if smoothing == 0.0 {
+        return losses;
+    }
+    let spread = log_probabilities.mean_dim(1).reshape([count]).neg();
+    losses * (1.0 - smoothing) + spread * smoothing
+}
+
+/// The mean of the losses that count.
+pub(super) fn mean_over(losses: Tensor<1>, scored: Option<Tensor<1>>, count: usize) -> Tensor<1> {
+    let losses = match scored {
+        Some(scored) => losses * scored,
+        None => losses,
+    };
+    losses.sum().div_scalar(count.max(1) as f64)
+}
+
+impl TokenOutput {
+    pub(super) fn new(loss: Tensor<1>, count: usize) -> Self {
+        Self { loss, count }
+    }
+
+    pub(super) fn gradients(&self) -> Gradients {
+        self.loss.backward()
     }
 }
 
@@ -69,7 +104,7 @@ impl TrainStep for CausalLm {
 
     fn step(&self, batch: TokenBatch) -> TrainOutput<TokenOutput> {
         let output = self.forward(batch);
-        TrainOutput::new(self, output.loss.backward(), output)
+        TrainOutput::new(self, output.gradients(), output)
     }
 }
 

@@ -9,8 +9,10 @@ pub mod causal_lm;
 pub mod classification;
 pub mod multilabel;
 pub mod regression;
+pub mod seq2seq;
 
 pub mod image;
+pub mod pairs;
 pub mod table;
 pub mod text;
 
@@ -20,6 +22,8 @@ pub use image::ImageSamples;
 pub use multilabel::{MultilabelClassifier, MultilabelScorer};
 pub use network::{Batch, Network, TableInput};
 pub use output::TaskOutput;
+pub use pairs::PairSamples;
 pub use regression::{Regressor, RegressorScorer, TargetScale};
+pub use seq2seq::Seq2Seq;
 pub use table::TableSamples;
 pub use text::TextSamples;

@@ -1,6 +1,8 @@
 //! `check`: everything that can be found before training.
 
-use fireclay_data::{DataReport, ImageData, Labels, Table, TargetKind, TextData, inspect, split};
+use fireclay_data::{
+    DataReport, ImageData, Labels, PairData, Table, TargetKind, TextData, inspect, split,
+};
 use fireclay_train::config::{DataConfig, Loaded, RunConfig, TableSource};
 use fireclay_train::run::{Prepared, RunData, RunError, locate};
 use serde_json::json;
@@ -39,6 +41,7 @@ pub fn check(args: &CheckArgs) -> Result<(), Failure> {
             RunData::Table(_) => {}
             RunData::Image(data) => eprint!("\n{}", describe_images(data)),
             RunData::Text(data) => eprint!("\n{}", describe_text(data)),
+            RunData::Pairs(data) => eprint!("\n{}", describe_pairs(data)),
         }
     }
     Ok(())
@@ -71,6 +74,20 @@ fn describe_text(data: &TextData) -> String {
             [split.windows() as u64, split.tokens(), split.bytes()]
         });
         let numbers = numbers.iter().map(u64::to_string);
+        rows.push(std::iter::once(name.to_owned()).chain(numbers).collect());
+    }
+    let notes = data.notes.iter().map(|note| format!("note: {note}\n"));
+    let vocabulary = format!("vocabulary of {} tokens\n\n", data.vocabulary);
+    vocabulary + &table(&rows) + &notes.collect::<String>()
+}
+
+/// The pairs of each split, and the batches that they make.
+fn describe_pairs(data: &PairData) -> String {
+    let header = ["", "pairs", "batches"];
+    let mut rows = vec![header.map(String::from).to_vec()];
+    for (name, split) in data.named() {
+        let numbers = split.map_or([0; 2], |split| [split.pairs(), split.groups()]);
+        let numbers = numbers.iter().map(usize::to_string);
         rows.push(std::iter::once(name.to_owned()).chain(numbers).collect());
     }
     let notes = data.notes.iter().map(|note| format!("note: {note}\n"));

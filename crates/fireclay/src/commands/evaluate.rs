@@ -1,13 +1,17 @@
 //! `evaluate`: the metrics of a finished run over a whole split.
 
 use burn::tensor::Device;
-use fireclay_data::{ImageSplit, ReadOptions, Split, TableFormat, TextFormat, TokenSplit};
-use fireclay_train::config::{DataConfig, Loaded, RunConfig};
-use fireclay_train::finished::{ImageRun, TableRun, TextRun};
+use fireclay_data::{
+    ImageSplit, PairSplit, ReadOptions, Split, TableFormat, TextFormat, TokenSplit,
+};
+use fireclay_train::config::{DataConfig, Loaded, RunConfig, TaskConfig};
+use fireclay_train::finished::{ImageRun, TableRun, TextRun, TranslationRun};
 use fireclay_train::language;
 use fireclay_train::metrics::Report;
 use fireclay_train::run::{Evaluations, Prepared, RunData, RunError, load_run, pass};
-use fireclay_train::task::{ImageSamples, TableSamples, TextSamples};
+use fireclay_train::task::{ImageSamples, PairSamples, TableSamples, TextSamples};
+use fireclay_train::translate::Translator;
+use fireclay_train::translation;
 
 use super::device;
 use crate::cli::EvaluateArgs;
@@ -23,6 +27,7 @@ pub fn evaluate(args: &EvaluateArgs) -> Result<(), Failure> {
         DataConfig::Table(_) => rows(args, loaded, &device.device)?,
         DataConfig::Image(_) => images(args, loaded, &device.device)?,
         DataConfig::Text(_) => text(args, loaded, &device.device)?,
+        DataConfig::Pairs(_) => pairs(args, loaded, &device.device)?,
     };
     if args.json {
         let evaluations = Evaluations::from([(name, report)]);
@@ -115,11 +120,48 @@ fn text(args: &EvaluateArgs, loaded: Loaded, device: &Device) -> Result<(String,
     Ok((name, report.map_err(RunError::from)?))
 }
 
+fn pairs(
+    args: &EvaluateArgs,
+    loaded: Loaded,
+    device: &Device,
+) -> Result<(String, Report), Failure> {
+    let run = TranslationRun::load(&args.run, device)?;
+    let config = loaded.config.clone();
+    let (DataConfig::Pairs(source), TaskConfig::Seq2Seq(task)) = (&config.data, &config.task)
+    else {
+        unreachable!("the run is on pairs of texts");
+    };
+    let (name, split) = match &args.data {
+        Some(path) => {
+            let how = (source.format, &source.pairs);
+            let context = run.model.context_length();
+            let target = args.target_data.as_deref();
+            let split = PairSplit::of_files(path, target, how, &run.tokenizer, context)?;
+            (path.clone(), Some(split))
+        }
+        None => match own(args, loaded)?.data() {
+            RunData::Pairs(data) => {
+                let name = args.split.name();
+                let mut splits = data.named().into_iter();
+                let found = splits.find(|(split, _)| *split == name);
+                (name.to_owned(), found.and_then(|(_, split)| split.cloned()))
+            }
+            _ => unreachable!("the run is on pairs of texts"),
+        },
+    };
+    refuse_empty(args, split.as_ref().map_or(0, PairSplit::pairs))?;
+    let translator = Translator::new(&run.model, &run.tokenizer, device, task);
+    let pass = pass::<PairSamples>(&config);
+    let report = translation::evaluate(&translator, PairSamples::new(split), pass);
+    Ok((name, report.map_err(RunError::from)?))
+}
+
 /// What a report counts.
 fn unit(config: &RunConfig) -> &'static str {
     match config.data {
         DataConfig::Table(_) | DataConfig::Image(_) => "rows",
         DataConfig::Text(_) => "tokens",
+        DataConfig::Pairs(_) => "pairs",
     }
 }
 

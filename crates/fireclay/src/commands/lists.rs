@@ -1,6 +1,6 @@
 //! `devices`, `models` and `datasets`: what there is to choose from.
 
-use fireclay_models::{ImageConfig, LanguageConfig, TabularConfig};
+use fireclay_models::{ImageConfig, LanguageConfig, TabularConfig, TranslationConfig};
 use serde_json::json;
 
 use crate::backend;
@@ -34,6 +34,14 @@ const DATA: &[(&str, &str)] = &[
     ("text", "plain text in UTF-8, gzipped or not"),
     ("text_jsonl", "JSON Lines with a field of text"),
     ("tokens", "tokens as nanoGPT's train.bin has them"),
+    (
+        "parallel",
+        "two text files in which line N of one translates line N of the other",
+    ),
+    (
+        "pair_table",
+        "a table (CSV, JSON Lines, Parquet) of texts and their translations",
+    ),
 ];
 
 /// What can turn text into tokens.
@@ -87,6 +95,7 @@ pub fn models(args: &ListArgs) -> Result<(), Failure> {
             ("model for tables", TabularConfig::TYPES),
             ("model for images", ImageConfig::TYPES),
             ("model for text", LanguageConfig::TYPES),
+            ("model for translation", TranslationConfig::TYPES),
         ],
     )
 }

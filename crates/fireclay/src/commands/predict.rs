@@ -2,16 +2,20 @@
 
 use std::path::{Path, PathBuf};
 
-use fireclay_data::{ReadOptions, TableFormat, expand, image_files};
+use fireclay_data::{ReadOptions, TableFormat, expand, image_files, read_lines};
 use fireclay_train::Samples;
-use fireclay_train::config::{DataConfig, ImageSource, RunConfig, TableSource};
-use fireclay_train::finished::{ImageRun, TableRun};
+use fireclay_train::config::{
+    DataConfig, ImageSource, PairSource, RunConfig, TableSource, TaskConfig,
+};
+use fireclay_train::finished::{ImageRun, TableRun, TranslationRun};
 use fireclay_train::predict::{PredictJob, predict as write};
 use fireclay_train::predict_images::{
     ImageAnswer, ImageJob, Prediction, predict_images, predict_images_to,
 };
+use fireclay_train::predict_lines::predict_lines;
 use fireclay_train::run::load_run;
 use fireclay_train::task::ImageSamples;
+use fireclay_train::translate::Translator;
 
 use super::device;
 use crate::cli::PredictArgs;
@@ -24,6 +28,7 @@ pub fn predict(args: &PredictArgs) -> Result<(), Failure> {
     match &config.data {
         DataConfig::Table(source) => rows(args, &config, source),
         DataConfig::Image(source) => images(args, &config, source),
+        DataConfig::Pairs(source) => lines(args, &config, source),
         DataConfig::Text(_) => {
             let run = args.run.display();
             Err(Failure::Usage(format!(
@@ -61,6 +66,31 @@ fn rows(args: &PredictArgs, config: &RunConfig, source: &TableSource) -> Result<
     };
     let rows = write(&run, &job)?;
     say!("{rows} rows to {}", output.display());
+    Ok(())
+}
+
+/// Translates a text line by line.
+fn lines(args: &PredictArgs, config: &RunConfig, source: &PairSource) -> Result<(), Failure> {
+    let TaskConfig::Seq2Seq(task) = &config.task else {
+        unreachable!("the run is on pairs of texts");
+    };
+    if args.top.is_some() {
+        return Err(Failure::Usage("--top is for images".into()));
+    }
+    let data = &source.pairs;
+    let paths = [&Some(data.path.clone()), &data.valid_path, &data.test_path];
+    let protected = protected(&args.run, paths.map(Option::as_ref));
+    let input = Path::new(&args.input);
+    let device = device(config, args.backend.as_deref())?;
+    let run = TranslationRun::load(&args.run, &device.device)?;
+    let translator = Translator::new(&run.model, &run.tokenizer, &device.device, task);
+    let Some(output) = &args.output else {
+        let translations = translator.translate(&read_lines(input)?)?;
+        translations.iter().for_each(|text| say!("{text}"));
+        return Ok(());
+    };
+    let count = predict_lines(&translator, input, output, &protected)?;
+    say!("{count} lines to {}", output.display());
     Ok(())
 }
 

@@ -56,6 +56,7 @@ fn headline(task: &TaskConfig) -> &'static [&'static str] {
         TaskConfig::Multilabel(_) => &["map", "f1_micro", "f1_macro", "subset_accuracy"],
         TaskConfig::Regression(_) => &["rmse", "mae", "r2"],
         TaskConfig::CausalLm(_) => &["loss", "perplexity", "bits_per_byte"],
+        TaskConfig::Seq2Seq(_) => &["loss", "perplexity", "bleu", "chrf"],
     }
 }
 
@@ -155,6 +156,7 @@ impl Report {
             }
             DataConfig::Image(_) => say!("predict  fireclay predict {folder} IMAGE"),
             DataConfig::Text(_) => say!("generate fireclay generate {folder} --prompt TEXT"),
+            DataConfig::Pairs(_) => say!("predict  fireclay predict {folder} TEXT.txt -o OUT.txt"),
         }
     }
 
@@ -174,6 +176,7 @@ impl Report {
         let unit = match self.config.data {
             DataConfig::Table(_) | DataConfig::Image(_) => "rows",
             DataConfig::Text(_) => "windows",
+            DataConfig::Pairs(_) => "batches",
         };
         let mut rows = vec![vec![String::new(), unit.into()]];
         rows[0].extend(names.iter().map(|name| (*name).to_owned()));
