@@ -43,6 +43,7 @@ mod metered;
 mod pairs;
 mod report;
 mod text;
+mod text_table;
 mod tokenizer;
 
 pub use arrow;
@@ -73,7 +74,11 @@ pub use self::schema::{Note, Role, check_columns, infer_kind, role};
 pub use self::split::{SPLIT_NAMES, SplitConfig, Splits, split};
 pub use self::table::Table;
 pub use self::text::{
-    TextData, TextDataConfig, TextFormat, TextSplitConfig, TokenBatch, TokenSplit, TokenType,
+    MaskedBatch, MaskedSplit, Masking, TextData, TextDataConfig, TextFormat, TextSplitConfig,
+    TokenBatch, TokenSplit, TokenType,
+};
+pub use self::text_table::{
+    PaddedTexts, TextPreprocess, TextTableConfig, TextTableData, TextTableSplit,
 };
 pub use self::tokenizer::{DecodeStream, Tokenizer, TokenizerConfig, TokenizerKind};
 pub use self::write::TableWriter;

@@ -18,6 +18,7 @@ pub(crate) enum Purpose {
     Mix = 9,
     Window = 10,
     Bucket = 11,
+    Mask = 12,
 }
 
 /// The stream of (seed, purpose, counter).

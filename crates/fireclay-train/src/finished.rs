@@ -3,10 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
-use fireclay_data::{DataError, ImagePreprocess, Preprocess, Tokenizer};
+use fireclay_data::{DataError, ImagePreprocess, Preprocess, TextPreprocess, Tokenizer};
 use fireclay_models::{
-    Family, ImageConfig, ImageModel, ImageShape, LanguageConfig, LanguageModel, ModelDescription,
-    Tabular, TabularConfig, TranslationConfig, TranslationModel, weights,
+    EncoderConfig, EncoderModel, EncoderShape, Family, ImageConfig, ImageModel, ImageShape,
+    LanguageConfig, LanguageModel, ModelDescription, Tabular, TabularConfig, TranslationConfig,
+    TranslationModel, weights,
 };
 use serde::de::DeserializeOwned;
 
@@ -62,6 +63,30 @@ pub struct TranslationRun {
     pub tokenizer: Tokenizer,
     /// The model.
     pub model: TranslationModel,
+}
+
+/// A finished run of a masked language model.
+#[derive(Debug)]
+pub struct MaskedRun {
+    /// How text becomes tokens.
+    pub tokenizer: Tokenizer,
+    /// The number of different tokens.
+    pub vocabulary: usize,
+    /// Tokens that the model looks at, at most.
+    pub context: usize,
+    /// The model.
+    pub model: EncoderModel,
+}
+
+/// A finished run on texts with labels.
+#[derive(Debug)]
+pub struct TextTableRun {
+    /// How a text becomes tokens.
+    pub tokenizer: Tokenizer,
+    /// Which column holds the text.
+    pub preprocess: TextPreprocess,
+    /// The model.
+    pub predictor: Predictor<EncoderModel>,
 }
 
 /// Why a run cannot be used.
@@ -178,6 +203,60 @@ fn tokenizer_fits(run: &Path, fits: bool) -> Result<(), FinishedError> {
     match fits {
         true => Ok(()),
         false => Err(FinishedError::Damaged(run.display().to_string(), reason)),
+    }
+}
+
+impl MaskedRun {
+    /// Loads the finished run at `run`.
+    ///
+    /// # Errors
+    ///
+    /// If there is no finished run, or one of its files is damaged.
+    pub fn load(run: &Path, device: &Device) -> Result<Self, FinishedError> {
+        let run = verified(run, &[TOKENIZER, MODEL])?;
+        let tokenizer = Tokenizer::load(&run.join(TOKENIZER))?;
+        let (model, description) = weights_of::<EncoderConfig>(&run, device)?;
+        let EncoderShape {
+            vocabulary,
+            outputs,
+        } = description.shape;
+        if outputs.is_some() || tokenizer.vocabulary() > vocabulary {
+            let reason = format!("{TOKENIZER} and {MODEL} do not belong together");
+            return Err(FinishedError::Damaged(run.display().to_string(), reason));
+        }
+        Ok(Self {
+            tokenizer,
+            vocabulary,
+            context: description.config.context_length(),
+            model,
+        })
+    }
+}
+
+impl TextTableRun {
+    /// Loads the finished run at `run`.
+    ///
+    /// # Errors
+    ///
+    /// If there is no finished run, or one of its files is damaged.
+    pub fn load(run: &Path, device: &Device) -> Result<Self, FinishedError> {
+        let run = verified(run, &[TOKENIZER, PREPROCESS, POSTPROCESS, MODEL])?;
+        let tokenizer = Tokenizer::load(&run.join(TOKENIZER))?;
+        let preprocess = TextPreprocess::load(&run.join(PREPROCESS))?;
+        let (predictor, description) = predictor::<EncoderConfig>(&run, device)?;
+        let expected = EncoderShape {
+            vocabulary: tokenizer.vocabulary(),
+            outputs: Some(outputs(&predictor.answer)),
+        };
+        let fits = description.shape == expected
+            && preprocess.max_length() <= description.config.context_length()
+            && predictor.answer.classes() == preprocess.classes();
+        belong_together(&run, fits)?;
+        Ok(Self {
+            tokenizer,
+            preprocess,
+            predictor,
+        })
     }
 }
 

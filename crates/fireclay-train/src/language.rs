@@ -1,4 +1,4 @@
-//! The quality of a language model over a whole split.
+//! The quality of a language model, or a masked one, over a whole split.
 
 use std::sync::Arc;
 
@@ -6,13 +6,14 @@ use burn::data::dataloader::DataLoader;
 use burn::data::dataset::DatasetError;
 use burn::tensor::Device;
 use burn::train::InferenceStep;
-use fireclay_models::LanguageModel;
+use fireclay_models::{EncoderModel, LanguageModel};
 
-use crate::loader::{Order, OrderedLoader, Share};
+use crate::loader::{Order, OrderedLoader, Samples, Share};
 use crate::metrics::Report;
+use crate::output::StepOutput;
 use crate::predictor::Pass;
 use crate::strategy::Scorer;
-use crate::task::{CausalLm, TextSamples, TokenScorer};
+use crate::task::{CausalLm, HiddenScorer, MaskedLm, MaskedSamples, TextSamples, TokenScorer};
 
 /// The mean loss of every token of `samples` in nats, its perplexity, and bits per byte of text,
 /// where it is known how many bytes the tokens stand for; `n` is the number of tokens.
@@ -26,6 +27,38 @@ pub fn evaluate(
     pass: Pass,
     device: &Device,
 ) -> Result<Report, DatasetError> {
+    let scorer = TokenScorer::new(samples.tokens_per_byte());
+    score(&CausalLm::new(model.clone()), samples, scorer, pass, device)
+}
+
+/// The mean loss of every hidden token of `samples` in nats, its perplexity, and the share of the
+/// tokens that were found; `n` is the number of hidden tokens.
+///
+/// # Errors
+///
+/// If the tokens cannot be read.
+pub fn evaluate_masked(
+    model: &EncoderModel,
+    samples: MaskedSamples,
+    pass: Pass,
+    device: &Device,
+) -> Result<Report, DatasetError> {
+    let model = MaskedLm::new(model.clone());
+    score(&model, samples, HiddenScorer::default(), pass, device)
+}
+
+fn score<M, S>(
+    model: &M,
+    samples: S,
+    mut scorer: impl Scorer<M::Output>,
+    pass: Pass,
+    device: &Device,
+) -> Result<Report, DatasetError>
+where
+    M: InferenceStep<Input = S::Batch>,
+    M::Output: StepOutput,
+    S: Samples,
+{
     let order = Order {
         seed: 0,
         batch_size: pass.batch_size,
@@ -33,14 +66,13 @@ pub fn evaluate(
         drop_last: false,
         share: Share::WHOLE,
     };
-    let mut scorer = TokenScorer::new(samples.tokens_per_byte());
     let loader = OrderedLoader::new(Arc::new(samples), order, pass.threads, device.clone());
-    let model = CausalLm::new(model.clone());
     let mut tokens = 0;
     for batch in loader.iter() {
-        let batch = batch?;
-        tokens += batch.count;
-        scorer.add(&InferenceStep::step(&model, batch));
+        let output = model.step(batch?);
+        // The weight of a batch is the number of its tokens that count.
+        tokens += output.weight() as usize;
+        scorer.add(&output);
     }
     Ok(Report {
         n: tokens,

@@ -5,17 +5,59 @@ use std::sync::Arc;
 
 use fireclay_data::arrow::array::{ArrayRef, Float64Array, RecordBatch, StringArray, UInt64Array};
 use fireclay_data::{
-    DataError, Features, ReadOptions, TableFormat, TableStream, TableWriter, column, expand, stream,
+    DataError, Features, PaddedTexts, ReadOptions, TableFormat, TableStream, TableWriter, column,
+    expand, stream,
 };
 
-use crate::finished::{FinishedError, TableRun};
+use crate::finished::{FinishedError, TableRun, TextTableRun};
 use crate::predictor::{Answer, Answers};
 use crate::run_folder;
-use crate::task::table::upload;
+use crate::task::{table, text_table};
 use crate::translate::TranslateError;
 
 /// Rows that go through the model at once.
 const ROWS: usize = 4096;
+
+/// Texts that go through the model at once.
+const TEXTS: usize = 32;
+
+/// A finished run that answers for the rows of a table.
+pub trait AnswersRows {
+    /// What the answers mean.
+    fn answer(&self) -> &Answer;
+
+    /// Answers for some rows.
+    ///
+    /// # Errors
+    ///
+    /// If a column is missing, or a cell does not fit its column.
+    fn answers(&self, rows: &RecordBatch) -> Result<Answers, DataError>;
+}
+
+impl AnswersRows for TableRun {
+    fn answer(&self) -> &Answer {
+        &self.predictor.answer
+    }
+
+    fn answers(&self, rows: &RecordBatch) -> Result<Answers, DataError> {
+        Ok(answer(self, &self.preprocess.encode(rows)?))
+    }
+}
+
+impl AnswersRows for TextTableRun {
+    fn answer(&self) -> &Answer {
+        &self.predictor.answer
+    }
+
+    fn answers(&self, rows: &RecordBatch) -> Result<Answers, DataError> {
+        let (texts, _) = self.preprocess.encode(&self.tokenizer, rows)?;
+        let texts: Vec<&[u32]> = texts.iter().map(Vec::as_slice).collect();
+        let device = self.predictor.device();
+        let parts = texts.chunks(TEXTS);
+        let parts = parts.map(|part| text_table::upload(PaddedTexts::new(part), device));
+        Ok(self.predictor.predict(parts))
+    }
+}
 
 /// Where predictions come from and go to.
 #[derive(Clone, Debug)]
@@ -71,7 +113,7 @@ pub enum PredictError {
 /// # Errors
 ///
 /// If a column is missing, a cell does not fit its column, or a file cannot be read or written.
-pub fn predict(run: &TableRun, job: &PredictJob<'_>) -> Result<u64, PredictError> {
+pub fn predict(run: &impl AnswersRows, job: &PredictJob<'_>) -> Result<u64, PredictError> {
     check_output(job.output, &expand(job.input)?, job.protected)?;
     let rows = stream(job.input, &job.options)?;
     let part = part(job.output);
@@ -91,7 +133,7 @@ pub fn predict(run: &TableRun, job: &PredictJob<'_>) -> Result<u64, PredictError
 }
 
 fn write(
-    run: &TableRun,
+    run: &impl AnswersRows,
     job: &PredictJob<'_>,
     mut batches: TableStream,
     part: &Path,
@@ -107,10 +149,9 @@ fn write(
         }
         let rows_before = (done - file.1) as usize;
         let place = |error: DataError| error.map_row(|row| row + rows_before).in_file(&file.0);
-        let features = run.preprocess.encode(&batch).map_err(place)?;
-        let answers = answer(run, &features);
+        let answers = run.answers(&batch).map_err(place)?;
         let names = names(&batch, job.id, done).map_err(place)?;
-        writer.write(&columns(names, &run.predictor.answer, answers))?;
+        writer.write(&columns(names, run.answer(), answers))?;
         done += batch.num_rows() as u64;
     }
     if done == 0 {
@@ -125,7 +166,7 @@ fn answer(run: &TableRun, features: &Features) -> Answers {
     let positions: Vec<u32> = (0..features.rows as u32).collect();
     let parts = positions
         .chunks(ROWS)
-        .map(|rows| upload(features.gather(rows), run.predictor.device()));
+        .map(|rows| table::upload(features.gather(rows), run.predictor.device()));
     run.predictor.predict(parts)
 }
 

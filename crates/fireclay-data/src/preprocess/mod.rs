@@ -11,8 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use self::encoder::Encoder;
 pub(crate) use self::fit::mean_std;
-use self::target::Target;
-pub(crate) use self::target::no_sets;
+pub(crate) use self::target::{Target, no_sets};
 use crate::column::column;
 use crate::config::{TableConfig, TargetKind};
 use crate::error::{DataError, absolute};

@@ -11,13 +11,13 @@ use crate::vocabulary::Vocabulary;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
-pub(super) enum Target {
+pub(crate) enum Target {
     Class { name: String, classes: Vocabulary },
     Number { name: String, mean: f64, std: f64 },
 }
 
 impl Target {
-    pub(super) fn fit(
+    pub(crate) fn fit(
         batch: &RecordBatch,
         name: &str,
         kind: TargetKind,
@@ -40,7 +40,7 @@ impl Target {
         }
     }
 
-    pub(super) fn encode_classes(&self, batch: &RecordBatch) -> Result<Vec<u32>, DataError> {
+    pub(crate) fn encode_classes(&self, batch: &RecordBatch) -> Result<Vec<u32>, DataError> {
         let Self::Class { name, classes } = self else {
             return Err(DataError::Unusable(format!(
                 "the target {:?} was fitted as a number and has no classes",
@@ -57,7 +57,7 @@ impl Target {
         cells.iter().enumerate().map(read).collect()
     }
 
-    pub(super) fn encode_numbers(&self, batch: &RecordBatch) -> Result<Vec<f64>, DataError> {
+    pub(crate) fn encode_numbers(&self, batch: &RecordBatch) -> Result<Vec<f64>, DataError> {
         match self {
             Self::Number { name, .. } => target_numbers(name, batch),
             Self::Class { name, .. } => Err(DataError::Unusable(format!(
@@ -66,27 +66,27 @@ impl Target {
         }
     }
 
-    pub(super) fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         match self {
             Self::Class { name, .. } | Self::Number { name, .. } => name,
         }
     }
 
-    pub(super) fn kind(&self) -> TargetKind {
+    pub(crate) fn kind(&self) -> TargetKind {
         match self {
             Self::Class { .. } => TargetKind::Class,
             Self::Number { .. } => TargetKind::Number,
         }
     }
 
-    pub(super) fn classes(&self) -> &[String] {
+    pub(crate) fn classes(&self) -> &[String] {
         match self {
             Self::Class { classes, .. } => classes.names(),
             Self::Number { .. } => &[],
         }
     }
 
-    pub(super) fn mean_std(&self) -> Option<(f64, f64)> {
+    pub(crate) fn mean_std(&self) -> Option<(f64, f64)> {
         match self {
             Self::Class { .. } => None,
             Self::Number { mean, std, .. } => Some((*mean, *std)),

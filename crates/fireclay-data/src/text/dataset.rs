@@ -91,6 +91,22 @@ impl TextData {
         })
     }
 
+    /// The same text in windows that leave room for the tokens which mark the start and end of a
+    /// text; without a tokenizer there are none.
+    ///
+    /// # Errors
+    /// If the marks leave no room in `context` tokens.
+    pub fn with_room_for_marks(mut self, context: usize) -> Result<Self, DataError> {
+        let room = match &self.tokenizer {
+            Some(tokenizer) => tokenizer.room(context)?,
+            None => return Ok(self),
+        };
+        self.train = self.train.narrowed(room);
+        self.valid = self.valid.map(|split| split.narrowed(room));
+        self.test = self.test.map(|split| split.narrowed(room));
+        Ok(self)
+    }
+
     /// The splits by name.
     pub fn named(&self) -> [(&'static str, Option<&TokenSplit>); 3] {
         [
@@ -332,19 +348,10 @@ impl Cache {
         kind: TokenizerKind,
         config: &TokenizerConfig,
     ) -> Result<Tokenizer, DataError> {
-        let pieces = || corpus.part(range.clone()).map(|piece| Ok(piece?.text));
-        if !kind.is_trained() {
-            return Tokenizer::train(kind, config, pieces());
-        }
+        let pieces = corpus.part(range.clone()).map(|piece| Ok(piece?.text));
         let made_by = format!("{} {}", kind.name(), config.describe());
         let place = self.place(&range, &made_by, "json");
-        if let Ok(tokenizer) = Tokenizer::load(&place) {
-            return Ok(tokenizer);
-        }
-        let tokenizer = Tokenizer::train(kind, config, pieces())?;
-        tokenizer.save(&place)?;
-        // What comes from the cache has no more and no less in it than what was just made.
-        Tokenizer::load(&place)
+        Tokenizer::kept(&place, kind, config, pieces)
     }
 
     /// The tokens of a part of the text. Documents follow each other with the token between them
@@ -398,7 +405,7 @@ fn next_batch(
 
 /// The folder for what can be made again, by the XDG base directory specification or, on Windows,
 /// the local application data.
-fn user_cache() -> PathBuf {
+pub(crate) fn user_cache() -> PathBuf {
     let folder = |name: &str| {
         std::env::var_os(name)
             .filter(|path| !path.is_empty())

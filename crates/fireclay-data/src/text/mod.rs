@@ -7,6 +7,7 @@
 mod config;
 mod corpus;
 mod dataset;
+mod masked;
 mod split;
 #[cfg(test)]
 mod tests;
@@ -15,4 +16,6 @@ mod tokens;
 pub use self::config::{TextDataConfig, TextFormat, TextSplitConfig, TokenType};
 pub(crate) use self::corpus::Lines;
 pub use self::dataset::TextData;
+pub(crate) use self::dataset::user_cache;
+pub use self::masked::{MaskedBatch, MaskedSplit, Masking};
 pub use self::split::{TokenBatch, TokenSplit};

@@ -81,6 +81,12 @@ impl TokenSplit {
         }
     }
 
+    /// The same tokens in windows of so many, at most as many as before.
+    pub(crate) fn narrowed(self, context: usize) -> Self {
+        let context = context.min(self.context);
+        Self { context, ..self }
+    }
+
     /// The number of windows.
     pub fn windows(&self) -> usize {
         let (tokens, context) = (self.tokens(), self.context as u64);

@@ -1,8 +1,10 @@
 //! Text to tokens and back, all in the format of Hugging Face's `tokenizer.json`.
 
 mod config;
+mod marks;
 #[cfg(test)]
 mod tests;
+mod tokens;
 mod train;
 
 use std::path::Path;
@@ -11,6 +13,7 @@ use std::sync::Arc;
 use tokenizers::tokenizer::step_decode_stream;
 
 pub use self::config::{TokenizerConfig, TokenizerKind};
+use self::marks::Marks;
 use crate::error::{DataError, absolute};
 
 /// A tokenizer. Clones are cheap.
@@ -19,6 +22,7 @@ pub struct Tokenizer {
     inner: Arc<tokenizers::Tokenizer>,
     vocabulary: usize,
     end_of_text: Option<u32>,
+    marks: Arc<Marks>,
 }
 
 /// What tokenizers call the token that ends a text.
@@ -41,10 +45,13 @@ impl Tokenizer {
         let ids = inner.get_vocab(true);
         let largest = ids.values().max().copied().ok_or("has no token")?;
         let end_of_text = END_OF_TEXT.iter().find_map(|name| inner.token_to_id(name));
+        let vocabulary = largest as usize + 1;
+        let marks = Marks::new(&inner, end_of_text, vocabulary)?;
         Ok(Self {
             inner: Arc::new(inner),
-            vocabulary: largest as usize + 1,
+            vocabulary,
             end_of_text,
+            marks: Arc::new(marks),
         })
     }
 

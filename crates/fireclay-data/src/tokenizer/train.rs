@@ -47,6 +47,28 @@ impl Tokenizer {
         let made = made.map_err(|error| error.to_string());
         made.and_then(Self::new).map_err(DataError::Tokenizer)
     }
+
+    /// As [`train`](Self::train), once: what takes long to make is kept at `place`, whose name
+    /// stands for everything that it is made of.
+    ///
+    /// # Errors
+    /// As for [`train`](Self::train); also [`DataError::Write`].
+    pub(crate) fn kept(
+        place: &Path,
+        kind: TokenizerKind,
+        config: &TokenizerConfig,
+        texts: impl Iterator<Item = Result<String, DataError>> + Send,
+    ) -> Result<Self, DataError> {
+        if !kind.is_trained() {
+            return Self::train(kind, config, texts);
+        }
+        if let Ok(tokenizer) = Self::load(place) {
+            return Ok(tokenizer);
+        }
+        Self::train(kind, config, texts)?.save(place)?;
+        // What comes from the cache has no more and no less in it than what was just made.
+        Self::load(place)
+    }
 }
 
 fn characters(

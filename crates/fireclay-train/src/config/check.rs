@@ -11,8 +11,8 @@ use super::suggest::{did_you_mean, list};
 use super::task::{RegressionLoss, TaskConfig};
 use super::values::Threshold;
 use crate::metrics::{
-    CAUSAL_LM_METRICS, CLASSIFICATION_METRICS, MULTILABEL_METRICS, REGRESSION_METRICS,
-    SEQ2SEQ_METRICS,
+    CAUSAL_LM_METRICS, CLASSIFICATION_METRICS, MASKED_LM_METRICS, MULTILABEL_METRICS,
+    REGRESSION_METRICS, SEQ2SEQ_METRICS,
 };
 
 /// Reports everything that does not go together.
@@ -51,7 +51,11 @@ fn families(config: &RunConfig) -> Vec<(&'static str, String)> {
     let (looks_at, fits) = match (&config.model, &config.data) {
         (ModelConfig::Tabular(_), data) => ("tables", matches!(data, DataConfig::Table(_))),
         (ModelConfig::Image(_), data) => ("images", matches!(data, DataConfig::Image(_))),
-        (ModelConfig::Language(_), data) => ("text", matches!(data, DataConfig::Text(_))),
+        (ModelConfig::Language(_), data) => ("plain text", matches!(data, DataConfig::Text(_))),
+        (ModelConfig::Encoder(_), data) => {
+            let fits = matches!(data, DataConfig::TextTable(_) | DataConfig::Text(_));
+            ("text", fits)
+        }
         (ModelConfig::Translation(_), data) => {
             ("pairs of texts", matches!(data, DataConfig::Pairs(_)))
         }
@@ -62,11 +66,13 @@ fn families(config: &RunConfig) -> Vec<(&'static str, String)> {
         problems.push(("model.type", message));
     }
     let (needs, has) = match (&config.task, &config.data) {
-        (TaskConfig::CausalLm(_), data) => ("text", matches!(data, DataConfig::Text(_))),
+        (TaskConfig::CausalLm(_) | TaskConfig::MaskedLm(_), data) => {
+            ("text", matches!(data, DataConfig::Text(_)))
+        }
         (TaskConfig::Seq2Seq(_), data) => ("pairs of texts", matches!(data, DataConfig::Pairs(_))),
         (_, data) => {
-            let has = matches!(data, DataConfig::Table(_) | DataConfig::Image(_));
-            ("labels", has)
+            let is_other = matches!(data, DataConfig::Text(_) | DataConfig::Pairs(_));
+            ("labels", !is_other)
         }
     };
     if !has {
@@ -75,7 +81,9 @@ fn families(config: &RunConfig) -> Vec<(&'static str, String)> {
         problems.push(("task.type", message));
     }
     problems.extend(tokenizer(config));
-    if matches!(config.data, DataConfig::Table(_))
+    problems.extend(length(config));
+    problems.extend(direction(config));
+    if matches!(config.data, DataConfig::Table(_) | DataConfig::TextTable(_))
         && matches!(config.task, TaskConfig::Multilabel(_))
     {
         let message = format!("\"multilabel\" needs images, but [data] has the type \"{data}\"");
@@ -84,14 +92,36 @@ fn families(config: &RunConfig) -> Vec<(&'static str, String)> {
     problems
 }
 
+/// A model that cannot see what the task asks for, or sees the answer.
+fn direction(config: &RunConfig) -> Option<(&'static str, String)> {
+    let (model, task) = (config.model.name(), config.task.name());
+    let needs = match (&config.model, &config.task) {
+        (ModelConfig::Encoder(_), TaskConfig::CausalLm(_)) => "only what is before a token",
+        (ModelConfig::Language(_), TaskConfig::MaskedLm(_)) => "both sides of a token",
+        _ => return None,
+    };
+    let message = format!("\"{task}\" needs a model that sees {needs}, which \"{model}\" does not");
+    Some(("task.type", message))
+}
+
+/// Texts that are longer than what the model looks at.
+fn length(config: &RunConfig) -> Option<(&'static str, String)> {
+    let (ModelConfig::Encoder(model), DataConfig::TextTable(source)) =
+        (&config.model, &config.data)
+    else {
+        return None;
+    };
+    let (length, context) = (source.texts.max_length?, model.network.context_length());
+    (length > context).then(|| {
+        let message = format!("is {length}, but the model looks at {context} tokens");
+        ("data.max_length", message)
+    })
+}
+
 /// A tokenizer without a text, or the reverse.
 fn tokenizer(config: &RunConfig) -> Option<(&'static str, String)> {
-    let has_text = match &config.data {
-        DataConfig::Text(source) => source.format != TextFormat::Tokens,
-        data => matches!(data, DataConfig::Pairs(_)),
-    };
     match (&config.data, &config.tokenizer) {
-        (_, None) if has_text => {
+        (_, None) if needs_tokenizer(config) => {
             let types = TokenizerKind::ALL.map(|kind| kind.name());
             let message = format!(
                 "needs a table [tokenizer] that turns text into tokens; its `type` is {}",
@@ -105,6 +135,16 @@ fn tokenizer(config: &RunConfig) -> Option<(&'static str, String)> {
             Some(("tokenizer", message))
         }
         _ => None,
+    }
+}
+
+/// Files of tokens come without, unless the run has to know which token hides others.
+fn needs_tokenizer(config: &RunConfig) -> bool {
+    let hides = matches!(config.task, TaskConfig::MaskedLm(_));
+    match &config.data {
+        DataConfig::Text(source) => hides || source.format != TextFormat::Tokens,
+        DataConfig::TextTable(_) | DataConfig::Pairs(_) => true,
+        DataConfig::Table(_) | DataConfig::Image(_) => false,
     }
 }
 
@@ -183,6 +223,7 @@ fn check_monitor(monitor: &str, task: &TaskConfig) -> Result<(), (String, String
         TaskConfig::Regression(_) => REGRESSION_METRICS,
         TaskConfig::CausalLm(_) => CAUSAL_LM_METRICS,
         TaskConfig::Seq2Seq(_) => SEQ2SEQ_METRICS,
+        TaskConfig::MaskedLm(_) => MASKED_LM_METRICS,
     };
     let names: Vec<_> = ["loss"].iter().chain(metrics).copied().collect();
     let Some((split, name)) = monitor.split_once('/') else {

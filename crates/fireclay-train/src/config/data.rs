@@ -2,7 +2,7 @@
 
 use fireclay_data::{
     ImageDataConfig, ImageFormat, PairDataConfig, PairFormat, SplitConfig, TableConfig,
-    TableFormat, TextDataConfig, TextFormat, TokenizerConfig, TokenizerKind,
+    TableFormat, TextDataConfig, TextFormat, TextTableConfig, TokenizerConfig, TokenizerKind,
 };
 use serde::Serialize;
 
@@ -22,6 +22,8 @@ pub enum DataConfig {
     Text(TextSource),
     /// Texts and their translations.
     Pairs(PairSource),
+    /// Texts with labels.
+    TextTable(TextTableSource),
 }
 
 /// A table of rows in one of several formats.
@@ -68,6 +70,34 @@ pub struct PairSource {
     pub pairs: PairDataConfig,
 }
 
+/// Texts with labels in a table.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct TextTableSource {
+    /// `type` in the file; how the table is stored, its name says.
+    #[serde(rename = "type")]
+    pub kind: TextTableKind,
+    /// What to do with it.
+    #[serde(flatten)]
+    pub texts: TextTableConfig,
+}
+
+/// The `type` of a table of texts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TextTableKind {
+    /// The only one.
+    TextTable,
+}
+
+impl TextTableKind {
+    /// The word used in a configuration.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::TextTable => "text_table",
+        }
+    }
+}
+
 /// What turns text into tokens.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct TokenizerSource {
@@ -94,6 +124,7 @@ impl DataConfig {
             Self::Image(source) => source.format.name(),
             Self::Text(source) => source.format.name(),
             Self::Pairs(source) => source.format.name(),
+            Self::TextTable(source) => source.kind.name(),
         }
     }
 
@@ -103,6 +134,7 @@ impl DataConfig {
             Self::Table(source) => Some(&source.table.split),
             Self::Image(source) => Some(&source.images.split),
             Self::Text(_) | Self::Pairs(_) => None,
+            Self::TextTable(source) => Some(&source.texts.split),
         }
     }
 
@@ -113,6 +145,7 @@ impl DataConfig {
             Self::Image(source) => source.images.validate(source.format),
             Self::Text(source) => source.text.validate(source.format),
             Self::Pairs(source) => source.pairs.validate(source.format),
+            Self::TextTable(source) => source.texts.validate(),
         }
     }
 }

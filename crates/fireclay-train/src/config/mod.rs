@@ -57,7 +57,10 @@ mod problem;
 mod render;
 mod suggest;
 
-pub use data::{DataConfig, ImageSource, PairSource, TableSource, TextSource, TokenizerSource};
+pub use data::{
+    DataConfig, ImageSource, PairSource, TableSource, TextSource, TextTableKind, TextTableSource,
+    TokenizerSource,
+};
 pub use model::{ModelConfig, NetworkConfig, StartConfig};
 pub use problem::{ConfigError, Problem, Source, Span};
 pub use run::{Loaded, RunConfig};
@@ -68,7 +71,7 @@ pub use sections::{
 };
 pub use suggest::did_you_mean;
 pub use task::{
-    CausalLmConfig, ClassificationConfig, MultilabelConfig, RegressionConfig, RegressionLoss,
-    Seq2SeqConfig, TaskConfig,
+    CausalLmConfig, ClassificationConfig, MaskedLmConfig, MultilabelConfig, RegressionConfig,
+    RegressionLoss, Seq2SeqConfig, TaskConfig,
 };
 pub use values::{BatchSize, ClassWeights, Threshold};

@@ -1,6 +1,8 @@
 //! The `[model]` table: an architecture of one of the families, and what its weights start from.
 
-use fireclay_models::{ImageConfig, LanguageConfig, TabularConfig, TranslationConfig};
+use fireclay_models::{
+    EncoderConfig, ImageConfig, LanguageConfig, TabularConfig, TranslationConfig,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +20,8 @@ pub enum ModelConfig {
     Language(NetworkConfig<LanguageConfig>),
     /// A translating model.
     Translation(NetworkConfig<TranslationConfig>),
+    /// An encoder of text.
+    Encoder(NetworkConfig<EncoderConfig>),
 }
 
 /// An architecture and where its weights come from.
@@ -61,6 +65,7 @@ impl ModelConfig {
             Self::Image(config) => Some(&config.start),
             Self::Language(config) => Some(&config.start),
             Self::Translation(config) => Some(&config.start),
+            Self::Encoder(config) => Some(&config.start),
         }
     }
 
@@ -71,6 +76,7 @@ impl ModelConfig {
             Self::Image(config) => serde_json::to_value(&config.network),
             Self::Language(config) => serde_json::to_value(&config.network),
             Self::Translation(config) => serde_json::to_value(&config.network),
+            Self::Encoder(config) => serde_json::to_value(&config.network),
         };
         let tagged = tagged.expect("a configuration is plain data");
         tagged["type"].as_str().unwrap_or_default().to_owned()
@@ -85,6 +91,7 @@ impl ModelConfig {
             Self::Translation(config) => {
                 [config.network.validate(), config.start.validate()].concat()
             }
+            Self::Encoder(config) => [config.network.validate(), config.start.validate()].concat(),
         }
     }
 }

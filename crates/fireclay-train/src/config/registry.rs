@@ -4,9 +4,14 @@ use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
 use fireclay_data::{ImageFormat, PairFormat, TableFormat, TextFormat, TokenizerKind};
-use fireclay_models::{ImageConfig, LanguageConfig, TabularConfig, TranslationConfig};
+use fireclay_models::{
+    EncoderConfig, ImageConfig, LanguageConfig, TabularConfig, TranslationConfig,
+};
 
-use super::data::{DataConfig, ImageSource, PairSource, TableSource, TextSource, TokenizerSource};
+use super::data::{
+    DataConfig, ImageSource, PairSource, TableSource, TextSource, TextTableKind, TextTableSource,
+    TokenizerSource,
+};
 use super::model::{ModelConfig, NetworkConfig, StartConfig};
 use super::section::{Variant, variant, variant_of_two};
 use super::task::TaskConfig;
@@ -54,7 +59,11 @@ pub(super) fn data() -> Vec<Variant<DataConfig>> {
             DataConfig::Pairs(PairSource { format, pairs })
         })
     });
-    let texts = texts.into_iter().chain(pairs);
+    let kind = TextTableKind::TextTable;
+    let text_table = variant(kind.name(), move |texts| {
+        DataConfig::TextTable(TextTableSource { kind, texts })
+    });
+    let texts = texts.into_iter().chain(pairs).chain([text_table]);
     tables.into_iter().chain(images).chain(texts).collect()
 }
 
@@ -77,6 +86,7 @@ pub(super) fn model() -> Vec<Variant<ModelConfig>> {
         language("gpt", LanguageConfig::Gpt),
         language("llama", LanguageConfig::Llama),
         translation("transformer", TranslationConfig::Transformer),
+        encoder("bert", EncoderConfig::Bert),
     ]
 }
 
@@ -116,6 +126,17 @@ where
     })
 }
 
+/// An encoder of text, with the keys of [`StartConfig`] beside its own.
+fn encoder<C>(name: &'static str, architecture: fn(C) -> EncoderConfig) -> Variant<ModelConfig>
+where
+    C: DeserializeOwned + JsonSchema + 'static,
+{
+    variant_of_two(name, StartConfig::KEYS, move |config, start| {
+        let network = architecture(config);
+        ModelConfig::Encoder(NetworkConfig { network, start })
+    })
+}
+
 pub(super) fn task() -> Vec<Variant<TaskConfig>> {
     vec![
         variant("classification", TaskConfig::Classification),
@@ -123,6 +144,7 @@ pub(super) fn task() -> Vec<Variant<TaskConfig>> {
         variant("regression", TaskConfig::Regression),
         variant("causal_lm", TaskConfig::CausalLm),
         variant("seq2seq", TaskConfig::Seq2Seq),
+        variant("masked_lm", TaskConfig::MaskedLm),
     ]
 }
 

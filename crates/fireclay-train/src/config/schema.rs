@@ -259,7 +259,7 @@ mod tests {
         let images = fireclay_data::ImageFormat::ALL.map(|format| format.name());
         let texts = fireclay_data::TextFormat::ALL.map(|format| format.name());
         let pairs = fireclay_data::PairFormat::ALL.map(|format| format.name());
-        let formats = [&tables[..], &images, &texts, &pairs].concat();
+        let formats = [&tables[..], &images, &texts, &pairs, &["text_table"]].concat();
         check_all("data", &registry::data(), &formats);
         let kinds = fireclay_data::TokenizerKind::ALL.map(|kind| kind.name());
         check_all("tokenizer", &registry::tokenizer(), &kinds);
@@ -268,6 +268,7 @@ mod tests {
             names(fireclay_models::ImageConfig::TYPES),
             names(fireclay_models::LanguageConfig::TYPES),
             names(fireclay_models::TranslationConfig::TYPES),
+            names(fireclay_models::EncoderConfig::TYPES),
         ];
         check_all("model", &registry::model(), &models.concat());
         check_all(

@@ -23,6 +23,8 @@ pub enum TaskConfig {
     /// To write the translation of a text.
     #[serde(rename = "seq2seq")]
     Seq2Seq(Seq2SeqConfig),
+    /// To find hidden tokens of a text again.
+    MaskedLm(MaskedLmConfig),
 }
 
 impl TaskConfig {
@@ -42,6 +44,10 @@ impl TaskConfig {
             "seq2seq",
             "write the translation of a text (pairs of texts)",
         ),
+        (
+            "masked_lm",
+            "find hidden tokens of a text again, and thereby learn to read (text)",
+        ),
     ];
 
     /// The `type` that names this task in a configuration file.
@@ -52,6 +58,7 @@ impl TaskConfig {
             Self::Regression(_) => "regression",
             Self::CausalLm(_) => "causal_lm",
             Self::Seq2Seq(_) => "seq2seq",
+            Self::MaskedLm(_) => "masked_lm",
         }
     }
 
@@ -61,7 +68,7 @@ impl TaskConfig {
             Self::Classification(_) => Some(TargetKind::Class),
             Self::Multilabel(_) => Some(TargetKind::Set),
             Self::Regression(_) => Some(TargetKind::Number),
-            Self::CausalLm(_) | Self::Seq2Seq(_) => None,
+            Self::CausalLm(_) | Self::MaskedLm(_) | Self::Seq2Seq(_) => None,
         }
     }
 
@@ -73,6 +80,7 @@ impl TaskConfig {
             Self::Regression(config) => config.validate(),
             Self::CausalLm(_) => Vec::new(),
             Self::Seq2Seq(config) => config.validate(),
+            Self::MaskedLm(config) => config.validate(),
         }
     }
 }
@@ -252,6 +260,39 @@ impl Seq2SeqConfig {
         if !(0.0..=10.0).contains(&self.length_penalty) {
             let message = format!("must be from 0 to 10, but is {}", self.length_penalty);
             problems.add("length_penalty", message);
+        }
+        problems.0
+    }
+}
+
+/// Finds hidden tokens of a text again by cross-entropy (Devlin et al. 2018, section 3.1).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct MaskedLmConfig {
+    /// The share of the tokens that are to be found: of ten, eight are hidden behind the mask, one
+    /// is another token, and one stays.
+    pub mask_probability: f64,
+    /// Whether all tokens of a word are hidden together.
+    pub whole_word: bool,
+}
+
+impl Default for MaskedLmConfig {
+    fn default() -> Self {
+        Self {
+            mask_probability: 0.15,
+            whole_word: false,
+        }
+    }
+}
+
+impl MaskedLmConfig {
+    /// Every impossible value, as (key, message).
+    pub fn validate(&self) -> Vec<(String, String)> {
+        let mut problems = Problems::default();
+        let share = self.mask_probability;
+        if !(share > 0.0 && share < 1.0) {
+            let message = format!("must be above 0 and below 1, but is {share}");
+            problems.add("mask_probability", message);
         }
         problems.0
     }

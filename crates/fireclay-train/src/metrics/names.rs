@@ -63,6 +63,9 @@ pub const CAUSAL_LM_METRICS: &[&str] = &["perplexity", "bits_per_byte"];
 /// translations, which are made at the end.
 pub const SEQ2SEQ_METRICS: &[&str] = &["perplexity"];
 
+/// Every name that a report of a masked language model can have, beside the loss.
+pub const MASKED_LM_METRICS: &[&str] = &["perplexity", "accuracy"];
+
 const LOWER_IS_BETTER: &[&str] = &[
     "loss",
     "log_loss",

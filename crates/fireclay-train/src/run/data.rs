@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use fireclay_data::{
-    DataError, ImageData, Labels, Note, PairData, TableData, TextData, fingerprint,
+    DataError, ImageData, Labels, Note, PairData, TableData, TextData, TextTableData, fingerprint,
 };
 
 use crate::config::{DataConfig, ModelConfig, RunConfig};
@@ -23,6 +23,8 @@ pub enum RunData {
     Text(TextData),
     /// Texts and their translations.
     Pairs(PairData),
+    /// Texts with labels.
+    TextTable(TextTableData),
 }
 
 impl RunData {
@@ -48,14 +50,31 @@ impl RunData {
                 ImageData::load(source.format, &source.images, config.seed, kind).map(Self::Image)
             }
             DataConfig::Text(source) => {
-                let ModelConfig::Language(model) = &config.model else {
-                    unreachable!("checked: text is for language models");
+                let context = match &config.model {
+                    ModelConfig::Language(model) => model.network.context_length(),
+                    ModelConfig::Encoder(model) => model.network.context_length(),
+                    _ => unreachable!("checked: text is for models of text"),
                 };
                 let tokenizer = config.tokenizer.as_ref();
                 let tokenizer = tokenizer.map(|tokenizer| (tokenizer.kind, &tokenizer.config));
+                let data =
+                    TextData::load(source.format, &source.text, tokenizer, context, config.seed)?;
+                match config.model {
+                    ModelConfig::Encoder(_) => data.with_room_for_marks(context).map(Self::Text),
+                    _ => Ok(Self::Text(data)),
+                }
+            }
+            DataConfig::TextTable(source) => {
+                let (ModelConfig::Encoder(model), Some(tokenizer)) =
+                    (&config.model, &config.tokenizer)
+                else {
+                    unreachable!("checked: labelled texts are for encoders, and have a tokenizer");
+                };
+                let tokenizer = (tokenizer.kind, &tokenizer.config);
                 let context = model.network.context_length();
-                TextData::load(source.format, &source.text, tokenizer, context, config.seed)
-                    .map(Self::Text)
+                let kind = kind();
+                TextTableData::load(&source.texts, tokenizer, context, config.seed, kind)
+                    .map(Self::TextTable)
             }
             DataConfig::Pairs(source) => {
                 let (ModelConfig::Translation(model), Some(tokenizer)) =
@@ -84,6 +103,7 @@ impl RunData {
             Self::Image(data) => &data.notes,
             Self::Text(data) => &data.notes,
             Self::Pairs(data) => &data.notes,
+            Self::TextTable(data) => &data.notes,
         }
     }
 
@@ -93,6 +113,7 @@ impl RunData {
             Self::Table(data) => data.preprocess.classes(),
             Self::Image(data) => data.preprocess.classes(),
             Self::Text(_) | Self::Pairs(_) => &[],
+            Self::TextTable(data) => data.preprocess.classes(),
         }
     }
 
@@ -102,6 +123,7 @@ impl RunData {
             Self::Table(data) => data.preprocess.target_mean_std(),
             Self::Image(data) => data.preprocess.target_mean_std(),
             Self::Text(_) | Self::Pairs(_) => None,
+            Self::TextTable(data) => data.preprocess.target_mean_std(),
         }
     }
 
@@ -111,6 +133,7 @@ impl RunData {
             Self::Table(data) => Some(&data.train.labels),
             Self::Image(data) => Some(data.train.labels()),
             Self::Text(_) | Self::Pairs(_) => None,
+            Self::TextTable(data) => Some(data.train.labels()),
         }
     }
 
@@ -125,6 +148,7 @@ impl RunData {
             Self::Pairs(data) => data
                 .named()
                 .map(|(name, split)| (name, split.map_or(0, |split| split.groups()))),
+            Self::TextTable(data) => data.named().map(|(name, split)| (name, split.len())),
         }
     }
 
@@ -135,17 +159,23 @@ impl RunData {
         found.map_or(0, |(_, size)| *size)
     }
 
-    /// What turns raw data into what the model looks at, as the name of a file and its text; token
+    /// What turns raw data into what the model looks at, as names of files and their texts; token
     /// files without a tokenizer have none.
-    pub fn preprocess(&self) -> Option<(&'static str, String)> {
+    pub fn preprocess(&self) -> Vec<(&'static str, String)> {
         match self {
-            Self::Table(data) => Some((PREPROCESS, data.preprocess.to_json())),
-            Self::Image(data) => Some((PREPROCESS, data.preprocess.to_json())),
+            Self::Table(data) => vec![(PREPROCESS, data.preprocess.to_json())],
+            Self::Image(data) => vec![(PREPROCESS, data.preprocess.to_json())],
             Self::Text(data) => {
-                let tokenizer = data.tokenizer.as_ref()?;
-                Some((TOKENIZER, tokenizer.to_json()))
+                let tokenizer = data.tokenizer.iter();
+                tokenizer
+                    .map(|tokenizer| (TOKENIZER, tokenizer.to_json()))
+                    .collect()
             }
-            Self::Pairs(data) => Some((TOKENIZER, data.tokenizer.to_json())),
+            Self::Pairs(data) => vec![(TOKENIZER, data.tokenizer.to_json())],
+            Self::TextTable(data) => vec![
+                (TOKENIZER, data.tokenizer.to_json()),
+                (PREPROCESS, data.preprocess.to_json()),
+            ],
         }
     }
 
@@ -160,6 +190,7 @@ impl RunData {
             Self::Table(data) => fingerprint(&data.files)?,
             Self::Text(data) => fingerprint(&data.files)?,
             Self::Pairs(data) => fingerprint(&data.files)?,
+            Self::TextTable(data) => fingerprint(&data.files)?,
         };
         let named = files.into_iter().enumerate().map(|(index, file)| {
             let name = file.path.file_name().unwrap_or_default().to_string_lossy();

@@ -1,6 +1,6 @@
 //! Errors of the data, shown at the key of the configuration that they come from.
 
-use fireclay_data::{DataError, ImageDataConfig, SplitConfig, TableConfig};
+use fireclay_data::{DataError, ImageDataConfig, SplitConfig, TableConfig, TextTableConfig};
 
 use super::RunError;
 use crate::config::{DataConfig, Loaded, did_you_mean};
@@ -31,6 +31,7 @@ fn key(loaded: &Loaded, error: &DataError) -> Option<String> {
         DataConfig::Image(source) => (&source.images.valid_path, &source.images.test_path),
         DataConfig::Text(source) => (&source.text.valid_path, &source.text.test_path),
         DataConfig::Pairs(source) => (&source.pairs.valid_path, &source.pairs.test_path),
+        DataConfig::TextTable(source) => (&source.texts.valid_path, &source.texts.test_path),
     };
     match error {
         DataError::Read { path, .. }
@@ -57,6 +58,7 @@ fn key(loaded: &Loaded, error: &DataError) -> Option<String> {
             DataConfig::Table(source) => table_key(&source.table, column),
             DataConfig::Image(source) => image_key(&source.images, column),
             DataConfig::Text(_) | DataConfig::Pairs(_) => None,
+            DataConfig::TextTable(source) => text_table_key(&source.texts, column),
         },
         DataError::Tokenizer(_) => Some("tokenizer".into()),
         DataError::Split(_) => Some("data.split".into()),
@@ -89,6 +91,19 @@ fn image_key(data: &ImageDataConfig, column: &str) -> Option<String> {
         Some("data.image_column".into())
     } else if data.targets.iter().any(|name| name == column) {
         Some("data.targets".into())
+    } else {
+        split_key(&data.split, column)
+    }
+}
+
+/// Where the configuration of a table of texts names a column.
+fn text_table_key(data: &TextTableConfig, column: &str) -> Option<String> {
+    if data.text == column {
+        Some("data.text".into())
+    } else if data.target == column {
+        Some("data.target".into())
+    } else if data.id.as_deref() == Some(column) {
+        Some("data.id".into())
     } else {
         split_key(&data.split, column)
     }

@@ -2,6 +2,7 @@
 
 mod data;
 mod locate;
+mod masked;
 mod preflight;
 mod start;
 mod task;
@@ -17,10 +18,12 @@ use burn::data::dataset::DatasetError;
 use burn::tensor::Device;
 use burn::train::Interrupter;
 use burn::train::renderer::MetricsRenderer;
-use fireclay_data::{DataError, ImageData, Note, PairData, TableData, TextData, Tokenizer};
+use fireclay_data::{
+    DataError, ImageData, Note, PairData, TableData, TextData, TextTableData, Tokenizer,
+};
 use fireclay_models::{
-    Family, ImageShape, LanguageModel, LanguageShape, ModelDescription, Pretrainable, TabularShape,
-    TranslationModel, TranslationShape, weights,
+    EncoderShape, Family, ImageShape, LanguageModel, LanguageShape, ModelDescription, Pretrainable,
+    TabularShape, TranslationModel, TranslationShape, weights,
 };
 
 use crate::config::{
@@ -35,7 +38,9 @@ use crate::observer::Observer;
 use crate::predictor::{Answer, Pass, Predictor};
 use crate::run_folder::{self, FolderError, RunFolder, write_whole};
 use crate::strategy::{Finished, LoopState, StopReason, TrainError};
-use crate::task::{Batch, ImageSamples, Network, PairSamples, TableSamples, TextSamples};
+use crate::task::{
+    Batch, ImageSamples, Network, PairSamples, TableSamples, TextSamples, TextTableSamples,
+};
 use crate::translate::{TranslateError, Translator};
 use crate::translation;
 use task::{Launch, Work};
@@ -243,6 +248,23 @@ impl Prepared {
                 };
                 self.run(start, launch, task::train_translation, conclude)
             }
+            (ModelConfig::Encoder(NetworkConfig { network, start }), RunData::Text(data)) => {
+                let splits = masked::samples(config, &self.data);
+                let shape = masked::masked_shape(data);
+                let start =
+                    self.start(network, start, shape, splits, (resumed, device, &mut hooks))?;
+                let launch = (resumed, device, hooks);
+                self.run(start, launch, masked::train, masked::conclude)
+            }
+            (ModelConfig::Encoder(NetworkConfig { network, start }), RunData::TextTable(data)) => {
+                let samples = [&data.train, &data.valid, &data.test];
+                let splits = samples.map(|split| TextTableSamples::new(split.clone()));
+                let shape = text_table_shape(data);
+                let start =
+                    self.start(network, start, shape, splits, (resumed, device, &mut hooks))?;
+                let launch = (resumed, device, hooks);
+                self.run(start, launch, task::train, conclude)
+            }
             _ => unreachable!("the configuration was checked: data and model are of one family"),
         }
     }
@@ -345,7 +367,7 @@ impl Prepared {
             shape: start.shape,
         };
         // The trainer has made sure that a resumed run has the data that it began with.
-        if let Some((name, text)) = data.preprocess() {
+        for (name, text) in data.preprocess() {
             write_whole(&folder.file(name), text.as_bytes())?;
         }
         let bytes = weights::encode(&finished.model, &description)?;
@@ -378,9 +400,10 @@ impl Prepared {
         let lock = lock::describe(self.config(), &self.data, model, device)?;
         let output_dir = Path::new(&self.loaded.config.output_dir);
         let folder = RunFolder::create(output_dir, &self.loaded.name)?;
-        let config = Some(("config.toml", self.config().to_toml()));
-        let files = [config, self.data.preprocess(), Some(("run.lock", lock))];
-        for (name, text) in files.into_iter().flatten() {
+        let mut files = vec![("config.toml", self.config().to_toml())];
+        files.extend(self.data.preprocess());
+        files.push(("run.lock", lock));
+        for (name, text) in files {
             write_whole(&folder.file(name), text.as_bytes())?;
         }
         Ok(folder)
@@ -527,6 +550,14 @@ fn translation_shape(data: &PairData) -> TranslationShape {
     TranslationShape {
         source_vocabulary: data.vocabulary,
         target_vocabulary: data.vocabulary,
+    }
+}
+
+/// What texts with labels determine of a model.
+fn text_table_shape(data: &TextTableData) -> EncoderShape {
+    EncoderShape {
+        vocabulary: data.tokenizer.vocabulary(),
+        outputs: Some(data.preprocess.classes().len().max(1)),
     }
 }
 

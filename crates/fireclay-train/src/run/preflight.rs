@@ -7,13 +7,14 @@ use fireclay_models::pretrained::weights_file;
 use fireclay_models::{Family, NormKind, TabularConfig};
 
 use super::data::RunData;
-use super::{image_shape, language_shape, table_shape, translation_shape};
+use super::masked::{masked_shape, masking};
+use super::{image_shape, language_shape, table_shape, text_table_shape, translation_shape};
 use crate::config::{
     BatchSize, ClassWeights, ClassificationConfig, DataConfig, ModelConfig, RunConfig, TaskConfig,
     Threshold,
 };
 use crate::metrics::{
-    CAUSAL_LM_METRICS, MULTILABEL_METRICS, REGRESSION_METRICS, SEQ2SEQ_METRICS,
+    CAUSAL_LM_METRICS, MASKED_LM_METRICS, MULTILABEL_METRICS, REGRESSION_METRICS, SEQ2SEQ_METRICS,
     classification_metrics,
 };
 use crate::strategy::Plan;
@@ -44,6 +45,7 @@ pub fn preflight(config: &RunConfig, data: &RunData) -> Vec<(String, String)> {
     problems.extend(monitors(config, data));
     problems.extend(target(config, data));
     problems.extend(pretrained(config));
+    problems.extend(masking(config, data).err());
     problems.extend(model(config, data));
     let steps = total_steps(config, data);
     for (key, message) in config.lr_scheduler.validate(Some(steps)) {
@@ -61,6 +63,7 @@ fn monitors(config: &RunConfig, data: &RunData) -> Vec<(String, String)> {
         TaskConfig::Regression(_) => REGRESSION_METRICS.to_vec(),
         TaskConfig::CausalLm(_) => CAUSAL_LM_METRICS.to_vec(),
         TaskConfig::Seq2Seq(_) => SEQ2SEQ_METRICS.to_vec(),
+        TaskConfig::MaskedLm(_) => MASKED_LM_METRICS.to_vec(),
     };
     let early = config
         .early_stopping
@@ -136,6 +139,12 @@ fn model(config: &RunConfig, data: &RunData) -> Vec<(String, String)> {
         }
         (ModelConfig::Translation(model), RunData::Pairs(data)) => {
             fits(&model.network, &translation_shape(data), "model.type")
+        }
+        (ModelConfig::Encoder(model), RunData::Text(data)) => {
+            fits(&model.network, &masked_shape(data), "model.type")
+        }
+        (ModelConfig::Encoder(model), RunData::TextTable(data)) => {
+            fits(&model.network, &text_table_shape(data), "model.type")
         }
         _ => Vec::new(),
     }

@@ -84,7 +84,7 @@ where
             let answer = Answer::Multilabel { classes, threshold };
             Ok((finished.map(|classifier| classifier.model), answer))
         }
-        TaskConfig::CausalLm(_) | TaskConfig::Seq2Seq(_) => {
+        TaskConfig::CausalLm(_) | TaskConfig::MaskedLm(_) | TaskConfig::Seq2Seq(_) => {
             unreachable!("checked: these have no labels")
         }
         TaskConfig::Regression(task) => {
@@ -150,7 +150,7 @@ pub(super) fn train_translation(
 }
 
 impl<N, S> Work<N, S> {
-    fn map<M>(self, wrap: impl FnOnce(N) -> M) -> Work<M, S> {
+    pub(super) fn map<M>(self, wrap: impl FnOnce(N) -> M) -> Work<M, S> {
         Work {
             model: wrap(self.model),
             train: self.train,
@@ -162,14 +162,14 @@ impl<N, S> Work<N, S> {
 }
 
 /// A training of one task.
-struct Job<'a> {
-    config: &'a RunConfig,
-    data: &'a RunData,
-    launch: Launch<'a>,
+pub(super) struct Job<'a> {
+    pub config: &'a RunConfig,
+    pub data: &'a RunData,
+    pub launch: Launch<'a>,
 }
 
 impl Job<'_> {
-    fn run<M, S>(
+    pub(super) fn run<M, S>(
         self,
         work: Work<M, S>,
         scorer: impl Scorer<<M as InferenceStep>::Output> + 'static,

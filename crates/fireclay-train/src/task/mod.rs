@@ -7,6 +7,7 @@ pub mod output;
 
 pub mod causal_lm;
 pub mod classification;
+pub mod masked_lm;
 pub mod multilabel;
 pub mod regression;
 pub mod seq2seq;
@@ -15,15 +16,18 @@ pub mod image;
 pub mod pairs;
 pub mod table;
 pub mod text;
+pub mod text_table;
 
 pub use causal_lm::{CausalLm, TokenScorer};
 pub use classification::{Classifier, ClassifierScorer, CrossEntropy};
 pub use image::ImageSamples;
+pub use masked_lm::{HiddenScorer, MaskedLm, MaskedSamples};
 pub use multilabel::{MultilabelClassifier, MultilabelScorer};
-pub use network::{Batch, Network, TableInput};
+pub use network::{Batch, Network, TableInput, TextInput};
 pub use output::TaskOutput;
 pub use pairs::PairSamples;
 pub use regression::{Regressor, RegressorScorer, TargetScale};
 pub use seq2seq::Seq2Seq;
 pub use table::TableSamples;
 pub use text::TextSamples;
+pub use text_table::TextTableSamples;

@@ -1,9 +1,9 @@
 //! What a task needs of a model, whatever the model looks at.
 
 use burn::module::{Module, ModuleDisplay};
-use burn::tensor::{Int, Tensor};
+use burn::tensor::{Bool, Int, Tensor};
 use fireclay_data::{Labels, Mix};
-use fireclay_models::{ImageModel, Tabular};
+use fireclay_models::{EncoderModel, ImageModel, Tabular};
 
 /// A model whose outputs are the logits or numbers of a task.
 pub trait Network: Module + ModuleDisplay + 'static {
@@ -37,6 +37,23 @@ impl Network for ImageModel {
 
     fn forward(&self, images: Tensor<4>) -> Tensor<2> {
         ImageModel::forward(self, images)
+    }
+}
+
+/// What an encoder of text looks at.
+#[derive(Clone, Debug)]
+pub struct TextInput {
+    /// Tokens, `[batch, time]`.
+    pub tokens: Tensor<2, Int>,
+    /// True where there is a token, `[batch, time]`.
+    pub mask: Tensor<2, Bool>,
+}
+
+impl Network for EncoderModel {
+    type Input = TextInput;
+
+    fn forward(&self, text: TextInput) -> Tensor<2> {
+        self.forward_pooled(text.tokens, None, text.mask)
     }
 }
 

@@ -1,7 +1,8 @@
 //! `check`: everything that can be found before training.
 
 use fireclay_data::{
-    DataReport, ImageData, Labels, PairData, Table, TargetKind, TextData, inspect, split,
+    DataReport, ImageData, Labels, PairData, Table, TargetKind, TextData, TextTableData, inspect,
+    split,
 };
 use fireclay_train::config::{DataConfig, Loaded, RunConfig, TableSource};
 use fireclay_train::run::{Prepared, RunData, RunError, locate};
@@ -42,6 +43,7 @@ pub fn check(args: &CheckArgs) -> Result<(), Failure> {
             RunData::Image(data) => eprint!("\n{}", describe_images(data)),
             RunData::Text(data) => eprint!("\n{}", describe_text(data)),
             RunData::Pairs(data) => eprint!("\n{}", describe_pairs(data)),
+            RunData::TextTable(data) => eprint!("\n{}", describe_texts(data)),
         }
     }
     Ok(())
@@ -92,6 +94,23 @@ fn describe_pairs(data: &PairData) -> String {
     }
     let notes = data.notes.iter().map(|note| format!("note: {note}\n"));
     let vocabulary = format!("vocabulary of {} tokens\n\n", data.vocabulary);
+    vocabulary + &table(&rows) + &notes.collect::<String>()
+}
+
+/// The texts of each split, by class.
+fn describe_texts(data: &TextTableData) -> String {
+    let classes = data.preprocess.classes();
+    let mut rows = vec![["", "texts", "tokens"].map(String::from).to_vec()];
+    rows[0].extend(classes.iter().cloned());
+    for (name, split) in data.named() {
+        let mut row = vec![name.to_owned()];
+        row.extend([split.len(), split.tokens()].map(|count| count.to_string()));
+        let counts = counts(split.labels(), classes.len());
+        row.extend(counts.iter().map(usize::to_string));
+        rows.push(row);
+    }
+    let notes = data.notes.iter().map(|note| format!("note: {note}\n"));
+    let vocabulary = format!("vocabulary of {} tokens\n\n", data.tokenizer.vocabulary());
     vocabulary + &table(&rows) + &notes.collect::<String>()
 }
 

@@ -2,14 +2,19 @@
 
 use burn::tensor::Device;
 use fireclay_data::{
-    ImageSplit, PairSplit, ReadOptions, Split, TableFormat, TextFormat, TokenSplit,
+    ImageSplit, MaskedSplit, Masking, PairSplit, ReadOptions, Split, TableFormat, TextFormat,
+    TextTableSplit, TokenSplit, Tokenizer,
 };
 use fireclay_train::config::{DataConfig, Loaded, RunConfig, TaskConfig};
-use fireclay_train::finished::{ImageRun, TableRun, TextRun, TranslationRun};
+use fireclay_train::finished::{
+    ImageRun, MaskedRun, TableRun, TextRun, TextTableRun, TranslationRun,
+};
 use fireclay_train::language;
 use fireclay_train::metrics::Report;
 use fireclay_train::run::{Evaluations, Prepared, RunData, RunError, load_run, pass};
-use fireclay_train::task::{ImageSamples, PairSamples, TableSamples, TextSamples};
+use fireclay_train::task::{
+    ImageSamples, MaskedSamples, PairSamples, TableSamples, TextSamples, TextTableSamples,
+};
 use fireclay_train::translate::Translator;
 use fireclay_train::translation;
 
@@ -26,7 +31,11 @@ pub fn evaluate(args: &EvaluateArgs) -> Result<(), Failure> {
     let (name, report) = match &loaded.config.data {
         DataConfig::Table(_) => rows(args, loaded, &device.device)?,
         DataConfig::Image(_) => images(args, loaded, &device.device)?,
-        DataConfig::Text(_) => text(args, loaded, &device.device)?,
+        DataConfig::Text(_) => match &config.task {
+            TaskConfig::MaskedLm(_) => masked(args, loaded, &device.device)?,
+            _ => text(args, loaded, &device.device)?,
+        },
+        DataConfig::TextTable(_) => texts(args, loaded, &device.device)?,
         DataConfig::Pairs(_) => pairs(args, loaded, &device.device)?,
     };
     if args.json {
@@ -61,6 +70,33 @@ fn rows(args: &EvaluateArgs, loaded: Loaded, device: &Device) -> Result<(String,
     Ok((name, report.map_err(RunError::from)?))
 }
 
+fn texts(
+    args: &EvaluateArgs,
+    loaded: Loaded,
+    device: &Device,
+) -> Result<(String, Report), Failure> {
+    let run = TextTableRun::load(&args.run, device)?;
+    let config = loaded.config.clone();
+    let (name, split) = match (&args.data, &config.data) {
+        (Some(path), DataConfig::TextTable(source)) => {
+            let own = || source.texts.format().unwrap_or(TableFormat::Csv);
+            let format = TableFormat::from_path(path.as_ref()).unwrap_or_else(own);
+            let options = source.texts.read_options(format);
+            let split = TextTableSplit::load(path, &options, &run.tokenizer, &run.preprocess)?;
+            (path.clone(), split)
+        }
+        _ => match own(args, loaded)?.data() {
+            RunData::TextTable(data) => (args.split.name().to_owned(), named(data.named(), args)),
+            _ => unreachable!("the run is on a table of texts"),
+        },
+    };
+    refuse_empty(args, split.len())?;
+    let samples = TextTableSamples::new(split);
+    let pass = pass::<TextTableSamples>(&config);
+    let report = run.predictor.evaluate(samples, pass, config.seed);
+    Ok((name, report.map_err(RunError::from)?))
+}
+
 fn images(
     args: &EvaluateArgs,
     loaded: Loaded,
@@ -91,15 +127,62 @@ fn images(
 fn text(args: &EvaluateArgs, loaded: Loaded, device: &Device) -> Result<(String, Report), Failure> {
     let run = TextRun::load(&args.run, device)?;
     let config = loaded.config.clone();
-    let (name, split) = match (&args.data, &config.data) {
+    let reads = Reads {
+        tokenizer: run.tokenizer.as_ref(),
+        vocabulary: run.vocabulary,
+        context: run.model.context_length(),
+    };
+    let (name, split) = windows(args, loaded, &reads)?;
+    let samples = TextSamples::new(Some(split));
+    let pass = pass::<TextSamples>(&config);
+    let report = language::evaluate(&run.model, samples, pass, device);
+    Ok((name, report.map_err(RunError::from)?))
+}
+
+fn masked(
+    args: &EvaluateArgs,
+    loaded: Loaded,
+    device: &Device,
+) -> Result<(String, Report), Failure> {
+    let run = MaskedRun::load(&args.run, device)?;
+    let config = loaded.config.clone();
+    let TaskConfig::MaskedLm(task) = &config.task else {
+        unreachable!("the run hides tokens");
+    };
+    let reads = Reads {
+        tokenizer: Some(&run.tokenizer),
+        vocabulary: run.vocabulary,
+        context: run.tokenizer.room(run.context)?,
+    };
+    let (name, split) = windows(args, loaded, &reads)?;
+    let masking = Masking::new(&run.tokenizer, task.mask_probability, task.whole_word)?;
+    let samples = MaskedSamples::new(Some(MaskedSplit::new(split, masking, None)));
+    let pass = pass::<MaskedSamples>(&config);
+    let report = language::evaluate_masked(&run.model, samples, pass, device);
+    Ok((name, report.map_err(RunError::from)?))
+}
+
+/// How a finished run reads text.
+struct Reads<'a> {
+    tokenizer: Option<&'a Tokenizer>,
+    vocabulary: usize,
+    context: usize,
+}
+
+/// The windows of text to evaluate, of which there is one at least, and what to call them.
+fn windows(
+    args: &EvaluateArgs,
+    loaded: Loaded,
+    reads: &Reads<'_>,
+) -> Result<(String, TokenSplit), Failure> {
+    let (name, split) = match (&args.data, &loaded.config.data) {
         (Some(path), DataConfig::Text(source)) => {
-            let context = run.model.context_length();
-            let split = match (&run.tokenizer, source.format) {
+            let split = match (reads.tokenizer, source.format) {
                 (Some(tokenizer), TextFormat::Text | TextFormat::TextJsonl) => {
                     let how = (source.format, &source.text);
-                    TokenSplit::of_text(path, how, tokenizer, context)?
+                    TokenSplit::of_text(path, how, tokenizer, reads.context)?
                 }
-                _ => TokenSplit::of_tokens(path, &source.text, run.vocabulary, context)?,
+                _ => TokenSplit::of_tokens(path, &source.text, reads.vocabulary, reads.context)?,
             };
             (path.clone(), Some(split))
         }
@@ -114,10 +197,8 @@ fn text(args: &EvaluateArgs, loaded: Loaded, device: &Device) -> Result<(String,
         },
     };
     refuse_empty(args, split.as_ref().map_or(0, TokenSplit::windows))?;
-    let samples = TextSamples::new(split.map(|split| split.without_shift()));
-    let pass = pass::<TextSamples>(&config);
-    let report = language::evaluate(&run.model, samples, pass, device);
-    Ok((name, report.map_err(RunError::from)?))
+    let split = split.expect("not empty");
+    Ok((name, split.without_shift()))
 }
 
 fn pairs(
@@ -159,7 +240,7 @@ fn pairs(
 /// What a report counts.
 fn unit(config: &RunConfig) -> &'static str {
     match config.data {
-        DataConfig::Table(_) | DataConfig::Image(_) => "rows",
+        DataConfig::Table(_) | DataConfig::Image(_) | DataConfig::TextTable(_) => "rows",
         DataConfig::Text(_) => "tokens",
         DataConfig::Pairs(_) => "pairs",
     }

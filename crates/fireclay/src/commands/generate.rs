@@ -5,7 +5,7 @@ use std::path::Path;
 
 use burn::tensor::Device;
 use fireclay_data::Tokenizer;
-use fireclay_train::config::DataConfig;
+use fireclay_train::config::ModelConfig;
 use fireclay_train::finished::TextRun;
 use fireclay_train::generate::{Limits, Sampling, Writer};
 use fireclay_train::run::load_run;
@@ -21,8 +21,11 @@ pub fn generate(args: &GenerateArgs) -> Result<(), Failure> {
     let (sampling, limits) = choices(args)?;
     let prompts = prompts(args)?;
     let config = load_run(&args.run)?.config;
-    if !matches!(config.data, DataConfig::Text(_)) {
-        let message = format!("{} is no language model; use predict", args.run.display());
+    if !matches!(config.model, ModelConfig::Language(_)) {
+        let message = format!(
+            "{} is no model that writes; use predict or evaluate",
+            args.run.display()
+        );
         return Err(Failure::Usage(message));
     }
     let device = device(&config, args.backend.as_deref())?;

@@ -1,6 +1,8 @@
 //! `devices`, `models` and `datasets`: what there is to choose from.
 
-use fireclay_models::{ImageConfig, LanguageConfig, TabularConfig, TranslationConfig};
+use fireclay_models::{
+    EncoderConfig, ImageConfig, LanguageConfig, TabularConfig, TranslationConfig,
+};
 use serde_json::json;
 
 use crate::backend;
@@ -41,6 +43,10 @@ const DATA: &[(&str, &str)] = &[
     (
         "pair_table",
         "a table (CSV, JSON Lines, Parquet) of texts and their translations",
+    ),
+    (
+        "text_table",
+        "a table (CSV, JSON Lines, Parquet) of texts with their targets",
     ),
 ];
 
@@ -96,6 +102,7 @@ pub fn models(args: &ListArgs) -> Result<(), Failure> {
             ("model for images", ImageConfig::TYPES),
             ("model for text", LanguageConfig::TYPES),
             ("model for translation", TranslationConfig::TYPES),
+            ("model for text", EncoderConfig::TYPES),
         ],
     )
 }

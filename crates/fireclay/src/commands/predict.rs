@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use fireclay_data::{ReadOptions, TableFormat, expand, image_files, read_lines};
 use fireclay_train::Samples;
 use fireclay_train::config::{
-    DataConfig, ImageSource, PairSource, RunConfig, TableSource, TaskConfig,
+    DataConfig, ImageSource, PairSource, RunConfig, TableSource, TaskConfig, TextTableSource,
 };
-use fireclay_train::finished::{ImageRun, TableRun, TranslationRun};
+use fireclay_train::finished::{ImageRun, TableRun, TextTableRun, TranslationRun};
 use fireclay_train::predict::{PredictJob, predict as write};
 use fireclay_train::predict_images::{
     ImageAnswer, ImageJob, Prediction, predict_images, predict_images_to,
@@ -29,6 +29,13 @@ pub fn predict(args: &PredictArgs) -> Result<(), Failure> {
         DataConfig::Table(source) => rows(args, &config, source),
         DataConfig::Image(source) => images(args, &config, source),
         DataConfig::Pairs(source) => lines(args, &config, source),
+        DataConfig::TextTable(source) => texts(args, &config, source),
+        DataConfig::Text(_) if matches!(config.task, TaskConfig::MaskedLm(_)) => {
+            let run = args.run.display();
+            Err(Failure::Usage(format!(
+                "a masked language model answers nothing; start a model that does from it: [model] pretrained = \"{run}/model.safetensors\""
+            )))
+        }
         DataConfig::Text(_) => {
             let run = args.run.display();
             Err(Failure::Usage(format!(
@@ -39,14 +46,7 @@ pub fn predict(args: &PredictArgs) -> Result<(), Failure> {
 }
 
 fn rows(args: &PredictArgs, config: &RunConfig, source: &TableSource) -> Result<(), Failure> {
-    if args.top.is_some() {
-        let message = "--top is for images: answers for a table have a column for each class";
-        return Err(Failure::Usage(message.into()));
-    }
-    let output = args.output.as_deref().ok_or_else(|| {
-        Failure::Usage("answers for a table need a file to go to: -o predictions.csv".into())
-    })?;
-    let format = output_format(output)?;
+    let (output, format) = table_output(args)?;
     let input = TableFormat::from_path(Path::new(&args.input)).unwrap_or(source.format);
     let device = device(config, args.backend.as_deref())?;
     let run = TableRun::load(&args.run, &device.device)?;
@@ -92,6 +92,43 @@ fn lines(args: &PredictArgs, config: &RunConfig, source: &PairSource) -> Result<
     let count = predict_lines(&translator, input, output, &protected)?;
     say!("{count} lines to {}", output.display());
     Ok(())
+}
+
+fn texts(args: &PredictArgs, config: &RunConfig, source: &TextTableSource) -> Result<(), Failure> {
+    let (output, format) = table_output(args)?;
+    let data = &source.texts;
+    let own = || data.format().unwrap_or(TableFormat::Csv);
+    let input = TableFormat::from_path(Path::new(&args.input)).unwrap_or_else(own);
+    let device = device(config, args.backend.as_deref())?;
+    let run = TextTableRun::load(&args.run, &device.device)?;
+    let paths = [
+        Some(&data.path),
+        data.valid_path.as_ref(),
+        data.test_path.as_ref(),
+    ];
+    let job = PredictJob {
+        input: &args.input,
+        options: data.read_options(input),
+        output,
+        format,
+        id: data.id.as_deref(),
+        protected: &protected(&args.run, paths),
+    };
+    let rows = write(&run, &job)?;
+    say!("{rows} rows to {}", output.display());
+    Ok(())
+}
+
+/// The file for the answers to a table, and its format.
+fn table_output(args: &PredictArgs) -> Result<(&Path, TableFormat), Failure> {
+    if args.top.is_some() {
+        let message = "--top is for images: answers for a table have a column for each class";
+        return Err(Failure::Usage(message.into()));
+    }
+    let output = args.output.as_deref().ok_or_else(|| {
+        Failure::Usage("answers for a table need a file to go to: -o predictions.csv".into())
+    })?;
+    Ok((output, output_format(output)?))
 }
 
 /// The run's own files, and those that it was trained on and will need to resume.

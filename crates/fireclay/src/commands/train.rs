@@ -57,6 +57,7 @@ fn headline(task: &TaskConfig) -> &'static [&'static str] {
         TaskConfig::Regression(_) => &["rmse", "mae", "r2"],
         TaskConfig::CausalLm(_) => &["loss", "perplexity", "bits_per_byte"],
         TaskConfig::Seq2Seq(_) => &["loss", "perplexity", "bleu", "chrf"],
+        TaskConfig::MaskedLm(_) => &["loss", "perplexity", "accuracy"],
     }
 }
 
@@ -151,7 +152,9 @@ impl Report {
         }
         say!("run      {folder}");
         match self.config.data {
-            DataConfig::Table(_) => {
+            // It is there to start others from.
+            _ if matches!(self.config.task, TaskConfig::MaskedLm(_)) => {}
+            DataConfig::Table(_) | DataConfig::TextTable(_) => {
                 say!("predict  fireclay predict {folder} DATA.csv -o predictions.csv");
             }
             DataConfig::Image(_) => say!("predict  fireclay predict {folder} IMAGE"),
@@ -174,7 +177,7 @@ impl Report {
             .copied()
             .collect();
         let unit = match self.config.data {
-            DataConfig::Table(_) | DataConfig::Image(_) => "rows",
+            DataConfig::Table(_) | DataConfig::Image(_) | DataConfig::TextTable(_) => "rows",
             DataConfig::Text(_) => "windows",
             DataConfig::Pairs(_) => "batches",
         };

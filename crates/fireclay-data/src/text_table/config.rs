@@ -1,0 +1,155 @@
+//! The `[data]` table of a configuration whose `type` is `text_table`.
+
+use std::path::Path;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::config::{MissingTarget, TableConfig, TableFormat};
+use crate::download::{self, DownloadConfig};
+use crate::read::ReadOptions;
+use crate::split::SplitConfig;
+
+/// A table with a text and what to say of it in each row.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TextTableConfig {
+    /// The file, or a glob such as `data/*.csv`; relative to the working directory. Its name ends
+    /// in .csv, .tsv, .jsonl or .parquet.
+    pub path: String,
+    /// A separate file (or glob) for validation; then no validation rows are taken from `path`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub valid_path: Option<String>,
+    /// A separate file (or glob) for the test; then no test rows are taken from `path`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub test_path: Option<String>,
+    /// The column of the texts.
+    #[serde(default = "default_text")]
+    pub text: String,
+    /// The column to predict.
+    pub target: String,
+    /// A column that names the row; written next to predictions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// Tokens of a text that the model looks at, those that mark its start and end included; what
+    /// is longer is cut at its end. Default: the model's context.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_length: Option<usize>,
+    /// The character between fields (csv only). Default: a tab in `.tsv` files, else a comma.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delimiter: Option<String>,
+    /// Words that mean "missing" (csv only). Default: empty, NA, N/A, NaN, nan, null, NULL, None, ?.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub null_values: Option<Vec<String>>,
+    /// What to do with rows whose target is missing.
+    #[serde(default)]
+    pub missing_target: MissingTarget,
+    /// The folder where a trained tokenizer is kept between runs. Default: `fireclay/tokens` in
+    /// the user's cache folder.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache_dir: Option<String>,
+    /// Files to fetch before reading, unless they are there already.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub download: Vec<DownloadConfig>,
+    /// Which rows train, validate and test.
+    #[serde(default)]
+    pub split: SplitConfig,
+}
+
+impl TextTableConfig {
+    /// The configuration with every default, for `path` and `target`.
+    pub fn new(path: impl Into<String>, target: impl Into<String>) -> Self {
+        Self {
+            path: path.into(),
+            valid_path: None,
+            test_path: None,
+            text: default_text(),
+            target: target.into(),
+            id: None,
+            max_length: None,
+            delimiter: None,
+            null_values: None,
+            missing_target: MissingTarget::default(),
+            cache_dir: None,
+            download: Vec::new(),
+            split: SplitConfig::default(),
+        }
+    }
+
+    /// How the table is stored, by the name of its file.
+    pub fn format(&self) -> Option<TableFormat> {
+        TableFormat::from_path(Path::new(&self.path))
+    }
+
+    /// How to read another table like this one.
+    pub fn read_options(&self, format: TableFormat) -> ReadOptions {
+        ReadOptions::from_config(format, &self.table())
+    }
+
+    /// The same as for any table, so that reading and splitting are those of tables.
+    pub(crate) fn table(&self) -> TableConfig {
+        let mut table = TableConfig::new(&self.path, &self.target);
+        table.valid_path.clone_from(&self.valid_path);
+        table.test_path.clone_from(&self.test_path);
+        table.id.clone_from(&self.id);
+        table.delimiter.clone_from(&self.delimiter);
+        table.null_values.clone_from(&self.null_values);
+        table.missing_target = self.missing_target;
+        table.split = self.split.clone();
+        table
+    }
+
+    /// Everything that cannot be meant, as pairs of a key inside `[data]` and a message.
+    pub fn validate(&self) -> Vec<(String, String)> {
+        let format = self.format();
+        let mut problems = self.table().validate(format.unwrap_or(TableFormat::Csv));
+        let mut add = |key: &str, message: String| problems.push((key.to_owned(), message));
+        let paths = [
+            ("path", Some(&self.path)),
+            ("valid_path", self.valid_path.as_ref()),
+            ("test_path", self.test_path.as_ref()),
+        ];
+        for (key, path) in paths {
+            let Some(path) = path.filter(|path| !path.trim().is_empty()) else {
+                continue;
+            };
+            match (TableFormat::from_path(Path::new(path)), format) {
+                (None, _) => {
+                    let endings = "its name must end in .csv, .tsv, .jsonl or .parquet";
+                    add(key, format!("is no table: {endings}"));
+                }
+                (Some(own), Some(format)) if own != format => {
+                    let message = format!(
+                        "must be stored as path is ({}), not as {}",
+                        format.name(),
+                        own.name()
+                    );
+                    add(key, message);
+                }
+                _ => {}
+            }
+        }
+        if self.text.trim().is_empty() {
+            add("text", "must not be empty".into());
+        }
+        if self.text == self.target {
+            add("text", "is the target; choose another column".into());
+        }
+        if self.max_length == Some(0) {
+            add("max_length", "must be at least 1, but is 0".into());
+        }
+        if self
+            .cache_dir
+            .as_ref()
+            .is_some_and(|dir| dir.trim().is_empty())
+        {
+            add("cache_dir", "must not be empty".into());
+        }
+        problems.extend(download::validate(&self.download));
+        problems
+    }
+}
+
+fn default_text() -> String {
+    "text".into()
+}

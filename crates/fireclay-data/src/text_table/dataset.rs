@@ -1,0 +1,191 @@
+//! Texts with labels made ready for training: read, split, turned into tokens.
+
+use std::path::{Path, PathBuf};
+
+use arrow::array::RecordBatch;
+use sha2::{Digest, Sha256};
+
+use super::config::TextTableConfig;
+use super::preprocess::TextPreprocess;
+use super::split::TextTableSplit;
+use crate::column::text;
+use crate::config::TargetKind;
+use crate::error::DataError;
+use crate::hash::hex;
+use crate::preprocess::Target;
+use crate::read::ReadOptions;
+use crate::schema::{Note, check_columns};
+use crate::split::{Splits, split};
+use crate::table::Table;
+use crate::text::user_cache;
+use crate::tokenizer::{Tokenizer, TokenizerConfig, TokenizerKind};
+
+/// Everything that training needs from a table of texts.
+#[derive(Clone, Debug)]
+pub struct TextTableData {
+    /// What turns text into tokens, made from the training texts.
+    pub tokenizer: Tokenizer,
+    /// Fitted on the training rows.
+    pub preprocess: TextPreprocess,
+    /// The texts to train on.
+    pub train: TextTableSplit,
+    /// The texts that steer the training.
+    pub valid: TextTableSplit,
+    /// The texts for the final figures.
+    pub test: TextTableSplit,
+    /// What the user should know.
+    pub notes: Vec<Note>,
+    /// The files that were read.
+    pub files: Vec<PathBuf>,
+}
+
+impl TextTableData {
+    /// Fetches what is to be fetched, reads, splits, makes the tokenizer and encodes; of a text
+    /// `context` tokens are kept, unless the configuration says that it be fewer. The same files,
+    /// configuration and seed give the same data.
+    ///
+    /// # Errors
+    /// The first of what [`TextTableConfig::validate`] and [`TokenizerConfig::validate`] find;
+    /// whatever is wrong with the files or does not fit the configuration.
+    pub fn load(
+        config: &TextTableConfig,
+        (kind, tokenizer): (TokenizerKind, &TokenizerConfig),
+        context: usize,
+        seed: u64,
+        target: TargetKind,
+    ) -> Result<Self, DataError> {
+        let format = checked(config, kind, tokenizer)?;
+        let folder = Path::new(&config.path).parent().unwrap_or(Path::new(""));
+        let mut notes = crate::download::download(&config.download, folder)?;
+        let rules = config.table();
+        let table = Table::load(format, &rules)?;
+        check_columns(&table, &rules)?;
+        table.column(&config.text)?;
+        let splits = split(&table, &rules, seed, target)?;
+        let batch = table.take(&splits.train)?;
+        let target = Target::fit(&batch, &config.target, target)
+            .map_err(|error| table.locate(error, |row| splits.train[row]))?;
+        let length = config.max_length.unwrap_or(context);
+        let files = files(&table, tokenizer);
+        let tokenizer = tokenizer_of(&batch, config, kind, tokenizer)?;
+        let preprocess = TextPreprocess::new(&config.text, length, target);
+        let dropped = table.rows()
+            - splits
+                .named()
+                .map(|(_, rows)| rows.len())
+                .iter()
+                .sum::<usize>();
+        if dropped > 0 {
+            let message = format!("{dropped} rows have no target and are left out");
+            notes.push(Note::about(&config.target, message));
+        }
+        let mut cut = 0;
+        let mut encode = |rows: &[usize]| {
+            let (split, longer) = encode(&table, rows, &tokenizer, &preprocess)?;
+            cut += longer;
+            Ok::<_, DataError>(split)
+        };
+        let Splits { train, valid, test } = &splits;
+        let (train, valid, test) = (encode(train)?, encode(valid)?, encode(test)?);
+        if cut > 0 {
+            let message = format!("{cut} texts have more than {length} tokens and are cut");
+            notes.push(Note::about(&config.text, message));
+        }
+        Ok(Self {
+            tokenizer,
+            preprocess,
+            train,
+            valid,
+            test,
+            notes,
+            files,
+        })
+    }
+
+    /// The splits by name.
+    pub fn named(&self) -> [(&'static str, &TextTableSplit); 3] {
+        [
+            ("train", &self.train),
+            ("valid", &self.valid),
+            ("test", &self.test),
+        ]
+    }
+}
+
+impl TextTableSplit {
+    /// Reads files with targets for an existing preprocessing, to evaluate on them.
+    ///
+    /// # Errors
+    /// Whatever is wrong with the files or does not fit the preprocessing.
+    pub fn load(
+        path: &str,
+        options: &ReadOptions,
+        tokenizer: &Tokenizer,
+        preprocess: &TextPreprocess,
+    ) -> Result<Self, DataError> {
+        let table = Table::read(path, options)?;
+        let rows: Vec<usize> = (0..table.rows()).collect();
+        Ok(encode(&table, &rows, tokenizer, preprocess)?.0)
+    }
+}
+
+/// The format of a configuration without a problem.
+fn checked(
+    config: &TextTableConfig,
+    kind: TokenizerKind,
+    tokenizer: &TokenizerConfig,
+) -> Result<crate::config::TableFormat, DataError> {
+    let found = config.validate().into_iter().map(|found| ("data", found));
+    let tokens = tokenizer.validate(kind).into_iter();
+    let mut found = found.chain(tokens.map(|found| ("tokenizer", found)));
+    match (found.next(), config.format()) {
+        (None, Some(format)) => Ok(format),
+        (problem, _) => {
+            let (table, (key, message)) = problem.unwrap_or_default();
+            Err(DataError::Unusable(format!("{table}.{key} {message}")))
+        }
+    }
+}
+
+/// The files that the data is made of.
+fn files(table: &Table, tokenizer: &TokenizerConfig) -> Vec<PathBuf> {
+    let own = tokenizer.path.as_ref().map(PathBuf::from);
+    table.files.iter().cloned().chain(own).collect()
+}
+
+/// The tokenizer for the training rows.
+fn tokenizer_of(
+    train: &RecordBatch,
+    config: &TextTableConfig,
+    kind: TokenizerKind,
+    tokenizer: &TokenizerConfig,
+) -> Result<Tokenizer, DataError> {
+    let cells = text(&config.text, crate::column::column(train, &config.text)?)?;
+    let texts = || cells.iter().flatten().map(|text| Ok(text.to_owned()));
+    let mut hasher = Sha256::new();
+    hasher.update(format!("{} {}", kind.name(), tokenizer.describe()));
+    for cell in cells.iter().flatten() {
+        hasher.update((cell.len() as u64).to_le_bytes());
+        hasher.update(cell);
+    }
+    let name = format!("{}.json", hex(&hasher.finalize()));
+    let folder = config
+        .cache_dir
+        .as_ref()
+        .map_or_else(user_cache, PathBuf::from);
+    Tokenizer::kept(&folder.join(name), kind, tokenizer, texts())
+}
+
+/// The texts of some rows, and how many of them are cut.
+fn encode(
+    table: &Table,
+    rows: &[usize],
+    tokenizer: &Tokenizer,
+    preprocess: &TextPreprocess,
+) -> Result<(TextTableSplit, usize), DataError> {
+    let batch = table.take(rows)?;
+    let encoded = preprocess
+        .encode(tokenizer, &batch)
+        .and_then(|(texts, cut)| Ok((TextTableSplit::new(texts, preprocess.labels(&batch)?), cut)));
+    encoded.map_err(|error| table.locate(error, |row| rows[row]))
+}

@@ -1,0 +1,13 @@
+//! Texts with labels: a table with a text in each row.
+
+mod config;
+mod dataset;
+mod preprocess;
+mod split;
+#[cfg(test)]
+mod tests;
+
+pub use self::config::TextTableConfig;
+pub use self::dataset::TextTableData;
+pub use self::preprocess::TextPreprocess;
+pub use self::split::{PaddedTexts, TextTableSplit};

@@ -1,0 +1,145 @@
+//! What prediction needs from training beside the tokenizer, saved as `preprocess.json`.
+
+use std::path::Path;
+
+use arrow::array::RecordBatch;
+use serde::{Deserialize, Serialize};
+
+use crate::column::{column, text};
+use crate::config::TargetKind;
+use crate::dataset::Labels;
+use crate::error::DataError;
+use crate::preprocess::{Target, load};
+use crate::tokenizer::Tokenizer;
+
+/// Which column holds the text, how much of it the model looks at, and what the answers mean.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TextPreprocess {
+    version: u32,
+    /// Tells the file from the preprocessing of other tables.
+    kind: Kind,
+    pub(super) text: String,
+    pub(super) max_length: usize,
+    pub(super) target: Target,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Kind {
+    Text,
+}
+
+const VERSION: u32 = 1;
+
+impl TextPreprocess {
+    pub(super) fn new(text: &str, max_length: usize, target: Target) -> Self {
+        Self {
+            version: VERSION,
+            kind: Kind::Text,
+            text: text.to_owned(),
+            max_length,
+            target,
+        }
+    }
+
+    /// The tokens of each text, and how many texts are cut.
+    ///
+    /// # Errors
+    /// A column that is missing; a cell without a text, with its row in the batch (see
+    /// [`DataError::map_row`]).
+    pub fn encode(
+        &self,
+        tokenizer: &Tokenizer,
+        batch: &RecordBatch,
+    ) -> Result<(Vec<Vec<u32>>, usize), DataError> {
+        let cells = text(&self.text, column(batch, &self.text)?)?;
+        let mut texts = Vec::with_capacity(batch.num_rows());
+        for (row, cell) in cells.iter().enumerate() {
+            let missing = "the text is missing; drop the row or fill it";
+            let missing = || DataError::bad_value(&self.text, row, "", missing);
+            texts.push(cell.ok_or_else(missing)?);
+        }
+        let (tokens, cut) = tokenizer.encode_marked(texts, self.max_length)?;
+        match tokens.iter().position(Vec::is_empty) {
+            Some(row) => {
+                let problem = "the text has nothing in it that the tokenizer has a token for";
+                Err(DataError::bad_value(&self.text, row, "", problem))
+            }
+            None => Ok((tokens, cut)),
+        }
+    }
+
+    /// What to say of each row.
+    ///
+    /// # Errors
+    /// A target that is missing, or is not of the kind that the run was trained on.
+    pub(super) fn labels(&self, batch: &RecordBatch) -> Result<Labels, DataError> {
+        Ok(match self.target.kind() {
+            TargetKind::Class => Labels::Classes(self.target.encode_classes(batch)?),
+            TargetKind::Number => Labels::Numbers(self.target.encode_numbers(batch)?),
+            TargetKind::Set => return Err(crate::preprocess::no_sets()),
+        })
+    }
+
+    /// The column of the texts.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Tokens of a text that the model looks at, at most.
+    pub fn max_length(&self) -> usize {
+        self.max_length
+    }
+
+    /// The labels in the order of their indices; empty for a numeric target.
+    pub fn classes(&self) -> &[String] {
+        self.target.classes()
+    }
+
+    /// The mean and standard deviation of a numeric target over the training rows.
+    pub fn target_mean_std(&self) -> Option<(f64, f64)> {
+        self.target.mean_std()
+    }
+
+    /// The text of `preprocess.json`.
+    pub fn to_json(&self) -> String {
+        let json = serde_json::to_string_pretty(self);
+        json.expect("plain numbers and strings can be written") + "\n"
+    }
+
+    /// Reads the text of a `preprocess.json`.
+    ///
+    /// # Errors
+    /// [`DataError::Version`], or [`DataError::Unusable`] if the text is damaged or is the
+    /// preprocessing of something else.
+    pub fn from_json(json: &str) -> Result<Self, DataError> {
+        #[derive(Deserialize)]
+        struct Head {
+            version: u32,
+            kind: Option<Kind>,
+        }
+        let damaged = |error: serde_json::Error| {
+            DataError::Unusable(format!("the preprocessing is damaged: {error}"))
+        };
+        let head: Head = serde_json::from_str(json).map_err(damaged)?;
+        if head.kind.is_none() {
+            let message = "the preprocessing is that of a table, not of texts";
+            return Err(DataError::Unusable(message.into()));
+        }
+        if head.version != VERSION {
+            return Err(DataError::Version {
+                found: head.version,
+                expected: VERSION,
+            });
+        }
+        serde_json::from_str(json).map_err(damaged)
+    }
+
+    /// Reads `preprocess.json`.
+    ///
+    /// # Errors
+    /// As [`TextPreprocess::from_json`]; also [`DataError::Read`].
+    pub fn load(path: &Path) -> Result<Self, DataError> {
+        load(path, Self::from_json)
+    }
+}

@@ -1,0 +1,123 @@
+use std::fs;
+
+use super::*;
+use crate::config::TargetKind;
+use crate::dataset::Labels;
+use crate::error::DataError;
+use crate::tokenizer::{TokenizerConfig, TokenizerKind};
+
+/// A table of good and bad pots.
+fn table(rows: usize) -> String {
+    let row = |row: usize| match row % 2 {
+        0 => format!("{row},a fine pot number {row},good\n"),
+        _ => format!("{row},\"cracked, and number {row}\",bad\n"),
+    };
+    (0..rows).fold("id,text,mark\n".into(), |text, index| text + &row(index))
+}
+
+fn load(text: &str, change: impl FnOnce(&mut TextTableConfig)) -> Result<TextTableData, DataError> {
+    let folder = tempfile::tempdir().expect("a place for temporary files");
+    let path = folder.path().join("pots.csv");
+    fs::write(&path, text).expect("room for a table");
+    let mut config = TextTableConfig::new(path.display().to_string(), "mark");
+    config.cache_dir = Some(folder.path().join("cache").display().to_string());
+    change(&mut config);
+    let tokenizer = TokenizerConfig {
+        vocabulary_size: 60,
+        ..TokenizerConfig::default()
+    };
+    let tokenizer = (TokenizerKind::Wordpiece, &tokenizer);
+    TextTableData::load(&config, tokenizer, 16, 7, TargetKind::Class)
+}
+
+#[test]
+fn texts_become_marked_and_padded_tokens_with_labels() {
+    let data = load(&table(40), |_| {}).expect("a good table");
+    assert_eq!(data.preprocess.classes(), ["bad", "good"]);
+    let sizes = data.named().map(|(_, split)| split.len());
+    assert_eq!(sizes.iter().sum::<usize>(), 40);
+    let (texts, labels) = data.train.batch(&[3, 0]);
+    let [rows, time] = texts.dims;
+    assert_eq!(
+        (rows, texts.tokens.len(), texts.mask.len()),
+        (2, 2 * time, 2 * time)
+    );
+    assert_eq!(labels.len(), 2);
+    for (tokens, mask) in texts.tokens.chunks(time).zip(texts.mask.chunks(time)) {
+        let length = mask.iter().filter(|is_token| **is_token).count();
+        assert!(length <= 16 && mask[..length].iter().all(|is_token| *is_token));
+        assert_eq!(
+            (tokens[0], tokens[length - 1]),
+            (2, 3),
+            "no [CLS] or no [SEP]"
+        );
+        assert!(tokens[length..].iter().all(|token| *token == 0));
+    }
+    let json = data.preprocess.to_json();
+    assert_eq!(
+        TextPreprocess::from_json(&json).expect("just written"),
+        data.preprocess
+    );
+}
+
+#[test]
+fn long_texts_are_cut_and_keep_their_marks() {
+    let data = load(&table(40), |config| config.max_length = Some(4)).expect("a good table");
+    let (texts, _) = data.train.batch(&[0, 1, 2]);
+    assert_eq!(texts.dims, [3, 4]);
+    assert!(
+        texts
+            .tokens
+            .chunks(4)
+            .all(|text| text[0] == 2 && text[3] == 3)
+    );
+    let notes: Vec<_> = data.notes.iter().map(ToString::to_string).collect();
+    assert!(
+        notes
+            .iter()
+            .any(|note| note.contains("40 texts have more than 4 tokens")),
+        "{notes:?}"
+    );
+    let error = load(&table(40), |config| config.max_length = Some(2)).expect_err("no room");
+    assert!(error.to_string().contains("of 2 none is left"), "{error}");
+}
+
+#[test]
+fn tokenizers_without_marks_take_the_token_that_ends_a_text() {
+    let tokenizer = crate::tokenizer::Tokenizer::train(
+        TokenizerKind::Byte,
+        &TokenizerConfig::default(),
+        std::iter::empty(),
+    )
+    .expect("bytes need no text");
+    let marked = tokenizer.encode_marked(vec!["abc", ""], 4).expect("bytes");
+    assert_eq!(marked, (vec![vec![256, 97, 98, 256], vec![256, 256]], 1));
+}
+
+#[test]
+fn a_row_without_a_text_is_named() {
+    let error = load(&(table(10) + "10,,good\n"), |_| {}).expect_err("a missing text");
+    let error = error.to_string();
+    assert!(
+        error.contains("\"text\", row 11") && error.contains("missing"),
+        "{error}"
+    );
+    let error = load(&table(10), |config| config.text = "words".into()).expect_err("no column");
+    assert!(error.to_string().contains("words"), "{error}");
+}
+
+#[test]
+fn numbers_are_labels_too() {
+    let text = (0..30).fold("text,mark\n".to_owned(), |text, row| {
+        text + &format!("pot {row},{row}\n")
+    });
+    let folder = tempfile::tempdir().expect("a place for temporary files");
+    let path = folder.path().join("pots.csv");
+    fs::write(&path, text).expect("room for a table");
+    let config = TextTableConfig::new(path.display().to_string(), "mark");
+    let tokenizer = TokenizerConfig::default();
+    let char = (TokenizerKind::Char, &tokenizer);
+    let data = TextTableData::load(&config, char, 16, 7, TargetKind::Number).expect("a good table");
+    assert!(matches!(data.train.labels(), Labels::Numbers(_)));
+    assert!(data.preprocess.target_mean_std().is_some());
+}

@@ -1,0 +1,50 @@
+//! Texts with labels as samples.
+
+use burn::data::dataset::DatasetError;
+use burn::tensor::{Bool, Device, Tensor, TensorData};
+use fireclay_data::{Labels, PaddedTexts, TextTableSplit};
+
+use super::network::{Batch, TextInput};
+use super::text::tokens;
+use crate::loader::Samples;
+
+/// The texts of one split.
+#[derive(Clone, Debug)]
+pub struct TextTableSamples(TextTableSplit);
+
+impl TextTableSamples {
+    /// The texts of `split`.
+    pub fn new(split: TextTableSplit) -> Self {
+        Self(split)
+    }
+}
+
+impl Samples for TextTableSamples {
+    type Host = (PaddedTexts, Labels);
+    type Batch = Batch<TextInput>;
+
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    fn assemble(&self, _epoch: u64, indices: &[u32]) -> Result<Self::Host, DatasetError> {
+        Ok(self.0.batch(indices))
+    }
+
+    fn upload(&self, (texts, labels): Self::Host, device: &Device) -> Self::Batch {
+        Batch {
+            input: upload(texts, device),
+            truth: labels,
+            mix: None,
+        }
+    }
+}
+
+/// Moves padded texts `[batch, time]` to the device.
+pub fn upload(texts: PaddedTexts, device: &Device) -> TextInput {
+    let mask = TensorData::new(texts.mask, texts.dims);
+    TextInput {
+        tokens: tokens(texts.tokens, texts.dims, device),
+        mask: Tensor::<2, Bool>::from_data(mask, device),
+    }
+}

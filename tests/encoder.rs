@@ -1,0 +1,374 @@
+//! Encoders of text: from a table of texts to predictions, and from plain text to a model to start
+//! from.
+
+use std::fs;
+
+use crate::support::Project;
+
+/// A small encoder with all that is drawn at random while training.
+const BERT: &str = r#"
+[device]
+backend = "flex"
+
+[data]
+type = "text_table"
+path = "pots.csv"
+target = "mark"
+split = { train = 0.7, valid = 0.15, test = 0.15, stratify = true }
+
+[tokenizer]
+type = "wordpiece"
+vocabulary_size = 120
+lowercase = true
+
+[model]
+type = "bert"
+layers = 1
+heads = 2
+width = 32
+context_length = 16
+dropout = 0.1
+
+[task]
+type = "classification"
+
+[optimizer]
+type = "adamw"
+learning_rate = 5e-3
+
+[lr_scheduler]
+type = "cosine"
+warmup_steps = 5
+
+[train]
+epochs = 12
+batch_size = 12
+max_grad_norm = 1.0
+
+[checkpoint]
+every_steps = 20
+"#;
+
+/// The same encoder, to learn to read.
+const MASKED: &str = r#"
+[device]
+backend = "flex"
+
+[data]
+type = "text"
+path = "pots.txt"
+split = { train = 0.8, valid = 0.1, test = 0.1 }
+
+[tokenizer]
+type = "wordpiece"
+vocabulary_size = 120
+lowercase = true
+
+[model]
+type = "bert"
+layers = 1
+heads = 2
+width = 32
+context_length = 16
+dropout = 0.1
+
+[task]
+type = "masked_lm"
+
+[optimizer]
+type = "adamw"
+learning_rate = 5e-3
+
+[train]
+max_steps = 40
+batch_size = 8
+
+[eval]
+every_steps = 20
+
+[checkpoint]
+every_steps = 10
+"#;
+
+const FINE: [&str; 4] = ["fine", "smooth", "lovely", "even"];
+const POOR: [&str; 4] = ["cracked", "crooked", "dull", "brittle"];
+
+fn sentence(row: usize) -> (String, &'static str) {
+    let (words, mark) = match row.is_multiple_of(2) {
+        true => (FINE, "good"),
+        false => (POOR, "bad"),
+    };
+    let pot = ["bowl", "cup", "jug", "vase", "plate"][row / 2 % 5];
+    let word = words[row / 10 % 4];
+    (format!("A {word} {pot}, number {}", row % 7), mark)
+}
+
+/// Sentences whose one adjective decides.
+fn pots(rows: usize) -> String {
+    (0..rows).fold("id,text,mark\n".to_owned(), |table, row| {
+        let (text, mark) = sentence(row);
+        table + &format!("P{row},\"{text}\",{mark}\n")
+    })
+}
+
+fn plain(rows: usize) -> String {
+    (0..rows).map(|row| sentence(row).0 + ".\n").collect()
+}
+
+fn project(config: &str) -> Project {
+    let project = Project::with(config);
+    project.write("pots.csv", &pots(160));
+    project.write("pots.txt", &plain(300));
+    project
+}
+
+fn metric(project: &Project, run: u32, split: &str, name: &str) -> f64 {
+    let report = project.json(&format!("runs/run/{run}/evaluation.json"));
+    let value = &report[split]["metrics"][name];
+    value
+        .as_f64()
+        .unwrap_or_else(|| panic!("no {split}/{name} in {report}"))
+}
+
+/// Runs `config` twice, the second time with an interruption, and compares what is left.
+fn resumes(config: &str, last: &str, files: &[&str]) {
+    let project = project(config);
+    project.ok("train run.toml -q");
+    project.ok("train run.toml -q --set train.loader_threads=2");
+    let read = |run: u32| -> Vec<Vec<u8>> {
+        let read = |name: &&str| project.bytes(&format!("runs/run/{run}/{name}"));
+        files.iter().map(read).collect()
+    };
+    assert!(read(1) == read(2), "the loader threads made a difference");
+    fs::remove_dir_all(project.path(&format!("runs/run/2/checkpoints/{last}"))).unwrap();
+    for name in ["model.safetensors", "evaluation.json"] {
+        fs::remove_file(project.path(&format!("runs/run/2/{name}"))).unwrap();
+    }
+    project.ok("resume runs/run/2 -q");
+    assert!(read(1) == read(2), "the resumed run is another");
+}
+
+#[test]
+fn a_table_of_texts_becomes_a_classifier() {
+    let project = project(&BERT.replace("target = ", "id = \"id\"\ntarget = "));
+    let err = project.ok("check run.toml").err;
+    assert!(err.contains("texts") && err.contains("tokens"), "{err}");
+    let out = project.ok("train run.toml").out;
+    assert!(out.contains("fireclay predict runs/run/1"), "{out}");
+    assert_eq!(metric(&project, 1, "test", "accuracy"), 1.0);
+    let again = project.ok("evaluate runs/run/1 --split test --json").json();
+    let report = project.json("runs/run/1/evaluation.json");
+    assert_eq!(again["test"], report["test"]);
+    let all = project
+        .ok("evaluate runs/run/1 --data pots.csv --json")
+        .json();
+    assert_eq!(all["pots.csv"]["n"], 160);
+
+    project.write(
+        "new.jsonl",
+        "{\"id\": 1, \"text\": \"a Lovely vase\"}\n{\"id\": 2, \"text\": \"a brittle cup\"}\n",
+    );
+    project.ok("predict runs/run/1 new.jsonl -o out.csv");
+    let out = project.read("out.csv");
+    let lines: Vec<&str> = out.lines().collect();
+    assert_eq!(lines[0], "id,prediction,probability_bad,probability_good");
+    assert!(lines[1].starts_with("1,good,"), "{out}");
+    assert!(lines[2].starts_with("2,bad,"), "{out}");
+    project.write("gap.jsonl", "{\"id\": 1, \"text\": null}\n");
+    project
+        .run("predict runs/run/1 gap.jsonl -o gap.csv")
+        .refused(1, &["gap.jsonl", "row 1", "text is missing"]);
+    project
+        .run("predict runs/run/1 pots.csv -o pots.csv")
+        .refused(1, &["pots.csv is both input and output"]);
+    project
+        .run("predict runs/run/1 pots.csv")
+        .refused(2, &["-o predictions.csv"]);
+    project
+        .run("generate runs/run/1 --prompt a")
+        .refused(2, &["no model that writes"]);
+}
+
+#[test]
+fn a_threshold_is_tuned_and_every_tokenizer_works() {
+    for (kind, more) in [
+        ("char", ""),
+        ("byte", ""),
+        ("bpe", "vocabulary_size = 270"),
+        ("unigram", "vocabulary_size = 80"),
+    ] {
+        let tokenizer = format!("type = \"{kind}\"\n{more}");
+        let config = BERT
+            .replace(
+                "type = \"wordpiece\"\nvocabulary_size = 120\nlowercase = true",
+                &tokenizer,
+            )
+            .replace(
+                "type = \"classification\"",
+                "type = \"classification\"\nthreshold = \"tune\"",
+            )
+            .replace("epochs = 12", "max_steps = 3");
+        let project = project(&config);
+        project.ok("train run.toml -q");
+        let threshold = &project.json("runs/run/1/postprocess.json")["threshold"];
+        assert!(threshold.is_number(), "{kind}: {threshold}");
+        project.ok("predict runs/run/1 pots.csv -o out.parquet");
+    }
+}
+
+#[test]
+fn a_table_of_texts_becomes_a_regressor() {
+    let config = BERT
+        .replace("type = \"classification\"", "type = \"regression\"")
+        .replace(", stratify = true", "");
+    let project = project(&config);
+    let row = |row: usize| {
+        format!(
+            "{},{}\n",
+            sentence(row).0.replace(',', ""),
+            3 + 4 * (row % 2)
+        )
+    };
+    let rows: String = (0..160).map(row).collect();
+    project.write("pots.csv", &("text,mark\n".to_owned() + &rows));
+    project.ok("train run.toml -q");
+    let r2 = metric(&project, 1, "test", "r2");
+    assert!(r2 > 0.9, "{r2}");
+    project.ok("predict runs/run/1 pots.csv -o out.csv");
+    let out = project.read("out.csv");
+    assert!(out.starts_with("row,prediction\n1,"), "{out}");
+}
+
+#[test]
+fn interrupted_while_learning_to_classify_texts_it_resumes_to_the_same_bits() {
+    let files = [
+        "model.safetensors",
+        "metrics.jsonl",
+        "evaluation.json",
+        "tokenizer.json",
+        "preprocess.json",
+        "postprocess.json",
+    ];
+    resumes(BERT, "step-00000120", &files);
+}
+
+#[test]
+fn hidden_words_are_found_and_a_classifier_starts_from_there() {
+    let project = project(MASKED);
+    let out = project.ok("train run.toml").out;
+    assert!(
+        out.contains("perplexity") && !out.contains("generate"),
+        "{out}"
+    );
+    let loss = metric(&project, 1, "valid", "loss");
+    assert!(loss < 4.0, "{loss}");
+    assert!((metric(&project, 1, "valid", "perplexity") - loss.exp()).abs() < 1e-6);
+    assert!(metric(&project, 1, "test", "accuracy") > 0.1);
+    let again = project
+        .ok("evaluate runs/run/1 --split valid --json")
+        .json();
+    let report = project.json("runs/run/1/evaluation.json");
+    assert_eq!(again["valid"], report["valid"]);
+    project.ok("evaluate runs/run/1 --data pots.txt");
+    project
+        .run("predict runs/run/1 pots.csv -o out.csv")
+        .refused(2, &["pretrained", "runs/run/1/model.safetensors"]);
+    project
+        .run("generate runs/run/1 --prompt a")
+        .refused(2, &["no model that writes"]);
+    let words = MASKED.replace("\"masked_lm\"", "\"masked_lm\"\nwhole_word = true");
+    project.write(
+        "words.toml",
+        &words.replace("max_steps = 40", "max_steps = 2"),
+    );
+    project.ok("train words.toml -q");
+
+    let start = "type = \"bert\"\npretrained = \"runs/run/1/model.safetensors\"\nallow_missing = [\"bert.pooler.*\"]\nfreeze = [\"bert.embeddings.*\"]";
+    let config = BERT
+        .replace("type = \"bert\"", start)
+        .replace(
+            "type = \"wordpiece\"\nvocabulary_size = 120\nlowercase = true",
+            "type = \"file\"\npath = \"runs/run/1/tokenizer.json\"",
+        )
+        .replace("epochs = 12", "max_steps = 3");
+    project.write("tuned.toml", &config);
+    let out = project.ok("train tuned.toml").out;
+    assert!(out.contains("tensors loaded"), "{out}");
+}
+
+#[test]
+fn interrupted_while_learning_to_read_it_resumes_to_the_same_bits() {
+    let files = [
+        "model.safetensors",
+        "metrics.jsonl",
+        "evaluation.json",
+        "tokenizer.json",
+    ];
+    resumes(MASKED, "step-00000040", &files);
+}
+
+#[test]
+fn what_is_wrong_with_texts_is_said_before_the_first_step() {
+    let project = Project::with(BERT);
+    project
+        .run("train run.toml")
+        .refused(2, &["run.toml", "path", "pots.csv"]);
+    project.write("pots.csv", "text,mark\na,good\n,bad\nb,bad\nc,good\n");
+    project
+        .run("train run.toml --set data.split.valid=0.0 --set data.split.test=0.0 --set data.split.train=1.0")
+        .refused(1, &["pots.csv", "row 2", "text is missing"]);
+    project.write("pots.csv", &pots(40));
+    project.write("pots.txt", &plain(40));
+    project.write("bad.json", "{}");
+    for (set, words) in [
+        ("data.text=words", &["data", "words", "\"text\""][..]),
+        ("data.text=mark", &["text", "is the target"]),
+        ("data.target=verdict", &["verdict", "target"]),
+        ("data.path=pots.png", &["path", ".csv", ".jsonl"]),
+        (
+            "data.valid_path=pots.jsonl",
+            &["valid_path", "csv", "jsonl"],
+        ),
+        ("data.max_length=17", &["max_length", "17", "16 tokens"]),
+        ("data.max_length=0", &["max_length", "at least 1"]),
+        ("data.max_length=2", &["tokenizer", "of 2 none is left"]),
+        ("data.type=csv", &["bert", "csv"]),
+        ("model.type=mlp", &["mlp", "tables"]),
+        ("model.heads=5", &["5 heads do not divide"]),
+        ("task.type=multilabel", &["multilabel", "images"]),
+        ("task.type=causal_lm", &["causal_lm", "text"]),
+        ("task.type=masked_lm", &["masked_lm", "text"]),
+        ("task.threshold=1.5", &["threshold"]),
+        ("model.pretrained=\"none.pt\"", &["pretrained", "none.pt"]),
+        ("model.freeze=[\"head.*\"]", &["freeze", "head.*"]),
+    ] {
+        let line = format!("train run.toml --set {set}");
+        project.run(&line).refused(2, words);
+    }
+    let none = BERT.replace(
+        "[tokenizer]\ntype = \"wordpiece\"\nvocabulary_size = 120\nlowercase = true",
+        "",
+    );
+    project.write("none.toml", &none);
+    project
+        .run("train none.toml")
+        .refused(2, &["[tokenizer]", "wordpiece"]);
+    project.write("masked.toml", MASKED);
+    for (set, words) in [
+        (
+            "tokenizer.type=unigram",
+            &["tokenizer", "[MASK]", "<mask>"][..],
+        ),
+        (
+            "task.mask_probability=1.0",
+            &["mask_probability", "below 1"],
+        ),
+        ("task.type=causal_lm", &["causal_lm", "bert"]),
+        ("task.type=regression", &["regression", "labels"]),
+        ("checkpoint.monitor=valid/f1", &["monitor", "accuracy"]),
+    ] {
+        let line = format!("train masked.toml --set {set}");
+        project.run(&line).refused(2, words);
+    }
+    assert!(!project.path("runs").exists(), "a run folder was made");
+}
