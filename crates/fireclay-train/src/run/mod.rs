@@ -1,11 +1,13 @@
 //! One run, from its configuration to its evaluated weights.
 
+mod causal;
 mod data;
 mod locate;
 mod masked;
 mod preflight;
 mod start;
 mod task;
+mod translated;
 
 pub use data::RunData;
 pub use locate::locate;
@@ -18,19 +20,15 @@ use burn::data::dataset::DatasetError;
 use burn::tensor::Device;
 use burn::train::Interrupter;
 use burn::train::renderer::MetricsRenderer;
-use fireclay_data::{
-    DataError, ImageData, Note, PairData, TableData, TextData, TextTableData, Tokenizer,
-};
+use fireclay_data::{DataError, ImageData, Note, TableData, TextTableData};
 use fireclay_models::{
-    EncoderShape, Family, ImageShape, LanguageModel, LanguageShape, ModelDescription, Pretrainable,
-    TabularShape, TranslationModel, TranslationShape, weights,
+    EncoderShape, Family, ImageShape, ModelDescription, Pretrainable, TabularShape, weights,
 };
 
 use crate::config::{
-    BatchSize, ConfigError, Loaded, ModelConfig, NetworkConfig, RunConfig, StartConfig, TaskConfig,
+    BatchSize, ConfigError, Loaded, ModelConfig, NetworkConfig, RunConfig, StartConfig,
 };
 use crate::finished::{HUGGING_FACE, MODEL, POSTPROCESS, PREPROCESS, TOKENIZER};
-use crate::language;
 use crate::loader::Samples;
 use crate::lock;
 use crate::metrics::Report;
@@ -41,8 +39,7 @@ use crate::strategy::{Finished, LoopState, StopReason, TrainError};
 use crate::task::{
     Batch, ImageSamples, Network, PairSamples, TableSamples, TextSamples, TextTableSamples,
 };
-use crate::translate::{TranslateError, Translator};
-use crate::translation;
+use crate::translate::TranslateError;
 use task::{Launch, Work};
 
 /// The device that a run uses, and what to call it.
@@ -229,24 +226,24 @@ impl Prepared {
                 let splits = data
                     .named()
                     .map(|(_, split)| TextSamples::new(split.cloned()));
-                let shape = language_shape(data);
+                let shape = causal::shape(data);
                 let start =
                     self.start(network, start, shape, splits, (resumed, device, &mut hooks))?;
                 let launch = (resumed, device, hooks);
-                self.run(start, launch, task::train_language, conclude_language)
+                self.run(start, launch, causal::train, causal::conclude)
             }
             (ModelConfig::Translation(NetworkConfig { network, start }), RunData::Pairs(data)) => {
                 let splits = data
                     .named()
                     .map(|(_, split)| PairSamples::new(split.cloned()));
-                let shape = translation_shape(data);
+                let shape = translated::shape(data);
                 let launch = (resumed, device, &mut hooks);
                 let start = self.start(network, start, shape, splits, launch)?;
                 let launch = (resumed, device, hooks);
                 let conclude = |config: &RunConfig, trained: Trained<'_, _, ()>, splits| {
-                    conclude_translation(config, &data.tokenizer, trained, splits)
+                    translated::conclude(config, &data.tokenizer, trained, splits)
                 };
-                self.run(start, launch, task::train_translation, conclude)
+                self.run(start, launch, translated::train, conclude)
             }
             (ModelConfig::Encoder(NetworkConfig { network, start }), RunData::Text(data)) => {
                 let splits = masked::samples(config, &self.data);
@@ -457,45 +454,6 @@ where
     Ok(evaluation)
 }
 
-/// Evaluates a language model.
-fn conclude_language(
-    config: &RunConfig,
-    trained: Trained<'_, LanguageModel, ()>,
-    [valid, test]: [TextSamples; 2],
-) -> Result<Evaluations, RunError> {
-    let pass = pass::<TextSamples>(config);
-    let mut evaluation = Evaluations::new();
-    for (name, split) in [("valid", valid), ("test", test)] {
-        if !split.is_empty() {
-            let report = language::evaluate(&trained.model, split, pass, trained.device)?;
-            evaluation.insert(name.into(), report);
-        }
-    }
-    Ok(evaluation)
-}
-
-/// Evaluates a translating model, by what it foretells and by what it writes.
-fn conclude_translation(
-    config: &RunConfig,
-    tokenizer: &Tokenizer,
-    trained: Trained<'_, TranslationModel, ()>,
-    [valid, test]: [PairSamples; 2],
-) -> Result<Evaluations, RunError> {
-    let TaskConfig::Seq2Seq(task) = &config.task else {
-        unreachable!("checked: pairs of texts are for seq2seq");
-    };
-    let translator = Translator::new(&trained.model, tokenizer, trained.device, task);
-    let pass = pass::<PairSamples>(config);
-    let mut evaluation = Evaluations::new();
-    for (name, split) in [("valid", valid), ("test", test)] {
-        if !split.is_empty() {
-            let report = translation::evaluate(&translator, split, pass)?;
-            evaluation.insert(name.into(), report);
-        }
-    }
-    Ok(evaluation)
-}
-
 /// How whole splits go through the model of a run.
 pub fn pass<S: Samples>(config: &RunConfig) -> Pass {
     let batch_size = config.eval.batch_size.or(match config.batch_size() {
@@ -535,21 +493,6 @@ fn table_shape(data: &TableData) -> TabularShape {
         numeric: data.preprocess.numeric_width(),
         categories: data.preprocess.cardinalities(),
         outputs: data.preprocess.classes().len().max(1),
-    }
-}
-
-/// What text determines of a model.
-fn language_shape(data: &TextData) -> LanguageShape {
-    LanguageShape {
-        vocabulary: data.vocabulary,
-    }
-}
-
-/// What pairs of texts determine of a model: one vocabulary serves both sides.
-fn translation_shape(data: &PairData) -> TranslationShape {
-    TranslationShape {
-        source_vocabulary: data.vocabulary,
-        target_vocabulary: data.vocabulary,
     }
 }
 

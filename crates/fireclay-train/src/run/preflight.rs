@@ -8,7 +8,7 @@ use fireclay_models::{Family, NormKind, TabularConfig};
 
 use super::data::RunData;
 use super::masked::{masked_shape, masking};
-use super::{image_shape, language_shape, table_shape, text_table_shape, translation_shape};
+use super::{causal, image_shape, table_shape, text_table_shape, translated};
 use crate::config::{
     BatchSize, ClassWeights, ClassificationConfig, DataConfig, ModelConfig, RunConfig, TaskConfig,
     Threshold,
@@ -135,10 +135,10 @@ fn model(config: &RunConfig, data: &RunData) -> Vec<(String, String)> {
             fits(&model.network, &image_shape(data), "model.type")
         }
         (ModelConfig::Language(model), RunData::Text(data)) => {
-            fits(&model.network, &language_shape(data), "model.type")
+            fits(&model.network, &causal::shape(data), "model.type")
         }
         (ModelConfig::Translation(model), RunData::Pairs(data)) => {
-            fits(&model.network, &translation_shape(data), "model.type")
+            fits(&model.network, &translated::shape(data), "model.type")
         }
         (ModelConfig::Encoder(model), RunData::Text(data)) => {
             fits(&model.network, &masked_shape(data), "model.type")

@@ -4,7 +4,6 @@ use burn::tensor::Device;
 use burn::train::metric::{AccuracyMetric, LossMetric};
 use burn::train::{InferenceStep, LearnerModel, TrainStep};
 use fireclay_data::Labels;
-use fireclay_models::{LanguageModel, TranslationModel};
 use serde_json::json;
 
 use super::data::RunData;
@@ -17,9 +16,8 @@ use crate::predictor::{Answer, Answers};
 use crate::run_folder::RunFolder;
 use crate::strategy::{Finished, Plan, Scorer, Trainer};
 use crate::task::{
-    Batch, CausalLm, Classifier, ClassifierScorer, CrossEntropy, MultilabelClassifier,
-    MultilabelScorer, Network, PairSamples, Regressor, RegressorScorer, Seq2Seq, TargetScale,
-    TextSamples, TokenScorer,
+    Batch, Classifier, ClassifierScorer, CrossEntropy, MultilabelClassifier, MultilabelScorer,
+    Network, Regressor, RegressorScorer, TargetScale,
 };
 
 /// What there is to train: a model, the samples, and where.
@@ -106,47 +104,6 @@ where
             ))
         }
     }
-}
-
-/// Trains a language model.
-pub(super) fn train_language(
-    config: &RunConfig,
-    data: &RunData,
-    work: Work<LanguageModel, TextSamples>,
-    launch: Launch<'_>,
-) -> Result<(Finished<LanguageModel>, ()), RunError> {
-    let job = Job {
-        config,
-        data,
-        launch,
-    };
-    let scorer = TokenScorer::new(work.valid.tokens_per_byte());
-    let finished = job.run(work.map(CausalLm::new), scorer, |training| {
-        training.metrics((LossMetric::new(),))
-    })?;
-    Ok((finished.map(|causal_lm| causal_lm.model), ()))
-}
-
-/// Trains a translating model.
-pub(super) fn train_translation(
-    config: &RunConfig,
-    data: &RunData,
-    work: Work<TranslationModel, PairSamples>,
-    launch: Launch<'_>,
-) -> Result<(Finished<TranslationModel>, ()), RunError> {
-    let TaskConfig::Seq2Seq(task) = &config.task else {
-        unreachable!("checked: pairs of texts are for seq2seq");
-    };
-    let job = Job {
-        config,
-        data,
-        launch,
-    };
-    let wrap = |model| Seq2Seq::new(model, task.label_smoothing);
-    let finished = job.run(work.map(wrap), TokenScorer::new(None), |training| {
-        training.metrics((LossMetric::new(),))
-    })?;
-    Ok((finished.map(|seq2seq| seq2seq.model), ()))
 }
 
 impl<N, S> Work<N, S> {

@@ -1,0 +1,57 @@
+//! Runs of language models: how they are trained and judged.
+
+use burn::train::metric::LossMetric;
+use fireclay_data::TextData;
+use fireclay_models::{LanguageModel, LanguageShape};
+
+use super::data::RunData;
+use super::task::{Job, Launch, Work};
+use super::{Evaluations, RunError, Trained, pass};
+use crate::config::RunConfig;
+use crate::language;
+use crate::loader::Samples;
+use crate::strategy::Finished;
+use crate::task::{CausalLm, TextSamples, TokenScorer};
+
+/// What text determines of a model.
+pub(super) fn shape(data: &TextData) -> LanguageShape {
+    LanguageShape {
+        vocabulary: data.vocabulary,
+    }
+}
+
+/// Trains a language model.
+pub(super) fn train(
+    config: &RunConfig,
+    data: &RunData,
+    work: Work<LanguageModel, TextSamples>,
+    launch: Launch<'_>,
+) -> Result<(Finished<LanguageModel>, ()), RunError> {
+    let job = Job {
+        config,
+        data,
+        launch,
+    };
+    let scorer = TokenScorer::new(work.valid.tokens_per_byte());
+    let finished = job.run(work.map(CausalLm::new), scorer, |training| {
+        training.metrics((LossMetric::new(),))
+    })?;
+    Ok((finished.map(|causal_lm| causal_lm.model), ()))
+}
+
+/// Evaluates a language model.
+pub(super) fn conclude(
+    config: &RunConfig,
+    trained: Trained<'_, LanguageModel, ()>,
+    [valid, test]: [TextSamples; 2],
+) -> Result<Evaluations, RunError> {
+    let pass = pass::<TextSamples>(config);
+    let mut evaluation = Evaluations::new();
+    for (name, split) in [("valid", valid), ("test", test)] {
+        if !split.is_empty() {
+            let report = language::evaluate(&trained.model, split, pass, trained.device)?;
+            evaluation.insert(name.into(), report);
+        }
+    }
+    Ok(evaluation)
+}
