@@ -207,7 +207,7 @@ fn a_threshold_is_tuned_and_every_tokenizer_works() {
                 "type = \"classification\"",
                 "type = \"classification\"\nthreshold = \"tune\"",
             )
-            .replace("epochs = 12", "max_steps = 3");
+            .replace("epochs = 12", "max_steps = 6");
         let project = project(&config);
         project.ok("train run.toml -q");
         let threshold = &project.json("runs/run/1/postprocess.json")["threshold"];
@@ -290,7 +290,7 @@ fn hidden_words_are_found_and_a_classifier_starts_from_there() {
             "type = \"wordpiece\"\nvocabulary_size = 120\nlowercase = true",
             "type = \"file\"\npath = \"runs/run/1/tokenizer.json\"",
         )
-        .replace("epochs = 12", "max_steps = 3");
+        .replace("epochs = 12", "max_steps = 6");
     project.write("tuned.toml", &config);
     let out = project.ok("train tuned.toml").out;
     assert!(out.contains("tensors loaded"), "{out}");
@@ -359,10 +359,7 @@ fn what_is_wrong_with_texts_is_said_before_the_first_step() {
             "tokenizer.type=unigram",
             &["tokenizer", "[MASK]", "<mask>"][..],
         ),
-        (
-            "task.mask_probability=1.0",
-            &["mask_probability", "below 1"],
-        ),
+        ("task.mask_probability=1.0", &["mask_probability", "below 1"]),
         ("task.type=causal_lm", &["causal_lm", "bert"]),
         ("task.type=regression", &["regression", "labels"]),
         ("checkpoint.monitor=valid/f1", &["monitor", "accuracy"]),
