@@ -15,7 +15,9 @@ fn every_shipped_config_is_valid_and_trains() {
             "{config} has no schema line"
         );
         assert!(
-            !text.contains("EXPECTED"),
+            !["EXPECTED", "   TIME", "   RESULT"]
+                .iter()
+                .any(|word| text.contains(word)),
             "{config} promises a number that was not filled in"
         );
         count += 1;

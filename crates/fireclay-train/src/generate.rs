@@ -200,6 +200,10 @@ impl<'a> Writer<'a> {
         }
         let mut random = ChaCha8Rng::seed_from_u64(sampling.seed);
         let mut decoder = self.tokenizer.stream();
+        // What a token reads as depends on those before it: a word's first piece is not its second.
+        for token in &self.text {
+            decoder.push(*token)?;
+        }
         let mut held = Held::new(&limits.stop);
         for _ in 0..limits.max_tokens {
             let logits = self.logits();

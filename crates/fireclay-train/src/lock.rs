@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use burn::module::Module;
 use fireclay_data::{DataError, sha256_file};
@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use toml::Table;
 
 use crate::config::RunConfig;
-use crate::finished::FinishedError;
+use crate::finished::{FinishedError, TOKENIZER};
 use crate::run::{RunData, RunDevice, RunError};
 use crate::run_folder::{self, FolderError, write_whole};
 use crate::weights::encode;
@@ -26,6 +26,8 @@ struct Lock<'a> {
     backend: &'a str,
     device: &'a str,
     initial_weights_sha256: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tokenizer_sha256: Option<String>,
     data_sha256: BTreeMap<String, String>,
     rows: BTreeMap<&'a str, usize>,
 }
@@ -44,6 +46,7 @@ pub(crate) fn describe<M: Module>(
         backend: &device.backend,
         device: &device.description,
         initial_weights_sha256: hex(&Sha256::digest(&weights)),
+        tokenizer_sha256: data.tokenizer().map(|tokenizer| hash(&tokenizer.to_json())),
         data_sha256: data.hashes()?,
         rows: data.sizes().into(),
     };
@@ -53,6 +56,26 @@ pub(crate) fn describe<M: Module>(
 /// Refuses a run whose lock cannot be read.
 pub(crate) fn check(run: &Path) -> Result<(), FolderError> {
     read(run).map(|_| ())
+}
+
+/// The tokenizer with which the run began, if it has one.
+///
+/// It is not made again from the text: a tokenizer that is trained twice may number its tokens in
+/// another way, and then every token would be another word to the model.
+pub(crate) fn tokenizer(run: &Path) -> Result<Option<PathBuf>, FinishedError> {
+    let lock = read(run)?;
+    let Some(known) = lock
+        .get("tokenizer_sha256")
+        .and_then(|known| known.as_str())
+    else {
+        return Ok(None);
+    };
+    let path = run.join(TOKENIZER);
+    if sha256_file(&path)? != known {
+        let reason = "it is not what the run wrote".into();
+        return Err(FinishedError::Damaged(path.display().to_string(), reason));
+    }
+    Ok(Some(path))
 }
 
 /// Adds the hashes of the results, which are files of these names, once they are there.
@@ -99,6 +122,10 @@ fn read(run: &Path) -> Result<Table, FolderError> {
     let damaged = |error: toml::de::Error| std::io::Error::other(error.message().to_owned());
     text.parse()
         .map_err(|error| run_folder::io("read", &path, damaged(error)))
+}
+
+fn hash(text: &str) -> String {
+    hex(&Sha256::digest(text))
 }
 
 fn hex(bytes: &[u8]) -> String {

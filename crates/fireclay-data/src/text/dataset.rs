@@ -59,16 +59,6 @@ impl TextData {
         }
         let folder = Path::new(&config.path).parent().unwrap_or(Path::new(""));
         let notes = crate::download::download(&config.download, folder)?;
-        let windows = |[train, valid, test]: [Option<Stretch>; 3]| {
-            let (tokens, range) = train.expect("the training part is always taken");
-            let train = TokenSplit::training(tokens, range, context, seed)?;
-            let whole = |stretch: Option<Stretch>| {
-                let (tokens, range) = stretch?;
-                let split = TokenSplit::whole(tokens, range, context);
-                (split.windows() > 0).then_some(split)
-            };
-            Ok::<_, DataError>((train, whole(valid), whole(test)))
-        };
         let read = match format {
             TextFormat::Tokens => read_tokens(config, tokenizer)?,
             TextFormat::Text | TextFormat::TextJsonl => {
@@ -79,7 +69,21 @@ impl TextData {
                 Texts::open(config, field(format, config))?.read(config, tokenizer)?
             }
         };
-        let (train, valid, test) = windows(read.splits)?;
+        let [train, valid, test] = read.splits;
+        let (tokens, range) = train.ok_or_else(no_training)?;
+        let train = TokenSplit::training(tokens, range, context, seed)?;
+        let valid = held_out(
+            "valid",
+            valid,
+            wanted(&config.valid_path, config.split.valid),
+            context,
+        )?;
+        let test = held_out(
+            "test",
+            test,
+            wanted(&config.test_path, config.split.test),
+            context,
+        )?;
         Ok(Self {
             tokenizer: read.tokenizer,
             vocabulary: read.vocabulary,
@@ -163,6 +167,34 @@ impl TokenSplit {
     }
 }
 
+fn no_training() -> DataError {
+    let message =
+        "there is no text to train on: data.split.train of what data.path holds is nothing";
+    DataError::Unusable(message.into())
+}
+
+/// Whether the configuration asks for a split.
+fn wanted(path: &Option<String>, fraction: f64) -> bool {
+    path.is_some() || fraction > 0.0
+}
+
+/// A split that is judged on, if one is wanted.
+fn held_out(
+    name: &str,
+    stretch: Option<Stretch>,
+    is_wanted: bool,
+    context: usize,
+) -> Result<Option<TokenSplit>, DataError> {
+    let split = stretch.map(|(tokens, range)| TokenSplit::whole(tokens, range, context));
+    let split = split.filter(|split| split.windows() > 0);
+    match split {
+        None if is_wanted => Err(DataError::Split(format!(
+            "the {name} text has less than two tokens, so that there is none to foretell; take more of it, or set data.split.{name} = 0"
+        ))),
+        split => Ok(split),
+    }
+}
+
 /// The field of JSON Lines that holds the text.
 fn field(format: TextFormat, config: &TextDataConfig) -> Option<String> {
     let field = config.field.clone().unwrap_or_else(|| "text".into());
@@ -210,6 +242,9 @@ impl Texts {
         let length = self.main.characters()?;
         let (no_valid, no_test) = (self.valid.is_none(), self.test.is_none());
         let [first, second] = config.split.cuts(length, no_valid, no_test);
+        if first == 0 {
+            return Err(no_training());
+        }
         let cache = Cache::new(config, &self.main)?;
         let tokenizer = cache.tokenizer(&self.main, 0..first, kind, tokenizer_config)?;
         let part = |own: &Option<Corpus>, range: Range<u64>| {
@@ -249,6 +284,7 @@ fn read_tokens(
     config: &TextDataConfig,
     tokenizer: Option<(TokenizerKind, &TokenizerConfig)>,
 ) -> Result<Read, DataError> {
+    let tokenizer_config = tokenizer.map(|(_, config)| config);
     let tokenizer = match tokenizer {
         None => None,
         Some((TokenizerKind::File | TokenizerKind::Byte, _)) => {
@@ -298,7 +334,9 @@ fn read_tokens(
             .map(whole)
             .or_else(|| cut(second..main.length)),
     ];
+    let own = tokenizer_config.and_then(|config| config.path.as_ref());
     let others = [valid, test].into_iter().flatten().map(|(path, _)| path);
+    let others = others.chain(own.map(PathBuf::from));
     Ok(Read {
         tokenizer,
         vocabulary,

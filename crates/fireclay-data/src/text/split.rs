@@ -139,7 +139,7 @@ impl TokenSplit {
             return 0;
         };
         let used = self.windows() as u64 * self.context as u64;
-        let places = (self.tokens() - used).min(self.context as u64);
+        let places = self.tokens() - used;
         below(places, &mut stream(seed, Purpose::Window, epoch))
     }
 }

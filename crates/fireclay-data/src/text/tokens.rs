@@ -205,6 +205,8 @@ impl TokenWriter {
                 self.file.write_all(&number.to_le_bytes())?;
             }
             self.file.flush()?;
+            // Of a file that is known by its length alone, a power cut must leave all or nothing.
+            self.file.get_ref().sync_all()?;
             fs::rename(&self.beside, &self.place)
         };
         finish().map_err(|source| cannot_write(&self.place, source))?;

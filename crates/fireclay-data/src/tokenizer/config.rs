@@ -120,9 +120,12 @@ impl TokenizerConfig {
             min_frequency,
             path: _,
         } = self;
-        format!("{vocabulary_size} {lowercase} {min_frequency}")
+        format!("{VERSION} {vocabulary_size} {lowercase} {min_frequency}")
     }
 }
+
+/// How tokenizers are trained; another number for what would come out otherwise.
+const VERSION: u32 = 1;
 
 /// More tokens than any published vocabulary has; it is surely a slip.
 const MOST_TOKENS: usize = 1 << 24;

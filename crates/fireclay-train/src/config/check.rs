@@ -197,6 +197,10 @@ fn unread_of_tokenizer(config: &RunConfig) -> Vec<(&'static str, &'static str)> 
             ("tokenizer.min_frequency", training),
             ("tokenizer.lowercase", training),
         ],
+        Some(TokenizerKind::Unigram) => vec![(
+            "tokenizer.min_frequency",
+            "it is for tokenizers that join pairs: bpe, wordpiece",
+        )],
         _ => Vec::new(),
     }
 }

@@ -1,12 +1,14 @@
 //! The data of a run, whatever it holds.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use fireclay_data::{
-    DataError, ImageData, Labels, Note, PairData, TableData, TextData, TextTableData, fingerprint,
+    DataError, ImageData, Labels, Note, PairData, TableData, TextData, TextTableData, Tokenizer,
+    TokenizerConfig, TokenizerKind, fingerprint,
 };
 
-use crate::config::{DataConfig, ModelConfig, RunConfig};
+use crate::config::{DataConfig, ModelConfig, RunConfig, TokenizerSource};
 use crate::finished::{PREPROCESS, TOKENIZER};
 
 /// Data that was read, split and made ready.
@@ -34,6 +36,48 @@ impl RunData {
     ///
     /// If it cannot be read, or does not fit the configuration.
     pub fn load(config: &RunConfig) -> Result<Self, DataError> {
+        Self::load_with(config, config.tokenizer.as_ref())
+    }
+
+    /// As [`load`](Self::load), with the tokenizer of the run in place of the configuration's: made
+    /// again it might not be the same.
+    ///
+    /// # Errors
+    ///
+    /// As for [`load`](Self::load).
+    pub fn load_again(config: &RunConfig, tokenizer: &Path) -> Result<Self, DataError> {
+        let is_file = |source: &&TokenizerSource| source.kind == TokenizerKind::File;
+        if config
+            .tokenizer
+            .as_ref()
+            .is_none_or(|source| is_file(&source))
+        {
+            return Self::load(config);
+        }
+        let path = tokenizer.display().to_string();
+        let source = TokenizerSource {
+            kind: TokenizerKind::File,
+            config: TokenizerConfig {
+                path: Some(path),
+                ..TokenizerConfig::default()
+            },
+        };
+        let mut data = Self::load_with(config, Some(&source))?;
+        // It is a file of the run, not of the data.
+        match &mut data {
+            Self::Text(data) => data.files.retain(|file| file != tokenizer),
+            Self::Pairs(data) => data.files.retain(|file| file != tokenizer),
+            Self::TextTable(data) => data.files.retain(|file| file != tokenizer),
+            Self::Table(_) | Self::Image(_) => {}
+        }
+        Ok(data)
+    }
+
+    fn load_with(
+        config: &RunConfig,
+        tokenizer: Option<&TokenizerSource>,
+    ) -> Result<Self, DataError> {
+        let tokenizer = tokenizer.map(|source| (source.kind, &source.config));
         let kind = || {
             config
                 .task
@@ -55,8 +99,6 @@ impl RunData {
                     ModelConfig::Encoder(model) => model.network.context_length(),
                     _ => unreachable!("checked: text is for models of text"),
                 };
-                let tokenizer = config.tokenizer.as_ref();
-                let tokenizer = tokenizer.map(|tokenizer| (tokenizer.kind, &tokenizer.config));
                 let data =
                     TextData::load(source.format, &source.text, tokenizer, context, config.seed)?;
                 match config.model {
@@ -65,24 +107,20 @@ impl RunData {
                 }
             }
             DataConfig::TextTable(source) => {
-                let (ModelConfig::Encoder(model), Some(tokenizer)) =
-                    (&config.model, &config.tokenizer)
+                let (ModelConfig::Encoder(model), Some(tokenizer)) = (&config.model, tokenizer)
                 else {
                     unreachable!("checked: labelled texts are for encoders, and have a tokenizer");
                 };
-                let tokenizer = (tokenizer.kind, &tokenizer.config);
                 let context = model.network.context_length();
                 let kind = kind();
                 TextTableData::load(&source.texts, tokenizer, context, config.seed, kind)
                     .map(Self::TextTable)
             }
             DataConfig::Pairs(source) => {
-                let (ModelConfig::Translation(model), Some(tokenizer)) =
-                    (&config.model, &config.tokenizer)
+                let (ModelConfig::Translation(model), Some(tokenizer)) = (&config.model, tokenizer)
                 else {
                     unreachable!("checked: pairs need a tokenizer and a translating model");
                 };
-                let tokenizer = (tokenizer.kind, &tokenizer.config);
                 let context = model.network.context_length();
                 PairData::load(
                     source.format,
@@ -176,6 +214,16 @@ impl RunData {
                 (TOKENIZER, data.tokenizer.to_json()),
                 (PREPROCESS, data.preprocess.to_json()),
             ],
+        }
+    }
+
+    /// What turns text into tokens.
+    pub fn tokenizer(&self) -> Option<&Tokenizer> {
+        match self {
+            Self::Table(_) | Self::Image(_) => None,
+            Self::Text(data) => data.tokenizer.as_ref(),
+            Self::Pairs(data) => Some(&data.tokenizer),
+            Self::TextTable(data) => Some(&data.tokenizer),
         }
     }
 

@@ -43,7 +43,11 @@ fn key(loaded: &Loaded, error: &DataError) -> Option<String> {
             };
             let tokenizer = loaded.config.tokenizer.as_ref();
             let tokenizer = tokenizer.map_or(&None, |tokenizer| &tokenizer.config.path);
+            let [target, valid_target, test_target] = targets(loaded);
             let keys = [
+                ("data.target_path", target),
+                ("data.valid_target_path", valid_target),
+                ("data.test_target_path", test_target),
                 ("data.valid_path", valid),
                 ("data.test_path", test),
                 ("tokenizer.path", tokenizer),
@@ -63,6 +67,21 @@ fn key(loaded: &Loaded, error: &DataError) -> Option<String> {
         DataError::Tokenizer(_) => Some("tokenizer".into()),
         DataError::Split(_) => Some("data.split".into()),
         _ => None,
+    }
+}
+
+/// The files of translations.
+fn targets(loaded: &Loaded) -> [&Option<String>; 3] {
+    match &loaded.config.data {
+        DataConfig::Pairs(source) => {
+            let pairs = &source.pairs;
+            [
+                &pairs.target_path,
+                &pairs.valid_target_path,
+                &pairs.test_target_path,
+            ]
+        }
+        _ => [&None; 3],
     }
 }
 

@@ -28,7 +28,7 @@ use fireclay_models::{
 use crate::config::{
     BatchSize, ConfigError, Loaded, ModelConfig, NetworkConfig, RunConfig, StartConfig,
 };
-use crate::finished::{HUGGING_FACE, MODEL, POSTPROCESS, PREPROCESS, TOKENIZER};
+use crate::finished::{FinishedError, HUGGING_FACE, MODEL, POSTPROCESS, PREPROCESS, TOKENIZER};
 use crate::loader::Samples;
 use crate::lock;
 use crate::metrics::Report;
@@ -111,6 +111,9 @@ pub enum RunError {
     /// A text cannot be translated.
     #[error(transparent)]
     Translate(#[from] TranslateError),
+    /// A file of the run is not what it should be.
+    #[error(transparent)]
+    Damaged(#[from] FinishedError),
     /// The weights cannot be read or written.
     #[error(transparent)]
     Weights(#[from] weights::WeightsError),
@@ -129,8 +132,26 @@ impl Prepared {
     ///
     /// If the data cannot be read, or the configuration does not fit it.
     pub fn new(loaded: Loaded) -> Result<Self, RunError> {
+        let data = RunData::load(&loaded.config);
+        Self::checked(loaded, data)
+    }
+
+    /// As [`new`](Self::new) for the run in the folder `run`, whose tokenizer is taken as it is.
+    ///
+    /// # Errors
+    ///
+    /// As for [`new`](Self::new), and if the tokenizer is not what the run wrote.
+    pub fn again(loaded: Loaded, run: &Path) -> Result<Self, RunError> {
+        let data = match lock::tokenizer(run)? {
+            Some(path) => RunData::load_again(&loaded.config, &path),
+            None => RunData::load(&loaded.config),
+        };
+        Self::checked(loaded, data)
+    }
+
+    fn checked(loaded: Loaded, data: Result<RunData, DataError>) -> Result<Self, RunError> {
         let config = &loaded.config;
-        let data = RunData::load(config).map_err(|error| locate(&loaded, error))?;
+        let data = data.map_err(|error| locate(&loaded, error))?;
         let problems = preflight(config, &data);
         if !problems.is_empty() {
             return Err(loaded.problems(problems).into());

@@ -61,7 +61,7 @@ fn monitors(config: &RunConfig, data: &RunData) -> Vec<(String, String)> {
         TaskConfig::Classification(_) => classification_metrics(classes),
         TaskConfig::Multilabel(_) => MULTILABEL_METRICS.to_vec(),
         TaskConfig::Regression(_) => REGRESSION_METRICS.to_vec(),
-        TaskConfig::CausalLm(_) => CAUSAL_LM_METRICS.to_vec(),
+        TaskConfig::CausalLm(_) => causal_lm_metrics(data),
         TaskConfig::Seq2Seq(_) => SEQ2SEQ_METRICS.to_vec(),
         TaskConfig::MaskedLm(_) => MASKED_LM_METRICS.to_vec(),
     };
@@ -84,10 +84,25 @@ fn monitors(config: &RunConfig, data: &RunData) -> Vec<(String, String)> {
     .map(|(key, name)| {
         (
             key.into(),
-            format!("is \"valid/{name}\", which {classes} classes do not have"),
+            match data {
+                RunData::Text(_) => format!("is \"valid/{name}\", which these tokens do not have"),
+                _ => format!("is \"valid/{name}\", which {classes} classes do not have"),
+            },
         )
     })
     .collect()
+}
+
+/// How many bytes of text files of tokens stand for is not known.
+fn causal_lm_metrics(data: &RunData) -> Vec<&'static str> {
+    let names = CAUSAL_LM_METRICS.iter().copied();
+    let RunData::Text(data) = data else {
+        return names.collect();
+    };
+    let has_bytes = data.valid.as_ref().is_some_and(|split| split.bytes() > 0);
+    names
+        .filter(|name| has_bytes || *name != "bits_per_byte")
+        .collect()
 }
 
 /// A number that is always the same cannot be learned.

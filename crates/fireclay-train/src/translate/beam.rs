@@ -45,8 +45,8 @@ impl Beam {
         self.drafts.iter().map(last)
     }
 
-    /// Whether nothing can change any more: as many drafts have ended as there may be, or the next
-    /// token would be one too many.
+    /// Whether the search is over: as many drafts have ended as there may be, or the next token would
+    /// be one too many.
     pub fn is_done(&self) -> bool {
         self.finished.len() >= self.size || self.drafts[0].tokens.len() >= self.most
     }

@@ -2,10 +2,10 @@
 
 use burn::tensor::Device;
 use fireclay_data::{
-    ImageSplit, MaskedSplit, Masking, PairSplit, ReadOptions, Split, TableFormat, TextFormat,
-    TextTableSplit, TokenSplit, Tokenizer,
+    ImageSplit, MaskedSplit, Masking, PairFormat, PairSplit, ReadOptions, Split, TableFormat,
+    TextFormat, TextTableSplit, TokenSplit, Tokenizer,
 };
-use fireclay_train::config::{DataConfig, Loaded, RunConfig, TaskConfig};
+use fireclay_train::config::{DataConfig, Loaded, PairSource, RunConfig, TaskConfig};
 use fireclay_train::finished::{
     ImageRun, MaskedRun, TableRun, TextRun, TextTableRun, TranslationRun,
 };
@@ -26,6 +26,13 @@ use crate::text::{number, say, table};
 /// Evaluates a split of the run's own data, or other data.
 pub fn evaluate(args: &EvaluateArgs) -> Result<(), Failure> {
     let loaded = load_run(&args.run)?;
+    let is_parallel = |source: &PairSource| source.format == PairFormat::Parallel;
+    if args.target_data.is_some()
+        && !matches!(&loaded.config.data, DataConfig::Pairs(source) if is_parallel(source))
+    {
+        let message = "--target-data is for runs on two parallel files";
+        return Err(Failure::Usage(message.into()));
+    }
     let device = device(&loaded.config, args.backend.as_deref())?;
     let config = loaded.config.clone();
     let (name, report) = match &loaded.config.data {
@@ -248,7 +255,7 @@ fn unit(config: &RunConfig) -> &'static str {
 
 /// The data that the run was trained on.
 fn own(args: &EvaluateArgs, loaded: Loaded) -> Result<Prepared, Failure> {
-    let prepared = Prepared::new(loaded)?;
+    let prepared = Prepared::again(loaded, &args.run)?;
     prepared.unchanged_since(&args.run)?;
     Ok(prepared)
 }

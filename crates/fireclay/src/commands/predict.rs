@@ -33,7 +33,7 @@ pub fn predict(args: &PredictArgs) -> Result<(), Failure> {
         DataConfig::Text(_) if matches!(config.task, TaskConfig::MaskedLm(_)) => {
             let run = args.run.display();
             Err(Failure::Usage(format!(
-                "a masked language model answers nothing; start a model that does from it: [model] pretrained = \"{run}/model.safetensors\""
+                "a masked language model answers nothing; start one that does from it: [model] pretrained = \"{run}\", [tokenizer] type = \"file\" with its tokenizer.json"
             )))
         }
         DataConfig::Text(_) => {
@@ -62,7 +62,7 @@ fn rows(args: &PredictArgs, config: &RunConfig, source: &TableSource) -> Result<
         output,
         format,
         id: source.table.id.as_deref(),
-        protected: &protected(&args.run, paths),
+        protected: &protected(&args.run, &paths),
     };
     let rows = write(&run, &job)?;
     say!("{rows} rows to {}", output.display());
@@ -78,8 +78,16 @@ fn lines(args: &PredictArgs, config: &RunConfig, source: &PairSource) -> Result<
         return Err(Failure::Usage("--top is for images".into()));
     }
     let data = &source.pairs;
-    let paths = [&Some(data.path.clone()), &data.valid_path, &data.test_path];
-    let protected = protected(&args.run, paths.map(Option::as_ref));
+    let paths = [
+        Some(&data.path),
+        data.target_path.as_ref(),
+        data.valid_path.as_ref(),
+        data.valid_target_path.as_ref(),
+        data.test_path.as_ref(),
+        data.test_target_path.as_ref(),
+        tokenizer_path(config),
+    ];
+    let protected = protected(&args.run, &paths);
     let input = Path::new(&args.input);
     let device = device(config, args.backend.as_deref())?;
     let run = TranslationRun::load(&args.run, &device.device)?;
@@ -105,6 +113,7 @@ fn texts(args: &PredictArgs, config: &RunConfig, source: &TextTableSource) -> Re
         Some(&data.path),
         data.valid_path.as_ref(),
         data.test_path.as_ref(),
+        tokenizer_path(config),
     ];
     let job = PredictJob {
         input: &args.input,
@@ -112,7 +121,7 @@ fn texts(args: &PredictArgs, config: &RunConfig, source: &TextTableSource) -> Re
         output,
         format,
         id: data.id.as_deref(),
-        protected: &protected(&args.run, paths),
+        protected: &protected(&args.run, &paths),
     };
     let rows = write(&run, &job)?;
     say!("{rows} rows to {}", output.display());
@@ -131,11 +140,16 @@ fn table_output(args: &PredictArgs) -> Result<(&Path, TableFormat), Failure> {
     Ok((output, output_format(output)?))
 }
 
+/// The tokenizer that the configuration names.
+fn tokenizer_path(config: &RunConfig) -> Option<&String> {
+    config.tokenizer.as_ref()?.config.path.as_ref()
+}
+
 /// The run's own files, and those that it was trained on and will need to resume.
-fn protected(run: &Path, paths: [Option<&String>; 3]) -> Vec<PathBuf> {
+fn protected(run: &Path, paths: &[Option<&String>]) -> Vec<PathBuf> {
     let mut protected = vec![run.to_path_buf()];
-    for path in paths.into_iter().flatten() {
-        protected.extend(expand(path).unwrap_or_else(|_| vec![path.into()]));
+    for path in paths.iter().flatten() {
+        protected.extend(expand(path).unwrap_or_else(|_| vec![PathBuf::from(path)]));
     }
     protected
 }
@@ -171,7 +185,7 @@ fn images(args: &PredictArgs, config: &RunConfig, source: &ImageSource) -> Resul
         threads,
         output,
         format,
-        protected: &protected(&args.run, paths),
+        protected: &protected(&args.run, &paths),
     };
     let count = predict_images_to(&run, job)?;
     say!("{count} images to {}", output.display());

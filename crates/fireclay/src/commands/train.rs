@@ -30,7 +30,7 @@ pub fn resume(args: &ResumeArgs) -> Result<(), Failure> {
     let folder = RunFolder::open(&args.run)?;
     let loaded = load_run(&args.run)?;
     let device = device(&loaded.config, args.backend.as_deref())?;
-    let prepared = Prepared::new(loaded)?;
+    let prepared = Prepared::again(loaded, folder.path())?;
     let report = Report::new(&prepared, &device, args.show);
     let outcome = prepared.resume(&folder, &device, hooks(report.config(), args.show)?)?;
     report.end(&outcome)
