@@ -273,7 +273,7 @@ fn hidden_words_are_found_and_a_classifier_starts_from_there() {
     project.ok("evaluate runs/run/1 --data pots.txt");
     project
         .run("predict runs/run/1 pots.csv -o out.csv")
-        .refused(2, &["pretrained", "runs/run/1/model.safetensors"]);
+        .refused(2, &["pretrained = \"runs/run/1\"", "tokenizer.json"]);
     project
         .run("generate runs/run/1 --prompt a")
         .refused(2, &["no model that writes"]);

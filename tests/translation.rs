@@ -44,7 +44,7 @@ type = "cosine"
 warmup_steps = 10
 
 [train]
-max_steps = 250
+max_steps = 400
 gradient_accumulation_steps = 2
 max_grad_norm = 1.0
 
@@ -123,7 +123,7 @@ fn pairs_of_texts_become_a_model_that_translates() {
 #[test]
 fn interrupted_while_learning_to_translate_it_resumes_to_the_same_bits() {
     let config = TRANSFORMER
-        .replace("max_steps = 250", "max_steps = 24")
+        .replace("max_steps = 400", "max_steps = 24")
         .replace("= 100", "= 10");
     let project = pairs(&config);
     project.ok("train run.toml -q");
@@ -149,7 +149,7 @@ fn pairs_come_from_a_table_too() {
     let config = TRANSFORMER
         .replace("type = \"parallel\"\npath = \"train.de\"\ntarget_path = \"train.en\"\ntest_path = \"test.de\"\ntest_target_path = \"test.en\"", "type = \"pair_table\"\npath = \"pairs.tsv\"\nsource = \"de\"\ntarget = \"en\"")
         .replace("type = \"char\"", "type = \"bpe\"\nvocabulary_size = 280")
-        .replace("max_steps = 250", "max_steps = 20");
+        .replace("max_steps = 400", "max_steps = 20");
     project.write("run.toml", &config);
     project.ok("train run.toml -q");
     let report = project.json("runs/run/1/evaluation.json");
@@ -190,7 +190,7 @@ fn what_is_wrong_with_pairs_is_said_before_the_first_step() {
 
 #[test]
 fn what_is_wrong_with_a_text_to_translate_is_said() {
-    let project = pairs(&TRANSFORMER.replace("max_steps = 250", "max_steps = 10"));
+    let project = pairs(&TRANSFORMER.replace("max_steps = 400", "max_steps = 10"));
     project.ok("train run.toml -q");
     project.write("long.de", &format!("rot\n{}\n", "sehr ".repeat(20)));
     project
@@ -223,7 +223,7 @@ fn a_tiny_transformer_trains_alike_on_flex_and_wgpu() {
         .replace("learning_rate = 5e-3", "learning_rate = 1e-3")
         .replace("warmup_steps = 10", "warmup_steps = 1")
         .replace("label_smoothing = 0.1", "beam_size = 1")
-        .replace("max_steps = 250", "max_steps = 3");
+        .replace("max_steps = 400", "max_steps = 3");
     let project = pairs(&tiny);
     let (german, english) = sentences(0);
     for (name, text) in [("test.de", &german), ("test.en", &english)] {

@@ -45,10 +45,20 @@ impl Beam {
         self.drafts.iter().map(last)
     }
 
-    /// Whether the search is over: as many drafts have ended as there may be, or the next token would
-    /// be one too many.
+    /// Whether the search is over: a draft that ended is better than any that might still end, as far
+    /// as their scores so far tell, or the next token would be one too many (Huang et al. 2017,
+    /// "When to Finish? Optimal Beam Search for Neural Text Generation", section 3).
     pub fn is_done(&self) -> bool {
-        self.finished.len() >= self.size || self.drafts[0].tokens.len() >= self.most
+        let ended = self.finished.iter().map(|draft| self.value(draft));
+        let best = ended.fold(f64::NEG_INFINITY, f64::max);
+        let hope = self.value(&self.drafts[0]);
+        (!self.finished.is_empty() && best >= hope) || self.drafts[0].tokens.len() >= self.most
+    }
+
+    /// The score by which drafts of other lengths are compared; the end counts as a token.
+    fn value(&self, draft: &Draft) -> f64 {
+        let length = (draft.tokens.len() + 1) as f64;
+        draft.score / ((5.0 + length) / 6.0).powf(self.length_penalty)
     }
 
     /// Goes on with the best next tokens; `scores` are the log-probabilities of every token after
@@ -112,22 +122,16 @@ impl Beam {
 
     /// The best of the drafts that ended, or of all where none did.
     pub fn best(self) -> Vec<u32> {
-        let (penalty, empty) = (self.length_penalty, self.finished.is_empty());
-        let drafts = if empty { self.drafts } else { self.finished };
-        // The end counts as a token.
-        let extra = usize::from(!empty);
-        let value = |draft: &Draft| {
-            let length = (draft.tokens.len() + extra) as f64;
-            draft.score / ((5.0 + length) / 6.0).powf(penalty)
+        let drafts = match self.finished.is_empty() {
+            true => &self.drafts,
+            false => &self.finished,
         };
-        let best = drafts.into_iter().reduce(|best, draft| {
-            if value(&draft) > value(&best) {
-                draft
-            } else {
-                best
-            }
-        });
-        best.map_or_else(Vec::new, |draft| draft.tokens)
+        let better = |best, draft| match self.value(draft) > self.value(best) {
+            true => draft,
+            false => best,
+        };
+        let best = drafts.iter().reduce(better);
+        best.map_or_else(Vec::new, |draft| draft.tokens.clone())
     }
 }
 
