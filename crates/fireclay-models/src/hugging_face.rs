@@ -1,6 +1,6 @@
 //! The `config.json` of Hugging Face's `transformers`, both ways.
 //!
-//! [`Family::hugging_face`](crate::Family::hugging_face) writes what `from_pretrained` needs beside
+//! [`Family::hugging_face`] writes what `from_pretrained` needs beside
 //! a `model.safetensors`; [`HuggingFaceModel::read`] reads such a file, and
 //! [`load_pretrained`](crate::load_pretrained) compares one with the model that it fills. A key
 //! that changes the logits in a way that no model here can is an error, never passed over; keys
