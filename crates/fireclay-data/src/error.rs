@@ -207,6 +207,28 @@ pub enum DataError {
 }
 
 impl DataError {
+    pub(crate) fn read(path: &Path, source: std::io::Error) -> Self {
+        Self::Read {
+            path: absolute(path),
+            source,
+        }
+    }
+
+    pub(crate) fn write(path: &Path, source: std::io::Error) -> Self {
+        Self::Write {
+            path: absolute(path),
+            source,
+        }
+    }
+
+    /// The first of the problems with a table of the configuration, if there is one.
+    pub(crate) fn refuse(table: &str, problems: Vec<(String, String)>) -> Result<(), Self> {
+        match problems.into_iter().next() {
+            Some((key, message)) => Err(Self::Unusable(format!("{table}.{key} {message}"))),
+            None => Ok(()),
+        }
+    }
+
     /// The same error with its row, if it has one, renumbered: cells are checked within a batch,
     /// and only the caller knows where in the table the batch lies.
     #[must_use]

@@ -220,10 +220,8 @@ impl MaskedRun {
             vocabulary,
             outputs,
         } = description.shape;
-        if outputs.is_some() || tokenizer.vocabulary() > vocabulary {
-            let reason = format!("{TOKENIZER} and {MODEL} do not belong together");
-            return Err(FinishedError::Damaged(run.display().to_string(), reason));
-        }
+        let fits = outputs.is_none() && tokenizer.vocabulary() <= vocabulary;
+        tokenizer_fits(&run, fits)?;
         Ok(Self {
             tokenizer,
             vocabulary,

@@ -47,7 +47,8 @@ pub fn evaluate_masked(
     score(&model, samples, HiddenScorer::default(), pass, device)
 }
 
-fn score<M, S>(
+/// Scores a model over all of `samples`; `n` is the number of tokens that count.
+pub(crate) fn score<M, S>(
     model: &M,
     samples: S,
     mut scorer: impl Scorer<M::Output>,

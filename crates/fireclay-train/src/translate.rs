@@ -3,13 +3,13 @@
 
 use burn::data::dataset::DatasetError;
 use burn::tensor::activation::log_softmax;
-use burn::tensor::{Bool, Device, Int, Tensor, TensorData};
-use fireclay_data::{DataError, Tokenizer};
+use burn::tensor::{Device, Int, Tensor, TensorData};
+use fireclay_data::{DataError, PaddedTexts, Tokenizer};
 use fireclay_models::TranslationModel;
 
 use crate::config::Seq2SeqConfig;
-use crate::task::pairs::mask;
 use crate::task::text::tokens;
+use crate::task::text_table::upload;
 
 mod beam;
 
@@ -126,8 +126,9 @@ impl<'a> Translator<'a> {
 
     /// The best draft for each source.
     fn search(&self, sources: &[&[u32]], end: u32) -> Result<Vec<Vec<u32>>, TranslateError> {
-        let (source, source_mask) = self.upload(sources);
-        let memory = self.model.encode(source, source_mask.clone());
+        let input = upload(PaddedTexts::new(sources), self.device);
+        let source_mask = input.mask;
+        let memory = self.model.encode(input.tokens, source_mask.clone());
         // Every source has as many rows as there are drafts of it.
         let copies = (0..sources.len()).flat_map(|row| std::iter::repeat_n(row, self.beam_size));
         let copies = self.rows(copies);
@@ -159,21 +160,6 @@ impl<'a> Translator<'a> {
             cache.select(self.rows(parents.into_iter()));
         }
         Ok(beams.into_iter().map(Beam::best).collect())
-    }
-
-    fn upload(&self, sources: &[&[u32]]) -> (Tensor<2, Int>, Tensor<2, Bool>) {
-        let time = sources.iter().map(|source| source.len()).max().unwrap_or(0);
-        let dims = [sources.len(), time];
-        let (mut ids, mut is_token) = (Vec::new(), Vec::new());
-        for source in sources {
-            let padding = time - source.len();
-            ids.extend(source.iter().map(|token| *token as i32));
-            ids.extend(std::iter::repeat_n(0, padding));
-            is_token.extend(std::iter::repeat_n(true, source.len()));
-            is_token.extend(std::iter::repeat_n(false, padding));
-        }
-        let ids = tokens(ids, dims, self.device);
-        (ids, mask(is_token, dims, self.device))
     }
 
     fn rows(&self, rows: impl Iterator<Item = usize>) -> Tensor<1, Int> {

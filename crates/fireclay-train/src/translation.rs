@@ -1,14 +1,8 @@
 //! The quality of a translating model over a whole split.
 
-use std::sync::Arc;
-
-use burn::data::dataloader::DataLoader;
-use burn::train::InferenceStep;
-
-use crate::loader::{Order, OrderedLoader, Share};
+use crate::language::score;
 use crate::metrics::{Report, bleu, chrf};
 use crate::predictor::Pass;
-use crate::strategy::Scorer;
 use crate::task::{PairSamples, Seq2Seq, TokenScorer};
 use crate::translate::{TranslateError, Translator};
 
@@ -23,38 +17,19 @@ pub fn evaluate(
     samples: PairSamples,
     pass: Pass,
 ) -> Result<Report, TranslateError> {
-    let mut metrics = foretold(translator, samples.clone(), pass)?;
     let Some(split) = samples.split() else {
         return Ok(Report::default());
     };
-    let translations = translator.translate(split.source_texts())?;
-    metrics.push(("bleu".into(), bleu(&translations, split.target_texts())));
-    metrics.push(("chrf".into(), chrf(&translations, split.target_texts())));
-    Ok(Report {
-        n: split.pairs(),
-        metrics: metrics.into_iter().collect(),
-        ..Report::default()
-    })
-}
-
-fn foretold(
-    translator: &Translator<'_>,
-    samples: PairSamples,
-    pass: Pass,
-) -> Result<Vec<(String, f64)>, TranslateError> {
-    let order = Order {
-        seed: 0,
-        batch_size: 1,
-        shuffle: false,
-        drop_last: false,
-        share: Share::WHOLE,
-    };
-    let device = translator.device().clone();
-    let loader = OrderedLoader::new(Arc::new(samples), order, pass.threads, device);
     let model = Seq2Seq::new(translator.model().clone(), 0.0);
-    let mut scorer = TokenScorer::new(None);
-    for batch in loader.iter() {
-        scorer.add(&InferenceStep::step(&model, batch?));
-    }
-    Ok(scorer.finish())
+    let (scorer, device) = (TokenScorer::new(None), translator.device());
+    let mut report = score(&model, samples.clone(), scorer, pass, device)?;
+    let translations = translator.translate(split.source_texts())?;
+    let references = split.target_texts();
+    let more = [
+        ("bleu".into(), bleu(&translations, references)),
+        ("chrf".into(), chrf(&translations, references)),
+    ];
+    report.metrics.extend(more);
+    report.n = split.pairs();
+    Ok(report)
 }

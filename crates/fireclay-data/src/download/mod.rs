@@ -76,6 +76,14 @@ impl DownloadConfig {
     }
 }
 
+/// [`download`] into the folder of the file or glob `path`, where nothing else is said.
+///
+/// # Errors
+/// As for [`download`].
+pub(crate) fn beside(downloads: &[DownloadConfig], path: &str) -> Result<Vec<Note>, DataError> {
+    download(downloads, Path::new(path).parent().unwrap_or(Path::new("")))
+}
+
 /// Everything that cannot be meant, as pairs of a key (`download[0].url`) and a message.
 pub fn validate(downloads: &[DownloadConfig]) -> Vec<(String, String)> {
     let mut problems = Vec::new();

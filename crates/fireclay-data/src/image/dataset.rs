@@ -51,9 +51,7 @@ impl ImageData {
     ) -> Result<Self, DataError> {
         let mut problems = config.validate(format);
         problems.extend(config.validate_for(format, target));
-        if let Some((key, message)) = problems.into_iter().next() {
-            return Err(DataError::Unusable(format!("data.{key} {message}")));
-        }
+        DataError::refuse("data", problems)?;
         let folder = folder(format, config);
         let mut notes = crate::download::download(&config.download, &folder)?;
         let mut found = source::open(format, config, target)?;

@@ -1,10 +1,11 @@
 //! Sentence pairs made ready for training: found, split, turned into tokens.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::config::{PairDataConfig, PairFormat};
 use super::read::{Pair, Pairs};
 use super::split::{PairSplit, end_of_text};
+use crate::download;
 use crate::error::DataError;
 use crate::random::{Purpose, shuffle, stream};
 use crate::schema::Note;
@@ -46,10 +47,9 @@ impl PairData {
         context: usize,
         seed: u64,
     ) -> Result<Self, DataError> {
-        first("data", config.validate(format))?;
-        first("tokenizer", tokenizer_config.validate(kind))?;
-        let folder = Path::new(&config.path).parent().unwrap_or(Path::new(""));
-        let mut notes = crate::download::download(&config.download, folder)?;
+        DataError::refuse("data", config.validate(format))?;
+        DataError::refuse("tokenizer", tokenizer_config.validate(kind))?;
+        let mut notes = download::beside(&config.download, &config.path)?;
         let Parts { splits, mut files } = Parts::read(format, config, seed)?;
         files.extend(tokenizer_config.path.as_ref().map(PathBuf::from));
         let [train, valid, test] = splits.map(|pairs| pairs.map(Pairs::without_empty));
@@ -85,14 +85,6 @@ impl PairData {
             ("valid", self.valid.as_ref()),
             ("test", self.test.as_ref()),
         ]
-    }
-}
-
-/// The first of the problems with a table of the configuration as an error.
-fn first(table: &str, problems: Vec<(String, String)>) -> Result<(), DataError> {
-    match problems.into_iter().next() {
-        Some((key, message)) => Err(DataError::Unusable(format!("{table}.{key} {message}"))),
-        None => Ok(()),
     }
 }
 

@@ -6,8 +6,7 @@ use super::config::{PairDataConfig, PairFormat};
 use crate::column::{column, text};
 use crate::config::TableFormat;
 use crate::error::{DataError, absolute};
-use crate::read::{ReadOptions, expand, one_file, stream};
-use crate::text::Lines;
+use crate::read::{Lines, ReadOptions, expand, one_file, stream};
 
 /// A sentence and its translation.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,8 +2,6 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
-use std::fs::File;
-use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
 use arrow::array::RecordBatch;
@@ -11,6 +9,7 @@ use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::BATCH_ROWS;
+use super::lines::Lines;
 use super::text::TextColumns;
 use crate::error::{DataError, absolute};
 
@@ -18,14 +17,12 @@ use crate::error::{DataError, absolute};
 pub(super) fn keys(files: &[PathBuf]) -> Result<Vec<String>, DataError> {
     let mut keys = Keys::default();
     for path in files {
-        let mut lines = Lines::open(path)?;
-        while lines.advance()? {
-            lines.parse(&mut keys)?;
+        let mut objects = Objects::open(path)?;
+        while objects.advance()? {
+            objects.parse(&mut keys)?;
         }
-        if lines.objects == 0 {
-            return Err(DataError::Empty {
-                path: absolute(path),
-            });
+        if objects.count == 0 {
+            return Err(objects.lines.empty());
         }
     }
     Ok(keys.order)
@@ -43,20 +40,20 @@ pub(super) fn batches(path: &Path, keys: &[String]) -> Result<JsonlBatches, Data
         index,
     };
     Ok(JsonlBatches {
-        lines: Lines::open(path)?,
+        objects: Objects::open(path)?,
         row,
     })
 }
 
 pub(super) struct JsonlBatches {
-    lines: Lines,
+    objects: Objects,
     row: Row,
 }
 
 impl JsonlBatches {
     fn read(&mut self) -> Result<Option<RecordBatch>, DataError> {
-        while self.row.columns.rows() < BATCH_ROWS && self.lines.advance()? {
-            self.lines.parse(&mut self.row)?;
+        while self.row.columns.rows() < BATCH_ROWS && self.objects.advance()? {
+            self.objects.parse(&mut self.row)?;
         }
         if self.row.columns.rows() == 0 {
             Ok(None)
@@ -75,67 +72,39 @@ impl Iterator for JsonlBatches {
 }
 
 /// The lines of a file that hold something.
-struct Lines {
-    path: PathBuf,
-    reader: BufReader<File>,
-    buffer: Vec<u8>,
-    line: u64,
-    objects: u64,
+struct Objects {
+    lines: Lines,
+    line: Vec<u8>,
+    count: u64,
 }
 
-impl Lines {
+impl Objects {
     fn open(path: &Path) -> Result<Self, DataError> {
-        let file = File::open(path).map_err(|source| DataError::Read {
-            path: absolute(path),
-            source,
-        })?;
-        let reader = BufReader::with_capacity(1 << 20, file);
         Ok(Self {
-            path: path.to_owned(),
-            reader,
-            buffer: Vec::new(),
-            line: 0,
-            objects: 0,
+            lines: Lines::open(path)?,
+            line: Vec::new(),
+            count: 0,
         })
     }
 
     fn advance(&mut self) -> Result<bool, DataError> {
-        loop {
-            self.buffer.clear();
-            let fail = |source| DataError::Read {
-                path: absolute(&self.path),
-                source,
-            };
-            if self
-                .reader
-                .read_until(b'\n', &mut self.buffer)
-                .map_err(fail)?
-                == 0
-            {
-                return Ok(false);
-            }
-            self.line += 1;
-            if self.line == 1 && self.buffer.starts_with(b"\xef\xbb\xbf") {
-                self.buffer.drain(..3);
-            }
-            if !self.buffer.trim_ascii().is_empty() {
-                self.objects += 1;
+        while self.lines.advance(&mut self.line)? {
+            if !self.line.trim_ascii().is_empty() {
+                self.count += 1;
                 return Ok(true);
             }
         }
+        Ok(false)
     }
 
     fn parse<'a, S: DeserializeSeed<'a, Value = ()>>(&'a self, seed: S) -> Result<(), DataError> {
-        let path = || absolute(&self.path);
-        let text = std::str::from_utf8(&self.buffer).map_err(|_| DataError::Utf8 {
-            path: path(),
-            line: self.line,
-        })?;
+        let line = self.lines.read;
+        let text = std::str::from_utf8(&self.line).map_err(|_| self.lines.utf8(line))?;
         let mut parser = serde_json::Deserializer::from_str(text);
         let parsed = seed.deserialize(&mut parser).and_then(|()| parser.end());
         parsed.map_err(|error| DataError::Json {
-            path: path(),
-            line: self.line,
+            path: absolute(&self.lines.path),
+            line,
             message: explain(&error),
         })
     }

@@ -6,9 +6,11 @@
 
 mod csv;
 mod jsonl;
+mod lines;
 mod parquet;
 mod text;
 
+pub(crate) use self::lines::Lines;
 pub(crate) use self::parquet::{damaged, open as open_parquet, simple, simplify};
 
 use std::collections::VecDeque;

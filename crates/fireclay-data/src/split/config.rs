@@ -3,6 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::SPLIT_NAMES;
+
 /// Which rows train, validate and test.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -53,7 +55,7 @@ impl SplitConfig {
     /// Everything that cannot be meant, as pairs of a key and a message. `separate` says whether
     /// validation and test come from files of their own.
     pub fn validate(&self, separate: (bool, bool)) -> Vec<(String, String)> {
-        let mut problems = self.validate_fractions();
+        let mut problems = validate_fractions([self.train, self.valid, self.test]);
         let mut add = |key: &str, message: String| problems.push((key.to_owned(), message));
         let ways = [
             ("column", self.column.is_some()),
@@ -95,38 +97,30 @@ impl SplitConfig {
         let default = Self::default();
         (self.train, self.valid, self.test) == (default.train, default.valid, default.test)
     }
+}
 
-    fn validate_fractions(&self) -> Vec<(String, String)> {
-        let parts = [
-            ("train", self.train),
-            ("valid", self.valid),
-            ("test", self.test),
-        ];
-        let is_fraction = |value: f64| (0.0..=1.0).contains(&value);
-        let outside = parts.iter().filter(|(_, value)| !is_fraction(*value));
-        let mut problems: Vec<_> = outside
-            .map(|(key, value)| {
-                (
-                    (*key).to_owned(),
-                    format!("must be between 0 and 1, but is {value}"),
-                )
-            })
-            .collect();
-        let sum: f64 = self.train + self.valid + self.test;
-        if problems.is_empty() && (sum - 1.0).abs() > 1e-6 {
-            problems.push((
-                "train".into(),
-                format!("train, valid and test must sum to 1, but sum to {sum}"),
-            ));
-        }
-        if self.train == 0.0 {
-            problems.push((
-                "train".into(),
-                "must be above 0: without training rows nothing is learned".into(),
-            ));
-        }
-        problems
+/// What is wrong with the fractions of train, valid and test, as pairs of a key and a message.
+pub(crate) fn validate_fractions(fractions: [f64; 3]) -> Vec<(String, String)> {
+    let outside = SPLIT_NAMES.into_iter().zip(fractions);
+    let outside = outside.filter(|(_, value)| !(0.0..=1.0).contains(value));
+    let mut problems: Vec<_> = outside
+        .map(|(key, value)| {
+            (
+                key.to_owned(),
+                format!("must be between 0 and 1, but is {value}"),
+            )
+        })
+        .collect();
+    let sum: f64 = fractions.iter().sum();
+    if problems.is_empty() && (sum - 1.0).abs() > 1e-6 {
+        let message = format!("train, valid and test must sum to 1, but sum to {sum}");
+        problems.push(("train".into(), message));
     }
+    if fractions[0] == 0.0 {
+        let message = "must be above 0: without training data nothing is learned";
+        problems.push(("train".into(), message.into()));
+    }
+    problems
 }
 
 fn default_train() -> f64 {

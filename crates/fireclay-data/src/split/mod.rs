@@ -5,6 +5,7 @@ mod counts;
 mod ways;
 
 pub use self::config::SplitConfig;
+pub(crate) use self::config::validate_fractions;
 
 use arrow::array::Array;
 

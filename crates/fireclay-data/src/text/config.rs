@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::download::{self, DownloadConfig};
+use crate::split::validate_fractions;
 
 /// How text is stored: the `type` of `[data]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -128,28 +129,9 @@ impl TextSplitConfig {
     }
 
     pub(crate) fn validate(&self) -> Vec<(String, String)> {
-        let parts = [
-            ("train", self.train),
-            ("valid", self.valid),
-            ("test", self.test),
-        ];
-        let mut problems = Vec::new();
-        for (key, value) in parts {
-            if !(0.0..=1.0).contains(&value) {
-                let message = format!("must be between 0 and 1, but is {value}");
-                problems.push((format!("split.{key}"), message));
-            }
-        }
-        let sum: f64 = parts.iter().map(|(_, value)| value).sum();
-        if problems.is_empty() && (sum - 1.0).abs() > 1e-6 {
-            let message = format!("train, valid and test must sum to 1, but sum to {sum}");
-            problems.push(("split.train".into(), message));
-        }
-        if self.train == 0.0 {
-            let message = "must be above 0: without training text nothing is learned";
-            problems.push(("split.train".into(), message.into()));
-        }
-        problems
+        let problems = validate_fractions([self.train, self.valid, self.test]);
+        let at = |(key, message)| (format!("split.{key}"), message);
+        problems.into_iter().map(at).collect()
     }
 }
 

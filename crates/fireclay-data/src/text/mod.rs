@@ -1,9 +1,10 @@
 //! Text for language models: read, cut into splits, turned into tokens once, and handed out in
 //! windows.
 //!
-//! Nothing is ever held in memory whole: text is read in pieces, tokens are kept in files and read
-//! where they are needed.
+//! Plain text is read in pieces, and tokens are kept in files and read where they are needed, so that
+//! neither has to fit into memory; a line of JSON does, and so do the words that a tokenizer counts.
 
+mod cache;
 mod config;
 mod corpus;
 mod dataset;
@@ -13,9 +14,8 @@ mod split;
 mod tests;
 mod tokens;
 
+pub(crate) use self::cache::user_cache;
 pub use self::config::{TextDataConfig, TextFormat, TextSplitConfig, TokenType};
-pub(crate) use self::corpus::Lines;
 pub use self::dataset::TextData;
-pub(crate) use self::dataset::user_cache;
 pub use self::masked::{MaskedBatch, MaskedSplit, Masking};
 pub use self::split::{TokenBatch, TokenSplit};

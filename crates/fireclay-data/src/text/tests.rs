@@ -341,3 +341,11 @@ fn impossible_values_are_named() {
     );
     assert!(Path::new(&config.path).as_os_str().is_empty());
 }
+
+#[test]
+fn the_mark_of_utf8_is_no_text() {
+    let place = Place::new(b"\xef\xbb\xbfab");
+    place.write("a.jsonl", b"\xef\xbb\xbf{\"text\":\"cd\"}\n");
+    assert_eq!(texts(&place.corpus(&["input.txt"], None), 0..9), "ab");
+    assert_eq!(texts(&place.corpus(&["a.jsonl"], Some("text")), 0..9), "cd");
+}

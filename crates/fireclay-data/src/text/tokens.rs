@@ -126,7 +126,7 @@ impl TokenFile {
         let size = self.kind.size();
         let mut bytes = vec![0; ((range.end - range.start) * size) as usize];
         read_exact_at(&self.file, &mut bytes, self.start + range.start * size)
-            .map_err(|source| cannot_read(&self.path, source))?;
+            .map_err(|source| DataError::read(&self.path, source))?;
         Ok(match self.kind {
             TokenType::U16 => {
                 let (pairs, _) = bytes.as_chunks();
@@ -167,7 +167,7 @@ impl TokenWriter {
             file.write_all(&[0; HEADER as usize])?;
             Ok(file)
         };
-        let file = create().map_err(|source| cannot_write(place, source))?;
+        let file = create().map_err(|source| DataError::write(place, source))?;
         Ok(Self {
             place: place.to_owned(),
             beside,
@@ -190,7 +190,7 @@ impl TokenWriter {
             TokenType::U32 => self.file.write_all(&token.to_le_bytes()),
         });
         let written = written.try_for_each(|result| result);
-        written.map_err(|source| cannot_write(&self.place, source))
+        written.map_err(|source| DataError::write(&self.place, source))
     }
 
     /// Moves the file to its place and opens it.
@@ -209,10 +209,10 @@ impl TokenWriter {
             self.file.get_ref().sync_all()?;
             fs::rename(&self.beside, &self.place)
         };
-        finish().map_err(|source| cannot_write(&self.place, source))?;
+        finish().map_err(|source| DataError::write(&self.place, source))?;
         TokenFile::open_cached(&self.place).ok_or_else(|| {
             let source = std::io::Error::other("another program changed it");
-            cannot_read(&self.place, source)
+            DataError::read(&self.place, source)
         })
     }
 }
@@ -230,7 +230,7 @@ fn open(path: &Path) -> Result<(File, u64), DataError> {
         let size = file.metadata()?.len();
         Ok((file, size))
     };
-    open().map_err(|source| cannot_read(path, source))
+    open().map_err(|source| DataError::read(path, source))
 }
 
 #[cfg(unix)]
@@ -250,18 +250,4 @@ fn read_exact_at(file: &File, mut buffer: &mut [u8], mut offset: u64) -> std::io
         }
     }
     Ok(())
-}
-
-fn cannot_read(path: &Path, source: std::io::Error) -> DataError {
-    DataError::Read {
-        path: absolute(path),
-        source,
-    }
-}
-
-fn cannot_write(path: &Path, source: std::io::Error) -> DataError {
-    DataError::Write {
-        path: absolute(path),
-        source,
-    }
 }

@@ -1,6 +1,6 @@
 //! Texts with labels made ready for training: read, split, turned into tokens.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use arrow::array::RecordBatch;
 use sha2::{Digest, Sha256};
@@ -10,6 +10,7 @@ use super::preprocess::TextPreprocess;
 use super::split::TextTableSplit;
 use crate::column::text;
 use crate::config::TargetKind;
+use crate::download;
 use crate::error::DataError;
 use crate::hash::hex;
 use crate::preprocess::Target;
@@ -54,9 +55,12 @@ impl TextTableData {
         seed: u64,
         target: TargetKind,
     ) -> Result<Self, DataError> {
-        let format = checked(config, kind, tokenizer)?;
-        let folder = Path::new(&config.path).parent().unwrap_or(Path::new(""));
-        let mut notes = crate::download::download(&config.download, folder)?;
+        DataError::refuse("data", config.validate())?;
+        DataError::refuse("tokenizer", tokenizer.validate(kind))?;
+        let format = config
+            .format()
+            .expect("validated: its name says what it is");
+        let mut notes = download::beside(&config.download, &config.path)?;
         let rules = config.table();
         let table = Table::load(format, &rules)?;
         check_columns(&table, &rules)?;
@@ -126,24 +130,6 @@ impl TextTableSplit {
         let table = Table::read(path, options)?;
         let rows: Vec<usize> = (0..table.rows()).collect();
         Ok(encode(&table, &rows, tokenizer, preprocess)?.0)
-    }
-}
-
-/// The format of a configuration without a problem.
-fn checked(
-    config: &TextTableConfig,
-    kind: TokenizerKind,
-    tokenizer: &TokenizerConfig,
-) -> Result<crate::config::TableFormat, DataError> {
-    let found = config.validate().into_iter().map(|found| ("data", found));
-    let tokens = tokenizer.validate(kind).into_iter();
-    let mut found = found.chain(tokens.map(|found| ("tokenizer", found)));
-    match (found.next(), config.format()) {
-        (None, Some(format)) => Ok(format),
-        (problem, _) => {
-            let (table, (key, message)) = problem.unwrap_or_default();
-            Err(DataError::Unusable(format!("{table}.{key} {message}")))
-        }
     }
 }
 

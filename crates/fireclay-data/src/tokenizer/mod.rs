@@ -60,10 +60,7 @@ impl Tokenizer {
     /// # Errors
     /// [`DataError::Read`], or [`DataError::Damaged`] if it is no tokenizer.
     pub fn load(path: &Path) -> Result<Self, DataError> {
-        let bytes = std::fs::read(path).map_err(|source| DataError::Read {
-            path: absolute(path),
-            source,
-        })?;
+        let bytes = std::fs::read(path).map_err(|source| DataError::read(path, source))?;
         let read = tokenizers::Tokenizer::from_bytes(bytes).map_err(|error| error.to_string());
         read.and_then(Self::new)
             .map_err(|message| DataError::Damaged {
@@ -83,10 +80,7 @@ impl Tokenizer {
             std::fs::write(&beside, self.to_json())?;
             std::fs::rename(&beside, path)
         };
-        write().map_err(|source| DataError::Write {
-            path: absolute(path),
-            source,
-        })
+        write().map_err(|source| DataError::write(path, source))
     }
 
     /// The text of a `tokenizer.json`.

@@ -77,63 +77,35 @@ pub(super) fn model() -> Vec<Variant<ModelConfig>> {
     vec![
         variant("linear", |c| ModelConfig::Tabular(TabularConfig::Linear(c))),
         variant("mlp", |c| ModelConfig::Tabular(TabularConfig::Mlp(c))),
-        image("lenet", ImageConfig::Lenet),
-        image("cnn", ImageConfig::Cnn),
-        image("resnet", ImageConfig::Resnet),
-        image("vit", ImageConfig::Vit),
-        image("convnext", ImageConfig::Convnext),
-        image("mobilenet_v3", ImageConfig::MobilenetV3),
-        language("gpt", LanguageConfig::Gpt),
-        language("llama", LanguageConfig::Llama),
-        translation("transformer", TranslationConfig::Transformer),
-        encoder("bert", EncoderConfig::Bert),
+        network("lenet", ImageConfig::Lenet, ModelConfig::Image),
+        network("cnn", ImageConfig::Cnn, ModelConfig::Image),
+        network("resnet", ImageConfig::Resnet, ModelConfig::Image),
+        network("vit", ImageConfig::Vit, ModelConfig::Image),
+        network("convnext", ImageConfig::Convnext, ModelConfig::Image),
+        network("mobilenet_v3", ImageConfig::MobilenetV3, ModelConfig::Image),
+        network("gpt", LanguageConfig::Gpt, ModelConfig::Language),
+        network("llama", LanguageConfig::Llama, ModelConfig::Language),
+        network(
+            "transformer",
+            TranslationConfig::Transformer,
+            ModelConfig::Translation,
+        ),
+        network("bert", EncoderConfig::Bert, ModelConfig::Encoder),
     ]
 }
 
-/// An architecture for images, with the keys of [`StartConfig`] beside its own.
-fn image<C>(name: &'static str, architecture: fn(C) -> ImageConfig) -> Variant<ModelConfig>
-where
-    C: DeserializeOwned + JsonSchema + 'static,
-{
-    variant_of_two(name, StartConfig::KEYS, move |config, start| {
-        let network = architecture(config);
-        ModelConfig::Image(NetworkConfig { network, start })
-    })
-}
-
-/// A language model, with the keys of [`StartConfig`] beside its own.
-fn language<C>(name: &'static str, architecture: fn(C) -> LanguageConfig) -> Variant<ModelConfig>
-where
-    C: DeserializeOwned + JsonSchema + 'static,
-{
-    variant_of_two(name, StartConfig::KEYS, move |config, start| {
-        let network = architecture(config);
-        ModelConfig::Language(NetworkConfig { network, start })
-    })
-}
-
-/// A translating model, with the keys of [`StartConfig`] beside its own.
-fn translation<C>(
+/// An architecture of a family, with the keys of [`StartConfig`] beside its own.
+fn network<C, F: 'static>(
     name: &'static str,
-    architecture: fn(C) -> TranslationConfig,
+    architecture: fn(C) -> F,
+    family: fn(NetworkConfig<F>) -> ModelConfig,
 ) -> Variant<ModelConfig>
 where
     C: DeserializeOwned + JsonSchema + 'static,
 {
     variant_of_two(name, StartConfig::KEYS, move |config, start| {
         let network = architecture(config);
-        ModelConfig::Translation(NetworkConfig { network, start })
-    })
-}
-
-/// An encoder of text, with the keys of [`StartConfig`] beside its own.
-fn encoder<C>(name: &'static str, architecture: fn(C) -> EncoderConfig) -> Variant<ModelConfig>
-where
-    C: DeserializeOwned + JsonSchema + 'static,
-{
-    variant_of_two(name, StartConfig::KEYS, move |config, start| {
-        let network = architecture(config);
-        ModelConfig::Encoder(NetworkConfig { network, start })
+        family(NetworkConfig { network, start })
     })
 }
 

@@ -6,10 +6,9 @@ use fireclay_models::{LanguageModel, LanguageShape};
 
 use super::data::RunData;
 use super::task::{Job, Launch, Work};
-use super::{Evaluations, RunError, Trained, pass};
+use super::{Evaluations, RunError, Trained, evaluate_each, pass};
 use crate::config::RunConfig;
 use crate::language;
-use crate::loader::Samples;
 use crate::strategy::Finished;
 use crate::task::{CausalLm, TextSamples, TokenScorer};
 
@@ -43,15 +42,15 @@ pub(super) fn train(
 pub(super) fn conclude(
     config: &RunConfig,
     trained: Trained<'_, LanguageModel, ()>,
-    [valid, test]: [TextSamples; 2],
+    splits: [TextSamples; 2],
 ) -> Result<Evaluations, RunError> {
     let pass = pass::<TextSamples>(config);
-    let mut evaluation = Evaluations::new();
-    for (name, split) in [("valid", valid), ("test", test)] {
-        if !split.is_empty() {
-            let report = language::evaluate(&trained.model, split, pass, trained.device)?;
-            evaluation.insert(name.into(), report);
-        }
-    }
-    Ok(evaluation)
+    evaluate_each(splits, |split| {
+        Ok(language::evaluate(
+            &trained.model,
+            split,
+            pass,
+            trained.device,
+        )?)
+    })
 }

@@ -1,19 +1,19 @@
 //! Runs of masked language models.
 
+use burn::train::metric::LossMetric;
 use fireclay_data::{MaskedSplit, Masking, TextData, TokenSplit};
 use fireclay_models::{EncoderModel, EncoderShape};
 
 use super::data::RunData;
 use super::task::{Job, Launch, Work};
-use super::{Evaluations, RunError, Trained, pass};
+use super::{Evaluations, RunError, Trained, evaluate_each, pass};
 use crate::config::{RunConfig, TaskConfig};
 use crate::language;
-use crate::loader::Samples;
 use crate::strategy::Finished;
 use crate::task::{HiddenScorer, MaskedLm, MaskedSamples};
 
 /// What text determines of a masked language model.
-pub(super) fn masked_shape(data: &TextData) -> EncoderShape {
+pub(super) fn shape(data: &TextData) -> EncoderShape {
     EncoderShape {
         vocabulary: data.vocabulary,
         outputs: None,
@@ -64,7 +64,7 @@ pub(super) fn train(
     let finished = job.run(
         work.map(MaskedLm::new),
         HiddenScorer::default(),
-        |training| training.metrics((burn::train::metric::LossMetric::new(),)),
+        |training| training.metrics((LossMetric::new(),)),
     )?;
     Ok((finished.map(|masked_lm| masked_lm.model), ()))
 }
@@ -73,15 +73,15 @@ pub(super) fn train(
 pub(super) fn conclude(
     config: &RunConfig,
     trained: Trained<'_, EncoderModel, ()>,
-    [valid, test]: [MaskedSamples; 2],
+    splits: [MaskedSamples; 2],
 ) -> Result<Evaluations, RunError> {
     let pass = pass::<MaskedSamples>(config);
-    let mut evaluation = Evaluations::new();
-    for (name, split) in [("valid", valid), ("test", test)] {
-        if !split.is_empty() {
-            let report = language::evaluate_masked(&trained.model, split, pass, trained.device)?;
-            evaluation.insert(name.into(), report);
-        }
-    }
-    Ok(evaluation)
+    evaluate_each(splits, |split| {
+        Ok(language::evaluate_masked(
+            &trained.model,
+            split,
+            pass,
+            trained.device,
+        )?)
+    })
 }

@@ -2,44 +2,41 @@
 
 mod causal;
 mod data;
+mod error;
 mod locate;
 mod masked;
 mod preflight;
+mod shape;
 mod start;
 mod task;
 mod translated;
 
 pub use data::RunData;
+pub use error::RunError;
 pub use locate::locate;
 pub use preflight::preflight;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use burn::data::dataset::DatasetError;
 use burn::tensor::Device;
 use burn::train::Interrupter;
 use burn::train::renderer::MetricsRenderer;
-use fireclay_data::{DataError, ImageData, Note, TableData, TextTableData};
-use fireclay_models::{
-    EncoderShape, Family, ImageShape, ModelDescription, Pretrainable, TabularShape, weights,
-};
+use fireclay_data::{DataError, Note};
+use fireclay_models::{Family, ModelDescription, Pretrainable, weights};
 
-use crate::config::{
-    BatchSize, ConfigError, Loaded, ModelConfig, NetworkConfig, RunConfig, StartConfig,
-};
-use crate::finished::{FinishedError, HUGGING_FACE, MODEL, POSTPROCESS, PREPROCESS, TOKENIZER};
+use crate::config::{BatchSize, Loaded, ModelConfig, NetworkConfig, RunConfig, StartConfig};
+use crate::finished::{HUGGING_FACE, MODEL, POSTPROCESS, PREPROCESS, TOKENIZER};
 use crate::loader::Samples;
 use crate::lock;
 use crate::metrics::Report;
 use crate::observer::Observer;
 use crate::predictor::{Answer, Pass, Predictor};
 use crate::run_folder::{self, FolderError, RunFolder, write_whole};
-use crate::strategy::{Finished, LoopState, StopReason, TrainError};
+use crate::strategy::{Finished, LoopState, StopReason};
 use crate::task::{
     Batch, ImageSamples, Network, PairSamples, TableSamples, TextSamples, TextTableSamples,
 };
-use crate::translate::TranslateError;
 use task::{Launch, Work};
 
 /// The device that a run uses, and what to call it.
@@ -83,40 +80,6 @@ pub struct Outcome {
     pub evaluation: Evaluations,
     /// Parameters, as PyTorch counts them: running statistics are none.
     pub parameters: usize,
-}
-
-/// Why a run failed.
-#[derive(Debug, thiserror::Error)]
-pub enum RunError {
-    /// The configuration is wrong.
-    #[error(transparent)]
-    Config(#[from] ConfigError),
-    /// The data cannot be used.
-    #[error(transparent)]
-    Data(#[from] DataError),
-    /// A sample cannot be read.
-    #[error("{0}")]
-    Sample(#[from] DatasetError),
-    /// The run folder cannot be used.
-    #[error(transparent)]
-    Folder(#[from] FolderError),
-    /// Training failed.
-    #[error(transparent)]
-    Train(#[from] TrainError),
-    /// The data is not what the run was trained on.
-    #[error(
-        "the data has changed since the run was trained ({0}), so its splits are gone; evaluate other rows with --data FILE"
-    )]
-    DataChanged(String),
-    /// A text cannot be translated.
-    #[error(transparent)]
-    Translate(#[from] TranslateError),
-    /// A file of the run is not what it should be.
-    #[error(transparent)]
-    Damaged(#[from] FinishedError),
-    /// The weights cannot be read or written.
-    #[error(transparent)]
-    Weights(#[from] weights::WeightsError),
 }
 
 /// A configuration whose data has been read and found to fit it.
@@ -221,7 +184,7 @@ impl Prepared {
         let config = &self.loaded.config;
         match (&config.model, &self.data) {
             (ModelConfig::Tabular(family), RunData::Table(data)) => {
-                let shape = table_shape(data);
+                let shape = shape::table(data);
                 let model = family.init(&shape, config.seed, &device.device);
                 let samples = [&data.train, &data.valid, &data.test];
                 let start = Start {
@@ -237,7 +200,7 @@ impl Prepared {
             (ModelConfig::Image(NetworkConfig { network, start }), RunData::Image(data)) => {
                 let samples = [&data.train, &data.valid, &data.test];
                 let splits = samples.map(|split| ImageSamples::new(split.clone()));
-                let shape = image_shape(data);
+                let shape = shape::images(data);
                 let start =
                     self.start(network, start, shape, splits, (resumed, device, &mut hooks))?;
                 let launch = (resumed, device, hooks);
@@ -268,7 +231,7 @@ impl Prepared {
             }
             (ModelConfig::Encoder(NetworkConfig { network, start }), RunData::Text(data)) => {
                 let splits = masked::samples(config, &self.data);
-                let shape = masked::masked_shape(data);
+                let shape = masked::shape(data);
                 let start =
                     self.start(network, start, shape, splits, (resumed, device, &mut hooks))?;
                 let launch = (resumed, device, hooks);
@@ -277,7 +240,7 @@ impl Prepared {
             (ModelConfig::Encoder(NetworkConfig { network, start }), RunData::TextTable(data)) => {
                 let samples = [&data.train, &data.valid, &data.test];
                 let splits = samples.map(|split| TextTableSamples::new(split.clone()));
-                let shape = text_table_shape(data);
+                let shape = shape::texts(data);
                 let start =
                     self.start(network, start, shape, splits, (resumed, device, &mut hooks))?;
                 let launch = (resumed, device, hooks);
@@ -475,6 +438,18 @@ where
     Ok(evaluation)
 }
 
+/// The report of each split that holds something.
+fn evaluate_each<S: Samples>(
+    [valid, test]: [S; 2],
+    mut evaluate: impl FnMut(S) -> Result<Report, RunError>,
+) -> Result<Evaluations, RunError> {
+    let splits = [("valid", valid), ("test", test)].into_iter();
+    let filled = splits.filter(|(_, split)| !split.is_empty());
+    filled
+        .map(|(name, split)| Ok((name.to_owned(), evaluate(split)?)))
+        .collect()
+}
+
 /// How whole splits go through the model of a run.
 pub fn pass<S: Samples>(config: &RunConfig) -> Pass {
     let batch_size = config.eval.batch_size.or(match config.batch_size() {
@@ -506,34 +481,6 @@ fn count(shapes: &[(String, Vec<usize>)]) -> usize {
     parameters
         .map(|(_, shape)| shape.iter().product::<usize>())
         .sum()
-}
-
-/// What a table determines of a model.
-fn table_shape(data: &TableData) -> TabularShape {
-    TabularShape {
-        numeric: data.preprocess.numeric_width(),
-        categories: data.preprocess.cardinalities(),
-        outputs: data.preprocess.classes().len().max(1),
-    }
-}
-
-/// What texts with labels determine of a model.
-fn text_table_shape(data: &TextTableData) -> EncoderShape {
-    EncoderShape {
-        vocabulary: data.tokenizer.vocabulary(),
-        outputs: Some(data.preprocess.classes().len().max(1)),
-    }
-}
-
-/// What images determine of a model.
-fn image_shape(data: &ImageData) -> ImageShape {
-    let (height, width) = data.preprocess.size();
-    ImageShape {
-        channels: data.preprocess.channels(),
-        height,
-        width,
-        outputs: data.preprocess.classes().len().max(1),
-    }
 }
 
 fn write_json<T: serde::Serialize>(path: &Path, value: &T) -> Result<(), FolderError> {

@@ -7,8 +7,8 @@ use fireclay_models::pretrained::weights_file;
 use fireclay_models::{Family, NormKind, TabularConfig};
 
 use super::data::RunData;
-use super::masked::{masked_shape, masking};
-use super::{causal, image_shape, table_shape, text_table_shape, translated};
+use super::masked::{self, masking};
+use super::{causal, shape, translated};
 use crate::config::{
     BatchSize, ClassWeights, ClassificationConfig, DataConfig, ModelConfig, RunConfig, TaskConfig,
     Threshold,
@@ -144,10 +144,10 @@ fn model(config: &RunConfig, data: &RunData) -> Vec<(String, String)> {
                 TabularConfig::Mlp(_) => "model.hidden",
                 TabularConfig::Linear(_) => "model.type",
             };
-            fits(family, &table_shape(data), key)
+            fits(family, &shape::table(data), key)
         }
         (ModelConfig::Image(model), RunData::Image(data)) => {
-            fits(&model.network, &image_shape(data), "model.type")
+            fits(&model.network, &shape::images(data), "model.type")
         }
         (ModelConfig::Language(model), RunData::Text(data)) => {
             fits(&model.network, &causal::shape(data), "model.type")
@@ -156,10 +156,10 @@ fn model(config: &RunConfig, data: &RunData) -> Vec<(String, String)> {
             fits(&model.network, &translated::shape(data), "model.type")
         }
         (ModelConfig::Encoder(model), RunData::Text(data)) => {
-            fits(&model.network, &masked_shape(data), "model.type")
+            fits(&model.network, &masked::shape(data), "model.type")
         }
         (ModelConfig::Encoder(model), RunData::TextTable(data)) => {
-            fits(&model.network, &text_table_shape(data), "model.type")
+            fits(&model.network, &shape::texts(data), "model.type")
         }
         _ => Vec::new(),
     }

@@ -6,9 +6,8 @@ use fireclay_models::{TranslationModel, TranslationShape};
 
 use super::data::RunData;
 use super::task::{Job, Launch, Work};
-use super::{Evaluations, RunError, Trained, pass};
+use super::{Evaluations, RunError, Trained, evaluate_each, pass};
 use crate::config::{RunConfig, TaskConfig};
-use crate::loader::Samples;
 use crate::strategy::Finished;
 use crate::task::{PairSamples, Seq2Seq, TokenScorer};
 use crate::translate::Translator;
@@ -49,19 +48,14 @@ pub(super) fn conclude(
     config: &RunConfig,
     tokenizer: &Tokenizer,
     trained: Trained<'_, TranslationModel, ()>,
-    [valid, test]: [PairSamples; 2],
+    splits: [PairSamples; 2],
 ) -> Result<Evaluations, RunError> {
     let TaskConfig::Seq2Seq(task) = &config.task else {
         unreachable!("checked: pairs of texts are for seq2seq");
     };
     let translator = Translator::new(&trained.model, tokenizer, trained.device, task);
     let pass = pass::<PairSamples>(config);
-    let mut evaluation = Evaluations::new();
-    for (name, split) in [("valid", valid), ("test", test)] {
-        if !split.is_empty() {
-            let report = translation::evaluate(&translator, split, pass)?;
-            evaluation.insert(name.into(), report);
-        }
-    }
-    Ok(evaluation)
+    evaluate_each(splits, |split| {
+        Ok(translation::evaluate(&translator, split, pass)?)
+    })
 }

@@ -1,11 +1,11 @@
 //! Groups of texts and their translations as samples.
 
 use burn::data::dataset::DatasetError;
-use burn::tensor::{Bool, Device, Tensor, TensorData};
+use burn::tensor::{Device, Tensor, TensorData};
 use fireclay_data::PairSplit;
 
 use super::seq2seq::PairBatch;
-use super::text::tokens;
+use super::text::{mask, tokens};
 use crate::loader::Samples;
 
 /// The groups of one split, of which there may be none; each is as large as a batch may be.
@@ -59,9 +59,4 @@ impl Samples for PairSamples {
             scored: Tensor::from_data(TensorData::new(scored, [rows * time]), device),
         }
     }
-}
-
-/// Moves a mask `[batch, time]` to the device.
-pub fn mask(is_token: Vec<bool>, dims: [usize; 2], device: &Device) -> Tensor<2, Bool> {
-    Tensor::from_data(TensorData::new(is_token, dims), device)
 }

@@ -1,7 +1,7 @@
 //! Windows of text as samples.
 
 use burn::data::dataset::DatasetError;
-use burn::tensor::{Device, Int, Tensor, TensorData};
+use burn::tensor::{Bool, Device, Int, Tensor, TensorData};
 use fireclay_data::TokenSplit;
 
 use super::causal_lm::TokenBatch;
@@ -16,9 +16,7 @@ impl TextSamples {
     pub fn new(split: Option<TokenSplit>) -> Self {
         Self(split)
     }
-}
 
-impl TextSamples {
     /// Tokens to a byte of the text, where that is known.
     pub fn tokens_per_byte(&self) -> Option<f64> {
         let split = self.0.as_ref().filter(|split| split.bytes() > 0)?;
@@ -69,4 +67,9 @@ impl Samples for TextSamples {
 /// Moves tokens `[batch, time]` to the device.
 pub fn tokens(ids: Vec<i32>, dims: [usize; 2], device: &Device) -> Tensor<2, Int> {
     Tensor::from_data(TensorData::new(ids, dims), device)
+}
+
+/// Moves a mask `[batch, time]` to the device.
+pub fn mask(is_token: Vec<bool>, dims: [usize; 2], device: &Device) -> Tensor<2, Bool> {
+    Tensor::from_data(TensorData::new(is_token, dims), device)
 }

@@ -1,11 +1,11 @@
 //! Texts with labels as samples.
 
 use burn::data::dataset::DatasetError;
-use burn::tensor::{Bool, Device, Tensor, TensorData};
+use burn::tensor::Device;
 use fireclay_data::{Labels, PaddedTexts, TextTableSplit};
 
 use super::network::{Batch, TextInput};
-use super::text::tokens;
+use super::text::{mask, tokens};
 use crate::loader::Samples;
 
 /// The texts of one split.
@@ -42,9 +42,8 @@ impl Samples for TextTableSamples {
 
 /// Moves padded texts `[batch, time]` to the device.
 pub fn upload(texts: PaddedTexts, device: &Device) -> TextInput {
-    let mask = TensorData::new(texts.mask, texts.dims);
     TextInput {
         tokens: tokens(texts.tokens, texts.dims, device),
-        mask: Tensor::<2, Bool>::from_data(mask, device),
+        mask: mask(texts.mask, texts.dims, device),
     }
 }

@@ -65,7 +65,10 @@ fn rows(args: &EvaluateArgs, loaded: Loaded, device: &Device) -> Result<(String,
             (path.clone(), split)
         }
         _ => match own(args, loaded)?.data() {
-            RunData::Table(data) => (args.split.name().to_owned(), named(data.named(), args)),
+            RunData::Table(data) => {
+                let split = named(data.named(), args).clone();
+                (args.split.name().to_owned(), split)
+            }
             _ => unreachable!("the run is on a table"),
         },
     };
@@ -93,7 +96,10 @@ fn texts(
             (path.clone(), split)
         }
         _ => match own(args, loaded)?.data() {
-            RunData::TextTable(data) => (args.split.name().to_owned(), named(data.named(), args)),
+            RunData::TextTable(data) => {
+                let split = named(data.named(), args).clone();
+                (args.split.name().to_owned(), split)
+            }
             _ => unreachable!("the run is on a table of texts"),
         },
     };
@@ -119,7 +125,10 @@ fn images(
             (path.clone(), split)
         }
         _ => match own(args, loaded)?.data() {
-            RunData::Image(data) => (args.split.name().to_owned(), named(data.named(), args)),
+            RunData::Image(data) => {
+                let split = named(data.named(), args).clone();
+                (args.split.name().to_owned(), split)
+            }
             _ => unreachable!("the run is on images"),
         },
     };
@@ -195,10 +204,8 @@ fn windows(
         }
         _ => match own(args, loaded)?.data() {
             RunData::Text(data) => {
-                let name = args.split.name();
-                let mut splits = data.named().into_iter();
-                let found = splits.find(|(split, _)| *split == name);
-                (name.to_owned(), found.and_then(|(_, split)| split.cloned()))
+                let split = named(data.named(), args).cloned();
+                (args.split.name().to_owned(), split)
             }
             _ => unreachable!("the run is on text"),
         },
@@ -229,10 +236,8 @@ fn pairs(
         }
         None => match own(args, loaded)?.data() {
             RunData::Pairs(data) => {
-                let name = args.split.name();
-                let mut splits = data.named().into_iter();
-                let found = splits.find(|(split, _)| *split == name);
-                (name.to_owned(), found.and_then(|(_, split)| split.cloned()))
+                let split = named(data.named(), args).cloned();
+                (args.split.name().to_owned(), split)
             }
             _ => unreachable!("the run is on pairs of texts"),
         },
@@ -260,9 +265,10 @@ fn own(args: &EvaluateArgs, loaded: Loaded) -> Result<Prepared, Failure> {
     Ok(prepared)
 }
 
-fn named<S: Clone>(splits: [(&'static str, &S); 3], args: &EvaluateArgs) -> S {
-    let found = splits.iter().find(|(name, _)| *name == args.split.name());
-    found.expect("a split").1.clone()
+fn named<S>(splits: [(&'static str, S); 3], args: &EvaluateArgs) -> S {
+    let mut splits = splits.into_iter();
+    let found = splits.find(|(name, _)| *name == args.split.name());
+    found.expect("a split").1
 }
 
 fn refuse_empty(args: &EvaluateArgs, rows: usize) -> Result<(), Failure> {
