@@ -141,6 +141,7 @@ def main():
     source, target = read(args.folder, "train")
     model = Translator(tokenizer.get_vocab_size())
     steps, seconds = fit(model, encode(source, []), encode(target, [end]), args.steps, args.seconds)
+    cpu_seconds = time.process_time()
     model.eval()
     source, target = read(args.folder, "test_2016_flickr")
     found = [tokenizer.decode([token for token in beam(model, tokens, end, end) if token != end]) for tokens in encode(source, [])]
@@ -148,7 +149,7 @@ def main():
 
     scores = {"bleu": sacrebleu.corpus_bleu(found, [target]).score, "chrf": sacrebleu.corpus_chrf(found, [target]).score}
     weights = sum(weight.numel() for weight in model.parameters())
-    print(json.dumps({"steps": steps, "seconds": seconds, "weights": weights, **scores}))
+    print(json.dumps({"steps": steps, "seconds": seconds, "cpu_seconds": cpu_seconds, "weights": weights, **scores}))
 
 
 if __name__ == "__main__":

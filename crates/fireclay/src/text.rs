@@ -41,7 +41,8 @@ fn line(row: &[String], widths: &[usize]) -> String {
 pub fn number(value: f64) -> String {
     let digits = value.abs().log10().floor();
     match digits {
-        d if !value.is_finite() || value == 0.0 || d < -4.0 => format!("{value}"),
+        _ if !value.is_finite() || value == 0.0 => format!("{value}"),
+        d if d < -4.0 => format!("{value:.3e}"),
         d if d >= 4.0 => format!("{value:.1}"),
         d if d >= 0.0 => format!("{value:.*}", (3 - d as usize).max(1)),
         _ => format!("{value:.4}"),
@@ -71,7 +72,7 @@ mod tests {
         let shown = [0.97674, 0.000012, 0.0, 54.1234, 3012.77, 123456.0].map(number);
         assert_eq!(
             shown,
-            ["0.9767", "0.000012", "0", "54.12", "3012.8", "123456.0"]
+            ["0.9767", "1.200e-5", "0", "54.12", "3012.8", "123456.0"]
         );
     }
 }
