@@ -90,6 +90,15 @@ every_steps = 20
 every_steps = 10
 "#;
 
+/// The texts of [`BERT`] for an LSTM of two layers, with everything that is drawn at random.
+fn lstm() -> String {
+    let bert = "type = \"bert\"\nlayers = 1\nheads = 2\nwidth = 32\ncontext_length = 16\ndropout = 0.1";
+    let lstm = "type = \"lstm\"\nlayers = 2\nwidth = 16\nhidden = 16\ncontext_length = 16\ndropout = 0.1\nembedding_dropout = 0.1";
+    let config = BERT.replace(bert, lstm);
+    assert!(config.contains(lstm));
+    config
+}
+
 const FINE: [&str; 4] = ["fine", "smooth", "lovely", "even"];
 const POOR: [&str; 4] = ["cracked", "crooked", "dull", "brittle"];
 
@@ -108,6 +117,14 @@ fn pots(rows: usize) -> String {
     (0..rows).fold("id,text,mark\n".to_owned(), |table, row| {
         let (text, mark) = sentence(row);
         table + &format!("P{row},\"{text}\",{mark}\n")
+    })
+}
+
+/// The same with a number to foretell.
+fn numbers(rows: usize) -> String {
+    (0..rows).fold("text,mark\n".to_owned(), |table, row| {
+        let text = sentence(row).0.replace(',', "");
+        table + &format!("{text},{}\n", 3 + 4 * (row % 2))
     })
 }
 
@@ -190,6 +207,53 @@ fn a_table_of_texts_becomes_a_classifier() {
 }
 
 #[test]
+fn an_lstm_learns_a_table_of_texts_and_goes_on_from_its_own_weights() {
+    for pooling in ["final", "mean", "max"] {
+        let config = lstm().replace(
+            "type = \"lstm\"",
+            &format!("type = \"lstm\"\npooling = \"{pooling}\""),
+        );
+        let project = project(&config);
+        project.ok("train run.toml -q");
+        assert_eq!(metric(&project, 1, "test", "accuracy"), 1.0, "{pooling}");
+        let again = project.ok("evaluate runs/run/1 --split test --json").json();
+        let report = project.json("runs/run/1/evaluation.json");
+        assert_eq!(again["test"], report["test"]);
+        project.write("new.jsonl", "{\"text\": \"a lovely vase\"}\n");
+        project.ok("predict runs/run/1 new.jsonl -o out.csv");
+        let out = project.read("out.csv");
+        assert!(out.contains("1,good,"), "{out}");
+        assert!(!project.path("runs/run/1/config.json").exists());
+    }
+    let project = project(&lstm());
+    project.ok("train run.toml -q --set train.max_steps=2");
+    let start = "--set model.pretrained=runs/run/1/model.safetensors";
+    let out = project.ok(&format!(
+        "train run.toml {start} --set train.max_steps=2 --set train.layer_decay=0.5 \
+         --set model.freeze=[\"embedding.*\",\"lstm.*_l0*\"]"
+    ));
+    assert!(out.out.contains("18 tensors loaded"), "{}", out.out);
+}
+
+#[test]
+fn an_lstm_becomes_a_regressor() {
+    let config = lstm()
+        .replace("type = \"classification\"", "type = \"regression\"")
+        .replace(", stratify = true", "");
+    let project = project(&config);
+    project.write("pots.csv", &numbers(160));
+    project.ok("train run.toml -q");
+    let r2 = metric(&project, 1, "test", "r2");
+    assert!(r2 > 0.9, "{r2}");
+}
+
+#[test]
+fn an_interrupted_lstm_resumes_to_the_same_bits() {
+    let files = ["model.safetensors", "metrics.jsonl", "evaluation.json"];
+    resumes(&lstm(), "step-00000120", &files);
+}
+
+#[test]
 fn a_threshold_is_tuned_and_every_tokenizer_works() {
     for (kind, more) in [
         ("char", ""),
@@ -222,15 +286,7 @@ fn a_table_of_texts_becomes_a_regressor() {
         .replace("type = \"classification\"", "type = \"regression\"")
         .replace(", stratify = true", "");
     let project = project(&config);
-    let row = |row: usize| {
-        format!(
-            "{},{}\n",
-            sentence(row).0.replace(',', ""),
-            3 + 4 * (row % 2)
-        )
-    };
-    let rows: String = (0..160).map(row).collect();
-    project.write("pots.csv", &("text,mark\n".to_owned() + &rows));
+    project.write("pots.csv", &numbers(160));
     project.ok("train run.toml -q");
     let r2 = metric(&project, 1, "test", "r2");
     assert!(r2 > 0.9, "{r2}");
@@ -366,6 +422,7 @@ fn what_is_wrong_with_texts_is_said_before_the_first_step() {
         ),
         ("task.type=causal_lm", &["causal_lm", "bert"]),
         ("task.type=regression", &["regression", "labels"]),
+        ("model.type=lstm", &["masked_lm", "each token", "lstm"]),
         ("checkpoint.monitor=valid/f1", &["monitor", "accuracy"]),
     ] {
         let line = format!("train masked.toml --set {set}");

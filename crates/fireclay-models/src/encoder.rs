@@ -9,6 +9,7 @@ use serde_json::Value;
 use crate::bert::{Bert, BertConfig};
 use crate::family::{Family, Pretrainable};
 use crate::hugging_face::{Entry, HuggingFaceError, compare};
+use crate::lstm::{Lstm, LstmConfig};
 
 /// What the text determines of an encoder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,6 +29,8 @@ pub struct EncoderShape {
 pub enum EncoderConfig {
     /// An encoder as in BERT.
     Bert(BertConfig),
+    /// A bidirectional LSTM.
+    Lstm(LstmConfig),
 }
 
 /// The architecture that an [`EncoderConfig`] builds.
@@ -35,19 +38,28 @@ pub enum EncoderConfig {
 pub enum EncoderModel {
     /// See [`Bert`].
     Bert(Bert),
+    /// See [`Lstm`].
+    Lstm(Lstm),
 }
 
 impl EncoderConfig {
     /// The name of each type and what it is.
-    pub const TYPES: &[(&str, &str)] = &[(
-        "bert",
-        "encoder that reads both sides of each token, bert-base or bert-large (Devlin et al. 2018)",
-    )];
+    pub const TYPES: &[(&str, &str)] = &[
+        (
+            "bert",
+            "encoder that reads both sides of each token, bert-base or bert-large (Devlin et al. 2018)",
+        ),
+        (
+            "lstm",
+            "bidirectional LSTM that classifies texts (Graves & Schmidhuber 2005)",
+        ),
+    ];
 
     /// Every impossible value of the configuration alone, as (key, message).
     pub fn validate(&self) -> Vec<(String, String)> {
         match self {
             Self::Bert(config) => config.validate(),
+            Self::Lstm(config) => config.validate(),
         }
     }
 
@@ -55,13 +67,23 @@ impl EncoderConfig {
     pub fn context_length(&self) -> usize {
         match self {
             Self::Bert(config) => config.context_length(),
+            Self::Lstm(config) => config.context_length,
         }
     }
 
-    /// What Hugging Face's `config.json` says of the model.
+    /// Whether the model can be built without outputs, for logits of each token.
+    pub fn has_token_head(&self) -> bool {
+        match self {
+            Self::Bert(_) => true,
+            Self::Lstm(_) => false,
+        }
+    }
+
+    /// What Hugging Face's `config.json` says of the model; nothing of one that is not there.
     pub(crate) fn entries(&self, shape: &EncoderShape) -> Vec<Entry> {
         match self {
             Self::Bert(config) => config.entries(shape),
+            Self::Lstm(_) => Vec::new(),
         }
     }
 }
@@ -83,30 +105,38 @@ impl Family for EncoderConfig {
         if shape.outputs == Some(0) {
             problems.push(("outputs".to_string(), message()));
         }
+        if shape.outputs.is_none() && !self.has_token_head() {
+            let message = "must be given: the model has no logits of tokens";
+            problems.push(("outputs".to_string(), message.to_string()));
+        }
         problems
     }
 
     fn least_weights(&self, shape: &EncoderShape) -> usize {
         match self {
             Self::Bert(config) => config.weights(shape),
+            Self::Lstm(config) => config.weights(shape),
         }
     }
 
     fn init(&self, shape: &EncoderShape, seed: u64, device: &Device) -> EncoderModel {
         match self {
             Self::Bert(config) => EncoderModel::Bert(config.init(shape, seed, device)),
+            Self::Lstm(config) => EncoderModel::Lstm(config.init(shape, seed, device)),
         }
     }
 
     fn torch_name(&self, path: String) -> String {
         match self {
             Self::Bert(_) => BertConfig::torch_name(&path),
+            Self::Lstm(_) => LstmConfig::torch_name(&path),
         }
     }
 
     fn hugging_face(&self, shape: &EncoderShape) -> Option<Value> {
         match self {
             Self::Bert(config) => config.hugging_face(shape),
+            Self::Lstm(_) => None,
         }
     }
 }
@@ -115,6 +145,7 @@ impl Pretrainable for EncoderConfig {
     fn layers(&self) -> usize {
         match self {
             Self::Bert(config) => config.layers_in_all(),
+            Self::Lstm(config) => config.layers_in_all(),
         }
     }
 
@@ -122,6 +153,7 @@ impl Pretrainable for EncoderConfig {
         let last = self.layers() - 1;
         let layer = match self {
             Self::Bert(config) => config.layer_of(name),
+            Self::Lstm(config) => config.layer_of(name),
         };
         layer.map_or(last, |layer| layer.min(last))
     }
@@ -133,12 +165,14 @@ impl Pretrainable for EncoderConfig {
     fn canonical_name(&self, name: &str) -> Option<String> {
         match self {
             Self::Bert(_) => BertConfig::canonical_name(name),
+            Self::Lstm(_) => Some(name.to_string()),
         }
     }
 
     fn leaves_out(&self, shape: &EncoderShape, name: &str) -> bool {
         match self {
             Self::Bert(_) => BertConfig::leaves_out(shape, name),
+            Self::Lstm(_) => false,
         }
     }
 
@@ -147,7 +181,10 @@ impl Pretrainable for EncoderConfig {
         shape: &EncoderShape,
         json: &[u8],
     ) -> Result<(), HuggingFaceError> {
-        compare(&self.entries(shape), json)
+        match self {
+            Self::Bert(config) => compare(&config.entries(shape), json),
+            Self::Lstm(_) => Ok(()),
+        }
     }
 }
 
@@ -157,13 +194,15 @@ impl EncoderModel {
     /// # Shapes
     ///
     /// - `tokens`: `[batch, time]`, no longer than the context
-    /// - `types`: the sentence that each token belongs to, `[batch, time]`; by default the first
-    /// - `mask`: `[batch, time]`, true where there is a token
+    /// - `types`: the sentence that each token belongs to, `[batch, time]`; by default the first.
+    ///   An LSTM reads all alike
+    /// - `mask`: `[batch, time]`, true where there is a token; for an LSTM the padding must come
+    ///   after the tokens
     /// - result: `[batch, time, vocabulary]`; without meaning where the mask is false
     ///
     /// # Panics
     ///
-    /// If the model was built for a shape with outputs.
+    /// If the model was built for a shape with outputs, as every LSTM is.
     pub fn forward_tokens(
         &self,
         tokens: Tensor<2, Int>,
@@ -172,6 +211,7 @@ impl EncoderModel {
     ) -> Tensor<3> {
         match self {
             Self::Bert(model) => model.forward_tokens(tokens, types, mask),
+            Self::Lstm(_) => unreachable!("checked: an LSTM has outputs"),
         }
     }
 
@@ -193,6 +233,7 @@ impl EncoderModel {
     ) -> Tensor<2> {
         match self {
             Self::Bert(model) => model.forward_pooled(tokens, types, mask),
+            Self::Lstm(model) => model.forward_pooled(tokens, mask),
         }
     }
 
@@ -200,6 +241,7 @@ impl EncoderModel {
     pub fn classifies(&self) -> bool {
         match self {
             Self::Bert(model) => model.classifies(),
+            Self::Lstm(_) => true,
         }
     }
 }

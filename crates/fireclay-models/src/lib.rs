@@ -47,6 +47,7 @@ pub mod mlp;
 pub mod bert;
 pub mod gpt;
 pub mod llama;
+pub mod lstm;
 pub mod transformer;
 
 pub mod cnn;
@@ -84,6 +85,7 @@ pub use layers::causal::KeyValueCache;
 pub use lenet::{LeNet, LenetConfig};
 pub use linear::{LinearConfig, LinearModel};
 pub use llama::{Llama, LlamaConfig};
+pub use lstm::{Lstm, LstmConfig, LstmPooling};
 pub use mlp::{Mlp, MlpConfig, NormKind};
 pub use mobilenet_v3::{MobileNetV3, MobileNetV3Config, MobileNetV3Size};
 pub use pretrained::{PretrainedOptions, PretrainedReport, load_pretrained, matches_any};

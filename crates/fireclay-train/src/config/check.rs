@@ -92,15 +92,20 @@ fn families(config: &RunConfig) -> Vec<(&'static str, String)> {
     problems
 }
 
-/// A model that cannot see what the task asks for, or sees the answer.
+/// A model that cannot see what the task asks for, sees the answer, or has no head for it.
 fn direction(config: &RunConfig) -> Option<(&'static str, String)> {
     let (model, task) = (config.model.name(), config.task.name());
     let needs = match (&config.model, &config.task) {
-        (ModelConfig::Encoder(_), TaskConfig::CausalLm(_)) => "only what is before a token",
-        (ModelConfig::Language(_), TaskConfig::MaskedLm(_)) => "both sides of a token",
+        (ModelConfig::Encoder(_), TaskConfig::CausalLm(_)) => "sees only what is before a token",
+        (ModelConfig::Language(_), TaskConfig::MaskedLm(_)) => "sees both sides of a token",
+        (ModelConfig::Encoder(model), TaskConfig::MaskedLm(_))
+            if !model.network.has_token_head() =>
+        {
+            "says something of each token"
+        }
         _ => return None,
     };
-    let message = format!("\"{task}\" needs a model that sees {needs}, which \"{model}\" does not");
+    let message = format!("\"{task}\" needs a model that {needs}, which \"{model}\" does not");
     Some(("task.type", message))
 }
 

@@ -91,6 +91,7 @@ pub(super) fn model() -> Vec<Variant<ModelConfig>> {
             ModelConfig::Translation,
         ),
         network("bert", EncoderConfig::Bert, ModelConfig::Encoder),
+        network("lstm", EncoderConfig::Lstm, ModelConfig::Encoder),
     ]
 }
 
