@@ -92,7 +92,8 @@ every_steps = 10
 
 /// The texts of [`BERT`] for an LSTM of two layers, with everything that is drawn at random.
 fn lstm() -> String {
-    let bert = "type = \"bert\"\nlayers = 1\nheads = 2\nwidth = 32\ncontext_length = 16\ndropout = 0.1";
+    let bert =
+        "type = \"bert\"\nlayers = 1\nheads = 2\nwidth = 32\ncontext_length = 16\ndropout = 0.1";
     let lstm = "type = \"lstm\"\nlayers = 2\nwidth = 16\nhidden = 16\ncontext_length = 16\ndropout = 0.1\nembedding_dropout = 0.1";
     let config = BERT.replace(bert, lstm);
     assert!(config.contains(lstm));
@@ -191,6 +192,18 @@ fn a_table_of_texts_becomes_a_classifier() {
     assert_eq!(lines[0], "id,prediction,probability_bad,probability_good");
     assert!(lines[1].starts_with("1,good,"), "{out}");
     assert!(lines[2].starts_with("2,bad,"), "{out}");
+    let long = "a brittle cup ".repeat(20);
+    project.write(
+        "long.csv",
+        &format!("id,text,mark\n1,a fine jug,good\n2,{long},bad\n"),
+    );
+    let err = project.ok("predict runs/run/1 long.csv -o long.jsonl").err;
+    assert!(
+        err.contains("1 of 2 texts have more than 16 tokens"),
+        "{err}"
+    );
+    let err = project.ok("evaluate runs/run/1 --data long.csv").err;
+    assert!(err.contains("1 texts have more than 16 tokens"), "{err}");
     project.write("gap.jsonl", "{\"id\": 1, \"text\": null}\n");
     project
         .run("predict runs/run/1 gap.jsonl -o gap.csv")

@@ -21,7 +21,11 @@ fn every_shipped_config_is_valid_and_trains() {
             "{config} promises a number that was not filled in"
         );
         count += 1;
-        let elsewhere = ["#   status    not run here", "#   prepare ", "[[data.download]]"];
+        let elsewhere = [
+            "#   status    not run here",
+            "#   prepare ",
+            "[[data.download]]",
+        ];
         if elsewhere.iter().any(|words| text.contains(words)) {
             // Its data is not part of the checkout.
             project.ok(&format!("check {config} --no-data"));

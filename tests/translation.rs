@@ -170,6 +170,10 @@ fn what_is_wrong_with_pairs_is_said_before_the_first_step() {
         ("task.label_smoothing=1", &["label_smoothing"]),
         ("data.batch_tokens=0", &["batch_tokens"]),
         ("model.context_length=0", &["context_length"]),
+        (
+            "data.max_length=40",
+            &["max_length", "40 tokens", "one of them ends"],
+        ),
         ("data.path=\"none.de\"", &["path", "none.de"]),
     ] {
         project

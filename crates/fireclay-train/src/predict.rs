@@ -26,12 +26,12 @@ pub trait AnswersRows {
     /// What the answers mean.
     fn answer(&self) -> &Answer;
 
-    /// Answers for some rows.
+    /// Answers for some rows, and of how many of them the model sees the start alone.
     ///
     /// # Errors
     ///
     /// If a column is missing, or a cell does not fit its column.
-    fn answers(&self, rows: &RecordBatch) -> Result<Answers, DataError>;
+    fn answers(&self, rows: &RecordBatch) -> Result<(Answers, usize), DataError>;
 }
 
 impl AnswersRows for TableRun {
@@ -39,8 +39,8 @@ impl AnswersRows for TableRun {
         &self.predictor.answer
     }
 
-    fn answers(&self, rows: &RecordBatch) -> Result<Answers, DataError> {
-        Ok(answer(self, &self.preprocess.encode(rows)?))
+    fn answers(&self, rows: &RecordBatch) -> Result<(Answers, usize), DataError> {
+        Ok((answer(self, &self.preprocess.encode(rows)?), 0))
     }
 }
 
@@ -49,14 +49,23 @@ impl AnswersRows for TextTableRun {
         &self.predictor.answer
     }
 
-    fn answers(&self, rows: &RecordBatch) -> Result<Answers, DataError> {
-        let (texts, _) = self.preprocess.encode(&self.tokenizer, rows)?;
+    fn answers(&self, rows: &RecordBatch) -> Result<(Answers, usize), DataError> {
+        let (texts, cut) = self.preprocess.encode(&self.tokenizer, rows)?;
         let texts: Vec<&[u32]> = texts.iter().map(Vec::as_slice).collect();
         let device = self.predictor.device();
         let parts = texts.chunks(TEXTS);
         let parts = parts.map(|part| text_table::upload(PaddedTexts::new(part), device));
-        Ok(self.predictor.predict(parts))
+        Ok((self.predictor.predict(parts), cut))
     }
+}
+
+/// What was answered for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Answered {
+    /// The number of rows.
+    pub rows: u64,
+    /// How many of them have a text that is longer than what the model looks at.
+    pub cut: u64,
 }
 
 /// Where predictions come from and go to.
@@ -105,24 +114,23 @@ pub enum PredictError {
     Protected(PathBuf),
 }
 
-/// Reads rows, answers, and writes, in bounded memory; the number of rows. The output appears
-/// only when it is whole.
+/// Reads rows, answers, and writes, in bounded memory. The output appears only when it is whole.
 ///
 /// Columns: the row's id (or `row`, from 1), `prediction`, and for classes `probability_<class>`.
 ///
 /// # Errors
 ///
 /// If a column is missing, a cell does not fit its column, or a file cannot be read or written.
-pub fn predict(run: &impl AnswersRows, job: &PredictJob<'_>) -> Result<u64, PredictError> {
+pub fn predict(run: &impl AnswersRows, job: &PredictJob<'_>) -> Result<Answered, PredictError> {
     check_output(job.output, &expand(job.input)?, job.protected)?;
     let rows = stream(job.input, &job.options)?;
     let part = part(job.output);
     let written = write(run, job, rows, &part);
     match written {
-        Ok(rows) => {
+        Ok(answered) => {
             std::fs::rename(&part, job.output)
                 .map_err(|source| run_folder::io("write", job.output, source))?;
-            Ok(rows)
+            Ok(answered)
         }
         Err(error) => {
             // Best effort: the error that counts is the one that stopped the prediction.
@@ -137,24 +145,25 @@ fn write(
     job: &PredictJob<'_>,
     mut batches: TableStream,
     part: &Path,
-) -> Result<u64, PredictError> {
+) -> Result<Answered, PredictError> {
     let mut writer = TableWriter::create(part, job.format)?;
-    let mut done = 0;
+    let mut done = Answered::default();
     let mut file = (PathBuf::new(), 0);
     while let Some(batch) = batches.next() {
         let batch = batch?;
         let path = batches.file().unwrap_or(Path::new(job.input));
         if file.0 != path {
-            file = (path.to_path_buf(), done);
+            file = (path.to_path_buf(), done.rows);
         }
-        let rows_before = (done - file.1) as usize;
+        let rows_before = (done.rows - file.1) as usize;
         let place = |error: DataError| error.map_row(|row| row + rows_before).in_file(&file.0);
-        let answers = run.answers(&batch).map_err(place)?;
-        let names = names(&batch, job.id, done).map_err(place)?;
+        let (answers, cut) = run.answers(&batch).map_err(place)?;
+        let names = names(&batch, job.id, done.rows).map_err(place)?;
         writer.write(&columns(names, run.answer(), answers))?;
-        done += batch.num_rows() as u64;
+        done.rows += batch.num_rows() as u64;
+        done.cut += cut as u64;
     }
-    if done == 0 {
+    if done.rows == 0 {
         return Err(PredictError::NoRows(job.input.to_owned()));
     }
     writer.finish()?;

@@ -65,10 +65,11 @@ pub struct PairDataConfig {
     /// The column of their translations (pair_table). Default: `target`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<String>,
-    /// The most tokens that either side of a pair may have; longer pairs do not train. Validation
-    /// and test keep every pair.
-    #[serde(default = "default_max_length")]
-    pub max_length: usize,
+    /// The most tokens that either side of a pair may have before the one that ends it; longer
+    /// pairs do not train. Validation and test keep every pair. Default: 128, or what the model's
+    /// context has room for if that is less.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_length: Option<usize>,
     /// The most tokens of a group of pairs, source and target together, padding and the tokens that
     /// end a sentence included. A longer pair is a group of its own.
     #[serde(default = "default_batch_tokens")]
@@ -93,11 +94,18 @@ impl PairDataConfig {
             test_target_path: None,
             source: None,
             target: None,
-            max_length: default_max_length(),
+            max_length: None,
             batch_tokens: default_batch_tokens(),
             download: Vec::new(),
             split: TextSplitConfig::default(),
         }
+    }
+
+    /// The most tokens of a side of a pair that trains a model which looks at `context` of them.
+    pub(crate) fn longest(&self, context: usize) -> usize {
+        // With the token at its end a sentence must still be one that the model can look at.
+        let room = context.saturating_sub(1);
+        self.max_length.unwrap_or(DEFAULT_MAX_LENGTH).min(room)
     }
 
     /// The names of the columns of a table.
@@ -117,9 +125,9 @@ impl PairDataConfig {
         });
         for (key, value) in [
             ("max_length", self.max_length),
-            ("batch_tokens", self.batch_tokens),
+            ("batch_tokens", Some(self.batch_tokens)),
         ] {
-            if value == 0 {
+            if value == Some(0) {
                 problems.push((key.into(), "must be at least 1, but is 0".into()));
             }
         }
@@ -210,9 +218,7 @@ impl PairDataConfig {
     }
 }
 
-fn default_max_length() -> usize {
-    128
-}
+const DEFAULT_MAX_LENGTH: usize = 128;
 
 fn default_batch_tokens() -> usize {
     4096

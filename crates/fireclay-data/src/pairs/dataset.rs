@@ -62,8 +62,7 @@ impl PairData {
             split.transpose()
         };
         let (valid, test) = (held_out(valid)?, held_out(test)?);
-        // With the token at its end a sentence must still be one that the model can look at.
-        let longest = config.max_length.min(context.saturating_sub(1));
+        let longest = config.longest(context);
         let with_text = train.pairs.len();
         let train = PairSplit::training(train, config, &tokenizer, longest, seed)?;
         notes.extend(too_long(with_text - train.pairs(), with_text, longest));

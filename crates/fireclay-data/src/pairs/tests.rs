@@ -185,7 +185,7 @@ fn files_of_their_own_leave_the_main_pairs_to_the_training() {
 fn pairs_that_are_empty_or_long_do_not_train() {
     let place = Place::new("aaaa\naaaaa\n  \na\na\n", "x\nx\nx\n\nxxxxx");
     let mut config = place.config();
-    config.max_length = 4;
+    config.max_length = Some(4);
     let data = parallel(&config).unwrap();
     assert_eq!(data.train.source_texts(), ["aaaa"]);
     assert_eq!(data.train.left_out(), 4);
@@ -194,14 +194,14 @@ fn pairs_that_are_empty_or_long_do_not_train() {
         "2 of 3 pairs of train have more than 4 tokens on a side and are left out",
     ];
     assert_eq!(messages(&data), expected);
-    config.max_length = 0;
+    config.max_length = Some(0);
     let error = parallel(&config).unwrap_err().to_string();
     assert!(
         error.contains("data.max_length must be at least 1"),
         "{error}"
     );
     place.write("a.de", b"aaaaa\n\n\n\n\n");
-    config.max_length = 4;
+    config.max_length = Some(4);
     let error = parallel(&config).unwrap_err().to_string();
     assert!(error.contains("a.de can train"), "{error}");
 }

@@ -91,10 +91,7 @@ impl TextTableData {
         };
         let Splits { train, valid, test } = &splits;
         let (train, valid, test) = (encode(train)?, encode(valid)?, encode(test)?);
-        if cut > 0 {
-            let message = format!("{cut} texts have more than {length} tokens and are cut");
-            notes.push(Note::about(&config.text, message));
-        }
+        notes.extend(note_of_cut(cut, &preprocess));
         Ok(Self {
             tokenizer,
             preprocess,
@@ -117,7 +114,8 @@ impl TextTableData {
 }
 
 impl TextTableSplit {
-    /// Reads files with targets for an existing preprocessing, to evaluate on them.
+    /// Reads files with targets for an existing preprocessing, to evaluate on them; with what the
+    /// user should know.
     ///
     /// # Errors
     /// Whatever is wrong with the files or does not fit the preprocessing.
@@ -126,10 +124,11 @@ impl TextTableSplit {
         options: &ReadOptions,
         tokenizer: &Tokenizer,
         preprocess: &TextPreprocess,
-    ) -> Result<Self, DataError> {
+    ) -> Result<(Self, Vec<Note>), DataError> {
         let table = Table::read(path, options)?;
         let rows: Vec<usize> = (0..table.rows()).collect();
-        Ok(encode(&table, &rows, tokenizer, preprocess)?.0)
+        let (split, cut) = encode(&table, &rows, tokenizer, preprocess)?;
+        Ok((split, note_of_cut(cut, preprocess).into_iter().collect()))
     }
 }
 
@@ -137,6 +136,13 @@ impl TextTableSplit {
 fn files(table: &Table, tokenizer: &TokenizerConfig) -> Vec<PathBuf> {
     let own = tokenizer.path.as_ref().map(PathBuf::from);
     table.files.iter().cloned().chain(own).collect()
+}
+
+/// What there is to say of texts that are cut.
+fn note_of_cut(cut: usize, preprocess: &TextPreprocess) -> Option<Note> {
+    let length = preprocess.max_length();
+    let message = format!("{cut} texts have more than {length} tokens and are cut");
+    (cut > 0).then(|| Note::about(preprocess.text(), message))
 }
 
 /// The tokenizer for the training rows.

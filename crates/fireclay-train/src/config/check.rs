@@ -111,14 +111,22 @@ fn direction(config: &RunConfig) -> Option<(&'static str, String)> {
 
 /// Texts that are longer than what the model looks at.
 fn length(config: &RunConfig) -> Option<(&'static str, String)> {
-    let (ModelConfig::Encoder(model), DataConfig::TextTable(source)) =
-        (&config.model, &config.data)
-    else {
-        return None;
+    let (length, context, ends) = match (&config.model, &config.data) {
+        (ModelConfig::Encoder(model), DataConfig::TextTable(source)) => {
+            (source.texts.max_length?, model.network.context_length(), 0)
+        }
+        (ModelConfig::Translation(model), DataConfig::Pairs(source)) => {
+            (source.pairs.max_length?, model.network.context_length(), 1)
+        }
+        _ => return None,
     };
-    let (length, context) = (source.texts.max_length?, model.network.context_length());
-    (length > context).then(|| {
-        let message = format!("is {length}, but the model looks at {context} tokens");
+    (length + ends > context).then(|| {
+        let ends = if ends > 0 {
+            ", and one of them ends the text"
+        } else {
+            ""
+        };
+        let message = format!("is {length}, but the model looks at {context} tokens{ends}");
         ("data.max_length", message)
     })
 }

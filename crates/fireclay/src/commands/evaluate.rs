@@ -92,7 +92,9 @@ fn texts(
             let own = || source.texts.format().unwrap_or(TableFormat::Csv);
             let format = TableFormat::from_path(path.as_ref()).unwrap_or_else(own);
             let options = source.texts.read_options(format);
-            let split = TextTableSplit::load(path, &options, &run.tokenizer, &run.preprocess)?;
+            let (split, notes) =
+                TextTableSplit::load(path, &options, &run.tokenizer, &run.preprocess)?;
+            notes.iter().for_each(|note| eprintln!("note: {note}"));
             (path.clone(), split)
         }
         _ => match own(args, loaded)?.data() {

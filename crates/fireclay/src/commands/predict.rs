@@ -8,7 +8,7 @@ use fireclay_train::config::{
     DataConfig, ImageSource, PairSource, RunConfig, TableSource, TaskConfig, TextTableSource,
 };
 use fireclay_train::finished::{ImageRun, TableRun, TextTableRun, TranslationRun};
-use fireclay_train::predict::{PredictJob, predict as write};
+use fireclay_train::predict::{Answered, PredictJob, predict as write};
 use fireclay_train::predict_images::{
     ImageAnswer, ImageJob, Prediction, predict_images, predict_images_to,
 };
@@ -64,7 +64,7 @@ fn rows(args: &PredictArgs, config: &RunConfig, source: &TableSource) -> Result<
         id: source.table.id.as_deref(),
         protected: &protected(&args.run, &paths),
     };
-    let rows = write(&run, &job)?;
+    let rows = write(&run, &job)?.rows;
     say!("{rows} rows to {}", output.display());
     Ok(())
 }
@@ -123,7 +123,11 @@ fn texts(args: &PredictArgs, config: &RunConfig, source: &TextTableSource) -> Re
         id: data.id.as_deref(),
         protected: &protected(&args.run, &paths),
     };
-    let rows = write(&run, &job)?;
+    let Answered { rows, cut } = write(&run, &job)?;
+    if cut > 0 {
+        let length = run.preprocess.max_length();
+        eprintln!("note: {cut} of {rows} texts have more than {length} tokens and are cut");
+    }
     say!("{rows} rows to {}", output.display());
     Ok(())
 }
