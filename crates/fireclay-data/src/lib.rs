@@ -39,6 +39,7 @@ mod download;
 mod guess;
 mod hash;
 mod image;
+mod kept;
 mod metered;
 mod pairs;
 mod report;

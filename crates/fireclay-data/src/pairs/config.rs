@@ -74,6 +74,10 @@ pub struct PairDataConfig {
     /// end a sentence included. A longer pair is a group of its own.
     #[serde(default = "default_batch_tokens")]
     pub batch_tokens: usize,
+    /// The folder where a trained tokenizer is kept between runs. Default: `fireclay/tokens` in
+    /// the user's cache folder.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache_dir: Option<String>,
     /// Files to fetch before reading, unless they are there already.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub download: Vec<DownloadConfig>,
@@ -96,6 +100,7 @@ impl PairDataConfig {
             target: None,
             max_length: None,
             batch_tokens: default_batch_tokens(),
+            cache_dir: None,
             download: Vec::new(),
             split: TextSplitConfig::default(),
         }
@@ -146,6 +151,7 @@ impl PairDataConfig {
             ("test_target_path", self.test_target_path.as_ref()),
             ("source", self.source.as_ref()),
             ("target", self.target.as_ref()),
+            ("cache_dir", self.cache_dir.as_ref()),
         ];
         let is_empty = |text: &String| text.trim().is_empty();
         let empty = texts

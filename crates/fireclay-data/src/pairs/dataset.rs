@@ -7,6 +7,7 @@ use super::read::{Pair, Pairs};
 use super::split::{PairSplit, end_of_text};
 use crate::download;
 use crate::error::DataError;
+use crate::kept;
 use crate::random::{Purpose, shuffle, stream};
 use crate::schema::Note;
 use crate::split::SPLIT_NAMES;
@@ -55,7 +56,8 @@ impl PairData {
         let [train, valid, test] = splits.map(|pairs| pairs.map(Pairs::without_empty));
         notes.extend(empty([&train, &valid, &test]));
         let train = train.expect("the training part is always there");
-        let tokenizer = Tokenizer::train(kind, tokenizer_config, texts(&train))?;
+        let folder = kept::folder(config.cache_dir.as_ref());
+        let tokenizer = Tokenizer::kept_for(&folder, kind, tokenizer_config, texts(&train))?;
         end_of_text(&tokenizer)?;
         let held_out = |pairs: Option<Pairs>| {
             let split = pairs.map(|pairs| PairSplit::held_out(pairs, config, &tokenizer, context));
@@ -88,9 +90,9 @@ impl PairData {
 }
 
 /// Both sides of all pairs, as one text after the other.
-fn texts(pairs: &Pairs) -> impl Iterator<Item = Result<String, DataError>> + Send {
-    let sides = |pair: &Pair| [pair.source.clone(), pair.target.clone()];
-    pairs.pairs.iter().flat_map(sides).map(Ok)
+fn texts(pairs: &Pairs) -> impl Iterator<Item = &str> + Clone + Send {
+    let pairs = pairs.pairs.iter();
+    pairs.flat_map(|pair| [&*pair.source, &*pair.target])
 }
 
 /// What there is to say about pairs with an empty side.

@@ -182,6 +182,28 @@ fn files_of_their_own_leave_the_main_pairs_to_the_training() {
 }
 
 #[test]
+fn a_trained_tokenizer_is_kept_by_what_it_was_made_of() {
+    let place = Place::new("ab ab\nabc\n", "xy xy\nxyz\n");
+    let mut config = place.config();
+    config.cache_dir = Some(place.path("cache"));
+    let bpe = TokenizerConfig {
+        vocabulary_size: 262,
+        ..TokenizerConfig::default()
+    };
+    let load = || {
+        let tokenizer = (TokenizerKind::Bpe, &bpe);
+        let data = PairData::load(PairFormat::Parallel, &config, tokenizer, 100, 42);
+        data.unwrap().tokenizer.to_json()
+    };
+    let kept = || fs::read_dir(place.path("cache")).unwrap().count();
+    let first = load();
+    assert_eq!((load(), kept()), (first, 1));
+    place.write("a.en", b"xy xy\nxyy\n");
+    load();
+    assert_eq!(kept(), 2);
+}
+
+#[test]
 fn pairs_that_are_empty_or_long_do_not_train() {
     let place = Place::new("aaaa\naaaaa\n  \na\na\n", "x\nx\nx\n\nxxxxx");
     let mut config = place.config();

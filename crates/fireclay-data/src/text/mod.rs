@@ -14,7 +14,6 @@ mod split;
 mod tests;
 mod tokens;
 
-pub(crate) use self::cache::user_cache;
 pub use self::config::{TextDataConfig, TextFormat, TextSplitConfig, TokenType};
 pub use self::dataset::TextData;
 pub use self::masked::{MaskedBatch, MaskedSplit, Masking};

@@ -186,6 +186,43 @@ fn a_trained_tokenizer_is_kept_too() {
 }
 
 #[test]
+fn runs_that_begin_together_and_after_a_kill_leave_nothing_but_what_is_whole() {
+    let place = Place::new("so much to say and so much said ".repeat(20).as_bytes());
+    let config = place.config("input.txt");
+    let bpe = TokenizerConfig {
+        vocabulary_size: 300,
+        ..TokenizerConfig::default()
+    };
+    let load = || {
+        let tokenizer = Some((TokenizerKind::Bpe, &bpe));
+        let data = TextData::load(TextFormat::Text, &config, tokenizer, 4, 0).unwrap();
+        (data.tokenizer.unwrap().to_json(), data.train.tokens())
+    };
+    let kept = || {
+        let entries = fs::read_dir(place.path("cache")).unwrap();
+        let mut paths: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+        paths.sort();
+        paths
+    };
+    let found = std::thread::scope(|scope| {
+        let loads = [0; 4].map(|_| scope.spawn(load));
+        loads.map(|load| load.join().unwrap())
+    });
+    assert!(found.iter().all(|one| *one == found[0]));
+    let whole = kept();
+    // The tokenizer, and the tokens of training and validation.
+    assert_eq!(whole.len(), 3, "{whole:?}");
+    for path in &whole {
+        fs::remove_file(path).unwrap();
+        for left in ["part", "lock"] {
+            fs::write(path.with_added_extension(left), "half of it").unwrap();
+        }
+    }
+    assert_eq!(load(), found[0]);
+    assert_eq!(kept(), whole);
+}
+
+#[test]
 fn token_files_of_nanogpt_load_as_they_are() {
     let place = Place::new(b"");
     let bytes = |ids: &[u16]| {

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::config::TokenType;
 use crate::error::{DataError, absolute};
+use crate::kept::part;
 
 /// What a file of the cache begins with: this, then how many bytes a token has, how many tokens
 /// there are, and how many bytes of text they stand for, each in eight bytes.
@@ -147,6 +148,7 @@ impl TokenFile {
 const CHUNK: usize = 1 << 20;
 
 /// A file of the cache while it is written, beside its place; it is moved there when it is whole.
+/// One process writes it at a time (see [`once`](crate::kept::once)).
 pub(crate) struct TokenWriter {
     place: PathBuf,
     beside: PathBuf,
@@ -160,7 +162,7 @@ impl TokenWriter {
     /// # Errors
     /// [`DataError::Write`].
     pub fn create(place: &Path, kind: TokenType) -> Result<Self, DataError> {
-        let beside = place.with_extension(format!("tmp-{}", std::process::id()));
+        let beside = part(place);
         let create = || {
             fs::create_dir_all(place.parent().unwrap_or(Path::new("")))?;
             let mut file = BufWriter::new(File::create(&beside)?);

@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use arrow::array::RecordBatch;
-use sha2::{Digest, Sha256};
 
 use super::config::TextTableConfig;
 use super::preprocess::TextPreprocess;
@@ -12,13 +11,12 @@ use crate::column::text;
 use crate::config::TargetKind;
 use crate::download;
 use crate::error::DataError;
-use crate::hash::hex;
+use crate::kept;
 use crate::preprocess::Target;
 use crate::read::ReadOptions;
 use crate::schema::{Note, check_columns};
 use crate::split::{Splits, split};
 use crate::table::Table;
-use crate::text::user_cache;
 use crate::tokenizer::{Tokenizer, TokenizerConfig, TokenizerKind};
 
 /// Everything that training needs from a table of texts.
@@ -153,19 +151,8 @@ fn tokenizer_of(
     tokenizer: &TokenizerConfig,
 ) -> Result<Tokenizer, DataError> {
     let cells = text(&config.text, crate::column::column(train, &config.text)?)?;
-    let texts = || cells.iter().flatten().map(|text| Ok(text.to_owned()));
-    let mut hasher = Sha256::new();
-    hasher.update(format!("{} {}", kind.name(), tokenizer.describe()));
-    for cell in cells.iter().flatten() {
-        hasher.update((cell.len() as u64).to_le_bytes());
-        hasher.update(cell);
-    }
-    let name = format!("{}.json", hex(&hasher.finalize()));
-    let folder = config
-        .cache_dir
-        .as_ref()
-        .map_or_else(user_cache, PathBuf::from);
-    Tokenizer::kept(&folder.join(name), kind, tokenizer, texts())
+    let folder = kept::folder(config.cache_dir.as_ref());
+    Tokenizer::kept_for(&folder, kind, tokenizer, cells.iter().flatten())
 }
 
 /// The texts of some rows, and how many of them are cut.

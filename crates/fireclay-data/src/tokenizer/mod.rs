@@ -15,6 +15,7 @@ use tokenizers::tokenizer::step_decode_stream;
 pub use self::config::{TokenizerConfig, TokenizerKind};
 use self::marks::Marks;
 use crate::error::{DataError, absolute};
+use crate::kept::part;
 
 /// A tokenizer. Clones are cheap.
 #[derive(Clone, Debug)]
@@ -76,7 +77,7 @@ impl Tokenizer {
     pub fn save(&self, path: &Path) -> Result<(), DataError> {
         let write = || {
             std::fs::create_dir_all(path.parent().unwrap_or(Path::new("")))?;
-            let beside = path.with_extension(format!("tmp-{}", std::process::id()));
+            let beside = part(path);
             std::fs::write(&beside, self.to_json())?;
             std::fs::rename(&beside, path)
         };

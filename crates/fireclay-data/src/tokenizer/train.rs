@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use sha2::{Digest, Sha256};
 use tokenizers::decoders::fuse::Fuse;
 use tokenizers::decoders::wordpiece::WordPiece as WordPieceDecoder;
 use tokenizers::models::TrainerWrapper;
@@ -19,6 +20,8 @@ use tokenizers::{AddedToken, Error, Tokenizer as Inner};
 
 use super::{Tokenizer, TokenizerConfig, TokenizerKind};
 use crate::error::DataError;
+use crate::hash::hex;
+use crate::kept;
 
 const END: &str = "<|endoftext|>";
 const UNKNOWN: &str = "<unk>";
@@ -62,12 +65,34 @@ impl Tokenizer {
         if !kind.is_trained() {
             return Self::train(kind, config, texts);
         }
-        if let Ok(tokenizer) = Self::load(place) {
-            return Ok(tokenizer);
+        let make = || {
+            Self::train(kind, config, texts)?.save(place)?;
+            // What comes from the cache has no more and no less in it than what was just made.
+            Self::load(place)
+        };
+        kept::once(place, || Self::load(place).ok(), make)
+    }
+
+    /// As [`kept`](Self::kept) in `folder`, under the hash of the texts and of what is to be made
+    /// of them.
+    ///
+    /// # Errors
+    /// As for [`kept`](Self::kept).
+    pub(crate) fn kept_for<'a>(
+        folder: &Path,
+        kind: TokenizerKind,
+        config: &TokenizerConfig,
+        texts: impl Iterator<Item = &'a str> + Clone + Send,
+    ) -> Result<Self, DataError> {
+        let mut hasher = Sha256::new();
+        hasher.update(format!("{} {}", kind.name(), config.describe()));
+        for text in texts.clone() {
+            hasher.update((text.len() as u64).to_le_bytes());
+            hasher.update(text);
         }
-        Self::train(kind, config, texts)?.save(place)?;
-        // What comes from the cache has no more and no less in it than what was just made.
-        Self::load(place)
+        let place = folder.join(format!("{}.json", hex(&hasher.finalize())));
+        let texts = texts.map(|text| Ok(text.to_owned()));
+        Self::kept(&place, kind, config, texts)
     }
 }
 

@@ -1,0 +1,119 @@
+//! What takes long to make and is kept in a folder between runs.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+use crate::error::DataError;
+
+/// The folder that a configuration names, or else the user's cache.
+pub(crate) fn folder(cache_dir: Option<&String>) -> PathBuf {
+    cache_dir.map_or_else(user_cache, PathBuf::from)
+}
+
+/// The file in which something is written before it is moved to its place.
+pub(crate) fn part(place: &Path) -> PathBuf {
+    place.with_added_extension("part")
+}
+
+/// What `find` finds at `place`, or else what `make` puts there.
+///
+/// Of several runs that begin together one makes it and the others wait. What a run that was killed
+/// left of it is in the same [`part`] and the same lock file, and is taken over.
+///
+/// # Errors
+/// Those of `make`; [`DataError::Write`] if there cannot be a file at `place`.
+pub(crate) fn once<T>(
+    place: &Path,
+    find: impl Fn() -> Option<T>,
+    make: impl FnOnce() -> Result<T, DataError>,
+) -> Result<T, DataError> {
+    if let Some(found) = find() {
+        return Ok(found);
+    }
+    let name = place.with_added_extension("lock");
+    let lock = lock(&name).map_err(|source| DataError::write(place, source))?;
+    let made = match find() {
+        Some(found) => found,
+        None => make()?,
+    };
+    // Only now that it is there: who waits for this lock, or makes a new one, finds it.
+    let _ = fs::remove_file(&name);
+    drop(lock);
+    Ok(made)
+}
+
+/// A file that one process has at a time, until it is dropped.
+fn lock(name: &Path) -> std::io::Result<File> {
+    fs::create_dir_all(name.parent().unwrap_or(Path::new("")))?;
+    let file = File::create(name)?;
+    file.lock()?;
+    Ok(file)
+}
+
+/// The folder for what can be made again, by the XDG base directory specification or, on Windows,
+/// the local application data.
+fn user_cache() -> PathBuf {
+    let folder = |name: &str| {
+        std::env::var_os(name)
+            .filter(|path| !path.is_empty())
+            .map(PathBuf::from)
+    };
+    let cache = folder("XDG_CACHE_HOME")
+        .or_else(|| folder("LOCALAPPDATA"))
+        .or_else(|| Some(folder("HOME")?.join(".cache")))
+        .unwrap_or_else(std::env::temp_dir);
+    cache.join("fireclay").join("tokens")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::thread;
+
+    use super::*;
+
+    fn names(folder: &Path) -> Vec<String> {
+        let name = |entry: std::io::Result<fs::DirEntry>| {
+            entry.unwrap().file_name().into_string().unwrap()
+        };
+        fs::read_dir(folder).unwrap().map(name).collect()
+    }
+
+    #[test]
+    fn of_many_that_begin_together_one_makes_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = folder.path().join("deep/thing");
+        let made = AtomicUsize::new(0);
+        let find = || fs::read_to_string(&place).ok();
+        let make = || {
+            made.fetch_add(1, Ordering::Relaxed);
+            fs::write(part(&place), "whole").unwrap();
+            fs::rename(part(&place), &place).unwrap();
+            Ok("whole".to_owned())
+        };
+        thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| assert_eq!(once(&place, find, make).unwrap(), "whole"));
+            }
+        });
+        assert_eq!(made.into_inner(), 1);
+        assert_eq!(names(&folder.path().join("deep")), ["thing"]);
+    }
+
+    #[test]
+    fn a_failure_is_told_and_the_next_may_try() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = folder.path().join("thing");
+        let find = || place.exists().then_some(1);
+        let fails = || Err(DataError::Unusable("no clay".into()));
+        let error = once(&place, find, fails).unwrap_err();
+        assert!(error.to_string().contains("no clay"), "{error}");
+        let make = || {
+            fs::write(&place, "").unwrap();
+            Ok(2)
+        };
+        assert_eq!(once(&place, find, make).unwrap(), 2);
+        assert_eq!(once(&place, find, make).unwrap(), 1);
+        assert_eq!(names(folder.path()), ["thing"]);
+    }
+}
