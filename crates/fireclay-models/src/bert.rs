@@ -91,9 +91,37 @@ impl Bert {
         types: Option<Tensor<2, Int>>,
         mask: Tensor<2, Bool>,
     ) -> Tensor<3> {
+        self.predict(self.encode(tokens, types, mask))
+    }
+
+    /// As [`forward_tokens`](Self::forward_tokens) at some places alone, which saves most of the
+    /// head's work where few tokens are hidden.
+    ///
+    /// # Shapes
+    ///
+    /// - `places`: counted through all rows of the batch, `[places]`
+    /// - result: `[places, vocabulary]`
+    ///
+    /// # Panics
+    ///
+    /// If the model was built with a classifier.
+    pub fn forward_places(
+        &self,
+        tokens: Tensor<2, Int>,
+        types: Option<Tensor<2, Int>>,
+        mask: Tensor<2, Bool>,
+        places: Tensor<1, Int>,
+    ) -> Tensor<2> {
+        let x = self.encode(tokens, types, mask);
+        let [batch, time, width] = x.dims();
+        let x = x.reshape([batch * time, width]).select(0, places);
+        self.predict(x.unsqueeze_dim(0)).squeeze_dim(0)
+    }
+
+    /// The head of the masked language model: `[batch, time, width]` → `[batch, time, vocabulary]`
+    fn predict(&self, x: Tensor<3>) -> Tensor<3> {
         let head = self.predictions.as_ref();
         let head = head.expect("a model without outputs has the head of tokens");
-        let x = self.encode(tokens, types, mask);
         head.forward(x, &self.bert.embeddings.word_embeddings)
     }
 

@@ -215,6 +215,29 @@ impl EncoderModel {
         }
     }
 
+    /// As [`forward_tokens`](Self::forward_tokens) at some places alone.
+    ///
+    /// # Shapes
+    ///
+    /// - `places`: counted through all rows of the batch, `[places]`
+    /// - result: `[places, vocabulary]`
+    ///
+    /// # Panics
+    ///
+    /// As for [`forward_tokens`](Self::forward_tokens).
+    pub fn forward_places(
+        &self,
+        tokens: Tensor<2, Int>,
+        types: Option<Tensor<2, Int>>,
+        mask: Tensor<2, Bool>,
+        places: Tensor<1, Int>,
+    ) -> Tensor<2> {
+        match self {
+            Self::Bert(model) => model.forward_places(tokens, types, mask, places),
+            Self::Lstm(_) => unreachable!("checked: an LSTM has outputs"),
+        }
+    }
+
     /// The logits of each text.
     ///
     /// # Shapes

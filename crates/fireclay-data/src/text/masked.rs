@@ -150,7 +150,7 @@ impl MaskedSplit {
 
     /// The number of windows.
     pub fn windows(&self) -> usize {
-        self.windows.windows()
+        self.windows.covering()
     }
 
     /// The windows at `indices` in epoch `epoch`, a pure function of both and of the seed.
@@ -158,21 +158,13 @@ impl MaskedSplit {
     /// # Errors
     /// [`DataError::Read`].
     pub fn batch(&self, epoch: u64, indices: &[u32]) -> Result<MaskedBatch, DataError> {
-        let batch = self.windows.batch(epoch, indices)?;
-        let [_, context] = batch.dims;
-        let (seed, epoch) = self.seed.map_or((0, 0), |seed| (seed, epoch));
+        let (seed, round) = self.seed.map_or((0, 0), |seed| (seed, epoch));
         let (mut texts, mut hidden) = (Vec::new(), Vec::new());
-        let rows = batch
-            .inputs
-            .chunks(context)
-            .zip(batch.targets.chunks(context));
-        for (&index, (inputs, targets)) in indices.iter().zip(rows) {
-            // Where nothing follows, nothing is.
-            let tokens = inputs.iter().zip(targets).filter(|(_, next)| **next >= 0);
-            let tokens: Vec<u32> = tokens.map(|(token, _)| *token as u32).collect();
+        for &index in indices {
+            let tokens = self.windows.window(epoch, index)?;
             let mut text = self.masking.tokenizer.mark(&tokens);
             let whole = text.clone();
-            let places = self.masking.hide(&mut text, seed, epoch, u64::from(index));
+            let places = self.masking.hide(&mut text, seed, round, u64::from(index));
             hidden.push((places, whole));
             texts.push(text);
         }

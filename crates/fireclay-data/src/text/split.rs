@@ -113,14 +113,13 @@ impl TokenSplit {
     /// # Errors
     /// [`DataError::Read`].
     pub fn batch(&self, epoch: u64, indices: &[u32]) -> Result<TokenBatch, DataError> {
-        let shift = self.shift(epoch);
         let mut batch = TokenBatch {
             inputs: Vec::new(),
             targets: Vec::new(),
             dims: [indices.len(), self.context],
         };
         for index in indices {
-            let start = self.range.start + shift + u64::from(*index) * self.context as u64;
+            let start = self.start(epoch, *index);
             let end = (start + self.context as u64 + 1).min(self.range.end);
             let tokens = self.tokens.read(start..end)?;
             let followed = tokens.len().saturating_sub(1);
@@ -132,6 +131,29 @@ impl TokenSplit {
             batch.targets.extend(std::iter::repeat_n(-1, padding));
         }
         Ok(batch)
+    }
+
+    /// The number of windows when none of their tokens is foretold from those before it: of a split
+    /// that is looked at as a whole, the last token counts as well.
+    pub(crate) fn covering(&self) -> usize {
+        match self.windows {
+            Windows::All => self.tokens().div_ceil(self.context as u64) as usize,
+            Windows::Shifted(_) => self.windows(),
+        }
+    }
+
+    /// The tokens of one of the [`covering`](Self::covering) windows in epoch `epoch`.
+    ///
+    /// # Errors
+    /// [`DataError::Read`].
+    pub(crate) fn window(&self, epoch: u64, index: u32) -> Result<Vec<u32>, DataError> {
+        let start = self.start(epoch, index);
+        let end = (start + self.context as u64).min(self.range.end);
+        self.tokens.read(start..end)
+    }
+
+    fn start(&self, epoch: u64, index: u32) -> u64 {
+        self.range.start + self.shift(epoch) + u64::from(index) * self.context as u64
     }
 
     fn shift(&self, epoch: u64) -> u64 {

@@ -223,6 +223,30 @@ fn runs_that_begin_together_and_after_a_kill_leave_nothing_but_what_is_whole() {
 }
 
 #[test]
+fn every_token_of_a_split_may_be_hidden() {
+    let place = Place::new("so much to say and so much said ".repeat(20).as_bytes());
+    let mut config = place.config("input.txt");
+    let wordpiece = TokenizerConfig {
+        vocabulary_size: 60,
+        ..TokenizerConfig::default()
+    };
+    for valid in [0.1, 0.2, 0.3] {
+        config.split.valid = valid;
+        (config.split.train, config.split.test) = (1.0 - valid, 0.0);
+        let tokenizer = Some((TokenizerKind::Wordpiece, &wordpiece));
+        let data = TextData::load(TextFormat::Text, &config, tokenizer, 6, 0).unwrap();
+        let data = data.with_room_for_marks(6).unwrap();
+        let split = data.valid.unwrap();
+        // Of four tokens, 90 % are all.
+        let masking = Masking::new(&data.tokenizer.unwrap(), 0.9, false).unwrap();
+        let masked = MaskedSplit::new(split.clone(), masking, None);
+        let indices: Vec<u32> = (0..masked.windows() as u32).collect();
+        let batch = masked.batch(0, &indices).unwrap();
+        assert_eq!(batch.truth.len() as u64, split.tokens());
+    }
+}
+
+#[test]
 fn token_files_of_nanogpt_load_as_they_are() {
     let place = Place::new(b"");
     let bytes = |ids: &[u16]| {

@@ -84,6 +84,19 @@ fn the_masked_language_model_has_hugging_faces_logits() {
 }
 
 #[test]
+fn some_places_have_the_logits_that_they_have_among_all() {
+    let device = Device::flex();
+    let (model, io) = (filled(&tiny(), &MASKED, &device), read("bert-tiny-mlm/io"));
+    let (tokens, types, mask) = inputs(&io, &device);
+    let places = Tensor::from_data([17, 3, 0, 21], &device);
+    let some = model.forward_places(tokens, types, mask, places.clone());
+    let all = masked_logits(&model, &io, &device);
+    let all: Tensor<2> = all.flatten(0, 1);
+    let expected = all.select(0, places).into_data();
+    assert_close(&some.into_data(), &expected, 1e-6, "logits");
+}
+
+#[test]
 fn the_classifier_has_hugging_faces_logits() {
     let device = Device::flex();
     let (model, io) = (

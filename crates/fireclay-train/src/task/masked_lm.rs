@@ -53,10 +53,8 @@ impl MaskedLm {
 
     fn forward(&self, batch: HiddenTokens) -> HiddenOutput {
         let TextInput { tokens, mask } = batch.input;
-        let logits = self.model.forward_tokens(tokens, None, mask); // [batch, time, vocabulary]
-        let [rows, time, vocabulary] = logits.dims();
-        let logits = logits.reshape([rows * time, vocabulary]);
-        let logits = logits.select(0, batch.places); // [hidden, vocabulary]
+        // [hidden, vocabulary]
+        let logits = self.model.forward_places(tokens, None, mask, batch.places);
         let [hidden, _] = logits.dims();
         let truth = batch.truth.reshape([hidden, 1]);
         let chosen = logits.clone().argmax(1);
