@@ -13,6 +13,33 @@ pub fn epoch_order(seed: u64, epoch: u64, n: usize) -> Vec<u32> {
     order
 }
 
+/// Rearranges the `order` of an epoch so that batches of `batch_size` hold samples of about the same
+/// length, and little of them is padding: of every [`POOL`] batches the samples are sorted, and the
+/// batches shuffled. A pure function of its arguments.
+pub fn by_length(
+    order: &mut [u32],
+    batch_size: usize,
+    (seed, epoch): (u64, u64),
+    length: impl Fn(u32) -> usize,
+) {
+    let mut random = stream(seed, Purpose::Bucket, epoch);
+    for pool in order.chunks_mut(batch_size.saturating_mul(POOL)) {
+        pool.sort_by_key(|sample| length(*sample));
+        // What does not fill a batch stays at the end, where the short one is.
+        let full = pool.len() / batch_size;
+        let sorted = pool.to_vec();
+        let mut batches: Vec<usize> = (0..full).collect();
+        shuffle(&mut batches, &mut random);
+        for (to, from) in batches.into_iter().enumerate() {
+            let [to, from] = [to, from].map(|batch| batch * batch_size);
+            pool[to..to + batch_size].copy_from_slice(&sorted[from..from + batch_size]);
+        }
+    }
+}
+
+/// Few enough that a batch is not the same in every epoch, and enough for little padding.
+const POOL: usize = 64;
+
 /// The batches of one epoch of `n` samples, as ranges into its order; with `drop_last` without a
 /// last one that is not full, unless it is the only one.
 ///
@@ -91,7 +118,36 @@ mod tests {
         assert!(batches(0, 4, false).is_empty());
     }
 
+    #[test]
+    fn batches_by_length_differ_from_epoch_to_epoch() {
+        let arranged = |epoch| {
+            let mut order = epoch_order(1, epoch, 1000);
+            by_length(&mut order, 8, (1, epoch), |sample| sample as usize % 50);
+            order
+        };
+        assert_eq!(arranged(0), arranged(0));
+        assert_ne!(arranged(0), arranged(1));
+        let padded = |order: &[u32]| -> u32 {
+            let longest = |batch: &[u32]| batch.iter().map(|sample| sample % 50).max().unwrap_or(0);
+            order
+                .chunks(8)
+                .map(|batch| longest(batch) * batch.len() as u32)
+                .sum()
+        };
+        let all: u32 = (0..1000).map(|sample| sample % 50).sum();
+        assert!(padded(&arranged(0)) < all * 11 / 10);
+        assert!(padded(&epoch_order(1, 0, 1000)) > all * 3 / 2);
+    }
+
     proptest! {
+        #[test]
+        fn what_is_arranged_by_length_is_a_permutation(n in 0usize..2000, size in 1usize..40) {
+            let mut order = epoch_order(1, 2, n);
+            by_length(&mut order, size, (1, 2), |sample| sample as usize % 7);
+            order.sort_unstable();
+            prop_assert!(order.into_iter().eq(0..n as u32));
+        }
+
         #[test]
         fn the_order_is_a_permutation(seed: u64, epoch: u64, n in 0usize..300) {
             let mut order = epoch_order(seed, epoch, n);

@@ -34,6 +34,10 @@ pub trait Samples: Send + Sync + 'static {
         0
     }
 
+    /// Rearranges the shuffled `order` of an epoch for batches of `batch_size`, where it matters
+    /// which samples are together; a pure function of the arguments.
+    fn arrange(&self, _order: &mut [u32], _batch_size: usize, _seed: u64, _epoch: u64) {}
+
     /// Puts the samples at `indices` together, in that order. Whatever is random in it, such as
     /// augmentation, must be a pure function of the seed, `epoch` and the indices.
     ///
@@ -169,12 +173,16 @@ impl<S: Samples> OrderedLoader<S> {
     /// The order of samples in `epoch`, as indices into the source.
     fn indices(&self, epoch: u64) -> Vec<u32> {
         let start = u32::try_from(self.range.start).expect("fewer than 2^32 samples");
-        let order = if self.order.shuffle {
-            epoch_order(self.order.seed, epoch, self.range.len())
-        } else {
-            (0..self.range.len() as u32).collect()
-        };
-        order.into_iter().map(|index| index + start).collect()
+        let Order {
+            seed, batch_size, ..
+        } = self.order;
+        if !self.order.shuffle {
+            return (start..start + self.range.len() as u32).collect();
+        }
+        let order = epoch_order(seed, epoch, self.range.len());
+        let mut order: Vec<u32> = order.into_iter().map(|index| index + start).collect();
+        self.samples.arrange(&mut order, batch_size, seed, epoch);
+        order
     }
 
     fn with(&self, device: Device, range: Range<usize>) -> Self {

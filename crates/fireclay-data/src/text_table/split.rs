@@ -40,6 +40,11 @@ impl TextTableSplit {
         self.texts.is_empty()
     }
 
+    /// The number of tokens of the text at a position.
+    pub fn length(&self, position: u32) -> usize {
+        self.texts[position as usize].len()
+    }
+
     /// The number of tokens of all texts.
     pub fn tokens(&self) -> usize {
         self.texts.iter().map(Vec::len).sum()

@@ -2,7 +2,7 @@
 
 use burn::data::dataset::DatasetError;
 use burn::tensor::Device;
-use fireclay_data::{Labels, PaddedTexts, TextTableSplit};
+use fireclay_data::{Labels, PaddedTexts, TextTableSplit, by_length};
 
 use super::network::{Batch, TextInput};
 use super::text::{mask, tokens};
@@ -25,6 +25,10 @@ impl Samples for TextTableSamples {
 
     fn len(&self) -> usize {
         self.0.len()
+    }
+
+    fn arrange(&self, order: &mut [u32], batch_size: usize, seed: u64, epoch: u64) {
+        by_length(order, batch_size, (seed, epoch), |text| self.0.length(text));
     }
 
     fn assemble(&self, _epoch: u64, indices: &[u32]) -> Result<Self::Host, DatasetError> {
