@@ -309,6 +309,41 @@ fn a_table_of_texts_becomes_a_regressor() {
 }
 
 #[test]
+fn texts_may_have_several_labels_or_none() {
+    for config in [BERT.to_owned(), lstm()] {
+        let config = config
+            .replace("type = \"classification\"", "type = \"multilabel\"")
+            .replace("target = ", "label_separator = \";\"\ntarget = ")
+            .replace(", stratify = true", "");
+        let project = project(&config);
+        let row = |row: usize| {
+            let (text, mark) = sentence(row);
+            let pot = if text.contains("bowl") { "bowl" } else { "" };
+            let good = if mark == "good" { "good; " } else { "" };
+            format!("\"{text}\",{good}{pot}\n")
+        };
+        let rows: String = (0..160).map(row).collect();
+        project.write("pots.csv", &("text,mark\n".to_owned() + &rows));
+        project.ok("train run.toml -q --set train.epochs=20");
+        let f1 = metric(&project, 1, "test", "f1_micro");
+        assert!(f1 > 0.9, "{f1}");
+        project.write(
+            "new.csv",
+            "text\nA lovely bowl\nA lovely jug\nA dull bowl\nA dull jug\n",
+        );
+        project.ok("predict runs/run/1 new.csv -o out.csv");
+        let out = project.read("out.csv");
+        let answers: Vec<_> = out.lines().map(|line| line.split(',').nth(1)).collect();
+        let expected = ["prediction", "bowl;good", "good", "bowl", ""].map(Some);
+        assert_eq!(answers, expected, "{out}");
+        let all = project
+            .ok("evaluate runs/run/1 --data pots.csv --json")
+            .json();
+        assert_eq!(all["pots.csv"]["n"], 160);
+    }
+}
+
+#[test]
 fn interrupted_while_learning_to_classify_texts_it_resumes_to_the_same_bits() {
     let files = [
         "model.safetensors",
@@ -405,7 +440,8 @@ fn what_is_wrong_with_texts_is_said_before_the_first_step() {
         ("data.type=csv", &["bert", "csv"]),
         ("model.type=mlp", &["mlp", "tables"]),
         ("model.heads=5", &["5 heads do not divide"]),
-        ("task.type=multilabel", &["multilabel", "images"]),
+        ("task.type=multilabel", &["label_separator", "is needed"]),
+        ("data.label_separator=;", &["label_separator", "multilabel"]),
         ("task.type=causal_lm", &["causal_lm", "text"]),
         ("task.type=masked_lm", &["masked_lm", "text"]),
         ("task.threshold=1.5", &["threshold"]),

@@ -40,6 +40,16 @@ pub(crate) fn is_flat(array: &ArrayRef) -> bool {
     )
 }
 
+/// The labels in a text, without white space around them; none in an empty one.
+pub(crate) fn labels_in<'a>(
+    text: &'a str,
+    separator: &'a str,
+) -> impl Iterator<Item = &'a str> + Clone {
+    text.split(separator)
+        .map(str::trim)
+        .filter(|label| !label.is_empty())
+}
+
 /// The cells as text, a number in its shortest form: `1`, not `1.0`.
 pub(crate) fn text(name: &str, array: &ArrayRef) -> Result<StringArray, DataError> {
     match array.data_type() {

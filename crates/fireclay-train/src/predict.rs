@@ -116,7 +116,8 @@ pub enum PredictError {
 
 /// Reads rows, answers, and writes, in bounded memory. The output appears only when it is whole.
 ///
-/// Columns: the row's id (or `row`, from 1), `prediction`, and for classes `probability_<class>`.
+/// Columns: the row's id (or `row`, from 1), `prediction` (labels that apply are joined by `;`), and for
+/// classes `probability_<class>`.
 ///
 /// # Errors
 ///
@@ -204,28 +205,39 @@ fn columns(name: (String, ArrayRef), answer: &Answer, answers: Answers) -> Recor
             },
         ) => {
             let labels = chosen.iter().map(|class| classes[*class as usize].as_str());
-            columns.push((
-                "prediction".into(),
-                Arc::new(StringArray::from_iter_values(labels)),
-            ));
-            for (index, class) in classes.iter().enumerate() {
-                let column = probabilities
-                    .iter()
-                    .skip(index)
-                    .step_by(classes.len())
-                    .copied();
-                let column = Float64Array::from_iter_values(column);
-                columns.push((format!("probability_{class}"), Arc::new(column)));
-            }
+            let labels = StringArray::from_iter_values(labels);
+            columns.push(("prediction".into(), Arc::new(labels)));
+            columns.extend(by_class(classes, &probabilities));
+        }
+        (
+            Answer::Multilabel { classes, .. },
+            Answers::Sets {
+                chosen,
+                probabilities,
+            },
+        ) => {
+            let name = |class: &u32| classes[*class as usize].as_str();
+            let names = |set: &Vec<u32>| set.iter().map(name).collect::<Vec<_>>().join(";");
+            let labels = StringArray::from_iter_values(chosen.iter().map(names));
+            columns.push(("prediction".into(), Arc::new(labels)));
+            columns.extend(by_class(classes, &probabilities));
         }
         (_, Answers::Numbers(numbers)) => {
             columns.push(("prediction".into(), Arc::new(Float64Array::from(numbers))));
         }
-        _ => unreachable!(
-            "answers are of the kind that the predictor gives, and tables have no sets"
-        ),
+        _ => unreachable!("answers are of the kind that the predictor gives"),
     }
     RecordBatch::try_from_iter(columns).expect("columns of one length")
+}
+
+/// A column of probabilities for each class; they come row by row.
+fn by_class(classes: &[String], probabilities: &[f64]) -> Vec<(String, ArrayRef)> {
+    let column = |(index, class): (usize, &String)| {
+        let column = probabilities.iter().skip(index).step_by(classes.len());
+        let column = Float64Array::from_iter_values(column.copied());
+        (format!("probability_{class}"), Arc::new(column) as ArrayRef)
+    };
+    classes.iter().enumerate().map(column).collect()
 }
 
 /// A hidden neighbour of the output, in which it is written until it is whole.

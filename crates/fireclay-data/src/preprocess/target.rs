@@ -1,10 +1,12 @@
 //! The column to predict.
 
+use std::collections::BTreeSet;
+
 use arrow::array::RecordBatch;
 use serde::{Deserialize, Serialize};
 
 use super::fit::mean_std;
-use crate::column::{column, numbers, text};
+use crate::column::{column, labels_in, numbers, text};
 use crate::config::TargetKind;
 use crate::error::DataError;
 use crate::vocabulary::Vocabulary;
@@ -12,8 +14,21 @@ use crate::vocabulary::Vocabulary;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub(crate) enum Target {
-    Class { name: String, classes: Vocabulary },
-    Number { name: String, mean: f64, std: f64 },
+    Class {
+        name: String,
+        classes: Vocabulary,
+    },
+    Number {
+        name: String,
+        mean: f64,
+        std: f64,
+    },
+    /// Any number of classes in each row, in one text.
+    Set {
+        name: String,
+        separator: String,
+        classes: Vocabulary,
+    },
 }
 
 impl Target {
@@ -40,10 +55,57 @@ impl Target {
         }
     }
 
+    /// A target of several labels in each row, with `separator` between them.
+    pub(crate) fn fit_sets(
+        batch: &RecordBatch,
+        name: &str,
+        separator: &str,
+    ) -> Result<Self, DataError> {
+        let cells = text(name, column(batch, name)?)?;
+        let labels = cells.iter().flatten();
+        let labels = labels.flat_map(|cell| labels_in(cell, separator));
+        let (classes, _) = Vocabulary::fit(labels, usize::MAX);
+        if classes.len() == 0 {
+            return Err(DataError::Unusable(format!(
+                "the target {name:?} has no label in any training row: there is nothing to learn"
+            )));
+        }
+        Ok(Self::Set {
+            name: name.to_owned(),
+            separator: separator.to_owned(),
+            classes,
+        })
+    }
+
+    pub(crate) fn encode_sets(&self, batch: &RecordBatch) -> Result<Vec<Vec<u32>>, DataError> {
+        let Self::Set {
+            name,
+            separator,
+            classes,
+        } = self
+        else {
+            return Err(DataError::Unusable(format!(
+                "the target {:?} was fitted as one label for each row",
+                self.name()
+            )));
+        };
+        let read = |(row, cell): (usize, Option<&str>)| {
+            let find = |label: &str| {
+                let found = classes.find(label);
+                found.ok_or_else(|| DataError::bad_value(name, row, label, &unknown(classes)))
+            };
+            let set = labels_in(cell.unwrap_or_default(), separator).map(find);
+            let set = set.collect::<Result<BTreeSet<u32>, _>>()?;
+            Ok(set.into_iter().collect())
+        };
+        let cells = text(name, column(batch, name)?)?;
+        cells.iter().enumerate().map(read).collect()
+    }
+
     pub(crate) fn encode_classes(&self, batch: &RecordBatch) -> Result<Vec<u32>, DataError> {
         let Self::Class { name, classes } = self else {
             return Err(DataError::Unusable(format!(
-                "the target {:?} was fitted as a number and has no classes",
+                "the target {:?} was not fitted as one class for each row",
                 self.name()
             )));
         };
@@ -60,7 +122,7 @@ impl Target {
     pub(crate) fn encode_numbers(&self, batch: &RecordBatch) -> Result<Vec<f64>, DataError> {
         match self {
             Self::Number { name, .. } => target_numbers(name, batch),
-            Self::Class { name, .. } => Err(DataError::Unusable(format!(
+            Self::Class { name, .. } | Self::Set { name, .. } => Err(DataError::Unusable(format!(
                 "the target {name:?} was fitted as classes and has no numbers"
             ))),
         }
@@ -68,7 +130,7 @@ impl Target {
 
     pub(crate) fn name(&self) -> &str {
         match self {
-            Self::Class { name, .. } | Self::Number { name, .. } => name,
+            Self::Class { name, .. } | Self::Number { name, .. } | Self::Set { name, .. } => name,
         }
     }
 
@@ -76,19 +138,20 @@ impl Target {
         match self {
             Self::Class { .. } => TargetKind::Class,
             Self::Number { .. } => TargetKind::Number,
+            Self::Set { .. } => TargetKind::Set,
         }
     }
 
     pub(crate) fn classes(&self) -> &[String] {
         match self {
-            Self::Class { classes, .. } => classes.names(),
+            Self::Class { classes, .. } | Self::Set { classes, .. } => classes.names(),
             Self::Number { .. } => &[],
         }
     }
 
     pub(crate) fn mean_std(&self) -> Option<(f64, f64)> {
         match self {
-            Self::Class { .. } => None,
+            Self::Class { .. } | Self::Set { .. } => None,
             Self::Number { mean, std, .. } => Some((*mean, *std)),
         }
     }
@@ -97,7 +160,7 @@ impl Target {
 /// Several labels for one row of a table.
 pub(crate) fn no_sets() -> DataError {
     DataError::Unusable(
-        "a table has one label for each row: several at once are for images so far".into(),
+        "a table has one label for each row: several at once are for images and texts".into(),
     )
 }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::config::{MissingTarget, TableConfig, TableFormat};
+use crate::config::{MissingTarget, TableConfig, TableFormat, TargetKind};
 use crate::download::{self, DownloadConfig};
 use crate::read::ReadOptions;
 use crate::split::SplitConfig;
@@ -28,6 +28,9 @@ pub struct TextTableConfig {
     pub text: String,
     /// The column to predict.
     pub target: String,
+    /// What stands between the labels of a text that has several (task `multilabel`), such as ";".
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label_separator: Option<String>,
     /// A column that names the row; written next to predictions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
@@ -65,6 +68,7 @@ impl TextTableConfig {
             test_path: None,
             text: default_text(),
             target: target.into(),
+            label_separator: None,
             id: None,
             max_length: None,
             delimiter: None,
@@ -135,6 +139,9 @@ impl TextTableConfig {
         if self.text == self.target {
             add("text", "is the target; choose another column".into());
         }
+        if self.label_separator.as_ref().is_some_and(String::is_empty) {
+            add("label_separator", "must not be empty".into());
+        }
         if self.max_length == Some(0) {
             add("max_length", "must be at least 1, but is 0".into());
         }
@@ -147,6 +154,16 @@ impl TextTableConfig {
         }
         problems.extend(download::validate(&self.download));
         problems
+    }
+
+    /// What does not go with a target of this kind, as pairs of a key inside `[data]` and a message.
+    pub fn validate_for(&self, target: TargetKind) -> Vec<(String, String)> {
+        let message = match (target, &self.label_separator) {
+            (TargetKind::Set, None) => "is needed to tell the labels of a text apart",
+            (TargetKind::Class | TargetKind::Number, Some(_)) => "is for the task multilabel",
+            _ => return Vec::new(),
+        };
+        vec![("label_separator".to_owned(), message.to_owned())]
     }
 }
 

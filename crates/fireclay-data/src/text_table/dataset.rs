@@ -54,6 +54,7 @@ impl TextTableData {
         target: TargetKind,
     ) -> Result<Self, DataError> {
         DataError::refuse("data", config.validate())?;
+        DataError::refuse("data", config.validate_for(target))?;
         DataError::refuse("tokenizer", tokenizer.validate(kind))?;
         let format = config
             .format()
@@ -65,8 +66,11 @@ impl TextTableData {
         table.column(&config.text)?;
         let splits = split(&table, &rules, seed, target)?;
         let batch = table.take(&splits.train)?;
-        let target = Target::fit(&batch, &config.target, target)
-            .map_err(|error| table.locate(error, |row| splits.train[row]))?;
+        let target = match &config.label_separator {
+            Some(separator) => Target::fit_sets(&batch, &config.target, separator),
+            None => Target::fit(&batch, &config.target, target),
+        };
+        let target = target.map_err(|error| table.locate(error, |row| splits.train[row]))?;
         let length = config.max_length.unwrap_or(context);
         let files = files(&table, tokenizer);
         let tokenizer = tokenizer_of(&batch, config, kind, tokenizer)?;

@@ -77,7 +77,7 @@ impl TextPreprocess {
         Ok(match self.target.kind() {
             TargetKind::Class => Labels::Classes(self.target.encode_classes(batch)?),
             TargetKind::Number => Labels::Numbers(self.target.encode_numbers(batch)?),
-            TargetKind::Set => return Err(crate::preprocess::no_sets()),
+            TargetKind::Set => Labels::Sets(self.target.encode_sets(batch)?),
         })
     }
 

@@ -37,10 +37,17 @@ pub(super) fn check(config: &RunConfig, sections: &mut Sections<'_>) {
     for (key, message) in families(config) {
         sections.refuse(key, &message, None);
     }
-    if let (DataConfig::Image(source), Some(kind)) = (&config.data, config.task.target_kind()) {
-        for (key, message) in source.images.validate_for(source.format, kind) {
-            sections.refuse(&format!("data.{key}"), &message, None);
-        }
+    for (key, message) in targets(config) {
+        sections.refuse(&format!("data.{key}"), &message, None);
+    }
+}
+
+/// Keys of [data] that do not go with what the task predicts.
+fn targets(config: &RunConfig) -> Vec<(String, String)> {
+    match (&config.data, config.task.target_kind()) {
+        (DataConfig::Image(source), Some(kind)) => source.images.validate_for(source.format, kind),
+        (DataConfig::TextTable(source), Some(kind)) => source.texts.validate_for(kind),
+        _ => Vec::new(),
     }
 }
 
@@ -83,10 +90,11 @@ fn families(config: &RunConfig) -> Vec<(&'static str, String)> {
     problems.extend(tokenizer(config));
     problems.extend(length(config));
     problems.extend(direction(config));
-    if matches!(config.data, DataConfig::Table(_) | DataConfig::TextTable(_))
+    if matches!(config.data, DataConfig::Table(_))
         && matches!(config.task, TaskConfig::Multilabel(_))
     {
-        let message = format!("\"multilabel\" needs images, but [data] has the type \"{data}\"");
+        let message =
+            format!("\"multilabel\" needs images or texts, but [data] has the type \"{data}\"");
         problems.push(("task.type", message));
     }
     problems

@@ -33,7 +33,7 @@ impl TaskConfig {
         ("classification", "tell two or more classes apart"),
         (
             "multilabel",
-            "say of each of several labels whether it applies (images)",
+            "say of each of several labels whether it applies (images, texts)",
         ),
         ("regression", "predict a number"),
         (

@@ -4,7 +4,7 @@ use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray};
 use arrow::datatypes::DataType;
 
 use super::{Answers, ClassNames};
-use crate::column::{booleans, column, numbers, text};
+use crate::column::{booleans, column, labels_in, numbers, text};
 use crate::config::TargetKind;
 use crate::error::DataError;
 use crate::image::config::ImageDataConfig;
@@ -105,16 +105,9 @@ fn text_sets(
     labels: &mut Labels<'_>,
 ) -> Result<Vec<Vec<u32>>, DataError> {
     let read = |(row, cell): (usize, Option<&str>)| {
-        labels.set(row, split(cell.unwrap_or_default(), separator))
+        labels.set(row, labels_in(cell.unwrap_or_default(), separator))
     };
     cells.iter().enumerate().map(read).collect()
-}
-
-/// The labels in a text, without white space around them; none in an empty one.
-pub(super) fn split<'a>(text: &'a str, separator: &'a str) -> impl Iterator<Item = &'a str> {
-    text.split(separator)
-        .map(str::trim)
-        .filter(|label| !label.is_empty())
 }
 
 /// Columns of 0 and 1, one for each class.

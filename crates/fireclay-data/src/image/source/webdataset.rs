@@ -10,7 +10,8 @@ use serde_json::Value;
 
 use super::folder::is_image;
 use super::places::OpenFile;
-use super::{Answers, ClassNames, Found, Raw, Source, columns};
+use super::{Answers, ClassNames, Found, Raw, Source};
+use crate::column::labels_in;
 use crate::config::TargetKind;
 use crate::error::DataError;
 use crate::image::config::ImageDataConfig;
@@ -295,9 +296,7 @@ impl<'a> LabelReader<'a> {
                 let mut set: Vec<u32> = match (is_list, self.separator) {
                     (true, None) => items.iter().map(|item| names.intern(item)).collect(),
                     (false, Some(separator)) => {
-                        let labels = items
-                            .iter()
-                            .flat_map(|item| columns::split(item, separator));
+                        let labels = items.iter().flat_map(|item| labels_in(item, separator));
                         labels.map(|label| names.intern(label)).collect()
                     }
                     (true, Some(_)) => {
