@@ -89,6 +89,23 @@ fn killed_at_twenty_random_moments_it_resumes_to_the_same_bits() {
 }
 
 #[test]
+fn shards_resume_to_the_same_bits() {
+    let config = EVERYTHING.replace("norm = \"batch\"", "norm = \"layer\"");
+    let project = Project::with(&config);
+    let sets = "-q --set train.cpu_shards=2";
+    project.ok(&format!("train run.toml {sets}"));
+    // Without its newest checkpoints the run goes on from an older one.
+    project.ok(&format!("train run.toml {sets}"));
+    fs::remove_dir_all(newest(&project, "runs/run/2")).unwrap();
+    project.ok("resume runs/run/2 -q");
+    assert_same(
+        &results(&project, "runs/run/1"),
+        &results(&project, "runs/run/2"),
+        "in two parts",
+    );
+}
+
+#[test]
 fn a_signal_saves_and_exits_with_4() {
     let project = Project::with(EVERYTHING);
     let sets = "--set train.epochs=400 -q";

@@ -197,3 +197,45 @@ fn a_tuned_threshold_is_used_by_evaluation_and_prediction() {
         assert_eq!(cells[1] == "malignant", positive, "{line} at {threshold}");
     }
 }
+
+/// A model without batch statistics, which can be computed in parts.
+fn divisible() -> String {
+    EVERYTHING.replace("norm = \"batch\"", "norm = \"layer\"")
+}
+
+#[test]
+fn shards_change_the_rounding_and_nothing_else() {
+    let project = Project::with(&divisible());
+    for shards in [1, 3, 3] {
+        project.ok(&format!(
+            "train run.toml -q --set train.cpu_shards={shards} --set train.epochs=3"
+        ));
+    }
+    for (one, three) in lines(&project, 1).iter().zip(lines(&project, 2)) {
+        for name in ["loss", "grad_norm", "roc_auc"] {
+            let values = (one[name].as_f64(), three[name].as_f64());
+            if let (Some(one), Some(three)) = values {
+                assert!((one - three).abs() < 1e-5, "{name}: {one} and {three}");
+            }
+        }
+    }
+    for name in ["model.safetensors", "metrics.jsonl"] {
+        let [first, again] = [2, 3].map(|run| project.bytes(&format!("runs/run/{run}/{name}")));
+        assert!(first == again, "{name} of two runs in three parts");
+    }
+    for file in ["config.toml", "run.lock"] {
+        let text = project.read(&format!("runs/run/2/{file}"));
+        assert!(text.contains("cpu_shards = 3"), "{text}");
+    }
+}
+
+#[test]
+fn auto_says_what_it_took_and_keeps_batch_statistics_whole() {
+    let project = Project::with(EVERYTHING);
+    project.ok("train run.toml -q --set train.epochs=1");
+    let text = project.read("runs/run/1/config.toml");
+    assert!(text.contains("cpu_shards = 1"), "{text}");
+    project
+        .run("check run.toml --set train.cpu_shards=2")
+        .refused(2, &["cpu_shards", "batch norm"]);
+}

@@ -14,13 +14,14 @@ mod hugging_face;
 mod names;
 
 use burn::module::{Module, Param};
-use burn::nn::{Dropout, Embedding, LayerNorm, Linear};
+use burn::nn::{Embedding, LayerNorm, Linear};
 use burn::tensor::{Bool, Device, Int, Tensor};
 
 use crate::encoder::EncoderShape;
 use crate::init::{Init, Values};
 use crate::layers::activation::Activation;
 use crate::layers::attention::{attend, hide_padding, join_heads, split_heads};
+use crate::layers::dropout::Dropout;
 use crate::layers::linear;
 use crate::layers::tokens::{STD, embedding, tied_head};
 use config::Sizes;

@@ -10,7 +10,7 @@
 
 use burn::module::Module;
 use burn::nn::conv::Conv2d;
-use burn::nn::{Dropout, GroupNorm, Linear};
+use burn::nn::{GroupNorm, Linear};
 use burn::tensor::{Device, Tensor};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -21,6 +21,7 @@ use crate::init::Init;
 use crate::layers::activation::Activation;
 use crate::layers::batch_norm::BatchNorm;
 use crate::layers::conv::Conv;
+use crate::layers::dropout::Dropout;
 use crate::layers::pool::{Pool, global_average};
 use crate::mlp::NormKind;
 

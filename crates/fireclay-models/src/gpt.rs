@@ -14,7 +14,7 @@ mod hugging_face;
 mod sizes;
 
 use burn::module::{Module, Param};
-use burn::nn::{Dropout, Embedding, LayerNorm, Linear};
+use burn::nn::{Embedding, LayerNorm, Linear};
 use burn::tensor::{Bool, Device, Int, Tensor};
 
 use crate::init::{Init, Values};
@@ -22,6 +22,7 @@ use crate::language::{LanguageShape, branch_std};
 use crate::layers::activation::Activation;
 use crate::layers::attention::{attend, join_heads, split_heads};
 use crate::layers::causal::{KeyValueCache, LayerCache, hidden_from};
+use crate::layers::dropout::Dropout;
 use crate::layers::linear;
 use crate::layers::tokens::{STD, embedding, tied_head};
 pub use config::GptConfig;

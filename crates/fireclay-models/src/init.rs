@@ -8,8 +8,7 @@
 
 use burn::module::{Flag, Param, ParamId, RunningState};
 use burn::nn::{
-    Dropout, DropoutConfig, Embedding, GroupNorm, GroupNormConfig, LayerNorm, LayerNormConfig,
-    Linear, RmsNorm,
+    Embedding, GroupNorm, GroupNormConfig, LayerNorm, LayerNormConfig, Linear, RmsNorm,
 };
 use burn::tensor::{Device, Tensor, TensorData};
 use rand::RngExt;
@@ -19,6 +18,7 @@ use rand_distr::StandardNormal;
 
 use crate::layers::batch_norm::BatchNorm;
 use crate::layers::drop_path::DropPath;
+use crate::layers::dropout::Dropout;
 
 /// What the values of a new parameter are drawn from.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -190,9 +190,11 @@ impl Init {
     ///
     /// If `prob` is not in `[0, 1)`; the configurations' `validate` reports it first.
     pub fn dropout(&mut self, prob: f64) -> Dropout {
-        let mut dropout = DropoutConfig::new(prob).init();
-        dropout.training = self.flag();
-        dropout
+        assert!((0.0..1.0).contains(&prob), "dropout of {prob}");
+        Dropout {
+            prob,
+            training: self.flag(),
+        }
     }
 
     /// Stochastic depth that leaves a branch out with probability `prob`, in [0, 1), which acts on

@@ -82,6 +82,7 @@ pub use init::{Init, Values};
 pub use language::{LanguageConfig, LanguageModel, LanguageShape};
 pub use layers::activation::Activation;
 pub use layers::causal::KeyValueCache;
+pub use layers::draws::Draws;
 pub use lenet::{LeNet, LenetConfig};
 pub use linear::{LinearConfig, LinearModel};
 pub use llama::{Llama, LlamaConfig};

@@ -12,7 +12,7 @@
 //!   [arXiv:2106.11959](https://arxiv.org/abs/2106.11959)
 
 use burn::module::Module;
-use burn::nn::{Dropout, Embedding, LayerNorm, Linear};
+use burn::nn::{Embedding, LayerNorm, Linear};
 use burn::tensor::{Device, Int, Tensor};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -21,6 +21,7 @@ use crate::init::Init;
 use crate::layers::activation::Activation;
 use crate::layers::batch_norm::BatchNorm;
 use crate::layers::categories::embed;
+use crate::layers::dropout::Dropout;
 use crate::tabular::TabularShape;
 
 /// A multilayer perceptron.

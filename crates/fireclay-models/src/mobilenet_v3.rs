@@ -13,7 +13,7 @@ mod tables;
 
 use burn::module::Module;
 use burn::nn::conv::Conv2d;
-use burn::nn::{Dropout, Linear};
+use burn::nn::Linear;
 use burn::tensor::activation::{hard_sigmoid, hard_swish, relu};
 use burn::tensor::{Device, Tensor};
 use schemars::JsonSchema;
@@ -24,6 +24,7 @@ use crate::image::ImageShape;
 use crate::init::{Init, Values};
 use crate::layers::batch_norm::BatchNorm;
 use crate::layers::conv::Conv;
+use crate::layers::dropout::Dropout;
 use tables::{Activation, HARD_SWISH, LARGE, SMALL, TableRow};
 
 /// A MobileNetV3.

@@ -16,7 +16,7 @@ pub(crate) mod tests;
 
 use burn::module::Module;
 use burn::nn::conv::Conv2d;
-use burn::nn::{Dropout, Linear};
+use burn::nn::Linear;
 use burn::tensor::activation::relu;
 use burn::tensor::module::max_pool2d;
 use burn::tensor::ops::MaxPoolOptions;
@@ -26,6 +26,7 @@ use crate::image::ImageShape;
 use crate::init::Init;
 use crate::layers::batch_norm::BatchNorm;
 use crate::layers::conv::Conv;
+use crate::layers::dropout::Dropout;
 use crate::layers::pool::global_average;
 use block::Block;
 pub use config::{BlockKind, ResNetConfig, Shortcut, Stem};

@@ -15,12 +15,13 @@ mod encoder;
 mod positions;
 
 use burn::module::Module;
-use burn::nn::{Dropout, Embedding, Linear};
+use burn::nn::{Embedding, Linear};
 use burn::tensor::{Bool, Device, Int, Tensor};
 
 use crate::init::{Init, Values};
 use crate::layers::attention::hide_padding;
 use crate::layers::causal::hidden_from;
+use crate::layers::dropout::Dropout;
 use crate::layers::linear::xavier;
 use crate::layers::tokens::{embedding, tied_head};
 use crate::translation::TranslationShape;

@@ -15,7 +15,7 @@ mod positions;
 
 use burn::module::{Module, Param};
 use burn::nn::conv::Conv2d;
-use burn::nn::{Dropout, LayerNorm, Linear};
+use burn::nn::{LayerNorm, Linear};
 use burn::tensor::activation::gelu;
 use burn::tensor::module::attention;
 use burn::tensor::ops::AttentionModuleOptions;
@@ -28,6 +28,7 @@ use crate::image::ImageShape;
 use crate::init::{Init, Values};
 use crate::layers::conv::Conv;
 use crate::layers::drop_path::{DropPath, rising};
+use crate::layers::dropout::Dropout;
 use crate::layers::linear::xavier;
 pub use positions::resize_positions;
 

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use burn::data::dataloader::{DataLoader, DataLoaderIterator, Progress};
 use burn::data::dataset::DatasetError;
 use burn::tensor::Device;
-use fireclay_data::{Prefetch, batches, epoch_order, prefetch, shard};
+use fireclay_data::{Prefetch, batches, epoch_order, prefetch, shard, shard_range};
 
 /// Samples that can be put together into batches.
 ///
@@ -46,7 +46,28 @@ pub trait Samples: Send + Sync + 'static {
     /// Whatever keeps a sample from being read; it ends the training with that message.
     fn assemble(&self, epoch: u64, indices: &[u32]) -> Result<Self::Host, DatasetError>;
 
-    /// Moves a batch to the device.
+    /// In how many parts the batch of the samples at `indices` can be put together at most: 1 where
+    /// its samples depend on each other.
+    fn divisions(&self, indices: &[u32]) -> usize {
+        indices.len()
+    }
+
+    /// Puts one part of the batch of the samples at `indices` together; all parts in order are the
+    /// batch. `share.world` is at most what [`divisions`](Self::divisions) says.
+    ///
+    /// # Errors
+    ///
+    /// As for [`assemble`](Self::assemble).
+    fn assemble_part(
+        &self,
+        epoch: u64,
+        indices: &[u32],
+        share: Share,
+    ) -> Result<Self::Host, DatasetError> {
+        self.assemble(epoch, shard(indices, share.rank, share.world))
+    }
+
+    /// Moves a batch, or a part of one, to the device.
     fn upload(&self, host: Self::Host, device: &Device) -> Self::Batch;
 }
 
@@ -78,6 +99,16 @@ pub struct Share {
 impl Share {
     /// One process that computes everything.
     pub const WHOLE: Self = Self { rank: 0, world: 1 };
+}
+
+impl Share {
+    /// One of the `parts` that this share is cut into.
+    fn part(self, part: usize, parts: usize) -> Self {
+        Self {
+            rank: self.rank * parts + part,
+            world: self.world * parts,
+        }
+    }
 }
 
 impl Order {
@@ -112,6 +143,31 @@ impl Cursor {
     }
 }
 
+/// Which part of its batch a loader has handed out last. Clones share it, since what Burn's
+/// iterator yields has no place for it.
+#[derive(Clone, Debug, Default)]
+pub struct HandedOut(Arc<Mutex<Part>>);
+
+/// A part of a batch.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Part {
+    /// Which of the batch's samples it has.
+    pub samples: Range<usize>,
+    /// Whether no other part of the batch follows.
+    pub is_last: bool,
+}
+
+impl HandedOut {
+    /// The part.
+    pub fn part(&self) -> Part {
+        self.0.lock().expect("no panic while it is held").clone()
+    }
+
+    fn set(&self, part: Part) {
+        *self.0.lock().expect("no panic while it is held") = part;
+    }
+}
+
 /// How long the consumer of a loader has waited for batches. Clones share it.
 #[derive(Clone, Debug, Default)]
 pub struct Waited(Arc<AtomicU64>);
@@ -133,7 +189,9 @@ impl Waited {
 pub struct OrderedLoader<S: Samples> {
     samples: Arc<S>,
     order: Order,
+    parts: usize,
     cursor: Cursor,
+    handed_out: HandedOut,
     waited: Waited,
     threads: usize,
     device: Device,
@@ -147,12 +205,27 @@ impl<S: Samples> OrderedLoader<S> {
         Self {
             samples,
             order,
+            parts: 1,
             cursor: Cursor::default(),
+            handed_out: HandedOut::default(),
             waited: Waited::default(),
             threads,
             device,
             range,
         }
+    }
+
+    /// The same loader, which hands out each batch in so many parts, or in as many as it can be
+    /// put together in.
+    #[must_use]
+    pub fn in_parts(mut self, parts: usize) -> Self {
+        self.parts = parts;
+        self
+    }
+
+    /// Which part it has handed out last.
+    pub fn handed_out(&self) -> HandedOut {
+        self.handed_out.clone()
     }
 
     /// The shared cursor.
@@ -185,11 +258,31 @@ impl<S: Samples> OrderedLoader<S> {
         order
     }
 
+    /// The parts of one batch, which is a range of the epoch's order.
+    fn jobs(&self, indices: &[u32], batch: Range<usize>) -> impl Iterator<Item = Job> {
+        let share = self.order.share;
+        let divisions = self.samples.divisions(&indices[batch.clone()]);
+        let parts = self.parts.min(divisions / share.world).max(1);
+        (0..parts).map(move |part| {
+            let share = share.part(part, parts);
+            Job {
+                batch: batch.clone(),
+                share,
+                part: Part {
+                    samples: shard_range(divisions, share.rank, share.world),
+                    is_last: part + 1 == parts,
+                },
+            }
+        })
+    }
+
     fn with(&self, device: Device, range: Range<usize>) -> Self {
         Self {
             samples: self.samples.clone(),
             order: self.order.clone(),
+            parts: self.parts,
             cursor: self.cursor.clone(),
+            handed_out: self.handed_out.clone(),
             waited: self.waited.clone(),
             threads: self.threads,
             device,
@@ -205,19 +298,26 @@ impl<S: Samples> DataLoader<S::Batch> for OrderedLoader<S> {
         let mut batches = self.order.batches(indices.len());
         batches.drain(..batch.min(batches.len()));
         let processed = batches.first().map_or(indices.len(), |first| first.start);
+        let jobs: Vec<Job> = batches
+            .into_iter()
+            .flat_map(|batch| self.jobs(&indices, batch))
+            .collect();
 
         let samples = self.samples.clone();
-        let (jobs, Share { rank, world }) = (batches.clone(), self.order.share);
+        let todo = jobs.clone();
         let hosts = prefetch(
-            batches.len(),
+            jobs.len(),
             self.threads,
-            2 * self.threads.max(1),
-            move |k| samples.assemble(epoch, shard(&indices[jobs[k].clone()], rank, world)),
+            2 * self.threads.max(1) * self.parts,
+            move |k| {
+                let Job { batch, share, .. } = &todo[k];
+                samples.assemble_part(epoch, &indices[batch.clone()], *share)
+            },
         );
         Box::new(OrderedIter {
             loader: self,
             hosts,
-            batches,
+            jobs,
             next: 0,
             processed,
         })
@@ -237,10 +337,18 @@ impl<S: Samples> DataLoader<S::Batch> for OrderedLoader<S> {
     }
 }
 
+/// A part of a batch that is to be put together.
+#[derive(Clone)]
+struct Job {
+    batch: Range<usize>,
+    share: Share,
+    part: Part,
+}
+
 struct OrderedIter<'a, S: Samples> {
     loader: &'a OrderedLoader<S>,
     hosts: Prefetch<S::Host, DatasetError>,
-    batches: Vec<Range<usize>>,
+    jobs: Vec<Job>,
     next: usize,
     processed: usize,
 }
@@ -253,7 +361,11 @@ impl<S: Samples> Iterator for OrderedIter<'_, S> {
         let host = self.hosts.next();
         self.loader.waited.since(start);
         let host = host?;
-        self.processed = self.batches[self.next].end;
+        let Job { batch, part, .. } = &self.jobs[self.next];
+        if part.is_last {
+            self.processed = batch.end;
+        }
+        self.loader.handed_out.set(part.clone());
         self.next += 1;
         Some(match host {
             Ok(host) => Ok(self.loader.samples.upload(host, &self.loader.device)),

@@ -11,7 +11,7 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 use toml::Table;
 
-use crate::config::RunConfig;
+use crate::config::{CpuShards, RunConfig};
 use crate::finished::{FinishedError, TOKENIZER};
 use crate::run::{RunData, RunDevice, RunError};
 use crate::run_folder::{self, FolderError, write_whole};
@@ -25,6 +25,9 @@ struct Lock<'a> {
     seed: u64,
     backend: &'a str,
     device: &'a str,
+    /// The parts of a batch that a CPU computes at once: they fix the order of sums.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cpu_shards: Option<usize>,
     initial_weights_sha256: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     tokenizer_sha256: Option<String>,
@@ -45,6 +48,10 @@ pub(crate) fn describe<M: Module>(
         seed: config.seed,
         backend: &device.backend,
         device: &device.description,
+        cpu_shards: match config.train.cpu_shards {
+            CpuShards::Auto => None,
+            CpuShards::Count(count) => Some(count.get()),
+        },
         initial_weights_sha256: hex(&Sha256::digest(&weights)),
         tokenizer_sha256: data.tokenizer().map(|tokenizer| hash(&tokenizer.to_json())),
         data_sha256: data.hashes()?,

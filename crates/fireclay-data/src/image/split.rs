@@ -121,6 +121,12 @@ impl ImageSplit {
         }
     }
 
+    /// Whether images of a batch are mixed with each other.
+    pub fn mixes(&self) -> bool {
+        let augment = self.augment.as_ref();
+        augment.is_some_and(|augment| augment.config.mixes())
+    }
+
     /// The images at these positions, in this order; a pure function of (seed, epoch, indices).
     ///
     /// What happens to one image depends on its own index only, so that processes can each ask

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::config::{PairDataConfig, PairFormat};
 use super::read::{Pair, Pairs};
 use crate::error::DataError;
+use crate::order::shard;
 use crate::random::{Purpose, shuffle, stream};
 use crate::tokenizer::Tokenizer;
 
@@ -224,9 +225,28 @@ impl PairSplit {
 
     /// The pairs of some groups, one group after the other.
     pub fn batch(&self, groups: &[u32]) -> PairBatch {
+        self.rows(self.members(groups))
+    }
+
+    /// The number of pairs of some groups.
+    pub fn batch_pairs(&self, groups: &[u32]) -> usize {
+        let pairs = groups.iter().map(|group| self.0.groups[*group as usize].len());
+        pairs.sum()
+    }
+
+    /// The part of [`batch`](Self::batch) that `rank` of `world` computes.
+    pub fn batch_part(&self, groups: &[u32], rank: usize, world: usize) -> PairBatch {
+        self.rows(shard(&self.members(groups), rank, world).to_vec())
+    }
+
+    fn members(&self, groups: &[u32]) -> Vec<u32> {
         let inner = &*self.0;
         let members = |group: &u32| &inner.order[inner.groups[*group as usize].clone()];
-        let pairs: Vec<u32> = groups.iter().flat_map(members).copied().collect();
+        groups.iter().flat_map(members).copied().collect()
+    }
+
+    fn rows(&self, pairs: Vec<u32>) -> PairBatch {
+        let inner = &*self.0;
         let end = inner.end as i32;
         let [source_width, target_width] =
             [&inner.source, &inner.target].map(|side| side.longest(&pairs));

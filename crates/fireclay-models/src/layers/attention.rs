@@ -1,9 +1,10 @@
 //! Attention with several heads (Vaswani et al. 2017,
 //! [arXiv:1706.03762](https://arxiv.org/abs/1706.03762), section 3.2).
 
-use burn::nn::Dropout;
 use burn::tensor::activation::softmax;
 use burn::tensor::{Bool, Tensor};
+
+use super::dropout::Dropout;
 
 /// Hides the tokens which only fill a row up.
 ///

@@ -1,7 +1,9 @@
 //! Stochastic depth: whole residual branches left out at random, sample by sample.
 
 use burn::module::{Flag, Module, Param};
-use burn::tensor::{Distribution, Tensor};
+use burn::tensor::Tensor;
+
+use super::draws::mask;
 
 /// Leaves the branch out for each sample with probability `prob` in training, and scales it by
 /// `1 / (1 - prob)` where it stays, so that nothing changes in evaluation.
@@ -31,9 +33,8 @@ impl DropPath {
         }
         let mut shape = [1; D];
         shape[0] = branch.dims()[0];
-        let keep = 1.0 - self.prob;
-        let mask = Tensor::<D>::random(shape, Distribution::Bernoulli(keep), &device);
-        branch * mask.mul_scalar(1.0 / keep)
+        let mask = mask(shape, 1.0 - self.prob, (&device, branch.dtype()));
+        branch * mask
     }
 }
 

@@ -1,7 +1,7 @@
 //! The half that foretells the target.
 
 use burn::module::Module;
-use burn::nn::{Dropout, LayerNorm, Linear};
+use burn::nn::{LayerNorm, Linear};
 use burn::tensor::{Bool, Int, Tensor};
 
 use super::attention::Attention;
@@ -9,6 +9,7 @@ use super::config::{Sizes, TransformerConfig};
 use crate::init::{Init, Values};
 use crate::layers::activation::Activation;
 use crate::layers::causal::{KeyValueCache, LayerCache};
+use crate::layers::dropout::Dropout;
 use crate::layers::linear::xavier;
 
 /// The keys and values of the target's tokens that a decoder has read, and of the memory.

@@ -1,13 +1,14 @@
 //! The half that reads the source.
 
 use burn::module::Module;
-use burn::nn::{Dropout, LayerNorm, Linear};
+use burn::nn::{LayerNorm, Linear};
 use burn::tensor::{Bool, Tensor};
 
 use super::attention::Attention;
 use super::config::{Sizes, TransformerConfig};
 use crate::init::{Init, Values};
 use crate::layers::activation::Activation;
+use crate::layers::dropout::Dropout;
 use crate::layers::linear::xavier;
 
 #[derive(Module, Debug)]

@@ -74,4 +74,4 @@ pub use task::{
     CausalLmConfig, ClassificationConfig, MaskedLmConfig, MultilabelConfig, RegressionConfig,
     RegressionLoss, Seq2SeqConfig, TaskConfig,
 };
-pub use values::{BatchSize, ClassWeights, Threshold};
+pub use values::{BatchSize, ClassWeights, CpuShards, Threshold};

@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::values::BatchSize;
+use super::values::{BatchSize, CpuShards};
 
 /// Where the run computes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -110,6 +110,11 @@ pub struct TrainConfig {
     /// given, 0 for tables and one for each core, up to 8, for images; the result does not depend on it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub loader_threads: Option<usize>,
+    /// On a CPU: in how many parts to compute each batch at once, each on one thread. "auto" takes
+    /// the number of cores where that is faster; the resolved configuration says what it took. The
+    /// gradients are those of the whole batch but for the rounding of their sum. Models with batch
+    /// norm and mixed images need 1.
+    pub cpu_shards: CpuShards,
     /// Whether every epoch has an order of its own; otherwise rows come in the order of the file.
     pub shuffle: bool,
     /// Whether to leave out the last batch of an epoch if it is not full.
@@ -142,6 +147,7 @@ impl Default for TrainConfig {
             ema_decay: None,
             layer_decay: None,
             loader_threads: None,
+            cpu_shards: CpuShards::Auto,
             shuffle: true,
             drop_last: false,
             on_non_finite: OnNonFinite::Stop,
@@ -182,6 +188,11 @@ impl TrainConfig {
         }
         if self.loader_threads.is_some_and(|threads| threads > 256) {
             problems.add("loader_threads", "must be at most 256");
+        }
+        if let CpuShards::Count(count) = self.cpu_shards
+            && count.get() > 256
+        {
+            problems.add("cpu_shards", "must be at most 256");
         }
         if self.batch_size == BatchSize::Full && self.gradient_accumulation_steps > 1 {
             let message = "must be 1 with batch_size = \"full\": there is one batch in an epoch";

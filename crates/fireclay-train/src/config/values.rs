@@ -19,6 +19,16 @@ pub enum BatchSize {
     Full,
 }
 
+/// In how many parts a batch is computed at once on a CPU.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CpuShards {
+    /// As many as there are cores where that is faster and changes nothing, else one.
+    #[default]
+    Auto,
+    /// So many.
+    Count(NonZeroUsize),
+}
+
 /// The probability from which the answer of a binary classifier is the second class.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Threshold {
@@ -51,35 +61,16 @@ impl Serialize for BatchSize {
 
 impl<'de> Deserialize<'de> for BatchSize {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Rows;
-
-        impl Visitor<'_> for Rows {
-            type Value = BatchSize;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a whole number or \"full\"")
-            }
-
-            fn visit_i64<E: Error>(self, value: i64) -> Result<BatchSize, E> {
-                let count = usize::try_from(value).ok().and_then(NonZeroUsize::new);
-                let refused = || E::custom(format!("must be at least 1, but is {value}"));
-                count.map(BatchSize::Samples).ok_or_else(refused)
-            }
-
-            fn visit_u64<E: Error>(self, value: u64) -> Result<BatchSize, E> {
-                let value = i64::try_from(value).map_err(E::custom)?;
-                self.visit_i64(value)
-            }
-
-            fn visit_str<E: Error>(self, word: &str) -> Result<BatchSize, E> {
-                match word {
-                    "full" => Ok(BatchSize::Full),
-                    _ => Err(E::custom(number_or(word, "a whole number or \"full\""))),
-                }
-            }
-        }
-
-        deserializer.deserialize_any(Rows)
+        let size = |count| match count {
+            None => Self::Full,
+            Some(count) => Self::Samples(count),
+        };
+        deserializer
+            .deserialize_any(CountOr {
+                word: "full",
+                expected: "a whole number or \"full\"",
+            })
+            .map(size)
     }
 }
 
@@ -90,6 +81,42 @@ impl JsonSchema for BatchSize {
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({ "oneOf": [{ "type": "integer", "minimum": 1 }, { "const": "full" }] })
+    }
+}
+
+impl Serialize for CpuShards {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Auto => serializer.serialize_str("auto"),
+            Self::Count(count) => count.serialize(serializer),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for CpuShards {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let shards = |count| match count {
+            None => Self::Auto,
+            Some(count) => Self::Count(count),
+        };
+        deserializer
+            .deserialize_any(CountOr {
+                word: "auto",
+                expected: "a whole number or \"auto\"",
+            })
+            .map(shards)
+    }
+}
+
+impl JsonSchema for CpuShards {
+    fn schema_name() -> Cow<'static, str> {
+        "CpuShards".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "oneOf": [{ "type": "integer", "minimum": 1, "maximum": 256 }, { "const": "auto" }]
+        })
     }
 }
 
@@ -205,6 +232,38 @@ impl JsonSchema for ClassWeights {
                 { "type": "object", "additionalProperties": { "type": "number", "minimum": 0 } },
             ]
         })
+    }
+}
+
+/// Reads a number from 1 on, or one word, which gives none.
+struct CountOr {
+    word: &'static str,
+    expected: &'static str,
+}
+
+impl Visitor<'_> for CountOr {
+    type Value = Option<NonZeroUsize>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.expected)
+    }
+
+    fn visit_i64<E: Error>(self, value: i64) -> Result<Self::Value, E> {
+        let count = usize::try_from(value).ok().and_then(NonZeroUsize::new);
+        let refused = || E::custom(format!("must be at least 1, but is {value}"));
+        count.map(Some).ok_or_else(refused)
+    }
+
+    fn visit_u64<E: Error>(self, value: u64) -> Result<Self::Value, E> {
+        let value = i64::try_from(value).map_err(E::custom)?;
+        self.visit_i64(value)
+    }
+
+    fn visit_str<E: Error>(self, word: &str) -> Result<Self::Value, E> {
+        match word == self.word {
+            true => Ok(None),
+            false => Err(E::custom(number_or(word, self.expected))),
+        }
     }
 }
 

@@ -7,6 +7,7 @@ mod locate;
 mod masked;
 mod preflight;
 mod shape;
+mod shards;
 mod start;
 mod task;
 mod translated;
@@ -306,17 +307,18 @@ impl Prepared {
             [S; 2],
         ) -> Result<Evaluations, RunError>,
     ) -> Result<Outcome, RunError> {
-        let (config, data) = (&self.loaded.config, &self.data);
+        let data = &self.data;
+        let parameters = count(&weights::shapes(&start.family, &start.model));
+        let config = &self.resolved(device, parameters);
         let created = match resumed {
             Some(folder) => {
                 // What the run needs at its end is looked at before it goes on.
                 lock::check(folder.path())?;
                 None
             }
-            None => Some(self.create(&start.model, device)?),
+            None => Some(self.create(config, &start.model, device)?),
         };
         let folder = resumed.or(created.as_ref()).expect("one of the two");
-        let parameters = count(&weights::shapes(&start.family, &start.model));
         let [training, valid, test] = start.splits;
         let work = Work {
             model: start.model,
@@ -372,16 +374,25 @@ impl Prepared {
         Ok(outcome)
     }
 
+    /// The configuration with what only the machine and the model could say.
+    fn resolved(&self, device: &RunDevice, parameters: usize) -> RunConfig {
+        let mut config = self.loaded.config.clone();
+        let samples = preflight::batch_size(&config, &self.data);
+        config.train.cpu_shards = shards::choose(&config, device, parameters, samples);
+        config
+    }
+
     /// A new run folder with everything that is known before the first step.
     fn create<M: burn::module::Module>(
         &self,
+        config: &RunConfig,
         model: &M,
         device: &RunDevice,
     ) -> Result<RunFolder, RunError> {
-        let lock = lock::describe(self.config(), &self.data, model, device)?;
-        let output_dir = Path::new(&self.loaded.config.output_dir);
+        let lock = lock::describe(config, &self.data, model, device)?;
+        let output_dir = Path::new(&config.output_dir);
         let folder = RunFolder::create(output_dir, &self.loaded.name)?;
-        let mut files = vec![("config.toml", self.config().to_toml())];
+        let mut files = vec![("config.toml", config.to_toml())];
         files.extend(self.data.preprocess());
         files.push(("run.lock", lock));
         for (name, text) in files {

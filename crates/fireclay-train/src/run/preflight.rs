@@ -8,7 +8,7 @@ use fireclay_models::{Family, NormKind, TabularConfig};
 
 use super::data::RunData;
 use super::masked::{self, masking};
-use super::{causal, shape, translated};
+use super::{causal, shape, shards, translated};
 use crate::config::{
     BatchSize, ClassWeights, ClassificationConfig, DataConfig, ModelConfig, RunConfig, TaskConfig,
     Threshold,
@@ -47,6 +47,7 @@ pub fn preflight(config: &RunConfig, data: &RunData) -> Vec<(String, String)> {
     problems.extend(pretrained(config));
     problems.extend(masking(config, data).err());
     problems.extend(model(config, data));
+    problems.extend(shards::check(config));
     let steps = total_steps(config, data);
     for (key, message) in config.lr_scheduler.validate(Some(steps)) {
         problems.push((format!("lr_scheduler.{key}"), message));
@@ -205,7 +206,8 @@ fn total_steps(config: &RunConfig, data: &RunData) -> u64 {
     Plan::from(config).total_steps(batches.len())
 }
 
-fn batch_size(config: &RunConfig, data: &RunData) -> usize {
+/// The samples of a batch, or its groups of them.
+pub(super) fn batch_size(config: &RunConfig, data: &RunData) -> usize {
     match config.batch_size() {
         BatchSize::Full => data.size("train").max(1),
         BatchSize::Samples(count) => count.get(),

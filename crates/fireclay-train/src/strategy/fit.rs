@@ -16,10 +16,11 @@ use super::evaluation::{MeanLoss, Scorer};
 use super::plan::Plan;
 use super::saving::{AVERAGE, MODEL, OPTIMIZER, STATE, damaged, member, restore};
 use super::session::Setup;
+use super::shards::Shards;
 use super::state::LoopState;
 use super::{StepStrategy, TrainError};
 use crate::checkpoint::{CheckpointError, Fingerprints, Store, differences};
-use crate::config::BatchSize;
+use crate::config::{BatchSize, CpuShards};
 use crate::ema::Ema;
 use crate::loader::{Order, OrderedLoader, Samples, Share};
 use crate::observer::{Observer, Silent};
@@ -214,6 +215,8 @@ where
             state: LoopState::default(),
             rates,
             batches_per_epoch,
+            shards: Shards::new(self.parts_of_a_batch())?,
+            handed_out: train.handed_out(),
             waited: [train.waited(), valid.waited()],
             cursor: train.cursor(),
             valid_cursor: valid.cursor(),
@@ -278,6 +281,15 @@ where
         Ok(())
     }
 
+    /// Until somebody who knows device and model has decided, a batch is not cut: the model may draw
+    /// from the device's generator.
+    fn parts_of_a_batch(&self) -> usize {
+        match self.plan.train.cpu_shards {
+            CpuShards::Auto => 1,
+            CpuShards::Count(count) => count.get(),
+        }
+    }
+
     fn loader(&self, samples: &Arc<S>, training: bool) -> OrderedLoader<S> {
         let (train, eval) = (&self.plan.train, &self.plan.eval);
         let batch_size = match train.batch_size {
@@ -295,12 +307,16 @@ where
             drop_last: training && train.drop_last,
             share: Share::WHOLE,
         };
-        OrderedLoader::new(
+        let loader = OrderedLoader::new(
             samples.clone(),
             order,
             train.loader_threads.unwrap_or_else(|| S::threads()),
             self.device.clone(),
-        )
+        );
+        match training {
+            true => loader.in_parts(self.parts_of_a_batch()),
+            false => loader,
+        }
     }
 }
 

@@ -6,6 +6,7 @@ mod fit;
 mod plan;
 mod saving;
 mod session;
+mod shards;
 mod state;
 mod step;
 

@@ -13,10 +13,11 @@ use super::TrainError;
 use super::evaluation::Scorer;
 use super::fit::{Finished, StopReason};
 use super::plan::Plan;
+use super::shards::Shards;
 use super::state::LoopState;
 use crate::checkpoint::{Fingerprints, Store};
 use crate::ema::Ema;
-use crate::loader::{Cursor, Position, Waited};
+use crate::loader::{Cursor, HandedOut, Position, Waited};
 use crate::observer::{Observer, Start};
 use crate::output::StepOutput;
 use crate::parameters::Rates;
@@ -32,6 +33,10 @@ pub(super) struct Setup<M: LearnerModel> {
     /// Of models whose parameters do not all move alike.
     pub rates: Option<Rates>,
     pub batches_per_epoch: usize,
+    /// What computes the parts of a batch.
+    pub shards: Shards,
+    /// The parts of the training batches.
+    pub handed_out: HandedOut,
     /// Of the training and of the validation samples.
     pub waited: [Waited; 2],
     pub cursor: Cursor,

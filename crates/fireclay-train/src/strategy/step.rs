@@ -2,12 +2,16 @@
 
 use burn::data::dataloader::DataLoaderIterator;
 use burn::optim::GradientsParams;
-use burn::tensor::{Device, Tensor};
+use burn::tensor::Tensor;
 use burn::train::{InferenceStep, LearnerEvent, LearnerModel, TrainStep, TrainingItem};
 
+use fireclay_models::Draws;
+use fireclay_models::layers::draws::key;
+
 use super::TrainError;
-use super::session::Session;
-use crate::config::OnNonFinite;
+use super::session::{Session, Setup};
+use super::shards::Piece;
+use crate::config::{CpuShards, OnNonFinite};
 use crate::gradients::{Accumulator, clip_global_norm, global_norm};
 use crate::observer::Step;
 use crate::output::StepOutput;
@@ -15,7 +19,7 @@ use crate::record::MetricLine;
 
 type Batches<'a, M> = dyn DataLoaderIterator<<M as TrainStep>::Input> + 'a;
 
-/// What the micro-batches of one update came to.
+/// What the micro-batches of one update, or their parts, came to.
 struct Forward {
     grads: GradientsParams,
     losses: Vec<Tensor<1>>,
@@ -90,32 +94,26 @@ where
         let mut accumulator = Accumulator::new();
         let (mut losses, mut weights, mut unit) = (Vec::new(), Vec::new(), 1.0);
         for micro in 0..self.setup.plan.accumulation().min(left) {
-            let batch = batches
-                .next()
-                .ok_or_else(|| TrainError::Data("the loader ended before its epoch".into()))?
-                .map_err(|error| TrainError::Data(error.to_string()))?;
-            seed(
-                &self.setup.device,
-                self.setup.plan.seed,
-                self.setup.state.step,
-                micro,
-            );
-            let output = TrainStep::step(self.model(), batch);
-            let weight = output.item.weight();
-            accumulator.add(self.model(), output.grads, weight);
-            losses.push(output.item.loss().without_autodiff());
-            weights.push(weight);
-            unit = output.item.unit();
-            self.setup.state.batch += 1;
-            if self.setup.shown {
-                let item = TrainingItem::new(
-                    output.item,
-                    batches.progress(),
-                    Some(self.setup.state.step as usize + 1),
-                    Some(learning_rate.into()),
-                );
-                self.emit(LearnerEvent::ProcessedItem(item))?;
+            let pieces = self.pieces(batches, micro)?;
+            let Setup { shards, device, .. } = &self.setup;
+            let outputs = shards.step(self.model(), pieces, device);
+            for output in outputs {
+                let weight = output.item.weight();
+                accumulator.add(self.model(), output.grads, weight);
+                losses.push(output.item.loss().without_autodiff());
+                weights.push(weight);
+                unit = output.item.unit();
+                if self.setup.shown {
+                    let item = TrainingItem::new(
+                        output.item,
+                        batches.progress(),
+                        Some(self.setup.state.step as usize + 1),
+                        Some(learning_rate.into()),
+                    );
+                    self.emit(LearnerEvent::ProcessedItem(item))?;
+                }
             }
+            self.setup.state.batch += 1;
         }
         let grads = accumulator.finish(self.model());
         Ok(Forward {
@@ -124,6 +122,37 @@ where
             weights,
             unit,
         })
+    }
+
+    /// The parts of the next micro-batch, and what is drawn for them: a pure function of (seed,
+    /// step, micro-batch, sample).
+    fn pieces(
+        &self,
+        batches: &mut Batches<'_, M>,
+        micro: usize,
+    ) -> Result<Vec<Piece<<M as TrainStep>::Input>>, TrainError> {
+        let Setup { plan, state, .. } = &self.setup;
+        let key = key(plan.seed, [state.step, micro as u64]);
+        // What draws on the device has one generator for all threads.
+        self.setup.device.seed(key);
+        let on_host = plan.train.cpu_shards != CpuShards::Auto;
+        let mut pieces = Vec::new();
+        loop {
+            let input = batches
+                .next()
+                .ok_or_else(|| TrainError::Data("the loader ended before its epoch".into()))?
+                .map_err(|error| TrainError::Data(error.to_string()))?;
+            let part = self.setup.handed_out.part();
+            let draws = on_host.then_some(Draws {
+                key,
+                before: part.samples.start,
+                samples: part.samples.len(),
+            });
+            pieces.push(Piece { input, draws });
+            if part.is_last {
+                return Ok(pieces);
+            }
+        }
     }
 
     fn record(&mut self, step: Step) -> Result<(), TrainError> {
@@ -189,21 +218,4 @@ fn read(losses: Vec<Tensor<1>>, weights: &[f64], norm: Tensor<1>) -> (f64, f64) 
         .sum();
     let weight: f64 = weights.iter().sum();
     (if weight > 0.0 { sum / weight } else { 0.0 }, *norm)
-}
-
-/// Seeds what is drawn on the device, dropout above all, from (seed, step, micro-batch) alone.
-fn seed(device: &Device, seed: u64, step: u64, micro: usize) {
-    let key = [step, micro as u64]
-        .into_iter()
-        .fold(seed, |key, part| mix(key ^ mix(part)));
-    device.seed(key);
-}
-
-/// The finalizer of SplitMix64 (Steele et al. 2014, "Fast splittable pseudorandom number
-/// generators").
-fn mix(value: u64) -> u64 {
-    let value = value.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let value = (value ^ (value >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let value = (value ^ (value >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    value ^ (value >> 31)
 }

@@ -32,6 +32,14 @@ impl Samples for ImageSamples {
         std::thread::available_parallelism().map_or(1, |cores| cores.get().min(8))
     }
 
+    /// Images that are mixed need each other.
+    fn divisions(&self, indices: &[u32]) -> usize {
+        match self.0.mixes() {
+            true => 1,
+            false => indices.len(),
+        }
+    }
+
     fn assemble(&self, epoch: u64, indices: &[u32]) -> Result<ImageBatch, DatasetError> {
         self.0.batch(epoch, indices).map_err(DatasetError::new)
     }

@@ -6,7 +6,7 @@ use fireclay_data::PairSplit;
 
 use super::seq2seq::PairBatch;
 use super::text::{mask, tokens};
-use crate::loader::Samples;
+use crate::loader::{Samples, Share};
 
 /// The groups of one split, of which there may be none; each is as large as a batch may be.
 #[derive(Clone)]
@@ -38,6 +38,22 @@ impl Samples for PairSamples {
             .as_ref()
             .expect("a split without groups has no indices");
         Ok(split.batch(indices))
+    }
+
+    fn divisions(&self, indices: &[u32]) -> usize {
+        self.0.as_ref().map_or(0, |split| split.batch_pairs(indices))
+    }
+
+    /// Groups are what is ordered, their pairs what is shared out.
+    fn assemble_part(
+        &self,
+        _epoch: u64,
+        indices: &[u32],
+        share: Share,
+    ) -> Result<Self::Host, DatasetError> {
+        let split = self.0.as_ref();
+        let split = split.expect("a split without groups has no indices");
+        Ok(split.batch_part(indices, share.rank, share.world))
     }
 
     fn upload(&self, batch: Self::Host, device: &Device) -> PairBatch {

@@ -23,6 +23,11 @@ pub struct Mix {
 }
 
 impl AugmentConfig {
+    /// Whether images of a batch are mixed with each other.
+    pub fn mixes(&self) -> bool {
+        self.mixup > 0.0 || self.cutmix > 0.0
+    }
+
     /// Mixes the images `[samples, channels, height, width]` of a batch where they lie, or leaves
     /// them. The draws depend on the seed, the epoch and which samples the batch has.
     pub(crate) fn mix(

@@ -1,0 +1,193 @@
+//! A batch in parts, each computed on one thread of its own, all at once.
+//!
+//! Inside such a thread every operation runs on that thread alone: a small operation is not worth
+//! sharing out, a part of the batch is.
+
+use std::thread;
+
+use burn::tensor::Device;
+use burn::train::{LearnerModel, TrainOutput, TrainStep};
+use fireclay_models::Draws;
+use rayon::{ThreadPool, ThreadPoolBuilder};
+
+use super::TrainError;
+
+/// The threads.
+pub(super) struct Shards(Vec<ThreadPool>);
+
+/// A part of a batch and what is drawn for it.
+pub(super) struct Piece<I> {
+    pub input: I,
+    /// None where the device draws.
+    pub draws: Option<Draws>,
+}
+
+impl<I> Piece<I> {
+    fn step<M: TrainStep<Input = I>>(self, model: &M) -> TrainOutput<M::Output> {
+        let step = || TrainStep::step(model, self.input);
+        match self.draws {
+            Some(draws) => draws.scope(step),
+            None => step(),
+        }
+    }
+}
+
+impl Shards {
+    /// `count` threads; one part alone needs none.
+    ///
+    /// # Errors
+    ///
+    /// If the system gives no more threads.
+    pub fn new(count: usize) -> Result<Self, TrainError> {
+        let threads = if count > 1 { count } else { 0 };
+        let pool = |shard| {
+            ThreadPoolBuilder::new()
+                .num_threads(1)
+                .thread_name(move |_| format!("shard {shard}"))
+                .build()
+        };
+        let pools = (0..threads).map(pool).collect::<Result<_, _>>();
+        pools.map(Self).map_err(|error| {
+            TrainError::Plan(format!("`train.cpu_shards` = {count}: no threads: {error}"))
+        })
+    }
+
+    /// Forward and backward of every piece; the outputs are in the order of the pieces, whichever
+    /// thread ends first.
+    pub fn step<M: LearnerModel>(
+        &self,
+        model: &M,
+        pieces: Vec<Piece<<M as TrainStep>::Input>>,
+        device: &Device,
+    ) -> Vec<TrainOutput<<M as TrainStep>::Output>> {
+        if pieces.len() < 2 {
+            let outputs = pieces.into_iter().map(|piece| piece.step(model));
+            return outputs.collect();
+        }
+        // Autodiff keeps what hangs together under one lock: each part needs leaves of its own.
+        let own = || model.clone().fork(device);
+        let jobs: Vec<_> = pieces.into_iter().map(|piece| (own(), piece)).collect();
+        thread::scope(|scope| {
+            let run = |(pool, (model, piece)): (&ThreadPool, (M, Piece<_>))| {
+                pool.install(|| piece.step(&model))
+            };
+            let threads = self.0.iter().zip(jobs);
+            let threads: Vec<_> = threads.map(|job| scope.spawn(move || run(job))).collect();
+            let join = |thread: thread::ScopedJoinHandle<'_, _>| match thread.join() {
+                Ok(output) => output,
+                Err(panic) => std::panic::resume_unwind(panic),
+            };
+            threads.into_iter().map(join).collect()
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::module::Module;
+    use burn::nn::{Linear, LinearConfig};
+    use burn::optim::GradientsParams;
+    use burn::tensor::Tensor;
+    use burn::train::{InferenceStep, RegressionOutput};
+    use fireclay_models::Init;
+    use fireclay_models::layers::dropout::Dropout;
+
+    use super::*;
+    use crate::gradients::Accumulator;
+    use crate::output::StepOutput;
+
+    #[derive(Module, Debug)]
+    struct Net {
+        first: Linear,
+        dropout: Dropout,
+        last: Linear,
+    }
+
+    impl Net {
+        fn forward(&self, rows: Tensor<2>) -> RegressionOutput {
+            let hidden = self.dropout.forward(self.first.forward(rows.clone()));
+            let output = self.last.forward(hidden.tanh());
+            let targets = rows.sum_dim(1);
+            let loss = (output.clone() - targets.clone()).square().mean();
+            RegressionOutput::new(loss, output, targets)
+        }
+    }
+
+    impl TrainStep for Net {
+        type Input = Tensor<2>;
+        type Output = RegressionOutput;
+
+        fn step(&self, rows: Tensor<2>) -> TrainOutput<RegressionOutput> {
+            let output = self.forward(rows);
+            TrainOutput::new(self, output.loss.backward(), output)
+        }
+    }
+
+    impl InferenceStep for Net {
+        type Input = Tensor<2>;
+        type Output = RegressionOutput;
+
+        fn step(&self, rows: Tensor<2>) -> RegressionOutput {
+            self.forward(rows)
+        }
+    }
+
+    fn net(device: &Device) -> Net {
+        Net {
+            first: LinearConfig::new(3, 8).init(device),
+            dropout: Init::new(0, device).dropout(0.5),
+            last: LinearConfig::new(8, 1).init(device),
+        }
+    }
+
+    /// The gradient of a batch of 7 rows in so many parts.
+    fn gradient(net: &Net, rows: &Tensor<2>, parts: usize) -> Vec<f32> {
+        let device = rows.device();
+        let pieces = (0..parts).map(|part| {
+            let range = fireclay_data::shard_range(7, part, parts);
+            let draws = Draws {
+                key: 5,
+                before: range.start,
+                samples: range.len(),
+            };
+            Piece {
+                input: rows.clone().slice([range]),
+                draws: Some(draws),
+            }
+        });
+        let shards = Shards::new(parts).expect("threads");
+        let mut sum = Accumulator::new();
+        for output in shards.step(net, pieces.collect(), &device) {
+            sum.add(net, output.grads, output.item.weight());
+        }
+        values(net, &sum.finish(net))
+    }
+
+    fn values(net: &Net, grads: &GradientsParams) -> Vec<f32> {
+        let weights = [&net.first, &net.last].map(|layer| grads.get::<2>(layer.weight.id));
+        let data = weights.map(|grad| grad.expect("a gradient").into_data());
+        data.iter().flat_map(|data| data.iter::<f32>()).collect()
+    }
+
+    #[test]
+    fn parts_add_up_to_the_gradient_of_the_batch_dropout_and_all() {
+        let device = Device::flex().autodiff();
+        let net = net(&device);
+        let rows = Tensor::<1>::from_floats(
+            std::array::from_fn::<f32, 21, _>(|i| (i as f32 * 0.7).sin()),
+            &device,
+        );
+        let rows = rows.reshape([7, 3]);
+        let whole = gradient(&net, &rows, 1);
+        assert!(whole.iter().any(|value| value.abs() > 1e-2));
+        for parts in [2, 3, 7] {
+            let found = gradient(&net, &rows, parts);
+            for (found, whole) in found.iter().zip(&whole) {
+                assert!((found - whole).abs() < 1e-6, "{parts} parts: {found}, {whole}");
+            }
+            for _ in 0..20 {
+                assert_eq!(gradient(&net, &rows, parts), found, "{parts} parts");
+            }
+        }
+    }
+}
