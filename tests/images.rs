@@ -114,7 +114,7 @@ fn pictures_in_folders_become_a_model_that_answers() {
     let project = Project::with(PICTURES);
     pictures(&project, "pictures");
     let out = project.ok("train run.toml").out;
-    assert!(out.contains("waited for data"), "{out}");
+    assert!(out.contains("spent on data"), "{out}");
     let metrics = &project.json("runs/run/1/evaluation.json")["test"]["metrics"];
     assert_eq!(metrics["accuracy"], 1.0, "{metrics}");
 

@@ -239,3 +239,29 @@ fn auto_says_what_it_took_and_keeps_batch_statistics_whole() {
         .run("check run.toml --set train.cpu_shards=2")
         .refused(2, &["cpu_shards", "batch norm"]);
 }
+
+#[test]
+fn a_run_says_what_it_cost_and_a_profile_changes_nothing() {
+    let project = Project::with(EVERYTHING);
+    project.ok("train run.toml -q --set train.epochs=2");
+    let told = project.ok("train run.toml -q --json --profile --set train.epochs=2");
+    let cost = &told.json()["cost"];
+    // 398 training rows in two epochs.
+    assert_eq!(cost["samples"], 796, "{cost}");
+    let phases = ["data", "compute", "optimizer", "evaluation", "checkpoint"];
+    let phases = phases.map(|name| cost[format!("{name}_seconds")].as_f64().unwrap());
+    assert!(phases.iter().all(|seconds| *seconds > 0.0), "{cost}");
+    let total = cost["seconds"].as_f64().unwrap();
+    assert!(phases.iter().sum::<f64>() <= total, "{cost}");
+
+    let lock: toml::Table = project.read("runs/run/2/run.lock").parse().unwrap();
+    assert_eq!(lock["cost"]["samples"].as_integer(), Some(796));
+    let [plain, profiled] = [1, 2].map(|run| project.bytes(&format!("runs/run/{run}/metrics.jsonl")));
+    assert!(plain == profiled, "a profile changed the record");
+    assert!(!project.path("runs/run/1/trace.json").exists());
+    let trace = project.json("runs/run/2/trace.json");
+    let steps = cost["steps"].as_u64().unwrap();
+    let events = trace.as_array().unwrap().iter();
+    let updates = events.filter(|event| event["name"] == "optimizer").count() as u64;
+    assert_eq!(updates, steps);
+}

@@ -124,7 +124,7 @@ fn ours(folder: &Path) -> f64 {
     };
     let folder = RunFolder::at(folder).expect("a folder that can be made");
     let trainer = Trainer::new(Mlp::new(&device), Rows, Rows, plan, device);
-    trainer.fit(&folder).expect("trained").seconds / STEPS as f64
+    trainer.fit(&folder).expect("trained").cost.seconds / STEPS as f64
 }
 
 fn main() {

@@ -13,6 +13,7 @@ pub mod task;
 pub mod strategy;
 
 pub mod checkpoint;
+pub mod cost;
 pub mod ema;
 pub mod gradients;
 pub mod loader;

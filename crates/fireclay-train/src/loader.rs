@@ -1,9 +1,7 @@
 //! Batches in an order that is a pure function of (seed, epoch), through Burn's [`DataLoader`].
 
 use std::ops::Range;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
 
 use burn::data::dataloader::{DataLoader, DataLoaderIterator, Progress};
 use burn::data::dataset::DatasetError;
@@ -168,22 +166,6 @@ impl HandedOut {
     }
 }
 
-/// How long the consumer of a loader has waited for batches. Clones share it.
-#[derive(Clone, Debug, Default)]
-pub struct Waited(Arc<AtomicU64>);
-
-impl Waited {
-    /// The time waited so far.
-    pub fn total(&self) -> Duration {
-        Duration::from_nanos(self.0.load(Ordering::Relaxed))
-    }
-
-    fn since(&self, start: Instant) {
-        let nanos = start.elapsed().as_nanos() as u64;
-        self.0.fetch_add(nanos, Ordering::Relaxed);
-    }
-}
-
 /// A [`DataLoader`] whose batches do not depend on the number of loader threads, nor on where a
 /// run was interrupted.
 pub struct OrderedLoader<S: Samples> {
@@ -192,7 +174,6 @@ pub struct OrderedLoader<S: Samples> {
     parts: usize,
     cursor: Cursor,
     handed_out: HandedOut,
-    waited: Waited,
     threads: usize,
     device: Device,
     range: Range<usize>,
@@ -208,7 +189,6 @@ impl<S: Samples> OrderedLoader<S> {
             parts: 1,
             cursor: Cursor::default(),
             handed_out: HandedOut::default(),
-            waited: Waited::default(),
             threads,
             device,
             range,
@@ -231,11 +211,6 @@ impl<S: Samples> OrderedLoader<S> {
     /// The shared cursor.
     pub fn cursor(&self) -> Cursor {
         self.cursor.clone()
-    }
-
-    /// How long the training has waited for batches of this loader.
-    pub fn waited(&self) -> Waited {
-        self.waited.clone()
     }
 
     /// Batches in one epoch.
@@ -283,7 +258,6 @@ impl<S: Samples> OrderedLoader<S> {
             parts: self.parts,
             cursor: self.cursor.clone(),
             handed_out: self.handed_out.clone(),
-            waited: self.waited.clone(),
             threads: self.threads,
             device,
             range,
@@ -357,10 +331,7 @@ impl<S: Samples> Iterator for OrderedIter<'_, S> {
     type Item = Result<S::Batch, DatasetError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let start = Instant::now();
-        let host = self.hosts.next();
-        self.loader.waited.since(start);
-        let host = host?;
+        let host = self.hosts.next()?;
         let Job { batch, part, .. } = &self.jobs[self.next];
         if part.is_last {
             self.processed = batch.end;

@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 use toml::Table;
 
 use crate::config::{CpuShards, RunConfig};
+use crate::cost::Cost;
 use crate::finished::{FinishedError, TOKENIZER};
 use crate::run::{RunData, RunDevice, RunError};
 use crate::run_folder::{self, FolderError, write_whole};
@@ -85,10 +86,12 @@ pub(crate) fn tokenizer(run: &Path) -> Result<Option<PathBuf>, FinishedError> {
     Ok(Some(path))
 }
 
-/// Adds the hashes of the results, which are files of these names, once they are there.
+/// Adds the hashes of the results, which are files of these names, once they are there, and what
+/// this process's part of the run cost.
 pub(crate) fn seal(
     run: &Path,
     results: impl IntoIterator<Item = &'static str>,
+    cost: &Cost,
 ) -> Result<(), RunError> {
     let mut lock = read(run)?;
     let mut hashes = Table::new();
@@ -96,6 +99,8 @@ pub(crate) fn seal(
         hashes.insert(name.into(), sha256_file(&run.join(name))?.into());
     }
     lock.insert("result_sha256".into(), hashes.into());
+    let cost = Table::try_from(cost).expect("plain data");
+    lock.insert("cost".into(), cost.into());
     Ok(write_whole(&run.join(NAME), lock.to_string().as_bytes())?)
 }
 

@@ -16,6 +16,11 @@ pub trait StepOutput: ItemLazy + 'static {
     /// those of the one large batch.
     fn weight(&self) -> f64;
 
+    /// The tokens that were predicted, for tasks that count them.
+    fn tokens(&self) -> Option<u64> {
+        None
+    }
+
     /// What a loss of 1 stands for where losses are reported: a task that scales its targets maps
     /// its loss back by this, on the host, where no number overflows.
     fn unit(&self) -> f64 {

@@ -105,6 +105,9 @@ pub struct ShowArgs {
     /// Print the result as JSON
     #[arg(long)]
     pub json: bool,
+    /// Write what each step spends its time on to trace.json in the run folder, for Perfetto
+    #[arg(long)]
+    pub profile: bool,
 }
 
 /// Arguments of `resume`.

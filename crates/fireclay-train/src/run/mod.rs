@@ -19,6 +19,7 @@ pub use preflight::preflight;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use burn::tensor::Device;
 use burn::train::Interrupter;
@@ -27,6 +28,7 @@ use fireclay_data::{DataError, Note};
 use fireclay_models::{Family, ModelDescription, Pretrainable, weights};
 
 use crate::config::{BatchSize, Loaded, ModelConfig, NetworkConfig, RunConfig, StartConfig};
+use crate::cost::Cost;
 use crate::finished::{HUGGING_FACE, MODEL, POSTPROCESS, PREPROCESS, TOKENIZER};
 use crate::loader::Samples;
 use crate::lock;
@@ -59,6 +61,8 @@ pub struct Hooks {
     pub renderer: Option<Box<dyn MetricsRenderer>>,
     /// Stops the run after its current step.
     pub interrupter: Interrupter,
+    /// Whether to write `trace.json`.
+    pub profile: bool,
 }
 
 /// Metrics by split: `evaluation.json`.
@@ -73,10 +77,8 @@ pub struct Outcome {
     pub reason: StopReason,
     /// Where training ended.
     pub state: LoopState,
-    /// Wall-clock time of training, in seconds.
-    pub seconds: f64,
-    /// How much of it was spent waiting for training batches, in seconds.
-    pub waited: f64,
+    /// What this process's part of it cost, the last evaluation included.
+    pub cost: Cost,
     /// Metrics of the chosen weights on valid and test; empty after an interruption.
     pub evaluation: Evaluations,
     /// Parameters, as PyTorch counts them: running statistics are none.
@@ -337,8 +339,7 @@ impl Prepared {
             folder: folder.path().to_path_buf(),
             reason: finished.reason,
             state: finished.state,
-            seconds: finished.seconds,
-            waited: finished.waited,
+            cost: finished.cost,
             evaluation: Evaluations::new(),
             parameters,
         };
@@ -364,13 +365,15 @@ impl Prepared {
             device: &device.device,
             folder,
         };
+        let start = Instant::now();
         outcome.evaluation = conclude(config, trained, [valid, test])?;
+        outcome.cost.evaluated(start.elapsed().as_secs_f64());
         write_json(&folder.file("evaluation.json"), &outcome.evaluation)?;
         let results = [MODEL, HUGGING_FACE, PREPROCESS, POSTPROCESS, TOKENIZER];
         let results = results
             .into_iter()
             .filter(|name| folder.file(name).exists());
-        lock::seal(folder.path(), results)?;
+        lock::seal(folder.path(), results, &outcome.cost)?;
         Ok(outcome)
     }
 

@@ -156,6 +156,7 @@ impl Job<'_> {
             .part("data", data)
             .observer(hooks.observer)
             .interrupter(hooks.interrupter)
+            .profile(hooks.profile)
             .scorer(scorer);
         let trainer = match hooks.renderer {
             Some(renderer) => trainer.show(renderer, show),

@@ -78,7 +78,7 @@ where
             train_loss: train_loss.unwrap_or(f64::NAN),
             metrics,
             improved,
-            elapsed: self.began.elapsed(),
+            elapsed: self.setup.clock.elapsed(),
         });
         Ok((improved, exhausted))
     }
@@ -144,10 +144,7 @@ where
             .filter(|line| !line.metrics.is_empty())
             .collect();
         self.setup.metrics.write(&lines)?;
-        let elapsed = self.began.elapsed().as_secs_f64();
-        let waited = self.setup.waited();
-        let timing =
-            json!({"step": step, "epoch": epoch, "seconds": elapsed, "waited_for_data": waited});
+        let timing = json!({"step": step, "epoch": epoch, "cost": self.setup.cost()});
         Ok(self.setup.timing.write(&[timing])?)
     }
 

@@ -21,6 +21,7 @@ use super::state::LoopState;
 use super::{StepStrategy, TrainError};
 use crate::checkpoint::{CheckpointError, Fingerprints, Store, differences};
 use crate::config::{BatchSize, CpuShards};
+use crate::cost::{Clock, Cost, Trace};
 use crate::ema::Ema;
 use crate::loader::{Order, OrderedLoader, Samples, Share};
 use crate::observer::{Observer, Silent};
@@ -52,10 +53,8 @@ pub struct Finished<M> {
     pub reason: StopReason,
     /// Where it ended.
     pub state: LoopState,
-    /// Wall-clock time of this process's part of it, in seconds.
-    pub seconds: f64,
-    /// How much of that was spent waiting for batches, in seconds.
-    pub waited: f64,
+    /// What this process's part of it cost.
+    pub cost: Cost,
 }
 
 impl<M> Finished<M> {
@@ -65,8 +64,7 @@ impl<M> Finished<M> {
             model: inner(self.model),
             reason: self.reason,
             state: self.state,
-            seconds: self.seconds,
-            waited: self.waited,
+            cost: self.cost,
         }
     }
 }
@@ -84,6 +82,7 @@ pub struct Trainer<M: LearnerModel, S: Samples> {
     observer: Box<dyn Observer>,
     renderer: Box<dyn MetricsRenderer>,
     shown: bool,
+    profile: bool,
     scorer: Box<dyn Scorer<<M as InferenceStep>::Output>>,
     learner: Box<dyn FnOnce(SupervisedTraining<M>) -> SupervisedTraining<M>>,
 }
@@ -109,6 +108,7 @@ where
             observer: Box::new(Silent),
             renderer: Box::new(NoRenderer),
             shown: false,
+            profile: false,
             scorer: Box::new(MeanLoss::default()),
             learner: Box::new(|training| training),
         }
@@ -165,6 +165,14 @@ where
         self
     }
 
+    /// Writes a trace of what each step spent its time on, `trace.json` in the run's folder, which
+    /// Perfetto opens. Default: none.
+    #[must_use]
+    pub fn profile(mut self, profile: bool) -> Self {
+        self.profile = profile;
+        self
+    }
+
     /// Trains from the beginning.
     ///
     /// # Errors
@@ -217,13 +225,17 @@ where
             batches_per_epoch,
             shards: Shards::new(self.parts_of_a_batch())?,
             handed_out: train.handed_out(),
-            waited: [train.waited(), valid.waited()],
             cursor: train.cursor(),
             valid_cursor: valid.cursor(),
             store: Store::new(folder.file("checkpoints")),
             fingerprints,
             metrics: JsonLines::append(&folder.file("metrics.jsonl"))?,
             timing: JsonLines::append(&folder.file("timing.jsonl"))?,
+            clock: Clock::new(match self.profile {
+                true => Some(Trace::create(&folder.file("trace.json"))?),
+                false => None,
+            }),
+            done: Cost::default(),
             observer: self.observer,
             shown: self.shown,
             scorer: self.scorer,

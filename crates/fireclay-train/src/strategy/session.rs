@@ -1,6 +1,6 @@
 //! One training from its first update, or a checkpoint, to its end.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use burn::optim::ModuleOptimizer;
 use burn::tensor::Device;
@@ -16,8 +16,9 @@ use super::plan::Plan;
 use super::shards::Shards;
 use super::state::LoopState;
 use crate::checkpoint::{Fingerprints, Store};
+use crate::cost::{Clock, Cost, Phase};
 use crate::ema::Ema;
-use crate::loader::{Cursor, HandedOut, Position, Waited};
+use crate::loader::{Cursor, HandedOut, Position};
 use crate::observer::{Observer, Start};
 use crate::output::StepOutput;
 use crate::parameters::Rates;
@@ -37,14 +38,15 @@ pub(super) struct Setup<M: LearnerModel> {
     pub shards: Shards,
     /// The parts of the training batches.
     pub handed_out: HandedOut,
-    /// Of the training and of the validation samples.
-    pub waited: [Waited; 2],
     pub cursor: Cursor,
     pub valid_cursor: Cursor,
     pub store: Store,
     pub fingerprints: Fingerprints,
     pub metrics: JsonLines,
     pub timing: JsonLines,
+    pub clock: Clock,
+    /// What the training did in this process; the clock knows what it cost.
+    pub done: Cost,
     pub observer: Box<dyn Observer>,
     /// Whether a metric or a renderer of Burn's looks at every batch.
     pub shown: bool,
@@ -52,10 +54,31 @@ pub(super) struct Setup<M: LearnerModel> {
 }
 
 impl<M: LearnerModel> Setup<M> {
-    /// How long the loop has waited for batches, in seconds.
-    pub fn waited(&self) -> f64 {
-        let waited = self.waited.iter().map(Waited::total);
-        waited.sum::<Duration>().as_secs_f64()
+    /// Counts the time since `start` as `phase`.
+    pub fn spent(&mut self, phase: Phase, start: Instant) {
+        self.clock.spent(phase, start, self.state.step);
+    }
+
+    pub fn count_tokens(&mut self, tokens: Option<u64>) {
+        if let Some(tokens) = tokens {
+            *self.done.tokens.get_or_insert(0) += tokens;
+        }
+    }
+
+    /// What this process's part of the training cost so far.
+    pub fn cost(&self) -> Cost {
+        let Cost {
+            steps,
+            samples,
+            tokens,
+            ..
+        } = self.done;
+        Cost {
+            steps,
+            samples,
+            tokens,
+            ..self.clock.cost()
+        }
     }
 }
 
@@ -68,7 +91,6 @@ pub(super) struct Session<M: LearnerModel> {
     pub(super) processor: SupervisedTrainingEventProcessor<M>,
     pub(super) interrupter: Interrupter,
     pub(super) total_steps: u64,
-    pub(super) began: Instant,
 }
 
 impl<M> Session<M>
@@ -92,7 +114,6 @@ where
             model: Some(model),
             processor: components.event_processor,
             interrupter: components.interrupter,
-            began: Instant::now(),
         }
     }
 
@@ -158,7 +179,9 @@ where
         let mut improved = false;
         let mut exhausted = false;
         if self.evaluation_due(epoch_ends, last) {
+            let start = Instant::now();
             (improved, exhausted) = self.evaluate()?;
+            self.setup.spent(Phase::Evaluation, start);
         }
         let save_due = self.checkpoint_due(epoch_ends);
         if epoch_ends {
@@ -173,7 +196,9 @@ where
         };
         self.setup.state.stopped = reason;
         if improved || save_due || reason.is_some() {
+            let start = Instant::now();
             self.save()?;
+            self.setup.spent(Phase::Checkpoint, start);
         }
         Ok(reason)
     }
@@ -249,13 +274,12 @@ where
                 StopReason::Interrupted => self.model().valid(),
                 _ => self.chosen()?,
             };
-            let seconds = self.began.elapsed().as_secs_f64();
+            self.setup.clock.finish()?;
             Ok(Finished {
                 model,
                 reason,
                 state: self.setup.state.clone(),
-                seconds,
-                waited: self.setup.waited(),
+                cost: self.setup.cost(),
             })
         });
         let last = self

@@ -1,5 +1,7 @@
 //! One update: forward and backward for each micro-batch, then clip, check and step.
 
+use std::time::Instant;
+
 use burn::data::dataloader::DataLoaderIterator;
 use burn::optim::GradientsParams;
 use burn::tensor::Tensor;
@@ -12,6 +14,7 @@ use super::TrainError;
 use super::session::{Session, Setup};
 use super::shards::Piece;
 use crate::config::{CpuShards, OnNonFinite};
+use crate::cost::Phase;
 use crate::gradients::{Accumulator, clip_global_norm, global_norm};
 use crate::observer::Step;
 use crate::output::StepOutput;
@@ -40,6 +43,7 @@ where
         let skips = self.setup.plan.train.on_non_finite == OnNonFinite::Skip;
         let before = skips.then(|| self.model().valid());
         let forward = self.forward(batches, learning_rate)?;
+        let start = Instant::now();
         let norm = global_norm(self.model(), &forward.grads);
         let mut grads = forward.grads;
         if let Some(max_norm) = self.setup.plan.train.max_grad_norm {
@@ -48,7 +52,10 @@ where
         let (loss, grad_norm) = read(forward.losses, &forward.weights, norm);
         let loss = loss * forward.unit;
         self.setup.state.step += 1;
+        self.setup.done.steps += 1;
+        self.setup.spent(Phase::Compute, start);
         if loss.is_finite() && grad_norm.is_finite() {
+            let start = Instant::now();
             let rates = self.setup.rates.clone();
             self.map_model(|model, optimizer| {
                 let before = rates.is_some().then(|| model.clone());
@@ -61,6 +68,7 @@ where
             if let Some(ema) = self.setup.ema.take() {
                 self.setup.ema = Some(ema.update(self.model()));
             }
+            self.setup.spent(Phase::Optimizer, start);
             let weight: f64 = forward.weights.iter().sum();
             self.setup.state.epoch_loss += loss * weight;
             self.setup.state.epoch_weight += weight;
@@ -94,10 +102,14 @@ where
         let mut accumulator = Accumulator::new();
         let (mut losses, mut weights, mut unit) = (Vec::new(), Vec::new(), 1.0);
         for micro in 0..self.setup.plan.accumulation().min(left) {
+            let start = Instant::now();
             let pieces = self.pieces(batches, micro)?;
+            self.setup.spent(Phase::Data, start);
+            let start = Instant::now();
             let Setup { shards, device, .. } = &self.setup;
             let outputs = shards.step(self.model(), pieces, device);
             for output in outputs {
+                self.setup.count_tokens(output.item.tokens());
                 let weight = output.item.weight();
                 accumulator.add(self.model(), output.grads, weight);
                 losses.push(output.item.loss().without_autodiff());
@@ -114,8 +126,11 @@ where
                 }
             }
             self.setup.state.batch += 1;
+            self.setup.spent(Phase::Compute, start);
         }
+        let start = Instant::now();
         let grads = accumulator.finish(self.model());
+        self.setup.spent(Phase::Compute, start);
         Ok(Forward {
             grads,
             losses,
@@ -127,7 +142,7 @@ where
     /// The parts of the next micro-batch, and what is drawn for them: a pure function of (seed,
     /// step, micro-batch, sample).
     fn pieces(
-        &self,
+        &mut self,
         batches: &mut Batches<'_, M>,
         micro: usize,
     ) -> Result<Vec<Piece<<M as TrainStep>::Input>>, TrainError> {
@@ -148,6 +163,7 @@ where
                 before: part.samples.start,
                 samples: part.samples.len(),
             });
+            self.setup.done.samples += part.samples.len() as u64;
             pieces.push(Piece { input, draws });
             if part.is_last {
                 return Ok(pieces);

@@ -126,6 +126,10 @@ impl StepOutput for TokenOutput {
     fn weight(&self) -> f64 {
         self.count as f64
     }
+
+    fn tokens(&self) -> Option<u64> {
+        Some(self.count as u64)
+    }
 }
 
 impl ItemLazy for TokenOutput {

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use burn::train::Interrupter;
 use fireclay_train::config::{DataConfig, RunConfig, TaskConfig};
+use fireclay_train::cost::{Cost, Phase};
 use fireclay_train::run::{Hooks, Outcome, Prepared, RunDevice, load_run};
 use fireclay_train::{RunFolder, StopReason};
 use serde_json::json;
@@ -44,6 +45,7 @@ fn hooks(config: &RunConfig, show: ShowArgs) -> Result<Hooks, Failure> {
         observer,
         renderer,
         interrupter,
+        profile: show.profile,
     })
 }
 
@@ -113,8 +115,7 @@ impl Report {
                 "run": outcome.folder,
                 "reason": outcome.reason,
                 "step": outcome.state.step,
-                "seconds": outcome.seconds,
-                "waited_for_data": outcome.waited,
+                "cost": outcome.cost,
                 "parameters": outcome.parameters,
                 "backend": self.device,
                 "evaluation": outcome.evaluation,
@@ -131,9 +132,10 @@ impl Report {
         let (step, epoch) = (outcome.state.step, outcome.state.epoch);
         say!(
             "{why} after {step} steps ({epoch} epochs) in {:.1} s; {} parameters",
-            outcome.seconds,
+            outcome.cost.seconds,
             outcome.parameters
         );
+        say!("{}", spent(&outcome.cost));
         if let Some(best) = outcome
             .state
             .best
@@ -145,10 +147,6 @@ impl Report {
                 best.step,
                 number(best.value)
             );
-        }
-        if matches!(self.config.data, DataConfig::Image(_)) {
-            let share = 100.0 * outcome.waited / outcome.seconds.max(f64::MIN_POSITIVE);
-            say!("waited for data {share:.1} % of the time");
         }
         say!("run      {folder}");
         match self.config.data {
@@ -201,6 +199,25 @@ impl Report {
         }
         table(&rows)
     }
+}
+
+/// Where the time went, and how much memory it took.
+fn spent(cost: &Cost) -> String {
+    let share = |phase| 100.0 * cost.of(phase) / cost.seconds.max(f64::MIN_POSITIVE);
+    let (rate, unit) = cost.throughput();
+    let mut line = format!(
+        "spent on data {:.0} %, forward and backward {:.0} %, optimizer {:.0} %, evaluation {:.0} %, \
+         checkpoints {:.0} %; {rate:.0} {unit} a second",
+        share(Phase::Data),
+        share(Phase::Compute),
+        share(Phase::Optimizer),
+        share(Phase::Evaluation),
+        share(Phase::Checkpoint),
+    );
+    if let Some(bytes) = cost.peak_memory_bytes {
+        line += &format!("; peak memory {} MB", bytes / 1_000_000);
+    }
+    line
 }
 
 /// The path as the user would type it.

@@ -1,0 +1,273 @@
+//! What a training cost: time by phase, work done, memory.
+
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+use serde_json::json;
+
+use crate::run_folder::{FolderError, io};
+
+/// What a training spends its time on. Work that is queued, as on a graphics card, counts where its
+/// result is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// Waiting for training batches and handing them to the device.
+    Data,
+    /// Forward and backward, with the norm of the gradients.
+    Compute,
+    /// The update of the weights and of their average.
+    Optimizer,
+    /// The validation and test splits.
+    Evaluation,
+    /// Writing checkpoints.
+    Checkpoint,
+}
+
+impl Phase {
+    const ALL: [Self; 5] = [
+        Self::Data,
+        Self::Compute,
+        Self::Optimizer,
+        Self::Evaluation,
+        Self::Checkpoint,
+    ];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Data => "data",
+            Self::Compute => "forward and backward",
+            Self::Optimizer => "optimizer",
+            Self::Evaluation => "evaluation",
+            Self::Checkpoint => "checkpoint",
+        }
+    }
+}
+
+/// What this process's part of a training cost; times in seconds.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Cost {
+    /// Wall-clock time, from the start of the training to the last evaluation.
+    pub seconds: f64,
+    /// See [`Phase::Data`].
+    pub data_seconds: f64,
+    /// See [`Phase::Compute`].
+    pub compute_seconds: f64,
+    /// See [`Phase::Optimizer`].
+    pub optimizer_seconds: f64,
+    /// See [`Phase::Evaluation`].
+    pub evaluation_seconds: f64,
+    /// See [`Phase::Checkpoint`].
+    pub checkpoint_seconds: f64,
+    /// Updates.
+    pub steps: u64,
+    /// Training samples.
+    pub samples: u64,
+    /// Training tokens that were predicted, for tasks that count them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tokens: Option<u64>,
+    /// The most memory that the process had, where the system says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub peak_memory_bytes: Option<u64>,
+}
+
+impl Cost {
+    /// Seconds in `phase`.
+    pub fn of(&self, phase: Phase) -> f64 {
+        match phase {
+            Phase::Data => self.data_seconds,
+            Phase::Compute => self.compute_seconds,
+            Phase::Optimizer => self.optimizer_seconds,
+            Phase::Evaluation => self.evaluation_seconds,
+            Phase::Checkpoint => self.checkpoint_seconds,
+        }
+    }
+
+    /// Samples for each second of the steps themselves, and what they are called: tokens where they
+    /// are counted.
+    pub fn throughput(&self) -> (f64, &'static str) {
+        let steps = self.data_seconds + self.compute_seconds + self.optimizer_seconds;
+        let (count, unit) = match self.tokens {
+            Some(tokens) => (tokens, "tokens"),
+            None => (self.samples, "samples"),
+        };
+        (count as f64 / steps.max(f64::MIN_POSITIVE), unit)
+    }
+
+    /// With an evaluation after the training, of so many seconds.
+    pub(crate) fn evaluated(&mut self, seconds: f64) {
+        self.evaluation_seconds += seconds;
+        self.seconds += seconds;
+        self.peak_memory_bytes = peak_memory();
+    }
+}
+
+/// Measures the phases of a training, one after the other.
+pub(crate) struct Clock {
+    began: Instant,
+    phases: [Duration; Phase::ALL.len()],
+    trace: Option<Trace>,
+}
+
+impl Clock {
+    /// A clock that starts now.
+    pub fn new(trace: Option<Trace>) -> Self {
+        Self {
+            began: Instant::now(),
+            phases: [Duration::ZERO; Phase::ALL.len()],
+            trace,
+        }
+    }
+
+    /// Since the clock started.
+    pub fn elapsed(&self) -> Duration {
+        self.began.elapsed()
+    }
+
+    /// Counts the time since `start` as `phase`, of update number `step`.
+    pub fn spent(&mut self, phase: Phase, start: Instant, step: u64) {
+        let took = start.elapsed();
+        self.phases[phase as usize] += took;
+        if let Some(trace) = &mut self.trace {
+            trace.span(phase, (start.duration_since(self.began), took), step);
+        }
+    }
+
+    /// The time so far, and the most memory; the counts are the caller's.
+    pub fn cost(&self) -> Cost {
+        let [data, compute, optimizer, evaluation, checkpoint] =
+            self.phases.map(|time| time.as_secs_f64());
+        Cost {
+            seconds: self.elapsed().as_secs_f64(),
+            data_seconds: data,
+            compute_seconds: compute,
+            optimizer_seconds: optimizer,
+            evaluation_seconds: evaluation,
+            checkpoint_seconds: checkpoint,
+            peak_memory_bytes: peak_memory(),
+            ..Cost::default()
+        }
+    }
+
+    /// Ends the trace, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// If it could not be written.
+    pub fn finish(&mut self) -> Result<(), FolderError> {
+        self.trace.take().map_or(Ok(()), Trace::finish)
+    }
+}
+
+/// A trace of the phases in Chrome's format, which Perfetto and `chrome://tracing` open: an array
+/// of complete events with times in microseconds.
+pub(crate) struct Trace {
+    file: BufWriter<File>,
+    path: std::path::PathBuf,
+    /// The first error of writing: a trace is no reason to stop a training.
+    written: io::Result<()>,
+    is_empty: bool,
+}
+
+impl Trace {
+    /// A new trace at `path`.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be written.
+    pub fn create(path: &Path) -> Result<Self, FolderError> {
+        let file = File::create(path).map_err(|source| io("write", path, source))?;
+        Ok(Self {
+            file: BufWriter::new(file),
+            path: path.to_path_buf(),
+            written: Ok(()),
+            is_empty: true,
+        })
+    }
+
+    fn span(&mut self, phase: Phase, (start, took): (Duration, Duration), step: u64) {
+        let micros = |time: Duration| time.as_nanos() as f64 / 1e3;
+        let event = json!({
+            "name": phase.name(), "cat": "train", "ph": "X", "pid": 1, "tid": 1,
+            "ts": micros(start), "dur": micros(took), "args": { "step": step },
+        });
+        let opening = if self.is_empty { "[\n" } else { ",\n" };
+        self.is_empty = false;
+        if self.written.is_ok() {
+            self.written = write!(self.file, "{opening}{event}");
+        }
+    }
+
+    fn finish(mut self) -> Result<(), FolderError> {
+        let closing = if self.is_empty { "[]\n" } else { "\n]\n" };
+        self.written
+            .and_then(|()| self.file.write_all(closing.as_bytes()))
+            .and_then(|()| self.file.flush())
+            .map_err(|source| io("write", &self.path, source))
+    }
+}
+
+/// The most memory that this process has had in RAM, in bytes, as Linux counts it.
+fn peak_memory() -> Option<u64> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kibibytes * 1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_trace_is_json_with_the_phases_in_order() {
+        let root = tempfile::tempdir().expect("a temporary folder");
+        let path = root.path().join("trace.json");
+        let mut clock = Clock::new(Some(Trace::create(&path).expect("created")));
+        for phase in Phase::ALL {
+            clock.spent(phase, Instant::now(), 3);
+        }
+        clock.finish().expect("written");
+        let text = fs::read_to_string(&path).expect("read");
+        let events: Vec<serde_json::Value> = serde_json::from_str(&text).expect("JSON");
+        let names: Vec<_> = events.iter().map(|event| event["name"].clone()).collect();
+        assert_eq!(names, Phase::ALL.map(Phase::name));
+        assert!(events.iter().all(|event| event["ts"].as_f64() >= Some(0.0)));
+    }
+
+    #[test]
+    fn phases_add_up() {
+        let mut clock = Clock::new(None);
+        let start = Instant::now();
+        std::thread::sleep(Duration::from_millis(3));
+        clock.spent(Phase::Data, start, 1);
+        clock.spent(Phase::Data, start, 2);
+        let mut cost = clock.cost();
+        assert!(cost.data_seconds >= 0.006 && cost.seconds >= 0.003);
+        assert_eq!(cost.compute_seconds, 0.0);
+        cost.evaluated(2.0);
+        assert_eq!(cost.of(Phase::Evaluation), 2.0);
+    }
+
+    #[test]
+    fn tokens_are_what_counts_where_they_are_counted() {
+        let mut cost = Cost {
+            compute_seconds: 2.0,
+            samples: 10,
+            ..Cost::default()
+        };
+        assert_eq!(cost.throughput(), (5.0, "samples"));
+        cost.tokens = Some(640);
+        assert_eq!(cost.throughput(), (320.0, "tokens"));
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn linux_knows_the_most_memory() {
+        assert!(peak_memory().is_some_and(|bytes| bytes > 1 << 20));
+    }
+}
