@@ -256,7 +256,8 @@ fn a_run_says_what_it_cost_and_a_profile_changes_nothing() {
 
     let lock: toml::Table = project.read("runs/run/2/run.lock").parse().unwrap();
     assert_eq!(lock["cost"]["samples"].as_integer(), Some(796));
-    let [plain, profiled] = [1, 2].map(|run| project.bytes(&format!("runs/run/{run}/metrics.jsonl")));
+    let [plain, profiled] =
+        [1, 2].map(|run| project.bytes(&format!("runs/run/{run}/metrics.jsonl")));
     assert!(plain == profiled, "a profile changed the record");
     assert!(!project.path("runs/run/1/trace.json").exists());
     let trace = project.json("runs/run/2/trace.json");

@@ -12,8 +12,8 @@
 mod tables;
 
 use burn::module::Module;
-use burn::nn::conv::Conv2d;
 use burn::nn::Linear;
+use burn::nn::conv::Conv2d;
 use burn::tensor::activation::{hard_sigmoid, hard_swish, relu};
 use burn::tensor::{Device, Tensor};
 use schemars::JsonSchema;

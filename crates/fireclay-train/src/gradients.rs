@@ -30,23 +30,22 @@ pub fn global_norm<M: Module>(model: &M, grads: &GradientsParams) -> Tensor<1> {
 }
 
 /// Scales all gradients by `min(1, max_norm / (norm + 1e-6))`, as `torch.nn.utils.clip_grad_norm_`
-/// does; `norm` is what [`global_norm`] gave.
+/// does; `norm` is what [`global_norm`] gave. Gradients that are small enough are not touched.
 pub fn clip_global_norm<M: Module>(
     model: &M,
     grads: GradientsParams,
     max_norm: f64,
-    norm: Tensor<1>,
+    norm: f64,
 ) -> GradientsParams {
-    let factor = norm
-        .add_scalar(1e-6)
-        .recip()
-        .mul_scalar(max_norm)
-        .clamp_max(1.0);
-    scale(model, grads, factor)
+    let factor = max_norm / (norm + 1e-6);
+    match factor < 1.0 {
+        true => scale(model, grads, factor),
+        false => grads,
+    }
 }
 
-/// Multiplies all gradients by `factor`, shape `[1]`.
-pub fn scale<M: Module>(model: &M, grads: GradientsParams, factor: Tensor<1>) -> GradientsParams {
+/// Multiplies all gradients by `factor`.
+pub fn scale<M: Module>(model: &M, grads: GradientsParams, factor: f64) -> GradientsParams {
     let mut scaling = Scaling {
         grads,
         factor,
@@ -100,13 +99,7 @@ impl Accumulator {
         if self.total_weight == self.first_weight {
             return self.sum;
         }
-        let mut sharing = Sharing {
-            grads: self.sum,
-            share: self.first_weight / self.total_weight,
-            out: GradientsParams::new(),
-        };
-        model.visit(&mut sharing);
-        sharing.out
+        scale(model, self.sum, self.first_weight / self.total_weight)
     }
 }
 
@@ -139,20 +132,15 @@ impl ModuleVisitor for Squares<'_> {
 
 struct Scaling {
     grads: GradientsParams,
-    factor: Tensor<1>,
+    factor: f64,
     out: GradientsParams,
 }
 
 impl ModuleVisitor for Scaling {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        let Some(grad) = self.grads.remove::<D>(param.id) else {
-            return;
-        };
-        let dtype = FloatDType::from(grad.dtype());
-        let factor = self.factor.clone().to_device(&grad.device()).cast(dtype);
-        // A factor of rank 1 cannot be spread over a parameter of rank 0.
-        let factor = factor.reshape([1; D]);
-        self.out.register(param.id, grad * factor);
+        if let Some(grad) = self.grads.remove::<D>(param.id) {
+            self.out.register(param.id, grad.mul_scalar(self.factor));
+        }
     }
 }
 
@@ -177,20 +165,6 @@ impl ModuleVisitor for Adding<'_> {
             None => grad,
         };
         self.sum.register(param.id, sum);
-    }
-}
-
-struct Sharing {
-    grads: GradientsParams,
-    share: f64,
-    out: GradientsParams,
-}
-
-impl ModuleVisitor for Sharing {
-    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        if let Some(grad) = self.grads.remove::<D>(param.id) {
-            self.out.register(param.id, grad.mul_scalar(self.share));
-        }
     }
 }
 
@@ -249,7 +223,7 @@ mod tests {
         let nothing = scale(
             &model,
             gradients(&model, &x, 0, 1),
-            Tensor::full([1], f32::NAN, &Device::flex()),
+            f64::NAN,
         );
         accumulator.add(&model, nothing, 0.0);
         let whole = values(&model, &gradients(&model, &x, 0, 7));
@@ -280,9 +254,9 @@ mod tests {
         for max_norm in [0.5 * f64::from(wanted), 2.0 * f64::from(wanted)] {
             let grads = gradients(&model, &x, 0, 7);
             let norm = global_norm(&model, &grads);
-            let found: f32 = norm.clone().into_scalar();
+            let found: f32 = norm.into_scalar();
             assert!((found / wanted - 1.0).abs() < 1e-6);
-            let clipped = clip_global_norm(&model, grads, max_norm, norm);
+            let clipped = clip_global_norm(&model, grads, max_norm, found.into());
             let factor = (max_norm as f32 / (wanted + 1e-6)).min(1.0);
             for (found, whole) in values(&model, &clipped).iter().zip(&whole) {
                 assert!((found - factor * whole).abs() <= 1e-6 * whole.abs());

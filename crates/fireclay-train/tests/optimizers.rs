@@ -87,10 +87,8 @@ fn replay(name: &str, trace: &Value) {
         let (loss, mut grads) = model.gradients(trace, micro_batches);
         worst[0] = worst[0].max(relative(loss, losses[step]));
         let norm = global_norm(&model, &grads);
-        worst[1] = worst[1].max(relative(
-            norm.to_data().iter::<f64>().next().expect("one value"),
-            norms[step],
-        ));
+        let norm = norm.into_data().iter::<f64>().next().expect("one value");
+        worst[1] = worst[1].max(relative(norm, norms[step]));
         if let Some(max_norm) = trace["max_norm"].as_f64() {
             grads = clip_global_norm(&model, grads, max_norm, norm);
         }

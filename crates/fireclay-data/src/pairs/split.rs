@@ -230,7 +230,9 @@ impl PairSplit {
 
     /// The number of pairs of some groups.
     pub fn batch_pairs(&self, groups: &[u32]) -> usize {
-        let pairs = groups.iter().map(|group| self.0.groups[*group as usize].len());
+        let pairs = groups
+            .iter()
+            .map(|group| self.0.groups[*group as usize].len());
         pairs.sum()
     }
 

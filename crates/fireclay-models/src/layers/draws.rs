@@ -53,7 +53,9 @@ impl Drop for Outer {
 
 /// A key made of the seed and of what tells a pass from others, such as its step.
 pub fn key<const N: usize>(seed: u64, parts: [u64; N]) -> u64 {
-    parts.into_iter().fold(seed, |key, part| mix(key ^ mix(part)))
+    parts
+        .into_iter()
+        .fold(seed, |key, part| mix(key ^ mix(part)))
 }
 
 /// A mask of `1 / keep` with probability `keep` and of 0 otherwise, whose first axis is made of the
@@ -94,9 +96,8 @@ mod tests {
 
     fn values(draws: Draws, rows: usize) -> Vec<f32> {
         let device = Device::flex();
-        let two = draws.scope(|| {
-            [0, 1].map(|_| mask([rows, 3], 0.75, (&device, DType::F32)).into_data())
-        });
+        let two = draws
+            .scope(|| [0, 1].map(|_| mask([rows, 3], 0.75, (&device, DType::F32)).into_data()));
         two.iter().flat_map(|data| data.iter::<f32>()).collect()
     }
 
@@ -117,7 +118,16 @@ mod tests {
             assert_eq!(whole[mask * 15..][..15], parts);
         }
         assert_ne!(whole[..15], whole[15..]);
-        assert_ne!(whole, values(Draws { key: 8, ..draws(0, 5) }, 5));
+        assert_ne!(
+            whole,
+            values(
+                Draws {
+                    key: 8,
+                    ..draws(0, 5)
+                },
+                5
+            )
+        );
     }
 
     #[test]
@@ -127,7 +137,11 @@ mod tests {
         let share = kept / values.len() as f64;
         // Four standard deviations of a share of 120,000 draws with probability 0.75.
         assert!((share - 0.75).abs() < 0.005, "{share}");
-        assert!(values.iter().all(|v| *v == 0.0 || *v == (1.0 / 0.75f64) as f32));
+        assert!(
+            values
+                .iter()
+                .all(|v| *v == 0.0 || *v == (1.0 / 0.75f64) as f32)
+        );
     }
 
     #[test]

@@ -56,7 +56,11 @@ mod tests {
         };
         let kept = draws.scope(|| layer.forward(input.clone()));
         let values: Vec<f32> = kept.into_data().iter().collect();
-        assert!(values.iter().all(|v| *v == 0.0 || (v - 1.0 / 0.75).abs() < 1e-6));
+        assert!(
+            values
+                .iter()
+                .all(|v| *v == 0.0 || (v - 1.0 / 0.75).abs() < 1e-6)
+        );
         let share = values.iter().filter(|&&v| v == 0.0).count() as f64 / 8000.0;
         // Four standard deviations of a share of 8000 draws with probability 0.25.
         assert!((share - 0.25).abs() < 0.0194, "{share}");

@@ -109,10 +109,19 @@ mod tests {
     fn small_work_and_batch_norm_stay_in_one_piece() {
         let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
         let flex = device("flex");
-        assert_eq!(count(choose(&config("none"), &flex, 1_000_000, 64)), Some(cores));
+        assert_eq!(
+            count(choose(&config("none"), &flex, 1_000_000, 64)),
+            Some(cores)
+        );
         assert_eq!(count(choose(&config("none"), &flex, 1_000, 64)), Some(1));
-        assert_eq!(count(choose(&config("batch"), &flex, 1_000_000, 64)), Some(1));
-        assert_eq!(count(choose(&config("none"), &device("cuda"), 1_000_000, 64)), None);
+        assert_eq!(
+            count(choose(&config("batch"), &flex, 1_000_000, 64)),
+            Some(1)
+        );
+        assert_eq!(
+            count(choose(&config("none"), &device("cuda"), 1_000_000, 64)),
+            None
+        );
     }
 
     #[test]

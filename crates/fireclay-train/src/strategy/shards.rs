@@ -69,7 +69,7 @@ impl Shards {
         let jobs: Vec<_> = pieces.into_iter().map(|piece| (own(), piece)).collect();
         thread::scope(|scope| {
             let run = |(pool, (model, piece)): (&ThreadPool, (M, Piece<_>))| {
-                pool.install(|| piece.step(&model))
+                pool.install(move || piece.step(&model))
             };
             let threads = self.0.iter().zip(jobs);
             let threads: Vec<_> = threads.map(|job| scope.spawn(move || run(job))).collect();
@@ -183,7 +183,10 @@ mod tests {
         for parts in [2, 3, 7] {
             let found = gradient(&net, &rows, parts);
             for (found, whole) in found.iter().zip(&whole) {
-                assert!((found - whole).abs() < 1e-6, "{parts} parts: {found}, {whole}");
+                assert!(
+                    (found - whole).abs() < 1e-6,
+                    "{parts} parts: {found}, {whole}"
+                );
             }
             for _ in 0..20 {
                 assert_eq!(gradient(&net, &rows, parts), found, "{parts} parts");

@@ -45,10 +45,6 @@ where
         let forward = self.forward(batches, learning_rate)?;
         let start = Instant::now();
         let norm = global_norm(self.model(), &forward.grads);
-        let mut grads = forward.grads;
-        if let Some(max_norm) = self.setup.plan.train.max_grad_norm {
-            grads = clip_global_norm(self.model(), grads, max_norm, norm.clone());
-        }
         let (loss, grad_norm) = read(forward.losses, &forward.weights, norm);
         let loss = loss * forward.unit;
         self.setup.state.step += 1;
@@ -56,6 +52,10 @@ where
         self.setup.spent(Phase::Compute, start);
         if loss.is_finite() && grad_norm.is_finite() {
             let start = Instant::now();
+            let mut grads = forward.grads;
+            if let Some(max_norm) = self.setup.plan.train.max_grad_norm {
+                grads = clip_global_norm(self.model(), grads, max_norm, grad_norm);
+            }
             let rates = self.setup.rates.clone();
             self.map_model(|model, optimizer| {
                 let before = rates.is_some().then(|| model.clone());

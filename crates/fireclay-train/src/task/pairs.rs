@@ -41,7 +41,9 @@ impl Samples for PairSamples {
     }
 
     fn divisions(&self, indices: &[u32]) -> usize {
-        self.0.as_ref().map_or(0, |split| split.batch_pairs(indices))
+        self.0
+            .as_ref()
+            .map_or(0, |split| split.batch_pairs(indices))
     }
 
     /// Groups are what is ordered, their pairs what is shared out.
