@@ -236,7 +236,9 @@ fn older_forms_and_defaults_are_understood() {
     };
     assert_eq!(model.shape.outputs, Some(2));
     assert_eq!(model.shape.vocabulary, 30_522);
-    let EncoderConfig::Bert(config) = model.config;
+    let EncoderConfig::Bert(config) = model.config else {
+        panic!("it is a BERT");
+    };
     assert_eq!(config.norm_eps, 1e-12);
 }
 
