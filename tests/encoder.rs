@@ -239,10 +239,10 @@ fn an_lstm_learns_a_table_of_texts_and_goes_on_from_its_own_weights() {
         assert!(!project.path("runs/run/1/config.json").exists());
     }
     let project = project(&lstm());
-    project.ok("train run.toml -q --set train.max_steps=2");
+    project.ok("train run.toml -q --set train.max_steps=6");
     let start = "--set model.pretrained=runs/run/1/model.safetensors";
     let out = project.ok(&format!(
-        "train run.toml {start} --set train.max_steps=2 --set train.layer_decay=0.5 \
+        "train run.toml {start} --set train.max_steps=6 --set train.layer_decay=0.5 \
          --set model.freeze=[\"embedding.*\",\"lstm.*_l0*\"]"
     ));
     assert!(out.out.contains("18 tensors loaded"), "{}", out.out);
