@@ -286,6 +286,112 @@ fn lines_of_json_and_files_of_tokens() {
     project.ok("generate runs/own/1 --prompt potters -n 4");
 }
 
+/// [`GPT`] on short documents, each of them whole in a row.
+fn packed() -> String {
+    GPT.replace(
+        "type = \"text\"\npath = \"poem.txt\"",
+        "type = \"text_jsonl\"\npath = \"lines.jsonl\"\npacking = \"documents\"",
+    )
+    .replace("context_length = 16", "context_length = 64")
+}
+
+/// The lines of [`poem`] as documents, in an order in which none tells what the next one is.
+fn lines() -> String {
+    let mut lines: Vec<String> = poem()
+        .lines()
+        .filter(|line| !line.is_empty())
+        .map(|line| serde_json::json!({"text": line}).to_string() + "\n")
+        .collect();
+    for at in 0..lines.len() {
+        let other = at * at % lines.len();
+        lines.swap(at, other);
+    }
+    lines.concat()
+}
+
+#[test]
+fn short_documents_share_rows_and_do_not_see_each_other() {
+    let project = Project::with(&packed());
+    project.write("lines.jsonl", &lines());
+    let err = project.ok("check run.toml").err;
+    assert!(err.contains("padding") && err.contains(" %"), "{err}");
+    project.ok("train run.toml -q");
+    project.ok("train run.toml -q --set train.loader_threads=2");
+    let files = ["model.safetensors", "metrics.jsonl", "evaluation.json"];
+    let read = |run: u32| files.map(|name| project.bytes(&format!("runs/run/{run}/{name}")));
+    assert!(read(1) == read(2), "the loader threads made a difference");
+    fs::remove_dir_all(project.path("runs/run/2/checkpoints/step-00000060")).unwrap();
+    for name in ["model.safetensors", "evaluation.json"] {
+        fs::remove_file(project.path(&format!("runs/run/2/{name}"))).unwrap();
+    }
+    project.ok("resume runs/run/2 -q");
+    assert!(read(1) == read(2), "the resumed run is another");
+
+    let loss = metric(&project, 1, "valid", "loss");
+    assert!(loss < 1.5, "{loss}");
+    // The same weights on the same text as a stream: there a line's first letter is foretold too,
+    // from other lines, and windows begin in the midst of one.
+    let report =
+        |run: u32| project.json(&format!("runs/run/{run}/evaluation.json"))["valid"].clone();
+    project.write(
+        "start.toml",
+        &packed().replace(
+            "dropout = 0.1",
+            "dropout = 0.1\npretrained = \"runs/run/1\"",
+        ),
+    );
+    let still = "--set train.max_steps=1 --set optimizer.learning_rate=1e-12 --set lr_scheduler.warmup_steps=0";
+    project.ok(&format!(
+        "train start.toml -q {still} --set data.packing=stream"
+    ));
+    let stream = project.json("runs/start/1/evaluation.json")["valid"].clone();
+    assert!(
+        stream["metrics"]["loss"].as_f64() > Some(loss + 0.01),
+        "{stream}"
+    );
+    assert!(stream["n"].as_u64() > report(1)["n"].as_u64(), "{stream}");
+
+    // Every token but the first of a document counts, whatever the rows.
+    let lengths = poem();
+    let lengths = lengths.lines().take(9).filter(|line| !line.is_empty());
+    let (mut text, mut count) = (String::new(), 0);
+    for line in lengths {
+        count += line.len();
+        text += &(serde_json::json!({"text": line}).to_string() + "\n");
+    }
+    project.write("other.jsonl", &text);
+    let other = project
+        .ok("evaluate runs/run/1 --data other.jsonl --json")
+        .json();
+    // The last document has no token that ends it.
+    assert_eq!(other["other.jsonl"]["n"], count - 1);
+}
+
+#[test]
+fn what_cannot_be_packed_is_said() {
+    let project = Project::with(&packed());
+    project.write("lines.jsonl", &lines());
+    project
+        .run("check run.toml --set data.packing=document")
+        .refused(2, &["packing", "documents"]);
+    let tokens = packed()
+        .replace("\"text_jsonl\"", "\"tokens\"\nvocabulary = 300")
+        .replace("[tokenizer]\ntype = \"char\"", "");
+    project.write("tokens.toml", &tokens);
+    project
+        .run("check tokens.toml")
+        .refused(2, &["data.packing", "[tokenizer]", "ends a text"]);
+    // A tokenizer without a token that ends a text.
+    project.ok("train run.toml -q --set train.max_steps=1");
+    let own = project.read("runs/run/1/tokenizer.json");
+    project.write("own.json", &own.replace("<|endoftext|>", "<|other|>"));
+    let file = packed().replace("type = \"char\"", "type = \"file\"\npath = \"own.json\"");
+    project.write("file.toml", &file);
+    project
+        .run("train file.toml")
+        .refused(2, &["tokenizer", "no token that ends a text", "packing"]);
+}
+
 #[test]
 fn weights_of_one_run_start_another_and_layers_freeze() {
     let project = trained(GPT);

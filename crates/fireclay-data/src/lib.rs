@@ -75,8 +75,8 @@ pub use self::schema::{Note, Role, check_columns, infer_kind, role};
 pub use self::split::{SPLIT_NAMES, SplitConfig, Splits, split};
 pub use self::table::Table;
 pub use self::text::{
-    MaskedBatch, MaskedSplit, Masking, TextData, TextDataConfig, TextFormat, TextSplitConfig,
-    TokenBatch, TokenSplit, TokenType,
+    MaskedBatch, MaskedSplit, Masking, Packing, TextData, TextDataConfig, TextFormat,
+    TextSplitConfig, TokenBatch, TokenSplit, TokenType,
 };
 pub use self::text_table::{
     PaddedTexts, TextPreprocess, TextTableConfig, TextTableData, TextTableSplit,

@@ -21,8 +21,8 @@ use crate::init::{Init, Values};
 use crate::language::{LanguageShape, branch_std};
 use crate::layers::activation::Activation;
 use crate::layers::attention::{attend, join_heads, split_heads};
-use crate::layers::causal::{KeyValueCache, LayerCache, hidden_from};
 use crate::layers::dropout::Dropout;
+use crate::layers::causal::{KeyValueCache, LayerCache, Places};
 use crate::layers::linear;
 use crate::layers::tokens::{STD, embedding, tied_head};
 pub use config::GptConfig;
@@ -83,6 +83,19 @@ impl Gpt {
         self.forward_cached(tokens, &mut self.empty_cache())
     }
 
+    /// As [`forward`](Self::forward) for rows of documents, one after another, each of which is read
+    /// as if it stood alone.
+    ///
+    /// # Shapes
+    ///
+    /// - `tokens`: `[batch, time]`
+    /// - `starts`: where in its row the document of each token starts, `[batch, time]`
+    /// - result: `[batch, time, vocabulary]`
+    pub fn forward_packed(&self, tokens: Tensor<2, Int>, starts: Tensor<2, Int>) -> Tensor<3> {
+        let places = Places::of_documents(starts);
+        self.logits(tokens, &places, &mut self.empty_cache())
+    }
+
     /// As [`forward`](Self::forward) for the tokens after those in `cache`, which takes them up.
     ///
     /// # Shapes
@@ -90,7 +103,18 @@ impl Gpt {
     /// - `tokens`: `[batch, new]`; with those in the cache no longer than the context
     /// - result: `[batch, new, vocabulary]`
     pub fn forward_cached(&self, tokens: Tensor<2, Int>, cache: &mut KeyValueCache) -> Tensor<3> {
-        let x = self.transformer.forward(tokens, cache); // [batch, new, width]
+        let [_, new] = tokens.dims();
+        let places = Places::after(cache.len(), new, &tokens.device());
+        self.logits(tokens, &places, cache)
+    }
+
+    fn logits(
+        &self,
+        tokens: Tensor<2, Int>,
+        places: &Places,
+        cache: &mut KeyValueCache,
+    ) -> Tensor<3> {
+        let x = self.transformer.forward(tokens, places, cache); // [batch, new, width]
         match &self.lm_head {
             Some(head) => head.forward(x),
             None => tied_head(x, &self.transformer.wte),
@@ -118,15 +142,16 @@ struct Transformer {
 }
 
 impl Transformer {
-    fn forward(&self, tokens: Tensor<2, Int>, cache: &mut KeyValueCache) -> Tensor<3> {
-        let [_, new] = tokens.dims();
-        let (seen, device) = (cache.len(), tokens.device());
-        let positions = Tensor::arange(seen as i64..(seen + new) as i64, &device);
-        let positions = self.wpe.forward(positions.unsqueeze()); // [1, new, width]
-        let hidden = hidden_from(seen, new, &device);
+    fn forward(
+        &self,
+        tokens: Tensor<2, Int>,
+        places: &Places,
+        cache: &mut KeyValueCache,
+    ) -> Tensor<3> {
+        let positions = self.wpe.forward(places.positions.clone()); // [1 or batch, new, width]
         let x = self.drop.forward(self.wte.forward(tokens) + positions);
-        let blocks = self.h.iter().zip(&mut cache.layers);
-        let x = blocks.fold(x, |x, (block, cache)| block.forward(x, &hidden, cache));
+        let (hidden, blocks) = (&places.hidden, self.h.iter().zip(&mut cache.layers));
+        let x = blocks.fold(x, |x, (block, cache)| block.forward(x, hidden, cache));
         self.ln_f.forward(x)
     }
 }

@@ -172,6 +172,21 @@ impl LanguageModel {
         }
     }
 
+    /// As [`forward`](Self::forward) for rows of documents, one after another, each of which is read
+    /// as if it stood alone.
+    ///
+    /// # Shapes
+    ///
+    /// - `tokens`: `[batch, time]`
+    /// - `starts`: where in its row the document of each token starts, `[batch, time]`
+    /// - result: `[batch, time, vocabulary]`
+    pub fn forward_packed(&self, tokens: Tensor<2, Int>, starts: Tensor<2, Int>) -> Tensor<3> {
+        match self {
+            Self::Gpt(model) => model.forward_packed(tokens, starts),
+            Self::Llama(model) => model.forward_packed(tokens, starts),
+        }
+    }
+
     /// A cache that has seen nothing.
     pub fn empty_cache(&self) -> KeyValueCache {
         match self {

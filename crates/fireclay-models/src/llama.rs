@@ -24,7 +24,7 @@ use burn::tensor::{Bool, Device, Int, Tensor};
 use crate::init::Init;
 use crate::language::LanguageShape;
 use crate::layers::attention::{attend, join_heads, split_heads};
-use crate::layers::causal::{KeyValueCache, LayerCache, hidden_from};
+use crate::layers::causal::{KeyValueCache, LayerCache, Places};
 use crate::layers::linear;
 use crate::layers::tokens::{STD, embedding, tied_head};
 pub use config::LlamaConfig;
@@ -76,6 +76,19 @@ impl Llama {
         self.forward_cached(tokens, &mut self.empty_cache())
     }
 
+    /// As [`forward`](Self::forward) for rows of documents, one after another, each of which is read
+    /// as if it stood alone.
+    ///
+    /// # Shapes
+    ///
+    /// - `tokens`: `[batch, time]`
+    /// - `starts`: where in its row the document of each token starts, `[batch, time]`
+    /// - result: `[batch, time, vocabulary]`
+    pub fn forward_packed(&self, tokens: Tensor<2, Int>, starts: Tensor<2, Int>) -> Tensor<3> {
+        let places = Places::of_documents(starts);
+        self.logits(tokens, &places, &mut self.empty_cache())
+    }
+
     /// As [`forward`](Self::forward) for the tokens after those in `cache`, which takes them up.
     ///
     /// # Shapes
@@ -83,7 +96,18 @@ impl Llama {
     /// - `tokens`: `[batch, new]`; with those in the cache no longer than the context
     /// - result: `[batch, new, vocabulary]`
     pub fn forward_cached(&self, tokens: Tensor<2, Int>, cache: &mut KeyValueCache) -> Tensor<3> {
-        let x = self.model.forward(tokens, cache); // [batch, new, width]
+        let [_, new] = tokens.dims();
+        let places = Places::after(cache.len(), new, &tokens.device());
+        self.logits(tokens, &places, cache)
+    }
+
+    fn logits(
+        &self,
+        tokens: Tensor<2, Int>,
+        places: &Places,
+        cache: &mut KeyValueCache,
+    ) -> Tensor<3> {
+        let x = self.model.forward(tokens, places, cache); // [batch, new, width]
         match &self.lm_head {
             Some(head) => head.forward(x),
             None => tied_head(x, &self.model.embed_tokens),
@@ -111,25 +135,28 @@ struct Decoder {
 }
 
 impl Decoder {
-    fn forward(&self, tokens: Tensor<2, Int>, cache: &mut KeyValueCache) -> Tensor<3> {
-        let [_, new] = tokens.dims();
-        let (seen, device) = (cache.len(), tokens.device());
+    fn forward(
+        &self,
+        tokens: Tensor<2, Int>,
+        places: &Places,
+        cache: &mut KeyValueCache,
+    ) -> Tensor<3> {
         let (head_width, theta) = (self.config.head_width(), self.config.rope_theta);
-        let places = Places {
-            rotary: Rotary::new(seen..seen + new, head_width, theta, &device),
-            hidden: hidden_from(seen, new, &device),
+        let turns = Turns {
+            rotary: Rotary::new(places, head_width, theta),
+            hidden: places.hidden.clone(),
         };
         let x = self.embed_tokens.forward(tokens);
         let blocks = self.layers.iter().zip(&mut cache.layers);
-        let x = blocks.fold(x, |x, (block, cache)| block.forward(x, &places, cache));
+        let x = blocks.fold(x, |x, (block, cache)| block.forward(x, &turns, cache));
         self.norm.forward(x)
     }
 }
 
-/// What all blocks need to know of where the new tokens stand.
-struct Places {
+/// [`Places`], with rotations for positions.
+struct Turns {
     rotary: Rotary,
-    /// Which tokens each must not look at, `[1, 1, new, time]`.
+    /// Which tokens each must not look at, `[1 or batch, 1, new, time]`.
     hidden: Tensor<4, Bool>,
 }
 
@@ -152,9 +179,9 @@ impl Block {
         }
     }
 
-    fn forward(&self, x: Tensor<3>, places: &Places, cache: &mut LayerCache) -> Tensor<3> {
+    fn forward(&self, x: Tensor<3>, turns: &Turns, cache: &mut LayerCache) -> Tensor<3> {
         let branch = self.input_layernorm.forward(x.clone());
-        let x = x + self.self_attn.forward(branch, places, cache);
+        let x = x + self.self_attn.forward(branch, turns, cache);
         let branch = self.post_attention_layernorm.forward(x.clone());
         x + self.mlp.forward(branch)
     }
@@ -186,13 +213,13 @@ impl Attention {
         }
     }
 
-    fn forward(&self, x: Tensor<3>, places: &Places, cache: &mut LayerCache) -> Tensor<3> {
+    fn forward(&self, x: Tensor<3>, turns: &Turns, cache: &mut LayerCache) -> Tensor<3> {
         let query = split_heads(self.q_proj.forward(x.clone()), self.heads);
         let keys = split_heads(self.k_proj.forward(x.clone()), self.kv_heads);
         let values = split_heads(self.v_proj.forward(x), self.kv_heads);
         // A key is turned once, by its own position, so the cache holds turned keys.
-        let pairs = cache.extend(places.rotary.turn(keys), values);
-        let mixed = attend(places.rotary.turn(query), pairs, &places.hidden, None);
+        let pairs = cache.extend(turns.rotary.turn(keys), values);
+        let mixed = attend(turns.rotary.turn(query), pairs, &turns.hidden, None);
         self.o_proj.forward(join_heads(mixed))
     }
 }

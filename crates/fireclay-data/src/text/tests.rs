@@ -94,6 +94,86 @@ fn training_windows_move_from_epoch_to_epoch_and_never_leave_their_split() {
     assert_eq!(starts, (0..8).collect());
 }
 
+/// What each document of a batch is: its place in its row, its tokens, and the one after them.
+fn documents(batch: &TokenBatch) -> Vec<(i32, Vec<i32>, i32)> {
+    let starts = batch.starts.as_ref().expect("rows of documents");
+    let mut found: Vec<(i32, Vec<i32>, i32)> = Vec::new();
+    for (at, start) in starts.iter().enumerate() {
+        if *start as usize == at % batch.dims[1] {
+            found.push((*start, Vec::new(), 0));
+        }
+        let (_, tokens, next) = found.last_mut().expect("a row begins with a document");
+        tokens.push(batch.inputs[at]);
+        *next = batch.targets[at];
+    }
+    found.retain(|(_, _, next)| *next >= 0);
+    found
+}
+
+#[test]
+fn rows_are_filled_with_whole_documents() {
+    let place = Place::new(b"");
+    let lines = ["abcdefg", "hi", "jklmn", "o", "pqrstuvwxyzab"];
+    let lines = lines.map(|line| format!("{{\"text\":\"{line}\"}}\n"));
+    place.write("a.jsonl", lines.concat().as_bytes());
+    let mut config = place.config("a.jsonl");
+    config.packing = Packing::Documents;
+    (config.split.train, config.split.valid) = (1.0, 0.0);
+    let tokenizer = TokenizerConfig::default();
+    let tokenizer = Some((TokenizerKind::Byte, &tokenizer));
+    let load = |seed| TextData::load(TextFormat::TextJsonl, &config, tokenizer, 9, seed).unwrap();
+    let train = load(0).train;
+    let batch = all(&train, 0);
+    // In 27 places: a document takes as many as it has letters, for the token that ends it is not
+    // read; the last one has no such token, and is split.
+    let [end, next] = [256, i32::from(b'y')];
+    let letters = |text: &str| ids(text.as_bytes());
+    let expected = vec![
+        (0, letters("pqrstuvwx"), next),
+        (0, letters("abcdefg"), end),
+        (7, letters("hi"), end),
+        (0, letters("jklmn"), end),
+        (5, letters("yza"), i32::from(b'b')),
+        (8, letters("o"), end),
+    ];
+    assert_eq!(documents(&batch), expected);
+    assert_eq!((train.windows(), train.padding()), (3, Some(0.0)));
+    // Neither the epoch nor the seed packs otherwise.
+    assert_eq!(all(&load(1).train, 7), batch);
+    // What is narrowed is packed again, and every token but the first is foretold once as before.
+    let narrow = load(0).train.narrowed(4);
+    let (batch, narrow) = (all(&narrow, 0), narrow.padding());
+    assert_eq!(batch.dims, [7, 4]);
+    assert_eq!(batch.targets.iter().filter(|next| **next >= 0).count(), 27);
+    assert_eq!(narrow, Some(1.0 - 27.0 / 28.0));
+}
+
+#[test]
+fn documents_without_a_second_token_are_left_out_and_none_at_all_is_refused() {
+    let place = Place::new(b"");
+    let bytes = |ids: &[u16]| {
+        ids.iter()
+            .flat_map(|id| id.to_le_bytes())
+            .collect::<Vec<_>>()
+    };
+    place.write("a.bin", &bytes(&[256, 256, 7, 256, 1, 2, 256, 5]));
+    place.write("none.bin", &bytes(&[256, 256, 7]));
+    let load = |name: &str, tokenizer: Option<(TokenizerKind, &TokenizerConfig)>| {
+        let mut config = TextDataConfig::new(place.path(name));
+        (config.packing, config.vocabulary) = (Packing::Documents, Some(257));
+        (config.split.train, config.split.valid) = (1.0, 0.0);
+        TextData::load(TextFormat::Tokens, &config, tokenizer, 4, 0)
+    };
+    let byte = TokenizerConfig::default();
+    let byte = Some((TokenizerKind::Byte, &byte));
+    let found = documents(&all(&load("a.bin", byte).unwrap().train, 0));
+    assert_eq!(found, [(0, vec![1, 2], 256), (2, vec![7], 256)]);
+    let error = load("none.bin", byte).unwrap_err().to_string();
+    assert!(error.contains("no document"), "{error}");
+    let error = load("a.bin", None).unwrap_err().to_string();
+    assert!(error.contains("no token that ends a text"), "{error}");
+}
+
 #[test]
 fn characters_are_split_where_everybody_else_splits_them() {
     // Two bytes each, so that a split by bytes would be another one.

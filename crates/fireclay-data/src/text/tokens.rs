@@ -145,7 +145,7 @@ impl TokenFile {
 }
 
 /// Tokens that are looked at together.
-const CHUNK: usize = 1 << 20;
+pub(super) const CHUNK: usize = 1 << 20;
 
 /// A file of the cache while it is written, beside its place; it is moved there when it is whole.
 /// One process writes it at a time (see [`once`](crate::kept::once)).

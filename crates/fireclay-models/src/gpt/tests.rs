@@ -2,7 +2,7 @@ use burn::tensor::Device;
 
 use super::*;
 use crate::check::check_model;
-use crate::language::tests::{assert_cache, assert_causal};
+use crate::language::tests::{assert_cache, assert_causal, assert_packed};
 use crate::language::{LanguageConfig, LanguageModel};
 use crate::reference::{
     assert_close, assert_gradients, assert_names, fill, generator, gradients, next_token_loss,
@@ -85,6 +85,21 @@ fn the_cache_gives_the_tokens_and_logits_of_recomputing() {
 #[test]
 fn no_token_looks_ahead() {
     assert_causal(&LanguageModel::Gpt(filled(&Device::flex())));
+}
+
+#[test]
+fn a_document_in_a_row_of_many_is_read_as_if_alone() {
+    let device = Device::flex().autodiff();
+    let config = GptConfig {
+        dropout: 0.0,
+        ..tiny()
+    };
+    let model = fill(
+        config.init(&SHAPE, 0, &device),
+        read("gpt2-tiny/model"),
+        str::to_string,
+    );
+    assert_packed(&LanguageModel::Gpt(model), &device);
 }
 
 #[test]

@@ -36,6 +36,36 @@ pub fn assert_causal(model: &LanguageModel) {
     assert_ne!(one.into_data(), other.into_data());
 }
 
+/// Fails unless documents that share rows have the logits and gradients of those that stand alone.
+/// The model must not drop anything.
+pub fn assert_packed(model: &LanguageModel, device: &Device) {
+    let text = [3i64, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5, 8, 9, 7, 9, 3];
+    // Rows of eight: the place and length of each document; what is left is padding.
+    let documents = [(0, 0, 5), (0, 5, 1), (0, 6, 2), (1, 0, 4), (1, 4, 3)];
+    let mut starts = [0i64, 0, 0, 0, 0, 5, 6, 6, 0, 0, 0, 0, 4, 4, 4, 7].to_vec();
+    let rows = |ids: &[i64]| reference::row(ids, device).reshape([2, 8]);
+    let packed = model.forward_packed(rows(&text), rows(&starts));
+    let (mut together, mut apart) = (Tensor::zeros([1], device), Tensor::zeros([1], device));
+    for (row, start, length) in documents {
+        let found = packed.clone().narrow(0, row, 1).narrow(1, start, length);
+        let ids = &text[8 * row + start..][..length];
+        let alone = model.forward(reference::row(ids, device));
+        assert_close(&found.to_data(), &alone.to_data(), 1e-5, "logits");
+        together = together + found.square().sum();
+        apart = apart + alone.square().sum();
+    }
+    let gradients = |loss: Tensor<1>| reference::gradients(model, &loss.backward(), str::to_string);
+    let (together, apart) = (gradients(together), gradients(apart));
+    assert!(together.keys().eq(apart.keys()));
+    for (name, found) in &together {
+        assert_close(found, &apart[name], 1e-5, name);
+    }
+    // Of one document, all would see what is before them.
+    starts[5] = 0;
+    let other = model.forward_packed(rows(&text), rows(&starts));
+    assert_ne!(packed.into_data(), other.into_data());
+}
+
 fn row(ids: &[i64]) -> Tensor<2, Int> {
     reference::row(ids, &Device::flex())
 }

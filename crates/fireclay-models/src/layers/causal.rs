@@ -1,6 +1,8 @@
 //! What causal self-attention remembers of the tokens read so far, and what it hides of the others
 //! (Vaswani et al. 2017, [arXiv:1706.03762](https://arxiv.org/abs/1706.03762), section 3.2.3).
 
+use std::ops::Range;
+
 use burn::tensor::{Bool, Device, Int, Tensor};
 
 /// The keys and values of the tokens that a model has read, so that those after them need not read
@@ -59,6 +61,52 @@ impl LayerCache {
     /// The keys and values of what all tokens look at, made once.
     pub fn once(&mut self, make: impl FnOnce() -> [Tensor<4>; 2]) -> [Tensor<4>; 2] {
         self.0.get_or_insert_with(make).clone()
+    }
+}
+
+/// Where tokens stand in their texts, and what each must not look at.
+pub(crate) struct Places {
+    /// The position of each in its text, `[1 or batch, new]`.
+    pub positions: Tensor<2, Int>,
+    /// What all positions lie in.
+    pub range: Range<usize>,
+    /// `[1 or batch, 1, new, time]`, true where hidden.
+    pub hidden: Tensor<4, Bool>,
+}
+
+impl Places {
+    /// Those of `new` tokens after `seen` ones.
+    pub fn after(seen: usize, new: usize, device: &Device) -> Self {
+        let range = seen..seen + new;
+        let positions = Tensor::arange(range.start as i64..range.end as i64, device);
+        Self {
+            positions: positions.unsqueeze(),
+            range,
+            hidden: hidden_from(seen, new, device),
+        }
+    }
+
+    /// Those of documents that stand in a row, none of which sees another: each counts from its own
+    /// start (Krell et al. 2021, *Efficient Sequence Packing without Cross-contamination*,
+    /// [arXiv:2107.02027](https://arxiv.org/abs/2107.02027), section 3.2).
+    ///
+    /// # Shapes
+    ///
+    /// - `starts`: where in its row the document of each token starts, `[batch, time]`
+    pub fn of_documents(starts: Tensor<2, Int>) -> Self {
+        let ([batch, time], device) = (starts.dims(), starts.device());
+        let dims = [batch, 1, time, time];
+        let own = Tensor::<1, Int>::arange(0..time as i64, &device).unsqueeze::<2>();
+        let looked_at = own.clone().unsqueeze::<4>().expand(dims);
+        let start = starts.clone().reshape([batch, 1, time, 1]).expand(dims);
+        // What is after a token is hidden, be it its own document's or not, and so is what comes
+        // before its start.
+        let later = hidden_from(0, time, &device).expand(dims);
+        Self {
+            positions: own.expand([batch, time]) - starts,
+            range: 0..time,
+            hidden: looked_at.lower(start).bool_or(later),
+        }
     }
 }
 

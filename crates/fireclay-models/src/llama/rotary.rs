@@ -1,16 +1,16 @@
 //! Positions as rotations (Su et al. 2021, *RoFormer*,
 //! [arXiv:2104.09864](https://arxiv.org/abs/2104.09864), section 3.2.2).
 
-use std::ops::Range;
+use burn::tensor::{Tensor, TensorData};
 
-use burn::tensor::{Device, Tensor, TensorData};
+use crate::layers::causal::Places;
 
-/// The rotations of some positions in a row.
+/// The rotations of some positions.
 ///
 /// The paper turns neighbours as pairs; here the k-th value of the first half of a head goes with
 /// the k-th of the second, as in Hugging Face's files, whose weights are ordered for it.
 pub(super) struct Rotary {
-    /// Cosine and sine of each position's angles, `[1, 1, positions, head width / 2]`.
+    /// Cosine and sine of each token's angles, `[1 or batch, 1, new, head width / 2]`.
     cos: Tensor<4>,
     sin: Tensor<4>,
 }
@@ -19,16 +19,23 @@ impl Rotary {
     /// The k-th pair of position p is turned by p theta^(-2k / head width).
     ///
     /// Computed on the host in `f64`: far positions would lose their angle in a shorter type.
-    pub fn new(positions: Range<usize>, head_width: usize, theta: f64, device: &Device) -> Self {
-        let dims = [1, 1, positions.len(), head_width / 2];
+    pub fn new(places: &Places, head_width: usize, theta: f64) -> Self {
+        let Places {
+            positions, range, ..
+        } = places;
+        let ([rows, new], half) = (positions.dims(), head_width / 2);
         let speed = |pair: usize| theta.powf(-2.0 * pair as f64 / head_width as f64);
-        let speeds: Vec<_> = (0..head_width / 2).map(speed).collect();
+        let speeds: Vec<_> = (0..half).map(speed).collect();
+        let indices = positions.clone() - range.start as i64;
+        let indices = indices.reshape([rows * new]);
         let table = |function: fn(f64) -> f64| {
-            let angles = positions
+            let angles = range
                 .clone()
                 .flat_map(|position| speeds.iter().map(move |speed| position as f64 * speed));
             let values: Vec<_> = angles.map(|angle| function(angle) as f32).collect();
-            Tensor::from_data(TensorData::new(values, dims), device)
+            let values = TensorData::new(values, [range.len(), half]);
+            let all = Tensor::<2>::from_data(values, &positions.device());
+            all.select(0, indices.clone()).reshape([rows, 1, new, half])
         };
         Self {
             cos: table(f64::cos),
@@ -40,7 +47,7 @@ impl Rotary {
     ///
     /// # Shapes
     ///
-    /// - `x` and result: `[batch, heads, positions, head width]`
+    /// - `x` and result: `[batch, heads, new, head width]`
     pub fn turn(&self, x: Tensor<4>) -> Tensor<4> {
         let half = x.dims()[3] / 2;
         let (first, second) = (x.clone().narrow(3, 0, half), x.narrow(3, half, half));

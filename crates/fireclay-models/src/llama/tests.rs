@@ -2,7 +2,7 @@ use burn::tensor::Device;
 
 use super::*;
 use crate::check::check_model;
-use crate::language::tests::{assert_cache, assert_causal};
+use crate::language::tests::{assert_cache, assert_causal, assert_packed};
 use crate::language::{LanguageConfig, LanguageModel};
 use crate::reference::{
     assert_close, assert_gradients, assert_names, fill, gradients, next_token_loss, read, tokens,
@@ -65,6 +65,12 @@ fn the_cache_gives_the_tokens_and_logits_of_recomputing() {
 #[test]
 fn no_token_looks_ahead() {
     assert_causal(&LanguageModel::Llama(filled(&Device::flex())));
+}
+
+#[test]
+fn a_document_in_a_row_of_many_is_read_as_if_alone() {
+    let device = Device::flex().autodiff();
+    assert_packed(&LanguageModel::Llama(filled(&device)), &device);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Checks that need more than one table.
 
-use fireclay_data::{TextFormat, TokenizerKind};
+use fireclay_data::{Packing, TextFormat, TokenizerKind};
 
 use super::data::DataConfig;
 use super::model::ModelConfig;
@@ -90,6 +90,7 @@ fn families(config: &RunConfig) -> Vec<(&'static str, String)> {
     problems.extend(tokenizer(config));
     problems.extend(length(config));
     problems.extend(direction(config));
+    problems.extend(packing(config));
     if matches!(config.data, DataConfig::Table(_))
         && matches!(config.task, TaskConfig::Multilabel(_))
     {
@@ -115,6 +116,24 @@ fn direction(config: &RunConfig) -> Option<(&'static str, String)> {
     };
     let message = format!("\"{task}\" needs a model that {needs}, which \"{model}\" does not");
     Some(("task.type", message))
+}
+
+/// Rows of documents for a task that does not read them apart, or without what tells them apart.
+fn packing(config: &RunConfig) -> Option<(&'static str, String)> {
+    let DataConfig::Text(source) = &config.data else {
+        return None;
+    };
+    if source.text.packing == Packing::Stream {
+        return None;
+    }
+    let needs = match (&config.task, &config.tokenizer) {
+        (TaskConfig::CausalLm(_), None) if source.format == TextFormat::Tokens => {
+            "a table [tokenizer], whose token that ends a text tells documents apart"
+        }
+        (TaskConfig::CausalLm(_), _) => return None,
+        _ => "the task \"causal_lm\"",
+    };
+    Some(("data.packing", format!("\"documents\" needs {needs}")))
 }
 
 /// Texts that are longer than what the model looks at.

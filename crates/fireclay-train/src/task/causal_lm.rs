@@ -23,6 +23,9 @@ pub struct CausalLm {
 pub struct TokenBatch {
     /// Tokens, `[batch, time]`.
     pub inputs: Tensor<2, Int>,
+    /// Where in its row the document of each token starts, `[batch, time]`, if rows are filled with
+    /// documents.
+    pub starts: Option<Tensor<2, Int>>,
     /// The next token of each, `[batch * time]`; any token where none is scored.
     pub targets: Tensor<1, Int>,
     /// 1 where a target counts and 0 where it is padding, `[batch * time]`; `None` if all count.
@@ -45,7 +48,11 @@ impl CausalLm {
     }
 
     fn forward(&self, batch: TokenBatch) -> TokenOutput {
-        let logits = self.model.forward(batch.inputs); // [batch, time, vocabulary]
+        // [batch, time, vocabulary]
+        let logits = match batch.starts {
+            Some(starts) => self.model.forward_packed(batch.inputs, starts),
+            None => self.model.forward(batch.inputs),
+        };
         let count = batch.count;
         let losses = token_losses(logits, batch.targets, 0.0);
         let loss = mean_over(losses, batch.scored, count);

@@ -57,6 +57,9 @@ impl Samples for TextSamples {
         let targets: Vec<i32> = targets.collect();
         TokenBatch {
             inputs: tokens(batch.inputs, batch.dims, device),
+            starts: batch
+                .starts
+                .map(|starts| tokens(starts, batch.dims, device)),
             targets: Tensor::from_data(TensorData::new(targets, [rows * time]), device),
             scored,
             count,
@@ -64,7 +67,7 @@ impl Samples for TextSamples {
     }
 }
 
-/// Moves tokens `[batch, time]` to the device.
+/// Moves tokens, or numbers of theirs, `[batch, time]` to the device.
 pub fn tokens(ids: Vec<i32>, dims: [usize; 2], device: &Device) -> Tensor<2, Int> {
     Tensor::from_data(TensorData::new(ids, dims), device)
 }

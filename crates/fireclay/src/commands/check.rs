@@ -1,8 +1,8 @@
 //! `check`: everything that can be found before training.
 
 use fireclay_data::{
-    DataReport, ImageData, Labels, PairData, Table, TargetKind, TextData, TextTableData, inspect,
-    split,
+    DataReport, ImageData, Labels, PairData, Table, TargetKind, TextData, TextTableData,
+    TokenSplit, inspect, split,
 };
 use fireclay_train::config::{DataConfig, Loaded, RunConfig, TableSource};
 use fireclay_train::run::{Prepared, RunData, RunError, locate};
@@ -67,16 +67,23 @@ fn describe_images(data: &ImageData) -> String {
     table(&rows) + &notes.collect::<String>()
 }
 
-/// The tokens of each split, and the text that they stand for.
+/// The tokens of each split, the text that they stand for, and what fills rows of documents up.
 fn describe_text(data: &TextData) -> String {
-    let header = ["", "windows", "tokens", "bytes"];
-    let mut rows = vec![header.map(String::from).to_vec()];
+    let mut rows = vec![
+        ["", "windows", "tokens", "bytes"]
+            .map(String::from)
+            .to_vec(),
+    ];
+    rows[0].extend(data.train.padding().map(|_| "padding".into()));
     for (name, split) in data.named() {
         let numbers = split.map_or([0; 3], |split| {
             [split.windows() as u64, split.tokens(), split.bytes()]
         });
-        let numbers = numbers.iter().map(u64::to_string);
-        rows.push(std::iter::once(name.to_owned()).chain(numbers).collect());
+        let mut row = vec![name.to_owned()];
+        row.extend(numbers.iter().map(u64::to_string));
+        let padding = split.and_then(TokenSplit::padding);
+        row.extend(padding.map(|share| format!("{:.1} %", 100.0 * share)));
+        rows.push(row);
     }
     let notes = data.notes.iter().map(|note| format!("note: {note}\n"));
     let vocabulary = format!("vocabulary of {} tokens\n\n", data.vocabulary);

@@ -200,7 +200,10 @@ fn windows(
                     let how = (source.format, &source.text);
                     TokenSplit::of_text(path, how, tokenizer, reads.context)?
                 }
-                _ => TokenSplit::of_tokens(path, &source.text, reads.vocabulary, reads.context)?,
+                (tokenizer, _) => {
+                    let made_by = (tokenizer, reads.vocabulary);
+                    TokenSplit::of_tokens(path, &source.text, made_by, reads.context)?
+                }
             };
             (path.clone(), Some(split))
         }
