@@ -12,6 +12,7 @@ mod cli;
 mod encoder;
 mod images;
 mod language;
+mod lora;
 mod outside;
 mod resume;
 mod shipped;

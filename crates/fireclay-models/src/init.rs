@@ -78,6 +78,15 @@ impl Init {
         }
     }
 
+    /// As [`new`](Self::new), for parameters that are added to a model with `used` tensors: they
+    /// share neither numbers nor streams with those.
+    pub fn after(used: usize, seed: u64, device: &Device) -> Self {
+        Self {
+            params: used as u64,
+            ..Self::new(seed, device)
+        }
+    }
+
     /// The next trainable parameter.
     ///
     /// It is drawn when first used, so a model that is built to be filled from a file draws

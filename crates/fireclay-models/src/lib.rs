@@ -61,6 +61,7 @@ pub mod init;
 pub mod layers;
 
 pub mod hugging_face;
+pub mod lora;
 pub mod pretrained;
 pub mod tensors;
 pub mod weights;
@@ -86,6 +87,7 @@ pub use layers::draws::Draws;
 pub use lenet::{LeNet, LenetConfig};
 pub use linear::{LinearConfig, LinearModel};
 pub use llama::{Llama, LlamaConfig};
+pub use lora::{AdapterDescription, LoraConfig, LoraError};
 pub use lstm::{Lstm, LstmConfig, LstmPooling};
 pub use mlp::{Mlp, MlpConfig, NormKind};
 pub use mobilenet_v3::{MobileNetV3, MobileNetV3Config, MobileNetV3Size};

@@ -50,8 +50,20 @@ pub enum TensorProblem {
 /// records. The data keeps the element type, so [`from_tensors`] restores the very bits. Running
 /// statistics are brought up to date first: Burn folds the last update in only when asked.
 pub fn to_tensors<M: Module>(module: &M) -> Vec<(String, TensorData)> {
+    some_tensors(module, |_| true)
+}
+
+/// As [`to_tensors`], of the tensors whose path is wanted; the others stay where they are.
+pub fn some_tensors<M: Module>(
+    module: &M,
+    wanted: impl Fn(&str) -> bool,
+) -> Vec<(String, TensorData)> {
     settle(module);
-    let mut reader = Reader::default();
+    let mut reader = Reader {
+        path: Vec::new(),
+        wanted,
+        tensors: Vec::new(),
+    };
     module.visit(&mut reader);
     reader.tensors
 }
@@ -69,8 +81,21 @@ pub fn from_tensors<M: Module>(
     module: M,
     tensors: impl IntoIterator<Item = (String, TensorData)>,
 ) -> Result<M, TensorsError> {
+    from_some_tensors(module, tensors, |_| true)
+}
+
+/// As [`from_tensors`], for the tensors whose path is wanted; the others stay as they are.
+///
+/// # Errors
+///
+/// As for [`from_tensors`], of the wanted tensors.
+pub fn from_some_tensors<M: Module>(
+    module: M,
+    tensors: impl IntoIterator<Item = (String, TensorData)>,
+    wanted: impl Fn(&str) -> bool,
+) -> Result<M, TensorsError> {
     settle(&module);
-    fill(module, tensors)
+    write(module, tensors, wanted)
 }
 
 /// Like [`from_tensors`] for a module that has not run yet: parameters that were never touched
@@ -79,7 +104,7 @@ pub(crate) fn fill<M: Module>(
     module: M,
     tensors: impl IntoIterator<Item = (String, TensorData)>,
 ) -> Result<M, TensorsError> {
-    write(module, tensors, true)
+    write(module, tensors, |_| true)
 }
 
 /// Like [`fill`], but tensors that are not given stay as they are.
@@ -87,19 +112,19 @@ pub(crate) fn replace<M: Module>(
     module: M,
     tensors: impl IntoIterator<Item = (String, TensorData)>,
 ) -> Result<M, TensorsError> {
-    write(module, tensors, false)
+    write(module, tensors, |_| false)
 }
 
 fn write<M: Module>(
     module: M,
     tensors: impl IntoIterator<Item = (String, TensorData)>,
-    all: bool,
+    needed: impl Fn(&str) -> bool,
 ) -> Result<M, TensorsError> {
     let mut writer = Writer {
         path: Vec::new(),
         tensors: tensors.into_iter().collect(),
         problems: Vec::new(),
-        all,
+        needed,
     };
     let module = module.map(&mut writer);
     let mut unexpected: Vec<_> = writer.tensors.into_keys().collect();
@@ -118,19 +143,22 @@ fn settle<M: Module>(module: &M) {
     drop(module.valid());
 }
 
-#[derive(Default)]
-struct Reader {
+struct Reader<W> {
     path: Vec<String>,
+    wanted: W,
     tensors: Vec<(String, TensorData)>,
 }
 
-impl Reader {
-    fn push(&mut self, data: TensorData) {
-        self.tensors.push((self.path.join("."), data));
+impl<W: Fn(&str) -> bool> Reader<W> {
+    fn push(&mut self, data: impl FnOnce() -> TensorData) {
+        let path = self.path.join(".");
+        if (self.wanted)(&path) {
+            self.tensors.push((path, data()));
+        }
     }
 }
 
-impl ModuleVisitor for Reader {
+impl<W: Fn(&str) -> bool> ModuleVisitor for Reader<W> {
     fn enter_module(&mut self, name: &str, _container_type: &str) {
         self.path.push(name.to_string());
     }
@@ -140,32 +168,32 @@ impl ModuleVisitor for Reader {
     }
 
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        self.push(param.val().into_data());
+        self.push(|| param.val().into_data());
     }
 
     fn visit_int<const D: usize>(&mut self, param: &Param<Tensor<D, Int>>) {
-        self.push(param.val().into_data());
+        self.push(|| param.val().into_data());
     }
 
     fn visit_bool<const D: usize>(&mut self, param: &Param<Tensor<D, Bool>>) {
-        self.push(param.val().into_data());
+        self.push(|| param.val().into_data());
     }
 }
 
-struct Writer {
+struct Writer<N> {
     path: Vec<String>,
     tensors: HashMap<String, TensorData>,
     problems: Vec<TensorProblem>,
-    /// Whether a tensor that is not given is a problem.
-    all: bool,
+    /// Whether it is a problem that the tensor of a path is not given.
+    needed: N,
 }
 
-impl Writer {
+impl<N: Fn(&str) -> bool> Writer<N> {
     /// The tensor for the current path, if it is there and fits.
     fn take(&mut self, shape: &[usize], dtype: Option<DType>) -> Option<TensorData> {
         let name = self.path.join(".");
         let Some(data) = self.tensors.remove(&name) else {
-            if self.all {
+            if (self.needed)(&name) {
                 self.problems.push(TensorProblem::Missing(name));
             }
             return None;
@@ -190,7 +218,7 @@ impl Writer {
     }
 }
 
-impl ModuleMapper for Writer {
+impl<N: Fn(&str) -> bool> ModuleMapper for Writer<N> {
     fn enter_module(&mut self, name: &str, _container_type: &str) {
         self.path.push(name.to_string());
     }

@@ -9,17 +9,18 @@ mod error;
 mod format;
 mod names;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::path::Path;
 
-use burn::module::ParamId;
+use burn::module::{Module, ParamId};
 use burn::tensor::{Device, Tensor, TensorData};
 use safetensors::tensor::SafeTensors;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::family::Family;
-use crate::tensors::{TensorProblem, TensorsError, fill, to_tensors};
+use crate::tensors::{TensorProblem, TensorsError, fill, some_tensors};
 pub use error::WeightsError;
 pub(crate) use error::{damaged, io_error, whole};
 pub(crate) use format::float;
@@ -79,14 +80,24 @@ pub fn encode<F: Family>(
     model: &F::Model,
     description: &ModelDescription<F>,
 ) -> Result<Vec<u8>, WeightsError> {
-    let tensors: Vec<_> = names(&description.config, model)
-        .into_iter()
-        .zip(to_tensors(model))
+    let names = names(&description.config, model);
+    write(model, &names, METADATA_KEY, description)
+}
+
+/// A file with these tensors of `model`, which come in visiting order, and a description.
+pub(crate) fn write<M: Module>(
+    model: &M,
+    names: &[Name],
+    key: &str,
+    description: &impl Serialize,
+) -> Result<Vec<u8>, WeightsError> {
+    let paths: HashSet<&str> = names.iter().map(|name| name.path.as_str()).collect();
+    let tensors: Vec<_> = names
+        .iter()
+        .zip(some_tensors(model, |path| paths.contains(path)))
         .map(|(name, (_, data))| {
-            (
-                name.torch,
-                if name.swapped { swap_axes(data) } else { data },
-            )
+            let data = if name.swapped { swap_axes(data) } else { data };
+            (name.torch.clone(), data)
         })
         .collect();
     refuse_non_finite(tensors.iter().map(|(name, data)| (name, data)))?;
@@ -96,7 +107,7 @@ pub fn encode<F: Family>(
         .collect::<Result<Vec<_>, WeightsError>>()?;
     let json = serde_json::to_string(description)
         .map_err(|error| WeightsError::Description(error.to_string()))?;
-    let metadata = HashMap::from([(METADATA_KEY.to_string(), json)]);
+    let metadata = HashMap::from([(key.to_string(), json)]);
     let file = safetensors::serialize(views, Some(metadata)).map_err(damaged)?;
     Ok(name_format(file))
 }
@@ -133,26 +144,31 @@ pub fn decode<F: Family>(
     // The seed is of no account: every parameter is replaced before it is drawn.
     let model = description.config.init(&description.shape, 0, device);
     let names = names(&description.config, &model);
-    refuse_misfits(&names, &file)?;
-
-    let float = Tensor::<1>::zeros([1], device).dtype();
-    let mut tensors = Vec::new();
-    for Name {
-        path,
-        torch,
-        swapped,
-        ..
-    } in names
-    {
-        let data = data(&file.tensor(&torch).map_err(damaged)?)?;
-        let data = if swapped { swap_axes(data) } else { data };
-        tensors.push((path, torch, data));
-    }
-    refuse_non_finite(tensors.iter().map(|(_, torch, data)| (torch, data)))?;
-    let tensors = tensors
-        .into_iter()
-        .map(|(path, _, data)| (path, data.convert_dtype(float)));
+    let tensors = read(&names, &file, &model)?;
     Ok((fill(model, tensors)?, description))
+}
+
+/// The tensors of a file that holds exactly these, by their paths in Burn and in the default float
+/// type of the model's device.
+pub(crate) fn read<M: Module>(
+    names: &[Name],
+    file: &SafeTensors,
+    model: &M,
+) -> Result<Vec<(String, TensorData)>, WeightsError> {
+    refuse_misfits(names, file)?;
+    let device = model.devices().first().cloned().unwrap_or_default();
+    let float = Tensor::<1>::zeros([1], &device).dtype();
+    let mut tensors = Vec::new();
+    for name in names {
+        let data = data(&file.tensor(&name.torch).map_err(damaged)?)?;
+        let data = if name.swapped { swap_axes(data) } else { data };
+        tensors.push((name, data));
+    }
+    refuse_non_finite(tensors.iter().map(|(name, data)| (&name.torch, data)))?;
+    let converted = tensors
+        .into_iter()
+        .map(|(name, data)| (name.path.clone(), data.convert_dtype(float)));
+    Ok(converted.collect())
 }
 
 /// Every tensor of `model` by its PyTorch name, running statistics included: what freezing and
@@ -168,31 +184,41 @@ pub fn shapes<F: Family>(config: &F, model: &F::Model) -> Vec<(String, Vec<usize
     names.map(|name| (name.torch, name.shape)).collect()
 }
 
-/// Reads the description, and refuses one that could not have produced a file of this size.
 fn describe<F: Family>(bytes: &[u8]) -> Result<ModelDescription<F>, WeightsError> {
+    let description = metadata(bytes, METADATA_KEY)?;
+    check_description(&description, bytes.len())?;
+    Ok(description)
+}
+
+/// Reads the description under `key` of a file's metadata.
+pub(crate) fn metadata<T: DeserializeOwned>(bytes: &[u8], key: &str) -> Result<T, WeightsError> {
     let (_, header) = SafeTensors::read_metadata(bytes).map_err(damaged)?;
-    let json = header
-        .metadata()
-        .as_ref()
-        .and_then(|metadata| metadata.get(METADATA_KEY));
-    let description: ModelDescription<F> =
-        serde_json::from_str(json.ok_or(WeightsError::NoDescription)?)
-            .map_err(|error| WeightsError::Description(error.to_string()))?;
-    let ModelDescription { config, shape } = &description;
+    let metadata = header.metadata().as_ref();
+    let json = metadata.and_then(|metadata| metadata.get(key));
+    serde_json::from_str(json.ok_or(WeightsError::NoDescription)?)
+        .map_err(|error| WeightsError::Description(error.to_string()))
+}
+
+/// Refuses a description that is impossible, or that of a model with more than `most` weights.
+pub(crate) fn check_description<F: Family>(
+    description: &ModelDescription<F>,
+    most: usize,
+) -> Result<(), WeightsError> {
+    let ModelDescription { config, shape } = description;
     let mut problems = config.validate();
     problems.extend(config.validate_for(shape));
     // Without this check a wrong number would make the building of the model ask for any memory.
-    if problems.is_empty() && config.least_weights(shape) > bytes.len() {
+    if problems.is_empty() && config.least_weights(shape) > most {
         problems.push(("shape".into(), "it is larger than the file".into()));
     }
-    if !problems.is_empty() {
-        let texts: Vec<_> = problems
-            .iter()
-            .map(|(key, text)| format!("{key}: {text}"))
-            .collect();
-        return Err(WeightsError::Description(texts.join("; ")));
+    if problems.is_empty() {
+        return Ok(());
     }
-    Ok(description)
+    let texts: Vec<_> = problems
+        .iter()
+        .map(|(key, text)| format!("{key}: {text}"))
+        .collect();
+    Err(WeightsError::Description(texts.join("; ")))
 }
 
 /// Compares names and shapes before any tensor of the model exists.

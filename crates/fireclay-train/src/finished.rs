@@ -6,11 +6,13 @@ use burn::tensor::Device;
 use fireclay_data::{DataError, ImagePreprocess, Preprocess, TextPreprocess, Tokenizer};
 use fireclay_models::{
     EncoderConfig, EncoderModel, EncoderShape, Family, ImageConfig, ImageModel, ImageShape,
-    LanguageConfig, LanguageModel, ModelDescription, Tabular, TabularConfig, TranslationConfig,
-    TranslationModel, weights,
+    LanguageConfig, LanguageModel, ModelDescription, Pretrainable, Tabular, TabularConfig,
+    TranslationConfig, TranslationModel, WeightsError, weights,
 };
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::adapters;
 use crate::lock;
 use crate::predictor::{Answer, Predictor};
 use crate::run_folder::{self, FolderError};
@@ -26,6 +28,21 @@ pub const TOKENIZER: &str = "tokenizer.json";
 pub const HUGGING_FACE: &str = "config.json";
 /// See [`Answer`].
 pub const POSTPROCESS: &str = "postprocess.json";
+/// The adapters of a run that left the weights beside them alone, in place of [`MODEL`].
+pub const ADAPTERS: &str = "adapter_model.safetensors";
+/// What Hugging Face's PEFT needs to know of them.
+pub const ADAPTER_CONFIG: &str = "adapter_config.json";
+
+/// Every file that a run may leave.
+pub(crate) const RESULTS: [&str; 7] = [
+    MODEL,
+    HUGGING_FACE,
+    ADAPTERS,
+    ADAPTER_CONFIG,
+    PREPROCESS,
+    POSTPROCESS,
+    TOKENIZER,
+];
 
 /// A finished run on a table.
 #[derive(Debug)]
@@ -104,6 +121,17 @@ pub enum FinishedError {
     /// A file of the run is not what it should be.
     #[error("{0} is damaged: {1}")]
     Damaged(String, String),
+    /// The weights that adapters were trained beside are not there any more.
+    #[error("the base of {run} cannot be used: {reason}")]
+    Base {
+        /// The run.
+        run: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The weights cannot be written.
+    #[error(transparent)]
+    Weights(#[from] WeightsError),
 }
 
 impl TableRun {
@@ -113,9 +141,9 @@ impl TableRun {
     ///
     /// If there is no finished run, or one of its files is damaged.
     pub fn load(run: &Path, device: &Device) -> Result<Self, FinishedError> {
-        let run = verified(run, &[PREPROCESS, POSTPROCESS, MODEL])?;
+        let run = verified(run, &[PREPROCESS, POSTPROCESS])?;
         let preprocess = Preprocess::load(&run.join(PREPROCESS))?;
-        let (predictor, description) = predictor::<TabularConfig>(&run, device)?;
+        let (predictor, description) = predictor(&run, device, stored::<TabularConfig>)?;
         let shape = description.shape;
         let fits = shape.numeric == preprocess.numeric_width()
             && shape.categories == preprocess.cardinalities()
@@ -136,9 +164,9 @@ impl ImageRun {
     ///
     /// If there is no finished run, or one of its files is damaged.
     pub fn load(run: &Path, device: &Device) -> Result<Self, FinishedError> {
-        let run = verified(run, &[PREPROCESS, POSTPROCESS, MODEL])?;
+        let run = verified(run, &[PREPROCESS, POSTPROCESS])?;
         let preprocess = ImagePreprocess::load(&run.join(PREPROCESS))?;
-        let (predictor, description) = predictor::<ImageConfig>(&run, device)?;
+        let (predictor, description) = predictor(&run, device, weights_of::<ImageConfig>)?;
         let (height, width) = preprocess.size();
         let expected = ImageShape {
             channels: preprocess.channels(),
@@ -163,7 +191,7 @@ impl TextRun {
     ///
     /// If there is no finished run, or one of its files is damaged.
     pub fn load(run: &Path, device: &Device) -> Result<Self, FinishedError> {
-        let run = verified(run, &[MODEL])?;
+        let run = verified(run, &[])?;
         let path = run.join(TOKENIZER);
         let tokenizer = path.exists().then(|| Tokenizer::load(&path)).transpose()?;
         let (model, description) = weights_of::<LanguageConfig>(&run, device)?;
@@ -186,7 +214,7 @@ impl TranslationRun {
     ///
     /// If there is no finished run, or one of its files is damaged.
     pub fn load(run: &Path, device: &Device) -> Result<Self, FinishedError> {
-        let run = verified(run, &[TOKENIZER, MODEL])?;
+        let run = verified(run, &[TOKENIZER])?;
         let tokenizer = Tokenizer::load(&run.join(TOKENIZER))?;
         let (model, description) = weights_of::<TranslationConfig>(&run, device)?;
         let shape = description.shape;
@@ -213,7 +241,7 @@ impl MaskedRun {
     ///
     /// If there is no finished run, or one of its files is damaged.
     pub fn load(run: &Path, device: &Device) -> Result<Self, FinishedError> {
-        let run = verified(run, &[TOKENIZER, MODEL])?;
+        let run = verified(run, &[TOKENIZER])?;
         let tokenizer = Tokenizer::load(&run.join(TOKENIZER))?;
         let (model, description) = weights_of::<EncoderConfig>(&run, device)?;
         let EncoderShape {
@@ -238,10 +266,10 @@ impl TextTableRun {
     ///
     /// If there is no finished run, or one of its files is damaged.
     pub fn load(run: &Path, device: &Device) -> Result<Self, FinishedError> {
-        let run = verified(run, &[TOKENIZER, PREPROCESS, POSTPROCESS, MODEL])?;
+        let run = verified(run, &[TOKENIZER, PREPROCESS, POSTPROCESS])?;
         let tokenizer = Tokenizer::load(&run.join(TOKENIZER))?;
         let preprocess = TextPreprocess::load(&run.join(PREPROCESS))?;
-        let (predictor, description) = predictor::<EncoderConfig>(&run, device)?;
+        let (predictor, description) = predictor(&run, device, weights_of::<EncoderConfig>)?;
         let expected = EncoderShape {
             vocabulary: tokenizer.vocabulary(),
             outputs: Some(outputs(&predictor.answer)),
@@ -258,9 +286,24 @@ impl TextTableRun {
     }
 }
 
-/// The folder of a run that has the files it needs, as the run wrote them.
-fn verified(run: &Path, names: &[&'static str]) -> Result<PathBuf, FinishedError> {
+/// The files that hold a model: its weights, and its description for Hugging Face's `transformers`.
+pub(crate) fn model_files<F: Family>(
+    model: &F::Model,
+    description: &ModelDescription<F>,
+) -> Result<Vec<(&'static str, Vec<u8>)>, WeightsError> {
+    let mut files = vec![(MODEL, weights::encode(model, description)?)];
+    let json = description.config.hugging_face(&description.shape);
+    files.extend(json.map(|json| (HUGGING_FACE, to_json(&json))));
+    Ok(files)
+}
+
+/// The folder of a run that has weights and the files it needs, as the run wrote them.
+pub(crate) fn verified(run: &Path, names: &[&'static str]) -> Result<PathBuf, FinishedError> {
     let run = run_folder::find(run)?;
+    let has = |name: &str| run.join(name).exists();
+    if !has(MODEL) && !has(ADAPTERS) {
+        return Err(FinishedError::Unfinished(run.display().to_string(), MODEL));
+    }
     for name in names {
         if !run.join(name).exists() {
             return Err(FinishedError::Unfinished(run.display().to_string(), name));
@@ -270,25 +313,40 @@ fn verified(run: &Path, names: &[&'static str]) -> Result<PathBuf, FinishedError
     Ok(run)
 }
 
+/// A model, and what it is.
+type Described<F> = (<F as Family>::Model, ModelDescription<F>);
+
 fn predictor<F: Family>(
     run: &Path,
     device: &Device,
+    load: impl FnOnce(&Path, &Device) -> Result<Described<F>, FinishedError>,
 ) -> Result<(Predictor<F::Model>, ModelDescription<F>), FinishedError>
 where
     F::Model: Network,
 {
     let answer: Answer = read_json(&run.join(POSTPROCESS))?;
-    let (model, description) = weights_of::<F>(run, device)?;
+    let (model, description) = load(run, device)?;
     Ok((Predictor::new(model, answer, device.clone()), description))
 }
 
-fn weights_of<F: Family>(
-    run: &Path,
-    device: &Device,
-) -> Result<(F::Model, ModelDescription<F>), FinishedError> {
+fn weights_of<F: Pretrainable>(run: &Path, device: &Device) -> Result<Described<F>, FinishedError> {
+    match run.join(ADAPTERS).exists() {
+        true => adapters::load(run, device),
+        false => stored(run, device),
+    }
+}
+
+fn stored<F: Family>(run: &Path, device: &Device) -> Result<Described<F>, FinishedError> {
     let path = run.join(MODEL);
     weights::load::<F>(&path, device)
         .map_err(|error| FinishedError::Damaged(path.display().to_string(), error.to_string()))
+}
+
+/// The text of a file with this value.
+pub(crate) fn to_json<T: Serialize>(value: &T) -> Vec<u8> {
+    let mut text = serde_json::to_vec_pretty(value).expect("plain data");
+    text.push(b'\n');
+    text
 }
 
 fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, FinishedError> {

@@ -26,6 +26,7 @@ pub mod schedule;
 
 pub mod metrics;
 
+pub mod export;
 pub mod finished;
 pub mod generate;
 pub mod language;
@@ -36,6 +37,7 @@ pub mod predictor;
 pub mod translate;
 pub mod translation;
 
+mod adapters;
 mod lock;
 mod parameters;
 mod renderer;

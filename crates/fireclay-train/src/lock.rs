@@ -16,7 +16,7 @@ use crate::cost::Cost;
 use crate::finished::{FinishedError, TOKENIZER};
 use crate::run::{RunData, RunDevice, RunError};
 use crate::run_folder::{self, FolderError, write_whole};
-use crate::weights::encode;
+use crate::weights::{Kept, encode};
 
 const NAME: &str = "run.lock";
 
@@ -31,19 +31,22 @@ struct Lock<'a> {
     cpu_shards: Option<usize>,
     initial_weights_sha256: String,
     #[serde(skip_serializing_if = "Option::is_none")]
+    base_sha256: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     tokenizer_sha256: Option<String>,
     data_sha256: BTreeMap<String, String>,
     rows: BTreeMap<&'a str, usize>,
 }
 
-/// The text of the file when a run begins.
+/// The text of the file when a run begins; `base` is the hash of weights that it leaves alone.
 pub(crate) fn describe<M: Module>(
     config: &RunConfig,
     data: &RunData,
-    model: &M,
+    (model, base): (&M, Option<&str>),
     device: &RunDevice,
 ) -> Result<String, DataError> {
-    let weights = encode(model).expect("first weights are finite: drawn, or checked when read");
+    let weights =
+        encode(model, &Kept::All).expect("first weights are finite: drawn, or checked when read");
     let lock = Lock {
         version: env!("CARGO_PKG_VERSION"),
         seed: config.seed,
@@ -54,6 +57,7 @@ pub(crate) fn describe<M: Module>(
             CpuShards::Count(count) => Some(count.get()),
         },
         initial_weights_sha256: hex(&Sha256::digest(&weights)),
+        base_sha256: base,
         tokenizer_sha256: data.tokenizer().map(|tokenizer| hash(&tokenizer.to_json())),
         data_sha256: data.hashes()?,
         rows: data.sizes().into(),
@@ -140,6 +144,6 @@ fn hash(text: &str) -> String {
     hex(&Sha256::digest(text))
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -1,6 +1,6 @@
 //! Parameters that learn at a pace of their own, or not at all.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use burn::module::{Flag, Module, ModuleMapper, ModuleVisitor, Param, ParamGroup, ParamId};
 use burn::optim::GradientsParams;
@@ -37,7 +37,7 @@ impl Rates {
         let flags = ids
             .flags
             .iter()
-            .filter(|(owner, _)| frozen.iter().any(|(other, _)| other == owner));
+            .filter(|(flag, _)| frozen.iter().any(|(path, _)| owner(path) == owner(flag)));
         let group: Vec<ParamId> = frozen
             .iter()
             .copied()
@@ -48,6 +48,15 @@ impl Rates {
             true => model,
             false => model.freeze_group(ParamGroup::from_ids(group)),
         }
+    }
+
+    /// The paths of what is not frozen.
+    pub fn moving<M: Module>(&self, model: &M) -> HashSet<String> {
+        let mut ids = Ids::default();
+        model.visit(&mut ids);
+        let moves = |id: &ParamId| self.0.get(id) != Some(&0.0);
+        let moving = ids.floats.into_iter().filter(|(_, id)| moves(id));
+        moving.map(|(path, _)| path).collect()
     }
 
     /// The model between `before` and `after` an update, each parameter at its own pace.
@@ -64,7 +73,7 @@ impl Rates {
     }
 }
 
-/// The ids of tensors and flags, with the path of the module that they belong to.
+/// The ids of tensors and flags, with their paths.
 #[derive(Default)]
 struct Ids {
     path: Vec<String>,
@@ -72,10 +81,9 @@ struct Ids {
     flags: Vec<(String, ParamId)>,
 }
 
-impl Ids {
-    fn owner(&self) -> String {
-        self.path[..self.path.len().saturating_sub(1)].join(".")
-    }
+/// The path of the module that a tensor or flag belongs to.
+fn owner(path: &str) -> &str {
+    path.rsplit_once('.').map_or("", |(owner, _)| owner)
 }
 
 impl ModuleVisitor for Ids {
@@ -88,11 +96,11 @@ impl ModuleVisitor for Ids {
     }
 
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        self.floats.push((self.owner(), param.id));
+        self.floats.push((self.path.join("."), param.id));
     }
 
     fn visit_flag(&mut self, flag: &Param<Flag>) {
-        self.flags.push((self.owner(), flag.id));
+        self.flags.push((self.path.join("."), flag.id));
     }
 }
 

@@ -1,17 +1,38 @@
 //! The weights of any module as bytes, for checkpoints.
 
+use std::collections::HashSet;
+
 use burn::module::Module;
 use burn::tensor::{Bytes, DType, TensorData};
-use fireclay_models::tensors::{from_tensors, to_tensors};
+use fireclay_models::tensors::{from_some_tensors, some_tensors};
 
 /// Why weights cannot be restored.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct WeightsError(String);
 
-/// All parameters and running statistics of `module`; `None` if one of them is not finite.
-pub fn encode<M: Module>(module: &M) -> Option<Vec<u8>> {
-    let tensors = to_tensors(module);
+/// Which tensors are kept, by their paths.
+#[derive(Clone, Debug, Default)]
+pub enum Kept {
+    /// All parameters and running statistics.
+    #[default]
+    All,
+    /// These.
+    Paths(HashSet<String>),
+}
+
+impl Kept {
+    fn has(&self, path: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::Paths(paths) => paths.contains(path),
+        }
+    }
+}
+
+/// The tensors of `module` that are kept; `None` if one of them is not finite.
+pub fn encode<M: Module>(module: &M, kept: &Kept) -> Option<Vec<u8>> {
+    let tensors = some_tensors(module, |path| kept.has(path));
     if !tensors.iter().all(|(_, data)| is_finite(data)) {
         return None;
     }
@@ -27,12 +48,12 @@ pub fn encode<M: Module>(module: &M) -> Option<Vec<u8>> {
     )
 }
 
-/// Puts what [`encode`] gave into a module of the same shape.
+/// Puts what [`encode`] gave into a module of the same shape, whose other tensors stay.
 ///
 /// # Errors
 ///
 /// If the bytes are not such weights, or do not fit.
-pub fn decode<M: Module>(module: M, bytes: &[u8]) -> Result<M, WeightsError> {
+pub fn decode<M: Module>(module: M, bytes: &[u8], kept: &Kept) -> Result<M, WeightsError> {
     let unreadable =
         |error: burn_pack::Error| WeightsError(format!("cannot read the weights: {error}"));
     let bytes = Bytes::from_bytes_vec(bytes.to_vec());
@@ -47,7 +68,8 @@ pub fn decode<M: Module>(module: M, bytes: &[u8]) -> Result<M, WeightsError> {
         })
         .collect::<Result<Vec<_>, burn_pack::Error>>()
         .map_err(unreadable)?;
-    from_tensors(module, tensors).map_err(|error| WeightsError(error.to_string()))
+    from_some_tensors(module, tensors, |path| kept.has(path))
+        .map_err(|error| WeightsError(error.to_string()))
 }
 
 fn is_finite(data: &TensorData) -> bool {

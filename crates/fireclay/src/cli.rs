@@ -34,6 +34,8 @@ pub enum Command {
     Predict(PredictArgs),
     /// Go on from a prompt with a language model
     Generate(GenerateArgs),
+    /// Write what a finished run has learned into a folder that other programs load
+    Export(ExportArgs),
     /// List backends, the hardware that each finds, and which one `auto` takes
     Devices(ListArgs),
     /// List the models that a config can name
@@ -241,6 +243,23 @@ pub struct GenerateArgs {
     /// Print JSON
     #[arg(long)]
     pub json: bool,
+}
+
+/// Arguments of `export`.
+#[derive(Debug, Args)]
+pub struct ExportArgs {
+    /// The run folder
+    pub run: PathBuf,
+    /// The folder to write, new or empty
+    #[arg(short, long, value_name = "DIR")]
+    pub output: PathBuf,
+    /// Make adapters part of the weights beside which they were trained: a whole model, which needs
+    /// nothing else
+    #[arg(long)]
+    pub merge: bool,
+    /// Compute on other hardware than the config names
+    #[arg(long, value_name = "NAME", requires = "merge")]
+    pub backend: Option<String>,
 }
 
 /// Arguments of the commands that list things.

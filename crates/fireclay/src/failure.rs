@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use fireclay_data::DataError;
 use fireclay_train::checkpoint::CheckpointError;
 use fireclay_train::config::ConfigError;
+use fireclay_train::export::ExportError;
 use fireclay_train::finished::FinishedError;
 use fireclay_train::generate::GenerateError;
 use fireclay_train::predict::PredictError;
@@ -72,6 +73,16 @@ failures! {
 impl From<ConfigError> for Failure {
     fn from(error: ConfigError) -> Self {
         Self::Config(Box::new(error))
+    }
+}
+
+impl From<ExportError> for Failure {
+    fn from(error: ExportError) -> Self {
+        let message = error.to_string();
+        match error {
+            ExportError::NotEmpty(_) | ExportError::NoAdapters(_) => Self::Usage(message),
+            _ => Self::Failed(message),
+        }
     }
 }
 

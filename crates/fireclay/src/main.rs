@@ -27,6 +27,7 @@ fn main() -> ExitCode {
         Command::Evaluate(args) => commands::evaluate(&args),
         Command::Predict(args) => commands::predict(&args),
         Command::Generate(args) => commands::generate(&args),
+        Command::Export(args) => commands::export(&args),
         Command::Devices(args) => commands::devices(&args),
         Command::Models(args) => commands::models(&args),
         Command::Datasets(args) => commands::datasets(&args),

@@ -17,6 +17,8 @@ pub struct Name {
     pub swapped: bool,
     /// Its shape in PyTorch.
     pub shape: Vec<usize>,
+    /// Inputs and outputs, if it is the weight of a linear layer.
+    pub linear: Option<[usize; 2]>,
 }
 
 /// Every tensor of `module` in visiting order, without touching a value.
@@ -63,6 +65,13 @@ impl Namer {
         let (field, holder) = self.place.last().map_or(("", ""), |(a, b)| (a, b));
         let swapped = holder == "Struct:Linear" && field == "weight";
         let mut shape = shape.to_vec();
+        let linear = match (holder, field, shape.as_slice()) {
+            // GPT-2's linear layers are called so; a convolution's weight has three axes.
+            ("Struct:Linear" | "Struct:Conv1d", "weight", &[inputs, outputs]) => {
+                Some([inputs, outputs])
+            }
+            _ => None,
+        };
         if swapped {
             shape.reverse();
         }
@@ -72,6 +81,7 @@ impl Namer {
             torch: self.join(torch_name),
             swapped,
             shape,
+            linear,
         });
     }
 

@@ -2,6 +2,7 @@ use super::*;
 use crate::layers::activation::Activation;
 use crate::mlp::{MlpConfig, NormKind};
 use crate::tabular::{Tabular, TabularConfig, TabularShape};
+use crate::tensors::to_tensors;
 use safetensors::tensor::{Dtype, TensorView};
 
 fn description() -> ModelDescription<TabularConfig> {

@@ -91,6 +91,7 @@ fn families(config: &RunConfig) -> Vec<(&'static str, String)> {
     problems.extend(length(config));
     problems.extend(direction(config));
     problems.extend(packing(config));
+    problems.extend(lora(config));
     if matches!(config.data, DataConfig::Table(_))
         && matches!(config.task, TaskConfig::Multilabel(_))
     {
@@ -134,6 +135,20 @@ fn packing(config: &RunConfig) -> Option<(&'static str, String)> {
         _ => "the task \"causal_lm\"",
     };
     Some(("data.packing", format!("\"documents\" needs {needs}")))
+}
+
+/// Adapters of nothing that was learned.
+fn lora(config: &RunConfig) -> Option<(&'static str, String)> {
+    config.lora.as_ref()?;
+    let model = config.model.name();
+    match config.model.start() {
+        None => Some(("lora", format!("has no layer to adapt in \"{model}\""))),
+        Some(start) if start.pretrained.is_none() => {
+            let message = "needs model.pretrained: beside random weights there is nothing to adapt";
+            Some(("lora", message.to_owned()))
+        }
+        Some(_) => None,
+    }
 }
 
 /// Texts that are longer than what the model looks at.
@@ -211,6 +226,9 @@ pub(super) fn unread(config: &RunConfig) -> Vec<(&'static str, &'static str)> {
             ]);
         }
         Some(_) => {}
+    }
+    if config.lora.is_some() {
+        keys.push(("model.freeze", "[lora] trains its adapters alone"));
     }
     if matches!(config.data, DataConfig::Pairs(_)) {
         let reason = "batches of pairs are counted in tokens: data.batch_tokens";

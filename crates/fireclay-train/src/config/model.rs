@@ -1,7 +1,7 @@
 //! The `[model]` table: an architecture of one of the families, and what its weights start from.
 
 use fireclay_models::{
-    EncoderConfig, ImageConfig, LanguageConfig, TabularConfig, TranslationConfig,
+    EncoderConfig, ImageConfig, LanguageConfig, PretrainedOptions, TabularConfig, TranslationConfig,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -52,6 +52,14 @@ pub struct StartConfig {
 }
 
 impl StartConfig {
+    /// Tensors that may be left over on either side.
+    pub fn allowed(&self) -> PretrainedOptions {
+        PretrainedOptions {
+            allow_missing: self.allow_missing.clone(),
+            allow_unexpected: self.allow_unexpected.clone(),
+        }
+    }
+
     /// The keys of this struct, which stand beside those of the architecture in `[model]`.
     pub(super) const KEYS: &'static [&'static str] =
         &["pretrained", "allow_missing", "allow_unexpected", "freeze"];

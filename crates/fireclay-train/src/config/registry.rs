@@ -24,6 +24,7 @@ pub(super) const TABLES: &[&str] = &[
     "data",
     "tokenizer",
     "model",
+    "lora",
     "task",
     "optimizer",
     "lr_scheduler",

@@ -3,6 +3,7 @@
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
+use fireclay_models::LoraConfig;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -38,6 +39,9 @@ pub struct RunConfig {
     pub tokenizer: Option<TokenizerSource>,
     /// `[model]`.
     pub model: ModelConfig,
+    /// `[lora]`; without this table all of the model is trained.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lora: Option<LoraConfig>,
     /// `[task]`.
     pub task: TaskConfig,
     /// `[optimizer]`.
@@ -188,6 +192,10 @@ fn read(sections: &mut Sections<'_>) -> Option<RunConfig> {
         false => Some(None),
     };
     let model = sections.tagged("model", &registry::model(), None, ModelConfig::validate);
+    let lora = match sections.is_written("lora") {
+        true => sections.plain("lora", None, LoraConfig::validate).map(Some),
+        false => Some(None),
+    };
     let task = sections.tagged("task", &registry::task(), None, TaskConfig::validate);
     let optimizer = Some(OptimizerConfig::default());
     let optimizer = sections.tagged(
@@ -230,6 +238,7 @@ fn read(sections: &mut Sections<'_>) -> Option<RunConfig> {
         data: data?,
         tokenizer: tokenizer?,
         model: model?,
+        lora: lora?,
         task: task?,
         optimizer: optimizer?,
         lr_scheduler: lr_scheduler?,

@@ -1,5 +1,6 @@
 //! The JSON Schema of a configuration file, for editors.
 
+use fireclay_models::LoraConfig;
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Map, Value, json};
@@ -79,6 +80,7 @@ pub(super) fn parts(generator: &mut SchemaGenerator) -> Vec<Part> {
         });
     };
     plain("device", DeviceConfig::json_schema(generator));
+    plain("lora", LoraConfig::json_schema(generator));
     plain("train", TrainConfig::json_schema(generator));
     plain("eval", EvalConfig::json_schema(generator));
     plain(
@@ -281,6 +283,7 @@ mod tests {
         let schedules = names(crate::schedule::LrSchedulerConfig::TYPES);
         check_all("lr_scheduler", &registry::lr_scheduler(), &schedules);
         check_plain::<DeviceConfig>("device");
+        check_plain::<LoraConfig>("lora");
         check_plain::<TrainConfig>("train");
         check_plain::<EvalConfig>("eval");
         check_plain::<EarlyStoppingConfig>("early_stopping");

@@ -27,9 +27,10 @@ use burn::train::renderer::MetricsRenderer;
 use fireclay_data::{DataError, Note};
 use fireclay_models::{Family, ModelDescription, Pretrainable, weights};
 
+use crate::adapters::Adapters;
 use crate::config::{BatchSize, Loaded, ModelConfig, NetworkConfig, RunConfig, StartConfig};
 use crate::cost::Cost;
-use crate::finished::{HUGGING_FACE, MODEL, POSTPROCESS, PREPROCESS, TOKENIZER};
+use crate::finished::{POSTPROCESS, RESULTS, model_files, to_json};
 use crate::loader::Samples;
 use crate::lock;
 use crate::metrics::Report;
@@ -195,6 +196,7 @@ impl Prepared {
                     shape,
                     model,
                     rates: Vec::new(),
+                    adapters: None,
                     splits: samples.map(|split| TableSamples::new(split.clone())),
                 };
                 let launch = (resumed, device, hooks);
@@ -268,19 +270,33 @@ impl Prepared {
             options,
             shape: &shape,
         };
-        // A resumed run takes its weights from the checkpoint.
-        let (model, said) = init
-            .model(config.seed, &device.device, resumed.is_some())
+        // A resumed run takes its weights from the checkpoint, but for a base that none holds.
+        let empty = resumed.is_some() && config.lora.is_none();
+        let mut first = init
+            .model(config.seed, &device.device, empty)
             .map_err(|error| self.loaded_error(error))?;
+        let refuse = |problem| self.loaded.problems(vec![problem]);
+        let mut said = std::mem::take(&mut first.said);
+        let (model, adapters) = match &config.lora {
+            None => (first.model, None),
+            Some(lora) => {
+                let learns = config.task.target_kind().is_some();
+                let adapted = init.adapt(first, (lora, config.seed), learns);
+                let (model, adapters) = adapted.map_err(refuse)?;
+                said.push(adapters.share(&weights::shapes(network, &model)));
+                (model, Some(adapters))
+            }
+        };
         said.iter().for_each(|line| hooks.observer.noticed(line));
         let rates = init
-            .rates(&model, config.train.layer_decay)
-            .map_err(|problem| self.loaded.problems(vec![problem]))?;
+            .rates(&model, config.train.layer_decay, adapters.as_ref())
+            .map_err(refuse)?;
         Ok(Start {
             family: network.clone(),
             shape,
             model,
             rates,
+            adapters,
             splits,
         })
     }
@@ -318,7 +334,7 @@ impl Prepared {
                 lock::check(folder.path())?;
                 None
             }
-            None => Some(self.create(config, &start.model, device)?),
+            None => Some(self.create(config, &start, device)?),
         };
         let folder = resumed.or(created.as_ref()).expect("one of the two");
         let [training, valid, test] = start.splits;
@@ -327,6 +343,7 @@ impl Prepared {
             train: training,
             valid: valid.clone(),
             rates: start.rates,
+            adapters: start.adapters.clone(),
             device: device.device.clone(),
         };
         let launch = Launch {
@@ -354,10 +371,12 @@ impl Prepared {
         for (name, text) in data.preprocess() {
             write_whole(&folder.file(name), text.as_bytes())?;
         }
-        let bytes = weights::encode(&finished.model, &description)?;
-        write_whole(&folder.file(MODEL), &bytes)?;
-        if let Some(json) = description.config.hugging_face(&description.shape) {
-            write_json(&folder.file(HUGGING_FACE), &json)?;
+        let files = match start.adapters {
+            None => model_files(&finished.model, &description)?,
+            Some(adapters) => adapters.files(&finished.model, description, self.base())?,
+        };
+        for (name, bytes) in files {
+            write_whole(&folder.file(name), &bytes)?;
         }
         let trained = Trained {
             model: finished.model,
@@ -369,8 +388,7 @@ impl Prepared {
         outcome.evaluation = conclude(config, trained, [valid, test])?;
         outcome.cost.evaluated(start.elapsed().as_secs_f64());
         write_json(&folder.file("evaluation.json"), &outcome.evaluation)?;
-        let results = [MODEL, HUGGING_FACE, PREPROCESS, POSTPROCESS, TOKENIZER];
-        let results = results
+        let results = RESULTS
             .into_iter()
             .filter(|name| folder.file(name).exists());
         lock::seal(folder.path(), results, &outcome.cost)?;
@@ -385,14 +403,23 @@ impl Prepared {
         config
     }
 
+    /// Where the weights of the model come from.
+    fn base(&self) -> &str {
+        let start = self.loaded.config.model.start();
+        let path = start.and_then(|start| start.pretrained.as_deref());
+        path.unwrap_or_default()
+    }
+
     /// A new run folder with everything that is known before the first step.
-    fn create<M: burn::module::Module>(
+    fn create<F: Family, S>(
         &self,
         config: &RunConfig,
-        model: &M,
+        start: &Start<F, S>,
         device: &RunDevice,
     ) -> Result<RunFolder, RunError> {
-        let lock = lock::describe(config, &self.data, model, device)?;
+        let base = start.adapters.as_ref();
+        let base = base.map(|adapters| adapters.base_sha256.as_str());
+        let lock = lock::describe(config, &self.data, (&start.model, base), device)?;
         let output_dir = Path::new(&config.output_dir);
         let folder = RunFolder::create(output_dir, &self.loaded.name)?;
         let mut files = vec![("config.toml", config.to_toml())];
@@ -411,6 +438,7 @@ struct Start<F: Family, S> {
     shape: F::Shape,
     model: F::Model,
     rates: Vec<f64>,
+    adapters: Option<Adapters>,
     splits: [S; 3],
 }
 
@@ -498,7 +526,5 @@ fn count(shapes: &[(String, Vec<usize>)]) -> usize {
 }
 
 fn write_json<T: serde::Serialize>(path: &Path, value: &T) -> Result<(), FolderError> {
-    let mut text = serde_json::to_vec_pretty(value).expect("plain data");
-    text.push(b'\n');
-    write_whole(path, &text)
+    write_whole(path, &to_json(value))
 }

@@ -5,9 +5,11 @@ use std::path::Path;
 use burn::tensor::Device;
 use fireclay_models::weights::parameter_names;
 use fireclay_models::{
-    Pretrainable, PretrainedOptions, PretrainedReport, WeightsError, load_pretrained, matches_any,
+    LoraConfig, LoraError, Pretrainable, PretrainedReport, WeightsError, load_pretrained, lora,
+    matches_any,
 };
 
+use crate::adapters::{Adapters, base_sha256};
 use crate::config::{StartConfig, did_you_mean};
 
 /// An architecture, where its weights come from, and its shape.
@@ -18,46 +20,74 @@ pub(super) struct Start<'a, F: Pretrainable> {
 }
 
 impl<F: Pretrainable> Start<'_, F> {
-    /// The model with its first weights, and what is to be said of them; `empty` if they are to be
-    /// replaced by a checkpoint's.
-    pub fn model(
-        &self,
-        seed: u64,
-        device: &Device,
-        empty: bool,
-    ) -> Result<(F::Model, Vec<String>), String> {
+    /// The model with its first weights; `empty` if they are to be replaced by a checkpoint's.
+    pub fn model(&self, seed: u64, device: &Device, empty: bool) -> Result<First<F>, String> {
         let model = self.network.init(self.shape, seed, device);
         let Some(path) = self.options.pretrained.as_ref().filter(|_| !empty) else {
-            return Ok((model, Vec::new()));
+            return Ok(First {
+                model,
+                fresh: Vec::new(),
+                said: Vec::new(),
+            });
         };
-        let options = PretrainedOptions {
-            allow_missing: self.options.allow_missing.clone(),
-            allow_unexpected: self.options.allow_unexpected.clone(),
-        };
+        let options = self.options.allowed();
         let (model, report) =
             load_pretrained(self.network, self.shape, model, Path::new(path), &options)
                 .map_err(|error| explain(&error))?;
         if report.loaded.is_empty() {
             return Err(format!("{path} holds none of the tensors of this model"));
         }
-        Ok((model, describe(path, &report)))
+        let said = describe(path, &report);
+        let fresh = [report.fresh_head, report.missing].concat();
+        Ok(First { model, fresh, said })
     }
 
-    /// How fast each float tensor moves, in visiting order: 0 where a pattern freezes it, else a
-    /// power of `decay` for each layer below the head. Empty for all alike.
+    /// The model with adapters beside its weights; with them is trained what is `fresh`, and the
+    /// head if it `learns` as a whole.
+    ///
+    /// The error is a key and what is wrong with its value.
+    pub fn adapt(
+        &self,
+        first: First<F>,
+        (lora, seed): (&LoraConfig, u64),
+        learns: bool,
+    ) -> Result<(F::Model, Adapters), (String, String)> {
+        let of_head = |name: &str| {
+            let rest = name.strip_prefix(self.network.head());
+            learns && rest.is_some_and(|rest| rest.starts_with('.'))
+        };
+        let names = parameter_names(self.network, &first.model).into_iter();
+        let names = names.map(|(_, name)| name);
+        let whole: Vec<_> = names
+            .filter(|name| of_head(name) || first.fresh.contains(name))
+            .collect();
+        let model =
+            lora::attach(self.network, first.model, (lora, &whole), seed).map_err(explain_lora)?;
+        let adapters = Adapters {
+            lora: lora.clone(),
+            base_sha256: base_sha256(self.network, &model, &whole),
+            whole,
+        };
+        Ok((model, adapters))
+    }
+
+    /// How fast each float tensor moves, in visiting order: 0 where a pattern freezes it, or where
+    /// it is not among the adapters, else a power of `decay` for each layer below the head. Empty
+    /// for all alike.
     ///
     /// The error is a key and what is wrong with its value.
     pub fn rates(
         &self,
         model: &F::Model,
         decay: Option<f64>,
+        adapters: Option<&Adapters>,
     ) -> Result<Vec<f64>, (String, String)> {
         let names: Vec<String> = parameter_names(self.network, model)
             .into_iter()
             .map(|(_, name)| name)
             .collect();
         let freeze = &self.options.freeze;
-        if freeze.is_empty() && decay.is_none() {
+        if freeze.is_empty() && decay.is_none() && adapters.is_none() {
             return Ok(Vec::new());
         }
         for pattern in freeze {
@@ -78,7 +108,10 @@ impl<F: Pretrainable> Start<'_, F> {
             return Err(("model.freeze".into(), message.into()));
         }
         let last = self.network.layers().saturating_sub(1);
-        let rate = |name: &String| match matches_any(freeze, name) {
+        let stays = |name: &str| {
+            matches_any(freeze, name) || adapters.is_some_and(|adapters| !adapters.has(name))
+        };
+        let rate = |name: &String| match stays(name) {
             true => 0.0,
             false => {
                 let below = last.saturating_sub(self.network.layer_of(name));
@@ -87,6 +120,15 @@ impl<F: Pretrainable> Start<'_, F> {
         };
         Ok(names.iter().map(rate).collect())
     }
+}
+
+/// A model before its training.
+pub(super) struct First<F: Pretrainable> {
+    pub model: F::Model,
+    /// The names of tensors that start at random although the model was trained before.
+    pub fresh: Vec<String>,
+    /// What is to be said of its weights.
+    pub said: Vec<String>,
 }
 
 /// Whether training leaves a tensor alone: a pattern says so, or it is no parameter.
@@ -103,6 +145,20 @@ fn explain(error: &WeightsError) -> String {
         ),
         _ => error.to_string(),
     }
+}
+
+/// A key of `[lora]`, what is wrong with it, and what may have been meant.
+fn explain_lora(error: LoraError) -> (String, String) {
+    let close = match &error {
+        LoraError::UnknownTarget { target, known } => {
+            let ends = known.iter().filter_map(|name| name.rsplit('.').next());
+            did_you_mean(target, known.iter().map(String::as_str).chain(ends))
+        }
+        _ => None,
+    };
+    let close = close.map(|close| format!("; did you mean \"{close}\"?"));
+    let message = format!("{error}{}", close.unwrap_or_default());
+    (format!("lora.{}", error.key()), message)
 }
 
 /// What of a model does not come from the file that it was started from.

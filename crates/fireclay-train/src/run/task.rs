@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::data::RunData;
 use super::{Hooks, RunError};
+use crate::adapters::Adapters;
 use crate::config::{RunConfig, TaskConfig, Threshold};
 use crate::loader::Samples;
 use crate::metrics::{DEFAULT_THRESHOLD, tune_threshold};
@@ -27,6 +28,8 @@ pub(super) struct Work<N, S> {
     pub valid: S,
     /// How fast each tensor moves; empty for all alike.
     pub rates: Vec<f64>,
+    /// The adapters, if they are all that is trained.
+    pub adapters: Option<Adapters>,
     pub device: Device,
 }
 
@@ -113,6 +116,7 @@ impl<N, S> Work<N, S> {
             train: self.train,
             valid: self.valid,
             rates: self.rates,
+            adapters: self.adapters,
             device: self.device,
         }
     }
@@ -158,6 +162,13 @@ impl Job<'_> {
             .interrupter(hooks.interrupter)
             .profile(hooks.profile)
             .scorer(scorer);
+        let trainer = match work.adapters {
+            Some(adapters) => trainer
+                .part("lora", json!(adapters.lora))
+                .part("base", json!({ "sha256": adapters.base_sha256 }))
+                .without_frozen(),
+            None => trainer,
+        };
         let trainer = match hooks.renderer {
             Some(renderer) => trainer.show(renderer, show),
             None => trainer,

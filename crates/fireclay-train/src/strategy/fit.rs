@@ -31,6 +31,7 @@ use crate::parameters::Rates;
 use crate::record::JsonLines;
 use crate::renderer::{NoLog, NoRenderer};
 use crate::run_folder::RunFolder;
+use crate::weights::Kept;
 
 /// Why a training ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -78,6 +79,7 @@ pub struct Trainer<M: LearnerModel, S: Samples> {
     device: Device,
     parts: Fingerprints,
     rates: Vec<f64>,
+    keeps_frozen: bool,
     interrupter: Interrupter,
     observer: Box<dyn Observer>,
     renderer: Box<dyn MetricsRenderer>,
@@ -104,6 +106,7 @@ where
             device,
             parts: Fingerprints::new(),
             rates: Vec::new(),
+            keeps_frozen: true,
             interrupter: Interrupter::new(),
             observer: Box::new(Silent),
             renderer: Box::new(NoRenderer),
@@ -126,6 +129,14 @@ where
     #[must_use]
     pub fn rates(mut self, rates: Vec<f64>) -> Self {
         self.rates = rates;
+        self
+    }
+
+    /// Leaves what is frozen out of the checkpoints: it is kept elsewhere, and whoever resumes has
+    /// put it into the model. Name it as a [`part`](Self::part), so that it is the same.
+    #[must_use]
+    pub fn without_frozen(mut self) -> Self {
+        self.keeps_frozen = false;
         self
     }
 
@@ -205,6 +216,10 @@ where
         if let Some(rates) = &rates {
             self.model = rates.freeze(self.model);
         }
+        let kept = match &rates {
+            Some(rates) if !self.keeps_frozen => Kept::Paths(rates.moving(&self.model)),
+            _ => Kept::All,
+        };
         let train = self.loader(&self.train, true);
         let valid = self.loader(&self.valid, false);
         let batches_per_epoch = train.batches_per_epoch();
@@ -222,6 +237,7 @@ where
                 .map(|decay| Ema::new(&self.model, decay).with_warmup()),
             state: LoopState::default(),
             rates,
+            kept,
             batches_per_epoch,
             shards: Shards::new(self.parts_of_a_batch())?,
             handed_out: train.handed_out(),
@@ -345,7 +361,7 @@ fn restored<M: LearnerModel>(
         return Err(CheckpointError::Changed(changed).into());
     }
     let path = setup.store.path(checkpoint.manifest.step);
-    let model = restore(&checkpoint, MODEL, model, &path)?;
+    let model = restore(&checkpoint, MODEL, (model, &setup.kept), &path)?;
     setup.state = serde_json::from_slice(member(&checkpoint, STATE, &path)?)
         .map_err(|error| damaged(&path, format!("{STATE}: {error}")))?;
     if let Some(best) = setup.state.best.filter(|_| setup.plan.checkpoint.keep_best)
@@ -357,7 +373,8 @@ fn restored<M: LearnerModel>(
         setup.state.best = None;
     }
     if let Some(ema) = setup.ema.take() {
-        let average = restore(&checkpoint, AVERAGE, ema.model().clone(), &path)?;
+        let average = (ema.model().clone(), &setup.kept);
+        let average = restore(&checkpoint, AVERAGE, average, &path)?;
         let updates = setup.state.step - setup.state.skipped;
         setup.ema = Some(ema.restored(average, updates));
     }

@@ -8,7 +8,7 @@ use super::session::Session;
 use crate::checkpoint::{Checkpoint, CheckpointError};
 use crate::optim;
 use crate::output::StepOutput;
-use crate::weights::{decode, encode};
+use crate::weights::{Kept, decode, encode};
 
 /// The members of a checkpoint.
 pub(super) const MODEL: &str = "model.bpk";
@@ -26,9 +26,10 @@ where
     pub(super) fn save(&mut self) -> Result<(), TrainError> {
         let step = self.setup.state.step;
         let finite = |bytes: Option<Vec<u8>>| bytes.ok_or(CheckpointError::NonFinite(step));
-        let mut members = vec![(MODEL, finite(encode(self.model()))?)];
+        let kept = &self.setup.kept;
+        let mut members = vec![(MODEL, finite(encode(self.model(), kept))?)];
         if let Some(ema) = &self.setup.ema {
-            members.push((AVERAGE, finite(encode(ema.model()))?));
+            members.push((AVERAGE, finite(encode(ema.model(), kept))?));
         }
         let optimizer = optim::to_bytes(&self.setup.optimizer)
             .map_err(|error| TrainError::Learner(error.to_string()))?;
@@ -77,7 +78,7 @@ where
                 restore(
                     &checkpoint,
                     name,
-                    last.valid(),
+                    (last.valid(), &self.setup.kept),
                     &self.setup.store.path(best.step),
                 )
             }
@@ -86,15 +87,15 @@ where
     }
 }
 
-/// Puts the weights of one member into `module`.
+/// Puts the weights of one member into `module`, whose others stay.
 pub(super) fn restore<M: Module>(
     checkpoint: &Checkpoint,
     name: &str,
-    module: M,
+    (module, kept): (M, &Kept),
     path: &std::path::Path,
 ) -> Result<M, TrainError> {
     let bytes = member(checkpoint, name, path)?;
-    decode(module, bytes).map_err(|error| damaged(path, format!("{name}: {error}")))
+    decode(module, bytes, kept).map_err(|error| damaged(path, format!("{name}: {error}")))
 }
 
 /// The bytes of a member that must be there.

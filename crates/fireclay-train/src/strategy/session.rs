@@ -23,6 +23,7 @@ use crate::observer::{Observer, Start};
 use crate::output::StepOutput;
 use crate::parameters::Rates;
 use crate::record::JsonLines;
+use crate::weights::Kept;
 
 /// What a training needs beyond what Burn's learner brings.
 pub(super) struct Setup<M: LearnerModel> {
@@ -33,6 +34,8 @@ pub(super) struct Setup<M: LearnerModel> {
     pub state: LoopState,
     /// Of models whose parameters do not all move alike.
     pub rates: Option<Rates>,
+    /// What of the weights goes into a checkpoint.
+    pub kept: Kept,
     pub batches_per_epoch: usize,
     /// What computes the parts of a batch.
     pub shards: Shards,

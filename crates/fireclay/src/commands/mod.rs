@@ -2,6 +2,7 @@
 
 mod check;
 mod evaluate;
+mod export;
 mod generate;
 mod init;
 mod init_images;
@@ -12,6 +13,7 @@ mod train;
 
 pub use check::check;
 pub use evaluate::evaluate;
+pub use export::export;
 pub use generate::generate;
 pub use init::init;
 pub use lists::{datasets, devices, models};

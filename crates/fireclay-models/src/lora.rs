@@ -1,0 +1,277 @@
+//! LoRA: a model that others trained learns a new task by matrices of low rank beside its weights,
+//! which themselves stay as they are.
+//!
+//! Hu et al. 2021, *LoRA: Low-Rank Adaptation of Large Language Models*, section 4.1,
+//! [arXiv:2106.09685](https://arxiv.org/abs/2106.09685)
+//!
+//! A weight W of `[inputs, outputs]` is read as W + alpha / rank · A B, with A `[inputs, rank]` and
+//! B `[rank, outputs]`. Burn makes the sum whenever a layer asks for its weight, so no architecture
+//! knows of it, and every family can be adapted. That has a price: a step makes each sum anew, and
+//! its gradient is as large as W until it is led on to A and B. And it leaves no room for PEFT's
+//! `lora_dropout`, which drops inputs of A and not of W.
+
+mod file;
+mod peft;
+
+use std::collections::HashMap;
+
+use burn::module::{LoraAdapter, Module, Param, Reparameterizer};
+use burn::tensor::Tensor;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::family::{Family, Pretrainable, check_least_one, check_positive};
+use crate::init::{Init, Values};
+use crate::weights::{Name, names};
+pub use file::{AdapterDescription, base_tensors, decode, describe, encode};
+pub use peft::adapter_config;
+
+/// Adapters, with PEFT's defaults.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct LoraConfig {
+    /// The rank of the change of each weight.
+    pub rank: usize,
+    /// The change is multiplied by alpha / rank.
+    pub alpha: f64,
+    /// The linear layers to adapt, by their names or the ends of them, such as "q_proj" or
+    /// "mlp.c_fc"; ["all-linear"] for all but the head. By default the projections to queries and
+    /// values.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub targets: Option<Vec<String>>,
+}
+
+/// Stands for every linear layer but the head.
+pub const ALL_LINEAR: &str = "all-linear";
+
+/// The layers that make queries and values, under the names that they have in the models; GPT-2
+/// makes both, and the keys, in one.
+const QUERY_AND_VALUE: [&[&str]; 3] = [&["q_proj", "v_proj"], &["query", "value"], &["c_attn"]];
+
+impl Default for LoraConfig {
+    fn default() -> Self {
+        Self {
+            rank: 8,
+            alpha: 8.0,
+            targets: None,
+        }
+    }
+}
+
+impl LoraConfig {
+    /// Every impossible value of the configuration alone, as (key, message).
+    pub fn validate(&self) -> Vec<(String, String)> {
+        let mut problems = check_least_one(&[("rank", self.rank)]);
+        problems.extend(check_positive("alpha", self.alpha));
+        if self.targets.as_ref().is_some_and(Vec::is_empty) {
+            problems.push(("targets".into(), "must name at least one layer".into()));
+        }
+        problems
+    }
+
+    /// What the change of a weight is multiplied by.
+    pub fn scale(&self) -> f64 {
+        self.alpha / self.rank as f64
+    }
+
+    /// The layers to adapt, of those that there are.
+    fn choose(&self, layers: Vec<Layer>) -> Result<Vec<Layer>, LoraError> {
+        let is_there = |target: &str| layers.iter().any(|layer| layer.is_called(target));
+        let targets: Vec<&str> = match &self.targets {
+            Some(targets) => targets.iter().map(String::as_str).collect(),
+            None => {
+                let mut known = QUERY_AND_VALUE.iter();
+                let found = known.find(|names| names.iter().all(|name| is_there(name)));
+                let known = || known_names(&layers);
+                found
+                    .ok_or_else(|| LoraError::NoTargets { known: known() })?
+                    .to_vec()
+            }
+        };
+        if let Some(unknown) = targets.iter().find(|target| !is_there(target)) {
+            return Err(LoraError::UnknownTarget {
+                target: (*unknown).to_owned(),
+                known: known_names(&layers),
+            });
+        }
+        let is_meant = |layer: &Layer| targets.iter().any(|target| layer.is_called(target));
+        Ok(layers.into_iter().filter(is_meant).collect())
+    }
+}
+
+/// What of a [`LoraConfig`] does not go with a model.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LoraError {
+    /// A change of a layer's weight cannot have this rank.
+    #[error("must be at most {most}, which is all that {layer} has, but is {rank}")]
+    Rank {
+        /// What was asked for.
+        rank: usize,
+        /// The rank of the layer's weight.
+        most: usize,
+        /// The layer.
+        layer: String,
+    },
+    /// No layer has this name.
+    #[error("contains \"{target}\", which is no layer: {}", list(known))]
+    UnknownTarget {
+        /// The name.
+        target: String,
+        /// Those of the layers of one block, and of those outside.
+        known: Vec<String>,
+    },
+    /// No targets are given, and the model has no layers that are known to be good ones.
+    #[error("must be given: {}", list(known))]
+    NoTargets {
+        /// The names of layers.
+        known: Vec<String>,
+    },
+}
+
+impl LoraError {
+    /// The key of [`LoraConfig`] that is wrong.
+    pub fn key(&self) -> &'static str {
+        match self {
+            Self::Rank { .. } => "rank",
+            Self::UnknownTarget { .. } | Self::NoTargets { .. } => "targets",
+        }
+    }
+}
+
+/// Puts adapters beside the weights of `model`, which `config` has built; until they are trained
+/// they change nothing.
+///
+/// Layers whose weights are among the `whole`, the PyTorch names of tensors that are trained
+/// themselves, get none. As in PEFT, A is drawn as `torch.nn.Linear` draws its weight and B is
+/// zero; the values are a function of the seed. Nothing is frozen here.
+///
+/// # Errors
+///
+/// If `lora` does not go with the model.
+pub fn attach<F: Pretrainable>(
+    config: &F,
+    model: F::Model,
+    (lora, whole): (&LoraConfig, &[String]),
+    seed: u64,
+) -> Result<F::Model, LoraError> {
+    let layers = lora.choose(linear_layers(config, &model, whole))?;
+    if let Some(layer) = layers.iter().find(|layer| lora.rank > layer.rank()) {
+        return Err(LoraError::Rank {
+            rank: lora.rank,
+            most: layer.rank(),
+            layer: layer.name.clone(),
+        });
+    }
+    // Numbers of parameters and their streams go on after those of the model.
+    let used = names(config, &model).len();
+    let device = model.devices().first().cloned().unwrap_or_default();
+    let adapting = Adapting {
+        layers: layers
+            .into_iter()
+            .map(|layer| (layer.path.clone(), layer))
+            .collect(),
+        lora,
+        init: Init::after(used, seed, &device),
+    };
+    Ok(model.apply_reparameterization(adapting))
+}
+
+/// Whether the tensor with this PyTorch name belongs to an adapter.
+pub fn is_adapter(name: &str) -> bool {
+    name.contains(".lora.")
+}
+
+/// The names of the adapted layers.
+fn adapted<F: Family>(config: &F, model: &F::Model) -> Vec<String> {
+    let names = names(config, model).into_iter();
+    let layers =
+        names.filter_map(|name| Some(name.torch.strip_suffix(".weight.lora.a")?.to_owned()));
+    layers.collect()
+}
+
+/// A layer that can be adapted.
+struct Layer {
+    /// Of its weight in Burn.
+    path: String,
+    /// Its name in PyTorch.
+    name: String,
+    inputs: usize,
+    outputs: usize,
+}
+
+impl Layer {
+    fn is_called(&self, target: &str) -> bool {
+        let start = self.name.strip_suffix(target);
+        target == ALL_LINEAR || start.is_some_and(|start| start.is_empty() || start.ends_with('.'))
+    }
+
+    /// The largest rank that a change of its weight can have.
+    fn rank(&self) -> usize {
+        self.inputs.min(self.outputs)
+    }
+}
+
+fn linear_layers<F: Pretrainable>(config: &F, model: &F::Model, whole: &[String]) -> Vec<Layer> {
+    let layer = |name: Name| {
+        let [inputs, outputs] = name.linear?;
+        let layer = name.torch.strip_suffix(".weight")?.to_owned();
+        let learns = layer != config.head() && !whole.contains(&name.torch);
+        learns.then_some(Layer {
+            path: name.path,
+            name: layer,
+            inputs,
+            outputs,
+        })
+    };
+    names(config, model).into_iter().filter_map(layer).collect()
+}
+
+/// The names of the layers from the number of their block on, each once.
+fn known_names(layers: &[Layer]) -> Vec<String> {
+    let mut known: Vec<String> = Vec::new();
+    for Layer { name, .. } in layers {
+        let parts: Vec<&str> = name.split('.').collect();
+        let number = parts.iter().position(|part| part.parse::<usize>().is_ok());
+        let end = parts[number.map_or(0, |number| number + 1)..].join(".");
+        if !end.is_empty() && !known.contains(&end) {
+            known.push(end);
+        }
+    }
+    known
+}
+
+fn list(known: &[String]) -> String {
+    match known.is_empty() {
+        true => "the model has no linear layer but its head".to_owned(),
+        false => format!("those of the model are {}", known.join(", ")),
+    }
+}
+
+/// Adapts the layers with these paths.
+struct Adapting<'a> {
+    layers: HashMap<String, Layer>,
+    lora: &'a LoraConfig,
+    init: Init,
+}
+
+impl Reparameterizer for Adapting<'_> {
+    type Reparam = LoraAdapter;
+
+    fn reparameterize<const D: usize>(
+        &mut self,
+        path: &str,
+        param: Param<Tensor<D>>,
+    ) -> (Param<Tensor<D>>, Option<LoraAdapter>) {
+        let adapter = self.layers.get(path).map(|layer| LoraAdapter {
+            a: self.init.linear(layer.inputs, self.lora.rank, false).weight,
+            b: self
+                .init
+                .param([self.lora.rank, layer.outputs], Values::ZEROS),
+            scale: self.lora.scale(),
+        });
+        (param, adapter)
+    }
+}
+
+#[cfg(test)]
+mod tests;

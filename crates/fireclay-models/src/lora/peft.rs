@@ -1,0 +1,57 @@
+//! The `adapter_config.json` of Hugging Face's PEFT.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use super::{AdapterDescription, adapted};
+use crate::family::Family;
+
+/// What PEFT needs beside the file of the adapters of `model`, to put them beside the weights in
+/// the file or folder `base`.
+///
+/// The layers are named one by one, so that none is adapted there that is not here.
+pub fn adapter_config<F: Family>(
+    model: &F::Model,
+    description: &AdapterDescription<F>,
+    base: &str,
+) -> Value {
+    let AdapterDescription {
+        model: described,
+        lora,
+        whole,
+        ..
+    } = description;
+    // The module that holds each tensor.
+    let modules = whole
+        .iter()
+        .filter_map(|name| Some(name.rsplit_once('.')?.0));
+    let modules: BTreeSet<&str> = modules.collect();
+    let hugging_face = described
+        .config
+        .hugging_face(&described.shape)
+        .unwrap_or_default();
+    json!({
+        "peft_type": "LORA",
+        "task_type": task_type(&hugging_face),
+        "base_model_name_or_path": base,
+        "r": lora.rank,
+        "lora_alpha": lora.alpha,
+        "lora_dropout": 0.0,
+        "target_modules": adapted(&described.config, model),
+        "modules_to_save": (!modules.is_empty()).then_some(modules),
+        // GPT-2 keeps its weights as [inputs, outputs].
+        "fan_in_fan_out": hugging_face["model_type"] == "gpt2",
+        "bias": "none",
+        "inference_mode": true,
+    })
+}
+
+/// PEFT's name for what the class of `transformers` is for; the masked language model has none.
+fn task_type(hugging_face: &Value) -> Option<&'static str> {
+    match hugging_face["architectures"][0].as_str()? {
+        "GPT2LMHeadModel" | "LlamaForCausalLM" => Some("CAUSAL_LM"),
+        "BertForSequenceClassification" => Some("SEQ_CLS"),
+        _ => None,
+    }
+}

@@ -1,0 +1,315 @@
+use burn::module::Module;
+use burn::tensor::{Device, Tensor};
+
+use super::*;
+use crate::bert::BertConfig;
+use crate::encoder::{EncoderConfig, EncoderShape};
+use crate::gpt::GptConfig;
+use crate::image::{ImageConfig, ImageShape};
+use crate::language::{LanguageConfig, LanguageModel, LanguageShape};
+use crate::llama::LlamaConfig;
+use crate::reference::{
+    self, Tensors, assert_close, assert_gradients, gradients, mask, read, tokens,
+};
+use crate::tensors::{from_tensors, to_tensors};
+use crate::weights::{self, ModelDescription, shapes, swap_axes};
+use crate::{ResNetConfig, WeightsError};
+
+const LANGUAGE: LanguageShape = LanguageShape { vocabulary: 97 };
+const CLASSES: EncoderShape = EncoderShape {
+    vocabulary: 101,
+    outputs: Some(3),
+};
+
+fn gpt() -> LanguageConfig {
+    LanguageConfig::Gpt(GptConfig {
+        layers: Some(2),
+        heads: Some(4),
+        width: Some(48),
+        context_length: Some(32),
+        dropout: 0.0,
+        ..GptConfig::default()
+    })
+}
+
+fn llama() -> LanguageConfig {
+    LanguageConfig::Llama(LlamaConfig {
+        layers: 2,
+        heads: 4,
+        kv_heads: 2,
+        width: 32,
+        mlp_width: 56,
+        context_length: 32,
+        ..LlamaConfig::default()
+    })
+}
+
+fn bert() -> EncoderConfig {
+    EncoderConfig::Bert(BertConfig {
+        layers: Some(2),
+        heads: Some(4),
+        width: Some(32),
+        mlp_width: Some(64),
+        context_length: Some(40),
+        dropout: 0.0,
+        ..BertConfig::default()
+    })
+}
+
+/// What PEFT's files in `tests/data` were made with.
+fn lora(targets: Option<&[&str]>) -> LoraConfig {
+    let owned = |targets: &[&str]| targets.iter().map(|target| (*target).to_owned()).collect();
+    LoraConfig {
+        rank: 4,
+        alpha: 6.0,
+        targets: targets.map(owned),
+    }
+}
+
+/// A base, how PEFT adapted it, and what it gave.
+struct Case<F: Pretrainable> {
+    description: AdapterDescription<F>,
+    base: F::Model,
+    /// The folder in `tests/data`.
+    name: &'static str,
+}
+
+impl<F: Pretrainable> Case<F> {
+    fn new(config: F, shape: F::Shape, name: &'static str, lora: LoraConfig) -> Self {
+        let base = config.init(&shape, 0, &Device::flex().autodiff());
+        let named = |name: &str| config.torch_name(name.to_owned());
+        Self {
+            base: reference::fill(base, read(&format!("{name}/model")), named),
+            description: AdapterDescription {
+                model: ModelDescription { config, shape },
+                lora,
+                whole: Vec::new(),
+                base_sha256: "0".repeat(64),
+            },
+            name,
+        }
+    }
+
+    fn bytes(&self) -> Vec<u8> {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data");
+        std::fs::read(folder.join(format!("lora-{}/adapters.safetensors", self.name))).unwrap()
+    }
+
+    fn adapted(&self) -> F::Model {
+        decode(self.base.clone(), &self.bytes(), &self.description).unwrap()
+    }
+
+    /// Compares logits and gradients with PEFT's, the file that is written with PEFT's own, and the
+    /// merged model with the unmerged.
+    fn check<const D: usize>(&self, logits: impl Fn(&F::Model, &Tensors) -> Tensor<D>) {
+        let io = read(&format!("{}/io", self.name));
+        let expected = read(&format!("lora-{}/io", self.name));
+        let model = self.adapted();
+        let found = logits(&model, &io);
+        assert_close(&found.to_data(), &expected["logits"], 1e-5, self.name);
+
+        let all = found.square().mean().backward();
+        let config = &self.description.model.config;
+        let named = |name: &str| config.torch_name(name.to_owned());
+        let gradients = gradients(&model, &all, named);
+        let whole = &self.description.whole;
+        let trained = file::trained(config, &model, whole);
+        let own = names(config, &model).into_iter();
+        let own = own.filter(|name| is_adapter(&name.torch) || whole.contains(&name.torch));
+        let turn = |(own, theirs): (Name, Name)| {
+            let gradient = gradients[&own.torch].clone();
+            let turned = own.swapped != theirs.swapped;
+            let gradient = if turned {
+                swap_axes(gradient)
+            } else {
+                gradient
+            };
+            (theirs.torch, gradient)
+        };
+        let found: Tensors = own.zip(trained).map(turn).collect();
+        assert_gradients(&found, &read(&format!("lora-{}/grads", self.name)), 1e-5);
+
+        let bytes = encode(&model, &self.description).unwrap();
+        assert_eq!(describe::<F>(&bytes).unwrap(), self.description);
+        let again = decode(self.base.clone(), &bytes, &self.description).unwrap();
+        assert_eq!(to_tensors(&again), to_tensors(&model));
+        let tensors = |bytes: &[u8]| {
+            let file = safetensors::SafeTensors::deserialize(bytes).unwrap();
+            let tensors = file.iter().map(|(name, view)| {
+                (
+                    name.to_owned(),
+                    (view.shape().to_vec(), view.data().to_vec()),
+                )
+            });
+            tensors.collect::<std::collections::BTreeMap<_, _>>()
+        };
+        assert!(
+            tensors(&bytes) == tensors(&self.bytes()),
+            "another file than PEFT's"
+        );
+
+        let merged = model.clone().materialize();
+        let plain = shapes(config, &self.base);
+        assert_eq!(shapes(config, &merged), plain);
+        let before = logits(&model, &io).into_data();
+        assert_close(&logits(&merged, &io).into_data(), &before, 1e-5, "merged");
+        let bytes = weights::encode(&merged, &self.description.model).unwrap();
+        weights::decode::<F>(&bytes, &Device::flex()).unwrap();
+    }
+}
+
+fn next(model: &LanguageModel, io: &Tensors) -> Tensor<3> {
+    model.forward(tokens(io, "input_ids", &Device::flex().autodiff()))
+}
+
+#[test]
+fn adapters_of_gpt2_are_pefts() {
+    let lora = lora(Some(&["c_attn", "mlp.c_proj"]));
+    Case::new(gpt(), LANGUAGE, "gpt2-tiny", lora).check(next);
+}
+
+#[test]
+fn adapters_of_llama_are_pefts() {
+    let shape = LanguageShape { vocabulary: 61 };
+    Case::new(llama(), shape, "llama-tiny", lora(None)).check(next);
+}
+
+#[test]
+fn adapters_and_the_head_of_bert_are_pefts() {
+    let mut case = Case::new(bert(), CLASSES, "bert-tiny-seqcls", lora(None));
+    case.description.whole = vec!["classifier.weight".into(), "classifier.bias".into()];
+    case.check(|model, io| {
+        let device = Device::flex().autodiff();
+        let types = Some(tokens(io, "token_type_ids", &device));
+        let mask = mask(io, "attention_mask", &device);
+        model.forward_pooled(tokens(io, "input_ids", &device), types, mask)
+    });
+    let config = adapter_config(&case.adapted(), &case.description, "base");
+    assert_eq!(config["task_type"], "SEQ_CLS");
+    assert_eq!(config["modules_to_save"], serde_json::json!(["classifier"]));
+    let targets = config["target_modules"].as_array().unwrap();
+    assert_eq!(targets.len(), 4);
+    assert_eq!(targets[0], "bert.encoder.layer.0.attention.self.query");
+}
+
+#[test]
+fn fresh_adapters_change_nothing_and_follow_the_seed() {
+    let device = Device::flex();
+    let base = gpt().init(&LANGUAGE, 3, &device);
+    let io = read("gpt2-tiny/io");
+    let fresh = |seed| attach(&gpt(), base.clone(), (&lora(None), &[]), seed).unwrap();
+    let forward = |model: &LanguageModel| model.forward(tokens(&io, "input_ids", &device));
+    assert_eq!(forward(&fresh(1)).into_data(), forward(&base).into_data());
+    assert_eq!(to_tensors(&fresh(1)), to_tensors(&fresh(1)));
+    assert_ne!(to_tensors(&fresh(1)), to_tensors(&fresh(2)));
+
+    let tensors = to_tensors(&fresh(1));
+    let ends = |end: &'static str| tensors.iter().filter(move |(path, _)| path.ends_with(end));
+    let bound = 1.0 / 48f32.sqrt();
+    for (path, a) in ends(".lora.a") {
+        let largest = a
+            .iter::<f32>()
+            .fold(0.0, |most: f32, value| most.max(value.abs()));
+        assert!(
+            largest <= bound && largest > 0.95 * bound,
+            "{path}: {largest}"
+        );
+    }
+    assert_eq!(ends(".lora.a").count(), 2);
+    assert!(ends(".lora.b").all(|(_, b)| b.iter::<f32>().all(|value| value == 0.0)));
+    let ids = burn::module::list_param_ids(&fresh(1));
+    let unique: std::collections::BTreeSet<_> = ids.iter().map(|id| id.val()).collect();
+    assert_eq!(unique.len(), ids.len(), "adapters share ids with the base");
+}
+
+#[test]
+fn targets_are_the_ends_of_names() {
+    let base = gpt().init(&LANGUAGE, 0, &Device::flex());
+    let adapted = |targets: &[&str]| {
+        let model = attach(&gpt(), base.clone(), (&lora(Some(targets)), &[]), 0);
+        model.map(|model| adapted(&gpt(), &model).len())
+    };
+    assert_eq!(adapted(&["c_proj"]), Ok(4));
+    assert_eq!(adapted(&["mlp.c_proj"]), Ok(2));
+    assert_eq!(adapted(&["transformer.h.1.attn.c_attn"]), Ok(1));
+    assert_eq!(adapted(&[ALL_LINEAR]), Ok(8));
+    let error = adapted(&["c_proj", "proj"]).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "contains \"proj\", which is no layer: those of the model are attn.c_attn, attn.c_proj, \
+         mlp.c_fc, mlp.c_proj"
+    );
+    let wide = LoraConfig {
+        rank: 49,
+        ..lora(None)
+    };
+    let error = attach(&gpt(), base, (&wide, &[]), 0).unwrap_err();
+    assert_eq!(error.key(), "rank");
+    assert!(
+        error.to_string().starts_with("must be at most 48"),
+        "{error}"
+    );
+    // All that this model has of linear layers is its head.
+    let shape = ImageShape {
+        channels: 3,
+        height: 32,
+        width: 32,
+        outputs: 2,
+    };
+    let config = ImageConfig::Resnet(ResNetConfig::default());
+    let model = config.init(&shape, 0, &Device::flex());
+    let error = attach(&config, model, (&lora(None), &[]), 0).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "must be given: the model has no linear layer but its head"
+    );
+}
+
+#[test]
+fn what_is_trained_as_a_whole_gets_no_adapter() {
+    let base = bert().init(&CLASSES, 0, &Device::flex());
+    let adapted = |whole: &[String]| {
+        let all = lora(Some(&[ALL_LINEAR]));
+        let model = attach(&bert(), base.clone(), (&all, whole), 0).unwrap();
+        adapted(&bert(), &model)
+    };
+    let pooler = "bert.pooler.dense".to_owned();
+    assert!(adapted(&[]).contains(&pooler));
+    let without = adapted(&[format!("{pooler}.weight"), format!("{pooler}.bias")]);
+    assert_eq!(without.len(), 12, "{without:?}");
+    assert!(!without.contains(&pooler));
+}
+
+#[test]
+fn a_file_of_other_adapters_is_refused() {
+    let case = Case::new(gpt(), LANGUAGE, "gpt2-tiny", lora(None));
+    let error = decode(case.base.clone(), &case.bytes(), &case.description).unwrap_err();
+    assert!(matches!(error, WeightsError::Tensors(_)));
+    let message = error.to_string();
+    assert!(
+        message.contains("mlp.c_proj.lora_A.weight is not part of the model"),
+        "{message}"
+    );
+    let model = attach(&gpt(), case.base, (&lora(None), &[]), 0).unwrap();
+    let infinite = to_tensors(&model).into_iter().map(|(path, mut data)| {
+        if path.ends_with("lora.b") {
+            data.as_mut_slice::<f32>().unwrap()[0] = f32::INFINITY;
+        }
+        (path, data)
+    });
+    let model = from_tensors(model.clone(), infinite).unwrap();
+    let error = encode(&model, &case.description).unwrap_err().to_string();
+    assert!(error.contains("not finite"), "{error}");
+}
+
+#[test]
+fn impossible_values_are_listed() {
+    let config = LoraConfig {
+        rank: 0,
+        alpha: -1.0,
+        targets: Some(Vec::new()),
+    };
+    let keys: Vec<_> = config.validate().into_iter().map(|(key, _)| key).collect();
+    assert_eq!(keys, ["rank", "alpha", "targets"]);
+    assert_eq!(LoraConfig::default().validate(), []);
+}
