@@ -35,6 +35,10 @@ pub enum EncoderConfig {
 
 /// The architecture that an [`EncoderConfig`] builds.
 #[derive(Module, Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a program holds one, never a list of them"
+)]
 pub enum EncoderModel {
     /// See [`Bert`].
     Bert(Bert),
