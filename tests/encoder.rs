@@ -327,10 +327,11 @@ fn texts_may_have_several_labels_or_none() {
         project.ok("train run.toml -q --set train.epochs=20");
         let f1 = metric(&project, 1, "test", "f1_micro");
         assert!(f1 > 0.9, "{f1}");
-        project.write(
-            "new.csv",
-            "text\nA lovely bowl\nA lovely jug\nA dull bowl\nA dull jug\n",
-        );
+        // As long as the texts that it learned from: no tokenizer is the same twice, and what a small
+        // model makes of other texts may be another.
+        let pots = ["lovely bowl", "lovely jug", "dull bowl", "dull jug"];
+        let rows = pots.map(|pot| format!("\"A {pot}, number 3\"\n"));
+        project.write("new.csv", &("text\n".to_owned() + &rows.concat()));
         project.ok("predict runs/run/1 new.csv -o out.csv");
         let out = project.read("out.csv");
         let answers: Vec<_> = out.lines().map(|line| line.split(',').nth(1)).collect();
