@@ -13,12 +13,13 @@
 mod config;
 
 use burn::module::{Module, Param};
-use burn::nn::{Dropout, Embedding, Linear};
+use burn::nn::{Embedding, Linear};
 use burn::tensor::activation::sigmoid;
 use burn::tensor::{Bool, Device, Int, Tensor};
 
 use crate::encoder::EncoderShape;
 use crate::init::{Init, Values};
+use crate::layers::dropout::Dropout;
 pub use config::{LstmConfig, LstmPooling};
 
 /// The module that [`LstmConfig`] builds.

@@ -220,11 +220,7 @@ mod tests {
             accumulator.add(&model, grads, (end - start) as f64);
         }
         // A batch with nothing to learn from may well have the mean of nothing for its loss.
-        let nothing = scale(
-            &model,
-            gradients(&model, &x, 0, 1),
-            f64::NAN,
-        );
+        let nothing = scale(&model, gradients(&model, &x, 0, 1), f64::NAN);
         accumulator.add(&model, nothing, 0.0);
         let whole = values(&model, &gradients(&model, &x, 0, 7));
         for (found, wanted) in values(&model, &accumulator.finish(&model))
