@@ -470,6 +470,7 @@ fn what_is_wrong_with_texts_is_said_before_the_first_step() {
             "task.mask_probability=1.0",
             &["mask_probability", "below 1"],
         ),
+        ("data.packing=documents", &["packing", "causal_lm"]),
         ("task.type=causal_lm", &["causal_lm", "bert"]),
         ("task.type=regression", &["regression", "labels"]),
         ("model.type=lstm", &["masked_lm", "each token", "lstm"]),

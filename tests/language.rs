@@ -380,7 +380,7 @@ fn what_cannot_be_packed_is_said() {
     project.write("tokens.toml", &tokens);
     project
         .run("check tokens.toml")
-        .refused(2, &["data.packing", "[tokenizer]", "ends a text"]);
+        .refused(2, &["packing", "[tokenizer]", "ends a text"]);
     // A tokenizer without a token that ends a text.
     project.ok("train run.toml -q --set train.max_steps=1");
     let own = project.read("runs/run/1/tokenizer.json");
