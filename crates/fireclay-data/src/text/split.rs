@@ -205,7 +205,7 @@ impl TokenSplit {
         }
         let start = self.start(shift, index);
         let end = (start + self.context as u64).min(self.range.end.saturating_sub(1));
-        vec![start..end]
+        Vec::from_iter([start..end])
     }
 
     fn start(&self, shift: u64, index: u32) -> u64 {
