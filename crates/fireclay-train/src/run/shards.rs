@@ -38,16 +38,19 @@ pub(super) fn choose(
 
 fn worthwhile(config: &RunConfig, parameters: usize, samples: usize) -> NonZeroUsize {
     let cores = thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
-    let is_small = parameters.saturating_mul(samples) < LEAST_WORK;
-    match is_small || obstacle(config).is_some() {
-        true => NonZeroUsize::MIN,
-        false => cores,
+    let work = parameters.saturating_mul(samples);
+    let pays = match &config.model {
+        // A row uses each weight once: adding up gradients costs what the parts of a small batch
+        // save. The numbers are measured; see docs/performance.md.
+        ModelConfig::Tabular(_) => samples >= 512 && work >= 20_000_000,
+        // Images and texts use it at each of their places.
+        _ => work >= 500_000,
+    };
+    match pays && obstacle(config).is_none() {
+        true => cores,
+        false => NonZeroUsize::MIN,
     }
 }
-
-/// Parameters times samples of a batch from which the threads are worth their while; see
-/// docs/performance.md.
-const LEAST_WORK: usize = 4_000_000;
 
 /// Why a batch has to stay in one piece, if it has to.
 fn obstacle(config: &RunConfig) -> Option<&'static str> {
@@ -110,16 +113,20 @@ mod tests {
         let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
         let flex = device("flex");
         assert_eq!(
-            count(choose(&config("none"), &flex, 1_000_000, 64)),
+            count(choose(&config("none"), &flex, 1_000_000, 512)),
             Some(cores)
+        );
+        assert_eq!(
+            count(choose(&config("none"), &flex, 1_000_000, 64)),
+            Some(1)
         );
         assert_eq!(count(choose(&config("none"), &flex, 1_000, 64)), Some(1));
         assert_eq!(
-            count(choose(&config("batch"), &flex, 1_000_000, 64)),
+            count(choose(&config("batch"), &flex, 1_000_000, 512)),
             Some(1)
         );
         assert_eq!(
-            count(choose(&config("none"), &device("cuda"), 1_000_000, 64)),
+            count(choose(&config("none"), &device("cuda"), 1_000_000, 512)),
             None
         );
     }

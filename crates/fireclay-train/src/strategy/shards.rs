@@ -3,6 +3,8 @@
 //! Inside such a thread every operation runs on that thread alone: a small operation is not worth
 //! sharing out, a part of the batch is.
 
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::mpsc;
 use std::thread;
 
 use burn::tensor::Device;
@@ -64,21 +66,26 @@ impl Shards {
             let outputs = pieces.into_iter().map(|piece| piece.step(model));
             return outputs.collect();
         }
-        // Autodiff keeps what hangs together under one lock: each part needs leaves of its own.
-        let own = || model.clone().fork(device);
-        let jobs: Vec<_> = pieces.into_iter().map(|piece| (own(), piece)).collect();
-        thread::scope(|scope| {
-            let run = |(pool, (model, piece)): (&ThreadPool, (M, Piece<_>))| {
-                pool.install(move || piece.step(&model))
-            };
-            let threads = self.0.iter().zip(jobs);
-            let threads: Vec<_> = threads.map(|job| scope.spawn(move || run(job))).collect();
-            let join = |thread: thread::ScopedJoinHandle<'_, _>| match thread.join() {
-                Ok(output) => output,
-                Err(panic) => std::panic::resume_unwind(panic),
-            };
-            threads.into_iter().map(join).collect()
-        })
+        let (sender, receiver) = mpsc::channel();
+        for (place, (pool, piece)) in self.0.iter().zip(pieces).enumerate() {
+            // Autodiff keeps what hangs together under one lock: each part has leaves of its own.
+            let (model, sender) = (model.clone().fork(device), sender.clone());
+            pool.spawn(move || {
+                let output = catch_unwind(AssertUnwindSafe(|| piece.step(&model)));
+                // Weights that nothing else holds are updated where they are.
+                drop(model);
+                // Nobody listens only where another part has panicked.
+                let _ = sender.send((place, output));
+            });
+        }
+        drop(sender);
+        let mut outputs: Vec<_> = receiver.iter().collect();
+        outputs.sort_by_key(|(place, _)| *place);
+        let output = |(_, output): (_, thread::Result<_>)| match output {
+            Ok(output) => output,
+            Err(panic) => resume_unwind(panic),
+        };
+        outputs.into_iter().map(output).collect()
     }
 }
 
