@@ -81,7 +81,7 @@ epochs = \"ten\"
 fn unknown_tables_and_misplaced_keys_are_named() {
     let text = format!(
         "epochs = 3\nsede = 1\n\n{MINIMAL}seed = 1\nhidden = [1]\nbananas = true\n\n\
-         [optimiser]\ntype = \"sgd\"\n\n[lora]\nrank = 4\n\n[optimizer]\ntype = \"adamw\"\nnesterov = true\n"
+         [optimiser]\ntype = \"sgd\"\n\n[serving]\nport = 80\n\n[optimizer]\ntype = \"adamw\"\nnesterov = true\n"
     );
     assert_snapshot!(errors(&text));
 }
