@@ -1,0 +1,87 @@
+//! The cross-entropy of classes, from logits.
+
+#[cfg(feature = "flex")]
+mod flex;
+
+use burn::tensor::activation::log_softmax;
+use burn::tensor::{Int, Tensor};
+
+/// The cross-entropy of each row in nats: minus the logarithm of the share that the softmax of the
+/// logits gives to the target; with label smoothing e, the mean of that over all classes has the
+/// share e of it (Szegedy et al. 2016, [arXiv:1512.00567](https://arxiv.org/abs/1512.00567),
+/// section 7).
+///
+/// # Shapes
+///
+/// - `logits`: `[rows, classes]`
+/// - `targets`: `[rows]`
+/// - result: `[rows]`
+///
+/// # Panics
+///
+/// If a target is no class.
+pub fn cross_entropy(logits: Tensor<2>, targets: Tensor<1, Int>, smoothing: f64) -> Tensor<1> {
+    #[cfg(feature = "flex")]
+    if crate::flex::takes(&logits) {
+        return flex::cross_entropy(logits, targets, smoothing);
+    }
+    plain(logits, targets, smoothing)
+}
+
+fn plain(logits: Tensor<2>, targets: Tensor<1, Int>, smoothing: f64) -> Tensor<1> {
+    let [rows, _] = logits.dims();
+    let logarithms = log_softmax(logits, 1);
+    let own = logarithms.clone().gather(1, targets.reshape([rows, 1]));
+    let losses = own.reshape([rows]).neg();
+    if smoothing == 0.0 {
+        return losses;
+    }
+    let spread = logarithms.mean_dim(1).reshape([rows]).neg();
+    losses * (1.0 - smoothing) + spread * smoothing
+}
+
+#[cfg(all(test, feature = "flex"))]
+mod tests {
+    use super::*;
+    use crate::test::{WIDTHS, check, check_strided, others, wave};
+
+    fn targets(x: &Tensor<2>) -> Tensor<1, Int> {
+        let [rows, classes] = x.dims();
+        let numbers = Tensor::arange(0..rows as i64, &x.device());
+        (numbers * 7).remainder_scalar(classes as i64)
+    }
+
+    #[test]
+    fn both_bodies_agree() {
+        for classes in WIDTHS {
+            for smoothing in [0.0, 0.1] {
+                let x = wave([40_000 / classes + 3, classes], 9.0, 0);
+                check(
+                    [x],
+                    |[x]| cross_entropy(x.clone(), targets(&x), smoothing).unsqueeze(),
+                    |[x]| plain(x.clone(), targets(&x), smoothing).unsqueeze(),
+                    3e-6,
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn any_layout_is_read_and_any_other_kind_of_number_is_left_to_burn() {
+        let fused = |x: Tensor<2>| cross_entropy(x.clone(), targets(&x), 0.1).unsqueeze();
+        let spelt = |x: Tensor<2>| plain(x.clone(), targets(&x), 0.1).unsqueeze();
+        check_strided(fused, spelt, 3e-6);
+        others(fused, spelt);
+    }
+
+    #[test]
+    fn logits_may_be_huge() {
+        let logits = Tensor::<2>::from_data([[1e30, 0.0], [-1e4, 1e4]], &Default::default());
+        let targets = Tensor::from_data([0, 0], &logits.device());
+        let losses: Vec<f32> = cross_entropy(logits, targets, 0.0)
+            .into_data()
+            .iter()
+            .collect();
+        assert_eq!(losses, [0.0, 2e4]);
+    }
+}

@@ -1,0 +1,61 @@
+//! What the bodies for Burn's CPU backend share.
+
+mod float;
+
+use burn::backend::flex::FlexTensor;
+use burn::tensor::{DType, Device, Shape, Tensor, TensorData};
+use pulp::{Arch, NullaryFnOnce};
+use rayon::prelude::*;
+
+pub(crate) use float::{LANES, dot, exp, greatest, normal, sigmoid, sum};
+
+/// Whether the loops of this crate can work on `x`.
+pub(crate) fn takes<const D: usize>(x: &Tensor<D>) -> bool {
+    x.device() == Device::flex() && x.dtype() == DType::F32
+}
+
+/// How many numbers one piece of work has, about: enough to pay for handing it to a thread, few
+/// enough to stay in that core's cache.
+pub(crate) const PIECE: usize = 1 << 14;
+
+/// How many rows of `width` numbers one piece of work has.
+pub(crate) fn rows_in_piece(width: usize) -> usize {
+    (PIECE / width.max(1)).max(1)
+}
+
+/// Does each piece of work with the widest vectors that the processor has, on the threads of the
+/// current pool. What it does must be inlined, or it is compiled for any processor.
+pub(crate) fn run<W>(pieces: impl Iterator<Item = W>) -> Vec<W::Output>
+where
+    W: NullaryFnOnce<Output: Send> + Send,
+{
+    let arch = Arch::new();
+    let mut pieces: Vec<W> = pieces.collect();
+    match pieces.len() {
+        // Not worth a hand-over to the pool.
+        1 => pieces
+            .pop()
+            .map(|piece| arch.dispatch(piece))
+            .into_iter()
+            .collect(),
+        _ => pieces
+            .into_par_iter()
+            .map(|piece| arch.dispatch(piece))
+            .collect(),
+    }
+}
+
+/// A tensor of these numbers, row by row.
+pub(crate) fn tensor(values: Vec<f32>, shape: impl Into<Shape>) -> FlexTensor {
+    FlexTensor::from_data(TensorData::new(values, shape))
+}
+
+/// The length of the last axis.
+pub(crate) fn width(tensor: &FlexTensor) -> usize {
+    tensor.layout().shape().last().copied().unwrap_or(1)
+}
+
+/// The same numbers row by row, without a copy where nothing else holds them.
+pub(crate) fn contiguous(tensor: FlexTensor) -> FlexTensor {
+    tensor.to_contiguous()
+}

@@ -1,0 +1,23 @@
+//! Operations that a framework computes in many small steps, each of which reads and writes whole
+//! tensors, done in one pass with a gradient of their own.
+//!
+//! Every operation is a function of tensors with two bodies: plain operations of Burn, which run
+//! and are differentiated on any backend and say what is meant, and, with the feature `flex`, a
+//! loop over slices for tensors of `f32` on Burn's CPU backend. The second is taken wherever it
+//! can be; results agree to rounding. Its loops are vectorised for the processor that runs them,
+//! and are shared out to the current rayon pool in pieces that depend on the shape alone, so that
+//! results are the same bits on any number of threads.
+
+mod cross_entropy;
+#[cfg(feature = "flex")]
+mod flex;
+mod gelu;
+mod norm;
+mod softmax;
+#[cfg(all(test, feature = "flex"))]
+mod test;
+
+pub use cross_entropy::cross_entropy;
+pub use gelu::{gelu, gelu_tanh};
+pub use norm::{layer_norm, rms_norm};
+pub use softmax::{masked_softmax, softmax};

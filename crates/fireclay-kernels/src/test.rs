@@ -1,0 +1,103 @@
+//! What the operations' tests share: one body is held against the other, forward and backward.
+
+use burn::tensor::{Device, FloatDType, Tensor, TensorData, Tolerance};
+
+/// Widths with and without a rest after whole vectors.
+pub(crate) const WIDTHS: [usize; 7] = [1, 7, 16, 17, 33, 100, 1000];
+
+/// Numbers without a pattern that vectors could hide, between -`size` and `size`.
+pub(crate) fn wave<const D: usize>(shape: [usize; D], size: f32, seed: usize) -> TensorData {
+    let count: usize = shape.iter().product();
+    let number = |i: usize| size * ((i * i + 3 * i + 17 * seed) as f32 * 0.37).sin();
+    TensorData::new((0..count).map(number).collect::<Vec<_>>(), shape)
+}
+
+/// Results and gradients of both bodies on flex, and of the operation elsewhere, are the same but for
+/// `bound`, relative to the greatest of the compared numbers.
+pub(crate) fn check<const N: usize>(
+    inputs: [TensorData; N],
+    operation: impl Fn([Tensor<2>; N]) -> Tensor<2>,
+    plain: impl Fn([Tensor<2>; N]) -> Tensor<2>,
+    bound: f64,
+) {
+    let expected = differentiate(&inputs, &plain, &Device::flex());
+    for device in devices() {
+        let found = differentiate(&inputs, &operation, &device);
+        for (found, expected) in found.into_iter().zip(&expected) {
+            close(found, expected, bound);
+        }
+    }
+    // Without gradients, too.
+    let run = |body: &dyn Fn([Tensor<2>; N]) -> Tensor<2>| {
+        body(inputs.clone().map(|data| read(data, &Device::flex()))).into_data()
+    };
+    close(run(&operation), &run(&plain), bound);
+}
+
+/// The backends that are compiled in.
+pub(crate) fn devices() -> Vec<Device> {
+    vec![
+        Device::flex(),
+        #[cfg(feature = "ndarray")]
+        Device::ndarray(),
+    ]
+}
+
+/// The same of an input that is a transposed slice.
+pub(crate) fn check_strided(
+    operation: impl Fn(Tensor<2>) -> Tensor<2>,
+    plain: impl Fn(Tensor<2>) -> Tensor<2>,
+    bound: f64,
+) {
+    let part = |x: Tensor<2>| x.transpose().slice([2..40, 1..18]);
+    check(
+        [wave([20, 45], 5.0, 3)],
+        |[x]| operation(part(x)),
+        |[x]| plain(part(x)),
+        bound,
+    );
+}
+
+/// Numbers of another kind than f32 take the plain body, to the bit, and keep their kind.
+pub(crate) fn others(
+    operation: impl Fn(Tensor<2>) -> Tensor<2>,
+    plain: impl Fn(Tensor<2>) -> Tensor<2>,
+) {
+    for dtype in [FloatDType::F64, FloatDType::F16] {
+        let x = read(wave([5, 9], 2.0, 1), &Device::flex()).cast(dtype);
+        let (found, expected) = (operation(x.clone()), plain(x));
+        assert_eq!(found.dtype(), dtype.into());
+        assert_eq!(found.into_data(), expected.into_data());
+    }
+}
+
+/// The result and the gradient of each input, where the result is weighted by a wave.
+fn differentiate<const N: usize>(
+    inputs: &[TensorData; N],
+    body: impl Fn([Tensor<2>; N]) -> Tensor<2>,
+    device: &Device,
+) -> Vec<TensorData> {
+    let device = device.clone().autodiff();
+    let inputs = inputs
+        .clone()
+        .map(|data| read(data, &device).require_grad());
+    let result = body(inputs.clone());
+    let weights = read(wave(result.dims(), 1.0, 5), &device);
+    let gradients = (result.clone() * weights).sum().backward();
+    let gradient = |x: &Tensor<2>| x.grad(&gradients).unwrap().into_data();
+    let mut found = vec![result.into_data()];
+    found.extend(inputs.iter().map(gradient));
+    found
+}
+
+fn read(data: TensorData, device: &Device) -> Tensor<2> {
+    match data.shape().len() {
+        1 => Tensor::<1>::from_data(data, device).unsqueeze(),
+        _ => Tensor::from_data(data, device),
+    }
+}
+
+fn close(found: TensorData, expected: &TensorData, bound: f64) {
+    let greatest = expected.iter::<f64>().map(f64::abs).fold(1.0, f64::max);
+    found.assert_approx_eq::<f32>(expected, Tolerance::absolute(bound * greatest));
+}
