@@ -12,10 +12,10 @@
 mod names;
 
 use burn::module::{Module, Param};
+use burn::nn::Linear;
 use burn::nn::conv::Conv2d;
-use burn::nn::{LayerNorm, Linear};
-use burn::tensor::activation::gelu;
 use burn::tensor::{Device, Tensor};
+use fireclay_kernels::gelu;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -24,6 +24,7 @@ use crate::image::ImageShape;
 use crate::init::{Init, Values};
 use crate::layers::conv::Conv;
 use crate::layers::drop_path::{DropPath, rising};
+use crate::layers::norm::LayerNorm;
 
 /// A ConvNeXt.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]

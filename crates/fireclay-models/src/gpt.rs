@@ -14,8 +14,8 @@ mod hugging_face;
 mod sizes;
 
 use burn::module::{Module, Param};
-use burn::nn::{Embedding, LayerNorm, Linear};
-use burn::tensor::{Bool, Device, Int, Tensor};
+use burn::nn::{Embedding, Linear};
+use burn::tensor::{Bool, Device, Int, Tensor, module};
 
 use crate::init::{Init, Values};
 use crate::language::{LanguageShape, branch_std};
@@ -24,6 +24,7 @@ use crate::layers::attention::{attend, join_heads, split_heads};
 use crate::layers::causal::{KeyValueCache, LayerCache, Places};
 use crate::layers::dropout::Dropout;
 use crate::layers::linear;
+use crate::layers::norm::LayerNorm;
 use crate::layers::tokens::{STD, embedding, tied_head};
 pub use config::GptConfig;
 use config::Sizes;
@@ -267,11 +268,8 @@ impl Conv1d {
     }
 
     fn forward(&self, x: Tensor<3>) -> Tensor<3> {
-        let x = x.matmul(self.weight.val().unsqueeze());
-        match &self.bias {
-            Some(bias) => x + bias.val().unsqueeze(),
-            None => x,
-        }
+        let bias = self.bias.as_ref().map(Param::val);
+        module::linear(x, self.weight.val(), bias)
     }
 }
 

@@ -7,9 +7,7 @@
 //! so optimizer records and checkpoints of two equal runs are equal byte for byte.
 
 use burn::module::{Flag, Param, ParamId, RunningState};
-use burn::nn::{
-    Embedding, GroupNorm, GroupNormConfig, LayerNorm, LayerNormConfig, Linear, RmsNorm,
-};
+use burn::nn::{Embedding, GroupNorm, GroupNormConfig, Linear};
 use burn::tensor::{Device, Tensor, TensorData};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
@@ -19,6 +17,7 @@ use rand_distr::StandardNormal;
 use crate::layers::batch_norm::BatchNorm;
 use crate::layers::drop_path::DropPath;
 use crate::layers::dropout::Dropout;
+use crate::layers::norm::{LayerNorm, RmsNorm};
 
 /// What the values of a new parameter are drawn from.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -177,11 +176,11 @@ impl Init {
 
     /// Like [`layer_norm`](Self::layer_norm), with another epsilon.
     pub fn layer_norm_with(&mut self, width: usize, epsilon: f64) -> LayerNorm {
-        let config = LayerNormConfig::new(width).with_epsilon(epsilon);
-        let mut norm = config.init(&self.device);
-        norm.gamma = self.param([width], Values::ONES);
-        norm.beta = Some(self.param([width], Values::ZEROS));
-        norm
+        LayerNorm {
+            gamma: self.param([width], Values::ONES),
+            beta: Some(self.param([width], Values::ZEROS)),
+            epsilon,
+        }
     }
 
     /// Normalisation by the root of the mean square over the last axis: scale one

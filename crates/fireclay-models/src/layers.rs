@@ -10,5 +10,6 @@ pub mod draws;
 pub mod drop_path;
 pub mod dropout;
 pub mod linear;
+pub mod norm;
 pub mod pool;
 pub mod tokens;

@@ -17,7 +17,7 @@ mod hugging_face;
 mod rotary;
 
 use burn::module::Module;
-use burn::nn::{Embedding, Linear, RmsNorm};
+use burn::nn::{Embedding, Linear};
 use burn::tensor::activation::silu;
 use burn::tensor::{Bool, Device, Int, Tensor};
 
@@ -26,6 +26,7 @@ use crate::language::LanguageShape;
 use crate::layers::attention::{attend, join_heads, split_heads};
 use crate::layers::causal::{KeyValueCache, LayerCache, Places};
 use crate::layers::linear;
+use crate::layers::norm::RmsNorm;
 use crate::layers::tokens::{STD, embedding, tied_head};
 pub use config::LlamaConfig;
 use rotary::Rotary;

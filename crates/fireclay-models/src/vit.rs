@@ -15,11 +15,9 @@ mod positions;
 
 use burn::module::{Module, Param};
 use burn::nn::conv::Conv2d;
-use burn::nn::{LayerNorm, Linear};
-use burn::tensor::activation::gelu;
-use burn::tensor::module::attention;
-use burn::tensor::ops::AttentionModuleOptions;
+use burn::nn::Linear;
 use burn::tensor::{Device, Tensor};
+use fireclay_kernels::{gelu, softmax};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -30,6 +28,7 @@ use crate::layers::conv::Conv;
 use crate::layers::drop_path::{DropPath, rising};
 use crate::layers::dropout::Dropout;
 use crate::layers::linear::xavier;
+use crate::layers::norm::LayerNorm;
 pub use positions::resize_positions;
 
 /// A Vision Transformer.
@@ -378,8 +377,9 @@ impl Attention {
         let split = [batch, tokens, 3 * self.heads, hidden / self.heads];
         let all = self.in_proj.forward(input).reshape(split).swap_dims(1, 2); // [batch, 3 heads, tokens, width]
         let part = |index| all.clone().narrow(1, index * self.heads, self.heads);
-        let options = AttentionModuleOptions::default();
-        let mixed = attention(part(0), part(1), part(2), None, None, options);
+        let scores = part(0).matmul(part(1).transpose()); // [batch, heads, tokens, tokens]
+        let weights = softmax(scores, (hidden as f64 / self.heads as f64).powf(-0.5));
+        let mixed = weights.matmul(part(2));
         let mixed = mixed.swap_dims(1, 2).reshape([batch, tokens, hidden]);
         self.out_proj.forward(mixed)
     }

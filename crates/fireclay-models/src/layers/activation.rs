@@ -1,6 +1,7 @@
 //! Activation functions by name.
 
 use burn::tensor::{Tensor, activation};
+use fireclay_kernels::{gelu, gelu_tanh};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -56,7 +57,7 @@ impl Activation {
             Self::LeakyRelu => activation::leaky_relu(input, 0.01),
             Self::Elu => activation::elu(input, 1.0),
             Self::Selu => activation::selu(input),
-            Self::Gelu => activation::gelu(input),
+            Self::Gelu => gelu(input),
             Self::GeluTanh => gelu_tanh(input),
             Self::Silu => activation::silu(input),
             Self::Mish => activation::mish(input),
@@ -65,11 +66,4 @@ impl Activation {
             Self::Sigmoid => activation::sigmoid(input),
         }
     }
-}
-
-/// The cube is a product, whose gradient is exact at zero and below it, unlike that of a power.
-fn gelu_tanh<const D: usize>(x: Tensor<D>) -> Tensor<D> {
-    let cube = x.clone() * x.clone() * x.clone();
-    let inner = (cube * 0.044715 + x.clone()) * (2.0 / std::f64::consts::PI).sqrt();
-    x * 0.5 * (inner.tanh() + 1.0)
 }

@@ -1,8 +1,8 @@
 //! Attention with several heads (Vaswani et al. 2017,
 //! [arXiv:1706.03762](https://arxiv.org/abs/1706.03762), section 3.2).
 
-use burn::tensor::activation::softmax;
 use burn::tensor::{Bool, Tensor};
+use fireclay_kernels::masked_softmax;
 
 use super::dropout::Dropout;
 
@@ -41,11 +41,11 @@ pub(crate) fn attend(
     let [_, key_heads, time, _] = keys.dims();
     // Queries that share a key stand below each other, so that no key need be repeated.
     let rows = heads / key_heads * new;
-    let query = query * (width as f64).powf(-0.5);
     let query = query.reshape([batch, key_heads, rows, width]);
     let scores = query.matmul(keys.transpose()); // [batch, key heads, rows, time]
     let scores = scores.reshape([batch, heads, new, time]);
-    let weights = softmax(scores.mask_fill(hidden.clone(), f32::MIN), 3);
+    let scale = (width as f64).powf(-0.5);
+    let weights = masked_softmax(scores, hidden.clone(), scale);
     let weights = match dropout {
         Some(dropout) => dropout.forward(weights),
         None => weights,

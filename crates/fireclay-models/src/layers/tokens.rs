@@ -2,6 +2,7 @@
 
 use burn::nn::Embedding;
 use burn::tensor::Tensor;
+use burn::tensor::module::linear;
 
 use crate::init::{Init, Values};
 
@@ -24,5 +25,5 @@ pub(crate) fn embedding(rows: usize, width: usize, std: f64, init: &mut Init) ->
 /// - `x`: `[batch, time, width]`
 /// - result: `[batch, time, vocabulary]`
 pub(crate) fn tied_head(x: Tensor<3>, table: &Embedding) -> Tensor<3> {
-    x.matmul(table.weight.val().transpose().unsqueeze())
+    linear(x, table.weight.val().transpose(), None)
 }

@@ -1,7 +1,7 @@
 //! The half that foretells the target.
 
 use burn::module::Module;
-use burn::nn::{LayerNorm, Linear};
+use burn::nn::Linear;
 use burn::tensor::{Bool, Int, Tensor};
 
 use super::attention::Attention;
@@ -11,6 +11,7 @@ use crate::layers::activation::Activation;
 use crate::layers::causal::{KeyValueCache, LayerCache};
 use crate::layers::dropout::Dropout;
 use crate::layers::linear::xavier;
+use crate::layers::norm::LayerNorm;
 
 /// The keys and values of the target's tokens that a decoder has read, and of the memory.
 #[derive(Clone, Debug)]

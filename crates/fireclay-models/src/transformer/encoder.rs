@@ -1,7 +1,7 @@
 //! The half that reads the source.
 
 use burn::module::Module;
-use burn::nn::{LayerNorm, Linear};
+use burn::nn::Linear;
 use burn::tensor::{Bool, Tensor};
 
 use super::attention::Attention;
@@ -10,6 +10,7 @@ use crate::init::{Init, Values};
 use crate::layers::activation::Activation;
 use crate::layers::dropout::Dropout;
 use crate::layers::linear::xavier;
+use crate::layers::norm::LayerNorm;
 
 #[derive(Module, Debug)]
 pub(super) struct Encoder {

@@ -1,10 +1,10 @@
 //! Causal language modelling: the next token of every token, given those before it.
 
 use burn::module::Module;
-use burn::tensor::activation::log_softmax;
 use burn::tensor::{ExecutionError, Gradients, Int, Tensor};
 use burn::train::metric::{Adaptor, LossInput};
 use burn::train::{InferenceStep, ItemLazy, TrainOutput, TrainStep};
+use fireclay_kernels::cross_entropy;
 use fireclay_models::LanguageModel;
 
 use crate::output::StepOutput;
@@ -73,17 +73,11 @@ pub(super) fn token_losses(
     smoothing: f64,
 ) -> Tensor<1> {
     let [rows, time, vocabulary] = logits.dims();
-    let count = rows * time;
-    let log_probabilities = log_softmax(logits.reshape([count, vocabulary]), 1);
-    let own = log_probabilities
-        .clone()
-        .gather(1, targets.reshape([count, 1]));
-    let losses = own.reshape([count]).neg();
-    if smoothing == 0.0 {
-        return losses;
-    }
-    let spread = log_probabilities.mean_dim(1).reshape([count]).neg();
-    losses * (1.0 - smoothing) + spread * smoothing
+    cross_entropy(
+        logits.reshape([rows * time, vocabulary]),
+        targets,
+        smoothing,
+    )
 }
 
 /// The mean of the losses that count.

@@ -4,11 +4,11 @@
 
 use burn::data::dataset::DatasetError;
 use burn::module::Module;
-use burn::tensor::activation::log_softmax;
 use burn::tensor::{Device, ExecutionError, Int, Tensor, TensorData};
 use burn::train::metric::{Adaptor, LossInput};
 use burn::train::{InferenceStep, ItemLazy, TrainOutput, TrainStep};
 use fireclay_data::{MaskedBatch, MaskedSplit};
+use fireclay_kernels::cross_entropy;
 use fireclay_models::EncoderModel;
 
 use super::network::TextInput;
@@ -56,10 +56,9 @@ impl MaskedLm {
         // [hidden, vocabulary]
         let logits = self.model.forward_places(tokens, None, mask, batch.places);
         let [hidden, _] = logits.dims();
-        let truth = batch.truth.reshape([hidden, 1]);
-        let chosen = logits.clone().argmax(1);
-        let found = chosen.equal(truth.clone()).float().sum();
-        let losses = log_softmax(logits, 1).gather(1, truth).neg();
+        let chosen = logits.clone().argmax(1).reshape([hidden]);
+        let found = chosen.equal(batch.truth.clone()).float().sum();
+        let losses = cross_entropy(logits, batch.truth, 0.0);
         let share = match batch.count {
             0 => 0.0,
             count => 1.0 / count as f64,
