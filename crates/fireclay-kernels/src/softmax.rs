@@ -45,6 +45,8 @@ mod tests {
     use super::*;
     use crate::test::{WIDTHS, check, check_strided, others, wave};
 
+    type Make<'a> = dyn Fn(&Device) -> Tensor<4, Bool> + 'a;
+
     #[test]
     fn both_bodies_agree() {
         for width in WIDTHS {
@@ -74,7 +76,7 @@ mod tests {
                 places.clone().remainder_scalar(3).equal_elem(0)
             };
             let everything = |device: &Device| Tensor::<4>::ones([1, 1, 1, time], device).bool();
-            let masks: [&dyn Fn(&Device) -> Tensor<4, Bool>; 3] = [&causal, &padding, &everything];
+            let masks: [&Make<'_>; 3] = [&causal, &padding, &everything];
             for mask in masks {
                 let shape = |x: Tensor<2>| x.reshape([2, 3, rows, time]);
                 check(

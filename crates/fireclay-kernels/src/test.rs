@@ -84,7 +84,11 @@ fn differentiate<const N: usize>(
     let result = body(inputs.clone());
     let weights = read(wave(result.dims(), 1.0, 5), &device);
     let gradients = (result.clone() * weights).sum().backward();
-    let gradient = |x: &Tensor<2>| x.grad(&gradients).unwrap().into_data();
+    let gradient = |x: &Tensor<2>| {
+        x.grad(&gradients)
+            .expect("a gradient of each input")
+            .into_data()
+    };
     let mut found = vec![result.into_data()];
     found.extend(inputs.iter().map(gradient));
     found

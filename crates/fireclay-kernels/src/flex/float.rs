@@ -27,7 +27,7 @@ pub(crate) fn exp(x: f32) -> f32 {
     let mut p = 0.001_395_05;
     p = p * r + 0.008_368_89;
     p = p * r + 0.041_666_21;
-    p = p * r + 0.166_665_19;
+    p = p * r + 0.166_665_2;
     p = p * r + 0.5;
     let power = p * r * r + r + 1.0;
     let two_to_n = f32::from_bits((rounded.to_bits() << 23).wrapping_add(0x3f80_0000));

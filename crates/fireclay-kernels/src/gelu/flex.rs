@@ -14,7 +14,7 @@ use super::Form;
 use crate::flex::{PIECE, contiguous, normal, run, sigmoid, tensor};
 
 /// 2 √(2/π), as the sigmoid of twice a number is (1 + tanh) / 2.
-const TWICE_ROOT: f32 = 1.595_769_1;
+const TWICE_ROOT: f32 = 1.595_769;
 const CUBE: f32 = 0.044_715;
 
 pub(super) fn gelu<const D: usize>(x: Tensor<D>, form: Form) -> Tensor<D> {
