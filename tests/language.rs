@@ -382,7 +382,7 @@ fn what_cannot_be_packed_is_said() {
         .run("check tokens.toml")
         .refused(2, &["packing", "[tokenizer]", "ends a text"]);
     // A tokenizer without a token that ends a text.
-    project.ok("train run.toml -q --set train.max_steps=1");
+    project.ok("train run.toml -q --set train.max_steps=4");
     let own = project.read("runs/run/1/tokenizer.json");
     project.write("own.json", &own.replace("<|endoftext|>", "<|other|>"));
     let file = packed().replace("type = \"char\"", "type = \"file\"\npath = \"own.json\"");
