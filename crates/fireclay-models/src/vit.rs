@@ -14,8 +14,8 @@ mod names;
 mod positions;
 
 use burn::module::{Module, Param};
-use burn::nn::conv::Conv2d;
 use burn::nn::Linear;
+use burn::nn::conv::Conv2d;
 use burn::tensor::{Device, Tensor};
 use fireclay_kernels::{gelu, softmax};
 use schemars::JsonSchema;
