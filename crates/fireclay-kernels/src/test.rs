@@ -35,6 +35,13 @@ pub(crate) fn check<const N: usize>(
 }
 
 /// The backends that are compiled in.
+#[cfg_attr(
+    feature = "ndarray",
+    expect(
+        deprecated,
+        reason = "Burn would rather have flex used; fireclay offers ndarray"
+    )
+)]
 pub(crate) fn devices() -> Vec<Device> {
     vec![
         Device::flex(),
