@@ -14,7 +14,7 @@ pub fn epoch_order(seed: u64, epoch: u64, n: usize) -> Vec<u32> {
 }
 
 /// Rearranges the `order` of an epoch so that batches of `batch_size` hold samples of about the same
-/// length, and little of them is padding: of every [`POOL`] batches the samples are sorted, and the
+/// length, and little of them is padding: of every 64 batches the samples are sorted, and the
 /// batches shuffled. A pure function of its arguments.
 pub fn by_length(
     order: &mut [u32],
