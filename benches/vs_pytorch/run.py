@@ -33,7 +33,7 @@ class Case:
 CASES = {
     "tabular": Case("configs/tabular/breast-cancer.toml", 20, 2000),
     "mlp-784": Case(f"{HERE}/cases/mlp-784.toml", 20, 520),
-    "digits-cnn": Case("configs/vision/digits-cnn.toml", 20, 800),
+    "digits-cnn": Case("configs/vision/digits-cnn.toml", 60, 800),
     "resnet18": Case(f"{HERE}/cases/resnet18.toml", 3, 43),
     "vit-tiny": Case(f"{HERE}/cases/vit-tiny.toml", 3, 53),
     "nanogpt": Case("configs/language/shakespeare-char.toml", 101, 501),
