@@ -14,6 +14,7 @@ import pathlib
 import random
 import time
 
+import sacrebleu
 import torch
 import torch.nn.functional as F
 from tokenizers import Tokenizer
@@ -31,8 +32,6 @@ class Translator(nn.Module):
         nn.init.normal_(self.embedding.weight, std=WIDTH**-0.5)
         self.transformer = nn.Transformer(WIDTH, HEADS, LAYERS, LAYERS, MLP, DROPOUT, batch_first=True)
         self.transformer.encoder.norm = self.transformer.decoder.norm = None
-        for name, weight in self.transformer.named_parameters():
-            nn.init.xavier_uniform_(weight) if weight.ndim > 1 else None
         self.dropout = nn.Dropout(DROPOUT)
         self.register_buffer("positions", sinusoids(512), persistent=False)
 
@@ -82,8 +81,7 @@ def pad(rows):
 
 def fit(model, source, target, steps, seconds):
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, betas=(0.9, 0.98), weight_decay=0.0)
-    factor = lambda step: (step + 1) / 151 if step < 150 else 0.5 * (1 + math.cos(math.pi * (step - 150) / max(1, steps - 150)))
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: factor(step, steps))
     began, step = time.perf_counter(), 0
     model.train()
     while step < steps:
@@ -103,6 +101,13 @@ def fit(model, source, target, steps, seconds):
             schedule.step()
             step += 1
     return step, time.perf_counter() - began
+
+
+def factor(step, steps, warmup=150):
+    """Of the learning rate: linear warmup, then a cosine."""
+    if step < warmup:
+        return (step + 1) / (warmup + 1)
+    return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, steps - warmup)))
 
 
 @torch.inference_mode()
@@ -137,7 +142,10 @@ def main():
     random.seed(42)
     tokenizer = Tokenizer.from_file(args.tokenizer)
     end = tokenizer.token_to_id(args.end)
-    encode = lambda texts, before: [before + tokenizer.encode(text).ids + [end] for text in texts]
+
+    def encode(texts, before):
+        return [before + tokenizer.encode(text).ids + [end] for text in texts]
+
     source, target = read(args.folder, "train")
     model = Translator(tokenizer.get_vocab_size())
     steps, seconds = fit(model, encode(source, []), encode(target, [end]), args.steps, args.seconds)
@@ -145,8 +153,6 @@ def main():
     model.eval()
     source, target = read(args.folder, "test_2016_flickr")
     found = [tokenizer.decode([token for token in beam(model, tokens, end, end) if token != end]) for tokens in encode(source, [])]
-    import sacrebleu
-
     scores = {"bleu": sacrebleu.corpus_bleu(found, [target]).score, "chrf": sacrebleu.corpus_chrf(found, [target]).score}
     weights = sum(weight.numel() for weight in model.parameters())
     print(json.dumps({"steps": steps, "seconds": seconds, "cpu_seconds": cpu_seconds, "weights": weights, **scores}))

@@ -58,6 +58,10 @@ impl Export<'_> {
     /// not empty or cannot be written.
     pub fn write(&self, run: &Path, model: &ModelConfig) -> Result<Vec<String>, ExportError> {
         let run = verified(run, &[])?;
+        if self.merge_on.is_some() && !run.join(ADAPTERS).exists() {
+            return Err(ExportError::NoAdapters(run.display().to_string()));
+        }
+        self.make_folder()?;
         let own = |name: &&str| {
             let is_replaced = self.merge_on.is_some() && [ADAPTERS, ADAPTER_CONFIG].contains(name);
             !is_replaced && run.join(name).exists()
@@ -71,9 +75,6 @@ impl Export<'_> {
             ));
         }
         if let Some(device) = self.merge_on {
-            if !run.join(ADAPTERS).exists() {
-                return Err(ExportError::NoAdapters(run.display().to_string()));
-            }
             files.extend(merged(&run, model, device)?);
         }
         if run.join(TOKENIZER).exists() {
@@ -81,7 +82,6 @@ impl Export<'_> {
             let class = json!({ "tokenizer_class": "PreTrainedTokenizerFast" });
             files.push(("tokenizer_config.json", to_json(&class)));
         }
-        self.make_folder()?;
         for (name, bytes) in &files {
             write_whole(&self.output.join(name), bytes)?;
         }

@@ -22,8 +22,9 @@ pub(crate) fn hide_padding(mask: Tensor<2, Bool>) -> Tensor<4, Bool> {
 /// [arXiv:2305.13245](https://arxiv.org/abs/2305.13245), section 2.2).
 ///
 /// Burn's own `attention` is not used: it drops nothing, shares keys on some backends only, and
-/// while training it is decomposed into the same operations. Forward alone it is up to 2.8 times as
-/// fast on flex over rows of 1024, but slower with a cache of as many (`docs/benchmarks.md`).
+/// while training it is decomposed into plain operations. Forward alone it was up to 2.8 times as
+/// fast on flex over rows of 1024 before the softmax was fused here, but slower with a cache of as
+/// many (`docs/benchmarks.md`).
 ///
 /// # Shapes
 ///
