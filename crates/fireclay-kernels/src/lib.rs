@@ -1,5 +1,6 @@
 //! Operations that a framework computes in many small steps, each of which reads and writes whole
-//! tensors, done in one pass with a gradient of their own.
+//! tensors, done in one pass: layers and losses with a gradient of their own, and the steps of
+//! optimizers, which have none.
 //!
 //! Every operation is a function of tensors with two bodies: plain operations of Burn, which run
 //! and are differentiated on any backend and say what is meant, and, with the feature `flex`, a
@@ -13,6 +14,7 @@ mod cross_entropy;
 mod flex;
 mod gelu;
 mod norm;
+mod optimizer;
 mod softmax;
 #[cfg(all(test, feature = "flex"))]
 mod test;
@@ -20,4 +22,5 @@ mod test;
 pub use cross_entropy::cross_entropy;
 pub use gelu::{gelu, gelu_tanh};
 pub use norm::{layer_norm, rms_norm};
+pub use optimizer::{AdamStep, MomentumStep, adam, descent, lerp, momentum, sum_of_squares};
 pub use softmax::{masked_softmax, softmax};

@@ -6,6 +6,7 @@
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::optim::GradientsParams;
 use burn::tensor::Tensor;
+use fireclay_kernels::lerp;
 
 /// The average of a model's float parameters and running statistics, itself a model.
 ///
@@ -99,7 +100,7 @@ impl ModuleMapper for Averaging {
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
         let (id, average, mapper) = param.consume();
         let average = match self.values.get::<D>(id) {
-            Some(value) => average.clone() + (value - average).mul_scalar(self.new),
+            Some(value) => lerp(average, value, self.new),
             None => average,
         };
         Param::from_mapped_value(id, average, mapper)

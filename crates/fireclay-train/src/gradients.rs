@@ -5,7 +5,8 @@
 
 use burn::module::{Module, ModuleVisitor, Param, ParamId};
 use burn::optim::GradientsParams;
-use burn::tensor::{DType, FloatDType, Tensor};
+use burn::tensor::Tensor;
+use fireclay_kernels::sum_of_squares;
 
 /// The L2 norm of all gradients taken as one vector, shape `[1]`, on the device of the gradients;
 /// half-precision gradients are summed in `f32`.
@@ -119,7 +120,7 @@ impl ModuleVisitor for Squares<'_> {
             return;
         }
         self.seen.push(param.id);
-        let square = widen(grad).square().sum();
+        let square = sum_of_squares(grad);
         self.sum = Some(match self.sum.take() {
             Some(sum) => {
                 let device = sum.device();
@@ -165,13 +166,6 @@ impl ModuleVisitor for Adding<'_> {
             None => grad,
         };
         self.sum.register(param.id, sum);
-    }
-}
-
-fn widen<const D: usize>(tensor: Tensor<D>) -> Tensor<D> {
-    match tensor.dtype() {
-        DType::F16 | DType::BF16 => tensor.cast(FloatDType::F32),
-        _ => tensor,
     }
 }
 

@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use burn::module::{Flag, Module, ModuleMapper, ModuleVisitor, Param, ParamGroup, ParamId};
 use burn::optim::GradientsParams;
 use burn::tensor::Tensor;
+use fireclay_kernels::lerp;
 
 /// How fast each parameter of a model moves, relative to the learning rate; 0 stands for frozen.
 ///
@@ -59,17 +60,19 @@ impl Rates {
         moving.map(|(path, _)| path).collect()
     }
 
-    /// The model between `before` and `after` an update, each parameter at its own pace.
-    pub fn apply<M: Module>(&self, before: &M, after: M) -> M {
-        if self.0.values().all(|rate| *rate == 1.0 || *rate == 0.0) {
-            return after;
-        }
+    /// What the parameters of `model` that go at a pace of their own are before an update. Only
+    /// these are held: all others can be updated where they are.
+    pub fn before<M: Module>(&self, model: &M) -> Pace {
+        let rates = self.0.iter();
+        let rates = rates.filter(|(_, rate)| ![0.0, 1.0].contains(*rate));
         let mut pace = Pace {
-            rates: &self.0,
-            before: GradientsParams::new(),
+            rates: rates.map(|(id, rate)| (*id, *rate)).collect(),
+            values: GradientsParams::new(),
         };
-        before.visit(&mut pace);
-        after.map(&mut pace)
+        if !pace.rates.is_empty() {
+            model.visit(&mut pace);
+        }
+        pace
     }
 }
 
@@ -104,41 +107,41 @@ impl ModuleVisitor for Ids {
     }
 }
 
-struct Pace<'a> {
-    rates: &'a HashMap<ParamId, f64>,
+/// The rates that are neither 0 nor 1, and the values before an update that go with them.
+pub(crate) struct Pace {
+    rates: HashMap<ParamId, f64>,
     /// Parameters by their id; Burn's map of gradients is one of tensors of any rank.
-    before: GradientsParams,
+    values: GradientsParams,
 }
 
-impl Pace<'_> {
-    fn rate(&self, id: ParamId) -> Option<f64> {
-        let rate = self.rates.get(&id).copied();
-        rate.filter(|rate| *rate != 1.0 && *rate != 0.0)
-    }
-}
-
-impl ModuleVisitor for Pace<'_> {
-    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        // Running statistics are visited too; no optimizer moves them.
-        if self.rate(param.id).is_some() && param.val().is_require_grad() {
-            let value = param.val().without_autodiff();
-            self.before.register(param.id, value);
+impl Pace {
+    /// The model between what it was and `after`, each parameter at its own pace.
+    pub fn apply<M: Module>(mut self, after: M) -> M {
+        match self.rates.is_empty() {
+            true => after,
+            false => after.map(&mut self),
         }
     }
 }
 
-impl ModuleMapper for Pace<'_> {
+impl ModuleVisitor for Pace {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        // Running statistics are visited too; no optimizer moves them.
+        if self.rates.contains_key(&param.id) && param.val().is_require_grad() {
+            let value = param.val().without_autodiff();
+            self.values.register(param.id, value);
+        }
+    }
+}
+
+impl ModuleMapper for Pace {
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-        let Some(rate) = self.rate(param.id) else {
-            return param;
-        };
-        let Some(before) = self.before.remove::<D>(param.id) else {
+        let Some(before) = self.values.remove::<D>(param.id) else {
             return param;
         };
         let (id, after, mapper) = param.consume();
-        let way = after.without_autodiff() - before.clone();
-        let moved = (before + way.mul_scalar(rate)).autodiff().require_grad();
-        Param::from_mapped_value(id, moved, mapper)
+        let moved = lerp(before, after.without_autodiff(), self.rates[&id]);
+        Param::from_mapped_value(id, moved.autodiff().require_grad(), mapper)
     }
 }
 
@@ -166,7 +169,7 @@ mod tests {
     fn each_parameter_goes_its_share_of_the_way() {
         let before = layers();
         let rates = Rates::new(&before, &[0.5, 0.0, 1.0]);
-        let after = rates.apply(&before, plus_one(before.clone()));
+        let after = rates.before(&before).apply(plus_one(before.clone()));
         let (old, new) = (values(&before), values(&after));
         let ways = old.iter().zip(&new).map(|(old, new)| new[0] - old[0]);
         let ways: Vec<f32> = ways.collect();

@@ -3,12 +3,13 @@
 use burn::module::Module;
 use burn::optim::{ModuleOptimizer, Optimizer};
 use burn::tensor::{Device, Tensor};
+use fireclay_kernels::{AdamStep, adam};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::check::Problems;
 use super::groups::with_decay;
-use super::state::optimizer_state;
+use super::state::{Slot, optimizer_state};
 
 /// Adam as `torch.optim.Adam`: weight decay is added to the gradient.
 ///
@@ -96,6 +97,27 @@ optimizer_state! {
     }
 }
 
+impl Adam {
+    /// What update number `step` does to each number:
+    /// `lr · (m/c₁) / (√(v/c₂) + ε)`, with the two corrections moved out of the tensors.
+    fn numbers(&self, lr: f64, step: u64) -> AdamStep {
+        let (beta_1, beta_2) = self.betas;
+        let correction_1 = 1.0 - beta_1.powf(step as f64);
+        let root_2 = (1.0 - beta_2.powf(step as f64)).sqrt();
+        let (shrink, penalty) = match self.decoupled {
+            true => (1.0 - lr * self.weight_decay, 0.0),
+            false => (1.0, self.weight_decay),
+        };
+        AdamStep {
+            betas: self.betas,
+            shrink,
+            penalty,
+            epsilon: self.epsilon * root_2,
+            size: lr * root_2 / correction_1,
+        }
+    }
+}
+
 impl Optimizer for Adam {
     type State<const D: usize> = AdamState<D>;
 
@@ -106,37 +128,25 @@ impl Optimizer for Adam {
         grad: Tensor<D>,
         state: Option<AdamState<D>>,
     ) -> (Tensor<D>, Option<AdamState<D>>) {
-        let lr = lr * self.rate;
-        let (tensor, grad) = match (self.weight_decay, self.decoupled) {
-            (0.0, _) => (tensor, grad),
-            (decay, true) => (tensor.mul_scalar(1.0 - lr * decay), grad),
-            (decay, false) => (tensor.clone(), grad + tensor.mul_scalar(decay)),
-        };
-
         let state = state.unwrap_or_default();
         let step = state.step + 1;
-        let (beta_1, beta_2) = self.betas;
-        let first = state.first_moment.or_zeros(&grad).mul_scalar(beta_1)
-            + grad.clone().mul_scalar(1.0 - beta_1);
-        let second = state.second_moment.or_zeros(&grad).mul_scalar(beta_2)
-            + grad.clone().square().mul_scalar(1.0 - beta_2);
-        let largest = self.amsgrad.then(|| {
-            let past = state.largest_second_moment.or_zeros(&grad);
-            past.max_pair(second.clone())
-        });
-
-        // lr · (m/c₁) / (√(v/c₂) + ε), with the two corrections moved out of the tensors.
-        let correction_1 = 1.0 - beta_1.powf(step as f64);
-        let root_2 = (1.0 - beta_2.powf(step as f64)).sqrt();
-        let denominator = largest.clone().unwrap_or_else(|| second.clone()).sqrt();
-        let direction = first.clone() / denominator.add_scalar(self.epsilon * root_2);
-        let tensor = tensor - direction.mul_scalar(lr * root_2 / correction_1);
-
+        let numbers = self.numbers(lr * self.rate, step);
+        let averages = [state.first_moment, state.second_moment].map(|slot| slot.or_zeros(&grad));
+        let (tensor, [first, second], largest) = match self.amsgrad {
+            true => {
+                let largest = state.largest_second_moment.or_zeros(&grad);
+                amsgrad(tensor, averages, largest, grad, numbers)
+            }
+            false => {
+                let (tensor, averages) = adam(tensor, averages, grad, numbers);
+                (tensor, averages, Slot::Empty)
+            }
+        };
         let state = AdamState {
             step,
             first_moment: first.into(),
             second_moment: second.into(),
-            largest_second_moment: largest.map(Into::into).unwrap_or_default(),
+            largest_second_moment: largest,
         };
         (tensor, Some(state))
     }
@@ -144,4 +154,22 @@ impl Optimizer for Adam {
     fn to_device<const D: usize>(state: AdamState<D>, device: &Device) -> AdamState<D> {
         state.moved_to(device)
     }
+}
+
+/// As [`adam`], but the direction is over the root of the largest second average so far.
+fn amsgrad<const D: usize>(
+    tensor: Tensor<D>,
+    [first, second]: [Tensor<D>; 2],
+    largest: Tensor<D>,
+    grad: Tensor<D>,
+    step: AdamStep,
+) -> (Tensor<D>, [Tensor<D>; 2], Slot<D>) {
+    let (beta_1, beta_2) = step.betas;
+    let grad = grad + tensor.clone().mul_scalar(step.penalty);
+    let first = first.mul_scalar(beta_1) + grad.clone().mul_scalar(1.0 - beta_1);
+    let second = second.mul_scalar(beta_2) + grad.square().mul_scalar(1.0 - beta_2);
+    let largest = largest.max_pair(second.clone());
+    let direction = first.clone() / largest.clone().sqrt().add_scalar(step.epsilon);
+    let tensor = tensor.mul_scalar(step.shrink) - direction.mul_scalar(step.size);
+    (tensor, [first, second], largest.into())
 }

@@ -3,6 +3,7 @@
 use burn::module::Module;
 use burn::optim::{ModuleOptimizer, Optimizer};
 use burn::tensor::{Device, Tensor};
+use fireclay_kernels::{MomentumStep, descent, momentum};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -103,29 +104,28 @@ impl Optimizer for Sgd {
         grad: Tensor<D>,
         state: Option<SgdState<D>>,
     ) -> (Tensor<D>, Option<SgdState<D>>) {
-        let grad = match self.weight_decay {
-            0.0 => grad,
-            decay => grad + tensor.clone().mul_scalar(decay),
-        };
+        let penalty = self.weight_decay;
         if self.momentum == 0.0 {
-            return (tensor - grad.mul_scalar(lr), None);
+            return (descent(tensor, grad, penalty, lr), None);
         }
         let state = state.unwrap_or_default();
-        let velocity = match state.velocity.on(&grad.device()) {
-            None => grad.clone(),
-            Some(velocity) => {
-                velocity.mul_scalar(self.momentum) + grad.clone().mul_scalar(1.0 - self.dampening)
-            }
+        let numbers = MomentumStep {
+            momentum: self.momentum,
+            share: match state.step {
+                0 => 1.0,
+                _ => 1.0 - self.dampening,
+            },
+            nesterov: self.nesterov,
+            penalty,
+            size: lr,
         };
-        let direction = match self.nesterov {
-            true => grad + velocity.clone().mul_scalar(self.momentum),
-            false => velocity.clone(),
-        };
+        let velocity = state.velocity.or_zeros(&grad);
+        let (tensor, velocity) = momentum(tensor, velocity, grad, numbers);
         let state = SgdState {
             step: state.step + 1,
             velocity: velocity.into(),
         };
-        (tensor - direction.mul_scalar(lr), Some(state))
+        (tensor, Some(state))
     }
 
     fn to_device<const D: usize>(state: SgdState<D>, device: &Device) -> SgdState<D> {

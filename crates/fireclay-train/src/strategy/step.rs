@@ -56,13 +56,15 @@ where
             if let Some(max_norm) = self.setup.plan.train.max_grad_norm {
                 grads = clip_global_norm(self.model(), grads, max_norm, grad_norm);
             }
-            let rates = self.setup.rates.clone();
+            // A second handle on the weights would force the update to copy them.
+            drop(before);
+            let rates = self.setup.rates.as_ref();
+            let pace = rates.map(|rates| rates.before(self.model()));
             self.map_model(|model, optimizer| {
-                let before = rates.is_some().then(|| model.clone());
                 let after = model.optimize(optimizer, learning_rate.into(), grads);
-                match (rates, before) {
-                    (Some(rates), Some(before)) => rates.apply(&before, after),
-                    _ => after,
+                match pace {
+                    Some(pace) => pace.apply(after),
+                    None => after,
                 }
             });
             if let Some(ema) = self.setup.ema.take() {
