@@ -1,13 +1,15 @@
 //! What the bodies for Burn's CPU backend share.
 
 mod float;
+mod mask;
 
 use burn::backend::flex::FlexTensor;
 use burn::tensor::{DType, Device, Shape, Tensor, TensorData};
-use pulp::{Arch, NullaryFnOnce};
+use pulp::{Arch, WithSimd};
 use rayon::prelude::*;
 
-pub(crate) use float::{LANES, dot, exp, greatest, normal, sigmoid, sum};
+pub(crate) use float::{LANES, dot, exp, greatest, normal, sigmoid, sum, total};
+pub(crate) use mask::Mask;
 
 /// Whether the loops of this crate can work on `x`.
 pub(crate) fn takes<const D: usize>(x: &Tensor<D>) -> bool {
@@ -27,7 +29,7 @@ pub(crate) fn rows_in_piece(width: usize) -> usize {
 /// current pool. What it does must be inlined, or it is compiled for any processor.
 pub(crate) fn run<W>(pieces: impl Iterator<Item = W>) -> Vec<W::Output>
 where
-    W: NullaryFnOnce<Output: Send> + Send,
+    W: WithSimd<Output: Send> + Send,
 {
     let arch = Arch::new();
     let mut pieces: Vec<W> = pieces.collect();

@@ -9,6 +9,7 @@
 //! and are shared out to the current rayon pool in pieces that depend on the shape alone, so that
 //! results are the same bits on any number of threads.
 
+mod attention;
 mod cross_entropy;
 #[cfg(feature = "flex")]
 mod flex;
@@ -19,6 +20,7 @@ mod softmax;
 #[cfg(all(test, feature = "flex"))]
 mod test;
 
+pub use attention::{attention, self_attention};
 pub use cross_entropy::cross_entropy;
 pub use gelu::{gelu, gelu_tanh};
 pub use norm::{layer_norm, rms_norm};

@@ -1,7 +1,7 @@
 //! Softmax over the last axis, as attention uses it.
 
 #[cfg(feature = "flex")]
-mod flex;
+pub(crate) mod flex;
 
 use burn::tensor::{Bool, Tensor, activation};
 

@@ -20,7 +20,7 @@ use burn::tensor::{Bool, Device, Int, Tensor, module};
 use crate::init::{Init, Values};
 use crate::language::{LanguageShape, branch_std};
 use crate::layers::activation::Activation;
-use crate::layers::attention::{attend, join_heads, split_heads};
+use crate::layers::attention::{attend, attend_itself, join_heads, split_heads};
 use crate::layers::causal::{KeyValueCache, LayerCache, Places};
 use crate::layers::dropout::Dropout;
 use crate::layers::linear;
@@ -214,8 +214,13 @@ impl Attention {
         // [batch, 3 heads, new, head width]
         let all = split_heads(self.c_attn.forward(x), 3 * self.heads);
         let part = |index| all.clone().narrow(1, index * self.heads, self.heads);
+        let first = cache.is_empty();
         let pairs = cache.extend(part(1), part(2));
-        let mixed = attend(part(0), pairs, hidden, Some(&self.attn_dropout));
+        let mixed = if first {
+            attend_itself(all, hidden, &self.attn_dropout)
+        } else {
+            attend(part(0), pairs, hidden, Some(&self.attn_dropout))
+        };
         let x = self.c_proj.forward(join_heads(mixed));
         self.resid_dropout.forward(x)
     }

@@ -17,7 +17,7 @@ use burn::module::{Module, Param};
 use burn::nn::Linear;
 use burn::nn::conv::Conv2d;
 use burn::tensor::{Device, Tensor};
-use fireclay_kernels::{gelu, softmax};
+use fireclay_kernels::{gelu, self_attention};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -376,10 +376,7 @@ impl Attention {
         let [batch, tokens, hidden] = input.dims();
         let split = [batch, tokens, 3 * self.heads, hidden / self.heads];
         let all = self.in_proj.forward(input).reshape(split).swap_dims(1, 2); // [batch, 3 heads, tokens, width]
-        let part = |index| all.clone().narrow(1, index * self.heads, self.heads);
-        let scores = part(0).matmul(part(1).transpose()); // [batch, heads, tokens, tokens]
-        let weights = softmax(scores, (hidden as f64 / self.heads as f64).powf(-0.5));
-        let mixed = weights.matmul(part(2));
+        let mixed = self_attention(all, None, None); // [batch, heads, tokens, width]
         let mixed = mixed.swap_dims(1, 2).reshape([batch, tokens, hidden]);
         self.out_proj.forward(mixed)
     }

@@ -116,12 +116,26 @@ pub(crate) fn greatest(row: &[f32]) -> f32 {
     for (lane, x) in lanes.iter_mut().zip(rest) {
         *lane = if *x > *lane { *x } else { *lane };
     }
-    lanes.into_iter().fold(f32::NEG_INFINITY, f32::max)
+    fold(lanes, |a, b| if a > b { a } else { b })
 }
 
+/// The sum of side by side sums.
 #[inline(always)]
-fn total(lanes: [f32; LANES]) -> f32 {
-    lanes.iter().sum()
+pub(crate) fn total(lanes: [f32; LANES]) -> f32 {
+    fold(lanes, |a, b| a + b)
+}
+
+/// One half with the other, until one is left: a chain of all would wait for each.
+#[inline(always)]
+fn fold(mut lanes: [f32; LANES], f: impl Fn(f32, f32) -> f32) -> f32 {
+    let mut half = LANES / 2;
+    while half > 0 {
+        for lane in 0..half {
+            lanes[lane] = f(lanes[lane], lanes[lane + half]);
+        }
+        half /= 2;
+    }
+    lanes[0]
 }
 
 #[cfg(test)]

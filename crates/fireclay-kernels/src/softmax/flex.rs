@@ -10,60 +10,48 @@ use burn::backend::{Backend, Dispatch, Flex, backend_extension};
 use burn::tensor::{Bool, Tensor};
 use pulp::NullaryFnOnce;
 
-use crate::flex::{LANES, contiguous, dot, exp, greatest, rows_in_piece, run, width};
+use crate::flex::{LANES, Mask, contiguous, dot, exp, greatest, rows_in_piece, run, total, width};
 
 pub(super) fn softmax<const D: usize>(
     scores: Tensor<D>,
     hidden: Option<Tensor<4, Bool>>,
     scale: f64,
 ) -> Tensor<D> {
-    let hidden = hidden.map(|hidden| Mask::new(hidden, &scores));
+    let hidden = hidden.map(|hidden| Hidden::new(hidden, &scores));
     let scores = scores.into_dispatch();
     Tensor::from_dispatch(Dispatch::softmax(scores, hidden, scale as f32))
 }
 
-/// What is hidden of `[batch, heads, rows, columns]` scores.
+/// What is hidden of rows of scores.
 #[derive(Clone, Debug)]
-pub(super) struct Mask {
-    /// `[1 or batch, 1 or rows, columns]`.
-    hidden: FlexTensor,
-    /// Rows of scores to a batch, and to a head.
+pub(super) struct Hidden {
+    mask: Mask,
+    /// Rows to a batch, and to a head.
     rows: [usize; 2],
-    /// How many of the mask's rows to go forward from one batch to the next, and from one row.
-    steps: [usize; 2],
 }
 
-impl Mask {
+impl Hidden {
     fn new<const D: usize>(hidden: Tensor<4, Bool>, scores: &Tensor<D>) -> Self {
-        let [batch, _, rows, _] = hidden.dims();
         let dims = scores.dims();
-        let hidden = hidden.without_autodiff().try_into_primitive::<Flex>();
         Self {
-            hidden: contiguous(hidden.expect("a mask is where its scores are")),
+            mask: Mask::new(hidden),
             rows: [dims[D - 3] * dims[D - 2], dims[D - 2]],
-            steps: [
-                if batch == 1 { 0 } else { rows },
-                if rows == 1 { 0 } else { 1 },
-            ],
         }
     }
 
-    /// Ones where a row of scores is hidden.
     #[inline(always)]
-    fn row(&self, index: usize, columns: usize) -> &[u8] {
-        let (batch, row) = (index / self.rows[0], index % self.rows[1]);
-        let start = (batch * self.steps[0] + row * self.steps[1]) * columns;
-        &self.hidden.bytes()[start..start + columns]
+    fn row(&self, index: usize) -> &[u8] {
+        self.mask.row(index / self.rows[0], index % self.rows[1])
     }
 }
 
 #[backend_extension(Autodiff, Flex)]
 pub(super) trait SoftmaxOps: Backend {
-    fn softmax(scores: FloatTensor<Self>, hidden: Option<Mask>, scale: f32) -> FloatTensor<Self>;
+    fn softmax(scores: FloatTensor<Self>, hidden: Option<Hidden>, scale: f32) -> FloatTensor<Self>;
 }
 
 impl SoftmaxOps for Flex {
-    fn softmax(scores: FlexTensor, hidden: Option<Mask>, scale: f32) -> FlexTensor {
+    fn softmax(scores: FlexTensor, hidden: Option<Hidden>, scale: f32) -> FlexTensor {
         let mut scores = contiguous(scores);
         let columns = width(&scores);
         let rows = rows_in_piece(columns);
@@ -80,7 +68,7 @@ impl SoftmaxOps for Flex {
 }
 
 impl<C: CheckpointStrategy> SoftmaxOps for Autodiff<Flex, C> {
-    fn softmax(scores: FloatTensor<Self>, hidden: Option<Mask>, scale: f32) -> FloatTensor<Self> {
+    fn softmax(scores: FloatTensor<Self>, hidden: Option<Hidden>, scale: f32) -> FloatTensor<Self> {
         let prepared = SoftmaxBackward.prepare::<C>([scores.node()]);
         match prepared.compute_bound().stateful() {
             OpsKind::Tracked(prepared) => {
@@ -98,7 +86,7 @@ impl<C: CheckpointStrategy> SoftmaxOps for Autodiff<Flex, C> {
 struct SoftmaxBackward;
 
 impl Backward<Flex, 1> for SoftmaxBackward {
-    type State = (FlexTensor, Option<Mask>, f32);
+    type State = (FlexTensor, Option<Hidden>, f32);
 
     fn backward(
         self,
@@ -116,7 +104,7 @@ impl Backward<Flex, 1> for SoftmaxBackward {
 fn backward(
     shares: FlexTensor,
     gradient: FlexTensor,
-    hidden: Option<&Mask>,
+    hidden: Option<&Hidden>,
     scale: f32,
 ) -> FlexTensor {
     let [shares, mut gradient] = [shares, gradient].map(contiguous);
@@ -143,7 +131,7 @@ struct Values<'a> {
     columns: usize,
     /// The index of the first row.
     first: usize,
-    hidden: Option<&'a Mask>,
+    hidden: Option<&'a Hidden>,
     scale: f32,
 }
 
@@ -154,15 +142,11 @@ impl NullaryFnOnce for Values<'_> {
     fn call(self) {
         for (index, row) in self.scores.chunks_exact_mut(self.columns).enumerate() {
             multiply(row, self.scale);
-            if let Some(mask) = self.hidden {
-                let hidden = mask.row(self.first + index, self.columns);
-                for (score, hidden) in row.iter_mut().zip(hidden) {
-                    *score = if *hidden == 0 { *score } else { f32::MIN };
-                }
-            }
-            let greatest = greatest(row);
-            let sum = exponentials(row, greatest);
-            multiply(row, 1.0 / sum);
+            let moments = weigh(
+                row,
+                self.hidden.map(|hidden| hidden.row(self.first + index)),
+            );
+            multiply(row, moments.factor);
         }
     }
 }
@@ -174,7 +158,7 @@ struct Slopes<'a> {
     columns: usize,
     /// The index of the first row.
     first: usize,
-    hidden: Option<&'a Mask>,
+    hidden: Option<&'a Hidden>,
     scale: f32,
 }
 
@@ -186,18 +170,55 @@ impl NullaryFnOnce for Slopes<'_> {
         let rows = self.shares.chunks_exact(self.columns);
         let rows = rows.zip(self.gradient.chunks_exact_mut(self.columns));
         for (index, (shares, gradient)) in rows.enumerate() {
-            let mean = dot(shares, gradient);
-            for (gradient, share) in gradient.iter_mut().zip(shares) {
-                *gradient = self.scale * share * (*gradient - mean);
-            }
-            // A hidden score has no part in the result even where all are hidden.
-            if let Some(mask) = self.hidden {
-                let hidden = mask.row(self.first + index, self.columns);
-                for (gradient, hidden) in gradient.iter_mut().zip(hidden) {
-                    *gradient = if *hidden == 0 { *gradient } else { 0.0 };
-                }
-            }
+            let hidden = self.hidden.map(|hidden| hidden.row(self.first + index));
+            slopes(shares, gradient, hidden, self.scale);
         }
+    }
+}
+
+/// The greatest of a row's scores, and one over the sum of the exponentials of their distances from
+/// it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Moments {
+    greatest: f32,
+    pub factor: f32,
+}
+
+/// Turns a row's scores into shares, but for the moments' factor.
+#[inline(always)]
+pub(crate) fn weigh(row: &mut [f32], hidden: Option<&[u8]>) -> Moments {
+    hide(row, hidden);
+    let greatest = greatest(row);
+    let factor = 1.0 / exponentials(row, greatest);
+    Moments { greatest, factor }
+}
+
+/// Turns a row's scores into shares, where the moments are known.
+#[inline(always)]
+pub(crate) fn shares(row: &mut [f32], hidden: Option<&[u8]>, moments: Moments) {
+    hide(row, hidden);
+    for score in row {
+        *score = exp(*score - moments.greatest) * moments.factor;
+    }
+}
+
+/// Turns the gradient of a row's shares into that of its scores.
+#[inline(always)]
+pub(crate) fn slopes(shares: &[f32], gradient: &mut [f32], hidden: Option<&[u8]>, scale: f32) {
+    let mean = dot(shares, gradient);
+    for (gradient, share) in gradient.iter_mut().zip(shares) {
+        *gradient = scale * share * (*gradient - mean);
+    }
+    // A hidden score has no part in the result even where all are hidden.
+    for (gradient, hidden) in gradient.iter_mut().zip(hidden.unwrap_or_default()) {
+        *gradient = if *hidden == 0 { *gradient } else { 0.0 };
+    }
+}
+
+#[inline(always)]
+fn hide(row: &mut [f32], hidden: Option<&[u8]>) {
+    for (score, hidden) in row.iter_mut().zip(hidden.unwrap_or_default()) {
+        *score = if *hidden == 0 { *score } else { f32::MIN };
     }
 }
 
@@ -216,7 +237,7 @@ fn exponentials(row: &mut [f32], greatest: f32) -> f32 {
         *x = exp(*x - greatest);
         *lane += *x;
     }
-    lanes.iter().sum()
+    total(lanes)
 }
 
 #[inline(always)]

@@ -2,7 +2,7 @@
 //! [arXiv:1706.03762](https://arxiv.org/abs/1706.03762), section 3.2).
 
 use burn::tensor::{Bool, Tensor};
-use fireclay_kernels::masked_softmax;
+use fireclay_kernels::{attention, self_attention};
 
 use super::dropout::Dropout;
 
@@ -17,14 +17,10 @@ pub(crate) fn hide_padding(mask: Tensor<2, Bool>) -> Tensor<4, Bool> {
     mask.bool_not().reshape([batch, 1, 1, time])
 }
 
-/// softmax(Q Kᵀ / sqrt(d)) V. Where there are fewer heads of keys than of queries, as many
-/// queries in a row share one (Ainslie et al. 2023, *GQA*,
-/// [arXiv:2305.13245](https://arxiv.org/abs/2305.13245), section 2.2).
+/// What queries find in the values whose keys are like them.
 ///
 /// Burn's own `attention` is not used: it drops nothing, shares keys on some backends only, and
-/// while training it is decomposed into plain operations. Forward alone it was up to 2.8 times as
-/// fast on flex over rows of 1024 before the softmax was fused here, but slower with a cache of as
-/// many (`docs/benchmarks.md`).
+/// while training it is decomposed into plain operations (`docs/benchmarks.md`).
 ///
 /// # Shapes
 ///
@@ -34,26 +30,30 @@ pub(crate) fn hide_padding(mask: Tensor<2, Bool>) -> Tensor<4, Bool> {
 /// - result: `[batch, heads, new, head width]`
 pub(crate) fn attend(
     query: Tensor<4>,
-    [keys, values]: [Tensor<4>; 2],
+    pairs: [Tensor<4>; 2],
     hidden: &Tensor<4, Bool>,
     dropout: Option<&Dropout>,
 ) -> Tensor<4> {
-    let [batch, heads, new, width] = query.dims();
-    let [_, key_heads, time, _] = keys.dims();
-    // Queries that share a key stand below each other, so that no key need be repeated.
-    let rows = heads / key_heads * new;
-    let query = query.reshape([batch, key_heads, rows, width]);
-    let scores = query.matmul(keys.transpose()); // [batch, key heads, rows, time]
-    let scores = scores.reshape([batch, heads, new, time]);
-    let scale = (width as f64).powf(-0.5);
-    let weights = masked_softmax(scores, hidden.clone(), scale);
-    let weights = match dropout {
-        Some(dropout) => dropout.forward(weights),
-        None => weights,
-    };
-    let weights = weights.reshape([batch, key_heads, rows, time]);
-    let mixed = weights.matmul(values); // [batch, key heads, rows, head width]
-    mixed.reshape([batch, heads, new, width])
+    let [batch, heads, new, _] = query.dims();
+    let weights = [batch, heads, new, pairs[0].dims()[2]];
+    let factors = dropout.and_then(|dropout| dropout.factors(weights, &query));
+    attention(query, pairs, Some(hidden.clone()), factors)
+}
+
+/// [`attend`] of tokens to each other, where one layer made queries, keys and values.
+///
+/// # Shapes
+///
+/// - `all`: queries, keys and values, in this order, `[batch, 3 heads, time, head width]`
+/// - result: `[batch, heads, time, head width]`
+pub(crate) fn attend_itself(
+    all: Tensor<4>,
+    hidden: &Tensor<4, Bool>,
+    dropout: &Dropout,
+) -> Tensor<4> {
+    let [batch, heads, time, _] = all.dims();
+    let factors = dropout.factors([batch, heads / 3, time, time], &all);
+    self_attention(all, Some(hidden.clone()), factors)
 }
 
 /// Splits the last axis into heads.

@@ -58,6 +58,11 @@ impl LayerCache {
         self.0.insert(all).clone()
     }
 
+    /// Whether nothing was read.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_none()
+    }
+
     /// The keys and values of what all tokens look at, made once.
     pub fn once(&mut self, make: impl FnOnce() -> [Tensor<4>; 2]) -> [Tensor<4>; 2] {
         self.0.get_or_insert_with(make).clone()

@@ -28,12 +28,22 @@ impl Dropout {
     /// - `input`: `[batch, ...]`
     /// - result: the same
     pub fn forward<const D: usize>(&self, input: Tensor<D>) -> Tensor<D> {
-        let device = input.device();
-        if self.prob == 0.0 || !device.is_autodiff() || !self.training.is_enabled() {
-            return input;
+        match self.factors(input.dims(), &input) {
+            Some(factors) => input * factors,
+            None => input,
         }
-        let mask = mask(input.dims(), 1.0 - self.prob, (&device, input.dtype()));
-        input * mask
+    }
+
+    /// What numbers of this shape, where and of the kind that `like` is, are to be multiplied with;
+    /// none where they stay as they are.
+    pub(crate) fn factors<const D: usize>(
+        &self,
+        shape: [usize; D],
+        like: &Tensor<D>,
+    ) -> Option<Tensor<D>> {
+        let device = like.device();
+        let drops = self.prob > 0.0 && device.is_autodiff() && self.training.is_enabled();
+        drops.then(|| mask(shape, 1.0 - self.prob, (&device, like.dtype())))
     }
 }
 

@@ -1,0 +1,103 @@
+//! Where the rows of heads lie: those of different heads side by side, as linear layers leave them.
+
+use burn::backend::flex::FlexTensor;
+
+use super::dims;
+use crate::flex::contiguous;
+
+/// `[batch, heads, time, width]` numbers.
+#[derive(Clone, Copy)]
+pub(super) struct Heads<'a> {
+    numbers: &'a [f32],
+    pub dims: [usize; 4],
+    /// How far to go from one batch to the next, one head, one row.
+    steps: [usize; 3],
+}
+
+impl<'a> Heads<'a> {
+    /// The same tensor, in a layout that has the numbers of a row side by side.
+    pub fn readable(tensor: FlexTensor) -> FlexTensor {
+        match tensor.layout().strides() {
+            [batch, head, row, 1] if [batch, head, row].into_iter().all(|step| *step >= 0) => {
+                tensor
+            }
+            _ => contiguous(tensor),
+        }
+    }
+
+    pub fn new(tensor: &'a FlexTensor) -> Self {
+        let layout = tensor.layout();
+        let steps = layout.strides();
+        Self {
+            numbers: &tensor.storage()[layout.start_offset()..],
+            dims: dims(tensor),
+            steps: [0, 1, 2].map(|axis| steps[axis].unsigned_abs()),
+        }
+    }
+
+    /// One head, counted over the batch.
+    #[inline(always)]
+    pub fn head(&self, index: usize) -> Head<'a> {
+        let [_, heads, rows, width] = self.dims;
+        let start = index / heads * self.steps[0] + index % heads * self.steps[1];
+        Head {
+            numbers: &self.numbers[start..],
+            step: self.steps[2],
+            rows,
+            width,
+        }
+    }
+}
+
+/// The rows of one head.
+#[derive(Clone, Copy)]
+pub(super) struct Head<'a> {
+    numbers: &'a [f32],
+    step: usize,
+    pub rows: usize,
+    pub width: usize,
+}
+
+impl<'a> Head<'a> {
+    #[inline(always)]
+    pub fn row(&self, index: usize) -> &'a [f32] {
+        &self.numbers[index * self.step..][..self.width]
+    }
+
+    /// `N` rows from one on, the last more than once where there are fewer.
+    #[inline(always)]
+    pub fn some<const N: usize>(&self, first: usize) -> [&'a [f32]; N] {
+        std::array::from_fn(|row| self.row((first + row).min(self.rows - 1)))
+    }
+}
+
+/// Where the rows of one head are written.
+pub(super) type Places<'a> = Vec<&'a mut [f32]>;
+
+/// The places of each head, batch by batch, of numbers that lie as `[batch, time, heads, width]`.
+pub(super) fn by_head(
+    numbers: &mut [f32],
+    [batch, heads, time, width]: [usize; 4],
+) -> impl Iterator<Item = Places<'_>> {
+    let mut places: Vec<Places<'_>> = Vec::new();
+    places.resize_with(batch * heads, || Vec::with_capacity(time));
+    for (index, side_by_side) in numbers.chunks_exact_mut(heads * width).enumerate() {
+        let first = index / time * heads;
+        for (row, places) in side_by_side
+            .chunks_exact_mut(width)
+            .zip(&mut places[first..])
+        {
+            places.push(row);
+        }
+    }
+    places.into_iter()
+}
+
+/// Writes rows of sums, each `step` after the one before, to the places from one on.
+#[inline(always)]
+pub(super) fn write(places: &mut [&mut [f32]], first: usize, sums: &[f32], step: usize) {
+    for (place, sums) in places[first..].iter_mut().zip(sums.chunks_exact(step)) {
+        let width = place.len();
+        place.copy_from_slice(&sums[..width]);
+    }
+}

@@ -1,0 +1,200 @@
+use burn::tensor::{Device, FloatDType, Int, TensorData, Tolerance};
+
+use super::*;
+use crate::test::{devices, wave};
+
+/// `[batch, heads, key heads, new, time, width]`: whole strips and tiles, rests of both, keys that
+/// several heads share, more than a block.
+const SIZES: [[usize; 6]; 7] = [
+    [2, 3, 3, 32, 32, 16],
+    [2, 2, 2, 9, 9, 5],
+    [1, 4, 2, 8, 13, 1],
+    [2, 6, 2, 41, 41, 33],
+    [1, 2, 1, 70, 70, 8],
+    [2, 1, 1, 11, 3, 24],
+    [1, 2, 2, 130, 200, 17],
+];
+
+type Body<'a> = dyn Fn([Tensor<4>; 3]) -> Tensor<4> + 'a;
+
+/// The result and the gradients of queries, keys and values.
+fn differentiate(data: &[TensorData; 3], body: &Body<'_>, device: &Device) -> Vec<TensorData> {
+    let device = device.clone().autodiff();
+    let parts = data
+        .clone()
+        .map(|data| Tensor::<4>::from_data(data, &device).require_grad());
+    let found = body(parts.clone());
+    let weights = Tensor::from_data(wave(found.dims(), 1.0, 5), &device);
+    let gradients = (found.clone() * weights).sum().backward();
+    let mut results = vec![found.into_data()];
+    results.extend(parts.map(|part| part.grad(&gradients).unwrap().into_data()));
+    results
+}
+
+fn check(data: &[TensorData; 3], body: &Body<'_>, plain: &Body<'_>) {
+    let expected = differentiate(data, plain, &Device::flex());
+    for device in devices() {
+        for (found, expected) in differentiate(data, body, &device).iter().zip(&expected) {
+            let greatest = expected.iter::<f64>().map(f64::abs).fold(1.0, f64::max);
+            found.assert_approx_eq::<f32>(expected, Tolerance::absolute(3e-6 * greatest));
+        }
+    }
+}
+
+fn data([batch, heads, key_heads, new, time, width]: [usize; 6]) -> [TensorData; 3] {
+    let keys = [batch, key_heads, time, width];
+    [
+        wave([batch, heads, new, width], 2.0, 0),
+        wave(keys, 2.0, 1),
+        wave(keys, 2.0, 2),
+    ]
+}
+
+/// What is after a row is hidden, where there are more columns than rows from the end on.
+fn causal(new: usize, time: usize, device: &Device) -> Tensor<4, Bool> {
+    let seen = time as i64 - new as i64;
+    Tensor::<2, Bool>::tril_mask([new, time], seen, device).unsqueeze()
+}
+
+/// The second batch has a part of its columns.
+fn padding(batch: usize, time: usize, device: &Device) -> Tensor<4, Bool> {
+    let place = Tensor::<1, Int>::arange(0..(batch * time) as i64, device);
+    place
+        .greater_equal_elem((batch * time - time / 2) as i64)
+        .reshape([batch, 1, 1, time])
+}
+
+/// Places here and there, at the ends too; the third row sees nothing.
+fn holes(batch: usize, new: usize, time: usize, device: &Device) -> Tensor<4, Bool> {
+    let place = Tensor::<1, Int>::arange(0..(batch * new * time) as i64, device);
+    let hidden = place.clone().remainder_scalar(7).lower_elem(3);
+    let third = place.div_scalar(time as i64).equal_elem(2);
+    hidden.bool_or(third).reshape([batch, 1, new, time])
+}
+
+#[test]
+fn both_bodies_agree() {
+    for size in SIZES {
+        check(
+            &data(size),
+            &|[query, keys, values]| attention(query, [keys, values], None, None),
+            &|parts| plain(parts, None, None),
+        );
+    }
+}
+
+#[test]
+fn masks_are_spread_over_batch_heads_and_rows() {
+    for size in SIZES {
+        let [batch, _, _, new, time, _] = size;
+        let masks: [&dyn Fn(&Device) -> Tensor<4, Bool>; 4] = [
+            &|device| causal(new, time, device),
+            &|device| padding(batch, time, device),
+            &|device| holes(batch, new, time, device),
+            &|device| Tensor::<4>::ones([1, 1, 1, time], device).bool(),
+        ];
+        for mask in masks {
+            check(
+                &data(size),
+                &|[query, keys, values]| {
+                    let hidden = mask(&query.device());
+                    attention(query, [keys, values], Some(hidden), None)
+                },
+                &|parts| plain(parts.clone(), Some(mask(&parts[0].device())), None),
+            );
+        }
+    }
+}
+
+#[test]
+fn factors_of_the_weights_have_their_part() {
+    for size in SIZES {
+        let [batch, heads, _, new, time, _] = size;
+        let factors = |device: &Device| {
+            Tensor::<4>::from_data(wave([batch, heads, new, time], 1.0, 3), device).clamp_min(0.0)
+        };
+        let mask = |device: &Device| Some(causal(new, time, device));
+        check(
+            &data(size),
+            &|[query, keys, values]| {
+                let device = query.device();
+                let factors = Some(factors(&device));
+                attention(query, [keys, values], mask(&device), factors)
+            },
+            &|parts| {
+                let device = parts[0].device();
+                plain(parts, mask(&device), Some(factors(&device)))
+            },
+        );
+    }
+}
+
+/// As a linear layer leaves them: the heads of a row side by side, or the parts of one tensor.
+#[test]
+fn any_layout_is_read() {
+    let size = [2, 3, 3, 20, 20, 6];
+    let mask = |device: &Device| Some(causal(20, 20, device));
+    let parts = [0, 1, 2].map(|seed| wave([2, 20, 3, 6], 2.0, seed));
+    check(
+        &parts,
+        &|parts| {
+            let [query, keys, values] = parts.map(|part| part.swap_dims(1, 2));
+            let hidden = mask(&query.device());
+            attention(query, [keys, values], hidden, None).swap_dims(1, 2)
+        },
+        &|parts| {
+            let parts = parts.map(|part| part.swap_dims(1, 2));
+            plain(parts.clone(), mask(&parts[0].device()), None).swap_dims(1, 2)
+        },
+    );
+    check(
+        &data(size),
+        &|parts| {
+            let hidden = mask(&parts[0].device());
+            self_attention(Tensor::cat(parts.to_vec(), 1), hidden, None)
+        },
+        &|parts| plain(parts.clone(), mask(&parts[0].device()), None),
+    );
+    check(
+        &[0, 1, 2].map(|seed| wave([2, 3, 6, 20], 2.0, seed)),
+        &|parts| {
+            let [query, keys, values] = parts.map(Tensor::transpose);
+            attention(query, [keys, values], None, None)
+        },
+        &|parts| plain(parts.map(Tensor::transpose), None, None),
+    );
+}
+
+#[test]
+fn a_few_queries_and_any_other_kind_of_number_are_left_to_the_plain_body() {
+    let queries = |new| Tensor::<4>::zeros([1, 1, new, 4], &Device::flex());
+    assert_eq!([7, 8].map(|new| pays(&queries(new))), [false, true]);
+    let body = |dtype: FloatDType| {
+        let parts = data([2, 2, 2, 12, 12, 4])
+            .map(|data| Tensor::<4>::from_data(data, &Device::flex()).cast(dtype));
+        let [query, keys, values] = parts.clone();
+        let found = attention(query, [keys, values], None, None);
+        assert_eq!(found.dtype(), dtype.into());
+        assert_eq!(found.into_data(), plain(parts, None, None).into_data());
+    };
+    [FloatDType::F64, FloatDType::F16]
+        .into_iter()
+        .for_each(body);
+}
+
+#[test]
+fn any_number_of_threads_gives_the_same_bits() {
+    let results = || {
+        let body = |parts: [Tensor<4>; 3]| {
+            let hidden = causal(70, 70, &parts[0].device());
+            let [query, keys, values] = parts;
+            attention(query, [keys, values], Some(hidden), None)
+        };
+        differentiate(&data([3, 4, 2, 70, 70, 24]), &body, &Device::flex())
+    };
+    let [one, three] = [1, 3].map(|threads| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
+        pool.build().unwrap().install(results)
+    });
+    assert_eq!(one, three);
+}
