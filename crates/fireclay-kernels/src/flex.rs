@@ -8,7 +8,7 @@ use burn::tensor::{DType, Device, Shape, Tensor, TensorData};
 use pulp::{Arch, WithSimd};
 use rayon::prelude::*;
 
-pub(crate) use float::{LANES, dot, exp, greatest, normal, sigmoid, sum, total};
+pub(crate) use float::{LANES, dot, exp, greatest, normal, sigmoid, sum};
 pub(crate) use mask::Mask;
 
 /// Whether the loops of this crate can work on `x`.

@@ -116,26 +116,24 @@ pub(crate) fn greatest(row: &[f32]) -> f32 {
     for (lane, x) in lanes.iter_mut().zip(rest) {
         *lane = if *x > *lane { *x } else { *lane };
     }
-    fold(lanes, |a, b| if a > b { a } else { b })
-}
-
-/// The sum of side by side sums.
-#[inline(always)]
-pub(crate) fn total(lanes: [f32; LANES]) -> f32 {
-    fold(lanes, |a, b| a + b)
-}
-
-/// One half with the other, until one is left: a chain of all would wait for each.
-#[inline(always)]
-fn fold(mut lanes: [f32; LANES], f: impl Fn(f32, f32) -> f32) -> f32 {
+    // One half with the other, until one is left: a chain of all would wait for each.
     let mut half = LANES / 2;
     while half > 0 {
         for lane in 0..half {
-            lanes[lane] = f(lanes[lane], lanes[lane + half]);
+            lanes[lane] = if lanes[lane + half] > lanes[lane] {
+                lanes[lane + half]
+            } else {
+                lanes[lane]
+            };
         }
         half /= 2;
     }
     lanes[0]
+}
+
+#[inline(always)]
+fn total(lanes: [f32; LANES]) -> f32 {
+    lanes.iter().sum()
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use burn::backend::{Backend, Dispatch, Flex, backend_extension};
 use burn::tensor::{Bool, Tensor};
 use pulp::NullaryFnOnce;
 
-use crate::flex::{LANES, Mask, contiguous, dot, exp, greatest, rows_in_piece, run, total, width};
+use crate::flex::{LANES, Mask, contiguous, dot, exp, greatest, rows_in_piece, run, width};
 
 pub(super) fn softmax<const D: usize>(
     scores: Tensor<D>,
@@ -237,7 +237,7 @@ fn exponentials(row: &mut [f32], greatest: f32) -> f32 {
         *x = exp(*x - greatest);
         *lane += *x;
     }
-    total(lanes)
+    lanes.iter().sum()
 }
 
 #[inline(always)]
