@@ -16,6 +16,7 @@ const SIZES: [[usize; 6]; 7] = [
 ];
 
 type Body<'a> = dyn Fn([Tensor<4>; 3]) -> Tensor<4> + 'a;
+type Make<'a> = dyn Fn(&Device) -> Tensor<4, Bool> + 'a;
 
 /// The result and the gradients of queries, keys and values.
 fn differentiate(data: &[TensorData; 3], body: &Body<'_>, device: &Device) -> Vec<TensorData> {
@@ -87,7 +88,7 @@ fn both_bodies_agree() {
 fn masks_are_spread_over_batch_heads_and_rows() {
     for size in SIZES {
         let [batch, _, _, new, time, _] = size;
-        let masks: [&dyn Fn(&Device) -> Tensor<4, Bool>; 4] = [
+        let masks: [&Make<'_>; 4] = [
             &|device| causal(new, time, device),
             &|device| padding(batch, time, device),
             &|device| holes(batch, new, time, device),
