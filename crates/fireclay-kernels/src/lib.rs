@@ -10,6 +10,7 @@
 //! results are the same bits on any number of threads.
 
 mod attention;
+mod conv;
 mod cross_entropy;
 #[cfg(feature = "flex")]
 mod flex;
@@ -21,6 +22,7 @@ mod softmax;
 mod test;
 
 pub use attention::{attention, self_attention};
+pub use conv::conv2d;
 pub use cross_entropy::cross_entropy;
 pub use gelu::{gelu, gelu_tanh};
 pub use norm::{layer_norm, rms_norm};

@@ -9,7 +9,6 @@
 //!   [arXiv:1312.4400](https://arxiv.org/abs/1312.4400)
 
 use burn::module::Module;
-use burn::nn::conv::Conv2d;
 use burn::nn::{GroupNorm, Linear};
 use burn::tensor::{Device, Tensor};
 use schemars::JsonSchema;
@@ -20,7 +19,7 @@ use crate::image::ImageShape;
 use crate::init::Init;
 use crate::layers::activation::Activation;
 use crate::layers::batch_norm::BatchNorm;
-use crate::layers::conv::Conv;
+use crate::layers::conv::{Conv, Conv2d};
 use crate::layers::dropout::Dropout;
 use crate::layers::pool::{Pool, global_average};
 use crate::mlp::NormKind;

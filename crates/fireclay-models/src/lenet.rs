@@ -7,7 +7,6 @@
 
 use burn::module::Module;
 use burn::nn::Linear;
-use burn::nn::conv::Conv2d;
 use burn::tensor::{Device, Tensor};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -16,7 +15,7 @@ use crate::family::saturating_sum;
 use crate::image::ImageShape;
 use crate::init::Init;
 use crate::layers::activation::Activation;
-use crate::layers::conv::Conv;
+use crate::layers::conv::{Conv, Conv2d};
 use crate::layers::pool::Pool;
 
 /// LeNet-5.

@@ -13,7 +13,6 @@ mod tables;
 
 use burn::module::Module;
 use burn::nn::Linear;
-use burn::nn::conv::Conv2d;
 use burn::tensor::activation::{hard_sigmoid, hard_swish, relu};
 use burn::tensor::{Device, Tensor};
 use schemars::JsonSchema;
@@ -23,7 +22,7 @@ use crate::family::saturating_sum;
 use crate::image::ImageShape;
 use crate::init::{Init, Values};
 use crate::layers::batch_norm::BatchNorm;
-use crate::layers::conv::Conv;
+use crate::layers::conv::{Conv, Conv2d};
 use crate::layers::dropout::Dropout;
 use tables::{Activation, HARD_SWISH, LARGE, SMALL, TableRow};
 

@@ -16,7 +16,6 @@ pub(crate) mod tests;
 
 use burn::module::Module;
 use burn::nn::Linear;
-use burn::nn::conv::Conv2d;
 use burn::tensor::activation::relu;
 use burn::tensor::module::max_pool2d;
 use burn::tensor::ops::MaxPoolOptions;
@@ -25,7 +24,7 @@ use burn::tensor::{Device, Tensor};
 use crate::image::ImageShape;
 use crate::init::Init;
 use crate::layers::batch_norm::BatchNorm;
-use crate::layers::conv::Conv;
+use crate::layers::conv::{Conv, Conv2d};
 use crate::layers::dropout::Dropout;
 use crate::layers::pool::global_average;
 use block::Block;

@@ -15,7 +15,6 @@ mod positions;
 
 use burn::module::{Module, Param};
 use burn::nn::Linear;
-use burn::nn::conv::Conv2d;
 use burn::tensor::{Device, Tensor};
 use fireclay_kernels::{gelu, self_attention};
 use schemars::JsonSchema;
@@ -24,7 +23,7 @@ use serde::{Deserialize, Serialize};
 use crate::family::saturating_sum;
 use crate::image::ImageShape;
 use crate::init::{Init, Values};
-use crate::layers::conv::Conv;
+use crate::layers::conv::{Conv, Conv2d};
 use crate::layers::drop_path::{DropPath, rising};
 use crate::layers::dropout::Dropout;
 use crate::layers::linear::xavier;

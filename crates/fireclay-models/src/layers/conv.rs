@@ -1,7 +1,9 @@
 //! Convolutions, built in the order in which the model asks for them.
 
-use burn::nn::PaddingConfig2d;
-use burn::nn::conv::Conv2d;
+use burn::module::{Content, DisplaySettings, Module, ModuleDisplay, Param};
+use burn::tensor::Tensor;
+use burn::tensor::ops::ConvOptions;
+use fireclay_kernels::conv2d;
 
 use crate::init::{Init, Values};
 
@@ -74,16 +76,62 @@ impl Conv {
 
     /// Builds it with weights and bias drawn as asked.
     pub fn build(self, init: &mut Init, weight: Values, bias: Values) -> Conv2d {
-        let padding = self.padding;
         Conv2d {
             weight: init.param(self.shape(), weight),
             bias: self.bias.then(|| init.param([self.outputs], bias)),
-            stride: [self.stride; 2],
-            kernel_size: [self.kernel; 2],
-            dilation: [1; 2],
+            stride: self.stride,
+            padding: self.padding,
             groups: self.groups,
-            padding: PaddingConfig2d::Explicit(padding, padding, padding, padding),
         }
+    }
+}
+
+/// A two-dimensional convolution, with the parameters of Burn's; [`Conv`] builds it.
+#[derive(Module, Debug)]
+#[module(custom_display)]
+pub struct Conv2d {
+    /// `[outputs, inputs / groups, kernel, kernel]`
+    pub weight: Param<Tensor<4>>,
+    /// The offset of each output.
+    pub bias: Option<Param<Tensor<1>>>,
+    stride: usize,
+    padding: usize,
+    groups: usize,
+}
+
+impl Conv2d {
+    /// Convolves `input`.
+    ///
+    /// # Shapes
+    ///
+    /// - `input`: `[batch, inputs, height, width]`
+    /// - result: `[batch, outputs, rows, columns]`, with
+    ///   rows = (height + 2 · padding - kernel) / stride + 1, rounded down, and columns alike
+    pub fn forward(&self, input: Tensor<4>) -> Tensor<4> {
+        let (stride, padding) = ([self.stride; 2], [self.padding; 2]);
+        let options = ConvOptions::new(stride, padding, [1; 2], self.groups);
+        let bias = self.bias.as_ref().map(Param::val);
+        conv2d(input, self.weight.val(), bias, options)
+    }
+}
+
+impl ModuleDisplay for Conv2d {
+    fn custom_settings(&self) -> Option<DisplaySettings> {
+        DisplaySettings::new()
+            .with_new_line_after_attribute(false)
+            .optional()
+    }
+
+    fn custom_content(&self, content: Content) -> Option<Content> {
+        let [outputs, inputs, kernel, _] = self.weight.shape().dims();
+        content
+            .add("inputs", &(inputs * self.groups))
+            .add("outputs", &outputs)
+            .add("kernel", &kernel)
+            .add("stride", &self.stride)
+            .add("padding", &self.padding)
+            .add("groups", &self.groups)
+            .optional()
     }
 }
 

@@ -1,7 +1,6 @@
 //! The two kinds of residual block.
 
 use burn::module::Module;
-use burn::nn::conv::Conv2d;
 use burn::tensor::Tensor;
 use burn::tensor::activation::relu;
 use burn::tensor::module::max_pool2d;
@@ -10,7 +9,7 @@ use burn::tensor::ops::MaxPoolOptions;
 use super::config::{BlockKind, Shortcut};
 use crate::init::Init;
 use crate::layers::batch_norm::BatchNorm;
-use crate::layers::conv::Conv;
+use crate::layers::conv::{Conv, Conv2d};
 use crate::layers::drop_path::DropPath;
 
 /// One residual block; the third convolution is the bottleneck's.
