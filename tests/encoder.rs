@@ -324,11 +324,10 @@ fn texts_may_have_several_labels_or_none() {
         };
         let rows: String = (0..160).map(row).collect();
         project.write("pots.csv", &("text,mark\n".to_owned() + &rows));
-        project.ok("train run.toml -q --set train.epochs=20");
+        project.ok("train run.toml -q --set train.epochs=40");
         let f1 = metric(&project, 1, "test", "f1_micro");
         assert!(f1 > 0.9, "{f1}");
-        // As long as the texts that it learned from: no tokenizer is the same twice, and what a small
-        // model makes of other texts may be another.
+        // As long as the texts that it learned from: what a small model makes of others may be another.
         let pots = ["lovely bowl", "lovely jug", "dull bowl", "dull jug"];
         let rows = pots.map(|pot| format!("\"A {pot}, number 3\"\n"));
         project.write("new.csv", &("text\n".to_owned() + &rows.concat()));

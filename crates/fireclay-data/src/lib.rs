@@ -65,7 +65,7 @@ pub use self::image::{
     Interpolation, LabelLevel, Mix, OnDamaged, Pixels, RandAugmentConfig, RandomCropConfig,
     RandomErasingConfig, RandomResizedCropConfig, Statistic, StatisticWord, decode, image_files,
 };
-pub use self::order::{batches, by_length, epoch_order, shard, shard_range};
+pub use self::order::{batch_count, batches, by_length, epoch_order, shard, shard_range};
 pub use self::pairs::{PairBatch, PairData, PairDataConfig, PairFormat, PairSplit, read_lines};
 pub use self::prefetch::{Prefetch, PrefetchError, prefetch};
 pub use self::preprocess::{Features, Preprocess};

@@ -60,6 +60,16 @@ pub fn batches(n: usize, batch_size: usize, drop_last: bool) -> Vec<Range<usize>
     batches
 }
 
+/// How many [`batches`] there are, without making them.
+pub fn batch_count(n: usize, batch_size: usize, drop_last: bool) -> usize {
+    let count = n.div_ceil(batch_size);
+    let rest = n % batch_size;
+    match count > 1 && rest > 0 && (drop_last || rest == 1) {
+        true => count - 1,
+        false => count,
+    }
+}
+
 /// The part of a batch that `rank` of `world` computes: contiguous, sizes differ by at most one,
 /// and all ranks together are the batch in its order.
 pub fn shard(batch: &[u32], rank: usize, world: usize) -> &[u32] {
@@ -153,6 +163,11 @@ mod tests {
             let mut order = epoch_order(seed, epoch, n);
             order.sort_unstable();
             prop_assert!(order.into_iter().eq(0..n as u32));
+        }
+
+        #[test]
+        fn batches_are_counted_without_being_made(n in 0usize..200, size in 1usize..40, drop_last: bool) {
+            prop_assert_eq!(batch_count(n, size, drop_last), batches(n, size, drop_last).len());
         }
 
         #[test]

@@ -53,8 +53,8 @@ impl TokenizerKind {
         }
     }
 
-    /// Whether it takes long enough to make to be worth keeping.
-    pub(crate) fn is_trained(self) -> bool {
+    /// Whether it is learned from the text, which takes long enough to be worth keeping.
+    pub fn is_trained(self) -> bool {
         self.least_vocabulary().is_some()
     }
 }
@@ -125,7 +125,7 @@ impl TokenizerConfig {
 }
 
 /// How tokenizers are trained; another number for what would come out otherwise.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// More tokens than any published vocabulary has; it is surely a slip.
 const MOST_TOKENS: usize = 1 << 24;

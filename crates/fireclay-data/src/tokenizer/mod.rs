@@ -2,6 +2,8 @@
 
 mod config;
 mod marks;
+mod ordered;
+mod table;
 #[cfg(test)]
 mod tests;
 mod tokens;
@@ -14,6 +16,7 @@ use tokenizers::tokenizer::step_decode_stream;
 
 pub use self::config::{TokenizerConfig, TokenizerKind};
 use self::marks::Marks;
+use self::table::Table;
 use crate::error::{DataError, absolute};
 use crate::kept::part;
 
@@ -24,6 +27,8 @@ pub struct Tokenizer {
     vocabulary: usize,
     end_of_text: Option<u32>,
     marks: Arc<Marks>,
+    /// Where tokens are single characters or bytes.
+    table: Option<Arc<Table>>,
 }
 
 /// What tokenizers call the token that ends a text.
@@ -49,6 +54,7 @@ impl Tokenizer {
         let vocabulary = largest as usize + 1;
         let marks = Marks::new(&inner, end_of_text, vocabulary)?;
         Ok(Self {
+            table: Table::of(&inner).map(Arc::new),
             inner: Arc::new(inner),
             vocabulary,
             end_of_text,
@@ -105,6 +111,9 @@ impl Tokenizer {
     /// # Errors
     /// [`DataError::Tokenizer`] if the text has something in it that the tokenizer has no token for.
     pub fn encode(&self, text: &str) -> Result<Vec<u32>, DataError> {
+        if let Some(tokens) = self.looked_up(text) {
+            return Ok(tokens);
+        }
         let encoding = self.inner.encode_fast(text, false).map_err(failed)?;
         Ok(encoding.get_ids().to_vec())
     }
@@ -114,9 +123,16 @@ impl Tokenizer {
     /// # Errors
     /// As for [`encode`](Self::encode).
     pub fn encode_all(&self, texts: Vec<&str>) -> Result<Vec<Vec<u32>>, DataError> {
+        if self.table.is_some() {
+            return texts.into_iter().map(|text| self.encode(text)).collect();
+        }
         let encodings = self.inner.encode_batch_fast(texts, false).map_err(failed)?;
         let ids = encodings.iter().map(|encoding| encoding.get_ids().to_vec());
         Ok(ids.collect())
+    }
+
+    fn looked_up(&self, text: &str) -> Option<Vec<u32>> {
+        self.table.as_ref()?.encode(text)
     }
 
     /// The text of tokens; special ones are left out.

@@ -67,6 +67,27 @@ fn trained_tokenizers_keep_to_their_size_and_give_the_text_back() {
     }
 }
 
+/// Each hash table has an order of its own, also those of one process.
+#[test]
+fn what_is_trained_is_a_function_of_the_text() {
+    let text = include_str!("train.rs");
+    for kind in [
+        TokenizerKind::Bpe,
+        TokenizerKind::Wordpiece,
+        TokenizerKind::Unigram,
+    ] {
+        let train = || {
+            let lines = text.lines().map(|line| Ok(line.to_owned()));
+            let trained = Tokenizer::train(kind, &config(400), lines).unwrap();
+            trained.to_json()
+        };
+        let first = train();
+        for _ in 0..5 {
+            assert_eq!(train(), first, "{kind:?}");
+        }
+    }
+}
+
 #[test]
 fn what_is_saved_comes_back_and_what_is_no_tokenizer_does_not() {
     let folder = tempfile::tempdir().unwrap();
@@ -127,6 +148,21 @@ fn impossible_values_are_named() {
 }
 
 proptest! {
+    /// Names of tokens are among what is drawn, whole and in part.
+    #[test]
+    fn what_is_looked_up_is_what_the_tokenizer_finds(
+        parts in prop::collection::vec("\\PC{0,8}|<\\|endoftext\\|>|<unk>|<unk|endoftext|>", 0..6),
+    ) {
+        let text = parts.concat();
+        for kind in [TokenizerKind::Byte, TokenizerKind::Char] {
+            let tokenizer = train(kind);
+            prop_assert!(tokenizer.table.is_some());
+            let found = tokenizer.inner.encode_fast(text.as_str(), false).unwrap();
+            prop_assert_eq!(tokenizer.encode(&text).unwrap(), found.get_ids());
+        }
+        prop_assert!(train(TokenizerKind::Bpe).table.is_none());
+    }
+
     #[test]
     fn any_text_comes_back_from_bytes_and_byte_pairs(text in "\\PC{0,40}") {
         prop_assume!(!text.contains("<|endoftext|>"));

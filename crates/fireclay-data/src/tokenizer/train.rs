@@ -6,7 +6,6 @@ use std::path::Path;
 use sha2::{Digest, Sha256};
 use tokenizers::decoders::fuse::Fuse;
 use tokenizers::decoders::wordpiece::WordPiece as WordPieceDecoder;
-use tokenizers::models::TrainerWrapper;
 use tokenizers::models::bpe::{BPE, BpeTrainer};
 use tokenizers::models::unigram::{Unigram, UnigramTrainer};
 use tokenizers::models::wordpiece::{WordPiece, WordPieceTrainer};
@@ -18,13 +17,14 @@ use tokenizers::pre_tokenizers::metaspace::{Metaspace, PrependScheme};
 use tokenizers::processors::bert::BertProcessing;
 use tokenizers::{AddedToken, Error, Tokenizer as Inner};
 
+use super::ordered::Ordered;
 use super::{Tokenizer, TokenizerConfig, TokenizerKind};
 use crate::error::DataError;
 use crate::hash::hex;
 use crate::kept;
 
 const END: &str = "<|endoftext|>";
-const UNKNOWN: &str = "<unk>";
+pub(super) const UNKNOWN: &str = "<unk>";
 
 impl Tokenizer {
     /// Makes the tokenizer that a configuration asks for; `texts` is the training text, of which
@@ -127,14 +127,7 @@ fn char(characters: &BTreeSet<char>) -> Result<Inner, Error> {
 
 /// Token n is byte n; the one after them ends a text.
 fn byte() -> Result<Inner, Error> {
-    // Bytes that are no visible characters of Latin-1 go by those from U+0100 on, as in GPT-2.
-    let is_visible = |byte: &u8| matches!(byte, b'!'..=b'~' | 0xA1..=0xAC | 0xAE..=0xFF);
-    let mut others = '\u{100}'..;
-    let mut name = |byte: u8| match is_visible(&byte) {
-        true => char::from(byte),
-        false => others.next().expect("there are 68 of them"),
-    };
-    let names = (0..=255).map(|byte| name(byte).to_string());
+    let names = byte_names().map(String::from);
     let names = names.chain([END.to_owned()]);
     let model = BPE::builder()
         .vocab_and_merges(
@@ -149,8 +142,19 @@ fn byte() -> Result<Inner, Error> {
     Ok(tokenizer)
 }
 
+/// What byte-level tokenizers call each byte: those that are no visible characters of Latin-1 go by
+/// the characters from U+0100 on, as in GPT-2.
+pub(super) fn byte_names() -> impl Iterator<Item = char> {
+    let is_visible = |byte: &u8| matches!(byte, b'!'..=b'~' | 0xA1..=0xAC | 0xAE..=0xFF);
+    let mut others = '\u{100}'..;
+    (0..=255).map(move |byte: u8| match is_visible(&byte) {
+        true => char::from(byte),
+        false => others.next().expect("there are 68 of them"),
+    })
+}
+
 /// A tokenizer without a vocabulary, and what finds one.
-type Untrained = Result<(Inner, TrainerWrapper), Error>;
+type Untrained = Result<(Inner, Ordered), Error>;
 
 fn bpe(config: &TokenizerConfig) -> Untrained {
     let mut tokenizer = Inner::new(BPE::default());
@@ -166,7 +170,7 @@ fn bpe(config: &TokenizerConfig) -> Untrained {
         .initial_alphabet(ByteLevel::alphabet().into_iter().collect())
         .special_tokens(vec![special_token(END)])
         .build();
-    Ok((tokenizer, trainer.into()))
+    Ok((tokenizer, Ordered::Bpe(trainer)))
 }
 
 fn wordpiece(config: &TokenizerConfig) -> Untrained {
@@ -186,7 +190,7 @@ fn wordpiece(config: &TokenizerConfig) -> Untrained {
         .min_frequency(config.min_frequency)
         .special_tokens(special.into())
         .build();
-    Ok((tokenizer, trainer.into()))
+    Ok((tokenizer, Ordered::wordpiece(trainer)))
 }
 
 fn unigram(config: &TokenizerConfig) -> Untrained {
@@ -204,7 +208,7 @@ fn unigram(config: &TokenizerConfig) -> Untrained {
         .special_tokens(special.into())
         .unk_token(Some(UNKNOWN.into()))
         .build()?;
-    Ok((tokenizer, trainer.into()))
+    Ok((tokenizer, Ordered::unigram(trainer)))
 }
 
 fn special_token(name: &str) -> AddedToken {
