@@ -106,6 +106,7 @@ const SETS: &[(&str, &[&str])] = &[
     ("device.backend=gpu", &["gpu", "wgpu"]),
     ("device.precision=f64", &["f64", "f32"]),
     ("device.device_index=-1", &["device_index"]),
+    ("device.memory_gb=0", &["memory_gb", "above 0"]),
     ("seed=-1", &["seed"]),
     ("seed=\"a\"", &["seed"]),
     ("output_dir=3", &["output_dir"]),

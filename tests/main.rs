@@ -14,6 +14,7 @@ mod images;
 mod language;
 mod lora;
 mod outside;
+mod plan;
 mod resume;
 mod shipped;
 mod tables;

@@ -230,6 +230,25 @@ fn shards_change_the_rounding_and_nothing_else() {
 }
 
 #[test]
+fn what_is_forgotten_is_computed_again_to_the_bit() {
+    let project = Project::with(&divisible());
+    for settings in ["", " --set train.gradient_checkpointing=true"] {
+        for shards in [1, 2] {
+            project.ok(&format!(
+                "train run.toml -q --set train.cpu_shards={shards} --set train.epochs=2{settings}"
+            ));
+        }
+    }
+    for (remembered, forgotten) in [(1, 3), (2, 4)] {
+        for name in ["model.safetensors", "metrics.jsonl"] {
+            let [one, other] =
+                [remembered, forgotten].map(|run| project.bytes(&format!("runs/run/{run}/{name}")));
+            assert!(one == other, "{name} of runs {remembered} and {forgotten}");
+        }
+    }
+}
+
+#[test]
 fn auto_says_what_it_took_and_keeps_batch_statistics_whole() {
     let project = Project::with(EVERYTHING);
     project.ok("train run.toml -q --set train.epochs=1");

@@ -6,6 +6,7 @@ mod flex;
 use burn::tensor::{Bool, Tensor};
 
 use crate::softmax::{masked_softmax, softmax};
+use crate::stand_in;
 
 /// softmax(Q Kᵀ / sqrt(d)) V (Vaswani et al. 2017,
 /// [arXiv:1706.03762](https://arxiv.org/abs/1706.03762), section 3.2.1). Where there are fewer heads
@@ -16,7 +17,7 @@ use crate::softmax::{masked_softmax, softmax};
 /// with the weights after the softmax: dropout's mask.
 ///
 /// On the CPU the weights of a few queries at a time are made, and made again for the gradients, so
-/// that memory grows with the rows, not with their square; what a mask hides at either end of a row
+/// that without `factors` memory grows with the rows, not with their square; what a mask hides at either end of a row
 /// is not computed.
 ///
 /// # Shapes
@@ -36,6 +37,15 @@ pub fn attention(
     if pays(&query) {
         return flex::attention([query, keys, values], hidden, factors);
     }
+    if stand_in::is_wanted() {
+        let pair = stand_in::keeps_input(keys).sum() + stand_in::keeps_input(values).sum();
+        let pair = pair.reshape([1, 1, 1, 1]);
+        let pair = match factors {
+            Some(factors) => (factors * pair).sum().reshape([1, 1, 1, 1]),
+            None => pair,
+        };
+        return stand_in::keeps_input(query) + pair;
+    }
     plain([query, keys, values], hidden, factors)
 }
 
@@ -54,6 +64,10 @@ pub fn self_attention(
     #[cfg(feature = "flex")]
     if pays(&all) {
         return flex::self_attention(all, hidden, factors);
+    }
+    if stand_in::is_wanted() {
+        let [query, keys, values] = thirds(all);
+        return attention(query, [keys, values], hidden, factors);
     }
     plain(thirds(all), hidden, factors)
 }

@@ -6,6 +6,8 @@ mod flex;
 
 use burn::tensor::Tensor;
 
+use crate::stand_in;
+
 /// How x Φ(x) is computed.
 #[cfg(feature = "flex")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +23,9 @@ pub fn gelu<const D: usize>(x: Tensor<D>) -> Tensor<D> {
     if crate::flex::takes(&x) {
         return flex::gelu(x, Form::Exact);
     }
+    if stand_in::is_wanted() {
+        return stand_in::keeps_input(x);
+    }
     plain(x)
 }
 
@@ -29,6 +34,9 @@ pub fn gelu_tanh<const D: usize>(x: Tensor<D>) -> Tensor<D> {
     #[cfg(feature = "flex")]
     if crate::flex::takes(&x) {
         return flex::gelu(x, Form::Tanh);
+    }
+    if stand_in::is_wanted() {
+        return stand_in::keeps_input(x);
     }
     plain_tanh(x)
 }

@@ -18,6 +18,7 @@ mod gelu;
 mod norm;
 mod optimizer;
 mod softmax;
+mod stand_in;
 #[cfg(all(test, feature = "flex"))]
 mod test;
 
@@ -28,3 +29,4 @@ pub use gelu::{gelu, gelu_tanh};
 pub use norm::{layer_norm, rms_norm};
 pub use optimizer::{AdamStep, MomentumStep, adam, descent, lerp, momentum, sum_of_squares};
 pub use softmax::{masked_softmax, softmax};
+pub use stand_in::stand_in;

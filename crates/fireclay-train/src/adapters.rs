@@ -25,16 +25,13 @@ pub(crate) struct Adapters {
 }
 
 impl Adapters {
-    /// Whether the tensor of this PyTorch name is trained.
-    pub fn has(&self, name: &str) -> bool {
-        is_adapter(name) || self.whole.iter().any(|known| known == name)
-    }
-
     /// How much of a model with tensors of these shapes is trained, in words.
     pub fn share(&self, shapes: &[(String, Vec<usize>)]) -> String {
         let count = |shape: &[usize]| shape.iter().product::<usize>();
         let all: usize = shapes.iter().map(|(_, shape)| count(shape)).sum();
-        let trained = shapes.iter().filter(|(name, _)| self.has(name));
+        let trained = shapes
+            .iter()
+            .filter(|(name, _)| is_trained(name, &self.whole));
         let trained: usize = trained.map(|(_, shape)| count(shape)).sum();
         let percent = 100.0 * trained as f64 / all as f64;
         format!("lora: {trained} of {all} parameters are trained ({percent:.2} %)")
@@ -59,6 +56,12 @@ impl Adapters {
             (ADAPTER_CONFIG, to_json(&config)),
         ])
     }
+}
+
+/// Whether the tensor of this PyTorch name is trained, of a model with adapters and `whole` tensors
+/// that are trained beside them.
+pub(crate) fn is_trained(name: &str, whole: &[String]) -> bool {
+    is_adapter(name) || whole.iter().any(|known| known == name)
 }
 
 /// A hash of the names and values of every tensor that is not trained.

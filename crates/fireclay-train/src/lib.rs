@@ -7,6 +7,7 @@
 
 pub mod config;
 
+pub mod estimate;
 pub mod run;
 pub mod task;
 

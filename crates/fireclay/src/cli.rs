@@ -24,6 +24,8 @@ pub enum Command {
     Init(InitArgs),
     /// Check a config and its data without training, and print the config with every default
     Check(CheckArgs),
+    /// Say what a run will take, without training: parameters, operations, memory, time, money
+    Plan(PlanArgs),
     /// Train a model as a config says
     Train(TrainArgs),
     /// Go on with an interrupted run from its newest whole checkpoint
@@ -79,6 +81,38 @@ pub struct CheckArgs {
     #[arg(long)]
     pub no_data: bool,
     /// Print the config and the report on the data as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `plan`.
+#[derive(Debug, Args)]
+pub struct PlanArgs {
+    /// The config
+    pub config: PathBuf,
+    /// Override a key, as in `--set train.batch_size=64`
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub sets: Vec<String>,
+    /// Do not read the data; what the config leaves open is assumed, and said
+    #[arg(long)]
+    pub no_data: bool,
+    /// Assume this of data that is not read: samples, classes, vocabulary or length (tokens of a
+    /// text, pixels of a side, columns)
+    #[arg(long, value_name = "KEY=N")]
+    pub assume: Vec<String>,
+    /// Predict for this hardware alone, such as h100
+    #[arg(long, value_name = "NAME")]
+    pub on: Option<String>,
+    /// Spread the run over so many devices, as far as whole copies of the model go into them
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub devices: Option<u64>,
+    /// A table of hardware in place of the one that comes with fireclay
+    #[arg(long, value_name = "FILE")]
+    pub hardware: Option<PathBuf>,
+    /// Train for three steps too, and say what they took
+    #[arg(long)]
+    pub measure: bool,
+    /// Print JSON
     #[arg(long)]
     pub json: bool,
 }

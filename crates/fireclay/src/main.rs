@@ -22,6 +22,7 @@ fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Init(args) => commands::init(&args),
         Command::Check(args) => commands::check(&args),
+        Command::Plan(args) => commands::plan(&args),
         Command::Train(args) => commands::train(&args),
         Command::Resume(args) => commands::resume(&args),
         Command::Evaluate(args) => commands::evaluate(&args),

@@ -49,6 +49,32 @@ pub fn number(value: f64) -> String {
     }
 }
 
+/// A whole number with a comma after every three digits.
+pub fn count(number: u64) -> String {
+    let digits = number.to_string();
+    let groups = digits.as_bytes().rchunks(3).rev();
+    let groups = groups.map(|group| String::from_utf8_lossy(group));
+    groups.collect::<Vec<_>>().join(",")
+}
+
+/// A number with three digits, in thousands, millions and so on of a unit.
+pub fn with_unit(value: f64, unit: &str) -> String {
+    const PREFIXES: [&str; 9] = ["", "k", "M", "G", "T", "P", "E", "Z", "Y"];
+    let mut scaled = value;
+    let mut prefix = 0;
+    while scaled >= 999.5 && prefix + 1 < PREFIXES.len() {
+        scaled /= 1000.0;
+        prefix += 1;
+    }
+    let digits = match scaled {
+        _ if prefix == 0 => 0,
+        s if s >= 99.95 => 0,
+        s if s >= 9.995 => 1,
+        _ => 2,
+    };
+    format!("{scaled:.digits$} {}{unit}", PREFIXES[prefix])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -73,6 +99,22 @@ mod tests {
         assert_eq!(
             shown,
             ["0.9767", "1.200e-5", "0", "54.12", "3012.8", "123456.0"]
+        );
+    }
+
+    #[test]
+    fn counts_have_commas() {
+        let shown = [0, 999, 1000, 174_604_259_328].map(count);
+        assert_eq!(shown, ["0", "999", "1,000", "174,604,259,328"]);
+    }
+
+    #[test]
+    fn units_have_prefixes() {
+        let values = [0.0, 999.0, 1000.0, 12_345.0, 999_600.0, 3.149e23];
+        let shown = values.map(|value| with_unit(value, "B"));
+        assert_eq!(
+            shown,
+            ["0 B", "999 B", "1.00 kB", "12.3 kB", "1.00 MB", "315 ZB"]
         );
     }
 }

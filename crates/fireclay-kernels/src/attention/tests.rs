@@ -28,7 +28,7 @@ fn differentiate(data: &[TensorData; 3], body: &Body<'_>, device: &Device) -> Ve
     let weights = Tensor::from_data(wave(found.dims(), 1.0, 5), &device);
     let gradients = (found.clone() * weights).sum().backward();
     let mut results = vec![found.into_data()];
-    results.extend(parts.map(|part| part.grad(&gradients).unwrap().into_data()));
+    results.extend(parts.map(|part| part.grad(&gradients).expect("a gradient").into_data()));
     results
 }
 

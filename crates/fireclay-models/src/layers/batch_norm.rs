@@ -1,8 +1,8 @@
 //! Batch normalisation with PyTorch's running statistics.
 
 use burn::module::{Content, DisplaySettings, Flag, Module, ModuleDisplay, Param, RunningState};
-use burn::tensor::Tensor;
 use burn::tensor::module::{batch_norm, batch_norm_train};
+use burn::tensor::{Device, Tensor};
 
 /// Normalises each channel over the batch and over all places in it.
 ///
@@ -49,8 +49,8 @@ impl BatchNorm {
 
     fn forward_inference<const D: usize>(&self, input: Tensor<D>) -> Tensor<D> {
         let device = input.device();
-        let mean = self.running_mean.value().to_device(&device);
-        let var = self.running_var.value().to_device(&device);
+        let mean = on(&device, self.running_mean.value());
+        let var = on(&device, self.running_var.value());
         let (gamma, beta) = (self.gamma.val(), self.beta.val());
         batch_norm(input, gamma, beta, mean, var, self.epsilon)
     }
@@ -68,9 +68,17 @@ impl BatchNorm {
 
     fn update(&self, running: &RunningState<Tensor<1>>, batch: Tensor<1>) {
         let batch = batch.detach();
-        let old = running.value_sync().to_device(&batch.device());
+        let old = on(&batch.device(), running.value_sync());
         let new = old.mul_scalar(1.0 - self.momentum) + batch.mul_scalar(self.momentum);
         running.update(new.detach());
+    }
+}
+
+/// A capture device takes no tensor of a training, not even one that is there already.
+fn on(device: &Device, tensor: Tensor<1>) -> Tensor<1> {
+    match tensor.device() == *device {
+        true => tensor,
+        false => tensor.to_device(device),
     }
 }
 
@@ -95,7 +103,6 @@ impl ModuleDisplay for BatchNorm {
 mod tests {
     use super::*;
     use crate::init::Init;
-    use burn::tensor::Device;
 
     fn numbers(tensor: Tensor<1>) -> Vec<f32> {
         tensor.into_data().iter().collect()

@@ -128,6 +128,17 @@ impl DataConfig {
         }
     }
 
+    /// Where the data is.
+    pub fn path(&self) -> &str {
+        match self {
+            Self::Table(source) => &source.table.path,
+            Self::Image(source) => &source.images.path,
+            Self::Text(source) => &source.text.path,
+            Self::Pairs(source) => &source.pairs.path,
+            Self::TextTable(source) => &source.texts.path,
+        }
+    }
+
     /// Which samples train, validate and test, where each sample stands for itself.
     pub fn split(&self) -> Option<&SplitConfig> {
         match self {

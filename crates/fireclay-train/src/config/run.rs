@@ -178,7 +178,11 @@ impl Loaded {
 /// Reads all tables before it gives up, so that every problem is found.
 fn read(sections: &mut Sections<'_>) -> Option<RunConfig> {
     let top = sections.top::<TopLevel>(registry::TABLES);
-    let device = sections.plain("device", Some(DeviceConfig::default()), |_| Vec::new());
+    let device = sections.plain(
+        "device",
+        Some(DeviceConfig::default()),
+        DeviceConfig::validate,
+    );
     let data = sections.tagged("data", &registry::data(), None, DataConfig::validate);
     let tokenizer = match sections.is_written("tokenizer") {
         true => sections

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::values::{BatchSize, CpuShards};
 
 /// Where the run computes.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct DeviceConfig {
     /// What computes; "auto" takes a GPU if there is one and else "flex".
@@ -17,6 +17,22 @@ pub struct DeviceConfig {
     pub precision: Precision,
     /// Which of several devices of the backend, from 0.
     pub device_index: usize,
+    /// The memory that a run may take there, in gigabytes of 10⁹ bytes, for plans and for batch_size =
+    /// "auto". Unless given, four fifths of
+    /// the main memory for a backend that computes on the CPU; of others it is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub memory_gb: Option<f64>,
+}
+
+impl DeviceConfig {
+    /// Values that cannot be used, as (key, message).
+    pub fn validate(&self) -> Vec<(String, String)> {
+        let mut problems = Problems::default();
+        if let Some(memory) = self.memory_gb.filter(|memory| *memory <= 0.0) {
+            problems.add("memory_gb", format!("must be above 0, but is {memory}"));
+        }
+        problems.0
+    }
 }
 
 /// The backends that a configuration can name; which are there is up to the program.
@@ -55,6 +71,11 @@ impl BackendName {
         Self::Rocm,
     ];
 
+    /// Whether it computes on the processor, in the main memory; "auto" does unless there is a GPU.
+    pub fn is_host(self) -> bool {
+        matches!(self, Self::Auto | Self::Flex | Self::Ndarray)
+    }
+
     /// The word used in a configuration.
     pub fn name(self) -> &'static str {
         match self {
@@ -90,7 +111,9 @@ pub struct TrainConfig {
     /// How many updates of the weights to make.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_steps: Option<u64>,
-    /// The rows of one batch, or "full" for all of them: plain gradient descent.
+    /// The rows of one batch; "full" for all of them, plain gradient descent; "auto" for the largest
+    /// power of two for which there is memory by the run's plan, which the resolved configuration
+    /// then says.
     pub batch_size: BatchSize,
     /// The batches whose gradients make up one update, which equals that of one large batch.
     pub gradient_accumulation_steps: usize,
@@ -115,6 +138,9 @@ pub struct TrainConfig {
     /// gradients are those of the whole batch but for the rounding of their sum. Models with batch
     /// norm and mixed images need 1.
     pub cpu_shards: CpuShards,
+    /// Whether to forget results of elementwise operations after the forward pass and compute them
+    /// again in the backward pass: less memory for more time, and the same numbers.
+    pub gradient_checkpointing: bool,
     /// Whether every epoch has an order of its own; otherwise rows come in the order of the file.
     pub shuffle: bool,
     /// Whether to leave out the last batch of an epoch if it is not full.
@@ -148,6 +174,7 @@ impl Default for TrainConfig {
             layer_decay: None,
             loader_threads: None,
             cpu_shards: CpuShards::Auto,
+            gradient_checkpointing: false,
             shuffle: true,
             drop_last: false,
             on_non_finite: OnNonFinite::Stop,

@@ -17,6 +17,8 @@ pub enum BatchSize {
     Samples(NonZeroUsize),
     /// All rows of the split: full-batch gradient descent.
     Full,
+    /// The largest power of two for which there is memory; see [`crate::estimate::fitting`].
+    Auto,
 }
 
 /// In how many parts a batch is computed at once on a CPU.
@@ -55,22 +57,18 @@ impl Serialize for BatchSize {
         match self {
             Self::Samples(count) => count.serialize(serializer),
             Self::Full => serializer.serialize_str("full"),
+            Self::Auto => serializer.serialize_str("auto"),
         }
     }
 }
 
 impl<'de> Deserialize<'de> for BatchSize {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let size = |count| match count {
-            None => Self::Full,
-            Some(count) => Self::Samples(count),
-        };
-        deserializer
-            .deserialize_any(CountOr {
-                word: "full",
-                expected: "a whole number or \"full\"",
-            })
-            .map(size)
+        deserializer.deserialize_any(CountOr {
+            count: Self::Samples,
+            words: &[("full", Self::Full), ("auto", Self::Auto)],
+            expected: "a whole number, \"full\" or \"auto\"",
+        })
     }
 }
 
@@ -80,7 +78,9 @@ impl JsonSchema for BatchSize {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "oneOf": [{ "type": "integer", "minimum": 1 }, { "const": "full" }] })
+        json_schema!({
+            "oneOf": [{ "type": "integer", "minimum": 1 }, { "enum": ["full", "auto"] }]
+        })
     }
 }
 
@@ -95,16 +95,11 @@ impl Serialize for CpuShards {
 
 impl<'de> Deserialize<'de> for CpuShards {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let shards = |count| match count {
-            None => Self::Auto,
-            Some(count) => Self::Count(count),
-        };
-        deserializer
-            .deserialize_any(CountOr {
-                word: "auto",
-                expected: "a whole number or \"auto\"",
-            })
-            .map(shards)
+        deserializer.deserialize_any(CountOr {
+            count: Self::Count,
+            words: &[("auto", Self::Auto)],
+            expected: "a whole number or \"auto\"",
+        })
     }
 }
 
@@ -235,35 +230,35 @@ impl JsonSchema for ClassWeights {
     }
 }
 
-/// Reads a number from 1 on, or one word, which gives none.
-struct CountOr {
-    word: &'static str,
+/// Reads a number from 1 on, or one of some words.
+struct CountOr<T: 'static> {
+    count: fn(NonZeroUsize) -> T,
+    words: &'static [(&'static str, T)],
     expected: &'static str,
 }
 
-impl Visitor<'_> for CountOr {
-    type Value = Option<NonZeroUsize>;
+impl<T: Copy> Visitor<'_> for CountOr<T> {
+    type Value = T;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.expected)
     }
 
-    fn visit_i64<E: Error>(self, value: i64) -> Result<Self::Value, E> {
+    fn visit_i64<E: Error>(self, value: i64) -> Result<T, E> {
         let count = usize::try_from(value).ok().and_then(NonZeroUsize::new);
         let refused = || E::custom(format!("must be at least 1, but is {value}"));
-        count.map(Some).ok_or_else(refused)
+        count.map(self.count).ok_or_else(refused)
     }
 
-    fn visit_u64<E: Error>(self, value: u64) -> Result<Self::Value, E> {
+    fn visit_u64<E: Error>(self, value: u64) -> Result<T, E> {
         let value = i64::try_from(value).map_err(E::custom)?;
         self.visit_i64(value)
     }
 
-    fn visit_str<E: Error>(self, word: &str) -> Result<Self::Value, E> {
-        match word == self.word {
-            true => Ok(None),
-            false => Err(E::custom(number_or(word, self.expected))),
-        }
+    fn visit_str<E: Error>(self, word: &str) -> Result<T, E> {
+        let known = self.words.iter().find(|(known, _)| *known == word);
+        let refused = || E::custom(number_or(word, self.expected));
+        known.map(|(_, value)| *value).ok_or_else(refused)
     }
 }
 

@@ -28,7 +28,10 @@ mod sgd;
 mod check;
 mod groups;
 mod record;
+mod size;
 mod state;
+
+pub(crate) use groups::hidden_weights;
 
 pub use adafactor::{Adafactor, AdafactorConfig, AdafactorState};
 pub use adagrad::{Adagrad, AdagradConfig, AdagradState};

@@ -39,6 +39,9 @@ pub enum RunError {
     /// A file of the run is not what it should be.
     #[error(transparent)]
     Damaged(#[from] FinishedError),
+    /// There is no place for steps that are only measured.
+    #[error("cannot make a folder for the steps to measure: {0}")]
+    Scratch(#[source] std::io::Error),
     /// The weights cannot be read or written.
     #[error(transparent)]
     Weights(#[from] weights::WeightsError),

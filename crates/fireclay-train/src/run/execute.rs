@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use fireclay_models::{Family, ModelDescription, Pretrainable, weights};
 
+use super::start::is_statistic;
 use super::task::{Launch, Work};
 use super::{
     Evaluations, Hooks, Outcome, Prepared, RunData, RunDevice, RunError, Trained, causal, conclude,
@@ -130,8 +131,9 @@ impl Prepared {
             }
         };
         said.iter().for_each(|line| hooks.observer.noticed(line));
+        let whole = adapters.as_ref().map(|adapters| adapters.whole.as_slice());
         let rates = init
-            .rates(&model, config.train.layer_decay, adapters.as_ref())
+            .rates(&model, config.train.layer_decay, whole)
             .map_err(refuse)?;
         Ok(Start {
             family: network.clone(),
@@ -286,7 +288,7 @@ struct Start<F: Family, S> {
 
 /// Numbers that training may move: running statistics are not among them.
 fn count(shapes: &[(String, Vec<usize>)]) -> usize {
-    let parameters = shapes.iter().filter(|(name, _)| !name.contains("running_"));
+    let parameters = shapes.iter().filter(|(name, _)| !is_statistic(name));
     parameters
         .map(|(_, shape)| shape.iter().product::<usize>())
         .sum()

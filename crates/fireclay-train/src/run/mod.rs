@@ -7,16 +7,17 @@ mod execute;
 mod locate;
 mod masked;
 mod preflight;
-mod shape;
-mod shards;
-mod start;
+pub(crate) mod shape;
+pub(crate) mod shards;
+pub(crate) mod start;
 mod task;
 mod translated;
 
 pub use data::RunData;
 pub use error::RunError;
 pub use locate::locate;
-pub use preflight::preflight;
+pub(crate) use preflight::fits;
+pub use preflight::{LARGEST, preflight};
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -28,6 +29,7 @@ use fireclay_data::{DataError, Note};
 
 use crate::config::{BatchSize, Loaded, RunConfig};
 use crate::cost::Cost;
+use crate::estimate::fitting;
 use crate::finished::{POSTPROCESS, to_json};
 use crate::loader::Samples;
 use crate::lock;
@@ -111,10 +113,15 @@ impl Prepared {
         Self::checked(loaded, data)
     }
 
-    fn checked(loaded: Loaded, data: Result<RunData, DataError>) -> Result<Self, RunError> {
-        let config = &loaded.config;
+    fn checked(mut loaded: Loaded, data: Result<RunData, DataError>) -> Result<Self, RunError> {
         let data = data.map_err(|error| locate(&loaded, error))?;
-        let problems = preflight(config, &data);
+        if loaded.config.batch_size() == BatchSize::Auto {
+            let rows = fitting(&loaded.config, &data);
+            let rows = rows.map_err(|problem| loaded.problems(vec![problem]))?;
+            loaded.config.train.batch_size = BatchSize::Samples(rows);
+        }
+        let config = &loaded.config;
+        let problems = preflight(config, &data, LARGEST);
         if !problems.is_empty() {
             return Err(loaded.problems(problems).into());
         }
@@ -228,7 +235,7 @@ fn evaluate_each<S: Samples>(
 pub fn pass<S: Samples>(config: &RunConfig) -> Pass {
     let batch_size = config.eval.batch_size.or(match config.batch_size() {
         BatchSize::Samples(count) => Some(count.get()),
-        BatchSize::Full => None,
+        BatchSize::Full | BatchSize::Auto => None,
     });
     Pass {
         batch_size: batch_size.unwrap_or(ROWS),

@@ -19,8 +19,9 @@ use crate::metrics::{
 };
 use crate::strategy::Plan;
 
-/// Everything in `config` that does not fit the data, as pairs of a key and a message.
-pub fn preflight(config: &RunConfig, data: &RunData) -> Vec<(String, String)> {
+/// Everything in `config` that does not fit the data, as pairs of a key and a message; a model of
+/// more than `most` parameters is taken for a mistake.
+pub fn preflight(config: &RunConfig, data: &RunData, most: usize) -> Vec<(String, String)> {
     let mut problems = Vec::new();
     if data.size("valid") == 0 {
         for (key, needs) in needs_validation(config) {
@@ -46,7 +47,7 @@ pub fn preflight(config: &RunConfig, data: &RunData) -> Vec<(String, String)> {
     problems.extend(target(config, data));
     problems.extend(pretrained(config));
     problems.extend(masking(config, data).err());
-    problems.extend(model(config, data));
+    problems.extend(model(config, data, most));
     problems.extend(shards::check(config));
     let steps = total_steps(config, data);
     for (key, message) in config.lr_scheduler.validate(Some(steps)) {
@@ -138,49 +139,56 @@ fn pretrained(config: &RunConfig) -> Option<(String, String)> {
 }
 
 /// A model that does not fit what the data determines of it, or no machine.
-fn model(config: &RunConfig, data: &RunData) -> Vec<(String, String)> {
+fn model(config: &RunConfig, data: &RunData, most: usize) -> Vec<(String, String)> {
     match (&config.model, data) {
         (ModelConfig::Tabular(family), RunData::Table(data)) => {
             let key = match family {
                 TabularConfig::Mlp(_) => "model.hidden",
                 TabularConfig::Linear(_) => "model.type",
             };
-            fits(family, &shape::table(data), key)
+            fits(family, &shape::table(data), (key, most))
         }
         (ModelConfig::Image(model), RunData::Image(data)) => {
-            fits(&model.network, &shape::images(data), "model.type")
+            fits(&model.network, &shape::images(data), ("model.type", most))
         }
         (ModelConfig::Language(model), RunData::Text(data)) => {
-            fits(&model.network, &causal::shape(data), "model.type")
+            fits(&model.network, &causal::shape(data), ("model.type", most))
         }
-        (ModelConfig::Translation(model), RunData::Pairs(data)) => {
-            fits(&model.network, &translated::shape(data), "model.type")
-        }
+        (ModelConfig::Translation(model), RunData::Pairs(data)) => fits(
+            &model.network,
+            &translated::shape(data),
+            ("model.type", most),
+        ),
         (ModelConfig::Encoder(model), RunData::Text(data)) => {
-            fits(&model.network, &masked::shape(data), "model.type")
+            fits(&model.network, &masked::shape(data), ("model.type", most))
         }
         (ModelConfig::Encoder(model), RunData::TextTable(data)) => {
-            fits(&model.network, &shape::texts(data), "model.type")
+            fits(&model.network, &shape::texts(data), ("model.type", most))
         }
         _ => Vec::new(),
     }
 }
 
-fn fits<F: Family>(family: &F, shape: &F::Shape, size: &str) -> Vec<(String, String)> {
+/// The size is told at a key, and may be `most`.
+pub(crate) fn fits<F: Family>(
+    family: &F,
+    shape: &F::Shape,
+    (size, most): (&str, usize),
+) -> Vec<(String, String)> {
     let problems = family.validate_for(shape).into_iter();
     let mut problems: Vec<_> = problems
         .map(|(key, message)| (format!("model.{key}"), message))
         .collect();
     let weights = family.least_weights(shape);
-    if weights > LARGEST {
-        let message = format!("asks for {weights} parameters, but at most {LARGEST} are allowed");
+    if weights > most {
+        let message = format!("asks for {weights} parameters, but at most {most} are allowed");
         problems.push((size.into(), message));
     }
     problems
 }
 
-/// Parameters of the largest model that is not taken for a mistake: 40 GB of weights.
-const LARGEST: usize = 10_000_000_000;
+/// Parameters of the largest model that is trained: 40 GB of weights.
+pub const LARGEST: usize = 10_000_000_000;
 
 /// Weights that are not for the classes of the data.
 fn class_weights(weights: &ClassWeights, classes: &[String]) -> Vec<(String, String)> {
@@ -211,6 +219,7 @@ pub(super) fn batch_size(config: &RunConfig, data: &RunData) -> usize {
     match config.batch_size() {
         BatchSize::Full => data.size("train").max(1),
         BatchSize::Samples(count) => count.get(),
+        BatchSize::Auto => unreachable!("decided before"),
     }
 }
 

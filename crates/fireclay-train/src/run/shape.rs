@@ -4,7 +4,7 @@ use fireclay_data::{ImageData, TableData, TextTableData};
 use fireclay_models::{EncoderShape, ImageShape, TabularShape};
 
 /// What a table determines of a model.
-pub(super) fn table(data: &TableData) -> TabularShape {
+pub(crate) fn table(data: &TableData) -> TabularShape {
     TabularShape {
         numeric: data.preprocess.numeric_width(),
         categories: data.preprocess.cardinalities(),
@@ -13,7 +13,7 @@ pub(super) fn table(data: &TableData) -> TabularShape {
 }
 
 /// What texts with labels determine of a model.
-pub(super) fn texts(data: &TextTableData) -> EncoderShape {
+pub(crate) fn texts(data: &TextTableData) -> EncoderShape {
     EncoderShape {
         vocabulary: data.tokenizer.vocabulary(),
         outputs: Some(data.preprocess.classes().len().max(1)),
@@ -21,7 +21,7 @@ pub(super) fn texts(data: &TextTableData) -> EncoderShape {
 }
 
 /// What images determine of a model.
-pub(super) fn images(data: &ImageData) -> ImageShape {
+pub(crate) fn images(data: &ImageData) -> ImageShape {
     let (height, width) = data.preprocess.size();
     ImageShape {
         channels: data.preprocess.channels(),

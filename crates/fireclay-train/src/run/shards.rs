@@ -27,12 +27,17 @@ pub(super) fn choose(
     parameters: usize,
     samples: usize,
 ) -> CpuShards {
-    if !matches!(device.backend.as_str(), "flex" | "ndarray") {
-        return CpuShards::Auto;
+    match device.backend.as_str() {
+        "flex" | "ndarray" => CpuShards::Count(on_host(config, parameters, samples)),
+        _ => CpuShards::Auto,
     }
+}
+
+/// The same on a CPU.
+pub(crate) fn on_host(config: &RunConfig, parameters: usize, samples: usize) -> NonZeroUsize {
     match config.train.cpu_shards {
-        CpuShards::Auto => CpuShards::Count(worthwhile(config, parameters, samples)),
-        given => given,
+        CpuShards::Auto => worthwhile(config, parameters, samples),
+        CpuShards::Count(count) => count,
     }
 }
 

@@ -9,11 +9,11 @@ use fireclay_models::{
     matches_any,
 };
 
-use crate::adapters::{Adapters, base_sha256};
+use crate::adapters::{Adapters, base_sha256, is_trained};
 use crate::config::{StartConfig, did_you_mean};
 
 /// An architecture, where its weights come from, and its shape.
-pub(super) struct Start<'a, F: Pretrainable> {
+pub(crate) struct Start<'a, F: Pretrainable> {
     pub network: &'a F,
     pub options: &'a StartConfig,
     pub shape: &'a F::Shape,
@@ -52,17 +52,7 @@ impl<F: Pretrainable> Start<'_, F> {
         (lora, seed): (&LoraConfig, u64),
         learns: bool,
     ) -> Result<(F::Model, Adapters), (String, String)> {
-        let of_head = |name: &str| {
-            let rest = name.strip_prefix(self.network.head());
-            learns && rest.is_some_and(|rest| rest.starts_with('.'))
-        };
-        let names = parameter_names(self.network, &first.model).into_iter();
-        let names = names.map(|(_, name)| name);
-        let whole: Vec<_> = names
-            .filter(|name| of_head(name) || first.fresh.contains(name))
-            .collect();
-        let model =
-            lora::attach(self.network, first.model, (lora, &whole), seed).map_err(explain_lora)?;
+        let (model, whole) = self.attach(first.model, &first.fresh, (lora, seed), learns)?;
         let adapters = Adapters {
             lora: lora.clone(),
             base_sha256: base_sha256(self.network, &model, &whole),
@@ -71,8 +61,32 @@ impl<F: Pretrainable> Start<'_, F> {
         Ok((model, adapters))
     }
 
+    /// The model with adapters, and the names of what is trained as a whole: what is `fresh`, and the
+    /// head if it `learns`. No weight is read.
+    ///
+    /// The error is a key and what is wrong with its value.
+    pub fn attach(
+        &self,
+        model: F::Model,
+        fresh: &[String],
+        (lora, seed): (&LoraConfig, u64),
+        learns: bool,
+    ) -> Result<(F::Model, Vec<String>), (String, String)> {
+        let of_head = |name: &str| {
+            let rest = name.strip_prefix(self.network.head());
+            learns && rest.is_some_and(|rest| rest.starts_with('.'))
+        };
+        let names = parameter_names(self.network, &model).into_iter();
+        let names = names.map(|(_, name)| name);
+        let whole: Vec<_> = names
+            .filter(|name| of_head(name) || fresh.contains(name))
+            .collect();
+        let model = lora::attach(self.network, model, (lora, &whole), seed);
+        Ok((model.map_err(explain_lora)?, whole))
+    }
+
     /// How fast each float tensor moves, in visiting order: 0 where a pattern freezes it, or where
-    /// it is not among the adapters, else a power of `decay` for each layer below the head. Empty
+    /// it is no adapter's nor among the `whole` tensors beside adapters, else a power of `decay` for each layer below the head. Empty
     /// for all alike.
     ///
     /// The error is a key and what is wrong with its value.
@@ -80,14 +94,14 @@ impl<F: Pretrainable> Start<'_, F> {
         &self,
         model: &F::Model,
         decay: Option<f64>,
-        adapters: Option<&Adapters>,
+        whole: Option<&[String]>,
     ) -> Result<Vec<f64>, (String, String)> {
         let names: Vec<String> = parameter_names(self.network, model)
             .into_iter()
             .map(|(_, name)| name)
             .collect();
         let freeze = &self.options.freeze;
-        if freeze.is_empty() && decay.is_none() && adapters.is_none() {
+        if freeze.is_empty() && decay.is_none() && whole.is_none() {
             return Ok(Vec::new());
         }
         for pattern in freeze {
@@ -109,7 +123,7 @@ impl<F: Pretrainable> Start<'_, F> {
         }
         let last = self.network.layers().saturating_sub(1);
         let stays = |name: &str| {
-            matches_any(freeze, name) || adapters.is_some_and(|adapters| !adapters.has(name))
+            matches_any(freeze, name) || whole.is_some_and(|whole| !is_trained(name, whole))
         };
         let rate = |name: &String| match stays(name) {
             true => 0.0,
@@ -123,7 +137,7 @@ impl<F: Pretrainable> Start<'_, F> {
 }
 
 /// A model before its training.
-pub(super) struct First<F: Pretrainable> {
+pub(crate) struct First<F: Pretrainable> {
     pub model: F::Model,
     /// The names of tensors that start at random although the model was trained before.
     pub fresh: Vec<String>,
@@ -131,9 +145,14 @@ pub(super) struct First<F: Pretrainable> {
     pub said: Vec<String>,
 }
 
+/// Whether a tensor of this name is a running statistic, which no gradient moves.
+pub(crate) fn is_statistic(name: &str) -> bool {
+    name.contains("running_")
+}
+
 /// Whether training leaves a tensor alone: a pattern says so, or it is no parameter.
 fn is_frozen(freeze: &[String], name: &str) -> bool {
-    matches_any(freeze, name) || name.contains("running_")
+    matches_any(freeze, name) || is_statistic(name)
 }
 
 /// What is wrong with the weights, and what to do about it where another table decides it.

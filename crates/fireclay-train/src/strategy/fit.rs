@@ -206,7 +206,11 @@ where
 
     fn launch(mut self, folder: &RunFolder, resume: bool) -> Result<Finished<M>, TrainError> {
         self.check(folder, resume)?;
-        let device = self.device.clone().autodiff();
+        let forgets = self.plan.train.gradient_checkpointing;
+        let device = match forgets {
+            true => self.device.clone().autodiff().gradient_checkpointing(),
+            false => self.device.clone().autodiff(),
+        };
         // Numbering reads the weights, which puts them on the plain device; `train` tracks them.
         self.model = stable_ids(self.model.fork(&self.device)).train();
         let rates = match self.rates.is_empty() {
@@ -239,7 +243,7 @@ where
             rates,
             kept,
             batches_per_epoch,
-            shards: Shards::new(self.parts_of_a_batch())?,
+            shards: Shards::new(self.parts_of_a_batch(), forgets)?,
             handed_out: train.handed_out(),
             cursor: train.cursor(),
             valid_cursor: valid.cursor(),
@@ -297,6 +301,11 @@ where
                 .map(|(key, message)| format!("`{key}` {message}"));
             return Err(TrainError::Plan(lines.collect::<Vec<_>>().join("; ")));
         }
+        if self.plan.train.batch_size == BatchSize::Auto {
+            let message = "`train.batch_size` is \"auto\"; put what `estimate::fitting` gives in \
+                           its place";
+            return Err(TrainError::Plan(message.into()));
+        }
         if self.train.is_empty() {
             return Err(TrainError::Plan("the training split is empty".into()));
         }
@@ -323,6 +332,7 @@ where
         let batch_size = match train.batch_size {
             BatchSize::Full => samples.len().max(1),
             BatchSize::Samples(count) => count.get(),
+            BatchSize::Auto => unreachable!("checked: somebody who knows the model has decided"),
         };
         let order = Order {
             seed: self.plan.seed,

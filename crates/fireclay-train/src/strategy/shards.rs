@@ -7,15 +7,20 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::mpsc;
 use std::thread;
 
-use burn::tensor::Device;
+use burn::backend::GradientCheckpointingStrategy;
+use burn::module::{Module, ModuleMapper, Param};
+use burn::tensor::{Device, Tensor};
 use burn::train::{LearnerModel, TrainOutput, TrainStep};
 use fireclay_models::Draws;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use super::TrainError;
 
-/// The threads.
-pub(super) struct Shards(Vec<ThreadPool>);
+/// The threads, and whether results are forgotten after the forward pass.
+pub(super) struct Shards {
+    pools: Vec<ThreadPool>,
+    forgets: bool,
+}
 
 /// A part of a batch and what is drawn for it.
 pub(super) struct Piece<I> {
@@ -35,12 +40,12 @@ impl<I> Piece<I> {
 }
 
 impl Shards {
-    /// `count` threads; one part alone needs none.
+    /// `count` threads; one part alone needs none. `forgets`: gradient checkpointing.
     ///
     /// # Errors
     ///
     /// If the system gives no more threads.
-    pub fn new(count: usize) -> Result<Self, TrainError> {
+    pub fn new(count: usize, forgets: bool) -> Result<Self, TrainError> {
         let threads = if count > 1 { count } else { 0 };
         let pool = |shard| {
             ThreadPoolBuilder::new()
@@ -49,9 +54,10 @@ impl Shards {
                 .build()
         };
         let pools = (0..threads).map(pool).collect::<Result<_, _>>();
-        pools.map(Self).map_err(|error| {
+        let pools = pools.map_err(|error| {
             TrainError::Plan(format!("`train.cpu_shards` = {count}: no threads: {error}"))
-        })
+        })?;
+        Ok(Self { pools, forgets })
     }
 
     /// Forward and backward of every piece; the outputs are in the order of the pieces, whichever
@@ -63,13 +69,18 @@ impl Shards {
         device: &Device,
     ) -> Vec<TrainOutput<<M as TrainStep>::Output>> {
         if pieces.len() < 2 {
+            let forgetful = self.forgets.then(|| forgetful(model.clone()));
+            let model = forgetful.as_ref().unwrap_or(model);
             let outputs = pieces.into_iter().map(|piece| piece.step(model));
             return outputs.collect();
         }
         let (sender, receiver) = mpsc::channel();
-        for (place, (pool, piece)) in self.0.iter().zip(pieces).enumerate() {
+        for (place, (pool, piece)) in self.pools.iter().zip(pieces).enumerate() {
             // Autodiff keeps what hangs together under one lock: each part has leaves of its own.
-            let (model, sender) = (model.clone().fork(device), sender.clone());
+            let (mut model, sender) = (model.clone().fork(device), sender.clone());
+            if self.forgets {
+                model = forgetful(model);
+            }
             pool.spawn(move || {
                 let output = catch_unwind(AssertUnwindSafe(|| piece.step(&model)));
                 // Weights that nothing else holds are updated where they are.
@@ -89,12 +100,27 @@ impl Shards {
     }
 }
 
+/// The same weights for a device that checkpoints gradients: all that meet in an operation must be
+/// of one mind.
+fn forgetful<M: Module>(model: M) -> M {
+    struct Forgetful;
+
+    impl ModuleMapper for Forgetful {
+        fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+            let (id, tensor, mapper) = param.consume();
+            let tensor = tensor
+                .with_gradient_checkpointing_strategy(GradientCheckpointingStrategy::Balanced);
+            Param::from_mapped_value(id, tensor, mapper)
+        }
+    }
+
+    model.map(&mut Forgetful)
+}
+
 #[cfg(test)]
 mod tests {
-    use burn::module::Module;
     use burn::nn::{Linear, LinearConfig};
     use burn::optim::GradientsParams;
-    use burn::tensor::Tensor;
     use burn::train::{InferenceStep, RegressionOutput};
     use fireclay_models::Init;
     use fireclay_models::layers::dropout::Dropout;
@@ -162,7 +188,7 @@ mod tests {
                 draws: Some(draws),
             }
         });
-        let shards = Shards::new(parts).expect("threads");
+        let shards = Shards::new(parts, false).expect("threads");
         let mut sum = Accumulator::new();
         for output in shards.step(net, pieces.collect(), &device) {
             sum.add(net, output.grads, output.item.weight());

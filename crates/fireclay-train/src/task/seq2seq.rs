@@ -45,7 +45,8 @@ impl Seq2Seq {
         }
     }
 
-    fn forward(&self, batch: PairBatch, label_smoothing: f64) -> TokenOutput {
+    /// The loss with as much label smoothing as is given.
+    pub(crate) fn forward(&self, batch: PairBatch, label_smoothing: f64) -> TokenOutput {
         let memory = self.model.encode(batch.source, batch.source_mask.clone());
         let logits = self
             .model

@@ -1,0 +1,131 @@
+//! What a training does on its device, written down instead of done.
+//!
+//! The model, its loss and the backward pass are the very ones that train. They run on Burn's
+//! capture device, on which tensors have shapes but no numbers: a model of any size takes
+//! milliseconds and no memory, and nothing that is known of an architecture is written twice.
+
+use std::collections::HashSet;
+
+use burn::backend::autodiff::checkpoint::strategy::BalancedCheckpointing;
+use burn::backend::tensor::FloatTensor;
+use burn::backend::{Autodiff, AutodiffBackend, Capture};
+use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
+use burn::optim::GradientsParams;
+use burn::tensor::{Device, Tensor};
+use burn_ir::{OperationIr, TensorId};
+
+use crate::gradients::{global_norm, scale};
+use crate::parameters::Rates;
+use crate::strategy::Plan;
+
+/// Operations in their order, and the tensors among their operands that are the model's weights.
+pub(super) struct Recording {
+    pub operations: Vec<OperationIr>,
+    pub weights: HashSet<TensorId>,
+}
+
+/// Runs `work` on a device without numbers; what it gave back, and every operation in order.
+pub(super) fn record<T>(work: impl FnOnce(&Device) -> T) -> (T, Vec<OperationIr>) {
+    let device = Device::capture();
+    let mut given = None;
+    let captured = device.capture_scope(|scope| {
+        given = Some(work(&device));
+        scope.complete([], [])
+    });
+    let captured = captured.expect("the device is new, and every tensor was made on it");
+    let given = given.expect("the scope ran");
+    (given, captured.graph.operations)
+}
+
+/// What leads to an update with a single batch, as `strategy::step` makes it on `device`: forward,
+/// backward, norm and clipping; with gradient checkpointing if it `forgets`. `model` builds the model, `loss` gives its loss of the batch; the
+/// result are the tensors of the weights.
+pub(super) fn training<M: Module>(
+    model: impl Fn(&Device) -> M,
+    loss: impl Fn(&M, &Device) -> Tensor<1>,
+    (plan, rates): (&Plan, &[f64]),
+    (device, forgets): (&Device, bool),
+) -> HashSet<TensorId> {
+    let device = match forgets {
+        true => device.clone().autodiff().gradient_checkpointing(),
+        false => device.clone().autodiff(),
+    };
+    let mut model = hollow(model(&device), &device);
+    if !rates.is_empty() {
+        model = Rates::new(&model, rates).freeze(model);
+    }
+    let gradients = backward(&model, loss(&model, &device));
+    global_norm(&model, &gradients);
+    if plan.train.max_grad_norm.is_some() {
+        scale(&model, gradients, 1.0);
+    }
+    let mut weights = Weights::default();
+    model.visit(&mut weights);
+    weights.0
+}
+
+/// The model with zeros for the weights that were not drawn yet: on this device they take no
+/// memory, and drawing would.
+pub(super) fn hollow<M: Module>(model: M, device: &Device) -> M {
+    struct Zeros<'a>(&'a Device);
+
+    impl ModuleMapper for Zeros<'_> {
+        fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+            if param.is_initialized() {
+                return param;
+            }
+            let zeros = Tensor::zeros(param.lazy_shape(), self.0);
+            let zeros = zeros.set_require_grad(self.0.is_autodiff());
+            Param::initialized(param.id, zeros)
+        }
+    }
+
+    model.map(&mut Zeros(device))
+}
+
+/// What `Tensor::backward` does, which does not know this device.
+fn backward<M: Module>(model: &M, loss: Tensor<1>) -> GradientsParams {
+    struct Taken {
+        from: <Recorded as AutodiffBackend>::Gradients,
+        gradients: GradientsParams,
+    }
+
+    impl ModuleVisitor for Taken {
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            if !param.is_require_grad() {
+                return;
+            }
+            let tensor = recorded(param.val());
+            if let Some(gradient) = Recorded::grad_remove(&tensor, &mut self.from) {
+                let gradient = Tensor::<D>::from_primitive::<Capture>(gradient);
+                self.gradients.register(param.id, gradient);
+            }
+        }
+    }
+
+    let mut taken = Taken {
+        from: Recorded::backward(recorded(loss)),
+        gradients: GradientsParams::new(),
+    };
+    model.visit(&mut taken);
+    taken.gradients
+}
+
+#[derive(Default)]
+struct Weights(HashSet<TensorId>);
+
+impl ModuleVisitor for Weights {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        self.0.insert(recorded(param.val()).into_primitive().id());
+    }
+}
+
+type Recorded = Autodiff<Capture>;
+
+/// What stands for a tensor in the graph of operations, on a device that remembers results or not.
+fn recorded<const D: usize>(tensor: Tensor<D>) -> FloatTensor<Recorded> {
+    let remembered = tensor.clone().try_into_primitive::<Recorded>();
+    let tensor = remembered
+        .or_else(|_| tensor.try_into_primitive::<Autodiff<Capture, BalancedCheckpointing>>());
+    tensor.expect("parameters and loss are on the device that they were made for")
+}

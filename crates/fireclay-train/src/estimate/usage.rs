@@ -1,0 +1,145 @@
+//! What a run holds of its device's memory, part by part.
+
+use fireclay_kernels::stand_in;
+
+use super::estimator::Estimator;
+use super::memory::peak;
+use super::subject::Subject;
+use super::{MemoryUse, TensorShape};
+use crate::config::{BackendName, DataConfig, DeviceConfig, RunConfig};
+use crate::run::shards::on_host;
+
+/// How a device goes about a batch.
+#[derive(Clone, Copy)]
+pub(super) struct Computing {
+    /// Whether it has the operations of `fireclay-kernels` in one pass.
+    fused: bool,
+    /// In how many parts it computes a batch at once.
+    pub parts: usize,
+}
+
+impl Computing {
+    pub const PLAIN: Self = Self {
+        fused: false,
+        parts: 1,
+    };
+
+    pub fn of(config: &RunConfig, subject: &Subject, rows: usize) -> Self {
+        if !is_host(&config.device) {
+            return Self::PLAIN;
+        }
+        let parameters = subject.parameters() as usize;
+        let samples = match config.data {
+            DataConfig::Pairs(_) => 1,
+            _ => rows,
+        };
+        Self {
+            fused: config.device.backend != BackendName::Ndarray,
+            parts: on_host(config, parameters, samples).get(),
+        }
+    }
+}
+
+/// Whether the run computes on the processor, as far as can be known: who says how much memory there
+/// is, and lets the program choose, means a GPU.
+pub(super) fn is_host(device: &DeviceConfig) -> bool {
+    let is_chosen = device.backend == BackendName::Auto && device.memory_gb.is_some();
+    device.backend.is_host() && !is_chosen
+}
+
+impl Estimator {
+    pub(super) fn forgets(&self) -> bool {
+        self.plan.train.gradient_checkpointing
+    }
+
+    /// Bytes of a checkpoint: weights, their average if there is one, and what the optimizer
+    /// remembers. Beside adapters, what they adapt is left out.
+    pub(super) fn checkpoint(&self, memory: &MemoryUse) -> u64 {
+        let weights = match self.is_adapted {
+            true => memory.gradients,
+            false => memory.weights,
+        };
+        let copies = if memory.average > 0 { 2 } else { 1 };
+        copies * weights + memory.optimizer
+    }
+
+    pub(super) fn memory(&self, computing: Computing) -> MemoryUse {
+        let tensors = &self.subject.tensors;
+        let weights = NUMBER * tensors.iter().map(TensorShape::count).sum::<u64>();
+        let trained = tensors.iter().filter(|tensor| tensor.trainable);
+        let trained: Vec<u64> = trained.map(TensorShape::count).collect();
+        let gradients = NUMBER * trained.iter().sum::<u64>();
+        let optimizer = NUMBER * self.subject.state;
+        let average = match self.plan.train.ema_decay {
+            Some(_) => weights,
+            None => 0,
+        };
+        // The sum of the gradients waits for those of the next batch.
+        let waiting = match self.plan.train.gradient_accumulation_steps {
+            1 => 0,
+            _ => gradients,
+        };
+        let kept = weights + optimizer + average;
+        // The optimizer goes from parameter to parameter.
+        let updating = match computing.fused {
+            true => gradients,
+            false => gradients + NUMBER * UPDATING * trained.iter().max().unwrap_or(&0),
+        };
+        let peak = kept + (waiting + self.working(self.rows, computing)).max(updating);
+        let [without_samples, per_sample] = self.growth(computing);
+        MemoryUse {
+            weights,
+            gradients,
+            optimizer,
+            average,
+            activations: peak - kept - gradients,
+            resident: self
+                .resident
+                .map(|resident| resident.bytes(kept, peak - kept)),
+            peak,
+            without_samples: kept + (waiting + without_samples).max(updating),
+            per_sample,
+        }
+    }
+
+    /// The most bytes beside the weights that a batch of so many rows takes.
+    fn working(&self, rows: usize, computing: Computing) -> u64 {
+        let part = |rows| match (rows, computing.fused) {
+            (0, _) => 0,
+            // These operations keep what they need whether or not gradients are checkpointed.
+            (rows, true) => stand_in(|| peak(&self.subject.train(rows, false))),
+            (rows, false) => peak(&self.subject.train(rows, self.forgets())),
+        };
+        let (small, larger) = (rows / computing.parts, rows % computing.parts);
+        let smaller = (computing.parts - larger) as u64 * part(small);
+        match larger {
+            0 => smaller,
+            larger => smaller + larger as u64 * part(small + 1),
+        }
+    }
+
+    /// Bytes beside the weights at the peak without a sample, and for each sample of a batch: a
+    /// straight line once the batches, rather than sums of gradients, are what takes most.
+    fn growth(&self, computing: Computing) -> [u64; 2] {
+        let working = |rows| self.working(rows, computing);
+        let larger = std::iter::successors(Some(8 * self.rows), |rows| Some(4 * rows));
+        for rows in larger.take_while(|rows| *rows < MOST_ROWS) {
+            let [some, more] = [rows, 2 * rows].map(working);
+            let sample = more.saturating_sub(some) / rows as u64;
+            if sample > 0 {
+                return [some.saturating_sub(rows as u64 * sample), sample];
+            }
+        }
+        [working(self.rows), 1]
+    }
+}
+
+/// Bytes of a number of the model, in the only precision that there is.
+const NUMBER: u64 = 4;
+
+/// Numbers that an update takes for each of a parameter, beside what stays, unless it is made in one
+/// pass.
+const UPDATING: u64 = 3;
+
+/// Beyond any sensible batch.
+const MOST_ROWS: usize = 1 << 28;

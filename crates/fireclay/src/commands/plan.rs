@@ -1,0 +1,111 @@
+//! `plan`: what a run will take, before it starts.
+
+mod show;
+
+use std::fs;
+
+use fireclay_train::config::RunConfig;
+use fireclay_train::estimate::{
+    Assumptions, Estimate, Estimator, Hardwares, Measured, Prediction, hardware, measure,
+};
+use serde_json::json;
+
+use super::device;
+use crate::cli::PlanArgs;
+use crate::failure::Failure;
+use crate::text::say;
+
+/// All that is known of a run.
+struct Plan {
+    estimate: Estimate,
+    table: Hardwares,
+    predictions: Vec<Prediction>,
+    measured: Option<Measured>,
+}
+
+/// Says what a run will take.
+pub fn plan(args: &PlanArgs) -> Result<(), Failure> {
+    let loaded = RunConfig::load(&args.config, &args.sets)?;
+    let table = table(args)?;
+    let chosen = match &args.on {
+        Some(name) => vec![table.named(name).map_err(usage)?],
+        None => table.hardware.iter().collect(),
+    };
+    let assumptions = assumptions(&args.assume)?;
+    let estimate = Estimator::new(&loaded, &assumptions, !args.no_data)?.estimate();
+    let predict = |hardware: &hardware::Hardware| {
+        hardware.predict(&estimate, table.assumptions, args.devices)
+    };
+    let predictions = chosen.into_iter().map(predict).collect();
+    let measured = match args.measure {
+        true => {
+            let device = device(&loaded.config, None)?;
+            Some(measure(loaded, &device)?)
+        }
+        false => None,
+    };
+    let plan = Plan {
+        estimate,
+        table,
+        predictions,
+        measured,
+    };
+    match args.json {
+        true => say!("{:#}", plan.json()),
+        false => say!("{}", plan.show().trim_end()),
+    }
+    Ok(())
+}
+
+impl Plan {
+    fn json(&self) -> serde_json::Value {
+        json!({
+            "plan": self.estimate,
+            "assumptions": self.table.assumptions,
+            "hardware": self.predictions,
+            "measured": self.measured,
+        })
+    }
+}
+
+/// The table of hardware that ships with the program, or another one.
+fn table(args: &PlanArgs) -> Result<Hardwares, Failure> {
+    let Some(path) = &args.hardware else {
+        return Hardwares::parse(hardware::SHIPPED).map_err(usage);
+    };
+    let shown = std::path::absolute(path).unwrap_or_else(|_| path.clone());
+    let refused = |error: &dyn std::fmt::Display| {
+        Failure::Usage(format!("{} cannot be used: {error}", shown.display()))
+    };
+    let text = fs::read_to_string(path).map_err(|error| refused(&error))?;
+    Hardwares::parse(&text).map_err(|error| refused(&error))
+}
+
+/// What `--assume KEY=N` says.
+fn assumptions(given: &[String]) -> Result<Assumptions, Failure> {
+    let mut assumptions = Assumptions::default();
+    for text in given {
+        let wrong = |what: &str| Failure::Usage(format!("--assume {text}: {what}"));
+        let (key, value) = text
+            .split_once('=')
+            .ok_or_else(|| wrong("must be KEY=N, such as classes=10"))?;
+        let place = match key.trim() {
+            "samples" => &mut assumptions.samples,
+            "classes" => &mut assumptions.classes,
+            "vocabulary" => &mut assumptions.vocabulary,
+            "length" => &mut assumptions.length,
+            _ => return Err(wrong("there is samples, classes, vocabulary and length")),
+        };
+        let number = value.trim().replace('_', "").parse();
+        let number = number.ok().filter(|number| (1..=MOST).contains(number));
+        *place = Some(number.ok_or_else(|| wrong("must be a whole number from 1 to 10^12"))?);
+    }
+    Ok(assumptions)
+}
+
+/// More than there is of anything.
+const MOST: usize = 1_000_000_000_000;
+
+fn usage(error: impl std::fmt::Display) -> Failure {
+    Failure::Usage(error.to_string())
+}

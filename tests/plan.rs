@@ -1,0 +1,200 @@
+//! What a run will take, said before it starts.
+
+use std::fs;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::support::{EVERYTHING, Project, root};
+
+/// Every config that ships.
+fn shipped() -> Vec<String> {
+    let folders = ["tabular", "vision", "language"];
+    let files = folders.into_iter().flat_map(|folder| {
+        let entries = fs::read_dir(root().join("configs").join(folder)).unwrap();
+        entries.map(|entry| entry.unwrap().path())
+    });
+    let is_config = |path: &PathBuf| path.extension().is_some_and(|end| end == "toml");
+    let under_root = |path: PathBuf| {
+        let path = path.strip_prefix(root()).unwrap().to_owned();
+        path.to_str().unwrap().to_owned()
+    };
+    files.filter(is_config).map(under_root).collect()
+}
+
+fn whole(value: &Value) -> u64 {
+    value
+        .as_u64()
+        .unwrap_or_else(|| panic!("{value} is no whole number"))
+}
+
+#[test]
+fn every_shipped_config_has_a_plan() {
+    let project = Project::new();
+    for config in shipped() {
+        let start = Instant::now();
+        let ran = project.ok(&format!("plan {config} --json"));
+        // Far less, unless the machine has other work.
+        assert!(start.elapsed() < Duration::from_secs(10), "{config}");
+        let json = ran.json();
+        let plan = &json["plan"];
+        let tensors = plan["tensors"].as_array().unwrap();
+        let parameters = tensors.iter().filter(|tensor| tensor["statistic"] == false);
+        let numbers = |tensor: &Value| {
+            let sides = tensor["shape"].as_array().unwrap();
+            sides.iter().map(whole).product::<u64>()
+        };
+        assert_eq!(
+            whole(&plan["parameters"]),
+            parameters.map(numbers).sum::<u64>(),
+            "{config}"
+        );
+        let memory = &plan["memory"];
+        let parts = [
+            "weights",
+            "gradients",
+            "optimizer",
+            "average",
+            "activations",
+        ];
+        let sum: u64 = parts.map(|part| whole(&memory[part])).iter().sum();
+        assert_eq!(whole(&memory["peak"]), sum, "{config}");
+        let flops = &plan["flops"];
+        let forward = flops["forward_per_sample"].as_f64().unwrap();
+        let training = flops["training_per_sample"].as_f64().unwrap();
+        assert!(
+            training > 1.4 * forward && training < 3.1 * forward,
+            "{config}: {flops}"
+        );
+        assert_eq!(json["hardware"].as_array().unwrap().len(), 5);
+    }
+}
+
+#[test]
+fn the_largest_model_needs_no_memory() {
+    let project = Project::new();
+    let args = ["plan", "configs/language/gpt3-175b.toml", "--json"];
+    let output = fs::File::create(project.path("plan.json")).unwrap();
+    let mut child = project.command(args).stdout(output).spawn().unwrap();
+    let status = format!("/proc/{}/status", child.id());
+    let mut peak = 0;
+    let exit = loop {
+        if let Some(exit) = child.try_wait().unwrap() {
+            break exit;
+        }
+        // Linux alone has such a file.
+        let text = fs::read_to_string(&status).unwrap_or_default();
+        let line = text.lines().find(|line| line.starts_with("VmHWM:"));
+        let number = line.and_then(|line| line.split_whitespace().nth(1)?.parse().ok());
+        peak = number.unwrap_or(peak);
+        std::thread::sleep(Duration::from_millis(1));
+    };
+    assert!(exit.success());
+    let json = project.json("plan.json");
+    assert_eq!(whole(&json["plan"]["parameters"]), 174_604_259_328);
+    let a100 = &json["hardware"][2];
+    assert_eq!(a100["hardware"], "a100");
+    assert_eq!(a100["sharding"]["tensor"], 8);
+    // Of which the program takes a quarter; the weights alone would be 698 GB.
+    assert!(peak < 160 * 1024, "{peak} kB");
+}
+
+#[test]
+fn a_plan_is_shown_as_text() {
+    let ran = Project::new().ok("plan configs/tabular/iris.toml --on a100");
+    // How much memory there is differs from machine to machine.
+    let lines = ran.out.lines().filter(|line| !line.starts_with("batch"));
+    insta::assert_snapshot!(lines.collect::<Vec<_>>().join("\n"));
+    assert_eq!(ran.err, "");
+}
+
+#[test]
+fn a_checkpoint_is_as_large_as_planned() {
+    let project = Project::with(EVERYTHING);
+    let plan = project.ok("plan run.toml --json").json();
+    project.ok("train run.toml -q");
+    let newest = fs::read_dir(project.path("runs/run/1/checkpoints")).unwrap();
+    let newest = newest.map(|entry| entry.unwrap().path()).max().unwrap();
+    let files = fs::read_dir(newest).unwrap();
+    let size: u64 = files
+        .map(|file| file.unwrap().metadata().unwrap().len())
+        .sum();
+    let planned = whole(&plan["plan"]["checkpoint_bytes"]);
+    // Names, hashes and the state of the loop come on top.
+    assert!(
+        size > planned && size < planned + 20_000,
+        "{size}, not {planned}"
+    );
+}
+
+#[test]
+fn the_largest_batch_that_fits_is_taken_if_asked_for() {
+    let project = Project::with(EVERYTHING);
+    let auto = "--set train.batch_size=auto --set train.epochs=20 --set device.backend=flex";
+    project.ok(&format!("train run.toml -q {auto}"));
+    let taken = project.read("runs/run/1/config.toml");
+    // 398 rows to train on.
+    assert!(taken.contains("batch_size = 256"), "{taken}");
+    project
+        .run(&format!(
+            "check run.toml {auto} --set device.memory_gb=0.01"
+        ))
+        .refused(2, &["train.batch_size", "one sample", "device.memory_gb"]);
+    project
+        .run("check run.toml --set train.batch_size=auto --set device.backend=auto")
+        .refused(2, &["train.batch_size", "device.memory_gb"]);
+}
+
+#[test]
+fn three_steps_are_measured() {
+    let project = Project::new();
+    let ran = project.ok("plan configs/tabular/iris.toml --measure --json");
+    let measured = &ran.json()["measured"];
+    assert_eq!(measured["steps"], 3);
+    assert!(measured["seconds_per_step"].as_f64().unwrap() > 0.0);
+    assert!(!project.path("runs").exists());
+}
+
+#[test]
+fn bad_requests_are_refused() {
+    let project = Project::new();
+    let iris = "plan configs/tabular/iris.toml";
+    project
+        .run(&format!("{iris} --on abacus"))
+        .refused(2, &["abacus", "h100"]);
+    project
+        .run(&format!("{iris} --assume legs=2"))
+        .refused(2, &["legs=2", "classes"]);
+    project
+        .run(&format!("{iris} --assume classes=0"))
+        .refused(2, &["from 1 to"]);
+    project
+        .run(&format!("{iris} --assume classes=2"))
+        .refused(2, &["--no-data", "iris.toml:"]);
+    project
+        .run(&format!("{iris} --no-data"))
+        .refused(2, &["--assume length=N"]);
+    let lenet = "plan configs/vision/mnist-lenet.toml --no-data --assume";
+    for (given, why) in [
+        ("length=1", "lenet"),
+        ("length=100000", "65535"),
+        ("vocabulary=7", "no tokens"),
+        ("samples=1000000000001", "from 1 to"),
+    ] {
+        project.run(&format!("{lenet} {given}")).refused(2, &[why]);
+    }
+    project.ok(&format!("{lenet} samples=1000000000000"));
+    project
+        .run(&format!("{iris} --devices 0"))
+        .refused(2, &["--devices"]);
+    project
+        .run(&format!("{iris} --set train.epoch=1"))
+        .refused(2, &["did you mean `epochs`?"]);
+    project.write(
+        "hardware.toml",
+        "[assumptions]\nutilisation = 0.0\ngrid = 1\nhardware = []\n",
+    );
+    let ran = project.run(&format!("{iris} --hardware hardware.toml"));
+    ran.refused(2, &["hardware.toml"]);
+}
