@@ -111,7 +111,8 @@ impl Tokenizer {
     /// # Errors
     /// [`DataError::Tokenizer`] if the text has something in it that the tokenizer has no token for.
     pub fn encode(&self, text: &str) -> Result<Vec<u32>, DataError> {
-        if let Some(tokens) = self.looked_up(text) {
+        let table = self.table.as_ref();
+        if let Some(tokens) = table.and_then(|table| table.encode(text)) {
             return Ok(tokens);
         }
         let encoding = self.inner.encode_fast(text, false).map_err(failed)?;
@@ -129,10 +130,6 @@ impl Tokenizer {
         let encodings = self.inner.encode_batch_fast(texts, false).map_err(failed)?;
         let ids = encodings.iter().map(|encoding| encoding.get_ids().to_vec());
         Ok(ids.collect())
-    }
-
-    fn looked_up(&self, text: &str) -> Option<Vec<u32>> {
-        self.table.as_ref()?.encode(text)
     }
 
     /// The text of tokens; special ones are left out.

@@ -17,7 +17,7 @@ pub enum BatchSize {
     Samples(NonZeroUsize),
     /// All rows of the split: full-batch gradient descent.
     Full,
-    /// The largest power of two for which there is memory; see [`crate::estimate::fitting`].
+    /// The largest power of two for which there is memory; see [`crate::estimate::settle_batch_size`].
     Auto,
 }
 

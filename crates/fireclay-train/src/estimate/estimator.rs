@@ -46,11 +46,12 @@ impl Estimator {
         assumptions: &Assumptions,
         read_data: bool,
     ) -> Result<Self, RunError> {
-        let config = &loaded.config;
+        let mut config = loaded.config.clone();
         let data = match read_data {
-            true => read(loaded)?,
+            true => read(loaded, &mut config)?,
             false => Err("is not read"),
         };
+        let config = &config;
         let found = match &data {
             Ok(_) if *assumptions != Assumptions::default() => {
                 let message = "is read, so that nothing is to be assumed of it; leave --assume \
@@ -116,7 +117,7 @@ impl Estimator {
             let [needed, room] = [needed, room].map(|bytes| bytes as f64 / 1e6);
             refused(format!(
                 "is \"auto\", but a batch of one sample takes {needed:.1} MB for its tensors, and \
-                 there is room for {room:.1} MB (see device.memory_gb)"
+                 beside the program there is room for {room:.1} MB (see device.memory_gb)"
             ))
         };
         let largest = one.fits(&one.memory(one.computing)).ok_or_else(none)?;
@@ -170,7 +171,10 @@ impl Estimator {
             length: self.length(),
             assumed: self.sight.assumed.clone(),
             tensors: tensors.clone(),
-            elsewhere: self.memory(Computing::PLAIN),
+            elsewhere: match self.computing {
+                Computing::PLAIN => memory,
+                _ => self.memory(Computing::PLAIN),
+            },
             memory,
         }
     }
@@ -247,16 +251,20 @@ impl Estimator {
 /// Parameters of the largest model that is not taken for a slip.
 pub(super) const LARGEST: usize = 100_000_000_000_000;
 
-/// The number of rows that `train.batch_size = "auto"` stands for: the largest power of two that fits
-/// into the memory of the device and is no more than the samples.
+/// Puts the number of rows that it stands for in the place of `train.batch_size = "auto"`: the largest
+/// power of two that fits into the memory of the device and is no more than the samples.
 ///
 /// # Errors
 ///
 /// A key and what is wrong with its value: it is not known how much memory there is, or not one
 /// sample fits.
-pub fn fitting(config: &RunConfig, data: &RunData) -> Result<NonZeroUsize, (String, String)> {
-    let estimator = Estimator::fitted(config, of_data(config, data))?;
-    Ok(NonZeroUsize::new(estimator.rows).expect("a power of two"))
+pub fn settle_batch_size(config: &mut RunConfig, data: &RunData) -> Result<(), (String, String)> {
+    if config.batch_size() == BatchSize::Auto {
+        let estimator = Estimator::fitted(config, of_data(config, data))?;
+        let rows = NonZeroUsize::new(estimator.rows).expect("a power of two");
+        config.train.batch_size = BatchSize::Samples(rows);
+    }
+    Ok(())
 }
 
 /// Bytes that a run may take on its device.
@@ -266,9 +274,11 @@ fn room(config: &RunConfig) -> Option<u64> {
     given.or_else(|| Some(machine_memory().filter(|_| is_host)? / 5 * 4))
 }
 
-/// The data, or why there is none yet.
-fn read(loaded: &Loaded) -> Result<Result<RunData, &'static str>, RunError> {
-    let config = &loaded.config;
+/// The data, or why there is none yet. What it settles of `config` is settled there.
+fn read(
+    loaded: &Loaded,
+    config: &mut RunConfig,
+) -> Result<Result<RunData, &'static str>, RunError> {
     if is_absent(config.data.path()) {
         return Ok(Err("is not there"));
     }
@@ -280,12 +290,8 @@ fn read(loaded: &Loaded) -> Result<Result<RunData, &'static str>, RunError> {
         Err(error) if is_missing(&error, config) => return Ok(Err("is not there")),
         Err(error) => return Err(locate(loaded, error)),
     };
-    let mut config = config.clone();
-    if config.batch_size() == BatchSize::Auto {
-        let rows = fitting(&config, &data).map_err(|problem| loaded.problems(vec![problem]))?;
-        config.train.batch_size = BatchSize::Samples(rows);
-    }
-    let problems = preflight(&config, &data, LARGEST);
+    settle_batch_size(config, &data).map_err(|problem| loaded.problems(vec![problem]))?;
+    let problems = preflight(config, &data, LARGEST);
     match problems.is_empty() {
         true => Ok(Ok(data)),
         false => Err(loaded.problems(problems).into()),

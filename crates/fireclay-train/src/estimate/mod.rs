@@ -2,8 +2,8 @@
 //! steps; and on given hardware hours, energy and money.
 //!
 //! Nothing of the model's size is allocated. A training step is recorded rather than made (see
-//! `record.rs`), so that an architecture, a loss or an optimizer that is added to this crate is
-//! planned without a line about it.
+//! `record.rs`), so that an architecture or a loss that is added to this crate is planned without a
+//! line about it; an optimizer says how much it remembers (`optim/size.rs`).
 
 mod estimator;
 mod memory;
@@ -18,7 +18,7 @@ pub mod hardware;
 mod measure;
 mod sharding;
 
-pub use estimator::{Estimator, fitting};
+pub use estimator::{Estimator, settle_batch_size};
 pub use hardware::{Hardware, Hardwares, Prediction};
 pub use measure::{Measured, machine_memory, measure};
 pub use sharding::Sharding;

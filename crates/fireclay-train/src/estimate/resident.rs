@@ -2,8 +2,8 @@
 
 use crate::config::{DataConfig, RunConfig};
 
-/// What goes on top of the tensors in main memory, as it was measured on Linux with flex (see
-/// `docs/benchmarks.md`).
+/// What goes on top of the tensors in main memory, as it was measured on Linux with flex in the
+/// program with its default backends (see `docs/benchmarks.md`).
 #[derive(Clone, Copy)]
 pub(super) struct Resident {
     base: u64,
@@ -32,10 +32,9 @@ impl Resident {
             false => 0,
         };
         let base = match config.data {
-            DataConfig::Table(_) => 37_000_000,
-            DataConfig::Image(_) => 60_000_000,
-            DataConfig::Text(_) | DataConfig::TextTable(_) => 62_000_000,
-            DataConfig::Pairs(_) => 62_000_000,
+            DataConfig::Table(_) => 49_000_000,
+            DataConfig::Image(_) => 72_000_000,
+            DataConfig::Text(_) | DataConfig::TextTable(_) | DataConfig::Pairs(_) => 74_000_000,
         };
         Self {
             base: base + kept + APART * (parts as u64 - 1),

@@ -10,7 +10,7 @@ use crate::config::{BackendName, DataConfig, DeviceConfig, RunConfig};
 use crate::run::shards::on_host;
 
 /// How a device goes about a batch.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Computing {
     /// Whether it has the operations of `fireclay-kernels` in one pass.
     fused: bool,
@@ -123,7 +123,7 @@ impl Estimator {
     fn growth(&self, computing: Computing) -> [u64; 2] {
         let working = |rows| self.working(rows, computing);
         let larger = std::iter::successors(Some(8 * self.rows), |rows| Some(4 * rows));
-        for rows in larger.take_while(|rows| *rows < MOST_ROWS) {
+        for rows in larger.take_while(|rows| *rows < MOST_TRIED) {
             let [some, more] = [rows, 2 * rows].map(working);
             let sample = more.saturating_sub(some) / rows as u64;
             if sample > 0 {
@@ -141,5 +141,5 @@ const NUMBER: u64 = 4;
 /// pass.
 const UPDATING: u64 = 3;
 
-/// Beyond any sensible batch.
-const MOST_ROWS: usize = 1 << 28;
+/// Where no straight line is looked for any more.
+const MOST_TRIED: usize = 1 << 28;

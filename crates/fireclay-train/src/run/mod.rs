@@ -29,7 +29,7 @@ use fireclay_data::{DataError, Note};
 
 use crate::config::{BatchSize, Loaded, RunConfig};
 use crate::cost::Cost;
-use crate::estimate::fitting;
+use crate::estimate::settle_batch_size;
 use crate::finished::{POSTPROCESS, to_json};
 use crate::loader::Samples;
 use crate::lock;
@@ -115,11 +115,8 @@ impl Prepared {
 
     fn checked(mut loaded: Loaded, data: Result<RunData, DataError>) -> Result<Self, RunError> {
         let data = data.map_err(|error| locate(&loaded, error))?;
-        if loaded.config.batch_size() == BatchSize::Auto {
-            let rows = fitting(&loaded.config, &data);
-            let rows = rows.map_err(|problem| loaded.problems(vec![problem]))?;
-            loaded.config.train.batch_size = BatchSize::Samples(rows);
-        }
+        let settled = settle_batch_size(&mut loaded.config, &data);
+        settled.map_err(|problem| loaded.problems(vec![problem]))?;
         let config = &loaded.config;
         let problems = preflight(config, &data, LARGEST);
         if !problems.is_empty() {

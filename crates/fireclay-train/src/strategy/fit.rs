@@ -302,8 +302,8 @@ where
             return Err(TrainError::Plan(lines.collect::<Vec<_>>().join("; ")));
         }
         if self.plan.train.batch_size == BatchSize::Auto {
-            let message = "`train.batch_size` is \"auto\"; put what `estimate::fitting` gives in \
-                           its place";
+            let message = "`train.batch_size` is \"auto\"; `estimate::settle_batch_size` puts a \
+                           number in its place";
             return Err(TrainError::Plan(message.into()));
         }
         if self.train.is_empty() {
