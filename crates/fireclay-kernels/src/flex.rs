@@ -4,16 +4,16 @@ mod float;
 mod mask;
 
 use burn::backend::flex::FlexTensor;
-use burn::tensor::{DType, Device, Shape, Tensor, TensorData};
+use burn::tensor::{DType, Shape, Tensor, TensorData};
 use pulp::{Arch, WithSimd};
 use rayon::prelude::*;
 
-pub(crate) use float::{LANES, dot, exp, greatest, normal, sigmoid, sum};
+pub(crate) use float::{LANES, Sums, dot, exp, greatest, normal, sigmoid, sum};
 pub(crate) use mask::Mask;
 
 /// Whether the loops of this crate can work on `x`.
 pub(crate) fn takes<const D: usize>(x: &Tensor<D>) -> bool {
-    x.device() == Device::flex() && x.dtype() == DType::F32
+    crate::is_flex(&x.device()) && x.dtype() == DType::F32
 }
 
 /// How many numbers one piece of work has, about: enough to pay for handing it to a thread, few

@@ -10,11 +10,13 @@
 //! results are the same bits on any number of threads.
 
 mod attention;
+mod batch_norm;
 mod conv;
 mod cross_entropy;
 #[cfg(feature = "flex")]
 mod flex;
 mod gelu;
+mod max_pool;
 mod norm;
 mod optimizer;
 mod softmax;
@@ -23,10 +25,21 @@ mod stand_in;
 mod test;
 
 pub use attention::{attention, self_attention};
+pub use batch_norm::batch_norm;
 pub use conv::conv2d;
 pub use cross_entropy::cross_entropy;
 pub use gelu::{gelu, gelu_tanh};
+pub use max_pool::max_pool2d;
 pub use norm::{layer_norm, rms_norm};
 pub use optimizer::{AdamStep, MomentumStep, adam, descent, lerp, momentum, sum_of_squares};
 pub use softmax::{masked_softmax, softmax};
 pub use stand_in::stand_in;
+
+/// Whether `device` is the one that the loops over slices are for.
+pub fn is_flex(device: &burn::tensor::Device) -> bool {
+    #[cfg(feature = "flex")]
+    let is_flex = *device == burn::tensor::Device::flex();
+    #[cfg(not(feature = "flex"))]
+    let is_flex = false;
+    is_flex
+}

@@ -17,9 +17,9 @@ pub(crate) mod tests;
 use burn::module::Module;
 use burn::nn::Linear;
 use burn::tensor::activation::relu;
-use burn::tensor::module::max_pool2d;
 use burn::tensor::ops::MaxPoolOptions;
 use burn::tensor::{Device, Tensor};
+use fireclay_kernels::max_pool2d;
 
 use crate::image::ImageShape;
 use crate::init::Init;

@@ -71,35 +71,56 @@ pub(crate) fn normal(x: f32) -> (f32, f32) {
 /// The sum of `f` over a row.
 #[inline(always)]
 pub(crate) fn sum(row: &[f32], f: impl Fn(f32) -> f32) -> f32 {
-    let mut lanes = [0.0; LANES];
-    let chunks = row.chunks_exact(LANES);
-    let rest = chunks.remainder();
-    for chunk in chunks {
-        for (lane, x) in lanes.iter_mut().zip(chunk) {
-            *lane += f(*x);
-        }
-    }
-    for (lane, x) in lanes.iter_mut().zip(rest) {
-        *lane += f(*x);
-    }
-    total(lanes)
+    let mut sums = Sums::default();
+    sums.add(row, f);
+    sums.total()
 }
 
 /// The sum of the products of two rows of the same length.
 #[inline(always)]
 pub(crate) fn dot(a: &[f32], b: &[f32]) -> f32 {
-    let mut lanes = [0.0; LANES];
-    let (a_chunks, b_chunks) = (a.chunks_exact(LANES), b.chunks_exact(LANES));
-    let rest = a_chunks.remainder().iter().zip(b_chunks.remainder());
-    for (a, b) in a_chunks.zip(b_chunks) {
-        for ((lane, a), b) in lanes.iter_mut().zip(a).zip(b) {
-            *lane += a * b;
+    let mut sums = Sums::default();
+    sums.add_pairs(a, b, |a, b| a * b);
+    sums.total()
+}
+
+/// Sums side by side, which are added up at the end: that takes longer than to add a short row.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Sums([f32; LANES]);
+
+impl Sums {
+    /// Adds `f` over a row.
+    #[inline(always)]
+    pub(crate) fn add(&mut self, row: &[f32], f: impl Fn(f32) -> f32) {
+        let (chunks, rest) = row.as_chunks::<LANES>();
+        for chunk in chunks {
+            for (sum, x) in self.0.iter_mut().zip(chunk) {
+                *sum += f(*x);
+            }
+        }
+        for (sum, x) in self.0.iter_mut().zip(rest) {
+            *sum += f(*x);
         }
     }
-    for (lane, (a, b)) in lanes.iter_mut().zip(rest) {
-        *lane += a * b;
+
+    /// Adds `f` over the pairs of two rows of the same length.
+    #[inline(always)]
+    pub(crate) fn add_pairs(&mut self, a: &[f32], b: &[f32], f: impl Fn(f32, f32) -> f32) {
+        let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
+        for (a, b) in a.iter().zip(b) {
+            for ((sum, a), b) in self.0.iter_mut().zip(a).zip(b) {
+                *sum += f(*a, *b);
+            }
+        }
+        for (sum, (a, b)) in self.0.iter_mut().zip(a_rest.iter().zip(b_rest)) {
+            *sum += f(*a, *b);
+        }
     }
-    total(lanes)
+
+    #[inline(always)]
+    pub(crate) fn total(self) -> f32 {
+        self.0.iter().sum()
+    }
 }
 
 /// The greatest number of a row, minus infinity if there is none; what is no number is passed over.
@@ -129,11 +150,6 @@ pub(crate) fn greatest(row: &[f32]) -> f32 {
         half /= 2;
     }
     lanes[0]
-}
-
-#[inline(always)]
-fn total(lanes: [f32; LANES]) -> f32 {
-    lanes.iter().sum()
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Batch normalisation with PyTorch's running statistics.
 
 use burn::module::{Content, DisplaySettings, Flag, Module, ModuleDisplay, Param, RunningState};
-use burn::tensor::module::{batch_norm, batch_norm_train};
+use burn::tensor::module::batch_norm;
 use burn::tensor::{Device, Tensor};
 
 /// Normalises each channel over the batch and over all places in it.
@@ -58,7 +58,8 @@ impl BatchNorm {
     fn forward_train<const D: usize>(&self, input: Tensor<D>) -> Tensor<D> {
         let dims = input.dims();
         let count = dims.iter().product::<usize>() / dims[1].max(1);
-        let result = batch_norm_train(input, self.gamma.val(), self.beta.val(), self.epsilon);
+        let result =
+            fireclay_kernels::batch_norm(input, self.gamma.val(), self.beta.val(), self.epsilon);
         // One number has no sample variance; PyTorch refuses it, and zero over zero is no help.
         let unbiased = count as f64 / count.saturating_sub(1).max(1) as f64;
         self.update(&self.running_mean, result.mean);

@@ -1,8 +1,9 @@
 //! Pooling by name, and the mean of a whole feature map.
 
 use burn::tensor::Tensor;
-use burn::tensor::module::{avg_pool2d, max_pool2d};
+use burn::tensor::module::avg_pool2d;
 use burn::tensor::ops::{AvgPoolOptions, MaxPoolOptions};
+use fireclay_kernels::max_pool2d;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

@@ -3,8 +3,8 @@
 use burn::module::Module;
 use burn::tensor::Tensor;
 use burn::tensor::activation::relu;
-use burn::tensor::module::max_pool2d;
 use burn::tensor::ops::MaxPoolOptions;
+use fireclay_kernels::max_pool2d;
 
 use super::config::{BlockKind, Shortcut};
 use crate::init::Init;
