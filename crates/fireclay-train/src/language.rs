@@ -8,11 +8,12 @@ use burn::tensor::Device;
 use burn::train::InferenceStep;
 use fireclay_models::{EncoderModel, LanguageModel};
 
+use crate::lanes::each_in_order;
 use crate::loader::{Order, OrderedLoader, Samples, Share};
 use crate::metrics::Report;
 use crate::output::StepOutput;
 use crate::predictor::Pass;
-use crate::strategy::Scorer;
+use crate::strategy::{Scorer, Scores};
 use crate::task::{CausalLm, HiddenScorer, MaskedLm, MaskedSamples, TextSamples, TokenScorer};
 
 /// The mean loss of every token of `samples` in nats, its perplexity, and bits per byte of text,
@@ -47,6 +48,17 @@ pub fn evaluate_masked(
     score(&model, samples, HiddenScorer::default(), pass, device)
 }
 
+impl From<Scores> for Report {
+    /// The weight of a batch of texts is the number of its tokens that count.
+    fn from(scores: Scores) -> Self {
+        Self {
+            n: scores.weight as usize,
+            metrics: scores.metrics.into_iter().collect(),
+            ..Self::default()
+        }
+    }
+}
+
 /// Scores a model over all of `samples`; `n` is the number of tokens that count.
 pub(crate) fn score<M, S>(
     model: &M,
@@ -56,8 +68,8 @@ pub(crate) fn score<M, S>(
     device: &Device,
 ) -> Result<Report, DatasetError>
 where
-    M: InferenceStep<Input = S::Batch>,
-    M::Output: StepOutput,
+    M: InferenceStep<Input = S::Batch> + Clone + Send + 'static,
+    M::Output: StepOutput + Send,
     S: Samples,
 {
     let order = Order {
@@ -68,16 +80,14 @@ where
         share: Share::WHOLE,
     };
     let loader = OrderedLoader::new(Arc::new(samples), order, pass.threads, device.clone());
-    let mut tokens = 0;
-    for batch in loader.iter() {
-        let output = model.step(batch?);
-        // The weight of a batch is the number of its tokens that count.
-        tokens += output.weight() as usize;
+    let mut weight = 0.0;
+    let batches = loader.iter().map(|batch| Ok((model.clone(), batch?)));
+    let work = |(model, batch): (M, S::Batch)| model.step(batch);
+    each_in_order(device, batches, work, |output| {
+        weight += output.weight();
         scorer.add(&output);
-    }
-    Ok(Report {
-        n: tokens,
-        metrics: scorer.finish().into_iter().collect(),
-        ..Report::default()
-    })
+        Ok(())
+    })?;
+    let metrics = scorer.finish();
+    Ok(Scores { weight, metrics }.into())
 }

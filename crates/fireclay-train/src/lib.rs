@@ -39,6 +39,7 @@ pub mod translate;
 pub mod translation;
 
 mod adapters;
+mod lanes;
 mod lock;
 mod parameters;
 mod renderer;

@@ -1,13 +1,15 @@
 //! A trained model and what its outputs mean.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use burn::data::dataloader::DataLoader;
 use burn::data::dataset::DatasetError;
-use burn::tensor::Device;
+use burn::tensor::{Device, Tensor};
 use fireclay_data::Labels;
 use serde::{Deserialize, Serialize};
 
+use crate::lanes::each_in_order;
 use crate::loader::{Order, OrderedLoader, Samples, Share};
 use crate::metrics::{
     Classification, DEFAULT_THRESHOLD, Report, classification_report, multilabel_report,
@@ -103,20 +105,27 @@ impl<N: Network> Predictor<N> {
         &self.device
     }
 
-    /// Answers for some batches, one after the other.
+    /// Answers for some batches, in their order.
     pub fn predict(&self, inputs: impl IntoIterator<Item = N::Input>) -> Answers {
-        let outputs = inputs.into_iter().flat_map(|input| self.outputs(input));
-        self.answers(outputs.collect())
+        let mut raw = Vec::new();
+        let inputs = inputs
+            .into_iter()
+            .map(|input| Ok((self.model.clone(), input)));
+        let work = |(model, input): (N, N::Input)| model.forward(input);
+        let Ok(()) = each_in_order(&self.device, inputs, work, |outputs| {
+            raw.extend(self.numbers(&outputs));
+            Ok::<_, Infallible>(())
+        });
+        self.answers(raw)
     }
 
     /// Probabilities `[samples, classes]`, or numbers in the target's unit.
-    fn outputs(&self, input: N::Input) -> Vec<f64> {
-        let outputs = self.model.forward(input);
+    fn numbers(&self, outputs: &Tensor<2>) -> Vec<f64> {
         match &self.answer {
-            Answer::Classification { .. } => classification::probabilities(&outputs),
-            Answer::Multilabel { .. } => multilabel::probabilities(&outputs),
+            Answer::Classification { .. } => classification::probabilities(outputs),
+            Answer::Multilabel { .. } => multilabel::probabilities(outputs),
             Answer::Regression(scale) => {
-                let outputs = outputs.into_data();
+                let outputs = outputs.to_data();
                 outputs.iter::<f64>().map(|v| scale.invert(v)).collect()
             }
         }
@@ -161,16 +170,16 @@ impl<N: Network> Predictor<N> {
         let loader =
             OrderedLoader::new(Arc::new(samples), order, pass.threads, self.device.clone());
         let (mut raw, mut truth) = (Vec::new(), None);
-        for batch in loader.iter() {
-            let Batch {
-                input, truth: part, ..
-            } = batch?;
-            raw.extend(self.outputs(input));
+        let batches = loader.iter().map(|batch| Ok((self.model.clone(), batch?)));
+        let work = |(model, batch): (N, Batch<N::Input>)| (model.forward(batch.input), batch.truth);
+        each_in_order(&self.device, batches, work, |(outputs, part)| {
+            raw.extend(self.numbers(&outputs));
             match &mut truth {
                 None => truth = Some(part),
                 Some(truth) => append(truth, part),
             }
-        }
+            Ok(())
+        })?;
         let truth = truth.unwrap_or_else(|| self.no_labels());
         Ok((self.answers(raw), truth))
     }

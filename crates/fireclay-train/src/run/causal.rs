@@ -9,6 +9,7 @@ use super::task::{Job, Launch, Work};
 use super::{Evaluations, RunError, Trained, evaluate_each, pass};
 use crate::config::RunConfig;
 use crate::language;
+use crate::metrics::Report;
 use crate::strategy::Finished;
 use crate::task::{CausalLm, TextSamples, TokenScorer};
 
@@ -19,13 +20,13 @@ pub(super) fn shape(data: &TextData) -> LanguageShape {
     }
 }
 
-/// Trains a language model.
+/// Trains a language model; with it, how it did on the validation split.
 pub(super) fn train(
     config: &RunConfig,
     data: &RunData,
     work: Work<LanguageModel, TextSamples>,
     launch: Launch<'_>,
-) -> Result<(Finished<LanguageModel>, ()), RunError> {
+) -> Result<(Finished<LanguageModel>, Option<Report>), RunError> {
     let job = Job {
         config,
         data,
@@ -35,17 +36,18 @@ pub(super) fn train(
     let finished = job.run(work.map(CausalLm::new), scorer, |training| {
         training.metrics((LossMetric::new(),))
     })?;
-    Ok((finished.map(|causal_lm| causal_lm.model), ()))
+    let valid = finished.valid.clone().map(Report::from);
+    Ok((finished.map(|causal_lm| causal_lm.model), valid))
 }
 
 /// Evaluates a language model.
 pub(super) fn conclude(
     config: &RunConfig,
-    trained: Trained<'_, LanguageModel, ()>,
+    trained: Trained<'_, LanguageModel, Option<Report>>,
     splits: [TextSamples; 2],
 ) -> Result<Evaluations, RunError> {
     let pass = pass::<TextSamples>(config);
-    evaluate_each(splits, |split| {
+    evaluate_each(splits, trained.answer, |split| {
         Ok(language::evaluate(
             &trained.model,
             split,

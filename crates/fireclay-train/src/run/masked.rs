@@ -9,6 +9,7 @@ use super::task::{Job, Launch, Work};
 use super::{Evaluations, RunError, Trained, evaluate_each, pass};
 use crate::config::{RunConfig, TaskConfig};
 use crate::language;
+use crate::metrics::Report;
 use crate::strategy::Finished;
 use crate::task::{HiddenScorer, MaskedLm, MaskedSamples};
 
@@ -49,13 +50,13 @@ pub(super) fn samples(config: &RunConfig, data: &RunData) -> [MaskedSamples; 3] 
     })
 }
 
-/// Trains a masked language model.
+/// Trains a masked language model; with it, how it did on the validation split.
 pub(super) fn train(
     config: &RunConfig,
     data: &RunData,
     work: Work<EncoderModel, MaskedSamples>,
     launch: Launch<'_>,
-) -> Result<(Finished<EncoderModel>, ()), RunError> {
+) -> Result<(Finished<EncoderModel>, Option<Report>), RunError> {
     let job = Job {
         config,
         data,
@@ -66,17 +67,18 @@ pub(super) fn train(
         HiddenScorer::default(),
         |training| training.metrics((LossMetric::new(),)),
     )?;
-    Ok((finished.map(|masked_lm| masked_lm.model), ()))
+    let valid = finished.valid.clone().map(Report::from);
+    Ok((finished.map(|masked_lm| masked_lm.model), valid))
 }
 
 /// Evaluates a masked language model.
 pub(super) fn conclude(
     config: &RunConfig,
-    trained: Trained<'_, EncoderModel, ()>,
+    trained: Trained<'_, EncoderModel, Option<Report>>,
     splits: [MaskedSamples; 2],
 ) -> Result<Evaluations, RunError> {
     let pass = pass::<MaskedSamples>(config);
-    evaluate_each(splits, |split| {
+    evaluate_each(splits, trained.answer, |split| {
         Ok(language::evaluate_masked(
             &trained.model,
             split,

@@ -216,16 +216,24 @@ where
     Ok(evaluation)
 }
 
-/// The report of each split that holds something.
+/// The report of each split that holds something; of the validation split it may be known already.
 fn evaluate_each<S: Samples>(
     [valid, test]: [S; 2],
+    mut known: Option<Report>,
     mut evaluate: impl FnMut(S) -> Result<Report, RunError>,
 ) -> Result<Evaluations, RunError> {
-    let splits = [("valid", valid), ("test", test)].into_iter();
-    let filled = splits.filter(|(_, split)| !split.is_empty());
-    filled
-        .map(|(name, split)| Ok((name.to_owned(), evaluate(split)?)))
-        .collect()
+    let mut evaluations = Evaluations::new();
+    for (name, split) in [("valid", valid), ("test", test)] {
+        if split.is_empty() {
+            continue;
+        }
+        let report = match known.take_if(|_| name == "valid") {
+            Some(report) => report,
+            None => evaluate(split)?,
+        };
+        evaluations.insert(name.into(), report);
+    }
+    Ok(evaluations)
 }
 
 /// How whole splits go through the model of a run.

@@ -55,7 +55,7 @@ pub(super) fn conclude(
     };
     let translator = Translator::new(&trained.model, tokenizer, trained.device, task);
     let pass = pass::<PairSamples>(config);
-    evaluate_each(splits, |split| {
+    evaluate_each(splits, None, |split| {
         Ok(translation::evaluate(&translator, split, pass)?)
     })
 }

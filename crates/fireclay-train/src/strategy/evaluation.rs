@@ -1,5 +1,7 @@
 //! Looking at the validation split: metrics over all of it, and what follows from them.
 
+use std::iter;
+
 use burn::train::{
     EventProcessorTraining, InferenceStep, LearnerEvent, LearnerModel, TrainStep, TrainingItem,
 };
@@ -8,6 +10,7 @@ use serde_json::json;
 use super::TrainError;
 use super::session::Session;
 use super::state::Best;
+use crate::lanes::each_in_order;
 use crate::loader::Position;
 use crate::metrics::{Direction, direction};
 use crate::observer::Evaluation;
@@ -21,6 +24,15 @@ pub trait Scorer<O>: Send {
 
     /// The metrics of everything added since the last call, in the order in which they are shown.
     fn finish(&mut self) -> Vec<(String, f64)>;
+}
+
+/// The metrics of a split.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Scores {
+    /// The sum of the weights of its batches: of texts, the number of tokens that count.
+    pub weight: f64,
+    /// In the order in which they are shown.
+    pub metrics: Vec<(String, f64)>,
 }
 
 /// Scores the mean loss over all samples, and nothing else.
@@ -51,7 +63,8 @@ where
     /// Evaluates the validation split: whether the monitored metric improved, and whether
     /// patience ran out.
     pub(super) fn evaluate(&mut self) -> Result<(bool, bool), TrainError> {
-        let metrics = self.score()?;
+        let scores = self.score()?;
+        let metrics = scores.metrics.clone();
         let train_loss = self.setup.state.train_loss();
         self.record_evaluation(&metrics, train_loss)?;
         let find = |monitor: &str| match monitor {
@@ -72,6 +85,7 @@ where
             let value = find(&early.monitor);
             value.is_some_and(|value| self.exhausted(early, value))
         });
+        self.setup.seen.insert(self.setup.state.step, scores);
         self.setup.observer.evaluated(&Evaluation {
             step: self.setup.state.step,
             epoch: self.setup.state.epoch + 1,
@@ -84,9 +98,9 @@ where
     }
 
     /// Runs the averaged weights, or else the current ones, over the validation split.
-    fn score(&mut self) -> Result<Vec<(String, f64)>, TrainError> {
+    fn score(&mut self) -> Result<Scores, TrainError> {
         if self.valid.num_items() == 0 {
-            return Ok(Vec::new());
+            return Ok(Scores::default());
         }
         let model = match &self.setup.ema {
             Some(ema) => ema.model().valid(),
@@ -101,18 +115,28 @@ where
             total_items,
         })?;
         let mut batches = valid.iter();
-        while let Some(batch) = batches.next() {
-            let batch = batch.map_err(|error| TrainError::Data(error.to_string()))?;
-            let output = InferenceStep::step(&model, batch);
+        let items = iter::from_fn(|| {
+            let batch = batches
+                .next()?
+                .map_err(|error| TrainError::Data(error.to_string()));
+            Some(batch.map(|batch| (model.clone(), batch, batches.progress())))
+        });
+        let device = self.setup.device.clone().inner();
+        let work = |(model, batch, progress)| (<M as InferenceStep>::step(&model, batch), progress);
+        let mut weight = 0.0;
+        each_in_order(&device, items, work, |(output, progress)| {
+            weight += output.weight();
             self.setup.scorer.add(&output);
-            if self.setup.shown {
-                let step = self.setup.state.step as usize;
-                let item = TrainingItem::new(output, batches.progress(), Some(step), None);
-                self.emit_valid(LearnerEvent::ProcessedItem(item))?;
+            if !self.setup.shown {
+                return Ok(());
             }
-        }
+            let step = self.setup.state.step as usize;
+            let item = TrainingItem::new(output, progress, Some(step), None);
+            self.emit_valid(LearnerEvent::ProcessedItem(item))
+        })?;
         self.emit_valid(LearnerEvent::EndSplit(epoch))?;
-        Ok(self.setup.scorer.finish())
+        let metrics = self.setup.scorer.finish();
+        Ok(Scores { weight, metrics })
     }
 
     fn record_evaluation(

@@ -1,5 +1,6 @@
 //! Launching a training through Burn's `SupervisedTraining`.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use burn::lr_scheduler::constant::ConstantLr;
@@ -12,7 +13,7 @@ use burn::train::{
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::evaluation::{MeanLoss, Scorer};
+use super::evaluation::{MeanLoss, Scorer, Scores};
 use super::plan::Plan;
 use super::saving::{AVERAGE, MODEL, OPTIMIZER, STATE, damaged, member, restore};
 use super::session::Setup;
@@ -50,6 +51,8 @@ pub enum StopReason {
 pub struct Finished<M> {
     /// The chosen weights, ready for inference.
     pub model: M,
+    /// How they did on the validation split, if this process looked.
+    pub valid: Option<Scores>,
     /// Why it ended.
     pub reason: StopReason,
     /// Where it ended.
@@ -63,6 +66,7 @@ impl<M> Finished<M> {
     pub fn map<N>(self, inner: impl FnOnce(M) -> N) -> Finished<N> {
         Finished {
             model: inner(self.model),
+            valid: self.valid,
             reason: self.reason,
             state: self.state,
             cost: self.cost,
@@ -259,6 +263,7 @@ where
             observer: self.observer,
             shown: self.shown,
             scorer: self.scorer,
+            seen: BTreeMap::new(),
             plan: self.plan,
             device,
         };

@@ -10,7 +10,7 @@ mod shards;
 mod state;
 mod step;
 
-pub use evaluation::{MeanLoss, Scorer};
+pub use evaluation::{MeanLoss, Scorer, Scores};
 pub use fit::{Finished, StopReason, Trainer};
 pub use plan::Plan;
 pub use state::{Best, LoopState};

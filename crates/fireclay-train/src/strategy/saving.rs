@@ -5,6 +5,7 @@ use burn::train::{InferenceStep, LearnerModel, TrainStep};
 
 use super::TrainError;
 use super::session::Session;
+use super::state::Best;
 use crate::checkpoint::{Checkpoint, CheckpointError};
 use crate::optim;
 use crate::output::StepOutput;
@@ -62,28 +63,24 @@ where
             Some(ema) => ema.model(),
             None => self.model(),
         };
-        match self
-            .setup
-            .state
-            .best
-            .filter(|_| self.setup.plan.checkpoint.keep_best)
-        {
-            Some(best) if best.step != self.setup.state.step => {
-                let checkpoint = self.setup.store.load(best.step)?;
-                let name = if self.setup.ema.is_some() {
-                    AVERAGE
-                } else {
-                    MODEL
-                };
-                restore(
-                    &checkpoint,
-                    name,
-                    (last.valid(), &self.setup.kept),
-                    &self.setup.store.path(best.step),
-                )
-            }
-            _ => Ok(last.valid()),
+        let step = self.chosen_step();
+        if step == self.setup.state.step {
+            return Ok(last.valid());
         }
+        let checkpoint = self.setup.store.load(step)?;
+        let name = match self.setup.ema {
+            Some(_) => AVERAGE,
+            None => MODEL,
+        };
+        let path = self.setup.store.path(step);
+        restore(&checkpoint, name, (last.valid(), &self.setup.kept), &path)
+    }
+
+    /// The step that had the weights of [`chosen`](Self::chosen).
+    pub(super) fn chosen_step(&self) -> u64 {
+        let kept = |_: &Best| self.setup.plan.checkpoint.keep_best;
+        let best = self.setup.state.best.filter(kept);
+        best.map_or(self.setup.state.step, |best| best.step)
     }
 }
 

@@ -1,5 +1,6 @@
 //! One training from its first update, or a checkpoint, to its end.
 
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 use burn::optim::ModuleOptimizer;
@@ -10,7 +11,7 @@ use burn::train::{
 };
 
 use super::TrainError;
-use super::evaluation::Scorer;
+use super::evaluation::{Scorer, Scores};
 use super::fit::{Finished, StopReason};
 use super::plan::Plan;
 use super::shards::Shards;
@@ -54,6 +55,8 @@ pub(super) struct Setup<M: LearnerModel> {
     /// Whether a metric or a renderer of Burn's looks at every batch.
     pub shown: bool,
     pub scorer: Box<dyn Scorer<<M as InferenceStep>::Output>>,
+    /// What the evaluations of this process saw, by step.
+    pub seen: BTreeMap<u64, Scores>,
 }
 
 impl<M: LearnerModel> Setup<M> {
@@ -278,8 +281,10 @@ where
                 _ => self.chosen()?,
             };
             self.setup.clock.finish()?;
+            let valid = self.setup.seen.remove(&self.chosen_step());
             Ok(Finished {
                 model,
+                valid,
                 reason,
                 state: self.setup.state.clone(),
                 cost: self.setup.cost(),

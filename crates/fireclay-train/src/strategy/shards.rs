@@ -1,24 +1,17 @@
 //! A batch in parts, each computed on one thread of its own, all at once.
-//!
-//! Inside such a thread every operation runs on that thread alone: a small operation is not worth
-//! sharing out, a part of the batch is.
-
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::mpsc;
-use std::thread;
 
 use burn::backend::GradientCheckpointingStrategy;
 use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::{Device, Tensor};
 use burn::train::{LearnerModel, TrainOutput, TrainStep};
 use fireclay_models::Draws;
-use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use super::TrainError;
+use crate::lanes::Lanes;
 
 /// The threads, and whether results are forgotten after the forward pass.
 pub(super) struct Shards {
-    pools: Vec<ThreadPool>,
+    lanes: Lanes,
     forgets: bool,
 }
 
@@ -47,17 +40,10 @@ impl Shards {
     /// If the system gives no more threads.
     pub fn new(count: usize, forgets: bool) -> Result<Self, TrainError> {
         let threads = if count > 1 { count } else { 0 };
-        let pool = |shard| {
-            ThreadPoolBuilder::new()
-                .num_threads(1)
-                .thread_name(move |_| format!("shard {shard}"))
-                .build()
-        };
-        let pools = (0..threads).map(pool).collect::<Result<_, _>>();
-        let pools = pools.map_err(|error| {
+        let lanes = Lanes::new(threads).map_err(|error| {
             TrainError::Plan(format!("`train.cpu_shards` = {count}: no threads: {error}"))
         })?;
-        Ok(Self { pools, forgets })
+        Ok(Self { lanes, forgets })
     }
 
     /// Forward and backward of every piece; the outputs are in the order of the pieces, whichever
@@ -74,29 +60,17 @@ impl Shards {
             let outputs = pieces.into_iter().map(|piece| piece.step(model));
             return outputs.collect();
         }
-        let (sender, receiver) = mpsc::channel();
-        for (place, (pool, piece)) in self.pools.iter().zip(pieces).enumerate() {
+        let part = |piece| {
             // Autodiff keeps what hangs together under one lock: each part has leaves of its own.
-            let (mut model, sender) = (model.clone().fork(device), sender.clone());
-            if self.forgets {
-                model = forgetful(model);
+            let model = model.clone().fork(device);
+            match self.forgets {
+                true => (forgetful(model), piece),
+                false => (model, piece),
             }
-            pool.spawn(move || {
-                let output = catch_unwind(AssertUnwindSafe(|| piece.step(&model)));
-                // Weights that nothing else holds are updated where they are.
-                drop(model);
-                // Nobody listens only where another part has panicked.
-                let _ = sender.send((place, output));
-            });
-        }
-        drop(sender);
-        let mut outputs: Vec<_> = receiver.iter().collect();
-        outputs.sort_by_key(|(place, _)| *place);
-        let output = |(_, output): (_, thread::Result<_>)| match output {
-            Ok(output) => output,
-            Err(panic) => resume_unwind(panic),
         };
-        outputs.into_iter().map(output).collect()
+        let parts = pieces.into_iter().map(part).collect();
+        // The weights go with the part: those that nothing else holds are updated where they are.
+        self.lanes.each(parts, |(model, piece)| piece.step(&model))
     }
 }
 

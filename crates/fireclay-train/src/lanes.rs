@@ -1,0 +1,157 @@
+//! Threads that each compute on their own: inside a lane every operation runs on that thread alone.
+//! A small operation is not worth sharing out; a batch, or a part of one, is.
+
+use std::iter;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use burn::tensor::Device;
+use rayon::{ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
+
+/// Some lanes.
+pub(crate) struct Lanes(Vec<ThreadPool>);
+
+impl Lanes {
+    /// # Errors
+    ///
+    /// If the system gives no more threads.
+    pub fn new(count: usize) -> Result<Self, ThreadPoolBuildError> {
+        let lane = |lane| {
+            ThreadPoolBuilder::new()
+                .num_threads(1)
+                .thread_name(move |_| format!("lane {lane}"))
+                .build()
+        };
+        (0..count).map(lane).collect::<Result<_, _>>().map(Self)
+    }
+
+    /// What `work` makes of each item, all at once; in the order of the items, whichever is done first.
+    ///
+    /// # Panics
+    ///
+    /// If `work` panics, or there are more items than lanes.
+    pub fn each<I, O>(&self, items: Vec<I>, work: fn(I) -> O) -> Vec<O>
+    where
+        I: Send + 'static,
+        O: Send + 'static,
+    {
+        assert!(items.len() <= self.0.len(), "a lane for each item");
+        let (sender, receiver) = mpsc::channel();
+        for (place, (lane, item)) in self.0.iter().zip(items).enumerate() {
+            let sender = sender.clone();
+            lane.spawn(move || {
+                let output = catch_unwind(AssertUnwindSafe(|| work(item)));
+                // Nobody listens only where another item has panicked.
+                let _ = sender.send((place, output));
+            });
+        }
+        drop(sender);
+        let mut outputs: Vec<_> = receiver.iter().collect();
+        outputs.sort_by_key(|(place, _)| *place);
+        let output = |(_, output): (_, thread::Result<_>)| match output {
+            Ok(output) => output,
+            Err(panic) => resume_unwind(panic),
+        };
+        outputs.into_iter().map(output).collect()
+    }
+}
+
+/// Hands what `work` makes of each of `items` to `take`, in their order. On a processor as many are
+/// worked on at once as it has threads, if one takes long enough for that to pay; the results are the
+/// same.
+///
+/// # Errors
+///
+/// The first error of an item or of `take`, after everything before it is done.
+pub(crate) fn each_in_order<I, O, E>(
+    device: &Device,
+    items: impl IntoIterator<Item = Result<I, E>>,
+    work: fn(I) -> O,
+    mut take: impl FnMut(O) -> Result<(), E>,
+) -> Result<(), E>
+where
+    I: Send + 'static,
+    O: Send + 'static,
+{
+    /// What an item must take for its hand-over to a lane to be nothing beside it.
+    const WORTHWHILE: Duration = Duration::from_millis(1);
+    let mut items = items.into_iter();
+    let Some(first) = items.next().transpose()? else {
+        return Ok(());
+    };
+    let start = Instant::now();
+    take(work(first))?;
+    let threads = rayon::current_num_threads();
+    let pays = threads > 1 && start.elapsed() > WORTHWHILE && fireclay_kernels::is_flex(device);
+    // Where there are no more threads, this one does.
+    let lanes = pays.then(|| Lanes::new(threads)).and_then(Result::ok);
+    let count = lanes.as_ref().map_or(1, |_| threads);
+    loop {
+        let mut failed = None;
+        let whole = iter::from_fn(|| items.next()?.map_err(|error| failed = Some(error)).ok());
+        let group: Vec<I> = whole.take(count).collect();
+        let ended = group.is_empty();
+        let outputs = match &lanes {
+            // All threads together are best for one that is left over.
+            Some(lanes) if group.len() > 1 => lanes.each(group, work),
+            _ => group.into_iter().map(work).collect(),
+        };
+        outputs.into_iter().try_for_each(&mut take)?;
+        match failed {
+            Some(error) => return Err(error),
+            None if ended => return Ok(()),
+            None => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn square(x: u64) -> u64 {
+        thread::sleep(Duration::from_millis(2 + 3 * (x % 2)));
+        x * x
+    }
+
+    fn run(items: Vec<Result<u64, String>>) -> (Vec<u64>, Result<(), String>) {
+        let mut taken = Vec::new();
+        let done = each_in_order(&Device::flex(), items, square, |y| {
+            taken.push(y);
+            Ok(())
+        });
+        (taken, done)
+    }
+
+    #[test]
+    fn results_come_in_the_order_of_their_items() {
+        for count in 0..8 {
+            let (taken, done) = run((0..count).map(Ok).collect());
+            assert_eq!(taken, (0..count).map(|x| x * x).collect::<Vec<_>>());
+            assert_eq!(done, Ok(()));
+        }
+    }
+
+    #[test]
+    fn an_error_ends_it_after_what_came_before() {
+        for place in 0..6 {
+            let mut items: Vec<_> = (0..7).map(Ok).collect();
+            items[place] = Err("on purpose".to_owned());
+            let (taken, done) = run(items);
+            assert_eq!(taken, (0..place as u64).map(|x| x * x).collect::<Vec<_>>());
+            assert_eq!(done, Err("on purpose".to_owned()));
+        }
+    }
+
+    #[test]
+    fn a_panic_in_a_lane_is_one_here() {
+        let lanes = Lanes::new(2).expect("two threads");
+        let panicked = catch_unwind(AssertUnwindSafe(|| {
+            lanes.each(vec![1, 2], |x| assert_eq!(x, 1, "on purpose"))
+        }));
+        assert!(panicked.is_err());
+        assert_eq!(lanes.each(vec![1, 2], |x| x + 1), [2, 3]);
+    }
+}
