@@ -62,12 +62,11 @@ fn config(folder: String) -> ImageDataConfig {
 
 fn run(data: &ImageData, epoch: u64, threads: usize) -> Result<usize, Box<dyn Error>> {
     let split = data.train.clone();
-    let order = epoch_order(1, epoch, split.len());
+    let order = epoch_order(1, epoch, 0..split.len() as u32);
     let ranges = batches(order.len(), 64, false);
-    let count = ranges.len();
     let mut images = 0;
-    for batch in prefetch(count, threads, 2 * threads, move |index| {
-        split.batch(epoch, &order[ranges[index].clone()])
+    for batch in prefetch(ranges, threads, 2 * threads, move |range| {
+        split.batch(epoch, &order.at(range))
     }) {
         images += batch?.dims[0];
     }

@@ -4,11 +4,10 @@ use std::path::PathBuf;
 
 use arrow::array::{ArrayRef, RecordBatch};
 
-use crate::column::column;
 use crate::config::{TableConfig, TableFormat, TargetKind};
 use crate::error::DataError;
 use crate::preprocess::{Features, Preprocess};
-use crate::read::ReadOptions;
+use crate::read::{BATCH_ROWS, ReadOptions};
 use crate::schema::Note;
 use crate::split::{Splits, split};
 use crate::table::Table;
@@ -156,10 +155,19 @@ impl Split {
         preprocess: &Preprocess,
         id: Option<&str>,
     ) -> Result<Self, DataError> {
-        let batch = table.take(&rows)?;
-        let encoded = Self::encode_batch(&batch, preprocess, id);
-        let (features, labels, ids) =
-            encoded.map_err(|error| table.locate(error, |row| rows[row]))?;
+        let (mut features, mut labels) = encode(&table.take(&[])?, preprocess)?;
+        features
+            .numeric
+            .reserve_exact(rows.len() * features.numeric_width);
+        // Piece by piece, so that of a large table there is no second copy.
+        for piece in rows.chunks(BATCH_ROWS) {
+            let encoded = encode(&table.take(piece)?, preprocess);
+            let (more, theirs) = encoded.map_err(|error| table.locate(error, |row| piece[row]))?;
+            features.append(more);
+            labels.append(theirs);
+        }
+        let ids = id.map(|id| table.take_column(id, &rows)).transpose()?;
+        let ids = ids.map(|ids| ids.column(0).clone());
         Ok(Self {
             features,
             labels,
@@ -167,20 +175,15 @@ impl Split {
             ids,
         })
     }
+}
 
-    fn encode_batch(
-        batch: &RecordBatch,
-        preprocess: &Preprocess,
-        id: Option<&str>,
-    ) -> Result<(Features, Labels, Option<ArrayRef>), DataError> {
-        let labels = match preprocess.target_kind() {
-            TargetKind::Class => Labels::Classes(preprocess.encode_classes(batch)?),
-            TargetKind::Number => Labels::Numbers(preprocess.encode_numbers(batch)?),
-            TargetKind::Set => return Err(crate::preprocess::no_sets()),
-        };
-        let ids = id.map(|id| column(batch, id).cloned()).transpose()?;
-        Ok((preprocess.encode(batch)?, labels, ids))
-    }
+fn encode(batch: &RecordBatch, preprocess: &Preprocess) -> Result<(Features, Labels), DataError> {
+    let labels = match preprocess.target_kind() {
+        TargetKind::Class => Labels::Classes(preprocess.encode_classes(batch)?),
+        TargetKind::Number => Labels::Numbers(preprocess.encode_numbers(batch)?),
+        TargetKind::Set => return Err(crate::preprocess::no_sets()),
+    };
+    Ok((preprocess.encode(batch)?, labels))
 }
 
 impl Features {
@@ -209,6 +212,16 @@ impl Labels {
     /// Whether there are no rows.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Adds the labels of more rows; both are of one kind.
+    fn append(&mut self, more: Self) {
+        match (self, more) {
+            (Self::Classes(own), Self::Classes(more)) => own.extend(more),
+            (Self::Numbers(own), Self::Numbers(more)) => own.extend(more),
+            (Self::Sets(own), Self::Sets(more)) => own.extend(more),
+            _ => unreachable!("one target has labels of one kind"),
+        }
     }
 
     /// The labels at these positions, in this order.

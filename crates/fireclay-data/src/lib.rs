@@ -9,9 +9,10 @@
 //! # fn main() -> Result<(), fireclay_data::DataError> {
 //! let config = TableConfig::new("datasets/iris/data.csv", "species");
 //! let data = TableData::load(TableFormat::Csv, &config, 42, TargetKind::Class)?;
-//! let order = epoch_order(42, 0, data.train.len());
-//! let first = data.train.gather(&order[batches(order.len(), 32, false)[0].clone()]);
-//! assert_eq!(first.features.rows, 32);
+//! let order = epoch_order(42, 0, 0..data.train.len() as u32);
+//! for batch in batches(order.len(), 32, true) {
+//!     assert_eq!(data.train.gather(&order.at(batch)).features.rows, 32);
+//! }
 //! # Ok(())
 //! # }
 //! ```
@@ -30,6 +31,7 @@ mod schema;
 mod vocabulary;
 
 mod order;
+mod permutation;
 mod prefetch;
 mod random;
 mod split;
@@ -65,7 +67,9 @@ pub use self::image::{
     Interpolation, LabelLevel, Mix, OnDamaged, Pixels, RandAugmentConfig, RandomCropConfig,
     RandomErasingConfig, RandomResizedCropConfig, Statistic, StatisticWord, decode, image_files,
 };
-pub use self::order::{batch_count, batches, by_length, epoch_order, shard, shard_range};
+pub use self::order::{
+    EpochOrder, batch_count, batches, by_length, epoch_order, shard, shard_range,
+};
 pub use self::pairs::{PairBatch, PairData, PairDataConfig, PairFormat, PairSplit, read_lines};
 pub use self::prefetch::{Prefetch, PrefetchError, prefetch};
 pub use self::preprocess::{Features, Preprocess};

@@ -2,15 +2,82 @@
 
 use std::ops::Range;
 
+use crate::permutation::Permutation;
 use crate::random::{Purpose, shuffle, stream};
 
-/// The order in which epoch `epoch` visits `n` samples: a permutation of `0..n` that depends on
-/// nothing but its arguments. There must be fewer than 2^32 samples.
-pub fn epoch_order(seed: u64, epoch: u64, n: usize) -> Vec<u32> {
-    let n = u32::try_from(n).expect("a table in memory has fewer than 2^32 rows");
-    let mut order: Vec<u32> = (0..n).collect();
-    shuffle(&mut order, &mut stream(seed, Purpose::Order, epoch));
-    order
+/// The samples of an epoch in the order in which they are visited.
+#[derive(Clone, Debug)]
+pub struct EpochOrder(Order);
+
+#[derive(Clone, Debug)]
+enum Order {
+    Source(Range<u32>),
+    Listed(Vec<u32>),
+    Computed(Range<u32>, Permutation),
+}
+
+/// The order in which epoch `epoch` visits `samples`: a permutation of them that depends on nothing
+/// but the arguments. Up to four million are listed; of more, the order takes no memory.
+pub fn epoch_order(seed: u64, epoch: u64, samples: Range<u32>) -> EpochOrder {
+    let mut random = stream(seed, Purpose::Order, epoch);
+    if samples.len() > LISTED {
+        let permutation = Permutation::new(samples.len() as u32, &mut random);
+        return EpochOrder(Order::Computed(samples, permutation));
+    }
+    let mut order: Vec<u32> = samples.collect();
+    shuffle(&mut order, &mut random);
+    EpochOrder(Order::Listed(order))
+}
+
+/// The most samples whose order is written down: 16 MiB of numbers.
+const LISTED: usize = 1 << 22;
+
+impl EpochOrder {
+    /// The order of the source.
+    pub fn source(samples: Range<u32>) -> Self {
+        Self(Order::Source(samples))
+    }
+
+    /// An order that is written down.
+    pub fn listed(order: Vec<u32>) -> Self {
+        Self(Order::Listed(order))
+    }
+
+    /// How many samples there are.
+    pub fn len(&self) -> usize {
+        match &self.0 {
+            Order::Source(samples) | Order::Computed(samples, _) => samples.len(),
+            Order::Listed(order) => order.len(),
+        }
+    }
+
+    /// Whether there are no samples.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The samples at these places, which must be below [`len`](Self::len).
+    pub fn at(&self, places: Range<usize>) -> Vec<u32> {
+        match &self.0 {
+            Order::Source(samples) => {
+                let sample = |place: usize| samples.start + place as u32;
+                places.map(sample).collect()
+            }
+            Order::Listed(order) => order[places].to_vec(),
+            Order::Computed(samples, permutation) => {
+                let sample = |place: usize| samples.start + permutation.at(place as u32);
+                places.map(sample).collect()
+            }
+        }
+    }
+
+    /// All samples, written down.
+    pub fn into_list(self) -> Vec<u32> {
+        match self.0 {
+            Order::Listed(order) => order,
+            _ => self.at(0..self.len()),
+        }
+    }
 }
 
 /// Rearranges the `order` of an epoch so that batches of `batch_size` hold samples of about the same
@@ -45,19 +112,20 @@ const POOL: usize = 64;
 ///
 /// A last batch that would hold one sample alone joins the batch before it: a single sample has
 /// no batch statistics.
-pub fn batches(n: usize, batch_size: usize, drop_last: bool) -> Vec<Range<usize>> {
-    let starts = (0..n).step_by(batch_size);
-    let mut batches: Vec<_> = starts
-        .map(|start| start..(start + batch_size).min(n))
-        .collect();
-    let last = batches.last().map_or(batch_size, Range::len);
-    if batches.len() > 1 && last < batch_size && (drop_last || last == 1) {
-        batches.pop();
-        if !drop_last {
-            batches.last_mut().expect("there were two").end = n;
+pub fn batches(
+    n: usize,
+    batch_size: usize,
+    drop_last: bool,
+) -> impl ExactSizeIterator<Item = Range<usize>> + Clone + Send + use<> {
+    let count = batch_count(n, batch_size, drop_last);
+    let range = move |batch| {
+        let start = batch * batch_size;
+        match batch + 1 == count && !drop_last {
+            true => start..n,
+            false => start..start.saturating_add(batch_size).min(n),
         }
-    }
-    batches
+    };
+    (0..count).map(range)
 }
 
 /// How many [`batches`] there are, without making them.
@@ -92,18 +160,30 @@ mod tests {
 
     #[test]
     fn the_order_never_changes_between_releases() {
-        assert_eq!(epoch_order(42, 0, 8), EXPECTED);
-        assert_ne!(epoch_order(42, 1, 8), EXPECTED);
-        assert_ne!(epoch_order(43, 0, 8), EXPECTED);
+        assert_eq!(list(42, 0, 8), EXPECTED);
+        assert_ne!(list(42, 1, 8), EXPECTED);
+        assert_ne!(list(43, 0, 8), EXPECTED);
+        let large = epoch_order(42, 0, 10..10_000_010);
+        assert_eq!(large.at(0..4), LARGE);
+        assert_eq!(large.len(), 10_000_000);
     }
 
+    fn list(seed: u64, epoch: u64, n: u32) -> Vec<u32> {
+        epoch_order(seed, epoch, 0..n).into_list()
+    }
+
+    fn all_batches(n: usize, batch_size: usize, drop_last: bool) -> Vec<Range<usize>> {
+        batches(n, batch_size, drop_last).collect()
+    }
+
+    const LARGE: [u32; 4] = [6_184_356, 1_195_540, 81_771, 2_004_559];
     const EXPECTED: [u32; 8] = [5, 0, 4, 6, 7, 1, 2, 3];
 
     #[test]
     fn every_place_is_reached_about_equally_often() {
         let mut counts = [[0; 5]; 5];
         for epoch in 0..5000 {
-            for (place, sample) in epoch_order(7, epoch, 5).into_iter().enumerate() {
+            for (place, sample) in list(7, epoch, 5).into_iter().enumerate() {
                 counts[place][sample as usize] += 1;
             }
         }
@@ -118,20 +198,20 @@ mod tests {
 
     #[test]
     fn the_last_batch_is_short_dropped_or_joined() {
-        assert_eq!(batches(10, 4, false), [0..4, 4..8, 8..10]);
-        assert_eq!(batches(10, 4, true), [0..4, 4..8]);
-        assert_eq!(batches(9, 4, false), [0..4, 4..9]);
-        assert_eq!(batches(9, 4, true), [0..4, 4..8]);
-        assert_eq!(batches(3, 4, true).first(), Some(&(0..3)));
-        assert_eq!(batches(1, 4, false).first(), Some(&(0..1)));
-        assert_eq!(batches(2, 1, false), [0..1, 1..2]);
-        assert!(batches(0, 4, false).is_empty());
+        assert_eq!(all_batches(10, 4, false), [0..4, 4..8, 8..10]);
+        assert_eq!(all_batches(10, 4, true), [0..4, 4..8]);
+        assert_eq!(all_batches(9, 4, false), [0..4, 4..9]);
+        assert_eq!(all_batches(9, 4, true), [0..4, 4..8]);
+        assert_eq!(all_batches(3, 4, true).first(), Some(&(0..3)));
+        assert_eq!(all_batches(1, 4, false).first(), Some(&(0..1)));
+        assert_eq!(all_batches(2, 1, false), [0..1, 1..2]);
+        assert!(all_batches(0, 4, false).is_empty());
     }
 
     #[test]
     fn batches_by_length_differ_from_epoch_to_epoch() {
         let arranged = |epoch| {
-            let mut order = epoch_order(1, epoch, 1000);
+            let mut order = list(1, epoch, 1000);
             by_length(&mut order, 8, (1, epoch), |sample| sample as usize % 50);
             order
         };
@@ -146,23 +226,23 @@ mod tests {
         };
         let all: u32 = (0..1000).map(|sample| sample % 50).sum();
         assert!(padded(&arranged(0)) < all * 11 / 10);
-        assert!(padded(&epoch_order(1, 0, 1000)) > all * 3 / 2);
+        assert!(padded(&list(1, 0, 1000)) > all * 3 / 2);
     }
 
     proptest! {
         #[test]
-        fn what_is_arranged_by_length_is_a_permutation(n in 0usize..2000, size in 1usize..40) {
-            let mut order = epoch_order(1, 2, n);
+        fn what_is_arranged_by_length_is_a_permutation(n in 0u32..2000, size in 1usize..40) {
+            let mut order = list(1, 2, n);
             by_length(&mut order, size, (1, 2), |sample| sample as usize % 7);
             order.sort_unstable();
-            prop_assert!(order.into_iter().eq(0..n as u32));
+            prop_assert!(order.into_iter().eq(0..n));
         }
 
         #[test]
-        fn the_order_is_a_permutation(seed: u64, epoch: u64, n in 0usize..300) {
-            let mut order = epoch_order(seed, epoch, n);
+        fn the_order_is_a_permutation(seed: u64, epoch: u64, n in 0u32..300) {
+            let mut order = list(seed, epoch, n);
             order.sort_unstable();
-            prop_assert!(order.into_iter().eq(0..n as u32));
+            prop_assert!(order.into_iter().eq(0..n));
         }
 
         #[test]
@@ -172,10 +252,10 @@ mod tests {
 
         #[test]
         fn batches_and_shards_cover_the_epoch_in_order(n in 0usize..200, size in 1usize..40, world in 1usize..6) {
-            let order = epoch_order(1, 2, n);
+            let order = epoch_order(1, 2, 0..n as u32);
             let mut seen = Vec::new();
             for range in batches(n, size, false) {
-                let batch = &order[range];
+                let batch = &order.at(range);
                 prop_assert!(!batch.is_empty());
                 for rank in 0..world {
                     let part = shard(batch, rank, world);
@@ -183,7 +263,7 @@ mod tests {
                     seen.extend_from_slice(part);
                 }
             }
-            prop_assert_eq!(seen, order);
+            prop_assert_eq!(seen, order.into_list());
         }
     }
 }

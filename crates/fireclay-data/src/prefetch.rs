@@ -22,36 +22,46 @@ pub enum PrefetchError<E> {
     },
 }
 
-/// Makes items `0..count` with `make` on `threads` threads, at most `depth` items ahead of the
-/// one handed out, and yields them by index. With `threads = 0` the caller's thread does it.
+/// Makes an item of each of `jobs` with `make` on `threads` threads, at most `depth` items ahead of
+/// the one handed out, and yields them in the order of the jobs. With `threads = 0` the caller's
+/// thread does it.
 ///
-/// The sequence is the same for any number of threads. After an error the iterator ends.
-/// Dropping it early stops and joins the threads.
-pub fn prefetch<T, E, F>(count: usize, threads: usize, depth: usize, make: F) -> Prefetch<T, E>
+/// The sequence is the same for any number of threads. After an error the iterator ends. Dropping it
+/// early stops and joins the threads. Jobs are taken one at a time, when their turn comes; to come by
+/// the next one should cost little, and must not panic.
+pub fn prefetch<J, T, E, F>(
+    jobs: impl IntoIterator<Item = J, IntoIter: Send + 'static>,
+    threads: usize,
+    depth: usize,
+    make: F,
+) -> Prefetch<T, E>
 where
+    J: Send + 'static,
     T: Send + 'static,
     E: Send + 'static,
-    F: Fn(usize) -> Result<T, E> + Send + Sync + 'static,
+    F: Fn(J) -> Result<T, E> + Send + Sync + 'static,
 {
-    let make: Make<T, E> = Arc::new(move |index| guarded(index, &make));
+    let make = Arc::new(make);
+    let jobs = jobs.into_iter().enumerate().map(move |(index, job)| {
+        let make = make.clone();
+        Box::new(move || guarded(index, || make(job))) as Job<T, E>
+    });
     let shared = Arc::new(Shared {
-        state: Mutex::new(State::new(depth)),
+        state: Mutex::new(State::new(Box::new(jobs), depth)),
         changed: Condvar::new(),
     });
     // A thread that the system refuses only costs speed: the others, or the caller, do its work.
-    let workers = (0..threads.min(count))
+    let workers = (0..threads)
         .map_while(|_| {
-            let (make, shared) = (make.clone(), shared.clone());
+            let shared = shared.clone();
             thread::Builder::new()
                 .name("prefetch".into())
-                .spawn(move || work(count, &make, &shared))
+                .spawn(move || work(&shared))
                 .ok()
         })
         .collect();
     Prefetch {
-        next: 0,
-        count,
-        make,
+        next: Some(0),
         shared,
         workers,
     }
@@ -59,9 +69,8 @@ where
 
 /// The iterator of [`prefetch`].
 pub struct Prefetch<T, E> {
-    next: usize,
-    count: usize,
-    make: Make<T, E>,
+    /// The item to hand out, until the end or an error.
+    next: Option<usize>,
     shared: Arc<Shared<T, E>>,
     workers: Vec<JoinHandle<()>>,
 }
@@ -70,21 +79,15 @@ impl<T, E> Iterator for Prefetch<T, E> {
     type Item = Result<T, PrefetchError<E>>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.next >= self.count {
-            return None;
-        }
-        let index = self.next;
+        let index = self.next?;
         let item = if self.workers.is_empty() {
-            (self.make)(index)
+            let job = self.shared.lock().jobs.next();
+            job.map(|job| job())
         } else {
             self.shared.take(index)
         };
-        self.next = if item.is_ok() { index + 1 } else { self.count };
-        Some(item)
-    }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        (0, Some(self.count - self.next))
+        self.next = matches!(item, Some(Ok(_))).then_some(index + 1);
+        item
     }
 }
 
@@ -100,7 +103,7 @@ impl<T, E> Drop for Prefetch<T, E> {
 }
 
 type Item<T, E> = Result<T, PrefetchError<E>>;
-type Make<T, E> = Arc<dyn Fn(usize) -> Item<T, E> + Send + Sync>;
+type Job<T, E> = Box<dyn FnOnce() -> Item<T, E> + Send>;
 
 struct Shared<T, E> {
     state: Mutex<State<T, E>>,
@@ -108,17 +111,20 @@ struct Shared<T, E> {
 }
 
 struct State<T, E> {
-    /// The item that the next free worker makes.
+    jobs: Box<dyn Iterator<Item = Job<T, E>> + Send>,
+    /// How many jobs were taken.
     started: usize,
     /// The first item that no worker may start yet.
     limit: usize,
     ready: BTreeMap<usize, Item<T, E>>,
+    /// Whether no worker shall take another job: there is none, or nobody wants it.
     stopped: bool,
 }
 
 impl<T, E> State<T, E> {
-    fn new(depth: usize) -> Self {
+    fn new(jobs: Box<dyn Iterator<Item = Job<T, E>> + Send>, depth: usize) -> Self {
         Self {
+            jobs,
             started: 0,
             limit: depth.max(1),
             ready: BTreeMap::new(),
@@ -138,38 +144,47 @@ impl<T, E> Shared<T, E> {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn take(&self, index: usize) -> Item<T, E> {
+    /// The item of a job, or `None` if there are fewer jobs.
+    fn take(&self, index: usize) -> Option<Item<T, E>> {
         let mut state = self.lock();
         loop {
             if let Some(item) = state.ready.remove(&index) {
                 state.limit += 1;
                 self.changed.notify_all();
-                return item;
+                return Some(item);
+            }
+            if state.stopped && index >= state.started {
+                return None;
             }
             state = self.wait(state);
         }
     }
 }
 
-fn work<T, E>(count: usize, make: &Make<T, E>, shared: &Shared<T, E>) {
+fn work<T, E>(shared: &Shared<T, E>) {
     let mut state = shared.lock();
-    while !state.stopped && state.started < count {
+    while !state.stopped {
         if state.started >= state.limit {
             state = shared.wait(state);
             continue;
         }
+        let Some(job) = state.jobs.next() else {
+            state.stopped = true;
+            break;
+        };
         let index = state.started;
         state.started += 1;
         drop(state);
-        let item = make(index);
+        let item = job();
         state = shared.lock();
         state.ready.insert(index, item);
         shared.changed.notify_all();
     }
+    shared.changed.notify_all();
 }
 
-fn guarded<T, E>(index: usize, make: impl Fn(usize) -> Result<T, E>) -> Item<T, E> {
-    match catch_unwind(AssertUnwindSafe(|| make(index))) {
+fn guarded<T, E>(index: usize, make: impl FnOnce() -> Result<T, E>) -> Item<T, E> {
+    match catch_unwind(AssertUnwindSafe(make)) {
         Ok(item) => item.map_err(PrefetchError::Failed),
         Err(panic) => Err(PrefetchError::Panicked {
             index,
@@ -198,7 +213,7 @@ mod tests {
         #[test]
         fn the_sequence_does_not_depend_on_the_threads(count in 0usize..60, depth in 0usize..9, fails in 0usize..90) {
             let run = |threads| {
-                let items = prefetch(count, threads, depth, move |index| {
+                let items = prefetch(0..count, threads, depth, move |index| {
                     thread::sleep(Duration::from_micros((index as u64 * 37) % 90));
                     if index == fails { Err(index) } else { Ok(index * 3) }
                 });
@@ -212,9 +227,18 @@ mod tests {
     }
 
     #[test]
+    fn jobs_are_taken_when_their_turn_comes() {
+        for threads in [0, 1, 4] {
+            let items = prefetch(0.., threads, 4, Ok::<_, PrefetchError<()>>);
+            let items = items.take(100).map(Result::unwrap);
+            assert!(items.eq(0..100), "there is no end of jobs");
+        }
+    }
+
+    #[test]
     fn a_panic_is_an_error_and_not_a_short_epoch() {
         for threads in [0, 1, 4] {
-            let items = prefetch(100, threads, 4, |index| {
+            let items = prefetch(0..100, threads, 4, |index| {
                 assert!(index != 68, "no batch {index}");
                 Ok::<_, PrefetchError<()>>(index)
             });
@@ -230,7 +254,7 @@ mod tests {
     fn the_look_ahead_is_bounded_and_dropping_stops_the_threads() {
         let made = Arc::new(AtomicUsize::new(0));
         let counter = made.clone();
-        let mut items = prefetch(1000, 4, 8, move |index| {
+        let mut items = prefetch(0..1000, 4, 8, move |index| {
             counter.fetch_add(1, Ordering::SeqCst);
             Ok::<_, PrefetchError<()>>(index)
         });

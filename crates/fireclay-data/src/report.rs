@@ -10,6 +10,7 @@ use crate::column::{is_flat, is_numeric, numbers, text};
 use crate::config::{ColumnKind, MissingTarget, TableConfig, TargetKind};
 use crate::error::DataError;
 use crate::preprocess::Preprocess;
+use crate::read::BATCH_ROWS;
 use crate::schema::{Note, Role, infer_kind, missing, overridden, role};
 use crate::split::Splits;
 use crate::table::Table;
@@ -363,10 +364,12 @@ fn check_encoding(
     let encoded =
         Preprocess::fit(table, &splits.train, config, target).and_then(|(preprocess, notes)| {
             for (_, rows) in splits.named() {
-                let batch = table.take(rows)?;
-                preprocess
-                    .encode(&batch)
-                    .map_err(|error| table.locate(error, |row| rows[row]))?;
+                for piece in rows.chunks(BATCH_ROWS) {
+                    let batch = table.take(piece)?;
+                    preprocess
+                        .encode(&batch)
+                        .map_err(|error| table.locate(error, |row| piece[row]))?;
+                }
             }
             Ok((preprocess, notes))
         });

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, RecordBatch, UInt64Array};
-use arrow::compute::{concat, take_record_batch};
+use arrow::compute::{concat, take, take_record_batch};
 
 use crate::column::{column, text};
 use crate::config::{TableConfig, TableFormat};
@@ -41,7 +41,7 @@ impl Table {
         }
         let (files, file_rows) = sources.into_iter().unzip();
         Ok(Self {
-            batch: join(stream.columns(), &pieces)?,
+            batch: join(stream.columns(), pieces)?,
             files,
             file_rows,
             valid: None,
@@ -109,8 +109,18 @@ impl Table {
     /// # Errors
     /// [`DataError::Arrow`] if a column would exceed what Arrow can address.
     pub fn take(&self, rows: &[usize]) -> Result<RecordBatch, DataError> {
-        let indices = UInt64Array::from_iter_values(rows.iter().map(|&row| row as u64));
-        Ok(take_record_batch(&self.batch, &indices)?)
+        Ok(take_record_batch(&self.batch, &indices(rows))?)
+    }
+
+    /// One column of some rows, in the given order: of many rows a copy of all columns is large.
+    ///
+    /// # Errors
+    /// [`DataError::MissingColumn`]; [`DataError::Arrow`] as for [`take`](Self::take).
+    pub(crate) fn take_column(&self, name: &str, rows: &[usize]) -> Result<RecordBatch, DataError> {
+        let array = take(self.column(name)?, &indices(rows), None)?;
+        Ok(RecordBatch::try_from_iter_with_nullable([(
+            name, array, true,
+        )])?)
     }
 
     /// An error in a batch of this table with the file and the row in it; `row` maps the row of
@@ -142,7 +152,11 @@ impl Table {
                 other: absolute(&self.files[0]),
             })?;
         }
-        self.batch = join(&names, &[self.batch.clone(), other.batch])?;
+        let own = std::mem::replace(
+            &mut self.batch,
+            RecordBatch::new_empty(other.batch.schema()),
+        );
+        self.batch = join(&names, vec![own, other.batch])?;
         self.files.extend(other.files);
         self.file_rows.extend(
             other
@@ -154,11 +168,15 @@ impl Table {
     }
 }
 
+fn indices(rows: &[usize]) -> UInt64Array {
+    UInt64Array::from_iter_values(rows.iter().map(|&row| row as u64))
+}
+
 type Source = (PathBuf, Range<usize>);
 
 fn collect(stream: &mut TableStream) -> Result<(Vec<RecordBatch>, Vec<Source>), DataError> {
     let (mut pieces, mut sources) = (Vec::new(), Vec::<Source>::new());
-    let mut rows = 0;
+    let (mut joined, mut rows) = (Vec::new(), 0);
     while let Some(piece) = stream.next() {
         let piece = piece?;
         let range = rows..rows + piece.num_rows();
@@ -169,18 +187,29 @@ fn collect(stream: &mut TableStream) -> Result<(Vec<RecordBatch>, Vec<Source>), 
             _ => sources.push((path, range)),
         }
         pieces.push(piece);
+        if pieces.len() == PIECES {
+            joined.push(join(stream.columns(), std::mem::take(&mut pieces))?);
+        }
     }
-    Ok((pieces, sources))
+    joined.append(&mut pieces);
+    Ok((joined, sources))
 }
 
-/// One batch with these columns of all pieces; where their types differ, as text.
-fn join(names: &[String], pieces: &[RecordBatch]) -> Result<RecordBatch, DataError> {
+/// The pieces that are joined while others are read. Small arrays of several columns lie side by
+/// side, so that an allocator cannot give back the memory of one column; of joined ones it can.
+const PIECES: usize = 64;
+
+/// One batch with these columns of all pieces; where their types differ, as text. A column is let go
+/// as soon as it is joined, so that no two tables are in memory.
+fn join(names: &[String], pieces: Vec<RecordBatch>) -> Result<RecordBatch, DataError> {
+    let mut parted = vec![Vec::new(); names.len()];
+    for piece in pieces {
+        for (arrays, name) in parted.iter_mut().zip(names) {
+            arrays.push(column(&piece, name)?.clone());
+        }
+    }
     let mut columns = Vec::new();
-    for name in names {
-        let mut arrays = pieces
-            .iter()
-            .map(|piece| column(piece, name).cloned())
-            .collect::<Result<Vec<_>, _>>()?;
+    for (name, mut arrays) in names.iter().zip(parted) {
         if arrays
             .iter()
             .any(|array| array.data_type() != arrays[0].data_type())

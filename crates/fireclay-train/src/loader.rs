@@ -6,7 +6,9 @@ use std::sync::{Arc, Mutex};
 use burn::data::dataloader::{DataLoader, DataLoaderIterator, Progress};
 use burn::data::dataset::DatasetError;
 use burn::tensor::Device;
-use fireclay_data::{Prefetch, batches, epoch_order, prefetch, shard, shard_range};
+use fireclay_data::{
+    EpochOrder, Prefetch, batch_count, batches, epoch_order, prefetch, shard, shard_range,
+};
 
 /// Samples that can be put together into batches.
 ///
@@ -32,9 +34,12 @@ pub trait Samples: Send + Sync + 'static {
         0
     }
 
-    /// Rearranges the shuffled `order` of an epoch for batches of `batch_size`, where it matters
-    /// which samples are together; a pure function of the arguments.
-    fn arrange(&self, _order: &mut [u32], _batch_size: usize, _seed: u64, _epoch: u64) {}
+    /// The shuffled `order` of an epoch, rearranged for batches of `batch_size` where it matters
+    /// which samples are together; a pure function of the arguments, of which the last are seed and
+    /// epoch.
+    fn arrange(&self, order: EpochOrder, _batch_size: usize, _key: (u64, u64)) -> EpochOrder {
+        order
+    }
 
     /// Puts the samples at `indices` together, in that order. Whatever is random in it, such as
     /// augmentation, must be a pure function of the seed, `epoch` and the indices.
@@ -106,13 +111,6 @@ impl Share {
             rank: self.rank * parts + part,
             world: self.world * parts,
         }
-    }
-}
-
-impl Order {
-    /// The batches of one epoch over `samples` samples, as ranges into its order.
-    pub fn batches(&self, samples: usize) -> Vec<Range<usize>> {
-        batches(samples, self.batch_size, self.drop_last)
     }
 }
 
@@ -215,40 +213,25 @@ impl<S: Samples> OrderedLoader<S> {
 
     /// Batches in one epoch.
     pub fn batches_per_epoch(&self) -> usize {
-        self.order.batches(self.range.len()).len()
+        batch_count(
+            self.range.len(),
+            self.order.batch_size,
+            self.order.drop_last,
+        )
     }
 
     /// The order of samples in `epoch`, as indices into the source.
-    fn indices(&self, epoch: u64) -> Vec<u32> {
-        let start = u32::try_from(self.range.start).expect("fewer than 2^32 samples");
+    fn epoch(&self, epoch: u64) -> EpochOrder {
+        let [start, end] = [self.range.start, self.range.end]
+            .map(|index| u32::try_from(index).expect("fewer than 2^32 samples"));
         let Order {
             seed, batch_size, ..
         } = self.order;
         if !self.order.shuffle {
-            return (start..start + self.range.len() as u32).collect();
+            return EpochOrder::source(start..end);
         }
-        let order = epoch_order(seed, epoch, self.range.len());
-        let mut order: Vec<u32> = order.into_iter().map(|index| index + start).collect();
-        self.samples.arrange(&mut order, batch_size, seed, epoch);
-        order
-    }
-
-    /// The parts of one batch, which is a range of the epoch's order.
-    fn jobs(&self, indices: &[u32], batch: Range<usize>) -> impl Iterator<Item = Job> {
-        let share = self.order.share;
-        let divisions = self.samples.divisions(&indices[batch.clone()]);
-        let parts = self.parts.min(divisions / share.world).max(1);
-        (0..parts).map(move |part| {
-            let share = share.part(part, parts);
-            Job {
-                batch: batch.clone(),
-                share,
-                part: Part {
-                    samples: shard_range(divisions, share.rank, share.world),
-                    is_last: part + 1 == parts,
-                },
-            }
-        })
+        let order = epoch_order(seed, epoch, start..end);
+        self.samples.arrange(order, batch_size, (seed, epoch))
     }
 
     fn with(&self, device: Device, range: Range<usize>) -> Self {
@@ -268,31 +251,35 @@ impl<S: Samples> OrderedLoader<S> {
 impl<S: Samples> DataLoader<S::Batch> for OrderedLoader<S> {
     fn iter<'a>(&'a self) -> Box<dyn DataLoaderIterator<S::Batch> + 'a> {
         let Position { epoch, batch } = self.cursor.get();
-        let indices = self.indices(epoch);
-        let mut batches = self.order.batches(indices.len());
-        batches.drain(..batch.min(batches.len()));
-        let processed = batches.first().map_or(indices.len(), |first| first.start);
-        let jobs: Vec<Job> = batches
-            .into_iter()
-            .flat_map(|batch| self.jobs(&indices, batch))
-            .collect();
-
+        let order = self.epoch(epoch);
+        let Order {
+            batch_size,
+            drop_last,
+            share,
+            ..
+        } = self.order;
+        let left = batches(order.len(), batch_size, drop_last).skip(batch);
+        let processed = left.clone().next().map_or(order.len(), |next| next.start);
+        let (samples, parts) = (self.samples.clone(), self.parts);
+        // Made as they are needed: an epoch may have millions of batches.
+        let jobs = left.flat_map(move |batch| {
+            let indices = order.at(batch.clone());
+            let divisions = samples.divisions(&indices);
+            jobs(indices.into(), batch.end, (divisions, parts), share)
+        });
         let samples = self.samples.clone();
-        let todo = jobs.clone();
         let hosts = prefetch(
-            jobs.len(),
+            jobs,
             self.threads,
             2 * self.threads.max(1) * self.parts,
-            move |k| {
-                let Job { batch, share, .. } = &todo[k];
-                samples.assemble_part(epoch, &indices[batch.clone()], *share)
+            move |job: Job| {
+                let host = samples.assemble_part(epoch, &job.indices, job.share)?;
+                Ok((host, job))
             },
         );
         Box::new(OrderedIter {
             loader: self,
             hosts,
-            jobs,
-            next: 0,
             processed,
         })
     }
@@ -312,18 +299,41 @@ impl<S: Samples> DataLoader<S::Batch> for OrderedLoader<S> {
 }
 
 /// A part of a batch that is to be put together.
-#[derive(Clone)]
 struct Job {
-    batch: Range<usize>,
+    /// The samples of the batch.
+    indices: Arc<[u32]>,
+    /// Where the batch ends in its epoch.
+    end: usize,
     share: Share,
     part: Part,
 }
 
+/// The parts, as many as `parts` if there are so many `divisions`, of the batch of the samples at
+/// `indices`, which ends at `end` in its epoch.
+fn jobs(
+    indices: Arc<[u32]>,
+    end: usize,
+    (divisions, parts): (usize, usize),
+    share: Share,
+) -> impl Iterator<Item = Job> {
+    let parts = parts.min(divisions / share.world).max(1);
+    (0..parts).map(move |part| {
+        let share = share.part(part, parts);
+        Job {
+            indices: indices.clone(),
+            end,
+            share,
+            part: Part {
+                samples: shard_range(divisions, share.rank, share.world),
+                is_last: part + 1 == parts,
+            },
+        }
+    })
+}
+
 struct OrderedIter<'a, S: Samples> {
     loader: &'a OrderedLoader<S>,
-    hosts: Prefetch<S::Host, DatasetError>,
-    jobs: Vec<Job>,
-    next: usize,
+    hosts: Prefetch<(S::Host, Job), DatasetError>,
     processed: usize,
 }
 
@@ -331,15 +341,14 @@ impl<S: Samples> Iterator for OrderedIter<'_, S> {
     type Item = Result<S::Batch, DatasetError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let host = self.hosts.next()?;
-        let Job { batch, part, .. } = &self.jobs[self.next];
-        if part.is_last {
-            self.processed = batch.end;
-        }
-        self.loader.handed_out.set(part.clone());
-        self.next += 1;
-        Some(match host {
-            Ok(host) => Ok(self.loader.samples.upload(host, &self.loader.device)),
+        Some(match self.hosts.next()? {
+            Ok((host, job)) => {
+                if job.part.is_last {
+                    self.processed = job.end;
+                }
+                self.loader.handed_out.set(job.part);
+                Ok(self.loader.samples.upload(host, &self.loader.device))
+            }
             Err(error) => Err(DatasetError::new(error)),
         })
     }

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use burn::module::Module;
-use fireclay_data::{DataError, sha256_file};
+use fireclay_data::sha256_file;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use toml::Table;
@@ -34,17 +34,17 @@ struct Lock<'a> {
     base_sha256: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     tokenizer_sha256: Option<String>,
-    data_sha256: BTreeMap<String, String>,
+    data_sha256: &'a BTreeMap<String, String>,
     rows: BTreeMap<&'a str, usize>,
 }
 
-/// The text of the file when a run begins; `base` is the hash of weights that it leaves alone.
+/// The text of the file when a run begins; `hashes` are those of its data, `base` is the hash of weights that it leaves alone.
 pub(crate) fn describe<M: Module>(
     config: &RunConfig,
-    data: &RunData,
+    (data, hashes): (&RunData, &BTreeMap<String, String>),
     (model, base): (&M, Option<&str>),
     device: &RunDevice,
-) -> Result<String, DataError> {
+) -> String {
     let weights =
         encode(model, &Kept::All).expect("first weights are finite: drawn, or checked when read");
     let lock = Lock {
@@ -59,10 +59,10 @@ pub(crate) fn describe<M: Module>(
         initial_weights_sha256: hex(&Sha256::digest(&weights)),
         base_sha256: base,
         tokenizer_sha256: data.tokenizer().map(|tokenizer| hash(&tokenizer.to_json())),
-        data_sha256: data.hashes()?,
+        data_sha256: hashes,
         rows: data.sizes().into(),
     };
-    Ok(toml::to_string(&lock).expect("plain data"))
+    toml::to_string(&lock).expect("plain data")
 }
 
 /// Refuses a run whose lock cannot be read.

@@ -52,7 +52,7 @@ pub fn predict_images(
     let files = Arc::new(images);
     let chunks = files.len().div_ceil(IMAGES);
     let (preprocess, paths) = (run.preprocess.clone(), files.clone());
-    let batches = prefetch(chunks, threads, 2 * threads.max(1), move |k| {
+    let batches = prefetch(0..chunks, threads, 2 * threads.max(1), move |k| {
         let end = ((k + 1) * IMAGES).min(paths.len());
         preprocess.read_batch(&paths[k * IMAGES..end])
     });

@@ -19,7 +19,6 @@ pub(super) fn features(
     config: &TableConfig,
 ) -> Result<(Vec<Feature>, Vec<Note>), DataError> {
     check_columns(table, config)?;
-    let train = table.take(train_rows)?;
     let (mut features, mut notes) = (Vec::new(), Vec::new());
     for name in table
         .columns()
@@ -27,6 +26,7 @@ pub(super) fn features(
         .filter(|name| role(config, name) == Role::Feature)
     {
         let all = table.column(&name)?;
+        let train = table.take_column(&name, train_rows)?;
         let encoder = column_encoder(&name, all, &train, config, &mut notes)
             .map_err(|error| table.locate(error, |row| train_rows[row]))?;
         if let Some(encoder) = encoder {

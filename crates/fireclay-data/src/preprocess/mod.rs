@@ -50,6 +50,15 @@ struct Feature {
 
 const VERSION: u32 = 1;
 
+impl Features {
+    /// Adds rows that were encoded alike.
+    pub(crate) fn append(&mut self, more: Self) {
+        self.rows += more.rows;
+        self.numeric.extend(more.numeric);
+        self.categories.extend(more.categories);
+    }
+}
+
 impl Preprocess {
     /// Fits on `train_rows` of a table. Only what a column holds (numbers, dates, text) is judged
     /// by all rows. The notes say which columns are left out, and why.
@@ -63,7 +72,7 @@ impl Preprocess {
         target: TargetKind,
     ) -> Result<(Self, Vec<Note>), DataError> {
         let (features, notes) = fit::features(table, train_rows, config)?;
-        let batch = table.take(train_rows)?;
+        let batch = table.take_column(&config.target, train_rows)?;
         let target = Target::fit(&batch, &config.target, target)
             .map_err(|error| table.locate(error, |row| train_rows[row]))?;
         Ok((

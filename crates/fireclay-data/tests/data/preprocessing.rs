@@ -202,6 +202,31 @@ fn cells_that_do_not_fit_are_named() {
 }
 
 #[test]
+fn a_large_split_is_encoded_as_its_rows_are() {
+    let files = Files::new();
+    let rows = |count: usize, last: &str| {
+        let rows: String = (0..count)
+            .map(|row| format!("{row},{}\n", row % 2))
+            .collect();
+        format!("x,y\n{rows}{last}")
+    };
+    let mut config = TableConfig::new(files.write("train.csv", rows(40, "")), "y");
+    config.numeric = NumericScaling::None;
+    config.test_path = Some(files.write("test.csv", rows(40_000, "")));
+    let load =
+        |config: &TableConfig| TableData::load(TableFormat::Csv, config, 1, TargetKind::Class);
+    let test = load(&config).unwrap().test;
+    assert!((0..40_000).all(|row| test.features.numeric[row] == row as f32));
+    let Labels::Classes(classes) = &test.labels else {
+        panic!("classes were asked for");
+    };
+    assert!((0..40_000).all(|row| classes[row] as usize == row % 2));
+    config.test_path = Some(files.write("test.csv", rows(40_000, "1,9\n")));
+    let message = load(&config).unwrap_err().to_string();
+    assert!(message.contains("row 40001 of "), "{message}");
+}
+
+#[test]
 fn errors_in_files_name_file_and_row() {
     let files = Files::new();
     let rows: String = (0..40).map(|row| format!("{row},{}\n", row % 2)).collect();

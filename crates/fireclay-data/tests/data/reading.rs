@@ -155,6 +155,16 @@ fn a_stream_gives_the_rows_of_the_table_in_pieces() {
 }
 
 #[test]
+fn a_table_of_many_pieces_has_its_rows_in_order() {
+    let files = Files::new();
+    let rows: String = (0..1_100_000).map(|row| format!("{row}\n")).collect();
+    let first = read(&files, "a.csv", format!("id\n{rows}")).unwrap();
+    let ids = first.column("id").unwrap().as_string::<i32>();
+    let numbers = ids.iter().map(|id| id.unwrap().parse::<usize>().unwrap());
+    assert!(numbers.eq(0..1_100_000));
+}
+
+#[test]
 fn writing_to_a_place_that_is_not_there_is_an_error() {
     let message = TableWriter::create(Path::new("not/there.csv"), TableFormat::Csv)
         .err()

@@ -2,6 +2,7 @@
 
 use rand::RngExt;
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
+use rayon::prelude::*;
 
 /// Number of resamples that [`bootstrap_interval`] is usually asked for.
 pub const DEFAULT_RESAMPLES: usize = 1000;
@@ -20,18 +21,19 @@ pub fn bootstrap_interval(
     n: usize,
     seed: u64,
     resamples: usize,
-    statistic: impl Fn(&[usize]) -> Option<f64>,
+    statistic: impl Fn(&[usize]) -> Option<f64> + Sync,
 ) -> Option<(f64, f64)> {
     if n == 0 {
         return None;
     }
-    let mut rows = vec![0; n];
-    let mut values: Vec<f64> = (0..resamples as u64)
-        .filter_map(|resample| {
-            draw(&mut rows, seed, resample);
-            statistic(&rows)
-        })
-        .collect();
+    let values = (0..resamples as u64).into_par_iter().map_init(
+        || vec![0; n],
+        |rows, resample| {
+            draw(rows, seed, resample);
+            statistic(rows)
+        },
+    );
+    let mut values: Vec<f64> = values.flatten().collect();
     values.sort_unstable_by(f64::total_cmp);
     let tail = (1.0 - INTERVAL_LEVEL) / 2.0;
     Some((quantile(&values, tail)?, quantile(&values, 1.0 - tail)?))

@@ -246,7 +246,7 @@ pub(super) fn interval(
     metric: &str,
     seed: u64,
     values: &[f64],
-    of_mean: impl Fn(f64) -> f64,
+    of_mean: impl Fn(f64) -> f64 + Sync,
 ) -> Option<Interval> {
     let n = values.len();
     let statistic = |rows: &[usize]| {

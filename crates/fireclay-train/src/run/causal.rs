@@ -23,15 +23,11 @@ pub(super) fn shape(data: &TextData) -> LanguageShape {
 /// Trains a language model; with it, how it did on the validation split.
 pub(super) fn train(
     config: &RunConfig,
-    data: &RunData,
+    _: &RunData,
     work: Work<LanguageModel, TextSamples>,
     launch: Launch<'_>,
 ) -> Result<(Finished<LanguageModel>, Option<Report>), RunError> {
-    let job = Job {
-        config,
-        data,
-        launch,
-    };
+    let job = Job { config, launch };
     let scorer = TokenScorer::new(work.valid.tokens_per_byte());
     let finished = job.run(work.map(CausalLm::new), scorer, |training| {
         training.metrics((LossMetric::new(),))

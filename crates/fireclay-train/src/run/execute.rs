@@ -1,5 +1,6 @@
 //! From data and configuration to a run folder with trained and evaluated weights.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Instant;
 
@@ -172,13 +173,15 @@ impl Prepared {
         let data = &self.data;
         let parameters = count(&weights::shapes(&start.family, &start.model));
         let config = &self.resolved(device, parameters);
+        // Once: of large files it takes seconds.
+        let hashes = data.hashes()?;
         let created = match resumed {
             Some(folder) => {
                 // What the run needs at its end is looked at before it goes on.
                 lock::check(folder.path())?;
                 None
             }
-            None => Some(self.create(config, &start, device)?),
+            None => Some(self.create(config, &start, (device, &hashes))?),
         };
         let folder = resumed.or(created.as_ref()).expect("one of the two");
         let [training, valid, test] = start.splits;
@@ -192,6 +195,7 @@ impl Prepared {
         };
         let launch = Launch {
             folder,
+            hashes,
             resume: resumed.is_some(),
             hooks,
         };
@@ -259,11 +263,11 @@ impl Prepared {
         &self,
         config: &RunConfig,
         start: &Start<F, S>,
-        device: &RunDevice,
+        (device, hashes): (&RunDevice, &BTreeMap<String, String>),
     ) -> Result<RunFolder, RunError> {
         let base = start.adapters.as_ref();
         let base = base.map(|adapters| adapters.base_sha256.as_str());
-        let lock = lock::describe(config, &self.data, (&start.model, base), device)?;
+        let lock = lock::describe(config, (&self.data, hashes), (&start.model, base), device);
         let output_dir = Path::new(&config.output_dir);
         let folder = RunFolder::create(output_dir, &self.loaded.name)?;
         let mut files = vec![("config.toml", config.to_toml())];

@@ -53,15 +53,11 @@ pub(super) fn samples(config: &RunConfig, data: &RunData) -> [MaskedSamples; 3] 
 /// Trains a masked language model; with it, how it did on the validation split.
 pub(super) fn train(
     config: &RunConfig,
-    data: &RunData,
+    _: &RunData,
     work: Work<EncoderModel, MaskedSamples>,
     launch: Launch<'_>,
 ) -> Result<(Finished<EncoderModel>, Option<Report>), RunError> {
-    let job = Job {
-        config,
-        data,
-        launch,
-    };
+    let job = Job { config, launch };
     let finished = job.run(
         work.map(MaskedLm::new),
         HiddenScorer::default(),

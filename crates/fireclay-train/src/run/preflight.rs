@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use fireclay_data::{Labels, batches};
+use fireclay_data::{Labels, batch_count};
 use fireclay_models::pretrained::weights_file;
 use fireclay_models::{Family, NormKind, TabularConfig};
 
@@ -206,12 +206,12 @@ fn class_weights(weights: &ClassWeights, classes: &[String]) -> Vec<(String, Str
 
 /// Updates in the whole run.
 fn total_steps(config: &RunConfig, data: &RunData) -> u64 {
-    let batches = batches(
+    let batches = batch_count(
         data.size("train"),
         batch_size(config, data),
         config.train.drop_last,
     );
-    Plan::from(config).total_steps(batches.len())
+    Plan::from(config).total_steps(batches)
 }
 
 /// The samples of a batch, or its groups of them.

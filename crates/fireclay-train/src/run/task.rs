@@ -1,5 +1,7 @@
 //! The tasks, tied to the trainer: one arm for each.
 
+use std::collections::BTreeMap;
+
 use burn::tensor::Device;
 use burn::train::metric::{AccuracyMetric, LossMetric};
 use burn::train::{InferenceStep, LearnerModel, TrainStep};
@@ -36,6 +38,8 @@ pub(super) struct Work<N, S> {
 /// Whether a run starts or goes on, and who watches.
 pub(super) struct Launch<'a> {
     pub folder: &'a RunFolder,
+    /// The hashes of the data files, by name.
+    pub hashes: BTreeMap<String, String>,
     pub resume: bool,
     pub hooks: Hooks,
 }
@@ -52,11 +56,7 @@ where
     S: Samples<Batch = Batch<N::Input>>,
 {
     let classes = data.classes().to_vec();
-    let job = Job {
-        config,
-        data,
-        launch,
-    };
+    let job = Job { config, launch };
     match &config.task {
         TaskConfig::Classification(task) => {
             let loss = CrossEntropy::new(task, &classes, &counts(data));
@@ -125,7 +125,6 @@ impl<N, S> Work<N, S> {
 /// A training of one task.
 pub(super) struct Job<'a> {
     pub config: &'a RunConfig,
-    pub data: &'a RunData,
     pub launch: Launch<'a>,
 }
 
@@ -144,6 +143,7 @@ impl Job<'_> {
     {
         let Launch {
             folder,
+            hashes,
             resume,
             hooks,
         } = self.launch;
@@ -151,7 +151,7 @@ impl Job<'_> {
         let data = json!({
             "config": config.data,
             "tokenizer": config.tokenizer,
-            "sha256": self.data.hashes()?,
+            "sha256": hashes,
         });
         let trainer = Trainer::new(work.model, work.train, work.valid, plan, work.device)
             .rates(work.rates)

@@ -24,18 +24,14 @@ pub(super) fn shape(data: &PairData) -> TranslationShape {
 /// Trains a translating model.
 pub(super) fn train(
     config: &RunConfig,
-    data: &RunData,
+    _: &RunData,
     work: Work<TranslationModel, PairSamples>,
     launch: Launch<'_>,
 ) -> Result<(Finished<TranslationModel>, ()), RunError> {
     let TaskConfig::Seq2Seq(task) = &config.task else {
         unreachable!("checked: pairs of texts are for seq2seq");
     };
-    let job = Job {
-        config,
-        data,
-        launch,
-    };
+    let job = Job { config, launch };
     let wrap = |model| Seq2Seq::new(model, task.label_smoothing);
     let finished = job.run(work.map(wrap), TokenScorer::new(None), |training| {
         training.metrics((LossMetric::new(),))

@@ -2,7 +2,7 @@
 
 use burn::data::dataset::DatasetError;
 use burn::tensor::Device;
-use fireclay_data::{Labels, PaddedTexts, TextTableSplit, by_length};
+use fireclay_data::{EpochOrder, Labels, PaddedTexts, TextTableSplit, by_length};
 
 use super::network::{Batch, TextInput};
 use super::text::{mask, tokens};
@@ -27,8 +27,10 @@ impl Samples for TextTableSamples {
         self.0.len()
     }
 
-    fn arrange(&self, order: &mut [u32], batch_size: usize, seed: u64, epoch: u64) {
-        by_length(order, batch_size, (seed, epoch), |text| self.0.length(text));
+    fn arrange(&self, order: EpochOrder, batch_size: usize, key: (u64, u64)) -> EpochOrder {
+        let mut order = order.into_list();
+        by_length(&mut order, batch_size, key, |text| self.0.length(text));
+        EpochOrder::listed(order)
     }
 
     fn assemble(&self, _epoch: u64, indices: &[u32]) -> Result<Self::Host, DatasetError> {

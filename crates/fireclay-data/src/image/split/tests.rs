@@ -123,8 +123,8 @@ fn threads_and_caches_change_nothing() {
         let run = |cache: Cache, threads| {
             let split = split(folder.path(), cache).augmented(config.clone(), 7);
             // Every batch three times: from the second on, out of the cache.
-            let items = prefetch(9, threads, 4, move |batch| {
-                split.batch(1, &[0, 1, 2, 3].map(|place| (batch as u32 % 3) * 4 + place))
+            let items = prefetch(0..9, threads, 4, move |batch| {
+                split.batch(1, &[0, 1, 2, 3].map(|place| (batch % 3) * 4 + place))
             });
             items.map(|batch| batch.unwrap()).collect::<Vec<_>>()
         };
