@@ -1,8 +1,10 @@
 //! What `check` says about a table before anything is trained on it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::hash::{BuildHasher, RandomState};
 
-use arrow::array::{Array, ArrayRef, Float64Array, StringArray};
+use arrow::array::{Array, ArrayRef, Float64Array, StringArray, UInt64Array};
+use arrow::compute::take;
 use arrow::row::{RowConverter, SortField};
 use serde::Serialize;
 
@@ -132,27 +134,63 @@ fn duplicates(
         .map(|name| table.column(name).cloned())
         .collect::<Result<_, _>>()?;
     let columns: Vec<ArrayRef> = columns.into_iter().filter(is_flat).collect();
-    let fields = columns
-        .iter()
-        .map(|array| SortField::new(array.data_type().clone()))
+    let converter = converter(&columns)?;
+    // Of a large table only the rows that may have an equal are held side by side.
+    let hashes = row_hashes(&converter, &columns, table.rows())?;
+    let repeated = repeated(hashes.clone());
+    let members = splits.named().into_iter().enumerate();
+    let candidates: Vec<(usize, usize)> = members
+        .flat_map(|(split, (_, members))| members.iter().map(move |&row| (split, row)))
+        .filter(|(_, row)| repeated.contains(&hashes[*row]))
         .collect();
-    let rows = RowConverter::new(fields)?.convert_columns(&columns)?;
+    let places = candidates.iter().map(|(_, row)| *row as u64);
+    let places = UInt64Array::from_iter_values(places);
+    let columns = columns.iter().map(|column| take(column, &places, None));
+    let rows = converter.convert_columns(&columns.collect::<Result<Vec<_>, _>>()?)?;
     let (mut within, mut across) = (Duplicates::default(), Duplicates::default());
     let mut seen: HashMap<_, [Option<usize>; 3]> = HashMap::new();
-    for (split, (_, members)) in splits.named().into_iter().enumerate() {
-        for &row in members {
-            let places = seen.entry(rows.row(row)).or_default();
-            let other = (0..split).find_map(|other| places[other]);
-            match places[split] {
-                Some(first) => within.add(row, first),
-                None => places[split] = Some(row),
-            }
-            if let Some(first) = other {
-                across.add(row, first);
-            }
+    for (numbers, &(split, row)) in rows.iter().zip(&candidates) {
+        let places = seen.entry(numbers).or_default();
+        let other = (0..split).find_map(|other| places[other]);
+        match places[split] {
+            Some(first) => within.add(row, first),
+            None => places[split] = Some(row),
+        }
+        if let Some(first) = other {
+            across.add(row, first);
         }
     }
     Ok((within, across))
+}
+
+/// What makes of the cells of a row bytes that are the same for the same cells.
+fn converter(columns: &[ArrayRef]) -> Result<RowConverter, DataError> {
+    let field = |column: &ArrayRef| SortField::new(column.data_type().clone());
+    Ok(RowConverter::new(columns.iter().map(field).collect())?)
+}
+
+/// A number for each row, the same for the same cells.
+fn row_hashes(
+    converter: &RowConverter,
+    columns: &[ArrayRef],
+    rows: usize,
+) -> Result<Vec<u64>, DataError> {
+    let hasher = RandomState::new();
+    let mut hashes = Vec::with_capacity(rows);
+    for start in (0..rows).step_by(BATCH_ROWS) {
+        let count = BATCH_ROWS.min(rows - start);
+        let part = columns.iter().map(|column| column.slice(start, count));
+        let part = converter.convert_columns(&part.collect::<Vec<_>>())?;
+        hashes.extend(part.iter().map(|row| hasher.hash_one(row)));
+    }
+    Ok(hashes)
+}
+
+/// The numbers that are there more than once.
+fn repeated(mut hashes: Vec<u64>) -> HashSet<u64> {
+    hashes.sort_unstable();
+    let pairs = hashes.windows(2).filter(|pair| pair[0] == pair[1]);
+    pairs.map(|pair| pair[0]).collect()
 }
 
 impl Duplicates {
