@@ -245,7 +245,7 @@ impl NullaryFnOnce for Squares<'_> {
                 let at = of_column[0] + is_below * (width as u32 + of_column[1] - of_column[0]);
                 // All bits of the exponent and one more make what is no number.
                 let is_none = u32::from(a.is_nan() | b.is_nan() | c.is_nan() | d.is_nan());
-                let bits = larger(above, below).to_bits() | is_none * f32::NAN.to_bits();
+                let bits = larger(above, below).to_bits() | (is_none * f32::NAN.to_bits());
                 *y = f32::from_bits(bits);
                 *place = start + 2 * column as u32 + at;
             }
