@@ -273,8 +273,22 @@ fn a_run_says_what_it_cost_and_a_profile_changes_nothing() {
     let total = cost["seconds"].as_f64().unwrap();
     assert!(phases.iter().sum::<f64>() <= total, "{cost}");
 
+    let plan = project.ok("plan run.toml --json").json();
+    let flops = plan["flops"]["training_per_sample"].as_f64().unwrap() * 796.0;
+    let speed = &cost["speed"];
+    assert!(
+        (speed["flops"].as_f64().unwrap() / flops - 1.0).abs() < 1e-9,
+        "{cost}"
+    );
+    let utilisation = speed["utilisation"].as_f64().unwrap();
+    assert!(utilisation > 0.0 && utilisation < 1.0, "{cost}");
+
     let lock: toml::Table = project.read("runs/run/2/run.lock").parse().unwrap();
     assert_eq!(lock["cost"]["samples"].as_integer(), Some(796));
+    assert_eq!(
+        lock["cost"]["speed"]["flops"].as_float(),
+        speed["flops"].as_f64()
+    );
     let [plain, profiled] =
         [1, 2].map(|run| project.bytes(&format!("runs/run/{run}/metrics.jsonl")));
     assert!(plain == profiled, "a profile changed the record");

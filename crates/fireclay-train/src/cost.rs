@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 use serde_json::json;
 
+use crate::estimate::Speed;
 use crate::run_folder::{FolderError, io};
 
 /// What a training spends its time on. Work that is queued, as on a graphics card, counts where its
@@ -71,6 +72,9 @@ pub struct Cost {
     /// The most memory that the process had, where the system says so.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub peak_memory_bytes: Option<u64>,
+    /// How fast it computed, once it has ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub speed: Option<Speed>,
 }
 
 impl Cost {
@@ -88,12 +92,17 @@ impl Cost {
     /// Samples for each second of the steps themselves, and what they are called: tokens where they
     /// are counted.
     pub fn throughput(&self) -> (f64, &'static str) {
-        let steps = self.data_seconds + self.compute_seconds + self.optimizer_seconds;
         let (count, unit) = match self.tokens {
             Some(tokens) => (tokens, "tokens"),
             None => (self.samples, "samples"),
         };
-        (count as f64 / steps.max(f64::MIN_POSITIVE), unit)
+        (count as f64 / self.step_seconds(), unit)
+    }
+
+    /// Seconds of the steps themselves.
+    pub(crate) fn step_seconds(&self) -> f64 {
+        let steps = self.data_seconds + self.compute_seconds + self.optimizer_seconds;
+        steps.max(f64::MIN_POSITIVE)
     }
 
     /// With an evaluation after the training, of so many seconds.

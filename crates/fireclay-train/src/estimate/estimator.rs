@@ -76,6 +76,13 @@ impl Estimator {
         Ok(estimator)
     }
 
+    /// For a run that trains already; none where it trains what cannot be planned.
+    pub(super) fn of_run(config: &RunConfig, data: &RunData) -> Option<Self> {
+        let sight = of_data(config, data);
+        let rows = rows(config, &sight).ok()?;
+        Self::of(config, sight, rows).ok()
+    }
+
     /// With so many rows in a batch.
     fn of(config: &RunConfig, sight: Sight, rows: usize) -> Result<Self, (String, String)> {
         let subject = Subject::new(config, &sight)?;
@@ -177,6 +184,12 @@ impl Estimator {
             },
             memory,
         }
+    }
+
+    /// What its passes compute.
+    pub(super) fn training_flops(&self) -> Flops {
+        let recording = self.subject.train(self.rows, self.forgets());
+        self.flops(recording.operations.iter().map(flops).sum())
     }
 
     /// `batch`: what a recorded training comes to.

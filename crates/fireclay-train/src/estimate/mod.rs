@@ -17,12 +17,14 @@ mod usage;
 pub mod hardware;
 mod measure;
 mod sharding;
+mod speed;
 
 pub use estimator::{Estimator, settle_batch_size};
 pub use hardware::{Hardware, Hardwares, Prediction};
 pub use measure::{Measured, machine_memory, measure};
 pub use sharding::Sharding;
 pub use sight::Assumptions;
+pub use speed::Speed;
 pub use subject::TensorShape;
 
 use serde::Serialize;

@@ -14,6 +14,7 @@ use super::{
 };
 use crate::adapters::Adapters;
 use crate::config::{ModelConfig, NetworkConfig, RunConfig, StartConfig};
+use crate::estimate::Speed;
 use crate::finished::{RESULTS, model_files};
 use crate::loader::Samples;
 use crate::lock;
@@ -235,6 +236,7 @@ impl Prepared {
         let start = Instant::now();
         outcome.evaluation = conclude(config, trained, [valid, test])?;
         outcome.cost.evaluated(start.elapsed().as_secs_f64());
+        outcome.cost.speed = Speed::of(config, data, device, &outcome.cost);
         write_json(&folder.file("evaluation.json"), &outcome.evaluation)?;
         let results = RESULTS
             .into_iter()

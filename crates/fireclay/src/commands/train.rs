@@ -214,6 +214,12 @@ fn spent(cost: &Cost) -> String {
         share(Phase::Evaluation),
         share(Phase::Checkpoint),
     );
+    if let Some(speed) = cost.speed {
+        line += &format!(", {:.3} GFLOP/s", speed.flops_per_second / 1e9);
+        if let Some(utilisation) = speed.utilisation {
+            line += &format!(", {:.0} % of what the device can do", 100.0 * utilisation);
+        }
+    }
     if let Some(bytes) = cost.peak_memory_bytes {
         line += &format!("; peak memory {} MB", bytes / 1_000_000);
     }

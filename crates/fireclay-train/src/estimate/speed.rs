@@ -1,0 +1,97 @@
+//! How fast a training computed, and what share that is of what its device can do.
+
+use std::time::Instant;
+
+use burn::tensor::{Device, Tensor};
+use serde::Serialize;
+
+use super::hardware::{Hardware, Hardwares, SHIPPED};
+use super::{Estimator, Flops};
+use crate::config::RunConfig;
+use crate::cost::Cost;
+use crate::run::{RunData, RunDevice};
+
+/// What the steps of a training came to.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Speed {
+    /// Floating point operations of the training by its plan, as in [`Flops`].
+    pub flops: f64,
+    /// Those a second of its steps.
+    pub flops_per_second: f64,
+    /// What share that is of what the device can do: on flex, of what the product of two large
+    /// matrices reaches there; else of the peak in the shipped table of hardware, if the device is in
+    /// it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub utilisation: Option<f64>,
+}
+
+impl Speed {
+    /// That of a training which cost this; none where it cannot be planned or made no step.
+    pub(crate) fn of(
+        config: &RunConfig,
+        data: &RunData,
+        device: &RunDevice,
+        cost: &Cost,
+    ) -> Option<Self> {
+        let Flops {
+            training_per_sample,
+            ..
+        } = Estimator::of_run(config, data)?.training_flops();
+        let flops = training_per_sample * cost.samples as f64;
+        let flops_per_second = flops / cost.step_seconds();
+        let able = match fireclay_kernels::is_flex(&device.device) {
+            true => Some(of_a_product(&device.device)),
+            false => named_in(&device.description).map(|hardware| hardware.peak.f32),
+        };
+        (flops > 0.0).then(|| Self {
+            flops,
+            flops_per_second,
+            utilisation: able.map(|able| flops_per_second / able),
+        })
+    }
+}
+
+/// Floating point operations a second in the product of two matrices that fill a core's caches.
+fn of_a_product(device: &Device) -> f64 {
+    const SIDE: usize = 768;
+    let matrix = Tensor::<2>::ones([SIDE, SIDE], device);
+    let seconds = (0..3).map(|_| {
+        let start = Instant::now();
+        drop(matrix.clone().matmul(matrix.clone()));
+        start.elapsed().as_secs_f64()
+    });
+    2.0 * (SIDE as f64).powi(3) / seconds.fold(f64::INFINITY, f64::min)
+}
+
+/// The hardware whose name is a word, or two, of what a device calls itself.
+fn named_in(description: &str) -> Option<Hardware> {
+    let description = description.to_lowercase();
+    let words: Vec<&str> = description.split(|c: char| !c.is_alphanumeric()).collect();
+    let shipped = Hardwares::parse(SHIPPED).expect("the shipped table is one");
+    let named = |hardware: &Hardware| {
+        let mut pairs = words.windows(2).map(<[&str]>::concat);
+        words.contains(&hardware.name.as_str()) || pairs.any(|pair| pair == hardware.name)
+    };
+    shipped.hardware.into_iter().find(named)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn devices_are_found_by_what_they_call_themselves() {
+        let name = |description| named_in(description).map(|hardware| hardware.name);
+        assert_eq!(name("NVIDIA H100 80GB HBM3").as_deref(), Some("h100"));
+        let rtx = name("NVIDIA GeForce RTX 4090 (Vulkan)");
+        assert_eq!(rtx.as_deref(), Some("rtx4090"));
+        assert_eq!(name("NVIDIA L4").as_deref(), Some("l4"));
+        assert_eq!(name("NVIDIA L40S"), None);
+    }
+
+    #[test]
+    fn a_product_takes_time() {
+        let rate = of_a_product(&Device::flex());
+        assert!(rate.is_finite() && rate > 1e8, "{rate}");
+    }
+}
