@@ -15,6 +15,7 @@ mod language;
 mod lora;
 mod outside;
 mod plan;
+mod precision;
 mod resume;
 mod shipped;
 mod tables;

@@ -53,6 +53,7 @@ fn every_shipped_config_has_a_plan() {
         let memory = &plan["memory"];
         let parts = [
             "weights",
+            "halves",
             "gradients",
             "optimizer",
             "average",

@@ -6,7 +6,7 @@ mod flex;
 use burn::tensor::{Bool, Tensor};
 
 use crate::softmax::{masked_softmax, softmax};
-use crate::stand_in;
+use crate::{is_half, stand_in};
 
 /// softmax(Q Kᵀ / sqrt(d)) V (Vaswani et al. 2017,
 /// [arXiv:1706.03762](https://arxiv.org/abs/1706.03762), section 3.2.1). Where there are fewer heads
@@ -37,7 +37,7 @@ pub fn attention(
     if pays(&query) {
         return flex::attention([query, keys, values], hidden, factors);
     }
-    if stand_in::is_wanted() {
+    if stands_in(&query) {
         let pair = stand_in::keeps_input(keys).sum() + stand_in::keeps_input(values).sum();
         let pair = pair.reshape([1, 1, 1, 1]);
         let pair = match factors {
@@ -65,7 +65,7 @@ pub fn self_attention(
     if pays(&all) {
         return flex::self_attention(all, hidden, factors);
     }
-    if stand_in::is_wanted() {
+    if stands_in(&all) {
         let [query, keys, values] = thirds(all);
         return attention(query, [keys, values], hidden, factors);
     }
@@ -78,6 +78,11 @@ pub fn self_attention(
 fn pays(query: &Tensor<4>) -> bool {
     const QUERIES: usize = 8;
     query.dims()[2] >= QUERIES && crate::flex::takes(query)
+}
+
+/// Half precision has no body but the plain one, whose products are what GPUs are fast at.
+fn stands_in(query: &Tensor<4>) -> bool {
+    stand_in::is_wanted() && !is_half(query.dtype())
 }
 
 fn thirds(all: Tensor<4>) -> [Tensor<4>; 3] {
@@ -95,9 +100,14 @@ fn plain(
     // Queries that share a key stand below each other, so that no key need be repeated.
     let rows = heads / key_heads * new;
     let query = query.reshape([batch, key_heads, rows, width]);
+    let scale = (width as f64).powf(-0.5);
+    // Products of long vectors may be beyond the largest number of 16 bits until they are scaled.
+    let (query, scale) = match is_half(query.dtype()) {
+        true => (query * scale, 1.0),
+        false => (query, scale),
+    };
     let scores = query.matmul(keys.transpose()); // [batch, key heads, rows, time]
     let scores = scores.reshape([batch, heads, new, time]);
-    let scale = (width as f64).powf(-0.5);
     let weights = match hidden {
         Some(hidden) => masked_softmax(scores, hidden, scale),
         None => softmax(scores, scale),

@@ -132,7 +132,7 @@ mod tests {
             kernels.clone(),
             ConvOptions::new_with_padding([1; 2], sides, [1; 2], 1),
         );
-        for dtype in [FloatDType::F64, FloatDType::F16] {
+        for dtype in [FloatDType::F64, FloatDType::F16, FloatDType::BF16] {
             agree(
                 maps.clone().cast(dtype),
                 kernels.clone().cast(dtype),

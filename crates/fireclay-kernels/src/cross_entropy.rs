@@ -6,12 +6,12 @@ mod flex;
 use burn::tensor::activation::log_softmax;
 use burn::tensor::{Int, Tensor};
 
-use crate::stand_in;
+use crate::{stand_in, widen};
 
 /// The cross-entropy of each row in nats: minus the logarithm of the share that the softmax of the
 /// logits gives to the target; with label smoothing e, the mean of that over all classes has the
 /// share e of it (Szegedy et al. 2016, [arXiv:1512.00567](https://arxiv.org/abs/1512.00567),
-/// section 7).
+/// section 7). Logits in half precision have losses in single.
 ///
 /// # Shapes
 ///
@@ -23,6 +23,7 @@ use crate::stand_in;
 ///
 /// If a target is no class.
 pub fn cross_entropy(logits: Tensor<2>, targets: Tensor<1, Int>, smoothing: f64) -> Tensor<1> {
+    let logits = widen(logits);
     #[cfg(feature = "flex")]
     if crate::flex::takes(&logits) {
         return flex::cross_entropy(logits, targets, smoothing);
@@ -72,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn any_layout_is_read_and_any_other_kind_of_number_is_left_to_burn() {
+    fn any_layout_is_read_and_any_kind_of_number() {
         let fused = |x: Tensor<2>| cross_entropy(x.clone(), targets(&x), 0.1).unsqueeze();
         let spelt = |x: Tensor<2>| plain(x.clone(), targets(&x), 0.1).unsqueeze();
         check_strided(fused, spelt, 3e-6);

@@ -6,7 +6,7 @@ mod flex;
 
 use burn::tensor::Tensor;
 
-use crate::stand_in;
+use crate::{is_half, stand_in, widely};
 
 /// How x Φ(x) is computed.
 #[cfg(feature = "flex")]
@@ -19,6 +19,9 @@ enum Form {
 /// x Φ(x), with Φ the standard normal distribution function, and its exact gradient, which Burn's
 /// own is not on every backend.
 pub fn gelu<const D: usize>(x: Tensor<D>) -> Tensor<D> {
+    if is_half(x.dtype()) {
+        return widely(x, gelu);
+    }
     #[cfg(feature = "flex")]
     if crate::flex::takes(&x) {
         return flex::gelu(x, Form::Exact);
@@ -31,6 +34,9 @@ pub fn gelu<const D: usize>(x: Tensor<D>) -> Tensor<D> {
 
 /// x Φ(x) by its approximation x (1 + tanh(√(2/π) (x + 0.044715 x³))) / 2, section 2.
 pub fn gelu_tanh<const D: usize>(x: Tensor<D>) -> Tensor<D> {
+    if is_half(x.dtype()) {
+        return widely(x, gelu_tanh);
+    }
     #[cfg(feature = "flex")]
     if crate::flex::takes(&x) {
         return flex::gelu(x, Form::Tanh);
@@ -70,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn any_layout_is_read_and_any_other_kind_of_number_is_left_to_burn() {
+    fn any_layout_is_read_and_any_kind_of_number() {
         check_strided(gelu, plain, 2e-6);
         check_strided(gelu_tanh, plain_tanh, 2e-6);
         others(gelu, plain);

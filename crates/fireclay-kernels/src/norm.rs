@@ -3,10 +3,10 @@
 #[cfg(feature = "flex")]
 mod flex;
 
+use burn::tensor::Tensor;
 use burn::tensor::module;
-use burn::tensor::{DType, FloatDType, Tensor};
 
-use crate::stand_in;
+use crate::{is_half, stand_in, widely, widen};
 
 /// (x - mean) / sqrt(variance + epsilon) * gamma + beta, with the mean and the population variance
 /// of the last axis (Ba et al. 2016, [arXiv:1607.06450](https://arxiv.org/abs/1607.06450)).
@@ -22,6 +22,10 @@ pub fn layer_norm<const D: usize>(
     beta: Option<Tensor<1>>,
     epsilon: f64,
 ) -> Tensor<D> {
+    if is_half(x.dtype()) {
+        let (gamma, beta) = (widen(gamma), beta.map(widen));
+        return widely(x, |x| layer_norm(x, gamma, beta, epsilon));
+    }
     #[cfg(feature = "flex")]
     if crate::flex::takes(&x) && crate::flex::takes(&gamma) {
         return flex::layer_norm(x, gamma, beta, epsilon);
@@ -42,6 +46,10 @@ pub fn layer_norm<const D: usize>(
 /// - `gamma`: `[width]`
 /// - result: `[..., width]`
 pub fn rms_norm<const D: usize>(x: Tensor<D>, gamma: Tensor<1>, epsilon: f64) -> Tensor<D> {
+    if is_half(x.dtype()) {
+        let gamma = widen(gamma);
+        return widely(x, |x| rms_norm(x, gamma, epsilon));
+    }
     #[cfg(feature = "flex")]
     if crate::flex::takes(&x) && crate::flex::takes(&gamma) {
         return flex::rms_norm(x, gamma, epsilon);
@@ -52,26 +60,18 @@ pub fn rms_norm<const D: usize>(x: Tensor<D>, gamma: Tensor<1>, epsilon: f64) ->
     plain_rms_norm(x, gamma, epsilon)
 }
 
-/// In half precision the squares of a few hundred overflow, so that these are summed in single.
 fn plain_layer_norm<const D: usize>(
     x: Tensor<D>,
     gamma: Tensor<1>,
     beta: Option<Tensor<1>>,
     epsilon: f64,
 ) -> Tensor<D> {
-    if x.dtype() != DType::F16 {
-        return module::layer_norm(x, gamma, beta, epsilon);
-    }
-    let wide = FloatDType::F32;
-    let beta = beta.map(|beta| beta.cast(wide));
-    module::layer_norm(x.cast(wide), gamma.cast(wide), beta, epsilon).cast(FloatDType::F16)
+    module::layer_norm(x, gamma, beta, epsilon)
 }
 
 fn plain_rms_norm<const D: usize>(x: Tensor<D>, gamma: Tensor<1>, epsilon: f64) -> Tensor<D> {
-    let dtype: FloatDType = x.dtype().into();
-    let squares = x.clone().cast(FloatDType::F32).square();
-    let root = (squares.mean_dim(D - 1) + epsilon).sqrt();
-    x / root.cast(dtype) * gamma.unsqueeze()
+    let root = (x.clone().square().mean_dim(D - 1) + epsilon).sqrt();
+    x / root * gamma.unsqueeze()
 }
 
 #[cfg(all(test, feature = "flex"))]
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn any_layout_is_read_and_any_other_kind_of_number_is_left_to_burn() {
+    fn any_layout_is_read_and_any_kind_of_number() {
         let layer = |x: Tensor<2>| layer_norm(x.clone(), ones(&x), None, EPSILON);
         let plain_layer = |x: Tensor<2>| plain_layer_norm(x.clone(), ones(&x), None, EPSILON);
         check_strided(layer, plain_layer, 1e-5);

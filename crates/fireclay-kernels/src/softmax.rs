@@ -5,10 +5,13 @@ pub(crate) mod flex;
 
 use burn::tensor::{Bool, Tensor, activation};
 
-use crate::stand_in;
+use crate::{is_half, stand_in, widely};
 
 /// The softmax of `scale` times the scores over their last axis.
 pub fn softmax<const D: usize>(scores: Tensor<D>, scale: f64) -> Tensor<D> {
+    if is_half(scores.dtype()) {
+        return widely(scores, |scores| softmax(scores, scale));
+    }
     #[cfg(feature = "flex")]
     if crate::flex::takes(&scores) {
         return flex::softmax(scores, None, scale);
@@ -28,6 +31,9 @@ pub fn softmax<const D: usize>(scores: Tensor<D>, scale: f64) -> Tensor<D> {
 /// - `hidden`: `[1 or batch, 1, 1 or rows, columns]`
 /// - result: `[batch, heads, rows, columns]`
 pub fn masked_softmax(scores: Tensor<4>, hidden: Tensor<4, Bool>, scale: f64) -> Tensor<4> {
+    if is_half(scores.dtype()) {
+        return widely(scores, |scores| masked_softmax(scores, hidden, scale));
+    }
     #[cfg(feature = "flex")]
     if crate::flex::takes(&scores) {
         return flex::softmax(scores, Some(hidden), scale);
@@ -64,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn any_layout_is_read_and_any_other_kind_of_number_is_left_to_burn() {
+    fn any_layout_is_read_and_any_kind_of_number() {
         check_strided(|x| softmax(x, 0.3), |x| plain(x, 0.3), 2e-6);
         others(|x| softmax(x, 0.3), |x| plain(x, 0.3));
     }

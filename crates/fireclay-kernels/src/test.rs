@@ -1,6 +1,6 @@
 //! What the operations' tests share: one body is held against the other, forward and backward.
 
-use burn::tensor::{Device, FloatDType, Tensor, TensorData, Tolerance};
+use burn::tensor::{DType, Device, FloatDType, Tensor, TensorData, Tolerance};
 
 /// Widths with and without a rest after whole vectors.
 pub(crate) const WIDTHS: [usize; 7] = [1, 7, 16, 17, 33, 100, 1000];
@@ -65,18 +65,33 @@ pub(crate) fn check_strided(
     );
 }
 
-/// Numbers of another kind than f32 take the plain body, to the bit, and keep their kind.
+/// Numbers of 64 bits take the plain body, to the bit, and keep their kind. Those of 16 bits have the
+/// results and gradients of the same numbers in 32, but for their own rounding.
 pub(crate) fn others(
     operation: impl Fn(Tensor<2>) -> Tensor<2>,
     plain: impl Fn(Tensor<2>) -> Tensor<2>,
 ) {
-    for dtype in [FloatDType::F64, FloatDType::F16] {
-        let x = read(wave([5, 9], 2.0, 1), &Device::flex()).cast(dtype);
-        let (found, expected) = (operation(x.clone()), plain(x));
-        assert_eq!(found.dtype(), dtype.into());
-        assert_eq!(found.into_data(), expected.into_data());
+    let x = read(wave([5, 9], 2.0, 1), &Device::flex());
+    let double = x.clone().cast(FloatDType::F64);
+    let (found, expected) = (operation(double.clone()), plain(double));
+    assert_eq!(found.dtype(), FloatDType::F64.into());
+    assert_eq!(found.into_data(), expected.into_data());
+    for (dtype, bound) in HALVES {
+        let halves = [x.clone().cast(dtype).into_data()];
+        let single = |[x]: [Tensor<2>; 1]| plain(x.cast(FloatDType::F32));
+        let expected = differentiate(&halves, single, &Device::flex());
+        let found = differentiate(&halves, |[x]| operation(x), &Device::flex());
+        for (found, expected) in found.into_iter().zip(&expected) {
+            close(found, expected, bound);
+        }
     }
 }
+
+/// The kinds of 16 bits, and four times the error of rounding to them.
+pub(crate) const HALVES: [(FloatDType, f64); 2] = [
+    (FloatDType::F16, 4.0 / 2048.0),
+    (FloatDType::BF16, 4.0 / 256.0),
+];
 
 /// The result and the gradient of each input, where the result is weighted by a wave.
 fn differentiate<const N: usize>(
@@ -89,7 +104,7 @@ fn differentiate<const N: usize>(
         .clone()
         .map(|data| read(data, &device).require_grad());
     let result = body(inputs.clone());
-    let weights = read(wave(result.dims(), 1.0, 5), &device);
+    let weights = read(wave(result.dims(), 1.0, 5), &device).cast(result.dtype());
     let gradients = (result.clone() * weights).sum().backward();
     let gradient = |x: &Tensor<2>| {
         x.grad(&gradients)
@@ -102,13 +117,15 @@ fn differentiate<const N: usize>(
 }
 
 fn read(data: TensorData, device: &Device) -> Tensor<2> {
+    let dtype = data.dtype();
     match data.shape().len() {
-        1 => Tensor::<1>::from_data(data, device).unsqueeze(),
-        _ => Tensor::from_data(data, device),
+        1 => Tensor::<1>::from_data(data, (device, dtype)).unsqueeze(),
+        _ => Tensor::from_data(data, (device, dtype)),
     }
 }
 
-fn close(found: TensorData, expected: &TensorData, bound: f64) {
+pub(crate) fn close(found: TensorData, expected: &TensorData, bound: f64) {
+    let [found, expected] = [found, expected.clone()].map(|data| data.convert_dtype(DType::F32));
     let greatest = expected.iter::<f64>().map(f64::abs).fold(1.0, f64::max);
-    found.assert_approx_eq::<f32>(expected, Tolerance::absolute(bound * greatest));
+    found.assert_approx_eq::<f32>(&expected, Tolerance::absolute(bound * greatest));
 }

@@ -24,7 +24,7 @@ use crate::layers::attention::{attend, hide_padding, join_heads, split_heads};
 use crate::layers::dropout::Dropout;
 use crate::layers::linear;
 use crate::layers::norm::LayerNorm;
-use crate::layers::tokens::{STD, embedding, tied_head};
+use crate::layers::tokens::{STD, embedding, look_up, tied_head};
 use config::Sizes;
 pub use config::{BertConfig, BertSize};
 
@@ -210,9 +210,9 @@ impl Embeddings {
     fn forward(&self, tokens: Tensor<2, Int>, types: Option<Tensor<2, Int>>) -> Tensor<3> {
         let types = types.unwrap_or_else(|| tokens.zeros_like());
         let positions = Tensor::arange(0..tokens.dims()[1] as i64, &tokens.device());
-        let x = self.word_embeddings.forward(tokens)
-            + self.token_type_embeddings.forward(types)
-            + self.position_embeddings.forward(positions.unsqueeze());
+        let x = look_up(&self.word_embeddings, tokens)
+            + look_up(&self.token_type_embeddings, types)
+            + look_up(&self.position_embeddings, positions.unsqueeze());
         self.dropout.forward(self.layer_norm.forward(x))
     }
 }

@@ -1,10 +1,11 @@
 //! The one check that every architecture's test calls.
 
 use burn::module::{Module, ModuleVisitor, Param};
-use burn::tensor::{Bool, Device, Gradients, Int, Tensor, TensorData};
+use burn::tensor::{Bool, Device, FloatDType, Gradients, Int, Tensor, TensorData};
 
 use crate::encoder::{EncoderConfig, EncoderModel, EncoderShape};
 use crate::family::Family;
+use crate::half::halved;
 use crate::image::{ImageConfig, ImageModel, ImageShape};
 use crate::language::{LanguageConfig, LanguageModel, LanguageShape};
 use crate::reference::generator;
@@ -124,9 +125,9 @@ impl Check for TranslationConfig {
 
 /// Builds the model and checks that its output has the right shape, that the loss is finite, that
 /// a gradient other than zero reaches every parameter, that no more weights are foretold than
-/// there are, and that the host tensors, Burn's record and the weights file each give back the
-/// very same model.
-pub fn check_model<F: Check>(config: F, shape: F::Shape) {
+/// there are, that there are gradients in half precision too, whose errors are the result, and that the host tensors, Burn's
+/// record and the weights file each give back the very same model.
+pub fn check_model<F: Check>(config: F, shape: F::Shape) -> [f64; 2] {
     assert_eq!(config.validate(), []);
     assert_eq!(config.validate_for(&shape), []);
     let _alone = generator();
@@ -140,18 +141,65 @@ pub fn check_model<F: Check>(config: F, shape: F::Shape) {
     // Squares, because a sum would not move a model whose last step is a normalisation.
     let loss = (output - 1.0).square().mean();
     assert!(loss.clone().into_scalar::<f32>().is_finite());
-    let mut check = GradientCheck {
-        path: Vec::new(),
-        gradients: &loss.backward(),
-        missing: Vec::new(),
-    };
+    let gradients = loss.backward();
+    let mut check = GradientCheck::of(&gradients);
     model.visit(&mut check);
     assert_eq!(
         check.missing,
         Vec::<String>::new(),
         "no gradient reaches these"
     );
+    let errors = half_errors::<F>(&shape, &model, &device);
+    // Rectifiers near zero and pools of near maxima go one way or the other, in deep networks often.
+    assert!(
+        errors[0] < 0.35 && errors[1] < 0.6,
+        "half precision is {errors:?} off"
+    );
     check_restoring(&config, &shape, &model, &device);
+    errors
+}
+
+/// How far gradients in `f16` and `bf16` are from the exact ones, relative to the norm of all: finite, and
+/// there for every parameter.
+fn half_errors<F: Check>(shape: &F::Shape, model: &F::Model, device: &Device) -> [f64; 2] {
+    let gradients = |model: &F::Model, scale: f32| {
+        device.seed(1);
+        let output = F::forward(model, F::batch(shape, device)).cast(FloatDType::F32);
+        let loss = (output - 1.0).square().mean() * scale;
+        let gradients = loss.backward();
+        let mut check = GradientCheck::of(&gradients);
+        model.visit(&mut check);
+        (check.missing, check.values)
+    };
+    let (_, exact) = gradients(model, 1.0);
+    [FloatDType::F16, FloatDType::BF16].map(|dtype| {
+        let half = halved(model.clone(), dtype);
+        // As a training finds it: the largest with which nothing overflows.
+        let mut scale = 65536.0;
+        let (mut missing, mut found) = gradients(&half, scale);
+        while !missing.is_empty() && scale > 1.0 {
+            scale /= 2.0;
+            (missing, found) = gradients(&half, scale);
+        }
+        assert!(
+            missing.is_empty(),
+            "no {dtype:?} gradient reaches {missing:?}"
+        );
+        let pairs = found.iter().zip(&exact);
+        let error: f64 = pairs.map(|(a, b)| f64::from(a / scale - b).powi(2)).sum();
+        let size: f64 = exact.iter().map(|value| f64::from(*value).powi(2)).sum();
+        (error / size).sqrt()
+    })
+}
+
+/// Holds the errors of a model without rectifiers to four times the rounding of the two formats.
+pub fn check_digits(errors: [f64; 2]) {
+    let bounds = [4.0 / 2048.0, 4.0 / 256.0];
+    let is_near = errors
+        .iter()
+        .zip(bounds)
+        .all(|(error, bound)| *error < bound);
+    assert!(is_near, "gradients in half precision are {errors:?} off");
 }
 
 /// Fills matrices that start at zero, behind which no gradient would reach anything.
@@ -238,6 +286,19 @@ struct GradientCheck<'a> {
     path: Vec<String>,
     gradients: &'a Gradients,
     missing: Vec<String>,
+    /// All gradients one after the other.
+    values: Vec<f32>,
+}
+
+impl<'a> GradientCheck<'a> {
+    fn of(gradients: &'a Gradients) -> Self {
+        Self {
+            path: Vec::new(),
+            gradients,
+            missing: Vec::new(),
+            values: Vec::new(),
+        }
+    }
 }
 
 impl ModuleVisitor for GradientCheck<'_> {
@@ -257,6 +318,7 @@ impl ModuleVisitor for GradientCheck<'_> {
         let gradient = param.val().grad(self.gradients);
         let reached = gradient.is_some_and(|grad| {
             let values: Vec<f32> = grad.into_data().iter().collect();
+            self.values.extend(&values);
             values.iter().all(|value| value.is_finite()) && values.iter().any(|&value| value != 0.0)
         });
         if !reached {

@@ -25,7 +25,7 @@ use crate::layers::causal::{KeyValueCache, LayerCache, Places};
 use crate::layers::dropout::Dropout;
 use crate::layers::linear;
 use crate::layers::norm::LayerNorm;
-use crate::layers::tokens::{STD, embedding, tied_head};
+use crate::layers::tokens::{STD, embedding, look_up, tied_head};
 pub use config::GptConfig;
 use config::Sizes;
 pub use sizes::GptSize;
@@ -149,8 +149,8 @@ impl Transformer {
         places: &Places,
         cache: &mut KeyValueCache,
     ) -> Tensor<3> {
-        let positions = self.wpe.forward(places.positions.clone()); // [1 or batch, new, width]
-        let x = self.drop.forward(self.wte.forward(tokens) + positions);
+        let positions = look_up(&self.wpe, places.positions.clone()); // [1 or batch, new, width]
+        let x = self.drop.forward(look_up(&self.wte, tokens) + positions);
         let (hidden, blocks) = (&places.hidden, self.h.iter().zip(&mut cache.layers));
         let x = blocks.fold(x, |x, (block, cache)| block.forward(x, hidden, cache));
         self.ln_f.forward(x)

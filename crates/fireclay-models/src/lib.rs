@@ -60,6 +60,7 @@ pub mod vit;
 pub mod init;
 pub mod layers;
 
+pub mod half;
 pub mod hugging_face;
 pub mod lora;
 pub mod pretrained;
@@ -77,6 +78,7 @@ pub use convnext::{ConvNext, ConvNextConfig, ConvNextSize};
 pub use encoder::{EncoderConfig, EncoderModel, EncoderShape};
 pub use family::{Family, Pretrainable};
 pub use gpt::{Gpt, GptConfig, GptSize};
+pub use half::halved;
 pub use hugging_face::{HuggingFaceError, HuggingFaceModel};
 pub use image::{ImageConfig, ImageModel, ImageShape};
 pub use init::{Init, Values};

@@ -79,9 +79,13 @@ impl LinearModel {
     fn affine(&self, numeric: Tensor<2>) -> Tensor<2> {
         let shape = [numeric.dims()[0], self.outputs];
         match (&self.linear, &self.bias) {
-            (Some(linear), _) => linear.forward(numeric),
+            (Some(linear), _) => linear.forward(numeric.cast(linear.weight.dtype())),
             (None, Some(bias)) => bias.val().unsqueeze::<2>().expand(shape),
-            (None, None) => Tensor::zeros(shape, &numeric.device()),
+            (None, None) => {
+                let table = self.embeddings.first();
+                let dtype = table.map_or(numeric.dtype(), |table| table.weight.dtype());
+                Tensor::zeros(shape, (&numeric.device(), dtype))
+            }
         }
     }
 }

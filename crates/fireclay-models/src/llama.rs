@@ -18,16 +18,16 @@ mod rotary;
 
 use burn::module::Module;
 use burn::nn::{Embedding, Linear};
-use burn::tensor::activation::silu;
 use burn::tensor::{Bool, Device, Int, Tensor};
 
 use crate::init::Init;
 use crate::language::LanguageShape;
+use crate::layers::activation::Activation;
 use crate::layers::attention::{attend, join_heads, split_heads};
 use crate::layers::causal::{KeyValueCache, LayerCache, Places};
 use crate::layers::linear;
 use crate::layers::norm::RmsNorm;
-use crate::layers::tokens::{STD, embedding, tied_head};
+use crate::layers::tokens::{STD, embedding, look_up, tied_head};
 pub use config::LlamaConfig;
 use rotary::Rotary;
 
@@ -147,7 +147,7 @@ impl Decoder {
             rotary: Rotary::new(places, head_width, theta),
             hidden: places.hidden.clone(),
         };
-        let x = self.embed_tokens.forward(tokens);
+        let x = look_up(&self.embed_tokens, tokens);
         let blocks = self.layers.iter().zip(&mut cache.layers);
         let x = blocks.fold(x, |x, (block, cache)| block.forward(x, &turns, cache));
         self.norm.forward(x)
@@ -246,7 +246,7 @@ impl Mlp {
     }
 
     fn forward(&self, x: Tensor<3>) -> Tensor<3> {
-        let gate = silu(self.gate_proj.forward(x.clone()));
+        let gate = Activation::Silu.forward(self.gate_proj.forward(x.clone()));
         self.down_proj.forward(gate * self.up_proj.forward(x))
     }
 }

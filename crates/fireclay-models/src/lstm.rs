@@ -16,10 +16,12 @@ use burn::module::{Module, Param};
 use burn::nn::{Embedding, Linear};
 use burn::tensor::activation::sigmoid;
 use burn::tensor::{Bool, Device, Int, Tensor};
+use fireclay_kernels::widely;
 
 use crate::encoder::EncoderShape;
 use crate::init::{Init, Values};
 use crate::layers::dropout::Dropout;
+use crate::layers::tokens::look_up;
 pub use config::{LstmConfig, LstmPooling};
 
 /// The module that [`LstmConfig`] builds.
@@ -90,7 +92,7 @@ impl Lstm {
     /// As [`encode`](Self::encode), but `[time, batch, 2 * hidden]`: what belongs to one step lies
     /// together.
     fn read(&self, tokens: Tensor<2, Int>, places: &Places) -> Tensor<3> {
-        let x = self.embedding.forward(tokens.transpose()); // [time, batch, width]
+        let x = look_up(&self.embedding, tokens.transpose()); // [time, batch, width]
         let x = self.embedding_dropout.forward(x);
         let mut layers = self.lstm.iter();
         let first = layers.next().expect("there is at least one layer");
@@ -107,8 +109,14 @@ impl LstmPooling {
         match self {
             Self::Final => places.ends(states),
             Self::Mean => {
-                let sum = states.mask_fill(padding, 0.0).sum_dim(0).squeeze_dim(0);
-                sum / places.lengths.clone().float().unsqueeze_dim(1)
+                let lengths = places.lengths.clone().float().unsqueeze_dim(1);
+                widely(states, |states| {
+                    let sum = states
+                        .mask_fill(padding, 0.0)
+                        .sum_dim(0)
+                        .squeeze_dim::<2>(0);
+                    sum / lengths
+                })
             }
             Self::Max => {
                 let states = states.mask_fill(padding, f32::MIN);
@@ -192,7 +200,10 @@ impl Direction {
 fn unroll(gates: Tensor<4>, weights: Tensor<3>) -> Tensor<4> {
     let [_, directions, batch, _] = gates.dims();
     let hidden = weights.dims()[1];
-    let zeros = Tensor::zeros([directions, batch, hidden], &gates.device());
+    let zeros = Tensor::zeros(
+        [directions, batch, hidden],
+        (&gates.device(), gates.dtype()),
+    );
     let (mut state, mut cell) = (zeros.clone(), zeros);
     let mut states = Vec::new();
     for gates in steps(gates) {

@@ -177,7 +177,8 @@ impl Mlp {
         let mut parts = embed(&self.embeddings, categories);
         // Backends differ in what they do with tensors of width 0, so none enters an operation.
         if self.numeric > 0 {
-            parts.insert(0, numeric);
+            let dtype = self.layers[0].weight.dtype();
+            parts.insert(0, numeric.cast(dtype));
         }
         match parts.len() {
             1 => parts.remove(0),

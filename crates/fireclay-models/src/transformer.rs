@@ -23,7 +23,7 @@ use crate::layers::attention::hide_padding;
 use crate::layers::causal::hidden_from;
 use crate::layers::dropout::Dropout;
 use crate::layers::linear::xavier;
-use crate::layers::tokens::{embedding, tied_head};
+use crate::layers::tokens::{embedding, look_up, tied_head};
 use crate::translation::TranslationShape;
 use config::Sizes;
 pub use config::{TransformerConfig, TransformerSize};
@@ -185,11 +185,11 @@ impl Transformer {
     /// sqrt(width) embedding + position (sections 3.4 and 3.5), for tokens after `seen` others.
     fn embed(&self, tokens: Tensor<2, Int>, table: &Embedding, seen: usize) -> Tensor<3> {
         let ([_, new], device) = (tokens.dims(), tokens.device());
-        let x = table.forward(tokens); // [batch, new, width]
+        let x = look_up(table, tokens); // [batch, new, width]
         let width = x.dims()[2];
         let positions = sinusoids(seen..seen + new, width, &device);
-        self.dropout
-            .forward(x * (width as f64).sqrt() + positions.unsqueeze())
+        let positions = positions.cast(x.dtype()).unsqueeze();
+        self.dropout.forward(x * (width as f64).sqrt() + positions)
     }
 }
 

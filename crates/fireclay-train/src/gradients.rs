@@ -5,7 +5,7 @@
 
 use burn::module::{Module, ModuleVisitor, Param, ParamId};
 use burn::optim::GradientsParams;
-use burn::tensor::Tensor;
+use burn::tensor::{FloatDType, Tensor};
 use fireclay_kernels::sum_of_squares;
 
 /// The L2 norm of all gradients taken as one vector, shape `[1]`, on the device of the gradients;
@@ -54,6 +54,17 @@ pub fn scale<M: Module>(model: &M, grads: GradientsParams, factor: f64) -> Gradi
     };
     model.visit(&mut scaling);
     scaling.out
+}
+
+/// The gradients of half precision in `f32`, each divided by what the loss was multiplied by.
+pub(crate) fn widened<M: Module>(model: &M, grads: GradientsParams, scale: f64) -> GradientsParams {
+    let mut widening = Widening {
+        grads,
+        factor: 1.0 / scale,
+        out: GradientsParams::new(),
+    };
+    model.visit(&mut widening);
+    widening.out
 }
 
 /// Averages the gradients of micro-batches so that they equal those of the one large batch.
@@ -145,6 +156,25 @@ impl ModuleVisitor for Scaling {
     }
 }
 
+struct Widening {
+    grads: GradientsParams,
+    factor: f64,
+    out: GradientsParams,
+}
+
+impl ModuleVisitor for Widening {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        if let Some(grad) = self.grads.remove::<D>(param.id) {
+            let grad = grad.cast(FloatDType::F32);
+            let grad = match self.factor {
+                1.0 => grad,
+                factor => grad.mul_scalar(factor),
+            };
+            self.out.register(param.id, grad);
+        }
+    }
+}
+
 struct Adding<'a> {
     sum: &'a mut GradientsParams,
     grads: GradientsParams,
@@ -222,6 +252,32 @@ mod tests {
             .zip(whole)
         {
             assert!((found - wanted).abs() < 1e-6, "{found} is not {wanted}");
+        }
+    }
+
+    #[test]
+    fn gradients_of_half_precision_are_summed_in_single_without_their_scale() {
+        let model = linear();
+        let x = input(&model);
+        let half = fireclay_models::halved(model.clone(), FloatDType::F16);
+        let mut accumulator = Accumulator::new();
+        for (start, end) in [(0, 4), (4, 7)] {
+            let rows = x
+                .clone()
+                .narrow(0, start, end - start)
+                .cast(FloatDType::F16);
+            let output = half.forward(rows).cast(FloatDType::F32);
+            let loss = output.square().mean().mul_scalar(1024.0);
+            let grads = GradientsParams::from_grads(loss.backward(), &half);
+            let grads = widened(&model, grads, 1024.0);
+            let weight = grads.get::<2>(model.weight.id).expect("a gradient");
+            assert_eq!(weight.dtype(), FloatDType::F32.into());
+            accumulator.add(&model, grads, (end - start) as f64);
+        }
+        let whole = values(&model, &gradients(&model, &x, 0, 7));
+        let found = values(&model, &accumulator.finish(&model));
+        for (found, wanted) in found.iter().zip(whole) {
+            assert!((found - wanted).abs() < 4e-3, "{found} is not {wanted}");
         }
     }
 

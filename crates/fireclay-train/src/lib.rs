@@ -48,4 +48,4 @@ mod weights;
 pub use loader::Samples;
 pub use output::StepOutput;
 pub use run_folder::RunFolder;
-pub use strategy::{Finished, Plan, Scorer, StopReason, Trainer};
+pub use strategy::{Finished, Plan, Scorer, StopReason, Trainer, backward};

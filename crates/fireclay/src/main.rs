@@ -4,6 +4,7 @@ mod backend;
 mod cli;
 mod commands;
 mod failure;
+mod memory;
 mod progress;
 mod signals;
 mod text;
@@ -19,7 +20,8 @@ use cli::{Cli, Command};
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let done = match Cli::parse().command {
+    let command = Cli::parse().command;
+    let done = memory::guarded(|| match command {
         Command::Init(args) => commands::init(&args),
         Command::Check(args) => commands::check(&args),
         Command::Plan(args) => commands::plan(&args),
@@ -34,7 +36,7 @@ fn main() -> ExitCode {
         Command::Datasets(args) => commands::datasets(&args),
         Command::Schema => commands::schema(),
         Command::Completions { shell } => commands::completions(shell),
-    };
+    });
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.report(),

@@ -1,7 +1,7 @@
 use burn::tensor::{Device, FloatDType, Int, TensorData, Tolerance};
 
 use super::*;
-use crate::test::{devices, wave};
+use crate::test::{HALVES, close, devices, wave};
 
 /// `[batch, heads, key heads, new, time, width]`: whole strips and tiles, rests of both, keys that
 /// several heads share, more than a block.
@@ -179,9 +179,33 @@ fn a_few_queries_and_any_other_kind_of_number_are_left_to_the_plain_body() {
         assert_eq!(found.dtype(), dtype.into());
         assert_eq!(found.into_data(), plain(parts, None, None).into_data());
     };
-    [FloatDType::F64, FloatDType::F16]
+    [FloatDType::F64, FloatDType::F16, FloatDType::BF16]
         .into_iter()
         .for_each(body);
+}
+
+#[test]
+fn half_precision_is_near_single_precision_and_scores_do_not_overflow() {
+    let hidden = || Some(causal(9, 9, &Device::flex()));
+    for (dtype, bound) in HALVES {
+        let parts = |size| {
+            [0, 1, 2].map(|seed| {
+                let values = wave([2, 2, 9, 16], size, seed);
+                Tensor::<4>::from_data(values, &Device::flex()).cast(dtype)
+            })
+        };
+        let [query, keys, values] = parts(2.0);
+        let found = attention(query, [keys, values], hidden(), None);
+        assert_eq!(found.dtype(), dtype.into());
+        let single = parts(2.0).map(|part| part.cast(FloatDType::F32));
+        let expected = plain(single, hidden(), None).into_data();
+        // Scores are rounded too, and the softmax enlarges that.
+        close(found.into_data(), &expected, 4.0 * bound);
+        // Before they are scaled, the products of these are up to 160,000.
+        let [query, keys, values] = parts(100.0);
+        let found = attention(query, [keys, values], hidden(), None).into_data();
+        assert!(found.iter::<f32>().all(f32::is_finite), "{dtype:?}");
+    }
 }
 
 #[test]

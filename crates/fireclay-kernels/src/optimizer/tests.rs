@@ -4,7 +4,7 @@ use burn::tensor::{Device, TensorData};
 use rayon::ThreadPoolBuilder;
 
 use super::*;
-use crate::test::wave;
+use crate::test::{HALVES, close, wave};
 
 /// One number, less than a piece of work, and several pieces with a rest.
 const LENGTHS: [usize; 3] = [1, 1000, 70_001];
@@ -101,6 +101,32 @@ fn a_sum_of_squares_is_near_its_value() {
         let half = sum_of_squares(x.cast(FloatDType::F16));
         let half = f64::from(half.into_scalar::<f32>());
         assert!((half / expected - 1.0).abs() < 1e-2, "{half}, {expected}");
+    }
+}
+
+#[test]
+fn steps_in_half_precision_are_near_those_in_single_precision() {
+    for (dtype, bound) in HALVES {
+        let [parameter, first, second, gradient] =
+            [0, 1, 2, 3].map(|seed| Tensor::<1>::from_data(wave([50], 1.0, seed), &Device::flex()));
+        let all = [parameter, first, second.abs() + 0.1, gradient].map(|tensor| tensor.cast(dtype));
+        let steps = |[parameter, first, second, gradient]: [Tensor<1>; 4]| {
+            let (adam, _) = adam(
+                parameter.clone(),
+                [first.clone(), second],
+                gradient.clone(),
+                ADAMW,
+            );
+            let (momentum, _) = momentum(parameter.clone(), first, gradient.clone(), NESTEROV);
+            let descent = descent(parameter.clone(), gradient.clone(), 0.1, 0.3);
+            let lerp = lerp(parameter, gradient, 0.01);
+            [adam, momentum, descent, lerp].map(Tensor::into_data)
+        };
+        let expected = steps(all.clone().map(|tensor| tensor.cast(FloatDType::F32)));
+        for (found, expected) in steps(all).into_iter().zip(expected) {
+            assert_eq!(found.dtype(), dtype.into());
+            close(found, &expected, bound);
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Activation functions by name.
 
 use burn::tensor::{Tensor, activation};
-use fireclay_kernels::{gelu, gelu_tanh};
+use fireclay_kernels::{gelu, gelu_tanh, widely};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -50,18 +50,19 @@ impl Activation {
         Self::Sigmoid,
     ];
 
-    /// Applies the function to every element.
+    /// Applies the function to every element; in half precision, exponentials are taken in single,
+    /// where those of a dozen do not overflow.
     pub fn forward<const D: usize>(self, input: Tensor<D>) -> Tensor<D> {
         match self {
             Self::Relu => activation::relu(input),
             Self::LeakyRelu => activation::leaky_relu(input, 0.01),
-            Self::Elu => activation::elu(input, 1.0),
-            Self::Selu => activation::selu(input),
+            Self::Elu => widely(input, |input| activation::elu(input, 1.0)),
+            Self::Selu => widely(input, activation::selu),
             Self::Gelu => gelu(input),
             Self::GeluTanh => gelu_tanh(input),
-            Self::Silu => activation::silu(input),
-            Self::Mish => activation::mish(input),
-            Self::Softplus => activation::softplus(input, 1.0),
+            Self::Silu => widely(input, activation::silu),
+            Self::Mish => widely(input, activation::mish),
+            Self::Softplus => widely(input, |input| activation::softplus(input, 1.0)),
             Self::Tanh => activation::tanh(input),
             Self::Sigmoid => activation::sigmoid(input),
         }

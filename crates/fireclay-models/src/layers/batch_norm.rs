@@ -3,6 +3,7 @@
 use burn::module::{Content, DisplaySettings, Flag, Module, ModuleDisplay, Param, RunningState};
 use burn::tensor::module::batch_norm;
 use burn::tensor::{Device, Tensor};
+use fireclay_kernels::{widely, widen};
 
 /// Normalises each channel over the batch and over all places in it.
 ///
@@ -34,32 +35,35 @@ pub struct BatchNorm {
 }
 
 impl BatchNorm {
-    /// Normalises `input` and, in training, updates the running statistics.
+    /// Normalises `input` and, in training, updates the running statistics; both in single precision
+    /// where `input` is in half.
     ///
     /// # Shapes
     ///
     /// - `input`: `[batch, channels, ...]`
     /// - result: the same
     pub fn forward<const D: usize>(&self, input: Tensor<D>) -> Tensor<D> {
-        match input.device().is_autodiff() && self.training.is_enabled() {
-            true => self.forward_train(input),
-            false => self.forward_inference(input),
-        }
+        widely(input, |input| {
+            match input.device().is_autodiff() && self.training.is_enabled() {
+                true => self.forward_train(input),
+                false => self.forward_inference(input),
+            }
+        })
     }
 
     fn forward_inference<const D: usize>(&self, input: Tensor<D>) -> Tensor<D> {
         let device = input.device();
         let mean = on(&device, self.running_mean.value());
         let var = on(&device, self.running_var.value());
-        let (gamma, beta) = (self.gamma.val(), self.beta.val());
+        let (gamma, beta) = (widen(self.gamma.val()), widen(self.beta.val()));
         batch_norm(input, gamma, beta, mean, var, self.epsilon)
     }
 
     fn forward_train<const D: usize>(&self, input: Tensor<D>) -> Tensor<D> {
         let dims = input.dims();
         let count = dims.iter().product::<usize>() / dims[1].max(1);
-        let result =
-            fireclay_kernels::batch_norm(input, self.gamma.val(), self.beta.val(), self.epsilon);
+        let (gamma, beta) = (widen(self.gamma.val()), widen(self.beta.val()));
+        let result = fireclay_kernels::batch_norm(input, gamma, beta, self.epsilon);
         // One number has no sample variance; PyTorch refuses it, and zero over zero is no help.
         let unbiased = count as f64 / count.saturating_sub(1).max(1) as f64;
         self.update(&self.running_mean, result.mean);

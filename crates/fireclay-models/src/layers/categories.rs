@@ -3,6 +3,8 @@
 use burn::nn::Embedding;
 use burn::tensor::{Int, Tensor};
 
+use super::tokens::look_up;
+
 /// Looks column `i` of `categories` up in `tables[i]`.
 ///
 /// # Shapes
@@ -12,7 +14,7 @@ use burn::tensor::{Int, Tensor};
 pub fn embed(tables: &[Embedding], categories: &Tensor<2, Int>) -> Vec<Tensor<2>> {
     let column = |(index, table): (usize, &Embedding)| {
         let indices = categories.clone().narrow(1, index, 1); // [batch, 1]
-        table.forward(indices).squeeze_dim(1) // [batch, 1, width] -> [batch, width]
+        look_up(table, indices).squeeze_dim(1) // [batch, 1, width] -> [batch, width]
     };
     tables.iter().enumerate().map(column).collect()
 }

@@ -100,7 +100,7 @@ pub struct Conv2d {
 }
 
 impl Conv2d {
-    /// Convolves `input`.
+    /// Convolves `input`, in the precision of the weights.
     ///
     /// # Shapes
     ///
@@ -111,7 +111,8 @@ impl Conv2d {
         let (stride, padding) = ([self.stride; 2], [self.padding; 2]);
         let options = ConvOptions::new(stride, padding, [1; 2], self.groups);
         let bias = self.bias.as_ref().map(Param::val);
-        conv2d(input, self.weight.val(), bias, options)
+        let weight = self.weight.val();
+        conv2d(input.cast(weight.dtype()), weight, bias, options)
     }
 }
 

@@ -3,7 +3,7 @@
 use burn::tensor::Tensor;
 use burn::tensor::module::avg_pool2d;
 use burn::tensor::ops::{AvgPoolOptions, MaxPoolOptions};
-use fireclay_kernels::max_pool2d;
+use fireclay_kernels::{max_pool2d, widely};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -42,5 +42,5 @@ impl Pool {
 pub fn global_average(input: Tensor<4>) -> Tensor<2> {
     let [batch, channels, height, width] = input.dims();
     let places = input.reshape([batch, channels, height * width]);
-    places.mean_dim(2).squeeze_dim(2) // [batch, channels, 1] -> [batch, channels]
+    widely(places, |places| places.mean_dim(2).squeeze_dim(2)) // [batch, channels, 1] -> [batch, channels]
 }

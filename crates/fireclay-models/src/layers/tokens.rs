@@ -1,8 +1,9 @@
 //! The ends of models that read tokens.
 
 use burn::nn::Embedding;
-use burn::tensor::Tensor;
-use burn::tensor::module::linear;
+use burn::tensor::module::{self, linear};
+use burn::tensor::{Int, Tensor};
+use fireclay_kernels::widely;
 
 use crate::init::{Init, Values};
 
@@ -15,6 +16,19 @@ pub(crate) fn embedding(rows: usize, width: usize, std: f64, init: &mut Init) ->
     Embedding {
         weight: init.param([rows, width], Values::Normal { std }),
     }
+}
+
+/// The vector of each index; of a table in half precision, the gradients of an index that occurs often
+/// are summed in single.
+///
+/// # Shapes
+///
+/// - `indices`: `[batch, time]`
+/// - result: `[batch, time, width]`
+pub(crate) fn look_up(table: &Embedding, indices: Tensor<2, Int>) -> Tensor<3> {
+    widely(table.weight.val(), |table| {
+        module::embedding(table, indices)
+    })
 }
 
 /// The product with the embedding of each token, which serves as the head's weight (Press & Wolf

@@ -50,8 +50,8 @@ impl Rotary {
     /// - `x` and result: `[batch, heads, new, head width]`
     pub fn turn(&self, x: Tensor<4>) -> Tensor<4> {
         let half = x.dims()[3] / 2;
+        let [cos, sin] = [&self.cos, &self.sin].map(|table| table.clone().cast(x.dtype()));
         let (first, second) = (x.clone().narrow(3, 0, half), x.narrow(3, half, half));
-        let (cos, sin) = (self.cos.clone(), self.sin.clone());
         let turned = [
             first.clone() * cos.clone() - second.clone() * sin.clone(),
             second * cos + first * sin,

@@ -115,8 +115,8 @@ fn pad_channels(input: Tensor<4>, channels: usize) -> Tensor<4> {
     if missing == 0 {
         return input;
     }
-    let device = input.device();
-    let zeros = |channels| Tensor::<4>::zeros([batch, channels, height, width], &device);
+    let options = (&input.device(), input.dtype());
+    let zeros = |channels| Tensor::<4>::zeros([batch, channels, height, width], options);
     let (before, after) = (missing / 2, missing - missing / 2);
     let mut parts = vec![input, zeros(after)];
     if before > 0 {

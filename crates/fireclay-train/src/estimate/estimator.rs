@@ -173,6 +173,7 @@ impl Estimator {
             parameters: self.subject.parameters(),
             trainable: count(|tensor| tensor.trainable),
             flops: self.flops(operations.iter().map(flops).sum()),
+            precision: self.plan.precision,
             traffic_per_step: self.traffic(operations),
             checkpoint_bytes: self.checkpoint(&memory),
             length: self.length(),

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Estimate;
 use super::sharding::Sharding;
+use crate::config::Precision;
 
 /// The table that ships with the program, with a source for every figure.
 pub const SHIPPED: &str = include_str!("hardware.toml");
@@ -58,6 +59,16 @@ pub struct Peak {
     pub f32: f64,
     /// 16 bits with an exponent of 8, summed in 32.
     pub bf16: f64,
+}
+
+impl Peak {
+    /// In a precision; the products of all 16-bit numbers are equally fast.
+    pub fn of(self, precision: Precision) -> f64 {
+        match precision {
+            Precision::F32 => self.f32,
+            Precision::Bf16 | Precision::F16 => self.bf16,
+        }
+    }
 }
 
 /// What a run will take on one kind of device.
@@ -217,14 +228,15 @@ impl Hardware {
 
     /// Of a step on one device.
     fn seconds(&self, estimate: &Estimate, grounds: Grounds) -> f64 {
-        let compute = estimate.flops.training_per_step / (self.peak.f32 * grounds.utilisation);
+        let peak = self.peak.of(estimate.precision);
+        let compute = estimate.flops.training_per_step / (peak * grounds.utilisation);
         compute.max(estimate.traffic_per_step as f64 / self.bandwidth)
     }
 
     /// Of a step that many share.
     fn seconds_shared(&self, estimate: &Estimate, grounds: Grounds, parts: Sharding) -> f64 {
         let peak = match parts.is_whole() {
-            true => self.peak.f32,
+            true => self.peak.of(estimate.precision),
             false => self.peak.bf16,
         };
         let rate = peak * grounds.utilisation * parts.devices as f64;

@@ -29,6 +29,8 @@ pub use subject::TensorShape;
 
 use serde::Serialize;
 
+use crate::config::Precision;
+
 /// What a run will take.
 #[derive(Clone, Debug, Serialize)]
 pub struct Estimate {
@@ -44,6 +46,8 @@ pub struct Estimate {
     pub trainable: u64,
     /// Floating point operations.
     pub flops: Flops,
+    /// What forward and backward compute in.
+    pub precision: Precision,
     /// Memory while training.
     pub memory: MemoryUse,
     /// The same on a device of another kind, where every operation keeps what it needs for itself.
@@ -83,6 +87,8 @@ pub struct Flops {
 pub struct MemoryUse {
     /// Parameters and running statistics.
     pub weights: u64,
+    /// The copy of the weights that forward and backward compute with, where that has half precision.
+    pub halves: u64,
     /// One gradient for each parameter that is trained.
     pub gradients: u64,
     /// What the optimizer remembers.

@@ -13,8 +13,10 @@ use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor};
 use burn_ir::{OperationIr, TensorId};
+use fireclay_kernels::is_half;
+use fireclay_models::halved;
 
-use crate::gradients::{global_norm, scale};
+use crate::gradients::{global_norm, scale, widened};
 use crate::parameters::Rates;
 use crate::strategy::Plan;
 
@@ -22,6 +24,8 @@ use crate::strategy::Plan;
 pub(super) struct Recording {
     pub operations: Vec<OperationIr>,
     pub weights: HashSet<TensorId>,
+    /// The bytes of the copy of them that has half their precision, if there is one.
+    pub halves: u64,
 }
 
 /// Runs `work` on a device without numbers; what it gave back, and every operation in order.
@@ -38,14 +42,15 @@ pub(super) fn record<T>(work: impl FnOnce(&Device) -> T) -> (T, Vec<OperationIr>
 }
 
 /// What leads to an update with a single batch, as `strategy::step` makes it on `device`: forward,
-/// backward, norm and clipping; with gradient checkpointing if it `forgets`. `model` builds the model, `loss` gives its loss of the batch; the
-/// result are the tensors of the weights.
+/// backward, norm and clipping; with gradient checkpointing if it `forgets`. `model` builds the model,
+/// `loss` gives its loss of the batch; the result are the tensors of the weights, and the bytes of their
+/// copy in half precision.
 pub(super) fn training<M: Module>(
     model: impl Fn(&Device) -> M,
     loss: impl Fn(&M, &Device) -> Tensor<1>,
     (plan, rates): (&Plan, &[f64]),
     (device, forgets): (&Device, bool),
-) -> HashSet<TensorId> {
+) -> (HashSet<TensorId>, u64) {
     let device = match forgets {
         true => device.clone().autodiff().gradient_checkpointing(),
         false => device.clone().autodiff(),
@@ -54,14 +59,37 @@ pub(super) fn training<M: Module>(
     if !rates.is_empty() {
         model = Rates::new(&model, rates).freeze(model);
     }
-    let gradients = backward(&model, loss(&model, &device));
+    let (gradients, halves) = match plan.precision.half() {
+        None => (backward(&model, loss(&model, &device)), 0),
+        Some(dtype) => {
+            let half = halved(model.clone(), dtype);
+            let gradients = backward(&half, loss(&half, &device));
+            (widened(&model, gradients, 1.0), bytes_of_halves(&half))
+        }
+    };
     global_norm(&model, &gradients);
     if plan.train.max_grad_norm.is_some() {
         scale(&model, gradients, 1.0);
     }
     let mut weights = Weights::default();
     model.visit(&mut weights);
-    weights.0
+    (weights.0, halves)
+}
+
+fn bytes_of_halves<M: Module>(model: &M) -> u64 {
+    struct Halves(u64);
+
+    impl ModuleVisitor for Halves {
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            if is_half(param.dtype()) {
+                self.0 += 2 * param.shape().num_elements() as u64;
+            }
+        }
+    }
+
+    let mut halves = Halves(0);
+    model.visit(&mut halves);
+    halves.0
 }
 
 /// The model with zeros for the weights that were not drawn yet: on this device they take no

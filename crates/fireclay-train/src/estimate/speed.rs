@@ -41,7 +41,8 @@ impl Speed {
         let flops_per_second = flops / cost.step_seconds();
         let able = match fireclay_kernels::is_flex(&device.device) {
             true => Some(of_a_product(&device.device)),
-            false => named_in(&device.description).map(|hardware| hardware.peak.f32),
+            false => named_in(&device.description)
+                .map(|hardware| hardware.peak.of(config.device.precision)),
         };
         (flops > 0.0).then(|| Self {
             flops,

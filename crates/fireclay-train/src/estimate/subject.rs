@@ -259,10 +259,11 @@ where
                         |model: &M, device: &Device| forward(model, batch(rows, device)).loss();
                     training(&model, loss, (&plan, &rates), (device, forgets))
                 };
-                let (weights, operations) = record(run);
+                let ((weights, halves), operations) = record(run);
                 Recording {
                     operations,
                     weights,
+                    halves,
                 }
             }),
             infer: Box::new(move |rows| {
@@ -273,6 +274,7 @@ where
                 Recording {
                     operations: record(run).1,
                     weights: HashSet::new(),
+                    halves: 0,
                 }
             }),
         }

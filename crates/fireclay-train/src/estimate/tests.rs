@@ -288,6 +288,7 @@ fn what_is_forgotten_takes_no_memory() {
 fn held_by<T>(work: impl FnOnce(&burn::tensor::Device) -> T) -> u64 {
     let (_, operations) = record(work);
     peak(&Recording {
+        halves: 0,
         operations,
         weights: HashSet::new(),
     })

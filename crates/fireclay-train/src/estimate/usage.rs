@@ -86,13 +86,20 @@ impl Estimator {
             false => gradients + NUMBER * UPDATING * trained.iter().max().unwrap_or(&0),
         };
         let peak = kept + (waiting + self.working(self.rows, computing)).max(updating);
+        let rest = peak - kept - gradients;
+        // The copy is gone before the update.
+        let halves = match self.plan.precision.half() {
+            Some(_) => self.subject.train(1, false).halves.min(rest),
+            None => 0,
+        };
         let [without_samples, per_sample] = self.growth(computing);
         MemoryUse {
             weights,
+            halves,
             gradients,
             optimizer,
             average,
-            activations: peak - kept - gradients,
+            activations: rest - halves,
             resident: self
                 .resident
                 .map(|resident| resident.bytes(kept, peak - kept)),
@@ -134,7 +141,7 @@ impl Estimator {
     }
 }
 
-/// Bytes of a number of the model, in the only precision that there is.
+/// Bytes of a number that stays: weights, optimizer and gradients are 32-bit in every precision.
 const NUMBER: u64 = 4;
 
 /// Numbers that an update takes for each of a parameter, beside what stays, unless it is made in one

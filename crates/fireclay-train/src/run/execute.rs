@@ -31,6 +31,12 @@ impl Prepared {
         mut hooks: Hooks,
     ) -> Result<Outcome, RunError> {
         let config = &self.loaded.config;
+        let precision = config.device.precision;
+        let backend = format!("backend \"{}\"", device.backend);
+        if let Some(message) = precision.refused_by(&device.device, &backend) {
+            let problem = ("device.precision".to_owned(), message);
+            return Err(self.loaded.problems(vec![problem]).into());
+        }
         match (&config.model, &self.data) {
             (ModelConfig::Tabular(family), RunData::Table(data)) => {
                 let shape = shape::table(data);

@@ -16,12 +16,13 @@ use serde_json::Value;
 use super::evaluation::{MeanLoss, Scorer, Scores};
 use super::plan::Plan;
 use super::saving::{AVERAGE, MODEL, OPTIMIZER, STATE, damaged, member, restore};
+use super::scaling::LossScale;
 use super::session::Setup;
 use super::shards::Shards;
 use super::state::LoopState;
 use super::{StepStrategy, TrainError};
 use crate::checkpoint::{CheckpointError, Fingerprints, Store, differences};
-use crate::config::{BatchSize, CpuShards};
+use crate::config::{BatchSize, CpuShards, Precision};
 use crate::cost::{Clock, Cost, Trace};
 use crate::ema::Ema;
 use crate::loader::{Order, OrderedLoader, Samples, Share};
@@ -243,7 +244,10 @@ where
                 .train
                 .ema_decay
                 .map(|decay| Ema::new(&self.model, decay).with_warmup()),
-            state: LoopState::default(),
+            state: LoopState {
+                loss_scale: (self.plan.precision == Precision::F16).then(LossScale::default),
+                ..LoopState::default()
+            },
             rates,
             kept,
             batches_per_epoch,
@@ -310,6 +314,9 @@ where
             let message = "`train.batch_size` is \"auto\"; `estimate::settle_batch_size` puts a \
                            number in its place";
             return Err(TrainError::Plan(message.into()));
+        }
+        if let Some(message) = self.plan.precision.refused_by(&self.device, "the device") {
+            return Err(TrainError::Plan(format!("`precision` {message}")));
         }
         if self.train.is_empty() {
             return Err(TrainError::Plan("the training split is empty".into()));
@@ -390,8 +397,7 @@ fn restored<M: LearnerModel>(
     if let Some(ema) = setup.ema.take() {
         let average = (ema.model().clone(), &setup.kept);
         let average = restore(&checkpoint, AVERAGE, average, &path)?;
-        let updates = setup.state.step - setup.state.skipped;
-        setup.ema = Some(ema.restored(average, updates));
+        setup.ema = Some(ema.restored(average, setup.state.updates()));
     }
     let bytes = Bytes::from_bytes_vec(member(&checkpoint, OPTIMIZER, &path)?.to_vec());
     setup.optimizer = optim::from_bytes(setup.optimizer, bytes)

@@ -5,6 +5,7 @@ mod evaluation;
 mod fit;
 mod plan;
 mod saving;
+mod scaling;
 mod session;
 mod shards;
 mod state;
@@ -13,6 +14,7 @@ mod step;
 pub use evaluation::{MeanLoss, Scorer, Scores};
 pub use fit::{Finished, StopReason, Trainer};
 pub use plan::Plan;
+pub use scaling::{LossScale, backward};
 pub use state::{Best, LoopState};
 
 use std::sync::{Arc, Mutex};

@@ -4,7 +4,8 @@ use serde_json::json;
 
 use crate::checkpoint::Fingerprints;
 use crate::config::{
-    CheckpointConfig, EarlyStoppingConfig, EvalConfig, LoggingConfig, RunConfig, TrainConfig,
+    CheckpointConfig, EarlyStoppingConfig, EvalConfig, LoggingConfig, Precision, RunConfig,
+    TrainConfig,
 };
 use crate::optim::OptimizerConfig;
 use crate::schedule::{LrSchedulerConfig, PlateauState};
@@ -14,6 +15,10 @@ use crate::schedule::{LrSchedulerConfig, PlateauState};
 pub struct Plan {
     /// Seed of every random choice.
     pub seed: u64,
+    /// `precision` of `[device]`. In half precision, a module of your own is given weights in half, but those
+    /// of its norms, and inputs and targets as they are: it casts inputs to the kind of its weights,
+    /// outputs to `f32` before the loss, and takes its gradients by [`backward`](super::backward).
+    pub precision: Precision,
     /// `[optimizer]`.
     pub optimizer: OptimizerConfig,
     /// `[lr_scheduler]`.
@@ -34,6 +39,7 @@ impl From<&RunConfig> for Plan {
     fn from(config: &RunConfig) -> Self {
         Self {
             seed: config.seed,
+            precision: config.device.precision,
             optimizer: config.optimizer.clone(),
             lr_scheduler: config.lr_scheduler.clone(),
             train: TrainConfig {
@@ -78,6 +84,7 @@ impl Plan {
     pub fn new(seed: u64, optimizer: OptimizerConfig, train: TrainConfig) -> Self {
         Self {
             seed,
+            precision: Precision::default(),
             optimizer,
             train,
             lr_scheduler: LrSchedulerConfig::default(),
@@ -121,7 +128,7 @@ impl Plan {
         {
             schedule.insert("total_steps".into(), json!(total_steps));
         }
-        Fingerprints::from([
+        let mut parts = Fingerprints::from([
             ("seed".into(), json!(self.seed)),
             ("optimizer".into(), json!(self.optimizer)),
             ("lr_scheduler".into(), schedule),
@@ -145,7 +152,11 @@ impl Plan {
                     "early_stopping": self.early_stopping.as_ref().map(|early| &early.monitor),
                 }),
             ),
-        ])
+        ]);
+        if self.precision != Precision::F32 {
+            parts.insert("precision".into(), json!(self.precision));
+        }
+        parts
     }
 }
 

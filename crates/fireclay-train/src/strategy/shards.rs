@@ -7,6 +7,7 @@ use burn::train::{LearnerModel, TrainOutput, TrainStep};
 use fireclay_models::Draws;
 
 use super::TrainError;
+use super::scaling::scaled;
 use crate::lanes::Lanes;
 
 /// The threads, and whether results are forgotten after the forward pass.
@@ -20,11 +21,17 @@ pub(super) struct Piece<I> {
     pub input: I,
     /// None where the device draws.
     pub draws: Option<Draws>,
+    /// What its loss is multiplied by, where that is needed.
+    pub scale: Option<f64>,
 }
 
 impl<I> Piece<I> {
     fn step<M: TrainStep<Input = I>>(self, model: &M) -> TrainOutput<M::Output> {
         let step = || TrainStep::step(model, self.input);
+        let step = || match self.scale {
+            Some(factor) => scaled(factor, step),
+            None => step(),
+        };
         match self.draws {
             Some(draws) => draws.scope(step),
             None => step(),
@@ -160,6 +167,7 @@ mod tests {
             Piece {
                 input: rows.clone().slice([range]),
                 draws: Some(draws),
+                scale: None,
             }
         });
         let shards = Shards::new(parts, false).expect("threads");

@@ -3,12 +3,13 @@
 use serde::{Deserialize, Serialize};
 
 use super::fit::StopReason;
+use super::scaling::LossScale;
 use crate::schedule::PlateauState;
 
 /// The state of the loop, saved in every checkpoint as `state.json`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct LoopState {
-    /// Updates made.
+    /// Updates made, and those left out because something was not finite.
     pub step: u64,
     /// The epoch that the next batch belongs to, from 0.
     pub epoch: u64,
@@ -28,6 +29,9 @@ pub struct LoopState {
     pub plateau: PlateauState,
     /// Batches skipped because they were not finite.
     pub skipped: u64,
+    /// What losses are multiplied by, in `f16`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub loss_scale: Option<LossScale>,
     /// Bytes of metrics.jsonl that belong to this state.
     pub metrics_bytes: u64,
     /// Why the training ended, once it has.
@@ -47,6 +51,12 @@ impl LoopState {
     /// The mean training loss of the epoch so far.
     pub fn train_loss(&self) -> Option<f64> {
         (self.epoch_weight > 0.0).then(|| self.epoch_loss / self.epoch_weight)
+    }
+
+    /// Steps that changed the weights.
+    pub fn updates(&self) -> u64 {
+        let overflows = self.loss_scale.map_or(0, |scale| scale.skipped);
+        self.step - self.skipped - overflows
     }
 
     /// Moves to the start of the next epoch.

@@ -7,15 +7,16 @@ use burn::optim::GradientsParams;
 use burn::tensor::Tensor;
 use burn::train::{InferenceStep, LearnerEvent, LearnerModel, TrainStep, TrainingItem};
 
-use fireclay_models::Draws;
 use fireclay_models::layers::draws::key;
+use fireclay_models::{Draws, halved};
 
 use super::TrainError;
+use super::scaling::LossScale;
 use super::session::{Session, Setup};
 use super::shards::Piece;
 use crate::config::{CpuShards, OnNonFinite};
 use crate::cost::Phase;
-use crate::gradients::{Accumulator, clip_global_norm, global_norm};
+use crate::gradients::{Accumulator, clip_global_norm, global_norm, widened};
 use crate::observer::Step;
 use crate::output::StepOutput;
 use crate::record::MetricLine;
@@ -40,7 +41,8 @@ where
     pub(super) fn update(&mut self, batches: &mut Batches<'_, M>) -> Result<(), TrainError> {
         let learning_rate = self.learning_rate();
         // The forward pass moves running statistics; a batch that is skipped must not.
-        let skips = self.setup.plan.train.on_non_finite == OnNonFinite::Skip;
+        let skips = self.setup.plan.train.on_non_finite == OnNonFinite::Skip
+            || self.setup.state.loss_scale.is_some();
         let before = skips.then(|| self.model().valid());
         let forward = self.forward(batches, learning_rate)?;
         let start = Instant::now();
@@ -74,6 +76,11 @@ where
             let weight: f64 = forward.weights.iter().sum();
             self.setup.state.epoch_loss += loss * weight;
             self.setup.state.epoch_weight += weight;
+            self.setup
+                .state
+                .loss_scale
+                .iter_mut()
+                .for_each(LossScale::keep);
             self.record(Step {
                 step: self.setup.state.step,
                 epoch: self.setup.state.epoch + 1,
@@ -82,7 +89,10 @@ where
                 grad_norm,
             })
         } else {
-            self.non_finite(loss, grad_norm)?;
+            match self.setup.state.loss_scale {
+                Some(scale) if loss.is_finite() => self.overflowed(scale, loss, learning_rate)?,
+                _ => self.non_finite(loss, grad_norm)?,
+            }
             before.iter().for_each(|before| self.restore_model(before));
             Ok(())
         }
@@ -101,6 +111,13 @@ where
         learning_rate: f64,
     ) -> Result<Forward, TrainError> {
         let left = self.setup.batches_per_epoch - self.setup.state.batch;
+        let half = self.setup.plan.precision.half();
+        let half = half.map(|dtype| halved(self.model().clone(), dtype));
+        let scale = self
+            .setup
+            .state
+            .loss_scale
+            .map_or(1.0, |scale| scale.factor);
         let mut accumulator = Accumulator::new();
         let (mut losses, mut weights, mut unit) = (Vec::new(), Vec::new(), 1.0);
         for micro in 0..self.setup.plan.accumulation().min(left) {
@@ -109,8 +126,12 @@ where
             self.setup.spent(Phase::Data, start);
             let start = Instant::now();
             let Setup { shards, device, .. } = &self.setup;
-            let outputs = shards.step(self.model(), pieces, device);
-            for output in outputs {
+            let model = half.as_ref().unwrap_or(self.model());
+            let outputs = shards.step(model, pieces, device);
+            for mut output in outputs {
+                if half.is_some() {
+                    output.grads = widened(self.model(), output.grads, scale);
+                }
                 self.setup.count_tokens(output.item.tokens());
                 let weight = output.item.weight();
                 accumulator.add(self.model(), output.grads, weight);
@@ -166,7 +187,12 @@ where
                 samples: part.samples.len(),
             });
             self.setup.done.samples += part.samples.len() as u64;
-            pieces.push(Piece { input, draws });
+            let scale = self.setup.state.loss_scale.map(|scale| scale.factor);
+            pieces.push(Piece {
+                input,
+                draws,
+                scale,
+            });
             if part.is_last {
                 return Ok(pieces);
             }
@@ -178,18 +204,56 @@ where
             .step
             .is_multiple_of(self.setup.plan.logging.every_steps)
         {
+            let mut metrics = vec![
+                ("loss", step.loss),
+                ("learning_rate", step.learning_rate),
+                ("grad_norm", step.grad_norm),
+            ];
+            let scale = self.setup.state.loss_scale;
+            metrics.extend(scale.map(|scale| ("loss_scale", scale.factor)));
             self.setup.metrics.write(&[MetricLine {
                 step: step.step,
                 epoch: step.epoch,
                 split: "train",
-                metrics: &[
-                    ("loss", step.loss),
-                    ("learning_rate", step.learning_rate),
-                    ("grad_norm", step.grad_norm),
-                ],
+                metrics: &metrics,
             }])?;
         }
         self.setup.observer.stepped(&step);
+        Ok(())
+    }
+
+    /// Leaves the update out and scales the losses to come less, if that can help. Recorded without a
+    /// norm, which there is none of.
+    fn overflowed(
+        &mut self,
+        mut scale: LossScale,
+        loss: f64,
+        learning_rate: f64,
+    ) -> Result<(), TrainError> {
+        let (step, before) = (self.setup.state.step, scale.factor);
+        if !scale.shrink() {
+            return Err(TrainError::Diverged(format!(
+                "training diverged at step {step}: its loss is {loss}, but its gradients overflow f16 even \
+                 without a scaled loss; set device.precision = \"bf16\", whose range is that of f32, or \
+                 lower the learning rate"
+            )));
+        }
+        self.setup.state.loss_scale = Some(scale);
+        let factor = scale.factor;
+        self.setup.observer.noticed(&format!(
+            "skipped the update of step {step}: gradients of {before} times the loss overflow f16; from \
+             now on it is scaled by {factor}"
+        ));
+        self.setup.metrics.write(&[MetricLine {
+            step,
+            epoch: self.setup.state.epoch + 1,
+            split: "train",
+            metrics: &[
+                ("loss", loss),
+                ("learning_rate", learning_rate),
+                ("loss_scale", factor),
+            ],
+        }])?;
         Ok(())
     }
 
@@ -200,10 +264,14 @@ where
             "step {}: loss {loss}, gradient norm {grad_norm}",
             state.step
         );
+        let wider = match state.loss_scale {
+            Some(_) => "; device.precision = \"bf16\" has the range of f32, f16 ends at 65504",
+            None => "",
+        };
         if train.on_non_finite == OnNonFinite::Stop {
             return Err(TrainError::Diverged(format!(
                 "training diverged at {what}; lower the learning rate, set train.max_grad_norm, or \
-                 look at the data (train.on_non_finite = \"skip\" leaves such batches out)"
+                 look at the data (train.on_non_finite = \"skip\" leaves such batches out){wider}"
             )));
         }
         state.skipped += 1;
@@ -211,7 +279,7 @@ where
             let limit = train.max_skipped_batches;
             return Err(TrainError::Diverged(format!(
                 "training diverged at {what}: more than train.max_skipped_batches = {limit} \
-                 batches were not finite"
+                 batches were not finite{wider}"
             )));
         }
         self.setup

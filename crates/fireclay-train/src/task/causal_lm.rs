@@ -8,7 +8,7 @@ use fireclay_kernels::cross_entropy;
 use fireclay_models::LanguageModel;
 
 use crate::output::StepOutput;
-use crate::strategy::{MeanLoss, Scorer};
+use crate::strategy::{MeanLoss, Scorer, backward};
 
 /// A language model and the loss that trains it: the mean cross-entropy of the next token, in
 /// nats.
@@ -95,7 +95,7 @@ impl TokenOutput {
     }
 
     pub(super) fn gradients(&self) -> Gradients {
-        self.loss.backward()
+        backward(&self.loss)
     }
 }
 

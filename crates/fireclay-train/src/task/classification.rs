@@ -11,7 +11,7 @@ use super::network::{Batch, Network};
 use super::output::TaskOutput;
 use crate::config::{ClassWeights, ClassificationConfig};
 use crate::metrics::{Classification, classification_report};
-use crate::strategy::{MeanLoss, Scorer};
+use crate::strategy::{MeanLoss, Scorer, backward};
 
 /// A model and the loss that trains it to classify.
 #[derive(Module, Debug)]
@@ -195,7 +195,7 @@ impl<N: Network> TrainStep for Classifier<N> {
 
     fn step(&self, batch: Batch<N::Input>) -> TrainOutput<ClassifierOutput> {
         let output = self.forward(batch);
-        TrainOutput::new(self, output.loss.backward(), output)
+        TrainOutput::new(self, backward(&output.loss), output)
     }
 }
 

@@ -15,7 +15,7 @@ use super::network::TextInput;
 use super::text_table::upload;
 use crate::loader::Samples;
 use crate::output::{StepOutput, scalar};
-use crate::strategy::{MeanLoss, Scorer};
+use crate::strategy::{MeanLoss, Scorer, backward};
 
 /// An encoder and the loss that trains it: the mean cross-entropy of the hidden tokens, in nats.
 #[derive(Module, Debug)]
@@ -77,7 +77,7 @@ impl TrainStep for MaskedLm {
 
     fn step(&self, batch: HiddenTokens) -> TrainOutput<HiddenOutput> {
         let output = self.forward(batch);
-        TrainOutput::new(self, output.loss.backward(), output)
+        TrainOutput::new(self, backward(&output.loss), output)
     }
 }
 

@@ -10,7 +10,7 @@ use super::network::{Batch, Network};
 use super::output::TaskOutput;
 use crate::config::MultilabelConfig;
 use crate::metrics::multilabel_report;
-use crate::strategy::{MeanLoss, Scorer};
+use crate::strategy::{MeanLoss, Scorer, backward};
 
 /// A model and the loss that trains it to say of each label whether it applies: binary
 /// cross-entropy over logits, the mean over samples and labels (`torch.nn.BCEWithLogitsLoss`).
@@ -103,7 +103,7 @@ impl<N: Network> TrainStep for MultilabelClassifier<N> {
 
     fn step(&self, batch: Batch<N::Input>) -> TrainOutput<MultilabelOutput> {
         let output = self.forward(batch);
-        TrainOutput::new(self, output.loss.backward(), output)
+        TrainOutput::new(self, backward(&output.loss), output)
     }
 }
 

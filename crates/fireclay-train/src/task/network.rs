@@ -1,7 +1,7 @@
 //! What a task needs of a model, whatever the model looks at.
 
 use burn::module::{Module, ModuleDisplay};
-use burn::tensor::{Bool, Int, Tensor};
+use burn::tensor::{Bool, FloatDType, Int, Tensor};
 use fireclay_data::{Labels, Mix};
 use fireclay_models::{EncoderModel, ImageModel, Tabular};
 
@@ -10,7 +10,7 @@ pub trait Network: Module + ModuleDisplay + 'static {
     /// The tensors of one batch.
     type Input: Clone + Send + 'static;
 
-    /// Maps a batch to outputs `[batch, outputs]`.
+    /// Maps a batch to outputs `[batch, outputs]` of 32 bits, whatever the model computes in.
     fn forward(&self, input: Self::Input) -> Tensor<2>;
 }
 
@@ -27,7 +27,7 @@ impl Network for Tabular {
     type Input = TableInput;
 
     fn forward(&self, input: TableInput) -> Tensor<2> {
-        Tabular::forward(self, input.numeric, input.categories)
+        Tabular::forward(self, input.numeric, input.categories).cast(FloatDType::F32)
     }
 }
 
@@ -36,7 +36,7 @@ impl Network for ImageModel {
     type Input = Tensor<4>;
 
     fn forward(&self, images: Tensor<4>) -> Tensor<2> {
-        ImageModel::forward(self, images)
+        ImageModel::forward(self, images).cast(FloatDType::F32)
     }
 }
 
@@ -54,6 +54,7 @@ impl Network for EncoderModel {
 
     fn forward(&self, text: TextInput) -> Tensor<2> {
         self.forward_pooled(text.tokens, None, text.mask)
+            .cast(FloatDType::F32)
     }
 }
 

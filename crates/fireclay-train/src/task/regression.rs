@@ -10,7 +10,7 @@ use super::network::{Batch, Network};
 use super::output::TaskOutput;
 use crate::config::{RegressionConfig, RegressionLoss};
 use crate::metrics::regression_report;
-use crate::strategy::{MeanLoss, Scorer};
+use crate::strategy::{MeanLoss, Scorer, backward};
 
 /// The affine map between the target's unit and the numbers that the model predicts.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -126,7 +126,7 @@ impl<N: Network> TrainStep for Regressor<N> {
 
     fn step(&self, batch: Batch<N::Input>) -> TrainOutput<RegressorOutput> {
         let output = self.forward(batch);
-        TrainOutput::new(self, output.loss.backward(), output)
+        TrainOutput::new(self, backward(&output.loss), output)
     }
 }
 

@@ -57,9 +57,6 @@ pub fn open(backend: Backend, index: usize) -> Result<Device, String> {
     if let Some((_, _, device)) = drivers.opened.iter().find(opened) {
         return Ok(device.clone());
     }
-    if found.kind() == AdapterKind::Software {
-        hush_probes();
-    }
     let (device, setup) = Device::wgpu_options()
         .graphics_api(api)
         .device_kind(kind.clone())
@@ -71,21 +68,6 @@ pub fn open(backend: Backend, index: usize) -> Result<Device, String> {
     }
     drivers.opened.push((api, kind, device.clone()));
     Ok(device)
-}
-
-/// Keeps a harmless panic off the terminal: to see how fast a device is, CubeCL asks for more memory
-/// than a software driver has, and catches the refusal, a hundred times. Everything else is shown.
-fn hush_probes() {
-    static ONCE: std::sync::Once = std::sync::Once::new();
-    ONCE.call_once(|| {
-        let show = std::panic::take_hook();
-        std::panic::set_hook(Box::new(move |panic| {
-            let said = panic.payload_as_str().unwrap_or_default();
-            if !said.starts_with("wgpu error: Out of Memory") {
-                show(panic);
-            }
-        }));
-    });
 }
 
 /// The names of adapters that only OpenGL reaches: it is not used, because compiling one kernel there can take minutes.

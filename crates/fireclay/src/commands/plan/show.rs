@@ -1,5 +1,6 @@
 //! A plan in words and tables.
 
+use fireclay_train::config::Precision;
 use fireclay_train::estimate::{Estimate, Measured, Prediction, TensorShape};
 
 use super::Plan;
@@ -25,11 +26,15 @@ impl Plan {
     /// What the numbers rest on.
     fn grounds(&self) -> String {
         let grounds = self.table.assumptions;
+        let peak = match self.estimate.precision {
+            Precision::F32 => "f32",
+            Precision::Bf16 | Precision::F16 => "bf16",
+        };
         let mut lines = vec![
             "FLOPs: two for each multiply-add; matrix products, convolutions and attention alone"
                 .to_owned(),
             format!(
-                "hours: {:.0} % of the f32 peak, or the bandwidth where that takes longer; {} kg CO2e a kWh, devices alone",
+                "hours: {:.0} % of the {peak} peak, or the bandwidth where that takes longer; {} kg CO2e a kWh, devices alone",
                 100.0 * grounds.utilisation,
                 grounds.grid
             ),
@@ -179,6 +184,7 @@ fn memory(estimate: &Estimate) -> String {
     let memory = &estimate.memory;
     let parts = [
         ("weights", memory.weights),
+        ("their copy in half", memory.halves),
         ("gradients", memory.gradients),
         ("optimizer", memory.optimizer),
         ("average", memory.average),

@@ -1,0 +1,151 @@
+//! Losses that are scaled so that the gradients of half precision neither vanish nor overflow.
+//!
+//! Gradients below 2⁻²⁴ are zero in `f16`. Micikevicius et al. 2018, *Mixed precision training*,
+//! [arXiv:1710.03740](https://arxiv.org/abs/1710.03740), section 3.2, multiply the loss by a large factor
+//! before the backward pass, and divide the gradients by it in single precision. The factor is found as
+//! `torch.amp.GradScaler` finds it: halved where a gradient overflows, doubled after a long time without.
+
+use std::cell::Cell;
+
+use burn::tensor::{Gradients, Tensor};
+use serde::{Deserialize, Serialize};
+
+/// The factor of the loss and how it fared: part of the state of the loop.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LossScale {
+    /// What losses are multiplied by: a power of two, so that dividing by it is exact.
+    pub factor: f64,
+    /// Updates made since the factor changed.
+    pub good: u64,
+    /// Updates left out because a gradient overflowed.
+    pub skipped: u64,
+}
+
+/// PyTorch's `init_scale` and `growth_interval`.
+const START: f64 = 65536.0;
+const INTERVAL: u64 = 2000;
+
+/// Without a factor of at least this, scaling does not help any more.
+const LEAST: f64 = 1.0;
+
+impl Default for LossScale {
+    fn default() -> Self {
+        Self {
+            factor: START,
+            good: 0,
+            skipped: 0,
+        }
+    }
+}
+
+impl LossScale {
+    /// After an update whose gradients were finite.
+    pub(super) fn keep(&mut self) {
+        self.good += 1;
+        if self.good == INTERVAL {
+            self.factor *= 2.0;
+            self.good = 0;
+        }
+    }
+
+    /// After one whose gradients were not; whether a smaller factor is left.
+    #[must_use]
+    pub(super) fn shrink(&mut self) -> bool {
+        self.factor *= 0.5;
+        self.good = 0;
+        self.skipped += 1;
+        self.factor >= LEAST
+    }
+}
+
+thread_local! {
+    /// The factor of the pass that this thread is in, until `backward` has taken it.
+    static FACTOR: Cell<Option<f64>> = const { Cell::new(None) };
+}
+
+/// Computes gradients as [`Tensor::backward`] does, of the loss times what the trainer has asked for. A
+/// module that is to be trained in `f16` calls this in its `TrainStep`; elsewhere it makes no difference.
+pub fn backward(loss: &Tensor<1>) -> Gradients {
+    match FACTOR.take() {
+        Some(factor) => loss.clone().mul_scalar(factor).backward(),
+        None => loss.backward(),
+    }
+}
+
+/// Does a forward and backward pass whose loss [`backward`] multiplies by `factor`.
+///
+/// # Panics
+///
+/// If the pass does not call [`backward`]: its gradients would be taken for larger ones.
+pub(super) fn scaled<T>(factor: f64, pass: impl FnOnce() -> T) -> T {
+    FACTOR.set(Some(factor));
+    let result = pass();
+    assert!(
+        FACTOR.take().is_none(),
+        "a module that is trained in f16 takes its gradients by fireclay_train::backward"
+    );
+    result
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::Device;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn it_doubles_after_two_thousand_updates_and_halves_at_once() {
+        let mut scale = LossScale::default();
+        (0..1999).for_each(|_| scale.keep());
+        assert_eq!(scale.factor, 65536.0);
+        scale.keep();
+        assert_eq!((scale.factor, scale.good), (131_072.0, 0));
+        scale.keep();
+        assert!(scale.shrink());
+        assert_eq!((scale.factor, scale.good, scale.skipped), (65536.0, 0, 1));
+        // 2^16 is halved sixteen times before nothing is left.
+        assert!((0..16).all(|_| scale.shrink()));
+        assert!(!scale.shrink());
+    }
+
+    proptest! {
+        #[test]
+        fn it_is_a_power_of_two_whatever_happens(overflows in prop::collection::vec(any::<bool>(), 0..60)) {
+            let mut scale = LossScale::default();
+            let mut skipped = 0;
+            for overflow in overflows {
+                let before = scale.factor;
+                match overflow {
+                    true => {
+                        prop_assert_eq!(scale.shrink(), before >= 2.0);
+                        skipped += 1;
+                    }
+                    false => (0..INTERVAL).for_each(|_| scale.keep()),
+                }
+                prop_assert_eq!(scale.factor.log2().fract(), 0.0);
+                let times = if overflow { 0.5 } else { 2.0 };
+                prop_assert_eq!(scale.factor, before * times);
+                prop_assert_eq!((scale.skipped, scale.good), (skipped, 0));
+            }
+        }
+    }
+
+    #[test]
+    fn gradients_are_scaled_inside_a_pass_alone() {
+        let gradient = || {
+            let x = Tensor::<1>::from_data([3.0], &Device::flex().autodiff()).require_grad();
+            let gradients = backward(&x.clone().square());
+            x.grad(&gradients).expect("a gradient").into_scalar::<f32>()
+        };
+        assert_eq!(gradient(), 6.0);
+        assert_eq!(scaled(1024.0, gradient), 6144.0);
+        assert_eq!(gradient(), 6.0);
+    }
+
+    #[test]
+    #[should_panic(expected = "fireclay_train::backward")]
+    fn gradients_that_were_not_scaled_are_not_taken_for_such() {
+        scaled(1024.0, || ());
+    }
+}

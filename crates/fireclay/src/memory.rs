@@ -1,0 +1,118 @@
+//! Devices that have no memory left. Burn has no error for it: its backends panic, each in its own words.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind, set_hook, take_hook};
+
+use crate::failure::Failure;
+
+/// Does `work`; where it ends because a device has no memory left, the error says so and what helps.
+pub fn guarded(work: impl FnOnce() -> Result<(), Failure>) -> Result<(), Failure> {
+    hush();
+    match catch_unwind(AssertUnwindSafe(work)) {
+        Ok(Err(Failure::Failed(message))) if is_out_of_memory(&message) => Err(advised(&message)),
+        Ok(done) => done,
+        Err(panic) => match said(&*panic) {
+            Some(message) if is_out_of_memory(message) => Err(advised(message)),
+            _ => resume_unwind(panic),
+        },
+    }
+}
+
+/// Keeps these panics off the terminal: of those that end the program the error tells, and CubeCL catches
+/// a hundred of its own, when it asks for more memory than a software driver has to see how fast it is.
+fn hush() {
+    let show = take_hook();
+    set_hook(Box::new(move |panic| {
+        if !panic.payload_as_str().is_some_and(is_out_of_memory) {
+            show(panic);
+        }
+    }));
+}
+
+fn said(panic: &(dyn Any + Send)) -> Option<&str> {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied())
+}
+
+/// Whether this is what CubeCL, wgpu or a driver says of an allocation that failed, in prose or as the name
+/// of an error.
+fn is_out_of_memory(message: &str) -> bool {
+    const SIGNS: [&str; 5] = [
+        "outofmemory",
+        "outofdevicememory",
+        "notenoughmemory",
+        "cantallocatebuffer",
+        "buffertoobig",
+    ];
+    let letters = message.chars().filter(char::is_ascii_alphabetic);
+    let letters: String = letters.map(|letter| letter.to_ascii_lowercase()).collect();
+    SIGNS.iter().any(|sign| letters.contains(sign))
+}
+
+fn advised(message: &str) -> Failure {
+    let reason = message.lines().find(|line| is_out_of_memory(line));
+    let reason = reason.unwrap_or(message).trim();
+    Failure::Failed(format!(
+        "the device has no memory left: {reason}\n\
+         What helps: a smaller train.batch_size, with train.gradient_accumulation_steps for the same \
+         updates; train.gradient_checkpointing = true; device.precision = \"bf16\"; on evaluation, a smaller \
+         eval.batch_size. `fireclay plan CONFIG` says where the memory goes.\n\
+         Checkpoints are whole: `fireclay resume RUN` goes on from the newest where there is more memory."
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What the versions of these crates that are built in say.
+    const MESSAGES: [&str; 8] = [
+        // cubecl-runtime, IoError and LaunchError, in prose and by `unwrap`.
+        "out of device memory allocating 1073741824 bytes\nBacktrace",
+        "can't allocate buffer of size: 274877906944\nBacktrace",
+        "An out-of-memory error happened during launch\nCaused by:\n  no page\nBacktrace",
+        "called `Result::unwrap()` on an `Err` value: Io(OutOfMemory { size: 4096 })",
+        // wgpu, and wgpu-core beneath it.
+        "wgpu error: Out of Memory\n",
+        "Not enough memory left.",
+        // Drivers.
+        "DriverError(CUDA_ERROR_OUT_OF_MEMORY, \"out of memory\")",
+        "ERROR_OUT_OF_DEVICE_MEMORY",
+    ];
+
+    #[test]
+    fn what_backends_say_becomes_an_error_with_advice() {
+        for said in MESSAGES {
+            let Err(Failure::Failed(message)) = guarded(|| panic!("{said}")) else {
+                panic!("{said} is not taken for a lack of memory");
+            };
+            let first = said.lines().next().expect("a line");
+            for word in [first.trim(), "batch_size", "precision", "plan", "resume"] {
+                assert!(message.contains(word), "no {word} in {message}");
+            }
+        }
+        // As an error that was led back, too.
+        let led_back = || {
+            Err(Failure::Failed(
+                "out of device memory allocating 8 bytes".into(),
+            ))
+        };
+        let Err(Failure::Failed(message)) = guarded(led_back) else {
+            panic!("an error");
+        };
+        assert!(message.contains("batch_size"), "{message}");
+    }
+
+    #[test]
+    fn other_panics_and_errors_stay_what_they_are() {
+        let panic = catch_unwind(|| guarded(|| panic!("memory of an elephant")));
+        assert_eq!(
+            said(&*panic.expect_err("a panic")),
+            Some("memory of an elephant")
+        );
+        let done = guarded(|| Err(Failure::Failed("the file is out of date".into())));
+        assert!(
+            matches!(done, Err(Failure::Failed(message)) if message == "the file is out of date")
+        );
+    }
+}
