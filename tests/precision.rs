@@ -67,7 +67,6 @@ fn half_precision_learns_what_single_precision_learns_and_leaves_the_same_files(
         let single = accuracy(&project, &line("f32"));
         for precision in ["bf16", "f16"] {
             let half = accuracy(&project, &line(precision));
-            eprintln!("{config} {precision}: {half}, f32: {single}");
             // Two flowers of the smallest test split.
             assert!(
                 half > single - 0.1,
@@ -244,6 +243,5 @@ fn a_plan_counts_halves() {
     let share = of(&half, "halves") / of(&half, "weights");
     assert!((0.49..=0.5).contains(&share), "{share}");
     let share = of(&half, "activations") / of(&single, "activations");
-    eprintln!("activations: {share}");
     assert!((0.4..0.9).contains(&share), "{share}");
 }

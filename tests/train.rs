@@ -274,7 +274,10 @@ fn a_run_says_what_it_cost_and_a_profile_changes_nothing() {
     assert!(phases.iter().sum::<f64>() <= total, "{cost}");
 
     let plan = project.ok("plan run.toml --json").json();
-    let flops = plan["flops"]["training_per_sample"].as_f64().unwrap() * 796.0;
+    let flops = plan["plan"]["flops"]["training_per_sample"]
+        .as_f64()
+        .unwrap()
+        * 796.0;
     let speed = &cost["speed"];
     assert!(
         (speed["flops"].as_f64().unwrap() / flops - 1.0).abs() < 1e-9,

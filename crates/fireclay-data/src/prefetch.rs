@@ -28,7 +28,7 @@ pub enum PrefetchError<E> {
 ///
 /// The sequence is the same for any number of threads. After an error the iterator ends. Dropping it
 /// early stops and joins the threads. Jobs are taken one at a time, when their turn comes; to come by
-/// the next one should cost little, and must not panic.
+/// the next one should cost little.
 pub fn prefetch<J, T, E, F>(
     jobs: impl IntoIterator<Item = J, IntoIter: Send + 'static>,
     threads: usize,
@@ -81,8 +81,14 @@ impl<T, E> Iterator for Prefetch<T, E> {
     fn next(&mut self) -> Option<Self::Item> {
         let index = self.next?;
         let item = if self.workers.is_empty() {
-            let job = self.shared.lock().jobs.next();
-            job.map(|job| job())
+            let mut state = self.shared.lock();
+            match state.start() {
+                Some((_, job)) => {
+                    drop(state);
+                    Some(job())
+                }
+                None => state.ready.remove(&index),
+            }
         } else {
             self.shared.take(index)
         };
@@ -131,6 +137,24 @@ impl<T, E> State<T, E> {
             stopped: false,
         }
     }
+
+    /// The next job and which it is, unless there is none.
+    fn start(&mut self) -> Option<(usize, Job<T, E>)> {
+        let index = self.started;
+        let job = catch_unwind(AssertUnwindSafe(|| self.jobs.next()));
+        self.stopped = !matches!(job, Ok(Some(_)));
+        match job {
+            Ok(job) => {
+                self.started += usize::from(job.is_some());
+                Some((index, job?))
+            }
+            Err(panic) => {
+                self.started += 1;
+                self.ready.insert(index, Err(panicked(index, &*panic)));
+                None
+            }
+        }
+    }
 }
 
 impl<T, E> Shared<T, E> {
@@ -168,12 +192,9 @@ fn work<T, E>(shared: &Shared<T, E>) {
             state = shared.wait(state);
             continue;
         }
-        let Some(job) = state.jobs.next() else {
-            state.stopped = true;
+        let Some((index, job)) = state.start() else {
             break;
         };
-        let index = state.started;
-        state.started += 1;
         drop(state);
         let item = job();
         state = shared.lock();
@@ -186,17 +207,15 @@ fn work<T, E>(shared: &Shared<T, E>) {
 fn guarded<T, E>(index: usize, make: impl FnOnce() -> Result<T, E>) -> Item<T, E> {
     match catch_unwind(AssertUnwindSafe(make)) {
         Ok(item) => item.map_err(PrefetchError::Failed),
-        Err(panic) => Err(PrefetchError::Panicked {
-            index,
-            message: message(&*panic),
-        }),
+        Err(panic) => Err(panicked(index, &*panic)),
     }
 }
 
-fn message(panic: &(dyn Any + Send)) -> String {
+fn panicked<E>(index: usize, panic: &(dyn Any + Send)) -> PrefetchError<E> {
     let text = panic.downcast_ref::<&str>().map(ToString::to_string);
-    text.or_else(|| panic.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "no message".into())
+    let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
+    let message = text.unwrap_or_else(|| "no message".into());
+    PrefetchError::Panicked { index, message }
 }
 
 #[cfg(test)]
@@ -246,6 +265,19 @@ mod tests {
             assert_eq!(items.len(), 69);
             assert!(
                 matches!(&items[68], Err(PrefetchError::Panicked { index: 68, message }) if message == "no batch 68")
+            );
+        }
+    }
+
+    #[test]
+    fn a_panic_on_the_way_to_a_job_is_one_too() {
+        for threads in [0, 1, 4] {
+            let jobs = (0..100).inspect(|index| assert!(*index != 68, "no job {index}"));
+            let items = prefetch(jobs, threads, 4, Ok::<_, PrefetchError<()>>);
+            let items: Vec<_> = items.collect();
+            assert_eq!(items.len(), 69);
+            assert!(
+                matches!(&items[68], Err(PrefetchError::Panicked { index: 68, message }) if message == "no job 68")
             );
         }
     }

@@ -134,6 +134,9 @@ fn duplicates(
         .map(|name| table.column(name).cloned())
         .collect::<Result<_, _>>()?;
     let columns: Vec<ArrayRef> = columns.into_iter().filter(is_flat).collect();
+    if columns.is_empty() {
+        return Ok(Default::default());
+    }
     let converter = converter(&columns)?;
     // Of a large table only the rows that may have an equal are held side by side.
     let hashes = row_hashes(&converter, &columns, table.rows())?;

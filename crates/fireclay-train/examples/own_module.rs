@@ -13,7 +13,7 @@ use burn::train::{InferenceStep, Interrupter, RegressionOutput, TrainOutput, Tra
 use fireclay_train::config::TrainConfig;
 use fireclay_train::optim::OptimizerConfig;
 use fireclay_train::strategy::TrainError;
-use fireclay_train::{Finished, Plan, RunFolder, Samples, Trainer};
+use fireclay_train::{Finished, Plan, RunFolder, Samples, Trainer, backward};
 
 /// Inputs and targets, `[batch, 1]` each.
 type Points = (Tensor<2>, Tensor<2>);
@@ -44,7 +44,7 @@ impl TrainStep for Net {
 
     fn step(&self, batch: Points) -> TrainOutput<RegressionOutput> {
         let output = InferenceStep::step(self, batch);
-        TrainOutput::new(self, output.loss.backward(), output)
+        TrainOutput::new(self, backward(&output.loss), output)
     }
 }
 

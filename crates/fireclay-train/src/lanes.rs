@@ -58,15 +58,23 @@ impl Lanes {
     }
 }
 
-/// Hands what `work` makes of each of `items` to `take`, in their order. On a processor as many are
-/// worked on at once as it has threads, if one takes long enough for that to pay; the results are the
-/// same.
+/// As many lanes as there are threads, where it is the processor that computes; else one.
+pub(crate) fn count(device: &Device) -> usize {
+    match fireclay_kernels::is_flex(device) {
+        true => rayon::current_num_threads(),
+        false => 1,
+    }
+}
+
+/// Hands what `work` makes of each of `items` to `take`, in their order. Up to `count` are worked on at
+/// once, each in a lane, if one takes long enough for that to pay. Results are the same, unless `work`
+/// draws from a generator that its calls share.
 ///
 /// # Errors
 ///
 /// The first error of an item or of `take`, after everything before it is done.
 pub(crate) fn each_in_order<I, O, E>(
-    device: &Device,
+    count: usize,
     items: impl IntoIterator<Item = Result<I, E>>,
     work: fn(I) -> O,
     mut take: impl FnMut(O) -> Result<(), E>,
@@ -83,11 +91,10 @@ where
     };
     let start = Instant::now();
     take(work(first))?;
-    let threads = rayon::current_num_threads();
-    let pays = threads > 1 && start.elapsed() > WORTHWHILE && fireclay_kernels::is_flex(device);
-    // Where there are no more threads, this one does.
-    let lanes = pays.then(|| Lanes::new(threads)).and_then(Result::ok);
-    let count = lanes.as_ref().map_or(1, |_| threads);
+    let pays = count > 1 && start.elapsed() > WORTHWHILE;
+    // Where the system gives no more threads, this one does.
+    let lanes = pays.then(|| Lanes::new(count)).and_then(Result::ok);
+    let count = lanes.as_ref().map_or(1, |_| count);
     loop {
         let mut failed = None;
         let whole = iter::from_fn(|| items.next()?.map_err(|error| failed = Some(error)).ok());
@@ -118,7 +125,7 @@ mod tests {
 
     fn run(items: Vec<Result<u64, String>>) -> (Vec<u64>, Result<(), String>) {
         let mut taken = Vec::new();
-        let done = each_in_order(&Device::flex(), items, square, |y| {
+        let done = each_in_order(3, items, square, |y| {
             taken.push(y);
             Ok(())
         });

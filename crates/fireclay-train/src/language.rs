@@ -8,7 +8,7 @@ use burn::tensor::Device;
 use burn::train::InferenceStep;
 use fireclay_models::{EncoderModel, LanguageModel};
 
-use crate::lanes::each_in_order;
+use crate::lanes::{self, each_in_order};
 use crate::loader::{Order, OrderedLoader, Samples, Share};
 use crate::metrics::Report;
 use crate::output::StepOutput;
@@ -83,7 +83,7 @@ where
     let mut weight = 0.0;
     let batches = loader.iter().map(|batch| Ok((model.clone(), batch?)));
     let work = |(model, batch): (M, S::Batch)| model.step(batch);
-    each_in_order(device, batches, work, |output| {
+    each_in_order(lanes::count(device), batches, work, |output| {
         weight += output.weight();
         scorer.add(&output);
         Ok(())

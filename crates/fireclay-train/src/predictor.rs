@@ -9,7 +9,7 @@ use burn::tensor::{Device, Tensor};
 use fireclay_data::Labels;
 use serde::{Deserialize, Serialize};
 
-use crate::lanes::each_in_order;
+use crate::lanes::{self, each_in_order};
 use crate::loader::{Order, OrderedLoader, Samples, Share};
 use crate::metrics::{
     Classification, DEFAULT_THRESHOLD, Report, classification_report, multilabel_report,
@@ -112,7 +112,7 @@ impl<N: Network> Predictor<N> {
             .into_iter()
             .map(|input| Ok((self.model.clone(), input)));
         let work = |(model, input): (N, N::Input)| model.forward(input);
-        let Ok(()) = each_in_order(&self.device, inputs, work, |outputs| {
+        let Ok(()) = each_in_order(lanes::count(&self.device), inputs, work, |outputs| {
             raw.extend(self.numbers(&outputs));
             Ok::<_, Infallible>(())
         });
@@ -172,14 +172,19 @@ impl<N: Network> Predictor<N> {
         let (mut raw, mut truth) = (Vec::new(), None);
         let batches = loader.iter().map(|batch| Ok((self.model.clone(), batch?)));
         let work = |(model, batch): (N, Batch<N::Input>)| (model.forward(batch.input), batch.truth);
-        each_in_order(&self.device, batches, work, |(outputs, part)| {
-            raw.extend(self.numbers(&outputs));
-            match &mut truth {
-                None => truth = Some(part),
-                Some(truth) => append(truth, part),
-            }
-            Ok(())
-        })?;
+        each_in_order(
+            lanes::count(&self.device),
+            batches,
+            work,
+            |(outputs, part)| {
+                raw.extend(self.numbers(&outputs));
+                match &mut truth {
+                    None => truth = Some(part),
+                    Some(truth) => append(truth, part),
+                }
+                Ok(())
+            },
+        )?;
         let truth = truth.unwrap_or_else(|| self.no_labels());
         Ok((self.answers(raw), truth))
     }

@@ -34,19 +34,26 @@ fn said(panic: &(dyn Any + Send)) -> Option<&str> {
     text.or_else(|| panic.downcast_ref::<&str>().copied())
 }
 
-/// Whether this is what CubeCL, wgpu or a driver says of an allocation that failed, in prose or as the name
-/// of an error.
+/// Whether this is what CubeCL, wgpu or a driver says of an allocation that failed, in prose or as the
+/// name of an error.
 fn is_out_of_memory(message: &str) -> bool {
-    const SIGNS: [&str; 5] = [
+    const SIGNS: [&str; 8] = [
+        "out of memory",
+        "out of device memory",
         "outofmemory",
         "outofdevicememory",
+        "not enough memory",
         "notenoughmemory",
-        "cantallocatebuffer",
+        "can t allocate buffer",
         "buffertoobig",
     ];
-    let letters = message.chars().filter(char::is_ascii_alphabetic);
-    let letters: String = letters.map(|letter| letter.to_ascii_lowercase()).collect();
-    SIGNS.iter().any(|sign| letters.contains(sign))
+    let message = message.to_lowercase();
+    let words = message.split(|letter: char| !letter.is_ascii_alphanumeric());
+    let words = words.filter(|word| !word.is_empty());
+    let words = format!(" {} ", words.collect::<Vec<_>>().join(" "));
+    SIGNS
+        .iter()
+        .any(|sign| words.contains(&format!(" {sign} ")))
 }
 
 fn advised(message: &str) -> Failure {
@@ -54,10 +61,11 @@ fn advised(message: &str) -> Failure {
     let reason = reason.unwrap_or(message).trim();
     Failure::Failed(format!(
         "the device has no memory left: {reason}\n\
-         What helps: a smaller train.batch_size, with train.gradient_accumulation_steps for the same \
-         updates; train.gradient_checkpointing = true; device.precision = \"bf16\"; on evaluation, a smaller \
-         eval.batch_size. `fireclay plan CONFIG` says where the memory goes.\n\
-         Checkpoints are whole: `fireclay resume RUN` goes on from the newest where there is more memory."
+         What helps a training: a smaller train.batch_size, with train.gradient_accumulation_steps for \
+         the same updates; train.gradient_checkpointing = true; device.precision = \"bf16\". `fireclay \
+         plan CONFIG` says where the memory goes. Checkpoints are whole: where there is more memory, \
+         `fireclay resume RUN` goes on from the newest.\n\
+         What helps elsewhere, where numbers are always f32: a smaller eval.batch_size."
     ))
 }
 
@@ -105,11 +113,10 @@ mod tests {
 
     #[test]
     fn other_panics_and_errors_stay_what_they_are() {
-        let panic = catch_unwind(|| guarded(|| panic!("memory of an elephant")));
-        assert_eq!(
-            said(&*panic.expect_err("a panic")),
-            Some("memory of an elephant")
-        );
+        for text in ["memory of an elephant", "the layout of memory"] {
+            let panic = catch_unwind(|| guarded(|| panic!("{text}")));
+            assert_eq!(said(&*panic.expect_err("a panic")), Some(text));
+        }
         let done = guarded(|| Err(Failure::Failed("the file is out of date".into())));
         assert!(
             matches!(done, Err(Failure::Failed(message)) if message == "the file is out of date")

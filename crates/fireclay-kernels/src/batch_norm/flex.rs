@@ -14,11 +14,6 @@ use pulp::NullaryFnOnce;
 
 use crate::flex::{PIECE, Sums, contiguous, run, tensor};
 
-/// Whether numbers of a channel lie side by side.
-pub(super) fn pays(x: &[usize]) -> bool {
-    !x.contains(&0) && x.iter().skip(2).product::<usize>() > 1
-}
-
 pub(super) fn batch_norm<const D: usize>(
     x: Tensor<D>,
     gamma: Tensor<1>,

@@ -299,7 +299,8 @@ pub struct EvalConfig {
     /// After every so many epochs; 1 unless every_steps is given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub every_epochs: Option<u64>,
-    /// The rows of one batch; that of the training unless given. The result does not depend on it.
+    /// The rows of one batch; that of the training unless given. The result does not depend on it, but
+    /// for rounding. On a CPU as many batches are in memory at once as there are threads.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub batch_size: Option<usize>,
 }

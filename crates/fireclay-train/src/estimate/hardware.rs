@@ -69,6 +69,14 @@ impl Peak {
             Precision::Bf16 | Precision::F16 => self.bf16,
         }
     }
+
+    /// The key of what [`of`](Self::of) gives.
+    pub fn key(precision: Precision) -> &'static str {
+        match precision {
+            Precision::F32 => "f32",
+            Precision::Bf16 | Precision::F16 => "bf16",
+        }
+    }
 }
 
 /// What a run will take on one kind of device.

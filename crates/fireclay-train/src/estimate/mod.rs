@@ -20,7 +20,7 @@ mod sharding;
 mod speed;
 
 pub use estimator::{Estimator, settle_batch_size};
-pub use hardware::{Hardware, Hardwares, Prediction};
+pub use hardware::{Hardware, Hardwares, Peak, Prediction};
 pub use measure::{Measured, machine_memory, measure};
 pub use sharding::Sharding;
 pub use sight::Assumptions;

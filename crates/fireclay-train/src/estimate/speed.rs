@@ -5,16 +5,16 @@ use std::time::Instant;
 use burn::tensor::{Device, Tensor};
 use serde::Serialize;
 
+use super::Estimator;
 use super::hardware::{Hardware, Hardwares, SHIPPED};
-use super::{Estimator, Flops};
-use crate::config::RunConfig;
+use crate::config::{DataConfig, RunConfig};
 use crate::cost::Cost;
 use crate::run::{RunData, RunDevice};
 
 /// What the steps of a training came to.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Speed {
-    /// Floating point operations of the training by its plan, as in [`Flops`].
+    /// Floating point operations of the training by its plan, as in [`Flops`](super::Flops).
     pub flops: f64,
     /// Those a second of its steps.
     pub flops_per_second: f64,
@@ -26,25 +26,27 @@ pub struct Speed {
 }
 
 impl Speed {
-    /// That of a training which cost this; none where it cannot be planned or made no step.
+    /// That of a training which cost this; none where it made no step, or plans are of the longest
+    /// texts and batches are cut to their own.
     pub(crate) fn of(
         config: &RunConfig,
         data: &RunData,
         device: &RunDevice,
         cost: &Cost,
     ) -> Option<Self> {
-        let Flops {
-            training_per_sample,
-            ..
-        } = Estimator::of_run(config, data)?.training_flops();
-        let flops = training_per_sample * cost.samples as f64;
+        if cost.steps == 0 || matches!(config.data, DataConfig::TextTable(_) | DataConfig::Pairs(_))
+        {
+            return None;
+        }
+        let flops = Estimator::of_run(config, data)?.training_flops();
+        let flops = flops.training_per_sample * cost.samples as f64;
         let flops_per_second = flops / cost.step_seconds();
         let able = match fireclay_kernels::is_flex(&device.device) {
             true => Some(of_a_product(&device.device)),
             false => named_in(&device.description)
                 .map(|hardware| hardware.peak.of(config.device.precision)),
         };
-        (flops > 0.0).then(|| Self {
+        Some(Self {
             flops,
             flops_per_second,
             utilisation: able.map(|able| flops_per_second / able),

@@ -27,7 +27,7 @@ use burn::train::Interrupter;
 use burn::train::renderer::MetricsRenderer;
 use fireclay_data::{DataError, Note};
 
-use crate::config::{BatchSize, Loaded, RunConfig};
+use crate::config::{Loaded, RunConfig};
 use crate::cost::Cost;
 use crate::estimate::settle_batch_size;
 use crate::finished::{POSTPROCESS, to_json};
@@ -37,7 +37,7 @@ use crate::metrics::Report;
 use crate::observer::Observer;
 use crate::predictor::{Answer, Pass, Predictor};
 use crate::run_folder::{self, FolderError, RunFolder, write_whole};
-use crate::strategy::{LoopState, StopReason};
+use crate::strategy::{LoopState, StopReason, evaluation_rows};
 use crate::task::{Batch, Network};
 
 /// The device that a run uses, and what to call it.
@@ -238,18 +238,11 @@ fn evaluate_each<S: Samples>(
 
 /// How whole splits go through the model of a run.
 pub fn pass<S: Samples>(config: &RunConfig) -> Pass {
-    let batch_size = config.eval.batch_size.or(match config.batch_size() {
-        BatchSize::Samples(count) => Some(count.get()),
-        BatchSize::Full | BatchSize::Auto => None,
-    });
     Pass {
-        batch_size: batch_size.unwrap_or(ROWS),
+        batch_size: evaluation_rows(&config.eval, config.batch_size()),
         threads: config.train.loader_threads.unwrap_or_else(S::threads),
     }
 }
-
-/// Samples that go through a model at once, where nothing says how many.
-const ROWS: usize = 4096;
 
 /// Reads the configuration of an existing run.
 ///

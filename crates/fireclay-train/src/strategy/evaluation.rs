@@ -10,12 +10,24 @@ use serde_json::json;
 use super::TrainError;
 use super::session::Session;
 use super::state::Best;
-use crate::lanes::each_in_order;
+use crate::config::{BatchSize, CpuShards, EvalConfig};
+use crate::lanes::{self, each_in_order};
 use crate::loader::Position;
 use crate::metrics::{Direction, direction};
 use crate::observer::Evaluation;
 use crate::output::{StepOutput, scalar};
 use crate::record::MetricLine;
+
+/// The samples that go through a model at once where a split is looked at.
+pub(crate) fn rows(eval: &EvalConfig, training: BatchSize) -> usize {
+    /// Where nothing says how many.
+    const ROWS: usize = 4096;
+    let training = match training {
+        BatchSize::Samples(count) => count.get(),
+        BatchSize::Full | BatchSize::Auto => ROWS,
+    };
+    eval.batch_size.unwrap_or(training)
+}
 
 /// Turns the outputs of all batches of a split into metrics of the split.
 pub trait Scorer<O>: Send {
@@ -121,10 +133,14 @@ where
                 .map_err(|error| TrainError::Data(error.to_string()));
             Some(batch.map(|batch| (model.clone(), batch, batches.progress())))
         });
-        let device = self.setup.device.clone().inner();
+        let lanes = match self.setup.plan.train.cpu_shards {
+            // Nobody has said yet that the model does not draw from the device's generator.
+            CpuShards::Auto => 1,
+            CpuShards::Count(_) => lanes::count(&self.setup.device),
+        };
         let work = |(model, batch, progress)| (<M as InferenceStep>::step(&model, batch), progress);
         let mut weight = 0.0;
-        each_in_order(&device, items, work, |(output, progress)| {
+        each_in_order(lanes, items, work, |(output, progress)| {
             weight += output.weight();
             self.setup.scorer.add(&output);
             if !self.setup.shown {

@@ -13,7 +13,7 @@ use burn::train::{
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::evaluation::{MeanLoss, Scorer, Scores};
+use super::evaluation::{MeanLoss, Scorer, Scores, rows};
 use super::plan::Plan;
 use super::saving::{AVERAGE, MODEL, OPTIMIZER, STATE, damaged, member, restore};
 use super::scaling::LossScale;
@@ -340,19 +340,16 @@ where
     }
 
     fn loader(&self, samples: &Arc<S>, training: bool) -> OrderedLoader<S> {
-        let (train, eval) = (&self.plan.train, &self.plan.eval);
+        let train = &self.plan.train;
         let batch_size = match train.batch_size {
+            size if !training => rows(&self.plan.eval, size),
             BatchSize::Full => samples.len().max(1),
             BatchSize::Samples(count) => count.get(),
             BatchSize::Auto => unreachable!("checked: somebody who knows the model has decided"),
         };
         let order = Order {
             seed: self.plan.seed,
-            batch_size: if training {
-                batch_size
-            } else {
-                eval.batch_size.unwrap_or(batch_size)
-            },
+            batch_size,
             shuffle: training && train.shuffle,
             drop_last: training && train.drop_last,
             share: Share::WHOLE,

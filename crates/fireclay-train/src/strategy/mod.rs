@@ -11,6 +11,7 @@ mod shards;
 mod state;
 mod step;
 
+pub(crate) use evaluation::rows as evaluation_rows;
 pub use evaluation::{MeanLoss, Scorer, Scores};
 pub use fit::{Finished, StopReason, Trainer};
 pub use plan::Plan;

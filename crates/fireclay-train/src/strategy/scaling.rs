@@ -48,25 +48,31 @@ impl LossScale {
         }
     }
 
-    /// After one whose gradients were not; whether a smaller factor is left.
-    #[must_use]
-    pub(super) fn shrink(&mut self) -> bool {
+    /// Whether a smaller factor is left.
+    pub(super) fn can_shrink(self) -> bool {
+        self.factor > LEAST
+    }
+
+    /// After one whose gradients were not.
+    pub(super) fn shrink(&mut self) {
         self.factor *= 0.5;
         self.good = 0;
         self.skipped += 1;
-        self.factor >= LEAST
     }
 }
 
 thread_local! {
-    /// The factor of the pass that this thread is in, until `backward` has taken it.
+    /// The factor of the pass that this thread is in.
     static FACTOR: Cell<Option<f64>> = const { Cell::new(None) };
+    /// Whether `backward` has used it.
+    static USED: Cell<bool> = const { Cell::new(false) };
 }
 
 /// Computes gradients as [`Tensor::backward`] does, of the loss times what the trainer has asked for. A
 /// module that is to be trained in `f16` calls this in its `TrainStep`; elsewhere it makes no difference.
 pub fn backward(loss: &Tensor<1>) -> Gradients {
-    match FACTOR.take() {
+    USED.set(true);
+    match FACTOR.get() {
         Some(factor) => loss.clone().mul_scalar(factor).backward(),
         None => loss.backward(),
     }
@@ -79,9 +85,11 @@ pub fn backward(loss: &Tensor<1>) -> Gradients {
 /// If the pass does not call [`backward`]: its gradients would be taken for larger ones.
 pub(super) fn scaled<T>(factor: f64, pass: impl FnOnce() -> T) -> T {
     FACTOR.set(Some(factor));
+    USED.set(false);
     let result = pass();
+    FACTOR.set(None);
     assert!(
-        FACTOR.take().is_none(),
+        USED.get(),
         "a module that is trained in f16 takes its gradients by fireclay_train::backward"
     );
     result
@@ -102,11 +110,14 @@ mod tests {
         scale.keep();
         assert_eq!((scale.factor, scale.good), (131_072.0, 0));
         scale.keep();
-        assert!(scale.shrink());
+        scale.shrink();
         assert_eq!((scale.factor, scale.good, scale.skipped), (65536.0, 0, 1));
         // 2^16 is halved sixteen times before nothing is left.
-        assert!((0..16).all(|_| scale.shrink()));
-        assert!(!scale.shrink());
+        for _ in 0..16 {
+            assert!(scale.can_shrink());
+            scale.shrink();
+        }
+        assert!(!scale.can_shrink());
     }
 
     proptest! {
@@ -118,7 +129,8 @@ mod tests {
                 let before = scale.factor;
                 match overflow {
                     true => {
-                        prop_assert_eq!(scale.shrink(), before >= 2.0);
+                        scale.shrink();
+                        prop_assert_eq!(scale.can_shrink(), before > 2.0);
                         skipped += 1;
                     }
                     false => (0..INTERVAL).for_each(|_| scale.keep()),
@@ -140,6 +152,7 @@ mod tests {
         };
         assert_eq!(gradient(), 6.0);
         assert_eq!(scaled(1024.0, gradient), 6144.0);
+        assert_eq!(scaled(2.0, || [gradient(), gradient()]), [12.0; 2]);
         assert_eq!(gradient(), 6.0);
     }
 

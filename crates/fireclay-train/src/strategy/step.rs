@@ -90,7 +90,9 @@ where
             })
         } else {
             match self.setup.state.loss_scale {
-                Some(scale) if loss.is_finite() => self.overflowed(scale, loss, learning_rate)?,
+                Some(scale) if loss.is_finite() && scale.can_shrink() => {
+                    self.overflowed(scale, loss, learning_rate)?;
+                }
                 _ => self.non_finite(loss, grad_norm)?,
             }
             before.iter().for_each(|before| self.restore_model(before));
@@ -222,8 +224,8 @@ where
         Ok(())
     }
 
-    /// Leaves the update out and scales the losses to come less, if that can help. Recorded without a
-    /// norm, which there is none of.
+    /// Leaves the update out and scales the losses to come less. Recorded whatever is logged, and
+    /// without a norm, which there is none of.
     fn overflowed(
         &mut self,
         mut scale: LossScale,
@@ -231,13 +233,7 @@ where
         learning_rate: f64,
     ) -> Result<(), TrainError> {
         let (step, before) = (self.setup.state.step, scale.factor);
-        if !scale.shrink() {
-            return Err(TrainError::Diverged(format!(
-                "training diverged at step {step}: its loss is {loss}, but its gradients overflow f16 even \
-                 without a scaled loss; set device.precision = \"bf16\", whose range is that of f32, or \
-                 lower the learning rate"
-            )));
-        }
+        scale.shrink();
         self.setup.state.loss_scale = Some(scale);
         let factor = scale.factor;
         self.setup.observer.noticed(&format!(

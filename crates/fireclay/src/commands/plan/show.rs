@@ -1,7 +1,6 @@
 //! A plan in words and tables.
 
-use fireclay_train::config::Precision;
-use fireclay_train::estimate::{Estimate, Measured, Prediction, TensorShape};
+use fireclay_train::estimate::{Estimate, Measured, Peak, Prediction, TensorShape};
 
 use super::Plan;
 use crate::text::{count, table, with_unit};
@@ -26,10 +25,7 @@ impl Plan {
     /// What the numbers rest on.
     fn grounds(&self) -> String {
         let grounds = self.table.assumptions;
-        let peak = match self.estimate.precision {
-            Precision::F32 => "f32",
-            Precision::Bf16 | Precision::F16 => "bf16",
-        };
+        let peak = Peak::key(self.estimate.precision);
         let mut lines = vec![
             "FLOPs: two for each multiply-add; matrix products, convolutions and attention alone"
                 .to_owned(),
