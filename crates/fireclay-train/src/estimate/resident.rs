@@ -32,7 +32,7 @@ impl Resident {
             false => 0,
         };
         let base = match config.data {
-            DataConfig::Table(_) => 49_000_000,
+            DataConfig::Table(_) => 60_000_000,
             DataConfig::Image(_) => 72_000_000,
             DataConfig::Text(_) | DataConfig::TextTable(_) | DataConfig::Pairs(_) => 74_000_000,
         };

@@ -54,16 +54,17 @@ impl Speed {
     }
 }
 
-/// Floating point operations a second in the product of two matrices that fill a core's caches.
+/// Floating point operations a second in the product of two matrices, as large as it takes to keep all
+/// threads busy, and no larger: it shows in the most memory of a small run.
 fn of_a_product(device: &Device) -> f64 {
-    const SIDE: usize = 768;
-    let matrix = Tensor::<2>::ones([SIDE, SIDE], device);
+    let side = 192 * rayon::current_num_threads().isqrt().max(2);
+    let matrix = Tensor::<2>::ones([side, side], device);
     let seconds = (0..3).map(|_| {
         let start = Instant::now();
         drop(matrix.clone().matmul(matrix.clone()));
         start.elapsed().as_secs_f64()
     });
-    2.0 * (SIDE as f64).powi(3) / seconds.fold(f64::INFINITY, f64::min)
+    2.0 * (side as f64).powi(3) / seconds.fold(f64::INFINITY, f64::min)
 }
 
 /// The hardware whose name is a word, or two, of what a device calls itself.
