@@ -157,6 +157,42 @@ fn a_base_learns_another_text_and_stays_as_it_is() {
     assert_ne!(text, greedy(&project, "base/1"));
 }
 
+/// The second run, as if it had been interrupted before its last ten steps.
+fn unfinish(project: &Project) {
+    fs::remove_dir_all(project.path("runs/fine/2/checkpoints/step-00000040")).unwrap();
+    for name in [
+        "adapter_model.safetensors",
+        "adapter_config.json",
+        "evaluation.json",
+    ] {
+        fs::remove_file(project.path(&format!("runs/fine/2/{name}"))).unwrap();
+    }
+}
+
+#[test]
+fn adapters_learn_in_half_precision_and_resume_to_the_same_bits() {
+    for precision in ["bf16", "f16"] {
+        let project = project();
+        let base = project.bytes("runs/base/1/model.safetensors");
+        let before = project
+            .ok("evaluate runs/base/1 --data song.txt --json")
+            .json();
+        let before = before["song.txt"]["metrics"]["loss"].as_f64().unwrap();
+        let line = format!("train fine.toml -q --set device.precision={precision}");
+        project.ok(&line);
+        project.ok(&line);
+        let after = loss(&project, "fine/1");
+        assert!(after < 0.7 * before, "{precision}: {before} became {after}");
+        assert_eq!(project.bytes("runs/base/1/model.safetensors"), base);
+        unfinish(&project);
+        project.ok("resume runs/fine/2 -q");
+        for name in ["adapter_model.safetensors", "metrics.jsonl"] {
+            let file = |run: u32| project.bytes(&format!("runs/fine/{run}/{name}"));
+            assert!(file(1) == file(2), "{name} differs in {precision}");
+        }
+    }
+}
+
 #[test]
 fn interrupted_beside_its_base_it_resumes_to_the_same_bits() {
     let project = project();
@@ -169,22 +205,12 @@ fn interrupted_beside_its_base_it_resumes_to_the_same_bits() {
     ];
     let read = |run: u32| files.map(|name| project.bytes(&format!("runs/fine/{run}/{name}")));
     assert!(read(1) == read(2), "the same run is another");
-    let unfinish = || {
-        fs::remove_dir_all(project.path("runs/fine/2/checkpoints/step-00000040")).unwrap();
-        for name in [
-            "adapter_model.safetensors",
-            "adapter_config.json",
-            "evaluation.json",
-        ] {
-            fs::remove_file(project.path(&format!("runs/fine/2/{name}"))).unwrap();
-        }
-    };
-    unfinish();
+    unfinish(&project);
     project.ok("resume runs/fine/2 -q");
     assert!(read(1) == read(2), "the resumed run is another");
 
     // Another base under the same name.
-    unfinish();
+    unfinish(&project);
     project.ok("train base.toml -q --set seed=1");
     let names = ["base/1", "base/2"].map(|run| format!("runs/{run}/model.safetensors"));
     fs::copy(project.path(&names[1]), project.path(&names[0])).unwrap();
