@@ -59,7 +59,8 @@ impl Speed {
 fn of_a_product(device: &Device) -> f64 {
     let side = 192 * rayon::current_num_threads().isqrt().max(2);
     let matrix = Tensor::<2>::ones([side, side], device);
-    let seconds = (0..3).map(|_| {
+    // The first ones wake the threads up.
+    let seconds = (0..8).map(|_| {
         let start = Instant::now();
         drop(matrix.clone().matmul(matrix.clone()));
         start.elapsed().as_secs_f64()
