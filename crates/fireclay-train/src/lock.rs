@@ -38,7 +38,8 @@ struct Lock<'a> {
     rows: BTreeMap<&'a str, usize>,
 }
 
-/// The text of the file when a run begins; `hashes` are those of its data, `base` is the hash of weights that it leaves alone.
+/// The text of the file when a run begins; `hashes` are those of its data, `base` is the hash of
+/// weights that it leaves alone.
 pub(crate) fn describe<M: Module>(
     config: &RunConfig,
     (data, hashes): (&RunData, &BTreeMap<String, String>),

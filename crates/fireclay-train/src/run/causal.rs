@@ -4,7 +4,6 @@ use burn::train::metric::LossMetric;
 use fireclay_data::TextData;
 use fireclay_models::{LanguageModel, LanguageShape};
 
-use super::data::RunData;
 use super::task::{Job, Launch, Work};
 use super::{Evaluations, RunError, Trained, evaluate_each, pass};
 use crate::config::RunConfig;
@@ -23,7 +22,6 @@ pub(super) fn shape(data: &TextData) -> LanguageShape {
 /// Trains a language model; with it, how it did on the validation split.
 pub(super) fn train(
     config: &RunConfig,
-    _: &RunData,
     work: Work<LanguageModel, TextSamples>,
     launch: Launch<'_>,
 ) -> Result<(Finished<LanguageModel>, Option<Report>), RunError> {

@@ -51,7 +51,12 @@ impl Prepared {
                     splits: samples.map(|split| TableSamples::new(split.clone())),
                 };
                 let launch = (resumed, device, hooks);
-                self.run(start, launch, task::train, conclude)
+                self.run(
+                    start,
+                    launch,
+                    |config, work, launch| task::train(config, &self.data, work, launch),
+                    conclude,
+                )
             }
             (ModelConfig::Image(NetworkConfig { network, start }), RunData::Image(data)) => {
                 let samples = [&data.train, &data.valid, &data.test];
@@ -60,7 +65,12 @@ impl Prepared {
                 let start =
                     self.start(network, start, shape, splits, (resumed, device, &mut hooks))?;
                 let launch = (resumed, device, hooks);
-                self.run(start, launch, task::train, conclude)
+                self.run(
+                    start,
+                    launch,
+                    |config, work, launch| task::train(config, &self.data, work, launch),
+                    conclude,
+                )
             }
             (ModelConfig::Language(NetworkConfig { network, start }), RunData::Text(data)) => {
                 let splits = data
@@ -100,7 +110,12 @@ impl Prepared {
                 let start =
                     self.start(network, start, shape, splits, (resumed, device, &mut hooks))?;
                 let launch = (resumed, device, hooks);
-                self.run(start, launch, task::train, conclude)
+                self.run(
+                    start,
+                    launch,
+                    |config, work, launch| task::train(config, &self.data, work, launch),
+                    conclude,
+                )
             }
             _ => unreachable!("the configuration was checked: data and model are of one family"),
         }
@@ -167,7 +182,6 @@ impl Prepared {
         (resumed, device, hooks): (Option<&RunFolder>, &RunDevice, Hooks),
         train: impl FnOnce(
             &RunConfig,
-            &RunData,
             Work<F::Model, S>,
             Launch<'_>,
         ) -> Result<(Finished<F::Model>, A), RunError>,
@@ -206,7 +220,7 @@ impl Prepared {
             resume: resumed.is_some(),
             hooks,
         };
-        let (finished, answer) = train(config, data, work, launch)?;
+        let (finished, answer) = train(config, work, launch)?;
         let mut outcome = Outcome {
             folder: folder.path().to_path_buf(),
             reason: finished.reason,

@@ -53,7 +53,6 @@ pub(super) fn samples(config: &RunConfig, data: &RunData) -> [MaskedSamples; 3] 
 /// Trains a masked language model; with it, how it did on the validation split.
 pub(super) fn train(
     config: &RunConfig,
-    _: &RunData,
     work: Work<EncoderModel, MaskedSamples>,
     launch: Launch<'_>,
 ) -> Result<(Finished<EncoderModel>, Option<Report>), RunError> {

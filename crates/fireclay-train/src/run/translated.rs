@@ -4,7 +4,6 @@ use burn::train::metric::LossMetric;
 use fireclay_data::{PairData, Tokenizer};
 use fireclay_models::{TranslationModel, TranslationShape};
 
-use super::data::RunData;
 use super::task::{Job, Launch, Work};
 use super::{Evaluations, RunError, Trained, evaluate_each, pass};
 use crate::config::{RunConfig, TaskConfig};
@@ -24,7 +23,6 @@ pub(super) fn shape(data: &PairData) -> TranslationShape {
 /// Trains a translating model.
 pub(super) fn train(
     config: &RunConfig,
-    _: &RunData,
     work: Work<TranslationModel, PairSamples>,
     launch: Launch<'_>,
 ) -> Result<(Finished<TranslationModel>, ()), RunError> {
