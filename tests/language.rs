@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use safetensors::SafeTensors;
 use serde_json::Value;
 
 use crate::support::Project;
@@ -428,6 +429,41 @@ fn weights_of_one_run_start_another_and_layers_freeze() {
             "missing",
         ],
     );
+}
+
+#[test]
+fn frozen_layers_stay_and_the_others_learn_in_every_precision() {
+    let project = trained(GPT);
+    let start = project.bytes("runs/run/1/model.safetensors");
+    let before = SafeTensors::deserialize(&start).unwrap();
+    let config = GPT
+        .replace(
+            "dropout = 0.1",
+            "dropout = 0.1\npretrained = \"runs/run/1\"\nfreeze = [\"*.wte.*\", \"*.h.0.*\"]",
+        )
+        .replace("max_steps = 60", "max_steps = 30");
+    project.write("fine.toml", &config);
+    let loss = |run: &str| {
+        let report = project.json(&format!("runs/{run}/evaluation.json"));
+        report["test"]["metrics"]["loss"].as_f64().unwrap()
+    };
+    for (run, precision) in [(1, "f32"), (2, "bf16"), (3, "f16")] {
+        let line = format!("train fine.toml -q --set device.precision={precision}");
+        project.ok(&line);
+        let after = project.bytes(&format!("runs/fine/{run}/model.safetensors"));
+        let after = SafeTensors::deserialize(&after).unwrap();
+        for (name, old) in before.tensors() {
+            let stays = old.data() == after.tensor(&name).unwrap().data();
+            let is_frozen = name.contains(".wte.") || name.contains(".h.0.");
+            assert_eq!(stays, is_frozen, "{name} in {precision}");
+        }
+        let (found, single) = (loss(&format!("fine/{run}")), loss("fine/1"));
+        assert!(found < loss("run/1"), "{precision}: {found}");
+        assert!(
+            (found / single - 1.0).abs() < 0.05,
+            "{precision}: {found}, not {single}"
+        );
+    }
 }
 
 #[test]

@@ -61,6 +61,16 @@ fn every_shipped_config_has_a_plan() {
         ];
         let sum: u64 = parts.map(|part| whole(&memory[part])).iter().sum();
         assert_eq!(whole(&memory["peak"]), sum, "{config}");
+        // All of them hold something out.
+        let evaluation = &memory["evaluation"];
+        assert!(
+            whole(&evaluation["peak"]) > whole(&memory["weights"]),
+            "{config}"
+        );
+        if !memory["resident"].is_null() {
+            let tensors = whole(&evaluation["peak"]).max(sum);
+            assert!(whole(&memory["resident"]) > tensors, "{config}");
+        }
         let flops = &plan["flops"];
         let forward = flops["forward_per_sample"].as_f64().unwrap();
         let training = flops["training_per_sample"].as_f64().unwrap();
@@ -104,10 +114,34 @@ fn the_largest_model_needs_no_memory() {
 #[test]
 fn a_plan_is_shown_as_text() {
     let ran = Project::new().ok("plan configs/tabular/iris.toml --on a100");
-    // How much memory there is differs from machine to machine.
-    let lines = ran.out.lines().filter(|line| !line.starts_with("batch"));
+    // How much memory there is differs from machine to machine, and what the program holds from one build
+    // to the next.
+    let differs = |line: &str| line.starts_with("batch") || line.starts_with("process");
+    let lines = ran.out.lines().filter(|line| !differs(line));
     insta::assert_snapshot!(lines.collect::<Vec<_>>().join("\n"));
     assert_eq!(ran.err, "");
+}
+
+/// A whole run with its evaluation, on data that is there for everyone.
+#[test]
+fn a_run_takes_the_memory_that_was_planned() {
+    if !cfg!(target_os = "linux") {
+        return;
+    }
+    let project = Project::new();
+    for config in ["tabular/breast-cancer", "vision/digits-cnn"] {
+        let short = format!(
+            "configs/{config}.toml --set train.epochs=3 --set lr_scheduler.warmup_steps=1 \
+             --set device.backend=flex"
+        );
+        let plan = project.ok(&format!("plan {short} --json")).json();
+        let planned = whole(&plan["plan"]["memory"]["resident"]) as f64;
+        let ran = project.ok(&format!("train {short} -q --json")).json();
+        let measured = whole(&ran["cost"]["peak_memory_bytes"]) as f64;
+        // Not the 15 % of a machine with two cores and nothing else to do.
+        let ratio = planned / measured;
+        assert!((0.5..2.0).contains(&ratio), "{config}: {ratio}");
+    }
 }
 
 #[test]
@@ -137,6 +171,19 @@ fn the_largest_batch_that_fits_is_taken_if_asked_for() {
     let taken = project.read("runs/run/1/config.toml");
     // 398 rows to train on.
     assert!(taken.contains("batch_size = 256"), "{taken}");
+    let checked = project.ok(&format!("check run.toml {auto}"));
+    assert!(checked.err.contains("is 256"), "{}", checked.err);
+    assert!(
+        checked.out.contains("batch_size = \"auto\""),
+        "{}",
+        checked.out
+    );
+    let checked = project.ok(&format!("check run.toml --no-data {auto}"));
+    assert!(
+        checked.err.contains("decided by the data"),
+        "{}",
+        checked.err
+    );
     project
         .run(&format!(
             "check run.toml {auto} --set device.memory_gb=0.01"
@@ -170,6 +217,9 @@ fn bad_requests_are_refused() {
     project
         .run(&format!("{iris} --assume classes=0"))
         .refused(2, &["from 1 to"]);
+    project
+        .run(&format!("{iris} --assume classes=2 --assume classes=3"))
+        .refused(2, &["classes=3", "only once"]);
     project
         .run(&format!("{iris} --assume classes=2"))
         .refused(2, &["--no-data", "iris.toml:"]);

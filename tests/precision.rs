@@ -243,5 +243,7 @@ fn a_plan_counts_halves() {
     let share = of(&half, "halves") / of(&half, "weights");
     assert!((0.49..=0.5).contains(&share), "{share}");
     let share = of(&half, "activations") / of(&single, "activations");
-    assert!((0.4..0.9).contains(&share), "{share}");
+    assert!((0.4..0.7).contains(&share), "{share}");
+    // Were they kept by norms, GELU, softmax and the loss in f32, operation by operation, 39 GB.
+    assert!(of(&half, "activations") < 13e9);
 }

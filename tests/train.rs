@@ -32,6 +32,7 @@ fn a_run_leaves_everything_that_its_folder_promises() {
     assert!(evaluation["test"]["metrics"]["accuracy"].as_f64().unwrap() > 0.8);
     let lock: toml::Table = project.read("runs/run/1/run.lock").parse().unwrap();
     assert_eq!(lock["seed"].as_integer(), Some(42));
+    assert_eq!(lock["precision"].as_str(), Some("f32"));
     assert_eq!(
         lock["data_sha256"]["0-data.csv"].as_str(),
         Some("518936fa92ca3d8a78c420aee22030c4e519ffcba3be15dd23e83f2fc22e20e5"),

@@ -2,23 +2,25 @@
 
 #[cfg(feature = "flex")]
 mod flex;
+mod plain;
 
 use burn::tensor::{Bool, Tensor};
 
-use crate::softmax::{masked_softmax, softmax};
+use crate::operation::apply;
 use crate::{is_half, stand_in};
+use plain::Attention;
 
 /// softmax(Q Kᵀ / sqrt(d)) V (Vaswani et al. 2017,
 /// [arXiv:1706.03762](https://arxiv.org/abs/1706.03762), section 3.2.1). Where there are fewer heads
 /// of keys than of queries, as many queries in a row share one (Ainslie et al. 2023, *GQA*,
 /// [arXiv:2305.13245](https://arxiv.org/abs/2305.13245), section 2.2).
 ///
-/// What is hidden counts as in [`masked_softmax`]. `factors`, which have no gradient, are multiplied
+/// What is hidden counts as in [`masked_softmax`](crate::masked_softmax). `factors`, which have no gradient, are multiplied
 /// with the weights after the softmax: dropout's mask.
 ///
-/// On the CPU the weights of a few queries at a time are made, and made again for the gradients, so
-/// that without `factors` memory grows with the rows, not with their square; what a mask hides at either end of a row
-/// is not computed.
+/// The weights are kept for the gradients, in half precision if the rest is. On the CPU those of a few
+/// queries at a time are made, and made again for the gradients, so that without `factors` memory
+/// grows with the rows, not with their square; what a mask hides at either end of a row is not computed.
 ///
 /// # Shapes
 ///
@@ -46,7 +48,7 @@ pub fn attention(
         };
         return stand_in::keeps_input(query) + pair;
     }
-    plain([query, keys, values], hidden, factors)
+    apply(Attention::new(hidden, factors), [query, keys, values])
 }
 
 /// [`attention`] where queries, keys and values are parts of one tensor, in this order, and so are
@@ -69,7 +71,7 @@ pub fn self_attention(
         let [query, keys, values] = thirds(all);
         return attention(query, [keys, values], hidden, factors);
     }
-    plain(thirds(all), hidden, factors)
+    apply(Attention::new(hidden, factors), [all])
 }
 
 /// Keys and values are laid out anew for each product with a few queries, which a single query, such
@@ -88,37 +90,6 @@ fn stands_in(query: &Tensor<4>) -> bool {
 fn thirds(all: Tensor<4>) -> [Tensor<4>; 3] {
     let heads = all.dims()[1] / 3;
     [0, 1, 2].map(|index| all.clone().narrow(1, index * heads, heads))
-}
-
-fn plain(
-    [query, keys, values]: [Tensor<4>; 3],
-    hidden: Option<Tensor<4, Bool>>,
-    factors: Option<Tensor<4>>,
-) -> Tensor<4> {
-    let [batch, heads, new, width] = query.dims();
-    let [_, key_heads, time, _] = keys.dims();
-    // Queries that share a key stand below each other, so that no key need be repeated.
-    let rows = heads / key_heads * new;
-    let query = query.reshape([batch, key_heads, rows, width]);
-    let scale = (width as f64).powf(-0.5);
-    // Products of long vectors may be beyond the largest number of 16 bits until they are scaled.
-    let (query, scale) = match is_half(query.dtype()) {
-        true => (query * scale, 1.0),
-        false => (query, scale),
-    };
-    let scores = query.matmul(keys.transpose()); // [batch, key heads, rows, time]
-    let scores = scores.reshape([batch, heads, new, time]);
-    let weights = match hidden {
-        Some(hidden) => masked_softmax(scores, hidden, scale),
-        None => softmax(scores, scale),
-    };
-    let weights = match factors {
-        Some(factors) => weights * factors,
-        None => weights,
-    };
-    let weights = weights.reshape([batch, key_heads, rows, time]);
-    let mixed = weights.matmul(values); // [batch, key heads, rows, width]
-    mixed.reshape([batch, heads, new, width])
 }
 
 #[cfg(all(test, feature = "flex"))]

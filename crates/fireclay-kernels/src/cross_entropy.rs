@@ -3,10 +3,11 @@
 #[cfg(feature = "flex")]
 mod flex;
 
-use burn::tensor::activation::log_softmax;
-use burn::tensor::{Int, Tensor};
+use burn::tensor::activation::{self, log_softmax};
+use burn::tensor::{IndexingUpdateOp, Int, Tensor};
 
-use crate::{stand_in, widen};
+use crate::operation::{Operation, apply};
+use crate::{stand_in, widely, widen};
 
 /// The cross-entropy of each row in nats: minus the logarithm of the share that the softmax of the
 /// logits gives to the target; with label smoothing e, the mean of that over all classes has the
@@ -23,15 +24,58 @@ use crate::{stand_in, widen};
 ///
 /// If a target is no class.
 pub fn cross_entropy(logits: Tensor<2>, targets: Tensor<1, Int>, smoothing: f64) -> Tensor<1> {
-    let logits = widen(logits);
-    #[cfg(feature = "flex")]
-    if crate::flex::takes(&logits) {
-        return flex::cross_entropy(logits, targets, smoothing);
+    let targets = targets.without_autodiff();
+    apply(CrossEntropy { targets, smoothing }, [logits]).flatten(0, 1)
+}
+
+/// Of `[rows, classes]` logits the losses, `[rows, 1]`.
+#[derive(Clone, Debug)]
+struct CrossEntropy {
+    targets: Tensor<1, Int>,
+    smoothing: f64,
+}
+
+impl Operation<2, 1> for CrossEntropy {
+    const CHEAP: bool = false;
+
+    type Kept = ();
+
+    fn forward(&self, [logits]: [Tensor<2>; 1]) -> (Tensor<2>, ()) {
+        (self.losses(widen(logits)).unsqueeze_dim(1), ())
     }
-    if stand_in::is_wanted() {
-        return stand_in::keeps_rows(logits);
+
+    fn backward(&self, [logits]: [Tensor<2>; 1], _: (), gradient: Tensor<2>) -> [Tensor<2>; 1] {
+        [widely(logits, |logits| self.slopes(logits, gradient))]
     }
-    plain(logits, targets, smoothing)
+}
+
+impl CrossEntropy {
+    fn losses(&self, logits: Tensor<2>) -> Tensor<1> {
+        #[cfg(feature = "flex")]
+        if crate::flex::takes(&logits) {
+            return flex::losses(logits, self);
+        }
+        match stand_in::is_wanted() {
+            true => stand_in::row_by_row(logits),
+            false => plain(logits, self.targets.clone(), self.smoothing),
+        }
+    }
+
+    fn slopes(&self, logits: Tensor<2>, gradient: Tensor<2>) -> Tensor<2> {
+        #[cfg(feature = "flex")]
+        if crate::flex::takes(&logits) {
+            return flex::slopes(logits, gradient, self);
+        }
+        if stand_in::is_wanted() {
+            return stand_in::values(logits);
+        }
+        let [rows, classes] = logits.dims();
+        let own = gradient.clone() * (self.smoothing - 1.0); // [rows, 1]
+        let spread = self.smoothing / classes as f64;
+        let slopes = (activation::softmax(logits, 1) - spread) * gradient;
+        let targets = self.targets.clone().reshape([rows, 1]);
+        slopes.scatter(1, targets, own, IndexingUpdateOp::Add)
+    }
 }
 
 fn plain(logits: Tensor<2>, targets: Tensor<1, Int>, smoothing: f64) -> Tensor<1> {
@@ -49,7 +93,7 @@ fn plain(logits: Tensor<2>, targets: Tensor<1, Int>, smoothing: f64) -> Tensor<1
 #[cfg(all(test, feature = "flex"))]
 mod tests {
     use super::*;
-    use crate::test::{WIDTHS, check, check_strided, others, wave};
+    use crate::test::{WIDTHS, check_own, check_strided, others, wave};
 
     fn targets(x: &Tensor<2>) -> Tensor<1, Int> {
         let [rows, classes] = x.dims();
@@ -62,7 +106,7 @@ mod tests {
         for classes in WIDTHS {
             for smoothing in [0.0, 0.1] {
                 let x = wave([40_000 / classes + 3, classes], 9.0, 0);
-                check(
+                check_own(
                     [x],
                     |[x]| cross_entropy(x.clone(), targets(&x), smoothing).unsqueeze(),
                     |[x]| plain(x.clone(), targets(&x), smoothing).unsqueeze(),

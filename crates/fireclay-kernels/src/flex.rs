@@ -2,14 +2,17 @@
 
 mod float;
 mod mask;
+mod product;
 
+use burn::backend::Flex;
 use burn::backend::flex::FlexTensor;
 use burn::tensor::{DType, Shape, Tensor, TensorData};
 use pulp::{Arch, WithSimd};
 use rayon::prelude::*;
 
-pub(crate) use float::{LANES, Sums, dot, exp, greatest, normal, sigmoid, sum};
+pub(crate) use float::{LANES, Sums, dot, exp, greatest, normal, relu, sigmoid, sum};
 pub(crate) use mask::Mask;
+pub(crate) use product::{Matrix, add_product, product};
 
 /// Whether the loops of this crate can work on `x`.
 pub(crate) fn takes<const D: usize>(x: &Tensor<D>) -> bool {
@@ -50,6 +53,13 @@ where
 /// A tensor of these numbers, row by row.
 pub(crate) fn tensor(values: Vec<f32>, shape: impl Into<Shape>) -> FlexTensor {
     FlexTensor::from_data(TensorData::new(values, shape))
+}
+
+/// The numbers of a tensor that the loops take, row by row, without a copy where nothing else holds
+/// them.
+pub(crate) fn numbers<const D: usize>(x: Tensor<D>) -> FlexTensor {
+    let x = x.try_into_primitive::<Flex>();
+    contiguous(x.expect("the loops take what is on flex, and an operation is without autodiff"))
 }
 
 /// The length of the last axis.

@@ -1,77 +1,137 @@
-//! Gaussian error linear units (Hendrycks & Gimpel 2016,
+//! Gaussian error linear units, and those of the logistic function (Hendrycks & Gimpel 2016,
 //! [arXiv:1606.08415](https://arxiv.org/abs/1606.08415)).
 
 #[cfg(feature = "flex")]
 mod flex;
 
-use burn::tensor::Tensor;
+use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_PI, PI};
 
-use crate::{is_half, stand_in, widely};
+use burn::tensor::{Tensor, activation};
 
-/// How x Φ(x) is computed.
-#[cfg(feature = "flex")]
+use crate::operation::{Operation, apply};
+use crate::{stand_in, widely, widen};
+
+/// What x is multiplied by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Form {
     Exact,
     Tanh,
+    Logistic,
 }
 
 /// x Φ(x), with Φ the standard normal distribution function, and its exact gradient, which Burn's
 /// own is not on every backend.
 pub fn gelu<const D: usize>(x: Tensor<D>) -> Tensor<D> {
-    if is_half(x.dtype()) {
-        return widely(x, gelu);
-    }
-    #[cfg(feature = "flex")]
-    if crate::flex::takes(&x) {
-        return flex::gelu(x, Form::Exact);
-    }
-    if stand_in::is_wanted() {
-        return stand_in::keeps_input(x);
-    }
-    plain(x)
+    apply(Form::Exact, [x])
 }
 
 /// x Φ(x) by its approximation x (1 + tanh(√(2/π) (x + 0.044715 x³))) / 2, section 2.
 pub fn gelu_tanh<const D: usize>(x: Tensor<D>) -> Tensor<D> {
-    if is_half(x.dtype()) {
-        return widely(x, gelu_tanh);
+    apply(Form::Tanh, [x])
+}
+
+/// x σ(x), with σ the logistic function, section 4.
+pub fn silu<const D: usize>(x: Tensor<D>) -> Tensor<D> {
+    apply(Form::Logistic, [x])
+}
+
+impl<const D: usize> Operation<D, 1> for Form {
+    const CHEAP: bool = true;
+
+    type Kept = ();
+
+    fn forward(&self, [x]: [Tensor<D>; 1]) -> (Tensor<D>, ()) {
+        (widely(x, |x| self.values(x)), ())
     }
-    #[cfg(feature = "flex")]
-    if crate::flex::takes(&x) {
-        return flex::gelu(x, Form::Tanh);
+
+    fn backward(&self, [x]: [Tensor<D>; 1], _: (), gradient: Tensor<D>) -> [Tensor<D>; 1] {
+        [widely(x, |x| self.slopes(x, widen(gradient)))]
     }
-    if stand_in::is_wanted() {
-        return stand_in::keeps_input(x);
+}
+
+impl Form {
+    fn values<const D: usize>(self, x: Tensor<D>) -> Tensor<D> {
+        #[cfg(feature = "flex")]
+        if crate::flex::takes(&x) {
+            return flex::values(x, self);
+        }
+        match self {
+            _ if stand_in::is_wanted() => stand_in::values(x),
+            Self::Exact => plain(x),
+            Self::Tanh => plain_tanh(x),
+            Self::Logistic => activation::silu(x),
+        }
     }
-    plain_tanh(x)
+
+    /// The gradient multiplied by the slope at x.
+    fn slopes<const D: usize>(self, x: Tensor<D>, gradient: Tensor<D>) -> Tensor<D> {
+        #[cfg(feature = "flex")]
+        if crate::flex::takes(&x) {
+            return flex::slopes(x, gradient, self);
+        }
+        match self {
+            _ if stand_in::is_wanted() => stand_in::slopes(x, gradient),
+            Self::Exact => slope(x) * gradient,
+            Self::Tanh => slope_tanh(x) * gradient,
+            Self::Logistic => slope_logistic(x) * gradient,
+        }
+    }
 }
 
 fn plain<const D: usize>(x: Tensor<D>) -> Tensor<D> {
-    let error = (x.clone() * std::f64::consts::FRAC_1_SQRT_2).erf();
-    x * 0.5 * (error + 1.0)
+    below(x.clone()) * x
+}
+
+/// Φ(x) + x φ(x).
+fn slope<const D: usize>(x: Tensor<D>) -> Tensor<D> {
+    let density = (x.clone() * x.clone() * -0.5).exp() * (2.0 * PI).sqrt().recip();
+    below(x.clone()) + x * density
+}
+
+/// Φ(x).
+fn below<const D: usize>(x: Tensor<D>) -> Tensor<D> {
+    ((x * FRAC_1_SQRT_2).erf() + 1.0) * 0.5
 }
 
 /// The cube is a product, whose gradient is exact at zero and below it, unlike that of a power.
 fn plain_tanh<const D: usize>(x: Tensor<D>) -> Tensor<D> {
-    let cube = x.clone() * x.clone() * x.clone();
-    let inner = (cube * 0.044715 + x.clone()) * (2.0 / std::f64::consts::PI).sqrt();
-    x * 0.5 * (inner.tanh() + 1.0)
+    (tanh(x.clone()) + 1.0) * 0.5 * x
 }
+
+fn slope_tanh<const D: usize>(x: Tensor<D>) -> Tensor<D> {
+    let tanh = tanh(x.clone());
+    let inner = (x.clone() * x.clone() * (3.0 * CUBE) + 1.0) * FRAC_2_PI.sqrt();
+    let rest = (tanh.clone() * tanh.clone()).neg() + 1.0;
+    (tanh + 1.0 + x * inner * rest) * 0.5
+}
+
+fn tanh<const D: usize>(x: Tensor<D>) -> Tensor<D> {
+    let cube = x.clone() * x.clone() * x.clone();
+    ((cube * CUBE + x) * FRAC_2_PI.sqrt()).tanh()
+}
+
+fn slope_logistic<const D: usize>(x: Tensor<D>) -> Tensor<D> {
+    let share = activation::sigmoid(x.clone());
+    let rest = share.clone().neg() + 1.0;
+    (x * rest + 1.0) * share
+}
+
+const CUBE: f64 = 0.044715;
 
 #[cfg(all(test, feature = "flex"))]
 mod tests {
     use burn::tensor::{TensorData, Tolerance};
 
     use super::*;
-    use crate::test::{WIDTHS, check, check_strided, devices, others, wave};
+    use crate::test::{WIDTHS, check_own, check_strided, devices, others, wave};
 
     #[test]
     fn both_bodies_agree() {
         for width in WIDTHS {
             let x = wave([3, width], 6.0, 0);
-            check([x.clone()], |[x]| gelu(x), |[x]| plain(x), 2e-6);
-            check([x], |[x]| gelu_tanh(x), |[x]| plain_tanh(x), 2e-6);
+            check_own([x.clone()], |[x]| gelu(x), |[x]| plain(x), 2e-6);
+            check_own([x.clone()], |[x]| gelu_tanh(x), |[x]| plain_tanh(x), 2e-6);
+            check_own([x], |[x]| silu(x), |[x]| activation::silu(x), 2e-6);
         }
     }
 
@@ -79,8 +139,10 @@ mod tests {
     fn any_layout_is_read_and_any_kind_of_number() {
         check_strided(gelu, plain, 2e-6);
         check_strided(gelu_tanh, plain_tanh, 2e-6);
+        check_strided(silu, activation::silu, 2e-6);
         others(gelu, plain);
         others(gelu_tanh, plain_tanh);
+        others(silu, activation::silu);
     }
 
     /// Burn's own gradient of the exact form is an approximation on ndarray.

@@ -3,35 +3,54 @@
 //! optimizers, which have none.
 //!
 //! Every operation is a function of tensors with two bodies: plain operations of Burn, which run
-//! and are differentiated on any backend and say what is meant, and, with the feature `flex`, a
-//! loop over slices for tensors of `f32` on Burn's CPU backend. The second is taken wherever it
-//! can be; results agree to rounding. What would suffer in half precision is done in `f32` and
-//! given back in half ([`widely`]). Its loops are vectorised for the processor that runs them,
-//! and are shared out to the current rayon pool in pieces that depend on the shape alone, so that
-//! results are the same bits on any number of threads.
+//! on any backend and say what is meant, and, with the feature `flex`, a loop over slices for
+//! tensors of `f32` on Burn's CPU backend. The second is taken wherever it can be; results agree to
+//! rounding. The loops over slices are vectorised for the processor that runs them, and are shared out
+//! to the current rayon pool in pieces that depend on the shape alone, so that results are the same
+//! bits on any number of threads. The plain operations have a gradient of their own, too, where they
+//! would otherwise keep much (`operation.rs`). What would suffer in half precision is done in `f32`
+//! and given back in half ([`widely`]).
 
+mod add_relu;
 mod attention;
 mod batch_norm;
 mod conv;
 mod cross_entropy;
+mod embedding;
 #[cfg(feature = "flex")]
 mod flex;
 mod gelu;
 mod half;
+mod linear;
 mod max_pool;
 mod norm;
+#[cfg_attr(
+    not(any(
+        feature = "flex",
+        feature = "ndarray",
+        feature = "wgpu",
+        feature = "cuda",
+        feature = "rocm",
+        feature = "capture"
+    )),
+    expect(dead_code, reason = "nothing is recorded without a backend")
+)]
+mod operation;
 mod optimizer;
 mod softmax;
 mod stand_in;
 #[cfg(all(test, feature = "flex"))]
 mod test;
 
+pub use add_relu::add_relu;
 pub use attention::{attention, self_attention};
-pub use batch_norm::batch_norm;
+pub use batch_norm::{batch_norm, batch_norm_relu, normalise, normalise_relu};
 pub use conv::conv2d;
 pub use cross_entropy::cross_entropy;
-pub use gelu::{gelu, gelu_tanh};
+pub use embedding::embedding;
+pub use gelu::{gelu, gelu_tanh, silu};
 pub use half::{is_half, widely, widen};
+pub use linear::linear;
 pub use max_pool::max_pool2d;
 pub use norm::{layer_norm, rms_norm};
 pub use optimizer::{AdamStep, MomentumStep, adam, descent, lerp, momentum, sum_of_squares};

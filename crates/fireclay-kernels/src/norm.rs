@@ -6,7 +6,8 @@ mod flex;
 use burn::tensor::Tensor;
 use burn::tensor::module;
 
-use crate::{is_half, stand_in, widely, widen};
+use crate::operation::{Operation, apply};
+use crate::{stand_in, widely, widen};
 
 /// (x - mean) / sqrt(variance + epsilon) * gamma + beta, with the mean and the population variance
 /// of the last axis (Ba et al. 2016, [arXiv:1607.06450](https://arxiv.org/abs/1607.06450)).
@@ -22,19 +23,15 @@ pub fn layer_norm<const D: usize>(
     beta: Option<Tensor<1>>,
     epsilon: f64,
 ) -> Tensor<D> {
-    if is_half(x.dtype()) {
-        let (gamma, beta) = (widen(gamma), beta.map(widen));
-        return widely(x, |x| layer_norm(x, gamma, beta, epsilon));
-    }
-    #[cfg(feature = "flex")]
-    if crate::flex::takes(&x) && crate::flex::takes(&gamma) {
-        return flex::layer_norm(x, gamma, beta, epsilon);
-    }
-    if stand_in::is_wanted() {
-        let y = stand_in::keeps_input(x) + gamma.unsqueeze();
-        return beta.into_iter().fold(y, |y, beta| y + beta.unsqueeze());
-    }
-    plain_layer_norm(x, gamma, beta, epsilon)
+    let norm = Norm {
+        centre: Centre::Mean,
+        epsilon,
+    };
+    let gamma = gamma.unsqueeze();
+    by_row(x, |x| match beta {
+        Some(beta) => apply(norm, [x, gamma, beta.unsqueeze()]),
+        None => apply(norm, [x, gamma]),
+    })
 }
 
 /// x / sqrt(mean(x²) + epsilon) * gamma, with the mean over the last axis (Zhang & Sennrich 2019,
@@ -46,27 +43,127 @@ pub fn layer_norm<const D: usize>(
 /// - `gamma`: `[width]`
 /// - result: `[..., width]`
 pub fn rms_norm<const D: usize>(x: Tensor<D>, gamma: Tensor<1>, epsilon: f64) -> Tensor<D> {
-    if is_half(x.dtype()) {
-        let gamma = widen(gamma);
-        return widely(x, |x| rms_norm(x, gamma, epsilon));
-    }
-    #[cfg(feature = "flex")]
-    if crate::flex::takes(&x) && crate::flex::takes(&gamma) {
-        return flex::rms_norm(x, gamma, epsilon);
-    }
-    if stand_in::is_wanted() {
-        return stand_in::keeps_input(x) + gamma.unsqueeze();
-    }
-    plain_rms_norm(x, gamma, epsilon)
+    let norm = Norm {
+        centre: Centre::Zero,
+        epsilon,
+    };
+    by_row(x, |x| apply(norm, [x, gamma.unsqueeze()]))
 }
 
-fn plain_layer_norm<const D: usize>(
-    x: Tensor<D>,
-    gamma: Tensor<1>,
-    beta: Option<Tensor<1>>,
+fn by_row<const D: usize>(x: Tensor<D>, norm: impl FnOnce(Tensor<2>) -> Tensor<2>) -> Tensor<D> {
+    let dims = x.dims();
+    let rows = dims[..D - 1].iter().product();
+    norm(x.reshape([rows, dims[D - 1]])).reshape(dims)
+}
+
+/// Of rows, and of the scale and perhaps the shift of each place, `[1, width]`.
+#[derive(Clone, Copy, Debug)]
+struct Norm {
+    centre: Centre,
     epsilon: f64,
-) -> Tensor<D> {
-    module::layer_norm(x, gamma, beta, epsilon)
+}
+
+/// What the deviation of a row is measured from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Centre {
+    Mean,
+    Zero,
+}
+
+impl Operation<2, 2> for Norm {
+    const CHEAP: bool = true;
+
+    type Kept = ();
+
+    fn forward(&self, [x, gamma]: [Tensor<2>; 2]) -> (Tensor<2>, ()) {
+        (self.values(x, gamma, None), ())
+    }
+
+    fn backward(&self, [x, gamma]: [Tensor<2>; 2], _: (), gradient: Tensor<2>) -> [Tensor<2>; 2] {
+        let [to_x, to_gamma, _] = self.slopes(x, gamma, gradient);
+        [to_x, to_gamma]
+    }
+}
+
+impl Operation<2, 3> for Norm {
+    const CHEAP: bool = true;
+
+    type Kept = ();
+
+    fn forward(&self, [x, gamma, beta]: [Tensor<2>; 3]) -> (Tensor<2>, ()) {
+        (self.values(x, gamma, Some(beta)), ())
+    }
+
+    fn backward(
+        &self,
+        [x, gamma, beta]: [Tensor<2>; 3],
+        _: (),
+        gradient: Tensor<2>,
+    ) -> [Tensor<2>; 3] {
+        let [to_x, to_gamma, to_beta] = self.slopes(x, gamma, gradient);
+        [to_x, to_gamma, to_beta.cast(beta.dtype())]
+    }
+}
+
+impl Norm {
+    fn values(self, x: Tensor<2>, gamma: Tensor<2>, beta: Option<Tensor<2>>) -> Tensor<2> {
+        let (gamma, beta) = (widen(gamma), beta.map(widen));
+        widely(x, |x| {
+            #[cfg(feature = "flex")]
+            if [&x, &gamma]
+                .into_iter()
+                .chain(&beta)
+                .all(crate::flex::takes)
+            {
+                return flex::values(x, gamma, beta, self);
+            }
+            if stand_in::is_wanted() {
+                return stand_in::values(x);
+            }
+            let (gamma, beta) = (gamma.flatten(0, 1), beta.map(|beta| beta.flatten(0, 1)));
+            match self.centre {
+                Centre::Mean => module::layer_norm(x, gamma, beta, self.epsilon),
+                Centre::Zero => plain_rms_norm(x, gamma, self.epsilon),
+            }
+        })
+    }
+
+    /// The gradients of x, of the scale, and of the shift in single precision.
+    fn slopes(self, x: Tensor<2>, gamma: Tensor<2>, gradient: Tensor<2>) -> [Tensor<2>; 3] {
+        let kinds = [x.dtype(), gamma.dtype()];
+        let [to_x, to_gamma, to_beta] = self.wide_slopes([x, gamma, gradient].map(widen));
+        [to_x.cast(kinds[0]), to_gamma.cast(kinds[1]), to_beta]
+    }
+
+    fn wide_slopes(self, [x, gamma, gradient]: [Tensor<2>; 3]) -> [Tensor<2>; 3] {
+        #[cfg(feature = "flex")]
+        if [&x, &gamma].into_iter().all(crate::flex::takes) {
+            return flex::slopes([x, gamma, gradient], self);
+        }
+        if stand_in::is_wanted() {
+            let [to_gamma, to_beta] = [gamma.clone(), gamma].map(stand_in::values);
+            return [stand_in::slopes(x, gradient), to_gamma, to_beta];
+        }
+        let x = self.centre.centred(x);
+        let square = (x.clone() * x.clone()).mean_dim(1);
+        let factor = (square + self.epsilon).sqrt().recip(); // [rows, 1]
+        let normed = x * factor.clone();
+        let to_gamma = (gradient.clone() * normed.clone()).sum_dim(0);
+        let to_beta = gradient.clone().sum_dim(0);
+        let slopes = gradient * gamma;
+        let along = (slopes.clone() * normed.clone()).mean_dim(1);
+        let to_x = (self.centre.centred(slopes) - normed * along) * factor;
+        [to_x, to_gamma, to_beta]
+    }
+}
+
+impl Centre {
+    fn centred(self, x: Tensor<2>) -> Tensor<2> {
+        match self {
+            Self::Mean => x.clone() - x.mean_dim(1),
+            Self::Zero => x,
+        }
+    }
 }
 
 fn plain_rms_norm<const D: usize>(x: Tensor<D>, gamma: Tensor<1>, epsilon: f64) -> Tensor<D> {
@@ -76,8 +173,10 @@ fn plain_rms_norm<const D: usize>(x: Tensor<D>, gamma: Tensor<1>, epsilon: f64) 
 
 #[cfg(all(test, feature = "flex"))]
 mod tests {
+    use burn::tensor::Device;
+
     use super::*;
-    use crate::test::{WIDTHS, check, check_strided, others, wave};
+    use crate::test::{WIDTHS, check_own, check_strided, others, wave};
 
     const EPSILON: f64 = 1e-5;
 
@@ -88,19 +187,19 @@ mod tests {
             let rows = 40_000 / width + 3;
             let x = wave([rows, width], 3.0, 0);
             let [gamma, beta] = [1, 2].map(|seed| wave([width], 1.0, seed));
-            check(
+            check_own(
                 [x.clone(), gamma.clone(), beta],
                 |[x, gamma, beta]| layer_norm(x, row(gamma), Some(row(beta)), EPSILON),
-                |[x, gamma, beta]| plain_layer_norm(x, row(gamma), Some(row(beta)), EPSILON),
+                |[x, gamma, beta]| module::layer_norm(x, row(gamma), Some(row(beta)), EPSILON),
                 2e-5,
             );
-            check(
+            check_own(
                 [x.clone(), gamma.clone()],
                 |[x, gamma]| layer_norm(x, row(gamma), None, EPSILON),
-                |[x, gamma]| plain_layer_norm(x, row(gamma), None, EPSILON),
+                |[x, gamma]| module::layer_norm(x, row(gamma), None, EPSILON),
                 2e-5,
             );
-            check(
+            check_own(
                 [x, gamma],
                 |[x, gamma]| rms_norm(x, row(gamma), EPSILON),
                 |[x, gamma]| plain_rms_norm(x, row(gamma), EPSILON),
@@ -112,7 +211,7 @@ mod tests {
     #[test]
     fn any_layout_is_read_and_any_kind_of_number() {
         let layer = |x: Tensor<2>| layer_norm(x.clone(), ones(&x), None, EPSILON);
-        let plain_layer = |x: Tensor<2>| plain_layer_norm(x.clone(), ones(&x), None, EPSILON);
+        let plain_layer = |x: Tensor<2>| module::layer_norm(x.clone(), ones(&x), None, EPSILON);
         check_strided(layer, plain_layer, 1e-5);
         others(layer, plain_layer);
         let rms = |x: Tensor<2>| rms_norm(x.clone(), ones(&x), EPSILON);
@@ -124,7 +223,7 @@ mod tests {
     #[test]
     fn any_number_of_threads_gives_the_same_bits() {
         let gradient = || {
-            let device = burn::tensor::Device::flex().autodiff();
+            let device = Device::flex().autodiff();
             let x = Tensor::<2>::from_data(wave([2000, 48], 3.0, 0), &device);
             let gamma = ones(&x).require_grad();
             let y = layer_norm(x, gamma.clone(), None, EPSILON);
@@ -136,6 +235,27 @@ mod tests {
             pool.build().unwrap().install(gradient)
         });
         assert_eq!(one, three);
+    }
+
+    #[test]
+    fn what_is_without_autodiff_is_a_constant() {
+        let tensor = |shape: [usize; 2], device: &Device| {
+            Tensor::<2>::from_data(wave(shape, 2.0, 1), &device.clone().without_autodiff())
+        };
+        let gamma = |x: &Tensor<2>| row(tensor([1, 7], &x.device()));
+        check_own(
+            [wave([5, 7], 3.0, 0)],
+            |[x]| layer_norm(x.clone(), gamma(&x), Some(gamma(&x)), EPSILON),
+            |[x]| module::layer_norm(x.clone(), gamma(&x), Some(gamma(&x)), EPSILON),
+            2e-5,
+        );
+        let x = |gamma: &Tensor<2>| tensor([5, 7], &gamma.device());
+        check_own(
+            [wave([1, 7], 1.0, 0)],
+            |[gamma]| layer_norm(x(&gamma), row(gamma), None, EPSILON),
+            |[gamma]| module::layer_norm(x(&gamma), row(gamma), None, EPSILON),
+            2e-5,
+        );
     }
 
     fn row(tensor: Tensor<2>) -> Tensor<1> {

@@ -5,21 +5,13 @@ pub(crate) mod flex;
 
 use burn::tensor::{Bool, Tensor, activation};
 
-use crate::{is_half, stand_in, widely};
+use crate::operation::{Operation, apply};
+use crate::{stand_in, widely, widen};
 
 /// The softmax of `scale` times the scores over their last axis.
 pub fn softmax<const D: usize>(scores: Tensor<D>, scale: f64) -> Tensor<D> {
-    if is_half(scores.dtype()) {
-        return widely(scores, |scores| softmax(scores, scale));
-    }
-    #[cfg(feature = "flex")]
-    if crate::flex::takes(&scores) {
-        return flex::softmax(scores, None, scale);
-    }
-    if stand_in::is_wanted() {
-        return stand_in::keeps_output(scores);
-    }
-    plain(scores, scale)
+    let hidden = None;
+    apply(Softmax { hidden, scale }, [scores])
 }
 
 /// The softmax of `scale` times the scores over their last axis, as if hidden ones were the least
@@ -31,25 +23,84 @@ pub fn softmax<const D: usize>(scores: Tensor<D>, scale: f64) -> Tensor<D> {
 /// - `hidden`: `[1 or batch, 1, 1 or rows, columns]`
 /// - result: `[batch, heads, rows, columns]`
 pub fn masked_softmax(scores: Tensor<4>, hidden: Tensor<4, Bool>, scale: f64) -> Tensor<4> {
-    if is_half(scores.dtype()) {
-        return widely(scores, |scores| masked_softmax(scores, hidden, scale));
-    }
-    #[cfg(feature = "flex")]
-    if crate::flex::takes(&scores) {
-        return flex::softmax(scores, Some(hidden), scale);
-    }
-    if stand_in::is_wanted() {
-        return stand_in::keeps_output(scores);
-    }
-    plain_masked(scores, hidden, scale)
+    let hidden = Some(hidden.without_autodiff());
+    apply(Softmax { hidden, scale }, [scores])
 }
 
-fn plain<const D: usize>(scores: Tensor<D>, scale: f64) -> Tensor<D> {
-    activation::softmax(scores * scale, D - 1)
+#[derive(Clone, Debug)]
+struct Softmax<const D: usize> {
+    hidden: Option<Tensor<D, Bool>>,
+    scale: f64,
 }
 
-fn plain_masked(scores: Tensor<4>, hidden: Tensor<4, Bool>, scale: f64) -> Tensor<4> {
-    activation::softmax((scores * scale).mask_fill(hidden, f32::MIN), 3)
+impl<const D: usize> Operation<D, 1> for Softmax<D> {
+    const CHEAP: bool = true;
+
+    type Kept = ();
+
+    fn forward(&self, [scores]: [Tensor<D>; 1]) -> (Tensor<D>, ()) {
+        (widely(scores, |scores| self.shares(scores)), ())
+    }
+
+    fn backward(&self, [scores]: [Tensor<D>; 1], _: (), gradient: Tensor<D>) -> [Tensor<D>; 1] {
+        [widely(scores, |scores| {
+            let shares = self.shares(scores);
+            slopes(shares, gradient, self.hidden.clone(), self.scale)
+        })]
+    }
+}
+
+impl<const D: usize> Softmax<D> {
+    fn shares(&self, scores: Tensor<D>) -> Tensor<D> {
+        #[cfg(feature = "flex")]
+        if crate::flex::takes(&scores) {
+            return flex::softmax(scores, self.hidden.clone(), self.scale);
+        }
+        match stand_in::is_wanted() {
+            true => stand_in::values(scores),
+            false => plain(scores, self.hidden.clone(), self.scale),
+        }
+    }
+}
+
+fn plain<const D: usize>(
+    scores: Tensor<D>,
+    hidden: Option<Tensor<D, Bool>>,
+    scale: f64,
+) -> Tensor<D> {
+    let scores = scores * scale;
+    let scores = match hidden {
+        Some(hidden) => scores.mask_fill(hidden, f32::MIN),
+        None => scores,
+    };
+    activation::softmax(scores, D - 1)
+}
+
+/// The gradients of scores, before their scale, from those of their shares; what is hidden has none.
+pub(crate) fn slopes<const D: usize>(
+    shares: Tensor<D>,
+    gradient: Tensor<D>,
+    hidden: Option<Tensor<D, Bool>>,
+    scale: f64,
+) -> Tensor<D> {
+    widely(shares, |shares| {
+        let gradient = widen(gradient);
+        #[cfg(feature = "flex")]
+        if crate::flex::takes(&shares) {
+            return flex::softmax_slopes(shares, gradient, hidden, scale);
+        }
+        if stand_in::is_wanted() {
+            return stand_in::slopes(shares, gradient);
+        }
+        let weighted = shares.clone() * gradient;
+        let mean = weighted.clone().sum_dim(D - 1);
+        let found = weighted - shares * mean;
+        let found = if scale == 1.0 { found } else { found * scale };
+        match hidden {
+            Some(hidden) => found.mask_fill(hidden, 0.0),
+            None => found,
+        }
+    })
 }
 
 #[cfg(all(test, feature = "flex"))]
@@ -57,7 +108,7 @@ mod tests {
     use burn::tensor::Device;
 
     use super::*;
-    use crate::test::{WIDTHS, check, check_strided, others, wave};
+    use crate::test::{WIDTHS, check_own, check_strided, others, wave};
 
     type Make<'a> = dyn Fn(&Device) -> Tensor<4, Bool> + 'a;
 
@@ -65,14 +116,14 @@ mod tests {
     fn both_bodies_agree() {
         for width in WIDTHS {
             let x = wave([40_000 / width + 3, width], 9.0, 0);
-            check([x], |[x]| softmax(x, 0.7), |[x]| plain(x, 0.7), 2e-6);
+            check_own([x], |[x]| softmax(x, 0.7), |[x]| plain(x, None, 0.7), 2e-6);
         }
     }
 
     #[test]
     fn any_layout_is_read_and_any_kind_of_number() {
-        check_strided(|x| softmax(x, 0.3), |x| plain(x, 0.3), 2e-6);
-        others(|x| softmax(x, 0.3), |x| plain(x, 0.3));
+        check_strided(|x| softmax(x, 0.3), |x| plain(x, None, 0.3), 2e-6);
+        others(|x| softmax(x, 0.3), |x| plain(x, None, 0.3));
     }
 
     /// Of a batch of two with three heads: a causal mask of all, a padding mask of each, and a mask
@@ -93,10 +144,10 @@ mod tests {
             let masks: [&Make<'_>; 3] = [&causal, &padding, &everything];
             for mask in masks {
                 let shape = |x: Tensor<2>| x.reshape([2, 3, rows, time]);
-                check(
+                check_own(
                     [wave([6 * rows, time], 9.0, 0)],
                     |[x]| masked_softmax(shape(x.clone()), mask(&x.device()), 0.3).flatten(0, 2),
-                    |[x]| plain_masked(shape(x.clone()), mask(&x.device()), 0.3).flatten(0, 2),
+                    |[x]| plain(shape(x.clone()), Some(mask(&x.device())), 0.3).flatten(0, 2),
                     2e-6,
                 );
             }

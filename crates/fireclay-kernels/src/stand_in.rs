@@ -1,8 +1,8 @@
 //! What the operations of this crate come to where only shapes and lifetimes count.
 //!
 //! A plan records a training on a device without numbers, on which operations would run as their
-//! plain bodies and keep all that those keep for the gradient. Inside [`stand_in`] they are one
-//! operation of Burn instead, that keeps what the body for flex keeps: its numbers mean nothing.
+//! plain bodies and take all the memory that those take. Inside [`stand_in`] a body is one operation
+//! of Burn instead, that takes what the body for flex takes: its numbers mean nothing.
 
 use std::cell::Cell;
 
@@ -42,11 +42,20 @@ pub(crate) fn keeps_output<const D: usize>(x: Tensor<D>) -> Tensor<D> {
     x.tanh()
 }
 
-/// A number for each row, for whose gradient the rows are kept.
-pub(crate) fn keeps_rows(rows: Tensor<2>) -> Tensor<1> {
+/// What a loop makes that reads `x` once.
+pub(crate) fn values<const D: usize>(x: Tensor<D>) -> Tensor<D> {
+    x.erf()
+}
+
+/// What a loop makes that reads both once; a plan takes for kept what is read later.
+pub(crate) fn slopes<const D: usize>(x: Tensor<D>, gradient: Tensor<D>) -> Tensor<D> {
+    x * gradient
+}
+
+/// A number for each row.
+pub(crate) fn row_by_row(rows: Tensor<2>) -> Tensor<1> {
     let [count, _] = rows.dims();
-    let first = rows.slice([0..count, 0..1]);
-    (first.clone() * first).reshape([count])
+    rows.slice([0..count, 0..1]).reshape([count])
 }
 
 #[cfg(test)]

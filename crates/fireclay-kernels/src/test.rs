@@ -20,18 +20,40 @@ pub(crate) fn check<const N: usize>(
     plain: impl Fn([Tensor<2>; N]) -> Tensor<2>,
     bound: f64,
 ) {
-    let expected = differentiate(&inputs, &plain, &Device::flex());
+    let expected = differentiate(&inputs, N, &plain, &Device::flex());
     for device in devices() {
-        let found = differentiate(&inputs, &operation, &device);
-        for (found, expected) in found.into_iter().zip(&expected) {
-            close(found, expected, bound);
-        }
+        let found = differentiate(&inputs, N, &operation, &device);
+        all_close(found, &expected, bound);
     }
     // Without gradients, too.
     let run = |body: &dyn Fn([Tensor<2>; N]) -> Tensor<2>| {
         body(inputs.clone().map(|data| read(data, &Device::flex()))).into_data()
     };
     close(run(&operation), &run(&plain), bound);
+}
+
+/// [`check`] of an operation that brings its own gradient, and the same with gradient checkpointing and
+/// where the last of several inputs is a constant.
+pub(crate) fn check_own<const N: usize>(
+    inputs: [TensorData; N],
+    operation: impl Fn([Tensor<2>; N]) -> Tensor<2>,
+    plain: impl Fn([Tensor<2>; N]) -> Tensor<2>,
+    bound: f64,
+) {
+    let expected = differentiate(&inputs, N, &plain, &Device::flex());
+    for device in autodiff_devices() {
+        for tracked in N.max(2) - 1..=N {
+            let found = differentiate(&inputs, tracked, &operation, &device);
+            all_close(found, &expected, bound);
+        }
+    }
+    check(inputs, operation, plain, bound);
+}
+
+/// [`devices`] with autodiff, without gradient checkpointing and with it.
+pub(crate) fn autodiff_devices() -> impl Iterator<Item = Device> {
+    let devices = devices().into_iter().map(Device::autodiff);
+    devices.flat_map(|device| [device.clone(), device.gradient_checkpointing()])
 }
 
 /// The backends that are compiled in.
@@ -65,7 +87,8 @@ pub(crate) fn check_strided(
     );
 }
 
-/// Numbers of 64 bits take the plain body, to the bit, and keep their kind. Those of 16 bits have the
+/// Numbers of 64 bits take the plain body, to the bit, and keep their kind; its own gradient is that of
+/// its operations. Those of 16 bits have the
 /// results and gradients of the same numbers in 32, but for their own rounding.
 pub(crate) fn others(
     operation: impl Fn(Tensor<2>) -> Tensor<2>,
@@ -76,14 +99,16 @@ pub(crate) fn others(
     let (found, expected) = (operation(double.clone()), plain(double));
     assert_eq!(found.dtype(), FloatDType::F64.into());
     assert_eq!(found.into_data(), expected.into_data());
+    let doubles = [x.clone().cast(FloatDType::F64).into_data()];
+    let [found, expected] = [&operation as &dyn Fn(Tensor<2>) -> Tensor<2>, &plain]
+        .map(|body| differentiate(&doubles, 1, |[x]| body(x), &Device::flex()));
+    all_close(found, &expected, 1e-6);
     for (dtype, bound) in HALVES {
         let halves = [x.clone().cast(dtype).into_data()];
         let single = |[x]: [Tensor<2>; 1]| plain(x.cast(FloatDType::F32));
-        let expected = differentiate(&halves, single, &Device::flex());
-        let found = differentiate(&halves, |[x]| operation(x), &Device::flex());
-        for (found, expected) in found.into_iter().zip(&expected) {
-            close(found, expected, bound);
-        }
+        let expected = differentiate(&halves, 1, single, &Device::flex());
+        let found = differentiate(&halves, 1, |[x]| operation(x), &Device::flex());
+        all_close(found, &expected, bound);
     }
 }
 
@@ -93,26 +118,30 @@ pub(crate) const HALVES: [(FloatDType, f64); 2] = [
     (FloatDType::BF16, 4.0 / 256.0),
 ];
 
-/// The result and the gradient of each input, where the result is weighted by a wave.
+/// The result, the same as a later operation reads it for its gradient, and the gradients of the first
+/// `tracked` inputs, where the result is weighted by a wave.
 fn differentiate<const N: usize>(
     inputs: &[TensorData; N],
+    tracked: usize,
     body: impl Fn([Tensor<2>; N]) -> Tensor<2>,
     device: &Device,
 ) -> Vec<TensorData> {
     let device = device.clone().autodiff();
-    let inputs = inputs
-        .clone()
-        .map(|data| read(data, &device).require_grad());
+    let input =
+        |index: usize| read(inputs[index].clone(), &device).set_require_grad(index < tracked);
+    let inputs: [Tensor<2>; N] = std::array::from_fn(input);
     let result = body(inputs.clone());
     let weights = read(wave(result.dims(), 1.0, 5), &device).cast(result.dtype());
-    let gradients = (result.clone() * weights).sum().backward();
+    // Their gradient is the result, which checkpointing may make again.
+    let weights = weights.require_grad();
+    let gradients = (result.clone() * weights.clone()).sum().backward();
     let gradient = |x: &Tensor<2>| {
         x.grad(&gradients)
-            .expect("a gradient of each input")
+            .expect("a gradient of what is tracked")
             .into_data()
     };
-    let mut found = vec![result.into_data()];
-    found.extend(inputs.iter().map(gradient));
+    let mut found = vec![result.into_data(), gradient(&weights)];
+    found.extend(inputs[..tracked].iter().map(gradient));
     found
 }
 
@@ -121,6 +150,13 @@ fn read(data: TensorData, device: &Device) -> Tensor<2> {
     match data.shape().len() {
         1 => Tensor::<1>::from_data(data, (device, dtype)).unsqueeze(),
         _ => Tensor::from_data(data, (device, dtype)),
+    }
+}
+
+/// As far as there are found ones.
+fn all_close(found: Vec<TensorData>, expected: &[TensorData], bound: f64) {
+    for (found, expected) in found.into_iter().zip(expected) {
+        close(found, expected, bound);
     }
 }
 

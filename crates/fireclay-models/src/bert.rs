@@ -14,7 +14,7 @@ mod hugging_face;
 mod names;
 
 use burn::module::{Module, Param};
-use burn::nn::{Embedding, Linear};
+use burn::nn::Embedding;
 use burn::tensor::{Bool, Device, Int, Tensor};
 
 use crate::encoder::EncoderShape;
@@ -23,6 +23,7 @@ use crate::layers::activation::Activation;
 use crate::layers::attention::{attend, hide_padding, join_heads, split_heads};
 use crate::layers::dropout::Dropout;
 use crate::layers::linear;
+use crate::layers::linear::Linear;
 use crate::layers::norm::LayerNorm;
 use crate::layers::tokens::{STD, embedding, look_up, tied_head};
 use config::Sizes;

@@ -9,7 +9,7 @@
 //!   [arXiv:1312.4400](https://arxiv.org/abs/1312.4400)
 
 use burn::module::Module;
-use burn::nn::{GroupNorm, Linear};
+use burn::nn::GroupNorm;
 use burn::tensor::{Device, Tensor};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -21,6 +21,7 @@ use crate::layers::activation::Activation;
 use crate::layers::batch_norm::BatchNorm;
 use crate::layers::conv::{Conv, Conv2d};
 use crate::layers::dropout::Dropout;
+use crate::layers::linear::Linear;
 use crate::layers::pool::{Pool, global_average};
 use crate::mlp::NormKind;
 
@@ -232,10 +233,10 @@ impl Block {
     fn forward(&self, mut x: Tensor<4>, activation: Activation) -> Tensor<4> {
         for (index, conv) in self.convs.iter().enumerate() {
             x = conv.forward(x);
-            if let Some(norm) = self.norms.get(index) {
-                x = norm.forward(x);
-            }
-            x = activation.forward(x);
+            x = match self.norms.get(index) {
+                Some(norm) => norm.forward(x, activation),
+                None => activation.forward(x),
+            };
         }
         x
     }
@@ -257,10 +258,11 @@ impl Norm {
         }
     }
 
-    fn forward(&self, input: Tensor<4>) -> Tensor<4> {
+    fn forward(&self, input: Tensor<4>, activation: Activation) -> Tensor<4> {
         match self {
-            Self::Batch(norm) => norm.forward(input),
-            Self::Layer(norm) => norm.forward(input),
+            Self::Batch(norm) if activation == Activation::Relu => norm.relu(input),
+            Self::Batch(norm) => activation.forward(norm.forward(input)),
+            Self::Layer(norm) => activation.forward(norm.forward(input)),
         }
     }
 }

@@ -12,7 +12,6 @@
 mod names;
 
 use burn::module::{Module, Param};
-use burn::nn::Linear;
 use burn::tensor::{Device, Tensor};
 use fireclay_kernels::gelu;
 use schemars::JsonSchema;
@@ -23,6 +22,7 @@ use crate::image::ImageShape;
 use crate::init::{Init, Values};
 use crate::layers::conv::{Conv, Conv2d};
 use crate::layers::drop_path::{DropPath, rising};
+use crate::layers::linear::Linear;
 use crate::layers::norm::LayerNorm;
 
 /// A ConvNeXt.

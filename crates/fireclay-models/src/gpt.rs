@@ -14,8 +14,8 @@ mod hugging_face;
 mod sizes;
 
 use burn::module::{Module, Param};
-use burn::nn::{Embedding, Linear};
-use burn::tensor::{Bool, Device, Int, Tensor, module};
+use burn::nn::Embedding;
+use burn::tensor::{Bool, Device, Int, Tensor};
 
 use crate::init::{Init, Values};
 use crate::language::{LanguageShape, branch_std};
@@ -24,6 +24,7 @@ use crate::layers::attention::{attend, attend_itself, join_heads, split_heads};
 use crate::layers::causal::{KeyValueCache, LayerCache, Places};
 use crate::layers::dropout::Dropout;
 use crate::layers::linear;
+use crate::layers::linear::Linear;
 use crate::layers::norm::LayerNorm;
 use crate::layers::tokens::{STD, embedding, look_up, tied_head};
 pub use config::GptConfig;
@@ -274,7 +275,7 @@ impl Conv1d {
 
     fn forward(&self, x: Tensor<3>) -> Tensor<3> {
         let bias = self.bias.as_ref().map(Param::val);
-        module::linear(x, self.weight.val(), bias)
+        fireclay_kernels::linear(x, self.weight.val(), bias)
     }
 }
 

@@ -7,7 +7,7 @@
 //! so optimizer records and checkpoints of two equal runs are equal byte for byte.
 
 use burn::module::{Flag, Param, ParamId, RunningState};
-use burn::nn::{Embedding, GroupNorm, GroupNormConfig, Linear};
+use burn::nn::{Embedding, GroupNorm, GroupNormConfig};
 use burn::tensor::{Device, Tensor, TensorData};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
@@ -17,6 +17,7 @@ use rand_distr::StandardNormal;
 use crate::layers::batch_norm::BatchNorm;
 use crate::layers::drop_path::DropPath;
 use crate::layers::dropout::Dropout;
+use crate::layers::linear::Linear;
 use crate::layers::norm::{LayerNorm, RmsNorm};
 
 /// What the values of a new parameter are drawn from.

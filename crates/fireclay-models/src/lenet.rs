@@ -6,7 +6,6 @@
 //! all maps of the first, the pooling has no weights, and the output is linear.
 
 use burn::module::Module;
-use burn::nn::Linear;
 use burn::tensor::{Device, Tensor};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -16,6 +15,7 @@ use crate::image::ImageShape;
 use crate::init::Init;
 use crate::layers::activation::Activation;
 use crate::layers::conv::{Conv, Conv2d};
+use crate::layers::linear::Linear;
 use crate::layers::pool::Pool;
 
 /// LeNet-5.

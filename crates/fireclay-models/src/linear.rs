@@ -6,13 +6,14 @@
 //! (multinomial): McFadden, *Conditional logit analysis of qualitative choice behavior* (1974).
 
 use burn::module::{Module, Param};
-use burn::nn::{Embedding, Linear};
+use burn::nn::Embedding;
 use burn::tensor::{Device, Int, Tensor};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::init::{Init, Values};
 use crate::layers::categories::embed;
+use crate::layers::linear::Linear;
 use crate::tabular::TabularShape;
 
 /// Linear, logistic or softmax regression.

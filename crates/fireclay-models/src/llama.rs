@@ -17,7 +17,7 @@ mod hugging_face;
 mod rotary;
 
 use burn::module::Module;
-use burn::nn::{Embedding, Linear};
+use burn::nn::Embedding;
 use burn::tensor::{Bool, Device, Int, Tensor};
 
 use crate::init::Init;
@@ -26,6 +26,7 @@ use crate::layers::activation::Activation;
 use crate::layers::attention::{attend, join_heads, split_heads};
 use crate::layers::causal::{KeyValueCache, LayerCache, Places};
 use crate::layers::linear;
+use crate::layers::linear::Linear;
 use crate::layers::norm::RmsNorm;
 use crate::layers::tokens::{STD, embedding, look_up, tied_head};
 pub use config::LlamaConfig;

@@ -13,7 +13,7 @@
 mod config;
 
 use burn::module::{Module, Param};
-use burn::nn::{Embedding, Linear};
+use burn::nn::Embedding;
 use burn::tensor::activation::sigmoid;
 use burn::tensor::{Bool, Device, Int, Tensor};
 use fireclay_kernels::widely;
@@ -21,6 +21,7 @@ use fireclay_kernels::widely;
 use crate::encoder::EncoderShape;
 use crate::init::{Init, Values};
 use crate::layers::dropout::Dropout;
+use crate::layers::linear::Linear;
 use crate::layers::tokens::look_up;
 pub use config::{LstmConfig, LstmPooling};
 

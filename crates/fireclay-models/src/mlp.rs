@@ -12,7 +12,7 @@
 //!   [arXiv:2106.11959](https://arxiv.org/abs/2106.11959)
 
 use burn::module::Module;
-use burn::nn::{Embedding, Linear};
+use burn::nn::Embedding;
 use burn::tensor::{Device, Int, Tensor};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -22,6 +22,7 @@ use crate::layers::activation::Activation;
 use crate::layers::batch_norm::BatchNorm;
 use crate::layers::categories::embed;
 use crate::layers::dropout::Dropout;
+use crate::layers::linear::Linear;
 use crate::layers::norm::LayerNorm;
 use crate::tabular::TabularShape;
 

@@ -12,7 +12,6 @@
 mod tables;
 
 use burn::module::Module;
-use burn::nn::Linear;
 use burn::tensor::activation::{hard_sigmoid, hard_swish, relu};
 use burn::tensor::{Device, Tensor};
 use schemars::JsonSchema;
@@ -24,6 +23,7 @@ use crate::init::{Init, Values};
 use crate::layers::batch_norm::BatchNorm;
 use crate::layers::conv::{Conv, Conv2d};
 use crate::layers::dropout::Dropout;
+use crate::layers::linear::Linear;
 use tables::{Activation, HARD_SWISH, LARGE, SMALL, TableRow};
 
 /// A MobileNetV3.
@@ -340,11 +340,11 @@ impl ConvNorm {
     }
 
     fn forward(&self, input: Tensor<4>) -> Tensor<4> {
-        let x = self.norm.forward(self.conv.forward(input));
+        let x = self.conv.forward(input);
         match self.activation {
-            Activation::None => x,
-            Activation::Relu => relu(x),
-            Activation::HardSwish => hard_swish(x),
+            Activation::None => self.norm.forward(x),
+            Activation::Relu => self.norm.relu(x),
+            Activation::HardSwish => hard_swish(self.norm.forward(x)),
         }
     }
 }

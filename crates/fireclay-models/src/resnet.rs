@@ -15,8 +15,6 @@ mod config;
 pub(crate) mod tests;
 
 use burn::module::Module;
-use burn::nn::Linear;
-use burn::tensor::activation::relu;
 use burn::tensor::ops::MaxPoolOptions;
 use burn::tensor::{Device, Tensor};
 use fireclay_kernels::max_pool2d;
@@ -26,6 +24,7 @@ use crate::init::Init;
 use crate::layers::batch_norm::BatchNorm;
 use crate::layers::conv::{Conv, Conv2d};
 use crate::layers::dropout::Dropout;
+use crate::layers::linear::Linear;
 use crate::layers::pool::global_average;
 use block::Block;
 pub use config::{BlockKind, ResNetConfig, Shortcut, Stem};
@@ -120,7 +119,7 @@ impl ResNet {
     /// `[batch, channels, height, width]` -> `[batch, width, height / 4, width / 4]`, or the same
     /// height and width with the stem for small images.
     fn stem(&self, images: Tensor<4>) -> Tensor<4> {
-        let x = relu(self.bn1.forward(self.conv1.forward(images)));
+        let x = self.bn1.relu(self.conv1.forward(images));
         match self.stem {
             Stem::Cifar => x,
             Stem::Imagenet => {

@@ -268,8 +268,8 @@ mod tests {
     use super::*;
     use crate::init::Init;
     use crate::layers::batch_norm::BatchNorm;
+    use crate::layers::linear::Linear;
     use burn::module::list_param_ids;
-    use burn::nn::Linear;
 
     #[derive(Module, Debug)]
     struct Small {

@@ -15,13 +15,14 @@ mod encoder;
 mod positions;
 
 use burn::module::Module;
-use burn::nn::{Embedding, Linear};
+use burn::nn::Embedding;
 use burn::tensor::{Bool, Device, Int, Tensor};
 
 use crate::init::{Init, Values};
 use crate::layers::attention::hide_padding;
 use crate::layers::causal::hidden_from;
 use crate::layers::dropout::Dropout;
+use crate::layers::linear::Linear;
 use crate::layers::linear::xavier;
 use crate::layers::tokens::{embedding, look_up, tied_head};
 use crate::translation::TranslationShape;

@@ -14,7 +14,6 @@ mod names;
 mod positions;
 
 use burn::module::{Module, Param};
-use burn::nn::Linear;
 use burn::tensor::{Device, Tensor};
 use fireclay_kernels::{gelu, self_attention};
 use schemars::JsonSchema;
@@ -26,6 +25,7 @@ use crate::init::{Init, Values};
 use crate::layers::conv::{Conv, Conv2d};
 use crate::layers::drop_path::{DropPath, rising};
 use crate::layers::dropout::Dropout;
+use crate::layers::linear::Linear;
 use crate::layers::linear::xavier;
 use crate::layers::norm::LayerNorm;
 pub use positions::resize_positions;

@@ -3,7 +3,7 @@
 
 use std::iter;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::mpsc;
+use std::sync::{Mutex, TryLockError, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -63,6 +63,26 @@ pub(crate) fn count(device: &Device) -> usize {
     match fireclay_kernels::is_flex(device) {
         true => rayon::current_num_threads(),
         false => 1,
+    }
+}
+
+/// Does `work` on one of the threads that operations are shared out to, if it is the processor that
+/// computes. From any other thread each operation would put that thread to sleep and wake one of
+/// theirs, which costs more than many a one takes. A thread that is alone stays free for what `work` may
+/// wait for.
+///
+/// One work at a time: a thread that waits for an operation takes up whatever else is to be done, and
+/// would begin a second training in the middle of the first.
+pub(crate) fn among_threads<O: Send>(device: &Device, work: impl FnOnce() -> O + Send) -> O {
+    static BUSY: Mutex<()> = Mutex::new(());
+    let busy = match BUSY.try_lock() {
+        Ok(busy) => Some(busy),
+        Err(TryLockError::Poisoned(error)) => Some(error.into_inner()),
+        Err(TryLockError::WouldBlock) => None,
+    };
+    match busy {
+        Some(_busy) if count(device) > 1 => rayon::scope(|_| work()),
+        _ => work(),
     }
 }
 
@@ -150,6 +170,27 @@ mod tests {
             assert_eq!(taken, (0..place as u64).map(|x| x * x).collect::<Vec<_>>());
             assert_eq!(done, Err("on purpose".to_owned()));
         }
+    }
+
+    #[test]
+    fn one_work_at_a_time_is_among_the_threads_that_share_it_out() {
+        let device = Device::flex();
+        let place = || among_threads(&device, rayon::current_thread_index);
+        let (outside, shared) = (place(), rayon::current_num_threads() > 1);
+        assert_eq!(outside.is_some(), shared);
+        let second = among_threads(&device, || {
+            thread::spawn({
+                let device = device.clone();
+                move || among_threads(&device, rayon::current_thread_index)
+            })
+            .join()
+        });
+        assert_eq!(second.expect("no panic"), None);
+        let panicked = catch_unwind(AssertUnwindSafe(|| {
+            among_threads(&device, || panic!("on purpose"))
+        }));
+        assert!(panicked.is_err());
+        assert_eq!(place().is_some(), shared);
     }
 
     #[test]

@@ -26,6 +26,7 @@ struct Lock<'a> {
     seed: u64,
     backend: &'a str,
     device: &'a str,
+    precision: &'a str,
     /// The parts of a batch that a CPU computes at once: they fix the order of sums.
     #[serde(skip_serializing_if = "Option::is_none")]
     cpu_shards: Option<usize>,
@@ -53,6 +54,7 @@ pub(crate) fn describe<M: Module>(
         seed: config.seed,
         backend: &device.backend,
         device: &device.description,
+        precision: config.device.precision.name(),
         cpu_shards: match config.train.cpu_shards {
             CpuShards::Auto => None,
             CpuShards::Count(count) => Some(count.get()),

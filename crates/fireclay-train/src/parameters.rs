@@ -149,11 +149,12 @@ impl ModuleMapper for Pace {
 mod tests {
     use burn::module::list_param_ids;
     use burn::tensor::Device;
+    use fireclay_models::layers::linear::Linear;
     use fireclay_models::{Init, tensors::to_tensors};
 
     use super::*;
 
-    fn layers() -> (burn::nn::Linear, burn::nn::Linear) {
+    fn layers() -> (Linear, Linear) {
         let mut init = Init::new(1, &Device::flex().autodiff());
         (init.linear(2, 3, true), init.linear(3, 1, false))
     }

@@ -2,8 +2,7 @@
 //! 6.1).
 
 use burn::data::dataset::DatasetError;
-use burn::tensor::activation::log_softmax;
-use burn::tensor::{Device, Int, Tensor, TensorData};
+use burn::tensor::{Device, Tensor};
 use fireclay_data::{DataError, PaddedTexts, Tokenizer};
 use fireclay_models::TranslationModel;
 
@@ -12,8 +11,11 @@ use crate::task::text::tokens;
 use crate::task::text_table::upload;
 
 mod beam;
+mod search;
 
 use beam::Beam;
+use search::Search;
+pub(crate) use search::search_blindly;
 
 /// A translating model and how it is asked.
 #[derive(Debug)]
@@ -55,7 +57,7 @@ pub enum TranslateError {
 }
 
 /// Texts that are translated together.
-const TOGETHER: usize = 32;
+pub(crate) const TOGETHER: usize = 32;
 
 /// How much longer than its source a translation may be (Vaswani et al. 2017, section 6.1).
 const LONGER: usize = 50;
@@ -127,27 +129,17 @@ impl<'a> Translator<'a> {
     /// The best draft for each source.
     fn search(&self, sources: &[&[u32]], end: u32) -> Result<Vec<Vec<u32>>, TranslateError> {
         let input = upload(PaddedTexts::new(sources), self.device);
-        let source_mask = input.mask;
-        let memory = self.model.encode(input.tokens, source_mask.clone());
-        // Every source has as many rows as there are drafts of it.
-        let copies = (0..sources.len()).flat_map(|row| std::iter::repeat_n(row, self.beam_size));
-        let copies = self.rows(copies);
-        let memory = memory.select(0, copies.clone());
-        let source_mask = source_mask.select(0, copies);
+        let mut search = Search::new(self.model, input, self.beam_size);
         let most = |source: &&[u32]| (source.len() + LONGER).min(self.model.context_length());
         let mut beams: Vec<Beam> = sources
             .iter()
             .map(|source| Beam::new(self.beam_size, self.length_penalty, end, most(source)))
             .collect();
-        let mut cache = self.model.empty_cache();
         while beams.iter().any(|beam| !beam.is_done()) {
             let last = beams.iter().flat_map(Beam::last_tokens);
             let last: Vec<i32> = last.map(|token| token as i32).collect();
             let dims = [last.len(), 1];
-            let last = tokens(last, dims, self.device);
-            let mask = source_mask.clone();
-            let logits = self.model.decode_cached(last, &memory, mask, &mut cache);
-            let scores = self.scores(logits)?;
+            let scores = numbers(search.scores(tokens(last, dims, self.device)))?;
             let each = scores.len() / beams.len();
             let parents = beams.iter_mut().zip(scores.chunks(each)).enumerate();
             let parents = parents.flat_map(|(row, (beam, scores))| {
@@ -157,25 +149,17 @@ impl<'a> Translator<'a> {
                     .map(move |draft| first + draft)
             });
             let parents: Vec<usize> = parents.collect();
-            cache.select(self.rows(parents.into_iter()));
+            search.keep(parents);
         }
         Ok(beams.into_iter().map(Beam::best).collect())
     }
+}
 
-    fn rows(&self, rows: impl Iterator<Item = usize>) -> Tensor<1, Int> {
-        let rows: Vec<i32> = rows.map(|row| row as i32).collect();
-        let count = rows.len();
-        Tensor::from_data(TensorData::new(rows, [count]), self.device)
-    }
-
-    /// Log-probabilities of the next token of each draft, row by row.
-    fn scores(&self, logits: Tensor<3>) -> Result<Vec<f32>, TranslateError> {
-        let [rows, _, vocabulary] = logits.dims();
-        let scores = log_softmax(logits.reshape([rows, vocabulary]), 1);
-        let scores: Vec<f32> = scores.into_data().iter().collect();
-        match scores.iter().any(|score| score.is_nan()) {
-            true => Err(TranslateError::NotFinite),
-            false => Ok(scores),
-        }
+/// Log-probabilities, row by row.
+fn numbers(scores: Tensor<2>) -> Result<Vec<f32>, TranslateError> {
+    let scores: Vec<f32> = scores.into_data().iter().collect();
+    match scores.iter().any(|score| score.is_nan()) {
+        true => Err(TranslateError::NotFinite),
+        false => Ok(scores),
     }
 }

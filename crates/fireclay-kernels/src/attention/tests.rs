@@ -1,7 +1,8 @@
 use burn::tensor::{Device, FloatDType, Int, TensorData, Tolerance};
 
 use super::*;
-use crate::test::{HALVES, close, devices, wave};
+use crate::operation::Operation;
+use crate::test::{HALVES, autodiff_devices, close, wave};
 
 /// `[batch, heads, key heads, new, time, width]`: whole strips and tiles, rests of both, keys that
 /// several heads share, more than a block.
@@ -15,17 +16,26 @@ const SIZES: [[usize; 6]; 7] = [
     [1, 2, 2, 130, 200, 17],
 ];
 
+fn plain(
+    parts: [Tensor<4>; 3],
+    hidden: Option<Tensor<4, Bool>>,
+    factors: Option<Tensor<4>>,
+) -> Tensor<4> {
+    Attention::new(hidden, factors).forward(parts).0
+}
+
 type Body<'a> = dyn Fn([Tensor<4>; 3]) -> Tensor<4> + 'a;
 type Make<'a> = dyn Fn(&Device) -> Tensor<4, Bool> + 'a;
 
 /// The result and the gradients of queries, keys and values.
 fn differentiate(data: &[TensorData; 3], body: &Body<'_>, device: &Device) -> Vec<TensorData> {
     let device = device.clone().autodiff();
-    let parts = data
-        .clone()
-        .map(|data| Tensor::<4>::from_data(data, &device).require_grad());
+    let parts = data.clone().map(|data| {
+        let dtype = data.dtype();
+        Tensor::<4>::from_data(data, (&device, dtype)).require_grad()
+    });
     let found = body(parts.clone());
-    let weights = Tensor::from_data(wave(found.dims(), 1.0, 5), &device);
+    let weights = Tensor::<4>::from_data(wave(found.dims(), 1.0, 5), &device).cast(found.dtype());
     let gradients = (found.clone() * weights).sum().backward();
     let mut results = vec![found.into_data()];
     results.extend(parts.map(|part| part.grad(&gradients).expect("a gradient").into_data()));
@@ -34,7 +44,7 @@ fn differentiate(data: &[TensorData; 3], body: &Body<'_>, device: &Device) -> Ve
 
 fn check(data: &[TensorData; 3], body: &Body<'_>, plain: &Body<'_>) {
     let expected = differentiate(data, plain, &Device::flex());
-    for device in devices() {
+    for device in autodiff_devices() {
         for (found, expected) in differentiate(data, body, &device).iter().zip(&expected) {
             let greatest = expected.iter::<f64>().map(f64::abs).fold(1.0, f64::max);
             // Backends round exponentials each in their own way.
@@ -205,6 +215,76 @@ fn half_precision_is_near_single_precision_and_scores_do_not_overflow() {
         let [query, keys, values] = parts(100.0);
         let found = attention(query, [keys, values], hidden(), None).into_data();
         assert!(found.iter::<f32>().all(f32::is_finite), "{dtype:?}");
+    }
+}
+
+/// With a mask, with dropout's factors, with shared keys, and with all three parts in one.
+#[test]
+fn the_plain_body_brings_its_gradient() {
+    for size in SIZES {
+        let [batch, heads, _, new, time, _] = size;
+        let terms = |device: &Device| {
+            let factors = wave([batch, heads, new, time], 1.0, 3);
+            let factors = Tensor::<4>::from_data(factors, device).clamp_min(0.0);
+            (Some(holes(batch, new, time, device)), Some(factors))
+        };
+        let own = |parts: [Tensor<4>; 3]| {
+            let (hidden, factors) = terms(&parts[0].device());
+            apply(Attention::new(hidden, factors), parts)
+        };
+        let spelt = |parts: [Tensor<4>; 3]| {
+            let (hidden, factors) = terms(&parts[0].device());
+            plain(parts, hidden, factors)
+        };
+        check(&data(size), &own, &spelt);
+    }
+    let own = |parts: [Tensor<4>; 3]| {
+        let hidden = causal(20, 20, &parts[0].device());
+        let all = Tensor::cat(parts.to_vec(), 1);
+        apply(Attention::new(Some(hidden), None), [all])
+    };
+    let spelt = |parts: [Tensor<4>; 3]| {
+        plain(
+            parts.clone(),
+            Some(causal(20, 20, &parts[0].device())),
+            None,
+        )
+    };
+    check(&data([2, 3, 3, 20, 20, 6]), &own, &spelt);
+    for (dtype, bound) in HALVES {
+        let halves = data([2, 3, 3, 20, 20, 6]).map(|data| data.convert_dtype(dtype.into()));
+        let single = |parts: [Tensor<4>; 3]| spelt(parts.map(|part| part.cast(FloatDType::F32)));
+        let expected = differentiate(&halves, &single, &Device::flex());
+        let found = differentiate(&halves, &own, &Device::flex());
+        for (found, expected) in found.into_iter().zip(&expected) {
+            // Scores and weights are rounded too.
+            close(found, expected, 4.0 * bound);
+        }
+    }
+}
+
+#[test]
+fn what_is_without_autodiff_is_a_constant() {
+    let [query, keys, values] = data([2, 2, 2, 9, 9, 5]);
+    let gradient = |body: &Body<'_>, device: &Device| {
+        let query = Tensor::<4>::from_data(query.clone(), device).require_grad();
+        let constant = device.clone().without_autodiff();
+        let [keys, values] =
+            [&keys, &values].map(|data| Tensor::<4>::from_data(data.clone(), &constant));
+        let found = body([query.clone(), keys, values]);
+        let gradients = found.square().sum().backward();
+        query.grad(&gradients).expect("a gradient").into_data()
+    };
+    let own = |parts: [Tensor<4>; 3]| apply(Attention::new(None, None), parts);
+    let fused =
+        |[query, keys, values]: [Tensor<4>; 3]| attention(query, [keys, values], None, None);
+    let expected = gradient(
+        &|parts| plain(parts, None, None),
+        &Device::flex().autodiff(),
+    );
+    for device in autodiff_devices() {
+        close(gradient(&own, &device), &expected, 1e-5);
+        close(gradient(&fused, &device), &expected, 1e-5);
     }
 }
 

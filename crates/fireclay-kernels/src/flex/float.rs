@@ -34,6 +34,12 @@ pub(crate) fn exp(x: f32) -> f32 {
     if x < LEAST { 0.0 } else { power * two_to_n }
 }
 
+/// max(0, x); what is no number stays.
+#[inline(always)]
+pub(crate) fn relu(x: f32) -> f32 {
+    if x <= 0.0 { 0.0 } else { x }
+}
+
 /// 1 / (1 + e^-x), with a relative error below 4e-7 down to -87.
 #[inline(always)]
 pub(crate) fn sigmoid(x: f32) -> f32 {
@@ -117,6 +123,31 @@ impl Sums {
         }
     }
 
+    /// Adds both of what `f` makes of each pair of two rows of the same length, the first to the first
+    /// sum, the second to the second.
+    #[inline(always)]
+    pub(crate) fn add_both(
+        [first, second]: &mut [Self; 2],
+        a: &[f32],
+        b: &mut [f32],
+        f: impl Fn(f32, &mut f32) -> [f32; 2],
+    ) {
+        let (a, a_rest) = a.as_chunks::<LANES>();
+        let (b, b_rest) = b.as_chunks_mut::<LANES>();
+        for (a, b) in a.iter().zip(b) {
+            let sums = first.0.iter_mut().zip(&mut second.0);
+            for ((first, second), (a, b)) in sums.zip(a.iter().zip(b)) {
+                let [x, y] = f(*a, b);
+                (*first, *second) = (*first + x, *second + y);
+            }
+        }
+        let sums = first.0.iter_mut().zip(&mut second.0);
+        for ((first, second), (a, b)) in sums.zip(a_rest.iter().zip(b_rest)) {
+            let [x, y] = f(*a, b);
+            (*first, *second) = (*first + x, *second + y);
+        }
+    }
+
     #[inline(always)]
     pub(crate) fn total(self) -> f32 {
         self.0.iter().sum()
@@ -173,6 +204,12 @@ mod tests {
             [0.0; 3]
         );
         assert!(exp(f32::NAN).is_nan());
+    }
+
+    #[test]
+    fn relu_keeps_what_is_no_number() {
+        assert_eq!([relu(-1.0), relu(0.0), relu(2.0)], [0.0, 0.0, 2.0]);
+        assert!(relu(f32::NAN).is_nan());
     }
 
     #[test]

@@ -1,113 +1,39 @@
 //! Softmax in place, forward and backward.
 
-use burn::backend::autodiff::Autodiff;
-use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
-use burn::backend::autodiff::grads::Gradients;
-use burn::backend::autodiff::ops::{Backward, Ops, OpsKind, unary};
-use burn::backend::flex::FlexTensor;
-use burn::backend::tensor::FloatTensor;
-use burn::backend::{Backend, Dispatch, Flex, backend_extension};
+use burn::backend::Flex;
 use burn::tensor::{Bool, Tensor};
 use pulp::NullaryFnOnce;
 
-use crate::flex::{LANES, Mask, contiguous, dot, exp, greatest, rows_in_piece, run, width};
+use crate::flex::{LANES, Mask, dot, exp, greatest, numbers, rows_in_piece, run, width};
 
 pub(super) fn softmax<const D: usize>(
     scores: Tensor<D>,
-    hidden: Option<Tensor<4, Bool>>,
+    hidden: Option<Tensor<D, Bool>>,
     scale: f64,
 ) -> Tensor<D> {
     let hidden = hidden.map(|hidden| Hidden::new(hidden, &scores));
-    let scores = scores.into_dispatch();
-    Tensor::from_dispatch(Dispatch::softmax(scores, hidden, scale as f32))
+    let mut scores = numbers(scores);
+    let columns = width(&scores);
+    let rows = rows_in_piece(columns);
+    let pieces = scores.storage_mut().chunks_mut(rows * columns.max(1));
+    run(pieces.enumerate().map(|(piece, scores)| Values {
+        scores,
+        columns,
+        first: piece * rows,
+        hidden: hidden.as_ref(),
+        scale: scale as f32,
+    }));
+    Tensor::from_primitive::<Flex>(scores)
 }
 
-/// What is hidden of rows of scores.
-#[derive(Clone, Debug)]
-pub(super) struct Hidden {
-    mask: Mask,
-    /// Rows to a batch, and to a head.
-    rows: [usize; 2],
-}
-
-impl Hidden {
-    fn new<const D: usize>(hidden: Tensor<4, Bool>, scores: &Tensor<D>) -> Self {
-        let dims = scores.dims();
-        Self {
-            mask: Mask::new(hidden),
-            rows: [dims[D - 3] * dims[D - 2], dims[D - 2]],
-        }
-    }
-
-    #[inline(always)]
-    fn row(&self, index: usize) -> &[u8] {
-        self.mask.row(index / self.rows[0], index % self.rows[1])
-    }
-}
-
-#[backend_extension(Autodiff, Flex)]
-pub(super) trait SoftmaxOps: Backend {
-    fn softmax(scores: FloatTensor<Self>, hidden: Option<Hidden>, scale: f32) -> FloatTensor<Self>;
-}
-
-impl SoftmaxOps for Flex {
-    fn softmax(scores: FlexTensor, hidden: Option<Hidden>, scale: f32) -> FlexTensor {
-        let mut scores = contiguous(scores);
-        let columns = width(&scores);
-        let rows = rows_in_piece(columns);
-        let pieces = scores.storage_mut().chunks_mut(rows * columns.max(1));
-        run(pieces.enumerate().map(|(piece, scores)| Values {
-            scores,
-            columns,
-            first: piece * rows,
-            hidden: hidden.as_ref(),
-            scale,
-        }));
-        scores
-    }
-}
-
-impl<C: CheckpointStrategy> SoftmaxOps for Autodiff<Flex, C> {
-    fn softmax(scores: FloatTensor<Self>, hidden: Option<Hidden>, scale: f32) -> FloatTensor<Self> {
-        let prepared = SoftmaxBackward.prepare::<C>([scores.node()]);
-        match prepared.compute_bound().stateful() {
-            OpsKind::Tracked(prepared) => {
-                let shares = Flex::softmax(scores.into_primitive(), hidden.clone(), scale);
-                prepared.finish((shares.clone(), hidden, scale), shares)
-            }
-            OpsKind::UnTracked(prepared) => {
-                prepared.finish(Flex::softmax(scores.into_primitive(), hidden, scale))
-            }
-        }
-    }
-}
-
-#[derive(Debug)]
-struct SoftmaxBackward;
-
-impl Backward<Flex, 1> for SoftmaxBackward {
-    type State = (FlexTensor, Option<Hidden>, f32);
-
-    fn backward(
-        self,
-        ops: Ops<Self::State, 1>,
-        gradients: &mut Gradients,
-        _checkpointer: &mut Checkpointer,
-    ) {
-        let (shares, hidden, scale) = ops.state;
-        unary::<Flex, _>(ops.parents, ops.node, gradients, |gradient| {
-            backward(shares, gradient, hidden.as_ref(), scale)
-        });
-    }
-}
-
-fn backward(
-    shares: FlexTensor,
-    gradient: FlexTensor,
-    hidden: Option<&Hidden>,
-    scale: f32,
-) -> FlexTensor {
-    let [shares, mut gradient] = [shares, gradient].map(contiguous);
+pub(super) fn softmax_slopes<const D: usize>(
+    shares: Tensor<D>,
+    gradient: Tensor<D>,
+    hidden: Option<Tensor<D, Bool>>,
+    scale: f64,
+) -> Tensor<D> {
+    let hidden = hidden.map(|hidden| Hidden::new(hidden, &shares));
+    let [shares, mut gradient] = [shares, gradient].map(numbers);
     let columns = width(&shares);
     let rows = rows_in_piece(columns);
     let pieces = shares.storage().chunks(rows * columns.max(1));
@@ -119,10 +45,33 @@ fn backward(
             gradient,
             columns,
             first: piece * rows,
-            hidden,
-            scale,
+            hidden: hidden.as_ref(),
+            scale: scale as f32,
         }));
-    gradient
+    Tensor::from_primitive::<Flex>(gradient)
+}
+
+/// What is hidden of rows of scores.
+struct Hidden {
+    mask: Mask,
+    /// Rows to a batch, and to a head.
+    rows: [usize; 2],
+}
+
+impl Hidden {
+    /// Of scores with a batch and heads.
+    fn new<const D: usize>(hidden: Tensor<D, Bool>, scores: &Tensor<D>) -> Self {
+        let dims = scores.dims();
+        Self {
+            mask: Mask::new(hidden.unsqueeze()),
+            rows: [dims[D - 3] * dims[D - 2], dims[D - 2]],
+        }
+    }
+
+    #[inline(always)]
+    fn row(&self, index: usize) -> &[u8] {
+        self.mask.row(index / self.rows[0], index % self.rows[1])
+    }
 }
 
 /// Turns scores into shares, row by row.
@@ -151,7 +100,7 @@ impl NullaryFnOnce for Values<'_> {
     }
 }
 
-/// Turns gradients of shares into those of scores, row by row.
+/// Turns gradients of shares into those of scores before their scale, row by row.
 struct Slopes<'a> {
     shares: &'a [f32],
     gradient: &'a mut [f32],
@@ -202,7 +151,7 @@ pub(crate) fn shares(row: &mut [f32], hidden: Option<&[u8]>, moments: Moments) {
     }
 }
 
-/// Turns the gradient of a row's shares into that of its scores.
+/// Turns the gradient of a row's shares into that of its scores before their scale.
 #[inline(always)]
 pub(crate) fn slopes(shares: &[f32], gradient: &mut [f32], hidden: Option<&[u8]>, scale: f32) {
     let mean = dot(shares, gradient);

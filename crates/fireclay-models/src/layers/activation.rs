@@ -1,7 +1,7 @@
 //! Activation functions by name.
 
 use burn::tensor::{Tensor, activation};
-use fireclay_kernels::{gelu, gelu_tanh, widely};
+use fireclay_kernels::{gelu, gelu_tanh, silu, widely};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -60,7 +60,7 @@ impl Activation {
             Self::Selu => widely(input, activation::selu),
             Self::Gelu => gelu(input),
             Self::GeluTanh => gelu_tanh(input),
-            Self::Silu => widely(input, activation::silu),
+            Self::Silu => silu(input),
             Self::Mish => widely(input, activation::mish),
             Self::Softplus => widely(input, |input| activation::softplus(input, 1.0)),
             Self::Tanh => activation::tanh(input),

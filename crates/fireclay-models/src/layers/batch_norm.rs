@@ -1,9 +1,9 @@
 //! Batch normalisation with PyTorch's running statistics.
 
 use burn::module::{Content, DisplaySettings, Flag, Module, ModuleDisplay, Param, RunningState};
-use burn::tensor::module::batch_norm;
+use burn::tensor::module::BatchNormTrainOutput;
 use burn::tensor::{Device, Tensor};
-use fireclay_kernels::{widely, widen};
+use fireclay_kernels::{batch_norm, batch_norm_relu, normalise, normalise_relu, widely, widen};
 
 /// Normalises each channel over the batch and over all places in it.
 ///
@@ -43,32 +43,41 @@ impl BatchNorm {
     /// - `input`: `[batch, channels, ...]`
     /// - result: the same
     pub fn forward<const D: usize>(&self, input: Tensor<D>) -> Tensor<D> {
+        self.with(input, batch_norm, normalise)
+    }
+
+    /// max(0, [`forward`](Self::forward)) at once.
+    pub fn relu<const D: usize>(&self, input: Tensor<D>) -> Tensor<D> {
+        self.with(input, batch_norm_relu, normalise_relu)
+    }
+
+    fn with<const D: usize>(
+        &self,
+        input: Tensor<D>,
+        train: impl FnOnce(Tensor<D>, Tensor<1>, Tensor<1>, f64) -> BatchNormTrainOutput<D>,
+        infer: impl FnOnce(Tensor<D>, [Tensor<1>; 2], [Tensor<1>; 2], f64) -> Tensor<D>,
+    ) -> Tensor<D> {
+        let [gamma, beta] = [&self.gamma, &self.beta].map(|parameter| widen(parameter.val()));
         widely(input, |input| {
-            match input.device().is_autodiff() && self.training.is_enabled() {
-                true => self.forward_train(input),
-                false => self.forward_inference(input),
+            if input.device().is_autodiff() && self.training.is_enabled() {
+                let numbers = input.dims().iter().product();
+                let result = train(input, gamma, beta, self.epsilon);
+                self.observe(result.mean, result.variance, numbers);
+                return result.output;
             }
+            let statistics = [&self.running_mean, &self.running_var]
+                .map(|running| on(&input.device(), running.value()));
+            infer(input, [gamma, beta], statistics, self.epsilon)
         })
     }
 
-    fn forward_inference<const D: usize>(&self, input: Tensor<D>) -> Tensor<D> {
-        let device = input.device();
-        let mean = on(&device, self.running_mean.value());
-        let var = on(&device, self.running_var.value());
-        let (gamma, beta) = (widen(self.gamma.val()), widen(self.beta.val()));
-        batch_norm(input, gamma, beta, mean, var, self.epsilon)
-    }
-
-    fn forward_train<const D: usize>(&self, input: Tensor<D>) -> Tensor<D> {
-        let dims = input.dims();
-        let count = dims.iter().product::<usize>() / dims[1].max(1);
-        let (gamma, beta) = (widen(self.gamma.val()), widen(self.beta.val()));
-        let result = fireclay_kernels::batch_norm(input, gamma, beta, self.epsilon);
+    /// Takes the mean and the population variance of a batch of so many numbers.
+    fn observe(&self, mean: Tensor<1>, variance: Tensor<1>, numbers: usize) {
+        let count = numbers / mean.dims()[0].max(1);
         // One number has no sample variance; PyTorch refuses it, and zero over zero is no help.
         let unbiased = count as f64 / count.saturating_sub(1).max(1) as f64;
-        self.update(&self.running_mean, result.mean);
-        self.update(&self.running_var, result.variance.mul_scalar(unbiased));
-        result.output
+        self.update(&self.running_mean, mean);
+        self.update(&self.running_var, variance.mul_scalar(unbiased));
     }
 
     fn update(&self, running: &RunningState<Tensor<1>>, batch: Tensor<1>) {
@@ -148,6 +157,29 @@ mod tests {
         let output: Vec<f32> = output.into_data().iter().collect();
         assert!((output[1] - 3.0).abs() < 1e-4, "{output:?}");
         assert_eq!(numbers(norm.running_mean.value_sync()), [0.0]);
+    }
+
+    #[test]
+    fn relu_at_once_is_relu_afterwards() {
+        let device = Device::flex().autodiff();
+        let input = [[[[0.0, 2.0]], [[5.0, -5.0]]], [[[4.0, -6.0]], [[5.0, 3.0]]]];
+        let input = Tensor::<4>::from_data(input, &device);
+        let [one, other] = [0, 0].map(|seed| Init::new(seed, &device).batch_norm(2));
+        let pairs = [
+            (one.relu(input.clone()), other.forward(input.clone())),
+            (
+                one.valid().relu(input.clone().inner()),
+                other.valid().forward(input.clone().inner()),
+            ),
+            (
+                one.freeze().relu(input.clone()),
+                other.freeze().forward(input),
+            ),
+        ];
+        for (at_once, afterwards) in pairs {
+            let difference = (at_once - afterwards.clamp_min(0.0)).abs().max();
+            assert!(difference.into_scalar::<f32>() < 1e-6);
+        }
     }
 
     #[test]

@@ -1,8 +1,29 @@
-//! Linear layers with other first weights than `torch.nn.Linear`'s.
+//! Linear layers, and first weights of theirs that are not those of `torch.nn.Linear`.
 
-use burn::nn::Linear;
+use burn::module::{Module, Param};
+use burn::tensor::Tensor;
+use fireclay_kernels::linear;
 
 use crate::init::{Init, Values};
+
+/// x W + b.
+#[derive(Module, Debug)]
+pub struct Linear {
+    /// `[inputs, outputs]`.
+    pub weight: Param<Tensor<2>>,
+    /// `[outputs]`; none where absent.
+    pub bias: Option<Param<Tensor<1>>>,
+}
+
+impl Linear {
+    /// # Shapes
+    ///
+    /// - `x`: `[.., inputs]`
+    /// - result: `[.., outputs]`
+    pub fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
+        linear(x, self.weight.val(), self.bias.as_ref().map(Param::val))
+    }
+}
 
 /// Normal weights of deviation `std`, and a bias of zero if there is one.
 pub(crate) fn normal(

@@ -1,9 +1,8 @@
 //! The ends of models that read tokens.
 
 use burn::nn::Embedding;
-use burn::tensor::module::{self, linear};
 use burn::tensor::{Int, Tensor};
-use fireclay_kernels::widely;
+use fireclay_kernels::{embedding as gather, linear, widely};
 
 use crate::init::{Init, Values};
 
@@ -26,9 +25,7 @@ pub(crate) fn embedding(rows: usize, width: usize, std: f64, init: &mut Init) ->
 /// - `indices`: `[batch, time]`
 /// - result: `[batch, time, width]`
 pub(crate) fn look_up(table: &Embedding, indices: Tensor<2, Int>) -> Tensor<3> {
-    widely(table.weight.val(), |table| {
-        module::embedding(table, indices)
-    })
+    widely(table.weight.val(), |table| gather(table, indices))
 }
 
 /// The product with the embedding of each token, which serves as the head's weight (Press & Wolf

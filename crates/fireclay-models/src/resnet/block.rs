@@ -2,9 +2,8 @@
 
 use burn::module::Module;
 use burn::tensor::Tensor;
-use burn::tensor::activation::relu;
 use burn::tensor::ops::MaxPoolOptions;
-use fireclay_kernels::max_pool2d;
+use fireclay_kernels::{add_relu, max_pool2d};
 
 use super::config::{BlockKind, Shortcut};
 use crate::init::Init;
@@ -83,16 +82,17 @@ impl Block {
     /// `[batch, inputs, height, width]` -> `[batch, outputs, height / stride, width / stride]`,
     /// rounded up.
     pub fn forward(&self, input: Tensor<4>) -> Tensor<4> {
-        let x = relu(self.bn1.forward(self.conv1.forward(input.clone())));
-        let mut x = self.bn2.forward(self.conv2.forward(x));
-        if let (Some(conv), Some(norm)) = (&self.conv3, &self.bn3) {
-            x = norm.forward(conv.forward(relu(x)));
-        }
+        let x = self.bn1.relu(self.conv1.forward(input.clone()));
+        let x = self.conv2.forward(x);
+        let x = match (&self.conv3, &self.bn3) {
+            (Some(conv), Some(norm)) => norm.forward(conv.forward(self.bn2.relu(x))),
+            _ => self.bn2.forward(x),
+        };
         let shortcut = match &self.downsample {
             Some((conv, norm)) => norm.forward(conv.forward(input)),
             None => pad_channels(every_other(input, self.stride), x.dims()[1]),
         };
-        relu(self.drop_path.forward(x) + shortcut)
+        add_relu(self.drop_path.forward(x), shortcut)
     }
 }
 

@@ -1,13 +1,13 @@
 //! Attention and MLP as in `torch.nn.Transformer`.
 
 use burn::module::Module;
-use burn::nn::Linear;
-use burn::tensor::{Bool, Tensor, module::linear};
+use burn::tensor::{Bool, Tensor};
+use fireclay_kernels::linear;
 
 use super::config::{Sizes, TransformerConfig};
 use crate::init::{Init, Values};
 use crate::layers::attention::{attend, join_heads, split_heads};
-use crate::layers::linear::xavier;
+use crate::layers::linear::{Linear, xavier};
 
 /// Multi-head attention (section 3.2.2).
 #[derive(Module, Debug)]

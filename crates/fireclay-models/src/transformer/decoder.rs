@@ -1,7 +1,6 @@
 //! The half that foretells the target.
 
 use burn::module::Module;
-use burn::nn::Linear;
 use burn::tensor::{Bool, Int, Tensor};
 
 use super::attention::Attention;
@@ -10,6 +9,7 @@ use crate::init::{Init, Values};
 use crate::layers::activation::Activation;
 use crate::layers::causal::{KeyValueCache, LayerCache};
 use crate::layers::dropout::Dropout;
+use crate::layers::linear::Linear;
 use crate::layers::linear::xavier;
 use crate::layers::norm::LayerNorm;
 

@@ -1,7 +1,6 @@
 //! The half that reads the source.
 
 use burn::module::Module;
-use burn::nn::Linear;
 use burn::tensor::{Bool, Tensor};
 
 use super::attention::Attention;
@@ -9,6 +8,7 @@ use super::config::{Sizes, TransformerConfig};
 use crate::init::{Init, Values};
 use crate::layers::activation::Activation;
 use crate::layers::dropout::Dropout;
+use crate::layers::linear::Linear;
 use crate::layers::linear::xavier;
 use crate::layers::norm::LayerNorm;
 

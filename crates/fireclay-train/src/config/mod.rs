@@ -34,6 +34,7 @@ mod run;
 
 mod data;
 mod model;
+mod precision;
 mod sections;
 mod task;
 mod values;
@@ -62,12 +63,13 @@ pub use data::{
     TokenizerSource,
 };
 pub use model::{ModelConfig, NetworkConfig, StartConfig};
+pub use precision::Precision;
 pub use problem::{ConfigError, Problem, Source, Span};
 pub use run::{Loaded, RunConfig};
 pub use schema::schema;
 pub use sections::{
     BackendName, CheckpointConfig, DeviceConfig, EarlyStoppingConfig, EvalConfig, LoggingConfig,
-    OnNonFinite, Precision, TrainConfig,
+    OnNonFinite, TrainConfig,
 };
 pub use suggest::did_you_mean;
 pub use task::{

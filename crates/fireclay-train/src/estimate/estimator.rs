@@ -5,6 +5,7 @@ use std::num::NonZeroUsize;
 use burn_ir::OperationIr;
 use fireclay_data::{DataError, batch_count};
 
+use super::evaluation::Evaluation;
 use super::operations::{flops, traffic};
 use super::resident::Resident;
 use super::sight::{Sight, of_config, of_data};
@@ -27,6 +28,8 @@ pub struct Estimator {
     pub(super) is_adapted: bool,
     /// How the device of the run computes.
     pub(super) computing: Computing,
+    /// If anything is held out.
+    pub(super) evaluation: Option<Evaluation>,
     /// For runs on the processor.
     pub(super) resident: Option<Resident>,
     /// Bytes that the run may take on its device.
@@ -94,7 +97,8 @@ impl Estimator {
             plan: Plan::from(config),
             rows,
             computing,
-            resident: is_host.then(|| Resident::of(config, computing.parts)),
+            evaluation: Evaluation::of(config, &sight, rows)?,
+            resident: is_host.then(|| Resident::of(config, sight.reading)),
             room: room(config),
             is_adapted: config.lora.is_some(),
             sight,
@@ -118,7 +122,7 @@ impl Estimator {
         let one = Self::of(config, sight, 1)?;
         let none = || {
             let [needed, room] = [
-                one.memory(one.computing).peak,
+                one.memory(one.computing).most(),
                 one.space().unwrap_or_default(),
             ];
             let [needed, room] = [needed, room].map(|bytes| bytes as f64 / 1e6);
@@ -127,14 +131,16 @@ impl Estimator {
                  beside the program there is room for {room:.1} MB (see device.memory_gb)"
             ))
         };
-        let largest = one.fits(&one.memory(one.computing)).ok_or_else(none)?;
+        let memory = one.memory(one.computing);
+        let largest = one.space().and_then(|space| memory.largest_trained(space));
+        let largest = largest.ok_or_else(none)?;
         let samples = one.sight.samples.unwrap_or(usize::MAX).max(1);
         let most = samples.min(usize::try_from(largest).unwrap_or(usize::MAX));
         let mut rows = 1 << most.min(MOST_ROWS).ilog2();
-        // A larger batch may be computed in parts, each with gradients of its own.
+        // A larger batch may be computed in parts, each with gradients of its own, and evaluated.
         loop {
             let estimator = Self::of(config, one.sight.clone(), rows)?;
-            let peak = estimator.memory(estimator.computing).peak;
+            let peak = estimator.memory(estimator.computing).most();
             if estimator.space().is_some_and(|space| peak <= space) {
                 return Ok(estimator);
             }
@@ -148,7 +154,9 @@ impl Estimator {
     /// Bytes of tensors for which the device of the run has room.
     fn space(&self) -> Option<u64> {
         let room = self.room?;
-        Some(self.resident.map_or(room, |resident| resident.room(room)))
+        let threads = self.computing.threads();
+        let free = |resident: Resident| resident.room(room, threads);
+        Some(self.resident.map_or(room, free))
     }
 
     /// The most samples of a batch for which the device of the run has room.
@@ -340,7 +348,7 @@ fn is_missing(error: &DataError, config: &RunConfig) -> bool {
 }
 
 /// Beyond any sensible batch.
-const MOST_ROWS: usize = 1 << 24;
+pub(super) const MOST_ROWS: usize = 1 << 24;
 
 /// The rows of a batch.
 fn rows(config: &RunConfig, sight: &Sight) -> Result<usize, (String, String)> {

@@ -205,7 +205,7 @@ impl Hardware {
         devices: Option<u64>,
     ) -> Prediction {
         let memory = self.memory as u64;
-        let is_alone = estimate.elsewhere.peak <= memory && devices.unwrap_or(1) == 1;
+        let is_alone = estimate.elsewhere.most() <= memory && devices.unwrap_or(1) == 1;
         let sharding = match is_alone {
             true => None,
             false => Sharding::new(estimate, self, devices),

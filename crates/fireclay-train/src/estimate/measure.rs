@@ -94,8 +94,13 @@ impl Observer for Watch {
 /// The most memory that this process has held, in bytes.
 ///
 /// Linux alone says it without a call into the system.
-fn peak_memory() -> Option<u64> {
+pub(super) fn peak_memory() -> Option<u64> {
     field("/proc/self/status", "VmHWM:")
+}
+
+/// What this process holds now that is in no file, in bytes. Linux alone says it.
+pub(super) fn private_memory() -> Option<u64> {
+    field("/proc/self/status", "RssAnon:")
 }
 
 /// The memory of this machine, in bytes, where the system says it.

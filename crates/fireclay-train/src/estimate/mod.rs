@@ -6,6 +6,8 @@
 //! line about it; an optimizer says how much it remembers (`optim/size.rs`).
 
 mod estimator;
+mod evaluation;
+mod held_out;
 mod memory;
 mod operations;
 mod record;
@@ -103,8 +105,29 @@ pub struct MemoryUse {
     pub without_samples: u64,
     /// What each sample of a large batch adds to it.
     pub per_sample: u64,
-    /// All that the program holds in main memory, where the run computes there.
+    /// Bytes while held-out samples are evaluated, if there are any.
+    pub evaluation: Option<EvaluationUse>,
+    /// All that the program holds in main memory, where the run computes there, from reading the data to
+    /// the last evaluation.
     pub resident: Option<u64>,
+}
+
+/// Bytes that an evaluation holds on its device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct EvaluationUse {
+    /// Samples of a batch.
+    pub batch: usize,
+    /// Whether they are as many as in the training.
+    #[serde(skip)]
+    pub follows: bool,
+    /// Batches that are computed at once.
+    pub at_once: usize,
+    /// What all of them take.
+    pub activations: u64,
+    /// What the search for a batch of translations takes, where there is one.
+    pub search: Option<u64>,
+    /// All of it with weights, their average and what the optimizer remembers, at the worst moment.
+    pub peak: u64,
 }
 
 impl Estimate {
@@ -120,10 +143,41 @@ impl Estimate {
 }
 
 impl MemoryUse {
-    /// The most samples of a batch with which the peak stays within `bytes`, if there is one.
+    /// The peak of training and evaluation.
+    pub fn most(&self) -> u64 {
+        let evaluation = self.evaluation.map_or(0, |evaluation| evaluation.peak);
+        self.peak.max(evaluation)
+    }
+
+    /// The most samples of a batch with which training and evaluation stay within `bytes`, if there is
+    /// one.
     pub fn largest_batch(&self, bytes: u64) -> Option<u64> {
+        let trained = self.largest_trained(bytes)?;
+        match self.evaluation {
+            Some(evaluation) => evaluation.bound(trained, bytes),
+            None => Some(trained),
+        }
+    }
+
+    /// The same of the training alone.
+    fn largest_trained(&self, bytes: u64) -> Option<u64> {
         let left = bytes.checked_sub(self.without_samples)?;
         Some(left / self.per_sample).filter(|samples| *samples > 0)
+    }
+}
+
+impl EvaluationUse {
+    /// As many of `samples` of a batch as it stays within `bytes` with, if there are any, where as many
+    /// batches are computed at once.
+    fn bound(&self, samples: u64, bytes: u64) -> Option<u64> {
+        if !self.follows {
+            return (self.peak <= bytes).then_some(samples);
+        }
+        let search = self.search.unwrap_or(0);
+        let left = bytes.checked_sub(self.peak - self.activations.max(search))?;
+        let each = self.activations.div_ceil(self.batch as u64).max(1);
+        let fit = samples.min(left / each);
+        (search <= left && fit > 0).then_some(fit)
     }
 }
 

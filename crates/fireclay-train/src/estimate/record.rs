@@ -71,9 +71,27 @@ pub(super) fn training<M: Module>(
     if plan.train.max_grad_norm.is_some() {
         scale(&model, gradients, 1.0);
     }
-    let mut weights = Weights::default();
+    (weight_tensors(&model), halves)
+}
+
+/// The tensors of the model's weights.
+pub(super) fn weight_tensors<M: Module>(model: &M) -> HashSet<TensorId> {
+    struct Weights(HashSet<TensorId>);
+
+    impl ModuleVisitor for Weights {
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            // Without gradients in an evaluation, with them in a training.
+            let tensor: FloatTensor<Capture> = match param.val().try_into_primitive::<Capture>() {
+                Ok(tensor) => tensor,
+                Err(_) => recorded(param.val()).into_primitive(),
+            };
+            self.0.insert(tensor.id());
+        }
+    }
+
+    let mut weights = Weights(HashSet::new());
     model.visit(&mut weights);
-    (weights.0, halves)
+    weights.0
 }
 
 fn bytes_of_halves<M: Module>(model: &M) -> u64 {
@@ -137,15 +155,6 @@ fn backward<M: Module>(model: &M, loss: Tensor<1>) -> GradientsParams {
     };
     model.visit(&mut taken);
     taken.gradients
-}
-
-#[derive(Default)]
-struct Weights(HashSet<TensorId>);
-
-impl ModuleVisitor for Weights {
-    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        self.0.insert(recorded(param.val()).into_primitive().id());
-    }
 }
 
 type Recorded = Autodiff<Capture>;

@@ -5,6 +5,8 @@ use fireclay_data::{ImageFormat, LabelLevel, PairSplit, TextTableSplit, Tokenize
 use fireclay_models::{EncoderShape, ImageShape, LanguageShape, TabularShape, TranslationShape};
 use serde::Serialize;
 
+use super::held_out::{self, HeldOut};
+use super::resident::Reading;
 use crate::config::{DataConfig, ImageSource, ModelConfig, RunConfig, TaskConfig};
 use crate::run::{RunData, shape};
 
@@ -32,6 +34,10 @@ pub(super) struct Sight {
     pub samples: Option<usize>,
     /// Pairs in a batch that the data makes up, in the mean.
     pub each: Option<f64>,
+    /// What is held out, if anything is.
+    pub held_out: Option<HeldOut>,
+    /// What reading the data took of main memory, where it was read and the system says it.
+    pub reading: Option<Reading>,
     /// What was assumed.
     pub assumed: Vec<String>,
 }
@@ -59,6 +65,8 @@ pub(super) fn of_data(config: &RunConfig, data: &RunData) -> Sight {
         rows: None,
         samples,
         each: None,
+        held_out: held_out::of_data(data, lengths),
+        reading: Reading::now(),
         assumed: Vec::new(),
     };
     match data {
@@ -104,25 +112,34 @@ pub(super) fn of_data(config: &RunConfig, data: &RunData) -> Sight {
 }
 
 /// The longest text.
-fn longest(split: &TextTableSplit) -> usize {
+pub(super) fn longest(split: &TextTableSplit) -> usize {
     let positions = 0..split.len() as u32;
-    let lengths = positions.map(|position| split.batch(&[position]).0.dims[1]);
+    let lengths = positions.map(|position| split.length(position));
     lengths.max().unwrap_or(0)
 }
 
 /// Rows, source and target of the batch with the most places.
-fn largest(split: &PairSplit) -> [usize; 3] {
+pub(super) fn largest(split: &PairSplit) -> [usize; 3] {
+    larger(shapes(split))
+}
+
+/// Rows, source and target of each batch.
+pub(super) fn shapes(split: &PairSplit) -> impl Iterator<Item = [usize; 3]> {
     let groups = 0..split.groups() as u32;
-    let dims = groups.map(|group| {
+    groups.map(|group| {
         let batch = split.batch(&[group]);
         [
             batch.source_dims[0],
             batch.source_dims[1],
             batch.target_dims[1],
         ]
-    });
+    })
+}
+
+/// The one with the most places.
+pub(super) fn larger(shapes: impl Iterator<Item = [usize; 3]>) -> [usize; 3] {
     let places = |[rows, source, target]: &[usize; 3]| rows * (source + target);
-    dims.max_by_key(places).unwrap_or([1; 3])
+    shapes.max_by_key(places).unwrap_or([1; 3])
 }
 
 /// What the configuration says, and what is assumed beyond it.
@@ -206,6 +223,8 @@ pub(super) fn of_config(
         rows,
         samples,
         each: rows.map(|rows| rows as f64),
+        held_out: held_out::of_config(config, rows, lengths),
+        reading: None,
         assumed: assumed.0,
     })
 }
@@ -356,7 +375,7 @@ fn vocabulary(config: &RunConfig, given: &Assumptions, assumed: &mut Assumed) ->
 }
 
 /// Tokens that the model looks at, at most.
-fn context(config: &RunConfig) -> usize {
+pub(super) fn context(config: &RunConfig) -> usize {
     match &config.model {
         ModelConfig::Language(model) => model.network.context_length(),
         ModelConfig::Encoder(model) => model.network.context_length(),

@@ -1,6 +1,5 @@
 //! The model of a run and the batches that it is trained on, of whatever family.
 
-use std::collections::HashSet;
 use std::rc::Rc;
 
 use burn::module::Module;
@@ -10,7 +9,7 @@ use fireclay_data::{Labels, Mix};
 use fireclay_models::{Family, Pretrainable, weights};
 
 use super::estimator::LARGEST;
-use super::record::{Recording, hollow, record, training};
+use super::record::{Recording, hollow, record, training, weight_tensors};
 use super::sight::{Shape, Sight};
 use crate::config::{DataConfig, ModelConfig, NetworkConfig, RunConfig, TaskConfig};
 use crate::optim::hidden_weights;
@@ -25,6 +24,7 @@ use crate::task::{
     Batch, CausalLm, Classifier, CrossEntropy, MaskedLm, MultilabelClassifier, Network, Regressor,
     Seq2Seq, TableInput, TargetScale, TextInput,
 };
+use crate::translate::{TOGETHER, search_blindly};
 
 /// A model that can be run without its numbers.
 pub(super) struct Subject {
@@ -34,10 +34,14 @@ pub(super) struct Subject {
     pub state: u64,
     train: Box<dyn Fn(usize, bool) -> Recording>,
     infer: Run,
+    search: Option<Search>,
 }
 
 /// Records what happens with a batch of so many rows.
 type Run = Box<dyn Fn(usize) -> Recording>;
+
+/// Records a search for translations of sources of so many tokens, until they have so many.
+type Search = Box<dyn Fn(usize, usize) -> Recording>;
 
 /// One tensor of a model.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
@@ -138,9 +142,19 @@ impl Subject {
                     count: rows * target_time,
                 };
                 let made = Made::started(config, model, shape)?;
+                let (build, beam_size) = (made.build.clone(), task.beam_size);
+                let search = move |source, written| {
+                    evaluated(&*build, |model, device| {
+                        let sources = text(TOGETHER, source, device);
+                        search_blindly(model, sources, beam_size, written);
+                    })
+                };
                 let wrap = move |model| Seq2Seq::new(model, smoothing);
                 let forward = move |model: &Seq2Seq, batch| model.forward(batch, smoothing);
-                Ok(made.subject_by(config, wrap, batch, forward))
+                Ok(Self {
+                    search: Some(Box::new(search)),
+                    ..made.subject_by(config, wrap, batch, forward)
+                })
             }
             _ => unreachable!("what is seen was found for this model"),
         }
@@ -161,6 +175,13 @@ impl Subject {
     /// The operations of one batch of `rows` forward, in evaluation.
     pub fn infer(&self, rows: usize) -> Recording {
         (self.infer)(rows)
+    }
+
+    /// The operations of a search for as many translations as are looked for together, of sources of so
+    /// many tokens and until each draft has so many; none where nothing is translated.
+    pub fn search(&self, source: usize, written: usize) -> Option<Recording> {
+        let search = self.search.as_ref()?;
+        Some(search(source, written))
     }
 }
 
@@ -267,17 +288,26 @@ where
                 }
             }),
             infer: Box::new(move |rows| {
-                let run = |device: &Device| {
-                    let model = hollow(infer_model(device), device);
-                    InferenceStep::step(&model, infer_batch(rows, device));
-                };
-                Recording {
-                    operations: record(run).1,
-                    weights: HashSet::new(),
-                    halves: 0,
-                }
+                evaluated(&infer_model, |model, device| {
+                    InferenceStep::step(model, infer_batch(rows, device));
+                })
             }),
+            search: None,
         }
+    }
+}
+
+/// Records what `work` does with the model that `build` builds, without gradients.
+fn evaluated<M: Module>(build: impl Fn(&Device) -> M, work: impl FnOnce(&M, &Device)) -> Recording {
+    let (weights, operations) = record(|device| {
+        let model = hollow(build(device), device);
+        work(&model, device);
+        weight_tensors(&model)
+    });
+    Recording {
+        operations,
+        weights,
+        halves: 0,
     }
 }
 

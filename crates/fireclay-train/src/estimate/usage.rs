@@ -3,9 +3,11 @@
 use fireclay_kernels::stand_in;
 
 use super::estimator::Estimator;
+use super::evaluation::Evaluation;
 use super::memory::peak;
+use super::resident::Resident;
 use super::subject::Subject;
-use super::{MemoryUse, TensorShape};
+use super::{EvaluationUse, MemoryUse, TensorShape};
 use crate::config::{BackendName, DataConfig, DeviceConfig, RunConfig};
 use crate::run::shards::on_host;
 
@@ -13,7 +15,7 @@ use crate::run::shards::on_host;
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Computing {
     /// Whether it has the operations of `fireclay-kernels` in one pass.
-    fused: bool,
+    pub fused: bool,
     /// In how many parts it computes a batch at once.
     pub parts: usize,
 }
@@ -38,6 +40,19 @@ impl Computing {
             parts: on_host(config, parameters, samples).get(),
         }
     }
+
+    /// How many batches it evaluates at once, if there are so many.
+    pub fn lanes(self) -> usize {
+        match self.fused {
+            true => rayon::current_num_threads(),
+            false => 1,
+        }
+    }
+
+    /// Threads that make tensors, at most.
+    pub fn threads(self) -> usize {
+        1 + self.parts.max(self.lanes())
+    }
 }
 
 /// Whether the run computes on the processor, as far as can be known: who says how much memory there
@@ -53,14 +68,18 @@ impl Estimator {
     }
 
     /// Bytes of a checkpoint: weights, their average if there is one, and what the optimizer
-    /// remembers. Beside adapters, what they adapt is left out.
+    /// remembers.
     pub(super) fn checkpoint(&self, memory: &MemoryUse) -> u64 {
-        let weights = match self.is_adapted {
+        let copies = if memory.average > 0 { 2 } else { 1 };
+        copies * self.saved(memory) + memory.optimizer
+    }
+
+    /// Bytes of the weights in a checkpoint. Beside adapters, what they adapt is left out.
+    fn saved(&self, memory: &MemoryUse) -> u64 {
+        match self.is_adapted {
             true => memory.gradients,
             false => memory.weights,
-        };
-        let copies = if memory.average > 0 { 2 } else { 1 };
-        copies * weights + memory.optimizer
+        }
     }
 
     pub(super) fn memory(&self, computing: Computing) -> MemoryUse {
@@ -93,29 +112,61 @@ impl Estimator {
             None => 0,
         };
         let [without_samples, per_sample] = self.growth(computing);
-        MemoryUse {
+        let evaluation = self.evaluation.as_ref();
+        let memory = MemoryUse {
             weights,
             halves,
             gradients,
             optimizer,
             average,
             activations: rest - halves,
-            resident: self
-                .resident
-                .map(|resident| resident.bytes(kept, peak - kept)),
             peak,
             without_samples: kept + (waiting + without_samples).max(updating),
             per_sample,
+            evaluation: evaluation.map(|evaluation| evaluation.memory(kept, computing)),
+            resident: None,
+        };
+        MemoryUse {
+            resident: self.resident.map(|host| self.in_main_memory(&memory, host)),
+            ..memory
         }
+    }
+
+    /// What the process holds at the worst moment of updates, checkpoints and evaluations.
+    fn in_main_memory(&self, memory: &MemoryUse, host: Resident) -> u64 {
+        let kept = memory.weights + memory.optimizer + memory.average;
+        let working = memory.peak - kept;
+        let parts = self.computing.parts;
+        // Where threads compute parts of a batch, one more adds their gradients up.
+        let (own, shares) = match parts {
+            1 => (working, Vec::new()),
+            _ => (memory.gradients, vec![working / parts as u64; parts]),
+        };
+        let training = host.bytes(kept, working, &[vec![own], shares].concat());
+        // The files of a checkpoint are made in memory, each of them twice.
+        let file = self.saved(memory).max(memory.optimizer);
+        let saved = self.checkpoint(memory) + file;
+        let saving = host.bytes(kept, saved, &[own.max(saved)]);
+        let evaluating = |(takes, evaluation): (EvaluationUse, &Evaluation)| {
+            let (at_once, all) = (takes.at_once, takes.activations);
+            let threads = match at_once {
+                1 => vec![own.max(all)],
+                _ => [vec![own], vec![all / at_once as u64; at_once]].concat(),
+            };
+            host.bytes(kept + evaluation.answers, takes.peak - kept, &threads)
+        };
+        let evaluation = memory.evaluation.zip(self.evaluation.as_ref());
+        let evaluation = evaluation.map_or(0, evaluating);
+        training.max(saving).max(evaluation)
     }
 
     /// The most bytes beside the weights that a batch of so many rows takes.
     fn working(&self, rows: usize, computing: Computing) -> u64 {
+        let train = |rows| peak(&self.subject.train(rows, self.forgets()));
         let part = |rows| match (rows, computing.fused) {
             (0, _) => 0,
-            // These operations keep what they need whether or not gradients are checkpointed.
-            (rows, true) => stand_in(|| peak(&self.subject.train(rows, false))),
-            (rows, false) => peak(&self.subject.train(rows, self.forgets())),
+            (rows, true) => stand_in(|| train(rows)),
+            (rows, false) => train(rows),
         };
         let (small, larger) = (rows / computing.parts, rows % computing.parts);
         let smaller = (computing.parts - larger) as u64 * part(small);

@@ -26,6 +26,7 @@ use burn::train::{
 };
 
 use crate::checkpoint::CheckpointError;
+use crate::lanes::among_threads;
 use crate::output::StepOutput;
 use crate::run_folder::FolderError;
 use session::{Session, Setup};
@@ -82,8 +83,9 @@ where
         let model = learner.model();
         // A second handle on the weights would force every update to copy them.
         drop(learner);
+        let device = setup.device.clone();
         let mut session = Session::new(setup, components, model, train, valid);
-        let result = session.run();
+        let result = among_threads(&device.inner(), || session.run());
         let (result, model, processor) = session.finish(result);
         *self.result.lock().expect("nobody panics with it") = Some(result);
         (model, processor)

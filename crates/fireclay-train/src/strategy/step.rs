@@ -53,51 +53,56 @@ where
         self.setup.done.steps += 1;
         self.setup.spent(Phase::Compute, start);
         if loss.is_finite() && grad_norm.is_finite() {
-            let start = Instant::now();
-            let mut grads = forward.grads;
-            if let Some(max_norm) = self.setup.plan.train.max_grad_norm {
-                grads = clip_global_norm(self.model(), grads, max_norm, grad_norm);
-            }
             // A second handle on the weights would force the update to copy them.
             drop(before);
-            let rates = self.setup.rates.as_ref();
-            let pace = rates.map(|rates| rates.before(self.model()));
-            self.map_model(|model, optimizer| {
-                let after = model.optimize(optimizer, learning_rate.into(), grads);
-                match pace {
-                    Some(pace) => pace.apply(after),
-                    None => after,
-                }
-            });
-            if let Some(ema) = self.setup.ema.take() {
-                self.setup.ema = Some(ema.update(self.model()));
-            }
-            self.setup.spent(Phase::Optimizer, start);
-            let weight: f64 = forward.weights.iter().sum();
-            self.setup.state.epoch_loss += loss * weight;
-            self.setup.state.epoch_weight += weight;
-            self.setup
-                .state
-                .loss_scale
-                .iter_mut()
-                .for_each(LossScale::keep);
-            self.record(Step {
+            let step = Step {
                 step: self.setup.state.step,
                 epoch: self.setup.state.epoch + 1,
                 loss,
                 learning_rate,
                 grad_norm,
-            })
-        } else {
-            match self.setup.state.loss_scale {
-                Some(scale) if loss.is_finite() && scale.can_shrink() => {
-                    self.overflowed(scale, loss, learning_rate)?;
-                }
-                _ => self.non_finite(loss, grad_norm)?,
-            }
-            before.iter().for_each(|before| self.restore_model(before));
-            Ok(())
+            };
+            return self.make(forward.grads, step, forward.weights.iter().sum());
         }
+        match self.setup.state.loss_scale {
+            Some(scale) if loss.is_finite() && scale.can_shrink() => {
+                self.overflowed(scale, loss, learning_rate)?;
+            }
+            _ => self.non_finite(loss, grad_norm)?,
+        }
+        before.iter().for_each(|before| self.restore_model(before));
+        Ok(())
+    }
+
+    /// Moves the weights, and writes down `step`, whose samples have this weight in the epoch's loss.
+    fn make(
+        &mut self,
+        mut grads: GradientsParams,
+        step: Step,
+        weight: f64,
+    ) -> Result<(), TrainError> {
+        let start = Instant::now();
+        if let Some(max_norm) = self.setup.plan.train.max_grad_norm {
+            grads = clip_global_norm(self.model(), grads, max_norm, step.grad_norm);
+        }
+        let rates = self.setup.rates.as_ref();
+        let pace = rates.map(|rates| rates.before(self.model()));
+        self.map_model(|model, optimizer| {
+            let after = model.optimize(optimizer, step.learning_rate.into(), grads);
+            match pace {
+                Some(pace) => pace.apply(after),
+                None => after,
+            }
+        });
+        if let Some(ema) = self.setup.ema.take() {
+            self.setup.ema = Some(ema.update(self.model()));
+        }
+        self.setup.spent(Phase::Optimizer, start);
+        let state = &mut self.setup.state;
+        state.epoch_loss += step.loss * weight;
+        state.epoch_weight += weight;
+        state.loss_scale.iter_mut().for_each(LossScale::keep);
+        self.record(step)
     }
 
     fn learning_rate(&self) -> f64 {
@@ -115,11 +120,8 @@ where
         let left = self.setup.batches_per_epoch - self.setup.state.batch;
         let half = self.setup.plan.precision.half();
         let half = half.map(|dtype| halved(self.model().clone(), dtype));
-        let scale = self
-            .setup
-            .state
-            .loss_scale
-            .map_or(1.0, |scale| scale.factor);
+        let scale = self.setup.state.loss_scale;
+        let scale = scale.map_or(1.0, |scale| scale.factor);
         let mut accumulator = Accumulator::new();
         let (mut losses, mut weights, mut unit) = (Vec::new(), Vec::new(), 1.0);
         for micro in 0..self.setup.plan.accumulation().min(left) {
@@ -140,15 +142,7 @@ where
                 losses.push(output.item.loss().without_autodiff());
                 weights.push(weight);
                 unit = output.item.unit();
-                if self.setup.shown {
-                    let item = TrainingItem::new(
-                        output.item,
-                        batches.progress(),
-                        Some(self.setup.state.step as usize + 1),
-                        Some(learning_rate.into()),
-                    );
-                    self.emit(LearnerEvent::ProcessedItem(item))?;
-                }
+                self.show(output.item, batches, learning_rate)?;
             }
             self.setup.state.batch += 1;
             self.setup.spent(Phase::Compute, start);
@@ -162,6 +156,22 @@ where
             weights,
             unit,
         })
+    }
+
+    /// Burn's dashboard, if there is one, gets what a part came to.
+    fn show(
+        &mut self,
+        item: <M as TrainStep>::Output,
+        batches: &Batches<'_, M>,
+        learning_rate: f64,
+    ) -> Result<(), TrainError> {
+        if !self.setup.shown {
+            return Ok(());
+        }
+        let step = self.setup.state.step as usize + 1;
+        let rate = Some(learning_rate.into());
+        let item = TrainingItem::new(item, batches.progress(), Some(step), rate);
+        self.emit(LearnerEvent::ProcessedItem(item))
     }
 
     /// The parts of the next micro-batch, and what is drawn for them: a pure function of (seed,

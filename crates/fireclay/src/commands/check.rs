@@ -4,7 +4,7 @@ use fireclay_data::{
     DataReport, ImageData, Labels, PairData, Table, TargetKind, TextData, TextTableData,
     TokenSplit, inspect, split,
 };
-use fireclay_train::config::{DataConfig, Loaded, RunConfig, TableSource};
+use fireclay_train::config::{BatchSize, DataConfig, Loaded, RunConfig, TableSource};
 use fireclay_train::run::{Prepared, RunData, RunError, locate};
 use serde_json::json;
 
@@ -36,8 +36,16 @@ pub fn check(args: &CheckArgs) -> Result<(), Failure> {
     if !errors.is_empty() {
         return Err(Failure::Failed(errors.join("\nerror: ")));
     }
+    let is_open = loaded.config.batch_size() == BatchSize::Auto;
+    if args.no_data && is_open {
+        eprintln!("note: batch_size = \"auto\" is decided by the data, which is not read");
+    }
     if !args.no_data {
         let prepared = Prepared::new(loaded)?;
+        if is_open {
+            let size = json!(prepared.config().batch_size());
+            eprintln!("note: batch_size = \"auto\" is {size} with the memory that is here");
+        }
         match prepared.data() {
             RunData::Table(_) => {}
             RunData::Image(data) => eprint!("\n{}", describe_images(data)),

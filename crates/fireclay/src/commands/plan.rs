@@ -96,6 +96,9 @@ fn assumptions(given: &[String]) -> Result<Assumptions, Failure> {
             "length" => &mut assumptions.length,
             _ => return Err(wrong("there is samples, classes, vocabulary and length")),
         };
+        if place.is_some() {
+            return Err(wrong("is assumed before already, and can be only once"));
+        }
         let number = value.trim().replace('_', "").parse();
         let number = number.ok().filter(|number| (1..=MOST).contains(number));
         *place = Some(number.ok_or_else(|| wrong("must be a whole number from 1 to 10^12"))?);

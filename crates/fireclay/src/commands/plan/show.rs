@@ -1,6 +1,6 @@
 //! A plan in words and tables.
 
-use fireclay_train::estimate::{Estimate, Measured, Peak, Prediction, TensorShape};
+use fireclay_train::estimate::{Estimate, EvaluationUse, Measured, Peak, Prediction, TensorShape};
 
 use super::Plan;
 use crate::text::{count, table, with_unit};
@@ -136,6 +136,8 @@ fn summary(plan: &Plan) -> Vec<Vec<String>> {
         vec!["training".into(), training(estimate)],
         vec!["memory".into(), memory(estimate)],
     ];
+    let evaluated = estimate.memory.evaluation;
+    rows.extend(evaluated.map(|takes| vec!["evaluation".to_owned(), evaluation(takes)]));
     if let Some(resident) = estimate.memory.resident {
         let resident = with_unit(resident as f64, "B");
         rows.push(vec![
@@ -193,6 +195,24 @@ fn memory(estimate: &Estimate) -> String {
         "{} at the peak: {parts}",
         with_unit(memory.peak as f64, "B")
     )
+}
+
+fn evaluation(takes: EvaluationUse) -> String {
+    let bytes = |bytes: u64| with_unit(bytes as f64, "B");
+    let batch = count(takes.batch as u64);
+    let batches = match takes.at_once {
+        1 => format!("a batch of {batch}"),
+        times => format!("{times} batches of {batch} at once"),
+    };
+    let mut text = format!(
+        "{} at the peak: activations {} of {batches}",
+        bytes(takes.peak),
+        bytes(takes.activations)
+    );
+    if let Some(search) = takes.search {
+        text += &format!(", or {} of a search for translations", bytes(search));
+    }
+    text
 }
 
 fn run(estimate: &Estimate) -> String {

@@ -1,0 +1,192 @@
+//! Linear layers.
+
+#[cfg(feature = "flex")]
+mod flex;
+
+use burn::tensor::{Tensor, module};
+
+/// The products of rows with a matrix, plus a bias: x W + b. The weight's gradient is one product
+/// over all rows, whatever axes `x` has before its last.
+///
+/// On the CPU products are written straight to memory that nothing has cleared.
+///
+/// # Shapes
+///
+/// - `x`: `[.., inputs]`
+/// - `weight`: `[inputs, outputs]`; one that is a transposed view is read as it lies
+/// - `bias`: `[outputs]`; none if absent
+/// - result: `[.., outputs]`
+pub fn linear<const D: usize>(
+    x: Tensor<D>,
+    weight: Tensor<2>,
+    bias: Option<Tensor<1>>,
+) -> Tensor<D> {
+    #[cfg(feature = "flex")]
+    if crate::flex::takes(&x)
+        && crate::flex::takes(&weight)
+        && bias.as_ref().is_none_or(crate::flex::takes)
+    {
+        return flex::linear(x, weight, bias);
+    }
+    module::linear(x, weight, bias)
+}
+
+#[cfg(all(test, feature = "flex"))]
+mod tests {
+    use burn::tensor::Device;
+
+    use super::*;
+    use crate::test::{check, close, others, wave};
+
+    /// Rows, inputs, outputs.
+    const SIZES: [[usize; 3]; 7] = [
+        [1, 1, 1],
+        [8, 7, 2],
+        [33, 30, 64],
+        [24, 100, 17],
+        [700, 5, 10],
+        [50, 600, 40],
+        [200, 300, 200],
+    ];
+
+    #[test]
+    fn both_bodies_agree() {
+        for [rows, inputs, outputs] in SIZES {
+            let [x, weight, bias] = [
+                wave([rows, inputs], 1.0, 0),
+                wave([inputs, outputs], 1.0, 1),
+                wave([1, outputs], 1.0, 2),
+            ];
+            check(
+                [x.clone(), weight.clone()],
+                |[x, weight]| linear(x, weight, None),
+                |[x, weight]| module::linear(x, weight, None),
+                1e-5,
+            );
+            check(
+                [x, weight, bias],
+                |[x, weight, bias]| linear(x, weight, Some(bias.flatten(0, 1))),
+                |[x, weight, bias]| module::linear(x, weight, Some(bias.flatten(0, 1))),
+                1e-5,
+            );
+        }
+    }
+
+    #[test]
+    fn a_transposed_weight_and_any_other_layout_are_read() {
+        for [rows, inputs, outputs] in SIZES {
+            check(
+                [
+                    wave([rows, inputs], 1.0, 0),
+                    wave([outputs, inputs], 1.0, 1),
+                ],
+                |[x, weight]| linear(x, weight.transpose(), None),
+                |[x, weight]| module::linear(x, weight.transpose(), None),
+                1e-5,
+            );
+        }
+        let part = |weight: Tensor<2>| weight.transpose().slice([3..33, 1..20]);
+        let flipped = |weight: Tensor<2>| weight.transpose().slice([3..33, 1..20]).flip([0]);
+        for of in [part, flipped] {
+            check(
+                [wave([30, 12], 1.0, 0), wave([21, 40], 1.0, 1)],
+                |[x, weight]| linear(x.transpose(), of(weight), None),
+                |[x, weight]| module::linear(x.transpose(), of(weight), None),
+                1e-5,
+            );
+        }
+    }
+
+    /// Burn's ndarray divides by zero there.
+    #[test]
+    fn nothing_is_multiplied_too() {
+        let device = Device::flex().autodiff();
+        for [rows, inputs, outputs] in [[3, 0, 5], [0, 5, 300], [2, 4, 0]] {
+            let [x, weight] = [[rows, inputs], [inputs, outputs]]
+                .map(|shape| Tensor::<2>::ones(shape, &device).require_grad());
+            let bias = Tensor::<1>::ones([outputs], &device).require_grad();
+            let y = linear(x.clone(), weight.clone(), Some(bias.clone()));
+            let gradients = y.clone().sum().backward();
+            assert_eq!(
+                y.into_data(),
+                Tensor::<2>::ones([rows, outputs], &device).into_data()
+            );
+            assert_eq!(x.grad(&gradients).unwrap().dims(), [rows, inputs]);
+            assert_eq!(weight.grad(&gradients).unwrap().dims(), [inputs, outputs]);
+            let of_bias: Vec<f32> = bias.grad(&gradients).unwrap().into_data().iter().collect();
+            assert_eq!(of_bias, vec![rows as f32; outputs]);
+        }
+    }
+
+    /// As of a layer below one that learns, or of one that is frozen.
+    #[test]
+    fn either_side_may_have_no_gradient() {
+        type Body = fn(Tensor<2>, Tensor<2>, Option<Tensor<1>>) -> Tensor<2>;
+        let device = Device::flex().autodiff();
+        let constant = |shape, seed| Tensor::<2>::from_data(wave(shape, 1.0, seed), &device);
+        let bodies: [Body; 2] = [linear, module::linear];
+        let gradients = bodies.map(|linear| {
+            let (x, weight) = (constant([6, 5], 0), constant([5, 4], 1));
+            let [of_x, of_weight] = [true, false].map(|of_x| {
+                let side = if of_x { &x } else { &weight };
+                let side = side.clone().require_grad();
+                let y = match of_x {
+                    true => linear(side.clone(), weight.clone(), None),
+                    false => linear(x.clone(), side.clone(), None),
+                };
+                side.grad(&y.square().sum().backward()).unwrap()
+            });
+            [of_x, of_weight].map(Tensor::into_data)
+        });
+        let [found, expected] = gradients;
+        for (found, expected) in found.into_iter().zip(&expected) {
+            close(found, expected, 1e-5);
+        }
+    }
+
+    #[test]
+    fn any_axes_are_rows() {
+        let body = |linear: fn(Tensor<3>, Tensor<2>, Option<Tensor<1>>) -> Tensor<3>| {
+            move |[x, weight]: [Tensor<2>; 2]| {
+                let y = linear(x.reshape([4, 6, 10]).swap_dims(0, 1), weight, None);
+                y.flatten::<2>(1, 2)
+            }
+        };
+        check(
+            [wave([24, 10], 1.0, 0), wave([10, 12], 1.0, 1)],
+            body(linear),
+            body(module::linear),
+            1e-5,
+        );
+    }
+
+    #[test]
+    fn other_kinds_of_numbers_are_left_to_burn() {
+        let apply = |linear: fn(Tensor<2>, Tensor<2>, Option<Tensor<1>>) -> Tensor<2>| {
+            move |x: Tensor<2>| linear(x.clone(), x.transpose(), None)
+        };
+        others(apply(linear), apply(module::linear));
+    }
+
+    #[test]
+    fn any_number_of_threads_gives_the_same_bits() {
+        let gradients = || {
+            let device = Device::flex().autodiff();
+            let [x, weight] = [[300, 700], [700, 300]].map(|shape| {
+                Tensor::<2>::from_data(wave(shape, 1.0, shape[0]), &device).require_grad()
+            });
+            let bias = Tensor::<1>::from_data(wave([300], 1.0, 2), &device).require_grad();
+            let y = linear(x.clone(), weight.clone(), Some(bias.clone()));
+            let gradients = y.clone().square().sum().backward();
+            let [x, weight] = [x, weight].map(|tensor| tensor.grad(&gradients).unwrap());
+            let bias = bias.grad(&gradients).unwrap();
+            [y, x, weight, bias.unsqueeze()].map(Tensor::into_data)
+        };
+        let [one, two, three] = [1, 2, 3].map(|threads| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
+            pool.build().unwrap().install(gradients)
+        });
+        assert_eq!(one, two);
+        assert_eq!(one, three);
+    }
+}

@@ -1,0 +1,343 @@
+//! Operations that bring their own gradient, on whichever backends are compiled in.
+//!
+//! Burn records an operation of many steps step by step, and keeps what the gradient of each step
+//! needs: of a norm or a softmax several tensors as large as its input, in single precision even where
+//! the input is in half. An [`Operation`] is recorded as one step instead, that keeps its inputs and
+//! makes most of the rest again. Both directions are plain operations of Burn.
+
+use std::fmt::Debug;
+use std::marker::PhantomData;
+
+use burn::backend::autodiff::checkpoint::base::Checkpointer;
+use burn::backend::autodiff::checkpoint::retro_forward::RetroForward;
+use burn::backend::autodiff::checkpoint::state::BackwardStates;
+use burn::backend::autodiff::checkpoint::strategy::{
+    BalancedCheckpointing, CheckpointStrategy, NoCheckpointing,
+};
+use burn::backend::autodiff::grads::Gradients;
+use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
+use burn::backend::autodiff::{Autodiff, NodeId};
+use burn::backend::tensor::FloatTensor;
+use burn::backend::{AutodiffBackend, Backend, DispatchKindConversion, DispatchTensor};
+use burn::tensor::{GradientCheckpointingStrategy, Tensor};
+
+/// A function of `N` tensors of rank `D`, and its gradient. Other tensors that it depends on are part
+/// of it, without autodiff.
+pub(crate) trait Operation<const D: usize, const N: usize>:
+    Clone + Debug + Send + 'static
+{
+    /// Whether the result is cheap to make: then gradient checkpointing makes it again, too.
+    const CHEAP: bool;
+
+    /// What the gradient needs beside the inputs.
+    type Kept: Clone + Debug + Send + 'static;
+
+    /// On a backend that this crate has no feature for, its inputs may have autodiff, and Burn records
+    /// its steps: it may take primitives only where it has seen that the inputs are on their backend.
+    fn forward(&self, inputs: [Tensor<D>; N]) -> (Tensor<D>, Self::Kept);
+
+    /// The gradient of each input, of its shape and kind, from that of the result. All of them are
+    /// made, also those of inputs that want none.
+    fn backward(
+        &self,
+        inputs: [Tensor<D>; N],
+        kept: Self::Kept,
+        gradient: Tensor<D>,
+    ) -> [Tensor<D>; N];
+}
+
+/// The result of `operation`. Its gradient is [`Operation::backward`] on the backends that this crate
+/// has a feature for, and that of the plain operations elsewhere. As with Burn's operations, an input
+/// without autodiff is a constant beside one with it.
+pub(crate) fn apply<O, const D: usize, const N: usize>(
+    operation: O,
+    inputs: [Tensor<D>; N],
+) -> Tensor<D>
+where
+    O: Operation<D, N>,
+{
+    let strategy = inputs
+        .iter()
+        .find_map(Tensor::gradient_checkpointing_strategy);
+    let found = strategy.and_then(|strategy| recorded(&operation, &inputs, strategy));
+    found.unwrap_or_else(|| operation.forward(inputs).0)
+}
+
+/// The same numbers without autodiff. Burn's `without_autodiff` panics on floats of a plan.
+pub(crate) fn constant<const D: usize>(x: Tensor<D>) -> Tensor<D> {
+    #[cfg(feature = "capture")]
+    let found = inner::<NoCheckpointing, D>(&x).or_else(|| inner::<BalancedCheckpointing, D>(&x));
+    #[cfg(not(feature = "capture"))]
+    let found = None;
+    found.unwrap_or_else(|| x.without_autodiff())
+}
+
+#[cfg(feature = "capture")]
+fn inner<C, const D: usize>(x: &Tensor<D>) -> Option<Tensor<D>>
+where
+    C: CheckpointStrategy,
+    DispatchTensor: DispatchKindConversion<Autodiff<burn::backend::Capture, C>>,
+{
+    use burn::backend::Capture;
+    let x = x.clone().try_into_primitive::<Autodiff<Capture, C>>();
+    Some(Tensor::from_primitive::<Capture>(x.ok()?.into_primitive()))
+}
+
+/// Records an operation, if the inputs are on its backend.
+type Recorder<O, const D: usize, const N: usize> =
+    fn(&O, &[Tensor<D>; N], GradientCheckpointingStrategy) -> Option<Tensor<D>>;
+
+/// The result of an operation whose inputs have autodiff with this strategy, or none.
+#[cfg_attr(
+    feature = "ndarray",
+    expect(
+        deprecated,
+        reason = "Burn would rather have flex used; fireclay offers ndarray"
+    )
+)]
+fn recorded<O, const D: usize, const N: usize>(
+    operation: &O,
+    inputs: &[Tensor<D>; N],
+    strategy: GradientCheckpointingStrategy,
+) -> Option<Tensor<D>>
+where
+    O: Operation<D, N>,
+{
+    let backends: &[Recorder<O, D, N>] = &[
+        #[cfg(feature = "flex")]
+        record_on::<burn::backend::Flex, O, D, N>,
+        #[cfg(feature = "ndarray")]
+        record_on::<burn::backend::NdArray, O, D, N>,
+        #[cfg(any(feature = "wgpu", feature = "cuda", feature = "rocm"))]
+        record_on::<burn::backend::Cube, O, D, N>,
+        #[cfg(feature = "capture")]
+        record_on::<burn::backend::Capture, O, D, N>,
+    ];
+    let mut backends = backends.iter();
+    backends.find_map(|record| record(operation, inputs, strategy))
+}
+
+fn record_on<B, O, const D: usize, const N: usize>(
+    operation: &O,
+    inputs: &[Tensor<D>; N],
+    strategy: GradientCheckpointingStrategy,
+) -> Option<Tensor<D>>
+where
+    B: Backend,
+    O: Operation<D, N>,
+    DispatchTensor: DispatchKindConversion<B>
+        + DispatchKindConversion<Autodiff<B, NoCheckpointing>>
+        + DispatchKindConversion<Autodiff<B, BalancedCheckpointing>>,
+{
+    match strategy {
+        GradientCheckpointingStrategy::Disabled => {
+            record::<B, NoCheckpointing, O, D, N>(operation, inputs)
+        }
+        GradientCheckpointingStrategy::Balanced => {
+            record::<B, BalancedCheckpointing, O, D, N>(operation, inputs)
+        }
+    }
+}
+
+fn record<B, C, O, const D: usize, const N: usize>(
+    operation: &O,
+    inputs: &[Tensor<D>; N],
+) -> Option<Tensor<D>>
+where
+    B: Backend,
+    C: CheckpointStrategy,
+    O: Operation<D, N>,
+    DispatchTensor: DispatchKindConversion<B> + DispatchKindConversion<Autodiff<B, C>>,
+{
+    let inputs: Option<Vec<_>> = inputs.iter().map(lift::<B, C, D>).collect();
+    let inputs: [FloatTensor<Autodiff<B, C>>; N] = inputs?.try_into().ok()?;
+    let ids = inputs.each_ref().map(|input| input.id());
+    let primitives = inputs.each_ref().map(|input| input.primitive().clone());
+    let (result, kept) = forward::<B, O, D, N>(operation, primitives);
+    let prepared = Own::<O, D>(PhantomData).prepare::<C>(inputs.each_ref().map(|x| x.node()));
+    let prepared = match O::CHEAP {
+        true => {
+            let again = Again::<B, O, D, N> {
+                operation: operation.clone(),
+                inputs: ids,
+                backend: PhantomData,
+            };
+            prepared
+                .memory_bound()
+                .retro_forward(again)
+                .parents(&inputs)
+        }
+        false => prepared.compute_bound(),
+    };
+    let result = match prepared.stateful() {
+        OpsKind::Tracked(mut prepared) => {
+            let ids = inputs.each_ref().map(|input| prepared.checkpoint(input));
+            prepared.finish((operation.clone(), ids, kept), result)
+        }
+        OpsKind::UnTracked(prepared) => prepared.finish(result),
+    };
+    Some(Tensor::from_primitive::<Autodiff<B, C>>(result))
+}
+
+/// The primitive of an input on this backend, as a constant if it has no autodiff. Burn's own
+/// `Tensor::autodiff` has no strategy but one, and panics on floats of a plan.
+fn lift<B, C, const D: usize>(x: &Tensor<D>) -> Option<FloatTensor<Autodiff<B, C>>>
+where
+    B: Backend,
+    C: CheckpointStrategy,
+    DispatchTensor: DispatchKindConversion<B> + DispatchKindConversion<Autodiff<B, C>>,
+{
+    if x.is_autodiff() {
+        return x.clone().try_into_primitive::<Autodiff<B, C>>().ok();
+    }
+    let x = x.clone().try_into_primitive::<B>().ok()?;
+    Some(Autodiff::<B, C>::from_inner(x))
+}
+
+fn forward<B, O, const D: usize, const N: usize>(
+    operation: &O,
+    inputs: [FloatTensor<B>; N],
+) -> (FloatTensor<B>, O::Kept)
+where
+    B: Backend,
+    O: Operation<D, N>,
+    DispatchTensor: DispatchKindConversion<B>,
+{
+    let (result, kept) = operation.forward(inputs.map(Tensor::from_primitive::<B>));
+    (lower::<B, D>(result), kept)
+}
+
+fn lower<B, const D: usize>(tensor: Tensor<D>) -> FloatTensor<B>
+where
+    B: Backend,
+    DispatchTensor: DispatchKindConversion<B>,
+{
+    let tensor = tensor.try_into_primitive::<B>();
+    tensor.expect("an operation stays on the backend of its inputs, without autodiff")
+}
+
+/// The gradient of an operation, in Burn's form.
+#[derive(Debug)]
+struct Own<O, const D: usize>(PhantomData<O>);
+
+impl<B, O, const D: usize, const N: usize> Backward<B, N> for Own<O, D>
+where
+    B: Backend,
+    O: Operation<D, N>,
+    DispatchTensor: DispatchKindConversion<B>,
+{
+    type State = (O, [NodeId; N], O::Kept);
+
+    fn backward(
+        self,
+        ops: Ops<Self::State, N>,
+        gradients: &mut Gradients,
+        checkpointer: &mut Checkpointer,
+    ) {
+        pass_on::<B, _, N>(ops, gradients, |(operation, inputs, kept), gradient| {
+            let inputs = inputs.map(|input| checkpointer.retrieve_node_output(input));
+            let inputs = inputs.map(Tensor::from_primitive::<B>);
+            let gradient = Tensor::from_primitive::<B>(gradient);
+            operation
+                .backward(inputs, kept, gradient)
+                .map(lower::<B, D>)
+        });
+    }
+}
+
+/// The forward pass of an operation whose result was not kept.
+#[derive(Debug)]
+struct Again<B, O, const D: usize, const N: usize> {
+    operation: O,
+    inputs: [NodeId; N],
+    backend: PhantomData<B>,
+}
+
+impl<B, O, const D: usize, const N: usize> RetroForward for Again<B, O, D, N>
+where
+    B: Backend,
+    O: Operation<D, N>,
+    DispatchTensor: DispatchKindConversion<B>,
+{
+    fn forward(&self, states: &mut BackwardStates, out_node: NodeId) {
+        let inputs = self.inputs.map(|input| states.get_state(&input));
+        let (result, _) = forward::<B, O, D, N>(&self.operation, inputs);
+        states.save(out_node, result);
+    }
+}
+
+/// What Burn's `unary` does, for any number of inputs: takes the gradient of the result, and gives each
+/// input that wants it what `work` makes of that.
+pub(crate) fn pass_on<B: Backend, S, const N: usize>(
+    ops: Ops<S, N>,
+    gradients: &mut Gradients,
+    work: impl FnOnce(S, FloatTensor<B>) -> [FloatTensor<B>; N],
+) {
+    let gradient = gradients.consume::<B>(&ops.node);
+    let found = work(ops.state, gradient);
+    for (parent, found) in ops.parents.into_iter().zip(found) {
+        if let Some(parent) = parent {
+            gradients.register::<B>(parent.id, found);
+        }
+    }
+}
+
+#[cfg(all(test, feature = "flex"))]
+mod tests {
+    use super::*;
+    use crate::test::{autodiff_devices, devices};
+
+    /// Doubles, and claims to multiply by seven.
+    #[derive(Clone, Debug)]
+    struct Double<const CHEAP: bool>;
+
+    impl<const CHEAP: bool> Operation<1, 1> for Double<CHEAP> {
+        const CHEAP: bool = CHEAP;
+
+        type Kept = Tensor<1>;
+
+        fn forward(&self, [x]: [Tensor<1>; 1]) -> (Tensor<1>, Tensor<1>) {
+            (x.clone() * 2.0, x + 7.0)
+        }
+
+        fn backward(
+            &self,
+            [x]: [Tensor<1>; 1],
+            seven: Tensor<1>,
+            gradient: Tensor<1>,
+        ) -> [Tensor<1>; 1] {
+            [(seven - x) * gradient]
+        }
+    }
+
+    #[test]
+    fn the_gradient_is_its_own_on_every_device_and_with_checkpoints() {
+        for device in autodiff_devices() {
+            for double in [
+                |x| apply(Double::<true>, [x]),
+                |x| apply(Double::<false>, [x]),
+            ] {
+                let x = Tensor::<1>::from_data([1.0, 2.0], &device).require_grad();
+                // The square needs what the first made, which may have to be made again.
+                let y = double(x.clone());
+                let gradients = (y.clone() * y.clone()).sum().backward();
+                assert_eq!(values(y), [2.0, 4.0]);
+                assert_eq!(values(x.grad(&gradients).unwrap()), [28.0, 56.0]);
+            }
+        }
+    }
+
+    #[test]
+    fn what_has_no_gradient_needs_none() {
+        let device = devices().swap_remove(0);
+        let [plain, constant] = [device.clone(), device.autodiff()]
+            .map(|device| Tensor::<1>::from_data([1.0, 2.0], &device));
+        for x in [plain, constant] {
+            assert_eq!(values(apply(Double::<true>, [x])), [2.0, 4.0]);
+        }
+    }
+
+    fn values(x: Tensor<1>) -> Vec<f32> {
+        x.into_data().iter().collect()
+    }
+}
