@@ -15,8 +15,8 @@ use plain::Attention;
 /// of keys than of queries, as many queries in a row share one (Ainslie et al. 2023, *GQA*,
 /// [arXiv:2305.13245](https://arxiv.org/abs/2305.13245), section 2.2).
 ///
-/// What is hidden counts as in [`masked_softmax`](crate::masked_softmax). `factors`, which have no gradient, are multiplied
-/// with the weights after the softmax: dropout's mask.
+/// What is hidden counts as in [`masked_softmax`](crate::masked_softmax). `factors`, which have no
+/// gradient, are multiplied with the weights after the softmax: dropout's mask.
 ///
 /// The weights are kept for the gradients, in half precision if the rest is. On the CPU those of a few
 /// queries at a time are made, and made again for the gradients, so that without `factors` memory

@@ -22,7 +22,7 @@ use crate::{stand_in, widely, widen};
 ///
 /// # Panics
 ///
-/// If a target is no class.
+/// If a target is no class, on the CPU; a GPU may give any numbers for it.
 pub fn cross_entropy(logits: Tensor<2>, targets: Tensor<1, Int>, smoothing: f64) -> Tensor<1> {
     let targets = targets.without_autodiff();
     apply(CrossEntropy { targets, smoothing }, [logits]).flatten(0, 1)

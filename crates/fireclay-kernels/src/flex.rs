@@ -62,6 +62,11 @@ pub(crate) fn numbers<const D: usize>(x: Tensor<D>) -> FlexTensor {
     contiguous(x.expect("the loops take what is on flex, and an operation is without autodiff"))
 }
 
+/// Whether `index` is one of `count` places.
+pub(crate) fn is_place(index: i64, count: usize) -> bool {
+    u32::try_from(index).is_ok_and(|index| (index as usize) < count)
+}
+
 /// The length of the last axis.
 pub(crate) fn width(tensor: &FlexTensor) -> usize {
     tensor.layout().shape().last().copied().unwrap_or(1)

@@ -58,6 +58,10 @@ pub use softmax::{masked_softmax, softmax};
 pub use stand_in::stand_in;
 
 /// Whether `device` is the one that the loops over slices are for.
+#[cfg_attr(
+    not(feature = "flex"),
+    expect(unused_variables, reason = "no device is flex")
+)]
 pub fn is_flex(device: &burn::tensor::Device) -> bool {
     #[cfg(feature = "flex")]
     let is_flex = *device == burn::tensor::Device::flex();

@@ -66,10 +66,12 @@ where
 /// The same numbers without autodiff. Burn's `without_autodiff` panics on floats of a plan.
 pub(crate) fn constant<const D: usize>(x: Tensor<D>) -> Tensor<D> {
     #[cfg(feature = "capture")]
-    let found = inner::<NoCheckpointing, D>(&x).or_else(|| inner::<BalancedCheckpointing, D>(&x));
-    #[cfg(not(feature = "capture"))]
-    let found = None;
-    found.unwrap_or_else(|| x.without_autodiff())
+    if let Some(inner) =
+        inner::<NoCheckpointing, D>(&x).or_else(|| inner::<BalancedCheckpointing, D>(&x))
+    {
+        return inner;
+    }
+    x.without_autodiff()
 }
 
 #[cfg(feature = "capture")]

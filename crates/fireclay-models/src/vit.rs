@@ -25,8 +25,7 @@ use crate::init::{Init, Values};
 use crate::layers::conv::{Conv, Conv2d};
 use crate::layers::drop_path::{DropPath, rising};
 use crate::layers::dropout::Dropout;
-use crate::layers::linear::Linear;
-use crate::layers::linear::xavier;
+use crate::layers::linear::{Linear, xavier};
 use crate::layers::norm::LayerNorm;
 pub use positions::resize_positions;
 

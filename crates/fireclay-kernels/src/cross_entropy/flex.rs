@@ -5,7 +5,7 @@ use burn::tensor::Tensor;
 use pulp::NullaryFnOnce;
 
 use super::CrossEntropy;
-use crate::flex::{exp, greatest, numbers, rows_in_piece, run, sum, tensor};
+use crate::flex::{exp, greatest, is_place, numbers, rows_in_piece, run, sum, tensor};
 
 pub(super) fn losses(logits: Tensor<2>, of: &CrossEntropy) -> Tensor<1> {
     let [count, classes] = logits.dims();
@@ -59,9 +59,11 @@ impl CrossEntropy {
 }
 
 fn class(target: i64, classes: usize) -> u32 {
-    let class = u32::try_from(target).ok();
-    let class = class.filter(|class| (*class as usize) < classes);
-    class.unwrap_or_else(|| panic!("target {target} of {classes} classes"))
+    assert!(
+        is_place(target, classes),
+        "target {target} of {classes} classes"
+    );
+    target as u32
 }
 
 /// The greatest logit of a row, and the sum of the exponentials of all logits' distances from it.

@@ -10,7 +10,7 @@ use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, Dispatch, Flex, TensorMetadata, backend_extension};
 use burn::tensor::{Int, Tensor};
 
-use crate::flex::{contiguous, tensor, width};
+use crate::flex::{contiguous, is_place, tensor, width};
 
 pub(super) fn embedding(table: Tensor<2>, indices: Tensor<2, Int>) -> Tensor<3> {
     let ([rows, _], shape) = (table.dims(), indices.dims());
@@ -20,9 +20,11 @@ pub(super) fn embedding(table: Tensor<2>, indices: Tensor<2, Int>) -> Tensor<3> 
 }
 
 fn row(index: i64, rows: usize) -> u32 {
-    let row = u32::try_from(index).ok();
-    let row = row.filter(|row| (*row as usize) < rows);
-    row.unwrap_or_else(|| panic!("index {index} of a table of {rows} rows"))
+    assert!(
+        is_place(index, rows),
+        "index {index} of a table of {rows} rows"
+    );
+    index as u32
 }
 
 #[backend_extension(Autodiff, Flex)]

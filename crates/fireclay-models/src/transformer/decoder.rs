@@ -9,8 +9,7 @@ use crate::init::{Init, Values};
 use crate::layers::activation::Activation;
 use crate::layers::causal::{KeyValueCache, LayerCache};
 use crate::layers::dropout::Dropout;
-use crate::layers::linear::Linear;
-use crate::layers::linear::xavier;
+use crate::layers::linear::{Linear, xavier};
 use crate::layers::norm::LayerNorm;
 
 /// The keys and values of the target's tokens that a decoder has read, and of the memory.

@@ -8,8 +8,7 @@ use super::config::{Sizes, TransformerConfig};
 use crate::init::{Init, Values};
 use crate::layers::activation::Activation;
 use crate::layers::dropout::Dropout;
-use crate::layers::linear::Linear;
-use crate::layers::linear::xavier;
+use crate::layers::linear::{Linear, xavier};
 use crate::layers::norm::LayerNorm;
 
 #[derive(Module, Debug)]
