@@ -10,11 +10,11 @@ use fireclay_models::{EncoderModel, LanguageModel};
 
 use crate::lanes::{self, each_in_order};
 use crate::loader::{Order, OrderedLoader, Samples, Share};
-use crate::metrics::Report;
 use crate::output::StepOutput;
 use crate::predictor::Pass;
 use crate::strategy::{Scorer, Scores};
 use crate::task::{CausalLm, HiddenScorer, MaskedLm, MaskedSamples, TextSamples, TokenScorer};
+use fireclay_metrics::Report;
 
 /// The mean loss of every token of `samples` in nats, its perplexity, and bits per byte of text,
 /// where it is known how many bytes the tokens stand for; `n` is the number of tokens.

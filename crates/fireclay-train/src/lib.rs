@@ -1,7 +1,7 @@
 //! Training on [Burn](https://burn.dev) by steps.
 //!
 //! One TOML file describes a run ([`config`]); this crate checks it, trains ([`strategy`]),
-//! checkpoints and resumes to the bit ([`checkpoint`]), evaluates ([`metrics`]) and predicts
+//! checkpoints and resumes to the bit ([`checkpoint`]), evaluates ([`fireclay_metrics`]) and predicts
 //! ([`predict`]). The strategy is generic over any Burn `LearnerModel`, so a module of your own
 //! gets the same from [`Trainer`].
 
@@ -24,8 +24,6 @@ pub mod output;
 pub mod record;
 pub mod run_folder;
 pub mod schedule;
-
-pub mod metrics;
 
 pub mod export;
 pub mod finished;

@@ -11,12 +11,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::lanes::{self, each_in_order};
 use crate::loader::{Order, OrderedLoader, Samples, Share};
-use crate::metrics::{
+use crate::task::regression::TargetScale;
+use crate::task::{Batch, Network, classification, multilabel};
+use fireclay_metrics::{
     Classification, DEFAULT_THRESHOLD, Report, classification_report, multilabel_report,
     regression_report,
 };
-use crate::task::regression::TargetScale;
-use crate::task::{Batch, Network, classification, multilabel};
 
 /// What the outputs of a model mean: `postprocess.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

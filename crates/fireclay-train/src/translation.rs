@@ -1,10 +1,10 @@
 //! The quality of a translating model over a whole split.
 
 use crate::language::score;
-use crate::metrics::{Report, bleu, chrf};
 use crate::predictor::Pass;
 use crate::task::{PairSamples, Seq2Seq, TokenScorer};
 use crate::translate::{TranslateError, Translator};
+use fireclay_metrics::{Report, bleu, chrf};
 
 /// The mean loss of the targets' tokens in nats and its perplexity, and BLEU and chrF of what the
 /// model makes of the sources; `n` is the number of pairs.

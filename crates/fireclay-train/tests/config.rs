@@ -1,14 +1,22 @@
 //! The run configuration: what it accepts, what it says about what it does not.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
+use fireclay_config::Problem;
+use fireclay_data::{ImageFormat, PairFormat, TextFormat, TokenizerKind};
+use fireclay_models::{
+    EncoderConfig, ImageConfig, LanguageConfig, TabularConfig, TranslationConfig,
+};
 use fireclay_train::config::{
     BatchSize, ClassWeights, DataConfig, RunConfig, TaskConfig, Threshold, schema,
 };
+use fireclay_train::optim::OptimizerConfig;
+use fireclay_train::schedule::LrSchedulerConfig;
 use insta::assert_snapshot;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 const MINIMAL: &str = "\
 [data]
@@ -509,4 +517,72 @@ fn has_type(value: &Value, name: &Value) -> bool {
         "null" => value.is_null(),
         name => panic!("unknown type {name}"),
     }
+}
+
+/// The keys that the parser says it knows in a table.
+fn known(table: &str, word: Option<&str>) -> BTreeSet<String> {
+    let tag = word.map_or_else(String::new, |word| format!("type = \"{word}\"\n"));
+    let text = format!("[{table}]\n{tag}\"?\" = true\n");
+    let error = RunConfig::parse("probe.toml", &text, &[]).unwrap_err();
+    let is_probe = |problem: &&Problem| problem.message.starts_with("unknown key `?`");
+    let help = error.problems.iter().find(is_probe).unwrap().help.as_ref();
+    let keys = help.unwrap().split('`').skip(1).step_by(2);
+    keys.map(str::to_string).collect()
+}
+
+fn keys(schema: &Value) -> BTreeSet<String> {
+    let properties = schema["properties"].as_object().unwrap();
+    let keys = properties.keys().filter(|key| *key != "type");
+    keys.cloned().collect()
+}
+
+#[test]
+fn the_schema_has_the_keys_that_the_parser_accepts() {
+    let names = |types: &[(&str, &str)]| -> Vec<String> {
+        types.iter().map(|(name, _)| (*name).to_string()).collect()
+    };
+    let formats = [
+        &["csv", "jsonl", "parquet"][..],
+        &ImageFormat::ALL.map(|format| format.name()),
+        &TextFormat::ALL.map(|format| format.name()),
+        &PairFormat::ALL.map(|format| format.name()),
+        &["text_table"],
+    ];
+    let formats = formats.concat().into_iter().map(str::to_string);
+    let kinds = TokenizerKind::ALL.map(|kind| kind.name().to_string());
+    let models = [
+        names(TabularConfig::TYPES),
+        names(ImageConfig::TYPES),
+        names(LanguageConfig::TYPES),
+        names(TranslationConfig::TYPES),
+        names(EncoderConfig::TYPES),
+    ];
+    let mut types = BTreeMap::from([
+        ("data", formats.collect()),
+        ("tokenizer", kinds.to_vec()),
+        ("model", models.concat()),
+        ("task", names(TaskConfig::TYPES)),
+        ("optimizer", names(OptimizerConfig::TYPES)),
+        ("lr_scheduler", names(LrSchedulerConfig::TYPES)),
+    ]);
+    let schema = schema();
+    for (table, schema) in schema["properties"].as_object().unwrap() {
+        let Some(choices) = schema["oneOf"].as_array() else {
+            if schema["properties"].is_object() {
+                assert_eq!(keys(schema), known(table, None), "{table}");
+            }
+            continue;
+        };
+        // The last choice is for a file that extends another.
+        let choices = &choices[..choices.len() - 1];
+        let word = |choice: &Value| choice["properties"]["type"]["const"].clone();
+        let words: Vec<_> = choices.iter().map(word).collect();
+        assert_eq!(json!(types.remove(table.as_str()).unwrap()), json!(words));
+        for choice in choices {
+            let word = word(choice);
+            let known = known(table, word.as_str());
+            assert_eq!(keys(choice), known, "{table} {word}");
+        }
+    }
+    assert!(types.is_empty(), "{types:?}");
 }

@@ -3,9 +3,9 @@
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
+use fireclay_config::ConfigError;
 use fireclay_data::DataError;
 use fireclay_train::checkpoint::CheckpointError;
-use fireclay_train::config::ConfigError;
 use fireclay_train::export::ExportError;
 use fireclay_train::finished::FinishedError;
 use fireclay_train::generate::GenerateError;

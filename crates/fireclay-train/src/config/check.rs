@@ -5,12 +5,11 @@ use fireclay_data::{Packing, TextFormat, TokenizerKind};
 use super::data::DataConfig;
 use super::model::ModelConfig;
 use super::run::RunConfig;
-use super::section::Sections;
 use super::sections::OnNonFinite;
-use super::suggest::{did_you_mean, list};
 use super::task::{RegressionLoss, TaskConfig};
 use super::values::Threshold;
-use crate::metrics::{
+use fireclay_config::{Sections, did_you_mean, list};
+use fireclay_metrics::{
     CAUSAL_LM_METRICS, CLASSIFICATION_METRICS, MASKED_LM_METRICS, MULTILABEL_METRICS,
     REGRESSION_METRICS, SEQ2SEQ_METRICS,
 };

@@ -2,7 +2,8 @@
 //!
 //! [`RunConfig::load`] reads a file, the files that it `extends` and the overrides of the command
 //! line (`--set key.path=value`), in this order of increasing weight. Whatever is wrong is reported
-//! at once, in a [`ConfigError`] whose every [`Problem`] knows its file, line and column. A key
+//! at once, in a [`ConfigError`](fireclay_config::ConfigError)
+//! whose every [`Problem`](fireclay_config::Problem) knows its file, line and column. A key
 //! that the run would not read is an error.
 //!
 //! ```
@@ -27,7 +28,7 @@
 //!
 //! let fixed = RunConfig::parse("iris.toml", &text.replace("hiden", "hidden"), &[])?;
 //! assert_eq!(fixed.config.train.epochs, Some(5));
-//! # Ok::<(), fireclay_train::config::ConfigError>(())
+//! # Ok::<(), fireclay_config::ConfigError>(())
 //! ```
 
 mod run;
@@ -41,22 +42,7 @@ mod values;
 
 mod check;
 mod registry;
-mod schema;
-mod write;
-
-mod document;
-mod merge;
-mod overrides;
-mod tree;
-
-mod collect;
-mod de;
-mod section;
-
-mod known;
-mod problem;
-mod render;
-mod suggest;
+mod top;
 
 pub use data::{
     DataConfig, ImageSource, PairSource, TableSource, TextSource, TextTableKind, TextTableSource,
@@ -64,14 +50,11 @@ pub use data::{
 };
 pub use model::{ModelConfig, NetworkConfig, StartConfig};
 pub use precision::Precision;
-pub use problem::{ConfigError, Problem, Source, Span};
-pub use run::{Loaded, RunConfig};
-pub use schema::schema;
+pub use run::{Loaded, RunConfig, schema};
 pub use sections::{
     BackendName, CheckpointConfig, DeviceConfig, EarlyStoppingConfig, EvalConfig, LoggingConfig,
     OnNonFinite, TrainConfig,
 };
-pub use suggest::did_you_mean;
 pub use task::{
     CausalLmConfig, ClassificationConfig, MaskedLmConfig, MultilabelConfig, RegressionConfig,
     RegressionLoss, Seq2SeqConfig, TaskConfig,

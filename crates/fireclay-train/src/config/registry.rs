@@ -3,9 +3,10 @@
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
+use fireclay_config::{Grammar, Variant, variant, variant_of_two};
 use fireclay_data::{ImageFormat, PairFormat, TableFormat, TextFormat, TokenizerKind};
 use fireclay_models::{
-    EncoderConfig, ImageConfig, LanguageConfig, TabularConfig, TranslationConfig,
+    EncoderConfig, ImageConfig, LanguageConfig, LoraConfig, TabularConfig, TranslationConfig,
 };
 
 use super::data::{
@@ -13,30 +14,42 @@ use super::data::{
     TokenizerSource,
 };
 use super::model::{ModelConfig, NetworkConfig, StartConfig};
-use super::section::{Variant, variant, variant_of_two};
+use super::sections::{
+    CheckpointConfig, DeviceConfig, EarlyStoppingConfig, EvalConfig, LoggingConfig, TrainConfig,
+};
 use super::task::TaskConfig;
+use super::top::TopLevel;
 use crate::optim::OptimizerConfig;
 use crate::schedule::LrSchedulerConfig;
 
-/// The tables, in the order in which they are written.
-pub(super) const TABLES: &[&str] = &[
-    "device",
-    "data",
-    "tokenizer",
-    "model",
-    "lora",
-    "task",
-    "optimizer",
-    "lr_scheduler",
-    "train",
-    "eval",
-    "early_stopping",
-    "checkpoint",
-    "logging",
+/// Names that stand for others in `[optimizer]`: what other frameworks call these keys.
+const ALIASES: &[(&str, &str)] = &[
+    ("lr", "learning_rate"),
+    ("eps", "epsilon"),
+    ("lr_decay", "learning_rate_decay"),
+    ("initial_accumulator_value", "initial_accumulator"),
 ];
 
-/// The tables that a run cannot do without.
-pub(super) const REQUIRED: &[&str] = &["data", "model", "task", "train"];
+/// The tables, in the order in which they are written.
+pub(super) fn grammar() -> Grammar {
+    Grammar::new::<TopLevel>()
+        .plain::<DeviceConfig>("device")
+        .tagged("data", &data())
+        .tagged("tokenizer", &tokenizer())
+        .tagged("model", &model())
+        .plain::<LoraConfig>("lora")
+        .tagged("task", &task())
+        .tagged("optimizer", &optimizer())
+        .tagged("lr_scheduler", &lr_scheduler())
+        .plain::<TrainConfig>("train")
+        .plain::<EvalConfig>("eval")
+        .plain::<EarlyStoppingConfig>("early_stopping")
+        .plain::<CheckpointConfig>("checkpoint")
+        .plain::<LoggingConfig>("logging")
+        .required(&["data", "model", "task", "train"])
+        .aliases("optimizer", ALIASES)
+        .exclusive("every_steps", "every_epochs")
+}
 
 pub(super) fn data() -> Vec<Variant<DataConfig>> {
     let tables = [TableFormat::Csv, TableFormat::Jsonl, TableFormat::Parquet];

@@ -3,23 +3,21 @@
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
+use fireclay_config::{ConfigError, Document, Problem, Sections, to_toml};
 use fireclay_models::LoraConfig;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
+use serde_json::Value;
 
 use super::check;
 use super::data::{DataConfig, TokenizerSource};
-use super::document::Document;
 use super::model::ModelConfig;
-use super::problem::{ConfigError, Problem};
 use super::registry;
-use super::section::{Sections, refused};
 use super::sections::{
     CheckpointConfig, DeviceConfig, EarlyStoppingConfig, EvalConfig, LoggingConfig, TrainConfig,
 };
 use super::task::TaskConfig;
+use super::top::TopLevel;
 use super::values::BatchSize;
-use super::write;
 use crate::optim::OptimizerConfig;
 use crate::schedule::LrSchedulerConfig;
 
@@ -71,23 +69,12 @@ pub struct Loaded {
     document: Document,
 }
 
-/// What stands at the top of a configuration, before the first table.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub(super) struct TopLevel {
-    /// The seed of every random choice: the same seed and configuration give the same run.
-    pub seed: u64,
-    /// Where run folders are made, as output_dir/<name of this file>/<number>.
-    pub output_dir: String,
-}
-
-impl Default for TopLevel {
-    fn default() -> Self {
-        Self {
-            seed: 42,
-            output_dir: "runs".into(),
-        }
-    }
+/// One JSON Schema (draft 2020-12) for a whole configuration file.
+pub fn schema() -> Value {
+    registry::grammar().schema(
+        "A fireclay run",
+        "Data, model, task and hardware of one training run.",
+    )
 }
 
 impl RunConfig {
@@ -112,7 +99,7 @@ impl RunConfig {
             .unwrap_or(path.as_os_str())
             .to_string_lossy()
             .into_owned();
-        Loaded::new(name, Document::load(path, sets)?)
+        Loaded::new(name, Document::load(path, sets, &registry::grammar())?)
     }
 
     /// Reads a configuration from a text, which messages call `name`; what it extends is relative
@@ -127,28 +114,30 @@ impl RunConfig {
             .unwrap_or_default()
             .to_string_lossy()
             .into_owned();
-        Loaded::new(stem, Document::parse(name, text, sets)?)
+        Loaded::new(
+            stem,
+            Document::parse(name, text, sets, &registry::grammar())?,
+        )
     }
 
     /// The configuration with every default written out; [`parse`](Self::parse) gives the same
     /// configuration again.
     pub fn to_toml(&self) -> String {
-        write::to_toml(self)
+        to_toml(self, check::unread(self).into_iter().map(|(key, _)| key))
     }
 }
 
 impl Loaded {
     fn new(name: String, document: Document) -> Result<Self, ConfigError> {
-        let mut sections = Sections::new(&document);
+        let grammar = registry::grammar();
+        let mut sections = Sections::new(&document, &grammar);
         let config = read(&mut sections);
-        match (config, sections.problems) {
-            (Some(config), problems) if problems.is_empty() => Ok(Self {
-                config,
-                name,
-                document,
-            }),
-            (_, problems) => Err(ConfigError::new(problems, document.sources)),
-        }
+        let config = sections.finish(config)?;
+        Ok(Self {
+            config,
+            name,
+            document,
+        })
     }
 
     /// An error about values that turned out to be impossible later, as pairs of a key, dotted from
@@ -158,26 +147,23 @@ impl Loaded {
             .iter()
             .map(|(key, message)| self.problem(key, message))
             .collect();
-        ConfigError::new(problems, self.document.sources.clone())
+        self.document.error(problems)
     }
 
     /// One of [`problems`](Self::problems).
     pub fn problem(&self, key: &str, message: &str) -> Problem {
-        refused(&self.document, key, message)
+        self.document.problem(key, message)
     }
 
     /// The files that the configuration was read from, the extending before the extended.
     pub fn files(&self) -> impl Iterator<Item = &PathBuf> {
-        self.document
-            .sources
-            .iter()
-            .filter_map(|source| source.path.as_ref())
+        self.document.files()
     }
 }
 
 /// Reads all tables before it gives up, so that every problem is found.
 fn read(sections: &mut Sections<'_>) -> Option<RunConfig> {
-    let top = sections.top::<TopLevel>(registry::TABLES);
+    let top = sections.top::<TopLevel>();
     let device = sections.plain(
         "device",
         Some(DeviceConfig::default()),

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::sections::Problems;
 use super::values::{ClassWeights, Threshold};
-use crate::metrics::ThresholdObjective;
+use fireclay_metrics::ThresholdObjective;
 
 /// What the model is to learn; `type` names the variant.
 #[derive(Clone, Debug, PartialEq, Serialize)]

@@ -8,9 +8,9 @@ use super::task::{Job, Launch, Work};
 use super::{Evaluations, RunError, Trained, evaluate_each, pass};
 use crate::config::RunConfig;
 use crate::language;
-use crate::metrics::Report;
 use crate::strategy::Finished;
 use crate::task::{CausalLm, TextSamples, TokenScorer};
+use fireclay_metrics::Report;
 
 /// What text determines of a model.
 pub(super) fn shape(data: &TextData) -> LanguageShape {

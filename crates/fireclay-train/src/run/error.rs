@@ -4,11 +4,11 @@ use burn::data::dataset::DatasetError;
 use fireclay_data::DataError;
 use fireclay_models::weights;
 
-use crate::config::ConfigError;
 use crate::finished::FinishedError;
 use crate::run_folder::FolderError;
 use crate::strategy::TrainError;
 use crate::translate::TranslateError;
+use fireclay_config::ConfigError;
 
 /// Why a run failed.
 #[derive(Debug, thiserror::Error)]

@@ -3,7 +3,8 @@
 use fireclay_data::{DataError, ImageDataConfig, SplitConfig, TableConfig, TextTableConfig};
 
 use super::RunError;
-use crate::config::{DataConfig, Loaded, did_you_mean};
+use crate::config::{DataConfig, Loaded};
+use fireclay_config::did_you_mean;
 
 /// The same error, as one of the configuration where a key of it is to blame.
 pub fn locate(loaded: &Loaded, error: DataError) -> RunError {

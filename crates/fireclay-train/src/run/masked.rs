@@ -9,9 +9,9 @@ use super::task::{Job, Launch, Work};
 use super::{Evaluations, RunError, Trained, evaluate_each, pass};
 use crate::config::{RunConfig, TaskConfig};
 use crate::language;
-use crate::metrics::Report;
 use crate::strategy::Finished;
 use crate::task::{HiddenScorer, MaskedLm, MaskedSamples};
+use fireclay_metrics::Report;
 
 /// What text determines of a masked language model.
 pub(super) fn shape(data: &TextData) -> EncoderShape {

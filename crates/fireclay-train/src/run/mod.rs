@@ -33,12 +33,12 @@ use crate::estimate::settle_batch_size;
 use crate::finished::{POSTPROCESS, to_json};
 use crate::loader::Samples;
 use crate::lock;
-use crate::metrics::Report;
 use crate::observer::Observer;
 use crate::predictor::{Answer, Pass, Predictor};
 use crate::run_folder::{self, FolderError, RunFolder, write_whole};
 use crate::strategy::{LoopState, StopReason, evaluation_rows};
 use crate::task::{Batch, Network};
+use fireclay_metrics::Report;
 
 /// The device that a run uses, and what to call it.
 #[derive(Clone, Debug)]

@@ -13,11 +13,11 @@ use crate::config::{
     BatchSize, ClassWeights, ClassificationConfig, DataConfig, ModelConfig, RunConfig, TaskConfig,
     Threshold,
 };
-use crate::metrics::{
+use crate::strategy::Plan;
+use fireclay_metrics::{
     CAUSAL_LM_METRICS, MASKED_LM_METRICS, MULTILABEL_METRICS, REGRESSION_METRICS, SEQ2SEQ_METRICS,
     classification_metrics,
 };
-use crate::strategy::Plan;
 
 /// Everything in `config` that does not fit the data, as pairs of a key and a message; a model of
 /// more than `most` parameters is taken for a mistake.

@@ -10,7 +10,8 @@ use fireclay_models::{
 };
 
 use crate::adapters::{Adapters, base_sha256, is_trained};
-use crate::config::{StartConfig, did_you_mean};
+use crate::config::StartConfig;
+use fireclay_config::did_you_mean;
 
 /// An architecture, where its weights come from, and its shape.
 pub(crate) struct Start<'a, F: Pretrainable> {

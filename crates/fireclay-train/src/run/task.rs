@@ -13,7 +13,6 @@ use super::{Hooks, RunError};
 use crate::adapters::Adapters;
 use crate::config::{RunConfig, TaskConfig, Threshold};
 use crate::loader::Samples;
-use crate::metrics::{DEFAULT_THRESHOLD, tune_threshold};
 use crate::output::StepOutput;
 use crate::predictor::{Answer, Answers};
 use crate::run_folder::RunFolder;
@@ -22,6 +21,7 @@ use crate::task::{
     Batch, Classifier, ClassifierScorer, CrossEntropy, MultilabelClassifier, MultilabelScorer,
     Network, Regressor, RegressorScorer, TargetScale,
 };
+use fireclay_metrics::{DEFAULT_THRESHOLD, tune_threshold};
 
 /// What there is to train: a model, the samples, and where.
 pub(super) struct Work<N, S> {

@@ -13,10 +13,10 @@ use super::state::Best;
 use crate::config::{BatchSize, CpuShards, EvalConfig};
 use crate::lanes::{self, each_in_order};
 use crate::loader::Position;
-use crate::metrics::{Direction, direction};
 use crate::observer::Evaluation;
 use crate::output::{StepOutput, scalar};
 use crate::record::MetricLine;
+use fireclay_metrics::{Direction, direction};
 
 /// The samples that go through a model at once where a split is looked at.
 pub(crate) fn rows(eval: &EvalConfig, training: BatchSize) -> usize {

@@ -10,8 +10,8 @@ use fireclay_data::{Labels, Mix};
 use super::network::{Batch, Network};
 use super::output::TaskOutput;
 use crate::config::{ClassWeights, ClassificationConfig};
-use crate::metrics::{Classification, classification_report};
 use crate::strategy::{MeanLoss, Scorer, backward};
+use fireclay_metrics::{Classification, classification_report};
 
 /// A model and the loss that trains it to classify.
 #[derive(Module, Debug)]

@@ -9,8 +9,8 @@ use fireclay_data::{Labels, Mix};
 use super::network::{Batch, Network};
 use super::output::TaskOutput;
 use crate::config::MultilabelConfig;
-use crate::metrics::multilabel_report;
 use crate::strategy::{MeanLoss, Scorer, backward};
+use fireclay_metrics::multilabel_report;
 
 /// A model and the loss that trains it to say of each label whether it applies: binary
 /// cross-entropy over logits, the mean over samples and labels (`torch.nn.BCEWithLogitsLoss`).

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use super::network::{Batch, Network};
 use super::output::TaskOutput;
 use crate::config::{RegressionConfig, RegressionLoss};
-use crate::metrics::regression_report;
 use crate::strategy::{MeanLoss, Scorer, backward};
+use fireclay_metrics::regression_report;
 
 /// The affine map between the target's unit and the numbers that the model predicts.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]

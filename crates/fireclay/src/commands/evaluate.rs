@@ -5,12 +5,12 @@ use fireclay_data::{
     ImageSplit, MaskedSplit, Masking, PairFormat, PairSplit, ReadOptions, Split, TableFormat,
     TextFormat, TextTableSplit, TokenSplit, Tokenizer,
 };
+use fireclay_metrics::Report;
 use fireclay_train::config::{DataConfig, Loaded, PairSource, RunConfig, TaskConfig};
 use fireclay_train::finished::{
     ImageRun, MaskedRun, TableRun, TextRun, TextTableRun, TranslationRun,
 };
 use fireclay_train::language;
-use fireclay_train::metrics::Report;
 use fireclay_train::run::{Evaluations, Prepared, RunData, RunError, load_run, pass};
 use fireclay_train::task::{
     ImageSamples, MaskedSamples, PairSamples, TableSamples, TextSamples, TextTableSamples,

@@ -124,7 +124,7 @@ impl ConfusionMatrix {
     }
 
     /// From the four counts of a binary classifier.
-    pub(super) fn binary(
+    pub(crate) fn binary(
         true_negatives: u64,
         false_positives: u64,
         false_negatives: u64,

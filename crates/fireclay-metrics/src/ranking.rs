@@ -19,14 +19,14 @@ pub fn average_precision(positive: &[bool], scores: &[f64]) -> Option<f64> {
 
 /// Rows of one score. A classifier cannot tell them apart, so they pass a threshold together.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct ScoreGroup {
+pub(crate) struct ScoreGroup {
     pub score: f64,
     pub positives: u64,
     pub negatives: u64,
 }
 
 /// The rows grouped by score, highest score first. O(n log n).
-pub(super) fn score_groups(positive: &[bool], scores: &[f64]) -> Vec<ScoreGroup> {
+pub(crate) fn score_groups(positive: &[bool], scores: &[f64]) -> Vec<ScoreGroup> {
     assert_eq!(positive.len(), scores.len(), "one score for each row");
     let mut rows: Vec<(f64, bool)> = scores
         .iter()
@@ -46,13 +46,13 @@ pub(super) fn score_groups(positive: &[bool], scores: &[f64]) -> Vec<ScoreGroup>
         .collect()
 }
 
-pub(super) fn totals(groups: &[ScoreGroup]) -> (u64, u64) {
+pub(crate) fn totals(groups: &[ScoreGroup]) -> (u64, u64) {
     groups.iter().fold((0, 0), |(positives, negatives), group| {
         (positives + group.positives, negatives + group.negatives)
     })
 }
 
-pub(super) fn roc_auc_of(groups: &[ScoreGroup]) -> Option<f64> {
+pub(crate) fn roc_auc_of(groups: &[ScoreGroup]) -> Option<f64> {
     let (positives, negatives) = totals(groups);
     let mut above = 0.0;
     let mut wins = 0.0;
@@ -63,7 +63,7 @@ pub(super) fn roc_auc_of(groups: &[ScoreGroup]) -> Option<f64> {
     (positives > 0 && negatives > 0).then(|| wins / (positives as f64 * negatives as f64))
 }
 
-pub(super) fn average_precision_of(groups: &[ScoreGroup]) -> Option<f64> {
+pub(crate) fn average_precision_of(groups: &[ScoreGroup]) -> Option<f64> {
     let (positives, _) = totals(groups);
     let mut found = 0;
     let mut retrieved = 0;

@@ -5,38 +5,93 @@ use std::path::{Path, PathBuf};
 
 use toml::de::DeTable;
 
-use super::merge::{expand_aliases, merge};
-use super::overrides;
-use super::problem::{ConfigError, Problem, Source, Span};
-use super::tree::Node;
+use crate::grammar::Grammar;
+use crate::merge::{expand_aliases, merge};
+use crate::overrides;
+use crate::problem::{ConfigError, Problem, Source, Span};
+use crate::tree::Node;
 
 /// The merged configuration and the texts that it came from.
 #[derive(Clone, Debug)]
-pub(super) struct Document {
-    pub sources: Vec<Source>,
-    pub root: Node,
+pub struct Document {
+    pub(crate) sources: Vec<Source>,
+    pub(crate) root: Node,
     /// Errors of the form of the file that leave the rest readable.
-    pub problems: Vec<Problem>,
+    pub(crate) problems: Vec<Problem>,
 }
 
 impl Document {
-    /// Reads a file, the files that it extends and the overrides.
-    pub fn load(path: &Path, sets: &[String]) -> Result<Self, ConfigError> {
-        let mut reader = Reader::default();
+    /// Reads a file, the files that it extends, and overrides of the form `key.path=value`.
+    ///
+    /// # Errors
+    ///
+    /// If a text cannot be read as TOML.
+    pub fn load(path: &Path, sets: &[String], grammar: &Grammar) -> Result<Self, ConfigError> {
+        let mut reader = Reader::new(grammar);
         let root = reader.file(path, None);
         reader.finish(root, sets)
     }
 
-    /// Reads a text; what it extends is relative to the working directory.
-    pub fn parse(name: &str, text: &str, sets: &[String]) -> Result<Self, ConfigError> {
-        let mut reader = Reader::default();
+    /// Reads a text, which messages call `name`; what it extends is relative to the working
+    /// directory.
+    ///
+    /// # Errors
+    ///
+    /// As [`load`](Self::load).
+    pub fn parse(
+        name: &str,
+        text: &str,
+        sets: &[String],
+        grammar: &Grammar,
+    ) -> Result<Self, ConfigError> {
+        let mut reader = Reader::new(grammar);
         let root = reader.text(name, text.to_string(), None);
         reader.finish(root, sets)
     }
+
+    /// A value that is refused, shown where it is written, or else at its table or the file. The key
+    /// is dotted from the top; the message is one such as "must be below 3".
+    pub fn problem(&self, key: &str, message: &str) -> Problem {
+        let (node, is_written) = self.root.find(key);
+        let name = match key.split_once('.') {
+            None if node.as_table().is_some() => format!("[{key}]"),
+            Some((_, inner)) if is_written => format!("`{inner}`"),
+            _ => format!("`{key}`"),
+        };
+        // Most messages go on where the name of the key stops; the others are sentences of their own.
+        let first = message.split(' ').next().unwrap_or_default();
+        let colon = if PREDICATES.contains(&first) { "" } else { ":" };
+        let message = format!("{name}{colon} {message}");
+        Problem::new(message).at(node.span.clone(), &self.sources)
+    }
+
+    /// The error that these problems are.
+    pub fn error(&self, problems: Vec<Problem>) -> ConfigError {
+        ConfigError::new(problems, self.sources.clone())
+    }
+
+    /// The files that were read, the extending before the extended.
+    pub fn files(&self) -> impl Iterator<Item = &PathBuf> {
+        self.sources
+            .iter()
+            .filter_map(|source| source.path.as_ref())
+    }
 }
 
-#[derive(Default)]
-struct Reader {
+/// How the messages of `validate` begin that have the key for their subject.
+const PREDICATES: &[&str] = &[
+    "must",
+    "is",
+    "has",
+    "needs",
+    "contains",
+    "contradicts",
+    "cannot",
+    "does",
+];
+
+struct Reader<'a> {
+    grammar: &'a Grammar,
     sources: Vec<Source>,
     problems: Vec<Problem>,
     /// Whether a text could not be read, so that nothing can be said about the whole.
@@ -46,7 +101,17 @@ struct Reader {
     chain: Vec<(PathBuf, PathBuf)>,
 }
 
-impl Reader {
+impl<'a> Reader<'a> {
+    fn new(grammar: &'a Grammar) -> Self {
+        Self {
+            grammar,
+            sources: Vec::new(),
+            problems: Vec::new(),
+            broken: false,
+            chain: Vec::new(),
+        }
+    }
+
     fn finish(mut self, root: Option<Node>, sets: &[String]) -> Result<Document, ConfigError> {
         let mut over = None;
         for argument in sets {
@@ -54,10 +119,10 @@ impl Reader {
             self.sources.push(overrides::source(argument));
             match overrides::parse(argument, index) {
                 Ok(mut node) => {
-                    expand_aliases(&mut node);
+                    expand_aliases(&mut node, &self.grammar.aliases);
                     match &mut over {
                         None => over = Some(node),
-                        Some(over) => merge(over, node, false),
+                        Some(over) => merge(over, node, false, self.grammar.exclusive),
                     }
                 }
                 Err(error) => self.report(error.0, error.1),
@@ -67,7 +132,7 @@ impl Reader {
         match root {
             Some(mut root) if !self.broken => {
                 if let Some(over) = over {
-                    merge(&mut root, over, false);
+                    merge(&mut root, over, false, self.grammar.exclusive);
                 }
                 Ok(Document {
                     sources: self.sources,
@@ -114,11 +179,11 @@ impl Reader {
         let mut root = Node::from_table(table.get_ref(), index, 0);
         if index == 0 && errors.is_empty() && table.get_ref().is_empty() {
             self.broken = true;
-            let help = "a run needs [data], [model], [task] and [train]";
-            let problem = Problem::new("the configuration is empty").help(Some(help.into()));
+            let help = format!("a run needs {}", self.grammar.required_tables());
+            let problem = Problem::new("the configuration is empty").help(Some(help));
             self.report(problem, root.span.clone());
         }
-        expand_aliases(&mut root);
+        expand_aliases(&mut root, &self.grammar.aliases);
         let extends = root
             .as_table_mut()
             .and_then(|table| table.remove("extends"));
@@ -135,7 +200,7 @@ impl Reader {
         };
         let directory = path.and_then(Path::parent).unwrap_or(Path::new(""));
         let mut base = self.base(&directory.join(base), span)?;
-        merge(&mut base, root, true);
+        merge(&mut base, root, true, self.grammar.exclusive);
         Some(base)
     }
 

@@ -1,12 +1,12 @@
 //! What can be wrong with a configuration, and where.
 
-use std::fmt;
 use std::ops::Range;
 use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::render;
+/// The name of the sources that overrides are.
+pub(crate) const OVERRIDE: &str = "--set";
 
 /// A place in one of the texts that a configuration is read from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -31,7 +31,7 @@ pub struct Source {
 impl Source {
     /// Whether this is an override from the command line.
     pub fn is_override(&self) -> bool {
-        self.name == super::overrides::NAME
+        self.name == OVERRIDE
     }
 
     /// The line and the column, both from 1, of a byte of the text; columns count characters.
@@ -95,7 +95,7 @@ impl Problem {
     }
 
     /// The same problem at a place in `sources`.
-    pub(super) fn at(self, span: Span, sources: &[Source]) -> Self {
+    pub(crate) fn at(self, span: Span, sources: &[Source]) -> Self {
         let source = &sources[span.source];
         let (line, column) = source.position(span.range.start);
         Self {
@@ -110,7 +110,7 @@ impl Problem {
 
 /// Everything that is wrong with a configuration, in the order of the files and their lines.
 ///
-/// [`Display`](fmt::Display) prints all of it, each problem with its line and a caret.
+/// [`Display`](std::fmt::Display) prints all of it, each problem with its line and a caret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, thiserror::Error)]
 pub struct ConfigError {
     /// The problems; at least one.
@@ -127,16 +127,5 @@ impl ConfigError {
         problems.sort_by_key(|problem| problem.span.as_ref().map(place));
         problems.dedup();
         Self { problems, sources }
-    }
-
-    /// Every problem with its line and a caret, in colour for a terminal if asked.
-    pub fn render(&self, color: bool) -> String {
-        render::render(self, color)
-    }
-}
-
-impl fmt::Display for ConfigError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.render(false).trim_end())
     }
 }

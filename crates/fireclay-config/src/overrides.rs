@@ -2,26 +2,23 @@
 
 use toml::de::{DeTable, DeValue};
 
-use super::problem::{Problem, Source, Span};
-use super::tree::{Entry, Node, Table, Value};
-
-/// The name of the sources that overrides are.
-pub(super) const NAME: &str = "--set";
+use crate::problem::{OVERRIDE, Problem, Source, Span};
+use crate::tree::{Entry, Node, Table, Value};
 
 /// The text that an override is shown as.
 const PREFIX: &str = "--set ";
 
 /// The source of an argument, which is `key.path=value`.
-pub(super) fn source(argument: &str) -> Source {
+pub(crate) fn source(argument: &str) -> Source {
     Source {
-        name: NAME.into(),
+        name: OVERRIDE.into(),
         text: format!("{PREFIX}{argument}"),
         path: None,
     }
 }
 
 /// The table that an override stands for. The value is read as TOML, or else it is a string.
-pub(super) fn parse(argument: &str, index: usize) -> Result<Node, Box<(Problem, Span)>> {
+pub(crate) fn parse(argument: &str, index: usize) -> Result<Node, Box<(Problem, Span)>> {
     let at = |start: usize, end: usize| Span {
         source: index,
         range: PREFIX.len() + start..PREFIX.len() + end,

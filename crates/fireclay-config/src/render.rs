@@ -1,16 +1,29 @@
 //! Problems as text, in the form that rustc gave its name to.
 
-use std::fmt::Write;
+use std::fmt::{self, Write};
 
-use super::problem::{ConfigError, Problem, Source, Span};
+use crate::problem::{ConfigError, Problem, Source, Span};
 
 /// The most columns of a line that are shown.
 const WIDTH: usize = 120;
 /// How many columns of a longer line are shown before the marked place.
 const BEFORE: usize = 40;
 
+impl ConfigError {
+    /// Every problem with its line and a caret, in colour for a terminal if asked.
+    pub fn render(&self, color: bool) -> String {
+        render(self, color)
+    }
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.render(false).trim_end())
+    }
+}
+
 /// All problems of an error, each followed by an empty line; the last line says how many.
-pub(super) fn render(error: &ConfigError, color: bool) -> String {
+fn render(error: &ConfigError, color: bool) -> String {
     let style = Style { color };
     let mut text = String::new();
     for problem in &error.problems {
@@ -29,7 +42,7 @@ fn write_problem(
     problem: &Problem,
     sources: &[Source],
     style: Style,
-) -> std::fmt::Result {
+) -> fmt::Result {
     let message = style.paint(BOLD, &format!(": {}", clean(&problem.message)));
     writeln!(text, "{}{message}", style.paint(RED, "error"))?;
     let mut margin = " ".to_string();

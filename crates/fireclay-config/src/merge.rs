@@ -1,21 +1,20 @@
 //! One table laid over another.
 
-use super::tree::{Entry, Node, Table, Value};
-
-/// Names that stand for others in `[optimizer]`: what other frameworks call these keys.
-pub(super) const ALIASES: &[(&str, &str)] = &[
-    ("lr", "learning_rate"),
-    ("eps", "epsilon"),
-    ("lr_decay", "learning_rate_decay"),
-    ("initial_accumulator_value", "initial_accumulator"),
-];
+use crate::tree::{Entry, Node, Table, Value};
 
 /// Keys of which a table may have one: whoever writes the one takes back the other.
-pub(super) const EXCLUSIVE: (&str, &str) = ("every_steps", "every_epochs");
+pub(crate) type Exclusive = (&'static str, &'static str);
+
+/// Keys of a table, and of the tables in it, that have a second name: the alias and the name.
+#[derive(Default)]
+pub(crate) struct Aliases {
+    pub table: &'static str,
+    pub names: &'static [(&'static str, &'static str)],
+}
 
 /// Lays the later document over the earlier one: tables are merged key by key, except that a table
 /// with another `type` replaces the earlier one; everything else is replaced.
-pub(super) fn merge(base: &mut Node, over: Node, over_is_file: bool) {
+pub(crate) fn merge(base: &mut Node, over: Node, over_is_file: bool, exclusive: Option<Exclusive>) {
     let same_type = match (type_of(base), type_of(&over)) {
         (Some(base), Some(over)) => base == over,
         _ => true,
@@ -33,7 +32,7 @@ pub(super) fn merge(base: &mut Node, over: Node, over_is_file: bool) {
                 base.span = span;
             }
             for entry in entries.entries {
-                put(table, entry, over_is_file);
+                put(table, entry, over_is_file, exclusive);
             }
         }
         (_, over) => *base = over,
@@ -42,20 +41,20 @@ pub(super) fn merge(base: &mut Node, over: Node, over_is_file: bool) {
 
 /// Gives keys their full names, so that an alias in one file overrides the name in another. An
 /// entry whose table has both names is left as it is.
-pub(super) fn expand_aliases(root: &mut Node) {
-    let optimizer = root
+pub(crate) fn expand_aliases(root: &mut Node, aliases: &Aliases) {
+    let table = root
         .as_table_mut()
-        .and_then(|table| table.get_mut("optimizer"));
-    if let Some(entry) = optimizer {
-        rename(&mut entry.node);
+        .and_then(|table| table.get_mut(aliases.table));
+    if let Some(entry) = table {
+        rename(&mut entry.node, aliases.names);
     }
 }
 
-fn rename(node: &mut Node) {
+fn rename(node: &mut Node, names: &[(&str, &str)]) {
     let Some(table) = node.as_table_mut() else {
         return;
     };
-    for (alias, name) in ALIASES {
+    for (alias, name) in names {
         if table.get(name).is_none()
             && let Some(entry) = table.get_mut(alias)
         {
@@ -65,15 +64,15 @@ fn rename(node: &mut Node) {
     table
         .entries
         .iter_mut()
-        .for_each(|entry| rename(&mut entry.node));
+        .for_each(|entry| rename(&mut entry.node, names));
 }
 
-fn put(table: &mut Table, entry: Entry, over_is_file: bool) {
-    let other = match entry.key.as_str() {
-        key if key == EXCLUSIVE.0 => Some(EXCLUSIVE.1),
-        key if key == EXCLUSIVE.1 => Some(EXCLUSIVE.0),
+fn put(table: &mut Table, entry: Entry, over_is_file: bool, exclusive: Option<Exclusive>) {
+    let other = exclusive.and_then(|(one, other)| match entry.key.as_str() {
+        key if key == one => Some(other),
+        key if key == other => Some(one),
         _ => None,
-    };
+    });
     // An entry of the same source stays, so that writing both is an error.
     if let Some(other) = other
         && table
@@ -87,7 +86,7 @@ fn put(table: &mut Table, entry: Entry, over_is_file: bool) {
             if over_is_file || entry.node.as_table().is_none() {
                 old.key_span = entry.key_span;
             }
-            merge(&mut old.node, entry.node, over_is_file);
+            merge(&mut old.node, entry.node, over_is_file, exclusive);
         }
         None => table.entries.push(entry),
     }

@@ -3,17 +3,17 @@
 use toml::Spanned;
 use toml::de::{DeArray, DeFloat, DeInteger, DeString, DeTable, DeValue};
 
-use super::problem::Span;
+use crate::problem::Span;
 
 /// A value and its place. A table written by a `[header]` has the place of the header.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Node {
+pub(crate) struct Node {
     pub span: Span,
     pub value: Value,
 }
 
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Value {
+pub(crate) enum Value {
     String(String),
     Integer(i128),
     /// A number that no integer type holds, as it is written.
@@ -29,12 +29,12 @@ pub(super) enum Value {
 
 /// The entries of a table in the order of the file.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Table {
+pub(crate) struct Table {
     pub entries: Vec<Entry>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Entry {
+pub(crate) struct Entry {
     pub key: String,
     pub key_span: Span,
     pub node: Node,

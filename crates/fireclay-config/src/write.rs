@@ -2,16 +2,18 @@
 
 use std::fmt::Write;
 
+use serde::Serialize;
 use toml::{Table, Value};
 
-use super::check::unread;
-use super::run::RunConfig;
-
-/// Every key on a line of its own, tables in the order of the struct; what is optional and not
-/// given, or not read, is left out.
-pub(super) fn to_toml(config: &RunConfig) -> String {
+/// Every key on a line of its own, tables in the order of the struct. What is optional and not given
+/// is left out, and so are the keys in `unread`, each as `table.key`.
+///
+/// # Panics
+///
+/// If the configuration is not made of TOML's types.
+pub fn to_toml<'a>(config: &impl Serialize, unread: impl IntoIterator<Item = &'a str>) -> String {
     let mut root = Table::try_from(config).expect("a configuration is made of TOML's types");
-    for (key, _) in unread(config) {
+    for key in unread {
         let table = key
             .split_once('.')
             .and_then(|(table, key)| Some((root.get_mut(table)?, key)));

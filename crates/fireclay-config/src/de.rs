@@ -11,20 +11,20 @@ use serde::de::{
 };
 use serde::forward_to_deserialize_any;
 
-use super::problem::Span;
-use super::tree::{Entry, Node, Value};
+use crate::problem::Span;
+use crate::tree::{Entry, Node, Value};
 
 /// The value of a type that a node stands for.
-pub(super) fn read<T: DeserializeOwned>(node: &Node) -> Result<T, Fault> {
+pub(crate) fn read<T: DeserializeOwned>(node: &Node) -> Result<T, Fault> {
     T::deserialize(node).map_err(|fault| fault.within(node))
 }
 
 /// What went wrong first; boxed, since every result of the deserializer carries it.
 #[derive(Clone, Debug)]
-pub(super) struct Fault(Box<Details>);
+pub(crate) struct Fault(Box<Details>);
 
 #[derive(Clone, Debug)]
-pub(super) struct Details {
+pub(crate) struct Details {
     pub kind: Kind,
     pub span: Option<Span>,
     /// The keys and indices that lead to the place.
@@ -32,7 +32,7 @@ pub(super) struct Details {
 }
 
 #[derive(Clone, Debug)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     UnknownKey {
         expected: Cow<'static, [&'static str]>,
     },
@@ -56,7 +56,7 @@ pub(super) enum Kind {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Step {
+pub(crate) enum Step {
     Key(String),
     Index(usize),
 }
@@ -335,7 +335,7 @@ impl<'de> Deserializer<'de> for &'de Node {
             Value::String(word) => word,
             Value::Hole => words.first().copied().unwrap_or_default(),
             _ => {
-                let expected = format!("one of {}", super::suggest::list(words));
+                let expected = format!("one of {}", crate::suggest::list(words));
                 return Err(mismatch(self, &expected));
             }
         };

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use fireclay_train::metrics::*;
+use fireclay_metrics::*;
 use proptest::prelude::*;
 use serde::de::DeserializeOwned;
 use serde_json::Value;

@@ -1,6 +1,6 @@
 //! Metrics of the probabilities themselves: log-loss, Brier score and calibration error.
 
-use super::Classification;
+use crate::Classification;
 
 /// Number of equal-width bins of [`calibration_error`], as in Guo et al. 2017.
 pub const CALIBRATION_BINS: usize = 15;

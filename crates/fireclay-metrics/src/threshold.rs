@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{
+use crate::{
     ConfusionMatrix, DEFAULT_THRESHOLD,
     ranking::{ScoreGroup, score_groups, totals},
 };

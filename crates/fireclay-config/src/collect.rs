@@ -5,11 +5,11 @@
 
 use serde::de::DeserializeOwned;
 
-use super::de::{Fault, Kind, Step, read};
-use super::tree::{Entry, Node, Value};
+use crate::de::{Fault, Kind, Step, read};
+use crate::tree::{Entry, Node, Value};
 
 /// What could be read of a table, and what could not.
-pub(super) struct Collected<T> {
+pub(crate) struct Collected<T> {
     /// The value, with stand-ins at the places in `damaged`; none if even that is not possible.
     pub value: Option<T>,
     pub faults: Vec<Fault>,
@@ -18,7 +18,7 @@ pub(super) struct Collected<T> {
 }
 
 /// Reads a table as a whole.
-pub(super) fn collect<T: DeserializeOwned>(node: &Node) -> Collected<T> {
+pub(crate) fn collect<T: DeserializeOwned>(node: &Node) -> Collected<T> {
     let mut node = node.clone();
     let (mut faults, mut damaged) = (Vec::new(), Vec::new());
     let value = loop {
@@ -46,7 +46,7 @@ pub(super) fn collect<T: DeserializeOwned>(node: &Node) -> Collected<T> {
 }
 
 /// The dotted form of a path.
-pub(super) fn dotted(path: &[Step]) -> String {
+pub(crate) fn dotted(path: &[Step]) -> String {
     let keys = path.iter().map(|step| match step {
         Step::Key(key) => key.clone(),
         Step::Index(index) => index.to_string(),

@@ -1,7 +1,7 @@
 //! Metrics of multi-label classification, as scikit-learn defines them on indicator matrices.
 
-use super::ranking::{average_precision_of, roc_auc_of, score_groups};
-use super::report::{PerClass, Report, finite, interval, mean_over, without_metrics};
+use crate::ranking::{average_precision_of, roc_auc_of, score_groups};
+use crate::report::{PerClass, Report, finite, interval, mean_over, without_metrics};
 
 /// All metrics of a multi-label classifier on one split.
 ///

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{
+use crate::{
     Classification, ConfusionMatrix, DEFAULT_RESAMPLES, INTERVAL_LEVEL, bootstrap_interval,
     brier_binary, brier_multiclass, calibration_error, explained_variance, log_loss, mae, mape,
     max_error, median_absolute_error, mse, r2,
@@ -213,7 +213,7 @@ fn ranking_metrics(per_class: &[PerClass]) -> Metrics {
 }
 
 /// `None` as soon as one class has none: the mean of the others would be another metric.
-pub(super) fn mean_over(
+pub(crate) fn mean_over(
     per_class: &[PerClass],
     value: impl Fn(&PerClass) -> Option<f64>,
     weight: impl Fn(&PerClass) -> f64,
@@ -242,7 +242,7 @@ fn per_class(split: &Classification, matrix: &ConfusionMatrix) -> Vec<PerClass> 
 }
 
 /// Interval of a function of the mean over rows: a resample costs no more than summing it.
-pub(super) fn interval(
+pub(crate) fn interval(
     metric: &str,
     seed: u64,
     values: &[f64],
@@ -263,7 +263,7 @@ pub(super) fn interval(
     })
 }
 
-pub(super) fn without_metrics(n: usize, non_finite: usize) -> Report {
+pub(crate) fn without_metrics(n: usize, non_finite: usize) -> Report {
     Report {
         n,
         non_finite,
@@ -271,7 +271,7 @@ pub(super) fn without_metrics(n: usize, non_finite: usize) -> Report {
     }
 }
 
-pub(super) fn finite(metrics: Metrics) -> BTreeMap<String, f64> {
+pub(crate) fn finite(metrics: Metrics) -> BTreeMap<String, f64> {
     metrics
         .into_iter()
         .filter_map(|(name, value)| Some((name.to_owned(), value?)))

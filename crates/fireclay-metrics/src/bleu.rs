@@ -75,7 +75,7 @@ impl Counts {
 
 /// How many runs of `order` items both have; one that occurs several times counts as often as it
 /// occurs in both.
-pub(super) fn matches<T: Eq + Hash>(hypothesis: &[T], reference: &[T], order: usize) -> usize {
+pub(crate) fn matches<T: Eq + Hash>(hypothesis: &[T], reference: &[T], order: usize) -> usize {
     let mut left: HashMap<&[T], usize> = HashMap::new();
     for run in reference.windows(order) {
         *left.entry(run).or_default() += 1;
@@ -91,7 +91,7 @@ pub(super) fn matches<T: Eq + Hash>(hypothesis: &[T], reference: &[T], order: us
 }
 
 /// Whether a character separates words for Python, and so for sacreBLEU.
-pub(super) fn is_space(character: char) -> bool {
+pub(crate) fn is_space(character: char) -> bool {
     character.is_whitespace() || matches!(character, '\u{1c}'..='\u{1f}')
 }
 
@@ -181,7 +181,7 @@ mod tests {
 
     #[test]
     fn it_is_what_sacrebleu_computes() {
-        let file = include_str!("../../tests/data/metrics/bleu.json");
+        let file = include_str!("../tests/data/metrics/bleu.json");
         let file: Value = serde_json::from_str(file).unwrap();
         let cases = file["cases"].as_array().unwrap();
         let has_one_reference = |case: &&Value| case["references"].as_array().unwrap().len() == 1;
@@ -207,7 +207,7 @@ mod tests {
 
     #[test]
     fn hard_cases_are_what_sacrebleu_computes() {
-        let file = include_str!("../../tests/data/metrics/translation.json");
+        let file = include_str!("../tests/data/metrics/translation.json");
         let file: Value = serde_json::from_str(file).unwrap();
         for case in file["cases"].as_array().unwrap() {
             let [hypotheses, references] = [&case["hypotheses"], &case["references"]].map(texts);

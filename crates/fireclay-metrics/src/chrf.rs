@@ -1,6 +1,6 @@
 //! chrF, which compares the characters of translations with those of references.
 
-use super::bleu::{is_space, matches};
+use crate::bleu::{is_space, matches};
 
 /// The longest run of characters that is compared.
 const ORDERS: usize = 6;
@@ -82,7 +82,7 @@ mod tests {
 
     #[test]
     fn it_is_what_sacrebleu_computes() {
-        let file = include_str!("../../tests/data/metrics/translation.json");
+        let file = include_str!("../tests/data/metrics/translation.json");
         let file: Value = serde_json::from_str(file).unwrap();
         for case in file["cases"].as_array().unwrap() {
             let texts =

@@ -5,7 +5,7 @@
 /// Letters' case, `-` and `_` make no difference; a swap, a missing or a wrong letter little.
 ///
 /// ```
-/// use fireclay_train::config::did_you_mean;
+/// use fireclay_config::did_you_mean;
 ///
 /// assert_eq!(did_you_mean("hiden", ["hidden", "dropout"]), Some("hidden"));
 /// assert_eq!(did_you_mean("banana", ["hidden", "dropout"]), None);
@@ -22,7 +22,7 @@ pub fn did_you_mean<'a>(
 }
 
 /// `` `a`, `b` or `c` ``.
-pub(super) fn list(words: &[impl AsRef<str>]) -> String {
+pub fn list(words: &[impl AsRef<str>]) -> String {
     let quoted: Vec<_> = words
         .iter()
         .map(|word| format!("`{}`", word.as_ref()))

@@ -1,0 +1,128 @@
+//! What could not be read, in words.
+
+use crate::collect::dotted;
+use crate::de::{Fault, Kind, Step};
+use crate::grammar::Grammar;
+use crate::problem::Problem;
+use crate::suggest::{did_you_mean, list};
+
+/// What is wrong, in words; `section` and `word` name the table that is read and its `type`.
+pub(crate) fn describe(
+    fault: &Fault,
+    section: &str,
+    word: Option<&str>,
+    grammar: &Grammar,
+) -> Problem {
+    let key = dotted(&fault.path);
+    let parent = join(
+        section,
+        key.rsplit_once('.').map_or("", |(parent, _)| parent),
+    );
+    let place = |table: &str| {
+        if table.is_empty() {
+            String::new()
+        } else {
+            format!(" in [{table}]")
+        }
+    };
+    let last = key.rsplit('.').next().unwrap_or(&key).to_string();
+    match &fault.kind {
+        Kind::UnknownKey { expected } => {
+            Problem::new(format!("unknown key `{last}`{}", place(&parent)))
+                .label("unknown key")
+                .help(Some(meant_key(
+                    &last, expected, section, &parent, word, grammar,
+                )))
+        }
+        Kind::Missing { key: missing } => {
+            let table = join(section, &key);
+            Problem::new(format!("missing key `{missing}`{}", place(&table)))
+                .label(format!("needs `{missing}`"))
+        }
+        Kind::WrongType {
+            expected,
+            found,
+            value,
+        } => Problem::new(format!(
+            "{} must be {expected}, but is {found}",
+            subject(&fault.path)
+        ))
+        .label(format!("expected {expected}"))
+        .help(
+            value
+                .as_deref()
+                .and_then(|text| without_quotes(text, expected)),
+        ),
+        Kind::UnknownWord { word, expected } => {
+            Problem::new(format!("{} cannot be `{word}`", subject(&fault.path)))
+                .label("unknown word")
+                .help(Some(meant(word, expected, "it is one of")))
+        }
+        Kind::Refused(reason) => Problem::new(format!("{} {reason}", subject(&fault.path))),
+        Kind::Custom(reason) if reason.starts_with("must") => {
+            Problem::new(format!("{} {reason}", subject(&fault.path)))
+        }
+        Kind::Custom(reason) => Problem::new(format!("{}: {reason}", subject(&fault.path))),
+        Kind::Hole => Problem::new(format!("{} cannot be read", subject(&fault.path))),
+    }
+}
+
+/// `` `hidden` `` or, for an element of an array, `` `hidden[1]` ``.
+fn subject(path: &[Step]) -> String {
+    match path {
+        [.., Step::Key(key), Step::Index(index)] => format!("`{key}[{index}]`"),
+        [.., Step::Key(key)] => format!("`{key}`"),
+        _ => "this table".to_string(),
+    }
+}
+
+pub(crate) fn meant(word: &str, candidates: &[&str], otherwise: &str) -> String {
+    match did_you_mean(word, candidates.iter().copied()) {
+        Some(close) => format!("did you mean `{close}`?"),
+        None => format!("{otherwise} {}", list(candidates)),
+    }
+}
+
+/// What an unknown key was meant to be: a key of this table, of another one, or of another type.
+fn meant_key(
+    key: &str,
+    expected: &[&str],
+    section: &str,
+    parent: &str,
+    word: Option<&str>,
+    grammar: &Grammar,
+) -> String {
+    let elsewhere = grammar.owners(key);
+    let other_type = elsewhere
+        .iter()
+        .find(|owner| owner.table == section && owner.word.is_some());
+    let other_table = elsewhere.iter().find(|owner| owner.table != section);
+    let close = did_you_mean(key, expected.iter().copied());
+    match (other_type, close, other_table) {
+        (Some(owner), ..) if parent == section && owner.word != word => {
+            let word = owner.word.unwrap_or_default();
+            format!("`{key}` belongs to type = \"{word}\"")
+        }
+        (_, Some(close), _) => format!("did you mean `{close}`?"),
+        (_, None, Some(owner)) if owner.table.is_empty() => {
+            format!("`{key}` belongs at the top, before the first table")
+        }
+        (_, None, Some(owner)) => format!("`{key}` belongs to [{}]", owner.table),
+        (_, None, None) if expected.is_empty() => "there are no keys here".to_string(),
+        (_, None, None) => format!("the keys here are {}", list(expected)),
+    }
+}
+
+fn without_quotes(text: &str, expected: &str) -> Option<String> {
+    let is_literal = text.parse::<f64>().is_ok() || matches!(text, "true" | "false");
+    (is_literal && !expected.contains("string")).then(|| format!("write {text} without quotes"))
+}
+
+/// Two keys as one dotted key; either may be empty.
+pub(crate) fn join(table: &str, key: &str) -> String {
+    match (table, key) {
+        ("", key) => key.to_string(),
+        (table, "") => table.to_string(),
+        (table, key) => format!("{table}.{key}"),
+    }
+}

@@ -1,0 +1,229 @@
+//! Reading the tables of a document into their structs, with everything that is wrong in them.
+
+use serde::de::DeserializeOwned;
+
+use crate::collect::{Collected, collect};
+use crate::describe::{describe, join, meant};
+use crate::document::Document;
+use crate::grammar::Grammar;
+use crate::problem::{ConfigError, Problem, Span};
+use crate::suggest::list;
+use crate::tree::{Entry, Node, Table};
+use crate::variant::Variant;
+
+/// Impossible values, as (dotted key inside the table, message).
+pub type Invalid = Vec<(String, String)>;
+
+/// Reads the tables of a document one after the other, and collects what is wrong in them.
+pub struct Sections<'a> {
+    document: &'a Document,
+    grammar: &'a Grammar,
+    problems: Vec<Problem>,
+    /// Dotted keys from the root whose values mean nothing, since a problem is reported for them.
+    damaged: Vec<String>,
+}
+
+impl<'a> Sections<'a> {
+    /// Starts with what was wrong in the form of the document.
+    pub fn new(document: &'a Document, grammar: &'a Grammar) -> Self {
+        Self {
+            document,
+            grammar,
+            problems: document.problems.clone(),
+            damaged: Vec::new(),
+        }
+    }
+
+    /// The table `[name]` whose `type` chooses between variants; without a default it must be
+    /// there.
+    pub fn tagged<T>(
+        &mut self,
+        name: &str,
+        variants: &[Variant<T>],
+        default: Option<T>,
+        validate: impl Fn(&T) -> Invalid,
+    ) -> Option<T> {
+        let types: Vec<_> = variants.iter().map(|variant| variant.name).collect();
+        let Some(entry) = self.entry(name) else {
+            if default.is_none() {
+                let help = format!("a run needs it; its `type` is {}", list(&types));
+                self.missing_table(name, help);
+            }
+            return default;
+        };
+        let mut node = entry.node.clone();
+        let tag = self.table(name, &mut node)?.remove("type");
+        let Some(tag) = tag else {
+            self.damage(name);
+            let problem = Problem::new(format!("missing key `type` in [{name}]"))
+                .label("needs `type`")
+                .help(Some(format!("`type` is one of {}", list(&types))));
+            self.report(problem, node.span);
+            return None;
+        };
+        let Some(word) = tag.node.as_str() else {
+            self.damage(name);
+            let problem = Problem::new(format!(
+                "`type` must be a string, but is {}",
+                tag.node.kind()
+            ))
+            .help(Some(format!("`type` is one of {}", list(&types))));
+            self.report(problem, tag.node.span);
+            return None;
+        };
+        let Some(variant) = variants.iter().find(|variant| variant.name == word) else {
+            self.damage(name);
+            let problem = Problem::new(format!("unknown type `{word}` in [{name}]"))
+                .label("unknown type")
+                .help(Some(meant(word, &types, "`type` is one of")));
+            self.report(problem, tag.node.span);
+            return None;
+        };
+        let collected = (variant.read)(&node);
+        self.take(name, Some(word), &node, collected, validate)
+    }
+
+    /// The table `[name]`; without a default it must be there.
+    pub fn plain<T: DeserializeOwned>(
+        &mut self,
+        name: &str,
+        default: Option<T>,
+        validate: impl Fn(&T) -> Invalid,
+    ) -> Option<T> {
+        let Some(entry) = self.entry(name) else {
+            if default.is_none() {
+                self.missing_table(name, "a run needs it".to_string());
+            }
+            return default;
+        };
+        let mut node = entry.node.clone();
+        self.table(name, &mut node)?;
+        let collected = collect::<T>(&node);
+        self.take(name, None, &node, collected, validate)
+    }
+
+    /// What stands outside of all tables.
+    pub fn top<T: DeserializeOwned>(&mut self) -> Option<T> {
+        let tables = self.grammar.tables();
+        let mut root = self.document.root.clone();
+        let table = root.as_table_mut().expect("a document is a table");
+        for name in &tables {
+            table.remove(name);
+        }
+        let unknown_tables = table
+            .entries
+            .extract_if(.., |entry| entry.node.as_table().is_some());
+        for entry in unknown_tables.collect::<Vec<_>>() {
+            let help = meant(&entry.key, &tables, "the tables are");
+            let problem = Problem::new(format!("unknown table [{}]", entry.key))
+                .label("unknown table")
+                .help(Some(help));
+            self.report(problem, entry.key_span);
+        }
+        let collected = collect::<T>(&root);
+        self.take("", None, &root, collected, |_| Vec::new())
+    }
+
+    /// Reports a value that a check of the whole refuses; the key is dotted from the root.
+    pub fn refuse(&mut self, key: &str, message: &str, help: Option<String>) {
+        if !self.is_damaged(key) {
+            self.problems
+                .push(self.document.problem(key, message).help(help));
+        }
+    }
+
+    /// Whether the key is written anywhere.
+    pub fn is_written(&self, key: &str) -> bool {
+        self.document.root.find(key).1
+    }
+
+    /// What was read, if nothing is wrong.
+    ///
+    /// # Errors
+    ///
+    /// If a problem was found: all of them.
+    pub fn finish<T>(self, value: Option<T>) -> Result<T, ConfigError> {
+        match value {
+            Some(value) if self.problems.is_empty() => Ok(value),
+            _ => Err(self.document.error(self.problems)),
+        }
+    }
+
+    fn entry(&self, name: &str) -> Option<&'a Entry> {
+        self.document
+            .root
+            .as_table()
+            .and_then(|table| table.get(name))
+    }
+
+    fn table<'n>(&mut self, name: &str, node: &'n mut Node) -> Option<&'n mut Table> {
+        if node.as_table().is_none() {
+            self.damage(name);
+            let message = format!("`{name}` must be a table, but is {}", node.kind());
+            let help = format!("write [{name}] and its keys below");
+            self.report(Problem::new(message).help(Some(help)), node.span.clone());
+        }
+        node.as_table_mut()
+    }
+
+    fn take<T>(
+        &mut self,
+        name: &str,
+        word: Option<&str>,
+        node: &Node,
+        collected: Collected<T>,
+        validate: impl Fn(&T) -> Invalid,
+    ) -> Option<T> {
+        for fault in &collected.faults {
+            let problem = describe(fault, name, word, self.grammar);
+            let span = fault.span.clone().unwrap_or_else(|| node.span.clone());
+            self.report(problem, span);
+        }
+        for key in &collected.damaged {
+            self.damage(&join(name, key));
+        }
+        let value = collected.value;
+        match &value {
+            Some(value) => {
+                for (key, message) in validate(value) {
+                    self.refuse(&join(name, &key), &message, None);
+                }
+            }
+            None => self.damage(name),
+        }
+        value
+    }
+
+    fn missing_table(&mut self, name: &str, help: String) {
+        self.damage(name);
+        let span = Span {
+            source: 0,
+            range: 0..0,
+        };
+        self.report(
+            Problem::new(format!("missing table [{name}]")).help(Some(help)),
+            span,
+        );
+    }
+
+    fn damage(&mut self, key: &str) {
+        self.damaged.push(key.to_string());
+    }
+
+    fn is_damaged(&self, key: &str) -> bool {
+        self.damaged
+            .iter()
+            .any(|damaged| contains(damaged, key) || contains(key, damaged))
+    }
+
+    fn report(&mut self, problem: Problem, span: Span) {
+        self.problems.push(problem.at(span, &self.document.sources));
+    }
+}
+
+/// Whether a dotted key is the other or lies inside it.
+fn contains(outer: &str, inner: &str) -> bool {
+    inner
+        .strip_prefix(outer)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+}
