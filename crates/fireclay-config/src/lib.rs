@@ -81,7 +81,7 @@ mod write;
 pub use document::Document;
 pub use grammar::Grammar;
 pub use problem::{ConfigError, Problem, Source, Span};
-pub use section::{Invalid, Sections};
+pub use section::{Invalid, Problems, Sections};
 pub use suggest::{did_you_mean, list};
 pub use variant::{Variant, variant, variant_of_two};
 pub use write::to_toml;

@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 use serde_json::json;
 
-use crate::estimate::Speed;
 use crate::run_folder::{FolderError, io};
 
 /// What a training spends its time on. Work that is queued, as on a graphics card, counts where its
@@ -45,6 +44,20 @@ impl Phase {
             Self::Checkpoint => "checkpoint",
         }
     }
+}
+
+/// What the steps of a training came to.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Speed {
+    /// Floating point operations of the training by its plan.
+    pub flops: f64,
+    /// Those a second of its steps.
+    pub flops_per_second: f64,
+    /// What share that is of what the device can do: on flex, of what the product of two large
+    /// matrices reaches there; else of the peak in the shipped table of hardware, if the device is in
+    /// it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub utilisation: Option<f64>,
 }
 
 /// What this process's part of a training cost; times in seconds.
@@ -100,13 +113,13 @@ impl Cost {
     }
 
     /// Seconds of the steps themselves.
-    pub(crate) fn step_seconds(&self) -> f64 {
+    pub fn step_seconds(&self) -> f64 {
         let steps = self.data_seconds + self.compute_seconds + self.optimizer_seconds;
         steps.max(f64::MIN_POSITIVE)
     }
 
     /// With an evaluation after the training, of so many seconds.
-    pub(crate) fn evaluated(&mut self, seconds: f64) {
+    pub fn evaluated(&mut self, seconds: f64) {
         self.evaluation_seconds += seconds;
         self.seconds += seconds;
         self.peak_memory_bytes = peak_memory();

@@ -57,7 +57,7 @@ pub fn scale<M: Module>(model: &M, grads: GradientsParams, factor: f64) -> Gradi
 }
 
 /// The gradients of half precision in `f32`, each divided by what the loss was multiplied by.
-pub(crate) fn widened<M: Module>(model: &M, grads: GradientsParams, scale: f64) -> GradientsParams {
+pub fn widened<M: Module>(model: &M, grads: GradientsParams, scale: f64) -> GradientsParams {
     let mut widening = Widening {
         grads,
         factor: 1.0 / scale,

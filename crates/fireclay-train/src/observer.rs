@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::strategy::StopReason;
+use serde::{Deserialize, Serialize};
 
 /// Watches a training. Every method has an empty default.
 pub trait Observer: Send {
@@ -23,6 +23,18 @@ pub trait Observer: Send {
 pub struct Silent;
 
 impl Observer for Silent {}
+
+/// Why a training ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StopReason {
+    /// All updates were made.
+    Completed,
+    /// The monitored metric stopped improving.
+    EarlyStopped,
+    /// Somebody asked; the run can be resumed.
+    Interrupted,
+}
 
 /// How a training begins.
 #[derive(Clone, Debug)]

@@ -29,7 +29,7 @@ pub trait StepOutput: ItemLazy + 'static {
 }
 
 /// Reads a tensor of one element.
-pub(crate) fn scalar(tensor: Tensor<1>) -> f64 {
+pub fn scalar(tensor: Tensor<1>) -> f64 {
     tensor.into_scalar::<f32>().elem()
 }
 

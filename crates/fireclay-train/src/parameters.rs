@@ -12,7 +12,7 @@ use fireclay_kernels::lerp;
 /// Every update rule is linear in the learning rate (PyTorch's optimizers are), so a parameter with
 /// rate `r` goes the share `r` of the way that the optimizer proposes.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Rates(HashMap<ParamId, f64>);
+pub struct Rates(HashMap<ParamId, f64>);
 
 impl Rates {
     /// Gives the float tensors of `model`, in visiting order, these rates.
@@ -108,7 +108,7 @@ impl ModuleVisitor for Ids {
 }
 
 /// The rates that are neither 0 nor 1, and the values before an update that go with them.
-pub(crate) struct Pace {
+pub struct Pace {
     rates: HashMap<ParamId, f64>,
     /// Parameters by their id; Burn's map of gradients is one of tensors of any rank.
     values: GradientsParams,

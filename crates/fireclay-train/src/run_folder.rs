@@ -151,7 +151,8 @@ fn absolute(path: &Path) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf())
 }
 
-pub(crate) fn io(action: &'static str, path: &Path, source: std::io::Error) -> FolderError {
+/// The error of an `action`, such as "write", on the file or folder at `path`.
+pub fn io(action: &'static str, path: &Path, source: std::io::Error) -> FolderError {
     FolderError::Io {
         action,
         path: path.to_path_buf(),

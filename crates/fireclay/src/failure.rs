@@ -5,15 +5,15 @@ use std::process::ExitCode;
 
 use fireclay_config::ConfigError;
 use fireclay_data::DataError;
+use fireclay_run::export::ExportError;
+use fireclay_run::finished::FinishedError;
+use fireclay_run::generate::GenerateError;
+use fireclay_run::predict::PredictError;
+use fireclay_run::run::RunError;
+use fireclay_run::translate::TranslateError;
 use fireclay_train::checkpoint::CheckpointError;
-use fireclay_train::export::ExportError;
-use fireclay_train::finished::FinishedError;
-use fireclay_train::generate::GenerateError;
-use fireclay_train::predict::PredictError;
-use fireclay_train::run::RunError;
 use fireclay_train::run_folder::FolderError;
 use fireclay_train::strategy::TrainError;
-use fireclay_train::translate::TranslateError;
 
 use crate::backend::BackendError;
 

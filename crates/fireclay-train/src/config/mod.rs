@@ -1,62 +1,11 @@
-//! The run configuration: one TOML file, checked as a whole.
-//!
-//! [`RunConfig::load`] reads a file, the files that it `extends` and the overrides of the command
-//! line (`--set key.path=value`), in this order of increasing weight. Whatever is wrong is reported
-//! at once, in a [`ConfigError`](fireclay_config::ConfigError)
-//! whose every [`Problem`](fireclay_config::Problem) knows its file, line and column. A key
-//! that the run would not read is an error.
-//!
-//! ```
-//! use fireclay_train::config::RunConfig;
-//!
-//! let text = "
-//!     [data]
-//!     type = 'csv'
-//!     path = 'iris.csv'
-//!     target = 'species'
-//!     [model]
-//!     type = 'mlp'
-//!     hiden = [16]
-//!     [task]
-//!     type = 'classification'
-//!     [train]
-//!     epochs = 5
-//! ";
-//! let error = RunConfig::parse("iris.toml", text, &[]).unwrap_err();
-//! assert_eq!(error.problems[0].line, 8);
-//! assert_eq!(error.problems[0].help.as_deref(), Some("did you mean `hidden`?"));
-//!
-//! let fixed = RunConfig::parse("iris.toml", &text.replace("hiden", "hidden"), &[])?;
-//! assert_eq!(fixed.config.train.epochs, Some(5));
-//! # Ok::<(), fireclay_config::ConfigError>(())
-//! ```
+//! The sections of a configuration that the loop obeys.
 
-mod run;
-
-mod data;
-mod model;
 mod precision;
 mod sections;
-mod task;
 mod values;
 
-mod check;
-mod registry;
-mod top;
-
-pub use data::{
-    DataConfig, ImageSource, PairSource, TableSource, TextSource, TextTableKind, TextTableSource,
-    TokenizerSource,
-};
-pub use model::{ModelConfig, NetworkConfig, StartConfig};
 pub use precision::Precision;
-pub use run::{Loaded, RunConfig, schema};
 pub use sections::{
-    BackendName, CheckpointConfig, DeviceConfig, EarlyStoppingConfig, EvalConfig, LoggingConfig,
-    OnNonFinite, TrainConfig,
+    CheckpointConfig, EarlyStoppingConfig, EvalConfig, LoggingConfig, OnNonFinite, TrainConfig,
 };
-pub use task::{
-    CausalLmConfig, ClassificationConfig, MaskedLmConfig, MultilabelConfig, RegressionConfig,
-    RegressionLoss, Seq2SeqConfig, TaskConfig,
-};
-pub use values::{BatchSize, ClassWeights, CpuShards, Threshold};
+pub use values::{BatchSize, CpuShards};

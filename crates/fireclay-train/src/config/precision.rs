@@ -48,20 +48,16 @@ impl Precision {
             return None;
         }
         let others = Self::ALL.iter().filter(|one| is_there(one));
-        Some(refusal(self, name, others))
+        Some(self.refusal(name, others))
     }
-}
 
-/// That `name` does not compute in `precision`, and in which `others` it does.
-pub(super) fn refusal<'a>(
-    precision: Precision,
-    name: &str,
-    others: impl Iterator<Item = &'a Precision>,
-) -> String {
-    let others: Vec<_> = others.map(|one| format!("\"{}\"", one.name())).collect();
-    format!(
-        "is \"{}\", in which {name} does not compute; it does in {}",
-        precision.name(),
-        others.join(" and ")
-    )
+    /// That `name` does not compute in this precision, and in which `others` it does.
+    pub fn refusal<'a>(self, name: &str, others: impl Iterator<Item = &'a Self>) -> String {
+        let others: Vec<_> = others.map(|one| format!("\"{}\"", one.name())).collect();
+        format!(
+            "is \"{}\", in which {name} does not compute; it does in {}",
+            self.name(),
+            others.join(" and ")
+        )
+    }
 }

@@ -22,7 +22,7 @@ pub(super) fn with_decay<M: Module, O: Optimizer>(
 
 /// The hidden weights that Muon updates: every parameter of rank 2 or more outside embeddings,
 /// except the last one in visiting order, which is the output head.
-pub(crate) fn hidden_weights<M: Module>(model: &M) -> Vec<ParamId> {
+pub fn hidden_weights<M: Module>(model: &M) -> Vec<ParamId> {
     let mut ids = ids(model, |parameter| {
         parameter.rank >= 2 && !parameter.embedding
     });

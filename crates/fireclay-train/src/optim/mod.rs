@@ -31,7 +31,7 @@ mod record;
 mod size;
 mod state;
 
-pub(crate) use groups::hidden_weights;
+pub use groups::hidden_weights;
 
 pub use adafactor::{Adafactor, AdafactorConfig, AdafactorState};
 pub use adagrad::{Adagrad, AdagradConfig, AdagradState};

@@ -5,21 +5,21 @@ use std::iter;
 use burn::train::{
     EventProcessorTraining, InferenceStep, LearnerEvent, LearnerModel, TrainStep, TrainingItem,
 };
+use fireclay_metrics::{Direction, Report, direction};
 use serde_json::json;
 
 use super::TrainError;
 use super::session::Session;
 use super::state::Best;
 use crate::config::{BatchSize, CpuShards, EvalConfig};
-use crate::lanes::{self, each_in_order};
 use crate::loader::Position;
 use crate::observer::Evaluation;
 use crate::output::{StepOutput, scalar};
 use crate::record::MetricLine;
-use fireclay_metrics::{Direction, direction};
+use crate::workers::{self, each_in_order};
 
 /// The samples that go through a model at once where a split is looked at.
-pub(crate) fn rows(eval: &EvalConfig, training: BatchSize) -> usize {
+pub fn rows(eval: &EvalConfig, training: BatchSize) -> usize {
     /// Where nothing says how many.
     const ROWS: usize = 4096;
     let training = match training {
@@ -45,6 +45,17 @@ pub struct Scores {
     pub weight: f64,
     /// In the order in which they are shown.
     pub metrics: Vec<(String, f64)>,
+}
+
+impl From<Scores> for Report {
+    /// The weight of a batch of texts is the number of its tokens that count.
+    fn from(scores: Scores) -> Self {
+        Self {
+            n: scores.weight as usize,
+            metrics: scores.metrics.into_iter().collect(),
+            ..Self::default()
+        }
+    }
 }
 
 /// Scores the mean loss over all samples, and nothing else.
@@ -133,14 +144,14 @@ where
                 .map_err(|error| TrainError::Data(error.to_string()));
             Some(batch.map(|batch| (model.clone(), batch, batches.progress())))
         });
-        let lanes = match self.setup.plan.train.cpu_shards {
+        let workers = match self.setup.plan.train.cpu_shards {
             // Nobody has said yet that the model does not draw from the device's generator.
             CpuShards::Auto => 1,
-            CpuShards::Count(_) => lanes::count(&self.setup.device),
+            CpuShards::Count(_) => workers::count(&self.setup.device),
         };
         let work = |(model, batch, progress)| (<M as InferenceStep>::step(&model, batch), progress);
         let mut weight = 0.0;
-        each_in_order(lanes, items, work, |(output, progress)| {
+        each_in_order(workers, items, work, |(output, progress)| {
             weight += output.weight();
             self.setup.scorer.add(&output);
             if !self.setup.shown {

@@ -10,7 +10,6 @@ use burn::train::{
     InferenceStep, Interrupter, Learner, LearnerModel, SupervisedTraining, TrainStep,
     TrainingStrategy,
 };
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::evaluation::{MeanLoss, Scorer, Scores, rows};
@@ -26,7 +25,7 @@ use crate::config::{BatchSize, CpuShards, Precision};
 use crate::cost::{Clock, Cost, Trace};
 use crate::ema::Ema;
 use crate::loader::{Order, OrderedLoader, Samples, Share};
-use crate::observer::{Observer, Silent};
+use crate::observer::{Observer, Silent, StopReason};
 use crate::optim::{self, stable_ids};
 use crate::output::StepOutput;
 use crate::parameters::Rates;
@@ -34,18 +33,6 @@ use crate::record::JsonLines;
 use crate::renderer::{NoLog, NoRenderer};
 use crate::run_folder::RunFolder;
 use crate::weights::Kept;
-
-/// Why a training ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum StopReason {
-    /// All updates were made.
-    Completed,
-    /// The monitored metric stopped improving.
-    EarlyStopped,
-    /// Somebody asked; the run can be resumed.
-    Interrupted,
-}
 
 /// A training that ended without an error.
 #[derive(Debug)]
@@ -311,8 +298,7 @@ where
             return Err(TrainError::Plan(lines.collect::<Vec<_>>().join("; ")));
         }
         if self.plan.train.batch_size == BatchSize::Auto {
-            let message = "`train.batch_size` is \"auto\"; `estimate::settle_batch_size` puts a \
-                           number in its place";
+            let message = "`train.batch_size` is \"auto\"; put a number in its place";
             return Err(TrainError::Plan(message.into()));
         }
         if let Some(message) = self.plan.precision.refused_by(&self.device, "the device") {

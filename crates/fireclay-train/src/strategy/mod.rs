@@ -11,9 +11,9 @@ mod shards;
 mod state;
 mod step;
 
-pub(crate) use evaluation::rows as evaluation_rows;
+pub use evaluation::rows as evaluation_rows;
 pub use evaluation::{MeanLoss, Scorer, Scores};
-pub use fit::{Finished, StopReason, Trainer};
+pub use fit::{Finished, Trainer};
 pub use plan::Plan;
 pub use scaling::{LossScale, backward};
 pub use state::{Best, LoopState};
@@ -26,9 +26,9 @@ use burn::train::{
 };
 
 use crate::checkpoint::CheckpointError;
-use crate::lanes::among_threads;
 use crate::output::StepOutput;
 use crate::run_folder::FolderError;
+use crate::workers::among_threads;
 use session::{Session, Setup};
 
 /// Why a training ended before its time.

@@ -4,8 +4,7 @@ use serde_json::json;
 
 use crate::checkpoint::Fingerprints;
 use crate::config::{
-    CheckpointConfig, EarlyStoppingConfig, EvalConfig, LoggingConfig, Precision, RunConfig,
-    TrainConfig,
+    CheckpointConfig, EarlyStoppingConfig, EvalConfig, LoggingConfig, Precision, TrainConfig,
 };
 use crate::optim::OptimizerConfig;
 use crate::schedule::{LrSchedulerConfig, PlateauState};
@@ -33,25 +32,6 @@ pub struct Plan {
     pub checkpoint: CheckpointConfig,
     /// `[logging]`.
     pub logging: LoggingConfig,
-}
-
-impl From<&RunConfig> for Plan {
-    fn from(config: &RunConfig) -> Self {
-        Self {
-            seed: config.seed,
-            precision: config.device.precision,
-            optimizer: config.optimizer.clone(),
-            lr_scheduler: config.lr_scheduler.clone(),
-            train: TrainConfig {
-                batch_size: config.batch_size(),
-                ..config.train.clone()
-            },
-            eval: config.eval.clone(),
-            early_stopping: config.early_stopping.clone(),
-            checkpoint: config.checkpoint.clone(),
-            logging: config.logging.clone(),
-        }
-    }
 }
 
 impl Plan {

@@ -12,7 +12,7 @@ use burn::train::{
 
 use super::TrainError;
 use super::evaluation::{Scorer, Scores};
-use super::fit::{Finished, StopReason};
+use super::fit::Finished;
 use super::plan::Plan;
 use super::shards::Shards;
 use super::state::LoopState;
@@ -20,7 +20,7 @@ use crate::checkpoint::{Fingerprints, Store};
 use crate::cost::{Clock, Cost, Phase};
 use crate::ema::Ema;
 use crate::loader::{Cursor, HandedOut, Position};
-use crate::observer::{Observer, Start};
+use crate::observer::{Observer, Start, StopReason};
 use crate::output::StepOutput;
 use crate::parameters::Rates;
 use crate::record::JsonLines;

@@ -8,11 +8,11 @@ use fireclay_models::Draws;
 
 use super::TrainError;
 use super::scaling::scaled;
-use crate::lanes::Lanes;
+use crate::workers::Workers;
 
 /// The threads, and whether results are forgotten after the forward pass.
 pub(super) struct Shards {
-    lanes: Lanes,
+    workers: Workers,
     forgets: bool,
 }
 
@@ -47,10 +47,10 @@ impl Shards {
     /// If the system gives no more threads.
     pub fn new(count: usize, forgets: bool) -> Result<Self, TrainError> {
         let threads = if count > 1 { count } else { 0 };
-        let lanes = Lanes::new(threads).map_err(|error| {
+        let workers = Workers::new(threads).map_err(|error| {
             TrainError::Plan(format!("`train.cpu_shards` = {count}: no threads: {error}"))
         })?;
-        Ok(Self { lanes, forgets })
+        Ok(Self { workers, forgets })
     }
 
     /// Forward and backward of every piece; the outputs are in the order of the pieces, whichever
@@ -77,7 +77,8 @@ impl Shards {
         };
         let parts = pieces.into_iter().map(part).collect();
         // The weights go with the part: those that nothing else holds are updated where they are.
-        self.lanes.each(parts, |(model, piece)| piece.step(&model))
+        self.workers
+            .each(parts, |(model, piece)| piece.step(&model))
     }
 }
 

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::fit::StopReason;
 use super::scaling::LossScale;
+use crate::observer::StopReason;
 use crate::schedule::PlateauState;
 
 /// The state of the loop, saved in every checkpoint as `state.json`.

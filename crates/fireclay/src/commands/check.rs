@@ -4,8 +4,9 @@ use fireclay_data::{
     DataReport, ImageData, Labels, PairData, Table, TargetKind, TextData, TextTableData,
     TokenSplit, inspect, split,
 };
-use fireclay_train::config::{BatchSize, DataConfig, Loaded, RunConfig, TableSource};
-use fireclay_train::run::{Prepared, RunData, RunError, locate};
+use fireclay_plan::PLANNER;
+use fireclay_run::config::{BatchSize, DataConfig, Loaded, RunConfig, TableSource};
+use fireclay_run::run::{Prepared, RunData, RunError, locate};
 use serde_json::json;
 
 use crate::cli::CheckArgs;
@@ -41,7 +42,7 @@ pub fn check(args: &CheckArgs) -> Result<(), Failure> {
         eprintln!("note: batch_size = \"auto\" is decided by the data, which is not read");
     }
     if !args.no_data {
-        let prepared = Prepared::new(loaded)?;
+        let prepared = Prepared::new(loaded, PLANNER)?;
         if is_open {
             let size = json!(prepared.config().batch_size());
             eprintln!("note: batch_size = \"auto\" is {size} with the memory that is here");

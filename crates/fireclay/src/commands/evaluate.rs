@@ -6,17 +6,18 @@ use fireclay_data::{
     TextFormat, TextTableSplit, TokenSplit, Tokenizer,
 };
 use fireclay_metrics::Report;
-use fireclay_train::config::{DataConfig, Loaded, PairSource, RunConfig, TaskConfig};
-use fireclay_train::finished::{
+use fireclay_plan::PLANNER;
+use fireclay_run::config::{DataConfig, Loaded, PairSource, RunConfig, TaskConfig};
+use fireclay_run::finished::{
     ImageRun, MaskedRun, TableRun, TextRun, TextTableRun, TranslationRun,
 };
-use fireclay_train::language;
-use fireclay_train::run::{Evaluations, Prepared, RunData, RunError, load_run, pass};
-use fireclay_train::task::{
+use fireclay_run::language;
+use fireclay_run::run::{Evaluations, Prepared, RunData, RunError, load_run, pass};
+use fireclay_run::task::{
     ImageSamples, MaskedSamples, PairSamples, TableSamples, TextSamples, TextTableSamples,
 };
-use fireclay_train::translate::Translator;
-use fireclay_train::translation;
+use fireclay_run::translate::Translator;
+use fireclay_run::translation;
 
 use super::device;
 use crate::cli::EvaluateArgs;
@@ -265,7 +266,7 @@ fn unit(config: &RunConfig) -> &'static str {
 
 /// The data that the run was trained on.
 fn own(args: &EvaluateArgs, loaded: Loaded) -> Result<Prepared, Failure> {
-    let prepared = Prepared::again(loaded, &args.run)?;
+    let prepared = Prepared::again(loaded, &args.run, PLANNER)?;
     prepared.unchanged_since(&args.run)?;
     Ok(prepared)
 }

@@ -1,7 +1,7 @@
 //! `export`: what a run has learned, for other programs.
 
-use fireclay_train::export::Export;
-use fireclay_train::run::load_run;
+use fireclay_run::export::Export;
+use fireclay_run::run::load_run;
 
 use super::device;
 use crate::cli::ExportArgs;

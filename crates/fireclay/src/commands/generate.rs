@@ -5,10 +5,10 @@ use std::path::Path;
 
 use burn::tensor::Device;
 use fireclay_data::Tokenizer;
-use fireclay_train::config::ModelConfig;
-use fireclay_train::finished::TextRun;
-use fireclay_train::generate::{Limits, Sampling, Writer};
-use fireclay_train::run::load_run;
+use fireclay_run::config::ModelConfig;
+use fireclay_run::finished::TextRun;
+use fireclay_run::generate::{Limits, Sampling, Writer};
+use fireclay_run::run::load_run;
 use serde_json::json;
 
 use super::device;

@@ -4,10 +4,10 @@ mod show;
 
 use std::fs;
 
-use fireclay_train::config::RunConfig;
-use fireclay_train::estimate::{
-    Assumptions, Estimate, Estimator, Hardwares, Measured, Prediction, hardware, measure,
+use fireclay_plan::{
+    Assumptions, Estimate, Estimator, Hardware, Hardwares, Measured, Prediction, SHIPPED, measure,
 };
+use fireclay_run::config::RunConfig;
 use serde_json::json;
 
 use super::device;
@@ -33,9 +33,8 @@ pub fn plan(args: &PlanArgs) -> Result<(), Failure> {
     };
     let assumptions = assumptions(&args.assume)?;
     let estimate = Estimator::new(&loaded, &assumptions, !args.no_data)?.estimate();
-    let predict = |hardware: &hardware::Hardware| {
-        hardware.predict(&estimate, table.assumptions, args.devices)
-    };
+    let predict =
+        |hardware: &Hardware| hardware.predict(&estimate, table.assumptions, args.devices);
     let predictions = chosen.into_iter().map(predict).collect();
     let measured = match args.measure {
         true => {
@@ -71,7 +70,7 @@ impl Plan {
 /// The table of hardware that ships with the program, or another one.
 fn table(args: &PlanArgs) -> Result<Hardwares, Failure> {
     let Some(path) = &args.hardware else {
-        return Hardwares::parse(hardware::SHIPPED).map_err(usage);
+        return Hardwares::parse(SHIPPED).map_err(usage);
     };
     let shown = std::path::absolute(path).unwrap_or_else(|_| path.clone());
     let refused = |error: &dyn std::fmt::Display| {

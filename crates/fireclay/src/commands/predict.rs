@@ -3,19 +3,19 @@
 use std::path::{Path, PathBuf};
 
 use fireclay_data::{ReadOptions, TableFormat, expand, image_files, read_lines};
-use fireclay_train::Samples;
-use fireclay_train::config::{
+use fireclay_run::config::{
     DataConfig, ImageSource, PairSource, RunConfig, TableSource, TaskConfig, TextTableSource,
 };
-use fireclay_train::finished::{ImageRun, TableRun, TextTableRun, TranslationRun};
-use fireclay_train::predict::{Answered, PredictJob, predict as write};
-use fireclay_train::predict_images::{
+use fireclay_run::finished::{ImageRun, TableRun, TextTableRun, TranslationRun};
+use fireclay_run::predict::{Answered, PredictJob, predict as write};
+use fireclay_run::predict_images::{
     ImageAnswer, ImageJob, Prediction, predict_images, predict_images_to,
 };
-use fireclay_train::predict_lines::predict_lines;
-use fireclay_train::run::load_run;
-use fireclay_train::task::ImageSamples;
-use fireclay_train::translate::Translator;
+use fireclay_run::predict_lines::predict_lines;
+use fireclay_run::run::load_run;
+use fireclay_run::task::ImageSamples;
+use fireclay_run::translate::Translator;
+use fireclay_train::Samples;
 
 use super::device;
 use crate::cli::PredictArgs;

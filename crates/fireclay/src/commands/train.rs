@@ -3,9 +3,10 @@
 use std::path::Path;
 
 use burn::train::Interrupter;
-use fireclay_train::config::{DataConfig, RunConfig, TaskConfig};
+use fireclay_plan::PLANNER;
+use fireclay_run::config::{DataConfig, RunConfig, TaskConfig};
+use fireclay_run::run::{Hooks, Outcome, Prepared, RunDevice, load_run};
 use fireclay_train::cost::{Cost, Phase};
-use fireclay_train::run::{Hooks, Outcome, Prepared, RunDevice, load_run};
 use fireclay_train::{RunFolder, StopReason};
 use serde_json::json;
 
@@ -20,7 +21,7 @@ use crate::text::{number, say, table};
 pub fn train(args: &TrainArgs) -> Result<(), Failure> {
     let loaded = RunConfig::load(&args.config, &args.sets)?;
     let device = device(&loaded.config, None)?;
-    let prepared = Prepared::new(loaded)?;
+    let prepared = Prepared::new(loaded, PLANNER)?;
     let report = Report::new(&prepared, &device, args.show);
     let outcome = prepared.train(&device, hooks(report.config(), args.show)?)?;
     report.end(&outcome)
@@ -31,7 +32,7 @@ pub fn resume(args: &ResumeArgs) -> Result<(), Failure> {
     let folder = RunFolder::open(&args.run)?;
     let loaded = load_run(&args.run)?;
     let device = device(&loaded.config, args.backend.as_deref())?;
-    let prepared = Prepared::again(loaded, folder.path())?;
+    let prepared = Prepared::again(loaded, folder.path(), PLANNER)?;
     let report = Report::new(&prepared, &device, args.show);
     let outcome = prepared.resume(&folder, &device, hooks(report.config(), args.show)?)?;
     report.end(&outcome)

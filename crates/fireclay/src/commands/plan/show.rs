@@ -1,6 +1,6 @@
 //! A plan in words and tables.
 
-use fireclay_train::estimate::{Estimate, EvaluationUse, Measured, Peak, Prediction, TensorShape};
+use fireclay_plan::{Estimate, EvaluationUse, Measured, Peak, Prediction, TensorShape};
 
 use super::Plan;
 use crate::text::{count, table, with_unit};

@@ -1,0 +1,57 @@
+//! How a device goes about a batch.
+
+use fireclay_run::config::{BackendName, DataConfig, DeviceConfig, RunConfig};
+use fireclay_run::run::shards::on_host;
+
+use crate::subject::Subject;
+
+/// How a device goes about a batch.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Computing {
+    /// Whether it has the operations of `fireclay-kernels` in one pass.
+    pub fused: bool,
+    /// In how many parts it computes a batch at once.
+    pub parts: usize,
+}
+
+impl Computing {
+    pub const PLAIN: Self = Self {
+        fused: false,
+        parts: 1,
+    };
+
+    pub fn of(config: &RunConfig, subject: &Subject, rows: usize) -> Self {
+        if !is_host(&config.device) {
+            return Self::PLAIN;
+        }
+        let parameters = subject.parameters() as usize;
+        let samples = match config.data {
+            DataConfig::Pairs(_) => 1,
+            _ => rows,
+        };
+        Self {
+            fused: config.device.backend != BackendName::Ndarray,
+            parts: on_host(config, parameters, samples).get(),
+        }
+    }
+
+    /// How many batches it evaluates at once, if there are so many.
+    pub fn workers(self) -> usize {
+        match self.fused {
+            true => rayon::current_num_threads(),
+            false => 1,
+        }
+    }
+
+    /// Threads that make tensors, at most.
+    pub fn threads(self) -> usize {
+        1 + self.parts.max(self.workers())
+    }
+}
+
+/// Whether the run computes on the processor, as far as can be known: who says how much memory there
+/// is, and lets the program choose, means a GPU.
+pub(crate) fn is_host(device: &DeviceConfig) -> bool {
+    let is_chosen = device.backend == BackendName::Auto && device.memory_gb.is_some();
+    device.backend.is_host() && !is_chosen
+}

@@ -1,0 +1,377 @@
+//! From a configuration and what is known of its data to an estimate.
+
+use std::num::NonZeroUsize;
+
+use burn_ir::OperationIr;
+use fireclay_data::{DataError, batch_count};
+use fireclay_run::config::{
+    BackendName, BatchSize, DataConfig, Loaded, RunConfig, TokenizerSource,
+};
+use fireclay_run::run::{RunData, RunError, locate, preflight};
+use fireclay_train::strategy::Plan;
+
+use crate::computing::{Computing, is_host};
+use crate::estimate::{Estimate, Flops, Length, MemoryUse};
+use crate::evaluation::Evaluation;
+use crate::limits::{LARGEST, MOST_ROWS};
+use crate::operations::{flops, traffic};
+use crate::process::machine_memory;
+use crate::resident::Resident;
+use crate::sight::{Assumptions, Sight, of_config, of_data};
+use crate::subject::{Subject, TensorShape};
+
+/// A run whose model is known, ready to be estimated at any batch size.
+pub struct Estimator {
+    name: String,
+    model: String,
+    pub(crate) plan: Plan,
+    sight: Sight,
+    pub(crate) subject: Subject,
+    pub(crate) rows: usize,
+    /// Whether adapters are trained, and kept alone.
+    pub(crate) is_adapted: bool,
+    /// How the device of the run computes.
+    pub(crate) computing: Computing,
+    /// If anything is held out.
+    pub(crate) evaluation: Option<Evaluation>,
+    /// For runs on the processor.
+    pub(crate) resident: Option<Resident>,
+    /// Bytes that the run may take on its device.
+    room: Option<u64>,
+}
+
+impl Estimator {
+    /// Reads the data as a training would, unless it is not there or `read_data` is false; then the
+    /// configuration and `assumptions` stand for it.
+    ///
+    /// # Errors
+    ///
+    /// Whatever keeps the run from being trained, except its size; data that is not there and about
+    /// which not enough is known; assumptions about data that is read.
+    pub fn new(
+        loaded: &Loaded,
+        assumptions: &Assumptions,
+        read_data: bool,
+    ) -> Result<Self, RunError> {
+        let mut config = loaded.config.clone();
+        let data = match read_data {
+            true => read(loaded, &mut config)?,
+            false => Err("is not read"),
+        };
+        let config = &config;
+        let found = match &data {
+            Ok(_) if *assumptions != Assumptions::default() => {
+                let message = "is read, so that nothing is to be assumed of it; leave --assume \
+                               away, or add --no-data";
+                Err(("data.path".to_owned(), message.to_owned()))
+            }
+            Ok(data) => Ok(of_data(config, data)),
+            Err(_) => of_config(config, assumptions),
+        };
+        let problem = |problem| RunError::from(loaded.problems(vec![problem]));
+        let mut sight = found.map_err(problem)?;
+        if let Err(why) = data {
+            let path = config.data.path();
+            sight.assumed.insert(0, format!("{path} {why}"));
+        }
+        let estimator = match config.batch_size() {
+            BatchSize::Auto => Self::fitted(config, sight),
+            _ => rows(config, &sight).and_then(|rows| Self::of(config, sight, rows)),
+        };
+        let mut estimator = estimator.map_err(problem)?;
+        estimator.name.clone_from(&loaded.name);
+        Ok(estimator)
+    }
+
+    /// For a run that trains already; none where it trains what cannot be planned.
+    pub(crate) fn of_run(config: &RunConfig, data: &RunData) -> Option<Self> {
+        let sight = of_data(config, data);
+        let rows = rows(config, &sight).ok()?;
+        Self::of(config, sight, rows).ok()
+    }
+
+    /// With so many rows in a batch.
+    fn of(config: &RunConfig, sight: Sight, rows: usize) -> Result<Self, (String, String)> {
+        let subject = Subject::new(config, &sight)?;
+        let is_host = is_host(&config.device);
+        let computing = Computing::of(config, &subject, rows);
+        Ok(Self {
+            name: String::new(),
+            model: config.model.name(),
+            plan: Plan::from(config),
+            rows,
+            computing,
+            evaluation: Evaluation::of(config, &sight, rows)?,
+            resident: is_host.then(|| Resident::of(config, sight.reading)),
+            room: room(config),
+            is_adapted: config.lora.is_some(),
+            sight,
+            subject,
+        })
+    }
+
+    /// With the largest power of two of rows that fits, if there are as many samples.
+    fn fitted(config: &RunConfig, sight: Sight) -> Result<Self, (String, String)> {
+        let refused = |message| ("train.batch_size".to_owned(), message);
+        // "auto" may turn out to be a GPU.
+        let device = &config.device;
+        let is_known = device.backend != BackendName::Auto || device.memory_gb.is_some();
+        if room(config).is_none() || !is_known {
+            let backend = device.backend.name();
+            return Err(refused(format!(
+                "is \"auto\", but how much memory device.backend = \"{backend}\" has is not known; \
+                 say it as device.memory_gb, or name a backend on the CPU"
+            )));
+        }
+        let one = Self::of(config, sight, 1)?;
+        let none = || {
+            let [needed, room] = [
+                one.memory(one.computing).most(),
+                one.space().unwrap_or_default(),
+            ];
+            let [needed, room] = [needed, room].map(|bytes| bytes as f64 / 1e6);
+            refused(format!(
+                "is \"auto\", but a batch of one sample takes {needed:.1} MB for its tensors, and \
+                 beside the program there is room for {room:.1} MB (see device.memory_gb)"
+            ))
+        };
+        let memory = one.memory(one.computing);
+        let largest = one.space().and_then(|space| memory.largest_trained(space));
+        let largest = largest.ok_or_else(none)?;
+        let samples = one.sight.samples.unwrap_or(usize::MAX).max(1);
+        let most = samples.min(usize::try_from(largest).unwrap_or(usize::MAX));
+        let mut rows = 1 << most.min(MOST_ROWS).ilog2();
+        // A larger batch may be computed in parts, each with gradients of its own, and evaluated.
+        loop {
+            let estimator = Self::of(config, one.sight.clone(), rows)?;
+            let peak = estimator.memory(estimator.computing).most();
+            if estimator.space().is_some_and(|space| peak <= space) {
+                return Ok(estimator);
+            }
+            rows /= 2;
+            if rows == 0 {
+                return Err(none());
+            }
+        }
+    }
+
+    /// Bytes of tensors for which the device of the run has room.
+    fn space(&self) -> Option<u64> {
+        let room = self.room?;
+        let threads = self.computing.threads();
+        let free = |resident: Resident| resident.room(room, threads);
+        Some(self.resident.map_or(room, free))
+    }
+
+    /// The most samples of a batch for which the device of the run has room.
+    fn fits(&self, memory: &MemoryUse) -> Option<u64> {
+        memory.largest_batch(self.space()?)
+    }
+
+    /// What the run will take.
+    pub fn estimate(&self) -> Estimate {
+        let tensors = &self.subject.tensors;
+        let count = |keep: fn(&TensorShape) -> bool| {
+            let kept = tensors.iter().filter(|tensor| keep(tensor));
+            kept.map(TensorShape::count).sum::<u64>()
+        };
+        let recording = self.subject.train(self.rows, self.forgets());
+        let memory = self.memory(self.computing);
+        let operations = &recording.operations;
+        Estimate {
+            largest_batch: self.fits(&memory),
+            name: self.name.clone(),
+            model: self.model.clone(),
+            parameters: self.subject.parameters(),
+            trainable: count(|tensor| tensor.trainable),
+            flops: self.flops(operations.iter().map(flops).sum()),
+            precision: self.plan.precision,
+            traffic_per_step: self.traffic(operations),
+            checkpoint_bytes: self.checkpoint(&memory),
+            length: self.length(),
+            assumed: self.sight.assumed.clone(),
+            tensors: tensors.clone(),
+            elsewhere: match self.computing {
+                Computing::PLAIN => memory,
+                _ => self.memory(Computing::PLAIN),
+            },
+            memory,
+        }
+    }
+
+    /// What its passes compute.
+    pub(crate) fn training_flops(&self) -> Flops {
+        let recording = self.subject.train(self.rows, self.forgets());
+        self.flops(recording.operations.iter().map(flops).sum())
+    }
+
+    /// `batch`: what a recorded training comes to.
+    fn flops(&self, batch: f64) -> Flops {
+        let forward = self.subject.infer(1).operations;
+        let forward: f64 = forward.iter().map(flops).sum();
+        let per_token = |per_sample: f64| {
+            let places = self.sight.lengths.iter().sum::<usize>();
+            (places > 0).then(|| per_sample / places as f64)
+        };
+        let training = batch / self.rows as f64;
+        Flops {
+            forward_per_sample: forward as u64,
+            forward_per_token: per_token(forward),
+            training_per_sample: training,
+            training_per_token: per_token(training),
+            training_per_step: batch * self.accumulation() as f64,
+        }
+    }
+
+    fn traffic(&self, operations: &[OperationIr]) -> u64 {
+        let batch: u64 = operations.iter().map(traffic).sum();
+        batch.saturating_mul(self.accumulation() as u64)
+    }
+
+    /// Batches of an epoch, if the number of samples is known.
+    fn batches(&self) -> Option<usize> {
+        // A batch of pairs is a sample of its own to the loader.
+        let unit = self.sight.rows.map_or(self.rows, |_| 1);
+        let samples = self.sight.samples?;
+        Some(batch_count(samples, unit, self.plan.train.drop_last))
+    }
+
+    /// Batches of an update: at most those of an epoch.
+    fn accumulation(&self) -> usize {
+        let asked = self.plan.train.gradient_accumulation_steps;
+        self.batches()
+            .map_or(asked, |batches| asked.min(batches.max(1)))
+    }
+
+    fn length(&self) -> Length {
+        let train = &self.plan.train;
+        let accumulation = self.accumulation();
+        let samples = self.sight.samples;
+        let batches = self.batches();
+        let steps = match (batches, train.epochs) {
+            (Some(batches), _) => Some(self.plan.total_steps(batches)),
+            (None, None) => train.max_steps,
+            (None, Some(_)) => None,
+        };
+        let per_epoch = batches.map(|batches| self.plan.steps_per_epoch(batches));
+        let seen = steps.map(|steps| match (samples, per_epoch) {
+            (Some(samples), Some(per_epoch)) if per_epoch > 0 && !train.drop_last => {
+                let each = self.sight.each.unwrap_or(1.0);
+                steps as f64 / per_epoch as f64 * samples as f64 * each
+            }
+            _ => steps as f64 * self.rows as f64 * accumulation as f64,
+        });
+        let tokens = self.sight.tokens;
+        Length {
+            batch: self.rows,
+            accumulation,
+            samples: samples.map(|samples| samples as u64),
+            steps_per_epoch: per_epoch,
+            steps,
+            samples_seen: seen,
+            tokens_seen: seen.zip(tokens).map(|(seen, tokens)| seen * tokens),
+        }
+    }
+}
+
+/// Puts the number of rows that it stands for in the place of `train.batch_size = "auto"`: the largest
+/// power of two that fits into the memory of the device and is no more than the samples.
+///
+/// # Errors
+///
+/// A key and what is wrong with its value: it is not known how much memory there is, or not one
+/// sample fits.
+pub fn settle_batch_size(config: &mut RunConfig, data: &RunData) -> Result<(), (String, String)> {
+    if config.batch_size() == BatchSize::Auto {
+        let estimator = Estimator::fitted(config, of_data(config, data))?;
+        let rows = NonZeroUsize::new(estimator.rows).expect("a power of two");
+        config.train.batch_size = BatchSize::Samples(rows);
+    }
+    Ok(())
+}
+
+/// Bytes that a run may take on its device.
+fn room(config: &RunConfig) -> Option<u64> {
+    let is_host = config.device.backend.is_host();
+    let given = config.device.memory_gb.map(|memory| (memory * 1e9) as u64);
+    given.or_else(|| Some(machine_memory().filter(|_| is_host)? / 5 * 4))
+}
+
+/// The data, or why there is none yet. What it settles of `config` is settled there.
+fn read(
+    loaded: &Loaded,
+    config: &mut RunConfig,
+) -> Result<Result<RunData, &'static str>, RunError> {
+    if is_absent(config.data.path()) {
+        return Ok(Err("is not there"));
+    }
+    if is_told(config) {
+        return Ok(Err("is not read: its tokenizer would have to be trained"));
+    }
+    let data = match RunData::load(config) {
+        Ok(data) => data,
+        Err(error) if is_missing(&error, config) => return Ok(Err("is not there")),
+        Err(error) => return Err(locate(loaded, error)),
+    };
+    settle_batch_size(config, &data).map_err(|problem| loaded.problems(vec![problem]))?;
+    let problems = preflight(config, &data, LARGEST);
+    match problems.is_empty() {
+        true => Ok(Ok(data)),
+        false => Err(loaded.problems(problems).into()),
+    }
+}
+
+/// Whether the text would tell no more than the configuration: the updates are counted there, and a
+/// tokenizer that is trained has as many tokens as it is asked for.
+fn is_told(config: &RunConfig) -> bool {
+    let is_trained = |source: &TokenizerSource| source.kind.is_trained();
+    matches!(config.data, DataConfig::Text(_))
+        && config.train.epochs.is_none()
+        && config.tokenizer.as_ref().is_some_and(is_trained)
+}
+
+/// Whether there is nothing at `path`, so that reading would fail, or begin with a download.
+fn is_absent(path: &str) -> bool {
+    let is_pattern = path.contains(['*', '?', '[']);
+    !is_pattern && !std::path::Path::new(path).exists()
+}
+
+/// Whether it is the data itself that is not there, and no file beside it.
+fn is_missing(error: &DataError, config: &RunConfig) -> bool {
+    match error {
+        DataError::Read { path, source } => {
+            let data = std::path::absolute(config.data.path());
+            source.kind() == std::io::ErrorKind::NotFound && data.is_ok_and(|data| data == *path)
+        }
+        DataError::NoMatch { .. } => true,
+        _ => false,
+    }
+}
+
+/// The rows of a batch.
+fn rows(config: &RunConfig, sight: &Sight) -> Result<usize, (String, String)> {
+    if let Some(rows) = sight.rows {
+        return Ok(rows);
+    }
+    match (config.batch_size(), sight.samples) {
+        (BatchSize::Samples(count), _) if count.get() > MOST_ROWS => {
+            let message = format!("must be at most {MOST_ROWS} to be planned, but is {count}");
+            Err(("train.batch_size".into(), message))
+        }
+        (BatchSize::Full, Some(samples)) if samples > MOST_ROWS => {
+            let message = format!(
+                "is \"full\", which is {samples} samples here; at most {MOST_ROWS} can be planned"
+            );
+            Err(("train.batch_size".into(), message))
+        }
+        (BatchSize::Samples(count), None) => Ok(count.get()),
+        (BatchSize::Samples(count), Some(samples)) => Ok(count.get().min(samples.max(1))),
+        (BatchSize::Full, Some(samples)) => Ok(samples.max(1)),
+        (BatchSize::Auto, _) => unreachable!("the caller finds it"),
+        (BatchSize::Full, None) => {
+            let message = "is \"full\", but the number of samples is not known; give it as \
+                           `--assume samples=N`";
+            Err(("train.batch_size".into(), message.into()))
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! Three real steps, to hold a prediction against.
+
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use burn::train::Interrupter;
+use fireclay_run::config::Loaded;
+use fireclay_run::run::{Hooks, Prepared, RunDevice, RunError};
+use fireclay_train::observer::{Observer, Start, Step};
+use serde::Serialize;
+
+use crate::planner::PLANNER;
+use crate::process::peak_memory;
+
+/// What real steps took.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Measured {
+    /// Updates made.
+    pub steps: u64,
+    /// Seconds of the last of them; the first ones warm caches up.
+    pub seconds_per_step: f64,
+    /// The most memory that the whole program has held so far, in bytes, where the system says it.
+    pub peak: Option<u64>,
+}
+
+/// How many steps are made.
+const STEPS: u64 = 3;
+
+/// Trains as `loaded` says for three steps, in a folder that is gone afterwards.
+///
+/// # Errors
+///
+/// Whatever keeps the run from being trained.
+pub fn measure(mut loaded: Loaded, device: &RunDevice) -> Result<Measured, RunError> {
+    let folder = tempfile::tempdir().map_err(RunError::Scratch)?;
+    loaded.config.output_dir = folder.path().display().to_string();
+    let interrupter = Interrupter::new();
+    let watched = Watched::default();
+    let hooks = Hooks {
+        observer: Box::new(Watch {
+            watched: watched.clone(),
+            interrupter: interrupter.clone(),
+        }),
+        renderer: None,
+        interrupter,
+        profile: false,
+    };
+    Prepared::new(loaded, PLANNER)?.train(device, hooks)?;
+    let seen = *watched.0.lock().expect("no panic while it is held");
+    Ok(Measured {
+        steps: seen.steps,
+        seconds_per_step: seen.last.as_secs_f64(),
+        peak: seen.peak,
+    })
+}
+
+#[derive(Clone, Default)]
+struct Watched(Arc<Mutex<Seen>>);
+
+#[derive(Clone, Copy, Default)]
+struct Seen {
+    steps: u64,
+    begun: Option<Instant>,
+    last: Duration,
+    peak: Option<u64>,
+}
+
+/// Stops the run after its third step, and looks at the clock and the memory before.
+struct Watch {
+    watched: Watched,
+    interrupter: Interrupter,
+}
+
+impl Observer for Watch {
+    fn started(&mut self, _start: &Start) {
+        self.watched
+            .0
+            .lock()
+            .expect("no panic while it is held")
+            .begun = Some(Instant::now());
+    }
+
+    fn stepped(&mut self, step: &Step) {
+        let mut seen = self.watched.0.lock().expect("no panic while it is held");
+        let now = Instant::now();
+        seen.last = seen.begun.map_or(Duration::ZERO, |begun| now - begun);
+        seen.begun = Some(now);
+        seen.steps = step.step;
+        seen.peak = peak_memory();
+        if step.step >= STEPS {
+            self.interrupter.stop(Some("three steps were asked for"));
+        }
+    }
+}

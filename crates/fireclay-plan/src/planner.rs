@@ -1,0 +1,12 @@
+//! What a run asks of this crate.
+
+use fireclay_run::run::Planner;
+
+use crate::estimator::settle_batch_size;
+use crate::speed::speed;
+
+/// Settles a batch size of "auto", and says how fast a training was.
+pub const PLANNER: Planner = Planner {
+    settle: settle_batch_size,
+    speed,
+};

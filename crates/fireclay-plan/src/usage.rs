@@ -1,0 +1,151 @@
+//! What a run holds of its device's memory, part by part.
+
+use fireclay_kernels::stand_in;
+
+use crate::computing::Computing;
+use crate::estimate::{EvaluationUse, MemoryUse};
+use crate::estimator::Estimator;
+use crate::evaluation::Evaluation;
+use crate::memory::peak;
+use crate::resident::Resident;
+use crate::subject::TensorShape;
+
+impl Estimator {
+    pub(crate) fn forgets(&self) -> bool {
+        self.plan.train.gradient_checkpointing
+    }
+
+    /// Bytes of a checkpoint: weights, their average if there is one, and what the optimizer
+    /// remembers.
+    pub(crate) fn checkpoint(&self, memory: &MemoryUse) -> u64 {
+        let copies = if memory.average > 0 { 2 } else { 1 };
+        copies * self.saved(memory) + memory.optimizer
+    }
+
+    /// Bytes of the weights in a checkpoint. Beside adapters, what they adapt is left out.
+    fn saved(&self, memory: &MemoryUse) -> u64 {
+        match self.is_adapted {
+            true => memory.gradients,
+            false => memory.weights,
+        }
+    }
+
+    pub(crate) fn memory(&self, computing: Computing) -> MemoryUse {
+        let tensors = &self.subject.tensors;
+        let weights = NUMBER * tensors.iter().map(TensorShape::count).sum::<u64>();
+        let trained = tensors.iter().filter(|tensor| tensor.trainable);
+        let trained: Vec<u64> = trained.map(TensorShape::count).collect();
+        let gradients = NUMBER * trained.iter().sum::<u64>();
+        let optimizer = NUMBER * self.subject.state;
+        let average = match self.plan.train.ema_decay {
+            Some(_) => weights,
+            None => 0,
+        };
+        // The sum of the gradients waits for those of the next batch.
+        let waiting = match self.plan.train.gradient_accumulation_steps {
+            1 => 0,
+            _ => gradients,
+        };
+        let kept = weights + optimizer + average;
+        // The optimizer goes from parameter to parameter.
+        let updating = match computing.fused {
+            true => gradients,
+            false => gradients + NUMBER * UPDATING * trained.iter().max().unwrap_or(&0),
+        };
+        let peak = kept + (waiting + self.working(self.rows, computing)).max(updating);
+        let rest = peak - kept - gradients;
+        // The copy is gone before the update.
+        let halves = match self.plan.precision.half() {
+            Some(_) => self.subject.train(1, false).halves.min(rest),
+            None => 0,
+        };
+        let [without_samples, per_sample] = self.growth(computing);
+        let evaluation = self.evaluation.as_ref();
+        let memory = MemoryUse {
+            weights,
+            halves,
+            gradients,
+            optimizer,
+            average,
+            activations: rest - halves,
+            peak,
+            without_samples: kept + (waiting + without_samples).max(updating),
+            per_sample,
+            evaluation: evaluation.map(|evaluation| evaluation.memory(kept, computing)),
+            resident: None,
+        };
+        MemoryUse {
+            resident: self.resident.map(|host| self.in_main_memory(&memory, host)),
+            ..memory
+        }
+    }
+
+    /// What the process holds at the worst moment of updates, checkpoints and evaluations.
+    fn in_main_memory(&self, memory: &MemoryUse, host: Resident) -> u64 {
+        let kept = memory.weights + memory.optimizer + memory.average;
+        let working = memory.peak - kept;
+        let parts = self.computing.parts;
+        // Where threads compute parts of a batch, one more adds their gradients up.
+        let (own, shares) = match parts {
+            1 => (working, Vec::new()),
+            _ => (memory.gradients, vec![working / parts as u64; parts]),
+        };
+        let training = host.bytes(kept, working, &[vec![own], shares].concat());
+        // The files of a checkpoint are made in memory, each of them twice.
+        let file = self.saved(memory).max(memory.optimizer);
+        let saved = self.checkpoint(memory) + file;
+        let saving = host.bytes(kept, saved, &[own.max(saved)]);
+        let evaluating = |(takes, evaluation): (EvaluationUse, &Evaluation)| {
+            let (at_once, all) = (takes.at_once, takes.activations);
+            let threads = match at_once {
+                1 => vec![own.max(all)],
+                _ => [vec![own], vec![all / at_once as u64; at_once]].concat(),
+            };
+            host.bytes(kept + evaluation.answers, takes.peak - kept, &threads)
+        };
+        let evaluation = memory.evaluation.zip(self.evaluation.as_ref());
+        let evaluation = evaluation.map_or(0, evaluating);
+        training.max(saving).max(evaluation)
+    }
+
+    /// The most bytes beside the weights that a batch of so many rows takes.
+    fn working(&self, rows: usize, computing: Computing) -> u64 {
+        let train = |rows| peak(&self.subject.train(rows, self.forgets()));
+        let part = |rows| match (rows, computing.fused) {
+            (0, _) => 0,
+            (rows, true) => stand_in(|| train(rows)),
+            (rows, false) => train(rows),
+        };
+        let (small, larger) = (rows / computing.parts, rows % computing.parts);
+        let smaller = (computing.parts - larger) as u64 * part(small);
+        match larger {
+            0 => smaller,
+            larger => smaller + larger as u64 * part(small + 1),
+        }
+    }
+
+    /// Bytes beside the weights at the peak without a sample, and for each sample of a batch: a
+    /// straight line once the batches, rather than sums of gradients, are what takes most.
+    fn growth(&self, computing: Computing) -> [u64; 2] {
+        let working = |rows| self.working(rows, computing);
+        let larger = std::iter::successors(Some(8 * self.rows), |rows| Some(4 * rows));
+        for rows in larger.take_while(|rows| *rows < MOST_TRIED) {
+            let [some, more] = [rows, 2 * rows].map(working);
+            let sample = more.saturating_sub(some) / rows as u64;
+            if sample > 0 {
+                return [some.saturating_sub(rows as u64 * sample), sample];
+            }
+        }
+        [working(self.rows), 1]
+    }
+}
+
+/// Bytes of a number that stays: weights, optimizer and gradients are 32-bit in every precision.
+const NUMBER: u64 = 4;
+
+/// Numbers that an update takes for each of a parameter, beside what stays, unless it is made in one
+/// pass.
+const UPDATING: u64 = 3;
+
+/// Where no straight line is looked for any more.
+const MOST_TRIED: usize = 1 << 28;

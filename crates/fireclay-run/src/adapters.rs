@@ -1,0 +1,122 @@
+//! Runs that train adapters beside the weights of others, which they leave alone and do not keep.
+
+use std::path::Path;
+
+use burn::tensor::Device;
+use fireclay_models::lora::{self, base_tensors, is_adapter};
+use fireclay_models::{
+    AdapterDescription, Family, LoraConfig, ModelDescription, Pretrainable, WeightsError,
+    load_pretrained,
+};
+use fireclay_train::run_folder::io;
+use sha2::{Digest, Sha256};
+
+use crate::artifacts::{ADAPTER_CONFIG, ADAPTERS, FinishedError, to_json};
+use crate::config::RunConfig;
+use crate::lock::hex;
+
+/// What a run trains beside its base, and which base it is.
+#[derive(Clone, Debug)]
+pub struct Adapters {
+    pub lora: LoraConfig,
+    /// The PyTorch names of tensors that are trained as a whole.
+    pub whole: Vec<String>,
+    pub base_sha256: String,
+}
+
+impl Adapters {
+    /// How much of a model with tensors of these shapes is trained, in words.
+    pub fn share(&self, shapes: &[(String, Vec<usize>)]) -> String {
+        let count = |shape: &[usize]| shape.iter().product::<usize>();
+        let all: usize = shapes.iter().map(|(_, shape)| count(shape)).sum();
+        let trained = shapes
+            .iter()
+            .filter(|(name, _)| is_trained(name, &self.whole));
+        let trained: usize = trained.map(|(_, shape)| count(shape)).sum();
+        let percent = 100.0 * trained as f64 / all as f64;
+        format!("lora: {trained} of {all} parameters are trained ({percent:.2} %)")
+    }
+
+    /// The files that hold the adapters of `model`, which was trained beside the weights at `base`.
+    pub fn files<F: Family>(
+        self,
+        model: &F::Model,
+        description: ModelDescription<F>,
+        base: &str,
+    ) -> Result<Vec<(&'static str, Vec<u8>)>, WeightsError> {
+        let description = AdapterDescription {
+            model: description,
+            lora: self.lora,
+            whole: self.whole,
+            base_sha256: self.base_sha256,
+        };
+        let config = lora::adapter_config(model, &description, base);
+        Ok(vec![
+            (ADAPTERS, lora::encode(model, &description)?),
+            (ADAPTER_CONFIG, to_json(&config)),
+        ])
+    }
+}
+
+/// Whether the tensor of this PyTorch name is trained, of a model with adapters and `whole` tensors
+/// that are trained beside them.
+pub(crate) fn is_trained(name: &str, whole: &[String]) -> bool {
+    is_adapter(name) || whole.iter().any(|known| known == name)
+}
+
+/// A hash of the names and values of every tensor that is not trained.
+pub(crate) fn base_sha256<F: Family>(config: &F, model: &F::Model, whole: &[String]) -> String {
+    let mut hash = Sha256::new();
+    for (name, data) in base_tensors(config, model, whole) {
+        hash.update(name);
+        hash.update([0]);
+        hash.update(data.as_bytes());
+    }
+    hex(&hash.finalize())
+}
+
+/// The model of a finished run: its adapters beside the base that its configuration names.
+pub(crate) fn load<F: Pretrainable>(
+    run: &Path,
+    device: &Device,
+) -> Result<(F::Model, ModelDescription<F>), FinishedError> {
+    let path = run.join(ADAPTERS);
+    let damaged =
+        |error: WeightsError| FinishedError::Damaged(path.display().to_string(), error.to_string());
+    let bytes = std::fs::read(&path).map_err(|source| io("read", &path, source))?;
+    let description = lora::describe::<F>(&bytes).map_err(damaged)?;
+    let base = base(run, &description, device)?;
+    let model = lora::decode(base, &bytes, &description).map_err(damaged)?;
+    let ModelDescription { config, .. } = &description.model;
+    match base_sha256(config, &model, &description.whole) == description.base_sha256 {
+        true => Ok((model, description.model)),
+        false => Err(FinishedError::Base {
+            run: run.display().to_string(),
+            reason: "its weights are not those that the adapters were trained beside".into(),
+        }),
+    }
+}
+
+fn base<F: Pretrainable>(
+    run: &Path,
+    description: &AdapterDescription<F>,
+    device: &Device,
+) -> Result<F::Model, FinishedError> {
+    let refused = |reason: String| FinishedError::Base {
+        run: run.display().to_string(),
+        reason,
+    };
+    let path = run.join("config.toml");
+    let config = RunConfig::load(&path, &[])
+        .map_err(|error| FinishedError::Damaged(path.display().to_string(), error.to_string()))?;
+    let start = config.config.model.start();
+    let (start, path) = start
+        .and_then(|start| Some((start, start.pretrained.as_ref()?)))
+        .ok_or_else(|| refused("the run's config.toml has no model.pretrained".into()))?;
+    let ModelDescription { config, shape } = &description.model;
+    // The seed is of no account: what the base lacks was trained, and comes with the adapters.
+    let model = config.init(shape, 0, device);
+    let (model, _) = load_pretrained(config, shape, model, Path::new(path), &start.allowed())
+        .map_err(|error| refused(format!("{path}: {error}")))?;
+    Ok(model)
+}

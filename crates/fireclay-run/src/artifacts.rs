@@ -1,0 +1,78 @@
+//! The files that a run leaves, by name, and why they cannot be used.
+
+use fireclay_data::DataError;
+use fireclay_models::{Family, ModelDescription, WeightsError, weights};
+use fireclay_train::run_folder::FolderError;
+use serde::Serialize;
+
+/// The files of a run that prediction needs.
+pub const MODEL: &str = "model.safetensors";
+/// See [`Preprocess`](fireclay_data::Preprocess) and [`ImagePreprocess`](fireclay_data::ImagePreprocess).
+pub const PREPROCESS: &str = "preprocess.json";
+/// See [`Tokenizer`](fireclay_data::Tokenizer).
+pub const TOKENIZER: &str = "tokenizer.json";
+/// The architecture in the words of Hugging Face's `transformers`, if they have words for it.
+pub const HUGGING_FACE: &str = "config.json";
+/// See [`Answer`](crate::predictor::Answer).
+pub const POSTPROCESS: &str = "postprocess.json";
+/// The adapters of a run that left the weights beside them alone, in place of [`MODEL`].
+pub const ADAPTERS: &str = "adapter_model.safetensors";
+/// What Hugging Face's PEFT needs to know of them.
+pub const ADAPTER_CONFIG: &str = "adapter_config.json";
+
+/// Every file that a run may leave.
+pub(crate) const RESULTS: [&str; 7] = [
+    MODEL,
+    HUGGING_FACE,
+    ADAPTERS,
+    ADAPTER_CONFIG,
+    PREPROCESS,
+    POSTPROCESS,
+    TOKENIZER,
+];
+
+/// Why a run cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum FinishedError {
+    /// The folder is not a run, or a file in it cannot be read.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    /// The preprocessing cannot be read, or does not fit the data.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// The run has not ended yet.
+    #[error("{0} has no {1} yet: the run did not finish; go on with `fireclay resume {0}`")]
+    Unfinished(String, &'static str),
+    /// A file of the run is not what it should be.
+    #[error("{0} is damaged: {1}")]
+    Damaged(String, String),
+    /// The weights that adapters were trained beside are not there any more.
+    #[error("the base of {run} cannot be used: {reason}")]
+    Base {
+        /// The run.
+        run: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The weights cannot be written.
+    #[error(transparent)]
+    Weights(#[from] WeightsError),
+}
+
+/// The files that hold a model: its weights, and its description for Hugging Face's `transformers`.
+pub(crate) fn model_files<F: Family>(
+    model: &F::Model,
+    description: &ModelDescription<F>,
+) -> Result<Vec<(&'static str, Vec<u8>)>, WeightsError> {
+    let mut files = vec![(MODEL, weights::encode(model, description)?)];
+    let json = description.config.hugging_face(&description.shape);
+    files.extend(json.map(|json| (HUGGING_FACE, to_json(&json))));
+    Ok(files)
+}
+
+/// The text of a file with this value.
+pub(crate) fn to_json<T: Serialize>(value: &T) -> Vec<u8> {
+    let mut text = serde_json::to_vec_pretty(value).expect("plain data");
+    text.push(b'\n');
+    text
+}

@@ -1,0 +1,97 @@
+//! The `[device]` table.
+
+use fireclay_config::Problems;
+use fireclay_train::config::Precision;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Where the run computes.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct DeviceConfig {
+    /// What computes; "auto" takes a GPU if there is one and else "flex".
+    pub backend: BackendName,
+    /// The numbers that forward and backward compute in.
+    pub precision: Precision,
+    /// Which of several devices of the backend, from 0.
+    pub device_index: usize,
+    /// The memory that a run may take there, in gigabytes of 10⁹ bytes, for plans and for batch_size =
+    /// "auto". Unless given, four fifths of
+    /// the main memory for a backend that computes on the CPU; of others it is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub memory_gb: Option<f64>,
+}
+
+impl DeviceConfig {
+    /// Values that cannot be used, as (key, message).
+    pub fn validate(&self) -> Vec<(String, String)> {
+        let mut problems = Problems::default();
+        if let Some(memory) = self.memory_gb.filter(|memory| *memory <= 0.0) {
+            problems.add("memory_gb", format!("must be above 0, but is {memory}"));
+        }
+        // What others compute in depends on the device, which is not opened to look at a file.
+        if self.backend == BackendName::Ndarray && self.precision.half().is_some() {
+            let name = "backend \"ndarray\"";
+            let message = self.precision.refusal(name, [Precision::F32].iter());
+            let message = format!("{message}; backend \"flex\" computes in all, on the CPU too");
+            problems.add("precision", message);
+        }
+        problems.0
+    }
+}
+
+/// The backends that a configuration can name; which are there is up to the program.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum BackendName {
+    /// A GPU if there is one, else flex.
+    #[default]
+    Auto,
+    /// The CPU, with Burn's own kernels.
+    Flex,
+    /// The CPU, on ndarray.
+    Ndarray,
+    /// A GPU, by what the system offers: Vulkan, Metal or DirectX.
+    Wgpu,
+    /// A GPU by Vulkan.
+    Vulkan,
+    /// A GPU by Metal.
+    Metal,
+    /// An NVIDIA GPU by CUDA.
+    Cuda,
+    /// An AMD GPU by ROCm.
+    Rocm,
+}
+
+impl BackendName {
+    /// Every backend, in the order in which they are listed to the user.
+    pub const ALL: &[Self] = &[
+        Self::Auto,
+        Self::Flex,
+        Self::Ndarray,
+        Self::Wgpu,
+        Self::Vulkan,
+        Self::Metal,
+        Self::Cuda,
+        Self::Rocm,
+    ];
+
+    /// Whether it computes on the processor, in the main memory; "auto" does unless there is a GPU.
+    pub fn is_host(self) -> bool {
+        matches!(self, Self::Auto | Self::Flex | Self::Ndarray)
+    }
+
+    /// The word used in a configuration.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Flex => "flex",
+            Self::Ndarray => "ndarray",
+            Self::Wgpu => "wgpu",
+            Self::Vulkan => "vulkan",
+            Self::Metal => "metal",
+            Self::Cuda => "cuda",
+            Self::Rocm => "rocm",
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! The results of a finished run in a folder of their own, as other programs load them.
+
+use std::fs;
+use std::path::Path;
+
+use burn::module::Module;
+use burn::tensor::Device;
+use fireclay_models::{
+    EncoderConfig, ImageConfig, LanguageConfig, Pretrainable, TranslationConfig, WeightsError,
+};
+use fireclay_train::run_folder::{FolderError, io, write_whole};
+use serde_json::json;
+
+use crate::adapters;
+use crate::config::ModelConfig;
+use crate::finished::{
+    ADAPTER_CONFIG, ADAPTERS, FinishedError, RESULTS, TOKENIZER, model_files, to_json, verified,
+};
+
+/// Why a run cannot be exported.
+#[derive(Debug, thiserror::Error)]
+pub enum ExportError {
+    /// The run cannot be used.
+    #[error(transparent)]
+    Finished(#[from] FinishedError),
+    /// A file cannot be read or written.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    /// The merged weights cannot be written.
+    #[error(transparent)]
+    Weights(#[from] WeightsError),
+    /// There is something in the folder.
+    #[error("{0} is not empty; name a new folder")]
+    NotEmpty(String),
+    /// The run has trained the model itself.
+    #[error("{0} has no adapters to merge; export it without --merge")]
+    NoAdapters(String),
+}
+
+/// Where a run goes, and in what form.
+#[derive(Clone, Copy, Debug)]
+pub struct Export<'a> {
+    /// The folder to write; it is made if it is not there, and must be empty.
+    pub output: &'a Path,
+    /// Where adapters become part of the weights beside which they were trained, if they do.
+    pub merge_on: Option<&'a Device>,
+}
+
+impl Export<'_> {
+    /// Writes the results of the run at `run`, a run of `model`, and gives their names.
+    ///
+    /// A run on text becomes a folder that Hugging Face's `transformers` loads if it has the
+    /// architecture, and adapters one for PEFT.
+    ///
+    /// # Errors
+    ///
+    /// If the run has not finished or is damaged, if there is nothing to merge, or the folder is
+    /// not empty or cannot be written.
+    pub fn write(&self, run: &Path, model: &ModelConfig) -> Result<Vec<String>, ExportError> {
+        let run = verified(run, &[])?;
+        if self.merge_on.is_some() && !run.join(ADAPTERS).exists() {
+            return Err(ExportError::NoAdapters(run.display().to_string()));
+        }
+        self.make_folder()?;
+        let own = |name: &&str| {
+            let is_replaced = self.merge_on.is_some() && [ADAPTERS, ADAPTER_CONFIG].contains(name);
+            !is_replaced && run.join(name).exists()
+        };
+        let mut files = Vec::new();
+        for name in RESULTS.into_iter().filter(own) {
+            let path = run.join(name);
+            files.push((
+                name,
+                fs::read(&path).map_err(|source| io("read", &path, source))?,
+            ));
+        }
+        if let Some(device) = self.merge_on {
+            files.extend(merged(&run, model, device)?);
+        }
+        if run.join(TOKENIZER).exists() {
+            // Else `transformers` takes a class by the model's type, which may cut text otherwise.
+            let class = json!({ "tokenizer_class": "PreTrainedTokenizerFast" });
+            files.push(("tokenizer_config.json", to_json(&class)));
+        }
+        for (name, bytes) in &files {
+            write_whole(&self.output.join(name), bytes)?;
+        }
+        Ok(files.iter().map(|(name, _)| (*name).to_owned()).collect())
+    }
+
+    fn make_folder(&self) -> Result<(), ExportError> {
+        let failed = |action| move |source| io(action, self.output, source);
+        fs::create_dir_all(self.output).map_err(failed("create"))?;
+        let mut entries = fs::read_dir(self.output).map_err(failed("read"))?;
+        match entries.next() {
+            None => Ok(()),
+            Some(_) => Err(ExportError::NotEmpty(self.output.display().to_string())),
+        }
+    }
+}
+
+type Files = Vec<(&'static str, Vec<u8>)>;
+
+fn merged(run: &Path, model: &ModelConfig, device: &Device) -> Result<Files, ExportError> {
+    match model {
+        ModelConfig::Tabular(_) => unreachable!("checked: it has no layer to adapt"),
+        ModelConfig::Image(_) => merged_of::<ImageConfig>(run, device),
+        ModelConfig::Language(_) => merged_of::<LanguageConfig>(run, device),
+        ModelConfig::Translation(_) => merged_of::<TranslationConfig>(run, device),
+        ModelConfig::Encoder(_) => merged_of::<EncoderConfig>(run, device),
+    }
+}
+
+fn merged_of<F: Pretrainable>(run: &Path, device: &Device) -> Result<Files, ExportError> {
+    let (model, description) = adapters::load::<F>(run, device)?;
+    Ok(model_files(&model.materialize(), &description)?)
+}

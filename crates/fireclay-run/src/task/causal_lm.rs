@@ -1,0 +1,197 @@
+//! Causal language modelling: the next token of every token, given those before it.
+
+use burn::module::Module;
+use burn::tensor::{ExecutionError, Gradients, Int, Tensor};
+use burn::train::metric::{Adaptor, LossInput};
+use burn::train::{InferenceStep, ItemLazy, TrainOutput, TrainStep};
+use fireclay_kernels::cross_entropy;
+use fireclay_models::LanguageModel;
+
+use fireclay_train::output::StepOutput;
+use fireclay_train::strategy::{MeanLoss, Scorer, backward};
+
+/// A language model and the loss that trains it: the mean cross-entropy of the next token, in
+/// nats.
+#[derive(Module, Debug)]
+pub struct CausalLm {
+    /// The model; its outputs are logits over the vocabulary.
+    pub model: LanguageModel,
+}
+
+/// Windows of text and the token that follows each of theirs.
+#[derive(Clone, Debug)]
+pub struct TokenBatch {
+    /// Tokens, `[batch, time]`.
+    pub inputs: Tensor<2, Int>,
+    /// Where in its row the document of each token starts, `[batch, time]`, if rows are filled with
+    /// documents.
+    pub starts: Option<Tensor<2, Int>>,
+    /// The next token of each, `[batch * time]`; any token where none is scored.
+    pub targets: Tensor<1, Int>,
+    /// 1 where a target counts and 0 where it is padding, `[batch * time]`; `None` if all count.
+    pub scored: Option<Tensor<1>>,
+    /// How many targets count.
+    pub count: usize,
+}
+
+/// The loss of one batch.
+#[derive(Clone, Debug)]
+pub struct TokenOutput {
+    loss: Tensor<1>,
+    count: usize,
+}
+
+impl CausalLm {
+    /// The loss of `model`.
+    pub fn new(model: LanguageModel) -> Self {
+        Self { model }
+    }
+
+    fn forward(&self, batch: TokenBatch) -> TokenOutput {
+        // [batch, time, vocabulary]
+        let logits = match batch.starts {
+            Some(starts) => self.model.forward_packed(batch.inputs, starts),
+            None => self.model.forward(batch.inputs),
+        };
+        let count = batch.count;
+        let losses = token_losses(logits, batch.targets, 0.0);
+        let loss = mean_over(losses, batch.scored, count);
+        TokenOutput { loss, count }
+    }
+}
+
+/// The cross-entropy of each target in nats, `[batch * time]`; with label smoothing e, the mean over
+/// all tokens has the share e of it (Szegedy et al. 2016, section 7).
+///
+/// # Shapes
+///
+/// - `logits`: `[batch, time, vocabulary]`
+/// - `targets`: `[batch * time]`
+pub(super) fn token_losses(
+    logits: Tensor<3>,
+    targets: Tensor<1, Int>,
+    smoothing: f64,
+) -> Tensor<1> {
+    let [rows, time, vocabulary] = logits.dims();
+    cross_entropy(
+        logits.reshape([rows * time, vocabulary]),
+        targets,
+        smoothing,
+    )
+}
+
+/// The mean of the losses that count.
+pub(super) fn mean_over(losses: Tensor<1>, scored: Option<Tensor<1>>, count: usize) -> Tensor<1> {
+    let losses = match scored {
+        Some(scored) => losses * scored,
+        None => losses,
+    };
+    losses.sum().div_scalar(count.max(1) as f64)
+}
+
+impl TokenOutput {
+    pub(super) fn new(loss: Tensor<1>, count: usize) -> Self {
+        Self { loss, count }
+    }
+
+    pub(super) fn gradients(&self) -> Gradients {
+        backward(&self.loss)
+    }
+}
+
+impl TrainStep for CausalLm {
+    type Input = TokenBatch;
+    type Output = TokenOutput;
+
+    fn step(&self, batch: TokenBatch) -> TrainOutput<TokenOutput> {
+        let output = self.forward(batch);
+        TrainOutput::new(self, output.gradients(), output)
+    }
+}
+
+impl InferenceStep for CausalLm {
+    type Input = TokenBatch;
+    type Output = TokenOutput;
+
+    fn step(&self, batch: TokenBatch) -> TokenOutput {
+        self.forward(batch)
+    }
+}
+
+impl StepOutput for TokenOutput {
+    fn loss(&self) -> Tensor<1> {
+        self.loss.clone()
+    }
+
+    /// The number of tokens, so that accumulated gradients are those of one large batch.
+    fn weight(&self) -> f64 {
+        self.count as f64
+    }
+
+    fn tokens(&self) -> Option<u64> {
+        Some(self.count as u64)
+    }
+}
+
+impl ItemLazy for TokenOutput {
+    fn sync(self) -> Result<Self, ExecutionError> {
+        self.loss.device().flush()?;
+        let loss = self.loss.without_autodiff();
+        Ok(Self { loss, ..self })
+    }
+}
+
+impl Adaptor<LossInput> for TokenOutput {
+    fn adapt(&self) -> LossInput {
+        LossInput::new(self.loss.clone())
+    }
+}
+
+/// Scores a split by its loss per token, and what follows from it.
+#[derive(Clone, Debug)]
+pub struct TokenScorer {
+    loss: MeanLoss,
+    tokens_per_byte: Option<f64>,
+}
+
+impl TokenScorer {
+    /// A scorer of text with so many tokens to a byte, where that is known.
+    pub fn new(tokens_per_byte: Option<f64>) -> Self {
+        Self {
+            loss: MeanLoss::default(),
+            tokens_per_byte,
+        }
+    }
+}
+
+impl Scorer<TokenOutput> for TokenScorer {
+    fn add(&mut self, output: &TokenOutput) {
+        self.loss.add(output);
+    }
+
+    fn finish(&mut self) -> Vec<(String, f64)> {
+        let mut metrics = Scorer::<TokenOutput>::finish(&mut self.loss);
+        let loss = metrics.first().map_or(f64::NAN, |(_, loss)| *loss);
+        metrics.push(("perplexity".into(), loss.exp()));
+        let bits = self.tokens_per_byte.map(|rate| bits_per_byte(loss, rate));
+        metrics.extend(bits.map(|bits| ("bits_per_byte".into(), bits)));
+        metrics
+    }
+}
+
+/// What a loss per token, in nats, comes to in bits per byte of text: the one number that can be
+/// compared between tokenizers.
+pub fn bits_per_byte(loss: f64, tokens_per_byte: f64) -> f64 {
+    loss * tokens_per_byte / std::f64::consts::LN_2
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_bits_a_byte_are_a_choice_of_four() {
+        assert!((bits_per_byte(4f64.ln(), 1.0) - 2.0).abs() < 1e-12);
+        assert!((bits_per_byte(4f64.ln(), 0.25) - 0.5).abs() < 1e-12);
+    }
+}

@@ -1,0 +1,186 @@
+//! Multi-label classification: any number of several labels for each sample.
+
+use burn::module::Module;
+use burn::tensor::activation::log_sigmoid;
+use burn::tensor::{Device, Tensor, TensorData};
+use burn::train::{InferenceStep, TrainOutput, TrainStep};
+use fireclay_data::{Labels, Mix};
+use fireclay_metrics::multilabel_report;
+use fireclay_train::strategy::{MeanLoss, Scorer, backward};
+
+use super::network::{Batch, Network};
+use super::output::TaskOutput;
+use crate::config::MultilabelConfig;
+
+/// A model and the loss that trains it to say of each label whether it applies: binary
+/// cross-entropy over logits, the mean over samples and labels (`torch.nn.BCEWithLogitsLoss`).
+#[derive(Module, Debug)]
+pub struct MultilabelClassifier<N: Network> {
+    /// The model; it has one logit for each label.
+    pub model: N,
+    #[module(skip)]
+    label_smoothing: f64,
+}
+
+/// What a step of a [`MultilabelClassifier`] gives.
+pub type MultilabelOutput = TaskOutput<Vec<u32>>;
+
+impl<N: Network> MultilabelClassifier<N> {
+    /// A model with one output for each label, trained as `config` says.
+    pub fn new(model: N, config: &MultilabelConfig) -> Self {
+        Self {
+            model,
+            label_smoothing: config.label_smoothing,
+        }
+    }
+
+    fn forward(&self, batch: Batch<N::Input>) -> MultilabelOutput {
+        let Labels::Sets(truth) = batch.truth else {
+            unreachable!("a multi-label classifier is given sets");
+        };
+        let logits = self.model.forward(batch.input); // [batch, labels]
+        let targets = targets(&truth, logits.dims()[1], batch.mix.as_ref());
+        let targets = smoothed(targets, self.label_smoothing);
+        let loss = cross_entropy(logits.clone(), targets);
+        TaskOutput {
+            loss,
+            outputs: logits,
+            weight: truth.len() as f64,
+            unit: 1.0,
+            truth,
+        }
+    }
+}
+
+/// `-(y ln σ(x) + (1 - y) ln σ(-x))`, averaged.
+fn cross_entropy(logits: Tensor<2>, targets: Vec<f32>) -> Tensor<1> {
+    let (dims, device): ([usize; 2], Device) = (logits.dims(), logits.device());
+    let targets = Tensor::<2>::from_data(TensorData::new(targets, dims), &device);
+    let present = log_sigmoid(logits.clone()) * targets.clone();
+    let absent = log_sigmoid(logits.neg()) * targets.neg().add_scalar(1.0);
+    (present + absent).mean().neg()
+}
+
+/// 1 where a label applies, row by row; of a mixture, the share of the samples that have it.
+fn targets(truth: &[Vec<u32>], labels: usize, mix: Option<&Mix>) -> Vec<f32> {
+    let mut targets = vec![0.0; truth.len() * labels];
+    for row in 0..truth.len() {
+        let mut add = |sample: usize, share: f32| {
+            for &label in &truth[sample] {
+                targets[row * labels + label as usize] += share;
+            }
+        };
+        match mix {
+            Some(mix) => {
+                add(row, mix.own[row]);
+                add(mix.partner[row] as usize, 1.0 - mix.own[row]);
+            }
+            None => add(row, 1.0),
+        }
+    }
+    targets
+}
+
+/// Each target moved towards one half.
+fn smoothed(mut targets: Vec<f32>, smoothing: f64) -> Vec<f32> {
+    let smoothing = smoothing as f32;
+    targets
+        .iter_mut()
+        .for_each(|target| *target = *target * (1.0 - smoothing) + 0.5 * smoothing);
+    targets
+}
+
+/// The logistic function of logits `[rows, labels]`, row-major, in f64 on the host.
+pub fn probabilities(logits: &Tensor<2>) -> Vec<f64> {
+    let logits = logits.to_data();
+    let logistic = |logit: f64| 1.0 / (1.0 + (-logit).exp());
+    logits.iter::<f64>().map(logistic).collect()
+}
+
+impl<N: Network> TrainStep for MultilabelClassifier<N> {
+    type Input = Batch<N::Input>;
+    type Output = MultilabelOutput;
+
+    fn step(&self, batch: Batch<N::Input>) -> TrainOutput<MultilabelOutput> {
+        let output = self.forward(batch);
+        TrainOutput::new(self, backward(&output.loss), output)
+    }
+}
+
+impl<N: Network> InferenceStep for MultilabelClassifier<N> {
+    type Input = Batch<N::Input>;
+    type Output = MultilabelOutput;
+
+    fn step(&self, batch: Batch<N::Input>) -> MultilabelOutput {
+        self.forward(batch)
+    }
+}
+
+/// Scores a split with every metric of multi-label classification.
+#[derive(Clone, Debug)]
+pub struct MultilabelScorer {
+    loss: MeanLoss,
+    labels: usize,
+    threshold: f64,
+    truth: Vec<Vec<u32>>,
+    probabilities: Vec<f64>,
+}
+
+impl MultilabelScorer {
+    /// A scorer for so many labels, each of which applies from the probability `threshold` on.
+    pub fn new(labels: usize, threshold: f64) -> Self {
+        Self {
+            loss: MeanLoss::default(),
+            labels,
+            threshold,
+            truth: Vec::new(),
+            probabilities: Vec::new(),
+        }
+    }
+}
+
+impl Scorer<MultilabelOutput> for MultilabelScorer {
+    fn add(&mut self, output: &MultilabelOutput) {
+        self.loss.add(output);
+        self.truth.extend(output.truth.iter().cloned());
+        self.probabilities.extend(probabilities(&output.outputs));
+    }
+
+    fn finish(&mut self) -> Vec<(String, f64)> {
+        let mut metrics = Scorer::<MultilabelOutput>::finish(&mut self.loss);
+        let truth = std::mem::take(&mut self.truth);
+        let probabilities = std::mem::take(&mut self.probabilities);
+        let report = multilabel_report(self.labels, &truth, &probabilities, self.threshold, None);
+        metrics.extend(report.metrics);
+        metrics
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_loss_is_pytorchs() {
+        let device = Device::flex();
+        let logits = Tensor::<2>::from_data([[1.0, -2.0], [0.5, 30.0]], &device);
+        let truth = [vec![0], vec![0, 1]];
+        let loss = cross_entropy(logits, targets(&truth, 2, None)).into_scalar::<f32>();
+        // ln(1 + e^-1), ln(1 + e^-2), ln(1 + e^-0.5) and nearly 0.
+        let expected = (0.313_261_7 + 0.126_928 + 0.474_077) / 4.0;
+        assert!((loss - expected).abs() < 1e-6, "{loss}");
+    }
+
+    #[test]
+    fn a_mixture_has_the_labels_of_both_by_their_shares() {
+        let truth = [vec![0, 1], vec![1, 2]];
+        let mix = Mix {
+            partner: vec![1, 0],
+            own: vec![0.75, 1.0],
+        };
+        let found = targets(&truth, 3, Some(&mix));
+        assert_eq!(found, [0.75, 1.0, 0.25, 0.0, 1.0, 1.0]);
+        let smooth = smoothed(vec![1.0, 0.0], 0.25);
+        assert_eq!(smooth, [0.875, 0.125]);
+    }
+}

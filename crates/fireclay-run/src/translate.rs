@@ -1,0 +1,165 @@
+//! Translations by beam search (Sutskever et al. 2014, section 3.2; Vaswani et al. 2017, section
+//! 6.1).
+
+use burn::data::dataset::DatasetError;
+use burn::tensor::{Device, Tensor};
+use fireclay_data::{DataError, PaddedTexts, Tokenizer};
+use fireclay_models::TranslationModel;
+
+use crate::config::Seq2SeqConfig;
+use crate::task::text::tokens;
+use crate::task::text_table::upload;
+
+mod beam;
+mod search;
+
+use beam::Beam;
+use search::Search;
+pub use search::search_blindly;
+
+/// A translating model and how it is asked.
+#[derive(Debug)]
+pub struct Translator<'a> {
+    model: &'a TranslationModel,
+    tokenizer: &'a Tokenizer,
+    device: &'a Device,
+    beam_size: usize,
+    length_penalty: f64,
+}
+
+/// Why a text cannot be translated.
+#[derive(Debug, thiserror::Error)]
+pub enum TranslateError {
+    /// It is no text for this tokenizer.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// A sample cannot be read.
+    #[error("{0}")]
+    Sample(#[from] DatasetError),
+    /// The tokenizer does not mark where a text ends.
+    #[error("the tokenizer has no token that ends a text")]
+    NoEnd,
+    /// The text has more tokens than the model looks at.
+    #[error(
+        "text {number} has {length} tokens, but the model looks at {context}; shorten it, or train with a larger model.context_length"
+    )]
+    TooLong {
+        /// Which text, from 1.
+        number: usize,
+        /// Its tokens, the mark of its end included.
+        length: usize,
+        /// The most tokens.
+        context: usize,
+    },
+    /// A logit is not finite.
+    #[error("the model gave a number that is not finite; its weights are of no use")]
+    NotFinite,
+}
+
+/// Texts that are translated together.
+pub const TOGETHER: usize = 32;
+
+/// How much longer than its source a translation may be (Vaswani et al. 2017, section 6.1).
+const LONGER: usize = 50;
+
+impl<'a> Translator<'a> {
+    /// Asks `model` for translations as `config` says.
+    pub fn new(
+        model: &'a TranslationModel,
+        tokenizer: &'a Tokenizer,
+        device: &'a Device,
+        config: &Seq2SeqConfig,
+    ) -> Self {
+        Self {
+            model,
+            tokenizer,
+            device,
+            beam_size: config.beam_size,
+            length_penalty: config.length_penalty,
+        }
+    }
+
+    /// The model.
+    pub fn model(&self) -> &TranslationModel {
+        self.model
+    }
+
+    /// Where the model is.
+    pub fn device(&self) -> &Device {
+        self.device
+    }
+
+    /// The translation of each text, in their order; that of an empty text is empty.
+    ///
+    /// # Errors
+    ///
+    /// If a text cannot be encoded or is longer than the context, or the model's numbers are not
+    /// finite.
+    pub fn translate(&self, texts: &[String]) -> Result<Vec<String>, TranslateError> {
+        let end = self.tokenizer.end_of_text().ok_or(TranslateError::NoEnd)?;
+        let mut sources = Vec::new();
+        for (index, text) in texts.iter().enumerate() {
+            let mut source = self.tokenizer.encode(text)?;
+            source.push(end);
+            let (length, context) = (source.len(), self.model.context_length());
+            if length > context {
+                let number = index + 1;
+                return Err(TranslateError::TooLong {
+                    number,
+                    length,
+                    context,
+                });
+            }
+            sources.push((index, source));
+        }
+        // Texts of one length need no padding; an empty one has nothing but its end.
+        sources.retain(|(_, source)| source.len() > 1);
+        sources.sort_by_key(|(_, source)| source.len());
+        let mut translations = vec![String::new(); texts.len()];
+        for together in sources.chunks(TOGETHER) {
+            let rows: Vec<&[u32]> = together.iter().map(|(_, source)| &source[..]).collect();
+            let drafts = self.search(&rows, end)?;
+            for ((index, _), draft) in together.iter().zip(drafts) {
+                translations[*index] = self.tokenizer.decode(&draft)?;
+            }
+        }
+        Ok(translations)
+    }
+
+    /// The best draft for each source.
+    fn search(&self, sources: &[&[u32]], end: u32) -> Result<Vec<Vec<u32>>, TranslateError> {
+        let input = upload(PaddedTexts::new(sources), self.device);
+        let mut search = Search::new(self.model, input, self.beam_size);
+        let most = |source: &&[u32]| (source.len() + LONGER).min(self.model.context_length());
+        let mut beams: Vec<Beam> = sources
+            .iter()
+            .map(|source| Beam::new(self.beam_size, self.length_penalty, end, most(source)))
+            .collect();
+        while beams.iter().any(|beam| !beam.is_done()) {
+            let last = beams.iter().flat_map(Beam::last_tokens);
+            let last: Vec<i32> = last.map(|token| token as i32).collect();
+            let dims = [last.len(), 1];
+            let scores = numbers(search.scores(tokens(last, dims, self.device)))?;
+            let each = scores.len() / beams.len();
+            let parents = beams.iter_mut().zip(scores.chunks(each)).enumerate();
+            let parents = parents.flat_map(|(row, (beam, scores))| {
+                let first = row * self.beam_size;
+                beam.step(scores)
+                    .into_iter()
+                    .map(move |draft| first + draft)
+            });
+            let parents: Vec<usize> = parents.collect();
+            search.keep(parents);
+        }
+        Ok(beams.into_iter().map(Beam::best).collect())
+    }
+}
+
+/// Log-probabilities, row by row.
+fn numbers(scores: Tensor<2>) -> Result<Vec<f32>, TranslateError> {
+    let scores: Vec<f32> = scores.into_data().iter().collect();
+    match scores.iter().any(|score| score.is_nan()) {
+        true => Err(TranslateError::NotFinite),
+        false => Ok(scores),
+    }
+}
