@@ -37,10 +37,10 @@ pub fn measure(mut loaded: Loaded, device: &RunDevice) -> Result<Measured, RunEr
     let interrupter = Interrupter::new();
     let watched = Watched::default();
     let hooks = Hooks {
-        observer: Box::new(Watch {
+        observers: vec![Box::new(Watch {
             watched: watched.clone(),
             interrupter: interrupter.clone(),
-        }),
+        })],
         renderer: None,
         interrupter,
         profile: false,

@@ -8,6 +8,7 @@ use burn::tensor::Device;
 use fireclay_models::{
     EncoderConfig, ImageConfig, LanguageConfig, Pretrainable, TranslationConfig, WeightsError,
 };
+use fireclay_train::files;
 use fireclay_train::run_folder::{FolderError, io, write_whole};
 use serde_json::json;
 
@@ -90,7 +91,7 @@ impl Export<'_> {
 
     fn make_folder(&self) -> Result<(), ExportError> {
         let failed = |action| move |source| io(action, self.output, source);
-        fs::create_dir_all(self.output).map_err(failed("create"))?;
+        files::create_folders(self.output).map_err(failed("create"))?;
         let mut entries = fs::read_dir(self.output).map_err(failed("read"))?;
         match entries.next() {
             None => Ok(()),

@@ -8,7 +8,7 @@ use fireclay_data::{
     DataError, Features, PaddedTexts, ReadOptions, TableFormat, TableStream, TableWriter, column,
     expand, stream,
 };
-use fireclay_train::run_folder;
+use fireclay_train::{files, run_folder};
 
 use crate::finished::{FinishedError, TableRun, TextTableRun};
 use crate::predictor::{Answer, Answers};
@@ -129,13 +129,13 @@ pub fn predict(run: &impl AnswersRows, job: &PredictJob<'_>) -> Result<Answered,
     let written = write(run, job, rows, &part);
     match written {
         Ok(answered) => {
-            std::fs::rename(&part, job.output)
+            files::rename(&part, job.output)
                 .map_err(|source| run_folder::io("write", job.output, source))?;
             Ok(answered)
         }
         Err(error) => {
             // Best effort: the error that counts is the one that stopped the prediction.
-            let _ = std::fs::remove_file(&part);
+            let _ = files::remove_file(&part);
             Err(error)
         }
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use fireclay_data::arrow::array::{ArrayRef, Float64Array, RecordBatch, StringArray};
 use fireclay_data::{PrefetchError, TableFormat, TableWriter, prefetch};
-use fireclay_train::run_folder;
+use fireclay_train::{files, run_folder};
 
 use crate::finished::ImageRun;
 use crate::predict::{PredictError, check_output, part};
@@ -106,7 +106,7 @@ pub fn predict_images_to(run: &ImageRun, job: ImageJob<'_>) -> Result<usize, Pre
     let written = write(run, job, &part);
     if written.is_err() {
         // Best effort: the error that counts is the one that stopped the prediction.
-        let _ = std::fs::remove_file(&part);
+        let _ = files::remove_file(&part);
     }
     written
 }
@@ -118,7 +118,7 @@ fn write(run: &ImageRun, job: ImageJob<'_>, part: &Path) -> Result<usize, Predic
         Ok(writer.write(&columns(&answers, top))?)
     })?;
     writer.finish()?;
-    std::fs::rename(part, job.output)
+    files::rename(part, job.output)
         .map_err(|source| run_folder::io("write", job.output, source))?;
     Ok(count)
 }

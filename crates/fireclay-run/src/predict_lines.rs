@@ -1,10 +1,10 @@
 //! From a text to its translation, line by line.
 
-use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use fireclay_data::read_lines;
+use fireclay_train::files::{self, Output};
 use fireclay_train::run_folder;
 
 use crate::predict::{PredictError, check_output, part};
@@ -27,17 +27,17 @@ pub fn predict_lines(
     let translations = translator.translate(&read_lines(input)?)?;
     let part = part(output);
     let write = || {
-        let mut file = BufWriter::new(File::create(&part)?);
+        let mut file = BufWriter::new(Output::create(&part)?);
         for line in &translations {
             // A translation with a line break in it would move all after it.
             writeln!(file, "{}", line.replace(['\n', '\r'], " "))?;
         }
         file.flush()?;
-        std::fs::rename(&part, output)
+        files::rename(&part, output)
     };
     write().map_err(|source| {
         // What is left of it only takes room; the first error is the one to tell.
-        let _ = std::fs::remove_file(&part);
+        let _ = files::remove_file(&part);
         run_folder::io("write", output, source)
     })?;
     Ok(translations.len())

@@ -1,6 +1,6 @@
 //! What a training cost: time by phase, work done, memory.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 use serde_json::json;
 
+use crate::files::Output;
 use crate::run_folder::{FolderError, io};
 
 /// What a training spends its time on. Work that is queued, as on a graphics card, counts where its
@@ -186,7 +187,7 @@ impl Clock {
 /// A trace of the phases in Chrome's format, which Perfetto and `chrome://tracing` open: an array
 /// of complete events with times in microseconds.
 pub(crate) struct Trace {
-    file: BufWriter<File>,
+    file: BufWriter<Output>,
     path: std::path::PathBuf,
     /// The first error of writing: a trace is no reason to stop a training.
     written: io::Result<()>,
@@ -200,7 +201,7 @@ impl Trace {
     ///
     /// If it cannot be written.
     pub fn create(path: &Path) -> Result<Self, FolderError> {
-        let file = File::create(path).map_err(|source| io("write", path, source))?;
+        let file = Output::create(path).map_err(|source| io("write", path, source))?;
         Ok(Self {
             file: BufWriter::new(file),
             path: path.to_path_buf(),

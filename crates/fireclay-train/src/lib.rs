@@ -10,6 +10,7 @@ pub mod strategy;
 pub mod checkpoint;
 pub mod cost;
 pub mod ema;
+pub mod files;
 pub mod gradients;
 pub mod loader;
 pub mod observer;

@@ -6,6 +6,9 @@ use serde::{Deserialize, Serialize};
 
 /// Watches a training. Every method has an empty default.
 pub trait Observer: Send {
+    /// A run of this configuration, in TOML with every default written out, is about to begin or to
+    /// go on.
+    fn configured(&mut self, _toml: &str) {}
     /// Training begins, or goes on after `step` updates.
     fn started(&mut self, _start: &Start) {}
     /// One update was made.
@@ -18,11 +21,32 @@ pub trait Observer: Send {
     fn ended(&mut self, _reason: StopReason) {}
 }
 
-/// An observer that looks away.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Silent;
+/// Several observers, each of which is told everything in turn.
+impl Observer for Vec<Box<dyn Observer>> {
+    fn configured(&mut self, toml: &str) {
+        self.iter_mut().for_each(|one| one.configured(toml));
+    }
 
-impl Observer for Silent {}
+    fn started(&mut self, start: &Start) {
+        self.iter_mut().for_each(|one| one.started(start));
+    }
+
+    fn stepped(&mut self, step: &Step) {
+        self.iter_mut().for_each(|one| one.stepped(step));
+    }
+
+    fn evaluated(&mut self, evaluation: &Evaluation) {
+        self.iter_mut().for_each(|one| one.evaluated(evaluation));
+    }
+
+    fn noticed(&mut self, message: &str) {
+        self.iter_mut().for_each(|one| one.noticed(message));
+    }
+
+    fn ended(&mut self, reason: StopReason) {
+        self.iter_mut().for_each(|one| one.ended(reason));
+    }
+}
 
 /// Why a training ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

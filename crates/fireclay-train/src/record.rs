@@ -1,12 +1,12 @@
 //! `metrics.jsonl` and `timing.jsonl`: one JSON object a line, only ever appended to.
 
-use std::fs::{File, OpenOptions};
-use std::io::{Seek, SeekFrom, Write};
+use std::io::Write;
 use std::path::Path;
 
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
+use crate::files::Output;
 use crate::run_folder::{FolderError, io};
 
 /// Some metrics of one split at one step: a line of `metrics.jsonl`, with the name of each metric
@@ -39,7 +39,7 @@ impl Serialize for MetricLine<'_> {
 /// A file of JSON lines.
 #[derive(Debug)]
 pub struct JsonLines {
-    file: File,
+    file: Output,
     path: std::path::PathBuf,
     bytes: u64,
 }
@@ -53,22 +53,15 @@ impl JsonLines {
     /// If the file cannot be opened, or is shorter than `bytes`.
     pub fn open(path: &Path, bytes: u64) -> Result<Self, FolderError> {
         let error = |source| io("go on with", path, source);
-        let mut file = OpenOptions::new()
-            .create(true)
-            .write(true)
-            .truncate(false)
-            .open(path)
-            .map_err(error)?;
-        let found = file.metadata().map_err(error)?.len();
+        let mut file = Output::open(path).map_err(error)?;
+        let found = file.bytes().map_err(error)?;
         if found < bytes {
             let reason = format!(
                 "it has {found} bytes, but {bytes} were recorded; put the file back, or train again"
             );
             return Err(error(std::io::Error::other(reason)));
         }
-        file.set_len(bytes)
-            .and_then(|()| file.seek(SeekFrom::End(0)))
-            .map_err(error)?;
+        file.cut(bytes).map_err(error)?;
         Ok(Self {
             file,
             path: path.to_path_buf(),

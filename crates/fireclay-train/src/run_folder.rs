@@ -1,14 +1,15 @@
 //! The folder of one run: created once, locked while in use, never reused silently.
 
-use std::fs::{self, File, TryLockError};
-use std::io::Write;
+use std::fs::{self, TryLockError};
 use std::path::{Path, PathBuf};
+
+use crate::files::{self, Output};
 
 /// A run folder, held by this process until dropped.
 #[derive(Debug)]
 pub struct RunFolder {
     path: PathBuf,
-    _lock: File,
+    _lock: Output,
 }
 
 /// What can go wrong with a run folder.
@@ -40,11 +41,11 @@ impl RunFolder {
     /// If the folder cannot be created.
     pub fn create(output_dir: &Path, name: &str) -> Result<Self, FolderError> {
         let parent = absolute(&output_dir.join(name));
-        fs::create_dir_all(&parent).map_err(|source| io("create", &parent, source))?;
+        files::create_folders(&parent).map_err(|source| io("create", &parent, source))?;
         let mut number = last_number(&parent)? + 1;
         loop {
             let path = parent.join(number.to_string());
-            match fs::create_dir(&path) {
+            match files::create_folder(&path) {
                 Ok(()) => return Self::lock(path),
                 // Another process took this number between the look and the creation.
                 Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => number += 1,
@@ -61,7 +62,7 @@ impl RunFolder {
     /// If the folder cannot be created, or another process holds it.
     pub fn at(path: &Path) -> Result<Self, FolderError> {
         let path = absolute(path);
-        fs::create_dir_all(&path).map_err(|source| io("create", &path, source))?;
+        files::create_folders(&path).map_err(|source| io("create", &path, source))?;
         Self::lock(path)
     }
 
@@ -86,7 +87,7 @@ impl RunFolder {
 
     fn lock(path: PathBuf) -> Result<Self, FolderError> {
         let name = path.join(".lock");
-        let lock = File::create(&name).map_err(|source| io("create", &name, source))?;
+        let lock = Output::create(&name).map_err(|source| io("create", &name, source))?;
         match lock.try_lock() {
             Ok(()) => Ok(Self { path, _lock: lock }),
             Err(TryLockError::WouldBlock) => Err(FolderError::Locked(path)),
@@ -116,27 +117,8 @@ pub fn find(path: &Path) -> Result<PathBuf, FolderError> {
 /// If the file cannot be written; the old one is then left as it was.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), FolderError> {
     let folder = path.parent().expect("a file in a run folder has a parent");
-    let mut file = tempfile::NamedTempFile::new_in(folder)
-        .map_err(|source| io("create a file in", folder, source))?;
-    file.write_all(bytes)
-        .and_then(|()| file.as_file().sync_all())
-        .map_err(|source| io("write", path, source))?;
-    readable(file.as_file()).map_err(|source| io("write", path, source))?;
-    file.persist(path)
-        .map_err(|error| io("write", path, error.error))?;
-    Ok(())
-}
-
-/// Temporary files are private to their owner; a run's results are not.
-#[cfg(unix)]
-fn readable(file: &File) -> std::io::Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-    file.set_permissions(fs::Permissions::from_mode(0o644))
-}
-
-#[cfg(not(unix))]
-fn readable(_file: &File) -> std::io::Result<()> {
-    Ok(())
+    let file = files::temporary(folder).map_err(|source| io("create a file in", folder, source))?;
+    files::publish(file, bytes, path).map_err(|source| io("write", path, source))
 }
 
 fn last_number(parent: &Path) -> Result<u64, FolderError> {

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use fireclay_models::{Family, ModelDescription, Pretrainable, weights};
 use fireclay_train::loader::Samples;
+use fireclay_train::observer::Observer;
 use fireclay_train::run_folder::{RunFolder, write_whole};
 use fireclay_train::{Finished, StopReason};
 
@@ -152,7 +153,7 @@ impl Prepared {
                 (model, Some(adapters))
             }
         };
-        said.iter().for_each(|line| hooks.observer.noticed(line));
+        said.iter().for_each(|line| hooks.observers.noticed(line));
         let whole = adapters.as_ref().map(|adapters| adapters.whole.as_slice());
         let rates = init
             .rates(&model, config.train.layer_decay, whole)
@@ -178,7 +179,7 @@ impl Prepared {
     fn run<F: Family, S: Samples + Clone, A>(
         &self,
         start: Start<F, S>,
-        (resumed, device, hooks): (Option<&RunFolder>, &RunDevice, Hooks),
+        (resumed, device, mut hooks): (Option<&RunFolder>, &RunDevice, Hooks),
         train: impl FnOnce(
             &RunConfig,
             Work<F::Model, S>,
@@ -193,6 +194,7 @@ impl Prepared {
         let data = &self.data;
         let parameters = count(&weights::shapes(&start.family, &start.model));
         let config = &self.resolved(device, parameters);
+        hooks.observers.configured(&config.to_toml());
         // Once: of large files it takes seconds.
         let hashes = data.hashes()?;
         let created = match resumed {

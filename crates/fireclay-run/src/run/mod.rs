@@ -42,8 +42,8 @@ use crate::task::{Batch, Network};
 
 /// Who watches a run, and who may stop it.
 pub struct Hooks {
-    /// Told about every step.
-    pub observer: Box<dyn Observer>,
+    /// Told about the configuration, every step and every evaluation.
+    pub observers: Vec<Box<dyn Observer>>,
     /// One of Burn's renderers, or none.
     pub renderer: Option<Box<dyn MetricsRenderer>>,
     /// Stops the run after its current step.

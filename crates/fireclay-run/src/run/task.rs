@@ -158,7 +158,7 @@ impl Job<'_> {
             .part("model", json!(config.model))
             .part("task", json!(config.task))
             .part("data", data)
-            .observer(hooks.observer)
+            .observer(Box::new(hooks.observers))
             .interrupter(hooks.interrupter)
             .profile(hooks.profile)
             .scorer(scorer);

@@ -1,13 +1,14 @@
 //! The folder of a run's checkpoints.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
 use super::{Checkpoint, CheckpointError, FORMAT, Fingerprints, Manifest, Member};
+use crate::files::{self, Output};
 
 const MANIFEST: &str = "manifest.json";
 
@@ -40,15 +41,15 @@ impl Store {
         fingerprints: &Fingerprints,
         members: &[(&str, Vec<u8>)],
     ) -> Result<(), CheckpointError> {
-        fs::create_dir_all(&self.folder).map_err(|e| io("create", &self.folder, e))?;
+        files::create_folders(&self.folder).map_err(|e| io("create", &self.folder, e))?;
         let aside = self.folder.join(format!(".writing-{step:08}"));
         remove(&aside)?;
-        fs::create_dir(&aside).map_err(|e| io("create", &aside, e))?;
+        files::create_folder(&aside).map_err(|e| io("create", &aside, e))?;
         let written = write_all(&aside, step, fingerprints, members)
             .and_then(|()| self.publish(&aside, step));
         if written.is_err() {
             // Best effort: what stays is hidden, and the next save of this step removes it.
-            let _ = fs::remove_dir_all(&aside);
+            let _ = files::remove_folder(&aside);
         }
         written
     }
@@ -141,7 +142,7 @@ impl Store {
             let hidden = self.folder.join(format!(".removing-{step:08}"));
             remove(&hidden)?;
             let path = self.path(*step);
-            fs::rename(&path, &hidden).map_err(|e| io("remove", &path, e))?;
+            files::rename(&path, &hidden).map_err(|e| io("remove", &path, e))?;
             remove(&hidden)?;
         }
         Ok(())
@@ -153,11 +154,11 @@ impl Store {
         let old = self.folder.join(format!(".removing-{step:08}"));
         remove(&old)?;
         if path.exists() {
-            fs::rename(&path, &old).map_err(|e| io("replace", &path, e))?;
+            files::rename(&path, &old).map_err(|e| io("replace", &path, e))?;
         }
-        if let Err(error) = fs::rename(aside, &path) {
+        if let Err(error) = files::rename(aside, &path) {
             // Best effort: the error that counts is the first one.
-            let _ = fs::rename(&old, &path);
+            let _ = files::rename(&old, &path);
             return Err(io("write", &path, error));
         }
         sync_folder(&self.folder)?;
@@ -190,24 +191,18 @@ fn write_all(
 }
 
 fn write(path: &Path, bytes: &[u8]) -> Result<(), CheckpointError> {
-    let mut file = File::create(path).map_err(|e| io("create", path, e))?;
+    let mut file = Output::create(path).map_err(|e| io("create", path, e))?;
     file.write_all(bytes)
-        .and_then(|()| file.sync_all())
+        .and_then(|()| file.sync())
         .map_err(|e| io("write", path, e))
 }
 
-/// A rename is on disk only when its folder is.
 fn sync_folder(path: &Path) -> Result<(), CheckpointError> {
-    if cfg!(unix) {
-        File::open(path)
-            .and_then(|folder| folder.sync_all())
-            .map_err(|e| io("sync", path, e))?;
-    }
-    Ok(())
+    files::sync_folder(path).map_err(|e| io("sync", path, e))
 }
 
 fn remove(path: &Path) -> Result<(), CheckpointError> {
-    match fs::remove_dir_all(path) {
+    match files::remove_folder(path) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
             Err(io("remove", path, error))
         }

@@ -13,7 +13,7 @@ use super::session::Session;
 use super::state::Best;
 use crate::config::{BatchSize, CpuShards, EvalConfig};
 use crate::loader::Position;
-use crate::observer::Evaluation;
+use crate::observer::{Evaluation, Observer};
 use crate::output::{StepOutput, scalar};
 use crate::record::MetricLine;
 use crate::workers::{self, each_in_order};
@@ -109,7 +109,7 @@ where
             value.is_some_and(|value| self.exhausted(early, value))
         });
         self.setup.seen.insert(self.setup.state.step, scores);
-        self.setup.observer.evaluated(&Evaluation {
+        self.setup.observers.evaluated(&Evaluation {
             step: self.setup.state.step,
             epoch: self.setup.state.epoch + 1,
             train_loss: train_loss.unwrap_or(f64::NAN),

@@ -25,7 +25,7 @@ use crate::config::{BatchSize, CpuShards, Precision};
 use crate::cost::{Clock, Cost, Trace};
 use crate::ema::Ema;
 use crate::loader::{Order, OrderedLoader, Samples, Share};
-use crate::observer::{Observer, Silent, StopReason};
+use crate::observer::{Observer, StopReason};
 use crate::optim::{self, stable_ids};
 use crate::output::StepOutput;
 use crate::parameters::Rates;
@@ -73,7 +73,7 @@ pub struct Trainer<M: LearnerModel, S: Samples> {
     rates: Vec<f64>,
     keeps_frozen: bool,
     interrupter: Interrupter,
-    observer: Box<dyn Observer>,
+    observers: Vec<Box<dyn Observer>>,
     renderer: Box<dyn MetricsRenderer>,
     shown: bool,
     profile: bool,
@@ -100,7 +100,7 @@ where
             rates: Vec::new(),
             keeps_frozen: true,
             interrupter: Interrupter::new(),
-            observer: Box::new(Silent),
+            observers: Vec::new(),
             renderer: Box::new(NoRenderer),
             shown: false,
             profile: false,
@@ -132,10 +132,10 @@ where
         self
     }
 
-    /// Who watches. Default: nobody.
+    /// Who watches too. Default: nobody.
     #[must_use]
     pub fn observer(mut self, observer: Box<dyn Observer>) -> Self {
-        self.observer = observer;
+        self.observers.push(observer);
         self
     }
 
@@ -251,7 +251,7 @@ where
                 false => None,
             }),
             done: Cost::default(),
-            observer: self.observer,
+            observers: self.observers,
             shown: self.shown,
             scorer: self.scorer,
             seen: BTreeMap::new(),
@@ -360,7 +360,9 @@ fn restored<M: LearnerModel>(
     folder: &RunFolder,
 ) -> Result<(M, Setup<M>), TrainError> {
     let (checkpoint, skipped) = setup.store.newest()?;
-    skipped.iter().for_each(|line| setup.observer.noticed(line));
+    skipped
+        .iter()
+        .for_each(|line| setup.observers.noticed(line));
     let changed = differences(&checkpoint.manifest.fingerprints, &setup.fingerprints);
     if !changed.is_empty() {
         return Err(CheckpointError::Changed(changed).into());
@@ -373,7 +375,7 @@ fn restored<M: LearnerModel>(
         && let Err(error) = setup.store.load(best.step)
     {
         setup
-            .observer
+            .observers
             .noticed(&format!("{error}; the next evaluation is the best so far"));
         setup.state.best = None;
     }

@@ -51,7 +51,7 @@ pub(super) struct Setup<M: LearnerModel> {
     pub clock: Clock,
     /// What the training did in this process; the clock knows what it cost.
     pub done: Cost,
-    pub observer: Box<dyn Observer>,
+    pub observers: Vec<Box<dyn Observer>>,
     /// Whether a metric or a renderer of Burn's looks at every batch.
     pub shown: bool,
     pub scorer: Box<dyn Scorer<<M as InferenceStep>::Output>>,
@@ -126,7 +126,7 @@ where
     /// Trains to the end, or until something stops it.
     pub(super) fn run(&mut self) -> Result<StopReason, TrainError> {
         let state = &self.setup.state;
-        self.setup.observer.started(&Start {
+        self.setup.observers.started(&Start {
             step: state.step,
             total_steps: self.total_steps,
             steps_per_epoch: self
@@ -148,7 +148,7 @@ where
         }
         loop {
             if let Some(reason) = self.epoch()? {
-                self.setup.observer.ended(reason);
+                self.setup.observers.ended(reason);
                 return Ok(reason);
             }
         }

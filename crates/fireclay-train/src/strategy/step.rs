@@ -17,7 +17,7 @@ use super::shards::Piece;
 use crate::config::{CpuShards, OnNonFinite};
 use crate::cost::Phase;
 use crate::gradients::{Accumulator, clip_global_norm, global_norm, widened};
-use crate::observer::Step;
+use crate::observer::{Observer, Step};
 use crate::output::StepOutput;
 use crate::record::MetricLine;
 
@@ -230,7 +230,7 @@ where
                 metrics: &metrics,
             }])?;
         }
-        self.setup.observer.stepped(&step);
+        self.setup.observers.stepped(&step);
         Ok(())
     }
 
@@ -246,7 +246,7 @@ where
         scale.shrink();
         self.setup.state.loss_scale = Some(scale);
         let factor = scale.factor;
-        self.setup.observer.noticed(&format!(
+        self.setup.observers.noticed(&format!(
             "skipped the update of step {step}: gradients of {before} times the loss overflow f16; from \
              now on it is scaled by {factor}"
         ));
@@ -289,7 +289,7 @@ where
             )));
         }
         self.setup
-            .observer
+            .observers
             .noticed(&format!("skipped a batch at {what}"));
         Ok(())
     }

@@ -43,7 +43,7 @@ fn hooks(config: &RunConfig, show: ShowArgs) -> Result<Hooks, Failure> {
     stop_on_signal(&interrupter);
     let (observer, renderer) = watch(show, headline(&config.task), &interrupter)?;
     Ok(Hooks {
-        observer,
+        observers: vec![observer],
         renderer,
         interrupter,
         profile: show.profile,
