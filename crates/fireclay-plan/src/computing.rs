@@ -1,7 +1,7 @@
 //! How a device goes about a batch.
 
-use fireclay_run::config::{BackendName, DataConfig, DeviceConfig, RunConfig};
-use fireclay_run::run::shards::on_host;
+use fireclay_run::config::{BackendName, DeviceConfig, RunConfig};
+use fireclay_run::shards::on_host;
 
 use crate::subject::Subject;
 
@@ -25,9 +25,9 @@ impl Computing {
             return Self::PLAIN;
         }
         let parameters = subject.parameters() as usize;
-        let samples = match config.data {
-            DataConfig::Pairs(_) => 1,
-            _ => rows,
+        let samples = match config.data.section().own_batches() {
+            Some(_) => 1,
+            None => rows,
         };
         Self {
             fused: config.device.backend != BackendName::Ndarray,

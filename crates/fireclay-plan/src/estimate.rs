@@ -1,6 +1,6 @@
 //! The parts of an estimate.
 
-use fireclay_run::config::Precision;
+use fireclay_train::config::Precision;
 use serde::Serialize;
 
 use crate::subject::TensorShape;

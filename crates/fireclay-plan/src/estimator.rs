@@ -7,17 +7,18 @@ use fireclay_data::{DataError, batch_count};
 use fireclay_run::config::{
     BackendName, BatchSize, DataConfig, Loaded, RunConfig, TokenizerSource,
 };
-use fireclay_run::run::{RunData, RunError, locate, preflight};
+use fireclay_run::workload::{Assumptions, InputSpec};
+use fireclay_run::{RunData, RunError, locate, preflight};
 use fireclay_train::strategy::Plan;
 
 use crate::computing::{Computing, is_host};
 use crate::estimate::{Estimate, Flops, Length, MemoryUse};
 use crate::evaluation::Evaluation;
+use crate::input::Input;
 use crate::limits::{LARGEST, MOST_ROWS};
 use crate::operations::{flops, traffic};
 use crate::process::machine_memory;
 use crate::resident::Resident;
-use crate::sight::{Assumptions, Sight, of_config, of_data};
 use crate::subject::{Subject, TensorShape};
 
 /// A run whose model is known, ready to be estimated at any batch size.
@@ -25,7 +26,7 @@ pub struct Estimator {
     name: String,
     model: String,
     pub(crate) plan: Plan,
-    sight: Sight,
+    input: Input,
     pub(crate) subject: Subject,
     pub(crate) rows: usize,
     /// Whether adapters are trained, and kept alone.
@@ -65,53 +66,56 @@ impl Estimator {
                                away, or add --no-data";
                 Err(("data.path".to_owned(), message.to_owned()))
             }
-            Ok(data) => Ok(of_data(config, data)),
-            Err(_) => of_config(config, assumptions),
+            Ok(data) => Ok(Input::of_data(config, data)),
+            Err(_) => Input::of_config(config, assumptions),
         };
         let problem = |problem| RunError::from(loaded.problems(vec![problem]));
-        let mut sight = found.map_err(problem)?;
+        let mut input = found.map_err(problem)?;
         if let Err(why) = data {
-            let path = config.data.path();
-            sight.assumed.insert(0, format!("{path} {why}"));
+            let path = config.data.section().path();
+            input.spec.assumed.insert(0, format!("{path} {why}"));
         }
         let estimator = match config.batch_size() {
-            BatchSize::Auto => Self::fitted(config, sight),
-            _ => rows(config, &sight).and_then(|rows| Self::of(config, sight, rows)),
+            BatchSize::Auto => Self::fitted(config, input),
+            _ => rows(config, &input.spec).and_then(|rows| Self::of(config, input, rows)),
         };
         let mut estimator = estimator.map_err(problem)?;
         estimator.name.clone_from(&loaded.name);
         Ok(estimator)
     }
 
-    /// For a run that trains already; none where it trains what cannot be planned.
+    /// For a run that trains already; none where it trains what cannot be planned, or its batches vary.
     pub(crate) fn of_run(config: &RunConfig, data: &RunData) -> Option<Self> {
-        let sight = of_data(config, data);
-        let rows = rows(config, &sight).ok()?;
-        Self::of(config, sight, rows).ok()
+        let input = Input::of_data(config, data);
+        if input.spec.varies {
+            return None;
+        }
+        let rows = rows(config, &input.spec).ok()?;
+        Self::of(config, input, rows).ok()
     }
 
     /// With so many rows in a batch.
-    fn of(config: &RunConfig, sight: Sight, rows: usize) -> Result<Self, (String, String)> {
-        let subject = Subject::new(config, &sight)?;
+    fn of(config: &RunConfig, input: Input, rows: usize) -> Result<Self, (String, String)> {
+        let subject = input.subject(config)?;
         let is_host = is_host(&config.device);
         let computing = Computing::of(config, &subject, rows);
         Ok(Self {
             name: String::new(),
-            model: config.model.name(),
+            model: config.model.section().name(),
             plan: Plan::from(config),
             rows,
             computing,
-            evaluation: Evaluation::of(config, &sight, rows)?,
-            resident: is_host.then(|| Resident::of(config, sight.reading)),
+            evaluation: Evaluation::of(config, &input, rows)?,
+            resident: is_host.then(|| Resident::of(config, input.reading)),
             room: room(config),
             is_adapted: config.lora.is_some(),
-            sight,
+            input,
             subject,
         })
     }
 
     /// With the largest power of two of rows that fits, if there are as many samples.
-    fn fitted(config: &RunConfig, sight: Sight) -> Result<Self, (String, String)> {
+    fn fitted(config: &RunConfig, input: Input) -> Result<Self, (String, String)> {
         let refused = |message| ("train.batch_size".to_owned(), message);
         // "auto" may turn out to be a GPU.
         let device = &config.device;
@@ -123,7 +127,7 @@ impl Estimator {
                  say it as device.memory_gb, or name a backend on the CPU"
             )));
         }
-        let one = Self::of(config, sight, 1)?;
+        let one = Self::of(config, input, 1)?;
         let none = || {
             let [needed, room] = [
                 one.memory(one.computing).most(),
@@ -138,12 +142,12 @@ impl Estimator {
         let memory = one.memory(one.computing);
         let largest = one.space().and_then(|space| memory.largest_trained(space));
         let largest = largest.ok_or_else(none)?;
-        let samples = one.sight.samples.unwrap_or(usize::MAX).max(1);
+        let samples = one.input.spec.samples.unwrap_or(usize::MAX).max(1);
         let most = samples.min(usize::try_from(largest).unwrap_or(usize::MAX));
         let mut rows = 1 << most.min(MOST_ROWS).ilog2();
         // A larger batch may be computed in parts, each with gradients of its own, and evaluated.
         loop {
-            let estimator = Self::of(config, one.sight.clone(), rows)?;
+            let estimator = Self::of(config, one.input.clone(), rows)?;
             let peak = estimator.memory(estimator.computing).most();
             if estimator.space().is_some_and(|space| peak <= space) {
                 return Ok(estimator);
@@ -189,7 +193,7 @@ impl Estimator {
             traffic_per_step: self.traffic(operations),
             checkpoint_bytes: self.checkpoint(&memory),
             length: self.length(),
-            assumed: self.sight.assumed.clone(),
+            assumed: self.input.spec.assumed.clone(),
             tensors: tensors.clone(),
             elsewhere: match self.computing {
                 Computing::PLAIN => memory,
@@ -210,8 +214,8 @@ impl Estimator {
         let forward = self.subject.infer(1).operations;
         let forward: f64 = forward.iter().map(flops).sum();
         let per_token = |per_sample: f64| {
-            let places = self.sight.lengths.iter().sum::<usize>();
-            (places > 0).then(|| per_sample / places as f64)
+            let positions = self.input.spec.lengths.iter().sum::<usize>();
+            (positions > 0).then(|| per_sample / positions as f64)
         };
         let training = batch / self.rows as f64;
         Flops {
@@ -231,8 +235,8 @@ impl Estimator {
     /// Batches of an epoch, if the number of samples is known.
     fn batches(&self) -> Option<usize> {
         // A batch of pairs is a sample of its own to the loader.
-        let unit = self.sight.rows.map_or(self.rows, |_| 1);
-        let samples = self.sight.samples?;
+        let unit = self.input.spec.rows.map_or(self.rows, |_| 1);
+        let samples = self.input.spec.samples?;
         Some(batch_count(samples, unit, self.plan.train.drop_last))
     }
 
@@ -246,7 +250,7 @@ impl Estimator {
     fn length(&self) -> Length {
         let train = &self.plan.train;
         let accumulation = self.accumulation();
-        let samples = self.sight.samples;
+        let samples = self.input.spec.samples;
         let batches = self.batches();
         let steps = match (batches, train.epochs) {
             (Some(batches), _) => Some(self.plan.total_steps(batches)),
@@ -256,12 +260,12 @@ impl Estimator {
         let per_epoch = batches.map(|batches| self.plan.steps_per_epoch(batches));
         let seen = steps.map(|steps| match (samples, per_epoch) {
             (Some(samples), Some(per_epoch)) if per_epoch > 0 && !train.drop_last => {
-                let each = self.sight.each.unwrap_or(1.0);
+                let each = self.input.spec.each.unwrap_or(1.0);
                 steps as f64 / per_epoch as f64 * samples as f64 * each
             }
             _ => steps as f64 * self.rows as f64 * accumulation as f64,
         });
-        let tokens = self.sight.tokens;
+        let tokens = self.input.spec.tokens;
         Length {
             batch: self.rows,
             accumulation,
@@ -283,7 +287,7 @@ impl Estimator {
 /// sample fits.
 pub fn settle_batch_size(config: &mut RunConfig, data: &RunData) -> Result<(), (String, String)> {
     if config.batch_size() == BatchSize::Auto {
-        let estimator = Estimator::fitted(config, of_data(config, data))?;
+        let estimator = Estimator::fitted(config, Input::of_data(config, data))?;
         let rows = NonZeroUsize::new(estimator.rows).expect("a power of two");
         config.train.batch_size = BatchSize::Samples(rows);
     }
@@ -302,7 +306,7 @@ fn read(
     loaded: &Loaded,
     config: &mut RunConfig,
 ) -> Result<Result<RunData, &'static str>, RunError> {
-    if is_absent(config.data.path()) {
+    if is_absent(config.data.section().path()) {
         return Ok(Err("is not there"));
     }
     if is_told(config) {
@@ -340,7 +344,7 @@ fn is_absent(path: &str) -> bool {
 fn is_missing(error: &DataError, config: &RunConfig) -> bool {
     match error {
         DataError::Read { path, source } => {
-            let data = std::path::absolute(config.data.path());
+            let data = std::path::absolute(config.data.section().path());
             source.kind() == std::io::ErrorKind::NotFound && data.is_ok_and(|data| data == *path)
         }
         DataError::NoMatch { .. } => true,
@@ -349,11 +353,11 @@ fn is_missing(error: &DataError, config: &RunConfig) -> bool {
 }
 
 /// The rows of a batch.
-fn rows(config: &RunConfig, sight: &Sight) -> Result<usize, (String, String)> {
-    if let Some(rows) = sight.rows {
+fn rows(config: &RunConfig, spec: &InputSpec) -> Result<usize, (String, String)> {
+    if let Some(rows) = spec.rows {
         return Ok(rows);
     }
-    match (config.batch_size(), sight.samples) {
+    match (config.batch_size(), spec.samples) {
         (BatchSize::Samples(count), _) if count.get() > MOST_ROWS => {
             let message = format!("must be at most {MOST_ROWS} to be planned, but is {count}");
             Err(("train.batch_size".into(), message))

@@ -2,13 +2,14 @@
 
 use fireclay_kernels::stand_in;
 use fireclay_run::config::{BatchSize, RunConfig};
+use fireclay_run::workload::HeldOut;
 use fireclay_train::strategy::evaluation_rows;
 
 use crate::computing::Computing;
 use crate::estimate::EvaluationUse;
+use crate::input::Input;
 use crate::limits::MOST_ROWS;
 use crate::memory::peak;
-use crate::sight::{HeldOut, Shape, Sight, context};
 use crate::subject::Subject;
 
 /// Held-out samples that go through the model of a run.
@@ -34,10 +35,10 @@ impl Evaluation {
     /// As for [`Subject::new`].
     pub fn of(
         config: &RunConfig,
-        sight: &Sight,
+        input: &Input,
         rows: usize,
     ) -> Result<Option<Self>, (String, String)> {
-        let Some(held_out) = sight.held_out.clone() else {
+        let Some(held_out) = input.spec.held_out.clone() else {
             return Ok(None);
         };
         let asked = match config.batch_size() {
@@ -45,16 +46,14 @@ impl Evaluation {
             given => evaluation_rows(&config.eval, given),
         };
         let most = held_out.samples.unwrap_or(MOST_ROWS).min(MOST_ROWS);
-        let seen = Sight {
-            lengths: held_out.lengths,
-            ..sight.clone()
-        };
+        let context = config.model.section().context();
+        let seen = input.with_lengths(held_out.lengths);
         Ok(Some(Self {
-            subject: Subject::new(config, &seen)?,
+            subject: seen.subject(config)?,
             rows: held_out.rows.unwrap_or(asked.min(most)),
             follows: held_out.rows.is_none() && asked.min(most) == rows,
-            searched: held_out.longest.map(|tokens| tokens.min(context(config))),
-            answers: NUMBER * outputs(&sight.shape) * held_out.samples.unwrap_or(0) as u64,
+            searched: held_out.longest.map(|tokens| tokens.min(context)),
+            answers: NUMBER * input.spec.outputs as u64 * held_out.samples.unwrap_or(0) as u64,
             held_out,
         }))
     }
@@ -114,14 +113,3 @@ const FEW: usize = 4;
 
 /// Bytes of a probability, which are collected in a list that grows to twice its size.
 const NUMBER: u64 = 16;
-
-/// The numbers that a sample is answered with; of texts that are foretold, none is kept.
-fn outputs(shape: &Shape) -> u64 {
-    let outputs = match shape {
-        Shape::Table(shape) => Some(shape.outputs),
-        Shape::Image(shape) => Some(shape.outputs),
-        Shape::Encoder(shape) => shape.outputs,
-        Shape::Language(_) | Shape::Translation(_) => None,
-    };
-    outputs.unwrap_or(0) as u64
-}

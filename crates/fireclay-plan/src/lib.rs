@@ -10,12 +10,12 @@ mod estimator;
 
 mod computing;
 mod evaluation;
+mod input;
 mod limits;
 mod memory;
 mod operations;
 mod record;
 mod resident;
-mod sight;
 mod subject;
 mod usage;
 
@@ -27,11 +27,11 @@ mod speed;
 
 pub use estimate::{Estimate, EvaluationUse, Flops, Length, MemoryUse};
 pub use estimator::{Estimator, settle_batch_size};
+pub use fireclay_run::workload::Assumptions;
 pub use hardware::{Grounds, Hardware, Hardwares, Peak, Prediction, SHIPPED, Sharding};
 pub use measure::{Measured, measure};
 pub use planner::PLANNER;
 pub use process::machine_memory;
-pub use sight::Assumptions;
 pub use speed::speed;
 pub use subject::TensorShape;
 

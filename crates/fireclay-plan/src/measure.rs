@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use burn::train::Interrupter;
 use fireclay_run::config::Loaded;
-use fireclay_run::run::{Hooks, Prepared, RunDevice, RunError};
+use fireclay_run::{Hooks, Prepared, RunDevice, RunError};
 use fireclay_train::observer::{Observer, Start, Step};
 use serde::Serialize;
 

@@ -1,6 +1,6 @@
 //! What a run asks of this crate.
 
-use fireclay_run::run::Planner;
+use fireclay_run::Planner;
 
 use crate::estimator::settle_batch_size;
 use crate::speed::speed;

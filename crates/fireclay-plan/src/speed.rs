@@ -3,8 +3,8 @@
 use std::time::Instant;
 
 use burn::tensor::{Device, Tensor};
-use fireclay_run::config::{DataConfig, RunConfig};
-use fireclay_run::run::{RunData, RunDevice};
+use fireclay_run::config::RunConfig;
+use fireclay_run::{RunData, RunDevice};
 use fireclay_train::cost::{Cost, Speed};
 
 use crate::estimator::Estimator;
@@ -13,7 +13,7 @@ use crate::hardware::{Hardware, Hardwares, SHIPPED};
 /// How fast a training that cost this computed; none where it made no step, or plans are of the
 /// longest texts and batches are cut to their own.
 pub fn speed(config: &RunConfig, data: &RunData, device: &RunDevice, cost: &Cost) -> Option<Speed> {
-    if cost.steps == 0 || matches!(config.data, DataConfig::TextTable(_) | DataConfig::Pairs(_)) {
+    if cost.steps == 0 {
         return None;
     }
     let flops = Estimator::of_run(config, data)?.training_flops();

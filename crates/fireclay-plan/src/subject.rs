@@ -1,30 +1,21 @@
-//! The model of a run and the batches that it is trained on, of whatever family.
+//! The model of a run and the batches that it is trained on, of whatever workload.
 
 use std::rc::Rc;
 
 use burn::module::Module;
-use burn::tensor::{Bool, Device, Int, Tensor};
+use burn::tensor::Device;
 use burn::train::InferenceStep;
-use fireclay_data::{Labels, Mix};
-use fireclay_models::{Family, Pretrainable, weights};
-use fireclay_run::config::{DataConfig, ModelConfig, NetworkConfig, RunConfig, TaskConfig};
-use fireclay_run::run::fits;
-use fireclay_run::run::start::{Start, is_statistic};
-use fireclay_run::task::causal_lm::TokenBatch;
-use fireclay_run::task::masked_lm::HiddenTokens;
-use fireclay_run::task::seq2seq::PairBatch;
-use fireclay_run::task::{
-    Batch, CausalLm, Classifier, CrossEntropy, MaskedLm, MultilabelClassifier, Network, Regressor,
-    Seq2Seq, TableInput, TargetScale, TextInput,
-};
-use fireclay_run::translate::{TOGETHER, search_blindly};
+use fireclay_models::{Family, weights};
+use fireclay_run::config::RunConfig;
+use fireclay_run::fits;
+use fireclay_run::start::{ModelTable, is_statistic};
+use fireclay_run::task::{Objective, Target, WithObjective};
+use fireclay_run::workload::{Batch, InputSpec, Model, Shape, Workload};
+use fireclay_train::Plan;
 use fireclay_train::optim::hidden_weights;
-use fireclay_train::output::StepOutput;
-use fireclay_train::strategy::Plan;
 
 use crate::limits::LARGEST;
 use crate::record::{Recording, hollow, record, training, weight_tensors};
-use crate::sight::{Shape, Sight};
 
 /// A model that can be run without its numbers.
 pub(crate) struct Subject {
@@ -64,100 +55,25 @@ impl TensorShape {
 }
 
 impl Subject {
-    /// The model that `config` describes, for what it sees.
+    /// The model that `config` describes, for what goes into it.
     ///
     /// # Errors
     ///
     /// A key and what is wrong with it, where patterns of names fit no tensor.
-    pub fn new(config: &RunConfig, sight: &Sight) -> Result<Self, (String, String)> {
-        let [time, target_time] = sight.lengths;
-        match (&config.model, &sight.shape) {
-            (ModelConfig::Tabular(family), Shape::Table(shape)) => {
-                let (numeric, columns) = (shape.numeric, shape.categories.len());
-                let input = move |rows, device: &Device| TableInput {
-                    numeric: Tensor::zeros([rows, numeric], device),
-                    categories: Tensor::zeros([rows, columns], device),
-                };
-                let made = Made::new(family, shape)?;
-                labelled(config, made, shape.outputs, input)
-            }
-            (ModelConfig::Image(model), Shape::Image(shape)) => {
-                let sides = [shape.channels, shape.height, shape.width];
-                let input = move |rows, device: &Device| {
-                    let [channels, height, width] = sides;
-                    Tensor::<4>::zeros([rows, channels, height, width], device)
-                };
-                labelled(
-                    config,
-                    Made::started(config, model, shape)?,
-                    shape.outputs,
-                    input,
-                )
-            }
-            (ModelConfig::Language(model), Shape::Language(shape)) => {
-                let batch = move |rows, device: &Device| TokenBatch {
-                    inputs: tokens(rows, time, device),
-                    targets: Tensor::zeros([rows * time], device),
-                    scored: None,
-                    starts: None,
-                    count: rows * time,
-                };
-                let made = Made::started(config, model, shape)?;
-                Ok(made.subject(config, CausalLm::new, batch))
-            }
-            (ModelConfig::Encoder(model), Shape::Encoder(shape)) => {
-                let made = Made::started(config, model, shape)?;
-                match (&config.task, shape.outputs) {
-                    (TaskConfig::MaskedLm(task), _) => {
-                        let hidden = task.mask_probability;
-                        let batch = move |rows, device: &Device| {
-                            let count = ((rows * time) as f64 * hidden).round().max(1.0) as usize;
-                            HiddenTokens {
-                                input: text(rows, time, device),
-                                places: Tensor::zeros([count], device),
-                                truth: Tensor::zeros([count], device),
-                                count,
-                            }
-                        };
-                        Ok(made.subject(config, MaskedLm::new, batch))
-                    }
-                    (_, outputs) => {
-                        let input = move |rows, device: &Device| text(rows, time, device);
-                        labelled(config, made, outputs.unwrap_or(1), input)
-                    }
-                }
-            }
-            (ModelConfig::Translation(model), Shape::Translation(shape)) => {
-                let TaskConfig::Seq2Seq(task) = &config.task else {
-                    unreachable!("checked: pairs of texts are for seq2seq");
-                };
-                let smoothing = task.label_smoothing;
-                let batch = move |rows, device: &Device| PairBatch {
-                    source: tokens(rows, time, device),
-                    source_mask: mask(rows, time, device),
-                    target: tokens(rows, target_time, device),
-                    target_mask: mask(rows, target_time, device),
-                    next: Tensor::zeros([rows * target_time], device),
-                    scored: Tensor::zeros([rows * target_time], device),
-                    count: rows * target_time,
-                };
-                let made = Made::started(config, model, shape)?;
-                let (build, beam_size) = (made.build.clone(), task.beam_size);
-                let search = move |source, written| {
-                    evaluated(&*build, |model, device| {
-                        let sources = text(TOGETHER, source, device);
-                        search_blindly(model, sources, beam_size, written);
-                    })
-                };
-                let wrap = move |model| Seq2Seq::new(model, smoothing);
-                let forward = move |model: &Seq2Seq, batch| model.forward(batch, smoothing);
-                Ok(Self {
-                    search: Some(Box::new(search)),
-                    ..made.subject_by(config, wrap, batch, forward)
-                })
-            }
-            _ => unreachable!("what is seen was found for this model"),
-        }
+    pub fn new<W: Workload>(
+        config: &RunConfig,
+        shape: &Shape<W>,
+        spec: &InputSpec,
+    ) -> Result<Self, (String, String)> {
+        let made = Made::<W>::new(config, shape)?;
+        let target = Target::of_classes(spec.outputs);
+        let record = Record {
+            made,
+            config: Rc::new(config.clone()),
+            shape: shape.clone(),
+            spec: spec.clone(),
+        };
+        Ok(W::with_objective(config, &target, record))
     }
 
     /// The numbers that gradients could move.
@@ -185,31 +101,43 @@ impl Subject {
     }
 }
 
-/// A family, its model, and how fast each tensor of the model moves.
-struct Made<F: Family> {
-    family: F,
-    build: Build<F>,
+/// A model of a workload, and how fast each of its tensors moves.
+struct Made<W: Workload> {
+    table: W::Model,
+    build: Build<W>,
     rates: Vec<f64>,
 }
 
 /// Gives the model before its training, whose weights were not drawn.
-type Build<F> = Rc<dyn Fn(&Device) -> <F as Family>::Model>;
+type Build<W> = Rc<dyn Fn(&Device) -> Model<W>>;
 
-impl<F: Family + 'static> Made<F>
-where
-    F::Shape: 'static,
-{
-    fn new(family: &F, shape: &F::Shape) -> Result<Self, (String, String)> {
-        let problem = fits(family, shape, ("model.type", LARGEST));
+impl<W: Workload> Made<W> {
+    /// With the adapters of `[lora]`, and what `[model]` and `[train]` leave as it is.
+    fn new(config: &RunConfig, shape: &Shape<W>) -> Result<Self, (String, String)> {
+        let table = W::model(&config.model).expect("checked: the model is of this workload");
+        let problem = fits(table.family(), shape, LARGEST);
         if let Some(problem) = problem.into_iter().next() {
             return Err(problem);
         }
-        let (config, shape) = (family.clone(), shape.clone());
+        let (plain, shape) = (table.clone(), shape.clone());
+        // The seed is of no account: nothing is drawn.
+        let mut build: Build<W> = Rc::new(move |device| plain.family().init(&shape, 0, device));
+        let mut whole = None;
+        if let Some(lora) = config.lora.clone() {
+            let learns = config.task.target_kind().is_some();
+            let (plain, adapting) = (build, table.clone());
+            let adapted =
+                move |device: &Device| adapting.attach(plain(device), &[], (&lora, 0), learns);
+            whole = Some(record(|device| adapted(device).map(|(_, whole)| whole)).0?);
+            build = Rc::new(move |device| adapted(device).expect("it went well before").0);
+        }
+        let decay = config.train.layer_decay;
+        let rates = |device: &Device| table.rates(&build(device), decay, whole.as_deref());
+        let rates = record(rates).0?;
         Ok(Self {
-            family: family.clone(),
-            // The seed is of no account: nothing is drawn.
-            build: Rc::new(move |device| config.init(&shape, 0, device)),
-            rates: Vec::new(),
+            table: table.clone(),
+            build,
+            rates,
         })
     }
 
@@ -217,8 +145,8 @@ where
     fn sizes(&self, plan: &Plan) -> (Vec<TensorShape>, u64) {
         let ((names, shapes, hidden), _) = record(|device| {
             let model = (self.build)(device);
-            let names = weights::parameter_names(&self.family, &model);
-            let shapes = weights::shapes(&self.family, &model);
+            let names = weights::parameter_names(self.table.family(), &model);
+            let shapes = weights::shapes(self.table.family(), &model);
             (names, shapes, hidden_weights(&model))
         });
         let mut state = 0;
@@ -238,48 +166,39 @@ where
         }
         (tensors, state)
     }
+}
 
-    /// The subject of a task that `wrap` puts around the model, whose losses in training and in
-    /// evaluation are one.
-    fn subject<M>(
-        self,
-        config: &RunConfig,
-        wrap: impl Fn(F::Model) -> M + Clone + 'static,
-        batch: impl Fn(usize, &Device) -> <M as InferenceStep>::Input + Clone + 'static,
-    ) -> Subject
-    where
-        M: Module + InferenceStep + 'static,
-        <M as InferenceStep>::Output: StepOutput,
-    {
-        let forward = |model: &M, batch| InferenceStep::step(model, batch);
-        self.subject_by(config, wrap, batch, forward)
-    }
+/// Makes a subject of a model and what it is trained for.
+struct Record<W: Workload> {
+    made: Made<W>,
+    config: Rc<RunConfig>,
+    shape: Shape<W>,
+    spec: InputSpec,
+}
 
-    /// As [`subject`](Self::subject) for a task whose loss in training is that of `forward`.
-    fn subject_by<M, I: 'static, O: StepOutput>(
-        self,
-        config: &RunConfig,
-        wrap: impl Fn(F::Model) -> M + Clone + 'static,
-        batch: impl Fn(usize, &Device) -> I + Clone + 'static,
-        forward: impl Fn(&M, I) -> O + Clone + 'static,
-    ) -> Subject
-    where
-        M: Module + InferenceStep<Input = I> + 'static,
-    {
-        let plan = Plan::from(config);
-        let (tensors, state) = self.sizes(&plan);
-        let Self { build, rates, .. } = self;
-        let model = move |device: &Device| wrap(build(device));
-        let (infer_model, infer_batch) = (model.clone(), batch.clone());
+impl<W: Workload> WithObjective<Model<W>, Batch<W>> for Record<W> {
+    type Output = Subject;
+
+    fn with<O: Objective<Model<W>, Batch = Batch<W>>>(self, objective: O) -> Subject {
+        let plan = Plan::from(&*self.config);
+        let (tensors, state) = self.made.sizes(&plan);
+        let Made { build, rates, .. } = self.made;
+        let (config, shape, spec) = (self.config.clone(), self.shape, self.spec);
+        let batch = Rc::new(move |rows, device: &Device| {
+            W::blank_batch(&config, &shape, &spec, rows, device)
+        });
+        let (plain, wrap) = (build.clone(), objective.clone());
+        let module = Rc::new(move |device: &Device| wrap.wrap(plain(device)));
+        let (infer_module, infer_batch) = (module.clone(), batch.clone());
         Subject {
             tensors,
             state,
             train: Box::new(move |rows, forgets| {
-                let run = |device: &Device| {
-                    let loss =
-                        |model: &M, device: &Device| forward(model, batch(rows, device)).loss();
-                    training(&model, loss, (&plan, &rates), (device, forgets))
+                let loss = |module: &O::Module, device: &Device| {
+                    objective.loss(module, batch(rows, device))
                 };
+                let run =
+                    |device: &Device| training(&*module, loss, (&plan, &rates), (device, forgets));
                 let ((weights, halves), operations) = record(run);
                 Recording {
                     operations,
@@ -288,13 +207,22 @@ where
                 }
             }),
             infer: Box::new(move |rows| {
-                evaluated(&infer_model, |model, device| {
-                    InferenceStep::step(model, infer_batch(rows, device));
+                evaluated(&*infer_module, |module: &O::Module, device| {
+                    InferenceStep::step(module, infer_batch(rows, device));
                 })
             }),
-            search: None,
+            search: W::SEARCHES.then(|| search::<W>(self.config, build)),
         }
     }
+}
+
+/// Records what a model writes.
+fn search<W: Workload>(config: Rc<RunConfig>, build: Build<W>) -> Search {
+    Box::new(move |source, written| {
+        evaluated(&*build, |model, device| {
+            W::search(&config, model, [source, written], device);
+        })
+    })
 }
 
 /// Records what `work` does with the model that `build` builds, without gradients.
@@ -308,117 +236,5 @@ fn evaluated<M: Module>(build: impl Fn(&Device) -> M, work: impl FnOnce(&M, &Dev
         operations,
         weights,
         halves: 0,
-    }
-}
-
-impl<F: Pretrainable + 'static> Made<F>
-where
-    F::Shape: 'static,
-{
-    /// With the adapters of `[lora]`, and what `[model]` and `[train]` leave as it is.
-    fn started(
-        config: &RunConfig,
-        model: &NetworkConfig<F>,
-        shape: &F::Shape,
-    ) -> Result<Self, (String, String)> {
-        let mut made = Self::new(&model.network, shape)?;
-        let mut whole = None;
-        if let Some(lora) = config.lora.clone() {
-            let learns = config.task.target_kind().is_some();
-            let (plain, model, shape) = (made.build.clone(), model.clone(), shape.clone());
-            let adapted = move |device: &Device| {
-                let start = started(&model, &shape);
-                start.attach(plain(device), &[], (&lora, 0), learns)
-            };
-            whole = Some(record(|device| adapted(device).map(|(_, whole)| whole)).0?);
-            made.build = Rc::new(move |device| adapted(device).expect("it went well before").0);
-        }
-        let (start, decay) = (started(model, shape), config.train.layer_decay);
-        let rates = |device: &Device| start.rates(&(made.build)(device), decay, whole.as_deref());
-        made.rates = record(rates).0?;
-        Ok(made)
-    }
-}
-
-fn started<'a, F: Pretrainable>(model: &'a NetworkConfig<F>, shape: &'a F::Shape) -> Start<'a, F> {
-    Start {
-        network: &model.network,
-        options: &model.start,
-        shape,
-    }
-}
-
-/// The subject of a task on samples with labels.
-fn labelled<F, N>(
-    config: &RunConfig,
-    made: Made<F>,
-    outputs: usize,
-    input: impl Fn(usize, &Device) -> N::Input + Clone + 'static,
-) -> Result<Subject, (String, String)>
-where
-    F: Family<Model = N> + 'static,
-    F::Shape: 'static,
-    N: Network,
-{
-    let mix = mixes(&config.data);
-    let batch = move |truth: fn(usize) -> Labels| {
-        move |rows: usize, device: &Device| Batch {
-            input: input(rows, device),
-            truth: truth(rows),
-            mix: mix.then(|| Mix {
-                partner: vec![0; rows],
-                own: vec![0.5; rows],
-            }),
-        }
-    };
-    Ok(match &config.task {
-        TaskConfig::Classification(task) => {
-            let classes: Vec<String> = (0..outputs).map(|class| class.to_string()).collect();
-            let loss = CrossEntropy::new(task, &classes, &vec![1; outputs]);
-            let wrap = move |model| Classifier::new(model, loss.clone());
-            made.subject(config, wrap, batch(|rows| Labels::Classes(vec![0; rows])))
-        }
-        TaskConfig::Multilabel(task) => {
-            let task = task.clone();
-            let wrap = move |model| MultilabelClassifier::new(model, &task);
-            let truth = |rows| Labels::Sets(vec![Vec::new(); rows]);
-            made.subject(config, wrap, batch(truth))
-        }
-        TaskConfig::Regression(task) => {
-            let task = task.clone();
-            let scale = TargetScale {
-                mean: 0.0,
-                std: 1.0,
-            };
-            let wrap = move |model| Regressor::new(model, &task, scale);
-            made.subject(config, wrap, batch(|rows| Labels::Numbers(vec![0.0; rows])))
-        }
-        TaskConfig::CausalLm(_) | TaskConfig::MaskedLm(_) | TaskConfig::Seq2Seq(_) => {
-            unreachable!("checked: these have no labels")
-        }
-    })
-}
-
-/// Whether batches of images are mixed.
-fn mixes(data: &DataConfig) -> bool {
-    let DataConfig::Image(source) = data else {
-        return false;
-    };
-    let augment = &source.images.augment;
-    augment.mixup > 0.0 || augment.cutmix > 0.0
-}
-
-fn tokens(rows: usize, time: usize, device: &Device) -> Tensor<2, Int> {
-    Tensor::zeros([rows, time], device)
-}
-
-fn mask(rows: usize, time: usize, device: &Device) -> Tensor<2, Bool> {
-    Tensor::full([rows, time], true, device)
-}
-
-fn text(rows: usize, time: usize, device: &Device) -> TextInput {
-    TextInput {
-        tokens: tokens(rows, time, device),
-        mask: mask(rows, time, device),
     }
 }

@@ -8,16 +8,16 @@ use fireclay_models::{
     AdapterDescription, Family, LoraConfig, ModelDescription, Pretrainable, WeightsError,
     load_pretrained,
 };
-use fireclay_train::run_folder::io;
 use sha2::{Digest, Sha256};
 
 use crate::artifacts::{ADAPTER_CONFIG, ADAPTERS, FinishedError, to_json};
-use crate::config::RunConfig;
+use crate::config::StartConfig;
 use crate::lock::hex;
+use fireclay_train::run_folder::io;
 
 /// What a run trains beside its base, and which base it is.
 #[derive(Clone, Debug)]
-pub struct Adapters {
+pub(crate) struct Adapters {
     pub lora: LoraConfig,
     /// The PyTorch names of tensors that are trained as a whole.
     pub whole: Vec<String>,
@@ -25,6 +25,20 @@ pub struct Adapters {
 }
 
 impl Adapters {
+    /// The adapters of `model`, beside which the tensors of the names in `whole` are trained.
+    pub fn new<F: Family>(
+        lora: LoraConfig,
+        family: &F,
+        model: &F::Model,
+        whole: Vec<String>,
+    ) -> Self {
+        Self {
+            lora,
+            base_sha256: base_sha256(family, model, &whole),
+            whole,
+        }
+    }
+
     /// How much of a model with tensors of these shapes is trained, in words.
     pub fn share(&self, shapes: &[(String, Vec<usize>)]) -> String {
         let count = |shape: &[usize]| shape.iter().product::<usize>();
@@ -65,7 +79,7 @@ pub(crate) fn is_trained(name: &str, whole: &[String]) -> bool {
 }
 
 /// A hash of the names and values of every tensor that is not trained.
-pub(crate) fn base_sha256<F: Family>(config: &F, model: &F::Model, whole: &[String]) -> String {
+fn base_sha256<F: Family>(config: &F, model: &F::Model, whole: &[String]) -> String {
     let mut hash = Sha256::new();
     for (name, data) in base_tensors(config, model, whole) {
         hash.update(name);
@@ -75,48 +89,34 @@ pub(crate) fn base_sha256<F: Family>(config: &F, model: &F::Model, whole: &[Stri
     hex(&hash.finalize())
 }
 
-/// The model of a finished run: its adapters beside the base that its configuration names.
+/// The model of a finished run: its adapters beside the base that `start` names.
 pub(crate) fn load<F: Pretrainable>(
+    start: &StartConfig,
     run: &Path,
     device: &Device,
 ) -> Result<(F::Model, ModelDescription<F>), FinishedError> {
     let path = run.join(ADAPTERS);
     let damaged =
         |error: WeightsError| FinishedError::Damaged(path.display().to_string(), error.to_string());
-    let bytes = std::fs::read(&path).map_err(|source| io("read", &path, source))?;
-    let description = lora::describe::<F>(&bytes).map_err(damaged)?;
-    let base = base(run, &description, device)?;
-    let model = lora::decode(base, &bytes, &description).map_err(damaged)?;
-    let ModelDescription { config, .. } = &description.model;
-    match base_sha256(config, &model, &description.whole) == description.base_sha256 {
-        true => Ok((model, description.model)),
-        false => Err(FinishedError::Base {
-            run: run.display().to_string(),
-            reason: "its weights are not those that the adapters were trained beside".into(),
-        }),
-    }
-}
-
-fn base<F: Pretrainable>(
-    run: &Path,
-    description: &AdapterDescription<F>,
-    device: &Device,
-) -> Result<F::Model, FinishedError> {
     let refused = |reason: String| FinishedError::Base {
         run: run.display().to_string(),
         reason,
     };
-    let path = run.join("config.toml");
-    let config = RunConfig::load(&path, &[])
-        .map_err(|error| FinishedError::Damaged(path.display().to_string(), error.to_string()))?;
-    let start = config.config.model.start();
-    let (start, path) = start
-        .and_then(|start| Some((start, start.pretrained.as_ref()?)))
-        .ok_or_else(|| refused("the run's config.toml has no model.pretrained".into()))?;
+    let bytes = std::fs::read(&path).map_err(|source| io("read", &path, source))?;
+    let description = lora::describe::<F>(&bytes).map_err(damaged)?;
     let ModelDescription { config, shape } = &description.model;
+    let base = start.pretrained.as_ref();
+    let base =
+        base.ok_or_else(|| refused("the run's config.toml has no model.pretrained".into()))?;
     // The seed is of no account: what the base lacks was trained, and comes with the adapters.
     let model = config.init(shape, 0, device);
-    let (model, _) = load_pretrained(config, shape, model, Path::new(path), &start.allowed())
-        .map_err(|error| refused(format!("{path}: {error}")))?;
-    Ok(model)
+    let (model, _) = load_pretrained(config, shape, model, Path::new(base), &start.allowed())
+        .map_err(|error| refused(format!("{base}: {error}")))?;
+    let model = lora::decode(model, &bytes, &description).map_err(damaged)?;
+    match base_sha256(config, &model, &description.whole) == description.base_sha256 {
+        true => Ok((model, description.model)),
+        false => Err(refused(
+            "its weights are not those that the adapters were trained beside".into(),
+        )),
+    }
 }

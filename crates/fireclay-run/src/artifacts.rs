@@ -1,19 +1,23 @@
 //! The files that a run leaves, by name, and why they cannot be used.
 
+use std::path::Path;
+
+use burn::tensor::Device;
 use fireclay_data::DataError;
 use fireclay_models::{Family, ModelDescription, WeightsError, weights};
-use fireclay_train::run_folder::FolderError;
+use fireclay_train::run_folder::{self, FolderError};
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 /// The files of a run that prediction needs.
 pub const MODEL: &str = "model.safetensors";
-/// See [`Preprocess`](fireclay_data::Preprocess) and [`ImagePreprocess`](fireclay_data::ImagePreprocess).
+/// How samples become numbers.
 pub const PREPROCESS: &str = "preprocess.json";
-/// See [`Tokenizer`](fireclay_data::Tokenizer).
+/// How text becomes tokens.
 pub const TOKENIZER: &str = "tokenizer.json";
 /// The architecture in the words of Hugging Face's `transformers`, if they have words for it.
 pub const HUGGING_FACE: &str = "config.json";
-/// See [`Answer`](crate::predictor::Answer).
+/// What outputs mean; see [`Answer`](crate::task::Answer).
 pub const POSTPROCESS: &str = "postprocess.json";
 /// The adapters of a run that left the weights beside them alone, in place of [`MODEL`].
 pub const ADAPTERS: &str = "adapter_model.safetensors";
@@ -75,4 +79,29 @@ pub(crate) fn to_json<T: Serialize>(value: &T) -> Vec<u8> {
     let mut text = serde_json::to_vec_pretty(value).expect("plain data");
     text.push(b'\n');
     text
+}
+
+/// The model of a run that has all of its weights.
+pub(crate) fn stored<F: Family>(
+    run: &Path,
+    device: &Device,
+) -> Result<(F::Model, ModelDescription<F>), FinishedError> {
+    let path = run.join(MODEL);
+    weights::load::<F>(&path, device)
+        .map_err(|error| FinishedError::Damaged(path.display().to_string(), error.to_string()))
+}
+
+pub(crate) fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, FinishedError> {
+    let text = std::fs::read(path).map_err(|source| run_folder::io("read", path, source))?;
+    serde_json::from_slice(&text)
+        .map_err(|error| FinishedError::Damaged(path.display().to_string(), error.to_string()))
+}
+
+/// Refuses files of one run that do not go with its model.
+pub(crate) fn belong_together(run: &Path, names: &str, fit: bool) -> Result<(), FinishedError> {
+    let reason = format!("{names} and {MODEL} do not belong together");
+    match fit {
+        true => Ok(()),
+        false => Err(FinishedError::Damaged(run.display().to_string(), reason)),
+    }
 }

@@ -3,20 +3,15 @@
 use std::fs;
 use std::path::Path;
 
-use burn::module::Module;
 use burn::tensor::Device;
-use fireclay_models::{
-    EncoderConfig, ImageConfig, LanguageConfig, Pretrainable, TranslationConfig, WeightsError,
-};
 use fireclay_train::files;
 use fireclay_train::run_folder::{FolderError, io, write_whole};
 use serde_json::json;
 
-use crate::adapters;
-use crate::config::ModelConfig;
-use crate::finished::{
-    ADAPTER_CONFIG, ADAPTERS, FinishedError, RESULTS, TOKENIZER, model_files, to_json, verified,
-};
+use crate::artifacts::{ADAPTER_CONFIG, ADAPTERS, FinishedError, RESULTS, TOKENIZER, to_json};
+use crate::lock::verified;
+use crate::prepared::open;
+use crate::run::RunError;
 
 /// Why a run cannot be exported.
 #[derive(Debug, thiserror::Error)]
@@ -27,9 +22,9 @@ pub enum ExportError {
     /// A file cannot be read or written.
     #[error(transparent)]
     Folder(#[from] FolderError),
-    /// The merged weights cannot be written.
+    /// The run cannot be opened, or its merged weights not be written.
     #[error(transparent)]
-    Weights(#[from] WeightsError),
+    Run(#[from] RunError),
     /// There is something in the folder.
     #[error("{0} is not empty; name a new folder")]
     NotEmpty(String),
@@ -48,7 +43,7 @@ pub struct Export<'a> {
 }
 
 impl Export<'_> {
-    /// Writes the results of the run at `run`, a run of `model`, and gives their names.
+    /// Writes the results of the run at `run`, and gives their names.
     ///
     /// A run on text becomes a folder that Hugging Face's `transformers` loads if it has the
     /// architecture, and adapters one for PEFT.
@@ -57,7 +52,7 @@ impl Export<'_> {
     ///
     /// If the run has not finished or is damaged, if there is nothing to merge, or the folder is
     /// not empty or cannot be written.
-    pub fn write(&self, run: &Path, model: &ModelConfig) -> Result<Vec<String>, ExportError> {
+    pub fn write(&self, run: &Path) -> Result<Vec<String>, ExportError> {
         let run = verified(run, &[])?;
         if self.merge_on.is_some() && !run.join(ADAPTERS).exists() {
             return Err(ExportError::NoAdapters(run.display().to_string()));
@@ -76,7 +71,7 @@ impl Export<'_> {
             ));
         }
         if let Some(device) = self.merge_on {
-            files.extend(merged(&run, model, device)?);
+            files.extend(open(&run, device)?.merged()?);
         }
         if run.join(TOKENIZER).exists() {
             // Else `transformers` takes a class by the model's type, which may cut text otherwise.
@@ -98,21 +93,4 @@ impl Export<'_> {
             Some(_) => Err(ExportError::NotEmpty(self.output.display().to_string())),
         }
     }
-}
-
-type Files = Vec<(&'static str, Vec<u8>)>;
-
-fn merged(run: &Path, model: &ModelConfig, device: &Device) -> Result<Files, ExportError> {
-    match model {
-        ModelConfig::Tabular(_) => unreachable!("checked: it has no layer to adapt"),
-        ModelConfig::Image(_) => merged_of::<ImageConfig>(run, device),
-        ModelConfig::Language(_) => merged_of::<LanguageConfig>(run, device),
-        ModelConfig::Translation(_) => merged_of::<TranslationConfig>(run, device),
-        ModelConfig::Encoder(_) => merged_of::<EncoderConfig>(run, device),
-    }
-}
-
-fn merged_of<F: Pretrainable>(run: &Path, device: &Device) -> Result<Files, ExportError> {
-    let (model, description) = adapters::load::<F>(run, device)?;
-    Ok(model_files(&model.materialize(), &description)?)
 }

@@ -7,7 +7,7 @@ use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
 
-use crate::task::text::tokens;
+use crate::samples::tokens;
 
 /// How the next token is chosen.
 #[derive(Clone, Debug, PartialEq)]

@@ -1,24 +1,43 @@
-//! Runs of a configuration: one TOML file describes a run ([`config`]); this crate checks it, trains
-//! and evaluates ([`run`]), and answers with what came of it ([`finished`], [`predict`],
-//! [`generate`], [`translate`]). The loop itself is `fireclay-train`'s.
+//! Runs of a configuration: one TOML file describes a run ([`config`]), and this crate reads it, trains
+//! ([`Prepared`]), and opens what came of it ([`open`], [`Run`]). What is trained on what is a
+//! [`workload`]; what for, a [`task`]. The loop itself is `fireclay-train`'s.
+//!
+//! ```no_run
+//! use std::path::Path;
+//!
+//! use burn::tensor::Device;
+//! use fireclay_run::{On, open};
+//!
+//! let run = open(Path::new("runs/iris/1"), &Device::flex())?;
+//! let test = run.evaluate(On::Split(2))?;
+//! println!("accuracy {}", test.report.metrics["accuracy"]);
+//! # Ok::<(), fireclay_run::RunError>(())
+//! ```
 
+pub mod answer;
 pub mod config;
-
-pub mod device;
-pub mod run;
-pub mod task;
-
-pub mod artifacts;
 pub mod export;
-pub mod finished;
 pub mod generate;
-pub mod language;
-pub mod predict;
-pub mod predict_images;
-pub mod predict_lines;
-pub mod predictor;
+pub mod run;
+pub mod start;
+pub mod task;
 pub mod translate;
-pub mod translation;
+pub mod workload;
 
 mod adapters;
+mod artifacts;
+mod device;
+mod language;
 mod lock;
+mod predict;
+mod predictor;
+mod prepared;
+mod read;
+mod samples;
+
+pub use artifacts::FinishedError;
+pub use device::RunDevice;
+pub use prepared::{Hooks, LARGEST, Outcome, Planner, Prepared, fits, open, preflight, shards};
+pub use read::{load_run, schema};
+pub use run::{Evaluations, On, PredictJob, Run, RunError, locate};
+pub use workload::RunData;

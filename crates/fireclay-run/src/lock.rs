@@ -14,7 +14,7 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 use toml::Table;
 
-use crate::artifacts::{FinishedError, TOKENIZER};
+use crate::artifacts::{ADAPTERS, FinishedError, MODEL, TOKENIZER};
 use crate::config::{CpuShards, RunConfig};
 use crate::device::RunDevice;
 
@@ -118,9 +118,18 @@ pub(crate) fn seal(
     Ok(write_whole(&run.join(NAME), lock.to_string().as_bytes())?)
 }
 
-/// Checks that the results are those that the run wrote.
-pub(crate) fn verify(run: &Path) -> Result<(), FinishedError> {
-    let lock = read(run)?;
+/// The folder of a run that has weights and the files of these names, as the run wrote them.
+pub(crate) fn verified(run: &Path, names: &[&'static str]) -> Result<PathBuf, FinishedError> {
+    let run = run_folder::find(run)?;
+    let has = |name: &str| run.join(name).exists();
+    let unfinished = |name| FinishedError::Unfinished(run.display().to_string(), name);
+    if !has(MODEL) && !has(ADAPTERS) {
+        return Err(unfinished(MODEL));
+    }
+    if let Some(name) = names.iter().find(|name| !has(name)) {
+        return Err(unfinished(name));
+    }
+    let lock = read(&run)?;
     let known = lock.get("result_sha256").and_then(|known| known.as_table());
     for (name, hash) in known.into_iter().flatten() {
         let path = run.join(name);
@@ -129,7 +138,7 @@ pub(crate) fn verify(run: &Path) -> Result<(), FinishedError> {
             return Err(FinishedError::Damaged(path.display().to_string(), reason));
         }
     }
-    Ok(())
+    Ok(run)
 }
 
 /// The data files whose content, by `hashes`, is not what it was when the run began.

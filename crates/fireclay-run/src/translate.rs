@@ -6,16 +6,15 @@ use burn::tensor::{Device, Tensor};
 use fireclay_data::{DataError, PaddedTexts, Tokenizer};
 use fireclay_models::TranslationModel;
 
-use crate::config::Seq2SeqConfig;
-use crate::task::text::tokens;
-use crate::task::text_table::upload;
+use crate::samples::{tokens, upload_texts};
+use crate::task::Seq2SeqConfig;
 
 mod beam;
 mod search;
 
 use beam::Beam;
 use search::Search;
-pub use search::search_blindly;
+pub(crate) use search::search_blindly;
 
 /// A translating model and how it is asked.
 #[derive(Debug)]
@@ -57,7 +56,7 @@ pub enum TranslateError {
 }
 
 /// Texts that are translated together.
-pub const TOGETHER: usize = 32;
+pub(crate) const TOGETHER: usize = 32;
 
 /// How much longer than its source a translation may be (Vaswani et al. 2017, section 6.1).
 const LONGER: usize = 50;
@@ -128,7 +127,7 @@ impl<'a> Translator<'a> {
 
     /// The best draft for each source.
     fn search(&self, sources: &[&[u32]], end: u32) -> Result<Vec<Vec<u32>>, TranslateError> {
-        let input = upload(PaddedTexts::new(sources), self.device);
+        let input = upload_texts(PaddedTexts::new(sources), self.device);
         let mut search = Search::new(self.model, input, self.beam_size);
         let most = |source: &&[u32]| (source.len() + LONGER).min(self.model.context_length());
         let mut beams: Vec<Beam> = sources

@@ -10,9 +10,9 @@ use fireclay_data::{ImageFormat, PairFormat, TextFormat, TokenizerKind};
 use fireclay_models::{
     EncoderConfig, ImageConfig, LanguageConfig, TabularConfig, TranslationConfig,
 };
-use fireclay_run::config::{
-    BatchSize, ClassWeights, DataConfig, RunConfig, TaskConfig, Threshold, schema,
-};
+use fireclay_run::config::{BatchSize, DataConfig, RunConfig, TaskConfig};
+use fireclay_run::schema;
+use fireclay_run::task::{ClassWeights, Threshold};
 use fireclay_train::optim::OptimizerConfig;
 use fireclay_train::schedule::LrSchedulerConfig;
 use insta::assert_snapshot;
@@ -206,7 +206,7 @@ fn overrides_come_last_and_their_errors_show_the_argument() {
     let DataConfig::Table(source) = &config.data else {
         panic!("a table, but {:?}", config.data);
     };
-    assert_eq!(source.table.path, "other data.csv");
+    assert_eq!(source.config.path, "other data.csv");
     assert_eq!(config.optimizer.learning_rate(), 0.5);
     let wrong = [
         "train.epochs=x",
@@ -561,7 +561,7 @@ fn the_schema_has_the_keys_that_the_parser_accepts() {
         ("data", formats.collect()),
         ("tokenizer", kinds.to_vec()),
         ("model", models.concat()),
-        ("task", names(TaskConfig::TYPES)),
+        ("task", names(&TaskConfig::types())),
         ("optimizer", names(OptimizerConfig::TYPES)),
         ("lr_scheduler", names(LrSchedulerConfig::TYPES)),
     ]);

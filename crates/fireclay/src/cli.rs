@@ -191,17 +191,6 @@ pub enum SplitName {
     Test,
 }
 
-impl SplitName {
-    /// The word for it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Train => "train",
-            Self::Valid => "valid",
-            Self::Test => "test",
-        }
-    }
-}
-
 /// Arguments of `predict`.
 #[derive(Debug, Args)]
 pub struct PredictArgs {

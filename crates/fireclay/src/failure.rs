@@ -6,11 +6,8 @@ use std::process::ExitCode;
 use fireclay_config::ConfigError;
 use fireclay_data::DataError;
 use fireclay_run::export::ExportError;
-use fireclay_run::finished::FinishedError;
 use fireclay_run::generate::GenerateError;
-use fireclay_run::predict::PredictError;
-use fireclay_run::run::RunError;
-use fireclay_run::translate::TranslateError;
+use fireclay_run::{FinishedError, RunError};
 use fireclay_train::checkpoint::CheckpointError;
 use fireclay_train::run_folder::FolderError;
 use fireclay_train::strategy::TrainError;
@@ -66,8 +63,6 @@ failures! {
     FolderError => Failed,
     FinishedError => Failed,
     GenerateError => Failed,
-    PredictError => Failed,
-    TranslateError => Failed,
 }
 
 impl From<ConfigError> for Failure {
@@ -81,6 +76,7 @@ impl From<ExportError> for Failure {
         let message = error.to_string();
         match error {
             ExportError::NotEmpty(_) | ExportError::NoAdapters(_) => Self::Usage(message),
+            ExportError::Run(error) => error.into(),
             _ => Self::Failed(message),
         }
     }
@@ -90,6 +86,7 @@ impl From<RunError> for Failure {
     fn from(error: RunError) -> Self {
         match error {
             RunError::Config(error) => error.into(),
+            RunError::Usage(message) => Self::Usage(message),
             RunError::Train(
                 error @ (TrainError::Diverged(_)
                 | TrainError::Checkpoint(CheckpointError::NonFinite(_))),

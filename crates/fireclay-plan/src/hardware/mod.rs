@@ -2,7 +2,7 @@
 
 mod sharding;
 
-use fireclay_run::config::Precision;
+use fireclay_train::config::Precision;
 use serde::{Deserialize, Serialize};
 
 use crate::estimate::Estimate;

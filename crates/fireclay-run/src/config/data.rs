@@ -2,9 +2,12 @@
 
 use fireclay_data::{
     ImageDataConfig, ImageFormat, PairDataConfig, PairFormat, SplitConfig, TableConfig,
-    TableFormat, TextDataConfig, TextFormat, TextTableConfig, TokenizerConfig, TokenizerKind,
+    TableFormat, TargetKind, TextDataConfig, TextFormat, TextTableConfig, TokenizerConfig,
+    TokenizerKind,
 };
 use serde::Serialize;
+
+use fireclay_config::{Variant, variant};
 
 /// The data of a run; `type` names the format, and thereby what it holds.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -26,62 +29,29 @@ pub enum DataConfig {
     TextTable(TextTableSource),
 }
 
-/// A table of rows in one of several formats.
+/// Data of one kind in one of several formats.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct TableSource {
-    /// How the table is stored; `type` in the file.
+pub struct Source<F, C> {
+    /// How the data is stored; `type` in the file.
     #[serde(rename = "type")]
-    pub format: TableFormat,
+    pub format: F,
     /// What to do with it.
     #[serde(flatten)]
-    pub table: TableConfig,
+    pub config: C,
 }
 
-/// Images in one of several formats.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct ImageSource {
-    /// How the images are stored; `type` in the file.
-    #[serde(rename = "type")]
-    pub format: ImageFormat,
-    /// What to do with them.
-    #[serde(flatten)]
-    pub images: ImageDataConfig,
-}
-
-/// Text in one of several formats.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct TextSource {
-    /// How the text is stored; `type` in the file.
-    #[serde(rename = "type")]
-    pub format: TextFormat,
-    /// What to do with it.
-    #[serde(flatten)]
-    pub text: TextDataConfig,
-}
-
-/// Texts and their translations in one of several formats.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct PairSource {
-    /// How the pairs are stored; `type` in the file.
-    #[serde(rename = "type")]
-    pub format: PairFormat,
-    /// What to do with them.
-    #[serde(flatten)]
-    pub pairs: PairDataConfig,
-}
-
+/// A table of rows.
+pub type TableSource = Source<TableFormat, TableConfig>;
+/// Images.
+pub type ImageSource = Source<ImageFormat, ImageDataConfig>;
+/// Text.
+pub type TextSource = Source<TextFormat, TextDataConfig>;
+/// Texts and their translations.
+pub type PairSource = Source<PairFormat, PairDataConfig>;
 /// Texts with labels in a table.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct TextTableSource {
-    /// `type` in the file; how the table is stored, its name says.
-    #[serde(rename = "type")]
-    pub kind: TextTableKind,
-    /// What to do with it.
-    #[serde(flatten)]
-    pub texts: TextTableConfig,
-}
+pub type TextTableSource = Source<TextTableKind, TextTableConfig>;
 
-/// The `type` of a table of texts.
+/// The `type` of a table of texts; how the table is stored, its name says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TextTableKind {
@@ -92,10 +62,73 @@ pub enum TextTableKind {
 impl TextTableKind {
     /// The word used in a configuration.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::TextTable => "text_table",
-        }
+        "text_table"
     }
+}
+
+/// What every `[data]` table can say, whatever it holds.
+pub trait DataSection {
+    /// The `type` that names the format in a configuration file.
+    fn name(&self) -> &'static str;
+
+    /// Where the data is.
+    fn path(&self) -> &str;
+
+    /// The other keys that can name files, such as `valid_path`, with what they name.
+    fn files(&self) -> Vec<(&'static str, &Option<String>)>;
+
+    /// Which samples train, validate and test, where each sample stands for itself.
+    fn split(&self) -> Option<&SplitConfig> {
+        None
+    }
+
+    /// Whether samples are held out from training, as far as the table says.
+    fn holds_out(&self) -> bool;
+
+    /// Every impossible value, as (key, message).
+    fn validate(&self) -> Vec<(String, String)>;
+
+    /// Keys that do not go with what a target of this kind holds, as (key, message).
+    fn validate_for(&self, _kind: TargetKind) -> Vec<(String, String)> {
+        Vec::new()
+    }
+
+    /// The key that names this column, dotted from the top.
+    fn key_of_column(&self, _column: &str) -> Option<String> {
+        None
+    }
+
+    /// The key to blame for a target that is no good.
+    fn target_key(&self) -> &'static str {
+        "data.target"
+    }
+
+    /// Whether there is text that a tokenizer turns into tokens: always, never, or unless it is
+    /// stored as tokens.
+    fn tokenizer(&self) -> NeedsTokenizer {
+        NeedsTokenizer::Never
+    }
+
+    /// Why the data makes up batches itself, if it does.
+    fn own_batches(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// Why a batch has to stay in one piece, if it has to.
+    fn one_piece(&self) -> Option<&'static str> {
+        None
+    }
+}
+
+/// Whether data needs a tokenizer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NeedsTokenizer {
+    /// There is no text.
+    Never,
+    /// The text is stored as tokens.
+    IfMasked,
+    /// The text is stored as text.
+    Always,
 }
 
 /// What turns text into tokens.
@@ -114,49 +147,58 @@ impl TokenizerSource {
     pub fn validate(&self) -> Vec<(String, String)> {
         self.config.validate(self.kind)
     }
+
+    pub(crate) fn variants() -> Vec<Variant<Self>> {
+        let kinds = TokenizerKind::ALL;
+        kinds
+            .map(|kind| variant(kind.name(), move |config| Self { kind, config }))
+            .into()
+    }
 }
 
 impl DataConfig {
-    /// The `type` that names the format in a configuration file.
-    pub fn name(&self) -> &'static str {
+    /// The table, whatever it holds.
+    pub fn section(&self) -> &dyn DataSection {
         match self {
-            Self::Table(source) => source.format.name(),
-            Self::Image(source) => source.format.name(),
-            Self::Text(source) => source.format.name(),
-            Self::Pairs(source) => source.format.name(),
-            Self::TextTable(source) => source.kind.name(),
+            Self::Table(source) => source,
+            Self::Image(source) => source,
+            Self::Text(source) => source,
+            Self::Pairs(source) => source,
+            Self::TextTable(source) => source,
         }
     }
 
-    /// Where the data is.
-    pub fn path(&self) -> &str {
-        match self {
-            Self::Table(source) => &source.table.path,
-            Self::Image(source) => &source.images.path,
-            Self::Text(source) => &source.text.path,
-            Self::Pairs(source) => &source.pairs.path,
-            Self::TextTable(source) => &source.texts.path,
-        }
+    pub(crate) fn variants() -> Vec<Variant<Self>> {
+        let text_table = [TextTableKind::TextTable];
+        [
+            formats(
+                &[TableFormat::Csv, TableFormat::Jsonl, TableFormat::Parquet],
+                TableFormat::name,
+                Self::Table,
+            ),
+            formats(&ImageFormat::ALL, ImageFormat::name, Self::Image),
+            formats(&TextFormat::ALL, TextFormat::name, Self::Text),
+            formats(&PairFormat::ALL, PairFormat::name, Self::Pairs),
+            formats(&text_table, TextTableKind::name, Self::TextTable),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
     }
+}
 
-    /// Which samples train, validate and test, where each sample stands for itself.
-    pub fn split(&self) -> Option<&SplitConfig> {
-        match self {
-            Self::Table(source) => Some(&source.table.split),
-            Self::Image(source) => Some(&source.images.split),
-            Self::Text(_) | Self::Pairs(_) => None,
-            Self::TextTable(source) => Some(&source.texts.split),
-        }
-    }
-
-    /// Every impossible value, as (key, message).
-    pub fn validate(&self) -> Vec<(String, String)> {
-        match self {
-            Self::Table(source) => source.table.validate(source.format),
-            Self::Image(source) => source.images.validate(source.format),
-            Self::Text(source) => source.text.validate(source.format),
-            Self::Pairs(source) => source.pairs.validate(source.format),
-            Self::TextTable(source) => source.texts.validate(),
-        }
-    }
+/// A `type` for each format of data of one kind.
+fn formats<F, C>(
+    all: &[F],
+    name: fn(F) -> &'static str,
+    wrap: fn(Source<F, C>) -> DataConfig,
+) -> Vec<Variant<DataConfig>>
+where
+    F: Copy + 'static,
+    C: serde::de::DeserializeOwned + schemars::JsonSchema + 'static,
+{
+    let formats = all.iter().copied();
+    let formats =
+        formats.map(|format| variant(name(format), move |config| wrap(Source { format, config })));
+    formats.collect()
 }

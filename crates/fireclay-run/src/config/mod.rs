@@ -31,31 +31,17 @@
 //! # Ok::<(), fireclay_config::ConfigError>(())
 //! ```
 
-mod run;
-
 mod data;
 mod device;
 mod model;
-mod task;
-mod values;
+mod run;
 
-mod check;
-mod registry;
-mod top;
-
+pub use crate::task::TaskConfig;
 pub use data::{
-    DataConfig, ImageSource, PairSource, TableSource, TextSource, TextTableKind, TextTableSource,
-    TokenizerSource,
+    DataConfig, DataSection, ImageSource, NeedsTokenizer, PairSource, Source, TableSource,
+    TextSource, TextTableKind, TextTableSource, TokenizerSource,
 };
 pub use device::{BackendName, DeviceConfig};
-pub use fireclay_train::config::{
-    BatchSize, CheckpointConfig, CpuShards, EarlyStoppingConfig, EvalConfig, LoggingConfig,
-    OnNonFinite, Precision, TrainConfig,
-};
-pub use model::{ModelConfig, NetworkConfig, StartConfig};
-pub use run::{Loaded, RunConfig, schema};
-pub use task::{
-    CausalLmConfig, ClassificationConfig, MaskedLmConfig, MultilabelConfig, RegressionConfig,
-    RegressionLoss, Seq2SeqConfig, TaskConfig,
-};
-pub use values::{ClassWeights, Threshold};
+pub use fireclay_train::config::{BatchSize, CpuShards};
+pub use model::{FamilyFacts, ModelConfig, ModelSection, NetworkConfig, StartConfig};
+pub use run::{Loaded, RunConfig};

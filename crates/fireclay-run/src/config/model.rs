@@ -1,12 +1,15 @@
 //! The `[model]` table: an architecture of one of the families, and what its weights start from.
 
 use fireclay_models::{
-    EncoderConfig, ImageConfig, LanguageConfig, PretrainedOptions, TabularConfig, TranslationConfig,
+    EncoderConfig, Family, ImageConfig, LanguageConfig, NormKind, Pretrainable, PretrainedOptions,
+    TabularConfig, TranslationConfig,
 };
 use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use fireclay_config::Problems;
+use fireclay_config::{Variant, variant, variant_of_two};
 
 /// The model of a run; `type` names the architecture, and thereby its family.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -61,50 +64,9 @@ impl StartConfig {
     }
 
     /// The keys of this struct, which stand beside those of the architecture in `[model]`.
-    pub(super) const KEYS: &'static [&'static str] =
+    const KEYS: &'static [&'static str] =
         &["pretrained", "allow_missing", "allow_unexpected", "freeze"];
-}
 
-impl ModelConfig {
-    /// Where the weights come from, for a model whose configuration says so.
-    pub fn start(&self) -> Option<&StartConfig> {
-        match self {
-            Self::Tabular(_) => None,
-            Self::Image(config) => Some(&config.start),
-            Self::Language(config) => Some(&config.start),
-            Self::Translation(config) => Some(&config.start),
-            Self::Encoder(config) => Some(&config.start),
-        }
-    }
-
-    /// The `type` that names the architecture in a configuration file.
-    pub fn name(&self) -> String {
-        let tagged = match self {
-            Self::Tabular(config) => serde_json::to_value(config),
-            Self::Image(config) => serde_json::to_value(&config.network),
-            Self::Language(config) => serde_json::to_value(&config.network),
-            Self::Translation(config) => serde_json::to_value(&config.network),
-            Self::Encoder(config) => serde_json::to_value(&config.network),
-        };
-        let tagged = tagged.expect("a configuration is plain data");
-        tagged["type"].as_str().unwrap_or_default().to_owned()
-    }
-
-    /// Every impossible value, as (key, message).
-    pub fn validate(&self) -> Vec<(String, String)> {
-        match self {
-            Self::Tabular(config) => config.validate(),
-            Self::Image(config) => [config.network.validate(), config.start.validate()].concat(),
-            Self::Language(config) => [config.network.validate(), config.start.validate()].concat(),
-            Self::Translation(config) => {
-                [config.network.validate(), config.start.validate()].concat()
-            }
-            Self::Encoder(config) => [config.network.validate(), config.start.validate()].concat(),
-        }
-    }
-}
-
-impl StartConfig {
     fn validate(&self) -> Vec<(String, String)> {
         let mut problems = Problems::default();
         if self
@@ -125,4 +87,223 @@ impl StartConfig {
         }
         problems.0
     }
+}
+
+/// What a run asks of a family of models beside what it builds.
+pub trait FamilyFacts: Family {
+    /// What its models look at, in words.
+    const LOOKS_AT: &'static str;
+
+    /// Tokens that the model looks at, at most; 0 where it looks at no text.
+    fn context(&self) -> usize {
+        0
+    }
+
+    /// Whether it has batch norm, whose statistics are those of the whole batch.
+    fn has_batch_norm(&self) -> bool {
+        false
+    }
+
+    /// Whether one sample alone has no batch statistics.
+    fn needs_two_samples(&self) -> bool {
+        false
+    }
+
+    /// The key that makes a model too large.
+    fn size_key(&self) -> &'static str {
+        "model.type"
+    }
+}
+
+impl FamilyFacts for TabularConfig {
+    const LOOKS_AT: &'static str = "tables";
+
+    fn has_batch_norm(&self) -> bool {
+        matches!(self, Self::Mlp(mlp) if mlp.norm == NormKind::Batch)
+    }
+
+    fn needs_two_samples(&self) -> bool {
+        FamilyFacts::has_batch_norm(self)
+    }
+
+    fn size_key(&self) -> &'static str {
+        match self {
+            Self::Mlp(_) => "model.hidden",
+            Self::Linear(_) => "model.type",
+        }
+    }
+}
+
+impl FamilyFacts for ImageConfig {
+    const LOOKS_AT: &'static str = "images";
+
+    fn has_batch_norm(&self) -> bool {
+        match self {
+            Self::Cnn(cnn) => cnn.norm == NormKind::Batch,
+            Self::Resnet(_) | Self::MobilenetV3(_) => true,
+            Self::Lenet(_) | Self::Vit(_) | Self::Convnext(_) => false,
+        }
+    }
+}
+
+impl FamilyFacts for LanguageConfig {
+    const LOOKS_AT: &'static str = "plain text";
+
+    fn context(&self) -> usize {
+        self.context_length()
+    }
+}
+
+impl FamilyFacts for TranslationConfig {
+    const LOOKS_AT: &'static str = "pairs of texts";
+
+    fn context(&self) -> usize {
+        self.context_length()
+    }
+}
+
+impl FamilyFacts for EncoderConfig {
+    const LOOKS_AT: &'static str = "text";
+
+    fn context(&self) -> usize {
+        self.context_length()
+    }
+}
+
+/// What every `[model]` table can say, whatever the family.
+pub trait ModelSection {
+    /// The `type` that names the architecture in a configuration file.
+    fn name(&self) -> String;
+
+    /// Where the weights come from, for a model whose configuration says so.
+    fn start(&self) -> Option<&StartConfig> {
+        None
+    }
+
+    /// See [`FamilyFacts::LOOKS_AT`].
+    fn looks_at(&self) -> &'static str;
+
+    /// See [`FamilyFacts::context`].
+    fn context(&self) -> usize;
+
+    /// See [`FamilyFacts::has_batch_norm`].
+    fn has_batch_norm(&self) -> bool;
+
+    /// See [`FamilyFacts::needs_two_samples`].
+    fn needs_two_samples(&self) -> bool;
+
+    /// Every impossible value, as (key, message).
+    fn validate(&self) -> Vec<(String, String)>;
+}
+
+impl<F: FamilyFacts> ModelSection for NetworkConfig<F> {
+    fn name(&self) -> String {
+        name(&self.network)
+    }
+
+    fn start(&self) -> Option<&StartConfig> {
+        Some(&self.start)
+    }
+
+    fn looks_at(&self) -> &'static str {
+        F::LOOKS_AT
+    }
+
+    fn context(&self) -> usize {
+        self.network.context()
+    }
+
+    fn has_batch_norm(&self) -> bool {
+        self.network.has_batch_norm()
+    }
+
+    fn needs_two_samples(&self) -> bool {
+        self.network.needs_two_samples()
+    }
+
+    fn validate(&self) -> Vec<(String, String)> {
+        [self.network.validate(), self.start.validate()].concat()
+    }
+}
+
+/// A model for tables always starts at random.
+impl ModelSection for TabularConfig {
+    fn name(&self) -> String {
+        name(self)
+    }
+
+    fn looks_at(&self) -> &'static str {
+        Self::LOOKS_AT
+    }
+
+    fn context(&self) -> usize {
+        FamilyFacts::context(self)
+    }
+
+    fn has_batch_norm(&self) -> bool {
+        FamilyFacts::has_batch_norm(self)
+    }
+
+    fn needs_two_samples(&self) -> bool {
+        FamilyFacts::needs_two_samples(self)
+    }
+
+    fn validate(&self) -> Vec<(String, String)> {
+        Family::validate(self)
+    }
+}
+
+fn name<F: Family>(family: &F) -> String {
+    let tagged = serde_json::to_value(family).expect("a configuration is plain data");
+    tagged["type"].as_str().unwrap_or_default().to_owned()
+}
+
+impl ModelConfig {
+    /// The table, whatever the family.
+    pub fn section(&self) -> &dyn ModelSection {
+        match self {
+            Self::Tabular(config) => config,
+            Self::Image(config) => config,
+            Self::Language(config) => config,
+            Self::Translation(config) => config,
+            Self::Encoder(config) => config,
+        }
+    }
+
+    pub(crate) fn variants() -> Vec<Variant<Self>> {
+        vec![
+            variant("linear", |c| Self::Tabular(TabularConfig::Linear(c))),
+            variant("mlp", |c| Self::Tabular(TabularConfig::Mlp(c))),
+            network("lenet", ImageConfig::Lenet, Self::Image),
+            network("cnn", ImageConfig::Cnn, Self::Image),
+            network("resnet", ImageConfig::Resnet, Self::Image),
+            network("vit", ImageConfig::Vit, Self::Image),
+            network("convnext", ImageConfig::Convnext, Self::Image),
+            network("mobilenet_v3", ImageConfig::MobilenetV3, Self::Image),
+            network("gpt", LanguageConfig::Gpt, Self::Language),
+            network("llama", LanguageConfig::Llama, Self::Language),
+            network(
+                "transformer",
+                TranslationConfig::Transformer,
+                Self::Translation,
+            ),
+            network("bert", EncoderConfig::Bert, Self::Encoder),
+            network("lstm", EncoderConfig::Lstm, Self::Encoder),
+        ]
+    }
+}
+
+/// An architecture of a family, with the keys of [`StartConfig`] beside its own.
+fn network<C, F: Pretrainable + 'static>(
+    name: &'static str,
+    architecture: fn(C) -> F,
+    family: fn(NetworkConfig<F>) -> ModelConfig,
+) -> Variant<ModelConfig>
+where
+    C: DeserializeOwned + JsonSchema + 'static,
+{
+    variant_of_two(name, StartConfig::KEYS, move |config, start| {
+        let network = architecture(config);
+        family(NetworkConfig { network, start })
+    })
 }

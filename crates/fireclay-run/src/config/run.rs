@@ -1,9 +1,9 @@
 //! The configuration of a run.
 
 use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use fireclay_config::{ConfigError, Document, Problem, Sections, to_toml};
+use fireclay_config::{ConfigError, Document, Problem};
 use fireclay_models::LoraConfig;
 use fireclay_train::Plan;
 use fireclay_train::config::{
@@ -12,15 +12,11 @@ use fireclay_train::config::{
 use fireclay_train::optim::OptimizerConfig;
 use fireclay_train::schedule::LrSchedulerConfig;
 use serde::Serialize;
-use serde_json::Value;
 
-use super::check;
 use super::data::{DataConfig, TokenizerSource};
 use super::device::DeviceConfig;
 use super::model::ModelConfig;
-use super::registry;
-use super::task::TaskConfig;
-use super::top::TopLevel;
+use crate::task::TaskConfig;
 
 /// Everything that determines a run; checked as a whole.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -60,16 +56,6 @@ pub struct RunConfig {
     pub logging: LoggingConfig,
 }
 
-/// A configuration with the texts that it was read from.
-#[derive(Clone, Debug)]
-pub struct Loaded {
-    /// The configuration.
-    pub config: RunConfig,
-    /// What the run is called: the name of the file without its extension.
-    pub name: String,
-    document: Document,
-}
-
 impl From<&RunConfig> for Plan {
     fn from(config: &RunConfig) -> Self {
         Self {
@@ -89,77 +75,28 @@ impl From<&RunConfig> for Plan {
     }
 }
 
-/// One JSON Schema (draft 2020-12) for a whole configuration file.
-pub fn schema() -> Value {
-    registry::grammar().schema(
-        "A fireclay run",
-        "Data, model, task and hardware of one training run.",
-    )
-}
-
 impl RunConfig {
     /// What one batch of the training is made of. Pairs of texts come in groups that are a batch
     /// each.
     pub fn batch_size(&self) -> BatchSize {
-        match self.data {
-            DataConfig::Pairs(_) => BatchSize::Samples(NonZeroUsize::MIN),
-            _ => self.train.batch_size,
+        match self.data.section().own_batches() {
+            Some(_) => BatchSize::Samples(NonZeroUsize::MIN),
+            None => self.train.batch_size,
         }
-    }
-
-    /// Reads a configuration file, the files that it extends, and overrides of the form
-    /// `key.path=value`, which come last.
-    ///
-    /// # Errors
-    ///
-    /// If a file cannot be read, or anything in it is wrong; everything at once.
-    pub fn load(path: &Path, sets: &[String]) -> Result<Loaded, ConfigError> {
-        let name = path
-            .file_stem()
-            .unwrap_or(path.as_os_str())
-            .to_string_lossy()
-            .into_owned();
-        Loaded::new(name, Document::load(path, sets, &registry::grammar())?)
-    }
-
-    /// Reads a configuration from a text, which messages call `name`; what it extends is relative
-    /// to the working directory.
-    ///
-    /// # Errors
-    ///
-    /// As [`load`](Self::load).
-    pub fn parse(name: &str, text: &str, sets: &[String]) -> Result<Loaded, ConfigError> {
-        let stem = Path::new(name)
-            .file_stem()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
-        Loaded::new(
-            stem,
-            Document::parse(name, text, sets, &registry::grammar())?,
-        )
-    }
-
-    /// The configuration with every default written out; [`parse`](Self::parse) gives the same
-    /// configuration again.
-    pub fn to_toml(&self) -> String {
-        to_toml(self, check::unread(self).into_iter().map(|(key, _)| key))
     }
 }
 
-impl Loaded {
-    fn new(name: String, document: Document) -> Result<Self, ConfigError> {
-        let grammar = registry::grammar();
-        let mut sections = Sections::new(&document, &grammar);
-        let config = read(&mut sections);
-        let config = sections.finish(config)?;
-        Ok(Self {
-            config,
-            name,
-            document,
-        })
-    }
+/// A configuration with the texts that it was read from.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// The configuration.
+    pub config: RunConfig,
+    /// What the run is called: the name of the file without its extension.
+    pub name: String,
+    pub(crate) document: Document,
+}
 
+impl Loaded {
     /// An error about values that turned out to be impossible later, as pairs of a key, dotted from
     /// the top, and a message such as "must be below 3"; each is shown where the key is written.
     pub fn problems(&self, found: Vec<(String, String)>) -> ConfigError {
@@ -178,92 +115,5 @@ impl Loaded {
     /// The files that the configuration was read from, the extending before the extended.
     pub fn files(&self) -> impl Iterator<Item = &PathBuf> {
         self.document.files()
-    }
-}
-
-/// Reads all tables before it gives up, so that every problem is found.
-fn read(sections: &mut Sections<'_>) -> Option<RunConfig> {
-    let top = sections.top::<TopLevel>();
-    let device = sections.plain(
-        "device",
-        Some(DeviceConfig::default()),
-        DeviceConfig::validate,
-    );
-    let data = sections.tagged("data", &registry::data(), None, DataConfig::validate);
-    let tokenizer = match sections.is_written("tokenizer") {
-        true => sections
-            .tagged(
-                "tokenizer",
-                &registry::tokenizer(),
-                None,
-                TokenizerSource::validate,
-            )
-            .map(Some),
-        false => Some(None),
-    };
-    let model = sections.tagged("model", &registry::model(), None, ModelConfig::validate);
-    let lora = match sections.is_written("lora") {
-        true => sections.plain("lora", None, LoraConfig::validate).map(Some),
-        false => Some(None),
-    };
-    let task = sections.tagged("task", &registry::task(), None, TaskConfig::validate);
-    let optimizer = Some(OptimizerConfig::default());
-    let optimizer = sections.tagged(
-        "optimizer",
-        &registry::optimizer(),
-        optimizer,
-        OptimizerConfig::validate,
-    );
-    let train = sections.plain("train", None, TrainConfig::validate);
-    let steps = train.as_ref().and_then(|train| train.max_steps);
-    let schedule = Some(LrSchedulerConfig::default());
-    let lr_scheduler = sections.tagged(
-        "lr_scheduler",
-        &registry::lr_scheduler(),
-        schedule,
-        |schedule| schedule.validate(steps),
-    );
-    let eval = sections.plain("eval", Some(EvalConfig::default()), EvalConfig::validate);
-    let early_stopping = match sections.is_written("early_stopping") {
-        true => sections
-            .plain("early_stopping", None, EarlyStoppingConfig::validate)
-            .map(Some),
-        false => Some(None),
-    };
-    let checkpoint = Some(CheckpointConfig::default());
-    let checkpoint = sections.plain("checkpoint", checkpoint, CheckpointConfig::validate);
-    let logging = sections.plain(
-        "logging",
-        Some(LoggingConfig::default()),
-        LoggingConfig::validate,
-    );
-    let TopLevel { seed, output_dir } = top?;
-    let (mut eval, mut checkpoint) = (eval?, checkpoint?);
-    once_an_epoch(eval.every_steps, &mut eval.every_epochs);
-    once_an_epoch(checkpoint.every_steps, &mut checkpoint.every_epochs);
-    let config = RunConfig {
-        seed,
-        output_dir,
-        device: device?,
-        data: data?,
-        tokenizer: tokenizer?,
-        model: model?,
-        lora: lora?,
-        task: task?,
-        optimizer: optimizer?,
-        lr_scheduler: lr_scheduler?,
-        train: train?,
-        eval,
-        early_stopping: early_stopping?,
-        checkpoint,
-        logging: logging?,
-    };
-    check::check(&config, sections);
-    Some(config)
-}
-
-fn once_an_epoch(every_steps: Option<u64>, every_epochs: &mut Option<u64>) {
-    if every_steps.is_none() {
-        every_epochs.get_or_insert(1);
     }
 }

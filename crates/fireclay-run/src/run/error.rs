@@ -1,14 +1,17 @@
 //! Why a run fails.
 
+use std::path::PathBuf;
+
 use burn::data::dataset::DatasetError;
-use fireclay_config::ConfigError;
 use fireclay_data::DataError;
 use fireclay_models::weights;
+
+use crate::artifacts::FinishedError;
+use crate::generate::GenerateError;
+use crate::translate::TranslateError;
+use fireclay_config::ConfigError;
 use fireclay_train::run_folder::FolderError;
 use fireclay_train::strategy::TrainError;
-
-use crate::finished::FinishedError;
-use crate::translate::TranslateError;
 
 /// Why a run failed.
 #[derive(Debug, thiserror::Error)]
@@ -22,7 +25,7 @@ pub enum RunError {
     /// A sample cannot be read.
     #[error("{0}")]
     Sample(#[from] DatasetError),
-    /// The run folder cannot be used.
+    /// The run folder cannot be used, or a file not be written.
     #[error(transparent)]
     Folder(#[from] FolderError),
     /// Training failed.
@@ -36,6 +39,9 @@ pub enum RunError {
     /// A text cannot be translated.
     #[error(transparent)]
     Translate(#[from] TranslateError),
+    /// A text cannot be written.
+    #[error(transparent)]
+    Generate(#[from] GenerateError),
     /// A file of the run is not what it should be.
     #[error(transparent)]
     Damaged(#[from] FinishedError),
@@ -45,4 +51,19 @@ pub enum RunError {
     /// The weights cannot be read or written.
     #[error(transparent)]
     Weights(#[from] weights::WeightsError),
+    /// What is asked for is not for a run of this kind.
+    #[error("{0}")]
+    Usage(String),
+    /// A bug in the reading of an image.
+    #[error("{0}")]
+    Panicked(String),
+    /// There is nothing to answer for.
+    #[error("{0} has no rows")]
+    NoRows(String),
+    /// The output is one of the inputs.
+    #[error("{} is both input and output; name another file to write", .0.display())]
+    SameFile(PathBuf),
+    /// The output is part of a run, or its data.
+    #[error("{} belongs to the run; name another file to write", .0.display())]
+    Protected(PathBuf),
 }

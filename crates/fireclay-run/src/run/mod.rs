@@ -1,267 +1,275 @@
-//! One run, from its configuration to its evaluated weights.
+//! A finished run, ready to answer: what every verb after training asks.
 
-mod causal;
-mod data;
 mod error;
-mod execute;
 mod locate;
-mod masked;
-mod preflight;
-pub mod shape;
-pub mod shards;
-pub mod start;
-mod task;
-mod translated;
 
-pub use crate::device::RunDevice;
-pub use data::RunData;
 pub use error::RunError;
 pub use locate::locate;
-pub use preflight::{LARGEST, fits, preflight};
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use burn::tensor::Device;
-use burn::train::Interrupter;
-use burn::train::renderer::MetricsRenderer;
-use fireclay_data::{DataError, Note};
-use fireclay_metrics::Report;
-use fireclay_train::StopReason;
-use fireclay_train::cost::{Cost, Speed};
-use fireclay_train::loader::Samples;
-use fireclay_train::observer::Observer;
-use fireclay_train::run_folder::{self, FolderError, RunFolder, write_whole};
-use fireclay_train::strategy::{LoopState, evaluation_rows};
+use burn::tensor::{Bool, Device, Int, Tensor};
+use fireclay_data::arrow::array::RecordBatch;
+use fireclay_data::expand;
+use serde::Serialize;
 
+use crate::answer::{Answers, Meaning};
 use crate::config::{Loaded, RunConfig};
-use crate::finished::{POSTPROCESS, to_json};
-use crate::lock;
-use crate::predictor::{Answer, Pass, Predictor};
-use crate::task::{Batch, Network};
-
-/// Who watches a run, and who may stop it.
-pub struct Hooks {
-    /// Told about the configuration, every step and every evaluation.
-    pub observers: Vec<Box<dyn Observer>>,
-    /// One of Burn's renderers, or none.
-    pub renderer: Option<Box<dyn MetricsRenderer>>,
-    /// Stops the run after its current step.
-    pub interrupter: Interrupter,
-    /// Whether to write `trace.json`.
-    pub profile: bool,
-}
-
-/// Whom a run asks about its size and its speed: `fireclay_plan::PLANNER`.
-#[derive(Clone, Copy, Debug)]
-pub struct Planner {
-    /// Puts a number in the place of `train.batch_size = "auto"`, or says why not, as a key and a
-    /// message.
-    pub settle: fn(&mut RunConfig, &RunData) -> Result<(), (String, String)>,
-    /// How fast a training that cost this computed, if that is known.
-    pub speed: fn(&RunConfig, &RunData, &RunDevice, &Cost) -> Option<Speed>,
-}
+use crate::generate::Writer;
+use fireclay_metrics::Report;
 
 /// Metrics by split: `evaluation.json`.
 pub type Evaluations = BTreeMap<String, Report>;
 
-/// A run that ended without an error.
-#[derive(Debug)]
-pub struct Outcome {
-    /// The run folder.
-    pub folder: PathBuf,
-    /// Why training ended.
-    pub reason: StopReason,
-    /// Where training ended.
-    pub state: LoopState,
-    /// What this process's part of it cost, the last evaluation included.
-    pub cost: Cost,
-    /// Metrics of the chosen weights on valid and test; empty after an interruption.
-    pub evaluation: Evaluations,
-    /// Parameters, as PyTorch counts them: running statistics are none.
-    pub parameters: usize,
-}
+/// A finished run of any workload. [`open`](crate::open) gives it.
+pub trait Run {
+    /// Its configuration, its folder, and where its model is.
+    fn base(&self) -> &Base;
 
-/// A configuration whose data has been read and found to fit it.
-pub struct Prepared {
-    loaded: Loaded,
-    data: RunData,
-    planner: Planner,
-}
+    /// What it is asked with: names and types of columns.
+    fn schema(&self) -> InputSchema;
 
-impl Prepared {
-    /// Reads the data and checks everything that can be checked before the first step.
+    /// What the outputs of its model mean, if it answers for samples with labels.
+    fn meaning(&self) -> Option<&dyn Meaning> {
+        None
+    }
+
+    /// The metrics over a whole split, or over other data.
     ///
     /// # Errors
     ///
-    /// If the data cannot be read, or the configuration does not fit it.
-    pub fn new(loaded: Loaded, planner: Planner) -> Result<Self, RunError> {
-        let data = RunData::load(&loaded.config);
-        Self::checked(loaded, data, planner)
-    }
+    /// If the data cannot be read, has changed since the training, or is empty.
+    fn evaluate(&self, on: On<'_>) -> Result<Evaluated, RunError>;
 
-    /// As [`new`](Self::new) for the run in the folder `run`, whose tokenizer is taken as it is.
+    /// Answers for some rows of the columns that [`schema`](Self::schema) names.
     ///
     /// # Errors
     ///
-    /// As for [`new`](Self::new), and if the tokenizer is not what the run wrote.
-    pub fn again(loaded: Loaded, run: &Path, planner: Planner) -> Result<Self, RunError> {
-        let data = match lock::tokenizer(run)? {
-            Some(path) => RunData::load_again(&loaded.config, &path),
-            None => RunData::load(&loaded.config),
-        };
-        Self::checked(loaded, data, planner)
+    /// If a column is missing, a cell does not fit its column, or the run answers no rows.
+    fn answers(&self, rows: &RecordBatch) -> Result<Answered, RunError>;
+
+    /// Reads a file, a folder or a pattern piece by piece, and writes the answers to a file in bounded
+    /// memory; or gives them to be shown, where they are few. The file appears only when it is whole.
+    ///
+    /// # Errors
+    ///
+    /// As [`answers`](Self::answers), and if a file cannot be read or written.
+    fn predict(&self, job: &PredictJob<'_>) -> Result<Predicted, RunError>;
+
+    /// What goes on from a prompt.
+    ///
+    /// # Errors
+    ///
+    /// If the run writes no text.
+    fn writer(&self) -> Result<Writer<'_>, RunError> {
+        let run = self.base().folder.display();
+        Err(RunError::Usage(format!(
+            "{run} is no model that writes; use predict or evaluate"
+        )))
     }
 
-    fn checked(
-        mut loaded: Loaded,
-        data: Result<RunData, DataError>,
-        planner: Planner,
-    ) -> Result<Self, RunError> {
-        let data = data.map_err(|error| locate(&loaded, error))?;
-        let settled = (planner.settle)(&mut loaded.config, &data);
-        settled.map_err(|problem| loaded.problems(vec![problem]))?;
-        let config = &loaded.config;
-        let problems = preflight(config, &data, LARGEST);
-        if !problems.is_empty() {
-            return Err(loaded.problems(problems).into());
+    /// The model as a function to differentiate, for explanations; none where it predicts tokens.
+    fn differentiable(&self) -> Option<&dyn Differentiable> {
+        None
+    }
+
+    /// The files that hold its model, with adapters merged into the weights.
+    ///
+    /// # Errors
+    ///
+    /// If the weights cannot be read or written.
+    fn merged(&self) -> Result<Vec<(&'static str, Vec<u8>)>, RunError>;
+}
+
+/// A network as a function of numbers that gradients reach.
+pub trait Differentiable {
+    /// What the model is given for these rows.
+    ///
+    /// # Errors
+    ///
+    /// As [`Run::answers`].
+    fn input(&self, rows: &RecordBatch) -> Result<Input, RunError>;
+
+    /// An input that says nothing: training means for a table, the mean colour for an image, and
+    /// padding for a text of as many tokens.
+    fn blank(&self, input: &Input) -> Input;
+
+    /// Logits or numbers `[batch, outputs]`. With [`Input::tracked`] values, `outputs.backward()` reaches
+    /// them.
+    fn outputs(&self, input: &Input) -> Tensor<2>;
+
+    /// What the last layer is given, `[batch, features]`.
+    fn features(&self, input: &Input) -> Tensor<2>;
+}
+
+/// A batch as a model is given it: numbers that gradients reach, and what is not differentiable.
+#[derive(Clone, Debug)]
+pub struct Input {
+    /// Numeric features, normalised pixels, or embedded tokens, `[batch, ...]` with all but the first
+    /// dimension flattened.
+    pub values: Tensor<2>,
+    /// What the flattened dimensions are: `[numeric]`, `[channels, height, width]`, or `[time, width]`.
+    pub dims: Vec<usize>,
+    /// Indices of embedded categories `[batch, columns]`, or of tokens `[batch, time]`.
+    pub indices: Option<Tensor<2, Int>>,
+    /// True where there is a token, `[batch, time]`.
+    pub mask: Option<Tensor<2, Bool>>,
+}
+
+impl Input {
+    /// The same with values that gradients are taken of.
+    #[must_use]
+    pub fn tracked(self) -> Self {
+        let device = self.values.device().autodiff();
+        Self {
+            values: self.values.to_device(&device).require_grad(),
+            ..self
         }
-        Ok(Self {
-            loaded,
-            data,
-            planner,
-        })
     }
+}
 
-    /// What the user should know about the data.
-    pub fn notes(&self) -> &[Note] {
-        self.data.notes()
-    }
+/// Where a finished run is, and what it was.
+pub struct Base {
+    /// Its configuration.
+    pub loaded: Loaded,
+    /// Its folder.
+    pub folder: PathBuf,
+    /// Where its model is.
+    pub device: Device,
+}
 
-    /// The configuration.
+impl Base {
+    /// Its configuration.
     pub fn config(&self) -> &RunConfig {
         &self.loaded.config
     }
 
-    /// Refuses data that is not what `run` was trained on: its splits and its preprocessing would
-    /// be others.
-    ///
-    /// # Errors
-    ///
-    /// If a data file has changed, or `run.lock` cannot be read.
-    pub fn unchanged_since(&self, run: &Path) -> Result<(), RunError> {
-        let changed = lock::changed_files(self.data.hashes()?, run)?;
-        match changed.is_empty() {
-            true => Ok(()),
-            false => Err(RunError::DataChanged(changed.join(", "))),
+    /// The run's own files, and those that it was trained on and will need to resume: what must not be
+    /// written to.
+    pub(crate) fn protected(&self) -> Vec<PathBuf> {
+        let (data, tokenizer) = (self.config().data.section(), &self.config().tokenizer);
+        let files = data
+            .files()
+            .into_iter()
+            .filter_map(|(_, file)| file.as_ref());
+        let tokenizer = tokenizer
+            .iter()
+            .filter_map(|source| source.config.path.as_ref());
+        let paths = files.chain(tokenizer).map(String::as_str);
+        let mut protected = vec![self.folder.clone()];
+        for path in std::iter::once(data.path()).chain(paths) {
+            protected.extend(expand(path).unwrap_or_else(|_| vec![PathBuf::from(path)]));
+        }
+        protected
+    }
+}
+
+/// What a run is evaluated on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum On<'a> {
+    /// A split of its own data: 0 for training, 1 for validation, 2 for test.
+    Split(usize),
+    /// Other data with targets.
+    File {
+        /// A file, a folder or a pattern, as in `data.path`.
+        path: &'a str,
+        /// The file of translations, if they are apart.
+        target: Option<&'a str>,
+    },
+}
+
+/// The splits, by number.
+pub const SPLITS: [&str; 3] = ["train", "valid", "test"];
+
+/// How a run did.
+#[derive(Clone, Debug)]
+pub struct Evaluated {
+    /// The name of the split, or the path of the data.
+    pub name: String,
+    /// The metrics.
+    pub report: Report,
+    /// What the user should know about the data.
+    pub notes: Vec<String>,
+}
+
+/// Answers for some rows.
+#[derive(Clone, Debug)]
+pub struct Answered {
+    /// The answers, row by row.
+    pub answers: Answers,
+    /// How many of the rows have a text of which the model sees the start alone.
+    pub cut: usize,
+}
+
+/// Where predictions come from and go to.
+#[derive(Clone, Copy, Debug)]
+pub struct PredictJob<'a> {
+    /// A file, a folder or a pattern.
+    pub input: &'a str,
+    /// The file to write; none to be given the answers.
+    pub output: Option<&'a Path>,
+    /// How many of the most probable classes an answer for an image names.
+    pub top: Option<usize>,
+}
+
+/// What was answered for.
+#[derive(Clone, Debug)]
+pub struct Predicted {
+    /// How many.
+    pub count: u64,
+    /// Of what: rows, images, lines.
+    pub unit: &'static str,
+    /// What the user should know.
+    pub notes: Vec<String>,
+    /// The answers, where they were not written.
+    pub shown: Vec<RecordBatch>,
+}
+
+/// The columns that a run is asked with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct InputSchema {
+    /// The columns, in the order in which the run names them.
+    pub columns: Vec<InputColumn>,
+}
+
+/// A column that a run is asked with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct InputColumn {
+    /// Its name.
+    pub name: String,
+    /// What its cells are.
+    pub kind: InputKind,
+}
+
+/// What the cells of a column are.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum InputKind {
+    /// Whatever the training table had there: a number, a date, a category.
+    Cell,
+    /// The path of an image, which is resized to this.
+    Image {
+        /// Colour channels.
+        channels: usize,
+        /// Pixels.
+        height: usize,
+        /// Pixels.
+        width: usize,
+    },
+    /// A text, of which the model sees so many tokens at most.
+    Text {
+        /// Tokens.
+        most: usize,
+    },
+}
+
+impl InputSchema {
+    /// One column.
+    pub(crate) fn one(name: &str, kind: InputKind) -> Self {
+        let name = name.to_owned();
+        Self {
+            columns: vec![InputColumn { name, kind }],
         }
     }
-
-    /// The data, made ready.
-    pub fn data(&self) -> &RunData {
-        &self.data
-    }
-
-    /// Trains in a new run folder.
-    ///
-    /// # Errors
-    ///
-    /// See [`RunError`].
-    pub fn train(self, device: &RunDevice, hooks: Hooks) -> Result<Outcome, RunError> {
-        self.execute(None, device, hooks)
-    }
-
-    /// Goes on with the run in `folder`, from its newest whole checkpoint.
-    ///
-    /// # Errors
-    ///
-    /// See [`RunError`].
-    pub fn resume(
-        self,
-        folder: &RunFolder,
-        device: &RunDevice,
-        hooks: Hooks,
-    ) -> Result<Outcome, RunError> {
-        self.execute(Some(folder), device, hooks)
-    }
-}
-
-/// A model at the end of its training, and what its outputs mean.
-struct Trained<'a, N, A> {
-    model: N,
-    answer: A,
-    device: &'a Device,
-    folder: &'a RunFolder,
-}
-
-/// Tunes, evaluates and writes down what came of it.
-fn conclude<N, S>(
-    config: &RunConfig,
-    trained: Trained<'_, N, Answer>,
-    [valid, test]: [S; 2],
-) -> Result<Evaluations, RunError>
-where
-    N: Network,
-    S: Samples<Batch = Batch<N::Input>>,
-{
-    let Trained { model, answer, .. } = trained;
-    let mut predictor = Predictor::new(model, answer, trained.device.clone());
-    let pass = pass::<S>(config);
-    let mut evaluation = Evaluations::new();
-    // The validation split first: what is tuned on it holds for the test.
-    for (name, split) in [("valid", valid), ("test", test)] {
-        if split.is_empty() {
-            continue;
-        }
-        let (answers, truth) = predictor.pass(split, pass)?;
-        if name == "valid" {
-            task::tune(&config.task, &answers, &truth, &mut predictor.answer);
-        }
-        let report = predictor.report(&answers, &truth, config.seed);
-        evaluation.insert(name.into(), report);
-    }
-    write_json(&trained.folder.file(POSTPROCESS), &predictor.answer)?;
-    Ok(evaluation)
-}
-
-/// The report of each split that holds something; of the validation split it may be known already.
-fn evaluate_each<S: Samples>(
-    [valid, test]: [S; 2],
-    mut known: Option<Report>,
-    mut evaluate: impl FnMut(S) -> Result<Report, RunError>,
-) -> Result<Evaluations, RunError> {
-    let mut evaluations = Evaluations::new();
-    for (name, split) in [("valid", valid), ("test", test)] {
-        if split.is_empty() {
-            continue;
-        }
-        let report = match known.take_if(|_| name == "valid") {
-            Some(report) => report,
-            None => evaluate(split)?,
-        };
-        evaluations.insert(name.into(), report);
-    }
-    Ok(evaluations)
-}
-
-/// How whole splits go through the model of a run.
-pub fn pass<S: Samples>(config: &RunConfig) -> Pass {
-    Pass {
-        batch_size: evaluation_rows(&config.eval, config.batch_size()),
-        threads: config.train.loader_threads.unwrap_or_else(S::threads),
-    }
-}
-
-/// Reads the configuration of an existing run.
-///
-/// # Errors
-///
-/// If there is no run, or its configuration was damaged.
-pub fn load_run(run: &Path) -> Result<Loaded, RunError> {
-    let run = run_folder::find(run)?;
-    Ok(RunConfig::load(&run.join("config.toml"), &[])?)
-}
-
-fn write_json<T: serde::Serialize>(path: &Path, value: &T) -> Result<(), FolderError> {
-    write_whole(path, &to_json(value))
 }

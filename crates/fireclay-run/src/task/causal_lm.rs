@@ -2,13 +2,85 @@
 
 use burn::module::Module;
 use burn::tensor::{ExecutionError, Gradients, Int, Tensor};
-use burn::train::metric::{Adaptor, LossInput};
-use burn::train::{InferenceStep, ItemLazy, TrainOutput, TrainStep};
+use burn::train::metric::{Adaptor, LossInput, LossMetric};
+use burn::train::{InferenceStep, ItemLazy, SupervisedTraining, TrainOutput, TrainStep};
 use fireclay_kernels::cross_entropy;
 use fireclay_models::LanguageModel;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
+use super::{Objective, Target, Task};
+use fireclay_metrics::CAUSAL_LM_METRICS;
 use fireclay_train::output::StepOutput;
 use fireclay_train::strategy::{MeanLoss, Scorer, backward};
+
+/// Predicts the next token of a text by cross-entropy.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct CausalLmConfig {}
+
+impl Task for CausalLmConfig {
+    fn name(&self) -> &'static str {
+        "causal_lm"
+    }
+
+    fn summary(&self) -> &'static str {
+        "predict the next token of a text, and thereby write (text)"
+    }
+
+    fn needs(&self) -> &'static str {
+        "text"
+    }
+
+    fn needs_of_model(&self) -> &'static str {
+        "sees only what is before a token"
+    }
+
+    fn metrics(&self) -> &'static [&'static str] {
+        CAUSAL_LM_METRICS
+    }
+
+    /// How many bytes of text files of tokens stand for is not known.
+    fn metrics_of(&self, target: &Target) -> Vec<&'static str> {
+        let names = CAUSAL_LM_METRICS.iter().copied();
+        let has_bytes = target.tokens_per_byte.is_some();
+        names
+            .filter(|name| has_bytes || *name != "bits_per_byte")
+            .collect()
+    }
+
+    fn headline(&self) -> &'static [&'static str] {
+        &["loss", "perplexity", "bits_per_byte"]
+    }
+}
+
+/// What trains a language model on text with so many tokens to a byte, where that is known.
+#[derive(Clone, Copy, Debug)]
+pub struct TokenObjective {
+    /// Tokens to a byte of the validation split.
+    pub tokens_per_byte: Option<f64>,
+}
+
+impl Objective<LanguageModel> for TokenObjective {
+    type Batch = TokenBatch;
+    type Module = CausalLm;
+
+    fn wrap(&self, model: LanguageModel) -> CausalLm {
+        CausalLm { model }
+    }
+
+    fn unwrap(module: CausalLm) -> LanguageModel {
+        module.model
+    }
+
+    fn scorer(&self) -> impl Scorer<TokenOutput> + 'static {
+        TokenScorer::new(self.tokens_per_byte)
+    }
+
+    fn show(training: SupervisedTraining<CausalLm>) -> SupervisedTraining<CausalLm> {
+        training.metrics((LossMetric::new(),))
+    }
+}
 
 /// A language model and the loss that trains it: the mean cross-entropy of the next token, in
 /// nats.
@@ -42,11 +114,6 @@ pub struct TokenOutput {
 }
 
 impl CausalLm {
-    /// The loss of `model`.
-    pub fn new(model: LanguageModel) -> Self {
-        Self { model }
-    }
-
     fn forward(&self, batch: TokenBatch) -> TokenOutput {
         // [batch, time, vocabulary]
         let logits = match batch.starts {

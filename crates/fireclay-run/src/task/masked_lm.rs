@@ -1,69 +1,147 @@
-//! Masked language modelling: what hidden tokens were, given those on both sides.
+//! Masked language modelling: the masked tokens of a text, given those on both sides.
 //!
 //! - Devlin et al. 2018, *BERT*, section 3.1, [arXiv:1810.04805](https://arxiv.org/abs/1810.04805)
 
-use burn::data::dataset::DatasetError;
 use burn::module::Module;
-use burn::tensor::{Device, ExecutionError, Int, Tensor, TensorData};
-use burn::train::metric::{Adaptor, LossInput};
-use burn::train::{InferenceStep, ItemLazy, TrainOutput, TrainStep};
-use fireclay_data::{MaskedBatch, MaskedSplit};
+use burn::tensor::{ExecutionError, Int, Tensor};
+use burn::train::metric::{Adaptor, LossInput, LossMetric};
+use burn::train::{InferenceStep, ItemLazy, SupervisedTraining, TrainOutput, TrainStep};
 use fireclay_kernels::cross_entropy;
 use fireclay_models::EncoderModel;
-use fireclay_train::loader::Samples;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::network::TextInput;
+use super::{Objective, Task};
+use fireclay_metrics::MASKED_LM_METRICS;
 use fireclay_train::output::{StepOutput, scalar};
 use fireclay_train::strategy::{MeanLoss, Scorer, backward};
 
-use super::network::TextInput;
-use super::text_table::upload;
+/// Predicts the masked tokens of a text by cross-entropy (Devlin et al. 2018, section 3.1).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct MaskedLmConfig {
+    /// The share of the tokens that are predicted: eight of ten are replaced by the mask, one by
+    /// another token, and one stays.
+    pub mask_probability: f64,
+    /// Whether all tokens of a word are masked together.
+    pub whole_word: bool,
+}
 
-/// An encoder and the loss that trains it: the mean cross-entropy of the hidden tokens, in nats.
+impl Default for MaskedLmConfig {
+    fn default() -> Self {
+        Self {
+            mask_probability: 0.15,
+            whole_word: false,
+        }
+    }
+}
+
+impl Task for MaskedLmConfig {
+    fn name(&self) -> &'static str {
+        "masked_lm"
+    }
+
+    fn summary(&self) -> &'static str {
+        "predict the masked tokens of a text, and thereby learn to read (text)"
+    }
+
+    fn needs(&self) -> &'static str {
+        "text"
+    }
+
+    fn needs_of_model(&self) -> &'static str {
+        "sees both sides of a token"
+    }
+
+    fn metrics(&self) -> &'static [&'static str] {
+        MASKED_LM_METRICS
+    }
+
+    fn headline(&self) -> &'static [&'static str] {
+        &["loss", "perplexity", "accuracy"]
+    }
+
+    fn validate(&self) -> Vec<(String, String)> {
+        let mut problems = Vec::new();
+        let share = self.mask_probability;
+        if !(share > 0.0 && share < 1.0) {
+            let message = format!("must be above 0 and below 1, but is {share}");
+            problems.push(("mask_probability".into(), message));
+        }
+        problems
+    }
+}
+
+/// What trains a masked language model.
+#[derive(Clone, Copy, Debug)]
+pub struct MaskedObjective;
+
+impl Objective<EncoderModel> for MaskedObjective {
+    type Batch = MaskedTokens;
+    type Module = MaskedLm;
+
+    fn wrap(&self, model: EncoderModel) -> MaskedLm {
+        MaskedLm { model }
+    }
+
+    fn unwrap(module: MaskedLm) -> EncoderModel {
+        module.model
+    }
+
+    fn scorer(&self) -> impl Scorer<MaskedOutput> + 'static {
+        MaskedScorer::default()
+    }
+
+    fn show(training: SupervisedTraining<MaskedLm>) -> SupervisedTraining<MaskedLm> {
+        training.metrics((LossMetric::new(),))
+    }
+}
+
+/// An encoder and the loss that trains it: the mean cross-entropy of the masked tokens, in nats.
 #[derive(Module, Debug)]
 pub struct MaskedLm {
     /// The model; its outputs are logits over the vocabulary.
     pub model: EncoderModel,
 }
 
-/// Windows of text in which tokens are hidden.
+/// Windows of text in which tokens are masked.
 #[derive(Clone, Debug)]
-pub struct HiddenTokens {
+pub struct MaskedTokens {
     /// The windows.
     pub input: TextInput,
-    /// Where tokens are hidden, counted through all windows, `[hidden]`.
-    pub places: Tensor<1, Int>,
-    /// The token that is hidden at each place, `[hidden]`.
+    /// Positions of masked tokens, counted through all windows, `[masked]`.
+    pub positions: Tensor<1, Int>,
+    /// The token at each position before it was masked, `[masked]`.
     pub truth: Tensor<1, Int>,
-    /// How many are hidden; if none is, there is one place that does not count.
+    /// How many are masked; if none is, there is one position that does not count.
     pub count: usize,
 }
 
-/// The loss of one batch, and how many of its tokens were found.
+/// The loss of one batch, and how many of its masked tokens were predicted right.
 #[derive(Clone, Debug)]
-pub struct HiddenOutput {
+pub struct MaskedOutput {
     loss: Tensor<1>,
     found: Tensor<1>,
     count: usize,
 }
 
 impl MaskedLm {
-    /// The loss of `model`, which has no outputs but those of tokens.
-    pub fn new(model: EncoderModel) -> Self {
-        Self { model }
-    }
-
-    fn forward(&self, batch: HiddenTokens) -> HiddenOutput {
+    fn forward(&self, batch: MaskedTokens) -> MaskedOutput {
         let TextInput { tokens, mask } = batch.input;
-        // [hidden, vocabulary]
-        let logits = self.model.forward_places(tokens, None, mask, batch.places);
-        let [hidden, _] = logits.dims();
-        let chosen = logits.clone().argmax(1).reshape([hidden]);
+        // [masked, vocabulary]
+        let logits = self
+            .model
+            .forward_places(tokens, None, mask, batch.positions);
+        let [masked, _] = logits.dims();
+        let chosen = logits.clone().argmax(1).reshape([masked]);
         let found = chosen.equal(batch.truth.clone()).float().sum();
         let losses = cross_entropy(logits, batch.truth, 0.0);
         let share = match batch.count {
             0 => 0.0,
             count => 1.0 / count as f64,
         };
-        HiddenOutput {
+        MaskedOutput {
             loss: losses.sum().mul_scalar(share),
             found,
             count: batch.count,
@@ -72,36 +150,36 @@ impl MaskedLm {
 }
 
 impl TrainStep for MaskedLm {
-    type Input = HiddenTokens;
-    type Output = HiddenOutput;
+    type Input = MaskedTokens;
+    type Output = MaskedOutput;
 
-    fn step(&self, batch: HiddenTokens) -> TrainOutput<HiddenOutput> {
+    fn step(&self, batch: MaskedTokens) -> TrainOutput<MaskedOutput> {
         let output = self.forward(batch);
         TrainOutput::new(self, backward(&output.loss), output)
     }
 }
 
 impl InferenceStep for MaskedLm {
-    type Input = HiddenTokens;
-    type Output = HiddenOutput;
+    type Input = MaskedTokens;
+    type Output = MaskedOutput;
 
-    fn step(&self, batch: HiddenTokens) -> HiddenOutput {
+    fn step(&self, batch: MaskedTokens) -> MaskedOutput {
         self.forward(batch)
     }
 }
 
-impl StepOutput for HiddenOutput {
+impl StepOutput for MaskedOutput {
     fn loss(&self) -> Tensor<1> {
         self.loss.clone()
     }
 
-    /// The number of hidden tokens, so that accumulated gradients are those of one large batch.
+    /// The number of masked tokens, so that accumulated gradients are those of one large batch.
     fn weight(&self) -> f64 {
         self.count as f64
     }
 }
 
-impl ItemLazy for HiddenOutput {
+impl ItemLazy for MaskedOutput {
     fn sync(self) -> Result<Self, ExecutionError> {
         self.loss.device().flush()?;
         Ok(Self {
@@ -112,22 +190,22 @@ impl ItemLazy for HiddenOutput {
     }
 }
 
-impl Adaptor<LossInput> for HiddenOutput {
+impl Adaptor<LossInput> for MaskedOutput {
     fn adapt(&self) -> LossInput {
         LossInput::new(self.loss.clone())
     }
 }
 
-/// Scores a split by the loss per hidden token, its perplexity, and how many were found.
+/// Scores a split by the loss per masked token, its perplexity, and its accuracy.
 #[derive(Clone, Debug, Default)]
-pub struct HiddenScorer {
+pub struct MaskedScorer {
     loss: MeanLoss,
     found: f64,
     count: usize,
 }
 
-impl Scorer<HiddenOutput> for HiddenScorer {
-    fn add(&mut self, output: &HiddenOutput) {
+impl Scorer<MaskedOutput> for MaskedScorer {
+    fn add(&mut self, output: &MaskedOutput) {
         self.loss.add(output);
         if output.count > 0 {
             self.found += scalar(output.found.clone());
@@ -136,52 +214,11 @@ impl Scorer<HiddenOutput> for HiddenScorer {
     }
 
     fn finish(&mut self) -> Vec<(String, f64)> {
-        let mut metrics = Scorer::<HiddenOutput>::finish(&mut self.loss);
+        let mut metrics = Scorer::<MaskedOutput>::finish(&mut self.loss);
         let loss = metrics.first().map_or(f64::NAN, |(_, loss)| *loss);
         metrics.push(("perplexity".into(), loss.exp()));
         metrics.push(("accuracy".into(), self.found / self.count.max(1) as f64));
         (self.found, self.count) = (0.0, 0);
         metrics
-    }
-}
-
-/// The windows of one split, of which there may be none.
-#[derive(Clone, Debug)]
-pub struct MaskedSamples(Option<MaskedSplit>);
-
-impl MaskedSamples {
-    /// The windows of `split`.
-    pub fn new(split: Option<MaskedSplit>) -> Self {
-        Self(split)
-    }
-}
-
-impl Samples for MaskedSamples {
-    type Host = MaskedBatch;
-    type Batch = HiddenTokens;
-
-    fn len(&self) -> usize {
-        self.0.as_ref().map_or(0, MaskedSplit::windows)
-    }
-
-    fn assemble(&self, epoch: u64, indices: &[u32]) -> Result<MaskedBatch, DatasetError> {
-        let split = self.0.as_ref();
-        let split = split.expect("a split without windows has no indices");
-        split.batch(epoch, indices).map_err(DatasetError::new)
-    }
-
-    fn upload(&self, batch: MaskedBatch, device: &Device) -> HiddenTokens {
-        let count = batch.places.len();
-        // No backend takes a tensor without elements everywhere.
-        let put = |mut ids: Vec<i32>| {
-            ids.resize(count.max(1), 0);
-            Tensor::from_data(TensorData::new(ids, [count.max(1)]), device)
-        };
-        HiddenTokens {
-            places: put(batch.places),
-            truth: put(batch.truth),
-            input: upload(batch.texts, device),
-            count,
-        }
     }
 }

@@ -1,33 +1,316 @@
-//! Tasks: what a model is trained for. One task is one wrapper around a model that knows its
-//! loss and implements Burn's `TrainStep` and `InferenceStep`, one scorer of a whole split, and
-//! what turns raw outputs into answers.
+//! Tasks: what a model is trained for, one file each. A task's file has its table of the
+//! configuration, its facts ([`Task`]), the loss around a model ([`Objective`]), the scores of a
+//! split, and for samples with labels what the outputs mean ([`Meaning`](crate::answer::Meaning)).
 
-pub mod network;
-pub mod output;
+mod network;
+mod output;
 
-pub mod causal_lm;
-pub mod classification;
-pub mod masked_lm;
-pub mod multilabel;
-pub mod regression;
-pub mod seq2seq;
+mod causal_lm;
+mod classification;
+mod masked_lm;
+mod multilabel;
+mod regression;
+mod seq2seq;
+mod values;
 
-pub mod image;
-pub mod pairs;
-pub mod table;
-pub mod text;
-pub mod text_table;
-
-pub use causal_lm::{CausalLm, TokenScorer};
-pub use classification::{Classifier, ClassifierScorer, CrossEntropy};
-pub use image::ImageSamples;
-pub use masked_lm::{HiddenScorer, MaskedLm, MaskedSamples};
-pub use multilabel::{MultilabelClassifier, MultilabelScorer};
+pub use causal_lm::{CausalLm, CausalLmConfig, TokenBatch, TokenObjective, TokenScorer};
+pub use classification::{ClassificationAnswer, ClassificationConfig, Classifier, CrossEntropy};
+pub use masked_lm::{MaskedLm, MaskedLmConfig, MaskedObjective, MaskedScorer, MaskedTokens};
+pub use multilabel::{MultilabelAnswer, MultilabelConfig};
 pub use network::{Batch, Network, TableInput, TextInput};
-pub use output::TaskOutput;
-pub use pairs::PairSamples;
-pub use regression::{Regressor, RegressorScorer, TargetScale};
-pub use seq2seq::Seq2Seq;
-pub use table::TableSamples;
-pub use text::TextSamples;
-pub use text_table::TextTableSamples;
+pub use regression::{RegressionConfig, RegressionLoss, TargetScale};
+pub use seq2seq::{PairBatch, Seq2Seq, Seq2SeqConfig, Seq2SeqObjective};
+pub use values::{ClassWeights, Threshold};
+
+use burn::tensor::Tensor;
+use burn::train::{InferenceStep, LearnerModel, SupervisedTraining, TrainStep};
+use fireclay_data::{Labels, TargetKind};
+use serde::{Deserialize, Serialize};
+
+use crate::answer::Meaning;
+use fireclay_config::{Variant, variant};
+use fireclay_train::output::StepOutput;
+use fireclay_train::strategy::Scorer;
+
+/// The facts of a task, told in its own file.
+pub trait Task {
+    /// The `type` that names it in a configuration.
+    fn name(&self) -> &'static str;
+
+    /// What it is, in a line.
+    fn summary(&self) -> &'static str;
+
+    /// What the target of a sample holds; a text is its own target.
+    fn target_kind(&self) -> Option<TargetKind> {
+        None
+    }
+
+    /// The data that it needs, in words.
+    fn needs(&self) -> &'static str {
+        "labels"
+    }
+
+    /// What its model has to do, in words, where not every model for its data does.
+    fn needs_of_model(&self) -> &'static str {
+        "has outputs for it"
+    }
+
+    /// The metrics of the validation split that can be monitored, beside the loss.
+    fn metrics(&self) -> &'static [&'static str];
+
+    /// Those of them that there are for such a target.
+    fn metrics_of(&self, _target: &Target) -> Vec<&'static str> {
+        self.metrics().to_vec()
+    }
+
+    /// The metrics that a line of progress and the final table show, in their order.
+    fn headline(&self) -> &'static [&'static str];
+
+    /// Every impossible value, as (key, message).
+    fn validate(&self) -> Vec<(String, String)> {
+        Vec::new()
+    }
+
+    /// The key that the other keys leave without effect, and why.
+    fn unread(&self) -> Option<(&'static str, &'static str)> {
+        None
+    }
+
+    /// What asks for a validation split, as (key, words).
+    fn needs_validation(&self) -> Option<(&'static str, &'static str)> {
+        None
+    }
+
+    /// What does not go with these classes, as (key, message).
+    fn validate_for(&self, _classes: &[String]) -> Vec<(String, String)> {
+        Vec::new()
+    }
+}
+
+/// What a model `N` is trained for: the module with the loss around it, and how a split is scored.
+pub trait Objective<N>: Clone + 'static {
+    /// The tensors of a batch.
+    type Batch: Send + 'static;
+    /// The model with its loss.
+    type Module: LearnerModel
+        + TrainStep<Input = Self::Batch, Output: StepOutput>
+        + InferenceStep<Input = Self::Batch, Output: StepOutput>;
+
+    /// Puts the loss around the model.
+    fn wrap(&self, model: N) -> Self::Module;
+
+    /// Takes the model out again.
+    fn unwrap(module: Self::Module) -> N;
+
+    /// The loss of a training step, `[1]`; that of an evaluation unless the task says otherwise.
+    fn loss(&self, module: &Self::Module, batch: Self::Batch) -> Tensor<1> {
+        InferenceStep::step(module, batch).loss()
+    }
+
+    /// Scores a whole split.
+    fn scorer(&self) -> impl Scorer<<Self::Module as InferenceStep>::Output> + 'static;
+
+    /// Registers what Burn's dashboard shows.
+    fn show(training: SupervisedTraining<Self::Module>) -> SupervisedTraining<Self::Module>;
+}
+
+/// What is done with the objective of a run, whichever it is.
+pub trait WithObjective<N, B> {
+    /// What comes of it.
+    type Output;
+
+    /// Does it.
+    fn with<O: Objective<N, Batch = B>>(self, objective: O) -> Self::Output;
+}
+
+/// What the labels of the training split say.
+#[derive(Clone, Debug, Default)]
+pub struct Target {
+    /// Names of the classes; none where the target is a number.
+    pub classes: Vec<String>,
+    /// Training samples of each class.
+    pub counts: Vec<usize>,
+    /// Mean and standard deviation of a target that is a number.
+    pub mean_std: Option<(f64, f64)>,
+    /// Tokens to a byte of the validation split, where samples are text and that is known.
+    pub tokens_per_byte: Option<f64>,
+}
+
+impl Target {
+    /// What labels say; `mean_std` is that of numbers.
+    pub fn new(classes: &[String], mean_std: Option<(f64, f64)>, labels: &Labels) -> Self {
+        let mut counts = vec![0; classes.len()];
+        if let Labels::Classes(labels) = labels {
+            labels.iter().for_each(|class| counts[*class as usize] += 1);
+        }
+        Self {
+            classes: classes.to_vec(),
+            counts,
+            mean_std,
+            tokens_per_byte: None,
+        }
+    }
+
+    /// Of this many classes, each with one sample: what a plan knows.
+    pub fn of_classes(count: usize) -> Self {
+        Self {
+            classes: (0..count).map(|class| class.to_string()).collect(),
+            counts: vec![1; count],
+            ..Self::default()
+        }
+    }
+}
+
+/// A task on samples with labels, for any network.
+pub trait LabelledTask: Task {
+    /// What its outputs mean.
+    type Answer: Meaning;
+
+    /// What the outputs of a model for this target mean.
+    fn answer(&self, target: &Target) -> Self::Answer;
+
+    /// Hands `work` the objective for this target.
+    fn with_objective<N: Network, W: WithObjective<N, Batch<N::Input>>>(
+        &self,
+        target: &Target,
+        work: W,
+    ) -> W::Output;
+}
+
+/// The tasks: a line each, with labels first.
+macro_rules! tasks {
+    (
+        labelled { $($(#[$doc:meta])* $labelled:ident($labelled_config:ty),)* }
+        others { $($(#[$other_doc:meta])* $other:ident($other_config:ty),)* }
+    ) => {
+        /// What the model is to learn; `type` names the variant.
+        #[derive(Clone, Debug, PartialEq, Serialize)]
+        #[serde(tag = "type", rename_all = "snake_case")]
+        pub enum TaskConfig {
+            $($(#[$doc])* $labelled($labelled_config),)*
+            $($(#[$other_doc])* $other($other_config),)*
+        }
+
+        impl TaskConfig {
+            /// The facts of the task.
+            pub fn facts(&self) -> &dyn Task {
+                match self {
+                    $(Self::$labelled(task) => task,)*
+                    $(Self::$other(task) => task,)*
+                }
+            }
+
+            /// Every `type` and what it is.
+            pub fn types() -> Vec<(&'static str, &'static str)> {
+                fn fact<T: Task + Default>() -> (&'static str, &'static str) {
+                    let task = T::default();
+                    (task.name(), task.summary())
+                }
+                vec![$(fact::<$labelled_config>(),)* $(fact::<$other_config>(),)*]
+            }
+
+            pub(crate) fn variants() -> Vec<Variant<Self>> {
+                vec![
+                    $(variant(<$labelled_config>::default().name(), Self::$labelled),)*
+                    $(variant(<$other_config>::default().name(), Self::$other),)*
+                ]
+            }
+
+            /// Hands `work` the objective of a task on samples with labels.
+            ///
+            /// # Panics
+            ///
+            /// If the task has no labels.
+            pub fn with_objective<N: Network, W: WithObjective<N, Batch<N::Input>>>(
+                &self,
+                target: &Target,
+                work: W,
+            ) -> W::Output {
+                match self {
+                    $(Self::$labelled(task) => task.with_objective(target, work),)*
+                    $(Self::$other(_))|* => unreachable!("checked: the task has labels"),
+                }
+            }
+
+            /// What the outputs of a model for this target mean, for a task on samples with labels.
+            pub fn answer(&self, target: &Target) -> Option<Answer> {
+                match self {
+                    $(Self::$labelled(task) => Some(Answer::$labelled(task.answer(target))),)*
+                    $(Self::$other(_))|* => None,
+                }
+            }
+        }
+
+        /// What the outputs of a model mean: `postprocess.json`.
+        #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+        #[serde(tag = "task", rename_all = "snake_case")]
+        pub enum Answer {
+            $($(#[$doc])* $labelled(<$labelled_config as LabelledTask>::Answer),)*
+        }
+
+        impl Answer {
+            /// The meaning, whatever the task.
+            pub fn meaning(&self) -> &dyn Meaning {
+                match self {
+                    $(Self::$labelled(answer) => answer,)*
+                }
+            }
+
+            /// The same, to be tuned.
+            pub fn meaning_mut(&mut self) -> &mut dyn Meaning {
+                match self {
+                    $(Self::$labelled(answer) => answer,)*
+                }
+            }
+        }
+    };
+}
+
+tasks! {
+    labelled {
+        /// To tell classes apart.
+        Classification(ClassificationConfig),
+        /// To say of each of several labels whether it applies.
+        Multilabel(MultilabelConfig),
+        /// To predict a number.
+        Regression(RegressionConfig),
+    }
+    others {
+        /// To predict the next token of a text.
+        CausalLm(CausalLmConfig),
+        /// To write the translation of a text.
+        #[serde(rename = "seq2seq")]
+        Seq2Seq(Seq2SeqConfig),
+        /// To predict the masked tokens of a text.
+        MaskedLm(MaskedLmConfig),
+    }
+}
+
+impl TaskConfig {
+    /// The `type` that names this task in a configuration file.
+    pub fn name(&self) -> &'static str {
+        self.facts().name()
+    }
+
+    /// What the target of a sample holds, for this task; a text is its own target.
+    pub fn target_kind(&self) -> Option<TargetKind> {
+        self.facts().target_kind()
+    }
+}
+
+/// Labels for so many samples of a task of this kind, which all mean the same: what a plan records.
+pub fn blank_labels(kind: TargetKind, rows: usize) -> Labels {
+    match kind {
+        TargetKind::Class => Labels::Classes(vec![0; rows]),
+        TargetKind::Set => Labels::Sets(vec![Vec::new(); rows]),
+        TargetKind::Number => Labels::Numbers(vec![0.0; rows]),
+    }
+}
+
+/// A share of label smoothing outside of [0, 1), as (key, message).
+fn check_smoothing(smoothing: f64) -> Option<(String, String)> {
+    (!(0.0..1.0).contains(&smoothing)).then(|| {
+        let message = format!("must be at least 0 and below 1, but is {smoothing}");
+        ("label_smoothing".into(), message)
+    })
+}

@@ -3,14 +3,176 @@
 use burn::module::Module;
 use burn::tensor::activation::log_sigmoid;
 use burn::tensor::{Device, Tensor, TensorData};
-use burn::train::{InferenceStep, TrainOutput, TrainStep};
-use fireclay_data::{Labels, Mix};
-use fireclay_metrics::multilabel_report;
-use fireclay_train::strategy::{MeanLoss, Scorer, backward};
+use burn::train::metric::LossMetric;
+use burn::train::{InferenceStep, SupervisedTraining, TrainOutput, TrainStep};
+use fireclay_data::{Labels, Mix, TargetKind};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use super::network::{Batch, Network};
 use super::output::TaskOutput;
-use crate::config::MultilabelConfig;
+use super::{LabelledTask, Objective, Target, Task, WithObjective, check_smoothing};
+use crate::answer::{Answers, Meaning};
+use fireclay_metrics::{MULTILABEL_METRICS, Report, multilabel_report};
+use fireclay_train::strategy::{MeanLoss, Scorer, backward};
+
+/// Says of each of several labels whether it applies, by binary cross-entropy.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct MultilabelConfig {
+    /// How far each target is moved towards one half, in [0, 1).
+    pub label_smoothing: f64,
+    /// The probability from which a label is taken to apply.
+    pub threshold: f64,
+}
+
+impl Default for MultilabelConfig {
+    fn default() -> Self {
+        Self {
+            label_smoothing: 0.0,
+            threshold: 0.5,
+        }
+    }
+}
+
+impl Task for MultilabelConfig {
+    fn name(&self) -> &'static str {
+        "multilabel"
+    }
+
+    fn summary(&self) -> &'static str {
+        "say of each of several labels whether it applies (images, texts)"
+    }
+
+    fn target_kind(&self) -> Option<TargetKind> {
+        Some(TargetKind::Set)
+    }
+
+    fn needs(&self) -> &'static str {
+        "images or texts with labels"
+    }
+
+    fn metrics(&self) -> &'static [&'static str] {
+        MULTILABEL_METRICS
+    }
+
+    fn headline(&self) -> &'static [&'static str] {
+        &["map", "f1_micro", "f1_macro", "subset_accuracy"]
+    }
+
+    fn validate(&self) -> Vec<(String, String)> {
+        let mut problems = Vec::from_iter(check_smoothing(self.label_smoothing));
+        if !(0.0..=1.0).contains(&self.threshold) {
+            let message = format!("must be between 0 and 1, but is {}", self.threshold);
+            problems.push(("threshold".into(), message));
+        }
+        problems
+    }
+}
+
+/// What trains a model for so many labels.
+#[derive(Clone, Debug)]
+pub struct MultilabelObjective {
+    config: MultilabelConfig,
+    labels: usize,
+}
+
+impl LabelledTask for MultilabelConfig {
+    type Answer = MultilabelAnswer;
+
+    fn answer(&self, target: &Target) -> MultilabelAnswer {
+        MultilabelAnswer {
+            classes: target.classes.clone(),
+            threshold: self.threshold,
+        }
+    }
+
+    fn with_objective<N: Network, W: WithObjective<N, Batch<N::Input>>>(
+        &self,
+        target: &Target,
+        work: W,
+    ) -> W::Output {
+        work.with(MultilabelObjective {
+            config: self.clone(),
+            labels: target.classes.len(),
+        })
+    }
+}
+
+impl<N: Network> Objective<N> for MultilabelObjective {
+    type Batch = Batch<N::Input>;
+    type Module = MultilabelClassifier<N>;
+
+    fn wrap(&self, model: N) -> MultilabelClassifier<N> {
+        MultilabelClassifier {
+            model,
+            label_smoothing: self.config.label_smoothing,
+        }
+    }
+
+    fn unwrap(module: MultilabelClassifier<N>) -> N {
+        module.model
+    }
+
+    fn scorer(&self) -> impl Scorer<MultilabelOutput> + 'static {
+        MultilabelScorer::new(self.labels, self.config.threshold)
+    }
+
+    fn show(
+        training: SupervisedTraining<MultilabelClassifier<N>>,
+    ) -> SupervisedTraining<MultilabelClassifier<N>> {
+        training.metrics((LossMetric::new(),))
+    }
+}
+
+/// Outputs are a logit for each label.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MultilabelAnswer {
+    /// Names, in the order of the logits.
+    pub classes: Vec<String>,
+    /// The probability from which on a label applies.
+    pub threshold: f64,
+}
+
+impl Meaning for MultilabelAnswer {
+    fn classes(&self) -> &[String] {
+        &self.classes
+    }
+
+    fn numbers(&self, outputs: &Tensor<2>) -> Vec<f64> {
+        probabilities(outputs)
+    }
+
+    fn answers(&self, probabilities: Vec<f64>) -> Answers {
+        let rows = probabilities.chunks(self.classes.len());
+        Answers::Sets {
+            chosen: rows.map(|row| applying(row, self.threshold)).collect(),
+            probabilities,
+        }
+    }
+
+    fn report(&self, answers: &Answers, truth: &Labels, seed: u64) -> Report {
+        let (Answers::Sets { probabilities, .. }, Labels::Sets(truth)) = (answers, truth) else {
+            unreachable!("a multi-label classifier answers with sets");
+        };
+        let count = self.classes.len();
+        let report = multilabel_report(count, truth, probabilities, self.threshold, Some(seed));
+        Report {
+            classes: Some(self.classes.clone()),
+            ..report
+        }
+    }
+
+    fn no_labels(&self) -> Labels {
+        Labels::Sets(Vec::new())
+    }
+}
+
+fn applying(probabilities: &[f64], threshold: f64) -> Vec<u32> {
+    let labels = (0u32..).zip(probabilities);
+    let labels = labels.filter(|(_, probability)| **probability >= threshold);
+    labels.map(|(label, _)| label).collect()
+}
 
 /// A model and the loss that trains it to say of each label whether it applies: binary
 /// cross-entropy over logits, the mean over samples and labels (`torch.nn.BCEWithLogitsLoss`).
@@ -26,14 +188,6 @@ pub struct MultilabelClassifier<N: Network> {
 pub type MultilabelOutput = TaskOutput<Vec<u32>>;
 
 impl<N: Network> MultilabelClassifier<N> {
-    /// A model with one output for each label, trained as `config` says.
-    pub fn new(model: N, config: &MultilabelConfig) -> Self {
-        Self {
-            model,
-            label_smoothing: config.label_smoothing,
-        }
-    }
-
     fn forward(&self, batch: Batch<N::Input>) -> MultilabelOutput {
         let Labels::Sets(truth) = batch.truth else {
             unreachable!("a multi-label classifier is given sets");
@@ -91,7 +245,7 @@ fn smoothed(mut targets: Vec<f32>, smoothing: f64) -> Vec<f32> {
 }
 
 /// The logistic function of logits `[rows, labels]`, row-major, in f64 on the host.
-pub fn probabilities(logits: &Tensor<2>) -> Vec<f64> {
+fn probabilities(logits: &Tensor<2>) -> Vec<f64> {
     let logits = logits.to_data();
     let logistic = |logit: f64| 1.0 / (1.0 + (-logit).exp());
     logits.iter::<f64>().map(logistic).collect()

@@ -2,15 +2,146 @@
 
 use burn::module::Module;
 use burn::tensor::{Tensor, TensorData};
-use burn::train::{InferenceStep, TrainOutput, TrainStep};
-use fireclay_data::{Labels, Mix};
-use fireclay_metrics::regression_report;
-use fireclay_train::strategy::{MeanLoss, Scorer, backward};
+use burn::train::metric::LossMetric;
+use burn::train::{InferenceStep, SupervisedTraining, TrainOutput, TrainStep};
+use fireclay_data::{Labels, Mix, TargetKind};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::network::{Batch, Network};
 use super::output::TaskOutput;
-use crate::config::{RegressionConfig, RegressionLoss};
+use super::{LabelledTask, Objective, Target, Task, WithObjective};
+use crate::answer::{Answers, Meaning};
+use fireclay_metrics::{REGRESSION_METRICS, Report, regression_report};
+use fireclay_train::strategy::{MeanLoss, Scorer, backward};
+
+/// Predicts a number.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct RegressionConfig {
+    /// What is made small.
+    pub loss: RegressionLoss,
+    /// With loss = "huber": the error from which the loss grows linearly, in units of the target as
+    /// the model sees it (its standard deviation, if it is standardised).
+    pub huber_delta: f64,
+    /// Whether the model sees the target with mean 0 and standard deviation 1; every number that is
+    /// reported is mapped back.
+    pub standardize_target: bool,
+}
+
+/// What a regression makes small.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RegressionLoss {
+    /// The mean squared error.
+    #[default]
+    Mse,
+    /// The mean absolute error.
+    Mae,
+    /// The squared error of small errors, the absolute one of large ones (Huber 1964).
+    Huber,
+}
+
+impl Default for RegressionConfig {
+    fn default() -> Self {
+        Self {
+            loss: RegressionLoss::Mse,
+            huber_delta: 1.0,
+            standardize_target: true,
+        }
+    }
+}
+
+impl Task for RegressionConfig {
+    fn name(&self) -> &'static str {
+        "regression"
+    }
+
+    fn summary(&self) -> &'static str {
+        "predict a number"
+    }
+
+    fn target_kind(&self) -> Option<TargetKind> {
+        Some(TargetKind::Number)
+    }
+
+    fn metrics(&self) -> &'static [&'static str] {
+        REGRESSION_METRICS
+    }
+
+    fn headline(&self) -> &'static [&'static str] {
+        &["rmse", "mae", "r2"]
+    }
+
+    fn unread(&self) -> Option<(&'static str, &'static str)> {
+        let reason = "it is read if loss is \"huber\"";
+        (self.loss != RegressionLoss::Huber).then_some(("task.huber_delta", reason))
+    }
+
+    fn validate(&self) -> Vec<(String, String)> {
+        let mut problems = Vec::new();
+        if self.huber_delta <= 0.0 {
+            problems.push((
+                "huber_delta".into(),
+                format!("must be above 0, but is {}", self.huber_delta),
+            ));
+        }
+        problems
+    }
+}
+
+/// What trains a model on targets of a certain scale.
+#[derive(Clone, Debug)]
+pub struct RegressionObjective {
+    config: RegressionConfig,
+    scale: TargetScale,
+}
+
+impl LabelledTask for RegressionConfig {
+    type Answer = TargetScale;
+
+    fn answer(&self, target: &Target) -> TargetScale {
+        match target.mean_std {
+            Some((mean, std)) if self.standardize_target => TargetScale { mean, std },
+            _ => TargetScale {
+                mean: 0.0,
+                std: 1.0,
+            },
+        }
+    }
+
+    fn with_objective<N: Network, W: WithObjective<N, Batch<N::Input>>>(
+        &self,
+        target: &Target,
+        work: W,
+    ) -> W::Output {
+        work.with(RegressionObjective {
+            config: self.clone(),
+            scale: self.answer(target),
+        })
+    }
+}
+
+impl<N: Network> Objective<N> for RegressionObjective {
+    type Batch = Batch<N::Input>;
+    type Module = Regressor<N>;
+
+    fn wrap(&self, model: N) -> Regressor<N> {
+        Regressor::new(model, &self.config, self.scale)
+    }
+
+    fn unwrap(module: Regressor<N>) -> N {
+        module.model
+    }
+
+    fn scorer(&self) -> impl Scorer<RegressorOutput> + 'static {
+        RegressorScorer::new(self.scale)
+    }
+
+    fn show(training: SupervisedTraining<Regressor<N>>) -> SupervisedTraining<Regressor<N>> {
+        training.metrics((LossMetric::new(),))
+    }
+}
 
 /// The affine map between the target's unit and the numbers that the model predicts.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -30,6 +161,28 @@ impl TargetScale {
     /// From the model's unit to the target's.
     pub fn invert(&self, value: f64) -> f64 {
         value * self.std + self.mean
+    }
+}
+
+impl Meaning for TargetScale {
+    fn numbers(&self, outputs: &Tensor<2>) -> Vec<f64> {
+        let outputs = outputs.to_data();
+        outputs.iter::<f64>().map(|v| self.invert(v)).collect()
+    }
+
+    fn answers(&self, numbers: Vec<f64>) -> Answers {
+        Answers::Numbers(numbers)
+    }
+
+    fn report(&self, answers: &Answers, truth: &Labels, seed: u64) -> Report {
+        let (Answers::Numbers(predicted), Labels::Numbers(truth)) = (answers, truth) else {
+            unreachable!("a regressor answers with numbers");
+        };
+        regression_report(truth, predicted, Some(seed))
+    }
+
+    fn no_labels(&self) -> Labels {
+        Labels::Numbers(Vec::new())
     }
 }
 

@@ -2,10 +2,113 @@
 
 use burn::module::Module;
 use burn::tensor::{Bool, Int, Tensor};
-use burn::train::{InferenceStep, TrainOutput, TrainStep};
+use burn::train::metric::LossMetric;
+use burn::train::{InferenceStep, SupervisedTraining, TrainOutput, TrainStep};
 use fireclay_models::TranslationModel;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
-use super::causal_lm::{TokenOutput, mean_over, token_losses};
+use super::causal_lm::{TokenOutput, TokenScorer, mean_over, token_losses};
+use super::{Objective, Task, check_smoothing};
+use fireclay_metrics::SEQ2SEQ_METRICS;
+use fireclay_train::output::StepOutput;
+use fireclay_train::strategy::Scorer;
+
+/// Writes the translation of a text: the next token by cross-entropy, and at the end the best of
+/// several drafts.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Seq2SeqConfig {
+    /// How much of the probability is spread over all tokens alike while training, in [0, 1)
+    /// (Vaswani et al. 2017, section 5.4).
+    pub label_smoothing: f64,
+    /// How many drafts are kept while translating; 1 takes the most probable token each time.
+    pub beam_size: usize,
+    /// How much longer translations are favoured: the score of a draft is divided by
+    /// ((5 + length) / 6) to this power (Wu et al. 2016, section 7).
+    pub length_penalty: f64,
+}
+
+impl Default for Seq2SeqConfig {
+    fn default() -> Self {
+        Self {
+            label_smoothing: 0.1,
+            beam_size: 4,
+            length_penalty: 0.6,
+        }
+    }
+}
+
+impl Task for Seq2SeqConfig {
+    fn name(&self) -> &'static str {
+        "seq2seq"
+    }
+
+    fn summary(&self) -> &'static str {
+        "write the translation of a text (pairs of texts)"
+    }
+
+    fn needs(&self) -> &'static str {
+        "pairs of texts"
+    }
+
+    /// BLEU and chrF take translations, which are made at the end.
+    fn metrics(&self) -> &'static [&'static str] {
+        SEQ2SEQ_METRICS
+    }
+
+    fn headline(&self) -> &'static [&'static str] {
+        &["loss", "perplexity", "bleu", "chrf"]
+    }
+
+    fn validate(&self) -> Vec<(String, String)> {
+        let mut problems = Vec::from_iter(check_smoothing(self.label_smoothing));
+        if !(1..=64).contains(&self.beam_size) {
+            let message = format!("must be from 1 to 64, but is {}", self.beam_size);
+            problems.push(("beam_size".into(), message));
+        }
+        if !(0.0..=10.0).contains(&self.length_penalty) {
+            let message = format!("must be from 0 to 10, but is {}", self.length_penalty);
+            problems.push(("length_penalty".into(), message));
+        }
+        problems
+    }
+}
+
+/// What trains a translating model: with label smoothing, which its evaluation leaves out.
+#[derive(Clone, Copy, Debug)]
+pub struct Seq2SeqObjective {
+    /// The share of the probability that is spread over all tokens.
+    pub label_smoothing: f64,
+}
+
+impl Objective<TranslationModel> for Seq2SeqObjective {
+    type Batch = PairBatch;
+    type Module = Seq2Seq;
+
+    fn wrap(&self, model: TranslationModel) -> Seq2Seq {
+        Seq2Seq {
+            model,
+            label_smoothing: self.label_smoothing,
+        }
+    }
+
+    fn unwrap(module: Seq2Seq) -> TranslationModel {
+        module.model
+    }
+
+    fn loss(&self, module: &Seq2Seq, batch: PairBatch) -> Tensor<1> {
+        module.forward(batch, self.label_smoothing).loss()
+    }
+
+    fn scorer(&self) -> impl Scorer<TokenOutput> + 'static {
+        TokenScorer::new(None)
+    }
+
+    fn show(training: SupervisedTraining<Seq2Seq>) -> SupervisedTraining<Seq2Seq> {
+        training.metrics((LossMetric::new(),))
+    }
+}
 
 /// A translating model and the loss that trains it: the mean cross-entropy of the target's tokens,
 /// in nats.
@@ -37,16 +140,8 @@ pub struct PairBatch {
 }
 
 impl Seq2Seq {
-    /// The loss of `model`, with so much label smoothing while training.
-    pub fn new(model: TranslationModel, label_smoothing: f64) -> Self {
-        Self {
-            model,
-            label_smoothing,
-        }
-    }
-
     /// The loss with as much label smoothing as is given.
-    pub fn forward(&self, batch: PairBatch, label_smoothing: f64) -> TokenOutput {
+    fn forward(&self, batch: PairBatch, label_smoothing: f64) -> TokenOutput {
         let memory = self.model.encode(batch.source, batch.source_mask.clone());
         let logits = self
             .model

@@ -13,6 +13,7 @@
 
 use burn::module::Module;
 use burn::optim::ModuleOptimizer;
+use fireclay_config::{Variant, variant};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -97,6 +98,20 @@ macro_rules! each {
 }
 
 impl OptimizerConfig {
+    /// How each `type` is read.
+    pub fn variants() -> Vec<Variant<Self>> {
+        vec![
+            variant("sgd", Self::Sgd),
+            variant("adam", Self::Adam),
+            variant("adamw", Self::AdamW),
+            variant("rmsprop", Self::RmsProp),
+            variant("adagrad", Self::Adagrad),
+            variant("lion", Self::Lion),
+            variant("muon", Self::Muon),
+            variant("adafactor", Self::Adafactor),
+        ]
+    }
+
     /// Every `type` and what it is, in the order in which they are listed to the user.
     pub const TYPES: &[(&str, &str)] = &[
         ("sgd", "gradient descent, plain or with momentum"),

@@ -10,6 +10,7 @@
 //! with `warmup_from_zero` it uses `t/w` and the first update changes nothing (the Hugging Face
 //! one). Decays count from the end of the warm-up.
 
+use fireclay_config::{Variant, variant};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -67,6 +68,21 @@ impl Default for LrSchedulerConfig {
 }
 
 impl LrSchedulerConfig {
+    /// How each `type` is read.
+    pub fn variants() -> Vec<Variant<Self>> {
+        vec![
+            variant("constant", Self::Constant),
+            variant("step", Self::Step),
+            variant("multistep", Self::MultiStep),
+            variant("exponential", Self::Exponential),
+            variant("linear", Self::Linear),
+            variant("cosine", Self::Cosine),
+            variant("one_cycle", Self::OneCycle),
+            variant("noam", Self::Noam),
+            variant("reduce_on_plateau", Self::ReduceOnPlateau),
+        ]
+    }
+
     /// Every `type` and what it is, in the order in which they are listed to the user.
     pub const TYPES: &[(&str, &str)] = &[
         ("constant", "the base learning rate throughout"),

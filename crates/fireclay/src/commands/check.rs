@@ -1,12 +1,10 @@
 //! `check`: everything that can be found before training.
 
-use fireclay_data::{
-    DataReport, ImageData, Labels, PairData, Table, TargetKind, TextData, TextTableData,
-    TokenSplit, inspect, split,
-};
+use fireclay_data::DataReport;
 use fireclay_plan::PLANNER;
-use fireclay_run::config::{BatchSize, DataConfig, Loaded, RunConfig, TableSource};
-use fireclay_run::run::{Prepared, RunData, RunError, locate};
+use fireclay_run::Prepared;
+use fireclay_run::config::{BatchSize, Loaded, RunConfig};
+use fireclay_run::workload::Dataset;
 use serde_json::json;
 
 use crate::cli::CheckArgs;
@@ -17,144 +15,57 @@ use crate::text::{say, table};
 /// standard error, so that what is on standard output is a config.
 pub fn check(args: &CheckArgs) -> Result<(), Failure> {
     let loaded = RunConfig::load(&args.config, &args.sets)?;
-    let report = match &loaded.config.data {
-        DataConfig::Table(source) if !args.no_data => Some(look(&loaded, source)?),
-        _ => None,
-    };
-    if args.json {
-        say!("{:#}", json!({"config": loaded.config, "data": report}));
-    } else {
-        if let Some(report) = &report {
-            eprint!("{}", describe(report));
-        }
-        say!("{}", loaded.config.to_toml().trim_end());
-    }
-    let errors = report
-        .iter()
-        .flat_map(|report| &report.errors)
-        .map(ToString::to_string);
-    let errors: Vec<String> = errors.collect();
-    if !errors.is_empty() {
-        return Err(Failure::Failed(errors.join("\nerror: ")));
-    }
     let is_open = loaded.config.batch_size() == BatchSize::Auto;
-    if args.no_data && is_open {
-        eprintln!("note: batch_size = \"auto\" is decided by the data, which is not read");
-    }
-    if !args.no_data {
-        let prepared = Prepared::new(loaded, PLANNER)?;
+    if args.no_data {
+        report(&loaded, None, args.json);
         if is_open {
-            let size = json!(prepared.config().batch_size());
-            eprintln!("note: batch_size = \"auto\" is {size} with the memory that is here");
+            eprintln!("note: batch_size = \"auto\" is decided by the data, which is not read");
         }
-        match prepared.data() {
-            RunData::Table(_) => {}
-            RunData::Image(data) => eprint!("\n{}", describe_images(data)),
-            RunData::Text(data) => eprint!("\n{}", describe_text(data)),
-            RunData::Pairs(data) => eprint!("\n{}", describe_pairs(data)),
-            RunData::TextTable(data) => eprint!("\n{}", describe_texts(data)),
-        }
+        return Ok(());
     }
+    let prepared = Prepared::inspected(loaded, PLANNER, |loaded, found| {
+        report(loaded, found, args.json);
+        let errors = found.iter().flat_map(|report| &report.errors);
+        let errors: Vec<String> = errors.map(ToString::to_string).collect();
+        match errors.is_empty() {
+            true => Ok(()),
+            false => Err(Failure::Failed(errors.join("\nerror: "))),
+        }
+    })?;
+    if is_open {
+        let size = json!(prepared.config().batch_size());
+        eprintln!("note: batch_size = \"auto\" is {size} with the memory that is here");
+    }
+    eprint!("{}", overview(prepared.data().dataset()));
     Ok(())
 }
 
-/// The samples of each split, by class.
-fn describe_images(data: &ImageData) -> String {
-    let classes = data.preprocess.classes();
-    let mut rows = vec![vec![String::new(), "images".into()]];
-    rows[0].extend(classes.iter().cloned());
-    for (name, split) in data.named() {
-        let mut row = vec![name.to_owned(), split.len().to_string()];
-        row.extend(
-            counts(split.labels(), classes.len())
-                .iter()
-                .map(usize::to_string),
-        );
-        rows.push(row);
+/// The config, and what was found in its table.
+fn report(loaded: &Loaded, found: Option<&DataReport>, as_json: bool) {
+    if as_json {
+        say!("{:#}", json!({"config": loaded.config, "data": found}));
+        return;
     }
-    let notes = data.notes.iter().map(|note| format!("note: {note}\n"));
-    table(&rows) + &notes.collect::<String>()
+    if let Some(report) = found {
+        eprint!("{}", describe(report));
+    }
+    say!("{}", loaded.config.to_toml().trim_end());
 }
 
-/// The tokens of each split, the text that they stand for, and what fills rows of documents up.
-fn describe_text(data: &TextData) -> String {
-    let mut rows = vec![
-        ["", "windows", "tokens", "bytes"]
-            .map(String::from)
-            .to_vec(),
-    ];
-    rows[0].extend(data.train.padding().map(|_| "padding".into()));
-    for (name, split) in data.named() {
-        let numbers = split.map_or([0; 3], |split| {
-            [split.windows() as u64, split.tokens(), split.bytes()]
-        });
-        let mut row = vec![name.to_owned()];
-        row.extend(numbers.iter().map(u64::to_string));
-        let padding = split.and_then(TokenSplit::padding);
-        row.extend(padding.map(|share| format!("{:.1} %", 100.0 * share)));
-        rows.push(row);
+/// The splits of the data, and what is to be said of it.
+fn overview(data: &dyn Dataset) -> String {
+    let (vocabulary, rows) = data.overview();
+    if rows.is_empty() {
+        return String::new();
     }
-    let notes = data.notes.iter().map(|note| format!("note: {note}\n"));
-    let vocabulary = format!("vocabulary of {} tokens\n\n", data.vocabulary);
-    vocabulary + &table(&rows) + &notes.collect::<String>()
-}
-
-/// The pairs of each split, and the batches that they make.
-fn describe_pairs(data: &PairData) -> String {
-    let header = ["", "pairs", "batches"];
-    let mut rows = vec![header.map(String::from).to_vec()];
-    for (name, split) in data.named() {
-        let numbers = split.map_or([0; 2], |split| [split.pairs(), split.groups()]);
-        let numbers = numbers.iter().map(usize::to_string);
-        rows.push(std::iter::once(name.to_owned()).chain(numbers).collect());
-    }
-    let notes = data.notes.iter().map(|note| format!("note: {note}\n"));
-    let vocabulary = format!("vocabulary of {} tokens\n\n", data.vocabulary);
-    vocabulary + &table(&rows) + &notes.collect::<String>()
-}
-
-/// The texts of each split, by class.
-fn describe_texts(data: &TextTableData) -> String {
-    let classes = data.preprocess.classes();
-    let mut rows = vec![["", "texts", "tokens"].map(String::from).to_vec()];
-    rows[0].extend(classes.iter().cloned());
-    for (name, split) in data.named() {
-        let mut row = vec![name.to_owned()];
-        row.extend([split.len(), split.tokens()].map(|count| count.to_string()));
-        let counts = counts(split.labels(), classes.len());
-        row.extend(counts.iter().map(usize::to_string));
-        rows.push(row);
-    }
-    let notes = data.notes.iter().map(|note| format!("note: {note}\n"));
-    let vocabulary = format!("vocabulary of {} tokens\n\n", data.tokenizer.vocabulary());
-    vocabulary + &table(&rows) + &notes.collect::<String>()
-}
-
-fn counts(labels: &Labels, classes: usize) -> Vec<usize> {
-    let mut counts = vec![0; classes];
-    match labels {
-        Labels::Classes(found) => found.iter().for_each(|class| counts[*class as usize] += 1),
-        Labels::Sets(found) => found
-            .iter()
-            .flatten()
-            .for_each(|class| counts[*class as usize] += 1),
-        Labels::Numbers(_) => {}
-    }
-    counts
-}
-
-fn look(loaded: &Loaded, source: &TableSource) -> Result<DataReport, RunError> {
-    let config = &loaded.config;
-    let kind: TargetKind = config
-        .task
-        .target_kind()
-        .expect("checked: the task has labels");
-    let data = &source.table;
-    let report = Table::load(source.format, data).and_then(|table| {
-        let splits = split(&table, data, config.seed, kind)?;
-        inspect(&table, &splits, data, kind)
-    });
-    report.map_err(|error| locate(loaded, error))
+    let vocabulary = vocabulary.map(|size| format!("vocabulary of {size} tokens\n\n"));
+    let notes = data.notes().iter().map(|note| format!("note: {note}\n"));
+    format!(
+        "\n{}{}{}",
+        vocabulary.unwrap_or_default(),
+        table(&rows),
+        notes.collect::<String>()
+    )
 }
 
 fn describe(report: &DataReport) -> String {

@@ -1,7 +1,7 @@
 //! `export`: what a run has learned, for other programs.
 
 use fireclay_run::export::Export;
-use fireclay_run::run::load_run;
+use fireclay_run::load_run;
 
 use super::device;
 use crate::cli::ExportArgs;
@@ -19,7 +19,7 @@ pub fn export(args: &ExportArgs) -> Result<(), Failure> {
         output: &args.output,
         merge_on: device.as_ref(),
     };
-    let names = export.write(&args.run, &config.model)?;
+    let names = export.write(&args.run)?;
     let folder = args.output.display();
     names.iter().for_each(|name| say!("{folder}/{name}"));
     Ok(())

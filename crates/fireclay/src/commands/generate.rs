@@ -3,12 +3,8 @@
 use std::io::Write;
 use std::path::Path;
 
-use burn::tensor::Device;
-use fireclay_data::Tokenizer;
-use fireclay_run::config::ModelConfig;
-use fireclay_run::finished::TextRun;
-use fireclay_run::generate::{Limits, Sampling, Writer};
-use fireclay_run::run::load_run;
+use fireclay_run::generate::{Limits, Sampling};
+use fireclay_run::{Run, load_run, open};
 use serde_json::json;
 
 use super::device;
@@ -21,23 +17,12 @@ pub fn generate(args: &GenerateArgs) -> Result<(), Failure> {
     let (sampling, limits) = choices(args)?;
     let prompts = prompts(args)?;
     let config = load_run(&args.run)?.config;
-    if !matches!(config.model, ModelConfig::Language(_)) {
-        let message = format!(
-            "{} is no model that writes; use predict or evaluate",
-            args.run.display()
-        );
-        return Err(Failure::Usage(message));
-    }
     let device = device(&config, args.backend.as_deref())?;
-    let run = TextRun::load(&args.run, &device.device)?;
-    let Some(tokenizer) = &run.tokenizer else {
-        let message = "the run was trained on files of tokens and has no tokenizer; name one in its config: [tokenizer] type = \"file\"";
-        return Err(Failure::Usage(message.into()));
-    };
+    let run = open(&args.run, &device.device)?;
+    // A run that writes no text says so before the first prompt.
+    run.writer()?;
     let session = Session {
-        run: &run,
-        tokenizer,
-        device: &device.device,
+        run: &*run,
         sampling,
         limits,
     };
@@ -87,18 +72,12 @@ fn read(path: &Path) -> Result<String, Failure> {
 }
 
 struct Session<'a> {
-    run: &'a TextRun,
-    tokenizer: &'a Tokenizer,
-    device: &'a Device,
+    run: &'a dyn Run,
     sampling: Sampling,
     limits: Limits,
 }
 
 impl Session<'_> {
-    fn writer(&self) -> Writer<'_> {
-        Writer::new(&self.run.model, self.tokenizer, self.device)
-    }
-
     /// The prompt, and what follows as it comes.
     fn show(&self, prompt: &str) -> Result<(), Failure> {
         let mut output = std::io::stdout();
@@ -108,8 +87,8 @@ impl Session<'_> {
             let _ = output.flush();
         };
         show(prompt);
-        self.writer()
-            .write(prompt, &self.sampling, &self.limits, &mut show)?;
+        let writer = self.run.writer()?;
+        writer.write(prompt, &self.sampling, &self.limits, &mut show)?;
         show("\n");
         Ok(())
     }
@@ -118,9 +97,8 @@ impl Session<'_> {
     fn print(&self, prompt: &str) -> Result<(), Failure> {
         let mut text = String::new();
         let write = |piece: &str| text.push_str(piece);
-        let ended = self
-            .writer()
-            .write(prompt, &self.sampling, &self.limits, write)?;
+        let writer = self.run.writer()?;
+        let ended = writer.write(prompt, &self.sampling, &self.limits, write)?;
         say!(
             "{}",
             json!({"prompt": prompt, "text": text, "ended": ended})

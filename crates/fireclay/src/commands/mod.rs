@@ -23,8 +23,8 @@ pub use predict::predict;
 pub use schema::{completions, schema};
 pub use train::{resume, train};
 
+use fireclay_run::RunDevice;
 use fireclay_run::config::RunConfig;
-use fireclay_run::run::RunDevice;
 
 use crate::backend;
 use crate::failure::Failure;

@@ -1,227 +1,82 @@
-//! `predict`: answers for the rows of a table, or for images.
+//! `predict`: answers for the rows of a table, for images, or for texts.
 
-use std::path::{Path, PathBuf};
-
-use fireclay_data::{ReadOptions, TableFormat, expand, image_files, read_lines};
-use fireclay_run::config::{
-    DataConfig, ImageSource, PairSource, RunConfig, TableSource, TaskConfig, TextTableSource,
-};
-use fireclay_run::finished::{ImageRun, TableRun, TextTableRun, TranslationRun};
-use fireclay_run::predict::{Answered, PredictJob, predict as write};
-use fireclay_run::predict_images::{
-    ImageAnswer, ImageJob, Prediction, predict_images, predict_images_to,
-};
-use fireclay_run::predict_lines::predict_lines;
-use fireclay_run::run::load_run;
-use fireclay_run::task::ImageSamples;
-use fireclay_run::translate::Translator;
-use fireclay_train::Samples;
+use fireclay_data::arrow::array::{Array, Float64Array, RecordBatch, StringArray};
+use fireclay_run::{PredictJob, load_run, open};
 
 use super::device;
 use crate::cli::PredictArgs;
 use crate::failure::Failure;
 use crate::text::{number, say, table};
 
-/// Reads a table or images, answers, and writes a table or shows the answers.
+/// Reads what the run answers for, and writes the answers or shows them.
 pub fn predict(args: &PredictArgs) -> Result<(), Failure> {
     let config = load_run(&args.run)?.config;
-    match &config.data {
-        DataConfig::Table(source) => rows(args, &config, source),
-        DataConfig::Image(source) => images(args, &config, source),
-        DataConfig::Pairs(source) => lines(args, &config, source),
-        DataConfig::TextTable(source) => texts(args, &config, source),
-        DataConfig::Text(_) if matches!(config.task, TaskConfig::MaskedLm(_)) => {
-            let run = args.run.display();
-            Err(Failure::Usage(format!(
-                "a masked language model answers nothing; start one that does from it: [model] pretrained = \"{run}\", [tokenizer] type = \"file\" with its tokenizer.json"
-            )))
-        }
-        DataConfig::Text(_) => {
-            let run = args.run.display();
-            Err(Failure::Usage(format!(
-                "a language model goes on from a prompt: fireclay generate {run} --prompt TEXT"
-            )))
-        }
-    }
-}
-
-fn rows(args: &PredictArgs, config: &RunConfig, source: &TableSource) -> Result<(), Failure> {
-    let (output, format) = table_output(args)?;
-    let input = TableFormat::from_path(Path::new(&args.input)).unwrap_or(source.format);
-    let device = device(config, args.backend.as_deref())?;
-    let run = TableRun::load(&args.run, &device.device)?;
-    let table = &source.table;
-    let paths = [
-        Some(&table.path),
-        table.valid_path.as_ref(),
-        table.test_path.as_ref(),
-    ];
-    let job = PredictJob {
+    let device = device(&config, args.backend.as_deref())?;
+    let run = open(&args.run, &device.device)?;
+    let predicted = run.predict(&PredictJob {
         input: &args.input,
-        options: ReadOptions::from_config(input, &source.table),
-        output,
-        format,
-        id: source.table.id.as_deref(),
-        protected: &protected(&args.run, &paths),
-    };
-    let rows = write(&run, &job)?.rows;
-    say!("{rows} rows to {}", output.display());
-    Ok(())
-}
-
-/// Translates a text line by line.
-fn lines(args: &PredictArgs, config: &RunConfig, source: &PairSource) -> Result<(), Failure> {
-    let TaskConfig::Seq2Seq(task) = &config.task else {
-        unreachable!("the run is on pairs of texts");
-    };
-    if args.top.is_some() {
-        return Err(Failure::Usage("--top is for images".into()));
-    }
-    let data = &source.pairs;
-    let paths = [
-        Some(&data.path),
-        data.target_path.as_ref(),
-        data.valid_path.as_ref(),
-        data.valid_target_path.as_ref(),
-        data.test_path.as_ref(),
-        data.test_target_path.as_ref(),
-        tokenizer_path(config),
-    ];
-    let protected = protected(&args.run, &paths);
-    let input = Path::new(&args.input);
-    let device = device(config, args.backend.as_deref())?;
-    let run = TranslationRun::load(&args.run, &device.device)?;
-    let translator = Translator::new(&run.model, &run.tokenizer, &device.device, task);
-    let Some(output) = &args.output else {
-        let translations = translator.translate(&read_lines(input)?)?;
-        translations.iter().for_each(|text| say!("{text}"));
-        return Ok(());
-    };
-    let count = predict_lines(&translator, input, output, &protected)?;
-    say!("{count} lines to {}", output.display());
-    Ok(())
-}
-
-fn texts(args: &PredictArgs, config: &RunConfig, source: &TextTableSource) -> Result<(), Failure> {
-    let (output, format) = table_output(args)?;
-    let data = &source.texts;
-    let own = || data.format().unwrap_or(TableFormat::Csv);
-    let input = TableFormat::from_path(Path::new(&args.input)).unwrap_or_else(own);
-    let device = device(config, args.backend.as_deref())?;
-    let run = TextTableRun::load(&args.run, &device.device)?;
-    let paths = [
-        Some(&data.path),
-        data.valid_path.as_ref(),
-        data.test_path.as_ref(),
-        tokenizer_path(config),
-    ];
-    let job = PredictJob {
-        input: &args.input,
-        options: data.read_options(input),
-        output,
-        format,
-        id: data.id.as_deref(),
-        protected: &protected(&args.run, &paths),
-    };
-    let Answered { rows, cut } = write(&run, &job)?;
-    if cut > 0 {
-        let length = run.preprocess.max_length();
-        eprintln!("note: {cut} of {rows} texts have more than {length} tokens and are cut");
-    }
-    say!("{rows} rows to {}", output.display());
-    Ok(())
-}
-
-/// The file for the answers to a table, and its format.
-fn table_output(args: &PredictArgs) -> Result<(&Path, TableFormat), Failure> {
-    if args.top.is_some() {
-        let message = "--top is for images: answers for a table have a column for each class";
-        return Err(Failure::Usage(message.into()));
-    }
-    let output = args.output.as_deref().ok_or_else(|| {
-        Failure::Usage("answers for a table need a file to go to: -o predictions.csv".into())
+        output: args.output.as_deref(),
+        top: args.top,
     })?;
-    Ok((output, output_format(output)?))
-}
-
-/// The tokenizer that the configuration names.
-fn tokenizer_path(config: &RunConfig) -> Option<&String> {
-    config.tokenizer.as_ref()?.config.path.as_ref()
-}
-
-/// The run's own files, and those that it was trained on and will need to resume.
-fn protected(run: &Path, paths: &[Option<&String>]) -> Vec<PathBuf> {
-    let mut protected = vec![run.to_path_buf()];
-    for path in paths.iter().flatten() {
-        protected.extend(expand(path).unwrap_or_else(|_| vec![PathBuf::from(path)]));
+    predicted
+        .notes
+        .iter()
+        .for_each(|note| eprintln!("note: {note}"));
+    match &args.output {
+        Some(output) => say!(
+            "{} {} to {}",
+            predicted.count,
+            predicted.unit,
+            output.display()
+        ),
+        None => show(&predicted.shown),
     }
-    protected
-}
-
-fn images(args: &PredictArgs, config: &RunConfig, source: &ImageSource) -> Result<(), Failure> {
-    let top = args.top.unwrap_or(5);
-    if top == 0 {
-        return Err(Failure::Usage("--top must be at least 1".into()));
-    }
-    let format = args.output.as_deref().map(output_format).transpose()?;
-    let device = device(config, args.backend.as_deref())?;
-    let run = ImageRun::load(&args.run, &device.device)?;
-    let threads = ImageSamples::threads();
-    let images = image_files(&args.input)?;
-    let (Some(output), Some(format)) = (&args.output, format) else {
-        let mut rows = vec![header(&run, top)];
-        predict_images(&run, images, top, threads, |answers| {
-            rows.extend(answers.iter().map(row));
-            Ok(())
-        })?;
-        say!("{}", table(&rows).trim_end());
-        return Ok(());
-    };
-    let data = &source.images;
-    let paths = [
-        Some(&data.path),
-        data.valid_path.as_ref(),
-        data.test_path.as_ref(),
-    ];
-    let job = ImageJob {
-        images,
-        top,
-        threads,
-        output,
-        format,
-        protected: &protected(&args.run, &paths),
-    };
-    let count = predict_images_to(&run, job)?;
-    say!("{count} images to {}", output.display());
     Ok(())
 }
 
-fn header(run: &ImageRun, top: usize) -> Vec<String> {
-    let mut header = vec!["image".to_owned(), "prediction".to_owned()];
-    for rank in 1..=top.min(run.predictor.answer.classes().len()) {
-        header.extend([format!("class {rank}"), "p".to_owned()]);
-    }
-    header
-}
-
-/// An image, the answer, and the most probable classes.
-fn row(answer: &ImageAnswer) -> Vec<String> {
-    let prediction = match &answer.prediction {
-        Prediction::Number(value) => number(*value),
-        Prediction::Text(text) if text.is_empty() => "-".to_owned(),
-        Prediction::Text(text) => text.clone(),
+/// The answers as a table with a header; texts alone as they are.
+fn show(answers: &[RecordBatch]) {
+    let Some(first) = answers.first() else {
+        return;
     };
-    let best = answer.best.iter();
-    let best = best.flat_map(|(class, probability)| [class.clone(), number(*probability)]);
-    let first = [answer.image.display().to_string(), prediction];
-    first.into_iter().chain(best).collect()
+    let names = first
+        .schema()
+        .fields()
+        .iter()
+        .map(|field| header(field.name()))
+        .collect();
+    let rows = answers
+        .iter()
+        .flat_map(|batch| (0..batch.num_rows()).map(|row| cells(batch, row)));
+    match first.num_columns() {
+        1 => rows.for_each(|row| say!("{}", row[0])),
+        _ => {
+            let rows: Vec<_> = std::iter::once(names).chain(rows).collect();
+            say!("{}", table(&rows).trim_end());
+        }
+    }
 }
 
-fn output_format(output: &Path) -> Result<TableFormat, Failure> {
-    TableFormat::from_path(output).ok_or_else(|| {
-        let output = output.display();
-        Failure::Usage(format!(
-            "cannot tell the format of {output}; name it .csv, .jsonl or .parquet"
-        ))
-    })
+/// What a column of the file is called on the screen.
+fn header(name: &str) -> String {
+    match name.strip_prefix("class_") {
+        Some(rank) => format!("class {rank}"),
+        None if name.starts_with("probability_") => "p".to_owned(),
+        None => name.to_owned(),
+    }
+}
+
+fn cells(batch: &RecordBatch, row: usize) -> Vec<String> {
+    let is_alone = batch.num_columns() == 1;
+    let cell = |column: &dyn Array| {
+        if let Some(numbers) = column.as_any().downcast_ref::<Float64Array>() {
+            return number(numbers.value(row));
+        }
+        let texts = column.as_any().downcast_ref::<StringArray>();
+        match texts.map_or("", |texts| texts.value(row)) {
+            "" if !is_alone => "-".to_owned(),
+            text => text.to_owned(),
+        }
+    };
+    batch.columns().iter().map(|column| cell(column)).collect()
 }

@@ -8,7 +8,7 @@ use crate::text::say;
 
 /// Prints the JSON Schema of configs.
 pub fn schema() -> Result<(), Failure> {
-    let schema = fireclay_run::config::schema();
+    let schema = fireclay_run::schema();
     say!(
         "{}",
         serde_json::to_string_pretty(&schema).expect("a schema is plain data")

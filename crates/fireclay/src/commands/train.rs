@@ -4,8 +4,9 @@ use std::path::Path;
 
 use burn::train::Interrupter;
 use fireclay_plan::PLANNER;
-use fireclay_run::config::{DataConfig, RunConfig, TaskConfig};
-use fireclay_run::run::{Hooks, Outcome, Prepared, RunDevice, load_run};
+use fireclay_run::config::RunConfig;
+use fireclay_run::workload::Words;
+use fireclay_run::{Hooks, Outcome, Prepared, RunDevice, load_run};
 use fireclay_train::cost::{Cost, Phase};
 use fireclay_train::{RunFolder, StopReason};
 use serde_json::json;
@@ -41,7 +42,7 @@ pub fn resume(args: &ResumeArgs) -> Result<(), Failure> {
 fn hooks(config: &RunConfig, show: ShowArgs) -> Result<Hooks, Failure> {
     let interrupter = Interrupter::new();
     stop_on_signal(&interrupter);
-    let (observer, renderer) = watch(show, headline(&config.task), &interrupter)?;
+    let (observer, renderer) = watch(show, config.task.facts().headline(), &interrupter)?;
     Ok(Hooks {
         observers: vec![observer],
         renderer,
@@ -50,23 +51,10 @@ fn hooks(config: &RunConfig, show: ShowArgs) -> Result<Hooks, Failure> {
     })
 }
 
-/// The metrics that a line and the final table show after the loss.
-fn headline(task: &TaskConfig) -> &'static [&'static str] {
-    match task {
-        TaskConfig::Classification(_) => {
-            &["accuracy", "roc_auc", "f1", "f1_macro", "log_loss", "ece"]
-        }
-        TaskConfig::Multilabel(_) => &["map", "f1_micro", "f1_macro", "subset_accuracy"],
-        TaskConfig::Regression(_) => &["rmse", "mae", "r2"],
-        TaskConfig::CausalLm(_) => &["loss", "perplexity", "bits_per_byte"],
-        TaskConfig::Seq2Seq(_) => &["loss", "perplexity", "bleu", "chrf"],
-        TaskConfig::MaskedLm(_) => &["loss", "perplexity", "accuracy"],
-    }
-}
-
 /// What the user is told before and after.
 struct Report {
     config: RunConfig,
+    words: Words,
     rows: Vec<(&'static str, usize)>,
     device: String,
     show: ShowArgs,
@@ -77,13 +65,16 @@ impl Report {
         if !show.json && !show.quiet {
             say!("device  {}", device.description);
             prepared
+                .data()
+                .dataset()
                 .notes()
                 .iter()
                 .for_each(|note| say!("note    {note}"));
         }
         Self {
             config: prepared.config().clone(),
-            rows: prepared.data().sizes().to_vec(),
+            words: Words::of(prepared.config()),
+            rows: prepared.data().dataset().sizes().to_vec(),
             device: device.backend.clone(),
             show,
         }
@@ -150,15 +141,9 @@ impl Report {
             );
         }
         say!("run      {folder}");
-        match self.config.data {
-            // It is there to start others from.
-            _ if matches!(self.config.task, TaskConfig::MaskedLm(_)) => {}
-            DataConfig::Table(_) | DataConfig::TextTable(_) => {
-                say!("predict  fireclay predict {folder} DATA.csv -o predictions.csv");
-            }
-            DataConfig::Image(_) => say!("predict  fireclay predict {folder} IMAGE"),
-            DataConfig::Text(_) => say!("generate fireclay generate {folder} --prompt TEXT"),
-            DataConfig::Pairs(_) => say!("predict  fireclay predict {folder} TEXT.txt -o OUT.txt"),
+        if let Some(next) = self.words.next {
+            let verb = next.split(' ').next().unwrap_or_default();
+            say!("{verb:8} fireclay {}", next.replace("{}", folder));
         }
     }
 
@@ -170,17 +155,16 @@ impl Report {
                 .values()
                 .any(|r| r.metrics.contains_key(**name))
         };
-        let names: Vec<&str> = headline(&self.config.task)
+        let names: Vec<&str> = self
+            .config
+            .task
+            .facts()
+            .headline()
             .iter()
             .filter(has)
             .copied()
             .collect();
-        let unit = match self.config.data {
-            DataConfig::Table(_) | DataConfig::Image(_) | DataConfig::TextTable(_) => "rows",
-            DataConfig::Text(_) => "windows",
-            DataConfig::Pairs(_) => "batches",
-        };
-        let mut rows = vec![vec![String::new(), unit.into()]];
+        let mut rows = vec![vec![String::new(), self.words.samples.into()]];
         rows[0].extend(names.iter().map(|name| (*name).to_owned()));
         for (split, count) in &self.rows {
             let mut row = vec![(*split).to_owned(), count.to_string()];

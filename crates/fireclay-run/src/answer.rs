@@ -1,0 +1,121 @@
+//! What a model answers, and what every task can say of its answers.
+
+use std::sync::Arc;
+
+use burn::tensor::Tensor;
+use fireclay_data::Labels;
+use fireclay_data::arrow::array::{ArrayRef, Float64Array, StringArray};
+
+use fireclay_metrics::Report;
+
+/// Answers for some samples.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Answers {
+    /// One class for each sample.
+    Classes {
+        /// Indices of the chosen classes.
+        chosen: Vec<u32>,
+        /// Probabilities `[samples, classes]`, sample by sample.
+        probabilities: Vec<f64>,
+    },
+    /// Any number of labels for each sample.
+    Sets {
+        /// Indices of the labels that apply.
+        chosen: Vec<Vec<u32>>,
+        /// Probabilities `[samples, labels]`, sample by sample.
+        probabilities: Vec<f64>,
+    },
+    /// One number for each sample, in the target's unit.
+    Numbers(Vec<f64>),
+    /// One text for each sample.
+    Texts(Vec<String>),
+}
+
+/// What the outputs of a model on samples with labels mean.
+pub trait Meaning {
+    /// Names of the classes or labels, in the order of the outputs; none where the answer is a number.
+    fn classes(&self) -> &[String] {
+        &[]
+    }
+
+    /// Probabilities `[samples, classes]`, or numbers in the target's unit, from outputs
+    /// `[samples, outputs]`.
+    fn numbers(&self, outputs: &Tensor<2>) -> Vec<f64>;
+
+    /// The answers that these numbers are.
+    fn answers(&self, numbers: Vec<f64>) -> Answers;
+
+    /// Chooses what the task leaves to the validation split, from answers and targets of that split.
+    fn tune(&mut self, _answers: &Answers, _truth: &Labels) {}
+
+    /// All metrics of answers to samples with these targets, with a 95 % interval drawn from `seed`.
+    ///
+    /// # Panics
+    ///
+    /// If the answers or the targets are not of the task's kind.
+    fn report(&self, answers: &Answers, truth: &Labels, seed: u64) -> Report;
+
+    /// The targets of no samples.
+    fn no_labels(&self) -> Labels;
+}
+
+impl Answers {
+    /// The answers as a column: names, sets of names joined by `;`, numbers or texts.
+    pub fn predictions(self, classes: &[String]) -> ArrayRef {
+        match self {
+            Self::Numbers(numbers) => Arc::new(Float64Array::from(numbers)),
+            Self::Texts(texts) => Arc::new(StringArray::from(texts)),
+            Self::Classes { chosen, .. } => {
+                let names = chosen.iter().map(|class| classes[*class as usize].as_str());
+                Arc::new(StringArray::from_iter_values(names))
+            }
+            Self::Sets { chosen, .. } => {
+                let names = chosen.iter().map(|set| join(set, classes));
+                Arc::new(StringArray::from_iter_values(names))
+            }
+        }
+    }
+
+    /// The probabilities `[samples, classes]`, sample by sample, where there are any.
+    pub fn probabilities(&self) -> Option<&[f64]> {
+        match self {
+            Self::Classes { probabilities, .. } | Self::Sets { probabilities, .. } => {
+                Some(probabilities)
+            }
+            Self::Numbers(_) | Self::Texts(_) => None,
+        }
+    }
+
+    /// A column `probability_<class>` for each class; none where the answer is no class.
+    pub fn by_class(&self, classes: &[String]) -> Vec<(String, ArrayRef)> {
+        let Some(probabilities) = self.probabilities() else {
+            return Vec::new();
+        };
+        let column = |(index, class): (usize, &String)| {
+            let column = probabilities.iter().skip(index).step_by(classes.len());
+            let column = Float64Array::from_iter_values(column.copied());
+            (format!("probability_{class}"), Arc::new(column) as ArrayRef)
+        };
+        classes.iter().enumerate().map(column).collect()
+    }
+}
+
+/// Targets as a column: names, sets of names joined by `;`, or numbers.
+pub fn truth_column(truth: &Labels, classes: &[String]) -> ArrayRef {
+    match truth {
+        Labels::Classes(truth) => {
+            let names = truth.iter().map(|class| classes[*class as usize].as_str());
+            Arc::new(StringArray::from_iter_values(names))
+        }
+        Labels::Sets(truth) => {
+            let names = truth.iter().map(|set| join(set, classes));
+            Arc::new(StringArray::from_iter_values(names))
+        }
+        Labels::Numbers(truth) => Arc::new(Float64Array::from(truth.clone())),
+    }
+}
+
+fn join(set: &[u32], classes: &[String]) -> String {
+    let names = set.iter().map(|class| classes[*class as usize].as_str());
+    names.collect::<Vec<_>>().join(";")
+}

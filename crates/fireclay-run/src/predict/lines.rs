@@ -1,0 +1,58 @@
+//! From a text to its translation, line by line.
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use fireclay_data::arrow::array::{ArrayRef, RecordBatch, StringArray};
+use fireclay_data::read_lines;
+
+use super::whole;
+use crate::run::{PredictJob, Predicted, Run, RunError};
+use fireclay_train::run_folder;
+
+/// Translates every line of a text by `translate`, and writes the translations, a line each, in the
+/// same order; an empty line stays empty.
+pub(crate) fn predict_lines(
+    run: &dyn Run,
+    job: &PredictJob<'_>,
+    translate: impl Fn(&[String]) -> Result<Vec<String>, RunError>,
+) -> Result<Predicted, RunError> {
+    if job.top.is_some() {
+        return Err(RunError::Usage("--top is for images".into()));
+    }
+    let input = Path::new(job.input);
+    let mut shown = Vec::new();
+    let count = match job.output {
+        None => {
+            let lines: ArrayRef = Arc::new(StringArray::from(translate(&read_lines(input)?)?));
+            let count = lines.len();
+            shown.extend(RecordBatch::try_from_iter([("prediction", lines)]));
+            count
+        }
+        Some(output) => {
+            let inputs = [PathBuf::from(input)];
+            whole(output, &inputs, &run.base().protected(), |part| {
+                let lines = translate(&read_lines(input)?)?;
+                write(part, &lines).map_err(|source| run_folder::io("write", output, source))?;
+                Ok(lines.len())
+            })?
+        }
+    };
+    Ok(Predicted {
+        count: count as u64,
+        unit: "lines",
+        notes: Vec::new(),
+        shown,
+    })
+}
+
+fn write(path: &Path, lines: &[String]) -> std::io::Result<()> {
+    let mut file = BufWriter::new(File::create(path)?);
+    for line in lines {
+        // A translation with a line break in it would move all after it.
+        writeln!(file, "{}", line.replace(['\n', '\r'], " "))?;
+    }
+    file.flush()
+}

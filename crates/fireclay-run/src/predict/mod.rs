@@ -1,0 +1,68 @@
+//! From files to files of answers, piece by piece.
+
+mod images;
+mod lines;
+mod rows;
+
+pub(crate) use images::predict_images;
+pub(crate) use lines::predict_lines;
+pub(crate) use rows::predict_rows;
+
+use std::path::{Path, PathBuf};
+
+use fireclay_data::TableFormat;
+
+use crate::run::RunError;
+use fireclay_train::run_folder;
+
+/// Writes `output` by `write`, which is given a hidden neighbour of it: the file appears only when it is
+/// whole. Nothing of the `inputs`, of a run or of its data is written over.
+fn whole<T>(
+    output: &Path,
+    inputs: &[PathBuf],
+    protected: &[PathBuf],
+    write: impl FnOnce(&Path) -> Result<T, RunError>,
+) -> Result<T, RunError> {
+    check_output(output, inputs, protected)?;
+    let name = output.file_name().unwrap_or_default().to_string_lossy();
+    let part = output.with_file_name(format!(".{name}.part"));
+    let written = write(&part).and_then(|written| {
+        std::fs::rename(&part, output).map_err(|source| run_folder::io("write", output, source))?;
+        Ok(written)
+    });
+    if written.is_err() {
+        // Best effort: the error that counts is the one that stopped the prediction.
+        let _ = std::fs::remove_file(&part);
+    }
+    written
+}
+
+/// Refuses to write over what is read, or over a run or its data.
+fn check_output(output: &Path, inputs: &[PathBuf], protected: &[PathBuf]) -> Result<(), RunError> {
+    let Ok(output) = output.canonicalize() else {
+        return Ok(()); // It does not exist yet.
+    };
+    for input in inputs {
+        if input.canonicalize().is_ok_and(|input| input == output) {
+            return Err(RunError::SameFile(output));
+        }
+    }
+    let belongs = |path: &PathBuf| {
+        path.canonicalize()
+            .is_ok_and(|path| output.starts_with(path))
+    };
+    match protected.iter().any(belongs) {
+        true => Err(RunError::Protected(output)),
+        false => Ok(()),
+    }
+}
+
+/// The format that the name of a table asks for.
+fn format_of(output: &Path) -> Result<TableFormat, RunError> {
+    TableFormat::from_path(output).ok_or_else(|| {
+        let output = output.display();
+        RunError::Usage(format!(
+            "cannot tell the format of {output}; name it .csv, .jsonl or .parquet"
+        ))
+    })
+}

@@ -1,0 +1,266 @@
+//! From data and configuration to a run folder with trained and evaluated weights.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Instant;
+
+use burn::module::Module;
+use fireclay_models::{Family, ModelDescription, weights};
+use fireclay_train::observer::Observer;
+use fireclay_train::run_folder::{RunFolder, write_whole};
+use fireclay_train::{Finished, Plan, StopReason, Trainer};
+use serde_json::json;
+
+use super::{Hooks, Outcome, Prepared, batch_size, shards};
+use crate::adapters::Adapters;
+use crate::artifacts::{RESULTS, model_files, to_json};
+use crate::config::RunConfig;
+use crate::device::RunDevice;
+use crate::lock;
+use crate::run::{Evaluations, RunError};
+use crate::start::{Beginning, ModelTable, begin, is_statistic};
+use crate::task::{Objective, WithObjective};
+use crate::workload::{Batch, Model, Shape, Trained, WithData, Workload};
+
+/// Trains in a new folder or goes on in one, whatever the workload.
+pub(super) struct Execute<'a> {
+    pub prepared: &'a Prepared,
+    pub resumed: Option<&'a RunFolder>,
+    pub device: &'a RunDevice,
+    pub hooks: Hooks,
+}
+
+impl WithData for Execute<'_> {
+    type Output = Result<Outcome, RunError>;
+
+    fn with<W: Workload>(mut self, data: &W::Data) -> Result<Outcome, RunError> {
+        self.check_precision()?;
+        let config = &self.prepared.loaded.config;
+        let table = W::model(&config.model).expect("checked: the model is of this workload");
+        let shape = W::shape(data);
+        let device = (&self.device.device, self.resumed.is_some());
+        let begun = begin(table, &shape, config, device);
+        let begun = begun.map_err(|problem| self.prepared.loaded.problems(vec![problem]))?;
+        for line in &begun.said {
+            self.hooks.observers.noticed(line);
+        }
+        let parameters = count(&weights::shapes(table.family(), &begun.model));
+        let config = &self.resolved(parameters);
+        // Once: of large files it takes seconds.
+        let hashes = self.prepared.data.dataset().hashes()?;
+        let created = match self.resumed {
+            Some(folder) => {
+                // What the run needs at its end is looked at before it goes on.
+                lock::check(folder.path())?;
+                None
+            }
+            None => Some(self.create(config, &begun, &hashes)?),
+        };
+        let folder = self.resumed.or(created.as_ref()).expect("one of the two");
+        self.hooks.observers.configured(&config.to_toml());
+        self.run::<W>((config, data), shape, begun, (folder, hashes, parameters))
+    }
+}
+
+impl Execute<'_> {
+    fn check_precision(&self) -> Result<(), RunError> {
+        let loaded = &self.prepared.loaded;
+        let backend = format!("backend \"{}\"", self.device.backend);
+        let precision = loaded.config.device.precision;
+        match precision.refused_by(&self.device.device, &backend) {
+            Some(message) => {
+                let problem = ("device.precision".to_owned(), message);
+                Err(loaded.problems(vec![problem]).into())
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// The configuration with what only the machine and the model could say.
+    fn resolved(&self, parameters: usize) -> RunConfig {
+        let mut config = self.prepared.loaded.config.clone();
+        let samples = batch_size(&config, &self.prepared.data);
+        config.train.cpu_shards = shards::choose(&config, self.device, parameters, samples);
+        config
+    }
+
+    /// A new run folder with everything that is known before the first step.
+    fn create<M: Module>(
+        &self,
+        config: &RunConfig,
+        begun: &Beginning<M>,
+        hashes: &BTreeMap<String, String>,
+    ) -> Result<RunFolder, RunError> {
+        let data = self.prepared.data.dataset();
+        let base = begun.adapters.as_ref();
+        let base = base.map(|adapters| adapters.base_sha256.as_str());
+        let trained = lock::Trained {
+            rows: data.sizes().into(),
+            tokenizer: data.tokenizer(),
+            hashes,
+        };
+        let lock = lock::describe(config, trained, (&begun.model, base), self.device);
+        let output_dir = Path::new(&config.output_dir);
+        let folder = RunFolder::create(output_dir, &self.prepared.loaded.name)?;
+        let mut files = vec![("config.toml", config.to_toml())];
+        files.extend(data.preprocess());
+        files.push(("run.lock", lock));
+        for (name, text) in files {
+            write_whole(&folder.file(name), text.as_bytes())?;
+        }
+        Ok(folder)
+    }
+
+    /// Trains; what is left of the model is evaluated and written down.
+    fn run<W: Workload>(
+        self,
+        (config, data): (&RunConfig, &W::Data),
+        shape: Shape<W>,
+        begun: Beginning<Model<W>>,
+        (folder, hashes, parameters): (&RunFolder, BTreeMap<String, String>, usize),
+    ) -> Result<Outcome, RunError> {
+        let Self {
+            prepared,
+            resumed,
+            device,
+            hooks,
+        } = self;
+        let splits = W::samples(config, data);
+        let held_out = [splits[1].clone(), splits[2].clone()];
+        let adapters = begun.adapters.clone();
+        let finished = W::with_objective(
+            config,
+            &prepared.data.dataset().target(),
+            Training::<W> {
+                config,
+                folder,
+                hashes,
+                resume: resumed.is_some(),
+                hooks,
+                begun,
+                splits,
+                device,
+            },
+        )?;
+        let mut outcome = Outcome {
+            folder: folder.path().to_path_buf(),
+            reason: finished.reason,
+            state: finished.state,
+            cost: finished.cost,
+            evaluation: Evaluations::new(),
+            parameters,
+        };
+        if outcome.reason == StopReason::Interrupted {
+            return Ok(outcome);
+        }
+        let family = W::model(&config.model).expect("checked").family().clone();
+        let description = ModelDescription {
+            config: family,
+            shape,
+        };
+        // The trainer has made sure that a resumed run has the data that it began with.
+        let texts = prepared.data.dataset().preprocess().into_iter();
+        let mut files: Vec<_> = texts
+            .map(|(name, text)| (name, text.into_bytes()))
+            .collect();
+        files.extend(weights_of(config, &finished.model, description, adapters)?);
+        for (name, bytes) in files {
+            write_whole(&folder.file(name), &bytes)?;
+        }
+        let trained = Trained {
+            model: finished.model,
+            valid: finished.valid,
+            device: &device.device,
+            folder,
+        };
+        let start = Instant::now();
+        outcome.evaluation = W::conclude(config, data, trained, held_out)?;
+        outcome.cost.evaluated(start.elapsed().as_secs_f64());
+        outcome.cost.speed =
+            (prepared.planner.speed)(config, &prepared.data, device, &outcome.cost);
+        write_whole(
+            &folder.file("evaluation.json"),
+            &to_json(&outcome.evaluation),
+        )?;
+        let results = RESULTS
+            .into_iter()
+            .filter(|name| folder.file(name).exists());
+        lock::seal(folder.path(), results, &outcome.cost)?;
+        Ok(outcome)
+    }
+}
+
+/// The files that hold a model, or its adapters, if they are all that was trained.
+fn weights_of<F: Family>(
+    config: &RunConfig,
+    model: &F::Model,
+    description: ModelDescription<F>,
+    adapters: Option<Adapters>,
+) -> Result<Vec<(&'static str, Vec<u8>)>, RunError> {
+    let start = config.model.section().start();
+    let base = start.and_then(|start| start.pretrained.as_deref());
+    Ok(match adapters {
+        None => model_files(model, &description)?,
+        Some(adapters) => adapters.files(model, description, base.unwrap_or_default())?,
+    })
+}
+
+/// A training that only lacks its objective.
+struct Training<'a, W: Workload> {
+    config: &'a RunConfig,
+    folder: &'a RunFolder,
+    hashes: BTreeMap<String, String>,
+    resume: bool,
+    hooks: Hooks,
+    begun: Beginning<Model<W>>,
+    splits: [W::Samples; 3],
+    device: &'a RunDevice,
+}
+
+impl<W: Workload> WithObjective<Model<W>, Batch<W>> for Training<'_, W> {
+    type Output = Result<Finished<Model<W>>, RunError>;
+
+    fn with<O: Objective<Model<W>, Batch = Batch<W>>>(self, objective: O) -> Self::Output {
+        let (config, plan) = (self.config, Plan::from(self.config));
+        let data = json!({
+            "config": config.data,
+            "tokenizer": config.tokenizer,
+            "sha256": self.hashes,
+        });
+        let [train, valid, _] = self.splits;
+        let module = objective.wrap(self.begun.model);
+        let trainer = Trainer::new(module, train, valid, plan, self.device.device.clone())
+            .rates(self.begun.rates)
+            .part("model", json!(config.model))
+            .part("task", json!(config.task))
+            .part("data", data)
+            .observer(Box::new(self.hooks.observers))
+            .interrupter(self.hooks.interrupter)
+            .profile(self.hooks.profile)
+            .scorer(objective.scorer());
+        let trainer = match self.begun.adapters {
+            Some(adapters) => trainer
+                .part("lora", json!(adapters.lora))
+                .part("base", json!({ "sha256": adapters.base_sha256 }))
+                .without_frozen(),
+            None => trainer,
+        };
+        let trainer = match self.hooks.renderer {
+            Some(renderer) => trainer.show(renderer, O::show),
+            None => trainer,
+        };
+        let finished = match self.resume {
+            true => trainer.resume(self.folder)?,
+            false => trainer.fit(self.folder)?,
+        };
+        Ok(finished.map(O::unwrap))
+    }
+}
+
+/// Numbers that training may move: running statistics are not among them.
+fn count(shapes: &[(String, Vec<usize>)]) -> usize {
+    let parameters = shapes.iter().filter(|(name, _)| !is_statistic(name));
+    parameters
+        .map(|(_, shape)| shape.iter().product::<usize>())
+        .sum()
+}

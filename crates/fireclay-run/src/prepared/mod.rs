@@ -1,0 +1,218 @@
+//! One run, from its configuration to its evaluated weights.
+
+mod execute;
+mod preflight;
+pub mod shards;
+
+use preflight::batch_size;
+pub use preflight::{LARGEST, fits, preflight};
+
+use std::path::{Path, PathBuf};
+
+use burn::tensor::Device;
+use burn::train::Interrupter;
+use burn::train::renderer::MetricsRenderer;
+use fireclay_data::{DataError, DataReport};
+use fireclay_train::StopReason;
+use fireclay_train::cost::{Cost, Speed};
+use fireclay_train::observer::Observer;
+use fireclay_train::run_folder::{self, RunFolder};
+use fireclay_train::strategy::LoopState;
+
+use crate::config::{Loaded, RunConfig};
+use crate::device::RunDevice;
+use crate::lock;
+use crate::read::load_run;
+use crate::run::{Base, Evaluations, Run, RunError, locate};
+use crate::workload::{Inspected, RunData, WithWorkload, Workload, with_workload};
+use execute::Execute;
+
+/// Who watches a run, and who may stop it.
+pub struct Hooks {
+    /// Told about the configuration, every step and every evaluation.
+    pub observers: Vec<Box<dyn Observer>>,
+    /// One of Burn's renderers, or none.
+    pub renderer: Option<Box<dyn MetricsRenderer>>,
+    /// Stops the run after its current step.
+    pub interrupter: Interrupter,
+    /// Whether to write `trace.json`.
+    pub profile: bool,
+}
+
+/// Whom a run asks about its size and its speed: `fireclay_plan::PLANNER`.
+#[derive(Clone, Copy, Debug)]
+pub struct Planner {
+    /// Puts a number in the place of `train.batch_size = "auto"`, or says why not, as a key and a
+    /// message.
+    pub settle: fn(&mut RunConfig, &RunData) -> Result<(), (String, String)>,
+    /// How fast a training that cost this computed, if that is known.
+    pub speed: fn(&RunConfig, &RunData, &RunDevice, &Cost) -> Option<Speed>,
+}
+
+/// A run that ended without an error.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The run folder.
+    pub folder: PathBuf,
+    /// Why training ended.
+    pub reason: StopReason,
+    /// Where training ended.
+    pub state: LoopState,
+    /// What this process's part of it cost, the last evaluation included.
+    pub cost: Cost,
+    /// Metrics of the chosen weights on valid and test; empty after an interruption.
+    pub evaluation: Evaluations,
+    /// Parameters, as PyTorch counts them: running statistics are none.
+    pub parameters: usize,
+}
+
+/// A configuration whose data has been read and found to fit it.
+pub struct Prepared {
+    loaded: Loaded,
+    data: RunData,
+    planner: Planner,
+}
+
+impl Prepared {
+    /// Reads the data and checks everything that can be checked before the first step.
+    ///
+    /// # Errors
+    ///
+    /// If the data cannot be read, or the configuration does not fit it.
+    pub fn new(loaded: Loaded, planner: Planner) -> Result<Self, RunError> {
+        let data = RunData::load(&loaded.config);
+        Self::checked(loaded, data, planner)
+    }
+
+    /// As [`new`](Self::new), after `report` was shown what is to be said of the table that the data
+    /// comes from, if it is one; the table is read once.
+    ///
+    /// # Errors
+    ///
+    /// As for [`new`](Self::new), and whatever `report` refuses.
+    pub fn inspected<E: From<RunError>>(
+        loaded: Loaded,
+        planner: Planner,
+        report: impl FnOnce(&Loaded, Option<&DataReport>) -> Result<(), E>,
+    ) -> Result<Self, E> {
+        let inspected = RunData::inspect(&loaded.config);
+        let inspected = inspected.map_err(|error| locate(&loaded, error))?;
+        let Inspected {
+            report: found,
+            data,
+        } = inspected;
+        report(&loaded, found.as_ref())?;
+        Ok(Self::checked(loaded, data, planner)?)
+    }
+
+    /// As [`new`](Self::new) for the run in the folder `run`, whose tokenizer is taken as it is.
+    ///
+    /// # Errors
+    ///
+    /// As for [`new`](Self::new), and if the tokenizer is not what the run wrote.
+    pub fn again(loaded: Loaded, run: &Path, planner: Planner) -> Result<Self, RunError> {
+        let tokenizer = lock::tokenizer(run)?;
+        let data = RunData::load_again(&loaded.config, tokenizer.as_deref());
+        Self::checked(loaded, data, planner)
+    }
+
+    /// Data that is there already, such as splits of k folds, for a configuration that describes it.
+    ///
+    /// # Errors
+    ///
+    /// If the configuration does not fit the data.
+    pub fn with_data(loaded: Loaded, data: RunData, planner: Planner) -> Result<Self, RunError> {
+        Self::checked(loaded, Ok(data), planner)
+    }
+
+    fn checked(
+        mut loaded: Loaded,
+        data: Result<RunData, DataError>,
+        planner: Planner,
+    ) -> Result<Self, RunError> {
+        let data = data.map_err(|error| locate(&loaded, error))?;
+        let settled = (planner.settle)(&mut loaded.config, &data);
+        settled.map_err(|problem| loaded.problems(vec![problem]))?;
+        let problems = preflight(&loaded.config, &data, LARGEST);
+        if !problems.is_empty() {
+            return Err(loaded.problems(problems).into());
+        }
+        Ok(Self {
+            loaded,
+            data,
+            planner,
+        })
+    }
+
+    /// The configuration.
+    pub fn config(&self) -> &RunConfig {
+        &self.loaded.config
+    }
+
+    /// The data, made ready.
+    pub fn data(&self) -> &RunData {
+        &self.data
+    }
+
+    /// Trains in a new run folder.
+    ///
+    /// # Errors
+    ///
+    /// See [`RunError`].
+    pub fn train(self, device: &RunDevice, hooks: Hooks) -> Result<Outcome, RunError> {
+        self.execute(None, device, hooks)
+    }
+
+    /// Goes on with the run in `folder`, from its newest whole checkpoint.
+    ///
+    /// # Errors
+    ///
+    /// See [`RunError`].
+    pub fn resume(
+        self,
+        folder: &RunFolder,
+        device: &RunDevice,
+        hooks: Hooks,
+    ) -> Result<Outcome, RunError> {
+        self.execute(Some(folder), device, hooks)
+    }
+
+    fn execute(
+        self,
+        resumed: Option<&RunFolder>,
+        device: &RunDevice,
+        hooks: Hooks,
+    ) -> Result<Outcome, RunError> {
+        self.data.with(Execute {
+            prepared: &self,
+            resumed,
+            device,
+            hooks,
+        })
+    }
+}
+
+/// Opens the finished run at `path`, ready to answer.
+///
+/// # Errors
+///
+/// If there is no finished run, or a file of it is missing or damaged.
+pub fn open(path: &Path, device: &Device) -> Result<Box<dyn Run>, RunError> {
+    struct Open(Base);
+
+    impl WithWorkload for Open {
+        type Output = Result<Box<dyn Run>, RunError>;
+
+        fn with<W: Workload>(self) -> Self::Output {
+            W::open(self.0)
+        }
+    }
+
+    let base = Base {
+        loaded: load_run(path)?,
+        folder: run_folder::find(path)?,
+        device: device.clone(),
+    };
+    let config = base.config().clone();
+    with_workload(&config, Open(base))
+}

@@ -1,0 +1,168 @@
+//! What can only be checked once the data is known, before the first step.
+
+use std::path::Path;
+
+use fireclay_data::batch_count;
+use fireclay_models::pretrained::weights_file;
+use fireclay_train::Plan;
+
+use super::shards;
+use crate::config::{BatchSize, FamilyFacts, RunConfig};
+use crate::start::ModelTable;
+use crate::task::Target;
+use crate::workload::{RunData, WithData, Workload};
+
+/// Everything in `config` that does not fit the data, as pairs of a key and a message; a model of
+/// more than `most` parameters is taken for a mistake.
+pub fn preflight(config: &RunConfig, data: &RunData, most: usize) -> Vec<(String, String)> {
+    let (task, target) = (config.task.facts(), data.dataset().target());
+    let mut problems = Vec::new();
+    if data.size("valid") == 0 {
+        for (key, needs) in needs_validation(config) {
+            let message = format!("{needs} needs a validation split, but data.split has none");
+            problems.push((key.into(), message));
+        }
+    }
+    if batch_size(config, data) == 1 && config.model.section().needs_two_samples() {
+        let message =
+            "one row alone has no batch statistics; use at least 2, or another model.norm";
+        problems.push(("train.batch_size".into(), message.into()));
+    }
+    problems.extend(task.validate_for(&target.classes));
+    problems.extend(monitors(config, &target));
+    problems.extend(constant_target(config, data));
+    problems.extend(pretrained(config));
+    problems.extend(data.with(Fits { config, most }));
+    problems.extend(shards::check(config));
+    let steps = total_steps(config, data);
+    for (key, message) in config.lr_scheduler.validate(Some(steps)) {
+        problems.push((format!("lr_scheduler.{key}"), message));
+    }
+    problems
+}
+
+/// Monitors of metrics that this target does not have.
+fn monitors(config: &RunConfig, target: &Target) -> Vec<(String, String)> {
+    let classes = target.classes.len();
+    let metrics = config.task.facts().metrics_of(target);
+    let early = config.early_stopping.as_ref();
+    let best = config.checkpoint.keep_best;
+    let monitors = [
+        (
+            "early_stopping.monitor",
+            early.map(|early| early.monitor.as_str()),
+        ),
+        (
+            "checkpoint.monitor",
+            best.then_some(config.checkpoint.monitor.as_str()),
+        ),
+        ("lr_scheduler.monitor", config.lr_scheduler.monitor()),
+    ];
+    let unknown = monitors
+        .into_iter()
+        .filter_map(|(key, monitor)| Some((key, monitor?.strip_prefix("valid/")?)))
+        .filter(|(_, name)| *name != "loss" && !metrics.contains(name));
+    let message = |name| match config.task.target_kind() {
+        None => format!("is \"valid/{name}\", which these tokens do not have"),
+        Some(_) => format!("is \"valid/{name}\", which {classes} classes do not have"),
+    };
+    unknown
+        .map(|(key, name)| (key.into(), message(name)))
+        .collect()
+}
+
+/// A number that is always the same cannot be learned.
+fn constant_target(config: &RunConfig, data: &RunData) -> Option<(String, String)> {
+    let number = data.dataset().constant_target()?;
+    let message = format!("is {number} in every training sample; there is nothing to learn");
+    Some((config.data.section().target_key().into(), message))
+}
+
+/// A file of weights that is not there, or a folder without one.
+fn pretrained(config: &RunConfig) -> Option<(String, String)> {
+    let path = config.model.section().start()?.pretrained.as_ref()?;
+    let message = match weights_file(Path::new(path)) {
+        Ok(path) => {
+            let error = std::fs::File::open(&path).err()?;
+            let path = std::path::absolute(&path).unwrap_or(path);
+            format!("cannot be read: {}: {error}", path.display())
+        }
+        Err(error) => format!("cannot be used: {error}"),
+    };
+    Some(("model.pretrained".into(), message))
+}
+
+/// A model that does not fit what the data determines of it, or no machine.
+struct Fits<'a> {
+    config: &'a RunConfig,
+    most: usize,
+}
+
+impl WithData for Fits<'_> {
+    type Output = Vec<(String, String)>;
+
+    fn with<W: Workload>(self, data: &W::Data) -> Vec<(String, String)> {
+        let model = W::model(&self.config.model).expect("checked: the model is of this workload");
+        let mut problems = W::check_data(self.config, data);
+        problems.extend(fits(model.family(), &W::shape(data), self.most));
+        problems
+    }
+}
+
+/// What of an architecture does not go with what the data determines of it; the number of its weights may
+/// be `most`.
+pub fn fits<F: FamilyFacts>(family: &F, shape: &F::Shape, most: usize) -> Vec<(String, String)> {
+    let problems = family.validate_for(shape).into_iter();
+    let mut problems: Vec<_> = problems
+        .map(|(key, message)| (format!("model.{key}"), message))
+        .collect();
+    let weights = family.least_weights(shape);
+    if weights > most {
+        let message = format!("asks for {weights} parameters, but at most {most} are allowed");
+        problems.push((family.size_key().into(), message));
+    }
+    problems
+}
+
+/// Parameters of the largest model that is trained: 40 GB of weights.
+pub const LARGEST: usize = 10_000_000_000;
+
+/// Updates in the whole run.
+fn total_steps(config: &RunConfig, data: &RunData) -> u64 {
+    let batches = batch_count(
+        data.size("train"),
+        batch_size(config, data),
+        config.train.drop_last,
+    );
+    Plan::from(config).total_steps(batches)
+}
+
+/// The samples of a batch, or its groups of them.
+pub(super) fn batch_size(config: &RunConfig, data: &RunData) -> usize {
+    match config.batch_size() {
+        BatchSize::Full => data.size("train").max(1),
+        BatchSize::Samples(count) => count.get(),
+        BatchSize::Auto => unreachable!("decided before"),
+    }
+}
+
+fn needs_validation(config: &RunConfig) -> Vec<(&'static str, &'static str)> {
+    let mut needs = Vec::new();
+    if config
+        .early_stopping
+        .as_ref()
+        .is_some_and(|early| early.monitor.starts_with("valid/"))
+    {
+        needs.push(("early_stopping", "early stopping"));
+    }
+    if config
+        .lr_scheduler
+        .monitor()
+        .is_some_and(|monitor| monitor.starts_with("valid/"))
+    {
+        needs.push(("lr_scheduler", "a schedule that waits for a plateau"));
+    }
+    needs.extend(config.task.facts().needs_validation());
+    // Without evaluations there is no best checkpoint to keep; the last weights are chosen.
+    needs
+}

@@ -1,0 +1,131 @@
+//! In how many parts a CPU computes each batch.
+
+use std::num::NonZeroUsize;
+use std::thread;
+
+use crate::config::{CpuShards, DataConfig, RunConfig};
+use crate::device::RunDevice;
+
+/// A number of parts that this model or this data does not allow, as key and message.
+pub(super) fn check(config: &RunConfig) -> Option<(String, String)> {
+    match (config.train.cpu_shards, obstacle(config)) {
+        (CpuShards::Count(count), Some(why)) if count.get() > 1 => {
+            let message = format!("must be 1 or \"auto\", but is {count}: {why}");
+            Some(("train.cpu_shards".into(), message))
+        }
+        _ => None,
+    }
+}
+
+/// The number of parts on `device` for a model of so many parameters, which sees `samples` samples
+/// in a batch; "auto" stays where it is no CPU.
+pub(super) fn choose(
+    config: &RunConfig,
+    device: &RunDevice,
+    parameters: usize,
+    samples: usize,
+) -> CpuShards {
+    match device.backend.as_str() {
+        "flex" | "ndarray" => CpuShards::Count(on_host(config, parameters, samples)),
+        _ => CpuShards::Auto,
+    }
+}
+
+/// The same on a CPU.
+pub fn on_host(config: &RunConfig, parameters: usize, samples: usize) -> NonZeroUsize {
+    match config.train.cpu_shards {
+        CpuShards::Auto => worthwhile(config, parameters, samples),
+        CpuShards::Count(count) => count,
+    }
+}
+
+fn worthwhile(config: &RunConfig, parameters: usize, samples: usize) -> NonZeroUsize {
+    let cores = thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+    let work = parameters.saturating_mul(samples);
+    let pays = match &config.data {
+        // A row uses each weight once: adding up gradients costs what the parts of a small batch
+        // save. The numbers are measured; see docs/performance.md.
+        DataConfig::Table(_) => samples >= 512 && work >= 20_000_000,
+        // Images and texts use it at each of their positions.
+        _ => work >= 500_000,
+    };
+    match pays && obstacle(config).is_none() {
+        true => cores,
+        false => NonZeroUsize::MIN,
+    }
+}
+
+/// Why a batch has to stay in one piece, if it has to.
+fn obstacle(config: &RunConfig) -> Option<&'static str> {
+    match config.model.section().has_batch_norm() {
+        true => Some("batch norm takes its statistics over the whole batch"),
+        false => config.data.section().one_piece(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::RunConfig;
+
+    fn config(norm: &str) -> RunConfig {
+        let text = format!(
+            "[data]\ntype = \"csv\"\npath = \"x.csv\"\ntarget = \"y\"\n\
+             [model]\ntype = \"mlp\"\nhidden = [4]\nnorm = \"{norm}\"\n\
+             [task]\ntype = \"classification\"\n[optimizer]\ntype = \"sgd\"\n[train]\nepochs = 1\n"
+        );
+        RunConfig::parse("run.toml", &text, &[])
+            .expect("a whole configuration")
+            .config
+    }
+
+    fn device(backend: &str) -> RunDevice {
+        RunDevice {
+            device: burn::tensor::Device::flex(),
+            backend: backend.into(),
+            description: String::new(),
+        }
+    }
+
+    fn count(shards: CpuShards) -> Option<usize> {
+        match shards {
+            CpuShards::Auto => None,
+            CpuShards::Count(count) => Some(count.get()),
+        }
+    }
+
+    #[test]
+    fn small_work_and_batch_norm_stay_in_one_piece() {
+        let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        let flex = device("flex");
+        assert_eq!(
+            count(choose(&config("none"), &flex, 1_000_000, 512)),
+            Some(cores)
+        );
+        assert_eq!(
+            count(choose(&config("none"), &flex, 1_000_000, 64)),
+            Some(1)
+        );
+        assert_eq!(count(choose(&config("none"), &flex, 1_000, 64)), Some(1));
+        assert_eq!(
+            count(choose(&config("batch"), &flex, 1_000_000, 512)),
+            Some(1)
+        );
+        assert_eq!(
+            count(choose(&config("none"), &device("cuda"), 1_000_000, 512)),
+            None
+        );
+    }
+
+    #[test]
+    fn a_number_is_taken_as_it_is_or_refused() {
+        let mut given = config("none");
+        given.train.cpu_shards = CpuShards::Count(NonZeroUsize::new(3).expect("3 is not 0"));
+        assert_eq!(count(choose(&given, &device("ndarray"), 10, 10)), Some(3));
+        assert_eq!(check(&given), None);
+        given.model = config("batch").model;
+        let (key, message) = check(&given).expect("refused");
+        assert_eq!(key, "train.cpu_shards");
+        assert!(message.contains("batch norm"), "{message}");
+    }
+}

@@ -1,0 +1,219 @@
+//! Checks that need more than one table.
+
+use fireclay_config::{Sections, did_you_mean, list};
+use fireclay_data::{TargetKind, TokenizerKind};
+use fireclay_train::config::OnNonFinite;
+
+use crate::config::{NeedsTokenizer, RunConfig};
+use crate::task::TaskConfig;
+use crate::workload::facts;
+
+/// Reports everything that does not go together.
+pub(super) fn check(config: &RunConfig, sections: &mut Sections<'_>) {
+    for (key, monitor) in monitors(config) {
+        if let Err((message, help)) = check_monitor(monitor, &config.task) {
+            sections.refuse(key, &message, Some(help));
+        }
+    }
+    for (key, reason) in unread(config) {
+        if sections.is_written(key) {
+            sections.refuse(key, &format!("has no effect: {reason}"), None);
+        }
+    }
+    let task = config.task.name();
+    if config.task.target_kind() != Some(TargetKind::Class)
+        && config
+            .data
+            .section()
+            .split()
+            .is_some_and(|split| split.stratify)
+    {
+        let message = format!("needs classes, but the task is {task}");
+        sections.refuse("data.split.stratify", &message, None);
+    }
+    for (key, message) in kinds(config) {
+        sections.refuse(key, &message, None);
+    }
+    for (key, message) in targets(config) {
+        sections.refuse(&format!("data.{key}"), &message, None);
+    }
+}
+
+/// Keys of [data] that do not go with what the task predicts.
+fn targets(config: &RunConfig) -> Vec<(String, String)> {
+    let kind = config.task.target_kind();
+    kind.map_or_else(Vec::new, |kind| config.data.section().validate_for(kind))
+}
+
+/// Data, model and task that no workload ties together.
+fn kinds(config: &RunConfig) -> Vec<(&'static str, String)> {
+    let RunConfig {
+        data, model, task, ..
+    } = config;
+    let (data_type, model_type) = (data.section().name(), model.section().name());
+    let (task_type, facts) = (task.name(), facts());
+    let reading = || facts.iter().filter(|facts| (facts.reads)(data));
+    let mut problems = Vec::new();
+    let has_model = reading().any(|facts| (facts.has)(model));
+    if !has_model {
+        let looks_at = model.section().looks_at();
+        let message = format!(
+            "\"{model_type}\" looks at {looks_at}, but [data] has the type \"{data_type}\""
+        );
+        problems.push(("model.type", message));
+    }
+    let has_task = reading().any(|facts| (facts.does)(task));
+    if !has_task {
+        let needs = task.facts().needs();
+        let message =
+            format!("\"{task_type}\" needs {needs}, but [data] has the type \"{data_type}\"");
+        problems.push(("task.type", message));
+    }
+    problems.extend(tokenizer(config));
+    let mut both = reading().filter(|facts| (facts.has)(model) && (facts.does)(task));
+    match both.next() {
+        Some(facts) => problems.extend((facts.check)(config)),
+        None if has_model && has_task => {
+            let needs = task.facts().needs_of_model();
+            let message = format!(
+                "\"{task_type}\" needs a model that {needs}, which \"{model_type}\" does not"
+            );
+            problems.push(("task.type", message));
+        }
+        None => {}
+    }
+    problems.extend(lora(config));
+    problems
+}
+
+/// Adapters of nothing that was learned.
+fn lora(config: &RunConfig) -> Option<(&'static str, String)> {
+    config.lora.as_ref()?;
+    let model = config.model.section().name();
+    match config.model.section().start() {
+        None => Some(("lora", format!("has no layer to adapt in \"{model}\""))),
+        Some(start) if start.pretrained.is_none() => {
+            let message = "needs model.pretrained: beside random weights there is nothing to adapt";
+            Some(("lora", message.to_owned()))
+        }
+        Some(_) => None,
+    }
+}
+
+/// A tokenizer without a text, or the reverse.
+fn tokenizer(config: &RunConfig) -> Option<(&'static str, String)> {
+    let data = config.data.section();
+    let masks = matches!(config.task, TaskConfig::MaskedLm(_));
+    match (data.tokenizer(), &config.tokenizer) {
+        (NeedsTokenizer::Never, Some(_)) => {
+            let message = format!("is for text, but [data] has the type \"{}\"", data.name());
+            Some(("tokenizer", message))
+        }
+        (NeedsTokenizer::IfMasked, None) if !masks => None,
+        (NeedsTokenizer::Always | NeedsTokenizer::IfMasked, None) => {
+            let types = TokenizerKind::ALL.map(|kind| kind.name());
+            let message = format!(
+                "needs a table [tokenizer] that turns text into tokens; its `type` is {}",
+                list(&types)
+            );
+            Some(("data.type", message))
+        }
+        _ => None,
+    }
+}
+
+/// The keys that this run would not read, with the reason. They are refused if they are written,
+/// and not written by [`RunConfig::to_toml`].
+pub(super) fn unread(config: &RunConfig) -> Vec<(&'static str, &'static str)> {
+    let mut keys = Vec::new();
+    if config.train.on_non_finite == OnNonFinite::Stop {
+        keys.push((
+            "train.max_skipped_batches",
+            "it is read if on_non_finite is \"skip\"",
+        ));
+    }
+    if !config.checkpoint.keep_best {
+        keys.push(("checkpoint.monitor", "it is read if keep_best is true"));
+    }
+    match config.model.section().start() {
+        None => keys.push(("train.layer_decay", "it is for models of images and text")),
+        Some(start) if start.pretrained.is_none() => {
+            let reason = "it is read if `pretrained` is given";
+            keys.extend([
+                ("model.allow_missing", reason),
+                ("model.allow_unexpected", reason),
+            ]);
+        }
+        Some(_) => {}
+    }
+    if config.lora.is_some() {
+        keys.push(("model.freeze", "[lora] trains its adapters alone"));
+    }
+    if let Some(reason) = config.data.section().own_batches() {
+        keys.extend([("train.batch_size", reason), ("eval.batch_size", reason)]);
+    }
+    keys.extend(unread_of_tokenizer(config));
+    keys.extend(config.task.facts().unread());
+    keys
+}
+
+fn unread_of_tokenizer(config: &RunConfig) -> Vec<(&'static str, &'static str)> {
+    let training = "it is for tokenizers that are trained: bpe, wordpiece, unigram";
+    match config.tokenizer.as_ref().map(|tokenizer| tokenizer.kind) {
+        Some(TokenizerKind::Char | TokenizerKind::Byte | TokenizerKind::File) => vec![
+            ("tokenizer.vocabulary_size", training),
+            ("tokenizer.min_frequency", training),
+            ("tokenizer.lowercase", training),
+        ],
+        Some(TokenizerKind::Unigram) => vec![(
+            "tokenizer.min_frequency",
+            "it is for tokenizers that join pairs: bpe, wordpiece",
+        )],
+        _ => Vec::new(),
+    }
+}
+
+fn monitors(config: &RunConfig) -> Vec<(&'static str, &str)> {
+    let mut monitors = Vec::new();
+    if let Some(early) = &config.early_stopping {
+        monitors.push(("early_stopping.monitor", early.monitor.as_str()));
+    }
+    if config.checkpoint.keep_best {
+        monitors.push(("checkpoint.monitor", config.checkpoint.monitor.as_str()));
+    }
+    if let Some(monitor) = config.lr_scheduler.monitor() {
+        monitors.push(("lr_scheduler.monitor", monitor));
+    }
+    monitors
+}
+
+/// Why a monitor cannot be watched, and what could.
+fn check_monitor(monitor: &str, task: &TaskConfig) -> Result<(), (String, String)> {
+    let metrics = task.facts().metrics();
+    let names: Vec<_> = ["loss"].iter().chain(metrics).copied().collect();
+    let Some((split, name)) = monitor.split_once('/') else {
+        let name = did_you_mean(monitor, names.iter().copied()).unwrap_or("loss");
+        let message = format!("must be a split and a metric, but is \"{monitor}\"");
+        return Err((message, format!("did you mean `valid/{name}`?")));
+    };
+    if !["train", "valid"].contains(&split) {
+        let message = format!("must begin with train/ or valid/, but is \"{monitor}\"");
+        return Err((message, format!("did you mean `valid/{name}`?")));
+    }
+    if split == "train" && name != "loss" {
+        let message = format!("is \"{monitor}\", but the training rows are only given a loss");
+        return Err((
+            message,
+            format!("did you mean `valid/{name}`, or `train/loss`?"),
+        ));
+    }
+    if !names.contains(&name) {
+        let message = format!("is \"{monitor}\", but a {} has no such metric", task.name());
+        let help = match did_you_mean(name, names.iter().copied()) {
+            Some(close) => format!("did you mean `{split}/{close}`?"),
+            None => format!("the metrics are {}", list(&names)),
+        };
+        return Err((message, help));
+    }
+    Ok(())
+}

@@ -1,0 +1,188 @@
+//! How a configuration is read: every table, then what needs more than one of them.
+
+mod check;
+mod grammar;
+mod top;
+
+use std::path::Path;
+
+use fireclay_config::{ConfigError, Document, Sections, to_toml};
+use fireclay_models::LoraConfig;
+use fireclay_train::config::{
+    CheckpointConfig, EarlyStoppingConfig, EvalConfig, LoggingConfig, TrainConfig,
+};
+use fireclay_train::optim::OptimizerConfig;
+use fireclay_train::run_folder;
+use fireclay_train::schedule::LrSchedulerConfig;
+use serde_json::Value;
+
+use crate::config::{DataConfig, DeviceConfig, Loaded, ModelConfig, RunConfig, TokenizerSource};
+use crate::run::RunError;
+use crate::task::TaskConfig;
+use top::TopLevel;
+
+/// One JSON Schema (draft 2020-12) for a whole configuration file.
+pub fn schema() -> Value {
+    grammar::grammar().schema(
+        "A fireclay run",
+        "Data, model, task and hardware of one training run.",
+    )
+}
+
+impl RunConfig {
+    /// Reads a configuration file, the files that it extends, and overrides of the form
+    /// `key.path=value`, which come last.
+    ///
+    /// # Errors
+    ///
+    /// If a file cannot be read, or anything in it is wrong; everything at once.
+    pub fn load(path: &Path, sets: &[String]) -> Result<Loaded, ConfigError> {
+        let name = path
+            .file_stem()
+            .unwrap_or(path.as_os_str())
+            .to_string_lossy()
+            .into_owned();
+        Loaded::new(name, Document::load(path, sets, &grammar::grammar())?)
+    }
+
+    /// Reads a configuration from a text, which messages call `name`; what it extends is relative
+    /// to the working directory.
+    ///
+    /// # Errors
+    ///
+    /// As [`load`](Self::load).
+    pub fn parse(name: &str, text: &str, sets: &[String]) -> Result<Loaded, ConfigError> {
+        let stem = Path::new(name)
+            .file_stem()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
+        Loaded::new(
+            stem,
+            Document::parse(name, text, sets, &grammar::grammar())?,
+        )
+    }
+
+    /// The configuration with every default written out; [`parse`](Self::parse) gives the same
+    /// configuration again.
+    pub fn to_toml(&self) -> String {
+        to_toml(self, check::unread(self).into_iter().map(|(key, _)| key))
+    }
+}
+
+impl Loaded {
+    fn new(name: String, document: Document) -> Result<Self, ConfigError> {
+        let grammar = grammar::grammar();
+        let mut sections = Sections::new(&document, &grammar);
+        let config = read(&mut sections);
+        let config = sections.finish(config)?;
+        Ok(Self {
+            config,
+            name,
+            document,
+        })
+    }
+}
+
+/// Reads the configuration of an existing run.
+///
+/// # Errors
+///
+/// If there is no run, or its configuration was damaged.
+pub fn load_run(run: &Path) -> Result<Loaded, RunError> {
+    let run = run_folder::find(run)?;
+    Ok(RunConfig::load(&run.join("config.toml"), &[])?)
+}
+
+/// Reads all tables before it gives up, so that every problem is found.
+fn read(sections: &mut Sections<'_>) -> Option<RunConfig> {
+    let top = sections.top::<TopLevel>();
+    let device = sections.plain(
+        "device",
+        Some(DeviceConfig::default()),
+        DeviceConfig::validate,
+    );
+    let data = sections.tagged("data", &DataConfig::variants(), None, |data| {
+        data.section().validate()
+    });
+    let tokenizer = match sections.is_written("tokenizer") {
+        true => sections
+            .tagged(
+                "tokenizer",
+                &TokenizerSource::variants(),
+                None,
+                TokenizerSource::validate,
+            )
+            .map(Some),
+        false => Some(None),
+    };
+    let model = sections.tagged("model", &ModelConfig::variants(), None, |model| {
+        model.section().validate()
+    });
+    let lora = match sections.is_written("lora") {
+        true => sections.plain("lora", None, LoraConfig::validate).map(Some),
+        false => Some(None),
+    };
+    let task = sections.tagged("task", &TaskConfig::variants(), None, |task| {
+        task.facts().validate()
+    });
+    let optimizer = Some(OptimizerConfig::default());
+    let optimizer = sections.tagged(
+        "optimizer",
+        &OptimizerConfig::variants(),
+        optimizer,
+        OptimizerConfig::validate,
+    );
+    let train = sections.plain("train", None, TrainConfig::validate);
+    let steps = train.as_ref().and_then(|train| train.max_steps);
+    let schedule = Some(LrSchedulerConfig::default());
+    let lr_scheduler = sections.tagged(
+        "lr_scheduler",
+        &LrSchedulerConfig::variants(),
+        schedule,
+        |schedule| schedule.validate(steps),
+    );
+    let eval = sections.plain("eval", Some(EvalConfig::default()), EvalConfig::validate);
+    let early_stopping = match sections.is_written("early_stopping") {
+        true => sections
+            .plain("early_stopping", None, EarlyStoppingConfig::validate)
+            .map(Some),
+        false => Some(None),
+    };
+    let checkpoint = Some(CheckpointConfig::default());
+    let checkpoint = sections.plain("checkpoint", checkpoint, CheckpointConfig::validate);
+    let logging = sections.plain(
+        "logging",
+        Some(LoggingConfig::default()),
+        LoggingConfig::validate,
+    );
+    let TopLevel { seed, output_dir } = top?;
+    let (mut eval, mut checkpoint) = (eval?, checkpoint?);
+    once_an_epoch(eval.every_steps, &mut eval.every_epochs);
+    once_an_epoch(checkpoint.every_steps, &mut checkpoint.every_epochs);
+    let config = RunConfig {
+        seed,
+        output_dir,
+        device: device?,
+        data: data?,
+        tokenizer: tokenizer?,
+        model: model?,
+        lora: lora?,
+        task: task?,
+        optimizer: optimizer?,
+        lr_scheduler: lr_scheduler?,
+        train: train?,
+        eval,
+        early_stopping: early_stopping?,
+        checkpoint,
+        logging: logging?,
+    };
+    check::check(&config, sections);
+    Some(config)
+}
+
+fn once_an_epoch(every_steps: Option<u64>, every_epochs: &mut Option<u64>) {
+    if every_steps.is_none() {
+        every_epochs.get_or_insert(1);
+    }
+}

@@ -1,0 +1,50 @@
+//! Windows of text with masked tokens as samples.
+
+use burn::data::dataset::DatasetError;
+use burn::tensor::{Device, Tensor, TensorData};
+use fireclay_data::{MaskedBatch, MaskedSplit};
+
+use super::labelled_text::upload;
+use crate::task::MaskedTokens;
+use fireclay_train::loader::Samples;
+
+/// The windows of one split, of which there may be none.
+#[derive(Clone, Debug)]
+pub struct MaskedSamples(Option<MaskedSplit>);
+
+impl MaskedSamples {
+    /// The windows of `split`.
+    pub fn new(split: Option<MaskedSplit>) -> Self {
+        Self(split)
+    }
+}
+
+impl Samples for MaskedSamples {
+    type Host = MaskedBatch;
+    type Batch = MaskedTokens;
+
+    fn len(&self) -> usize {
+        self.0.as_ref().map_or(0, MaskedSplit::windows)
+    }
+
+    fn assemble(&self, epoch: u64, indices: &[u32]) -> Result<MaskedBatch, DatasetError> {
+        let split = self.0.as_ref();
+        let split = split.expect("a split without windows has no indices");
+        split.batch(epoch, indices).map_err(DatasetError::new)
+    }
+
+    fn upload(&self, batch: MaskedBatch, device: &Device) -> MaskedTokens {
+        let count = batch.places.len();
+        // No backend takes a tensor without elements everywhere.
+        let put = |mut ids: Vec<i32>| {
+            ids.resize(count.max(1), 0);
+            Tensor::from_data(TensorData::new(ids, [count.max(1)]), device)
+        };
+        MaskedTokens {
+            positions: put(batch.places),
+            truth: put(batch.truth),
+            input: upload(batch.texts, device),
+            count,
+        }
+    }
+}

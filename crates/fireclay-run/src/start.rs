@@ -1,0 +1,325 @@
+//! What the weights of a model start from, and how fast each of them moves.
+
+use std::path::Path;
+
+use burn::tensor::Device;
+use fireclay_models::weights::{self, parameter_names};
+use fireclay_models::{
+    Family, LoraConfig, LoraError, ModelDescription, Pretrainable, PretrainedReport, TabularConfig,
+    WeightsError, load_pretrained, lora, matches_any,
+};
+
+use crate::adapters::{self, Adapters, is_trained};
+use crate::artifacts::{ADAPTERS, FinishedError, stored};
+use crate::config::{FamilyFacts, ModelSection, NetworkConfig, RunConfig};
+use fireclay_config::did_you_mean;
+
+/// A key of the configuration, dotted from the top, and what is wrong with its value.
+pub(crate) type Refused = (String, String);
+
+/// A model, and what it is.
+pub type Described<F> = (<F as Family>::Model, ModelDescription<F>);
+
+/// A `[model]` table: an architecture of a family, what its weights start from, and how they are
+/// read again.
+pub trait ModelTable: ModelSection + Clone + 'static {
+    /// The family.
+    type Family: FamilyFacts<Shape: 'static> + 'static;
+
+    /// The architecture.
+    fn family(&self) -> &Self::Family;
+
+    /// The model with its first weights; `empty` if they are to be replaced by a checkpoint's.
+    ///
+    /// # Errors
+    ///
+    /// If the weights that the table names cannot be used.
+    fn first(
+        &self,
+        shape: &<Self::Family as Family>::Shape,
+        seed: u64,
+        device: &Device,
+        _empty: bool,
+    ) -> Result<First<Self::Family>, String> {
+        Ok(First::random(self.family().init(shape, seed, device)))
+    }
+
+    /// The model with adapters, and the names of what is trained as a whole: what is `fresh`, and the
+    /// head if it `learns`. No weight is read.
+    ///
+    /// # Errors
+    ///
+    /// A key and what is wrong with its value.
+    fn attach(
+        &self,
+        model: <Self::Family as Family>::Model,
+        _fresh: &[String],
+        _lora: (&LoraConfig, u64),
+        _learns: bool,
+    ) -> Result<(<Self::Family as Family>::Model, Vec<String>), Refused> {
+        Ok((model, Vec::new()))
+    }
+
+    /// How fast each float tensor moves, in visiting order: 0 where a pattern freezes it, or where
+    /// it is no adapter's nor among the `whole` tensors beside adapters, else a power of `decay` for
+    /// each layer below the head. Empty for all alike.
+    ///
+    /// # Errors
+    ///
+    /// A key and what is wrong with its value.
+    fn rates(
+        &self,
+        _model: &<Self::Family as Family>::Model,
+        _decay: Option<f64>,
+        _whole: Option<&[String]>,
+    ) -> Result<Vec<f64>, Refused> {
+        Ok(Vec::new())
+    }
+
+    /// The model of the finished run at `run`.
+    ///
+    /// # Errors
+    ///
+    /// If its weights are damaged, or their base is not there any more.
+    fn load(&self, run: &Path, device: &Device) -> Result<Described<Self::Family>, FinishedError> {
+        stored(run, device)
+    }
+}
+
+impl ModelTable for TabularConfig {
+    type Family = Self;
+
+    fn family(&self) -> &Self {
+        self
+    }
+}
+
+impl<F> ModelTable for NetworkConfig<F>
+where
+    F: Pretrainable + FamilyFacts<Shape: 'static> + 'static,
+{
+    type Family = F;
+
+    fn family(&self) -> &F {
+        &self.network
+    }
+
+    fn first(
+        &self,
+        shape: &F::Shape,
+        seed: u64,
+        device: &Device,
+        empty: bool,
+    ) -> Result<First<F>, String> {
+        let model = self.network.init(shape, seed, device);
+        let Some(path) = self.start.pretrained.as_ref().filter(|_| !empty) else {
+            return Ok(First::random(model));
+        };
+        let options = self.start.allowed();
+        let (model, report) =
+            load_pretrained(&self.network, shape, model, Path::new(path), &options)
+                .map_err(|error| explain(&error))?;
+        if report.loaded.is_empty() {
+            return Err(format!("{path} holds none of the tensors of this model"));
+        }
+        let said = describe(path, &report);
+        let fresh = [report.fresh_head, report.missing].concat();
+        Ok(First { model, fresh, said })
+    }
+
+    fn attach(
+        &self,
+        model: F::Model,
+        fresh: &[String],
+        (lora, seed): (&LoraConfig, u64),
+        learns: bool,
+    ) -> Result<(F::Model, Vec<String>), Refused> {
+        let of_head = |name: &str| {
+            let rest = name.strip_prefix(self.network.head());
+            learns && rest.is_some_and(|rest| rest.starts_with('.'))
+        };
+        let names = parameter_names(&self.network, &model).into_iter();
+        let names = names.map(|(_, name)| name);
+        let whole: Vec<_> = names
+            .filter(|name| of_head(name) || fresh.contains(name))
+            .collect();
+        let model = lora::attach(&self.network, model, (lora, &whole), seed);
+        Ok((model.map_err(explain_lora)?, whole))
+    }
+
+    fn rates(
+        &self,
+        model: &F::Model,
+        decay: Option<f64>,
+        whole: Option<&[String]>,
+    ) -> Result<Vec<f64>, Refused> {
+        let freeze = &self.start.freeze;
+        if freeze.is_empty() && decay.is_none() && whole.is_none() {
+            return Ok(Vec::new());
+        }
+        let names = parameter_names(&self.network, model).into_iter();
+        let names: Vec<String> = names.map(|(_, name)| name).collect();
+        check_frozen(freeze, &names)?;
+        let last = self.network.layers().saturating_sub(1);
+        let stays = |name: &str| {
+            matches_any(freeze, name) || whole.is_some_and(|whole| !is_trained(name, whole))
+        };
+        let rate = |name: &String| match stays(name) {
+            true => 0.0,
+            false => {
+                let below = last.saturating_sub(self.network.layer_of(name));
+                decay.unwrap_or(1.0).powi(below as i32)
+            }
+        };
+        Ok(names.iter().map(rate).collect())
+    }
+
+    fn load(&self, run: &Path, device: &Device) -> Result<Described<F>, FinishedError> {
+        match run.join(ADAPTERS).exists() {
+            true => adapters::load(&self.start, run, device),
+            false => stored(run, device),
+        }
+    }
+}
+
+/// Patterns that freeze nothing, or everything.
+fn check_frozen(freeze: &[String], names: &[String]) -> Result<(), Refused> {
+    for pattern in freeze {
+        let names = || names.iter().map(String::as_str);
+        if !names().any(|name| matches_any(std::slice::from_ref(pattern), name)) {
+            let close = did_you_mean(pattern, names());
+            let close = close.or(names().next()).unwrap_or_default();
+            let message = format!(
+                "contains \"{pattern}\", which is the name of no tensor; one is \"{close}\""
+            );
+            return Err(("model.freeze".into(), message));
+        }
+    }
+    if names.iter().all(|name| is_frozen(freeze, name)) {
+        let message = "contains every tensor: there would be nothing to train";
+        return Err(("model.freeze".into(), message.into()));
+    }
+    Ok(())
+}
+
+/// A model at the start of its training.
+pub(crate) struct Beginning<M> {
+    pub model: M,
+    /// How fast each tensor moves; empty for all alike.
+    pub rates: Vec<f64>,
+    /// The adapters, if they are all that is trained.
+    pub adapters: Option<Adapters>,
+    /// What is to be said of its weights.
+    pub said: Vec<String>,
+}
+
+/// The model of a run with its first weights, and with adapters if it has some; a resumed run takes
+/// its weights from the checkpoint, but for a base that none holds.
+pub(crate) fn begin<T: ModelTable>(
+    table: &T,
+    shape: &<T::Family as Family>::Shape,
+    config: &RunConfig,
+    (device, resumed): (&Device, bool),
+) -> Result<Beginning<<T::Family as Family>::Model>, Refused> {
+    let empty = resumed && config.lora.is_none();
+    let first = table
+        .first(shape, config.seed, device, empty)
+        .map_err(|error| {
+            (
+                "model.pretrained".into(),
+                format!("cannot be used: {error}"),
+            )
+        })?;
+    let (mut said, family) = (first.said, table.family());
+    let (model, adapters) = match &config.lora {
+        None => (first.model, None),
+        Some(lora) => {
+            let learns = config.task.target_kind().is_some();
+            let seeded = (lora, config.seed);
+            let (model, whole) = table.attach(first.model, &first.fresh, seeded, learns)?;
+            let adapters = Adapters::new(lora.clone(), family, &model, whole);
+            said.push(adapters.share(&weights::shapes(family, &model)));
+            (model, Some(adapters))
+        }
+    };
+    let whole = adapters.as_ref().map(|adapters| adapters.whole.as_slice());
+    let rates = table.rates(&model, config.train.layer_decay, whole)?;
+    Ok(Beginning {
+        model,
+        rates,
+        adapters,
+        said,
+    })
+}
+
+/// A model before its training.
+pub struct First<F: Family> {
+    /// The model.
+    pub model: F::Model,
+    /// The names of tensors that start at random although the model was trained before.
+    pub fresh: Vec<String>,
+    /// What is to be said of its weights.
+    pub said: Vec<String>,
+}
+
+impl<F: Family> First<F> {
+    /// With random weights.
+    fn random(model: F::Model) -> Self {
+        Self {
+            model,
+            fresh: Vec::new(),
+            said: Vec::new(),
+        }
+    }
+}
+
+/// Whether a tensor of this name is a running statistic, which no gradient moves.
+pub fn is_statistic(name: &str) -> bool {
+    name.contains("running_")
+}
+
+/// Whether training leaves a tensor alone: a pattern says so, or it is no parameter.
+fn is_frozen(freeze: &[String], name: &str) -> bool {
+    matches_any(freeze, name) || is_statistic(name)
+}
+
+/// What is wrong with the weights, and what to do about it where another table decides it.
+fn explain(error: &WeightsError) -> String {
+    match error {
+        WeightsError::HuggingFace { source, .. } if source.names("vocab_size") => format!(
+            "{error}; the vocabulary is that of [tokenizer], which must be the one that the \
+             weights were trained with"
+        ),
+        _ => error.to_string(),
+    }
+}
+
+/// A key of `[lora]`, what is wrong with it, and what may have been meant.
+fn explain_lora(error: LoraError) -> (String, String) {
+    let close = match &error {
+        LoraError::UnknownTarget { target, known } => {
+            let ends = known.iter().filter_map(|name| name.rsplit('.').next());
+            did_you_mean(target, known.iter().map(String::as_str).chain(ends))
+        }
+        _ => None,
+    };
+    let close = close.map(|close| format!("; did you mean \"{close}\"?"));
+    let message = format!("{error}{}", close.unwrap_or_default());
+    (format!("lora.{}", error.key()), message)
+}
+
+/// What of a model does not come from the file that it was started from.
+fn describe(path: &str, report: &PretrainedReport) -> Vec<String> {
+    let list = |what: &str, names: &[String]| {
+        (!names.is_empty()).then(|| format!("{path}: {what}: {}", names.join(", ")))
+    };
+    let loaded = format!("{path}: {} tensors loaded", report.loaded.len());
+    let lines = [
+        Some(loaded),
+        list("starts at random, for other classes", &report.fresh_head),
+        list("resampled for the size of the images", &report.resized),
+        list("starts at random, not in the file", &report.missing),
+        list("left out, not in the model", &report.unexpected),
+    ];
+    lines.into_iter().flatten().collect()
+}

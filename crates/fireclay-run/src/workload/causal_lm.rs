@@ -1,0 +1,238 @@
+//! Text, whose next token is predicted.
+
+use burn::tensor::{Device, Tensor};
+use fireclay_data::arrow::array::RecordBatch;
+use fireclay_data::{DataError, TextData, TextFormat, TokenSplit, Tokenizer};
+use fireclay_models::{LanguageConfig, LanguageModel, LanguageShape};
+
+use super::labelled::{evaluate_on, merged, pass};
+use super::spec::{Assumptions, InputSpec};
+use super::text::{self, Reads};
+use super::{Batch, Model, Trained, Workload, evaluate_each};
+use crate::artifacts::{TOKENIZER, belong_together};
+use crate::config::{
+    DataConfig, ModelConfig, NetworkConfig, RunConfig, TaskConfig, TokenizerSource,
+};
+use crate::generate::Writer;
+use crate::language::score;
+use crate::lock;
+use crate::run::{
+    Answered, Base, Evaluated, Evaluations, InputKind, InputSchema, On, PredictJob, Predicted, Run,
+    RunError,
+};
+use crate::samples::TextSamples;
+use crate::start::{ModelTable, Refused};
+use crate::task::{CausalLm, Target, TokenBatch, TokenObjective, TokenScorer, WithObjective};
+use fireclay_metrics::Report;
+
+/// The workload.
+pub struct CausalText;
+
+impl Workload for CausalText {
+    type Model = NetworkConfig<LanguageConfig>;
+    type Data = TextData;
+    type Samples = TextSamples;
+
+    const UNIT: &'static str = "tokens";
+    const SAMPLES: &'static str = "windows";
+    const NEXT: Option<&'static str> = Some("generate {} --prompt TEXT");
+
+    fn reads(data: &DataConfig) -> bool {
+        matches!(data, DataConfig::Text(_))
+    }
+
+    fn does(task: &TaskConfig) -> bool {
+        matches!(task, TaskConfig::CausalLm(_))
+    }
+
+    fn model(model: &ModelConfig) -> Option<&Self::Model> {
+        match model {
+            ModelConfig::Language(config) => Some(config),
+            _ => None,
+        }
+    }
+
+    fn check(config: &RunConfig) -> Vec<(&'static str, String)> {
+        let is_tokens = text::source(config).format == TextFormat::Tokens;
+        let apart = config.tokenizer.is_some() || !is_tokens;
+        if !text::packs_documents(config) || apart {
+            return Vec::new();
+        }
+        let needs = "a table [tokenizer], whose token that ends a text tells documents apart";
+        vec![("data.packing", format!("\"documents\" needs {needs}"))]
+    }
+
+    fn load(
+        config: &RunConfig,
+        tokenizer: Option<&TokenizerSource>,
+    ) -> Result<TextData, DataError> {
+        text::load(config, tokenizer)
+    }
+
+    fn shape(data: &TextData) -> LanguageShape {
+        LanguageShape {
+            vocabulary: data.vocabulary,
+        }
+    }
+
+    fn samples(_config: &RunConfig, data: &TextData) -> [TextSamples; 3] {
+        data.named()
+            .map(|(_, split)| TextSamples::new(split.cloned()))
+    }
+
+    fn evaluated(_config: &RunConfig, data: &TextData, split: usize) -> TextSamples {
+        let (_, split) = data.named()[split];
+        TextSamples::new(split.cloned().map(TokenSplit::without_shift))
+    }
+
+    fn with_objective<W: WithObjective<Model<Self>, Batch<Self>>>(
+        _config: &RunConfig,
+        target: &Target,
+        work: W,
+    ) -> W::Output {
+        work.with(TokenObjective {
+            tokens_per_byte: target.tokens_per_byte,
+        })
+    }
+
+    fn conclude(
+        config: &RunConfig,
+        _data: &TextData,
+        trained: Trained<'_, LanguageModel>,
+        splits: [TextSamples; 2],
+    ) -> Result<Evaluations, RunError> {
+        let model = CausalLm {
+            model: trained.model,
+        };
+        evaluate_each(splits, trained.valid.map(Report::from), |samples| {
+            evaluate(config, &model, samples, trained.device)
+        })
+    }
+
+    fn open(base: Base) -> Result<Box<dyn Run>, RunError> {
+        lock::verified(&base.folder, &[])?;
+        let path = base.folder.join(TOKENIZER);
+        let tokenizer = path.exists().then(|| Tokenizer::load(&path)).transpose()?;
+        let config = Self::model(&base.config().model).expect("checked");
+        let (model, description) = config.load(&base.folder, &base.device)?;
+        let vocabulary = description.shape.vocabulary;
+        let fits = tokenizer
+            .as_ref()
+            .is_none_or(|tokenizer| tokenizer.vocabulary() <= vocabulary);
+        belong_together(&base.folder, TOKENIZER, fits)?;
+        Ok(Box::new(TextRun {
+            base,
+            tokenizer,
+            vocabulary,
+            model: CausalLm { model },
+        }))
+    }
+
+    fn input_spec(config: &RunConfig, data: &TextData) -> InputSpec {
+        text::input_spec(config, data)
+    }
+
+    fn assume(
+        config: &RunConfig,
+        given: &Assumptions,
+    ) -> Result<(LanguageShape, InputSpec), Refused> {
+        let (vocabulary, spec) = text::assume(config, given)?;
+        Ok((LanguageShape { vocabulary }, spec))
+    }
+
+    fn blank_batch(
+        _config: &RunConfig,
+        _shape: &LanguageShape,
+        spec: &InputSpec,
+        rows: usize,
+        device: &Device,
+    ) -> TokenBatch {
+        let time = spec.lengths[0];
+        TokenBatch {
+            inputs: Tensor::zeros([rows, time], device),
+            targets: Tensor::zeros([rows * time], device),
+            scored: None,
+            starts: None,
+            count: rows * time,
+        }
+    }
+}
+
+/// The mean loss of every token in nats, its perplexity, and bits per byte of text, where it is known
+/// how many bytes the tokens stand for; `n` is the number of tokens.
+fn evaluate(
+    config: &RunConfig,
+    model: &CausalLm,
+    samples: TextSamples,
+    device: &Device,
+) -> Result<Report, RunError> {
+    let scorer = TokenScorer::new(samples.tokens_per_byte());
+    let pass = pass::<TextSamples>(config);
+    Ok(score(model, samples, scorer, pass, device)?)
+}
+
+/// A finished run on text.
+struct TextRun {
+    base: Base,
+    /// A run on files of tokens may have none.
+    tokenizer: Option<Tokenizer>,
+    vocabulary: usize,
+    model: CausalLm,
+}
+
+impl TextRun {
+    fn no_rows(&self) -> RunError {
+        let run = self.base.folder.display();
+        RunError::Usage(format!(
+            "a language model goes on from a prompt: fireclay generate {run} --prompt TEXT"
+        ))
+    }
+}
+
+impl Run for TextRun {
+    fn base(&self) -> &Base {
+        &self.base
+    }
+
+    fn schema(&self) -> InputSchema {
+        let most = self.model.model.context_length();
+        InputSchema::one("prompt", InputKind::Text { most })
+    }
+
+    fn evaluate(&self, on: On<'_>) -> Result<Evaluated, RunError> {
+        let reads = Reads {
+            tokenizer: self.tokenizer.as_ref(),
+            vocabulary: self.vocabulary,
+            context: self.model.model.context_length(),
+        };
+        let config = self.base.config();
+        let read = |path: &str| {
+            let windows = reads.windows(config, path)?;
+            Ok((TextSamples::new(Some(windows)), Vec::new()))
+        };
+        evaluate_on::<CausalText>(&self.base, on, read, |samples| {
+            evaluate(config, &self.model, samples, &self.base.device)
+        })
+    }
+
+    fn answers(&self, _rows: &RecordBatch) -> Result<Answered, RunError> {
+        Err(self.no_rows())
+    }
+
+    fn predict(&self, _job: &PredictJob<'_>) -> Result<Predicted, RunError> {
+        Err(self.no_rows())
+    }
+
+    fn writer(&self) -> Result<Writer<'_>, RunError> {
+        let tokenizer = self.tokenizer.as_ref().ok_or_else(|| {
+            RunError::Usage(
+                "the run was trained on files of tokens and has no tokenizer; name one in its config: [tokenizer] type = \"file\"".into(),
+            )
+        })?;
+        Ok(Writer::new(&self.model.model, tokenizer, &self.base.device))
+    }
+
+    fn merged(&self) -> Result<Vec<(&'static str, Vec<u8>)>, RunError> {
+        merged::<CausalText>(&self.base)
+    }
+}

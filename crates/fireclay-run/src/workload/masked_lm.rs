@@ -1,0 +1,273 @@
+//! Text, whose masked tokens are predicted.
+
+use burn::tensor::{Device, Tensor};
+use fireclay_data::arrow::array::RecordBatch;
+use fireclay_data::{DataError, MaskedSplit, Masking, TextData, TokenSplit, Tokenizer};
+use fireclay_models::{EncoderConfig, EncoderModel, EncoderShape};
+
+use super::labelled::{evaluate_on, merged, pass};
+use super::labelled_text::{blank_text, encoder};
+use super::spec::{Assumptions, InputSpec};
+use super::text::{self, Reads};
+use super::{Batch, Model, Trained, Workload, evaluate_each};
+use crate::artifacts::{TOKENIZER, belong_together};
+use crate::config::{
+    DataConfig, ModelConfig, NetworkConfig, RunConfig, TaskConfig, TokenizerSource,
+};
+use crate::language::score;
+use crate::lock;
+use crate::run::{
+    Answered, Base, Evaluated, Evaluations, InputKind, InputSchema, On, PredictJob, Predicted, Run,
+    RunError,
+};
+use crate::samples::MaskedSamples;
+use crate::start::{ModelTable, Refused};
+use crate::task::{
+    MaskedLm, MaskedLmConfig, MaskedObjective, MaskedScorer, MaskedTokens, Target, WithObjective,
+};
+use fireclay_metrics::Report;
+
+/// The workload.
+pub struct MaskedText;
+
+impl Workload for MaskedText {
+    type Model = NetworkConfig<EncoderConfig>;
+    type Data = TextData;
+    type Samples = MaskedSamples;
+
+    const UNIT: &'static str = "tokens";
+    const SAMPLES: &'static str = "windows";
+    /// It is there to start others from.
+    const NEXT: Option<&'static str> = None;
+
+    fn reads(data: &DataConfig) -> bool {
+        matches!(data, DataConfig::Text(_))
+    }
+
+    fn does(task: &TaskConfig) -> bool {
+        matches!(task, TaskConfig::MaskedLm(_))
+    }
+
+    fn model(model: &ModelConfig) -> Option<&Self::Model> {
+        encoder(model)
+    }
+
+    fn check(config: &RunConfig) -> Vec<(&'static str, String)> {
+        let mut problems = Vec::new();
+        if text::packs_documents(config) {
+            let message = "\"documents\" needs the task \"causal_lm\"";
+            problems.push(("data.packing", message.into()));
+        }
+        let model = encoder(&config.model);
+        if model.is_some_and(|model| !model.network.has_token_head()) {
+            let (task, model) = (config.task.name(), config.model.section().name());
+            let message = format!(
+                "\"{task}\" needs a model that says something of each token, which \"{model}\" does not"
+            );
+            problems.push(("task.type", message));
+        }
+        problems
+    }
+
+    fn load(
+        config: &RunConfig,
+        tokenizer: Option<&TokenizerSource>,
+    ) -> Result<TextData, DataError> {
+        let data = text::load(config, tokenizer)?;
+        data.with_room_for_marks(config.model.section().context())
+    }
+
+    fn shape(data: &TextData) -> EncoderShape {
+        EncoderShape {
+            vocabulary: data.vocabulary,
+            outputs: None,
+        }
+    }
+
+    fn check_data(config: &RunConfig, data: &TextData) -> Vec<Refused> {
+        let problem = |error: DataError| ("tokenizer".to_owned(), error.to_string());
+        Vec::from_iter(masking(config, data.tokenizer.as_ref()).err().map(problem))
+    }
+
+    /// For training, other tokens are masked in every epoch.
+    fn samples(config: &RunConfig, data: &TextData) -> [MaskedSamples; 3] {
+        data.named().map(|(name, split)| {
+            let seed = (name == "train").then_some(config.seed);
+            masked(config, data, split.cloned(), seed)
+        })
+    }
+
+    fn evaluated(config: &RunConfig, data: &TextData, split: usize) -> MaskedSamples {
+        let (_, split) = data.named()[split];
+        let split = split.cloned().map(TokenSplit::without_shift);
+        masked(config, data, split, None)
+    }
+
+    fn with_objective<W: WithObjective<Model<Self>, Batch<Self>>>(
+        _config: &RunConfig,
+        _target: &Target,
+        work: W,
+    ) -> W::Output {
+        work.with(MaskedObjective)
+    }
+
+    fn conclude(
+        config: &RunConfig,
+        _data: &TextData,
+        trained: Trained<'_, EncoderModel>,
+        splits: [MaskedSamples; 2],
+    ) -> Result<Evaluations, RunError> {
+        let model = MaskedLm {
+            model: trained.model,
+        };
+        evaluate_each(splits, trained.valid.map(Report::from), |samples| {
+            evaluate(config, &model, samples, trained.device)
+        })
+    }
+
+    fn open(base: Base) -> Result<Box<dyn Run>, RunError> {
+        lock::verified(&base.folder, &[TOKENIZER])?;
+        let tokenizer = Tokenizer::load(&base.folder.join(TOKENIZER))?;
+        let config = encoder(&base.config().model).expect("checked");
+        let (model, description) = config.load(&base.folder, &base.device)?;
+        let shape = description.shape;
+        let fits = shape.outputs.is_none() && tokenizer.vocabulary() <= shape.vocabulary;
+        belong_together(&base.folder, TOKENIZER, fits)?;
+        Ok(Box::new(MaskedRun {
+            base,
+            tokenizer,
+            vocabulary: shape.vocabulary,
+            context: description.config.context_length(),
+            model: MaskedLm { model },
+        }))
+    }
+
+    fn input_spec(config: &RunConfig, data: &TextData) -> InputSpec {
+        text::input_spec(config, data)
+    }
+
+    fn assume(
+        config: &RunConfig,
+        given: &Assumptions,
+    ) -> Result<(EncoderShape, InputSpec), Refused> {
+        let (vocabulary, spec) = text::assume(config, given)?;
+        let shape = EncoderShape {
+            vocabulary,
+            outputs: None,
+        };
+        Ok((shape, spec))
+    }
+
+    fn blank_batch(
+        config: &RunConfig,
+        _shape: &EncoderShape,
+        spec: &InputSpec,
+        rows: usize,
+        device: &Device,
+    ) -> MaskedTokens {
+        let time = spec.lengths[0];
+        let share = task(config).mask_probability;
+        let count = ((rows * time) as f64 * share).round().max(1.0) as usize;
+        MaskedTokens {
+            input: blank_text(rows, time, device),
+            positions: Tensor::zeros([count], device),
+            truth: Tensor::zeros([count], device),
+            count,
+        }
+    }
+}
+
+fn task(config: &RunConfig) -> &MaskedLmConfig {
+    match &config.task {
+        TaskConfig::MaskedLm(task) => task,
+        _ => unreachable!("the workload is masked language modelling"),
+    }
+}
+
+/// How the run masks tokens.
+fn masking(config: &RunConfig, tokenizer: Option<&Tokenizer>) -> Result<Masking, DataError> {
+    let tokenizer = tokenizer.expect("checked: a run that masks tokens has a tokenizer");
+    let task = task(config);
+    Masking::new(tokenizer, task.mask_probability, task.whole_word)
+}
+
+fn masked(
+    config: &RunConfig,
+    data: &TextData,
+    split: Option<TokenSplit>,
+    seed: Option<u64>,
+) -> MaskedSamples {
+    let masking = masking(config, data.tokenizer.as_ref());
+    let masking = masking.expect("checked: the tokenizer has a mask");
+    MaskedSamples::new(split.map(|split| MaskedSplit::new(split, masking, seed)))
+}
+
+/// The mean loss of every masked token in nats, its perplexity, and the share of them that the model
+/// predicts; `n` is the number of masked tokens.
+fn evaluate(
+    config: &RunConfig,
+    model: &MaskedLm,
+    samples: MaskedSamples,
+    device: &Device,
+) -> Result<Report, RunError> {
+    let (scorer, pass) = (MaskedScorer::default(), pass::<MaskedSamples>(config));
+    Ok(score(model, samples, scorer, pass, device)?)
+}
+
+/// A finished run of a masked language model.
+struct MaskedRun {
+    base: Base,
+    tokenizer: Tokenizer,
+    vocabulary: usize,
+    context: usize,
+    model: MaskedLm,
+}
+
+impl MaskedRun {
+    fn no_rows(&self) -> RunError {
+        let run = self.base.folder.display();
+        RunError::Usage(format!(
+            "a masked language model answers nothing; start one that does from it: [model] pretrained = \"{run}\", [tokenizer] type = \"file\" with its tokenizer.json"
+        ))
+    }
+}
+
+impl Run for MaskedRun {
+    fn base(&self) -> &Base {
+        &self.base
+    }
+
+    fn schema(&self) -> InputSchema {
+        InputSchema::one("text", InputKind::Text { most: self.context })
+    }
+
+    fn evaluate(&self, on: On<'_>) -> Result<Evaluated, RunError> {
+        let config = self.base.config();
+        let read = |path: &str| {
+            let reads = Reads {
+                tokenizer: Some(&self.tokenizer),
+                vocabulary: self.vocabulary,
+                context: self.tokenizer.room(self.context)?,
+            };
+            let windows = reads.windows(config, path)?;
+            let masking = masking(config, Some(&self.tokenizer))?;
+            let split = MaskedSplit::new(windows, masking, None);
+            Ok((MaskedSamples::new(Some(split)), Vec::new()))
+        };
+        evaluate_on::<MaskedText>(&self.base, on, read, |samples| {
+            evaluate(config, &self.model, samples, &self.base.device)
+        })
+    }
+
+    fn answers(&self, _rows: &RecordBatch) -> Result<Answered, RunError> {
+        Err(self.no_rows())
+    }
+
+    fn predict(&self, _job: &PredictJob<'_>) -> Result<Predicted, RunError> {
+        Err(self.no_rows())
+    }
+
+    fn merged(&self) -> Result<Vec<(&'static str, Vec<u8>)>, RunError> {
+        merged::<MaskedText>(&self.base)
+    }
+}

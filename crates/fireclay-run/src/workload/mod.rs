@@ -1,0 +1,482 @@
+//! What is trained on what: one file each ties together the data, the samples that become batches, the
+//! family of models, what the data determines of a model, how a trained model is judged, what a
+//! finished run answers, and what a plan needs to know. Whoever has a configuration or data asks the
+//! workload; the list at the end of this file is the only one.
+
+mod causal_lm;
+mod image;
+mod labelled;
+mod labelled_text;
+mod masked_lm;
+mod pairs;
+mod spec;
+mod table;
+mod text;
+
+pub use spec::{Assumed, Assumptions, HeldOut, InputSpec};
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use burn::tensor::{Device, Tensor};
+use fireclay_data::arrow::array::{RecordBatch, StringArray};
+use fireclay_data::{
+    DataError, DataReport, Note, Tokenizer, TokenizerConfig, TokenizerKind, column, fingerprint,
+};
+use fireclay_models::Family;
+
+use crate::config::{DataConfig, ModelConfig, RunConfig, TaskConfig, TokenizerSource};
+use crate::run::{Base, Evaluations, Run, RunError};
+use crate::start::{ModelTable, Refused};
+use crate::task::{Target, WithObjective};
+use fireclay_metrics::Report;
+use fireclay_train::loader::Samples;
+use fireclay_train::run_folder::RunFolder;
+use fireclay_train::strategy::Scores;
+
+/// A workload. All of its methods are functions of a configuration that was checked for it.
+pub trait Workload: 'static {
+    /// Its `[model]` table.
+    type Model: ModelTable;
+    /// Its data, read, split and made ready.
+    type Data: Dataset;
+    /// What becomes a batch.
+    type Samples: Samples + Clone;
+
+    /// What `evaluate` counts.
+    const UNIT: &'static str;
+    /// What a split of the training counts.
+    const SAMPLES: &'static str = Self::UNIT;
+    /// The verb that asks a finished run, with its arguments; none if nobody asks it.
+    const NEXT: Option<&'static str>;
+
+    /// Whether it reads such data.
+    fn reads(data: &DataConfig) -> bool;
+
+    /// Whether it is trained for this task.
+    fn does(task: &TaskConfig) -> bool;
+
+    /// Its `[model]` table, if it is of its family.
+    fn model(model: &ModelConfig) -> Option<&Self::Model>;
+
+    /// What does not go together in tables that are all its own, as (key, message).
+    fn check(_config: &RunConfig) -> Vec<(&'static str, String)> {
+        Vec::new()
+    }
+
+    /// Reads the data.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be read, or does not fit the configuration.
+    fn load(
+        config: &RunConfig,
+        tokenizer: Option<&TokenizerSource>,
+    ) -> Result<Self::Data, DataError>;
+
+    /// Reads the data, with what is to be said of the table that it comes from, if it is one.
+    ///
+    /// # Errors
+    ///
+    /// If the table cannot be read.
+    fn inspect(config: &RunConfig) -> Result<Inspected<Self::Data>, DataError> {
+        Ok(Inspected {
+            report: None,
+            data: Self::load(config, config.tokenizer.as_ref()),
+        })
+    }
+
+    /// What the data determines of a model.
+    fn shape(data: &Self::Data) -> Shape<Self>;
+
+    /// What does not fit the data, beside what every workload looks at, as (key, message).
+    fn check_data(_config: &RunConfig, _data: &Self::Data) -> Vec<Refused> {
+        Vec::new()
+    }
+
+    /// The splits as they are trained on and looked at.
+    fn samples(config: &RunConfig, data: &Self::Data) -> [Self::Samples; 3];
+
+    /// A split, by its number, as it is evaluated: the same samples each time.
+    fn evaluated(config: &RunConfig, data: &Self::Data, split: usize) -> Self::Samples {
+        let [train, valid, test] = Self::samples(config, data);
+        match split {
+            0 => train,
+            1 => valid,
+            _ => test,
+        }
+    }
+
+    /// Hands `work` the objective that a model is trained for.
+    fn with_objective<W: WithObjective<Model<Self>, Batch<Self>>>(
+        config: &RunConfig,
+        target: &Target,
+        work: W,
+    ) -> W::Output;
+
+    /// Evaluates a trained model on the splits that hold something, and writes down what its answers
+    /// mean.
+    ///
+    /// # Errors
+    ///
+    /// If a sample cannot be read, or a file not be written.
+    fn conclude(
+        config: &RunConfig,
+        data: &Self::Data,
+        trained: Trained<'_, Model<Self>>,
+        splits: [Self::Samples; 2],
+    ) -> Result<Evaluations, RunError>;
+
+    /// The finished run at `base`.
+    ///
+    /// # Errors
+    ///
+    /// If a file of it is missing or damaged.
+    fn open(base: Base) -> Result<Box<dyn Run>, RunError>;
+
+    /// What goes into the model, by the data.
+    fn input_spec(config: &RunConfig, data: &Self::Data) -> InputSpec;
+
+    /// What determines the model and what goes into it, by the configuration and what is assumed.
+    ///
+    /// # Errors
+    ///
+    /// A key and what is missing, where neither says enough.
+    fn assume(config: &RunConfig, given: &Assumptions)
+    -> Result<(Shape<Self>, InputSpec), Refused>;
+
+    /// The batch of so many samples that a plan records: as large as they come, and all zeros.
+    fn blank_batch(
+        config: &RunConfig,
+        shape: &Shape<Self>,
+        spec: &InputSpec,
+        rows: usize,
+        device: &Device,
+    ) -> Batch<Self>;
+
+    /// Whether a model is evaluated by what it writes, too; then [`search`](Self::search) writes it.
+    const SEARCHES: bool = false;
+
+    /// Searches for what the model writes for sources of so many tokens, until it has so many, with no
+    /// look at its numbers: what a plan records.
+    fn search(_config: &RunConfig, _model: &Model<Self>, _lengths: [usize; 2], _device: &Device) {}
+}
+
+/// The family of a workload's models.
+pub type ModelFamily<W> = <<W as Workload>::Model as ModelTable>::Family;
+/// What determines a workload's model beside its configuration.
+pub type Shape<W> = <ModelFamily<W> as Family>::Shape;
+/// A workload's model.
+pub type Model<W> = <ModelFamily<W> as Family>::Model;
+/// A workload's batch.
+pub type Batch<W> = <<W as Workload>::Samples as Samples>::Batch;
+
+/// Data with what is to be said of it.
+pub struct Inspected<D> {
+    /// What was found in its table, if it comes from one.
+    pub report: Option<DataReport>,
+    /// The data, if it can be used.
+    pub data: Result<D, DataError>,
+}
+
+/// A model at the end of its training.
+pub struct Trained<'a, N> {
+    /// The model.
+    pub model: N,
+    /// How it did on the validation split, if the training has looked.
+    pub valid: Option<Scores>,
+    /// Where it is.
+    pub device: &'a Device,
+    /// Where what it is goes.
+    pub folder: &'a RunFolder,
+}
+
+/// Data that was read, split and made ready, whatever it holds.
+pub trait Dataset: Send + Sync + 'static {
+    /// What the user should know.
+    fn notes(&self) -> &[Note];
+
+    /// The number of samples of each split.
+    fn sizes(&self) -> [(&'static str, usize); 3];
+
+    /// What the targets of the training split say.
+    fn target(&self) -> Target {
+        Target::default()
+    }
+
+    /// The number that every training sample has for its target, if it is always the same.
+    fn constant_target(&self) -> Option<f64> {
+        None
+    }
+
+    /// What turns raw data into what the model looks at, as names of files and their texts; token
+    /// files without a tokenizer have none.
+    fn preprocess(&self) -> Vec<(&'static str, String)>;
+
+    /// What turns text into tokens.
+    fn tokenizer(&self) -> Option<&Tokenizer> {
+        None
+    }
+
+    /// The files that were read.
+    fn files(&mut self) -> Option<&mut Vec<PathBuf>>;
+
+    /// The hashes of what was read, by name.
+    ///
+    /// # Errors
+    ///
+    /// If a file cannot be read any more.
+    fn hashes(&self) -> Result<BTreeMap<String, String>, DataError>;
+
+    /// The size of the vocabulary, where there is one, and a table of the splits with a header; empty
+    /// where a report says all.
+    fn overview(&self) -> (Option<usize>, Vec<Vec<String>>);
+}
+
+/// The hashes of files, by their number and name.
+fn hashes_of(files: &[PathBuf]) -> Result<BTreeMap<String, String>, DataError> {
+    let named = fingerprint(files)?.into_iter().enumerate();
+    let named = named.map(|(index, file)| {
+        let name = file.path.file_name().unwrap_or_default().to_string_lossy();
+        (format!("{index}-{name}"), file.sha256)
+    });
+    Ok(named.collect())
+}
+
+/// Reads the data of a workload; with the tokenizer of the run at `run`, if it has one, in place of the
+/// configuration's: made again it might not be the same.
+pub(crate) fn load<W: Workload>(
+    config: &RunConfig,
+    tokenizer: Option<&Path>,
+) -> Result<W::Data, DataError> {
+    let own = config.tokenizer.as_ref();
+    let made = own.filter(|source| source.kind != TokenizerKind::File);
+    let (Some(_), Some(path)) = (made, tokenizer) else {
+        return W::load(config, own);
+    };
+    let source = TokenizerSource {
+        kind: TokenizerKind::File,
+        config: TokenizerConfig {
+            path: Some(path.display().to_string()),
+            ..TokenizerConfig::default()
+        },
+    };
+    let mut data = W::load(config, Some(&source))?;
+    if let Some(files) = data.files() {
+        // It is a file of the run, not of the data.
+        files.retain(|file| file != path);
+    }
+    Ok(data)
+}
+
+/// The report of each split that holds something; of the validation split it may be known already.
+fn evaluate_each<S: Samples>(
+    [valid, test]: [S; 2],
+    mut known: Option<Report>,
+    mut evaluate: impl FnMut(S) -> Result<Report, RunError>,
+) -> Result<Evaluations, RunError> {
+    let mut evaluations = Evaluations::new();
+    for (name, split) in [("valid", valid), ("test", test)] {
+        if split.is_empty() {
+            continue;
+        }
+        let report = match known.take_if(|_| name == "valid") {
+            Some(report) => report,
+            None => evaluate(split)?,
+        };
+        evaluations.insert(name.into(), report);
+    }
+    Ok(evaluations)
+}
+
+/// What is done with the workload of a configuration.
+pub trait WithWorkload {
+    /// What comes of it.
+    type Output;
+
+    /// Does it.
+    fn with<W: Workload>(self) -> Self::Output;
+}
+
+/// What is done with data and its workload.
+pub trait WithData {
+    /// What comes of it.
+    type Output;
+
+    /// Does it.
+    fn with<W: Workload>(self, data: &W::Data) -> Self::Output;
+}
+
+/// What a workload goes with, for messages about configurations that no workload has.
+pub(crate) struct Facts {
+    pub reads: fn(&DataConfig) -> bool,
+    pub does: fn(&TaskConfig) -> bool,
+    pub has: fn(&ModelConfig) -> bool,
+    pub check: fn(&RunConfig) -> Vec<(&'static str, String)>,
+}
+
+impl Facts {
+    fn of<W: Workload>() -> Self {
+        Self {
+            reads: W::reads,
+            does: W::does,
+            has: |model| W::model(model).is_some(),
+            check: W::check,
+        }
+    }
+
+    fn is_for(&self, config: &RunConfig) -> bool {
+        (self.reads)(&config.data) && (self.does)(&config.task) && (self.has)(&config.model)
+    }
+}
+
+/// The workloads: a line each.
+macro_rules! workloads {
+    ($($(#[$doc:meta])* $name:ident($workload:ty)),* $(,)?) => {
+        /// The data of a run, whatever it holds. Clones share it.
+        #[derive(Clone)]
+        pub enum RunData {
+            $($(#[$doc])* $name(Arc<<$workload as Workload>::Data>)),*
+        }
+
+        impl RunData {
+            /// The data, whatever it holds.
+            pub fn dataset(&self) -> &dyn Dataset {
+                match self {
+                    $(Self::$name(data) => &**data),*
+                }
+            }
+
+            /// Hands the data to `work`, with its workload.
+            pub fn with<V: WithData>(&self, work: V) -> V::Output {
+                match self {
+                    $(Self::$name(data) => work.with::<$workload>(data)),*
+                }
+            }
+
+            /// Reads the data of a configuration, as [`load`] does.
+            pub(crate) fn load_again(
+                config: &RunConfig,
+                tokenizer: Option<&Path>,
+            ) -> Result<Self, DataError> {
+                $(if Facts::of::<$workload>().is_for(config) {
+                    let data = load::<$workload>(config, tokenizer)?;
+                    return Ok(Self::$name(Arc::new(data)));
+                })*
+                unreachable!("checked: data, model and task are of one workload")
+            }
+
+            /// Reads the data of a configuration, with what is to be said of it.
+            ///
+            /// # Errors
+            ///
+            /// If its table cannot be read.
+            pub fn inspect(config: &RunConfig) -> Result<Inspected<Self>, DataError> {
+                $(if Facts::of::<$workload>().is_for(config) {
+                    let Inspected { report, data } = <$workload>::inspect(config)?;
+                    let data = data.map(|data| Self::$name(Arc::new(data)));
+                    return Ok(Inspected { report, data });
+                })*
+                unreachable!("checked: data, model and task are of one workload")
+            }
+        }
+
+        /// Hands `work` the workload of a configuration.
+        ///
+        /// # Panics
+        ///
+        /// If the configuration was not checked.
+        pub fn with_workload<V: WithWorkload>(config: &RunConfig, work: V) -> V::Output {
+            $(if Facts::of::<$workload>().is_for(config) {
+                return work.with::<$workload>();
+            })*
+            unreachable!("checked: data, model and task are of one workload")
+        }
+
+        /// What each workload goes with.
+        pub(crate) fn facts() -> Vec<Facts> {
+            vec![$(Facts::of::<$workload>()),*]
+        }
+    };
+}
+
+workloads! {
+    /// Rows of a table.
+    Table(table::Table),
+    /// Images.
+    Image(image::Image),
+    /// Text, whose next token is predicted.
+    CausalLm(causal_lm::CausalText),
+    /// Text, whose masked tokens are predicted.
+    MaskedLm(masked_lm::MaskedText),
+    /// Texts with labels.
+    LabelledText(labelled_text::LabelledText),
+    /// Texts and their translations.
+    Pairs(pairs::Pairs),
+}
+
+impl RunData {
+    /// Reads the data of a configuration.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be read, or does not fit the configuration.
+    pub fn load(config: &RunConfig) -> Result<Self, DataError> {
+        Self::load_again(config, None)
+    }
+
+    /// The number of samples of one split.
+    pub fn size(&self, split: &str) -> usize {
+        let sizes = self.dataset().sizes();
+        let found = sizes.iter().find(|(name, _)| *name == split);
+        found.map_or(0, |(_, size)| *size)
+    }
+}
+
+/// What a workload calls what it counts, and how a finished run of it is asked.
+#[derive(Clone, Copy, Debug)]
+pub struct Words {
+    /// See [`Workload::UNIT`].
+    pub unit: &'static str,
+    /// See [`Workload::SAMPLES`].
+    pub samples: &'static str,
+    /// See [`Workload::NEXT`].
+    pub next: Option<&'static str>,
+}
+
+impl Words {
+    /// Those of the workload of a configuration.
+    pub fn of(config: &RunConfig) -> Self {
+        struct Ask;
+
+        impl WithWorkload for Ask {
+            type Output = Words;
+
+            fn with<W: Workload>(self) -> Words {
+                Words {
+                    unit: W::UNIT,
+                    samples: W::SAMPLES,
+                    next: W::NEXT,
+                }
+            }
+        }
+
+        with_workload(config, Ask)
+    }
+}
+
+/// Zeros of these sides: a batch of a plan.
+fn blank<const D: usize>(sides: [usize; D], device: &Device) -> Tensor<D> {
+    Tensor::zeros(sides, device)
+}
+
+/// The cells of a column of text.
+fn text_cells(rows: &RecordBatch, name: &str) -> Result<Vec<String>, RunError> {
+    let cells = column(rows, name)?.as_any().downcast_ref::<StringArray>();
+    let not_text = || RunError::Usage(format!("the column {name:?} must hold text"));
+    let cells = cells.ok_or_else(not_text)?.iter();
+    Ok(cells
+        .map(|cell| cell.unwrap_or_default().to_owned())
+        .collect())
+}

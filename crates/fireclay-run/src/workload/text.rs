@@ -1,0 +1,186 @@
+//! What the workloads on running text share: windows of tokens from files.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use fireclay_data::{DataError, Note, Packing, TextData, TextFormat, TokenSplit, Tokenizer};
+
+use super::spec::{Assumed, Assumptions, InputSpec, check_unread};
+use super::{Dataset, hashes_of};
+use crate::artifacts::TOKENIZER;
+use crate::config::{
+    DataConfig, DataSection, NeedsTokenizer, RunConfig, TextSource, TokenizerSource,
+};
+use crate::run::RunError;
+use crate::start::Refused;
+use crate::task::Target;
+
+impl DataSection for TextSource {
+    fn name(&self) -> &'static str {
+        self.format.name()
+    }
+
+    fn path(&self) -> &str {
+        &self.config.path
+    }
+
+    fn files(&self) -> Vec<(&'static str, &Option<String>)> {
+        vec![
+            ("valid_path", &self.config.valid_path),
+            ("test_path", &self.config.test_path),
+        ]
+    }
+
+    fn holds_out(&self) -> bool {
+        let mut files = self.files().into_iter();
+        let split = &self.config.split;
+        files.any(|(_, file)| file.is_some()) || split.valid > 0.0 || split.test > 0.0
+    }
+
+    fn validate(&self) -> Vec<(String, String)> {
+        self.config.validate(self.format)
+    }
+
+    fn tokenizer(&self) -> NeedsTokenizer {
+        match self.format {
+            TextFormat::Tokens => NeedsTokenizer::IfMasked,
+            TextFormat::Text | TextFormat::TextJsonl => NeedsTokenizer::Always,
+        }
+    }
+}
+
+pub(super) fn source(config: &RunConfig) -> &TextSource {
+    match &config.data {
+        DataConfig::Text(source) => source,
+        _ => unreachable!("the workload reads text"),
+    }
+}
+
+/// Reads the text of a configuration as windows that the model has room for.
+pub(super) fn load(
+    config: &RunConfig,
+    tokenizer: Option<&TokenizerSource>,
+) -> Result<TextData, DataError> {
+    let source = source(config);
+    let tokenizer = tokenizer.map(|tokenizer| (tokenizer.kind, &tokenizer.config));
+    let context = config.model.section().context();
+    TextData::load(
+        source.format,
+        &source.config,
+        tokenizer,
+        context,
+        config.seed,
+    )
+}
+
+/// Whether rows are filled with documents.
+pub(super) fn packs_documents(config: &RunConfig) -> bool {
+    source(config).config.packing != Packing::Stream
+}
+
+/// How a finished run reads text.
+pub(super) struct Reads<'a> {
+    pub tokenizer: Option<&'a Tokenizer>,
+    pub vocabulary: usize,
+    pub context: usize,
+}
+
+impl Reads<'_> {
+    /// The windows of the text at `path`.
+    pub fn windows(&self, config: &RunConfig, path: &str) -> Result<TokenSplit, RunError> {
+        let source = source(config);
+        let split = match (self.tokenizer, source.format) {
+            (Some(tokenizer), TextFormat::Text | TextFormat::TextJsonl) => {
+                let how = (source.format, &source.config);
+                TokenSplit::of_text(path, how, tokenizer, self.context)?
+            }
+            (tokenizer, _) => {
+                let made_by = (tokenizer, self.vocabulary);
+                TokenSplit::of_tokens(path, &source.config, made_by, self.context)?
+            }
+        };
+        Ok(split.without_shift())
+    }
+}
+
+/// Windows of as many tokens as the model looks at.
+pub(super) fn input_spec(config: &RunConfig, data: &TextData) -> InputSpec {
+    let context = config.model.section().context();
+    InputSpec {
+        tokens: Some(context as f64),
+        ..InputSpec::of_data(data.sizes(), [context, 0])
+    }
+}
+
+/// The vocabulary, and what goes into the model.
+pub(super) fn assume(
+    config: &RunConfig,
+    given: &Assumptions,
+) -> Result<(usize, InputSpec), Refused> {
+    let told = source(config).config.vocabulary;
+    let vocabulary = told.map(|_| "data.vocabulary says it");
+    check_unread(config, given, vocabulary, Some("the configuration says it"))?;
+    let mut assumed = Assumed::default();
+    let vocabulary = told.unwrap_or_else(|| assumed.vocabulary(config, given));
+    let lengths = [config.model.section().context(), 0];
+    Ok((
+        vocabulary,
+        InputSpec::assumed(config, given, (None, lengths), assumed),
+    ))
+}
+
+impl Dataset for TextData {
+    fn notes(&self) -> &[Note] {
+        &self.notes
+    }
+
+    fn sizes(&self) -> [(&'static str, usize); 3] {
+        self.named()
+            .map(|(name, split)| (name, split.map_or(0, TokenSplit::windows)))
+    }
+
+    fn target(&self) -> Target {
+        let valid = self.valid.as_ref().filter(|split| split.bytes() > 0);
+        Target {
+            tokens_per_byte: valid.map(|split| split.tokens() as f64 / split.bytes() as f64),
+            ..Target::default()
+        }
+    }
+
+    fn preprocess(&self) -> Vec<(&'static str, String)> {
+        let tokenizer = self.tokenizer.iter();
+        tokenizer
+            .map(|tokenizer| (TOKENIZER, tokenizer.to_json()))
+            .collect()
+    }
+
+    fn tokenizer(&self) -> Option<&Tokenizer> {
+        self.tokenizer.as_ref()
+    }
+
+    fn files(&mut self) -> Option<&mut Vec<PathBuf>> {
+        Some(&mut self.files)
+    }
+
+    fn hashes(&self) -> Result<BTreeMap<String, String>, DataError> {
+        hashes_of(&self.files)
+    }
+
+    /// The tokens of each split, the text that they stand for, and what fills rows of documents up.
+    fn overview(&self) -> (Option<usize>, Vec<Vec<String>>) {
+        let header = ["", "windows", "tokens", "bytes"];
+        let mut rows = vec![header.map(String::from).to_vec()];
+        rows[0].extend(self.train.padding().map(|_| "padding".into()));
+        for (name, split) in self.named() {
+            let numbers = split.map_or([0; 3], |split| {
+                [split.windows() as u64, split.tokens(), split.bytes()]
+            });
+            let mut row = vec![name.to_owned()];
+            row.extend(numbers.iter().map(u64::to_string));
+            let padding = split.and_then(TokenSplit::padding);
+            row.extend(padding.map(|share| format!("{:.1} %", 100.0 * share)));
+            rows.push(row);
+        }
+        (Some(self.vocabulary), rows)
+    }
+}
