@@ -2,18 +2,22 @@ use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 
 use super::*;
-use crate::bert::BertConfig;
-use crate::encoder::{EncoderConfig, EncoderShape};
-use crate::gpt::GptConfig;
-use crate::image::{ImageConfig, ImageShape};
-use crate::language::{LanguageConfig, LanguageModel, LanguageShape};
-use crate::llama::LlamaConfig;
+use crate::ResNetConfig;
+use crate::WeightsError;
+use crate::encoder::BertConfig;
+use crate::encoder::EncoderConfig;
+use crate::io::tensors::{from_tensors, to_tensors};
+use crate::io::weights::{self, ModelDescription, shapes, swap_axes};
+use crate::language::GptConfig;
+use crate::language::LlamaConfig;
+use crate::language::{LanguageConfig, LanguageModel};
 use crate::reference::{
     self, Tensors, assert_close, assert_gradients, gradients, mask, read, tokens,
 };
-use crate::tensors::{from_tensors, to_tensors};
-use crate::weights::{self, ModelDescription, shapes, swap_axes};
-use crate::{ResNetConfig, WeightsError};
+use crate::shape::EncoderShape;
+use crate::shape::ImageShape;
+use crate::shape::LanguageShape;
+use crate::vision::ImageConfig;
 
 const LANGUAGE: LanguageShape = LanguageShape { vocabulary: 97 };
 const CLASSES: EncoderShape = EncoderShape {

@@ -1,11 +1,9 @@
 //! What each table of a configuration can be. A new `type` is one line here.
 
-use schemars::JsonSchema;
-use serde::de::DeserializeOwned;
-
 use fireclay_data::{ImageFormat, PairFormat, TableFormat, TextFormat, TokenizerKind};
 use fireclay_models::{
-    EncoderConfig, ImageConfig, LanguageConfig, TabularConfig, TranslationConfig,
+    Architecture, EncoderConfig, Family, ImageConfig, LanguageConfig, TabularConfig,
+    TranslationConfig, Visitor,
 };
 
 use super::data::{
@@ -75,40 +73,50 @@ pub(super) fn tokenizer() -> Vec<Variant<TokenizerSource>> {
 }
 
 pub(super) fn model() -> Vec<Variant<ModelConfig>> {
-    vec![
-        variant("linear", |c| ModelConfig::Tabular(TabularConfig::Linear(c))),
-        variant("mlp", |c| ModelConfig::Tabular(TabularConfig::Mlp(c))),
-        network("lenet", ImageConfig::Lenet, ModelConfig::Image),
-        network("cnn", ImageConfig::Cnn, ModelConfig::Image),
-        network("resnet", ImageConfig::Resnet, ModelConfig::Image),
-        network("vit", ImageConfig::Vit, ModelConfig::Image),
-        network("convnext", ImageConfig::Convnext, ModelConfig::Image),
-        network("mobilenet_v3", ImageConfig::MobilenetV3, ModelConfig::Image),
-        network("gpt", LanguageConfig::Gpt, ModelConfig::Language),
-        network("llama", LanguageConfig::Llama, ModelConfig::Language),
-        network(
-            "transformer",
-            TranslationConfig::Transformer,
-            ModelConfig::Translation,
-        ),
-        network("bert", EncoderConfig::Bert, ModelConfig::Encoder),
-        network("lstm", EncoderConfig::Lstm, ModelConfig::Encoder),
-    ]
+    let mut models = Vec::new();
+    TabularConfig::visit(&mut Tables(&mut models));
+    ImageConfig::visit(&mut Networks(&mut models, ModelConfig::Image));
+    LanguageConfig::visit(&mut Networks(&mut models, ModelConfig::Language));
+    TranslationConfig::visit(&mut Networks(&mut models, ModelConfig::Translation));
+    EncoderConfig::visit(&mut Networks(&mut models, ModelConfig::Encoder));
+    models
 }
 
-/// An architecture of a family, with the keys of [`StartConfig`] beside its own.
-fn network<C, F: 'static>(
-    name: &'static str,
-    architecture: fn(C) -> F,
-    family: fn(NetworkConfig<F>) -> ModelConfig,
-) -> Variant<ModelConfig>
-where
-    C: DeserializeOwned + JsonSchema + 'static,
-{
-    variant_of_two(name, StartConfig::KEYS, move |config, start| {
-        let network = architecture(config);
-        family(NetworkConfig { network, start })
-    })
+/// Collects the models for tables.
+struct Tables<'a>(&'a mut Vec<Variant<ModelConfig>>);
+
+impl Visitor<TabularConfig> for Tables<'_> {
+    fn architecture<C: Architecture>(
+        &mut self,
+        name: &'static str,
+        _summary: &'static str,
+        wrap: fn(C) -> TabularConfig,
+    ) {
+        let model = variant(name, move |config| ModelConfig::Tabular(wrap(config)));
+        self.0.push(model);
+    }
+}
+
+/// Collects the architectures of a family, with the keys of [`StartConfig`] beside their own.
+struct Networks<'a, F>(
+    &'a mut Vec<Variant<ModelConfig>>,
+    fn(NetworkConfig<F>) -> ModelConfig,
+);
+
+impl<F: Family + 'static> Visitor<F> for Networks<'_, F> {
+    fn architecture<C: Architecture>(
+        &mut self,
+        name: &'static str,
+        _summary: &'static str,
+        wrap: fn(C) -> F,
+    ) {
+        let family = self.1;
+        let model = variant_of_two(name, StartConfig::KEYS, move |config, start| {
+            let network = wrap(config);
+            family(NetworkConfig { network, start })
+        });
+        self.0.push(model);
+    }
 }
 
 pub(super) fn task() -> Vec<Variant<TaskConfig>> {

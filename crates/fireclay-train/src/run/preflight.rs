@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use fireclay_data::{Labels, batch_count};
+use fireclay_models::Family;
 use fireclay_models::pretrained::weights_file;
-use fireclay_models::{Family, NormKind, TabularConfig};
 
 use super::data::RunData;
 use super::masked::{self, masking};
@@ -142,11 +142,8 @@ fn pretrained(config: &RunConfig) -> Option<(String, String)> {
 fn model(config: &RunConfig, data: &RunData, most: usize) -> Vec<(String, String)> {
     match (&config.model, data) {
         (ModelConfig::Tabular(family), RunData::Table(data)) => {
-            let key = match family {
-                TabularConfig::Mlp(_) => "model.hidden",
-                TabularConfig::Linear(_) => "model.type",
-            };
-            fits(family, &shape::table(data), (key, most))
+            let key = format!("model.{}", family.size_key());
+            fits(family, &shape::table(data), (&key, most))
         }
         (ModelConfig::Image(model), RunData::Image(data)) => {
             fits(&model.network, &shape::images(data), ("model.type", most))
@@ -225,7 +222,7 @@ pub(super) fn batch_size(config: &RunConfig, data: &RunData) -> usize {
 
 /// The maps of an image have many values to a channel, even those of one sample.
 fn has_batch_norm(model: &ModelConfig) -> bool {
-    matches!(model, ModelConfig::Tabular(TabularConfig::Mlp(mlp)) if mlp.norm == NormKind::Batch)
+    matches!(model, ModelConfig::Tabular(model) if model.has_batch_norm())
 }
 
 fn needs_validation(config: &RunConfig) -> Vec<(&'static str, &'static str)> {

@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 use std::thread;
 
-use fireclay_models::{ImageConfig, NormKind, TabularConfig};
+use fireclay_models::Family;
 
 use super::RunDevice;
 use crate::config::{CpuShards, DataConfig, ModelConfig, RunConfig};
@@ -72,13 +72,11 @@ fn obstacle(config: &RunConfig) -> Option<&'static str> {
 
 fn has_batch_norm(model: &ModelConfig) -> bool {
     match model {
-        ModelConfig::Tabular(TabularConfig::Mlp(mlp)) => mlp.norm == NormKind::Batch,
-        ModelConfig::Image(image) => match &image.network {
-            ImageConfig::Cnn(cnn) => cnn.norm == NormKind::Batch,
-            ImageConfig::Resnet(_) | ImageConfig::MobilenetV3(_) => true,
-            ImageConfig::Lenet(_) | ImageConfig::Vit(_) | ImageConfig::Convnext(_) => false,
-        },
-        _ => false,
+        ModelConfig::Tabular(model) => model.has_batch_norm(),
+        ModelConfig::Image(model) => model.network.has_batch_norm(),
+        ModelConfig::Language(model) => model.network.has_batch_norm(),
+        ModelConfig::Translation(model) => model.network.has_batch_norm(),
+        ModelConfig::Encoder(model) => model.network.has_batch_norm(),
     }
 }
 

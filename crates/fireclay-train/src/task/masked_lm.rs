@@ -54,7 +54,9 @@ impl MaskedLm {
     fn forward(&self, batch: HiddenTokens) -> HiddenOutput {
         let TextInput { tokens, mask } = batch.input;
         // [hidden, vocabulary]
-        let logits = self.model.forward_places(tokens, None, mask, batch.places);
+        let logits = self
+            .model
+            .forward_positions(tokens, None, mask, batch.places);
         let [hidden, _] = logits.dims();
         let chosen = logits.clone().argmax(1).reshape([hidden]);
         let found = chosen.equal(batch.truth.clone()).float().sum();
