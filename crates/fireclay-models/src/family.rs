@@ -17,7 +17,7 @@ use serde_json::Value;
 use crate::hugging_face::HuggingFaceError;
 use crate::shape::Shape;
 pub use architecture::Architecture;
-pub(crate) use architecture::{Layered, TextArchitecture, check_hugging_face, impossible, misfits};
+pub(crate) use architecture::{Layered, TextArchitecture, check_hugging_face, impossible};
 pub(crate) use registry::{delegate, enums, pretrainable, registry};
 
 /// A family of models: configurations that build modules from what the data determines.
@@ -36,8 +36,8 @@ pub trait Family: Clone + Debug + PartialEq + Serialize + DeserializeOwned {
     /// Every impossible value of the configuration alone, as (key, message).
     fn validate(&self) -> Vec<(String, String)>;
 
-    /// Every impossible value of the shape, or else everything in a possible configuration that
-    /// does not go with it, as (key, message).
+    /// Every impossible value of the configuration and of the shape, or else everything in which
+    /// the two do not go together, as (key, message).
     fn validate_for(&self, shape: &Self::Shape) -> Vec<(String, String)>;
 
     /// A number that the number of weights cannot be below, found without building anything.
@@ -57,7 +57,7 @@ pub trait Family: Clone + Debug + PartialEq + Serialize + DeserializeOwned {
     ///
     /// # Panics
     ///
-    /// If [`validate`](Self::validate) or [`validate_for`](Self::validate_for) reports a problem.
+    /// If [`validate_for`](Self::validate_for) reports a problem.
     fn init(&self, shape: &Self::Shape, seed: u64, device: &Device) -> Self::Model;
 
     /// What PyTorch calls a tensor whose path of fields and indices is `path`, without the names

@@ -99,20 +99,14 @@ pub(crate) trait TextArchitecture: Architecture {
     }
 }
 
-/// What is impossible in the shape, or else does not go with it in a possible configuration.
-pub(crate) fn misfits<A: Architecture>(config: &A, shape: &A::Shape) -> Vec<(String, String)> {
-    let problems = shape.validate();
-    match problems.is_empty() && config.validate().is_empty() {
+/// What is impossible in either, or else what does not go together, as (key, message).
+pub(crate) fn impossible<A: Architecture>(config: &A, shape: &A::Shape) -> Vec<(String, String)> {
+    let mut problems = config.validate();
+    problems.extend(shape.validate());
+    match problems.is_empty() {
         true => config.validate_for(shape),
         false => problems,
     }
-}
-
-/// What is impossible in both.
-pub(crate) fn impossible<A: Architecture>(config: &A, shape: &A::Shape) -> Vec<(String, String)> {
-    let mut problems = config.validate();
-    problems.extend(misfits(config, shape));
-    problems
 }
 
 /// Compares a model with a `config.json`, if `transformers` has it.

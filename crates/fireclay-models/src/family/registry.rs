@@ -100,7 +100,9 @@ macro_rules! enums {
             }
 
             fn validate_for(&self, shape: &$Shape) -> Vec<(String, String)> {
-                match self { $(Self::$Variant(config) => $crate::family::misfits(config, shape),)* }
+                match self {
+                    $(Self::$Variant(config) => $crate::family::impossible(config, shape),)*
+                }
             }
 
             fn least_weights(&self, shape: &$Shape) -> usize {

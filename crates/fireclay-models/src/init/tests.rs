@@ -1,5 +1,6 @@
-use super::*;
 use burn::module::Module;
+
+use super::*;
 
 fn numbers<const D: usize>(param: &Param<Tensor<D>>) -> Vec<f32> {
     param.val().into_data().try_to_vec().unwrap()

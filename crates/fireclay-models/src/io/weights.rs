@@ -205,8 +205,7 @@ pub(crate) fn check_description<F: Family>(
     most: usize,
 ) -> Result<(), WeightsError> {
     let ModelDescription { config, shape } = description;
-    let mut problems = config.validate();
-    problems.extend(config.validate_for(shape));
+    let mut problems = config.validate_for(shape);
     // Without this check a wrong number would make the building of the model ask for any memory.
     if problems.is_empty() && config.least_weights(shape) > most {
         problems.push(("shape".into(), "it is larger than the file".into()));

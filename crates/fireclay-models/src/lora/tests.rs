@@ -2,22 +2,16 @@ use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 
 use super::*;
-use crate::ResNetConfig;
-use crate::WeightsError;
-use crate::encoder::BertConfig;
-use crate::encoder::EncoderConfig;
+use crate::encoder::{BertConfig, EncoderConfig};
 use crate::io::tensors::{from_tensors, to_tensors};
 use crate::io::weights::{self, ModelDescription, shapes, swap_axes};
-use crate::language::GptConfig;
-use crate::language::LlamaConfig;
-use crate::language::{LanguageConfig, LanguageModel};
+use crate::language::{GptConfig, LanguageConfig, LanguageModel, LlamaConfig};
 use crate::reference::{
     self, Tensors, assert_close, assert_gradients, gradients, mask, read, tokens,
 };
-use crate::shape::EncoderShape;
-use crate::shape::ImageShape;
-use crate::shape::LanguageShape;
+use crate::shape::{EncoderShape, ImageShape, LanguageShape};
 use crate::vision::ImageConfig;
+use crate::{ResNetConfig, WeightsError};
 
 const LANGUAGE: LanguageShape = LanguageShape { vocabulary: 97 };
 const CLASSES: EncoderShape = EncoderShape {

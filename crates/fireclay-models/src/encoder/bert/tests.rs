@@ -3,7 +3,7 @@ use burn::tensor::Device;
 use super::*;
 use crate::check::{check_digits, check_model};
 use crate::encoder::{EncoderConfig, EncoderModel};
-use crate::family::{Family, Pretrainable};
+use crate::family::{Architecture, Family, Pretrainable};
 use crate::reference::{
     self, Tensors, assert_close, assert_close_at, assert_gradients, assert_names, fill, generator,
     gradients, mask, read, token_loss, tokens,

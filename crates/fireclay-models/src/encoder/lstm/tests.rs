@@ -3,7 +3,7 @@ use burn::tensor::{Device, TensorData};
 use super::*;
 use crate::check::check_model;
 use crate::encoder::EncoderConfig;
-use crate::family::{Family, Pretrainable};
+use crate::family::{Architecture, Family, Pretrainable};
 use crate::reference::{
     self, Tensors, assert_close, assert_close_at, assert_gradients, assert_names, fill, generator,
     gradients, mask, read, tokens,
@@ -44,7 +44,7 @@ fn filled(pooling: LstmPooling, device: &Device) -> Lstm {
 
 fn logits(model: &Lstm, io: &Tensors, device: &Device) -> Tensor<2> {
     let tokens = tokens(io, "input_ids", device);
-    model.forward_pooled(tokens, mask(io, "attention_mask", device))
+    model.forward_pooled(tokens, None, mask(io, "attention_mask", device))
 }
 
 #[test]
@@ -56,7 +56,7 @@ fn rows_of_unequal_length_have_pytorchs_states_and_logits() {
     }
     let model = filled(LstmPooling::Final, &device);
     let tokens = tokens(&io, "input_ids", &device);
-    let states = model.encode(tokens, mask(&io, "attention_mask", &device));
+    let states = model.encode(tokens, None, mask(&io, "attention_mask", &device));
     assert_close_at(states, &io, "states", "attention_mask", 1e-6);
 }
 
@@ -91,7 +91,7 @@ fn what_fills_a_row_up_changes_nothing() {
         let run = |ids: &[i64], real: usize| {
             let mask: Vec<bool> = (0..ids.len()).map(|time| time < real).collect();
             let mask = Tensor::from_data(TensorData::new(mask, [1, ids.len()]), &device);
-            model.forward_pooled(reference::row(ids, &device), mask)
+            model.forward_pooled(reference::row(ids, &device), None, mask)
         };
         let short = run(&[5, 17, 3], 3).into_data();
         // Not the same padding at every place: none of it may be read.
@@ -107,7 +107,7 @@ fn long_texts_go_backward_too() {
     let ids: Vec<i64> = (0..2000).map(|time| time % 29).collect();
     let tokens = reference::row(&ids, &device);
     let mask = tokens.clone().greater_equal_elem(0);
-    let loss = model.forward_pooled(tokens, mask).square().mean();
+    let loss = model.forward_pooled(tokens, None, mask).square().mean();
     let found = gradients(&model, &loss.backward(), config::torch_name);
     let finite = |data: &TensorData| data.iter::<f32>().all(f32::is_finite);
     assert!(found.values().all(finite));

@@ -8,9 +8,9 @@ use serde_json::json;
 use super::*;
 use crate::encoder::BertConfig;
 use crate::family::Pretrainable;
+use crate::language::{GptConfig, LlamaConfig};
 use crate::layers::activation::Activation;
-use crate::shape::EncoderShape;
-use crate::shape::LanguageShape;
+use crate::shape::{EncoderShape, LanguageShape};
 
 fn file(name: &str) -> Map<String, Value> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data");
@@ -127,21 +127,22 @@ fn files_written_say_what_those_of_transformers_say() {
 fn models_for_which_there_is_no_class_have_no_file() {
     let shape = LanguageShape { vocabulary: 97 };
     let bias = false;
-    assert!(GptConfig { bias, ..gpt() }.hugging_face(&shape).is_none());
+    let config = LanguageConfig::Gpt(GptConfig { bias, ..gpt() });
+    assert!(config.hugging_face(&shape).is_none());
     let activation = Activation::Elu;
-    let config = GptConfig {
+    let config = LanguageConfig::Gpt(GptConfig {
         activation,
         ..gpt()
-    };
+    });
     assert!(config.hugging_face(&shape).is_none());
     let shape = EncoderShape {
         vocabulary: 101,
         outputs: None,
     };
-    let config = BertConfig {
+    let config = EncoderConfig::Bert(BertConfig {
         activation,
         ..bert()
-    };
+    });
     assert!(config.hugging_face(&shape).is_none());
 }
 

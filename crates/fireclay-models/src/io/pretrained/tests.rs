@@ -11,6 +11,7 @@ use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
 use super::positions::resize_positions;
 use super::*;
+use crate::family::Family;
 use crate::io::tensors::to_tensors;
 use crate::io::weights::shapes;
 use crate::reference::{self, Tensors, assert_close, read};

@@ -1,8 +1,9 @@
+use burn::module::list_param_ids;
+
 use super::*;
 use crate::init::Init;
 use crate::layers::batch_norm::BatchNorm;
 use crate::layers::linear::Linear;
-use burn::module::list_param_ids;
 
 #[derive(Module, Debug)]
 struct Small {

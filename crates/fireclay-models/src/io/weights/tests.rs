@@ -1,11 +1,11 @@
+use safetensors::tensor::{Dtype, TensorView};
+
 use super::*;
 use crate::io::tensors::to_tensors;
 use crate::layers::activation::Activation;
 use crate::layers::norm::NormKind;
 use crate::shape::TabularShape;
-use crate::tabular::MlpConfig;
-use crate::tabular::{Tabular, TabularConfig};
-use safetensors::tensor::{Dtype, TensorView};
+use crate::tabular::{MlpConfig, Tabular, TabularConfig};
 
 fn description() -> ModelDescription<TabularConfig> {
     let config = MlpConfig {

@@ -2,6 +2,7 @@ use burn::tensor::Device;
 
 use super::*;
 use crate::check::{check_digits, check_model};
+use crate::family::{Architecture, Layered};
 use crate::language::tests::{assert_cache, assert_causal, assert_packed};
 use crate::language::{LanguageConfig, LanguageModel};
 use crate::reference::{

@@ -2,7 +2,7 @@ use burn::tensor::Device;
 
 use super::*;
 use crate::check::check_model;
-use crate::family::{Family, Pretrainable};
+use crate::family::{Architecture, Family, Pretrainable};
 use crate::reference::{
     Tensors, assert_close, assert_close_at, assert_gradients, assert_names, fill, generator,
     gradients, mask, read, row, token_loss, tokens,

@@ -1,9 +1,10 @@
-use burn::tensor::TensorData;
 use burn::tensor::module::conv2d;
 use burn::tensor::ops::ConvOptions;
+use burn::tensor::{Device, TensorData};
 
 use super::*;
 use crate::check::check_model;
+use crate::family::{Architecture, Layered};
 use crate::reference::{
     Tensors, assert_close, assert_gradients, assert_names, fill, generator, gradients, images,
     loss, read,

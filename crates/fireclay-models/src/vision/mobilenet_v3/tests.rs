@@ -1,7 +1,9 @@
 use burn::module::{ModuleMapper, Param};
+use burn::tensor::Device;
 
 use super::*;
 use crate::check::check_model;
+use crate::family::Architecture;
 use crate::reference::{
     assert_close, assert_gradients, assert_names, fill, gradients, images, loss, read,
 };

@@ -1,7 +1,9 @@
-use super::*;
 use burn::module::{Flag, ModuleMapper, Param};
+use burn::tensor::Device;
 
+use super::*;
 use crate::check::check_model;
+use crate::family::{Architecture, Family};
 use crate::io::tensors::to_tensors;
 use crate::reference::{self, assert_close, read};
 use crate::vision::{ImageConfig, ImageModel};

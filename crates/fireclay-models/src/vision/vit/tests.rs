@@ -1,7 +1,8 @@
-use burn::tensor::TensorData;
+use burn::tensor::{Device, TensorData};
 
 use super::*;
 use crate::check::check_model;
+use crate::family::Architecture;
 use crate::reference::{
     Tensors, assert_close, assert_gradients, assert_names, fill, generator, gradients, images,
     loss, read,

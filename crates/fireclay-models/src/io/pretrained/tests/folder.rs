@@ -3,8 +3,7 @@
 use super::language::{SHAPE, gpt, write_parts};
 use super::*;
 use crate::family::Family;
-use crate::language::GptConfig;
-use crate::language::{LanguageConfig, LanguageModel};
+use crate::language::{GptConfig, LanguageConfig, LanguageModel};
 use crate::shape::LanguageShape;
 
 fn load(

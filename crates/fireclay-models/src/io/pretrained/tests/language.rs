@@ -3,14 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::encoder::BertConfig;
-use crate::encoder::EncoderConfig;
+use crate::encoder::{BertConfig, EncoderConfig};
 use crate::family::Family;
 use crate::io::weights::shapes;
-use crate::language::GptConfig;
-use crate::language::{LanguageConfig, LanguageModel};
-use crate::shape::EncoderShape;
-use crate::shape::LanguageShape;
+use crate::language::{GptConfig, LanguageConfig, LanguageModel};
+use crate::shape::{EncoderShape, LanguageShape};
 
 pub const SHAPE: LanguageShape = LanguageShape { vocabulary: 97 };
 
