@@ -3,16 +3,21 @@
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::{Bool, Device, FloatDType, Gradients, Int, Tensor, TensorData};
 
-use crate::encoder::{EncoderConfig, EncoderModel, EncoderShape};
-use crate::family::Family;
+use crate::encoder::{EncoderConfig, EncoderModel};
+use crate::family::{Architecture, Family, Visitor};
 use crate::half::halved;
-use crate::image::{ImageConfig, ImageModel, ImageShape};
-use crate::language::{LanguageConfig, LanguageModel, LanguageShape};
+use crate::io::tensors::{from_tensors, to_tensors};
+use crate::io::weights::{ModelDescription, decode, encode};
+use crate::language::{LanguageConfig, LanguageModel};
 use crate::reference::generator;
-use crate::tabular::{Tabular, TabularConfig, TabularShape};
-use crate::tensors::{from_tensors, to_tensors};
-use crate::translation::{TranslationConfig, TranslationModel, TranslationShape};
-use crate::weights::{ModelDescription, decode, encode};
+use crate::seq2seq::{TranslationConfig, TranslationModel};
+use crate::shape::EncoderShape;
+use crate::shape::ImageShape;
+use crate::shape::LanguageShape;
+use crate::shape::TabularShape;
+use crate::shape::TranslationShape;
+use crate::tabular::{Tabular, TabularConfig};
+use crate::vision::{ImageConfig, ImageModel};
 
 const BATCH: usize = 6;
 
@@ -123,10 +128,31 @@ impl Check for TranslationConfig {
     }
 }
 
+/// Every architecture of a family as it is by default.
+pub fn defaults<F: Family>() -> Vec<F> {
+    struct Defaults<F>(Vec<F>);
+    impl<F: Family> Visitor<F> for Defaults<F> {
+        fn architecture<C: Architecture<Shape = F::Shape>>(
+            &mut self,
+            _name: &'static str,
+            _summary: &'static str,
+            wrap: fn(C) -> F,
+        ) {
+            let config = serde_json::from_str("{}").expect("every key has a default");
+            self.0.push(wrap(config));
+        }
+    }
+    let mut all = Defaults(Vec::new());
+    F::visit(&mut all);
+    all.0
+}
+
 /// Builds the model and checks that its output has the right shape, that the loss is finite, that
-/// a gradient other than zero reaches every parameter, that no more weights are foretold than
-/// there are, that there are gradients in half precision too, whose errors are the result, and that the host tensors, Burn's
+/// a gradient other than zero reaches every parameter, that no more weights are predicted than
+/// there are, that there are gradients in half precision too, and that the host tensors, Burn's
 /// record and the weights file each give back the very same model.
+///
+/// The result is the errors of the gradients in half precision.
 pub fn check_model<F: Check>(config: F, shape: F::Shape) -> [f64; 2] {
     assert_eq!(config.validate(), []);
     assert_eq!(config.validate_for(&shape), []);

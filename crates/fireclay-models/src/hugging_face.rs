@@ -1,10 +1,8 @@
-//! The `config.json` of Hugging Face's `transformers`, both ways.
+//! The words of Hugging Face's `transformers` for a model: its `config.json`, both ways.
 //!
-//! [`Family::hugging_face`] writes what `from_pretrained` needs beside
-//! a `model.safetensors`; [`HuggingFaceModel::read`] reads such a file, and
-//! [`load_pretrained`](crate::load_pretrained) compares one with the model that it fills. A key
-//! that changes the logits in a way that no model here can is an error, never passed over; keys
-//! that do not change them are.
+//! An architecture says under [`Transformers`] which class computes the same, and how the values
+//! of a `config.json` become its configuration. A key that changes the logits in a way that no
+//! model here can is an error, never passed over; keys that do not change them are.
 
 mod entry;
 mod error;
@@ -12,114 +10,49 @@ mod reader;
 
 use serde_json::{Map, Value};
 
-use crate::bert::BertConfig;
-use crate::encoder::EncoderConfig;
-use crate::family::Family;
-use crate::gpt::GptConfig;
-use crate::language::LanguageConfig;
-use crate::llama::LlamaConfig;
-use crate::weights::ModelDescription;
 pub(crate) use entry::{Entry, document};
 pub use error::HuggingFaceError;
 pub(crate) use reader::Reader;
 
-/// The model that a `config.json` describes.
-#[derive(Clone, Debug, PartialEq)]
-pub enum HuggingFaceModel {
-    /// GPT-2 or Llama.
-    Language(ModelDescription<LanguageConfig>),
-    /// BERT: with outputs if it classifies, else the masked language model.
-    Encoder(ModelDescription<EncoderConfig>),
+/// What computes the same as a configuration `C` for a shape `S` in `transformers`.
+pub struct Transformers<C, S> {
+    /// The `model_type`.
+    pub(crate) model_type: &'static str,
+    /// The classes whose weights can be read.
+    pub(crate) classes: &'static [&'static str],
+    /// What a `config.json` says of a model, key by key.
+    pub(crate) entries: fn(&C, &S) -> Vec<Entry>,
+    /// A whole `config.json`; none where no class computes just this.
+    pub(crate) document: fn(&C, &S) -> Option<Value>,
+    /// The inverse; what is not there has the defaults of `transformers`.
+    pub(crate) read: fn(&mut Reader) -> (C, S),
 }
 
-/// Each `model_type` with the classes that compute what a model here does.
-const TYPES: [(&str, &[&str]); 3] = [
-    ("gpt2", &["GPT2LMHeadModel", "GPT2Model"]),
-    ("llama", &["LlamaForCausalLM", "LlamaModel"]),
-    (
-        "bert",
-        &[
-            "BertForMaskedLM",
-            "BertForPreTraining",
-            "BertForSequenceClassification",
-            "BertModel",
-        ],
-    ),
-];
-
-impl HuggingFaceModel {
-    /// Reads a `config.json`.
-    ///
-    /// Keys that are not there have the defaults of `transformers`. The rate of dropout is that at
-    /// the end of the branches, whatever the others are.
-    ///
-    /// # Errors
-    ///
-    /// If it is no JSON object, or if values of it describe a model that there is not here; all
-    /// are listed.
-    pub fn read(json: &[u8]) -> Result<Self, HuggingFaceError> {
-        let json = parse(json)?;
-        let mut reader = Reader::new(&json);
-        let known = TYPES.iter().find(|(name, _)| reader.is("model_type", name));
-        if let (Some((_, classes)), Some(class)) = (known, reader.class())
-            && !classes.contains(&class)
-        {
-            let message = format!("is [\"{class}\"], but only {} are known", list(classes));
-            reader.problem("architectures", message);
-        }
-        Self::from_reader(reader)
-    }
-
-    /// The model, whatever its head is.
-    fn from_reader(mut reader: Reader) -> Result<Self, HuggingFaceError> {
-        let model = if reader.is("model_type", "gpt2") {
-            let (config, shape) = GptConfig::from_hugging_face(&mut reader);
-            let config = LanguageConfig::Gpt(config);
-            Self::Language(ModelDescription { config, shape })
-        } else if reader.is("model_type", "llama") {
-            let (config, shape) = LlamaConfig::from_hugging_face(&mut reader);
-            let config = LanguageConfig::Llama(config);
-            Self::Language(ModelDescription { config, shape })
-        } else if reader.is("model_type", "bert") {
-            let (config, shape) = BertConfig::from_hugging_face(&mut reader);
-            let config = EncoderConfig::Bert(config);
-            Self::Encoder(ModelDescription { config, shape })
-        } else {
-            let found = reader.get("model_type").unwrap_or(&Value::Null);
-            let names = list(&TYPES.map(|(name, _)| name));
-            let message = format!("is {found}, but only {names} are known");
-            return Err(HuggingFaceError::Keys(vec![("model_type".into(), message)]));
-        };
-        // The weights of a quantized model are not numbers that could be read.
-        reader.require("quantization_config", Value::Null);
-        let mut problems = reader.problems();
-        problems.extend(model.problems());
-        match problems.is_empty() {
-            true => Ok(model),
-            false => Err(HuggingFaceError::Keys(problems)),
-        }
-    }
-
-    /// What is impossible in the configuration, by Hugging Face's keys.
-    fn problems(&self) -> Vec<(String, String)> {
-        let problems = match self {
-            Self::Language(model) => Family::validate_for(&model.config, &model.shape),
-            Self::Encoder(model) => Family::validate_for(&model.config, &model.shape),
-        };
-        let entries = self.entries();
-        let theirs = |(name, message): (String, String)| {
-            let entry = entries.iter().find(|entry| entry.name == name);
-            let key = entry.map_or(name, |entry| entry.key.to_string());
-            (key, format!("is impossible: {message}"))
-        };
-        problems.into_iter().map(theirs).collect()
-    }
-
-    fn entries(&self) -> Vec<Entry> {
-        match self {
-            Self::Language(model) => model.config.entries(&model.shape),
-            Self::Encoder(model) => model.config.entries(&model.shape),
-        }
+/// The model that a `config.json` of this class describes; `impossible` lists what is impossible in
+/// a configuration and a shape.
+///
+/// # Errors
+///
+/// If values of it describe a model that there is not here; all are listed.
+pub(crate) fn describe<C, S>(
+    class: &Transformers<C, S>,
+    mut reader: Reader,
+    impossible: impl Fn(&C, &S) -> Vec<(String, String)>,
+) -> Result<(C, S), HuggingFaceError> {
+    let (config, shape) = (class.read)(&mut reader);
+    // The weights of a quantized model are not numbers that could be read.
+    reader.require("quantization_config", Value::Null);
+    let mut problems = reader.problems();
+    let entries = (class.entries)(&config, &shape);
+    let theirs = |(name, message): (String, String)| {
+        let entry = entries.iter().find(|entry| entry.name == name);
+        let key = entry.map_or(name, |entry| entry.key.to_string());
+        (key, format!("is impossible: {message}"))
+    };
+    problems.extend(impossible(&config, &shape).into_iter().map(theirs));
+    match problems.is_empty() {
+        true => Ok((config, shape)),
+        false => Err(HuggingFaceError::Keys(problems)),
     }
 }
 
@@ -128,8 +61,14 @@ impl HuggingFaceModel {
 /// # Errors
 ///
 /// If the file describes no model that there is here, or another one; every difference is listed.
-pub(crate) fn compare(own: &[Entry], json: &[u8]) -> Result<(), HuggingFaceError> {
+pub(crate) fn compare<C, S>(
+    class: &Transformers<C, S>,
+    (config, shape): (&C, &S),
+    json: &[u8],
+    impossible: impl Fn(&C, &S) -> Vec<(String, String)>,
+) -> Result<(), HuggingFaceError> {
     let json = parse(json)?;
+    let own = (class.entries)(config, shape);
     let differs = |entry: &Entry, found: &Value| {
         let message = format!("is {found}, but the model has {}", entry.in_own_words());
         (entry.key.to_string(), message)
@@ -143,7 +82,8 @@ pub(crate) fn compare(own: &[Entry], json: &[u8]) -> Result<(), HuggingFaceError
     if let Some(other) = other {
         return Err(HuggingFaceError::Keys(vec![other]));
     }
-    let found = HuggingFaceModel::from_reader(Reader::new(&json))?.entries();
+    let (config, shape) = describe(class, Reader::new(&json), impossible)?;
+    let found = (class.entries)(&config, &shape);
     let pairs = own.iter().zip(&found).filter(|(own, _)| own.compared);
     let problems: Vec<_> = pairs
         .filter(|(own, found)| own.own != found.own)
@@ -159,14 +99,7 @@ pub(crate) fn compare(own: &[Entry], json: &[u8]) -> Result<(), HuggingFaceError
     }
 }
 
-fn parse(json: &[u8]) -> Result<Map<String, Value>, HuggingFaceError> {
+/// The object that a `config.json` is.
+pub(crate) fn parse(json: &[u8]) -> Result<Map<String, Value>, HuggingFaceError> {
     serde_json::from_slice(json).map_err(|error| HuggingFaceError::Json(error.to_string()))
 }
-
-fn list(names: &[&str]) -> String {
-    let quoted: Vec<_> = names.iter().map(|name| format!("\"{name}\"")).collect();
-    quoted.join(", ")
-}
-
-#[cfg(test)]
-mod tests;

@@ -2,14 +2,15 @@
 //! laid out as in their papers, with nothing of the training in them: no loss, no optimizer, no
 //! loader. The crate turns no backend on; the program that depends on it chooses one.
 //!
-//! A serde configuration builds each model: [`TabularConfig::init`] takes what the data
-//! determines (a [`TabularShape`]), a seed and a device; [`ImageConfig`] does the same for
-//! images, [`LanguageConfig`], [`EncoderConfig`] and [`TranslationConfig`] for text. The first
-//! weights are drawn on the host ([`Init`]), so every backend starts from the same bits.
+//! A serde configuration builds each model: [`Family::init`] takes what the data determines, a seed
+//! and a device. There are families for tables ([`TabularConfig`]), images ([`ImageConfig`]) and
+//! text ([`LanguageConfig`], [`EncoderConfig`], [`TranslationConfig`]); the configuration of a
+//! single [`Architecture`] does the same. The first weights are drawn on the host ([`Init`]), so
+//! every backend starts from the same bits.
 //!
 //! ```
 //! use burn::tensor::{Device, Int, Tensor};
-//! use fireclay_models::{MlpConfig, ModelDescription, TabularConfig, TabularShape, weights};
+//! use fireclay_models::{Family, MlpConfig, ModelDescription, TabularConfig, TabularShape, weights};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let device = Device::flex();
@@ -34,69 +35,45 @@
 //! # }
 //! ```
 
-pub mod encoder;
-pub mod family;
-pub mod image;
-pub mod language;
-pub mod tabular;
-pub mod translation;
+mod encoder;
+mod language;
+mod seq2seq;
+mod tabular;
+mod vision;
 
-pub mod linear;
-pub mod mlp;
+mod family;
+mod hugging_face;
+mod shape;
 
-pub mod bert;
-pub mod gpt;
-pub mod llama;
-pub mod lstm;
-pub mod transformer;
-
-pub mod cnn;
-pub mod convnext;
-pub mod lenet;
-pub mod mobilenet_v3;
-pub mod resnet;
-pub mod vit;
-
-pub mod init;
+mod init;
 pub mod layers;
+mod limits;
 
-pub mod half;
-pub mod hugging_face;
+mod half;
+mod io;
 pub mod lora;
-pub mod pretrained;
-pub mod tensors;
-pub mod weights;
 
 #[cfg(test)]
 mod check;
 #[cfg(test)]
 mod reference;
 
-pub use bert::{Bert, BertConfig, BertSize};
-pub use cnn::{Cnn, CnnConfig};
-pub use convnext::{ConvNext, ConvNextConfig, ConvNextSize};
-pub use encoder::{EncoderConfig, EncoderModel, EncoderShape};
-pub use family::{Family, Pretrainable};
-pub use gpt::{Gpt, GptConfig, GptSize};
+pub use encoder::*;
+pub use family::{Architecture, Family, Pretrainable, Visitor};
 pub use half::halved;
-pub use hugging_face::{HuggingFaceError, HuggingFaceModel};
-pub use image::{ImageConfig, ImageModel, ImageShape};
+pub use hugging_face::{HuggingFaceError, Transformers};
 pub use init::{Init, Values};
-pub use language::{LanguageConfig, LanguageModel, LanguageShape};
+pub use io::hugging_face::HuggingFaceModel;
+pub use io::pretrained::{PretrainedOptions, PretrainedReport, load_pretrained, matches_any};
+pub use io::weights::{ModelDescription, WeightsError};
+pub use io::{pretrained, tensors, weights};
+pub use language::*;
 pub use layers::activation::Activation;
 pub use layers::causal::KeyValueCache;
 pub use layers::draws::Draws;
-pub use lenet::{LeNet, LenetConfig};
-pub use linear::{LinearConfig, LinearModel};
-pub use llama::{Llama, LlamaConfig};
+pub use layers::norm::NormKind;
 pub use lora::{AdapterDescription, LoraConfig, LoraError};
-pub use lstm::{Lstm, LstmConfig, LstmPooling};
-pub use mlp::{Mlp, MlpConfig, NormKind};
-pub use mobilenet_v3::{MobileNetV3, MobileNetV3Config, MobileNetV3Size};
-pub use pretrained::{PretrainedOptions, PretrainedReport, load_pretrained, matches_any};
-pub use resnet::{BlockKind, ResNet, ResNetConfig, Shortcut, Stem};
-pub use tabular::{Tabular, TabularConfig, TabularShape};
-pub use transformer::{DecoderCache, Transformer, TransformerConfig, TransformerSize};
-pub use translation::{TranslationConfig, TranslationModel, TranslationShape};
-pub use vit::{Vit, VitConfig, VitSize};
-pub use weights::{ModelDescription, WeightsError};
+pub use seq2seq::*;
+pub use shape::{EncoderShape, ImageShape, LanguageShape, Shape, TabularShape, TranslationShape};
+pub use tabular::*;
+pub use vision::*;

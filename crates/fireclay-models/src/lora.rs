@@ -20,9 +20,10 @@ use burn::tensor::Tensor;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::family::{Family, Pretrainable, check_least_one, check_positive};
+use crate::family::{Family, Pretrainable};
 use crate::init::{Init, Values};
-use crate::weights::{Name, names};
+use crate::io::weights::{Name, names};
+use crate::limits::{check_least_one, check_positive};
 pub use file::{AdapterDescription, base_tensors, decode, describe, encode};
 pub use peft::adapter_config;
 

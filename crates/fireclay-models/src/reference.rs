@@ -10,8 +10,8 @@ use burn::tensor::{Bool, Device, Gradients, Int, Tensor, TensorData, activation}
 use safetensors::{Dtype, SafeTensors};
 
 use crate::family::Family;
-use crate::tensors::from_tensors;
-use crate::weights::{Name, plain_names, shapes, swap_axes};
+use crate::io::tensors::from_tensors;
+use crate::io::weights::{Name, plain_names, shapes, swap_axes};
 
 /// To be held by every test that draws random numbers on a device: the generator is the process's,
 /// so a test that draws beside one that compares two draws would part them.

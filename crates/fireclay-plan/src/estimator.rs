@@ -101,7 +101,7 @@ impl Estimator {
         let computing = Computing::of(config, &subject, rows);
         Ok(Self {
             name: String::new(),
-            model: config.model.section().name(),
+            model: config.model.section().name().to_owned(),
             plan: Plan::from(config),
             rows,
             computing,

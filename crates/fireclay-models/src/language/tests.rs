@@ -1,5 +1,7 @@
 //! What holds for every language model.
 
+use burn::tensor::Device;
+
 use super::*;
 use crate::reference::{self, Tensors, assert_close};
 

@@ -6,13 +6,13 @@ use fireclay_kernels::{attention, self_attention};
 
 use super::dropout::Dropout;
 
-/// Hides the tokens which only fill a row up.
+/// Masks the padding.
 ///
 /// # Shapes
 ///
 /// - `mask`: `[batch, time]`, true where there is a token
-/// - result: `[batch, 1, 1, time]`, true where hidden
-pub(crate) fn hide_padding(mask: Tensor<2, Bool>) -> Tensor<4, Bool> {
+/// - result: `[batch, 1, 1, time]`, true where masked
+pub(crate) fn padding_mask(mask: Tensor<2, Bool>) -> Tensor<4, Bool> {
     let [batch, time] = mask.dims();
     mask.bool_not().reshape([batch, 1, 1, time])
 }
@@ -26,18 +26,18 @@ pub(crate) fn hide_padding(mask: Tensor<2, Bool>) -> Tensor<4, Bool> {
 ///
 /// - `query`: `[batch, heads, new, head width]`
 /// - `keys`, `values`: `[batch, key heads, time, head width]`
-/// - `hidden`: what each must not look at, `[1 or batch, 1, 1 or new, time]`
+/// - `masked`: what each must not look at, `[1 or batch, 1, 1 or new, time]`
 /// - result: `[batch, heads, new, head width]`
 pub(crate) fn attend(
     query: Tensor<4>,
     pairs: [Tensor<4>; 2],
-    hidden: &Tensor<4, Bool>,
+    masked: &Tensor<4, Bool>,
     dropout: Option<&Dropout>,
 ) -> Tensor<4> {
     let [batch, heads, new, _] = query.dims();
     let weights = [batch, heads, new, pairs[0].dims()[2]];
     let factors = dropout.and_then(|dropout| dropout.factors(weights, &query));
-    attention(query, pairs, Some(hidden.clone()), factors)
+    attention(query, pairs, Some(masked.clone()), factors)
 }
 
 /// [`attend`] of tokens to each other, where one layer made queries, keys and values.
@@ -48,12 +48,12 @@ pub(crate) fn attend(
 /// - result: `[batch, heads, time, head width]`
 pub(crate) fn attend_itself(
     all: Tensor<4>,
-    hidden: &Tensor<4, Bool>,
+    masked: &Tensor<4, Bool>,
     dropout: &Dropout,
 ) -> Tensor<4> {
     let [batch, heads, time, _] = all.dims();
     let factors = dropout.factors([batch, heads / 3, time, time], &all);
-    self_attention(all, Some(hidden.clone()), factors)
+    self_attention(all, Some(masked.clone()), factors)
 }
 
 /// Splits the last axis into heads.

@@ -5,7 +5,9 @@ use burn::tensor::module::BatchNormTrainOutput;
 use burn::tensor::{Device, Tensor};
 use fireclay_kernels::{batch_norm, batch_norm_relu, normalise, normalise_relu, widely, widen};
 
-/// Normalises each channel over the batch and over all places in it.
+use crate::init::{Init, Values};
+
+/// Normalises each channel over the batch and over all positions in it.
 ///
 /// Ioffe & Szegedy 2015, [arXiv:1502.03167](https://arxiv.org/abs/1502.03167). In training the
 /// statistics are the batch's, with the population variance; afterwards they are running averages
@@ -88,6 +90,35 @@ impl BatchNorm {
     }
 }
 
+impl Init {
+    /// Batch normalisation over `features` columns or channels: scale one, shift zero, running
+    /// mean zero, running variance one, momentum 0.1, epsilon 1e-5 (`torch.nn.BatchNorm2d`).
+    pub fn batch_norm(&mut self, features: usize) -> BatchNorm {
+        self.batch_norm_from(features, Values::ONES)
+    }
+
+    /// Batch normalisation whose scale starts at zero, so that the residual branch which it ends
+    /// adds nothing at first (Goyal et al. 2017,
+    /// [arXiv:1706.02677](https://arxiv.org/abs/1706.02677), section 5.1).
+    pub fn batch_norm_zero(&mut self, features: usize) -> BatchNorm {
+        self.batch_norm_from(features, Values::ZEROS)
+    }
+
+    fn batch_norm_from(&mut self, features: usize, scale: Values) -> BatchNorm {
+        let mean = Tensor::zeros([features], &self.device);
+        let var = Tensor::ones([features], &self.device);
+        BatchNorm {
+            gamma: self.param([features], scale),
+            beta: self.param([features], Values::ZEROS),
+            running_mean: RunningState::with_id(self.next_id(), mean),
+            running_var: RunningState::with_id(self.next_id(), var),
+            training: self.flag(),
+            momentum: 0.1,
+            epsilon: 1e-5,
+        }
+    }
+}
+
 /// A capture device takes no tensor of a training, not even one that is there already.
 fn on(device: &Device, tensor: Tensor<1>) -> Tensor<1> {
     match tensor.device() == *device {
@@ -116,7 +147,6 @@ impl ModuleDisplay for BatchNorm {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::init::Init;
 
     fn numbers(tensor: Tensor<1>) -> Vec<f32> {
         tensor.into_data().iter().collect()
@@ -138,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn every_place_of_a_map_counts() {
+    fn every_position_of_a_map_counts() {
         let device = Device::flex().autodiff();
         let norm = Init::new(0, &device).batch_norm(2);
         let input = [[[[0.0, 2.0]], [[5.0, 5.0]]], [[[4.0, 6.0]], [[5.0, 5.0]]]];

@@ -4,6 +4,18 @@ use burn::nn::Embedding;
 use burn::tensor::{Int, Tensor};
 
 use super::tokens::look_up;
+use crate::init::{Init, Values};
+
+impl Init {
+    /// Like [`embedding`](Self::embedding), but the first row, which stands for a category never
+    /// seen in training, is zero: the mean of all rows rather than a random one.
+    pub fn category_embedding(&mut self, rows: usize, width: usize) -> Embedding {
+        let clear_first_row = move |values: &mut [f32]| values[..width].fill(0.0);
+        Embedding {
+            weight: self.param_with([rows, width], Values::Normal { std: 1.0 }, clear_first_row),
+        }
+    }
+}
 
 /// Looks column `i` of `categories` up in `tables[i]`.
 ///

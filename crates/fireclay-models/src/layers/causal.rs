@@ -1,4 +1,4 @@
-//! What causal self-attention remembers of the tokens read so far, and what it hides of the others
+//! What causal self-attention remembers of the tokens read so far, and the mask of the others
 //! (Vaswani et al. 2017, [arXiv:1706.03762](https://arxiv.org/abs/1706.03762), section 3.2.3).
 
 use std::ops::Range;
@@ -14,7 +14,7 @@ pub struct KeyValueCache {
 }
 
 impl KeyValueCache {
-    /// A cache that has seen nothing.
+    /// A cache of no tokens.
     pub(crate) fn empty(layers: usize) -> Self {
         Self {
             layers: vec![LayerCache::default(); layers],
@@ -69,29 +69,29 @@ impl LayerCache {
     }
 }
 
-/// Where tokens stand in their texts, and what each must not look at.
-pub(crate) struct Places {
-    /// The position of each in its text, `[1 or batch, new]`.
-    pub positions: Tensor<2, Int>,
-    /// What all positions lie in.
+/// The positions of tokens in their texts, and what each must not look at.
+pub(crate) struct Positions {
+    /// The index of each in its text, `[1 or batch, new]`.
+    pub indices: Tensor<2, Int>,
+    /// The range of all indices.
     pub range: Range<usize>,
-    /// `[1 or batch, 1, new, time]`, true where hidden.
-    pub hidden: Tensor<4, Bool>,
+    /// `[1 or batch, 1, new, time]`, true where masked.
+    pub masked: Tensor<4, Bool>,
 }
 
-impl Places {
+impl Positions {
     /// Those of `new` tokens after `seen` ones.
     pub fn after(seen: usize, new: usize, device: &Device) -> Self {
         let range = seen..seen + new;
-        let positions = Tensor::arange(range.start as i64..range.end as i64, device);
+        let indices = Tensor::arange(range.start as i64..range.end as i64, device);
         Self {
-            positions: positions.unsqueeze(),
+            indices: indices.unsqueeze(),
             range,
-            hidden: hidden_from(seen, new, device),
+            masked: later_mask(seen, new, device),
         }
     }
 
-    /// Those of documents that stand in a row, none of which sees another: each counts from its own
+    /// Those of documents in one row, none of which looks at another: each counts from its own
     /// start (Krell et al. 2021, *Efficient Sequence Packing without Cross-contamination*,
     /// [arXiv:2107.02027](https://arxiv.org/abs/2107.02027), section 3.2).
     ///
@@ -104,13 +104,13 @@ impl Places {
         let own = Tensor::<1, Int>::arange(0..time as i64, &device).unsqueeze::<2>();
         let looked_at = own.clone().unsqueeze::<4>().expand(dims);
         let start = starts.clone().reshape([batch, 1, time, 1]).expand(dims);
-        // What is after a token is hidden, be it its own document's or not, and so is what comes
-        // before its start.
-        let later = hidden_from(0, time, &device).expand(dims);
+        // A token looks neither at what comes after it, in whatever document, nor at what comes
+        // before the start of its own.
+        let later = later_mask(0, time, &device).expand(dims);
         Self {
-            positions: own.expand([batch, time]) - starts,
+            indices: own.expand([batch, time]) - starts,
             range: 0..time,
-            hidden: looked_at.lower(start).bool_or(later),
+            masked: looked_at.lower(start).bool_or(later),
         }
     }
 }
@@ -119,7 +119,7 @@ impl Places {
 ///
 /// # Shapes
 ///
-/// - result: `[1, 1, new, seen + new]`, true where hidden
-pub(crate) fn hidden_from(seen: usize, new: usize, device: &Device) -> Tensor<4, Bool> {
+/// - result: `[1, 1, new, seen + new]`, true where masked
+pub(crate) fn later_mask(seen: usize, new: usize, device: &Device) -> Tensor<4, Bool> {
     Tensor::<2, Bool>::tril_mask([new, seen + new], seen as i64, device).unsqueeze()
 }

@@ -9,7 +9,7 @@ use burn::tensor::{DType, Device, Distribution, Tensor, TensorData};
 ///
 /// Burn has one generator for the whole process, from which two threads would draw in any order.
 /// Inside [`scope`](Self::scope) dropout draws on the host, by counting: each element of a mask is a
-/// function of this key, of how many masks came before it in the pass, and of its place in the whole
+/// function of this key, of how many masks came before it in the pass, and of its position in the whole
 /// batch. Outside, and on every device that is not the CPU, Burn's generator serves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Draws {
@@ -37,8 +37,10 @@ impl Draws {
         let each = length / self.samples.max(1);
         let start = (self.before * each) as u64;
         let stream = mix(self.key ^ mix(turn));
-        let pair = move |place: u64| mix(stream.wrapping_add((place / 2).wrapping_mul(GAMMA)));
-        (start..start + length as u64).map(move |place| (pair(place) >> (32 * (place % 2))) as u32)
+        let pair =
+            move |position: u64| mix(stream.wrapping_add((position / 2).wrapping_mul(GAMMA)));
+        (start..start + length as u64)
+            .map(move |position| (pair(position) >> (32 * (position % 2))) as u32)
     }
 }
 

@@ -4,6 +4,7 @@ use burn::module::{Flag, Module, Param};
 use burn::tensor::Tensor;
 
 use super::draws::mask;
+use crate::init::Init;
 
 /// Leaves the branch out for each sample with probability `prob` in training, and scales it by
 /// `1 / (1 - prob)` where it stays, so that nothing changes in evaluation.
@@ -38,6 +39,17 @@ impl DropPath {
     }
 }
 
+impl Init {
+    /// Stochastic depth that leaves a branch out with probability `prob`, in [0, 1), which acts on
+    /// devices with autodiff only.
+    pub fn drop_path(&mut self, prob: f64) -> DropPath {
+        DropPath {
+            prob,
+            training: self.flag(),
+        }
+    }
+}
+
 /// The usual rates of `count` blocks: rising evenly from 0 at the first to `rate` at the last.
 pub fn rising(rate: f64, count: usize) -> impl Iterator<Item = f64> {
     let last = count.saturating_sub(1).max(1) as f64;
@@ -47,7 +59,6 @@ pub fn rising(rate: f64, count: usize) -> impl Iterator<Item = f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::init::Init;
     use crate::reference::generator;
     use burn::tensor::Device;
 

@@ -4,6 +4,7 @@ use burn::module::{Flag, Module, Param};
 use burn::tensor::Tensor;
 
 use super::draws::mask;
+use crate::init::Init;
 
 /// Sets each number to 0 with probability `prob` in training, and scales the others by
 /// `1 / (1 - prob)`, so that nothing changes in evaluation.
@@ -47,10 +48,24 @@ impl Dropout {
     }
 }
 
+impl Init {
+    /// Dropout with probability `prob`, which acts on devices with autodiff only.
+    ///
+    /// # Panics
+    ///
+    /// If `prob` is not in `[0, 1)`; the configurations' `validate` reports it first.
+    pub fn dropout(&mut self, prob: f64) -> Dropout {
+        assert!((0.0..1.0).contains(&prob), "dropout of {prob}");
+        Dropout {
+            prob,
+            training: self.flag(),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::init::Init;
     use crate::layers::draws::Draws;
     use burn::tensor::Device;
 

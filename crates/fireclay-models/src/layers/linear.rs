@@ -25,6 +25,27 @@ impl Linear {
     }
 }
 
+impl Init {
+    /// A fully connected layer with PyTorch's default: weight and bias uniform within
+    /// `1 / sqrt(inputs)`.
+    ///
+    /// Source: `torch.nn.Linear`, whose documentation gives exactly this bound; the efficient
+    /// backprop of LeCun, Bottou, Orr and Müller (1998) is its origin. The weight is
+    /// `[inputs, outputs]`, as Burn keeps it.
+    pub fn linear(&mut self, inputs: usize, outputs: usize, bias: bool) -> Linear {
+        // A layer without inputs is only its bias, for which PyTorch takes zero.
+        let bound = match inputs {
+            0 => 0.0,
+            _ => 1.0 / (inputs as f64).sqrt(),
+        };
+        let values = Values::Uniform { bound };
+        Linear {
+            weight: self.param([inputs, outputs], values),
+            bias: bias.then(|| self.param([outputs], values)),
+        }
+    }
+}
+
 /// Normal weights of deviation `std`, and a bias of zero if there is one.
 pub(crate) fn normal(
     inputs: usize,

@@ -41,6 +41,6 @@ impl Pool {
 /// - result: `[batch, channels]`
 pub fn global_average(input: Tensor<4>) -> Tensor<2> {
     let [batch, channels, height, width] = input.dims();
-    let places = input.reshape([batch, channels, height * width]);
-    widely(places, |places| places.mean_dim(2).squeeze_dim(2)) // [batch, channels, 1] -> [batch, channels]
+    let pixels = input.reshape([batch, channels, height * width]);
+    widely(pixels, |pixels| pixels.mean_dim(2).squeeze_dim(2)) // [batch, channels, 1] -> [batch, channels]
 }

@@ -10,6 +10,21 @@ use crate::init::{Init, Values};
 /// Generative Pre-Training*, section 4.1).
 pub(crate) const STD: f64 = 0.02;
 
+/// The deviation of the first weights that end one of the two branches of each of `layers` blocks
+/// (Radford et al. 2019, section 2.3).
+pub(crate) fn branch_std(layers: usize) -> f64 {
+    STD / (2.0 * layers as f64).sqrt()
+}
+
+impl Init {
+    /// A lookup table of `rows` vectors of length `width`, standard normal (`torch.nn.Embedding`).
+    pub fn embedding(&mut self, rows: usize, width: usize) -> Embedding {
+        Embedding {
+            weight: self.param([rows, width], Values::Normal { std: 1.0 }),
+        }
+    }
+}
+
 /// A lookup table of `rows` vectors, normal with deviation `std`.
 pub(crate) fn embedding(rows: usize, width: usize, std: f64, init: &mut Init) -> Embedding {
     Embedding {

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{LoraConfig, attach, is_adapter};
 use crate::family::{Family, Pretrainable};
-use crate::tensors::{replace, some_tensors};
-use crate::weights::{
+use crate::io::tensors::{replace, some_tensors};
+use crate::io::weights::{
     ModelDescription, Name, WeightsError, check_description, damaged, metadata, names, read, write,
 };
 

@@ -49,9 +49,12 @@ pub fn adapter_config<F: Family>(
 
 /// PEFT's name for what the class of `transformers` is for; the masked language model has none.
 fn task_type(hugging_face: &Value) -> Option<&'static str> {
-    match hugging_face["architectures"][0].as_str()? {
-        "GPT2LMHeadModel" | "LlamaForCausalLM" => Some("CAUSAL_LM"),
-        "BertForSequenceClassification" => Some("SEQ_CLS"),
-        _ => None,
-    }
+    let class = hugging_face["architectures"][0].as_str()?;
+    let tasks = [
+        ("LMHeadModel", "CAUSAL_LM"),
+        ("ForCausalLM", "CAUSAL_LM"),
+        ("ForSequenceClassification", "SEQ_CLS"),
+    ];
+    let found = tasks.into_iter().find(|(end, _)| class.ends_with(end));
+    found.map(|(_, task)| task)
 }

@@ -2,17 +2,15 @@ use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 
 use super::*;
-use crate::bert::BertConfig;
-use crate::encoder::{EncoderConfig, EncoderShape};
-use crate::gpt::GptConfig;
-use crate::image::{ImageConfig, ImageShape};
-use crate::language::{LanguageConfig, LanguageModel, LanguageShape};
-use crate::llama::LlamaConfig;
+use crate::encoder::{BertConfig, EncoderConfig};
+use crate::io::tensors::{from_tensors, to_tensors};
+use crate::io::weights::{self, ModelDescription, shapes, swap_axes};
+use crate::language::{GptConfig, LanguageConfig, LanguageModel, LlamaConfig};
 use crate::reference::{
     self, Tensors, assert_close, assert_gradients, gradients, mask, read, tokens,
 };
-use crate::tensors::{from_tensors, to_tensors};
-use crate::weights::{self, ModelDescription, shapes, swap_axes};
+use crate::shape::{EncoderShape, ImageShape, LanguageShape};
+use crate::vision::ImageConfig;
 use crate::{ResNetConfig, WeightsError};
 
 const LANGUAGE: LanguageShape = LanguageShape { vocabulary: 97 };

@@ -1,15 +1,13 @@
 //! The `[model]` table: an architecture of one of the families, and what its weights start from.
 
 use fireclay_models::{
-    EncoderConfig, Family, ImageConfig, LanguageConfig, NormKind, Pretrainable, PretrainedOptions,
-    TabularConfig, TranslationConfig,
+    Architecture, EncoderConfig, Family, ImageConfig, LanguageConfig, PretrainedOptions,
+    TabularConfig, TranslationConfig, Visitor,
 };
 use schemars::JsonSchema;
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use fireclay_config::Problems;
-use fireclay_config::{Variant, variant, variant_of_two};
+use fireclay_config::{Problems, Variant, variant, variant_of_two};
 
 /// The model of a run; `type` names the architecture, and thereby its family.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -99,51 +97,22 @@ pub trait FamilyFacts: Family {
         0
     }
 
-    /// Whether it has batch norm, whose statistics are those of the whole batch.
-    fn has_batch_norm(&self) -> bool {
-        false
-    }
-
-    /// Whether one sample alone has no batch statistics.
+    /// Whether one sample alone has no batch statistics: of an image, each pixel is a value.
     fn needs_two_samples(&self) -> bool {
         false
-    }
-
-    /// The key that makes a model too large.
-    fn size_key(&self) -> &'static str {
-        "model.type"
     }
 }
 
 impl FamilyFacts for TabularConfig {
     const LOOKS_AT: &'static str = "tables";
 
-    fn has_batch_norm(&self) -> bool {
-        matches!(self, Self::Mlp(mlp) if mlp.norm == NormKind::Batch)
-    }
-
     fn needs_two_samples(&self) -> bool {
-        FamilyFacts::has_batch_norm(self)
-    }
-
-    fn size_key(&self) -> &'static str {
-        match self {
-            Self::Mlp(_) => "model.hidden",
-            Self::Linear(_) => "model.type",
-        }
+        Family::has_batch_norm(self)
     }
 }
 
 impl FamilyFacts for ImageConfig {
     const LOOKS_AT: &'static str = "images";
-
-    fn has_batch_norm(&self) -> bool {
-        match self {
-            Self::Cnn(cnn) => cnn.norm == NormKind::Batch,
-            Self::Resnet(_) | Self::MobilenetV3(_) => true,
-            Self::Lenet(_) | Self::Vit(_) | Self::Convnext(_) => false,
-        }
-    }
 }
 
 impl FamilyFacts for LanguageConfig {
@@ -173,7 +142,7 @@ impl FamilyFacts for EncoderConfig {
 /// What every `[model]` table can say, whatever the family.
 pub trait ModelSection {
     /// The `type` that names the architecture in a configuration file.
-    fn name(&self) -> String;
+    fn name(&self) -> &'static str;
 
     /// Where the weights come from, for a model whose configuration says so.
     fn start(&self) -> Option<&StartConfig> {
@@ -186,7 +155,7 @@ pub trait ModelSection {
     /// See [`FamilyFacts::context`].
     fn context(&self) -> usize;
 
-    /// See [`FamilyFacts::has_batch_norm`].
+    /// See [`Family::has_batch_norm`].
     fn has_batch_norm(&self) -> bool;
 
     /// See [`FamilyFacts::needs_two_samples`].
@@ -197,8 +166,8 @@ pub trait ModelSection {
 }
 
 impl<F: FamilyFacts> ModelSection for NetworkConfig<F> {
-    fn name(&self) -> String {
-        name(&self.network)
+    fn name(&self) -> &'static str {
+        self.network.name()
     }
 
     fn start(&self) -> Option<&StartConfig> {
@@ -228,8 +197,8 @@ impl<F: FamilyFacts> ModelSection for NetworkConfig<F> {
 
 /// A model for tables always starts at random.
 impl ModelSection for TabularConfig {
-    fn name(&self) -> String {
-        name(self)
+    fn name(&self) -> &'static str {
+        Family::name(self)
     }
 
     fn looks_at(&self) -> &'static str {
@@ -241,7 +210,7 @@ impl ModelSection for TabularConfig {
     }
 
     fn has_batch_norm(&self) -> bool {
-        FamilyFacts::has_batch_norm(self)
+        Family::has_batch_norm(self)
     }
 
     fn needs_two_samples(&self) -> bool {
@@ -251,11 +220,6 @@ impl ModelSection for TabularConfig {
     fn validate(&self) -> Vec<(String, String)> {
         Family::validate(self)
     }
-}
-
-fn name<F: Family>(family: &F) -> String {
-    let tagged = serde_json::to_value(family).expect("a configuration is plain data");
-    tagged["type"].as_str().unwrap_or_default().to_owned()
 }
 
 impl ModelConfig {
@@ -271,39 +235,49 @@ impl ModelConfig {
     }
 
     pub(crate) fn variants() -> Vec<Variant<Self>> {
-        vec![
-            variant("linear", |c| Self::Tabular(TabularConfig::Linear(c))),
-            variant("mlp", |c| Self::Tabular(TabularConfig::Mlp(c))),
-            network("lenet", ImageConfig::Lenet, Self::Image),
-            network("cnn", ImageConfig::Cnn, Self::Image),
-            network("resnet", ImageConfig::Resnet, Self::Image),
-            network("vit", ImageConfig::Vit, Self::Image),
-            network("convnext", ImageConfig::Convnext, Self::Image),
-            network("mobilenet_v3", ImageConfig::MobilenetV3, Self::Image),
-            network("gpt", LanguageConfig::Gpt, Self::Language),
-            network("llama", LanguageConfig::Llama, Self::Language),
-            network(
-                "transformer",
-                TranslationConfig::Transformer,
-                Self::Translation,
-            ),
-            network("bert", EncoderConfig::Bert, Self::Encoder),
-            network("lstm", EncoderConfig::Lstm, Self::Encoder),
-        ]
+        let mut models = Vec::new();
+        TabularConfig::visit(&mut Tables(&mut models));
+        ImageConfig::visit(&mut Networks(&mut models, Self::Image));
+        LanguageConfig::visit(&mut Networks(&mut models, Self::Language));
+        TranslationConfig::visit(&mut Networks(&mut models, Self::Translation));
+        EncoderConfig::visit(&mut Networks(&mut models, Self::Encoder));
+        models
     }
 }
 
-/// An architecture of a family, with the keys of [`StartConfig`] beside its own.
-fn network<C, F: Pretrainable + 'static>(
-    name: &'static str,
-    architecture: fn(C) -> F,
-    family: fn(NetworkConfig<F>) -> ModelConfig,
-) -> Variant<ModelConfig>
-where
-    C: DeserializeOwned + JsonSchema + 'static,
-{
-    variant_of_two(name, StartConfig::KEYS, move |config, start| {
-        let network = architecture(config);
-        family(NetworkConfig { network, start })
-    })
+/// Collects the models for tables.
+struct Tables<'a>(&'a mut Vec<Variant<ModelConfig>>);
+
+impl Visitor<TabularConfig> for Tables<'_> {
+    fn architecture<C: Architecture>(
+        &mut self,
+        name: &'static str,
+        _summary: &'static str,
+        wrap: fn(C) -> TabularConfig,
+    ) {
+        let model = variant(name, move |config| ModelConfig::Tabular(wrap(config)));
+        self.0.push(model);
+    }
+}
+
+/// Collects the architectures of a family, with the keys of [`StartConfig`] beside their own.
+struct Networks<'a, F>(
+    &'a mut Vec<Variant<ModelConfig>>,
+    fn(NetworkConfig<F>) -> ModelConfig,
+);
+
+impl<F: Family + 'static> Visitor<F> for Networks<'_, F> {
+    fn architecture<C: Architecture>(
+        &mut self,
+        name: &'static str,
+        _summary: &'static str,
+        wrap: fn(C) -> F,
+    ) {
+        let family = self.1;
+        let model = variant_of_two(name, StartConfig::KEYS, move |config, start| {
+            let network = wrap(config);
+            family(NetworkConfig { network, start })
+        });
+        self.0.push(model);
+    }
 }

@@ -119,7 +119,7 @@ pub fn fits<F: FamilyFacts>(family: &F, shape: &F::Shape, most: usize) -> Vec<(S
     let weights = family.least_weights(shape);
     if weights > most {
         let message = format!("asks for {weights} parameters, but at most {most} are allowed");
-        problems.push((family.size_key().into(), message));
+        problems.push((format!("model.{}", family.size_key()), message));
     }
     problems
 }

@@ -132,7 +132,7 @@ impl MaskedLm {
         // [masked, vocabulary]
         let logits = self
             .model
-            .forward_places(tokens, None, mask, batch.positions);
+            .forward_positions(tokens, None, mask, batch.positions);
         let [masked, _] = logits.dims();
         let chosen = logits.clone().argmax(1).reshape([masked]);
         let found = chosen.equal(batch.truth.clone()).float().sum();

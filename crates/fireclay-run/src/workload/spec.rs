@@ -142,7 +142,7 @@ impl Assumed {
             // With the one that ends a text.
             Some((TokenizerKind::Byte, _)) => 257,
             Some((TokenizerKind::Char, _)) => 256,
-            Some((TokenizerKind::File, _)) | None => match config.model.section().name().as_str() {
+            Some((TokenizerKind::File, _)) | None => match config.model.section().name() {
                 "bert" => 30_522,
                 "gpt" => 50_257,
                 _ => 32_000,

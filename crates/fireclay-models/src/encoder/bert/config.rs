@@ -1,0 +1,223 @@
+//! Which encoder it is.
+
+use burn::tensor::Device;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::hugging_face::BERT;
+use super::{Bert, names};
+use crate::family::{Architecture, Layered, TextArchitecture};
+use crate::hugging_face::Transformers;
+use crate::init::Init;
+use crate::layers::activation::Activation;
+use crate::limits::{
+    check_heads, check_layers, check_least_one, check_positive, check_rate, saturating_sum,
+};
+use crate::shape::EncoderShape;
+
+/// An encoder as in BERT.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct BertConfig {
+    /// The published size from which the numbers below come where they are not given; by default
+    /// "bert-base".
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub size: Option<BertSize>,
+    /// The number of blocks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub layers: Option<usize>,
+    /// The number of attention heads; must divide the width.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub heads: Option<usize>,
+    /// The width of the tokens.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub width: Option<usize>,
+    /// The width inside each block's MLP; by default four times the width of the tokens.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mlp_width: Option<usize>,
+    /// Tokens that the model looks at, at most; by default 512.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub context_length: Option<usize>,
+    /// The number of kinds of tokens, which tell a first sentence from a second.
+    pub token_types: usize,
+    /// The probability of zeroing a value after the embedding, in the attention, at the end of
+    /// each branch and before the classifier while training, in [0, 1).
+    pub dropout: f64,
+    /// The non-linearity of each MLP and of the masked language model's head.
+    pub activation: Activation,
+    /// What is added to the variance in each norm.
+    pub norm_eps: f64,
+}
+
+/// A published size (section 3, *Model Architecture*).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum BertSize {
+    /// 12 blocks, width 768, 12 heads: 110 million parameters.
+    #[default]
+    BertBase,
+    /// 24 blocks, width 1024, 16 heads: 335 million parameters.
+    BertLarge,
+}
+
+/// The numbers of a configuration, from its options or else the published size.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sizes {
+    pub layers: usize,
+    pub heads: usize,
+    pub width: usize,
+    pub mlp_width: usize,
+    pub context_length: usize,
+}
+
+impl Architecture for BertConfig {
+    type Shape = EncoderShape;
+    type Model = Bert;
+
+    fn validate(&self) -> Vec<(String, String)> {
+        let Sizes {
+            layers,
+            heads,
+            width,
+            context_length,
+            ..
+        } = self.sizes();
+        let mut problems = check_least_one(&[
+            ("layers", layers),
+            ("heads", heads),
+            ("width", width),
+            ("mlp_width", self.mlp_width.unwrap_or(1)),
+            ("context_length", context_length),
+            ("token_types", self.token_types),
+        ]);
+        problems.extend(check_layers(layers));
+        problems.extend(check_heads(heads, width, self.heads.is_some()));
+        problems.extend(check_rate("dropout", self.dropout));
+        problems.extend(check_positive("norm_eps", self.norm_eps));
+        problems
+    }
+
+    /// The number of weights, saturating.
+    fn least_weights(&self, shape: &EncoderShape) -> usize {
+        let Sizes {
+            layers,
+            width,
+            mlp_width,
+            context_length,
+            ..
+        } = self.sizes();
+        let linear =
+            |inputs: usize, outputs: usize| inputs.saturating_add(1).saturating_mul(outputs);
+        let norm = width.saturating_mul(2);
+        let rows = saturating_sum([shape.vocabulary, context_length, self.token_types]);
+        let block = saturating_sum([
+            linear(width, width).saturating_mul(4),
+            linear(width, mlp_width),
+            linear(mlp_width, width),
+            norm.saturating_mul(2),
+        ]);
+        let head = match shape.outputs {
+            None => norm.saturating_add(shape.vocabulary),
+            Some(outputs) => linear(width, outputs),
+        };
+        saturating_sum([
+            rows.saturating_mul(width),
+            norm,
+            layers.saturating_mul(block),
+            linear(width, width),
+            head,
+        ])
+    }
+
+    fn init(&self, shape: &EncoderShape, seed: u64, device: &Device) -> Bert {
+        self.build(shape, Init::new(seed, device))
+    }
+
+    fn torch_name(&self, path: String) -> String {
+        names::torch_name(&path)
+    }
+
+    fn transformers() -> Option<Transformers<Self, EncoderShape>> {
+        Some(BERT)
+    }
+}
+
+impl Layered for BertConfig {
+    const HEAD: &'static str = "classifier";
+
+    /// The embedding, the blocks, the head.
+    fn layers(&self) -> usize {
+        self.sizes().layers.saturating_add(2)
+    }
+
+    /// The pooler belongs to the head.
+    fn layer_of(&self, name: &str) -> Option<usize> {
+        let parts: Vec<_> = name.split('.').collect();
+        match parts[..] {
+            ["bert", "embeddings", ..] => Some(0),
+            ["bert", "encoder", "layer", block, ..] => block.parse::<usize>().ok()?.checked_add(1),
+            ["bert", "pooler", ..] | ["cls" | "classifier", ..] => Some(self.layers() - 1),
+            _ => None,
+        }
+    }
+
+    fn canonical_name(&self, name: &str) -> Option<String> {
+        names::canonical_name(name)
+    }
+
+    fn leaves_out(&self, shape: &EncoderShape, name: &str) -> bool {
+        match shape.outputs {
+            None => name.starts_with("bert.pooler."),
+            Some(_) => name.starts_with("cls.predictions."),
+        }
+    }
+}
+
+impl TextArchitecture for BertConfig {
+    fn context_length(&self) -> usize {
+        self.sizes().context_length
+    }
+
+    /// That of the published models.
+    fn usual_vocabulary(&self) -> usize {
+        30_522
+    }
+
+    fn has_token_head(&self) -> bool {
+        true
+    }
+}
+
+impl BertConfig {
+    pub(super) fn sizes(&self) -> Sizes {
+        let (layers, heads, width) = match self.size.unwrap_or_default() {
+            BertSize::BertBase => (12, 12, 768),
+            BertSize::BertLarge => (24, 16, 1024),
+        };
+        let width = self.width.unwrap_or(width);
+        Sizes {
+            layers: self.layers.unwrap_or(layers),
+            heads: self.heads.unwrap_or(heads),
+            width,
+            mlp_width: self.mlp_width.unwrap_or(width.saturating_mul(4)),
+            context_length: self.context_length.unwrap_or(512),
+        }
+    }
+}
+
+impl Default for BertConfig {
+    fn default() -> Self {
+        Self {
+            size: None,
+            layers: None,
+            heads: None,
+            width: None,
+            mlp_width: None,
+            context_length: None,
+            token_types: 2,
+            dropout: 0.1,
+            activation: Activation::Gelu,
+            norm_eps: 1e-12,
+        }
+    }
+}

@@ -1,0 +1,254 @@
+use burn::tensor::Device;
+
+use super::*;
+use crate::check::{check_digits, check_model};
+use crate::encoder::{EncoderConfig, EncoderModel};
+use crate::family::{Architecture, Family, Pretrainable};
+use crate::reference::{
+    self, Tensors, assert_close, assert_close_at, assert_gradients, assert_names, fill, generator,
+    gradients, mask, read, token_loss, tokens,
+};
+
+/// The masked language model in `tests/data/bert-tiny-mlm`.
+const MASKED: EncoderShape = EncoderShape {
+    vocabulary: 101,
+    outputs: None,
+};
+/// The classifier in `tests/data/bert-tiny-seqcls`.
+const CLASSES: EncoderShape = EncoderShape {
+    vocabulary: 101,
+    outputs: Some(3),
+};
+
+/// The size of both.
+fn tiny() -> BertConfig {
+    BertConfig {
+        layers: Some(2),
+        heads: Some(4),
+        width: Some(32),
+        mlp_width: Some(64),
+        context_length: Some(40),
+        ..BertConfig::default()
+    }
+}
+
+fn filled(config: &BertConfig, shape: &EncoderShape, device: &Device) -> Bert {
+    let name = match shape.outputs {
+        None => "bert-tiny-mlm/model",
+        Some(_) => "bert-tiny-seqcls/model",
+    };
+    fill(config.init(shape, 0, device), read(name), names::torch_name)
+}
+
+/// Tokens, types and mask of a file.
+type Inputs = (Tensor<2, Int>, Option<Tensor<2, Int>>, Tensor<2, Bool>);
+
+fn inputs(io: &Tensors, device: &Device) -> Inputs {
+    (
+        tokens(io, "input_ids", device),
+        Some(tokens(io, "token_type_ids", device)),
+        mask(io, "attention_mask", device),
+    )
+}
+
+fn masked_logits(model: &Bert, io: &Tensors, device: &Device) -> Tensor<3> {
+    let (tokens, types, mask) = inputs(io, device);
+    model.predict(model.encode(tokens, types, mask))
+}
+
+fn class_logits(model: &Bert, io: &Tensors, device: &Device) -> Tensor<2> {
+    let (tokens, types, mask) = inputs(io, device);
+    model.forward_pooled(tokens, types, mask)
+}
+
+fn masked_loss(logits: Tensor<3>, io: &Tensors) -> Tensor<1> {
+    let labels: Vec<i64> = io["labels"].iter().collect();
+    token_loss(logits, &labels)
+}
+
+#[test]
+fn the_masked_language_model_has_hugging_faces_logits() {
+    let device = Device::flex();
+    let (model, io) = (filled(&tiny(), &MASKED, &device), read("bert-tiny-mlm/io"));
+    let logits = masked_logits(&model, &io, &device);
+    assert_close_at(logits.clone(), &io, "logits", "attention_mask", 1e-5);
+    let loss = masked_loss(logits, &io).into_data();
+    assert_close(&loss, &io["loss"], 1e-5, "loss");
+    let (tokens, types, mask) = inputs(&io, &device);
+    let x = model.encode(tokens, types, mask);
+    assert_close_at(x, &io, "hidden_states.2", "attention_mask", 1e-5);
+}
+
+#[test]
+fn some_places_have_the_logits_that_they_have_among_all() {
+    let device = Device::flex();
+    let (model, io) = (filled(&tiny(), &MASKED, &device), read("bert-tiny-mlm/io"));
+    let (tokens, types, mask) = inputs(&io, &device);
+    let places = Tensor::from_data([17, 3, 0, 21], &device);
+    let all = masked_logits(&model, &io, &device);
+    let some = EncoderModel::Bert(model).forward_positions(tokens, types, mask, places.clone());
+    let all: Tensor<2> = all.flatten(0, 1);
+    let expected = all.select(0, places).into_data();
+    assert_close(&some.into_data(), &expected, 1e-6, "logits");
+}
+
+#[test]
+fn the_classifier_has_hugging_faces_logits() {
+    let device = Device::flex();
+    let (model, io) = (
+        filled(&tiny(), &CLASSES, &device),
+        read("bert-tiny-seqcls/io"),
+    );
+    let logits = class_logits(&model, &io, &device);
+    assert_close(&logits.to_data(), &io["logits"], 1e-5, "logits");
+    let loss = reference::loss(logits, &io).into_data();
+    assert_close(&loss, &io["loss"], 1e-5, "loss");
+}
+
+#[test]
+fn gradients_are_hugging_faces() {
+    let device = Device::flex().autodiff();
+    // Dropout off, as in the reference.
+    let config = BertConfig {
+        dropout: 0.0,
+        ..tiny()
+    };
+    for (case, shape) in [("bert-tiny-mlm", MASKED), ("bert-tiny-seqcls", CLASSES)] {
+        let model = filled(&config, &shape, &device);
+        let io = read(&format!("{case}/io"));
+        let loss = match shape.outputs {
+            None => masked_loss(masked_logits(&model, &io, &device), &io),
+            Some(_) => reference::loss(class_logits(&model, &io, &device), &io),
+        };
+        let mut found = gradients(&model, &loss.backward(), names::torch_name);
+        let mut expected = read(&format!("{case}/grads"));
+        // These have no gradient in exact arithmetic, only rounding.
+        for layer in 0..2 {
+            let name = format!("bert.encoder.layer.{layer}.attention.self.key.bias");
+            let (one, other) = (found.remove(&name), expected.remove(&name));
+            assert_close(&one.unwrap(), &other.unwrap(), 1e-5, &name);
+        }
+        assert_gradients(&found, &expected, 1e-4);
+    }
+}
+
+#[test]
+fn names_and_shapes_are_hugging_faces() {
+    let config = EncoderConfig::Bert(tiny());
+    assert_names(&config, &MASKED, read("bert-tiny-mlm/model"));
+    assert_names(&config, &CLASSES, read("bert-tiny-seqcls/model"));
+}
+
+#[test]
+fn what_fills_a_row_up_changes_nothing() {
+    let device = Device::flex();
+    let model = filled(&tiny(), &CLASSES, &device);
+    let row = |ids: &[i64]| reference::row(ids, &device);
+    let run = |ids: &[i64]| {
+        let tokens = row(ids);
+        let mask = tokens.clone().not_equal_elem(0);
+        model.forward_pooled(tokens, None, mask)
+    };
+    let short = run(&[5, 17, 3, 88]).into_data();
+    let long = run(&[5, 17, 3, 88, 0, 0, 0]).into_data();
+    assert_close(&long, &short, 1e-6, "logits");
+    let types = Some(row(&[0; 4]));
+    let real = row(&[1; 4]).not_equal_elem(0);
+    let given = model.forward_pooled(row(&[5, 17, 3, 88]), types, real);
+    assert_eq!(given.into_data(), short);
+}
+
+#[test]
+fn every_size_has_its_published_number_of_weights() {
+    for (size, bare, masked) in [
+        (BertSize::BertBase, 109_482_240, 109_514_298),
+        (BertSize::BertLarge, 335_141_888, 335_174_458),
+    ] {
+        let config = BertConfig {
+            size: Some(size),
+            ..BertConfig::default()
+        };
+        let weights = |outputs| {
+            config.least_weights(&EncoderShape {
+                vocabulary: 30_522,
+                outputs,
+            })
+        };
+        assert_eq!(weights(None), masked, "{size:?}");
+        let classifier = 2 * (config.sizes().width + 1);
+        assert_eq!(weights(Some(2)), bare + classifier, "{size:?}");
+        assert_eq!(config.validate(), []);
+    }
+    // And what is counted is what is built.
+    for shape in [MASKED, CLASSES] {
+        let model = tiny().init(&shape, 0, &Device::flex());
+        assert_eq!(model.num_params(), tiny().least_weights(&shape));
+    }
+}
+
+#[test]
+fn dropout_acts_in_training_only() {
+    let _alone = generator();
+    let (device, io) = (Device::flex().autodiff(), read("bert-tiny-seqcls/io"));
+    let model = filled(&tiny(), &CLASSES, &device);
+    let run = |model: &Bert, device| class_logits(model, &io, device).into_data();
+    assert_ne!(run(&model, &device), run(&model, &device));
+    let plain = Device::flex();
+    let never_trained = filled(&tiny(), &CLASSES, &plain);
+    assert_eq!(run(&model.valid(), &plain), run(&never_trained, &plain));
+}
+
+#[test]
+fn the_model_passes_the_check_of_all() {
+    for shape in [MASKED, CLASSES] {
+        // As many positions as the check reads.
+        let config = BertConfig {
+            context_length: Some(32),
+            ..tiny()
+        };
+        check_digits(check_model(EncoderConfig::Bert(config), shape));
+    }
+}
+
+#[test]
+fn layers_count_from_the_embedding_to_the_head() {
+    let config = EncoderConfig::Bert(tiny());
+    assert_eq!(config.layers(), 4);
+    for (name, layer) in [
+        ("bert.embeddings.LayerNorm.bias", 0),
+        ("bert.encoder.layer.1.output.dense.weight", 2),
+        ("bert.pooler.dense.weight", 3),
+        ("cls.predictions.bias", 3),
+        ("classifier.weight", 3),
+    ] {
+        assert_eq!(config.layer_of(name), layer, "{name}");
+    }
+}
+
+#[test]
+fn impossible_values_are_listed_at_their_keys() {
+    let config = EncoderConfig::Bert(BertConfig {
+        layers: Some(1001),
+        heads: None,
+        token_types: 0,
+        dropout: 1.0,
+        norm_eps: 0.0,
+        ..tiny()
+    });
+    let shape = EncoderShape {
+        vocabulary: 0,
+        outputs: Some(0),
+    };
+    let problems = Family::validate_for(&config, &shape).into_iter();
+    let keys: Vec<_> = problems.map(|(key, _)| key).collect();
+    let expected = [
+        "token_types",
+        "layers",
+        "width",
+        "dropout",
+        "norm_eps",
+        "vocabulary",
+        "outputs",
+    ];
+    assert_eq!(keys, expected);
+}

@@ -1,0 +1,122 @@
+//! What an architecture says of itself, once, in its own file.
+
+use burn::module::Module;
+use burn::tensor::Device;
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
+
+use crate::hugging_face::{self, HuggingFaceError, Transformers};
+use crate::shape::Shape;
+
+/// An architecture: the configuration that builds its module.
+///
+/// Methods are as those of [`Family`](super::Family) and may assume what comes before them: a
+/// possible configuration, then a possible shape.
+pub trait Architecture: DeserializeOwned + JsonSchema + 'static {
+    /// What the data determines of a model.
+    type Shape: Shape;
+    /// The module.
+    type Model: Module;
+
+    /// Every impossible value, as (key, message).
+    fn validate(&self) -> Vec<(String, String)> {
+        Vec::new()
+    }
+
+    /// What does not go with the data, as (key, message).
+    fn validate_for(&self, _shape: &Self::Shape) -> Vec<(String, String)> {
+        Vec::new()
+    }
+
+    /// A number that the number of weights cannot be below.
+    fn least_weights(&self, shape: &Self::Shape) -> usize;
+
+    /// Whether statistics are taken over the batch while training.
+    fn has_batch_norm(&self) -> bool {
+        false
+    }
+
+    /// The key that the number of weights depends on most.
+    fn size_key(&self) -> &'static str {
+        "type"
+    }
+
+    /// Builds the model; equal arguments give equal weights and parameter ids on every backend.
+    fn init(&self, shape: &Self::Shape, seed: u64, device: &Device) -> Self::Model;
+
+    /// PyTorch's name of the tensor at `path`, where no field can be called so.
+    fn torch_name(&self, path: String) -> String {
+        path
+    }
+
+    /// What computes the same in Hugging Face's `transformers`.
+    fn transformers() -> Option<Transformers<Self, Self::Shape>> {
+        None
+    }
+}
+
+/// An architecture whose weights can start from a file that others wrote, and whose layers can
+/// learn at different rates; methods are as those of [`Pretrainable`](super::Pretrainable).
+pub(crate) trait Layered: Architecture {
+    /// The PyTorch name of the layer that gives the logits.
+    const HEAD: &'static str;
+
+    /// The number of layers for layer-wise learning rates.
+    fn layers(&self) -> usize;
+
+    /// The layer of the tensor with this PyTorch name; `None` for the head's.
+    fn layer_of(&self, name: &str) -> Option<usize>;
+
+    /// The original's name of a tensor that others call `name`.
+    fn canonical_name(&self, name: &str) -> Option<String> {
+        Some(name.to_string())
+    }
+
+    /// Whether files have the tensor for a head that a model of this shape has not.
+    fn leaves_out(&self, _shape: &Self::Shape, _name: &str) -> bool {
+        false
+    }
+
+    /// The grid of positions that the tensor `name` embeds.
+    fn positions(&self, _shape: &Self::Shape, _name: &str) -> Option<[usize; 2]> {
+        None
+    }
+}
+
+/// An architecture that reads text.
+pub(crate) trait TextArchitecture: Architecture {
+    /// Tokens that the model reads, at most.
+    fn context_length(&self) -> usize;
+
+    /// The number of different tokens that the model is usually trained with.
+    fn usual_vocabulary(&self) -> usize {
+        32_000
+    }
+
+    /// Whether the model can be built without outputs, for logits of each token.
+    fn has_token_head(&self) -> bool {
+        false
+    }
+}
+
+/// What is impossible in either, or else what does not go together, as (key, message).
+pub(crate) fn impossible<A: Architecture>(config: &A, shape: &A::Shape) -> Vec<(String, String)> {
+    let mut problems = config.validate();
+    problems.extend(shape.validate());
+    match problems.is_empty() {
+        true => config.validate_for(shape),
+        false => problems,
+    }
+}
+
+/// Compares a model with a `config.json`, if `transformers` has it.
+pub(crate) fn check_hugging_face<A: Architecture>(
+    config: &A,
+    shape: &A::Shape,
+    json: &[u8],
+) -> Result<(), HuggingFaceError> {
+    match A::transformers() {
+        Some(class) => hugging_face::compare(&class, (config, shape), json, impossible),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,6 @@
+//! Weights in files, whoever wrote them.
+
+pub mod hugging_face;
+pub mod pretrained;
+pub mod tensors;
+pub mod weights;

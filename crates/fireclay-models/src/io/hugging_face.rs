@@ -1,0 +1,102 @@
+//! The model that a `config.json` of Hugging Face's describes, whichever it is.
+
+use serde_json::{Map, Value};
+
+use crate::encoder::EncoderConfig;
+use crate::family::{Architecture, Family, Visitor, impossible};
+use crate::hugging_face::{HuggingFaceError, Reader, describe, parse};
+use crate::io::weights::ModelDescription;
+use crate::language::LanguageConfig;
+
+/// The model that a `config.json` describes.
+#[derive(Clone, Debug, PartialEq)]
+pub enum HuggingFaceModel {
+    /// GPT-2 or Llama.
+    Language(ModelDescription<LanguageConfig>),
+    /// BERT: with outputs if it classifies, else the masked language model.
+    Encoder(ModelDescription<EncoderConfig>),
+}
+
+impl HuggingFaceModel {
+    /// Reads a `config.json`.
+    ///
+    /// Keys that are not there have the defaults of `transformers`. The rate of dropout is that at
+    /// the end of the branches, whatever the others are.
+    ///
+    /// # Errors
+    ///
+    /// If it is no JSON object, or if values of it describe a model that there is not here; all
+    /// are listed.
+    pub fn read(json: &[u8]) -> Result<Self, HuggingFaceError> {
+        let json = parse(json)?;
+        let (language, mut known) = search::<LanguageConfig>(&json);
+        if let Some(found) = language {
+            return found.map(Self::Language);
+        }
+        let (encoder, more) = search::<EncoderConfig>(&json);
+        if let Some(found) = encoder {
+            return found.map(Self::Encoder);
+        }
+        known.extend(more);
+        let found = json.get("model_type").unwrap_or(&Value::Null);
+        let message = format!("is {found}, but only {} are known", list(&known));
+        Err(HuggingFaceError::Keys(vec![("model_type".into(), message)]))
+    }
+}
+
+type Found<F> = Option<Result<ModelDescription<F>, HuggingFaceError>>;
+
+/// The model, if it is of this family, and the types of models that the family knows.
+fn search<F: Family>(json: &Map<String, Value>) -> (Found<F>, Vec<&'static str>) {
+    let mut search = Search {
+        json,
+        found: None,
+        known: Vec::new(),
+    };
+    F::visit(&mut search);
+    (search.found, search.known)
+}
+
+struct Search<'a, F: Family> {
+    json: &'a Map<String, Value>,
+    found: Found<F>,
+    known: Vec<&'static str>,
+}
+
+impl<F: Family> Visitor<F> for Search<'_, F> {
+    fn architecture<C: Architecture<Shape = F::Shape>>(
+        &mut self,
+        _name: &'static str,
+        _summary: &'static str,
+        wrap: fn(C) -> F,
+    ) {
+        let Some(class) = C::transformers() else {
+            return;
+        };
+        self.known.push(class.model_type);
+        let mut reader = Reader::new(self.json);
+        if !reader.is("model_type", class.model_type) {
+            return;
+        }
+        if let Some(name) = reader.class()
+            && !class.classes.contains(&name)
+        {
+            let known = list(class.classes);
+            let message = format!("is [\"{name}\"], but only {known} are known");
+            reader.problem("architectures", message);
+        }
+        let described = describe(&class, reader, impossible);
+        self.found = Some(described.map(|(config, shape)| ModelDescription {
+            config: wrap(config),
+            shape,
+        }));
+    }
+}
+
+fn list(names: &[&str]) -> String {
+    let quoted: Vec<_> = names.iter().map(|name| format!("\"{name}\"")).collect();
+    quoted.join(", ")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,241 @@
+//! The tensors of a file, whatever wrote it, not yet read.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fs;
+use std::ops::Range;
+use std::path::Path;
+use std::sync::Arc;
+
+use burn::tensor::{DType, TensorData};
+use pytorch_reader::{PytorchError, PytorchReader};
+use safetensors::tensor::SafeTensors;
+use serde::Deserialize;
+
+use crate::family::Pretrainable;
+use crate::io::tensors::TensorProblem;
+use crate::io::weights::{WeightsError, damaged, float, io_error};
+
+/// One tensor of a file.
+pub struct Stored {
+    /// Its name in the file, without wrappers.
+    pub name: String,
+    pub shape: Vec<usize>,
+    /// Its type, if it is one of weights.
+    pub dtype: Option<DType>,
+    /// Its type in words.
+    pub type_name: String,
+    /// Whether the model's original calls it something else.
+    pub renamed: bool,
+    source: Source,
+}
+
+enum Source {
+    /// The bytes of a whole safetensors file, and where in it the numbers are.
+    Safetensors(Arc<Vec<u8>>, Range<usize>),
+    Pytorch(pytorch_reader::Tensor),
+}
+
+/// The tensors of a file.
+pub struct StoredFile(Vec<Stored>);
+
+impl StoredFile {
+    pub fn open(path: &Path) -> Result<Self, WeightsError> {
+        let tensors = match is_index(path) {
+            true => shards(path)?,
+            false => single(path)?,
+        };
+        let mut file = Self(tensors);
+        file.strip_prefixes();
+        // Counters of batches, which only an averaging without momentum would read.
+        file.0.retain(|tensor| {
+            let last = tensor.name.rsplit('.').next();
+            last != Some("num_batches_tracked")
+        });
+        Ok(file)
+    }
+
+    /// The tensors by the name that the model's original has for each, without those that are no
+    /// weights. Of two with the same name the later is a problem.
+    pub fn by_canonical_name(
+        self,
+        config: &impl Pretrainable,
+        problems: &mut Vec<TensorProblem>,
+    ) -> BTreeMap<String, Stored> {
+        let mut found = BTreeMap::new();
+        for mut tensor in self.0 {
+            let Some(canonical) = config.canonical_name(&tensor.name) else {
+                continue;
+            };
+            tensor.renamed = canonical != tensor.name;
+            match found.contains_key(&canonical) {
+                true => problems.push(TensorProblem::Unexpected(tensor.name)),
+                false => drop(found.insert(canonical, tensor)),
+            }
+        }
+        found
+    }
+
+    /// Takes away what `DataParallel`, `torch.compile` and the like put before every name.
+    fn strip_prefixes(&mut self) {
+        while let Some(prefix) = PREFIXES.iter().find(|prefix| {
+            !self.0.is_empty()
+                && self
+                    .0
+                    .iter()
+                    .all(|tensor| tensor.name.starts_with(**prefix))
+        }) {
+            for tensor in &mut self.0 {
+                tensor.name.drain(..prefix.len());
+            }
+        }
+    }
+}
+
+impl Stored {
+    /// Copies the numbers to the host, in the type that the file has.
+    pub fn read(&self) -> Result<TensorData, WeightsError> {
+        let bytes = match &self.source {
+            Source::Safetensors(bytes, range) => bytes[range.clone()].to_vec(),
+            Source::Pytorch(tensor) => tensor
+                .read()
+                .map_err(|error| WeightsError::Damaged(error.to_string()))?,
+        };
+        let wrong = || WeightsError::Damaged(format!("{} cannot be read", self.name));
+        let dtype = self.dtype.ok_or_else(wrong)?;
+        TensorData::try_from_bytes_vec(bytes, self.shape.clone(), dtype).map_err(|_| wrong())
+    }
+}
+
+const PREFIXES: [&str; 3] = ["module.", "_orig_mod.", "model."];
+
+/// Keys under which training scripts keep a state dict beside other things.
+const WRAPPERS: [&str; 4] = ["state_dict", "model_state_dict", "model", "weights"];
+
+/// What Hugging Face's libraries write beside the parts of a model that is too large for one file.
+fn is_index(path: &Path) -> bool {
+    let name = path.file_name().and_then(|name| name.to_str());
+    name.is_some_and(|name| name.ends_with(".index.json"))
+}
+
+/// The tensors of every part that an index names, all of which lie in the index's folder.
+fn shards(index: &Path) -> Result<Vec<Stored>, WeightsError> {
+    let bytes = fs::read(index).map_err(|source| io_error(index, source))?;
+    let index_file: Index =
+        serde_json::from_slice(&bytes).map_err(|error| WeightsError::Damaged(error.to_string()))?;
+    let names: BTreeSet<&String> = index_file.weight_map.values().collect();
+    let mut tensors = Vec::new();
+    for name in names {
+        if Path::new(name).file_name() != Some(name.as_ref()) {
+            let message = format!("its part {name:?} is not in its own folder");
+            return Err(WeightsError::Damaged(message));
+        }
+        tensors.extend(single(&index.with_file_name(name))?);
+    }
+    let found: BTreeSet<&String> = tensors.iter().map(|tensor| &tensor.name).collect();
+    match index_file
+        .weight_map
+        .keys()
+        .find(|name| !found.contains(name))
+    {
+        Some(name) => Err(WeightsError::Damaged(format!("no part of it holds {name}"))),
+        None => Ok(tensors),
+    }
+}
+
+/// `model.safetensors.index.json`: which part holds each tensor.
+#[derive(Deserialize)]
+struct Index {
+    weight_map: BTreeMap<String, String>,
+}
+
+fn single(path: &Path) -> Result<Vec<Stored>, WeightsError> {
+    match is_safetensors(path)? {
+        true => safetensors(path),
+        false => pytorch(path),
+    }
+}
+
+/// A safetensors file begins with the length of its header, then the header, which is JSON. Where
+/// the name says so the file is read as one, so that the message fits when it is damaged.
+fn is_safetensors(path: &Path) -> Result<bool, WeightsError> {
+    use std::io::Read;
+
+    let mut start = Vec::new();
+    let file = fs::File::open(path).map_err(|source| io_error(path, source))?;
+    let length = file
+        .metadata()
+        .map_err(|source| io_error(path, source))?
+        .len();
+    file.take(9)
+        .read_to_end(&mut start)
+        .map_err(|source| io_error(path, source))?;
+    let named = path
+        .extension()
+        .is_some_and(|extension| extension.eq_ignore_ascii_case("safetensors"));
+    let looks = match (start.first_chunk::<8>(), start.get(8)) {
+        (Some(header), Some(b'{')) => u64::from_le_bytes(*header) < length,
+        _ => false,
+    };
+    Ok(named || looks)
+}
+
+fn safetensors(path: &Path) -> Result<Vec<Stored>, WeightsError> {
+    let bytes = Arc::new(fs::read(path).map_err(|source| io_error(path, source))?);
+    let file = SafeTensors::deserialize(&bytes).map_err(damaged)?;
+    let mut tensors = Vec::new();
+    for (name, view) in file.iter() {
+        let start = view.data().as_ptr().addr() - bytes.as_ptr().addr();
+        tensors.push(Stored {
+            name: name.to_string(),
+            shape: view.shape().to_vec(),
+            dtype: float(view.dtype()),
+            type_name: format!("{:?}", view.dtype()),
+            renamed: false,
+            source: Source::Safetensors(bytes.clone(), start..start + view.data().len()),
+        });
+    }
+    Ok(tensors)
+}
+
+fn pytorch(path: &Path) -> Result<Vec<Stored>, WeightsError> {
+    let stored = |(name, tensor): (String, pytorch_reader::Tensor)| Stored {
+        name,
+        shape: tensor.shape().to_vec(),
+        dtype: pytorch_float(tensor.dtype()),
+        type_name: format!("{:?}", tensor.dtype()),
+        renamed: false,
+        source: Source::Pytorch(tensor),
+    };
+    let mut tensors: Vec<_> = state_dict(path)?.into_iter().map(stored).collect();
+    tensors.sort_by(|a, b| a.name.cmp(&b.name));
+    match tensors.is_empty() {
+        true => Err(WeightsError::Damaged("it holds no tensors".into())),
+        false => Ok(tensors),
+    }
+}
+
+/// The innermost dictionary of tensors that a known key leads to, or the file's own.
+fn state_dict(path: &Path) -> Result<HashMap<String, pytorch_reader::Tensor>, WeightsError> {
+    for key in WRAPPERS {
+        if let Ok(inner) = PytorchReader::with_top_level_key(path, key)
+            && !inner.is_empty()
+        {
+            return Ok(inner.into_tensors());
+        }
+    }
+    let reader = PytorchReader::new(path).map_err(|error| match error {
+        PytorchError::Io(source) if source.raw_os_error().is_some() => io_error(path, source),
+        other => WeightsError::Damaged(other.to_string()),
+    })?;
+    Ok(reader.into_tensors())
+}
+
+fn pytorch_float(dtype: pytorch_reader::DType) -> Option<DType> {
+    match dtype {
+        pytorch_reader::DType::F64 => Some(DType::F64),
+        pytorch_reader::DType::F32 => Some(DType::F32),
+        pytorch_reader::DType::F16 => Some(DType::F16),
+        pytorch_reader::DType::BF16 => Some(DType::BF16),
+        _ => None,
+    }
+}

@@ -1,0 +1,60 @@
+//! Folders of weights, as they come from the hub of Hugging Face.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use crate::family::Pretrainable;
+use crate::io::weights::{WeightsError, io_error, whole};
+
+/// The weights in a folder; the first that is there is read.
+const NAMES: [&str; 4] = [
+    "model.safetensors",
+    "model.safetensors.index.json",
+    "pytorch_model.bin",
+    "pytorch_model.bin.index.json",
+];
+
+/// Their description.
+const CONFIG: &str = "config.json";
+
+/// The file of weights that `path` is, or that the folder `path` holds: `model.safetensors`, or
+/// else the index of a model in parts, or else one of PyTorch's, `pytorch_model.bin`.
+///
+/// # Errors
+///
+/// If it is a folder without such a file.
+pub fn weights_file(path: &Path) -> Result<PathBuf, WeightsError> {
+    if !path.is_dir() {
+        return Ok(path.to_path_buf());
+    }
+    let mut files = NAMES.iter().map(|name| path.join(name));
+    files
+        .find(|file| file.exists())
+        .ok_or_else(|| WeightsError::NoWeights {
+            folder: whole(path),
+            names: NAMES.join(", "),
+        })
+}
+
+/// Compares the model with the description in the folder `path`, if it is one and has one.
+pub fn check<F: Pretrainable>(
+    config: &F,
+    shape: &F::Shape,
+    path: &Path,
+) -> Result<(), WeightsError> {
+    if !path.is_dir() {
+        return Ok(());
+    }
+    let path = path.join(CONFIG);
+    let json = match fs::read(&path) {
+        Ok(json) => json,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        Err(source) => return Err(io_error(&path, source)),
+    };
+    let checked = config.check_hugging_face(shape, &json);
+    checked.map_err(|source| WeightsError::HuggingFace {
+        path: whole(&path),
+        source,
+    })
+}

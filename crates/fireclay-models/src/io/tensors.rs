@@ -1,0 +1,267 @@
+//! Any Burn module's tensors on the host, by path, bit by bit: what checkpoints are made of.
+
+use std::collections::HashMap;
+
+use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
+use burn::tensor::{Bool, DType, Device, Int, Tensor, TensorData};
+
+/// Why tensors do not fit a module: every difference, not the first.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the tensors do not fit the model: {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+pub struct TensorsError(pub Vec<TensorProblem>);
+
+/// One tensor that does not fit.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TensorProblem {
+    /// The model has a tensor of this name, the source has not.
+    #[error("{0} is missing")]
+    Missing(String),
+    /// The source has a tensor of this name, the model has not.
+    #[error("{0} is not part of the model")]
+    Unexpected(String),
+    /// The shapes differ.
+    #[error("{name} has shape {found:?}, but the model needs {expected:?}")]
+    Shape {
+        /// The tensor's name.
+        name: String,
+        /// The model's shape.
+        expected: Vec<usize>,
+        /// The source's shape.
+        found: Vec<usize>,
+    },
+    /// The element types differ.
+    #[error("{name} holds {found}, but the model needs {expected}")]
+    Type {
+        /// The tensor's name.
+        name: String,
+        /// The model's element type.
+        expected: String,
+        /// The source's element type.
+        found: String,
+    },
+    /// Some values are infinite or not numbers.
+    #[error("{0} holds values that are not finite")]
+    NotFinite(String),
+}
+
+/// Copies every parameter and running statistic to the host, in visiting order, as (path, data).
+///
+/// The path joins the field names and indices with dots, enum variants included, as in Burn's own
+/// records. The data keeps the element type, so [`from_tensors`] restores the very bits. Running
+/// statistics are brought up to date first: Burn folds the last update in only when asked.
+pub fn to_tensors<M: Module>(module: &M) -> Vec<(String, TensorData)> {
+    some_tensors(module, |_| true)
+}
+
+/// As [`to_tensors`], of the tensors whose path is wanted; the others stay where they are.
+pub fn some_tensors<M: Module>(
+    module: &M,
+    wanted: impl Fn(&str) -> bool,
+) -> Vec<(String, TensorData)> {
+    settle(module);
+    let mut reader = Reader {
+        path: Vec::new(),
+        wanted,
+        tensors: Vec::new(),
+    };
+    module.visit(&mut reader);
+    reader.tensors
+}
+
+/// Replaces every parameter and running statistic of `module` by the tensor of the same path.
+///
+/// Parameter ids, devices and gradient requirements stay as they are. Clones of a Burn module
+/// share their running statistics, so clones of `module` get the new ones too.
+///
+/// # Errors
+///
+/// Lists every tensor that is missing, unexpected, or of another shape or element type; the
+/// module is lost then.
+pub fn from_tensors<M: Module>(
+    module: M,
+    tensors: impl IntoIterator<Item = (String, TensorData)>,
+) -> Result<M, TensorsError> {
+    from_some_tensors(module, tensors, |_| true)
+}
+
+/// As [`from_tensors`], for the tensors whose path is wanted; the others stay as they are.
+///
+/// # Errors
+///
+/// As for [`from_tensors`], of the wanted tensors.
+pub fn from_some_tensors<M: Module>(
+    module: M,
+    tensors: impl IntoIterator<Item = (String, TensorData)>,
+    wanted: impl Fn(&str) -> bool,
+) -> Result<M, TensorsError> {
+    settle(&module);
+    write(module, tensors, wanted)
+}
+
+/// Like [`from_tensors`] for a module that has not run yet: parameters that were never touched
+/// are filled without being drawn, and take the element type of the data.
+pub(crate) fn fill<M: Module>(
+    module: M,
+    tensors: impl IntoIterator<Item = (String, TensorData)>,
+) -> Result<M, TensorsError> {
+    write(module, tensors, |_| true)
+}
+
+/// Like [`fill`], but tensors that are not given stay as they are.
+pub(crate) fn replace<M: Module>(
+    module: M,
+    tensors: impl IntoIterator<Item = (String, TensorData)>,
+) -> Result<M, TensorsError> {
+    write(module, tensors, |_| false)
+}
+
+fn write<M: Module>(
+    module: M,
+    tensors: impl IntoIterator<Item = (String, TensorData)>,
+    needed: impl Fn(&str) -> bool,
+) -> Result<M, TensorsError> {
+    let mut writer = Writer {
+        path: Vec::new(),
+        tensors: tensors.into_iter().collect(),
+        problems: Vec::new(),
+        needed,
+    };
+    let module = module.map(&mut writer);
+    let mut unexpected: Vec<_> = writer.tensors.into_keys().collect();
+    unexpected.sort();
+    let mut problems = writer.problems;
+    problems.extend(unexpected.into_iter().map(TensorProblem::Unexpected));
+    match problems.is_empty() {
+        true => Ok(module),
+        false => Err(TensorsError(problems)),
+    }
+}
+
+/// Visiting a running statistic shows the value before its last update, and mapping one leaves a
+/// pending update in place to overwrite it later. `valid` folds the updates in, for all clones.
+fn settle<M: Module>(module: &M) {
+    drop(module.valid());
+}
+
+struct Reader<W> {
+    path: Vec<String>,
+    wanted: W,
+    tensors: Vec<(String, TensorData)>,
+}
+
+impl<W: Fn(&str) -> bool> Reader<W> {
+    fn push(&mut self, data: impl FnOnce() -> TensorData) {
+        let path = self.path.join(".");
+        if (self.wanted)(&path) {
+            self.tensors.push((path, data()));
+        }
+    }
+}
+
+impl<W: Fn(&str) -> bool> ModuleVisitor for Reader<W> {
+    fn enter_module(&mut self, name: &str, _container_type: &str) {
+        self.path.push(name.to_string());
+    }
+
+    fn exit_module(&mut self, _name: &str, _container_type: &str) {
+        self.path.pop();
+    }
+
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        self.push(|| param.val().into_data());
+    }
+
+    fn visit_int<const D: usize>(&mut self, param: &Param<Tensor<D, Int>>) {
+        self.push(|| param.val().into_data());
+    }
+
+    fn visit_bool<const D: usize>(&mut self, param: &Param<Tensor<D, Bool>>) {
+        self.push(|| param.val().into_data());
+    }
+}
+
+struct Writer<N> {
+    path: Vec<String>,
+    tensors: HashMap<String, TensorData>,
+    problems: Vec<TensorProblem>,
+    /// Whether it is a problem that the tensor of a path is not given.
+    needed: N,
+}
+
+impl<N: Fn(&str) -> bool> Writer<N> {
+    /// The tensor for the current path, if it is there and fits.
+    fn take(&mut self, shape: &[usize], dtype: Option<DType>) -> Option<TensorData> {
+        let name = self.path.join(".");
+        let Some(data) = self.tensors.remove(&name) else {
+            if (self.needed)(&name) {
+                self.problems.push(TensorProblem::Missing(name));
+            }
+            return None;
+        };
+        if data.shape().as_slice() != shape {
+            self.problems.push(TensorProblem::Shape {
+                name,
+                expected: shape.to_vec(),
+                found: data.shape().to_vec(),
+            });
+            return None;
+        }
+        if let Some(dtype) = dtype.filter(|&dtype| dtype != data.dtype()) {
+            self.problems.push(TensorProblem::Type {
+                name,
+                expected: dtype.name().to_string(),
+                found: data.dtype().name().to_string(),
+            });
+            return None;
+        }
+        Some(data)
+    }
+}
+
+impl<N: Fn(&str) -> bool> ModuleMapper for Writer<N> {
+    fn enter_module(&mut self, name: &str, _container_type: &str) {
+        self.path.push(name.to_string());
+    }
+
+    fn exit_module(&mut self, _name: &str, _container_type: &str) {
+        self.path.pop();
+    }
+
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let dtype = param.is_initialized().then(|| param.val().dtype());
+        match self.take(param.lazy_shape().as_slice(), dtype) {
+            Some(data) => {
+                let (id, device) = (param.id, param.lazy_device());
+                param.transform_for_load(upload(data, &device), id)
+            }
+            None => param,
+        }
+    }
+
+    fn map_int<const D: usize>(&mut self, param: Param<Tensor<D, Int>>) -> Param<Tensor<D, Int>> {
+        let value = param.val();
+        match self.take(value.shape().as_slice(), Some(value.dtype())) {
+            Some(data) => param.map(|old| Tensor::from_data(data, (&old.device(), old.dtype()))),
+            None => param,
+        }
+    }
+
+    fn map_bool<const D: usize>(
+        &mut self,
+        param: Param<Tensor<D, Bool>>,
+    ) -> Param<Tensor<D, Bool>> {
+        let value = param.val();
+        match self.take(value.shape().as_slice(), Some(value.dtype())) {
+            Some(data) => param.map(|old| Tensor::from_data(data, (&old.device(), old.dtype()))),
+            None => param,
+        }
+    }
+}
+
+fn upload<const D: usize>(data: TensorData, device: &Device) -> Tensor<D> {
+    let dtype = data.dtype();
+    device.memory_persistent_allocations(data, |data| Tensor::from_data(data, (device, dtype)))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,206 @@
+//! Which decoder it is.
+
+use burn::tensor::Device;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::Gpt;
+use super::hugging_face::GPT2;
+use super::sizes::GptSize;
+use crate::family::{Architecture, Layered, TextArchitecture};
+use crate::hugging_face::Transformers;
+use crate::init::Init;
+use crate::layers::activation::Activation;
+use crate::limits::{
+    check_heads, check_layers, check_least_one, check_positive, check_rate, saturating_sum,
+};
+use crate::shape::LanguageShape;
+
+/// A decoder as in GPT-2 and GPT-3.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct GptConfig {
+    /// The published size from which the numbers below come where they are not given; by default
+    /// "gpt2".
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub size: Option<GptSize>,
+    /// The number of blocks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub layers: Option<usize>,
+    /// The number of attention heads; must divide the width.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub heads: Option<usize>,
+    /// The width of the tokens.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub width: Option<usize>,
+    /// The width inside each block's MLP; by default four times the width of the tokens.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mlp_width: Option<usize>,
+    /// Tokens that the model looks at, at most.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub context_length: Option<usize>,
+    /// The probability of zeroing a value after the embedding, in the attention and at the end of
+    /// each branch while training, in [0, 1).
+    pub dropout: f64,
+    /// Whether linear layers and norms have a bias.
+    pub bias: bool,
+    /// The non-linearity of each MLP.
+    pub activation: Activation,
+    /// Whether the embedding of the tokens is the head too.
+    pub tie_embeddings: bool,
+    /// What is added to the variance in each norm.
+    pub norm_eps: f64,
+}
+
+/// The numbers of a configuration, from its options or else the published size.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sizes {
+    pub layers: usize,
+    pub heads: usize,
+    pub width: usize,
+    pub mlp_width: usize,
+    pub context_length: usize,
+}
+
+impl Architecture for GptConfig {
+    type Shape = LanguageShape;
+    type Model = Gpt;
+
+    fn validate(&self) -> Vec<(String, String)> {
+        let Sizes {
+            layers,
+            heads,
+            width,
+            context_length,
+            ..
+        } = self.sizes();
+        let mut problems = check_least_one(&[
+            ("layers", layers),
+            ("heads", heads),
+            ("width", width),
+            ("mlp_width", self.mlp_width.unwrap_or(1)),
+            ("context_length", context_length),
+        ]);
+        problems.extend(check_layers(layers));
+        problems.extend(check_heads(heads, width, self.heads.is_some()));
+        problems.extend(check_rate("dropout", self.dropout));
+        problems.extend(check_positive("norm_eps", self.norm_eps));
+        problems
+    }
+
+    /// The number of weights, saturating.
+    fn least_weights(&self, shape: &LanguageShape) -> usize {
+        let Sizes {
+            layers,
+            width,
+            mlp_width,
+            context_length,
+            ..
+        } = self.sizes();
+        let tables = if self.tie_embeddings { 1 } else { 2 };
+        let attention = width.saturating_mul(width).saturating_mul(4);
+        let mlp = width.saturating_mul(mlp_width).saturating_mul(2);
+        // Both norms and, with biases, their shifts, those of the attention's four squares, and
+        // those of the MLP.
+        let vectors = match self.bias {
+            true => width.saturating_mul(9).saturating_add(mlp_width),
+            false => width.saturating_mul(2),
+        };
+        saturating_sum([
+            shape
+                .vocabulary
+                .saturating_mul(width)
+                .saturating_mul(tables),
+            context_length.saturating_mul(width),
+            layers.saturating_mul(saturating_sum([attention, mlp, vectors])),
+            width.saturating_mul(if self.bias { 2 } else { 1 }),
+        ])
+    }
+
+    fn init(&self, shape: &LanguageShape, seed: u64, device: &Device) -> Gpt {
+        self.build(shape, Init::new(seed, device))
+    }
+
+    fn transformers() -> Option<Transformers<Self, LanguageShape>> {
+        Some(GPT2)
+    }
+}
+
+impl Layered for GptConfig {
+    const HEAD: &'static str = "lm_head";
+
+    /// The embedding, the blocks, the head.
+    fn layers(&self) -> usize {
+        self.sizes().layers.saturating_add(2)
+    }
+
+    /// The last norm belongs to the head.
+    fn layer_of(&self, name: &str) -> Option<usize> {
+        let parts: Vec<_> = name.split('.').collect();
+        match parts[..] {
+            ["transformer", "wte" | "wpe", _] => Some(0),
+            ["transformer", "h", block, ..] => block.parse::<usize>().ok()?.checked_add(1),
+            ["transformer", "ln_f", _] | ["lm_head", _] => Some(self.layers() - 1),
+            _ => None,
+        }
+    }
+
+    /// The name in `GPT2LMHeadModel` of a tensor that is called `name` there or in the published
+    /// files, which leave out the prefix. `None` for masks, which are no weights, and for the copy
+    /// of the embedding that serves as head.
+    fn canonical_name(&self, name: &str) -> Option<String> {
+        let is_mask = name.ends_with(".attn.bias") || name.ends_with(".attn.masked_bias");
+        let is_copy = self.tie_embeddings && name == "lm_head.weight";
+        let is_bare = ["wte.", "wpe.", "h.", "ln_f."]
+            .iter()
+            .any(|part| name.starts_with(part));
+        match (is_mask || is_copy, is_bare) {
+            (true, _) => None,
+            (false, true) => Some(format!("transformer.{name}")),
+            (false, false) => Some(name.to_string()),
+        }
+    }
+}
+
+impl TextArchitecture for GptConfig {
+    fn context_length(&self) -> usize {
+        self.sizes().context_length
+    }
+
+    /// That of GPT-2.
+    fn usual_vocabulary(&self) -> usize {
+        50_257
+    }
+}
+
+impl GptConfig {
+    pub(super) fn sizes(&self) -> Sizes {
+        let (layers, heads, width, context_length) = self.size.unwrap_or_default().numbers();
+        let width = self.width.unwrap_or(width);
+        Sizes {
+            layers: self.layers.unwrap_or(layers),
+            heads: self.heads.unwrap_or(heads),
+            width,
+            mlp_width: self.mlp_width.unwrap_or(width.saturating_mul(4)),
+            context_length: self.context_length.unwrap_or(context_length),
+        }
+    }
+}
+
+impl Default for GptConfig {
+    fn default() -> Self {
+        Self {
+            size: None,
+            layers: None,
+            heads: None,
+            width: None,
+            mlp_width: None,
+            context_length: None,
+            dropout: 0.1,
+            bias: true,
+            activation: Activation::GeluTanh,
+            tie_embeddings: true,
+            norm_eps: 1e-5,
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! Which decoder it is.
+
+use burn::tensor::Device;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::Llama;
+use super::hugging_face::LLAMA;
+use crate::family::{Architecture, Layered, TextArchitecture};
+use crate::hugging_face::Transformers;
+use crate::init::Init;
+use crate::limits::{check_heads, check_layers, check_least_one, check_positive, saturating_sum};
+use crate::shape::LanguageShape;
+
+/// A decoder as in Llama. The defaults are TinyLlama's (Zhang et al. 2024,
+/// [arXiv:2401.02385](https://arxiv.org/abs/2401.02385), table 2), which has 1.1 billion
+/// parameters.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct LlamaConfig {
+    /// The number of blocks.
+    pub layers: usize,
+    /// The number of attention heads; must divide the width into even parts.
+    pub heads: usize,
+    /// The number of heads of keys and values, each of which as many heads share; must divide the
+    /// number of heads.
+    pub kv_heads: usize,
+    /// The width of the tokens.
+    pub width: usize,
+    /// The width inside each block's MLP.
+    pub mlp_width: usize,
+    /// Tokens that the model looks at, at most.
+    pub context_length: usize,
+    /// The base of the angles by which positions turn queries and keys.
+    pub rope_theta: f64,
+    /// What is added to the mean square in each norm.
+    pub norm_eps: f64,
+    /// Whether the embedding of the tokens is the head too.
+    pub tie_embeddings: bool,
+}
+
+impl Architecture for LlamaConfig {
+    type Shape = LanguageShape;
+    type Model = Llama;
+
+    fn validate(&self) -> Vec<(String, String)> {
+        let mut problems = check_least_one(&[
+            ("layers", self.layers),
+            ("heads", self.heads),
+            ("kv_heads", self.kv_heads),
+            ("width", self.width),
+            ("mlp_width", self.mlp_width),
+            ("context_length", self.context_length),
+        ]);
+        problems.extend(check_layers(self.layers));
+        let (heads, kv_heads, width) = (self.heads, self.kv_heads, self.width);
+        problems.extend(check_heads(heads, width, true));
+        let mut problem = |key: &str, message| problems.push((key.to_string(), message));
+        if heads > 0 && width.is_multiple_of(heads) && !self.head_width().is_multiple_of(2) {
+            let message = format!("heads of width {} have no halves", self.head_width());
+            problem("heads", message);
+        }
+        if kv_heads > 0 && heads % kv_heads != 0 {
+            let message = format!("{kv_heads} key heads do not divide the {heads} heads");
+            problem("kv_heads", message);
+        }
+        problems.extend(check_positive("rope_theta", self.rope_theta));
+        problems.extend(check_positive("norm_eps", self.norm_eps));
+        problems
+    }
+
+    /// The number of weights, saturating.
+    fn least_weights(&self, shape: &LanguageShape) -> usize {
+        let Self {
+            layers,
+            width,
+            mlp_width,
+            ..
+        } = *self;
+        let tables = if self.tie_embeddings { 1 } else { 2 };
+        // Queries and outputs; keys and values; the three of the MLP; both norms.
+        let columns = saturating_sum([
+            width.saturating_mul(2),
+            self.kv_width().saturating_mul(2),
+            mlp_width.saturating_mul(3),
+            2,
+        ]);
+        saturating_sum([
+            shape
+                .vocabulary
+                .saturating_mul(width)
+                .saturating_mul(tables),
+            layers.saturating_mul(columns.saturating_mul(width)),
+            width,
+        ])
+    }
+
+    fn init(&self, shape: &LanguageShape, seed: u64, device: &Device) -> Llama {
+        self.build(shape, Init::new(seed, device))
+    }
+
+    fn transformers() -> Option<Transformers<Self, LanguageShape>> {
+        Some(LLAMA)
+    }
+}
+
+impl Layered for LlamaConfig {
+    const HEAD: &'static str = "lm_head";
+
+    /// The embedding, the blocks, the head.
+    fn layers(&self) -> usize {
+        self.layers.saturating_add(2)
+    }
+
+    /// The last norm belongs to the head.
+    fn layer_of(&self, name: &str) -> Option<usize> {
+        let parts: Vec<_> = name.split('.').collect();
+        match parts[..] {
+            ["model", "embed_tokens", _] => Some(0),
+            ["model", "layers", block, ..] => block.parse::<usize>().ok()?.checked_add(1),
+            ["model", "norm", _] | ["lm_head", _] => Some(self.layers() - 1),
+            _ => None,
+        }
+    }
+
+    /// The name in `LlamaForCausalLM` of a tensor that is called `name` there or in
+    /// `LlamaModel`, which leaves out the prefix. `None` for the speeds of the rotations, which
+    /// older files hold, and for the copy of the embedding that serves as head.
+    fn canonical_name(&self, name: &str) -> Option<String> {
+        let is_table = name.ends_with("rotary_emb.inv_freq");
+        let is_copy = self.tie_embeddings && name == "lm_head.weight";
+        let is_bare = ["embed_tokens.", "layers.", "norm."]
+            .iter()
+            .any(|part| name.starts_with(part));
+        match (is_table || is_copy, is_bare) {
+            (true, _) => None,
+            (false, true) => Some(format!("model.{name}")),
+            (false, false) => Some(name.to_string()),
+        }
+    }
+}
+
+impl TextArchitecture for LlamaConfig {
+    fn context_length(&self) -> usize {
+        self.context_length
+    }
+}
+
+impl LlamaConfig {
+    /// The width of a head; saturates where there is none.
+    pub(super) fn head_width(&self) -> usize {
+        self.width / self.heads.max(1)
+    }
+
+    /// The width of the keys, and of the values, of all heads.
+    pub(super) fn kv_width(&self) -> usize {
+        self.head_width().saturating_mul(self.kv_heads)
+    }
+}
+
+impl Default for LlamaConfig {
+    fn default() -> Self {
+        Self {
+            layers: 22,
+            heads: 32,
+            kv_heads: 4,
+            width: 2048,
+            mlp_width: 5632,
+            context_length: 2048,
+            rope_theta: 10_000.0,
+            norm_eps: 1e-5,
+            tie_embeddings: false,
+        }
+    }
+}

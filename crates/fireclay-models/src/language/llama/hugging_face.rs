@@ -1,0 +1,92 @@
+//! The model in the words of Hugging Face's `LlamaConfig`.
+
+use serde_json::Value;
+
+use super::config::LlamaConfig;
+use crate::hugging_face::{Entry, Reader, Transformers, document};
+use crate::layers::activation::Activation;
+use crate::shape::LanguageShape;
+
+pub(super) const LLAMA: Transformers<LlamaConfig, LanguageShape> = Transformers {
+    model_type: "llama",
+    classes: &["LlamaForCausalLM", "LlamaModel"],
+    entries: LlamaConfig::entries,
+    document: LlamaConfig::hugging_face,
+    read: LlamaConfig::from_hugging_face,
+};
+
+impl LlamaConfig {
+    fn hugging_face(&self, shape: &LanguageShape) -> Option<Value> {
+        let mut entries = self.entries(shape);
+        entries.push(Entry::activation("hidden_act", Activation::Silu));
+        document("LlamaForCausalLM", entries)
+    }
+
+    fn entries(&self, shape: &LanguageShape) -> Vec<Entry> {
+        let context = self.context_length;
+        vec![
+            Entry::model_type("llama", "llama"),
+            Entry::new("num_hidden_layers", "layers", self.layers),
+            Entry::new("num_attention_heads", "heads", self.heads),
+            Entry::new("num_key_value_heads", "kv_heads", self.kv_heads),
+            Entry::new("hidden_size", "width", self.width),
+            Entry::new("intermediate_size", "mlp_width", self.mlp_width),
+            // Rotations are computed for any length, so weights know none.
+            Entry::new("max_position_embeddings", "context_length", context).not_compared(),
+            Entry::new("rope_theta", "rope_theta", self.rope_theta),
+            Entry::new("rms_norm_eps", "norm_eps", self.norm_eps),
+            Entry::new("tie_word_embeddings", "tie_embeddings", self.tie_embeddings),
+            Entry::new("vocab_size", "vocabulary", shape.vocabulary),
+        ]
+    }
+
+    fn from_hugging_face(reader: &mut Reader) -> (Self, LanguageShape) {
+        for key in ["attention_bias", "mlp_bias"] {
+            reader.require(key, false);
+        }
+        reader.require("sliding_window", Value::Null);
+        if reader.activation("hidden_act", Activation::Silu) != Activation::Silu
+            && let Some(found) = reader.get("hidden_act")
+        {
+            reader.refuse("hidden_act", found);
+        }
+        let heads = reader.count("num_attention_heads", 32);
+        let config = Self {
+            layers: reader.count("num_hidden_layers", 32),
+            heads,
+            kv_heads: reader.count("num_key_value_heads", heads),
+            width: reader.count("hidden_size", 4096),
+            mlp_width: reader.count("intermediate_size", 11_008),
+            context_length: reader.count("max_position_embeddings", 2048),
+            rope_theta: rope_theta(reader),
+            norm_eps: reader.number("rms_norm_eps", 1e-6),
+            tie_embeddings: reader.flag("tie_word_embeddings", false),
+        };
+        reader.require("head_dim", config.head_width());
+        let vocabulary = reader.count("vocab_size", 32_000);
+        (config, LanguageShape { vocabulary })
+    }
+}
+
+/// The base of the rotations, which newer versions keep in an object together with the way in which
+/// they are stretched to longer texts; older ones have another object for that.
+fn rope_theta(reader: &mut Reader) -> f64 {
+    let mut theta = reader.number("rope_theta", 10_000.0);
+    for key in ["rope_scaling", "rope_parameters"] {
+        for (inner, value) in reader.section(key) {
+            let path = format!("{key}.{inner}");
+            match (inner, value.as_f64()) {
+                _ if value.is_null() => {}
+                ("rope_theta", Some(number)) => theta = number,
+                ("partial_rotary_factor", Some(1.0)) => {}
+                ("type" | "rope_type", _) if value == "default" => {}
+                ("rope_theta" | "partial_rotary_factor" | "type" | "rope_type", _) => {
+                    reader.refuse(&path, value);
+                }
+                // Read only by the ways that are not the default.
+                _ => {}
+            }
+        }
+    }
+    theta
+}

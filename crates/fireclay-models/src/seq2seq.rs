@@ -1,0 +1,73 @@
+//! Models that turn one text into another.
+
+pub mod transformer;
+
+use burn::tensor::{Bool, Int, Tensor};
+
+use crate::family::{Architecture, Layered, TextArchitecture, registry};
+use crate::shape::TranslationShape;
+
+registry! {
+    /// A model that turns a source into a target.
+    pretrainable TranslationConfig builds TranslationModel for TranslationShape {
+        transformer::Transformer(TransformerConfig => Transformer) = "transformer", "encoder and decoder of Attention Is All You Need, base or big (Vaswani et al. 2017)";
+    }
+
+    impl TranslationConfig {
+        /// Tokens that a source and a target have, at most.
+        pub fn context_length(&self) -> usize;
+
+        /// The number of different tokens that the model is usually trained with.
+        pub fn usual_vocabulary(&self) -> usize;
+    }
+
+    impl TranslationModel {
+        /// What the decoder looks at of the source.
+        ///
+        /// # Shapes
+        ///
+        /// - `source`: `[batch, source time]`, no longer than the context
+        /// - `mask`: `[batch, source time]`, true where there is a token
+        /// - result: `[batch, source time, width]`; without meaning where the mask is false
+        pub fn encode(&self, source: Tensor<2, Int>, mask: Tensor<2, Bool>) -> Tensor<3>;
+
+        /// The logits of the token after each token of the target, given it and those before it.
+        ///
+        /// # Shapes
+        ///
+        /// - `memory`: `[batch, source time, width]`, from [`encode`](Self::encode)
+        /// - `source_mask`: `[batch, source time]`, true where there is a token
+        /// - `target`: `[batch, time]`, no longer than the context
+        /// - `target_mask`: `[batch, time]`, true where there is a token
+        /// - result: `[batch, time, target vocabulary]`; without meaning where the mask is false
+        pub fn decode(
+            &self,
+            memory: &Tensor<3>,
+            source_mask: Tensor<2, Bool>,
+            target: Tensor<2, Int>,
+            target_mask: Tensor<2, Bool>,
+        ) -> Tensor<3>;
+
+        /// As [`decode`](Self::decode) for the tokens after those in `cache`, which takes them up;
+        /// none of them is padding. The memory must be the same for the life of a cache.
+        ///
+        /// # Shapes
+        ///
+        /// - `tokens`: `[batch, new]`; with those in the cache no longer than the context
+        /// - `memory` and `source_mask`: as for [`decode`](Self::decode)
+        /// - result: `[batch, new, target vocabulary]`
+        pub fn decode_cached(
+            &self,
+            tokens: Tensor<2, Int>,
+            memory: &Tensor<3>,
+            source_mask: Tensor<2, Bool>,
+            cache: &mut DecoderCache,
+        ) -> Tensor<3>;
+
+        /// A cache of no tokens.
+        pub fn empty_cache(&self) -> DecoderCache;
+
+        /// Tokens that a source and a target have, at most.
+        pub fn context_length(&self) -> usize;
+    }
+}

@@ -1,0 +1,190 @@
+//! The Transformer: an encoder reads the source, a decoder predicts the target token by token.
+//!
+//! - Vaswani et al. 2017, *Attention Is All You Need*,
+//!   [arXiv:1706.03762](https://arxiv.org/abs/1706.03762)
+//!
+//! Norms come after each branch, positions are sinusoids, and one embedding serves source, target
+//! and head. Dropout acts where section 5.4 puts it. Names and layouts are those of
+//! `torch.nn.Transformer` under `transformer.`, which has one more norm at the end of each half
+//! (`final_norm`).
+
+mod attention;
+mod config;
+mod decoder;
+mod encoder;
+mod positions;
+
+use burn::module::Module;
+use burn::nn::Embedding;
+use burn::tensor::{Bool, Int, Tensor};
+
+use crate::init::{Init, Values};
+use crate::layers::attention::padding_mask;
+use crate::layers::causal::later_mask;
+use crate::layers::dropout::Dropout;
+use crate::layers::linear::{Linear, xavier};
+use crate::layers::tokens::{embedding, look_up, tied_head};
+use crate::shape::TranslationShape;
+use config::Sizes;
+pub use config::{TransformerConfig, TransformerSize};
+pub use decoder::DecoderCache;
+use decoder::{Decoder, Sources};
+use encoder::Encoder;
+use positions::sinusoids;
+
+/// The module that [`TransformerConfig`] builds.
+#[derive(Module, Debug)]
+pub struct Transformer {
+    /// Of the source, and where there is nothing separate, of the target and the head too.
+    embedding: Embedding,
+    separate: Option<Separate>,
+    transformer: Halves,
+    dropout: Dropout,
+    #[module(skip)]
+    context_length: usize,
+}
+
+#[derive(Module, Debug)]
+struct Separate {
+    tgt_embedding: Embedding,
+    generator: Linear,
+}
+
+#[derive(Module, Debug)]
+struct Halves {
+    encoder: Encoder,
+    decoder: Decoder,
+}
+
+impl TransformerConfig {
+    /// The paper does not give its first weights. Those of the embeddings are normal with
+    /// deviation 1 / sqrt(width), so that section 3.4's factor makes it one; the others are
+    /// Xavier's uniform, as `torch.nn.Transformer` has them; biases are zero.
+    fn build(&self, shape: &TranslationShape, mut init: Init) -> Transformer {
+        let Sizes { width, .. } = self.sizes();
+        let std = (width as f64).powf(-0.5);
+        let source = embedding(shape.source_vocabulary, width, std, &mut init);
+        let separate = match self.tie_embeddings {
+            true => None,
+            false => Some(Separate {
+                tgt_embedding: embedding(shape.target_vocabulary, width, std, &mut init),
+                generator: xavier(width, shape.target_vocabulary, Values::ZEROS, &mut init),
+            }),
+        };
+        Transformer {
+            embedding: source,
+            separate,
+            transformer: Halves {
+                encoder: Encoder::new(self, &mut init),
+                decoder: Decoder::new(self, &mut init),
+            },
+            dropout: init.dropout(self.dropout),
+            context_length: self.context_length,
+        }
+    }
+}
+
+impl Transformer {
+    /// Tokens that a source and a target have, at most.
+    pub fn context_length(&self) -> usize {
+        self.context_length
+    }
+
+    /// What the decoder looks at of the source.
+    ///
+    /// # Shapes
+    ///
+    /// - `source`: `[batch, source time]`, no longer than the context
+    /// - `mask`: `[batch, source time]`, true where there is a token
+    /// - result: `[batch, source time, width]`; without meaning where the mask is false
+    pub fn encode(&self, source: Tensor<2, Int>, mask: Tensor<2, Bool>) -> Tensor<3> {
+        let x = self.embed(source, &self.embedding, 0);
+        self.transformer.encoder.forward(x, &padding_mask(mask))
+    }
+
+    /// The logits of the token after each token of the target, given it and those before it.
+    ///
+    /// # Shapes
+    ///
+    /// - `memory`: `[batch, source time, width]`, from [`encode`](Self::encode)
+    /// - `source_mask`: `[batch, source time]`, true where there is a token
+    /// - `target`: `[batch, time]`, no longer than the context
+    /// - `target_mask`: `[batch, time]`, true where there is a token
+    /// - result: `[batch, time, target vocabulary]`; without meaning where the mask is false
+    pub fn decode(
+        &self,
+        memory: &Tensor<3>,
+        source_mask: Tensor<2, Bool>,
+        target: Tensor<2, Int>,
+        target_mask: Tensor<2, Bool>,
+    ) -> Tensor<3> {
+        let [batch, time] = target.dims();
+        let dims = [batch, 1, time, time];
+        let later = later_mask(0, time, &target.device()).expand(dims);
+        let masked = later.bool_or(padding_mask(target_mask).expand(dims));
+        let sources = Sources {
+            masked,
+            memory,
+            masked_memory: padding_mask(source_mask),
+        };
+        self.read(target, &sources, &mut self.empty_cache())
+    }
+
+    /// As [`decode`](Self::decode) for the tokens after those in `cache`, which takes them up; none
+    /// of them is padding. The memory must be the same for the life of a cache.
+    ///
+    /// # Shapes
+    ///
+    /// - `tokens`: `[batch, new]`; with those in the cache no longer than the context
+    /// - `memory` and `source_mask`: as for [`decode`](Self::decode)
+    /// - result: `[batch, new, target vocabulary]`
+    pub fn decode_cached(
+        &self,
+        tokens: Tensor<2, Int>,
+        memory: &Tensor<3>,
+        source_mask: Tensor<2, Bool>,
+        cache: &mut DecoderCache,
+    ) -> Tensor<3> {
+        let [_, new] = tokens.dims();
+        let sources = Sources {
+            masked: later_mask(cache.len(), new, &tokens.device()),
+            memory,
+            masked_memory: padding_mask(source_mask),
+        };
+        self.read(tokens, &sources, cache)
+    }
+
+    /// A cache of no tokens.
+    pub fn empty_cache(&self) -> DecoderCache {
+        self.transformer.decoder.empty_cache()
+    }
+
+    fn read(
+        &self,
+        target: Tensor<2, Int>,
+        sources: &Sources,
+        cache: &mut DecoderCache,
+    ) -> Tensor<3> {
+        let separate = self.separate.as_ref();
+        let table = separate.map_or(&self.embedding, |separate| &separate.tgt_embedding);
+        let x = self.embed(target, table, cache.len());
+        let x = self.transformer.decoder.forward(x, sources, cache); // [batch, new, width]
+        match separate {
+            Some(separate) => separate.generator.forward(x),
+            None => tied_head(x, table),
+        }
+    }
+
+    /// sqrt(width) embedding + position (sections 3.4 and 3.5), for tokens after `seen` others.
+    fn embed(&self, tokens: Tensor<2, Int>, table: &Embedding, seen: usize) -> Tensor<3> {
+        let ([_, new], device) = (tokens.dims(), tokens.device());
+        let x = look_up(table, tokens); // [batch, new, width]
+        let width = x.dims()[2];
+        let positions = sinusoids(seen..seen + new, width, &device);
+        let positions = positions.cast(x.dtype()).unsqueeze();
+        self.dropout.forward(x * (width as f64).sqrt() + positions)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,148 @@
+//! The half that predicts the target.
+
+use burn::module::Module;
+use burn::tensor::{Bool, Int, Tensor};
+
+use super::attention::Attention;
+use super::config::{Sizes, TransformerConfig};
+use crate::init::{Init, Values};
+use crate::layers::activation::Activation;
+use crate::layers::causal::{KeyValueCache, LayerCache};
+use crate::layers::dropout::Dropout;
+use crate::layers::linear::{Linear, xavier};
+use crate::layers::norm::LayerNorm;
+
+/// The keys and values of the target's tokens that a decoder has read, and of the memory.
+#[derive(Clone, Debug)]
+pub struct DecoderCache {
+    own: KeyValueCache,
+    memory: KeyValueCache,
+}
+
+impl DecoderCache {
+    /// The number of tokens of the target that were read.
+    pub fn len(&self) -> usize {
+        self.own.len()
+    }
+
+    /// Whether nothing was read.
+    pub fn is_empty(&self) -> bool {
+        self.own.is_empty()
+    }
+
+    /// Keeps these rows of the batch, in this order; a row may come several times.
+    ///
+    /// # Shapes
+    ///
+    /// - `rows`: `[new batch]`
+    pub fn select(&mut self, rows: Tensor<1, Int>) {
+        self.own.select(&rows);
+        self.memory.select(&rows);
+    }
+}
+
+/// What the tokens of the target may look at.
+pub(super) struct Sources<'a> {
+    /// Which tokens of the target each must not look at, `[1 or batch, 1, new, time]`.
+    pub masked: Tensor<4, Bool>,
+    /// What the encoder made of the source, `[batch, source time, width]`.
+    pub memory: &'a Tensor<3>,
+    /// What of it must not be looked at, `[batch, 1, 1, source time]`.
+    pub masked_memory: Tensor<4, Bool>,
+}
+
+#[derive(Module, Debug)]
+pub(super) struct Decoder {
+    layers: Vec<DecoderBlock>,
+    norm: Option<LayerNorm>,
+}
+
+impl Decoder {
+    pub fn new(config: &TransformerConfig, init: &mut Init) -> Self {
+        let Sizes { layers, width, .. } = config.sizes();
+        Self {
+            layers: (0..layers)
+                .map(|_| DecoderBlock::new(config, init))
+                .collect(),
+            norm: config.final_norm.then(|| init.layer_norm(width)),
+        }
+    }
+
+    /// # Shapes
+    ///
+    /// - `x` and result: `[batch, new, width]`
+    pub fn forward(&self, x: Tensor<3>, sources: &Sources, cache: &mut DecoderCache) -> Tensor<3> {
+        let caches = cache.own.layers.iter_mut().zip(&mut cache.memory.layers);
+        let blocks = self.layers.iter().zip(caches);
+        let x = blocks.fold(x, |x, (block, (own, memory))| {
+            block.forward(x, sources, own, memory)
+        });
+        match &self.norm {
+            Some(norm) => norm.forward(x),
+            None => x,
+        }
+    }
+
+    pub fn empty_cache(&self) -> DecoderCache {
+        DecoderCache {
+            own: KeyValueCache::empty(self.layers.len()),
+            memory: KeyValueCache::empty(self.layers.len()),
+        }
+    }
+}
+
+/// norm(x + attention(x)), then norm(x + attention to the memory(x)), then norm(x + mlp(x)).
+#[derive(Module, Debug)]
+struct DecoderBlock {
+    self_attn: Attention,
+    norm1: LayerNorm,
+    multihead_attn: Attention,
+    norm2: LayerNorm,
+    linear1: Linear,
+    linear2: Linear,
+    norm3: LayerNorm,
+    dropout: Dropout,
+    #[module(skip)]
+    activation: Activation,
+}
+
+impl DecoderBlock {
+    fn new(config: &TransformerConfig, init: &mut Init) -> Self {
+        let Sizes {
+            width, mlp_width, ..
+        } = config.sizes();
+        Self {
+            self_attn: Attention::new(config, init),
+            norm1: init.layer_norm(width),
+            multihead_attn: Attention::new(config, init),
+            norm2: init.layer_norm(width),
+            linear1: xavier(width, mlp_width, Values::ZEROS, init),
+            linear2: xavier(mlp_width, width, Values::ZEROS, init),
+            norm3: init.layer_norm(width),
+            dropout: init.dropout(config.dropout),
+            activation: config.activation,
+        }
+    }
+
+    fn forward(
+        &self,
+        x: Tensor<3>,
+        sources: &Sources,
+        own: &mut LayerCache,
+        memory: &mut LayerCache,
+    ) -> Tensor<3> {
+        let [keys, values] = self.self_attn.pairs(x.clone());
+        let pairs = own.extend(keys, values);
+        let branch = self.self_attn.forward(x.clone(), pairs, &sources.masked);
+        let x = self.norm1.forward(x + self.dropout.forward(branch));
+
+        let pairs = memory.once(|| self.multihead_attn.pairs(sources.memory.clone()));
+        let masked = &sources.masked_memory;
+        let branch = self.multihead_attn.forward(x.clone(), pairs, masked);
+        let x = self.norm2.forward(x + self.dropout.forward(branch));
+
+        let inner = self.activation.forward(self.linear1.forward(x.clone()));
+        let branch = self.linear2.forward(inner);
+        self.norm3.forward(x + self.dropout.forward(branch))
+    }
+}

@@ -1,0 +1,149 @@
+//! What the data determines of a model, for each family.
+
+use std::fmt::Debug;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::limits::check_least_one;
+
+/// What the data determines of a model.
+pub trait Shape: Clone + Debug + PartialEq + Serialize + DeserializeOwned {
+    /// Every impossible value, as (key, message).
+    fn validate(&self) -> Vec<(String, String)>;
+}
+
+/// What a table determines of a model.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TabularShape {
+    /// The number of numeric columns after encoding.
+    pub numeric: usize,
+    /// For each embedded column, the number of indices it can hold, including index 0, which
+    /// stands for an unknown category.
+    pub categories: Vec<usize>,
+    /// The number of logits or predicted numbers.
+    pub outputs: usize,
+}
+
+/// What images determine of a model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ImageShape {
+    /// Colour channels: 3 for red, green and blue, 1 for grey.
+    pub channels: usize,
+    /// Pixels from top to bottom.
+    pub height: usize,
+    /// Pixels from left to right.
+    pub width: usize,
+    /// The number of logits or predicted numbers.
+    pub outputs: usize,
+}
+
+/// What text determines of a language model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LanguageShape {
+    /// The number of different tokens.
+    pub vocabulary: usize,
+}
+
+/// What text determines of an encoder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EncoderShape {
+    /// The number of different tokens.
+    pub vocabulary: usize,
+    /// The number of logits of a text; none for a masked language model, which has logits of each
+    /// token instead.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outputs: Option<usize>,
+}
+
+/// What pairs of texts determine of a translating model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TranslationShape {
+    /// The number of different tokens of the source.
+    pub source_vocabulary: usize,
+    /// The number of different tokens of the target.
+    pub target_vocabulary: usize,
+}
+
+impl Shape for TabularShape {
+    fn validate(&self) -> Vec<(String, String)> {
+        let mut problems = Vec::new();
+        let mut problem = |key: &str, message: &str| {
+            problems.push((key.to_string(), message.to_string()));
+        };
+        if self.numeric == 0 && self.categories.is_empty() {
+            problem("numeric", "there is no input column");
+        }
+        if self.categories.contains(&0) {
+            problem(
+                "categories",
+                "every embedded column needs the index of unknown categories",
+            );
+        }
+        if self.outputs == 0 {
+            problem("outputs", "must be at least 1");
+        }
+        problems
+    }
+}
+
+impl Shape for ImageShape {
+    fn validate(&self) -> Vec<(String, String)> {
+        check_least_one(&[
+            ("channels", self.channels),
+            ("height", self.height),
+            ("width", self.width),
+            ("outputs", self.outputs),
+        ])
+    }
+}
+
+impl Shape for LanguageShape {
+    fn validate(&self) -> Vec<(String, String)> {
+        check_least_one(&[("vocabulary", self.vocabulary)])
+    }
+}
+
+impl Shape for EncoderShape {
+    fn validate(&self) -> Vec<(String, String)> {
+        check_least_one(&[
+            ("vocabulary", self.vocabulary),
+            ("outputs", self.outputs.unwrap_or(1)),
+        ])
+    }
+}
+
+impl Shape for TranslationShape {
+    fn validate(&self) -> Vec<(String, String)> {
+        check_least_one(&[
+            ("source_vocabulary", self.source_vocabulary),
+            ("target_vocabulary", self.target_vocabulary),
+        ])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shape_without_columns_or_outputs_is_refused() {
+        let shape = TabularShape {
+            numeric: 0,
+            categories: vec![],
+            outputs: 0,
+        };
+        assert_eq!(shape.validate().len(), 2);
+        let shape = TabularShape {
+            numeric: 1,
+            categories: vec![0],
+            outputs: 1,
+        };
+        assert_eq!(shape.validate().len(), 1);
+    }
+}

@@ -1,0 +1,233 @@
+//! The multilayer perceptron for tables: blocks of linear → norm → activation → dropout, then a
+//! linear output; categorical columns enter through entity embeddings.
+//!
+//! - Rumelhart, Hinton & Williams, *Learning representations by back-propagating errors* (1986)
+//! - batch norm: Ioffe & Szegedy 2015, [arXiv:1502.03167](https://arxiv.org/abs/1502.03167)
+//! - layer norm: Ba, Kiros & Hinton 2016, [arXiv:1607.06450](https://arxiv.org/abs/1607.06450)
+//! - dropout: Srivastava et al., *Dropout: a simple way to prevent neural networks from
+//!   overfitting* (2014)
+//! - residual connections: He et al. 2015, [arXiv:1512.03385](https://arxiv.org/abs/1512.03385)
+//! - entity embeddings: Guo & Berkhahn 2016, [arXiv:1604.06737](https://arxiv.org/abs/1604.06737)
+//! - MLP and ResNet as baselines for tables: Gorishniy et al. 2021,
+//!   [arXiv:2106.11959](https://arxiv.org/abs/2106.11959)
+
+use burn::module::Module;
+use burn::nn::Embedding;
+use burn::tensor::{Device, Int, Tensor};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::family::Architecture;
+use crate::init::Init;
+use crate::layers::activation::Activation;
+use crate::layers::batch_norm::BatchNorm;
+use crate::layers::categories::embed;
+use crate::layers::dropout::Dropout;
+use crate::layers::linear::Linear;
+use crate::layers::norm::{LayerNorm, NormKind};
+use crate::limits::{check_least_one, check_rate, saturating_sum};
+use crate::shape::TabularShape;
+
+/// A multilayer perceptron.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MlpConfig {
+    /// The width of each hidden layer.
+    #[serde(default = "default_hidden")]
+    pub hidden: Vec<usize>,
+    /// The non-linearity after each hidden layer.
+    #[serde(default)]
+    pub activation: Activation,
+    /// The probability of zeroing a hidden value while training, in [0, 1).
+    #[serde(default)]
+    pub dropout: f64,
+    /// The normalisation before each activation. A training batch of one row has no variance, so
+    /// "batch" needs at least two rows in every batch.
+    #[serde(default)]
+    pub norm: NormKind,
+    /// Whether a hidden layer as wide as the one before adds its input to its result.
+    #[serde(default)]
+    pub residual: bool,
+    /// The width of the vectors that stand for categories; by default half the number of
+    /// categories of the column, rounded up, and at most 50.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub embedding_dim: Option<usize>,
+}
+
+/// The module that [`MlpConfig`] builds.
+#[derive(Module, Debug)]
+pub struct Mlp {
+    embeddings: Vec<Embedding>,
+    /// The hidden layers and, last, the output.
+    layers: Vec<Linear>,
+    norms: Vec<Norm>,
+    #[module(skip)]
+    activation: Activation,
+    dropout: Dropout,
+    residual: bool,
+    numeric: usize,
+}
+
+impl Architecture for MlpConfig {
+    type Shape = TabularShape;
+    type Model = Mlp;
+
+    fn validate(&self) -> Vec<(String, String)> {
+        let mut problems = Vec::new();
+        let mut problem = |key: &str, message: String| problems.push((key.to_string(), message));
+        if self.hidden.is_empty() {
+            problem(
+                "hidden",
+                "needs at least one width; type = \"linear\" has no hidden layer".into(),
+            );
+        }
+        if self.hidden.contains(&0) {
+            problem("hidden", "every width must be at least 1".into());
+        }
+        problems.extend(check_rate("dropout", self.dropout));
+        let vector = self.embedding_dim.unwrap_or(1);
+        problems.extend(check_least_one(&[("embedding_dim", vector)]));
+        problems
+    }
+
+    /// A column has a table, a hidden layer a bias, the numeric columns a matrix.
+    fn least_weights(&self, shape: &TabularShape) -> usize {
+        let columns = shape.categories.iter().chain(&self.hidden).copied();
+        let vector = self.embedding_dim.filter(|_| !shape.categories.is_empty());
+        saturating_sum(columns.chain([shape.numeric]))
+            .max(shape.outputs)
+            .max(vector.unwrap_or(0))
+    }
+
+    fn has_batch_norm(&self) -> bool {
+        self.norm == NormKind::Batch
+    }
+
+    fn size_key(&self) -> &'static str {
+        "hidden"
+    }
+
+    fn init(&self, shape: &TabularShape, seed: u64, device: &Device) -> Mlp {
+        let mut init = Init::new(seed, device);
+        let width = |rows: usize| self.embedding_dim.unwrap_or(rows.div_ceil(2).min(50));
+        let table = |&rows: &usize| init.category_embedding(rows, width(rows));
+        let embeddings: Vec<_> = shape.categories.iter().map(table).collect();
+
+        let inputs = shape.numeric
+            + shape
+                .categories
+                .iter()
+                .map(|&rows| width(rows))
+                .sum::<usize>();
+        let mut layers = Vec::new();
+        let mut norms = Vec::new();
+        let mut previous = inputs;
+        for &hidden in &self.hidden {
+            layers.push(init.linear(previous, hidden, true));
+            norms.extend(Norm::new(self.norm, hidden, &mut init));
+            previous = hidden;
+        }
+        layers.push(init.linear(previous, shape.outputs, true));
+
+        Mlp {
+            embeddings,
+            layers,
+            norms,
+            activation: self.activation,
+            dropout: init.dropout(self.dropout),
+            residual: self.residual,
+            numeric: shape.numeric,
+        }
+    }
+}
+
+impl Default for MlpConfig {
+    fn default() -> Self {
+        Self {
+            hidden: default_hidden(),
+            activation: Activation::default(),
+            dropout: 0.0,
+            norm: NormKind::default(),
+            residual: false,
+            embedding_dim: None,
+        }
+    }
+}
+
+impl Mlp {
+    /// Maps rows to logits or predictions.
+    ///
+    /// # Shapes
+    ///
+    /// - `numeric`: `[batch, numeric]`
+    /// - `categories`: `[batch, embedded columns]`
+    /// - result: `[batch, outputs]`
+    pub fn forward(&self, numeric: Tensor<2>, categories: Tensor<2, Int>) -> Tensor<2> {
+        let mut x = self.inputs(numeric, &categories);
+        let (output, hidden) = self
+            .layers
+            .split_last()
+            .expect("the output layer always exists");
+        for (index, layer) in hidden.iter().enumerate() {
+            x = self.block(layer, self.norms.get(index), x);
+        }
+        output.forward(x)
+    }
+
+    /// The numeric columns and the vectors of the categories side by side: `[batch, inputs]`.
+    fn inputs(&self, numeric: Tensor<2>, categories: &Tensor<2, Int>) -> Tensor<2> {
+        let mut parts = embed(&self.embeddings, categories);
+        // Backends differ in what they do with tensors of width 0, so none enters an operation.
+        if self.numeric > 0 {
+            let dtype = self.layers[0].weight.dtype();
+            parts.insert(0, numeric.cast(dtype));
+        }
+        match parts.len() {
+            1 => parts.remove(0),
+            _ => Tensor::cat(parts, 1),
+        }
+    }
+
+    fn block(&self, layer: &Linear, norm: Option<&Norm>, input: Tensor<2>) -> Tensor<2> {
+        let x = layer.forward(input.clone());
+        let x = match norm {
+            Some(norm) => norm.forward(x),
+            None => x,
+        };
+        let x = self.dropout.forward(self.activation.forward(x));
+        match self.residual && x.dims() == input.dims() {
+            true => x + input,
+            false => x,
+        }
+    }
+}
+
+#[derive(Module, Debug)]
+enum Norm {
+    Batch(BatchNorm),
+    Layer(LayerNorm),
+}
+
+impl Norm {
+    fn new(kind: NormKind, width: usize, init: &mut Init) -> Option<Self> {
+        match kind {
+            NormKind::None => None,
+            NormKind::Batch => Some(Self::Batch(init.batch_norm(width))),
+            NormKind::Layer => Some(Self::Layer(init.layer_norm(width))),
+        }
+    }
+
+    fn forward(&self, input: Tensor<2>) -> Tensor<2> {
+        match self {
+            Self::Batch(norm) => norm.forward(input),
+            Self::Layer(norm) => norm.forward(input),
+        }
+    }
+}
+
+fn default_hidden() -> Vec<usize> {
+    vec![64, 32]
+}
+
+#[cfg(test)]
+mod tests;

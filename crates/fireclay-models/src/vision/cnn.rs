@@ -1,0 +1,305 @@
+//! A small convolutional network of which every part can be chosen: blocks of convolution → norm
+//! → activation with pooling after each, then one linear layer. At home on tiny images.
+//!
+//! - convolutional networks: LeCun et al., *Backpropagation applied to handwritten zip code
+//!   recognition* (1989)
+//! - several small kernels in a row: Simonyan & Zisserman 2014,
+//!   [arXiv:1409.1556](https://arxiv.org/abs/1409.1556)
+//! - the mean of each map before the output: Lin, Chen & Yan 2013,
+//!   [arXiv:1312.4400](https://arxiv.org/abs/1312.4400)
+
+use burn::module::Module;
+use burn::nn::GroupNorm;
+use burn::tensor::{Device, Tensor};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::family::{Architecture, Layered};
+use crate::init::Init;
+use crate::layers::activation::Activation;
+use crate::layers::batch_norm::BatchNorm;
+use crate::layers::conv::{Conv, Conv2d};
+use crate::layers::dropout::Dropout;
+use crate::layers::linear::Linear;
+use crate::layers::norm::NormKind;
+use crate::layers::pool::{Pool, global_average};
+use crate::limits::{check_rate, saturating_sum};
+use crate::shape::ImageShape;
+
+/// A small convolutional network.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CnnConfig {
+    /// The channels of each block; every block halves height and width.
+    #[serde(default = "default_widths")]
+    pub widths: Vec<usize>,
+    /// Convolutions in each block.
+    #[serde(default = "one")]
+    pub convs: usize,
+    /// Height and width of the kernels, an odd number.
+    #[serde(default = "default_kernel")]
+    pub kernel: usize,
+    /// The normalisation before each activation; "layer" takes each image over all its channels
+    /// and places at once.
+    #[serde(default = "default_norm")]
+    pub norm: NormKind,
+    /// The non-linearity after each convolution.
+    #[serde(default)]
+    pub activation: Activation,
+    /// How each block halves its feature maps.
+    #[serde(default)]
+    pub pool: Pool,
+    /// Whether the output sees the mean of each channel rather than all places.
+    #[serde(default = "yes")]
+    pub global_average: bool,
+    /// The probability of zeroing a number before the output while training, in [0, 1).
+    #[serde(default)]
+    pub dropout: f64,
+}
+
+/// The module that [`CnnConfig`] builds.
+#[derive(Module, Debug)]
+pub struct Cnn {
+    blocks: Vec<Block>,
+    dropout: Dropout,
+    fc: Linear,
+    #[module(skip)]
+    activation: Activation,
+    #[module(skip)]
+    pool: Pool,
+    global_average: bool,
+}
+
+impl Architecture for CnnConfig {
+    type Shape = ImageShape;
+    type Model = Cnn;
+
+    fn validate(&self) -> Vec<(String, String)> {
+        let mut problems = Vec::new();
+        let mut problem = |key: &str, message: String| problems.push((key.to_string(), message));
+        if self.widths.is_empty() {
+            problem("widths", "needs at least one block".into());
+        }
+        if self
+            .widths
+            .iter()
+            .any(|width| !(1..=MAX_WIDTH).contains(width))
+        {
+            let text = format!("every width must be from 1 to {MAX_WIDTH}");
+            problem("widths", text);
+        }
+        if !(1..=MAX_CONVS).contains(&self.convs) {
+            let text = format!("must be from 1 to {MAX_CONVS}, but is {}", self.convs);
+            problem("convs", text);
+        }
+        if self.kernel.is_multiple_of(2) || self.kernel > MAX_KERNEL {
+            let text = format!(
+                "must be odd and at most {MAX_KERNEL}, but is {}",
+                self.kernel
+            );
+            problem("kernel", text);
+        }
+        problems.extend(check_rate("dropout", self.dropout));
+        problems
+    }
+
+    fn validate_for(&self, shape: &ImageShape) -> Vec<(String, String)> {
+        let side = shape.height.min(shape.width);
+        if self.side(side) > 0 {
+            return Vec::new();
+        }
+        let text = format!(
+            "{} blocks halve the image as often, but its shorter side has {side} pixels: at most {} fit",
+            self.widths.len(),
+            side.ilog2()
+        );
+        vec![("widths".to_string(), text)]
+    }
+
+    fn least_weights(&self, shape: &ImageShape) -> usize {
+        let area = self.kernel.saturating_mul(self.kernel);
+        let block = |&width: &usize| width.saturating_mul(self.convs).saturating_mul(area);
+        let positions = match self.global_average {
+            true => 1,
+            false => self
+                .side(shape.height)
+                .saturating_mul(self.side(shape.width)),
+        };
+        saturating_sum(self.widths.iter().map(block))
+            .max(shape.channels)
+            .saturating_add(positions.max(shape.outputs))
+    }
+
+    fn has_batch_norm(&self) -> bool {
+        self.norm == NormKind::Batch
+    }
+
+    fn init(&self, shape: &ImageShape, seed: u64, device: &Device) -> Cnn {
+        let mut init = Init::new(seed, device);
+        let mut channels = shape.channels;
+        let mut block = |&width: &usize| {
+            let inputs = std::mem::replace(&mut channels, width);
+            Block::new(self, inputs, width, &mut init)
+        };
+        let blocks = self.widths.iter().map(&mut block).collect();
+        let positions = match self.global_average {
+            true => 1,
+            false => self.side(shape.height) * self.side(shape.width),
+        };
+        Cnn {
+            blocks,
+            dropout: init.dropout(self.dropout),
+            fc: init.linear(channels * positions, shape.outputs, true),
+            activation: self.activation,
+            pool: self.pool,
+            global_average: self.global_average,
+        }
+    }
+}
+
+impl Layered for CnnConfig {
+    const HEAD: &'static str = "fc";
+
+    fn layers(&self) -> usize {
+        self.widths.len() + 1
+    }
+
+    fn layer_of(&self, name: &str) -> Option<usize> {
+        let (block, _) = name.strip_prefix("blocks.")?.split_once('.')?;
+        block.parse().ok()
+    }
+}
+
+impl CnnConfig {
+    /// Height or width of the last feature map, 0 where the image is too small.
+    fn side(&self, pixels: usize) -> usize {
+        self.widths.iter().fold(pixels, |side, _| side / 2)
+    }
+}
+
+impl Default for CnnConfig {
+    fn default() -> Self {
+        Self {
+            widths: default_widths(),
+            convs: one(),
+            kernel: default_kernel(),
+            norm: default_norm(),
+            activation: Activation::default(),
+            pool: Pool::default(),
+            global_average: yes(),
+            dropout: 0.0,
+        }
+    }
+}
+
+impl Cnn {
+    /// Maps images to logits or predictions.
+    ///
+    /// # Shapes
+    ///
+    /// - `images`: `[batch, channels, height, width]`
+    /// - result: `[batch, outputs]`
+    pub fn forward(&self, images: Tensor<4>) -> Tensor<2> {
+        let step = |x, block: &Block| self.pool.halve(block.forward(x, self.activation));
+        let x = self.blocks.iter().fold(images, step);
+        let x = match self.global_average {
+            true => global_average(x),
+            false => x.flatten::<2>(1, 3),
+        };
+        self.fc.forward(self.dropout.forward(x))
+    }
+}
+
+#[derive(Module, Debug)]
+struct Block {
+    convs: Vec<Conv2d>,
+    norms: Vec<Norm>,
+}
+
+impl Block {
+    fn new(config: &CnnConfig, inputs: usize, width: usize, init: &mut Init) -> Self {
+        let mut block = Self {
+            convs: Vec::new(),
+            norms: Vec::new(),
+        };
+        for index in 0..config.convs {
+            let conv = Conv {
+                // A norm's shift does what a bias would.
+                bias: config.norm == NormKind::None,
+                ..Conv::new(
+                    if index == 0 { inputs } else { width },
+                    width,
+                    config.kernel,
+                )
+            };
+            block.convs.push(conv.he(init));
+            block.norms.extend(Norm::new(config.norm, width, init));
+        }
+        block
+    }
+
+    fn forward(&self, mut x: Tensor<4>, activation: Activation) -> Tensor<4> {
+        for (index, conv) in self.convs.iter().enumerate() {
+            x = conv.forward(x);
+            x = match self.norms.get(index) {
+                Some(norm) => norm.forward(x, activation),
+                None => activation.forward(x),
+            };
+        }
+        x
+    }
+}
+
+#[derive(Module, Debug)]
+enum Norm {
+    Batch(BatchNorm),
+    /// A single group holds all channels, which is layer norm with a scale for each channel.
+    Layer(GroupNorm),
+}
+
+impl Norm {
+    fn new(kind: NormKind, width: usize, init: &mut Init) -> Option<Self> {
+        match kind {
+            NormKind::None => None,
+            NormKind::Batch => Some(Self::Batch(init.batch_norm(width))),
+            NormKind::Layer => Some(Self::Layer(init.group_norm(1, width))),
+        }
+    }
+
+    fn forward(&self, input: Tensor<4>, activation: Activation) -> Tensor<4> {
+        match self {
+            Self::Batch(norm) if activation == Activation::Relu => norm.relu(input),
+            Self::Batch(norm) => activation.forward(norm.forward(input)),
+            Self::Layer(norm) => activation.forward(norm.forward(input)),
+        }
+    }
+}
+
+/// Far beyond any sensible network; a slip of the key beyond them would ask for more memory than
+/// there is.
+const MAX_WIDTH: usize = 1 << 14;
+const MAX_CONVS: usize = 1000;
+const MAX_KERNEL: usize = 99;
+
+fn default_widths() -> Vec<usize> {
+    vec![32, 64]
+}
+
+fn one() -> usize {
+    1
+}
+
+fn default_kernel() -> usize {
+    3
+}
+
+fn default_norm() -> NormKind {
+    NormKind::Batch
+}
+
+fn yes() -> bool {
+    true
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,177 @@
+//! Which ConvNeXt it is.
+
+use burn::tensor::Device;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{ConvNext, names};
+use crate::family::{Architecture, Layered};
+use crate::init::Init;
+use crate::limits::{check_rate, saturating_sum};
+use crate::shape::ImageShape;
+
+/// A ConvNeXt.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ConvNextConfig {
+    /// The published size from which the depths and widths come where they are not given.
+    #[serde(default)]
+    pub size: ConvNextSize,
+    /// The number of blocks in each of the four stages.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub depths: Option<[usize; 4]>,
+    /// The number of channels in each of the four stages.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub widths: Option<[usize; 4]>,
+    /// The side of the patches that the first convolution reads, in pixels: 4 in the paper; less
+    /// suits small images, because the stages shrink them eight times more.
+    #[serde(default = "default_patch_size")]
+    pub patch_size: usize,
+    /// The probability of leaving out the last block's branch while training, in [0, 1); the
+    /// earlier blocks' probabilities rise evenly from 0. The paper takes 0.1 for tiny, 0.4 for
+    /// small and 0.5 for base and large.
+    #[serde(default)]
+    pub drop_path_rate: f64,
+}
+
+/// A published size.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ConvNextSize {
+    /// Depths 3, 3, 9, 3, widths 96 to 768: 29 million parameters.
+    #[default]
+    Tiny,
+    /// Depths 3, 3, 27, 3, widths 96 to 768: 50 million parameters.
+    Small,
+    /// Depths 3, 3, 27, 3, widths 128 to 1024: 89 million parameters.
+    Base,
+    /// Depths 3, 3, 27, 3, widths 192 to 1536: 198 million parameters.
+    Large,
+}
+
+impl Architecture for ConvNextConfig {
+    type Shape = ImageShape;
+    type Model = ConvNext;
+
+    fn validate(&self) -> Vec<(String, String)> {
+        let mut problems = Vec::new();
+        let mut problem = |key: &str, message: String| problems.push((key.to_string(), message));
+        for (key, numbers) in [("depths", self.depths), ("widths", self.widths)] {
+            if numbers.is_some_and(|numbers| numbers.contains(&0)) {
+                problem(key, "every stage needs at least 1".into());
+            }
+        }
+        // Building a model takes memory for every block, however narrow it is.
+        if self
+            .depths
+            .is_some_and(|depths| depths.iter().any(|depth| *depth > 1000))
+        {
+            problem("depths", "must be at most 1000 each".into());
+        }
+        if self.patch_size == 0 {
+            problem("patch_size", "must be at least 1".into());
+        }
+        problems.extend(check_rate("drop_path_rate", self.drop_path_rate));
+        problems
+    }
+
+    fn validate_for(&self, shape: &ImageShape) -> Vec<(String, String)> {
+        let ImageShape { height, width, .. } = *shape;
+        let least = self.patch_size.saturating_mul(8);
+        let message = format!(
+            "patches of {} pixels need images of at least {least} x {least}, not {height} x {width}",
+            self.patch_size
+        );
+        match height.min(width) >= least {
+            true => Vec::new(),
+            false => vec![("patch_size".to_string(), message)],
+        }
+    }
+
+    fn least_weights(&self, shape: &ImageShape) -> usize {
+        let (depths, widths) = self.sizes();
+        let stage = |(depth, width): (usize, usize)| {
+            let block = width.saturating_mul(width).saturating_mul(8);
+            depth.saturating_mul(block)
+        };
+        let patch = self.patch_size.saturating_mul(self.patch_size);
+        saturating_sum(
+            depths.into_iter().zip(widths).map(stage).chain([
+                patch
+                    .saturating_mul(shape.channels)
+                    .saturating_mul(widths[0]),
+                widths[3].saturating_mul(shape.outputs),
+            ]),
+        )
+    }
+
+    fn init(&self, shape: &ImageShape, seed: u64, device: &Device) -> ConvNext {
+        self.build(shape, Init::new(seed, device))
+    }
+
+    fn torch_name(&self, path: String) -> String {
+        names::torch_name(&path).unwrap_or(path)
+    }
+}
+
+impl Layered for ConvNextConfig {
+    const HEAD: &'static str = "classifier.2";
+
+    /// The stem, the blocks, the head.
+    fn layers(&self) -> usize {
+        self.sizes().0.iter().sum::<usize>() + 2
+    }
+
+    /// What shrinks the image for a stage belongs to
+    /// the stage's first block, the last norm to the head.
+    fn layer_of(&self, name: &str) -> Option<usize> {
+        let parts: Vec<_> = name.split('.').collect();
+        let number = |index: usize| parts.get(index)?.parse::<usize>().ok();
+        match parts[0] {
+            "classifier" => Some(self.layers() - 1),
+            "features" if number(1)? == 0 => Some(0),
+            "features" => {
+                let feature = number(1)?;
+                // Each stage is two features: the one that shrinks the image, which the first
+                // stage lacks, and its blocks.
+                let before: usize = self.sizes().0.iter().take(feature / 2).sum();
+                let block = if feature % 2 == 0 { 0 } else { number(2)? };
+                Some(1 + before + block)
+            }
+            _ => None,
+        }
+    }
+
+    fn canonical_name(&self, name: &str) -> Option<String> {
+        Some(names::canonical_name(name).unwrap_or_else(|| name.to_string()))
+    }
+}
+
+impl ConvNextConfig {
+    /// The depths and widths, from the options or else the published size.
+    pub(super) fn sizes(&self) -> ([usize; 4], [usize; 4]) {
+        let (depths, widths) = match self.size {
+            ConvNextSize::Tiny => ([3, 3, 9, 3], [96, 192, 384, 768]),
+            ConvNextSize::Small => ([3, 3, 27, 3], [96, 192, 384, 768]),
+            ConvNextSize::Base => ([3, 3, 27, 3], [128, 256, 512, 1024]),
+            ConvNextSize::Large => ([3, 3, 27, 3], [192, 384, 768, 1536]),
+        };
+        (self.depths.unwrap_or(depths), self.widths.unwrap_or(widths))
+    }
+}
+
+impl Default for ConvNextConfig {
+    fn default() -> Self {
+        Self {
+            size: ConvNextSize::default(),
+            depths: None,
+            widths: None,
+            patch_size: default_patch_size(),
+            drop_path_rate: 0.0,
+        }
+    }
+}
+
+fn default_patch_size() -> usize {
+    4
+}

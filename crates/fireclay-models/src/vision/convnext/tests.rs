@@ -1,0 +1,293 @@
+use burn::tensor::module::conv2d;
+use burn::tensor::ops::ConvOptions;
+use burn::tensor::{Device, TensorData};
+
+use super::*;
+use crate::check::check_model;
+use crate::family::{Architecture, Layered};
+use crate::reference::{
+    Tensors, assert_close, assert_gradients, assert_names, fill, generator, gradients, images,
+    loss, read,
+};
+use crate::vision::ImageConfig;
+
+fn shape(side: usize, outputs: usize) -> ImageShape {
+    ImageShape {
+        channels: 3,
+        height: side,
+        width: side,
+        outputs,
+    }
+}
+
+/// The model of the reference in `tests/data/convnext-tiny`.
+fn tiny() -> ConvNextConfig {
+    ConvNextConfig {
+        depths: Some([1, 1, 2, 1]),
+        widths: Some([8, 16, 24, 32]),
+        ..ConvNextConfig::default()
+    }
+}
+
+fn torch_name(path: &str) -> String {
+    names::torch_name(path).unwrap()
+}
+
+#[test]
+fn agrees_with_torchvision_forwards_and_backwards() {
+    let device = Device::flex().autodiff();
+    let io = read("convnext-tiny/io");
+    let model = tiny().init(&shape(64, 6), 0, &device);
+    let model = fill(model, read("convnext-tiny/model"), torch_name);
+    let logits = model.forward(images(&io, &device));
+    assert_close(&logits.clone().into_data(), &io["logits"], 2e-5, "logits");
+
+    let loss = loss(logits, &io);
+    assert_close(&loss.clone().into_data(), &io["loss"], 2e-5, "loss");
+    let found = gradients(&model, &loss.backward(), torch_name);
+    assert_gradients(&found, &read("convnext-tiny/grads"), 1e-4);
+
+    let logits = model.valid().forward(images(&io, &Device::flex()));
+    assert_close(&logits.into_data(), &io["logits"], 2e-5, "logits");
+}
+
+/// Every name of the reference in another's spelling, and back.
+fn comes_back(spell: impl Fn(&str) -> String) {
+    let names: Tensors = read("convnext-tiny/model");
+    for name in names.keys() {
+        let other = spell(name);
+        let found = names::canonical_name(&other);
+        assert_eq!(found.as_deref(), Some(name.as_str()), "{other}");
+    }
+}
+
+#[test]
+fn timms_names() {
+    comes_back(|name| {
+        let name = name
+            .replace("features.0.", "stem.")
+            .replace("classifier.0.", "head.norm.")
+            .replace("classifier.2.", "head.fc.")
+            .replace("block.0.", "conv_dw.")
+            .replace("block.2.", "norm.")
+            .replace("block.3.", "mlp.fc1.")
+            .replace("block.5.", "mlp.fc2.")
+            .replace("layer_scale", "gamma");
+        (1..4).fold(
+            name.replace("features.1.", "stages.0.blocks."),
+            |name, stage| {
+                name.replace(
+                    &format!("features.{}.", 2 * stage),
+                    &format!("stages.{stage}.downsample."),
+                )
+                .replace(
+                    &format!("features.{}.", 2 * stage + 1),
+                    &format!("stages.{stage}.blocks."),
+                )
+            },
+        )
+    });
+}
+
+#[test]
+fn the_papers_names() {
+    comes_back(|name| {
+        let name = name
+            .replace("classifier.0.", "norm.")
+            .replace("classifier.2.", "head.")
+            .replace("block.0.", "dwconv.")
+            .replace("block.2.", "norm.")
+            .replace("block.3.", "pwconv1.")
+            .replace("block.5.", "pwconv2.")
+            .replace("layer_scale", "gamma");
+        (0..4).fold(name, |name, stage| {
+            name.replace(
+                &format!("features.{}.", 2 * stage),
+                &format!("downsample_layers.{stage}."),
+            )
+            .replace(
+                &format!("features.{}.", 2 * stage + 1),
+                &format!("stages.{stage}."),
+            )
+        })
+    });
+    for foreign in [
+        "stages.9.downsample.0.bias",
+        "stages.x.0.norm.bias",
+        "fc.bias",
+    ] {
+        assert_eq!(names::canonical_name(foreign), None);
+    }
+}
+
+#[test]
+fn published_sizes_have_the_published_numbers_of_parameters() {
+    let count = |size| {
+        let config = ConvNextConfig {
+            size,
+            ..ConvNextConfig::default()
+        };
+        let shape = shape(224, 1000);
+        let parameters = config.init(&shape, 0, &Device::flex()).num_params();
+        let least = config.least_weights(&shape);
+        assert!(least <= parameters && least > parameters / 10 * 9);
+        parameters
+    };
+    assert_eq!(count(ConvNextSize::Tiny), 28_589_128);
+    assert_eq!(count(ConvNextSize::Small), 50_223_688);
+    assert_eq!(count(ConvNextSize::Base), 88_591_464);
+    assert_eq!(count(ConvNextSize::Large), 197_767_336);
+}
+
+#[test]
+fn names_and_shapes_are_torchvisions() {
+    let config = ImageConfig::Convnext(tiny());
+    assert_names(&config, &shape(64, 6), read("convnext-tiny/model"));
+}
+
+#[test]
+fn check() {
+    check_model(ImageConfig::Convnext(tiny()), shape(32, 3));
+}
+
+#[test]
+fn layers_follow_the_blocks() {
+    let config = tiny();
+    assert_eq!(config.layers(), 7);
+    let layer = |name| config.layer_of(name);
+    assert_eq!(layer("features.0.1.weight"), Some(0));
+    assert_eq!(layer("features.1.0.layer_scale"), Some(1));
+    assert_eq!(layer("features.2.1.weight"), Some(2));
+    assert_eq!(layer("features.3.0.block.3.bias"), Some(2));
+    assert_eq!(layer("features.4.0.bias"), Some(3));
+    assert_eq!(layer("features.5.0.layer_scale"), Some(3));
+    assert_eq!(layer("features.5.1.block.0.weight"), Some(4));
+    assert_eq!(layer("features.6.1.weight"), Some(5));
+    assert_eq!(layer("features.7.0.block.2.bias"), Some(5));
+    assert_eq!(layer("classifier.0.bias"), Some(6));
+    assert_eq!(layer("classifier.2.bias"), Some(6));
+    assert_eq!(layer("fc.bias"), None);
+}
+
+#[test]
+fn small_images_need_small_patches() {
+    let config = tiny();
+    assert_eq!(config.validate_for(&shape(32, 2)), []);
+    assert_eq!(config.validate_for(&shape(31, 2)).len(), 1);
+    let config = ConvNextConfig {
+        patch_size: 1,
+        ..tiny()
+    };
+    let shape = ImageShape {
+        channels: 1,
+        height: 8,
+        width: 13,
+        outputs: 2,
+    };
+    assert_eq!(config.validate_for(&shape), []);
+    let model = config.init(&shape, 0, &Device::flex());
+    let images = Tensor::ones([3, 1, 8, 13], &Device::flex());
+    assert_eq!(model.forward(images).dims(), [3, 2]);
+}
+
+#[test]
+fn drop_path_acts_in_training_alone() {
+    let _alone = generator();
+    let device = Device::flex().autodiff();
+    let io = read("convnext-tiny/io");
+    let config = ConvNextConfig {
+        drop_path_rate: 0.5,
+        ..tiny()
+    };
+    let model = config.init(&shape(64, 6), 0, &device);
+    let model = fill(model, read("convnext-tiny/model"), torch_name);
+    let run = |seed| {
+        device.seed(seed);
+        model.forward(images(&io, &device)).into_data()
+    };
+    assert_eq!(run(1), run(1));
+    assert_ne!(run(1), run(2));
+    let logits = model.valid().forward(images(&io, &Device::flex()));
+    assert_close(&logits.into_data(), &io["logits"], 2e-5, "logits");
+}
+
+#[test]
+fn all_impossible_values_are_reported() {
+    let config = ConvNextConfig {
+        depths: Some([1, 0, 1, 1]),
+        widths: Some([0; 4]),
+        patch_size: 0,
+        drop_path_rate: -0.1,
+        ..ConvNextConfig::default()
+    };
+    let keys: Vec<_> = config.validate().into_iter().map(|(key, _)| key).collect();
+    assert_eq!(keys, ["depths", "widths", "patch_size", "drop_path_rate"]);
+    assert_eq!(ConvNextConfig::default().validate(), []);
+    let config = ConvNextConfig {
+        depths: Some([usize::MAX; 4]),
+        widths: Some([usize::MAX; 4]),
+        ..tiny()
+    };
+    assert_eq!(config.least_weights(&shape(32, 2)), usize::MAX);
+}
+
+/// Burn has a path of its own for one channel in each group, which this network leans on.
+#[test]
+fn a_depthwise_convolution_is_right() {
+    let device = Device::flex().autodiff();
+    let [batch, channels, height, width, kernel] = [2, 3, 5, 9, 7];
+    let wave = |count: usize, step: f32| -> Vec<f32> {
+        (0..count)
+            .map(|index| (index as f32 * step).sin())
+            .collect()
+    };
+    let input = wave(batch * channels * height * width, 0.7);
+    let weight = wave(channels * kernel * kernel, 1.3);
+    let output = wave(input.len(), 0.4);
+
+    // Each output's gradient times each pair of input and weight that it is made of.
+    let mut expected = vec![0.0; input.len()];
+    let mut input_gradient = vec![0.0; input.len()];
+    let mut weight_gradient = vec![0.0; weight.len()];
+    for plane in 0..batch * channels {
+        for (place, tap) in
+            (0..height * width).flat_map(|p| (0..kernel * kernel).map(move |t| (p, t)))
+        {
+            let row = (place / width + tap / kernel).wrapping_sub(3);
+            let column = (place % width + tap % kernel).wrapping_sub(3);
+            if row < height && column < width {
+                let out = plane * height * width + place;
+                let from = (plane * height + row) * width + column;
+                let tap = plane % channels * kernel * kernel + tap;
+                expected[out] += input[from] * weight[tap];
+                input_gradient[from] += output[out] * weight[tap];
+                weight_gradient[tap] += output[out] * input[from];
+            }
+        }
+    }
+
+    let image = [batch, channels, height, width];
+    let tensor = |values: &[f32], shape: [usize; 4]| {
+        Tensor::<4>::from_data(TensorData::new(values.to_vec(), shape), &device)
+    };
+    let x = tensor(&input, image).require_grad();
+    let w = tensor(&weight, [channels, 1, kernel, kernel]).require_grad();
+    let options = ConvOptions::new([1, 1], [3, 3], [1, 1], channels);
+    let found = conv2d(x.clone(), w.clone(), None, options);
+    let gradients = (found.clone() * tensor(&output, image)).sum().backward();
+    let close = |found: TensorData, expected: Vec<f32>, what| {
+        let expected = TensorData::new(expected, found.shape());
+        assert_close(&found, &expected, 1e-5, what);
+    };
+    close(found.into_data(), expected, "output");
+    close(
+        x.grad(&gradients).unwrap().into_data(),
+        input_gradient,
+        "input",
+    );
+    close(
+        w.grad(&gradients).unwrap().into_data(),
+        weight_gradient,
+        "weight",
+    );
+}

@@ -1,0 +1,242 @@
+//! LeNet-5, the convolutional network that read the cheques: two convolutions with pooling, then
+//! three fully connected layers.
+//!
+//! LeCun, Bottou, Bengio & Haffner, *Gradient-based learning applied to document recognition*
+//! (1998), section II.B. As nearly everyone builds it: every map of the second convolution sees
+//! all maps of the first, the pooling has no weights, and the output is linear.
+
+use burn::module::Module;
+use burn::tensor::{Device, Tensor};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::family::{Architecture, Layered};
+use crate::init::Init;
+use crate::layers::activation::Activation;
+use crate::layers::conv::{Conv, Conv2d};
+use crate::layers::linear::Linear;
+use crate::layers::pool::Pool;
+use crate::limits::saturating_sum;
+use crate::shape::ImageShape;
+
+/// LeNet-5.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LenetConfig {
+    /// The non-linearity; the paper's is "tanh".
+    #[serde(default)]
+    pub activation: Activation,
+    /// How the feature maps are halved; the paper's is "average".
+    #[serde(default)]
+    pub pool: Pool,
+    /// Zeros around the image. Two make of 28 × 28 pixels the 32 × 32 of the paper; images of
+    /// that size need none.
+    #[serde(default = "default_padding")]
+    pub padding: usize,
+}
+
+/// The module that [`LenetConfig`] builds.
+#[derive(Module, Debug)]
+pub struct LeNet {
+    conv1: Conv2d,
+    conv2: Conv2d,
+    fc1: Linear,
+    fc2: Linear,
+    fc3: Linear,
+    #[module(skip)]
+    activation: Activation,
+    #[module(skip)]
+    pool: Pool,
+}
+
+impl Architecture for LenetConfig {
+    type Shape = ImageShape;
+    type Model = LeNet;
+
+    fn validate(&self) -> Vec<(String, String)> {
+        match self.padding > MAX_PADDING {
+            true => {
+                let text = format!("must be at most {MAX_PADDING}, but is {}", self.padding);
+                vec![("padding".to_string(), text)]
+            }
+            false => Vec::new(),
+        }
+    }
+
+    fn validate_for(&self, shape: &ImageShape) -> Vec<(String, String)> {
+        let least = 16usize.saturating_sub(2 * self.padding);
+        match self.side(shape.height).min(self.side(shape.width)) {
+            0 => {
+                let (height, width) = (shape.height, shape.width);
+                let text = format!(
+                    "lenet needs images of at least {least} pixels a side, but they are {height} × {width}: enlarge them or raise padding"
+                );
+                vec![("padding".to_string(), text)]
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    fn least_weights(&self, shape: &ImageShape) -> usize {
+        let side = |pixels| self.side(pixels);
+        let area = side(shape.height).saturating_mul(side(shape.width));
+        saturating_sum([shape.channels, area, shape.outputs])
+    }
+
+    fn init(&self, shape: &ImageShape, seed: u64, device: &Device) -> LeNet {
+        let mut init = Init::new(seed, device);
+        let conv = |inputs, outputs, padding| Conv {
+            padding,
+            bias: true,
+            ..Conv::new(inputs, outputs, 5)
+        };
+        let positions = self.side(shape.height) * self.side(shape.width);
+        LeNet {
+            conv1: conv(shape.channels, 6, self.padding).uniform(&mut init),
+            conv2: conv(6, 16, 0).uniform(&mut init),
+            fc1: init.linear(16 * positions, 120, true),
+            fc2: init.linear(120, 84, true),
+            fc3: init.linear(84, shape.outputs, true),
+            activation: self.activation,
+            pool: self.pool,
+        }
+    }
+}
+
+impl Layered for LenetConfig {
+    const HEAD: &'static str = "fc3";
+
+    fn layers(&self) -> usize {
+        5
+    }
+
+    fn layer_of(&self, name: &str) -> Option<usize> {
+        let (layer, _) = name.split_once('.')?;
+        ["conv1", "conv2", "fc1", "fc2", "fc3"]
+            .iter()
+            .position(|&known| known == layer)
+    }
+}
+
+impl LenetConfig {
+    /// Height or width of the last feature map, 0 where the image is too small.
+    fn side(&self, pixels: usize) -> usize {
+        let convolve = |side: usize| side.saturating_sub(4) / 2;
+        convolve(convolve(pixels.saturating_add(2 * self.padding)))
+    }
+}
+
+impl Default for LenetConfig {
+    fn default() -> Self {
+        Self {
+            activation: Activation::default(),
+            pool: Pool::default(),
+            padding: default_padding(),
+        }
+    }
+}
+
+impl LeNet {
+    /// Maps images to logits or predictions.
+    ///
+    /// # Shapes
+    ///
+    /// - `images`: `[batch, channels, height, width]`
+    /// - result: `[batch, outputs]`
+    pub fn forward(&self, images: Tensor<4>) -> Tensor<2> {
+        let x = self.convolve(&self.conv1, images); // [batch, 6, 14, 14] for 28 × 28 pixels
+        let x = self.convolve(&self.conv2, x); // [batch, 16, 5, 5]
+        let x = x.flatten::<2>(1, 3);
+        let x = self.activation.forward(self.fc1.forward(x));
+        let x = self.activation.forward(self.fc2.forward(x));
+        self.fc3.forward(x)
+    }
+
+    fn convolve(&self, conv: &Conv2d, x: Tensor<4>) -> Tensor<4> {
+        self.pool.halve(self.activation.forward(conv.forward(x)))
+    }
+}
+
+/// More zeros than any image needs would only make the first fully connected layer enormous.
+const MAX_PADDING: usize = 16;
+
+fn default_padding() -> usize {
+    2
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::check_model;
+    use crate::vision::ImageConfig;
+
+    fn shape(channels: usize, height: usize, width: usize) -> ImageShape {
+        ImageShape {
+            channels,
+            height,
+            width,
+            outputs: 10,
+        }
+    }
+
+    fn count(config: &LenetConfig, shape: ImageShape) -> usize {
+        config.init(&shape, 0, &Device::flex()).num_params()
+    }
+
+    #[test]
+    fn modern_and_classical() {
+        // Leaky, because a dead unit has no gradient and the check wants one everywhere.
+        for (activation, pool) in [
+            (Activation::LeakyRelu, Pool::Max),
+            (Activation::Tanh, Pool::Average),
+        ] {
+            let config = LenetConfig {
+                activation,
+                pool,
+                ..LenetConfig::default()
+            };
+            check_model(ImageConfig::Lenet(config.clone()), shape(1, 28, 28));
+            check_model(ImageConfig::Lenet(config), shape(3, 17, 24));
+        }
+    }
+
+    #[test]
+    fn counts_its_parameters() {
+        // By hand: 6·26 + 16·151 + 120·401 + 84·121 + 10·85.
+        assert_eq!(count(&LenetConfig::default(), shape(1, 28, 28)), 61_706);
+        let config = LenetConfig {
+            padding: 0,
+            ..LenetConfig::default()
+        };
+        assert_eq!(count(&config, shape(1, 32, 32)), 61_706);
+    }
+
+    #[test]
+    fn an_image_that_is_too_small_is_refused() {
+        let config = LenetConfig::default();
+        assert_eq!(config.validate_for(&shape(1, 12, 12)), []);
+        assert_eq!(config.validate_for(&shape(1, 11, 12)).len(), 1);
+        check_smallest(&config, 12);
+        let config = LenetConfig {
+            padding: 0,
+            ..config
+        };
+        assert_eq!(config.validate_for(&shape(1, 16, 16)), []);
+        assert_eq!(config.validate_for(&shape(1, 16, 15)).len(), 1);
+        check_smallest(&config, 16);
+    }
+
+    fn check_smallest(config: &LenetConfig, side: usize) {
+        let device = Device::flex();
+        let model = config.init(&shape(1, side, side), 0, &device);
+        let images = Tensor::zeros([2, 1, side, side], &device);
+        assert_eq!(model.forward(images).dims(), [2, 10]);
+    }
+
+    #[test]
+    fn defaults_come_from_an_empty_table() {
+        let config: LenetConfig = serde_json::from_str("{}").unwrap();
+        assert_eq!(config, LenetConfig::default());
+        assert!(serde_json::from_str::<LenetConfig>(r#"{"pol": "max"}"#).is_err());
+    }
+}

@@ -1,0 +1,143 @@
+use burn::module::{ModuleMapper, Param};
+use burn::tensor::Device;
+
+use super::*;
+use crate::check::check_model;
+use crate::family::Architecture;
+use crate::reference::{
+    assert_close, assert_gradients, assert_names, fill, gradients, images, loss, read,
+};
+use crate::vision::ImageConfig;
+
+fn shape(height: usize, width: usize, outputs: usize) -> ImageShape {
+    ImageShape {
+        channels: 3,
+        height,
+        width,
+        outputs,
+    }
+}
+
+/// The model of the reference in `tests/data/mobilenet-v3-tiny`.
+fn tiny() -> MobileNetV3Config {
+    MobileNetV3Config {
+        size: MobileNetV3Size::Small,
+        width: 0.1,
+        dropout: 0.0,
+    }
+}
+
+/// The reference's model with its running statistics, on `device`.
+fn reference(device: &Device) -> MobileNetV3 {
+    let model = tiny().init(&shape(32, 40, 5), 0, device);
+    let file = read("mobilenet-v3-tiny/model");
+    fill(model, file, config::torch_name)
+}
+
+#[test]
+fn agrees_with_torchvision_forwards_and_backwards() {
+    let device = Device::flex().autodiff();
+    let io = read("mobilenet-v3-tiny/io");
+    // Frozen norms take the running statistics, as PyTorch's do in evaluation; the parameters
+    // need their gradients back.
+    let model = reference(&device).freeze().map(&mut Thaw);
+    let logits = model.forward(images(&io, &device));
+    assert_close(&logits.clone().into_data(), &io["logits"], 2e-5, "logits");
+
+    let loss = loss(logits, &io);
+    assert_close(&loss.clone().into_data(), &io["loss"], 2e-5, "loss");
+    let found = gradients(&model, &loss.backward(), config::torch_name);
+    assert_gradients(&found, &read("mobilenet-v3-tiny/grads"), 1e-4);
+}
+
+#[test]
+fn evaluation_agrees_with_torchvision() {
+    let device = Device::flex();
+    let io = read("mobilenet-v3-tiny/io");
+    let logits = reference(&device).forward(images(&io, &device));
+    assert_close(&logits.into_data(), &io["logits"], 2e-5, "logits");
+}
+
+#[test]
+fn published_sizes_have_the_published_numbers_of_parameters() {
+    let count = |size| {
+        let config = MobileNetV3Config {
+            size,
+            ..MobileNetV3Config::default()
+        };
+        let shape = shape(224, 224, 1000);
+        let model = config.init(&shape, 0, &Device::flex());
+        assert!(config.least_weights(&shape) <= model.num_params());
+        // Burn counts the running statistics, PyTorch does not.
+        let norms = |feature: &Feature| match feature {
+            Feature::Conv(conv) => conv.norm.gamma.dims()[0],
+            Feature::Block(block) => block
+                .block
+                .iter()
+                .map(|layer| match layer {
+                    Layer::Conv(conv) => conv.norm.gamma.dims()[0],
+                    Layer::Squeeze(_) => 0,
+                })
+                .sum(),
+        };
+        let channels: usize = model.features.iter().map(norms).sum();
+        model.num_params() - 2 * channels
+    };
+    assert_eq!(count(MobileNetV3Size::Small), 2_542_856);
+    assert_eq!(count(MobileNetV3Size::Large), 5_483_032);
+}
+
+#[test]
+fn names_and_shapes_are_torchvisions() {
+    let config = ImageConfig::MobilenetV3(tiny());
+    assert_names(&config, &shape(32, 40, 5), read("mobilenet-v3-tiny/model"));
+}
+
+#[test]
+fn check() {
+    for size in [MobileNetV3Size::Small, MobileNetV3Size::Large] {
+        let config = MobileNetV3Config { size, ..tiny() };
+        check_model(ImageConfig::MobilenetV3(config), shape(40, 33, 3));
+    }
+}
+
+#[test]
+fn channels_are_rounded_as_in_the_papers_code() {
+    let found = [1.0, 8.0, 9.6, 11.9, 12.0, 18.0, 43.9, 1000.0].map(round_to_eight);
+    assert_eq!(found, [8, 8, 16, 16, 16, 24, 40, 1000]);
+}
+
+#[test]
+fn any_image_will_do() {
+    let config = tiny();
+    for (height, width) in [(1, 1), (7, 33)] {
+        let shape = shape(height, width, 2);
+        assert_eq!(config.validate_for(&shape), []);
+        let model = config.init(&shape, 0, &Device::flex());
+        let images = Tensor::ones([3, 3, height, width], &Device::flex());
+        assert_eq!(model.forward(images).dims(), [3, 2]);
+    }
+}
+
+#[test]
+fn all_impossible_values_are_reported() {
+    for width in [0.0, -1.0, 17.0, f64::NAN, f64::INFINITY] {
+        let config = MobileNetV3Config {
+            width,
+            dropout: 1.0,
+            ..MobileNetV3Config::default()
+        };
+        let keys: Vec<_> = config.validate().into_iter().map(|(key, _)| key).collect();
+        assert_eq!(keys, ["width", "dropout"]);
+    }
+    assert_eq!(MobileNetV3Config::default().validate(), []);
+}
+
+/// Gives frozen parameters their gradients back, and leaves the flags of layers cleared.
+struct Thaw;
+
+impl ModuleMapper for Thaw {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        param.set_require_grad(true)
+    }
+}

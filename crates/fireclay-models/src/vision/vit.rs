@@ -1,0 +1,234 @@
+//! The Vision Transformer: an image as a sequence of patches, read by a transformer's encoder.
+//!
+//! - Dosovitskiy et al. 2020, *An image is worth 16x16 words*,
+//!   [arXiv:2010.11929](https://arxiv.org/abs/2010.11929): base and large
+//! - Touvron et al. 2020, *Training data-efficient image transformers* (DeiT),
+//!   [arXiv:2012.12877](https://arxiv.org/abs/2012.12877): tiny and small
+//! - stochastic depth: Huang et al. 2016, [arXiv:1603.09382](https://arxiv.org/abs/1603.09382)
+//!
+//! A class token comes first, the positions are learned, norms come before each branch, and the
+//! head reads the class token. First weights, names and details are those of torchvision's
+//! `VisionTransformer`.
+
+mod config;
+mod names;
+
+use burn::module::{Module, Param};
+use burn::tensor::Tensor;
+use fireclay_kernels::{gelu, self_attention};
+
+use crate::init::{Init, Values};
+use crate::layers::conv::{Conv, Conv2d};
+use crate::layers::drop_path::{DropPath, rising};
+use crate::layers::dropout::Dropout;
+use crate::layers::linear::{Linear, xavier};
+use crate::layers::norm::LayerNorm;
+use crate::shape::ImageShape;
+use config::Sizes;
+pub use config::{VitConfig, VitSize};
+
+/// The module that [`VitConfig`] builds.
+#[derive(Module, Debug)]
+pub struct Vit {
+    class_token: Param<Tensor<3>>,
+    conv_proj: Conv2d,
+    encoder: Encoder,
+    heads: Linear,
+}
+
+impl VitConfig {
+    /// First weights as torchvision draws them: normal with deviation 1 / sqrt(fan-in) for the
+    /// patches (LeCun), 0.02 for the positions, Xavier uniform for attention and MLP, zero for the
+    /// class token and the head.
+    fn build(&self, shape: &ImageShape, mut init: Init) -> Vit {
+        let Sizes { hidden, .. } = self.sizes();
+        let [rows, columns] = self.grid(shape);
+        Vit {
+            class_token: init.param([1, 1, hidden], Values::ZEROS),
+            conv_proj: patches(shape.channels, hidden, self.patch_size, &mut init),
+            encoder: Encoder::new(self, 1 + rows * columns, &mut init),
+            heads: Linear {
+                weight: init.param([hidden, shape.outputs], Values::ZEROS),
+                bias: Some(init.param([shape.outputs], Values::ZEROS)),
+            },
+        }
+    }
+}
+
+impl Vit {
+    /// Maps images to logits.
+    ///
+    /// # Shapes
+    ///
+    /// - `images`: `[batch, channels, height, width]`, of the size that the model was built for
+    /// - result: `[batch, outputs]`
+    pub fn forward(&self, images: Tensor<4>) -> Tensor<2> {
+        let class = self.encode(images).narrow(1, 0, 1); // [batch, 1, hidden]
+        self.heads.forward(class.squeeze_dim(1))
+    }
+
+    /// The tokens after the last block and its norm, the class token first.
+    ///
+    /// # Shapes
+    ///
+    /// - `images`: `[batch, channels, height, width]`
+    /// - result: `[batch, 1 + patches, hidden]`
+    pub fn encode(&self, images: Tensor<4>) -> Tensor<3> {
+        self.encoder.forward(self.tokens(images))
+    }
+
+    /// The class token and the embedded patches, row by row, before the positions are added.
+    ///
+    /// # Shapes
+    ///
+    /// As for [`encode`](Self::encode).
+    pub fn tokens(&self, images: Tensor<4>) -> Tensor<3> {
+        let patches = self.conv_proj.forward(images); // [batch, hidden, rows, columns]
+        let patches = patches.flatten::<3>(2, 3).swap_dims(1, 2); // [batch, patches, hidden]
+        let [batch, _, hidden] = patches.dims();
+        let class = self.class_token.val().expand([batch, 1, hidden]);
+        Tensor::cat(vec![class, patches], 1)
+    }
+}
+
+#[derive(Module, Debug)]
+struct Encoder {
+    pos_embedding: Param<Tensor<3>>,
+    dropout: Dropout,
+    layers: Vec<Block>,
+    ln: LayerNorm,
+}
+
+impl Encoder {
+    fn new(config: &VitConfig, tokens: usize, init: &mut Init) -> Self {
+        let Sizes { hidden, layers, .. } = config.sizes();
+        let pos_embedding = init.param([1, tokens, hidden], Values::Normal { std: 0.02 });
+        let block = |rate| Block::new(config, rate, init);
+        let layers = rising(config.drop_path_rate, layers).map(block).collect();
+        Self {
+            pos_embedding,
+            dropout: init.dropout(config.dropout),
+            layers,
+            ln: init.layer_norm_with(hidden, EPSILON),
+        }
+    }
+
+    fn forward(&self, tokens: Tensor<3>) -> Tensor<3> {
+        let x = self.dropout.forward(tokens + self.pos_embedding.val());
+        let x = self.layers.iter().fold(x, |x, layer| layer.forward(x));
+        self.ln.forward(x)
+    }
+}
+
+/// x + attention(norm(x)), then x + mlp(norm(x)).
+#[derive(Module, Debug)]
+struct Block {
+    ln_1: LayerNorm,
+    self_attention: Attention,
+    ln_2: LayerNorm,
+    mlp: Mlp,
+    dropout: Dropout,
+    drop_path: DropPath,
+}
+
+impl Block {
+    fn new(config: &VitConfig, drop_path: f64, init: &mut Init) -> Self {
+        let sizes = config.sizes();
+        Self {
+            ln_1: init.layer_norm_with(sizes.hidden, EPSILON),
+            self_attention: Attention::new(&sizes, init),
+            ln_2: init.layer_norm_with(sizes.hidden, EPSILON),
+            mlp: Mlp::new(&sizes, config.dropout, init),
+            dropout: init.dropout(config.dropout),
+            drop_path: init.drop_path(drop_path),
+        }
+    }
+
+    fn forward(&self, input: Tensor<3>) -> Tensor<3> {
+        let branch = self
+            .self_attention
+            .forward(self.ln_1.forward(input.clone()));
+        let x = input + self.drop_path.forward(self.dropout.forward(branch));
+        let branch = self.mlp.forward(self.ln_2.forward(x.clone()));
+        x + self.drop_path.forward(branch)
+    }
+}
+
+/// Multi-head self-attention (Vaswani et al. 2017,
+/// [arXiv:1706.03762](https://arxiv.org/abs/1706.03762)).
+#[derive(Module, Debug)]
+struct Attention {
+    /// Queries, keys and values, in this order.
+    in_proj: Linear,
+    out_proj: Linear,
+    heads: usize,
+}
+
+impl Attention {
+    fn new(sizes: &Sizes, init: &mut Init) -> Self {
+        let Sizes { hidden, heads, .. } = *sizes;
+        // PyTorch leaves the output's weight at a linear layer's default.
+        let bound = (hidden as f64).powf(-0.5);
+        Self {
+            in_proj: xavier(hidden, 3 * hidden, Values::ZEROS, init),
+            out_proj: Linear {
+                weight: init.param([hidden, hidden], Values::Uniform { bound }),
+                bias: Some(init.param([hidden], Values::ZEROS)),
+            },
+            heads,
+        }
+    }
+
+    fn forward(&self, input: Tensor<3>) -> Tensor<3> {
+        let [batch, tokens, hidden] = input.dims();
+        let split = [batch, tokens, 3 * self.heads, hidden / self.heads];
+        let all = self.in_proj.forward(input).reshape(split).swap_dims(1, 2); // [batch, 3 heads, tokens, width]
+        let mixed = self_attention(all, None, None); // [batch, heads, tokens, width]
+        let mixed = mixed.swap_dims(1, 2).reshape([batch, tokens, hidden]);
+        self.out_proj.forward(mixed)
+    }
+}
+
+#[derive(Module, Debug)]
+struct Mlp {
+    linear_1: Linear,
+    linear_2: Linear,
+    dropout: Dropout,
+}
+
+impl Mlp {
+    fn new(sizes: &Sizes, dropout: f64, init: &mut Init) -> Self {
+        let bias = Values::Normal { std: 1e-6 };
+        Self {
+            linear_1: xavier(sizes.hidden, sizes.mlp, bias, init),
+            linear_2: xavier(sizes.mlp, sizes.hidden, bias, init),
+            dropout: init.dropout(dropout),
+        }
+    }
+
+    fn forward(&self, input: Tensor<3>) -> Tensor<3> {
+        let x = self.dropout.forward(gelu(self.linear_1.forward(input)));
+        self.dropout.forward(self.linear_2.forward(x))
+    }
+}
+
+const EPSILON: f64 = 1e-6;
+
+/// One linear map of each patch's pixels.
+fn patches(channels: usize, hidden: usize, side: usize, init: &mut Init) -> Conv2d {
+    let fan_in = channels * side * side;
+    // torchvision cuts this at two, not at two deviations, which never happens.
+    let values = Values::Normal {
+        std: (fan_in as f64).powf(-0.5),
+    };
+    let conv = Conv {
+        stride: side,
+        padding: 0,
+        bias: true,
+        ..Conv::new(channels, hidden, side)
+    };
+    conv.build(init, values, Values::ZEROS)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,224 @@
+//! Which Vision Transformer it is.
+
+use burn::tensor::Device;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Vit, names};
+use crate::family::{Architecture, Layered};
+use crate::init::Init;
+use crate::limits::{check_rate, saturating_sum};
+use crate::shape::ImageShape;
+
+/// A Vision Transformer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct VitConfig {
+    /// The published size from which the widths below come where they are not given.
+    #[serde(default)]
+    pub size: VitSize,
+    /// The side of the square patches, in pixels; must divide the image's height and width.
+    #[serde(default = "default_patch_size")]
+    pub patch_size: usize,
+    /// The width of the tokens.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hidden: Option<usize>,
+    /// The number of encoder blocks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub layers: Option<usize>,
+    /// The number of attention heads; must divide the width of the tokens.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub heads: Option<usize>,
+    /// The width inside each block's MLP; by default four times the width of the tokens.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mlp: Option<usize>,
+    /// The probability of zeroing a value after the embedding, the attention and each layer of
+    /// the MLP while training, in [0, 1).
+    #[serde(default)]
+    pub dropout: f64,
+    /// The probability of leaving out the last block's branches while training, in [0, 1); the
+    /// earlier blocks' probabilities rise evenly from 0.
+    #[serde(default)]
+    pub drop_path_rate: f64,
+}
+
+/// A published size.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum VitSize {
+    /// 12 blocks, width 192, 3 heads (DeiT-Ti): 5.7 million parameters.
+    #[default]
+    Tiny,
+    /// 12 blocks, width 384, 6 heads (DeiT-S): 22 million parameters.
+    Small,
+    /// 12 blocks, width 768, 12 heads (ViT-B): 86 million parameters.
+    Base,
+    /// 24 blocks, width 1024, 16 heads (ViT-L): 304 million parameters.
+    Large,
+}
+
+/// The numbers of a configuration, from its options or else the published size.
+pub(super) struct Sizes {
+    pub layers: usize,
+    pub hidden: usize,
+    pub heads: usize,
+    pub mlp: usize,
+}
+
+/// More blocks than any published model has.
+const MOST_LAYERS: usize = 1000;
+
+impl Architecture for VitConfig {
+    type Shape = ImageShape;
+    type Model = Vit;
+
+    fn validate(&self) -> Vec<(String, String)> {
+        let mut problems = Vec::new();
+        let mut problem = |key: &str, message: String| problems.push((key.to_string(), message));
+        let widths = [
+            ("patch_size", Some(self.patch_size)),
+            ("hidden", self.hidden),
+            ("layers", self.layers),
+            ("heads", self.heads),
+            ("mlp", self.mlp),
+        ];
+        for (key, _) in widths.iter().filter(|(_, width)| *width == Some(0)) {
+            problem(key, "must be at least 1".into());
+        }
+        // Building a model takes memory for every block, however narrow it is.
+        if self.layers.is_some_and(|layers| layers > MOST_LAYERS) {
+            problem("layers", format!("must be at most {MOST_LAYERS}"));
+        }
+        let Sizes { hidden, heads, .. } = self.sizes();
+        if heads > 0 && hidden % heads != 0 {
+            // The error points at a key that the file has.
+            let key = if self.heads.is_some() {
+                "heads"
+            } else {
+                "hidden"
+            };
+            problem(
+                key,
+                format!("{heads} heads do not divide the width {hidden}"),
+            );
+        }
+        problems.extend(check_rate("dropout", self.dropout));
+        problems.extend(check_rate("drop_path_rate", self.drop_path_rate));
+        problems
+    }
+
+    fn validate_for(&self, shape: &ImageShape) -> Vec<(String, String)> {
+        let ImageShape { height, width, .. } = *shape;
+        let patch = self.patch_size.max(1);
+        let message =
+            format!("patches of {patch} pixels do not divide images of {height} x {width}");
+        match height % patch == 0 && width % patch == 0 {
+            true => Vec::new(),
+            false => vec![("patch_size".to_string(), message)],
+        }
+    }
+
+    fn least_weights(&self, shape: &ImageShape) -> usize {
+        let Sizes {
+            layers,
+            hidden,
+            mlp,
+            ..
+        } = self.sizes();
+        let [rows, columns] = self.grid(shape);
+        let attention = hidden.saturating_mul(hidden).saturating_mul(4);
+        let block = attention.saturating_add(hidden.saturating_mul(mlp).saturating_mul(2));
+        let patch = self.patch_size.saturating_mul(self.patch_size);
+        saturating_sum([
+            patch.saturating_mul(shape.channels).saturating_mul(hidden),
+            rows.saturating_mul(columns).saturating_mul(hidden),
+            layers.saturating_mul(block),
+            hidden.saturating_mul(shape.outputs),
+        ])
+    }
+
+    fn init(&self, shape: &ImageShape, seed: u64, device: &Device) -> Vit {
+        self.build(shape, Init::new(seed, device))
+    }
+
+    fn torch_name(&self, path: String) -> String {
+        names::torch_name(&path)
+    }
+}
+
+impl Layered for VitConfig {
+    const HEAD: &'static str = "heads.head";
+
+    /// The embedding, the blocks, the head.
+    fn layers(&self) -> usize {
+        self.sizes().layers + 2
+    }
+
+    /// The last norm belongs to the head.
+    fn layer_of(&self, name: &str) -> Option<usize> {
+        let parts: Vec<_> = name.split('.').collect();
+        match parts[..] {
+            ["class_token"] | ["conv_proj", _] | ["encoder", "pos_embedding"] => Some(0),
+            ["encoder", "layers", block, ..] => {
+                let index: usize = block.strip_prefix("encoder_layer_")?.parse().ok()?;
+                index.checked_add(1)
+            }
+            ["encoder", "ln", _] | ["heads", ..] => Some(self.layers() - 1),
+            _ => None,
+        }
+    }
+
+    fn canonical_name(&self, name: &str) -> Option<String> {
+        Some(names::canonical_name(name).unwrap_or_else(|| name.to_string()))
+    }
+
+    fn positions(&self, shape: &ImageShape, name: &str) -> Option<[usize; 2]> {
+        (name == "encoder.pos_embedding").then(|| self.grid(shape))
+    }
+}
+
+impl VitConfig {
+    /// The number of rows and columns of patches in an image.
+    pub(super) fn grid(&self, shape: &ImageShape) -> [usize; 2] {
+        [
+            shape.height / self.patch_size,
+            shape.width / self.patch_size,
+        ]
+    }
+
+    /// The widths, from the options or else the published size.
+    pub(super) fn sizes(&self) -> Sizes {
+        let (layers, hidden, heads) = match self.size {
+            VitSize::Tiny => (12, 192, 3),
+            VitSize::Small => (12, 384, 6),
+            VitSize::Base => (12, 768, 12),
+            VitSize::Large => (24, 1024, 16),
+        };
+        let hidden = self.hidden.unwrap_or(hidden);
+        Sizes {
+            layers: self.layers.unwrap_or(layers),
+            hidden,
+            heads: self.heads.unwrap_or(heads),
+            mlp: self.mlp.unwrap_or(hidden.saturating_mul(4)),
+        }
+    }
+}
+
+impl Default for VitConfig {
+    fn default() -> Self {
+        Self {
+            size: VitSize::default(),
+            patch_size: default_patch_size(),
+            hidden: None,
+            layers: None,
+            heads: None,
+            mlp: None,
+            dropout: 0.0,
+            drop_path_rate: 0.0,
+        }
+    }
+}
+
+fn default_patch_size() -> usize {
+    16
+}
