@@ -7,7 +7,10 @@
 #[cfg(feature = "flex")]
 mod flex;
 
-use burn::tensor::{DType, FloatDType, Tensor};
+use burn::tensor::Tensor;
+
+use crate::half::widen;
+use crate::pass::one_pass;
 
 /// The numbers of one step of Adam (Kingma & Ba 2015,
 /// [arXiv:1412.6980](https://arxiv.org/abs/1412.6980)) or AdamW (Loshchilov & Hutter 2019,
@@ -121,14 +124,7 @@ pub fn sum_of_squares<const D: usize>(x: Tensor<D>) -> Tensor<1> {
     if take([&x]) {
         return flex::sum_of_squares(x);
     }
-    if crate::stand_in::is_wanted() {
-        return x.sum();
-    }
-    let wide = match x.dtype() {
-        DType::F16 | DType::BF16 => x.cast(FloatDType::F32),
-        _ => x,
-    };
-    wide.square().sum()
+    one_pass(widen(x), |x| x.square().sum())
 }
 
 /// Plain operations would stretch an axis of length 1.

@@ -10,7 +10,7 @@ use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, Dispatch, Flex, TensorMetadata, backend_extension};
 use burn::tensor::{Int, Tensor};
 
-use crate::flex::{contiguous, is_place, tensor, width};
+use crate::flex::{contiguous, is_index, tensor, width};
 
 pub(super) fn embedding(table: Tensor<2>, indices: Tensor<2, Int>) -> Tensor<3> {
     let ([rows, _], shape) = (table.dims(), indices.dims());
@@ -21,7 +21,7 @@ pub(super) fn embedding(table: Tensor<2>, indices: Tensor<2, Int>) -> Tensor<3> 
 
 fn row(index: i64, rows: usize) -> u32 {
     assert!(
-        is_place(index, rows),
+        is_index(index, rows),
         "index {index} of a table of {rows} rows"
     );
     index as u32

@@ -1,11 +1,8 @@
 //! What a run holds while it looks at held-out samples.
 
-use fireclay_kernels::stand_in;
-
 use super::EvaluationUse;
 use super::estimator::MOST_ROWS;
 use super::held_out::HeldOut;
-use super::memory::peak;
 use super::sight::{Shape, Sight, context};
 use super::subject::Subject;
 use super::usage::Computing;
@@ -68,15 +65,13 @@ impl Evaluation {
             (Some(batches), Some(_)) => batches,
             (Some(samples), None) => samples.div_ceil(self.rows),
         };
-        computing.lanes().min(batches.saturating_sub(1)).max(1)
+        computing.evaluated().min(batches.saturating_sub(1)).max(1)
     }
 
     /// What it takes beside the `kept` bytes of a training.
     pub fn memory(&self, kept: u64, computing: Computing) -> EvaluationUse {
-        let (batch, search) = match computing.fused {
-            true => stand_in(|| (self.batch(), self.search())),
-            false => (self.batch(), self.search()),
-        };
+        let batch = computing.peak(&self.subject.infer(self.rows));
+        let search = self.search(computing);
         let at_once = self.at_once(computing);
         let activations = batch * at_once as u64;
         EvaluationUse {
@@ -89,15 +84,11 @@ impl Evaluation {
         }
     }
 
-    fn batch(&self) -> u64 {
-        peak(&self.subject.infer(self.rows))
-    }
-
     /// Once what was written, rather than the source, is what takes most, each token adds as much as the
     /// one before.
-    fn search(&self) -> Option<u64> {
+    fn search(&self, computing: Computing) -> Option<u64> {
         let [source, written] = self.searched;
-        let after = |tokens| Some(peak(&self.subject.search(source, tokens)?));
+        let after = |tokens| Some(computing.peak(&self.subject.search(source, tokens)?));
         let tried = std::iter::successors(Some(FEW), |tokens| Some(4 * tokens));
         for tokens in tried.take_while(|tokens| tokens + FEW < written) {
             let [some, more] = [after(tokens)?, after(tokens + FEW)?];
@@ -116,7 +107,7 @@ const FEW: usize = 4;
 /// Bytes of a probability, which are collected in a list that grows to twice its size.
 const NUMBER: u64 = 16;
 
-/// The numbers that a sample is answered with; of texts that are foretold, none is kept.
+/// The numbers that a sample is answered with. None is kept of predicted tokens.
 fn outputs(shape: &Shape) -> u64 {
     let outputs = match shape {
         Shape::Table(shape) => Some(shape.outputs),

@@ -1,10 +1,9 @@
 //! What a run holds of its device's memory, part by part.
 
-use fireclay_kernels::stand_in;
-
 use super::estimator::Estimator;
 use super::evaluation::Evaluation;
-use super::memory::peak;
+use super::memory::{peak, peak_of_passes};
+use super::record::Recording;
 use super::resident::Resident;
 use super::subject::Subject;
 use super::{EvaluationUse, MemoryUse, TensorShape};
@@ -41,8 +40,16 @@ impl Computing {
         }
     }
 
+    /// The most bytes that it holds at once for what was recorded, but for the weights.
+    pub fn peak(self, recording: &Recording) -> u64 {
+        match self.fused {
+            true => peak_of_passes(recording),
+            false => peak(recording),
+        }
+    }
+
     /// How many batches it evaluates at once, if there are so many.
-    pub fn lanes(self) -> usize {
+    pub fn evaluated(self) -> usize {
         match self.fused {
             true => rayon::current_num_threads(),
             false => 1,
@@ -51,7 +58,7 @@ impl Computing {
 
     /// Threads that make tensors, at most.
     pub fn threads(self) -> usize {
-        1 + self.parts.max(self.lanes())
+        1 + self.parts.max(self.evaluated())
     }
 }
 
@@ -162,11 +169,9 @@ impl Estimator {
 
     /// The most bytes beside the weights that a batch of so many rows takes.
     fn working(&self, rows: usize, computing: Computing) -> u64 {
-        let train = |rows| peak(&self.subject.train(rows, self.forgets()));
-        let part = |rows| match (rows, computing.fused) {
-            (0, _) => 0,
-            (rows, true) => stand_in(|| train(rows)),
-            (rows, false) => train(rows),
+        let part = |rows| match rows {
+            0 => 0,
+            rows => computing.peak(&self.subject.train(rows, self.forgets())),
         };
         let (small, larger) = (rows / computing.parts, rows % computing.parts);
         let smaller = (computing.parts - larger) as u64 * part(small);
