@@ -11,7 +11,7 @@ use burn::tensor::activation::relu;
 use crate::operation::{Operation, apply};
 use crate::pass::one_pass;
 
-/// max(0, x + y), of which the result alone is kept for the gradient.
+/// max(0, x + y). Only the result is kept for the gradient.
 ///
 /// # Shapes
 ///

@@ -14,8 +14,9 @@ use plain::Attention;
 /// of keys than of queries, as many queries in a row share one (Ainslie et al. 2023, *GQA*,
 /// [arXiv:2305.13245](https://arxiv.org/abs/2305.13245), section 2.2).
 ///
-/// Masked scores get no weight, and all the same where a query has no other. `factors`, which have no
-/// gradient, are multiplied with the weights after the softmax: dropout's mask.
+/// Masked scores get no weight; where all scores of a query are masked, they get the same weight.
+/// `factors` are dropout's mask: the weights are multiplied with them after the softmax. They have no
+/// gradient.
 ///
 /// The weights are kept for the gradients, in half precision if the rest is. The loops for the CPU make
 /// the weights of a few queries at a time, and make them again for the gradients, so that without

@@ -17,10 +17,10 @@ use crate::pass::one_pass;
 
 /// (x - mean) / sqrt(variance + epsilon) * gamma + beta, with the mean and the population variance of
 /// each channel over the batch and over all positions (Ioffe & Szegedy 2015,
-/// [arXiv:1502.03167](https://arxiv.org/abs/1502.03167), algorithm 1); with it the mean and the
-/// variance, which are not differentiated.
+/// [arXiv:1502.03167](https://arxiv.org/abs/1502.03167), algorithm 1). The mean and the variance are
+/// given too; they have no gradient.
 ///
-/// The loops take maps; where a channel is one number in each sample they lose to Burn's.
+/// The loops take maps. Where a channel is one number in each sample, Burn's operations are faster.
 ///
 /// # Shapes
 ///
@@ -36,7 +36,7 @@ pub fn batch_norm<const D: usize>(
     trained(x, [gamma, beta], epsilon, Then::Nothing)
 }
 
-/// [`batch_norm`] and max(0, ..) of its result, for whose gradient nothing more is kept.
+/// max(0, ..) of what [`batch_norm`] gives. The gradient needs nothing more than the result.
 pub fn batch_norm_relu<const D: usize>(
     x: Tensor<D>,
     gamma: Tensor<1>,
@@ -46,8 +46,8 @@ pub fn batch_norm_relu<const D: usize>(
     trained(x, [gamma, beta], epsilon, Then::Relu)
 }
 
-/// (x - mean) / sqrt(variance + epsilon) * gamma + beta, with a mean and a variance of each channel
-/// that are given. The loop is for tensors without autodiff.
+/// (x - mean) / sqrt(variance + epsilon) * gamma + beta with a given mean and variance of each
+/// channel. The loop is for tensors without autodiff.
 ///
 /// # Shapes
 ///
@@ -70,7 +70,7 @@ pub fn normalise<const D: usize>(
     })
 }
 
-/// [`normalise`] and max(0, ..) of its result.
+/// max(0, ..) of what [`normalise`] gives.
 pub fn normalise_relu<const D: usize>(
     x: Tensor<D>,
     [gamma, beta]: [Tensor<1>; 2],
@@ -93,7 +93,7 @@ fn takes<const D: usize, const N: usize>(x: &Tensor<D>, scales: [&Tensor<1>; N])
     has_maps(x) && x.dims()[0] > 0 && takes(x) && scales.into_iter().all(takes)
 }
 
-/// What has no gradient is taken alone: one tensor with autodiff makes Burn look for a body with it.
+/// None may have autodiff: a single one makes Burn look for a body with it.
 #[cfg(feature = "flex")]
 fn takes_plain<const D: usize, const N: usize>(x: &Tensor<D>, scales: [&Tensor<1>; N]) -> bool {
     let is_plain = !x.is_autodiff() && !scales.iter().any(|scale| scale.is_autodiff());
@@ -164,7 +164,7 @@ fn flat<const D: usize>(scale: Tensor<D>) -> Tensor<1> {
     scale.reshape([channels])
 }
 
-/// Of maps, of gamma and of beta.
+/// Takes maps, gamma and beta.
 #[derive(Clone, Debug)]
 struct BatchNorm {
     epsilon: f64,
@@ -173,9 +173,9 @@ struct BatchNorm {
 
 #[derive(Clone, Debug)]
 struct Kept<const D: usize> {
-    /// Mean and variance.
+    /// Mean and variance of each channel.
     statistics: [Tensor<1>; 2],
-    /// The result, where negative numbers were cut off.
+    /// The result, if negative numbers were cut off.
     cut: Option<Tensor<D>>,
 }
 

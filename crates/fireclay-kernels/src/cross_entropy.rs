@@ -10,9 +10,8 @@ use crate::half::{widely, widen};
 use crate::operation::{Operation, apply};
 use crate::pass::one_pass;
 
-/// The cross-entropy of each row in nats: minus the logarithm of the share that the softmax of the
-/// logits gives to the target; with label smoothing e, the mean of that over all classes has the
-/// share e of it (Szegedy et al. 2016, [arXiv:1512.00567](https://arxiv.org/abs/1512.00567),
+/// The cross-entropy of each row in nats: minus the logarithm of the target's share in the softmax of
+/// the logits. With label smoothing e, a part e of it is the mean of that over all classes (Szegedy et al. 2016, [arXiv:1512.00567](https://arxiv.org/abs/1512.00567),
 /// section 7). Logits in half precision have losses in single.
 ///
 /// # Shapes
@@ -29,7 +28,7 @@ pub fn cross_entropy(logits: Tensor<2>, targets: Tensor<1, Int>, smoothing: f64)
     apply(CrossEntropy { targets, smoothing }, [logits]).flatten(0, 1)
 }
 
-/// Of `[rows, classes]` logits the losses, `[rows, 1]`.
+/// Takes logits, `[rows, classes]`, and gives losses, `[rows, 1]`.
 #[derive(Clone, Debug)]
 struct CrossEntropy {
     targets: Tensor<1, Int>,

@@ -8,9 +8,9 @@
 //! rounding. The loops over slices are vectorised for the processor that runs them, and are shared out
 //! to the current rayon pool in pieces that depend on the shape alone, so that results are the same
 //! bits on any number of threads. The plain operations have a gradient of their own, too, where they
-//! would otherwise keep much (`operation.rs`). Where a loop takes their place is marked for those who
-//! plan without numbers (`pass.rs`). What would suffer in half precision is done in `f32`
-//! and given back in half ([`widely`]).
+//! would otherwise keep much (`operation.rs`). A plan without numbers sees which of them a loop does in
+//! one pass (`pass.rs`). What would suffer in half precision is done in `f32` and given back in half
+//! ([`widely`]).
 
 mod add_relu;
 mod attention;

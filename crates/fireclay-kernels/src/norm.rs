@@ -57,7 +57,7 @@ fn by_row<const D: usize>(x: Tensor<D>, norm: impl FnOnce(Tensor<2>) -> Tensor<2
     norm(x.reshape([rows, dims[D - 1]])).reshape(dims)
 }
 
-/// Of rows, with the scale and perhaps the shift of each position, `[1, width]`; both are of one kind.
+/// Takes rows and the scale of each position, `[1, width]`; perhaps a shift of the same kind, too.
 #[derive(Clone, Copy, Debug)]
 struct Norm {
     centre: Centre,

@@ -32,16 +32,17 @@ pub(crate) trait Operation<const D: usize, const N: usize, const K: usize>:
     /// Whether the result is cheap to make: then gradient checkpointing makes it again, too.
     const CHEAP: bool;
 
-    /// What is kept beside these inputs. A loop that takes the place of `forward` keeps it only if it
-    /// is the result.
+    /// What is kept beside these inputs. A loop in place of `forward` keeps it only if it is the result.
     type Kept: Clone + Debug + Send + 'static;
 
-    /// On a backend that this crate has no feature for, its inputs may have autodiff, and Burn records
-    /// its steps: it may take primitives only where it has seen that the inputs are on their backend.
+    /// The result and what is kept.
+    ///
+    /// Inputs may have autodiff on a backend that this crate has no feature for. Burn then records each
+    /// step. So primitives may be taken only if the inputs were seen to be on their backend.
     fn forward(&self, inputs: [Tensor<D>; N]) -> (Tensor<D>, Self::Kept);
 
-    /// The gradient of each input, of its shape and kind, from that of the result. All of them are
-    /// made, also those of inputs that want none.
+    /// The gradient of each input, with its shape and kind, from that of the result. Gradients that no
+    /// input wants are made, too.
     fn backward(
         &self,
         inputs: [Tensor<D>; K],
@@ -184,31 +185,9 @@ where
 {
     let inputs: Option<Vec<_>> = inputs.iter().map(lift::<B, C, D>).collect();
     let inputs: [FloatTensor<Autodiff<B, C>>; N] = inputs?.try_into().ok()?;
-    let ids = inputs.each_ref().map(|input| input.id());
     let primitives = inputs.each_ref().map(|input| input.primitive().clone());
     let (result, kept) = forward::<B, O, D, N, K>(operation, primitives);
-    let prepared = Own::<O, D, K>(PhantomData).prepare::<C>(inputs.each_ref().map(|x| x.node()));
-    let prepared = match O::CHEAP {
-        true => {
-            let again = Again::<B, O, D, N, K> {
-                operation: operation.clone(),
-                inputs: ids,
-                backend: PhantomData,
-            };
-            prepared
-                .memory_bound()
-                .retro_forward(again)
-                .parents(&inputs)
-        }
-        false => prepared.compute_bound(),
-    };
-    let result = match prepared.stateful() {
-        OpsKind::Tracked(mut prepared) => {
-            let ids: [NodeId; K] = std::array::from_fn(|index| prepared.checkpoint(&inputs[index]));
-            prepared.finish((operation.clone(), ids, kept.clone()), result)
-        }
-        OpsKind::UnTracked(prepared) => prepared.finish(result),
-    };
+    let result = tracked::<B, C, O, D, N, K>(operation, &inputs, (result, kept.clone()));
     Some(Applied {
         result: Tensor::from_primitive::<Autodiff<B, C>>(result),
         kept,
@@ -217,6 +196,39 @@ where
             None => x,
         },
     })
+}
+
+/// A result that knows its gradient, if any input wants one.
+fn tracked<B, C, O, const D: usize, const N: usize, const K: usize>(
+    operation: &O,
+    inputs: &[FloatTensor<Autodiff<B, C>>; N],
+    (result, kept): (FloatTensor<B>, O::Kept),
+) -> FloatTensor<Autodiff<B, C>>
+where
+    B: Backend,
+    C: CheckpointStrategy,
+    O: Operation<D, N, K>,
+    DispatchTensor: DispatchKindConversion<B>,
+{
+    let prepared = Own::<O, D, K>(PhantomData).prepare::<C>(inputs.each_ref().map(|x| x.node()));
+    let prepared = match O::CHEAP {
+        true => {
+            let again = Again::<B, O, D, N, K> {
+                operation: operation.clone(),
+                inputs: inputs.each_ref().map(|input| input.id()),
+                backend: PhantomData,
+            };
+            prepared.memory_bound().retro_forward(again).parents(inputs)
+        }
+        false => prepared.compute_bound(),
+    };
+    match prepared.stateful() {
+        OpsKind::Tracked(mut prepared) => {
+            let ids: [NodeId; K] = std::array::from_fn(|index| prepared.checkpoint(&inputs[index]));
+            prepared.finish((operation.clone(), ids, kept), result)
+        }
+        OpsKind::UnTracked(prepared) => prepared.finish(result),
+    }
 }
 
 /// The primitive of an input on this backend, as a constant if it has no autodiff. Burn's own
@@ -323,61 +335,4 @@ pub(crate) fn pass_on<B: Backend, S, const N: usize>(
 }
 
 #[cfg(all(test, feature = "flex"))]
-mod tests {
-    use super::*;
-    use crate::test::{autodiff_devices, devices};
-
-    /// Doubles, and claims to multiply by seven.
-    #[derive(Clone, Debug)]
-    struct Double<const CHEAP: bool>;
-
-    impl<const CHEAP: bool> Operation<1, 1, 1> for Double<CHEAP> {
-        const CHEAP: bool = CHEAP;
-
-        type Kept = Tensor<1>;
-
-        fn forward(&self, [x]: [Tensor<1>; 1]) -> (Tensor<1>, Tensor<1>) {
-            (x.clone() * 2.0, x + 7.0)
-        }
-
-        fn backward(
-            &self,
-            [x]: [Tensor<1>; 1],
-            seven: Tensor<1>,
-            gradient: Tensor<1>,
-        ) -> [Tensor<1>; 1] {
-            [(seven - x) * gradient]
-        }
-    }
-
-    #[test]
-    fn the_gradient_is_its_own_on_every_device_and_with_checkpoints() {
-        for device in autodiff_devices() {
-            for double in [
-                |x| apply(Double::<true>, [x]),
-                |x| apply(Double::<false>, [x]),
-            ] {
-                let x = Tensor::<1>::from_data([1.0, 2.0], &device).require_grad();
-                // The square needs what the first made, which may have to be made again.
-                let y = double(x.clone());
-                let gradients = (y.clone() * y.clone()).sum().backward();
-                assert_eq!(values(y), [2.0, 4.0]);
-                assert_eq!(values(x.grad(&gradients).unwrap()), [28.0, 56.0]);
-            }
-        }
-    }
-
-    #[test]
-    fn what_has_no_gradient_needs_none() {
-        let device = devices().swap_remove(0);
-        let [plain, constant] = [device.clone(), device.autodiff()]
-            .map(|device| Tensor::<1>::from_data([1.0, 2.0], &device));
-        for x in [plain, constant] {
-            assert_eq!(values(apply(Double::<true>, [x])), [2.0, 4.0]);
-        }
-    }
-
-    fn values(x: Tensor<1>) -> Vec<f32> {
-        x.into_data().iter().collect()
-    }
-}
+mod tests;

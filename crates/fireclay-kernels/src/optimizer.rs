@@ -1,7 +1,7 @@
 //! Steps of optimizers in one pass over a parameter, its gradient and what is remembered of it, and
 //! the sum of squares that a gradient's norm is made of. None of them is differentiated.
 //!
-//! On the CPU a parameter and what is remembered of it are overwritten where nothing else holds
+//! The loops for the CPU overwrite a parameter and what is remembered of it where nothing else holds
 //! them. A gradient is only read.
 
 #[cfg(feature = "flex")]

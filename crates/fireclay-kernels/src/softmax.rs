@@ -15,8 +15,8 @@ pub fn softmax<const D: usize>(scores: Tensor<D>, scale: f64) -> Tensor<D> {
     apply(Softmax { mask, scale }, [scores])
 }
 
-/// The softmax of `scale` times the scores over their last axis, as if masked ones were the least
-/// number: they get nothing where any score is not masked, and equal shares where all are.
+/// The softmax of `scale` times the scores over their last axis, where masked scores count as the least
+/// number: they get no share, or equal shares if all are masked.
 ///
 /// # Shapes
 ///

@@ -1,4 +1,5 @@
-//! In place where nothing else holds the first summand; the result says which gradients go through.
+//! Overwrites the first summand if nothing else holds it. Gradients go through where the result is
+//! positive.
 
 use burn::backend::autodiff::Autodiff;
 use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
@@ -93,7 +94,7 @@ impl NullaryFnOnce for Values<'_> {
 }
 
 struct Gradient<'a> {
-    /// Of the result, which becomes that of the summands.
+    /// That of the result, which becomes that of the summands.
     gradient: &'a mut [f32],
     sum: &'a [f32],
 }

@@ -7,7 +7,7 @@ use crate::operation::{Operation, constant};
 use crate::pass::{Results, one_pass};
 use crate::softmax::{masked_softmax, softmax, softmax_gradient};
 
-/// Of queries, keys and values, or of the three in one.
+/// Takes queries, keys and values, or the three in one tensor.
 #[derive(Clone, Debug)]
 pub(super) struct Attention {
     mask: Option<Tensor<4, Bool>>,
@@ -124,7 +124,7 @@ impl Operation<4, 1, 1> for Attention {
     }
 }
 
-/// Before their product, which in half precision may be beyond the largest number until it is scaled.
+/// Queries are scaled before their product with keys, which might overflow in half precision.
 fn scaled(query: Tensor<4>) -> Tensor<4> {
     let [_, _, _, width] = query.dims();
     query * (width as f64).powf(-0.5)

@@ -53,11 +53,11 @@ fn plain<const D: usize>(x: &Tensor<D>) -> FlexTensor {
     plain.expect("the device is flex")
 }
 
-/// Of a channel.
+/// The statistics of a channel.
 #[derive(Clone, Copy, Debug)]
 struct Moments {
     mean: f32,
-    /// Of the population.
+    /// That of the population.
     variance: f32,
     /// 1 / sqrt(variance + epsilon).
     factor: f32,

@@ -1,5 +1,4 @@
-//! On one thread: rows are copied, and their gradients added up in one buffer, in the order of the
-//! indices.
+//! One thread copies rows, and adds their gradients up in one buffer, in the order of the indices.
 
 use burn::backend::autodiff::Autodiff;
 use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
@@ -57,7 +56,7 @@ struct EmbeddingBackward;
 #[derive(Clone, Debug)]
 struct State {
     indices: Vec<u32>,
-    /// Of the table.
+    /// Rows of the table.
     rows: usize,
 }
 

@@ -221,7 +221,7 @@ fn with_width(tensor: &FlexTensor, width: usize) -> Shape {
 
 /// The sums of some columns side by side.
 struct Sums<'a> {
-    /// From the first of these columns on.
+    /// Starts at the first of these columns.
     numbers: &'a [f32],
     columns: usize,
     sums: &'a mut [f32],

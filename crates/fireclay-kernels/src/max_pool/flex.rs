@@ -113,7 +113,7 @@ struct MaxPoolBackward;
 #[derive(Clone, Debug)]
 struct State {
     windows: Windows,
-    /// Where in its map each number of the result was.
+    /// The position in its map that each number of the result comes from.
     positions: Vec<u32>,
 }
 

@@ -59,7 +59,7 @@ struct RowMask {
 }
 
 impl RowMask {
-    /// Of scores with a batch and heads.
+    /// Scores have a batch and heads before their rows.
     fn new<const D: usize>(mask: Tensor<D, Bool>, scores: &Tensor<D>) -> Self {
         let dims = scores.dims();
         Self {

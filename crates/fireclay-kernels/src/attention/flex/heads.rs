@@ -1,4 +1,4 @@
-//! Where the rows of heads lie: those of different heads side by side, as linear layers leave them.
+//! The layout of heads: rows of different heads lie side by side, as linear layers leave them.
 
 use burn::backend::flex::FlexTensor;
 

@@ -1,4 +1,4 @@
-//! With statistics that are given: map by map, in position where nothing else holds the maps.
+//! Given statistics: map by map, in place where nothing else holds the maps.
 
 use burn::backend::flex::FlexTensor;
 use burn::backend::tensor::FloatTensor;

@@ -131,7 +131,7 @@ impl Sizes {
         }
     }
 
-    /// Where each weight of an output meets its number of the first position, in a padded image.
+    /// The offset in a padded image of the number that each weight of an output meets first.
     pub(super) fn taps(&self) -> Vec<usize> {
         let [rows, columns] = self.kernel;
         let mut taps = Vec::with_capacity(self.depth());
@@ -169,7 +169,7 @@ impl Sizes {
         runs
     }
 
-    /// Where the columns of an image are in a padded row.
+    /// The offsets in a padded row of an image's columns.
     fn columns(&self) -> Vec<usize> {
         let positions = self.padding[1]..self.padding[1] + self.input[1];
         positions.map(|column| self.column(column)).collect()

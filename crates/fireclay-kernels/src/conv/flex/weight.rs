@@ -49,7 +49,7 @@ pub(super) fn bias(gradient: &FlexTensor, sizes: Sizes) -> FlexTensor {
 /// The gradients of some outputs' weights.
 struct Gradients<'a> {
     padded: &'a [f32],
-    /// From the first of these outputs on.
+    /// Starts at the first of these outputs.
     gradient: &'a [f32],
     weight: &'a mut [f32],
     taps: &'a [usize],
