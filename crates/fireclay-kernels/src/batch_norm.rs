@@ -5,19 +5,22 @@ mod flex;
 #[cfg(all(test, feature = "flex"))]
 mod tests;
 
+use burn::backend::Dispatch;
+use burn::backend::ops::ModuleOps;
 use burn::tensor::Tensor;
 use burn::tensor::activation::relu;
 use burn::tensor::module::{self, BatchNormTrainOutput, batch_norm_train};
 
-use crate::operation::{Operation, apply};
-use crate::stand_in;
+use crate::add_relu::relu_gradient;
+use crate::operation::{Applied, Operation, apply_keeping};
+use crate::pass::one_pass;
 
 /// (x - mean) / sqrt(variance + epsilon) * gamma + beta, with the mean and the population variance of
-/// each channel over the batch and over all places (Ioffe & Szegedy 2015,
-/// [arXiv:1502.03167](https://arxiv.org/abs/1502.03167), algorithm 1); with it the mean and the
-/// variance, which are not differentiated.
+/// each channel over the batch and over all positions (Ioffe & Szegedy 2015,
+/// [arXiv:1502.03167](https://arxiv.org/abs/1502.03167), algorithm 1). The mean and the variance are
+/// given too; they have no gradient.
 ///
-/// The loops take maps; where a channel is one number in each sample they lose to Burn's.
+/// The loops take maps. Where a channel is one number in each sample, Burn's operations are faster.
 ///
 /// # Shapes
 ///
@@ -30,39 +33,21 @@ pub fn batch_norm<const D: usize>(
     beta: Tensor<1>,
     epsilon: f64,
 ) -> BatchNormTrainOutput<D> {
-    #[cfg(feature = "flex")]
-    if takes(&x, [&gamma, &beta]) {
-        return flex::batch_norm(x, gamma, beta, epsilon, flex::Then::Nothing);
-    }
-    if has_maps(&x) && stand_in::is_wanted() {
-        return keeps_input(x, gamma, beta);
-    }
-    batch_norm_train(x, gamma, beta, epsilon)
+    trained(x, [gamma, beta], epsilon, Then::Nothing)
 }
 
-/// [`batch_norm`] and max(0, ..) of its result, for whose gradient nothing more is kept.
+/// max(0, ..) of what [`batch_norm`] gives. The gradient needs nothing more than the result.
 pub fn batch_norm_relu<const D: usize>(
     x: Tensor<D>,
     gamma: Tensor<1>,
     beta: Tensor<1>,
     epsilon: f64,
 ) -> BatchNormTrainOutput<D> {
-    #[cfg(feature = "flex")]
-    if takes(&x, [&gamma, &beta]) {
-        return flex::batch_norm(x, gamma, beta, epsilon, flex::Then::Relu);
-    }
-    if has_maps(&x) && stand_in::is_wanted() {
-        return keeps_input(x, gamma, beta);
-    }
-    let normed = batch_norm_train(x, gamma, beta, epsilon);
-    BatchNormTrainOutput {
-        output: relu(normed.output),
-        ..normed
-    }
+    trained(x, [gamma, beta], epsilon, Then::Relu)
 }
 
-/// (x - mean) / sqrt(variance + epsilon) * gamma + beta, with a mean and a variance of each channel
-/// that are given. The loop is for tensors without autodiff.
+/// (x - mean) / sqrt(variance + epsilon) * gamma + beta with a given mean and variance of each
+/// channel. The loop is for tensors without autodiff.
 ///
 /// # Shapes
 ///
@@ -78,12 +63,14 @@ pub fn normalise<const D: usize>(
     #[cfg(feature = "flex")]
     if takes_plain(&x, [&gamma, &beta, &mean, &variance]) {
         let scales = [gamma, beta, mean, variance];
-        return flex::normalise(x, scales, epsilon, flex::Then::Nothing);
+        return flex::normalise(x, scales, epsilon, Then::Nothing);
     }
-    module::batch_norm(x, gamma, beta, mean, variance, epsilon)
+    one_pass(x, |x| {
+        module::batch_norm(x, gamma, beta, mean, variance, epsilon)
+    })
 }
 
-/// [`normalise`] and max(0, ..) of its result.
+/// max(0, ..) of what [`normalise`] gives.
 pub fn normalise_relu<const D: usize>(
     x: Tensor<D>,
     [gamma, beta]: [Tensor<1>; 2],
@@ -93,9 +80,11 @@ pub fn normalise_relu<const D: usize>(
     #[cfg(feature = "flex")]
     if takes_plain(&x, [&gamma, &beta, &mean, &variance]) {
         let scales = [gamma, beta, mean, variance];
-        return flex::normalise(x, scales, epsilon, flex::Then::Relu);
+        return flex::normalise(x, scales, epsilon, Then::Relu);
     }
-    relu(module::batch_norm(x, gamma, beta, mean, variance, epsilon))
+    one_pass(x, |x| {
+        relu(module::batch_norm(x, gamma, beta, mean, variance, epsilon))
+    })
 }
 
 #[cfg(feature = "flex")]
@@ -104,7 +93,7 @@ fn takes<const D: usize, const N: usize>(x: &Tensor<D>, scales: [&Tensor<1>; N])
     has_maps(x) && x.dims()[0] > 0 && takes(x) && scales.into_iter().all(takes)
 }
 
-/// What has no gradient is taken alone: one tensor with autodiff makes Burn look for a body with it.
+/// None may have autodiff: a single one makes Burn look for a body with it.
 #[cfg(feature = "flex")]
 fn takes_plain<const D: usize, const N: usize>(x: &Tensor<D>, scales: [&Tensor<1>; N]) -> bool {
     let is_plain = !x.is_autodiff() && !scales.iter().any(|scale| scale.is_autodiff());
@@ -115,40 +104,121 @@ fn has_maps<const D: usize>(x: &Tensor<D>) -> bool {
     x.dims().iter().skip(2).product::<usize>() > 1
 }
 
-/// Keeps its input and, as the loop does, its result even with gradient checkpointing.
-#[derive(Clone, Debug)]
-struct StandIn;
+/// What becomes of a result before it is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Then {
+    Nothing,
+    /// It is zero where it would be negative.
+    Relu,
+}
 
-impl<const D: usize> Operation<D, 1> for StandIn {
-    const CHEAP: bool = false;
-
-    type Kept = ();
-
-    fn forward(&self, [x]: [Tensor<D>; 1]) -> (Tensor<D>, ()) {
-        (stand_in::values(x), ())
-    }
-
-    fn backward(&self, [x]: [Tensor<D>; 1], _: (), gradient: Tensor<D>) -> [Tensor<D>; 1] {
-        [stand_in::slopes(x, gradient)]
+impl Then {
+    fn apply<const D: usize>(self, y: Tensor<D>) -> Tensor<D> {
+        match self {
+            Self::Nothing => y,
+            Self::Relu => relu(y),
+        }
     }
 }
 
-/// The stand-in: whether it is cut off at zero can be seen from what is kept of x.
-fn keeps_input<const D: usize>(
+fn trained<const D: usize>(
     x: Tensor<D>,
-    gamma: Tensor<1>,
-    beta: Tensor<1>,
+    [gamma, beta]: [Tensor<1>; 2],
+    epsilon: f64,
+    then: Then,
 ) -> BatchNormTrainOutput<D> {
-    let [mean, variance] = [&gamma, &beta].map(|like| like.clone().detach());
-    let [gamma, beta] = [gamma, beta].map(|scale| {
-        let channels = scale.dims()[0];
-        let mut shape = [1; D];
-        shape[1] = channels;
-        scale.reshape(shape)
-    });
+    #[cfg(feature = "flex")]
+    if takes(&x, [&gamma, &beta]) {
+        return flex::batch_norm(x, gamma, beta, epsilon, then);
+    }
+    if !has_maps(&x) {
+        let normed = batch_norm_train(x, gamma, beta, epsilon);
+        return BatchNormTrainOutput {
+            output: then.apply(normed.output),
+            ..normed
+        };
+    }
+    let [gamma, beta] = [gamma, beta].map(by_channel);
+    let Applied {
+        result,
+        kept,
+        beside,
+    } = apply_keeping(BatchNorm { epsilon, then }, [x, gamma, beta]);
+    let [mean, variance] = kept.statistics.map(beside);
     BatchNormTrainOutput {
-        output: apply(StandIn, [x]) + gamma + beta,
+        output: result,
         mean,
         variance,
+    }
+}
+
+/// `[channels]` numbers with the rank of what they scale.
+fn by_channel<const D: usize>(scale: Tensor<1>) -> Tensor<D> {
+    let mut shape = [1; D];
+    shape[1] = scale.dims()[0];
+    scale.reshape(shape)
+}
+
+fn flat<const D: usize>(scale: Tensor<D>) -> Tensor<1> {
+    let channels = scale.dims()[1];
+    scale.reshape([channels])
+}
+
+/// Takes maps, gamma and beta.
+#[derive(Clone, Debug)]
+struct BatchNorm {
+    epsilon: f64,
+    then: Then,
+}
+
+#[derive(Clone, Debug)]
+struct Kept<const D: usize> {
+    /// Mean and variance of each channel.
+    statistics: [Tensor<1>; 2],
+    /// The result, if negative numbers were cut off.
+    cut: Option<Tensor<D>>,
+}
+
+impl<const D: usize> Operation<D, 3, 2> for BatchNorm {
+    const CHEAP: bool = false;
+
+    type Kept = Kept<D>;
+
+    fn forward(&self, [x, gamma, beta]: [Tensor<D>; 3]) -> (Tensor<D>, Kept<D>) {
+        one_pass(x, |x| {
+            let normed = batch_norm_train(x, flat(gamma), flat(beta), self.epsilon);
+            let y = self.then.apply(normed.output);
+            let kept = Kept {
+                statistics: [normed.mean, normed.variance],
+                cut: (self.then == Then::Relu).then(|| y.clone()),
+            };
+            (y, kept)
+        })
+    }
+
+    fn backward(
+        &self,
+        [x, gamma]: [Tensor<D>; 2],
+        kept: Kept<D>,
+        gradient: Tensor<D>,
+    ) -> [Tensor<D>; 3] {
+        one_pass(x, |x| {
+            let gradient = match kept.cut {
+                Some(y) => relu_gradient(y, gradient),
+                None => gradient,
+            };
+            let [mean, variance] = kept.statistics.map(Tensor::into_dispatch);
+            let found = Dispatch::batch_norm_train_backward(
+                x.into_dispatch(),
+                flat(gamma).into_dispatch(),
+                mean,
+                variance,
+                self.epsilon,
+                gradient.into_dispatch(),
+            );
+            let scales = [found.gamma_grad, found.beta_grad].map(Tensor::from_dispatch);
+            let [to_gamma, to_beta] = scales.map(by_channel);
+            [Tensor::from_dispatch(found.x_grad), to_gamma, to_beta]
+        })
     }
 }

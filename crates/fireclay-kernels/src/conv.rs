@@ -60,7 +60,7 @@ mod tests {
         ([2, 4, 11, 13], [5, 4, 5, 2], [3, 2], [2, 0]),
         // The last rows and columns are under no kernel, and one row of padding meets no number.
         ([2, 3, 6, 10], [4, 3, 1, 3], [4, 4], [1, 0]),
-        // Several blocks of panels and of places, and panels that lack columns.
+        // Several blocks of panels and of positions, and panels that lack columns.
         ([1, 60, 37, 36], [20, 60, 3, 3], [1, 1], [1, 1]),
     ];
 

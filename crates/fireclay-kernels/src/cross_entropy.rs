@@ -6,12 +6,12 @@ mod flex;
 use burn::tensor::activation::{self, log_softmax};
 use burn::tensor::{IndexingUpdateOp, Int, Tensor};
 
+use crate::half::{widely, widen};
 use crate::operation::{Operation, apply};
-use crate::{stand_in, widely, widen};
+use crate::pass::one_pass;
 
-/// The cross-entropy of each row in nats: minus the logarithm of the share that the softmax of the
-/// logits gives to the target; with label smoothing e, the mean of that over all classes has the
-/// share e of it (Szegedy et al. 2016, [arXiv:1512.00567](https://arxiv.org/abs/1512.00567),
+/// The cross-entropy of each row in nats: minus the logarithm of the target's share in the softmax of
+/// the logits. With label smoothing e, a part e of it is the mean of that over all classes (Szegedy et al. 2016, [arXiv:1512.00567](https://arxiv.org/abs/1512.00567),
 /// section 7). Logits in half precision have losses in single.
 ///
 /// # Shapes
@@ -28,14 +28,14 @@ pub fn cross_entropy(logits: Tensor<2>, targets: Tensor<1, Int>, smoothing: f64)
     apply(CrossEntropy { targets, smoothing }, [logits]).flatten(0, 1)
 }
 
-/// Of `[rows, classes]` logits the losses, `[rows, 1]`.
+/// Takes logits, `[rows, classes]`, and gives losses, `[rows, 1]`.
 #[derive(Clone, Debug)]
 struct CrossEntropy {
     targets: Tensor<1, Int>,
     smoothing: f64,
 }
 
-impl Operation<2, 1> for CrossEntropy {
+impl Operation<2, 1, 1> for CrossEntropy {
     const CHEAP: bool = false;
 
     type Kept = ();
@@ -45,7 +45,7 @@ impl Operation<2, 1> for CrossEntropy {
     }
 
     fn backward(&self, [logits]: [Tensor<2>; 1], _: (), gradient: Tensor<2>) -> [Tensor<2>; 1] {
-        [widely(logits, |logits| self.slopes(logits, gradient))]
+        [widely(logits, |logits| self.gradient(logits, gradient))]
     }
 }
 
@@ -55,26 +55,26 @@ impl CrossEntropy {
         if crate::flex::takes(&logits) {
             return flex::losses(logits, self);
         }
-        match stand_in::is_wanted() {
-            true => stand_in::row_by_row(logits),
-            false => plain(logits, self.targets.clone(), self.smoothing),
-        }
+        one_pass(logits, |logits| {
+            plain(logits, self.targets.clone(), self.smoothing)
+        })
     }
 
-    fn slopes(&self, logits: Tensor<2>, gradient: Tensor<2>) -> Tensor<2> {
+    fn gradient(&self, logits: Tensor<2>, gradient: Tensor<2>) -> Tensor<2> {
         #[cfg(feature = "flex")]
         if crate::flex::takes(&logits) {
-            return flex::slopes(logits, gradient, self);
+            return flex::gradient(logits, gradient, self);
         }
-        if stand_in::is_wanted() {
-            return stand_in::values(logits);
-        }
+        one_pass(logits, |logits| self.plain_gradient(logits, gradient))
+    }
+
+    fn plain_gradient(&self, logits: Tensor<2>, gradient: Tensor<2>) -> Tensor<2> {
         let [rows, classes] = logits.dims();
         let own = gradient.clone() * (self.smoothing - 1.0); // [rows, 1]
         let spread = self.smoothing / classes as f64;
-        let slopes = (activation::softmax(logits, 1) - spread) * gradient;
+        let found = (activation::softmax(logits, 1) - spread) * gradient;
         let targets = self.targets.clone().reshape([rows, 1]);
-        slopes.scatter(1, targets, own, IndexingUpdateOp::Add)
+        found.scatter(1, targets, own, IndexingUpdateOp::Add)
     }
 }
 

@@ -62,8 +62,8 @@ pub(crate) fn numbers<const D: usize>(x: Tensor<D>) -> FlexTensor {
     contiguous(x.expect("the loops take what is on flex, and an operation is without autodiff"))
 }
 
-/// Whether `index` is one of `count` places.
-pub(crate) fn is_place(index: i64, count: usize) -> bool {
+/// Whether `index` is below `count` and not negative.
+pub(crate) fn is_index(index: i64, count: usize) -> bool {
     u32::try_from(index).is_ok_and(|index| (index as usize) < count)
 }
 

@@ -8,8 +8,9 @@ use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_PI, PI};
 
 use burn::tensor::{Tensor, activation};
 
+use crate::half::{widely, widen};
 use crate::operation::{Operation, apply};
-use crate::{stand_in, widely, widen};
+use crate::pass::one_pass;
 
 /// What x is multiplied by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +36,7 @@ pub fn silu<const D: usize>(x: Tensor<D>) -> Tensor<D> {
     apply(Form::Logistic, [x])
 }
 
-impl<const D: usize> Operation<D, 1> for Form {
+impl<const D: usize> Operation<D, 1, 1> for Form {
     const CHEAP: bool = true;
 
     type Kept = ();
@@ -45,7 +46,7 @@ impl<const D: usize> Operation<D, 1> for Form {
     }
 
     fn backward(&self, [x]: [Tensor<D>; 1], _: (), gradient: Tensor<D>) -> [Tensor<D>; 1] {
-        [widely(x, |x| self.slopes(x, widen(gradient)))]
+        [widely(x, |x| self.gradient(x, widen(gradient)))]
     }
 }
 
@@ -55,26 +56,24 @@ impl Form {
         if crate::flex::takes(&x) {
             return flex::values(x, self);
         }
-        match self {
-            _ if stand_in::is_wanted() => stand_in::values(x),
+        one_pass(x, |x| match self {
             Self::Exact => plain(x),
             Self::Tanh => plain_tanh(x),
             Self::Logistic => activation::silu(x),
-        }
+        })
     }
 
-    /// The gradient multiplied by the slope at x.
-    fn slopes<const D: usize>(self, x: Tensor<D>, gradient: Tensor<D>) -> Tensor<D> {
+    /// The gradient multiplied by the derivative at x.
+    fn gradient<const D: usize>(self, x: Tensor<D>, gradient: Tensor<D>) -> Tensor<D> {
         #[cfg(feature = "flex")]
         if crate::flex::takes(&x) {
-            return flex::slopes(x, gradient, self);
+            return flex::gradient(x, gradient, self);
         }
-        match self {
-            _ if stand_in::is_wanted() => stand_in::slopes(x, gradient),
-            Self::Exact => slope(x) * gradient,
-            Self::Tanh => slope_tanh(x) * gradient,
-            Self::Logistic => slope_logistic(x) * gradient,
-        }
+        one_pass(x, |x| match self {
+            Self::Exact => derivative(x) * gradient,
+            Self::Tanh => derivative_tanh(x) * gradient,
+            Self::Logistic => derivative_logistic(x) * gradient,
+        })
     }
 }
 
@@ -83,7 +82,7 @@ fn plain<const D: usize>(x: Tensor<D>) -> Tensor<D> {
 }
 
 /// Φ(x) + x φ(x).
-fn slope<const D: usize>(x: Tensor<D>) -> Tensor<D> {
+fn derivative<const D: usize>(x: Tensor<D>) -> Tensor<D> {
     let density = (x.clone() * x.clone() * -0.5).exp() * (2.0 * PI).sqrt().recip();
     below(x.clone()) + x * density
 }
@@ -98,7 +97,7 @@ fn plain_tanh<const D: usize>(x: Tensor<D>) -> Tensor<D> {
     (tanh(x.clone()) + 1.0) * 0.5 * x
 }
 
-fn slope_tanh<const D: usize>(x: Tensor<D>) -> Tensor<D> {
+fn derivative_tanh<const D: usize>(x: Tensor<D>) -> Tensor<D> {
     let tanh = tanh(x.clone());
     let inner = (x.clone() * x.clone() * (3.0 * CUBE) + 1.0) * FRAC_2_PI.sqrt();
     let rest = (tanh.clone() * tanh.clone()).neg() + 1.0;
@@ -110,7 +109,7 @@ fn tanh<const D: usize>(x: Tensor<D>) -> Tensor<D> {
     ((cube * CUBE + x) * FRAC_2_PI.sqrt()).tanh()
 }
 
-fn slope_logistic<const D: usize>(x: Tensor<D>) -> Tensor<D> {
+fn derivative_logistic<const D: usize>(x: Tensor<D>) -> Tensor<D> {
     let share = activation::sigmoid(x.clone());
     let rest = share.clone().neg() + 1.0;
     (x * rest + 1.0) * share

@@ -8,8 +8,9 @@
 //! rounding. The loops over slices are vectorised for the processor that runs them, and are shared out
 //! to the current rayon pool in pieces that depend on the shape alone, so that results are the same
 //! bits on any number of threads. The plain operations have a gradient of their own, too, where they
-//! would otherwise keep much (`operation.rs`). What would suffer in half precision is done in `f32`
-//! and given back in half ([`widely`]).
+//! would otherwise keep much (`operation.rs`). A plan without numbers sees which of them a loop does in
+//! one pass (`pass.rs`). What would suffer in half precision is done in `f32` and given back in half
+//! ([`widely`]).
 
 mod add_relu;
 mod attention;
@@ -37,8 +38,8 @@ mod norm;
 )]
 mod operation;
 mod optimizer;
+mod pass;
 mod softmax;
-mod stand_in;
 #[cfg(all(test, feature = "flex"))]
 mod test;
 
@@ -54,8 +55,8 @@ pub use linear::linear;
 pub use max_pool::max_pool2d;
 pub use norm::{layer_norm, rms_norm};
 pub use optimizer::{AdamStep, MomentumStep, adam, descent, lerp, momentum, sum_of_squares};
-pub use softmax::{masked_softmax, softmax};
-pub use stand_in::stand_in;
+pub use pass::{PASS_BEGINS, PASS_ENDS};
+pub use softmax::softmax;
 
 /// Whether `device` is the one that the loops over slices are for.
 #[cfg_attr(

@@ -8,7 +8,7 @@ use burn::tensor::{Tensor, module};
 /// The products of rows with a matrix, plus a bias: x W + b. The weight's gradient is one product
 /// over all rows, whatever axes `x` has before its last.
 ///
-/// On the CPU products are written straight to memory that nothing has cleared.
+/// The loops for the CPU write products straight to memory that nothing has cleared.
 ///
 /// # Shapes
 ///

@@ -1,4 +1,4 @@
-//! Norms of the last axis with a scale for each of its places.
+//! Norms of the last axis with a scale for each of its positions.
 
 #[cfg(feature = "flex")]
 mod flex;
@@ -6,8 +6,9 @@ mod flex;
 use burn::tensor::Tensor;
 use burn::tensor::module;
 
+use crate::half::{widely, widen};
 use crate::operation::{Operation, apply};
-use crate::{stand_in, widely, widen};
+use crate::pass::one_pass;
 
 /// (x - mean) / sqrt(variance + epsilon) * gamma + beta, with the mean and the population variance
 /// of the last axis (Ba et al. 2016, [arXiv:1607.06450](https://arxiv.org/abs/1607.06450)).
@@ -56,7 +57,7 @@ fn by_row<const D: usize>(x: Tensor<D>, norm: impl FnOnce(Tensor<2>) -> Tensor<2
     norm(x.reshape([rows, dims[D - 1]])).reshape(dims)
 }
 
-/// Of rows, and of the scale and perhaps the shift of each place, `[1, width]`.
+/// Takes rows and the scale of each position, `[1, width]`; perhaps a shift of the same kind, too.
 #[derive(Clone, Copy, Debug)]
 struct Norm {
     centre: Centre,
@@ -70,7 +71,7 @@ enum Centre {
     Zero,
 }
 
-impl Operation<2, 2> for Norm {
+impl Operation<2, 2, 2> for Norm {
     const CHEAP: bool = true;
 
     type Kept = ();
@@ -80,12 +81,12 @@ impl Operation<2, 2> for Norm {
     }
 
     fn backward(&self, [x, gamma]: [Tensor<2>; 2], _: (), gradient: Tensor<2>) -> [Tensor<2>; 2] {
-        let [to_x, to_gamma, _] = self.slopes(x, gamma, gradient);
+        let [to_x, to_gamma, _] = self.gradients(x, gamma, gradient);
         [to_x, to_gamma]
     }
 }
 
-impl Operation<2, 3> for Norm {
+impl Operation<2, 3, 2> for Norm {
     const CHEAP: bool = true;
 
     type Kept = ();
@@ -94,14 +95,8 @@ impl Operation<2, 3> for Norm {
         (self.values(x, gamma, Some(beta)), ())
     }
 
-    fn backward(
-        &self,
-        [x, gamma, beta]: [Tensor<2>; 3],
-        _: (),
-        gradient: Tensor<2>,
-    ) -> [Tensor<2>; 3] {
-        let [to_x, to_gamma, to_beta] = self.slopes(x, gamma, gradient);
-        [to_x, to_gamma, to_beta.cast(beta.dtype())]
+    fn backward(&self, [x, gamma]: [Tensor<2>; 2], _: (), gradient: Tensor<2>) -> [Tensor<2>; 3] {
+        self.gradients(x, gamma, gradient)
     }
 }
 
@@ -117,42 +112,45 @@ impl Norm {
             {
                 return flex::values(x, gamma, beta, self);
             }
-            if stand_in::is_wanted() {
-                return stand_in::values(x);
-            }
             let (gamma, beta) = (gamma.flatten(0, 1), beta.map(|beta| beta.flatten(0, 1)));
-            match self.centre {
+            one_pass(x, |x| match self.centre {
                 Centre::Mean => module::layer_norm(x, gamma, beta, self.epsilon),
                 Centre::Zero => plain_rms_norm(x, gamma, self.epsilon),
-            }
+            })
         })
     }
 
-    /// The gradients of x, of the scale, and of the shift in single precision.
-    fn slopes(self, x: Tensor<2>, gamma: Tensor<2>, gradient: Tensor<2>) -> [Tensor<2>; 3] {
+    /// The gradients of x, of the scale and of the shift.
+    fn gradients(self, x: Tensor<2>, gamma: Tensor<2>, gradient: Tensor<2>) -> [Tensor<2>; 3] {
         let kinds = [x.dtype(), gamma.dtype()];
-        let [to_x, to_gamma, to_beta] = self.wide_slopes([x, gamma, gradient].map(widen));
-        [to_x.cast(kinds[0]), to_gamma.cast(kinds[1]), to_beta]
+        let [to_x, to_gamma, to_beta] = self.wide_gradients([x, gamma, gradient].map(widen));
+        let [to_gamma, to_beta] = [to_gamma, to_beta].map(|to_scale| to_scale.cast(kinds[1]));
+        [to_x.cast(kinds[0]), to_gamma, to_beta]
     }
 
-    fn wide_slopes(self, [x, gamma, gradient]: [Tensor<2>; 3]) -> [Tensor<2>; 3] {
+    fn wide_gradients(self, [x, gamma, gradient]: [Tensor<2>; 3]) -> [Tensor<2>; 3] {
         #[cfg(feature = "flex")]
         if [&x, &gamma].into_iter().all(crate::flex::takes) {
-            return flex::slopes([x, gamma, gradient], self);
+            return flex::gradients([x, gamma, gradient], self);
         }
-        if stand_in::is_wanted() {
-            let [to_gamma, to_beta] = [gamma.clone(), gamma].map(stand_in::values);
-            return [stand_in::slopes(x, gradient), to_gamma, to_beta];
-        }
+        one_pass(x, |x| self.plain_gradients(x, gamma, gradient))
+    }
+
+    fn plain_gradients(
+        self,
+        x: Tensor<2>,
+        gamma: Tensor<2>,
+        gradient: Tensor<2>,
+    ) -> [Tensor<2>; 3] {
         let x = self.centre.centred(x);
         let square = (x.clone() * x.clone()).mean_dim(1);
         let factor = (square + self.epsilon).sqrt().recip(); // [rows, 1]
         let normed = x * factor.clone();
         let to_gamma = (gradient.clone() * normed.clone()).sum_dim(0);
         let to_beta = gradient.clone().sum_dim(0);
-        let slopes = gradient * gamma;
-        let along = (slopes.clone() * normed.clone()).mean_dim(1);
-        let to_x = (self.centre.centred(slopes) - normed * along) * factor;
+        let to_normed = gradient * gamma;
+        let along = (to_normed.clone() * normed.clone()).mean_dim(1);
+        let to_x = (self.centre.centred(to_normed) - normed * along) * factor;
         [to_x, to_gamma, to_beta]
     }
 }

@@ -2,8 +2,8 @@
 //!
 //! Burn records an operation of many steps step by step, and keeps what the gradient of each step
 //! needs: of a norm or a softmax several tensors as large as its input, in single precision even where
-//! the input is in half. An [`Operation`] is recorded as one step instead, that keeps its inputs and
-//! makes most of the rest again. Both directions are plain operations of Burn.
+//! the input is in half. An [`Operation`] is recorded as one step instead. It says what it keeps for
+//! its gradient, and makes the rest again. Both directions are plain operations of Burn.
 
 use std::fmt::Debug;
 use std::marker::PhantomData;
@@ -21,26 +21,31 @@ use burn::backend::tensor::FloatTensor;
 use burn::backend::{AutodiffBackend, Backend, DispatchKindConversion, DispatchTensor};
 use burn::tensor::{GradientCheckpointingStrategy, Tensor};
 
-/// A function of `N` tensors of rank `D`, and its gradient. Other tensors that it depends on are part
-/// of it, without autodiff.
-pub(crate) trait Operation<const D: usize, const N: usize>:
+/// A function of `N` tensors of rank `D`, and its gradient, for which the first `K` inputs are kept.
+/// Other tensors that it depends on are part of it, without autodiff.
+///
+/// Its bodies say by [`one_pass`](crate::pass::one_pass) which of their steps flex has a loop for: a
+/// plan reads what they cost there.
+pub(crate) trait Operation<const D: usize, const N: usize, const K: usize>:
     Clone + Debug + Send + 'static
 {
     /// Whether the result is cheap to make: then gradient checkpointing makes it again, too.
     const CHEAP: bool;
 
-    /// What the gradient needs beside the inputs.
+    /// What is kept beside these inputs. A loop in place of `forward` keeps it only if it is the result.
     type Kept: Clone + Debug + Send + 'static;
 
-    /// On a backend that this crate has no feature for, its inputs may have autodiff, and Burn records
-    /// its steps: it may take primitives only where it has seen that the inputs are on their backend.
+    /// The result and what is kept.
+    ///
+    /// Inputs may have autodiff on a backend that this crate has no feature for. Burn then records each
+    /// step. So primitives may be taken only if the inputs were seen to be on their backend.
     fn forward(&self, inputs: [Tensor<D>; N]) -> (Tensor<D>, Self::Kept);
 
-    /// The gradient of each input, of its shape and kind, from that of the result. All of them are
-    /// made, also those of inputs that want none.
+    /// The gradient of each input, with its shape and kind, from that of the result. Gradients that no
+    /// input wants are made, too.
     fn backward(
         &self,
-        inputs: [Tensor<D>; N],
+        inputs: [Tensor<D>; K],
         kept: Self::Kept,
         gradient: Tensor<D>,
     ) -> [Tensor<D>; N];
@@ -49,18 +54,45 @@ pub(crate) trait Operation<const D: usize, const N: usize>:
 /// The result of `operation`. Its gradient is [`Operation::backward`] on the backends that this crate
 /// has a feature for, and that of the plain operations elsewhere. As with Burn's operations, an input
 /// without autodiff is a constant beside one with it.
-pub(crate) fn apply<O, const D: usize, const N: usize>(
+pub(crate) fn apply<O, const D: usize, const N: usize, const K: usize>(
     operation: O,
     inputs: [Tensor<D>; N],
 ) -> Tensor<D>
 where
-    O: Operation<D, N>,
+    O: Operation<D, N, K>,
+{
+    apply_keeping(operation, inputs).result
+}
+
+/// The result of an operation with what it keeps.
+pub(crate) struct Applied<T, const D: usize> {
+    pub result: Tensor<D>,
+    pub kept: T,
+    /// Makes a tensor of `kept` a constant on the device of the result.
+    pub beside: fn(Tensor<1>) -> Tensor<1>,
+}
+
+/// [`apply`] for those who read what is kept.
+pub(crate) fn apply_keeping<O, const D: usize, const N: usize, const K: usize>(
+    operation: O,
+    inputs: [Tensor<D>; N],
+) -> Applied<O::Kept, D>
+where
+    O: Operation<D, N, K>,
 {
     let strategy = inputs
         .iter()
         .find_map(Tensor::gradient_checkpointing_strategy);
     let found = strategy.and_then(|strategy| recorded(&operation, &inputs, strategy));
-    found.unwrap_or_else(|| operation.forward(inputs).0)
+    found.unwrap_or_else(|| {
+        let (result, kept) = operation.forward(inputs);
+        let beside = |x| x;
+        Applied {
+            result,
+            kept,
+            beside,
+        }
+    })
 }
 
 /// The same numbers without autodiff. Burn's `without_autodiff` panics on floats of a plan.
@@ -86,8 +118,8 @@ where
 }
 
 /// Records an operation, if the inputs are on its backend.
-type Recorder<O, const D: usize, const N: usize> =
-    fn(&O, &[Tensor<D>; N], GradientCheckpointingStrategy) -> Option<Tensor<D>>;
+type Recorder<O, T, const D: usize, const N: usize> =
+    fn(&O, &[Tensor<D>; N], GradientCheckpointingStrategy) -> Option<Applied<T, D>>;
 
 /// The result of an operation whose inputs have autodiff with this strategy, or none.
 #[cfg_attr(
@@ -97,88 +129,106 @@ type Recorder<O, const D: usize, const N: usize> =
         reason = "Burn would rather have flex used; fireclay offers ndarray"
     )
 )]
-fn recorded<O, const D: usize, const N: usize>(
+fn recorded<O, const D: usize, const N: usize, const K: usize>(
     operation: &O,
     inputs: &[Tensor<D>; N],
     strategy: GradientCheckpointingStrategy,
-) -> Option<Tensor<D>>
+) -> Option<Applied<O::Kept, D>>
 where
-    O: Operation<D, N>,
+    O: Operation<D, N, K>,
 {
-    let backends: &[Recorder<O, D, N>] = &[
+    let backends: &[Recorder<O, O::Kept, D, N>] = &[
         #[cfg(feature = "flex")]
-        record_on::<burn::backend::Flex, O, D, N>,
+        record_on::<burn::backend::Flex, O, D, N, K>,
         #[cfg(feature = "ndarray")]
-        record_on::<burn::backend::NdArray, O, D, N>,
+        record_on::<burn::backend::NdArray, O, D, N, K>,
         #[cfg(any(feature = "wgpu", feature = "cuda", feature = "rocm"))]
-        record_on::<burn::backend::Cube, O, D, N>,
+        record_on::<burn::backend::Cube, O, D, N, K>,
         #[cfg(feature = "capture")]
-        record_on::<burn::backend::Capture, O, D, N>,
+        record_on::<burn::backend::Capture, O, D, N, K>,
     ];
     let mut backends = backends.iter();
     backends.find_map(|record| record(operation, inputs, strategy))
 }
 
-fn record_on<B, O, const D: usize, const N: usize>(
+fn record_on<B, O, const D: usize, const N: usize, const K: usize>(
     operation: &O,
     inputs: &[Tensor<D>; N],
     strategy: GradientCheckpointingStrategy,
-) -> Option<Tensor<D>>
+) -> Option<Applied<O::Kept, D>>
 where
     B: Backend,
-    O: Operation<D, N>,
+    O: Operation<D, N, K>,
     DispatchTensor: DispatchKindConversion<B>
         + DispatchKindConversion<Autodiff<B, NoCheckpointing>>
         + DispatchKindConversion<Autodiff<B, BalancedCheckpointing>>,
 {
     match strategy {
         GradientCheckpointingStrategy::Disabled => {
-            record::<B, NoCheckpointing, O, D, N>(operation, inputs)
+            record::<B, NoCheckpointing, O, D, N, K>(operation, inputs)
         }
         GradientCheckpointingStrategy::Balanced => {
-            record::<B, BalancedCheckpointing, O, D, N>(operation, inputs)
+            record::<B, BalancedCheckpointing, O, D, N, K>(operation, inputs)
         }
     }
 }
 
-fn record<B, C, O, const D: usize, const N: usize>(
+fn record<B, C, O, const D: usize, const N: usize, const K: usize>(
     operation: &O,
     inputs: &[Tensor<D>; N],
-) -> Option<Tensor<D>>
+) -> Option<Applied<O::Kept, D>>
 where
     B: Backend,
     C: CheckpointStrategy,
-    O: Operation<D, N>,
+    O: Operation<D, N, K>,
     DispatchTensor: DispatchKindConversion<B> + DispatchKindConversion<Autodiff<B, C>>,
 {
     let inputs: Option<Vec<_>> = inputs.iter().map(lift::<B, C, D>).collect();
     let inputs: [FloatTensor<Autodiff<B, C>>; N] = inputs?.try_into().ok()?;
-    let ids = inputs.each_ref().map(|input| input.id());
     let primitives = inputs.each_ref().map(|input| input.primitive().clone());
-    let (result, kept) = forward::<B, O, D, N>(operation, primitives);
-    let prepared = Own::<O, D>(PhantomData).prepare::<C>(inputs.each_ref().map(|x| x.node()));
+    let (result, kept) = forward::<B, O, D, N, K>(operation, primitives);
+    let result = tracked::<B, C, O, D, N, K>(operation, &inputs, (result, kept.clone()));
+    Some(Applied {
+        result: Tensor::from_primitive::<Autodiff<B, C>>(result),
+        kept,
+        beside: |x| match lift::<B, C, 1>(&x) {
+            Some(x) => Tensor::from_primitive::<Autodiff<B, C>>(x),
+            None => x,
+        },
+    })
+}
+
+/// A result that knows its gradient, if any input wants one.
+fn tracked<B, C, O, const D: usize, const N: usize, const K: usize>(
+    operation: &O,
+    inputs: &[FloatTensor<Autodiff<B, C>>; N],
+    (result, kept): (FloatTensor<B>, O::Kept),
+) -> FloatTensor<Autodiff<B, C>>
+where
+    B: Backend,
+    C: CheckpointStrategy,
+    O: Operation<D, N, K>,
+    DispatchTensor: DispatchKindConversion<B>,
+{
+    let prepared = Own::<O, D, K>(PhantomData).prepare::<C>(inputs.each_ref().map(|x| x.node()));
     let prepared = match O::CHEAP {
         true => {
-            let again = Again::<B, O, D, N> {
+            let again = Again::<B, O, D, N, K> {
                 operation: operation.clone(),
-                inputs: ids,
+                inputs: inputs.each_ref().map(|input| input.id()),
                 backend: PhantomData,
             };
-            prepared
-                .memory_bound()
-                .retro_forward(again)
-                .parents(&inputs)
+            prepared.memory_bound().retro_forward(again).parents(inputs)
         }
         false => prepared.compute_bound(),
     };
-    let result = match prepared.stateful() {
+    match prepared.stateful() {
         OpsKind::Tracked(mut prepared) => {
-            let ids = inputs.each_ref().map(|input| prepared.checkpoint(input));
+            let ids: [NodeId; K] = std::array::from_fn(|index| prepared.checkpoint(&inputs[index]));
             prepared.finish((operation.clone(), ids, kept), result)
         }
         OpsKind::UnTracked(prepared) => prepared.finish(result),
-    };
-    Some(Tensor::from_primitive::<Autodiff<B, C>>(result))
+    }
 }
 
 /// The primitive of an input on this backend, as a constant if it has no autodiff. Burn's own
@@ -196,13 +246,13 @@ where
     Some(Autodiff::<B, C>::from_inner(x))
 }
 
-fn forward<B, O, const D: usize, const N: usize>(
+fn forward<B, O, const D: usize, const N: usize, const K: usize>(
     operation: &O,
     inputs: [FloatTensor<B>; N],
 ) -> (FloatTensor<B>, O::Kept)
 where
     B: Backend,
-    O: Operation<D, N>,
+    O: Operation<D, N, K>,
     DispatchTensor: DispatchKindConversion<B>,
 {
     let (result, kept) = operation.forward(inputs.map(Tensor::from_primitive::<B>));
@@ -220,15 +270,15 @@ where
 
 /// The gradient of an operation, in Burn's form.
 #[derive(Debug)]
-struct Own<O, const D: usize>(PhantomData<O>);
+struct Own<O, const D: usize, const K: usize>(PhantomData<O>);
 
-impl<B, O, const D: usize, const N: usize> Backward<B, N> for Own<O, D>
+impl<B, O, const D: usize, const N: usize, const K: usize> Backward<B, N> for Own<O, D, K>
 where
     B: Backend,
-    O: Operation<D, N>,
+    O: Operation<D, N, K>,
     DispatchTensor: DispatchKindConversion<B>,
 {
-    type State = (O, [NodeId; N], O::Kept);
+    type State = (O, [NodeId; K], O::Kept);
 
     fn backward(
         self,
@@ -249,21 +299,21 @@ where
 
 /// The forward pass of an operation whose result was not kept.
 #[derive(Debug)]
-struct Again<B, O, const D: usize, const N: usize> {
+struct Again<B, O, const D: usize, const N: usize, const K: usize> {
     operation: O,
     inputs: [NodeId; N],
     backend: PhantomData<B>,
 }
 
-impl<B, O, const D: usize, const N: usize> RetroForward for Again<B, O, D, N>
+impl<B, O, const D: usize, const N: usize, const K: usize> RetroForward for Again<B, O, D, N, K>
 where
     B: Backend,
-    O: Operation<D, N>,
+    O: Operation<D, N, K>,
     DispatchTensor: DispatchKindConversion<B>,
 {
     fn forward(&self, states: &mut BackwardStates, out_node: NodeId) {
         let inputs = self.inputs.map(|input| states.get_state(&input));
-        let (result, _) = forward::<B, O, D, N>(&self.operation, inputs);
+        let (result, _) = forward::<B, O, D, N, K>(&self.operation, inputs);
         states.save(out_node, result);
     }
 }
@@ -285,61 +335,4 @@ pub(crate) fn pass_on<B: Backend, S, const N: usize>(
 }
 
 #[cfg(all(test, feature = "flex"))]
-mod tests {
-    use super::*;
-    use crate::test::{autodiff_devices, devices};
-
-    /// Doubles, and claims to multiply by seven.
-    #[derive(Clone, Debug)]
-    struct Double<const CHEAP: bool>;
-
-    impl<const CHEAP: bool> Operation<1, 1> for Double<CHEAP> {
-        const CHEAP: bool = CHEAP;
-
-        type Kept = Tensor<1>;
-
-        fn forward(&self, [x]: [Tensor<1>; 1]) -> (Tensor<1>, Tensor<1>) {
-            (x.clone() * 2.0, x + 7.0)
-        }
-
-        fn backward(
-            &self,
-            [x]: [Tensor<1>; 1],
-            seven: Tensor<1>,
-            gradient: Tensor<1>,
-        ) -> [Tensor<1>; 1] {
-            [(seven - x) * gradient]
-        }
-    }
-
-    #[test]
-    fn the_gradient_is_its_own_on_every_device_and_with_checkpoints() {
-        for device in autodiff_devices() {
-            for double in [
-                |x| apply(Double::<true>, [x]),
-                |x| apply(Double::<false>, [x]),
-            ] {
-                let x = Tensor::<1>::from_data([1.0, 2.0], &device).require_grad();
-                // The square needs what the first made, which may have to be made again.
-                let y = double(x.clone());
-                let gradients = (y.clone() * y.clone()).sum().backward();
-                assert_eq!(values(y), [2.0, 4.0]);
-                assert_eq!(values(x.grad(&gradients).unwrap()), [28.0, 56.0]);
-            }
-        }
-    }
-
-    #[test]
-    fn what_has_no_gradient_needs_none() {
-        let device = devices().swap_remove(0);
-        let [plain, constant] = [device.clone(), device.autodiff()]
-            .map(|device| Tensor::<1>::from_data([1.0, 2.0], &device));
-        for x in [plain, constant] {
-            assert_eq!(values(apply(Double::<true>, [x])), [2.0, 4.0]);
-        }
-    }
-
-    fn values(x: Tensor<1>) -> Vec<f32> {
-        x.into_data().iter().collect()
-    }
-}
+mod tests;

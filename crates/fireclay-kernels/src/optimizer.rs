@@ -1,13 +1,16 @@
 //! Steps of optimizers in one pass over a parameter, its gradient and what is remembered of it, and
 //! the sum of squares that a gradient's norm is made of. None of them is differentiated.
 //!
-//! On the CPU a parameter and what is remembered of it are overwritten where nothing else holds
+//! The loops for the CPU overwrite a parameter and what is remembered of it where nothing else holds
 //! them. A gradient is only read.
 
 #[cfg(feature = "flex")]
 mod flex;
 
-use burn::tensor::{DType, FloatDType, Tensor};
+use burn::tensor::Tensor;
+
+use crate::half::widen;
+use crate::pass::one_pass;
 
 /// The numbers of one step of Adam (Kingma & Ba 2015,
 /// [arXiv:1412.6980](https://arxiv.org/abs/1412.6980)) or AdamW (Loshchilov & Hutter 2019,
@@ -121,14 +124,7 @@ pub fn sum_of_squares<const D: usize>(x: Tensor<D>) -> Tensor<1> {
     if take([&x]) {
         return flex::sum_of_squares(x);
     }
-    if crate::stand_in::is_wanted() {
-        return x.sum();
-    }
-    let wide = match x.dtype() {
-        DType::F16 | DType::BF16 => x.cast(FloatDType::F32),
-        _ => x,
-    };
-    wide.square().sum()
+    one_pass(widen(x), |x| x.square().sum())
 }
 
 /// Plain operations would stretch an axis of length 1.

@@ -5,35 +5,36 @@ pub(crate) mod flex;
 
 use burn::tensor::{Bool, Tensor, activation};
 
+use crate::half::{widely, widen};
 use crate::operation::{Operation, apply};
-use crate::{stand_in, widely, widen};
+use crate::pass::one_pass;
 
 /// The softmax of `scale` times the scores over their last axis.
 pub fn softmax<const D: usize>(scores: Tensor<D>, scale: f64) -> Tensor<D> {
-    let hidden = None;
-    apply(Softmax { hidden, scale }, [scores])
+    let mask = None;
+    apply(Softmax { mask, scale }, [scores])
 }
 
-/// The softmax of `scale` times the scores over their last axis, as if hidden ones were the least
-/// number: nothing where any is not hidden, and even where all are.
+/// The softmax of `scale` times the scores over their last axis, where masked scores count as the least
+/// number: they get no share, or equal shares if all are masked.
 ///
 /// # Shapes
 ///
 /// - `scores`: `[batch, heads, rows, columns]`
-/// - `hidden`: `[1 or batch, 1, 1 or rows, columns]`
+/// - `mask`: true where masked, `[1 or batch, 1, 1 or rows, columns]`
 /// - result: `[batch, heads, rows, columns]`
-pub fn masked_softmax(scores: Tensor<4>, hidden: Tensor<4, Bool>, scale: f64) -> Tensor<4> {
-    let hidden = Some(hidden.without_autodiff());
-    apply(Softmax { hidden, scale }, [scores])
+pub(crate) fn masked_softmax(scores: Tensor<4>, mask: Tensor<4, Bool>, scale: f64) -> Tensor<4> {
+    let mask = Some(mask.without_autodiff());
+    apply(Softmax { mask, scale }, [scores])
 }
 
 #[derive(Clone, Debug)]
 struct Softmax<const D: usize> {
-    hidden: Option<Tensor<D, Bool>>,
+    mask: Option<Tensor<D, Bool>>,
     scale: f64,
 }
 
-impl<const D: usize> Operation<D, 1> for Softmax<D> {
+impl<const D: usize> Operation<D, 1, 1> for Softmax<D> {
     const CHEAP: bool = true;
 
     type Kept = ();
@@ -45,7 +46,7 @@ impl<const D: usize> Operation<D, 1> for Softmax<D> {
     fn backward(&self, [scores]: [Tensor<D>; 1], _: (), gradient: Tensor<D>) -> [Tensor<D>; 1] {
         [widely(scores, |scores| {
             let shares = self.shares(scores);
-            slopes(shares, gradient, self.hidden.clone(), self.scale)
+            softmax_gradient(shares, gradient, self.mask.clone(), self.scale)
         })]
     }
 }
@@ -54,53 +55,60 @@ impl<const D: usize> Softmax<D> {
     fn shares(&self, scores: Tensor<D>) -> Tensor<D> {
         #[cfg(feature = "flex")]
         if crate::flex::takes(&scores) {
-            return flex::softmax(scores, self.hidden.clone(), self.scale);
+            return flex::softmax(scores, self.mask.clone(), self.scale);
         }
-        match stand_in::is_wanted() {
-            true => stand_in::values(scores),
-            false => plain(scores, self.hidden.clone(), self.scale),
-        }
+        one_pass(scores, |scores| {
+            plain(scores, self.mask.clone(), self.scale)
+        })
     }
 }
 
 fn plain<const D: usize>(
     scores: Tensor<D>,
-    hidden: Option<Tensor<D, Bool>>,
+    mask: Option<Tensor<D, Bool>>,
     scale: f64,
 ) -> Tensor<D> {
     let scores = scores * scale;
-    let scores = match hidden {
-        Some(hidden) => scores.mask_fill(hidden, f32::MIN),
+    let scores = match mask {
+        Some(mask) => scores.mask_fill(mask, f32::MIN),
         None => scores,
     };
     activation::softmax(scores, D - 1)
 }
 
-/// The gradients of scores, before their scale, from those of their shares; what is hidden has none.
-pub(crate) fn slopes<const D: usize>(
+/// The gradient of scores, before their scale, from that of their shares; masked scores have none.
+pub(crate) fn softmax_gradient<const D: usize>(
     shares: Tensor<D>,
     gradient: Tensor<D>,
-    hidden: Option<Tensor<D, Bool>>,
+    mask: Option<Tensor<D, Bool>>,
     scale: f64,
 ) -> Tensor<D> {
     widely(shares, |shares| {
         let gradient = widen(gradient);
         #[cfg(feature = "flex")]
         if crate::flex::takes(&shares) {
-            return flex::softmax_slopes(shares, gradient, hidden, scale);
+            return flex::softmax_gradient(shares, gradient, mask, scale);
         }
-        if stand_in::is_wanted() {
-            return stand_in::slopes(shares, gradient);
-        }
-        let weighted = shares.clone() * gradient;
-        let mean = weighted.clone().sum_dim(D - 1);
-        let found = weighted - shares * mean;
-        let found = if scale == 1.0 { found } else { found * scale };
-        match hidden {
-            Some(hidden) => found.mask_fill(hidden, 0.0),
-            None => found,
-        }
+        one_pass(shares, |shares| {
+            plain_gradient(shares, gradient, mask, scale)
+        })
     })
+}
+
+fn plain_gradient<const D: usize>(
+    shares: Tensor<D>,
+    gradient: Tensor<D>,
+    mask: Option<Tensor<D, Bool>>,
+    scale: f64,
+) -> Tensor<D> {
+    let weighted = shares.clone() * gradient;
+    let mean = weighted.clone().sum_dim(D - 1);
+    let found = weighted - shares * mean;
+    let found = if scale == 1.0 { found } else { found * scale };
+    match mask {
+        Some(mask) => found.mask_fill(mask, 0.0),
+        None => found,
+    }
 }
 
 #[cfg(all(test, feature = "flex"))]
@@ -136,9 +144,9 @@ mod tests {
                 Tensor::<2, Bool>::tril_mask([rows, time], 0, device).unsqueeze::<4>()
             };
             let padding = |device: &Device| {
-                let places = Tensor::<1, burn::tensor::Int>::arange(0..2 * time as i64, device);
-                let places = places.reshape([2, 1, 1, time]);
-                places.clone().remainder_scalar(3).equal_elem(0)
+                let positions = Tensor::<1, burn::tensor::Int>::arange(0..2 * time as i64, device);
+                let positions = positions.reshape([2, 1, 1, time]);
+                positions.clone().remainder_scalar(3).equal_elem(0)
             };
             let everything = |device: &Device| Tensor::<4>::ones([1, 1, 1, time], device).bool();
             let masks: [&Make<'_>; 3] = [&causal, &padding, &everything];

@@ -3,6 +3,8 @@
 use fireclay_run::config::{BackendName, DeviceConfig, RunConfig};
 use fireclay_run::shards::on_host;
 
+use crate::memory::{peak, peak_of_passes};
+use crate::record::Recording;
 use crate::subject::Subject;
 
 /// How a device goes about a batch.
@@ -32,6 +34,14 @@ impl Computing {
         Self {
             fused: config.device.backend != BackendName::Ndarray,
             parts: on_host(config, parameters, samples).get(),
+        }
+    }
+
+    /// The most bytes that it holds at once for what was recorded, but for the weights.
+    pub fn peak(self, recording: &Recording) -> u64 {
+        match self.fused {
+            true => peak_of_passes(recording),
+            false => peak(recording),
         }
     }
 

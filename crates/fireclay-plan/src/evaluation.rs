@@ -1,6 +1,5 @@
 //! What a run holds while it looks at held-out samples.
 
-use fireclay_kernels::stand_in;
 use fireclay_run::config::{BatchSize, RunConfig};
 use fireclay_run::workload::HeldOut;
 use fireclay_train::strategy::evaluation_rows;
@@ -9,7 +8,6 @@ use crate::computing::Computing;
 use crate::estimate::EvaluationUse;
 use crate::input::Input;
 use crate::limits::MOST_ROWS;
-use crate::memory::peak;
 use crate::subject::Subject;
 
 /// Held-out samples that go through the model of a run.
@@ -71,10 +69,8 @@ impl Evaluation {
 
     /// What it takes beside the `kept` bytes of a training.
     pub fn memory(&self, kept: u64, computing: Computing) -> EvaluationUse {
-        let (batch, search) = match computing.fused {
-            true => stand_in(|| (self.batch(), self.search())),
-            false => (self.batch(), self.search()),
-        };
+        let batch = computing.peak(&self.subject.infer(self.rows));
+        let search = self.search(computing);
         let at_once = self.at_once(computing);
         let activations = batch * at_once as u64;
         EvaluationUse {
@@ -87,15 +83,11 @@ impl Evaluation {
         }
     }
 
-    fn batch(&self) -> u64 {
-        peak(&self.subject.infer(self.rows))
-    }
-
     /// Once what was written, rather than the source, is what takes most, each token adds as much as the
     /// one before.
-    fn search(&self) -> Option<u64> {
+    fn search(&self, computing: Computing) -> Option<u64> {
         let [source, written] = self.searched;
-        let after = |tokens| Some(peak(&self.subject.search(source, tokens)?));
+        let after = |tokens| Some(computing.peak(&self.subject.search(source, tokens)?));
         let tried = std::iter::successors(Some(FEW), |tokens| Some(4 * tokens));
         for tokens in tried.take_while(|tokens| tokens + FEW < written) {
             let [some, more] = [after(tokens)?, after(tokens + FEW)?];

@@ -1,25 +1,85 @@
 //! How much memory recorded operations hold at once.
 
-use std::collections::HashMap;
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
 
-use burn_ir::{BaseOperationIr, FloatOperationIr, OperationIr, TensorId, TensorIr, TensorStatus};
+use burn_ir::{
+    BaseOperationIr, CustomOpIr, FloatOperationIr, OperationIr, TensorId, TensorIr, TensorStatus,
+};
+use fireclay_kernels::{PASS_BEGINS, PASS_ENDS};
 
 use crate::operations::{bytes, scratch};
 use crate::record::Recording;
+
+/// The most bytes that are held at once, but for the weights, where each operation is done by itself.
+pub(crate) fn peak(recording: &Recording) -> u64 {
+    let operations = recording.operations.iter();
+    let unmarked = operations.filter(|operation| !matches!(operation, OperationIr::Custom(_)));
+    most_held(unmarked.map(Cow::Borrowed).collect(), &recording.weights)
+}
+
+/// The same where the passes of `fireclay-kernels` are single operations, as on flex.
+pub(crate) fn peak_of_passes(recording: &Recording) -> u64 {
+    most_held(in_passes(&recording.operations), &recording.weights)
+}
+
+/// The operations with each pass as one of them.
+fn in_passes(operations: &[OperationIr]) -> Vec<Cow<'_, OperationIr>> {
+    let mut found = Vec::new();
+    let mut inside = HashSet::new();
+    // Those that are open: a pass in another is part of it.
+    let mut depth = 0;
+    let mut read: Vec<TensorIr> = Vec::new();
+    for operation in operations {
+        match operation {
+            OperationIr::Custom(mark) if mark.id == PASS_BEGINS => depth += 1,
+            OperationIr::Custom(mark) if mark.id == PASS_ENDS => {
+                depth -= 1;
+                if depth == 0 {
+                    let pass = pass(std::mem::take(&mut read), &mark.inputs);
+                    for tensor in &pass.outputs {
+                        inside.remove(&tensor.id);
+                    }
+                    found.push(Cow::Owned(OperationIr::Custom(pass)));
+                }
+            }
+            operation if depth > 0 => {
+                let outer = |tensor: &&TensorIr| !inside.contains(&tensor.id);
+                read.extend(operation.inputs().filter(outer).cloned());
+                inside.extend(operation.outputs().map(|tensor| tensor.id));
+            }
+            operation => found.push(Cow::Borrowed(operation)),
+        }
+    }
+    found
+}
+
+/// The operation that reads these tensors, some of them more than once, and makes those.
+fn pass(read: Vec<TensorIr>, made: &[TensorIr]) -> CustomOpIr {
+    let mut inputs: Vec<TensorIr> = Vec::new();
+    for tensor in read {
+        match inputs.iter_mut().find(|input| input.id == tensor.id) {
+            Some(input) => input.status = tensor.status,
+            None => inputs.push(tensor),
+        }
+    }
+    let mut outputs = made.to_vec();
+    outputs.dedup_by_key(|tensor| tensor.id);
+    CustomOpIr::new(PASS_ENDS, &inputs, &outputs)
+}
 
 /// The most bytes that are held at once, but for the weights.
 ///
 /// Follows every tensor from the operation that makes it to the last one that reads it. What nothing
 /// reads is kept: gradients, the loss. Views share the memory of what they show, and what is read
 /// for the last time is overwritten where that can be.
-pub(crate) fn peak(recording: &Recording) -> u64 {
-    let operations = &recording.operations;
+fn most_held(operations: Vec<Cow<'_, OperationIr>>, weights: &HashSet<TensorId>) -> u64 {
     let mut last_read = HashMap::new();
     for (index, operation) in operations.iter().enumerate() {
         last_read.extend(operation.inputs().map(|tensor| (tensor.id, index)));
     }
     let mut memory = Memory::default();
-    let is_weight = |id: &TensorId| recording.weights.contains(id);
+    let is_weight = |id: &TensorId| weights.contains(id);
     for (index, operation) in operations.iter().enumerate() {
         match operation.outputs().find(|tensor| is_weight(&tensor.id)) {
             Some(weight) => memory.set_apart(weight.id),
@@ -38,7 +98,7 @@ pub(crate) fn peak(recording: &Recording) -> u64 {
 
 #[derive(Default)]
 struct Memory {
-    tensors: HashMap<TensorId, Place>,
+    tensors: HashMap<TensorId, Location>,
     blocks: Vec<Block>,
     now: u64,
     peak: u64,
@@ -46,7 +106,7 @@ struct Memory {
 
 /// Where the numbers of a tensor are.
 #[derive(Clone, Copy)]
-struct Place {
+struct Location {
     block: usize,
     /// Whether they lie there in the tensor's own order and fill the block.
     plain: bool,
@@ -60,9 +120,9 @@ struct Block {
 impl Memory {
     /// A tensor that takes nothing, and is never overwritten.
     fn set_apart(&mut self, id: TensorId) {
-        let place = self.take(0);
-        self.blocks[place.block].tensors = 2;
-        self.tensors.insert(id, place);
+        let location = self.take(0);
+        self.blocks[location.block].tensors = 2;
+        self.tensors.insert(id, location);
     }
 
     fn make(&mut self, operation: &OperationIr) {
@@ -71,18 +131,18 @@ impl Memory {
         for tensor in operation.outputs() {
             let size = bytes(tensor);
             let reused = spare.take_if(|(_, bytes)| *bytes == size);
-            let place = match (shown, reused) {
-                (Some(place), _) => place,
-                (None, Some((block, _))) => Place { block, plain: true },
+            let location = match (shown, reused) {
+                (Some(location), _) => location,
+                (None, Some((block, _))) => Location { block, plain: true },
                 (None, None) => self.take(size),
             };
-            self.blocks[place.block].tensors += 1;
-            self.tensors.insert(tensor.id, place);
+            self.blocks[location.block].tensors += 1;
+            self.tensors.insert(tensor.id, location);
         }
     }
 
     /// The memory that the result shares with its operand, if it is a view of it.
-    fn shown(&self, operation: &OperationIr) -> Option<Place> {
+    fn shown(&self, operation: &OperationIr) -> Option<Location> {
         use BaseOperationIr as Op;
         let (OperationIr::BaseFloat(op) | OperationIr::BaseInt(op) | OperationIr::BaseBool(op)) =
             operation
@@ -97,14 +157,14 @@ impl Memory {
             Op::Slice(op) => (&op.tensor, &op.out, false),
             _ => return None,
         };
-        let place = *self.tensors.get(&input.id)?;
+        let location = *self.tensors.get(&input.id)?;
         let same = input.shape == out.shape;
         match plain {
             // Numbers in another order are copied before they get another shape.
-            true => (place.plain || same).then_some(place),
-            false => Some(Place {
-                plain: place.plain && same,
-                ..place
+            true => (location.plain || same).then_some(location),
+            false => Some(Location {
+                plain: location.plain && same,
+                ..location
             }),
         }
     }
@@ -115,26 +175,28 @@ impl Memory {
             return None;
         }
         let is_last = |tensor: &&TensorIr| tensor.status == TensorStatus::ReadWrite;
-        let places = operation.inputs().filter(is_last);
-        let mut places = places.filter_map(|tensor| Some((self.tensors.get(&tensor.id)?, tensor)));
-        let spare = places.find(|(place, _)| place.plain && self.blocks[place.block].tensors == 1);
-        spare.map(|(place, tensor)| (place.block, bytes(tensor)))
+        let locations = operation.inputs().filter(is_last);
+        let mut locations =
+            locations.filter_map(|tensor| Some((self.tensors.get(&tensor.id)?, tensor)));
+        let spare = locations
+            .find(|(location, _)| location.plain && self.blocks[location.block].tensors == 1);
+        spare.map(|(location, tensor)| (location.block, bytes(tensor)))
     }
 
-    fn take(&mut self, bytes: u64) -> Place {
+    fn take(&mut self, bytes: u64) -> Location {
         self.now += bytes;
         self.blocks.push(Block { bytes, tensors: 0 });
-        Place {
+        Location {
             block: self.blocks.len() - 1,
             plain: true,
         }
     }
 
     fn release(&mut self, id: TensorId) {
-        let Some(place) = self.tensors.remove(&id) else {
+        let Some(location) = self.tensors.remove(&id) else {
             return;
         };
-        let block = &mut self.blocks[place.block];
+        let block = &mut self.blocks[location.block];
         block.tensors -= 1;
         if block.tensors == 0 {
             self.now -= block.bytes;
@@ -142,17 +204,73 @@ impl Memory {
     }
 }
 
-/// Whether each number of the result depends on the numbers at the same place alone.
+/// Whether each number of the result depends on the numbers at the same position alone, or those
+/// of operands can be overwritten all the same.
 fn is_elementwise(operation: &OperationIr) -> bool {
     match operation {
         OperationIr::NumericFloat(..)
         | OperationIr::NumericInt(..)
-        | OperationIr::Activation(_) => true,
+        | OperationIr::Activation(_)
+        // A pass.
+        | OperationIr::Custom(_) => true,
         OperationIr::Float(_, op) => !matches!(op, FloatOperationIr::Matmul(_)),
         OperationIr::BaseFloat(op) => matches!(
             op,
             BaseOperationIr::MaskFill(_) | BaseOperationIr::MaskWhere(_)
         ),
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::{Device, Tensor};
+    use fireclay_kernels::{attention, batch_norm_relu, gelu};
+
+    use super::*;
+    use crate::record::record;
+
+    /// The most bytes of `work` in plain operations and in passes.
+    fn held_by<T>(work: impl FnOnce(&Device) -> T) -> [u64; 2] {
+        let (_, operations) = record(work);
+        let recording = Recording {
+            operations,
+            weights: HashSet::new(),
+            halves: 0,
+        };
+        [peak(&recording), peak_of_passes(&recording)]
+    }
+
+    #[test]
+    fn a_pass_takes_its_operands_and_its_result() {
+        let [plain, passes] = held_by(|device| {
+            let x = Tensor::<1>::zeros([1000], device);
+            gelu(x.clone()) + x
+        });
+        assert_eq!(passes, 8000);
+        assert!(plain > passes, "{plain}");
+    }
+
+    #[test]
+    fn a_pass_in_another_is_part_of_it() {
+        let [plain, passes] = held_by(|device| {
+            let [query, keys, values] = [(); 3].map(|()| Tensor::zeros([1, 2, 64, 8], device));
+            attention(query.clone(), [keys, values], None, None) + query
+        });
+        assert_eq!(passes, 4 * 4 * 2 * 64 * 8);
+        assert!(plain > 4 * 2 * 64 * 64, "{plain}");
+    }
+
+    #[test]
+    fn what_a_pass_keeps_is_there_until_its_gradient() {
+        let [_, passes] = held_by(|device| {
+            let device = device.clone().autodiff();
+            let x = Tensor::<3>::zeros([10, 5, 20], &device).require_grad();
+            let [gamma, beta] = [(); 2].map(|()| Tensor::ones([5], &device));
+            let y = batch_norm_relu(x, gamma, beta, 1e-5).output;
+            y.clone() * y
+        });
+        // Statistics take nothing. The product is beside x and y.
+        assert_eq!(passes, 4 * (3 * 1000 + 2 * 5));
     }
 }

@@ -105,6 +105,8 @@ pub(crate) fn traffic(operation: &OperationIr) -> u64 {
             }
         }
         OperationIr::Module(ModuleOperationIr::Embedding(_)) => 2 * out(),
+        // A mark of a pass.
+        OperationIr::Custom(_) => 0,
         _ => operation.inputs().map(bytes).sum::<u64>() + out(),
     }
 }

@@ -1,12 +1,9 @@
 //! What a run holds of its device's memory, part by part.
 
-use fireclay_kernels::stand_in;
-
 use crate::computing::Computing;
 use crate::estimate::{EvaluationUse, MemoryUse};
 use crate::estimator::Estimator;
 use crate::evaluation::Evaluation;
-use crate::memory::peak;
 use crate::resident::Resident;
 use crate::subject::TensorShape;
 
@@ -110,11 +107,9 @@ impl Estimator {
 
     /// The most bytes beside the weights that a batch of so many rows takes.
     fn working(&self, rows: usize, computing: Computing) -> u64 {
-        let train = |rows| peak(&self.subject.train(rows, self.forgets()));
-        let part = |rows| match (rows, computing.fused) {
-            (0, _) => 0,
-            (rows, true) => stand_in(|| train(rows)),
-            (rows, false) => train(rows),
+        let part = |rows| match rows {
+            0 => 0,
+            rows => computing.peak(&self.subject.train(rows, self.forgets())),
         };
         let (small, larger) = (rows / computing.parts, rows % computing.parts);
         let smaller = (computing.parts - larger) as u64 * part(small);

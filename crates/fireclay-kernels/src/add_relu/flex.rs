@@ -1,4 +1,5 @@
-//! In place where nothing else holds the first summand; the result says which gradients go through.
+//! Overwrites the first summand if nothing else holds it. Gradients go through where the result is
+//! positive.
 
 use burn::backend::autodiff::Autodiff;
 use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
@@ -71,7 +72,7 @@ fn backward(sum: FlexTensor, gradient: FlexTensor) -> [FlexTensor; 2] {
     let [sum, mut gradient] = [sum, gradient].map(contiguous);
     let pieces = gradient.storage_mut().chunks_mut(PIECE);
     let pieces = pieces.zip(sum.storage().chunks(PIECE));
-    run(pieces.map(|(gradient, sum)| Slopes { gradient, sum }));
+    run(pieces.map(|(gradient, sum)| Gradient { gradient, sum }));
     [gradient.clone(), gradient]
 }
 
@@ -92,13 +93,13 @@ impl NullaryFnOnce for Values<'_> {
     }
 }
 
-struct Slopes<'a> {
-    /// Of the result, which becomes that of the summands.
+struct Gradient<'a> {
+    /// That of the result, which becomes that of the summands.
     gradient: &'a mut [f32],
     sum: &'a [f32],
 }
 
-impl NullaryFnOnce for Slopes<'_> {
+impl NullaryFnOnce for Gradient<'_> {
     type Output = ();
 
     #[inline(always)]

@@ -1,7 +1,7 @@
 //! Attention head by head, with the weights of a few queries at a time.
 
+mod gradients;
 mod heads;
-mod slopes;
 mod strips;
 mod values;
 
@@ -19,14 +19,13 @@ use pulp::Simd;
 
 use crate::flex::{Mask, contiguous, run, tensor};
 use crate::softmax::flex::Moments;
-use heads::{Heads, Places, by_head};
-use slopes::Slopes;
+use heads::{Heads, RowsMut, by_head};
 use strips::strip;
 use values::Values;
 
 pub(super) fn attention(
     [query, keys, values]: [Tensor<4>; 3],
-    hidden: Option<Tensor<4, Bool>>,
+    mask: Option<Tensor<4, Bool>>,
     factors: Option<Tensor<4>>,
 ) -> Tensor<4> {
     let ([batch, heads, new, width], [_, key_heads, time, _]) = (query.dims(), keys.dims());
@@ -36,19 +35,19 @@ pub(super) fn attention(
         "as many keys as values, of the queries' width"
     );
     assert_eq!(heads % key_heads, 0, "as many queries to each key");
-    let terms = Terms::new(hidden, factors, [heads, new, time, width]);
+    let terms = Terms::new(mask, factors, [heads, new, time, width]);
     let [query, keys, values] = [query, keys, values].map(Tensor::into_dispatch);
     Tensor::from_dispatch(Dispatch::attend(query, keys, values, terms))
 }
 
 pub(super) fn self_attention(
     all: Tensor<4>,
-    hidden: Option<Tensor<4, Bool>>,
+    mask: Option<Tensor<4, Bool>>,
     factors: Option<Tensor<4>>,
 ) -> Tensor<4> {
     let [_, heads, time, width] = all.dims();
     assert_eq!(heads % 3, 0, "queries, keys and values");
-    let terms = Terms::new(hidden, factors, [heads / 3, time, time, width]);
+    let terms = Terms::new(mask, factors, [heads / 3, time, time, width]);
     Tensor::from_dispatch(Dispatch::attend_itself(all.into_dispatch(), terms))
 }
 
@@ -68,11 +67,11 @@ pub(super) struct Terms {
 
 impl Terms {
     fn new(
-        hidden: Option<Tensor<4, Bool>>,
+        mask: Option<Tensor<4, Bool>>,
         factors: Option<Tensor<4>>,
         [heads, new, time, width]: [usize; 4],
     ) -> Self {
-        let mask = hidden.map(Mask::new);
+        let mask = mask.map(Mask::new);
         let factors = factors.map(|factors| {
             let factors = factors.without_autodiff().try_into_primitive::<Flex>();
             contiguous(factors.expect("factors are where their weights are"))
@@ -96,14 +95,14 @@ impl Terms {
         };
         let (mut start, mut end) = (self.time, 0);
         for row in rows {
-            let shown = &self.shown[mask.place(head / self.heads, row)];
+            let shown = &self.shown[mask.index(head / self.heads, row)];
             (start, end) = (start.min(shown.start), end.max(shown.end));
         }
         start / strip::<S>() * strip::<S>()..end.next_multiple_of(strip::<S>()).min(self.time)
     }
 
-    /// Ones where these columns of a row are hidden.
-    fn hidden(&self, head: usize, row: usize, columns: Range<usize>) -> Option<&[u8]> {
+    /// Ones where these columns of a row are masked.
+    fn mask(&self, head: usize, row: usize, columns: Range<usize>) -> Option<&[u8]> {
         let mask = self.mask.as_ref()?;
         Some(&mask.row(head / self.heads, row)[columns])
     }
@@ -192,9 +191,9 @@ impl Backward<Flex, 3> for AttentionBackward {
         let dims = parts.each_ref().map(dims);
         let mut found = dims.map(|dims| vec![0.0; dims.iter().product()]);
         let [query, keys, values] = &mut found;
-        let places = [(query, dims[0]), (keys, dims[1]), (values, dims[2])]
+        let targets = [(query, dims[0]), (keys, dims[1]), (values, dims[2])]
             .map(|(found, dims)| by_head(found, dims).collect());
-        backward(parts, gradient, &moments, &terms, places);
+        backward(parts, gradient, &moments, &terms, targets);
         for ((parent, found), dims) in ops.parents.into_iter().zip(found).zip(dims) {
             if let Some(parent) = parent {
                 gradients.register::<Flex>(parent.id, heads_first(found, dims));
@@ -220,11 +219,11 @@ impl Backward<Flex, 1> for SelfAttentionBackward {
         unary::<Flex, _>(ops.parents, ops.node, gradients, |gradient| {
             let dims = dims(&all);
             let mut found = vec![0.0; dims.iter().product()];
-            let mut places = [const { Vec::new() }; 3];
+            let mut targets = [const { Vec::new() }; 3];
             for (head, rows) in by_head(&mut found, dims).enumerate() {
-                places[head % dims[1] / terms.heads].push(rows);
+                targets[head % dims[1] / terms.heads].push(rows);
             }
-            backward(thirds(&all), gradient, &moments, &terms, places);
+            backward(thirds(&all), gradient, &moments, &terms, targets);
             heads_first(found, dims)
         });
     }
@@ -237,8 +236,8 @@ fn forward(parts: [FlexTensor; 3], terms: &Terms) -> (FlexTensor, Vec<Moments>) 
     let shared = heads / keys.dims[1];
     let mut mixed = vec![0.0; batch * new * heads * width];
     let mut moments = vec![Moments::default(); batch * heads * new];
-    let mut places: Vec<Places<'_>> = by_head(&mut mixed, query.dims).collect();
-    let results = places
+    let mut targets: Vec<RowsMut<'_>> = by_head(&mut mixed, query.dims).collect();
+    let results = targets
         .chunks_mut(shared)
         .zip(moments.chunks_mut(shared * new.max(1)));
     run(results.enumerate().map(|(group, (mixed, moments))| Values {
@@ -253,22 +252,21 @@ fn forward(parts: [FlexTensor; 3], terms: &Terms) -> (FlexTensor, Vec<Moments>) 
     (heads_first(mixed, query.dims), moments)
 }
 
-/// Writes the gradients of queries, keys and values to their places, a head each.
+/// Writes the gradients of queries, keys and values to their rows, head by head.
 fn backward(
     parts: [FlexTensor; 3],
     gradient: FlexTensor,
     moments: &[Moments],
     terms: &Terms,
-    [mut to_query, mut to_keys, mut to_values]: [Vec<Places<'_>>; 3],
+    [mut to_query, mut to_keys, mut to_values]: [Vec<RowsMut<'_>>; 3],
 ) {
     let (parts, gradient) = (parts.map(Heads::readable), Heads::readable(gradient));
     let [query, keys, values] = parts.each_ref().map(Heads::new);
     let shared = query.dims[1] / keys.dims[1];
     let pairs = to_keys.iter_mut().zip(&mut to_values);
     let results = to_query.chunks_mut(shared).zip(pairs);
-    run(results
-        .enumerate()
-        .map(|(group, (to_query, (to_keys, to_values)))| Slopes {
+    run(results.enumerate().map(
+        |(group, (to_query, (to_keys, to_values)))| gradients::Group {
             first: group * shared,
             query,
             keys: keys.head(group),
@@ -279,7 +277,8 @@ fn backward(
             to_query,
             to_keys,
             to_values,
-        }));
+        },
+    ));
 }
 
 fn thirds(all: &FlexTensor) -> [FlexTensor; 3] {

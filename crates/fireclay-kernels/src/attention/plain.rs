@@ -2,21 +2,22 @@
 
 use burn::tensor::{Bool, Tensor};
 
-use super::thirds;
+use super::{pays, thirds};
 use crate::operation::{Operation, constant};
-use crate::softmax::{masked_softmax, slopes, softmax};
+use crate::pass::{Results, one_pass};
+use crate::softmax::{masked_softmax, softmax, softmax_gradient};
 
-/// Of queries, keys and values, or of the three in one.
+/// Takes queries, keys and values, or the three in one tensor.
 #[derive(Clone, Debug)]
 pub(super) struct Attention {
-    hidden: Option<Tensor<4, Bool>>,
+    mask: Option<Tensor<4, Bool>>,
     factors: Option<Tensor<4>>,
 }
 
 impl Attention {
-    pub fn new(hidden: Option<Tensor<4, Bool>>, factors: Option<Tensor<4>>) -> Self {
+    pub fn new(mask: Option<Tensor<4, Bool>>, factors: Option<Tensor<4>>) -> Self {
         Self {
-            hidden: hidden.map(Tensor::without_autodiff),
+            mask: mask.map(Tensor::without_autodiff),
             factors: factors.map(constant),
         }
     }
@@ -26,8 +27,8 @@ impl Attention {
         let scores = query.matmul(keys.transpose()); // [batch, key heads, rows, time]
         let [batch, key_heads, rows, time] = scores.dims();
         let scores = scores.reshape([batch, heads, rows * key_heads / heads, time]);
-        match self.hidden.clone() {
-            Some(hidden) => masked_softmax(scores, hidden, 1.0),
+        match self.mask.clone() {
+            Some(mask) => masked_softmax(scores, mask, 1.0),
             None => softmax(scores, 1.0),
         }
     }
@@ -38,15 +39,9 @@ impl Attention {
             None => weights,
         }
     }
-}
 
-impl Operation<4, 3> for Attention {
-    const CHEAP: bool = false;
-
-    /// The weights, before any factor.
-    type Kept = Tensor<4>;
-
-    fn forward(&self, [query, keys, values]: [Tensor<4>; 3]) -> (Tensor<4>, Tensor<4>) {
+    /// What is found, and the weights before any factor.
+    fn find(&self, [query, keys, values]: [Tensor<4>; 3]) -> (Tensor<4>, Tensor<4>) {
         let dims = query.dims();
         let key_heads = keys.dims()[1];
         let query = stacked(scaled(query), key_heads);
@@ -56,7 +51,7 @@ impl Operation<4, 3> for Attention {
         (mixed.reshape(dims), weights)
     }
 
-    fn backward(
+    fn gradients(
         &self,
         [query, keys, values]: [Tensor<4>; 3],
         weights: Tensor<4>,
@@ -69,7 +64,7 @@ impl Operation<4, 3> for Attention {
         let to_values = shares.transpose().matmul(gradient.clone());
         let to_shares = gradient.matmul(values.transpose()); // [batch, key heads, rows, time]
         let to_weights = self.thinned(to_shares.reshape(weights.dims()));
-        let to_scores = slopes(weights, to_weights, self.hidden.clone(), 1.0);
+        let to_scores = softmax_gradient(weights, to_weights, self.mask.clone(), 1.0);
         let to_scores = stacked(to_scores, key_heads);
         let to_query = to_scores.clone().matmul(keys).reshape(dims);
         let to_keys = to_scores.transpose().matmul(query);
@@ -77,13 +72,43 @@ impl Operation<4, 3> for Attention {
     }
 }
 
-impl Operation<4, 1> for Attention {
+/// Does `body`, for which there is a loop if that pays.
+fn perhaps_one_pass<R: Results>(query: Tensor<4>, body: impl FnOnce(Tensor<4>) -> R) -> R {
+    match pays(&query) {
+        true => one_pass(query, body),
+        false => body(query),
+    }
+}
+
+impl Operation<4, 3, 3> for Attention {
+    const CHEAP: bool = false;
+
+    /// The weights.
+    type Kept = Tensor<4>;
+
+    fn forward(&self, [query, keys, values]: [Tensor<4>; 3]) -> (Tensor<4>, Tensor<4>) {
+        perhaps_one_pass(query, |query| self.find([query, keys, values]))
+    }
+
+    fn backward(
+        &self,
+        [query, keys, values]: [Tensor<4>; 3],
+        weights: Tensor<4>,
+        gradient: Tensor<4>,
+    ) -> [Tensor<4>; 3] {
+        perhaps_one_pass(query, |query| {
+            self.gradients([query, keys, values], weights, gradient)
+        })
+    }
+}
+
+impl Operation<4, 1, 1> for Attention {
     const CHEAP: bool = false;
 
     type Kept = Tensor<4>;
 
     fn forward(&self, [all]: [Tensor<4>; 1]) -> (Tensor<4>, Tensor<4>) {
-        self.forward(thirds(all))
+        perhaps_one_pass(all, |all| self.find(thirds(all)))
     }
 
     fn backward(
@@ -92,12 +117,14 @@ impl Operation<4, 1> for Attention {
         weights: Tensor<4>,
         gradient: Tensor<4>,
     ) -> [Tensor<4>; 1] {
-        let parts: [Tensor<4>; 3] = self.backward(thirds(all), weights, gradient);
-        [Tensor::cat(parts.into(), 1)]
+        [perhaps_one_pass(all, |all| {
+            let parts = self.gradients(thirds(all), weights, gradient);
+            Tensor::cat(parts.into(), 1)
+        })]
     }
 }
 
-/// Before their product, which in half precision may be beyond the largest number until it is scaled.
+/// Queries are scaled before their product with keys, which might overflow in half precision.
 fn scaled(query: Tensor<4>) -> Tensor<4> {
     let [_, _, _, width] = query.dims();
     query * (width as f64).powf(-0.5)

@@ -18,10 +18,10 @@ const SIZES: [[usize; 6]; 7] = [
 
 fn plain(
     parts: [Tensor<4>; 3],
-    hidden: Option<Tensor<4, Bool>>,
+    mask: Option<Tensor<4, Bool>>,
     factors: Option<Tensor<4>>,
 ) -> Tensor<4> {
-    Attention::new(hidden, factors).forward(parts).0
+    Attention::new(mask, factors).forward(parts).0
 }
 
 type Body<'a> = dyn Fn([Tensor<4>; 3]) -> Tensor<4> + 'a;
@@ -62,7 +62,7 @@ fn data([batch, heads, key_heads, new, time, width]: [usize; 6]) -> [TensorData;
     ]
 }
 
-/// What is after a row is hidden, where there are more columns than rows from the end on.
+/// What is after a row is masked, where there are more columns than rows from the end on.
 fn causal(new: usize, time: usize, device: &Device) -> Tensor<4, Bool> {
     let seen = time as i64 - new as i64;
     Tensor::<2, Bool>::tril_mask([new, time], seen, device).unsqueeze()
@@ -70,18 +70,18 @@ fn causal(new: usize, time: usize, device: &Device) -> Tensor<4, Bool> {
 
 /// The second batch has a part of its columns.
 fn padding(batch: usize, time: usize, device: &Device) -> Tensor<4, Bool> {
-    let place = Tensor::<1, Int>::arange(0..(batch * time) as i64, device);
-    place
+    let position = Tensor::<1, Int>::arange(0..(batch * time) as i64, device);
+    position
         .greater_equal_elem((batch * time - time / 2) as i64)
         .reshape([batch, 1, 1, time])
 }
 
-/// Places here and there, at the ends too; the third row sees nothing.
+/// Positions here and there, at the ends too; the third row sees nothing.
 fn holes(batch: usize, new: usize, time: usize, device: &Device) -> Tensor<4, Bool> {
-    let place = Tensor::<1, Int>::arange(0..(batch * new * time) as i64, device);
-    let hidden = place.clone().remainder_scalar(7).lower_elem(3);
-    let third = place.div_scalar(time as i64).equal_elem(2);
-    hidden.bool_or(third).reshape([batch, 1, new, time])
+    let position = Tensor::<1, Int>::arange(0..(batch * new * time) as i64, device);
+    let mask = position.clone().remainder_scalar(7).lower_elem(3);
+    let third = position.div_scalar(time as i64).equal_elem(2);
+    mask.bool_or(third).reshape([batch, 1, new, time])
 }
 
 #[test]
@@ -109,8 +109,8 @@ fn masks_are_spread_over_batch_heads_and_rows() {
             check(
                 &data(size),
                 &|[query, keys, values]| {
-                    let hidden = mask(&query.device());
-                    attention(query, [keys, values], Some(hidden), None)
+                    let mask = mask(&query.device());
+                    attention(query, [keys, values], Some(mask), None)
                 },
                 &|parts| plain(parts.clone(), Some(mask(&parts[0].device())), None),
             );
@@ -151,8 +151,8 @@ fn any_layout_is_read() {
         &parts,
         &|parts| {
             let [query, keys, values] = parts.map(|part| part.swap_dims(1, 2));
-            let hidden = mask(&query.device());
-            attention(query, [keys, values], hidden, None).swap_dims(1, 2)
+            let mask = mask(&query.device());
+            attention(query, [keys, values], mask, None).swap_dims(1, 2)
         },
         &|parts| {
             let parts = parts.map(|part| part.swap_dims(1, 2));
@@ -162,8 +162,8 @@ fn any_layout_is_read() {
     check(
         &data(size),
         &|parts| {
-            let hidden = mask(&parts[0].device());
-            self_attention(Tensor::cat(parts.to_vec(), 1), hidden, None)
+            let mask = mask(&parts[0].device());
+            self_attention(Tensor::cat(parts.to_vec(), 1), mask, None)
         },
         &|parts| plain(parts.clone(), mask(&parts[0].device()), None),
     );
@@ -196,7 +196,7 @@ fn a_few_queries_and_any_other_kind_of_number_are_left_to_the_plain_body() {
 
 #[test]
 fn half_precision_is_near_single_precision_and_scores_do_not_overflow() {
-    let hidden = || Some(causal(9, 9, &Device::flex()));
+    let mask = || Some(causal(9, 9, &Device::flex()));
     for (dtype, bound) in HALVES {
         let parts = |size| {
             [0, 1, 2].map(|seed| {
@@ -205,20 +205,20 @@ fn half_precision_is_near_single_precision_and_scores_do_not_overflow() {
             })
         };
         let [query, keys, values] = parts(2.0);
-        let found = attention(query, [keys, values], hidden(), None);
+        let found = attention(query, [keys, values], mask(), None);
         assert_eq!(found.dtype(), dtype.into());
         let single = parts(2.0).map(|part| part.cast(FloatDType::F32));
-        let expected = plain(single, hidden(), None).into_data();
+        let expected = plain(single, mask(), None).into_data();
         // Scores are rounded too, and the softmax enlarges that.
         close(found.into_data(), &expected, 4.0 * bound);
         // Before they are scaled, the products of these are up to 160,000.
         let [query, keys, values] = parts(100.0);
-        let found = attention(query, [keys, values], hidden(), None).into_data();
+        let found = attention(query, [keys, values], mask(), None).into_data();
         assert!(found.iter::<f32>().all(f32::is_finite), "{dtype:?}");
     }
 }
 
-/// With a mask, with dropout's factors, with shared keys, and with all three parts in one.
+/// With a mask, with dropout's factors and with shared keys.
 #[test]
 fn the_plain_body_brings_its_gradient() {
     for size in SIZES {
@@ -229,19 +229,23 @@ fn the_plain_body_brings_its_gradient() {
             (Some(holes(batch, new, time, device)), Some(factors))
         };
         let own = |parts: [Tensor<4>; 3]| {
-            let (hidden, factors) = terms(&parts[0].device());
-            apply(Attention::new(hidden, factors), parts)
+            let (mask, factors) = terms(&parts[0].device());
+            apply(Attention::new(mask, factors), parts)
         };
         let spelt = |parts: [Tensor<4>; 3]| {
-            let (hidden, factors) = terms(&parts[0].device());
-            plain(parts, hidden, factors)
+            let (mask, factors) = terms(&parts[0].device());
+            plain(parts, mask, factors)
         };
         check(&data(size), &own, &spelt);
     }
+}
+
+#[test]
+fn the_plain_body_brings_the_gradient_of_all_parts_in_one() {
     let own = |parts: [Tensor<4>; 3]| {
-        let hidden = causal(20, 20, &parts[0].device());
+        let mask = causal(20, 20, &parts[0].device());
         let all = Tensor::cat(parts.to_vec(), 1);
-        apply(Attention::new(Some(hidden), None), [all])
+        apply(Attention::new(Some(mask), None), [all])
     };
     let spelt = |parts: [Tensor<4>; 3]| {
         plain(
@@ -292,9 +296,9 @@ fn what_is_without_autodiff_is_a_constant() {
 fn any_number_of_threads_gives_the_same_bits() {
     let results = || {
         let body = |parts: [Tensor<4>; 3]| {
-            let hidden = causal(70, 70, &parts[0].device());
+            let mask = causal(70, 70, &parts[0].device());
             let [query, keys, values] = parts;
-            attention(query, [keys, values], Some(hidden), None)
+            attention(query, [keys, values], Some(mask), None)
         };
         differentiate(&data([3, 4, 2, 70, 70, 24]), &body, &Device::flex())
     };

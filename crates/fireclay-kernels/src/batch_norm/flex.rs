@@ -2,8 +2,8 @@
 //! three times forward, and two or three times backward.
 
 mod given;
+mod gradients;
 mod pieces;
-mod slopes;
 mod values;
 
 use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
@@ -16,6 +16,7 @@ use burn::backend::{Backend, Dispatch, Flex, backend_extension};
 use burn::tensor::module::BatchNormTrainOutput;
 use burn::tensor::{Tensor, TensorData};
 
+use super::Then;
 use crate::operation::pass_on;
 pub(super) use given::normalise;
 
@@ -52,19 +53,11 @@ fn plain<const D: usize>(x: &Tensor<D>) -> FlexTensor {
     plain.expect("the device is flex")
 }
 
-/// What becomes of a result before it is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Then {
-    Nothing,
-    /// It is zero where it would be negative.
-    Relu,
-}
-
-/// Of a channel.
+/// The statistics of a channel.
 #[derive(Clone, Copy, Debug)]
 struct Moments {
     mean: f32,
-    /// Of the population.
+    /// That of the population.
     variance: f32,
     /// 1 / sqrt(variance + epsilon).
     factor: f32,
@@ -149,7 +142,7 @@ impl Backward<Flex, 3> for BatchNormBackward {
         pass_on::<Flex, _, 3>(ops, gradients, |state, gradient| {
             let [x, gamma, beta] = [state.x, state.gamma, state.beta]
                 .map(|node| checkpointer.retrieve_node_output::<FlexTensor>(node));
-            slopes::backward(x, gradient, [gamma, beta], &state.moments, state.then)
+            gradients::backward(x, gradient, [gamma, beta], &state.moments, state.then)
         });
     }
 }

@@ -4,7 +4,7 @@ use burn::tensor::{Device, Tolerance};
 
 const EPSILON: f64 = 1e-5;
 
-/// Images, channels, places.
+/// Images, channels, positions.
 const SIZES: [[usize; 3]; 7] = [
     [2, 1, 1],
     [33, 7, 1],
@@ -62,9 +62,9 @@ fn apply(body: Body, size: [usize; 3]) -> impl Fn([Tensor<2>; 3]) -> Tensor<2> {
 #[test]
 fn both_bodies_agree() {
     for size in SIZES {
-        let [images, channels, places] = size;
+        let [images, channels, positions] = size;
         let inputs = [
-            wave([images, channels * places], 3.0, 0),
+            wave([images, channels * positions], 3.0, 0),
             wave([1, channels], 1.0, 1),
             wave([1, channels], 1.0, 2),
         ];
@@ -80,9 +80,9 @@ fn both_bodies_agree() {
 #[test]
 fn both_bodies_agree_where_negative_results_are_cut_off() {
     for size in SIZES {
-        let [images, channels, places] = size;
+        let [images, channels, positions] = size;
         let inputs = [
-            wave([images, channels * places], 3.0, 0),
+            wave([images, channels * positions], 3.0, 0),
             wave([1, channels], 1.0, 1),
             wave([1, channels], 1.0, 2),
         ];
@@ -94,9 +94,9 @@ fn both_bodies_agree_where_negative_results_are_cut_off() {
 #[test]
 fn both_bodies_agree_on_given_statistics() {
     for size in SIZES {
-        let [images, channels, places] = size;
+        let [images, channels, positions] = size;
         let inputs = [
-            wave([images, channels * places], 3.0, 0),
+            wave([images, channels * positions], 3.0, 0),
             wave([1, channels], 1.0, 1),
             wave([1, channels], 1.0, 2),
             wave([1, channels], 1.0, 3),
@@ -144,7 +144,7 @@ fn given_statistics_are_taken_where_the_scales_alone_have_gradients() {
         let scales = [gamma.clone(), beta.clone()];
         let y = body(x.clone() * 3.0, scales, [ones(), ones()], 0.0);
         let gradients = y.sum().backward();
-        // Of each of 8 places (3 - 1) / 1, and 1.
+        // Of each of 8 positions (3 - 1) / 1, and 1.
         for (scale, expected) in [(gamma, 16.0_f32), (beta, 8.0)] {
             let found = scale.grad(&gradients).expect("a gradient").into_data();
             found.assert_approx_eq::<f32>(&[expected; 3].into(), Tolerance::absolute(1e-4));
@@ -167,9 +167,9 @@ fn what_is_no_number_comes_through() {
 #[test]
 fn the_statistics_are_burns() {
     for size in SIZES {
-        let [images, channels, places] = size;
+        let [images, channels, positions] = size;
         let device = Device::flex();
-        let x = Tensor::<2>::from_data(wave([images, channels * places], 3.0, 0), &device);
+        let x = Tensor::<2>::from_data(wave([images, channels * positions], 3.0, 0), &device);
         let ones = Tensor::<1>::ones([channels], &device);
         let [found, expected] = [batch_norm::<3> as Body, batch_norm_train].map(|body| {
             let x = x.clone().reshape(size);

@@ -1,9 +1,9 @@
 //! Convolutions as products of matrices, image by image, in the layout that tensors have.
 //!
-//! A panel holds, for some places of the result side by side, the numbers that each is a sum of; it
+//! A panel holds, for some positions of the result side by side, the numbers that each is a sum of; it
 //! is small enough to stay in a core's cache. Forward, the weights times a panel are results. The
-//! weights, read by columns, times a panel of gradients are what the places send back to the numbers
-//! under them. The numbers under the places, read where they lie, times a panel of gradients that
+//! weights, read by columns, times a panel of gradients are what the positions send back to the numbers
+//! under them. The numbers under the positions, read where they lie, times a panel of gradients that
 //! lists outputs side by side are the weights' gradients.
 
 mod input;

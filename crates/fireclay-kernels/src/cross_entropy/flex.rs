@@ -5,7 +5,7 @@ use burn::tensor::Tensor;
 use pulp::NullaryFnOnce;
 
 use super::CrossEntropy;
-use crate::flex::{exp, greatest, is_place, numbers, rows_in_piece, run, sum, tensor};
+use crate::flex::{exp, greatest, is_index, numbers, rows_in_piece, run, sum, tensor};
 
 pub(super) fn losses(logits: Tensor<2>, of: &CrossEntropy) -> Tensor<1> {
     let [count, classes] = logits.dims();
@@ -29,7 +29,7 @@ pub(super) fn losses(logits: Tensor<2>, of: &CrossEntropy) -> Tensor<1> {
 
 /// The logits are overwritten with their gradients where nothing else holds them: in a large
 /// vocabulary they are the largest tensor of all.
-pub(super) fn slopes(logits: Tensor<2>, gradient: Tensor<2>, of: &CrossEntropy) -> Tensor<2> {
+pub(super) fn gradient(logits: Tensor<2>, gradient: Tensor<2>, of: &CrossEntropy) -> Tensor<2> {
     let [count, classes] = logits.dims();
     let targets = of.numbers([count, classes]);
     let (mut logits, gradient) = (numbers(logits), numbers(gradient));
@@ -38,7 +38,7 @@ pub(super) fn slopes(logits: Tensor<2>, gradient: Tensor<2>, of: &CrossEntropy) 
     let facts = targets.chunks(rows).zip(gradient.storage().chunks(rows));
     run(pieces
         .zip(facts)
-        .map(|(logits, (targets, gradient))| Slopes {
+        .map(|(logits, (targets, gradient))| Gradients {
             logits,
             targets,
             gradient,
@@ -60,7 +60,7 @@ impl CrossEntropy {
 
 fn class(target: i64, classes: usize) -> u32 {
     assert!(
-        is_place(target, classes),
+        is_index(target, classes),
         "target {target} of {classes} classes"
     );
     target as u32
@@ -102,7 +102,7 @@ impl NullaryFnOnce for Values<'_> {
 }
 
 /// Turns logits into their gradients, row by row.
-struct Slopes<'a> {
+struct Gradients<'a> {
     logits: &'a mut [f32],
     targets: &'a [u32],
     gradient: &'a [f32],
@@ -110,7 +110,7 @@ struct Slopes<'a> {
     smoothing: f32,
 }
 
-impl NullaryFnOnce for Slopes<'_> {
+impl NullaryFnOnce for Gradients<'_> {
     type Output = ();
 
     #[inline(always)]

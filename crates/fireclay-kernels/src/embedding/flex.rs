@@ -1,5 +1,4 @@
-//! On one thread: rows are copied, and their gradients added up in one buffer, in the order of the
-//! indices.
+//! One thread copies rows, and adds their gradients up in one buffer, in the order of the indices.
 
 use burn::backend::autodiff::Autodiff;
 use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
@@ -10,7 +9,7 @@ use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, Dispatch, Flex, TensorMetadata, backend_extension};
 use burn::tensor::{Int, Tensor};
 
-use crate::flex::{contiguous, is_place, tensor, width};
+use crate::flex::{contiguous, is_index, tensor, width};
 
 pub(super) fn embedding(table: Tensor<2>, indices: Tensor<2, Int>) -> Tensor<3> {
     let ([rows, _], shape) = (table.dims(), indices.dims());
@@ -21,7 +20,7 @@ pub(super) fn embedding(table: Tensor<2>, indices: Tensor<2, Int>) -> Tensor<3> 
 
 fn row(index: i64, rows: usize) -> u32 {
     assert!(
-        is_place(index, rows),
+        is_index(index, rows),
         "index {index} of a table of {rows} rows"
     );
     index as u32
@@ -57,7 +56,7 @@ struct EmbeddingBackward;
 #[derive(Clone, Debug)]
 struct State {
     indices: Vec<u32>,
-    /// Of the table.
+    /// Rows of the table.
     rows: usize,
 }
 

@@ -19,11 +19,11 @@ pub(super) fn values<const D: usize>(x: Tensor<D>, form: Form) -> Tensor<D> {
     Tensor::from_primitive::<Flex>(tensor(y, x.shape()))
 }
 
-pub(super) fn slopes<const D: usize>(x: Tensor<D>, gradient: Tensor<D>, form: Form) -> Tensor<D> {
+pub(super) fn gradient<const D: usize>(x: Tensor<D>, gradient: Tensor<D>, form: Form) -> Tensor<D> {
     let (x, mut gradient) = (numbers(x), numbers(gradient));
     let pieces = x.storage().chunks(PIECE);
     let pieces = pieces.zip(gradient.storage_mut().chunks_mut(PIECE));
-    run(pieces.map(|(x, gradient)| Slopes { x, gradient, form }));
+    run(pieces.map(|(x, gradient)| Gradient { x, gradient, form }));
     Tensor::from_primitive::<Flex>(gradient)
 }
 
@@ -58,14 +58,14 @@ impl NullaryFnOnce for Values<'_> {
     }
 }
 
-/// Multiplies a gradient by the slope at x.
-struct Slopes<'a> {
+/// Multiplies a gradient by the derivative at x.
+struct Gradient<'a> {
     x: &'a [f32],
     gradient: &'a mut [f32],
     form: Form,
 }
 
-impl NullaryFnOnce for Slopes<'_> {
+impl NullaryFnOnce for Gradient<'_> {
     type Output = ();
 
     #[inline(always)]

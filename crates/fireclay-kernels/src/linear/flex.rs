@@ -185,11 +185,11 @@ fn of_x(gradient: &FlexTensor, weight: FlexTensor) -> FlexTensor {
 /// In the weight's own layout, so that its optimizer need not turn it.
 fn of_weight(gradient: &FlexTensor, x: FlexTensor, is_transposed: bool) -> FlexTensor {
     let x = contiguous(x);
-    let (rows, slopes) = (Matrix::of_rows(&x), Matrix::of_rows(gradient));
-    let [inputs, outputs] = [rows.columns(), slopes.columns()];
+    let (rows, gradients) = (Matrix::of_rows(&x), Matrix::of_rows(gradient));
+    let [inputs, outputs] = [rows.columns(), gradients.columns()];
     match is_transposed {
-        true => tensor(product(slopes.transposed(), rows), [outputs, inputs]).transpose(0, 1),
-        false => tensor(product(rows.transposed(), slopes), [inputs, outputs]),
+        true => tensor(product(gradients.transposed(), rows), [outputs, inputs]).transpose(0, 1),
+        false => tensor(product(rows.transposed(), gradients), [inputs, outputs]),
     }
 }
 
@@ -221,7 +221,7 @@ fn with_width(tensor: &FlexTensor, width: usize) -> Shape {
 
 /// The sums of some columns side by side.
 struct Sums<'a> {
-    /// From the first of these columns on.
+    /// Starts at the first of these columns.
     numbers: &'a [f32],
     columns: usize,
     sums: &'a mut [f32],

@@ -37,8 +37,9 @@ impl Windows {
             let (before, after) = options.padding[axis];
             let (length, stride) = (options.kernel_size[axis], options.stride[axis]);
             let last = (size + before + after).checked_sub(length)?;
-            let ends_inside =
-                |place: usize| place.saturating_sub(before)..(place + length - before).min(size);
+            let ends_inside = |position: usize| {
+                position.saturating_sub(before)..(position + length - before).min(size)
+            };
             // Every window has to have a number in it.
             (before < length && after < length).then(|| {
                 (0..=last)
@@ -96,8 +97,8 @@ impl<C: CheckpointStrategy> MaxPoolOps for Autodiff<Flex, C> {
             .stateful()
         {
             OpsKind::Tracked(prepared) => {
-                let (y, places) = forward(x.into_primitive(), &windows);
-                prepared.finish(State { windows, places }, y)
+                let (y, positions) = forward(x.into_primitive(), &windows);
+                prepared.finish(State { windows, positions }, y)
             }
             OpsKind::UnTracked(prepared) => {
                 prepared.finish(forward(x.into_primitive(), &windows).0)
@@ -112,8 +113,8 @@ struct MaxPoolBackward;
 #[derive(Clone, Debug)]
 struct State {
     windows: Windows,
-    /// Where in its map each number of the result was.
-    places: Vec<u32>,
+    /// The position in its map that each number of the result comes from.
+    positions: Vec<u32>,
 }
 
 impl Backward<Flex, 1> for MaxPoolBackward {
@@ -125,9 +126,9 @@ impl Backward<Flex, 1> for MaxPoolBackward {
         gradients: &mut Gradients,
         _checkpointer: &mut Checkpointer,
     ) {
-        let State { windows, places } = ops.state;
+        let State { windows, positions } = ops.state;
         unary::<Flex, _>(ops.parents, ops.node, gradients, |gradient| {
-            backward(gradient, &windows, &places)
+            backward(gradient, &windows, &positions)
         });
     }
 }
@@ -136,18 +137,18 @@ fn forward(x: FlexTensor, windows: &Windows) -> (FlexTensor, Vec<u32>) {
     let x = contiguous(x);
     let [images, channels] = windows.maps;
     let count = images * channels * windows.result();
-    let (mut y, mut places) = (vec![0.0; count], vec![0; count]);
+    let (mut y, mut positions) = (vec![0.0; count], vec![0; count]);
     let maps = windows.maps_in_piece();
     let results = maps * windows.result();
     let numbers: &[f32] = x.storage();
     let pieces = numbers.chunks(maps * windows.map());
     let pieces = pieces
         .zip(y.chunks_mut(results))
-        .zip(places.chunks_mut(results));
-    let pieces = pieces.map(|((x, y), places)| Greatest {
+        .zip(positions.chunks_mut(results));
+    let pieces = pieces.map(|((x, y), positions)| Greatest {
         x,
         y,
-        places,
+        positions,
         windows,
     });
     match windows.are_squares {
@@ -155,21 +156,21 @@ fn forward(x: FlexTensor, windows: &Windows) -> (FlexTensor, Vec<u32>) {
         false => drop(run(pieces)),
     }
     let shape = [images, channels, windows.rows.len(), windows.columns.len()];
-    (tensor(y, shape), places)
+    (tensor(y, shape), positions)
 }
 
-fn backward(gradient: FlexTensor, windows: &Windows, places: &[u32]) -> FlexTensor {
+fn backward(gradient: FlexTensor, windows: &Windows, positions: &[u32]) -> FlexTensor {
     let gradient = contiguous(gradient);
     let ([images, channels], [height, width]) = (windows.maps, windows.input);
     let mut x = vec![0.0; images * channels * windows.map()];
     let maps = windows.maps_in_piece();
     let results = maps * windows.result();
     let numbers: &[f32] = gradient.storage();
-    let pieces = numbers.chunks(results).zip(places.chunks(results));
+    let pieces = numbers.chunks(results).zip(positions.chunks(results));
     let pieces = pieces.zip(x.chunks_mut(maps * windows.map()));
-    run(pieces.map(|((gradient, places), x)| Back {
+    run(pieces.map(|((gradient, positions), x)| Back {
         gradient,
-        places,
+        positions,
         x,
         windows,
     }));
@@ -180,7 +181,7 @@ fn backward(gradient: FlexTensor, windows: &Windows, places: &[u32]) -> FlexTens
 struct Greatest<'a> {
     x: &'a [f32],
     y: &'a mut [f32],
-    places: &'a mut [u32],
+    positions: &'a mut [u32],
     windows: &'a Windows,
 }
 
@@ -191,10 +192,10 @@ impl NullaryFnOnce for Greatest<'_> {
     fn call(self) {
         let Windows { rows, columns, .. } = self.windows;
         let [_, width] = self.windows.input;
-        let mut results = self.y.iter_mut().zip(self.places);
+        let mut results = self.y.iter_mut().zip(self.positions);
         for map in self.x.chunks_exact(self.windows.map()) {
             for rows in rows {
-                for (columns, (y, place)) in columns.iter().zip(&mut results) {
+                for (columns, (y, position)) in columns.iter().zip(&mut results) {
                     let mut greatest = rows.start * width + columns.start;
                     for row in rows.clone() {
                         for at in row * width + columns.start..row * width + columns.end {
@@ -203,7 +204,7 @@ impl NullaryFnOnce for Greatest<'_> {
                             }
                         }
                     }
-                    (*y, *place) = (map[greatest], greatest as u32);
+                    (*y, *position) = (map[greatest], greatest as u32);
                 }
             }
         }
@@ -222,23 +223,23 @@ impl NullaryFnOnce for Squares<'_> {
         let Greatest {
             x,
             y,
-            places,
+            positions,
             windows,
         } = self.0;
         let [height, width] = windows.input;
         let columns = windows.columns.len();
         let results = y
             .chunks_exact_mut(columns)
-            .zip(places.chunks_exact_mut(columns));
+            .zip(positions.chunks_exact_mut(columns));
         // A last odd row or column belongs to no window.
         let maps = x.chunks_exact(windows.map());
         let strips = maps.flat_map(|map| map[..height / 2 * 2 * width].chunks_exact(2 * width));
-        for (index, (strip, (y, places))) in strips.zip(results).enumerate() {
+        for (index, (strip, (y, positions))) in strips.zip(results).enumerate() {
             let start = (index % windows.rows.len() * 2 * width) as u32;
             let (upper, lower) = strip.split_at(width);
             let (upper, lower) = (upper.as_chunks::<2>().0, lower.as_chunks::<2>().0);
-            let squares = upper.iter().zip(lower).zip(y.iter_mut().zip(places));
-            for (column, (([a, b], [c, d]), (y, place))) in squares.enumerate() {
+            let squares = upper.iter().zip(lower).zip(y.iter_mut().zip(positions));
+            for (column, (([a, b], [c, d]), (y, position))) in squares.enumerate() {
                 let (above, below) = (larger(*a, *b), larger(*c, *d));
                 let of_column = [u32::from(b > a), u32::from(d > c)];
                 let is_below = u32::from(below > above);
@@ -247,7 +248,7 @@ impl NullaryFnOnce for Squares<'_> {
                 let is_none = u32::from(a.is_nan() | b.is_nan() | c.is_nan() | d.is_nan());
                 let bits = larger(above, below).to_bits() | (is_none * f32::NAN.to_bits());
                 *y = f32::from_bits(bits);
-                *place = start + 2 * column as u32 + at;
+                *position = start + 2 * column as u32 + at;
             }
         }
     }
@@ -268,7 +269,7 @@ fn beats(x: f32, greatest: f32) -> bool {
 /// The gradients of some maps.
 struct Back<'a> {
     gradient: &'a [f32],
-    places: &'a [u32],
+    positions: &'a [u32],
     x: &'a mut [f32],
     windows: &'a Windows,
 }
@@ -282,10 +283,10 @@ impl NullaryFnOnce for Back<'_> {
         let results = self
             .gradient
             .chunks_exact(result)
-            .zip(self.places.chunks_exact(result));
-        for ((gradient, places), x) in results.zip(self.x.chunks_exact_mut(self.windows.map())) {
-            for (gradient, place) in gradient.iter().zip(places) {
-                x[*place as usize] += gradient;
+            .zip(self.positions.chunks_exact(result));
+        for ((gradient, positions), x) in results.zip(self.x.chunks_exact_mut(self.windows.map())) {
+            for (gradient, position) in gradient.iter().zip(positions) {
+                x[*position as usize] += gradient;
             }
         }
     }

@@ -18,7 +18,7 @@ pub(super) fn values(
     assert_eq!(
         [[1, width]; 2],
         [gamma.dims(), beta.dims()],
-        "one scale a place"
+        "one scale a position"
     );
     let [x, gamma, beta] = [x, gamma, beta].map(numbers);
     let mut y = vec![0.0; x.storage::<f32>().len()];
@@ -35,13 +35,13 @@ pub(super) fn values(
 }
 
 /// The gradients of x, gamma and beta.
-pub(super) fn slopes(tensors: [Tensor<2>; 3], norm: Norm) -> [Tensor<2>; 3] {
+pub(super) fn gradients(tensors: [Tensor<2>; 3], norm: Norm) -> [Tensor<2>; 3] {
     let [_, width] = tensors[0].dims();
     let [x, gamma, mut gradient] = tensors.map(numbers);
     let piece = rows_in_piece(width) * width.max(1);
     let pieces = x.storage().chunks(piece);
     let pieces = pieces.zip(gradient.storage_mut().chunks_mut(piece));
-    let sums = run(pieces.map(|(x, gradient)| Slopes {
+    let sums = run(pieces.map(|(x, gradient)| Gradients {
         x,
         gradient,
         gamma: gamma.storage(),
@@ -89,8 +89,8 @@ impl NullaryFnOnce for Values<'_> {
         let rows = self.x.chunks_exact(width);
         for (x, y) in rows.zip(self.y.chunks_exact_mut(width)) {
             let (centre, factor) = moments(x, self.norm);
-            let places = y.iter_mut().zip(x).zip(self.gamma).zip(self.beta);
-            for (((y, x), gamma), beta) in places {
+            let numbers = y.iter_mut().zip(x).zip(self.gamma).zip(self.beta);
+            for (((y, x), gamma), beta) in numbers {
                 *y = (x - centre) * factor * gamma + beta;
             }
         }
@@ -98,7 +98,7 @@ impl NullaryFnOnce for Values<'_> {
 }
 
 /// Turns gradients of the results into those of x, row by row, and sums up those of the parameters.
-struct Slopes<'a> {
+struct Gradients<'a> {
     x: &'a [f32],
     gradient: &'a mut [f32],
     gamma: &'a [f32],
@@ -119,7 +119,7 @@ impl Sums {
     }
 }
 
-impl NullaryFnOnce for Slopes<'_> {
+impl NullaryFnOnce for Gradients<'_> {
     type Output = Sums;
 
     #[inline(always)]
@@ -135,8 +135,8 @@ impl NullaryFnOnce for Slopes<'_> {
                 *normed = (x - centre) * factor;
             }
             add(&mut sums.beta, gradient);
-            let places = sums.gamma.iter_mut().zip(&mut *gradient).zip(&normed);
-            for (((sum, gradient), normed), gamma) in places.zip(self.gamma) {
+            let numbers = sums.gamma.iter_mut().zip(&mut *gradient).zip(&normed);
+            for (((sum, gradient), normed), gamma) in numbers.zip(self.gamma) {
                 *sum += *gradient * normed;
                 *gradient *= gamma;
             }
@@ -144,9 +144,9 @@ impl NullaryFnOnce for Slopes<'_> {
                 Centre::Mean => sum(gradient, |gradient| gradient) / width as f32,
                 Centre::Zero => 0.0,
             };
-            let slope = dot(gradient, &normed) / width as f32;
+            let along = dot(gradient, &normed) / width as f32;
             for (gradient, normed) in gradient.iter_mut().zip(&normed) {
-                *gradient = factor * (*gradient - mean - normed * slope);
+                *gradient = factor * (*gradient - mean - normed * along);
             }
         }
         sums

@@ -8,10 +8,10 @@ use crate::flex::{LANES, Mask, dot, exp, greatest, numbers, rows_in_piece, run, 
 
 pub(super) fn softmax<const D: usize>(
     scores: Tensor<D>,
-    hidden: Option<Tensor<D, Bool>>,
+    mask: Option<Tensor<D, Bool>>,
     scale: f64,
 ) -> Tensor<D> {
-    let hidden = hidden.map(|hidden| Hidden::new(hidden, &scores));
+    let mask = mask.map(|mask| RowMask::new(mask, &scores));
     let mut scores = numbers(scores);
     let columns = width(&scores);
     let rows = rows_in_piece(columns);
@@ -20,19 +20,19 @@ pub(super) fn softmax<const D: usize>(
         scores,
         columns,
         first: piece * rows,
-        hidden: hidden.as_ref(),
+        mask: mask.as_ref(),
         scale: scale as f32,
     }));
     Tensor::from_primitive::<Flex>(scores)
 }
 
-pub(super) fn softmax_slopes<const D: usize>(
+pub(super) fn softmax_gradient<const D: usize>(
     shares: Tensor<D>,
     gradient: Tensor<D>,
-    hidden: Option<Tensor<D, Bool>>,
+    mask: Option<Tensor<D, Bool>>,
     scale: f64,
 ) -> Tensor<D> {
-    let hidden = hidden.map(|hidden| Hidden::new(hidden, &shares));
+    let mask = mask.map(|mask| RowMask::new(mask, &shares));
     let [shares, mut gradient] = [shares, gradient].map(numbers);
     let columns = width(&shares);
     let rows = rows_in_piece(columns);
@@ -40,30 +40,30 @@ pub(super) fn softmax_slopes<const D: usize>(
     let pieces = pieces.zip(gradient.storage_mut().chunks_mut(rows * columns.max(1)));
     run(pieces
         .enumerate()
-        .map(|(piece, (shares, gradient))| Slopes {
+        .map(|(piece, (shares, gradient))| Gradients {
             shares,
             gradient,
             columns,
             first: piece * rows,
-            hidden: hidden.as_ref(),
+            mask: mask.as_ref(),
             scale: scale as f32,
         }));
     Tensor::from_primitive::<Flex>(gradient)
 }
 
-/// What is hidden of rows of scores.
-struct Hidden {
+/// The mask of rows of scores.
+struct RowMask {
     mask: Mask,
     /// Rows to a batch, and to a head.
     rows: [usize; 2],
 }
 
-impl Hidden {
-    /// Of scores with a batch and heads.
-    fn new<const D: usize>(hidden: Tensor<D, Bool>, scores: &Tensor<D>) -> Self {
+impl RowMask {
+    /// Scores have a batch and heads before their rows.
+    fn new<const D: usize>(mask: Tensor<D, Bool>, scores: &Tensor<D>) -> Self {
         let dims = scores.dims();
         Self {
-            mask: Mask::new(hidden.unsqueeze()),
+            mask: Mask::new(mask.unsqueeze()),
             rows: [dims[D - 3] * dims[D - 2], dims[D - 2]],
         }
     }
@@ -80,7 +80,7 @@ struct Values<'a> {
     columns: usize,
     /// The index of the first row.
     first: usize,
-    hidden: Option<&'a Hidden>,
+    mask: Option<&'a RowMask>,
     scale: f32,
 }
 
@@ -91,27 +91,24 @@ impl NullaryFnOnce for Values<'_> {
     fn call(self) {
         for (index, row) in self.scores.chunks_exact_mut(self.columns).enumerate() {
             multiply(row, self.scale);
-            let moments = weigh(
-                row,
-                self.hidden.map(|hidden| hidden.row(self.first + index)),
-            );
+            let moments = weigh(row, self.mask.map(|mask| mask.row(self.first + index)));
             multiply(row, moments.factor);
         }
     }
 }
 
 /// Turns gradients of shares into those of scores before their scale, row by row.
-struct Slopes<'a> {
+struct Gradients<'a> {
     shares: &'a [f32],
     gradient: &'a mut [f32],
     columns: usize,
     /// The index of the first row.
     first: usize,
-    hidden: Option<&'a Hidden>,
+    mask: Option<&'a RowMask>,
     scale: f32,
 }
 
-impl NullaryFnOnce for Slopes<'_> {
+impl NullaryFnOnce for Gradients<'_> {
     type Output = ();
 
     #[inline(always)]
@@ -119,8 +116,8 @@ impl NullaryFnOnce for Slopes<'_> {
         let rows = self.shares.chunks_exact(self.columns);
         let rows = rows.zip(self.gradient.chunks_exact_mut(self.columns));
         for (index, (shares, gradient)) in rows.enumerate() {
-            let hidden = self.hidden.map(|hidden| hidden.row(self.first + index));
-            slopes(shares, gradient, hidden, self.scale);
+            let mask = self.mask.map(|mask| mask.row(self.first + index));
+            self::gradient(shares, gradient, mask, self.scale);
         }
     }
 }
@@ -135,8 +132,8 @@ pub(crate) struct Moments {
 
 /// Turns a row's scores into shares, but for the moments' factor.
 #[inline(always)]
-pub(crate) fn weigh(row: &mut [f32], hidden: Option<&[u8]>) -> Moments {
-    hide(row, hidden);
+pub(crate) fn weigh(row: &mut [f32], mask: Option<&[u8]>) -> Moments {
+    fill(row, mask);
     let greatest = greatest(row);
     let factor = 1.0 / exponentials(row, greatest);
     Moments { greatest, factor }
@@ -144,8 +141,8 @@ pub(crate) fn weigh(row: &mut [f32], hidden: Option<&[u8]>) -> Moments {
 
 /// Turns a row's scores into shares, where the moments are known.
 #[inline(always)]
-pub(crate) fn shares(row: &mut [f32], hidden: Option<&[u8]>, moments: Moments) {
-    hide(row, hidden);
+pub(crate) fn shares(row: &mut [f32], mask: Option<&[u8]>, moments: Moments) {
+    fill(row, mask);
     for score in row {
         *score = exp(*score - moments.greatest) * moments.factor;
     }
@@ -153,21 +150,21 @@ pub(crate) fn shares(row: &mut [f32], hidden: Option<&[u8]>, moments: Moments) {
 
 /// Turns the gradient of a row's shares into that of its scores before their scale.
 #[inline(always)]
-pub(crate) fn slopes(shares: &[f32], gradient: &mut [f32], hidden: Option<&[u8]>, scale: f32) {
+pub(crate) fn gradient(shares: &[f32], gradient: &mut [f32], mask: Option<&[u8]>, scale: f32) {
     let mean = dot(shares, gradient);
     for (gradient, share) in gradient.iter_mut().zip(shares) {
         *gradient = scale * share * (*gradient - mean);
     }
-    // A hidden score has no part in the result even where all are hidden.
-    for (gradient, hidden) in gradient.iter_mut().zip(hidden.unwrap_or_default()) {
-        *gradient = if *hidden == 0 { *gradient } else { 0.0 };
+    // A masked score has no part in the result even where all are masked.
+    for (gradient, masked) in gradient.iter_mut().zip(mask.unwrap_or_default()) {
+        *gradient = if *masked == 0 { *gradient } else { 0.0 };
     }
 }
 
 #[inline(always)]
-fn hide(row: &mut [f32], hidden: Option<&[u8]>) {
-    for (score, hidden) in row.iter_mut().zip(hidden.unwrap_or_default()) {
-        *score = if *hidden == 0 { *score } else { f32::MIN };
+fn fill(row: &mut [f32], mask: Option<&[u8]>) {
+    for (score, masked) in row.iter_mut().zip(mask.unwrap_or_default()) {
+        *score = if *masked == 0 { *score } else { f32::MIN };
     }
 }
 

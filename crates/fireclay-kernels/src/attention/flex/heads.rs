@@ -1,4 +1,4 @@
-//! Where the rows of heads lie: those of different heads side by side, as linear layers leave them.
+//! The layout of heads: rows of different heads lie side by side, as linear layers leave them.
 
 use burn::backend::flex::FlexTensor;
 
@@ -71,33 +71,30 @@ impl<'a> Head<'a> {
     }
 }
 
-/// Where the rows of one head are written.
-pub(super) type Places<'a> = Vec<&'a mut [f32]>;
+/// The rows of one head, to be written.
+pub(super) type RowsMut<'a> = Vec<&'a mut [f32]>;
 
-/// The places of each head, batch by batch, of numbers that lie as `[batch, time, heads, width]`.
+/// The rows of each head, batch by batch, of numbers that lie as `[batch, time, heads, width]`.
 pub(super) fn by_head(
     numbers: &mut [f32],
     [batch, heads, time, width]: [usize; 4],
-) -> impl Iterator<Item = Places<'_>> {
-    let mut places: Vec<Places<'_>> = Vec::new();
-    places.resize_with(batch * heads, || Vec::with_capacity(time));
+) -> impl Iterator<Item = RowsMut<'_>> {
+    let mut all: Vec<RowsMut<'_>> = Vec::new();
+    all.resize_with(batch * heads, || Vec::with_capacity(time));
     for (index, side_by_side) in numbers.chunks_exact_mut(heads * width).enumerate() {
         let first = index / time * heads;
-        for (row, places) in side_by_side
-            .chunks_exact_mut(width)
-            .zip(&mut places[first..])
-        {
-            places.push(row);
+        for (row, rows) in side_by_side.chunks_exact_mut(width).zip(&mut all[first..]) {
+            rows.push(row);
         }
     }
-    places.into_iter()
+    all.into_iter()
 }
 
-/// Writes rows of sums, each `step` after the one before, to the places from one on.
+/// Writes sums, each `step` after the one before, to the rows from `first` on.
 #[inline(always)]
-pub(super) fn write(places: &mut [&mut [f32]], first: usize, sums: &[f32], step: usize) {
-    for (place, sums) in places[first..].iter_mut().zip(sums.chunks_exact(step)) {
-        let width = place.len();
-        place.copy_from_slice(&sums[..width]);
+pub(super) fn write(rows: &mut [&mut [f32]], first: usize, sums: &[f32], step: usize) {
+    for (row, sums) in rows[first..].iter_mut().zip(sums.chunks_exact(step)) {
+        let width = row.len();
+        row.copy_from_slice(&sums[..width]);
     }
 }

@@ -49,9 +49,9 @@ impl Strips {
         let mut numbers = vec![0.0; padded::<S>(head.rows) * depth];
         for row in 0..head.rows {
             let start = row / width * width * depth + row % width;
-            let places = numbers[start..].iter_mut().step_by(width);
-            for (place, x) in places.zip(head.row(row)) {
-                *place = factor * x;
+            let column = numbers[start..].iter_mut().step_by(width);
+            for (y, x) in column.zip(head.row(row)) {
+                *y = factor * x;
             }
         }
         Self { numbers, depth }
@@ -81,7 +81,7 @@ impl Strips {
             let rows = (0..strip.len()).map(|k| rows.map(|row| row[k]));
             let found = add_products(simd, rows, strip, [[simd.splat_f32s(0.0); 2]; ROWS]);
             for (row, found) in found.into_iter().enumerate() {
-                places::<S>(&mut sums[row * step + start..]).copy_from_slice(&found);
+                vectors::<S>(&mut sums[row * step + start..]).copy_from_slice(&found);
             }
         }
     }
@@ -104,12 +104,12 @@ impl Strips {
                 let mut found = [[simd.splat_f32s(0.0); 2]; ROWS];
                 for (row, found) in found.iter_mut().enumerate() {
                     let sums = &mut sums[(column + row) * width + start..];
-                    found.copy_from_slice(places::<S>(sums));
+                    found.copy_from_slice(vectors::<S>(sums));
                 }
                 let found = add_products(simd, rows, strip, found);
                 for (row, found) in found.into_iter().enumerate() {
                     let sums = &mut sums[(column + row) * width + start..];
-                    places::<S>(sums).copy_from_slice(&found);
+                    vectors::<S>(sums).copy_from_slice(&found);
                 }
             }
         }
@@ -118,7 +118,7 @@ impl Strips {
 
 /// The first two vectors of a row.
 #[inline(always)]
-fn places<S: Simd>(row: &mut [f32]) -> &mut [S::f32s] {
+fn vectors<S: Simd>(row: &mut [f32]) -> &mut [S::f32s] {
     S::as_mut_simd_f32s(&mut row[..strip::<S>()]).0
 }
 

@@ -3,7 +3,7 @@
 use pulp::{Simd, WithSimd};
 
 use super::Terms;
-use super::heads::{Head, Heads, Places};
+use super::heads::{Head, Heads, RowsMut};
 use super::strips::{ROWS, Strips, padded};
 use crate::softmax::flex::{Moments, weigh};
 
@@ -15,8 +15,8 @@ pub(super) struct Values<'a, 'b> {
     pub keys: Head<'a>,
     pub values: Head<'a>,
     pub terms: &'a Terms,
-    /// A head's results each.
-    pub mixed: &'a mut [Places<'b>],
+    /// The rows of each head's results.
+    pub mixed: &'a mut [RowsMut<'b>],
     /// One for each row of each head.
     pub moments: &'a mut [Moments],
 }
@@ -46,7 +46,7 @@ impl WithSimd for Values<'_, '_> {
                 let rows = some.zip(weights.chunks_exact_mut(columns));
                 for ((row, weights), moments) in rows.zip(&mut *moments) {
                     let weights = &mut weights[shown.clone()];
-                    *moments = weigh(weights, self.terms.hidden(head, row, shown.clone()));
+                    *moments = weigh(weights, self.terms.mask(head, row, shown.clone()));
                     if let Some(factors) = self.terms.factors(head, row, shown.clone()) {
                         multiply(weights, factors);
                     }

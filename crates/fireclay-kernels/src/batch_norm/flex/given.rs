@@ -1,4 +1,4 @@
-//! With statistics that are given: map by map, in place where nothing else holds the maps.
+//! Given statistics: map by map, in place where nothing else holds the maps.
 
 use burn::backend::flex::FlexTensor;
 use burn::backend::tensor::FloatTensor;
@@ -6,7 +6,7 @@ use burn::backend::{Backend, Dispatch, Flex, TensorMetadata, backend_extension};
 use burn::tensor::Tensor;
 use pulp::NullaryFnOnce;
 
-use super::Then;
+use crate::batch_norm::Then;
 use crate::flex::{contiguous, relu, rows_in_piece, run};
 
 /// Scales: gamma, beta, mean and variance.
@@ -59,12 +59,12 @@ impl GivenOps for Flex {
                 beta: beta[channel],
             })
             .collect();
-        let places = x.shape()[2..].iter().product();
-        let maps = rows_in_piece(places);
-        let pieces = x.storage_mut().chunks_mut(maps * places).enumerate();
+        let positions = x.shape()[2..].iter().product();
+        let maps = rows_in_piece(positions);
+        let pieces = x.storage_mut().chunks_mut(maps * positions).enumerate();
         run(pieces.map(|(piece, numbers)| Maps {
             numbers,
-            places,
+            positions,
             first: piece * maps,
             channels: &channels,
             then,
@@ -83,7 +83,7 @@ struct Channel {
 /// Some maps, which become their results.
 struct Maps<'a> {
     numbers: &'a mut [f32],
-    places: usize,
+    positions: usize,
     /// How many maps are before them.
     first: usize,
     channels: &'a [Channel],
@@ -95,7 +95,7 @@ impl NullaryFnOnce for Maps<'_> {
 
     #[inline(always)]
     fn call(self) {
-        for (map, numbers) in self.numbers.chunks_exact_mut(self.places).enumerate() {
+        for (map, numbers) in self.numbers.chunks_exact_mut(self.positions).enumerate() {
             let Channel { mean, scale, beta } =
                 self.channels[(self.first + map) % self.channels.len()];
             let numbers = numbers.iter_mut();

@@ -5,7 +5,8 @@ use burn::backend::flex::FlexTensor;
 use pulp::NullaryFnOnce;
 
 use super::pieces::{Maps, Pieces};
-use super::{Moments, Normed, Then};
+use super::{Moments, Normed};
+use crate::batch_norm::Then;
 use crate::flex::{Sums, contiguous, relu, run, tensor};
 
 pub(super) fn forward(
@@ -22,7 +23,7 @@ pub(super) fn forward(
     let scales = scales.zip(beta.storage().chunks(pieces.channels));
     let moments = run(scales.zip(pieces.maps).map(|((gamma, beta), maps)| Values {
         maps,
-        places: pieces.places,
+        positions: pieces.positions,
         gamma,
         beta,
         epsilon,
@@ -38,7 +39,7 @@ pub(super) fn forward(
 /// The results of some channels.
 struct Values<'a> {
     maps: Maps<'a>,
-    places: usize,
+    positions: usize,
     gamma: &'a [f32],
     beta: &'a [f32],
     epsilon: f32,
@@ -50,10 +51,10 @@ impl NullaryFnOnce for Values<'_> {
 
     #[inline(always)]
     fn call(mut self) -> Vec<Moments> {
-        let count = (self.maps.len() * self.places) as f32;
+        let count = (self.maps.len() * self.positions) as f32;
         let mut moments = Vec::with_capacity(self.gamma.len());
         for (channel, (gamma, beta)) in self.gamma.iter().zip(self.beta).enumerate() {
-            let map = channel * self.places..(channel + 1) * self.places;
+            let map = channel * self.positions..(channel + 1) * self.positions;
             let [mut sums, mut squares] = [Sums::default(); 2];
             for (x, _) in &self.maps {
                 sums.add(&x[map.clone()], |x| x);

@@ -14,7 +14,7 @@ pub(super) fn backward(weight: FlexTensor, gradient: &FlexTensor, sizes: Sizes) 
     let numbers: &[f32] = gradient.storage();
     let pieces = numbers.chunks(images * sizes.result());
     let pieces = pieces.zip(x.chunks_mut(images * sizes.image()));
-    run(pieces.map(|(gradient, x)| Slopes {
+    run(pieces.map(|(gradient, x)| Gradients {
         gradient,
         x,
         weight: weight.storage(),
@@ -25,14 +25,14 @@ pub(super) fn backward(weight: FlexTensor, gradient: &FlexTensor, sizes: Sizes) 
 }
 
 /// The gradients of some images.
-struct Slopes<'a> {
+struct Gradients<'a> {
     gradient: &'a [f32],
     x: &'a mut [f32],
     weight: &'a [f32],
     sizes: Sizes,
 }
 
-impl WithSimd for Slopes<'_> {
+impl WithSimd for Gradients<'_> {
     type Output = ();
 
     #[inline(always)]
@@ -49,7 +49,7 @@ impl WithSimd for Slopes<'_> {
         };
         let right = Right {
             numbers: self.gradient,
-            taps: &outputs(sizes.places()).collect::<Vec<_>>(),
+            taps: &outputs(sizes.positions()).collect::<Vec<_>>(),
             runs: &runs.outputs,
             length: runs.length,
         };
@@ -62,7 +62,7 @@ impl WithSimd for Slopes<'_> {
     }
 }
 
-/// Adds sums to the numbers that their runs of places have met.
+/// Adds sums to the numbers that their runs of positions have met.
 #[inline(always)]
 fn add(maps: &mut [f32], sums: &[f32], runs: &[usize], length: usize) {
     match length {

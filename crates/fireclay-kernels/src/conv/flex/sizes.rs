@@ -2,7 +2,7 @@
 //!
 //! Maps are read from copies with their padding around them. Where the stride is s, a row of such a
 //! copy has its columns 0, s, 2s and so on first, then 1, s + 1 and so on: what one weight meets at
-//! neighbouring places of the result then lies side by side, whatever the stride.
+//! neighbouring positions of the result then lies side by side, whatever the stride.
 
 use std::borrow::Cow;
 
@@ -21,7 +21,7 @@ pub(in super::super) struct Sizes {
     padding: [usize; 2],
 }
 
-/// Places of the result side by side in a row, `length` of them from each of these offsets on: of
+/// Positions of the result side by side in a row, `length` of them from each of these offsets on: of
 /// what their first weight meets in the padded maps, and of themselves in the result.
 pub(super) struct Runs {
     pub(super) length: usize,
@@ -61,7 +61,7 @@ impl Sizes {
     }
 
     /// Numbers in one map of the result.
-    pub(super) fn places(&self) -> usize {
+    pub(super) fn positions(&self) -> usize {
         self.output().iter().product()
     }
 
@@ -80,14 +80,14 @@ impl Sizes {
     }
 
     pub(super) fn result(&self) -> usize {
-        self.outputs * self.places()
+        self.outputs * self.positions()
     }
 
-    /// Images in one piece of work: enough places for the weights to be read from memory once for
+    /// Images in one piece of work: enough positions for the weights to be read from memory once for
     /// many, few enough that there is work for every thread.
     pub(super) fn images_in_piece(&self) -> usize {
-        const PLACES: usize = 256;
-        PLACES.div_ceil(self.places())
+        const POSITIONS: usize = 256;
+        POSITIONS.div_ceil(self.positions())
     }
 
     /// The numbers of some images with their padding.
@@ -131,7 +131,7 @@ impl Sizes {
         }
     }
 
-    /// Where each weight of an output meets its number of the first place, in a padded image.
+    /// The offset in a padded image of the number that each weight of an output meets first.
     pub(super) fn taps(&self) -> Vec<usize> {
         let [rows, columns] = self.kernel;
         let mut taps = Vec::with_capacity(self.depth());
@@ -144,7 +144,7 @@ impl Sizes {
         taps
     }
 
-    /// All places of some images, in runs of a power of two that is no longer than `longest`.
+    /// All positions of some images, in runs of a power of two that is no longer than `longest`.
     pub(super) fn runs(&self, images: usize, longest: usize) -> Runs {
         let [rows, columns] = self.output();
         let length = [8, 4, 2, 1]
@@ -169,10 +169,10 @@ impl Sizes {
         runs
     }
 
-    /// Where the columns of an image are in a padded row.
+    /// The offsets in a padded row of an image's columns.
     fn columns(&self) -> Vec<usize> {
-        let places = self.padding[1]..self.padding[1] + self.input[1];
-        places.map(|column| self.column(column)).collect()
+        let positions = self.padding[1]..self.padding[1] + self.input[1];
+        positions.map(|column| self.column(column)).collect()
     }
 
     fn column(&self, column: usize) -> usize {

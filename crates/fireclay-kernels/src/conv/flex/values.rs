@@ -62,8 +62,8 @@ impl WithSimd for Values<'_> {
             length: runs.length,
         };
         product(simd, left, right, |output, sums, part| {
-            let maps = &mut y[output * sizes.places()..];
-            place(
+            let maps = &mut y[output * sizes.positions()..];
+            write(
                 maps,
                 sums,
                 self.bias[output],
@@ -74,19 +74,19 @@ impl WithSimd for Values<'_> {
     }
 }
 
-/// Writes sums where their runs of places are.
+/// Writes sums and a bias to their runs of positions.
 #[inline(always)]
-fn place(maps: &mut [f32], sums: &[f32], bias: f32, runs: &[usize], length: usize) {
+fn write(maps: &mut [f32], sums: &[f32], bias: f32, runs: &[usize], length: usize) {
     match length {
-        8 => place_runs::<8>(maps, sums, bias, runs),
-        4 => place_runs::<4>(maps, sums, bias, runs),
-        2 => place_runs::<2>(maps, sums, bias, runs),
-        _ => place_runs::<1>(maps, sums, bias, runs),
+        8 => write_runs::<8>(maps, sums, bias, runs),
+        4 => write_runs::<4>(maps, sums, bias, runs),
+        2 => write_runs::<2>(maps, sums, bias, runs),
+        _ => write_runs::<1>(maps, sums, bias, runs),
     }
 }
 
 #[inline(always)]
-fn place_runs<const LENGTH: usize>(maps: &mut [f32], sums: &[f32], bias: f32, runs: &[usize]) {
+fn write_runs<const LENGTH: usize>(maps: &mut [f32], sums: &[f32], bias: f32, runs: &[usize]) {
     let (sums, _) = sums.as_chunks::<LENGTH>();
     for (sums, run) in sums.iter().zip(runs) {
         let y = &mut maps[*run..][..LENGTH];

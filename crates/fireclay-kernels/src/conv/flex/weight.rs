@@ -11,22 +11,22 @@ use crate::flex::{contiguous, run, sum, tensor};
 /// Outputs in one piece of work.
 const OUTPUTS: usize = 32;
 
-/// Places whose products are summed up at a time: a panel of their gradients stays in a core's second
+/// Positions whose products are summed up at a time: a panel of their gradients stays in a core's second
 /// cache, and sums of sums lose less to rounding.
-const PLACES: usize = 1 << 10;
+const POSITIONS: usize = 1 << 10;
 
 pub(super) fn backward(x: FlexTensor, gradient: &FlexTensor, sizes: Sizes) -> FlexTensor {
     let x = contiguous(x);
     let padded = sizes.pad(x.storage());
-    let (taps, places) = (sizes.taps(), sizes.runs(sizes.images, 1));
+    let (taps, positions) = (sizes.taps(), sizes.runs(sizes.images, 1));
     let mut weight = vec![0.0; sizes.outputs * sizes.depth()];
     let pieces = weight.chunks_mut(OUTPUTS * sizes.depth());
-    run(pieces.enumerate().map(|(index, weight)| Slopes {
+    run(pieces.enumerate().map(|(index, weight)| Gradients {
         padded: &padded,
-        gradient: &gradient.storage()[index * OUTPUTS * sizes.places()..],
+        gradient: &gradient.storage()[index * OUTPUTS * sizes.positions()..],
         weight,
         taps: &taps,
-        places: &places,
+        positions: &positions,
         sizes,
     }));
     let [rows, columns] = sizes.kernel;
@@ -38,43 +38,44 @@ pub(super) fn bias(gradient: &FlexTensor, sizes: Sizes) -> FlexTensor {
     let numbers: &[f32] = gradient.storage();
     let outputs = (0..sizes.outputs).map(|output| {
         move || {
-            let maps = numbers[output * sizes.places()..].chunks(sizes.result());
-            maps.map(|maps| sum(&maps[..sizes.places()], |x| x)).sum()
+            let maps = numbers[output * sizes.positions()..].chunks(sizes.result());
+            maps.map(|maps| sum(&maps[..sizes.positions()], |x| x))
+                .sum()
         }
     });
     tensor(run(outputs), [sizes.outputs])
 }
 
 /// The gradients of some outputs' weights.
-struct Slopes<'a> {
+struct Gradients<'a> {
     padded: &'a [f32],
-    /// From the first of these outputs on.
+    /// Starts at the first of these outputs.
     gradient: &'a [f32],
     weight: &'a mut [f32],
     taps: &'a [usize],
-    places: &'a Runs,
+    positions: &'a Runs,
     sizes: Sizes,
 }
 
-impl WithSimd for Slopes<'_> {
+impl WithSimd for Gradients<'_> {
     type Output = ();
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         let (width, depth) = (columns::<S>(), self.taps.len());
-        let places = self.sizes.places();
-        let mut panel = vec![0.0; width * PLACES.min(self.places.inputs.len())];
+        let positions = self.sizes.positions();
+        let mut panel = vec![0.0; width * POSITIONS.min(self.positions.inputs.len())];
         let mut totals = vec![0.0; depth * width]; // [depth, outputs]
         for (index, weight) in self.weight.chunks_mut(width * depth).enumerate() {
-            let maps = &self.gradient[index * width * places..];
+            let maps = &self.gradient[index * width * positions..];
             totals.fill(0.0);
-            let blocks = self.places.inputs.chunks(PLACES);
-            for (inputs, outputs) in blocks.zip(self.places.outputs.chunks(PLACES)) {
+            let blocks = self.positions.inputs.chunks(POSITIONS);
+            for (inputs, outputs) in blocks.zip(self.positions.outputs.chunks(POSITIONS)) {
                 for column in 0..weight.len() / depth {
                     list(
                         &mut panel[column..],
                         width,
-                        &maps[column * places..],
+                        &maps[column * positions..],
                         outputs,
                     );
                 }
@@ -92,11 +93,11 @@ impl WithSimd for Slopes<'_> {
     }
 }
 
-/// Writes an output's gradients at these places into its column of a panel.
+/// Writes an output's gradients at these positions into its column of a panel.
 #[inline(always)]
-fn list(panel: &mut [f32], width: usize, map: &[f32], places: &[usize]) {
-    for (number, place) in panel.iter_mut().step_by(width).zip(places) {
-        *number = map[*place];
+fn list(panel: &mut [f32], width: usize, map: &[f32], positions: &[usize]) {
+    for (number, position) in panel.iter_mut().step_by(width).zip(positions) {
+        *number = map[*position];
     }
 }
 

@@ -3,8 +3,9 @@
 use burn::backend::flex::FlexTensor;
 use pulp::NullaryFnOnce;
 
+use super::Moments;
 use super::pieces::{Maps, Pieces};
-use super::{Moments, Then};
+use crate::batch_norm::Then;
 use crate::flex::{Sums, contiguous, run, tensor};
 
 /// The gradients of x, gamma and beta.
@@ -18,31 +19,31 @@ pub(super) fn backward(
     let ([x, mut gradient], [gamma, beta]) =
         ([x, gradient].map(contiguous), parameters.map(contiguous));
     let pieces = Pieces::of(&x, gradient.storage_mut());
-    let scales = gamma.storage().chunks(pieces.channels);
-    let scales = scales.zip(beta.storage().chunks(pieces.channels));
-    let channels = scales.zip(moments.chunks(pieces.channels));
-    let slopes = run(channels
+    let parameters = gamma.storage().chunks(pieces.channels);
+    let parameters = parameters.zip(beta.storage().chunks(pieces.channels));
+    let channels = parameters.zip(moments.chunks(pieces.channels));
+    let scales = run(channels
         .zip(pieces.maps)
         .map(|(((gamma, beta), moments), maps)| Inputs {
             maps,
-            places: pieces.places,
+            positions: pieces.positions,
             gamma,
             beta,
             moments,
             then,
         }));
-    let slopes: Vec<Slopes> = slopes.into_iter().flatten().collect();
+    let scales: Vec<ToScale> = scales.into_iter().flatten().collect();
     let [of_gamma, of_beta] = [
-        |slopes: &Slopes| slopes.gamma,
-        |slopes: &Slopes| slopes.beta,
+        |to_scale: &ToScale| to_scale.gamma,
+        |to_scale: &ToScale| to_scale.beta,
     ]
-    .map(|part| tensor(slopes.iter().map(part).collect(), [slopes.len()]));
+    .map(|part| tensor(scales.iter().map(part).collect(), [scales.len()]));
     [gradient, of_gamma, of_beta]
 }
 
 /// The gradients of a channel's parameters.
 #[derive(Clone, Copy)]
-struct Slopes {
+struct ToScale {
     gamma: f32,
     beta: f32,
 }
@@ -50,7 +51,7 @@ struct Slopes {
 /// Turns gradients of the results into those of x, for some channels.
 struct Inputs<'a> {
     maps: Maps<'a>,
-    places: usize,
+    positions: usize,
     gamma: &'a [f32],
     beta: &'a [f32],
     moments: &'a [Moments],
@@ -58,15 +59,15 @@ struct Inputs<'a> {
 }
 
 impl NullaryFnOnce for Inputs<'_> {
-    type Output = Vec<Slopes>;
+    type Output = Vec<ToScale>;
 
     #[inline(always)]
-    fn call(mut self) -> Vec<Slopes> {
-        let count = (self.maps.len() * self.places) as f32;
+    fn call(mut self) -> Vec<ToScale> {
+        let count = (self.maps.len() * self.positions) as f32;
         let mut all = Vec::with_capacity(self.gamma.len());
         let parameters = self.gamma.iter().zip(self.beta).zip(self.moments);
         for (channel, ((gamma, beta), moments)) in parameters.enumerate() {
-            let map = channel * self.places..(channel + 1) * self.places;
+            let map = channel * self.positions..(channel + 1) * self.positions;
             let Moments { mean, factor, .. } = *moments;
             let scale = factor * gamma;
             let mut sums = [Sums::default(); 2];
@@ -87,13 +88,13 @@ impl NullaryFnOnce for Inputs<'_> {
             }
             let [sum, product] = sums.map(Sums::total);
             let (beta, gamma) = (sum, factor * product);
-            let (shift, slope) = (beta / count, factor * gamma / count);
+            let (shift, along) = (beta / count, factor * gamma / count);
             for (x, gradient) in &mut self.maps {
                 for (gradient, x) in gradient[map.clone()].iter_mut().zip(&x[map.clone()]) {
-                    *gradient = scale * (*gradient - shift - (x - mean) * slope);
+                    *gradient = scale * (*gradient - shift - (x - mean) * along);
                 }
             }
-            all.push(Slopes { gamma, beta });
+            all.push(ToScale { gamma, beta });
         }
         all
     }

@@ -5,17 +5,17 @@ use std::ops::Range;
 use pulp::{Simd, WithSimd};
 
 use super::Terms;
-use super::heads::{Head, Heads, Places, write};
+use super::heads::{Head, Heads, RowsMut, write};
 use super::strips::{ROWS, Strips, padded};
 use super::values::multiply;
-use crate::softmax::flex::{Moments, shares, slopes};
+use crate::softmax::flex::{Moments, gradient, shares};
 
 /// How many queries' weights there are at a time.
 const BLOCK: usize = 8 * ROWS;
 
 /// Makes the gradients of the queries of the heads that share keys, and of these keys and their
 /// values.
-pub(super) struct Slopes<'a, 'b> {
+pub(super) struct Group<'a, 'b> {
     /// The first of these heads, counted over the batch.
     pub first: usize,
     pub query: Heads<'a>,
@@ -25,13 +25,13 @@ pub(super) struct Slopes<'a, 'b> {
     pub terms: &'a Terms,
     /// Of all rows of all heads.
     pub moments: &'a [Moments],
-    /// A head's results each.
-    pub to_query: &'a mut [Places<'b>],
-    pub to_keys: &'a mut Places<'b>,
-    pub to_values: &'a mut Places<'b>,
+    /// The rows of each head's results.
+    pub to_query: &'a mut [RowsMut<'b>],
+    pub to_keys: &'a mut RowsMut<'b>,
+    pub to_values: &'a mut RowsMut<'b>,
 }
 
-impl WithSimd for Slopes<'_, '_> {
+impl WithSimd for Group<'_, '_> {
     type Output = ();
 
     #[inline(always)]
@@ -52,9 +52,9 @@ impl WithSimd for Slopes<'_, '_> {
                 // Of the queries and of the gradient, as many rows as there are weights.
                 let [query, gradient] =
                     [pair.query, pair.gradient].map(|head| Strips::along::<S>(head, rows.clone()));
-                let (slopes, weights) = (&block.slopes[..], &block.weights[..]);
+                let (to_scores, weights) = (&block.to_scores[..], &block.weights[..]);
                 let of_keys = (&mut to_keys[..], width);
-                query.add_transposed(simd, (slopes, block.columns), shown.clone(), of_keys);
+                query.add_transposed(simd, (to_scores, block.columns), shown.clone(), of_keys);
                 let of_values = (&mut to_values[..], width);
                 gradient.add_transposed(simd, (weights, block.columns), shown, of_values);
             }
@@ -73,14 +73,14 @@ struct Pair<'a> {
     moments: &'a [Moments],
 }
 
-/// Some rows of weights and of their scores' gradients, and what both are made of.
+/// Some rows of weights and of the gradients of their scores, and what both are made of.
 struct Block<'a> {
     /// Of scaled keys, and of values.
     across: [Strips; 2],
     keys: Strips,
     terms: &'a Terms,
     weights: Vec<f32>,
-    slopes: Vec<f32>,
+    to_scores: Vec<f32>,
     /// How wide their rows are.
     columns: usize,
     sums: Vec<f32>,
@@ -98,7 +98,7 @@ impl<'a> Block<'a> {
             keys: Strips::along::<S>(keys, 0..terms.time),
             terms,
             weights: vec![0.0; BLOCK * columns],
-            slopes: vec![0.0; BLOCK * columns],
+            to_scores: vec![0.0; BLOCK * columns],
             columns,
             sums: vec![0.0; ROWS * padded::<S>(keys.width)],
         }
@@ -112,7 +112,7 @@ impl<'a> Block<'a> {
         simd: S,
         pair: &Pair<'_>,
         rows: Range<usize>,
-        to_query: &mut Places<'_>,
+        to_query: &mut RowsMut<'_>,
     ) -> Range<usize> {
         let (columns, width) = (self.columns, padded::<S>(pair.query.width));
         let shown = self.terms.shown::<S>(pair.head, rows.clone());
@@ -120,24 +120,25 @@ impl<'a> Block<'a> {
             let some = first..rows.end.min(first + ROWS);
             let seen = self.terms.shown::<S>(pair.head, some.clone());
             let start = (first - rows.start) * columns;
-            let (weights, slopes) = (&mut self.weights[start..], &mut self.slopes[start..]);
+            let (weights, to_scores) = (&mut self.weights[start..], &mut self.to_scores[start..]);
             let (depth, [keys, values]) = (0..pair.query.width, &self.across);
             let query = pair.query.some(first);
             keys.product(simd, query, depth.clone(), seen.clone(), (weights, columns));
             let gradient = pair.gradient.some(first);
-            values.product(simd, gradient, depth, seen.clone(), (slopes, columns));
+            values.product(simd, gradient, depth, seen.clone(), (to_scores, columns));
             let both = weights.chunks_exact_mut(columns);
-            let both = both.zip(slopes.chunks_exact_mut(columns));
-            for (row, (weights, slopes)) in some.zip(both) {
-                for row in [&mut *weights, &mut *slopes] {
+            let both = both.zip(to_scores.chunks_exact_mut(columns));
+            for (row, (weights, to_scores)) in some.zip(both) {
+                for row in [&mut *weights, &mut *to_scores] {
                     row[shown.start..seen.start].fill(0.0);
                     row[seen.end..shown.end].fill(0.0);
                 }
-                let (weights, slopes) = (&mut weights[seen.clone()], &mut slopes[seen.clone()]);
+                let (weights, to_scores) =
+                    (&mut weights[seen.clone()], &mut to_scores[seen.clone()]);
                 self.terms
-                    .finish(pair, row, seen.clone(), [weights, slopes]);
+                    .finish(pair, row, seen.clone(), [weights, to_scores]);
             }
-            let rows = std::array::from_fn(|row| &slopes[row * columns..][seen.clone()]);
+            let rows = std::array::from_fn(|row| &to_scores[row * columns..][seen.clone()]);
             self.keys
                 .product(simd, rows, seen, 0..width, (&mut self.sums, width));
             write(to_query, first, &self.sums, width);
@@ -155,15 +156,15 @@ impl Terms {
         pair: &Pair<'_>,
         row: usize,
         columns: Range<usize>,
-        [weights, gradient]: [&mut [f32]; 2],
+        [weights, to_weights]: [&mut [f32]; 2],
     ) {
-        let hidden = self.hidden(pair.head, row, columns.clone());
+        let mask = self.mask(pair.head, row, columns.clone());
         let factors = self.factors(pair.head, row, columns);
-        shares(weights, hidden, pair.moments[row]);
+        shares(weights, mask, pair.moments[row]);
         if let Some(factors) = factors {
-            multiply(gradient, factors);
+            multiply(to_weights, factors);
         }
-        slopes(weights, gradient, hidden, self.scale);
+        gradient(weights, to_weights, mask, self.scale);
         if let Some(factors) = factors {
             multiply(weights, factors);
         }
