@@ -196,7 +196,7 @@ pub enum DataError {
     /// An image that cannot be decoded.
     #[error("{name}: {message}")]
     Image {
-        /// The file, or the archive and the place in it.
+        /// The file, or the archive and the position in it.
         name: String,
         /// What is wrong.
         message: String,

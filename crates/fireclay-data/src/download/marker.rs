@@ -16,7 +16,7 @@ pub(super) struct Marker<'a> {
     sha256: &'a str,
 }
 
-/// Written before the members are moved to their places: each move is all or nothing, so whether
+/// Written before the members are moved to their paths: each move is all or nothing, so whether
 /// all of them were made can be seen from what is there.
 #[derive(Deserialize, Serialize)]
 struct Content {

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use self::marker::Marker;
 use crate::error::{DataError, absolute};
 use crate::hash::sha256_file;
-use crate::schema::Note;
+use crate::note::Note;
 
 /// A file to fetch.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -87,7 +87,7 @@ pub(crate) fn beside(downloads: &[DownloadConfig], path: &str) -> Result<Vec<Not
 /// Everything that cannot be meant, as pairs of a key (`download[0].url`) and a message.
 pub fn validate(downloads: &[DownloadConfig]) -> Vec<(String, String)> {
     let mut problems = Vec::new();
-    let mut places = std::collections::HashSet::new();
+    let mut taken = std::collections::HashSet::new();
     for (index, download) in downloads.iter().enumerate() {
         let mut add = |key: &str, message: String| {
             problems.push((format!("download[{index}].{key}"), message));
@@ -118,7 +118,7 @@ pub fn validate(downloads: &[DownloadConfig]) -> Vec<(String, String)> {
                 "name",
                 format!("must be the name of a file without folders, but is {name:?}"),
             );
-        } else if !places.insert((download.to.clone(), name.to_owned())) {
+        } else if !taken.insert((download.to.clone(), name.to_owned())) {
             add(
                 "name",
                 format!(
@@ -164,10 +164,8 @@ pub fn download(downloads: &[DownloadConfig], folder: &Path) -> Result<Vec<Note>
         }
         if !file.is_file() || sha256_file(&file)? != wanted {
             fetch::fetch(&entry.url, &wanted, &file, entry.most())?;
-            notes.push(Note {
-                column: None,
-                message: format!("fetched {} from {}", file.display(), entry.url),
-            });
+            let message = format!("fetched {} from {}", file.display(), entry.url);
+            notes.push(Note::general(message));
         }
         if entry.unpack {
             let (known, most) = (marker.members(), entry.max_unpacked_bytes);

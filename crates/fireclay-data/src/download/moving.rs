@@ -1,4 +1,4 @@
-//! Moving what was unpacked to its place.
+//! Moving what was unpacked to its path.
 
 use std::fs;
 use std::io;
@@ -28,27 +28,27 @@ pub(super) fn move_all(
         names.collect::<io::Result<Result<Vec<String>, _>>>()
     };
     let names = list().map_err(|source| write_error(from, source))?;
-    let mut names = names.expect("only names that are text have a place");
+    let mut names = names.expect("only names that are text have a path");
     names.sort();
     let is_new = |name: &&String| !(known.contains(name) && is_there(&to.join(name)));
     let new: Vec<&String> = names.iter().filter(is_new).collect();
     for name in &new {
-        let place = to.join(name);
-        if is_there(&place) {
+        let path = to.join(name);
+        if is_there(&path) {
             let message = "it is there already: remove it, or take unpack out";
             let source = io::Error::new(io::ErrorKind::AlreadyExists, message);
-            return Err(write_error(&place, source));
+            return Err(write_error(&path, source));
         }
     }
     intend(&names)?;
     for name in &new {
-        let place = to.join(name);
-        fs::rename(from.join(name), &place).map_err(|source| write_error(&place, source))?;
+        let path = to.join(name);
+        fs::rename(from.join(name), &path).map_err(|source| write_error(&path, source))?;
     }
     Ok(())
 }
 
 /// Whether there is anything of this name, even a link to nothing.
-pub(super) fn is_there(place: &Path) -> bool {
-    fs::symlink_metadata(place).is_ok()
+pub(super) fn is_there(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok()
 }

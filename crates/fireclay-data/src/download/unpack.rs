@@ -187,7 +187,7 @@ impl Target<'_> {
     }
 
     fn make_folder(&mut self, name: &str) -> Result<(), DataError> {
-        let path = self.place(name)?;
+        let path = self.path(name)?;
         fs::create_dir_all(&path).map_err(|source| write_error(&path, source))
     }
 
@@ -200,7 +200,7 @@ impl Target<'_> {
         if claimed.is_some_and(|claimed| claimed > self.left) {
             return Err(self.too_large());
         }
-        let path = self.place(name)?;
+        let path = self.path(name)?;
         if path == self.folder {
             return Err(self.damaged(format!("member {name:?} is a file without a name")));
         }
@@ -237,16 +237,16 @@ impl Target<'_> {
     }
 
     /// Where a member goes: below the folder, or nowhere.
-    fn place(&mut self, name: &str) -> Result<PathBuf, DataError> {
+    fn path(&mut self, name: &str) -> Result<PathBuf, DataError> {
         self.members += 1;
         if self.members > MOST_MEMBERS {
             return Err(self.damaged(format!("more than {MOST_MEMBERS} members")));
         }
-        let mut place = self.folder.clone();
+        let mut path = self.folder.clone();
         for component in Path::new(name).components() {
             match component {
                 Component::Normal(part) if part.to_str().is_some_and(is_plain_name) => {
-                    place.push(part)
+                    path.push(part)
                 }
                 Component::CurDir => {}
                 _ => {
@@ -256,7 +256,7 @@ impl Target<'_> {
                 }
             }
         }
-        Ok(place)
+        Ok(path)
     }
 
     fn too_large(&self) -> DataError {

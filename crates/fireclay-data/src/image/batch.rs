@@ -6,8 +6,8 @@ use super::augment::Mix;
 use super::pixels::decode;
 use super::preprocess::ImagePreprocess;
 use super::transform;
-use crate::dataset::Labels;
 use crate::error::{DataError, absolute};
+use crate::labels::Labels;
 
 /// Images with their labels.
 #[derive(Clone, Debug, PartialEq)]
@@ -61,7 +61,7 @@ impl ImagePreprocess {
     }
 }
 
-/// An array of this shape, of which `write` fills the part of each item in its place.
+/// An array of this shape, of which `write` fills the part of each item in its position.
 pub(crate) fn assemble<T>(
     dims: [usize; 4],
     items: &[T],

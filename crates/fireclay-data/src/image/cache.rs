@@ -13,7 +13,7 @@ use super::config::{CacheKind, ImageDataConfig};
 use super::pixels::Pixels;
 use crate::error::{DataError, absolute};
 use crate::hash::hex;
-use crate::schema::Note;
+use crate::note::Note;
 
 /// The memory that the cache may take where the configuration does not say.
 pub(crate) const DEFAULT_BYTES: u64 = 2 << 30;
@@ -82,10 +82,7 @@ impl Cache {
                 format!("decoded images are kept in {}", absolute(folder).display())
             }
         };
-        Some(Note {
-            column: None,
-            message,
-        })
+        Some(Note::general(message))
     }
 }
 
@@ -121,7 +118,7 @@ impl Entry {
         hasher.update(made);
         hasher.update(encoded);
         let name = hex(&hasher.finalize());
-        // Folders with very many files are slow in places.
+        // Folders with very many files are slow in positions.
         Self(folder.join(&name[..2]).join(&name[2..]))
     }
 
@@ -129,8 +126,8 @@ impl Entry {
     pub(crate) fn read(&self) -> Option<Pixels> {
         let mut bytes = fs::read(&self.0).ok()?;
         let (header, data) = bytes.split_first_chunk::<HEADER>()?;
-        let number = |place: usize| {
-            header[place..]
+        let number = |position: usize| {
+            header[position..]
                 .first_chunk()
                 .map(|four| u32::from_le_bytes(*four))
         };
@@ -153,7 +150,7 @@ impl Entry {
         })
     }
 
-    /// Writes the image beside its place and then moves it there, so that nobody reads half of it.
+    /// Writes the image beside its position and then moves it there, so that nobody reads half of it.
     ///
     /// # Errors
     /// [`DataError::Write`].
@@ -222,13 +219,13 @@ mod tests {
         assert_ne!(Entry::new(folder.path(), b"encoded", "gray").0, entry.0);
         assert_ne!(Entry::new(folder.path(), b"encodec", "rgb").0, entry.0);
         let whole = fs::read(&entry.0).unwrap();
-        for place in 0..whole.len() {
+        for position in 0..whole.len() {
             let mut damaged = whole.clone();
-            damaged[place] ^= 4;
+            damaged[position] ^= 4;
             fs::write(&entry.0, damaged).unwrap();
-            assert_eq!(entry.read(), None, "byte {place}");
-            fs::write(&entry.0, &whole[..place]).unwrap();
-            assert_eq!(entry.read(), None, "{place} bytes");
+            assert_eq!(entry.read(), None, "byte {position}");
+            fs::write(&entry.0, &whole[..position]).unwrap();
+            assert_eq!(entry.read(), None, "{position} bytes");
         }
         entry.write(&pixels).unwrap();
         assert_eq!(entry.read(), Some(pixels));

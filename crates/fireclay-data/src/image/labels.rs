@@ -3,12 +3,11 @@
 
 use super::preprocess::ImageTarget;
 use super::source::{Answers, ClassNames, Found};
-use crate::dataset::Labels;
 use crate::error::DataError;
-use crate::preprocess::mean_std;
-use crate::schema::Note;
+use crate::labels::Labels;
+use crate::note::Note;
 use crate::split::{SPLIT_NAMES, Splits};
-use crate::vocabulary::Vocabulary;
+use crate::table::{Vocabulary, mean_std};
 
 /// The target, the labels of train, valid and test, and what there is to say of them.
 pub(super) fn fit(
@@ -21,11 +20,11 @@ pub(super) fn fit(
             let of = |row: usize| std::slice::from_ref(&classes.of()[row]);
             let Classes {
                 names,
-                places,
+                indices,
                 notes,
             } = fit_classes(classes, of, found, splits)?;
             let labels = parts(splits).map(|rows| {
-                let class = |&row: &usize| places[classes.of()[row] as usize];
+                let class = |&row: &usize| indices[classes.of()[row] as usize];
                 Labels::Classes(rows.iter().map(class).collect())
             });
             check_more_than_one(&names, &labels[0])?;
@@ -35,14 +34,14 @@ pub(super) fn fit(
             let of = |row: usize| sets[row].as_slice();
             let Classes {
                 names,
-                places,
+                indices,
                 notes,
             } = fit_classes(names, of, found, splits)?;
             let labels = parts(splits).map(|rows| {
                 let set = |&row: &usize| {
                     let mut set: Vec<u32> = sets[row]
                         .iter()
-                        .map(|&class| places[class as usize])
+                        .map(|&class| indices[class as usize])
                         .collect();
                     set.sort_unstable();
                     set
@@ -73,8 +72,8 @@ fn fit_numbers(numbers: &[f64], splits: &Splits) -> (ImageTarget, [Labels; 3], V
 /// Classes of the training images.
 struct Classes {
     names: Vec<String>,
-    /// The place among them of each name of the source.
-    places: Vec<u32>,
+    /// The index among them of each name of the source.
+    indices: Vec<u32>,
     notes: Vec<Note>,
 }
 
@@ -104,7 +103,7 @@ fn fit_classes<'a>(
     if names.is_declared() {
         return Ok(Classes {
             names: names.names().to_vec(),
-            places: (0..).take(counts.len()).collect(),
+            indices: (0..).take(counts.len()).collect(),
             notes: without_images(names.names(), &counts),
         });
     }
@@ -115,11 +114,11 @@ fn fit_classes<'a>(
         .filter(|(_, count)| **count > 0);
     let (vocabulary, _) = Vocabulary::fit(used.map(|(name, _)| name.as_str()), usize::MAX);
     check_not_too_many(vocabulary.len(), splits.train.len())?;
-    // Names that no split uses have no place, and nothing asks for it.
-    let place = |name: &String| vocabulary.find(name).unwrap_or(u32::MAX);
+    // Names that no split uses have no index, and nothing asks for it.
+    let index = |name: &String| vocabulary.find(name).unwrap_or(u32::MAX);
     Ok(Classes {
         names: vocabulary.names().to_vec(),
-        places: names.names().iter().map(place).collect(),
+        indices: names.names().iter().map(index).collect(),
         notes: Vec::new(),
     })
 }
@@ -160,10 +159,7 @@ fn without_images(classes: &[String], counts: &[usize]) -> Vec<Note> {
         classes.len(),
         empty[..empty.len().min(SHOWN)].join(", ")
     );
-    vec![Note {
-        column: None,
-        message,
-    }]
+    vec![Note::general(message)]
 }
 
 fn check_more_than_one(names: &[String], train: &Labels) -> Result<(), DataError> {

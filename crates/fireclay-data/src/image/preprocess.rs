@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::config::{CROP_RATIOS, Interpolation};
 use super::pixels::Channels;
-use crate::config::TargetKind;
 use crate::error::DataError;
-use crate::preprocess::load;
+use crate::labels::TargetKind;
+use crate::table::load;
 
 /// How an image becomes numbers and what the answers mean; everything that predicting needs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -25,7 +25,7 @@ type Histogram = [u64; 256];
 /// be read.
 pub(super) fn fit(
     preprocess: &mut ImagePreprocess,
-    source: &Source,
+    source: &dyn Source,
     train: &[usize],
     config: &ImageDataConfig,
 ) -> Result<(), DataError> {
@@ -70,7 +70,7 @@ fn statistic(
 
 fn histograms(
     preprocess: &ImagePreprocess,
-    source: &Source,
+    source: &dyn Source,
     train: &[usize],
     config: &ImageDataConfig,
 ) -> Result<Vec<Histogram>, DataError> {
@@ -113,7 +113,7 @@ fn histograms(
 
 fn measure(
     preprocess: &ImagePreprocess,
-    source: &Source,
+    source: &dyn Source,
     row: usize,
     histograms: &mut [Histogram],
 ) -> Result<(), DataError> {

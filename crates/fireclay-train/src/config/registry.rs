@@ -39,8 +39,7 @@ pub(super) const TABLES: &[&str] = &[
 pub(super) const REQUIRED: &[&str] = &["data", "model", "task", "train"];
 
 pub(super) fn data() -> Vec<Variant<DataConfig>> {
-    let tables = [TableFormat::Csv, TableFormat::Jsonl, TableFormat::Parquet];
-    let tables = tables.map(|format| {
+    let tables = TableFormat::ALL.map(|format| {
         variant(format.name(), move |table| {
             DataConfig::Table(TableSource { format, table })
         })

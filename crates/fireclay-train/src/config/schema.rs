@@ -257,7 +257,7 @@ mod tests {
         let names = |types: &[(&'static str, &str)]| -> Vec<&'static str> {
             types.iter().map(|(name, _)| *name).collect()
         };
-        let tables = ["csv", "jsonl", "parquet"];
+        let tables = fireclay_data::TableFormat::ALL.map(|format| format.name());
         let images = fireclay_data::ImageFormat::ALL.map(|format| format.name());
         let texts = fireclay_data::TextFormat::ALL.map(|format| format.name());
         let pairs = fireclay_data::PairFormat::ALL.map(|format| format.name());

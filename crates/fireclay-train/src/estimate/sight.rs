@@ -1,7 +1,7 @@
 //! What the model of a run sees: from the data as it is read for training, or where there is none
 //! yet, from the configuration and assumptions that are said aloud.
 
-use fireclay_data::{ImageFormat, LabelLevel, PairSplit, TextTableSplit, TokenizerKind};
+use fireclay_data::{PairSplit, TextTableSplit, TokenizerKind};
 use fireclay_models::{EncoderShape, ImageShape, LanguageShape, TabularShape, TranslationShape};
 use serde::Serialize;
 
@@ -322,12 +322,9 @@ fn image(
     assumed: &mut Assumed,
 ) -> Result<ImageShape, (String, String)> {
     let images = &source.images;
-    let (side, channels, classes) = match (source.format, images.labels) {
-        (ImageFormat::Cifar, Some(LabelLevel::Fine)) => (Some(32), 3, 100),
-        (ImageFormat::Cifar, Some(LabelLevel::Coarse)) => (Some(32), 3, 20),
-        (ImageFormat::Cifar, None) => (Some(32), 3, 10),
-        (ImageFormat::Idx, _) => (Some(28), 1, 10),
-        _ => (None, 3, IMAGENET),
+    let (side, channels, classes) = match source.format.usual(images) {
+        Some((side, channels, classes)) => (Some(side), channels.count(), classes),
+        None => (None, 3, IMAGENET),
     };
     let [height, width] = match (images.image_size, given.length.or(side)) {
         (Some(size), _) => [size.sides().0, size.sides().1],

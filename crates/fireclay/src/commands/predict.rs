@@ -221,7 +221,8 @@ fn output_format(output: &Path) -> Result<TableFormat, Failure> {
     TableFormat::from_path(output).ok_or_else(|| {
         let output = output.display();
         Failure::Usage(format!(
-            "cannot tell the format of {output}; name it .csv, .jsonl or .parquet"
+            "cannot tell the format of {output}; name it {}",
+            TableFormat::extensions()
         ))
     })
 }

@@ -2,37 +2,49 @@
 //! records of one or two label bytes and 3072 bytes of red, green and blue planes, 32 by 32.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use super::places::OpenFile;
-use super::{Answers, ClassNames, Found, Raw, Source};
+use super::open_file::OpenFile;
+use super::{Answers, ClassNames, Format, Found, Raw, Source};
 use crate::error::{DataError, absolute};
 use crate::image::config::{ImageDataConfig, LabelLevel};
-use crate::image::pixels::Pixels;
+use crate::image::pixels::{Channels, Pixels};
 
 const SIDE: usize = 32;
 const PLANE: usize = SIDE * SIDE;
 
+pub(super) const FORMAT: Format = Format {
+    open: |config, _| open(config),
+    keys: &["labels"],
+    has_columns: false,
+    is_folder: |_| true,
+    usual: |config| {
+        let classes = match config.labels {
+            None => 10,
+            Some(LabelLevel::Fine) => 100,
+            Some(LabelLevel::Coarse) => 20,
+        };
+        Some((SIDE, Channels::Rgb, classes))
+    },
+};
+
 /// Files of records.
 #[derive(Debug)]
-pub(crate) struct Cifar {
+struct Cifar {
     files: Vec<(OpenFile, usize)>,
     /// The label bytes of a record.
     labels: usize,
     count: usize,
 }
 
-impl Cifar {
-    fn record(&self) -> usize {
-        self.labels + 3 * PLANE
-    }
-
-    pub(super) fn len(&self) -> usize {
+impl Source for Cifar {
+    fn len(&self) -> usize {
         self.count
     }
 
-    pub(super) fn read(&self, index: usize) -> Result<Raw<'_>, DataError> {
-        let (file, place) = self.find(index);
-        let offset = place * self.record() + self.labels;
+    fn read(&self, index: usize) -> Result<Raw<'_>, DataError> {
+        let (file, record) = self.find(index);
+        let offset = record * self.record() + self.labels;
         let planes = file.read(offset as u64, 3 * PLANE)?;
         let pixel = |at: usize| [planes[at], planes[PLANE + at], planes[2 * PLANE + at]];
         let data = (0..PLANE).flat_map(pixel).collect();
@@ -44,9 +56,15 @@ impl Cifar {
         }))
     }
 
-    pub(super) fn name(&self, index: usize) -> String {
-        let (file, place) = self.find(index);
-        format!("{}#{place}", file.path.display())
+    fn name(&self, index: usize) -> String {
+        let (file, record) = self.find(index);
+        format!("{}#{record}", file.path.display())
+    }
+}
+
+impl Cifar {
+    fn record(&self) -> usize {
+        self.labels + 3 * PLANE
     }
 
     fn find(&self, index: usize) -> (&OpenFile, usize) {
@@ -66,12 +84,12 @@ impl Cifar {
             )));
         }
         let count = (file.length / record) as usize;
-        for place in 0..count {
-            let label = file.read(place as u64 * record + byte as u64, 1)?[0];
+        for number in 0..count {
+            let label = file.read(number as u64 * record + byte as u64, 1)?[0];
             if usize::from(label) >= names.names().len() {
                 return Err(file.damaged(format!(
                     "record {} has label {label}, but there are {} classes",
-                    place + 1,
+                    number + 1,
                     names.names().len()
                 )));
             }
@@ -83,7 +101,7 @@ impl Cifar {
     }
 }
 
-pub(super) fn open(config: &ImageDataConfig) -> Result<Found, DataError> {
+fn open(config: &ImageDataConfig) -> Result<Found, DataError> {
     let folder = Path::new(&config.path);
     let layout = Layout::of(folder, config.labels)?;
     let mut names = ClassNames::declared(layout.names()?);
@@ -101,7 +119,7 @@ pub(super) fn open(config: &ImageDataConfig) -> Result<Found, DataError> {
     }
     let test = layout.test.as_ref().map(|_| train..cifar.count);
     Ok(Found {
-        source: Source::Cifar(cifar),
+        source: Arc::new(cifar),
         answers: Answers::Classes(names),
         valid: None,
         test,

@@ -5,25 +5,34 @@
 use std::collections::HashMap;
 use std::fs::File;
 use std::path::Path;
+use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::folder::is_image;
-use super::places::OpenFile;
-use super::{Answers, ClassNames, Found, Raw, Source};
+use super::image_folder::is_image;
+use super::open_file::OpenFile;
+use super::{Answers, ClassNames, Format, Found, Raw, Source};
 use crate::column::labels_in;
-use crate::config::TargetKind;
 use crate::error::DataError;
+use crate::files::expand;
 use crate::image::config::ImageDataConfig;
+use crate::labels::TargetKind;
 use crate::metered::{Allowance, MEMBER_HEADERS, Metered};
-use crate::read::expand;
+
+pub(super) const FORMAT: Format = Format {
+    open,
+    keys: &["target", "label_separator", "valid_path", "test_path"],
+    has_columns: false,
+    is_folder: |_| false,
+    usual: |_| None,
+};
 
 /// No label is longer; a member that is would only fill the memory.
 const LONGEST_LABEL: u64 = 16 << 20;
 
 /// Archives and where the images in them are.
 #[derive(Debug, Default)]
-pub(crate) struct Shards {
+struct Shards {
     files: Vec<OpenFile>,
     samples: Vec<Sample>,
 }
@@ -42,18 +51,18 @@ struct Member {
     length: u64,
 }
 
-impl Shards {
-    pub(super) fn len(&self) -> usize {
+impl Source for Shards {
+    fn len(&self) -> usize {
         self.samples.len()
     }
 
-    pub(super) fn read(&self, index: usize) -> Result<Raw<'_>, DataError> {
+    fn read(&self, index: usize) -> Result<Raw<'_>, DataError> {
         let Sample { file, image, .. } = &self.samples[index];
         let bytes = self.files[*file as usize].read(image.offset, image.length as usize)?;
         Ok(Raw::Encoded(bytes.into()))
     }
 
-    pub(super) fn name(&self, index: usize) -> String {
+    fn name(&self, index: usize) -> String {
         let sample = &self.samples[index];
         format!(
             "{}:{}",
@@ -63,7 +72,7 @@ impl Shards {
     }
 }
 
-pub(super) fn open(config: &ImageDataConfig, target: TargetKind) -> Result<Found, DataError> {
+fn open(config: &ImageDataConfig, target: TargetKind) -> Result<Found, DataError> {
     let mut shards = Shards::default();
     let mut labels = LabelReader::new(config, target);
     let mut add = |path: &String| {
@@ -81,7 +90,7 @@ pub(super) fn open(config: &ImageDataConfig, target: TargetKind) -> Result<Found
     let test = config.test_path.as_ref().map(&mut add).transpose()?;
     let files = shards.files.iter().map(|file| file.path.clone()).collect();
     Ok(Found {
-        source: Source::Shards(shards),
+        source: Arc::new(shards),
         answers: labels.answers,
         valid,
         test,
@@ -153,7 +162,7 @@ fn groups(file: &OpenFile, ending: &str) -> Result<Vec<Group>, DataError> {
     let allowance = Allowance::default();
     let mut archive = tar::Archive::new(Metered::new(reader, allowance.clone()));
     let mut groups: Vec<Group> = Vec::new();
-    let mut places: HashMap<String, usize> = HashMap::new();
+    let mut positions: HashMap<String, usize> = HashMap::new();
     let mut entries = archive.entries_with_seek().map_err(damaged)?;
     loop {
         // What is in the members is skipped, so only headers are read here.
@@ -182,14 +191,14 @@ fn groups(file: &OpenFile, ending: &str) -> Result<Vec<Group>, DataError> {
                 "member {name:?} reaches beyond the end: the file is cut short"
             )));
         }
-        let place = *places.entry(key.to_owned()).or_insert_with(|| {
+        let position = *positions.entry(key.to_owned()).or_insert_with(|| {
             groups.push(Group {
                 key: key.to_owned(),
                 ..Default::default()
             });
             groups.len() - 1
         });
-        let group = &mut groups[place];
+        let group = &mut groups[position];
         let is_twice = if is_image(Path::new(&format!("_.{extension}"))) && !extension.contains('.')
         {
             group.image.replace((name.to_owned(), member)).is_some()

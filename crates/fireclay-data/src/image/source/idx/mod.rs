@@ -6,14 +6,23 @@ mod names;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use flate2::read::MultiGzDecoder;
 
 use self::names::{held_out, labels_of, pairs};
-use super::{Answers, ClassNames, Found, Raw, Source};
+use super::{Answers, ClassNames, Format, Found, Raw, Source};
 use crate::error::{DataError, absolute};
 use crate::image::config::ImageDataConfig;
-use crate::image::pixels::Pixels;
+use crate::image::pixels::{Channels, Pixels};
+
+pub(super) const FORMAT: Format = Format {
+    open: |config, _| open(config),
+    keys: &["transpose", "valid_path", "test_path"],
+    has_columns: false,
+    is_folder: |path| !is_images(path),
+    usual: |_| Some((28, Channels::Gray, 10)),
+};
 
 /// Unsigned bytes with three dimensions: images, rows, columns.
 const IMAGES: u32 = 0x0803;
@@ -25,7 +34,7 @@ const MOST_BYTES: u64 = 16 << 30;
 
 /// Files of images, in memory.
 #[derive(Debug, Default)]
-pub(crate) struct Idx {
+struct Idx {
     files: Vec<Images>,
     transpose: bool,
 }
@@ -41,45 +50,55 @@ struct Images {
     data: Vec<u8>,
 }
 
-impl Idx {
-    pub(super) fn len(&self) -> usize {
+impl Source for Idx {
+    fn len(&self) -> usize {
         self.files.last().map_or(0, |file| file.start + file.count)
     }
 
-    pub(super) fn read(&self, index: usize) -> Raw<'_> {
-        let (file, place) = self.find(index);
+    fn read(&self, index: usize) -> Result<Raw<'_>, DataError> {
+        let (file, image) = self.find(index);
         let (height, width) = (file.height, file.width);
         let size = height * width;
-        let stored = &file.data[place * size..(place + 1) * size];
+        let stored = &file.data[image * size..(image + 1) * size];
         if !self.transpose {
-            return Raw::Pixels(Pixels {
+            return Ok(Raw::Pixels(Pixels {
                 width,
                 height,
                 channels: 1,
                 data: stored.to_vec(),
-            });
+            }));
         }
         let turned = (0..width).flat_map(|x| (0..height).map(move |y| stored[y * width + x]));
-        Raw::Pixels(Pixels {
+        Ok(Raw::Pixels(Pixels {
             width: height,
             height: width,
             channels: 1,
             data: turned.collect(),
-        })
+        }))
     }
 
-    pub(super) fn name(&self, index: usize) -> String {
-        let (file, place) = self.find(index);
-        format!("{}#{place}", file.name)
+    fn name(&self, index: usize) -> String {
+        let (file, image) = self.find(index);
+        format!("{}#{image}", file.name)
     }
+}
 
+impl Idx {
     fn find(&self, index: usize) -> (&Images, usize) {
         let file = self.files.partition_point(|file| file.start <= index) - 1;
         (&self.files[file], index - self.files[file].start)
     }
 }
 
-pub(super) fn open(config: &ImageDataConfig) -> Result<Found, DataError> {
+/// Whether a path names the images of a pair rather than the folder they are in.
+fn is_images(path: &Path) -> bool {
+    let name = path
+        .file_name()
+        .map(|name| name.to_string_lossy().to_ascii_lowercase());
+    name.is_some_and(|name| name.contains("idx3") || name.ends_with(".gz"))
+}
+
+fn open(config: &ImageDataConfig) -> Result<Found, DataError> {
     let path = Path::new(&config.path);
     let (train, mut test) = pairs(path)?;
     if let Some(path) = &config.test_path {
@@ -112,7 +131,7 @@ pub(super) fn open(config: &ImageDataConfig) -> Result<Found, DataError> {
     let valid = valid.map(&mut add).transpose()?;
     let test = test.map(&mut add).transpose()?;
     Ok(Found {
-        source: Source::Idx(idx),
+        source: Arc::new(idx),
         answers: Answers::Classes(classes),
         valid,
         test,
