@@ -74,30 +74,20 @@ impl ImageData {
         let mut notes = [images.notes.clone(), notes].concat();
         let source = &found.source;
         let (size, channels) = shape::determine(&**source, &splits, config)?;
-        let mut preprocess = ImagePreprocess::new(size, channels, target);
-        preprocess.crop_ratio = config.crop_ratio;
-        preprocess.interpolation = config.interpolation;
-        preprocess.max_pixels = config.max_pixels;
+        let mut preprocess = ImagePreprocess::new(size, channels, target).configured(config);
         statistics::fit(&mut preprocess, &**source, &splits.train, config)?;
         let shared = Arc::new(preprocess.clone());
         let cache = Cache::new(config)?;
         notes.extend(cache.note());
-        let make = |(rows, labels): (Vec<usize>, _)| {
+        let make = |rows: Vec<usize>, labels| {
             let rows = rows.into_iter().map(|row| row as u32).collect();
             let (source, shared) = (Arc::clone(source), Arc::clone(&shared));
             ImageSplit::new(source, rows, labels, shared, cache.clone())
         };
         let [train, valid, test] = labels;
-        let train = make((splits.train, train)).augmented(config.augment.clone(), seed);
-        let mut parts = [
-            train,
-            make((splits.valid, valid)),
-            make((splits.test, test)),
-        ];
-        if config.on_damaged == OnDamaged::Skip {
-            parts = verify(parts, config, &mut notes)?;
-        }
-        let [train, valid, test] = parts;
+        let train = make(splits.train, train).augmented(config.augment.clone(), seed);
+        let parts = [train, make(splits.valid, valid), make(splits.test, test)];
+        let [train, valid, test] = verify(parts, config, &mut notes)?;
         Ok(Self {
             preprocess,
             train,
@@ -132,12 +122,16 @@ impl ImageData {
     }
 }
 
-/// Leaves out what cannot be decoded, up to the limit for all splits together.
+/// Leaves out what cannot be decoded, up to the limit for all splits together, if the configuration
+/// says so.
 fn verify(
     parts: [ImageSplit; 3],
     config: &ImageDataConfig,
     notes: &mut Vec<Note>,
 ) -> Result<[ImageSplit; 3], DataError> {
+    if config.on_damaged == OnDamaged::Error {
+        return Ok(parts);
+    }
     let mut left = config.max_damaged();
     let mut verify = |part: ImageSplit| {
         let (whole, note) = part.verify(&mut left, threads())?;

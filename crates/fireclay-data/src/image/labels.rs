@@ -18,42 +18,28 @@ pub(super) fn fit(
         Answers::Numbers(numbers) => Ok(fit_numbers(numbers, splits)),
         Answers::Classes(classes) => {
             let of = |row: usize| std::slice::from_ref(&classes.of()[row]);
-            let Classes {
-                names,
-                indices,
-                notes,
-            } = fit_classes(classes, of, found, splits)?;
+            let fitted = fit_classes(classes, of, found, splits)?;
             let labels = parts(splits).map(|rows| {
-                let class = |&row: &usize| indices[classes.of()[row] as usize];
+                let class = |&row: &usize| fitted.indices[classes.of()[row] as usize];
                 Labels::Classes(rows.iter().map(class).collect())
             });
-            check_more_than_one(&names, &labels[0])?;
-            Ok((ImageTarget::Class { classes: names }, labels, notes))
+            let classes = fitted.names;
+            check_more_than_one(&classes, &labels[0])?;
+            Ok((ImageTarget::Class { classes }, labels, fitted.notes))
         }
         Answers::Sets { names, sets } => {
             let of = |row: usize| sets[row].as_slice();
-            let Classes {
-                names,
-                indices,
-                notes,
-            } = fit_classes(names, of, found, splits)?;
+            let fitted = fit_classes(names, of, found, splits)?;
             let labels = parts(splits).map(|rows| {
-                let set = |&row: &usize| {
-                    let mut set: Vec<u32> = sets[row]
-                        .iter()
-                        .map(|&class| indices[class as usize])
-                        .collect();
-                    set.sort_unstable();
-                    set
-                };
-                Labels::Sets(rows.iter().map(set).collect())
+                let sets = rows.iter().map(|row| fitted.set(&sets[*row]));
+                Labels::Sets(sets.collect())
             });
-            if names.is_empty() {
-                return Err(DataError::Unusable(
-                    "no training image has a label: there is nothing to learn".into(),
-                ));
+            let classes = fitted.names;
+            if classes.is_empty() {
+                let message = "no training image has a label: there is nothing to learn";
+                return Err(DataError::Unusable(message.into()));
             }
-            Ok((ImageTarget::Set { classes: names }, labels, notes))
+            Ok((ImageTarget::Set { classes }, labels, fitted.notes))
         }
     }
 }
@@ -77,6 +63,16 @@ struct Classes {
     notes: Vec<Note>,
 }
 
+impl Classes {
+    /// The indices of some names of the source, ascending.
+    fn set(&self, names: &[u32]) -> Vec<u32> {
+        let indices = names.iter().map(|&name| self.indices[name as usize]);
+        let mut indices: Vec<u32> = indices.collect();
+        indices.sort_unstable();
+        indices
+    }
+}
+
 fn fit_classes<'a>(
     names: &ClassNames,
     of: impl Fn(usize) -> &'a [u32],
@@ -89,23 +85,20 @@ fn fit_classes<'a>(
             counts[class as usize] += 1;
         }
     }
-    let missing = unseen(&counts, &of, splits);
-    if let Some((split, row, class)) = missing
-        && !names.is_declared()
-    {
-        let name = &names.names()[class as usize];
-        return Err(DataError::Split(format!(
-            "class {name:?} is in the {} split ({}) but in no training image: add some, or leave it out; where a random split is to blame, set stratify = true",
-            SPLIT_NAMES[split],
-            found.source.name(row)
-        )));
-    }
     if names.is_declared() {
         return Ok(Classes {
             names: names.names().to_vec(),
             indices: (0..).take(counts.len()).collect(),
             notes: without_images(names.names(), &counts),
         });
+    }
+    if let Some((split, row, class)) = unseen(&counts, &of, splits) {
+        return Err(DataError::Split(format!(
+            "class {:?} is in the {} split ({}) but in no training image: add some, or leave it out; where a random split is to blame, set stratify = true",
+            names.names()[class as usize],
+            SPLIT_NAMES[split],
+            found.source.name(row)
+        )));
     }
     let used = names
         .names()

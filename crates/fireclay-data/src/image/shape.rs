@@ -52,13 +52,10 @@ pub(super) fn determine(
     let Some(&(first, header)) = headers.first() else {
         return Err(DataError::Unusable("no training image can be read".into()));
     };
-    let channels = config.channels.unwrap_or_else(|| {
-        let is_gray = headers.iter().all(|(_, header)| header.is_gray);
-        if is_gray {
-            Channels::Gray
-        } else {
-            Channels::Rgb
-        }
+    let is_gray = headers.iter().all(|(_, header)| header.is_gray);
+    let channels = config.channels.unwrap_or(match is_gray {
+        true => Channels::Gray,
+        false => Channels::Rgb,
     });
     if let Some(size) = config.image_size {
         return Ok((size.sides(), channels));
@@ -66,22 +63,20 @@ pub(super) fn determine(
     for others in [&splits.valid, &splits.test] {
         headers.extend(self::headers(source, others, most, config)?);
     }
-    let size = |header: &Header| (header.height, header.width);
-    if let Some((other, found)) = headers
-        .iter()
-        .find(|(_, other)| size(other) != size(&header))
-    {
-        return Err(DataError::Unusable(format!(
+    let size = (header.height, header.width);
+    let mut others = headers.iter();
+    match others.find(|(_, other)| (other.height, other.width) != size) {
+        Some((other, found)) => Err(DataError::Unusable(format!(
             "the images differ in size ({} is {} pixels high and {} wide, {} {} and {}): set image_size",
             source.name(first),
-            header.height,
-            header.width,
+            size.0,
+            size.1,
             source.name(*other),
             found.height,
             found.width
-        )));
+        ))),
+        None => Ok((size, channels)),
     }
-    Ok((size(&header), channels))
 }
 
 fn headers(

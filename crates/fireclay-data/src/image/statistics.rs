@@ -91,8 +91,8 @@ fn histograms(
     // Whole numbers add up to the same sum in any order, so the threads leave no trace.
     let share = rows.len().div_ceil(threads).max(1);
     let parts: Vec<Result<Vec<Histogram>, DataError>> = std::thread::scope(|scope| {
-        let workers: Vec<_> = rows
-            .chunks(share)
+        let shares = rows.chunks(share);
+        let workers: Vec<_> = shares
             .map(|rows| scope.spawn(move || measure(rows)))
             .collect();
         let join = |worker: std::thread::ScopedJoinHandle<'_, _>| {

@@ -94,11 +94,8 @@ impl TextTableData {
         check_columns(table, &rules)?;
         let splits = table.with_target(splits, &rules)?;
         let batch = table.take(&splits.train)?;
-        let target = match &config.label_separator {
-            Some(separator) => Target::fit_sets(&batch, &config.target, separator),
-            None => Target::fit(&batch, &config.target, target),
-        };
-        let target = target.map_err(|error| table.locate(error, |row| splits.train[row]))?;
+        let target = target_of(&batch, config, target)
+            .map_err(|error| table.locate(error, |row| splits.train[row]))?;
         let length = config.max_length.unwrap_or(context);
         let files = files(table, tokenizer);
         let tokenizer = tokenizer_of(&batch, config, kind, tokenizer)?;
@@ -176,6 +173,18 @@ fn note_of_cut(cut: usize, preprocess: &TextPreprocess) -> Option<Note> {
     let length = preprocess.max_length();
     let message = format!("{cut} texts have more than {length} tokens and are cut");
     (cut > 0).then(|| Note::about(preprocess.text(), message))
+}
+
+/// What the training rows say about the target.
+fn target_of(
+    train: &RecordBatch,
+    config: &TextTableConfig,
+    kind: TargetKind,
+) -> Result<Target, DataError> {
+    match &config.label_separator {
+        Some(separator) => Target::fit_sets(train, &config.target, separator),
+        None => Target::fit(train, &config.target, kind),
+    }
 }
 
 /// The tokenizer for the training rows.

@@ -143,63 +143,52 @@ struct Layout {
 
 impl Layout {
     fn of(folder: &Path, level: Option<LabelLevel>) -> Result<Self, DataError> {
-        let list = std::fs::read_dir(folder).map_err(|source| DataError::Read {
-            path: absolute(folder),
-            source,
-        })?;
-        let mut batches: Vec<PathBuf> = list.flatten().map(|entry| entry.path()).collect();
-        batches.retain(|path| {
-            let name = path
-                .file_name()
-                .and_then(|name| name.to_str())
-                .unwrap_or_default();
-            name.starts_with("data_batch_") && name.ends_with(".bin")
-        });
-        batches.sort();
+        let batches = batches(folder)?;
         let file = |name: &str| Some(folder.join(name)).filter(|path| path.is_file());
-        if let Some(missing) = missing_batch(&batches) {
-            return Err(DataError::Unusable(format!(
-                "{} holds {} training files but no data_batch_{missing}.bin: fetch the archive again",
-                absolute(folder).display(),
-                batches.len()
-            )));
-        }
-        match (batches.is_empty(), file("train.bin")) {
-            (true, None) => Err(DataError::Unusable(format!(
-                "{} holds neither data_batch_1.bin and so on (CIFAR-10) nor train.bin (CIFAR-100)",
-                absolute(folder).display()
-            ))),
-            (false, Some(_)) => Err(DataError::Unusable(format!(
-                "{} holds both CIFAR-10 and CIFAR-100: give each a folder of its own",
-                absolute(folder).display()
-            ))),
-            (false, None) if level.is_some() => Err(DataError::Unusable(
-                "data.labels is for CIFAR-100 only: CIFAR-10 has one label for each image".into(),
-            )),
-            (false, None) => Ok(Self {
-                train: batches,
-                test: file("test_batch.bin"),
-                labels: 1,
-                byte: 0,
-                names: folder.join("batches.meta.txt"),
-                classes: 10,
-            }),
-            (true, Some(train)) => {
-                let is_coarse = level == Some(LabelLevel::Coarse);
-                let (names, byte, classes) = if is_coarse {
-                    ("coarse_label_names.txt", 0, 20)
-                } else {
-                    ("fine_label_names.txt", 1, 100)
-                };
-                Ok(Self {
-                    train: vec![train],
-                    test: file("test.bin"),
-                    labels: 2,
-                    byte,
-                    names: folder.join(names),
-                    classes,
-                })
+        let shown = absolute(folder);
+        let shown = shown.display();
+        let problem = match (batches.is_empty(), file("train.bin")) {
+            (false, None) if level.is_none() => {
+                return Ok(Self {
+                    train: batches,
+                    test: file("test_batch.bin"),
+                    labels: 1,
+                    byte: 0,
+                    names: folder.join("batches.meta.txt"),
+                    classes: 10,
+                });
             }
+            (true, Some(train)) => return Ok(Self::of_100(folder, train, file("test.bin"), level)),
+            (true, None) => format!(
+                "{shown} holds neither data_batch_1.bin and so on (CIFAR-10) nor train.bin (CIFAR-100)"
+            ),
+            (false, Some(_)) => {
+                format!("{shown} holds both CIFAR-10 and CIFAR-100: give each a folder of its own")
+            }
+            (false, None) => {
+                "data.labels is for CIFAR-100 only: CIFAR-10 has one label for each image".into()
+            }
+        };
+        Err(DataError::Unusable(problem))
+    }
+
+    fn of_100(
+        folder: &Path,
+        train: PathBuf,
+        test: Option<PathBuf>,
+        level: Option<LabelLevel>,
+    ) -> Self {
+        let (names, byte, classes) = match level {
+            Some(LabelLevel::Coarse) => ("coarse_label_names.txt", 0, 20),
+            Some(LabelLevel::Fine) | None => ("fine_label_names.txt", 1, 100),
+        };
+        Self {
+            train: vec![train],
+            test,
+            labels: 2,
+            byte,
+            names: folder.join(names),
+            classes,
         }
     }
 
@@ -229,6 +218,25 @@ impl Layout {
             });
         }
         Ok(names)
+    }
+}
+
+/// The training files of CIFAR-10 in a folder, in their order.
+fn batches(folder: &Path) -> Result<Vec<PathBuf>, DataError> {
+    let list = std::fs::read_dir(folder).map_err(|source| DataError::read(folder, source))?;
+    let mut batches: Vec<PathBuf> = list.flatten().map(|entry| entry.path()).collect();
+    batches.retain(|path| {
+        let name = path.file_name().and_then(|name| name.to_str());
+        name.is_some_and(|name| name.starts_with("data_batch_") && name.ends_with(".bin"))
+    });
+    batches.sort();
+    match missing_batch(&batches) {
+        None => Ok(batches),
+        Some(missing) => Err(DataError::Unusable(format!(
+            "{} holds {} training files but no data_batch_{missing}.bin: fetch the archive again",
+            absolute(folder).display(),
+            batches.len()
+        ))),
     }
 }
 

@@ -109,41 +109,70 @@ struct Group {
     label: Option<Member>,
 }
 
+/// Samples in the order of their first members.
+#[derive(Default)]
+struct Groups {
+    list: Vec<Group>,
+    positions: HashMap<String, usize>,
+}
+
+impl Groups {
+    /// Adds a member to its sample; that of a label has this ending. Other members are passed over.
+    fn add(&mut self, name: &str, member: Member, ending: &str) -> Result<(), String> {
+        let Some((key, extension)) = key_and_extension(name) else {
+            return Ok(());
+        };
+        let next = self.list.len();
+        let position = *self.positions.entry(key.to_owned()).or_insert(next);
+        if position == next {
+            self.list.push(Group {
+                key: key.to_owned(),
+                ..Group::default()
+            });
+        }
+        let group = &mut self.list[position];
+        let is_plain = !extension.contains('.');
+        let is_twice = if is_plain && is_image(Path::new(&format!("_.{extension}"))) {
+            group.image.replace((name.to_owned(), member)).is_some()
+        } else {
+            extension.eq_ignore_ascii_case(ending) && group.label.replace(member).is_some()
+        };
+        match is_twice {
+            true => Err(format!(
+                "sample {key:?} has two images or two labels; the second is {name:?}"
+            )),
+            false => Ok(()),
+        }
+    }
+}
+
 fn add_shard(
     path: &Path,
     shards: &mut Shards,
     labels: &mut LabelReader<'_>,
 ) -> Result<(), DataError> {
     let file = OpenFile::open(path)?;
-    let groups = groups(&file, labels.ending())?;
-    for group in groups {
+    for group in groups(&file, labels.ending())? {
+        let key = group.key;
         let Some((name, image)) = group.image else {
             return Err(file.damaged(format!(
-                "sample {:?} has no image: none of its members ends in .png, .jpg, .jpeg, .webp, .bmp or .gif",
-                group.key
+                "sample {key:?} has no image: none of its members ends in .png, .jpg, .jpeg, .webp, .bmp or .gif"
             )));
         };
-        let Some(label) = group.label else {
-            return Err(file.damaged(format!(
-                "sample {:?} has no {}.{}, which would hold its label",
-                group.key,
-                group.key,
-                labels.ending()
-            )));
-        };
-        if label.length > LONGEST_LABEL {
-            return Err(file.damaged(format!(
-                "the label of sample {:?} has {} bytes",
-                group.key, label.length
-            )));
+        let label = group.label.ok_or_else(|| {
+            let ending = labels.ending();
+            format!("sample {key:?} has no {key}.{ending}, which would hold its label")
+        });
+        let label = label.map_err(|problem| file.damaged(problem))?;
+        let length = label.length;
+        if length > LONGEST_LABEL {
+            return Err(file.damaged(format!("the label of sample {key:?} has {length} bytes")));
         }
-        let text = file.read(label.offset, label.length as usize)?;
+        let text = file.read(label.offset, length as usize)?;
         let pushed = std::str::from_utf8(&text)
             .map_err(|_| "is not valid UTF-8".to_owned())
             .and_then(|text| labels.push(text));
-        pushed.map_err(|problem| {
-            file.damaged(format!("the label of sample {:?} {problem}", group.key))
-        })?;
+        pushed.map_err(|problem| file.damaged(format!("the label of sample {key:?} {problem}")))?;
         let file = shards.files.len() as u32;
         shards.samples.push(Sample { file, image, name });
     }
@@ -161,8 +190,7 @@ fn groups(file: &OpenFile, ending: &str) -> Result<Vec<Group>, DataError> {
     let reader = File::open(&file.path).map_err(damaged)?;
     let allowance = Allowance::default();
     let mut archive = tar::Archive::new(Metered::new(reader, allowance.clone()));
-    let mut groups: Vec<Group> = Vec::new();
-    let mut positions: HashMap<String, usize> = HashMap::new();
+    let mut groups = Groups::default();
     let mut entries = archive.entries_with_seek().map_err(damaged)?;
     loop {
         // What is in the members is skipped, so only headers are read here.
@@ -175,46 +203,21 @@ fn groups(file: &OpenFile, ending: &str) -> Result<Vec<Group>, DataError> {
         let bytes = entry.path_bytes();
         let name = std::str::from_utf8(&bytes)
             .map_err(|_| file.damaged("the name of a member is not valid UTF-8"))?;
-        let Some((key, extension)) = key_and_extension(name) else {
-            continue;
-        };
-        let member = Member {
-            offset: entry.raw_file_position(),
-            length: entry.size(),
-        };
-        if member
-            .offset
-            .checked_add(member.length)
+        let (offset, length) = (entry.raw_file_position(), entry.size());
+        if offset
+            .checked_add(length)
             .is_none_or(|end| end > file.length)
         {
             return Err(file.damaged(format!(
                 "member {name:?} reaches beyond the end: the file is cut short"
             )));
         }
-        let position = *positions.entry(key.to_owned()).or_insert_with(|| {
-            groups.push(Group {
-                key: key.to_owned(),
-                ..Default::default()
-            });
-            groups.len() - 1
-        });
-        let group = &mut groups[position];
-        let is_twice = if is_image(Path::new(&format!("_.{extension}"))) && !extension.contains('.')
-        {
-            group.image.replace((name.to_owned(), member)).is_some()
-        } else if extension.eq_ignore_ascii_case(ending) {
-            group.label.replace(member).is_some()
-        } else {
-            false
-        };
-        if is_twice {
-            return Err(file.damaged(format!(
-                "sample {key:?} has two images or two labels; the second is {name:?}"
-            )));
-        }
+        let member = Member { offset, length };
+        let added = groups.add(name, member, ending);
+        added.map_err(|problem| file.damaged(problem))?;
     }
     check_end(file)?;
-    Ok(groups)
+    Ok(groups.list)
 }
 
 /// A whole archive ends with blocks of zeros; without them members may be missing.

@@ -61,29 +61,20 @@ fn column_encoder(
         return Ok(None);
     }
     if let (Some(order), Some((_, true))) = (order, date_order(all)) {
-        notes.push(Note::about(
-            name,
-            format!(
-                "dates are read as {}; another order of day and month would fit as well",
-                order.words()
-            ),
-        ));
+        let words = order.words();
+        let message =
+            format!("dates are read as {words}; another order of day and month would fit as well");
+        notes.push(Note::about(name, message));
     }
     let column = config.columns.get(name).cloned().unwrap_or_default();
-    let encoder = match kind {
-        ColumnKind::Numeric => numeric(
-            name,
-            array,
-            column.scaling.unwrap_or(config.numeric),
-            config.impute_indicator,
-        )?,
-        ColumnKind::Boolean => boolean(name, array, config.impute_indicator)?,
-        ColumnKind::Date => dates(
-            name,
-            array,
-            order.unwrap_or(DateOrder::Ymd),
-            config.impute_indicator,
-        )?,
+    let indicator = config.impute_indicator;
+    Ok(Some(match kind {
+        ColumnKind::Numeric => {
+            let scaling = column.scaling.unwrap_or(config.numeric);
+            numeric(name, array, scaling, indicator)?
+        }
+        ColumnKind::Boolean => boolean(name, array, indicator)?,
+        ColumnKind::Date => dates(name, array, order.unwrap_or(DateOrder::Ymd), indicator)?,
         ColumnKind::Categorical => {
             let encoding = column.encoding.unwrap_or(config.categorical);
             let (encoder, left_out) = categorical(name, array, encoding, config.max_categories)?;
@@ -93,8 +84,7 @@ fn column_encoder(
             encoder
         }
         ColumnKind::Ignore => return Ok(None),
-    };
-    Ok(Some(encoder))
+    }))
 }
 
 fn numeric(

@@ -99,22 +99,21 @@ fn is_images(path: &Path) -> bool {
 }
 
 fn open(config: &ImageDataConfig) -> Result<Found, DataError> {
-    let path = Path::new(&config.path);
-    let (train, mut test) = pairs(path)?;
-    if let Some(path) = &config.test_path {
-        if let Some(test) = &test {
+    let (train, beside) = pairs(Path::new(&config.path))?;
+    let own = |path: &Option<String>| {
+        let path = path.as_ref().map(|path| held_out(Path::new(path)));
+        path.transpose()
+    };
+    let test = match (beside, own(&config.test_path)?) {
+        (Some(beside), Some(_)) => {
             return Err(DataError::Split(format!(
                 "test_path contradicts {}, which is beside the training images: use one of them",
-                absolute(test).display()
+                absolute(&beside).display()
             )));
         }
-        test = Some(held_out(Path::new(path))?);
-    }
-    let valid = config
-        .valid_path
-        .as_ref()
-        .map(|path| held_out(Path::new(path)))
-        .transpose()?;
+        (beside, own) => own.or(beside),
+    };
+    let valid = own(&config.valid_path)?;
     let mut idx = Idx {
         files: Vec::new(),
         transpose: config.transpose,
@@ -151,31 +150,8 @@ fn read_pair(
     // What the headers claim is judged before anything is read, let alone unpacked.
     let pixels = Contents::<3>::open(images, IMAGES)?;
     let names = Contents::<1>::open(labels, LABELS)?;
-    let ([count, height, width], [labelled]) = (pixels.sizes, names.sizes);
-    if count != labelled {
-        return Err(damaged(
-            labels,
-            format!(
-                "{labelled} labels for the {count} images of {}",
-                absolute(images).display()
-            ),
-        ));
-    }
-    if height == 0 || width == 0 || count == 0 {
-        return Err(damaged(
-            images,
-            format!("{count} images of {height} by {width} pixels are nothing to learn from"),
-        ));
-    }
-    // Sides have 32 bits each.
-    if height as u64 * width as u64 > max_pixels {
-        return Err(damaged(
-            images,
-            format!(
-                "the images have {width} by {height} pixels, more than max_pixels = {max_pixels}"
-            ),
-        ));
-    }
+    check_sizes(&pixels, &names, max_pixels)?;
+    let [count, height, width] = pixels.sizes;
     let (data, named) = (pixels.read()?, names.read()?);
     for label in named {
         classes.push(&label.to_string());
@@ -189,6 +165,36 @@ fn read_pair(
         width,
         data,
     });
+    Ok(())
+}
+
+fn check_sizes(
+    pixels: &Contents<'_, 3>,
+    names: &Contents<'_, 1>,
+    max_pixels: u64,
+) -> Result<(), DataError> {
+    let ([count, height, width], [labelled]) = (pixels.sizes, names.sizes);
+    let (images, labels) = (pixels.path, names.path);
+    if count != labelled {
+        let images = absolute(images);
+        let message = format!(
+            "{labelled} labels for the {count} images of {}",
+            images.display()
+        );
+        return Err(damaged(labels, message));
+    }
+    if height == 0 || width == 0 || count == 0 {
+        let message =
+            format!("{count} images of {height} by {width} pixels are nothing to learn from");
+        return Err(damaged(images, message));
+    }
+    // Sides have 32 bits each.
+    if height as u64 * width as u64 > max_pixels {
+        let message = format!(
+            "the images have {width} by {height} pixels, more than max_pixels = {max_pixels}"
+        );
+        return Err(damaged(images, message));
+    }
     Ok(())
 }
 

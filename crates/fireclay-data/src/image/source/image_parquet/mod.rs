@@ -158,6 +158,15 @@ impl ParquetImages {
         Ok(batch)
     }
 
+    /// An error in a row of all files with the file and the row in it.
+    fn locate(&self, error: DataError) -> DataError {
+        let DataError::BadValue { row, .. } = error else {
+            return error;
+        };
+        let (file, position) = self.find(row);
+        error.map_row(|_| position).in_file(&file.path)
+    }
+
     /// The bytes of the encoded images, as far as the files tell.
     fn bytes(&self) -> u64 {
         let groups = self
@@ -207,9 +216,8 @@ fn open(config: &ImageDataConfig, target: TargetKind) -> Result<Found, DataError
 }
 
 fn open_with(config: &ImageDataConfig, target: TargetKind, most: u64) -> Result<Found, DataError> {
-    let column = config.image_column().to_owned();
     let mut source = ParquetImages {
-        column,
+        column: config.image_column().to_owned(),
         files: Vec::new(),
         held: Vec::new(),
     };
@@ -221,19 +229,13 @@ fn open_with(config: &ImageDataConfig, target: TargetKind, most: u64) -> Result<
     let mut add = |path: &String| {
         let start = source.len();
         for file in expand(path)? {
-            let batch = source.add(&file, &targets)?;
-            if let Some(first) = batches.first()
-                && first.schema() != batch.schema()
-            {
-                return Err(fail(
-                    &file,
-                    format!(
-                        "its columns {targets:?} are of other types than those of {}",
-                        source.files[0].path.display()
-                    ),
-                ));
+            batches.push(source.add(&file, &targets)?);
+            if batches[0].schema() != batches[batches.len() - 1].schema() {
+                let first = source.files[0].path.display();
+                let message =
+                    format!("its columns {targets:?} are of other types than those of {first}");
+                return Err(fail(&file, message));
             }
-            batches.push(batch);
         }
         Ok::<Range<usize>, DataError>(start..source.len())
     };
@@ -242,26 +244,19 @@ fn open_with(config: &ImageDataConfig, target: TargetKind, most: u64) -> Result<
     let test = config.test_path.as_ref().map(&mut add).transpose()?;
     let names = declared_names(&source.files[0].metadata, config.target());
     let batch = concat_batches(&batches[0].schema(), &batches)?;
-    let locate = |error: DataError| {
-        let DataError::BadValue { row, .. } = error else {
-            return error;
-        };
-        let (file, position) = source.find(row);
-        error.map_row(|_| position).in_file(&file.path)
-    };
-    let answers = columns::answers(&batch, config, target, names).map_err(locate)?;
+    let answers = columns::answers(&batch, config, target, names);
+    let answers = answers.map_err(|error| source.locate(error))?;
     if source.bytes() <= most {
         source.hold()?;
     }
-    let files = source.files.iter().map(|file| file.path.clone()).collect();
     Ok(Found {
+        files: source.files.iter().map(|file| file.path.clone()).collect(),
         source: Arc::new(source),
         answers,
         valid,
         test,
         table: None,
         notes: Vec::new(),
-        files,
     })
 }
 
@@ -274,26 +269,23 @@ fn images(
 ) -> Result<LargeBinaryArray, DataError> {
     let array = crate::column::column(batch, name)?;
     let (bytes, outer): (ArrayRef, Option<&ArrayRef>) = match array.as_struct_opt() {
-        Some(structure) => match structure.column_by_name("bytes") {
-            Some(bytes) => (bytes.clone(), Some(array)),
-            None => {
-                return Err(fail(
-                    path,
-                    format!("column {name:?} holds structures without a field \"bytes\""),
-                ));
-            }
-        },
         None => (array.clone(), None),
+        Some(structure) => {
+            let bytes = structure.column_by_name("bytes").ok_or_else(|| {
+                let message = "holds structures without a field \"bytes\"";
+                fail(path, format!("column {name:?} {message}"))
+            })?;
+            (bytes.clone(), Some(array))
+        }
     };
-    let is_missing = |position: &usize| {
-        bytes.is_null(*position) || outer.is_some_and(|outer| outer.is_null(*position))
-    };
-    if let Some(position) = (0..bytes.len()).find(is_missing) {
+    let is_missing =
+        |index: &usize| bytes.is_null(*index) || outer.is_some_and(|outer| outer.is_null(*index));
+    if let Some(index) = (0..bytes.len()).find(is_missing) {
+        let row = row + index + 1;
         return Err(fail(
             path,
             format!(
-                "column {name:?}, row {}: the image has no bytes (a path alone leads to a file that is not in the table)",
-                row + position + 1
+                "column {name:?}, row {row}: the image has no bytes (a path alone leads to a file that is not in the table)"
             ),
         ));
     }
