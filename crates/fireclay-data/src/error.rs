@@ -221,6 +221,19 @@ impl DataError {
         }
     }
 
+    pub(crate) fn empty(path: &Path) -> Self {
+        Self::Empty {
+            path: absolute(path),
+        }
+    }
+
+    pub(crate) fn damaged(path: &Path, message: impl Into<String>) -> Self {
+        Self::Damaged {
+            path: absolute(path),
+            message: message.into(),
+        }
+    }
+
     /// The first of the problems with a table of the configuration, if there is one.
     pub(crate) fn refuse(table: &str, problems: Vec<(String, String)>) -> Result<(), Self> {
         match problems.into_iter().next() {

@@ -11,7 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use self::marker::Marker;
-use crate::error::{DataError, absolute};
+use crate::error::DataError;
 use crate::hash::sha256_file;
 use crate::note::Note;
 
@@ -149,7 +149,7 @@ pub fn download(downloads: &[DownloadConfig], folder: &Path) -> Result<Vec<Note>
     let mut notes = Vec::new();
     for entry in downloads {
         let folder = entry.folder(folder);
-        std::fs::create_dir_all(&folder).map_err(|source| write_error(&folder, source))?;
+        std::fs::create_dir_all(&folder).map_err(|source| DataError::write(&folder, source))?;
         let file = folder.join(entry.file_name());
         let wanted = entry.sha256.to_ascii_lowercase();
         let marker = Marker::of(entry, &folder, &wanted);
@@ -169,13 +169,6 @@ pub fn download(downloads: &[DownloadConfig], folder: &Path) -> Result<Vec<Note>
         }
     }
     Ok(notes)
-}
-
-fn write_error(path: &Path, source: std::io::Error) -> DataError {
-    DataError::Write {
-        path: absolute(path),
-        source,
-    }
 }
 
 fn default_max_unpacked_bytes() -> u64 {

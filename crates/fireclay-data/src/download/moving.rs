@@ -4,13 +4,14 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use super::write_error;
 use crate::error::DataError;
 
 /// Removes a folder, if it is there, with all that is in it.
 pub(super) fn remove(folder: &Path) -> Result<(), DataError> {
     match fs::remove_dir_all(folder) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(write_error(folder, error)),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(DataError::write(folder, error))
+        }
         _ => Ok(()),
     }
 }
@@ -27,7 +28,7 @@ pub(super) fn move_all(
         let names = fs::read_dir(from)?.map(|entry| Ok(entry?.file_name().into_string()));
         names.collect::<io::Result<Result<Vec<String>, _>>>()
     };
-    let names = list().map_err(|source| write_error(from, source))?;
+    let names = list().map_err(|source| DataError::write(from, source))?;
     let mut names = names.expect("only names that are text have a path");
     names.sort();
     let is_new = |name: &&String| !(known.contains(name) && is_there(&to.join(name)));
@@ -37,13 +38,13 @@ pub(super) fn move_all(
         if is_there(&path) {
             let message = "it is there already: remove it, or take unpack out";
             let source = io::Error::new(io::ErrorKind::AlreadyExists, message);
-            return Err(write_error(&path, source));
+            return Err(DataError::write(&path, source));
         }
     }
     intend(&names)?;
     for name in &new {
         let path = to.join(name);
-        fs::rename(from.join(name), &path).map_err(|source| write_error(&path, source))?;
+        fs::rename(from.join(name), &path).map_err(|source| DataError::write(&path, source))?;
     }
     Ok(())
 }

@@ -11,8 +11,7 @@ use flate2::read::MultiGzDecoder;
 use zip::ZipArchive;
 
 use super::moving::{is_there, move_all, remove};
-use super::write_error;
-use crate::error::{DataError, absolute};
+use crate::error::DataError;
 use crate::metered::{Allowance, MEMBER_HEADERS, Metered};
 
 /// No archive has more members; each costs a file however small it is.
@@ -79,7 +78,7 @@ pub(super) fn unpack(
     let temporary = folder.join(format!(".{name}.unpacking"));
     // What an interrupted call left is of no use.
     remove(&temporary)?;
-    fs::create_dir(&temporary).map_err(|source| write_error(&temporary, source))?;
+    fs::create_dir(&temporary).map_err(|source| DataError::write(&temporary, source))?;
     let mut target = Target {
         archive,
         folder: temporary.clone(),
@@ -105,10 +104,8 @@ struct Target<'a> {
 
 impl Target<'_> {
     fn unpack(&mut self, kind: Option<Kind>) -> Result<(), DataError> {
-        let file = File::open(self.archive).map_err(|source| DataError::Read {
-            path: absolute(self.archive),
-            source,
-        })?;
+        let file =
+            File::open(self.archive).map_err(|source| DataError::read(self.archive, source))?;
         let file = BufReader::new(file);
         match kind {
             Some(Kind::Tar) => self.tar(file),
@@ -188,7 +185,7 @@ impl Target<'_> {
 
     fn make_folder(&mut self, name: &str) -> Result<(), DataError> {
         let path = self.path(name)?;
-        fs::create_dir_all(&path).map_err(|source| write_error(&path, source))
+        fs::create_dir_all(&path).map_err(|source| DataError::write(&path, source))
     }
 
     fn write(
@@ -204,7 +201,7 @@ impl Target<'_> {
         if path == self.folder {
             return Err(self.damaged(format!("member {name:?} is a file without a name")));
         }
-        let fail = |source| write_error(&path, source);
+        let fail = |source| DataError::write(&path, source);
         fs::create_dir_all(path.parent().unwrap_or(&self.folder)).map_err(fail)?;
         if is_there(&path) {
             return Err(self.damaged(format!("member {name:?} is there twice")));
@@ -267,9 +264,6 @@ impl Target<'_> {
     }
 
     fn damaged(&self, message: impl ToString) -> DataError {
-        DataError::Damaged {
-            path: absolute(self.archive),
-            message: message.to_string(),
-        }
+        DataError::damaged(self.archive, message.to_string())
     }
 }

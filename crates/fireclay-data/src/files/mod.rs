@@ -21,10 +21,9 @@ pub fn expand(path: &str) -> Result<Vec<PathBuf>, DataError> {
         vec![plain.to_owned()]
     };
     for file in &files {
-        let metadata = file.metadata().map_err(|source| DataError::Read {
-            path: absolute(file),
-            source,
-        })?;
+        let metadata = file
+            .metadata()
+            .map_err(|source| DataError::read(file, source))?;
         if metadata.is_dir() {
             return Err(DataError::Directory {
                 path: absolute(file),

@@ -39,10 +39,7 @@ impl ImagePreprocess {
     pub fn read_batch(&self, paths: &[PathBuf]) -> Result<ImagePixels, DataError> {
         let dims = self.dims(paths.len());
         let pixels = assemble(dims, paths, |path, image| {
-            let bytes = std::fs::read(path).map_err(|source| DataError::Read {
-                path: absolute(path),
-                source,
-            })?;
+            let bytes = std::fs::read(path).map_err(|source| DataError::read(path, source))?;
             let decoded = decode(&bytes, self.channels, self.max_pixels).map_err(|message| {
                 DataError::Image {
                     name: absolute(path).display().to_string(),

@@ -1,7 +1,6 @@
 //! Decoded images kept for the next epoch, in memory or in files.
 
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -66,7 +65,7 @@ impl Cache {
             ));
         }
         let folder = PathBuf::from(folder);
-        fs::create_dir_all(&folder).map_err(|source| cannot_write(&folder, source))?;
+        fs::create_dir_all(&folder).map_err(|source| DataError::write(&folder, source))?;
         Ok(Self::Disk(Arc::new(folder)))
     }
 
@@ -181,7 +180,7 @@ impl Entry {
         write().map_err(|source| {
             // What is left of it only takes room; the first error is the one to tell.
             let _ = fs::remove_file(&beside);
-            cannot_write(&self.0, source)
+            DataError::write(&self.0, source)
         })
     }
 }
@@ -190,13 +189,6 @@ fn checksum(data: &[u8]) -> u32 {
     let mut crc = Crc::new();
     crc.update(data);
     crc.sum()
-}
-
-fn cannot_write(path: &Path, source: io::Error) -> DataError {
-    DataError::Write {
-        path: absolute(path),
-        source,
-    }
 }
 
 #[cfg(test)]

@@ -197,10 +197,8 @@ impl Layout {
         if !self.names.is_file() {
             return Ok((0..self.classes).map(|class| class.to_string()).collect());
         }
-        let text = std::fs::read_to_string(&self.names).map_err(|source| DataError::Read {
-            path: absolute(&self.names),
-            source,
-        })?;
+        let text = std::fs::read_to_string(&self.names)
+            .map_err(|source| DataError::read(&self.names, source))?;
         let names: Vec<String> = text
             .lines()
             .map(|line| line.trim().to_owned())

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 use super::{Raw, Source};
-use crate::error::{DataError, absolute};
+use crate::error::DataError;
 use crate::hash::{hex, sha256_file};
 
 /// Up to this size in all the contents of the files are part of their hash.
@@ -54,10 +54,7 @@ impl Source for Files {
         let path = &self.paths[index];
         match std::fs::read(path) {
             Ok(bytes) => Ok(Raw::Encoded(Cow::Owned(bytes))),
-            Err(source) => Err(DataError::Read {
-                path: absolute(path),
-                source,
-            }),
+            Err(source) => Err(DataError::read(path, source)),
         }
     }
 
@@ -72,10 +69,7 @@ impl Source for Files {
             File::open(path)?.take(most).read_to_end(&mut bytes)?;
             Ok(Some(bytes))
         };
-        read().map_err(|source| DataError::Read {
-            path: absolute(path),
-            source,
-        })
+        read().map_err(|source| DataError::read(path, source))
     }
 
     fn name(&self, index: usize) -> String {
@@ -88,10 +82,9 @@ impl Source for Files {
     fn hashes(&self) -> Result<BTreeMap<String, String>, DataError> {
         let mut lengths = Vec::with_capacity(self.paths.len());
         for path in &self.paths {
-            let metadata = path.metadata().map_err(|source| DataError::Read {
-                path: absolute(path),
-                source,
-            })?;
+            let metadata = path
+                .metadata()
+                .map_err(|source| DataError::read(path, source))?;
             lengths.push(metadata.len());
         }
         let with_contents = lengths.iter().sum::<u64>() <= HASHED_BYTES;

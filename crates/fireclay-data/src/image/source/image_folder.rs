@@ -157,10 +157,7 @@ fn subfolders(root: &Path) -> Result<Vec<PathBuf>, DataError> {
 
 /// What a folder holds, sorted, without hidden entries and those that macOS adds to archives.
 fn entries(folder: &Path) -> Result<Vec<PathBuf>, DataError> {
-    let fail = |source| DataError::Read {
-        path: absolute(folder),
-        source,
-    };
+    let fail = |source| DataError::read(folder, source);
     let mut paths = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(fail)? {
         let entry = entry.map_err(fail)?;
@@ -202,10 +199,9 @@ impl Walk {
         above: &mut Vec<PathBuf>,
         images: &mut Vec<PathBuf>,
     ) -> Result<(), DataError> {
-        let real = folder.canonicalize().map_err(|source| DataError::Read {
-            path: absolute(folder),
-            source,
-        })?;
+        let real = folder
+            .canonicalize()
+            .map_err(|source| DataError::read(folder, source))?;
         if above.contains(&real) {
             self.loops.push(folder.to_owned());
             return Ok(());

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use crate::error::{DataError, absolute};
+use crate::error::DataError;
 
 /// A file that is open for reading.
 #[derive(Debug)]
@@ -15,16 +15,11 @@ pub(super) struct OpenFile {
 
 impl OpenFile {
     pub(super) fn open(path: &Path) -> Result<Self, DataError> {
-        let fail = |source| DataError::Read {
-            path: absolute(path),
-            source,
-        };
+        let fail = |source| DataError::read(path, source);
         let file = File::open(path).map_err(fail)?;
         let length = file.metadata().map_err(fail)?.len();
         if length == 0 {
-            return Err(DataError::Empty {
-                path: absolute(path),
-            });
+            return Err(DataError::empty(path));
         }
         Ok(Self {
             path: path.to_owned(),
@@ -43,18 +38,12 @@ impl OpenFile {
         }
         let mut bytes = vec![0; length];
         let read = read_exact_at(&self.file, &mut bytes, offset);
-        read.map_err(|source| DataError::Read {
-            path: absolute(&self.path),
-            source,
-        })?;
+        read.map_err(|source| DataError::read(&self.path, source))?;
         Ok(bytes)
     }
 
     pub(super) fn damaged(&self, message: impl Into<String>) -> DataError {
-        DataError::Damaged {
-            path: absolute(&self.path),
-            message: message.into(),
-        }
+        DataError::damaged(&self.path, message.into())
     }
 }
 

@@ -40,9 +40,7 @@ fn header(path: &Path, options: &ReadOptions) -> Result<Vec<String>, DataError> 
         .byte_headers()
         .map_err(|error| convert(path, error))?;
     if header.is_empty() || header.iter().all(|name| name.trim_ascii().is_empty()) {
-        return Err(DataError::Empty {
-            path: absolute(path),
-        });
+        return Err(DataError::empty(path));
     }
     let name = |(index, name): (usize, &[u8])| match std::str::from_utf8(name) {
         Ok(name) if name.trim().is_empty() => Ok(format!("Unnamed: {index}")),

@@ -11,7 +11,7 @@ use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 
 use super::{Format, Sink, same_in_all};
-use crate::error::{DataError, absolute};
+use crate::error::DataError;
 use crate::table::stream::BATCH_ROWS;
 
 pub(super) const FORMAT: Format = Format {
@@ -90,24 +90,16 @@ impl Iterator for ParquetBatches {
 }
 
 pub(crate) fn open(path: &Path) -> Result<ParquetRecordBatchReaderBuilder<File>, DataError> {
-    let fail = |source| DataError::Read {
-        path: absolute(path),
-        source,
-    };
+    let fail = |source| DataError::read(path, source);
     let file = File::open(path).map_err(fail)?;
     if file.metadata().map_err(fail)?.len() == 0 {
-        return Err(DataError::Empty {
-            path: absolute(path),
-        });
+        return Err(DataError::empty(path));
     }
     ParquetRecordBatchReaderBuilder::try_new(file).map_err(|error| damaged(path, &error))
 }
 
 pub(crate) fn damaged(path: &Path, error: &dyn std::error::Error) -> DataError {
-    DataError::Damaged {
-        path: absolute(path),
-        message: error.to_string(),
-    }
+    DataError::damaged(path, error.to_string())
 }
 
 pub(crate) fn simplify(batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {

@@ -4,15 +4,13 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use crate::error::{DataError, absolute};
+use crate::error::DataError;
 use crate::table::TableFormat;
 
 pub(super) fn format(path: &Path) -> Result<TableFormat, DataError> {
     let head = head(path)?;
     if head.is_empty() {
-        return Err(DataError::Empty {
-            path: absolute(path),
-        });
+        return Err(DataError::empty(path));
     }
     let starts = |format: &TableFormat| (format.format().is_start)(&head);
     let found = TableFormat::ALL.into_iter().find(starts);
@@ -63,10 +61,7 @@ fn fields(head: &[u8], delimiter: u8) -> usize {
 
 fn head(path: &Path) -> Result<Vec<u8>, DataError> {
     const BYTES: u64 = 1 << 18;
-    let fail = |source| DataError::Read {
-        path: absolute(path),
-        source,
-    };
+    let fail = |source| DataError::read(path, source);
     let mut head = Vec::new();
     File::open(path)
         .map_err(fail)?

@@ -13,7 +13,7 @@ use self::encoder::Encoder;
 pub(crate) use self::fit::mean_std;
 pub(crate) use self::target::{Target, no_sets};
 use crate::column::column;
-use crate::error::{DataError, absolute};
+use crate::error::DataError;
 use crate::labels::{TargetKind, gather};
 use crate::note::Note;
 use crate::table::{Table, TableConfig};
@@ -233,10 +233,7 @@ impl Preprocess {
     /// # Errors
     /// [`DataError::Write`].
     pub fn save(&self, path: &Path) -> Result<(), DataError> {
-        std::fs::write(path, self.to_json()).map_err(|source| DataError::Write {
-            path: absolute(path),
-            source,
-        })
+        std::fs::write(path, self.to_json()).map_err(|source| DataError::write(path, source))
     }
 
     /// Reads `preprocess.json`.
@@ -253,15 +250,9 @@ pub(crate) fn load<T>(
     path: &Path,
     from_json: impl Fn(&str) -> Result<T, DataError>,
 ) -> Result<T, DataError> {
-    let text = std::fs::read_to_string(path).map_err(|source| DataError::Read {
-        path: absolute(path),
-        source,
-    })?;
+    let text = std::fs::read_to_string(path).map_err(|source| DataError::read(path, source))?;
     from_json(&text).map_err(|error| match error {
-        DataError::Unusable(message) => DataError::Damaged {
-            path: absolute(path),
-            message,
-        },
+        DataError::Unusable(message) => DataError::damaged(path, message),
         other => other,
     })
 }

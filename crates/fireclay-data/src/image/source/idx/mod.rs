@@ -181,19 +181,19 @@ fn check_sizes(
             "{labelled} labels for the {count} images of {}",
             images.display()
         );
-        return Err(damaged(labels, message));
+        return Err(DataError::damaged(labels, message));
     }
     if height == 0 || width == 0 || count == 0 {
         let message =
             format!("{count} images of {height} by {width} pixels are nothing to learn from");
-        return Err(damaged(images, message));
+        return Err(DataError::damaged(images, message));
     }
     // Sides have 32 bits each.
     if height as u64 * width as u64 > max_pixels {
         let message = format!(
             "the images have {width} by {height} pixels, more than max_pixels = {max_pixels}"
         );
-        return Err(damaged(images, message));
+        return Err(DataError::damaged(images, message));
     }
     Ok(())
 }
@@ -209,9 +209,11 @@ struct Contents<'a, const N: usize> {
 
 impl<'a, const N: usize> Contents<'a, N> {
     fn open(path: &'a Path, magic: u32) -> Result<Self, DataError> {
-        let file = File::open(path).map_err(|source| read_error(path, source))?;
+        let file = File::open(path).map_err(|source| DataError::read(path, source))?;
         let mut file = BufReader::new(file);
-        let start = file.fill_buf().map_err(|source| read_error(path, source))?;
+        let start = file
+            .fill_buf()
+            .map_err(|source| DataError::read(path, source))?;
         let is_gzip = start.starts_with(&[0x1f, 0x8b]);
         let mut rest: Box<dyn Read> = if is_gzip {
             Box::new(MultiGzDecoder::new(file))
@@ -221,7 +223,7 @@ impl<'a, const N: usize> Contents<'a, N> {
         let found = read_u32(path, &mut rest)?;
         if found != magic {
             let what = if magic == IMAGES { "images" } else { "labels" };
-            return Err(damaged(
+            return Err(DataError::damaged(
                 path,
                 format!(
                     "no IDX file of {what}: it begins with {found:#010x} instead of {magic:#010x}"
@@ -236,7 +238,7 @@ impl<'a, const N: usize> Contents<'a, N> {
             .iter()
             .try_fold(1u64, |total, &size| total.checked_mul(size as u64));
         let Some(total) = total.filter(|total| *total <= MOST_BYTES) else {
-            return Err(damaged(
+            return Err(DataError::damaged(
                 path,
                 format!("the header claims {sizes:?} bytes, more than the 16 GiB that are read"),
             ));
@@ -259,14 +261,14 @@ impl<'a, const N: usize> Contents<'a, N> {
         read.map_err(|source| short(path, source))?;
         match (data.len() as u64).cmp(&total) {
             std::cmp::Ordering::Equal => Ok(data),
-            std::cmp::Ordering::Less => Err(damaged(
+            std::cmp::Ordering::Less => Err(DataError::damaged(
                 path,
                 format!(
                     "{} bytes of data where the header claims {total}: the file is cut short",
                     data.len()
                 ),
             )),
-            std::cmp::Ordering::Greater => Err(damaged(
+            std::cmp::Ordering::Greater => Err(DataError::damaged(
                 path,
                 format!("more data than the {total} bytes that the header claims"),
             )),
@@ -284,24 +286,10 @@ fn read_u32(path: &Path, reader: &mut dyn Read) -> Result<u32, DataError> {
 
 fn short(path: &Path, source: std::io::Error) -> DataError {
     match source.kind() {
-        std::io::ErrorKind::UnexpectedEof => damaged(path, "the file is cut short".into()),
+        std::io::ErrorKind::UnexpectedEof => DataError::damaged(path, "the file is cut short"),
         std::io::ErrorKind::InvalidInput | std::io::ErrorKind::InvalidData => {
-            damaged(path, format!("the compressed data is damaged: {source}"))
+            DataError::damaged(path, format!("the compressed data is damaged: {source}"))
         }
-        _ => read_error(path, source),
-    }
-}
-
-fn read_error(path: &Path, source: std::io::Error) -> DataError {
-    DataError::Read {
-        path: absolute(path),
-        source,
-    }
-}
-
-fn damaged(path: &Path, message: String) -> DataError {
-    DataError::Damaged {
-        path: absolute(path),
-        message,
+        _ => DataError::read(path, source),
     }
 }

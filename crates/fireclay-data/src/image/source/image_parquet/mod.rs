@@ -112,9 +112,9 @@ impl ParquetImages {
             .with_projection(project(&file.metadata, &[&self.column]))
             .build();
         let mut reader = reader.map_err(|error| damaged(&file.path, &error))?;
-        let batch = reader
-            .next()
-            .ok_or_else(|| fail(&file.path, format!("row {} cannot be read", row + 1)))?;
+        let batch = reader.next().ok_or_else(|| {
+            DataError::damaged(&file.path, format!("row {} cannot be read", row + 1))
+        })?;
         let batch = batch.map_err(|error| damaged(&file.path, &error))?;
         let images = images(&file.path, &self.column, &batch, row)?;
         Ok(images.value(0).to_vec())
@@ -145,7 +145,7 @@ impl ParquetImages {
         };
         let batch = concat_batches(&first.schema(), &batches)?;
         if batch.num_rows() != file.rows() {
-            return Err(fail(
+            return Err(DataError::damaged(
                 path,
                 format!(
                     "{} rows where {} are declared",
@@ -201,7 +201,7 @@ impl ParquetImages {
                 row += batch.num_rows();
             }
             if row != file.rows() {
-                return Err(fail(
+                return Err(DataError::damaged(
                     &file.path,
                     format!("{row} rows where {} are declared", file.rows()),
                 ));
@@ -234,7 +234,7 @@ fn open_with(config: &ImageDataConfig, target: TargetKind, most: u64) -> Result<
                 let first = source.files[0].path.display();
                 let message =
                     format!("its columns {targets:?} are of other types than those of {first}");
-                return Err(fail(&file, message));
+                return Err(DataError::damaged(&file, message));
             }
         }
         Ok::<Range<usize>, DataError>(start..source.len())
@@ -273,7 +273,7 @@ fn images(
         Some(structure) => {
             let bytes = structure.column_by_name("bytes").ok_or_else(|| {
                 let message = "holds structures without a field \"bytes\"";
-                fail(path, format!("column {name:?} {message}"))
+                DataError::damaged(path, format!("column {name:?} {message}"))
             })?;
             (bytes.clone(), Some(array))
         }
@@ -282,7 +282,7 @@ fn images(
         |index: &usize| bytes.is_null(*index) || outer.is_some_and(|outer| outer.is_null(*index));
     if let Some(index) = (0..bytes.len()).find(is_missing) {
         let row = row + index + 1;
-        return Err(fail(
+        return Err(DataError::damaged(
             path,
             format!(
                 "column {name:?}, row {row}: the image has no bytes (a path alone leads to a file that is not in the table)"
@@ -302,13 +302,6 @@ fn images(
     Ok(cast(&bytes, &DataType::LargeBinary)?
         .as_binary::<i64>()
         .clone())
-}
-
-fn fail(path: &Path, message: String) -> DataError {
-    DataError::Damaged {
-        path: absolute(path),
-        message,
-    }
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use parquet::arrow::arrow_reader::{
 use serde_json::Value;
 
 use super::ParquetFile;
-use crate::error::{DataError, absolute};
+use crate::error::DataError;
 use crate::table::{damaged, open_parquet};
 
 /// The names of classes in the order of their indices, from the description that Hugging Face's
@@ -43,10 +43,7 @@ pub(super) fn declared_names(metadata: &ArrowReaderMetadata, column: &str) -> Op
 pub(super) fn metadata(path: &Path) -> Result<ArrowReaderMetadata, DataError> {
     // Opened the usual way first, for the messages on missing and empty files.
     open_parquet(path)?;
-    let file = File::open(path).map_err(|source| DataError::Read {
-        path: absolute(path),
-        source,
-    })?;
+    let file = File::open(path).map_err(|source| DataError::read(path, source))?;
     ArrowReaderMetadata::load(&file, ArrowReaderOptions::default())
         .map_err(|error| damaged(path, &error))
 }
@@ -54,10 +51,7 @@ pub(super) fn metadata(path: &Path) -> Result<ArrowReaderMetadata, DataError> {
 pub(super) fn open_file(
     file: &ParquetFile,
 ) -> Result<ParquetRecordBatchReaderBuilder<File>, DataError> {
-    let open = File::open(&file.path).map_err(|source| DataError::Read {
-        path: absolute(&file.path),
-        source,
-    })?;
+    let open = File::open(&file.path).map_err(|source| DataError::read(&file.path, source))?;
     Ok(ParquetRecordBatchReaderBuilder::new_with_metadata(
         open,
         file.metadata.clone(),
