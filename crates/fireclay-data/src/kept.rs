@@ -17,8 +17,8 @@ pub(crate) fn part(path: &Path) -> PathBuf {
 
 /// What `find` finds at `path`, or else what `make` puts there.
 ///
-/// Of several runs that begin together one makes it and the others wait. What a run that was killed
-/// left of it is in the same [`part`] and the same lock file, and is taken over.
+/// If several runs begin together, one makes it and the others wait. A run that was killed may leave
+/// its [`part`] and its lock file behind; the next run takes both over.
 ///
 /// # Errors
 /// Those of `make`; [`DataError::Write`] if there cannot be a file at `path`.

@@ -17,7 +17,7 @@ enum Order {
 }
 
 /// The order in which epoch `epoch` visits `samples`: a permutation of them that depends on nothing
-/// but the arguments. Up to four million are listed; of more, the order takes no memory.
+/// but the arguments. Up to four million are listed; the order of more takes no memory.
 pub fn epoch_order(seed: u64, epoch: u64, samples: Range<u32>) -> EpochOrder {
     let mut random = stream(seed, Purpose::Order, epoch);
     if samples.len() > LISTED {
@@ -81,8 +81,8 @@ impl EpochOrder {
 }
 
 /// Rearranges the `order` of an epoch so that batches of `batch_size` hold samples of about the same
-/// length, and little of them is padding: of every 64 batches the samples are sorted, and the
-/// batches shuffled. A pure function of its arguments.
+/// length, and little of them is padding: the samples of every 64 batches are sorted, then their
+/// batches are shuffled. A pure function of its arguments.
 pub fn by_length(
     order: &mut [u32],
     batch_size: usize,

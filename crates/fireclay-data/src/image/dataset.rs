@@ -35,7 +35,7 @@ pub struct ImageData {
 }
 
 impl ImageData {
-    /// Fetches what is to be fetched, then finds, labels, splits and measures the images. The same
+    /// Downloads, finds, labels, splits and measures the images. The same
     /// files, configuration and seed give the same data.
     ///
     /// # Errors

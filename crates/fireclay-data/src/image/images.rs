@@ -24,7 +24,7 @@ pub struct Images {
 }
 
 impl Images {
-    /// Fetches what is to be fetched, then finds and labels the images.
+    /// Downloads, finds and labels the images.
     ///
     /// # Errors
     /// The first of what [`ImageDataConfig::validate`] and [`ImageDataConfig::validate_for`] find;

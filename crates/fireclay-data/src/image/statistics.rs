@@ -11,7 +11,7 @@ use crate::error::DataError;
 /// At most so many images, evenly spaced, are measured.
 const MEASURED: usize = 10_000;
 
-/// Of the training images of ImageNet, as torchvision's models expect them.
+/// The figures of the training images of ImageNet, as torchvision's models expect them.
 const IMAGENET_MEAN: [f64; 3] = [0.485, 0.456, 0.406];
 const IMAGENET_STD: [f64; 3] = [0.229, 0.224, 0.225];
 

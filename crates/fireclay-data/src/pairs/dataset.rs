@@ -34,7 +34,7 @@ pub struct PairData {
 }
 
 impl PairData {
-    /// Fetches what is to be fetched, makes the tokenizer, and turns the pairs into tokens for a
+    /// Downloads the pairs, makes the tokenizer, and turns the pairs into tokens for a
     /// model that looks at `context` of them on either side. The same files, configuration and seed
     /// give the same data.
     ///

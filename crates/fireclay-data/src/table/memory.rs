@@ -116,7 +116,7 @@ impl Table {
         Ok(take_record_batch(&self.batch, &indices(rows))?)
     }
 
-    /// One column of some rows, in the given order: of many rows a copy of all columns is large.
+    /// One column of some rows, in the given order, where a copy of all columns would be large.
     ///
     /// # Errors
     /// [`DataError::MissingColumn`]; [`DataError::Arrow`] as for [`take`](Self::take).
@@ -249,7 +249,7 @@ fn collect(stream: &mut TableStream) -> Result<(Vec<RecordBatch>, Vec<Source>), 
 }
 
 /// The pieces that are joined while others are read. Small arrays of several columns lie side by
-/// side, so that an allocator cannot give back the memory of one column; of joined ones it can.
+/// side, so that an allocator cannot give back the memory of one column. It can after a join.
 const PIECES: usize = 64;
 
 /// One batch with these columns of all pieces; where their types differ, as text. A column is let go

@@ -33,7 +33,7 @@ impl Vocabulary {
         for (name, count) in spellings {
             let entry = counts.entry(key(name, is_numeric)).or_insert((0, name));
             entry.0 += count;
-            // Of several spellings the shortest stays, whatever order the map gives them in.
+            // The shortest of several spellings stays, whatever order the map gives them in.
             if (name.len(), name) < (entry.1.len(), entry.1) {
                 entry.1 = name;
             }

@@ -37,7 +37,7 @@ pub struct TextTableData {
 }
 
 impl TextTableConfig {
-    /// Fetches what is to be fetched and reads the table; with what the user should know.
+    /// Downloads and reads the table. The notes are what the user should know.
     ///
     /// # Errors
     /// The first of what [`TextTableConfig::validate`] finds; whatever is wrong with the files.
@@ -53,9 +53,9 @@ impl TextTableConfig {
 }
 
 impl TextTableData {
-    /// Fetches what is to be fetched, reads, splits, makes the tokenizer and encodes; of a text
-    /// `context` tokens are kept, unless the configuration says that it be fewer. The same files,
-    /// configuration and seed give the same data.
+    /// Downloads, reads, splits, makes the tokenizer and encodes. Texts are cut to `context` tokens,
+    /// or to fewer if the configuration says so. The same files, configuration and seed give the
+    /// same data.
     ///
     /// # Errors
     /// The first of what [`TextTableConfig::validate`] and [`TokenizerConfig::validate`] find;
@@ -133,8 +133,8 @@ impl TextTableData {
 }
 
 impl TextTableSplit {
-    /// Reads files with targets for an existing preprocessing, to evaluate on them; with what the
-    /// user should know.
+    /// Reads files with targets for an existing preprocessing, to evaluate on them. The notes are what
+    /// the user should know.
     ///
     /// # Errors
     /// Whatever is wrong with the files or does not fit the preprocessing.

@@ -220,16 +220,12 @@ fn groups(file: &OpenFile, ending: &str) -> Result<Vec<Group>, DataError> {
     Ok(groups.list)
 }
 
-/// A whole archive ends with blocks of zeros; without them members may be missing.
+/// A whole archive ends with blocks of zeros. Without them members may be missing.
 fn check_end(file: &OpenFile) -> Result<(), DataError> {
     const BLOCK: u64 = 512;
     let is_whole = file.length.is_multiple_of(BLOCK) && file.length >= BLOCK;
-    if is_whole
-        && file
-            .read(file.length - BLOCK, BLOCK as usize)?
-            .iter()
-            .all(|byte| *byte == 0)
-    {
+    let is_zero = |last: Vec<u8>| last.iter().all(|byte| *byte == 0);
+    if is_whole && is_zero(file.read(file.length - BLOCK, BLOCK as usize)?) {
         return Ok(());
     }
     Err(file.damaged("it does not end as a tar archive does: the file is cut short"))

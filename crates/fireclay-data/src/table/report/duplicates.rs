@@ -71,8 +71,8 @@ fn compared(table: &Table, config: &TableConfig) -> Result<Vec<ArrayRef>, DataEr
     Ok(columns.into_iter().filter(is_flat).collect())
 }
 
-/// The rows that may have an equal, with their splits: of a large table only these are held side by
-/// side.
+/// The rows that may have an equal, with their splits. Only these are held side by side, since the
+/// table may be large.
 fn candidates(hashes: &[u64], splits: &Splits) -> Vec<(usize, usize)> {
     let repeated = repeated(hashes.to_vec());
     let members = splits.named().into_iter().enumerate();
