@@ -196,7 +196,7 @@ pub enum DataError {
     /// An image that cannot be decoded.
     #[error("{name}: {message}")]
     Image {
-        /// The file, or the archive and the place in it.
+        /// The file, or the archive and the position in it.
         name: String,
         /// What is wrong.
         message: String,
@@ -218,6 +218,19 @@ impl DataError {
         Self::Write {
             path: absolute(path),
             source,
+        }
+    }
+
+    pub(crate) fn empty(path: &Path) -> Self {
+        Self::Empty {
+            path: absolute(path),
+        }
+    }
+
+    pub(crate) fn damaged(path: &Path, message: impl Into<String>) -> Self {
+        Self::Damaged {
+            path: absolute(path),
+            message: message.into(),
         }
     }
 

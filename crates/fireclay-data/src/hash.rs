@@ -23,10 +23,7 @@ pub struct Fingerprint {
 /// # Errors
 /// [`DataError::Read`] if the file cannot be read.
 pub fn sha256_file(path: &Path) -> Result<String, DataError> {
-    let fail = |source| DataError::Read {
-        path: absolute(path),
-        source,
-    };
+    let fail = |source| DataError::read(path, source);
     let mut file = File::open(path).map_err(fail)?;
     let mut hasher = Sha256::new();
     let mut buffer = vec![0; 1 << 20];

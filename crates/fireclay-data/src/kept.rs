@@ -10,28 +10,28 @@ pub(crate) fn folder(cache_dir: Option<&String>) -> PathBuf {
     cache_dir.map_or_else(user_cache, PathBuf::from)
 }
 
-/// The file in which something is written before it is moved to its place.
-pub(crate) fn part(place: &Path) -> PathBuf {
-    place.with_added_extension("part")
+/// The file in which something is written before it is moved to its path.
+pub(crate) fn part(path: &Path) -> PathBuf {
+    path.with_added_extension("part")
 }
 
-/// What `find` finds at `place`, or else what `make` puts there.
+/// What `find` finds at `path`, or else what `make` puts there.
 ///
-/// Of several runs that begin together one makes it and the others wait. What a run that was killed
-/// left of it is in the same [`part`] and the same lock file, and is taken over.
+/// If several runs begin together, one makes it and the others wait. A run that was killed may leave
+/// its [`part`] and its lock file behind; the next run takes both over.
 ///
 /// # Errors
-/// Those of `make`; [`DataError::Write`] if there cannot be a file at `place`.
+/// Those of `make`; [`DataError::Write`] if there cannot be a file at `path`.
 pub(crate) fn once<T>(
-    place: &Path,
+    path: &Path,
     find: impl Fn() -> Option<T>,
     make: impl FnOnce() -> Result<T, DataError>,
 ) -> Result<T, DataError> {
     if let Some(found) = find() {
         return Ok(found);
     }
-    let name = place.with_added_extension("lock");
-    let lock = lock(&name).map_err(|source| DataError::write(place, source))?;
+    let name = path.with_added_extension("lock");
+    let lock = lock(&name).map_err(|source| DataError::write(path, source))?;
     let made = match find() {
         Some(found) => found,
         None => make()?,
@@ -82,18 +82,18 @@ mod tests {
     #[test]
     fn of_many_that_begin_together_one_makes_it() {
         let folder = tempfile::tempdir().unwrap();
-        let place = folder.path().join("deep/thing");
+        let path = folder.path().join("deep/thing");
         let made = AtomicUsize::new(0);
-        let find = || fs::read_to_string(&place).ok();
+        let find = || fs::read_to_string(&path).ok();
         let make = || {
             made.fetch_add(1, Ordering::Relaxed);
-            fs::write(part(&place), "whole").unwrap();
-            fs::rename(part(&place), &place).unwrap();
+            fs::write(part(&path), "whole").unwrap();
+            fs::rename(part(&path), &path).unwrap();
             Ok("whole".to_owned())
         };
         thread::scope(|scope| {
             for _ in 0..8 {
-                scope.spawn(|| assert_eq!(once(&place, find, make).unwrap(), "whole"));
+                scope.spawn(|| assert_eq!(once(&path, find, make).unwrap(), "whole"));
             }
         });
         assert_eq!(made.into_inner(), 1);
@@ -103,17 +103,17 @@ mod tests {
     #[test]
     fn a_failure_is_told_and_the_next_may_try() {
         let folder = tempfile::tempdir().unwrap();
-        let place = folder.path().join("thing");
-        let find = || place.exists().then_some(1);
+        let path = folder.path().join("thing");
+        let find = || path.exists().then_some(1);
         let fails = || Err(DataError::Unusable("no clay".into()));
-        let error = once(&place, find, fails).unwrap_err();
+        let error = once(&path, find, fails).unwrap_err();
         assert!(error.to_string().contains("no clay"), "{error}");
         let make = || {
-            fs::write(&place, "").unwrap();
+            fs::write(&path, "").unwrap();
             Ok(2)
         };
-        assert_eq!(once(&place, find, make).unwrap(), 2);
-        assert_eq!(once(&place, find, make).unwrap(), 1);
+        assert_eq!(once(&path, find, make).unwrap(), 2);
+        assert_eq!(once(&path, find, make).unwrap(), 1);
         assert_eq!(names(folder.path()), ["thing"]);
     }
 }

@@ -17,73 +17,60 @@
 //! # }
 //! ```
 
-mod config;
-mod dates;
-mod error;
-
 mod column;
-mod read;
-mod table;
-mod write;
-
-mod preprocess;
-mod schema;
-mod vocabulary;
-
+mod download;
+mod error;
+mod files;
+mod hash;
+mod image;
+mod kept;
+mod labels;
+mod metered;
+mod note;
 mod order;
+mod pairs;
 mod permutation;
 mod prefetch;
 mod random;
 mod split;
-
-mod dataset;
-mod download;
-mod guess;
-mod hash;
-mod image;
-mod kept;
-mod metered;
-mod pairs;
-mod report;
+mod table;
 mod text;
 mod text_table;
 mod tokenizer;
+mod words;
 
 pub use arrow;
 
 pub use self::column::column;
-pub use self::config::{
-    CategoricalEncoding, ColumnConfig, ColumnKind, MissingTarget, NumericScaling, TableConfig,
-    TableFormat, TargetKind,
-};
-pub use self::dataset::{Batch, Labels, Split, TableData};
 pub use self::download::{DownloadConfig, download};
 pub use self::error::DataError;
-pub use self::guess::{Guess, GuessedColumn, guess, guess_for};
+pub use self::files::expand;
 pub use self::hash::{Fingerprint, fingerprint, sha256_file};
 pub use self::image::{
     AffineConfig, AugmentConfig, CacheKind, Channels, ColorJitterConfig, ImageBatch, ImageData,
-    ImageDataConfig, ImageFormat, ImagePixels, ImagePreprocess, ImageSize, ImageSplit,
+    ImageDataConfig, ImageFormat, ImagePixels, ImagePreprocess, ImageSize, ImageSplit, Images,
     Interpolation, LabelLevel, Mix, OnDamaged, Pixels, RandAugmentConfig, RandomCropConfig,
     RandomErasingConfig, RandomResizedCropConfig, Statistic, StatisticWord, decode, image_files,
 };
+pub use self::labels::{Labels, TargetKind};
+pub use self::note::Note;
 pub use self::order::{
     EpochOrder, batch_count, batches, by_length, epoch_order, shard, shard_range,
 };
 pub use self::pairs::{PairBatch, PairData, PairDataConfig, PairFormat, PairSplit, read_lines};
 pub use self::prefetch::{Prefetch, PrefetchError, prefetch};
-pub use self::preprocess::{Features, Preprocess};
-pub use self::read::{ReadOptions, TableStream, expand, stream};
-pub use self::report::{ColumnReport, DataReport, Duplicates, SplitReport, inspect};
-pub use self::schema::{Note, Role, check_columns, infer_kind, role};
-pub use self::split::{SPLIT_NAMES, SplitConfig, Splits, split};
-pub use self::table::Table;
+pub use self::split::{SPLIT_NAMES, SplitConfig, Splits};
+pub use self::table::{
+    Batch, Carried, CategoricalEncoding, ColumnConfig, ColumnKind, ColumnReport, DataReport,
+    Duplicates, Features, Guess, GuessedColumn, MissingTarget, NumericScaling, Preprocess,
+    ReadOptions, Role, Split, SplitReport, Table, TableConfig, TableData, TableFormat, TableStream,
+    TableWriter, check_columns, guess, guess_for, infer_kind, inspect, role, split, stream,
+};
 pub use self::text::{
-    MaskedBatch, MaskedSplit, Masking, Packing, TextData, TextDataConfig, TextFormat,
+    MaskedBatch, MaskedSplit, Masking, Packing, PaddedTexts, TextData, TextDataConfig, TextFormat,
     TextSplitConfig, TokenBatch, TokenSplit, TokenType,
 };
 pub use self::text_table::{
-    PaddedTexts, TextPreprocess, TextTableConfig, TextTableData, TextTableSplit,
+    TextPreprocess, TextTableBatch, TextTableConfig, TextTableData, TextTableSplit,
 };
 pub use self::tokenizer::{DecodeStream, Tokenizer, TokenizerConfig, TokenizerKind};
-pub use self::write::TableWriter;

@@ -17,7 +17,7 @@ enum Order {
 }
 
 /// The order in which epoch `epoch` visits `samples`: a permutation of them that depends on nothing
-/// but the arguments. Up to four million are listed; of more, the order takes no memory.
+/// but the arguments. Up to four million are listed; the order of more takes no memory.
 pub fn epoch_order(seed: u64, epoch: u64, samples: Range<u32>) -> EpochOrder {
     let mut random = stream(seed, Purpose::Order, epoch);
     if samples.len() > LISTED {
@@ -56,17 +56,17 @@ impl EpochOrder {
         self.len() == 0
     }
 
-    /// The samples at these places, which must be below [`len`](Self::len).
-    pub fn at(&self, places: Range<usize>) -> Vec<u32> {
+    /// The samples at these positions, which must be below [`len`](Self::len).
+    pub fn at(&self, positions: Range<usize>) -> Vec<u32> {
         match &self.0 {
             Order::Source(samples) => {
-                let sample = |place: usize| samples.start + place as u32;
-                places.map(sample).collect()
+                let sample = |position: usize| samples.start + position as u32;
+                positions.map(sample).collect()
             }
-            Order::Listed(order) => order[places].to_vec(),
+            Order::Listed(order) => order[positions].to_vec(),
             Order::Computed(samples, permutation) => {
-                let sample = |place: usize| samples.start + permutation.at(place as u32);
-                places.map(sample).collect()
+                let sample = |position: usize| samples.start + permutation.at(position as u32);
+                positions.map(sample).collect()
             }
         }
     }
@@ -81,8 +81,8 @@ impl EpochOrder {
 }
 
 /// Rearranges the `order` of an epoch so that batches of `batch_size` hold samples of about the same
-/// length, and little of them is padding: of every 64 batches the samples are sorted, and the
-/// batches shuffled. A pure function of its arguments.
+/// length, and little of them is padding: the samples of every 64 batches are sorted, then their
+/// batches are shuffled. A pure function of its arguments.
 pub fn by_length(
     order: &mut [u32],
     batch_size: usize,
@@ -183,8 +183,8 @@ mod tests {
     fn every_place_is_reached_about_equally_often() {
         let mut counts = [[0; 5]; 5];
         for epoch in 0..5000 {
-            for (place, sample) in list(7, epoch, 5).into_iter().enumerate() {
-                counts[place][sample as usize] += 1;
+            for (position, sample) in list(7, epoch, 5).into_iter().enumerate() {
+                counts[position][sample as usize] += 1;
             }
         }
         assert!(

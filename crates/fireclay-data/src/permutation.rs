@@ -29,9 +29,9 @@ impl Permutation {
         }
     }
 
-    /// What is at `place`, which is below `n`.
-    pub fn at(&self, place: u32) -> u32 {
-        let mut at = self.network(place.into());
+    /// What is at `position`, which is below `n`.
+    pub fn at(&self, position: u32) -> u32 {
+        let mut at = self.network(position.into());
         // The square of the base is hardly more than `n`: this is as good as never taken.
         while at >= u64::from(self.n) {
             at = self.network(at);
@@ -70,7 +70,7 @@ mod tests {
         #[test]
         fn everything_is_somewhere_once(seed: u64, n in 1u32..3000) {
             let permutation = permutation(seed, n);
-            let mut all: Vec<u32> = (0..n).map(|place| permutation.at(place)).collect();
+            let mut all: Vec<u32> = (0..n).map(|position| permutation.at(position)).collect();
             all.sort_unstable();
             prop_assert!(all.into_iter().eq(0..n));
         }
@@ -79,7 +79,7 @@ mod tests {
     #[test]
     fn the_largest_number_of_samples_fits() {
         let permutation = permutation(1, u32::MAX);
-        assert!((0..1000).all(|place| permutation.at(u32::MAX - 1 - place) < u32::MAX));
+        assert!((0..1000).all(|position| permutation.at(u32::MAX - 1 - position) < u32::MAX));
     }
 
     #[test]
@@ -87,8 +87,8 @@ mod tests {
         let mut counts = [[0; 5]; 5];
         for seed in 0..5000 {
             let permutation = permutation(seed, 5);
-            for place in 0..5 {
-                counts[place as usize][permutation.at(place) as usize] += 1;
+            for position in 0..5 {
+                counts[position as usize][permutation.at(position) as usize] += 1;
             }
         }
         let mut counts = counts.iter().flatten();
@@ -98,8 +98,8 @@ mod tests {
     #[test]
     fn neighbours_are_parted() {
         let permutation = permutation(3, 1 << 20);
-        let steps = (1..10_000).map(|place| {
-            let (a, b) = (permutation.at(place - 1), permutation.at(place));
+        let steps = (1..10_000).map(|position| {
+            let (a, b) = (permutation.at(position - 1), permutation.at(position));
             f64::from(a.abs_diff(b)) / f64::from(1 << 20)
         });
         // Two independent numbers between 0 and 1 differ by a third on average.

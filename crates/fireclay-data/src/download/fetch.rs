@@ -8,7 +8,6 @@ use std::time::Duration;
 use ureq::http::{Response, StatusCode, header};
 use ureq::{Agent, Body};
 
-use super::write_error;
 use crate::error::DataError;
 use crate::hash::sha256_file;
 
@@ -28,7 +27,7 @@ pub(super) fn fetch(url: &str, sha256: &str, file: &Path, most: u64) -> Result<(
     receive(url, &part, most)?;
     let found = sha256_file(&part)?;
     if found != sha256 {
-        fs::remove_file(&part).map_err(|source| write_error(&part, source))?;
+        fs::remove_file(&part).map_err(|source| DataError::write(&part, source))?;
         return Err(fail(
             url,
             format!(
@@ -50,7 +49,7 @@ fn received(part: &Path) -> u64 {
 }
 
 fn rename(part: &Path, file: &Path) -> Result<(), DataError> {
-    fs::rename(part, file).map_err(|source| write_error(file, source))
+    fs::rename(part, file).map_err(|source| DataError::write(file, source))
 }
 
 /// Appends what is missing to the part.
@@ -88,8 +87,8 @@ fn receive(url: &str, part: &Path, most: u64) -> Result<(), DataError> {
     }
     match copied {
         Err(CopyError::Read(error)) => return Err(interrupted(url, length, &error.to_string())),
-        Err(CopyError::Write(source)) => return Err(write_error(part, source)),
-        Ok(()) => saved.map_err(|source| write_error(part, source))?,
+        Err(CopyError::Write(source)) => return Err(DataError::write(part, source)),
+        Ok(()) => saved.map_err(|source| DataError::write(part, source))?,
     }
     match expected {
         Some(expected) if length < expected => Err(interrupted(
@@ -157,7 +156,7 @@ fn open(part: &Path, start: u64) -> Result<File, DataError> {
     };
     options
         .open(part)
-        .map_err(|source| write_error(part, source))
+        .map_err(|source| DataError::write(part, source))
 }
 
 enum CopyError {
@@ -183,7 +182,7 @@ fn refused(url: &str, status: StatusCode) -> DataError {
 
 fn too_large(url: &str, part: &Path, most: u64) -> DataError {
     match fs::remove_file(part) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => write_error(part, error),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => DataError::write(part, error),
         _ => fail(
             url,
             format!(

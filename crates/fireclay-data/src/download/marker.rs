@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::DownloadConfig;
 use super::moving::is_there;
-use super::{DownloadConfig, write_error};
-use crate::error::{DataError, absolute};
+use crate::error::DataError;
 
 /// Where the file is, and which archive it has to be about.
 pub(super) struct Marker<'a> {
@@ -16,7 +16,7 @@ pub(super) struct Marker<'a> {
     sha256: &'a str,
 }
 
-/// Written before the members are moved to their places: each move is all or nothing, so whether
+/// Written before the members are moved to their paths: each move is all or nothing, so whether
 /// all of them were made can be seen from what is there.
 #[derive(Deserialize, Serialize)]
 struct Content {
@@ -51,17 +51,17 @@ impl<'a> Marker<'a> {
             return Ok(()); // Half written, it would hide what was moved before.
         }
         if members.iter().any(|name| self.path.ends_with(name)) {
-            return Err(DataError::Damaged {
-                path: absolute(&self.path),
-                message: "the archive has a member of this name".into(),
-            });
+            return Err(DataError::damaged(
+                &self.path,
+                "the archive has a member of this name",
+            ));
         }
         let content = Content {
             sha256: self.sha256.to_owned(),
             members: members.to_vec(),
         };
         let text = serde_json::to_string(&content).expect("strings can be written");
-        std::fs::write(&self.path, text).map_err(|source| write_error(&self.path, source))
+        std::fs::write(&self.path, text).map_err(|source| DataError::write(&self.path, source))
     }
 
     /// Nothing where the file is cut short (then no member was moved) or about another archive.

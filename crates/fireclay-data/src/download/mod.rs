@@ -11,9 +11,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use self::marker::Marker;
-use crate::error::{DataError, absolute};
+use crate::error::DataError;
 use crate::hash::sha256_file;
-use crate::schema::Note;
+use crate::note::Note;
 
 /// A file to fetch.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -87,59 +87,53 @@ pub(crate) fn beside(downloads: &[DownloadConfig], path: &str) -> Result<Vec<Not
 /// Everything that cannot be meant, as pairs of a key (`download[0].url`) and a message.
 pub fn validate(downloads: &[DownloadConfig]) -> Vec<(String, String)> {
     let mut problems = Vec::new();
-    let mut places = std::collections::HashSet::new();
+    let mut taken = std::collections::HashSet::new();
     for (index, download) in downloads.iter().enumerate() {
-        let mut add = |key: &str, message: String| {
-            problems.push((format!("download[{index}].{key}"), message));
-        };
-        if !["http://", "https://"]
-            .iter()
-            .any(|scheme| download.url.starts_with(scheme))
-        {
-            add(
-                "url",
-                format!(
-                    "must begin with https:// or http://, but is {:?}",
-                    download.url
-                ),
-            );
-        }
-        if download.sha256.len() != 64
-            || !download.sha256.bytes().all(|byte| byte.is_ascii_hexdigit())
-        {
-            add(
-                "sha256",
-                "must be the 64 hexadecimal digits that `sha256sum` prints for the file".into(),
-            );
-        }
+        let mut own = download.validate();
         let name = download.file_name();
-        if !unpack::is_plain_name(name) {
-            add(
-                "name",
-                format!("must be the name of a file without folders, but is {name:?}"),
+        if unpack::is_plain_name(name) && !taken.insert((&download.to, name)) {
+            let message = format!(
+                "{name:?} is fetched twice into one folder; give one another name or folder"
             );
-        } else if !places.insert((download.to.clone(), name.to_owned())) {
-            add(
-                "name",
-                format!(
-                    "{name:?} is fetched twice into one folder; give one another name or folder"
-                ),
-            );
+            own.push(("name", message));
         }
-        if download.to.as_ref().is_some_and(|to| to.trim().is_empty()) {
-            add("to", "must not be empty".into());
-        }
-        if download.unpack && unpack::Kind::of(name).is_none() {
-            add(
-                "unpack",
-                format!("knows .tar, .tar.gz, .tgz, .zip and .gz, but not {name:?}"),
-            );
-        }
-        if download.max_unpacked_bytes == 0 {
-            add("max_unpacked_bytes", "must be at least 1, but is 0".into());
-        }
+        let at = |(key, message)| (format!("download[{index}].{key}"), message);
+        problems.extend(own.into_iter().map(at));
     }
     problems
+}
+
+impl DownloadConfig {
+    fn validate(&self) -> Vec<(&'static str, String)> {
+        let mut problems = Vec::new();
+        let mut refuse = |is_wrong: bool, key, message: String| {
+            problems.extend(is_wrong.then_some((key, message)));
+        };
+        let (url, name) = (&self.url, self.file_name());
+        let has_scheme = ["http://", "https://"]
+            .iter()
+            .any(|scheme| url.starts_with(scheme));
+        let message = format!("must begin with https:// or http://, but is {url:?}");
+        refuse(!has_scheme, "url", message);
+        let is_hash =
+            self.sha256.len() == 64 && self.sha256.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let message = "must be the 64 hexadecimal digits that `sha256sum` prints for the file";
+        refuse(!is_hash, "sha256", message.into());
+        let message = format!("must be the name of a file without folders, but is {name:?}");
+        refuse(!unpack::is_plain_name(name), "name", message);
+        let is_empty = self.to.as_ref().is_some_and(|to| to.trim().is_empty());
+        refuse(is_empty, "to", "must not be empty".into());
+        let is_unknown = self.unpack && unpack::Kind::of(name).is_none();
+        let message = format!("knows .tar, .tar.gz, .tgz, .zip and .gz, but not {name:?}");
+        refuse(is_unknown, "unpack", message);
+        let message = "must be at least 1, but is 0";
+        refuse(
+            self.max_unpacked_bytes == 0,
+            "max_unpacked_bytes",
+            message.into(),
+        );
+        problems
+    }
 }
 
 /// Fetches what is missing into `folder` (or each into its own `to`), verifies and unpacks it.
@@ -155,7 +149,7 @@ pub fn download(downloads: &[DownloadConfig], folder: &Path) -> Result<Vec<Note>
     let mut notes = Vec::new();
     for entry in downloads {
         let folder = entry.folder(folder);
-        std::fs::create_dir_all(&folder).map_err(|source| write_error(&folder, source))?;
+        std::fs::create_dir_all(&folder).map_err(|source| DataError::write(&folder, source))?;
         let file = folder.join(entry.file_name());
         let wanted = entry.sha256.to_ascii_lowercase();
         let marker = Marker::of(entry, &folder, &wanted);
@@ -164,10 +158,8 @@ pub fn download(downloads: &[DownloadConfig], folder: &Path) -> Result<Vec<Note>
         }
         if !file.is_file() || sha256_file(&file)? != wanted {
             fetch::fetch(&entry.url, &wanted, &file, entry.most())?;
-            notes.push(Note {
-                column: None,
-                message: format!("fetched {} from {}", file.display(), entry.url),
-            });
+            let message = format!("fetched {} from {}", file.display(), entry.url);
+            notes.push(Note::general(message));
         }
         if entry.unpack {
             let (known, most) = (marker.members(), entry.max_unpacked_bytes);
@@ -177,13 +169,6 @@ pub fn download(downloads: &[DownloadConfig], folder: &Path) -> Result<Vec<Note>
         }
     }
     Ok(notes)
-}
-
-fn write_error(path: &Path, source: std::io::Error) -> DataError {
-    DataError::Write {
-        path: absolute(path),
-        source,
-    }
 }
 
 fn default_max_unpacked_bytes() -> u64 {

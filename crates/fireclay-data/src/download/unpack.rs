@@ -11,8 +11,7 @@ use flate2::read::MultiGzDecoder;
 use zip::ZipArchive;
 
 use super::moving::{is_there, move_all, remove};
-use super::write_error;
-use crate::error::{DataError, absolute};
+use crate::error::DataError;
 use crate::metered::{Allowance, MEMBER_HEADERS, Metered};
 
 /// No archive has more members; each costs a file however small it is.
@@ -79,7 +78,7 @@ pub(super) fn unpack(
     let temporary = folder.join(format!(".{name}.unpacking"));
     // What an interrupted call left is of no use.
     remove(&temporary)?;
-    fs::create_dir(&temporary).map_err(|source| write_error(&temporary, source))?;
+    fs::create_dir(&temporary).map_err(|source| DataError::write(&temporary, source))?;
     let mut target = Target {
         archive,
         folder: temporary.clone(),
@@ -105,10 +104,8 @@ struct Target<'a> {
 
 impl Target<'_> {
     fn unpack(&mut self, kind: Option<Kind>) -> Result<(), DataError> {
-        let file = File::open(self.archive).map_err(|source| DataError::Read {
-            path: absolute(self.archive),
-            source,
-        })?;
+        let file =
+            File::open(self.archive).map_err(|source| DataError::read(self.archive, source))?;
         let file = BufReader::new(file);
         match kind {
             Some(Kind::Tar) => self.tar(file),
@@ -187,8 +184,8 @@ impl Target<'_> {
     }
 
     fn make_folder(&mut self, name: &str) -> Result<(), DataError> {
-        let path = self.place(name)?;
-        fs::create_dir_all(&path).map_err(|source| write_error(&path, source))
+        let path = self.path(name)?;
+        fs::create_dir_all(&path).map_err(|source| DataError::write(&path, source))
     }
 
     fn write(
@@ -200,11 +197,11 @@ impl Target<'_> {
         if claimed.is_some_and(|claimed| claimed > self.left) {
             return Err(self.too_large());
         }
-        let path = self.place(name)?;
+        let path = self.path(name)?;
         if path == self.folder {
             return Err(self.damaged(format!("member {name:?} is a file without a name")));
         }
-        let fail = |source| write_error(&path, source);
+        let fail = |source| DataError::write(&path, source);
         fs::create_dir_all(path.parent().unwrap_or(&self.folder)).map_err(fail)?;
         if is_there(&path) {
             return Err(self.damaged(format!("member {name:?} is there twice")));
@@ -237,16 +234,16 @@ impl Target<'_> {
     }
 
     /// Where a member goes: below the folder, or nowhere.
-    fn place(&mut self, name: &str) -> Result<PathBuf, DataError> {
+    fn path(&mut self, name: &str) -> Result<PathBuf, DataError> {
         self.members += 1;
         if self.members > MOST_MEMBERS {
             return Err(self.damaged(format!("more than {MOST_MEMBERS} members")));
         }
-        let mut place = self.folder.clone();
+        let mut path = self.folder.clone();
         for component in Path::new(name).components() {
             match component {
                 Component::Normal(part) if part.to_str().is_some_and(is_plain_name) => {
-                    place.push(part)
+                    path.push(part)
                 }
                 Component::CurDir => {}
                 _ => {
@@ -256,7 +253,7 @@ impl Target<'_> {
                 }
             }
         }
-        Ok(place)
+        Ok(path)
     }
 
     fn too_large(&self) -> DataError {
@@ -267,9 +264,6 @@ impl Target<'_> {
     }
 
     fn damaged(&self, message: impl ToString) -> DataError {
-        DataError::Damaged {
-            path: absolute(self.archive),
-            message: message.to_string(),
-        }
+        DataError::damaged(self.archive, message.to_string())
     }
 }

@@ -6,8 +6,8 @@ use super::augment::Mix;
 use super::pixels::decode;
 use super::preprocess::ImagePreprocess;
 use super::transform;
-use crate::dataset::Labels;
 use crate::error::{DataError, absolute};
+use crate::labels::Labels;
 
 /// Images with their labels.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,10 +39,7 @@ impl ImagePreprocess {
     pub fn read_batch(&self, paths: &[PathBuf]) -> Result<ImagePixels, DataError> {
         let dims = self.dims(paths.len());
         let pixels = assemble(dims, paths, |path, image| {
-            let bytes = std::fs::read(path).map_err(|source| DataError::Read {
-                path: absolute(path),
-                source,
-            })?;
+            let bytes = std::fs::read(path).map_err(|source| DataError::read(path, source))?;
             let decoded = decode(&bytes, self.channels, self.max_pixels).map_err(|message| {
                 DataError::Image {
                     name: absolute(path).display().to_string(),
@@ -61,7 +58,7 @@ impl ImagePreprocess {
     }
 }
 
-/// An array of this shape, of which `write` fills the part of each item in its place.
+/// An array of this shape, of which `write` fills the part of each item in its position.
 pub(crate) fn assemble<T>(
     dims: [usize; 4],
     items: &[T],

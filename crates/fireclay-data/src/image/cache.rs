@@ -1,7 +1,6 @@
 //! Decoded images kept for the next epoch, in memory or in files.
 
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,7 +12,7 @@ use super::config::{CacheKind, ImageDataConfig};
 use super::pixels::Pixels;
 use crate::error::{DataError, absolute};
 use crate::hash::hex;
-use crate::schema::Note;
+use crate::note::Note;
 
 /// The memory that the cache may take where the configuration does not say.
 pub(crate) const DEFAULT_BYTES: u64 = 2 << 30;
@@ -66,7 +65,7 @@ impl Cache {
             ));
         }
         let folder = PathBuf::from(folder);
-        fs::create_dir_all(&folder).map_err(|source| cannot_write(&folder, source))?;
+        fs::create_dir_all(&folder).map_err(|source| DataError::write(&folder, source))?;
         Ok(Self::Disk(Arc::new(folder)))
     }
 
@@ -82,10 +81,7 @@ impl Cache {
                 format!("decoded images are kept in {}", absolute(folder).display())
             }
         };
-        Some(Note {
-            column: None,
-            message,
-        })
+        Some(Note::general(message))
     }
 }
 
@@ -121,7 +117,7 @@ impl Entry {
         hasher.update(made);
         hasher.update(encoded);
         let name = hex(&hasher.finalize());
-        // Folders with very many files are slow in places.
+        // Folders with very many files are slow in positions.
         Self(folder.join(&name[..2]).join(&name[2..]))
     }
 
@@ -129,8 +125,8 @@ impl Entry {
     pub(crate) fn read(&self) -> Option<Pixels> {
         let mut bytes = fs::read(&self.0).ok()?;
         let (header, data) = bytes.split_first_chunk::<HEADER>()?;
-        let number = |place: usize| {
-            header[place..]
+        let number = |position: usize| {
+            header[position..]
                 .first_chunk()
                 .map(|four| u32::from_le_bytes(*four))
         };
@@ -153,7 +149,7 @@ impl Entry {
         })
     }
 
-    /// Writes the image beside its place and then moves it there, so that nobody reads half of it.
+    /// Writes the image beside its position and then moves it there, so that nobody reads half of it.
     ///
     /// # Errors
     /// [`DataError::Write`].
@@ -184,7 +180,7 @@ impl Entry {
         write().map_err(|source| {
             // What is left of it only takes room; the first error is the one to tell.
             let _ = fs::remove_file(&beside);
-            cannot_write(&self.0, source)
+            DataError::write(&self.0, source)
         })
     }
 }
@@ -193,13 +189,6 @@ fn checksum(data: &[u8]) -> u32 {
     let mut crc = Crc::new();
     crc.update(data);
     crc.sum()
-}
-
-fn cannot_write(path: &Path, source: io::Error) -> DataError {
-    DataError::Write {
-        path: absolute(path),
-        source,
-    }
 }
 
 #[cfg(test)]
@@ -222,13 +211,13 @@ mod tests {
         assert_ne!(Entry::new(folder.path(), b"encoded", "gray").0, entry.0);
         assert_ne!(Entry::new(folder.path(), b"encodec", "rgb").0, entry.0);
         let whole = fs::read(&entry.0).unwrap();
-        for place in 0..whole.len() {
+        for position in 0..whole.len() {
             let mut damaged = whole.clone();
-            damaged[place] ^= 4;
+            damaged[position] ^= 4;
             fs::write(&entry.0, damaged).unwrap();
-            assert_eq!(entry.read(), None, "byte {place}");
-            fs::write(&entry.0, &whole[..place]).unwrap();
-            assert_eq!(entry.read(), None, "{place} bytes");
+            assert_eq!(entry.read(), None, "byte {position}");
+            fs::write(&entry.0, &whole[..position]).unwrap();
+            assert_eq!(entry.read(), None, "{position} bytes");
         }
         entry.write(&pixels).unwrap();
         assert_eq!(entry.read(), Some(pixels));

@@ -1,26 +1,24 @@
 //! Images made ready for training: found, labelled, split, measured.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, RecordBatch, StringArray};
-
 use super::cache::Cache;
-use super::config::{ImageDataConfig, ImageFormat, OnDamaged};
+use super::config::{ImageDataConfig, OnDamaged};
+use super::images::Images;
 use super::preprocess::ImagePreprocess;
-use super::source::{Answers, Found, Source};
+use super::source::{ImageFormat, Source};
 use super::split::{ImageSplit, threads};
-use super::{labels, shape, source, statistics};
-use crate::config::{TableConfig, TargetKind};
+use super::{labels, shape, statistics};
 use crate::error::DataError;
 use crate::hash::sha256_file;
-use crate::schema::Note;
-use crate::split::{SplitConfig, Splits, split};
-use crate::table::Table;
+use crate::labels::TargetKind;
+use crate::note::Note;
+use crate::split::Splits;
 
-/// Everything that training needs from images.
-#[derive(Debug)]
+/// Everything that training needs from images. Clones share the images.
+#[derive(Clone, Debug)]
 pub struct ImageData {
     /// Fitted on the training images.
     pub preprocess: ImagePreprocess,
@@ -32,12 +30,12 @@ pub struct ImageData {
     pub test: ImageSplit,
     /// What the user should know, such as files left out.
     pub notes: Vec<Note>,
-    source: Arc<Source>,
+    source: Arc<dyn Source>,
     files: Vec<PathBuf>,
 }
 
 impl ImageData {
-    /// Fetches what is to be fetched, then finds, labels, splits and measures the images. The same
+    /// Downloads, finds, labels, splits and measures the images. The same
     /// files, configuration and seed give the same data.
     ///
     /// # Errors
@@ -49,52 +47,55 @@ impl ImageData {
         seed: u64,
         target: TargetKind,
     ) -> Result<Self, DataError> {
-        let mut problems = config.validate(format);
-        problems.extend(config.validate_for(format, target));
-        DataError::refuse("data", problems)?;
-        let folder = folder(format, config);
-        let mut notes = crate::download::download(&config.download, &folder)?;
-        let mut found = source::open(format, config, target)?;
-        notes.append(&mut found.notes);
-        let (rules, note) = split_rules(&found, config);
-        notes.extend(note);
-        let splits = split_images(&found, config, rules, &folder, seed, target)?;
-        let (target, [train, valid, test], more) = labels::fit(&found, &splits)?;
-        notes.extend(more);
-        let source = Arc::new(found.source);
-        let (size, channels) = shape::determine(&source, &splits, config)?;
-        let mut preprocess = ImagePreprocess::new(size, channels, target);
-        preprocess.crop_ratio = config.crop_ratio;
-        preprocess.interpolation = config.interpolation;
-        preprocess.max_pixels = config.max_pixels;
-        statistics::fit(&mut preprocess, &source, &splits.train, config)?;
+        let images = Images::find(format, config, target)?;
+        let splits = images.split(config, seed)?;
+        let mut data = Self::from_splits(&images, splits, config, seed)?;
+        let after = images.notes.len();
+        data.notes
+            .splice(after..after, images.note_of_split(config));
+        Ok(data)
+    }
+
+    /// The same, with images that somebody else assigned to the splits, as for cross-validation;
+    /// images may be in no split. The seed is that of the augmentation.
+    ///
+    /// # Errors
+    /// Splits that share an image or name one that is not there; whatever is wrong with the files or
+    /// does not fit the configuration.
+    pub fn from_splits(
+        images: &Images,
+        splits: Splits,
+        config: &ImageDataConfig,
+        seed: u64,
+    ) -> Result<Self, DataError> {
+        splits.check(images.len())?;
+        let found = &images.found;
+        let (target, labels, notes) = labels::fit(found, &splits)?;
+        let mut notes = [images.notes.clone(), notes].concat();
+        let source = &found.source;
+        let (size, channels) = shape::determine(&**source, &splits, config)?;
+        let mut preprocess = ImagePreprocess::new(size, channels, target).configured(config);
+        statistics::fit(&mut preprocess, &**source, &splits.train, config)?;
         let shared = Arc::new(preprocess.clone());
         let cache = Cache::new(config)?;
         notes.extend(cache.note());
         let make = |rows: Vec<usize>, labels| {
             let rows = rows.into_iter().map(|row| row as u32).collect();
-            ImageSplit::new(
-                Arc::clone(&source),
-                rows,
-                labels,
-                Arc::clone(&shared),
-                cache.clone(),
-            )
+            let (source, shared) = (Arc::clone(source), Arc::clone(&shared));
+            ImageSplit::new(source, rows, labels, shared, cache.clone())
         };
+        let [train, valid, test] = labels;
         let train = make(splits.train, train).augmented(config.augment.clone(), seed);
-        let mut parts = [train, make(splits.valid, valid), make(splits.test, test)];
-        if config.on_damaged == OnDamaged::Skip {
-            parts = verify(parts, config, &mut notes)?;
-        }
-        let [train, valid, test] = parts;
+        let parts = [train, make(splits.valid, valid), make(splits.test, test)];
+        let [train, valid, test] = verify(parts, config, &mut notes)?;
         Ok(Self {
             preprocess,
             train,
             valid,
             test,
             notes,
-            source,
-            files: found.files,
+            source: Arc::clone(source),
+            files: found.files.clone(),
         })
     }
 
@@ -121,12 +122,16 @@ impl ImageData {
     }
 }
 
-/// Leaves out what cannot be decoded, up to the limit for all splits together.
+/// Leaves out what cannot be decoded, up to the limit for all splits together, if the configuration
+/// says so.
 fn verify(
     parts: [ImageSplit; 3],
     config: &ImageDataConfig,
     notes: &mut Vec<Note>,
 ) -> Result<[ImageSplit; 3], DataError> {
+    if config.on_damaged == OnDamaged::Error {
+        return Ok(parts);
+    }
     let mut left = config.max_damaged();
     let mut verify = |part: ImageSplit| {
         let (whole, note) = part.verify(&mut left, threads())?;
@@ -141,102 +146,4 @@ fn verify(
         ));
     }
     Ok(parts)
-}
-
-/// Where downloads go: `path` where that is a folder, else the folder that it is in.
-fn folder(format: ImageFormat, config: &ImageDataConfig) -> PathBuf {
-    let path = Path::new(&config.path);
-    let is_folder = match format {
-        ImageFormat::ImageFolder | ImageFormat::Cifar => true,
-        ImageFormat::Idx => !source::is_idx_images(path),
-        _ => false,
-    };
-    if is_folder {
-        return path.to_owned();
-    }
-    let is_pattern = |part: &Path| part.to_string_lossy().contains(['*', '?', '[']);
-    let plain = path.ancestors().skip(1).find(|part| !is_pattern(part));
-    let plain = plain.unwrap_or(Path::new(""));
-    if plain.as_os_str().is_empty() {
-        PathBuf::from(".")
-    } else {
-        plain.to_owned()
-    }
-}
-
-/// The rows of each split. The rows of a table are split by its columns; images without one by
-/// their names and classes, in a table made for the purpose.
-fn split_images(
-    found: &Found,
-    config: &ImageDataConfig,
-    split_rules: SplitConfig,
-    folder: &Path,
-    seed: u64,
-    target: TargetKind,
-) -> Result<Splits, DataError> {
-    if u32::try_from(found.source.len()).is_err() {
-        return Err(DataError::Unusable(format!(
-            "{} images are more than can be counted in 32 bits",
-            found.source.len()
-        )));
-    }
-    let mut rules = TableConfig::new(&config.path, "label");
-    rules.split = split_rules;
-    if let Some(table) = &found.table {
-        rules.target = config
-            .targets
-            .first()
-            .map_or(config.target(), String::as_str)
-            .into();
-        rules.id = Some(config.image_column().into());
-        return split(table, &rules, seed, target);
-    }
-    let names: StringArray = (0..found.source.len())
-        .map(|index| Some(found.source.name_in(folder, index)))
-        .collect();
-    let names: ArrayRef = Arc::new(names);
-    let labels: ArrayRef = match &found.answers {
-        Answers::Classes(classes) => {
-            let name = |class: &u32| Some(classes.names()[*class as usize].as_str());
-            Arc::new(classes.of().iter().map(name).collect::<StringArray>())
-        }
-        // Nothing asks for the others: only classes are stratified.
-        _ => Arc::clone(&names),
-    };
-    let batch = RecordBatch::try_from_iter_with_nullable([
-        ("label", labels, true),
-        ("image", names, true),
-    ])?;
-    rules.id = Some("image".into());
-    let mut table = Table::from_batch(batch);
-    table.valid.clone_from(&found.valid);
-    table.test.clone_from(&found.test);
-    split(&table, &rules, seed, target)
-}
-
-/// How the images that the data assigns to no split are divided, and what to say of it.
-///
-/// Data that comes with images for validation and none for the test, as ImageNet does, holds back
-/// its test: unless somebody asks for one, none is made of training images.
-fn split_rules(found: &Found, config: &ImageDataConfig) -> (SplitConfig, Option<Note>) {
-    let split = config.split.clone();
-    let message = match (&found.valid, &found.test) {
-        (Some(_), Some(_)) if split != SplitConfig::default() => {
-            "split has no effect: the data says itself which images validate and test"
-        }
-        (Some(_), None) if split.has_default_fractions() && split.column.is_none() => {
-            let note = "the test split is empty: the data says itself which images validate, and none are for the test; set split.train, split.valid and split.test to take some from the training images";
-            return (SplitConfig { test: 0.0, ..split }, Some(whole(note)));
-        }
-        _ => return (split, None),
-    };
-    (split, Some(whole(message)))
-}
-
-/// A note about all of the data.
-fn whole(message: &str) -> Note {
-    Note {
-        column: None,
-        message: message.into(),
-    }
 }

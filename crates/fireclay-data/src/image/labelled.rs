@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use super::cache::Cache;
-use super::config::{ImageDataConfig, ImageFormat, OnDamaged};
+use super::config::{ImageDataConfig, OnDamaged};
 use super::preprocess::ImagePreprocess;
-use super::source::{self, Answers, ClassNames, Found};
+use super::source::{self, Answers, ClassNames, Found, ImageFormat};
 use super::split::{ImageSplit, threads};
-use crate::dataset::Labels;
 use crate::error::DataError;
-use crate::schema::Note;
+use crate::labels::Labels;
+use crate::note::Note;
 use crate::split::SplitConfig;
 
 impl ImageSplit {
@@ -43,7 +43,7 @@ impl ImageSplit {
         };
         let labels = labels(&found, &rows, preprocess.classes())?;
         let rows = rows.into_iter().map(|row| row as u32).collect();
-        let (source, preprocess) = (Arc::new(found.source), Arc::new(preprocess.clone()));
+        let (source, preprocess) = (found.source, Arc::new(preprocess.clone()));
         let split = Self::new(source, rows, labels, preprocess, Cache::None);
         let mut notes = found.notes;
         if config.on_damaged == OnDamaged::Error {
@@ -56,10 +56,10 @@ impl ImageSplit {
 }
 
 fn labels(found: &Found, rows: &[usize], known: &[String]) -> Result<Labels, DataError> {
-    let place = |names: &ClassNames, row: usize, class: u32| {
+    let class = |names: &ClassNames, row: usize, class: u32| {
         let name = &names.names()[class as usize];
-        let place = known.iter().position(|known| known == name);
-        place.map(|place| place as u32).ok_or_else(|| {
+        let index = known.iter().position(|known| known == name);
+        index.map(|index| index as u32).ok_or_else(|| {
             let image = found.source.name(row);
             DataError::Unusable(format!(
                 "{image} is of class {name:?}, which the run was not trained on; its classes are {known:?}"
@@ -71,15 +71,15 @@ fn labels(found: &Found, rows: &[usize], known: &[String]) -> Result<Labels, Dat
             Labels::Numbers(rows.iter().map(|&row| numbers[row]).collect())
         }
         Answers::Classes(classes) => {
-            let class = |&row: &usize| place(classes, row, classes.of()[row]);
-            Labels::Classes(rows.iter().map(class).collect::<Result<_, _>>()?)
+            let own = |&row: &usize| class(classes, row, classes.of()[row]);
+            Labels::Classes(rows.iter().map(own).collect::<Result<_, _>>()?)
         }
         Answers::Sets { names, sets } => {
             let set = |&row: &usize| {
-                let places = sets[row].iter().map(|&class| place(names, row, class));
-                let mut places = places.collect::<Result<Vec<u32>, _>>()?;
-                places.sort_unstable();
-                Ok(places)
+                let own = sets[row].iter().map(|&index| class(names, row, index));
+                let mut own = own.collect::<Result<Vec<u32>, _>>()?;
+                own.sort_unstable();
+                Ok(own)
             };
             Labels::Sets(rows.iter().map(set).collect::<Result<_, DataError>>()?)
         }

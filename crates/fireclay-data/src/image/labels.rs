@@ -3,12 +3,11 @@
 
 use super::preprocess::ImageTarget;
 use super::source::{Answers, ClassNames, Found};
-use crate::dataset::Labels;
 use crate::error::DataError;
-use crate::preprocess::mean_std;
-use crate::schema::Note;
+use crate::labels::Labels;
+use crate::note::Note;
 use crate::split::{SPLIT_NAMES, Splits};
-use crate::vocabulary::Vocabulary;
+use crate::table::{Vocabulary, mean_std};
 
 /// The target, the labels of train, valid and test, and what there is to say of them.
 pub(super) fn fit(
@@ -19,42 +18,28 @@ pub(super) fn fit(
         Answers::Numbers(numbers) => Ok(fit_numbers(numbers, splits)),
         Answers::Classes(classes) => {
             let of = |row: usize| std::slice::from_ref(&classes.of()[row]);
-            let Classes {
-                names,
-                places,
-                notes,
-            } = fit_classes(classes, of, found, splits)?;
+            let fitted = fit_classes(classes, of, found, splits)?;
             let labels = parts(splits).map(|rows| {
-                let class = |&row: &usize| places[classes.of()[row] as usize];
+                let class = |&row: &usize| fitted.indices[classes.of()[row] as usize];
                 Labels::Classes(rows.iter().map(class).collect())
             });
-            check_more_than_one(&names, &labels[0])?;
-            Ok((ImageTarget::Class { classes: names }, labels, notes))
+            let classes = fitted.names;
+            check_more_than_one(&classes, &labels[0])?;
+            Ok((ImageTarget::Class { classes }, labels, fitted.notes))
         }
         Answers::Sets { names, sets } => {
             let of = |row: usize| sets[row].as_slice();
-            let Classes {
-                names,
-                places,
-                notes,
-            } = fit_classes(names, of, found, splits)?;
+            let fitted = fit_classes(names, of, found, splits)?;
             let labels = parts(splits).map(|rows| {
-                let set = |&row: &usize| {
-                    let mut set: Vec<u32> = sets[row]
-                        .iter()
-                        .map(|&class| places[class as usize])
-                        .collect();
-                    set.sort_unstable();
-                    set
-                };
-                Labels::Sets(rows.iter().map(set).collect())
+                let sets = rows.iter().map(|row| fitted.set(&sets[*row]));
+                Labels::Sets(sets.collect())
             });
-            if names.is_empty() {
-                return Err(DataError::Unusable(
-                    "no training image has a label: there is nothing to learn".into(),
-                ));
+            let classes = fitted.names;
+            if classes.is_empty() {
+                let message = "no training image has a label: there is nothing to learn";
+                return Err(DataError::Unusable(message.into()));
             }
-            Ok((ImageTarget::Set { classes: names }, labels, notes))
+            Ok((ImageTarget::Set { classes }, labels, fitted.notes))
         }
     }
 }
@@ -73,9 +58,19 @@ fn fit_numbers(numbers: &[f64], splits: &Splits) -> (ImageTarget, [Labels; 3], V
 /// Classes of the training images.
 struct Classes {
     names: Vec<String>,
-    /// The place among them of each name of the source.
-    places: Vec<u32>,
+    /// The index among them of each name of the source.
+    indices: Vec<u32>,
     notes: Vec<Note>,
+}
+
+impl Classes {
+    /// The indices of some names of the source, ascending.
+    fn set(&self, names: &[u32]) -> Vec<u32> {
+        let indices = names.iter().map(|&name| self.indices[name as usize]);
+        let mut indices: Vec<u32> = indices.collect();
+        indices.sort_unstable();
+        indices
+    }
 }
 
 fn fit_classes<'a>(
@@ -90,23 +85,20 @@ fn fit_classes<'a>(
             counts[class as usize] += 1;
         }
     }
-    let missing = unseen(&counts, &of, splits);
-    if let Some((split, row, class)) = missing
-        && !names.is_declared()
-    {
-        let name = &names.names()[class as usize];
-        return Err(DataError::Split(format!(
-            "class {name:?} is in the {} split ({}) but in no training image: add some, or leave it out; where a random split is to blame, set stratify = true",
-            SPLIT_NAMES[split],
-            found.source.name(row)
-        )));
-    }
     if names.is_declared() {
         return Ok(Classes {
             names: names.names().to_vec(),
-            places: (0..).take(counts.len()).collect(),
+            indices: (0..).take(counts.len()).collect(),
             notes: without_images(names.names(), &counts),
         });
+    }
+    if let Some((split, row, class)) = unseen(&counts, &of, splits) {
+        return Err(DataError::Split(format!(
+            "class {:?} is in the {} split ({}) but in no training image: add some, or leave it out; where a random split is to blame, set stratify = true",
+            names.names()[class as usize],
+            SPLIT_NAMES[split],
+            found.source.name(row)
+        )));
     }
     let used = names
         .names()
@@ -115,11 +107,11 @@ fn fit_classes<'a>(
         .filter(|(_, count)| **count > 0);
     let (vocabulary, _) = Vocabulary::fit(used.map(|(name, _)| name.as_str()), usize::MAX);
     check_not_too_many(vocabulary.len(), splits.train.len())?;
-    // Names that no split uses have no place, and nothing asks for it.
-    let place = |name: &String| vocabulary.find(name).unwrap_or(u32::MAX);
+    // Names that no split uses have no index, and nothing asks for it.
+    let index = |name: &String| vocabulary.find(name).unwrap_or(u32::MAX);
     Ok(Classes {
         names: vocabulary.names().to_vec(),
-        places: names.names().iter().map(place).collect(),
+        indices: names.names().iter().map(index).collect(),
         notes: Vec::new(),
     })
 }
@@ -160,10 +152,7 @@ fn without_images(classes: &[String], counts: &[usize]) -> Vec<Note> {
         classes.len(),
         empty[..empty.len().min(SHOWN)].join(", ")
     );
-    vec![Note {
-        column: None,
-        message,
-    }]
+    vec![Note::general(message)]
 }
 
 fn check_more_than_one(names: &[String], train: &Labels) -> Result<(), DataError> {

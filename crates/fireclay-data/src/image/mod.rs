@@ -5,6 +5,7 @@ mod batch;
 mod cache;
 mod config;
 mod dataset;
+mod images;
 mod labelled;
 mod labels;
 mod pixels;
@@ -23,11 +24,12 @@ pub use self::augment::{
 };
 pub use self::batch::{ImageBatch, ImagePixels};
 pub use self::config::{
-    CacheKind, ImageDataConfig, ImageFormat, ImageSize, Interpolation, LabelLevel, OnDamaged,
-    Statistic, StatisticWord,
+    CacheKind, ImageDataConfig, ImageSize, Interpolation, LabelLevel, OnDamaged, Statistic,
+    StatisticWord,
 };
 pub use self::dataset::ImageData;
+pub use self::images::Images;
 pub use self::pixels::{Channels, Pixels, decode};
 pub use self::preprocess::ImagePreprocess;
-pub use self::source::image_files;
+pub use self::source::{ImageFormat, image_files};
 pub use self::split::ImageSplit;

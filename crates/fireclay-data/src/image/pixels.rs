@@ -214,9 +214,9 @@ mod tests {
                     let cut = decode(&encoded[..length], Channels::Rgb, PLENTY);
                     assert!(cut.is_err(), "{name}, {length} of {} bytes", encoded.len());
                 }
-                for place in (0..encoded.len()).step_by(7) {
+                for position in (0..encoded.len()).step_by(7) {
                     let mut damaged = encoded.clone();
-                    damaged[place] ^= 0x55;
+                    damaged[position] ^= 0x55;
                     let _ = decode(&damaged, Channels::Rgb, PLENTY);
                 }
             }

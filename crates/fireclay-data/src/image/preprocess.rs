@@ -4,11 +4,11 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::config::{CROP_RATIOS, Interpolation};
+use super::config::{CROP_RATIOS, ImageDataConfig, Interpolation};
 use super::pixels::Channels;
-use crate::config::TargetKind;
 use crate::error::DataError;
-use crate::preprocess::load;
+use crate::labels::TargetKind;
+use crate::table::load;
 
 /// How an image becomes numbers and what the answers mean; everything that predicting needs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -65,6 +65,16 @@ impl ImagePreprocess {
             std: vec![1.0; channels.count()],
             max_pixels: 100_000_000,
             target,
+        }
+    }
+
+    /// As the configuration says, as far as nothing has to be measured for it.
+    pub(super) fn configured(self, config: &ImageDataConfig) -> Self {
+        Self {
+            crop_ratio: config.crop_ratio,
+            interpolation: config.interpolation,
+            max_pixels: config.max_pixels,
+            ..self
         }
     }
 

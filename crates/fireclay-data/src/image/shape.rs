@@ -37,28 +37,25 @@ struct Header {
 /// Without `image_size`: images of different sizes, as far as they are looked at. An image that
 /// cannot be read.
 pub(super) fn determine(
-    source: &Source,
+    source: &dyn Source,
     splits: &Splits,
     config: &ImageDataConfig,
 ) -> Result<((usize, usize), Channels), DataError> {
     if let (Some(size), Some(channels)) = (config.image_size, config.channels) {
         return Ok((size.sides(), channels));
     }
-    let most = match source {
-        Source::Files(_) if config.image_size.is_none() => LOOKED_AT_IN_FILES,
-        _ => LOOKED_AT,
+    let most = match source.has_files() && config.image_size.is_none() {
+        true => LOOKED_AT_IN_FILES,
+        false => LOOKED_AT,
     };
     let mut headers = headers(source, &splits.train, most, config)?;
     let Some(&(first, header)) = headers.first() else {
         return Err(DataError::Unusable("no training image can be read".into()));
     };
-    let channels = config.channels.unwrap_or_else(|| {
-        let is_gray = headers.iter().all(|(_, header)| header.is_gray);
-        if is_gray {
-            Channels::Gray
-        } else {
-            Channels::Rgb
-        }
+    let is_gray = headers.iter().all(|(_, header)| header.is_gray);
+    let channels = config.channels.unwrap_or(match is_gray {
+        true => Channels::Gray,
+        false => Channels::Rgb,
     });
     if let Some(size) = config.image_size {
         return Ok((size.sides(), channels));
@@ -66,26 +63,24 @@ pub(super) fn determine(
     for others in [&splits.valid, &splits.test] {
         headers.extend(self::headers(source, others, most, config)?);
     }
-    let size = |header: &Header| (header.height, header.width);
-    if let Some((other, found)) = headers
-        .iter()
-        .find(|(_, other)| size(other) != size(&header))
-    {
-        return Err(DataError::Unusable(format!(
+    let size = (header.height, header.width);
+    let mut others = headers.iter();
+    match others.find(|(_, other)| (other.height, other.width) != size) {
+        Some((other, found)) => Err(DataError::Unusable(format!(
             "the images differ in size ({} is {} pixels high and {} wide, {} {} and {}): set image_size",
             source.name(first),
-            header.height,
-            header.width,
+            size.0,
+            size.1,
             source.name(*other),
             found.height,
             found.width
-        )));
+        ))),
+        None => Ok((size, channels)),
     }
-    Ok((size(&header), channels))
 }
 
 fn headers(
-    source: &Source,
+    source: &dyn Source,
     rows: &[usize],
     most: usize,
     config: &ImageDataConfig,
@@ -121,9 +116,13 @@ fn in_parallel<T: Send>(rows: &[usize], work: impl Fn(usize) -> T + Sync) -> Vec
 }
 
 /// The header of an image, or what is wrong with it.
-fn look(source: &Source, row: usize, max_pixels: u64) -> Result<Result<Header, String>, DataError> {
-    if let Source::Files(files) = source
-        && let Ok(header) = header(&files.read_start(row, START)?, max_pixels)
+fn look(
+    source: &dyn Source,
+    row: usize,
+    max_pixels: u64,
+) -> Result<Result<Header, String>, DataError> {
+    if let Some(start) = source.read_start(row, START)?
+        && let Ok(header) = header(&start, max_pixels)
     {
         return Ok(Ok(header));
     }
@@ -163,7 +162,7 @@ fn header(bytes: &[u8], max_pixels: u64) -> Result<Header, String> {
 /// At most `most` of the rows, evenly spaced, the first among them.
 pub(super) fn spaced(rows: &[usize], most: usize) -> impl Iterator<Item = usize> + use<'_> {
     let count = rows.len().min(most);
-    (0..count).map(move |place| rows[place * rows.len() / count])
+    (0..count).map(move |position| rows[position * rows.len() / count])
 }
 
 #[cfg(test)]

@@ -17,13 +17,13 @@ use super::pixels::{Pixels, decode};
 use super::preprocess::ImagePreprocess;
 use super::source::{Raw, Source};
 use super::transform;
-use crate::dataset::Labels;
 use crate::error::DataError;
+use crate::labels::Labels;
 
 /// Some of the images of a source, with their labels. Clones share everything.
 #[derive(Clone)]
 pub struct ImageSplit {
-    source: Arc<Source>,
+    source: Arc<dyn Source>,
     /// Where in the source each image is.
     rows: Arc<[u32]>,
     labels: Arc<Labels>,
@@ -55,7 +55,7 @@ enum Stage {
 impl ImageSplit {
     /// The images at `rows` of the source, without augmentation.
     pub(crate) fn new(
-        source: Arc<Source>,
+        source: Arc<dyn Source>,
         rows: Vec<u32>,
         labels: Labels,
         preprocess: Arc<ImagePreprocess>,
@@ -89,7 +89,7 @@ impl ImageSplit {
         &self.labels
     }
 
-    /// What to call an image: its path, or the archive and the place in it.
+    /// What to call an image: its path, or the archive and the position in it.
     pub fn name(&self, index: usize) -> String {
         self.source.name(self.rows[index] as usize)
     }
@@ -202,18 +202,18 @@ impl ImageSplit {
         let Cache::Memory(budget) = &self.cache else {
             return self.make(index).map(Cow::Owned);
         };
-        let place = &self.kept[index];
-        if let Some(pixels) = place.get() {
+        let position = &self.kept[index];
+        if let Some(pixels) = position.get() {
             return Ok(Cow::Borrowed(pixels));
         }
         let pixels = self.make(index)?;
         if !budget.take(&pixels) {
             return Ok(Cow::Owned(pixels));
         }
-        if let Err(pixels) = place.set(pixels) {
+        if let Err(pixels) = position.set(pixels) {
             budget.give(&pixels); // Another thread was faster.
         }
-        Ok(Cow::Borrowed(place.wait()))
+        Ok(Cow::Borrowed(position.wait()))
     }
 
     fn make(&self, index: usize) -> Result<Pixels, DataError> {

@@ -11,7 +11,7 @@ use crate::error::DataError;
 /// At most so many images, evenly spaced, are measured.
 const MEASURED: usize = 10_000;
 
-/// Of the training images of ImageNet, as torchvision's models expect them.
+/// The figures of the training images of ImageNet, as torchvision's models expect them.
 const IMAGENET_MEAN: [f64; 3] = [0.485, 0.456, 0.406];
 const IMAGENET_STD: [f64; 3] = [0.229, 0.224, 0.225];
 
@@ -25,7 +25,7 @@ type Histogram = [u64; 256];
 /// be read.
 pub(super) fn fit(
     preprocess: &mut ImagePreprocess,
-    source: &Source,
+    source: &dyn Source,
     train: &[usize],
     config: &ImageDataConfig,
 ) -> Result<(), DataError> {
@@ -70,7 +70,7 @@ fn statistic(
 
 fn histograms(
     preprocess: &ImagePreprocess,
-    source: &Source,
+    source: &dyn Source,
     train: &[usize],
     config: &ImageDataConfig,
 ) -> Result<Vec<Histogram>, DataError> {
@@ -91,8 +91,8 @@ fn histograms(
     // Whole numbers add up to the same sum in any order, so the threads leave no trace.
     let share = rows.len().div_ceil(threads).max(1);
     let parts: Vec<Result<Vec<Histogram>, DataError>> = std::thread::scope(|scope| {
-        let workers: Vec<_> = rows
-            .chunks(share)
+        let shares = rows.chunks(share);
+        let workers: Vec<_> = shares
             .map(|rows| scope.spawn(move || measure(rows)))
             .collect();
         let join = |worker: std::thread::ScopedJoinHandle<'_, _>| {
@@ -113,7 +113,7 @@ fn histograms(
 
 fn measure(
     preprocess: &ImagePreprocess,
-    source: &Source,
+    source: &dyn Source,
     row: usize,
     histograms: &mut [Histogram],
 ) -> Result<(), DataError> {

@@ -5,32 +5,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::download::{self, DownloadConfig};
 use crate::text::TextSplitConfig;
+use crate::words::words;
 
-/// How sentence pairs are stored: the `type` of `[data]`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum PairFormat {
-    /// Two text files in UTF-8: a line of one goes with the same line of the other.
-    Parallel,
-    /// A table with two columns: CSV, JSON Lines or Parquet, by the name of the file.
-    PairTable,
-}
-
-impl PairFormat {
-    /// All formats.
-    pub const ALL: [Self; 2] = [Self::Parallel, Self::PairTable];
-
-    /// The word used in a configuration.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Parallel => "parallel",
-            Self::PairTable => "pair_table",
-        }
-    }
-
-    /// The format that a word stands for.
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|format| format.name() == name)
+words! {
+    /// How sentence pairs are stored: the `type` of `[data]`.
+    pub enum PairFormat {
+        /// Two text files in UTF-8: a line of one goes with the same line of the other.
+        Parallel = "parallel",
+        /// A table with two columns: CSV, JSON Lines or Parquet, by the name of the file.
+        PairTable = "pair_table",
     }
 }
 

@@ -8,13 +8,13 @@ use super::split::{PairSplit, end_of_text};
 use crate::download;
 use crate::error::DataError;
 use crate::kept;
+use crate::note::Note;
 use crate::random::{Purpose, shuffle, stream};
-use crate::schema::Note;
 use crate::split::SPLIT_NAMES;
 use crate::tokenizer::{Tokenizer, TokenizerConfig, TokenizerKind};
 
-/// Everything that training needs from sentence pairs.
-#[derive(Debug)]
+/// Everything that training needs from sentence pairs. Clones share the pairs.
+#[derive(Clone, Debug)]
 pub struct PairData {
     /// What turns text into tokens, made from both sides of the training pairs (Vaswani et al. 2017,
     /// arXiv:1706.03762, section 5.1).
@@ -34,7 +34,7 @@ pub struct PairData {
 }
 
 impl PairData {
-    /// Fetches what is to be fetched, makes the tokenizer, and turns the pairs into tokens for a
+    /// Downloads the pairs, makes the tokenizer, and turns the pairs into tokens for a
     /// model that looks at `context` of them on either side. The same files, configuration and seed
     /// give the same data.
     ///
@@ -101,7 +101,7 @@ fn empty(splits: [&Option<Pairs>; 3]) -> impl Iterator<Item = Note> {
     named.filter_map(|(name, pairs)| {
         let pairs = pairs.as_ref().filter(|pairs| pairs.empty > 0)?;
         let (empty, all) = (pairs.empty, pairs.pairs.len() + pairs.empty);
-        Some(note(format!(
+        Some(Note::general(format!(
             "{empty} of {all} pairs of {name} have an empty side and are left out"
         )))
     })
@@ -109,17 +109,10 @@ fn empty(splits: [&Option<Pairs>; 3]) -> impl Iterator<Item = Note> {
 
 fn too_long(left_out: usize, all: usize, longest: usize) -> Option<Note> {
     (left_out > 0).then(|| {
-        note(format!(
+        Note::general(format!(
             "{left_out} of {all} pairs of train have more than {longest} tokens on a side and are left out"
         ))
     })
-}
-
-fn note(message: String) -> Note {
-    Note {
-        column: None,
-        message,
-    }
 }
 
 /// What the files hold, by split.
@@ -160,8 +153,8 @@ fn split(
     let mut order: Vec<usize> = (0..rows).collect();
     shuffle(&mut order, &mut stream(seed, Purpose::Split, 0));
     let mut split_of = vec![0; rows];
-    for (place, row) in order.into_iter().enumerate() {
-        split_of[row] = cuts.iter().filter(|cut| place as u64 >= **cut).count();
+    for (position, row) in order.into_iter().enumerate() {
+        split_of[row] = cuts.iter().filter(|cut| position as u64 >= **cut).count();
     }
     let mut parts: [Vec<Pair>; 3] = Default::default();
     for (pair, split) in pairs.pairs.into_iter().zip(split_of) {

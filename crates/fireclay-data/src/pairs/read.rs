@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use super::config::{PairDataConfig, PairFormat};
 use crate::column::{column, text};
-use crate::config::TableFormat;
 use crate::error::{DataError, absolute};
-use crate::read::{Lines, ReadOptions, expand, one_file, stream};
+use crate::files::{Lines, expand, one_file};
+use crate::table::{ReadOptions, TableFormat, stream};
 
 /// A sentence and its translation.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -107,7 +107,8 @@ pub fn read_lines(path: &Path) -> Result<Vec<String>, DataError> {
 fn table(path: &str, names: [&str; 2]) -> Result<Vec<Pair>, DataError> {
     let Some(format) = TableFormat::from_path(Path::new(path)) else {
         return Err(DataError::Unusable(format!(
-            "{path} is no table by its name, which should end in .csv, .tsv, .jsonl or .parquet"
+            "{path} is no table by its name, which should end in {}",
+            TableFormat::extensions()
         )));
     };
     let mut options = ReadOptions::new(format);

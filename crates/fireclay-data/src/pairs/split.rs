@@ -14,14 +14,14 @@ use crate::tokenizer::Tokenizer;
 /// text; the model is given the same token to begin the target with, as in fairseq.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PairBatch {
-    /// The place of each row's pair in its split, in the order of the file.
+    /// The position of each row's pair in its split, in the order of the file.
     pub pairs: Vec<u32>,
     /// Tokens of the sentences to translate with the token that ends them, row by row; 0 where
     /// there is none.
     pub source: Vec<i32>,
     /// Rows and columns of the source.
     pub source_dims: [usize; 2],
-    /// Whether there is a token at each place of the source.
+    /// Whether there is a token at each position of the source.
     pub source_mask: Vec<bool>,
     /// Tokens of the translations after the token that begins them; 0 where there is none.
     pub target_in: Vec<i32>,

@@ -12,14 +12,14 @@ use crate::tokenizer::{Tokenizer, TokenizerConfig, TokenizerKind};
 const END: i32 = 256;
 
 /// A folder with files of pairs.
-struct Place(TempDir);
+struct Folder(TempDir);
 
-impl Place {
+impl Folder {
     fn new(source: &str, target: &str) -> Self {
-        let place = Self(tempfile::tempdir().unwrap());
-        place.write("a.de", source.as_bytes());
-        place.write("a.en", target.as_bytes());
-        place
+        let folder = Self(tempfile::tempdir().unwrap());
+        folder.write("a.de", source.as_bytes());
+        folder.write("a.en", target.as_bytes());
+        folder
     }
 
     fn path(&self, name: &str) -> String {
@@ -76,8 +76,8 @@ fn messages(data: &PairData) -> Vec<String> {
 
 #[test]
 fn lines_go_together_and_the_target_is_shifted() {
-    let place = Place::new("ab\r\nc\n", "x\nwxyz");
-    let data = parallel(&place.config()).unwrap();
+    let folder = Folder::new("ab\r\nc\n", "x\nwxyz");
+    let data = parallel(&folder.config()).unwrap();
     let train = &data.train;
     assert_eq!(train.source_texts(), ["ab", "c"]);
     assert_eq!(train.target_texts(), ["x", "wxyz"]);
@@ -99,8 +99,8 @@ fn lines_go_together_and_the_target_is_shifted() {
 
 #[test]
 fn several_groups_make_one_batch() {
-    let place = Place::new("a\nbbbb\n", "x\nyyyyyyyy\n");
-    let mut config = place.config();
+    let folder = Folder::new("a\nbbbb\n", "x\nyyyyyyyy\n");
+    let mut config = folder.config();
     config.batch_tokens = 1;
     let data = parallel(&config).unwrap();
     assert_eq!(data.train.groups(), 2);
@@ -112,8 +112,8 @@ fn several_groups_make_one_batch() {
 
 #[test]
 fn chance_orders_pairs_of_the_same_lengths_in_training_only() {
-    let place = Place::new(&"a\n".repeat(50), &"x\n".repeat(50));
-    let config = place.config();
+    let folder = Folder::new(&"a\n".repeat(50), &"x\n".repeat(50));
+    let config = folder.config();
     let pairs = |seed| {
         let data = load(PairFormat::Parallel, &config, seed).unwrap();
         (data.train.batch(&[0]).pairs, data.tokenizer)
@@ -133,8 +133,8 @@ fn splits_hold_every_pair_once_and_depend_on_the_seed_alone() {
         let lines = (0..50).map(|line| format!("{letter}{line}\n"));
         lines.collect::<String>()
     };
-    let place = Place::new(&lines("s"), &lines("t"));
-    let mut config = place.config();
+    let folder = Folder::new(&lines("s"), &lines("t"));
+    let mut config = folder.config();
     (config.split.train, config.split.valid, config.split.test) = (0.8, 0.1, 0.1);
     let texts = |seed| {
         let data = load(PairFormat::Parallel, &config, seed).unwrap();
@@ -158,13 +158,13 @@ fn splits_hold_every_pair_once_and_depend_on_the_seed_alone() {
 
 #[test]
 fn files_of_their_own_leave_the_main_pairs_to_the_training() {
-    let place = Place::new("a\nb\nc\n", "x\ny\nz\n");
-    place.write("v.de", b"d\n\ne\n");
-    place.write("v.en", b"u\n\nv\n");
-    let mut config = place.config();
+    let folder = Folder::new("a\nb\nc\n", "x\ny\nz\n");
+    folder.write("v.de", b"d\n\ne\n");
+    folder.write("v.en", b"u\n\nv\n");
+    let mut config = folder.config();
     (config.split.train, config.split.valid) = (0.9, 0.1);
-    config.valid_path = Some(place.path("v.de"));
-    config.valid_target_path = Some(place.path("v.en"));
+    config.valid_path = Some(folder.path("v.de"));
+    config.valid_target_path = Some(folder.path("v.en"));
     let data = parallel(&config).unwrap();
     let valid = data.valid.as_ref().unwrap();
     assert_eq!((data.train.pairs(), data.files.len()), (3, 4));
@@ -177,15 +177,15 @@ fn files_of_their_own_leave_the_main_pairs_to_the_training() {
     // The same pairs read for themselves are the same.
     let target = config.valid_target_path.as_deref();
     let how = (PairFormat::Parallel, &config);
-    let again = PairSplit::of_files(&place.path("v.de"), target, how, &data.tokenizer, 9);
+    let again = PairSplit::of_files(&folder.path("v.de"), target, how, &data.tokenizer, 9);
     assert_eq!(groups(&again.unwrap()), groups(valid));
 }
 
 #[test]
 fn a_trained_tokenizer_is_kept_by_what_it_was_made_of() {
-    let place = Place::new("ab ab\nabc\n", "xy xy\nxyz\n");
-    let mut config = place.config();
-    config.cache_dir = Some(place.path("cache"));
+    let folder = Folder::new("ab ab\nabc\n", "xy xy\nxyz\n");
+    let mut config = folder.config();
+    config.cache_dir = Some(folder.path("cache"));
     let bpe = TokenizerConfig {
         vocabulary_size: 262,
         ..TokenizerConfig::default()
@@ -195,18 +195,18 @@ fn a_trained_tokenizer_is_kept_by_what_it_was_made_of() {
         let data = PairData::load(PairFormat::Parallel, &config, tokenizer, 100, 42);
         data.unwrap().tokenizer.to_json()
     };
-    let kept = || fs::read_dir(place.path("cache")).unwrap().count();
+    let kept = || fs::read_dir(folder.path("cache")).unwrap().count();
     let first = load();
     assert_eq!((load(), kept()), (first, 1));
-    place.write("a.en", b"xy xy\nxyy\n");
+    folder.write("a.en", b"xy xy\nxyy\n");
     load();
     assert_eq!(kept(), 2);
 }
 
 #[test]
 fn pairs_that_are_empty_or_long_do_not_train() {
-    let place = Place::new("aaaa\naaaaa\n  \na\na\n", "x\nx\nx\n\nxxxxx");
-    let mut config = place.config();
+    let folder = Folder::new("aaaa\naaaaa\n  \na\na\n", "x\nx\nx\n\nxxxxx");
+    let mut config = folder.config();
     config.max_length = Some(4);
     let data = parallel(&config).unwrap();
     assert_eq!(data.train.source_texts(), ["aaaa"]);
@@ -222,7 +222,7 @@ fn pairs_that_are_empty_or_long_do_not_train() {
         error.contains("data.max_length must be at least 1"),
         "{error}"
     );
-    place.write("a.de", b"aaaaa\n\n\n\n\n");
+    folder.write("a.de", b"aaaaa\n\n\n\n\n");
     config.max_length = Some(4);
     let error = parallel(&config).unwrap_err().to_string();
     assert!(error.contains("a.de can train"), "{error}");
@@ -230,18 +230,18 @@ fn pairs_that_are_empty_or_long_do_not_train() {
 
 #[test]
 fn the_context_bounds_training_and_refuses_longer_pairs_elsewhere() {
-    let place = Place::new("aaaa\naaa\n", "x\nx\n");
-    place.write("v.de", b"a\n\naaaa\n");
-    place.write("v.en", b"x\nx\nx\n");
-    let mut config = place.config();
+    let folder = Folder::new("aaaa\naaa\n", "x\nx\n");
+    folder.write("v.de", b"a\n\naaaa\n");
+    folder.write("v.en", b"x\nx\nx\n");
+    let mut config = folder.config();
     let tokenizer = TokenizerConfig::default();
     let load = |config: &PairDataConfig| {
         let tokenizer = (TokenizerKind::Byte, &tokenizer);
         PairData::load(PairFormat::Parallel, config, tokenizer, 4, 0)
     };
     assert_eq!(load(&config).unwrap().train.source_texts(), ["aaa"]);
-    config.valid_path = Some(place.path("v.de"));
-    config.valid_target_path = Some(place.path("v.en"));
+    config.valid_path = Some(folder.path("v.de"));
+    config.valid_target_path = Some(folder.path("v.en"));
     let error = load(&config).unwrap_err().to_string();
     let expected =
         "v.de, row 3: the source has 5 tokens with the one at its end, but the model looks at 4";
@@ -250,18 +250,18 @@ fn the_context_bounds_training_and_refuses_longer_pairs_elsewhere() {
 
 #[test]
 fn what_is_wrong_with_the_files_is_said() {
-    let place = Place::new("a\nb\n", "x\n");
-    let config = place.config();
+    let folder = Folder::new("a\nb\n", "x\n");
+    let config = folder.config();
     let error = parallel(&config).unwrap_err().to_string();
     assert!(error.contains("a.de has 2 lines, but "), "{error}");
     assert!(error.contains("a.en has 1: line by line"), "{error}");
-    place.write("a.en", b"x\n\xff\n");
+    folder.write("a.en", b"x\n\xff\n");
     let error = parallel(&config).unwrap_err().to_string();
     assert!(error.contains("a.en:2: not valid UTF-8"), "{error}");
-    place.write("a.en", b"\n\n");
+    folder.write("a.en", b"\n\n");
     let error = parallel(&config).unwrap_err();
     assert!(matches!(error, DataError::Empty { .. }), "{error}");
-    place.write("a.en", b"x\ny\n");
+    folder.write("a.en", b"x\ny\n");
     let mut halves = config;
     (halves.split.train, halves.split.valid) = (0.4, 0.6);
     let error = parallel(&halves).unwrap_err().to_string();
@@ -270,7 +270,7 @@ fn what_is_wrong_with_the_files_is_said() {
 
 #[test]
 fn a_tokenizer_that_cannot_end_a_text_is_refused() {
-    let place = Place::new("a\n", "x\n");
+    let folder = Folder::new("a\n", "x\n");
     let json = Tokenizer::train(
         TokenizerKind::Char,
         &TokenizerConfig::default(),
@@ -280,22 +280,22 @@ fn a_tokenizer_that_cannot_end_a_text_is_refused() {
         .unwrap()
         .to_json()
         .replace("<|endoftext|>", "<|other|>");
-    place.write("tokenizer.json", json.as_bytes());
+    folder.write("tokenizer.json", json.as_bytes());
     let file = TokenizerConfig {
-        path: Some(place.path("tokenizer.json")),
+        path: Some(folder.path("tokenizer.json")),
         ..TokenizerConfig::default()
     };
     let file = (TokenizerKind::File, &file);
-    let error = PairData::load(PairFormat::Parallel, &place.config(), file, 9, 0).unwrap_err();
+    let error = PairData::load(PairFormat::Parallel, &folder.config(), file, 9, 0).unwrap_err();
     assert!(matches!(error, DataError::Tokenizer(_)), "{error}");
 }
 
 #[test]
 fn one_tokenizer_knows_both_sides() {
-    let place = Place::new("äb\n", "yz\n");
+    let folder = Folder::new("äb\n", "yz\n");
     let config = TokenizerConfig::default();
     let tokenizer = (TokenizerKind::Char, &config);
-    let data = PairData::load(PairFormat::Parallel, &place.config(), tokenizer, 9, 0).unwrap();
+    let data = PairData::load(PairFormat::Parallel, &folder.config(), tokenizer, 9, 0).unwrap();
     assert_eq!(data.vocabulary, 6);
     let batch = data.train.batch(&[0]);
     assert!(
@@ -309,20 +309,20 @@ fn one_tokenizer_knows_both_sides() {
 
 #[test]
 fn compressed_files_are_read() {
-    let place = Place::new("", "x\ny\n");
-    let file = fs::File::create(place.path("a.de.gz")).unwrap();
+    let folder = Folder::new("", "x\ny\n");
+    let file = fs::File::create(folder.path("a.de.gz")).unwrap();
     let mut packed = flate2::write::GzEncoder::new(file, flate2::Compression::fast());
     packed.write_all("ä\nö\n".as_bytes()).unwrap();
     packed.finish().unwrap();
-    let mut config = place.config();
-    config.path = place.path("a.de.gz");
+    let mut config = folder.config();
+    config.path = folder.path("a.de.gz");
     let data = parallel(&config).unwrap();
     assert_eq!(data.train.source_texts(), ["ä", "ö"]);
 }
 
 #[test]
 fn tables_have_both_sides_in_columns() {
-    let place = Place::new("", "");
+    let folder = Folder::new("", "");
     let texts = |config: &PairDataConfig| {
         let train = load(PairFormat::PairTable, config, 0).unwrap().train;
         (train.source_texts().to_vec(), train.target_texts().to_vec())
@@ -332,9 +332,9 @@ fn tables_have_both_sides_in_columns() {
         vec!["Who, me?".to_owned(), "?".into()],
     );
     let csv = "target,id,source\n\"Who, me?\",1,Wer?\n?,2,None\n,3,leer\n";
-    assert_eq!(texts(&place.table("a.csv", csv)), expected);
+    assert_eq!(texts(&folder.table("a.csv", csv)), expected);
     let jsonl = "{\"de\": \"Wer?\", \"en\": \"Who, me?\"}\n{\"de\": \"None\", \"en\": \"?\"}\n";
-    let mut config = place.table("a.jsonl", jsonl);
+    let mut config = folder.table("a.jsonl", jsonl);
     (config.source, config.target) = (Some("de".into()), Some("en".into()));
     assert_eq!(texts(&config), expected);
     config.target = Some("fr".into());
@@ -344,7 +344,7 @@ fn tables_have_both_sides_in_columns() {
         error.contains("no column \"fr\"") && error.contains("a.jsonl"),
         "{error}"
     );
-    let config = place.table("a.docx", "");
+    let config = folder.table("a.docx", "");
     let error = load(PairFormat::PairTable, &config, 0).unwrap_err();
     assert!(
         error.to_string().contains("is no table by its name"),
@@ -387,8 +387,8 @@ proptest! {
             let lines = lengths.iter().map(|own| letter.repeat(length(own)) + "\n");
             lines.collect::<String>()
         };
-        let place = Place::new(&side(|own| own.0, "s"), &side(|own| own.1, "t"));
-        let mut config = place.config();
+        let folder = Folder::new(&side(|own| own.0, "s"), &side(|own| own.1, "t"));
+        let mut config = folder.config();
         config.batch_tokens = batch_tokens;
         let split = load(PairFormat::Parallel, &config, seed).unwrap().train;
         let mut seen = Vec::new();

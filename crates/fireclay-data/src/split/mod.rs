@@ -7,13 +7,14 @@ mod ways;
 pub use self::config::SplitConfig;
 pub(crate) use self::config::validate_fractions;
 
-use arrow::array::Array;
+use std::ops::Range;
+
+use arrow::array::{Array, RecordBatch};
 
 use self::counts::{apportion, fill_empty};
 use self::ways::{by_class, by_column, by_group, by_hash, by_time, cells, deal};
-use crate::config::{MissingTarget, TableConfig, TargetKind};
+use crate::column::column;
 use crate::error::DataError;
-use crate::table::Table;
 
 /// Row numbers of a table, each in exactly one split, ascending.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -39,6 +40,42 @@ impl Splits {
         ]
     }
 
+    /// Refuses what is no assignment of some of `rows` rows to splits.
+    ///
+    /// # Errors
+    /// [`DataError::Split`]: a row that is not there or is there twice, or no row to train on.
+    pub(crate) fn check(&self, rows: usize) -> Result<(), DataError> {
+        let mut taken = vec![false; rows];
+        for (name, own) in self.named() {
+            for &row in own {
+                let problem = match taken.get_mut(row) {
+                    None => format!("there are {rows} rows"),
+                    Some(true) => "the row is there twice".into(),
+                    Some(free) => {
+                        *free = true;
+                        continue;
+                    }
+                };
+                let row = row + 1;
+                let message = format!("the {name} split cannot have row {row}: {problem}");
+                return Err(DataError::Split(message));
+            }
+        }
+        match self.train.is_empty() {
+            true => Err(DataError::Split("the train split is empty".into())),
+            false => Ok(()),
+        }
+    }
+
+    /// The same splits without the rows for which `keeps` is false.
+    #[must_use]
+    pub(crate) fn filtered(mut self, keeps: impl Fn(usize) -> bool) -> Self {
+        for rows in [&mut self.train, &mut self.valid, &mut self.test] {
+            rows.retain(|row| keeps(*row));
+        }
+        self
+    }
+
     fn from_assignment(assignment: impl Iterator<Item = (usize, usize)>) -> Self {
         let mut parts: [Vec<usize>; 3] = Default::default();
         for (row, split) in assignment {
@@ -52,57 +89,55 @@ impl Splits {
     }
 }
 
-/// Splits the rows of a table as its configuration says; a pure function of its arguments.
+/// The rows to divide, and what is known of them.
+pub(crate) struct Rows<'a> {
+    /// The columns that rules may name.
+    pub(crate) columns: &'a RecordBatch,
+    /// The rows that are for validation only.
+    pub(crate) valid: Option<Range<usize>>,
+    /// The rows that are for the test only.
+    pub(crate) test: Option<Range<usize>>,
+    /// The column that names a row, by which stable splits go.
+    pub(crate) id: Option<&'a str>,
+    /// The column of classes, whose proportions are kept; none if the target is something else.
+    pub(crate) classes: Option<&'a str>,
+    /// The column without whose value a row is left out.
+    pub(crate) needed: Option<&'a str>,
+}
+
+/// Divides rows by the rules; a pure function of its arguments.
 ///
 /// # Errors
 /// A column that is missing or holds what cannot be used; a split that should have rows and would
 /// have none.
-pub fn split(
-    table: &Table,
-    config: &TableConfig,
-    seed: u64,
-    target: TargetKind,
-) -> Result<Splits, DataError> {
-    let separate = [false, table.valid.is_some(), table.test.is_some()];
-    let is_own = |row: &usize| {
-        ![&table.valid, &table.test]
-            .into_iter()
+pub(crate) fn split(rows: &Rows<'_>, rules: &SplitConfig, seed: u64) -> Result<Splits, DataError> {
+    let needed = rows.needed.map(|name| column(rows.columns, name));
+    let needed = needed.transpose()?;
+    let is_used = |row: &usize| needed.is_none_or(|column| column.is_valid(*row));
+    let held_out = [&rows.valid, &rows.test];
+    let is_held_out = |row: &usize| {
+        held_out
+            .iter()
+            .copied()
             .flatten()
-            .any(|range| range.contains(row))
+            .any(|own| own.contains(row))
     };
-    let has_target = has_target(table, config)?;
-    let rows = (0..table.rows()).filter(is_own).filter(&has_target);
-    let rows: Vec<usize> = rows.collect();
-    let fractions = own_fractions(&config.split, separate);
-    let own = assign(table, config, seed, target, &rows, fractions)?;
-    let own = rows.into_iter().zip(own);
-    let valid = table
-        .valid
-        .clone()
-        .into_iter()
-        .flatten()
-        .filter(&has_target)
-        .map(|row| (row, 1));
-    let test = table.test.clone().into_iter().flatten();
-    let test = test.filter(&has_target).map(|row| (row, 2));
-    let splits = Splits::from_assignment(own.chain(valid).chain(test));
-    check_filled(&splits, config, separate)?;
+    let main = (0..rows.columns.num_rows()).filter(|row| !is_held_out(row) && is_used(row));
+    let main: Vec<usize> = main.collect();
+    let separate = [false, rows.valid.is_some(), rows.test.is_some()];
+    let assigned = assign(rows, rules, seed, &main, own_fractions(rules, separate))?;
+    let assigned = main.into_iter().zip(assigned);
+    let own = (1..).zip(held_out);
+    let own =
+        own.flat_map(|(split, range)| range.iter().cloned().flatten().map(move |row| (row, split)));
+    let splits = Splits::from_assignment(assigned.chain(own.filter(|(row, _)| is_used(row))));
+    check_filled(&splits, rules, separate)?;
     Ok(splits)
 }
 
-/// Whether a row is to be used as far as its target goes.
-fn has_target<'a>(
-    table: &'a Table,
-    config: &TableConfig,
-) -> Result<impl Fn(&usize) -> bool + use<'a>, DataError> {
-    let target = table.column(&config.target)?;
-    let drops = config.missing_target == MissingTarget::Drop;
-    Ok(move |row: &usize| !drops || target.is_valid(*row))
-}
-
 /// The fractions of the main file, after the splits that have files of their own.
-fn own_fractions(config: &SplitConfig, separate: [bool; 3]) -> [f64; 3] {
-    let mut fractions = [config.train, config.valid, config.test];
+fn own_fractions(rules: &SplitConfig, separate: [bool; 3]) -> [f64; 3] {
+    let mut fractions = [rules.train, rules.valid, rules.test];
     for split in 0..3 {
         if separate[split] {
             fractions[split] = 0.0;
@@ -114,15 +149,15 @@ fn own_fractions(config: &SplitConfig, separate: [bool; 3]) -> [f64; 3] {
 
 fn check_filled(
     splits: &Splits,
-    config: &TableConfig,
+    rules: &SplitConfig,
     separate: [bool; 3],
 ) -> Result<(), DataError> {
-    let wanted = [config.split.train, config.split.valid, config.split.test];
+    let wanted = [rules.train, rules.valid, rules.test];
     for (index, (name, rows)) in splits.named().into_iter().enumerate() {
         if !rows.is_empty() || !separate[index] && wanted[index] == 0.0 {
             continue;
         }
-        let advice = match (&config.split.column, config.split.stable) {
+        let advice = match (&rules.column, rules.stable) {
             // A column that names no such rows has decided that there are none.
             (Some(_), _) if index > 0 => continue,
             (Some(column), _) => format!("no row of column {column:?} says train"),
@@ -136,41 +171,40 @@ fn check_filled(
     Ok(())
 }
 
-/// The split (0, 1 or 2) of each of `rows`.
+/// The split (0, 1 or 2) of each of `main`.
 fn assign(
-    table: &Table,
-    config: &TableConfig,
+    rows: &Rows<'_>,
+    rules: &SplitConfig,
     seed: u64,
-    target: TargetKind,
-    rows: &[usize],
+    main: &[usize],
     fractions: [f64; 3],
 ) -> Result<Vec<usize>, DataError> {
-    let split = &config.split;
-    if let Some(column) = &split.column {
-        return by_column(table, column, rows);
+    let columns = rows.columns;
+    if let Some(name) = &rules.column {
+        return by_column(columns, name, main);
     }
-    if let Some(column) = &split.time {
-        return by_time(table, column, rows, fractions);
+    if let Some(name) = &rules.time {
+        return by_time(columns, name, main, fractions);
     }
-    if split.stable {
-        return by_hash(table, config, seed, rows, fractions);
+    if rules.stable {
+        let name = rules.group.as_deref().or(rows.id);
+        return by_hash(columns, name, seed, main, fractions);
     }
-    if let Some(column) = &split.group {
-        return by_group(&cells(table, column)?, seed, rows, fractions);
+    if let Some(name) = &rules.group {
+        return by_group(&cells(columns, name)?, seed, main, fractions);
     }
-    if split.stratify && target == TargetKind::Class {
-        return by_class(&cells(table, &config.target)?, seed, rows, fractions);
+    match rows.classes {
+        Some(classes) if rules.stratify => {
+            return by_class(&cells(columns, classes)?, seed, main, fractions);
+        }
+        None if rules.stratify => {
+            let message = "stratify needs a target of classes; take it out for regression";
+            return Err(DataError::Split(message.into()));
+        }
+        _ => {}
     }
-    if split.stratify {
-        return Err(DataError::Split(
-            "stratify needs a target of classes; take it out for regression".into(),
-        ));
-    }
-    let mut counts = apportion(rows.len(), fractions, &mut [0.0; 3]);
+    let mut counts = apportion(main.len(), fractions, &mut [0.0; 3]);
     fill_empty(&mut counts, fractions);
-    Ok(deal(
-        rows.len(),
-        &[((0..rows.len()).collect(), counts)],
-        seed,
-    ))
+    let all = ((0..main.len()).collect(), counts);
+    Ok(deal(main.len(), &[all], seed))
 }

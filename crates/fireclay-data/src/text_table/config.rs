@@ -5,10 +5,10 @@ use std::path::Path;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::config::{MissingTarget, TableConfig, TableFormat, TargetKind};
 use crate::download::{self, DownloadConfig};
-use crate::read::ReadOptions;
+use crate::labels::TargetKind;
 use crate::split::SplitConfig;
+use crate::table::{MissingTarget, ReadOptions, TableConfig, TableFormat};
 
 /// A table with a text and what to say of it in each row.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -34,6 +34,12 @@ pub struct TextTableConfig {
     /// A column that names the row; written next to predictions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
+    /// A column that says how much each row counts: a number of 0 or more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weight: Option<String>,
+    /// Columns that are written next to predictions as they are.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub extra_columns: Vec<String>,
     /// Tokens of a text that the model looks at, those that mark its start and end included; what
     /// is longer is cut at its end. Default: the model's context.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -70,6 +76,8 @@ impl TextTableConfig {
             target: target.into(),
             label_separator: None,
             id: None,
+            weight: None,
+            extra_columns: Vec::new(),
             max_length: None,
             delimiter: None,
             null_values: None,
@@ -91,11 +99,13 @@ impl TextTableConfig {
     }
 
     /// The same as for any table, so that reading and splitting are those of tables.
-    pub(crate) fn table(&self) -> TableConfig {
+    pub fn table(&self) -> TableConfig {
         let mut table = TableConfig::new(&self.path, &self.target);
         table.valid_path.clone_from(&self.valid_path);
         table.test_path.clone_from(&self.test_path);
         table.id.clone_from(&self.id);
+        table.weight.clone_from(&self.weight);
+        table.extra_columns.clone_from(&self.extra_columns);
         table.delimiter.clone_from(&self.delimiter);
         table.null_values.clone_from(&self.null_values);
         table.missing_target = self.missing_target;
@@ -107,53 +117,54 @@ impl TextTableConfig {
     pub fn validate(&self) -> Vec<(String, String)> {
         let format = self.format();
         let mut problems = self.table().validate(format.unwrap_or(TableFormat::Csv));
-        let mut add = |key: &str, message: String| problems.push((key.to_owned(), message));
+        problems.extend(self.validate_formats(format));
+        let mut add = |key: &str, message: &str| problems.push((key.to_owned(), message.into()));
+        if self.text.trim().is_empty() {
+            add("text", "must not be empty");
+        }
+        if self.text == self.target {
+            add("text", "is the target; choose another column");
+        }
+        if self.weight.as_ref() == Some(&self.text) {
+            add("weight", "is also text; choose another column");
+        }
+        if self.label_separator.as_ref().is_some_and(String::is_empty) {
+            add("label_separator", "must not be empty");
+        }
+        if self.max_length == Some(0) {
+            add("max_length", "must be at least 1, but is 0");
+        }
+        let cache_dir = self.cache_dir.as_deref();
+        if cache_dir.is_some_and(|dir| dir.trim().is_empty()) {
+            add("cache_dir", "must not be empty");
+        }
+        problems.extend(download::validate(&self.download));
+        problems
+    }
+
+    /// What is wrong with the names of the files, which tell how they are stored.
+    fn validate_formats(&self, format: Option<TableFormat>) -> Vec<(String, String)> {
         let paths = [
             ("path", Some(&self.path)),
             ("valid_path", self.valid_path.as_ref()),
             ("test_path", self.test_path.as_ref()),
         ];
-        for (key, path) in paths {
-            let Some(path) = path.filter(|path| !path.trim().is_empty()) else {
-                continue;
-            };
-            match (TableFormat::from_path(Path::new(path)), format) {
+        let problem = |(key, path): (&str, Option<&String>)| {
+            let path = path.filter(|path| !path.trim().is_empty())?;
+            let message = match (TableFormat::from_path(Path::new(path)), format) {
                 (None, _) => {
-                    let endings = "its name must end in .csv, .tsv, .jsonl or .parquet";
-                    add(key, format!("is no table: {endings}"));
+                    let extensions = TableFormat::extensions();
+                    format!("is no table: its name must end in {extensions}")
                 }
                 (Some(own), Some(format)) if own != format => {
-                    let message = format!(
-                        "must be stored as path is ({}), not as {}",
-                        format.name(),
-                        own.name()
-                    );
-                    add(key, message);
+                    let (format, own) = (format.name(), own.name());
+                    format!("must be stored as path is ({format}), not as {own}")
                 }
-                _ => {}
-            }
-        }
-        if self.text.trim().is_empty() {
-            add("text", "must not be empty".into());
-        }
-        if self.text == self.target {
-            add("text", "is the target; choose another column".into());
-        }
-        if self.label_separator.as_ref().is_some_and(String::is_empty) {
-            add("label_separator", "must not be empty".into());
-        }
-        if self.max_length == Some(0) {
-            add("max_length", "must be at least 1, but is 0".into());
-        }
-        if self
-            .cache_dir
-            .as_ref()
-            .is_some_and(|dir| dir.trim().is_empty())
-        {
-            add("cache_dir", "must not be empty".into());
-        }
-        problems.extend(download::validate(&self.download));
-        problems
+                _ => return None,
+            };
+            Some((key.to_owned(), message))
+        };
+        paths.into_iter().filter_map(problem).collect()
     }
 
     /// What does not go with a target of this kind, as pairs of a key inside `[data]` and a message.

@@ -7,19 +7,17 @@ use arrow::array::RecordBatch;
 use super::config::TextTableConfig;
 use super::preprocess::TextPreprocess;
 use super::split::TextTableSplit;
-use crate::column::text;
-use crate::config::TargetKind;
+use crate::column::{column, text};
 use crate::download;
 use crate::error::DataError;
 use crate::kept;
-use crate::preprocess::Target;
-use crate::read::ReadOptions;
-use crate::schema::{Note, check_columns};
-use crate::split::{Splits, split};
-use crate::table::Table;
+use crate::labels::TargetKind;
+use crate::note::Note;
+use crate::split::Splits;
+use crate::table::{Carried, ReadOptions, Table, Target, check_columns, split};
 use crate::tokenizer::{Tokenizer, TokenizerConfig, TokenizerKind};
 
-/// Everything that training needs from a table of texts.
+/// Everything that training needs from a table of texts. Clones share the texts.
 #[derive(Clone, Debug)]
 pub struct TextTableData {
     /// What turns text into tokens, made from the training texts.
@@ -38,10 +36,26 @@ pub struct TextTableData {
     pub files: Vec<PathBuf>,
 }
 
+impl TextTableConfig {
+    /// Downloads and reads the table. The notes are what the user should know.
+    ///
+    /// # Errors
+    /// The first of what [`TextTableConfig::validate`] finds; whatever is wrong with the files.
+    pub fn load(&self) -> Result<(Table, Vec<Note>), DataError> {
+        DataError::refuse("data", self.validate())?;
+        let format = self.format();
+        let format = format.expect("validated: its name says what it is");
+        let notes = download::beside(&self.download, &self.path)?;
+        let table = Table::load(format, &self.table())?;
+        table.column(&self.text)?;
+        Ok((table, notes))
+    }
+}
+
 impl TextTableData {
-    /// Fetches what is to be fetched, reads, splits, makes the tokenizer and encodes; of a text
-    /// `context` tokens are kept, unless the configuration says that it be fewer. The same files,
-    /// configuration and seed give the same data.
+    /// Downloads, reads, splits, makes the tokenizer and encodes. Texts are cut to `context` tokens,
+    /// or to fewer if the configuration says so. The same files, configuration and seed give the
+    /// same data.
     ///
     /// # Errors
     /// The first of what [`TextTableConfig::validate`] and [`TokenizerConfig::validate`] find;
@@ -53,47 +67,50 @@ impl TextTableData {
         seed: u64,
         target: TargetKind,
     ) -> Result<Self, DataError> {
-        DataError::refuse("data", config.validate())?;
-        DataError::refuse("data", config.validate_for(target))?;
-        DataError::refuse("tokenizer", tokenizer.validate(kind))?;
-        let format = config
-            .format()
-            .expect("validated: its name says what it is");
-        let mut notes = download::beside(&config.download, &config.path)?;
+        check(config, (kind, tokenizer), target)?;
+        let (table, mut notes) = config.load()?;
+        let splits = split(&table, &config.table(), seed, target)?;
+        let data = Self::from_splits(&table, splits, config, (kind, tokenizer), context, target)?;
+        notes.extend(data.notes);
+        Ok(Self { notes, ..data })
+    }
+
+    /// The same, with rows that somebody else assigned to the splits, as for cross-validation. Rows
+    /// without a target are left out if the configuration says so; other rows may be in no split.
+    ///
+    /// # Errors
+    /// Splits that share a row or name one that is not there; whatever does not fit the
+    /// configuration.
+    pub fn from_splits(
+        table: &Table,
+        splits: Splits,
+        config: &TextTableConfig,
+        (kind, tokenizer): (TokenizerKind, &TokenizerConfig),
+        context: usize,
+        target: TargetKind,
+    ) -> Result<Self, DataError> {
+        check(config, (kind, tokenizer), target)?;
         let rules = config.table();
-        let table = Table::load(format, &rules)?;
-        check_columns(&table, &rules)?;
-        table.column(&config.text)?;
-        let splits = split(&table, &rules, seed, target)?;
+        check_columns(table, &rules)?;
+        let splits = table.with_target(splits, &rules)?;
         let batch = table.take(&splits.train)?;
-        let target = match &config.label_separator {
-            Some(separator) => Target::fit_sets(&batch, &config.target, separator),
-            None => Target::fit(&batch, &config.target, target),
-        };
-        let target = target.map_err(|error| table.locate(error, |row| splits.train[row]))?;
+        let target = target_of(&batch, config, target)
+            .map_err(|error| table.locate(error, |row| splits.train[row]))?;
         let length = config.max_length.unwrap_or(context);
-        let files = files(&table, tokenizer);
+        let files = files(table, tokenizer);
         let tokenizer = tokenizer_of(&batch, config, kind, tokenizer)?;
         let preprocess = TextPreprocess::new(&config.text, length, target);
-        let dropped = table.rows()
-            - splits
-                .named()
-                .map(|(_, rows)| rows.len())
-                .iter()
-                .sum::<usize>();
-        if dropped > 0 {
-            let message = format!("{dropped} rows have no target and are left out");
-            notes.push(Note::about(&config.target, message));
-        }
         let mut cut = 0;
-        let mut encode = |rows: &[usize]| {
-            let (split, longer) = encode(&table, rows, &tokenizer, &preprocess)?;
+        let mut encode = |name, rows| {
+            let carried = Carried::take(table, rows, name, &rules)?;
+            let (split, longer) = encode(table, carried, &tokenizer, &preprocess)?;
             cut += longer;
             Ok::<_, DataError>(split)
         };
-        let Splits { train, valid, test } = &splits;
-        let (train, valid, test) = (encode(train)?, encode(valid)?, encode(test)?);
-        notes.extend(note_of_cut(cut, &preprocess));
+        let train = encode("train", splits.train)?;
+        let (valid, test) = (encode("valid", splits.valid)?, encode("test", splits.test)?);
+        let notes = table.note_of_dropped(&rules)?.into_iter();
+        let notes = notes.chain(note_of_cut(cut, &preprocess)).collect();
         Ok(Self {
             tokenizer,
             preprocess,
@@ -116,8 +133,8 @@ impl TextTableData {
 }
 
 impl TextTableSplit {
-    /// Reads files with targets for an existing preprocessing, to evaluate on them; with what the
-    /// user should know.
+    /// Reads files with targets for an existing preprocessing, to evaluate on them. The notes are what
+    /// the user should know.
     ///
     /// # Errors
     /// Whatever is wrong with the files or does not fit the preprocessing.
@@ -128,10 +145,21 @@ impl TextTableSplit {
         preprocess: &TextPreprocess,
     ) -> Result<(Self, Vec<Note>), DataError> {
         let table = Table::read(path, options)?;
-        let rows: Vec<usize> = (0..table.rows()).collect();
-        let (split, cut) = encode(&table, &rows, tokenizer, preprocess)?;
+        let carried = Carried::named(&table, (0..table.rows()).collect(), None)?;
+        let (split, cut) = encode(&table, carried, tokenizer, preprocess)?;
         Ok((split, note_of_cut(cut, preprocess).into_iter().collect()))
     }
+}
+
+/// Refuses what can be seen to be wrong before any file is opened.
+fn check(
+    config: &TextTableConfig,
+    (kind, tokenizer): (TokenizerKind, &TokenizerConfig),
+    target: TargetKind,
+) -> Result<(), DataError> {
+    DataError::refuse("data", config.validate())?;
+    DataError::refuse("data", config.validate_for(target))?;
+    DataError::refuse("tokenizer", tokenizer.validate(kind))
 }
 
 /// The files that the data is made of.
@@ -147,6 +175,18 @@ fn note_of_cut(cut: usize, preprocess: &TextPreprocess) -> Option<Note> {
     (cut > 0).then(|| Note::about(preprocess.text(), message))
 }
 
+/// What the training rows say about the target.
+fn target_of(
+    train: &RecordBatch,
+    config: &TextTableConfig,
+    kind: TargetKind,
+) -> Result<Target, DataError> {
+    match &config.label_separator {
+        Some(separator) => Target::fit_sets(train, &config.target, separator),
+        None => Target::fit(train, &config.target, kind),
+    }
+}
+
 /// The tokenizer for the training rows.
 fn tokenizer_of(
     train: &RecordBatch,
@@ -154,7 +194,7 @@ fn tokenizer_of(
     kind: TokenizerKind,
     tokenizer: &TokenizerConfig,
 ) -> Result<Tokenizer, DataError> {
-    let cells = text(&config.text, crate::column::column(train, &config.text)?)?;
+    let cells = text(&config.text, column(train, &config.text)?)?;
     let folder = kept::folder(config.cache_dir.as_ref());
     Tokenizer::kept_for(&folder, kind, tokenizer, cells.iter().flatten())
 }
@@ -162,13 +202,14 @@ fn tokenizer_of(
 /// The texts of some rows, and how many of them are cut.
 fn encode(
     table: &Table,
-    rows: &[usize],
+    carried: Carried,
     tokenizer: &Tokenizer,
     preprocess: &TextPreprocess,
 ) -> Result<(TextTableSplit, usize), DataError> {
-    let batch = table.take(rows)?;
-    let encoded = preprocess
-        .encode(tokenizer, &batch)
-        .and_then(|(texts, cut)| Ok((TextTableSplit::new(texts, preprocess.labels(&batch)?), cut)));
-    encoded.map_err(|error| table.locate(error, |row| rows[row]))
+    let batch = table.take(&carried.rows)?;
+    let texts = preprocess.encode(tokenizer, &batch);
+    let encoded = texts.and_then(|texts| Ok((texts, preprocess.labels(&batch)?)));
+    let ((texts, cut), labels) =
+        encoded.map_err(|error| table.locate(error, |row| carried.rows[row]))?;
+    Ok((TextTableSplit::new(texts, labels, carried), cut))
 }

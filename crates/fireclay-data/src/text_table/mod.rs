@@ -10,4 +10,4 @@ mod tests;
 pub use self::config::TextTableConfig;
 pub use self::dataset::TextTableData;
 pub use self::preprocess::TextPreprocess;
-pub use self::split::{PaddedTexts, TextTableSplit};
+pub use self::split::{TextTableBatch, TextTableSplit};

@@ -6,10 +6,9 @@ use arrow::array::RecordBatch;
 use serde::{Deserialize, Serialize};
 
 use crate::column::{column, text};
-use crate::config::TargetKind;
-use crate::dataset::Labels;
 use crate::error::DataError;
-use crate::preprocess::{Target, load};
+use crate::labels::{Labels, TargetKind};
+use crate::table::{Target, load};
 use crate::tokenizer::Tokenizer;
 
 /// Which column holds the text, how much of it the model looks at, and what the answers mean.

@@ -2,31 +2,35 @@
 
 use std::sync::Arc;
 
-use crate::dataset::Labels;
+use crate::labels::Labels;
+use crate::table::Carried;
+use crate::text::PaddedTexts;
 
 /// The tokens of some texts and what to say of each. Clones are cheap.
 #[derive(Clone, Debug)]
 pub struct TextTableSplit {
     texts: Arc<[Vec<u32>]>,
     labels: Arc<Labels>,
+    carried: Carried,
 }
 
-/// Texts side by side, the shorter ones padded at their end.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PaddedTexts {
-    /// Tokens, text by text; 0 where there is none.
-    pub tokens: Vec<i32>,
-    /// Where there is a token.
-    pub mask: Vec<bool>,
-    /// The number of texts, and the length of the longest.
-    pub dims: [usize; 2],
+/// The texts of one step, as host arrays.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TextTableBatch {
+    /// The texts, side by side.
+    pub texts: PaddedTexts,
+    /// What to say of each text.
+    pub labels: Labels,
+    /// How much each text counts, where the configuration names such a column.
+    pub weights: Option<Vec<f32>>,
 }
 
 impl TextTableSplit {
-    pub(super) fn new(texts: Vec<Vec<u32>>, labels: Labels) -> Self {
+    pub(super) fn new(texts: Vec<Vec<u32>>, labels: Labels, carried: Carried) -> Self {
         Self {
             texts: texts.into(),
             labels: Arc::new(labels),
+            carried,
         }
     }
 
@@ -55,32 +59,21 @@ impl TextTableSplit {
         &self.labels
     }
 
+    /// What else is known of each text.
+    pub fn carried(&self) -> &Carried {
+        &self.carried
+    }
+
     /// The texts at these positions, in this order, and what to say of them.
-    pub fn batch(&self, positions: &[u32]) -> (PaddedTexts, Labels) {
+    pub fn batch(&self, positions: &[u32]) -> TextTableBatch {
         let texts = positions
             .iter()
             .map(|&position| &self.texts[position as usize]);
         let texts: Vec<&[u32]> = texts.map(Vec::as_slice).collect();
-        (PaddedTexts::new(&texts), self.labels.gather(positions))
-    }
-}
-
-impl PaddedTexts {
-    /// Pads texts to the length of the longest.
-    pub fn new(texts: &[&[u32]]) -> Self {
-        let time = texts.iter().map(|text| text.len()).max().unwrap_or(0);
-        let mut padded = Self {
-            tokens: Vec::with_capacity(texts.len() * time),
-            mask: Vec::with_capacity(texts.len() * time),
-            dims: [texts.len(), time],
-        };
-        for text in texts {
-            padded.tokens.extend(text.iter().map(|token| *token as i32));
-            padded.mask.extend(std::iter::repeat_n(true, text.len()));
-            let padding = time - text.len();
-            padded.tokens.extend(std::iter::repeat_n(0, padding));
-            padded.mask.extend(std::iter::repeat_n(false, padding));
+        TextTableBatch {
+            texts: PaddedTexts::new(&texts),
+            labels: self.labels.gather(positions),
+            weights: self.carried.weights_at(positions),
         }
-        padded
     }
 }

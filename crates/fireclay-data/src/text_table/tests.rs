@@ -1,9 +1,8 @@
 use std::fs;
 
 use super::*;
-use crate::config::TargetKind;
-use crate::dataset::Labels;
 use crate::error::DataError;
+use crate::labels::{Labels, TargetKind};
 use crate::tokenizer::{TokenizerConfig, TokenizerKind};
 
 /// A table of good and bad pots.
@@ -36,7 +35,12 @@ fn texts_become_marked_and_padded_tokens_with_labels() {
     assert_eq!(data.preprocess.classes(), ["bad", "good"]);
     let sizes = data.named().map(|(_, split)| split.len());
     assert_eq!(sizes.iter().sum::<usize>(), 40);
-    let (texts, labels) = data.train.batch(&[3, 0]);
+    let TextTableBatch {
+        texts,
+        labels,
+        weights,
+    } = data.train.batch(&[3, 0]);
+    assert_eq!(weights, None);
     let [rows, time] = texts.dims;
     assert_eq!(
         (rows, texts.tokens.len(), texts.mask.len()),
@@ -63,7 +67,7 @@ fn texts_become_marked_and_padded_tokens_with_labels() {
 #[test]
 fn long_texts_are_cut_and_keep_their_marks() {
     let data = load(&table(40), |config| config.max_length = Some(4)).expect("a good table");
-    let (texts, _) = data.train.batch(&[0, 1, 2]);
+    let texts = data.train.batch(&[0, 1, 2]).texts;
     assert_eq!(texts.dims, [3, 4]);
     assert!(
         texts

@@ -3,47 +3,27 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// What tokens are: the `type` of `[tokenizer]`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum TokenizerKind {
-    /// The characters of the training text.
-    Char,
-    /// The 256 bytes of UTF-8.
-    Byte,
-    /// Byte-level byte pair encoding, as GPT-2 (Sennrich et al. 2016, arXiv:1508.07909).
-    Bpe,
-    /// Word pieces, as BERT (Wu et al. 2016, arXiv:1609.08144, section 4.1).
-    Wordpiece,
-    /// Unigram language model, as SentencePiece (Kudo 2018, arXiv:1804.10959).
-    Unigram,
-    /// A `tokenizer.json` that is there already.
-    File,
+use crate::words::words;
+
+words! {
+    /// What tokens are: the `type` of `[tokenizer]`.
+    pub enum TokenizerKind {
+        /// The characters of the training text.
+        Char = "char",
+        /// The 256 bytes of UTF-8.
+        Byte = "byte",
+        /// Byte-level byte pair encoding, as GPT-2 (Sennrich et al. 2016, arXiv:1508.07909).
+        Bpe = "bpe",
+        /// Word pieces, as BERT (Wu et al. 2016, arXiv:1609.08144, section 4.1).
+        Wordpiece = "wordpiece",
+        /// Unigram language model, as SentencePiece (Kudo 2018, arXiv:1804.10959).
+        Unigram = "unigram",
+        /// A `tokenizer.json` that is there already.
+        File = "file",
+    }
 }
 
 impl TokenizerKind {
-    /// All kinds.
-    pub const ALL: [Self; 6] = [
-        Self::Char,
-        Self::Byte,
-        Self::Bpe,
-        Self::Wordpiece,
-        Self::Unigram,
-        Self::File,
-    ];
-
-    /// The word used in a configuration.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Char => "char",
-            Self::Byte => "byte",
-            Self::Bpe => "bpe",
-            Self::Wordpiece => "wordpiece",
-            Self::Unigram => "unigram",
-            Self::File => "file",
-        }
-    }
-
     /// The least vocabulary that makes sense, for a kind that is trained from text to a size.
     pub(crate) fn least_vocabulary(self) -> Option<usize> {
         match self {

@@ -27,9 +27,9 @@ impl Marks {
             .post_process(text, None, true)
             .map_err(|error| error.to_string())?;
         let ids = marked.get_ids();
-        let place = ids.iter().position(|id| *id == TEXT);
-        let place = place.ok_or("its post-processor leaves the text out")?;
-        let (before, after) = (&ids[..place], &ids[place + 1..]);
+        let position = ids.iter().position(|id| *id == TEXT);
+        let position = position.ok_or("its post-processor leaves the text out")?;
+        let (before, after) = (&ids[..position], &ids[position + 1..]);
         if before
             .iter()
             .chain(after)

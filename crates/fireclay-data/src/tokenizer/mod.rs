@@ -17,7 +17,7 @@ use tokenizers::tokenizer::step_decode_stream;
 pub use self::config::{TokenizerConfig, TokenizerKind};
 use self::marks::Marks;
 use self::table::Table;
-use crate::error::{DataError, absolute};
+use crate::error::DataError;
 use crate::kept::part;
 
 /// A tokenizer. Clones are cheap.
@@ -70,10 +70,7 @@ impl Tokenizer {
         let bytes = std::fs::read(path).map_err(|source| DataError::read(path, source))?;
         let read = tokenizers::Tokenizer::from_bytes(bytes).map_err(|error| error.to_string());
         read.and_then(Self::new)
-            .map_err(|message| DataError::Damaged {
-                path: absolute(path),
-                message: format!("it is no tokenizer: {message}"),
-            })
+            .map_err(|message| DataError::damaged(path, format!("it is no tokenizer: {message}")))
     }
 
     /// Writes a `tokenizer.json`, with its folder if need be.

@@ -125,17 +125,20 @@ fn in_order(model: &Unigram, special: &[AddedToken]) -> Result<Unigram, Error> {
     learned.sort_by(|a, b| a.1.total_cmp(&b.1).then_with(|| a.0.cmp(&b.0)));
     let (mut next, mut above) = (least, 0.0);
     let mut back = Vec::new();
-    for (place, (text, score)) in learned.iter().enumerate() {
+    for (position, (text, score)) in learned.iter().enumerate() {
         if *score == next && text.chars().count() == 1 {
-            back.push(place);
+            back.push(position);
             above += STEP;
             next = least + above;
         }
     }
-    let mut texts: Vec<String> = back.iter().map(|place| learned[*place].0.clone()).collect();
+    let mut texts: Vec<String> = back
+        .iter()
+        .map(|position| learned[*position].0.clone())
+        .collect();
     texts.sort_unstable();
-    for (place, text) in back.into_iter().zip(texts) {
-        learned[place].0 = text;
+    for (position, text) in back.into_iter().zip(texts) {
+        learned[position].0 = text;
     }
     learned.sort_by(|a, b| b.1.total_cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
     let unknown = special.iter().position(|token| token.content == UNKNOWN);

@@ -4,11 +4,11 @@ use tokenizers::models::ModelWrapper;
 
 use super::Tokenizer;
 
-/// What tokenizers call the token that hides another.
+/// What tokenizers call the token that masks another.
 const MASK: [&str; 2] = ["[MASK]", "<mask>"];
 
 impl Tokenizer {
-    /// The token that hides another, by one of its usual names.
+    /// The token that masks another, by one of its usual names.
     pub fn mask(&self) -> Option<u32> {
         MASK.iter().find_map(|name| self.inner.token_to_id(name))
     }

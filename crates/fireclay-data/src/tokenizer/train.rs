@@ -51,13 +51,13 @@ impl Tokenizer {
         made.and_then(Self::new).map_err(DataError::Tokenizer)
     }
 
-    /// As [`train`](Self::train), once: what takes long to make is kept at `place`, whose name
+    /// As [`train`](Self::train), once: what takes long to make is kept at `path`, whose name
     /// stands for everything that it is made of.
     ///
     /// # Errors
     /// As for [`train`](Self::train); also [`DataError::Write`].
     pub(crate) fn kept(
-        place: &Path,
+        path: &Path,
         kind: TokenizerKind,
         config: &TokenizerConfig,
         texts: impl Iterator<Item = Result<String, DataError>> + Send,
@@ -66,11 +66,11 @@ impl Tokenizer {
             return Self::train(kind, config, texts);
         }
         let make = || {
-            Self::train(kind, config, texts)?.save(place)?;
+            Self::train(kind, config, texts)?.save(path)?;
             // What comes from the cache has no more and no less in it than what was just made.
-            Self::load(place)
+            Self::load(path)
         };
-        kept::once(place, || Self::load(place).ok(), make)
+        kept::once(path, || Self::load(path).ok(), make)
     }
 
     /// As [`kept`](Self::kept) in `folder`, under the hash of the texts and of what is to be made
@@ -90,9 +90,9 @@ impl Tokenizer {
             hasher.update((text.len() as u64).to_le_bytes());
             hasher.update(text);
         }
-        let place = folder.join(format!("{}.json", hex(&hasher.finalize())));
+        let path = folder.join(format!("{}.json", hex(&hasher.finalize())));
         let texts = texts.map(|text| Ok(text.to_owned()));
-        Self::kept(&place, kind, config, texts)
+        Self::kept(&path, kind, config, texts)
     }
 }
 

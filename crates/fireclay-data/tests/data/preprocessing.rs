@@ -217,7 +217,7 @@ fn a_large_split_is_encoded_as_its_rows_are() {
         |config: &TableConfig| TableData::load(TableFormat::Csv, config, 1, TargetKind::Class);
     let test = load(&config).unwrap().test;
     assert!((0..40_000).all(|row| test.features.numeric[row] == row as f32));
-    let Labels::Classes(classes) = &test.labels else {
+    let Labels::Classes(classes) = &*test.labels else {
         panic!("classes were asked for");
     };
     assert!((0..40_000).all(|row| classes[row] as usize == row % 2));
@@ -387,23 +387,23 @@ fn loading_again_gives_the_same_data_and_gathers_by_position() {
     assert_eq!(first.preprocess, second.preprocess);
     for ((_, a), (_, b)) in first.named().into_iter().zip(second.named()) {
         assert_eq!(
-            (&a.features, &a.labels, &a.rows, &a.ids),
-            (&b.features, &b.labels, &b.rows, &b.ids)
+            (&a.features, &a.labels, &a.carried.rows, &a.carried.ids),
+            (&b.features, &b.labels, &b.carried.rows, &b.carried.ids)
         );
-        assert_eq!(a.ids.as_ref().unwrap().len(), a.len());
+        assert_eq!(a.carried.ids.as_ref().unwrap().len(), a.len());
     }
     assert_eq!(
         (first.train.len(), first.valid.len(), first.test.len()),
         (28, 6, 6)
     );
     let batch = first.train.gather(&[3, 0, 3]);
-    let expect = [3, 0, 3].map(|place: usize| first.train.features.numeric[place]);
+    let expect = [3, 0, 3].map(|position: usize| first.train.features.numeric[position]);
     assert_eq!(batch.features.numeric, expect);
     assert_eq!(
         batch.labels,
         Labels::Classes(
             [3, 0, 3]
-                .map(|place: usize| (first.train.rows[place] % 3) as u32)
+                .map(|position: usize| (first.train.carried.rows[position] % 3) as u32)
                 .to_vec()
         )
     );
@@ -416,7 +416,7 @@ fn loading_again_gives_the_same_data_and_gathers_by_position() {
     .unwrap();
     assert_eq!(whole.len(), 40);
     assert_eq!(
-        whole.features.numeric[first.test.rows[2]],
+        whole.features.numeric[first.test.carried.rows[2]],
         first.test.features.numeric[2]
     );
 }

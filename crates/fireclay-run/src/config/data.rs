@@ -171,11 +171,7 @@ impl DataConfig {
     pub(crate) fn variants() -> Vec<Variant<Self>> {
         let text_table = [TextTableKind::TextTable];
         [
-            formats(
-                &[TableFormat::Csv, TableFormat::Jsonl, TableFormat::Parquet],
-                TableFormat::name,
-                Self::Table,
-            ),
+            formats(&TableFormat::ALL, TableFormat::name, Self::Table),
             formats(&ImageFormat::ALL, ImageFormat::name, Self::Image),
             formats(&TextFormat::ALL, TextFormat::name, Self::Text),
             formats(&PairFormat::ALL, PairFormat::name, Self::Pairs),

@@ -62,7 +62,8 @@ fn format_of(output: &Path) -> Result<TableFormat, RunError> {
     TableFormat::from_path(output).ok_or_else(|| {
         let output = output.display();
         RunError::Usage(format!(
-            "cannot tell the format of {output}; name it .csv, .jsonl or .parquet"
+            "cannot tell the format of {output}; name it {}",
+            TableFormat::extensions()
         ))
     })
 }

@@ -2,7 +2,7 @@
 
 use burn::data::dataset::DatasetError;
 use burn::tensor::Device;
-use fireclay_data::{EpochOrder, Labels, PaddedTexts, TextTableSplit, by_length};
+use fireclay_data::{EpochOrder, PaddedTexts, TextTableBatch, TextTableSplit, by_length};
 
 use super::text::{mask, tokens};
 use crate::task::{Batch, TextInput};
@@ -20,7 +20,7 @@ impl TextTableSamples {
 }
 
 impl Samples for TextTableSamples {
-    type Host = (PaddedTexts, Labels);
+    type Host = TextTableBatch;
     type Batch = Batch<TextInput>;
 
     fn len(&self) -> usize {
@@ -37,10 +37,10 @@ impl Samples for TextTableSamples {
         Ok(self.0.batch(indices))
     }
 
-    fn upload(&self, (texts, labels): Self::Host, device: &Device) -> Self::Batch {
+    fn upload(&self, batch: Self::Host, device: &Device) -> Self::Batch {
         Batch {
-            input: upload(texts, device),
-            truth: labels,
+            input: upload(batch.texts, device),
+            truth: batch.labels,
             mix: None,
         }
     }

@@ -34,14 +34,14 @@ impl Samples for MaskedSamples {
     }
 
     fn upload(&self, batch: MaskedBatch, device: &Device) -> MaskedTokens {
-        let count = batch.places.len();
+        let count = batch.positions.len();
         // No backend takes a tensor without elements everywhere.
         let put = |mut ids: Vec<i32>| {
             ids.resize(count.max(1), 0);
             Tensor::from_data(TensorData::new(ids, [count.max(1)]), device)
         };
         MaskedTokens {
-            positions: put(batch.places),
+            positions: put(batch.positions),
             truth: put(batch.truth),
             input: upload(batch.texts, device),
             count,

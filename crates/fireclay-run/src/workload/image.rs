@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use burn::tensor::Device;
 use fireclay_data::arrow::array::RecordBatch;
 use fireclay_data::{
-    DataError, ImageData, ImageDataConfig, ImageFormat, ImagePixels, ImagePreprocess, ImageSplit,
-    LabelLevel, Labels, Mix, Note, SplitConfig, TargetKind,
+    DataError, ImageData, ImageDataConfig, ImagePixels, ImagePreprocess, ImageSplit, Labels, Mix,
+    Note, SplitConfig, TargetKind,
 };
 use fireclay_models::{ImageConfig, ImageModel, ImageShape};
 
@@ -240,12 +240,9 @@ fn assumed_shape(
     assumed: &mut Assumed,
 ) -> Result<ImageShape, Refused> {
     let images = &source.config;
-    let (side, channels, classes) = match (source.format, images.labels) {
-        (ImageFormat::Cifar, Some(LabelLevel::Fine)) => (Some(32), 3, 100),
-        (ImageFormat::Cifar, Some(LabelLevel::Coarse)) => (Some(32), 3, 20),
-        (ImageFormat::Cifar, None) => (Some(32), 3, 10),
-        (ImageFormat::Idx, _) => (Some(28), 1, 10),
-        _ => (None, 3, IMAGENET),
+    let (side, channels, classes) = match source.format.usual(images) {
+        Some((side, channels, classes)) => (Some(side), channels.count(), classes),
+        None => (None, 3, IMAGENET),
     };
     let [height, width] = match (images.image_size, given.length.or(side)) {
         (Some(size), _) => [size.sides().0, size.sides().1],

@@ -144,12 +144,12 @@ fn map_channels(pixels: &mut Pixels, table: impl Fn(&[usize; 256]) -> [u8; 256])
     for channel in 0..pixels.channels {
         let mut counts = [0; 256];
         let levels = || (channel..pixels.data.len()).step_by(pixels.channels);
-        for place in levels() {
-            counts[usize::from(pixels.data[place])] += 1;
+        for position in levels() {
+            counts[usize::from(pixels.data[position])] += 1;
         }
         let table = table(&counts);
-        for place in levels() {
-            pixels.data[place] = table[usize::from(pixels.data[place])];
+        for position in levels() {
+            pixels.data[position] = table[usize::from(pixels.data[position])];
         }
     }
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AugmentConfig {
-    /// Cuts `image_size` out of the image at a random place, after a margin was added.
+    /// Cuts `image_size` out of the image at a random position, after a margin was added.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub random_crop: Option<RandomCropConfig>,
     /// Cuts a random part of random shape out of the image and resizes it to `image_size`.

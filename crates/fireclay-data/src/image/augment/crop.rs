@@ -71,11 +71,11 @@ impl RandomCropConfig {
     ) -> Pixels {
         let top = draws.below(pixels.height + 2 * self.padding - height + 1);
         let left = draws.below(pixels.width + 2 * self.padding - width + 1);
-        let place = (
+        let position = (
             left as isize - self.padding as isize,
             top as isize - self.padding as isize,
         );
-        cut(pixels, place, (width, height), fill)
+        cut(pixels, position, (width, height), fill)
     }
 }
 
@@ -93,10 +93,10 @@ fn cut(
         return part;
     }
     let bytes = |columns: isize| columns as usize * pixels.channels;
-    let (source, place) = (bytes(from)..bytes(to), bytes(from - left)..bytes(to - left));
+    let (source, position) = (bytes(from)..bytes(to), bytes(from - left)..bytes(to - left));
     for (row, y) in part.rows_mut().zip(top..) {
         if (0..pixels.height as isize).contains(&y) {
-            row[place.clone()].copy_from_slice(&pixels.row(y as usize)[source.clone()]);
+            row[position.clone()].copy_from_slice(&pixels.row(y as usize)[source.clone()]);
         }
     }
     part

@@ -93,8 +93,8 @@ impl Pairs<'_> {
                 .zip(other.chunks_exact_mut(height * width));
             for (one, other) in channels {
                 for row in rows.clone() {
-                    let place = row * width + columns.start..row * width + columns.end;
-                    one[place.clone()].swap_with_slice(&mut other[place]);
+                    let position = row * width + columns.start..row * width + columns.end;
+                    one[position.clone()].swap_with_slice(&mut other[position]);
                 }
             }
         });
@@ -112,7 +112,7 @@ impl Pairs<'_> {
     }
 }
 
-/// Rows and columns of a rectangle of about `1 - own` of the area around a random place, as far as
+/// Rows and columns of a rectangle of about `1 - own` of the area around a random position, as far as
 /// it lies inside.
 fn rectangle(
     own: f64,
@@ -151,7 +151,7 @@ mod tests {
     /// Every value of image `i` is `i`.
     fn images() -> Vec<f32> {
         (0..5 * LENGTH)
-            .map(|place| (place / LENGTH) as f32)
+            .map(|position| (position / LENGTH) as f32)
             .collect()
     }
 

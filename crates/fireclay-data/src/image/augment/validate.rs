@@ -2,7 +2,7 @@
 
 use super::config::{
     AffineConfig, AugmentConfig, ColorJitterConfig, RandAugmentConfig, RandomCropConfig,
-    RandomErasingConfig, RandomResizedCropConfig,
+    RandomResizedCropConfig,
 };
 
 type Problems = Vec<(String, String)>;
@@ -64,11 +64,8 @@ impl AugmentConfig {
         if let Some(RandomCropConfig { padding }) = self.random_crop
             && padding > 4096
         {
-            add(
-                problems,
-                "random_crop.padding",
-                format!("must be at most 4096, but is {padding}"),
-            );
+            let message = format!("must be at most 4096, but is {padding}");
+            add(problems, "random_crop.padding", message);
         }
         if let Some(RandomResizedCropConfig { scale, ratio }) = self.random_resized_crop {
             check_range(problems, "random_resized_crop.scale", scale, 1.0);
@@ -77,43 +74,31 @@ impl AugmentConfig {
         if let Some(affine) = &self.affine {
             affine.validate(problems);
         }
-        if let Some(RandAugmentConfig {
-            operations,
-            magnitude,
-        }) = self.randaugment
-        {
-            if !(1..=100).contains(&operations) {
-                add(
-                    problems,
-                    "randaugment.operations",
-                    format!("must be from 1 to 100, but is {operations}"),
-                );
-            }
-            if magnitude > 30 {
-                add(
-                    problems,
-                    "randaugment.magnitude",
-                    format!("must be from 0 to 30, but is {magnitude}"),
-                );
-            }
+        if let Some(config) = &self.randaugment {
+            config.validate(problems);
         }
         if let Some(jitter) = &self.color_jitter {
             jitter.validate(problems);
         }
-        if let Some(RandomErasingConfig {
-            probability,
-            scale,
-            ratio,
-        }) = self.random_erasing
-        {
-            check(
-                problems,
-                "random_erasing.probability",
-                probability,
-                0.0..=1.0,
-            );
-            check_range(problems, "random_erasing.scale", scale, 1.0);
-            check_range(problems, "random_erasing.ratio", ratio, 1000.0);
+        if let Some(config) = &self.random_erasing {
+            let key = "random_erasing.probability";
+            check(problems, key, config.probability, 0.0..=1.0);
+            check_range(problems, "random_erasing.scale", config.scale, 1.0);
+            check_range(problems, "random_erasing.ratio", config.ratio, 1000.0);
+        }
+    }
+}
+
+impl RandAugmentConfig {
+    fn validate(&self, problems: &mut Problems) {
+        let (operations, magnitude) = (self.operations, self.magnitude);
+        if !(1..=100).contains(&operations) {
+            let message = format!("must be from 1 to 100, but is {operations}");
+            add(problems, "randaugment.operations", message);
+        }
+        if magnitude > 30 {
+            let message = format!("must be from 0 to 30, but is {magnitude}");
+            add(problems, "randaugment.magnitude", message);
         }
     }
 }

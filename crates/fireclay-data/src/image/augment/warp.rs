@@ -26,7 +26,7 @@ impl Affine {
         }
     }
 
-    /// Where a place of the result comes from: `x = m[0] x' + m[1] y' + m[2]`, and so on for y.
+    /// Where a position of the result comes from: `x = m[0] x' + m[1] y' + m[2]`, and so on for y.
     fn inverse(&self) -> [f64; 6] {
         let (angle, (shear_x, shear_y)) = (self.angle.to_radians(), self.shear);
         let (tan_x, shear_y) = (shear_x.to_radians().tan(), shear_y.to_radians());
@@ -90,7 +90,7 @@ impl AffineConfig {
     }
 }
 
-/// PIL's bilinear transform: a place outside the image is `fill`, and within half a pixel of the
+/// PIL's bilinear transform: a position outside the image is `fill`, and within half a pixel of the
 /// edge the edge counts as going on.
 fn warp<const CHANNELS: usize>(pixels: &Pixels, map: [f64; 6], fill: u8) -> Pixels {
     let mut result = Pixels::filled(pixels.width, pixels.height, CHANNELS, fill);

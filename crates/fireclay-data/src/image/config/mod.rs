@@ -7,8 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use self::words::{
-    CacheKind, ImageFormat, ImageSize, Interpolation, LabelLevel, OnDamaged, Statistic,
-    StatisticWord,
+    CacheKind, ImageSize, Interpolation, LabelLevel, OnDamaged, Statistic, StatisticWord,
 };
 use super::augment::AugmentConfig;
 use super::pixels::Channels;

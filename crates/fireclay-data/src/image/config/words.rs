@@ -6,53 +6,6 @@ use schemars::JsonSchema;
 use serde::de::{Error, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
-/// How images and their labels are stored: the `type` of `[data]`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum ImageFormat {
-    /// A folder for each class.
-    ImageFolder,
-    /// A CSV, JSON Lines or Parquet table with a column of paths.
-    ImageTable,
-    /// The IDX files of MNIST and its relatives, compressed or not.
-    Idx,
-    /// The binary files of CIFAR-10 and CIFAR-100.
-    Cifar,
-    /// Tar archives whose members are grouped into samples by name.
-    Webdataset,
-    /// Parquet files with the bytes of the images inside, as Hugging Face writes them.
-    ImageParquet,
-}
-
-impl ImageFormat {
-    /// All formats.
-    pub const ALL: [Self; 6] = [
-        Self::ImageFolder,
-        Self::ImageTable,
-        Self::Idx,
-        Self::Cifar,
-        Self::Webdataset,
-        Self::ImageParquet,
-    ];
-
-    /// The word used in a configuration.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::ImageFolder => "image_folder",
-            Self::ImageTable => "image_table",
-            Self::Idx => "idx",
-            Self::Cifar => "cifar",
-            Self::Webdataset => "webdataset",
-            Self::ImageParquet => "image_parquet",
-        }
-    }
-
-    /// The format that a word stands for.
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|format| format.name() == name)
-    }
-}
-
 /// How an image is resized.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]

@@ -2,37 +2,49 @@
 //! records of one or two label bytes and 3072 bytes of red, green and blue planes, 32 by 32.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use super::places::OpenFile;
-use super::{Answers, ClassNames, Found, Raw, Source};
+use super::open_file::OpenFile;
+use super::{Answers, ClassNames, Format, Found, Raw, Source};
 use crate::error::{DataError, absolute};
 use crate::image::config::{ImageDataConfig, LabelLevel};
-use crate::image::pixels::Pixels;
+use crate::image::pixels::{Channels, Pixels};
 
 const SIDE: usize = 32;
 const PLANE: usize = SIDE * SIDE;
 
+pub(super) const FORMAT: Format = Format {
+    open: |config, _| open(config),
+    keys: &["labels"],
+    has_columns: false,
+    is_folder: |_| true,
+    usual: |config| {
+        let classes = match config.labels {
+            None => 10,
+            Some(LabelLevel::Fine) => 100,
+            Some(LabelLevel::Coarse) => 20,
+        };
+        Some((SIDE, Channels::Rgb, classes))
+    },
+};
+
 /// Files of records.
 #[derive(Debug)]
-pub(crate) struct Cifar {
+struct Cifar {
     files: Vec<(OpenFile, usize)>,
     /// The label bytes of a record.
     labels: usize,
     count: usize,
 }
 
-impl Cifar {
-    fn record(&self) -> usize {
-        self.labels + 3 * PLANE
-    }
-
-    pub(super) fn len(&self) -> usize {
+impl Source for Cifar {
+    fn len(&self) -> usize {
         self.count
     }
 
-    pub(super) fn read(&self, index: usize) -> Result<Raw<'_>, DataError> {
-        let (file, place) = self.find(index);
-        let offset = place * self.record() + self.labels;
+    fn read(&self, index: usize) -> Result<Raw<'_>, DataError> {
+        let (file, record) = self.find(index);
+        let offset = record * self.record() + self.labels;
         let planes = file.read(offset as u64, 3 * PLANE)?;
         let pixel = |at: usize| [planes[at], planes[PLANE + at], planes[2 * PLANE + at]];
         let data = (0..PLANE).flat_map(pixel).collect();
@@ -44,9 +56,15 @@ impl Cifar {
         }))
     }
 
-    pub(super) fn name(&self, index: usize) -> String {
-        let (file, place) = self.find(index);
-        format!("{}#{place}", file.path.display())
+    fn name(&self, index: usize) -> String {
+        let (file, record) = self.find(index);
+        format!("{}#{record}", file.path.display())
+    }
+}
+
+impl Cifar {
+    fn record(&self) -> usize {
+        self.labels + 3 * PLANE
     }
 
     fn find(&self, index: usize) -> (&OpenFile, usize) {
@@ -66,12 +84,12 @@ impl Cifar {
             )));
         }
         let count = (file.length / record) as usize;
-        for place in 0..count {
-            let label = file.read(place as u64 * record + byte as u64, 1)?[0];
+        for number in 0..count {
+            let label = file.read(number as u64 * record + byte as u64, 1)?[0];
             if usize::from(label) >= names.names().len() {
                 return Err(file.damaged(format!(
                     "record {} has label {label}, but there are {} classes",
-                    place + 1,
+                    number + 1,
                     names.names().len()
                 )));
             }
@@ -83,7 +101,7 @@ impl Cifar {
     }
 }
 
-pub(super) fn open(config: &ImageDataConfig) -> Result<Found, DataError> {
+fn open(config: &ImageDataConfig) -> Result<Found, DataError> {
     let folder = Path::new(&config.path);
     let layout = Layout::of(folder, config.labels)?;
     let mut names = ClassNames::declared(layout.names()?);
@@ -101,7 +119,7 @@ pub(super) fn open(config: &ImageDataConfig) -> Result<Found, DataError> {
     }
     let test = layout.test.as_ref().map(|_| train..cifar.count);
     Ok(Found {
-        source: Source::Cifar(cifar),
+        source: Arc::new(cifar),
         answers: Answers::Classes(names),
         valid: None,
         test,
@@ -125,63 +143,52 @@ struct Layout {
 
 impl Layout {
     fn of(folder: &Path, level: Option<LabelLevel>) -> Result<Self, DataError> {
-        let list = std::fs::read_dir(folder).map_err(|source| DataError::Read {
-            path: absolute(folder),
-            source,
-        })?;
-        let mut batches: Vec<PathBuf> = list.flatten().map(|entry| entry.path()).collect();
-        batches.retain(|path| {
-            let name = path
-                .file_name()
-                .and_then(|name| name.to_str())
-                .unwrap_or_default();
-            name.starts_with("data_batch_") && name.ends_with(".bin")
-        });
-        batches.sort();
+        let batches = batches(folder)?;
         let file = |name: &str| Some(folder.join(name)).filter(|path| path.is_file());
-        if let Some(missing) = missing_batch(&batches) {
-            return Err(DataError::Unusable(format!(
-                "{} holds {} training files but no data_batch_{missing}.bin: fetch the archive again",
-                absolute(folder).display(),
-                batches.len()
-            )));
-        }
-        match (batches.is_empty(), file("train.bin")) {
-            (true, None) => Err(DataError::Unusable(format!(
-                "{} holds neither data_batch_1.bin and so on (CIFAR-10) nor train.bin (CIFAR-100)",
-                absolute(folder).display()
-            ))),
-            (false, Some(_)) => Err(DataError::Unusable(format!(
-                "{} holds both CIFAR-10 and CIFAR-100: give each a folder of its own",
-                absolute(folder).display()
-            ))),
-            (false, None) if level.is_some() => Err(DataError::Unusable(
-                "data.labels is for CIFAR-100 only: CIFAR-10 has one label for each image".into(),
-            )),
-            (false, None) => Ok(Self {
-                train: batches,
-                test: file("test_batch.bin"),
-                labels: 1,
-                byte: 0,
-                names: folder.join("batches.meta.txt"),
-                classes: 10,
-            }),
-            (true, Some(train)) => {
-                let is_coarse = level == Some(LabelLevel::Coarse);
-                let (names, byte, classes) = if is_coarse {
-                    ("coarse_label_names.txt", 0, 20)
-                } else {
-                    ("fine_label_names.txt", 1, 100)
-                };
-                Ok(Self {
-                    train: vec![train],
-                    test: file("test.bin"),
-                    labels: 2,
-                    byte,
-                    names: folder.join(names),
-                    classes,
-                })
+        let shown = absolute(folder);
+        let shown = shown.display();
+        let problem = match (batches.is_empty(), file("train.bin")) {
+            (false, None) if level.is_none() => {
+                return Ok(Self {
+                    train: batches,
+                    test: file("test_batch.bin"),
+                    labels: 1,
+                    byte: 0,
+                    names: folder.join("batches.meta.txt"),
+                    classes: 10,
+                });
             }
+            (true, Some(train)) => return Ok(Self::of_100(folder, train, file("test.bin"), level)),
+            (true, None) => format!(
+                "{shown} holds neither data_batch_1.bin and so on (CIFAR-10) nor train.bin (CIFAR-100)"
+            ),
+            (false, Some(_)) => {
+                format!("{shown} holds both CIFAR-10 and CIFAR-100: give each a folder of its own")
+            }
+            (false, None) => {
+                "data.labels is for CIFAR-100 only: CIFAR-10 has one label for each image".into()
+            }
+        };
+        Err(DataError::Unusable(problem))
+    }
+
+    fn of_100(
+        folder: &Path,
+        train: PathBuf,
+        test: Option<PathBuf>,
+        level: Option<LabelLevel>,
+    ) -> Self {
+        let (names, byte, classes) = match level {
+            Some(LabelLevel::Coarse) => ("coarse_label_names.txt", 0, 20),
+            Some(LabelLevel::Fine) | None => ("fine_label_names.txt", 1, 100),
+        };
+        Self {
+            train: vec![train],
+            test,
+            labels: 2,
+            byte,
+            names: folder.join(names),
+            classes,
         }
     }
 
@@ -190,10 +197,8 @@ impl Layout {
         if !self.names.is_file() {
             return Ok((0..self.classes).map(|class| class.to_string()).collect());
         }
-        let text = std::fs::read_to_string(&self.names).map_err(|source| DataError::Read {
-            path: absolute(&self.names),
-            source,
-        })?;
+        let text = std::fs::read_to_string(&self.names)
+            .map_err(|source| DataError::read(&self.names, source))?;
         let names: Vec<String> = text
             .lines()
             .map(|line| line.trim().to_owned())
@@ -211,6 +216,25 @@ impl Layout {
             });
         }
         Ok(names)
+    }
+}
+
+/// The training files of CIFAR-10 in a folder, in their order.
+fn batches(folder: &Path) -> Result<Vec<PathBuf>, DataError> {
+    let list = std::fs::read_dir(folder).map_err(|source| DataError::read(folder, source))?;
+    let mut batches: Vec<PathBuf> = list.flatten().map(|entry| entry.path()).collect();
+    batches.retain(|path| {
+        let name = path.file_name().and_then(|name| name.to_str());
+        name.is_some_and(|name| name.starts_with("data_batch_") && name.ends_with(".bin"))
+    });
+    batches.sort();
+    match missing_batch(&batches) {
+        None => Ok(batches),
+        Some(missing) => Err(DataError::Unusable(format!(
+            "{} holds {} training files but no data_batch_{missing}.bin: fetch the archive again",
+            absolute(folder).display(),
+            batches.len()
+        ))),
     }
 }
 

@@ -5,9 +5,10 @@ use arrow::datatypes::DataType;
 
 use super::{Answers, ClassNames};
 use crate::column::{booleans, column, labels_in, numbers, text};
-use crate::config::TargetKind;
 use crate::error::DataError;
 use crate::image::config::ImageDataConfig;
+use crate::labels::TargetKind;
+use crate::table::simple;
 
 /// What the table says of each row. `names` are those of classes that are stored as indices.
 pub(super) fn answers(
@@ -93,7 +94,7 @@ fn list_sets(
             DataType::LargeList(_) => array.as_list::<i64>().value(row),
             _ => array.as_list::<i32>().value(row),
         };
-        let items = text(name, &crate::read::simple(&items)?)?;
+        let items = text(name, &simple(&items)?)?;
         labels.set(row, items.iter().flatten())
     };
     (0..array.len()).map(read).collect()

@@ -8,85 +8,83 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use super::Raw;
-use crate::error::{DataError, absolute};
+use super::{Raw, Source};
+use crate::error::DataError;
 use crate::hash::{hex, sha256_file};
 
 /// Up to this size in all the contents of the files are part of their hash.
 const HASHED_BYTES: u64 = 1 << 30;
 
-/// Paths of images, in places one after the other.
+/// Paths of images, folder by folder.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Files {
     paths: Vec<PathBuf>,
     /// Folders, each with the index of its first image.
-    places: Vec<(PathBuf, usize)>,
+    folders: Vec<(PathBuf, usize)>,
 }
 
 impl Files {
     /// The images that follow are in this folder.
     pub(super) fn begin(&mut self, folder: &Path) {
-        self.places.push((folder.to_owned(), self.paths.len()));
+        self.folders.push((folder.to_owned(), self.paths.len()));
     }
 
     pub(super) fn push(&mut self, path: PathBuf) {
         self.paths.push(path);
     }
 
-    pub(super) fn len(&self) -> usize {
+    /// The images of each folder: several tables may have theirs in the same one.
+    fn by_folder(&self) -> BTreeMap<&Path, Vec<usize>> {
+        let ends = self.folders.iter().skip(1).map(|(_, start)| *start);
+        let ends = ends.chain([self.paths.len()]);
+        let mut folders: BTreeMap<&Path, Vec<usize>> = BTreeMap::new();
+        for ((folder, start), end) in self.folders.iter().zip(ends) {
+            folders.entry(folder).or_default().extend(*start..end);
+        }
+        folders
+    }
+}
+
+impl Source for Files {
+    fn len(&self) -> usize {
         self.paths.len()
     }
 
-    pub(super) fn read(&self, index: usize) -> Result<Raw<'_>, DataError> {
+    fn read(&self, index: usize) -> Result<Raw<'_>, DataError> {
         let path = &self.paths[index];
         match std::fs::read(path) {
             Ok(bytes) => Ok(Raw::Encoded(Cow::Owned(bytes))),
-            Err(source) => Err(DataError::Read {
-                path: absolute(path),
-                source,
-            }),
+            Err(source) => Err(DataError::read(path, source)),
         }
     }
 
-    /// The first bytes of an image, at most so many.
-    pub(crate) fn read_start(&self, index: usize, most: u64) -> Result<Vec<u8>, DataError> {
+    fn has_files(&self) -> bool {
+        true
+    }
+
+    fn read_start(&self, index: usize, most: u64) -> Result<Option<Vec<u8>>, DataError> {
         let path = &self.paths[index];
         let read = || {
             let mut bytes = Vec::new();
             File::open(path)?.take(most).read_to_end(&mut bytes)?;
-            Ok(bytes)
+            Ok(Some(bytes))
         };
-        read().map_err(|source| DataError::Read {
-            path: absolute(path),
-            source,
-        })
+        read().map_err(|source| DataError::read(path, source))
     }
 
-    pub(super) fn name(&self, index: usize) -> String {
+    fn name(&self, index: usize) -> String {
         self.paths[index].display().to_string()
-    }
-
-    /// The images of each folder: several tables may have theirs in the same one.
-    fn by_folder(&self) -> BTreeMap<&Path, Vec<usize>> {
-        let ends = self.places.iter().skip(1).map(|(_, start)| *start);
-        let ends = ends.chain([self.paths.len()]);
-        let mut folders: BTreeMap<&Path, Vec<usize>> = BTreeMap::new();
-        for ((folder, start), end) in self.places.iter().zip(ends) {
-            folders.entry(folder).or_default().extend(*start..end);
-        }
-        folders
     }
 
     /// A hash for each folder: over the sorted paths in it and the lengths, and over the contents
     /// where all folders together have at most 1 GiB. (In larger ones a change that keeps the
     /// length of a file goes unseen; reading them all would take longer than many a run.)
-    pub(super) fn hashes(&self) -> Result<BTreeMap<String, String>, DataError> {
+    fn hashes(&self) -> Result<BTreeMap<String, String>, DataError> {
         let mut lengths = Vec::with_capacity(self.paths.len());
         for path in &self.paths {
-            let metadata = path.metadata().map_err(|source| DataError::Read {
-                path: absolute(path),
-                source,
-            })?;
+            let metadata = path
+                .metadata()
+                .map_err(|source| DataError::read(path, source))?;
             lengths.push(metadata.len());
         }
         let with_contents = lengths.iter().sum::<u64>() <= HASHED_BYTES;

@@ -1,35 +1,81 @@
-//! Where images are: each source gives the bytes or pixels of one image by its index.
+//! Where images are: each source gives the bytes or pixels of one image by its index. A format is a
+//! file here, its `mod` and a line in the list below.
 
 mod answers;
 mod columns;
 mod files;
-mod places;
+mod open_file;
 
 mod cifar;
-mod folder;
 mod idx;
-mod parquet;
-mod table;
+mod image_folder;
+mod image_parquet;
+mod image_table;
 mod webdataset;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::fmt::Debug;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 pub(crate) use self::answers::{Answers, ClassNames};
-use self::cifar::Cifar;
-use self::files::Files;
-pub use self::folder::image_files;
-use self::idx::Idx;
-use self::parquet::ParquetImages;
-use self::webdataset::Shards;
-use super::config::{ImageDataConfig, ImageFormat};
-use super::pixels::Pixels;
-use crate::config::TargetKind;
+pub use self::image_folder::image_files;
+use super::config::ImageDataConfig;
+use super::pixels::{Channels, Pixels};
 use crate::error::{DataError, absolute};
-use crate::schema::Note;
+use crate::labels::TargetKind;
+use crate::note::Note;
 use crate::table::Table;
+use crate::words::formats;
+
+formats! {
+    /// How images and their labels are stored: the `type` of `[data]`.
+    pub enum ImageFormat: Format {
+        /// A folder for each class.
+        ImageFolder = "image_folder" => image_folder,
+        /// A CSV, JSON Lines or Parquet table with a column of paths.
+        ImageTable = "image_table" => image_table,
+        /// The IDX files of MNIST and its relatives, compressed or not.
+        Idx = "idx" => idx,
+        /// The binary files of CIFAR-10 and CIFAR-100.
+        Cifar = "cifar" => cifar,
+        /// Tar archives whose members are grouped into samples by name.
+        Webdataset = "webdataset" => webdataset,
+        /// Parquet files with the bytes of the images inside, as Hugging Face writes them.
+        ImageParquet = "image_parquet" => image_parquet,
+    }
+}
+
+/// What a format says of itself.
+pub(crate) struct Format {
+    /// Finds all images and their labels, without decoding any.
+    open: fn(&ImageDataConfig, TargetKind) -> Result<Found, DataError>,
+    /// The keys of `[data]` that it reads beside those that every format reads. Without `target`
+    /// each image has one class.
+    pub(crate) keys: &'static [&'static str],
+    /// Whether images are rows of a table, whose columns can decide about splits.
+    pub(crate) has_columns: bool,
+    /// Whether this `path` is the folder that the images are in.
+    pub(crate) is_folder: fn(&Path) -> bool,
+    /// The side in pixels, the channels and the number of classes that data in this format usually
+    /// has; `None` if it can have any.
+    usual: fn(&ImageDataConfig) -> Option<(usize, Channels, usize)>,
+}
+
+impl ImageFormat {
+    /// The side in pixels, the channels and the number of classes that data in this format usually
+    /// has; `None` if it can have any.
+    pub fn usual(self, config: &ImageDataConfig) -> Option<(usize, Channels, usize)> {
+        (self.format().usual)(config)
+    }
+
+    /// Whether the key of `[data]` has a meaning for this format.
+    pub(crate) fn reads(self, key: &str) -> bool {
+        self.format().keys.contains(&key)
+    }
+}
 
 /// An image as it is stored.
 #[derive(Debug)]
@@ -40,24 +86,46 @@ pub(crate) enum Raw<'a> {
     Pixels(Pixels),
 }
 
-/// Images by index.
-#[derive(Debug)]
-pub(crate) enum Source {
-    /// A file each.
-    Files(Files),
-    /// Files of gray pixels.
-    Idx(Idx),
-    /// Files of records.
-    Cifar(Cifar),
-    /// Members of archives.
-    Shards(Shards),
-    /// Cells of a column.
-    Parquet(ParquetImages),
+/// Images by index; an index must be below the length.
+pub(crate) trait Source: Debug + Send + Sync {
+    /// The number of images.
+    fn len(&self) -> usize;
+
+    /// One image.
+    ///
+    /// # Errors
+    /// [`DataError::Read`] or [`DataError::Damaged`].
+    fn read(&self, index: usize) -> Result<Raw<'_>, DataError>;
+
+    /// What to call an image: its path, or the archive and the position in it.
+    fn name(&self, index: usize) -> String;
+
+    /// Whether each image has a file of its own.
+    fn has_files(&self) -> bool {
+        false
+    }
+
+    /// The first bytes of an image, at most `most`, where they are quicker to read than all.
+    ///
+    /// # Errors
+    /// [`DataError::Read`].
+    fn read_start(&self, _index: usize, _most: u64) -> Result<Option<Vec<u8>>, DataError> {
+        Ok(None)
+    }
+
+    /// Hashes of what is not in [`Found::files`], by name.
+    ///
+    /// # Errors
+    /// [`DataError::Read`].
+    fn hashes(&self) -> Result<BTreeMap<String, String>, DataError> {
+        Ok(BTreeMap::new())
+    }
 }
 
-/// Everything that the places of a configuration hold.
+/// Everything that the paths of a configuration hold.
+#[derive(Debug)]
 pub(crate) struct Found {
-    pub(crate) source: Source,
+    pub(crate) source: Arc<dyn Source>,
     /// What is known of each image.
     pub(crate) answers: Answers,
     /// The images that are for validation only.
@@ -77,86 +145,23 @@ pub(crate) fn open(
     config: &ImageDataConfig,
     target: TargetKind,
 ) -> Result<Found, DataError> {
-    let found = match format {
-        ImageFormat::ImageFolder => folder::open(config),
-        ImageFormat::ImageTable => table::open(config, target),
-        ImageFormat::Idx => idx::open(config),
-        ImageFormat::Cifar => cifar::open(config),
-        ImageFormat::Webdataset => webdataset::open(config, target),
-        ImageFormat::ImageParquet => parquet::open(config, target),
-    }?;
+    let found = (format.format().open)(config, target)?;
     debug_assert_eq!(found.answers.len(), found.source.len());
     Ok(found)
 }
 
-/// Whether a path names the images of an IDX pair rather than the folder they are in.
-pub(crate) fn is_idx_images(path: &Path) -> bool {
-    let name = path
-        .file_name()
-        .map(|name| name.to_string_lossy().to_ascii_lowercase());
-    name.is_some_and(|name| name.contains("idx3") || name.ends_with(".gz"))
-}
-
-impl Source {
-    /// The number of images.
-    pub(crate) fn len(&self) -> usize {
-        match self {
-            Self::Files(files) => files.len(),
-            Self::Idx(idx) => idx.len(),
-            Self::Cifar(cifar) => cifar.len(),
-            Self::Shards(shards) => shards.len(),
-            Self::Parquet(parquet) => parquet.len(),
-        }
-    }
-
-    /// The image at this index, which must be below [`Source::len`].
-    ///
-    /// # Errors
-    /// [`DataError::Read`] or [`DataError::Damaged`].
-    pub(crate) fn read(&self, index: usize) -> Result<Raw<'_>, DataError> {
-        match self {
-            Self::Files(files) => files.read(index),
-            Self::Idx(idx) => Ok(idx.read(index)),
-            Self::Cifar(cifar) => cifar.read(index),
-            Self::Shards(shards) => shards.read(index),
-            Self::Parquet(parquet) => parquet.read(index),
-        }
-    }
-
-    /// What to call the image: its path, or the archive and the place in it.
-    pub(crate) fn name(&self, index: usize) -> String {
-        match self {
-            Self::Files(files) => files.name(index),
-            Self::Idx(idx) => idx.name(index),
-            Self::Cifar(cifar) => cifar.name(index),
-            Self::Shards(shards) => shards.name(index),
-            Self::Parquet(parquet) => parquet.name(index),
-        }
-    }
-
-    /// The name from `folder` on, which is the same however the folder is written: relative,
-    /// absolute, with `./` before it.
-    pub(crate) fn name_in(&self, folder: &Path, index: usize) -> String {
-        let name = PathBuf::from(self.name(index));
-        let inner = name.strip_prefix(folder).map(Path::to_owned);
-        let inner = inner.or_else(|_| {
-            let name = absolute(&name);
-            name.strip_prefix(absolute(folder)).map(Path::to_owned)
-        });
-        let parts = inner.as_ref().unwrap_or(&name).components();
-        let parts: Vec<_> = parts
-            .map(|part| part.as_os_str().to_string_lossy())
-            .collect();
-        parts.join("/")
-    }
-
-    /// Hashes of what is not in [`Found::files`], by place.
-    pub(crate) fn hashes(&self) -> Result<BTreeMap<String, String>, DataError> {
-        match self {
-            Self::Files(files) => files.hashes(),
-            Self::Idx(_) | Self::Cifar(_) | Self::Shards(_) | Self::Parquet(_) => {
-                Ok(BTreeMap::new())
-            }
-        }
-    }
+/// The name of an image from `folder` on, which is the same however the folder is written:
+/// relative, absolute, with `./` before it.
+pub(crate) fn name_in(source: &dyn Source, folder: &Path, index: usize) -> String {
+    let name = PathBuf::from(source.name(index));
+    let inner = name.strip_prefix(folder).map(Path::to_owned);
+    let inner = inner.or_else(|_| {
+        let name = absolute(&name);
+        name.strip_prefix(absolute(folder)).map(Path::to_owned)
+    });
+    let parts = inner.as_ref().unwrap_or(&name).components();
+    let parts: Vec<_> = parts
+        .map(|part| part.as_os_str().to_string_lossy())
+        .collect();
+    parts.join("/")
 }

@@ -5,25 +5,34 @@
 use std::collections::HashMap;
 use std::fs::File;
 use std::path::Path;
+use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::folder::is_image;
-use super::places::OpenFile;
-use super::{Answers, ClassNames, Found, Raw, Source};
+use super::image_folder::is_image;
+use super::open_file::OpenFile;
+use super::{Answers, ClassNames, Format, Found, Raw, Source};
 use crate::column::labels_in;
-use crate::config::TargetKind;
 use crate::error::DataError;
+use crate::files::expand;
 use crate::image::config::ImageDataConfig;
+use crate::labels::TargetKind;
 use crate::metered::{Allowance, MEMBER_HEADERS, Metered};
-use crate::read::expand;
+
+pub(super) const FORMAT: Format = Format {
+    open,
+    keys: &["target", "label_separator", "valid_path", "test_path"],
+    has_columns: false,
+    is_folder: |_| false,
+    usual: |_| None,
+};
 
 /// No label is longer; a member that is would only fill the memory.
 const LONGEST_LABEL: u64 = 16 << 20;
 
 /// Archives and where the images in them are.
 #[derive(Debug, Default)]
-pub(crate) struct Shards {
+struct Shards {
     files: Vec<OpenFile>,
     samples: Vec<Sample>,
 }
@@ -42,18 +51,18 @@ struct Member {
     length: u64,
 }
 
-impl Shards {
-    pub(super) fn len(&self) -> usize {
+impl Source for Shards {
+    fn len(&self) -> usize {
         self.samples.len()
     }
 
-    pub(super) fn read(&self, index: usize) -> Result<Raw<'_>, DataError> {
+    fn read(&self, index: usize) -> Result<Raw<'_>, DataError> {
         let Sample { file, image, .. } = &self.samples[index];
         let bytes = self.files[*file as usize].read(image.offset, image.length as usize)?;
         Ok(Raw::Encoded(bytes.into()))
     }
 
-    pub(super) fn name(&self, index: usize) -> String {
+    fn name(&self, index: usize) -> String {
         let sample = &self.samples[index];
         format!(
             "{}:{}",
@@ -63,7 +72,7 @@ impl Shards {
     }
 }
 
-pub(super) fn open(config: &ImageDataConfig, target: TargetKind) -> Result<Found, DataError> {
+fn open(config: &ImageDataConfig, target: TargetKind) -> Result<Found, DataError> {
     let mut shards = Shards::default();
     let mut labels = LabelReader::new(config, target);
     let mut add = |path: &String| {
@@ -81,7 +90,7 @@ pub(super) fn open(config: &ImageDataConfig, target: TargetKind) -> Result<Found
     let test = config.test_path.as_ref().map(&mut add).transpose()?;
     let files = shards.files.iter().map(|file| file.path.clone()).collect();
     Ok(Found {
-        source: Source::Shards(shards),
+        source: Arc::new(shards),
         answers: labels.answers,
         valid,
         test,
@@ -100,41 +109,70 @@ struct Group {
     label: Option<Member>,
 }
 
+/// Samples in the order of their first members.
+#[derive(Default)]
+struct Groups {
+    list: Vec<Group>,
+    positions: HashMap<String, usize>,
+}
+
+impl Groups {
+    /// Adds a member to its sample; that of a label has this ending. Other members are passed over.
+    fn add(&mut self, name: &str, member: Member, ending: &str) -> Result<(), String> {
+        let Some((key, extension)) = key_and_extension(name) else {
+            return Ok(());
+        };
+        let next = self.list.len();
+        let position = *self.positions.entry(key.to_owned()).or_insert(next);
+        if position == next {
+            self.list.push(Group {
+                key: key.to_owned(),
+                ..Group::default()
+            });
+        }
+        let group = &mut self.list[position];
+        let is_plain = !extension.contains('.');
+        let is_twice = if is_plain && is_image(Path::new(&format!("_.{extension}"))) {
+            group.image.replace((name.to_owned(), member)).is_some()
+        } else {
+            extension.eq_ignore_ascii_case(ending) && group.label.replace(member).is_some()
+        };
+        match is_twice {
+            true => Err(format!(
+                "sample {key:?} has two images or two labels; the second is {name:?}"
+            )),
+            false => Ok(()),
+        }
+    }
+}
+
 fn add_shard(
     path: &Path,
     shards: &mut Shards,
     labels: &mut LabelReader<'_>,
 ) -> Result<(), DataError> {
     let file = OpenFile::open(path)?;
-    let groups = groups(&file, labels.ending())?;
-    for group in groups {
+    for group in groups(&file, labels.ending())? {
+        let key = group.key;
         let Some((name, image)) = group.image else {
             return Err(file.damaged(format!(
-                "sample {:?} has no image: none of its members ends in .png, .jpg, .jpeg, .webp, .bmp or .gif",
-                group.key
+                "sample {key:?} has no image: none of its members ends in .png, .jpg, .jpeg, .webp, .bmp or .gif"
             )));
         };
-        let Some(label) = group.label else {
-            return Err(file.damaged(format!(
-                "sample {:?} has no {}.{}, which would hold its label",
-                group.key,
-                group.key,
-                labels.ending()
-            )));
-        };
-        if label.length > LONGEST_LABEL {
-            return Err(file.damaged(format!(
-                "the label of sample {:?} has {} bytes",
-                group.key, label.length
-            )));
+        let label = group.label.ok_or_else(|| {
+            let ending = labels.ending();
+            format!("sample {key:?} has no {key}.{ending}, which would hold its label")
+        });
+        let label = label.map_err(|problem| file.damaged(problem))?;
+        let length = label.length;
+        if length > LONGEST_LABEL {
+            return Err(file.damaged(format!("the label of sample {key:?} has {length} bytes")));
         }
-        let text = file.read(label.offset, label.length as usize)?;
+        let text = file.read(label.offset, length as usize)?;
         let pushed = std::str::from_utf8(&text)
             .map_err(|_| "is not valid UTF-8".to_owned())
             .and_then(|text| labels.push(text));
-        pushed.map_err(|problem| {
-            file.damaged(format!("the label of sample {:?} {problem}", group.key))
-        })?;
+        pushed.map_err(|problem| file.damaged(format!("the label of sample {key:?} {problem}")))?;
         let file = shards.files.len() as u32;
         shards.samples.push(Sample { file, image, name });
     }
@@ -152,8 +190,7 @@ fn groups(file: &OpenFile, ending: &str) -> Result<Vec<Group>, DataError> {
     let reader = File::open(&file.path).map_err(damaged)?;
     let allowance = Allowance::default();
     let mut archive = tar::Archive::new(Metered::new(reader, allowance.clone()));
-    let mut groups: Vec<Group> = Vec::new();
-    let mut places: HashMap<String, usize> = HashMap::new();
+    let mut groups = Groups::default();
     let mut entries = archive.entries_with_seek().map_err(damaged)?;
     loop {
         // What is in the members is skipped, so only headers are read here.
@@ -166,58 +203,29 @@ fn groups(file: &OpenFile, ending: &str) -> Result<Vec<Group>, DataError> {
         let bytes = entry.path_bytes();
         let name = std::str::from_utf8(&bytes)
             .map_err(|_| file.damaged("the name of a member is not valid UTF-8"))?;
-        let Some((key, extension)) = key_and_extension(name) else {
-            continue;
-        };
-        let member = Member {
-            offset: entry.raw_file_position(),
-            length: entry.size(),
-        };
-        if member
-            .offset
-            .checked_add(member.length)
+        let (offset, length) = (entry.raw_file_position(), entry.size());
+        if offset
+            .checked_add(length)
             .is_none_or(|end| end > file.length)
         {
             return Err(file.damaged(format!(
                 "member {name:?} reaches beyond the end: the file is cut short"
             )));
         }
-        let place = *places.entry(key.to_owned()).or_insert_with(|| {
-            groups.push(Group {
-                key: key.to_owned(),
-                ..Default::default()
-            });
-            groups.len() - 1
-        });
-        let group = &mut groups[place];
-        let is_twice = if is_image(Path::new(&format!("_.{extension}"))) && !extension.contains('.')
-        {
-            group.image.replace((name.to_owned(), member)).is_some()
-        } else if extension.eq_ignore_ascii_case(ending) {
-            group.label.replace(member).is_some()
-        } else {
-            false
-        };
-        if is_twice {
-            return Err(file.damaged(format!(
-                "sample {key:?} has two images or two labels; the second is {name:?}"
-            )));
-        }
+        let member = Member { offset, length };
+        let added = groups.add(name, member, ending);
+        added.map_err(|problem| file.damaged(problem))?;
     }
     check_end(file)?;
-    Ok(groups)
+    Ok(groups.list)
 }
 
-/// A whole archive ends with blocks of zeros; without them members may be missing.
+/// A whole archive ends with blocks of zeros. Without them members may be missing.
 fn check_end(file: &OpenFile) -> Result<(), DataError> {
     const BLOCK: u64 = 512;
     let is_whole = file.length.is_multiple_of(BLOCK) && file.length >= BLOCK;
-    if is_whole
-        && file
-            .read(file.length - BLOCK, BLOCK as usize)?
-            .iter()
-            .all(|byte| *byte == 0)
-    {
+    let is_zero = |last: Vec<u8>| last.iter().all(|byte| *byte == 0);
+    if is_whole && is_zero(file.read(file.length - BLOCK, BLOCK as usize)?) {
         return Ok(());
     }
     Err(file.damaged("it does not end as a tar archive does: the file is cut short"))

@@ -4,7 +4,6 @@ use std::path::Path;
 use tempfile::TempDir;
 
 use super::*;
-use crate::config::TargetKind;
 use crate::image::augment::{
     AffineConfig, ColorJitterConfig, RandAugmentConfig, RandomCropConfig, RandomErasingConfig,
     RandomResizedCropConfig,
@@ -14,6 +13,7 @@ use crate::image::preprocess::ImageTarget;
 use crate::image::reference::{bytes, reference};
 use crate::image::source::open;
 use crate::image::{ImageDataConfig, ImageFormat};
+use crate::labels::TargetKind;
 use crate::prefetch::prefetch;
 
 const IMAGES: usize = 12;
@@ -42,7 +42,7 @@ fn split(folder: &Path, cache: Cache) -> ImageSplit {
     let preprocess = ImagePreprocess::new((10, 11), Channels::Rgb, target);
     let labels = Labels::Classes((0..count).collect());
     ImageSplit::new(
-        Arc::new(found.source),
+        found.source,
         (0..count).collect(),
         labels,
         Arc::new(preprocess),
@@ -124,7 +124,7 @@ fn threads_and_caches_change_nothing() {
             let split = split(folder.path(), cache).augmented(config.clone(), 7);
             // Every batch three times: from the second on, out of the cache.
             let items = prefetch(0..9, threads, 4, move |batch| {
-                split.batch(1, &[0, 1, 2, 3].map(|place| (batch % 3) * 4 + place))
+                split.batch(1, &[0, 1, 2, 3].map(|position| (batch % 3) * 4 + position))
             });
             items.map(|batch| batch.unwrap()).collect::<Vec<_>>()
         };

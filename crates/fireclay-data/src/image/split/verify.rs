@@ -6,7 +6,7 @@ use std::thread;
 
 use super::ImageSplit;
 use crate::error::DataError;
-use crate::schema::Note;
+use crate::note::Note;
 
 /// How many threads there is work for on this machine.
 pub(crate) fn threads() -> usize {
@@ -49,13 +49,7 @@ impl ImageSplit {
                     .is_err()
             })
             .collect();
-        Ok((
-            self.only(&whole),
-            Some(Note {
-                column: None,
-                message,
-            }),
-        ))
+        Ok((self.only(&whole), Some(Note::general(message))))
     }
 
     /// The images that cannot be used, in order, each with the reason.

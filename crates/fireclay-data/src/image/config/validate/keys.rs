@@ -1,12 +1,8 @@
 //! Which keys a format reads, and which of them contradict each other.
 
-use ImageFormat::{Cifar, Idx, ImageFolder, ImageParquet, ImageTable, Webdataset};
-
 use super::Problems;
-use crate::image::config::{ImageDataConfig, ImageFormat};
-
-/// All but CIFAR, whose file names say what is for the test.
-const SEVERAL_PATHS: [ImageFormat; 5] = [ImageFolder, ImageTable, Idx, Webdataset, ImageParquet];
+use crate::image::config::ImageDataConfig;
+use crate::image::source::ImageFormat;
 
 impl ImageDataConfig {
     pub(super) fn validate_names(&self, problems: &mut Problems) {
@@ -30,43 +26,24 @@ impl ImageDataConfig {
     }
 
     pub(super) fn validate_keys_of(&self, format: ImageFormat, problems: &mut Problems) {
-        let keys: [(&str, bool, &[ImageFormat]); 9] = [
-            ("root", self.root.is_some(), &[ImageTable]),
-            (
-                "image_column",
-                self.image_column.is_some(),
-                &[ImageTable, ImageParquet],
-            ),
-            (
-                "target",
-                self.target.is_some(),
-                &[ImageTable, ImageParquet, Webdataset],
-            ),
-            (
-                "targets",
-                !self.targets.is_empty(),
-                &[ImageTable, ImageParquet],
-            ),
-            (
-                "label_separator",
-                self.label_separator.is_some(),
-                &[ImageTable, ImageParquet, Webdataset],
-            ),
-            ("labels", self.labels.is_some(), &[Cifar]),
-            ("transpose", self.transpose, &[Idx]),
-            ("valid_path", self.valid_path.is_some(), &SEVERAL_PATHS),
-            ("test_path", self.test_path.is_some(), &SEVERAL_PATHS),
+        let given = [
+            ("root", self.root.is_some()),
+            ("image_column", self.image_column.is_some()),
+            ("target", self.target.is_some()),
+            ("targets", !self.targets.is_empty()),
+            ("label_separator", self.label_separator.is_some()),
+            ("labels", self.labels.is_some()),
+            ("transpose", self.transpose),
+            ("valid_path", self.valid_path.is_some()),
+            ("test_path", self.test_path.is_some()),
         ];
-        for (key, is_set, readers) in keys {
-            if is_set && !readers.contains(&format) {
-                let names: Vec<_> = readers.iter().map(|reader| reader.name()).collect();
+        for (key, is_given) in given {
+            if is_given && !format.reads(key) {
+                let readers = ImageFormat::names_of(|format| format.keys.contains(&key));
+                let name = format.name();
                 problems.add(
                     key,
-                    format!(
-                        "is for {} only; {} has no use for it",
-                        names.join(", "),
-                        format.name()
-                    ),
+                    format!("is for {readers} only; {name} has no use for it"),
                 );
             }
         }

@@ -3,10 +3,9 @@
 mod keys;
 mod values;
 
-use super::{ImageDataConfig, ImageFormat};
-use crate::config::TargetKind;
-
-use ImageFormat::{ImageParquet, ImageTable, Webdataset};
+use super::ImageDataConfig;
+use crate::image::source::ImageFormat;
+use crate::labels::TargetKind;
 
 impl ImageDataConfig {
     /// Everything that cannot be meant, as pairs of a key inside `[data]` and a message.
@@ -43,13 +42,20 @@ impl ImageDataConfig {
                 "is for multi-label tasks only, and the task asks for one answer",
             );
         }
-        let holds_classes = !matches!(format, ImageTable | ImageParquet | Webdataset);
-        if holds_classes && target != TargetKind::Class {
-            let what = match target {
-                TargetKind::Number => "numbers to predict",
-                _ => "several labels of one image",
-            };
-            problems.add("type", format!("{} holds one class for each image; {what} come with image_table, image_parquet or webdataset", format.name()));
+        let what = match target {
+            TargetKind::Class => None,
+            TargetKind::Number => Some("numbers to predict"),
+            TargetKind::Set => Some("several labels of one image"),
+        };
+        if let Some(what) = what
+            && !format.reads("target")
+        {
+            let name = format.name();
+            let others = ImageFormat::names_of(|format| format.keys.contains(&"target"));
+            problems.add(
+                "type",
+                format!("{name} holds one class for each image; {what} come with {others}"),
+            );
         }
         if self.split.stratify && target != TargetKind::Class {
             problems.add(
@@ -71,13 +77,12 @@ impl ImageDataConfig {
         for (key, column) in columns {
             let Some(column) = column else { continue };
             let key = format!("split.{key}");
-            if format != ImageTable {
+            if !format.format().has_columns {
+                let with_columns = ImageFormat::names_of(|format| format.has_columns);
+                let name = format.name();
                 problems.add(
                     &key,
-                    format!(
-                        "names a column, and only an image_table has any; {} does not",
-                        format.name()
-                    ),
+                    format!("names a column, which only {with_columns} has; {name} does not"),
                 );
             } else if self.targets.contains(column)
                 || column == self.target() && self.targets.is_empty()
@@ -105,7 +110,7 @@ impl Problems {
 
 #[cfg(test)]
 mod tests {
-    use ImageFormat::Idx;
+    use ImageFormat::{Idx, ImageTable};
 
     use super::*;
     use crate::image::{Channels, ImageSize, LabelLevel, Statistic};

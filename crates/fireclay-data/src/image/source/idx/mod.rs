@@ -6,14 +6,23 @@ mod names;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use flate2::read::MultiGzDecoder;
 
 use self::names::{held_out, labels_of, pairs};
-use super::{Answers, ClassNames, Found, Raw, Source};
+use super::{Answers, ClassNames, Format, Found, Raw, Source};
 use crate::error::{DataError, absolute};
 use crate::image::config::ImageDataConfig;
-use crate::image::pixels::Pixels;
+use crate::image::pixels::{Channels, Pixels};
+
+pub(super) const FORMAT: Format = Format {
+    open: |config, _| open(config),
+    keys: &["transpose", "valid_path", "test_path"],
+    has_columns: false,
+    is_folder: |path| !is_images(path),
+    usual: |_| Some((28, Channels::Gray, 10)),
+};
 
 /// Unsigned bytes with three dimensions: images, rows, columns.
 const IMAGES: u32 = 0x0803;
@@ -25,7 +34,7 @@ const MOST_BYTES: u64 = 16 << 30;
 
 /// Files of images, in memory.
 #[derive(Debug, Default)]
-pub(crate) struct Idx {
+struct Idx {
     files: Vec<Images>,
     transpose: bool,
 }
@@ -41,61 +50,70 @@ struct Images {
     data: Vec<u8>,
 }
 
-impl Idx {
-    pub(super) fn len(&self) -> usize {
+impl Source for Idx {
+    fn len(&self) -> usize {
         self.files.last().map_or(0, |file| file.start + file.count)
     }
 
-    pub(super) fn read(&self, index: usize) -> Raw<'_> {
-        let (file, place) = self.find(index);
+    fn read(&self, index: usize) -> Result<Raw<'_>, DataError> {
+        let (file, image) = self.find(index);
         let (height, width) = (file.height, file.width);
         let size = height * width;
-        let stored = &file.data[place * size..(place + 1) * size];
+        let stored = &file.data[image * size..(image + 1) * size];
         if !self.transpose {
-            return Raw::Pixels(Pixels {
+            return Ok(Raw::Pixels(Pixels {
                 width,
                 height,
                 channels: 1,
                 data: stored.to_vec(),
-            });
+            }));
         }
         let turned = (0..width).flat_map(|x| (0..height).map(move |y| stored[y * width + x]));
-        Raw::Pixels(Pixels {
+        Ok(Raw::Pixels(Pixels {
             width: height,
             height: width,
             channels: 1,
             data: turned.collect(),
-        })
+        }))
     }
 
-    pub(super) fn name(&self, index: usize) -> String {
-        let (file, place) = self.find(index);
-        format!("{}#{place}", file.name)
+    fn name(&self, index: usize) -> String {
+        let (file, image) = self.find(index);
+        format!("{}#{image}", file.name)
     }
+}
 
+impl Idx {
     fn find(&self, index: usize) -> (&Images, usize) {
         let file = self.files.partition_point(|file| file.start <= index) - 1;
         (&self.files[file], index - self.files[file].start)
     }
 }
 
-pub(super) fn open(config: &ImageDataConfig) -> Result<Found, DataError> {
-    let path = Path::new(&config.path);
-    let (train, mut test) = pairs(path)?;
-    if let Some(path) = &config.test_path {
-        if let Some(test) = &test {
+/// Whether a path names the images of a pair rather than the folder they are in.
+fn is_images(path: &Path) -> bool {
+    let name = path
+        .file_name()
+        .map(|name| name.to_string_lossy().to_ascii_lowercase());
+    name.is_some_and(|name| name.contains("idx3") || name.ends_with(".gz"))
+}
+
+fn open(config: &ImageDataConfig) -> Result<Found, DataError> {
+    let (train, beside) = pairs(Path::new(&config.path))?;
+    let own = |path: &Option<String>| {
+        let path = path.as_ref().map(|path| held_out(Path::new(path)));
+        path.transpose()
+    };
+    let test = match (beside, own(&config.test_path)?) {
+        (Some(beside), Some(_)) => {
             return Err(DataError::Split(format!(
                 "test_path contradicts {}, which is beside the training images: use one of them",
-                absolute(test).display()
+                absolute(&beside).display()
             )));
         }
-        test = Some(held_out(Path::new(path))?);
-    }
-    let valid = config
-        .valid_path
-        .as_ref()
-        .map(|path| held_out(Path::new(path)))
-        .transpose()?;
+        (beside, own) => own.or(beside),
+    };
+    let valid = own(&config.valid_path)?;
     let mut idx = Idx {
         files: Vec::new(),
         transpose: config.transpose,
@@ -112,7 +130,7 @@ pub(super) fn open(config: &ImageDataConfig) -> Result<Found, DataError> {
     let valid = valid.map(&mut add).transpose()?;
     let test = test.map(&mut add).transpose()?;
     Ok(Found {
-        source: Source::Idx(idx),
+        source: Arc::new(idx),
         answers: Answers::Classes(classes),
         valid,
         test,
@@ -132,31 +150,8 @@ fn read_pair(
     // What the headers claim is judged before anything is read, let alone unpacked.
     let pixels = Contents::<3>::open(images, IMAGES)?;
     let names = Contents::<1>::open(labels, LABELS)?;
-    let ([count, height, width], [labelled]) = (pixels.sizes, names.sizes);
-    if count != labelled {
-        return Err(damaged(
-            labels,
-            format!(
-                "{labelled} labels for the {count} images of {}",
-                absolute(images).display()
-            ),
-        ));
-    }
-    if height == 0 || width == 0 || count == 0 {
-        return Err(damaged(
-            images,
-            format!("{count} images of {height} by {width} pixels are nothing to learn from"),
-        ));
-    }
-    // Sides have 32 bits each.
-    if height as u64 * width as u64 > max_pixels {
-        return Err(damaged(
-            images,
-            format!(
-                "the images have {width} by {height} pixels, more than max_pixels = {max_pixels}"
-            ),
-        ));
-    }
+    check_sizes(&pixels, &names, max_pixels)?;
+    let [count, height, width] = pixels.sizes;
     let (data, named) = (pixels.read()?, names.read()?);
     for label in named {
         classes.push(&label.to_string());
@@ -173,6 +168,36 @@ fn read_pair(
     Ok(())
 }
 
+fn check_sizes(
+    pixels: &Contents<'_, 3>,
+    names: &Contents<'_, 1>,
+    max_pixels: u64,
+) -> Result<(), DataError> {
+    let ([count, height, width], [labelled]) = (pixels.sizes, names.sizes);
+    let (images, labels) = (pixels.path, names.path);
+    if count != labelled {
+        let images = absolute(images);
+        let message = format!(
+            "{labelled} labels for the {count} images of {}",
+            images.display()
+        );
+        return Err(DataError::damaged(labels, message));
+    }
+    if height == 0 || width == 0 || count == 0 {
+        let message =
+            format!("{count} images of {height} by {width} pixels are nothing to learn from");
+        return Err(DataError::damaged(images, message));
+    }
+    // Sides have 32 bits each.
+    if height as u64 * width as u64 > max_pixels {
+        let message = format!(
+            "the images have {width} by {height} pixels, more than max_pixels = {max_pixels}"
+        );
+        return Err(DataError::damaged(images, message));
+    }
+    Ok(())
+}
+
 /// A file whose header has been read.
 struct Contents<'a, const N: usize> {
     path: &'a Path,
@@ -184,9 +209,11 @@ struct Contents<'a, const N: usize> {
 
 impl<'a, const N: usize> Contents<'a, N> {
     fn open(path: &'a Path, magic: u32) -> Result<Self, DataError> {
-        let file = File::open(path).map_err(|source| read_error(path, source))?;
+        let file = File::open(path).map_err(|source| DataError::read(path, source))?;
         let mut file = BufReader::new(file);
-        let start = file.fill_buf().map_err(|source| read_error(path, source))?;
+        let start = file
+            .fill_buf()
+            .map_err(|source| DataError::read(path, source))?;
         let is_gzip = start.starts_with(&[0x1f, 0x8b]);
         let mut rest: Box<dyn Read> = if is_gzip {
             Box::new(MultiGzDecoder::new(file))
@@ -196,7 +223,7 @@ impl<'a, const N: usize> Contents<'a, N> {
         let found = read_u32(path, &mut rest)?;
         if found != magic {
             let what = if magic == IMAGES { "images" } else { "labels" };
-            return Err(damaged(
+            return Err(DataError::damaged(
                 path,
                 format!(
                     "no IDX file of {what}: it begins with {found:#010x} instead of {magic:#010x}"
@@ -211,7 +238,7 @@ impl<'a, const N: usize> Contents<'a, N> {
             .iter()
             .try_fold(1u64, |total, &size| total.checked_mul(size as u64));
         let Some(total) = total.filter(|total| *total <= MOST_BYTES) else {
-            return Err(damaged(
+            return Err(DataError::damaged(
                 path,
                 format!("the header claims {sizes:?} bytes, more than the 16 GiB that are read"),
             ));
@@ -234,14 +261,14 @@ impl<'a, const N: usize> Contents<'a, N> {
         read.map_err(|source| short(path, source))?;
         match (data.len() as u64).cmp(&total) {
             std::cmp::Ordering::Equal => Ok(data),
-            std::cmp::Ordering::Less => Err(damaged(
+            std::cmp::Ordering::Less => Err(DataError::damaged(
                 path,
                 format!(
                     "{} bytes of data where the header claims {total}: the file is cut short",
                     data.len()
                 ),
             )),
-            std::cmp::Ordering::Greater => Err(damaged(
+            std::cmp::Ordering::Greater => Err(DataError::damaged(
                 path,
                 format!("more data than the {total} bytes that the header claims"),
             )),
@@ -259,24 +286,10 @@ fn read_u32(path: &Path, reader: &mut dyn Read) -> Result<u32, DataError> {
 
 fn short(path: &Path, source: std::io::Error) -> DataError {
     match source.kind() {
-        std::io::ErrorKind::UnexpectedEof => damaged(path, "the file is cut short".into()),
+        std::io::ErrorKind::UnexpectedEof => DataError::damaged(path, "the file is cut short"),
         std::io::ErrorKind::InvalidInput | std::io::ErrorKind::InvalidData => {
-            damaged(path, format!("the compressed data is damaged: {source}"))
+            DataError::damaged(path, format!("the compressed data is damaged: {source}"))
         }
-        _ => read_error(path, source),
-    }
-}
-
-fn read_error(path: &Path, source: std::io::Error) -> DataError {
-    DataError::Read {
-        path: absolute(path),
-        source,
-    }
-}
-
-fn damaged(path: &Path, message: String) -> DataError {
-    DataError::Damaged {
-        path: absolute(path),
-        message,
+        _ => DataError::read(path, source),
     }
 }

@@ -53,10 +53,7 @@ fn none_in(folder: &Path) -> DataError {
 
 /// The files of images in a folder, sorted; where one is there with and without `.gz`, the latter.
 fn images_in(folder: &Path) -> Result<Vec<PathBuf>, DataError> {
-    let fail = |source| DataError::Read {
-        path: absolute(folder),
-        source,
-    };
+    let fail = |source| DataError::read(folder, source);
     let mut images = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(fail)? {
         let name = entry.map_err(fail)?.file_name();

@@ -1,0 +1,261 @@
+//! What the cells of a column mean, whatever type the file gave them.
+
+pub(crate) mod dates;
+
+use arrow::array::{
+    Array, ArrayRef, AsArray, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray,
+};
+use arrow::compute::{CastOptions, cast_with_options};
+use arrow::datatypes::{DataType, Float64Type, Int64Type, TimestampMicrosecondType};
+
+use self::dates::DateOrder;
+use crate::error::DataError;
+
+/// The column of this name.
+///
+/// # Errors
+/// [`DataError::MissingColumn`] with the names that there are.
+pub fn column<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a ArrayRef, DataError> {
+    batch
+        .column_by_name(name)
+        .ok_or_else(|| DataError::MissingColumn {
+            column: name.to_owned(),
+            known: batch
+                .schema()
+                .fields()
+                .iter()
+                .map(|field| field.name().clone())
+                .collect(),
+            file: None,
+        })
+}
+
+/// Whether the column has one of the types that can be features.
+pub(crate) fn is_flat(array: &ArrayRef) -> bool {
+    matches!(
+        array.data_type(),
+        DataType::Utf8
+            | DataType::Boolean
+            | DataType::Int64
+            | DataType::Float64
+            | DataType::Timestamp(_, _)
+    )
+}
+
+/// The labels in a text, without white space around them; none in an empty one.
+pub(crate) fn labels_in<'a>(
+    text: &'a str,
+    separator: &'a str,
+) -> impl Iterator<Item = &'a str> + Clone {
+    text.split(separator)
+        .map(str::trim)
+        .filter(|label| !label.is_empty())
+}
+
+/// The cells as text, a number in its shortest form: `1`, not `1.0`.
+pub(crate) fn text(name: &str, array: &ArrayRef) -> Result<StringArray, DataError> {
+    match array.data_type() {
+        DataType::Utf8 => Ok(array.as_string::<i32>().clone()),
+        DataType::Float64 => {
+            let values = array.as_primitive::<Float64Type>();
+            Ok(values
+                .iter()
+                .map(|value| value.filter(|value| !value.is_nan()).map(shortest))
+                .collect())
+        }
+        _ => Ok(convert(name, array, &DataType::Utf8, "text")?
+            .as_string::<i32>()
+            .clone()),
+    }
+}
+
+/// The cells as numbers; NaN is missing.
+///
+/// # Errors
+/// The first cell that is no number or infinite, with its row.
+pub(crate) fn numbers(name: &str, array: &ArrayRef) -> Result<Float64Array, DataError> {
+    let values = raw_numbers(name, array)?;
+    if values.null_count() > array.null_count()
+        && let Some(row) = (0..array.len()).find(|&row| values.is_null(row) && array.is_valid(row))
+    {
+        return Err(bad(
+            name,
+            array,
+            row,
+            "is not a number; correct it, add it to null_values, or give the column another kind",
+        ));
+    }
+    if let Some(row) =
+        (0..values.len()).find(|&row| values.is_valid(row) && values.value(row).is_infinite())
+    {
+        return Err(bad(name, array, row, "is not finite"));
+    }
+    if values.values().iter().any(|value| value.is_nan()) {
+        return Ok(values
+            .iter()
+            .map(|value| value.filter(|value| !value.is_nan()))
+            .collect());
+    }
+    Ok(values)
+}
+
+fn raw_numbers(name: &str, array: &ArrayRef) -> Result<Float64Array, DataError> {
+    Ok(convert(name, array, &DataType::Float64, "numbers")?
+        .as_primitive::<Float64Type>()
+        .clone())
+}
+
+/// The cells as truth values: the words of [`truth`], or the numbers 0 and 1.
+///
+/// # Errors
+/// The first other cell, with its row.
+pub(crate) fn booleans(name: &str, array: &ArrayRef) -> Result<BooleanArray, DataError> {
+    if let Some(values) = array.as_boolean_opt() {
+        return Ok(values.clone());
+    }
+    let cells = text(name, array)?;
+    let read = |(row, cell): (usize, Option<&str>)| match cell {
+        None => Ok(None),
+        Some(cell) => match truth(cell).or(match cell {
+            "0" => Some(false),
+            "1" => Some(true),
+            _ => None,
+        }) {
+            Some(value) => Ok(Some(value)),
+            None => Err(DataError::bad_value(
+                name,
+                row,
+                cell,
+                "is neither true nor false",
+            )),
+        },
+    };
+    cells.iter().enumerate().map(read).collect()
+}
+
+/// What a word of yes or no means.
+pub(crate) fn truth(word: &str) -> Option<bool> {
+    let is = |words: [&str; 4]| words.iter().any(|other| word.eq_ignore_ascii_case(other));
+    if is(["true", "yes", "t", "y"]) {
+        Some(true)
+    } else if is(["false", "no", "f", "n"]) {
+        Some(false)
+    } else {
+        None
+    }
+}
+
+/// The cells as moments: microseconds since 1970.
+///
+/// # Errors
+/// The first cell that is no date of this order, with its row.
+pub(crate) fn moments(
+    name: &str,
+    array: &ArrayRef,
+    order: DateOrder,
+) -> Result<Int64Array, DataError> {
+    if matches!(array.data_type(), DataType::Timestamp(_, _)) {
+        return Ok(array
+            .as_primitive::<TimestampMicrosecondType>()
+            .reinterpret_cast::<Int64Type>());
+    }
+    let cells = text(name, array)?;
+    let read = |(row, cell): (usize, Option<&str>)| match cell {
+        None => Ok(None),
+        Some(cell) => match order.parse(cell) {
+            Some(value) => Ok(Some(value)),
+            None => Err(DataError::bad_value(
+                name,
+                row,
+                cell,
+                &format!("is not a date written {}", order.words()),
+            )),
+        },
+    };
+    cells.iter().enumerate().map(read).collect()
+}
+
+/// Whether every cell that is there is a number.
+pub(crate) fn is_numeric(array: &ArrayRef) -> bool {
+    match array.data_type() {
+        DataType::Int64 | DataType::Float64 => true,
+        DataType::Utf8 => {
+            // Text shows itself in the first rows, and then the whole column need not be converted.
+            let all_numbers = |array: &ArrayRef| {
+                raw_numbers("", array).is_ok_and(|values| values.null_count() == array.null_count())
+            };
+            all_numbers(&array.slice(0, array.len().min(1000))) && all_numbers(array)
+        }
+        _ => false,
+    }
+}
+
+/// Whether every cell that is there is a word of [`truth`].
+pub(crate) fn is_boolean(array: &ArrayRef) -> bool {
+    match array.data_type() {
+        DataType::Boolean => true,
+        DataType::Utf8 => array
+            .as_string::<i32>()
+            .iter()
+            .flatten()
+            .all(|word| truth(word).is_some()),
+        _ => false,
+    }
+}
+
+/// The order in which every cell that is there is a date, and whether another would do as well.
+pub(crate) fn date_order(array: &ArrayRef) -> Option<(DateOrder, bool)> {
+    match array.data_type() {
+        DataType::Timestamp(_, _) => Some((DateOrder::Ymd, false)),
+        DataType::Utf8 => {
+            let cells = array.as_string::<i32>();
+            let fits = |order: &DateOrder| {
+                cells
+                    .iter()
+                    .flatten()
+                    .all(|cell| order.parse(cell).is_some())
+            };
+            let mut orders: Vec<_> = DateOrder::ALL.into_iter().filter(fits).collect();
+            // Points between the numbers are the custom where the day comes first.
+            if cells
+                .iter()
+                .flatten()
+                .next()
+                .is_some_and(|cell| cell.contains('.'))
+            {
+                orders.reverse();
+            }
+            orders.first().map(|order| (*order, orders.len() > 1))
+        }
+        _ => None,
+    }
+}
+
+/// The shortest text that reads back as this number, without `.0`.
+pub(crate) fn shortest(value: f64) -> String {
+    // Adding zero turns -0 into 0.
+    format!("{}", value + 0.0)
+}
+
+fn bad(name: &str, array: &ArrayRef, row: usize, problem: &str) -> DataError {
+    let cell =
+        text(name, &array.slice(row, 1)).map(|cell| cell.iter().flatten().collect::<String>());
+    DataError::bad_value(name, row, &cell.unwrap_or_default(), problem)
+}
+
+fn convert(
+    name: &str,
+    array: &ArrayRef,
+    target: &DataType,
+    wanted: &'static str,
+) -> Result<ArrayRef, DataError> {
+    let fail = || DataError::Type {
+        column: name.to_owned(),
+        found: array.data_type().to_string(),
+        wanted,
+    };
+    if !is_flat(array) {
+        return Err(fail());
+    }
+    cast_with_options(array, target, &CastOptions::default()).map_err(|_| fail())
+}

@@ -1,0 +1,69 @@
+//! Files by path or glob, and the lines in them.
+
+mod lines;
+
+use std::path::{Path, PathBuf};
+
+pub(crate) use self::lines::Lines;
+use crate::error::{DataError, absolute};
+
+/// The files that a path or glob names, sorted.
+///
+/// # Errors
+/// [`DataError::NoMatch`], [`DataError::Pattern`], [`DataError::Directory`], or
+/// [`DataError::Read`] for a plain path that does not exist.
+pub fn expand(path: &str) -> Result<Vec<PathBuf>, DataError> {
+    let plain = Path::new(path);
+    let is_glob = path.contains(['*', '?', '[']) && !plain.exists();
+    let files = if is_glob {
+        matches(path)?
+    } else {
+        vec![plain.to_owned()]
+    };
+    for file in &files {
+        let metadata = file
+            .metadata()
+            .map_err(|source| DataError::read(file, source))?;
+        if metadata.is_dir() {
+            return Err(DataError::Directory {
+                path: absolute(file),
+            });
+        }
+    }
+    Ok(files)
+}
+
+/// The one file that a path or glob names.
+///
+/// # Errors
+/// Those of [`expand`]; several files.
+pub(crate) fn one_file(path: &str) -> Result<PathBuf, DataError> {
+    let mut files = expand(path)?;
+    match files.len() {
+        1 => Ok(files.remove(0)),
+        several => Err(DataError::Unusable(format!(
+            "{path} names {several} files where one is read"
+        ))),
+    }
+}
+
+fn matches(pattern: &str) -> Result<Vec<PathBuf>, DataError> {
+    let found = glob::glob(pattern).map_err(|error| DataError::Pattern {
+        pattern: pattern.into(),
+        message: error.to_string(),
+    })?;
+    let mut files = found
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|error| DataError::Read {
+            path: absolute(error.path()),
+            source: error.into(),
+        })?;
+    files.retain(|file| !file.is_dir());
+    files.sort();
+    if files.is_empty() {
+        return Err(DataError::NoMatch {
+            path: absolute(Path::new(pattern)),
+        });
+    }
+    Ok(files)
+}

@@ -1,0 +1,66 @@
+//! Bytes at an offset of a file that several threads read at once.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use crate::error::DataError;
+
+/// A file that is open for reading.
+#[derive(Debug)]
+pub(super) struct OpenFile {
+    pub(super) path: PathBuf,
+    pub(super) length: u64,
+    file: File,
+}
+
+impl OpenFile {
+    pub(super) fn open(path: &Path) -> Result<Self, DataError> {
+        let fail = |source| DataError::read(path, source);
+        let file = File::open(path).map_err(fail)?;
+        let length = file.metadata().map_err(fail)?.len();
+        if length == 0 {
+            return Err(DataError::empty(path));
+        }
+        Ok(Self {
+            path: path.to_owned(),
+            length,
+            file,
+        })
+    }
+
+    /// `length` bytes from `offset` on, without moving a position that threads share.
+    pub(super) fn read(&self, offset: u64, length: usize) -> Result<Vec<u8>, DataError> {
+        if offset
+            .checked_add(length as u64)
+            .is_none_or(|end| end > self.length)
+        {
+            return Err(self.damaged("the file is cut short"));
+        }
+        let mut bytes = vec![0; length];
+        let read = read_exact_at(&self.file, &mut bytes, offset);
+        read.map_err(|source| DataError::read(&self.path, source))?;
+        Ok(bytes)
+    }
+
+    pub(super) fn damaged(&self, message: impl Into<String>) -> DataError {
+        DataError::damaged(&self.path, message.into())
+    }
+}
+
+#[cfg(unix)]
+fn read_exact_at(file: &File, bytes: &mut [u8], offset: u64) -> std::io::Result<()> {
+    std::os::unix::fs::FileExt::read_exact_at(file, bytes, offset)
+}
+
+#[cfg(windows)]
+fn read_exact_at(file: &File, mut bytes: &mut [u8], mut offset: u64) -> std::io::Result<()> {
+    while !bytes.is_empty() {
+        let read = std::os::windows::fs::FileExt::seek_read(file, bytes, offset)?;
+        if read == 0 {
+            return Err(std::io::ErrorKind::UnexpectedEof.into());
+        }
+        bytes = &mut bytes[read..];
+        offset += read as u64;
+    }
+    Ok(())
+}

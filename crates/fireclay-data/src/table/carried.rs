@@ -1,0 +1,117 @@
+//! What is known of the rows of a split beside features and target.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
+use arrow::datatypes::Schema;
+
+use super::config::TableConfig;
+use super::memory::Table;
+use crate::column::{column, numbers};
+use crate::error::DataError;
+use crate::labels::gather;
+
+/// What is carried beside the samples of a split, in their order. Clones are cheap.
+#[derive(Clone, Debug)]
+pub struct Carried {
+    /// Where each row is in the table, from 0.
+    pub rows: Arc<[usize]>,
+    /// The id of each row, where the configuration names such a column.
+    pub ids: Option<ArrayRef>,
+    /// How much each row counts, 0 or more, where the configuration names such a column.
+    pub weights: Option<Arc<[f32]>>,
+    /// The extra columns that the configuration names, as they are in the table.
+    pub extra: RecordBatch,
+}
+
+impl Carried {
+    /// What the configuration names, for the rows of the split `name`.
+    ///
+    /// # Errors
+    /// A column that is missing; a weight that is missing, negative or not finite, with its row; no
+    /// weight above 0.
+    pub(crate) fn take(
+        table: &Table,
+        rows: Vec<usize>,
+        name: &str,
+        config: &TableConfig,
+    ) -> Result<Self, DataError> {
+        let weight = config.weight.as_deref();
+        let weights = weight.map(|weight| weights(table, weight, &rows, name));
+        Ok(Self {
+            weights: weights.transpose()?,
+            extra: columns(table, &config.extra_columns, &rows)?,
+            ..Self::named(table, rows, config.id.as_deref())?
+        })
+    }
+
+    /// The rows with their ids and nothing more.
+    ///
+    /// # Errors
+    /// [`DataError::MissingColumn`].
+    pub(crate) fn named(
+        table: &Table,
+        rows: Vec<usize>,
+        id: Option<&str>,
+    ) -> Result<Self, DataError> {
+        let ids = id.map(|id| table.take_column(id, &rows)).transpose()?;
+        Ok(Self {
+            ids: ids.map(|ids| ids.column(0).clone()),
+            weights: None,
+            extra: columns(table, &[], &rows)?,
+            rows: rows.into(),
+        })
+    }
+
+    /// The weights of the rows at these positions, in this order.
+    pub fn weights_at(&self, positions: &[u32]) -> Option<Vec<f32>> {
+        let weights = self.weights.as_ref()?;
+        Some(gather(weights, 1, positions))
+    }
+}
+
+/// Columns of some rows, in the given order.
+fn columns(table: &Table, names: &[String], rows: &[usize]) -> Result<RecordBatch, DataError> {
+    let (mut fields, mut arrays) = (Vec::new(), Vec::new());
+    for name in names {
+        let taken = table.take_column(name, rows)?;
+        fields.push(taken.schema().field(0).clone());
+        arrays.push(taken.column(0).clone());
+    }
+    // Without a column nothing else would say how many rows there are.
+    let options = RecordBatchOptions::new().with_row_count(Some(rows.len()));
+    let schema = Arc::new(Schema::new(fields));
+    Ok(RecordBatch::try_new_with_options(schema, arrays, &options)?)
+}
+
+fn weights(
+    table: &Table,
+    name: &str,
+    rows: &[usize],
+    split: &str,
+) -> Result<Arc<[f32]>, DataError> {
+    let taken = table.take_column(name, rows)?;
+    let weights = read_weights(name, &taken);
+    let weights = weights.map_err(|error| table.locate(error, |row| rows[row]))?;
+    if !weights.is_empty() && weights.iter().all(|weight| *weight == 0.0) {
+        let message = format!("every weight of the {split} split is 0 in column {name:?}");
+        return Err(DataError::Unusable(message));
+    }
+    Ok(weights)
+}
+
+fn read_weights(name: &str, batch: &RecordBatch) -> Result<Arc<[f32]>, DataError> {
+    let cells = numbers(name, column(batch, name)?)?;
+    let read = |(row, cell): (usize, Option<f64>)| {
+        let problem = match cell {
+            Some(weight) if weight < 0.0 => "is negative: a weight is 0 or more",
+            // What a number of 32 bits cannot hold would be infinite.
+            Some(weight) if !(weight as f32).is_finite() => "is too large for a weight",
+            Some(weight) => return Ok(weight as f32),
+            None => "the weight is missing; drop the row or fill it",
+        };
+        let value = cell.map(|cell| cell.to_string()).unwrap_or_default();
+        Err(DataError::bad_value(name, row, &value, problem))
+    };
+    cells.iter().enumerate().map(read).collect()
+}

@@ -1,0 +1,165 @@
+//! The `[data]` table of a configuration whose `type` is `csv`, `jsonl` or `parquet`.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::split::SplitConfig;
+
+/// A table of rows with one column to predict.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TableConfig {
+    /// The file, or a glob such as `data/*.csv`; relative to the working directory.
+    pub path: String,
+    /// A separate file (or glob) for validation; then no validation rows are taken from `path`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub valid_path: Option<String>,
+    /// A separate file (or glob) for the test; then no test rows are taken from `path`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub test_path: Option<String>,
+    /// The column to predict.
+    pub target: String,
+    /// A column that names the row; written next to predictions, never a feature.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// Columns that the model must not see.
+    #[serde(default)]
+    pub ignore: Vec<String>,
+    /// A column that says how much each row counts: a number of 0 or more, never a feature.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weight: Option<String>,
+    /// Columns that are written next to predictions as they are. They are features as well, unless
+    /// `ignore` names them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub extra_columns: Vec<String>,
+    /// The character between fields (csv only). Default: a tab in `.tsv` files, else a comma.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delimiter: Option<String>,
+    /// Words that mean "missing" (csv only). Default: empty, NA, N/A, NaN, nan, null, NULL, None, ?.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub null_values: Option<Vec<String>>,
+    /// How numeric columns are scaled.
+    #[serde(default)]
+    pub numeric: NumericScaling,
+    /// How categorical columns are encoded.
+    #[serde(default)]
+    pub categorical: CategoricalEncoding,
+    /// Whether a column with missing training values gets a 0/1 feature that says where.
+    #[serde(default = "yes")]
+    pub impute_indicator: bool,
+    /// What to do with rows whose target is missing.
+    #[serde(default)]
+    pub missing_target: MissingTarget,
+    /// The most categories of one column that are told apart; rarer ones share the slot "unknown".
+    #[serde(default = "default_max_categories")]
+    pub max_categories: usize,
+    /// What is different about single columns, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub columns: BTreeMap<String, ColumnConfig>,
+    /// Which rows train, validate and test.
+    #[serde(default)]
+    pub split: SplitConfig,
+}
+
+/// How a number becomes a feature; everything is measured on the training rows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum NumericScaling {
+    /// Mean 0, standard deviation 1.
+    #[default]
+    Standard,
+    /// From 0 at the smallest to 1 at the largest value.
+    MinMax,
+    /// sign(x)·ln(1 + |x|), then mean 0, standard deviation 1: for long tails.
+    Log,
+    /// As it is.
+    None,
+}
+
+/// How a category becomes a feature.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum CategoricalEncoding {
+    /// A 0/1 feature for each category; all zeros where it is unknown.
+    #[default]
+    Onehot,
+    /// An index into a table of vectors that the model learns; index 0 is unknown.
+    Embedding,
+}
+
+/// What to do with rows whose target is missing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum MissingTarget {
+    /// Name the first one and stop.
+    #[default]
+    Error,
+    /// Leave them out, and say how many there are.
+    Drop,
+}
+
+/// What a column holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ColumnKind {
+    /// Real numbers.
+    Numeric,
+    /// One of several names.
+    Categorical,
+    /// A date, with or without a time of day.
+    Date,
+    /// True or false.
+    Boolean,
+    /// Not a feature.
+    Ignore,
+}
+
+/// Overrides for one column.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ColumnConfig {
+    /// What the column holds, where the guess is wrong.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<ColumnKind>,
+    /// The scaling of this numeric column.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scaling: Option<NumericScaling>,
+    /// The encoding of this categorical column.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encoding: Option<CategoricalEncoding>,
+}
+
+impl TableConfig {
+    /// The configuration with every default, for `path` and `target`.
+    pub fn new(path: impl Into<String>, target: impl Into<String>) -> Self {
+        Self {
+            path: path.into(),
+            valid_path: None,
+            test_path: None,
+            target: target.into(),
+            id: None,
+            ignore: Vec::new(),
+            weight: None,
+            extra_columns: Vec::new(),
+            delimiter: None,
+            null_values: None,
+            numeric: NumericScaling::default(),
+            categorical: CategoricalEncoding::default(),
+            impute_indicator: true,
+            missing_target: MissingTarget::Error,
+            max_categories: default_max_categories(),
+            columns: BTreeMap::new(),
+            split: SplitConfig::default(),
+        }
+    }
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn default_max_categories() -> usize {
+    64
+}

@@ -1,0 +1,191 @@
+//! A table made ready for training: split, encoded, in memory.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+
+use super::carried::Carried;
+use super::config::TableConfig;
+use super::format::TableFormat;
+use super::memory::{Table, split};
+use super::preprocess::{Features, Preprocess, no_sets};
+use super::schema::check_columns;
+use super::stream::{BATCH_ROWS, ReadOptions};
+use crate::error::DataError;
+use crate::labels::{Labels, TargetKind};
+use crate::note::Note;
+use crate::split::Splits;
+
+/// Everything that training needs from a table. Clones share the rows.
+#[derive(Clone, Debug)]
+pub struct TableData {
+    /// Fitted on the training rows.
+    pub preprocess: Preprocess,
+    /// The rows to train on.
+    pub train: Split,
+    /// The rows that steer the training.
+    pub valid: Split,
+    /// The rows for the final figures.
+    pub test: Split,
+    /// What the user should know, such as columns left out.
+    pub notes: Vec<Note>,
+    /// The files that were read.
+    pub files: Vec<PathBuf>,
+}
+
+/// The encoded rows of one split. Clones are cheap.
+#[derive(Clone, Debug)]
+pub struct Split {
+    /// The features of each row.
+    pub features: Arc<Features>,
+    /// The target of each row.
+    pub labels: Arc<Labels>,
+    /// What else is known of each row.
+    pub carried: Carried,
+}
+
+/// The rows of one step, as host arrays.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Batch {
+    /// Numeric features `[rows, numeric_width]` and category indices `[rows, embedded columns]`.
+    pub features: Features,
+    /// The target of each row.
+    pub labels: Labels,
+    /// How much each row counts, where the configuration names such a column.
+    pub weights: Option<Vec<f32>>,
+}
+
+impl TableData {
+    /// Reads, splits, fits and encodes. The same files, configuration and seed give the same data.
+    ///
+    /// # Errors
+    /// Whatever is wrong with the files or does not fit the configuration.
+    pub fn load(
+        format: TableFormat,
+        config: &TableConfig,
+        seed: u64,
+        target: TargetKind,
+    ) -> Result<Self, DataError> {
+        Self::from_table(&Table::load(format, config)?, config, seed, target)
+    }
+
+    /// The same, from a table that is already in memory.
+    ///
+    /// # Errors
+    /// Whatever does not fit the configuration.
+    pub fn from_table(
+        table: &Table,
+        config: &TableConfig,
+        seed: u64,
+        target: TargetKind,
+    ) -> Result<Self, DataError> {
+        check_columns(table, config)?;
+        let splits = split(table, config, seed, target)?;
+        Self::from_splits(table, splits, config, target)
+    }
+
+    /// The same, with rows that somebody else assigned to the splits, as for cross-validation. Rows
+    /// without a target are left out if the configuration says so; other rows may be in no split.
+    ///
+    /// # Errors
+    /// Splits that share a row or name one that is not there; whatever does not fit the
+    /// configuration.
+    pub fn from_splits(
+        table: &Table,
+        splits: Splits,
+        config: &TableConfig,
+        target: TargetKind,
+    ) -> Result<Self, DataError> {
+        check_columns(table, config)?;
+        let splits = table.with_target(splits, config)?;
+        let (preprocess, mut notes) = Preprocess::fit(table, &splits.train, config, target)?;
+        notes.extend(table.note_of_dropped(config)?);
+        let encode = |name, rows| {
+            let carried = Carried::take(table, rows, name, config)?;
+            Split::encode(table, carried, &preprocess)
+        };
+        Ok(Self {
+            train: encode("train", splits.train)?,
+            valid: encode("valid", splits.valid)?,
+            test: encode("test", splits.test)?,
+            preprocess,
+            notes,
+            files: table.files.clone(),
+        })
+    }
+
+    /// The splits by name.
+    pub fn named(&self) -> [(&'static str, &Split); 3] {
+        [
+            ("train", &self.train),
+            ("valid", &self.valid),
+            ("test", &self.test),
+        ]
+    }
+}
+
+impl Split {
+    /// Reads files with targets for an existing preprocessing, to evaluate on them.
+    ///
+    /// # Errors
+    /// Whatever is wrong with the files or does not fit the preprocessing.
+    pub fn load(
+        path: &str,
+        options: &ReadOptions,
+        preprocess: &Preprocess,
+        id: Option<&str>,
+    ) -> Result<Self, DataError> {
+        let table = Table::read(path, options)?;
+        let carried = Carried::named(&table, (0..table.rows()).collect(), id)?;
+        Self::encode(&table, carried, preprocess)
+    }
+
+    /// The number of rows.
+    pub fn len(&self) -> usize {
+        self.features.rows
+    }
+
+    /// Whether there are no rows.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The rows at these positions, in this order.
+    pub fn gather(&self, positions: &[u32]) -> Batch {
+        Batch {
+            features: self.features.gather(positions),
+            labels: self.labels.gather(positions),
+            weights: self.carried.weights_at(positions),
+        }
+    }
+
+    fn encode(table: &Table, carried: Carried, preprocess: &Preprocess) -> Result<Self, DataError> {
+        let rows = &carried.rows;
+        let (mut features, mut labels) = encode(&table.take(&[])?, preprocess)?;
+        features
+            .numeric
+            .reserve_exact(rows.len() * features.numeric_width);
+        // Piece by piece, so that of a large table there is no second copy.
+        for piece in rows.chunks(BATCH_ROWS) {
+            let encoded = encode(&table.take(piece)?, preprocess);
+            let (more, theirs) = encoded.map_err(|error| table.locate(error, |row| piece[row]))?;
+            features.append(more);
+            labels.append(theirs);
+        }
+        Ok(Self {
+            features: features.into(),
+            labels: labels.into(),
+            carried,
+        })
+    }
+}
+
+fn encode(batch: &RecordBatch, preprocess: &Preprocess) -> Result<(Features, Labels), DataError> {
+    let labels = match preprocess.target_kind() {
+        TargetKind::Class => Labels::Classes(preprocess.encode_classes(batch)?),
+        TargetKind::Number => Labels::Numbers(preprocess.encode_numbers(batch)?),
+        TargetKind::Set => return Err(no_sets()),
+    };
+    Ok((preprocess.encode(batch)?, labels))
+}

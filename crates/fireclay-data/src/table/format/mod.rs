@@ -1,0 +1,126 @@
+//! How tables are stored. A format is a file here, its `mod` and a line in the list below.
+
+mod csv;
+mod jsonl;
+mod parquet;
+mod text;
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use arrow::array::RecordBatch;
+use arrow::error::ArrowError;
+
+pub(crate) use self::parquet::{damaged, open as open_parquet, simple, simplify};
+use super::stream::ReadOptions;
+use crate::error::{DataError, absolute};
+use crate::words::formats;
+
+formats! {
+    /// How the table is stored: the `type` of `[data]`.
+    pub enum TableFormat: Format {
+        /// Comma-separated values (or another delimiter), with a header line.
+        Csv = "csv" => csv,
+        /// JSON Lines: one object a line.
+        Jsonl = "jsonl" => jsonl,
+        /// Apache Parquet.
+        Parquet = "parquet" => parquet,
+    }
+}
+
+/// What a format says of itself.
+pub(crate) struct Format {
+    /// The extensions of its files, in lower case, the usual one first.
+    extensions: &'static [&'static str],
+    /// The keys of `[data]` that it reads beside those that every format reads.
+    pub(crate) keys: &'static [&'static str],
+    /// Whether a file that starts with these bytes is certainly of this format.
+    pub(crate) is_start: fn(&[u8]) -> bool,
+    /// The names of the columns of all files together; each file must be readable and have them.
+    pub(super) columns: fn(&[PathBuf], &ReadOptions) -> Result<Vec<String>, DataError>,
+    /// The rows of a file in pieces, given the columns of all files.
+    pub(super) rows: fn(&Path, &[String], &ReadOptions) -> Result<Batches, DataError>,
+    /// What writes rows to a new file.
+    pub(super) sink: fn(File) -> Box<dyn Sink>,
+}
+
+/// The pieces of a file.
+pub(super) type Batches = Box<dyn Iterator<Item = Result<RecordBatch, DataError>> + Send>;
+
+/// A file that is being written.
+pub(super) trait Sink: Send {
+    /// Adds the rows of a batch; every batch has the schema of the first.
+    fn write(&mut self, batch: &RecordBatch) -> Result<(), ArrowError>;
+
+    /// Writes what is still in memory.
+    fn finish(self: Box<Self>) -> Result<(), ArrowError>;
+}
+
+impl TableFormat {
+    /// The format that a file's extension stands for.
+    pub fn from_path(path: &Path) -> Option<Self> {
+        let extension = path.extension()?.to_str()?.to_ascii_lowercase();
+        let has = |format: &Self| format.format().extensions.contains(&extension.as_str());
+        Self::ALL.into_iter().find(has)
+    }
+
+    /// The usual extension of each format, for messages: `.csv, .jsonl or .parquet`.
+    pub fn extensions() -> String {
+        let usual = Self::ALL.map(|format| format!(".{}", format.format().extensions[0]));
+        let [before @ .., last] = &usual;
+        format!("{} or {last}", before.join(", "))
+    }
+
+    /// Whether the key of `[data]` has a meaning for this format.
+    pub(crate) fn reads(self, key: &str) -> bool {
+        self.format().keys.contains(&key)
+    }
+}
+
+/// The columns of files that each name theirs and must have the same.
+fn same_in_all(
+    files: &[PathBuf],
+    header: impl Fn(&Path) -> Result<Vec<String>, DataError>,
+) -> Result<Vec<String>, DataError> {
+    let mut first: Option<(&PathBuf, Vec<String>)> = None;
+    for path in files {
+        let names = header(path)?;
+        check_unique(path, &names)?;
+        match &first {
+            None => first = Some((path, names)),
+            Some((other, wanted)) => check_same(path, &names, other, wanted)?,
+        }
+    }
+    Ok(first.map(|(_, names)| names).unwrap_or_default())
+}
+
+fn check_unique(path: &Path, names: &[String]) -> Result<(), DataError> {
+    let mut seen = std::collections::HashSet::new();
+    match names.iter().find(|name| !seen.insert(*name)) {
+        Some(column) => Err(DataError::DuplicateColumn {
+            path: absolute(path),
+            column: column.clone(),
+        }),
+        None => Ok(()),
+    }
+}
+
+fn check_same(
+    path: &Path,
+    names: &[String],
+    other: &Path,
+    wanted: &[String],
+) -> Result<(), DataError> {
+    let lacks = |path: &Path, column: &String, other: &Path| DataError::ColumnsDiffer {
+        path: absolute(path),
+        column: column.clone(),
+        other: absolute(other),
+    };
+    if let Some(column) = wanted.iter().find(|column| !names.contains(column)) {
+        return Err(lacks(path, column, other));
+    }
+    match names.iter().find(|column| !wanted.contains(column)) {
+        Some(column) => Err(lacks(other, column, path)),
+        None => Ok(()),
+    }
+}

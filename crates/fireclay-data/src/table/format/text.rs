@@ -1,0 +1,73 @@
+//! What the formats that are text have in common: columns of text under construction.
+
+use std::fs::File;
+use std::io::BufWriter;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, RecordBatch, StringBuilder};
+use arrow::error::ArrowError;
+
+use crate::error::DataError;
+
+/// The cells of a piece, column by column.
+pub(super) struct TextColumns {
+    names: Vec<String>,
+    builders: Vec<StringBuilder>,
+    rows: usize,
+}
+
+impl TextColumns {
+    pub(super) fn new(names: Vec<String>) -> Self {
+        let builders = names.iter().map(|_| StringBuilder::new()).collect();
+        Self {
+            names,
+            builders,
+            rows: 0,
+        }
+    }
+
+    pub(super) fn rows(&self) -> usize {
+        self.rows
+    }
+
+    pub(super) fn push(&mut self, column: usize, value: Option<&str>) {
+        self.builders[column].append_option(value);
+    }
+
+    /// Ends a row; columns that got no cell are missing in it.
+    pub(super) fn end_row(&mut self) {
+        use arrow::array::ArrayBuilder;
+        self.rows += 1;
+        for builder in &mut self.builders {
+            if builder.len() < self.rows {
+                builder.append_null();
+            }
+        }
+    }
+
+    /// Whether the current row already has a cell in this column.
+    pub(super) fn is_filled(&self, column: usize) -> bool {
+        use arrow::array::ArrayBuilder;
+        self.builders[column].len() > self.rows
+    }
+
+    pub(super) fn finish(&mut self) -> Result<RecordBatch, DataError> {
+        self.rows = 0;
+        let arrays = self
+            .builders
+            .iter_mut()
+            .map(|builder| Arc::new(builder.finish()) as ArrayRef);
+        let columns = self
+            .names
+            .iter()
+            .zip(arrays)
+            .map(|(name, array)| (name, array, true));
+        Ok(RecordBatch::try_from_iter_with_nullable(columns)?)
+    }
+}
+
+/// Writes what is still in memory.
+pub(super) fn flush(writer: BufWriter<File>) -> Result<(), ArrowError> {
+    let flushed = writer.into_inner();
+    Ok(flushed.map(drop).map_err(|error| error.into_error())?)
+}

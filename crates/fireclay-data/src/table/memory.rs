@@ -1,0 +1,278 @@
+//! A table in memory.
+
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, RecordBatch, UInt64Array};
+use arrow::compute::{concat, take, take_record_batch};
+
+use super::config::{MissingTarget, TableConfig};
+use super::format::TableFormat;
+use super::stream::{ReadOptions, TableStream, stream};
+use crate::column::{column, text};
+use crate::error::{DataError, absolute};
+use crate::labels::TargetKind;
+use crate::note::Note;
+use crate::split::{self, Rows, Splits};
+
+/// All rows of a table and where they came from. Clones share the rows.
+#[derive(Clone, Debug)]
+pub struct Table {
+    batch: RecordBatch,
+    /// The files in the order of their rows.
+    pub files: Vec<PathBuf>,
+    /// The rows of each file.
+    pub(crate) file_rows: Vec<Range<usize>>,
+    /// The rows of a separate validation file.
+    pub(crate) valid: Option<Range<usize>>,
+    /// The rows of a separate test file.
+    pub(crate) test: Option<Range<usize>>,
+}
+
+impl Table {
+    /// Reads a file or a glob.
+    ///
+    /// # Errors
+    /// What is wrong with the first bad file, with its absolute path, and line where there is one;
+    /// also [`DataError::NoRows`] if there is none at all.
+    pub fn read(path: &str, options: &ReadOptions) -> Result<Self, DataError> {
+        let mut stream = stream(path, options)?;
+        let (pieces, sources) = collect(&mut stream)?;
+        if pieces.is_empty() {
+            let path = absolute(Path::new(path));
+            return Err(DataError::NoRows { path });
+        }
+        let (files, file_rows) = sources.into_iter().unzip();
+        Ok(Self {
+            batch: join(stream.columns(), pieces)?,
+            files,
+            file_rows,
+            valid: None,
+            test: None,
+        })
+    }
+
+    /// Reads the table of a configuration, separate validation and test files included.
+    ///
+    /// # Errors
+    /// As [`Table::read`]; also if a separate file lacks a column.
+    pub fn load(format: TableFormat, config: &TableConfig) -> Result<Self, DataError> {
+        let options = ReadOptions::from_config(format, config);
+        let mut table = Self::read(&config.path, &options)?;
+        if let Some(path) = &config.valid_path {
+            table.valid = Some(table.append(Self::read(path, &options)?)?);
+        }
+        if let Some(path) = &config.test_path {
+            table.test = Some(table.append(Self::read(path, &options)?)?);
+        }
+        Ok(table)
+    }
+
+    /// A table that is already in memory.
+    pub fn from_batch(batch: RecordBatch) -> Self {
+        Self {
+            batch,
+            files: Vec::new(),
+            file_rows: Vec::new(),
+            valid: None,
+            test: None,
+        }
+    }
+
+    /// All rows.
+    pub fn batch(&self) -> &RecordBatch {
+        &self.batch
+    }
+
+    /// The number of rows.
+    pub fn rows(&self) -> usize {
+        self.batch.num_rows()
+    }
+
+    /// The names of the columns.
+    pub fn columns(&self) -> Vec<String> {
+        self.batch
+            .schema()
+            .fields()
+            .iter()
+            .map(|field| field.name().clone())
+            .collect()
+    }
+
+    /// The column of this name.
+    ///
+    /// # Errors
+    /// [`DataError::MissingColumn`], which lists those that there are.
+    pub fn column(&self, name: &str) -> Result<&ArrayRef, DataError> {
+        column(&self.batch, name).map_err(|error| self.locate(error, |row| row))
+    }
+
+    /// Some rows, in the given order.
+    ///
+    /// # Errors
+    /// [`DataError::Arrow`] if a column would exceed what Arrow can address.
+    pub fn take(&self, rows: &[usize]) -> Result<RecordBatch, DataError> {
+        Ok(take_record_batch(&self.batch, &indices(rows))?)
+    }
+
+    /// One column of some rows, in the given order, where a copy of all columns would be large.
+    ///
+    /// # Errors
+    /// [`DataError::MissingColumn`]; [`DataError::Arrow`] as for [`take`](Self::take).
+    pub(crate) fn take_column(&self, name: &str, rows: &[usize]) -> Result<RecordBatch, DataError> {
+        let array = take(self.column(name)?, &indices(rows), None)?;
+        Ok(RecordBatch::try_from_iter_with_nullable([(
+            name, array, true,
+        )])?)
+    }
+
+    /// Splits of this table that somebody else made, checked; without the rows that lack a target
+    /// if the configuration says to leave them out.
+    ///
+    /// # Errors
+    /// [`DataError::Split`], [`DataError::MissingColumn`].
+    pub(crate) fn with_target(
+        &self,
+        splits: Splits,
+        config: &TableConfig,
+    ) -> Result<Splits, DataError> {
+        let target = self.column(&config.target)?;
+        let drops = config.missing_target == MissingTarget::Drop;
+        let splits = splits.filtered(|row| !drops || row >= target.len() || target.is_valid(row));
+        splits.check(self.rows())?;
+        Ok(splits)
+    }
+
+    /// What there is to say of the rows that are left out for lack of a target.
+    pub(crate) fn note_of_dropped(&self, config: &TableConfig) -> Result<Option<Note>, DataError> {
+        let missing = self.column(&config.target)?.null_count();
+        let drops = config.missing_target == MissingTarget::Drop && missing > 0;
+        let message = format!("{missing} rows have no target and are left out");
+        Ok(drops.then(|| Note::about(&config.target, message)))
+    }
+
+    /// An error in a batch of this table with the file and the row in it; `row` maps the row of
+    /// the batch to that of the table.
+    pub(crate) fn locate(&self, error: DataError, row: impl FnOnce(usize) -> usize) -> DataError {
+        let error = error.map_row(row);
+        let DataError::BadValue { row, .. } = &error else {
+            return match self.files.first() {
+                Some(path) => error.in_file(path),
+                None => error,
+            };
+        };
+        let row = *row;
+        match self.file_rows.iter().position(|rows| rows.contains(&row)) {
+            Some(file) => error
+                .map_row(|row| row - self.file_rows[file].start)
+                .in_file(&self.files[file]),
+            None => error,
+        }
+    }
+
+    fn append(&mut self, other: Self) -> Result<Range<usize>, DataError> {
+        let start = self.rows();
+        let names = self.columns();
+        for name in &names {
+            column(&other.batch, name).map_err(|_| DataError::ColumnsDiffer {
+                path: absolute(&other.files[0]),
+                column: name.clone(),
+                other: absolute(&self.files[0]),
+            })?;
+        }
+        let own = std::mem::replace(
+            &mut self.batch,
+            RecordBatch::new_empty(other.batch.schema()),
+        );
+        self.batch = join(&names, vec![own, other.batch])?;
+        self.files.extend(other.files);
+        self.file_rows.extend(
+            other
+                .file_rows
+                .into_iter()
+                .map(|rows| rows.start + start..rows.end + start),
+        );
+        Ok(start..self.rows())
+    }
+}
+
+/// Splits the rows of a table as its configuration says; a pure function of its arguments.
+///
+/// # Errors
+/// A column that is missing or holds what cannot be used; a split that should have rows and would
+/// have none.
+pub fn split(
+    table: &Table,
+    config: &TableConfig,
+    seed: u64,
+    target: TargetKind,
+) -> Result<Splits, DataError> {
+    table.column(&config.target)?;
+    let drops = config.missing_target == MissingTarget::Drop;
+    let rows = Rows {
+        columns: &table.batch,
+        valid: table.valid.clone(),
+        test: table.test.clone(),
+        id: config.id.as_deref(),
+        classes: (target == TargetKind::Class).then_some(&config.target),
+        needed: drops.then_some(&config.target),
+    };
+    split::split(&rows, &config.split, seed).map_err(|error| table.locate(error, |row| row))
+}
+
+fn indices(rows: &[usize]) -> UInt64Array {
+    UInt64Array::from_iter_values(rows.iter().map(|&row| row as u64))
+}
+
+type Source = (PathBuf, Range<usize>);
+
+fn collect(stream: &mut TableStream) -> Result<(Vec<RecordBatch>, Vec<Source>), DataError> {
+    let (mut pieces, mut sources) = (Vec::new(), Vec::<Source>::new());
+    let (mut joined, mut rows) = (Vec::new(), 0);
+    while let Some(piece) = stream.next() {
+        let piece = piece?;
+        let range = rows..rows + piece.num_rows();
+        rows = range.end;
+        let path = stream.file().map(Path::to_owned).unwrap_or_default();
+        match sources.last_mut() {
+            Some((last, rows)) if *last == path => rows.end = range.end,
+            _ => sources.push((path, range)),
+        }
+        pieces.push(piece);
+        if pieces.len() == PIECES {
+            joined.push(join(stream.columns(), std::mem::take(&mut pieces))?);
+        }
+    }
+    joined.append(&mut pieces);
+    Ok((joined, sources))
+}
+
+/// The pieces that are joined while others are read. Small arrays of several columns lie side by
+/// side, so that an allocator cannot give back the memory of one column. It can after a join.
+const PIECES: usize = 64;
+
+/// One batch with these columns of all pieces; where their types differ, as text. A column is let go
+/// as soon as it is joined, so that no two tables are in memory.
+fn join(names: &[String], pieces: Vec<RecordBatch>) -> Result<RecordBatch, DataError> {
+    let mut parted = vec![Vec::new(); names.len()];
+    for piece in pieces {
+        for (arrays, name) in parted.iter_mut().zip(names) {
+            arrays.push(column(&piece, name)?.clone());
+        }
+    }
+    let mut columns = Vec::new();
+    for (name, mut arrays) in names.iter().zip(parted) {
+        if arrays
+            .iter()
+            .any(|array| array.data_type() != arrays[0].data_type())
+        {
+            for array in &mut arrays {
+                *array = Arc::new(text(name, array)?);
+            }
+        }
+        let parts: Vec<&dyn Array> = arrays.iter().map(AsRef::as_ref).collect();
+        columns.push((name, concat(&parts)?, true));
+    }
+    Ok(RecordBatch::try_from_iter_with_nullable(columns)?)
+}

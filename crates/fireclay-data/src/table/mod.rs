@@ -1,0 +1,32 @@
+//! Tables: read, described, split, turned into numbers.
+
+mod carried;
+mod config;
+mod dataset;
+mod format;
+mod guess;
+mod memory;
+mod preprocess;
+mod report;
+mod schema;
+mod stream;
+mod validate;
+mod vocabulary;
+mod write;
+
+pub use self::carried::Carried;
+pub use self::config::{
+    CategoricalEncoding, ColumnConfig, ColumnKind, MissingTarget, NumericScaling, TableConfig,
+};
+pub use self::dataset::{Batch, Split, TableData};
+pub use self::format::TableFormat;
+pub(crate) use self::format::{damaged, open_parquet, simple, simplify};
+pub use self::guess::{Guess, GuessedColumn, guess, guess_for};
+pub use self::memory::{Table, split};
+pub use self::preprocess::{Features, Preprocess};
+pub(crate) use self::preprocess::{Target, load, mean_std};
+pub use self::report::{ColumnReport, DataReport, Duplicates, SplitReport, inspect};
+pub use self::schema::{Role, check_columns, infer_kind, role};
+pub use self::stream::{ReadOptions, TableStream, stream};
+pub(crate) use self::vocabulary::Vocabulary;
+pub use self::write::TableWriter;

@@ -1,0 +1,287 @@
+//! How the cells of one column become features.
+
+use std::f64::consts::TAU;
+
+use arrow::array::ArrayRef;
+use serde::{Deserialize, Serialize};
+
+use super::Features;
+use super::fit::signed_log;
+use crate::column::dates::{DateOrder, MICROS_PER_DAY, civil};
+use crate::column::{booleans, moments, numbers, text};
+use crate::error::DataError;
+use crate::table::{CategoricalEncoding, NumericScaling, Vocabulary};
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub(super) enum Encoder {
+    Numeric(Scale),
+    Boolean { fill: f64, indicator: bool },
+    Categorical(Names),
+    Date(Dates),
+}
+
+/// `(value - shift) / scale`, the value being its signed logarithm for [`NumericScaling::Log`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Scale {
+    pub(super) scaling: NumericScaling,
+    pub(super) shift: f64,
+    pub(super) scale: f64,
+    /// Stands in for a missing value, before shift and scale.
+    pub(super) fill: f64,
+    pub(super) indicator: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Names {
+    pub(super) encoding: CategoricalEncoding,
+    pub(super) categories: Vocabulary,
+    /// Whether training rows lacked a value, so that "missing" is a category.
+    pub(super) missing: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Dates {
+    pub(super) order: DateOrder,
+    pub(super) with_time: bool,
+    pub(super) year_mean: f64,
+    pub(super) year_std: f64,
+    pub(super) day_mean: f64,
+    pub(super) day_std: f64,
+    pub(super) indicator: bool,
+}
+
+impl Encoder {
+    /// The names of the numeric features of column `name`, in order.
+    pub(super) fn numeric_names(&self, name: &str) -> Vec<String> {
+        let mut names = match self {
+            Self::Numeric(_) | Self::Boolean { .. } => vec![name.to_owned()],
+            Self::Categorical(names) => names.onehot_names(name),
+            Self::Date(dates) => dates
+                .parts()
+                .iter()
+                .map(|part| format!("{name}.{part}"))
+                .collect(),
+        };
+        if self.has_indicator() {
+            names.push(format!("{name}.missing"));
+        }
+        names
+    }
+
+    /// The number of indices, for an embedded column.
+    pub(super) fn cardinality(&self) -> Option<usize> {
+        match self {
+            Self::Categorical(names) if names.encoding == CategoricalEncoding::Embedding => {
+                Some(1 + names.len())
+            }
+            _ => None,
+        }
+    }
+
+    /// Writes the features of all rows: numeric ones from column `numeric` on, the index into
+    /// column `category`.
+    pub(super) fn encode(
+        &self,
+        name: &str,
+        array: &ArrayRef,
+        out: &mut Features,
+        numeric: usize,
+        category: usize,
+    ) -> Result<(), DataError> {
+        match self {
+            Self::Numeric(scale) => scale.encode(name, array, out, numeric),
+            Self::Boolean { fill, indicator } => {
+                let values = booleans(name, array)?;
+                let values = values.iter().map(|value| value.map(f64::from));
+                write(out, numeric, values, *fill, *indicator);
+                Ok(())
+            }
+            Self::Categorical(names) => names.encode(name, array, out, numeric, category),
+            Self::Date(dates) => dates.encode(name, array, out, numeric),
+        }
+    }
+
+    fn has_indicator(&self) -> bool {
+        match self {
+            Self::Numeric(Scale { indicator, .. })
+            | Self::Boolean { indicator, .. }
+            | Self::Date(Dates { indicator, .. }) => *indicator,
+            Self::Categorical(_) => false,
+        }
+    }
+}
+
+impl Scale {
+    fn encode(
+        &self,
+        name: &str,
+        array: &ArrayRef,
+        out: &mut Features,
+        at: usize,
+    ) -> Result<(), DataError> {
+        let values = numbers(name, array)?;
+        let is_log = self.scaling == NumericScaling::Log;
+        let scaled =
+            |value: f64| (if is_log { signed_log(value) } else { value } - self.shift) / self.scale;
+        let too_large = |value: f64| !(scaled(value) as f32).is_finite();
+        if let Some(row) = values.iter().position(|value| value.is_some_and(too_large)) {
+            return Err(DataError::bad_value(
+                name,
+                row,
+                &values.value(row).to_string(),
+                "is too large to be scaled",
+            ));
+        }
+        let fill = (self.fill - self.shift) / self.scale;
+        write(
+            out,
+            at,
+            values.iter().map(|value| value.map(scaled)),
+            fill,
+            self.indicator,
+        );
+        Ok(())
+    }
+}
+
+/// Writes one numeric feature, and next to it, if asked, where it was missing.
+fn write(
+    out: &mut Features,
+    at: usize,
+    values: impl Iterator<Item = Option<f64>>,
+    fill: f64,
+    indicator: bool,
+) {
+    for (row, value) in out.numeric.chunks_exact_mut(out.numeric_width).zip(values) {
+        row[at] = value.unwrap_or(fill) as f32;
+        if indicator {
+            row[at + 1] = f32::from(u8::from(value.is_none()));
+        }
+    }
+}
+
+impl Names {
+    /// The categories, and "missing" where it is one.
+    fn len(&self) -> usize {
+        self.categories.len() + usize::from(self.missing)
+    }
+
+    fn onehot_names(&self, name: &str) -> Vec<String> {
+        if self.encoding == CategoricalEncoding::Embedding {
+            return Vec::new();
+        }
+        let mut names: Vec<_> = self
+            .categories
+            .names()
+            .iter()
+            .map(|category| format!("{name}={category}"))
+            .collect();
+        if self.missing {
+            names.push(format!("{name}.missing"));
+        }
+        names
+    }
+
+    /// The index of a cell among the categories; `None` is unknown.
+    fn index(&self, cell: Option<&str>) -> Option<usize> {
+        match cell {
+            Some(cell) => self.categories.find(cell).map(|index| index as usize),
+            None => self.missing.then_some(self.categories.len()),
+        }
+    }
+
+    fn encode(
+        &self,
+        name: &str,
+        array: &ArrayRef,
+        out: &mut Features,
+        numeric: usize,
+        category: usize,
+    ) -> Result<(), DataError> {
+        let cells = text(name, array)?;
+        let (width, columns) = (out.numeric_width, out.cardinalities.len());
+        for (row, index) in cells.iter().map(|cell| self.index(cell)).enumerate() {
+            let Some(index) = index else { continue };
+            match self.encoding {
+                CategoricalEncoding::Onehot => out.numeric[row * width + numeric + index] = 1.0,
+                // Index 0 is unknown.
+                CategoricalEncoding::Embedding => {
+                    out.categories[row * columns + category] = index as i32 + 1
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Dates {
+    pub(super) fn day(moment: i64) -> f64 {
+        moment as f64 / MICROS_PER_DAY as f64
+    }
+
+    pub(super) fn year(moment: i64) -> f64 {
+        civil(moment.div_euclid(MICROS_PER_DAY)).year as f64
+    }
+
+    pub(super) fn hour(moment: i64) -> f64 {
+        moment.rem_euclid(MICROS_PER_DAY) as f64 / (MICROS_PER_DAY as f64 / 24.0)
+    }
+
+    fn parts(&self) -> &'static [&'static str] {
+        const PARTS: [&str; 10] = [
+            "year",
+            "month_sin",
+            "month_cos",
+            "weekday_sin",
+            "weekday_cos",
+            "yearday_sin",
+            "yearday_cos",
+            "age",
+            "hour_sin",
+            "hour_cos",
+        ];
+        if self.with_time { &PARTS } else { &PARTS[..8] }
+    }
+
+    fn encode(
+        &self,
+        name: &str,
+        array: &ArrayRef,
+        out: &mut Features,
+        at: usize,
+    ) -> Result<(), DataError> {
+        let moments = moments(name, array, self.order)?;
+        let width = self.parts().len();
+        for (row, moment) in out
+            .numeric
+            .chunks_exact_mut(out.numeric_width)
+            .zip(&moments)
+        {
+            match moment {
+                Some(moment) => {
+                    row[at..at + width].copy_from_slice(&self.features(moment)[..width])
+                }
+                // A missing date stays all zeros, a point that no date has.
+                None if self.indicator => row[at + width] = 1.0,
+                None => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// What recurs lies on a circle, so that December is next to January.
+    fn features(&self, moment: i64) -> [f32; 10] {
+        let day = civil(moment.div_euclid(MICROS_PER_DAY));
+        let month = ((day.month - 1) as f64 / 12.0 * TAU).sin_cos();
+        let weekday = (day.weekday as f64 / 7.0 * TAU).sin_cos();
+        let yearday = ((day.day_of_year - 1) as f64 / 365.25 * TAU).sin_cos();
+        let hour = (Self::hour(moment) / 24.0 * TAU).sin_cos();
+        let year = (day.year as f64 - self.year_mean) / self.year_std;
+        let age = (Self::day(moment) - self.day_mean) / self.day_std;
+        [
+            year, month.0, month.1, weekday.0, weekday.1, yearday.0, yearday.1, age, hour.0, hour.1,
+        ]
+        .map(|value| value as f32)
+    }
+}

@@ -1,0 +1,192 @@
+//! Choosing the features and fitting their encoders.
+
+use arrow::array::{Array, ArrayRef, Float64Array, RecordBatch};
+
+use super::Feature;
+use super::encoder::{Dates, Encoder, Names, Scale};
+use crate::column::dates::DateOrder;
+use crate::column::{booleans, date_order, moments, numbers, text};
+use crate::error::DataError;
+use crate::note::Note;
+use crate::table::schema::{feature_kind, overridden, useless};
+use crate::table::{
+    CategoricalEncoding, ColumnKind, NumericScaling, Role, Table, TableConfig, Vocabulary,
+    check_columns, role,
+};
+
+/// The features of a table, with notes on the columns that are none.
+pub(super) fn features(
+    table: &Table,
+    train_rows: &[usize],
+    config: &TableConfig,
+) -> Result<(Vec<Feature>, Vec<Note>), DataError> {
+    check_columns(table, config)?;
+    let (mut features, mut notes) = (Vec::new(), Vec::new());
+    for name in table
+        .columns()
+        .into_iter()
+        .filter(|name| role(config, name) == Role::Feature)
+    {
+        let all = table.column(&name)?;
+        let train = table.take_column(&name, train_rows)?;
+        let encoder = column_encoder(&name, all, &train, config, &mut notes)
+            .map_err(|error| table.locate(error, |row| train_rows[row]))?;
+        if let Some(encoder) = encoder {
+            features.push(Feature { name, encoder });
+        }
+    }
+    if features.is_empty() {
+        let reasons: Vec<_> = notes.iter().map(|note| format!("\n  {note}")).collect();
+        return Err(DataError::Unusable(format!(
+            "no column is left to learn from{}",
+            reasons.concat()
+        )));
+    }
+    Ok((features, notes))
+}
+
+fn column_encoder(
+    name: &str,
+    all: &ArrayRef,
+    train: &RecordBatch,
+    config: &TableConfig,
+    notes: &mut Vec<Note>,
+) -> Result<Option<Encoder>, DataError> {
+    let (kind, order) = feature_kind(all, config, name)?;
+    let array = crate::column::column(train, name)?;
+    // A kind that the user gave is an order to use the column.
+    let is_ordered = overridden(config, name).is_some() && array.null_count() < array.len();
+    if !is_ordered && let Some(reason) = useless(name, array, kind)? {
+        notes.push(Note::about(name, reason));
+        return Ok(None);
+    }
+    if let (Some(order), Some((_, true))) = (order, date_order(all)) {
+        let words = order.words();
+        let message =
+            format!("dates are read as {words}; another order of day and month would fit as well");
+        notes.push(Note::about(name, message));
+    }
+    let column = config.columns.get(name).cloned().unwrap_or_default();
+    let indicator = config.impute_indicator;
+    Ok(Some(match kind {
+        ColumnKind::Numeric => {
+            let scaling = column.scaling.unwrap_or(config.numeric);
+            numeric(name, array, scaling, indicator)?
+        }
+        ColumnKind::Boolean => boolean(name, array, indicator)?,
+        ColumnKind::Date => dates(name, array, order.unwrap_or(DateOrder::Ymd), indicator)?,
+        ColumnKind::Categorical => {
+            let encoding = column.encoding.unwrap_or(config.categorical);
+            let (encoder, left_out) = categorical(name, array, encoding, config.max_categories)?;
+            if left_out > 0 {
+                notes.push(Note::about(name, format!("the {left_out} rarest categories share the slot \"unknown\" (max_categories = {})", config.max_categories)));
+            }
+            encoder
+        }
+        ColumnKind::Ignore => return Ok(None),
+    }))
+}
+
+fn numeric(
+    name: &str,
+    array: &ArrayRef,
+    scaling: NumericScaling,
+    indicator: bool,
+) -> Result<Encoder, DataError> {
+    let values = numbers(name, array)?;
+    let (mean, _) = mean_std(values.iter().flatten());
+    let is_log = scaling == NumericScaling::Log;
+    let (shift, scale) = match scaling {
+        NumericScaling::Standard => mean_std(values.iter().flatten()),
+        NumericScaling::Log => mean_std(values.iter().flatten().map(signed_log)),
+        NumericScaling::MinMax => range(&values),
+        NumericScaling::None => (0.0, 1.0),
+    };
+    // What stands in for a missing value is the mean of the scaled values.
+    let fill = if is_log { shift } else { mean };
+    Ok(Encoder::Numeric(Scale {
+        scaling,
+        shift,
+        scale,
+        fill,
+        indicator: indicator && values.null_count() > 0,
+    }))
+}
+
+fn boolean(name: &str, array: &ArrayRef, indicator: bool) -> Result<Encoder, DataError> {
+    let values = booleans(name, array)?;
+    let (fill, _) = mean_std(values.iter().flatten().map(f64::from));
+    Ok(Encoder::Boolean {
+        fill,
+        indicator: indicator && values.null_count() > 0,
+    })
+}
+
+fn dates(
+    name: &str,
+    array: &ArrayRef,
+    order: DateOrder,
+    indicator: bool,
+) -> Result<Encoder, DataError> {
+    let moments = moments(name, array, order)?;
+    let (year_mean, year_std) = mean_std(moments.iter().flatten().map(Dates::year));
+    let (day_mean, day_std) = mean_std(moments.iter().flatten().map(Dates::day));
+    let with_time = moments
+        .iter()
+        .flatten()
+        .any(|moment| Dates::hour(moment) != 0.0);
+    Ok(Encoder::Date(Dates {
+        order,
+        with_time,
+        year_mean,
+        year_std,
+        day_mean,
+        day_std,
+        indicator: indicator && moments.null_count() > 0,
+    }))
+}
+
+fn categorical(
+    name: &str,
+    array: &ArrayRef,
+    encoding: CategoricalEncoding,
+    most: usize,
+) -> Result<(Encoder, usize), DataError> {
+    let cells = text(name, array)?;
+    let (categories, left_out) = Vocabulary::fit(cells.iter().flatten(), most);
+    let names = Names {
+        encoding,
+        categories,
+        missing: cells.null_count() > 0,
+    };
+    Ok((Encoder::Categorical(names), left_out))
+}
+
+/// The mean and the population standard deviation; 1 for the latter where all values are equal.
+pub(crate) fn mean_std(values: impl Iterator<Item = f64> + Clone) -> (f64, f64) {
+    let count = values.clone().count().max(1) as f64;
+    let mean = values.clone().map(|value| value / count).sum::<f64>();
+    // Two passes: the difference of two large sums would lose every digit.
+    let variance = values
+        .clone()
+        .map(|value| (value - mean) * ((value - mean) / count))
+        .sum::<f64>();
+    let std = variance.sqrt();
+    let is_constant = !std.is_normal() || std <= mean.abs() * 1e-12;
+    (mean, if is_constant { 1.0 } else { std })
+}
+
+fn range(values: &Float64Array) -> (f64, f64) {
+    let low = values.iter().flatten().fold(f64::INFINITY, f64::min);
+    let high = values.iter().flatten().fold(f64::NEG_INFINITY, f64::max);
+    if high > low {
+        (low, high - low)
+    } else {
+        (if low.is_finite() { low } else { 0.0 }, 1.0)
+    }
+}
+
+/// The logarithm that also takes zero and negative values.
+pub(super) fn signed_log(value: f64) -> f64 {
+    value.signum() * value.abs().ln_1p()
+}

@@ -1,0 +1,258 @@
+//! From cells to numbers: fitted on the training rows once, applied the same way ever after.
+
+mod encoder;
+mod fit;
+mod target;
+
+use std::path::Path;
+
+use arrow::array::{ArrayRef, RecordBatch};
+use serde::{Deserialize, Serialize};
+
+use self::encoder::Encoder;
+pub(crate) use self::fit::mean_std;
+pub(crate) use self::target::{Target, no_sets};
+use crate::column::column;
+use crate::error::DataError;
+use crate::labels::{TargetKind, gather};
+use crate::note::Note;
+use crate::table::{Table, TableConfig};
+
+/// What prediction needs from training: means, categories, labels. Saved as `preprocess.json`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Preprocess {
+    version: u32,
+    features: Vec<Feature>,
+    target: Target,
+}
+
+/// Encoded rows.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Features {
+    /// The number of rows.
+    pub rows: usize,
+    /// Numeric features, `[rows, numeric_width]`, row by row.
+    pub numeric: Vec<f32>,
+    /// Numeric features of a row.
+    pub numeric_width: usize,
+    /// Category indices, `[rows, cardinalities.len()]`, row by row; 0 is unknown.
+    pub categories: Vec<i32>,
+    /// For each embedded column, the number of its indices, "unknown" included.
+    pub cardinalities: Vec<usize>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Feature {
+    name: String,
+    #[serde(flatten)]
+    encoder: Encoder,
+}
+
+const VERSION: u32 = 1;
+
+impl Features {
+    /// The rows at these positions, in this order.
+    pub fn gather(&self, positions: &[u32]) -> Self {
+        Self {
+            rows: positions.len(),
+            numeric: gather(&self.numeric, self.numeric_width, positions),
+            numeric_width: self.numeric_width,
+            categories: gather(&self.categories, self.cardinalities.len(), positions),
+            cardinalities: self.cardinalities.clone(),
+        }
+    }
+
+    /// Adds rows that were encoded alike.
+    pub(crate) fn append(&mut self, more: Self) {
+        self.rows += more.rows;
+        self.numeric.extend(more.numeric);
+        self.categories.extend(more.categories);
+    }
+}
+
+impl Preprocess {
+    /// Fits on `train_rows` of a table. Only what a column holds (numbers, dates, text) is judged
+    /// by all rows. The notes say which columns are left out, and why.
+    ///
+    /// # Errors
+    /// A column that is missing or of no use, a cell that does not fit, a target with one class.
+    pub fn fit(
+        table: &Table,
+        train_rows: &[usize],
+        config: &TableConfig,
+        target: TargetKind,
+    ) -> Result<(Self, Vec<Note>), DataError> {
+        let (features, notes) = fit::features(table, train_rows, config)?;
+        let batch = table.take_column(&config.target, train_rows)?;
+        let target = Target::fit(&batch, &config.target, target)
+            .map_err(|error| table.locate(error, |row| train_rows[row]))?;
+        Ok((
+            Self {
+                version: VERSION,
+                features,
+                target,
+            },
+            notes,
+        ))
+    }
+
+    /// Encodes the features of a batch; columns that were not there in training are ignored.
+    ///
+    /// # Errors
+    /// A column that is missing; a cell that does not fit its column, with its row in the batch
+    /// (see [`DataError::map_row`]). A category not seen in training is no error.
+    pub fn encode(&self, batch: &RecordBatch) -> Result<Features, DataError> {
+        let rows = batch.num_rows();
+        let mut features = Features {
+            rows,
+            numeric_width: self.numeric_width(),
+            numeric: vec![0.0; rows * self.numeric_width()],
+            cardinalities: self.cardinalities(),
+            categories: Vec::new(),
+        };
+        features.categories = vec![0; rows * features.cardinalities.len()];
+        let (mut numeric, mut category) = (0, 0);
+        for feature in &self.features {
+            let array: &ArrayRef = column(batch, &feature.name)?;
+            feature
+                .encoder
+                .encode(&feature.name, array, &mut features, numeric, category)?;
+            numeric += feature.encoder.numeric_names(&feature.name).len();
+            category += usize::from(feature.encoder.cardinality().is_some());
+        }
+        Ok(features)
+    }
+
+    /// The class of each row, as an index into [`Preprocess::classes`].
+    ///
+    /// # Errors
+    /// A label that is missing or was not in the training rows; a numeric target.
+    pub fn encode_classes(&self, batch: &RecordBatch) -> Result<Vec<u32>, DataError> {
+        self.target.encode_classes(batch)
+    }
+
+    /// The target of each row as it is in the table, not standardised.
+    ///
+    /// # Errors
+    /// A target that is missing or not a number; a target of classes.
+    pub fn encode_numbers(&self, batch: &RecordBatch) -> Result<Vec<f64>, DataError> {
+        self.target.encode_numbers(batch)
+    }
+
+    /// The labels in the order of their indices; empty for a numeric target.
+    pub fn classes(&self) -> &[String] {
+        self.target.classes()
+    }
+
+    /// The mean and standard deviation of a numeric target over the training rows.
+    pub fn target_mean_std(&self) -> Option<(f64, f64)> {
+        self.target.mean_std()
+    }
+
+    /// The name of the target column.
+    pub fn target(&self) -> &str {
+        self.target.name()
+    }
+
+    /// What the target holds.
+    pub fn target_kind(&self) -> TargetKind {
+        self.target.kind()
+    }
+
+    /// The names of the numeric features in order, then those of the embedded columns.
+    pub fn feature_names(&self) -> Vec<String> {
+        let numeric = self
+            .features
+            .iter()
+            .flat_map(|feature| feature.encoder.numeric_names(&feature.name));
+        let embedded = self
+            .features
+            .iter()
+            .filter(|feature| feature.encoder.cardinality().is_some());
+        numeric
+            .chain(embedded.map(|feature| feature.name.clone()))
+            .collect()
+    }
+
+    /// The columns that [`Preprocess::encode`] needs.
+    pub fn columns(&self) -> Vec<String> {
+        self.features
+            .iter()
+            .map(|feature| feature.name.clone())
+            .collect()
+    }
+
+    /// The number of numeric features of a row.
+    pub fn numeric_width(&self) -> usize {
+        self.features
+            .iter()
+            .map(|feature| feature.encoder.numeric_names(&feature.name).len())
+            .sum()
+    }
+
+    /// For each embedded column, the number of its indices, "unknown" included.
+    pub fn cardinalities(&self) -> Vec<usize> {
+        self.features
+            .iter()
+            .filter_map(|feature| feature.encoder.cardinality())
+            .collect()
+    }
+
+    /// The text of `preprocess.json`.
+    pub fn to_json(&self) -> String {
+        let mut text =
+            serde_json::to_string_pretty(self).expect("plain numbers and strings can be written");
+        text.push('\n');
+        text
+    }
+
+    /// Reads the text of a `preprocess.json`.
+    ///
+    /// # Errors
+    /// [`DataError::Version`], or [`DataError::Unusable`] if the text is damaged.
+    pub fn from_json(text: &str) -> Result<Self, DataError> {
+        #[derive(Deserialize)]
+        struct Head {
+            version: u32,
+        }
+        let damaged = |error: serde_json::Error| {
+            DataError::Unusable(format!("the preprocessing is damaged: {error}"))
+        };
+        let Head { version } = serde_json::from_str(text).map_err(damaged)?;
+        if version != VERSION {
+            return Err(DataError::Version {
+                found: version,
+                expected: VERSION,
+            });
+        }
+        serde_json::from_str(text).map_err(damaged)
+    }
+
+    /// Writes `preprocess.json`.
+    ///
+    /// # Errors
+    /// [`DataError::Write`].
+    pub fn save(&self, path: &Path) -> Result<(), DataError> {
+        std::fs::write(path, self.to_json()).map_err(|source| DataError::write(path, source))
+    }
+
+    /// Reads `preprocess.json`.
+    ///
+    /// # Errors
+    /// As [`Preprocess::from_json`]; also [`DataError::Read`].
+    pub fn load(path: &Path) -> Result<Self, DataError> {
+        load(path, Self::from_json)
+    }
+}
+
+/// Reads a file; what is wrong with its text is said with its path.
+pub(crate) fn load<T>(
+    path: &Path,
+    from_json: impl Fn(&str) -> Result<T, DataError>,
+) -> Result<T, DataError> {
+    let text = std::fs::read_to_string(path).map_err(|source| DataError::read(path, source))?;
+    from_json(&text).map_err(|error| match error {
+        DataError::Unusable(message) => DataError::damaged(path, message),
+        other => other,
+    })
+}

@@ -1,0 +1,211 @@
+//! The column to predict.
+
+use std::collections::BTreeSet;
+
+use arrow::array::RecordBatch;
+use serde::{Deserialize, Serialize};
+
+use super::fit::mean_std;
+use crate::column::{column, labels_in, numbers, text};
+use crate::error::DataError;
+use crate::labels::TargetKind;
+use crate::table::Vocabulary;
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub(crate) enum Target {
+    Class {
+        name: String,
+        classes: Vocabulary,
+    },
+    Number {
+        name: String,
+        mean: f64,
+        std: f64,
+    },
+    /// Any number of classes in each row, in one text.
+    Set {
+        name: String,
+        separator: String,
+        classes: Vocabulary,
+    },
+}
+
+impl Target {
+    pub(crate) fn fit(
+        batch: &RecordBatch,
+        name: &str,
+        kind: TargetKind,
+    ) -> Result<Self, DataError> {
+        let name = name.to_owned();
+        match kind {
+            TargetKind::Set => Err(no_sets()),
+            TargetKind::Number => {
+                let values = target_numbers(&name, batch)?;
+                let (mean, std) = mean_std(values.iter().copied());
+                Ok(Self::Number { name, mean, std })
+            }
+            TargetKind::Class => {
+                let cells = text(&name, column(batch, &name)?)?;
+                let (classes, _) = Vocabulary::fit(cells.iter().flatten(), usize::MAX);
+                check_classes(&name, &classes, batch.num_rows())?;
+                let target = Self::Class { name, classes };
+                target.encode_classes(batch).map(|_| target)
+            }
+        }
+    }
+
+    /// A target of several labels in each row, with `separator` between them.
+    pub(crate) fn fit_sets(
+        batch: &RecordBatch,
+        name: &str,
+        separator: &str,
+    ) -> Result<Self, DataError> {
+        let cells = text(name, column(batch, name)?)?;
+        let labels = cells.iter().flatten();
+        let labels = labels.flat_map(|cell| labels_in(cell, separator));
+        let (classes, _) = Vocabulary::fit(labels, usize::MAX);
+        if classes.len() == 0 {
+            return Err(DataError::Unusable(format!(
+                "the target {name:?} has no label in any training row: there is nothing to learn"
+            )));
+        }
+        Ok(Self::Set {
+            name: name.to_owned(),
+            separator: separator.to_owned(),
+            classes,
+        })
+    }
+
+    pub(crate) fn encode_sets(&self, batch: &RecordBatch) -> Result<Vec<Vec<u32>>, DataError> {
+        let Self::Set {
+            name,
+            separator,
+            classes,
+        } = self
+        else {
+            return Err(DataError::Unusable(format!(
+                "the target {:?} was fitted as one label for each row",
+                self.name()
+            )));
+        };
+        let read = |(row, cell): (usize, Option<&str>)| {
+            let find = |label: &str| {
+                let found = classes.find(label);
+                found.ok_or_else(|| DataError::bad_value(name, row, label, &unknown(classes)))
+            };
+            let set = labels_in(cell.unwrap_or_default(), separator).map(find);
+            let set = set.collect::<Result<BTreeSet<u32>, _>>()?;
+            Ok(set.into_iter().collect())
+        };
+        let cells = text(name, column(batch, name)?)?;
+        cells.iter().enumerate().map(read).collect()
+    }
+
+    pub(crate) fn encode_classes(&self, batch: &RecordBatch) -> Result<Vec<u32>, DataError> {
+        let Self::Class { name, classes } = self else {
+            return Err(DataError::Unusable(format!(
+                "the target {:?} was not fitted as one class for each row",
+                self.name()
+            )));
+        };
+        let cells = text(name, column(batch, name)?)?;
+        let read = |(row, cell): (usize, Option<&str>)| match cell {
+            None => Err(missing(name, row)),
+            Some(cell) => classes
+                .find(cell)
+                .ok_or_else(|| DataError::bad_value(name, row, cell, &unknown(classes))),
+        };
+        cells.iter().enumerate().map(read).collect()
+    }
+
+    pub(crate) fn encode_numbers(&self, batch: &RecordBatch) -> Result<Vec<f64>, DataError> {
+        match self {
+            Self::Number { name, .. } => target_numbers(name, batch),
+            Self::Class { name, .. } | Self::Set { name, .. } => Err(DataError::Unusable(format!(
+                "the target {name:?} was fitted as classes and has no numbers"
+            ))),
+        }
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        match self {
+            Self::Class { name, .. } | Self::Number { name, .. } | Self::Set { name, .. } => name,
+        }
+    }
+
+    pub(crate) fn kind(&self) -> TargetKind {
+        match self {
+            Self::Class { .. } => TargetKind::Class,
+            Self::Number { .. } => TargetKind::Number,
+            Self::Set { .. } => TargetKind::Set,
+        }
+    }
+
+    pub(crate) fn classes(&self) -> &[String] {
+        match self {
+            Self::Class { classes, .. } | Self::Set { classes, .. } => classes.names(),
+            Self::Number { .. } => &[],
+        }
+    }
+
+    pub(crate) fn mean_std(&self) -> Option<(f64, f64)> {
+        match self {
+            Self::Class { .. } | Self::Set { .. } => None,
+            Self::Number { mean, std, .. } => Some((*mean, *std)),
+        }
+    }
+}
+
+/// Several labels for one row of a table.
+pub(crate) fn no_sets() -> DataError {
+    DataError::Unusable(
+        "a table has one label for each row: several at once are for images and texts".into(),
+    )
+}
+
+fn check_classes(name: &str, classes: &Vocabulary, rows: usize) -> Result<(), DataError> {
+    if let [only] = classes.names() {
+        return Err(DataError::Unusable(format!(
+            "the target {name:?} is {only:?} in every training row: there is nothing to learn"
+        )));
+    }
+    // Beyond this it is a number or an identifier that was taken for a class.
+    if classes.len() > 1000 && 2 * classes.len() > rows {
+        return Err(DataError::Unusable(format!(
+            "the target {name:?} has {} classes in {rows} training rows: for a number use a regression task, and an identifier cannot be learned",
+            classes.len()
+        )));
+    }
+    Ok(())
+}
+
+fn target_numbers(name: &str, batch: &RecordBatch) -> Result<Vec<f64>, DataError> {
+    let values = numbers(name, column(batch, name)?)?;
+    let read = |(row, value): (usize, Option<f64>)| value.ok_or_else(|| missing(name, row));
+    values.iter().enumerate().map(read).collect()
+}
+
+fn missing(name: &str, row: usize) -> DataError {
+    DataError::bad_value(
+        name,
+        row,
+        "",
+        "the target is missing; drop the row or fill it",
+    )
+}
+
+fn unknown(classes: &Vocabulary) -> String {
+    const SHOWN: usize = 10;
+    let mut names = classes
+        .names()
+        .iter()
+        .take(SHOWN)
+        .map(|name| format!("{name:?}"))
+        .collect::<Vec<_>>()
+        .join(", ");
+    if classes.len() > SHOWN {
+        names += &format!(" and {} more", classes.len() - SHOWN);
+    }
+    format!("is not a class of the training rows, which are {names}")
+}

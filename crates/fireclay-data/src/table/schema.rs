@@ -1,0 +1,191 @@
+//! What each column is for, and what it holds.
+
+use std::collections::HashSet;
+
+use arrow::array::{Array, ArrayRef, AsArray};
+use arrow::datatypes::Float64Type;
+use serde::Serialize;
+
+use super::config::{ColumnKind, TableConfig};
+use super::memory::Table;
+use crate::column::dates::DateOrder;
+use crate::column::{date_order, is_boolean, is_flat, is_numeric, text};
+use crate::error::DataError;
+
+/// What a column is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// The column to predict.
+    Target,
+    /// Names the row.
+    Id,
+    /// Says which rows stay together.
+    Group,
+    /// Says which split a row is in.
+    Split,
+    /// Says how much a row counts.
+    Weight,
+    /// The configuration leaves it out.
+    Ignored,
+    /// The model sees it.
+    Feature,
+}
+
+/// The role that the configuration gives a column.
+pub fn role(config: &TableConfig, name: &str) -> Role {
+    let is = |column: &Option<String>| column.as_deref() == Some(name);
+    if name == config.target {
+        Role::Target
+    } else if is(&config.id) {
+        Role::Id
+    } else if is(&config.split.column) {
+        Role::Split
+    } else if is(&config.split.group) {
+        Role::Group
+    } else if is(&config.weight) {
+        Role::Weight
+    } else if config.ignore.iter().any(|ignored| ignored == name)
+        || overridden(config, name) == Some(ColumnKind::Ignore)
+    {
+        Role::Ignored
+    } else {
+        Role::Feature
+    }
+}
+
+/// Checks that every column that the configuration names is there.
+///
+/// # Errors
+/// [`DataError::MissingColumn`] for the first that is not.
+pub fn check_columns(table: &Table, config: &TableConfig) -> Result<(), DataError> {
+    let split = &config.split;
+    let named = [
+        Some(&config.target),
+        config.id.as_ref(),
+        config.weight.as_ref(),
+        split.group.as_ref(),
+        split.time.as_ref(),
+        split.column.as_ref(),
+    ];
+    for name in named
+        .into_iter()
+        .flatten()
+        .chain(&config.ignore)
+        .chain(&config.extra_columns)
+        .chain(config.columns.keys())
+    {
+        table.column(name)?;
+    }
+    Ok(())
+}
+
+/// What a column holds, from all its cells: as text where a single cell fits nothing else.
+pub fn infer_kind(array: &ArrayRef) -> ColumnKind {
+    if !is_flat(array) {
+        ColumnKind::Ignore
+    } else if is_boolean(array) && array.null_count() < array.len() {
+        ColumnKind::Boolean
+    } else if is_numeric(array) {
+        ColumnKind::Numeric
+    } else if date_order(array).is_some() {
+        ColumnKind::Date
+    } else {
+        ColumnKind::Categorical
+    }
+}
+
+/// The kind to use for a feature, and for dates the order of their parts.
+pub(crate) fn feature_kind(
+    array: &ArrayRef,
+    config: &TableConfig,
+    name: &str,
+) -> Result<(ColumnKind, Option<DateOrder>), DataError> {
+    let kind = overridden(config, name)
+        .unwrap_or_else(|| implied(config, name).unwrap_or_else(|| infer_kind(array)));
+    if kind != ColumnKind::Date {
+        return Ok((kind, None));
+    }
+    match date_order(array) {
+        Some((order, _)) => Ok((kind, Some(order))),
+        None => Err(DataError::Unusable(format!(
+            "column {name:?} is to be read as dates, but no one form fits all its cells; \
+             known are 2024-01-31, 1/31/2024, 31.1.2024, 31 Jan 2024, each with or without a time such as 13:05:00"
+        ))),
+    }
+}
+
+/// Why a column of this kind can teach nothing, judged by the training rows; `None` if it may.
+pub(crate) fn useless(
+    name: &str,
+    array: &ArrayRef,
+    kind: ColumnKind,
+) -> Result<Option<String>, DataError> {
+    if kind == ColumnKind::Ignore {
+        return Ok(Some(format!(
+            "left out: values of type {} cannot be features",
+            array.data_type()
+        )));
+    }
+    let present = array.len() - missing(array);
+    if present == 0 {
+        return Ok(Some("left out: no training row has a value".into()));
+    }
+    if let Some(value) = constant(name, array)? {
+        return Ok(Some(format!(
+            "left out: every training row has the same value, {value:?}"
+        )));
+    }
+    if kind != ColumnKind::Categorical {
+        return Ok(None);
+    }
+    let cells = text(name, array)?;
+    let distinct = cells.iter().flatten().collect::<HashSet<_>>().len();
+    let is_identifier =
+        present >= 10 && distinct == present || distinct > 20 && 2 * distinct > present;
+    Ok(is_identifier.then(|| {
+        format!("left out: {distinct} different texts in {present} rows, so it names rows rather than groups them (set columns.{name:?}.kind = \"categorical\" to use it)")
+    }))
+}
+
+/// The number of missing cells; not-a-number is missing, too.
+pub(crate) fn missing(array: &ArrayRef) -> usize {
+    let nans = array.as_primitive_opt::<Float64Type>().map_or(0, |values| {
+        values
+            .iter()
+            .flatten()
+            .filter(|value| value.is_nan())
+            .count()
+    });
+    array.null_count() + nans
+}
+
+/// The value that all cells have, if none is missing.
+pub(crate) fn constant(name: &str, array: &ArrayRef) -> Result<Option<String>, DataError> {
+    if array.null_count() > 0 || array.is_empty() {
+        return Ok(None);
+    }
+    let first = array.slice(0, 1);
+    // Comparing arrays of one cell is slow, but nearly every column differs in its first rows.
+    let is_constant = (1..array.len()).all(|row| array.slice(row, 1).to_data() == first.to_data());
+    Ok(if is_constant {
+        text(name, &first)?
+            .iter()
+            .next()
+            .flatten()
+            .map(str::to_owned)
+    } else {
+        None
+    })
+}
+
+pub(crate) fn overridden(config: &TableConfig, name: &str) -> Option<ColumnKind> {
+    config.columns.get(name).and_then(|column| column.kind)
+}
+
+/// A scaling is for numbers and an encoding for categories, even where the kind is not given.
+fn implied(config: &TableConfig, name: &str) -> Option<ColumnKind> {
+    let column = config.columns.get(name)?;
+    let numeric = column.scaling.map(|_| ColumnKind::Numeric);
+    numeric.or(column.encoding.map(|_| ColumnKind::Categorical))
+}

@@ -1,0 +1,225 @@
+//! What can be wrong with the configuration of a table before any file is opened.
+
+use std::collections::HashSet;
+
+use super::config::{ColumnKind, TableConfig};
+use super::format::TableFormat;
+
+impl TableConfig {
+    /// Everything that cannot be meant, as pairs of a key inside `[data]` and a message.
+    pub fn validate(&self, format: TableFormat) -> Vec<(String, String)> {
+        let mut problems = Problems::default();
+        self.validate_names(&mut problems);
+        self.validate_carried(&mut problems);
+        self.validate_text_options(format, &mut problems);
+        self.validate_columns(&mut problems);
+        let separate = (self.valid_path.is_some(), self.test_path.is_some());
+        for (key, message) in self.split.validate(separate) {
+            problems.add(&format!("split.{key}"), message);
+        }
+        problems.0
+    }
+
+    fn validate_names(&self, problems: &mut Problems) {
+        for (key, value) in [
+            ("path", Some(&self.path)),
+            ("valid_path", self.valid_path.as_ref()),
+            ("test_path", self.test_path.as_ref()),
+            ("target", Some(&self.target)),
+            ("id", self.id.as_ref()),
+            ("weight", self.weight.as_ref()),
+        ] {
+            if value.is_some_and(|value| value.trim().is_empty()) {
+                problems.add(key, "must not be empty");
+            }
+        }
+        if self.id.as_ref() == Some(&self.target) {
+            problems.add(
+                "id",
+                "is the target; the column to predict cannot name the row",
+            );
+        }
+        if self.ignore.contains(&self.target) {
+            problems.add("ignore", format!("contains the target {:?}", self.target));
+        }
+        for (key, column) in [("column", &self.split.column), ("group", &self.split.group)] {
+            if column.as_ref() == Some(&self.target) {
+                problems.add(
+                    &format!("split.{key}"),
+                    "is the target; choose another column",
+                );
+            }
+        }
+    }
+
+    /// What is carried beside the samples.
+    fn validate_carried(&self, problems: &mut Problems) {
+        let taken = [
+            ("target", Some(&self.target)),
+            ("id", self.id.as_ref()),
+            ("split.column", self.split.column.as_ref()),
+            ("split.group", self.split.group.as_ref()),
+        ];
+        for (role, column) in taken {
+            let Some(column) = column else { continue };
+            if self.weight.as_ref() == Some(column) {
+                problems.add("weight", format!("is also {role}; choose another column"));
+            }
+            if matches!(role, "target" | "id") && self.extra_columns.contains(column) {
+                let message = format!("contains the {role} {column:?}, which is carried anyway");
+                problems.add("extra_columns", message);
+            }
+        }
+        let mut seen = HashSet::new();
+        for name in &self.extra_columns {
+            if name.trim().is_empty() {
+                problems.add("extra_columns", "must not hold an empty name");
+            } else if !seen.insert(name) {
+                problems.add("extra_columns", format!("names {name:?} twice"));
+            }
+        }
+    }
+
+    fn validate_text_options(&self, format: TableFormat, problems: &mut Problems) {
+        let given = [
+            ("delimiter", self.delimiter.is_some()),
+            ("null_values", self.null_values.is_some()),
+        ];
+        for (key, _) in given
+            .into_iter()
+            .filter(|(key, given)| *given && !format.reads(key))
+        {
+            let readers = TableFormat::names_of(|format| format.keys.contains(&key));
+            let name = format.name();
+            problems.add(
+                key,
+                format!("is for {readers} only; {name} has no use for it"),
+            );
+        }
+        if let Some(delimiter) = &self.delimiter
+            && !matches!(delimiter.as_bytes(), [byte] if byte.is_ascii() && !b"\"\r\n".contains(byte))
+        {
+            problems.add("delimiter", format!("must be one ASCII character other than a quote or line break, but is {delimiter:?}"));
+        }
+        if self.max_categories == 0 {
+            problems.add("max_categories", "must be at least 1, but is 0");
+        }
+    }
+
+    fn validate_columns(&self, problems: &mut Problems) {
+        for (name, column) in &self.columns {
+            let key = |field: &str| format!("columns.{name}.{field}");
+            if *name == self.target {
+                problems.add(
+                    &format!("columns.{name}"),
+                    "is the target; the task decides how it is read",
+                );
+            }
+            let mut others = [&self.id, &self.weight].into_iter().flatten();
+            if self.ignore.contains(name) || others.any(|other| other == name) {
+                problems.add(
+                    &format!("columns.{name}"),
+                    "has no effect: the column is not a feature",
+                );
+            }
+            if column.scaling.is_some()
+                && column.kind.is_some_and(|kind| kind != ColumnKind::Numeric)
+            {
+                problems.add(&key("scaling"), "is for numeric columns only");
+            }
+            if column.encoding.is_some()
+                && column
+                    .kind
+                    .is_some_and(|kind| kind != ColumnKind::Categorical)
+            {
+                problems.add(&key("encoding"), "is for categorical columns only");
+            }
+            if column.encoding.is_some() && column.scaling.is_some() && column.kind.is_none() {
+                problems.add(
+                    &key("encoding"),
+                    "contradicts scaling: a column is numeric or categorical",
+                );
+            }
+        }
+    }
+}
+
+#[derive(Default)]
+struct Problems(Vec<(String, String)>);
+
+impl Problems {
+    fn add(&mut self, key: &str, message: impl Into<String>) {
+        self.0.push((key.to_owned(), message.into()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::table::{ColumnConfig, NumericScaling};
+
+    fn keys(problems: Vec<(String, String)>) -> Vec<String> {
+        problems.into_iter().map(|(key, _)| key).collect()
+    }
+
+    #[test]
+    fn the_defaults_are_valid_and_match_an_empty_table() {
+        let config = TableConfig::new("a.csv", "y");
+        assert_eq!(config.validate(TableFormat::Csv), []);
+        let read: TableConfig =
+            serde_json::from_str(r#"{"path":"a.csv","target":"y"}"#).expect("two keys are enough");
+        assert_eq!(read, config);
+    }
+
+    #[test]
+    fn every_problem_is_reported_at_once() {
+        let mut config = TableConfig::new("", "y");
+        config.id = Some("y".into());
+        config.delimiter = Some("ab".into());
+        config.max_categories = 0;
+        config.columns.insert(
+            "a".into(),
+            ColumnConfig {
+                kind: Some(ColumnKind::Date),
+                scaling: Some(NumericScaling::Log),
+                encoding: None,
+            },
+        );
+        config.split.train = 1.7;
+        let keys = keys(config.validate(TableFormat::Jsonl));
+        for key in [
+            "path",
+            "id",
+            "delimiter",
+            "max_categories",
+            "columns.a.scaling",
+            "split.train",
+        ] {
+            assert!(
+                keys.iter().any(|found| found == key),
+                "{key} is not in {keys:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_carried_is_told_apart_from_target_and_id() {
+        let mut config = TableConfig::new("a.csv", "y");
+        config.id = Some("i".into());
+        config.weight = Some("w".into());
+        config.extra_columns = vec!["sex".into(), "w".into()];
+        assert_eq!(config.validate(TableFormat::Csv), []);
+        config.weight = Some("y".into());
+        config.extra_columns = ["y", "i", "sex", "sex", " "].map(String::from).to_vec();
+        let extra = ["extra_columns"; 4];
+        let found = keys(config.validate(TableFormat::Csv));
+        assert_eq!(found, [&["weight"][..], &extra].concat());
+    }
+
+    #[test]
+    fn unknown_keys_are_refused() {
+        assert!(
+            serde_json::from_str::<TableConfig>(r#"{"path":"a","target":"y","tagret":1}"#).is_err()
+        );
+    }
+}

@@ -1,0 +1,64 @@
+//! Enums whose variants each have a word in a configuration.
+
+/// An enum with `ALL`, `name` and `from_name`.
+macro_rules! words {
+    ($(#[$meta:meta])* pub enum $kind:ident { $($(#[$doc:meta])* $variant:ident = $word:tt,)+ }) => {
+        $(#[$meta])*
+        #[derive(
+            Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
+        )]
+        pub enum $kind {
+            $($(#[$doc])* #[serde(rename = $word)] $variant,)+
+        }
+
+        impl $kind {
+            /// All of them.
+            pub const ALL: [Self; [$($word),+].len()] = [$(Self::$variant),+];
+
+            /// The word used in a configuration.
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $word,)+
+                }
+            }
+
+            /// What a word stands for.
+            pub fn from_name(name: &str) -> Option<Self> {
+                Self::ALL.into_iter().find(|one| one.name() == name)
+            }
+        }
+    };
+}
+
+/// The same, and `format`: what the module of each variant says of itself in its constant `FORMAT`.
+/// So a format is added by its module and one line.
+macro_rules! formats {
+    (
+        $(#[$meta:meta])*
+        pub enum $kind:ident: $format:ty {
+            $($(#[$doc:meta])* $variant:ident = $word:tt => $module:ident,)+
+        }
+    ) => {
+        $crate::words::words! {
+            $(#[$meta])*
+            pub enum $kind { $($(#[$doc])* $variant = $word,)+ }
+        }
+
+        impl $kind {
+            pub(crate) fn format(self) -> &'static $format {
+                match self {
+                    $(Self::$variant => &$module::FORMAT,)+
+                }
+            }
+
+            /// The words of the formats that fit, with commas between them.
+            pub(crate) fn names_of(fits: impl Fn(&$format) -> bool) -> String {
+                let names = Self::ALL.into_iter().filter(|one| fits(one.format())).map(Self::name);
+                names.collect::<Vec<_>>().join(", ")
+            }
+        }
+    };
+}
+
+pub(crate) use formats;
+pub(crate) use words;
