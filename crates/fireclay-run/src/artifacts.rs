@@ -24,7 +24,10 @@ pub const ADAPTERS: &str = "adapter_model.safetensors";
 /// What Hugging Face's PEFT needs to know of them.
 pub const ADAPTER_CONFIG: &str = "adapter_config.json";
 
-/// Every file that a run may leave.
+/// What the run predicts for the validation and test samples, with what they should have been.
+pub const PREDICTIONS: &str = "predictions.parquet";
+
+/// Every file that a run may leave for others.
 pub(crate) const RESULTS: [&str; 7] = [
     MODEL,
     HUGGING_FACE,

@@ -19,7 +19,7 @@ pub use self::config::{
     CategoricalEncoding, ColumnConfig, ColumnKind, MissingTarget, NumericScaling, TableConfig,
 };
 pub use self::dataset::{Batch, Split, TableData};
-pub use self::format::TableFormat;
+pub use self::format::{TableFormat, parquet_bytes};
 pub(crate) use self::format::{damaged, open_parquet, simple, simplify};
 pub use self::guess::{Guess, GuessedColumn, guess, guess_for};
 pub use self::memory::{Table, split};

@@ -13,7 +13,7 @@ use serde_json::json;
 
 use super::{Hooks, Outcome, Prepared, batch_size, shards};
 use crate::adapters::Adapters;
-use crate::artifacts::{RESULTS, model_files, to_json};
+use crate::artifacts::{PREDICTIONS, RESULTS, model_files, to_json};
 use crate::config::RunConfig;
 use crate::device::RunDevice;
 use crate::lock;
@@ -184,6 +184,7 @@ impl Execute<'_> {
         )?;
         let results = RESULTS
             .into_iter()
+            .chain([PREDICTIONS])
             .filter(|name| folder.file(name).exists());
         lock::seal(folder.path(), results, &outcome.cost)?;
         Ok(outcome)

@@ -146,6 +146,9 @@ pub(super) fn unread(config: &RunConfig) -> Vec<(&'static str, &'static str)> {
         }
         Some(_) => {}
     }
+    if config.task.target_kind().is_none() {
+        keys.push(("eval.keep_predictions", "it is for samples with labels"));
+    }
     if config.lora.is_some() {
         keys.push(("model.freeze", "[lora] trains its adapters alone"));
     }

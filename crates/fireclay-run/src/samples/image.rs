@@ -48,6 +48,7 @@ impl Samples for ImageSamples {
         Batch {
             input: upload(batch.pixels, batch.dims, device),
             truth: batch.labels,
+            weights: None,
             mix: batch.mix,
         }
     }

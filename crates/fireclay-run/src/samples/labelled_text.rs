@@ -41,6 +41,7 @@ impl Samples for TextTableSamples {
         Batch {
             input: upload(batch.texts, device),
             truth: batch.labels,
+            weights: batch.weights,
             mix: None,
         }
     }

@@ -34,6 +34,7 @@ impl Samples for TableSamples {
         Batch {
             input: upload(batch.features, device),
             truth: batch.labels,
+            weights: batch.weights,
             mix: None,
         }
     }

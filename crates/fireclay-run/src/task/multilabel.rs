@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::network::{Batch, Network};
-use super::output::TaskOutput;
+use super::output::{TaskOutput, weight, weighted_mean};
 use super::{LabelledTask, Objective, Target, Task, WithObjective, check_smoothing};
 use crate::answer::{Answers, Meaning};
 use fireclay_metrics::{MULTILABEL_METRICS, Report, multilabel_report};
@@ -195,24 +195,25 @@ impl<N: Network> MultilabelClassifier<N> {
         let logits = self.model.forward(batch.input); // [batch, labels]
         let targets = targets(&truth, logits.dims()[1], batch.mix.as_ref());
         let targets = smoothed(targets, self.label_smoothing);
-        let loss = cross_entropy(logits.clone(), targets);
+        let losses = cross_entropy(logits.clone(), targets);
+        let weights = batch.weights.as_deref();
         TaskOutput {
-            loss,
+            loss: weighted_mean(losses, weights),
             outputs: logits,
-            weight: truth.len() as f64,
+            weight: weight(truth.len(), weights),
             unit: 1.0,
             truth,
         }
     }
 }
 
-/// `-(y ln σ(x) + (1 - y) ln σ(-x))`, averaged.
-fn cross_entropy(logits: Tensor<2>, targets: Vec<f32>) -> Tensor<1> {
+/// `-(y ln σ(x) + (1 - y) ln σ(-x))`, `[batch, labels]`.
+fn cross_entropy(logits: Tensor<2>, targets: Vec<f32>) -> Tensor<2> {
     let (dims, device): ([usize; 2], Device) = (logits.dims(), logits.device());
     let targets = Tensor::<2>::from_data(TensorData::new(targets, dims), &device);
     let present = log_sigmoid(logits.clone()) * targets.clone();
     let absent = log_sigmoid(logits.neg()) * targets.neg().add_scalar(1.0);
-    (present + absent).mean().neg()
+    (present + absent).neg()
 }
 
 /// 1 where a label applies, row by row; of a mixture, the share of the samples that have it.
@@ -319,7 +320,8 @@ mod tests {
         let device = Device::flex();
         let logits = Tensor::<2>::from_data([[1.0, -2.0], [0.5, 30.0]], &device);
         let truth = [vec![0], vec![0, 1]];
-        let loss = cross_entropy(logits, targets(&truth, 2, None)).into_scalar::<f32>();
+        let losses = cross_entropy(logits, targets(&truth, 2, None));
+        let loss = weighted_mean(losses, None).into_scalar::<f32>();
         // ln(1 + e^-1), ln(1 + e^-2), ln(1 + e^-0.5) and nearly 0.
         let expected = (0.313_261_7 + 0.126_928 + 0.474_077) / 4.0;
         assert!((loss - expected).abs() < 1e-6, "{loss}");

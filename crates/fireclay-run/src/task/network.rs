@@ -65,6 +65,8 @@ pub struct Batch<I> {
     pub input: I,
     /// The target of each sample, on the host.
     pub truth: Labels,
+    /// How much each sample counts in the loss; all alike if absent. No mixture has them.
+    pub weights: Option<Vec<f32>>,
     /// Which samples are mixtures, if they are.
     pub mix: Option<Mix>,
 }

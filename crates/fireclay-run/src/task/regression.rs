@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::network::{Batch, Network};
-use super::output::TaskOutput;
+use super::output::{TaskOutput, weight, weighted_mean};
 use super::{LabelledTask, Objective, Target, Task, WithObjective};
 use crate::answer::{Answers, Meaning};
 use fireclay_metrics::{REGRESSION_METRICS, Report, regression_report};
@@ -228,11 +228,11 @@ impl<N: Network> Regressor<N> {
             .collect();
         let targets = TensorData::new(targets, [truth.len(), 1]);
         let errors = predictions.clone() - Tensor::from_data(targets, &predictions.device());
-        let loss = self.penalty(errors).mean();
+        let weights = batch.weights.as_deref();
         TaskOutput {
-            loss,
+            loss: weighted_mean(self.penalty(errors), weights),
             outputs: predictions,
-            weight: truth.len() as f64,
+            weight: weight(truth.len(), weights),
             unit: self.unit(),
             truth,
         }

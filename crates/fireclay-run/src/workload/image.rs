@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use burn::tensor::Device;
-use fireclay_data::arrow::array::RecordBatch;
+use fireclay_data::arrow::array::{ArrayRef, RecordBatch, StringArray};
 use fireclay_data::{
     DataError, ImageData, ImageDataConfig, ImagePixels, ImagePreprocess, ImageSplit, Labels, Mix,
     Note, SplitConfig, TargetKind,
@@ -14,7 +15,7 @@ use fireclay_models::{ImageConfig, ImageModel, ImageShape};
 use super::labelled;
 use super::spec::{Assumed, Assumptions, InputSpec, check_unread, missing};
 use super::table::{blank_labelled, constant, split_key};
-use super::{Batch, Dataset, Model, Trained, Workload, blank, text_cells};
+use super::{Batch, Columns, Dataset, Model, Trained, Workload, blank, text_cells};
 use crate::answer::{Answers, Meaning};
 use crate::artifacts::{POSTPROCESS, PREPROCESS};
 use crate::config::{
@@ -155,7 +156,7 @@ impl Workload for Image {
         trained: Trained<'_, ImageModel>,
         splits: [ImageSamples; 2],
     ) -> Result<Evaluations, RunError> {
-        labelled::conclude(config, &data.target(), trained, splits)
+        labelled::conclude(config, data, trained, splits)
     }
 
     fn open(base: Base) -> Result<Box<dyn Run>, RunError> {
@@ -291,6 +292,16 @@ impl Dataset for ImageData {
 
     fn preprocess(&self) -> Vec<(&'static str, String)> {
         vec![(PREPROCESS, self.preprocess.to_json())]
+    }
+
+    fn columns(&self, split: usize) -> Columns {
+        let split = [&self.train, &self.valid, &self.test][split];
+        let names = (0..split.len()).map(|index| split.name(index));
+        let names: ArrayRef = Arc::new(StringArray::from_iter_values(names));
+        Columns {
+            names: vec![("image".into(), names)],
+            extra: Vec::new(),
+        }
     }
 
     fn files(&mut self) -> Option<&mut Vec<PathBuf>> {

@@ -1,18 +1,24 @@
 //! What workloads on samples with labels share: how they are judged, and how they answer.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use burn::module::Module;
+use fireclay_data::arrow::array::{ArrayRef, RecordBatch, StringArray};
+use fireclay_data::{Labels, parquet_bytes};
 use fireclay_models::{Family, ModelDescription};
 
-use super::{Trained, Workload, load};
-use crate::artifacts::{POSTPROCESS, belong_together, model_files, read_json, to_json};
+use super::{Columns, Dataset, Trained, Workload, load};
+use crate::answer::{Answers, truth_column};
+use crate::artifacts::{
+    POSTPROCESS, PREDICTIONS, belong_together, model_files, read_json, to_json,
+};
 use crate::config::RunConfig;
 use crate::lock;
 use crate::predictor::{Pass, Predictor};
 use crate::run::{Base, Evaluated, Evaluations, On, RunError, SPLITS, locate};
 use crate::start::ModelTable;
-use crate::task::{Answer, Batch, Network, Target};
+use crate::task::{Answer, Batch, Network};
 use fireclay_metrics::Report;
 use fireclay_train::loader::Samples;
 use fireclay_train::run_folder::write_whole;
@@ -29,7 +35,7 @@ pub(super) fn pass<S: Samples>(config: &RunConfig) -> Pass {
 /// Tunes, evaluates and writes down what came of it.
 pub(super) fn conclude<N, S>(
     config: &RunConfig,
-    target: &Target,
+    data: &dyn Dataset,
     trained: Trained<'_, N>,
     [valid, test]: [S; 2],
 ) -> Result<Evaluations, RunError>
@@ -37,13 +43,15 @@ where
     N: Network,
     S: Samples<Batch = Batch<N::Input>>,
 {
-    let answer = config.task.answer(target);
+    let answer = config.task.answer(&data.target());
     let answer = answer.expect("checked: the task has labels");
     let mut predictor = Predictor::new(trained.model, answer, trained.device.clone());
     let pass = pass::<S>(config);
     let mut evaluation = Evaluations::new();
     // The validation split first: what is tuned on it holds for the test.
-    for (name, split) in [("valid", valid), ("test", test)] {
+    let mut predictions = Vec::new();
+    for (number, split) in [(1, valid), (2, test)] {
+        let name = SPLITS[number];
         if split.is_empty() {
             continue;
         }
@@ -54,10 +62,55 @@ where
         let report = predictor.answer.meaning();
         let report = report.report(&answers, &truth, config.seed);
         evaluation.insert(name.into(), report);
+        if config.eval.keep_predictions {
+            let classes = predictor.answer.meaning().classes();
+            predictions.push(predicted(
+                name,
+                data.columns(number),
+                answers,
+                &truth,
+                classes,
+            ));
+        }
+    }
+    if !predictions.is_empty() {
+        let bytes = parquet_bytes(&predictions)?;
+        write_whole(&trained.folder.file(PREDICTIONS), &bytes)?;
     }
     let path = trained.folder.file(POSTPROCESS);
     write_whole(&path, &to_json(&predictor.answer))?;
     Ok(evaluation)
+}
+
+/// Predictions for a split, with what they should have been.
+fn predicted(
+    split: &str,
+    columns: Columns,
+    answers: Answers,
+    truth: &Labels,
+    classes: &[String],
+) -> RecordBatch {
+    let splits = std::iter::repeat_n(split, truth.len());
+    let splits: ArrayRef = Arc::new(StringArray::from_iter_values(splits));
+    let by_class = answers.by_class(classes);
+    let mut all = vec![("split".to_owned(), splits)];
+    all.extend(columns.names);
+    all.push(("truth".into(), truth_column(truth, classes)));
+    all.push(("prediction".into(), answers.predictions(classes)));
+    all.extend(by_class);
+    for (name, column) in columns.extra {
+        let is_taken = all.iter().any(|(taken, _)| *taken == name);
+        let name = if is_taken {
+            format!("column.{name}")
+        } else {
+            name
+        };
+        all.push((name, column));
+    }
+    RecordBatch::try_from_iter_with_nullable(
+        all.into_iter().map(|(name, column)| (name, column, true)),
+    )
+    .expect("columns of one length")
 }
 
 /// A model that answers, and what it is.

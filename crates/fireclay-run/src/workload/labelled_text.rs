@@ -15,7 +15,7 @@ use super::image::counts;
 use super::labelled;
 use super::spec::{Assumed, Assumptions, HeldOut, InputSpec, at_most, check_unread};
 use super::table::{blank_labelled, constant, holds_out, split_key};
-use super::{Batch, Dataset, Model, Trained, Workload, hashes_of};
+use super::{Batch, Columns, Dataset, Model, Trained, Workload, hashes_of};
 use crate::answer::Meaning;
 use crate::artifacts::{POSTPROCESS, PREPROCESS, TOKENIZER};
 use crate::config::{
@@ -156,7 +156,7 @@ impl Workload for LabelledText {
         trained: Trained<'_, EncoderModel>,
         splits: [TextTableSamples; 2],
     ) -> Result<Evaluations, RunError> {
-        labelled::conclude(config, &data.target(), trained, splits)
+        labelled::conclude(config, data, trained, splits)
     }
 
     fn open(base: Base) -> Result<Box<dyn Run>, RunError> {
@@ -291,6 +291,11 @@ impl Dataset for TextTableData {
 
     fn tokenizer(&self) -> Option<&Tokenizer> {
         Some(&self.tokenizer)
+    }
+
+    fn columns(&self, split: usize) -> Columns {
+        let carried = [&self.train, &self.valid, &self.test][split].carried();
+        Columns::carried(carried)
     }
 
     fn files(&mut self) -> Option<&mut Vec<PathBuf>> {

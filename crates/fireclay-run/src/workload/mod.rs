@@ -20,9 +20,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use burn::tensor::{Device, Tensor};
-use fireclay_data::arrow::array::{RecordBatch, StringArray};
+use fireclay_data::arrow::array::{ArrayRef, RecordBatch, StringArray, UInt64Array};
 use fireclay_data::{
-    DataError, DataReport, Note, Tokenizer, TokenizerConfig, TokenizerKind, column, fingerprint,
+    Carried, DataError, DataReport, Note, Tokenizer, TokenizerConfig, TokenizerKind, column,
+    fingerprint,
 };
 use fireclay_models::Family;
 
@@ -229,9 +230,42 @@ pub trait Dataset: Send + Sync + 'static {
     /// If a file cannot be read any more.
     fn hashes(&self) -> Result<BTreeMap<String, String>, DataError>;
 
+    /// What names the samples of a split, by its number, in a file of predictions, and what else is
+    /// known of them.
+    fn columns(&self, _split: usize) -> Columns {
+        Columns::default()
+    }
+
     /// The size of the vocabulary, where there is one, and a table of the splits with a header; empty
     /// where a report says all.
     fn overview(&self) -> (Option<usize>, Vec<Vec<String>>);
+}
+
+/// Columns with a row for each sample of a split.
+#[derive(Clone, Debug, Default)]
+pub struct Columns {
+    /// What names a sample: its row in the table from 1 and its id, or its image.
+    pub names: Vec<(String, ArrayRef)>,
+    /// `data.extra_columns`.
+    pub extra: Vec<(String, ArrayRef)>,
+}
+
+impl Columns {
+    /// Those of the rows of a table.
+    fn carried(carried: &Carried) -> Self {
+        let rows = carried.rows.iter().map(|row| *row as u64 + 1);
+        let rows: ArrayRef = Arc::new(UInt64Array::from_iter_values(rows));
+        let mut names = vec![("row".to_owned(), rows)];
+        names.extend(carried.ids.clone().map(|ids| ("id".to_owned(), ids)));
+        let extra = carried.extra.schema();
+        let extra = extra.fields().iter().zip(carried.extra.columns());
+        Self {
+            names,
+            extra: extra
+                .map(|(field, column)| (field.name().clone(), column.clone()))
+                .collect(),
+        }
+    }
 }
 
 /// The hashes of files, by their number and name.

@@ -12,7 +12,9 @@ use fireclay_data::{
 use fireclay_models::{Tabular, TabularConfig, TabularShape};
 
 use super::spec::{Assumed, Assumptions, InputSpec, check_unread, missing};
-use super::{Batch, Dataset, Inspected, Model, Trained, Workload, blank, hashes_of, labelled};
+use super::{
+    Batch, Columns, Dataset, Inspected, Model, Trained, Workload, blank, hashes_of, labelled,
+};
 use crate::answer::Meaning;
 use crate::artifacts::{POSTPROCESS, PREPROCESS};
 use crate::config::{
@@ -170,7 +172,7 @@ impl Workload for Table {
         trained: Trained<'_, Tabular>,
         splits: [TableSamples; 2],
     ) -> Result<Evaluations, RunError> {
-        labelled::conclude(config, &data.target(), trained, splits)
+        labelled::conclude(config, data, trained, splits)
     }
 
     fn open(base: Base) -> Result<Box<dyn Run>, RunError> {
@@ -245,6 +247,7 @@ pub(super) fn blank_labelled<I>(
     crate::task::Batch {
         input,
         truth: blank_labels(kind.expect("checked: the task has labels"), rows),
+        weights: None,
         mix: None,
     }
 }
@@ -277,6 +280,11 @@ impl Dataset for TableData {
 
     fn preprocess(&self) -> Vec<(&'static str, String)> {
         vec![(PREPROCESS, self.preprocess.to_json())]
+    }
+
+    fn columns(&self, split: usize) -> Columns {
+        let carried = &[&self.train, &self.valid, &self.test][split].carried;
+        Columns::carried(carried)
     }
 
     fn files(&mut self) -> Option<&mut Vec<PathBuf>> {

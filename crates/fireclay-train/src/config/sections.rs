@@ -138,7 +138,7 @@ impl TrainConfig {
 }
 
 /// When to measure the validation split.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct EvalConfig {
     /// After every so many updates; in place of every_epochs.
@@ -151,6 +151,21 @@ pub struct EvalConfig {
     /// for rounding. On a CPU as many batches are in memory at once as there are threads.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub batch_size: Option<usize>,
+    /// Whether the run keeps what it predicts for the validation and test samples with labels, as
+    /// predictions.parquet: split, row, truth, prediction, probabilities, data.id and
+    /// data.extra_columns.
+    pub keep_predictions: bool,
+}
+
+impl Default for EvalConfig {
+    fn default() -> Self {
+        Self {
+            every_steps: None,
+            every_epochs: None,
+            batch_size: None,
+            keep_predictions: true,
+        }
+    }
 }
 
 impl EvalConfig {

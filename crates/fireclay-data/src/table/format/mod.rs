@@ -3,6 +3,8 @@
 mod csv;
 mod jsonl;
 mod parquet;
+
+pub use parquet::parquet_bytes;
 mod text;
 
 use std::fs::File;

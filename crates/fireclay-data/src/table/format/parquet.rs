@@ -49,6 +49,23 @@ impl Sink for ParquetSink {
     }
 }
 
+/// The bytes of a Parquet file with these rows, which are of one schema.
+///
+/// # Errors
+/// [`DataError::Arrow`] for a type that Parquet does not have.
+pub fn parquet_bytes(batches: &[RecordBatch]) -> Result<Vec<u8>, DataError> {
+    let mut bytes = Vec::new();
+    if let Some(first) = batches.first() {
+        let writer = ArrowWriter::try_new(&mut bytes, first.schema(), None);
+        let mut writer = writer.map_err(ArrowError::from)?;
+        for batch in batches {
+            writer.write(batch).map_err(ArrowError::from)?;
+        }
+        writer.close().map_err(ArrowError::from)?;
+    }
+    Ok(bytes)
+}
+
 /// The names of the columns.
 fn header(path: &Path) -> Result<Vec<String>, DataError> {
     Ok(open(path)?

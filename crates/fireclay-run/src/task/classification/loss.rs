@@ -40,10 +40,14 @@ impl CrossEntropy {
     ///
     /// - `logits`: `[batch, classes]`
     /// - `truth`: `[batch]`, on the host
+    /// - `weights`: `[batch]`, how much each row counts; all alike if absent
     /// - result: `[1]`
-    pub fn forward(&self, logits: Tensor<2>, truth: &[u32]) -> Tensor<1> {
-        let losses = self.rows(log_softmax(logits, 1), truth);
-        mean(losses, self.weight(truth))
+    pub fn forward(&self, logits: Tensor<2>, truth: &[u32], weights: Option<&[f32]>) -> Tensor<1> {
+        let mut losses = self.rows(log_softmax(logits, 1), truth);
+        if let Some(weights) = weights {
+            losses = losses.clone() * floats(weights, &losses.device());
+        }
+        mean(losses, self.weight(truth, weights))
     }
 
     /// The mean loss of mixtures: each sample is held to its own class and to its partner's, by
@@ -89,10 +93,15 @@ impl CrossEntropy {
         losses
     }
 
-    /// What the mean is divided by: the sum of the rows' weights.
-    pub fn weight(&self, truth: &[u32]) -> f64 {
-        self.row_weights(truth)
-            .map_or(truth.len() as f64, |weights| weights.iter().sum())
+    /// What the mean is divided by: the sum of the rows' weights, those of their classes included.
+    pub fn weight(&self, truth: &[u32], weights: Option<&[f32]>) -> f64 {
+        let own = weights.map(|weights| weights.iter().map(|weight| f64::from(*weight)));
+        match (self.row_weights(truth), own) {
+            (None, None) => truth.len() as f64,
+            (Some(classes), None) => classes.iter().sum(),
+            (None, Some(own)) => own.sum(),
+            (Some(classes), Some(own)) => classes.iter().zip(own).map(|(c, own)| c * own).sum(),
+        }
     }
 
     pub(super) fn mixed_weight(&self, truth: &[u32], mix: &Mix) -> f64 {
@@ -175,8 +184,8 @@ mod tests {
             own: vec![0.7, 0.7],
         };
         let mixed = value(loss.forward_mixed(logits(), &[0, 1], &mix));
-        let own = value(loss.forward(logits(), &[0, 1]));
-        let other = value(loss.forward(logits(), &[1, 0]));
+        let own = value(loss.forward(logits(), &[0, 1], None));
+        let other = value(loss.forward(logits(), &[1, 0], None));
         assert!((mixed - (0.7 * own + 0.3 * other)).abs() < 1e-6, "{mixed}");
         let whole = Mix {
             partner: vec![1, 0],
@@ -184,6 +193,23 @@ mod tests {
         };
         let unmixed = value(loss.forward_mixed(logits(), &[0, 1], &whole));
         assert!((unmixed - own).abs() < 1e-6);
+    }
+
+    #[test]
+    fn a_row_of_weight_two_counts_as_two_rows() {
+        let value = |tensor: Tensor<1>| tensor.into_scalar::<f32>();
+        let loss = CrossEntropy {
+            class_weights: Some(vec![1.0, 3.0, 0.5]),
+            label_smoothing: 0.1,
+            focal_gamma: Some(2.0),
+        };
+        let twice = Tensor::cat(vec![logits(), logits().narrow(0, 1, 1)], 0);
+        let repeated = value(loss.forward(twice, &[0, 1, 1], None));
+        let weighted = value(loss.forward(logits(), &[0, 1], Some(&[1.0, 2.0])));
+        assert!((repeated - weighted).abs() < 1e-6, "{repeated} {weighted}");
+        assert_eq!(loss.weight(&[0, 1], Some(&[1.0, 2.0])), 7.0);
+        let nothing = value(loss.forward(logits(), &[0, 1], Some(&[0.0, 0.0])));
+        assert_eq!(nothing, 0.0);
     }
 
     #[test]

@@ -219,14 +219,15 @@ impl<N: Network> Classifier<N> {
             unreachable!("a classifier is given classes");
         };
         let logits = self.model.forward(batch.input);
+        let weights = batch.weights.as_deref();
         let (loss, weight) = match &batch.mix {
             Some(mix) => (
                 self.loss.forward_mixed(logits.clone(), &truth, mix),
                 self.loss.mixed_weight(&truth, mix),
             ),
             None => (
-                self.loss.forward(logits.clone(), &truth),
-                self.loss.weight(&truth),
+                self.loss.forward(logits.clone(), &truth, weights),
+                self.loss.weight(&truth, weights),
             ),
         };
         TaskOutput {
