@@ -1,7 +1,7 @@
 //! What could not be read, in words.
 
 use crate::collect::dotted;
-use crate::de::{Fault, Kind, Step};
+use crate::fault::{Fault, Kind, Step};
 use crate::grammar::Grammar;
 use crate::problem::Problem;
 use crate::suggest::{did_you_mean, list};

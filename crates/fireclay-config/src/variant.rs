@@ -4,7 +4,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::DeserializeOwned;
 
 use crate::collect::{Collected, collect};
-use crate::de::Kind;
+use crate::fault::Kind;
 use crate::tree::Node;
 
 /// What gives the schema of a struct.

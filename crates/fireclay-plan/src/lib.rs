@@ -10,6 +10,7 @@ mod estimator;
 
 mod computing;
 mod evaluation;
+mod length;
 mod limits;
 mod memory;
 mod operations;

@@ -25,7 +25,6 @@ mod muon;
 mod rmsprop;
 mod sgd;
 
-mod check;
 mod groups;
 mod record;
 mod size;

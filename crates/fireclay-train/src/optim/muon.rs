@@ -7,9 +7,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::adam::Adam;
-use super::check::Problems;
 use super::groups::hidden_weights;
 use super::state::optimizer_state;
+use crate::checks::Problems;
 
 /// Muon: the momentum of each hidden matrix is replaced by the nearest orthogonal matrix, found by
 /// a Newton–Schulz iteration; biases, norms, embeddings and the output head take AdamW.

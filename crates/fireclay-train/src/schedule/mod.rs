@@ -22,7 +22,6 @@ mod one_cycle;
 mod plateau;
 mod step;
 
-mod check;
 mod warmup;
 
 pub use constant::ConstantConfig;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use burn::lr_scheduler::constant::ConstantLr;
-use burn::tensor::{Bytes, Device};
+use burn::tensor::Device;
 use burn::train::renderer::MetricsRenderer;
 use burn::train::{
     InferenceStep, Interrupter, Learner, LearnerModel, SupervisedTraining, TrainStep,
@@ -12,55 +12,27 @@ use burn::train::{
 };
 use serde_json::Value;
 
-use super::evaluation::{MeanLoss, Scorer, Scores, rows};
+use super::evaluation::{MeanLoss, Scorer, rows};
 use super::plan::Plan;
-use super::saving::{AVERAGE, MODEL, OPTIMIZER, STATE, damaged, member, restore};
+use super::saving::restored;
 use super::scaling::LossScale;
 use super::session::Setup;
 use super::shards::Shards;
 use super::state::LoopState;
-use super::{StepStrategy, TrainError};
-use crate::checkpoint::{CheckpointError, Fingerprints, Store, differences};
+use super::{Finished, StepStrategy, TrainError};
+use crate::checkpoint::{Fingerprints, Store};
 use crate::config::{BatchSize, CpuShards, Precision};
 use crate::cost::{Clock, Cost, Trace};
 use crate::ema::Ema;
 use crate::loader::{Order, OrderedLoader, Samples, Share};
-use crate::observer::{Observer, StopReason};
-use crate::optim::{self, stable_ids};
+use crate::observer::Observer;
+use crate::optim::stable_ids;
 use crate::output::StepOutput;
 use crate::parameters::Rates;
 use crate::record::JsonLines;
 use crate::renderer::{NoLog, NoRenderer};
 use crate::run_folder::RunFolder;
 use crate::weights::Kept;
-
-/// A training that ended without an error.
-#[derive(Debug)]
-pub struct Finished<M> {
-    /// The chosen weights, ready for inference.
-    pub model: M,
-    /// How they did on the validation split, if this process looked.
-    pub valid: Option<Scores>,
-    /// Why it ended.
-    pub reason: StopReason,
-    /// Where it ended.
-    pub state: LoopState,
-    /// What this process's part of it cost.
-    pub cost: Cost,
-}
-
-impl<M> Finished<M> {
-    /// The same training, of what is inside the model.
-    pub fn map<N>(self, inner: impl FnOnce(M) -> N) -> Finished<N> {
-        Finished {
-            model: inner(self.model),
-            valid: self.valid,
-            reason: self.reason,
-            state: self.state,
-            cost: self.cost,
-        }
-    }
-}
 
 /// Trains any Burn `LearnerModel` on any [`Samples`], with checkpoints and exact resume.
 pub struct Trainer<M: LearnerModel, S: Samples> {
@@ -147,7 +119,7 @@ where
     }
 
     /// The handle that stops the training: it finishes its update, saves, and ends as
-    /// [`StopReason::Interrupted`].
+    /// [`StopReason::Interrupted`](crate::StopReason::Interrupted).
     #[must_use]
     pub fn interrupter(mut self, interrupter: Interrupter) -> Self {
         self.interrupter = interrupter;
@@ -351,42 +323,4 @@ where
             false => loader,
         }
     }
-}
-
-/// Puts model, optimizer, average and loop state where the newest whole checkpoint left them.
-fn restored<M: LearnerModel>(
-    model: M,
-    mut setup: Setup<M>,
-    folder: &RunFolder,
-) -> Result<(M, Setup<M>), TrainError> {
-    let (checkpoint, skipped) = setup.store.newest()?;
-    skipped
-        .iter()
-        .for_each(|line| setup.observers.noticed(line));
-    let changed = differences(&checkpoint.manifest.fingerprints, &setup.fingerprints);
-    if !changed.is_empty() {
-        return Err(CheckpointError::Changed(changed).into());
-    }
-    let path = setup.store.path(checkpoint.manifest.step);
-    let model = restore(&checkpoint, MODEL, (model, &setup.kept), &path)?;
-    setup.state = serde_json::from_slice(member(&checkpoint, STATE, &path)?)
-        .map_err(|error| damaged(&path, format!("{STATE}: {error}")))?;
-    if let Some(best) = setup.state.best.filter(|_| setup.plan.checkpoint.keep_best)
-        && let Err(error) = setup.store.load(best.step)
-    {
-        setup
-            .observers
-            .noticed(&format!("{error}; the next evaluation is the best so far"));
-        setup.state.best = None;
-    }
-    if let Some(ema) = setup.ema.take() {
-        let average = (ema.model().clone(), &setup.kept);
-        let average = restore(&checkpoint, AVERAGE, average, &path)?;
-        setup.ema = Some(ema.restored(average, setup.state.updates()));
-    }
-    let bytes = Bytes::from_bytes_vec(member(&checkpoint, OPTIMIZER, &path)?.to_vec());
-    setup.optimizer = optim::from_bytes(setup.optimizer, bytes)
-        .map_err(|error| damaged(&path, format!("{OPTIMIZER}: {error}")))?;
-    setup.metrics = JsonLines::open(&folder.file("metrics.jsonl"), setup.state.metrics_bytes)?;
-    Ok((model, setup))
 }
