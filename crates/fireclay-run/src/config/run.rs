@@ -184,64 +184,32 @@ impl Loaded {
 /// Reads all tables before it gives up, so that every problem is found.
 fn read(sections: &mut Sections<'_>) -> Option<RunConfig> {
     let top = sections.top::<TopLevel>();
-    let device = sections.plain(
-        "device",
-        Some(DeviceConfig::default()),
-        DeviceConfig::validate,
-    );
+    let device = sections.plain("device", some(), DeviceConfig::validate);
     let data = sections.tagged("data", &registry::data(), None, DataConfig::validate);
-    let tokenizer = match sections.is_written("tokenizer") {
-        true => sections
-            .tagged(
-                "tokenizer",
-                &registry::tokenizer(),
-                None,
-                TokenizerSource::validate,
-            )
-            .map(Some),
-        false => Some(None),
-    };
+    let tokenizer = sections.optional("tokenizer", |sections, name| {
+        let kinds = registry::tokenizer();
+        sections.tagged(name, &kinds, None, TokenizerSource::validate)
+    });
     let model = sections.tagged("model", &registry::model(), None, ModelConfig::validate);
-    let lora = match sections.is_written("lora") {
-        true => sections.plain("lora", None, LoraConfig::validate).map(Some),
-        false => Some(None),
-    };
+    let lora = sections.optional("lora", |sections, name| {
+        sections.plain(name, None, LoraConfig::validate)
+    });
     let task = sections.tagged("task", &registry::task(), None, TaskConfig::validate);
-    let optimizer = Some(OptimizerConfig::default());
-    let optimizer = sections.tagged(
-        "optimizer",
-        &registry::optimizer(),
-        optimizer,
-        OptimizerConfig::validate,
-    );
+    let optimizers = registry::optimizer();
+    let optimizer = sections.tagged("optimizer", &optimizers, some(), OptimizerConfig::validate);
     let train = sections.plain("train", None, TrainConfig::validate);
     let steps = train.as_ref().and_then(|train| train.max_steps);
-    let schedule = Some(LrSchedulerConfig::default());
-    let lr_scheduler = sections.tagged(
-        "lr_scheduler",
-        &registry::lr_scheduler(),
-        schedule,
-        |schedule| schedule.validate(steps),
-    );
-    let eval = sections.plain("eval", Some(EvalConfig::default()), EvalConfig::validate);
-    let early_stopping = match sections.is_written("early_stopping") {
-        true => sections
-            .plain("early_stopping", None, EarlyStoppingConfig::validate)
-            .map(Some),
-        false => Some(None),
-    };
-    let checkpoint = Some(CheckpointConfig::default());
-    let checkpoint = sections.plain("checkpoint", checkpoint, CheckpointConfig::validate);
-    let logging = sections.plain(
-        "logging",
-        Some(LoggingConfig::default()),
-        LoggingConfig::validate,
-    );
+    let schedules = registry::lr_scheduler();
+    let check = |schedule: &LrSchedulerConfig| schedule.validate(steps);
+    let lr_scheduler = sections.tagged("lr_scheduler", &schedules, some(), check);
+    let eval = sections.plain("eval", some(), EvalConfig::validate);
+    let early_stopping = sections.optional("early_stopping", |sections, name| {
+        sections.plain(name, None, EarlyStoppingConfig::validate)
+    });
+    let checkpoint = sections.plain("checkpoint", some(), CheckpointConfig::validate);
+    let logging = sections.plain("logging", some(), LoggingConfig::validate);
     let TopLevel { seed, output_dir } = top?;
-    let (mut eval, mut checkpoint) = (eval?, checkpoint?);
-    once_an_epoch(eval.every_steps, &mut eval.every_epochs);
-    once_an_epoch(checkpoint.every_steps, &mut checkpoint.every_epochs);
-    let config = RunConfig {
+    let mut config = RunConfig {
         seed,
         output_dir,
         device: device?,
@@ -253,13 +221,23 @@ fn read(sections: &mut Sections<'_>) -> Option<RunConfig> {
         optimizer: optimizer?,
         lr_scheduler: lr_scheduler?,
         train: train?,
-        eval,
+        eval: eval?,
         early_stopping: early_stopping?,
-        checkpoint,
+        checkpoint: checkpoint?,
         logging: logging?,
     };
+    let RunConfig {
+        eval, checkpoint, ..
+    } = &mut config;
+    once_an_epoch(eval.every_steps, &mut eval.every_epochs);
+    once_an_epoch(checkpoint.every_steps, &mut checkpoint.every_epochs);
     check::check(&config, sections);
     Some(config)
+}
+
+/// The default of a table that may be left out.
+fn some<T: Default>() -> Option<T> {
+    Some(T::default())
 }
 
 fn once_an_epoch(every_steps: Option<u64>, every_epochs: &mut Option<u64>) {

@@ -170,17 +170,9 @@ where
 
     fn launch(mut self, folder: &RunFolder, resume: bool) -> Result<Finished<M>, TrainError> {
         self.check(folder, resume)?;
-        let forgets = self.plan.train.gradient_checkpointing;
-        let device = match forgets {
-            true => self.device.clone().autodiff().gradient_checkpointing(),
-            false => self.device.clone().autodiff(),
-        };
         // Numbering reads the weights, which puts them on the plain device; `train` tracks them.
         self.model = stable_ids(self.model.fork(&self.device)).train();
-        let rates = match self.rates.is_empty() {
-            true => None,
-            false => Some(Rates::new(&self.model, &self.rates)),
-        };
+        let rates = (!self.rates.is_empty()).then(|| Rates::new(&self.model, &self.rates));
         if let Some(rates) = &rates {
             self.model = rates.freeze(self.model);
         }
@@ -191,26 +183,23 @@ where
         let train = self.loader(&self.train, true);
         let valid = self.loader(&self.valid, false);
         let batches_per_epoch = train.batches_per_epoch();
-        let mut fingerprints = self
-            .plan
-            .fingerprints(self.plan.total_steps(batches_per_epoch));
+        let total_steps = self.plan.total_steps(batches_per_epoch);
+        let mut fingerprints = self.plan.fingerprints(total_steps);
         fingerprints.append(&mut self.parts);
-
+        let average = |decay| Ema::new(&self.model, decay).with_warmup();
+        let device = self.tracking();
+        let is_scaled = self.plan.precision == Precision::F16;
         let mut setup = Setup {
             optimizer: self.plan.optimizer.init(&self.model),
-            ema: self
-                .plan
-                .train
-                .ema_decay
-                .map(|decay| Ema::new(&self.model, decay).with_warmup()),
+            ema: self.plan.train.ema_decay.map(average),
             state: LoopState {
-                loss_scale: (self.plan.precision == Precision::F16).then(LossScale::default),
+                loss_scale: is_scaled.then(LossScale::default),
                 ..LoopState::default()
             },
             rates,
             kept,
             batches_per_epoch,
-            shards: Shards::new(self.parts_of_a_batch(), forgets)?,
+            shards: Shards::new(self.parts_of_a_batch(), self.forgets())?,
             handed_out: train.handed_out(),
             cursor: train.cursor(),
             valid_cursor: valid.cursor(),
@@ -227,37 +216,23 @@ where
             shown: self.shown,
             scorer: self.scorer,
             seen: BTreeMap::new(),
-            plan: self.plan,
             device,
+            plan: self.plan,
         };
         if resume {
             (self.model, setup) = restored(self.model, setup, folder)?;
         }
 
-        let epochs = setup
-            .plan
-            .total_steps(batches_per_epoch)
-            .div_ceil(setup.plan.steps_per_epoch(batches_per_epoch));
-        let learner = Learner::new(
-            self.model,
-            setup.optimizer.clone(),
-            ConstantLr::from(setup.plan.optimizer.learning_rate()),
-        );
-        let result = Arc::new(Mutex::new(None));
-        let strategy = StepStrategy {
-            setup: Mutex::new(Some(setup)),
-            result: result.clone(),
-        };
+        let batches = setup.batches_per_epoch;
+        let epochs = setup.plan.total_steps(batches);
+        let epochs = epochs.div_ceil(setup.plan.steps_per_epoch(batches));
         let training = SupervisedTraining::new(folder.path(), Arc::new(train), Arc::new(valid))
             .with_application_logger(None)
             .with_metric_logger(NoLog)
             .renderer(self.renderer)
             .with_interrupter(self.interrupter)
-            .num_epochs(epochs as usize)
-            .with_training_strategy(TrainingStrategy::Custom(Arc::new(strategy)));
-        (self.learner)(training).launch(learner);
-        let result = result.lock().expect("nobody panics with it").take();
-        result.expect("a strategy that was launched leaves a result")
+            .num_epochs(epochs as usize);
+        run((self.learner)(training), self.model, setup)
     }
 
     /// Refuses what could only go wrong later.
@@ -286,6 +261,20 @@ where
             )));
         }
         Ok(())
+    }
+
+    /// Whether the backward pass computes activations again.
+    fn forgets(&self) -> bool {
+        self.plan.train.gradient_checkpointing
+    }
+
+    /// The device, with autodiff.
+    fn tracking(&self) -> Device {
+        let device = self.device.clone().autodiff();
+        match self.forgets() {
+            true => device.gradient_checkpointing(),
+            false => device,
+        }
     }
 
     /// Until somebody who knows device and model has decided, a batch is not cut: the model may draw
@@ -323,4 +312,28 @@ where
             false => loader,
         }
     }
+}
+
+/// Runs the loop in a training of Burn's.
+fn run<M>(
+    training: SupervisedTraining<M>,
+    model: M,
+    setup: Setup<M>,
+) -> Result<Finished<M>, TrainError>
+where
+    M: LearnerModel,
+    <M as TrainStep>::Output: StepOutput,
+    <M as InferenceStep>::Output: StepOutput,
+{
+    let learning_rate = ConstantLr::from(setup.plan.optimizer.learning_rate());
+    let learner = Learner::new(model, setup.optimizer.clone(), learning_rate);
+    let result = Arc::new(Mutex::new(None));
+    let strategy = StepStrategy {
+        setup: Mutex::new(Some(setup)),
+        result: result.clone(),
+    };
+    let strategy = TrainingStrategy::Custom(Arc::new(strategy));
+    training.with_training_strategy(strategy).launch(learner);
+    let result = result.lock().expect("nobody panics with it").take();
+    result.expect("a strategy that was launched leaves a result")
 }
