@@ -52,12 +52,14 @@ pub struct Hooks {
     pub profile: bool,
 }
 
+/// A key, dotted from the top of the configuration, and what is wrong with its value.
+pub type Refusal = (String, String);
+
 /// Whom a run asks about its size and its speed: `fireclay_plan::PLANNER`.
 #[derive(Clone, Copy, Debug)]
 pub struct Planner {
-    /// Puts a number in the place of `train.batch_size = "auto"`, or says why not, as a key and a
-    /// message.
-    pub settle: fn(&mut RunConfig, &RunData) -> Result<(), (String, String)>,
+    /// Puts a number in the place of `train.batch_size = "auto"`, or says why not.
+    pub settle: fn(&mut RunConfig, &RunData) -> Result<(), Refusal>,
     /// How fast a training that cost this computed, if that is known.
     pub speed: fn(&RunConfig, &RunData, &RunDevice, &Cost) -> Option<Speed>,
 }
