@@ -5,7 +5,8 @@
 
 use serde::de::DeserializeOwned;
 
-use crate::de::{Fault, Kind, Step, read};
+use crate::de::read;
+use crate::fault::{Fault, Kind, Step};
 use crate::tree::{Entry, Node, Value};
 
 /// What could be read of a table, and what could not.

@@ -1,154 +1,18 @@
 //! Deserializing a [`Node`] with errors that know the place and what would have been right.
 
-use std::borrow::Cow;
-use std::fmt;
-use std::ops::{Deref, DerefMut};
-
 use serde::de::value::StrDeserializer;
 use serde::de::{
-    self, DeserializeOwned, DeserializeSeed, Deserializer, EnumAccess, Expected, IntoDeserializer,
-    MapAccess, SeqAccess, Unexpected, VariantAccess, Visitor,
+    self, DeserializeOwned, DeserializeSeed, Deserializer, EnumAccess, IntoDeserializer, MapAccess,
+    SeqAccess, VariantAccess, Visitor,
 };
 use serde::forward_to_deserialize_any;
 
-use crate::problem::Span;
+use crate::fault::{Fault, Kind, Step, wrong_type};
 use crate::tree::{Entry, Node, Value};
 
 /// The value of a type that a node stands for.
 pub(crate) fn read<T: DeserializeOwned>(node: &Node) -> Result<T, Fault> {
     T::deserialize(node).map_err(|fault| fault.within(node))
-}
-
-/// What went wrong first; boxed, since every result of the deserializer carries it.
-#[derive(Clone, Debug)]
-pub(crate) struct Fault(Box<Details>);
-
-#[derive(Clone, Debug)]
-pub(crate) struct Details {
-    pub kind: Kind,
-    pub span: Option<Span>,
-    /// The keys and indices that lead to the place.
-    pub path: Vec<Step>,
-}
-
-#[derive(Clone, Debug)]
-pub(crate) enum Kind {
-    UnknownKey {
-        expected: Cow<'static, [&'static str]>,
-    },
-    Missing {
-        key: String,
-    },
-    WrongType {
-        expected: String,
-        found: String,
-        value: Option<String>,
-    },
-    UnknownWord {
-        word: String,
-        expected: &'static [&'static str],
-    },
-    /// A value of the right type that is refused, with the reason.
-    Refused(String),
-    Custom(String),
-    /// A stand-in was of no use.
-    Hole,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Step {
-    Key(String),
-    Index(usize),
-}
-
-impl Fault {
-    fn new(kind: Kind) -> Self {
-        Self(Box::new(Details {
-            kind,
-            span: None,
-            path: Vec::new(),
-        }))
-    }
-
-    /// Sets the place, unless a deeper one is known.
-    fn within(mut self, node: &Node) -> Self {
-        self.span.get_or_insert_with(|| node.span.clone());
-        self
-    }
-
-    fn under(mut self, step: Step) -> Self {
-        self.path.insert(0, step);
-        self
-    }
-}
-
-impl Deref for Fault {
-    type Target = Details;
-
-    fn deref(&self) -> &Details {
-        &self.0
-    }
-}
-
-impl DerefMut for Fault {
-    fn deref_mut(&mut self) -> &mut Details {
-        &mut self.0
-    }
-}
-
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?}", self.kind)
-    }
-}
-
-impl std::error::Error for Fault {}
-
-impl de::Error for Fault {
-    fn custom<T: fmt::Display>(message: T) -> Self {
-        Self::new(Kind::Custom(message.to_string()))
-    }
-
-    fn invalid_type(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
-        wrong_type(expected.to_string(), found.to_string(), None)
-    }
-
-    fn invalid_value(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
-        wrong_type(expected.to_string(), found.to_string(), None)
-    }
-
-    fn invalid_length(length: usize, expected: &dyn Expected) -> Self {
-        let expected = expected
-            .to_string()
-            .replace("a tuple of size", "an array of length");
-        wrong_type(expected, format!("one of length {length}"), None)
-    }
-
-    fn unknown_variant(word: &str, expected: &'static [&'static str]) -> Self {
-        Self::new(Kind::UnknownWord {
-            word: word.to_string(),
-            expected,
-        })
-    }
-
-    fn unknown_field(_: &str, expected: &'static [&'static str]) -> Self {
-        let expected = Cow::Borrowed(expected);
-        Self::new(Kind::UnknownKey { expected })
-    }
-
-    fn missing_field(key: &'static str) -> Self {
-        Self::new(Kind::Missing {
-            key: key.to_string(),
-        })
-    }
-}
-
-fn wrong_type(expected: String, found: String, value: Option<String>) -> Fault {
-    Fault::new(Kind::WrongType {
-        expected,
-        found,
-        value,
-    })
 }
 
 fn mismatch(node: &Node, expected: &str) -> Fault {

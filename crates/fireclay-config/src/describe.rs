@@ -1,7 +1,7 @@
 //! What could not be read, in words.
 
 use crate::collect::dotted;
-use crate::de::{Fault, Kind, Step};
+use crate::fault::{Fault, Kind, Step};
 use crate::grammar::Grammar;
 use crate::problem::Problem;
 use crate::suggest::{did_you_mean, list};
@@ -18,52 +18,48 @@ pub(crate) fn describe(
         section,
         key.rsplit_once('.').map_or("", |(parent, _)| parent),
     );
-    let place = |table: &str| {
-        if table.is_empty() {
-            String::new()
-        } else {
-            format!(" in [{table}]")
-        }
-    };
-    let last = key.rsplit('.').next().unwrap_or(&key).to_string();
+    let last = key.rsplit('.').next().unwrap_or(&key);
+    let subject = subject(&fault.path);
     match &fault.kind {
         Kind::UnknownKey { expected } => {
-            Problem::new(format!("unknown key `{last}`{}", place(&parent)))
+            let help = meant_key(last, expected, section, &parent, word, grammar);
+            Problem::new(format!("unknown key `{last}`{}", inside(&parent)))
                 .label("unknown key")
-                .help(Some(meant_key(
-                    &last, expected, section, &parent, word, grammar,
-                )))
+                .help(Some(help))
         }
         Kind::Missing { key: missing } => {
-            let table = join(section, &key);
-            Problem::new(format!("missing key `{missing}`{}", place(&table)))
+            let table = inside(&join(section, &key));
+            Problem::new(format!("missing key `{missing}`{table}"))
                 .label(format!("needs `{missing}`"))
         }
         Kind::WrongType {
             expected,
             found,
             value,
-        } => Problem::new(format!(
-            "{} must be {expected}, but is {found}",
-            subject(&fault.path)
-        ))
-        .label(format!("expected {expected}"))
-        .help(
-            value
-                .as_deref()
-                .and_then(|text| without_quotes(text, expected)),
-        ),
+        } => {
+            let text = value.as_deref();
+            Problem::new(format!("{subject} must be {expected}, but is {found}"))
+                .label(format!("expected {expected}"))
+                .help(text.and_then(|text| without_quotes(text, expected)))
+        }
         Kind::UnknownWord { word, expected } => {
-            Problem::new(format!("{} cannot be `{word}`", subject(&fault.path)))
+            Problem::new(format!("{subject} cannot be `{word}`"))
                 .label("unknown word")
                 .help(Some(meant(word, expected, "it is one of")))
         }
-        Kind::Refused(reason) => Problem::new(format!("{} {reason}", subject(&fault.path))),
+        Kind::Refused(reason) => Problem::new(format!("{subject} {reason}")),
         Kind::Custom(reason) if reason.starts_with("must") => {
-            Problem::new(format!("{} {reason}", subject(&fault.path)))
+            Problem::new(format!("{subject} {reason}"))
         }
-        Kind::Custom(reason) => Problem::new(format!("{}: {reason}", subject(&fault.path))),
-        Kind::Hole => Problem::new(format!("{} cannot be read", subject(&fault.path))),
+        Kind::Custom(reason) => Problem::new(format!("{subject}: {reason}")),
+        Kind::Hole => Problem::new(format!("{subject} cannot be read")),
+    }
+}
+
+fn inside(table: &str) -> String {
+    match table {
+        "" => String::new(),
+        table => format!(" in [{table}]"),
     }
 }
 

@@ -69,6 +69,7 @@ mod tree;
 mod collect;
 mod de;
 mod describe;
+mod fault;
 mod grammar;
 mod section;
 mod variant;

@@ -54,34 +54,12 @@ fn write_problem(
             problem.line.to_string()
         };
         margin = " ".repeat(number.len().max(1));
-        let place = match source.is_override() {
-            true => "command line".to_string(),
-            false => format!(
-                "{}:{}:{}",
-                clean(&problem.file),
-                problem.line,
-                problem.column
-            ),
-        };
-        writeln!(text, "{margin}{} {place}", style.paint(BLUE, "-->"))?;
+        let arrow = style.paint(BLUE, "-->");
+        writeln!(text, "{margin}{arrow} {}", position(problem, source))?;
         if span.range != (0..0) {
             let snippet = Snippet::new(source, span);
-            let bar = style.paint(BLUE, "|");
-            let carets = "^".repeat(snippet.width);
             let label = clean(&problem.label);
-            let marked = style.paint(RED, format!("{carets} {label}").trim_end());
-            writeln!(text, "{margin} {bar}")?;
-            writeln!(
-                text,
-                "{} {bar} {}",
-                style.paint(BLUE, &format!("{number:1}")),
-                snippet.line
-            )?;
-            writeln!(
-                text,
-                "{margin} {bar} {}{marked}",
-                " ".repeat(snippet.indent)
-            )?;
+            write_snippet(text, &snippet, (&number, &label), style)?;
         }
     }
     if let Some(help) = &problem.help {
@@ -94,6 +72,34 @@ fn write_problem(
         )?;
     }
     writeln!(text)
+}
+
+fn position(problem: &Problem, source: &Source) -> String {
+    match source.is_override() {
+        true => "command line".to_string(),
+        false => {
+            let file = clean(&problem.file);
+            format!("{file}:{}:{}", problem.line, problem.column)
+        }
+    }
+}
+
+/// The line with this number, and carets below it with a label.
+fn write_snippet(
+    text: &mut String,
+    snippet: &Snippet,
+    (number, label): (&str, &str),
+    style: Style,
+) -> fmt::Result {
+    let bar = style.paint(BLUE, "|");
+    let margin = " ".repeat(number.len().max(1));
+    let number = style.paint(BLUE, &format!("{number:1}"));
+    let indent = " ".repeat(snippet.indent);
+    let carets = "^".repeat(snippet.width);
+    let marked = style.paint(RED, format!("{carets} {label}").trim_end());
+    writeln!(text, "{margin} {bar}")?;
+    writeln!(text, "{number} {bar} {}", snippet.line)?;
+    writeln!(text, "{margin} {bar} {indent}{marked}")
 }
 
 /// One line of a source as it is shown, and the columns to underline.

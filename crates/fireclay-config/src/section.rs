@@ -71,34 +71,31 @@ impl<'a> Sections<'a> {
         };
         let mut node = entry.node.clone();
         let tag = self.table(name, &mut node)?.remove("type");
-        let Some(tag) = tag else {
-            self.damage(name);
-            let problem = Problem::new(format!("missing key `type` in [{name}]"))
-                .label("needs `type`")
-                .help(Some(format!("`type` is one of {}", list(&types))));
-            self.report(problem, node.span);
-            return None;
-        };
-        let Some(word) = tag.node.as_str() else {
-            self.damage(name);
-            let problem = Problem::new(format!(
-                "`type` must be a string, but is {}",
-                tag.node.kind()
-            ))
-            .help(Some(format!("`type` is one of {}", list(&types))));
-            self.report(problem, tag.node.span);
-            return None;
-        };
-        let Some(variant) = variants.iter().find(|variant| variant.name == word) else {
-            self.damage(name);
-            let problem = Problem::new(format!("unknown type `{word}` in [{name}]"))
-                .label("unknown type")
-                .help(Some(meant(word, &types, "`type` is one of")));
-            self.report(problem, tag.node.span);
-            return None;
-        };
-        let collected = (variant.read)(&node);
-        self.take(name, Some(word), &node, collected, validate)
+        let known = |word: &str| variants.iter().find(|variant| variant.name == word);
+        match chosen(name, tag.as_ref(), &types).map(known) {
+            Ok(variant) => {
+                let variant = variant.expect("it is one of the types");
+                let collected = (variant.read)(&node);
+                self.take(name, Some(variant.name), &node, collected, validate)
+            }
+            Err(problem) => {
+                self.damage(name);
+                self.report(*problem, tag.map_or(node.span, |tag| tag.node.span));
+                None
+            }
+        }
+    }
+
+    /// What `read` makes of the table `[name]`, or nothing where there is none.
+    pub fn optional<T>(
+        &mut self,
+        name: &str,
+        read: impl FnOnce(&mut Self, &str) -> Option<T>,
+    ) -> Option<Option<T>> {
+        match self.is_written(name) {
+            true => read(self, name).map(Some),
+            false => Some(None),
+        }
     }
 
     /// The table `[name]`; without a default it must be there.
@@ -237,6 +234,24 @@ impl<'a> Sections<'a> {
     fn report(&mut self, problem: Problem, span: Span) {
         self.problems.push(problem.at(span, &self.document.sources));
     }
+}
+
+/// The one of the `types` that the entry `type` of the table `[name]` names.
+fn chosen<'a>(name: &str, tag: Option<&'a Entry>, types: &[&str]) -> Result<&'a str, Box<Problem>> {
+    let choices = || Some(format!("`type` is one of {}", list(types)));
+    let problem = match tag.map(|tag| (&tag.node, tag.node.as_str())) {
+        Some((_, Some(word))) if types.contains(&word) => return Ok(word),
+        Some((_, Some(word))) => Problem::new(format!("unknown type `{word}` in [{name}]"))
+            .label("unknown type")
+            .help(Some(meant(word, types, "`type` is one of"))),
+        Some((node, None)) => {
+            Problem::new(format!("`type` must be a string, but is {}", node.kind())).help(choices())
+        }
+        None => Problem::new(format!("missing key `type` in [{name}]"))
+            .label("needs `type`")
+            .help(choices()),
+    };
+    Err(problem.into())
 }
 
 /// Whether a dotted key is the other or lies inside it.

@@ -4,7 +4,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::DeserializeOwned;
 
 use crate::collect::{Collected, collect};
-use crate::de::Kind;
+use crate::fault::Kind;
 use crate::tree::Node;
 
 /// What gives the schema of a struct.
@@ -55,40 +55,59 @@ where
     D: DeserializeOwned + JsonSchema + 'static,
 {
     let read = move |node: &Node| {
-        let (mut rest, mut part) = (node.clone(), node.clone());
-        keep(&mut rest, |key| !second.contains(&key));
-        keep(&mut part, |key| second.contains(&key));
-        let (first, second_part) = (collect::<C>(&rest), collect::<D>(&part));
-        let mut faults = first.faults;
-        for fault in &mut faults {
-            let is_outermost = fault.path.len() == 1;
-            if let Kind::UnknownKey { expected } = &mut fault.kind
-                && is_outermost
-            {
-                expected.to_mut().extend(second);
-            }
-        }
-        faults.extend(second_part.faults);
-        Collected {
-            value: first.value.zip(second_part.value).map(|(c, d)| wrap(c, d)),
+        let Collected {
+            value,
             faults,
-            damaged: [first.damaged, second_part.damaged].concat(),
+            damaged,
+        } = collect_two::<C, D>(node, second);
+        Collected {
+            value: value.map(|(first, second)| wrap(first, second)),
+            faults,
+            damaged,
         }
     };
     Variant {
         name,
         read: Box::new(read),
-        schema: |generator| {
-            let mut schema = C::json_schema(generator);
-            let second = D::json_schema(generator).to_value();
-            if let Some(properties) = schema.get_mut("properties").and_then(|p| p.as_object_mut())
-                && let Some(more) = second["properties"].as_object()
-            {
-                properties.extend(more.clone());
-            }
-            schema
-        },
+        schema: schema_of_two::<C, D>,
     }
+}
+
+/// Reads a table whose keys are those of two structs.
+fn collect_two<C: DeserializeOwned, D: DeserializeOwned>(
+    node: &Node,
+    second: &'static [&'static str],
+) -> Collected<(C, D)> {
+    let (mut rest, mut part) = (node.clone(), node.clone());
+    keep(&mut rest, |key| !second.contains(&key));
+    keep(&mut part, |key| second.contains(&key));
+    let (first, second_part) = (collect::<C>(&rest), collect::<D>(&part));
+    let mut faults = first.faults;
+    for fault in &mut faults {
+        let is_outermost = fault.path.len() == 1;
+        if let Kind::UnknownKey { expected } = &mut fault.kind
+            && is_outermost
+        {
+            expected.to_mut().extend(second);
+        }
+    }
+    faults.extend(second_part.faults);
+    Collected {
+        value: first.value.zip(second_part.value),
+        faults,
+        damaged: [first.damaged, second_part.damaged].concat(),
+    }
+}
+
+fn schema_of_two<C: JsonSchema, D: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
+    let mut schema = C::json_schema(generator);
+    let second = D::json_schema(generator).to_value();
+    if let Some(properties) = schema.get_mut("properties").and_then(|p| p.as_object_mut())
+        && let Some(more) = second["properties"].as_object()
+    {
+        properties.extend(more.clone());
+    }
+    schema
 }
 
 fn keep(node: &mut Node, wanted: impl Fn(&str) -> bool) {

@@ -11,6 +11,7 @@ mod estimator;
 mod computing;
 mod evaluation;
 mod input;
+mod length;
 mod limits;
 mod memory;
 mod operations;

@@ -11,11 +11,8 @@ use fireclay_models::{
 
 use crate::adapters::{self, Adapters, is_trained};
 use crate::artifacts::{ADAPTERS, FinishedError, stored};
-use crate::config::{FamilyFacts, ModelSection, NetworkConfig, RunConfig};
+use crate::config::{FamilyFacts, ModelSection, NetworkConfig, Refusal, RunConfig};
 use fireclay_config::did_you_mean;
-
-/// A key of the configuration, dotted from the top, and what is wrong with its value.
-pub(crate) type Refused = (String, String);
 
 /// A model, and what it is.
 pub type Described<F> = (<F as Family>::Model, ModelDescription<F>);
@@ -56,7 +53,7 @@ pub trait ModelTable: ModelSection + Clone + 'static {
         _fresh: &[String],
         _lora: (&LoraConfig, u64),
         _learns: bool,
-    ) -> Result<(<Self::Family as Family>::Model, Vec<String>), Refused> {
+    ) -> Result<(<Self::Family as Family>::Model, Vec<String>), Refusal> {
         Ok((model, Vec::new()))
     }
 
@@ -72,7 +69,7 @@ pub trait ModelTable: ModelSection + Clone + 'static {
         _model: &<Self::Family as Family>::Model,
         _decay: Option<f64>,
         _whole: Option<&[String]>,
-    ) -> Result<Vec<f64>, Refused> {
+    ) -> Result<Vec<f64>, Refusal> {
         Ok(Vec::new())
     }
 
@@ -133,7 +130,7 @@ where
         fresh: &[String],
         (lora, seed): (&LoraConfig, u64),
         learns: bool,
-    ) -> Result<(F::Model, Vec<String>), Refused> {
+    ) -> Result<(F::Model, Vec<String>), Refusal> {
         let of_head = |name: &str| {
             let rest = name.strip_prefix(self.network.head());
             learns && rest.is_some_and(|rest| rest.starts_with('.'))
@@ -152,7 +149,7 @@ where
         model: &F::Model,
         decay: Option<f64>,
         whole: Option<&[String]>,
-    ) -> Result<Vec<f64>, Refused> {
+    ) -> Result<Vec<f64>, Refusal> {
         let freeze = &self.start.freeze;
         if freeze.is_empty() && decay.is_none() && whole.is_none() {
             return Ok(Vec::new());
@@ -183,7 +180,7 @@ where
 }
 
 /// Patterns that freeze nothing, or everything.
-fn check_frozen(freeze: &[String], names: &[String]) -> Result<(), Refused> {
+fn check_frozen(freeze: &[String], names: &[String]) -> Result<(), Refusal> {
     for pattern in freeze {
         let names = || names.iter().map(String::as_str);
         if !names().any(|name| matches_any(std::slice::from_ref(pattern), name)) {
@@ -220,7 +217,7 @@ pub(crate) fn begin<T: ModelTable>(
     shape: &<T::Family as Family>::Shape,
     config: &RunConfig,
     (device, resumed): (&Device, bool),
-) -> Result<Beginning<<T::Family as Family>::Model>, Refused> {
+) -> Result<Beginning<<T::Family as Family>::Model>, Refusal> {
     let empty = resumed && config.lora.is_none();
     let first = table
         .first(shape, config.seed, device, empty)

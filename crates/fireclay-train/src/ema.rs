@@ -13,7 +13,7 @@ use fireclay_kernels::lerp;
 /// Each update moves it by `average ← average + (1 − decay) · (value − average)`, which is
 /// `decay · average + (1 − decay) · value` and leaves what does not change alone, to the bit.
 #[derive(Clone, Debug)]
-pub struct Ema<M> {
+pub(crate) struct Ema<M> {
     average: M,
     decay: f64,
     warmup: bool,
@@ -22,7 +22,7 @@ pub struct Ema<M> {
 
 impl<M: Module> Ema<M> {
     /// Starts from the weights of `model` as they are; `decay` is in `[0, 1)`.
-    pub fn new(model: &M, decay: f64) -> Self {
+    pub(crate) fn new(model: &M, decay: f64) -> Self {
         Self {
             // Besides leaving the autodiff graph, this gives running statistics storage of their
             // own: clones of a model share theirs, and averaging would overwrite the model's.
@@ -35,13 +35,13 @@ impl<M: Module> Ema<M> {
 
     /// Lets update `t` (from 0) use `min(decay, (1 + t) / (10 + t))`, so that a short run does not
     /// remember its initial weights.
-    pub fn with_warmup(mut self) -> Self {
+    pub(crate) fn with_warmup(mut self) -> Self {
         self.warmup = true;
         self
     }
 
     /// Takes in the weights of `model`, which must be the one this began with, further trained.
-    pub fn update(mut self, model: &M) -> Self {
+    pub(crate) fn update(mut self, model: &M) -> Self {
         let mut values = Values(GradientsParams::new());
         // Burn holds the newest running statistics back until they are asked for; this asks.
         model.valid().visit(&mut values);
@@ -55,17 +55,12 @@ impl<M: Module> Ema<M> {
     }
 
     /// The average, out of the autodiff graph and in evaluation mode.
-    pub fn model(&self) -> &M {
+    pub(crate) fn model(&self) -> &M {
         &self.average
     }
 
-    /// The updates so far.
-    pub fn updates(&self) -> u64 {
-        self.updates
-    }
-
     /// The same average as when `average` was saved after `updates` updates.
-    pub fn restored(self, average: M, updates: u64) -> Self {
+    pub(crate) fn restored(self, average: M, updates: u64) -> Self {
         Self {
             average: average.valid(),
             updates,
@@ -156,7 +151,7 @@ mod tests {
         assert!((scalar(ema.model().running_mean.value()) - mean).abs() < 1e-6);
         // The model's own statistics are not touched by averaging.
         assert!((scalar(model.running_mean.value_sync()) - running).abs() < 1e-6);
-        assert_eq!(ema.updates(), 5);
+        assert_eq!(ema.updates, 5);
     }
 
     #[test]
@@ -186,7 +181,7 @@ mod tests {
             .into_bytes()
             .expect("a record");
         let record = burn::store::ModuleRecord::from_bytes(saved).expect("a record");
-        let resumed = start().restored(models[0].clone().load_record(record), half.updates());
+        let resumed = start().restored(models[0].clone().load_record(record), half.updates);
         let resumed = models[3..].iter().fold(resumed, Ema::update);
         assert_eq!(
             resumed.model().gamma.val().into_data(),

@@ -9,7 +9,6 @@ pub mod strategy;
 
 pub mod checkpoint;
 pub mod cost;
-pub mod ema;
 pub mod files;
 pub mod gradients;
 pub mod loader;
@@ -17,12 +16,15 @@ pub mod observer;
 pub mod optim;
 pub mod output;
 pub mod parameters;
-pub mod record;
 pub mod run_folder;
 pub mod schedule;
 pub mod weights;
 pub mod workers;
 
+mod checks;
+mod ema;
+mod position;
+mod record;
 mod renderer;
 
 pub use loader::Samples;

@@ -1,7 +1,7 @@
 //! Batches in an order that is a pure function of (seed, epoch), through Burn's [`DataLoader`].
 
 use std::ops::Range;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use burn::data::dataloader::{DataLoader, DataLoaderIterator, Progress};
 use burn::data::dataset::DatasetError;
@@ -9,6 +9,8 @@ use burn::tensor::Device;
 use fireclay_data::{
     EpochOrder, Prefetch, batch_count, batches, epoch_order, prefetch, shard, shard_range,
 };
+
+pub use crate::position::{Cursor, HandedOut, Part, Position};
 
 /// Samples that can be put together into batches.
 ///
@@ -111,56 +113,6 @@ impl Share {
             rank: self.rank * parts + part,
             world: self.world * parts,
         }
-    }
-}
-
-/// Where the next pass over the data starts. Clones share it: the strategy moves it, the loader
-/// reads it, since Burn's `DataLoader::iter` takes no argument.
-#[derive(Clone, Debug, Default)]
-pub struct Cursor(Arc<Mutex<Position>>);
-
-/// A place in the stream of batches.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Position {
-    /// Epoch, from 0.
-    pub epoch: u64,
-    /// Batches of that epoch already used.
-    pub batch: usize,
-}
-
-impl Cursor {
-    /// Sets where the next pass starts.
-    pub fn set(&self, position: Position) {
-        *self.0.lock().expect("no panic while the cursor is held") = position;
-    }
-
-    fn get(&self) -> Position {
-        *self.0.lock().expect("no panic while the cursor is held")
-    }
-}
-
-/// Which part of its batch a loader has handed out last. Clones share it, since what Burn's
-/// iterator yields has no place for it.
-#[derive(Clone, Debug, Default)]
-pub struct HandedOut(Arc<Mutex<Part>>);
-
-/// A part of a batch.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Part {
-    /// Which of the batch's samples it has.
-    pub samples: Range<usize>,
-    /// Whether no other part of the batch follows.
-    pub is_last: bool,
-}
-
-impl HandedOut {
-    /// The part.
-    pub fn part(&self) -> Part {
-        self.0.lock().expect("no panic while it is held").clone()
-    }
-
-    fn set(&self, part: Part) {
-        *self.0.lock().expect("no panic while it is held") = part;
     }
 }
 

@@ -12,15 +12,15 @@ use crate::run_folder::{FolderError, io};
 /// Some metrics of one split at one step: a line of `metrics.jsonl`, with the name of each metric
 /// as a key.
 #[derive(Clone, Copy, Debug)]
-pub struct MetricLine<'a> {
+pub(crate) struct MetricLine<'a> {
     /// Updates made so far.
-    pub step: u64,
+    pub(crate) step: u64,
     /// Epoch, from 1.
-    pub epoch: u64,
+    pub(crate) epoch: u64,
     /// `train`, `valid` or `test`.
-    pub split: &'a str,
+    pub(crate) split: &'a str,
     /// Names and values, in the order in which they are written.
-    pub metrics: &'a [(&'a str, f64)],
+    pub(crate) metrics: &'a [(&'a str, f64)],
 }
 
 impl Serialize for MetricLine<'_> {
@@ -38,7 +38,7 @@ impl Serialize for MetricLine<'_> {
 
 /// A file of JSON lines.
 #[derive(Debug)]
-pub struct JsonLines {
+pub(crate) struct JsonLines {
     file: Output,
     path: std::path::PathBuf,
     bytes: u64,
@@ -51,7 +51,7 @@ impl JsonLines {
     /// # Errors
     ///
     /// If the file cannot be opened, or is shorter than `bytes`.
-    pub fn open(path: &Path, bytes: u64) -> Result<Self, FolderError> {
+    pub(crate) fn open(path: &Path, bytes: u64) -> Result<Self, FolderError> {
         let error = |source| io("go on with", path, source);
         let mut file = Output::open(path).map_err(error)?;
         let found = file.bytes().map_err(error)?;
@@ -74,7 +74,7 @@ impl JsonLines {
     /// # Errors
     ///
     /// If the file cannot be read or opened.
-    pub fn append(path: &Path) -> Result<Self, FolderError> {
+    pub(crate) fn append(path: &Path) -> Result<Self, FolderError> {
         let text = match std::fs::read(path) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                 return Err(io("read", path, error));
@@ -93,7 +93,7 @@ impl JsonLines {
     /// # Errors
     ///
     /// If the file cannot be written.
-    pub fn write<T: Serialize>(&mut self, lines: &[T]) -> Result<(), FolderError> {
+    pub(crate) fn write<T: Serialize>(&mut self, lines: &[T]) -> Result<(), FolderError> {
         let mut text = Vec::new();
         for line in lines {
             serde_json::to_writer(&mut text, line).expect("a line is plain data");
@@ -107,7 +107,7 @@ impl JsonLines {
     }
 
     /// Bytes written so far.
-    pub fn bytes(&self) -> u64 {
+    pub(crate) fn bytes(&self) -> u64 {
         self.bytes
     }
 
@@ -116,7 +116,7 @@ impl JsonLines {
     /// # Errors
     ///
     /// If the system says otherwise.
-    pub fn sync(&self) -> Result<(), FolderError> {
+    pub(crate) fn sync(&self) -> Result<(), FolderError> {
         self.file
             .sync_data()
             .map_err(|source| io("write", &self.path, source))

@@ -97,70 +97,38 @@ pub fn load_run(run: &Path) -> Result<Loaded, RunError> {
 /// Reads all tables before it gives up, so that every problem is found.
 fn read(sections: &mut Sections<'_>) -> Option<RunConfig> {
     let top = sections.top::<TopLevel>();
-    let device = sections.plain(
-        "device",
-        Some(DeviceConfig::default()),
-        DeviceConfig::validate,
-    );
+    let device = sections.plain("device", some(), DeviceConfig::validate);
     let data = sections.tagged("data", &DataConfig::variants(), None, |data| {
         data.section().validate()
     });
-    let tokenizer = match sections.is_written("tokenizer") {
-        true => sections
-            .tagged(
-                "tokenizer",
-                &TokenizerSource::variants(),
-                None,
-                TokenizerSource::validate,
-            )
-            .map(Some),
-        false => Some(None),
-    };
+    let tokenizer = sections.optional("tokenizer", |sections, name| {
+        let kinds = TokenizerSource::variants();
+        sections.tagged(name, &kinds, None, TokenizerSource::validate)
+    });
     let model = sections.tagged("model", &ModelConfig::variants(), None, |model| {
         model.section().validate()
     });
-    let lora = match sections.is_written("lora") {
-        true => sections.plain("lora", None, LoraConfig::validate).map(Some),
-        false => Some(None),
-    };
+    let lora = sections.optional("lora", |sections, name| {
+        sections.plain(name, None, LoraConfig::validate)
+    });
     let task = sections.tagged("task", &TaskConfig::variants(), None, |task| {
         task.facts().validate()
     });
-    let optimizer = Some(OptimizerConfig::default());
-    let optimizer = sections.tagged(
-        "optimizer",
-        &OptimizerConfig::variants(),
-        optimizer,
-        OptimizerConfig::validate,
-    );
+    let optimizers = OptimizerConfig::variants();
+    let optimizer = sections.tagged("optimizer", &optimizers, some(), OptimizerConfig::validate);
     let train = sections.plain("train", None, TrainConfig::validate);
     let steps = train.as_ref().and_then(|train| train.max_steps);
-    let schedule = Some(LrSchedulerConfig::default());
-    let lr_scheduler = sections.tagged(
-        "lr_scheduler",
-        &LrSchedulerConfig::variants(),
-        schedule,
-        |schedule| schedule.validate(steps),
-    );
-    let eval = sections.plain("eval", Some(EvalConfig::default()), EvalConfig::validate);
-    let early_stopping = match sections.is_written("early_stopping") {
-        true => sections
-            .plain("early_stopping", None, EarlyStoppingConfig::validate)
-            .map(Some),
-        false => Some(None),
-    };
-    let checkpoint = Some(CheckpointConfig::default());
-    let checkpoint = sections.plain("checkpoint", checkpoint, CheckpointConfig::validate);
-    let logging = sections.plain(
-        "logging",
-        Some(LoggingConfig::default()),
-        LoggingConfig::validate,
-    );
+    let schedules = LrSchedulerConfig::variants();
+    let check = |schedule: &LrSchedulerConfig| schedule.validate(steps);
+    let lr_scheduler = sections.tagged("lr_scheduler", &schedules, some(), check);
+    let eval = sections.plain("eval", some(), EvalConfig::validate);
+    let early_stopping = sections.optional("early_stopping", |sections, name| {
+        sections.plain(name, None, EarlyStoppingConfig::validate)
+    });
+    let checkpoint = sections.plain("checkpoint", some(), CheckpointConfig::validate);
+    let logging = sections.plain("logging", some(), LoggingConfig::validate);
     let TopLevel { seed, output_dir } = top?;
-    let (mut eval, mut checkpoint) = (eval?, checkpoint?);
-    once_an_epoch(eval.every_steps, &mut eval.every_epochs);
-    once_an_epoch(checkpoint.every_steps, &mut checkpoint.every_epochs);
-    let config = RunConfig {
+    let mut config = RunConfig {
         seed,
         output_dir,
         device: device?,
@@ -172,13 +140,23 @@ fn read(sections: &mut Sections<'_>) -> Option<RunConfig> {
         optimizer: optimizer?,
         lr_scheduler: lr_scheduler?,
         train: train?,
-        eval,
+        eval: eval?,
         early_stopping: early_stopping?,
-        checkpoint,
+        checkpoint: checkpoint?,
         logging: logging?,
     };
+    let RunConfig {
+        eval, checkpoint, ..
+    } = &mut config;
+    once_an_epoch(eval.every_steps, &mut eval.every_epochs);
+    once_an_epoch(checkpoint.every_steps, &mut checkpoint.every_epochs);
     check::check(&config, sections);
     Some(config)
+}
+
+/// The default of a table that may be left out.
+fn some<T: Default>() -> Option<T> {
+    Some(T::default())
 }
 
 fn once_an_epoch(every_steps: Option<u64>, every_epochs: &mut Option<u64>) {

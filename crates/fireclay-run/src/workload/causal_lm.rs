@@ -10,6 +10,7 @@ use super::spec::{Assumptions, InputSpec};
 use super::text::{self, Reads};
 use super::{Batch, Model, Trained, Workload, evaluate_each};
 use crate::artifacts::{TOKENIZER, belong_together};
+use crate::config::Refusal;
 use crate::config::{
     DataConfig, ModelConfig, NetworkConfig, RunConfig, TaskConfig, TokenizerSource,
 };
@@ -21,7 +22,7 @@ use crate::run::{
     RunError,
 };
 use crate::samples::TextSamples;
-use crate::start::{ModelTable, Refused};
+use crate::start::ModelTable;
 use crate::task::{CausalLm, Target, TokenBatch, TokenObjective, TokenScorer, WithObjective};
 use fireclay_metrics::Report;
 
@@ -135,7 +136,7 @@ impl Workload for CausalText {
     fn assume(
         config: &RunConfig,
         given: &Assumptions,
-    ) -> Result<(LanguageShape, InputSpec), Refused> {
+    ) -> Result<(LanguageShape, InputSpec), Refusal> {
         let (vocabulary, spec) = text::assume(config, given)?;
         Ok((LanguageShape { vocabulary }, spec))
     }

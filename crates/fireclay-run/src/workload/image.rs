@@ -18,6 +18,7 @@ use super::table::{blank_labelled, constant, split_key};
 use super::{Batch, Columns, Dataset, Model, Trained, Workload, blank, text_cells};
 use crate::answer::{Answers, Meaning};
 use crate::artifacts::{POSTPROCESS, PREPROCESS};
+use crate::config::Refusal;
 use crate::config::{
     DataConfig, DataSection, ImageSource, ModelConfig, NetworkConfig, RunConfig, TaskConfig,
     TokenizerSource,
@@ -30,7 +31,6 @@ use crate::run::{
     RunError,
 };
 use crate::samples::{ImageSamples, upload_images};
-use crate::start::Refused;
 use crate::task::{Target, WithObjective};
 use fireclay_train::loader::Samples;
 
@@ -182,7 +182,7 @@ impl Workload for Image {
         }
     }
 
-    fn assume(config: &RunConfig, given: &Assumptions) -> Result<(ImageShape, InputSpec), Refused> {
+    fn assume(config: &RunConfig, given: &Assumptions) -> Result<(ImageShape, InputSpec), Refusal> {
         let source = images(config);
         let length = source.config.image_size;
         let length = length.map(|_| "the configuration says it");
@@ -239,7 +239,7 @@ fn assumed_shape(
     source: &ImageSource,
     given: &Assumptions,
     assumed: &mut Assumed,
-) -> Result<ImageShape, Refused> {
+) -> Result<ImageShape, Refusal> {
     let images = &source.config;
     let (side, channels, classes) = match source.format.usual(images) {
         Some((side, channels, classes)) => (Some(side), channels.count(), classes),

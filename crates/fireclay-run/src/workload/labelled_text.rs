@@ -18,6 +18,7 @@ use super::table::{blank_labelled, constant, holds_out, split_key};
 use super::{Batch, Columns, Dataset, Model, Trained, Workload, hashes_of};
 use crate::answer::Meaning;
 use crate::artifacts::{POSTPROCESS, PREPROCESS, TOKENIZER};
+use crate::config::Refusal;
 use crate::config::{
     DataConfig, DataSection, ModelConfig, NeedsTokenizer, NetworkConfig, RunConfig, TaskConfig,
     TextTableSource, TokenizerSource,
@@ -30,7 +31,6 @@ use crate::run::{
     RunError,
 };
 use crate::samples::{TextTableSamples, upload_texts};
-use crate::start::Refused;
 use crate::task::{Target, TextInput, WithObjective};
 
 /// Texts that go through the model at once.
@@ -203,7 +203,7 @@ impl Workload for LabelledText {
     fn assume(
         config: &RunConfig,
         given: &Assumptions,
-    ) -> Result<(EncoderShape, InputSpec), Refused> {
+    ) -> Result<(EncoderShape, InputSpec), Refusal> {
         check_unread(config, given, None, None)?;
         let limit = config.model.section().context();
         let length = texts(config).config.max_length.unwrap_or(limit).min(limit);

@@ -11,6 +11,7 @@ use super::spec::{Assumptions, InputSpec};
 use super::text::{self, Reads};
 use super::{Batch, Model, Trained, Workload, evaluate_each};
 use crate::artifacts::{TOKENIZER, belong_together};
+use crate::config::Refusal;
 use crate::config::{
     DataConfig, ModelConfig, NetworkConfig, RunConfig, TaskConfig, TokenizerSource,
 };
@@ -21,7 +22,7 @@ use crate::run::{
     RunError,
 };
 use crate::samples::MaskedSamples;
-use crate::start::{ModelTable, Refused};
+use crate::start::ModelTable;
 use crate::task::{
     MaskedLm, MaskedLmConfig, MaskedObjective, MaskedScorer, MaskedTokens, Target, WithObjective,
 };
@@ -84,7 +85,7 @@ impl Workload for MaskedText {
         }
     }
 
-    fn check_data(config: &RunConfig, data: &TextData) -> Vec<Refused> {
+    fn check_data(config: &RunConfig, data: &TextData) -> Vec<Refusal> {
         let problem = |error: DataError| ("tokenizer".to_owned(), error.to_string());
         Vec::from_iter(masking(config, data.tokenizer.as_ref()).err().map(problem))
     }
@@ -149,7 +150,7 @@ impl Workload for MaskedText {
     fn assume(
         config: &RunConfig,
         given: &Assumptions,
-    ) -> Result<(EncoderShape, InputSpec), Refused> {
+    ) -> Result<(EncoderShape, InputSpec), Refusal> {
         let (vocabulary, spec) = text::assume(config, given)?;
         let shape = EncoderShape {
             vocabulary,

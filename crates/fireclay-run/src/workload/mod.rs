@@ -27,9 +27,10 @@ use fireclay_data::{
 };
 use fireclay_models::Family;
 
+use crate::config::Refusal;
 use crate::config::{DataConfig, ModelConfig, RunConfig, TaskConfig, TokenizerSource};
 use crate::run::{Base, Evaluations, Run, RunError};
-use crate::start::{ModelTable, Refused};
+use crate::start::ModelTable;
 use crate::task::{Target, WithObjective};
 use fireclay_metrics::Report;
 use fireclay_train::loader::Samples;
@@ -92,7 +93,7 @@ pub trait Workload: 'static {
     fn shape(data: &Self::Data) -> Shape<Self>;
 
     /// What does not fit the data, beside what every workload looks at, as (key, message).
-    fn check_data(_config: &RunConfig, _data: &Self::Data) -> Vec<Refused> {
+    fn check_data(_config: &RunConfig, _data: &Self::Data) -> Vec<Refusal> {
         Vec::new()
     }
 
@@ -145,7 +146,7 @@ pub trait Workload: 'static {
     ///
     /// A key and what is missing, where neither says enough.
     fn assume(config: &RunConfig, given: &Assumptions)
-    -> Result<(Shape<Self>, InputSpec), Refused>;
+    -> Result<(Shape<Self>, InputSpec), Refusal>;
 
     /// The batch of so many samples that a plan records: as large as they come, and all zeros.
     fn blank_batch(

@@ -14,6 +14,7 @@ use super::spec::{Assumed, Assumptions, HeldOut, InputSpec, at_most, check_unrea
 use super::{Batch, Dataset, Model, Trained, Workload, evaluate_each, hashes_of, text_cells};
 use crate::answer::Answers;
 use crate::artifacts::{TOKENIZER, belong_together};
+use crate::config::Refusal;
 use crate::config::{
     DataConfig, DataSection, ModelConfig, NeedsTokenizer, NetworkConfig, PairSource, RunConfig,
     TaskConfig, TokenizerSource,
@@ -26,7 +27,7 @@ use crate::run::{
     RunError,
 };
 use crate::samples::PairSamples;
-use crate::start::{ModelTable, Refused};
+use crate::start::ModelTable;
 use crate::task::{
     PairBatch, Seq2Seq, Seq2SeqConfig, Seq2SeqObjective, Target, TokenScorer, WithObjective,
 };
@@ -200,7 +201,7 @@ impl Workload for Pairs {
     fn assume(
         config: &RunConfig,
         given: &Assumptions,
-    ) -> Result<(TranslationShape, InputSpec), Refused> {
+    ) -> Result<(TranslationShape, InputSpec), Refusal> {
         check_unread(config, given, None, None)?;
         let (room, source) = (config.model.section().context(), pairs(config));
         let limit = source.config.max_length.unwrap_or(room).min(room);

@@ -4,8 +4,8 @@
 use fireclay_data::{TargetKind, TokenizerKind};
 use serde::Serialize;
 
+use crate::config::Refusal;
 use crate::config::RunConfig;
-use crate::start::Refused;
 
 /// What batches and epochs of a run are made of.
 #[derive(Clone, Debug, Default)]
@@ -160,7 +160,7 @@ pub(crate) fn check_unread(
     given: &Assumptions,
     vocabulary: Option<&'static str>,
     length: Option<&'static str>,
-) -> Result<(), Refused> {
+) -> Result<(), Refusal> {
     let classes = match config.task.target_kind() {
         Some(TargetKind::Class | TargetKind::Set) => None,
         Some(TargetKind::Number) | None => Some("there are no classes"),
@@ -184,7 +184,7 @@ pub(crate) fn check_unread(
 }
 
 /// Texts that are longer than the model or the configuration allows are cut or left out.
-pub(crate) fn at_most(length: Option<usize>, most: usize) -> Result<(), Refused> {
+pub(crate) fn at_most(length: Option<usize>, most: usize) -> Result<(), Refusal> {
     match length.filter(|length| *length > most) {
         Some(length) => {
             let message = format!("has texts of at most {most} tokens here, not of {length}");
@@ -194,7 +194,7 @@ pub(crate) fn at_most(length: Option<usize>, most: usize) -> Result<(), Refused>
     }
 }
 
-pub(crate) fn missing(what: &str) -> Refused {
+pub(crate) fn missing(what: &str) -> Refusal {
     let message = format!(
         "is not read, so that the number of {what} is not known; give it as `--assume length=N`"
     );

@@ -17,6 +17,7 @@ use super::{
 };
 use crate::answer::Meaning;
 use crate::artifacts::{POSTPROCESS, PREPROCESS};
+use crate::config::Refusal;
 use crate::config::{
     DataConfig, DataSection, ModelConfig, RunConfig, TableSource, TaskConfig, TokenizerSource,
 };
@@ -28,7 +29,6 @@ use crate::run::{
     Predicted, Run, RunError,
 };
 use crate::samples::{TableSamples, upload_rows};
-use crate::start::Refused;
 use crate::task::{TableInput, Target, WithObjective, blank_labels};
 
 /// Rows that go through the model at once.
@@ -204,7 +204,7 @@ impl Workload for Table {
     fn assume(
         config: &RunConfig,
         given: &Assumptions,
-    ) -> Result<(TabularShape, InputSpec), Refused> {
+    ) -> Result<(TabularShape, InputSpec), Refusal> {
         check_unread(config, given, Some("there are no tokens"), None)?;
         let mut assumed = Assumed::default();
         let columns = given

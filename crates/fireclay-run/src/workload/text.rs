@@ -8,11 +8,11 @@ use fireclay_data::{DataError, Note, Packing, TextData, TextFormat, TokenSplit, 
 use super::spec::{Assumed, Assumptions, InputSpec, check_unread};
 use super::{Dataset, hashes_of};
 use crate::artifacts::TOKENIZER;
+use crate::config::Refusal;
 use crate::config::{
     DataConfig, DataSection, NeedsTokenizer, RunConfig, TextSource, TokenizerSource,
 };
 use crate::run::RunError;
-use crate::start::Refused;
 use crate::task::Target;
 
 impl DataSection for TextSource {
@@ -116,7 +116,7 @@ pub(super) fn input_spec(config: &RunConfig, data: &TextData) -> InputSpec {
 pub(super) fn assume(
     config: &RunConfig,
     given: &Assumptions,
-) -> Result<(usize, InputSpec), Refused> {
+) -> Result<(usize, InputSpec), Refusal> {
     let told = source(config).config.vocabulary;
     let vocabulary = told.map(|_| "data.vocabulary says it");
     check_unread(config, given, vocabulary, Some("the configuration says it"))?;

@@ -105,19 +105,13 @@ impl TrainConfig {
         if let Some(norm) = self.max_grad_norm.filter(|norm| *norm <= 0.0) {
             problems.add("max_grad_norm", format!("must be above 0, but is {norm}"));
         }
-        if let Some(decay) = self
-            .ema_decay
-            .filter(|decay| !(*decay > 0.0 && *decay < 1.0))
-        {
-            problems.add(
-                "ema_decay",
-                format!("must be between 0 and 1, but is {decay}"),
-            );
+        let is_outside = |decay: &f64| !(*decay > 0.0 && *decay < 1.0);
+        if let Some(decay) = self.ema_decay.filter(is_outside) {
+            let message = format!("must be between 0 and 1, but is {decay}");
+            problems.add("ema_decay", message);
         }
-        if let Some(decay) = self
-            .layer_decay
-            .filter(|decay| !(*decay > 0.0 && *decay <= 1.0))
-        {
+        let is_outside = |decay: &f64| !(*decay > 0.0 && *decay <= 1.0);
+        if let Some(decay) = self.layer_decay.filter(is_outside) {
             let message = format!("must be above 0 and at most 1, but is {decay}");
             problems.add("layer_decay", message);
         }

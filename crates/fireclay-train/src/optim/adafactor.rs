@@ -6,9 +6,9 @@ use burn::tensor::{Device, Tensor};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::check::Problems;
 use super::groups::with_decay;
 use super::state::optimizer_state;
+use crate::checks::Problems;
 
 /// Adafactor: the second moment of a matrix is kept as one value for each row and each column, and
 /// the step is relative to the size of the weights. No first moment is kept.

@@ -6,9 +6,9 @@ use burn::tensor::{Device, Tensor};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::check::Problems;
 use super::groups::with_decay;
 use super::state::optimizer_state;
+use crate::checks::Problems;
 
 /// Adagrad as `torch.optim.Adagrad`: each step is divided by the root of the sum of all squared
 /// gradients so far.

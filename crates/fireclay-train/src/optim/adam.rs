@@ -7,9 +7,9 @@ use fireclay_kernels::{AdamStep, adam};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::check::Problems;
 use super::groups::with_decay;
 use super::state::{Slot, optimizer_state};
+use crate::checks::Problems;
 
 /// Adam as `torch.optim.Adam`: weight decay is added to the gradient.
 ///

@@ -6,8 +6,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::adam::Adam;
-use super::check::Problems;
 use super::groups::with_decay;
+use crate::checks::Problems;
 
 /// Adam with decoupled weight decay, as `torch.optim.AdamW`: the parameter shrinks by
 /// `1 − learning_rate · weight_decay` before each step.

@@ -26,7 +26,6 @@ mod muon;
 mod rmsprop;
 mod sgd;
 
-mod check;
 mod groups;
 mod record;
 mod size;

@@ -7,9 +7,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::adam::Adam;
-use super::check::Problems;
 use super::groups::hidden_weights;
 use super::state::optimizer_state;
+use crate::checks::Problems;
 
 /// Muon: the momentum of each hidden matrix is replaced by the nearest orthogonal matrix, found by
 /// a Newton–Schulz iteration; biases, norms, embeddings and the output head take AdamW.
@@ -179,10 +179,7 @@ impl Optimizer for Muon {
             2 => (columns as f64, rows as f64),
             _ => (rows as f64, columns as f64),
         };
-        let scale = match self.scale {
-            MuonScale::Original => (out / input).max(1.0).sqrt(),
-            MuonScale::MatchAdamw => 0.2 * out.max(input).sqrt(),
-        };
+        let scale = self.scale.of(out, input);
         let tensor = match self.weight_decay {
             0.0 => tensor,
             decay => tensor.mul_scalar(1.0 - lr * decay),
@@ -196,6 +193,15 @@ impl Optimizer for Muon {
 
     fn to_device<const D: usize>(state: MuonState<D>, device: &Device) -> MuonState<D> {
         state.moved_to(device)
+    }
+}
+
+impl MuonScale {
+    fn of(self, out: f64, input: f64) -> f64 {
+        match self {
+            Self::Original => (out / input).max(1.0).sqrt(),
+            Self::MatchAdamw => 0.2 * out.max(input).sqrt(),
+        }
     }
 }
 

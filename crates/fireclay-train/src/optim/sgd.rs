@@ -7,9 +7,9 @@ use fireclay_kernels::{MomentumStep, descent, momentum};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::check::Problems;
 use super::groups::with_decay;
 use super::state::optimizer_state;
+use crate::checks::Problems;
 
 /// Gradient descent, plain or with momentum, as `torch.optim.SGD`.
 ///

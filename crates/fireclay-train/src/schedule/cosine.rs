@@ -5,8 +5,8 @@ use std::f64::consts::PI;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::check::Problems;
 use super::warmup::warmup;
+use crate::checks::Problems;
 
 /// Half a cosine wave from the base learning rate at the end of the warm-up to the floor at
 /// `decay_steps`, without restarts.

@@ -3,8 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::check::Problems;
 use super::warmup::warmup;
+use crate::checks::Problems;
 
 /// `base · gamma^t`, `t` counted from the end of the warm-up (torch's `ExponentialLR`).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]

@@ -3,8 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::check::Problems;
 use super::warmup::warmup;
+use crate::checks::Problems;
 
 /// A straight line from the base learning rate at the end of the warm-up to the floor at
 /// `decay_steps` (torch's `LinearLR`; transformers' `get_linear_schedule_with_warmup` when

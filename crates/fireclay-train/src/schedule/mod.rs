@@ -23,7 +23,6 @@ mod one_cycle;
 mod plateau;
 mod step;
 
-mod check;
 mod warmup;
 
 pub use constant::ConstantConfig;

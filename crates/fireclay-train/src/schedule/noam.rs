@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::check::Problems;
+use crate::checks::Problems;
 
 /// Up in a line for `warmup_steps` updates, then down by the inverse square root of the step.
 ///

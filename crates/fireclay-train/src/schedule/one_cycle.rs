@@ -5,7 +5,7 @@ use std::f64::consts::PI;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::check::Problems;
+use crate::checks::Problems;
 
 /// Up to the base learning rate, then down to almost nothing, in one run (torch's `OneCycleLR` in
 /// two phases).

@@ -3,8 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::check::Problems;
 use super::warmup::warmup;
+use crate::checks::Problems;
 
 /// Multiplies the learning rate by `factor` when the monitored metric has not improved for more
 /// than `patience` evaluations (torch's `ReduceLROnPlateau`, without its `eps`).

@@ -1,6 +1,6 @@
 //! The linear warm-up that most schedules can begin with.
 
-use super::check::Problems;
+use crate::checks::Problems;
 
 /// The three warm-up keys of a schedule's table.
 #[derive(Clone, Copy)]

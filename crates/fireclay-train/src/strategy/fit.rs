@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use burn::lr_scheduler::constant::ConstantLr;
-use burn::tensor::{Bytes, Device};
+use burn::tensor::Device;
 use burn::train::renderer::MetricsRenderer;
 use burn::train::{
     InferenceStep, Interrupter, Learner, LearnerModel, SupervisedTraining, TrainStep,
@@ -12,55 +12,27 @@ use burn::train::{
 };
 use serde_json::Value;
 
-use super::evaluation::{MeanLoss, Scorer, Scores, rows};
+use super::evaluation::{MeanLoss, Scorer, rows};
 use super::plan::Plan;
-use super::saving::{AVERAGE, MODEL, OPTIMIZER, STATE, damaged, member, restore};
+use super::saving::restored;
 use super::scaling::LossScale;
 use super::session::Setup;
 use super::shards::Shards;
 use super::state::LoopState;
-use super::{StepStrategy, TrainError};
-use crate::checkpoint::{CheckpointError, Fingerprints, Store, differences};
+use super::{Finished, StepStrategy, TrainError};
+use crate::checkpoint::{Fingerprints, Store};
 use crate::config::{BatchSize, CpuShards, Precision};
 use crate::cost::{Clock, Cost, Trace};
 use crate::ema::Ema;
 use crate::loader::{Order, OrderedLoader, Samples, Share};
-use crate::observer::{Observer, StopReason};
-use crate::optim::{self, stable_ids};
+use crate::observer::Observer;
+use crate::optim::stable_ids;
 use crate::output::StepOutput;
 use crate::parameters::Rates;
 use crate::record::JsonLines;
 use crate::renderer::{NoLog, NoRenderer};
 use crate::run_folder::RunFolder;
 use crate::weights::Kept;
-
-/// A training that ended without an error.
-#[derive(Debug)]
-pub struct Finished<M> {
-    /// The chosen weights, ready for inference.
-    pub model: M,
-    /// How they did on the validation split, if this process looked.
-    pub valid: Option<Scores>,
-    /// Why it ended.
-    pub reason: StopReason,
-    /// Where it ended.
-    pub state: LoopState,
-    /// What this process's part of it cost.
-    pub cost: Cost,
-}
-
-impl<M> Finished<M> {
-    /// The same training, of what is inside the model.
-    pub fn map<N>(self, inner: impl FnOnce(M) -> N) -> Finished<N> {
-        Finished {
-            model: inner(self.model),
-            valid: self.valid,
-            reason: self.reason,
-            state: self.state,
-            cost: self.cost,
-        }
-    }
-}
 
 /// Trains any Burn `LearnerModel` on any [`Samples`], with checkpoints and exact resume.
 pub struct Trainer<M: LearnerModel, S: Samples> {
@@ -147,7 +119,7 @@ where
     }
 
     /// The handle that stops the training: it finishes its update, saves, and ends as
-    /// [`StopReason::Interrupted`].
+    /// [`StopReason::Interrupted`](crate::StopReason::Interrupted).
     #[must_use]
     pub fn interrupter(mut self, interrupter: Interrupter) -> Self {
         self.interrupter = interrupter;
@@ -198,17 +170,9 @@ where
 
     fn launch(mut self, folder: &RunFolder, resume: bool) -> Result<Finished<M>, TrainError> {
         self.check(folder, resume)?;
-        let forgets = self.plan.train.gradient_checkpointing;
-        let device = match forgets {
-            true => self.device.clone().autodiff().gradient_checkpointing(),
-            false => self.device.clone().autodiff(),
-        };
         // Numbering reads the weights, which puts them on the plain device; `train` tracks them.
         self.model = stable_ids(self.model.fork(&self.device)).train();
-        let rates = match self.rates.is_empty() {
-            true => None,
-            false => Some(Rates::new(&self.model, &self.rates)),
-        };
+        let rates = (!self.rates.is_empty()).then(|| Rates::new(&self.model, &self.rates));
         if let Some(rates) = &rates {
             self.model = rates.freeze(self.model);
         }
@@ -219,26 +183,23 @@ where
         let train = self.loader(&self.train, true);
         let valid = self.loader(&self.valid, false);
         let batches_per_epoch = train.batches_per_epoch();
-        let mut fingerprints = self
-            .plan
-            .fingerprints(self.plan.total_steps(batches_per_epoch));
+        let total_steps = self.plan.total_steps(batches_per_epoch);
+        let mut fingerprints = self.plan.fingerprints(total_steps);
         fingerprints.append(&mut self.parts);
-
+        let average = |decay| Ema::new(&self.model, decay).with_warmup();
+        let device = self.tracking();
+        let is_scaled = self.plan.precision == Precision::F16;
         let mut setup = Setup {
             optimizer: self.plan.optimizer.init(&self.model),
-            ema: self
-                .plan
-                .train
-                .ema_decay
-                .map(|decay| Ema::new(&self.model, decay).with_warmup()),
+            ema: self.plan.train.ema_decay.map(average),
             state: LoopState {
-                loss_scale: (self.plan.precision == Precision::F16).then(LossScale::default),
+                loss_scale: is_scaled.then(LossScale::default),
                 ..LoopState::default()
             },
             rates,
             kept,
             batches_per_epoch,
-            shards: Shards::new(self.parts_of_a_batch(), forgets)?,
+            shards: Shards::new(self.parts_of_a_batch(), self.forgets())?,
             handed_out: train.handed_out(),
             cursor: train.cursor(),
             valid_cursor: valid.cursor(),
@@ -255,37 +216,23 @@ where
             shown: self.shown,
             scorer: self.scorer,
             seen: BTreeMap::new(),
-            plan: self.plan,
             device,
+            plan: self.plan,
         };
         if resume {
             (self.model, setup) = restored(self.model, setup, folder)?;
         }
 
-        let epochs = setup
-            .plan
-            .total_steps(batches_per_epoch)
-            .div_ceil(setup.plan.steps_per_epoch(batches_per_epoch));
-        let learner = Learner::new(
-            self.model,
-            setup.optimizer.clone(),
-            ConstantLr::from(setup.plan.optimizer.learning_rate()),
-        );
-        let result = Arc::new(Mutex::new(None));
-        let strategy = StepStrategy {
-            setup: Mutex::new(Some(setup)),
-            result: result.clone(),
-        };
+        let batches = setup.batches_per_epoch;
+        let epochs = setup.plan.total_steps(batches);
+        let epochs = epochs.div_ceil(setup.plan.steps_per_epoch(batches));
         let training = SupervisedTraining::new(folder.path(), Arc::new(train), Arc::new(valid))
             .with_application_logger(None)
             .with_metric_logger(NoLog)
             .renderer(self.renderer)
             .with_interrupter(self.interrupter)
-            .num_epochs(epochs as usize)
-            .with_training_strategy(TrainingStrategy::Custom(Arc::new(strategy)));
-        (self.learner)(training).launch(learner);
-        let result = result.lock().expect("nobody panics with it").take();
-        result.expect("a strategy that was launched leaves a result")
+            .num_epochs(epochs as usize);
+        run((self.learner)(training), self.model, setup)
     }
 
     /// Refuses what could only go wrong later.
@@ -314,6 +261,20 @@ where
             )));
         }
         Ok(())
+    }
+
+    /// Whether the backward pass computes activations again.
+    fn forgets(&self) -> bool {
+        self.plan.train.gradient_checkpointing
+    }
+
+    /// The device, with autodiff.
+    fn tracking(&self) -> Device {
+        let device = self.device.clone().autodiff();
+        match self.forgets() {
+            true => device.gradient_checkpointing(),
+            false => device,
+        }
     }
 
     /// Until somebody who knows device and model has decided, a batch is not cut: the model may draw
@@ -353,40 +314,26 @@ where
     }
 }
 
-/// Puts model, optimizer, average and loop state where the newest whole checkpoint left them.
-fn restored<M: LearnerModel>(
+/// Runs the loop in a training of Burn's.
+fn run<M>(
+    training: SupervisedTraining<M>,
     model: M,
-    mut setup: Setup<M>,
-    folder: &RunFolder,
-) -> Result<(M, Setup<M>), TrainError> {
-    let (checkpoint, skipped) = setup.store.newest()?;
-    skipped
-        .iter()
-        .for_each(|line| setup.observers.noticed(line));
-    let changed = differences(&checkpoint.manifest.fingerprints, &setup.fingerprints);
-    if !changed.is_empty() {
-        return Err(CheckpointError::Changed(changed).into());
-    }
-    let path = setup.store.path(checkpoint.manifest.step);
-    let model = restore(&checkpoint, MODEL, (model, &setup.kept), &path)?;
-    setup.state = serde_json::from_slice(member(&checkpoint, STATE, &path)?)
-        .map_err(|error| damaged(&path, format!("{STATE}: {error}")))?;
-    if let Some(best) = setup.state.best.filter(|_| setup.plan.checkpoint.keep_best)
-        && let Err(error) = setup.store.load(best.step)
-    {
-        setup
-            .observers
-            .noticed(&format!("{error}; the next evaluation is the best so far"));
-        setup.state.best = None;
-    }
-    if let Some(ema) = setup.ema.take() {
-        let average = (ema.model().clone(), &setup.kept);
-        let average = restore(&checkpoint, AVERAGE, average, &path)?;
-        setup.ema = Some(ema.restored(average, setup.state.updates()));
-    }
-    let bytes = Bytes::from_bytes_vec(member(&checkpoint, OPTIMIZER, &path)?.to_vec());
-    setup.optimizer = optim::from_bytes(setup.optimizer, bytes)
-        .map_err(|error| damaged(&path, format!("{OPTIMIZER}: {error}")))?;
-    setup.metrics = JsonLines::open(&folder.file("metrics.jsonl"), setup.state.metrics_bytes)?;
-    Ok((model, setup))
+    setup: Setup<M>,
+) -> Result<Finished<M>, TrainError>
+where
+    M: LearnerModel,
+    <M as TrainStep>::Output: StepOutput,
+    <M as InferenceStep>::Output: StepOutput,
+{
+    let learning_rate = ConstantLr::from(setup.plan.optimizer.learning_rate());
+    let learner = Learner::new(model, setup.optimizer.clone(), learning_rate);
+    let result = Arc::new(Mutex::new(None));
+    let strategy = StepStrategy {
+        setup: Mutex::new(Some(setup)),
+        result: result.clone(),
+    };
+    let strategy = TrainingStrategy::Custom(Arc::new(strategy));
+    training.with_training_strategy(strategy).launch(learner);
+    let result = result.lock().expect("nobody panics with it").take();
+    result.expect("a strategy that was launched leaves a result")
 }

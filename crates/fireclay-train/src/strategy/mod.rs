@@ -13,10 +13,10 @@ mod step;
 
 pub use evaluation::rows as evaluation_rows;
 pub use evaluation::{MeanLoss, Scorer, Scores};
-pub use fit::{Finished, Trainer};
+pub use fit::Trainer;
 pub use plan::Plan;
 pub use scaling::{LossScale, backward};
-pub use state::{Best, LoopState};
+pub use state::{Best, Finished, LoopState};
 
 use std::sync::{Arc, Mutex};
 

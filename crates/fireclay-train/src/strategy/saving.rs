@@ -1,21 +1,25 @@
 //! Checkpoints of a session, and the weights that it ends with.
 
 use burn::module::Module;
+use burn::tensor::Bytes;
 use burn::train::{InferenceStep, LearnerModel, TrainStep};
 
 use super::TrainError;
-use super::session::Session;
+use super::session::{Session, Setup};
 use super::state::Best;
-use crate::checkpoint::{Checkpoint, CheckpointError};
+use crate::checkpoint::{Checkpoint, CheckpointError, differences};
+use crate::observer::Observer;
 use crate::optim;
 use crate::output::StepOutput;
+use crate::record::JsonLines;
+use crate::run_folder::RunFolder;
 use crate::weights::{Kept, decode, encode};
 
 /// The members of a checkpoint.
-pub(super) const MODEL: &str = "model.bpk";
-pub(super) const AVERAGE: &str = "ema.bpk";
-pub(super) const OPTIMIZER: &str = "optimizer.bpk";
-pub(super) const STATE: &str = "state.json";
+const MODEL: &str = "model.bpk";
+const AVERAGE: &str = "ema.bpk";
+const OPTIMIZER: &str = "optimizer.bpk";
+const STATE: &str = "state.json";
 
 impl<M> Session<M>
 where
@@ -85,7 +89,7 @@ where
 }
 
 /// Puts the weights of one member into `module`, whose others stay.
-pub(super) fn restore<M: Module>(
+fn restore<M: Module>(
     checkpoint: &Checkpoint,
     name: &str,
     (module, kept): (M, &Kept),
@@ -96,7 +100,7 @@ pub(super) fn restore<M: Module>(
 }
 
 /// The bytes of a member that must be there.
-pub(super) fn member<'a>(
+fn member<'a>(
     checkpoint: &'a Checkpoint,
     name: &str,
     path: &std::path::Path,
@@ -106,10 +110,48 @@ pub(super) fn member<'a>(
         .ok_or_else(|| damaged(path, format!("it has no {name}")))
 }
 
-pub(super) fn damaged(path: &std::path::Path, reason: String) -> TrainError {
+fn damaged(path: &std::path::Path, reason: String) -> TrainError {
     CheckpointError::Damaged {
         path: path.to_path_buf(),
         reason,
     }
     .into()
+}
+
+/// Puts model, optimizer, average and loop state where the newest whole checkpoint left them.
+pub(super) fn restored<M: LearnerModel>(
+    model: M,
+    mut setup: Setup<M>,
+    folder: &RunFolder,
+) -> Result<(M, Setup<M>), TrainError> {
+    let (checkpoint, skipped) = setup.store.newest()?;
+    skipped
+        .iter()
+        .for_each(|line| setup.observers.noticed(line));
+    let changed = differences(&checkpoint.manifest.fingerprints, &setup.fingerprints);
+    if !changed.is_empty() {
+        return Err(CheckpointError::Changed(changed).into());
+    }
+    let path = setup.store.path(checkpoint.manifest.step);
+    let model = restore(&checkpoint, MODEL, (model, &setup.kept), &path)?;
+    setup.state = serde_json::from_slice(member(&checkpoint, STATE, &path)?)
+        .map_err(|error| damaged(&path, format!("{STATE}: {error}")))?;
+    if let Some(best) = setup.state.best.filter(|_| setup.plan.checkpoint.keep_best)
+        && let Err(error) = setup.store.load(best.step)
+    {
+        setup
+            .observers
+            .noticed(&format!("{error}; the next evaluation is the best so far"));
+        setup.state.best = None;
+    }
+    if let Some(ema) = setup.ema.take() {
+        let average = (ema.model().clone(), &setup.kept);
+        let average = restore(&checkpoint, AVERAGE, average, &path)?;
+        setup.ema = Some(ema.restored(average, setup.state.updates()));
+    }
+    let bytes = Bytes::from_bytes_vec(member(&checkpoint, OPTIMIZER, &path)?.to_vec());
+    setup.optimizer = optim::from_bytes(setup.optimizer, bytes)
+        .map_err(|error| damaged(&path, format!("{OPTIMIZER}: {error}")))?;
+    setup.metrics = JsonLines::open(&folder.file("metrics.jsonl"), setup.state.metrics_bytes)?;
+    Ok((model, setup))
 }

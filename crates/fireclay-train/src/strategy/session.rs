@@ -12,9 +12,9 @@ use burn::train::{
 
 use super::TrainError;
 use super::evaluation::{Scorer, Scores};
-use super::fit::Finished;
 use super::plan::Plan;
 use super::shards::Shards;
+use super::state::Finished;
 use super::state::LoopState;
 use crate::checkpoint::{Fingerprints, Store};
 use crate::cost::{Clock, Cost, Phase};

@@ -1,8 +1,10 @@
-//! Everything a training remembers apart from its weights and its optimizer.
+//! Everything a training remembers apart from its weights and its optimizer, and what it ends with.
 
 use serde::{Deserialize, Serialize};
 
+use super::evaluation::Scores;
 use super::scaling::LossScale;
+use crate::cost::Cost;
 use crate::observer::StopReason;
 use crate::schedule::PlateauState;
 
@@ -65,5 +67,33 @@ impl LoopState {
         self.batch = 0;
         self.epoch_loss = 0.0;
         self.epoch_weight = 0.0;
+    }
+}
+
+/// A training that ended without an error.
+#[derive(Debug)]
+pub struct Finished<M> {
+    /// The chosen weights, ready for inference.
+    pub model: M,
+    /// How they did on the validation split, if this process looked.
+    pub valid: Option<Scores>,
+    /// Why it ended.
+    pub reason: StopReason,
+    /// Where it ended.
+    pub state: LoopState,
+    /// What this process's part of it cost.
+    pub cost: Cost,
+}
+
+impl<M> Finished<M> {
+    /// The same training, of what is inside the model.
+    pub fn map<N>(self, inner: impl FnOnce(M) -> N) -> Finished<N> {
+        Finished {
+            model: inner(self.model),
+            valid: self.valid,
+            reason: self.reason,
+            state: self.state,
+            cost: self.cost,
+        }
     }
 }

@@ -1,10 +1,10 @@
-//! The checks that optimizer configurations share.
+//! The checks that the configurations of optimizers and schedules share.
 
 use std::fmt::Display;
 
 /// The impossible values found in one table.
 #[derive(Default)]
-pub(super) struct Problems(Vec<(String, String)>);
+pub(crate) struct Problems(Vec<(String, String)>);
 
 impl Problems {
     /// Reports `key` unless `ok`; `wanted` continues "must be".
@@ -39,6 +39,26 @@ impl Problems {
         let ok = [first, second].iter().all(|beta| (0.0..1.0).contains(beta));
         let value = format!("[{first}, {second}]");
         self.check(key, ok, "two numbers, each at least 0 and below 1", value)
+    }
+
+    /// A factor that lowers the learning rate.
+    pub fn factor(self, key: &str, value: f64) -> Self {
+        let ok = value > 0.0 && value <= 1.0;
+        self.check(key, ok, "above 0 and at most 1", value)
+    }
+
+    /// A decay must end after the warm-up.
+    pub fn decay_steps(self, decay_steps: Option<u64>, warmup: u64) -> Self {
+        let Some(steps) = decay_steps else {
+            return self;
+        };
+        let wanted = format!("above the {warmup} warm-up steps, which it includes");
+        self.check("decay_steps", steps > warmup, &wanted, steps)
+    }
+
+    pub fn extend(mut self, problems: Vec<(String, String)>) -> Self {
+        self.0.extend(problems);
+        self
     }
 
     pub fn found(self) -> Vec<(String, String)> {
