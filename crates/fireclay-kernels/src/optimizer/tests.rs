@@ -1,6 +1,6 @@
 //! One body is held against the other, to the bit.
 
-use burn::tensor::{Device, TensorData};
+use burn::tensor::{Device, FloatDType, TensorData};
 use rayon::ThreadPoolBuilder;
 
 use super::*;
