@@ -1,7 +1,8 @@
 //! The `[model]` table: an architecture of one of the families, and what its weights start from.
 
 use fireclay_models::{
-    EncoderConfig, ImageConfig, LanguageConfig, PretrainedOptions, TabularConfig, TranslationConfig,
+    EncoderConfig, Family, ImageConfig, LanguageConfig, PretrainedOptions, TabularConfig,
+    TranslationConfig,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
