@@ -4,7 +4,7 @@ use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::{Bool, Device, FloatDType, Gradients, Int, Tensor, TensorData};
 
 use crate::encoder::{EncoderConfig, EncoderModel};
-use crate::family::{Architecture, Family, Visitor};
+use crate::family::Family;
 use crate::half::halved;
 use crate::io::tensors::{from_tensors, to_tensors};
 use crate::io::weights::{ModelDescription, decode, encode};
@@ -126,25 +126,6 @@ impl Check for TranslationConfig {
         let logits = model.decode(&memory, mask.clone(), target, mask);
         logits.mean_dim(1).squeeze_dim(1)
     }
-}
-
-/// Every architecture of a family as it is by default.
-pub fn defaults<F: Family>() -> Vec<F> {
-    struct Defaults<F>(Vec<F>);
-    impl<F: Family> Visitor<F> for Defaults<F> {
-        fn architecture<C: Architecture<Shape = F::Shape>>(
-            &mut self,
-            _name: &'static str,
-            _summary: &'static str,
-            wrap: fn(C) -> F,
-        ) {
-            let config = serde_json::from_str("{}").expect("every key has a default");
-            self.0.push(wrap(config));
-        }
-    }
-    let mut all = Defaults(Vec::new());
-    F::visit(&mut all);
-    all.0
 }
 
 /// Builds the model and checks that its output has the right shape, that the loss is finite, that

@@ -1,6 +1,6 @@
 //! The words of Hugging Face's `transformers` for a model: its `config.json`, both ways.
 //!
-//! An architecture says under [`Transformers`] which class computes the same, and how the values
+//! An architecture says under [`HuggingFaceClass`] which class computes the same, and how the values
 //! of a `config.json` become its configuration. A key that changes the logits in a way that no
 //! model here can is an error, never passed over; keys that do not change them are.
 
@@ -15,7 +15,7 @@ pub use error::HuggingFaceError;
 pub(crate) use reader::Reader;
 
 /// What computes the same as a configuration `C` for a shape `S` in `transformers`.
-pub struct Transformers<C, S> {
+pub struct HuggingFaceClass<C, S> {
     /// The `model_type`.
     pub(crate) model_type: &'static str,
     /// The classes whose weights can be read.
@@ -35,7 +35,7 @@ pub struct Transformers<C, S> {
 ///
 /// If values of it describe a model that there is not here; all are listed.
 pub(crate) fn describe<C, S>(
-    class: &Transformers<C, S>,
+    class: &HuggingFaceClass<C, S>,
     mut reader: Reader,
     impossible: impl Fn(&C, &S) -> Vec<(String, String)>,
 ) -> Result<(C, S), HuggingFaceError> {
@@ -62,7 +62,7 @@ pub(crate) fn describe<C, S>(
 ///
 /// If the file describes no model that there is here, or another one; every difference is listed.
 pub(crate) fn compare<C, S>(
-    class: &Transformers<C, S>,
+    class: &HuggingFaceClass<C, S>,
     (config, shape): (&C, &S),
     json: &[u8],
     impossible: impl Fn(&C, &S) -> Vec<(String, String)>,

@@ -61,7 +61,7 @@ mod reference;
 pub use encoder::*;
 pub use family::{Architecture, Family, Pretrainable, Visitor};
 pub use half::halved;
-pub use hugging_face::{HuggingFaceError, Transformers};
+pub use hugging_face::{HuggingFaceClass, HuggingFaceError};
 pub use init::{Init, Values};
 pub use io::hugging_face::HuggingFaceModel;
 pub use io::pretrained::{PretrainedOptions, PretrainedReport, load_pretrained, matches_any};

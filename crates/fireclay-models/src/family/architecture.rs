@@ -5,7 +5,7 @@ use burn::tensor::Device;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
-use crate::hugging_face::{self, HuggingFaceError, Transformers};
+use crate::hugging_face::{self, HuggingFaceClass, HuggingFaceError};
 use crate::shape::Shape;
 
 /// An architecture: the configuration that builds its module.
@@ -50,7 +50,7 @@ pub trait Architecture: DeserializeOwned + JsonSchema + 'static {
     }
 
     /// What computes the same in Hugging Face's `transformers`.
-    fn transformers() -> Option<Transformers<Self, Self::Shape>> {
+    fn hugging_face_class() -> Option<HuggingFaceClass<Self, Self::Shape>> {
         None
     }
 }
@@ -115,7 +115,7 @@ pub(crate) fn check_hugging_face<A: Architecture>(
     shape: &A::Shape,
     json: &[u8],
 ) -> Result<(), HuggingFaceError> {
-    match A::transformers() {
+    match A::hugging_face_class() {
         Some(class) => hugging_face::compare(&class, (config, shape), json, impossible),
         None => Ok(()),
     }

@@ -129,7 +129,7 @@ macro_rules! enums {
 
             fn hugging_face(&self, shape: &$Shape) -> Option<serde_json::Value> {
                 match self {
-                    $(Self::$Variant(config) => ($Arch::transformers()?.document)(config, shape),)*
+                    $(Self::$Variant(config) => ($Arch::hugging_face_class()?.document)(config, shape),)*
                 }
             }
         }

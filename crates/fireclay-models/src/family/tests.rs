@@ -1,10 +1,28 @@
 use super::*;
-use crate::check::defaults;
 use crate::encoder::EncoderConfig;
 use crate::language::LanguageConfig;
 use crate::seq2seq::TranslationConfig;
 use crate::tabular::TabularConfig;
 use crate::vision::ImageConfig;
+
+/// Every architecture of a family as it is by default.
+pub fn defaults<F: Family>() -> Vec<F> {
+    struct Defaults<F>(Vec<F>);
+    impl<F: Family> Visitor<F> for Defaults<F> {
+        fn architecture<C: Architecture<Shape = F::Shape>>(
+            &mut self,
+            _name: &'static str,
+            _summary: &'static str,
+            wrap: fn(C) -> F,
+        ) {
+            let config = serde_json::from_str("{}").expect("every key has a default");
+            self.0.push(wrap(config));
+        }
+    }
+    let mut all = Defaults(Vec::new());
+    F::visit(&mut all);
+    all.0
+}
 
 /// Names are those in the listing and the tags in files, and a file gives the configuration back.
 fn assert_names<F: Family>(types: &[(&str, &str)]) {

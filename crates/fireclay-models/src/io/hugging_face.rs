@@ -70,7 +70,7 @@ impl<F: Family> Visitor<F> for Search<'_, F> {
         _summary: &'static str,
         wrap: fn(C) -> F,
     ) {
-        let Some(class) = C::transformers() else {
+        let Some(class) = C::hugging_face_class() else {
             return;
         };
         self.known.push(class.model_type);

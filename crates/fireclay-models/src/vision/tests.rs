@@ -2,7 +2,7 @@ use burn::module::Module;
 use burn::tensor::Device;
 
 use super::*;
-use crate::check::defaults;
+use crate::family::tests::defaults;
 use crate::family::{Family, Pretrainable};
 
 #[test]

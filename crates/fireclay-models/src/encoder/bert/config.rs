@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::hugging_face::BERT;
 use super::{Bert, names};
 use crate::family::{Architecture, Layered, TextArchitecture};
-use crate::hugging_face::Transformers;
+use crate::hugging_face::HuggingFaceClass;
 use crate::init::Init;
 use crate::layers::activation::Activation;
 use crate::limits::{
@@ -137,7 +137,7 @@ impl Architecture for BertConfig {
         names::torch_name(&path)
     }
 
-    fn transformers() -> Option<Transformers<Self, EncoderShape>> {
+    fn hugging_face_class() -> Option<HuggingFaceClass<Self, EncoderShape>> {
         Some(BERT)
     }
 }

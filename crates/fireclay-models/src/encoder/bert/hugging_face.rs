@@ -3,13 +3,13 @@
 use serde_json::{Map, Value};
 
 use super::config::{BertConfig, Sizes};
-use crate::hugging_face::{Entry, Reader, Transformers, document};
+use crate::hugging_face::{Entry, HuggingFaceClass, Reader, document};
 use crate::layers::activation::Activation;
 use crate::shape::EncoderShape;
 
 const CLASSIFIER: &str = "BertForSequenceClassification";
 
-pub(super) const BERT: Transformers<BertConfig, EncoderShape> = Transformers {
+pub(super) const BERT: HuggingFaceClass<BertConfig, EncoderShape> = HuggingFaceClass {
     model_type: "bert",
     classes: &[
         "BertForMaskedLM",

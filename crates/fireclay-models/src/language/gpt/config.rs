@@ -8,7 +8,7 @@ use super::Gpt;
 use super::hugging_face::GPT2;
 use super::sizes::GptSize;
 use crate::family::{Architecture, Layered, TextArchitecture};
-use crate::hugging_face::Transformers;
+use crate::hugging_face::HuggingFaceClass;
 use crate::init::Init;
 use crate::layers::activation::Activation;
 use crate::limits::{
@@ -121,7 +121,7 @@ impl Architecture for GptConfig {
         self.build(shape, Init::new(seed, device))
     }
 
-    fn transformers() -> Option<Transformers<Self, LanguageShape>> {
+    fn hugging_face_class() -> Option<HuggingFaceClass<Self, LanguageShape>> {
         Some(GPT2)
     }
 }

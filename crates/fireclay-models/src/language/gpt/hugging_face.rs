@@ -3,11 +3,11 @@
 use serde_json::Value;
 
 use super::config::{GptConfig, Sizes};
-use crate::hugging_face::{Entry, Reader, Transformers, document};
+use crate::hugging_face::{Entry, HuggingFaceClass, Reader, document};
 use crate::layers::activation::Activation;
 use crate::shape::LanguageShape;
 
-pub(super) const GPT2: Transformers<GptConfig, LanguageShape> = Transformers {
+pub(super) const GPT2: HuggingFaceClass<GptConfig, LanguageShape> = HuggingFaceClass {
     model_type: "gpt2",
     classes: &["GPT2LMHeadModel", "GPT2Model"],
     entries: GptConfig::entries,

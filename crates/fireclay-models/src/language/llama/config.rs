@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::Llama;
 use super::hugging_face::LLAMA;
 use crate::family::{Architecture, Layered, TextArchitecture};
-use crate::hugging_face::Transformers;
+use crate::hugging_face::HuggingFaceClass;
 use crate::init::Init;
 use crate::limits::{check_heads, check_layers, check_least_one, check_positive, saturating_sum};
 use crate::shape::LanguageShape;
@@ -99,7 +99,7 @@ impl Architecture for LlamaConfig {
         self.build(shape, Init::new(seed, device))
     }
 
-    fn transformers() -> Option<Transformers<Self, LanguageShape>> {
+    fn hugging_face_class() -> Option<HuggingFaceClass<Self, LanguageShape>> {
         Some(LLAMA)
     }
 }

@@ -3,11 +3,11 @@
 use serde_json::Value;
 
 use super::config::LlamaConfig;
-use crate::hugging_face::{Entry, Reader, Transformers, document};
+use crate::hugging_face::{Entry, HuggingFaceClass, Reader, document};
 use crate::layers::activation::Activation;
 use crate::shape::LanguageShape;
 
-pub(super) const LLAMA: Transformers<LlamaConfig, LanguageShape> = Transformers {
+pub(super) const LLAMA: HuggingFaceClass<LlamaConfig, LanguageShape> = HuggingFaceClass {
     model_type: "llama",
     classes: &["LlamaForCausalLM", "LlamaModel"],
     entries: LlamaConfig::entries,

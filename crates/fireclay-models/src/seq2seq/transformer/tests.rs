@@ -278,7 +278,12 @@ fn impossible_values_are_listed_at_their_keys() {
         "heads",
         "dropout",
         "source_vocabulary",
-        "tie_embeddings",
     ];
     assert_eq!(keys, expected);
+    let shape = TranslationShape {
+        source_vocabulary: 8,
+        target_vocabulary: 9,
+    };
+    let config = TranslationConfig::Transformer(TransformerConfig::default());
+    assert_eq!(config.validate_for(&shape)[0].0, "tie_embeddings");
 }

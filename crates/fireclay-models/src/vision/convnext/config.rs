@@ -122,8 +122,8 @@ impl Layered for ConvNextConfig {
         self.sizes().0.iter().sum::<usize>() + 2
     }
 
-    /// What shrinks the image for a stage belongs to
-    /// the stage's first block, the last norm to the head.
+    /// What shrinks the image for a stage belongs to the stage's first block, the last norm to the
+    /// head.
     fn layer_of(&self, name: &str) -> Option<usize> {
         let parts: Vec<_> = name.split('.').collect();
         let number = |index: usize| parts.get(index)?.parse::<usize>().ok();
