@@ -7,11 +7,13 @@ use std::path::{Path, PathBuf};
 use crate::support::root;
 
 /// The crates that are held to it.
-const CHECKED: [&str; 7] = [
+const CHECKED: [&str; 9] = [
     "fireclay",
     "fireclay-config",
+    "fireclay-data",
     "fireclay-kernels",
     "fireclay-metrics",
+    "fireclay-models",
     "fireclay-plan",
     "fireclay-run",
     "fireclay-train",

@@ -198,3 +198,21 @@ where
         formats.map(|format| variant(name(format), move |config| wrap(Source { format, config })));
     formats.collect()
 }
+
+/// Whether a share of the samples or a file is held out.
+pub(crate) fn holds_out(files: Vec<(&str, &Option<String>)>, split: &SplitConfig) -> bool {
+    let mut given = files.iter().filter(|(key, _)| !key.contains("target"));
+    given.any(|(_, file)| file.is_some()) || split.valid > 0.0 || split.test > 0.0
+}
+
+/// The key of the split that names a column.
+pub(crate) fn split_key(split: &SplitConfig, column: &str) -> Option<String> {
+    let keys = [
+        ("data.split.group", &split.group),
+        ("data.split.time", &split.time),
+        ("data.split.column", &split.column),
+    ];
+    let is = |name: &Option<String>| name.as_deref() == Some(column);
+    let found = keys.into_iter().find(|(_, name)| is(name));
+    found.map(|(key, _)| key.into())
+}

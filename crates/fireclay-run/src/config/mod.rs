@@ -41,6 +41,7 @@ pub use data::{
     DataConfig, DataSection, ImageSource, NeedsTokenizer, PairSource, Source, TableSource,
     TextSource, TextTableKind, TextTableSource, TokenizerSource,
 };
+pub(crate) use data::{holds_out, split_key};
 pub use device::{BackendName, DeviceConfig};
 pub use fireclay_train::config::{BatchSize, CpuShards};
 pub use model::{FamilyFacts, ModelConfig, ModelSection, NetworkConfig, StartConfig};

@@ -5,10 +5,10 @@ use fireclay_data::arrow::array::RecordBatch;
 use fireclay_data::{DataError, TextData, TextFormat, TokenSplit, Tokenizer};
 use fireclay_models::{LanguageConfig, LanguageModel, LanguageShape};
 
-use super::labelled::{evaluate_on, merged, pass};
+use super::shared::{evaluate_each, evaluate_on, merged, pass};
 use super::spec::{Assumptions, InputSpec};
 use super::text::{self, Reads};
-use super::{Batch, Model, Trained, Workload, evaluate_each};
+use super::{Batch, Model, Trained, Workload};
 use crate::artifacts::{TOKENIZER, belong_together};
 use crate::config::Refusal;
 use crate::config::{

@@ -8,7 +8,8 @@ use fireclay_data::arrow::array::{ArrayRef, RecordBatch, StringArray};
 use fireclay_data::{Labels, parquet_bytes};
 use fireclay_models::{Family, ModelDescription};
 
-use super::{Columns, Dataset, Trained, Workload, load};
+use super::shared::pass;
+use super::{Columns, Dataset, Trained};
 use crate::answer::{Answers, truth_column};
 use crate::artifacts::{
     POSTPROCESS, PREDICTIONS, belong_together, model_files, read_json, to_json,
@@ -23,14 +24,6 @@ use fireclay_metrics::Report;
 use fireclay_train::loader::Samples;
 use fireclay_train::run_folder::write_whole;
 use fireclay_train::strategy::evaluation_rows;
-
-/// How whole splits go through the model of a run.
-pub(super) fn pass<S: Samples>(config: &RunConfig) -> Pass {
-    Pass {
-        batch_size: evaluation_rows(&config.eval, config.batch_size()),
-        threads: config.train.loader_threads.unwrap_or_else(S::threads),
-    }
-}
 
 /// Tunes, evaluates and writes down what came of it.
 pub(super) fn conclude<N, S>(
@@ -135,13 +128,6 @@ where
     Ok((predictor, description))
 }
 
-/// The files of the model of a run, with its adapters merged into the weights.
-pub(super) fn merged<W: Workload>(base: &Base) -> Result<Vec<(&'static str, Vec<u8>)>, RunError> {
-    let table = W::model(&base.config().model).expect("checked: the model is of this family");
-    let (model, description) = table.load(&base.folder, &base.device)?;
-    Ok(model_files(&model.materialize(), &description)?)
-}
-
 /// Evaluates samples with labels.
 pub(super) fn evaluate<N, S>(
     base: &Base,
@@ -156,71 +142,4 @@ where
     let (answers, truth) = predictor.pass(samples, pass::<S>(config))?;
     let meaning = predictor.answer.meaning();
     Ok(meaning.report(&answers, &truth, config.seed))
-}
-
-/// Evaluates a run on a split of its own data, or on other data, which `read` reads from one file.
-pub(super) fn evaluate_on<W: Workload>(
-    base: &Base,
-    on: On<'_>,
-    read: impl FnOnce(&str) -> Result<(W::Samples, Vec<String>), RunError>,
-    evaluate: impl FnOnce(W::Samples) -> Result<Report, RunError>,
-) -> Result<Evaluated, RunError> {
-    let read = |path: &str, target: Option<&str>| match target {
-        Some(_) => Err(RunError::Usage(ONE_FILE.into())),
-        None => read(path),
-    };
-    evaluate_on_files::<W>(base, on, read, evaluate)
-}
-
-/// Why a file of translations is refused.
-pub(super) const ONE_FILE: &str = "--target-data is for runs on two parallel files";
-
-/// As [`evaluate_on`], where other data may be two files.
-pub(super) fn evaluate_on_files<W: Workload>(
-    base: &Base,
-    on: On<'_>,
-    read: impl FnOnce(&str, Option<&str>) -> Result<(W::Samples, Vec<String>), RunError>,
-    evaluate: impl FnOnce(W::Samples) -> Result<Report, RunError>,
-) -> Result<Evaluated, RunError> {
-    let (name, samples, notes) = match on {
-        On::File { path, target } => {
-            let (samples, notes) = read(path, target)?;
-            (path, samples, notes)
-        }
-        On::Split(split) => {
-            let data = own::<W>(base)?;
-            let samples = W::evaluated(base.config(), &data, split);
-            (SPLITS[split], samples, Vec::new())
-        }
-    };
-    if samples.is_empty() {
-        return Err(RunError::Usage(match on {
-            On::Split(_) => format!("the run has no {name} rows; name another split"),
-            On::File { .. } => format!("{name} has no {}", W::UNIT),
-        }));
-    }
-    Ok(Evaluated {
-        name: name.to_owned(),
-        report: evaluate(samples)?,
-        notes,
-    })
-}
-
-/// The data that a run was trained on, unless it has changed: its splits and its preprocessing would be
-/// others.
-fn own<W: Workload>(base: &Base) -> Result<W::Data, RunError> {
-    let tokenizer = lock::tokenizer(&base.folder)?;
-    let data = load::<W>(base.config(), tokenizer.as_deref());
-    let data = data.map_err(|error| locate(&base.loaded, error))?;
-    unchanged(&data, &base.folder)?;
-    Ok(data)
-}
-
-/// Refuses data that is not what the run in `folder` was trained on.
-fn unchanged(data: &impl super::Dataset, folder: &Path) -> Result<(), RunError> {
-    let changed = lock::changed_files(data.hashes()?, folder)?;
-    match changed.is_empty() {
-        true => Ok(()),
-        false => Err(RunError::DataChanged(changed.join(", "))),
-    }
 }

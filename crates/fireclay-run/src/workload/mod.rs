@@ -8,11 +8,14 @@ mod image;
 mod labelled;
 mod labelled_text;
 mod masked_lm;
+mod dataset;
 mod pairs;
+mod shared;
 mod spec;
 mod table;
 mod text;
 
+pub use dataset::{Columns, Dataset};
 pub use spec::{Assumed, Assumptions, HeldOut, InputSpec};
 
 use std::collections::BTreeMap;
@@ -194,137 +197,6 @@ pub struct Trained<'a, N> {
     pub folder: &'a RunFolder,
 }
 
-/// Data that was read, split and made ready, whatever it holds.
-pub trait Dataset: Send + Sync + 'static {
-    /// What the user should know.
-    fn notes(&self) -> &[Note];
-
-    /// The number of samples of each split.
-    fn sizes(&self) -> [(&'static str, usize); 3];
-
-    /// What the targets of the training split say.
-    fn target(&self) -> Target {
-        Target::default()
-    }
-
-    /// The number that every training sample has for its target, if it is always the same.
-    fn constant_target(&self) -> Option<f64> {
-        None
-    }
-
-    /// What turns raw data into what the model looks at, as names of files and their texts; token
-    /// files without a tokenizer have none.
-    fn preprocess(&self) -> Vec<(&'static str, String)>;
-
-    /// What turns text into tokens.
-    fn tokenizer(&self) -> Option<&Tokenizer> {
-        None
-    }
-
-    /// The files that were read.
-    fn files(&mut self) -> Option<&mut Vec<PathBuf>>;
-
-    /// The hashes of what was read, by name.
-    ///
-    /// # Errors
-    ///
-    /// If a file cannot be read any more.
-    fn hashes(&self) -> Result<BTreeMap<String, String>, DataError>;
-
-    /// What names the samples of a split, by its number, in a file of predictions, and what else is
-    /// known of them.
-    fn columns(&self, _split: usize) -> Columns {
-        Columns::default()
-    }
-
-    /// The size of the vocabulary, where there is one, and a table of the splits with a header; empty
-    /// where a report says all.
-    fn overview(&self) -> (Option<usize>, Vec<Vec<String>>);
-}
-
-/// Columns with a row for each sample of a split.
-#[derive(Clone, Debug, Default)]
-pub struct Columns {
-    /// What names a sample: its row in the table from 1 and its id, or its image.
-    pub names: Vec<(String, ArrayRef)>,
-    /// `data.extra_columns`.
-    pub extra: Vec<(String, ArrayRef)>,
-}
-
-impl Columns {
-    /// Those of the rows of a table.
-    fn carried(carried: &Carried) -> Self {
-        let rows = carried.rows.iter().map(|row| *row as u64 + 1);
-        let rows: ArrayRef = Arc::new(UInt64Array::from_iter_values(rows));
-        let mut names = vec![("row".to_owned(), rows)];
-        names.extend(carried.ids.clone().map(|ids| ("id".to_owned(), ids)));
-        let extra = carried.extra.schema();
-        let extra = extra.fields().iter().zip(carried.extra.columns());
-        Self {
-            names,
-            extra: extra
-                .map(|(field, column)| (field.name().clone(), column.clone()))
-                .collect(),
-        }
-    }
-}
-
-/// The hashes of files, by their number and name.
-fn hashes_of(files: &[PathBuf]) -> Result<BTreeMap<String, String>, DataError> {
-    let named = fingerprint(files)?.into_iter().enumerate();
-    let named = named.map(|(index, file)| {
-        let name = file.path.file_name().unwrap_or_default().to_string_lossy();
-        (format!("{index}-{name}"), file.sha256)
-    });
-    Ok(named.collect())
-}
-
-/// Reads the data of a workload; with the tokenizer of the run at `run`, if it has one, in place of the
-/// configuration's: made again it might not be the same.
-pub(crate) fn load<W: Workload>(
-    config: &RunConfig,
-    tokenizer: Option<&Path>,
-) -> Result<W::Data, DataError> {
-    let own = config.tokenizer.as_ref();
-    let made = own.filter(|source| source.kind != TokenizerKind::File);
-    let (Some(_), Some(path)) = (made, tokenizer) else {
-        return W::load(config, own);
-    };
-    let source = TokenizerSource {
-        kind: TokenizerKind::File,
-        config: TokenizerConfig {
-            path: Some(path.display().to_string()),
-            ..TokenizerConfig::default()
-        },
-    };
-    let mut data = W::load(config, Some(&source))?;
-    if let Some(files) = data.files() {
-        // It is a file of the run, not of the data.
-        files.retain(|file| file != path);
-    }
-    Ok(data)
-}
-
-/// The report of each split that holds something; of the validation split it may be known already.
-fn evaluate_each<S: Samples>(
-    [valid, test]: [S; 2],
-    mut known: Option<Report>,
-    mut evaluate: impl FnMut(S) -> Result<Report, RunError>,
-) -> Result<Evaluations, RunError> {
-    let mut evaluations = Evaluations::new();
-    for (name, split) in [("valid", valid), ("test", test)] {
-        if split.is_empty() {
-            continue;
-        }
-        let report = match known.take_if(|_| name == "valid") {
-            Some(report) => report,
-            None => evaluate(split)?,
-        };
-        evaluations.insert(name.into(), report);
-    }
-    Ok(evaluations)
-}
-
 /// What is done with the workload of a configuration.
 pub trait WithWorkload {
     /// What comes of it.
@@ -396,7 +268,7 @@ macro_rules! workloads {
                 tokenizer: Option<&Path>,
             ) -> Result<Self, DataError> {
                 $(if Facts::of::<$workload>().is_for(config) {
-                    let data = load::<$workload>(config, tokenizer)?;
+                    let data = shared::load::<$workload>(config, tokenizer)?;
                     return Ok(Self::$name(Arc::new(data)));
                 })*
                 unreachable!("checked: data, model and task are of one workload")
@@ -501,17 +373,3 @@ impl Words {
     }
 }
 
-/// Zeros of these sides: a batch of a plan.
-fn blank<const D: usize>(sides: [usize; D], device: &Device) -> Tensor<D> {
-    Tensor::zeros(sides, device)
-}
-
-/// The cells of a column of text.
-fn text_cells(rows: &RecordBatch, name: &str) -> Result<Vec<String>, RunError> {
-    let cells = column(rows, name)?.as_any().downcast_ref::<StringArray>();
-    let not_text = || RunError::Usage(format!("the column {name:?} must hold text"));
-    let cells = cells.ok_or_else(not_text)?.iter();
-    Ok(cells
-        .map(|cell| cell.unwrap_or_default().to_owned())
-        .collect())
-}

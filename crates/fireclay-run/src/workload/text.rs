@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use fireclay_data::{DataError, Note, Packing, TextData, TextFormat, TokenSplit, Tokenizer};
 
 use super::spec::{Assumed, Assumptions, InputSpec, check_unread};
-use super::{Dataset, hashes_of};
+use super::dataset::{Dataset, hashes_of};
 use crate::artifacts::TOKENIZER;
 use crate::config::Refusal;
 use crate::config::{

@@ -1,5 +1,8 @@
 //! Texts with a class, labels or a number, in a table.
 
+mod data;
+mod run;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -11,11 +14,12 @@ use fireclay_data::{
 };
 use fireclay_models::{EncoderConfig, EncoderModel, EncoderShape};
 
-use super::image::counts;
-use super::labelled;
 use super::spec::{Assumed, Assumptions, HeldOut, InputSpec, at_most, check_unread};
-use super::table::{blank_labelled, constant, holds_out, split_key};
-use super::{Batch, Columns, Dataset, Model, Trained, Workload, hashes_of};
+use super::table::blank_labelled;
+use super::dataset::{Columns, Dataset, constant, counts, hashes_of, text_cells};
+use super::shared::{ONE_FILE, blank, evaluate_each, evaluate_on, evaluate_on_files, merged, pass};
+use super::{Batch, Inspected, Model, Trained, Workload, labelled};
+use crate::config::{holds_out, split_key};
 use crate::answer::Meaning;
 use crate::artifacts::{POSTPROCESS, PREPROCESS, TOKENIZER};
 use crate::config::Refusal;
@@ -32,58 +36,10 @@ use crate::run::{
 };
 use crate::samples::{TextTableSamples, upload_texts};
 use crate::task::{Target, TextInput, WithObjective};
+use run::LabelledTextRun;
 
 /// Texts that go through the model at once.
 const TEXTS: usize = 32;
-
-impl DataSection for TextTableSource {
-    fn name(&self) -> &'static str {
-        self.format.name()
-    }
-
-    fn path(&self) -> &str {
-        &self.config.path
-    }
-
-    fn files(&self) -> Vec<(&'static str, &Option<String>)> {
-        vec![
-            ("valid_path", &self.config.valid_path),
-            ("test_path", &self.config.test_path),
-        ]
-    }
-
-    fn split(&self) -> Option<&SplitConfig> {
-        Some(&self.config.split)
-    }
-
-    fn holds_out(&self) -> bool {
-        holds_out(self.files(), &self.config.split)
-    }
-
-    fn validate(&self) -> Vec<(String, String)> {
-        self.config.validate()
-    }
-
-    fn validate_for(&self, kind: TargetKind) -> Vec<(String, String)> {
-        self.config.validate_for(kind)
-    }
-
-    fn key_of_column(&self, column: &str) -> Option<String> {
-        if self.config.text == column {
-            Some("data.text".into())
-        } else if self.config.target == column {
-            Some("data.target".into())
-        } else if self.config.id.as_deref() == Some(column) {
-            Some("data.id".into())
-        } else {
-            split_key(&self.config.split, column)
-        }
-    }
-
-    fn tokenizer(&self) -> NeedsTokenizer {
-        NeedsTokenizer::Always
-    }
-}
 
 /// The workload.
 pub struct LabelledText;
@@ -262,137 +218,4 @@ fn longest(split: &TextTableSplit) -> usize {
     let positions = 0..split.len() as u32;
     let lengths = positions.map(|position| split.length(position));
     lengths.max().unwrap_or(0)
-}
-
-impl Dataset for TextTableData {
-    fn notes(&self) -> &[Note] {
-        &self.notes
-    }
-
-    fn sizes(&self) -> [(&'static str, usize); 3] {
-        self.named().map(|(name, split)| (name, split.len()))
-    }
-
-    fn target(&self) -> Target {
-        let (classes, scale) = (self.preprocess.classes(), self.preprocess.target_mean_std());
-        Target::new(classes, scale, self.train.labels())
-    }
-
-    fn constant_target(&self) -> Option<f64> {
-        constant(self.train.labels())
-    }
-
-    fn preprocess(&self) -> Vec<(&'static str, String)> {
-        vec![
-            (TOKENIZER, self.tokenizer.to_json()),
-            (PREPROCESS, self.preprocess.to_json()),
-        ]
-    }
-
-    fn tokenizer(&self) -> Option<&Tokenizer> {
-        Some(&self.tokenizer)
-    }
-
-    fn columns(&self, split: usize) -> Columns {
-        let carried = [&self.train, &self.valid, &self.test][split].carried();
-        Columns::carried(carried)
-    }
-
-    fn files(&mut self) -> Option<&mut Vec<PathBuf>> {
-        Some(&mut self.files)
-    }
-
-    fn hashes(&self) -> Result<BTreeMap<String, String>, DataError> {
-        hashes_of(&self.files)
-    }
-
-    /// The texts of each split, by class.
-    fn overview(&self) -> (Option<usize>, Vec<Vec<String>>) {
-        let classes = self.preprocess.classes();
-        let mut rows = vec![["", "texts", "tokens"].map(String::from).to_vec()];
-        rows[0].extend(classes.iter().cloned());
-        for (name, split) in self.named() {
-            let mut row = vec![name.to_owned()];
-            row.extend([split.len(), split.tokens()].map(|count| count.to_string()));
-            row.extend(counts(split.labels(), classes.len()));
-            rows.push(row);
-        }
-        (Some(self.tokenizer.vocabulary()), rows)
-    }
-}
-
-/// A finished run on texts with labels.
-struct LabelledTextRun {
-    base: Base,
-    tokenizer: Tokenizer,
-    preprocess: TextPreprocess,
-    predictor: Predictor<EncoderModel>,
-}
-
-impl LabelledTextRun {
-    /// How a table of texts is stored, unless its name says otherwise.
-    fn own_format(&self) -> TableFormat {
-        let format = texts(self.base.config()).config.format();
-        format.unwrap_or(TableFormat::Csv)
-    }
-
-    fn options(&self, format: TableFormat) -> ReadOptions {
-        texts(self.base.config()).config.read_options(format)
-    }
-}
-
-impl Run for LabelledTextRun {
-    fn base(&self) -> &Base {
-        &self.base
-    }
-
-    fn schema(&self) -> InputSchema {
-        let most = self.preprocess.max_length();
-        InputSchema::one(self.preprocess.text(), InputKind::Text { most })
-    }
-
-    fn meaning(&self) -> Option<&dyn Meaning> {
-        Some(self.predictor.answer.meaning())
-    }
-
-    fn evaluate(&self, on: On<'_>) -> Result<Evaluated, RunError> {
-        let read = |path: &str| {
-            let format = TableFormat::from_path(path.as_ref());
-            let options = self.options(format.unwrap_or_else(|| self.own_format()));
-            let (split, notes) =
-                TextTableSplit::load(path, &options, &self.tokenizer, &self.preprocess)?;
-            let notes = notes.iter().map(ToString::to_string);
-            Ok((TextTableSamples::new(split), notes.collect()))
-        };
-        labelled::evaluate_on::<LabelledText>(&self.base, on, read, |samples| {
-            labelled::evaluate(&self.base, &self.predictor, samples)
-        })
-    }
-
-    fn answers(&self, rows: &RecordBatch) -> Result<Answered, RunError> {
-        let (texts, cut) = self.preprocess.encode(&self.tokenizer, rows)?;
-        let texts: Vec<&[u32]> = texts.iter().map(Vec::as_slice).collect();
-        let device = self.predictor.device();
-        let parts = texts.chunks(TEXTS);
-        let parts = parts.map(|part| upload_texts(PaddedTexts::new(part), device));
-        let answers = self.predictor.predict(parts);
-        Ok(Answered { answers, cut })
-    }
-
-    fn predict(&self, job: &PredictJob<'_>) -> Result<Predicted, RunError> {
-        let id = texts(self.base.config()).config.id.as_deref();
-        let names = (self.own_format(), id);
-        let (mut predicted, cut) = predict_rows(self, job, |format| self.options(format), names)?;
-        if cut > 0 {
-            let (rows, length) = (predicted.count, self.preprocess.max_length());
-            predicted.notes.push(format!(
-                "{cut} of {rows} texts have more than {length} tokens and are cut"
-            ));
-        }
-        Ok(predicted)
-    }
-
-    fn merged(&self) -> Result<Vec<(&'static str, Vec<u8>)>, RunError> {
-        labelled::merged::<LabelledText>(&self.base)
-    }
 }

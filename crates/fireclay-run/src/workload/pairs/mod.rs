@@ -1,5 +1,8 @@
 //! Texts and their translations.
 
+mod data;
+mod run;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -8,10 +11,13 @@ use fireclay_data::arrow::array::RecordBatch;
 use fireclay_data::{DataError, Note, PairData, PairFormat, PairSplit, Tokenizer};
 use fireclay_models::{TranslationConfig, TranslationModel, TranslationShape};
 
-use super::labelled::{ONE_FILE, evaluate_on_files, merged, pass};
+
 use super::labelled_text::blank_text;
 use super::spec::{Assumed, Assumptions, HeldOut, InputSpec, at_most, check_unread};
-use super::{Batch, Dataset, Model, Trained, Workload, evaluate_each, hashes_of, text_cells};
+use super::dataset::{Columns, Dataset, constant, counts, hashes_of, text_cells};
+use super::shared::{ONE_FILE, blank, evaluate_each, evaluate_on, evaluate_on_files, merged, pass};
+use super::{Batch, Inspected, Model, Trained, Workload, labelled};
+use crate::config::{holds_out, split_key};
 use crate::answer::Answers;
 use crate::artifacts::{TOKENIZER, belong_together};
 use crate::config::Refusal;
@@ -33,46 +39,7 @@ use crate::task::{
 };
 use crate::translate::{TOGETHER, Translator, search_blindly};
 use fireclay_metrics::{Report, bleu, chrf};
-
-impl DataSection for PairSource {
-    fn name(&self) -> &'static str {
-        self.format.name()
-    }
-
-    fn path(&self) -> &str {
-        &self.config.path
-    }
-
-    fn files(&self) -> Vec<(&'static str, &Option<String>)> {
-        let config = &self.config;
-        vec![
-            ("target_path", &config.target_path),
-            ("valid_target_path", &config.valid_target_path),
-            ("test_target_path", &config.test_target_path),
-            ("valid_path", &config.valid_path),
-            ("test_path", &config.test_path),
-        ]
-    }
-
-    fn holds_out(&self) -> bool {
-        let config = &self.config;
-        let files = [&config.valid_path, &config.test_path];
-        let shares = [config.split.valid, config.split.test];
-        files.iter().any(|file| file.is_some()) || shares.iter().any(|share| *share > 0.0)
-    }
-
-    fn validate(&self) -> Vec<(String, String)> {
-        self.config.validate(self.format)
-    }
-
-    fn tokenizer(&self) -> NeedsTokenizer {
-        NeedsTokenizer::Always
-    }
-
-    fn own_batches(&self) -> Option<&'static str> {
-        Some("batches of pairs are counted in tokens: data.batch_tokens")
-    }
-}
+use run::TranslationRun;
 
 /// The workload.
 pub struct Pairs;
@@ -314,44 +281,6 @@ fn larger(shapes: impl Iterator<Item = [usize; 3]>) -> [usize; 3] {
     shapes.max_by_key(positions).unwrap_or([1; 3])
 }
 
-impl Dataset for PairData {
-    fn notes(&self) -> &[Note] {
-        &self.notes
-    }
-
-    fn sizes(&self) -> [(&'static str, usize); 3] {
-        self.named()
-            .map(|(name, split)| (name, split.map_or(0, PairSplit::groups)))
-    }
-
-    fn preprocess(&self) -> Vec<(&'static str, String)> {
-        vec![(TOKENIZER, self.tokenizer.to_json())]
-    }
-
-    fn tokenizer(&self) -> Option<&Tokenizer> {
-        Some(&self.tokenizer)
-    }
-
-    fn files(&mut self) -> Option<&mut Vec<PathBuf>> {
-        Some(&mut self.files)
-    }
-
-    fn hashes(&self) -> Result<BTreeMap<String, String>, DataError> {
-        hashes_of(&self.files)
-    }
-
-    /// The pairs of each split, and the batches that they make.
-    fn overview(&self) -> (Option<usize>, Vec<Vec<String>>) {
-        let mut rows = vec![["", "pairs", "batches"].map(String::from).to_vec()];
-        for (name, split) in self.named() {
-            let numbers = split.map_or([0; 2], |split| [split.pairs(), split.groups()]);
-            let numbers = numbers.iter().map(usize::to_string);
-            rows.push(std::iter::once(name.to_owned()).chain(numbers).collect());
-        }
-        (Some(self.vocabulary), rows)
-    }
-}
-
 /// The mean loss of the targets' tokens in nats and its perplexity, and BLEU and chrF of what the
 /// model makes of the sources; `n` is the number of pairs.
 fn evaluate(
@@ -380,69 +309,4 @@ fn evaluate(
     report.metrics.extend(more);
     report.n = split.pairs();
     Ok(report)
-}
-
-/// A finished run on pairs of texts.
-struct TranslationRun {
-    base: Base,
-    tokenizer: Tokenizer,
-    model: TranslationModel,
-}
-
-impl TranslationRun {
-    fn translate(&self, texts: &[String]) -> Result<Vec<String>, RunError> {
-        let (device, task) = (&self.base.device, task(self.base.config()));
-        let translator = Translator::new(&self.model, &self.tokenizer, device, task);
-        Ok(translator.translate(texts)?)
-    }
-}
-
-impl Run for TranslationRun {
-    fn base(&self) -> &Base {
-        &self.base
-    }
-
-    fn schema(&self) -> InputSchema {
-        let most = self.model.context_length();
-        InputSchema::one("text", InputKind::Text { most })
-    }
-
-    fn evaluate(&self, on: On<'_>) -> Result<Evaluated, RunError> {
-        let config = self.base.config();
-        let read = |path: &str, target: Option<&str>| {
-            let source = pairs(config);
-            if target.is_some() && source.format != PairFormat::Parallel {
-                return Err(RunError::Usage(ONE_FILE.into()));
-            }
-            let how = (source.format, &source.config);
-            let context = self.model.context_length();
-            let split = PairSplit::of_files(path, target, how, &self.tokenizer, context)?;
-            Ok((PairSamples::new(Some(split)), Vec::new()))
-        };
-        evaluate_on_files::<Pairs>(&self.base, on, read, |samples| {
-            evaluate(
-                config,
-                (&self.model, &self.tokenizer),
-                samples,
-                &self.base.device,
-            )
-        })
-    }
-
-    /// The column `text` holds the sources.
-    fn answers(&self, rows: &RecordBatch) -> Result<Answered, RunError> {
-        let texts = self.translate(&text_cells(rows, "text")?)?;
-        Ok(Answered {
-            answers: Answers::Texts(texts),
-            cut: 0,
-        })
-    }
-
-    fn predict(&self, job: &PredictJob<'_>) -> Result<Predicted, RunError> {
-        predict_lines(self, job, |texts| self.translate(texts))
-    }
-
-    fn merged(&self) -> Result<Vec<(&'static str, Vec<u8>)>, RunError> {
-        merged::<Pairs>(&self.base)
-    }
 }

@@ -1,5 +1,8 @@
 //! Images with a class, labels or a number.
 
+mod data;
+mod run;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -12,10 +15,12 @@ use fireclay_data::{
 };
 use fireclay_models::{ImageConfig, ImageModel, ImageShape};
 
-use super::labelled;
 use super::spec::{Assumed, Assumptions, InputSpec, check_unread, missing};
-use super::table::{blank_labelled, constant, split_key};
-use super::{Batch, Columns, Dataset, Model, Trained, Workload, blank, text_cells};
+use super::table::blank_labelled;
+use super::dataset::{Columns, Dataset, constant, counts, hashes_of, text_cells};
+use super::shared::{ONE_FILE, blank, evaluate_each, evaluate_on, evaluate_on_files, merged, pass};
+use super::{Batch, Inspected, Model, Trained, Workload, labelled};
+use crate::config::{holds_out, split_key};
 use crate::answer::{Answers, Meaning};
 use crate::artifacts::{POSTPROCESS, PREPROCESS};
 use crate::config::Refusal;
@@ -33,65 +38,7 @@ use crate::run::{
 use crate::samples::{ImageSamples, upload_images};
 use crate::task::{Target, WithObjective};
 use fireclay_train::loader::Samples;
-
-impl DataSection for ImageSource {
-    fn name(&self) -> &'static str {
-        self.format.name()
-    }
-
-    fn path(&self) -> &str {
-        &self.config.path
-    }
-
-    fn files(&self) -> Vec<(&'static str, &Option<String>)> {
-        vec![
-            ("valid_path", &self.config.valid_path),
-            ("test_path", &self.config.test_path),
-        ]
-    }
-
-    fn split(&self) -> Option<&SplitConfig> {
-        Some(&self.config.split)
-    }
-
-    /// A folder may hold a validation split that no key names.
-    fn holds_out(&self) -> bool {
-        true
-    }
-
-    fn validate(&self) -> Vec<(String, String)> {
-        self.config.validate(self.format)
-    }
-
-    fn validate_for(&self, kind: TargetKind) -> Vec<(String, String)> {
-        self.config.validate_for(self.format, kind)
-    }
-
-    fn key_of_column(&self, column: &str) -> Option<String> {
-        let data: &ImageDataConfig = &self.config;
-        if data.target.as_deref() == Some(column) {
-            Some("data.target".into())
-        } else if data.image_column.as_deref() == Some(column) {
-            Some("data.image_column".into())
-        } else if data.targets.iter().any(|name| name == column) {
-            Some("data.targets".into())
-        } else {
-            split_key(&data.split, column)
-        }
-    }
-
-    fn target_key(&self) -> &'static str {
-        match self.config.target {
-            Some(_) => "data.target",
-            None => "data",
-        }
-    }
-
-    fn one_piece(&self) -> Option<&'static str> {
-        let mixes = self.config.augment.mixes();
-        mixes.then_some("mixup and cutmix mix the images of the whole batch")
-    }
-}
+use run::ImageRun;
 
 /// The workload.
 pub struct Image;
@@ -271,137 +218,3 @@ const LARGEST_SIDE: usize = 65_535;
 
 /// Classes of ImageNet-1k.
 const IMAGENET: usize = 1000;
-
-impl Dataset for ImageData {
-    fn notes(&self) -> &[Note] {
-        &self.notes
-    }
-
-    fn sizes(&self) -> [(&'static str, usize); 3] {
-        self.named().map(|(name, split)| (name, split.len()))
-    }
-
-    fn target(&self) -> Target {
-        let (classes, scale) = (self.preprocess.classes(), self.preprocess.target_mean_std());
-        Target::new(classes, scale, self.train.labels())
-    }
-
-    fn constant_target(&self) -> Option<f64> {
-        constant(self.train.labels())
-    }
-
-    fn preprocess(&self) -> Vec<(&'static str, String)> {
-        vec![(PREPROCESS, self.preprocess.to_json())]
-    }
-
-    fn columns(&self, split: usize) -> Columns {
-        let split = [&self.train, &self.valid, &self.test][split];
-        let names = (0..split.len()).map(|index| split.name(index));
-        let names: ArrayRef = Arc::new(StringArray::from_iter_values(names));
-        Columns {
-            names: vec![("image".into(), names)],
-            extra: Vec::new(),
-        }
-    }
-
-    fn files(&mut self) -> Option<&mut Vec<PathBuf>> {
-        None
-    }
-
-    fn hashes(&self) -> Result<BTreeMap<String, String>, DataError> {
-        ImageData::hashes(self)
-    }
-
-    /// The samples of each split, by class.
-    fn overview(&self) -> (Option<usize>, Vec<Vec<String>>) {
-        let classes = self.preprocess.classes();
-        let mut rows = vec![vec![String::new(), "images".into()]];
-        rows[0].extend(classes.iter().cloned());
-        for (name, split) in self.named() {
-            let mut row = vec![name.to_owned(), split.len().to_string()];
-            row.extend(counts(split.labels(), classes.len()));
-            rows.push(row);
-        }
-        (None, rows)
-    }
-}
-
-/// How many samples have each class or label.
-pub(super) fn counts(labels: &Labels, classes: usize) -> impl Iterator<Item = String> {
-    let mut counts = vec![0; classes];
-    let found: Vec<u32> = match labels {
-        Labels::Classes(found) => found.clone(),
-        Labels::Sets(found) => found.concat(),
-        Labels::Numbers(_) => Vec::new(),
-    };
-    found.iter().for_each(|class| counts[*class as usize] += 1);
-    counts.into_iter().map(|count: usize| count.to_string())
-}
-
-/// A finished run on images.
-struct ImageRun {
-    base: Base,
-    preprocess: ImagePreprocess,
-    predictor: Predictor<ImageModel>,
-}
-
-impl ImageRun {
-    fn answer(&self, batch: ImagePixels) -> Answers {
-        let images = upload_images(batch.pixels, batch.dims, self.predictor.device());
-        self.predictor.predict([images])
-    }
-}
-
-impl Run for ImageRun {
-    fn base(&self) -> &Base {
-        &self.base
-    }
-
-    fn schema(&self) -> InputSchema {
-        let (height, width) = self.preprocess.size();
-        let channels = self.preprocess.channels();
-        let kind = InputKind::Image {
-            channels,
-            height,
-            width,
-        };
-        InputSchema::one("image", kind)
-    }
-
-    fn meaning(&self) -> Option<&dyn Meaning> {
-        Some(self.predictor.answer.meaning())
-    }
-
-    fn evaluate(&self, on: On<'_>) -> Result<Evaluated, RunError> {
-        let read = |path: &str| {
-            let source = images(self.base.config());
-            let (split, notes) =
-                ImageSplit::load(path, source.format, &source.config, &self.preprocess)?;
-            let notes = notes.iter().map(ToString::to_string);
-            let samples = ImageSamples::new(split.without_augmentation());
-            Ok((samples, notes.collect()))
-        };
-        labelled::evaluate_on::<Image>(&self.base, on, read, |samples| {
-            labelled::evaluate(&self.base, &self.predictor, samples)
-        })
-    }
-
-    /// The column `image` holds paths.
-    fn answers(&self, rows: &RecordBatch) -> Result<Answered, RunError> {
-        let paths = text_cells(rows, "image")?.into_iter().map(PathBuf::from);
-        let paths: Vec<PathBuf> = paths.collect();
-        Ok(Answered {
-            answers: self.answer(self.preprocess.read_batch(&paths)?),
-            cut: 0,
-        })
-    }
-
-    fn predict(&self, job: &PredictJob<'_>) -> Result<Predicted, RunError> {
-        let how = (&self.preprocess, ImageSamples::threads());
-        predict_images(self, job, how, |batch| self.answer(batch))
-    }
-
-    fn merged(&self) -> Result<Vec<(&'static str, Vec<u8>)>, RunError> {
-        labelled::merged::<Image>(&self.base)
-    }
-}

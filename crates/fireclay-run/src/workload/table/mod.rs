@@ -1,5 +1,8 @@
 //! Rows of a table: numbers, categories and dates with a target.
 
+mod data;
+mod run;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -12,9 +15,10 @@ use fireclay_data::{
 use fireclay_models::{Tabular, TabularConfig, TabularShape};
 
 use super::spec::{Assumed, Assumptions, InputSpec, check_unread, missing};
-use super::{
-    Batch, Columns, Dataset, Inspected, Model, Trained, Workload, blank, hashes_of, labelled,
-};
+use super::dataset::{Columns, Dataset, constant, counts, hashes_of, text_cells};
+use super::shared::{blank, evaluate_on, merged};
+use super::{Batch, Inspected, Model, Trained, Workload, labelled};
+use crate::config::{holds_out, split_key};
 use crate::answer::Meaning;
 use crate::artifacts::{POSTPROCESS, PREPROCESS};
 use crate::config::Refusal;
@@ -30,72 +34,10 @@ use crate::run::{
 };
 use crate::samples::{TableSamples, upload_rows};
 use crate::task::{TableInput, Target, WithObjective, blank_labels};
+use run::TableRun;
 
 /// Rows that go through the model at once.
 const ROWS: usize = 4096;
-
-impl DataSection for TableSource {
-    fn name(&self) -> &'static str {
-        self.format.name()
-    }
-
-    fn path(&self) -> &str {
-        &self.config.path
-    }
-
-    fn files(&self) -> Vec<(&'static str, &Option<String>)> {
-        vec![
-            ("valid_path", &self.config.valid_path),
-            ("test_path", &self.config.test_path),
-        ]
-    }
-
-    fn split(&self) -> Option<&SplitConfig> {
-        Some(&self.config.split)
-    }
-
-    fn holds_out(&self) -> bool {
-        holds_out(self.files(), &self.config.split)
-    }
-
-    fn validate(&self) -> Vec<(String, String)> {
-        self.config.validate(self.format)
-    }
-
-    fn key_of_column(&self, column: &str) -> Option<String> {
-        let data: &TableConfig = &self.config;
-        let is = |name: &Option<String>| name.as_deref() == Some(column);
-        if data.target == column {
-            Some("data.target".into())
-        } else if is(&data.id) {
-            Some("data.id".into())
-        } else if data.ignore.iter().any(|name| name == column) {
-            Some("data.ignore".into())
-        } else if data.columns.contains_key(column) {
-            Some(format!("data.columns.{column}"))
-        } else {
-            split_key(&data.split, column)
-        }
-    }
-}
-
-/// Whether a share of the samples or a file is held out.
-pub(super) fn holds_out(files: Vec<(&str, &Option<String>)>, split: &SplitConfig) -> bool {
-    let mut given = files.iter().filter(|(key, _)| !key.contains("target"));
-    given.any(|(_, file)| file.is_some()) || split.valid > 0.0 || split.test > 0.0
-}
-
-/// The key of the split that names a column.
-pub(super) fn split_key(split: &SplitConfig, column: &str) -> Option<String> {
-    let keys = [
-        ("data.split.group", &split.group),
-        ("data.split.time", &split.time),
-        ("data.split.column", &split.column),
-    ];
-    let is = |name: &Option<String>| name.as_deref() == Some(column);
-    let found = keys.into_iter().find(|(_, name)| is(name));
-    found.map(|(key, _)| key.into())
-}
 
 /// The workload.
 pub struct Table;
@@ -258,122 +200,4 @@ fn tables(config: &RunConfig) -> (&TableSource, TargetKind) {
     };
     let kind = config.task.target_kind();
     (source, kind.expect("checked: the task has labels"))
-}
-
-impl Dataset for TableData {
-    fn notes(&self) -> &[Note] {
-        &self.notes
-    }
-
-    fn sizes(&self) -> [(&'static str, usize); 3] {
-        self.named().map(|(name, split)| (name, split.len()))
-    }
-
-    fn target(&self) -> Target {
-        let (classes, scale) = (self.preprocess.classes(), self.preprocess.target_mean_std());
-        Target::new(classes, scale, &self.train.labels)
-    }
-
-    fn constant_target(&self) -> Option<f64> {
-        constant(&self.train.labels)
-    }
-
-    fn preprocess(&self) -> Vec<(&'static str, String)> {
-        vec![(PREPROCESS, self.preprocess.to_json())]
-    }
-
-    fn columns(&self, split: usize) -> Columns {
-        let carried = &[&self.train, &self.valid, &self.test][split].carried;
-        Columns::carried(carried)
-    }
-
-    fn files(&mut self) -> Option<&mut Vec<PathBuf>> {
-        Some(&mut self.files)
-    }
-
-    fn hashes(&self) -> Result<BTreeMap<String, String>, DataError> {
-        hashes_of(&self.files)
-    }
-
-    /// The report on the table says all.
-    fn overview(&self) -> (Option<usize>, Vec<Vec<String>>) {
-        (None, Vec::new())
-    }
-}
-
-/// The number that all labels are, if they are one.
-pub(super) fn constant(labels: &Labels) -> Option<f64> {
-    let Labels::Numbers(numbers) = labels else {
-        return None;
-    };
-    let first = numbers.first()?;
-    numbers
-        .iter()
-        .all(|number| number == first)
-        .then_some(*first)
-}
-
-/// A finished run on a table.
-struct TableRun {
-    base: Base,
-    preprocess: Preprocess,
-    predictor: Predictor<Tabular>,
-}
-
-impl Run for TableRun {
-    fn base(&self) -> &Base {
-        &self.base
-    }
-
-    fn schema(&self) -> InputSchema {
-        let kind = InputKind::Cell;
-        let columns = self.preprocess.columns().into_iter();
-        let columns = columns.map(|name| InputColumn {
-            name,
-            kind: kind.clone(),
-        });
-        InputSchema {
-            columns: columns.collect(),
-        }
-    }
-
-    fn meaning(&self) -> Option<&dyn Meaning> {
-        Some(self.predictor.answer.meaning())
-    }
-
-    fn evaluate(&self, on: On<'_>) -> Result<Evaluated, RunError> {
-        let read = |path: &str| {
-            let (source, _) = tables(self.base.config());
-            let format = TableFormat::from_path(path.as_ref()).unwrap_or(source.format);
-            let options = ReadOptions::from_config(format, &source.config);
-            let split = Split::load(path, &options, &self.preprocess, None)?;
-            Ok((TableSamples::new(split), Vec::new()))
-        };
-        labelled::evaluate_on::<Table>(&self.base, on, read, |samples| {
-            labelled::evaluate(&self.base, &self.predictor, samples)
-        })
-    }
-
-    fn answers(&self, rows: &RecordBatch) -> Result<Answered, RunError> {
-        let features: Features = self.preprocess.encode(rows)?;
-        let positions: Vec<u32> = (0..features.rows as u32).collect();
-        let parts = positions.chunks(ROWS);
-        let parts = parts.map(|rows| upload_rows(features.gather(rows), self.predictor.device()));
-        Ok(Answered {
-            answers: self.predictor.predict(parts),
-            cut: 0,
-        })
-    }
-
-    fn predict(&self, job: &PredictJob<'_>) -> Result<Predicted, RunError> {
-        let (source, _) = tables(self.base.config());
-        let options = |format| ReadOptions::from_config(format, &source.config);
-        let names = (source.format, source.config.id.as_deref());
-        let (predicted, _) = predict_rows(self, job, options, names)?;
-        Ok(predicted)
-    }
-
-    fn merged(&self) -> Result<Vec<(&'static str, Vec<u8>)>, RunError> {
-        Err(RunError::Usage("a model for tables has no adapters".into()))
-    }
 }

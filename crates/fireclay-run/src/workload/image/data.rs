@@ -1,0 +1,151 @@
+//! Its `[data]` table and its data.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use burn::tensor::Device;
+use fireclay_data::arrow::array::{ArrayRef, RecordBatch, StringArray};
+use fireclay_data::{
+    DataError, ImageData, ImageDataConfig, ImagePixels, ImagePreprocess, ImageSplit, Labels, Mix,
+    Note, SplitConfig, TargetKind,
+};
+use fireclay_models::{ImageConfig, ImageModel, ImageShape};
+
+use super::super::spec::{Assumed, Assumptions, InputSpec, check_unread, missing};
+use super::super::table::blank_labelled;
+use super::super::dataset::{Columns, Dataset, constant, counts, hashes_of, text_cells};
+use super::super::shared::{ONE_FILE, blank, evaluate_each, evaluate_on, evaluate_on_files, merged, pass};
+use super::super::{Batch, Inspected, Model, Trained, Workload, labelled};
+use crate::config::{holds_out, split_key};
+use crate::answer::{Answers, Meaning};
+use crate::artifacts::{POSTPROCESS, PREPROCESS};
+use crate::config::Refusal;
+use crate::config::{
+    DataConfig, DataSection, ImageSource, ModelConfig, NetworkConfig, RunConfig, TaskConfig,
+    TokenizerSource,
+};
+use crate::lock;
+use crate::predict::predict_images;
+use crate::predictor::Predictor;
+use crate::run::{
+    Answered, Base, Evaluated, Evaluations, InputKind, InputSchema, On, PredictJob, Predicted, Run,
+    RunError,
+};
+use crate::samples::{ImageSamples, upload_images};
+use crate::task::{Target, WithObjective};
+use fireclay_train::loader::Samples;
+use super::{Image, images};
+
+impl DataSection for ImageSource {
+    fn name(&self) -> &'static str {
+        self.format.name()
+    }
+
+    fn path(&self) -> &str {
+        &self.config.path
+    }
+
+    fn files(&self) -> Vec<(&'static str, &Option<String>)> {
+        vec![
+            ("valid_path", &self.config.valid_path),
+            ("test_path", &self.config.test_path),
+        ]
+    }
+
+    fn split(&self) -> Option<&SplitConfig> {
+        Some(&self.config.split)
+    }
+
+    /// A folder may hold a validation split that no key names.
+    fn holds_out(&self) -> bool {
+        true
+    }
+
+    fn validate(&self) -> Vec<(String, String)> {
+        self.config.validate(self.format)
+    }
+
+    fn validate_for(&self, kind: TargetKind) -> Vec<(String, String)> {
+        self.config.validate_for(self.format, kind)
+    }
+
+    fn key_of_column(&self, column: &str) -> Option<String> {
+        let data: &ImageDataConfig = &self.config;
+        if data.target.as_deref() == Some(column) {
+            Some("data.target".into())
+        } else if data.image_column.as_deref() == Some(column) {
+            Some("data.image_column".into())
+        } else if data.targets.iter().any(|name| name == column) {
+            Some("data.targets".into())
+        } else {
+            split_key(&data.split, column)
+        }
+    }
+
+    fn target_key(&self) -> &'static str {
+        match self.config.target {
+            Some(_) => "data.target",
+            None => "data",
+        }
+    }
+
+    fn one_piece(&self) -> Option<&'static str> {
+        let mixes = self.config.augment.mixes();
+        mixes.then_some("mixup and cutmix mix the images of the whole batch")
+    }
+}
+
+impl Dataset for ImageData {
+    fn notes(&self) -> &[Note] {
+        &self.notes
+    }
+
+    fn sizes(&self) -> [(&'static str, usize); 3] {
+        self.named().map(|(name, split)| (name, split.len()))
+    }
+
+    fn target(&self) -> Target {
+        let (classes, scale) = (self.preprocess.classes(), self.preprocess.target_mean_std());
+        Target::new(classes, scale, self.train.labels())
+    }
+
+    fn constant_target(&self) -> Option<f64> {
+        constant(self.train.labels())
+    }
+
+    fn preprocess(&self) -> Vec<(&'static str, String)> {
+        vec![(PREPROCESS, self.preprocess.to_json())]
+    }
+
+    fn columns(&self, split: usize) -> Columns {
+        let split = [&self.train, &self.valid, &self.test][split];
+        let names = (0..split.len()).map(|index| split.name(index));
+        let names: ArrayRef = Arc::new(StringArray::from_iter_values(names));
+        Columns {
+            names: vec![("image".into(), names)],
+            extra: Vec::new(),
+        }
+    }
+
+    fn files(&mut self) -> Option<&mut Vec<PathBuf>> {
+        None
+    }
+
+    fn hashes(&self) -> Result<BTreeMap<String, String>, DataError> {
+        ImageData::hashes(self)
+    }
+
+    /// The samples of each split, by class.
+    fn overview(&self) -> (Option<usize>, Vec<Vec<String>>) {
+        let classes = self.preprocess.classes();
+        let mut rows = vec![vec![String::new(), "images".into()]];
+        rows[0].extend(classes.iter().cloned());
+        for (name, split) in self.named() {
+            let mut row = vec![name.to_owned(), split.len().to_string()];
+            row.extend(counts(split.labels(), classes.len()));
+            rows.push(row);
+        }
+        (None, rows)
+    }
+}

@@ -1,0 +1,106 @@
+//! Its finished runs.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use burn::tensor::Device;
+use fireclay_data::arrow::array::{ArrayRef, RecordBatch, StringArray};
+use fireclay_data::{
+    DataError, ImageData, ImageDataConfig, ImagePixels, ImagePreprocess, ImageSplit, Labels, Mix,
+    Note, SplitConfig, TargetKind,
+};
+use fireclay_models::{ImageConfig, ImageModel, ImageShape};
+
+use super::super::spec::{Assumed, Assumptions, InputSpec, check_unread, missing};
+use super::super::table::blank_labelled;
+use super::super::dataset::{Columns, Dataset, constant, counts, hashes_of, text_cells};
+use super::super::shared::{ONE_FILE, blank, evaluate_each, evaluate_on, evaluate_on_files, merged, pass};
+use super::super::{Batch, Inspected, Model, Trained, Workload, labelled};
+use crate::config::{holds_out, split_key};
+use crate::answer::{Answers, Meaning};
+use crate::artifacts::{POSTPROCESS, PREPROCESS};
+use crate::config::Refusal;
+use crate::config::{
+    DataConfig, DataSection, ImageSource, ModelConfig, NetworkConfig, RunConfig, TaskConfig,
+    TokenizerSource,
+};
+use crate::lock;
+use crate::predict::predict_images;
+use crate::predictor::Predictor;
+use crate::run::{
+    Answered, Base, Evaluated, Evaluations, InputKind, InputSchema, On, PredictJob, Predicted, Run,
+    RunError,
+};
+use crate::samples::{ImageSamples, upload_images};
+use crate::task::{Target, WithObjective};
+use fireclay_train::loader::Samples;
+use super::{Image, images};
+
+/// A finished run on images.
+pub(super) struct ImageRun {
+    pub base: Base,
+    pub preprocess: ImagePreprocess,
+    pub predictor: Predictor<ImageModel>,
+}
+
+impl ImageRun {
+    fn answer(&self, batch: ImagePixels) -> Answers {
+        let images = upload_images(batch.pixels, batch.dims, self.predictor.device());
+        self.predictor.predict([images])
+    }
+}
+
+impl Run for ImageRun {
+    fn base(&self) -> &Base {
+        &self.base
+    }
+
+    fn schema(&self) -> InputSchema {
+        let (height, width) = self.preprocess.size();
+        let channels = self.preprocess.channels();
+        let kind = InputKind::Image {
+            channels,
+            height,
+            width,
+        };
+        InputSchema::one("image", kind)
+    }
+
+    fn meaning(&self) -> Option<&dyn Meaning> {
+        Some(self.predictor.answer.meaning())
+    }
+
+    fn evaluate(&self, on: On<'_>) -> Result<Evaluated, RunError> {
+        let read = |path: &str| {
+            let source = images(self.base.config());
+            let (split, notes) =
+                ImageSplit::load(path, source.format, &source.config, &self.preprocess)?;
+            let notes = notes.iter().map(ToString::to_string);
+            let samples = ImageSamples::new(split.without_augmentation());
+            Ok((samples, notes.collect()))
+        };
+        evaluate_on::<Image>(&self.base, on, read, |samples| {
+            labelled::evaluate(&self.base, &self.predictor, samples)
+        })
+    }
+
+    /// The column `image` holds paths.
+    fn answers(&self, rows: &RecordBatch) -> Result<Answered, RunError> {
+        let paths = text_cells(rows, "image")?.into_iter().map(PathBuf::from);
+        let paths: Vec<PathBuf> = paths.collect();
+        Ok(Answered {
+            answers: self.answer(self.preprocess.read_batch(&paths)?),
+            cut: 0,
+        })
+    }
+
+    fn predict(&self, job: &PredictJob<'_>) -> Result<Predicted, RunError> {
+        let how = (&self.preprocess, ImageSamples::threads());
+        predict_images(self, job, how, |batch| self.answer(batch))
+    }
+
+    fn merged(&self) -> Result<Vec<(&'static str, Vec<u8>)>, RunError> {
+        merged::<Image>(&self.base)
+    }
+}

@@ -1,0 +1,142 @@
+//! Its `[data]` table and its data.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use burn::tensor::{Device, Tensor};
+use fireclay_data::arrow::array::RecordBatch;
+use fireclay_data::{
+    DataError, Note, PaddedTexts, ReadOptions, SplitConfig, TableFormat, TargetKind,
+    TextPreprocess, TextTableData, TextTableSplit, Tokenizer,
+};
+use fireclay_models::{EncoderConfig, EncoderModel, EncoderShape};
+
+use super::super::spec::{Assumed, Assumptions, HeldOut, InputSpec, at_most, check_unread};
+use super::super::table::blank_labelled;
+use super::super::dataset::{Columns, Dataset, constant, counts, hashes_of, text_cells};
+use super::super::shared::{ONE_FILE, blank, evaluate_each, evaluate_on, evaluate_on_files, merged, pass};
+use super::super::{Batch, Inspected, Model, Trained, Workload, labelled};
+use crate::config::{holds_out, split_key};
+use crate::answer::Meaning;
+use crate::artifacts::{POSTPROCESS, PREPROCESS, TOKENIZER};
+use crate::config::Refusal;
+use crate::config::{
+    DataConfig, DataSection, ModelConfig, NeedsTokenizer, NetworkConfig, RunConfig, TaskConfig,
+    TextTableSource, TokenizerSource,
+};
+use crate::lock;
+use crate::predict::predict_rows;
+use crate::predictor::Predictor;
+use crate::run::{
+    Answered, Base, Evaluated, Evaluations, InputKind, InputSchema, On, PredictJob, Predicted, Run,
+    RunError,
+};
+use crate::samples::{TextTableSamples, upload_texts};
+use crate::task::{Target, TextInput, WithObjective};
+use super::{LabelledText, texts};
+
+impl DataSection for TextTableSource {
+    fn name(&self) -> &'static str {
+        self.format.name()
+    }
+
+    fn path(&self) -> &str {
+        &self.config.path
+    }
+
+    fn files(&self) -> Vec<(&'static str, &Option<String>)> {
+        vec![
+            ("valid_path", &self.config.valid_path),
+            ("test_path", &self.config.test_path),
+        ]
+    }
+
+    fn split(&self) -> Option<&SplitConfig> {
+        Some(&self.config.split)
+    }
+
+    fn holds_out(&self) -> bool {
+        holds_out(self.files(), &self.config.split)
+    }
+
+    fn validate(&self) -> Vec<(String, String)> {
+        self.config.validate()
+    }
+
+    fn validate_for(&self, kind: TargetKind) -> Vec<(String, String)> {
+        self.config.validate_for(kind)
+    }
+
+    fn key_of_column(&self, column: &str) -> Option<String> {
+        if self.config.text == column {
+            Some("data.text".into())
+        } else if self.config.target == column {
+            Some("data.target".into())
+        } else if self.config.id.as_deref() == Some(column) {
+            Some("data.id".into())
+        } else {
+            split_key(&self.config.split, column)
+        }
+    }
+
+    fn tokenizer(&self) -> NeedsTokenizer {
+        NeedsTokenizer::Always
+    }
+}
+
+impl Dataset for TextTableData {
+    fn notes(&self) -> &[Note] {
+        &self.notes
+    }
+
+    fn sizes(&self) -> [(&'static str, usize); 3] {
+        self.named().map(|(name, split)| (name, split.len()))
+    }
+
+    fn target(&self) -> Target {
+        let (classes, scale) = (self.preprocess.classes(), self.preprocess.target_mean_std());
+        Target::new(classes, scale, self.train.labels())
+    }
+
+    fn constant_target(&self) -> Option<f64> {
+        constant(self.train.labels())
+    }
+
+    fn preprocess(&self) -> Vec<(&'static str, String)> {
+        vec![
+            (TOKENIZER, self.tokenizer.to_json()),
+            (PREPROCESS, self.preprocess.to_json()),
+        ]
+    }
+
+    fn tokenizer(&self) -> Option<&Tokenizer> {
+        Some(&self.tokenizer)
+    }
+
+    fn columns(&self, split: usize) -> Columns {
+        let carried = [&self.train, &self.valid, &self.test][split].carried();
+        Columns::carried(carried)
+    }
+
+    fn files(&mut self) -> Option<&mut Vec<PathBuf>> {
+        Some(&mut self.files)
+    }
+
+    fn hashes(&self) -> Result<BTreeMap<String, String>, DataError> {
+        hashes_of(&self.files)
+    }
+
+    /// The texts of each split, by class.
+    fn overview(&self) -> (Option<usize>, Vec<Vec<String>>) {
+        let classes = self.preprocess.classes();
+        let mut rows = vec![["", "texts", "tokens"].map(String::from).to_vec()];
+        rows[0].extend(classes.iter().cloned());
+        for (name, split) in self.named() {
+            let mut row = vec![name.to_owned()];
+            row.extend([split.len(), split.tokens()].map(|count| count.to_string()));
+            row.extend(counts(split.labels(), classes.len()));
+            rows.push(row);
+        }
+        (Some(self.tokenizer.vocabulary()), rows)
+    }
+}

@@ -1,0 +1,112 @@
+//! Its finished runs.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use burn::tensor::{Device, Tensor};
+use fireclay_data::arrow::array::RecordBatch;
+use fireclay_data::{
+    DataError, Note, PaddedTexts, ReadOptions, SplitConfig, TableFormat, TargetKind,
+    TextPreprocess, TextTableData, TextTableSplit, Tokenizer,
+};
+use fireclay_models::{EncoderConfig, EncoderModel, EncoderShape};
+
+use super::super::spec::{Assumed, Assumptions, HeldOut, InputSpec, at_most, check_unread};
+use super::super::table::blank_labelled;
+use super::super::dataset::{Columns, Dataset, constant, counts, hashes_of, text_cells};
+use super::super::shared::{ONE_FILE, blank, evaluate_each, evaluate_on, evaluate_on_files, merged, pass};
+use super::super::{Batch, Inspected, Model, Trained, Workload, labelled};
+use crate::config::{holds_out, split_key};
+use crate::answer::Meaning;
+use crate::artifacts::{POSTPROCESS, PREPROCESS, TOKENIZER};
+use crate::config::Refusal;
+use crate::config::{
+    DataConfig, DataSection, ModelConfig, NeedsTokenizer, NetworkConfig, RunConfig, TaskConfig,
+    TextTableSource, TokenizerSource,
+};
+use crate::lock;
+use crate::predict::predict_rows;
+use crate::predictor::Predictor;
+use crate::run::{
+    Answered, Base, Evaluated, Evaluations, InputKind, InputSchema, On, PredictJob, Predicted, Run,
+    RunError,
+};
+use crate::samples::{TextTableSamples, upload_texts};
+use crate::task::{Target, TextInput, WithObjective};
+use super::{LabelledText, texts, TEXTS};
+
+/// A finished run on texts with labels.
+pub(super) struct LabelledTextRun {
+    pub base: Base,
+    pub tokenizer: Tokenizer,
+    pub preprocess: TextPreprocess,
+    pub predictor: Predictor<EncoderModel>,
+}
+
+impl LabelledTextRun {
+    /// How a table of texts is stored, unless its name says otherwise.
+    fn own_format(&self) -> TableFormat {
+        let format = texts(self.base.config()).config.format();
+        format.unwrap_or(TableFormat::Csv)
+    }
+
+    fn options(&self, format: TableFormat) -> ReadOptions {
+        texts(self.base.config()).config.read_options(format)
+    }
+}
+
+impl Run for LabelledTextRun {
+    fn base(&self) -> &Base {
+        &self.base
+    }
+
+    fn schema(&self) -> InputSchema {
+        let most = self.preprocess.max_length();
+        InputSchema::one(self.preprocess.text(), InputKind::Text { most })
+    }
+
+    fn meaning(&self) -> Option<&dyn Meaning> {
+        Some(self.predictor.answer.meaning())
+    }
+
+    fn evaluate(&self, on: On<'_>) -> Result<Evaluated, RunError> {
+        let read = |path: &str| {
+            let format = TableFormat::from_path(path.as_ref());
+            let options = self.options(format.unwrap_or_else(|| self.own_format()));
+            let (split, notes) =
+                TextTableSplit::load(path, &options, &self.tokenizer, &self.preprocess)?;
+            let notes = notes.iter().map(ToString::to_string);
+            Ok((TextTableSamples::new(split), notes.collect()))
+        };
+        evaluate_on::<LabelledText>(&self.base, on, read, |samples| {
+            labelled::evaluate(&self.base, &self.predictor, samples)
+        })
+    }
+
+    fn answers(&self, rows: &RecordBatch) -> Result<Answered, RunError> {
+        let (texts, cut) = self.preprocess.encode(&self.tokenizer, rows)?;
+        let texts: Vec<&[u32]> = texts.iter().map(Vec::as_slice).collect();
+        let device = self.predictor.device();
+        let parts = texts.chunks(TEXTS);
+        let parts = parts.map(|part| upload_texts(PaddedTexts::new(part), device));
+        let answers = self.predictor.predict(parts);
+        Ok(Answered { answers, cut })
+    }
+
+    fn predict(&self, job: &PredictJob<'_>) -> Result<Predicted, RunError> {
+        let id = texts(self.base.config()).config.id.as_deref();
+        let names = (self.own_format(), id);
+        let (mut predicted, cut) = predict_rows(self, job, |format| self.options(format), names)?;
+        if cut > 0 {
+            let (rows, length) = (predicted.count, self.preprocess.max_length());
+            predicted.notes.push(format!(
+                "{cut} of {rows} texts have more than {length} tokens and are cut"
+            ));
+        }
+        Ok(predicted)
+    }
+
+    fn merged(&self) -> Result<Vec<(&'static str, Vec<u8>)>, RunError> {
+        merged::<LabelledText>(&self.base)
+    }
+}

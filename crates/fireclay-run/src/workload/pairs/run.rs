@@ -1,0 +1,104 @@
+//! Its finished runs.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use burn::tensor::{Device, Tensor};
+use fireclay_data::arrow::array::RecordBatch;
+use fireclay_data::{DataError, Note, PairData, PairFormat, PairSplit, Tokenizer};
+use fireclay_models::{TranslationConfig, TranslationModel, TranslationShape};
+
+
+use super::super::labelled_text::blank_text;
+use super::super::spec::{Assumed, Assumptions, HeldOut, InputSpec, at_most, check_unread};
+use super::super::dataset::{Columns, Dataset, constant, counts, hashes_of, text_cells};
+use super::super::shared::{ONE_FILE, blank, evaluate_each, evaluate_on, evaluate_on_files, merged, pass};
+use super::super::{Batch, Inspected, Model, Trained, Workload, labelled};
+use crate::config::{holds_out, split_key};
+use crate::answer::Answers;
+use crate::artifacts::{TOKENIZER, belong_together};
+use crate::config::Refusal;
+use crate::config::{
+    DataConfig, DataSection, ModelConfig, NeedsTokenizer, NetworkConfig, PairSource, RunConfig,
+    TaskConfig, TokenizerSource,
+};
+use crate::language::score;
+use crate::lock;
+use crate::predict::predict_lines;
+use crate::run::{
+    Answered, Base, Evaluated, Evaluations, InputKind, InputSchema, On, PredictJob, Predicted, Run,
+    RunError,
+};
+use crate::samples::PairSamples;
+use crate::start::ModelTable;
+use crate::task::{
+    PairBatch, Seq2Seq, Seq2SeqConfig, Seq2SeqObjective, Target, TokenScorer, WithObjective,
+};
+use crate::translate::{TOGETHER, Translator, search_blindly};
+use fireclay_metrics::{Report, bleu, chrf};
+use super::{Pairs, pairs, task, evaluate};
+
+/// A finished run on pairs of texts.
+pub(super) struct TranslationRun {
+    pub base: Base,
+    pub tokenizer: Tokenizer,
+    pub model: TranslationModel,
+}
+
+impl TranslationRun {
+    fn translate(&self, texts: &[String]) -> Result<Vec<String>, RunError> {
+        let (device, task) = (&self.base.device, task(self.base.config()));
+        let translator = Translator::new(&self.model, &self.tokenizer, device, task);
+        Ok(translator.translate(texts)?)
+    }
+}
+
+impl Run for TranslationRun {
+    fn base(&self) -> &Base {
+        &self.base
+    }
+
+    fn schema(&self) -> InputSchema {
+        let most = self.model.context_length();
+        InputSchema::one("text", InputKind::Text { most })
+    }
+
+    fn evaluate(&self, on: On<'_>) -> Result<Evaluated, RunError> {
+        let config = self.base.config();
+        let read = |path: &str, target: Option<&str>| {
+            let source = pairs(config);
+            if target.is_some() && source.format != PairFormat::Parallel {
+                return Err(RunError::Usage(ONE_FILE.into()));
+            }
+            let how = (source.format, &source.config);
+            let context = self.model.context_length();
+            let split = PairSplit::of_files(path, target, how, &self.tokenizer, context)?;
+            Ok((PairSamples::new(Some(split)), Vec::new()))
+        };
+        evaluate_on_files::<Pairs>(&self.base, on, read, |samples| {
+            evaluate(
+                config,
+                (&self.model, &self.tokenizer),
+                samples,
+                &self.base.device,
+            )
+        })
+    }
+
+    /// The column `text` holds the sources.
+    fn answers(&self, rows: &RecordBatch) -> Result<Answered, RunError> {
+        let texts = self.translate(&text_cells(rows, "text")?)?;
+        Ok(Answered {
+            answers: Answers::Texts(texts),
+            cut: 0,
+        })
+    }
+
+    fn predict(&self, job: &PredictJob<'_>) -> Result<Predicted, RunError> {
+        predict_lines(self, job, |texts| self.translate(texts))
+    }
+
+    fn merged(&self) -> Result<Vec<(&'static str, Vec<u8>)>, RunError> {
+        merged::<Pairs>(&self.base)
+    }
+}

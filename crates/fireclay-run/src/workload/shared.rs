@@ -1,0 +1,151 @@
+//! What all workloads share: how data is read again, and how finished runs are evaluated and merged.
+
+use std::path::Path;
+
+use burn::module::Module;
+use burn::tensor::{Device, Tensor};
+use fireclay_data::{DataError, TokenizerConfig, TokenizerKind};
+use fireclay_metrics::Report;
+use fireclay_train::loader::Samples;
+use fireclay_train::strategy::evaluation_rows;
+
+use super::{Dataset, Workload};
+use crate::artifacts::model_files;
+use crate::config::{RunConfig, TokenizerSource};
+use crate::lock;
+use crate::predictor::Pass;
+use crate::run::{Base, Evaluated, Evaluations, On, RunError, SPLITS, locate};
+use crate::start::ModelTable;
+
+/// Reads the data of a workload; with the tokenizer of the run at `run`, if it has one, in place of the
+/// configuration's: made again it might not be the same.
+pub(crate) fn load<W: Workload>(
+    config: &RunConfig,
+    tokenizer: Option<&Path>,
+) -> Result<W::Data, DataError> {
+    let own = config.tokenizer.as_ref();
+    let made = own.filter(|source| source.kind != TokenizerKind::File);
+    let (Some(_), Some(path)) = (made, tokenizer) else {
+        return W::load(config, own);
+    };
+    let source = TokenizerSource {
+        kind: TokenizerKind::File,
+        config: TokenizerConfig {
+            path: Some(path.display().to_string()),
+            ..TokenizerConfig::default()
+        },
+    };
+    let mut data = W::load(config, Some(&source))?;
+    if let Some(files) = data.files() {
+        // It is a file of the run, not of the data.
+        files.retain(|file| file != path);
+    }
+    Ok(data)
+}
+
+/// How whole splits go through the model of a run.
+pub(super) fn pass<S: Samples>(config: &RunConfig) -> Pass {
+    Pass {
+        batch_size: evaluation_rows(&config.eval, config.batch_size()),
+        threads: config.train.loader_threads.unwrap_or_else(S::threads),
+    }
+}
+
+/// The report of each split that holds something; of the validation split it may be known already.
+pub(super) fn evaluate_each<S: Samples>(
+    [valid, test]: [S; 2],
+    mut known: Option<Report>,
+    mut evaluate: impl FnMut(S) -> Result<Report, RunError>,
+) -> Result<Evaluations, RunError> {
+    let mut evaluations = Evaluations::new();
+    for (name, split) in [("valid", valid), ("test", test)] {
+        if split.is_empty() {
+            continue;
+        }
+        let report = match known.take_if(|_| name == "valid") {
+            Some(report) => report,
+            None => evaluate(split)?,
+        };
+        evaluations.insert(name.into(), report);
+    }
+    Ok(evaluations)
+}
+
+/// The files of the model of a run, with its adapters merged into the weights.
+pub(super) fn merged<W: Workload>(base: &Base) -> Result<Vec<(&'static str, Vec<u8>)>, RunError> {
+    let table = W::model(&base.config().model).expect("checked: the model is of this family");
+    let (model, description) = table.load(&base.folder, &base.device)?;
+    Ok(model_files(&model.materialize(), &description)?)
+}
+
+/// Evaluates a run on a split of its own data, or on other data, which `read` reads from one file.
+pub(super) fn evaluate_on<W: Workload>(
+    base: &Base,
+    on: On<'_>,
+    read: impl FnOnce(&str) -> Result<(W::Samples, Vec<String>), RunError>,
+    evaluate: impl FnOnce(W::Samples) -> Result<Report, RunError>,
+) -> Result<Evaluated, RunError> {
+    let read = |path: &str, target: Option<&str>| match target {
+        Some(_) => Err(RunError::Usage(ONE_FILE.into())),
+        None => read(path),
+    };
+    evaluate_on_files::<W>(base, on, read, evaluate)
+}
+
+/// Why a file of translations is refused.
+pub(super) const ONE_FILE: &str = "--target-data is for runs on two parallel files";
+
+/// As [`evaluate_on`], where other data may be two files.
+pub(super) fn evaluate_on_files<W: Workload>(
+    base: &Base,
+    on: On<'_>,
+    read: impl FnOnce(&str, Option<&str>) -> Result<(W::Samples, Vec<String>), RunError>,
+    evaluate: impl FnOnce(W::Samples) -> Result<Report, RunError>,
+) -> Result<Evaluated, RunError> {
+    let (name, samples, notes) = match on {
+        On::File { path, target } => {
+            let (samples, notes) = read(path, target)?;
+            (path, samples, notes)
+        }
+        On::Split(split) => {
+            let data = own::<W>(base)?;
+            let samples = W::evaluated(base.config(), &data, split);
+            (SPLITS[split], samples, Vec::new())
+        }
+    };
+    if samples.is_empty() {
+        return Err(RunError::Usage(match on {
+            On::Split(_) => format!("the run has no {name} rows; name another split"),
+            On::File { .. } => format!("{name} has no {}", W::UNIT),
+        }));
+    }
+    Ok(Evaluated {
+        name: name.to_owned(),
+        report: evaluate(samples)?,
+        notes,
+    })
+}
+
+/// The data that a run was trained on, unless it has changed: its splits and its preprocessing would be
+/// others.
+fn own<W: Workload>(base: &Base) -> Result<W::Data, RunError> {
+    let tokenizer = lock::tokenizer(&base.folder)?;
+    let data = load::<W>(base.config(), tokenizer.as_deref());
+    let data = data.map_err(|error| locate(&base.loaded, error))?;
+    unchanged(&data, &base.folder)?;
+    Ok(data)
+}
+
+/// Refuses data that is not what the run in `folder` was trained on.
+fn unchanged(data: &impl Dataset, folder: &Path) -> Result<(), RunError> {
+    let changed = lock::changed_files(data.hashes()?, folder)?;
+    match changed.is_empty() {
+        true => Ok(()),
+        false => Err(RunError::DataChanged(changed.join(", "))),
+    }
+}
+
+/// Zeros of these sides: a batch of a plan.
+pub(super) fn blank<const D: usize>(sides: [usize; D], device: &Device) -> Tensor<D> {
+    Tensor::zeros(sides, device)
+}

@@ -1,0 +1,120 @@
+//! Its `[data]` table and its data.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use burn::tensor::Device;
+use fireclay_data::arrow::array::RecordBatch;
+use fireclay_data::{
+    DataError, Features, Labels, Note, Preprocess, ReadOptions, Split, SplitConfig, Table as Rows,
+    TableConfig, TableData, TableFormat, TargetKind, inspect, split,
+};
+use fireclay_models::{Tabular, TabularConfig, TabularShape};
+
+use super::super::spec::{Assumed, Assumptions, InputSpec, check_unread, missing};
+use super::super::dataset::{Columns, Dataset, constant, counts, hashes_of, text_cells};
+use super::super::shared::{blank, evaluate_on, merged};
+use super::super::{Batch, Inspected, Model, Trained, Workload, labelled};
+use crate::config::{holds_out, split_key};
+use crate::answer::Meaning;
+use crate::artifacts::{POSTPROCESS, PREPROCESS};
+use crate::config::Refusal;
+use crate::config::{
+    DataConfig, DataSection, ModelConfig, RunConfig, TableSource, TaskConfig, TokenizerSource,
+};
+use crate::lock;
+use crate::predict::predict_rows;
+use crate::predictor::Predictor;
+use crate::run::{
+    Answered, Base, Evaluated, Evaluations, InputColumn, InputKind, InputSchema, On, PredictJob,
+    Predicted, Run, RunError,
+};
+use crate::samples::{TableSamples, upload_rows};
+use crate::task::{TableInput, Target, WithObjective, blank_labels};
+use super::{Table, tables};
+
+impl DataSection for TableSource {
+    fn name(&self) -> &'static str {
+        self.format.name()
+    }
+
+    fn path(&self) -> &str {
+        &self.config.path
+    }
+
+    fn files(&self) -> Vec<(&'static str, &Option<String>)> {
+        vec![
+            ("valid_path", &self.config.valid_path),
+            ("test_path", &self.config.test_path),
+        ]
+    }
+
+    fn split(&self) -> Option<&SplitConfig> {
+        Some(&self.config.split)
+    }
+
+    fn holds_out(&self) -> bool {
+        holds_out(self.files(), &self.config.split)
+    }
+
+    fn validate(&self) -> Vec<(String, String)> {
+        self.config.validate(self.format)
+    }
+
+    fn key_of_column(&self, column: &str) -> Option<String> {
+        let data: &TableConfig = &self.config;
+        let is = |name: &Option<String>| name.as_deref() == Some(column);
+        if data.target == column {
+            Some("data.target".into())
+        } else if is(&data.id) {
+            Some("data.id".into())
+        } else if data.ignore.iter().any(|name| name == column) {
+            Some("data.ignore".into())
+        } else if data.columns.contains_key(column) {
+            Some(format!("data.columns.{column}"))
+        } else {
+            split_key(&data.split, column)
+        }
+    }
+}
+
+impl Dataset for TableData {
+    fn notes(&self) -> &[Note] {
+        &self.notes
+    }
+
+    fn sizes(&self) -> [(&'static str, usize); 3] {
+        self.named().map(|(name, split)| (name, split.len()))
+    }
+
+    fn target(&self) -> Target {
+        let (classes, scale) = (self.preprocess.classes(), self.preprocess.target_mean_std());
+        Target::new(classes, scale, &self.train.labels)
+    }
+
+    fn constant_target(&self) -> Option<f64> {
+        constant(&self.train.labels)
+    }
+
+    fn preprocess(&self) -> Vec<(&'static str, String)> {
+        vec![(PREPROCESS, self.preprocess.to_json())]
+    }
+
+    fn columns(&self, split: usize) -> Columns {
+        let carried = &[&self.train, &self.valid, &self.test][split].carried;
+        Columns::carried(carried)
+    }
+
+    fn files(&mut self) -> Option<&mut Vec<PathBuf>> {
+        Some(&mut self.files)
+    }
+
+    fn hashes(&self) -> Result<BTreeMap<String, String>, DataError> {
+        hashes_of(&self.files)
+    }
+
+    /// The report on the table says all.
+    fn overview(&self) -> (Option<usize>, Vec<Vec<String>>) {
+        (None, Vec::new())
+    }
+}

@@ -1,0 +1,99 @@
+//! Its finished runs.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use burn::tensor::Device;
+use fireclay_data::arrow::array::RecordBatch;
+use fireclay_data::{
+    DataError, Features, Labels, Note, Preprocess, ReadOptions, Split, SplitConfig, Table as Rows,
+    TableConfig, TableData, TableFormat, TargetKind, inspect, split,
+};
+use fireclay_models::{Tabular, TabularConfig, TabularShape};
+
+use super::super::spec::{Assumed, Assumptions, InputSpec, check_unread, missing};
+use super::super::dataset::{Columns, Dataset, constant, counts, hashes_of, text_cells};
+use super::super::shared::{blank, evaluate_on, merged};
+use super::super::{Batch, Inspected, Model, Trained, Workload, labelled};
+use crate::config::{holds_out, split_key};
+use crate::answer::Meaning;
+use crate::artifacts::{POSTPROCESS, PREPROCESS};
+use crate::config::Refusal;
+use crate::config::{
+    DataConfig, DataSection, ModelConfig, RunConfig, TableSource, TaskConfig, TokenizerSource,
+};
+use crate::lock;
+use crate::predict::predict_rows;
+use crate::predictor::Predictor;
+use crate::run::{
+    Answered, Base, Evaluated, Evaluations, InputColumn, InputKind, InputSchema, On, PredictJob,
+    Predicted, Run, RunError,
+};
+use crate::samples::{TableSamples, upload_rows};
+use crate::task::{TableInput, Target, WithObjective, blank_labels};
+use super::{Table, tables, ROWS};
+
+/// A finished run on a table.
+pub(super) struct TableRun {
+    pub base: Base,
+    pub preprocess: Preprocess,
+    pub predictor: Predictor<Tabular>,
+}
+
+impl Run for TableRun {
+    fn base(&self) -> &Base {
+        &self.base
+    }
+
+    fn schema(&self) -> InputSchema {
+        let kind = InputKind::Cell;
+        let columns = self.preprocess.columns().into_iter();
+        let columns = columns.map(|name| InputColumn {
+            name,
+            kind: kind.clone(),
+        });
+        InputSchema {
+            columns: columns.collect(),
+        }
+    }
+
+    fn meaning(&self) -> Option<&dyn Meaning> {
+        Some(self.predictor.answer.meaning())
+    }
+
+    fn evaluate(&self, on: On<'_>) -> Result<Evaluated, RunError> {
+        let read = |path: &str| {
+            let (source, _) = tables(self.base.config());
+            let format = TableFormat::from_path(path.as_ref()).unwrap_or(source.format);
+            let options = ReadOptions::from_config(format, &source.config);
+            let split = Split::load(path, &options, &self.preprocess, None)?;
+            Ok((TableSamples::new(split), Vec::new()))
+        };
+        evaluate_on::<Table>(&self.base, on, read, |samples| {
+            labelled::evaluate(&self.base, &self.predictor, samples)
+        })
+    }
+
+    fn answers(&self, rows: &RecordBatch) -> Result<Answered, RunError> {
+        let features: Features = self.preprocess.encode(rows)?;
+        let positions: Vec<u32> = (0..features.rows as u32).collect();
+        let parts = positions.chunks(ROWS);
+        let parts = parts.map(|rows| upload_rows(features.gather(rows), self.predictor.device()));
+        Ok(Answered {
+            answers: self.predictor.predict(parts),
+            cut: 0,
+        })
+    }
+
+    fn predict(&self, job: &PredictJob<'_>) -> Result<Predicted, RunError> {
+        let (source, _) = tables(self.base.config());
+        let options = |format| ReadOptions::from_config(format, &source.config);
+        let names = (source.format, source.config.id.as_deref());
+        let (predicted, _) = predict_rows(self, job, options, names)?;
+        Ok(predicted)
+    }
+
+    fn merged(&self) -> Result<Vec<(&'static str, Vec<u8>)>, RunError> {
+        Err(RunError::Usage("a model for tables has no adapters".into()))
+    }
+}
