@@ -1,6 +1,5 @@
 //! What workloads on samples with labels share: how they are judged, and how they answer.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use burn::module::Module;
@@ -11,19 +10,15 @@ use fireclay_models::{Family, ModelDescription};
 use super::shared::pass;
 use super::{Columns, Dataset, Trained};
 use crate::answer::{Answers, truth_column};
-use crate::artifacts::{
-    POSTPROCESS, PREDICTIONS, belong_together, model_files, read_json, to_json,
-};
+use crate::artifacts::{POSTPROCESS, PREDICTIONS, belong_together, read_json, to_json};
 use crate::config::RunConfig;
-use crate::lock;
-use crate::predictor::{Pass, Predictor};
-use crate::run::{Base, Evaluated, Evaluations, On, RunError, SPLITS, locate};
+use crate::predictor::Predictor;
+use crate::run::{Base, Evaluations, RunError, SPLITS};
 use crate::start::ModelTable;
 use crate::task::{Answer, Batch, Network};
 use fireclay_metrics::Report;
 use fireclay_train::loader::Samples;
 use fireclay_train::run_folder::write_whole;
-use fireclay_train::strategy::evaluation_rows;
 
 /// Tunes, evaluates and writes down what came of it.
 pub(super) fn conclude<N, S>(

@@ -5,8 +5,8 @@ use fireclay_data::arrow::array::RecordBatch;
 use fireclay_data::{DataError, MaskedSplit, Masking, TextData, TokenSplit, Tokenizer};
 use fireclay_models::{EncoderConfig, EncoderModel, EncoderShape};
 
-use super::shared::{evaluate_each, evaluate_on, merged, pass};
 use super::labelled_text::{blank_text, encoder};
+use super::shared::{evaluate_each, evaluate_on, merged, pass};
 use super::spec::{Assumptions, InputSpec};
 use super::text::{self, Reads};
 use super::{Batch, Model, Trained, Workload};

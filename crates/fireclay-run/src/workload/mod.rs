@@ -4,11 +4,11 @@
 //! workload; the list at the end of this file is the only one.
 
 mod causal_lm;
+mod dataset;
 mod image;
 mod labelled;
 mod labelled_text;
 mod masked_lm;
-mod dataset;
 mod pairs;
 mod shared;
 mod spec;
@@ -18,16 +18,11 @@ mod text;
 pub use dataset::{Columns, Dataset};
 pub use spec::{Assumed, Assumptions, HeldOut, InputSpec};
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
-use burn::tensor::{Device, Tensor};
-use fireclay_data::arrow::array::{ArrayRef, RecordBatch, StringArray, UInt64Array};
-use fireclay_data::{
-    Carried, DataError, DataReport, Note, Tokenizer, TokenizerConfig, TokenizerKind, column,
-    fingerprint,
-};
+use burn::tensor::Device;
+use fireclay_data::{DataError, DataReport};
 use fireclay_models::Family;
 
 use crate::config::Refusal;
@@ -35,7 +30,6 @@ use crate::config::{DataConfig, ModelConfig, RunConfig, TaskConfig, TokenizerSou
 use crate::run::{Base, Evaluations, Run, RunError};
 use crate::start::ModelTable;
 use crate::task::{Target, WithObjective};
-use fireclay_metrics::Report;
 use fireclay_train::loader::Samples;
 use fireclay_train::run_folder::RunFolder;
 use fireclay_train::strategy::Scores;
@@ -372,4 +366,3 @@ impl Words {
         with_workload(config, Ask)
     }
 }
-

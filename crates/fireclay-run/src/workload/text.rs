@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use fireclay_data::{DataError, Note, Packing, TextData, TextFormat, TokenSplit, Tokenizer};
 
-use super::spec::{Assumed, Assumptions, InputSpec, check_unread};
 use super::dataset::{Dataset, hashes_of};
+use super::spec::{Assumed, Assumptions, InputSpec, check_unread};
 use crate::artifacts::TOKENIZER;
 use crate::config::Refusal;
 use crate::config::{

@@ -4,38 +4,16 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use burn::tensor::Device;
-use fireclay_data::arrow::array::{ArrayRef, RecordBatch, StringArray};
-use fireclay_data::{
-    DataError, ImageData, ImageDataConfig, ImagePixels, ImagePreprocess, ImageSplit, Labels, Mix,
-    Note, SplitConfig, TargetKind,
-};
-use fireclay_models::{ImageConfig, ImageModel, ImageShape};
+use fireclay_data::arrow::array::{ArrayRef, StringArray};
+use fireclay_data::{DataError, ImageData, ImageDataConfig, Note, SplitConfig, TargetKind};
 
-use super::super::spec::{Assumed, Assumptions, InputSpec, check_unread, missing};
-use super::super::table::blank_labelled;
-use super::super::dataset::{Columns, Dataset, constant, counts, hashes_of, text_cells};
-use super::super::shared::{ONE_FILE, blank, evaluate_each, evaluate_on, evaluate_on_files, merged, pass};
-use super::super::{Batch, Inspected, Model, Trained, Workload, labelled};
-use crate::config::{holds_out, split_key};
-use crate::answer::{Answers, Meaning};
-use crate::artifacts::{POSTPROCESS, PREPROCESS};
-use crate::config::Refusal;
-use crate::config::{
-    DataConfig, DataSection, ImageSource, ModelConfig, NetworkConfig, RunConfig, TaskConfig,
-    TokenizerSource,
-};
-use crate::lock;
-use crate::predict::predict_images;
-use crate::predictor::Predictor;
-use crate::run::{
-    Answered, Base, Evaluated, Evaluations, InputKind, InputSchema, On, PredictJob, Predicted, Run,
-    RunError,
-};
-use crate::samples::{ImageSamples, upload_images};
-use crate::task::{Target, WithObjective};
+use super::super::dataset::{Columns, Dataset, constant, counts};
+use crate::answer::Meaning;
+use crate::artifacts::PREPROCESS;
+use crate::config::split_key;
+use crate::config::{DataSection, ImageSource};
+use crate::task::Target;
 use fireclay_train::loader::Samples;
-use super::{Image, images};
 
 impl DataSection for ImageSource {
     fn name(&self) -> &'static str {

@@ -3,39 +3,24 @@
 mod data;
 mod run;
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
-use std::sync::Arc;
-
 use burn::tensor::Device;
-use fireclay_data::arrow::array::{ArrayRef, RecordBatch, StringArray};
-use fireclay_data::{
-    DataError, ImageData, ImageDataConfig, ImagePixels, ImagePreprocess, ImageSplit, Labels, Mix,
-    Note, SplitConfig, TargetKind,
-};
+use fireclay_data::{DataError, ImageData, ImagePreprocess, Mix};
 use fireclay_models::{ImageConfig, ImageModel, ImageShape};
 
+use super::dataset::Dataset;
+use super::shared::blank;
 use super::spec::{Assumed, Assumptions, InputSpec, check_unread, missing};
 use super::table::blank_labelled;
-use super::dataset::{Columns, Dataset, constant, counts, hashes_of, text_cells};
-use super::shared::{ONE_FILE, blank, evaluate_each, evaluate_on, evaluate_on_files, merged, pass};
-use super::{Batch, Inspected, Model, Trained, Workload, labelled};
-use crate::config::{holds_out, split_key};
-use crate::answer::{Answers, Meaning};
+use super::{Batch, Model, Trained, Workload, labelled};
+use crate::answer::Meaning;
 use crate::artifacts::{POSTPROCESS, PREPROCESS};
 use crate::config::Refusal;
 use crate::config::{
-    DataConfig, DataSection, ImageSource, ModelConfig, NetworkConfig, RunConfig, TaskConfig,
-    TokenizerSource,
+    DataConfig, ImageSource, ModelConfig, NetworkConfig, RunConfig, TaskConfig, TokenizerSource,
 };
 use crate::lock;
-use crate::predict::predict_images;
-use crate::predictor::Predictor;
-use crate::run::{
-    Answered, Base, Evaluated, Evaluations, InputKind, InputSchema, On, PredictJob, Predicted, Run,
-    RunError,
-};
-use crate::samples::{ImageSamples, upload_images};
+use crate::run::{Base, Evaluations, Run, RunError};
+use crate::samples::ImageSamples;
 use crate::task::{Target, WithObjective};
 use fireclay_train::loader::Samples;
 use run::ImageRun;

@@ -1,41 +1,23 @@
 //! Its finished runs.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
 
-use burn::tensor::Device;
-use fireclay_data::arrow::array::{ArrayRef, RecordBatch, StringArray};
-use fireclay_data::{
-    DataError, ImageData, ImageDataConfig, ImagePixels, ImagePreprocess, ImageSplit, Labels, Mix,
-    Note, SplitConfig, TargetKind,
-};
-use fireclay_models::{ImageConfig, ImageModel, ImageShape};
+use fireclay_data::arrow::array::RecordBatch;
+use fireclay_data::{ImagePixels, ImagePreprocess, ImageSplit};
+use fireclay_models::ImageModel;
 
-use super::super::spec::{Assumed, Assumptions, InputSpec, check_unread, missing};
-use super::super::table::blank_labelled;
-use super::super::dataset::{Columns, Dataset, constant, counts, hashes_of, text_cells};
-use super::super::shared::{ONE_FILE, blank, evaluate_each, evaluate_on, evaluate_on_files, merged, pass};
-use super::super::{Batch, Inspected, Model, Trained, Workload, labelled};
-use crate::config::{holds_out, split_key};
+use super::super::dataset::{Dataset, text_cells};
+use super::super::shared::{evaluate_on, merged};
+use super::super::{Workload, labelled};
+use super::{Image, images};
 use crate::answer::{Answers, Meaning};
-use crate::artifacts::{POSTPROCESS, PREPROCESS};
-use crate::config::Refusal;
-use crate::config::{
-    DataConfig, DataSection, ImageSource, ModelConfig, NetworkConfig, RunConfig, TaskConfig,
-    TokenizerSource,
-};
-use crate::lock;
 use crate::predict::predict_images;
 use crate::predictor::Predictor;
 use crate::run::{
-    Answered, Base, Evaluated, Evaluations, InputKind, InputSchema, On, PredictJob, Predicted, Run,
-    RunError,
+    Answered, Base, Evaluated, InputKind, InputSchema, On, PredictJob, Predicted, Run, RunError,
 };
 use crate::samples::{ImageSamples, upload_images};
-use crate::task::{Target, WithObjective};
 use fireclay_train::loader::Samples;
-use super::{Image, images};
 
 /// A finished run on images.
 pub(super) struct ImageRun {

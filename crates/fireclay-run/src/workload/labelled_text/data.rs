@@ -3,37 +3,14 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use burn::tensor::{Device, Tensor};
-use fireclay_data::arrow::array::RecordBatch;
-use fireclay_data::{
-    DataError, Note, PaddedTexts, ReadOptions, SplitConfig, TableFormat, TargetKind,
-    TextPreprocess, TextTableData, TextTableSplit, Tokenizer,
-};
-use fireclay_models::{EncoderConfig, EncoderModel, EncoderShape};
+use fireclay_data::{DataError, Note, SplitConfig, TargetKind, TextTableData, Tokenizer};
 
-use super::super::spec::{Assumed, Assumptions, HeldOut, InputSpec, at_most, check_unread};
-use super::super::table::blank_labelled;
-use super::super::dataset::{Columns, Dataset, constant, counts, hashes_of, text_cells};
-use super::super::shared::{ONE_FILE, blank, evaluate_each, evaluate_on, evaluate_on_files, merged, pass};
-use super::super::{Batch, Inspected, Model, Trained, Workload, labelled};
-use crate::config::{holds_out, split_key};
+use super::super::dataset::{Columns, Dataset, constant, counts, hashes_of};
 use crate::answer::Meaning;
-use crate::artifacts::{POSTPROCESS, PREPROCESS, TOKENIZER};
-use crate::config::Refusal;
-use crate::config::{
-    DataConfig, DataSection, ModelConfig, NeedsTokenizer, NetworkConfig, RunConfig, TaskConfig,
-    TextTableSource, TokenizerSource,
-};
-use crate::lock;
-use crate::predict::predict_rows;
-use crate::predictor::Predictor;
-use crate::run::{
-    Answered, Base, Evaluated, Evaluations, InputKind, InputSchema, On, PredictJob, Predicted, Run,
-    RunError,
-};
-use crate::samples::{TextTableSamples, upload_texts};
-use crate::task::{Target, TextInput, WithObjective};
-use super::{LabelledText, texts};
+use crate::artifacts::{PREPROCESS, TOKENIZER};
+use crate::config::{DataSection, NeedsTokenizer, TextTableSource};
+use crate::config::{holds_out, split_key};
+use crate::task::Target;
 
 impl DataSection for TextTableSource {
     fn name(&self) -> &'static str {

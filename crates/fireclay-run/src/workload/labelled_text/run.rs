@@ -1,39 +1,23 @@
 //! Its finished runs.
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
-
-use burn::tensor::{Device, Tensor};
 use fireclay_data::arrow::array::RecordBatch;
 use fireclay_data::{
-    DataError, Note, PaddedTexts, ReadOptions, SplitConfig, TableFormat, TargetKind,
-    TextPreprocess, TextTableData, TextTableSplit, Tokenizer,
+    PaddedTexts, ReadOptions, TableFormat, TextPreprocess, TextTableSplit, Tokenizer,
 };
-use fireclay_models::{EncoderConfig, EncoderModel, EncoderShape};
+use fireclay_models::EncoderModel;
 
-use super::super::spec::{Assumed, Assumptions, HeldOut, InputSpec, at_most, check_unread};
-use super::super::table::blank_labelled;
-use super::super::dataset::{Columns, Dataset, constant, counts, hashes_of, text_cells};
-use super::super::shared::{ONE_FILE, blank, evaluate_each, evaluate_on, evaluate_on_files, merged, pass};
-use super::super::{Batch, Inspected, Model, Trained, Workload, labelled};
-use crate::config::{holds_out, split_key};
+use super::super::dataset::Dataset;
+use super::super::shared::{evaluate_on, merged};
+use super::super::{Workload, labelled};
+use super::{LabelledText, TEXTS, texts};
 use crate::answer::Meaning;
-use crate::artifacts::{POSTPROCESS, PREPROCESS, TOKENIZER};
-use crate::config::Refusal;
-use crate::config::{
-    DataConfig, DataSection, ModelConfig, NeedsTokenizer, NetworkConfig, RunConfig, TaskConfig,
-    TextTableSource, TokenizerSource,
-};
-use crate::lock;
+use crate::config::DataSection;
 use crate::predict::predict_rows;
 use crate::predictor::Predictor;
 use crate::run::{
-    Answered, Base, Evaluated, Evaluations, InputKind, InputSchema, On, PredictJob, Predicted, Run,
-    RunError,
+    Answered, Base, Evaluated, InputKind, InputSchema, On, PredictJob, Predicted, Run, RunError,
 };
 use crate::samples::{TextTableSamples, upload_texts};
-use crate::task::{Target, TextInput, WithObjective};
-use super::{LabelledText, texts, TEXTS};
 
 /// A finished run on texts with labels.
 pub(super) struct LabelledTextRun {

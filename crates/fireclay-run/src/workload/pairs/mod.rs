@@ -3,35 +3,24 @@
 mod data;
 mod run;
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
-
 use burn::tensor::{Device, Tensor};
-use fireclay_data::arrow::array::RecordBatch;
-use fireclay_data::{DataError, Note, PairData, PairFormat, PairSplit, Tokenizer};
+use fireclay_data::{DataError, PairData, PairSplit, Tokenizer};
 use fireclay_models::{TranslationConfig, TranslationModel, TranslationShape};
 
-
+use super::dataset::Dataset;
 use super::labelled_text::blank_text;
+use super::shared::{evaluate_each, pass};
 use super::spec::{Assumed, Assumptions, HeldOut, InputSpec, at_most, check_unread};
-use super::dataset::{Columns, Dataset, constant, counts, hashes_of, text_cells};
-use super::shared::{ONE_FILE, blank, evaluate_each, evaluate_on, evaluate_on_files, merged, pass};
-use super::{Batch, Inspected, Model, Trained, Workload, labelled};
-use crate::config::{holds_out, split_key};
-use crate::answer::Answers;
+use super::{Batch, Model, Trained, Workload};
 use crate::artifacts::{TOKENIZER, belong_together};
 use crate::config::Refusal;
 use crate::config::{
-    DataConfig, DataSection, ModelConfig, NeedsTokenizer, NetworkConfig, PairSource, RunConfig,
-    TaskConfig, TokenizerSource,
+    DataConfig, DataSection, ModelConfig, NetworkConfig, PairSource, RunConfig, TaskConfig,
+    TokenizerSource,
 };
 use crate::language::score;
 use crate::lock;
-use crate::predict::predict_lines;
-use crate::run::{
-    Answered, Base, Evaluated, Evaluations, InputKind, InputSchema, On, PredictJob, Predicted, Run,
-    RunError,
-};
+use crate::run::{Base, Evaluations, Run, RunError};
 use crate::samples::PairSamples;
 use crate::start::ModelTable;
 use crate::task::{

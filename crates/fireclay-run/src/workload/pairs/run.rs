@@ -1,42 +1,21 @@
 //! Its finished runs.
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
-
-use burn::tensor::{Device, Tensor};
 use fireclay_data::arrow::array::RecordBatch;
-use fireclay_data::{DataError, Note, PairData, PairFormat, PairSplit, Tokenizer};
-use fireclay_models::{TranslationConfig, TranslationModel, TranslationShape};
+use fireclay_data::{PairFormat, PairSplit, Tokenizer};
+use fireclay_models::TranslationModel;
 
-
-use super::super::labelled_text::blank_text;
-use super::super::spec::{Assumed, Assumptions, HeldOut, InputSpec, at_most, check_unread};
-use super::super::dataset::{Columns, Dataset, constant, counts, hashes_of, text_cells};
-use super::super::shared::{ONE_FILE, blank, evaluate_each, evaluate_on, evaluate_on_files, merged, pass};
-use super::super::{Batch, Inspected, Model, Trained, Workload, labelled};
-use crate::config::{holds_out, split_key};
+use super::super::Workload;
+use super::super::dataset::{Dataset, text_cells};
+use super::super::shared::{ONE_FILE, evaluate_on_files, merged};
+use super::{Pairs, evaluate, pairs, task};
 use crate::answer::Answers;
-use crate::artifacts::{TOKENIZER, belong_together};
-use crate::config::Refusal;
-use crate::config::{
-    DataConfig, DataSection, ModelConfig, NeedsTokenizer, NetworkConfig, PairSource, RunConfig,
-    TaskConfig, TokenizerSource,
-};
-use crate::language::score;
-use crate::lock;
+use crate::config::DataSection;
 use crate::predict::predict_lines;
 use crate::run::{
-    Answered, Base, Evaluated, Evaluations, InputKind, InputSchema, On, PredictJob, Predicted, Run,
-    RunError,
+    Answered, Base, Evaluated, InputKind, InputSchema, On, PredictJob, Predicted, Run, RunError,
 };
 use crate::samples::PairSamples;
-use crate::start::ModelTable;
-use crate::task::{
-    PairBatch, Seq2Seq, Seq2SeqConfig, Seq2SeqObjective, Target, TokenScorer, WithObjective,
-};
-use crate::translate::{TOGETHER, Translator, search_blindly};
-use fireclay_metrics::{Report, bleu, chrf};
-use super::{Pairs, pairs, task, evaluate};
+use crate::translate::Translator;
 
 /// A finished run on pairs of texts.
 pub(super) struct TranslationRun {

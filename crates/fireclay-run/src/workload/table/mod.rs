@@ -3,36 +3,21 @@
 mod data;
 mod run;
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
-
 use burn::tensor::Device;
-use fireclay_data::arrow::array::RecordBatch;
-use fireclay_data::{
-    DataError, Features, Labels, Note, Preprocess, ReadOptions, Split, SplitConfig, Table as Rows,
-    TableConfig, TableData, TableFormat, TargetKind, inspect, split,
-};
+use fireclay_data::{DataError, Preprocess, Table as Rows, TableData, TargetKind, inspect, split};
 use fireclay_models::{Tabular, TabularConfig, TabularShape};
 
+use super::dataset::Dataset;
+use super::shared::blank;
 use super::spec::{Assumed, Assumptions, InputSpec, check_unread, missing};
-use super::dataset::{Columns, Dataset, constant, counts, hashes_of, text_cells};
-use super::shared::{blank, evaluate_on, merged};
 use super::{Batch, Inspected, Model, Trained, Workload, labelled};
-use crate::config::{holds_out, split_key};
 use crate::answer::Meaning;
 use crate::artifacts::{POSTPROCESS, PREPROCESS};
 use crate::config::Refusal;
-use crate::config::{
-    DataConfig, DataSection, ModelConfig, RunConfig, TableSource, TaskConfig, TokenizerSource,
-};
+use crate::config::{DataConfig, ModelConfig, RunConfig, TableSource, TaskConfig, TokenizerSource};
 use crate::lock;
-use crate::predict::predict_rows;
-use crate::predictor::Predictor;
-use crate::run::{
-    Answered, Base, Evaluated, Evaluations, InputColumn, InputKind, InputSchema, On, PredictJob,
-    Predicted, Run, RunError,
-};
-use crate::samples::{TableSamples, upload_rows};
+use crate::run::{Base, Evaluations, Run, RunError};
+use crate::samples::TableSamples;
 use crate::task::{TableInput, Target, WithObjective, blank_labels};
 use run::TableRun;
 
