@@ -8,13 +8,10 @@ use fireclay_data::arrow::array::{ArrayRef, StringArray};
 use fireclay_data::{DataError, ImageData, ImageDataConfig, Note, SplitConfig, TargetKind};
 
 use super::super::dataset::{Columns, Dataset, constant, counts};
-use crate::answer::Meaning;
 use crate::artifacts::PREPROCESS;
 use crate::config::split_key;
 use crate::config::{DataSection, ImageSource};
 use crate::task::Target;
-use fireclay_train::loader::Samples;
-
 impl DataSection for ImageSource {
     fn name(&self) -> &'static str {
         self.format.name()

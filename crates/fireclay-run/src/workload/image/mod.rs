@@ -12,7 +12,6 @@ use super::shared::blank;
 use super::spec::{Assumed, Assumptions, InputSpec, check_unread, missing};
 use super::table::blank_labelled;
 use super::{Batch, Model, Trained, Workload, labelled};
-use crate::answer::Meaning;
 use crate::artifacts::{POSTPROCESS, PREPROCESS};
 use crate::config::Refusal;
 use crate::config::{
@@ -22,7 +21,6 @@ use crate::lock;
 use crate::run::{Base, Evaluations, Run, RunError};
 use crate::samples::ImageSamples;
 use crate::task::{Target, WithObjective};
-use fireclay_train::loader::Samples;
 use run::ImageRun;
 
 /// The workload.

@@ -6,9 +6,9 @@ use fireclay_data::arrow::array::RecordBatch;
 use fireclay_data::{ImagePixels, ImagePreprocess, ImageSplit};
 use fireclay_models::ImageModel;
 
-use super::super::dataset::{Dataset, text_cells};
+use super::super::dataset::text_cells;
+use super::super::labelled;
 use super::super::shared::{evaluate_on, merged};
-use super::super::{Workload, labelled};
 use super::{Image, images};
 use crate::answer::{Answers, Meaning};
 use crate::predict::predict_images;

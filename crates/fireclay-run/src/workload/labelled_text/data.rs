@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use fireclay_data::{DataError, Note, SplitConfig, TargetKind, TextTableData, Tokenizer};
 
 use super::super::dataset::{Columns, Dataset, constant, counts, hashes_of};
-use crate::answer::Meaning;
 use crate::artifacts::{PREPROCESS, TOKENIZER};
 use crate::config::{DataSection, NeedsTokenizer, TextTableSource};
 use crate::config::{holds_out, split_key};

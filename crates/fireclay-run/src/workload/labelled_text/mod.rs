@@ -11,12 +11,10 @@ use super::dataset::Dataset;
 use super::spec::{Assumed, Assumptions, HeldOut, InputSpec, at_most, check_unread};
 use super::table::blank_labelled;
 use super::{Batch, Model, Trained, Workload, labelled};
-use crate::answer::Meaning;
 use crate::artifacts::{POSTPROCESS, PREPROCESS, TOKENIZER};
 use crate::config::Refusal;
 use crate::config::{
-    DataConfig, DataSection, ModelConfig, NetworkConfig, RunConfig, TaskConfig, TextTableSource,
-    TokenizerSource,
+    DataConfig, ModelConfig, NetworkConfig, RunConfig, TaskConfig, TextTableSource, TokenizerSource,
 };
 use crate::lock;
 use crate::run::{Base, Evaluations, Run, RunError};

@@ -6,12 +6,10 @@ use fireclay_data::{
 };
 use fireclay_models::EncoderModel;
 
-use super::super::dataset::Dataset;
+use super::super::labelled;
 use super::super::shared::{evaluate_on, merged};
-use super::super::{Workload, labelled};
 use super::{LabelledText, TEXTS, texts};
 use crate::answer::Meaning;
-use crate::config::DataSection;
 use crate::predict::predict_rows;
 use crate::predictor::Predictor;
 use crate::run::{

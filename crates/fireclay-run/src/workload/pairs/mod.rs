@@ -15,8 +15,7 @@ use super::{Batch, Model, Trained, Workload};
 use crate::artifacts::{TOKENIZER, belong_together};
 use crate::config::Refusal;
 use crate::config::{
-    DataConfig, DataSection, ModelConfig, NetworkConfig, PairSource, RunConfig, TaskConfig,
-    TokenizerSource,
+    DataConfig, ModelConfig, NetworkConfig, PairSource, RunConfig, TaskConfig, TokenizerSource,
 };
 use crate::language::score;
 use crate::lock;

@@ -4,12 +4,10 @@ use fireclay_data::arrow::array::RecordBatch;
 use fireclay_data::{PairFormat, PairSplit, Tokenizer};
 use fireclay_models::TranslationModel;
 
-use super::super::Workload;
-use super::super::dataset::{Dataset, text_cells};
+use super::super::dataset::text_cells;
 use super::super::shared::{ONE_FILE, evaluate_on_files, merged};
 use super::{Pairs, evaluate, pairs, task};
 use crate::answer::Answers;
-use crate::config::DataSection;
 use crate::predict::predict_lines;
 use crate::run::{
     Answered, Base, Evaluated, InputKind, InputSchema, On, PredictJob, Predicted, Run, RunError,

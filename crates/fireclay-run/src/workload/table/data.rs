@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use fireclay_data::{DataError, Note, SplitConfig, TableConfig, TableData};
 
 use super::super::dataset::{Columns, Dataset, constant, hashes_of};
-use crate::answer::Meaning;
 use crate::artifacts::PREPROCESS;
 use crate::config::{DataSection, TableSource};
 use crate::config::{holds_out, split_key};

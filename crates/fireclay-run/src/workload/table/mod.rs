@@ -11,7 +11,6 @@ use super::dataset::Dataset;
 use super::shared::blank;
 use super::spec::{Assumed, Assumptions, InputSpec, check_unread, missing};
 use super::{Batch, Inspected, Model, Trained, Workload, labelled};
-use crate::answer::Meaning;
 use crate::artifacts::{POSTPROCESS, PREPROCESS};
 use crate::config::Refusal;
 use crate::config::{DataConfig, ModelConfig, RunConfig, TableSource, TaskConfig, TokenizerSource};

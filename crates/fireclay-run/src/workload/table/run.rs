@@ -4,9 +4,8 @@ use fireclay_data::arrow::array::RecordBatch;
 use fireclay_data::{Features, Preprocess, ReadOptions, Split, TableFormat};
 use fireclay_models::Tabular;
 
-use super::super::dataset::Dataset;
+use super::super::labelled;
 use super::super::shared::evaluate_on;
-use super::super::{Workload, labelled};
 use super::{ROWS, Table, tables};
 use crate::answer::Meaning;
 use crate::predict::predict_rows;
