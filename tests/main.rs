@@ -18,6 +18,7 @@ mod outside;
 mod plan;
 mod precision;
 mod resume;
+mod runs;
 mod shipped;
 mod tables;
 mod train;

@@ -19,7 +19,7 @@ use fireclay_train::observer::Observer;
 use fireclay_train::run_folder::{self, RunFolder};
 use fireclay_train::strategy::LoopState;
 
-use crate::config::{Loaded, RunConfig};
+use crate::config::{BatchSize, Loaded, RunConfig};
 use crate::device::RunDevice;
 use crate::lock;
 use crate::read::load_run;
@@ -47,6 +47,22 @@ pub struct Planner {
     pub settle: fn(&mut RunConfig, &RunData) -> Result<(), (String, String)>,
     /// How fast a training that cost this computed, if that is known.
     pub speed: fn(&RunConfig, &RunData, &RunDevice, &Cost) -> Option<Speed>,
+}
+
+/// Nobody to ask: "auto" is refused, and no speed is known.
+impl Default for Planner {
+    fn default() -> Self {
+        Self {
+            settle: |config, _| match config.batch_size() {
+                BatchSize::Auto => Err((
+                    "train.batch_size".into(),
+                    "is \"auto\", which a planner settles; name a number".into(),
+                )),
+                _ => Ok(()),
+            },
+            speed: |_, _, _, _| None,
+        }
+    }
 }
 
 /// A run that ended without an error.

@@ -1,0 +1,181 @@
+//! Finished runs, opened by another Rust program, as a service or an explanation would.
+
+use std::fs::File;
+
+use burn::tensor::Device;
+use fireclay_data::arrow::array::{Array, Float64Array, RecordBatch, StringArray, UInt64Array};
+use fireclay_data::{ReadOptions, TableFormat, stream};
+use fireclay_run::{On, Run, open};
+use serde_json::json;
+
+use crate::support::Project;
+
+/// The rows of a table.
+fn rows(project: &Project, name: &str) -> RecordBatch {
+    let path = project.path(name);
+    let format = TableFormat::from_path(&path).unwrap();
+    let options = ReadOptions::new(format);
+    let mut batches = stream(&path.display().to_string(), &options).unwrap();
+    batches.next().unwrap().unwrap()
+}
+
+fn opened(project: &Project, run: &str) -> Box<dyn Run> {
+    open(&project.path(run), &Device::flex()).unwrap()
+}
+
+#[test]
+fn a_run_answers_as_its_training_and_predict_did() {
+    let project = Project::new();
+    project
+        .ok("train configs/tabular/iris.toml -q --set device.backend=flex --set train.epochs=20");
+    let run = opened(&project, "runs/iris/1");
+    let evaluation = project.json("runs/iris/1/evaluation.json");
+    for (number, name) in [(1, "valid"), (2, "test")] {
+        let evaluated = run.evaluate(On::Split(number)).unwrap();
+        assert_eq!(json!(evaluated.report), evaluation[name], "{name}");
+    }
+    let names: Vec<_> = run
+        .schema()
+        .columns
+        .into_iter()
+        .map(|column| column.name)
+        .collect();
+    assert_eq!(
+        names,
+        ["sepal_length", "sepal_width", "petal_length", "petal_width"]
+    );
+
+    project.ok("predict runs/iris/1 datasets/iris/data.csv -o answers.parquet");
+    let written = rows(&project, "answers.parquet");
+    let answers = run
+        .answers(&rows(&project, "datasets/iris/data.csv"))
+        .unwrap()
+        .answers;
+    let classes = run.meaning().unwrap().classes();
+    assert_eq!(classes, ["setosa", "versicolor", "virginica"]);
+    for (name, column) in answers.by_class(classes) {
+        assert_eq!(written.column_by_name(&name), Some(&column), "{name}");
+    }
+    let predictions = answers.predictions(classes);
+    assert_eq!(written.column_by_name("prediction"), Some(&predictions));
+}
+
+#[test]
+fn a_run_keeps_its_predictions_with_what_is_carried_beside_them() {
+    let project = Project::new();
+    let set = "--set device.backend=flex --set train.max_steps=5";
+    let extra = "--set data.extra_columns=[\"mean_radius\"]";
+    project.ok(&format!(
+        "train configs/tabular/breast-cancer.toml -q {set} {extra}"
+    ));
+    let kept = rows(&project, "runs/breast-cancer/1/predictions.parquet");
+    let column = |name: &str| {
+        kept.column_by_name(name)
+            .unwrap_or_else(|| panic!("{name}"))
+    };
+    let texts = |name: &str| {
+        column(name)
+            .as_any()
+            .downcast_ref::<StringArray>()
+            .unwrap()
+            .clone()
+    };
+    let evaluation = project.json("runs/breast-cancer/1/evaluation.json");
+    let data = rows(&project, "datasets/breast-cancer/data.csv");
+    let radius = data.column_by_name("mean_radius").unwrap();
+    let radius = radius.as_any().downcast_ref::<Float64Array>().unwrap();
+    let carried = column("mean_radius")
+        .as_any()
+        .downcast_ref::<Float64Array>()
+        .unwrap()
+        .clone();
+    let row = column("row")
+        .as_any()
+        .downcast_ref::<UInt64Array>()
+        .unwrap()
+        .clone();
+    for split in ["valid", "test"] {
+        let splits = texts("split");
+        let of_split: Vec<usize> = (0..kept.num_rows())
+            .filter(|index| splits.value(*index) == split)
+            .collect();
+        assert_eq!(json!(of_split.len()), evaluation[split]["n"], "{split}");
+        let (truth, prediction) = (texts("truth"), texts("prediction"));
+        let hits = of_split
+            .iter()
+            .filter(|i| truth.value(**i) == prediction.value(**i))
+            .count();
+        let accuracy = hits as f64 / of_split.len() as f64;
+        let expected = evaluation[split]["metrics"]["accuracy"].as_f64().unwrap();
+        assert!(
+            (accuracy - expected).abs() < 1e-12,
+            "{split}: {accuracy} {expected}"
+        );
+    }
+    for index in 0..kept.num_rows() {
+        let at = row.value(index) as usize - 1;
+        assert_eq!(carried.value(index), radius.value(at));
+    }
+
+    let off = "--set eval.keep_predictions=false";
+    project.ok(&format!(
+        "train configs/tabular/breast-cancer.toml -q {set} {off}"
+    ));
+    let path = project.path("runs/breast-cancer/2/predictions.parquet");
+    assert!(File::open(path).is_err());
+}
+
+#[test]
+fn a_row_of_weight_two_trains_like_two_rows() {
+    let table = |weighted: bool| {
+        let mut text = String::from(if weighted { "x,y,w\n" } else { "x,y\n" });
+        for index in 0..24 {
+            let (x, y) = (index % 7, if index % 3 == 0 { "a" } else { "b" });
+            let twice = index % 4 == 0;
+            match weighted {
+                true => text += &format!("{x},{y},{}\n", if twice { 2 } else { 1 }),
+                false => text += &format!("{x},{y}\n").repeat(if twice { 2 } else { 1 }),
+            }
+        }
+        text
+    };
+    let project = Project::new();
+    project.write("twice.csv", &table(false));
+    project.write("weighted.csv", &table(true));
+    let config = |name: &str, weight: &str| {
+        let text = format!(
+            "[device]\nbackend = \"flex\"\n[data]\ntype = \"csv\"\npath = \"{name}.csv\"\n\
+             target = \"y\"\n{weight}split = {{ train = 1.0, valid = 0.0, test = 0.0 }}\n\
+             columns = {{ x = {{ scaling = \"none\" }} }}\n\
+             [model]\ntype = \"linear\"\n[task]\ntype = \"classification\"\n\
+             [optimizer]\ntype = \"sgd\"\nlearning_rate = 0.1\n\
+             [train]\nepochs = 30\nbatch_size = \"full\"\n[checkpoint]\nmonitor = \"train/loss\"\n"
+        );
+        project.write(&format!("{name}.toml"), &text);
+        project.ok(&format!("train {name}.toml -q"));
+        let path = project.path(&format!("runs/{name}/1/metrics.jsonl"));
+        std::fs::read_to_string(path).unwrap()
+    };
+    let last = |text: String| {
+        let line: serde_json::Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
+        line["loss"].as_f64().unwrap()
+    };
+    let twice = last(config("twice", ""));
+    let weighted = last(config("weighted", "weight = \"w\"\n"));
+    assert!((twice - weighted).abs() < 1e-5, "{twice} {weighted}");
+}
+
+#[test]
+fn what_a_run_cannot_do_is_said_before_anything_is_read() {
+    let project = Project::new();
+    project.ok("train configs/tabular/iris.toml -q --set device.backend=flex --set train.epochs=1");
+    let run = opened(&project, "runs/iris/1");
+    let refusal = run.writer().err().unwrap().to_string();
+    assert!(refusal.contains("no model that writes"), "{refusal}");
+    project
+        .run("generate runs/iris/1 --prompt x")
+        .refused(2, &["no model that writes"]);
+    project
+        .run("evaluate runs/iris/1 --data datasets/iris/data.csv --target-data x")
+        .refused(2, &["two parallel files"]);
+}
