@@ -48,19 +48,17 @@ pub(crate) fn predict_images(
             asked.min(classes.len()),
         ))
     });
-    let mut shown = Vec::new();
-    match output {
-        None => shown = tables.collect::<Result<_, RunError>>()?,
-        Some((output, format)) => {
-            whole(output, &images, &run.base().protected(), |part| {
-                let mut writer = TableWriter::create(part, format)?;
-                for table in tables {
-                    writer.write(&table?)?;
-                }
-                Ok(writer.finish()?)
-            })?;
-        }
-    }
+    let shown = match output {
+        None => tables.collect::<Result<_, RunError>>()?,
+        Some((output, format)) => whole(output, &images, &run.base().protected(), |part| {
+            let mut writer = TableWriter::create(part, format)?;
+            tables
+                .into_iter()
+                .try_for_each(|table| Ok::<_, RunError>(writer.write(&table?)?))?;
+            writer.finish()?;
+            Ok(Vec::new())
+        })?,
+    };
     Ok(Predicted {
         count,
         unit: "images",

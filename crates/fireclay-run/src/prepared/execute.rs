@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use burn::module::Module;
-use fireclay_models::{Family, ModelDescription, weights};
+use fireclay_models::{ModelDescription, weights};
 use fireclay_train::observer::Observer;
 use fireclay_train::run_folder::{RunFolder, write_whole};
 use fireclay_train::{Finished, Plan, StopReason, Trainer};
@@ -111,7 +111,7 @@ impl Execute<'_> {
         Ok(folder)
     }
 
-    /// Trains; what is left of the model is evaluated and written down.
+    /// Trains; what is left of the model is written down and evaluated.
     fn run<W: Workload>(
         self,
         (config, data): (&RunConfig, &W::Data),
@@ -119,29 +119,22 @@ impl Execute<'_> {
         begun: Beginning<Model<W>>,
         (folder, hashes, parameters): (&RunFolder, BTreeMap<String, String>, usize),
     ) -> Result<Outcome, RunError> {
-        let Self {
-            prepared,
-            resumed,
-            device,
-            hooks,
-        } = self;
+        let (prepared, device) = (self.prepared, self.device);
         let splits = W::samples(config, data);
         let held_out = [splits[1].clone(), splits[2].clone()];
         let adapters = begun.adapters.clone();
-        let finished = W::with_objective(
+        let training = Training::<W> {
             config,
-            &prepared.data.dataset().target(),
-            Training::<W> {
-                config,
-                folder,
-                hashes,
-                resume: resumed.is_some(),
-                hooks,
-                begun,
-                splits,
-                device,
-            },
-        )?;
+            folder,
+            hashes,
+            resume: self.resumed.is_some(),
+            hooks: self.hooks,
+            begun,
+            splits,
+            device,
+        };
+        let target = prepared.data.dataset().target();
+        let finished = W::with_objective(config, &target, training)?;
         let mut outcome = Outcome {
             folder: folder.path().to_path_buf(),
             reason: finished.reason,
@@ -153,57 +146,60 @@ impl Execute<'_> {
         if outcome.reason == StopReason::Interrupted {
             return Ok(outcome);
         }
-        let family = W::model(&config.model).expect("checked").family().clone();
-        let description = ModelDescription {
-            config: family,
-            shape,
-        };
-        // The trainer has made sure that a resumed run has the data that it began with.
-        let texts = prepared.data.dataset().preprocess().into_iter();
-        let mut files: Vec<_> = texts
-            .map(|(name, text)| (name, text.into_bytes()))
-            .collect();
-        files.extend(weights_of(config, &finished.model, description, adapters)?);
-        for (name, bytes) in files {
-            write_whole(&folder.file(name), &bytes)?;
-        }
         let trained = Trained {
             model: finished.model,
             valid: finished.valid,
             device: &device.device,
             folder,
         };
+        // The trainer has made sure that a resumed run has the data that it began with.
+        for (name, text) in prepared.data.dataset().preprocess() {
+            write_whole(&folder.file(name), text.as_bytes())?;
+        }
+        write_weights::<W>(config, &trained, shape, adapters)?;
         let start = Instant::now();
         outcome.evaluation = W::conclude(config, data, trained, held_out)?;
         outcome.cost.evaluated(start.elapsed().as_secs_f64());
         outcome.cost.speed =
             (prepared.planner.speed)(config, &prepared.data, device, &outcome.cost);
-        write_whole(
-            &folder.file("evaluation.json"),
-            &to_json(&outcome.evaluation),
-        )?;
-        let results = RESULTS
-            .into_iter()
-            .chain([PREDICTIONS])
-            .filter(|name| folder.file(name).exists());
-        lock::seal(folder.path(), results, &outcome.cost)?;
+        seal(folder, &outcome)?;
         Ok(outcome)
     }
 }
 
-/// The files that hold a model, or its adapters, if they are all that was trained.
-fn weights_of<F: Family>(
+/// Writes the evaluation, and the hashes of everything that the run leaves.
+fn seal(folder: &RunFolder, outcome: &Outcome) -> Result<(), RunError> {
+    let evaluation = to_json(&outcome.evaluation);
+    write_whole(&folder.file("evaluation.json"), &evaluation)?;
+    let results = RESULTS.into_iter().chain([PREDICTIONS]);
+    let results = results.filter(|name| folder.file(name).exists());
+    Ok(lock::seal(folder.path(), results, &outcome.cost)?)
+}
+
+/// Writes the files that hold a model, or its adapters, if they are all that was trained.
+fn write_weights<W: Workload>(
     config: &RunConfig,
-    model: &F::Model,
-    description: ModelDescription<F>,
+    trained: &Trained<'_, Model<W>>,
+    shape: Shape<W>,
     adapters: Option<Adapters>,
-) -> Result<Vec<(&'static str, Vec<u8>)>, RunError> {
-    let start = config.model.section().start();
-    let base = start.and_then(|start| start.pretrained.as_deref());
-    Ok(match adapters {
-        None => model_files(model, &description)?,
-        Some(adapters) => adapters.files(model, description, base.unwrap_or_default())?,
-    })
+) -> Result<(), RunError> {
+    let table = W::model(&config.model).expect("checked: the model is of this workload");
+    let description = ModelDescription {
+        config: table.family().clone(),
+        shape,
+    };
+    let files = match adapters {
+        None => model_files(&trained.model, &description)?,
+        Some(adapters) => {
+            let start = config.model.section().start();
+            let base = start.and_then(|start| start.pretrained.as_deref());
+            adapters.files(&trained.model, description, base.unwrap_or_default())?
+        }
+    };
+    for (name, bytes) in files {
+        write_whole(&trained.folder.file(name), &bytes)?;
+    }
+    Ok(())
 }
 
 /// A training that only lacks its objective.

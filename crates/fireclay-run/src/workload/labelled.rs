@@ -33,30 +33,29 @@ where
     let answer = config.task.answer(&data.target());
     let answer = answer.expect("checked: the task has labels");
     let mut predictor = Predictor::new(trained.model, answer, trained.device.clone());
-    let pass = pass::<S>(config);
-    let mut evaluation = Evaluations::new();
+    let (mut evaluation, mut predictions) = (Evaluations::new(), Vec::new());
     // The validation split first: what is tuned on it holds for the test.
-    let mut predictions = Vec::new();
     for (number, split) in [(1, valid), (2, test)] {
-        let name = SPLITS[number];
         if split.is_empty() {
             continue;
         }
-        let (answers, truth) = predictor.pass(split, pass)?;
-        if name == "valid" {
-            predictor.answer.meaning_mut().tune(&answers, &truth);
+        let (answers, truth) = predictor.pass(split, pass::<S>(config))?;
+        let meaning = predictor.answer.meaning_mut();
+        if number == 1 {
+            meaning.tune(&answers, &truth);
         }
-        let report = predictor.answer.meaning();
-        let report = report.report(&answers, &truth, config.seed);
+        let (name, report) = (
+            SPLITS[number],
+            meaning.report(&answers, &truth, config.seed),
+        );
         evaluation.insert(name.into(), report);
         if config.eval.keep_predictions {
-            let classes = predictor.answer.meaning().classes();
+            let columns = data.columns(number);
             predictions.push(predicted(
                 name,
-                data.columns(number),
+                columns,
                 answers,
-                &truth,
-                classes,
+                (&truth, meaning.classes()),
             ));
         }
     }
@@ -74,8 +73,7 @@ fn predicted(
     split: &str,
     columns: Columns,
     answers: Answers,
-    truth: &Labels,
-    classes: &[String],
+    (truth, classes): (&Labels, &[String]),
 ) -> RecordBatch {
     let splits = std::iter::repeat_n(split, truth.len());
     let splits: ArrayRef = Arc::new(StringArray::from_iter_values(splits));
