@@ -1,0 +1,191 @@
+//! The workloads, and what is asked of whichever a configuration or data is of.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use fireclay_data::DataError;
+
+use super::causal_lm::CausalText;
+use super::image::Image;
+use super::labelled_text::LabelledText;
+use super::masked_lm::MaskedText;
+use super::pairs::Pairs;
+use super::table::Table;
+use super::{Dataset, Inspected, Workload, shared};
+use crate::config::{DataConfig, ModelConfig, RunConfig, TaskConfig};
+
+/// What is done with the workload of a configuration.
+pub trait WithWorkload {
+    /// What comes of it.
+    type Output;
+
+    /// Does it.
+    fn with<W: Workload>(self) -> Self::Output;
+}
+
+/// What is done with data and its workload.
+pub trait WithData {
+    /// What comes of it.
+    type Output;
+
+    /// Does it.
+    fn with<W: Workload>(self, data: &W::Data) -> Self::Output;
+}
+
+/// What a workload goes with, for messages about configurations that no workload has.
+pub(crate) struct Facts {
+    pub reads: fn(&DataConfig) -> bool,
+    pub does: fn(&TaskConfig) -> bool,
+    pub has: fn(&ModelConfig) -> bool,
+    pub check: fn(&RunConfig) -> Vec<(&'static str, String)>,
+}
+
+impl Facts {
+    fn of<W: Workload>() -> Self {
+        Self {
+            reads: W::reads,
+            does: W::does,
+            has: |model| W::model(model).is_some(),
+            check: W::check,
+        }
+    }
+
+    fn is_for(&self, config: &RunConfig) -> bool {
+        (self.reads)(&config.data) && (self.does)(&config.task) && (self.has)(&config.model)
+    }
+}
+
+/// The workloads: a line each.
+macro_rules! workloads {
+    ($($(#[$doc:meta])* $name:ident($workload:ty)),* $(,)?) => {
+        /// The data of a run, whatever it holds. Clones share it.
+        #[derive(Clone)]
+        pub enum RunData {
+            $($(#[$doc])* $name(Arc<<$workload as Workload>::Data>)),*
+        }
+
+        impl RunData {
+            /// The data, whatever it holds.
+            pub fn dataset(&self) -> &dyn Dataset {
+                match self {
+                    $(Self::$name(data) => &**data),*
+                }
+            }
+
+            /// Hands the data to `work`, with its workload.
+            pub fn with<V: WithData>(&self, work: V) -> V::Output {
+                match self {
+                    $(Self::$name(data) => work.with::<$workload>(data)),*
+                }
+            }
+
+            /// Reads the data of a configuration, as [`load`] does.
+            pub(crate) fn load_again(
+                config: &RunConfig,
+                tokenizer: Option<&Path>,
+            ) -> Result<Self, DataError> {
+                $(if Facts::of::<$workload>().is_for(config) {
+                    let data = shared::load::<$workload>(config, tokenizer)?;
+                    return Ok(Self::$name(Arc::new(data)));
+                })*
+                unreachable!("checked: data, model and task are of one workload")
+            }
+
+            /// Reads the data of a configuration, with what is to be said of it.
+            ///
+            /// # Errors
+            ///
+            /// If its table cannot be read.
+            pub fn inspect(config: &RunConfig) -> Result<Inspected<Self>, DataError> {
+                $(if Facts::of::<$workload>().is_for(config) {
+                    let Inspected { report, data } = <$workload>::inspect(config)?;
+                    let data = data.map(|data| Self::$name(Arc::new(data)));
+                    return Ok(Inspected { report, data });
+                })*
+                unreachable!("checked: data, model and task are of one workload")
+            }
+        }
+
+        /// Hands `work` the workload of a configuration.
+        ///
+        /// # Panics
+        ///
+        /// If the configuration was not checked.
+        pub fn with_workload<V: WithWorkload>(config: &RunConfig, work: V) -> V::Output {
+            $(if Facts::of::<$workload>().is_for(config) {
+                return work.with::<$workload>();
+            })*
+            unreachable!("checked: data, model and task are of one workload")
+        }
+
+        /// What each workload goes with.
+        pub(crate) fn facts() -> Vec<Facts> {
+            vec![$(Facts::of::<$workload>()),*]
+        }
+    };
+}
+
+workloads! {
+    /// Rows of a table.
+    Table(Table),
+    /// Images.
+    Image(Image),
+    /// Text, whose next token is predicted.
+    CausalLm(CausalText),
+    /// Text, whose masked tokens are predicted.
+    MaskedLm(MaskedText),
+    /// Texts with labels.
+    LabelledText(LabelledText),
+    /// Texts and their translations.
+    Pairs(Pairs),
+}
+
+impl RunData {
+    /// Reads the data of a configuration.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be read, or does not fit the configuration.
+    pub fn load(config: &RunConfig) -> Result<Self, DataError> {
+        Self::load_again(config, None)
+    }
+
+    /// The number of samples of one split.
+    pub fn size(&self, split: &str) -> usize {
+        let sizes = self.dataset().sizes();
+        let found = sizes.iter().find(|(name, _)| *name == split);
+        found.map_or(0, |(_, size)| *size)
+    }
+}
+
+/// What a workload calls what it counts, and how a finished run of it is asked.
+#[derive(Clone, Copy, Debug)]
+pub struct Words {
+    /// See [`Workload::UNIT`].
+    pub unit: &'static str,
+    /// See [`Workload::SAMPLES`].
+    pub samples: &'static str,
+    /// See [`Workload::NEXT`].
+    pub next: Option<&'static str>,
+}
+
+impl Words {
+    /// Those of the workload of a configuration.
+    pub fn of(config: &RunConfig) -> Self {
+        struct Ask;
+
+        impl WithWorkload for Ask {
+            type Output = Words;
+
+            fn with<W: Workload>(self) -> Words {
+                Words {
+                    unit: W::UNIT,
+                    samples: W::SAMPLES,
+                    next: W::NEXT,
+                }
+            }
+        }
+
+        with_workload(config, Ask)
+    }
+}
