@@ -42,7 +42,7 @@ impl Labels {
     }
 
     /// Adds the labels of more samples; both are of one kind.
-    pub(crate) fn append(&mut self, more: Self) {
+    pub fn append(&mut self, more: Self) {
         match (self, more) {
             (Self::Classes(own), Self::Classes(more)) => own.extend(more),
             (Self::Numbers(own), Self::Numbers(more)) => own.extend(more),

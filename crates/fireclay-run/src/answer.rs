@@ -32,7 +32,7 @@ pub enum Answers {
 }
 
 /// What the outputs of a model on samples with labels mean.
-pub trait Meaning {
+pub trait Meaning: Send {
     /// Names of the classes or labels, in the order of the outputs; none where the answer is a number.
     fn classes(&self) -> &[String] {
         &[]
@@ -48,12 +48,13 @@ pub trait Meaning {
     /// Chooses what the task leaves to the validation split, from answers and targets of that split.
     fn tune(&mut self, _answers: &Answers, _truth: &Labels) {}
 
-    /// All metrics of answers to samples with these targets, with a 95 % interval drawn from `seed`.
+    /// All metrics of answers to samples with these targets; with a `seed` one of them has a 95 %
+    /// interval.
     ///
     /// # Panics
     ///
     /// If the answers or the targets are not of the task's kind.
-    fn report(&self, answers: &Answers, truth: &Labels, seed: u64) -> Report;
+    fn report(&self, answers: &Answers, truth: &Labels, seed: Option<u64>) -> Report;
 
     /// The targets of no samples.
     fn no_labels(&self) -> Labels;

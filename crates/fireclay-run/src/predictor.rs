@@ -85,7 +85,9 @@ impl<N: Network> Predictor<N> {
             OrderedLoader::new(Arc::new(samples), order, pass.threads, self.device.clone());
         let (mut raw, mut truth) = (Vec::new(), None);
         let batches = loader.iter().map(|batch| Ok((self.model.clone(), batch?)));
-        let work = |(model, batch): (N, Batch<N::Input>)| (model.forward(batch.input), batch.truth);
+        let work = |(model, batch): (N, Batch<N::Input>)| {
+            (model.forward(batch.input), batch.labelled.truth)
+        };
         each_in_order(
             workers::count(&self.device),
             batches,
@@ -94,21 +96,12 @@ impl<N: Network> Predictor<N> {
                 raw.extend(self.numbers(&outputs));
                 match &mut truth {
                     None => truth = Some(part),
-                    Some(truth) => append(truth, part),
+                    Some(truth) => truth.append(part),
                 }
                 Ok(())
             },
         )?;
         let truth = truth.unwrap_or_else(|| self.answer.meaning().no_labels());
         Ok((self.answer.meaning().answers(raw), truth))
-    }
-}
-
-fn append(all: &mut Labels, part: Labels) {
-    match (all, part) {
-        (Labels::Classes(all), Labels::Classes(part)) => all.extend(part),
-        (Labels::Numbers(all), Labels::Numbers(part)) => all.extend(part),
-        (Labels::Sets(all), Labels::Sets(part)) => all.extend(part),
-        _ => unreachable!("one split has labels of one kind"),
     }
 }

@@ -243,7 +243,7 @@ impl<W: Workload> WithObjective<Model<W>, Batch<W>> for Training<'_, W> {
             None => trainer,
         };
         let trainer = match self.hooks.renderer {
-            Some(renderer) => trainer.show(renderer, O::show),
+            Some(renderer) => trainer.show(renderer, move |training| objective.show(training)),
             None => trainer,
         };
         let finished = match self.resume {

@@ -4,7 +4,7 @@ use burn::data::dataset::DatasetError;
 use burn::tensor::{Device, Tensor, TensorData};
 use fireclay_data::{ImageBatch, ImageSplit};
 
-use crate::task::Batch;
+use crate::task::{Batch, Labelled};
 use fireclay_train::loader::Samples;
 
 /// The images of one split.
@@ -47,9 +47,11 @@ impl Samples for ImageSamples {
     fn upload(&self, batch: ImageBatch, device: &Device) -> Self::Batch {
         Batch {
             input: upload(batch.pixels, batch.dims, device),
-            truth: batch.labels,
-            weights: None,
-            mix: batch.mix,
+            labelled: Labelled {
+                truth: batch.labels,
+                weights: None,
+                mix: batch.mix,
+            },
         }
     }
 }

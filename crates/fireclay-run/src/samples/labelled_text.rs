@@ -5,7 +5,7 @@ use burn::tensor::Device;
 use fireclay_data::{EpochOrder, PaddedTexts, TextTableBatch, TextTableSplit, by_length};
 
 use super::text::{mask, tokens};
-use crate::task::{Batch, TextInput};
+use crate::task::{Batch, Labelled, TextInput};
 use fireclay_train::loader::Samples;
 
 /// The texts of one split.
@@ -40,9 +40,11 @@ impl Samples for TextTableSamples {
     fn upload(&self, batch: Self::Host, device: &Device) -> Self::Batch {
         Batch {
             input: upload(batch.texts, device),
-            truth: batch.labels,
-            weights: batch.weights,
-            mix: None,
+            labelled: Labelled {
+                truth: batch.labels,
+                weights: batch.weights,
+                mix: None,
+            },
         }
     }
 }

@@ -4,7 +4,7 @@ use burn::data::dataset::DatasetError;
 use burn::tensor::{Device, Tensor, TensorData};
 use fireclay_data::{Features, Split};
 
-use crate::task::{Batch, TableInput};
+use crate::task::{Batch, Labelled, TableInput};
 use fireclay_train::loader::Samples;
 
 /// The rows of one split.
@@ -33,9 +33,11 @@ impl Samples for TableSamples {
     fn upload(&self, batch: Self::Host, device: &Device) -> Self::Batch {
         Batch {
             input: upload(batch.features, device),
-            truth: batch.labels,
-            weights: batch.weights,
-            mix: None,
+            labelled: Labelled {
+                truth: batch.labels,
+                weights: batch.weights,
+                mix: None,
+            },
         }
     }
 }

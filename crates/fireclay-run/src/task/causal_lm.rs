@@ -77,7 +77,7 @@ impl Objective<LanguageModel> for TokenObjective {
         TokenScorer::new(self.tokens_per_byte)
     }
 
-    fn show(training: SupervisedTraining<CausalLm>) -> SupervisedTraining<CausalLm> {
+    fn show(&self, training: SupervisedTraining<CausalLm>) -> SupervisedTraining<CausalLm> {
         training.metrics((LossMetric::new(),))
     }
 }

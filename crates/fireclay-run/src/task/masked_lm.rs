@@ -93,7 +93,7 @@ impl Objective<EncoderModel> for MaskedObjective {
         MaskedScorer::default()
     }
 
-    fn show(training: SupervisedTraining<MaskedLm>) -> SupervisedTraining<MaskedLm> {
+    fn show(&self, training: SupervisedTraining<MaskedLm>) -> SupervisedTraining<MaskedLm> {
         training.metrics((LossMetric::new(),))
     }
 }

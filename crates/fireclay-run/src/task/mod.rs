@@ -2,8 +2,8 @@
 //! configuration, its facts ([`Task`]), the loss around a model ([`Objective`]), the scores of a
 //! split, and for samples with labels what the outputs mean ([`Meaning`](crate::answer::Meaning)).
 
+mod labelled;
 mod network;
-mod output;
 
 mod causal_lm;
 mod classification;
@@ -14,13 +14,16 @@ mod seq2seq;
 mod values;
 
 pub use causal_lm::{CausalLm, CausalLmConfig, TokenBatch, TokenObjective, TokenScorer};
-pub use classification::{ClassificationAnswer, ClassificationConfig, Classifier, CrossEntropy};
+pub use classification::{ClassificationAnswer, ClassificationConfig, CrossEntropy};
+pub use labelled::{BatchLoss, Labelled, LabelledLoss, LabelledModel, LabelledObjective};
 pub use masked_lm::{MaskedLm, MaskedLmConfig, MaskedObjective, MaskedScorer, MaskedTokens};
 pub use multilabel::{MultilabelAnswer, MultilabelConfig};
 pub use network::{Batch, Network, TableInput, TextInput};
 pub use regression::{RegressionConfig, RegressionLoss, TargetScale};
 pub use seq2seq::{PairBatch, Seq2Seq, Seq2SeqConfig, Seq2SeqObjective};
 pub use values::{ClassWeights, Threshold};
+
+use std::sync::Arc;
 
 use burn::tensor::Tensor;
 use burn::train::{InferenceStep, LearnerModel, SupervisedTraining, TrainStep};
@@ -111,7 +114,7 @@ pub trait Objective<N>: Clone + 'static {
     fn scorer(&self) -> impl Scorer<<Self::Module as InferenceStep>::Output> + 'static;
 
     /// Registers what Burn's dashboard shows.
-    fn show(training: SupervisedTraining<Self::Module>) -> SupervisedTraining<Self::Module>;
+    fn show(&self, training: SupervisedTraining<Self::Module>) -> SupervisedTraining<Self::Module>;
 }
 
 /// What is done with the objective of a run, whichever it is.
@@ -169,12 +172,8 @@ pub trait LabelledTask: Task {
     /// What the outputs of a model for this target mean.
     fn answer(&self, target: &Target) -> Self::Answer;
 
-    /// Hands `work` the objective for this target.
-    fn with_objective<N: Network, W: WithObjective<N, Batch<N::Input>>>(
-        &self,
-        target: &Target,
-        work: W,
-    ) -> W::Output;
+    /// The loss of outputs for this target.
+    fn loss(&self, target: &Target) -> Arc<dyn LabelledLoss>;
 }
 
 /// The tasks: a line each, with labels first.
@@ -216,26 +215,13 @@ macro_rules! tasks {
                 ]
             }
 
-            /// Hands `work` the objective of a task on samples with labels.
-            ///
-            /// # Panics
-            ///
-            /// If the task has no labels.
-            pub fn with_objective<N: Network, W: WithObjective<N, Batch<N::Input>>>(
-                &self,
-                target: &Target,
-                work: W,
-            ) -> W::Output {
+            /// What trains a network, for a task on samples with labels.
+            pub fn objective(&self, target: &Target) -> Option<LabelledObjective> {
                 match self {
-                    $(Self::$labelled(task) => task.with_objective(target, work),)*
-                    $(Self::$other(_))|* => unreachable!("checked: the task has labels"),
-                }
-            }
-
-            /// What the outputs of a model for this target mean, for a task on samples with labels.
-            pub fn answer(&self, target: &Target) -> Option<Answer> {
-                match self {
-                    $(Self::$labelled(task) => Some(Answer::$labelled(task.answer(target))),)*
+                    $(Self::$labelled(task) => Some(LabelledObjective {
+                        loss: task.loss(target),
+                        answer: Answer::$labelled(task.answer(target)),
+                    }),)*
                     $(Self::$other(_))|* => None,
                 }
             }

@@ -1,20 +1,17 @@
 //! Multi-label classification: any number of several labels for each sample.
 
-use burn::module::Module;
+use std::sync::Arc;
+
 use burn::tensor::activation::log_sigmoid;
 use burn::tensor::{Device, Tensor, TensorData};
-use burn::train::metric::LossMetric;
-use burn::train::{InferenceStep, SupervisedTraining, TrainOutput, TrainStep};
 use fireclay_data::{Labels, Mix, TargetKind};
+use fireclay_metrics::{MULTILABEL_METRICS, Report, multilabel_report};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::network::{Batch, Network};
-use super::output::{TaskOutput, weight, weighted_mean};
-use super::{LabelledTask, Objective, Target, Task, WithObjective, check_smoothing};
+use super::labelled::{BatchLoss, Labelled, LabelledLoss, weight, weighted_mean};
+use super::{LabelledTask, Target, Task, check_smoothing};
 use crate::answer::{Answers, Meaning};
-use fireclay_metrics::{MULTILABEL_METRICS, Report, multilabel_report};
-use fireclay_train::strategy::{MeanLoss, Scorer, backward};
 
 /// Says of each of several labels whether it applies, by binary cross-entropy.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -70,13 +67,6 @@ impl Task for MultilabelConfig {
     }
 }
 
-/// What trains a model for so many labels.
-#[derive(Clone, Debug)]
-pub struct MultilabelObjective {
-    config: MultilabelConfig,
-    labels: usize,
-}
-
 impl LabelledTask for MultilabelConfig {
     type Answer = MultilabelAnswer;
 
@@ -87,41 +77,10 @@ impl LabelledTask for MultilabelConfig {
         }
     }
 
-    fn with_objective<N: Network, W: WithObjective<N, Batch<N::Input>>>(
-        &self,
-        target: &Target,
-        work: W,
-    ) -> W::Output {
-        work.with(MultilabelObjective {
-            config: self.clone(),
-            labels: target.classes.len(),
+    fn loss(&self, _target: &Target) -> Arc<dyn LabelledLoss> {
+        Arc::new(BinaryCrossEntropy {
+            label_smoothing: self.label_smoothing,
         })
-    }
-}
-
-impl<N: Network> Objective<N> for MultilabelObjective {
-    type Batch = Batch<N::Input>;
-    type Module = MultilabelClassifier<N>;
-
-    fn wrap(&self, model: N) -> MultilabelClassifier<N> {
-        MultilabelClassifier {
-            model,
-            label_smoothing: self.config.label_smoothing,
-        }
-    }
-
-    fn unwrap(module: MultilabelClassifier<N>) -> N {
-        module.model
-    }
-
-    fn scorer(&self) -> impl Scorer<MultilabelOutput> + 'static {
-        MultilabelScorer::new(self.labels, self.config.threshold)
-    }
-
-    fn show(
-        training: SupervisedTraining<MultilabelClassifier<N>>,
-    ) -> SupervisedTraining<MultilabelClassifier<N>> {
-        training.metrics((LossMetric::new(),))
     }
 }
 
@@ -151,12 +110,12 @@ impl Meaning for MultilabelAnswer {
         }
     }
 
-    fn report(&self, answers: &Answers, truth: &Labels, seed: u64) -> Report {
+    fn report(&self, answers: &Answers, truth: &Labels, seed: Option<u64>) -> Report {
         let (Answers::Sets { probabilities, .. }, Labels::Sets(truth)) = (answers, truth) else {
             unreachable!("a multi-label classifier answers with sets");
         };
         let count = self.classes.len();
-        let report = multilabel_report(count, truth, probabilities, self.threshold, Some(seed));
+        let report = multilabel_report(count, truth, probabilities, self.threshold, seed);
         Report {
             classes: Some(self.classes.clone()),
             ..report
@@ -174,35 +133,25 @@ fn applying(probabilities: &[f64], threshold: f64) -> Vec<u32> {
     labels.map(|(label, _)| label).collect()
 }
 
-/// A model and the loss that trains it to say of each label whether it applies: binary
-/// cross-entropy over logits, the mean over samples and labels (`torch.nn.BCEWithLogitsLoss`).
-#[derive(Module, Debug)]
-pub struct MultilabelClassifier<N: Network> {
-    /// The model; it has one logit for each label.
-    pub model: N,
-    #[module(skip)]
+/// Binary cross-entropy over logits, the mean over samples and labels
+/// (`torch.nn.BCEWithLogitsLoss`).
+#[derive(Clone, Debug)]
+struct BinaryCrossEntropy {
     label_smoothing: f64,
 }
 
-/// What a step of a [`MultilabelClassifier`] gives.
-pub type MultilabelOutput = TaskOutput<Vec<u32>>;
-
-impl<N: Network> MultilabelClassifier<N> {
-    fn forward(&self, batch: Batch<N::Input>) -> MultilabelOutput {
-        let Labels::Sets(truth) = batch.truth else {
+impl LabelledLoss for BinaryCrossEntropy {
+    fn of_batch(&self, logits: Tensor<2>, batch: &Labelled) -> BatchLoss {
+        let Labels::Sets(truth) = &batch.truth else {
             unreachable!("a multi-label classifier is given sets");
         };
-        let logits = self.model.forward(batch.input); // [batch, labels]
-        let targets = targets(&truth, logits.dims()[1], batch.mix.as_ref());
-        let targets = smoothed(targets, self.label_smoothing);
-        let losses = cross_entropy(logits.clone(), targets);
+        let targets = targets(truth, logits.dims()[1], batch.mix.as_ref());
+        let losses = cross_entropy(logits, smoothed(targets, self.label_smoothing));
         let weights = batch.weights.as_deref();
-        TaskOutput {
+        BatchLoss {
             loss: weighted_mean(losses, weights),
-            outputs: logits,
             weight: weight(truth.len(), weights),
             unit: 1.0,
-            truth,
         }
     }
 }
@@ -250,65 +199,6 @@ fn probabilities(logits: &Tensor<2>) -> Vec<f64> {
     let logits = logits.to_data();
     let logistic = |logit: f64| 1.0 / (1.0 + (-logit).exp());
     logits.iter::<f64>().map(logistic).collect()
-}
-
-impl<N: Network> TrainStep for MultilabelClassifier<N> {
-    type Input = Batch<N::Input>;
-    type Output = MultilabelOutput;
-
-    fn step(&self, batch: Batch<N::Input>) -> TrainOutput<MultilabelOutput> {
-        let output = self.forward(batch);
-        TrainOutput::new(self, backward(&output.loss), output)
-    }
-}
-
-impl<N: Network> InferenceStep for MultilabelClassifier<N> {
-    type Input = Batch<N::Input>;
-    type Output = MultilabelOutput;
-
-    fn step(&self, batch: Batch<N::Input>) -> MultilabelOutput {
-        self.forward(batch)
-    }
-}
-
-/// Scores a split with every metric of multi-label classification.
-#[derive(Clone, Debug)]
-pub struct MultilabelScorer {
-    loss: MeanLoss,
-    labels: usize,
-    threshold: f64,
-    truth: Vec<Vec<u32>>,
-    probabilities: Vec<f64>,
-}
-
-impl MultilabelScorer {
-    /// A scorer for so many labels, each of which applies from the probability `threshold` on.
-    pub fn new(labels: usize, threshold: f64) -> Self {
-        Self {
-            loss: MeanLoss::default(),
-            labels,
-            threshold,
-            truth: Vec::new(),
-            probabilities: Vec::new(),
-        }
-    }
-}
-
-impl Scorer<MultilabelOutput> for MultilabelScorer {
-    fn add(&mut self, output: &MultilabelOutput) {
-        self.loss.add(output);
-        self.truth.extend(output.truth.iter().cloned());
-        self.probabilities.extend(probabilities(&output.outputs));
-    }
-
-    fn finish(&mut self) -> Vec<(String, f64)> {
-        let mut metrics = Scorer::<MultilabelOutput>::finish(&mut self.loss);
-        let truth = std::mem::take(&mut self.truth);
-        let probabilities = std::mem::take(&mut self.probabilities);
-        let report = multilabel_report(self.labels, &truth, &probabilities, self.threshold, None);
-        metrics.extend(report.metrics);
-        metrics
-    }
 }
 
 #[cfg(test)]

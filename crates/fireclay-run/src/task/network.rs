@@ -1,8 +1,8 @@
 //! What a task needs of a model, whatever the model looks at.
 
+use super::labelled::Labelled;
 use burn::module::{Module, ModuleDisplay};
 use burn::tensor::{Bool, FloatDType, Int, Tensor};
-use fireclay_data::{Labels, Mix};
 use fireclay_models::{EncoderModel, ImageModel, Tabular};
 
 /// A model whose outputs are the logits or numbers of a task.
@@ -63,10 +63,6 @@ impl Network for EncoderModel {
 pub struct Batch<I> {
     /// What the model looks at.
     pub input: I,
-    /// The target of each sample, on the host.
-    pub truth: Labels,
-    /// How much each sample counts in the loss; all alike if absent. No mixture has them.
-    pub weights: Option<Vec<f32>>,
-    /// Which samples are mixtures, if they are.
-    pub mix: Option<Mix>,
+    /// What it should say.
+    pub labelled: Labelled,
 }

@@ -1,19 +1,16 @@
 //! Regression: one number for each row.
 
-use burn::module::Module;
+use std::sync::Arc;
+
 use burn::tensor::{Tensor, TensorData};
-use burn::train::metric::LossMetric;
-use burn::train::{InferenceStep, SupervisedTraining, TrainOutput, TrainStep};
 use fireclay_data::{Labels, Mix, TargetKind};
+use fireclay_metrics::{REGRESSION_METRICS, Report, regression_report};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::network::{Batch, Network};
-use super::output::{TaskOutput, weight, weighted_mean};
-use super::{LabelledTask, Objective, Target, Task, WithObjective};
+use super::labelled::{BatchLoss, Labelled, LabelledLoss, weight, weighted_mean};
+use super::{LabelledTask, Target, Task};
 use crate::answer::{Answers, Meaning};
-use fireclay_metrics::{REGRESSION_METRICS, Report, regression_report};
-use fireclay_train::strategy::{MeanLoss, Scorer, backward};
 
 /// Predicts a number.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -90,13 +87,6 @@ impl Task for RegressionConfig {
     }
 }
 
-/// What trains a model on targets of a certain scale.
-#[derive(Clone, Debug)]
-pub struct RegressionObjective {
-    config: RegressionConfig,
-    scale: TargetScale,
-}
-
 impl LabelledTask for RegressionConfig {
     type Answer = TargetScale;
 
@@ -110,36 +100,12 @@ impl LabelledTask for RegressionConfig {
         }
     }
 
-    fn with_objective<N: Network, W: WithObjective<N, Batch<N::Input>>>(
-        &self,
-        target: &Target,
-        work: W,
-    ) -> W::Output {
-        work.with(RegressionObjective {
-            config: self.clone(),
+    fn loss(&self, target: &Target) -> Arc<dyn LabelledLoss> {
+        Arc::new(ScaledLoss {
+            loss: self.loss,
+            huber_delta: self.huber_delta,
             scale: self.answer(target),
         })
-    }
-}
-
-impl<N: Network> Objective<N> for RegressionObjective {
-    type Batch = Batch<N::Input>;
-    type Module = Regressor<N>;
-
-    fn wrap(&self, model: N) -> Regressor<N> {
-        Regressor::new(model, &self.config, self.scale)
-    }
-
-    fn unwrap(module: Regressor<N>) -> N {
-        module.model
-    }
-
-    fn scorer(&self) -> impl Scorer<RegressorOutput> + 'static {
-        RegressorScorer::new(self.scale)
-    }
-
-    fn show(training: SupervisedTraining<Regressor<N>>) -> SupervisedTraining<Regressor<N>> {
-        training.metrics((LossMetric::new(),))
     }
 }
 
@@ -174,11 +140,11 @@ impl Meaning for TargetScale {
         Answers::Numbers(numbers)
     }
 
-    fn report(&self, answers: &Answers, truth: &Labels, seed: u64) -> Report {
+    fn report(&self, answers: &Answers, truth: &Labels, seed: Option<u64>) -> Report {
         let (Answers::Numbers(predicted), Labels::Numbers(truth)) = (answers, truth) else {
             unreachable!("a regressor answers with numbers");
         };
-        regression_report(truth, predicted, Some(seed))
+        regression_report(truth, predicted, seed)
     }
 
     fn no_labels(&self) -> Labels {
@@ -186,58 +152,37 @@ impl Meaning for TargetScale {
     }
 }
 
-/// A model and the loss that trains it to predict a number.
-#[derive(Module, Debug)]
-pub struct Regressor<N: Network> {
-    /// The model; it has one output.
-    pub model: N,
-    #[module(skip)]
+/// A loss of standardised errors.
+#[derive(Clone, Debug)]
+struct ScaledLoss {
     loss: RegressionLoss,
-    #[module(skip)]
     huber_delta: f64,
-    #[module(skip)]
     scale: TargetScale,
 }
 
-/// What a step of a [`Regressor`] gives; its loss is that of standardised errors.
-pub type RegressorOutput = TaskOutput<f64>;
-
-impl<N: Network> Regressor<N> {
-    /// A model with one output, trained as `config` says on targets of this scale.
-    pub fn new(model: N, config: &RegressionConfig, scale: TargetScale) -> Self {
-        Self {
-            model,
-            loss: config.loss,
-            huber_delta: config.huber_delta,
-            scale,
-        }
-    }
-
-    fn forward(&self, batch: Batch<N::Input>) -> RegressorOutput {
-        let Labels::Numbers(truth) = batch.truth else {
+impl LabelledLoss for ScaledLoss {
+    fn of_batch(&self, predictions: Tensor<2>, batch: &Labelled) -> BatchLoss {
+        let Labels::Numbers(truth) = &batch.truth else {
             unreachable!("a regressor is given numbers");
         };
         let truth = match &batch.mix {
-            Some(mix) => mixed(&truth, mix),
+            Some(mix) => &mixed(truth, mix),
             None => truth,
         };
-        let predictions = self.model.forward(batch.input); // [batch, 1]
-        let targets: Vec<f32> = truth
-            .iter()
-            .map(|&value| self.scale.apply(value) as f32)
-            .collect();
-        let targets = TensorData::new(targets, [truth.len(), 1]);
-        let errors = predictions.clone() - Tensor::from_data(targets, &predictions.device());
+        let targets = truth.iter().map(|&value| self.scale.apply(value) as f32);
+        let targets = TensorData::new(targets.collect::<Vec<_>>(), [truth.len(), 1]);
+        let device = predictions.device();
+        let errors = predictions - Tensor::from_data(targets, &device);
         let weights = batch.weights.as_deref();
-        TaskOutput {
+        BatchLoss {
             loss: weighted_mean(self.penalty(errors), weights),
-            outputs: predictions,
             weight: weight(truth.len(), weights),
             unit: self.unit(),
-            truth,
         }
     }
+}
 
+impl ScaledLoss {
     fn penalty(&self, errors: Tensor<2>) -> Tensor<2> {
         match self.loss {
             RegressionLoss::Mse => errors.clone() * errors,
@@ -271,65 +216,4 @@ fn mixed(truth: &[f64], mix: &Mix) -> Vec<f64> {
             share * own + (1.0 - share) * truth[*partner as usize]
         })
         .collect()
-}
-
-impl<N: Network> TrainStep for Regressor<N> {
-    type Input = Batch<N::Input>;
-    type Output = RegressorOutput;
-
-    fn step(&self, batch: Batch<N::Input>) -> TrainOutput<RegressorOutput> {
-        let output = self.forward(batch);
-        TrainOutput::new(self, backward(&output.loss), output)
-    }
-}
-
-impl<N: Network> InferenceStep for Regressor<N> {
-    type Input = Batch<N::Input>;
-    type Output = RegressorOutput;
-
-    fn step(&self, batch: Batch<N::Input>) -> RegressorOutput {
-        self.forward(batch)
-    }
-}
-
-/// Scores a split with every metric of regression, in the target's unit.
-#[derive(Clone, Debug)]
-pub struct RegressorScorer {
-    loss: MeanLoss,
-    scale: TargetScale,
-    truth: Vec<f64>,
-    predictions: Vec<f64>,
-}
-
-impl RegressorScorer {
-    /// A scorer for targets of this scale.
-    pub fn new(scale: TargetScale) -> Self {
-        Self {
-            loss: MeanLoss::default(),
-            scale,
-            truth: Vec::new(),
-            predictions: Vec::new(),
-        }
-    }
-}
-
-impl Scorer<RegressorOutput> for RegressorScorer {
-    fn add(&mut self, output: &RegressorOutput) {
-        self.loss.add(output);
-        self.truth.extend(&output.truth);
-        let predictions = output.outputs.to_data();
-        self.predictions.extend(
-            predictions
-                .iter::<f64>()
-                .map(|value| self.scale.invert(value)),
-        );
-    }
-
-    fn finish(&mut self) -> Vec<(String, f64)> {
-        let mut metrics = Scorer::<RegressorOutput>::finish(&mut self.loss);
-        metrics.extend(regression_report(&self.truth, &self.predictions, None).metrics);
-        self.truth.clear();
-        self.predictions.clear();
-        metrics
-    }
 }

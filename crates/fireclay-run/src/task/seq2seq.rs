@@ -105,7 +105,7 @@ impl Objective<TranslationModel> for Seq2SeqObjective {
         TokenScorer::new(None)
     }
 
-    fn show(training: SupervisedTraining<Seq2Seq>) -> SupervisedTraining<Seq2Seq> {
+    fn show(&self, training: SupervisedTraining<Seq2Seq>) -> SupervisedTraining<Seq2Seq> {
         training.metrics((LossMetric::new(),))
     }
 }

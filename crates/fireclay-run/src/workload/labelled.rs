@@ -14,10 +14,16 @@ use crate::config::RunConfig;
 use crate::predictor::Predictor;
 use crate::run::{Base, Evaluations, RunError, SPLITS};
 use crate::start::ModelTable;
-use crate::task::{Answer, Batch, Network};
+use crate::task::{Answer, Batch, LabelledObjective, Network, Target};
 use fireclay_metrics::Report;
 use fireclay_train::loader::Samples;
 use fireclay_train::run_folder::write_whole;
+
+/// What trains a network for the task of `config`.
+pub(super) fn objective(config: &RunConfig, target: &Target) -> LabelledObjective {
+    let objective = config.task.objective(target);
+    objective.expect("checked: the task has labels")
+}
 
 /// Tunes, evaluates and writes down what came of it.
 pub(super) fn conclude<N, S>(
@@ -30,8 +36,7 @@ where
     N: Network,
     S: Samples<Batch = Batch<N::Input>>,
 {
-    let answer = config.task.answer(&data.target());
-    let answer = answer.expect("checked: the task has labels");
+    let answer = objective(config, &data.target()).answer;
     let mut predictor = Predictor::new(trained.model, answer, trained.device.clone());
     let (mut evaluation, mut predictions) = (Evaluations::new(), Vec::new());
     // The validation split first: what is tuned on it holds for the test.
@@ -46,7 +51,7 @@ where
         }
         let (name, report) = (
             SPLITS[number],
-            meaning.report(&answers, &truth, config.seed),
+            meaning.report(&answers, &truth, Some(config.seed)),
         );
         evaluation.insert(name.into(), report);
         if config.eval.keep_predictions {
@@ -133,5 +138,5 @@ where
     let config = base.config();
     let (answers, truth) = predictor.pass(samples, pass::<S>(config))?;
     let meaning = predictor.answer.meaning();
-    Ok(meaning.report(&answers, &truth, config.seed))
+    Ok(meaning.report(&answers, &truth, Some(config.seed)))
 }

@@ -63,7 +63,7 @@ impl Meaning for ClassificationAnswer {
         }
     }
 
-    fn report(&self, answers: &Answers, truth: &Labels, seed: u64) -> Report {
+    fn report(&self, answers: &Answers, truth: &Labels, seed: Option<u64>) -> Report {
         let (Answers::Classes { probabilities, .. }, Labels::Classes(truth)) = (answers, truth)
         else {
             unreachable!("a classifier answers with classes");
@@ -75,7 +75,7 @@ impl Meaning for ClassificationAnswer {
         };
         Report {
             classes: Some(self.classes.clone()),
-            ..classification_report(&scored, Some(seed))
+            ..classification_report(&scored, seed)
         }
     }
 

@@ -149,7 +149,7 @@ fn class_weights(config: &ClassWeights, classes: &[String], counts: &[usize]) ->
     }
 }
 
-pub(super) fn indices(classes: &[u32], device: &Device) -> Tensor<1, Int> {
+fn indices(classes: &[u32], device: &Device) -> Tensor<1, Int> {
     let classes: Vec<i32> = classes.iter().map(|&class| class as i32).collect();
     let rows = classes.len();
     Tensor::from_data(TensorData::new(classes, [rows]), device)

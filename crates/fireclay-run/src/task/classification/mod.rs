@@ -6,23 +6,19 @@ mod loss;
 pub use answer::ClassificationAnswer;
 pub use loss::CrossEntropy;
 
-use burn::module::Module;
+use std::sync::Arc;
+
 use burn::tensor::Tensor;
-use burn::train::metric::{AccuracyInput, AccuracyMetric, Adaptor, LossMetric};
-use burn::train::{InferenceStep, SupervisedTraining, TrainOutput, TrainStep};
 use fireclay_data::{Labels, TargetKind};
+use fireclay_metrics::{
+    CLASSIFICATION_METRICS, DEFAULT_THRESHOLD, ThresholdObjective, classification_metrics,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::network::{Batch, Network};
-use super::output::TaskOutput;
+use super::labelled::{BatchLoss, Labelled, LabelledLoss};
 use super::values::{ClassWeights, Threshold};
-use super::{LabelledTask, Objective, Target, Task, WithObjective, check_smoothing};
-use fireclay_metrics::{
-    CLASSIFICATION_METRICS, Classification, DEFAULT_THRESHOLD, ThresholdObjective,
-    classification_metrics, classification_report,
-};
-use fireclay_train::strategy::{MeanLoss, Scorer, backward};
+use super::{LabelledTask, Target, Task, check_smoothing};
 
 /// Tells two or more classes apart by cross-entropy.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -140,14 +136,6 @@ impl Task for ClassificationConfig {
     }
 }
 
-/// What trains a classifier for certain classes.
-#[derive(Clone, Debug)]
-pub struct ClassificationObjective {
-    loss: CrossEntropy,
-    classes: usize,
-    threshold: Option<f64>,
-}
-
 impl LabelledTask for ClassificationConfig {
     type Answer = ClassificationAnswer;
 
@@ -161,156 +149,37 @@ impl LabelledTask for ClassificationConfig {
         }
     }
 
-    fn with_objective<N: Network, W: WithObjective<N, Batch<N::Input>>>(
-        &self,
-        target: &Target,
-        work: W,
-    ) -> W::Output {
-        let threshold = self.answer(target).threshold;
-        work.with(ClassificationObjective {
-            loss: CrossEntropy::new(self, &target.classes, &target.counts),
-            classes: target.classes.len(),
-            threshold: (threshold != DEFAULT_THRESHOLD).then_some(threshold),
-        })
+    fn loss(&self, target: &Target) -> Arc<dyn LabelledLoss> {
+        Arc::new(CrossEntropy::new(self, &target.classes, &target.counts))
     }
 }
 
-impl<N: Network> Objective<N> for ClassificationObjective {
-    type Batch = Batch<N::Input>;
-    type Module = Classifier<N>;
-
-    fn wrap(&self, model: N) -> Classifier<N> {
-        Classifier::new(model, self.loss.clone())
-    }
-
-    fn unwrap(module: Classifier<N>) -> N {
-        module.model
-    }
-
-    fn scorer(&self) -> impl Scorer<ClassifierOutput> + 'static {
-        ClassifierScorer::new(self.classes, self.threshold)
-    }
-
-    fn show(training: SupervisedTraining<Classifier<N>>) -> SupervisedTraining<Classifier<N>> {
-        training.metrics((LossMetric::new(), AccuracyMetric::new()))
-    }
-}
-
-/// A model and the loss that trains it to classify.
-#[derive(Module, Debug)]
-pub struct Classifier<N: Network> {
-    /// The model; its outputs are logits.
-    pub model: N,
-    #[module(skip)]
-    loss: CrossEntropy,
-}
-
-/// What a step of a [`Classifier`] gives.
-pub type ClassifierOutput = TaskOutput<u32>;
-
-impl<N: Network> Classifier<N> {
-    /// A model with outputs for as many classes as the data has, and its loss.
-    pub fn new(model: N, loss: CrossEntropy) -> Self {
-        Self { model, loss }
-    }
-
-    fn forward(&self, batch: Batch<N::Input>) -> ClassifierOutput {
-        let Labels::Classes(truth) = batch.truth else {
+impl LabelledLoss for CrossEntropy {
+    fn of_batch(&self, logits: Tensor<2>, batch: &Labelled) -> BatchLoss {
+        let Labels::Classes(truth) = &batch.truth else {
             unreachable!("a classifier is given classes");
         };
-        let logits = self.model.forward(batch.input);
         let weights = batch.weights.as_deref();
         let (loss, weight) = match &batch.mix {
             Some(mix) => (
-                self.loss.forward_mixed(logits.clone(), &truth, mix),
-                self.loss.mixed_weight(&truth, mix),
+                self.forward_mixed(logits, truth, mix),
+                self.mixed_weight(truth, mix),
             ),
             None => (
-                self.loss.forward(logits.clone(), &truth, weights),
-                self.loss.weight(&truth, weights),
+                self.forward(logits, truth, weights),
+                self.weight(truth, weights),
             ),
         };
-        TaskOutput {
+        BatchLoss {
             loss,
-            outputs: logits,
-            truth,
             weight,
             unit: 1.0,
         }
     }
 }
 
-impl<N: Network> TrainStep for Classifier<N> {
-    type Input = Batch<N::Input>;
-    type Output = ClassifierOutput;
-
-    fn step(&self, batch: Batch<N::Input>) -> TrainOutput<ClassifierOutput> {
-        let output = self.forward(batch);
-        TrainOutput::new(self, backward(&output.loss), output)
-    }
-}
-
-impl<N: Network> InferenceStep for Classifier<N> {
-    type Input = Batch<N::Input>;
-    type Output = ClassifierOutput;
-
-    fn step(&self, batch: Batch<N::Input>) -> ClassifierOutput {
-        self.forward(batch)
-    }
-}
-
-impl Adaptor<AccuracyInput> for ClassifierOutput {
-    fn adapt(&self) -> AccuracyInput {
-        let targets = loss::indices(&self.truth, &self.outputs.device());
-        AccuracyInput::new(self.outputs.clone(), targets)
-    }
-}
-
-/// Scores a split with every metric of classification.
-#[derive(Clone, Debug, Default)]
-pub struct ClassifierScorer {
-    loss: MeanLoss,
-    classes: usize,
-    threshold: Option<f64>,
-    truth: Vec<u32>,
-    probabilities: Vec<f64>,
-}
-
-impl ClassifierScorer {
-    /// A scorer for `classes` classes; with two of them the second is predicted from the
-    /// probability `threshold` on.
-    pub fn new(classes: usize, threshold: Option<f64>) -> Self {
-        Self {
-            classes,
-            threshold: threshold.filter(|_| classes == 2),
-            ..Self::default()
-        }
-    }
-}
-
-impl Scorer<ClassifierOutput> for ClassifierScorer {
-    fn add(&mut self, output: &ClassifierOutput) {
-        self.loss.add(output);
-        self.truth.extend(&output.truth);
-        self.probabilities.extend(probabilities(&output.outputs));
-    }
-
-    fn finish(&mut self) -> Vec<(String, f64)> {
-        let mut metrics = Scorer::<ClassifierOutput>::finish(&mut self.loss);
-        let split = Classification::new(self.classes, &self.truth, &self.probabilities);
-        let split = match self.threshold {
-            Some(threshold) => split.with_threshold(threshold),
-            None => split,
-        };
-        metrics.extend(classification_report(&split, None).metrics);
-        self.truth.clear();
-        self.probabilities.clear();
-        metrics
-    }
-}
-
 /// Softmax of logits `[rows, classes]`, row-major, in f64 on the host.
-pub fn probabilities(logits: &Tensor<2>) -> Vec<f64> {
+fn probabilities(logits: &Tensor<2>) -> Vec<f64> {
     let classes = logits.dims()[1];
     let logits: Vec<f64> = logits.to_data().iter::<f64>().collect();
     logits.chunks(classes).flat_map(softmax).collect()

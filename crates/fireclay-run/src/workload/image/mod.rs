@@ -77,7 +77,7 @@ impl Workload for Image {
         target: &Target,
         work: W,
     ) -> W::Output {
-        config.task.with_objective(target, work)
+        work.with(labelled::objective(config, target))
     }
 
     fn conclude(
@@ -136,13 +136,12 @@ impl Workload for Image {
         let augment = &images(config).config.augment;
         let mixed = augment.mixup > 0.0 || augment.cutmix > 0.0;
         let pixels = blank([rows, shape.channels, shape.height, shape.width], device);
-        crate::task::Batch {
-            mix: mixed.then(|| Mix {
-                partner: vec![0; rows],
-                own: vec![0.5; rows],
-            }),
-            ..blank_labelled(config, pixels, rows)
-        }
+        let mut batch = blank_labelled(config, pixels, rows);
+        batch.labelled.mix = mixed.then(|| Mix {
+            partner: vec![0; rows],
+            own: vec![0.5; rows],
+        });
+        batch
     }
 }
 

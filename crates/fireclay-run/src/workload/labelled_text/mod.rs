@@ -87,7 +87,7 @@ impl Workload for LabelledText {
         target: &Target,
         work: W,
     ) -> W::Output {
-        config.task.with_objective(target, work)
+        work.with(labelled::objective(config, target))
     }
 
     fn conclude(

@@ -17,7 +17,7 @@ use crate::config::{DataConfig, ModelConfig, RunConfig, TableSource, TaskConfig,
 use crate::lock;
 use crate::run::{Base, Evaluations, Run, RunError};
 use crate::samples::TableSamples;
-use crate::task::{TableInput, Target, WithObjective, blank_labels};
+use crate::task::{Labelled, TableInput, Target, WithObjective, blank_labels};
 use run::TableRun;
 
 /// Rows that go through the model at once.
@@ -89,7 +89,7 @@ impl Workload for Table {
         target: &Target,
         work: W,
     ) -> W::Output {
-        config.task.with_objective(target, work)
+        work.with(labelled::objective(config, target))
     }
 
     fn conclude(
@@ -172,9 +172,11 @@ pub(super) fn blank_labelled<I>(
     let kind = config.task.target_kind();
     crate::task::Batch {
         input,
-        truth: blank_labels(kind.expect("checked: the task has labels"), rows),
-        weights: None,
-        mix: None,
+        labelled: Labelled {
+            truth: blank_labels(kind.expect("checked: the task has labels"), rows),
+            weights: None,
+            mix: None,
+        },
     }
 }
 
