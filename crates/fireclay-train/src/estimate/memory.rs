@@ -1,6 +1,7 @@
 //! How much memory recorded operations hold at once.
 
 use std::borrow::Cow;
+use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
 
 use burn_ir::{
@@ -26,16 +27,20 @@ pub(super) fn peak_of_passes(recording: &Recording) -> u64 {
 /// The operations with each pass as one of them.
 fn in_passes(operations: &[OperationIr]) -> Vec<Cow<'_, OperationIr>> {
     let mut found = Vec::new();
-    let mut inside = HashSet::new();
+    let (mut inside, mut unread) = (HashSet::new(), HashSet::new());
     // Those that are open: a pass in another is part of it.
     let mut depth = 0;
     let mut read: Vec<TensorIr> = Vec::new();
     for operation in operations {
         match operation {
-            OperationIr::Custom(mark) if mark.id == PASS_BEGINS => depth += 1,
+            OperationIr::Custom(mark) if mark.id == PASS_BEGINS => {
+                depth += 1;
+                unread.extend(mark.inputs.iter().map(|tensor| tensor.id));
+            }
             OperationIr::Custom(mark) if mark.id == PASS_ENDS => {
                 depth -= 1;
                 if depth == 0 {
+                    unread.clear();
                     let pass = pass(std::mem::take(&mut read), &mark.inputs);
                     for tensor in &pass.outputs {
                         inside.remove(&tensor.id);
@@ -44,7 +49,9 @@ fn in_passes(operations: &[OperationIr]) -> Vec<Cow<'_, OperationIr>> {
                 }
             }
             operation if depth > 0 => {
-                let outer = |tensor: &&TensorIr| !inside.contains(&tensor.id);
+                let outer = |tensor: &&TensorIr| {
+                    !inside.contains(&tensor.id) && !unread.contains(&tensor.id)
+                };
                 read.extend(operation.inputs().filter(outer).cloned());
                 inside.extend(operation.outputs().map(|tensor| tensor.id));
             }
@@ -63,6 +70,8 @@ fn pass(read: Vec<TensorIr>, made: &[TensorIr]) -> CustomOpIr {
             None => inputs.push(tensor),
         }
     }
+    // The result takes the place of the first that it can, which should be as large.
+    inputs.sort_by_key(|tensor| Reverse(bytes(tensor)));
     let mut outputs = made.to_vec();
     outputs.dedup_by_key(|tensor| tensor.id);
     CustomOpIr::new(PASS_ENDS, &inputs, &outputs)
