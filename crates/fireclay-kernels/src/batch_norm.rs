@@ -13,7 +13,7 @@ use burn::tensor::module::{self, BatchNormTrainOutput, batch_norm_train};
 
 use crate::add_relu::relu_gradient;
 use crate::operation::{Applied, Operation, apply_keeping};
-use crate::pass::one_pass;
+use crate::pass::{one_pass, one_pass_without};
 
 /// (x - mean) / sqrt(variance + epsilon) * gamma + beta, with the mean and the population variance of
 /// each channel over the batch and over all positions (Ioffe & Szegedy 2015,
@@ -202,8 +202,10 @@ impl<const D: usize> Operation<D, 3, 2> for BatchNorm {
         kept: Kept<D>,
         gradient: Tensor<D>,
     ) -> [Tensor<D>; 3] {
-        one_pass(x, |x| {
-            let gradient = match kept.cut {
+        // Whether a number was cut off can be seen from x, too.
+        let cut = kept.cut;
+        one_pass_without(cut.clone(), x, |x| {
+            let gradient = match cut {
                 Some(y) => relu_gradient(y, gradient),
                 None => gradient,
             };

@@ -6,7 +6,8 @@
 
 use burn::tensor::Tensor;
 
-/// The `id` of the custom operation that is recorded before the plain operations of a pass.
+/// The `id` of the custom operation that is recorded before the plain operations of a pass. Its inputs
+/// are tensors that the plain operations read and the pass does not.
 pub const PASS_BEGINS: &str = "fireclay.pass.begins";
 
 /// The `id` of the custom operation that is recorded after them. Its inputs are the results of the
@@ -19,13 +20,24 @@ pub(crate) fn one_pass<const D: usize, R: Results>(
     x: Tensor<D>,
     body: impl FnOnce(Tensor<D>) -> R,
 ) -> R {
+    one_pass_without(None, x, body)
+}
+
+/// [`one_pass`] whose loop does not need `unread`, which the plain operations read.
+pub(crate) fn one_pass_without<const D: usize, R: Results>(
+    unread: Option<Tensor<D>>,
+    x: Tensor<D>,
+    body: impl FnOnce(Tensor<D>) -> R,
+) -> R {
     #[cfg(feature = "capture")]
     if let Some(client) = capture::client(&x) {
-        capture::mark(&client, PASS_BEGINS, &[]);
+        let unread = unread.map(|x| x.recorded()).unwrap_or_default();
+        capture::mark(&client, PASS_BEGINS, &unread);
         let results = body(x);
         capture::mark(&client, PASS_ENDS, &results.recorded());
         return results;
     }
+    drop(unread);
     body(x)
 }
 
@@ -51,8 +63,8 @@ mod capture {
         (x.dtype() == DType::F32).then(|| x.client.clone())
     }
 
-    pub(super) fn mark(client: &impl RouterClient, id: &'static str, results: &[TensorIr]) {
-        client.register_op(OperationIr::Custom(CustomOpIr::new(id, results, &[])));
+    pub(super) fn mark(client: &impl RouterClient, id: &'static str, tensors: &[TensorIr]) {
+        client.register_op(OperationIr::Custom(CustomOpIr::new(id, tensors, &[])));
     }
 
     /// The tensors that a pass makes.

@@ -383,7 +383,6 @@ fn the_loops_for_batch_norms_forget_nothing() {
         let estimate = estimator(&text, Assumptions::default()).estimate();
         estimate.memory.activations as f64
     };
-    // The sums of residuals are made again by the plan.
     let ratio = memory(true) / memory(false);
     assert!((0.6..1.05).contains(&ratio), "{ratio}");
 }

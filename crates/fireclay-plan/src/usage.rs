@@ -30,25 +30,16 @@ impl Estimator {
     pub(crate) fn memory(&self, computing: Computing) -> MemoryUse {
         let tensors = &self.subject.tensors;
         let weights = NUMBER * tensors.iter().map(TensorShape::count).sum::<u64>();
-        let trained = tensors.iter().filter(|tensor| tensor.trainable);
-        let trained: Vec<u64> = trained.map(TensorShape::count).collect();
-        let gradients = NUMBER * trained.iter().sum::<u64>();
+        let gradients = NUMBER * self.trained().sum::<u64>();
         let optimizer = NUMBER * self.subject.state;
-        let average = match self.plan.train.ema_decay {
-            Some(_) => weights,
-            None => 0,
-        };
+        let average = self.plan.train.ema_decay.map_or(0, |_| weights);
         // The sum of the gradients waits for those of the next batch.
         let waiting = match self.plan.train.gradient_accumulation_steps {
             1 => 0,
             _ => gradients,
         };
         let kept = weights + optimizer + average;
-        // The optimizer goes from parameter to parameter.
-        let updating = match computing.fused {
-            true => gradients,
-            false => gradients + NUMBER * UPDATING * trained.iter().max().unwrap_or(&0),
-        };
+        let updating = gradients + self.updating(computing);
         let peak = kept + (waiting + self.working(self.rows, computing)).max(updating);
         let rest = peak - kept - gradients;
         // The copy is gone before the update.
@@ -74,6 +65,21 @@ impl Estimator {
         MemoryUse {
             resident: self.resident.map(|host| self.in_main_memory(&memory, host)),
             ..memory
+        }
+    }
+
+    /// The numbers of each tensor that is trained.
+    fn trained(&self) -> impl Iterator<Item = u64> {
+        let tensors = self.subject.tensors.iter();
+        let trained = tensors.filter(|tensor| tensor.trainable);
+        trained.map(TensorShape::count)
+    }
+
+    /// Bytes that an update takes beside the gradients: the optimizer goes from parameter to parameter.
+    fn updating(&self, computing: Computing) -> u64 {
+        match computing.fused {
+            true => 0,
+            false => NUMBER * UPDATING * self.trained().max().unwrap_or(0),
         }
     }
 
