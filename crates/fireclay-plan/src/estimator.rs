@@ -72,7 +72,7 @@ impl Estimator {
         let problem = |problem| RunError::from(loaded.problems(vec![problem]));
         let mut input = found.map_err(problem)?;
         if let Err(why) = data {
-            let path = config.data.section().path();
+            let path = config.data.section().located().path;
             input.spec.assumed.insert(0, format!("{path} {why}"));
         }
         let estimator = match config.batch_size() {
@@ -261,7 +261,7 @@ fn read(
     loaded: &Loaded,
     config: &mut RunConfig,
 ) -> Result<Result<RunData, &'static str>, RunError> {
-    if is_absent(config.data.section().path()) {
+    if is_absent(config.data.section().located().path) {
         return Ok(Err("is not there"));
     }
     if is_told(config) {
@@ -299,7 +299,7 @@ fn is_absent(path: &str) -> bool {
 fn is_missing(error: &DataError, config: &RunConfig) -> bool {
     match error {
         DataError::Read { path, source } => {
-            let data = std::path::absolute(config.data.section().path());
+            let data = std::path::absolute(config.data.section().located().path);
             source.kind() == std::io::ErrorKind::NotFound && data.is_ok_and(|data| data == *path)
         }
         DataError::NoMatch { .. } => true,

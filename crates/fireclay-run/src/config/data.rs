@@ -66,24 +66,56 @@ impl TextTableKind {
     }
 }
 
+/// Where data is, and how it is split.
+#[derive(Clone, Debug)]
+pub struct Located<'a> {
+    /// `data.path`.
+    pub path: &'a str,
+    /// The other keys that can name files, such as `valid_path`, with what they name.
+    pub files: Vec<(&'static str, &'a Option<String>)>,
+    /// Which samples train, validate and test, where each sample stands for itself.
+    pub split: Option<&'a SplitConfig>,
+    /// Whether samples are held out from training, as far as the table says.
+    pub holds_out: bool,
+}
+
+impl<'a> Located<'a> {
+    /// Samples that stand for themselves, in one file for each split or shared out by `split`.
+    pub(crate) fn split(
+        path: &'a str,
+        [valid, test]: [&'a Option<String>; 2],
+        split: &'a SplitConfig,
+    ) -> Self {
+        let shares = [split.valid, split.test];
+        Self {
+            split: Some(split),
+            ..Self::shared(path, [valid, test], shares)
+        }
+    }
+
+    /// Samples in one file for each split, or shared out to validation and test by `shares`.
+    pub(crate) fn shared(
+        path: &'a str,
+        [valid, test]: [&'a Option<String>; 2],
+        shares: [f64; 2],
+    ) -> Self {
+        let is_shared = shares.iter().any(|share| *share > 0.0);
+        Self {
+            path,
+            files: vec![("valid_path", valid), ("test_path", test)],
+            split: None,
+            holds_out: valid.is_some() || test.is_some() || is_shared,
+        }
+    }
+}
+
 /// What every `[data]` table can say, whatever it holds.
 pub trait DataSection {
     /// The `type` that names the format in a configuration file.
     fn name(&self) -> &'static str;
 
-    /// Where the data is.
-    fn path(&self) -> &str;
-
-    /// The other keys that can name files, such as `valid_path`, with what they name.
-    fn files(&self) -> Vec<(&'static str, &Option<String>)>;
-
-    /// Which samples train, validate and test, where each sample stands for itself.
-    fn split(&self) -> Option<&SplitConfig> {
-        None
-    }
-
-    /// Whether samples are held out from training, as far as the table says.
-    fn holds_out(&self) -> bool;
+    /// Where the data is, and how it is split.
+    fn located(&self) -> Located<'_>;
 
     /// Every impossible value, as (key, message).
     fn validate(&self) -> Vec<(String, String)>;
@@ -197,12 +229,6 @@ where
     let formats =
         formats.map(|format| variant(name(format), move |config| wrap(Source { format, config })));
     formats.collect()
-}
-
-/// Whether a share of the samples or a file is held out.
-pub(crate) fn holds_out(files: Vec<(&str, &Option<String>)>, split: &SplitConfig) -> bool {
-    let mut given = files.iter().filter(|(key, _)| !key.contains("target"));
-    given.any(|(_, file)| file.is_some()) || split.valid > 0.0 || split.test > 0.0
 }
 
 /// The key of the split that names a column.

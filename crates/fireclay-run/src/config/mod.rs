@@ -37,11 +37,11 @@ mod model;
 mod run;
 
 pub use crate::task::TaskConfig;
+pub(crate) use data::split_key;
 pub use data::{
-    DataConfig, DataSection, ImageSource, NeedsTokenizer, PairSource, Source, TableSource,
+    DataConfig, DataSection, ImageSource, Located, NeedsTokenizer, PairSource, Source, TableSource,
     TextSource, TextTableKind, TextTableSource, TokenizerSource,
 };
-pub(crate) use data::{holds_out, split_key};
 pub use device::{BackendName, DeviceConfig};
 pub use fireclay_train::config::{BatchSize, CpuShards};
 pub use model::{FamilyFacts, ModelConfig, ModelSection, NetworkConfig, StartConfig};

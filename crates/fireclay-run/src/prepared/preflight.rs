@@ -15,7 +15,7 @@ use crate::workload::{RunData, WithData, Workload};
 /// Everything in `config` that does not fit the data, as pairs of a key and a message; a model of
 /// more than `most` parameters is taken for a mistake.
 pub fn preflight(config: &RunConfig, data: &RunData, most: usize) -> Vec<(String, String)> {
-    let (task, target) = (config.task.facts(), data.dataset().target());
+    let (task, target) = (config.task.task(), data.dataset().target());
     let mut problems = Vec::new();
     if data.size("valid") == 0 {
         for (key, needs) in needs_validation(config) {
@@ -44,7 +44,7 @@ pub fn preflight(config: &RunConfig, data: &RunData, most: usize) -> Vec<(String
 /// Monitors of metrics that this target does not have.
 fn monitors(config: &RunConfig, target: &Target) -> Vec<(String, String)> {
     let classes = target.classes.len();
-    let metrics = config.task.facts().metrics_of(target);
+    let metrics = config.task.task().metrics_of(target);
     let early = config.early_stopping.as_ref();
     let best = config.checkpoint.keep_best;
     let monitors = [
@@ -162,7 +162,7 @@ fn needs_validation(config: &RunConfig) -> Vec<(&'static str, &'static str)> {
     {
         needs.push(("lr_scheduler", "a schedule that waits for a plateau"));
     }
-    needs.extend(config.task.facts().needs_validation());
+    needs.extend(config.task.task().needs_validation());
     // Without evaluations there is no best checkpoint to keep; the last weights are chosen.
     needs
 }

@@ -25,7 +25,8 @@ pub(super) fn check(config: &RunConfig, sections: &mut Sections<'_>) {
         && config
             .data
             .section()
-            .split()
+            .located()
+            .split
             .is_some_and(|split| split.stratify)
     {
         let message = format!("needs classes, but the task is {task}");
@@ -64,7 +65,7 @@ fn kinds(config: &RunConfig) -> Vec<(&'static str, String)> {
     }
     let has_task = reading().any(|facts| (facts.does)(task));
     if !has_task {
-        let needs = task.facts().needs();
+        let needs = task.facts().needs;
         let message =
             format!("\"{task_type}\" needs {needs}, but [data] has the type \"{data_type}\"");
         problems.push(("task.type", message));
@@ -74,7 +75,7 @@ fn kinds(config: &RunConfig) -> Vec<(&'static str, String)> {
     match both.next() {
         Some(facts) => problems.extend((facts.check)(config)),
         None if has_model && has_task => {
-            let needs = task.facts().needs_of_model();
+            let needs = task.facts().needs_of_model;
             let message = format!(
                 "\"{task_type}\" needs a model that {needs}, which \"{model_type}\" does not"
             );
@@ -156,7 +157,7 @@ pub(super) fn unread(config: &RunConfig) -> Vec<(&'static str, &'static str)> {
         keys.extend([("train.batch_size", reason), ("eval.batch_size", reason)]);
     }
     keys.extend(unread_of_tokenizer(config));
-    keys.extend(config.task.facts().unread());
+    keys.extend(config.task.task().unread());
     keys
 }
 
@@ -192,7 +193,7 @@ fn monitors(config: &RunConfig) -> Vec<(&'static str, &str)> {
 
 /// Why a monitor cannot be watched, and what could.
 fn check_monitor(monitor: &str, task: &TaskConfig) -> Result<(), (String, String)> {
-    let metrics = task.facts().metrics();
+    let metrics = task.facts().metrics;
     let names: Vec<_> = ["loss"].iter().chain(metrics).copied().collect();
     let Some((split, name)) = monitor.split_once('/') else {
         let name = did_you_mean(monitor, names.iter().copied()).unwrap_or("loss");

@@ -112,7 +112,7 @@ fn read(sections: &mut Sections<'_>) -> Option<RunConfig> {
         sections.plain(name, None, LoraConfig::validate)
     });
     let task = sections.tagged("task", &TaskConfig::variants(), None, |task| {
-        task.facts().validate()
+        task.task().validate()
     });
     let optimizers = OptimizerConfig::variants();
     let optimizer = sections.tagged("optimizer", &optimizers, some(), OptimizerConfig::validate);

@@ -52,7 +52,7 @@ fn key_of_file(loaded: &Loaded, path: &PathBuf) -> String {
     if tokenizer.is_some_and(|tokenizer| named(&tokenizer.config.path)) {
         return "tokenizer.path".into();
     }
-    let mut files = loaded.config.data.section().files().into_iter();
+    let mut files = loaded.config.data.section().located().files.into_iter();
     let found = files.find(|(_, text)| named(text));
     format!("data.{}", found.map_or("path", |(key, _)| key))
 }

@@ -148,17 +148,12 @@ impl Base {
     /// The run's own files, and those that it was trained on and will need to resume: what must not be
     /// written to.
     pub(crate) fn protected(&self) -> Vec<PathBuf> {
-        let (data, tokenizer) = (self.config().data.section(), &self.config().tokenizer);
-        let files = data
-            .files()
-            .into_iter()
-            .filter_map(|(_, file)| file.as_ref());
-        let tokenizer = tokenizer
-            .iter()
-            .filter_map(|source| source.config.path.as_ref());
-        let paths = files.chain(tokenizer).map(String::as_str);
+        let located = self.config().data.section().located();
+        let files = located.files.iter().filter_map(|(_, file)| file.as_deref());
+        let tokenizer = self.config().tokenizer.iter();
+        let tokenizer = tokenizer.filter_map(|source| source.config.path.as_deref());
         let mut protected = vec![self.folder.clone()];
-        for path in std::iter::once(data.path()).chain(paths) {
+        for path in std::iter::once(located.path).chain(files).chain(tokenizer) {
             protected.extend(expand(path).unwrap_or_else(|_| vec![PathBuf::from(path)]));
         }
         protected

@@ -9,7 +9,7 @@ use fireclay_models::LanguageModel;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Objective, Target, Task};
+use super::{Facts, Objective, Target, Task};
 use fireclay_metrics::CAUSAL_LM_METRICS;
 use fireclay_train::output::StepOutput;
 use fireclay_train::strategy::{MeanLoss, Scorer, backward};
@@ -20,24 +20,16 @@ use fireclay_train::strategy::{MeanLoss, Scorer, backward};
 pub struct CausalLmConfig {}
 
 impl Task for CausalLmConfig {
-    fn name(&self) -> &'static str {
-        "causal_lm"
-    }
-
-    fn summary(&self) -> &'static str {
-        "predict the next token of a text, and thereby write (text)"
-    }
-
-    fn needs(&self) -> &'static str {
-        "text"
-    }
-
-    fn needs_of_model(&self) -> &'static str {
-        "sees only what is before a token"
-    }
-
-    fn metrics(&self) -> &'static [&'static str] {
-        CAUSAL_LM_METRICS
+    fn facts(&self) -> Facts {
+        Facts {
+            name: "causal_lm",
+            summary: "predict the next token of a text, and thereby write (text)",
+            needs: "text",
+            needs_of_model: "sees only what is before a token",
+            metrics: CAUSAL_LM_METRICS,
+            headline: &["loss", "perplexity", "bits_per_byte"],
+            ..Facts::LABELS
+        }
     }
 
     /// How many bytes of text files of tokens stand for is not known.
@@ -47,10 +39,6 @@ impl Task for CausalLmConfig {
         names
             .filter(|name| has_bytes || *name != "bits_per_byte")
             .collect()
-    }
-
-    fn headline(&self) -> &'static [&'static str] {
-        &["loss", "perplexity", "bits_per_byte"]
     }
 }
 

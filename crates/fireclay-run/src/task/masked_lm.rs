@@ -12,7 +12,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::network::TextInput;
-use super::{Objective, Task};
+use super::{Facts, Objective, Task};
 use fireclay_metrics::MASKED_LM_METRICS;
 use fireclay_train::output::{StepOutput, scalar};
 use fireclay_train::strategy::{MeanLoss, Scorer, backward};
@@ -38,28 +38,16 @@ impl Default for MaskedLmConfig {
 }
 
 impl Task for MaskedLmConfig {
-    fn name(&self) -> &'static str {
-        "masked_lm"
-    }
-
-    fn summary(&self) -> &'static str {
-        "predict the masked tokens of a text, and thereby learn to read (text)"
-    }
-
-    fn needs(&self) -> &'static str {
-        "text"
-    }
-
-    fn needs_of_model(&self) -> &'static str {
-        "sees both sides of a token"
-    }
-
-    fn metrics(&self) -> &'static [&'static str] {
-        MASKED_LM_METRICS
-    }
-
-    fn headline(&self) -> &'static [&'static str] {
-        &["loss", "perplexity", "accuracy"]
+    fn facts(&self) -> Facts {
+        Facts {
+            name: "masked_lm",
+            summary: "predict the masked tokens of a text, and thereby learn to read (text)",
+            needs: "text",
+            needs_of_model: "sees both sides of a token",
+            metrics: MASKED_LM_METRICS,
+            headline: &["loss", "perplexity", "accuracy"],
+            ..Facts::LABELS
+        }
     }
 
     fn validate(&self) -> Vec<(String, String)> {

@@ -36,38 +36,46 @@ use fireclay_train::output::StepOutput;
 use fireclay_train::strategy::Scorer;
 
 /// The facts of a task, told in its own file.
-pub trait Task {
+#[derive(Clone, Copy, Debug)]
+pub struct Facts {
     /// The `type` that names it in a configuration.
-    fn name(&self) -> &'static str;
-
+    pub name: &'static str,
     /// What it is, in a line.
-    fn summary(&self) -> &'static str;
-
+    pub summary: &'static str,
     /// What the target of a sample holds; a text is its own target.
-    fn target_kind(&self) -> Option<TargetKind> {
-        None
-    }
-
+    pub target: Option<TargetKind>,
     /// The data that it needs, in words.
-    fn needs(&self) -> &'static str {
-        "labels"
-    }
-
+    pub needs: &'static str,
     /// What its model has to do, in words, where not every model for its data does.
-    fn needs_of_model(&self) -> &'static str {
-        "has outputs for it"
-    }
-
+    pub needs_of_model: &'static str,
     /// The metrics of the validation split that can be monitored, beside the loss.
-    fn metrics(&self) -> &'static [&'static str];
-
-    /// Those of them that there are for such a target.
-    fn metrics_of(&self, _target: &Target) -> Vec<&'static str> {
-        self.metrics().to_vec()
-    }
-
+    pub metrics: &'static [&'static str],
     /// The metrics that a line of progress and the final table show, in their order.
-    fn headline(&self) -> &'static [&'static str];
+    pub headline: &'static [&'static str],
+}
+
+impl Facts {
+    /// What most tasks on samples with labels say alike.
+    const LABELS: Self = Self {
+        name: "",
+        summary: "",
+        target: None,
+        needs: "labels",
+        needs_of_model: "has outputs for it",
+        metrics: &[],
+        headline: &[],
+    };
+}
+
+/// What a task is, and what does not go with its configuration.
+pub trait Task {
+    /// What it is.
+    fn facts(&self) -> Facts;
+
+    /// The metrics that there are for such a target, beside the loss.
+    fn metrics_of(&self, _target: &Target) -> Vec<&'static str> {
+        self.facts().metrics.to_vec()
+    }
 
     /// Every impossible value, as (key, message).
     fn validate(&self) -> Vec<(String, String)> {
@@ -191,8 +199,8 @@ macro_rules! tasks {
         }
 
         impl TaskConfig {
-            /// The facts of the task.
-            pub fn facts(&self) -> &dyn Task {
+            /// The task, whichever it is.
+            pub fn task(&self) -> &dyn Task {
                 match self {
                     $(Self::$labelled(task) => task,)*
                     $(Self::$other(task) => task,)*
@@ -202,16 +210,16 @@ macro_rules! tasks {
             /// Every `type` and what it is.
             pub fn types() -> Vec<(&'static str, &'static str)> {
                 fn fact<T: Task + Default>() -> (&'static str, &'static str) {
-                    let task = T::default();
-                    (task.name(), task.summary())
+                    let Facts { name, summary, .. } = T::default().facts();
+                    (name, summary)
                 }
                 vec![$(fact::<$labelled_config>(),)* $(fact::<$other_config>(),)*]
             }
 
             pub(crate) fn variants() -> Vec<Variant<Self>> {
                 vec![
-                    $(variant(<$labelled_config>::default().name(), Self::$labelled),)*
-                    $(variant(<$other_config>::default().name(), Self::$other),)*
+                    $(variant(<$labelled_config>::default().facts().name, Self::$labelled),)*
+                    $(variant(<$other_config>::default().facts().name, Self::$other),)*
                 ]
             }
 
@@ -273,14 +281,19 @@ tasks! {
 }
 
 impl TaskConfig {
+    /// What the task is.
+    pub fn facts(&self) -> Facts {
+        self.task().facts()
+    }
+
     /// The `type` that names this task in a configuration file.
     pub fn name(&self) -> &'static str {
-        self.facts().name()
+        self.facts().name
     }
 
     /// What the target of a sample holds, for this task; a text is its own target.
     pub fn target_kind(&self) -> Option<TargetKind> {
-        self.facts().target_kind()
+        self.facts().target
     }
 }
 

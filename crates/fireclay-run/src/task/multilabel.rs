@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::labelled::{BatchLoss, Labelled, LabelledLoss, weight, weighted_mean};
-use super::{LabelledTask, Target, Task, check_smoothing};
+use super::{Facts, LabelledTask, Target, Task, check_smoothing};
 use crate::answer::{Answers, Meaning};
 
 /// Says of each of several labels whether it applies, by binary cross-entropy.
@@ -33,28 +33,16 @@ impl Default for MultilabelConfig {
 }
 
 impl Task for MultilabelConfig {
-    fn name(&self) -> &'static str {
-        "multilabel"
-    }
-
-    fn summary(&self) -> &'static str {
-        "say of each of several labels whether it applies (images, texts)"
-    }
-
-    fn target_kind(&self) -> Option<TargetKind> {
-        Some(TargetKind::Set)
-    }
-
-    fn needs(&self) -> &'static str {
-        "images or texts with labels"
-    }
-
-    fn metrics(&self) -> &'static [&'static str] {
-        MULTILABEL_METRICS
-    }
-
-    fn headline(&self) -> &'static [&'static str] {
-        &["map", "f1_micro", "f1_macro", "subset_accuracy"]
+    fn facts(&self) -> Facts {
+        Facts {
+            name: "multilabel",
+            summary: "say of each of several labels whether it applies (images, texts)",
+            target: Some(TargetKind::Set),
+            needs: "images or texts with labels",
+            metrics: MULTILABEL_METRICS,
+            headline: &["map", "f1_micro", "f1_macro", "subset_accuracy"],
+            ..Facts::LABELS
+        }
     }
 
     fn validate(&self) -> Vec<(String, String)> {

@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::labelled::{BatchLoss, Labelled, LabelledLoss, weight, weighted_mean};
-use super::{LabelledTask, Target, Task};
+use super::{Facts, LabelledTask, Target, Task};
 use crate::answer::{Answers, Meaning};
 
 /// Predicts a number.
@@ -50,24 +50,15 @@ impl Default for RegressionConfig {
 }
 
 impl Task for RegressionConfig {
-    fn name(&self) -> &'static str {
-        "regression"
-    }
-
-    fn summary(&self) -> &'static str {
-        "predict a number"
-    }
-
-    fn target_kind(&self) -> Option<TargetKind> {
-        Some(TargetKind::Number)
-    }
-
-    fn metrics(&self) -> &'static [&'static str] {
-        REGRESSION_METRICS
-    }
-
-    fn headline(&self) -> &'static [&'static str] {
-        &["rmse", "mae", "r2"]
+    fn facts(&self) -> Facts {
+        Facts {
+            name: "regression",
+            summary: "predict a number",
+            target: Some(TargetKind::Number),
+            metrics: REGRESSION_METRICS,
+            headline: &["rmse", "mae", "r2"],
+            ..Facts::LABELS
+        }
     }
 
     fn unread(&self) -> Option<(&'static str, &'static str)> {

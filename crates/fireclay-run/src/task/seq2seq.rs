@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::causal_lm::{TokenOutput, TokenScorer, mean_over, token_losses};
-use super::{Objective, Task, check_smoothing};
+use super::{Facts, Objective, Task, check_smoothing};
 use fireclay_metrics::SEQ2SEQ_METRICS;
 use fireclay_train::output::StepOutput;
 use fireclay_train::strategy::Scorer;
@@ -40,25 +40,15 @@ impl Default for Seq2SeqConfig {
 }
 
 impl Task for Seq2SeqConfig {
-    fn name(&self) -> &'static str {
-        "seq2seq"
-    }
-
-    fn summary(&self) -> &'static str {
-        "write the translation of a text (pairs of texts)"
-    }
-
-    fn needs(&self) -> &'static str {
-        "pairs of texts"
-    }
-
-    /// BLEU and chrF take translations, which are made at the end.
-    fn metrics(&self) -> &'static [&'static str] {
-        SEQ2SEQ_METRICS
-    }
-
-    fn headline(&self) -> &'static [&'static str] {
-        &["loss", "perplexity", "bleu", "chrf"]
+    fn facts(&self) -> Facts {
+        Facts {
+            name: "seq2seq",
+            summary: "write the translation of a text (pairs of texts)",
+            needs: "pairs of texts",
+            metrics: SEQ2SEQ_METRICS,
+            headline: &["loss", "perplexity", "bleu", "chrf"],
+            ..Facts::LABELS
+        }
     }
 
     fn validate(&self) -> Vec<(String, String)> {

@@ -140,3 +140,26 @@ where
     let meaning = predictor.answer.meaning();
     Ok(meaning.report(&answers, &truth, Some(config.seed)))
 }
+
+/// What a workload on samples with labels does as all of them.
+macro_rules! as_labelled {
+    () => {
+        fn with_objective<V: WithObjective<Model<Self>, Batch<Self>>>(
+            config: &RunConfig,
+            target: &Target,
+            work: V,
+        ) -> V::Output {
+            work.with(labelled::objective(config, target))
+        }
+
+        fn conclude(
+            config: &RunConfig,
+            data: &Self::Data,
+            trained: Trained<'_, Model<Self>>,
+            splits: [Self::Samples; 2],
+        ) -> Result<Evaluations, RunError> {
+            labelled::conclude(config, data, trained, splits)
+        }
+    };
+}
+pub(super) use as_labelled;

@@ -97,12 +97,17 @@ impl InputSpec {
             samples,
             each: rows.map(|rows| rows as f64),
             outputs: 0,
-            held_out: config.data.section().holds_out().then_some(HeldOut {
-                samples: None,
-                rows,
-                lengths,
-                longest: lengths,
-            }),
+            held_out: config
+                .data
+                .section()
+                .located()
+                .holds_out
+                .then_some(HeldOut {
+                    samples: None,
+                    rows,
+                    lengths,
+                    longest: lengths,
+                }),
             varies: false,
             assumed: assumed.0,
         }

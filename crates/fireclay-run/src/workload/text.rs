@@ -10,7 +10,7 @@ use super::spec::{Assumed, Assumptions, InputSpec, check_unread};
 use crate::artifacts::TOKENIZER;
 use crate::config::Refusal;
 use crate::config::{
-    DataConfig, DataSection, NeedsTokenizer, RunConfig, TextSource, TokenizerSource,
+    DataConfig, DataSection, Located, NeedsTokenizer, RunConfig, TextSource, TokenizerSource,
 };
 use crate::run::RunError;
 use crate::task::Target;
@@ -20,21 +20,10 @@ impl DataSection for TextSource {
         self.format.name()
     }
 
-    fn path(&self) -> &str {
-        &self.config.path
-    }
-
-    fn files(&self) -> Vec<(&'static str, &Option<String>)> {
-        vec![
-            ("valid_path", &self.config.valid_path),
-            ("test_path", &self.config.test_path),
-        ]
-    }
-
-    fn holds_out(&self) -> bool {
-        let mut files = self.files().into_iter();
-        let split = &self.config.split;
-        files.any(|(_, file)| file.is_some()) || split.valid > 0.0 || split.test > 0.0
+    fn located(&self) -> Located<'_> {
+        let (config, split) = (&self.config, &self.config.split);
+        let held_out = [&config.valid_path, &config.test_path];
+        Located::shared(&config.path, held_out, [split.valid, split.test])
     }
 
     fn validate(&self) -> Vec<(String, String)> {

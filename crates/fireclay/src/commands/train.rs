@@ -42,7 +42,7 @@ pub fn resume(args: &ResumeArgs) -> Result<(), Failure> {
 fn hooks(config: &RunConfig, show: ShowArgs) -> Result<Hooks, Failure> {
     let interrupter = Interrupter::new();
     stop_on_signal(&interrupter);
-    let (observer, renderer) = watch(show, config.task.facts().headline(), &interrupter)?;
+    let (observer, renderer) = watch(show, config.task.facts().headline, &interrupter)?;
     Ok(Hooks {
         observers: vec![observer],
         renderer,
@@ -159,7 +159,7 @@ impl Report {
             .config
             .task
             .facts()
-            .headline()
+            .headline
             .iter()
             .filter(has)
             .copied()

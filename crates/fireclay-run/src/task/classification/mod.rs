@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use super::labelled::{BatchLoss, Labelled, LabelledLoss};
 use super::values::{ClassWeights, Threshold};
-use super::{LabelledTask, Target, Task, check_smoothing};
+use super::{Facts, LabelledTask, Target, Task, check_smoothing};
 
 /// Tells two or more classes apart by cross-entropy.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -53,28 +53,19 @@ impl Default for ClassificationConfig {
 }
 
 impl Task for ClassificationConfig {
-    fn name(&self) -> &'static str {
-        "classification"
-    }
-
-    fn summary(&self) -> &'static str {
-        "tell two or more classes apart"
-    }
-
-    fn target_kind(&self) -> Option<TargetKind> {
-        Some(TargetKind::Class)
-    }
-
-    fn metrics(&self) -> &'static [&'static str] {
-        CLASSIFICATION_METRICS
+    fn facts(&self) -> Facts {
+        Facts {
+            name: "classification",
+            summary: "tell two or more classes apart",
+            target: Some(TargetKind::Class),
+            metrics: CLASSIFICATION_METRICS,
+            headline: &["accuracy", "roc_auc", "f1", "f1_macro", "log_loss", "ece"],
+            ..Facts::LABELS
+        }
     }
 
     fn metrics_of(&self, target: &Target) -> Vec<&'static str> {
         classification_metrics(target.classes.len())
-    }
-
-    fn headline(&self) -> &'static [&'static str] {
-        &["accuracy", "roc_auc", "f1", "f1_macro", "log_loss", "ece"]
     }
 
     fn unread(&self) -> Option<(&'static str, &'static str)> {

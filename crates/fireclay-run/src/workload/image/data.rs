@@ -5,36 +5,26 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use fireclay_data::arrow::array::{ArrayRef, StringArray};
-use fireclay_data::{DataError, ImageData, ImageDataConfig, Note, SplitConfig, TargetKind};
+use fireclay_data::{DataError, ImageData, ImageDataConfig, Note, TargetKind};
 
 use super::super::dataset::{Columns, Dataset, constant, counts};
 use crate::artifacts::PREPROCESS;
-use crate::config::split_key;
 use crate::config::{DataSection, ImageSource};
+use crate::config::{Located, split_key};
 use crate::task::Target;
 impl DataSection for ImageSource {
     fn name(&self) -> &'static str {
         self.format.name()
     }
 
-    fn path(&self) -> &str {
-        &self.config.path
-    }
-
-    fn files(&self) -> Vec<(&'static str, &Option<String>)> {
-        vec![
-            ("valid_path", &self.config.valid_path),
-            ("test_path", &self.config.test_path),
-        ]
-    }
-
-    fn split(&self) -> Option<&SplitConfig> {
-        Some(&self.config.split)
-    }
-
     /// A folder may hold a validation split that no key names.
-    fn holds_out(&self) -> bool {
-        true
+    fn located(&self) -> Located<'_> {
+        let config = &self.config;
+        let held_out = [&config.valid_path, &config.test_path];
+        Located {
+            holds_out: true,
+            ..Located::split(&config.path, held_out, &config.split)
+        }
     }
 
     fn validate(&self) -> Vec<(String, String)> {

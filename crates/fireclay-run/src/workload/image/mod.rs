@@ -5,7 +5,7 @@ mod run;
 
 use burn::tensor::Device;
 use fireclay_data::{DataError, ImageData, ImagePreprocess, Mix};
-use fireclay_models::{ImageConfig, ImageModel, ImageShape};
+use fireclay_models::{ImageConfig, ImageShape};
 
 use super::dataset::Dataset;
 use super::shared::blank;
@@ -72,22 +72,7 @@ impl Workload for Image {
         ImageSamples::new(split.without_augmentation())
     }
 
-    fn with_objective<W: WithObjective<Model<Self>, Batch<Self>>>(
-        config: &RunConfig,
-        target: &Target,
-        work: W,
-    ) -> W::Output {
-        work.with(labelled::objective(config, target))
-    }
-
-    fn conclude(
-        config: &RunConfig,
-        data: &ImageData,
-        trained: Trained<'_, ImageModel>,
-        splits: [ImageSamples; 2],
-    ) -> Result<Evaluations, RunError> {
-        labelled::conclude(config, data, trained, splits)
-    }
+    labelled::as_labelled!();
 
     fn open(base: Base) -> Result<Box<dyn Run>, RunError> {
         lock::verified(&base.folder, &[PREPROCESS, POSTPROCESS])?;

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use fireclay_data::{DataError, Note, SplitConfig, TargetKind, TextTableData, Tokenizer};
+use fireclay_data::{DataError, Note, TargetKind, TextTableData, Tokenizer};
 
 use super::super::dataset::{Columns, Dataset, constant, counts, hashes_of};
 use crate::artifacts::{PREPROCESS, TOKENIZER};
 use crate::config::{DataSection, NeedsTokenizer, TextTableSource};
-use crate::config::{holds_out, split_key};
+use crate::config::{Located, split_key};
 use crate::task::Target;
 
 impl DataSection for TextTableSource {
@@ -16,23 +16,10 @@ impl DataSection for TextTableSource {
         self.format.name()
     }
 
-    fn path(&self) -> &str {
-        &self.config.path
-    }
-
-    fn files(&self) -> Vec<(&'static str, &Option<String>)> {
-        vec![
-            ("valid_path", &self.config.valid_path),
-            ("test_path", &self.config.test_path),
-        ]
-    }
-
-    fn split(&self) -> Option<&SplitConfig> {
-        Some(&self.config.split)
-    }
-
-    fn holds_out(&self) -> bool {
-        holds_out(self.files(), &self.config.split)
+    fn located(&self) -> Located<'_> {
+        let config = &self.config;
+        let held_out = [&config.valid_path, &config.test_path];
+        Located::split(&config.path, held_out, &config.split)
     }
 
     fn validate(&self) -> Vec<(String, String)> {

@@ -5,7 +5,7 @@ mod run;
 
 use burn::tensor::{Device, Tensor};
 use fireclay_data::{DataError, TextPreprocess, TextTableData, TextTableSplit, Tokenizer};
-use fireclay_models::{EncoderConfig, EncoderModel, EncoderShape};
+use fireclay_models::{EncoderConfig, EncoderShape};
 
 use super::dataset::Dataset;
 use super::spec::{Assumed, Assumptions, HeldOut, InputSpec, at_most, check_unread};
@@ -82,22 +82,7 @@ impl Workload for LabelledText {
         [&data.train, &data.valid, &data.test].map(|split| TextTableSamples::new(split.clone()))
     }
 
-    fn with_objective<W: WithObjective<Model<Self>, Batch<Self>>>(
-        config: &RunConfig,
-        target: &Target,
-        work: W,
-    ) -> W::Output {
-        work.with(labelled::objective(config, target))
-    }
-
-    fn conclude(
-        config: &RunConfig,
-        data: &TextTableData,
-        trained: Trained<'_, EncoderModel>,
-        splits: [TextTableSamples; 2],
-    ) -> Result<Evaluations, RunError> {
-        labelled::conclude(config, data, trained, splits)
-    }
+    labelled::as_labelled!();
 
     fn open(base: Base) -> Result<Box<dyn Run>, RunError> {
         lock::verified(&base.folder, &[TOKENIZER, PREPROCESS, POSTPROCESS])?;

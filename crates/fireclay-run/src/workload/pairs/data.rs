@@ -7,33 +7,24 @@ use fireclay_data::{DataError, Note, PairData, PairSplit, Tokenizer};
 
 use super::super::dataset::{Dataset, hashes_of};
 use crate::artifacts::TOKENIZER;
-use crate::config::{DataSection, NeedsTokenizer, PairSource};
+use crate::config::{DataSection, Located, NeedsTokenizer, PairSource};
 
 impl DataSection for PairSource {
     fn name(&self) -> &'static str {
         self.format.name()
     }
 
-    fn path(&self) -> &str {
-        &self.config.path
-    }
-
-    fn files(&self) -> Vec<(&'static str, &Option<String>)> {
-        let config = &self.config;
-        vec![
+    fn located(&self) -> Located<'_> {
+        let (config, split) = (&self.config, &self.config.split);
+        let held_out = [&config.valid_path, &config.test_path];
+        let mut located = Located::shared(&config.path, held_out, [split.valid, split.test]);
+        let targets = [
             ("target_path", &config.target_path),
             ("valid_target_path", &config.valid_target_path),
             ("test_target_path", &config.test_target_path),
-            ("valid_path", &config.valid_path),
-            ("test_path", &config.test_path),
-        ]
-    }
-
-    fn holds_out(&self) -> bool {
-        let config = &self.config;
-        let files = [&config.valid_path, &config.test_path];
-        let shares = [config.split.valid, config.split.test];
-        files.iter().any(|file| file.is_some()) || shares.iter().any(|share| *share > 0.0)
+        ];
+        located.files.splice(..0, targets);
+        located
     }
 
     fn validate(&self) -> Vec<(String, String)> {

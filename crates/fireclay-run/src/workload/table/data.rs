@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use fireclay_data::{DataError, Note, SplitConfig, TableConfig, TableData};
+use fireclay_data::{DataError, Note, TableConfig, TableData};
 
 use super::super::dataset::{Columns, Dataset, constant, hashes_of};
 use crate::artifacts::PREPROCESS;
 use crate::config::{DataSection, TableSource};
-use crate::config::{holds_out, split_key};
+use crate::config::{Located, split_key};
 use crate::task::Target;
 
 impl DataSection for TableSource {
@@ -16,23 +16,10 @@ impl DataSection for TableSource {
         self.format.name()
     }
 
-    fn path(&self) -> &str {
-        &self.config.path
-    }
-
-    fn files(&self) -> Vec<(&'static str, &Option<String>)> {
-        vec![
-            ("valid_path", &self.config.valid_path),
-            ("test_path", &self.config.test_path),
-        ]
-    }
-
-    fn split(&self) -> Option<&SplitConfig> {
-        Some(&self.config.split)
-    }
-
-    fn holds_out(&self) -> bool {
-        holds_out(self.files(), &self.config.split)
+    fn located(&self) -> Located<'_> {
+        let config = &self.config;
+        let held_out = [&config.valid_path, &config.test_path];
+        Located::split(&config.path, held_out, &config.split)
     }
 
     fn validate(&self) -> Vec<(String, String)> {

@@ -5,7 +5,7 @@ mod run;
 
 use burn::tensor::Device;
 use fireclay_data::{DataError, Preprocess, Table as Rows, TableData, TargetKind, inspect, split};
-use fireclay_models::{Tabular, TabularConfig, TabularShape};
+use fireclay_models::{TabularConfig, TabularShape};
 
 use super::dataset::Dataset;
 use super::shared::blank;
@@ -84,22 +84,7 @@ impl Workload for Table {
         [&data.train, &data.valid, &data.test].map(|split| TableSamples::new(split.clone()))
     }
 
-    fn with_objective<W: WithObjective<Model<Self>, Batch<Self>>>(
-        config: &RunConfig,
-        target: &Target,
-        work: W,
-    ) -> W::Output {
-        work.with(labelled::objective(config, target))
-    }
-
-    fn conclude(
-        config: &RunConfig,
-        data: &TableData,
-        trained: Trained<'_, Tabular>,
-        splits: [TableSamples; 2],
-    ) -> Result<Evaluations, RunError> {
-        labelled::conclude(config, data, trained, splits)
-    }
+    labelled::as_labelled!();
 
     fn open(base: Base) -> Result<Box<dyn Run>, RunError> {
         lock::verified(&base.folder, &[PREPROCESS, POSTPROCESS])?;
