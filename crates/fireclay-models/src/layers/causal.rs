@@ -70,13 +70,13 @@ impl LayerCache {
 }
 
 /// The positions of tokens in their texts, and what each must not look at.
-pub(crate) struct Positions {
+pub struct Positions {
     /// The index of each in its text, `[1 or batch, new]`.
-    pub indices: Tensor<2, Int>,
+    pub(crate) indices: Tensor<2, Int>,
     /// The range of all indices.
-    pub range: Range<usize>,
+    pub(crate) range: Range<usize>,
     /// `[1 or batch, 1, new, time]`, true where masked.
-    pub masked: Tensor<4, Bool>,
+    pub(crate) masked: Tensor<4, Bool>,
 }
 
 impl Positions {

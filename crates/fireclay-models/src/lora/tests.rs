@@ -2,10 +2,10 @@ use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 
 use super::*;
-use crate::encoder::{BertConfig, EncoderConfig};
+use crate::encoder::{BertConfig, EncoderConfig, EncoderNetwork};
 use crate::io::tensors::{from_tensors, to_tensors};
 use crate::io::weights::{self, ModelDescription, shapes, swap_axes};
-use crate::language::{GptConfig, LanguageConfig, LanguageModel, LlamaConfig};
+use crate::language::{GptConfig, LanguageConfig, LanguageModel, LanguageNetwork, LlamaConfig};
 use crate::reference::{
     self, Tensors, assert_close, assert_gradients, gradients, mask, read, tokens,
 };

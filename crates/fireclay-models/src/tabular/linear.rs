@@ -17,6 +17,7 @@ use crate::layers::categories::embed;
 use crate::layers::linear::Linear;
 use crate::limits::saturating_sum;
 use crate::shape::TabularShape;
+use crate::tabular::TabularNetwork;
 
 /// Linear, logistic or softmax regression.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -72,21 +73,50 @@ impl Default for LinearConfig {
     }
 }
 
-impl LinearModel {
-    /// Maps rows to logits or predictions.
-    ///
-    /// # Shapes
-    ///
-    /// - `numeric`: `[batch, numeric]`
-    /// - `categories`: `[batch, embedded columns]`
-    /// - result: `[batch, outputs]`
-    pub fn forward(&self, numeric: Tensor<2>, categories: Tensor<2, Int>) -> Tensor<2> {
+impl TabularNetwork for LinearModel {
+    /// The numeric columns, then the one-hot code of each category.
+    fn features(&self, numeric: Tensor<2>, categories: Tensor<2, Int>) -> Tensor<2> {
+        let code = |(index, table): (usize, &Embedding)| {
+            let column = categories.clone().narrow(1, index, 1).squeeze_dim::<1>(1);
+            let [rows, _] = table.weight.dims();
+            column.one_hot::<2>(rows).float().cast(numeric.dtype())
+        };
+        let mut parts: Vec<_> = self.embeddings.iter().enumerate().map(code).collect();
+        // Backends differ in what they do with tensors of width 0, so none enters an operation.
+        if self.linear.is_some() {
+            parts.insert(0, numeric.clone());
+        }
+        Tensor::cat(parts, 1)
+    }
+
+    fn head(&self, features: Tensor<2>) -> Tensor<2> {
+        let numeric = self
+            .linear
+            .as_ref()
+            .map_or(0, |linear| linear.weight.dims()[0]);
+        let start = match numeric {
+            0 => self.affine(features.clone()),
+            _ => self.affine(features.clone().narrow(1, 0, numeric)),
+        };
+        let mut column = numeric;
+        self.embeddings.iter().fold(start, |sum, table| {
+            let [rows, _] = table.weight.dims();
+            let code = features.clone().narrow(1, column, rows);
+            column += rows;
+            sum + code.cast(table.weight.dtype()).matmul(table.weight.val())
+        })
+    }
+
+    /// Looks the offsets up, where the head would multiply by codes that are nearly all zero.
+    fn forward(&self, numeric: Tensor<2>, categories: Tensor<2, Int>) -> Tensor<2> {
         let start = self.affine(numeric);
         embed(&self.embeddings, &categories)
             .into_iter()
             .fold(start, Tensor::add)
     }
+}
 
+impl LinearModel {
     fn affine(&self, numeric: Tensor<2>) -> Tensor<2> {
         let shape = [numeric.dims()[0], self.outputs];
         match (&self.linear, &self.bias) {

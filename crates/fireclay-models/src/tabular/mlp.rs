@@ -27,6 +27,7 @@ use crate::layers::linear::Linear;
 use crate::layers::norm::{LayerNorm, NormKind};
 use crate::limits::{check_least_one, check_rate, saturating_sum};
 use crate::shape::TabularShape;
+use crate::tabular::TabularNetwork;
 
 /// A multilayer perceptron.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -154,24 +155,26 @@ impl Default for MlpConfig {
     }
 }
 
-impl Mlp {
-    /// Maps rows to logits or predictions.
-    ///
-    /// # Shapes
-    ///
-    /// - `numeric`: `[batch, numeric]`
-    /// - `categories`: `[batch, embedded columns]`
-    /// - result: `[batch, outputs]`
-    pub fn forward(&self, numeric: Tensor<2>, categories: Tensor<2, Int>) -> Tensor<2> {
+impl TabularNetwork for Mlp {
+    /// The last hidden layer.
+    fn features(&self, numeric: Tensor<2>, categories: Tensor<2, Int>) -> Tensor<2> {
         let mut x = self.inputs(numeric, &categories);
-        let (output, hidden) = self
-            .layers
-            .split_last()
-            .expect("the output layer always exists");
-        for (index, layer) in hidden.iter().enumerate() {
+        for (index, layer) in self.split().1.iter().enumerate() {
             x = self.block(layer, self.norms.get(index), x);
         }
-        output.forward(x)
+        x
+    }
+
+    fn head(&self, features: Tensor<2>) -> Tensor<2> {
+        self.split().0.forward(features)
+    }
+}
+
+impl Mlp {
+    /// The output and the hidden layers.
+    fn split(&self) -> (&Linear, &[Linear]) {
+        let layers = self.layers.split_last();
+        layers.expect("the output layer always exists")
     }
 
     /// The numeric columns and the vectors of the categories side by side: `[batch, inputs]`.

@@ -25,6 +25,7 @@ use crate::layers::norm::NormKind;
 use crate::layers::pool::{Pool, global_average};
 use crate::limits::{check_rate, saturating_sum};
 use crate::shape::ImageShape;
+use crate::vision::ImageNetwork;
 
 /// A small convolutional network.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -192,21 +193,19 @@ impl Default for CnnConfig {
     }
 }
 
-impl Cnn {
-    /// Maps images to logits or predictions.
-    ///
-    /// # Shapes
-    ///
-    /// - `images`: `[batch, channels, height, width]`
-    /// - result: `[batch, outputs]`
-    pub fn forward(&self, images: Tensor<4>) -> Tensor<2> {
+impl ImageNetwork for Cnn {
+    fn features(&self, images: Tensor<4>) -> Tensor<2> {
         let step = |x, block: &Block| self.pool.halve(block.forward(x, self.activation));
         let x = self.blocks.iter().fold(images, step);
         let x = match self.global_average {
             true => global_average(x),
             false => x.flatten::<2>(1, 3),
         };
-        self.fc.forward(self.dropout.forward(x))
+        self.dropout.forward(x)
+    }
+
+    fn head(&self, features: Tensor<2>) -> Tensor<2> {
+        self.fc.forward(features)
     }
 }
 

@@ -22,6 +22,7 @@ use crate::layers::drop_path::{DropPath, rising};
 use crate::layers::linear::Linear;
 use crate::layers::norm::LayerNorm;
 use crate::shape::ImageShape;
+use crate::vision::ImageNetwork;
 pub use config::{ConvNextConfig, ConvNextSize};
 
 /// The module that [`ConvNextConfig`] builds.
@@ -59,18 +60,16 @@ impl ConvNextConfig {
     }
 }
 
-impl ConvNext {
-    /// Maps images to logits.
-    ///
-    /// # Shapes
-    ///
-    /// - `images`: `[batch, channels, height, width]`
-    /// - result: `[batch, outputs]`
-    pub fn forward(&self, images: Tensor<4>) -> Tensor<2> {
+impl ImageNetwork for ConvNext {
+    fn features(&self, images: Tensor<4>) -> Tensor<2> {
         let x = norm_channels(&self.stem_norm, self.stem.forward(images));
         let x = self.stages.iter().fold(x, |x, stage| stage.forward(x));
         let x = x.flatten::<3>(2, 3).mean_dim(2).squeeze_dim(2); // [batch, channels]
-        self.head.forward(self.norm.forward(x))
+        self.norm.forward(x)
+    }
+
+    fn head(&self, features: Tensor<2>) -> Tensor<2> {
+        self.head.forward(features)
     }
 }
 

@@ -18,6 +18,7 @@ use crate::layers::linear::Linear;
 use crate::layers::pool::Pool;
 use crate::limits::saturating_sum;
 use crate::shape::ImageShape;
+use crate::vision::ImageNetwork;
 
 /// LeNet-5.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -136,22 +137,21 @@ impl Default for LenetConfig {
     }
 }
 
-impl LeNet {
-    /// Maps images to logits or predictions.
-    ///
-    /// # Shapes
-    ///
-    /// - `images`: `[batch, channels, height, width]`
-    /// - result: `[batch, outputs]`
-    pub fn forward(&self, images: Tensor<4>) -> Tensor<2> {
+impl ImageNetwork for LeNet {
+    fn features(&self, images: Tensor<4>) -> Tensor<2> {
         let x = self.convolve(&self.conv1, images); // [batch, 6, 14, 14] for 28 × 28 pixels
         let x = self.convolve(&self.conv2, x); // [batch, 16, 5, 5]
         let x = x.flatten::<2>(1, 3);
         let x = self.activation.forward(self.fc1.forward(x));
-        let x = self.activation.forward(self.fc2.forward(x));
-        self.fc3.forward(x)
+        self.activation.forward(self.fc2.forward(x))
     }
 
+    fn head(&self, features: Tensor<2>) -> Tensor<2> {
+        self.fc3.forward(features)
+    }
+}
+
+impl LeNet {
     fn convolve(&self, conv: &Conv2d, x: Tensor<4>) -> Tensor<4> {
         self.pool.halve(self.activation.forward(conv.forward(x)))
     }

@@ -22,6 +22,7 @@ use crate::layers::conv::{Conv, Conv2d};
 use crate::layers::dropout::Dropout;
 use crate::layers::linear::Linear;
 use crate::shape::ImageShape;
+use crate::vision::ImageNetwork;
 pub use config::{MobileNetV3Config, MobileNetV3Size};
 use config::{Row, round_to_eight};
 use tables::{Activation, HARD_SWISH};
@@ -59,14 +60,8 @@ impl MobileNetV3Config {
     }
 }
 
-impl MobileNetV3 {
-    /// Maps images to logits.
-    ///
-    /// # Shapes
-    ///
-    /// - `images`: `[batch, channels, height, width]`
-    /// - result: `[batch, outputs]`
-    pub fn forward(&self, images: Tensor<4>) -> Tensor<2> {
+impl ImageNetwork for MobileNetV3 {
+    fn features(&self, images: Tensor<4>) -> Tensor<2> {
         let x = self
             .features
             .iter()
@@ -75,8 +70,11 @@ impl MobileNetV3 {
                 Feature::Block(block) => block.forward(x),
             });
         let x = mean_of_image(x).flatten(1, 3); // [batch, channels]
-        let x = self.dropout.forward(hard_swish(self.hidden.forward(x)));
-        self.head.forward(x)
+        self.dropout.forward(hard_swish(self.hidden.forward(x)))
+    }
+
+    fn head(&self, features: Tensor<2>) -> Tensor<2> {
+        self.head.forward(features)
     }
 }
 

@@ -24,6 +24,7 @@ use crate::layers::dropout::Dropout;
 use crate::layers::linear::{Linear, xavier};
 use crate::layers::norm::LayerNorm;
 use crate::shape::ImageShape;
+use crate::vision::ImageNetwork;
 use config::Sizes;
 pub use config::{VitConfig, VitSize};
 
@@ -55,18 +56,19 @@ impl VitConfig {
     }
 }
 
-impl Vit {
-    /// Maps images to logits.
-    ///
-    /// # Shapes
-    ///
-    /// - `images`: `[batch, channels, height, width]`, of the size that the model was built for
-    /// - result: `[batch, outputs]`
-    pub fn forward(&self, images: Tensor<4>) -> Tensor<2> {
+impl ImageNetwork for Vit {
+    /// The class token.
+    fn features(&self, images: Tensor<4>) -> Tensor<2> {
         let class = self.encode(images).narrow(1, 0, 1); // [batch, 1, hidden]
-        self.heads.forward(class.squeeze_dim(1))
+        class.squeeze_dim(1)
     }
 
+    fn head(&self, features: Tensor<2>) -> Tensor<2> {
+        self.heads.forward(features)
+    }
+}
+
+impl Vit {
     /// The tokens after the last block and its norm, the class token first.
     ///
     /// # Shapes

@@ -18,7 +18,7 @@ use crate::reference::{self, Tensors, assert_close, read};
 use crate::shape::ImageShape;
 use crate::vision::ResNetConfig;
 use crate::vision::VitConfig;
-use crate::vision::{ImageConfig, ImageModel};
+use crate::vision::{ImageConfig, ImageModel, ImageNetwork};
 
 const SHAPE: ImageShape = ImageShape {
     channels: 3,
