@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::limits::check_least_one;
+use crate::limits::{check, check_least_one};
 
 /// What the data determines of a model.
 pub trait Shape: Clone + Debug + PartialEq + Serialize + DeserializeOwned {
@@ -72,22 +72,14 @@ pub struct TranslationShape {
 
 impl Shape for TabularShape {
     fn validate(&self) -> Vec<(String, String)> {
-        let mut problems = Vec::new();
-        let mut problem = |key: &str, message: &str| {
-            problems.push((key.to_string(), message.to_string()));
-        };
-        if self.numeric == 0 && self.categories.is_empty() {
-            problem("numeric", "there is no input column");
-        }
-        if self.categories.contains(&0) {
-            problem(
-                "categories",
-                "every embedded column needs the index of unknown categories",
-            );
-        }
-        if self.outputs == 0 {
-            problem("outputs", "must be at least 1");
-        }
+        let has_input = self.numeric > 0 || !self.categories.is_empty();
+        let mut problems = Vec::from_iter(check(has_input, "numeric", || {
+            "there is no input column".into()
+        }));
+        problems.extend(check(!self.categories.contains(&0), "categories", || {
+            "every embedded column needs the index of unknown categories".into()
+        }));
+        problems.extend(check_least_one(&[("outputs", self.outputs)]));
         problems
     }
 }

@@ -18,15 +18,16 @@ use burn::nn::Embedding;
 use burn::tensor::{Bool, Int, Tensor};
 
 use crate::encoder::EncoderNetwork;
+use crate::family::TextArchitecture;
 use crate::init::{Init, Values};
 use crate::layers::activation::Activation;
 use crate::layers::attention::{attend, join_heads, padding_mask, split_heads};
 use crate::layers::dropout::Dropout;
 use crate::layers::linear::{self, Linear};
 use crate::layers::norm::LayerNorm;
+use crate::layers::sizes::Sizes;
 use crate::layers::tokens::{STD, embedding, look_up, tied_head};
 use crate::shape::EncoderShape;
-use config::Sizes;
 pub use config::{BertConfig, BertSize};
 
 /// The module that [`BertConfig`] builds.
@@ -149,14 +150,10 @@ struct Embeddings {
 
 impl Embeddings {
     fn new(config: &BertConfig, vocabulary: usize, init: &mut Init) -> Self {
-        let Sizes {
-            width,
-            context_length,
-            ..
-        } = config.sizes();
+        let Sizes { width, .. } = config.sizes();
         Self {
             word_embeddings: embedding(vocabulary, width, STD, init),
-            position_embeddings: embedding(context_length, width, STD, init),
+            position_embeddings: embedding(config.context_length(), width, STD, init),
             token_type_embeddings: embedding(config.token_types, width, STD, init),
             layer_norm: init.layer_norm_with(width, config.norm_eps),
             dropout: init.dropout(config.dropout),

@@ -17,6 +17,7 @@ use burn::module::{Module, Param};
 use burn::nn::Embedding;
 use burn::tensor::{Bool, Int, Tensor};
 
+use crate::family::TextArchitecture;
 use crate::init::{Init, Values};
 use crate::language::LanguageNetwork;
 use crate::layers::activation::Activation;
@@ -25,11 +26,10 @@ use crate::layers::causal::{KeyValueCache, LayerCache, Positions};
 use crate::layers::dropout::Dropout;
 use crate::layers::linear::{self, Linear};
 use crate::layers::norm::LayerNorm;
-use crate::layers::tokens::branch_std;
-use crate::layers::tokens::{STD, embedding, look_up, tied_head};
+use crate::layers::sizes::Sizes;
+use crate::layers::tokens::{STD, branch_std, embedding, look_up, tied_head};
 use crate::shape::LanguageShape;
 pub use config::GptConfig;
-use config::Sizes;
 pub use sizes::GptSize;
 
 /// The module that [`GptConfig`] builds.
@@ -46,12 +46,8 @@ impl GptConfig {
     /// First weights are normal with deviation 0.02, those that end a branch with 0.02 divided by
     /// the root of the number of branches (GPT-2, section 2.3), biases zero.
     fn build(&self, shape: &LanguageShape, mut init: Init) -> Gpt {
-        let Sizes {
-            layers,
-            width,
-            context_length,
-            ..
-        } = self.sizes();
+        let Sizes { layers, width, .. } = self.sizes();
+        let context_length = self.context_length();
         let transformer = Transformer {
             wte: embedding(shape.vocabulary, width, STD, &mut init),
             wpe: embedding(context_length, width, STD, &mut init),

@@ -21,10 +21,9 @@ use crate::tabular::TabularNetwork;
 
 /// Linear, logistic or softmax regression.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, default)]
 pub struct LinearConfig {
     /// Whether each output has an intercept.
-    #[serde(default = "yes")]
     pub bias: bool,
 }
 
@@ -69,7 +68,7 @@ impl Architecture for LinearConfig {
 
 impl Default for LinearConfig {
     fn default() -> Self {
-        Self { bias: yes() }
+        Self { bias: true }
     }
 }
 
@@ -129,10 +128,6 @@ impl LinearModel {
             }
         }
     }
-}
-
-fn yes() -> bool {
-    true
 }
 
 #[cfg(test)]

@@ -25,33 +25,28 @@ use crate::layers::categories::embed;
 use crate::layers::dropout::Dropout;
 use crate::layers::linear::Linear;
 use crate::layers::norm::{LayerNorm, NormKind};
-use crate::limits::{check_least_one, check_rate, saturating_sum};
+use crate::limits::{check, check_least_one, check_rate, saturating_sum};
 use crate::shape::TabularShape;
 use crate::tabular::TabularNetwork;
 
 /// A multilayer perceptron.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, default)]
 pub struct MlpConfig {
     /// The width of each hidden layer.
-    #[serde(default = "default_hidden")]
     pub hidden: Vec<usize>,
     /// The non-linearity after each hidden layer.
-    #[serde(default)]
     pub activation: Activation,
     /// The probability of zeroing a hidden value while training, in [0, 1).
-    #[serde(default)]
     pub dropout: f64,
     /// The normalisation before each activation. A training batch of one row has no variance, so
     /// "batch" needs at least two rows in every batch.
-    #[serde(default)]
     pub norm: NormKind,
     /// Whether a hidden layer as wide as the one before adds its input to its result.
-    #[serde(default)]
     pub residual: bool,
     /// The width of the vectors that stand for categories; by default half the number of
     /// categories of the column, rounded up, and at most 50.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub embedding_dim: Option<usize>,
 }
 
@@ -74,17 +69,12 @@ impl Architecture for MlpConfig {
     type Model = Mlp;
 
     fn validate(&self) -> Vec<(String, String)> {
-        let mut problems = Vec::new();
-        let mut problem = |key: &str, message: String| problems.push((key.to_string(), message));
-        if self.hidden.is_empty() {
-            problem(
-                "hidden",
-                "needs at least one width; type = \"linear\" has no hidden layer".into(),
-            );
-        }
-        if self.hidden.contains(&0) {
-            problem("hidden", "every width must be at least 1".into());
-        }
+        let mut problems = Vec::from_iter(check(!self.hidden.is_empty(), "hidden", || {
+            "needs at least one width; type = \"linear\" has no hidden layer".into()
+        }));
+        problems.extend(check(!self.hidden.contains(&0), "hidden", || {
+            "every width must be at least 1".into()
+        }));
         problems.extend(check_rate("dropout", self.dropout));
         let vector = self.embedding_dim.unwrap_or(1);
         problems.extend(check_least_one(&[("embedding_dim", vector)]));
@@ -145,7 +135,7 @@ impl Architecture for MlpConfig {
 impl Default for MlpConfig {
     fn default() -> Self {
         Self {
-            hidden: default_hidden(),
+            hidden: vec![64, 32],
             activation: Activation::default(),
             dropout: 0.0,
             norm: NormKind::default(),
@@ -226,10 +216,6 @@ impl Norm {
             Self::Layer(norm) => norm.forward(input),
         }
     }
-}
-
-fn default_hidden() -> Vec<usize> {
-    vec![64, 32]
 }
 
 #[cfg(test)]

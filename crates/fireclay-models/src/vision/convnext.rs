@@ -19,7 +19,7 @@ use fireclay_kernels::gelu;
 use crate::init::{Init, Values};
 use crate::layers::conv::{Conv, Conv2d};
 use crate::layers::drop_path::{DropPath, rising};
-use crate::layers::linear::Linear;
+use crate::layers::linear::{Linear, normal};
 use crate::layers::norm::LayerNorm;
 use crate::shape::ImageShape;
 use crate::vision::ImageNetwork;
@@ -170,14 +170,12 @@ fn patches(inputs: usize, outputs: usize, side: usize, init: &mut Init) -> Conv2
 }
 
 fn linear(inputs: usize, outputs: usize, init: &mut Init) -> Linear {
-    Linear {
-        weight: init.param([inputs, outputs], WEIGHTS),
-        bias: Some(init.param([outputs], Values::ZEROS)),
-    }
+    normal(inputs, outputs, STD, true, init)
 }
 
 /// The paper cuts these at two, not at two deviations, which never happens.
-const WEIGHTS: Values = Values::Normal { std: 0.02 };
+const STD: f64 = 0.02;
+const WEIGHTS: Values = Values::Normal { std: STD };
 
 #[cfg(test)]
 mod tests;

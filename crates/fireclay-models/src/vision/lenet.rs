@@ -16,23 +16,20 @@ use crate::layers::activation::Activation;
 use crate::layers::conv::{Conv, Conv2d};
 use crate::layers::linear::Linear;
 use crate::layers::pool::Pool;
-use crate::limits::saturating_sum;
+use crate::limits::{check, saturating_sum};
 use crate::shape::ImageShape;
 use crate::vision::ImageNetwork;
 
 /// LeNet-5.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, default)]
 pub struct LenetConfig {
     /// The non-linearity; the paper's is "tanh".
-    #[serde(default)]
     pub activation: Activation,
     /// How the feature maps are halved; the paper's is "average".
-    #[serde(default)]
     pub pool: Pool,
     /// Zeros around the image. Two make of 28 × 28 pixels the 32 × 32 of the paper; images of
     /// that size need none.
-    #[serde(default = "default_padding")]
     pub padding: usize,
 }
 
@@ -55,27 +52,22 @@ impl Architecture for LenetConfig {
     type Model = LeNet;
 
     fn validate(&self) -> Vec<(String, String)> {
-        match self.padding > MAX_PADDING {
-            true => {
-                let text = format!("must be at most {MAX_PADDING}, but is {}", self.padding);
-                vec![("padding".to_string(), text)]
-            }
-            false => Vec::new(),
-        }
+        let padding = self.padding;
+        let problem = check(padding <= MAX_PADDING, "padding", || {
+            format!("must be at most {MAX_PADDING}, but is {padding}")
+        });
+        problem.into_iter().collect()
     }
 
     fn validate_for(&self, shape: &ImageShape) -> Vec<(String, String)> {
-        let least = 16usize.saturating_sub(2 * self.padding);
-        match self.side(shape.height).min(self.side(shape.width)) {
-            0 => {
-                let (height, width) = (shape.height, shape.width);
-                let text = format!(
-                    "lenet needs images of at least {least} pixels a side, but they are {height} × {width}: enlarge them or raise padding"
-                );
-                vec![("padding".to_string(), text)]
-            }
-            _ => Vec::new(),
-        }
+        let ImageShape { height, width, .. } = *shape;
+        let problem = check(self.side(height.min(width)) > 0, "padding", || {
+            let least = 16usize.saturating_sub(2 * self.padding);
+            format!(
+                "lenet needs images of at least {least} pixels a side, but they are {height} × {width}: enlarge them or raise padding"
+            )
+        });
+        problem.into_iter().collect()
     }
 
     fn least_weights(&self, shape: &ImageShape) -> usize {
@@ -132,7 +124,7 @@ impl Default for LenetConfig {
         Self {
             activation: Activation::default(),
             pool: Pool::default(),
-            padding: default_padding(),
+            padding: 2,
         }
     }
 }
@@ -159,10 +151,6 @@ impl LeNet {
 
 /// More zeros than any image needs would only make the first fully connected layer enormous.
 const MAX_PADDING: usize = 16;
-
-fn default_padding() -> usize {
-    2
-}
 
 #[cfg(test)]
 mod tests {

@@ -16,11 +16,11 @@ use burn::module::Module;
 use burn::tensor::Tensor;
 use burn::tensor::activation::{hard_sigmoid, hard_swish, relu};
 
-use crate::init::{Init, Values};
+use crate::init::Init;
 use crate::layers::batch_norm::BatchNorm;
 use crate::layers::conv::{Conv, Conv2d};
 use crate::layers::dropout::Dropout;
-use crate::layers::linear::Linear;
+use crate::layers::linear::{Linear, normal};
 use crate::shape::ImageShape;
 use crate::vision::ImageNetwork;
 pub use config::{MobileNetV3Config, MobileNetV3Size};
@@ -53,9 +53,9 @@ impl MobileNetV3Config {
         features.push(Feature::Conv(ConvNorm::new(wide, HARD_SWISH, &mut init)));
         MobileNetV3 {
             features,
-            hidden: linear(hidden, last, &mut init),
+            hidden: normal(hidden, last, 0.01, true, &mut init),
             dropout: init.dropout(self.dropout),
-            head: linear(last, shape.outputs, &mut init),
+            head: normal(last, shape.outputs, 0.01, true, &mut init),
         }
     }
 }
@@ -207,13 +207,6 @@ fn pointwise(inputs: usize, outputs: usize, init: &mut Init) -> Conv2d {
         ..Conv::new(inputs, outputs, 1)
     };
     conv.he(init)
-}
-
-fn linear(inputs: usize, outputs: usize, init: &mut Init) -> Linear {
-    Linear {
-        weight: init.param([inputs, outputs], Values::Normal { std: 0.01 }),
-        bias: Some(init.param([outputs], Values::ZEROS)),
-    }
 }
 
 /// The mean over height and width, which stay as axes of length 1.

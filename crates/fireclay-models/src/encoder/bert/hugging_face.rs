@@ -2,9 +2,11 @@
 
 use serde_json::{Map, Value};
 
-use super::config::{BertConfig, Sizes};
+use super::config::BertConfig;
+use crate::family::TextArchitecture;
 use crate::hugging_face::{Entry, HuggingFaceClass, Reader, document};
 use crate::layers::activation::Activation;
+use crate::layers::sizes::Sizes;
 use crate::shape::EncoderShape;
 
 const CLASSIFIER: &str = "BertForSequenceClassification";
@@ -47,8 +49,8 @@ impl BertConfig {
             heads,
             width,
             mlp_width,
-            context_length,
         } = self.sizes();
+        let context_length = self.context_length();
         let dropout = |key| Entry::new(key, "dropout", self.dropout).not_compared();
         vec![
             Entry::model_type("bert", "bert"),

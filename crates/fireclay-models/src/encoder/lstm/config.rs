@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::Lstm;
 use crate::family::{Architecture, Layered, TextArchitecture};
 use crate::init::Init;
-use crate::limits::{check_layers, check_least_one, check_rate, saturating_sum};
+use crate::limits::{check, check_layers, check_least_one, check_rate};
 use crate::shape::EncoderShape;
 
 /// A bidirectional LSTM that reads a text as a whole.
@@ -63,25 +63,20 @@ impl Architecture for LstmConfig {
     }
 
     fn validate_for(&self, shape: &EncoderShape) -> Vec<(String, String)> {
-        let message = "must be given: the model has no logits of tokens";
-        let missing = || ("outputs".to_string(), message.to_string());
-        shape.outputs.is_none().then(missing).into_iter().collect()
+        let problem = check(shape.outputs.is_some(), "outputs", || {
+            "must be given: the model has no logits of tokens".to_string()
+        });
+        problem.into_iter().collect()
     }
 
-    /// The number of weights, saturating.
+    /// The number of weights, in `f64`, which does not overflow.
     fn least_weights(&self, shape: &EncoderShape) -> usize {
-        let both = self.hidden.saturating_mul(2);
-        let layer = |inputs: usize| {
-            let inputs = saturating_sum([inputs, self.hidden, 2]);
-            inputs.saturating_mul(4).saturating_mul(both)
-        };
-        saturating_sum([
-            shape.vocabulary.saturating_mul(self.width),
-            layer(self.width),
-            layer(both).saturating_mul(self.layers.saturating_sub(1)),
-            both.saturating_add(1)
-                .saturating_mul(shape.outputs.unwrap_or(0)),
-        ])
+        let numbers = [self.layers, self.width, self.hidden, shape.vocabulary];
+        let [layers, width, hidden, rows] = numbers.map(|number| number as f64);
+        let layer = |inputs: f64| 8.0 * hidden * (inputs + hidden + 2.0);
+        let outputs = shape.outputs.unwrap_or(0) as f64;
+        let later = (layers - 1.0).max(0.0) * layer(2.0 * hidden);
+        (rows * width + layer(width) + later + (2.0 * hidden + 1.0) * outputs) as usize
     }
 
     fn init(&self, shape: &EncoderShape, seed: u64, device: &Device) -> Lstm {

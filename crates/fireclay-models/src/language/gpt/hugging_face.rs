@@ -2,9 +2,11 @@
 
 use serde_json::Value;
 
-use super::config::{GptConfig, Sizes};
+use super::config::GptConfig;
+use crate::family::TextArchitecture;
 use crate::hugging_face::{Entry, HuggingFaceClass, Reader, document};
 use crate::layers::activation::Activation;
+use crate::layers::sizes::Sizes;
 use crate::shape::LanguageShape;
 
 pub(super) const GPT2: HuggingFaceClass<GptConfig, LanguageShape> = HuggingFaceClass {
@@ -28,8 +30,8 @@ impl GptConfig {
             heads,
             width,
             mlp_width,
-            context_length,
         } = self.sizes();
+        let context_length = self.context_length();
         let dropout = |key| Entry::new(key, "dropout", self.dropout).not_compared();
         vec![
             Entry::model_type("gpt2", "gpt"),

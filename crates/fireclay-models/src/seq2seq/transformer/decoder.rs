@@ -4,13 +4,14 @@ use burn::module::Module;
 use burn::tensor::{Bool, Int, Tensor};
 
 use super::attention::Attention;
-use super::config::{Sizes, TransformerConfig};
+use super::config::TransformerConfig;
 use crate::init::{Init, Values};
 use crate::layers::activation::Activation;
 use crate::layers::causal::{KeyValueCache, LayerCache};
 use crate::layers::dropout::Dropout;
 use crate::layers::linear::{Linear, xavier};
 use crate::layers::norm::LayerNorm;
+use crate::layers::sizes::Sizes;
 
 /// The keys and values of the target's tokens that a decoder has read, and of the memory.
 #[derive(Clone, Debug)]

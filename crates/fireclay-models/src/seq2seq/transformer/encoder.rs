@@ -4,12 +4,13 @@ use burn::module::Module;
 use burn::tensor::{Bool, Tensor};
 
 use super::attention::Attention;
-use super::config::{Sizes, TransformerConfig};
+use super::config::TransformerConfig;
 use crate::init::{Init, Values};
 use crate::layers::activation::Activation;
 use crate::layers::dropout::Dropout;
 use crate::layers::linear::{Linear, xavier};
 use crate::layers::norm::LayerNorm;
+use crate::layers::sizes::Sizes;
 
 #[derive(Module, Debug)]
 pub(super) struct Encoder {
