@@ -58,6 +58,8 @@ pub mod lora;
 #[cfg(test)]
 mod check;
 #[cfg(test)]
+mod fixtures;
+#[cfg(test)]
 mod reference;
 
 pub use encoder::*;

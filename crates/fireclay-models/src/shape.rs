@@ -122,20 +122,11 @@ impl Shape for TranslationShape {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fixtures::table;
 
     #[test]
     fn a_shape_without_columns_or_outputs_is_refused() {
-        let shape = TabularShape {
-            numeric: 0,
-            categories: vec![],
-            outputs: 0,
-        };
-        assert_eq!(shape.validate().len(), 2);
-        let shape = TabularShape {
-            numeric: 1,
-            categories: vec![0],
-            outputs: 1,
-        };
-        assert_eq!(shape.validate().len(), 1);
+        assert_eq!(table(0, &[], 0).validate().len(), 2);
+        assert_eq!(table(1, &[0], 1).validate().len(), 1);
     }
 }

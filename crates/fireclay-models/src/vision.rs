@@ -6,7 +6,7 @@ pub mod lenet;
 pub mod mobilenet_v3;
 pub mod resnet;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 pub mod vit;
 
 use burn::tensor::Tensor;

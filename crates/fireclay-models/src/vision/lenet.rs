@@ -156,15 +156,11 @@ const MAX_PADDING: usize = 16;
 mod tests {
     use super::*;
     use crate::check::check_model;
+    use crate::fixtures::images;
     use crate::vision::ImageConfig;
 
     fn shape(channels: usize, height: usize, width: usize) -> ImageShape {
-        ImageShape {
-            channels,
-            height,
-            width,
-            outputs: 10,
-        }
+        images(channels, height, width, 10)
     }
 
     fn count(config: &LenetConfig, shape: ImageShape) -> usize {
@@ -219,12 +215,5 @@ mod tests {
         let model = config.init(&shape(1, side, side), 0, &device);
         let images = Tensor::zeros([2, 1, side, side], &device);
         assert_eq!(model.forward(images).dims(), [2, 10]);
-    }
-
-    #[test]
-    fn defaults_come_from_an_empty_table() {
-        let config: LenetConfig = serde_json::from_str("{}").unwrap();
-        assert_eq!(config, LenetConfig::default());
-        assert!(serde_json::from_str::<LenetConfig>(r#"{"pol": "max"}"#).is_err());
     }
 }

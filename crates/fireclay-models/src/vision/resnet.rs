@@ -12,7 +12,7 @@
 mod block;
 mod config;
 #[cfg(test)]
-pub(crate) mod tests;
+mod tests;
 
 use burn::module::Module;
 use burn::tensor::Tensor;

@@ -4,6 +4,7 @@ use super::*;
 use crate::check::check_model;
 use crate::encoder::EncoderConfig;
 use crate::family::{Architecture, Family, Pretrainable};
+use crate::fixtures::keys;
 use crate::reference::{
     self, Tensors, assert_close, assert_close_at, assert_gradients, assert_names, fill, generator,
     gradients, mask, read, tokens,
@@ -94,7 +95,7 @@ fn what_fills_a_row_up_changes_nothing() {
             model.forward_pooled(reference::row(ids, &device), None, mask)
         };
         let short = run(&[5, 17, 3], 3).into_data();
-        // Not the same padding at every place: none of it may be read.
+        // Not the same padding at every position: none of it may be read.
         let long = run(&[5, 17, 3, 9, 0, 28], 3).into_data();
         assert_close(&long, &short, 1e-7, name);
     }
@@ -179,8 +180,7 @@ fn impossible_values_are_listed_at_their_keys() {
         vocabulary: 29,
         outputs: None,
     };
-    let problems = Family::validate_for(&config, &shape).into_iter();
-    let keys: Vec<_> = problems.map(|(key, _)| key).collect();
+    let keys = keys(Family::validate_for(&config, &shape));
     assert_eq!(keys, ["layers", "hidden", "dropout", "embedding_dropout"]);
     let problems = EncoderConfig::Lstm(tiny()).validate_for(&shape);
     assert_eq!(problems[0].0, "outputs");

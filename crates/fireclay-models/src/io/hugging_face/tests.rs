@@ -8,6 +8,7 @@ use serde_json::json;
 use super::*;
 use crate::encoder::BertConfig;
 use crate::family::Pretrainable;
+use crate::fixtures::{bert, gpt2, llama};
 use crate::language::{GptConfig, LlamaConfig};
 use crate::layers::activation::Activation;
 use crate::shape::{EncoderShape, LanguageShape};
@@ -15,39 +16,6 @@ use crate::shape::{EncoderShape, LanguageShape};
 fn file(name: &str) -> Map<String, Value> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data");
     serde_json::from_slice(&fs::read(folder.join(name).join("config.json")).unwrap()).unwrap()
-}
-
-fn gpt() -> GptConfig {
-    GptConfig {
-        layers: Some(2),
-        heads: Some(4),
-        width: Some(48),
-        context_length: Some(32),
-        ..GptConfig::default()
-    }
-}
-
-fn llama() -> LlamaConfig {
-    LlamaConfig {
-        layers: 2,
-        heads: 4,
-        kv_heads: 2,
-        width: 32,
-        mlp_width: 56,
-        context_length: 32,
-        ..LlamaConfig::default()
-    }
-}
-
-fn bert() -> BertConfig {
-    BertConfig {
-        layers: Some(2),
-        heads: Some(4),
-        width: Some(32),
-        mlp_width: Some(64),
-        context_length: Some(40),
-        ..BertConfig::default()
-    }
 }
 
 fn language(config: LanguageConfig, vocabulary: usize) -> HuggingFaceModel {
@@ -68,7 +36,10 @@ fn encoder(outputs: Option<usize>) -> HuggingFaceModel {
 fn models() -> [(&'static str, HuggingFaceModel); 4] {
     // Read back, the width of the MLP is given.
     let mlp_width = Some(192);
-    let gpt = GptConfig { mlp_width, ..gpt() };
+    let gpt = GptConfig {
+        mlp_width,
+        ..gpt2()
+    };
     [
         ("gpt2-tiny", language(LanguageConfig::Gpt(gpt), 97)),
         ("llama-tiny", language(LanguageConfig::Llama(llama()), 61)),
@@ -127,12 +98,12 @@ fn files_written_say_what_those_of_transformers_say() {
 fn models_for_which_there_is_no_class_have_no_file() {
     let shape = LanguageShape { vocabulary: 97 };
     let bias = false;
-    let config = LanguageConfig::Gpt(GptConfig { bias, ..gpt() });
+    let config = LanguageConfig::Gpt(GptConfig { bias, ..gpt2() });
     assert!(config.hugging_face(&shape).is_none());
     let activation = Activation::Elu;
     let config = LanguageConfig::Gpt(GptConfig {
         activation,
-        ..gpt()
+        ..gpt2()
     });
     assert!(config.hugging_face(&shape).is_none());
     let shape = EncoderShape {
@@ -251,7 +222,7 @@ fn every_difference_is_listed() {
         activation: Activation::Gelu,
         dropout: 0.0,
         norm_eps: 1e-6,
-        ..gpt()
+        ..gpt2()
     });
     let mut json = file("gpt2-tiny");
     let check = |json: &Map<String, Value>| {

@@ -12,12 +12,11 @@ use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use super::positions::resize_positions;
 use super::*;
 use crate::family::Family;
+use crate::fixtures::{images, resnet_basic, resnet_bottleneck, vit_timm};
 use crate::io::tensors::to_tensors;
 use crate::io::weights::shapes;
 use crate::reference::{self, Tensors, assert_close, read};
 use crate::shape::ImageShape;
-use crate::vision::ResNetConfig;
-use crate::vision::VitConfig;
 use crate::vision::{ImageConfig, ImageModel, ImageNetwork};
 
 const SHAPE: ImageShape = ImageShape {
@@ -26,15 +25,6 @@ const SHAPE: ImageShape = ImageShape {
     width: 64,
     outputs: 10,
 };
-
-/// The network of `tests/data/resnet-tiny-basic`.
-fn basic() -> ImageConfig {
-    ImageConfig::Resnet(ResNetConfig {
-        layers: Some(vec![2, 1, 1, 1]),
-        width: Some(6),
-        ..ResNetConfig::default()
-    })
-}
 
 fn path(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
@@ -57,7 +47,7 @@ fn allow(missing: &[&str], unexpected: &[&str]) -> PretrainedOptions {
 type Loaded = Result<(ImageModel, PretrainedReport), WeightsError>;
 
 fn load(path: &Path, shape: &ImageShape, options: &PretrainedOptions) -> Loaded {
-    let config = basic();
+    let config = resnet_basic();
     let model = config.init(shape, 1, &Device::flex());
     load_pretrained(&config, shape, model, path, options)
 }
@@ -115,7 +105,9 @@ fn pth_and_safetensors_give_the_same_model() {
     let (second, same) = load(&path("resnet-tiny-basic/model.pth"), &SHAPE, &options).unwrap();
     assert_eq!(to_tensors(&first), to_tensors(&second));
     assert_eq!(report, same);
-    let names = shapes(&basic(), &first).into_iter().map(|(name, _)| name);
+    let names = shapes(&resnet_basic(), &first)
+        .into_iter()
+        .map(|(name, _)| name);
     assert_eq!(report.loaded, names.collect::<Vec<_>>());
     assert!(report.fresh_head.is_empty() && report.missing.is_empty());
 
@@ -127,8 +119,8 @@ fn pth_and_safetensors_give_the_same_model() {
 #[test]
 fn names_and_shapes_are_those_of_the_file() {
     for (case, config) in [
-        ("basic", basic()),
-        ("bottleneck", crate::vision::resnet::tests::bottleneck()),
+        ("basic", resnet_basic()),
+        ("bottleneck", resnet_bottleneck()),
     ] {
         let outputs = if case == "basic" { 10 } else { 7 };
         let shape = ImageShape { outputs, ..SHAPE };
@@ -150,7 +142,7 @@ fn a_head_for_other_classes_stays_fresh() {
         outputs: 4,
         ..SHAPE
     };
-    let fresh = basic().init(&shape, 1, &Device::flex());
+    let fresh = resnet_basic().init(&shape, 1, &Device::flex());
     let file = path("resnet-tiny-basic/model.pth");
     let (model, report) = load(&file, &shape, &strict()).unwrap();
     assert_eq!(report.fresh_head, ["fc.weight", "fc.bias"]);
@@ -292,9 +284,9 @@ fn weights_that_are_not_finite_are_refused() {
 fn a_file_of_this_program_is_as_good() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("model.safetensors");
-    let model = basic().init(&SHAPE, 9, &Device::flex());
+    let model = resnet_basic().init(&SHAPE, 9, &Device::flex());
     let description = crate::ModelDescription {
-        config: basic(),
+        config: resnet_basic(),
         shape: SHAPE,
     };
     crate::io::weights::save(&model, &description, &path).unwrap();
@@ -304,35 +296,22 @@ fn a_file_of_this_program_is_as_good() {
 
 #[test]
 fn timms_vit_of_another_resolution_is_resampled() {
-    let config = ImageConfig::Vit(VitConfig {
-        patch_size: 8,
-        hidden: Some(40),
-        layers: Some(2),
-        heads: Some(5),
-        mlp: Some(80),
-        ..VitConfig::default()
-    });
-    let shape = |height, width, outputs| ImageShape {
-        channels: 3,
-        height,
-        width,
-        outputs,
-    };
+    let config = ImageConfig::Vit(vit_timm());
     let file = path("vit-timm/model.safetensors");
     let load = |shape: ImageShape| {
         let model = config.init(&shape, 0, &Device::flex());
         load_pretrained(&config, &shape, model, &file, &strict()).unwrap()
     };
-    let (model, report) = load(shape(32, 32, 6));
+    let (model, report) = load(images(3, 32, 32, 6));
     assert!(report.resized.is_empty());
     let io = read("vit-timm/io");
     let logits = model.forward(reference::images(&io, &Device::flex()));
     assert_close(&logits.into_data(), &io["logits"], 2e-5, "logits");
-    let (model, report) = load(shape(48, 24, 3));
+    let (model, report) = load(images(3, 48, 24, 3));
     assert_eq!(report.resized, ["encoder.pos_embedding"]);
     assert_eq!(report.fresh_head, ["heads.head.weight", "heads.head.bias"]);
-    let images = Tensor::zeros([1, 3, 48, 24], &Device::flex());
-    assert_eq!(model.forward(images).dims(), [1, 3]);
+    let pixels = Tensor::zeros([1, 3, 48, 24], &Device::flex());
+    assert_eq!(model.forward(pixels).dims(), [1, 3]);
 }
 
 #[test]

@@ -3,6 +3,7 @@ use burn::tensor::Device;
 use super::*;
 use crate::check::check_model;
 use crate::family::{Architecture, Family, Pretrainable};
+use crate::fixtures::keys;
 use crate::reference::{
     Tensors, assert_close, assert_close_at, assert_gradients, assert_names, fill, generator,
     gradients, mask, read, row, token_loss, tokens,
@@ -270,8 +271,7 @@ fn impossible_values_are_listed_at_their_keys() {
         source_vocabulary: 0,
         target_vocabulary: 9,
     };
-    let problems = Family::validate_for(&config, &shape).into_iter();
-    let keys: Vec<_> = problems.map(|(key, _)| key).collect();
+    let keys = keys(Family::validate_for(&config, &shape));
     let expected = [
         "context_length",
         "layers",
