@@ -30,14 +30,22 @@ registry! {
 
     impl EncoderNetwork for EncoderModel {
         fn embed(&self, tokens: Tensor<2, Int>) -> Tensor<3>;
-        fn encode(&self, tokens: Tensor<2, Int>, types: Option<Tensor<2, Int>>, mask: Tensor<2, Bool>) -> Tensor<3>;
-        fn features(&self, tokens: Tensor<2, Int>, types: Option<Tensor<2, Int>>, mask: Tensor<2, Bool>) -> Tensor<2>;
-        fn features_embedded(&self, embedded: Tensor<3>, types: Option<Tensor<2, Int>>, mask: Tensor<2, Bool>) -> Tensor<2>;
+        fn encode(&self, tokens: Tensor<2, Int>, types: TokenTypes, mask: TokenMask) -> Tensor<3>;
+        fn features(&self, tokens: Tensor<2, Int>, types: TokenTypes, mask: TokenMask) -> Tensor<2>;
+        fn features_embedded(&self, embedded: Tensor<3>, types: TokenTypes, mask: TokenMask) -> Tensor<2>;
         fn head(&self, features: Tensor<2>) -> Tensor<2>;
         fn predict(&self, x: Tensor<3>) -> Tensor<3>;
         fn classifies(&self) -> bool;
     }
 }
+
+/// Which sentence each token belongs to, `[batch, time]`; by default the first. An LSTM reads all
+/// alike.
+pub type TokenTypes = Option<Tensor<2, Int>>;
+
+/// True where there is a token, `[batch, time]`. For an LSTM the padding must come after the tokens,
+/// of which each text has at least one.
+pub type TokenMask = Tensor<2, Bool>;
 
 /// What a model that reads texts computes.
 ///
@@ -59,17 +67,9 @@ pub trait EncoderNetwork {
     /// # Shapes
     ///
     /// - `tokens`: `[batch, time]`, no longer than the context
-    /// - `types`: the sentence that each token belongs to, `[batch, time]`; by default the first. An
-    ///   LSTM reads all alike
-    /// - `mask`: `[batch, time]`, true where there is a token; for an LSTM the padding must come
-    ///   after the tokens
+    /// - `types` and `mask`: `[batch, time]`
     /// - result: `[batch, time, width]`; without meaning where the mask is false
-    fn encode(
-        &self,
-        tokens: Tensor<2, Int>,
-        types: Option<Tensor<2, Int>>,
-        mask: Tensor<2, Bool>,
-    ) -> Tensor<3>;
+    fn encode(&self, tokens: Tensor<2, Int>, types: TokenTypes, mask: TokenMask) -> Tensor<3>;
 
     /// What the last layer is given of each text.
     ///
@@ -77,12 +77,7 @@ pub trait EncoderNetwork {
     ///
     /// - arguments: as for [`encode`](Self::encode)
     /// - result: `[batch, features]`
-    fn features(
-        &self,
-        tokens: Tensor<2, Int>,
-        types: Option<Tensor<2, Int>>,
-        mask: Tensor<2, Bool>,
-    ) -> Tensor<2> {
+    fn features(&self, tokens: Tensor<2, Int>, types: TokenTypes, mask: TokenMask) -> Tensor<2> {
         self.features_embedded(self.embed(tokens), types, mask)
     }
 
@@ -95,8 +90,8 @@ pub trait EncoderNetwork {
     fn features_embedded(
         &self,
         embedded: Tensor<3>,
-        types: Option<Tensor<2, Int>>,
-        mask: Tensor<2, Bool>,
+        types: TokenTypes,
+        mask: TokenMask,
     ) -> Tensor<2>;
 
     /// The last layer: maps [`features`](Self::features) to the logits of each text.
@@ -116,8 +111,8 @@ pub trait EncoderNetwork {
     fn forward_pooled(
         &self,
         tokens: Tensor<2, Int>,
-        types: Option<Tensor<2, Int>>,
-        mask: Tensor<2, Bool>,
+        types: TokenTypes,
+        mask: TokenMask,
     ) -> Tensor<2> {
         self.head(self.features(tokens, types, mask))
     }
@@ -132,8 +127,8 @@ pub trait EncoderNetwork {
     fn forward_embedded(
         &self,
         embedded: Tensor<3>,
-        types: Option<Tensor<2, Int>>,
-        mask: Tensor<2, Bool>,
+        types: TokenTypes,
+        mask: TokenMask,
     ) -> Tensor<2> {
         self.head(self.features_embedded(embedded, types, mask))
     }
@@ -156,8 +151,8 @@ pub trait EncoderNetwork {
     fn forward_tokens(
         &self,
         tokens: Tensor<2, Int>,
-        types: Option<Tensor<2, Int>>,
-        mask: Tensor<2, Bool>,
+        types: TokenTypes,
+        mask: TokenMask,
     ) -> Tensor<3> {
         self.predict(self.encode(tokens, types, mask))
     }
@@ -172,8 +167,8 @@ pub trait EncoderNetwork {
     fn forward_positions(
         &self,
         tokens: Tensor<2, Int>,
-        types: Option<Tensor<2, Int>>,
-        mask: Tensor<2, Bool>,
+        types: TokenTypes,
+        mask: TokenMask,
         positions: Tensor<1, Int>,
     ) -> Tensor<2> {
         let x = self.encode(tokens, types, mask);

@@ -20,6 +20,19 @@ pub fn generator() -> MutexGuard<'static, ()> {
     GENERATOR.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Fails unless two trainings draw other numbers, and evaluation is that of a model that was never
+/// trained.
+pub fn assert_drops<M: Module>(
+    build: impl Fn(&Device) -> M,
+    run: impl Fn(&M, &Device) -> TensorData,
+) {
+    let _alone = generator();
+    let (device, plain) = (Device::flex().autodiff(), Device::flex());
+    let model = build(&device);
+    assert_ne!(run(&model, &device), run(&model, &device));
+    assert_eq!(run(&model.valid(), &plain), run(&build(&plain), &plain));
+}
+
 /// Tensors by name.
 pub type Tensors = BTreeMap<String, TensorData>;
 

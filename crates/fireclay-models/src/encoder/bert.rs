@@ -17,7 +17,7 @@ use burn::module::{Module, Param};
 use burn::nn::Embedding;
 use burn::tensor::{Bool, Int, Tensor};
 
-use crate::encoder::EncoderNetwork;
+use crate::encoder::{EncoderNetwork, TokenMask, TokenTypes};
 use crate::family::TextArchitecture;
 use crate::init::{Init, Values};
 use crate::layers::activation::Activation;
@@ -76,12 +76,7 @@ impl EncoderNetwork for Bert {
         look_up(&self.bert.embeddings.word_embeddings, tokens)
     }
 
-    fn encode(
-        &self,
-        tokens: Tensor<2, Int>,
-        types: Option<Tensor<2, Int>>,
-        mask: Tensor<2, Bool>,
-    ) -> Tensor<3> {
+    fn encode(&self, tokens: Tensor<2, Int>, types: TokenTypes, mask: TokenMask) -> Tensor<3> {
         self.encode_embedded(self.embed(tokens), types, mask)
     }
 
@@ -89,8 +84,8 @@ impl EncoderNetwork for Bert {
     fn features_embedded(
         &self,
         embedded: Tensor<3>,
-        types: Option<Tensor<2, Int>>,
-        mask: Tensor<2, Bool>,
+        types: TokenTypes,
+        mask: TokenMask,
     ) -> Tensor<2> {
         let pooler = self.bert.pooler.as_ref().expect(CLASSIFIER);
         let x = self.encode_embedded(embedded, types, mask);
@@ -122,8 +117,8 @@ impl Bert {
     fn encode_embedded(
         &self,
         embedded: Tensor<3>,
-        types: Option<Tensor<2, Int>>,
-        mask: Tensor<2, Bool>,
+        types: TokenTypes,
+        mask: TokenMask,
     ) -> Tensor<3> {
         let masked = padding_mask(mask);
         let x = self.bert.embeddings.forward(embedded, types);
@@ -161,7 +156,7 @@ impl Embeddings {
     }
 
     /// Adds types and positions to the embedded words.
-    fn forward(&self, words: Tensor<3>, types: Option<Tensor<2, Int>>) -> Tensor<3> {
+    fn forward(&self, words: Tensor<3>, types: TokenTypes) -> Tensor<3> {
         let ([batch, time, _], device) = (words.dims(), words.device());
         let types = types.unwrap_or_else(|| Tensor::zeros([batch, time], &device));
         let positions = Tensor::arange(0..time as i64, &device);

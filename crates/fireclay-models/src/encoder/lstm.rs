@@ -18,7 +18,7 @@ use burn::tensor::activation::sigmoid;
 use burn::tensor::{Bool, Int, Tensor};
 use fireclay_kernels::widely;
 
-use crate::encoder::EncoderNetwork;
+use crate::encoder::{EncoderNetwork, TokenMask, TokenTypes};
 use crate::init::{Init, Values};
 use crate::layers::dropout::Dropout;
 use crate::layers::linear::Linear;
@@ -66,31 +66,21 @@ impl EncoderNetwork for Lstm {
 
     /// The states of the last layer at each token, those of the first direction before those of
     /// the second.
-    fn encode(
-        &self,
-        tokens: Tensor<2, Int>,
-        _types: Option<Tensor<2, Int>>,
-        mask: Tensor<2, Bool>,
-    ) -> Tensor<3> {
+    fn encode(&self, tokens: Tensor<2, Int>, _types: TokenTypes, mask: TokenMask) -> Tensor<3> {
         let x = self.embed(tokens.transpose()); // [time, batch, width]
         self.read(x, &Positions::new(mask)).swap_dims(0, 1)
     }
 
     /// Looks the tokens up step by step: in that order their gradients are summed.
-    fn features(
-        &self,
-        tokens: Tensor<2, Int>,
-        _types: Option<Tensor<2, Int>>,
-        mask: Tensor<2, Bool>,
-    ) -> Tensor<2> {
+    fn features(&self, tokens: Tensor<2, Int>, _types: TokenTypes, mask: TokenMask) -> Tensor<2> {
         self.pool(self.embed(tokens.transpose()), mask)
     }
 
     fn features_embedded(
         &self,
         embedded: Tensor<3>,
-        _types: Option<Tensor<2, Int>>,
-        mask: Tensor<2, Bool>,
+        _types: TokenTypes,
+        mask: TokenMask,
     ) -> Tensor<2> {
         self.pool(embedded.swap_dims(0, 1), mask)
     }
@@ -110,7 +100,7 @@ impl EncoderNetwork for Lstm {
 
 impl Lstm {
     /// `[time, batch, width]` → `[batch, 2 * hidden]`
-    fn pool(&self, x: Tensor<3>, mask: Tensor<2, Bool>) -> Tensor<2> {
+    fn pool(&self, x: Tensor<3>, mask: TokenMask) -> Tensor<2> {
         let positions = Positions::new(mask);
         let states = self.read(x, &positions);
         self.dropout
@@ -270,7 +260,7 @@ struct Positions {
 }
 
 impl Positions {
-    fn new(mask: Tensor<2, Bool>) -> Self {
+    fn new(mask: TokenMask) -> Self {
         let is_token = mask.transpose();
         let ([time, batch], device) = (is_token.dims(), is_token.device());
         let lengths = is_token.clone().int().sum_dim(0); // [1, batch]

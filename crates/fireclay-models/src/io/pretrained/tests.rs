@@ -118,22 +118,10 @@ fn pth_and_safetensors_give_the_same_model() {
 
 #[test]
 fn names_and_shapes_are_those_of_the_file() {
-    for (case, config) in [
-        ("basic", resnet_basic()),
-        ("bottleneck", resnet_bottleneck()),
-    ] {
-        let outputs = if case == "basic" { 10 } else { 7 };
-        let shape = ImageShape { outputs, ..SHAPE };
-        let mut file: Vec<_> = read(&format!("resnet-tiny-{case}/model"))
-            .into_iter()
-            .filter(|(name, _)| !name.ends_with("num_batches_tracked"))
-            .map(|(name, data)| (name, data.shape().to_vec()))
-            .collect();
-        let mut ours = shapes(&config, &config.init(&shape, 0, &Device::flex()));
-        file.sort();
-        ours.sort();
-        assert_eq!(ours, file);
-    }
+    let shape = |outputs| ImageShape { outputs, ..SHAPE };
+    let file = |case: &str| read(&format!("resnet-tiny-{case}/model"));
+    reference::assert_names(&resnet_basic(), &shape(10), file("basic"));
+    reference::assert_names(&resnet_bottleneck(), &shape(7), file("bottleneck"));
 }
 
 #[test]

@@ -1,12 +1,10 @@
-use burn::tensor::module::conv2d;
-use burn::tensor::ops::ConvOptions;
-use burn::tensor::{Device, TensorData};
+use burn::tensor::Device;
 
 use super::*;
 use crate::check::check_model;
 use crate::family::{Architecture, Layered};
 use crate::fixtures::{images, keys};
-use crate::reference::{Tensors, assert_close, assert_names, fill, read};
+use crate::reference::{Tensors, assert_names, fill, read};
 use crate::vision::ImageConfig;
 use crate::vision::tests::{assert_agrees, assert_drops};
 
@@ -204,65 +202,4 @@ fn all_impossible_values_are_reported() {
         ..tiny()
     };
     assert_eq!(config.least_weights(&shape(32, 2)), usize::MAX);
-}
-
-/// Burn has a path of its own for one channel in each group, which this network leans on.
-#[test]
-fn a_depthwise_convolution_is_right() {
-    let device = Device::flex().autodiff();
-    let [batch, channels, height, width, kernel] = [2, 3, 5, 9, 7];
-    let wave = |count: usize, step: f32| -> Vec<f32> {
-        (0..count)
-            .map(|index| (index as f32 * step).sin())
-            .collect()
-    };
-    let input = wave(batch * channels * height * width, 0.7);
-    let weight = wave(channels * kernel * kernel, 1.3);
-    let output = wave(input.len(), 0.4);
-
-    // Each output's gradient times each pair of input and weight that it is made of.
-    let mut expected = vec![0.0; input.len()];
-    let mut input_gradient = vec![0.0; input.len()];
-    let mut weight_gradient = vec![0.0; weight.len()];
-    for plane in 0..batch * channels {
-        for (position, tap) in
-            (0..height * width).flat_map(|p| (0..kernel * kernel).map(move |t| (p, t)))
-        {
-            let row = (position / width + tap / kernel).wrapping_sub(3);
-            let column = (position % width + tap % kernel).wrapping_sub(3);
-            if row < height && column < width {
-                let out = plane * height * width + position;
-                let from = (plane * height + row) * width + column;
-                let tap = plane % channels * kernel * kernel + tap;
-                expected[out] += input[from] * weight[tap];
-                input_gradient[from] += output[out] * weight[tap];
-                weight_gradient[tap] += output[out] * input[from];
-            }
-        }
-    }
-
-    let image = [batch, channels, height, width];
-    let tensor = |values: &[f32], shape: [usize; 4]| {
-        Tensor::<4>::from_data(TensorData::new(values.to_vec(), shape), &device)
-    };
-    let x = tensor(&input, image).require_grad();
-    let w = tensor(&weight, [channels, 1, kernel, kernel]).require_grad();
-    let options = ConvOptions::new([1, 1], [3, 3], [1, 1], channels);
-    let found = conv2d(x.clone(), w.clone(), None, options);
-    let gradients = (found.clone() * tensor(&output, image)).sum().backward();
-    let close = |found: TensorData, expected: Vec<f32>, what| {
-        let expected = TensorData::new(expected, found.shape());
-        assert_close(&found, &expected, 1e-5, what);
-    };
-    close(found.into_data(), expected, "output");
-    close(
-        x.grad(&gradients).unwrap().into_data(),
-        input_gradient,
-        "input",
-    );
-    close(
-        w.grad(&gradients).unwrap().into_data(),
-        weight_gradient,
-        "weight",
-    );
 }
