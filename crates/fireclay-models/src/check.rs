@@ -1,15 +1,15 @@
 //! The one check that every architecture's test calls.
 
-use burn::module::{Module, ModuleVisitor, Param};
+use burn::module::Module;
 use burn::tensor::{Bool, Device, FloatDType, Gradients, Int, Tensor, TensorData};
 
 use crate::encoder::{EncoderConfig, EncoderModel, EncoderNetwork};
 use crate::family::Family;
 use crate::half::halved;
 use crate::io::tensors::{from_tensors, to_tensors};
-use crate::io::weights::{ModelDescription, decode, encode};
+use crate::io::weights::{ModelDescription, Name, decode, encode, plain_names};
 use crate::language::{LanguageConfig, LanguageModel, LanguageNetwork};
-use crate::reference::generator;
+use crate::reference::{generator, gradients};
 use crate::seq2seq::{TranslationConfig, TranslationModel, TranslationNetwork};
 use crate::shape::{EncoderShape, ImageShape, LanguageShape, TabularShape, TranslationShape};
 use crate::tabular::{Tabular, TabularConfig, TabularNetwork};
@@ -175,14 +175,8 @@ pub fn check_model<F: Check>(config: F, shape: F::Shape) -> [f64; 2] {
     // Squares, because a sum would not move a model whose last step is a normalisation.
     let loss = (output - 1.0).square().mean();
     assert!(loss.clone().into_scalar::<f32>().is_finite());
-    let gradients = loss.backward();
-    let mut check = GradientCheck::of(&gradients);
-    model.visit(&mut check);
-    assert_eq!(
-        check.missing,
-        Vec::<String>::new(),
-        "no gradient reaches these"
-    );
+    let (missing, _) = reached(&model, &loss.backward());
+    assert!(missing.is_empty(), "no gradient reaches {missing:?}");
     let errors = half_errors::<F>(&shape, &model, &device);
     // Rectifiers near zero and pools of near maxima go one way or the other, in deep networks often.
     assert!(
@@ -225,10 +219,7 @@ fn half_errors<F: Check>(shape: &F::Shape, model: &F::Model, device: &Device) ->
         device.seed(1);
         let output = F::forward(model, F::batch(shape, device)).cast(FloatDType::F32);
         let loss = (output - 1.0).square().mean() * scale;
-        let gradients = loss.backward();
-        let mut check = GradientCheck::of(&gradients);
-        model.visit(&mut check);
-        (check.missing, check.values)
+        reached(model, &loss.backward())
     };
     let (_, exact) = gradients(model, 1.0);
     [FloatDType::F16, FloatDType::BF16].map(|dtype| {
@@ -341,47 +332,23 @@ fn waves<const D: usize>(dims: [usize; D]) -> TensorData {
     TensorData::new(values, dims)
 }
 
-struct GradientCheck<'a> {
-    path: Vec<String>,
-    gradients: &'a Gradients,
-    missing: Vec<String>,
-    /// All gradients one after the other.
-    values: Vec<f32>,
-}
-
-impl<'a> GradientCheck<'a> {
-    fn of(gradients: &'a Gradients) -> Self {
-        Self {
-            path: Vec::new(),
-            gradients,
-            missing: Vec::new(),
-            values: Vec::new(),
+/// The parameters that no gradient reaches, finite and other than zero, and all gradients one after
+/// the other.
+fn reached<M: Module>(model: &M, all: &Gradients) -> (Vec<String>, Vec<f32>) {
+    let found = gradients(model, all, str::to_string);
+    let (mut missing, mut all) = (Vec::new(), Vec::new());
+    for Name { torch, .. } in plain_names(model) {
+        if torch.contains("running_") {
+            continue;
         }
-    }
-}
-
-impl ModuleVisitor for GradientCheck<'_> {
-    fn enter_module(&mut self, name: &str, _container_type: &str) {
-        self.path.push(name.to_string());
-    }
-
-    fn exit_module(&mut self, _name: &str, _container_type: &str) {
-        self.path.pop();
-    }
-
-    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        let path = self.path.join(".");
-        if path.contains("running_") {
-            return;
+        let values = found
+            .get(&torch)
+            .map_or(Vec::new(), |data| data.iter().collect());
+        let finite = values.iter().all(|value: &f32| value.is_finite());
+        if !finite || values.iter().all(|value| *value == 0.0) {
+            missing.push(torch);
         }
-        let gradient = param.val().grad(self.gradients);
-        let reached = gradient.is_some_and(|grad| {
-            let values: Vec<f32> = grad.into_data().iter().collect();
-            self.values.extend(&values);
-            values.iter().all(|value| value.is_finite()) && values.iter().any(|&value| value != 0.0)
-        });
-        if !reached {
-            self.missing.push(path);
-        }
+        all.extend(values);
     }
+    (missing, all)
 }

@@ -64,7 +64,7 @@ fn whole(bytes: &[u8]) -> f32 {
 }
 
 /// The model with every tensor replaced by the one that PyTorch calls `torch_name` of its path;
-/// none may be missing or left over, but for the counts of batches, which Burn has not.
+/// none may be missing or left over, but for the counts of batches, which Burn lacks.
 pub fn fill<M: Module>(model: M, mut file: Tensors, torch_name: impl Fn(&str) -> String) -> M {
     file.retain(|name, _| !name.ends_with("num_batches_tracked"));
     let mut tensors = Vec::new();

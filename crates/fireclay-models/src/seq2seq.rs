@@ -32,7 +32,7 @@ registry! {
 
 /// What a model that turns a source into a target computes.
 pub trait TranslationNetwork {
-    /// What the decoder looks at of the source.
+    /// The encoded source, to which the decoder attends.
     ///
     /// # Shapes
     ///

@@ -1,4 +1,4 @@
-//! BERT: an encoder of text, which looks at both sides of each token.
+//! BERT: a bidirectional encoder of text.
 //!
 //! - Devlin et al. 2018, *BERT: Pre-training of Deep Bidirectional Transformers for Language
 //!   Understanding*, section 3 and appendix A,

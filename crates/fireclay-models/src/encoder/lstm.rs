@@ -254,8 +254,8 @@ struct Positions {
     is_token: Tensor<2, Bool>,
     /// The number of tokens of each text, `[batch]`.
     lengths: Tensor<1, Int>,
-    /// The row that takes the place of each when every text is turned round, and the padding
-    /// stays where it is: `[time * batch]`.
+    /// The row that replaces each when every text is reversed and the padding stays where it
+    /// is: `[time * batch]`.
     turned: Tensor<1, Int>,
 }
 

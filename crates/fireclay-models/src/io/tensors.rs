@@ -13,10 +13,10 @@ pub struct TensorsError(pub Vec<TensorProblem>);
 /// One tensor that does not fit.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TensorProblem {
-    /// The model has a tensor of this name, the source has not.
+    /// The model has a tensor of this name, but the source lacks it.
     #[error("{0} is missing")]
     Missing(String),
-    /// The source has a tensor of this name, the model has not.
+    /// The source has a tensor of this name, but the model lacks it.
     #[error("{0} is not part of the model")]
     Unexpected(String),
     /// The shapes differ.

@@ -114,7 +114,7 @@ impl Decoder {
 /// [`Positions`], with rotations for positions.
 struct Turns {
     rotary: Rotary,
-    /// Which tokens each must not look at, `[1 or batch, 1, new, time]`.
+    /// The mask of each token, `[1 or batch, 1, new, time]`.
     masked: Tensor<4, Bool>,
 }
 

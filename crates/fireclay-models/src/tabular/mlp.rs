@@ -37,7 +37,7 @@ pub struct MlpConfig {
     pub hidden: Vec<usize>,
     /// The non-linearity after each hidden layer.
     pub activation: Activation,
-    /// The probability of zeroing a hidden value while training, in [0, 1).
+    /// The probability of zeroing a value of a hidden layer while training, in [0, 1).
     pub dropout: f64,
     /// The normalisation before each activation. A training batch of one row has no variance, so
     /// "batch" needs at least two rows in every batch.

@@ -38,13 +38,13 @@ pub struct CnnConfig {
     /// Height and width of the kernels, an odd number.
     pub kernel: usize,
     /// The normalisation before each activation; "layer" takes each image over all its channels
-    /// and places at once.
+    /// and positions at once.
     pub norm: NormKind,
     /// The non-linearity after each convolution.
     pub activation: Activation,
     /// How each block halves its feature maps.
     pub pool: Pool,
-    /// Whether the output sees the mean of each channel rather than all places.
+    /// Whether the output layer reads the mean of each channel instead of all positions.
     pub global_average: bool,
     /// The probability of zeroing a number before the output while training, in [0, 1).
     pub dropout: f64,

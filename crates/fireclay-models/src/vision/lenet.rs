@@ -28,8 +28,8 @@ pub struct LenetConfig {
     pub activation: Activation,
     /// How the feature maps are halved; the paper's is "average".
     pub pool: Pool,
-    /// Zeros around the image. Two make of 28 × 28 pixels the 32 × 32 of the paper; images of
-    /// that size need none.
+    /// Zeros on each side of the image. Two turn 28 × 28 pixels into the 32 × 32 of the paper;
+    /// images of that size need none.
     pub padding: usize,
 }
 

@@ -18,7 +18,7 @@ use crate::shape::EncoderShape;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct BertConfig {
-    /// The published size from which the numbers below come where they are not given; by default
+    /// The published size, which gives the numbers below that are not set; by default
     /// "bert-base".
     #[serde(skip_serializing_if = "Option::is_none")]
     pub size: Option<BertSize>,
@@ -34,7 +34,7 @@ pub struct BertConfig {
     /// The width inside each block's MLP; by default four times the width of the tokens.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mlp_width: Option<usize>,
-    /// Tokens that the model looks at, at most; by default 512.
+    /// The most tokens that the model reads; by default 512.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub context_length: Option<usize>,
     /// The number of kinds of tokens, which tell a first sentence from a second.
@@ -44,7 +44,7 @@ pub struct BertConfig {
     pub dropout: f64,
     /// The non-linearity of each MLP and of the masked language model's head.
     pub activation: Activation,
-    /// What is added to the variance in each norm.
+    /// The number that each norm adds to the variance.
     pub norm_eps: f64,
 }
 

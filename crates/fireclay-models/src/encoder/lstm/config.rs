@@ -20,9 +20,9 @@ pub struct LstmConfig {
     pub width: usize,
     /// The number of units of each direction.
     pub hidden: usize,
-    /// Tokens that the model looks at, at most.
+    /// The most tokens that the model reads.
     pub context_length: usize,
-    /// What of the last layer the classifier looks at.
+    /// How the states of the last layer become one vector for the classifier.
     pub pooling: LstmPooling,
     /// The probability of zeroing a value between the layers and before the classifier while
     /// training, in [0, 1).
@@ -31,7 +31,7 @@ pub struct LstmConfig {
     pub embedding_dropout: f64,
 }
 
-/// What of the states of the last layer stands for the text.
+/// How the states of the last layer become one vector for the classifier.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum LstmPooling {

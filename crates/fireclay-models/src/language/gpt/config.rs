@@ -19,8 +19,7 @@ use crate::shape::LanguageShape;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct GptConfig {
-    /// The published size from which the numbers below come where they are not given; by default
-    /// "gpt2".
+    /// The published size, which gives the numbers below that are not set; by default "gpt2".
     #[serde(skip_serializing_if = "Option::is_none")]
     pub size: Option<GptSize>,
     /// The number of blocks.
@@ -35,7 +34,7 @@ pub struct GptConfig {
     /// The width inside each block's MLP; by default four times the width of the tokens.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mlp_width: Option<usize>,
-    /// Tokens that the model looks at, at most.
+    /// The most tokens that the model reads.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub context_length: Option<usize>,
     /// The probability of zeroing a value after the embedding, in the attention and at the end of
@@ -45,9 +44,9 @@ pub struct GptConfig {
     pub bias: bool,
     /// The non-linearity of each MLP.
     pub activation: Activation,
-    /// Whether the embedding of the tokens is the head too.
+    /// Whether the head shares the embedding of the tokens.
     pub tie_embeddings: bool,
-    /// What is added to the variance in each norm.
+    /// The number that each norm adds to the variance.
     pub norm_eps: f64,
 }
 

@@ -23,20 +23,20 @@ pub struct LlamaConfig {
     pub layers: usize,
     /// The number of attention heads; must divide the width into even parts.
     pub heads: usize,
-    /// The number of heads of keys and values, each of which as many heads share; must divide the
-    /// number of heads.
+    /// The number of heads of keys and values, which groups of heads share; must divide the number
+    /// of heads.
     pub kv_heads: usize,
     /// The width of the tokens.
     pub width: usize,
     /// The width inside each block's MLP.
     pub mlp_width: usize,
-    /// Tokens that the model looks at, at most.
+    /// The most tokens that the model reads.
     pub context_length: usize,
-    /// The base of the angles by which positions turn queries and keys.
+    /// The base of the angles by which queries and keys are rotated.
     pub rope_theta: f64,
-    /// What is added to the mean square in each norm.
+    /// The number that each norm adds to the mean square.
     pub norm_eps: f64,
-    /// Whether the embedding of the tokens is the head too.
+    /// Whether the head shares the embedding of the tokens.
     pub tie_embeddings: bool,
 }
 

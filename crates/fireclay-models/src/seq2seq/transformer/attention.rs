@@ -30,7 +30,7 @@ impl Attention {
         }
     }
 
-    /// What `x` finds in the keys and values of `pairs`.
+    /// Attention of `x` to the keys and values of `pairs`.
     ///
     /// # Shapes
     ///

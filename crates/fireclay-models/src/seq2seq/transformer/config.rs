@@ -16,8 +16,7 @@ use crate::shape::TranslationShape;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct TransformerConfig {
-    /// The published size from which the numbers below come where they are not given; by default
-    /// "base".
+    /// The published size, which gives the numbers below that are not set; by default "base".
     #[serde(skip_serializing_if = "Option::is_none")]
     pub size: Option<TransformerSize>,
     /// The number of blocks of the encoder, and of the decoder.
@@ -32,7 +31,7 @@ pub struct TransformerConfig {
     /// The width inside each block's MLP; by default four times the width of the tokens.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mlp_width: Option<usize>,
-    /// Tokens that a source and a target have, at most. No weight depends on it.
+    /// The most tokens that a source or a target has. No weight depends on it.
     pub context_length: usize,
     /// The probability of zeroing a value after the embedding and at the end of each branch while
     /// training, in [0, 1). The paper's big model has 0.3.
@@ -41,7 +40,7 @@ pub struct TransformerConfig {
     pub activation: Activation,
     /// Whether encoder and decoder end with a norm of their own, as `torch.nn.Transformer`'s do.
     pub final_norm: bool,
-    /// Whether one embedding serves source, target and head; they have one vocabulary then.
+    /// Whether source, target and head share one embedding, and so one vocabulary.
     pub tie_embeddings: bool,
 }
 

@@ -42,13 +42,13 @@ impl DecoderCache {
     }
 }
 
-/// What the tokens of the target may look at.
+/// What the tokens of the target attend to.
 pub(super) struct Sources<'a> {
-    /// Which tokens of the target each must not look at, `[1 or batch, 1, new, time]`.
+    /// The mask of the tokens of the target, `[1 or batch, 1, new, time]`.
     pub masked: Tensor<4, Bool>,
-    /// What the encoder made of the source, `[batch, source time, width]`.
+    /// The encoded source, `[batch, source time, width]`.
     pub memory: &'a Tensor<3>,
-    /// What of it must not be looked at, `[batch, 1, 1, source time]`.
+    /// The mask of its padding, `[batch, 1, 1, source time]`.
     pub masked_memory: Tensor<4, Bool>,
 }
 

@@ -14,7 +14,7 @@ use crate::shape::ImageShape;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ConvNextConfig {
-    /// The published size from which the depths and widths come where they are not given.
+    /// The published size, which gives the depths and widths that are not set.
     pub size: ConvNextSize,
     /// The number of blocks in each of the four stages.
     #[serde(skip_serializing_if = "Option::is_none")]

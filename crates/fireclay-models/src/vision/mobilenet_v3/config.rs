@@ -17,7 +17,7 @@ use crate::shape::ImageShape;
 pub struct MobileNetV3Config {
     /// The published size.
     pub size: MobileNetV3Size,
-    /// What every number of channels is multiplied by, above 0 and at most 16.
+    /// The factor of every number of channels, above 0 and at most 16.
     pub width: f64,
     /// The probability of zeroing a value before the last layer while training, in [0, 1).
     pub dropout: f64,

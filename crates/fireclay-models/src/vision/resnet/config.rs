@@ -27,14 +27,14 @@ pub struct ResNetConfig {
     /// height and width and doubles the channels.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub layers: Option<Vec<usize>>,
-    /// What comes before the stages.
+    /// The layers before the stages.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stem: Option<Stem>,
     /// The channels of the stem and of the first stage, before the expansion by bottlenecks.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub width: Option<usize>,
-    /// What a block adds to its result where its input has another shape; by default "projection"
-    /// for photographs and "pad" for small images, as in the paper.
+    /// How a block adds its input to a result of another shape; by default "projection" for
+    /// photographs and "pad" for small images, as in the paper.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub shortcut: Option<Shortcut>,
     /// The probability of leaving out the last block for a sample while training, in [0, 1); it
@@ -57,7 +57,7 @@ pub enum BlockKind {
     Bottleneck,
 }
 
-/// What comes before the stages.
+/// The layers before the stages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Stem {
@@ -68,7 +68,7 @@ pub enum Stem {
     Cifar,
 }
 
-/// What a block adds to its result where its input has another shape.
+/// How a block adds its input to a result of another shape.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Shortcut {

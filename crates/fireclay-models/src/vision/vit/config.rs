@@ -14,7 +14,7 @@ use crate::shape::ImageShape;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct VitConfig {
-    /// The published size from which the widths below come where they are not given.
+    /// The published size, which gives the numbers below that are not set.
     pub size: VitSize,
     /// The side of the square patches, in pixels; must divide the image's height and width.
     pub patch_size: usize,
