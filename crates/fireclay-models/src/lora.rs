@@ -65,9 +65,7 @@ impl LoraConfig {
         let mut problems = check_least_one(&[("rank", self.rank)]);
         problems.extend(check_positive("alpha", self.alpha));
         let names = self.targets.as_ref().is_none_or(|names| !names.is_empty());
-        problems.extend(check(names, "targets", || {
-            "must name at least one layer".into()
-        }));
+        problems.extend(check(names, "targets", "must name at least one layer"));
         problems
     }
 

@@ -73,12 +73,10 @@ pub struct TranslationShape {
 impl Shape for TabularShape {
     fn validate(&self) -> Vec<(String, String)> {
         let has_input = self.numeric > 0 || !self.categories.is_empty();
-        let mut problems = Vec::from_iter(check(has_input, "numeric", || {
-            "there is no input column".into()
-        }));
-        problems.extend(check(!self.categories.contains(&0), "categories", || {
-            "every embedded column needs the index of unknown categories".into()
-        }));
+        let text = "there is no input column";
+        let mut problems = Vec::from_iter(check(has_input, "numeric", text));
+        let text = "every embedded column needs the index of unknown categories";
+        problems.extend(check(!self.categories.contains(&0), "categories", text));
         problems.extend(check_least_one(&[("outputs", self.outputs)]));
         problems
     }

@@ -10,6 +10,16 @@ use burn::tensor::{Bool, DType, Device, Int, Tensor, TensorData};
 #[error("the tensors do not fit the model: {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
 pub struct TensorsError(pub Vec<TensorProblem>);
 
+impl TensorsError {
+    /// An error if there is a problem.
+    pub(crate) fn refuse(problems: Vec<TensorProblem>) -> Result<(), Self> {
+        match problems.is_empty() {
+            true => Ok(()),
+            false => Err(Self(problems)),
+        }
+    }
+}
+
 /// One tensor that does not fit.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TensorProblem {
@@ -131,10 +141,8 @@ fn write<M: Module>(
     unexpected.sort();
     let mut problems = writer.problems;
     problems.extend(unexpected.into_iter().map(TensorProblem::Unexpected));
-    match problems.is_empty() {
-        true => Ok(module),
-        false => Err(TensorsError(problems)),
-    }
+    TensorsError::refuse(problems)?;
+    Ok(module)
 }
 
 /// Visiting a running statistic shows the value before its last update, and mapping one leaves a

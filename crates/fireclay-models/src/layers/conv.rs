@@ -40,6 +40,16 @@ impl Conv {
         }
     }
 
+    /// One linear map of each patch of `side` x `side` pixels; patches do not overlap.
+    pub fn patches(inputs: usize, outputs: usize, side: usize) -> Self {
+        Self {
+            stride: side,
+            padding: 0,
+            bias: true,
+            ..Self::new(inputs, outputs, side)
+        }
+    }
+
     /// The same with another stride.
     pub fn stride(self, stride: usize) -> Self {
         Self { stride, ..self }

@@ -69,12 +69,10 @@ impl Architecture for MlpConfig {
     type Model = Mlp;
 
     fn validate(&self) -> Vec<(String, String)> {
-        let mut problems = Vec::from_iter(check(!self.hidden.is_empty(), "hidden", || {
-            "needs at least one width; type = \"linear\" has no hidden layer".into()
-        }));
-        problems.extend(check(!self.hidden.contains(&0), "hidden", || {
-            "every width must be at least 1".into()
-        }));
+        let text = "needs at least one width; type = \"linear\" has no hidden layer";
+        let mut problems = Vec::from_iter(check(!self.hidden.is_empty(), "hidden", text));
+        let text = "every width must be at least 1";
+        problems.extend(check(!self.hidden.contains(&0), "hidden", text));
         problems.extend(check_rate("dropout", self.dropout));
         let vector = self.embedding_dim.unwrap_or(1);
         problems.extend(check_least_one(&[("embedding_dim", vector)]));

@@ -69,32 +69,27 @@ impl Architecture for CnnConfig {
 
     fn validate(&self) -> Vec<(String, String)> {
         let (kernel, range) = (self.kernel, 1..=MAX_WIDTH);
-        let mut problems = Vec::from_iter(check(!self.widths.is_empty(), "widths", || {
-            "needs at least one block".into()
-        }));
+        let text = "needs at least one block";
+        let mut problems = Vec::from_iter(check(!self.widths.is_empty(), "widths", text));
         let is_right = self.widths.iter().all(|width| range.contains(width));
-        problems.extend(check(is_right, "widths", || {
-            format!("every width must be from 1 to {MAX_WIDTH}")
-        }));
+        let text = format!("every width must be from 1 to {MAX_WIDTH}");
+        problems.extend(check(is_right, "widths", text));
         problems.extend(check_range("convs", self.convs, MAX_CONVS));
         let is_right = !kernel.is_multiple_of(2) && kernel <= MAX_KERNEL;
-        problems.extend(check(is_right, "kernel", || {
-            format!("must be odd and at most {MAX_KERNEL}, but is {kernel}")
-        }));
+        let text = format!("must be odd and at most {MAX_KERNEL}, but is {kernel}");
+        problems.extend(check(is_right, "kernel", text));
         problems.extend(check_rate("dropout", self.dropout));
         problems
     }
 
     fn validate_for(&self, shape: &ImageShape) -> Vec<(String, String)> {
         let side = shape.height.min(shape.width);
-        let problem = check(self.side(side) > 0, "widths", || {
-            format!(
-                "{} blocks halve the image as often, but its shorter side has {side} pixels: at most {} fit",
-                self.widths.len(),
-                side.ilog2()
-            )
-        });
-        problem.into_iter().collect()
+        let text = format!(
+            "{} blocks halve the image as often, but its shorter side has {side} pixels: at most {} fit",
+            self.widths.len(),
+            side.max(1).ilog2()
+        );
+        Vec::from_iter(check(self.side(side) > 0, "widths", text))
     }
 
     fn least_weights(&self, shape: &ImageShape) -> usize {

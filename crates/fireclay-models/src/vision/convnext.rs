@@ -158,15 +158,8 @@ fn norm_channels(norm: &LayerNorm, input: Tensor<4>) -> Tensor<4> {
     x.permute([0, 3, 1, 2])
 }
 
-/// One linear map of each patch of `side` x `side` pixels; patches do not overlap.
 fn patches(inputs: usize, outputs: usize, side: usize, init: &mut Init) -> Conv2d {
-    let conv = Conv {
-        stride: side,
-        padding: 0,
-        bias: true,
-        ..Conv::new(inputs, outputs, side)
-    };
-    conv.build(init, WEIGHTS, Values::ZEROS)
+    Conv::patches(inputs, outputs, side).build(init, WEIGHTS, Values::ZEROS)
 }
 
 fn linear(inputs: usize, outputs: usize, init: &mut Init) -> Linear {

@@ -53,21 +53,18 @@ impl Architecture for LenetConfig {
 
     fn validate(&self) -> Vec<(String, String)> {
         let padding = self.padding;
-        let problem = check(padding <= MAX_PADDING, "padding", || {
-            format!("must be at most {MAX_PADDING}, but is {padding}")
-        });
-        problem.into_iter().collect()
+        let text = format!("must be at most {MAX_PADDING}, but is {padding}");
+        Vec::from_iter(check(padding <= MAX_PADDING, "padding", text))
     }
 
     fn validate_for(&self, shape: &ImageShape) -> Vec<(String, String)> {
         let ImageShape { height, width, .. } = *shape;
-        let problem = check(self.side(height.min(width)) > 0, "padding", || {
-            let least = 16usize.saturating_sub(2 * self.padding);
-            format!(
-                "lenet needs images of at least {least} pixels a side, but they are {height} × {width}: enlarge them or raise padding"
-            )
-        });
-        problem.into_iter().collect()
+        let least = 16usize.saturating_sub(2 * self.padding);
+        let text = format!(
+            "lenet needs images of at least {least} pixels a side, but they are {height} × {width}: enlarge them or raise padding"
+        );
+        let fits = self.side(height.min(width)) > 0;
+        Vec::from_iter(check(fits, "padding", text))
     }
 
     fn least_weights(&self, shape: &ImageShape) -> usize {

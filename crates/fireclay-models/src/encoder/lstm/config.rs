@@ -63,10 +63,8 @@ impl Architecture for LstmConfig {
     }
 
     fn validate_for(&self, shape: &EncoderShape) -> Vec<(String, String)> {
-        let problem = check(shape.outputs.is_some(), "outputs", || {
-            "must be given: the model has no logits of tokens".to_string()
-        });
-        problem.into_iter().collect()
+        let text = "must be given: the model has no logits of tokens";
+        Vec::from_iter(check(shape.outputs.is_some(), "outputs", text))
     }
 
     /// The number of weights, in `f64`, which does not overflow.

@@ -54,13 +54,11 @@ impl Architecture for LlamaConfig {
         let mut problems = self.sizes().problems(true, &others);
         let divides = heads > 0 && self.width.is_multiple_of(heads);
         let is_even = !divides || self.head_width().is_multiple_of(2);
-        problems.extend(check(is_even, "heads", || {
-            format!("heads of width {} have no halves", self.head_width())
-        }));
+        let text = format!("heads of width {} have no halves", self.head_width());
+        problems.extend(check(is_even, "heads", text));
         let divides = kv_heads == 0 || heads.is_multiple_of(kv_heads);
-        problems.extend(check(divides, "kv_heads", || {
-            format!("{kv_heads} key heads do not divide the {heads} heads")
-        }));
+        let text = format!("{kv_heads} key heads do not divide the {heads} heads");
+        problems.extend(check(divides, "kv_heads", text));
         problems.extend(check_positive("rope_theta", self.rope_theta));
         problems.extend(check_positive("norm_eps", self.norm_eps));
         problems

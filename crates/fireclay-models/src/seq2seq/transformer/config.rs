@@ -75,13 +75,11 @@ impl Architecture for TransformerConfig {
             target_vocabulary,
         } = *shape;
         let is_right = !self.tie_embeddings || source_vocabulary == target_vocabulary;
-        let problem = check(is_right, "tie_embeddings", || {
-            format!(
-                "needs one vocabulary, but the source's has {source_vocabulary} tokens and the \
+        let text = format!(
+            "needs one vocabulary, but the source's has {source_vocabulary} tokens and the \
                  target's {target_vocabulary}"
-            )
-        });
-        problem.into_iter().collect()
+        );
+        Vec::from_iter(check(is_right, "tie_embeddings", text))
     }
 
     /// The number of weights, in `f64`, which does not overflow.

@@ -54,14 +54,11 @@ impl Architecture for ConvNextConfig {
         let mut problems = Vec::new();
         for (key, numbers) in [("depths", self.depths), ("widths", self.widths)] {
             let is_right = numbers.is_none_or(|numbers| !numbers.contains(&0));
-            problems.extend(check(is_right, key, || {
-                "every stage needs at least 1".into()
-            }));
+            problems.extend(check(is_right, key, "every stage needs at least 1"));
         }
         // Building a model takes memory for every block, however narrow it is.
         let is_built = self.sizes().0.iter().all(|depth| *depth <= 1000);
-        let message = || "must be at most 1000 each".into();
-        problems.extend(check(is_built, "depths", message));
+        problems.extend(check(is_built, "depths", "must be at most 1000 each"));
         problems.extend(check_least_one(&[("patch_size", self.patch_size)]));
         problems.extend(check_rate("drop_path_rate", self.drop_path_rate));
         problems
@@ -71,12 +68,10 @@ impl Architecture for ConvNextConfig {
         let ImageShape { height, width, .. } = *shape;
         let patch = self.patch_size;
         let least = patch.saturating_mul(8);
-        let problem = check(height.min(width) >= least, "patch_size", || {
-            format!(
-                "patches of {patch} pixels need images of at least {least} x {least}, not {height} x {width}"
-            )
-        });
-        problem.into_iter().collect()
+        let text = format!(
+            "patches of {patch} pixels need images of at least {least} x {least}, not {height} x {width}"
+        );
+        Vec::from_iter(check(height.min(width) >= least, "patch_size", text))
     }
 
     fn least_weights(&self, shape: &ImageShape) -> usize {

@@ -51,9 +51,8 @@ impl Architecture for MobileNetV3Config {
 
     fn validate(&self) -> Vec<(String, String)> {
         let width = self.width;
-        let problem = check(width > 0.0 && width <= 16.0, "width", || {
-            format!("must be above 0 and at most 16, but is {width}")
-        });
+        let text = format!("must be above 0 and at most 16, but is {width}");
+        let problem = check(width > 0.0 && width <= 16.0, "width", text);
         let mut problems = Vec::from_iter(problem);
         problems.extend(check_rate("dropout", self.dropout));
         problems

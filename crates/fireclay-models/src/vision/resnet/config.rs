@@ -146,25 +146,21 @@ impl ResNetConfig {
         let mut problems = Vec::new();
         let known = PHOTOGRAPHS.iter().chain(&SMALL);
         let is_known = known.clone().any(|depth| *depth == self.depth);
-        problems.extend(check(is_known, "depth", || {
-            let known: Vec<_> = known.map(ToString::to_string).collect();
-            let (known, depth) = (known.join(", "), self.depth);
-            format!("must be one of {known}, but is {depth}; other depths come from layers")
-        }));
+        let known: Vec<_> = known.map(ToString::to_string).collect();
+        let (known, depth) = (known.join(", "), self.depth);
+        let text = format!("must be one of {known}, but is {depth}; other depths come from layers");
+        problems.extend(check(is_known, "depth", text));
         let Some(layers) = &self.layers else {
             return problems;
         };
         let stages = layers.len();
-        problems.extend(check((1..=MAX_STAGES).contains(&stages), "layers", || {
-            format!("needs one to {MAX_STAGES} stages, but has {stages}")
-        }));
-        problems.extend(check(!layers.contains(&0), "layers", || {
-            "every stage needs at least one block".into()
-        }));
+        let text = format!("needs one to {MAX_STAGES} stages, but has {stages}");
+        problems.extend(check((1..=MAX_STAGES).contains(&stages), "layers", text));
+        let text = "every stage needs at least one block";
+        problems.extend(check(!layers.contains(&0), "layers", text));
         let is_built = layers.iter().all(|&blocks| blocks <= MAX_BLOCKS);
-        problems.extend(check(is_built, "layers", || {
-            format!("no stage can have more than {MAX_BLOCKS} blocks")
-        }));
+        let text = format!("no stage can have more than {MAX_BLOCKS} blocks");
+        problems.extend(check(is_built, "layers", text));
         problems
     }
 

@@ -96,10 +96,8 @@ impl Architecture for VitConfig {
         let ImageShape { height, width, .. } = *shape;
         let patch = self.patch_size.max(1);
         let divides = height.is_multiple_of(patch) && width.is_multiple_of(patch);
-        let problem = check(divides, "patch_size", || {
-            format!("patches of {patch} pixels do not divide images of {height} x {width}")
-        });
-        problem.into_iter().collect()
+        let text = format!("patches of {patch} pixels do not divide images of {height} x {width}");
+        Vec::from_iter(check(divides, "patch_size", text))
     }
 
     fn least_weights(&self, shape: &ImageShape) -> usize {
