@@ -181,9 +181,7 @@ struct Block {
 
 impl Block {
     fn new(config: &BertConfig, init: &mut Init) -> Self {
-        let Sizes {
-            width, mlp_width, ..
-        } = config.sizes();
+        let [width, mlp_width] = config.sizes().widths();
         Self {
             attention: Attention::new(config, init),
             intermediate: linear::normal(width, mlp_width, STD, true, init),

@@ -149,15 +149,11 @@ struct Attention {
 
 impl Attention {
     fn new(config: &GptConfig, init: &mut Init) -> Self {
-        let Sizes {
-            layers,
-            heads,
-            width,
-            ..
-        } = config.sizes();
+        let Sizes { heads, width, .. } = config.sizes();
+        let std = branch_std(config.sizes().layers);
         Self {
             c_attn: Conv1d::new(width, 3 * width, STD, config.bias, init),
-            c_proj: Conv1d::new(width, width, branch_std(layers), config.bias, init),
+            c_proj: Conv1d::new(width, width, std, config.bias, init),
             attn_dropout: init.dropout(config.dropout),
             resid_dropout: init.dropout(config.dropout),
             heads,
@@ -191,15 +187,11 @@ struct Mlp {
 
 impl Mlp {
     fn new(config: &GptConfig, init: &mut Init) -> Self {
-        let Sizes {
-            layers,
-            width,
-            mlp_width,
-            ..
-        } = config.sizes();
+        let [width, mlp_width] = config.sizes().widths();
+        let std = branch_std(config.sizes().layers);
         Self {
             c_fc: Conv1d::new(width, mlp_width, STD, config.bias, init),
-            c_proj: Conv1d::new(mlp_width, width, branch_std(layers), config.bias, init),
+            c_proj: Conv1d::new(mlp_width, width, std, config.bias, init),
             dropout: init.dropout(config.dropout),
             activation: config.activation,
         }

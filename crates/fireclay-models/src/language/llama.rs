@@ -192,9 +192,7 @@ struct Mlp {
 
 impl Mlp {
     fn new(config: &LlamaConfig, init: &mut Init) -> Self {
-        let LlamaConfig {
-            width, mlp_width, ..
-        } = *config;
+        let (width, mlp_width) = (config.width, config.mlp_width);
         Self {
             gate_proj: linear::normal(width, mlp_width, STD, false, init),
             up_proj: linear::normal(width, mlp_width, STD, false, init),

@@ -25,6 +25,16 @@ impl Sizes {
         }
     }
 
+    /// The widths of the tokens and of the MLP.
+    pub fn widths(&self) -> [usize; 2] {
+        [self.width, self.mlp_width]
+    }
+
+    /// Layers, width and the MLP's width, to count weights in `f64`, which does not overflow.
+    pub fn numbers(&self) -> [f64; 3] {
+        [self.layers, self.width, self.mlp_width].map(|number| number as f64)
+    }
+
     /// What is impossible, as (key, message), with `others` of which there must be one. The problem
     /// of heads that do not divide the width is at the key that the file has.
     pub fn problems(&self, own_heads: bool, others: &[(&str, usize)]) -> Vec<(String, String)> {

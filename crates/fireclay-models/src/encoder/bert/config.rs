@@ -77,15 +77,9 @@ impl Architecture for BertConfig {
 
     /// The number of weights, in `f64`, which does not overflow.
     fn least_weights(&self, shape: &EncoderShape) -> usize {
-        let Sizes {
-            layers,
-            width,
-            mlp_width,
-            ..
-        } = self.sizes();
+        let [layers, width, mlp_width] = self.sizes().numbers();
         let rows = [shape.vocabulary, self.context_length(), self.token_types];
         let rows: f64 = rows.iter().map(|rows| *rows as f64).sum();
-        let [layers, width, mlp_width] = [layers, width, mlp_width].map(|number| number as f64);
         let linear = |inputs: f64, outputs: f64| (inputs + 1.0) * outputs;
         let mlp = linear(width, mlp_width) + linear(mlp_width, width);
         let block = 4.0 * linear(width, width) + mlp + 4.0 * width;

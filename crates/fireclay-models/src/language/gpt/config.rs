@@ -67,20 +67,8 @@ impl Architecture for GptConfig {
 
     /// The number of weights, in `f64`, which does not overflow.
     fn least_weights(&self, shape: &LanguageShape) -> usize {
-        let Sizes {
-            layers,
-            width,
-            mlp_width,
-            ..
-        } = self.sizes();
-        let numbers = [
-            layers,
-            width,
-            mlp_width,
-            self.context_length(),
-            shape.vocabulary,
-        ];
-        let [layers, width, mlp_width, context, rows] = numbers.map(|number| number as f64);
+        let [layers, width, mlp_width] = self.sizes().numbers();
+        let [context, rows] = [self.context_length(), shape.vocabulary].map(|number| number as f64);
         let tables = if self.tie_embeddings { 1.0 } else { 2.0 };
         // The attention's four squares, the MLP, both norms and, with biases, their shifts and those
         // of the attention and of the MLP.

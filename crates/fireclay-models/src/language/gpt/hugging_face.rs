@@ -6,7 +6,6 @@ use super::config::GptConfig;
 use crate::family::TextArchitecture;
 use crate::hugging_face::{Entry, HuggingFaceClass, Reader, document};
 use crate::layers::activation::Activation;
-use crate::layers::sizes::Sizes;
 use crate::shape::LanguageShape;
 
 pub(super) const GPT2: HuggingFaceClass<GptConfig, LanguageShape> = HuggingFaceClass {
@@ -25,20 +24,15 @@ impl GptConfig {
     }
 
     fn entries(&self, shape: &LanguageShape) -> Vec<Entry> {
-        let Sizes {
-            layers,
-            heads,
-            width,
-            mlp_width,
-        } = self.sizes();
+        let sizes = self.sizes();
         let context_length = self.context_length();
         let dropout = |key| Entry::new(key, "dropout", self.dropout).not_compared();
         vec![
             Entry::model_type("gpt2", "gpt"),
-            Entry::new("n_layer", "layers", layers),
-            Entry::new("n_head", "heads", heads),
-            Entry::new("n_embd", "width", width),
-            Entry::new("n_inner", "mlp_width", mlp_width),
+            Entry::new("n_layer", "layers", sizes.layers),
+            Entry::new("n_head", "heads", sizes.heads),
+            Entry::new("n_embd", "width", sizes.width),
+            Entry::new("n_inner", "mlp_width", sizes.mlp_width),
             Entry::new("n_positions", "context_length", context_length),
             Entry::activation("activation_function", self.activation),
             Entry::new("layer_norm_epsilon", "norm_eps", self.norm_eps),

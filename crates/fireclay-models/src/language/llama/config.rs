@@ -66,14 +66,8 @@ impl Architecture for LlamaConfig {
 
     /// The number of weights, in `f64`, which does not overflow.
     fn least_weights(&self, shape: &LanguageShape) -> usize {
-        let numbers = [
-            self.layers,
-            self.width,
-            self.mlp_width,
-            self.kv_width(),
-            shape.vocabulary,
-        ];
-        let [layers, width, mlp_width, kv_width, rows] = numbers.map(|number| number as f64);
+        let [layers, width, mlp_width] = self.sizes().numbers();
+        let [kv_width, rows] = [self.kv_width(), shape.vocabulary].map(|number| number as f64);
         let tables = if self.tie_embeddings { 1.0 } else { 2.0 };
         // Queries and outputs; keys and values; the three of the MLP; both norms.
         let columns = 2.0 * width + 2.0 * kv_width + 3.0 * mlp_width + 2.0;
@@ -133,19 +127,8 @@ impl TextArchitecture for LlamaConfig {
 
 impl LlamaConfig {
     fn sizes(&self) -> Sizes {
-        let Self {
-            layers,
-            heads,
-            width,
-            mlp_width,
-            ..
-        } = *self;
-        Sizes {
-            layers,
-            heads,
-            width,
-            mlp_width,
-        }
+        let own = [self.layers, self.heads, self.width];
+        Sizes::new(own, [None; 3], Some(self.mlp_width))
     }
 
     /// The width of a head; saturates where there is none.

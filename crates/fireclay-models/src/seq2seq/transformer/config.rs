@@ -70,29 +70,21 @@ impl Architecture for TransformerConfig {
     }
 
     fn validate_for(&self, shape: &TranslationShape) -> Vec<(String, String)> {
-        let TranslationShape {
-            source_vocabulary,
-            target_vocabulary,
-        } = *shape;
-        let is_right = !self.tie_embeddings || source_vocabulary == target_vocabulary;
+        let (source, target) = (shape.source_vocabulary, shape.target_vocabulary);
+        let is_right = !self.tie_embeddings || source == target;
         let text = format!(
-            "needs one vocabulary, but the source's has {source_vocabulary} tokens and the \
-                 target's {target_vocabulary}"
+            "needs one vocabulary, but the source's has {source} tokens and the target's {target}"
         );
         Vec::from_iter(check(is_right, "tie_embeddings", text))
     }
 
     /// The number of weights, in `f64`, which does not overflow.
     fn least_weights(&self, shape: &TranslationShape) -> usize {
-        let Sizes {
-            layers,
-            width,
-            mlp_width,
-            ..
-        } = self.sizes();
-        let [layers, width, mlp_width] = [layers, width, mlp_width].map(|number| number as f64);
-        let [source, target] =
-            [shape.source_vocabulary, shape.target_vocabulary].map(|number| number as f64);
+        let [layers, width, mlp_width] = self.sizes().numbers();
+        let (source, target) = (
+            shape.source_vocabulary as f64,
+            shape.target_vocabulary as f64,
+        );
         let linear = |inputs: f64, outputs: f64| (inputs + 1.0) * outputs;
         let mlp = linear(width, mlp_width) + linear(mlp_width, width);
         // One attention and two norms in a block of the encoder, two and three in the decoder's.

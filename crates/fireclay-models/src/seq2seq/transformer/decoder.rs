@@ -109,9 +109,7 @@ struct DecoderBlock {
 
 impl DecoderBlock {
     fn new(config: &TransformerConfig, init: &mut Init) -> Self {
-        let Sizes {
-            width, mlp_width, ..
-        } = config.sizes();
+        let [width, mlp_width] = config.sizes().widths();
         Self {
             self_attn: Attention::new(config, init),
             norm1: init.layer_norm(width),

@@ -73,20 +73,12 @@ impl Architecture for VitConfig {
             ("heads", self.heads.unwrap_or(1)),
             ("mlp", self.mlp.unwrap_or(1)),
         ]);
-        let Sizes {
-            layers,
-            hidden,
-            heads,
-            ..
-        } = self.sizes();
+        let sizes = self.sizes();
         // Building a model takes memory for every block, however narrow it is.
-        problems.extend(check_layers(layers));
-        let key = if self.heads.is_some() {
-            "heads"
-        } else {
-            "hidden"
-        };
-        problems.extend(check_heads(heads, hidden, key));
+        problems.extend(check_layers(sizes.layers));
+        // The problem is at a key that the file has.
+        let key = self.heads.map_or("hidden", |_| "heads");
+        problems.extend(check_heads(sizes.heads, sizes.hidden, key));
         problems.extend(check_rate("dropout", self.dropout));
         problems.extend(check_rate("drop_path_rate", self.drop_path_rate));
         problems
@@ -101,15 +93,10 @@ impl Architecture for VitConfig {
     }
 
     fn least_weights(&self, shape: &ImageShape) -> usize {
-        let Sizes {
-            layers,
-            hidden,
-            mlp,
-            ..
-        } = self.sizes();
-        let [rows, columns] = self.grid(shape);
-        let numbers = [layers, hidden, mlp, rows, columns, self.patch_size];
-        let [layers, hidden, mlp, rows, columns, patch] = numbers.map(|number| number as f64);
+        let sizes = self.sizes();
+        let numbers = [sizes.layers, sizes.hidden, sizes.mlp, self.patch_size];
+        let [layers, hidden, mlp, patch] = numbers.map(|number| number as f64);
+        let [rows, columns] = self.grid(shape).map(|number| number as f64);
         let [channels, outputs] = [shape.channels, shape.outputs].map(|number| number as f64);
         let block = 4.0 * hidden + 2.0 * mlp;
         (hidden * (patch * patch * channels + rows * columns + layers * block + outputs)) as usize
