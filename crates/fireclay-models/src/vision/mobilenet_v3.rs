@@ -100,13 +100,8 @@ enum Layer {
 
 impl Block {
     fn new(row: &Row, init: &mut Init) -> Self {
-        let Row {
-            input,
-            expanded,
-            output,
-            activation,
-            ..
-        } = *row;
+        let (input, expanded, output) = (row.input, row.expanded, row.output);
+        let activation = row.activation;
         let mut block = Vec::new();
         if expanded != input {
             let widen = Conv::new(input, expanded, 1);

@@ -93,16 +93,21 @@ fn error(result: Loaded) -> String {
     result.unwrap_err().to_string()
 }
 
+fn assert_error(result: Loaded, part: &str) {
+    let found = error(result);
+    assert!(found.contains(part), "{found}");
+}
+
+fn assert_damaged(result: Loaded) {
+    let error = result.unwrap_err();
+    assert!(matches!(error, WeightsError::Damaged(_)), "{error}");
+}
+
 #[test]
 fn pth_and_safetensors_give_the_same_model() {
-    let options = PretrainedOptions::default();
-    let (first, report) = load(
-        &path("resnet-tiny-basic/model.safetensors"),
-        &SHAPE,
-        &options,
-    )
-    .unwrap();
-    let (second, same) = load(&path("resnet-tiny-basic/model.pth"), &SHAPE, &options).unwrap();
+    let load = |name| load(&path(name), &SHAPE, &strict()).unwrap();
+    let (first, report) = load("resnet-tiny-basic/model.safetensors");
+    let (second, same) = load("resnet-tiny-basic/model.pth");
     assert_eq!(to_tensors(&first), to_tensors(&second));
     assert_eq!(report, same);
     let names = shapes(&resnet_basic(), &first)
@@ -144,22 +149,18 @@ fn a_head_for_other_classes_stays_fresh() {
 #[test]
 fn a_head_that_differs_in_more_than_its_outputs_is_an_error() {
     let mut tensors = model_tensors();
-    tensors.insert(
-        "fc.weight".into(),
-        TensorData::new(vec![0.5f32; 20], [5, 4]),
-    );
-    let found = error(load_tensors(&tensors, DType::F32, &strict()));
-    assert!(
-        found.contains("fc.weight has shape [5, 4], but the model needs [10, 48]"),
-        "{found}"
+    let weight = TensorData::new(vec![0.5f32; 20], [5, 4]);
+    tensors.insert("fc.weight".into(), weight);
+    assert_error(
+        load_tensors(&tensors, DType::F32, &strict()),
+        "fc.weight has shape [5, 4], but the model needs [10, 48]",
     );
     // A bias for another number of outputs than the weight.
     let mut tensors = model_tensors();
     tensors.insert("fc.bias".into(), TensorData::new(vec![0.5f32; 5], [5]));
-    let found = error(load_tensors(&tensors, DType::F32, &strict()));
-    assert!(
-        found.contains("fc.bias has shape [5], but the model needs [10]"),
-        "{found}"
+    assert_error(
+        load_tensors(&tensors, DType::F32, &strict()),
+        "fc.bias has shape [5], but the model needs [10]",
     );
 }
 
@@ -169,10 +170,8 @@ fn every_tensor_that_does_not_fit_is_listed_unless_allowed() {
     let bias = tensors.remove("bn1.bias").unwrap();
     tensors.insert("bn1.offset".into(), bias);
     tensors.remove("layer3.0.bn1.weight");
-    tensors.insert(
-        "layer1.0.conv1.weight".into(),
-        TensorData::new(vec![0.5f32; 6], [6]),
-    );
+    let weight = TensorData::new(vec![0.5f32; 6], [6]);
+    tensors.insert("layer1.0.conv1.weight".into(), weight);
     let load = |options| load_tensors(&tensors, DType::F32, &options);
     let expected = "the tensors do not fit the model: bn1.bias is missing; \
                     layer1.0.conv1.weight has shape [6], but the model needs [6, 6, 3, 3]; \
@@ -213,33 +212,25 @@ fn prefixes_are_taken_away() {
 
 #[test]
 fn other_floats_are_converted_and_other_numbers_refused() {
-    let expected = numbers(
-        &load_tensors(&model_tensors(), DType::F32, &strict())
-            .unwrap()
-            .0,
-    );
+    let load = |dtype| load_tensors(&model_tensors(), dtype, &strict());
+    let expected = numbers(&load(DType::F32).unwrap().0);
     // Half the distance between neighbours, relative: 11 and 8 bits of precision.
     for (dtype, precision) in [
         (DType::F64, 0.0),
         (DType::F16, 0.0005),
         (DType::BF16, 0.004),
     ] {
-        let (model, _) = load_tensors(&model_tensors(), dtype, &strict()).unwrap();
-        for (name, data) in numbers(&model) {
+        for (name, data) in numbers(&load(dtype).unwrap().0) {
             assert_eq!(data.dtype(), DType::F32);
             for (found, expected) in data.iter::<f64>().zip(expected[&name].iter::<f64>()) {
-                let error = (found - expected).abs();
-                assert!(
-                    error <= precision * expected.abs() + 1e-7 * f64::from(precision > 0.0),
-                    "{name}"
-                );
+                let most = precision * expected.abs() + 1e-7 * f64::from(precision > 0.0);
+                assert!((found - expected).abs() <= most, "{name}");
             }
         }
     }
-    let found = error(load_tensors(&model_tensors(), DType::I64, &strict()));
-    assert!(
-        found.contains("bn1.weight holds I64, but the model needs floats"),
-        "{found}"
+    assert_error(
+        load(DType::I64),
+        "bn1.weight holds I64, but the model needs floats",
     );
 }
 
@@ -247,10 +238,8 @@ fn other_floats_are_converted_and_other_numbers_refused() {
 fn weights_that_are_not_finite_are_refused() {
     let mut tensors = model_tensors();
     tensors.insert("bn1.bias".into(), TensorData::new(vec![f32::NAN; 6], [6]));
-    tensors.insert(
-        "fc.bias".into(),
-        TensorData::new(vec![f32::INFINITY; 10], [10]),
-    );
+    let bias = TensorData::new(vec![f32::INFINITY; 10], [10]);
+    tensors.insert("fc.bias".into(), bias);
     let found = error(load_tensors(&tensors, DType::F32, &strict()));
     let expected = "the tensors do not fit the model: bn1.bias holds values that are not finite; \
                     fc.bias holds values that are not finite";
@@ -261,10 +250,9 @@ fn weights_that_are_not_finite_are_refused() {
         doubles.insert(name, data.convert_dtype(DType::F64));
     }
     doubles.insert("bn1.bias".into(), TensorData::new(vec![1e300f64; 6], [6]));
-    let found = error(load_tensors(&doubles, DType::F64, &strict()));
-    assert!(
-        found.ends_with("bn1.bias holds values that are not finite"),
-        "{found}"
+    assert_error(
+        load_tensors(&doubles, DType::F64, &strict()),
+        "bn1.bias holds values that are not finite",
     );
 }
 
@@ -328,8 +316,7 @@ fn damage_is_an_error_never_a_panic() {
     for bytes in [b"".as_slice(), b"PK\x03\x04", b"\x80\x02.", b"not weights"] {
         let path = folder.path().join("other.pt");
         fs::write(&path, bytes).unwrap();
-        let error = load(&path, &SHAPE, &strict()).unwrap_err();
-        assert!(matches!(error, WeightsError::Damaged(_)), "{error}");
+        assert_damaged(load(&path, &SHAPE, &strict()));
     }
 }
 
@@ -344,8 +331,7 @@ fn a_pickle_is_not_executed() {
     bytes.extend(command.as_bytes());
     bytes.extend(b"tR.");
     fs::write(&path, bytes).unwrap();
-    let error = load(&path, &SHAPE, &strict()).unwrap_err();
-    assert!(matches!(error, WeightsError::Damaged(_)), "{error}");
+    assert_damaged(load(&path, &SHAPE, &strict()));
     assert!(!proof.exists());
 }
 
@@ -385,8 +371,7 @@ fn a_claim_of_gigabytes_takes_no_memory() {
     bytes.extend(header.as_bytes());
     fs::write(&path, &bytes).unwrap();
     assert!(SafeTensors::deserialize(&bytes).is_err());
-    let error = load(&path, &SHAPE, &strict()).unwrap_err();
-    assert!(matches!(error, WeightsError::Damaged(_)), "{error}");
+    assert_damaged(load(&path, &SHAPE, &strict()));
 }
 
 #[test]
