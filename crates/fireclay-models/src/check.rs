@@ -1,23 +1,19 @@
 //! The one check that every architecture's test calls.
 
-use burn::module::{Module, ModuleVisitor, Param};
+use burn::module::Module;
 use burn::tensor::{Bool, Device, FloatDType, Gradients, Int, Tensor, TensorData};
 
-use crate::encoder::{EncoderConfig, EncoderModel};
+use crate::encoder::{EncoderConfig, EncoderModel, EncoderNetwork};
 use crate::family::Family;
 use crate::half::halved;
 use crate::io::tensors::{from_tensors, to_tensors};
-use crate::io::weights::{ModelDescription, decode, encode};
-use crate::language::{LanguageConfig, LanguageModel};
-use crate::reference::generator;
-use crate::seq2seq::{TranslationConfig, TranslationModel};
-use crate::shape::EncoderShape;
-use crate::shape::ImageShape;
-use crate::shape::LanguageShape;
-use crate::shape::TabularShape;
-use crate::shape::TranslationShape;
-use crate::tabular::{Tabular, TabularConfig};
-use crate::vision::{ImageConfig, ImageModel};
+use crate::io::weights::{ModelDescription, Name, decode, encode, plain_names};
+use crate::language::{LanguageConfig, LanguageModel, LanguageNetwork};
+use crate::reference::{generator, gradients};
+use crate::seq2seq::{TranslationConfig, TranslationModel, TranslationNetwork};
+use crate::shape::{EncoderShape, ImageShape, LanguageShape, TabularShape, TranslationShape};
+use crate::tabular::{Tabular, TabularConfig, TabularNetwork};
+use crate::vision::{ImageConfig, ImageModel, ImageNetwork};
 
 const BATCH: usize = 6;
 
@@ -32,6 +28,9 @@ pub trait Check: Family {
     fn batch(shape: &Self::Shape, device: &Device) -> Self::Batch;
 
     fn forward(model: &Self::Model, batch: Self::Batch) -> Tensor<2>;
+
+    /// What explanations need, of a frozen model: see [`check_parts`].
+    fn check_parts(_model: &Self::Model, _batch: Self::Batch) {}
 }
 
 impl Check for TabularConfig {
@@ -48,6 +47,12 @@ impl Check for TabularConfig {
     fn forward(model: &Tabular, (numeric, categories): Self::Batch) -> Tensor<2> {
         model.forward(numeric, categories)
     }
+
+    fn check_parts(model: &Tabular, (numeric, categories): Self::Batch) {
+        let expected = model.forward(numeric.clone(), categories.clone());
+        let features = |numeric| model.features(numeric, categories.clone());
+        check_parts(numeric, features, |features| model.head(features), expected);
+    }
 }
 
 impl Check for ImageConfig {
@@ -63,6 +68,12 @@ impl Check for ImageConfig {
 
     fn forward(model: &ImageModel, batch: Tensor<4>) -> Tensor<2> {
         model.forward(batch)
+    }
+
+    fn check_parts(model: &ImageModel, images: Tensor<4>) {
+        let expected = model.forward(images.clone());
+        let (features, head) = (|images| model.features(images), |x| model.head(x));
+        check_parts(images, features, head, expected);
     }
 }
 
@@ -106,6 +117,21 @@ impl Check for EncoderConfig {
             }
         }
     }
+
+    fn check_parts(model: &EncoderModel, [tokens, types]: Self::Batch) {
+        if !model.classifies() {
+            return;
+        }
+        let mask = Tensor::<2, Bool>::full(tokens.dims(), true, &tokens.device());
+        let (types, embedded) = (Some(types), model.embed(tokens.clone()));
+        let features = model.features(tokens.clone(), types.clone(), mask.clone());
+        let expected = model.forward_pooled(tokens, types.clone(), mask.clone());
+        assert_eq!(model.head(features).into_data(), expected.to_data());
+        let found = model.forward_embedded(embedded.clone(), types.clone(), mask.clone());
+        assert_eq!(found.into_data(), expected.to_data());
+        let features = |x| model.features_embedded(x, types.clone(), mask.clone());
+        check_parts(embedded, features, |x| model.head(x), expected);
+    }
 }
 
 impl Check for TranslationConfig {
@@ -130,8 +156,9 @@ impl Check for TranslationConfig {
 
 /// Builds the model and checks that its output has the right shape, that the loss is finite, that
 /// a gradient other than zero reaches every parameter, that no more weights are predicted than
-/// there are, that there are gradients in half precision too, and that the host tensors, Burn's
-/// record and the weights file each give back the very same model.
+/// there are, that there are gradients in half precision too, that the host tensors, Burn's
+/// record and the weights file each give back the very same model, and that explanations find
+/// features, head and gradients with respect to the input.
 ///
 /// The result is the errors of the gradients in half precision.
 pub fn check_model<F: Check>(config: F, shape: F::Shape) -> [f64; 2] {
@@ -148,14 +175,8 @@ pub fn check_model<F: Check>(config: F, shape: F::Shape) -> [f64; 2] {
     // Squares, because a sum would not move a model whose last step is a normalisation.
     let loss = (output - 1.0).square().mean();
     assert!(loss.clone().into_scalar::<f32>().is_finite());
-    let gradients = loss.backward();
-    let mut check = GradientCheck::of(&gradients);
-    model.visit(&mut check);
-    assert_eq!(
-        check.missing,
-        Vec::<String>::new(),
-        "no gradient reaches these"
-    );
+    let (missing, _) = reached(&model, &loss.backward());
+    assert!(missing.is_empty(), "no gradient reaches {missing:?}");
     let errors = half_errors::<F>(&shape, &model, &device);
     // Rectifiers near zero and pools of near maxima go one way or the other, in deep networks often.
     assert!(
@@ -163,7 +184,32 @@ pub fn check_model<F: Check>(config: F, shape: F::Shape) -> [f64; 2] {
         "half precision is {errors:?} off"
     );
     check_restoring(&config, &shape, &model, &device);
+    F::check_parts(&model.freeze(), F::batch(&shape, &device));
     errors
+}
+
+/// Fails unless the outputs are what the head makes of the features, and the gradient of a loss
+/// reaches the input, finite.
+fn check_parts<const D: usize>(
+    input: Tensor<D>,
+    features: impl FnOnce(Tensor<D>) -> Tensor<2>,
+    head: impl FnOnce(Tensor<2>) -> Tensor<2>,
+    expected: Tensor<2>,
+) {
+    let input = input.detach().require_grad();
+    let features = features(input.clone());
+    assert_eq!(features.dims()[0], BATCH);
+    let outputs = head(features);
+    assert_eq!(outputs.to_data(), expected.into_data());
+    // A table may have no numeric column.
+    if input.shape().num_elements() == 0 {
+        return;
+    }
+    let gradients = (outputs - 1.0).square().mean().backward();
+    let gradient = input.grad(&gradients).expect("the input has a gradient");
+    let values: Vec<f32> = gradient.into_data().iter().collect();
+    assert!(values.iter().all(|value| value.is_finite()));
+    assert!(values.iter().any(|value| *value != 0.0));
 }
 
 /// How far gradients in `f16` and `bf16` are from the exact ones, relative to the norm of all: finite, and
@@ -173,10 +219,7 @@ fn half_errors<F: Check>(shape: &F::Shape, model: &F::Model, device: &Device) ->
         device.seed(1);
         let output = F::forward(model, F::batch(shape, device)).cast(FloatDType::F32);
         let loss = (output - 1.0).square().mean() * scale;
-        let gradients = loss.backward();
-        let mut check = GradientCheck::of(&gradients);
-        model.visit(&mut check);
-        (check.missing, check.values)
+        reached(model, &loss.backward())
     };
     let (_, exact) = gradients(model, 1.0);
     [FloatDType::F16, FloatDType::BF16].map(|dtype| {
@@ -289,47 +332,23 @@ fn waves<const D: usize>(dims: [usize; D]) -> TensorData {
     TensorData::new(values, dims)
 }
 
-struct GradientCheck<'a> {
-    path: Vec<String>,
-    gradients: &'a Gradients,
-    missing: Vec<String>,
-    /// All gradients one after the other.
-    values: Vec<f32>,
-}
-
-impl<'a> GradientCheck<'a> {
-    fn of(gradients: &'a Gradients) -> Self {
-        Self {
-            path: Vec::new(),
-            gradients,
-            missing: Vec::new(),
-            values: Vec::new(),
+/// The parameters that no gradient reaches, finite and other than zero, and all gradients one after
+/// the other.
+fn reached<M: Module>(model: &M, all: &Gradients) -> (Vec<String>, Vec<f32>) {
+    let found = gradients(model, all, str::to_string);
+    let (mut missing, mut all) = (Vec::new(), Vec::new());
+    for Name { torch, .. } in plain_names(model) {
+        if torch.contains("running_") {
+            continue;
         }
-    }
-}
-
-impl ModuleVisitor for GradientCheck<'_> {
-    fn enter_module(&mut self, name: &str, _container_type: &str) {
-        self.path.push(name.to_string());
-    }
-
-    fn exit_module(&mut self, _name: &str, _container_type: &str) {
-        self.path.pop();
-    }
-
-    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        let path = self.path.join(".");
-        if path.contains("running_") {
-            return;
+        let values = found
+            .get(&torch)
+            .map_or(Vec::new(), |data| data.iter().collect());
+        let finite = values.iter().all(|value: &f32| value.is_finite());
+        if !finite || values.iter().all(|value| *value == 0.0) {
+            missing.push(torch);
         }
-        let gradient = param.val().grad(self.gradients);
-        let reached = gradient.is_some_and(|grad| {
-            let values: Vec<f32> = grad.into_data().iter().collect();
-            self.values.extend(&values);
-            values.iter().all(|value| value.is_finite()) && values.iter().any(|&value| value != 0.0)
-        });
-        if !reached {
-            self.missing.push(path);
-        }
+        all.extend(values);
     }
+    (missing, all)
 }

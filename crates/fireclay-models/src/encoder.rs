@@ -28,75 +28,131 @@ registry! {
         pub fn has_token_head(&self) -> bool;
     }
 
-    impl EncoderModel {
-        /// The tokens after the last block or layer.
-        ///
-        /// # Shapes
-        ///
-        /// - `tokens`: `[batch, time]`, no longer than the context
-        /// - `types`: the sentence that each token belongs to, `[batch, time]`; by default the
-        ///   first. An LSTM reads all alike
-        /// - `mask`: `[batch, time]`, true where there is a token; for an LSTM the padding must
-        ///   come after the tokens
-        /// - result: `[batch, time, width]`; without meaning where the mask is false
-        pub fn encode(
-            &self,
-            tokens: Tensor<2, Int>,
-            types: Option<Tensor<2, Int>>,
-            mask: Tensor<2, Bool>,
-        ) -> Tensor<3>;
-
-        /// The logits of what each token was before it was masked, from what
-        /// [`encode`](Self::encode) gives.
-        ///
-        /// # Shapes
-        ///
-        /// - `x`: `[batch, time, width]`
-        /// - result: `[batch, time, vocabulary]`
-        ///
-        /// # Panics
-        ///
-        /// If the model was built for a shape with outputs, as every LSTM is.
-        pub fn predict(&self, x: Tensor<3>) -> Tensor<3>;
-
-        /// The logits of each text.
-        ///
-        /// # Shapes
-        ///
-        /// - arguments: as for [`encode`](Self::encode)
-        /// - result: `[batch, outputs]`
-        ///
-        /// # Panics
-        ///
-        /// If the model was built for a shape without outputs.
-        pub fn forward_pooled(
-            &self,
-            tokens: Tensor<2, Int>,
-            types: Option<Tensor<2, Int>>,
-            mask: Tensor<2, Bool>,
-        ) -> Tensor<2>;
-
-        /// Whether the model was built for a shape with outputs.
-        pub fn classifies(&self) -> bool;
+    impl EncoderNetwork for EncoderModel {
+        fn embed(&self, tokens: Tensor<2, Int>) -> Tensor<3>;
+        fn encode(&self, tokens: Tensor<2, Int>, types: TokenTypes, mask: TokenMask) -> Tensor<3>;
+        fn features(&self, tokens: Tensor<2, Int>, types: TokenTypes, mask: TokenMask) -> Tensor<2>;
+        fn features_embedded(&self, embedded: Tensor<3>, types: TokenTypes, mask: TokenMask) -> Tensor<2>;
+        fn head(&self, features: Tensor<2>) -> Tensor<2>;
+        fn predict(&self, x: Tensor<3>) -> Tensor<3>;
+        fn classifies(&self) -> bool;
     }
 }
 
-impl EncoderModel {
+/// Which sentence each token belongs to, `[batch, time]`; by default the first. An LSTM reads all
+/// alike.
+pub type TokenTypes = Option<Tensor<2, Int>>;
+
+/// True where there is a token, `[batch, time]`. For an LSTM the padding must come after the tokens,
+/// of which each text has at least one.
+pub type TokenMask = Tensor<2, Bool>;
+
+/// What a model that reads texts computes.
+///
+/// Features and outputs of a text panic where the model was built for a shape without outputs, and
+/// logits of tokens where it was built for one with outputs, as every LSTM is.
+pub trait EncoderNetwork {
+    /// The embedding of each token, before anything is added to it. A copy of it that is a leaf is
+    /// what [`features_embedded`](Self::features_embedded) and
+    /// [`forward_embedded`](Self::forward_embedded) have gradients with respect to.
+    ///
+    /// # Shapes
+    ///
+    /// - `tokens`: `[batch, time]`, no longer than the context
+    /// - result: `[batch, time, embedding width]`
+    fn embed(&self, tokens: Tensor<2, Int>) -> Tensor<3>;
+
+    /// The tokens after the last block or layer.
+    ///
+    /// # Shapes
+    ///
+    /// - `tokens`: `[batch, time]`, no longer than the context
+    /// - `types` and `mask`: `[batch, time]`
+    /// - result: `[batch, time, width]`; without meaning where the mask is false
+    fn encode(&self, tokens: Tensor<2, Int>, types: TokenTypes, mask: TokenMask) -> Tensor<3>;
+
+    /// What the last layer is given of each text.
+    ///
+    /// # Shapes
+    ///
+    /// - arguments: as for [`encode`](Self::encode)
+    /// - result: `[batch, features]`
+    fn features(&self, tokens: Tensor<2, Int>, types: TokenTypes, mask: TokenMask) -> Tensor<2> {
+        self.features_embedded(self.embed(tokens), types, mask)
+    }
+
+    /// As [`features`](Self::features), from the embeddings that [`embed`](Self::embed) gives.
+    ///
+    /// # Shapes
+    ///
+    /// - `embedded`: `[batch, time, embedding width]`
+    /// - result: `[batch, features]`
+    fn features_embedded(
+        &self,
+        embedded: Tensor<3>,
+        types: TokenTypes,
+        mask: TokenMask,
+    ) -> Tensor<2>;
+
+    /// The last layer: maps [`features`](Self::features) to the logits of each text.
+    ///
+    /// # Shapes
+    ///
+    /// - `features`: `[batch, features]`
+    /// - result: `[batch, outputs]`
+    fn head(&self, features: Tensor<2>) -> Tensor<2>;
+
+    /// The logits of each text: the [`head`](Self::head) of the features.
+    ///
+    /// # Shapes
+    ///
+    /// - arguments: as for [`encode`](Self::encode)
+    /// - result: `[batch, outputs]`
+    fn forward_pooled(
+        &self,
+        tokens: Tensor<2, Int>,
+        types: TokenTypes,
+        mask: TokenMask,
+    ) -> Tensor<2> {
+        self.head(self.features(tokens, types, mask))
+    }
+
+    /// As [`forward_pooled`](Self::forward_pooled), from the embeddings that
+    /// [`embed`](Self::embed) gives.
+    ///
+    /// # Shapes
+    ///
+    /// - `embedded`: `[batch, time, embedding width]`
+    /// - result: `[batch, outputs]`
+    fn forward_embedded(
+        &self,
+        embedded: Tensor<3>,
+        types: TokenTypes,
+        mask: TokenMask,
+    ) -> Tensor<2> {
+        self.head(self.features_embedded(embedded, types, mask))
+    }
+
+    /// The logits of what each token was before it was masked, from what [`encode`](Self::encode)
+    /// gives.
+    ///
+    /// # Shapes
+    ///
+    /// - `x`: `[batch, time, width]`
+    /// - result: `[batch, time, vocabulary]`
+    fn predict(&self, x: Tensor<3>) -> Tensor<3>;
+
     /// The logits of what each token was before it was masked.
     ///
     /// # Shapes
     ///
     /// - arguments: as for [`encode`](Self::encode)
     /// - result: `[batch, time, vocabulary]`; without meaning where the mask is false
-    ///
-    /// # Panics
-    ///
-    /// As for [`predict`](Self::predict).
-    pub fn forward_tokens(
+    fn forward_tokens(
         &self,
         tokens: Tensor<2, Int>,
-        types: Option<Tensor<2, Int>>,
-        mask: Tensor<2, Bool>,
+        types: TokenTypes,
+        mask: TokenMask,
     ) -> Tensor<3> {
         self.predict(self.encode(tokens, types, mask))
     }
@@ -108,15 +164,11 @@ impl EncoderModel {
     ///
     /// - `positions`: counted through all rows of the batch, `[positions]`
     /// - result: `[positions, vocabulary]`
-    ///
-    /// # Panics
-    ///
-    /// As for [`predict`](Self::predict).
-    pub fn forward_positions(
+    fn forward_positions(
         &self,
         tokens: Tensor<2, Int>,
-        types: Option<Tensor<2, Int>>,
-        mask: Tensor<2, Bool>,
+        types: TokenTypes,
+        mask: TokenMask,
         positions: Tensor<1, Int>,
     ) -> Tensor<2> {
         let x = self.encode(tokens, types, mask);
@@ -124,4 +176,7 @@ impl EncoderModel {
         let x = x.reshape([batch * time, width]).select(0, positions);
         self.predict(x.unsqueeze_dim(0)).squeeze_dim(0)
     }
+
+    /// Whether the model was built for a shape with outputs.
+    fn classifies(&self) -> bool;
 }

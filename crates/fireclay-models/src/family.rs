@@ -40,7 +40,7 @@ pub trait Family: Clone + Debug + PartialEq + Serialize + DeserializeOwned {
     /// the two do not go together, as (key, message).
     fn validate_for(&self, shape: &Self::Shape) -> Vec<(String, String)>;
 
-    /// A number that the number of weights cannot be below, found without building anything.
+    /// A lower bound of the number of weights, found without building anything.
     ///
     /// A file that describes a model with more weights than the file has bytes is refused by it
     /// before any memory is taken, so the closer the better. Saturates rather than overflows.
@@ -101,8 +101,8 @@ pub trait Pretrainable: Family {
     /// weight, or a copy of another one.
     fn canonical_name(&self, name: &str) -> Option<String>;
 
-    /// Whether files have the tensor `name`, by its name in the model's PyTorch original, for a
-    /// head that a model of this shape has not, so that it is not missed there.
+    /// Whether the tensor `name`, by its name in the model's PyTorch original, belongs to a head that
+    /// files have and a model of this shape lacks, so that it is left out.
     fn leaves_out(&self, shape: &Self::Shape, name: &str) -> bool;
 
     /// Compares the model with the text of a `config.json` of Hugging Face's that describes the

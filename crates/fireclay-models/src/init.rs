@@ -28,11 +28,6 @@ pub enum Values {
         /// The standard deviation.
         std: f64,
     },
-    /// Normal with mean 0, drawn again while further than two standard deviations out.
-    TruncatedNormal {
-        /// The standard deviation before the truncation.
-        std: f64,
-    },
 }
 
 impl Values {
@@ -46,7 +41,6 @@ impl Values {
             Self::Constant(value) => vec![value; count],
             Self::Uniform { bound } => repeat(count, || bound * (2.0 * rng.random::<f64>() - 1.0)),
             Self::Normal { std } => repeat(count, || std * normal(rng)),
-            Self::TruncatedNormal { std } => repeat(count, || std * truncated_normal(rng)),
         }
     }
 }
@@ -145,15 +139,6 @@ fn repeat(count: usize, mut draw: impl FnMut() -> f64) -> Vec<f32> {
 
 fn normal(rng: &mut ChaCha8Rng) -> f64 {
     rng.sample(StandardNormal)
-}
-
-fn truncated_normal(rng: &mut ChaCha8Rng) -> f64 {
-    loop {
-        let value = normal(rng);
-        if value.abs() <= 2.0 {
-            return value;
-        }
-    }
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ pub(crate) mod tests;
 use burn::tensor::{Int, Tensor};
 
 use crate::family::{Architecture, Layered, TextArchitecture, registry};
-use crate::layers::causal::KeyValueCache;
+use crate::layers::causal::{KeyValueCache, Positions};
 use crate::shape::LanguageShape;
 
 registry! {
@@ -26,37 +26,66 @@ registry! {
         pub fn usual_vocabulary(&self) -> usize;
     }
 
-    impl LanguageModel {
-        /// The logits of the token after each token, given it and those before it.
-        ///
-        /// # Shapes
-        ///
-        /// - `tokens`: `[batch, time]`, no longer than the context
-        /// - result: `[batch, time, vocabulary]`
-        pub fn forward(&self, tokens: Tensor<2, Int>) -> Tensor<3>;
+    impl LanguageNetwork for LanguageModel {
+        fn logits(&self, tokens: Tensor<2, Int>, positions: &Positions, cache: &mut KeyValueCache) -> Tensor<3>;
+        fn empty_cache(&self) -> KeyValueCache;
+        fn context_length(&self) -> usize;
+    }
+}
 
-        /// As [`forward`](Self::forward) for rows of documents, one after another, each of which is
-        /// read as if it stood alone.
-        ///
-        /// # Shapes
-        ///
-        /// - `tokens`: `[batch, time]`
-        /// - `starts`: where in its row the document of each token starts, `[batch, time]`
-        /// - result: `[batch, time, vocabulary]`
-        pub fn forward_packed(&self, tokens: Tensor<2, Int>, starts: Tensor<2, Int>) -> Tensor<3>;
+/// What a model that predicts the next token computes.
+pub trait LanguageNetwork {
+    /// The logits of the token after each token at these positions, which `cache` takes up.
+    ///
+    /// # Shapes
+    ///
+    /// - `tokens`: `[batch, new]`
+    /// - result: `[batch, new, vocabulary]`
+    fn logits(
+        &self,
+        tokens: Tensor<2, Int>,
+        positions: &Positions,
+        cache: &mut KeyValueCache,
+    ) -> Tensor<3>;
 
-        /// As [`forward`](Self::forward) for the tokens after those in `cache`, which takes them up.
-        ///
-        /// # Shapes
-        ///
-        /// - `tokens`: `[batch, new]`; with those in the cache no longer than the context
-        /// - result: `[batch, new, vocabulary]`
-        pub fn forward_cached(&self, tokens: Tensor<2, Int>, cache: &mut KeyValueCache) -> Tensor<3>;
+    /// A cache of no tokens.
+    fn empty_cache(&self) -> KeyValueCache;
 
-        /// A cache of no tokens.
-        pub fn empty_cache(&self) -> KeyValueCache;
+    /// Tokens that the model reads, at most.
+    fn context_length(&self) -> usize;
 
-        /// Tokens that the model reads, at most.
-        pub fn context_length(&self) -> usize;
+    /// The logits of the token after each token, given it and those before it.
+    ///
+    /// # Shapes
+    ///
+    /// - `tokens`: `[batch, time]`, no longer than the context
+    /// - result: `[batch, time, vocabulary]`
+    fn forward(&self, tokens: Tensor<2, Int>) -> Tensor<3> {
+        self.forward_cached(tokens, &mut self.empty_cache())
+    }
+
+    /// As [`forward`](Self::forward) for rows of documents, one after another, each of which is
+    /// read as if it stood alone.
+    ///
+    /// # Shapes
+    ///
+    /// - `tokens`: `[batch, time]`
+    /// - `starts`: where in its row the document of each token starts, `[batch, time]`
+    /// - result: `[batch, time, vocabulary]`
+    fn forward_packed(&self, tokens: Tensor<2, Int>, starts: Tensor<2, Int>) -> Tensor<3> {
+        let positions = Positions::of_documents(starts);
+        self.logits(tokens, &positions, &mut self.empty_cache())
+    }
+
+    /// As [`forward`](Self::forward) for the tokens after those in `cache`, which takes them up.
+    ///
+    /// # Shapes
+    ///
+    /// - `tokens`: `[batch, new]`; with those in the cache no longer than the context
+    /// - result: `[batch, new, vocabulary]`
+    fn forward_cached(&self, tokens: Tensor<2, Int>, cache: &mut KeyValueCache) -> Tensor<3> {
+        let [_, new] = tokens.dims();
+        let positions = Positions::after(cache.len(), new, &tokens.device());
+        self.logits(tokens, &positions, cache)
     }
 }

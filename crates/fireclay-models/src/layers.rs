@@ -12,4 +12,5 @@ pub mod dropout;
 pub mod linear;
 pub mod norm;
 pub mod pool;
+pub(crate) mod sizes;
 pub mod tokens;

@@ -10,7 +10,9 @@
 //!
 //! ```
 //! use burn::tensor::{Device, Int, Tensor};
-//! use fireclay_models::{Family, MlpConfig, ModelDescription, TabularConfig, TabularShape, weights};
+//! use fireclay_models::{
+//!     Family, MlpConfig, ModelDescription, TabularConfig, TabularNetwork, TabularShape, weights,
+//! };
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let device = Device::flex();
@@ -55,6 +57,8 @@ pub mod lora;
 
 #[cfg(test)]
 mod check;
+#[cfg(test)]
+mod fixtures;
 #[cfg(test)]
 mod reference;
 

@@ -5,42 +5,47 @@ pub(crate) fn saturating_sum(numbers: impl IntoIterator<Item = usize>) -> usize 
     numbers.into_iter().fold(0, usize::saturating_add)
 }
 
+/// The problem at `key`, unless it is right.
+pub(crate) fn check(
+    is_right: bool,
+    key: &str,
+    message: impl Into<String>,
+) -> Option<(String, String)> {
+    (!is_right).then(|| (key.to_string(), message.into()))
+}
+
 /// Numbers of things of which there must be one.
 pub(crate) fn check_least_one(numbers: &[(&str, usize)]) -> Vec<(String, String)> {
-    let zero = numbers.iter().filter(|(_, number)| *number == 0);
-    let problem = |(key, _): &(&str, usize)| (key.to_string(), "must be at least 1".to_string());
-    zero.map(problem).collect()
+    let problem = |(key, number): &(&str, usize)| check(*number > 0, key, "must be at least 1");
+    numbers.iter().filter_map(problem).collect()
+}
+
+/// A number in a range.
+pub(crate) fn check_range(key: &str, number: usize, most: usize) -> Option<(String, String)> {
+    let text = format!("must be from 1 to {most}, but is {number}");
+    check((1..=most).contains(&number), key, text)
 }
 
 /// More blocks than any published model has; it is surely a slip.
 pub(crate) fn check_layers(layers: usize) -> Option<(String, String)> {
-    (layers > 1000).then(|| {
-        let message = format!("must be at most 1000, but is {layers}");
-        ("layers".to_string(), message)
-    })
+    let text = format!("must be at most 1000, but is {layers}");
+    check(layers <= 1000, "layers", text)
 }
 
-/// Heads that divide the width. The error points at a key that the file has.
-pub(crate) fn check_heads(heads: usize, width: usize, own_heads: bool) -> Option<(String, String)> {
-    (heads > 0 && !width.is_multiple_of(heads)).then(|| {
-        let key = if own_heads { "heads" } else { "width" };
-        let message = format!("{heads} heads do not divide the width {width}");
-        (key.to_string(), message)
-    })
+/// Heads that divide the width; the problem is at `key`, which the file has.
+pub(crate) fn check_heads(heads: usize, width: usize, key: &str) -> Option<(String, String)> {
+    let text = format!("{heads} heads do not divide the width {width}");
+    check(heads == 0 || width.is_multiple_of(heads), key, text)
 }
 
 /// A probability of dropping that leaves something.
 pub(crate) fn check_rate(key: &str, rate: f64) -> Option<(String, String)> {
-    (!(0.0..1.0).contains(&rate)).then(|| {
-        let message = format!("must be at least 0 and below 1, but is {rate}");
-        (key.to_string(), message)
-    })
+    let text = format!("must be at least 0 and below 1, but is {rate}");
+    check((0.0..1.0).contains(&rate), key, text)
 }
 
 /// A number above zero.
 pub(crate) fn check_positive(key: &str, number: f64) -> Option<(String, String)> {
-    (!(number > 0.0 && number.is_finite())).then(|| {
-        let message = format!("must be above 0, but is {number}");
-        (key.to_string(), message)
-    })
+    let text = format!("must be above 0, but is {number}");
+    check(number > 0.0 && number.is_finite(), key, text)
 }

@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 use crate::family::{Family, Pretrainable};
 use crate::init::{Init, Values};
 use crate::io::weights::{Name, names};
-use crate::limits::{check_least_one, check_positive};
+use crate::limits::{check, check_least_one, check_positive};
 pub use file::{AdapterDescription, base_tensors, decode, describe, encode};
 pub use peft::adapter_config;
 
@@ -64,9 +64,8 @@ impl LoraConfig {
     pub fn validate(&self) -> Vec<(String, String)> {
         let mut problems = check_least_one(&[("rank", self.rank)]);
         problems.extend(check_positive("alpha", self.alpha));
-        if self.targets.as_ref().is_some_and(Vec::is_empty) {
-            problems.push(("targets".into(), "must name at least one layer".into()));
-        }
+        let names = self.targets.as_ref().is_none_or(|names| !names.is_empty());
+        problems.extend(check(names, "targets", "must name at least one layer"));
         problems
     }
 

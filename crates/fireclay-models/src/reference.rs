@@ -20,6 +20,19 @@ pub fn generator() -> MutexGuard<'static, ()> {
     GENERATOR.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Fails unless two trainings draw other numbers, and evaluation is that of a model that was never
+/// trained.
+pub fn assert_drops<M: Module>(
+    build: impl Fn(&Device) -> M,
+    run: impl Fn(&M, &Device) -> TensorData,
+) {
+    let _alone = generator();
+    let (device, plain) = (Device::flex().autodiff(), Device::flex());
+    let model = build(&device);
+    assert_ne!(run(&model, &device), run(&model, &device));
+    assert_eq!(run(&model.valid(), &plain), run(&build(&plain), &plain));
+}
+
 /// Tensors by name.
 pub type Tensors = BTreeMap<String, TensorData>;
 
@@ -51,7 +64,7 @@ fn whole(bytes: &[u8]) -> f32 {
 }
 
 /// The model with every tensor replaced by the one that PyTorch calls `torch_name` of its path;
-/// none may be missing or left over, but for the counts of batches, which Burn has not.
+/// none may be missing or left over, but for the counts of batches, which Burn lacks.
 pub fn fill<M: Module>(model: M, mut file: Tensors, torch_name: impl Fn(&str) -> String) -> M {
     file.retain(|name, _| !name.ends_with("num_batches_tracked"));
     let mut tensors = Vec::new();

@@ -21,53 +21,62 @@ registry! {
         pub fn usual_vocabulary(&self) -> usize;
     }
 
-    impl TranslationModel {
-        /// What the decoder looks at of the source.
-        ///
-        /// # Shapes
-        ///
-        /// - `source`: `[batch, source time]`, no longer than the context
-        /// - `mask`: `[batch, source time]`, true where there is a token
-        /// - result: `[batch, source time, width]`; without meaning where the mask is false
-        pub fn encode(&self, source: Tensor<2, Int>, mask: Tensor<2, Bool>) -> Tensor<3>;
-
-        /// The logits of the token after each token of the target, given it and those before it.
-        ///
-        /// # Shapes
-        ///
-        /// - `memory`: `[batch, source time, width]`, from [`encode`](Self::encode)
-        /// - `source_mask`: `[batch, source time]`, true where there is a token
-        /// - `target`: `[batch, time]`, no longer than the context
-        /// - `target_mask`: `[batch, time]`, true where there is a token
-        /// - result: `[batch, time, target vocabulary]`; without meaning where the mask is false
-        pub fn decode(
-            &self,
-            memory: &Tensor<3>,
-            source_mask: Tensor<2, Bool>,
-            target: Tensor<2, Int>,
-            target_mask: Tensor<2, Bool>,
-        ) -> Tensor<3>;
-
-        /// As [`decode`](Self::decode) for the tokens after those in `cache`, which takes them up;
-        /// none of them is padding. The memory must be the same for the life of a cache.
-        ///
-        /// # Shapes
-        ///
-        /// - `tokens`: `[batch, new]`; with those in the cache no longer than the context
-        /// - `memory` and `source_mask`: as for [`decode`](Self::decode)
-        /// - result: `[batch, new, target vocabulary]`
-        pub fn decode_cached(
-            &self,
-            tokens: Tensor<2, Int>,
-            memory: &Tensor<3>,
-            source_mask: Tensor<2, Bool>,
-            cache: &mut DecoderCache,
-        ) -> Tensor<3>;
-
-        /// A cache of no tokens.
-        pub fn empty_cache(&self) -> DecoderCache;
-
-        /// Tokens that a source and a target have, at most.
-        pub fn context_length(&self) -> usize;
+    impl TranslationNetwork for TranslationModel {
+        fn encode(&self, source: Tensor<2, Int>, mask: Tensor<2, Bool>) -> Tensor<3>;
+        fn decode(&self, memory: &Tensor<3>, source_mask: Tensor<2, Bool>, target: Tensor<2, Int>, target_mask: Tensor<2, Bool>) -> Tensor<3>;
+        fn decode_cached(&self, tokens: Tensor<2, Int>, memory: &Tensor<3>, source_mask: Tensor<2, Bool>, cache: &mut DecoderCache) -> Tensor<3>;
+        fn empty_cache(&self) -> DecoderCache;
+        fn context_length(&self) -> usize;
     }
+}
+
+/// What a model that turns a source into a target computes.
+pub trait TranslationNetwork {
+    /// The encoded source, to which the decoder attends.
+    ///
+    /// # Shapes
+    ///
+    /// - `source`: `[batch, source time]`, no longer than the context
+    /// - `mask`: `[batch, source time]`, true where there is a token
+    /// - result: `[batch, source time, width]`; without meaning where the mask is false
+    fn encode(&self, source: Tensor<2, Int>, mask: Tensor<2, Bool>) -> Tensor<3>;
+
+    /// The logits of the token after each token of the target, given it and those before it.
+    ///
+    /// # Shapes
+    ///
+    /// - `memory`: `[batch, source time, width]`, from [`encode`](Self::encode)
+    /// - `source_mask`: `[batch, source time]`, true where there is a token
+    /// - `target`: `[batch, time]`, no longer than the context
+    /// - `target_mask`: `[batch, time]`, true where there is a token
+    /// - result: `[batch, time, target vocabulary]`; without meaning where the mask is false
+    fn decode(
+        &self,
+        memory: &Tensor<3>,
+        source_mask: Tensor<2, Bool>,
+        target: Tensor<2, Int>,
+        target_mask: Tensor<2, Bool>,
+    ) -> Tensor<3>;
+
+    /// As [`decode`](Self::decode) for the tokens after those in `cache`, which takes them up;
+    /// none of them is padding. The memory must be the same for the life of a cache.
+    ///
+    /// # Shapes
+    ///
+    /// - `tokens`: `[batch, new]`; with those in the cache no longer than the context
+    /// - `memory` and `source_mask`: as for [`decode`](Self::decode)
+    /// - result: `[batch, new, target vocabulary]`
+    fn decode_cached(
+        &self,
+        tokens: Tensor<2, Int>,
+        memory: &Tensor<3>,
+        source_mask: Tensor<2, Bool>,
+        cache: &mut DecoderCache,
+    ) -> Tensor<3>;
+
+    /// A cache of no tokens.
+    fn empty_cache(&self) -> DecoderCache;
+
+    /// Tokens that a source and a target have, at most.
+    fn context_length(&self) -> usize;
 }

@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::limits::check_least_one;
+use crate::limits::{check, check_least_one};
 
 /// What the data determines of a model.
 pub trait Shape: Clone + Debug + PartialEq + Serialize + DeserializeOwned {
@@ -72,22 +72,12 @@ pub struct TranslationShape {
 
 impl Shape for TabularShape {
     fn validate(&self) -> Vec<(String, String)> {
-        let mut problems = Vec::new();
-        let mut problem = |key: &str, message: &str| {
-            problems.push((key.to_string(), message.to_string()));
-        };
-        if self.numeric == 0 && self.categories.is_empty() {
-            problem("numeric", "there is no input column");
-        }
-        if self.categories.contains(&0) {
-            problem(
-                "categories",
-                "every embedded column needs the index of unknown categories",
-            );
-        }
-        if self.outputs == 0 {
-            problem("outputs", "must be at least 1");
-        }
+        let has_input = self.numeric > 0 || !self.categories.is_empty();
+        let text = "there is no input column";
+        let mut problems = Vec::from_iter(check(has_input, "numeric", text));
+        let text = "every embedded column needs the index of unknown categories";
+        problems.extend(check(!self.categories.contains(&0), "categories", text));
+        problems.extend(check_least_one(&[("outputs", self.outputs)]));
         problems
     }
 }
@@ -130,20 +120,11 @@ impl Shape for TranslationShape {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fixtures::table;
 
     #[test]
     fn a_shape_without_columns_or_outputs_is_refused() {
-        let shape = TabularShape {
-            numeric: 0,
-            categories: vec![],
-            outputs: 0,
-        };
-        assert_eq!(shape.validate().len(), 2);
-        let shape = TabularShape {
-            numeric: 1,
-            categories: vec![0],
-            outputs: 1,
-        };
-        assert_eq!(shape.validate().len(), 1);
+        assert_eq!(table(0, &[], 0).validate().len(), 2);
+        assert_eq!(table(1, &[0], 1).validate().len(), 1);
     }
 }

@@ -15,17 +15,43 @@ registry! {
         mlp::Mlp(MlpConfig => Mlp) = "mlp", "multilayer perceptron with entity embeddings (Rumelhart et al. 1986, Guo & Berkhahn 2016, Gorishniy et al. 2021)";
     }
 
-    impl Tabular {
-        /// Maps rows to logits or predictions.
-        ///
-        /// Where a table has no numeric or no embedded column, pass a tensor of width 0: it is not
-        /// read, so every backend can take it.
-        ///
-        /// # Shapes
-        ///
-        /// - `numeric`: `[batch, shape.numeric]`
-        /// - `categories`: `[batch, shape.categories.len()]`, each index below its column's number
-        /// - result: `[batch, shape.outputs]`
-        pub fn forward(&self, numeric: Tensor<2>, categories: Tensor<2, Int>) -> Tensor<2>;
+    impl TabularNetwork for Tabular {
+        fn features(&self, numeric: Tensor<2>, categories: Tensor<2, Int>) -> Tensor<2>;
+        fn head(&self, features: Tensor<2>) -> Tensor<2>;
+        fn forward(&self, numeric: Tensor<2>, categories: Tensor<2, Int>) -> Tensor<2>;
+    }
+}
+
+/// What a model for tables computes.
+///
+/// Where a table has no numeric or no embedded column, pass a tensor of width 0: it is not read, so
+/// every backend can take it. Outputs and features have gradients with respect to the numeric
+/// columns; categories are indices.
+pub trait TabularNetwork {
+    /// What the last layer is given.
+    ///
+    /// # Shapes
+    ///
+    /// - `numeric`: `[batch, shape.numeric]`
+    /// - `categories`: `[batch, shape.categories.len()]`, each index below its column's number
+    /// - result: `[batch, features]`
+    fn features(&self, numeric: Tensor<2>, categories: Tensor<2, Int>) -> Tensor<2>;
+
+    /// The last layer: maps [`features`](Self::features) to logits or predictions.
+    ///
+    /// # Shapes
+    ///
+    /// - `features`: `[batch, features]`
+    /// - result: `[batch, shape.outputs]`
+    fn head(&self, features: Tensor<2>) -> Tensor<2>;
+
+    /// Maps rows to logits or predictions: the [`head`](Self::head) of the features.
+    ///
+    /// # Shapes
+    ///
+    /// - arguments: as for [`features`](Self::features)
+    /// - result: `[batch, shape.outputs]`
+    fn forward(&self, numeric: Tensor<2>, categories: Tensor<2, Int>) -> Tensor<2> {
+        self.head(self.features(numeric, categories))
     }
 }

@@ -6,7 +6,7 @@ pub mod lenet;
 pub mod mobilenet_v3;
 pub mod resnet;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 pub mod vit;
 
 use burn::tensor::Tensor;
@@ -25,13 +25,38 @@ registry! {
         mobilenet_v3::MobilenetV3(MobileNetV3Config => MobileNetV3) = "mobilenet_v3", "small and fast convolutional network, small or large (Howard et al. 2019)";
     }
 
-    impl ImageModel {
-        /// Maps images to logits or predictions.
-        ///
-        /// # Shapes
-        ///
-        /// - `images`: `[batch, channels, height, width]`
-        /// - result: `[batch, outputs]`
-        pub fn forward(&self, images: Tensor<4>) -> Tensor<2>;
+    impl ImageNetwork for ImageModel {
+        fn features(&self, images: Tensor<4>) -> Tensor<2>;
+        fn head(&self, features: Tensor<2>) -> Tensor<2>;
+    }
+}
+
+/// What a model for images computes; outputs and features have gradients with respect to the
+/// pixels.
+pub trait ImageNetwork {
+    /// What the last layer is given.
+    ///
+    /// # Shapes
+    ///
+    /// - `images`: `[batch, channels, height, width]`, of a size that the model was built for
+    /// - result: `[batch, features]`
+    fn features(&self, images: Tensor<4>) -> Tensor<2>;
+
+    /// The last layer: maps [`features`](Self::features) to logits or predictions.
+    ///
+    /// # Shapes
+    ///
+    /// - `features`: `[batch, features]`
+    /// - result: `[batch, outputs]`
+    fn head(&self, features: Tensor<2>) -> Tensor<2>;
+
+    /// Maps images to logits or predictions: the [`head`](Self::head) of the features.
+    ///
+    /// # Shapes
+    ///
+    /// - `images`: as for [`features`](Self::features)
+    /// - result: `[batch, outputs]`
+    fn forward(&self, images: Tensor<4>) -> Tensor<2> {
+        self.head(self.features(images))
     }
 }

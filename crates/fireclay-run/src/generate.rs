@@ -2,7 +2,7 @@
 
 use burn::tensor::Device;
 use fireclay_data::{DataError, Tokenizer};
-use fireclay_models::{KeyValueCache, LanguageModel};
+use fireclay_models::{KeyValueCache, LanguageModel, LanguageNetwork};
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::Serialize;

@@ -4,7 +4,7 @@
 use burn::data::dataset::DatasetError;
 use burn::tensor::{Device, Tensor};
 use fireclay_data::{DataError, PaddedTexts, Tokenizer};
-use fireclay_models::TranslationModel;
+use fireclay_models::{TranslationModel, TranslationNetwork};
 
 use crate::samples::{tokens, upload_texts};
 use crate::task::Seq2SeqConfig;

@@ -10,7 +10,7 @@ use burn::module::Module;
 use burn::nn::loss::CrossEntropyLossConfig;
 use burn::optim::{AdamWConfig, GradientsParams, ModuleOptimizer};
 use burn::tensor::{Device, Distribution, Int, Tensor};
-use fireclay_models::{Architecture, ImageShape, ResNetConfig};
+use fireclay_models::{Architecture, ImageNetwork, ImageShape, ResNetConfig};
 
 fn main() {
     for (depth, batch, side) in [(18, 16, 64), (20, 64, 32)] {

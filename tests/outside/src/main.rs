@@ -8,7 +8,7 @@ use std::error::Error;
 use std::{env, fs};
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
-use fireclay_models::{TabularConfig, weights};
+use fireclay_models::{TabularConfig, TabularNetwork, weights};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = env::args().collect();

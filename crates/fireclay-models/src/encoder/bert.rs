@@ -1,4 +1,4 @@
-//! BERT: an encoder of text, which looks at both sides of each token.
+//! BERT: a bidirectional encoder of text.
 //!
 //! - Devlin et al. 2018, *BERT: Pre-training of Deep Bidirectional Transformers for Language
 //!   Understanding*, section 3 and appendix A,
@@ -17,15 +17,17 @@ use burn::module::{Module, Param};
 use burn::nn::Embedding;
 use burn::tensor::{Bool, Int, Tensor};
 
+use crate::encoder::{EncoderNetwork, TokenMask, TokenTypes};
+use crate::family::TextArchitecture;
 use crate::init::{Init, Values};
 use crate::layers::activation::Activation;
 use crate::layers::attention::{attend, join_heads, padding_mask, split_heads};
 use crate::layers::dropout::Dropout;
 use crate::layers::linear::{self, Linear};
 use crate::layers::norm::LayerNorm;
+use crate::layers::sizes::Sizes;
 use crate::layers::tokens::{STD, embedding, look_up, tied_head};
 use crate::shape::EncoderShape;
-use config::Sizes;
 pub use config::{BertConfig, BertSize};
 
 /// The module that [`BertConfig`] builds.
@@ -69,70 +71,59 @@ impl BertConfig {
     }
 }
 
-impl Bert {
-    /// The head of the masked language model.
-    ///
-    /// # Shapes
-    ///
-    /// - `x`: `[batch, time, width]`, from [`encode`](Self::encode)
-    /// - result: `[batch, time, vocabulary]`
-    ///
-    /// # Panics
-    ///
-    /// If the model was built with a classifier.
-    pub fn predict(&self, x: Tensor<3>) -> Tensor<3> {
+impl EncoderNetwork for Bert {
+    fn embed(&self, tokens: Tensor<2, Int>) -> Tensor<3> {
+        look_up(&self.bert.embeddings.word_embeddings, tokens)
+    }
+
+    fn encode(&self, tokens: Tensor<2, Int>, types: TokenTypes, mask: TokenMask) -> Tensor<3> {
+        self.encode_embedded(self.embed(tokens), types, mask)
+    }
+
+    /// The first token after the pooler.
+    fn features_embedded(
+        &self,
+        embedded: Tensor<3>,
+        types: TokenTypes,
+        mask: TokenMask,
+    ) -> Tensor<2> {
+        let pooler = self.bert.pooler.as_ref().expect(CLASSIFIER);
+        let x = self.encode_embedded(embedded, types, mask);
+        let first = x.narrow(1, 0, 1).squeeze_dim(1); // [batch, width]
+        self.dropout.forward(pooler.forward(first).tanh())
+    }
+
+    fn head(&self, features: Tensor<2>) -> Tensor<2> {
+        self.classifier
+            .as_ref()
+            .expect(CLASSIFIER)
+            .forward(features)
+    }
+
+    fn predict(&self, x: Tensor<3>) -> Tensor<3> {
         let head = self.predictions.as_ref();
         let head = head.expect("a model without outputs has the head of tokens");
         head.forward(x, &self.bert.embeddings.word_embeddings)
     }
 
-    /// The logits of the classes of each text, from its first token.
-    ///
-    /// # Shapes
-    ///
-    /// - arguments: as for [`encode`](Self::encode)
-    /// - result: `[batch, outputs]`
-    ///
-    /// # Panics
-    ///
-    /// If the model was built without a classifier.
-    pub fn forward_pooled(
-        &self,
-        tokens: Tensor<2, Int>,
-        types: Option<Tensor<2, Int>>,
-        mask: Tensor<2, Bool>,
-    ) -> Tensor<2> {
-        let heads = self.bert.pooler.as_ref().zip(self.classifier.as_ref());
-        let (pooler, classifier) = heads.expect("a model with outputs has a classifier");
-        let x = self.encode(tokens, types, mask);
-        let first = x.narrow(1, 0, 1).squeeze_dim(1); // [batch, width]
-        let pooled = pooler.forward(first).tanh();
-        classifier.forward(self.dropout.forward(pooled))
+    fn classifies(&self) -> bool {
+        self.classifier.is_some()
     }
+}
 
-    /// The tokens after the last block.
-    ///
-    /// # Shapes
-    ///
-    /// - `tokens`: `[batch, time]`, no longer than the context
-    /// - `types`: the sentence that each token belongs to, `[batch, time]`; by default the first
-    /// - `mask`: `[batch, time]`, true where there is a token
-    /// - result: `[batch, time, width]`; without meaning where the mask is false
-    pub fn encode(
+const CLASSIFIER: &str = "a model with outputs has a classifier";
+
+impl Bert {
+    fn encode_embedded(
         &self,
-        tokens: Tensor<2, Int>,
-        types: Option<Tensor<2, Int>>,
-        mask: Tensor<2, Bool>,
+        embedded: Tensor<3>,
+        types: TokenTypes,
+        mask: TokenMask,
     ) -> Tensor<3> {
         let masked = padding_mask(mask);
-        let x = self.bert.embeddings.forward(tokens, types);
+        let x = self.bert.embeddings.forward(embedded, types);
         let blocks = self.bert.layer.iter();
         blocks.fold(x, |x, block| block.forward(x, &masked))
-    }
-
-    /// Whether the model has a classifier.
-    pub fn classifies(&self) -> bool {
-        self.classifier.is_some()
     }
 }
 
@@ -154,24 +145,22 @@ struct Embeddings {
 
 impl Embeddings {
     fn new(config: &BertConfig, vocabulary: usize, init: &mut Init) -> Self {
-        let Sizes {
-            width,
-            context_length,
-            ..
-        } = config.sizes();
+        let Sizes { width, .. } = config.sizes();
         Self {
             word_embeddings: embedding(vocabulary, width, STD, init),
-            position_embeddings: embedding(context_length, width, STD, init),
+            position_embeddings: embedding(config.context_length(), width, STD, init),
             token_type_embeddings: embedding(config.token_types, width, STD, init),
             layer_norm: init.layer_norm_with(width, config.norm_eps),
             dropout: init.dropout(config.dropout),
         }
     }
 
-    fn forward(&self, tokens: Tensor<2, Int>, types: Option<Tensor<2, Int>>) -> Tensor<3> {
-        let types = types.unwrap_or_else(|| tokens.zeros_like());
-        let positions = Tensor::arange(0..tokens.dims()[1] as i64, &tokens.device());
-        let x = look_up(&self.word_embeddings, tokens)
+    /// Adds types and positions to the embedded words.
+    fn forward(&self, words: Tensor<3>, types: TokenTypes) -> Tensor<3> {
+        let ([batch, time, _], device) = (words.dims(), words.device());
+        let types = types.unwrap_or_else(|| Tensor::zeros([batch, time], &device));
+        let positions = Tensor::arange(0..time as i64, &device);
+        let x = words
             + look_up(&self.token_type_embeddings, types)
             + look_up(&self.position_embeddings, positions.unsqueeze());
         self.dropout.forward(self.layer_norm.forward(x))
@@ -192,9 +181,7 @@ struct Block {
 
 impl Block {
     fn new(config: &BertConfig, init: &mut Init) -> Self {
-        let Sizes {
-            width, mlp_width, ..
-        } = config.sizes();
+        let [width, mlp_width] = config.sizes().widths();
         Self {
             attention: Attention::new(config, init),
             intermediate: linear::normal(width, mlp_width, STD, true, init),

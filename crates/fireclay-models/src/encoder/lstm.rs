@@ -18,6 +18,7 @@ use burn::tensor::activation::sigmoid;
 use burn::tensor::{Bool, Int, Tensor};
 use fireclay_kernels::widely;
 
+use crate::encoder::{EncoderNetwork, TokenMask, TokenTypes};
 use crate::init::{Init, Values};
 use crate::layers::dropout::Dropout;
 use crate::layers::linear::Linear;
@@ -58,56 +59,57 @@ impl LstmConfig {
     }
 }
 
-impl Lstm {
-    /// The logits of the classes of each text.
-    ///
-    /// # Shapes
-    ///
-    /// - `tokens`: `[batch, time]`
-    /// - `_types`: not read, as an LSTM reads both sentences alike
-    /// - `mask`: `[batch, time]`, true where there is a token: at least one in each row, the
-    ///   padding after them
-    /// - result: `[batch, outputs]`
-    pub fn forward_pooled(
-        &self,
-        tokens: Tensor<2, Int>,
-        _types: Option<Tensor<2, Int>>,
-        mask: Tensor<2, Bool>,
-    ) -> Tensor<2> {
-        let positions = Positions::new(mask);
-        let states = self.read(tokens, &positions);
-        let pooled = self.pooling.forward(states, &positions);
-        self.classifier.forward(self.dropout.forward(pooled))
+impl EncoderNetwork for Lstm {
+    fn embed(&self, tokens: Tensor<2, Int>) -> Tensor<3> {
+        look_up(&self.embedding, tokens)
     }
 
     /// The states of the last layer at each token, those of the first direction before those of
     /// the second.
-    ///
-    /// # Shapes
-    ///
-    /// - arguments: as for [`forward_pooled`](Self::forward_pooled)
-    /// - result: `[batch, time, 2 * hidden]`; without meaning where the mask is false
-    pub fn encode(
-        &self,
-        tokens: Tensor<2, Int>,
-        _types: Option<Tensor<2, Int>>,
-        mask: Tensor<2, Bool>,
-    ) -> Tensor<3> {
-        self.read(tokens, &Positions::new(mask)).swap_dims(0, 1)
+    fn encode(&self, tokens: Tensor<2, Int>, _types: TokenTypes, mask: TokenMask) -> Tensor<3> {
+        let x = self.embed(tokens.transpose()); // [time, batch, width]
+        self.read(x, &Positions::new(mask)).swap_dims(0, 1)
     }
 
-    pub(super) fn predict(&self, _x: Tensor<3>) -> Tensor<3> {
+    /// Looks the tokens up step by step: in that order their gradients are summed.
+    fn features(&self, tokens: Tensor<2, Int>, _types: TokenTypes, mask: TokenMask) -> Tensor<2> {
+        self.pool(self.embed(tokens.transpose()), mask)
+    }
+
+    fn features_embedded(
+        &self,
+        embedded: Tensor<3>,
+        _types: TokenTypes,
+        mask: TokenMask,
+    ) -> Tensor<2> {
+        self.pool(embedded.swap_dims(0, 1), mask)
+    }
+
+    fn head(&self, features: Tensor<2>) -> Tensor<2> {
+        self.classifier.forward(features)
+    }
+
+    fn predict(&self, _x: Tensor<3>) -> Tensor<3> {
         unreachable!("checked: an LSTM has outputs")
     }
 
-    pub(super) fn classifies(&self) -> bool {
+    fn classifies(&self) -> bool {
         true
     }
+}
 
-    /// As [`encode`](Self::encode), but `[time, batch, 2 * hidden]`: what belongs to one step lies
-    /// together.
-    fn read(&self, tokens: Tensor<2, Int>, positions: &Positions) -> Tensor<3> {
-        let x = look_up(&self.embedding, tokens.transpose()); // [time, batch, width]
+impl Lstm {
+    /// `[time, batch, width]` → `[batch, 2 * hidden]`
+    fn pool(&self, x: Tensor<3>, mask: TokenMask) -> Tensor<2> {
+        let positions = Positions::new(mask);
+        let states = self.read(x, &positions);
+        self.dropout
+            .forward(self.pooling.forward(states, &positions))
+    }
+
+    /// The states of the last layer, `[time, batch, width]` → `[time, batch, 2 * hidden]`: what
+    /// belongs to one step lies together.
+    fn read(&self, x: Tensor<3>, positions: &Positions) -> Tensor<3> {
         let x = self.embedding_dropout.forward(x);
         let mut layers = self.lstm.iter();
         let first = layers.next().expect("there is at least one layer");
@@ -252,13 +254,13 @@ struct Positions {
     is_token: Tensor<2, Bool>,
     /// The number of tokens of each text, `[batch]`.
     lengths: Tensor<1, Int>,
-    /// The row that takes the place of each when every text is turned round, and the padding
-    /// stays where it is: `[time * batch]`.
+    /// The row that replaces each when every text is reversed and the padding stays where it
+    /// is: `[time * batch]`.
     turned: Tensor<1, Int>,
 }
 
 impl Positions {
-    fn new(mask: Tensor<2, Bool>) -> Self {
+    fn new(mask: TokenMask) -> Self {
         let is_token = mask.transpose();
         let ([time, batch], device) = (is_token.dims(), is_token.device());
         let lengths = is_token.clone().int().sum_dim(0); // [1, batch]

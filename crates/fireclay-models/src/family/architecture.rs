@@ -28,7 +28,7 @@ pub trait Architecture: DeserializeOwned + JsonSchema + 'static {
         Vec::new()
     }
 
-    /// A number that the number of weights cannot be below.
+    /// A lower bound of the number of weights.
     fn least_weights(&self, shape: &Self::Shape) -> usize;
 
     /// Whether statistics are taken over the batch while training.
@@ -72,7 +72,7 @@ pub(crate) trait Layered: Architecture {
         Some(name.to_string())
     }
 
-    /// Whether files have the tensor for a head that a model of this shape has not.
+    /// Whether the tensor belongs to a head that files have and a model of this shape lacks.
     fn leaves_out(&self, _shape: &Self::Shape, _name: &str) -> bool {
         false
     }

@@ -10,9 +10,8 @@
 ///         lenet::Lenet(LenetConfig => LeNet) = "lenet", "LeNet-5 (LeCun et al. 1998)";
 ///     }
 ///
-///     impl ImageModel {
-///         /// Maps images to logits or predictions.
-///         pub fn forward(&self, images: Tensor<4>) -> Tensor<2>;
+///     impl ImageNetwork for ImageModel {
+///         fn features(&self, images: Tensor<4>) -> Tensor<2>;
 ///     }
 /// }
 /// ```
@@ -32,13 +31,13 @@ macro_rules! registry {
     };
     ($(#[$about:meta])* $Config:ident builds $(#[$attr:meta])* $Model:ident for $Shape:ident
      $lines:tt
-     $(impl $Type:ident {
-        $($(#[$doc:meta])* pub fn $method:ident(&self $(, $arg:ident: $Arg:ty)* $(,)?) -> $Result:ty;)*
+     $(impl $Type:ident $(for $For:ident)? {
+        $($(#[$doc:meta])* $vis:vis fn $method:ident(&self $(, $arg:ident: $Arg:ty)* $(,)?) -> $Result:ty;)*
      })*) => {
         $crate::family::enums! { [$(#[$about])*] [$(#[$attr])*] $Config $Model $Shape $lines }
-        $(impl $Type {
+        $(impl $Type $(for $For)? {
             $($(#[$doc])*
-            pub fn $method(&self $(, $arg: $Arg)*) -> $Result {
+            $vis fn $method(&self $(, $arg: $Arg)*) -> $Result {
                 $crate::family::delegate!(self, $method($($arg),*), $lines)
             })*
         })*

@@ -11,11 +11,13 @@ pub fn defaults<F: Family>() -> Vec<F> {
     impl<F: Family> Visitor<F> for Defaults<F> {
         fn architecture<C: Architecture<Shape = F::Shape>>(
             &mut self,
-            _name: &'static str,
+            name: &'static str,
             _summary: &'static str,
             wrap: fn(C) -> F,
         ) {
             let config = serde_json::from_str("{}").expect("every key has a default");
+            let slip = serde_json::from_str::<C>(r#"{"no_such_key": 3}"#);
+            assert!(slip.is_err(), "{name} takes any key");
             self.0.push(wrap(config));
         }
     }

@@ -65,7 +65,7 @@ pub(crate) fn document(class: &str, entries: Vec<Entry>) -> Option<Value> {
     let mut document = Map::new();
     document.insert("architectures".into(), json!([class]));
     document.insert("torch_dtype".into(), "float32".into());
-    // The defaults of some classes are tokens that a smaller vocabulary has not.
+    // The defaults of some classes are tokens that a smaller vocabulary lacks.
     for key in ["bos_token_id", "eos_token_id", "pad_token_id"] {
         document.insert(key.into(), Value::Null);
     }

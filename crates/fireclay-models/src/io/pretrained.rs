@@ -141,10 +141,8 @@ impl<'a> Loading<'a> {
                 false => problems.push(TensorProblem::Unexpected(tensor.name)),
             }
         }
-        match problems.is_empty() {
-            true => Ok(loading),
-            false => Err(TensorsError(problems)),
-        }
+        TensorsError::refuse(problems)?;
+        Ok(loading)
     }
 
     /// The tensors by their paths in Burn.

@@ -10,13 +10,23 @@ use burn::tensor::{Bool, DType, Device, Int, Tensor, TensorData};
 #[error("the tensors do not fit the model: {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
 pub struct TensorsError(pub Vec<TensorProblem>);
 
+impl TensorsError {
+    /// An error if there is a problem.
+    pub(crate) fn refuse(problems: Vec<TensorProblem>) -> Result<(), Self> {
+        match problems.is_empty() {
+            true => Ok(()),
+            false => Err(Self(problems)),
+        }
+    }
+}
+
 /// One tensor that does not fit.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TensorProblem {
-    /// The model has a tensor of this name, the source has not.
+    /// The model has a tensor of this name, but the source lacks it.
     #[error("{0} is missing")]
     Missing(String),
-    /// The source has a tensor of this name, the model has not.
+    /// The source has a tensor of this name, but the model lacks it.
     #[error("{0} is not part of the model")]
     Unexpected(String),
     /// The shapes differ.
@@ -131,10 +141,8 @@ fn write<M: Module>(
     unexpected.sort();
     let mut problems = writer.problems;
     problems.extend(unexpected.into_iter().map(TensorProblem::Unexpected));
-    match problems.is_empty() {
-        true => Ok(module),
-        false => Err(TensorsError(problems)),
-    }
+    TensorsError::refuse(problems)?;
+    Ok(module)
 }
 
 /// Visiting a running statistic shows the value before its last update, and mapping one leaves a

@@ -247,10 +247,7 @@ fn refuse_misfits(names: &[Name], file: &SafeTensors) -> Result<(), TensorsError
             .into_iter()
             .map(|name| TensorProblem::Unexpected(name.to_string())),
     );
-    match problems.is_empty() {
-        true => Ok(()),
-        false => Err(TensorsError(problems)),
-    }
+    TensorsError::refuse(problems)
 }
 
 pub(crate) fn refuse_non_finite<'a>(
@@ -260,10 +257,7 @@ pub(crate) fn refuse_non_finite<'a>(
         .filter(|(_, data)| !data.iter::<f64>().all(f64::is_finite))
         .map(|(name, _)| TensorProblem::NotFinite(name.clone()))
         .collect();
-    match problems.is_empty() {
-        true => Ok(()),
-        false => Err(TensorsError(problems)),
-    }
+    TensorsError::refuse(problems)
 }
 
 #[cfg(test)]

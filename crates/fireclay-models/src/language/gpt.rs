@@ -17,18 +17,19 @@ use burn::module::{Module, Param};
 use burn::nn::Embedding;
 use burn::tensor::{Bool, Int, Tensor};
 
+use crate::family::TextArchitecture;
 use crate::init::{Init, Values};
+use crate::language::LanguageNetwork;
 use crate::layers::activation::Activation;
 use crate::layers::attention::{attend, attend_itself, join_heads, split_heads};
 use crate::layers::causal::{KeyValueCache, LayerCache, Positions};
 use crate::layers::dropout::Dropout;
 use crate::layers::linear::{self, Linear};
 use crate::layers::norm::LayerNorm;
-use crate::layers::tokens::branch_std;
-use crate::layers::tokens::{STD, embedding, look_up, tied_head};
+use crate::layers::sizes::Sizes;
+use crate::layers::tokens::{STD, branch_std, embedding, look_up, tied_head};
 use crate::shape::LanguageShape;
 pub use config::GptConfig;
-use config::Sizes;
 pub use sizes::GptSize;
 
 /// The module that [`GptConfig`] builds.
@@ -45,12 +46,8 @@ impl GptConfig {
     /// First weights are normal with deviation 0.02, those that end a branch with 0.02 divided by
     /// the root of the number of branches (GPT-2, section 2.3), biases zero.
     fn build(&self, shape: &LanguageShape, mut init: Init) -> Gpt {
-        let Sizes {
-            layers,
-            width,
-            context_length,
-            ..
-        } = self.sizes();
+        let Sizes { layers, width, .. } = self.sizes();
+        let context_length = self.context_length();
         let transformer = Transformer {
             wte: embedding(shape.vocabulary, width, STD, &mut init),
             wpe: embedding(context_length, width, STD, &mut init),
@@ -67,42 +64,7 @@ impl GptConfig {
     }
 }
 
-impl Gpt {
-    /// The logits of the token after each token, given it and those before it.
-    ///
-    /// # Shapes
-    ///
-    /// - `tokens`: `[batch, time]`, no longer than the context
-    /// - result: `[batch, time, vocabulary]`
-    pub fn forward(&self, tokens: Tensor<2, Int>) -> Tensor<3> {
-        self.forward_cached(tokens, &mut self.empty_cache())
-    }
-
-    /// As [`forward`](Self::forward) for rows of documents, one after another, each of which is read
-    /// as if it stood alone.
-    ///
-    /// # Shapes
-    ///
-    /// - `tokens`: `[batch, time]`
-    /// - `starts`: where in its row the document of each token starts, `[batch, time]`
-    /// - result: `[batch, time, vocabulary]`
-    pub fn forward_packed(&self, tokens: Tensor<2, Int>, starts: Tensor<2, Int>) -> Tensor<3> {
-        let positions = Positions::of_documents(starts);
-        self.logits(tokens, &positions, &mut self.empty_cache())
-    }
-
-    /// As [`forward`](Self::forward) for the tokens after those in `cache`, which takes them up.
-    ///
-    /// # Shapes
-    ///
-    /// - `tokens`: `[batch, new]`; with those in the cache no longer than the context
-    /// - result: `[batch, new, vocabulary]`
-    pub fn forward_cached(&self, tokens: Tensor<2, Int>, cache: &mut KeyValueCache) -> Tensor<3> {
-        let [_, new] = tokens.dims();
-        let positions = Positions::after(cache.len(), new, &tokens.device());
-        self.logits(tokens, &positions, cache)
-    }
-
+impl LanguageNetwork for Gpt {
     fn logits(
         &self,
         tokens: Tensor<2, Int>,
@@ -116,13 +78,11 @@ impl Gpt {
         }
     }
 
-    /// A cache of no tokens.
-    pub fn empty_cache(&self) -> KeyValueCache {
+    fn empty_cache(&self) -> KeyValueCache {
         KeyValueCache::empty(self.transformer.h.len())
     }
 
-    /// Tokens that the model reads, at most.
-    pub fn context_length(&self) -> usize {
+    fn context_length(&self) -> usize {
         self.context_length
     }
 }
@@ -189,15 +149,11 @@ struct Attention {
 
 impl Attention {
     fn new(config: &GptConfig, init: &mut Init) -> Self {
-        let Sizes {
-            layers,
-            heads,
-            width,
-            ..
-        } = config.sizes();
+        let Sizes { heads, width, .. } = config.sizes();
+        let std = branch_std(config.sizes().layers);
         Self {
             c_attn: Conv1d::new(width, 3 * width, STD, config.bias, init),
-            c_proj: Conv1d::new(width, width, branch_std(layers), config.bias, init),
+            c_proj: Conv1d::new(width, width, std, config.bias, init),
             attn_dropout: init.dropout(config.dropout),
             resid_dropout: init.dropout(config.dropout),
             heads,
@@ -231,15 +187,11 @@ struct Mlp {
 
 impl Mlp {
     fn new(config: &GptConfig, init: &mut Init) -> Self {
-        let Sizes {
-            layers,
-            width,
-            mlp_width,
-            ..
-        } = config.sizes();
+        let [width, mlp_width] = config.sizes().widths();
+        let std = branch_std(config.sizes().layers);
         Self {
             c_fc: Conv1d::new(width, mlp_width, STD, config.bias, init),
-            c_proj: Conv1d::new(mlp_width, width, branch_std(layers), config.bias, init),
+            c_proj: Conv1d::new(mlp_width, width, std, config.bias, init),
             dropout: init.dropout(config.dropout),
             activation: config.activation,
         }

@@ -21,6 +21,7 @@ use burn::nn::Embedding;
 use burn::tensor::{Bool, Int, Tensor};
 
 use crate::init::Init;
+use crate::language::LanguageNetwork;
 use crate::layers::activation::Activation;
 use crate::layers::attention::{attend, join_heads, split_heads};
 use crate::layers::causal::{KeyValueCache, LayerCache, Positions};
@@ -59,42 +60,7 @@ impl LlamaConfig {
     }
 }
 
-impl Llama {
-    /// The logits of the token after each token, given it and those before it.
-    ///
-    /// # Shapes
-    ///
-    /// - `tokens`: `[batch, time]`, no longer than the context
-    /// - result: `[batch, time, vocabulary]`
-    pub fn forward(&self, tokens: Tensor<2, Int>) -> Tensor<3> {
-        self.forward_cached(tokens, &mut self.empty_cache())
-    }
-
-    /// As [`forward`](Self::forward) for rows of documents, one after another, each of which is read
-    /// as if it stood alone.
-    ///
-    /// # Shapes
-    ///
-    /// - `tokens`: `[batch, time]`
-    /// - `starts`: where in its row the document of each token starts, `[batch, time]`
-    /// - result: `[batch, time, vocabulary]`
-    pub fn forward_packed(&self, tokens: Tensor<2, Int>, starts: Tensor<2, Int>) -> Tensor<3> {
-        let positions = Positions::of_documents(starts);
-        self.logits(tokens, &positions, &mut self.empty_cache())
-    }
-
-    /// As [`forward`](Self::forward) for the tokens after those in `cache`, which takes them up.
-    ///
-    /// # Shapes
-    ///
-    /// - `tokens`: `[batch, new]`; with those in the cache no longer than the context
-    /// - result: `[batch, new, vocabulary]`
-    pub fn forward_cached(&self, tokens: Tensor<2, Int>, cache: &mut KeyValueCache) -> Tensor<3> {
-        let [_, new] = tokens.dims();
-        let positions = Positions::after(cache.len(), new, &tokens.device());
-        self.logits(tokens, &positions, cache)
-    }
-
+impl LanguageNetwork for Llama {
     fn logits(
         &self,
         tokens: Tensor<2, Int>,
@@ -108,13 +74,11 @@ impl Llama {
         }
     }
 
-    /// A cache of no tokens.
-    pub fn empty_cache(&self) -> KeyValueCache {
+    fn empty_cache(&self) -> KeyValueCache {
         KeyValueCache::empty(self.model.layers.len())
     }
 
-    /// Tokens that the model reads, at most.
-    pub fn context_length(&self) -> usize {
+    fn context_length(&self) -> usize {
         self.model.config.context_length
     }
 }
@@ -150,7 +114,7 @@ impl Decoder {
 /// [`Positions`], with rotations for positions.
 struct Turns {
     rotary: Rotary,
-    /// Which tokens each must not look at, `[1 or batch, 1, new, time]`.
+    /// The mask of each token, `[1 or batch, 1, new, time]`.
     masked: Tensor<4, Bool>,
 }
 
@@ -228,9 +192,7 @@ struct Mlp {
 
 impl Mlp {
     fn new(config: &LlamaConfig, init: &mut Init) -> Self {
-        let LlamaConfig {
-            width, mlp_width, ..
-        } = *config;
+        let (width, mlp_width) = (config.width, config.mlp_width);
         Self {
             gate_proj: linear::normal(width, mlp_width, STD, false, init),
             up_proj: linear::normal(width, mlp_width, STD, false, init),

@@ -42,7 +42,7 @@ pub fn assert_causal(model: &LanguageModel) {
 /// The model must not drop anything.
 pub fn assert_packed(model: &LanguageModel, device: &Device) {
     let text = [3i64, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5, 8, 9, 7, 9, 3];
-    // Rows of eight: the place and length of each document; what is left is padding.
+    // Rows of eight: the position and length of each document; what is left is padding.
     let documents = [(0, 0, 5), (0, 5, 1), (0, 6, 2), (1, 0, 4), (1, 4, 3)];
     let mut starts = [0i64, 0, 0, 0, 0, 5, 6, 6, 0, 0, 0, 0, 4, 4, 4, 7].to_vec();
     let rows = |ids: &[i64]| reference::row(ids, device).reshape([2, 8]);

@@ -17,7 +17,7 @@ pub(crate) fn padding_mask(mask: Tensor<2, Bool>) -> Tensor<4, Bool> {
     mask.bool_not().reshape([batch, 1, 1, time])
 }
 
-/// What queries find in the values whose keys are like them.
+/// Attention of queries to keys and values.
 ///
 /// Burn's own `attention` is not used: it drops nothing, shares keys on some backends only, and
 /// while training it is decomposed into plain operations (`docs/benchmarks.md`).
@@ -26,7 +26,7 @@ pub(crate) fn padding_mask(mask: Tensor<2, Bool>) -> Tensor<4, Bool> {
 ///
 /// - `query`: `[batch, heads, new, head width]`
 /// - `keys`, `values`: `[batch, key heads, time, head width]`
-/// - `masked`: what each must not look at, `[1 or batch, 1, 1 or new, time]`
+/// - `masked`: true where masked, `[1 or batch, 1, 1 or new, time]`
 /// - result: `[batch, heads, new, head width]`
 pub(crate) fn attend(
     query: Tensor<4>,

@@ -1,6 +1,6 @@
 //! Batch normalisation with PyTorch's running statistics.
 
-use burn::module::{Content, DisplaySettings, Flag, Module, ModuleDisplay, Param, RunningState};
+use burn::module::{Flag, Module, Param, RunningState};
 use burn::tensor::module::BatchNormTrainOutput;
 use burn::tensor::{Device, Tensor};
 use fireclay_kernels::{batch_norm, batch_norm_relu, normalise, normalise_relu, widely, widen};
@@ -18,7 +18,6 @@ use crate::init::{Init, Values};
 /// Training means: on an autodiff device and not frozen. [`Init::batch_norm`](crate::Init) builds
 /// it.
 #[derive(Module, Debug)]
-#[module(custom_display)]
 pub struct BatchNorm {
     /// The scale of each channel.
     pub gamma: Param<Tensor<1>>,
@@ -124,23 +123,6 @@ fn on(device: &Device, tensor: Tensor<1>) -> Tensor<1> {
     match tensor.device() == *device {
         true => tensor,
         false => tensor.to_device(device),
-    }
-}
-
-impl ModuleDisplay for BatchNorm {
-    fn custom_settings(&self) -> Option<DisplaySettings> {
-        DisplaySettings::new()
-            .with_new_line_after_attribute(false)
-            .optional()
-    }
-
-    fn custom_content(&self, content: Content) -> Option<Content> {
-        let [channels] = self.beta.shape().dims();
-        content
-            .add("channels", &channels)
-            .add("momentum", &self.momentum)
-            .add("epsilon", &self.epsilon)
-            .optional()
     }
 }
 

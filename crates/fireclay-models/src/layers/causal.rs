@@ -63,20 +63,20 @@ impl LayerCache {
         self.0.is_none()
     }
 
-    /// The keys and values of what all tokens look at, made once.
+    /// The keys and values of what all tokens attend to, made once.
     pub fn once(&mut self, make: impl FnOnce() -> [Tensor<4>; 2]) -> [Tensor<4>; 2] {
         self.0.get_or_insert_with(make).clone()
     }
 }
 
-/// The positions of tokens in their texts, and what each must not look at.
-pub(crate) struct Positions {
+/// The positions of tokens in their texts, and the mask of each.
+pub struct Positions {
     /// The index of each in its text, `[1 or batch, new]`.
-    pub indices: Tensor<2, Int>,
+    pub(crate) indices: Tensor<2, Int>,
     /// The range of all indices.
-    pub range: Range<usize>,
+    pub(crate) range: Range<usize>,
     /// `[1 or batch, 1, new, time]`, true where masked.
-    pub masked: Tensor<4, Bool>,
+    pub(crate) masked: Tensor<4, Bool>,
 }
 
 impl Positions {
@@ -91,7 +91,7 @@ impl Positions {
         }
     }
 
-    /// Those of documents in one row, none of which looks at another: each counts from its own
+    /// Those of documents in one row, which do not attend to each other: each counts from its own
     /// start (Krell et al. 2021, *Efficient Sequence Packing without Cross-contamination*,
     /// [arXiv:2107.02027](https://arxiv.org/abs/2107.02027), section 3.2).
     ///
@@ -102,20 +102,20 @@ impl Positions {
         let ([batch, time], device) = (starts.dims(), starts.device());
         let dims = [batch, 1, time, time];
         let own = Tensor::<1, Int>::arange(0..time as i64, &device).unsqueeze::<2>();
-        let looked_at = own.clone().unsqueeze::<4>().expand(dims);
+        let attended = own.clone().unsqueeze::<4>().expand(dims);
         let start = starts.clone().reshape([batch, 1, time, 1]).expand(dims);
-        // A token looks neither at what comes after it, in whatever document, nor at what comes
-        // before the start of its own.
+        // A token attends neither to later tokens, in whatever document, nor to those before the
+        // start of its own.
         let later = later_mask(0, time, &device).expand(dims);
         Self {
             indices: own.expand([batch, time]) - starts,
             range: 0..time,
-            masked: looked_at.lower(start).bool_or(later),
+            masked: attended.lower(start).bool_or(later),
         }
     }
 }
 
-/// Which tokens each of `new` tokens after `seen` ones must not look at: those after it.
+/// The mask of each of `new` tokens after `seen` ones: the tokens after it.
 ///
 /// # Shapes
 ///

@@ -1,6 +1,6 @@
 //! Convolutions, built in the order in which the model asks for them.
 
-use burn::module::{Content, DisplaySettings, Module, ModuleDisplay, Param};
+use burn::module::{Module, Param};
 use burn::tensor::Tensor;
 use burn::tensor::ops::ConvOptions;
 use fireclay_kernels::conv2d;
@@ -37,6 +37,16 @@ impl Conv {
             padding: kernel.saturating_sub(1) / 2,
             groups: 1,
             bias: false,
+        }
+    }
+
+    /// One linear map of each patch of `side` x `side` pixels; patches do not overlap.
+    pub fn patches(inputs: usize, outputs: usize, side: usize) -> Self {
+        Self {
+            stride: side,
+            padding: 0,
+            bias: true,
+            ..Self::new(inputs, outputs, side)
         }
     }
 
@@ -88,7 +98,6 @@ impl Conv {
 
 /// A two-dimensional convolution, with the parameters of Burn's; [`Conv`] builds it.
 #[derive(Module, Debug)]
-#[module(custom_display)]
 pub struct Conv2d {
     /// `[outputs, inputs / groups, kernel, kernel]`
     pub weight: Param<Tensor<4>>,
@@ -113,26 +122,6 @@ impl Conv2d {
         let bias = self.bias.as_ref().map(Param::val);
         let weight = self.weight.val();
         conv2d(input.cast(weight.dtype()), weight, bias, options)
-    }
-}
-
-impl ModuleDisplay for Conv2d {
-    fn custom_settings(&self) -> Option<DisplaySettings> {
-        DisplaySettings::new()
-            .with_new_line_after_attribute(false)
-            .optional()
-    }
-
-    fn custom_content(&self, content: Content) -> Option<Content> {
-        let [outputs, inputs, kernel, _] = self.weight.shape().dims();
-        content
-            .add("inputs", &(inputs * self.groups))
-            .add("outputs", &outputs)
-            .add("kernel", &kernel)
-            .add("stride", &self.stride)
-            .add("padding", &self.padding)
-            .add("groups", &self.groups)
-            .optional()
     }
 }
 

@@ -35,8 +35,8 @@ impl Dropout {
         }
     }
 
-    /// What numbers of this shape, where and of the kind that `like` is, are to be multiplied with;
-    /// none where they stay as they are.
+    /// The factors of numbers of this shape, on the device and of the type of `like`; none where the
+    /// numbers stay as they are.
     pub(crate) fn factors<const D: usize>(
         &self,
         shape: [usize; D],

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::init::{Init, Values};
 
-/// What normalises a hidden layer.
+/// The normalisation of a hidden layer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum NormKind {

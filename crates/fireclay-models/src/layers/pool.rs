@@ -7,7 +7,7 @@ use fireclay_kernels::{max_pool2d, widely};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// What stands for a patch of a feature map.
+/// How a patch of a feature map becomes one number.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Pool {

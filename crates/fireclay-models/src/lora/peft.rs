@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::{AdapterDescription, adapted};
 use crate::family::Family;
+use crate::io::weights::ModelDescription;
 
 /// What PEFT needs beside the file of the adapters of `model`, to put them beside the weights in
 /// the file or folder `base`.
@@ -16,21 +17,11 @@ pub fn adapter_config<F: Family>(
     description: &AdapterDescription<F>,
     base: &str,
 ) -> Value {
-    let AdapterDescription {
-        model: described,
-        lora,
-        whole,
-        ..
-    } = description;
+    let (ModelDescription { config, shape }, lora) = (&description.model, &description.lora);
     // The module that holds each tensor.
-    let modules = whole
-        .iter()
-        .filter_map(|name| Some(name.rsplit_once('.')?.0));
-    let modules: BTreeSet<&str> = modules.collect();
-    let hugging_face = described
-        .config
-        .hugging_face(&described.shape)
-        .unwrap_or_default();
+    let holder = |name: &String| Some(name.rsplit_once('.')?.0.to_owned());
+    let modules: BTreeSet<_> = description.whole.iter().filter_map(holder).collect();
+    let hugging_face = config.hugging_face(shape).unwrap_or_default();
     json!({
         "peft_type": "LORA",
         "task_type": task_type(&hugging_face),
@@ -38,7 +29,7 @@ pub fn adapter_config<F: Family>(
         "r": lora.rank,
         "lora_alpha": lora.alpha,
         "lora_dropout": 0.0,
-        "target_modules": adapted(&described.config, model),
+        "target_modules": adapted(config, model),
         "modules_to_save": (!modules.is_empty()).then_some(modules),
         // GPT-2 keeps its weights as [inputs, outputs].
         "fan_in_fan_out": hugging_face["model_type"] == "gpt2",

@@ -2,55 +2,28 @@ use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 
 use super::*;
-use crate::encoder::{BertConfig, EncoderConfig};
+use crate::encoder::{BertConfig, EncoderConfig, EncoderNetwork};
+use crate::fixtures::{self, BERT_CLASSES, GPT2, LLAMA, gpt2, images, keys, llama};
 use crate::io::tensors::{from_tensors, to_tensors};
 use crate::io::weights::{self, ModelDescription, shapes, swap_axes};
-use crate::language::{GptConfig, LanguageConfig, LanguageModel, LlamaConfig};
+use crate::language::{GptConfig, LanguageConfig, LanguageModel, LanguageNetwork};
 use crate::reference::{
     self, Tensors, assert_close, assert_gradients, gradients, mask, read, tokens,
 };
-use crate::shape::{EncoderShape, ImageShape, LanguageShape};
 use crate::vision::ImageConfig;
 use crate::{ResNetConfig, WeightsError};
 
-const LANGUAGE: LanguageShape = LanguageShape { vocabulary: 97 };
-const CLASSES: EncoderShape = EncoderShape {
-    vocabulary: 101,
-    outputs: Some(3),
-};
-
 fn gpt() -> LanguageConfig {
     LanguageConfig::Gpt(GptConfig {
-        layers: Some(2),
-        heads: Some(4),
-        width: Some(48),
-        context_length: Some(32),
         dropout: 0.0,
-        ..GptConfig::default()
-    })
-}
-
-fn llama() -> LanguageConfig {
-    LanguageConfig::Llama(LlamaConfig {
-        layers: 2,
-        heads: 4,
-        kv_heads: 2,
-        width: 32,
-        mlp_width: 56,
-        context_length: 32,
-        ..LlamaConfig::default()
+        ..gpt2()
     })
 }
 
 fn bert() -> EncoderConfig {
     EncoderConfig::Bert(BertConfig {
-        layers: Some(2),
-        heads: Some(4),
-        width: Some(32),
-        mlp_width: Some(64),
-        context_length: Some(40),
         dropout: 0.0,
-        ..BertConfig::default()
+        ..fixtures::bert()
     })
 }
 
@@ -163,18 +136,18 @@ fn next(model: &LanguageModel, io: &Tensors) -> Tensor<3> {
 #[test]
 fn adapters_of_gpt2_are_pefts() {
     let lora = lora(Some(&["c_attn", "mlp.c_proj"]));
-    Case::new(gpt(), LANGUAGE, "gpt2-tiny", lora).check(next);
+    Case::new(gpt(), GPT2, "gpt2-tiny", lora).check(next);
 }
 
 #[test]
 fn adapters_of_llama_are_pefts() {
-    let shape = LanguageShape { vocabulary: 61 };
-    Case::new(llama(), shape, "llama-tiny", lora(None)).check(next);
+    let config = LanguageConfig::Llama(llama());
+    Case::new(config, LLAMA, "llama-tiny", lora(None)).check(next);
 }
 
 #[test]
 fn adapters_and_the_head_of_bert_are_pefts() {
-    let mut case = Case::new(bert(), CLASSES, "bert-tiny-seqcls", lora(None));
+    let mut case = Case::new(bert(), BERT_CLASSES, "bert-tiny-seqcls", lora(None));
     case.description.whole = vec!["classifier.weight".into(), "classifier.bias".into()];
     case.check(|model, io| {
         let device = Device::flex().autodiff();
@@ -193,7 +166,7 @@ fn adapters_and_the_head_of_bert_are_pefts() {
 #[test]
 fn fresh_adapters_change_nothing_and_follow_the_seed() {
     let device = Device::flex();
-    let base = gpt().init(&LANGUAGE, 3, &device);
+    let base = gpt().init(&GPT2, 3, &device);
     let io = read("gpt2-tiny/io");
     let fresh = |seed| attach(&gpt(), base.clone(), (&lora(None), &[]), seed).unwrap();
     let forward = |model: &LanguageModel| model.forward(tokens(&io, "input_ids", &device));
@@ -222,7 +195,7 @@ fn fresh_adapters_change_nothing_and_follow_the_seed() {
 
 #[test]
 fn targets_are_the_ends_of_names() {
-    let base = gpt().init(&LANGUAGE, 0, &Device::flex());
+    let base = gpt().init(&GPT2, 0, &Device::flex());
     let adapted = |targets: &[&str]| {
         let model = attach(&gpt(), base.clone(), (&lora(Some(targets)), &[]), 0);
         model.map(|model| adapted(&gpt(), &model).len())
@@ -248,12 +221,7 @@ fn targets_are_the_ends_of_names() {
         "{error}"
     );
     // All that this model has of linear layers is its head.
-    let shape = ImageShape {
-        channels: 3,
-        height: 32,
-        width: 32,
-        outputs: 2,
-    };
+    let shape = images(3, 32, 32, 2);
     let config = ImageConfig::Resnet(ResNetConfig::default());
     let model = config.init(&shape, 0, &Device::flex());
     let error = attach(&config, model, (&lora(None), &[]), 0).unwrap_err();
@@ -265,7 +233,7 @@ fn targets_are_the_ends_of_names() {
 
 #[test]
 fn what_is_trained_as_a_whole_gets_no_adapter() {
-    let base = bert().init(&CLASSES, 0, &Device::flex());
+    let base = bert().init(&BERT_CLASSES, 0, &Device::flex());
     let adapted = |whole: &[String]| {
         let all = lora(Some(&[ALL_LINEAR]));
         let model = attach(&bert(), base.clone(), (&all, whole), 0).unwrap();
@@ -280,7 +248,7 @@ fn what_is_trained_as_a_whole_gets_no_adapter() {
 
 #[test]
 fn a_file_of_other_adapters_is_refused() {
-    let case = Case::new(gpt(), LANGUAGE, "gpt2-tiny", lora(None));
+    let case = Case::new(gpt(), GPT2, "gpt2-tiny", lora(None));
     let error = decode(case.base.clone(), &case.bytes(), &case.description).unwrap_err();
     assert!(matches!(error, WeightsError::Tensors(_)));
     let message = error.to_string();
@@ -307,7 +275,6 @@ fn impossible_values_are_listed() {
         alpha: -1.0,
         targets: Some(Vec::new()),
     };
-    let keys: Vec<_> = config.validate().into_iter().map(|(key, _)| key).collect();
-    assert_eq!(keys, ["rank", "alpha", "targets"]);
+    assert_eq!(keys(config.validate()), ["rank", "alpha", "targets"]);
     assert_eq!(LoraConfig::default().validate(), []);
 }

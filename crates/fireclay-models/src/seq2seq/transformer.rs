@@ -23,9 +23,10 @@ use crate::layers::attention::padding_mask;
 use crate::layers::causal::later_mask;
 use crate::layers::dropout::Dropout;
 use crate::layers::linear::{Linear, xavier};
+use crate::layers::sizes::Sizes;
 use crate::layers::tokens::{embedding, look_up, tied_head};
+use crate::seq2seq::TranslationNetwork;
 use crate::shape::TranslationShape;
-use config::Sizes;
 pub use config::{TransformerConfig, TransformerSize};
 pub use decoder::DecoderCache;
 use decoder::{Decoder, Sources};
@@ -84,34 +85,17 @@ impl TransformerConfig {
     }
 }
 
-impl Transformer {
-    /// Tokens that a source and a target have, at most.
-    pub fn context_length(&self) -> usize {
+impl TranslationNetwork for Transformer {
+    fn context_length(&self) -> usize {
         self.context_length
     }
 
-    /// What the decoder looks at of the source.
-    ///
-    /// # Shapes
-    ///
-    /// - `source`: `[batch, source time]`, no longer than the context
-    /// - `mask`: `[batch, source time]`, true where there is a token
-    /// - result: `[batch, source time, width]`; without meaning where the mask is false
-    pub fn encode(&self, source: Tensor<2, Int>, mask: Tensor<2, Bool>) -> Tensor<3> {
+    fn encode(&self, source: Tensor<2, Int>, mask: Tensor<2, Bool>) -> Tensor<3> {
         let x = self.embed(source, &self.embedding, 0);
         self.transformer.encoder.forward(x, &padding_mask(mask))
     }
 
-    /// The logits of the token after each token of the target, given it and those before it.
-    ///
-    /// # Shapes
-    ///
-    /// - `memory`: `[batch, source time, width]`, from [`encode`](Self::encode)
-    /// - `source_mask`: `[batch, source time]`, true where there is a token
-    /// - `target`: `[batch, time]`, no longer than the context
-    /// - `target_mask`: `[batch, time]`, true where there is a token
-    /// - result: `[batch, time, target vocabulary]`; without meaning where the mask is false
-    pub fn decode(
+    fn decode(
         &self,
         memory: &Tensor<3>,
         source_mask: Tensor<2, Bool>,
@@ -130,15 +114,7 @@ impl Transformer {
         self.read(target, &sources, &mut self.empty_cache())
     }
 
-    /// As [`decode`](Self::decode) for the tokens after those in `cache`, which takes them up; none
-    /// of them is padding. The memory must be the same for the life of a cache.
-    ///
-    /// # Shapes
-    ///
-    /// - `tokens`: `[batch, new]`; with those in the cache no longer than the context
-    /// - `memory` and `source_mask`: as for [`decode`](Self::decode)
-    /// - result: `[batch, new, target vocabulary]`
-    pub fn decode_cached(
+    fn decode_cached(
         &self,
         tokens: Tensor<2, Int>,
         memory: &Tensor<3>,
@@ -154,11 +130,12 @@ impl Transformer {
         self.read(tokens, &sources, cache)
     }
 
-    /// A cache of no tokens.
-    pub fn empty_cache(&self) -> DecoderCache {
+    fn empty_cache(&self) -> DecoderCache {
         self.transformer.decoder.empty_cache()
     }
+}
 
+impl Transformer {
     fn read(
         &self,
         target: Tensor<2, Int>,

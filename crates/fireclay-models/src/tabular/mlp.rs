@@ -25,32 +25,28 @@ use crate::layers::categories::embed;
 use crate::layers::dropout::Dropout;
 use crate::layers::linear::Linear;
 use crate::layers::norm::{LayerNorm, NormKind};
-use crate::limits::{check_least_one, check_rate, saturating_sum};
+use crate::limits::{check, check_least_one, check_rate, saturating_sum};
 use crate::shape::TabularShape;
+use crate::tabular::TabularNetwork;
 
 /// A multilayer perceptron.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, default)]
 pub struct MlpConfig {
     /// The width of each hidden layer.
-    #[serde(default = "default_hidden")]
     pub hidden: Vec<usize>,
     /// The non-linearity after each hidden layer.
-    #[serde(default)]
     pub activation: Activation,
-    /// The probability of zeroing a hidden value while training, in [0, 1).
-    #[serde(default)]
+    /// The probability of zeroing a value of a hidden layer while training, in [0, 1).
     pub dropout: f64,
     /// The normalisation before each activation. A training batch of one row has no variance, so
     /// "batch" needs at least two rows in every batch.
-    #[serde(default)]
     pub norm: NormKind,
     /// Whether a hidden layer as wide as the one before adds its input to its result.
-    #[serde(default)]
     pub residual: bool,
     /// The width of the vectors that stand for categories; by default half the number of
     /// categories of the column, rounded up, and at most 50.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub embedding_dim: Option<usize>,
 }
 
@@ -73,17 +69,10 @@ impl Architecture for MlpConfig {
     type Model = Mlp;
 
     fn validate(&self) -> Vec<(String, String)> {
-        let mut problems = Vec::new();
-        let mut problem = |key: &str, message: String| problems.push((key.to_string(), message));
-        if self.hidden.is_empty() {
-            problem(
-                "hidden",
-                "needs at least one width; type = \"linear\" has no hidden layer".into(),
-            );
-        }
-        if self.hidden.contains(&0) {
-            problem("hidden", "every width must be at least 1".into());
-        }
+        let text = "needs at least one width; type = \"linear\" has no hidden layer";
+        let mut problems = Vec::from_iter(check(!self.hidden.is_empty(), "hidden", text));
+        let text = "every width must be at least 1";
+        problems.extend(check(!self.hidden.contains(&0), "hidden", text));
         problems.extend(check_rate("dropout", self.dropout));
         let vector = self.embedding_dim.unwrap_or(1);
         problems.extend(check_least_one(&[("embedding_dim", vector)]));
@@ -144,7 +133,7 @@ impl Architecture for MlpConfig {
 impl Default for MlpConfig {
     fn default() -> Self {
         Self {
-            hidden: default_hidden(),
+            hidden: vec![64, 32],
             activation: Activation::default(),
             dropout: 0.0,
             norm: NormKind::default(),
@@ -154,24 +143,26 @@ impl Default for MlpConfig {
     }
 }
 
-impl Mlp {
-    /// Maps rows to logits or predictions.
-    ///
-    /// # Shapes
-    ///
-    /// - `numeric`: `[batch, numeric]`
-    /// - `categories`: `[batch, embedded columns]`
-    /// - result: `[batch, outputs]`
-    pub fn forward(&self, numeric: Tensor<2>, categories: Tensor<2, Int>) -> Tensor<2> {
+impl TabularNetwork for Mlp {
+    /// The last hidden layer.
+    fn features(&self, numeric: Tensor<2>, categories: Tensor<2, Int>) -> Tensor<2> {
         let mut x = self.inputs(numeric, &categories);
-        let (output, hidden) = self
-            .layers
-            .split_last()
-            .expect("the output layer always exists");
-        for (index, layer) in hidden.iter().enumerate() {
+        for (index, layer) in self.split().1.iter().enumerate() {
             x = self.block(layer, self.norms.get(index), x);
         }
-        output.forward(x)
+        x
+    }
+
+    fn head(&self, features: Tensor<2>) -> Tensor<2> {
+        self.split().0.forward(features)
+    }
+}
+
+impl Mlp {
+    /// The output and the hidden layers.
+    fn split(&self) -> (&Linear, &[Linear]) {
+        let layers = self.layers.split_last();
+        layers.expect("the output layer always exists")
     }
 
     /// The numeric columns and the vectors of the categories side by side: `[batch, inputs]`.
@@ -223,10 +214,6 @@ impl Norm {
             Self::Layer(norm) => norm.forward(input),
         }
     }
-}
-
-fn default_hidden() -> Vec<usize> {
-    vec![64, 32]
 }
 
 #[cfg(test)]

@@ -23,37 +23,30 @@ use crate::layers::dropout::Dropout;
 use crate::layers::linear::Linear;
 use crate::layers::norm::NormKind;
 use crate::layers::pool::{Pool, global_average};
-use crate::limits::{check_rate, saturating_sum};
+use crate::limits::{check, check_range, check_rate};
 use crate::shape::ImageShape;
+use crate::vision::ImageNetwork;
 
 /// A small convolutional network.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, default)]
 pub struct CnnConfig {
     /// The channels of each block; every block halves height and width.
-    #[serde(default = "default_widths")]
     pub widths: Vec<usize>,
     /// Convolutions in each block.
-    #[serde(default = "one")]
     pub convs: usize,
     /// Height and width of the kernels, an odd number.
-    #[serde(default = "default_kernel")]
     pub kernel: usize,
     /// The normalisation before each activation; "layer" takes each image over all its channels
-    /// and places at once.
-    #[serde(default = "default_norm")]
+    /// and positions at once.
     pub norm: NormKind,
     /// The non-linearity after each convolution.
-    #[serde(default)]
     pub activation: Activation,
     /// How each block halves its feature maps.
-    #[serde(default)]
     pub pool: Pool,
-    /// Whether the output sees the mean of each channel rather than all places.
-    #[serde(default = "yes")]
+    /// Whether the output layer reads the mean of each channel instead of all positions.
     pub global_average: bool,
     /// The probability of zeroing a number before the output while training, in [0, 1).
-    #[serde(default)]
     pub dropout: f64,
 }
 
@@ -75,59 +68,36 @@ impl Architecture for CnnConfig {
     type Model = Cnn;
 
     fn validate(&self) -> Vec<(String, String)> {
-        let mut problems = Vec::new();
-        let mut problem = |key: &str, message: String| problems.push((key.to_string(), message));
-        if self.widths.is_empty() {
-            problem("widths", "needs at least one block".into());
-        }
-        if self
-            .widths
-            .iter()
-            .any(|width| !(1..=MAX_WIDTH).contains(width))
-        {
-            let text = format!("every width must be from 1 to {MAX_WIDTH}");
-            problem("widths", text);
-        }
-        if !(1..=MAX_CONVS).contains(&self.convs) {
-            let text = format!("must be from 1 to {MAX_CONVS}, but is {}", self.convs);
-            problem("convs", text);
-        }
-        if self.kernel.is_multiple_of(2) || self.kernel > MAX_KERNEL {
-            let text = format!(
-                "must be odd and at most {MAX_KERNEL}, but is {}",
-                self.kernel
-            );
-            problem("kernel", text);
-        }
+        let (kernel, range) = (self.kernel, 1..=MAX_WIDTH);
+        let text = "needs at least one block";
+        let mut problems = Vec::from_iter(check(!self.widths.is_empty(), "widths", text));
+        let is_right = self.widths.iter().all(|width| range.contains(width));
+        let text = format!("every width must be from 1 to {MAX_WIDTH}");
+        problems.extend(check(is_right, "widths", text));
+        problems.extend(check_range("convs", self.convs, MAX_CONVS));
+        let is_right = !kernel.is_multiple_of(2) && kernel <= MAX_KERNEL;
+        let text = format!("must be odd and at most {MAX_KERNEL}, but is {kernel}");
+        problems.extend(check(is_right, "kernel", text));
         problems.extend(check_rate("dropout", self.dropout));
         problems
     }
 
     fn validate_for(&self, shape: &ImageShape) -> Vec<(String, String)> {
         let side = shape.height.min(shape.width);
-        if self.side(side) > 0 {
-            return Vec::new();
-        }
         let text = format!(
             "{} blocks halve the image as often, but its shorter side has {side} pixels: at most {} fit",
             self.widths.len(),
-            side.ilog2()
+            side.max(1).ilog2()
         );
-        vec![("widths".to_string(), text)]
+        Vec::from_iter(check(self.side(side) > 0, "widths", text))
     }
 
     fn least_weights(&self, shape: &ImageShape) -> usize {
-        let area = self.kernel.saturating_mul(self.kernel);
-        let block = |&width: &usize| width.saturating_mul(self.convs).saturating_mul(area);
-        let positions = match self.global_average {
-            true => 1,
-            false => self
-                .side(shape.height)
-                .saturating_mul(self.side(shape.width)),
-        };
-        saturating_sum(self.widths.iter().map(block))
-            .max(shape.channels)
-            .saturating_add(positions.max(shape.outputs))
+        let [convs, kernel] = [self.convs, self.kernel].map(|number| number as f64);
+        let widths: f64 = self.widths.iter().map(|width| *width as f64).sum();
+        let blocks = (widths * convs * kernel * kernel) as usize;
+        let head = self.positions(shape).max(shape.outputs);
+        blocks.max(shape.channels).saturating_add(head)
     }
 
     fn has_batch_norm(&self) -> bool {
@@ -142,14 +112,10 @@ impl Architecture for CnnConfig {
             Block::new(self, inputs, width, &mut init)
         };
         let blocks = self.widths.iter().map(&mut block).collect();
-        let positions = match self.global_average {
-            true => 1,
-            false => self.side(shape.height) * self.side(shape.width),
-        };
         Cnn {
             blocks,
             dropout: init.dropout(self.dropout),
-            fc: init.linear(channels * positions, shape.outputs, true),
+            fc: init.linear(channels * self.positions(shape), shape.outputs, true),
             activation: self.activation,
             pool: self.pool,
             global_average: self.global_average,
@@ -175,38 +141,45 @@ impl CnnConfig {
     fn side(&self, pixels: usize) -> usize {
         self.widths.iter().fold(pixels, |side, _| side / 2)
     }
+
+    /// The pixels of each channel that the output is given.
+    fn positions(&self, shape: &ImageShape) -> usize {
+        let [height, width] = [shape.height, shape.width].map(|pixels| self.side(pixels));
+        match self.global_average {
+            true => 1,
+            false => height.saturating_mul(width),
+        }
+    }
 }
 
 impl Default for CnnConfig {
     fn default() -> Self {
         Self {
-            widths: default_widths(),
-            convs: one(),
-            kernel: default_kernel(),
-            norm: default_norm(),
+            widths: vec![32, 64],
+            convs: 1,
+            kernel: 3,
+            norm: NormKind::Batch,
             activation: Activation::default(),
             pool: Pool::default(),
-            global_average: yes(),
+            global_average: true,
             dropout: 0.0,
         }
     }
 }
 
-impl Cnn {
-    /// Maps images to logits or predictions.
-    ///
-    /// # Shapes
-    ///
-    /// - `images`: `[batch, channels, height, width]`
-    /// - result: `[batch, outputs]`
-    pub fn forward(&self, images: Tensor<4>) -> Tensor<2> {
+impl ImageNetwork for Cnn {
+    fn features(&self, images: Tensor<4>) -> Tensor<2> {
         let step = |x, block: &Block| self.pool.halve(block.forward(x, self.activation));
         let x = self.blocks.iter().fold(images, step);
         let x = match self.global_average {
             true => global_average(x),
             false => x.flatten::<2>(1, 3),
         };
-        self.fc.forward(self.dropout.forward(x))
+        self.dropout.forward(x)
+    }
+
+    fn head(&self, features: Tensor<2>) -> Tensor<2> {
+        self.fc.forward(features)
     }
 }
 
@@ -280,26 +253,6 @@ impl Norm {
 const MAX_WIDTH: usize = 1 << 14;
 const MAX_CONVS: usize = 1000;
 const MAX_KERNEL: usize = 99;
-
-fn default_widths() -> Vec<usize> {
-    vec![32, 64]
-}
-
-fn one() -> usize {
-    1
-}
-
-fn default_kernel() -> usize {
-    3
-}
-
-fn default_norm() -> NormKind {
-    NormKind::Batch
-}
-
-fn yes() -> bool {
-    true
-}
 
 #[cfg(test)]
 mod tests;

@@ -19,9 +19,10 @@ use fireclay_kernels::gelu;
 use crate::init::{Init, Values};
 use crate::layers::conv::{Conv, Conv2d};
 use crate::layers::drop_path::{DropPath, rising};
-use crate::layers::linear::Linear;
+use crate::layers::linear::{Linear, normal};
 use crate::layers::norm::LayerNorm;
 use crate::shape::ImageShape;
+use crate::vision::ImageNetwork;
 pub use config::{ConvNextConfig, ConvNextSize};
 
 /// The module that [`ConvNextConfig`] builds.
@@ -59,18 +60,16 @@ impl ConvNextConfig {
     }
 }
 
-impl ConvNext {
-    /// Maps images to logits.
-    ///
-    /// # Shapes
-    ///
-    /// - `images`: `[batch, channels, height, width]`
-    /// - result: `[batch, outputs]`
-    pub fn forward(&self, images: Tensor<4>) -> Tensor<2> {
+impl ImageNetwork for ConvNext {
+    fn features(&self, images: Tensor<4>) -> Tensor<2> {
         let x = norm_channels(&self.stem_norm, self.stem.forward(images));
         let x = self.stages.iter().fold(x, |x, stage| stage.forward(x));
         let x = x.flatten::<3>(2, 3).mean_dim(2).squeeze_dim(2); // [batch, channels]
-        self.head.forward(self.norm.forward(x))
+        self.norm.forward(x)
+    }
+
+    fn head(&self, features: Tensor<2>) -> Tensor<2> {
+        self.head.forward(features)
     }
 }
 
@@ -159,26 +158,17 @@ fn norm_channels(norm: &LayerNorm, input: Tensor<4>) -> Tensor<4> {
     x.permute([0, 3, 1, 2])
 }
 
-/// One linear map of each patch of `side` x `side` pixels; patches do not overlap.
 fn patches(inputs: usize, outputs: usize, side: usize, init: &mut Init) -> Conv2d {
-    let conv = Conv {
-        stride: side,
-        padding: 0,
-        bias: true,
-        ..Conv::new(inputs, outputs, side)
-    };
-    conv.build(init, WEIGHTS, Values::ZEROS)
+    Conv::patches(inputs, outputs, side).build(init, WEIGHTS, Values::ZEROS)
 }
 
 fn linear(inputs: usize, outputs: usize, init: &mut Init) -> Linear {
-    Linear {
-        weight: init.param([inputs, outputs], WEIGHTS),
-        bias: Some(init.param([outputs], Values::ZEROS)),
-    }
+    normal(inputs, outputs, STD, true, init)
 }
 
 /// The paper cuts these at two, not at two deviations, which never happens.
-const WEIGHTS: Values = Values::Normal { std: 0.02 };
+const STD: f64 = 0.02;
+const WEIGHTS: Values = Values::Normal { std: STD };
 
 #[cfg(test)]
 mod tests;

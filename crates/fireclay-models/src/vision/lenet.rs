@@ -16,22 +16,20 @@ use crate::layers::activation::Activation;
 use crate::layers::conv::{Conv, Conv2d};
 use crate::layers::linear::Linear;
 use crate::layers::pool::Pool;
-use crate::limits::saturating_sum;
+use crate::limits::{check, saturating_sum};
 use crate::shape::ImageShape;
+use crate::vision::ImageNetwork;
 
 /// LeNet-5.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, default)]
 pub struct LenetConfig {
     /// The non-linearity; the paper's is "tanh".
-    #[serde(default)]
     pub activation: Activation,
     /// How the feature maps are halved; the paper's is "average".
-    #[serde(default)]
     pub pool: Pool,
-    /// Zeros around the image. Two make of 28 × 28 pixels the 32 × 32 of the paper; images of
-    /// that size need none.
-    #[serde(default = "default_padding")]
+    /// Zeros on each side of the image. Two turn 28 × 28 pixels into the 32 × 32 of the paper;
+    /// images of that size need none.
     pub padding: usize,
 }
 
@@ -54,27 +52,19 @@ impl Architecture for LenetConfig {
     type Model = LeNet;
 
     fn validate(&self) -> Vec<(String, String)> {
-        match self.padding > MAX_PADDING {
-            true => {
-                let text = format!("must be at most {MAX_PADDING}, but is {}", self.padding);
-                vec![("padding".to_string(), text)]
-            }
-            false => Vec::new(),
-        }
+        let padding = self.padding;
+        let text = format!("must be at most {MAX_PADDING}, but is {padding}");
+        Vec::from_iter(check(padding <= MAX_PADDING, "padding", text))
     }
 
     fn validate_for(&self, shape: &ImageShape) -> Vec<(String, String)> {
+        let ImageShape { height, width, .. } = *shape;
         let least = 16usize.saturating_sub(2 * self.padding);
-        match self.side(shape.height).min(self.side(shape.width)) {
-            0 => {
-                let (height, width) = (shape.height, shape.width);
-                let text = format!(
-                    "lenet needs images of at least {least} pixels a side, but they are {height} × {width}: enlarge them or raise padding"
-                );
-                vec![("padding".to_string(), text)]
-            }
-            _ => Vec::new(),
-        }
+        let text = format!(
+            "lenet needs images of at least {least} pixels a side, but they are {height} × {width}: enlarge them or raise padding"
+        );
+        let fits = self.side(height.min(width)) > 0;
+        Vec::from_iter(check(fits, "padding", text))
     }
 
     fn least_weights(&self, shape: &ImageShape) -> usize {
@@ -131,27 +121,26 @@ impl Default for LenetConfig {
         Self {
             activation: Activation::default(),
             pool: Pool::default(),
-            padding: default_padding(),
+            padding: 2,
         }
     }
 }
 
-impl LeNet {
-    /// Maps images to logits or predictions.
-    ///
-    /// # Shapes
-    ///
-    /// - `images`: `[batch, channels, height, width]`
-    /// - result: `[batch, outputs]`
-    pub fn forward(&self, images: Tensor<4>) -> Tensor<2> {
+impl ImageNetwork for LeNet {
+    fn features(&self, images: Tensor<4>) -> Tensor<2> {
         let x = self.convolve(&self.conv1, images); // [batch, 6, 14, 14] for 28 × 28 pixels
         let x = self.convolve(&self.conv2, x); // [batch, 16, 5, 5]
         let x = x.flatten::<2>(1, 3);
         let x = self.activation.forward(self.fc1.forward(x));
-        let x = self.activation.forward(self.fc2.forward(x));
-        self.fc3.forward(x)
+        self.activation.forward(self.fc2.forward(x))
     }
 
+    fn head(&self, features: Tensor<2>) -> Tensor<2> {
+        self.fc3.forward(features)
+    }
+}
+
+impl LeNet {
     fn convolve(&self, conv: &Conv2d, x: Tensor<4>) -> Tensor<4> {
         self.pool.halve(self.activation.forward(conv.forward(x)))
     }
@@ -160,23 +149,15 @@ impl LeNet {
 /// More zeros than any image needs would only make the first fully connected layer enormous.
 const MAX_PADDING: usize = 16;
 
-fn default_padding() -> usize {
-    2
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::check::check_model;
+    use crate::fixtures::images;
     use crate::vision::ImageConfig;
 
     fn shape(channels: usize, height: usize, width: usize) -> ImageShape {
-        ImageShape {
-            channels,
-            height,
-            width,
-            outputs: 10,
-        }
+        images(channels, height, width, 10)
     }
 
     fn count(config: &LenetConfig, shape: ImageShape) -> usize {
@@ -231,12 +212,5 @@ mod tests {
         let model = config.init(&shape(1, side, side), 0, &device);
         let images = Tensor::zeros([2, 1, side, side], &device);
         assert_eq!(model.forward(images).dims(), [2, 10]);
-    }
-
-    #[test]
-    fn defaults_come_from_an_empty_table() {
-        let config: LenetConfig = serde_json::from_str("{}").unwrap();
-        assert_eq!(config, LenetConfig::default());
-        assert!(serde_json::from_str::<LenetConfig>(r#"{"pol": "max"}"#).is_err());
     }
 }

@@ -16,12 +16,13 @@ use burn::module::Module;
 use burn::tensor::Tensor;
 use burn::tensor::activation::{hard_sigmoid, hard_swish, relu};
 
-use crate::init::{Init, Values};
+use crate::init::Init;
 use crate::layers::batch_norm::BatchNorm;
 use crate::layers::conv::{Conv, Conv2d};
 use crate::layers::dropout::Dropout;
-use crate::layers::linear::Linear;
+use crate::layers::linear::{Linear, normal};
 use crate::shape::ImageShape;
+use crate::vision::ImageNetwork;
 pub use config::{MobileNetV3Config, MobileNetV3Size};
 use config::{Row, round_to_eight};
 use tables::{Activation, HARD_SWISH};
@@ -52,21 +53,15 @@ impl MobileNetV3Config {
         features.push(Feature::Conv(ConvNorm::new(wide, HARD_SWISH, &mut init)));
         MobileNetV3 {
             features,
-            hidden: linear(hidden, last, &mut init),
+            hidden: normal(hidden, last, 0.01, true, &mut init),
             dropout: init.dropout(self.dropout),
-            head: linear(last, shape.outputs, &mut init),
+            head: normal(last, shape.outputs, 0.01, true, &mut init),
         }
     }
 }
 
-impl MobileNetV3 {
-    /// Maps images to logits.
-    ///
-    /// # Shapes
-    ///
-    /// - `images`: `[batch, channels, height, width]`
-    /// - result: `[batch, outputs]`
-    pub fn forward(&self, images: Tensor<4>) -> Tensor<2> {
+impl ImageNetwork for MobileNetV3 {
+    fn features(&self, images: Tensor<4>) -> Tensor<2> {
         let x = self
             .features
             .iter()
@@ -75,8 +70,11 @@ impl MobileNetV3 {
                 Feature::Block(block) => block.forward(x),
             });
         let x = mean_of_image(x).flatten(1, 3); // [batch, channels]
-        let x = self.dropout.forward(hard_swish(self.hidden.forward(x)));
-        self.head.forward(x)
+        self.dropout.forward(hard_swish(self.hidden.forward(x)))
+    }
+
+    fn head(&self, features: Tensor<2>) -> Tensor<2> {
+        self.head.forward(features)
     }
 }
 
@@ -102,13 +100,8 @@ enum Layer {
 
 impl Block {
     fn new(row: &Row, init: &mut Init) -> Self {
-        let Row {
-            input,
-            expanded,
-            output,
-            activation,
-            ..
-        } = *row;
+        let (input, expanded, output) = (row.input, row.expanded, row.output);
+        let activation = row.activation;
         let mut block = Vec::new();
         if expanded != input {
             let widen = Conv::new(input, expanded, 1);
@@ -209,13 +202,6 @@ fn pointwise(inputs: usize, outputs: usize, init: &mut Init) -> Conv2d {
         ..Conv::new(inputs, outputs, 1)
     };
     conv.he(init)
-}
-
-fn linear(inputs: usize, outputs: usize, init: &mut Init) -> Linear {
-    Linear {
-        weight: init.param([inputs, outputs], Values::Normal { std: 0.01 }),
-        bias: Some(init.param([outputs], Values::ZEROS)),
-    }
 }
 
 /// The mean over height and width, which stay as axes of length 1.

@@ -12,7 +12,7 @@
 mod block;
 mod config;
 #[cfg(test)]
-pub(crate) mod tests;
+mod tests;
 
 use burn::module::Module;
 use burn::tensor::Tensor;
@@ -26,6 +26,7 @@ use crate::layers::dropout::Dropout;
 use crate::layers::linear::Linear;
 use crate::layers::pool::global_average;
 use crate::shape::ImageShape;
+use crate::vision::ImageNetwork;
 use block::Block;
 pub use config::{BlockKind, ResNetConfig, Shortcut, Stem};
 
@@ -100,20 +101,19 @@ impl ResNetConfig {
     }
 }
 
-impl ResNet {
-    /// Maps images to logits or predictions.
-    ///
-    /// # Shapes
-    ///
-    /// - `images`: `[batch, channels, height, width]`
-    /// - result: `[batch, outputs]`
-    pub fn forward(&self, images: Tensor<4>) -> Tensor<2> {
+impl ImageNetwork for ResNet {
+    fn features(&self, images: Tensor<4>) -> Tensor<2> {
         let blocks = self.stages().into_iter().flatten();
         let x = blocks.fold(self.stem(images), |x, block| block.forward(x));
-        let x = global_average(x); // [batch, features]
-        self.fc.forward(self.dropout.forward(x))
+        self.dropout.forward(global_average(x))
     }
 
+    fn head(&self, features: Tensor<2>) -> Tensor<2> {
+        self.fc.forward(features)
+    }
+}
+
+impl ResNet {
     /// `[batch, channels, height, width]` -> `[batch, width, height / 4, width / 4]`, or the same
     /// height and width with the stem for small images.
     fn stem(&self, images: Tensor<4>) -> Tensor<4> {

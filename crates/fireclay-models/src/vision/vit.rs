@@ -24,6 +24,7 @@ use crate::layers::dropout::Dropout;
 use crate::layers::linear::{Linear, xavier};
 use crate::layers::norm::LayerNorm;
 use crate::shape::ImageShape;
+use crate::vision::ImageNetwork;
 use config::Sizes;
 pub use config::{VitConfig, VitSize};
 
@@ -43,9 +44,13 @@ impl VitConfig {
     fn build(&self, shape: &ImageShape, mut init: Init) -> Vit {
         let Sizes { hidden, .. } = self.sizes();
         let [rows, columns] = self.grid(shape);
+        let patches = Conv::patches(shape.channels, hidden, self.patch_size);
+        let fan_in = shape.channels * self.patch_size * self.patch_size;
+        // torchvision cuts this at two, not at two deviations, which never happens.
+        let std = (fan_in as f64).powf(-0.5);
         Vit {
             class_token: init.param([1, 1, hidden], Values::ZEROS),
-            conv_proj: patches(shape.channels, hidden, self.patch_size, &mut init),
+            conv_proj: patches.build(&mut init, Values::Normal { std }, Values::ZEROS),
             encoder: Encoder::new(self, 1 + rows * columns, &mut init),
             heads: Linear {
                 weight: init.param([hidden, shape.outputs], Values::ZEROS),
@@ -55,18 +60,19 @@ impl VitConfig {
     }
 }
 
-impl Vit {
-    /// Maps images to logits.
-    ///
-    /// # Shapes
-    ///
-    /// - `images`: `[batch, channels, height, width]`, of the size that the model was built for
-    /// - result: `[batch, outputs]`
-    pub fn forward(&self, images: Tensor<4>) -> Tensor<2> {
+impl ImageNetwork for Vit {
+    /// The class token.
+    fn features(&self, images: Tensor<4>) -> Tensor<2> {
         let class = self.encode(images).narrow(1, 0, 1); // [batch, 1, hidden]
-        self.heads.forward(class.squeeze_dim(1))
+        class.squeeze_dim(1)
     }
 
+    fn head(&self, features: Tensor<2>) -> Tensor<2> {
+        self.heads.forward(features)
+    }
+}
+
+impl Vit {
     /// The tokens after the last block and its norm, the class token first.
     ///
     /// # Shapes
@@ -213,22 +219,6 @@ impl Mlp {
 }
 
 const EPSILON: f64 = 1e-6;
-
-/// One linear map of each patch's pixels.
-fn patches(channels: usize, hidden: usize, side: usize, init: &mut Init) -> Conv2d {
-    let fan_in = channels * side * side;
-    // torchvision cuts this at two, not at two deviations, which never happens.
-    let values = Values::Normal {
-        std: (fan_in as f64).powf(-0.5),
-    };
-    let conv = Conv {
-        stride: side,
-        padding: 0,
-        bias: true,
-        ..Conv::new(channels, hidden, side)
-    };
-    conv.build(init, values, Values::ZEROS)
-}
 
 #[cfg(test)]
 mod tests;

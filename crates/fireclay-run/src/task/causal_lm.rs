@@ -5,7 +5,7 @@ use burn::tensor::{ExecutionError, Gradients, Int, Tensor};
 use burn::train::metric::{Adaptor, LossInput, LossMetric};
 use burn::train::{InferenceStep, ItemLazy, SupervisedTraining, TrainOutput, TrainStep};
 use fireclay_kernels::cross_entropy;
-use fireclay_models::LanguageModel;
+use fireclay_models::{LanguageModel, LanguageNetwork};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

@@ -7,7 +7,7 @@ use burn::tensor::{ExecutionError, Int, Tensor};
 use burn::train::metric::{Adaptor, LossInput, LossMetric};
 use burn::train::{InferenceStep, ItemLazy, SupervisedTraining, TrainOutput, TrainStep};
 use fireclay_kernels::cross_entropy;
-use fireclay_models::EncoderModel;
+use fireclay_models::{EncoderModel, EncoderNetwork};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

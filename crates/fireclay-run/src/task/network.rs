@@ -3,7 +3,9 @@
 use super::labelled::Labelled;
 use burn::module::{Module, ModuleDisplay};
 use burn::tensor::{Bool, FloatDType, Int, Tensor};
-use fireclay_models::{EncoderModel, ImageModel, Tabular};
+use fireclay_models::{
+    EncoderModel, EncoderNetwork, ImageModel, ImageNetwork, Tabular, TabularNetwork,
+};
 
 /// A model whose outputs are the logits or numbers of a task.
 pub trait Network: Module + ModuleDisplay + 'static {
@@ -27,7 +29,7 @@ impl Network for Tabular {
     type Input = TableInput;
 
     fn forward(&self, input: TableInput) -> Tensor<2> {
-        Tabular::forward(self, input.numeric, input.categories).cast(FloatDType::F32)
+        TabularNetwork::forward(self, input.numeric, input.categories).cast(FloatDType::F32)
     }
 }
 
@@ -36,7 +38,7 @@ impl Network for ImageModel {
     type Input = Tensor<4>;
 
     fn forward(&self, images: Tensor<4>) -> Tensor<2> {
-        ImageModel::forward(self, images).cast(FloatDType::F32)
+        ImageNetwork::forward(self, images).cast(FloatDType::F32)
     }
 }
 

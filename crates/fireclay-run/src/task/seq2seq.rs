@@ -4,7 +4,7 @@ use burn::module::Module;
 use burn::tensor::{Bool, Int, Tensor};
 use burn::train::metric::LossMetric;
 use burn::train::{InferenceStep, SupervisedTraining, TrainOutput, TrainStep};
-use fireclay_models::TranslationModel;
+use fireclay_models::{TranslationModel, TranslationNetwork};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

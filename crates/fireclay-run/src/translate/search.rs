@@ -2,7 +2,7 @@
 
 use burn::tensor::activation::log_softmax;
 use burn::tensor::{Bool, Device, Int, Tensor, TensorData};
-use fireclay_models::{DecoderCache, TranslationModel};
+use fireclay_models::{DecoderCache, TranslationModel, TranslationNetwork};
 
 use crate::task::TextInput;
 

@@ -3,7 +3,7 @@
 use burn::tensor::{Device, Tensor};
 use fireclay_data::arrow::array::RecordBatch;
 use fireclay_data::{DataError, TextData, TextFormat, TokenSplit, Tokenizer};
-use fireclay_models::{LanguageConfig, LanguageModel, LanguageShape};
+use fireclay_models::{LanguageConfig, LanguageModel, LanguageNetwork, LanguageShape};
 
 use super::shared::{evaluate_each, evaluate_on, merged, pass};
 use super::spec::{Assumptions, InputSpec};

@@ -10,16 +10,15 @@ use crate::family::{Architecture, Layered, TextArchitecture};
 use crate::hugging_face::HuggingFaceClass;
 use crate::init::Init;
 use crate::layers::activation::Activation;
-use crate::limits::{
-    check_heads, check_layers, check_least_one, check_positive, check_rate, saturating_sum,
-};
+use crate::layers::sizes::Sizes;
+use crate::limits::{check_positive, check_rate};
 use crate::shape::EncoderShape;
 
 /// An encoder as in BERT.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct BertConfig {
-    /// The published size from which the numbers below come where they are not given; by default
+    /// The published size, which gives the numbers below that are not set; by default
     /// "bert-base".
     #[serde(skip_serializing_if = "Option::is_none")]
     pub size: Option<BertSize>,
@@ -35,7 +34,7 @@ pub struct BertConfig {
     /// The width inside each block's MLP; by default four times the width of the tokens.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mlp_width: Option<usize>,
-    /// Tokens that the model looks at, at most; by default 512.
+    /// The most tokens that the model reads; by default 512.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub context_length: Option<usize>,
     /// The number of kinds of tokens, which tell a first sentence from a second.
@@ -45,7 +44,7 @@ pub struct BertConfig {
     pub dropout: f64,
     /// The non-linearity of each MLP and of the masked language model's head.
     pub activation: Activation,
-    /// What is added to the variance in each norm.
+    /// The number that each norm adds to the variance.
     pub norm_eps: f64,
 }
 
@@ -60,73 +59,35 @@ pub enum BertSize {
     BertLarge,
 }
 
-/// The numbers of a configuration, from its options or else the published size.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Sizes {
-    pub layers: usize,
-    pub heads: usize,
-    pub width: usize,
-    pub mlp_width: usize,
-    pub context_length: usize,
-}
-
 impl Architecture for BertConfig {
     type Shape = EncoderShape;
     type Model = Bert;
 
     fn validate(&self) -> Vec<(String, String)> {
-        let Sizes {
-            layers,
-            heads,
-            width,
-            context_length,
-            ..
-        } = self.sizes();
-        let mut problems = check_least_one(&[
-            ("layers", layers),
-            ("heads", heads),
-            ("width", width),
+        let others = [
             ("mlp_width", self.mlp_width.unwrap_or(1)),
-            ("context_length", context_length),
+            ("context_length", self.context_length()),
             ("token_types", self.token_types),
-        ]);
-        problems.extend(check_layers(layers));
-        problems.extend(check_heads(heads, width, self.heads.is_some()));
+        ];
+        let mut problems = self.sizes().problems(self.heads.is_some(), &others);
         problems.extend(check_rate("dropout", self.dropout));
         problems.extend(check_positive("norm_eps", self.norm_eps));
         problems
     }
 
-    /// The number of weights, saturating.
+    /// The number of weights, in `f64`, which does not overflow.
     fn least_weights(&self, shape: &EncoderShape) -> usize {
-        let Sizes {
-            layers,
-            width,
-            mlp_width,
-            context_length,
-            ..
-        } = self.sizes();
-        let linear =
-            |inputs: usize, outputs: usize| inputs.saturating_add(1).saturating_mul(outputs);
-        let norm = width.saturating_mul(2);
-        let rows = saturating_sum([shape.vocabulary, context_length, self.token_types]);
-        let block = saturating_sum([
-            linear(width, width).saturating_mul(4),
-            linear(width, mlp_width),
-            linear(mlp_width, width),
-            norm.saturating_mul(2),
-        ]);
+        let [layers, width, mlp_width] = self.sizes().numbers();
+        let rows = [shape.vocabulary, self.context_length(), self.token_types];
+        let rows: f64 = rows.iter().map(|rows| *rows as f64).sum();
+        let linear = |inputs: f64, outputs: f64| (inputs + 1.0) * outputs;
+        let mlp = linear(width, mlp_width) + linear(mlp_width, width);
+        let block = 4.0 * linear(width, width) + mlp + 4.0 * width;
         let head = match shape.outputs {
-            None => norm.saturating_add(shape.vocabulary),
-            Some(outputs) => linear(width, outputs),
+            None => 2.0 * width + shape.vocabulary as f64,
+            Some(outputs) => linear(width, outputs as f64),
         };
-        saturating_sum([
-            rows.saturating_mul(width),
-            norm,
-            layers.saturating_mul(block),
-            linear(width, width),
-            head,
-        ])
+        (rows * width + 2.0 * width + layers * block + linear(width, width) + head) as usize
     }
 
     fn init(&self, shape: &EncoderShape, seed: u64, device: &Device) -> Bert {
@@ -175,7 +136,7 @@ impl Layered for BertConfig {
 
 impl TextArchitecture for BertConfig {
     fn context_length(&self) -> usize {
-        self.sizes().context_length
+        self.context_length.unwrap_or(512)
     }
 
     /// That of the published models.
@@ -190,18 +151,15 @@ impl TextArchitecture for BertConfig {
 
 impl BertConfig {
     pub(super) fn sizes(&self) -> Sizes {
-        let (layers, heads, width) = match self.size.unwrap_or_default() {
-            BertSize::BertBase => (12, 12, 768),
-            BertSize::BertLarge => (24, 16, 1024),
+        let published = match self.size.unwrap_or_default() {
+            BertSize::BertBase => [12, 12, 768],
+            BertSize::BertLarge => [24, 16, 1024],
         };
-        let width = self.width.unwrap_or(width);
-        Sizes {
-            layers: self.layers.unwrap_or(layers),
-            heads: self.heads.unwrap_or(heads),
-            width,
-            mlp_width: self.mlp_width.unwrap_or(width.saturating_mul(4)),
-            context_length: self.context_length.unwrap_or(512),
-        }
+        Sizes::new(
+            published,
+            [self.layers, self.heads, self.width],
+            self.mlp_width,
+        )
     }
 }
 

@@ -2,7 +2,8 @@
 
 use serde_json::{Map, Value};
 
-use super::config::{BertConfig, Sizes};
+use super::config::BertConfig;
+use crate::family::TextArchitecture;
 use crate::hugging_face::{Entry, HuggingFaceClass, Reader, document};
 use crate::layers::activation::Activation;
 use crate::shape::EncoderShape;
@@ -42,20 +43,15 @@ impl BertConfig {
     }
 
     fn entries(&self, shape: &EncoderShape) -> Vec<Entry> {
-        let Sizes {
-            layers,
-            heads,
-            width,
-            mlp_width,
-            context_length,
-        } = self.sizes();
+        let sizes = self.sizes();
+        let context_length = self.context_length();
         let dropout = |key| Entry::new(key, "dropout", self.dropout).not_compared();
         vec![
             Entry::model_type("bert", "bert"),
-            Entry::new("num_hidden_layers", "layers", layers),
-            Entry::new("num_attention_heads", "heads", heads),
-            Entry::new("hidden_size", "width", width),
-            Entry::new("intermediate_size", "mlp_width", mlp_width),
+            Entry::new("num_hidden_layers", "layers", sizes.layers),
+            Entry::new("num_attention_heads", "heads", sizes.heads),
+            Entry::new("hidden_size", "width", sizes.width),
+            Entry::new("intermediate_size", "mlp_width", sizes.mlp_width),
             Entry::new("max_position_embeddings", "context_length", context_length),
             Entry::new("type_vocab_size", "token_types", self.token_types),
             Entry::activation("hidden_act", self.activation),

@@ -4,33 +4,11 @@ use super::*;
 use crate::check::{check_digits, check_model};
 use crate::encoder::{EncoderConfig, EncoderModel};
 use crate::family::{Architecture, Family, Pretrainable};
+use crate::fixtures::{BERT_CLASSES, BERT_MASKED, bert, keys};
 use crate::reference::{
-    self, Tensors, assert_close, assert_close_at, assert_gradients, assert_names, fill, generator,
-    gradients, mask, read, token_loss, tokens,
+    self, Tensors, assert_close, assert_close_at, assert_drops, assert_gradients, assert_names,
+    fill, gradients, mask, read, token_loss, tokens,
 };
-
-/// The masked language model in `tests/data/bert-tiny-mlm`.
-const MASKED: EncoderShape = EncoderShape {
-    vocabulary: 101,
-    outputs: None,
-};
-/// The classifier in `tests/data/bert-tiny-seqcls`.
-const CLASSES: EncoderShape = EncoderShape {
-    vocabulary: 101,
-    outputs: Some(3),
-};
-
-/// The size of both.
-fn tiny() -> BertConfig {
-    BertConfig {
-        layers: Some(2),
-        heads: Some(4),
-        width: Some(32),
-        mlp_width: Some(64),
-        context_length: Some(40),
-        ..BertConfig::default()
-    }
-}
 
 fn filled(config: &BertConfig, shape: &EncoderShape, device: &Device) -> Bert {
     let name = match shape.outputs {
@@ -69,7 +47,10 @@ fn masked_loss(logits: Tensor<3>, io: &Tensors) -> Tensor<1> {
 #[test]
 fn the_masked_language_model_has_hugging_faces_logits() {
     let device = Device::flex();
-    let (model, io) = (filled(&tiny(), &MASKED, &device), read("bert-tiny-mlm/io"));
+    let (model, io) = (
+        filled(&bert(), &BERT_MASKED, &device),
+        read("bert-tiny-mlm/io"),
+    );
     let logits = masked_logits(&model, &io, &device);
     assert_close_at(logits.clone(), &io, "logits", "attention_mask", 1e-5);
     let loss = masked_loss(logits, &io).into_data();
@@ -80,15 +61,18 @@ fn the_masked_language_model_has_hugging_faces_logits() {
 }
 
 #[test]
-fn some_places_have_the_logits_that_they_have_among_all() {
+fn some_positions_have_the_logits_that_they_have_among_all() {
     let device = Device::flex();
-    let (model, io) = (filled(&tiny(), &MASKED, &device), read("bert-tiny-mlm/io"));
+    let (model, io) = (
+        filled(&bert(), &BERT_MASKED, &device),
+        read("bert-tiny-mlm/io"),
+    );
     let (tokens, types, mask) = inputs(&io, &device);
-    let places = Tensor::from_data([17, 3, 0, 21], &device);
+    let positions = Tensor::from_data([17, 3, 0, 21], &device);
     let all = masked_logits(&model, &io, &device);
-    let some = EncoderModel::Bert(model).forward_positions(tokens, types, mask, places.clone());
+    let some = EncoderModel::Bert(model).forward_positions(tokens, types, mask, positions.clone());
     let all: Tensor<2> = all.flatten(0, 1);
-    let expected = all.select(0, places).into_data();
+    let expected = all.select(0, positions).into_data();
     assert_close(&some.into_data(), &expected, 1e-6, "logits");
 }
 
@@ -96,7 +80,7 @@ fn some_places_have_the_logits_that_they_have_among_all() {
 fn the_classifier_has_hugging_faces_logits() {
     let device = Device::flex();
     let (model, io) = (
-        filled(&tiny(), &CLASSES, &device),
+        filled(&bert(), &BERT_CLASSES, &device),
         read("bert-tiny-seqcls/io"),
     );
     let logits = class_logits(&model, &io, &device);
@@ -111,9 +95,12 @@ fn gradients_are_hugging_faces() {
     // Dropout off, as in the reference.
     let config = BertConfig {
         dropout: 0.0,
-        ..tiny()
+        ..bert()
     };
-    for (case, shape) in [("bert-tiny-mlm", MASKED), ("bert-tiny-seqcls", CLASSES)] {
+    for (case, shape) in [
+        ("bert-tiny-mlm", BERT_MASKED),
+        ("bert-tiny-seqcls", BERT_CLASSES),
+    ] {
         let model = filled(&config, &shape, &device);
         let io = read(&format!("{case}/io"));
         let loss = match shape.outputs {
@@ -134,15 +121,15 @@ fn gradients_are_hugging_faces() {
 
 #[test]
 fn names_and_shapes_are_hugging_faces() {
-    let config = EncoderConfig::Bert(tiny());
-    assert_names(&config, &MASKED, read("bert-tiny-mlm/model"));
-    assert_names(&config, &CLASSES, read("bert-tiny-seqcls/model"));
+    let config = EncoderConfig::Bert(bert());
+    assert_names(&config, &BERT_MASKED, read("bert-tiny-mlm/model"));
+    assert_names(&config, &BERT_CLASSES, read("bert-tiny-seqcls/model"));
 }
 
 #[test]
 fn what_fills_a_row_up_changes_nothing() {
     let device = Device::flex();
-    let model = filled(&tiny(), &CLASSES, &device);
+    let model = filled(&bert(), &BERT_CLASSES, &device);
     let row = |ids: &[i64]| reference::row(ids, &device);
     let run = |ids: &[i64]| {
         let tokens = row(ids);
@@ -180,31 +167,26 @@ fn every_size_has_its_published_number_of_weights() {
         assert_eq!(config.validate(), []);
     }
     // And what is counted is what is built.
-    for shape in [MASKED, CLASSES] {
-        let model = tiny().init(&shape, 0, &Device::flex());
-        assert_eq!(model.num_params(), tiny().least_weights(&shape));
+    for shape in [BERT_MASKED, BERT_CLASSES] {
+        let model = bert().init(&shape, 0, &Device::flex());
+        assert_eq!(model.num_params(), bert().least_weights(&shape));
     }
 }
 
 #[test]
 fn dropout_acts_in_training_only() {
-    let _alone = generator();
-    let (device, io) = (Device::flex().autodiff(), read("bert-tiny-seqcls/io"));
-    let model = filled(&tiny(), &CLASSES, &device);
-    let run = |model: &Bert, device| class_logits(model, &io, device).into_data();
-    assert_ne!(run(&model, &device), run(&model, &device));
-    let plain = Device::flex();
-    let never_trained = filled(&tiny(), &CLASSES, &plain);
-    assert_eq!(run(&model.valid(), &plain), run(&never_trained, &plain));
+    let io = read("bert-tiny-seqcls/io");
+    let run = |model: &Bert, device: &Device| class_logits(model, &io, device).into_data();
+    assert_drops(|device| filled(&bert(), &BERT_CLASSES, device), run);
 }
 
 #[test]
 fn the_model_passes_the_check_of_all() {
-    for shape in [MASKED, CLASSES] {
+    for shape in [BERT_MASKED, BERT_CLASSES] {
         // As many positions as the check reads.
         let config = BertConfig {
             context_length: Some(32),
-            ..tiny()
+            ..bert()
         };
         check_digits(check_model(EncoderConfig::Bert(config), shape));
     }
@@ -212,7 +194,7 @@ fn the_model_passes_the_check_of_all() {
 
 #[test]
 fn layers_count_from_the_embedding_to_the_head() {
-    let config = EncoderConfig::Bert(tiny());
+    let config = EncoderConfig::Bert(bert());
     assert_eq!(config.layers(), 4);
     for (name, layer) in [
         ("bert.embeddings.LayerNorm.bias", 0),
@@ -233,14 +215,13 @@ fn impossible_values_are_listed_at_their_keys() {
         token_types: 0,
         dropout: 1.0,
         norm_eps: 0.0,
-        ..tiny()
+        ..bert()
     });
     let shape = EncoderShape {
         vocabulary: 0,
         outputs: Some(0),
     };
-    let problems = Family::validate_for(&config, &shape).into_iter();
-    let keys: Vec<_> = problems.map(|(key, _)| key).collect();
+    let keys = keys(Family::validate_for(&config, &shape));
     let expected = [
         "token_types",
         "layers",

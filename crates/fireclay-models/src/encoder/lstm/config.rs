@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::Lstm;
 use crate::family::{Architecture, Layered, TextArchitecture};
 use crate::init::Init;
-use crate::limits::{check_layers, check_least_one, check_rate, saturating_sum};
+use crate::limits::{check, check_layers, check_least_one, check_rate};
 use crate::shape::EncoderShape;
 
 /// A bidirectional LSTM that reads a text as a whole.
@@ -20,9 +20,9 @@ pub struct LstmConfig {
     pub width: usize,
     /// The number of units of each direction.
     pub hidden: usize,
-    /// Tokens that the model looks at, at most.
+    /// The most tokens that the model reads.
     pub context_length: usize,
-    /// What of the last layer the classifier looks at.
+    /// How the states of the last layer become one vector for the classifier.
     pub pooling: LstmPooling,
     /// The probability of zeroing a value between the layers and before the classifier while
     /// training, in [0, 1).
@@ -31,7 +31,7 @@ pub struct LstmConfig {
     pub embedding_dropout: f64,
 }
 
-/// What of the states of the last layer stands for the text.
+/// How the states of the last layer become one vector for the classifier.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum LstmPooling {
@@ -63,25 +63,18 @@ impl Architecture for LstmConfig {
     }
 
     fn validate_for(&self, shape: &EncoderShape) -> Vec<(String, String)> {
-        let message = "must be given: the model has no logits of tokens";
-        let missing = || ("outputs".to_string(), message.to_string());
-        shape.outputs.is_none().then(missing).into_iter().collect()
+        let text = "must be given: the model has no logits of tokens";
+        Vec::from_iter(check(shape.outputs.is_some(), "outputs", text))
     }
 
-    /// The number of weights, saturating.
+    /// The number of weights, in `f64`, which does not overflow.
     fn least_weights(&self, shape: &EncoderShape) -> usize {
-        let both = self.hidden.saturating_mul(2);
-        let layer = |inputs: usize| {
-            let inputs = saturating_sum([inputs, self.hidden, 2]);
-            inputs.saturating_mul(4).saturating_mul(both)
-        };
-        saturating_sum([
-            shape.vocabulary.saturating_mul(self.width),
-            layer(self.width),
-            layer(both).saturating_mul(self.layers.saturating_sub(1)),
-            both.saturating_add(1)
-                .saturating_mul(shape.outputs.unwrap_or(0)),
-        ])
+        let numbers = [self.layers, self.width, self.hidden, shape.vocabulary];
+        let [layers, width, hidden, rows] = numbers.map(|number| number as f64);
+        let layer = |inputs: f64| 8.0 * hidden * (inputs + hidden + 2.0);
+        let outputs = shape.outputs.unwrap_or(0) as f64;
+        let later = (layers - 1.0).max(0.0) * layer(2.0 * hidden);
+        (rows * width + layer(width) + later + (2.0 * hidden + 1.0) * outputs) as usize
     }
 
     fn init(&self, shape: &EncoderShape, seed: u64, device: &Device) -> Lstm {

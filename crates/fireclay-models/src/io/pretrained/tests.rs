@@ -12,13 +12,12 @@ use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use super::positions::resize_positions;
 use super::*;
 use crate::family::Family;
+use crate::fixtures::{images, resnet_basic, resnet_bottleneck, vit_timm};
 use crate::io::tensors::to_tensors;
 use crate::io::weights::shapes;
 use crate::reference::{self, Tensors, assert_close, read};
 use crate::shape::ImageShape;
-use crate::vision::ResNetConfig;
-use crate::vision::VitConfig;
-use crate::vision::{ImageConfig, ImageModel};
+use crate::vision::{ImageConfig, ImageModel, ImageNetwork};
 
 const SHAPE: ImageShape = ImageShape {
     channels: 3,
@@ -26,15 +25,6 @@ const SHAPE: ImageShape = ImageShape {
     width: 64,
     outputs: 10,
 };
-
-/// The network of `tests/data/resnet-tiny-basic`.
-fn basic() -> ImageConfig {
-    ImageConfig::Resnet(ResNetConfig {
-        layers: Some(vec![2, 1, 1, 1]),
-        width: Some(6),
-        ..ResNetConfig::default()
-    })
-}
 
 fn path(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
@@ -57,7 +47,7 @@ fn allow(missing: &[&str], unexpected: &[&str]) -> PretrainedOptions {
 type Loaded = Result<(ImageModel, PretrainedReport), WeightsError>;
 
 fn load(path: &Path, shape: &ImageShape, options: &PretrainedOptions) -> Loaded {
-    let config = basic();
+    let config = resnet_basic();
     let model = config.init(shape, 1, &Device::flex());
     load_pretrained(&config, shape, model, path, options)
 }
@@ -103,19 +93,26 @@ fn error(result: Loaded) -> String {
     result.unwrap_err().to_string()
 }
 
+fn assert_error(result: Loaded, part: &str) {
+    let found = error(result);
+    assert!(found.contains(part), "{found}");
+}
+
+fn assert_damaged(result: Loaded) {
+    let error = result.unwrap_err();
+    assert!(matches!(error, WeightsError::Damaged(_)), "{error}");
+}
+
 #[test]
 fn pth_and_safetensors_give_the_same_model() {
-    let options = PretrainedOptions::default();
-    let (first, report) = load(
-        &path("resnet-tiny-basic/model.safetensors"),
-        &SHAPE,
-        &options,
-    )
-    .unwrap();
-    let (second, same) = load(&path("resnet-tiny-basic/model.pth"), &SHAPE, &options).unwrap();
+    let load = |name| load(&path(name), &SHAPE, &strict()).unwrap();
+    let (first, report) = load("resnet-tiny-basic/model.safetensors");
+    let (second, same) = load("resnet-tiny-basic/model.pth");
     assert_eq!(to_tensors(&first), to_tensors(&second));
     assert_eq!(report, same);
-    let names = shapes(&basic(), &first).into_iter().map(|(name, _)| name);
+    let names = shapes(&resnet_basic(), &first)
+        .into_iter()
+        .map(|(name, _)| name);
     assert_eq!(report.loaded, names.collect::<Vec<_>>());
     assert!(report.fresh_head.is_empty() && report.missing.is_empty());
 
@@ -126,22 +123,10 @@ fn pth_and_safetensors_give_the_same_model() {
 
 #[test]
 fn names_and_shapes_are_those_of_the_file() {
-    for (case, config) in [
-        ("basic", basic()),
-        ("bottleneck", crate::vision::resnet::tests::bottleneck()),
-    ] {
-        let outputs = if case == "basic" { 10 } else { 7 };
-        let shape = ImageShape { outputs, ..SHAPE };
-        let mut file: Vec<_> = read(&format!("resnet-tiny-{case}/model"))
-            .into_iter()
-            .filter(|(name, _)| !name.ends_with("num_batches_tracked"))
-            .map(|(name, data)| (name, data.shape().to_vec()))
-            .collect();
-        let mut ours = shapes(&config, &config.init(&shape, 0, &Device::flex()));
-        file.sort();
-        ours.sort();
-        assert_eq!(ours, file);
-    }
+    let shape = |outputs| ImageShape { outputs, ..SHAPE };
+    let file = |case: &str| read(&format!("resnet-tiny-{case}/model"));
+    reference::assert_names(&resnet_basic(), &shape(10), file("basic"));
+    reference::assert_names(&resnet_bottleneck(), &shape(7), file("bottleneck"));
 }
 
 #[test]
@@ -150,7 +135,7 @@ fn a_head_for_other_classes_stays_fresh() {
         outputs: 4,
         ..SHAPE
     };
-    let fresh = basic().init(&shape, 1, &Device::flex());
+    let fresh = resnet_basic().init(&shape, 1, &Device::flex());
     let file = path("resnet-tiny-basic/model.pth");
     let (model, report) = load(&file, &shape, &strict()).unwrap();
     assert_eq!(report.fresh_head, ["fc.weight", "fc.bias"]);
@@ -164,22 +149,18 @@ fn a_head_for_other_classes_stays_fresh() {
 #[test]
 fn a_head_that_differs_in_more_than_its_outputs_is_an_error() {
     let mut tensors = model_tensors();
-    tensors.insert(
-        "fc.weight".into(),
-        TensorData::new(vec![0.5f32; 20], [5, 4]),
-    );
-    let found = error(load_tensors(&tensors, DType::F32, &strict()));
-    assert!(
-        found.contains("fc.weight has shape [5, 4], but the model needs [10, 48]"),
-        "{found}"
+    let weight = TensorData::new(vec![0.5f32; 20], [5, 4]);
+    tensors.insert("fc.weight".into(), weight);
+    assert_error(
+        load_tensors(&tensors, DType::F32, &strict()),
+        "fc.weight has shape [5, 4], but the model needs [10, 48]",
     );
     // A bias for another number of outputs than the weight.
     let mut tensors = model_tensors();
     tensors.insert("fc.bias".into(), TensorData::new(vec![0.5f32; 5], [5]));
-    let found = error(load_tensors(&tensors, DType::F32, &strict()));
-    assert!(
-        found.contains("fc.bias has shape [5], but the model needs [10]"),
-        "{found}"
+    assert_error(
+        load_tensors(&tensors, DType::F32, &strict()),
+        "fc.bias has shape [5], but the model needs [10]",
     );
 }
 
@@ -189,10 +170,8 @@ fn every_tensor_that_does_not_fit_is_listed_unless_allowed() {
     let bias = tensors.remove("bn1.bias").unwrap();
     tensors.insert("bn1.offset".into(), bias);
     tensors.remove("layer3.0.bn1.weight");
-    tensors.insert(
-        "layer1.0.conv1.weight".into(),
-        TensorData::new(vec![0.5f32; 6], [6]),
-    );
+    let weight = TensorData::new(vec![0.5f32; 6], [6]);
+    tensors.insert("layer1.0.conv1.weight".into(), weight);
     let load = |options| load_tensors(&tensors, DType::F32, &options);
     let expected = "the tensors do not fit the model: bn1.bias is missing; \
                     layer1.0.conv1.weight has shape [6], but the model needs [6, 6, 3, 3]; \
@@ -233,33 +212,25 @@ fn prefixes_are_taken_away() {
 
 #[test]
 fn other_floats_are_converted_and_other_numbers_refused() {
-    let expected = numbers(
-        &load_tensors(&model_tensors(), DType::F32, &strict())
-            .unwrap()
-            .0,
-    );
+    let load = |dtype| load_tensors(&model_tensors(), dtype, &strict());
+    let expected = numbers(&load(DType::F32).unwrap().0);
     // Half the distance between neighbours, relative: 11 and 8 bits of precision.
     for (dtype, precision) in [
         (DType::F64, 0.0),
         (DType::F16, 0.0005),
         (DType::BF16, 0.004),
     ] {
-        let (model, _) = load_tensors(&model_tensors(), dtype, &strict()).unwrap();
-        for (name, data) in numbers(&model) {
+        for (name, data) in numbers(&load(dtype).unwrap().0) {
             assert_eq!(data.dtype(), DType::F32);
             for (found, expected) in data.iter::<f64>().zip(expected[&name].iter::<f64>()) {
-                let error = (found - expected).abs();
-                assert!(
-                    error <= precision * expected.abs() + 1e-7 * f64::from(precision > 0.0),
-                    "{name}"
-                );
+                let most = precision * expected.abs() + 1e-7 * f64::from(precision > 0.0);
+                assert!((found - expected).abs() <= most, "{name}");
             }
         }
     }
-    let found = error(load_tensors(&model_tensors(), DType::I64, &strict()));
-    assert!(
-        found.contains("bn1.weight holds I64, but the model needs floats"),
-        "{found}"
+    assert_error(
+        load(DType::I64),
+        "bn1.weight holds I64, but the model needs floats",
     );
 }
 
@@ -267,10 +238,8 @@ fn other_floats_are_converted_and_other_numbers_refused() {
 fn weights_that_are_not_finite_are_refused() {
     let mut tensors = model_tensors();
     tensors.insert("bn1.bias".into(), TensorData::new(vec![f32::NAN; 6], [6]));
-    tensors.insert(
-        "fc.bias".into(),
-        TensorData::new(vec![f32::INFINITY; 10], [10]),
-    );
+    let bias = TensorData::new(vec![f32::INFINITY; 10], [10]);
+    tensors.insert("fc.bias".into(), bias);
     let found = error(load_tensors(&tensors, DType::F32, &strict()));
     let expected = "the tensors do not fit the model: bn1.bias holds values that are not finite; \
                     fc.bias holds values that are not finite";
@@ -281,10 +250,9 @@ fn weights_that_are_not_finite_are_refused() {
         doubles.insert(name, data.convert_dtype(DType::F64));
     }
     doubles.insert("bn1.bias".into(), TensorData::new(vec![1e300f64; 6], [6]));
-    let found = error(load_tensors(&doubles, DType::F64, &strict()));
-    assert!(
-        found.ends_with("bn1.bias holds values that are not finite"),
-        "{found}"
+    assert_error(
+        load_tensors(&doubles, DType::F64, &strict()),
+        "bn1.bias holds values that are not finite",
     );
 }
 
@@ -292,9 +260,9 @@ fn weights_that_are_not_finite_are_refused() {
 fn a_file_of_this_program_is_as_good() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("model.safetensors");
-    let model = basic().init(&SHAPE, 9, &Device::flex());
+    let model = resnet_basic().init(&SHAPE, 9, &Device::flex());
     let description = crate::ModelDescription {
-        config: basic(),
+        config: resnet_basic(),
         shape: SHAPE,
     };
     crate::io::weights::save(&model, &description, &path).unwrap();
@@ -304,35 +272,22 @@ fn a_file_of_this_program_is_as_good() {
 
 #[test]
 fn timms_vit_of_another_resolution_is_resampled() {
-    let config = ImageConfig::Vit(VitConfig {
-        patch_size: 8,
-        hidden: Some(40),
-        layers: Some(2),
-        heads: Some(5),
-        mlp: Some(80),
-        ..VitConfig::default()
-    });
-    let shape = |height, width, outputs| ImageShape {
-        channels: 3,
-        height,
-        width,
-        outputs,
-    };
+    let config = ImageConfig::Vit(vit_timm());
     let file = path("vit-timm/model.safetensors");
     let load = |shape: ImageShape| {
         let model = config.init(&shape, 0, &Device::flex());
         load_pretrained(&config, &shape, model, &file, &strict()).unwrap()
     };
-    let (model, report) = load(shape(32, 32, 6));
+    let (model, report) = load(images(3, 32, 32, 6));
     assert!(report.resized.is_empty());
     let io = read("vit-timm/io");
     let logits = model.forward(reference::images(&io, &Device::flex()));
     assert_close(&logits.into_data(), &io["logits"], 2e-5, "logits");
-    let (model, report) = load(shape(48, 24, 3));
+    let (model, report) = load(images(3, 48, 24, 3));
     assert_eq!(report.resized, ["encoder.pos_embedding"]);
     assert_eq!(report.fresh_head, ["heads.head.weight", "heads.head.bias"]);
-    let images = Tensor::zeros([1, 3, 48, 24], &Device::flex());
-    assert_eq!(model.forward(images).dims(), [1, 3]);
+    let pixels = Tensor::zeros([1, 3, 48, 24], &Device::flex());
+    assert_eq!(model.forward(pixels).dims(), [1, 3]);
 }
 
 #[test]
@@ -361,8 +316,7 @@ fn damage_is_an_error_never_a_panic() {
     for bytes in [b"".as_slice(), b"PK\x03\x04", b"\x80\x02.", b"not weights"] {
         let path = folder.path().join("other.pt");
         fs::write(&path, bytes).unwrap();
-        let error = load(&path, &SHAPE, &strict()).unwrap_err();
-        assert!(matches!(error, WeightsError::Damaged(_)), "{error}");
+        assert_damaged(load(&path, &SHAPE, &strict()));
     }
 }
 
@@ -377,8 +331,7 @@ fn a_pickle_is_not_executed() {
     bytes.extend(command.as_bytes());
     bytes.extend(b"tR.");
     fs::write(&path, bytes).unwrap();
-    let error = load(&path, &SHAPE, &strict()).unwrap_err();
-    assert!(matches!(error, WeightsError::Damaged(_)), "{error}");
+    assert_damaged(load(&path, &SHAPE, &strict()));
     assert!(!proof.exists());
 }
 
@@ -418,8 +371,7 @@ fn a_claim_of_gigabytes_takes_no_memory() {
     bytes.extend(header.as_bytes());
     fs::write(&path, &bytes).unwrap();
     assert!(SafeTensors::deserialize(&bytes).is_err());
-    let error = load(&path, &SHAPE, &strict()).unwrap_err();
-    assert!(matches!(error, WeightsError::Damaged(_)), "{error}");
+    assert_damaged(load(&path, &SHAPE, &strict()));
 }
 
 #[test]

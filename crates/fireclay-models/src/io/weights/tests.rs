@@ -48,15 +48,13 @@ fn raw(bytes: &[u8]) -> Raw {
 }
 
 fn write(raw: &Raw, metadata: Option<(&str, &str)>) -> Vec<u8> {
-    let bytes: Vec<Vec<u8>> = raw
-        .iter()
-        .map(|(_, _, values)| {
-            values
-                .iter()
-                .flat_map(|value| value.to_le_bytes())
-                .collect()
-        })
-        .collect();
+    let numbers = |values: &[f32]| {
+        values
+            .iter()
+            .flat_map(|value| value.to_le_bytes())
+            .collect()
+    };
+    let bytes: Vec<Vec<u8>> = raw.iter().map(|(_, _, values)| numbers(values)).collect();
     let views = raw.iter().zip(&bytes).map(|((name, shape, _), bytes)| {
         let view = TensorView::new(Dtype::F32, shape.clone(), bytes).unwrap();
         (name.as_str(), view)

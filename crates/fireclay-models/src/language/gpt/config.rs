@@ -11,17 +11,15 @@ use crate::family::{Architecture, Layered, TextArchitecture};
 use crate::hugging_face::HuggingFaceClass;
 use crate::init::Init;
 use crate::layers::activation::Activation;
-use crate::limits::{
-    check_heads, check_layers, check_least_one, check_positive, check_rate, saturating_sum,
-};
+use crate::layers::sizes::Sizes;
+use crate::limits::{check_positive, check_rate};
 use crate::shape::LanguageShape;
 
 /// A decoder as in GPT-2 and GPT-3.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct GptConfig {
-    /// The published size from which the numbers below come where they are not given; by default
-    /// "gpt2".
+    /// The published size, which gives the numbers below that are not set; by default "gpt2".
     #[serde(skip_serializing_if = "Option::is_none")]
     pub size: Option<GptSize>,
     /// The number of blocks.
@@ -36,7 +34,7 @@ pub struct GptConfig {
     /// The width inside each block's MLP; by default four times the width of the tokens.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mlp_width: Option<usize>,
-    /// Tokens that the model looks at, at most.
+    /// The most tokens that the model reads.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub context_length: Option<usize>,
     /// The probability of zeroing a value after the embedding, in the attention and at the end of
@@ -46,20 +44,10 @@ pub struct GptConfig {
     pub bias: bool,
     /// The non-linearity of each MLP.
     pub activation: Activation,
-    /// Whether the embedding of the tokens is the head too.
+    /// Whether the head shares the embedding of the tokens.
     pub tie_embeddings: bool,
-    /// What is added to the variance in each norm.
+    /// The number that each norm adds to the variance.
     pub norm_eps: f64,
-}
-
-/// The numbers of a configuration, from its options or else the published size.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Sizes {
-    pub layers: usize,
-    pub heads: usize,
-    pub width: usize,
-    pub mlp_width: usize,
-    pub context_length: usize,
 }
 
 impl Architecture for GptConfig {
@@ -67,54 +55,29 @@ impl Architecture for GptConfig {
     type Model = Gpt;
 
     fn validate(&self) -> Vec<(String, String)> {
-        let Sizes {
-            layers,
-            heads,
-            width,
-            context_length,
-            ..
-        } = self.sizes();
-        let mut problems = check_least_one(&[
-            ("layers", layers),
-            ("heads", heads),
-            ("width", width),
+        let others = [
             ("mlp_width", self.mlp_width.unwrap_or(1)),
-            ("context_length", context_length),
-        ]);
-        problems.extend(check_layers(layers));
-        problems.extend(check_heads(heads, width, self.heads.is_some()));
+            ("context_length", self.context_length()),
+        ];
+        let mut problems = self.sizes().problems(self.heads.is_some(), &others);
         problems.extend(check_rate("dropout", self.dropout));
         problems.extend(check_positive("norm_eps", self.norm_eps));
         problems
     }
 
-    /// The number of weights, saturating.
+    /// The number of weights, in `f64`, which does not overflow.
     fn least_weights(&self, shape: &LanguageShape) -> usize {
-        let Sizes {
-            layers,
-            width,
-            mlp_width,
-            context_length,
-            ..
-        } = self.sizes();
-        let tables = if self.tie_embeddings { 1 } else { 2 };
-        let attention = width.saturating_mul(width).saturating_mul(4);
-        let mlp = width.saturating_mul(mlp_width).saturating_mul(2);
-        // Both norms and, with biases, their shifts, those of the attention's four squares, and
-        // those of the MLP.
-        let vectors = match self.bias {
-            true => width.saturating_mul(9).saturating_add(mlp_width),
-            false => width.saturating_mul(2),
+        let [layers, width, mlp_width] = self.sizes().numbers();
+        let [context, rows] = [self.context_length(), shape.vocabulary].map(|number| number as f64);
+        let tables = if self.tie_embeddings { 1.0 } else { 2.0 };
+        // The attention's four squares, the MLP, both norms and, with biases, their shifts and those
+        // of the attention and of the MLP.
+        let (block, norm) = match self.bias {
+            true => (9.0 * width + mlp_width, 2.0 * width),
+            false => (2.0 * width, width),
         };
-        saturating_sum([
-            shape
-                .vocabulary
-                .saturating_mul(width)
-                .saturating_mul(tables),
-            context_length.saturating_mul(width),
-            layers.saturating_mul(saturating_sum([attention, mlp, vectors])),
-            width.saturating_mul(if self.bias { 2 } else { 1 }),
-        ])
+        let block = 4.0 * width * width + 2.0 * width * mlp_width + block;
+        (tables * rows * width + context * width + layers * block + norm) as usize
     }
 
     fn init(&self, shape: &LanguageShape, seed: u64, device: &Device) -> Gpt {
@@ -164,7 +127,8 @@ impl Layered for GptConfig {
 
 impl TextArchitecture for GptConfig {
     fn context_length(&self) -> usize {
-        self.sizes().context_length
+        let (_, context_length) = self.size.unwrap_or_default().numbers();
+        self.context_length.unwrap_or(context_length)
     }
 
     /// That of GPT-2.
@@ -175,15 +139,12 @@ impl TextArchitecture for GptConfig {
 
 impl GptConfig {
     pub(super) fn sizes(&self) -> Sizes {
-        let (layers, heads, width, context_length) = self.size.unwrap_or_default().numbers();
-        let width = self.width.unwrap_or(width);
-        Sizes {
-            layers: self.layers.unwrap_or(layers),
-            heads: self.heads.unwrap_or(heads),
-            width,
-            mlp_width: self.mlp_width.unwrap_or(width.saturating_mul(4)),
-            context_length: self.context_length.unwrap_or(context_length),
-        }
+        let (published, _) = self.size.unwrap_or_default().numbers();
+        Sizes::new(
+            published,
+            [self.layers, self.heads, self.width],
+            self.mlp_width,
+        )
     }
 }
 

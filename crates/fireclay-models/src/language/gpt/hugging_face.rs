@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-use super::config::{GptConfig, Sizes};
+use super::config::GptConfig;
+use crate::family::TextArchitecture;
 use crate::hugging_face::{Entry, HuggingFaceClass, Reader, document};
 use crate::layers::activation::Activation;
 use crate::shape::LanguageShape;
@@ -23,20 +24,15 @@ impl GptConfig {
     }
 
     fn entries(&self, shape: &LanguageShape) -> Vec<Entry> {
-        let Sizes {
-            layers,
-            heads,
-            width,
-            mlp_width,
-            context_length,
-        } = self.sizes();
+        let sizes = self.sizes();
+        let context_length = self.context_length();
         let dropout = |key| Entry::new(key, "dropout", self.dropout).not_compared();
         vec![
             Entry::model_type("gpt2", "gpt"),
-            Entry::new("n_layer", "layers", layers),
-            Entry::new("n_head", "heads", heads),
-            Entry::new("n_embd", "width", width),
-            Entry::new("n_inner", "mlp_width", mlp_width),
+            Entry::new("n_layer", "layers", sizes.layers),
+            Entry::new("n_head", "heads", sizes.heads),
+            Entry::new("n_embd", "width", sizes.width),
+            Entry::new("n_inner", "mlp_width", sizes.mlp_width),
             Entry::new("n_positions", "context_length", context_length),
             Entry::activation("activation_function", self.activation),
             Entry::new("layer_norm_epsilon", "norm_eps", self.norm_eps),

@@ -46,21 +46,21 @@ pub enum GptSize {
 }
 
 impl GptSize {
-    /// Blocks, heads, width and context length.
-    pub(super) fn numbers(self) -> (usize, usize, usize, usize) {
+    /// Blocks, heads and width, and the context length.
+    pub(super) fn numbers(self) -> ([usize; 3], usize) {
         match self {
-            Self::Gpt2 => (12, 12, 768, 1024),
-            Self::Gpt2Medium => (24, 16, 1024, 1024),
-            Self::Gpt2Large => (36, 20, 1280, 1024),
-            Self::Gpt2Xl => (48, 25, 1600, 1024),
-            Self::Gpt3Small => (12, 12, 768, 2048),
-            Self::Gpt3Medium => (24, 16, 1024, 2048),
-            Self::Gpt3Large => (24, 16, 1536, 2048),
-            Self::Gpt3Xl => (24, 16, 2048, 2048),
-            Self::Gpt3_2_7B => (32, 32, 2560, 2048),
-            Self::Gpt3_6_7B => (32, 32, 4096, 2048),
-            Self::Gpt3_13B => (40, 40, 5120, 2048),
-            Self::Gpt3_175B => (96, 96, 12288, 2048),
+            Self::Gpt2 => ([12, 12, 768], 1024),
+            Self::Gpt2Medium => ([24, 16, 1024], 1024),
+            Self::Gpt2Large => ([36, 20, 1280], 1024),
+            Self::Gpt2Xl => ([48, 25, 1600], 1024),
+            Self::Gpt3Small => ([12, 12, 768], 2048),
+            Self::Gpt3Medium => ([24, 16, 1024], 2048),
+            Self::Gpt3Large => ([24, 16, 1536], 2048),
+            Self::Gpt3Xl => ([24, 16, 2048], 2048),
+            Self::Gpt3_2_7B => ([32, 32, 2560], 2048),
+            Self::Gpt3_6_7B => ([32, 32, 4096], 2048),
+            Self::Gpt3_13B => ([40, 40, 5120], 2048),
+            Self::Gpt3_175B => ([96, 96, 12288], 2048),
         }
     }
 }

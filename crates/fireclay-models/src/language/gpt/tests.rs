@@ -3,43 +3,27 @@ use burn::tensor::Device;
 use super::*;
 use crate::check::{check_digits, check_model};
 use crate::family::Architecture;
+use crate::fixtures::{GPT2, gpt2, keys};
 use crate::language::tests::{assert_cache, assert_causal, assert_packed};
 use crate::language::{LanguageConfig, LanguageModel};
 use crate::reference::{
-    assert_close, assert_gradients, assert_names, fill, generator, gradients, next_token_loss,
+    assert_close, assert_drops, assert_gradients, assert_names, fill, gradients, next_token_loss,
     read, tokens,
 };
 
-const SHAPE: LanguageShape = LanguageShape { vocabulary: 97 };
-
-/// The size of the model in `tests/data/gpt2-tiny`.
-fn tiny() -> GptConfig {
-    GptConfig {
-        layers: Some(2),
-        heads: Some(4),
-        width: Some(48),
-        context_length: Some(32),
-        ..GptConfig::default()
-    }
-}
-
-fn filled(device: &Device) -> Gpt {
-    let model = tiny().init(&SHAPE, 0, device);
+fn filled(dropout: f64, device: &Device) -> Gpt {
+    let model = GptConfig { dropout, ..gpt2() }.init(&GPT2, 0, device);
     fill(model, read("gpt2-tiny/model"), str::to_string)
 }
 
 #[test]
 fn logits_and_loss_are_hugging_faces() {
     let device = Device::flex();
-    let (model, io) = (filled(&device), read("gpt2-tiny/io"));
+    let (model, io) = (filled(0.1, &device), read("gpt2-tiny/io"));
     let logits = model.forward(tokens(&io, "input_ids", &device));
     assert_close(&logits.to_data(), &io["logits"], 1e-5, "logits");
-    assert_close(
-        &next_token_loss(logits, &io).into_data(),
-        &io["loss"],
-        1e-5,
-        "loss",
-    );
+    let loss = next_token_loss(logits, &io);
+    assert_close(&loss.into_data(), &io["loss"], 1e-5, "loss");
     let full = model.forward(tokens(&io, "full_input_ids", &device));
     assert_close(&full.into_data(), &io["full_logits"], 1e-5, "full context");
 }
@@ -48,13 +32,7 @@ fn logits_and_loss_are_hugging_faces() {
 fn gradients_are_hugging_faces() {
     let device = Device::flex().autodiff();
     // Dropout off, as in the reference.
-    let config = GptConfig {
-        dropout: 0.0,
-        ..tiny()
-    };
-    let model = config.init(&SHAPE, 0, &device);
-    let model = fill(model, read("gpt2-tiny/model"), str::to_string);
-    let io = read("gpt2-tiny/io");
+    let (model, io) = (filled(0.0, &device), read("gpt2-tiny/io"));
     let logits = model.forward(tokens(&io, "input_ids", &device));
     let all = next_token_loss(logits, &io).backward();
     let mut found = gradients(&model, &all, str::to_string);
@@ -73,34 +51,25 @@ fn gradients_are_hugging_faces() {
 
 #[test]
 fn names_and_shapes_are_hugging_faces() {
-    let config = LanguageConfig::Gpt(tiny());
-    assert_names(&config, &SHAPE, read("gpt2-tiny/model"));
+    let config = LanguageConfig::Gpt(gpt2());
+    assert_names(&config, &GPT2, read("gpt2-tiny/model"));
 }
 
 #[test]
 fn the_cache_gives_the_tokens_and_logits_of_recomputing() {
-    let model = LanguageModel::Gpt(filled(&Device::flex()));
+    let model = LanguageModel::Gpt(filled(0.1, &Device::flex()));
     assert_cache(&model, &read("gpt2-tiny/io"));
 }
 
 #[test]
 fn no_token_looks_ahead() {
-    assert_causal(&LanguageModel::Gpt(filled(&Device::flex())));
+    assert_causal(&LanguageModel::Gpt(filled(0.1, &Device::flex())));
 }
 
 #[test]
 fn a_document_in_a_row_of_many_is_read_as_if_alone() {
     let device = Device::flex().autodiff();
-    let config = GptConfig {
-        dropout: 0.0,
-        ..tiny()
-    };
-    let model = fill(
-        config.init(&SHAPE, 0, &device),
-        read("gpt2-tiny/model"),
-        str::to_string,
-    );
-    assert_packed(&LanguageModel::Gpt(model), &device);
+    assert_packed(&LanguageModel::Gpt(filled(0.0, &device)), &device);
 }
 
 #[test]
@@ -129,8 +98,8 @@ fn every_size_has_its_published_number_of_weights() {
         assert_eq!(config.validate(), []);
     }
     // And what is counted is what is built.
-    let model = LanguageModel::Gpt(tiny().init(&SHAPE, 0, &Device::flex()));
-    assert_eq!(model.num_params(), tiny().least_weights(&SHAPE));
+    let model = LanguageModel::Gpt(gpt2().init(&GPT2, 0, &Device::flex()));
+    assert_eq!(model.num_params(), gpt2().least_weights(&GPT2));
 }
 
 #[test]
@@ -138,9 +107,9 @@ fn first_weights_that_end_a_branch_are_smaller() {
     let config = GptConfig {
         layers: Some(8),
         width: Some(64),
-        ..tiny()
+        ..gpt2()
     };
-    let model = config.init(&SHAPE, 1, &Device::flex());
+    let model = config.init(&GPT2, 1, &Device::flex());
     let std = |layer: &Conv1d| {
         let values: Vec<f64> = layer.weight.val().into_data().iter().collect();
         let squares = values.iter().map(|value| value * value);
@@ -159,21 +128,15 @@ fn first_weights_that_end_a_branch_are_smaller() {
 
 #[test]
 fn dropout_acts_in_training_only() {
-    let _alone = generator();
-    let (device, io) = (Device::flex().autodiff(), read("gpt2-tiny/io"));
-    let model = filled(&device);
-    let run = |model: &Gpt, device| model.forward(tokens(&io, "input_ids", device)).into_data();
-    assert_ne!(run(&model, &device), run(&model, &device));
-    let trained = model.valid();
-    assert_eq!(
-        run(&trained, &Device::flex()),
-        run(&filled(&Device::flex()), &Device::flex())
-    );
+    let io = read("gpt2-tiny/io");
+    let run =
+        |model: &Gpt, device: &Device| model.forward(tokens(&io, "input_ids", device)).into_data();
+    assert_drops(|device| filled(0.1, device), run);
 }
 
 #[test]
 fn the_model_passes_the_check_of_all() {
-    check_digits(check_model(LanguageConfig::Gpt(tiny()), SHAPE));
+    check_digits(check_model(LanguageConfig::Gpt(gpt2()), GPT2));
 }
 
 #[test]
@@ -183,8 +146,10 @@ fn impossible_values_are_listed_at_their_keys() {
         heads: Some(5),
         context_length: Some(0),
         dropout: 1.0,
-        ..tiny()
+        ..gpt2()
     };
-    let problems: Vec<_> = config.validate().into_iter().map(|(key, _)| key).collect();
-    assert_eq!(problems, ["context_length", "layers", "heads", "dropout"]);
+    assert_eq!(
+        keys(config.validate()),
+        ["context_length", "layers", "heads", "dropout"]
+    );
 }

@@ -9,7 +9,8 @@ use super::hugging_face::LLAMA;
 use crate::family::{Architecture, Layered, TextArchitecture};
 use crate::hugging_face::HuggingFaceClass;
 use crate::init::Init;
-use crate::limits::{check_heads, check_layers, check_least_one, check_positive, saturating_sum};
+use crate::layers::sizes::Sizes;
+use crate::limits::{check, check_positive};
 use crate::shape::LanguageShape;
 
 /// A decoder as in Llama. The defaults are TinyLlama's (Zhang et al. 2024,
@@ -22,20 +23,20 @@ pub struct LlamaConfig {
     pub layers: usize,
     /// The number of attention heads; must divide the width into even parts.
     pub heads: usize,
-    /// The number of heads of keys and values, each of which as many heads share; must divide the
-    /// number of heads.
+    /// The number of heads of keys and values, which groups of heads share; must divide the number
+    /// of heads.
     pub kv_heads: usize,
     /// The width of the tokens.
     pub width: usize,
     /// The width inside each block's MLP.
     pub mlp_width: usize,
-    /// Tokens that the model looks at, at most.
+    /// The most tokens that the model reads.
     pub context_length: usize,
-    /// The base of the angles by which positions turn queries and keys.
+    /// The base of the angles by which queries and keys are rotated.
     pub rope_theta: f64,
-    /// What is added to the mean square in each norm.
+    /// The number that each norm adds to the mean square.
     pub norm_eps: f64,
-    /// Whether the embedding of the tokens is the head too.
+    /// Whether the head shares the embedding of the tokens.
     pub tie_embeddings: bool,
 }
 
@@ -44,55 +45,33 @@ impl Architecture for LlamaConfig {
     type Model = Llama;
 
     fn validate(&self) -> Vec<(String, String)> {
-        let mut problems = check_least_one(&[
-            ("layers", self.layers),
-            ("heads", self.heads),
-            ("kv_heads", self.kv_heads),
-            ("width", self.width),
+        let (heads, kv_heads) = (self.heads, self.kv_heads);
+        let others = [
+            ("kv_heads", kv_heads),
             ("mlp_width", self.mlp_width),
             ("context_length", self.context_length),
-        ]);
-        problems.extend(check_layers(self.layers));
-        let (heads, kv_heads, width) = (self.heads, self.kv_heads, self.width);
-        problems.extend(check_heads(heads, width, true));
-        let mut problem = |key: &str, message| problems.push((key.to_string(), message));
-        if heads > 0 && width.is_multiple_of(heads) && !self.head_width().is_multiple_of(2) {
-            let message = format!("heads of width {} have no halves", self.head_width());
-            problem("heads", message);
-        }
-        if kv_heads > 0 && heads % kv_heads != 0 {
-            let message = format!("{kv_heads} key heads do not divide the {heads} heads");
-            problem("kv_heads", message);
-        }
+        ];
+        let mut problems = self.sizes().problems(true, &others);
+        let divides = heads > 0 && self.width.is_multiple_of(heads);
+        let is_even = !divides || self.head_width().is_multiple_of(2);
+        let text = format!("heads of width {} have no halves", self.head_width());
+        problems.extend(check(is_even, "heads", text));
+        let divides = kv_heads == 0 || heads.is_multiple_of(kv_heads);
+        let text = format!("{kv_heads} key heads do not divide the {heads} heads");
+        problems.extend(check(divides, "kv_heads", text));
         problems.extend(check_positive("rope_theta", self.rope_theta));
         problems.extend(check_positive("norm_eps", self.norm_eps));
         problems
     }
 
-    /// The number of weights, saturating.
+    /// The number of weights, in `f64`, which does not overflow.
     fn least_weights(&self, shape: &LanguageShape) -> usize {
-        let Self {
-            layers,
-            width,
-            mlp_width,
-            ..
-        } = *self;
-        let tables = if self.tie_embeddings { 1 } else { 2 };
+        let [layers, width, mlp_width] = self.sizes().numbers();
+        let [kv_width, rows] = [self.kv_width(), shape.vocabulary].map(|number| number as f64);
+        let tables = if self.tie_embeddings { 1.0 } else { 2.0 };
         // Queries and outputs; keys and values; the three of the MLP; both norms.
-        let columns = saturating_sum([
-            width.saturating_mul(2),
-            self.kv_width().saturating_mul(2),
-            mlp_width.saturating_mul(3),
-            2,
-        ]);
-        saturating_sum([
-            shape
-                .vocabulary
-                .saturating_mul(width)
-                .saturating_mul(tables),
-            layers.saturating_mul(columns.saturating_mul(width)),
-            width,
-        ])
+        let columns = 2.0 * width + 2.0 * kv_width + 3.0 * mlp_width + 2.0;
+        (tables * rows * width + layers * columns * width + width) as usize
     }
 
     fn init(&self, shape: &LanguageShape, seed: u64, device: &Device) -> Llama {
@@ -147,6 +126,11 @@ impl TextArchitecture for LlamaConfig {
 }
 
 impl LlamaConfig {
+    fn sizes(&self) -> Sizes {
+        let own = [self.layers, self.heads, self.width];
+        Sizes::new(own, [None; 3], Some(self.mlp_width))
+    }
+
     /// The width of a head; saturates where there is none.
     pub(super) fn head_width(&self) -> usize {
         self.width / self.heads.max(1)

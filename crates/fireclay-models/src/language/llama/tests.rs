@@ -3,29 +3,15 @@ use burn::tensor::Device;
 use super::*;
 use crate::check::{check_digits, check_model};
 use crate::family::{Architecture, Layered};
+use crate::fixtures::{LLAMA, keys, llama};
 use crate::language::tests::{assert_cache, assert_causal, assert_packed};
 use crate::language::{LanguageConfig, LanguageModel};
 use crate::reference::{
     assert_close, assert_gradients, assert_names, fill, gradients, next_token_loss, read, tokens,
 };
 
-const SHAPE: LanguageShape = LanguageShape { vocabulary: 61 };
-
-/// The size of the model in `tests/data/llama-tiny`.
-fn tiny() -> LlamaConfig {
-    LlamaConfig {
-        layers: 2,
-        heads: 4,
-        kv_heads: 2,
-        width: 32,
-        mlp_width: 56,
-        context_length: 32,
-        ..LlamaConfig::default()
-    }
-}
-
 fn filled(device: &Device) -> Llama {
-    let model = tiny().init(&SHAPE, 0, device);
+    let model = llama().init(&LLAMA, 0, device);
     fill(model, read("llama-tiny/model"), str::to_string)
 }
 
@@ -53,8 +39,8 @@ fn gradients_are_hugging_faces() {
 
 #[test]
 fn names_and_shapes_are_hugging_faces() {
-    let config = LanguageConfig::Llama(tiny());
-    assert_names(&config, &SHAPE, read("llama-tiny/model"));
+    let config = LanguageConfig::Llama(llama());
+    assert_names(&config, &LLAMA, read("llama-tiny/model"));
 }
 
 #[test]
@@ -79,7 +65,7 @@ fn a_tied_head_is_the_embedding() {
     let device = Device::flex();
     let config = LlamaConfig {
         tie_embeddings: true,
-        ..tiny()
+        ..llama()
     };
     let mut tied = read("llama-tiny/model");
     let head = tied.remove("lm_head.weight").unwrap();
@@ -91,14 +77,14 @@ fn a_tied_head_is_the_embedding() {
     assert_ne!(head, copied["lm_head.weight"]);
     let io = read("llama-tiny/io");
     let run = |model: Llama| model.forward(tokens(&io, "input_ids", &device)).into_data();
-    let tied = fill(config.init(&SHAPE, 0, &device), tied, str::to_string);
-    let copied = fill(tiny().init(&SHAPE, 0, &device), copied, str::to_string);
+    let tied = fill(config.init(&LLAMA, 0, &device), tied, str::to_string);
+    let copied = fill(llama().init(&LLAMA, 0, &device), copied, str::to_string);
     assert_close(&run(tied), &run(copied), 1e-6, "logits");
 }
 
 #[test]
 fn the_published_models_have_their_number_of_weights() {
-    let llama = |layers, kv_heads, width, mlp_width| LlamaConfig {
+    let published = |layers, kv_heads, width, mlp_width| LlamaConfig {
         layers,
         kv_heads,
         width,
@@ -107,12 +93,12 @@ fn the_published_models_have_their_number_of_weights() {
     };
     let tied = LlamaConfig {
         tie_embeddings: true,
-        ..llama(16, 8, 2048, 8192)
+        ..published(16, 8, 2048, 8192)
     };
     let expected = [
         (LlamaConfig::default(), 32_000, 1_100_048_384), // TinyLlama
-        (llama(32, 32, 4096, 11_008), 32_000, 6_738_415_616), // Llama 1 and 2, 7B
-        (llama(32, 8, 4096, 14_336), 128_256, 8_030_261_248), // Llama 3, 8B
+        (published(32, 32, 4096, 11_008), 32_000, 6_738_415_616), // Llama 1 and 2, 7B
+        (published(32, 8, 4096, 14_336), 128_256, 8_030_261_248), // Llama 3, 8B
         (tied, 128_256, 1_235_814_400),                  // Llama 3.2, 1B
     ];
     for (config, vocabulary, weights) in expected {
@@ -123,16 +109,16 @@ fn the_published_models_have_their_number_of_weights() {
     for tie_embeddings in [false, true] {
         let config = LlamaConfig {
             tie_embeddings,
-            ..tiny()
+            ..llama()
         };
-        let model = config.init(&SHAPE, 0, &Device::flex());
-        assert_eq!(model.num_params(), config.least_weights(&SHAPE));
+        let model = config.init(&LLAMA, 0, &Device::flex());
+        assert_eq!(model.num_params(), config.least_weights(&LLAMA));
     }
 }
 
 #[test]
 fn the_model_passes_the_check_of_all() {
-    check_digits(check_model(LanguageConfig::Llama(tiny()), SHAPE));
+    check_digits(check_model(LanguageConfig::Llama(llama()), LLAMA));
 }
 
 #[test]
@@ -140,7 +126,7 @@ fn other_names_are_understood() {
     let name = |tie_embeddings, name: &str| {
         let config = LlamaConfig {
             tie_embeddings,
-            ..tiny()
+            ..llama()
         };
         config.canonical_name(name)
     };
@@ -170,10 +156,7 @@ fn impossible_values_are_listed_at_their_keys() {
         kv_heads: 4,
         context_length: 0,
         rope_theta: -1.0,
-        ..tiny()
-    };
-    let keys = |config: LlamaConfig| -> Vec<_> {
-        config.validate().into_iter().map(|(key, _)| key).collect()
+        ..llama()
     };
     let expected = [
         "context_length",
@@ -182,11 +165,11 @@ fn impossible_values_are_listed_at_their_keys() {
         "kv_heads",
         "rope_theta",
     ];
-    assert_eq!(keys(config), expected);
+    assert_eq!(keys(config.validate()), expected);
     let odd = LlamaConfig {
         heads: 32,
         kv_heads: 32,
-        ..tiny()
+        ..llama()
     };
-    assert_eq!(keys(odd), ["heads"]);
+    assert_eq!(keys(odd.validate()), ["heads"]);
 }

@@ -4,10 +4,11 @@ use burn::module::Module;
 use burn::tensor::{Bool, Tensor};
 use fireclay_kernels::linear;
 
-use super::config::{Sizes, TransformerConfig};
+use super::config::TransformerConfig;
 use crate::init::{Init, Values};
 use crate::layers::attention::{attend, join_heads, split_heads};
 use crate::layers::linear::{Linear, xavier};
+use crate::layers::sizes::Sizes;
 
 /// Multi-head attention (section 3.2.2).
 #[derive(Module, Debug)]
@@ -29,7 +30,7 @@ impl Attention {
         }
     }
 
-    /// What `x` finds in the keys and values of `pairs`.
+    /// Attention of `x` to the keys and values of `pairs`.
     ///
     /// # Shapes
     ///

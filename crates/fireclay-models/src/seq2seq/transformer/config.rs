@@ -8,15 +8,15 @@ use super::Transformer;
 use crate::family::{Architecture, Layered, TextArchitecture};
 use crate::init::Init;
 use crate::layers::activation::Activation;
-use crate::limits::{check_heads, check_layers, check_least_one, check_rate, saturating_sum};
+use crate::layers::sizes::Sizes;
+use crate::limits::{check, check_rate};
 use crate::shape::TranslationShape;
 
 /// An encoder and a decoder as in *Attention Is All You Need*.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct TransformerConfig {
-    /// The published size from which the numbers below come where they are not given; by default
-    /// "base".
+    /// The published size, which gives the numbers below that are not set; by default "base".
     #[serde(skip_serializing_if = "Option::is_none")]
     pub size: Option<TransformerSize>,
     /// The number of blocks of the encoder, and of the decoder.
@@ -31,7 +31,7 @@ pub struct TransformerConfig {
     /// The width inside each block's MLP; by default four times the width of the tokens.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mlp_width: Option<usize>,
-    /// Tokens that a source and a target have, at most. No weight depends on it.
+    /// The most tokens that a source or a target has. No weight depends on it.
     pub context_length: usize,
     /// The probability of zeroing a value after the embedding and at the end of each branch while
     /// training, in [0, 1). The paper's big model has 0.3.
@@ -40,7 +40,7 @@ pub struct TransformerConfig {
     pub activation: Activation,
     /// Whether encoder and decoder end with a norm of their own, as `torch.nn.Transformer`'s do.
     pub final_norm: bool,
-    /// Whether one embedding serves source, target and head; they have one vocabulary then.
+    /// Whether source, target and head share one embedding, and so one vocabulary.
     pub tie_embeddings: bool,
 }
 
@@ -55,85 +55,46 @@ pub enum TransformerSize {
     Big,
 }
 
-/// The numbers of a configuration, from its options or else the published size.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Sizes {
-    pub layers: usize,
-    pub heads: usize,
-    pub width: usize,
-    pub mlp_width: usize,
-}
-
 impl Architecture for TransformerConfig {
     type Shape = TranslationShape;
     type Model = Transformer;
 
     fn validate(&self) -> Vec<(String, String)> {
-        let Sizes {
-            layers,
-            heads,
-            width,
-            ..
-        } = self.sizes();
-        let mut problems = check_least_one(&[
-            ("layers", layers),
-            ("heads", heads),
-            ("width", width),
+        let others = [
             ("mlp_width", self.mlp_width.unwrap_or(1)),
             ("context_length", self.context_length),
-        ]);
-        problems.extend(check_layers(layers));
-        problems.extend(check_heads(heads, width, self.heads.is_some()));
+        ];
+        let mut problems = self.sizes().problems(self.heads.is_some(), &others);
         problems.extend(check_rate("dropout", self.dropout));
         problems
     }
 
     fn validate_for(&self, shape: &TranslationShape) -> Vec<(String, String)> {
-        let TranslationShape {
-            source_vocabulary,
-            target_vocabulary,
-        } = *shape;
-        let message = || {
-            format!(
-                "needs one vocabulary, but the source's has {source_vocabulary} tokens and the \
-                 target's {target_vocabulary}"
-            )
-        };
-        match self.tie_embeddings && source_vocabulary != target_vocabulary {
-            true => vec![("tie_embeddings".to_string(), message())],
-            false => Vec::new(),
-        }
+        let (source, target) = (shape.source_vocabulary, shape.target_vocabulary);
+        let is_right = !self.tie_embeddings || source == target;
+        let text = format!(
+            "needs one vocabulary, but the source's has {source} tokens and the target's {target}"
+        );
+        Vec::from_iter(check(is_right, "tie_embeddings", text))
     }
 
-    /// The number of weights, saturating.
+    /// The number of weights, in `f64`, which does not overflow.
     fn least_weights(&self, shape: &TranslationShape) -> usize {
-        let Sizes {
-            layers,
-            width,
-            mlp_width,
-            ..
-        } = self.sizes();
-        let linear =
-            |inputs: usize, outputs: usize| inputs.saturating_add(1).saturating_mul(outputs);
-        let norm = width.saturating_mul(2);
-        let attention = linear(width, width).saturating_mul(4);
-        let mlp = saturating_sum([linear(width, mlp_width), linear(mlp_width, width)]);
+        let [layers, width, mlp_width] = self.sizes().numbers();
+        let (source, target) = (
+            shape.source_vocabulary as f64,
+            shape.target_vocabulary as f64,
+        );
+        let linear = |inputs: f64, outputs: f64| (inputs + 1.0) * outputs;
+        let mlp = linear(width, mlp_width) + linear(mlp_width, width);
         // One attention and two norms in a block of the encoder, two and three in the decoder's.
-        let pair = saturating_sum([
-            attention.saturating_mul(3),
-            mlp.saturating_mul(2),
-            norm.saturating_mul(5),
-        ]);
-        let separate = saturating_sum([
-            shape.target_vocabulary.saturating_mul(width),
-            linear(width, shape.target_vocabulary),
-        ]);
-        saturating_sum([
-            shape.source_vocabulary.saturating_mul(width),
-            if self.tie_embeddings { 0 } else { separate },
-            layers.saturating_mul(pair),
-            if self.final_norm { 2 } else { 0usize }.saturating_mul(norm),
-        ])
+        let pair = 12.0 * linear(width, width) + 2.0 * mlp + 10.0 * width;
+        let separate = match self.tie_embeddings {
+            true => 0.0,
+            false => target * width + linear(width, target),
+        };
+        let norms = if self.final_norm { 4.0 * width } else { 0.0 };
+        (source * width + separate + layers * pair + norms) as usize
     }
 
     fn init(&self, shape: &TranslationShape, seed: u64, device: &Device) -> Transformer {
@@ -190,17 +151,15 @@ impl TextArchitecture for TransformerConfig {
 
 impl TransformerConfig {
     pub(super) fn sizes(&self) -> Sizes {
-        let (layers, heads, width) = match self.size.unwrap_or_default() {
-            TransformerSize::Base => (6, 8, 512),
-            TransformerSize::Big => (6, 16, 1024),
+        let published = match self.size.unwrap_or_default() {
+            TransformerSize::Base => [6, 8, 512],
+            TransformerSize::Big => [6, 16, 1024],
         };
-        let width = self.width.unwrap_or(width);
-        Sizes {
-            layers: self.layers.unwrap_or(layers),
-            heads: self.heads.unwrap_or(heads),
-            width,
-            mlp_width: self.mlp_width.unwrap_or(width.saturating_mul(4)),
-        }
+        Sizes::new(
+            published,
+            [self.layers, self.heads, self.width],
+            self.mlp_width,
+        )
     }
 }
 

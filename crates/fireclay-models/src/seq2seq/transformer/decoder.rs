@@ -4,13 +4,14 @@ use burn::module::Module;
 use burn::tensor::{Bool, Int, Tensor};
 
 use super::attention::Attention;
-use super::config::{Sizes, TransformerConfig};
+use super::config::TransformerConfig;
 use crate::init::{Init, Values};
 use crate::layers::activation::Activation;
 use crate::layers::causal::{KeyValueCache, LayerCache};
 use crate::layers::dropout::Dropout;
 use crate::layers::linear::{Linear, xavier};
 use crate::layers::norm::LayerNorm;
+use crate::layers::sizes::Sizes;
 
 /// The keys and values of the target's tokens that a decoder has read, and of the memory.
 #[derive(Clone, Debug)]
@@ -41,13 +42,13 @@ impl DecoderCache {
     }
 }
 
-/// What the tokens of the target may look at.
+/// What the tokens of the target attend to.
 pub(super) struct Sources<'a> {
-    /// Which tokens of the target each must not look at, `[1 or batch, 1, new, time]`.
+    /// The mask of the tokens of the target, `[1 or batch, 1, new, time]`.
     pub masked: Tensor<4, Bool>,
-    /// What the encoder made of the source, `[batch, source time, width]`.
+    /// The encoded source, `[batch, source time, width]`.
     pub memory: &'a Tensor<3>,
-    /// What of it must not be looked at, `[batch, 1, 1, source time]`.
+    /// The mask of its padding, `[batch, 1, 1, source time]`.
     pub masked_memory: Tensor<4, Bool>,
 }
 
@@ -108,9 +109,7 @@ struct DecoderBlock {
 
 impl DecoderBlock {
     fn new(config: &TransformerConfig, init: &mut Init) -> Self {
-        let Sizes {
-            width, mlp_width, ..
-        } = config.sizes();
+        let [width, mlp_width] = config.sizes().widths();
         Self {
             self_attn: Attention::new(config, init),
             norm1: init.layer_norm(width),

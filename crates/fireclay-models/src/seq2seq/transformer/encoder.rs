@@ -4,12 +4,13 @@ use burn::module::Module;
 use burn::tensor::{Bool, Tensor};
 
 use super::attention::Attention;
-use super::config::{Sizes, TransformerConfig};
+use super::config::TransformerConfig;
 use crate::init::{Init, Values};
 use crate::layers::activation::Activation;
 use crate::layers::dropout::Dropout;
 use crate::layers::linear::{Linear, xavier};
 use crate::layers::norm::LayerNorm;
+use crate::layers::sizes::Sizes;
 
 #[derive(Module, Debug)]
 pub(super) struct Encoder {
@@ -57,9 +58,7 @@ struct EncoderBlock {
 
 impl EncoderBlock {
     fn new(config: &TransformerConfig, init: &mut Init) -> Self {
-        let Sizes {
-            width, mlp_width, ..
-        } = config.sizes();
+        let [width, mlp_width] = config.sizes().widths();
         Self {
             self_attn: Attention::new(config, init),
             norm1: init.layer_norm(width),

@@ -1,14 +1,10 @@
 use super::*;
 use crate::check::check_model;
+use crate::fixtures::{images, keys};
 use crate::vision::ImageConfig;
 
 fn shape(channels: usize, height: usize, width: usize) -> ImageShape {
-    ImageShape {
-        channels,
-        height,
-        width,
-        outputs: 3,
-    }
+    images(channels, height, width, 3)
 }
 
 fn small() -> CnnConfig {
@@ -75,8 +71,10 @@ fn all_impossible_values_are_reported() {
         dropout: f64::NAN,
         ..CnnConfig::default()
     };
-    let keys: Vec<_> = config.validate().into_iter().map(|(key, _)| key).collect();
-    assert_eq!(keys, ["widths", "convs", "kernel", "dropout"]);
+    assert_eq!(
+        keys(config.validate()),
+        ["widths", "convs", "kernel", "dropout"]
+    );
     let config = CnnConfig {
         widths: vec![8, usize::MAX],
         convs: usize::MAX,
@@ -85,11 +83,4 @@ fn all_impossible_values_are_reported() {
     };
     assert_eq!(config.validate().len(), 3);
     assert_eq!(CnnConfig::default().validate(), []);
-}
-
-#[test]
-fn defaults_come_from_an_empty_table() {
-    let config: CnnConfig = serde_json::from_str("{}").unwrap();
-    assert_eq!(config, CnnConfig::default());
-    assert!(serde_json::from_str::<CnnConfig>(r#"{"width": [3]}"#).is_err());
 }

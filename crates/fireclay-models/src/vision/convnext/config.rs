@@ -7,30 +7,27 @@ use serde::{Deserialize, Serialize};
 use super::{ConvNext, names};
 use crate::family::{Architecture, Layered};
 use crate::init::Init;
-use crate::limits::{check_rate, saturating_sum};
+use crate::limits::{check, check_least_one, check_rate};
 use crate::shape::ImageShape;
 
 /// A ConvNeXt.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, default)]
 pub struct ConvNextConfig {
-    /// The published size from which the depths and widths come where they are not given.
-    #[serde(default)]
+    /// The published size, which gives the depths and widths that are not set.
     pub size: ConvNextSize,
     /// The number of blocks in each of the four stages.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub depths: Option<[usize; 4]>,
     /// The number of channels in each of the four stages.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub widths: Option<[usize; 4]>,
     /// The side of the patches that the first convolution reads, in pixels: 4 in the paper; less
     /// suits small images, because the stages shrink them eight times more.
-    #[serde(default = "default_patch_size")]
     pub patch_size: usize,
     /// The probability of leaving out the last block's branch while training, in [0, 1); the
     /// earlier blocks' probabilities rise evenly from 0. The paper takes 0.1 for tiny, 0.4 for
     /// small and 0.5 for base and large.
-    #[serde(default)]
     pub drop_path_rate: f64,
 }
 
@@ -55,54 +52,37 @@ impl Architecture for ConvNextConfig {
 
     fn validate(&self) -> Vec<(String, String)> {
         let mut problems = Vec::new();
-        let mut problem = |key: &str, message: String| problems.push((key.to_string(), message));
         for (key, numbers) in [("depths", self.depths), ("widths", self.widths)] {
-            if numbers.is_some_and(|numbers| numbers.contains(&0)) {
-                problem(key, "every stage needs at least 1".into());
-            }
+            let is_right = numbers.is_none_or(|numbers| !numbers.contains(&0));
+            problems.extend(check(is_right, key, "every stage needs at least 1"));
         }
         // Building a model takes memory for every block, however narrow it is.
-        if self
-            .depths
-            .is_some_and(|depths| depths.iter().any(|depth| *depth > 1000))
-        {
-            problem("depths", "must be at most 1000 each".into());
-        }
-        if self.patch_size == 0 {
-            problem("patch_size", "must be at least 1".into());
-        }
+        let is_built = self.sizes().0.iter().all(|depth| *depth <= 1000);
+        problems.extend(check(is_built, "depths", "must be at most 1000 each"));
+        problems.extend(check_least_one(&[("patch_size", self.patch_size)]));
         problems.extend(check_rate("drop_path_rate", self.drop_path_rate));
         problems
     }
 
     fn validate_for(&self, shape: &ImageShape) -> Vec<(String, String)> {
         let ImageShape { height, width, .. } = *shape;
-        let least = self.patch_size.saturating_mul(8);
-        let message = format!(
-            "patches of {} pixels need images of at least {least} x {least}, not {height} x {width}",
-            self.patch_size
+        let patch = self.patch_size;
+        let least = patch.saturating_mul(8);
+        let text = format!(
+            "patches of {patch} pixels need images of at least {least} x {least}, not {height} x {width}"
         );
-        match height.min(width) >= least {
-            true => Vec::new(),
-            false => vec![("patch_size".to_string(), message)],
-        }
+        Vec::from_iter(check(height.min(width) >= least, "patch_size", text))
     }
 
     fn least_weights(&self, shape: &ImageShape) -> usize {
         let (depths, widths) = self.sizes();
-        let stage = |(depth, width): (usize, usize)| {
-            let block = width.saturating_mul(width).saturating_mul(8);
-            depth.saturating_mul(block)
-        };
-        let patch = self.patch_size.saturating_mul(self.patch_size);
-        saturating_sum(
-            depths.into_iter().zip(widths).map(stage).chain([
-                patch
-                    .saturating_mul(shape.channels)
-                    .saturating_mul(widths[0]),
-                widths[3].saturating_mul(shape.outputs),
-            ]),
-        )
+        let [depths, widths] = [depths, widths].map(|numbers| numbers.map(|number| number as f64));
+        let stages = depths.iter().zip(widths);
+        let blocks: f64 = stages
+            .map(|(depth, width)| depth * 8.0 * width * width)
+            .sum();
+        let patch = (self.patch_size as f64).powi(2) * shape.channels as f64;
+        (blocks + patch * widths[0] + widths[3] * shape.outputs as f64) as usize
     }
 
     fn init(&self, shape: &ImageShape, seed: u64, device: &Device) -> ConvNext {
@@ -166,12 +146,8 @@ impl Default for ConvNextConfig {
             size: ConvNextSize::default(),
             depths: None,
             widths: None,
-            patch_size: default_patch_size(),
+            patch_size: 4,
             drop_path_rate: 0.0,
         }
     }
-}
-
-fn default_patch_size() -> usize {
-    4
 }

@@ -1,23 +1,15 @@
-use burn::tensor::module::conv2d;
-use burn::tensor::ops::ConvOptions;
-use burn::tensor::{Device, TensorData};
+use burn::tensor::Device;
 
 use super::*;
 use crate::check::check_model;
 use crate::family::{Architecture, Layered};
-use crate::reference::{
-    Tensors, assert_close, assert_gradients, assert_names, fill, generator, gradients, images,
-    loss, read,
-};
+use crate::fixtures::{images, keys};
+use crate::reference::{Tensors, assert_names, fill, read};
 use crate::vision::ImageConfig;
+use crate::vision::tests::{assert_agrees, assert_drops};
 
 fn shape(side: usize, outputs: usize) -> ImageShape {
-    ImageShape {
-        channels: 3,
-        height: side,
-        width: side,
-        outputs,
-    }
+    images(3, side, side, outputs)
 }
 
 /// The model of the reference in `tests/data/convnext-tiny`.
@@ -33,22 +25,15 @@ fn torch_name(path: &str) -> String {
     names::torch_name(path).unwrap()
 }
 
+/// The reference's model.
+fn filled(config: &ConvNextConfig) -> ConvNext {
+    let model = config.init(&shape(64, 6), 0, &Device::flex().autodiff());
+    fill(model, read("convnext-tiny/model"), torch_name)
+}
+
 #[test]
 fn agrees_with_torchvision_forwards_and_backwards() {
-    let device = Device::flex().autodiff();
-    let io = read("convnext-tiny/io");
-    let model = tiny().init(&shape(64, 6), 0, &device);
-    let model = fill(model, read("convnext-tiny/model"), torch_name);
-    let logits = model.forward(images(&io, &device));
-    assert_close(&logits.clone().into_data(), &io["logits"], 2e-5, "logits");
-
-    let loss = loss(logits, &io);
-    assert_close(&loss.clone().into_data(), &io["loss"], 2e-5, "loss");
-    let found = gradients(&model, &loss.backward(), torch_name);
-    assert_gradients(&found, &read("convnext-tiny/grads"), 1e-4);
-
-    let logits = model.valid().forward(images(&io, &Device::flex()));
-    assert_close(&logits.into_data(), &io["logits"], 2e-5, "logits");
+    assert_agrees(&filled(&tiny()), "convnext-tiny", torch_name);
 }
 
 /// Every name of the reference in another's spelling, and back.
@@ -154,19 +139,22 @@ fn check() {
 fn layers_follow_the_blocks() {
     let config = tiny();
     assert_eq!(config.layers(), 7);
-    let layer = |name| config.layer_of(name);
-    assert_eq!(layer("features.0.1.weight"), Some(0));
-    assert_eq!(layer("features.1.0.layer_scale"), Some(1));
-    assert_eq!(layer("features.2.1.weight"), Some(2));
-    assert_eq!(layer("features.3.0.block.3.bias"), Some(2));
-    assert_eq!(layer("features.4.0.bias"), Some(3));
-    assert_eq!(layer("features.5.0.layer_scale"), Some(3));
-    assert_eq!(layer("features.5.1.block.0.weight"), Some(4));
-    assert_eq!(layer("features.6.1.weight"), Some(5));
-    assert_eq!(layer("features.7.0.block.2.bias"), Some(5));
-    assert_eq!(layer("classifier.0.bias"), Some(6));
-    assert_eq!(layer("classifier.2.bias"), Some(6));
-    assert_eq!(layer("fc.bias"), None);
+    for (name, layer) in [
+        ("features.0.1.weight", Some(0)),
+        ("features.1.0.layer_scale", Some(1)),
+        ("features.2.1.weight", Some(2)),
+        ("features.3.0.block.3.bias", Some(2)),
+        ("features.4.0.bias", Some(3)),
+        ("features.5.0.layer_scale", Some(3)),
+        ("features.5.1.block.0.weight", Some(4)),
+        ("features.6.1.weight", Some(5)),
+        ("features.7.0.block.2.bias", Some(5)),
+        ("classifier.0.bias", Some(6)),
+        ("classifier.2.bias", Some(6)),
+        ("fc.bias", None),
+    ] {
+        assert_eq!(config.layer_of(name), layer, "{name}");
+    }
 }
 
 #[test]
@@ -178,12 +166,7 @@ fn small_images_need_small_patches() {
         patch_size: 1,
         ..tiny()
     };
-    let shape = ImageShape {
-        channels: 1,
-        height: 8,
-        width: 13,
-        outputs: 2,
-    };
+    let shape = images(1, 8, 13, 2);
     assert_eq!(config.validate_for(&shape), []);
     let model = config.init(&shape, 0, &Device::flex());
     let images = Tensor::ones([3, 1, 8, 13], &Device::flex());
@@ -192,23 +175,11 @@ fn small_images_need_small_patches() {
 
 #[test]
 fn drop_path_acts_in_training_alone() {
-    let _alone = generator();
-    let device = Device::flex().autodiff();
-    let io = read("convnext-tiny/io");
     let config = ConvNextConfig {
         drop_path_rate: 0.5,
         ..tiny()
     };
-    let model = config.init(&shape(64, 6), 0, &device);
-    let model = fill(model, read("convnext-tiny/model"), torch_name);
-    let run = |seed| {
-        device.seed(seed);
-        model.forward(images(&io, &device)).into_data()
-    };
-    assert_eq!(run(1), run(1));
-    assert_ne!(run(1), run(2));
-    let logits = model.valid().forward(images(&io, &Device::flex()));
-    assert_close(&logits.into_data(), &io["logits"], 2e-5, "logits");
+    assert_drops(&filled(&config), "convnext-tiny");
 }
 
 #[test]
@@ -220,8 +191,10 @@ fn all_impossible_values_are_reported() {
         drop_path_rate: -0.1,
         ..ConvNextConfig::default()
     };
-    let keys: Vec<_> = config.validate().into_iter().map(|(key, _)| key).collect();
-    assert_eq!(keys, ["depths", "widths", "patch_size", "drop_path_rate"]);
+    assert_eq!(
+        keys(config.validate()),
+        ["depths", "widths", "patch_size", "drop_path_rate"]
+    );
     assert_eq!(ConvNextConfig::default().validate(), []);
     let config = ConvNextConfig {
         depths: Some([usize::MAX; 4]),
@@ -229,65 +202,4 @@ fn all_impossible_values_are_reported() {
         ..tiny()
     };
     assert_eq!(config.least_weights(&shape(32, 2)), usize::MAX);
-}
-
-/// Burn has a path of its own for one channel in each group, which this network leans on.
-#[test]
-fn a_depthwise_convolution_is_right() {
-    let device = Device::flex().autodiff();
-    let [batch, channels, height, width, kernel] = [2, 3, 5, 9, 7];
-    let wave = |count: usize, step: f32| -> Vec<f32> {
-        (0..count)
-            .map(|index| (index as f32 * step).sin())
-            .collect()
-    };
-    let input = wave(batch * channels * height * width, 0.7);
-    let weight = wave(channels * kernel * kernel, 1.3);
-    let output = wave(input.len(), 0.4);
-
-    // Each output's gradient times each pair of input and weight that it is made of.
-    let mut expected = vec![0.0; input.len()];
-    let mut input_gradient = vec![0.0; input.len()];
-    let mut weight_gradient = vec![0.0; weight.len()];
-    for plane in 0..batch * channels {
-        for (place, tap) in
-            (0..height * width).flat_map(|p| (0..kernel * kernel).map(move |t| (p, t)))
-        {
-            let row = (place / width + tap / kernel).wrapping_sub(3);
-            let column = (place % width + tap % kernel).wrapping_sub(3);
-            if row < height && column < width {
-                let out = plane * height * width + place;
-                let from = (plane * height + row) * width + column;
-                let tap = plane % channels * kernel * kernel + tap;
-                expected[out] += input[from] * weight[tap];
-                input_gradient[from] += output[out] * weight[tap];
-                weight_gradient[tap] += output[out] * input[from];
-            }
-        }
-    }
-
-    let image = [batch, channels, height, width];
-    let tensor = |values: &[f32], shape: [usize; 4]| {
-        Tensor::<4>::from_data(TensorData::new(values.to_vec(), shape), &device)
-    };
-    let x = tensor(&input, image).require_grad();
-    let w = tensor(&weight, [channels, 1, kernel, kernel]).require_grad();
-    let options = ConvOptions::new([1, 1], [3, 3], [1, 1], channels);
-    let found = conv2d(x.clone(), w.clone(), None, options);
-    let gradients = (found.clone() * tensor(&output, image)).sum().backward();
-    let close = |found: TensorData, expected: Vec<f32>, what| {
-        let expected = TensorData::new(expected, found.shape());
-        assert_close(&found, &expected, 1e-5, what);
-    };
-    close(found.into_data(), expected, "output");
-    close(
-        x.grad(&gradients).unwrap().into_data(),
-        input_gradient,
-        "input",
-    );
-    close(
-        w.grad(&gradients).unwrap().into_data(),
-        weight_gradient,
-        "weight",
-    );
 }

@@ -8,21 +8,18 @@ use super::MobileNetV3;
 use super::tables::{Activation, LARGE, SMALL, TableRow};
 use crate::family::{Architecture, Layered};
 use crate::init::Init;
-use crate::limits::{check_rate, saturating_sum};
+use crate::limits::{check, check_rate, saturating_sum};
 use crate::shape::ImageShape;
 
 /// A MobileNetV3.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, default)]
 pub struct MobileNetV3Config {
     /// The published size.
-    #[serde(default)]
     pub size: MobileNetV3Size,
-    /// What every number of channels is multiplied by, above 0 and at most 16.
-    #[serde(default = "default_width")]
+    /// The factor of every number of channels, above 0 and at most 16.
     pub width: f64,
     /// The probability of zeroing a value before the last layer while training, in [0, 1).
-    #[serde(default = "default_dropout")]
     pub dropout: f64,
 }
 
@@ -53,12 +50,10 @@ impl Architecture for MobileNetV3Config {
     type Model = MobileNetV3;
 
     fn validate(&self) -> Vec<(String, String)> {
-        let mut problems = Vec::new();
-        let mut problem = |key: &str, message: String| problems.push((key.to_string(), message));
-        if !(self.width > 0.0 && self.width <= 16.0) {
-            let message = format!("must be above 0 and at most 16, but is {}", self.width);
-            problem("width", message);
-        }
+        let width = self.width;
+        let text = format!("must be above 0 and at most 16, but is {width}");
+        let problem = check(width > 0.0 && width <= 16.0, "width", text);
+        let mut problems = Vec::from_iter(problem);
         problems.extend(check_rate("dropout", self.dropout));
         problems
     }
@@ -147,8 +142,8 @@ impl Default for MobileNetV3Config {
     fn default() -> Self {
         Self {
             size: MobileNetV3Size::default(),
-            width: default_width(),
-            dropout: default_dropout(),
+            width: 1.0,
+            dropout: 0.2,
         }
     }
 }
@@ -172,12 +167,4 @@ pub(super) fn round_to_eight(channels: f64) -> usize {
         true => rounded as usize + 8,
         false => rounded as usize,
     }
-}
-
-fn default_width() -> f64 {
-    1.0
-}
-
-fn default_dropout() -> f64 {
-    0.2
 }

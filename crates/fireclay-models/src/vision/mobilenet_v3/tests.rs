@@ -4,18 +4,13 @@ use burn::tensor::Device;
 use super::*;
 use crate::check::check_model;
 use crate::family::Architecture;
-use crate::reference::{
-    assert_close, assert_gradients, assert_names, fill, gradients, images, loss, read,
-};
+use crate::fixtures::{images, keys};
+use crate::reference::{assert_names, fill, read};
 use crate::vision::ImageConfig;
+use crate::vision::tests::{assert_agrees, assert_evaluation};
 
 fn shape(height: usize, width: usize, outputs: usize) -> ImageShape {
-    ImageShape {
-        channels: 3,
-        height,
-        width,
-        outputs,
-    }
+    images(3, height, width, outputs)
 }
 
 /// The model of the reference in `tests/data/mobilenet-v3-tiny`.
@@ -36,26 +31,16 @@ fn reference(device: &Device) -> MobileNetV3 {
 
 #[test]
 fn agrees_with_torchvision_forwards_and_backwards() {
-    let device = Device::flex().autodiff();
-    let io = read("mobilenet-v3-tiny/io");
     // Frozen norms take the running statistics, as PyTorch's do in evaluation; the parameters
     // need their gradients back.
-    let model = reference(&device).freeze().map(&mut Thaw);
-    let logits = model.forward(images(&io, &device));
-    assert_close(&logits.clone().into_data(), &io["logits"], 2e-5, "logits");
-
-    let loss = loss(logits, &io);
-    assert_close(&loss.clone().into_data(), &io["loss"], 2e-5, "loss");
-    let found = gradients(&model, &loss.backward(), config::torch_name);
-    assert_gradients(&found, &read("mobilenet-v3-tiny/grads"), 1e-4);
+    let model = reference(&Device::flex().autodiff());
+    let model = model.freeze().map(&mut Thaw);
+    assert_agrees(&model, "mobilenet-v3-tiny", config::torch_name);
 }
 
 #[test]
 fn evaluation_agrees_with_torchvision() {
-    let device = Device::flex();
-    let io = read("mobilenet-v3-tiny/io");
-    let logits = reference(&device).forward(images(&io, &device));
-    assert_close(&logits.into_data(), &io["logits"], 2e-5, "logits");
+    assert_evaluation(&reference(&Device::flex()), "mobilenet-v3-tiny");
 }
 
 #[test]
@@ -127,8 +112,7 @@ fn all_impossible_values_are_reported() {
             dropout: 1.0,
             ..MobileNetV3Config::default()
         };
-        let keys: Vec<_> = config.validate().into_iter().map(|(key, _)| key).collect();
-        assert_eq!(keys, ["width", "dropout"]);
+        assert_eq!(keys(config.validate()), ["width", "dropout"]);
     }
     assert_eq!(MobileNetV3Config::default().validate(), []);
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::ResNet;
 use crate::family::{Architecture, Layered};
 use crate::init::Init;
-use crate::limits::check_rate;
+use crate::limits::{check, check_range, check_rate};
 use crate::shape::ImageShape;
 
 /// The most stages a network has.
@@ -15,39 +15,35 @@ pub(super) const MAX_STAGES: usize = 4;
 
 /// A residual network.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, default)]
 pub struct ResNetConfig {
     /// The published network that the four keys below default to: 18, 34, 50, 101 or 152 layers
     /// for photographs, 20, 32, 44, 56 or 110 for images of about 32 × 32 pixels.
-    #[serde(default = "default_depth")]
     pub depth: usize,
     /// The kind of block.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub block: Option<BlockKind>,
     /// The number of blocks in each stage, one to four stages; each stage after the first halves
     /// height and width and doubles the channels.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub layers: Option<Vec<usize>>,
-    /// What comes before the stages.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// The layers before the stages.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub stem: Option<Stem>,
     /// The channels of the stem and of the first stage, before the expansion by bottlenecks.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub width: Option<usize>,
-    /// What a block adds to its result where its input has another shape; by default "projection"
-    /// for photographs and "pad" for small images, as in the paper.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// How a block adds its input to a result of another shape; by default "projection" for
+    /// photographs and "pad" for small images, as in the paper.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub shortcut: Option<Shortcut>,
     /// The probability of leaving out the last block for a sample while training, in [0, 1); it
     /// grows in proportion from the first block on.
-    #[serde(default)]
     pub drop_path_rate: f64,
     /// The probability of zeroing a number before the output while training, in [0, 1).
-    #[serde(default)]
     pub dropout: f64,
     /// Whether the scale of each block's last norm starts at zero, so that every block starts as
     /// the identity.
-    #[serde(default = "yes")]
     pub zero_init_residual: bool,
 }
 
@@ -61,7 +57,7 @@ pub enum BlockKind {
     Bottleneck,
 }
 
-/// What comes before the stages.
+/// The layers before the stages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Stem {
@@ -72,7 +68,7 @@ pub enum Stem {
     Cifar,
 }
 
-/// What a block adds to its result where its input has another shape.
+/// How a block adds its input to a result of another shape.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Shortcut {
@@ -99,13 +95,7 @@ impl Architecture for ResNetConfig {
 
     fn validate(&self) -> Vec<(String, String)> {
         let mut problems = self.depth_problems();
-        let mut problem = |key: &str, message: String| problems.push((key.to_string(), message));
-        if let Some(width) = self.width
-            && !(1..=MAX_WIDTH).contains(&width)
-        {
-            let text = format!("must be from 1 to {MAX_WIDTH}, but is {width}");
-            problem("width", text);
-        }
+        problems.extend(check_range("width", self.width(), MAX_WIDTH));
         problems.extend(check_rate("drop_path_rate", self.drop_path_rate));
         problems.extend(check_rate("dropout", self.dropout));
         problems
@@ -113,15 +103,12 @@ impl Architecture for ResNetConfig {
 
     fn least_weights(&self, shape: &ImageShape) -> usize {
         // Two 3 × 3 convolutions, or one 3 × 3 and two 1 × 1 of four times the area.
-        let block = |stage: usize| {
-            let width = self.width().saturating_mul(1 << stage);
-            width.saturating_mul(width).saturating_mul(9)
-        };
+        let block = |stage: usize| 9.0 * (self.width() as f64 * 2f64.powi(stage as i32)).powi(2);
         let stages = self.depths().into_iter().enumerate();
-        stages
-            .map(|(stage, count)| block(stage).saturating_mul(count))
-            .fold(0, usize::saturating_add)
-            .saturating_add(shape.channels.max(shape.outputs))
+        let blocks: f64 = stages
+            .map(|(stage, count)| block(stage) * count as f64)
+            .sum();
+        (blocks as usize).saturating_add(shape.channels.max(shape.outputs))
     }
 
     fn has_batch_norm(&self) -> bool {
@@ -157,35 +144,23 @@ impl Layered for ResNetConfig {
 impl ResNetConfig {
     fn depth_problems(&self) -> Vec<(String, String)> {
         let mut problems = Vec::new();
-        let mut problem = |key: &str, message: String| problems.push((key.to_string(), message));
-        if !PHOTOGRAPHS.contains(&self.depth) && !SMALL.contains(&self.depth) {
-            let known: Vec<_> = PHOTOGRAPHS
-                .iter()
-                .chain(&SMALL)
-                .map(ToString::to_string)
-                .collect();
-            let known = known.join(", ");
-            problem(
-                "depth",
-                format!(
-                    "must be one of {known}, but is {}; other depths come from layers",
-                    self.depth
-                ),
-            );
-        }
-        if let Some(layers) = &self.layers {
-            if !(1..=MAX_STAGES).contains(&layers.len()) {
-                let text = format!("needs one to {MAX_STAGES} stages, but has {}", layers.len());
-                problem("layers", text);
-            }
-            if layers.contains(&0) {
-                problem("layers", "every stage needs at least one block".into());
-            }
-            if layers.iter().any(|&blocks| blocks > MAX_BLOCKS) {
-                let text = format!("no stage can have more than {MAX_BLOCKS} blocks");
-                problem("layers", text);
-            }
-        }
+        let known = PHOTOGRAPHS.iter().chain(&SMALL);
+        let is_known = known.clone().any(|depth| *depth == self.depth);
+        let known: Vec<_> = known.map(ToString::to_string).collect();
+        let (known, depth) = (known.join(", "), self.depth);
+        let text = format!("must be one of {known}, but is {depth}; other depths come from layers");
+        problems.extend(check(is_known, "depth", text));
+        let Some(layers) = &self.layers else {
+            return problems;
+        };
+        let stages = layers.len();
+        let text = format!("needs one to {MAX_STAGES} stages, but has {stages}");
+        problems.extend(check((1..=MAX_STAGES).contains(&stages), "layers", text));
+        let text = "every stage needs at least one block";
+        problems.extend(check(!layers.contains(&0), "layers", text));
+        let is_built = layers.iter().all(|&blocks| blocks <= MAX_BLOCKS);
+        let text = format!("no stage can have more than {MAX_BLOCKS} blocks");
+        problems.extend(check(is_built, "layers", text));
         problems
     }
 
@@ -247,7 +222,7 @@ impl ResNetConfig {
 impl Default for ResNetConfig {
     fn default() -> Self {
         Self {
-            depth: default_depth(),
+            depth: 18,
             block: None,
             layers: None,
             stem: None,
@@ -255,7 +230,7 @@ impl Default for ResNetConfig {
             shortcut: None,
             drop_path_rate: 0.0,
             dropout: 0.0,
-            zero_init_residual: yes(),
+            zero_init_residual: true,
         }
     }
 }
@@ -267,11 +242,3 @@ const MAX_WIDTH: usize = 1 << 14;
 
 const PHOTOGRAPHS: [usize; 5] = [18, 34, 50, 101, 152];
 const SMALL: [usize; 5] = [20, 32, 44, 56, 110];
-
-fn default_depth() -> usize {
-    18
-}
-
-fn yes() -> bool {
-    true
-}

@@ -1,49 +1,22 @@
 use burn::module::{Flag, ModuleMapper, Param};
-use burn::tensor::Device;
+use burn::tensor::{Device, TensorData};
 
 use super::*;
 use crate::check::check_model;
 use crate::family::{Architecture, Family};
+use crate::fixtures::{images, keys, resnet_basic, resnet_bottleneck};
 use crate::io::tensors::to_tensors;
 use crate::reference::{self, assert_close, read};
 use crate::vision::{ImageConfig, ImageModel};
 
-fn shape(channels: usize, height: usize, width: usize, outputs: usize) -> ImageShape {
-    ImageShape {
-        channels,
-        height,
-        width,
-        outputs,
-    }
-}
-
-/// The network of `tests/data/resnet-tiny-basic`.
-fn basic() -> ResNetConfig {
-    ResNetConfig {
-        layers: Some(vec![2, 1, 1, 1]),
-        width: Some(6),
-        ..ResNetConfig::default()
-    }
-}
-
-/// The network of `tests/data/resnet-tiny-bottleneck`.
-pub fn bottleneck() -> ImageConfig {
-    ImageConfig::Resnet(ResNetConfig {
-        block: Some(BlockKind::Bottleneck),
-        layers: Some(vec![1, 1, 2, 1]),
-        width: Some(4),
-        ..ResNetConfig::default()
-    })
-}
-
 /// Both networks with the weights of their files, and the names of the files.
 fn references(device: &Device) -> Vec<(&'static str, ImageConfig, ResNet)> {
     let configs = [
-        ("resnet-tiny-basic", ImageConfig::Resnet(basic()), 10),
-        ("resnet-tiny-bottleneck", bottleneck(), 7),
+        ("resnet-tiny-basic", resnet_basic(), 10),
+        ("resnet-tiny-bottleneck", resnet_bottleneck(), 7),
     ];
     let load = |(name, config, outputs): (&'static str, ImageConfig, usize)| {
-        let shape = shape(3, 64, 64, outputs);
+        let shape = images(3, 64, 64, outputs);
         let ImageModel::Resnet(model) = config.init(&shape, 0, device) else {
             panic!("a residual network");
         };
@@ -67,32 +40,20 @@ fn evaluation_agrees_with_torchvision() {
     let device = Device::flex();
     for (case, _, model) in references(&device) {
         let io = read(&format!("{case}/io"));
-        let close = |found: Tensor<2>, name: &str| {
-            assert_close(
-                &found.into_data(),
-                &io[name],
-                1e-5,
-                &format!("{case} {name}"),
-            );
+        let close = |found: TensorData, name: &str| {
+            assert_close(&found, &io[name], 1e-5, &format!("{case} {name}"));
         };
         let pixels = reference::images(&io, &device);
-        assert_close(
-            &model.stem(pixels.clone()).into_data(),
-            &io["stem"],
-            1e-5,
-            case,
-        );
         let mut x = model.stem(pixels.clone());
+        close(x.to_data(), "stem");
         for (index, stage) in model.stages().into_iter().enumerate() {
             x = stage.iter().fold(x, |x, block| block.forward(x));
-            close(
-                global_average(x.clone()),
-                &format!("layer{}_mean", index + 1),
-            );
+            let mean = global_average(x.clone()).into_data();
+            close(mean, &format!("layer{}_mean", index + 1));
         }
-        close(model.forward(pixels), "logits");
+        close(model.forward(pixels).into_data(), "logits");
         let odd = Tensor::from_data(io["odd_pixel_values"].clone(), &device);
-        close(model.forward(odd), "odd_logits");
+        close(model.forward(odd).into_data(), "odd_logits");
     }
 }
 
@@ -179,7 +140,7 @@ fn every_block_stem_and_shortcut() {
                     dropout: 0.1,
                     ..tiny()
                 };
-                check_model(ImageConfig::Resnet(config), shape(2, 21, 18, 3));
+                check_model(ImageConfig::Resnet(config), images(2, 21, 18, 3));
             }
         }
     }
@@ -200,7 +161,7 @@ fn counts_the_parameters_of_the_published_networks() {
             depth,
             ..ResNetConfig::default()
         };
-        assert_eq!(trainable(&config, &shape(3, 224, 224, 1000)), expected);
+        assert_eq!(trainable(&config, &images(3, 224, 224, 1000)), expected);
     }
     // Table 6 of the paper: 0.27, 0.46, 0.66, 0.85 and 1.7 million.
     let small = [(20, 0.27), (32, 0.46), (44, 0.66), (56, 0.85), (110, 1.7)];
@@ -209,7 +170,7 @@ fn counts_the_parameters_of_the_published_networks() {
             depth,
             ..ResNetConfig::default()
         };
-        let count = trainable(&config, &shape(3, 32, 32, 10)) as f64 / 1e6;
+        let count = trainable(&config, &images(3, 32, 32, 10)) as f64 / 1e6;
         assert!((count - millions).abs() < 0.04, "{depth}: {count}");
     }
 }
@@ -222,7 +183,7 @@ fn a_zero_scale_makes_every_block_the_identity() {
         ..tiny()
     };
     let device = Device::flex();
-    let model = config.init(&shape(3, 16, 16, 2), 0, &device);
+    let model = config.init(&images(3, 16, 16, 2), 0, &device);
     let images = Tensor::<4>::random([2, 3, 16, 16], burn::tensor::Distribution::Default, &device);
     let stem = model.stem(images);
     let after = model
@@ -240,10 +201,10 @@ fn the_shortcut_without_weights_takes_every_other_pixel_and_pads_channels() {
         ..tiny()
     };
     let device = Device::flex();
-    let model = config.init(&shape(3, 16, 16, 2), 0, &device);
+    let model = config.init(&images(3, 16, 16, 2), 0, &device);
     // Positive, so that the rectifier at the end changes nothing.
     let input: Vec<f32> = (0..4 * 9).map(|index| index as f32 + 1.0).collect();
-    let data = burn::tensor::TensorData::new(input.clone(), [1, 4, 3, 3]);
+    let data = TensorData::new(input.clone(), [1, 4, 3, 3]);
     let output = model.layer2[0].forward(Tensor::from_data(data, &device));
     assert_eq!(output.dims(), [1, 8, 2, 2]);
     let output: Vec<f32> = output.into_data().iter().collect();
@@ -265,7 +226,7 @@ fn later_blocks_are_left_out_more_often() {
         layers: Some(vec![2, 2]),
         ..tiny()
     };
-    let model = config.init(&shape(3, 16, 16, 2), 0, &Device::flex());
+    let model = config.init(&images(3, 16, 16, 2), 0, &Device::flex());
     let found: Vec<f64> = model
         .stages()
         .into_iter()
@@ -278,7 +239,7 @@ fn later_blocks_are_left_out_more_often() {
 #[test]
 fn options_without_weights_leave_the_first_weights_alone() {
     let tensors =
-        |config: &ResNetConfig| to_tensors(&config.init(&shape(3, 16, 16, 2), 5, &Device::flex()));
+        |config: &ResNetConfig| to_tensors(&config.init(&images(3, 16, 16, 2), 5, &Device::flex()));
     let dropped = ResNetConfig {
         dropout: 0.5,
         drop_path_rate: 0.5,
@@ -298,7 +259,7 @@ fn the_smallest_image_passes() {
                 ..ResNetConfig::default()
             };
             let device = Device::flex();
-            let model = config.init(&shape(1, 1, 1, 2), 0, &device);
+            let model = config.init(&images(1, 1, 1, 2), 0, &device);
             let images = Tensor::zeros([1, 1, 1, 1], &device);
             assert_eq!(model.forward(images).dims(), [1, 2]);
         }
@@ -315,7 +276,6 @@ fn all_impossible_values_are_reported() {
         dropout: -0.1,
         ..ResNetConfig::default()
     };
-    let keys: Vec<_> = config.validate().into_iter().map(|(key, _)| key).collect();
     let expected = [
         "depth",
         "layers",
@@ -325,17 +285,14 @@ fn all_impossible_values_are_reported() {
         "drop_path_rate",
         "dropout",
     ];
-    assert_eq!(keys, expected);
+    assert_eq!(keys(config.validate()), expected);
     assert_eq!(ResNetConfig::default().validate(), []);
 }
 
 #[test]
-fn defaults_come_from_an_empty_table() {
-    let config: ResNetConfig = serde_json::from_str("{}").unwrap();
-    assert_eq!(config, ResNetConfig::default());
+fn kinds_are_known_by_name() {
     let config = r#"{"depth": 50, "stem": "cifar", "block": "bottleneck", "shortcut": "pad"}"#;
     assert!(serde_json::from_str::<ResNetConfig>(config).is_ok());
-    assert!(serde_json::from_str::<ResNetConfig>(r#"{"layer": [3]}"#).is_err());
 }
 
 /// Depths and widths that no file here has: a file written and read back is the same network.
@@ -353,7 +310,7 @@ fn other_depths_and_widths_survive_a_file() {
             width: Some(width),
             ..ResNetConfig::default()
         });
-        let shape = shape(3, 40, 33, 4);
+        let shape = images(3, 40, 33, 4);
         let model = config.init(&shape, 3, &Device::flex());
         let path = folder.path().join("model.safetensors");
         let description = crate::ModelDescription {

@@ -7,38 +7,34 @@ use serde::{Deserialize, Serialize};
 use super::{Vit, names};
 use crate::family::{Architecture, Layered};
 use crate::init::Init;
-use crate::limits::{check_rate, saturating_sum};
+use crate::limits::{check, check_heads, check_layers, check_least_one, check_rate};
 use crate::shape::ImageShape;
 
 /// A Vision Transformer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, default)]
 pub struct VitConfig {
-    /// The published size from which the widths below come where they are not given.
-    #[serde(default)]
+    /// The published size, which gives the numbers below that are not set.
     pub size: VitSize,
     /// The side of the square patches, in pixels; must divide the image's height and width.
-    #[serde(default = "default_patch_size")]
     pub patch_size: usize,
     /// The width of the tokens.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub hidden: Option<usize>,
     /// The number of encoder blocks.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub layers: Option<usize>,
     /// The number of attention heads; must divide the width of the tokens.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub heads: Option<usize>,
     /// The width inside each block's MLP; by default four times the width of the tokens.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub mlp: Option<usize>,
     /// The probability of zeroing a value after the embedding, the attention and each layer of
     /// the MLP while training, in [0, 1).
-    #[serde(default)]
     pub dropout: f64,
     /// The probability of leaving out the last block's branches while training, in [0, 1); the
     /// earlier blocks' probabilities rise evenly from 0.
-    #[serde(default)]
     pub drop_path_rate: f64,
 }
 
@@ -65,43 +61,24 @@ pub(super) struct Sizes {
     pub mlp: usize,
 }
 
-/// More blocks than any published model has.
-const MOST_LAYERS: usize = 1000;
-
 impl Architecture for VitConfig {
     type Shape = ImageShape;
     type Model = Vit;
 
     fn validate(&self) -> Vec<(String, String)> {
-        let mut problems = Vec::new();
-        let mut problem = |key: &str, message: String| problems.push((key.to_string(), message));
-        let widths = [
-            ("patch_size", Some(self.patch_size)),
-            ("hidden", self.hidden),
-            ("layers", self.layers),
-            ("heads", self.heads),
-            ("mlp", self.mlp),
-        ];
-        for (key, _) in widths.iter().filter(|(_, width)| *width == Some(0)) {
-            problem(key, "must be at least 1".into());
-        }
+        let mut problems = check_least_one(&[
+            ("patch_size", self.patch_size),
+            ("hidden", self.hidden.unwrap_or(1)),
+            ("layers", self.layers.unwrap_or(1)),
+            ("heads", self.heads.unwrap_or(1)),
+            ("mlp", self.mlp.unwrap_or(1)),
+        ]);
+        let sizes = self.sizes();
         // Building a model takes memory for every block, however narrow it is.
-        if self.layers.is_some_and(|layers| layers > MOST_LAYERS) {
-            problem("layers", format!("must be at most {MOST_LAYERS}"));
-        }
-        let Sizes { hidden, heads, .. } = self.sizes();
-        if heads > 0 && hidden % heads != 0 {
-            // The error points at a key that the file has.
-            let key = if self.heads.is_some() {
-                "heads"
-            } else {
-                "hidden"
-            };
-            problem(
-                key,
-                format!("{heads} heads do not divide the width {hidden}"),
-            );
-        }
+        problems.extend(check_layers(sizes.layers));
+        // The problem is at a key that the file has.
+        let key = self.heads.map_or("hidden", |_| "heads");
+        problems.extend(check_heads(sizes.heads, sizes.hidden, key));
         problems.extend(check_rate("dropout", self.dropout));
         problems.extend(check_rate("drop_path_rate", self.drop_path_rate));
         problems
@@ -110,31 +87,19 @@ impl Architecture for VitConfig {
     fn validate_for(&self, shape: &ImageShape) -> Vec<(String, String)> {
         let ImageShape { height, width, .. } = *shape;
         let patch = self.patch_size.max(1);
-        let message =
-            format!("patches of {patch} pixels do not divide images of {height} x {width}");
-        match height % patch == 0 && width % patch == 0 {
-            true => Vec::new(),
-            false => vec![("patch_size".to_string(), message)],
-        }
+        let divides = height.is_multiple_of(patch) && width.is_multiple_of(patch);
+        let text = format!("patches of {patch} pixels do not divide images of {height} x {width}");
+        Vec::from_iter(check(divides, "patch_size", text))
     }
 
     fn least_weights(&self, shape: &ImageShape) -> usize {
-        let Sizes {
-            layers,
-            hidden,
-            mlp,
-            ..
-        } = self.sizes();
-        let [rows, columns] = self.grid(shape);
-        let attention = hidden.saturating_mul(hidden).saturating_mul(4);
-        let block = attention.saturating_add(hidden.saturating_mul(mlp).saturating_mul(2));
-        let patch = self.patch_size.saturating_mul(self.patch_size);
-        saturating_sum([
-            patch.saturating_mul(shape.channels).saturating_mul(hidden),
-            rows.saturating_mul(columns).saturating_mul(hidden),
-            layers.saturating_mul(block),
-            hidden.saturating_mul(shape.outputs),
-        ])
+        let sizes = self.sizes();
+        let numbers = [sizes.layers, sizes.hidden, sizes.mlp, self.patch_size];
+        let [layers, hidden, mlp, patch] = numbers.map(|number| number as f64);
+        let [rows, columns] = self.grid(shape).map(|number| number as f64);
+        let [channels, outputs] = [shape.channels, shape.outputs].map(|number| number as f64);
+        let block = 4.0 * hidden + 2.0 * mlp;
+        (hidden * (patch * patch * channels + rows * columns + layers * block + outputs)) as usize
     }
 
     fn init(&self, shape: &ImageShape, seed: u64, device: &Device) -> Vit {
@@ -208,7 +173,7 @@ impl Default for VitConfig {
     fn default() -> Self {
         Self {
             size: VitSize::default(),
-            patch_size: default_patch_size(),
+            patch_size: 16,
             hidden: None,
             layers: None,
             heads: None,
@@ -217,8 +182,4 @@ impl Default for VitConfig {
             drop_path_rate: 0.0,
         }
     }
-}
-
-fn default_patch_size() -> usize {
-    16
 }

@@ -2,7 +2,7 @@
 
 use fireclay_data::arrow::array::RecordBatch;
 use fireclay_data::{PairFormat, PairSplit, Tokenizer};
-use fireclay_models::TranslationModel;
+use fireclay_models::{TranslationModel, TranslationNetwork};
 
 use super::super::dataset::text_cells;
 use super::super::shared::{ONE_FILE, evaluate_on_files, merged};

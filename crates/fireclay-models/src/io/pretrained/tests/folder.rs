@@ -1,8 +1,9 @@
 //! Folders as they come from the hub of Hugging Face.
 
-use super::language::{SHAPE, gpt, write_parts};
+use super::language::{gpt, write_parts};
 use super::*;
 use crate::family::Family;
+use crate::fixtures::{GPT2, gpt2};
 use crate::language::{GptConfig, LanguageConfig, LanguageModel};
 use crate::shape::LanguageShape;
 
@@ -21,11 +22,11 @@ fn copy(name: &str, folder: &Path) {
 
 #[test]
 fn a_folder_is_read_with_and_without_its_description() {
-    let expected = load(&gpt(), SHAPE, &path("gpt2-tiny/model.safetensors")).unwrap();
+    let expected = load(&gpt(), GPT2, &path("gpt2-tiny/model.safetensors")).unwrap();
     let folder = tempfile::tempdir().unwrap();
     for name in ["model.safetensors", "config.json"] {
         copy(name, folder.path());
-        let found = load(&gpt(), SHAPE, folder.path()).unwrap();
+        let found = load(&gpt(), GPT2, folder.path()).unwrap();
         assert_eq!(to_tensors(&found), to_tensors(&expected));
     }
 }
@@ -50,7 +51,7 @@ fn weights_in_parts_and_of_pytorch_are_found() {
 
     let folder = tempfile::tempdir().unwrap();
     write_parts(folder.path());
-    load(&gpt(), SHAPE, folder.path()).unwrap();
+    load(&gpt(), GPT2, folder.path()).unwrap();
 }
 
 #[test]
@@ -59,19 +60,16 @@ fn another_model_is_refused_before_its_weights_are_read() {
     copy("config.json", folder.path());
     let weights = folder.path().join("model.safetensors");
     fs::write(&weights, "no weights").unwrap();
-    let error = load(&gpt(), SHAPE, folder.path()).unwrap_err();
+    let error = load(&gpt(), GPT2, folder.path()).unwrap_err();
     assert!(matches!(error, WeightsError::Damaged(_)), "{error}");
 
-    let LanguageConfig::Gpt(config) = gpt() else {
-        panic!("it is a GPT");
-    };
     // All of these fit the tensors.
     let other = LanguageConfig::Gpt(GptConfig {
         heads: Some(6),
         norm_eps: 1e-6,
-        ..config
+        ..gpt2()
     });
-    let error = load(&other, SHAPE, folder.path()).unwrap_err();
+    let error = load(&other, GPT2, folder.path()).unwrap_err();
     let text = error.to_string();
     let file = folder.path().join("config.json").display().to_string();
     for part in [&file, "heads = 6", "norm_eps = 1e-6"] {
@@ -79,7 +77,7 @@ fn another_model_is_refused_before_its_weights_are_read() {
     }
 
     fs::write(folder.path().join("config.json"), "{").unwrap();
-    let error = load(&gpt(), SHAPE, folder.path()).unwrap_err();
+    let error = load(&gpt(), GPT2, folder.path()).unwrap_err();
     assert!(matches!(error, WeightsError::HuggingFace { .. }), "{error}");
 }
 
@@ -90,5 +88,5 @@ fn families_that_are_not_there_accept_any_description() {
     fs::copy(file, folder.path().join("model.safetensors")).unwrap();
     let description = r#"{"architecture": "resnet18", "model_type": "timm"}"#;
     fs::write(folder.path().join("config.json"), description).unwrap();
-    super::load(folder.path(), &super::SHAPE, &strict()).unwrap();
+    super::load(folder.path(), &SHAPE, &strict()).unwrap();
 }

@@ -3,29 +3,21 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::encoder::{BertConfig, EncoderConfig};
+use crate::encoder::EncoderConfig;
 use crate::family::Family;
+use crate::fixtures::{GPT2, bert, gpt2};
 use crate::io::weights::shapes;
-use crate::language::{GptConfig, LanguageConfig, LanguageModel};
-use crate::shape::{EncoderShape, LanguageShape};
+use crate::language::{LanguageConfig, LanguageModel};
+use crate::shape::EncoderShape;
 
-pub const SHAPE: LanguageShape = LanguageShape { vocabulary: 97 };
-
-/// The model of `tests/data/gpt2-tiny`.
 pub fn gpt() -> LanguageConfig {
-    LanguageConfig::Gpt(GptConfig {
-        layers: Some(2),
-        heads: Some(4),
-        width: Some(48),
-        context_length: Some(32),
-        ..GptConfig::default()
-    })
+    LanguageConfig::Gpt(gpt2())
 }
 
 fn load(path: &Path) -> Result<LanguageModel, WeightsError> {
     let config = gpt();
-    let model = Family::init(&config, &SHAPE, 1, &Device::flex());
-    let (model, report) = load_pretrained(&config, &SHAPE, model, path, &strict())?;
+    let model = Family::init(&config, &GPT2, 1, &Device::flex());
+    let (model, report) = load_pretrained(&config, &GPT2, model, path, &strict())?;
     assert_eq!(report.loaded.len(), shapes(&config, &model).len());
     Ok(model)
 }
@@ -69,38 +61,38 @@ fn part(name: &str) -> String {
 pub fn write_parts(folder: &Path) -> (PathBuf, BTreeMap<String, String>) {
     let tensors = read("gpt2-tiny/model").into_iter();
     let mut parts: BTreeMap<String, BTreeMap<String, TensorData>> = BTreeMap::new();
-    let mut places = BTreeMap::new();
+    let mut parts_by_name = BTreeMap::new();
     for (name, data) in tensors {
         let part = part(&name);
-        places.insert(name.clone(), part.clone());
+        parts_by_name.insert(name.clone(), part.clone());
         parts.entry(part).or_default().insert(name, data);
     }
     for (part, tensors) in &parts {
         write(&folder.join(part), tensors);
     }
     let index = folder.join("model.safetensors.index.json");
-    write_index(&index, &places);
-    (index, places)
+    write_index(&index, &parts_by_name);
+    (index, parts_by_name)
 }
 
-fn write_index(index: &Path, places: &BTreeMap<String, String>) {
-    let json = serde_json::json!({"metadata": {}, "weight_map": places});
+fn write_index(index: &Path, parts_by_name: &BTreeMap<String, String>) {
+    let json = serde_json::json!({"metadata": {}, "weight_map": parts_by_name});
     fs::write(index, json.to_string()).unwrap();
 }
 
 #[test]
 fn a_model_in_parts_is_read_by_its_index() {
     let folder = tempfile::tempdir().unwrap();
-    let (index, mut places) = write_parts(folder.path());
+    let (index, mut parts_by_name) = write_parts(folder.path());
     let expected = load(&path("gpt2-tiny/model.safetensors")).unwrap();
     assert_eq!(to_tensors(&load(&index).unwrap()), to_tensors(&expected));
 
-    places.insert("transformer.other".into(), part("other"));
-    write_index(&index, &places);
+    parts_by_name.insert("transformer.other".into(), part("other"));
+    write_index(&index, &parts_by_name);
     let error = load(&index).unwrap_err().to_string();
     assert!(error.contains("transformer.other"), "{error}");
-    places.insert("transformer.other".into(), "../model.safetensors".into());
-    write_index(&index, &places);
+    parts_by_name.insert("transformer.other".into(), "../model.safetensors".into());
+    write_index(&index, &parts_by_name);
     let error = load(&index).unwrap_err().to_string();
     assert!(error.contains("not in its own folder"), "{error}");
 }
@@ -133,14 +125,7 @@ fn published_bert(folder: &Path) -> PathBuf {
 fn a_published_bert_starts_a_masked_language_model_and_a_classifier() {
     let folder = tempfile::tempdir().unwrap();
     let published = published_bert(folder.path());
-    let config = EncoderConfig::Bert(BertConfig {
-        layers: Some(2),
-        heads: Some(4),
-        width: Some(32),
-        mlp_width: Some(64),
-        context_length: Some(40),
-        ..BertConfig::default()
-    });
+    let config = EncoderConfig::Bert(bert());
     let load = |outputs, path: &Path, options: &PretrainedOptions| {
         let shape = EncoderShape {
             vocabulary: 101,
