@@ -21,10 +21,10 @@ pub mod schedule;
 pub mod weights;
 pub mod workers;
 
-mod checks;
 mod ema;
 mod position;
 mod record;
+mod registry;
 mod renderer;
 
 pub use loader::Samples;

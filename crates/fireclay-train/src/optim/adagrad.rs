@@ -1,14 +1,14 @@
 //! Adagrad.
 
-use burn::module::Module;
 use burn::optim::{ModuleOptimizer, Optimizer};
 use burn::tensor::{Device, Tensor};
+use fireclay_config::{Invalid, Problems};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::groups::with_decay;
+use super::UpdateRule;
+use super::groups::Groups;
 use super::state::optimizer_state;
-use crate::checks::Problems;
 
 /// Adagrad as `torch.optim.Adagrad`: each step is divided by the root of the sum of all squared
 /// gradients so far.
@@ -48,9 +48,12 @@ impl Default for AdagradConfig {
     }
 }
 
-impl AdagradConfig {
-    /// Values that cannot be used, as (key, message).
-    pub fn validate(&self) -> Vec<(String, String)> {
+impl UpdateRule for AdagradConfig {
+    fn learning_rate(&self) -> f64 {
+        self.learning_rate
+    }
+
+    fn validate(&self) -> Invalid {
         Problems::default()
             .positive("learning_rate", self.learning_rate)
             .not_negative("learning_rate_decay", self.learning_rate_decay)
@@ -60,36 +63,27 @@ impl AdagradConfig {
             .found()
     }
 
-    /// Builds the optimizer with its parameter groups.
-    pub fn init<M: Module>(&self, model: &M) -> ModuleOptimizer {
-        let rule = |weight_decay| Adagrad {
-            learning_rate_decay: self.learning_rate_decay,
-            initial_accumulator: self.initial_accumulator,
-            epsilon: self.epsilon,
+    fn init(&self, groups: &Groups) -> ModuleOptimizer {
+        groups.optimizer(self.decay_all, self.weight_decay, |weight_decay| Self {
             weight_decay,
-        };
-        with_decay(model, self.decay_all, rule(self.weight_decay), rule(0.0))
+            ..self.clone()
+        })
+    }
+
+    fn slots(&self, _: bool) -> usize {
+        1
     }
 }
 
-/// The update rule of [`AdagradConfig`] for one parameter.
-#[derive(Clone, Debug)]
-pub struct Adagrad {
-    learning_rate_decay: f64,
-    initial_accumulator: f64,
-    epsilon: f64,
-    weight_decay: f64,
-}
-
 optimizer_state! {
-    /// State of [`Adagrad`].
+    /// State of [`AdagradConfig`].
     AdagradState {
         /// Sum of the squared gradients.
         sum,
     }
 }
 
-impl Optimizer for Adagrad {
+impl Optimizer for AdagradConfig {
     type State<const D: usize> = AdagradState<D>;
 
     fn step<const D: usize>(

@@ -1,15 +1,15 @@
 //! Adam, and the rule that AdamW shares.
 
-use burn::module::Module;
 use burn::optim::{ModuleOptimizer, Optimizer};
 use burn::tensor::{Device, Tensor};
+use fireclay_config::{Invalid, Problems};
 use fireclay_kernels::{AdamStep, adam};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::groups::with_decay;
+use super::UpdateRule;
+use super::groups::Groups;
 use super::state::{Slot, optimizer_state};
-use crate::checks::Problems;
 
 /// Adam as `torch.optim.Adam`: weight decay is added to the gradient.
 ///
@@ -47,9 +47,12 @@ impl Default for AdamConfig {
     }
 }
 
-impl AdamConfig {
-    /// Values that cannot be used, as (key, message).
-    pub fn validate(&self) -> Vec<(String, String)> {
+impl UpdateRule for AdamConfig {
+    fn learning_rate(&self) -> f64 {
+        self.learning_rate
+    }
+
+    fn validate(&self) -> Invalid {
         Problems::default()
             .positive("learning_rate", self.learning_rate)
             .betas("betas", self.betas)
@@ -58,17 +61,19 @@ impl AdamConfig {
             .found()
     }
 
-    /// Builds the optimizer with its parameter groups.
-    pub fn init<M: Module>(&self, model: &M) -> ModuleOptimizer {
-        let rule = |weight_decay| Adam {
+    fn init(&self, groups: &Groups) -> ModuleOptimizer {
+        groups.optimizer(self.decay_all, self.weight_decay, |weight_decay| Adam {
             betas: self.betas,
             epsilon: self.epsilon,
             weight_decay,
             decoupled: false,
             amsgrad: self.amsgrad,
             rate: 1.0,
-        };
-        with_decay(model, self.decay_all, rule(self.weight_decay), rule(0.0))
+        })
+    }
+
+    fn slots(&self, _: bool) -> usize {
+        2 + usize::from(self.amsgrad)
     }
 }
 

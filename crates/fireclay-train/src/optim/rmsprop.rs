@@ -1,14 +1,14 @@
 //! RMSprop.
 
-use burn::module::Module;
 use burn::optim::{ModuleOptimizer, Optimizer};
 use burn::tensor::{Device, Tensor};
+use fireclay_config::{Invalid, Problems};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::groups::with_decay;
+use super::UpdateRule;
+use super::groups::Groups;
 use super::state::optimizer_state;
-use crate::checks::Problems;
 
 /// RMSprop as `torch.optim.RMSprop`: the epsilon is outside the root.
 ///
@@ -49,9 +49,12 @@ impl Default for RmsPropConfig {
     }
 }
 
-impl RmsPropConfig {
-    /// Values that cannot be used, as (key, message).
-    pub fn validate(&self) -> Vec<(String, String)> {
+impl UpdateRule for RmsPropConfig {
+    fn learning_rate(&self) -> f64 {
+        self.learning_rate
+    }
+
+    fn validate(&self) -> Invalid {
         Problems::default()
             .positive("learning_rate", self.learning_rate)
             .below_one("alpha", self.alpha)
@@ -61,31 +64,20 @@ impl RmsPropConfig {
             .found()
     }
 
-    /// Builds the optimizer with its parameter groups.
-    pub fn init<M: Module>(&self, model: &M) -> ModuleOptimizer {
-        let rule = |weight_decay| RmsProp {
-            alpha: self.alpha,
-            epsilon: self.epsilon,
-            momentum: self.momentum,
-            centered: self.centered,
+    fn init(&self, groups: &Groups) -> ModuleOptimizer {
+        groups.optimizer(self.decay_all, self.weight_decay, |weight_decay| Self {
             weight_decay,
-        };
-        with_decay(model, self.decay_all, rule(self.weight_decay), rule(0.0))
+            ..self.clone()
+        })
+    }
+
+    fn slots(&self, _: bool) -> usize {
+        1 + usize::from(self.centered) + usize::from(self.momentum > 0.0)
     }
 }
 
-/// The update rule of [`RmsPropConfig`] for one parameter.
-#[derive(Clone, Debug)]
-pub struct RmsProp {
-    alpha: f64,
-    epsilon: f64,
-    momentum: f64,
-    centered: bool,
-    weight_decay: f64,
-}
-
 optimizer_state! {
-    /// State of [`RmsProp`].
+    /// State of [`RmsPropConfig`].
     RmsPropState {
         /// Average of the squared gradient.
         square,
@@ -96,7 +88,7 @@ optimizer_state! {
     }
 }
 
-impl Optimizer for RmsProp {
+impl Optimizer for RmsPropConfig {
     type State<const D: usize> = RmsPropState<D>;
 
     fn step<const D: usize>(

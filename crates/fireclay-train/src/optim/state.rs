@@ -65,6 +65,14 @@ impl<const D: usize> From<Tensor<D>> for Slot<D> {
     }
 }
 
+/// `tensor` after decoupled weight decay, which takes this share of it.
+pub(super) fn shrunk<const D: usize>(tensor: Tensor<D>, share: f64) -> Tensor<D> {
+    match share {
+        0.0 => tensor,
+        share => tensor.mul_scalar(1.0 - share),
+    }
+}
+
 /// Defines the state of an optimizer: the number of updates and named [`Slot`]s.
 ///
 /// Burn's own derive names items by `crate::`, so that it works inside Burn only.
@@ -75,7 +83,7 @@ macro_rules! optimizer_state {
         pub struct $name<const D: usize> {
             /// Updates made so far.
             pub step: u64,
-            $($(#[$slot_meta])* pub $slot: $crate::optim::Slot<D>,)+
+            $($(#[$slot_meta])* pub $slot: $crate::optim::state::Slot<D>,)+
         }
 
         impl<const D: usize> $name<D> {
@@ -98,7 +106,7 @@ macro_rules! optimizer_state {
                 let step = u64::try_from(src.take_scalar(prefix, "step")?).ok()?;
                 Some(Self {
                     step,
-                    $($slot: $crate::optim::Slot::unflatten(prefix, stringify!($slot), src),)+
+                    $($slot: $crate::optim::state::Slot::unflatten(prefix, stringify!($slot), src),)+
                 })
             }
         }
