@@ -9,7 +9,7 @@ use fireclay_run::config::{
 };
 use fireclay_run::workload::{Assumptions, InputSpec};
 use fireclay_run::{RunData, RunError, locate, preflight};
-use fireclay_train::strategy::Plan;
+use fireclay_train::TrainerConfig;
 
 use crate::computing::{Computing, is_host};
 use crate::estimate::{Estimate, Flops, MemoryUse};
@@ -25,7 +25,7 @@ use crate::subject::{Subject, TensorShape};
 pub struct Estimator {
     name: String,
     model: String,
-    pub(crate) plan: Plan,
+    pub(crate) config: TrainerConfig,
     pub(crate) input: Input,
     pub(crate) subject: Subject,
     pub(crate) rows: usize,
@@ -102,7 +102,7 @@ impl Estimator {
         Ok(Self {
             name: String::new(),
             model: config.model.section().name().to_owned(),
-            plan: Plan::from(config),
+            config: TrainerConfig::from(config),
             rows,
             computing,
             evaluation: Evaluation::of(config, &input, rows)?,
@@ -189,7 +189,7 @@ impl Estimator {
             parameters: self.subject.parameters(),
             trainable: count(|tensor| tensor.trainable),
             flops: self.flops(operations.iter().map(flops).sum()),
-            precision: self.plan.precision,
+            precision: self.config.precision,
             traffic_per_step: self.traffic(operations),
             checkpoint_bytes: self.checkpoint(&memory),
             length: self.length(),

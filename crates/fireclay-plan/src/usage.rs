@@ -9,7 +9,7 @@ use crate::subject::TensorShape;
 
 impl Estimator {
     pub(crate) fn forgets(&self) -> bool {
-        self.plan.train.gradient_checkpointing
+        self.config.train.gradient_checkpointing
     }
 
     /// Bytes of a checkpoint: weights, their average if there is one, and what the optimizer
@@ -34,12 +34,12 @@ impl Estimator {
         let trained: Vec<u64> = trained.map(TensorShape::count).collect();
         let gradients = NUMBER * trained.iter().sum::<u64>();
         let optimizer = NUMBER * self.subject.state;
-        let average = match self.plan.train.ema_decay {
+        let average = match self.config.train.ema_decay {
             Some(_) => weights,
             None => 0,
         };
         // The sum of the gradients waits for those of the next batch.
-        let waiting = match self.plan.train.gradient_accumulation_steps {
+        let waiting = match self.config.train.gradient_accumulation_steps {
             1 => 0,
             _ => gradients,
         };
@@ -52,7 +52,7 @@ impl Estimator {
         let peak = kept + (waiting + self.working(self.rows, computing)).max(updating);
         let rest = peak - kept - gradients;
         // The copy is gone before the update.
-        let halves = match self.plan.precision.half() {
+        let halves = match self.config.precision.half() {
             Some(_) => self.subject.train(1, false).halves.min(rest),
             None => 0,
         };

@@ -1,6 +1,6 @@
 //! Training on [Burn](https://burn.dev) by steps: the loop for any Burn `LearnerModel`.
 //!
-//! A [`Trainer`] takes a module of your own, [`Samples`] and a [`Plan`]. It trains ([`strategy`]),
+//! A [`Trainer`] takes a module of your own, [`Samples`] and a [`TrainerConfig`]. It trains ([`strategy`]),
 //! evaluates, checkpoints and resumes to the bit ([`checkpoint`]), in a [`RunFolder`].
 
 pub mod config;
@@ -9,6 +9,7 @@ pub mod strategy;
 
 pub mod checkpoint;
 pub mod cost;
+mod ema;
 pub mod files;
 pub mod gradients;
 pub mod loader;
@@ -16,19 +17,17 @@ pub mod observer;
 pub mod optim;
 pub mod output;
 pub mod parameters;
+mod position;
+mod record;
+mod registry;
+mod renderer;
 pub mod run_folder;
 pub mod schedule;
 pub mod weights;
 pub mod workers;
 
-mod ema;
-mod position;
-mod record;
-mod registry;
-mod renderer;
-
 pub use loader::Samples;
 pub use observer::StopReason;
 pub use output::StepOutput;
 pub use run_folder::RunFolder;
-pub use strategy::{Finished, Plan, Scorer, Trainer, backward};
+pub use strategy::{Finished, Scorer, Trainer, TrainerConfig, backward};

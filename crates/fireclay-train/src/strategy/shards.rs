@@ -48,7 +48,7 @@ impl Shards {
     pub fn new(count: usize, forgets: bool) -> Result<Self, TrainError> {
         let threads = if count > 1 { count } else { 0 };
         let workers = Workers::new(threads).map_err(|error| {
-            TrainError::Plan(format!("`train.cpu_shards` = {count}: no threads: {error}"))
+            TrainError::Config(format!("`train.cpu_shards` = {count}: no threads: {error}"))
         })?;
         Ok(Self { workers, forgets })
     }
