@@ -40,7 +40,7 @@ pub fn conv2d(
 #[cfg(all(test, feature = "flex"))]
 mod tests {
     use super::*;
-    use crate::test::{check, wave};
+    use crate::test::{check, same_on_any_threads, wave};
     use burn::tensor::{Device, FloatDType};
 
     /// Shapes of the input and of the weights, stride and padding.
@@ -154,12 +154,7 @@ mod tests {
             let [x, weight] = [x, weight].map(|tensor| tensor.grad(&gradients).unwrap());
             [y.into_data(), x.into_data(), weight.into_data()]
         };
-        let [one, two, three] = [1, 2, 3].map(|threads| {
-            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
-            pool.build().unwrap().install(gradients)
-        });
-        assert_eq!(one, two);
-        assert_eq!(one, three);
+        same_on_any_threads(gradients);
     }
 
     type Body = fn(Tensor<4>, Tensor<4>, Option<Tensor<1>>, ConvOptions<2>) -> Tensor<4>;

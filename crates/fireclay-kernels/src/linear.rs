@@ -36,7 +36,7 @@ mod tests {
     use burn::tensor::Device;
 
     use super::*;
-    use crate::test::{check, close, others, wave};
+    use crate::test::{check, close, others, same_on_any_threads, wave};
 
     /// Rows, inputs, outputs.
     const SIZES: [[usize; 3]; 7] = [
@@ -182,11 +182,6 @@ mod tests {
             let bias = bias.grad(&gradients).unwrap();
             [y, x, weight, bias.unsqueeze()].map(Tensor::into_data)
         };
-        let [one, two, three] = [1, 2, 3].map(|threads| {
-            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
-            pool.build().unwrap().install(gradients)
-        });
-        assert_eq!(one, two);
-        assert_eq!(one, three);
+        same_on_any_threads(gradients);
     }
 }

@@ -1,6 +1,9 @@
 //! What the operations' tests share: one body is held against the other, forward and backward.
 
+use std::fmt::Debug;
+
 use burn::tensor::{DType, Device, FloatDType, Tensor, TensorData, Tolerance};
+use rayon::ThreadPoolBuilder;
 
 /// Widths with and without a rest after whole vectors.
 pub(crate) const WIDTHS: [usize; 7] = [1, 7, 16, 17, 33, 100, 1000];
@@ -164,4 +167,13 @@ pub(crate) fn close(found: TensorData, expected: &TensorData, bound: f64) {
     let [found, expected] = [found, expected.clone()].map(|data| data.convert_dtype(DType::F32));
     let greatest = expected.iter::<f64>().map(f64::abs).fold(1.0, f64::max);
     found.assert_approx_eq::<f32>(&expected, Tolerance::absolute(bound * greatest));
+}
+
+/// The results are the same bits on any number of threads.
+pub(crate) fn same_on_any_threads<T: PartialEq + Debug + Send>(results: impl Fn() -> T + Sync) {
+    let [one, others @ ..] = [1, 2, 3, 5].map(|threads| {
+        let pool = ThreadPoolBuilder::new().num_threads(threads).build();
+        pool.expect("threads").install(&results)
+    });
+    others.into_iter().for_each(|other| assert_eq!(other, one));
 }

@@ -7,16 +7,10 @@ mod values;
 
 use std::ops::Range;
 
-use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
-use burn::backend::autodiff::grads::Gradients;
-use burn::backend::autodiff::ops::{Backward, Ops, OpsKind, unary};
-use burn::backend::autodiff::{Autodiff, NodeId};
-use burn::backend::flex::FlexTensor;
-use burn::backend::tensor::FloatTensor;
-use burn::backend::{Backend, Dispatch, Flex, backend_extension};
 use burn::tensor::{Bool, Tensor};
 use pulp::Simd;
 
+use crate::flex::extension::*;
 use crate::flex::{Mask, contiguous, run, tensor};
 use crate::softmax::flex::Moments;
 use heads::{Heads, RowsMut, by_head};

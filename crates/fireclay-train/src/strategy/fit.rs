@@ -197,8 +197,8 @@ where
     ) -> Result<Setup<M>, TrainError> {
         let (rates, kept) = self.freeze();
         let batches_per_epoch = train.batches_per_epoch();
-        let total_steps = self.config.total_steps(batches_per_epoch);
-        let mut fingerprints = self.config.fingerprints(total_steps);
+        let total = self.config.total_steps(batches_per_epoch);
+        let mut fingerprints = self.config.fingerprints(total);
         fingerprints.append(&mut self.parts);
         let average = |decay| Ema::new(&self.model, decay);
         let is_scaled = self.config.precision == Precision::F16;
@@ -206,10 +206,7 @@ where
         Ok(Setup {
             optimizer: self.config.optimizer.init(&self.model),
             ema: self.config.train.ema_decay.map(average),
-            state: LoopState {
-                loss_scale: is_scaled.then(LossScale::default),
-                ..LoopState::default()
-            },
+            state: LoopState::new(is_scaled.then(LossScale::default)),
             rates,
             kept,
             batches_per_epoch,

@@ -50,6 +50,14 @@ pub struct Best {
 }
 
 impl LoopState {
+    /// Before the first update.
+    pub(super) fn new(loss_scale: Option<LossScale>) -> Self {
+        Self {
+            loss_scale,
+            ..Self::default()
+        }
+    }
+
     /// The mean training loss of the epoch so far.
     pub fn train_loss(&self) -> Option<f64> {
         (self.epoch_weight > 0.0).then(|| self.epoch_loss / self.epoch_weight)
