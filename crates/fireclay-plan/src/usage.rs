@@ -34,46 +34,45 @@ impl Estimator {
         let trained: Vec<u64> = trained.map(TensorShape::count).collect();
         let gradients = NUMBER * trained.iter().sum::<u64>();
         let optimizer = NUMBER * self.subject.state;
-        let average = match self.config.train.ema_decay {
-            Some(_) => weights,
-            None => 0,
-        };
-        // The sum of the gradients waits for those of the next batch.
-        let waiting = match self.config.train.gradient_accumulation_steps {
-            1 => 0,
-            _ => gradients,
-        };
+        let average = self.config.train.ema_decay.map_or(0, |_| weights);
         let kept = weights + optimizer + average;
         // The optimizer goes from parameter to parameter.
         let updating = match computing.fused {
             true => gradients,
             false => gradients + NUMBER * UPDATING * trained.iter().max().unwrap_or(&0),
         };
-        let peak = kept + (waiting + self.working(self.rows, computing)).max(updating);
-        let rest = peak - kept - gradients;
-        // The copy is gone before the update.
-        let halves = match self.config.precision.half() {
-            Some(_) => self.subject.train(1, false).halves.min(rest),
-            None => 0,
-        };
+        // The sum of the gradients waits for those of the next batch.
+        let waits = self.config.train.gradient_accumulation_steps > 1;
+        let waiting = if waits { gradients } else { 0 };
+        let peak = |working: u64| kept + (waiting + working).max(updating);
         let [without_samples, per_sample] = self.growth(computing);
-        let evaluation = self.evaluation.as_ref();
-        let memory = MemoryUse {
+        let mut memory = MemoryUse {
             weights,
-            halves,
+            halves: 0,
             gradients,
             optimizer,
             average,
-            activations: rest - halves,
-            peak,
-            without_samples: kept + (waiting + without_samples).max(updating),
+            activations: 0,
+            peak: peak(self.working(self.rows, computing)),
+            without_samples: peak(without_samples),
             per_sample,
-            evaluation: evaluation.map(|evaluation| evaluation.memory(kept, computing)),
+            evaluation: None,
             resident: None,
         };
-        MemoryUse {
-            resident: self.resident.map(|host| self.in_main_memory(&memory, host)),
-            ..memory
+        let rest = memory.peak - kept - gradients;
+        memory.halves = self.halves().min(rest);
+        memory.activations = rest - memory.halves;
+        let evaluation = self.evaluation.as_ref();
+        memory.evaluation = evaluation.map(|evaluation| evaluation.memory(kept, computing));
+        memory.resident = self.resident.map(|host| self.in_main_memory(&memory, host));
+        memory
+    }
+
+    /// Bytes of the copy of the weights in half precision, which is gone before the update.
+    fn halves(&self) -> u64 {
+        match self.config.precision.half() {
+            Some(_) => self.subject.train(1, false).halves,
+            None => 0,
         }
     }
 
