@@ -144,13 +144,13 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Reads a file that is named at `place`, or on the command line.
-    fn file(&mut self, path: &Path, place: Option<Span>) -> Option<Node> {
+    /// Reads a file that is named at `location`, or on the command line.
+    fn file(&mut self, path: &Path, location: Option<Span>) -> Option<Node> {
         let text = match read(path) {
             Ok(text) => text,
             Err(problem) => {
                 self.broken = true;
-                match place {
+                match location {
                     Some(span) => self.report(*problem, span),
                     None => self.problems.push(*problem),
                 }
@@ -204,7 +204,7 @@ impl<'a> Reader<'a> {
         Some(base)
     }
 
-    fn base(&mut self, path: &Path, place: Span) -> Option<Node> {
+    fn base(&mut self, path: &Path, location: Span) -> Option<Node> {
         let canonical = fs::canonicalize(path).ok();
         let start = self
             .chain
@@ -216,11 +216,11 @@ impl<'a> Reader<'a> {
                 .map(|(name, _)| name.display().to_string());
             let names: Vec<_> = names.chain([path.display().to_string()]).collect();
             let problem = Problem::new(format!("a file extends itself: {}", names.join(" → ")));
-            self.report(problem, place);
+            self.report(problem, location);
             self.broken = true;
             return None;
         }
-        self.file(path, Some(place))
+        self.file(path, Some(location))
     }
 
     /// Reports what the parser found: one error a line, since it stumbles over the rest of it.

@@ -6,7 +6,7 @@ use crate::problem::{ConfigError, Problem, Source, Span};
 
 /// The most columns of a line that are shown.
 const WIDTH: usize = 120;
-/// How many columns of a longer line are shown before the marked place.
+/// How many columns of a longer line are shown before the marked location.
 const BEFORE: usize = 40;
 
 impl ConfigError {
@@ -138,7 +138,7 @@ impl Snippet {
         }
     }
 
-    /// A window of the line around the marked place, with `…` where something is left out.
+    /// A window of the line around the marked location, with `…` where something is left out.
     fn shortened(self) -> Self {
         let from = self.indent.saturating_sub(BEFORE);
         let mut line = String::new();
@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_line_is_cut_around_the_marked_place() {
+    fn a_long_line_is_cut_around_the_marked_location() {
         let text = format!("{} key = 1 {}", "x".repeat(300), "y".repeat(300));
         let (line, indent, width) = snippet(&text, "key");
         assert!(columns(&line) <= WIDTH + 2, "{line}");

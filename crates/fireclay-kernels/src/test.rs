@@ -53,6 +53,22 @@ pub(crate) fn check_own<const N: usize>(
     check(inputs, operation, plain, bound);
 }
 
+/// [`check_own`] of rows of [`WIDTHS`] up to `size`, and [`check_strided`] and [`others`].
+pub(crate) fn check_rows(
+    size: f32,
+    operation: impl Fn(Tensor<2>) -> Tensor<2>,
+    plain: impl Fn(Tensor<2>) -> Tensor<2>,
+    bound: f64,
+) {
+    for width in WIDTHS {
+        // Many rows, so that there are several pieces of work.
+        let x = wave([40_000 / width + 3, width], size, 0);
+        check_own([x], |[x]| operation(x), |[x]| plain(x), bound);
+    }
+    check_strided(&operation, &plain, bound);
+    others(operation, plain);
+}
+
 /// [`devices`] with autodiff, without gradient checkpointing and with it.
 pub(crate) fn autodiff_devices() -> impl Iterator<Item = Device> {
     let devices = devices().into_iter().map(Device::autodiff);

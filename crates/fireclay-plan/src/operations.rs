@@ -5,7 +5,7 @@ use burn_ir::{BaseOperationIr, FloatOperationIr, ModuleOperationIr, OperationIr,
 
 /// Floating point operations, two for each multiplication with its addition.
 ///
-/// Matrix products, convolutions and attention alone, attention over all pairs of places, as
+/// Matrix products, convolutions and attention alone, attention over all pairs of positions, as
 /// torch's `FlopCounterMode` and the papers count; norms, activations, softmax, embeddings and
 /// optimizers are left out.
 pub(crate) fn flops(operation: &OperationIr) -> f64 {

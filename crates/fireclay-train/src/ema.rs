@@ -82,12 +82,10 @@ struct Averaging {
 
 impl ModuleMapper for Averaging {
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-        let (id, average, mapper) = param.consume();
-        let average = match self.values.get::<D>(id) {
-            Some(value) => lerp(average, value, self.new),
-            None => average,
-        };
-        Param::from_mapped_value(id, average, mapper)
+        match self.values.get::<D>(param.id) {
+            Some(value) => param.map(|average| lerp(average, value, self.new)),
+            None => param,
+        }
     }
 }
 

@@ -89,10 +89,8 @@ fn forgetful<M: Module>(model: M) -> M {
 
     impl ModuleMapper for Forgetful {
         fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-            let (id, tensor, mapper) = param.consume();
-            let tensor = tensor
-                .with_gradient_checkpointing_strategy(GradientCheckpointingStrategy::Balanced);
-            Param::from_mapped_value(id, tensor, mapper)
+            let strategy = GradientCheckpointingStrategy::Balanced;
+            param.map(|tensor| tensor.with_gradient_checkpointing_strategy(strategy))
         }
     }
 
