@@ -152,11 +152,8 @@ impl Snippet {
             column += width(char);
         }
         let (left, right) = (from > 0, column > from + WIDTH);
-        let line = format!(
-            "{}{line}{}",
-            if left { "…" } else { "" },
-            if right { "…" } else { "" }
-        );
+        let [before, after] = [left, right].map(|is_cut| if is_cut { "…" } else { "" });
+        let line = format!("{before}{line}{after}");
         let indent = self.indent - skipped + usize::from(left);
         let width = self
             .width
@@ -238,29 +235,20 @@ mod tests {
             source: 0,
             range: start..start + marked.len(),
         };
-        let Snippet {
-            line,
-            indent,
-            width,
-        } = Snippet::new(&source, &span);
-        (line, indent, width)
+        let snippet = Snippet::new(&source, &span);
+        (snippet.line, snippet.indent, snippet.width)
     }
 
     #[test]
     fn carets_line_up_after_tabs_wide_letters_and_line_ends() {
-        assert_eq!(
-            snippet("a = 1\r\n\tb = 2\r\n", "b"),
-            ("    b = 2".into(), 4, 1)
-        );
-        assert_eq!(
-            snippet("表 = \"é\", b", "b"),
-            ("表 = \"é\", b".into(), 10, 1)
-        );
-        assert_eq!(
-            snippet("a = [1,\n2]\n", "[1,\n2]"),
-            ("a = [1,".into(), 4, 3)
-        );
-        assert_eq!(snippet("\u{feff}a = 1", "a"), ("a = 1".into(), 0, 1));
+        for (text, marked, line, indent, width) in [
+            ("a = 1\r\n\tb = 2\r\n", "b", "    b = 2", 4, 1),
+            ("表 = \"é\", b", "b", "表 = \"é\", b", 10, 1),
+            ("a = [1,\n2]\n", "[1,\n2]", "a = [1,", 4, 3),
+            ("\u{feff}a = 1", "a", "a = 1", 0, 1),
+        ] {
+            assert_eq!(snippet(text, marked), (line.into(), indent, width));
+        }
     }
 
     #[test]

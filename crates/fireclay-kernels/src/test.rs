@@ -35,6 +35,21 @@ pub(crate) fn check<const N: usize>(
     close(run(&operation), &run(&plain), bound);
 }
 
+/// [`check`] of two bodies of the same type, each as `call` calls it.
+pub(crate) fn check_both<B: Copy, const N: usize>(
+    inputs: [TensorData; N],
+    [operation, plain]: [B; 2],
+    call: impl Fn(B, [Tensor<2>; N]) -> Tensor<2>,
+    bound: f64,
+) {
+    check(
+        inputs,
+        |inputs| call(operation, inputs),
+        |inputs| call(plain, inputs),
+        bound,
+    );
+}
+
 /// [`check`] of an operation that brings its own gradient, and the same with gradient checkpointing and
 /// where the last of several inputs is a constant.
 pub(crate) fn check_own<const N: usize>(

@@ -90,7 +90,9 @@ fn published_models_have_the_parameters_and_operations_of_the_reference() {
     let gpt = |size: &str| language(&format!("type = \"gpt\"\nsize = \"{size}\""), 50_257, 1);
     let encoder = |size: &str| bert(size, 512, 1);
     type Make<'a> = &'a dyn Fn(&str) -> Estimate;
-    let cases: [(Make<'_>, &[(&str, u64, u64)]); 4] = [
+    /// Model, parameters, operations forward.
+    type Known = &'static [(&'static str, u64, u64)];
+    let cases: [(Make<'_>, Known); 4] = [
         (
             &image,
             &[

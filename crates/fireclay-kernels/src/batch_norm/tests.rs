@@ -1,5 +1,5 @@
 use super::*;
-use crate::test::{check, others, same_on_any_threads, wave};
+use crate::test::{check_both, others, same_on_any_threads, wave};
 use burn::tensor::{Device, TensorData, Tolerance};
 
 const EPSILON: f64 = 1e-5;
@@ -50,15 +50,6 @@ fn plain_given_relu(
     relu(plain_given(x, scales, statistics, epsilon))
 }
 
-fn apply(body: Body, size: [usize; 3]) -> impl Fn([Tensor<2>; 3]) -> Tensor<2> {
-    move |[x, gamma, beta]| {
-        let [gamma, beta] = [gamma, beta].map(|scale| scale.flatten(0, 1));
-        body(x.reshape(size), gamma, beta, EPSILON)
-            .output
-            .flatten(1, 2)
-    }
-}
-
 /// Maps, and as many vectors of a number for each channel as are missing.
 fn inputs<const N: usize>([images, channels, positions]: [usize; 3]) -> [TensorData; N] {
     std::array::from_fn(|seed| match seed {
@@ -69,33 +60,40 @@ fn inputs<const N: usize>([images, channels, positions]: [usize; 3]) -> [TensorD
 
 #[test]
 fn both_bodies_agree_where_negative_results_are_cut_off_too() {
-    let bodies: [[Body; 2]; 2] = [
-        [batch_norm, batch_norm_train],
-        [batch_norm_relu, plain_relu],
-    ];
     for size in SIZES {
-        for [body, plain] in bodies {
-            check(inputs(size), apply(body, size), apply(plain, size), 1e-5);
-        }
+        let call = |body: Body, [x, gamma, beta]: [Tensor<2>; 3]| {
+            let [gamma, beta] = [gamma, beta].map(|scale| scale.flatten(0, 1));
+            let normed = body(x.reshape(size), gamma, beta, EPSILON);
+            normed.output.flatten(1, 2)
+        };
+        check_both(
+            inputs(size),
+            [batch_norm as Body, batch_norm_train],
+            call,
+            1e-5,
+        );
+        check_both(
+            inputs(size),
+            [batch_norm_relu as Body, plain_relu],
+            call,
+            1e-5,
+        );
     }
 }
 
 #[test]
 fn both_bodies_agree_on_given_statistics() {
     for size in SIZES {
-        let body = |body: Given| {
-            move |[x, scales @ ..]: [Tensor<2>; 5]| {
-                let [gamma, beta, mean, deviation] = scales.map(|scale| scale.flatten(0, 1));
-                let variance = deviation.square();
-                let x = x.reshape(size);
-                body(x, [gamma, beta], [mean, variance], 0.1).flatten(1, 2)
-            }
+        let call = |body: Given, [x, scales @ ..]: [Tensor<2>; 5]| {
+            let [gamma, beta, mean, deviation] = scales.map(|scale| scale.flatten(0, 1));
+            let statistics = [mean, deviation.square()];
+            body(x.reshape(size), [gamma, beta], statistics, 0.1).flatten(1, 2)
         };
-        check(inputs(size), body(normalise), body(plain_given), 1e-5);
-        check(
+        check_both(inputs(size), [normalise as Given, plain_given], call, 1e-5);
+        check_both(
             inputs(size),
-            body(normalise_relu),
-            body(plain_given_relu),
+            [normalise_relu as Given, plain_given_relu],
+            call,
             1e-5,
         );
     }
@@ -170,15 +168,13 @@ fn the_statistics_are_burns() {
 
 #[test]
 fn any_layout_is_read_and_any_other_kind_of_number_is_left_to_burn() {
-    let body = |body: Body| {
-        move |[x]: [Tensor<2>; 1]| {
-            let x = x.reshape([6, 9, 5]).swap_dims(0, 1).narrow(1, 1, 4);
-            let ones = Tensor::ones([4], (&x.device(), x.dtype()));
-            body(x, ones.clone(), ones, EPSILON).output.flatten(1, 2)
-        }
+    let call = |body: Body, [x]: [Tensor<2>; 1]| {
+        let x = x.reshape([6, 9, 5]).swap_dims(0, 1).narrow(1, 1, 4);
+        let ones = Tensor::ones([4], (&x.device(), x.dtype()));
+        body(x, ones.clone(), ones, EPSILON).output.flatten(1, 2)
     };
     let x = wave([54, 5], 3.0, 0);
-    check([x], body(batch_norm), body(batch_norm_train), 1e-5);
+    check_both([x], [batch_norm as Body, batch_norm_train], call, 1e-5);
     let body = |body: Body| {
         move |x: Tensor<2>| {
             let [rows, columns] = x.dims();
