@@ -47,18 +47,12 @@ where
     W: WithSimd<Output: Send> + Send,
 {
     let arch = Arch::new();
-    let mut pieces: Vec<W> = pieces.collect();
+    let work = |piece| arch.dispatch(piece);
+    let pieces: Vec<W> = pieces.collect();
     match pieces.len() {
         // Not worth a hand-over to the pool.
-        1 => pieces
-            .pop()
-            .map(|piece| arch.dispatch(piece))
-            .into_iter()
-            .collect(),
-        _ => pieces
-            .into_par_iter()
-            .map(|piece| arch.dispatch(piece))
-            .collect(),
+        1 => pieces.into_iter().map(work).collect(),
+        _ => pieces.into_par_iter().map(work).collect(),
     }
 }
 

@@ -9,7 +9,6 @@ pub mod strategy;
 
 pub mod checkpoint;
 pub mod cost;
-mod ema;
 pub mod files;
 pub mod gradients;
 pub mod loader;
@@ -17,14 +16,16 @@ pub mod observer;
 pub mod optim;
 pub mod output;
 pub mod parameters;
-mod position;
-mod record;
-mod registry;
-mod renderer;
 pub mod run_folder;
 pub mod schedule;
 pub mod weights;
 pub mod workers;
+
+mod ema;
+mod position;
+mod record;
+mod registry;
+mod renderer;
 
 pub use loader::Samples;
 pub use observer::StopReason;

@@ -186,15 +186,11 @@ impl<M: Trainable> Session<M> {
 
     /// Whether `value` is the best so far of the metric that chooses the weights.
     fn improved(&mut self, monitor: &str, value: f64) -> bool {
-        let better = match self.setup.state.best {
-            Some(best) => is_better(monitor, value, best.value, 0.0),
-            None => value.is_finite(),
-        };
+        let best = self.setup.state.best.map(|best| best.value);
+        let better = is_better(monitor, value, best, 0.0);
         if better {
-            self.setup.state.best = Some(Best {
-                step: self.setup.state.step,
-                value,
-            });
+            let step = self.setup.state.step;
+            self.setup.state.best = Some(Best { step, value });
         }
         better
     }
@@ -202,11 +198,7 @@ impl<M: Trainable> Session<M> {
     /// Whether the monitored metric has not improved for too long.
     fn exhausted(&mut self, early: &EarlyStoppingConfig, value: f64) -> bool {
         let state = &mut self.setup.state;
-        let better = match state.early_best {
-            Some(best) => is_better(&early.monitor, value, best, early.min_delta),
-            None => value.is_finite(),
-        };
-        if better {
+        if is_better(&early.monitor, value, state.early_best, early.min_delta) {
             state.early_best = Some(value);
             state.early_bad = 0;
         } else {
@@ -230,9 +222,12 @@ fn value(metrics: &[(String, f64)], name: &str) -> Option<f64> {
     metrics.find_map(|(found, value)| (found == name).then_some(*value))
 }
 
-/// Whether `value` beats `best` by more than `min_delta`, in the metric's own direction. A metric
-/// that nobody knows is taken for a loss.
-fn is_better(monitor: &str, value: f64, best: f64, min_delta: f64) -> bool {
+/// Whether `value` beats `best` by more than `min_delta`, in the metric's own direction; any number beats
+/// none. A metric that nobody knows is taken for a loss.
+fn is_better(monitor: &str, value: f64, best: Option<f64>, min_delta: f64) -> bool {
+    let Some(best) = best else {
+        return value.is_finite();
+    };
     match better_is_higher(monitor) {
         true => value > best + min_delta,
         false => value < best - min_delta,
@@ -250,10 +245,16 @@ mod tests {
 
     #[test]
     fn better_follows_the_direction_of_the_metric() {
-        assert!(is_better("valid/loss", 0.9, 1.0, 0.0));
-        assert!(!is_better("valid/loss", 0.95, 1.0, 0.1));
-        assert!(is_better("valid/accuracy", 0.9, 0.8, 0.05));
-        assert!(!is_better("valid/accuracy", 0.8, 0.8, 0.0));
-        assert!(!is_better("valid/loss", f64::NAN, 1.0, 0.0));
+        let cases = [
+            ("valid/loss", 0.9, 1.0, 0.0, true),
+            ("valid/loss", 0.95, 1.0, 0.1, false),
+            ("valid/accuracy", 0.9, 0.8, 0.05, true),
+            ("valid/accuracy", 0.8, 0.8, 0.0, false),
+            ("valid/loss", f64::NAN, 1.0, 0.0, false),
+        ];
+        for (monitor, value, best, min_delta, expected) in cases {
+            let found = is_better(monitor, value, Some(best), min_delta);
+            assert_eq!(found, expected, "{monitor}: {value}, {best}");
+        }
     }
 }

@@ -21,7 +21,8 @@ use crate::ema::Ema;
 use crate::loader::{Cursor, HandedOut, Position};
 use crate::observer::{Observer, Start, StopReason};
 use crate::parameters::Rates;
-use crate::record::JsonLines;
+use crate::record::{JsonLines, MetricLine};
+use crate::run_folder::FolderError;
 use crate::weights::Kept;
 
 /// What a training needs beyond what Burn's learner brings.
@@ -61,6 +62,16 @@ impl<M: LearnerModel> Setup<M> {
     /// Counts the time since `start` as `phase`.
     pub fn spent(&mut self, phase: Phase, start: Instant) {
         self.clock.spent(phase, start, self.state.step);
+    }
+
+    /// Writes metrics of the update that was made last.
+    pub fn write(&mut self, split: &str, metrics: &[(&str, f64)]) -> Result<(), FolderError> {
+        self.metrics.write(&[MetricLine {
+            step: self.state.step,
+            epoch: self.state.epoch + 1,
+            split,
+            metrics,
+        }])
     }
 
     pub fn count_tokens(&mut self, tokens: Option<u64>) {

@@ -19,7 +19,6 @@ use crate::cost::Phase;
 use crate::gradients::{Accumulator, clip_global_norm, global_norm, scale};
 use crate::observer::{Observer, Step};
 use crate::output::StepOutput;
-use crate::record::MetricLine;
 
 type Batches<'a, M> = dyn DataLoaderIterator<<M as TrainStep>::Input> + 'a;
 
@@ -210,12 +209,7 @@ impl<M: Trainable> Session<M> {
             ];
             let scale = self.setup.state.loss_scale;
             metrics.extend(scale.map(|scale| ("loss_scale", scale.factor)));
-            self.setup.metrics.write(&[MetricLine {
-                step: step.step,
-                epoch: step.epoch,
-                split: "train",
-                metrics: &metrics,
-            }])?;
+            self.setup.write("train", &metrics)?;
         }
         self.setup.observers.stepped(&step);
         Ok(())
@@ -237,17 +231,12 @@ impl<M: Trainable> Session<M> {
             "skipped the update of step {step}: gradients of {before} times the loss overflow f16; from \
              now on it is scaled by {factor}"
         ));
-        self.setup.metrics.write(&[MetricLine {
-            step,
-            epoch: self.setup.state.epoch + 1,
-            split: "train",
-            metrics: &[
-                ("loss", loss),
-                ("learning_rate", learning_rate),
-                ("loss_scale", factor),
-            ],
-        }])?;
-        Ok(())
+        let metrics = [
+            ("loss", loss),
+            ("learning_rate", learning_rate),
+            ("loss_scale", factor),
+        ];
+        Ok(self.setup.write("train", &metrics)?)
     }
 
     /// Stops, or leaves the batch out, before the weights are touched.
