@@ -221,7 +221,7 @@ pub(crate) fn mean_over(
 }
 
 impl PerClass {
-    /// Of a class whose rows are `positive` and have these scores.
+    /// The metrics of a class: `positive` says which rows are of it, `scores` is its probability in each.
     pub(crate) fn new(
         matrix: &ConfusionMatrix,
         class: usize,

@@ -176,7 +176,7 @@ impl Estimator {
             let kept = tensors.iter().filter(|tensor| keep(tensor));
             kept.map(TensorShape::count).sum::<u64>()
         };
-        let recording = self.subject.train(self.rows, self.forgets());
+        let recording = self.subject.train(self.rows, self.recomputes());
         let memory = self.memory(self.computing);
         let operations = &recording.operations;
         Estimate {
@@ -202,7 +202,7 @@ impl Estimator {
 
     /// What its passes compute.
     pub(crate) fn training_flops(&self) -> Flops {
-        let recording = self.subject.train(self.rows, self.forgets());
+        let recording = self.subject.train(self.rows, self.recomputes());
         self.flops(recording.operations.iter().map(flops).sum())
     }
 

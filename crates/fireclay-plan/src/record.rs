@@ -42,16 +42,16 @@ pub(crate) fn record<T>(work: impl FnOnce(&Device) -> T) -> (T, Vec<OperationIr>
 }
 
 /// What leads to an update with a single batch, as `strategy::step` makes it on `device`: forward,
-/// backward, norm and clipping; with gradient checkpointing if it `forgets`. `model` builds the model,
+/// backward, norm and clipping; with gradient checkpointing if it `recomputes`. `model` builds the model,
 /// `loss` gives its loss of the batch; the result are the tensors of the weights, and the bytes of their
 /// copy in half precision.
 pub(crate) fn training<M: Module>(
     model: impl Fn(&Device) -> M,
     loss: impl Fn(&M, &Device) -> Tensor<1>,
     (config, rates): (&TrainerConfig, &[f64]),
-    (device, forgets): (&Device, bool),
+    (device, recomputes): (&Device, bool),
 ) -> (HashSet<TensorId>, u64) {
-    let device = match forgets {
+    let device = match recomputes {
         true => device.clone().autodiff().gradient_checkpointing(),
         false => device.clone().autodiff(),
     };

@@ -83,9 +83,9 @@ impl Subject {
     }
 
     /// The operations that lead to an update with batches of `rows`, by gradient checkpointing if it
-    /// `forgets`; see `record::training`.
-    pub fn train(&self, rows: usize, forgets: bool) -> Recording {
-        (self.train)(rows, forgets)
+    /// `recomputes`; see `record::training`.
+    pub fn train(&self, rows: usize, recomputes: bool) -> Recording {
+        (self.train)(rows, recomputes)
     }
 
     /// The operations of one batch of `rows` forward, in evaluation.
@@ -193,12 +193,12 @@ impl<W: Workload> WithObjective<Model<W>, Batch<W>> for Record<W> {
         Subject {
             tensors,
             state,
-            train: Box::new(move |rows, forgets| {
+            train: Box::new(move |rows, recomputes| {
                 let loss = |module: &O::Module, device: &Device| {
                     objective.loss(module, batch(rows, device))
                 };
                 let run = |device: &Device| {
-                    training(&*module, loss, (&trainer, &rates), (device, forgets))
+                    training(&*module, loss, (&trainer, &rates), (device, recomputes))
                 };
                 let ((weights, halves), operations) = record(run);
                 Recording {

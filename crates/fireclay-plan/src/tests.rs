@@ -346,11 +346,11 @@ fn adapters_are_all_that_is_trained_and_kept() {
 }
 
 #[test]
-fn what_is_forgotten_takes_no_memory() {
+fn what_is_recomputed_takes_no_memory() {
     let model = "type = \"mlp\"\nhidden = [64, 64]\nactivation = \"silu\"";
-    let memory = |backend: &str, forgets: bool| {
+    let memory = |backend: &str, recomputes: bool| {
         let rest = format!(
-            "batch_size = 4096\ngradient_checkpointing = {forgets}\n[device]\nbackend = \"{backend}\""
+            "batch_size = 4096\ngradient_checkpointing = {recomputes}\n[device]\nbackend = \"{backend}\""
         );
         estimate(&config(TABLE, model, CLASSES, &rest), 8)
             .memory
@@ -362,11 +362,11 @@ fn what_is_forgotten_takes_no_memory() {
 }
 
 #[test]
-fn the_loops_for_batch_norms_forget_nothing() {
+fn the_loops_for_batch_norms_recompute_nothing() {
     let data = format!("{IMAGES}\nimage_size = 32");
-    let memory = |forgets: bool| {
+    let memory = |recomputes: bool| {
         let rest = format!(
-            "batch_size = 64\ngradient_checkpointing = {forgets}\n[device]\nbackend = \"flex\""
+            "batch_size = 64\ngradient_checkpointing = {recomputes}\n[device]\nbackend = \"flex\""
         );
         let text = config(&data, "type = \"resnet\"\ndepth = 20", CLASSES, &rest);
         estimate(&text, 0).memory.activations as f64

@@ -8,7 +8,7 @@ use crate::resident::Resident;
 use crate::subject::TensorShape;
 
 impl Estimator {
-    pub(crate) fn forgets(&self) -> bool {
+    pub(crate) fn recomputes(&self) -> bool {
         self.config.train.gradient_checkpointing
     }
 
@@ -108,7 +108,7 @@ impl Estimator {
     fn working(&self, rows: usize, computing: Computing) -> u64 {
         let part = |rows| match rows {
             0 => 0,
-            rows => computing.peak(&self.subject.train(rows, self.forgets())),
+            rows => computing.peak(&self.subject.train(rows, self.recomputes())),
         };
         let (small, larger) = (rows / computing.parts, rows % computing.parts);
         let smaller = (computing.parts - larger) as u64 * part(small);

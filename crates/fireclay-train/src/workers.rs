@@ -86,8 +86,8 @@ pub fn among_threads<O: Send>(device: &Device, work: impl FnOnce() -> O + Send) 
     }
 }
 
-/// Hands what `work` makes of each of `items` to `take`, in their order. Up to `count` are worked on at
-/// once, each in a worker, if one takes long enough for that to pay. Results are the same, unless `work`
+/// Gives `take` the result of `work` for each of `items`, in their order. Up to `count` run at once, each in
+/// a worker, if one takes long enough for that to pay. Results are the same, unless `work`
 /// draws from a generator that its calls share.
 ///
 /// # Errors

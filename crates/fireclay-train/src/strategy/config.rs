@@ -35,7 +35,7 @@ pub struct TrainerConfig {
 }
 
 impl TrainerConfig {
-    /// Everything that cannot be meant, as pairs of a key and a message.
+    /// Every impossible value, as (key, message).
     pub fn validate(&self) -> Vec<(String, String)> {
         let early = self.early_stopping.as_ref();
         let sections = [
@@ -95,7 +95,7 @@ impl TrainerConfig {
     }
 
     /// What must not change between a checkpoint and its resumption. How long to train and how
-    /// often to look is not part of it, unless the schedule depends on the end.
+    /// often to evaluate is not part of it, unless the schedule depends on the end.
     pub(super) fn fingerprints(&self, total_steps: u64) -> Fingerprints {
         let train = &self.train;
         let mut schedule = json!(self.lr_scheduler);

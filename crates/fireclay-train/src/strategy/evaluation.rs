@@ -1,4 +1,4 @@
-//! Looking at the validation split: metrics over all of it, and what follows from them.
+//! Evaluation of the validation split: metrics over all of it, and what follows from them.
 
 use std::iter;
 
@@ -16,7 +16,7 @@ use crate::output::{StepOutput, scalar};
 use crate::record::MetricLine;
 use crate::workers::{self, each_in_order};
 
-/// The samples that go through a model at once where a split is looked at.
+/// The samples that go through a model at once in an evaluation.
 pub fn rows(eval: &EvalConfig, training: BatchSize) -> usize {
     /// Where nothing says how many.
     const ROWS: usize = 4096;

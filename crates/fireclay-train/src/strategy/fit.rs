@@ -58,7 +58,7 @@ where
     M: Trainable + TrainStep<Input = S::Batch> + InferenceStep<Input = S::Batch>,
     S: Samples,
 {
-    /// Trains `model` on `train` and looks at `valid`, on `device`, as `config` says.
+    /// Trains `model` on `train` and evaluates it on `valid`, on `device`, as `config` says.
     pub fn new(model: M, train: S, valid: S, config: TrainerConfig, device: Device) -> Self {
         Self {
             model,
@@ -210,7 +210,7 @@ where
             rates,
             kept,
             batches_per_epoch,
-            shards: Shards::new(self.parts_of_a_batch(), self.forgets())?,
+            shards: Shards::new(self.parts_of_a_batch(), self.recomputes())?,
             handed_out: train.handed_out(),
             cursor: train.cursor(),
             valid_cursor: valid.cursor(),
@@ -244,7 +244,7 @@ where
         (Some(rates), kept)
     }
 
-    /// Refuses what could only go wrong later.
+    /// Refuses what would fail later.
     fn check(&self, folder: &RunFolder, resume: bool) -> Result<(), TrainError> {
         let refused = |message: String| Err(TrainError::Config(message));
         let problems = self.config.validate();
@@ -273,21 +273,21 @@ where
     }
 
     /// Whether the backward pass computes activations again.
-    fn forgets(&self) -> bool {
+    fn recomputes(&self) -> bool {
         self.config.train.gradient_checkpointing
     }
 
     /// The device, with autodiff.
     fn tracking(&self) -> Device {
         let device = self.device.clone().autodiff();
-        match self.forgets() {
+        match self.recomputes() {
             true => device.gradient_checkpointing(),
             false => device,
         }
     }
 
-    /// Until somebody who knows device and model has decided, a batch is not cut: the model may draw
-    /// from the device's generator.
+    /// A batch is not cut until a number is given in place of "auto": the model may draw from the device's
+    /// generator.
     fn parts_of_a_batch(&self) -> usize {
         match self.config.train.cpu_shards {
             CpuShards::Auto => 1,

@@ -32,7 +32,7 @@ pub(super) struct Setup<M: LearnerModel> {
     pub optimizer: ModuleOptimizer,
     pub ema: Option<Ema<M>>,
     pub state: LoopState,
-    /// Of models whose parameters do not all move alike.
+    /// None where all parameters move alike.
     pub rates: Option<Rates>,
     /// What of the weights goes into a checkpoint.
     pub kept: Kept,
@@ -51,10 +51,10 @@ pub(super) struct Setup<M: LearnerModel> {
     /// What the training did in this process; the clock knows what it cost.
     pub done: Cost,
     pub observers: Vec<Box<dyn Observer>>,
-    /// Whether a metric or a renderer of Burn's looks at every batch.
+    /// Whether a metric or a renderer of Burn's is shown every batch.
     pub shown: bool,
     pub scorer: Box<dyn Scorer<<M as InferenceStep>::Output>>,
-    /// What the evaluations of this process saw, by step.
+    /// The scores of the evaluations of this process, by step.
     pub seen: BTreeMap<u64, Scores>,
 }
 
@@ -182,7 +182,7 @@ impl<M: Trainable> Session<M> {
         Ok(None)
     }
 
-    /// Looks, remembers and decides between two updates.
+    /// Evaluates, saves and decides between two updates.
     fn after_update(&mut self) -> Result<Option<StopReason>, TrainError> {
         let epoch_ends = self.setup.state.batch == self.setup.batches_per_epoch;
         let last = self.setup.state.step >= self.total_steps;
