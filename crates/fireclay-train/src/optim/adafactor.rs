@@ -1,7 +1,7 @@
 //! Adafactor.
 
-use burn::optim::{ModuleOptimizer, Optimizer};
-use burn::tensor::{Device, Tensor};
+use burn::optim::ModuleOptimizer;
+use burn::tensor::Tensor;
 use fireclay_config::{Invalid, Problems};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -102,7 +102,7 @@ impl UpdateRule for AdafactorConfig {
 
 optimizer_state! {
     /// State of [`AdafactorConfig`].
-    AdafactorState {
+    AdafactorState of AdafactorConfig {
         /// Averaged square of the gradient: one value a row (`[.., rows, 1]`), or, for a parameter
         /// of rank 0 or 1, one for each of its values.
         rows,
@@ -112,51 +112,38 @@ optimizer_state! {
 }
 
 impl AdafactorConfig {
-    /// The gradient over the root of its averaged square, and the state after it.
+    /// The gradient over the root of its averaged square.
     fn normalised<const D: usize>(
         &self,
         grad: Tensor<D>,
-        state: AdafactorState<D>,
-    ) -> (Tensor<D>, AdafactorState<D>) {
-        let step = state.step + 1;
-        let new = (step as f64).powf(-self.decay_rate);
-        let average = |past: Slot<D>, now: Tensor<D>| {
-            past.or_zeros(&now).mul_scalar(1.0 - new) + now.mul_scalar(new)
+        state: &mut AdafactorState<D>,
+    ) -> Tensor<D> {
+        let new = (state.step as f64).powf(-self.decay_rate);
+        let average = |slot: &mut Slot<D>, now: Tensor<D>| {
+            let past = slot.take_or_zeros(&now).mul_scalar(1.0 - new);
+            let average = past + now.mul_scalar(new);
+            *slot = average.clone().into();
+            average
         };
         let square = grad.clone().square().add_scalar(self.epsilons.0);
         if D < 2 {
-            let all = average(state.rows, square);
-            let state = AdafactorState {
-                step,
-                rows: all.clone().into(),
-                ..Default::default()
-            };
-            return (grad / all.sqrt(), state);
+            return grad / average(&mut state.rows, square).sqrt();
         }
-        let rows = average(state.rows, square.clone().mean_dim(D - 1));
-        let columns = average(state.columns, square.mean_dim(D - 2));
-        let state = AdafactorState {
-            step,
-            rows: rows.clone().into(),
-            columns: columns.clone().into(),
-        };
+        let rows = average(&mut state.rows, square.clone().mean_dim(D - 1));
+        let columns = average(&mut state.columns, square.mean_dim(D - 2));
         // Dividing twice keeps the product of two small factors out of the subnormal numbers.
         let share = rows.clone() / rows.mean_dim(D - 2);
-        (grad / share.sqrt() / columns.sqrt(), state)
+        grad / share.sqrt() / columns.sqrt()
     }
-}
 
-impl Optimizer for AdafactorConfig {
-    type State<const D: usize> = AdafactorState<D>;
-
-    fn step<const D: usize>(
+    fn update<const D: usize>(
         &self,
         lr: f64,
         tensor: Tensor<D>,
         grad: Tensor<D>,
-        state: Option<AdafactorState<D>>,
-    ) -> (Tensor<D>, Option<AdafactorState<D>>) {
-        let (update, state) = self.normalised(grad, state.unwrap_or_default());
+        state: &mut AdafactorState<D>,
+    ) -> Tensor<D> {
+        let update = self.normalised(grad, state);
         let excess = root_mean_square(update.clone()).div_scalar(self.clip_threshold);
         let mut update = update / excess.clamp_min(1.0).unsqueeze();
         if self.scale_parameter {
@@ -167,12 +154,7 @@ impl Optimizer for AdafactorConfig {
             true => lr.min((state.step as f64).powf(-0.5)),
             false => lr,
         };
-        let tensor = shrunk(tensor, lr * self.weight_decay);
-        (tensor - update.mul_scalar(rate), Some(state))
-    }
-
-    fn to_device<const D: usize>(state: AdafactorState<D>, device: &Device) -> AdafactorState<D> {
-        state.moved_to(device)
+        shrunk(tensor, lr * self.weight_decay) - update.mul_scalar(rate)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Adagrad.
 
-use burn::optim::{ModuleOptimizer, Optimizer};
-use burn::tensor::{Device, Tensor};
+use burn::optim::ModuleOptimizer;
+use burn::tensor::Tensor;
 use fireclay_config::{Invalid, Problems};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -77,43 +77,31 @@ impl UpdateRule for AdagradConfig {
 
 optimizer_state! {
     /// State of [`AdagradConfig`].
-    AdagradState {
+    AdagradState of AdagradConfig {
         /// Sum of the squared gradients.
         sum,
     }
 }
 
-impl Optimizer for AdagradConfig {
-    type State<const D: usize> = AdagradState<D>;
-
-    fn step<const D: usize>(
+impl AdagradConfig {
+    fn update<const D: usize>(
         &self,
         lr: f64,
         tensor: Tensor<D>,
         grad: Tensor<D>,
-        state: Option<AdagradState<D>>,
-    ) -> (Tensor<D>, Option<AdagradState<D>>) {
+        state: &mut AdagradState<D>,
+    ) -> Tensor<D> {
         let grad = match self.weight_decay {
             0.0 => grad,
             decay => grad + tensor.clone().mul_scalar(decay),
         };
-        let state = state.unwrap_or_default();
-        let past = state
-            .sum
-            .on(&grad.device())
-            .unwrap_or_else(|| grad.full_like(self.initial_accumulator));
+        let past = state.sum.take_on(&grad.device());
+        let past = past.unwrap_or_else(|| grad.full_like(self.initial_accumulator));
         let sum = past + grad.clone().square();
+        state.sum = sum.clone().into();
 
-        let lr = lr / (1.0 + state.step as f64 * self.learning_rate_decay);
-        let direction = grad / sum.clone().sqrt().add_scalar(self.epsilon);
-        let state = AdagradState {
-            step: state.step + 1,
-            sum: sum.into(),
-        };
-        (tensor - direction.mul_scalar(lr), Some(state))
-    }
-
-    fn to_device<const D: usize>(state: AdagradState<D>, device: &Device) -> AdagradState<D> {
-        state.moved_to(device)
+        let lr = lr / (1.0 + (state.step - 1) as f64 * self.learning_rate_decay);
+        let direction = grad / sum.sqrt().add_scalar(self.epsilon);
+        tensor - direction.mul_scalar(lr)
     }
 }

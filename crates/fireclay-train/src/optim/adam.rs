@@ -1,7 +1,7 @@
 //! Adam, and the rule that AdamW shares.
 
-use burn::optim::{ModuleOptimizer, Optimizer};
-use burn::tensor::{Device, Tensor};
+use burn::optim::ModuleOptimizer;
+use burn::tensor::Tensor;
 use fireclay_config::{Invalid, Problems};
 use fireclay_kernels::{AdamStep, adam};
 use schemars::JsonSchema;
@@ -92,7 +92,7 @@ pub struct Adam {
 
 optimizer_state! {
     /// State of [`Adam`].
-    AdamState {
+    AdamState of Adam {
         /// Average of the gradient.
         first_moment,
         /// Average of its square.
@@ -123,41 +123,29 @@ impl Adam {
     }
 }
 
-impl Optimizer for Adam {
-    type State<const D: usize> = AdamState<D>;
-
-    fn step<const D: usize>(
+impl Adam {
+    fn update<const D: usize>(
         &self,
         lr: f64,
         tensor: Tensor<D>,
         grad: Tensor<D>,
-        state: Option<AdamState<D>>,
-    ) -> (Tensor<D>, Option<AdamState<D>>) {
-        let state = state.unwrap_or_default();
-        let step = state.step + 1;
-        let numbers = self.numbers(lr * self.rate, step);
-        let averages = [state.first_moment, state.second_moment].map(|slot| slot.or_zeros(&grad));
-        let (tensor, [first, second], largest) = match self.amsgrad {
-            true => {
-                let largest = state.largest_second_moment.or_zeros(&grad);
-                amsgrad(tensor, averages, largest, grad, numbers)
-            }
-            false => {
-                let (tensor, averages) = adam(tensor, averages, grad, numbers);
-                (tensor, averages, Slot::Empty)
-            }
+        state: &mut AdamState<D>,
+    ) -> Tensor<D> {
+        let numbers = self.numbers(lr * self.rate, state.step);
+        let averages = [&mut state.first_moment, &mut state.second_moment]
+            .map(|slot| slot.take_or_zeros(&grad));
+        let (tensor, [first, second]) = match self.amsgrad {
+            true => amsgrad(
+                tensor,
+                averages,
+                &mut state.largest_second_moment,
+                grad,
+                numbers,
+            ),
+            false => adam(tensor, averages, grad, numbers),
         };
-        let state = AdamState {
-            step,
-            first_moment: first.into(),
-            second_moment: second.into(),
-            largest_second_moment: largest,
-        };
-        (tensor, Some(state))
-    }
-
-    fn to_device<const D: usize>(state: AdamState<D>, device: &Device) -> AdamState<D> {
-        state.moved_to(device)
+        (state.first_moment, state.second_moment) = (first.into(), second.into());
+        tensor
     }
 }
 
@@ -165,16 +153,18 @@ impl Optimizer for Adam {
 fn amsgrad<const D: usize>(
     tensor: Tensor<D>,
     [first, second]: [Tensor<D>; 2],
-    largest: Tensor<D>,
+    largest: &mut Slot<D>,
     grad: Tensor<D>,
     step: AdamStep,
-) -> (Tensor<D>, [Tensor<D>; 2], Slot<D>) {
+) -> (Tensor<D>, [Tensor<D>; 2]) {
     let (beta_1, beta_2) = step.betas;
+    let past = largest.take_or_zeros(&grad);
     let grad = grad + tensor.clone().mul_scalar(step.penalty);
     let first = first.mul_scalar(beta_1) + grad.clone().mul_scalar(1.0 - beta_1);
     let second = second.mul_scalar(beta_2) + grad.square().mul_scalar(1.0 - beta_2);
-    let largest = largest.max_pair(second.clone());
-    let direction = first.clone() / largest.clone().sqrt().add_scalar(step.epsilon);
+    let root = past.max_pair(second.clone());
+    *largest = root.clone().into();
+    let direction = first.clone() / root.sqrt().add_scalar(step.epsilon);
     let tensor = tensor.mul_scalar(step.shrink) - direction.mul_scalar(step.size);
-    (tensor, [first, second], largest.into())
+    (tensor, [first, second])
 }

@@ -1,7 +1,7 @@
 //! Lion.
 
-use burn::optim::{ModuleOptimizer, Optimizer};
-use burn::tensor::{Device, Tensor};
+use burn::optim::ModuleOptimizer;
+use burn::tensor::Tensor;
 use fireclay_config::{Invalid, Problems};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -66,37 +66,24 @@ impl UpdateRule for LionConfig {
 
 optimizer_state! {
     /// State of [`LionConfig`].
-    LionState {
+    LionState of LionConfig {
         /// Average of the gradient.
         momentum,
     }
 }
 
-impl Optimizer for LionConfig {
-    type State<const D: usize> = LionState<D>;
-
-    fn step<const D: usize>(
+impl LionConfig {
+    fn update<const D: usize>(
         &self,
         lr: f64,
         tensor: Tensor<D>,
         grad: Tensor<D>,
-        state: Option<LionState<D>>,
-    ) -> (Tensor<D>, Option<LionState<D>>) {
-        let state = state.unwrap_or_default();
-        let past = state.momentum.or_zeros(&grad);
+        state: &mut LionState<D>,
+    ) -> Tensor<D> {
+        let past = state.momentum.take_or_zeros(&grad);
         let (now, keep) = self.betas;
         let direction = past.clone().mul_scalar(now) + grad.clone().mul_scalar(1.0 - now);
-        let momentum = past.mul_scalar(keep) + grad.mul_scalar(1.0 - keep);
-
-        let tensor = shrunk(tensor, lr * self.weight_decay);
-        let state = LionState {
-            step: state.step + 1,
-            momentum: momentum.into(),
-        };
-        (tensor - direction.sign().mul_scalar(lr), Some(state))
-    }
-
-    fn to_device<const D: usize>(state: LionState<D>, device: &Device) -> LionState<D> {
-        state.moved_to(device)
+        state.momentum = (past.mul_scalar(keep) + grad.mul_scalar(1.0 - keep)).into();
+        shrunk(tensor, lr * self.weight_decay) - direction.sign().mul_scalar(lr)
     }
 }

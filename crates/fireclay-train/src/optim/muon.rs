@@ -1,8 +1,8 @@
 //! Muon.
 
 use burn::module::ParamGroup;
-use burn::optim::{ModuleOptimizer, Optimizer};
-use burn::tensor::{Device, Tensor};
+use burn::optim::ModuleOptimizer;
+use burn::tensor::Tensor;
 use fireclay_config::{Invalid, Problems};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -130,29 +130,27 @@ impl UpdateRule for MuonConfig {
 
 optimizer_state! {
     /// State of [`MuonConfig`].
-    MuonState {
+    MuonState of MuonConfig {
         /// Average of the gradient.
         momentum,
     }
 }
 
-impl Optimizer for MuonConfig {
-    type State<const D: usize> = MuonState<D>;
-
-    fn step<const D: usize>(
+impl MuonConfig {
+    fn update<const D: usize>(
         &self,
         lr: f64,
         tensor: Tensor<D>,
         grad: Tensor<D>,
-        state: Option<MuonState<D>>,
-    ) -> (Tensor<D>, Option<MuonState<D>>) {
-        let state = state.unwrap_or_default();
+        state: &mut MuonState<D>,
+    ) -> Tensor<D> {
         let keep = self.momentum;
-        let momentum =
-            state.momentum.or_zeros(&grad).mul_scalar(keep) + grad.clone().mul_scalar(1.0 - keep);
+        let past = state.momentum.take_or_zeros(&grad);
+        let momentum = past.mul_scalar(keep) + grad.clone().mul_scalar(1.0 - keep);
+        state.momentum = momentum.clone().into();
         let direction = match self.nesterov {
-            true => grad.mul_scalar(1.0 - keep) + momentum.clone().mul_scalar(keep),
-            false => momentum.clone(),
+            true => grad.mul_scalar(1.0 - keep) + momentum.mul_scalar(keep),
+            false => momentum,
         };
 
         let shape = tensor.shape();
@@ -168,16 +166,7 @@ impl Optimizer for MuonConfig {
             _ => (rows as f64, columns as f64),
         };
         let scale = self.scale.of(out, input);
-        let tensor = shrunk(tensor, lr * self.weight_decay);
-        let state = MuonState {
-            step: state.step + 1,
-            momentum: momentum.into(),
-        };
-        (tensor - update.mul_scalar(lr * scale), Some(state))
-    }
-
-    fn to_device<const D: usize>(state: MuonState<D>, device: &Device) -> MuonState<D> {
-        state.moved_to(device)
+        shrunk(tensor, lr * self.weight_decay) - update.mul_scalar(lr * scale)
     }
 }
 

@@ -1,7 +1,7 @@
 //! RMSprop.
 
-use burn::optim::{ModuleOptimizer, Optimizer};
-use burn::tensor::{Device, Tensor};
+use burn::optim::ModuleOptimizer;
+use burn::tensor::Tensor;
 use fireclay_config::{Invalid, Problems};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -78,7 +78,7 @@ impl UpdateRule for RmsPropConfig {
 
 optimizer_state! {
     /// State of [`RmsPropConfig`].
-    RmsPropState {
+    RmsPropState of RmsPropConfig {
         /// Average of the squared gradient.
         square,
         /// Average of the gradient; centered only.
@@ -88,49 +88,36 @@ optimizer_state! {
     }
 }
 
-impl Optimizer for RmsPropConfig {
-    type State<const D: usize> = RmsPropState<D>;
-
-    fn step<const D: usize>(
+impl RmsPropConfig {
+    fn update<const D: usize>(
         &self,
         lr: f64,
         tensor: Tensor<D>,
         grad: Tensor<D>,
-        state: Option<RmsPropState<D>>,
-    ) -> (Tensor<D>, Option<RmsPropState<D>>) {
+        state: &mut RmsPropState<D>,
+    ) -> Tensor<D> {
         let grad = match self.weight_decay {
             0.0 => grad,
             decay => grad + tensor.clone().mul_scalar(decay),
         };
-        let state = state.unwrap_or_default();
         let new = 1.0 - self.alpha;
-        let square = state.square.or_zeros(&grad).mul_scalar(self.alpha)
+        let square = state.square.take_or_zeros(&grad).mul_scalar(self.alpha)
             + grad.clone().square().mul_scalar(new);
-        let mean = self.centered.then(|| {
-            state.mean.or_zeros(&grad).mul_scalar(self.alpha) + grad.clone().mul_scalar(new)
-        });
-        let variance = match &mean {
-            Some(mean) => square.clone() - mean.clone().square(),
-            None => square.clone(),
-        };
-
-        let mut direction = grad.clone() / variance.sqrt().add_scalar(self.epsilon);
-        let velocity = (self.momentum > 0.0)
-            .then(|| state.velocity.or_zeros(&grad).mul_scalar(self.momentum) + direction.clone());
-        if let Some(velocity) = &velocity {
-            direction = velocity.clone();
+        state.square = square.clone().into();
+        let mut variance = square;
+        if self.centered {
+            let mean = state.mean.take_or_zeros(&grad).mul_scalar(self.alpha)
+                + grad.clone().mul_scalar(new);
+            state.mean = mean.clone().into();
+            variance = variance - mean.square();
         }
 
-        let state = RmsPropState {
-            step: state.step + 1,
-            square: square.into(),
-            mean: mean.map(Into::into).unwrap_or_default(),
-            velocity: velocity.map(Into::into).unwrap_or_default(),
-        };
-        (tensor - direction.mul_scalar(lr), Some(state))
-    }
-
-    fn to_device<const D: usize>(state: RmsPropState<D>, device: &Device) -> RmsPropState<D> {
-        state.moved_to(device)
+        let mut direction = grad.clone() / variance.sqrt().add_scalar(self.epsilon);
+        if self.momentum > 0.0 {
+            let past = state.velocity.take_or_zeros(&grad);
+            direction = past.mul_scalar(self.momentum) + direction;
+            state.velocity = direction.clone().into();
+        }
+        tensor - direction.mul_scalar(lr)
     }
 }

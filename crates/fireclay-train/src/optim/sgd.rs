@@ -1,7 +1,7 @@
 //! Stochastic gradient descent.
 
-use burn::optim::{ModuleOptimizer, Optimizer};
-use burn::tensor::{Device, Tensor};
+use burn::optim::ModuleOptimizer;
+use burn::tensor::Tensor;
 use fireclay_config::{Invalid, Problems};
 use fireclay_kernels::{MomentumStep, descent, momentum};
 use schemars::JsonSchema;
@@ -82,47 +82,37 @@ impl UpdateRule for SgdConfig {
 
 optimizer_state! {
     /// State of [`SgdConfig`]; there is none without momentum.
-    SgdState {
+    SgdState of SgdConfig {
         /// The accumulated direction; the first gradient enters it undampened.
         velocity,
     }
 }
 
-impl Optimizer for SgdConfig {
-    type State<const D: usize> = SgdState<D>;
-
-    fn step<const D: usize>(
+impl SgdConfig {
+    fn update<const D: usize>(
         &self,
         lr: f64,
         tensor: Tensor<D>,
         grad: Tensor<D>,
-        state: Option<SgdState<D>>,
-    ) -> (Tensor<D>, Option<SgdState<D>>) {
+        state: &mut SgdState<D>,
+    ) -> Tensor<D> {
         let penalty = self.weight_decay;
         if self.momentum == 0.0 {
-            return (descent(tensor, grad, penalty, lr), None);
+            return descent(tensor, grad, penalty, lr);
         }
-        let state = state.unwrap_or_default();
         let numbers = MomentumStep {
             momentum: self.momentum,
             share: match state.step {
-                0 => 1.0,
+                1 => 1.0,
                 _ => 1.0 - self.dampening,
             },
             nesterov: self.nesterov,
             penalty,
             size: lr,
         };
-        let velocity = state.velocity.or_zeros(&grad);
+        let velocity = state.velocity.take_or_zeros(&grad);
         let (tensor, velocity) = momentum(tensor, velocity, grad, numbers);
-        let state = SgdState {
-            step: state.step + 1,
-            velocity: velocity.into(),
-        };
-        (tensor, Some(state))
-    }
-
-    fn to_device<const D: usize>(state: SgdState<D>, device: &Device) -> SgdState<D> {
-        state.moved_to(device)
+        state.velocity = velocity.into();
+        tensor
     }
 }
