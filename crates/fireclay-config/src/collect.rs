@@ -11,11 +11,21 @@ use crate::tree::{Entry, Node, Value};
 
 /// What could be read of a table, and what could not.
 pub(crate) struct Collected<T> {
-    /// The value, with stand-ins at the places in `damaged`; none if even that is not possible.
+    /// The value, with stand-ins at the keys in `damaged`; none if even that is not possible.
     pub value: Option<T>,
     pub faults: Vec<Fault>,
     /// The dotted keys whose values mean nothing, relative to the table.
     pub damaged: Vec<String>,
+}
+
+impl<T> Collected<T> {
+    pub fn map<U>(self, wrap: impl FnOnce(T) -> U) -> Collected<U> {
+        Collected {
+            value: self.value.map(wrap),
+            faults: self.faults,
+            damaged: self.damaged,
+        }
+    }
 }
 
 /// Reads a table as a whole.
@@ -26,12 +36,12 @@ pub(crate) fn collect<T: DeserializeOwned>(node: &Node) -> Collected<T> {
         match read(&node) {
             Ok(value) => break Some(value),
             Err(fault) => {
-                let place = damaged_place(&fault);
+                let key = damaged_key(&fault);
                 let is_repaired = repair(&mut node, &fault);
-                let is_known = matches!(fault.kind, Kind::Hole) || damaged.contains(&place);
+                let is_known = matches!(fault.kind, Kind::Hole) || damaged.contains(&key);
                 if !is_known {
                     faults.push(fault);
-                    damaged.push(place);
+                    damaged.push(key);
                 }
                 if !is_repaired {
                     break None;
@@ -55,7 +65,7 @@ pub(crate) fn dotted(path: &[Step]) -> String {
     keys.collect::<Vec<_>>().join(".")
 }
 
-fn damaged_place(fault: &Fault) -> String {
+fn damaged_key(fault: &Fault) -> String {
     let mut path = fault.path.clone();
     if let Kind::Missing { key } = &fault.kind {
         path.push(Step::Key(key.clone()));
@@ -88,21 +98,17 @@ fn insert_hole(root: &mut Node, path: &[Step], key: &str) -> bool {
     let Some(node) = at(root, path) else {
         return false;
     };
-    let hole = Node {
-        span: node.span.clone(),
-        value: Value::Hole,
-    };
-    let Some(table) = node.as_table_mut() else {
+    let span = node.span.clone();
+    let Some(table) = node.as_table_mut().filter(|table| table.get(key).is_none()) else {
         return false;
     };
-    if table.get(key).is_some() {
-        return false;
-    }
-    let key_span = hole.span.clone();
     table.entries.push(Entry {
         key: key.to_string(),
-        key_span,
-        node: hole,
+        key_span: span.clone(),
+        node: Node {
+            span,
+            value: Value::Hole,
+        },
     });
     true
 }

@@ -1,4 +1,4 @@
-//! Deserializing a [`Node`] with errors that know the place and what would have been right.
+//! Deserializing a [`Node`] with errors that know the location and what would have been right.
 
 use serde::de::value::StrDeserializer;
 use serde::de::{

@@ -14,12 +14,10 @@ pub(crate) fn describe(
     grammar: &Grammar,
 ) -> Problem {
     let key = dotted(&fault.path);
-    let parent = join(
-        section,
-        key.rsplit_once('.').map_or("", |(parent, _)| parent),
-    );
-    let last = key.rsplit('.').next().unwrap_or(&key);
+    let (parent, last) = key.rsplit_once('.').unwrap_or(("", &key));
+    let parent = join(section, parent);
     let subject = subject(&fault.path);
+    let of_subject = |reason: &str| Problem::new(format!("{subject} {reason}"));
     match &fault.kind {
         Kind::UnknownKey { expected } => {
             let help = meant_key(last, expected, section, &parent, word, grammar);
@@ -37,22 +35,20 @@ pub(crate) fn describe(
             found,
             value,
         } => {
-            let text = value.as_deref();
-            Problem::new(format!("{subject} must be {expected}, but is {found}"))
+            let help = value
+                .as_deref()
+                .and_then(|text| without_quotes(text, expected));
+            of_subject(&format!("must be {expected}, but is {found}"))
                 .label(format!("expected {expected}"))
-                .help(text.and_then(|text| without_quotes(text, expected)))
+                .help(help)
         }
-        Kind::UnknownWord { word, expected } => {
-            Problem::new(format!("{subject} cannot be `{word}`"))
-                .label("unknown word")
-                .help(Some(meant(word, expected, "it is one of")))
-        }
-        Kind::Refused(reason) => Problem::new(format!("{subject} {reason}")),
-        Kind::Custom(reason) if reason.starts_with("must") => {
-            Problem::new(format!("{subject} {reason}"))
-        }
+        Kind::UnknownWord { word, expected } => of_subject(&format!("cannot be `{word}`"))
+            .label("unknown word")
+            .help(Some(meant(word, expected, "it is one of"))),
+        Kind::Refused(reason) => of_subject(reason),
+        Kind::Custom(reason) if reason.starts_with("must") => of_subject(reason),
         Kind::Custom(reason) => Problem::new(format!("{subject}: {reason}")),
-        Kind::Hole => Problem::new(format!("{subject} cannot be read")),
+        Kind::Hole => of_subject("cannot be read"),
     }
 }
 

@@ -144,13 +144,13 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Reads a file that is named at `place`, or on the command line.
-    fn file(&mut self, path: &Path, place: Option<Span>) -> Option<Node> {
+    /// Reads a file that is named at `location`, or on the command line.
+    fn file(&mut self, path: &Path, location: Option<Span>) -> Option<Node> {
         let text = match read(path) {
             Ok(text) => text,
             Err(problem) => {
                 self.broken = true;
-                match place {
+                match location {
                     Some(span) => self.report(*problem, span),
                     None => self.problems.push(*problem),
                 }
@@ -178,24 +178,20 @@ impl<'a> Reader<'a> {
         self.syntax(index, &errors);
         let mut root = Node::from_table(table.get_ref(), index, 0);
         if index == 0 && errors.is_empty() && table.get_ref().is_empty() {
-            self.broken = true;
             let help = format!("a run needs {}", self.grammar.required_tables());
             let problem = Problem::new("the configuration is empty").help(Some(help));
-            self.report(problem, root.span.clone());
+            self.fail(problem, root.span.clone());
         }
         expand_aliases(&mut root, &self.grammar.aliases);
-        let extends = root
-            .as_table_mut()
-            .and_then(|table| table.remove("extends"));
-        let Some(extends) = extends else {
+        let table = root.as_table_mut();
+        let Some(extends) = table.and_then(|table| table.remove("extends")) else {
             return Some(root);
         };
         let span = extends.node.span.clone();
         let Some(base) = extends.node.as_str() else {
             let kind = extends.node.kind();
             let problem = Problem::new(format!("`extends` must be a path, but is {kind}"));
-            self.report(problem, span);
-            self.broken = true;
+            self.fail(problem, span);
             return Some(root);
         };
         let directory = path.and_then(Path::parent).unwrap_or(Path::new(""));
@@ -204,23 +200,18 @@ impl<'a> Reader<'a> {
         Some(base)
     }
 
-    fn base(&mut self, path: &Path, place: Span) -> Option<Node> {
+    fn base(&mut self, path: &Path, location: Span) -> Option<Node> {
         let canonical = fs::canonicalize(path).ok();
-        let start = self
-            .chain
-            .iter()
-            .position(|(_, file)| Some(file) == canonical.as_ref());
-        if let Some(start) = start {
-            let names = self.chain[start..]
-                .iter()
-                .map(|(name, _)| name.display().to_string());
+        let is_same = |(_, file): &(PathBuf, PathBuf)| Some(file) == canonical.as_ref();
+        if let Some(start) = self.chain.iter().position(is_same) {
+            let names = self.chain[start..].iter();
+            let names = names.map(|(name, _)| name.display().to_string());
             let names: Vec<_> = names.chain([path.display().to_string()]).collect();
             let problem = Problem::new(format!("a file extends itself: {}", names.join(" → ")));
-            self.report(problem, place);
-            self.broken = true;
+            self.fail(problem, location);
             return None;
         }
-        self.file(path, Some(place))
+        self.file(path, Some(location))
     }
 
     /// Reports what the parser found: one error a line, since it stumbles over the rest of it.
@@ -243,15 +234,18 @@ impl<'a> Reader<'a> {
     }
 
     fn forbid_extends(&mut self, over: Option<&Node>) {
-        let extends = over
-            .and_then(Node::as_table)
-            .and_then(|table| table.get("extends"));
-        if let Some(entry) = extends {
+        let table = over.and_then(Node::as_table);
+        if let Some(entry) = table.and_then(|table| table.get("extends")) {
             let problem = Problem::new("`extends` cannot be set from the command line")
                 .help(Some("write it in the file".into()));
-            self.report(problem, entry.key_span.clone());
-            self.broken = true;
+            self.fail(problem, entry.key_span.clone());
         }
+    }
+
+    /// Reports what leaves nothing to be said about the whole.
+    fn fail(&mut self, problem: Problem, span: Span) {
+        self.broken = true;
+        self.report(problem, span);
     }
 
     fn report(&mut self, problem: Problem, span: Span) {
@@ -276,11 +270,8 @@ fn read(path: &Path) -> Result<String, Box<Problem>> {
     })?;
     String::from_utf8(bytes).map_err(|error| {
         let valid = error.utf8_error().valid_up_to();
-        let line = error.as_bytes()[..valid]
-            .iter()
-            .filter(|byte| **byte == b'\n')
-            .count()
-            + 1;
+        let before = error.as_bytes()[..valid].split(|byte| *byte == b'\n');
+        let line = before.count();
         let help = "save it as UTF-8".to_string();
         let message = format!("{shown} is not UTF-8 text: line {line} has a byte that is not");
         Problem::new(message).help(Some(help)).into()

@@ -17,7 +17,7 @@ pub(crate) struct Fault(Box<Details>);
 pub(crate) struct Details {
     pub kind: Kind,
     pub span: Option<Span>,
-    /// The keys and indices that lead to the place.
+    /// The keys and indices that lead to the location.
     pub path: Vec<Step>,
 }
 
@@ -60,7 +60,7 @@ impl Fault {
         }))
     }
 
-    /// Sets the place, unless a deeper one is known.
+    /// Sets the location, unless a deeper one is known.
     pub fn within(mut self, node: &Node) -> Self {
         self.span.get_or_insert_with(|| node.span.clone());
         self

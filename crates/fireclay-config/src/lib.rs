@@ -66,6 +66,7 @@ mod merge;
 mod overrides;
 mod tree;
 
+mod check;
 mod collect;
 mod de;
 mod describe;
@@ -79,10 +80,11 @@ mod render;
 mod suggest;
 mod write;
 
+pub use check::{Invalid, Problems};
 pub use document::Document;
 pub use grammar::Grammar;
 pub use problem::{ConfigError, Problem, Source, Span};
-pub use section::{Invalid, Problems, Sections};
+pub use section::Sections;
 pub use suggest::{did_you_mean, list};
 pub use variant::{Variant, variant, variant_of_two};
 pub use write::to_toml;

@@ -8,7 +8,7 @@ use serde::Serialize;
 /// The name of the sources that overrides are.
 pub(crate) const OVERRIDE: &str = "--set";
 
-/// A place in one of the texts that a configuration is read from.
+/// A location in one of the texts that a configuration is read from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Span {
     /// Which text: an index into [`ConfigError::sources`].
@@ -53,22 +53,22 @@ impl Source {
 pub struct Problem {
     /// What is wrong, in a sentence that stands by itself.
     pub message: String,
-    /// A few words for the marked place; may be empty.
+    /// A few words for the marked location; may be empty.
     pub label: String,
     /// What to do about it.
     pub help: Option<String>,
-    /// The name of the source; empty if the problem has no place.
+    /// The name of the source; empty if the problem has no location.
     pub file: String,
-    /// The line, from 1; 0 if the problem has no place.
+    /// The line, from 1; 0 if the problem has no location.
     pub line: usize,
-    /// The column in characters, from 1; 0 if the problem has no place.
+    /// The column in characters, from 1; 0 if the problem has no location.
     pub column: usize,
-    /// The place itself.
+    /// The location itself.
     pub span: Option<Span>,
 }
 
 impl Problem {
-    /// A problem without a place.
+    /// A problem without a location.
     pub fn new(message: impl Into<String>) -> Self {
         Self {
             message: message.into(),
@@ -81,7 +81,7 @@ impl Problem {
         }
     }
 
-    /// The same problem with a few words for the marked place.
+    /// The same problem with a few words for the marked location.
     pub fn label(self, label: impl Into<String>) -> Self {
         Self {
             label: label.into(),
@@ -94,7 +94,7 @@ impl Problem {
         Self { help, ..self }
     }
 
-    /// The same problem at a place in `sources`.
+    /// The same problem at a location in `sources`.
     pub(crate) fn at(self, span: Span, sources: &[Source]) -> Self {
         let source = &sources[span.source];
         let (line, column) = source.position(span.range.start);
@@ -121,10 +121,10 @@ pub struct ConfigError {
 }
 
 impl ConfigError {
-    /// Collects problems, sorted by their place.
+    /// Collects problems, sorted by their location.
     pub fn new(mut problems: Vec<Problem>, sources: Vec<Source>) -> Self {
-        let place = |span: &Span| (span.source, span.range.start, span.range.end);
-        problems.sort_by_key(|problem| problem.span.as_ref().map(place));
+        let location = |span: &Span| (span.source, span.range.start, span.range.end);
+        problems.sort_by_key(|problem| problem.span.as_ref().map(location));
         problems.dedup();
         Self { problems, sources }
     }

@@ -6,7 +6,7 @@ use crate::problem::{ConfigError, Problem, Source, Span};
 
 /// The most columns of a line that are shown.
 const WIDTH: usize = 120;
-/// How many columns of a longer line are shown before the marked place.
+/// How many columns of a longer line are shown before the marked location.
 const BEFORE: usize = 40;
 
 impl ConfigError {
@@ -138,7 +138,7 @@ impl Snippet {
         }
     }
 
-    /// A window of the line around the marked place, with `…` where something is left out.
+    /// A window of the line around the marked location, with `…` where something is left out.
     fn shortened(self) -> Self {
         let from = self.indent.saturating_sub(BEFORE);
         let mut line = String::new();
@@ -152,11 +152,8 @@ impl Snippet {
             column += width(char);
         }
         let (left, right) = (from > 0, column > from + WIDTH);
-        let line = format!(
-            "{}{line}{}",
-            if left { "…" } else { "" },
-            if right { "…" } else { "" }
-        );
+        let [before, after] = [left, right].map(|is_cut| if is_cut { "…" } else { "" });
+        let line = format!("{before}{line}{after}");
         let indent = self.indent - skipped + usize::from(left);
         let width = self
             .width
@@ -238,33 +235,24 @@ mod tests {
             source: 0,
             range: start..start + marked.len(),
         };
-        let Snippet {
-            line,
-            indent,
-            width,
-        } = Snippet::new(&source, &span);
-        (line, indent, width)
+        let snippet = Snippet::new(&source, &span);
+        (snippet.line, snippet.indent, snippet.width)
     }
 
     #[test]
     fn carets_line_up_after_tabs_wide_letters_and_line_ends() {
-        assert_eq!(
-            snippet("a = 1\r\n\tb = 2\r\n", "b"),
-            ("    b = 2".into(), 4, 1)
-        );
-        assert_eq!(
-            snippet("表 = \"é\", b", "b"),
-            ("表 = \"é\", b".into(), 10, 1)
-        );
-        assert_eq!(
-            snippet("a = [1,\n2]\n", "[1,\n2]"),
-            ("a = [1,".into(), 4, 3)
-        );
-        assert_eq!(snippet("\u{feff}a = 1", "a"), ("a = 1".into(), 0, 1));
+        for (text, marked, line, indent, width) in [
+            ("a = 1\r\n\tb = 2\r\n", "b", "    b = 2", 4, 1),
+            ("表 = \"é\", b", "b", "表 = \"é\", b", 10, 1),
+            ("a = [1,\n2]\n", "[1,\n2]", "a = [1,", 4, 3),
+            ("\u{feff}a = 1", "a", "a = 1", 0, 1),
+        ] {
+            assert_eq!(snippet(text, marked), (line.into(), indent, width));
+        }
     }
 
     #[test]
-    fn a_long_line_is_cut_around_the_marked_place() {
+    fn a_long_line_is_cut_around_the_marked_location() {
         let text = format!("{} key = 1 {}", "x".repeat(300), "y".repeat(300));
         let (line, indent, width) = snippet(&text, "key");
         assert!(columns(&line) <= WIDTH + 2, "{line}");

@@ -2,6 +2,7 @@
 
 use serde::de::DeserializeOwned;
 
+use crate::check::Invalid;
 use crate::collect::{Collected, collect};
 use crate::describe::{describe, join, meant};
 use crate::document::Document;
@@ -10,27 +11,6 @@ use crate::problem::{ConfigError, Problem, Span};
 use crate::suggest::list;
 use crate::tree::{Entry, Node, Table};
 use crate::variant::Variant;
-
-/// Impossible values, as (dotted key inside the table, message).
-pub type Invalid = Vec<(String, String)>;
-
-/// Collects impossible values.
-#[derive(Default)]
-pub struct Problems(pub Invalid);
-
-impl Problems {
-    /// Reports `key`, whose name the message goes on from.
-    pub fn add(&mut self, key: &str, message: impl Into<String>) {
-        self.0.push((key.to_string(), message.into()));
-    }
-
-    /// Reports `key` if its value is 0.
-    pub fn at_least_one(&mut self, key: &str, value: Option<u64>) {
-        if value == Some(0) {
-            self.add(key, "must be at least 1, but is 0");
-        }
-    }
-}
 
 /// Reads the tables of a document one after the other, and collects what is wrong in them.
 pub struct Sections<'a> {

@@ -5,7 +5,7 @@ use toml::de::{DeArray, DeFloat, DeInteger, DeString, DeTable, DeValue};
 
 use crate::problem::Span;
 
-/// A value and its place. A table written by a `[header]` has the place of the header.
+/// A value and its location. A table written by a `[header]` has the location of the header.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Node {
     pub span: Span,
@@ -41,11 +41,11 @@ pub(crate) struct Entry {
 }
 
 impl Node {
-    /// Converts what the parser read from the source with this index; all places are moved by
+    /// Converts what the parser read from the source with this index; all locations are moved by
     /// `offset` bytes.
     pub fn from_table(table: &DeTable<'_>, source: usize, offset: usize) -> Self {
-        let place = Place { source, offset };
-        let value = Value::Table(place.table(table));
+        let origin = Origin { source, offset };
+        let value = Value::Table(origin.table(table));
         Self {
             span: Span {
                 source,
@@ -57,7 +57,7 @@ impl Node {
 
     /// Converts a single value, as [`from_table`](Self::from_table).
     pub fn from_value(value: &Spanned<DeValue<'_>>, source: usize, offset: usize) -> Self {
-        Place { source, offset }.node(value)
+        Origin { source, offset }.node(value)
     }
 
     pub fn as_table(&self) -> Option<&Table> {
@@ -141,12 +141,12 @@ fn strip<'a>(path: &'a str, key: &str) -> Option<&'a str> {
     }
 }
 
-struct Place {
+struct Origin {
     source: usize,
     offset: usize,
 }
 
-impl Place {
+impl Origin {
     fn span(&self, range: std::ops::Range<usize>) -> Span {
         let range = range.start + self.offset..range.end + self.offset;
         Span {

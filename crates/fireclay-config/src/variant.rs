@@ -24,27 +24,15 @@ pub fn variant<C, T: 'static>(name: &'static str, wrap: impl Fn(C) -> T + 'stati
 where
     C: DeserializeOwned + JsonSchema + 'static,
 {
-    let read = move |node: &Node| {
-        let Collected {
-            value,
-            faults,
-            damaged,
-        } = collect::<C>(node);
-        Collected {
-            value: value.map(&wrap),
-            faults,
-            damaged,
-        }
-    };
     Variant {
         name,
-        read: Box::new(read),
+        read: Box::new(move |node| collect::<C>(node).map(&wrap)),
         schema: C::json_schema,
     }
 }
 
 /// The `type` whose keys are those of two structs; `second` are the names of the second's keys.
-/// Serde's own way, `flatten`, would lose the place of every value and let unknown keys pass.
+/// Serde's own way, `flatten`, would lose the location of every value and let unknown keys pass.
 pub fn variant_of_two<C, D, T: 'static>(
     name: &'static str,
     second: &'static [&'static str],
@@ -55,16 +43,7 @@ where
     D: DeserializeOwned + JsonSchema + 'static,
 {
     let read = move |node: &Node| {
-        let Collected {
-            value,
-            faults,
-            damaged,
-        } = collect_two::<C, D>(node, second);
-        Collected {
-            value: value.map(|(first, second)| wrap(first, second)),
-            faults,
-            damaged,
-        }
+        collect_two::<C, D>(node, second).map(|(first, second)| wrap(first, second))
     };
     Variant {
         name,

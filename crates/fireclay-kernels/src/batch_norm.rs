@@ -52,38 +52,40 @@ pub fn batch_norm_relu<const D: usize>(
 /// # Shapes
 ///
 /// - `x`: `[batch, channels, ..]`
-/// - all others: `[channels]`
+/// - `scales`, gamma and beta, and `statistics`, mean and variance: `[channels]`
 /// - result: that of `x`
 pub fn normalise<const D: usize>(
     x: Tensor<D>,
-    [gamma, beta]: [Tensor<1>; 2],
-    [mean, variance]: [Tensor<1>; 2],
+    scales: [Tensor<1>; 2],
+    statistics: [Tensor<1>; 2],
     epsilon: f64,
 ) -> Tensor<D> {
-    #[cfg(feature = "flex")]
-    if takes_plain(&x, [&gamma, &beta, &mean, &variance]) {
-        let scales = [gamma, beta, mean, variance];
-        return flex::normalise(x, scales, epsilon, Then::Nothing);
-    }
-    one_pass(x, |x| {
-        module::batch_norm(x, gamma, beta, mean, variance, epsilon)
-    })
+    given(x, scales, statistics, epsilon, Then::Nothing)
 }
 
 /// max(0, ..) of what [`normalise`] gives.
 pub fn normalise_relu<const D: usize>(
     x: Tensor<D>,
+    scales: [Tensor<1>; 2],
+    statistics: [Tensor<1>; 2],
+    epsilon: f64,
+) -> Tensor<D> {
+    given(x, scales, statistics, epsilon, Then::Relu)
+}
+
+fn given<const D: usize>(
+    x: Tensor<D>,
     [gamma, beta]: [Tensor<1>; 2],
     [mean, variance]: [Tensor<1>; 2],
     epsilon: f64,
+    then: Then,
 ) -> Tensor<D> {
     #[cfg(feature = "flex")]
     if takes_plain(&x, [&gamma, &beta, &mean, &variance]) {
-        let scales = [gamma, beta, mean, variance];
-        return flex::normalise(x, scales, epsilon, Then::Relu);
+        return flex::normalise(x, [gamma, beta, mean, variance], epsilon, then);
     }
     one_pass(x, |x| {
-        relu(module::batch_norm(x, gamma, beta, mean, variance, epsilon))
+        then.apply(module::batch_norm(x, gamma, beta, mean, variance, epsilon))
     })
 }
 

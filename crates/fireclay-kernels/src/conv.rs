@@ -40,7 +40,7 @@ pub fn conv2d(
 #[cfg(all(test, feature = "flex"))]
 mod tests {
     use super::*;
-    use crate::test::{check, wave};
+    use crate::test::{check_both, same_on_any_threads, wave};
     use burn::tensor::{Device, FloatDType};
 
     /// Shapes of the input and of the weights, stride and padding.
@@ -75,36 +75,29 @@ mod tests {
                 wave([weight[0], kernels], 1.0, 1),
                 wave([weight[0], 1], 1.0, 2),
             ];
-            check(
-                inputs.clone(),
-                |[x, weight, bias]| apply(conv2d, case, x, weight, Some(bias)),
-                |[x, weight, bias]| apply(module::conv2d, case, x, weight, Some(bias)),
-                1e-5,
-            );
+            let with_bias =
+                |body, [x, weight, bias]: [_; 3]| apply(body, case, x, weight, Some(bias));
+            check_both(inputs.clone(), BODIES, with_bias, 1e-5);
             let [x, weight, _] = inputs;
-            check(
-                [x, weight],
-                |[x, weight]| apply(conv2d, case, x, weight, None),
-                |[x, weight]| apply(module::conv2d, case, x, weight, None),
-                1e-5,
-            );
+            let without = |body, [x, weight]: [_; 2]| apply(body, case, x, weight, None);
+            check_both([x, weight], BODIES, without, 1e-5);
         }
     }
 
     #[test]
     fn any_layout_is_read() {
-        let body = |convolve: Body| {
-            move |[x, weight]: [Tensor<2>; 2]| {
-                let x = x
-                    .reshape([6, 8, 3, 4])
-                    .permute([2, 3, 0, 1])
-                    .narrow(0, 1, 2);
-                let weight = weight.reshape([4, 3, 3, 5]).swap_dims(0, 3);
-                flat(convolve(x, weight.swap_dims(1, 3), None, same()))
-            }
+        let call = |convolve: Body, [x, weight]: [Tensor<2>; 2]| {
+            let x = x.reshape([6, 8, 3, 4]).permute([2, 3, 0, 1]);
+            let weight = weight.reshape([4, 3, 3, 5]).swap_dims(0, 3);
+            flat(convolve(
+                x.narrow(0, 1, 2),
+                weight.swap_dims(1, 3),
+                None,
+                same(),
+            ))
         };
         let inputs = [wave([48, 12], 1.0, 0), wave([12, 15], 1.0, 1)];
-        check(inputs, body(conv2d), body(module::conv2d), 1e-5);
+        check_both(inputs, BODIES, call, 1e-5);
     }
 
     #[test]
@@ -116,22 +109,11 @@ mod tests {
             assert_eq!(found.into_data(), expected.into_data());
         };
         let (maps, kernels) = (x([2, 4, 6, 7]), x([8, 4, 3, 3]));
-        agree(
-            maps.clone(),
-            x([8, 2, 3, 3]),
-            ConvOptions::new([1; 2], [1; 2], [1; 2], 2),
-        );
-        agree(
-            maps.clone(),
-            kernels.clone(),
-            ConvOptions::new([1; 2], [1; 2], [2; 2], 1),
-        );
-        let sides = [(0, 1), (1, 0)];
-        agree(
-            maps.clone(),
-            kernels.clone(),
-            ConvOptions::new_with_padding([1; 2], sides, [1; 2], 1),
-        );
+        let options = |dilation, groups| ConvOptions::new([1; 2], [1; 2], [dilation; 2], groups);
+        agree(maps.clone(), x([8, 2, 3, 3]), options(1, 2));
+        agree(maps.clone(), kernels.clone(), options(2, 1));
+        let uneven = ConvOptions::new_with_padding([1; 2], [(0, 1), (1, 0)], [1; 2], 1);
+        agree(maps.clone(), kernels.clone(), uneven);
         for dtype in [FloatDType::F64, FloatDType::F16, FloatDType::BF16] {
             agree(
                 maps.clone().cast(dtype),
@@ -154,15 +136,11 @@ mod tests {
             let [x, weight] = [x, weight].map(|tensor| tensor.grad(&gradients).unwrap());
             [y.into_data(), x.into_data(), weight.into_data()]
         };
-        let [one, two, three] = [1, 2, 3].map(|threads| {
-            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
-            pool.build().unwrap().install(gradients)
-        });
-        assert_eq!(one, two);
-        assert_eq!(one, three);
+        same_on_any_threads(gradients);
     }
 
     type Body = fn(Tensor<4>, Tensor<4>, Option<Tensor<1>>, ConvOptions<2>) -> Tensor<4>;
+    const BODIES: [Body; 2] = [conv2d, module::conv2d];
 
     fn apply(
         body: Body,
@@ -173,12 +151,8 @@ mod tests {
     ) -> Tensor<2> {
         let options = ConvOptions::new(stride, padding, [1; 2], 1);
         let bias = bias.map(|bias| bias.flatten(0, 1));
-        flat(body(
-            x.reshape(shape),
-            weight.reshape(kernels),
-            bias,
-            options,
-        ))
+        let (x, weight) = (x.reshape(shape), weight.reshape(kernels));
+        flat(body(x, weight, bias, options))
     }
 
     fn flat(maps: Tensor<4>) -> Tensor<2> {

@@ -93,7 +93,7 @@ fn plain(logits: Tensor<2>, targets: Tensor<1, Int>, smoothing: f64) -> Tensor<1
 #[cfg(all(test, feature = "flex"))]
 mod tests {
     use super::*;
-    use crate::test::{WIDTHS, check_own, check_strided, others, wave};
+    use crate::test::check_rows;
 
     fn targets(x: &Tensor<2>) -> Tensor<1, Int> {
         let [rows, classes] = x.dims();
@@ -102,26 +102,12 @@ mod tests {
     }
 
     #[test]
-    fn both_bodies_agree() {
-        for classes in WIDTHS {
-            for smoothing in [0.0, 0.1] {
-                let x = wave([40_000 / classes + 3, classes], 9.0, 0);
-                check_own(
-                    [x],
-                    |[x]| cross_entropy(x.clone(), targets(&x), smoothing).unsqueeze(),
-                    |[x]| plain(x.clone(), targets(&x), smoothing).unsqueeze(),
-                    3e-6,
-                );
-            }
+    fn both_bodies_agree_on_any_layout_and_kind_of_number() {
+        for smoothing in [0.0, 0.1] {
+            let fused = |x: Tensor<2>| cross_entropy(x.clone(), targets(&x), smoothing).unsqueeze();
+            let spelt = |x: Tensor<2>| plain(x.clone(), targets(&x), smoothing).unsqueeze();
+            check_rows(9.0, fused, spelt, 3e-6);
         }
-    }
-
-    #[test]
-    fn any_layout_is_read_and_any_kind_of_number() {
-        let fused = |x: Tensor<2>| cross_entropy(x.clone(), targets(&x), 0.1).unsqueeze();
-        let spelt = |x: Tensor<2>| plain(x.clone(), targets(&x), 0.1).unsqueeze();
-        check_strided(fused, spelt, 3e-6);
-        others(fused, spelt);
     }
 
     #[test]

@@ -14,6 +14,18 @@ pub(crate) use float::{LANES, Sums, dot, exp, greatest, normal, relu, sigmoid, s
 pub(crate) use mask::Mask;
 pub(crate) use product::{Matrix, add_product, product};
 
+/// What a body that Burn knows as an operation of the backend, with a gradient, is written with.
+pub(crate) mod extension {
+    pub(crate) use burn::backend::autodiff::checkpoint::base::Checkpointer;
+    pub(crate) use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
+    pub(crate) use burn::backend::autodiff::grads::Gradients;
+    pub(crate) use burn::backend::autodiff::ops::{Backward, Ops, OpsKind, unary};
+    pub(crate) use burn::backend::autodiff::{Autodiff, NodeId};
+    pub(crate) use burn::backend::flex::FlexTensor;
+    pub(crate) use burn::backend::tensor::FloatTensor;
+    pub(crate) use burn::backend::{Backend, Dispatch, Flex, backend_extension};
+}
+
 /// Whether the loops of this crate can work on `x`.
 pub(crate) fn takes<const D: usize>(x: &Tensor<D>) -> bool {
     crate::is_flex(&x.device()) && x.dtype() == DType::F32
@@ -35,18 +47,12 @@ where
     W: WithSimd<Output: Send> + Send,
 {
     let arch = Arch::new();
-    let mut pieces: Vec<W> = pieces.collect();
+    let work = |piece| arch.dispatch(piece);
+    let pieces: Vec<W> = pieces.collect();
     match pieces.len() {
         // Not worth a hand-over to the pool.
-        1 => pieces
-            .pop()
-            .map(|piece| arch.dispatch(piece))
-            .into_iter()
-            .collect(),
-        _ => pieces
-            .into_par_iter()
-            .map(|piece| arch.dispatch(piece))
-            .collect(),
+        1 => pieces.into_iter().map(work).collect(),
+        _ => pieces.into_par_iter().map(work).collect(),
     }
 }
 

@@ -36,7 +36,7 @@ mod tests {
     use burn::tensor::Device;
 
     use super::*;
-    use crate::test::{check, close, others, wave};
+    use crate::test::{check_both, close, others, same_on_any_threads, wave};
 
     /// Rows, inputs, outputs.
     const SIZES: [[usize; 3]; 7] = [
@@ -49,51 +49,42 @@ mod tests {
         [200, 300, 200],
     ];
 
+    type Body = fn(Tensor<2>, Tensor<2>, Option<Tensor<1>>) -> Tensor<2>;
+    const BODIES: [Body; 2] = [linear, module::linear];
+
     #[test]
     fn both_bodies_agree() {
         for [rows, inputs, outputs] in SIZES {
-            let [x, weight, bias] = [
-                wave([rows, inputs], 1.0, 0),
-                wave([inputs, outputs], 1.0, 1),
-                wave([1, outputs], 1.0, 2),
-            ];
-            check(
-                [x.clone(), weight.clone()],
-                |[x, weight]| linear(x, weight, None),
-                |[x, weight]| module::linear(x, weight, None),
-                1e-5,
-            );
-            check(
-                [x, weight, bias],
-                |[x, weight, bias]| linear(x, weight, Some(bias.flatten(0, 1))),
-                |[x, weight, bias]| module::linear(x, weight, Some(bias.flatten(0, 1))),
-                1e-5,
-            );
+            let x = wave([rows, inputs], 1.0, 0);
+            let weight = wave([inputs, outputs], 1.0, 1);
+            let bias = wave([1, outputs], 1.0, 2);
+            let plain = |linear: Body, [x, weight]: [_; 2]| linear(x, weight, None);
+            check_both([x.clone(), weight.clone()], BODIES, plain, 1e-5);
+            let affine = |linear: Body, [x, weight, bias]: [Tensor<2>; 3]| {
+                linear(x, weight, Some(bias.flatten(0, 1)))
+            };
+            check_both([x, weight, bias], BODIES, affine, 1e-5);
         }
     }
 
     #[test]
     fn a_transposed_weight_and_any_other_layout_are_read() {
         for [rows, inputs, outputs] in SIZES {
-            check(
-                [
-                    wave([rows, inputs], 1.0, 0),
-                    wave([outputs, inputs], 1.0, 1),
-                ],
-                |[x, weight]| linear(x, weight.transpose(), None),
-                |[x, weight]| module::linear(x, weight.transpose(), None),
-                1e-5,
-            );
+            let data = [
+                wave([rows, inputs], 1.0, 0),
+                wave([outputs, inputs], 1.0, 1),
+            ];
+            let transposed =
+                |linear: Body, [x, weight]: [Tensor<2>; 2]| linear(x, weight.transpose(), None);
+            check_both(data, BODIES, transposed, 1e-5);
         }
         let part = |weight: Tensor<2>| weight.transpose().slice([3..33, 1..20]);
         let flipped = |weight: Tensor<2>| weight.transpose().slice([3..33, 1..20]).flip([0]);
         for of in [part, flipped] {
-            check(
-                [wave([30, 12], 1.0, 0), wave([21, 40], 1.0, 1)],
-                |[x, weight]| linear(x.transpose(), of(weight), None),
-                |[x, weight]| module::linear(x.transpose(), of(weight), None),
-                1e-5,
-            );
+            let data = [wave([30, 12], 1.0, 0), wave([21, 40], 1.0, 1)];
+            let call =
+                |linear: Body, [x, weight]: [Tensor<2>; 2]| linear(x.transpose(), of(weight), None);
+            check_both(data, BODIES, call, 1e-5);
         }
     }
 
@@ -121,11 +112,9 @@ mod tests {
     /// As of a layer below one that learns, or of one that is frozen.
     #[test]
     fn either_side_may_have_no_gradient() {
-        type Body = fn(Tensor<2>, Tensor<2>, Option<Tensor<1>>) -> Tensor<2>;
         let device = Device::flex().autodiff();
         let constant = |shape, seed| Tensor::<2>::from_data(wave(shape, 1.0, seed), &device);
-        let bodies: [Body; 2] = [linear, module::linear];
-        let gradients = bodies.map(|linear| {
+        let gradients = BODIES.map(|linear| {
             let (x, weight) = (constant([6, 5], 0), constant([5, 4], 1));
             let [of_x, of_weight] = [true, false].map(|of_x| {
                 let side = if of_x { &x } else { &weight };
@@ -146,25 +135,18 @@ mod tests {
 
     #[test]
     fn any_axes_are_rows() {
-        let body = |linear: fn(Tensor<3>, Tensor<2>, Option<Tensor<1>>) -> Tensor<3>| {
-            move |[x, weight]: [Tensor<2>; 2]| {
-                let y = linear(x.reshape([4, 6, 10]).swap_dims(0, 1), weight, None);
-                y.flatten::<2>(1, 2)
-            }
+        type Body = fn(Tensor<3>, Tensor<2>, Option<Tensor<1>>) -> Tensor<3>;
+        let call = |linear: Body, [x, weight]: [Tensor<2>; 2]| {
+            let x = x.reshape([4, 6, 10]).swap_dims(0, 1);
+            linear(x, weight, None).flatten(1, 2)
         };
-        check(
-            [wave([24, 10], 1.0, 0), wave([10, 12], 1.0, 1)],
-            body(linear),
-            body(module::linear),
-            1e-5,
-        );
+        let data = [wave([24, 10], 1.0, 0), wave([10, 12], 1.0, 1)];
+        check_both(data, [linear as Body, module::linear], call, 1e-5);
     }
 
     #[test]
     fn other_kinds_of_numbers_are_left_to_burn() {
-        let apply = |linear: fn(Tensor<2>, Tensor<2>, Option<Tensor<1>>) -> Tensor<2>| {
-            move |x: Tensor<2>| linear(x.clone(), x.transpose(), None)
-        };
+        let apply = |linear: Body| move |x: Tensor<2>| linear(x.clone(), x.transpose(), None);
         others(apply(linear), apply(module::linear));
     }
 
@@ -182,11 +164,6 @@ mod tests {
             let bias = bias.grad(&gradients).unwrap();
             [y, x, weight, bias.unsqueeze()].map(Tensor::into_data)
         };
-        let [one, two, three] = [1, 2, 3].map(|threads| {
-            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
-            pool.build().unwrap().install(gradients)
-        });
-        assert_eq!(one, two);
-        assert_eq!(one, three);
+        same_on_any_threads(gradients);
     }
 }

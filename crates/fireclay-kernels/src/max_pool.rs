@@ -28,7 +28,7 @@ pub fn max_pool2d(x: Tensor<4>, options: MaxPoolOptions<2>) -> Tensor<4> {
 #[cfg(all(test, feature = "flex"))]
 mod tests {
     use super::*;
-    use crate::test::{check, wave};
+    use crate::test::{check_both, wave};
     use burn::tensor::{Device, FloatDType};
 
     fn options(kernel: usize, stride: usize, padding: usize) -> MaxPoolOptions<2> {
@@ -61,46 +61,30 @@ mod tests {
 
     type Body = fn(Tensor<4>, MaxPoolOptions<2>) -> Tensor<4>;
 
-    fn apply(
-        body: Body,
-        shape: [usize; 4],
-        options: &MaxPoolOptions<2>,
-        x: Tensor<2>,
-    ) -> Tensor<2> {
-        body(x.reshape(shape), options.clone()).flatten(1, 3)
-    }
+    const BODIES: [Body; 2] = [max_pool2d, module::max_pool2d];
 
     #[test]
     fn both_bodies_agree() {
         for (shape, options) in cases() {
             let x = wave([shape[0], shape[1..].iter().product()], 1.0, 0);
-            check(
-                [x],
-                |[x]| apply(max_pool2d, shape, &options, x),
-                |[x]| apply(module::max_pool2d, shape, &options, x),
-                0.0,
-            );
+            let call = |pool: Body, [x]: [Tensor<2>; 1]| {
+                pool(x.reshape(shape), options.clone()).flatten(1, 3)
+            };
+            check_both([x], BODIES, call, 0.0);
         }
     }
 
     #[test]
     fn any_layout_is_read_and_any_other_kind_of_number_is_left_to_burn() {
-        let body = |body: Body| {
-            move |[x]: [Tensor<2>; 1]| {
-                let x = x.reshape([6, 8, 3, 4]).permute([2, 3, 0, 1]);
-                body(x.narrow(0, 1, 2), options(2, 2, 0)).flatten(1, 3)
-            }
+        let call = |pool: Body, [x]: [Tensor<2>; 1]| {
+            let x = x.reshape([6, 8, 3, 4]).permute([2, 3, 0, 1]);
+            pool(x.narrow(0, 1, 2), options(2, 2, 0)).flatten(1, 3)
         };
-        check(
-            [wave([48, 12], 1.0, 0)],
-            body(max_pool2d),
-            body(module::max_pool2d),
-            0.0,
-        );
+        check_both([wave([48, 12], 1.0, 0)], BODIES, call, 0.0);
         for dtype in [FloatDType::F64, FloatDType::F16] {
             let x = Tensor::<4>::from_data(wave([2, 3, 6, 6], 1.0, 0), &Device::flex()).cast(dtype);
-            let [found, expected] = [max_pool2d as Body, module::max_pool2d]
-                .map(|body| body(x.clone(), options(2, 2, 0)).into_data());
+            let [found, expected] =
+                BODIES.map(|pool| pool(x.clone(), options(2, 2, 0)).into_data());
             assert_eq!(found, expected);
         }
     }

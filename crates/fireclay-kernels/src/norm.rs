@@ -174,7 +174,7 @@ mod tests {
     use burn::tensor::Device;
 
     use super::*;
-    use crate::test::{WIDTHS, check_own, check_strided, others, wave};
+    use crate::test::{WIDTHS, check_own, check_strided, others, same_on_any_threads, wave};
 
     const EPSILON: f64 = 1e-5;
 
@@ -228,11 +228,7 @@ mod tests {
             let gradients = (y.clone() * y).sum().backward();
             gamma.grad(&gradients).unwrap().into_data()
         };
-        let [one, three] = [1, 3].map(|threads| {
-            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
-            pool.build().unwrap().install(gradient)
-        });
-        assert_eq!(one, three);
+        same_on_any_threads(gradient);
     }
 
     #[test]

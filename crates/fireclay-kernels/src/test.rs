@@ -1,6 +1,9 @@
 //! What the operations' tests share: one body is held against the other, forward and backward.
 
+use std::fmt::Debug;
+
 use burn::tensor::{DType, Device, FloatDType, Tensor, TensorData, Tolerance};
+use rayon::ThreadPoolBuilder;
 
 /// Widths with and without a rest after whole vectors.
 pub(crate) const WIDTHS: [usize; 7] = [1, 7, 16, 17, 33, 100, 1000];
@@ -32,6 +35,21 @@ pub(crate) fn check<const N: usize>(
     close(run(&operation), &run(&plain), bound);
 }
 
+/// [`check`] of two bodies of the same type, each as `call` calls it.
+pub(crate) fn check_both<B: Copy, const N: usize>(
+    inputs: [TensorData; N],
+    [operation, plain]: [B; 2],
+    call: impl Fn(B, [Tensor<2>; N]) -> Tensor<2>,
+    bound: f64,
+) {
+    check(
+        inputs,
+        |inputs| call(operation, inputs),
+        |inputs| call(plain, inputs),
+        bound,
+    );
+}
+
 /// [`check`] of an operation that brings its own gradient, and the same with gradient checkpointing and
 /// where the last of several inputs is a constant.
 pub(crate) fn check_own<const N: usize>(
@@ -48,6 +66,22 @@ pub(crate) fn check_own<const N: usize>(
         }
     }
     check(inputs, operation, plain, bound);
+}
+
+/// [`check_own`] of rows of [`WIDTHS`] up to `size`, and [`check_strided`] and [`others`].
+pub(crate) fn check_rows(
+    size: f32,
+    operation: impl Fn(Tensor<2>) -> Tensor<2>,
+    plain: impl Fn(Tensor<2>) -> Tensor<2>,
+    bound: f64,
+) {
+    for width in WIDTHS {
+        // Many rows, so that there are several pieces of work.
+        let x = wave([40_000 / width + 3, width], size, 0);
+        check_own([x], |[x]| operation(x), |[x]| plain(x), bound);
+    }
+    check_strided(&operation, &plain, bound);
+    others(operation, plain);
 }
 
 /// [`devices`] with autodiff, without gradient checkpointing and with it.
@@ -164,4 +198,13 @@ pub(crate) fn close(found: TensorData, expected: &TensorData, bound: f64) {
     let [found, expected] = [found, expected.clone()].map(|data| data.convert_dtype(DType::F32));
     let greatest = expected.iter::<f64>().map(f64::abs).fold(1.0, f64::max);
     found.assert_approx_eq::<f32>(&expected, Tolerance::absolute(bound * greatest));
+}
+
+/// The results are the same bits on any number of threads.
+pub(crate) fn same_on_any_threads<T: PartialEq + Debug + Send>(results: impl Fn() -> T + Sync) {
+    let [one, others @ ..] = [1, 2, 3, 5].map(|threads| {
+        let pool = ThreadPoolBuilder::new().num_threads(threads).build();
+        pool.expect("threads").install(&results)
+    });
+    others.into_iter().for_each(|other| assert_eq!(other, one));
 }

@@ -77,7 +77,8 @@ fn bin_of(confidence: f64) -> usize {
         .count()
 }
 
-fn mean(values: impl ExactSizeIterator<Item = f64>) -> Option<f64> {
+/// None without values.
+pub(crate) fn mean(values: impl ExactSizeIterator<Item = f64>) -> Option<f64> {
     let n = values.len();
     (n > 0).then(|| values.sum::<f64>() / n as f64)
 }

@@ -29,7 +29,7 @@ pub fn chrf(hypotheses: &[impl AsRef<str>], references: &[impl AsRef<str>]) -> f
         used.clone().map(value).sum::<f64>() / used.clone().count() as f64
     };
     let (precision, recall) = (mean(Counts::precision), mean(Counts::recall));
-    // Without an order both are 0 / 0.
+    // Both are 0 / 0 without an order.
     if !(precision > 0.0 && recall > 0.0) {
         return 0.0;
     }
@@ -99,7 +99,7 @@ mod tests {
 
     #[test]
     fn it_can_be_computed_by_hand() {
-        // Of a, b, c and a, b, d two match, of ab, bc and ab, bd one, of abc and abd none.
+        // Two of a, b, c match a, b, d; one of ab, bc matches ab, bd; abc does not match abd.
         let third = (2.0 / 3.0 + 1.0 / 2.0) / 3.0;
         assert!((chrf(&["a bc"], &["ab d"]) - 100.0 * third).abs() < 1e-9);
         // Precision 1, recall 1/2 over the one order: F2 is 5 / (4 + 2).

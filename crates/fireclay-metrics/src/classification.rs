@@ -133,7 +133,7 @@ impl<'a> Classification<'a> {
 
 /// Fraction of rows whose true class is among the `k` most probable ones, or `None` without rows.
 ///
-/// Of equally probable classes the later one ranks higher, as in scikit-learn's
+/// The later of two equally probable classes ranks higher, as in scikit-learn's
 /// `top_k_accuracy_score`.
 pub fn top_k_accuracy(split: &Classification, k: usize) -> Option<f64> {
     let hits = split

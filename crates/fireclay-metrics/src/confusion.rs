@@ -123,6 +123,22 @@ impl ConfusionMatrix {
         (beyond > 0.0).then(|| (total * self.correct() as f64 - agreement) / beyond)
     }
 
+    /// Fraction of rows that were predicted wrong.
+    pub(crate) fn error_rate(&self) -> f64 {
+        ratio(self.total() - self.correct(), self.total())
+    }
+
+    /// The counts of several binary classifiers together.
+    pub(crate) fn pooled<'a>(matrices: impl Iterator<Item = &'a Self>) -> Self {
+        let mut pooled = Self::binary(0, 0, 0, 0);
+        for matrix in matrices {
+            for (sum, count) in pooled.counts.iter_mut().zip(&matrix.counts) {
+                *sum += count;
+            }
+        }
+        pooled
+    }
+
     /// From the four counts of a binary classifier.
     pub(crate) fn binary(
         true_negatives: u64,

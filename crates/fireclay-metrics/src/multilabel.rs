@@ -1,7 +1,7 @@
 //! Metrics of multi-label classification, as scikit-learn defines them on indicator matrices.
 
-use crate::ranking::{average_precision_of, roc_auc_of, score_groups};
-use crate::report::{PerClass, Report, finite, interval, mean_over, without_metrics};
+use crate::ConfusionMatrix;
+use crate::report::{PerClass, Report, finite, interval, mean_over, non_finite, without_metrics};
 
 /// All metrics of a multi-label classifier on one split.
 ///
@@ -21,9 +21,7 @@ pub fn multilabel_report(
     interval_seed: Option<u64>,
 ) -> Report {
     assert_eq!(truth.len() * labels, probabilities.len());
-    let rows = probabilities.chunks(labels.max(1));
-    let non_finite = rows.filter(|row| row.iter().any(|p| !p.is_finite()));
-    let non_finite = non_finite.count();
+    let non_finite = non_finite(probabilities.chunks(labels.max(1)));
     if truth.is_empty() || non_finite > 0 {
         return without_metrics(truth.len(), non_finite);
     }
@@ -31,37 +29,21 @@ pub fn multilabel_report(
         .map(|label| Column::new(label, labels, truth, probabilities, threshold))
         .collect();
     let per_class: Vec<PerClass> = columns.iter().map(Column::report).collect();
-    let right: Vec<f64> = (0..truth.len())
-        .map(|row| {
-            f64::from(u8::from(
-                columns.iter().all(|c| c.truth[row] == c.predicted[row]),
-            ))
-        })
-        .collect();
-    let n = truth.len() as f64;
-    let wrong: usize = columns
-        .iter()
-        .map(|c| c.false_positive + c.false_negative)
-        .sum();
-    let sum = |count: fn(&Column) -> usize| columns.iter().map(count).sum::<usize>() as f64;
-    let hits = sum(|c| c.true_positive);
+    let is_right = |row: usize| columns.iter().all(|c| c.truth[row] == c.predicted[row]);
+    let right = (0..truth.len()).map(|row| f64::from(u8::from(is_right(row))));
+    let right: Vec<f64> = right.collect();
+    let pooled = ConfusionMatrix::pooled(columns.iter().map(|column| &column.matrix));
+    let mean = |value: fn(&PerClass) -> Option<f64>| mean_over(&per_class, value, |_| 1.0);
     let metrics = vec![
+        ("map", mean(|c| c.average_precision)),
+        ("roc_auc", mean(|c| c.roc_auc)),
+        ("f1_micro", Some(pooled.f1(1))),
+        ("f1_macro", mean(|c| Some(c.f1))),
         (
-            "map",
-            mean_over(&per_class, |c| c.average_precision, |_| 1.0),
+            "subset_accuracy",
+            Some(right.iter().sum::<f64>() / truth.len() as f64),
         ),
-        ("roc_auc", mean_over(&per_class, |c| c.roc_auc, |_| 1.0)),
-        (
-            "f1_micro",
-            Some(f1(
-                hits,
-                sum(|c| c.false_positive),
-                sum(|c| c.false_negative),
-            )),
-        ),
-        ("f1_macro", mean_over(&per_class, |c| Some(c.f1), |_| 1.0)),
-        ("subset_accuracy", Some(right.iter().sum::<f64>() / n)),
-        ("hamming_loss", Some(wrong as f64 / (n * labels as f64))),
+        ("hamming_loss", Some(pooled.error_rate())),
     ];
     Report {
         n: truth.len(),
@@ -78,9 +60,7 @@ struct Column {
     truth: Vec<bool>,
     predicted: Vec<bool>,
     scores: Vec<f64>,
-    true_positive: usize,
-    false_positive: usize,
-    false_negative: usize,
+    matrix: ConfusionMatrix,
 }
 
 impl Column {
@@ -91,25 +71,15 @@ impl Column {
         probabilities: &[f64],
         threshold: f64,
     ) -> Self {
-        let truth: Vec<bool> = truth
-            .iter()
-            .map(|set| set.contains(&(label as u32)))
-            .collect();
-        let scores: Vec<f64> = probabilities
-            .iter()
-            .skip(label)
-            .step_by(labels)
-            .copied()
-            .collect();
+        let applies = |set: &Vec<u32>| set.contains(&(label as u32));
+        let truth: Vec<bool> = truth.iter().map(applies).collect();
+        let scores = probabilities.iter().skip(label).step_by(labels);
+        let scores: Vec<f64> = scores.copied().collect();
         let predicted: Vec<bool> = scores.iter().map(|score| *score >= threshold).collect();
-        let count = |t: bool, p: bool| {
-            let pairs = truth.iter().zip(&predicted);
-            pairs.filter(|(a, b)| **a == t && **b == p).count()
-        };
+        let [classes, decisions] =
+            [&truth, &predicted].map(|is| is.iter().map(|is| u32::from(*is)).collect::<Vec<_>>());
         Self {
-            true_positive: count(true, true),
-            false_positive: count(false, true),
-            false_negative: count(true, false),
+            matrix: ConfusionMatrix::new(2, &classes, &decisions),
             truth,
             predicted,
             scores,
@@ -117,29 +87,8 @@ impl Column {
     }
 
     fn report(&self) -> PerClass {
-        let (hits, wrong, missed) = (
-            self.true_positive as f64,
-            self.false_positive as f64,
-            self.false_negative as f64,
-        );
-        let groups = score_groups(&self.truth, &self.scores);
-        PerClass {
-            precision: ratio(hits, hits + wrong),
-            recall: ratio(hits, hits + missed),
-            f1: f1(hits, wrong, missed),
-            support: (self.true_positive + self.false_negative) as u64,
-            roc_auc: roc_auc_of(&groups),
-            average_precision: average_precision_of(&groups),
-        }
+        PerClass::new(&self.matrix, 1, &self.truth, &self.scores)
     }
-}
-
-fn f1(hits: f64, wrong: f64, missed: f64) -> f64 {
-    ratio(2.0 * hits, 2.0 * hits + wrong + missed)
-}
-
-fn ratio(part: f64, whole: f64) -> f64 {
-    if whole > 0.0 { part / whole } else { 0.0 }
 }
 
 #[cfg(test)]

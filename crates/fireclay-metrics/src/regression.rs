@@ -3,6 +3,8 @@
 //! `truth` and `prediction` are `[n]`, in the unit of the target; a function panics if their
 //! lengths differ, and answers `None` without rows.
 
+use crate::calibration::mean;
+
 /// Mean absolute error: mean of |e|, in the unit of the target.
 pub fn mae(truth: &[f64], prediction: &[f64]) -> Option<f64> {
     mean(absolute(truth, prediction))
@@ -38,11 +40,8 @@ pub fn mape(truth: &[f64], prediction: &[f64]) -> Option<f64> {
     let fractions = absolute(truth, prediction)
         .zip(truth)
         .map(|(e, y)| e / y.abs());
-    truth
-        .iter()
-        .all(|&y| y != 0.0)
-        .then(|| mean(fractions))
-        .flatten()
+    let defined = truth.iter().all(|&y| y != 0.0);
+    defined.then(|| mean(fractions)).flatten()
 }
 
 /// Median of |e|, the mean of the two middle ones for an even number of rows.
@@ -84,9 +83,4 @@ fn variance_of_truth(truth: &[f64]) -> Option<f64> {
 fn variance(values: &[f64]) -> Option<f64> {
     let center = mean(values.iter().copied())?;
     mean(values.iter().map(|value| (value - center).powi(2)))
-}
-
-fn mean(values: impl ExactSizeIterator<Item = f64>) -> Option<f64> {
-    let n = values.len();
-    (n > 0).then(|| values.sum::<f64>() / n as f64)
 }

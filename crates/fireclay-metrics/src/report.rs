@@ -81,17 +81,17 @@ pub struct Interval {
 /// are unweighted means of one class against the rest, absent where a class is absent from the
 /// truth. With a seed the accuracy gets a bootstrap interval.
 pub fn classification_report(split: &Classification, interval_seed: Option<u64>) -> Report {
-    let non_finite = split
-        .probabilities()
-        .chunks(split.classes().max(1))
-        .filter(|row| row.iter().any(|p| !p.is_finite()))
-        .count();
+    let non_finite = non_finite(split.probabilities().chunks(split.classes().max(1)));
     if split.is_empty() || non_finite > 0 {
         return without_metrics(split.len(), non_finite);
     }
     let predicted = split.predicted();
     let matrix = ConfusionMatrix::new(split.classes(), split.truth(), &predicted);
-    let per_class = per_class(split, &matrix);
+    let of_class = |class| {
+        let (is_class, scores) = (split.is_class(class), split.scores_of(class));
+        PerClass::new(&matrix, class, &is_class, &scores)
+    };
+    let per_class: Vec<PerClass> = (0..split.classes()).map(of_class).collect();
     let mut metrics = decision_metrics(&matrix);
     metrics.extend(probability_metrics(split));
     metrics.extend(ranking_metrics(&per_class));
@@ -198,17 +198,12 @@ fn ranking_metrics(per_class: &[PerClass]) -> Metrics {
         ];
     }
     let auc = |class: &PerClass| class.roc_auc;
-    let precision = |class: &PerClass| class.average_precision;
+    let precision = mean_over(per_class, |class| class.average_precision, |_| 1.0);
+    let weighted = mean_over(per_class, auc, |class| class.support as f64);
     vec![
         ("roc_auc", mean_over(per_class, auc, |_| 1.0)),
-        (
-            "roc_auc_weighted",
-            mean_over(per_class, auc, |class| class.support as f64),
-        ),
-        (
-            "average_precision",
-            mean_over(per_class, precision, |_| 1.0),
-        ),
+        ("roc_auc_weighted", weighted),
+        ("average_precision", precision),
     ]
 }
 
@@ -225,20 +220,30 @@ pub(crate) fn mean_over(
     Some(sum / per_class.iter().map(weight).sum::<f64>())
 }
 
-fn per_class(split: &Classification, matrix: &ConfusionMatrix) -> Vec<PerClass> {
-    (0..split.classes())
-        .map(|class| {
-            let groups = score_groups(&split.is_class(class), &split.scores_of(class));
-            PerClass {
-                precision: matrix.precision(class),
-                recall: matrix.recall(class),
-                f1: matrix.f1(class),
-                support: matrix.support(class),
-                roc_auc: roc_auc_of(&groups),
-                average_precision: average_precision_of(&groups),
-            }
-        })
-        .collect()
+impl PerClass {
+    /// The metrics of a class: `positive` says which rows are of it, `scores` is its probability in each.
+    pub(crate) fn new(
+        matrix: &ConfusionMatrix,
+        class: usize,
+        positive: &[bool],
+        scores: &[f64],
+    ) -> Self {
+        let groups = score_groups(positive, scores);
+        Self {
+            precision: matrix.precision(class),
+            recall: matrix.recall(class),
+            f1: matrix.f1(class),
+            support: matrix.support(class),
+            roc_auc: roc_auc_of(&groups),
+            average_precision: average_precision_of(&groups),
+        }
+    }
+}
+
+/// How many rows have a number that is not finite.
+pub(crate) fn non_finite<'a>(rows: impl Iterator<Item = &'a [f64]>) -> usize {
+    rows.filter(|row| row.iter().any(|p| !p.is_finite()))
+        .count()
 }
 
 /// Interval of a function of the mean over rows: a resample costs no more than summing it.

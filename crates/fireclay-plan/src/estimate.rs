@@ -41,7 +41,7 @@ pub struct Estimate {
 }
 
 /// Floating point operations, two for each multiply-add; matrix products, convolutions and attention
-/// over all pairs of places alone.
+/// over all pairs of positions alone.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Flops {
     /// Forward for one sample, as in an evaluation.

@@ -9,7 +9,7 @@ use fireclay_run::config::{
 };
 use fireclay_run::workload::{Assumptions, InputSpec};
 use fireclay_run::{RunData, RunError, locate, preflight};
-use fireclay_train::strategy::Plan;
+use fireclay_train::TrainerConfig;
 
 use crate::computing::{Computing, is_host};
 use crate::estimate::{Estimate, Flops, MemoryUse};
@@ -25,7 +25,7 @@ use crate::subject::{Subject, TensorShape};
 pub struct Estimator {
     name: String,
     model: String,
-    pub(crate) plan: Plan,
+    pub(crate) config: TrainerConfig,
     pub(crate) input: Input,
     pub(crate) subject: Subject,
     pub(crate) rows: usize,
@@ -102,7 +102,7 @@ impl Estimator {
         Ok(Self {
             name: String::new(),
             model: config.model.section().name().to_owned(),
-            plan: Plan::from(config),
+            config: TrainerConfig::from(config),
             rows,
             computing,
             evaluation: Evaluation::of(config, &input, rows)?,
@@ -116,7 +116,6 @@ impl Estimator {
 
     /// With the largest power of two of rows that fits, if there are as many samples.
     fn fitted(config: &RunConfig, input: Input) -> Result<Self, (String, String)> {
-        let refused = |message| ("train.batch_size".to_owned(), message);
         // "auto" may turn out to be a GPU.
         let device = &config.device;
         let is_known = device.backend != BackendName::Auto || device.memory_gb.is_some();
@@ -128,35 +127,33 @@ impl Estimator {
             )));
         }
         let one = Self::of(config, input, 1)?;
-        let none = || {
-            let [needed, room] = [
-                one.memory(one.computing).most(),
-                one.space().unwrap_or_default(),
-            ];
-            let [needed, room] = [needed, room].map(|bytes| bytes as f64 / 1e6);
-            refused(format!(
-                "is \"auto\", but a batch of one sample takes {needed:.1} MB for its tensors, and \
-                 beside the program there is room for {room:.1} MB (see device.memory_gb)"
-            ))
-        };
         let memory = one.memory(one.computing);
         let largest = one.space().and_then(|space| memory.largest_trained(space));
-        let largest = largest.ok_or_else(none)?;
+        let largest = largest.ok_or_else(|| one.too_large())?;
         let samples = one.input.spec.samples.unwrap_or(usize::MAX).max(1);
         let most = samples.min(usize::try_from(largest).unwrap_or(usize::MAX));
         let mut rows = 1 << most.min(MOST_ROWS).ilog2();
         // A larger batch may be computed in parts, each with gradients of its own, and evaluated.
-        loop {
+        while rows > 0 {
             let estimator = Self::of(config, one.input.clone(), rows)?;
             let peak = estimator.memory(estimator.computing).most();
             if estimator.space().is_some_and(|space| peak <= space) {
                 return Ok(estimator);
             }
             rows /= 2;
-            if rows == 0 {
-                return Err(none());
-            }
         }
+        Err(one.too_large())
+    }
+
+    /// That there is no room for its batch, of one sample.
+    fn too_large(&self) -> (String, String) {
+        let needed = self.memory(self.computing).most();
+        let room = self.space().unwrap_or_default();
+        let [needed, room] = [needed, room].map(|bytes| bytes as f64 / 1e6);
+        refused(format!(
+            "is \"auto\", but a batch of one sample takes {needed:.1} MB for its tensors, and \
+             beside the program there is room for {room:.1} MB (see device.memory_gb)"
+        ))
     }
 
     /// Bytes of tensors for which the device of the run has room.
@@ -179,7 +176,7 @@ impl Estimator {
             let kept = tensors.iter().filter(|tensor| keep(tensor));
             kept.map(TensorShape::count).sum::<u64>()
         };
-        let recording = self.subject.train(self.rows, self.forgets());
+        let recording = self.subject.train(self.rows, self.recomputes());
         let memory = self.memory(self.computing);
         let operations = &recording.operations;
         Estimate {
@@ -189,7 +186,7 @@ impl Estimator {
             parameters: self.subject.parameters(),
             trainable: count(|tensor| tensor.trainable),
             flops: self.flops(operations.iter().map(flops).sum()),
-            precision: self.plan.precision,
+            precision: self.config.precision,
             traffic_per_step: self.traffic(operations),
             checkpoint_bytes: self.checkpoint(&memory),
             length: self.length(),
@@ -205,7 +202,7 @@ impl Estimator {
 
     /// What its passes compute.
     pub(crate) fn training_flops(&self) -> Flops {
-        let recording = self.subject.train(self.rows, self.forgets());
+        let recording = self.subject.train(self.rows, self.recomputes());
         self.flops(recording.operations.iter().map(flops).sum())
     }
 
@@ -247,6 +244,11 @@ pub fn settle_batch_size(config: &mut RunConfig, data: &RunData) -> Result<(), (
         config.train.batch_size = BatchSize::Samples(rows);
     }
     Ok(())
+}
+
+/// What is wrong with `train.batch_size`.
+fn refused(message: impl Into<String>) -> (String, String) {
+    ("train.batch_size".to_owned(), message.into())
 }
 
 /// Bytes that a run may take on its device.
@@ -313,24 +315,18 @@ fn rows(config: &RunConfig, spec: &InputSpec) -> Result<usize, (String, String)>
         return Ok(rows);
     }
     match (config.batch_size(), spec.samples) {
-        (BatchSize::Samples(count), _) if count.get() > MOST_ROWS => {
-            let message = format!("must be at most {MOST_ROWS} to be planned, but is {count}");
-            Err(("train.batch_size".into(), message))
-        }
-        (BatchSize::Full, Some(samples)) if samples > MOST_ROWS => {
-            let message = format!(
-                "is \"full\", which is {samples} samples here; at most {MOST_ROWS} can be planned"
-            );
-            Err(("train.batch_size".into(), message))
-        }
+        (BatchSize::Samples(count), _) if count.get() > MOST_ROWS => Err(refused(format!(
+            "must be at most {MOST_ROWS} to be planned, but is {count}"
+        ))),
+        (BatchSize::Full, Some(samples)) if samples > MOST_ROWS => Err(refused(format!(
+            "is \"full\", which is {samples} samples here; at most {MOST_ROWS} can be planned"
+        ))),
         (BatchSize::Samples(count), None) => Ok(count.get()),
         (BatchSize::Samples(count), Some(samples)) => Ok(count.get().min(samples.max(1))),
         (BatchSize::Full, Some(samples)) => Ok(samples.max(1)),
         (BatchSize::Auto, _) => unreachable!("the caller finds it"),
-        (BatchSize::Full, None) => {
-            let message = "is \"full\", but the number of samples is not known; give it as \
-                           `--assume samples=N`";
-            Err(("train.batch_size".into(), message.into()))
-        }
+        (BatchSize::Full, None) => Err(refused(
+            "is \"full\", but the number of samples is not known; give it as `--assume samples=N`",
+        )),
     }
 }

@@ -11,27 +11,27 @@ impl Estimator {
         // A batch of pairs is a sample of its own to the loader.
         let unit = self.input.spec.rows.map_or(self.rows, |_| 1);
         let samples = self.input.spec.samples?;
-        Some(batch_count(samples, unit, self.plan.train.drop_last))
+        Some(batch_count(samples, unit, self.config.train.drop_last))
     }
 
     /// Batches of an update: at most those of an epoch.
     pub(crate) fn accumulation(&self) -> usize {
-        let asked = self.plan.train.gradient_accumulation_steps;
+        let asked = self.config.train.gradient_accumulation_steps;
         self.batches()
             .map_or(asked, |batches| asked.min(batches.max(1)))
     }
 
     pub(crate) fn length(&self) -> Length {
-        let train = &self.plan.train;
+        let train = &self.config.train;
         let accumulation = self.accumulation();
         let samples = self.input.spec.samples;
         let batches = self.batches();
         let steps = match (batches, train.epochs) {
-            (Some(batches), _) => Some(self.plan.total_steps(batches)),
+            (Some(batches), _) => Some(self.config.total_steps(batches)),
             (None, None) => train.max_steps,
             (None, Some(_)) => None,
         };
-        let per_epoch = batches.map(|batches| self.plan.steps_per_epoch(batches));
+        let per_epoch = batches.map(|batches| self.config.steps_per_epoch(batches));
         let seen = steps.map(|steps| match (samples, per_epoch) {
             (Some(samples), Some(per_epoch)) if per_epoch > 0 && !train.drop_last => {
                 let each = self.input.spec.each.unwrap_or(1.0);

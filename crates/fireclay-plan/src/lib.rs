@@ -3,7 +3,7 @@
 //!
 //! Nothing of the model's size is allocated. A training step is recorded rather than made (see
 //! `record.rs`), so that an architecture or a loss that is added is planned without a
-//! line about it; an optimizer says how much it remembers (`optim/size.rs` of fireclay-train).
+//! line about it; an optimizer says in its file how much it remembers (`optim/` of fireclay-train).
 
 mod estimate;
 mod estimator;

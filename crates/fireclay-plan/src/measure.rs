@@ -1,6 +1,6 @@
 //! Three real steps, to hold a prediction against.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use burn::train::Interrupter;
@@ -35,10 +35,10 @@ pub fn measure(mut loaded: Loaded, device: &RunDevice) -> Result<Measured, RunEr
     let folder = tempfile::tempdir().map_err(RunError::Scratch)?;
     loaded.config.output_dir = folder.path().display().to_string();
     let interrupter = Interrupter::new();
-    let watched = Watched::default();
+    let seen = Arc::<Mutex<Seen>>::default();
     let hooks = Hooks {
         observers: vec![Box::new(Watch {
-            watched: watched.clone(),
+            seen: seen.clone(),
             interrupter: interrupter.clone(),
         })],
         renderer: None,
@@ -46,16 +46,13 @@ pub fn measure(mut loaded: Loaded, device: &RunDevice) -> Result<Measured, RunEr
         profile: false,
     };
     Prepared::new(loaded, PLANNER)?.train(device, hooks)?;
-    let seen = *watched.0.lock().expect("no panic while it is held");
+    let seen = *seen.lock().expect(HELD);
     Ok(Measured {
         steps: seen.steps,
         seconds_per_step: seen.last.as_secs_f64(),
         peak: seen.peak,
     })
 }
-
-#[derive(Clone, Default)]
-struct Watched(Arc<Mutex<Seen>>);
 
 #[derive(Clone, Copy, Default)]
 struct Seen {
@@ -67,21 +64,25 @@ struct Seen {
 
 /// Stops the run after its third step, and looks at the clock and the memory before.
 struct Watch {
-    watched: Watched,
+    seen: Arc<Mutex<Seen>>,
     interrupter: Interrupter,
+}
+
+const HELD: &str = "no panic while it is held";
+
+impl Watch {
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().expect(HELD)
+    }
 }
 
 impl Observer for Watch {
     fn started(&mut self, _start: &Start) {
-        self.watched
-            .0
-            .lock()
-            .expect("no panic while it is held")
-            .begun = Some(Instant::now());
+        self.seen().begun = Some(Instant::now());
     }
 
     fn stepped(&mut self, step: &Step) {
-        let mut seen = self.watched.0.lock().expect("no panic while it is held");
+        let mut seen = self.seen();
         let now = Instant::now();
         seen.last = seen.begun.map_or(Duration::ZERO, |begun| now - begun);
         seen.begun = Some(now);

@@ -1,60 +1,47 @@
 //! What one recorded operation costs.
 
 use burn::tensor::DType;
-use burn_ir::{
-    BaseOperationIr, Conv1dOpIr, Conv1dWeightBackwardOpIr, Conv1dXBackwardOpIr, Conv2dOpIr,
-    Conv2dWeightBackwardOpIr, Conv2dXBackwardOpIr, FloatOperationIr, ModuleOperationIr,
-    OperationIr, TensorIr,
-};
+use burn_ir::{BaseOperationIr, FloatOperationIr, ModuleOperationIr, OperationIr, TensorIr};
 
 /// Floating point operations, two for each multiplication with its addition.
 ///
-/// Matrix products, convolutions and attention alone, attention over all pairs of places, as
+/// Matrix products, convolutions and attention alone, attention over all pairs of positions, as
 /// torch's `FlopCounterMode` and the papers count; norms, activations, softmax, embeddings and
 /// optimizers are left out.
 pub(crate) fn flops(operation: &OperationIr) -> f64 {
-    use ModuleOperationIr as Op;
     let products = match operation {
         OperationIr::Float(_, FloatOperationIr::Matmul(op)) => numbers(&op.out) * side(&op.lhs, 1),
-        OperationIr::Module(Op::Linear(op)) => numbers(&op.out) * side(&op.weight, 2),
-        OperationIr::Module(Op::LinearXBackward(op)) => numbers(&op.out) * side(&op.weight, 1),
-        OperationIr::Module(Op::LinearWeightBackward(op)) => {
-            numbers(&op.x) * side(&op.output_grad, 1)
-        }
-        // Every number of the output takes one product with each weight of its channel, forward
-        // and in both directions backward.
-        OperationIr::Module(
-            Op::Conv1d(Conv1dOpIr { out, weight, .. })
-            | Op::Conv2d(Conv2dOpIr { out, weight, .. })
-            | Op::Conv1dXBackward(Conv1dXBackwardOpIr {
-                output_grad: out,
-                weight,
-                ..
-            })
-            | Op::Conv2dXBackward(Conv2dXBackwardOpIr {
-                output_grad: out,
-                weight,
-                ..
-            })
-            | Op::Conv1dWeightBackward(Conv1dWeightBackwardOpIr {
-                output_grad: out,
-                weight,
-                ..
-            })
-            | Op::Conv2dWeightBackward(Conv2dWeightBackwardOpIr {
-                output_grad: out,
-                weight,
-                ..
-            }),
-        ) => numbers(out) * numbers(weight) / weight.shape[0].max(1) as f64,
+        OperationIr::Module(op) => products(op),
+        _ => 0.0,
+    };
+    2.0 * products
+}
+
+fn products(operation: &ModuleOperationIr) -> f64 {
+    use ModuleOperationIr as Op;
+    match operation {
+        Op::Linear(op) => numbers(&op.out) * side(&op.weight, 2),
+        Op::LinearXBackward(op) => numbers(&op.out) * side(&op.weight, 1),
+        Op::LinearWeightBackward(op) => numbers(&op.x) * side(&op.output_grad, 1),
+        Op::Conv1d(op) => convolved(&op.out, &op.weight),
+        Op::Conv2d(op) => convolved(&op.out, &op.weight),
+        Op::Conv1dXBackward(op) => convolved(&op.output_grad, &op.weight),
+        Op::Conv2dXBackward(op) => convolved(&op.output_grad, &op.weight),
+        Op::Conv1dWeightBackward(op) => convolved(&op.output_grad, &op.weight),
+        Op::Conv2dWeightBackward(op) => convolved(&op.output_grad, &op.weight),
         // Queries by keys, then weights by values.
-        OperationIr::Module(Op::Attention(op)) => {
+        Op::Attention(op) => {
             let scores = numbers(&op.query) / side(&op.query, 1) * side(&op.key, 2);
             scores * (side(&op.query, 1) + side(&op.value, 1))
         }
         _ => 0.0,
-    };
-    2.0 * products
+    }
+}
+
+/// Every number of the output takes one product with each weight of its channel, forward and in both
+/// directions backward.
+fn convolved(out: &TensorIr, weight: &TensorIr) -> f64 {
+    numbers(out) * numbers(weight) / weight.shape[0].max(1) as f64
 }
 
 /// The numbers in a tensor; those of large products are more than 64 bits count.

@@ -16,9 +16,9 @@ use burn_ir::{OperationIr, TensorId};
 use fireclay_kernels::is_half;
 use fireclay_models::halved;
 
-use fireclay_train::gradients::{global_norm, scale, widened};
+use fireclay_train::TrainerConfig;
+use fireclay_train::gradients::{global_norm, scale};
 use fireclay_train::parameters::Rates;
-use fireclay_train::strategy::Plan;
 
 /// Operations in their order, and the tensors among their operands that are the model's weights.
 pub(crate) struct Recording {
@@ -42,16 +42,16 @@ pub(crate) fn record<T>(work: impl FnOnce(&Device) -> T) -> (T, Vec<OperationIr>
 }
 
 /// What leads to an update with a single batch, as `strategy::step` makes it on `device`: forward,
-/// backward, norm and clipping; with gradient checkpointing if it `forgets`. `model` builds the model,
+/// backward, norm and clipping; with gradient checkpointing if it `recomputes`. `model` builds the model,
 /// `loss` gives its loss of the batch; the result are the tensors of the weights, and the bytes of their
 /// copy in half precision.
 pub(crate) fn training<M: Module>(
     model: impl Fn(&Device) -> M,
     loss: impl Fn(&M, &Device) -> Tensor<1>,
-    (plan, rates): (&Plan, &[f64]),
-    (device, forgets): (&Device, bool),
+    (config, rates): (&TrainerConfig, &[f64]),
+    (device, recomputes): (&Device, bool),
 ) -> (HashSet<TensorId>, u64) {
-    let device = match forgets {
+    let device = match recomputes {
         true => device.clone().autodiff().gradient_checkpointing(),
         false => device.clone().autodiff(),
     };
@@ -59,17 +59,18 @@ pub(crate) fn training<M: Module>(
     if !rates.is_empty() {
         model = Rates::new(&model, rates).freeze(model);
     }
-    let (gradients, halves) = match plan.precision.half() {
+    let (gradients, halves) = match config.precision.half() {
         None => (backward(&model, loss(&model, &device)), 0),
         Some(dtype) => {
             let half = halved(model.clone(), dtype);
             let gradients = backward(&half, loss(&half, &device));
-            (widened(&model, gradients, 1.0), bytes_of_halves(&half))
+            (scale(&model, gradients, 1.0), bytes_of_halves(&half))
         }
     };
     global_norm(&model, &gradients);
-    if plan.train.max_grad_norm.is_some() {
-        scale(&model, gradients, 1.0);
+    if config.train.max_grad_norm.is_some() {
+        // Any factor but 1, which would record no product.
+        scale(&model, gradients, 0.5);
     }
     (weight_tensors(&model), halves)
 }

@@ -11,7 +11,7 @@ use fireclay_run::fits;
 use fireclay_run::start::{ModelTable, is_statistic};
 use fireclay_run::task::{Objective, Target, WithObjective};
 use fireclay_run::workload::{Batch, InputSpec, Model, Shape, Workload};
-use fireclay_train::Plan;
+use fireclay_train::TrainerConfig;
 use fireclay_train::optim::hidden_weights;
 
 use crate::limits::LARGEST;
@@ -83,9 +83,9 @@ impl Subject {
     }
 
     /// The operations that lead to an update with batches of `rows`, by gradient checkpointing if it
-    /// `forgets`; see `record::training`.
-    pub fn train(&self, rows: usize, forgets: bool) -> Recording {
-        (self.train)(rows, forgets)
+    /// `recomputes`; see `record::training`.
+    pub fn train(&self, rows: usize, recomputes: bool) -> Recording {
+        (self.train)(rows, recomputes)
     }
 
     /// The operations of one batch of `rows` forward, in evaluation.
@@ -142,7 +142,7 @@ impl<W: Workload> Made<W> {
     }
 
     /// The tensors of the model, and the numbers that the optimizer remembers of them.
-    fn sizes(&self, plan: &Plan) -> (Vec<TensorShape>, u64) {
+    fn sizes(&self, config: &TrainerConfig) -> (Vec<TensorShape>, u64) {
         let ((names, shapes, hidden), _) = record(|device| {
             let model = (self.build)(device);
             let names = weights::parameter_names(self.table.family(), &model);
@@ -155,7 +155,7 @@ impl<W: Workload> Made<W> {
             let statistic = is_statistic(&name);
             let trainable = !statistic && self.rates.get(index) != Some(&0.0);
             if trainable {
-                state += plan.optimizer.state(&shape, hidden.contains(&id));
+                state += config.optimizer.state(&shape, hidden.contains(&id));
             }
             tensors.push(TensorShape {
                 name,
@@ -180,8 +180,8 @@ impl<W: Workload> WithObjective<Model<W>, Batch<W>> for Record<W> {
     type Output = Subject;
 
     fn with<O: Objective<Model<W>, Batch = Batch<W>>>(self, objective: O) -> Subject {
-        let plan = Plan::from(&*self.config);
-        let (tensors, state) = self.made.sizes(&plan);
+        let trainer = TrainerConfig::from(&*self.config);
+        let (tensors, state) = self.made.sizes(&trainer);
         let Made { build, rates, .. } = self.made;
         let (config, shape, spec) = (self.config.clone(), self.shape, self.spec);
         let batch = Rc::new(move |rows, device: &Device| {
@@ -193,12 +193,13 @@ impl<W: Workload> WithObjective<Model<W>, Batch<W>> for Record<W> {
         Subject {
             tensors,
             state,
-            train: Box::new(move |rows, forgets| {
+            train: Box::new(move |rows, recomputes| {
                 let loss = |module: &O::Module, device: &Device| {
                     objective.loss(module, batch(rows, device))
                 };
-                let run =
-                    |device: &Device| training(&*module, loss, (&plan, &rates), (device, forgets));
+                let run = |device: &Device| {
+                    training(&*module, loss, (&trainer, &rates), (device, recomputes))
+                };
                 let ((weights, halves), operations) = record(run);
                 Recording {
                     operations,

@@ -8,8 +8,8 @@ use crate::resident::Resident;
 use crate::subject::TensorShape;
 
 impl Estimator {
-    pub(crate) fn forgets(&self) -> bool {
-        self.plan.train.gradient_checkpointing
+    pub(crate) fn recomputes(&self) -> bool {
+        self.config.train.gradient_checkpointing
     }
 
     /// Bytes of a checkpoint: weights, their average if there is one, and what the optimizer
@@ -32,39 +32,41 @@ impl Estimator {
         let weights = NUMBER * tensors.iter().map(TensorShape::count).sum::<u64>();
         let gradients = NUMBER * self.trained().sum::<u64>();
         let optimizer = NUMBER * self.subject.state;
-        let average = self.plan.train.ema_decay.map_or(0, |_| weights);
-        // The sum of the gradients waits for those of the next batch.
-        let waiting = match self.plan.train.gradient_accumulation_steps {
-            1 => 0,
-            _ => gradients,
-        };
+        let average = self.config.train.ema_decay.map_or(0, |_| weights);
         let kept = weights + optimizer + average;
         let updating = gradients + self.updating(computing);
-        let peak = kept + (waiting + self.working(self.rows, computing)).max(updating);
-        let rest = peak - kept - gradients;
-        // The copy is gone before the update.
-        let halves = match self.plan.precision.half() {
-            Some(_) => self.subject.train(1, false).halves.min(rest),
-            None => 0,
-        };
+        // The sum of the gradients waits for those of the next batch.
+        let waits = self.config.train.gradient_accumulation_steps > 1;
+        let waiting = if waits { gradients } else { 0 };
+        let peak = |working: u64| kept + (waiting + working).max(updating);
         let [without_samples, per_sample] = self.growth(computing);
-        let evaluation = self.evaluation.as_ref();
-        let memory = MemoryUse {
+        let mut memory = MemoryUse {
             weights,
-            halves,
+            halves: 0,
             gradients,
             optimizer,
             average,
-            activations: rest - halves,
-            peak,
-            without_samples: kept + (waiting + without_samples).max(updating),
+            activations: 0,
+            peak: peak(self.working(self.rows, computing)),
+            without_samples: peak(without_samples),
             per_sample,
-            evaluation: evaluation.map(|evaluation| evaluation.memory(kept, computing)),
+            evaluation: None,
             resident: None,
         };
-        MemoryUse {
-            resident: self.resident.map(|host| self.in_main_memory(&memory, host)),
-            ..memory
+        let rest = memory.peak - kept - gradients;
+        memory.halves = self.halves().min(rest);
+        memory.activations = rest - memory.halves;
+        let evaluation = self.evaluation.as_ref();
+        memory.evaluation = evaluation.map(|evaluation| evaluation.memory(kept, computing));
+        memory.resident = self.resident.map(|host| self.in_main_memory(&memory, host));
+        memory
+    }
+
+    /// Bytes of the copy of the weights in half precision, which is gone before the update.
+    fn halves(&self) -> u64 {
+        match self.config.precision.half() {
+            Some(_) => self.subject.train(1, false).halves,
+            None => 0,
         }
     }
 
@@ -115,7 +117,7 @@ impl Estimator {
     fn working(&self, rows: usize, computing: Computing) -> u64 {
         let part = |rows| match rows {
             0 => 0,
-            rows => computing.peak(&self.subject.train(rows, self.forgets())),
+            rows => computing.peak(&self.subject.train(rows, self.recomputes())),
         };
         let (small, larger) = (rows / computing.parts, rows % computing.parts);
         let smaller = (computing.parts - larger) as u64 * part(small);

@@ -13,7 +13,7 @@ use burn::train::{InferenceStep, Interrupter, RegressionOutput, TrainOutput, Tra
 use fireclay_train::config::TrainConfig;
 use fireclay_train::optim::OptimizerConfig;
 use fireclay_train::strategy::TrainError;
-use fireclay_train::{Finished, Plan, RunFolder, Samples, Trainer, backward};
+use fireclay_train::{Finished, RunFolder, Samples, Trainer, TrainerConfig, backward};
 
 /// Inputs and targets, `[batch, 1]` each.
 type Points = (Tensor<2>, Tensor<2>);
@@ -84,8 +84,8 @@ pub fn train(folder: &Path, resume: bool, stop: Interrupter) -> Result<Finished<
         epochs: Some(50),
         ..TrainConfig::default()
     };
-    let plan = Plan::new(42, OptimizerConfig::default(), train);
-    let trainer = Trainer::new(net, Sine(256), Sine(64), plan, device).interrupter(stop);
+    let config = TrainerConfig::new(42, OptimizerConfig::default(), train);
+    let trainer = Trainer::new(net, Sine(256), Sine(64), config, device).interrupter(stop);
     let folder = RunFolder::at(folder)?;
     if resume {
         trainer.resume(&folder)

@@ -16,7 +16,7 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 use burn::train::{ClassificationOutput, InferenceStep, TrainOutput, TrainStep};
 use fireclay_train::config::{CheckpointConfig, EvalConfig, TrainConfig};
 use fireclay_train::optim::OptimizerConfig;
-use fireclay_train::{Plan, RunFolder, Samples, Trainer};
+use fireclay_train::{RunFolder, Samples, Trainer, TrainerConfig};
 
 const STEPS: u64 = 5000;
 const ROWS: usize = 3200;
@@ -113,17 +113,17 @@ fn ours(folder: &Path) -> f64 {
         max_steps: Some(STEPS),
         ..TrainConfig::default()
     };
-    let mut plan = Plan::new(42, OptimizerConfig::default(), train);
-    plan.eval = EvalConfig {
+    let mut config = TrainerConfig::new(42, OptimizerConfig::default(), train);
+    config.eval = EvalConfig {
         every_epochs: Some(10),
         ..EvalConfig::default()
     };
-    plan.checkpoint = CheckpointConfig {
+    config.checkpoint = CheckpointConfig {
         every_epochs: Some(10),
         ..CheckpointConfig::default()
     };
     let folder = RunFolder::at(folder).expect("a folder that can be made");
-    let trainer = Trainer::new(Mlp::new(&device), Rows, Rows, plan, device);
+    let trainer = Trainer::new(Mlp::new(&device), Rows, Rows, config, device);
     trainer.fit(&folder).expect("trained").cost.seconds / STEPS as f64
 }
 

@@ -5,8 +5,8 @@
 
 use burn::module::{Module, ModuleVisitor, Param, ParamId};
 use burn::optim::GradientsParams;
-use burn::tensor::{FloatDType, Tensor};
-use fireclay_kernels::sum_of_squares;
+use burn::tensor::Tensor;
+use fireclay_kernels::{sum_of_squares, widen};
 
 /// The L2 norm of all gradients taken as one vector, shape `[1]`, on the device of the gradients;
 /// half-precision gradients are summed in `f32`.
@@ -45,7 +45,7 @@ pub fn clip_global_norm<M: Module>(
     }
 }
 
-/// Multiplies all gradients by `factor`.
+/// Multiplies all gradients by `factor`; those of half precision come out in `f32`.
 pub fn scale<M: Module>(model: &M, grads: GradientsParams, factor: f64) -> GradientsParams {
     let mut scaling = Scaling {
         grads,
@@ -54,17 +54,6 @@ pub fn scale<M: Module>(model: &M, grads: GradientsParams, factor: f64) -> Gradi
     };
     model.visit(&mut scaling);
     scaling.out
-}
-
-/// The gradients of half precision in `f32`, each divided by what the loss was multiplied by.
-pub fn widened<M: Module>(model: &M, grads: GradientsParams, scale: f64) -> GradientsParams {
-    let mut widening = Widening {
-        grads,
-        factor: 1.0 / scale,
-        out: GradientsParams::new(),
-    };
-    model.visit(&mut widening);
-    widening.out
 }
 
 /// Averages the gradients of micro-batches so that they equal those of the one large batch.
@@ -151,24 +140,9 @@ struct Scaling {
 impl ModuleVisitor for Scaling {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         if let Some(grad) = self.grads.remove::<D>(param.id) {
-            self.out.register(param.id, grad.mul_scalar(self.factor));
-        }
-    }
-}
-
-struct Widening {
-    grads: GradientsParams,
-    factor: f64,
-    out: GradientsParams,
-}
-
-impl ModuleVisitor for Widening {
-    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        if let Some(grad) = self.grads.remove::<D>(param.id) {
-            let grad = grad.cast(FloatDType::F32);
             let grad = match self.factor {
-                1.0 => grad,
-                factor => grad.mul_scalar(factor),
+                1.0 => widen(grad),
+                factor => widen(grad).mul_scalar(factor),
             };
             self.out.register(param.id, grad);
         }
@@ -203,7 +177,7 @@ impl ModuleVisitor for Adding<'_> {
 mod tests {
     use burn::module::Param;
     use burn::nn::{Linear, LinearConfig};
-    use burn::tensor::{Device, Distribution};
+    use burn::tensor::{Device, Distribution, FloatDType};
 
     use super::*;
 
@@ -269,7 +243,7 @@ mod tests {
             let output = half.forward(rows).cast(FloatDType::F32);
             let loss = output.square().mean().mul_scalar(1024.0);
             let grads = GradientsParams::from_grads(loss.backward(), &half);
-            let grads = widened(&model, grads, 1024.0);
+            let grads = scale(&model, grads, 1.0 / 1024.0);
             let weight = grads.get::<2>(model.weight.id).expect("a gradient");
             assert_eq!(weight.dtype(), FloatDType::F32.into());
             accumulator.add(&model, grads, (end - start) as f64);

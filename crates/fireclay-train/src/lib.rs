@@ -1,6 +1,6 @@
 //! Training on [Burn](https://burn.dev) by steps: the loop for any Burn `LearnerModel`.
 //!
-//! A [`Trainer`] takes a module of your own, [`Samples`] and a [`Plan`]. It trains ([`strategy`]),
+//! A [`Trainer`] takes a module of your own, [`Samples`] and a [`TrainerConfig`]. It trains ([`strategy`]),
 //! evaluates, checkpoints and resumes to the bit ([`checkpoint`]), in a [`RunFolder`].
 
 pub mod config;
@@ -21,14 +21,14 @@ pub mod schedule;
 pub mod weights;
 pub mod workers;
 
-mod checks;
 mod ema;
 mod position;
 mod record;
+mod registry;
 mod renderer;
 
 pub use loader::Samples;
 pub use observer::StopReason;
 pub use output::StepOutput;
 pub use run_folder::RunFolder;
-pub use strategy::{Finished, Plan, Scorer, Trainer, backward};
+pub use strategy::{Finished, Scorer, Trainer, TrainerConfig, backward};

@@ -139,9 +139,11 @@ impl ModuleMapper for Pace {
         let Some(before) = self.values.remove::<D>(param.id) else {
             return param;
         };
-        let (id, after, mapper) = param.consume();
-        let moved = lerp(before, after.without_autodiff(), self.rates[&id]);
-        Param::from_mapped_value(id, moved.autodiff().require_grad(), mapper)
+        let rate = self.rates[&param.id];
+        param.map(|after| {
+            let moved = lerp(before, after.without_autodiff(), rate);
+            moved.autodiff().require_grad()
+        })
     }
 }
 

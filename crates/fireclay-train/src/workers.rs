@@ -39,17 +39,17 @@ impl Workers {
     {
         assert!(items.len() <= self.0.len(), "a worker for each item");
         let (sender, receiver) = mpsc::channel();
-        for (place, (worker, item)) in self.0.iter().zip(items).enumerate() {
+        for (index, (worker, item)) in self.0.iter().zip(items).enumerate() {
             let sender = sender.clone();
             worker.spawn(move || {
                 let output = catch_unwind(AssertUnwindSafe(|| work(item)));
                 // Nobody listens only where another item has panicked.
-                let _ = sender.send((place, output));
+                let _ = sender.send((index, output));
             });
         }
         drop(sender);
         let mut outputs: Vec<_> = receiver.iter().collect();
-        outputs.sort_by_key(|(place, _)| *place);
+        outputs.sort_by_key(|(index, _)| *index);
         let output = |(_, output): (_, thread::Result<_>)| match output {
             Ok(output) => output,
             Err(panic) => resume_unwind(panic),
@@ -86,8 +86,8 @@ pub fn among_threads<O: Send>(device: &Device, work: impl FnOnce() -> O + Send) 
     }
 }
 
-/// Hands what `work` makes of each of `items` to `take`, in their order. Up to `count` are worked on at
-/// once, each in a worker, if one takes long enough for that to pay. Results are the same, unless `work`
+/// Gives `take` the result of `work` for each of `items`, in their order. Up to `count` run at once, each in
+/// a worker, if one takes long enough for that to pay. Results are the same, unless `work`
 /// draws from a generator that its calls share.
 ///
 /// # Errors
@@ -163,11 +163,14 @@ mod tests {
 
     #[test]
     fn an_error_ends_it_after_what_came_before() {
-        for place in 0..6 {
+        for failing in 0..6 {
             let mut items: Vec<_> = (0..7).map(Ok).collect();
-            items[place] = Err("on purpose".to_owned());
+            items[failing] = Err("on purpose".to_owned());
             let (taken, done) = run(items);
-            assert_eq!(taken, (0..place as u64).map(|x| x * x).collect::<Vec<_>>());
+            assert_eq!(
+                taken,
+                (0..failing as u64).map(|x| x * x).collect::<Vec<_>>()
+            );
             assert_eq!(done, Err("on purpose".to_owned()));
         }
     }
@@ -175,8 +178,8 @@ mod tests {
     #[test]
     fn one_work_at_a_time_is_among_the_threads_that_share_it_out() {
         let device = Device::flex();
-        let place = || among_threads(&device, rayon::current_thread_index);
-        let (outside, shared) = (place(), rayon::current_num_threads() > 1);
+        let thread = || among_threads(&device, rayon::current_thread_index);
+        let (outside, shared) = (thread(), rayon::current_num_threads() > 1);
         assert_eq!(outside.is_some(), shared);
         let second = among_threads(&device, || {
             thread::spawn({
@@ -190,11 +193,11 @@ mod tests {
             among_threads(&device, || panic!("on purpose"))
         }));
         assert!(panicked.is_err());
-        assert_eq!(place().is_some(), shared);
+        assert_eq!(thread().is_some(), shared);
     }
 
     #[test]
-    fn a_panic_in_a_lane_is_one_here() {
+    fn a_panic_in_a_worker_is_one_here() {
         let workers = Workers::new(2).expect("two threads");
         let panicked = catch_unwind(AssertUnwindSafe(|| {
             workers.each(vec![1, 2], |x| assert_eq!(x, 1, "on purpose"))

@@ -12,58 +12,31 @@ use serde_json::{Value, json};
 
 // ---- PyTorch's traces ---------------------------------------------------------------------------
 
-const TRACES: [(&str, &str); 18] = [
-    ("adagrad", include_str!("data/optim/adagrad.json")),
-    ("adam", include_str!("data/optim/adam.json")),
-    ("adam_l2", include_str!("data/optim/adam_l2.json")),
-    (
-        "adamw_alt_loss",
-        include_str!("data/optim/adamw_alt_loss.json"),
-    ),
-    (
-        "adamw_alt_loss_clip",
-        include_str!("data/optim/adamw_alt_loss_clip.json"),
-    ),
-    (
-        "adamw_clip_warmup_cosine",
-        include_str!("data/optim/adamw_clip_warmup_cosine.json"),
-    ),
-    (
-        "adamw_default",
-        include_str!("data/optim/adamw_default.json"),
-    ),
-    (
-        "adamw_grad_accumulation",
-        include_str!("data/optim/adamw_grad_accumulation.json"),
-    ),
-    (
-        "adamw_wd_betas",
-        include_str!("data/optim/adamw_wd_betas.json"),
-    ),
-    ("rmsprop", include_str!("data/optim/rmsprop.json")),
-    (
-        "rmsprop_centered_momentum",
-        include_str!("data/optim/rmsprop_centered_momentum.json"),
-    ),
-    ("sgd", include_str!("data/optim/sgd.json")),
-    ("sgd_alt_loss", include_str!("data/optim/sgd_alt_loss.json")),
-    (
-        "sgd_clip_global_norm",
-        include_str!("data/optim/sgd_clip_global_norm.json"),
-    ),
-    (
-        "sgd_grad_accumulation",
-        include_str!("data/optim/sgd_grad_accumulation.json"),
-    ),
-    ("sgd_momentum", include_str!("data/optim/sgd_momentum.json")),
-    (
-        "sgd_momentum_nesterov",
-        include_str!("data/optim/sgd_momentum_nesterov.json"),
-    ),
-    (
-        "sgd_weight_decay",
-        include_str!("data/optim/sgd_weight_decay.json"),
-    ),
+macro_rules! traces {
+    ($($name:literal)*) => {
+        [$(($name, include_str!(concat!("data/optim/", $name, ".json")))),*]
+    };
+}
+
+const TRACES: [(&str, &str); 18] = traces![
+    "adagrad"
+    "adam"
+    "adam_l2"
+    "adamw_alt_loss"
+    "adamw_alt_loss_clip"
+    "adamw_clip_warmup_cosine"
+    "adamw_default"
+    "adamw_grad_accumulation"
+    "adamw_wd_betas"
+    "rmsprop"
+    "rmsprop_centered_momentum"
+    "sgd"
+    "sgd_alt_loss"
+    "sgd_clip_global_norm"
+    "sgd_grad_accumulation"
+    "sgd_momentum"
+    "sgd_momentum_nesterov"
+    "sgd_weight_decay"
 ];
 
 #[test]
@@ -99,42 +72,29 @@ fn replay(name: &str, trace: &Value) {
     worst[0] = worst[0].max(relative(loss, losses[norms.len()]));
 
     // PyTorch's own f32 and f64 differ by this much where a small gradient is divided by its size.
-    let noise = trace["final_parameters_f32_max_abs_difference"]
-        .as_f64()
-        .expect("a number");
+    let noise = &trace["final_parameters_f32_max_abs_difference"];
+    let noise = noise.as_f64().expect("a number");
     for (key, found) in model.values() {
-        for (found, wanted) in found
-            .into_iter()
-            .zip(numbers(&trace["final_parameters_f64"][key]))
-        {
+        let wanted = numbers(&trace["final_parameters_f64"][key]);
+        for (found, wanted) in found.into_iter().zip(wanted) {
             let off = (found - wanted).abs();
-            assert!(
-                off <= 1e-4 * wanted.abs() + 2.0 * noise,
-                "{name}: {key} off by {off}"
-            );
+            let bound = 1e-4 * wanted.abs() + 2.0 * noise;
+            assert!(off <= bound, "{name}: {key} off by {off}");
             worst[2] = worst[2].max(off);
         }
     }
-    println!(
-        "{name}: loss {:.1e}, norm {:.1e}, parameters {:.1e}",
-        worst[0], worst[1], worst[2]
-    );
-    assert!(worst[0] < 1e-5, "{name}: losses off by {}", worst[0]);
-    assert!(
-        worst[1] < 1e-5,
-        "{name}: gradient norms off by {}",
-        worst[1]
-    );
+    let [loss, norm, parameters] = worst;
+    println!("{name}: loss {loss:.1e}, norm {norm:.1e}, parameters {parameters:.1e}");
+    assert!(loss < 1e-5, "{name}: losses off by {loss}");
+    assert!(norm < 1e-5, "{name}: gradient norms off by {norm}");
 }
 
 /// The hyper-parameters as PyTorch names them are keys of our tables or aliases of them.
 fn config_of(optimizer: &Value) -> OptimizerConfig {
     let mut table = optimizer.as_object().expect("a table").clone();
     let kind = table.remove("kind").expect("a kind");
-    table.insert(
-        "type".into(),
-        kind.as_str().expect("a word").to_lowercase().into(),
-    );
+    let kind = kind.as_str().expect("a word").to_lowercase();
+    table.insert("type".into(), kind.into());
     table.insert("decay_all".into(), true.into());
     serde_json::from_value(table.into()).expect("valid JSON")
 }
@@ -164,10 +124,8 @@ impl Mlp {
         let mut accumulator = Accumulator::new();
         let mut mean = 0.0;
         for start in (0..32).step_by(size) {
-            let y = self.forward(
-                x.clone().narrow(0, start, size),
-                trace["activation"] == "tanh",
-            );
+            let rows = x.clone().narrow(0, start, size);
+            let y = self.forward(rows, trace["activation"] == "tanh");
             let loss = match trace["loss"] == "mse" {
                 true => {
                     let target: Tensor<2> = tensor(&trace["y"], [32, 4], &device);
@@ -287,8 +245,8 @@ fn plain_gradient_descent_is_one_product_and_one_difference() {
     let mut optimizer = config.init(&model);
     let mut wanted = wave(0.1, ROWS * COLUMNS);
     for step in 0..5 {
-        for (weight, slope) in wanted.iter_mut().zip(gradient(1.0, step)) {
-            *weight -= 0.1_f32 * slope;
+        for (weight, gradient) in wanted.iter_mut().zip(gradient(1.0, step)) {
+            *weight -= 0.1_f32 * gradient;
         }
     }
     let model = train(model, &mut optimizer, config.learning_rate(), 0..5);
@@ -320,58 +278,60 @@ fn wide(values: &[f32]) -> Vec<f64> {
     values.iter().map(|&value| f64::from(value)).collect()
 }
 
+/// The hidden matrix after `steps` with the optimizer of `table` is that of `update`, which is given the
+/// step, three numbers of memory, the weight and its gradient.
+fn follows(
+    table: Value,
+    steps: usize,
+    tolerance: f64,
+    update: impl Fn(usize, &mut [f64; 3], &mut f64, f64),
+) {
+    let (found, _) = trained(table, steps);
+    let mut weights = wide(&wave(0.1, ROWS * COLUMNS));
+    let mut memory = vec![[0.0; 3]; weights.len()];
+    for step in 0..steps {
+        let numbers = weights.iter_mut().zip(&mut memory);
+        for ((weight, memory), g) in numbers.zip(wide(&gradient(1.0, step))) {
+            update(step, memory, weight, g);
+        }
+    }
+    assert_close(&found, &weights, tolerance);
+}
+
 #[test]
 fn lion_follows_algorithm_2() {
     let (rate, decay) = (0.01, 0.1);
     let table =
         json!({"type": "lion", "learning_rate": rate, "weight_decay": decay, "decay_all": true});
-    let (found, _) = trained(table, 20);
-    let mut weights = wide(&wave(0.1, ROWS * COLUMNS));
-    let mut momentum = vec![0.0; weights.len()];
-    for step in 0..20 {
-        for (i, g) in wide(&gradient(1.0, step)).into_iter().enumerate() {
-            let direction = (0.9 * momentum[i] + 0.1 * g).signum();
-            weights[i] -= rate * (direction + decay * weights[i]);
-            momentum[i] = 0.99 * momentum[i] + 0.01 * g;
-        }
-    }
-    assert_close(&found, &weights, 1e-6);
+    follows(table, 20, 1e-6, |_, [momentum, ..], weight, g| {
+        let direction = (0.9 * *momentum + 0.1 * g).signum();
+        *weight -= rate * (direction + decay * *weight);
+        *momentum = 0.99 * *momentum + 0.01 * g;
+    });
 }
 
 #[test]
 fn dampening_leaves_the_first_gradient_whole() {
     let table = json!({"type": "sgd", "learning_rate": 0.1, "momentum": 0.9, "dampening": 0.5});
-    let (found, _) = trained(table, 5);
-    let mut weights = wide(&wave(0.1, ROWS * COLUMNS));
-    let mut velocity = vec![0.0; weights.len()];
-    for step in 0..5 {
+    follows(table, 5, 1e-6, |step, [velocity, ..], weight, g| {
         let new = if step == 0 { 1.0 } else { 0.5 };
-        for (i, g) in wide(&gradient(1.0, step)).into_iter().enumerate() {
-            velocity[i] = 0.9 * velocity[i] + new * g;
-            weights[i] -= 0.1 * velocity[i];
-        }
-    }
-    assert_close(&found, &weights, 1e-6);
+        *velocity = 0.9 * *velocity + new * g;
+        *weight -= 0.1 * *velocity;
+    });
 }
 
 #[test]
 fn amsgrad_divides_by_the_largest_second_moment() {
     let table =
         json!({"type": "adam", "learning_rate": 0.01, "betas": [0.9, 0.5], "amsgrad": true});
-    let (found, _) = trained(table, 12);
-    let mut weights = wide(&wave(0.1, ROWS * COLUMNS));
-    let (mut m, mut v, mut largest) = (vec![0.0; 15], vec![0.0; 15], vec![0.0_f64; 15]);
-    for step in 0..12 {
+    follows(table, 12, 1e-5, |step, [m, v, largest], weight, g| {
         let t = step as i32 + 1;
-        for (i, g) in wide(&gradient(1.0, step)).into_iter().enumerate() {
-            m[i] = 0.9 * m[i] + 0.1 * g;
-            v[i] = 0.5 * v[i] + 0.5 * g * g;
-            largest[i] = largest[i].max(v[i]);
-            let root = (largest[i] / (1.0 - 0.5_f64.powi(t))).sqrt();
-            weights[i] -= 0.01 * m[i] / (1.0 - 0.9_f64.powi(t)) / (root + 1e-8);
-        }
-    }
-    assert_close(&found, &weights, 1e-5);
+        *m = 0.9 * *m + 0.1 * g;
+        *v = 0.5 * *v + 0.5 * g * g;
+        *largest = largest.max(*v);
+        let root = (*largest / (1.0 - 0.5_f64.powi(t))).sqrt();
+        *weight -= 0.01 * *m / (1.0 - 0.9_f64.powi(t)) / (root + 1e-8);
+    });
 }
 
 #[test]
@@ -387,11 +347,8 @@ fn muon_orthogonalizes_hidden_matrices_and_leaves_the_rest_to_adamw() {
         for i in 0..g.len() {
             momentum[i] = 0.95 * momentum[i] + 0.05 * g[i];
         }
-        let direction: Vec<f64> = g
-            .iter()
-            .zip(&momentum)
-            .map(|(g, m)| 0.05 * g + 0.95 * m)
-            .collect();
+        let direction = g.iter().zip(&momentum).map(|(g, m)| 0.05 * g + 0.95 * m);
+        let direction = direction.collect();
         for (weight, update) in weights.iter_mut().zip(newton_schulz(direction)) {
             *weight -= rate * update;
         }
@@ -410,11 +367,11 @@ fn newton_schulz(mut x: Vec<f64>) -> Vec<f64> {
     for _ in 0..5 {
         let gram = product(&x, &transposed(&x, ROWS), ROWS, COLUMNS);
         let square = product(&gram, &gram, ROWS, ROWS);
-        let inner: Vec<f64> = gram
+        let inner = gram
             .iter()
             .zip(&square)
-            .map(|(a, b)| -4.7750 * a + 2.0315 * b)
-            .collect();
+            .map(|(a, b)| -4.7750 * a + 2.0315 * b);
+        let inner: Vec<f64> = inner.collect();
         let turned = product(&inner, &x, ROWS, ROWS);
         x = x.iter().zip(turned).map(|(x, t)| 3.4445 * x + t).collect();
     }
@@ -495,15 +452,10 @@ fn tables() -> Vec<Value> {
         json!({"type": "muon", "weight_decay": 0.1}),
         json!({"type": "adafactor"}),
     ];
-    let types: Vec<&str> = tables
+    let types = tables
         .iter()
-        .map(|table| table["type"].as_str().expect("a word"))
-        .collect();
-    let listed: Vec<&str> = OptimizerConfig::TYPES
-        .iter()
-        .map(|(name, _)| *name)
-        .collect();
-    assert_eq!(types, listed);
+        .map(|table| table["type"].as_str().expect("a word"));
+    assert!(types.eq(OptimizerConfig::TYPES.iter().map(|(name, _)| *name)));
     tables
 }
 
@@ -512,7 +464,8 @@ fn a_saved_and_loaded_state_goes_on_to_the_bit() {
     let stateless = json!({"type": "sgd"});
     for table in tables().into_iter().chain([stateless]) {
         let config = config(table);
-        let rate = config.learning_rate();
+        let (name, rate) = (config.name(), config.learning_rate());
+        let state = |optimizer: &ModuleOptimizer| to_bytes(optimizer).expect("a state").to_vec();
         let model = Small::new();
         let mut whole = config.init(&model);
         let at_once = train(model, &mut whole, rate, 0..20);
@@ -522,20 +475,11 @@ fn a_saved_and_loaded_state_goes_on_to_the_bit() {
         let half = train(model, &mut first, rate, 0..10);
         let saved = to_bytes(&first).expect("a state");
         let mut second = from_bytes(config.init(&half), saved.clone()).expect("its own state");
-        assert_eq!(
-            to_bytes(&second).expect("a state")[..],
-            saved[..],
-            "{}",
-            config.name()
-        );
+        assert_eq!(state(&second), saved[..], "{name}");
         let resumed = train(half, &mut second, rate, 10..20);
 
-        assert_eq!(resumed.bits(), at_once.bits(), "{}", config.name());
-        let (second, whole) = (
-            to_bytes(&second).expect("a state"),
-            to_bytes(&whole).expect("a state"),
-        );
-        assert_eq!(second[..], whole[..], "{}", config.name());
+        assert_eq!(resumed.bits(), at_once.bits(), "{name}");
+        assert_eq!(state(&second), state(&whole), "{name}");
     }
 }
 
@@ -550,15 +494,13 @@ fn a_state_of_another_kind_or_a_damaged_one_is_refused() {
         if table["type"] == "adamw" || table["type"] == "adam" {
             continue; // The same rule keeps the same state; the configuration tells them apart.
         }
-        let error = from_bytes(build(table), bytes.clone())
-            .err()
-            .expect("a refusal");
+        let refused = from_bytes(build(table), bytes.clone());
+        let error = refused.err().expect("a refusal");
         assert!(matches!(error, OptimizerRecordError::Mismatch), "{error}");
     }
     let cut = burn::tensor::Bytes::from_bytes_vec(bytes[..40].to_vec());
-    let error = from_bytes(build(json!({"type": "adamw"})), cut)
-        .err()
-        .expect("a refusal");
+    let refused = from_bytes(build(json!({"type": "adamw"})), cut);
+    let error = refused.err().expect("a refusal");
     assert!(matches!(error, OptimizerRecordError::Format(_)), "{error}");
 }
 
@@ -585,22 +527,21 @@ fn impossible_values_are_all_reported() {
     for table in tables() {
         assert_eq!(config(table).validate(), []);
     }
-    let table = json!({"type": "adamw", "lr": -1.0, "betas": [1.0, 0.5], "weight_decay": -0.1});
-    let keys: Vec<String> = config(table)
-        .validate()
-        .into_iter()
-        .map(|(key, _)| key)
-        .collect();
-    assert_eq!(keys, ["learning_rate", "betas", "weight_decay"]);
-    let table = json!({"type": "sgd", "nesterov": true});
-    assert_eq!(config(table).validate()[0].0, "nesterov");
-    let table = json!({"type": "muon", "ns_steps": 0, "adamw": {"learning_rate": 0.0}});
-    let keys: Vec<String> = config(table)
-        .validate()
-        .into_iter()
-        .map(|(key, _)| key)
-        .collect();
-    assert_eq!(keys, ["ns_steps", "adamw.learning_rate"]);
+    let cases = [
+        (
+            json!({"type": "adamw", "lr": -1.0, "betas": [1.0, 0.5], "weight_decay": -0.1}),
+            &["learning_rate", "betas", "weight_decay"][..],
+        ),
+        (json!({"type": "sgd", "nesterov": true}), &["nesterov"]),
+        (
+            json!({"type": "muon", "ns_steps": 0, "adamw": {"learning_rate": 0.0}}),
+            &["ns_steps", "adamw.learning_rate"],
+        ),
+    ];
+    for (table, keys) in cases {
+        let found = config(table).validate().into_iter().map(|(key, _)| key);
+        assert_eq!(found.collect::<Vec<_>>(), keys);
+    }
 }
 
 #[test]
@@ -609,10 +550,7 @@ fn the_written_configuration_reads_back_and_unknown_keys_are_errors() {
         let config = config(table);
         let written = serde_json::to_value(&config).expect("plain data");
         assert_eq!(written["type"], config.name());
-        assert_eq!(
-            serde_json::from_value::<OptimizerConfig>(written).expect("what was written"),
-            config
-        );
+        assert_eq!(self::config(written), config);
     }
     let typo = json!({"type": "adamw", "weigth_decay": 0.1});
     assert!(serde_json::from_value::<OptimizerConfig>(typo).is_err());
@@ -625,10 +563,8 @@ fn config(table: Value) -> OptimizerConfig {
 }
 
 fn tensor<const D: usize>(values: &Value, shape: [usize; D], device: &Device) -> Tensor<D> {
-    let values: Vec<f32> = numbers(values)
-        .into_iter()
-        .map(|value| value as f32)
-        .collect();
+    let values = numbers(values).into_iter().map(|value| value as f32);
+    let values: Vec<f32> = values.collect();
     Tensor::from_data(TensorData::new(values, shape), device)
 }
 

@@ -1,64 +1,36 @@
 //! The schedules against PyTorch, nanoGPT and transformers.
 
+use std::collections::BTreeSet;
+
 use fireclay_train::schedule::{LrSchedulerConfig, PlateauState};
 use serde_json::{Value, json};
 
+macro_rules! traces {
+    ($($name:literal: $table:tt)*) => {
+        vec![$((
+            $name,
+            include_str!(concat!("data/schedules/", $name, ".json")),
+            json!($table),
+        )),*]
+    };
+}
+
 /// Every trace and the table that must reproduce it.
 fn traces() -> Vec<(&'static str, &'static str, Value)> {
-    vec![
-        (
-            "step",
-            include_str!("data/schedules/step.json"),
-            json!({"type": "step", "step_size": 30, "gamma": 0.1}),
-        ),
-        (
-            "multistep",
-            include_str!("data/schedules/multistep.json"),
-            json!({"type": "multistep", "milestones": [40, 70], "gamma": 0.1}),
-        ),
-        (
-            "exponential",
-            include_str!("data/schedules/exponential.json"),
-            json!({"type": "exponential", "gamma": 0.97}),
-        ),
-        (
-            "linear_decay",
-            include_str!("data/schedules/linear_decay.json"),
-            json!({"type": "linear", "decay_steps": 80}),
-        ),
-        (
-            "warmup_linear",
-            include_str!("data/schedules/warmup_linear.json"),
-            json!({"type": "linear", "warmup_steps": 10, "warmup_from_zero": true}),
-        ),
-        (
-            "cosine",
-            include_str!("data/schedules/cosine.json"),
-            json!({"type": "cosine", "decay_steps": 100, "min_learning_rate": 0.001}),
-        ),
-        (
-            "warmup_cosine",
-            include_str!("data/schedules/warmup_cosine.json"),
-            json!({"type": "cosine", "warmup_steps": 20, "decay_steps": 180,
-                "min_learning_rate": 6e-5}),
-        ),
-        (
-            "one_cycle",
-            include_str!("data/schedules/one_cycle.json"),
-            json!({"type": "one_cycle"}),
-        ),
-        (
-            "noam",
-            include_str!("data/schedules/noam.json"),
-            json!({"type": "noam", "warmup_steps": 40, "d_model": 512}),
-        ),
-        (
-            "reduce_on_plateau",
-            include_str!("data/schedules/reduce_on_plateau.json"),
-            json!({"type": "reduce_on_plateau", "factor": 0.5, "patience": 2,
-                "min_learning_rate": 0.002}),
-        ),
-    ]
+    traces! {
+        "step": {"type": "step", "step_size": 30, "gamma": 0.1}
+        "multistep": {"type": "multistep", "milestones": [40, 70], "gamma": 0.1}
+        "exponential": {"type": "exponential", "gamma": 0.97}
+        "linear_decay": {"type": "linear", "decay_steps": 80}
+        "warmup_linear": {"type": "linear", "warmup_steps": 10, "warmup_from_zero": true}
+        "cosine": {"type": "cosine", "decay_steps": 100, "min_learning_rate": 0.001}
+        "warmup_cosine": {"type": "cosine", "warmup_steps": 20, "decay_steps": 180,
+            "min_learning_rate": 6e-5}
+        "one_cycle": {"type": "one_cycle"}
+        "noam": {"type": "noam", "warmup_steps": 40, "d_model": 512}
+        "reduce_on_plateau": {"type": "reduce_on_plateau", "factor": 0.5, "patience": 2,
+            "min_learning_rate": 0.002}
+    }
 }
 
 #[test]
@@ -101,27 +73,13 @@ fn the_warm_up_of_adamw_clip_warmup_cosine_is_reproduced() {
 fn the_default_is_constant_and_a_ratio_is_a_part_of_the_run() {
     let default = LrSchedulerConfig::default();
     assert_eq!(default.name(), "constant");
-    assert_eq!(
-        default.learning_rate(0.3, 7, 10, &PlateauState::default()),
-        0.3
-    );
+    let plateau = PlateauState::default();
+    assert_eq!(default.learning_rate(0.3, 7, 10, &plateau), 0.3);
 
-    let by_ratio = |step| {
-        rate(
-            json!({"type": "constant", "warmup_ratio": 0.25}),
-            1.0,
-            step,
-            16,
-        )
-    };
-    let by_steps = |step| {
-        rate(
-            json!({"type": "constant", "warmup_steps": 4}),
-            1.0,
-            step,
-            16,
-        )
-    };
+    let [by_ratio, by_steps] =
+        [("warmup_ratio", json!(0.25)), ("warmup_steps", json!(4))].map(|(key, value)| {
+            move |step| rate(json!({"type": "constant", key: value}), 1.0, step, 16)
+        });
     for step in 0..16 {
         assert_eq!(by_ratio(step), by_steps(step));
     }
@@ -159,9 +117,8 @@ fn a_cooldown_forgives_and_only_finite_values_improve() {
         reductions.push(state.reductions);
     }
     assert_eq!(reductions, [1, 1, 1, 2, 2, 2]);
-    let kept: PlateauState =
-        serde_json::from_value(serde_json::to_value(&state).expect("plain data"))
-            .expect("valid JSON");
+    let written = serde_json::to_value(&state).expect("plain data");
+    let kept: PlateauState = serde_json::from_value(written).expect("valid JSON");
     assert_eq!(kept, state);
 }
 
@@ -172,11 +129,8 @@ fn rates_are_finite_in_runs_of_any_length() {
         for total in 1..6 {
             for step in 0..total + 2 {
                 let rate = schedule.learning_rate(0.1, step, total, &PlateauState::default());
-                assert!(
-                    rate.is_finite() && rate >= 0.0,
-                    "{} {step}/{total}",
-                    schedule.name()
-                );
+                let is_rate = rate.is_finite() && rate >= 0.0;
+                assert!(is_rate, "{} {step}/{total}", schedule.name());
             }
         }
     }
@@ -194,33 +148,40 @@ fn impossible_values_are_all_reported() {
     let long = json!({"type": "cosine", "warmup_steps": 50, "min_learning_rate": -1.0});
     assert_eq!(keys(long.clone(), None), ["min_learning_rate"]);
     assert_eq!(keys(long, Some(40)), ["min_learning_rate", "warmup_steps"]);
-    let both = json!({"type": "constant", "warmup_steps": 5, "warmup_ratio": 1.5});
-    assert_eq!(keys(both, None), ["warmup_ratio", "warmup_steps"]);
-    let early = json!({"type": "linear", "warmup_steps": 5, "decay_steps": 5});
-    assert_eq!(keys(early, None), ["decay_steps"]);
-    let step = json!({"type": "step", "step_size": 0, "gamma": 2.0});
-    assert_eq!(keys(step, None), ["step_size", "gamma"]);
-    let falling = json!({"type": "multistep", "milestones": [7, 3]});
-    assert_eq!(keys(falling, None), ["milestones"]);
-    let factor = json!({"type": "reduce_on_plateau", "factor": 1.0, "monitor": ""});
-    assert_eq!(keys(factor, None), ["monitor", "factor"]);
+    let cases = [
+        (
+            json!({"type": "constant", "warmup_steps": 5, "warmup_ratio": 1.5}),
+            &["warmup_ratio", "warmup_steps"][..],
+        ),
+        (
+            json!({"type": "linear", "warmup_steps": 5, "decay_steps": 5}),
+            &["decay_steps"],
+        ),
+        (
+            json!({"type": "step", "step_size": 0, "gamma": 2.0}),
+            &["step_size", "gamma"],
+        ),
+        (
+            json!({"type": "multistep", "milestones": [7, 3]}),
+            &["milestones"],
+        ),
+        (
+            json!({"type": "reduce_on_plateau", "factor": 1.0, "monitor": ""}),
+            &["monitor", "factor"],
+        ),
+    ];
+    for (table, expected) in cases {
+        assert_eq!(keys(table, None), expected);
+    }
 }
 
 #[test]
 fn types_lists_every_name() {
-    let mut names: Vec<&str> = traces()
-        .iter()
-        .map(|(_, _, t)| config(t.clone()).name())
-        .collect();
-    names.push("constant");
-    let mut listed: Vec<&str> = LrSchedulerConfig::TYPES
-        .iter()
-        .map(|(name, _)| *name)
-        .collect();
-    names.sort_unstable();
-    names.dedup();
-    listed.sort_unstable();
-    assert_eq!(names, listed);
+    let traces = traces();
+    let of_traces = traces.iter().map(|(_, _, table)| table["type"].as_str());
+    let names: BTreeSet<_> = of_traces.flatten().chain(["constant"]).collect();
+    let listed = LrSchedulerConfig::TYPES.iter().map(|(name, _)| *name);
+    assert_eq!(names, listed.collect());
 }
 
 fn config(table: Value) -> LrSchedulerConfig {

@@ -1,16 +1,10 @@
 //! Overwrites the first summand if nothing else holds it. Gradients go through where the result is
 //! positive.
 
-use burn::backend::autodiff::Autodiff;
-use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
-use burn::backend::autodiff::grads::Gradients;
-use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
-use burn::backend::flex::FlexTensor;
-use burn::backend::tensor::FloatTensor;
-use burn::backend::{Backend, Dispatch, Flex, backend_extension};
 use burn::tensor::Tensor;
 use pulp::NullaryFnOnce;
 
+use crate::flex::extension::*;
 use crate::flex::{PIECE, contiguous, relu, run};
 use crate::operation::pass_on;
 

@@ -7,16 +7,10 @@ mod values;
 
 use std::ops::Range;
 
-use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
-use burn::backend::autodiff::grads::Gradients;
-use burn::backend::autodiff::ops::{Backward, Ops, OpsKind, unary};
-use burn::backend::autodiff::{Autodiff, NodeId};
-use burn::backend::flex::FlexTensor;
-use burn::backend::tensor::FloatTensor;
-use burn::backend::{Backend, Dispatch, Flex, backend_extension};
 use burn::tensor::{Bool, Tensor};
 use pulp::Simd;
 
+use crate::flex::extension::*;
 use crate::flex::{Mask, contiguous, run, tensor};
 use crate::softmax::flex::Moments;
 use heads::{Heads, RowsMut, by_head};
@@ -142,18 +136,16 @@ impl<C: CheckpointStrategy> AttentionOps for Autodiff<Flex, C> {
         values: FloatTensor<Self>,
         terms: Terms,
     ) -> FloatTensor<Self> {
-        let parents = [query.node(), keys.node(), values.node()];
-        let prepared = AttentionBackward.prepare::<C>(parents);
+        let inputs = [query, keys, values];
+        let prepared = AttentionBackward.prepare::<C>(inputs.each_ref().map(|x| x.node()));
         match prepared.compute_bound().stateful() {
             OpsKind::Tracked(mut prepared) => {
-                let inputs = [&query, &keys, &values].map(|x| prepared.checkpoint(x));
-                let parts = [query, keys, values].map(|x| x.into_primitive());
-                let (mixed, moments) = forward(parts, &terms);
-                prepared.finish((inputs, moments, terms), mixed)
+                let kept = inputs.each_ref().map(|x| prepared.checkpoint(x));
+                let (mixed, moments) = forward(inputs.map(|x| x.into_primitive()), &terms);
+                prepared.finish((kept, moments, terms), mixed)
             }
             OpsKind::UnTracked(prepared) => {
-                let parts = [query, keys, values].map(|x| x.into_primitive());
-                prepared.finish(forward(parts, &terms).0)
+                prepared.finish(forward(inputs.map(|x| x.into_primitive()), &terms).0)
             }
         }
     }
@@ -162,9 +154,9 @@ impl<C: CheckpointStrategy> AttentionOps for Autodiff<Flex, C> {
         let prepared = SelfAttentionBackward.prepare::<C>([all.node()]);
         match prepared.compute_bound().stateful() {
             OpsKind::Tracked(mut prepared) => {
-                let input = prepared.checkpoint(&all);
+                let kept = prepared.checkpoint(&all);
                 let (mixed, moments) = forward(thirds(&all.into_primitive()), &terms);
-                prepared.finish((input, moments, terms), mixed)
+                prepared.finish((kept, moments, terms), mixed)
             }
             OpsKind::UnTracked(prepared) => {
                 prepared.finish(forward(thirds(&all.into_primitive()), &terms).0)

@@ -2,7 +2,7 @@ use burn::tensor::{Device, FloatDType, Int, TensorData, Tolerance};
 
 use super::*;
 use crate::operation::Operation;
-use crate::test::{HALVES, autodiff_devices, close, wave};
+use crate::test::{HALVES, autodiff_devices, close, same_on_any_threads, wave};
 
 /// `[batch, heads, key heads, new, time, width]`: whole strips and tiles, rests of both, keys that
 /// several heads share, more than a block.
@@ -84,14 +84,32 @@ fn holes(batch: usize, new: usize, time: usize, device: &Device) -> Tensor<4, Bo
     mask.bool_or(third).reshape([batch, 1, new, time])
 }
 
+/// What weights depend on, other than queries and keys.
+type Terms = (Option<Tensor<4, Bool>>, Option<Tensor<4>>);
+
+/// Both bodies, and the plain one with its own gradient, are the same with these terms.
+fn check_terms(size: [usize; 6], terms: &dyn Fn(&Device) -> Terms) {
+    let data = data(size);
+    let plain = |parts: [Tensor<4>; 3]| {
+        let (mask, factors) = terms(&parts[0].device());
+        plain(parts, mask, factors)
+    };
+    let fused = |[query, keys, values]: [Tensor<4>; 3]| {
+        let (mask, factors) = terms(&query.device());
+        attention(query, [keys, values], mask, factors)
+    };
+    let own = |parts: [Tensor<4>; 3]| {
+        let (mask, factors) = terms(&parts[0].device());
+        apply(Attention::new(mask, factors), parts)
+    };
+    check(&data, &fused, &plain);
+    check(&data, &own, &plain);
+}
+
 #[test]
 fn both_bodies_agree() {
     for size in SIZES {
-        check(
-            &data(size),
-            &|[query, keys, values]| attention(query, [keys, values], None, None),
-            &|parts| plain(parts, None, None),
-        );
+        check_terms(size, &|_| (None, None));
     }
 }
 
@@ -106,14 +124,7 @@ fn masks_are_spread_over_batch_heads_and_rows() {
             &|device| Tensor::<4>::ones([1, 1, 1, time], device).bool(),
         ];
         for mask in masks {
-            check(
-                &data(size),
-                &|[query, keys, values]| {
-                    let mask = mask(&query.device());
-                    attention(query, [keys, values], Some(mask), None)
-                },
-                &|parts| plain(parts.clone(), Some(mask(&parts[0].device())), None),
-            );
+            check_terms(size, &|device| (Some(mask(device)), None));
         }
     }
 }
@@ -125,19 +136,12 @@ fn factors_of_the_weights_have_their_part() {
         let factors = |device: &Device| {
             Tensor::<4>::from_data(wave([batch, heads, new, time], 1.0, 3), device).clamp_min(0.0)
         };
-        let mask = |device: &Device| Some(causal(new, time, device));
-        check(
-            &data(size),
-            &|[query, keys, values]| {
-                let device = query.device();
-                let factors = Some(factors(&device));
-                attention(query, [keys, values], mask(&device), factors)
-            },
-            &|parts| {
-                let device = parts[0].device();
-                plain(parts, mask(&device), Some(factors(&device)))
-            },
-        );
+        let masks: [&Make<'_>; 2] = [&|device| causal(new, time, device), &|device| {
+            holes(batch, new, time, device)
+        }];
+        for mask in masks {
+            check_terms(size, &|device| (Some(mask(device)), Some(factors(device))));
+        }
     }
 }
 
@@ -218,28 +222,6 @@ fn half_precision_is_near_single_precision_and_scores_do_not_overflow() {
     }
 }
 
-/// With a mask, with dropout's factors and with shared keys.
-#[test]
-fn the_plain_body_brings_its_gradient() {
-    for size in SIZES {
-        let [batch, heads, _, new, time, _] = size;
-        let terms = |device: &Device| {
-            let factors = wave([batch, heads, new, time], 1.0, 3);
-            let factors = Tensor::<4>::from_data(factors, device).clamp_min(0.0);
-            (Some(holes(batch, new, time, device)), Some(factors))
-        };
-        let own = |parts: [Tensor<4>; 3]| {
-            let (mask, factors) = terms(&parts[0].device());
-            apply(Attention::new(mask, factors), parts)
-        };
-        let spelt = |parts: [Tensor<4>; 3]| {
-            let (mask, factors) = terms(&parts[0].device());
-            plain(parts, mask, factors)
-        };
-        check(&data(size), &own, &spelt);
-    }
-}
-
 #[test]
 fn the_plain_body_brings_the_gradient_of_all_parts_in_one() {
     let own = |parts: [Tensor<4>; 3]| {
@@ -302,9 +284,5 @@ fn any_number_of_threads_gives_the_same_bits() {
         };
         differentiate(&data([3, 4, 2, 70, 70, 24]), &body, &Device::flex())
     };
-    let [one, three] = [1, 3].map(|threads| {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
-        pool.build().unwrap().install(results)
-    });
-    assert_eq!(one, three);
+    same_on_any_threads(results);
 }

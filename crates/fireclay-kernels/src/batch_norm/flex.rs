@@ -6,17 +6,11 @@ mod gradients;
 mod pieces;
 mod values;
 
-use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
-use burn::backend::autodiff::grads::Gradients;
-use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
-use burn::backend::autodiff::{Autodiff, NodeId};
-use burn::backend::flex::FlexTensor;
-use burn::backend::tensor::FloatTensor;
-use burn::backend::{Backend, Dispatch, Flex, backend_extension};
 use burn::tensor::module::BatchNormTrainOutput;
 use burn::tensor::{Tensor, TensorData};
 
 use super::Then;
+use crate::flex::extension::*;
 use crate::operation::pass_on;
 pub(super) use given::normalise;
 

@@ -1,6 +1,6 @@
 use super::*;
-use crate::test::{check, others, wave};
-use burn::tensor::{Device, Tolerance};
+use crate::test::{check_both, others, same_on_any_threads, wave};
+use burn::tensor::{Device, TensorData, Tolerance};
 
 const EPSILON: f64 = 1e-5;
 
@@ -32,7 +32,7 @@ fn plain_relu(
     }
 }
 
-fn given(
+fn plain_given(
     x: Tensor<3>,
     [gamma, beta]: [Tensor<1>; 2],
     [mean, variance]: [Tensor<1>; 2],
@@ -41,77 +41,61 @@ fn given(
     module::batch_norm(x, gamma, beta, mean, variance, epsilon)
 }
 
-fn given_relu(
+fn plain_given_relu(
     x: Tensor<3>,
     scales: [Tensor<1>; 2],
     statistics: [Tensor<1>; 2],
     epsilon: f64,
 ) -> Tensor<3> {
-    relu(given(x, scales, statistics, epsilon))
+    relu(plain_given(x, scales, statistics, epsilon))
 }
 
-fn apply(body: Body, size: [usize; 3]) -> impl Fn([Tensor<2>; 3]) -> Tensor<2> {
-    move |[x, gamma, beta]| {
-        let [gamma, beta] = [gamma, beta].map(|scale| scale.flatten(0, 1));
-        body(x.reshape(size), gamma, beta, EPSILON)
-            .output
-            .flatten(1, 2)
-    }
+/// Maps, and as many vectors of a number for each channel as are missing.
+fn inputs<const N: usize>([images, channels, positions]: [usize; 3]) -> [TensorData; N] {
+    std::array::from_fn(|seed| match seed {
+        0 => wave([images, channels * positions], 3.0, 0),
+        _ => wave([1, channels], 1.0, seed),
+    })
 }
 
 #[test]
-fn both_bodies_agree() {
+fn both_bodies_agree_where_negative_results_are_cut_off_too() {
     for size in SIZES {
-        let [images, channels, positions] = size;
-        let inputs = [
-            wave([images, channels * positions], 3.0, 0),
-            wave([1, channels], 1.0, 1),
-            wave([1, channels], 1.0, 2),
-        ];
-        check(
-            inputs,
-            apply(batch_norm, size),
-            apply(batch_norm_train, size),
+        let call = |body: Body, [x, gamma, beta]: [Tensor<2>; 3]| {
+            let [gamma, beta] = [gamma, beta].map(|scale| scale.flatten(0, 1));
+            let normed = body(x.reshape(size), gamma, beta, EPSILON);
+            normed.output.flatten(1, 2)
+        };
+        check_both(
+            inputs(size),
+            [batch_norm as Body, batch_norm_train],
+            call,
+            1e-5,
+        );
+        check_both(
+            inputs(size),
+            [batch_norm_relu as Body, plain_relu],
+            call,
             1e-5,
         );
     }
 }
 
 #[test]
-fn both_bodies_agree_where_negative_results_are_cut_off() {
-    for size in SIZES {
-        let [images, channels, positions] = size;
-        let inputs = [
-            wave([images, channels * positions], 3.0, 0),
-            wave([1, channels], 1.0, 1),
-            wave([1, channels], 1.0, 2),
-        ];
-        let [found, expected] = [apply(batch_norm_relu, size), apply(plain_relu, size)];
-        check(inputs, found, expected, 1e-5);
-    }
-}
-
-#[test]
 fn both_bodies_agree_on_given_statistics() {
     for size in SIZES {
-        let [images, channels, positions] = size;
-        let inputs = [
-            wave([images, channels * positions], 3.0, 0),
-            wave([1, channels], 1.0, 1),
-            wave([1, channels], 1.0, 2),
-            wave([1, channels], 1.0, 3),
-            wave([1, channels], 1.0, 4),
-        ];
-        let body = |body: Given| {
-            move |[x, scales @ ..]: [Tensor<2>; 5]| {
-                let [gamma, beta, mean, deviation] = scales.map(|scale| scale.flatten(0, 1));
-                let variance = deviation.square();
-                let x = x.reshape(size);
-                body(x, [gamma, beta], [mean, variance], 0.1).flatten(1, 2)
-            }
+        let call = |body: Given, [x, scales @ ..]: [Tensor<2>; 5]| {
+            let [gamma, beta, mean, deviation] = scales.map(|scale| scale.flatten(0, 1));
+            let statistics = [mean, deviation.square()];
+            body(x.reshape(size), [gamma, beta], statistics, 0.1).flatten(1, 2)
         };
-        check(inputs.clone(), body(normalise), body(given), 1e-5);
-        check(inputs, body(normalise_relu), body(given_relu), 1e-5);
+        check_both(inputs(size), [normalise as Given, plain_given], call, 1e-5);
+        check_both(
+            inputs(size),
+            [normalise_relu as Given, plain_given_relu],
+            call,
+            1e-5,
+        );
     }
 }
 
@@ -122,7 +106,7 @@ fn given_statistics_leave_what_others_hold() {
     let held = x.clone();
     let part = x.clone().swap_dims(0, 1).narrow(1, 2, 3);
     let ones = Tensor::<1>::ones([12], &device);
-    let [found, expected] = [normalise_relu as Given, given_relu].map(|body| {
+    let [found, expected] = [normalise_relu as Given, plain_given_relu].map(|body| {
         let ones = || [ones.clone(), ones.clone()];
         [x.clone(), part.clone().swap_dims(0, 1)]
             .map(|x| body(x, ones(), ones(), EPSILON).into_data())
@@ -184,15 +168,13 @@ fn the_statistics_are_burns() {
 
 #[test]
 fn any_layout_is_read_and_any_other_kind_of_number_is_left_to_burn() {
-    let body = |body: Body| {
-        move |[x]: [Tensor<2>; 1]| {
-            let x = x.reshape([6, 9, 5]).swap_dims(0, 1).narrow(1, 1, 4);
-            let ones = Tensor::ones([4], (&x.device(), x.dtype()));
-            body(x, ones.clone(), ones, EPSILON).output.flatten(1, 2)
-        }
+    let call = |body: Body, [x]: [Tensor<2>; 1]| {
+        let x = x.reshape([6, 9, 5]).swap_dims(0, 1).narrow(1, 1, 4);
+        let ones = Tensor::ones([4], (&x.device(), x.dtype()));
+        body(x, ones.clone(), ones, EPSILON).output.flatten(1, 2)
     };
     let x = wave([54, 5], 3.0, 0);
-    check([x], body(batch_norm), body(batch_norm_train), 1e-5);
+    check_both([x], [batch_norm as Body, batch_norm_train], call, 1e-5);
     let body = |body: Body| {
         move |x: Tensor<2>| {
             let [rows, columns] = x.dims();
@@ -212,8 +194,8 @@ fn any_layout_is_read_and_any_other_kind_of_number_is_left_to_burn() {
             body(x, scales, statistics, EPSILON).flatten(1, 2)
         }
     };
-    others(body(normalise), body(given));
-    others(body(normalise_relu), body(given_relu));
+    others(body(normalise), body(plain_given));
+    others(body(normalise_relu), body(plain_given_relu));
 }
 
 #[test]
@@ -222,28 +204,13 @@ fn any_number_of_threads_gives_the_same_bits() {
         let device = Device::flex().autodiff();
         let x = Tensor::<2>::from_data(wave([40, 2700], 3.0, 0), &device).require_grad();
         let ones = Tensor::<1>::ones([300], &device).require_grad();
-        let found = batch_norm(
-            x.clone().reshape([40, 300, 9]),
-            ones.clone(),
-            ones.clone(),
-            EPSILON,
-        );
+        let maps = x.clone().reshape([40, 300, 9]);
+        let found = batch_norm(maps, ones.clone(), ones.clone(), EPSILON);
         let y = found.output;
         let gradients = (y.clone() * y.clone() * y.clone()).sum().backward();
         let x = x.grad(&gradients).unwrap().into_data();
-        let ones = ones.grad(&gradients).unwrap().into_data();
-        [
-            y.into_data(),
-            found.mean.into_data(),
-            found.variance.into_data(),
-            x,
-            ones,
-        ]
+        let rest = [found.mean, found.variance, ones.grad(&gradients).unwrap()];
+        (y.into_data(), x, rest.map(Tensor::into_data))
     };
-    let [one, two, three] = [1, 2, 3].map(|threads| {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
-        pool.build().unwrap().install(gradients)
-    });
-    assert_eq!(one, two);
-    assert_eq!(one, three);
+    same_on_any_threads(gradients);
 }

@@ -1,14 +1,9 @@
 //! One thread copies rows, and adds their gradients up in one buffer, in the order of the indices.
 
-use burn::backend::autodiff::Autodiff;
-use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
-use burn::backend::autodiff::grads::Gradients;
-use burn::backend::autodiff::ops::{Backward, Ops, OpsKind, unary};
-use burn::backend::flex::FlexTensor;
-use burn::backend::tensor::FloatTensor;
-use burn::backend::{Backend, Dispatch, Flex, TensorMetadata, backend_extension};
+use burn::backend::TensorMetadata;
 use burn::tensor::{Int, Tensor};
 
+use crate::flex::extension::*;
 use crate::flex::{contiguous, is_index, tensor, width};
 
 pub(super) fn embedding(table: Tensor<2>, indices: Tensor<2, Int>) -> Tensor<3> {

@@ -39,21 +39,11 @@ impl NullaryFnOnce for Values<'_> {
     #[inline(always)]
     fn call(self) {
         match self.form {
-            Form::Exact => {
-                for (y, &x) in self.y.iter_mut().zip(self.x) {
-                    *y = x * normal(x).0;
-                }
-            }
-            Form::Tanh => {
-                for (y, &x) in self.y.iter_mut().zip(self.x) {
-                    *y = x * sigmoid(TWICE_ROOT * (x + CUBE * x * x * x));
-                }
-            }
-            Form::Logistic => {
-                for (y, &x) in self.y.iter_mut().zip(self.x) {
-                    *y = x * sigmoid(x);
-                }
-            }
+            Form::Exact => update(self.y, self.x, |_, x| x * normal(x).0),
+            Form::Tanh => update(self.y, self.x, |_, x| {
+                x * sigmoid(TWICE_ROOT * (x + CUBE * x * x * x))
+            }),
+            Form::Logistic => update(self.y, self.x, |_, x| x * sigmoid(x)),
         }
     }
 }
@@ -71,25 +61,27 @@ impl NullaryFnOnce for Gradient<'_> {
     #[inline(always)]
     fn call(self) {
         match self.form {
-            Form::Exact => {
-                for (gradient, &x) in self.gradient.iter_mut().zip(self.x) {
-                    let (below, density) = normal(x);
-                    *gradient *= below + x * density;
-                }
-            }
-            Form::Tanh => {
-                for (gradient, &x) in self.gradient.iter_mut().zip(self.x) {
-                    let share = sigmoid(TWICE_ROOT * (x + CUBE * x * x * x));
-                    let inner = TWICE_ROOT * (1.0 + 3.0 * CUBE * x * x);
-                    *gradient *= share + x * inner * share * (1.0 - share);
-                }
-            }
-            Form::Logistic => {
-                for (gradient, &x) in self.gradient.iter_mut().zip(self.x) {
-                    let share = sigmoid(x);
-                    *gradient *= share + x * share * (1.0 - share);
-                }
-            }
+            Form::Exact => update(self.gradient, self.x, |gradient, x| {
+                let (below, density) = normal(x);
+                gradient * (below + x * density)
+            }),
+            Form::Tanh => update(self.gradient, self.x, |gradient, x| {
+                let share = sigmoid(TWICE_ROOT * (x + CUBE * x * x * x));
+                let inner = TWICE_ROOT * (1.0 + 3.0 * CUBE * x * x);
+                gradient * (share + x * inner * share * (1.0 - share))
+            }),
+            Form::Logistic => update(self.gradient, self.x, |gradient, x| {
+                let share = sigmoid(x);
+                gradient * (share + x * share * (1.0 - share))
+            }),
         }
+    }
+}
+
+/// Replaces each number of `y` by what `f` makes of it and of the number of x.
+#[inline(always)]
+fn update(y: &mut [f32], x: &[f32], f: impl Fn(f32, f32) -> f32) {
+    for (y, x) in y.iter_mut().zip(x) {
+        *y = f(*y, *x);
     }
 }

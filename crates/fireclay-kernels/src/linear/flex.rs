@@ -1,15 +1,9 @@
 //! Products without the cleared and copied buffers that Burn writes them to.
 
-use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
-use burn::backend::autodiff::grads::Gradients;
-use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
-use burn::backend::autodiff::{Autodiff, NodeId};
-use burn::backend::flex::FlexTensor;
-use burn::backend::tensor::FloatTensor;
-use burn::backend::{Backend, Dispatch, Flex, backend_extension};
 use burn::tensor::{Shape, Tensor};
 use pulp::NullaryFnOnce;
 
+use crate::flex::extension::*;
 use crate::flex::{Matrix, add_product, contiguous, product, run, tensor, width};
 
 pub(super) fn linear<const D: usize>(
@@ -52,19 +46,7 @@ impl LinearOps for Flex {
 
 impl<C: CheckpointStrategy> LinearOps for Autodiff<Flex, C> {
     fn linear(x: FloatTensor<Self>, weight: FloatTensor<Self>) -> FloatTensor<Self> {
-        let parents = [x.node(), weight.node()];
-        let prepared = LinearBackward.prepare::<C>(parents);
-        match prepared.compute_bound().stateful() {
-            OpsKind::Tracked(mut prepared) => {
-                let kept = Kept::of([&x, &weight], |input| prepared.checkpoint(input));
-                let [x, weight] = [x, weight].map(|tensor| tensor.into_primitive());
-                prepared.finish(kept, forward(x, weight, None))
-            }
-            OpsKind::UnTracked(prepared) => {
-                let [x, weight] = [x, weight].map(|tensor| tensor.into_primitive());
-                prepared.finish(forward(x, weight, None))
-            }
-        }
+        record::<C, 2>([x, weight], |[x, weight]| forward(x, weight, None))
     }
 
     fn affine(
@@ -72,18 +54,25 @@ impl<C: CheckpointStrategy> LinearOps for Autodiff<Flex, C> {
         weight: FloatTensor<Self>,
         bias: FloatTensor<Self>,
     ) -> FloatTensor<Self> {
-        let parents = [x.node(), weight.node(), bias.node()];
-        let prepared = LinearBackward.prepare::<C>(parents);
-        match prepared.compute_bound().stateful() {
-            OpsKind::Tracked(mut prepared) => {
-                let kept = Kept::of([&x, &weight], |input| prepared.checkpoint(input));
-                let [x, weight, bias] = [x, weight, bias].map(|tensor| tensor.into_primitive());
-                prepared.finish(kept, forward(x, weight, Some(bias)))
-            }
-            OpsKind::UnTracked(prepared) => {
-                let [x, weight, bias] = [x, weight, bias].map(|tensor| tensor.into_primitive());
-                prepared.finish(forward(x, weight, Some(bias)))
-            }
+        record::<C, 3>([x, weight, bias], |[x, weight, bias]| {
+            forward(x, weight, Some(bias))
+        })
+    }
+}
+
+/// What `forward` makes of the inputs, of which the first two are kept.
+fn record<C: CheckpointStrategy, const N: usize>(
+    inputs: [FloatTensor<Autodiff<Flex, C>>; N],
+    forward: impl FnOnce([FlexTensor; N]) -> FlexTensor,
+) -> FloatTensor<Autodiff<Flex, C>> {
+    let prepared = LinearBackward.prepare::<C>(inputs.each_ref().map(|input| input.node()));
+    match prepared.compute_bound().stateful() {
+        OpsKind::Tracked(mut prepared) => {
+            let kept = Kept::of([&inputs[0], &inputs[1]], |input| prepared.checkpoint(input));
+            prepared.finish(kept, forward(inputs.map(|input| input.into_primitive())))
+        }
+        OpsKind::UnTracked(prepared) => {
+            prepared.finish(forward(inputs.map(|input| input.into_primitive())))
         }
     }
 }
@@ -106,29 +95,28 @@ fn forward(x: FlexTensor, weight: FlexTensor, bias: Option<FlexTensor>) -> FlexT
 #[derive(Debug)]
 struct LinearBackward;
 
-impl Backward<Flex, 2> for LinearBackward {
+impl<const N: usize> Backward<Flex, N> for LinearBackward {
     type State = Kept;
 
     fn backward(
         self,
-        ops: Ops<Kept, 2>,
+        ops: Ops<Kept, N>,
         gradients: &mut Gradients,
         checkpointer: &mut Checkpointer,
     ) {
-        register(ops, gradients, checkpointer);
-    }
-}
-
-impl Backward<Flex, 3> for LinearBackward {
-    type State = Kept;
-
-    fn backward(
-        self,
-        ops: Ops<Kept, 3>,
-        gradients: &mut Gradients,
-        checkpointer: &mut Checkpointer,
-    ) {
-        register(ops, gradients, checkpointer);
+        let mut read = |input| checkpointer.retrieve_node_output::<FlexTensor>(input);
+        let gradient = contiguous(gradients.consume::<Flex>(&ops.node));
+        let parent = |index| ops.parents.get(index).and_then(Option::as_ref);
+        if let (Some(parent), Some(weight)) = (parent(0), ops.state.weight) {
+            gradients.register::<Flex>(parent.id, of_x(&gradient, read(weight)));
+        }
+        if let (Some(parent), Some(x)) = (parent(1), ops.state.x) {
+            let found = of_weight(&gradient, read(x), ops.state.is_transposed);
+            gradients.register::<Flex>(parent.id, found);
+        }
+        if let Some(parent) = parent(2) {
+            gradients.register::<Flex>(parent.id, of_bias(&gradient));
+        }
     }
 }
 
@@ -152,26 +140,6 @@ impl Kept {
             x: weight.is_tracked().then(|| keep(x)),
             weight: x.is_tracked().then(|| keep(weight)),
         }
-    }
-}
-
-fn register<const N: usize>(
-    ops: Ops<Kept, N>,
-    gradients: &mut Gradients,
-    checkpointer: &mut Checkpointer,
-) {
-    let mut read = |input| checkpointer.retrieve_node_output::<FlexTensor>(input);
-    let gradient = contiguous(gradients.consume::<Flex>(&ops.node));
-    let parent = |index| ops.parents.get(index).and_then(Option::as_ref);
-    if let (Some(parent), Some(weight)) = (parent(0), ops.state.weight) {
-        gradients.register::<Flex>(parent.id, of_x(&gradient, read(weight)));
-    }
-    if let (Some(parent), Some(x)) = (parent(1), ops.state.x) {
-        let found = of_weight(&gradient, read(x), ops.state.is_transposed);
-        gradients.register::<Flex>(parent.id, found);
-    }
-    if let Some(parent) = parent(2) {
-        gradients.register::<Flex>(parent.id, of_bias(&gradient));
     }
 }
 

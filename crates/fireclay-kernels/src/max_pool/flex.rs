@@ -2,17 +2,11 @@
 
 use std::ops::Range;
 
-use burn::backend::autodiff::Autodiff;
-use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
-use burn::backend::autodiff::grads::Gradients;
-use burn::backend::autodiff::ops::{Backward, Ops, OpsKind, unary};
-use burn::backend::flex::FlexTensor;
-use burn::backend::tensor::FloatTensor;
-use burn::backend::{Backend, Dispatch, Flex, backend_extension};
 use burn::tensor::Tensor;
 use burn::tensor::ops::MaxPoolOptions;
 use pulp::NullaryFnOnce;
 
+use crate::flex::extension::*;
 use crate::flex::{PIECE, contiguous, run, tensor};
 
 /// The parts of a map's two axes that windows cover.

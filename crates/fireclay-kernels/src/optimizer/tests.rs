@@ -1,10 +1,9 @@
 //! One body is held against the other, to the bit.
 
 use burn::tensor::{Device, FloatDType, TensorData};
-use rayon::ThreadPoolBuilder;
 
 use super::*;
-use crate::test::{HALVES, close, wave};
+use crate::test::{HALVES, close, same_on_any_threads, wave};
 
 /// One number, less than a piece of work, and several pieces with a rest.
 const LENGTHS: [usize; 3] = [1, 1000, 70_001];
@@ -132,16 +131,11 @@ fn steps_in_half_precision_are_near_those_in_single_precision() {
 
 #[test]
 fn the_number_of_threads_changes_no_bit() {
-    let results = |threads| {
-        let pool = ThreadPoolBuilder::new().num_threads(threads).build();
-        pool.expect("threads").install(|| {
-            let (parameter, averages, gradient) = adam_tensors(70_001);
-            let sum = sum_of_squares(gradient.clone()).into_data();
-            (sum, adam_data(adam(parameter, averages, gradient, ADAMW)))
-        })
-    };
-    let one = results(1);
-    assert!([2, 3, 5].into_iter().all(|threads| results(threads) == one));
+    same_on_any_threads(|| {
+        let (parameter, averages, gradient) = adam_tensors(70_001);
+        let sum = sum_of_squares(gradient.clone()).into_data();
+        (sum, adam_data(adam(parameter, averages, gradient, ADAMW)))
+    });
 }
 
 #[test]

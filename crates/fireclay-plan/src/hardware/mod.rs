@@ -46,7 +46,7 @@ pub struct Hardware {
     pub bandwidth: f64,
     /// Floating point operations a second.
     pub peak: Peak,
-    /// At the most.
+    /// Watts, at most.
     pub watts: Option<f64>,
     /// Dollars an hour.
     pub price: Option<f64>,
@@ -237,14 +237,14 @@ impl Hardware {
         }
     }
 
-    /// Of a step on one device.
+    /// Seconds of a step on one device.
     fn seconds(&self, estimate: &Estimate, grounds: Grounds) -> f64 {
         let peak = self.peak.of(estimate.precision);
         let compute = estimate.flops.training_per_step / (peak * grounds.utilisation);
         compute.max(estimate.traffic_per_step as f64 / self.bandwidth)
     }
 
-    /// Of a step that many share.
+    /// Seconds of a step that many devices share.
     fn seconds_shared(&self, estimate: &Estimate, grounds: Grounds, parts: Sharding) -> f64 {
         let peak = match parts.is_whole() {
             true => self.peak.of(estimate.precision),

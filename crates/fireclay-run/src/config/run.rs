@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use fireclay_config::{ConfigError, Document, Problem};
 use fireclay_models::LoraConfig;
-use fireclay_train::Plan;
+use fireclay_train::TrainerConfig;
 use fireclay_train::config::{
     BatchSize, CheckpointConfig, EarlyStoppingConfig, EvalConfig, LoggingConfig, TrainConfig,
 };
@@ -56,7 +56,7 @@ pub struct RunConfig {
     pub logging: LoggingConfig,
 }
 
-impl From<&RunConfig> for Plan {
+impl From<&RunConfig> for TrainerConfig {
     fn from(config: &RunConfig) -> Self {
         Self {
             seed: config.seed,

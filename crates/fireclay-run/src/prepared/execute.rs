@@ -8,7 +8,7 @@ use burn::module::Module;
 use fireclay_models::{ModelDescription, weights};
 use fireclay_train::observer::Observer;
 use fireclay_train::run_folder::{RunFolder, write_whole};
-use fireclay_train::{Finished, Plan, StopReason, Trainer};
+use fireclay_train::{Finished, StopReason, Trainer};
 use serde_json::json;
 
 use super::{Hooks, Outcome, Prepared, batch_size, shards};
@@ -218,7 +218,7 @@ impl<W: Workload> WithObjective<Model<W>, Batch<W>> for Training<'_, W> {
     type Output = Result<Finished<Model<W>>, RunError>;
 
     fn with<O: Objective<Model<W>, Batch = Batch<W>>>(self, objective: O) -> Self::Output {
-        let (config, plan) = (self.config, Plan::from(self.config));
+        let config = self.config;
         let data = json!({
             "config": config.data,
             "tokenizer": config.tokenizer,
@@ -226,15 +226,21 @@ impl<W: Workload> WithObjective<Model<W>, Batch<W>> for Training<'_, W> {
         });
         let [train, valid, _] = self.splits;
         let module = objective.wrap(self.begun.model);
-        let trainer = Trainer::new(module, train, valid, plan, self.device.device.clone())
-            .rates(self.begun.rates)
-            .part("model", json!(config.model))
-            .part("task", json!(config.task))
-            .part("data", data)
-            .observer(Box::new(self.hooks.observers))
-            .interrupter(self.hooks.interrupter)
-            .profile(self.hooks.profile)
-            .scorer(objective.scorer());
+        let trainer = Trainer::new(
+            module,
+            train,
+            valid,
+            config.into(),
+            self.device.device.clone(),
+        )
+        .rates(self.begun.rates)
+        .part("model", json!(config.model))
+        .part("task", json!(config.task))
+        .part("data", data)
+        .observer(Box::new(self.hooks.observers))
+        .interrupter(self.hooks.interrupter)
+        .profile(self.hooks.profile)
+        .scorer(objective.scorer());
         let trainer = match self.begun.adapters {
             Some(adapters) => trainer
                 .part("lora", json!(adapters.lora))

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use fireclay_data::batch_count;
 use fireclay_models::pretrained::weights_file;
-use fireclay_train::Plan;
+use fireclay_train::TrainerConfig;
 
 use super::shards;
 use crate::config::{BatchSize, FamilyFacts, RunConfig};
@@ -134,7 +134,7 @@ fn total_steps(config: &RunConfig, data: &RunData) -> u64 {
         batch_size(config, data),
         config.train.drop_last,
     );
-    Plan::from(config).total_steps(batches)
+    TrainerConfig::from(config).total_steps(batches)
 }
 
 /// The samples of a batch, or its groups of them.

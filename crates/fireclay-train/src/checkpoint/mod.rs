@@ -11,6 +11,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::run_folder::FolderError;
+
 /// The format that this version writes and reads.
 pub const FORMAT: &str = "fireclay-checkpoint/1";
 
@@ -57,15 +59,8 @@ pub struct Member {
 #[derive(Debug, thiserror::Error)]
 pub enum CheckpointError {
     /// A file could not be read or written.
-    #[error("cannot {action} {}: {source}", path.display())]
-    Io {
-        /// What was being done.
-        action: &'static str,
-        /// The path it was done to.
-        path: PathBuf,
-        /// The system's reason.
-        source: std::io::Error,
-    },
+    #[error(transparent)]
+    Folder(#[from] FolderError),
     /// The checkpoint is not what its manifest says.
     #[error("the checkpoint {} is damaged: {reason}", path.display())]
     Damaged {

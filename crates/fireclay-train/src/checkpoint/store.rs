@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 
 use super::{Checkpoint, CheckpointError, FORMAT, Fingerprints, Manifest, Member};
 use crate::files::{self, Output};
+use crate::run_folder::{FolderError, io};
 
 const MANIFEST: &str = "manifest.json";
 
@@ -51,7 +52,7 @@ impl Store {
             // Best effort: what stays is hidden, and the next save of this step removes it.
             let _ = files::remove_folder(&aside);
         }
-        written
+        Ok(written?)
     }
 
     /// The steps of all checkpoints, whole or not, from the oldest.
@@ -149,7 +150,7 @@ impl Store {
     }
 
     /// Puts a written folder in its place, where a damaged one of the same step may stand.
-    fn publish(&self, aside: &Path, step: u64) -> Result<(), CheckpointError> {
+    fn publish(&self, aside: &Path, step: u64) -> Result<(), FolderError> {
         let path = self.path(step);
         let old = self.folder.join(format!(".removing-{step:08}"));
         remove(&old)?;
@@ -171,7 +172,7 @@ fn write_all(
     step: u64,
     fingerprints: &Fingerprints,
     members: &[(&str, Vec<u8>)],
-) -> Result<(), CheckpointError> {
+) -> Result<(), FolderError> {
     for (name, bytes) in members {
         write(&folder.join(name), bytes)?;
     }
@@ -190,18 +191,18 @@ fn write_all(
     sync_folder(folder)
 }
 
-fn write(path: &Path, bytes: &[u8]) -> Result<(), CheckpointError> {
+fn write(path: &Path, bytes: &[u8]) -> Result<(), FolderError> {
     let mut file = Output::create(path).map_err(|e| io("create", path, e))?;
     file.write_all(bytes)
         .and_then(|()| file.sync())
         .map_err(|e| io("write", path, e))
 }
 
-fn sync_folder(path: &Path) -> Result<(), CheckpointError> {
+fn sync_folder(path: &Path) -> Result<(), FolderError> {
     files::sync_folder(path).map_err(|e| io("sync", path, e))
 }
 
-fn remove(path: &Path) -> Result<(), CheckpointError> {
+fn remove(path: &Path) -> Result<(), FolderError> {
     match files::remove_folder(path) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
             Err(io("remove", path, error))
@@ -216,14 +217,6 @@ fn describe(bytes: &[u8]) -> Member {
     Member {
         bytes: bytes.len() as u64,
         sha256,
-    }
-}
-
-fn io(action: &'static str, path: &Path, source: std::io::Error) -> CheckpointError {
-    CheckpointError::Io {
-        action,
-        path: path.to_path_buf(),
-        source,
     }
 }
 

@@ -98,32 +98,28 @@ impl TrainConfig {
         if self.epochs.is_none() && self.max_steps.is_none() {
             problems.add("", "needs `epochs` or `max_steps`: how long to train");
         }
-        problems.at_least_one("epochs", self.epochs);
-        problems.at_least_one("max_steps", self.max_steps);
-        let accumulation = self.gradient_accumulation_steps as u64;
-        problems.at_least_one("gradient_accumulation_steps", Some(accumulation));
-        if let Some(norm) = self.max_grad_norm.filter(|norm| *norm <= 0.0) {
-            problems.add("max_grad_norm", format!("must be above 0, but is {norm}"));
+        let accumulation = self.gradient_accumulation_steps;
+        problems
+            .at_least_one("epochs", self.epochs)
+            .at_least_one("max_steps", self.max_steps)
+            .at_least_one("gradient_accumulation_steps", Some(accumulation as u64));
+        if let Some(norm) = self.max_grad_norm {
+            problems.check("max_grad_norm", norm > 0.0, "above 0", norm);
         }
-        let is_outside = |decay: &f64| !(*decay > 0.0 && *decay < 1.0);
-        if let Some(decay) = self.ema_decay.filter(is_outside) {
-            let message = format!("must be between 0 and 1, but is {decay}");
-            problems.add("ema_decay", message);
+        if let Some(decay) = self.ema_decay {
+            let ok = decay > 0.0 && decay < 1.0;
+            problems.check("ema_decay", ok, "between 0 and 1", decay);
         }
-        let is_outside = |decay: &f64| !(*decay > 0.0 && *decay <= 1.0);
-        if let Some(decay) = self.layer_decay.filter(is_outside) {
-            let message = format!("must be above 0 and at most 1, but is {decay}");
-            problems.add("layer_decay", message);
+        if let Some(decay) = self.layer_decay {
+            problems.factor("layer_decay", decay);
         }
         if self.loader_threads.is_some_and(|threads| threads > 256) {
             problems.add("loader_threads", "must be at most 256");
         }
-        if let CpuShards::Count(count) = self.cpu_shards
-            && count.get() > 256
-        {
+        if matches!(self.cpu_shards, CpuShards::Count(count) if count.get() > 256) {
             problems.add("cpu_shards", "must be at most 256");
         }
-        if self.batch_size == BatchSize::Full && self.gradient_accumulation_steps > 1 {
+        if self.batch_size == BatchSize::Full && accumulation > 1 {
             let message = "must be 1 with batch_size = \"full\": there is one batch in an epoch";
             problems.add("gradient_accumulation_steps", message);
         }
@@ -197,15 +193,11 @@ impl Default for EarlyStoppingConfig {
 impl EarlyStoppingConfig {
     /// Every impossible value, as (key, message).
     pub fn validate(&self) -> Vec<(String, String)> {
-        let mut problems = Problems::default();
-        problems.at_least_one("patience", Some(self.patience));
-        if self.min_delta < 0.0 {
-            problems.add(
-                "min_delta",
-                format!("must be 0 or more, but is {}", self.min_delta),
-            );
-        }
-        problems.0
+        let is_delta = self.min_delta >= 0.0;
+        Problems::default()
+            .at_least_one("patience", Some(self.patience))
+            .check("min_delta", is_delta, "0 or more", self.min_delta)
+            .found()
     }
 }
 
@@ -266,9 +258,9 @@ impl Default for LoggingConfig {
 impl LoggingConfig {
     /// Every impossible value, as (key, message).
     pub fn validate(&self) -> Vec<(String, String)> {
-        let mut problems = Problems::default();
-        problems.at_least_one("every_steps", Some(self.every_steps));
-        problems.0
+        Problems::default()
+            .at_least_one("every_steps", Some(self.every_steps))
+            .found()
     }
 }
 

@@ -1,14 +1,14 @@
 //! Adafactor.
 
-use burn::module::Module;
-use burn::optim::{ModuleOptimizer, Optimizer};
-use burn::tensor::{Device, Tensor};
+use burn::optim::ModuleOptimizer;
+use burn::tensor::Tensor;
+use fireclay_config::{Invalid, Problems};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::groups::with_decay;
-use super::state::optimizer_state;
-use crate::checks::Problems;
+use super::UpdateRule;
+use super::groups::Groups;
+use super::state::{Slot, optimizer_state, shrunk};
 
 /// Adafactor: the second moment of a matrix is kept as one value for each row and each column, and
 /// the step is relative to the size of the weights. No first moment is kept.
@@ -53,9 +53,12 @@ impl Default for AdafactorConfig {
     }
 }
 
-impl AdafactorConfig {
-    /// Values that cannot be used, as (key, message).
-    pub fn validate(&self) -> Vec<(String, String)> {
+impl UpdateRule for AdafactorConfig {
+    fn learning_rate(&self) -> f64 {
+        self.learning_rate
+    }
+
+    fn validate(&self) -> Invalid {
         let (least, smallest) = self.epsilons;
         // Below this `f32` holds no number, and the factors of a zero gradient divide 0 by 0.
         let epsilons = [least, smallest]
@@ -75,25 +78,31 @@ impl AdafactorConfig {
             .found()
     }
 
-    /// Builds the optimizer with its parameter groups.
-    pub fn init<M: Module>(&self, model: &M) -> ModuleOptimizer {
-        let rule = |weight_decay| {
-            Adafactor(Self {
-                weight_decay,
-                ..self.clone()
-            })
+    fn init(&self, groups: &Groups) -> ModuleOptimizer {
+        groups.optimizer(self.decay_all, self.weight_decay, |weight_decay| Self {
+            weight_decay,
+            ..self.clone()
+        })
+    }
+
+    fn slots(&self, _: bool) -> usize {
+        1
+    }
+
+    fn state(&self, shape: &[usize], _: bool) -> u64 {
+        let numbers = shape.iter().product::<usize>();
+        let kept = match shape {
+            // One for each row and one for each column.
+            [.., rows, columns] => numbers / columns + numbers / rows,
+            _ => numbers,
         };
-        with_decay(model, self.decay_all, rule(self.weight_decay), rule(0.0))
+        kept as u64
     }
 }
 
-/// The update rule of [`AdafactorConfig`] for one parameter.
-#[derive(Clone, Debug)]
-pub struct Adafactor(AdafactorConfig);
-
 optimizer_state! {
-    /// State of [`Adafactor`].
-    AdafactorState {
+    /// State of [`AdafactorConfig`].
+    AdafactorState of AdafactorConfig {
         /// Averaged square of the gradient: one value a row (`[.., rows, 1]`), or, for a parameter
         /// of rank 0 or 1, one for each of its values.
         rows,
@@ -102,65 +111,50 @@ optimizer_state! {
     }
 }
 
-impl Optimizer for Adafactor {
-    type State<const D: usize> = AdafactorState<D>;
+impl AdafactorConfig {
+    /// The gradient over the root of its averaged square.
+    fn normalised<const D: usize>(
+        &self,
+        grad: Tensor<D>,
+        state: &mut AdafactorState<D>,
+    ) -> Tensor<D> {
+        let new = (state.step as f64).powf(-self.decay_rate);
+        let average = |slot: &mut Slot<D>, now: Tensor<D>| {
+            let past = slot.take_or_zeros(&now).mul_scalar(1.0 - new);
+            let average = past + now.mul_scalar(new);
+            *slot = average.clone().into();
+            average
+        };
+        let square = grad.clone().square().add_scalar(self.epsilons.0);
+        if D < 2 {
+            return grad / average(&mut state.rows, square).sqrt();
+        }
+        let rows = average(&mut state.rows, square.clone().mean_dim(D - 1));
+        let columns = average(&mut state.columns, square.mean_dim(D - 2));
+        // Dividing twice keeps the product of two small factors out of the subnormal numbers.
+        let share = rows.clone() / rows.mean_dim(D - 2);
+        grad / share.sqrt() / columns.sqrt()
+    }
 
-    fn step<const D: usize>(
+    fn update<const D: usize>(
         &self,
         lr: f64,
         tensor: Tensor<D>,
         grad: Tensor<D>,
-        state: Option<AdafactorState<D>>,
-    ) -> (Tensor<D>, Option<AdafactorState<D>>) {
-        let config = &self.0;
-        let state = state.unwrap_or_default();
-        let step = state.step + 1;
-        let new = (step as f64).powf(-config.decay_rate);
-        let average =
-            |past: Tensor<D>, now: Tensor<D>| past.mul_scalar(1.0 - new) + now.mul_scalar(new);
-
-        let square = grad.clone().square().add_scalar(config.epsilons.0);
-        let (update, state) = if D < 2 {
-            let all = average(state.rows.or_zeros(&grad), square);
-            let state = AdafactorState {
-                step,
-                rows: all.clone().into(),
-                ..Default::default()
-            };
-            (grad / all.sqrt(), state)
-        } else {
-            let (now_rows, now_columns) = (square.clone().mean_dim(D - 1), square.mean_dim(D - 2));
-            let rows = average(state.rows.or_zeros(&now_rows), now_rows);
-            let columns = average(state.columns.or_zeros(&now_columns), now_columns);
-            let state = AdafactorState {
-                step,
-                rows: rows.clone().into(),
-                columns: columns.clone().into(),
-            };
-            // Dividing twice keeps the product of two small factors out of the subnormal numbers.
-            let share = rows.clone() / rows.mean_dim(D - 2);
-            (grad / share.sqrt() / columns.sqrt(), state)
-        };
-
-        let excess = root_mean_square(update.clone()).div_scalar(config.clip_threshold);
+        state: &mut AdafactorState<D>,
+    ) -> Tensor<D> {
+        let update = self.normalised(grad, state);
+        let excess = root_mean_square(update.clone()).div_scalar(self.clip_threshold);
         let mut update = update / excess.clamp_min(1.0).unsqueeze();
-        if config.scale_parameter {
-            let size = root_mean_square(tensor.clone()).clamp_min(config.epsilons.1);
+        if self.scale_parameter {
+            let size = root_mean_square(tensor.clone()).clamp_min(self.epsilons.1);
             update = update * size.unsqueeze();
         }
-        let rate = match config.relative_step {
-            true => lr.min((step as f64).powf(-0.5)),
+        let rate = match self.relative_step {
+            true => lr.min((state.step as f64).powf(-0.5)),
             false => lr,
         };
-        let tensor = match config.weight_decay {
-            0.0 => tensor,
-            decay => tensor.mul_scalar(1.0 - lr * decay),
-        };
-        (tensor - update.mul_scalar(rate), Some(state))
-    }
-
-    fn to_device<const D: usize>(state: AdafactorState<D>, device: &Device) -> AdafactorState<D> {
-        state.moved_to(device)
+        shrunk(tensor, lr * self.weight_decay) - update.mul_scalar(rate)
     }
 }
 

@@ -1,14 +1,14 @@
 //! Adagrad.
 
-use burn::module::Module;
-use burn::optim::{ModuleOptimizer, Optimizer};
-use burn::tensor::{Device, Tensor};
+use burn::optim::ModuleOptimizer;
+use burn::tensor::Tensor;
+use fireclay_config::{Invalid, Problems};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::groups::with_decay;
+use super::UpdateRule;
+use super::groups::Groups;
 use super::state::optimizer_state;
-use crate::checks::Problems;
 
 /// Adagrad as `torch.optim.Adagrad`: each step is divided by the root of the sum of all squared
 /// gradients so far.
@@ -48,9 +48,12 @@ impl Default for AdagradConfig {
     }
 }
 
-impl AdagradConfig {
-    /// Values that cannot be used, as (key, message).
-    pub fn validate(&self) -> Vec<(String, String)> {
+impl UpdateRule for AdagradConfig {
+    fn learning_rate(&self) -> f64 {
+        self.learning_rate
+    }
+
+    fn validate(&self) -> Invalid {
         Problems::default()
             .positive("learning_rate", self.learning_rate)
             .not_negative("learning_rate_decay", self.learning_rate_decay)
@@ -60,66 +63,45 @@ impl AdagradConfig {
             .found()
     }
 
-    /// Builds the optimizer with its parameter groups.
-    pub fn init<M: Module>(&self, model: &M) -> ModuleOptimizer {
-        let rule = |weight_decay| Adagrad {
-            learning_rate_decay: self.learning_rate_decay,
-            initial_accumulator: self.initial_accumulator,
-            epsilon: self.epsilon,
+    fn init(&self, groups: &Groups) -> ModuleOptimizer {
+        groups.optimizer(self.decay_all, self.weight_decay, |weight_decay| Self {
             weight_decay,
-        };
-        with_decay(model, self.decay_all, rule(self.weight_decay), rule(0.0))
+            ..self.clone()
+        })
+    }
+
+    fn slots(&self, _: bool) -> usize {
+        1
     }
 }
 
-/// The update rule of [`AdagradConfig`] for one parameter.
-#[derive(Clone, Debug)]
-pub struct Adagrad {
-    learning_rate_decay: f64,
-    initial_accumulator: f64,
-    epsilon: f64,
-    weight_decay: f64,
-}
-
 optimizer_state! {
-    /// State of [`Adagrad`].
-    AdagradState {
+    /// State of [`AdagradConfig`].
+    AdagradState of AdagradConfig {
         /// Sum of the squared gradients.
         sum,
     }
 }
 
-impl Optimizer for Adagrad {
-    type State<const D: usize> = AdagradState<D>;
-
-    fn step<const D: usize>(
+impl AdagradConfig {
+    fn update<const D: usize>(
         &self,
         lr: f64,
         tensor: Tensor<D>,
         grad: Tensor<D>,
-        state: Option<AdagradState<D>>,
-    ) -> (Tensor<D>, Option<AdagradState<D>>) {
+        state: &mut AdagradState<D>,
+    ) -> Tensor<D> {
         let grad = match self.weight_decay {
             0.0 => grad,
             decay => grad + tensor.clone().mul_scalar(decay),
         };
-        let state = state.unwrap_or_default();
-        let past = state
-            .sum
-            .on(&grad.device())
-            .unwrap_or_else(|| grad.full_like(self.initial_accumulator));
+        let past = state.sum.take_on(&grad.device());
+        let past = past.unwrap_or_else(|| grad.full_like(self.initial_accumulator));
         let sum = past + grad.clone().square();
+        state.sum = sum.clone().into();
 
-        let lr = lr / (1.0 + state.step as f64 * self.learning_rate_decay);
-        let direction = grad / sum.clone().sqrt().add_scalar(self.epsilon);
-        let state = AdagradState {
-            step: state.step + 1,
-            sum: sum.into(),
-        };
-        (tensor - direction.mul_scalar(lr), Some(state))
-    }
-
-    fn to_device<const D: usize>(state: AdagradState<D>, device: &Device) -> AdagradState<D> {
-        state.moved_to(device)
+        let lr = lr / (1.0 + (state.step - 1) as f64 * self.learning_rate_decay);
+        let direction = grad / sum.sqrt().add_scalar(self.epsilon);
+        tensor - direction.mul_scalar(lr)
     }
 }

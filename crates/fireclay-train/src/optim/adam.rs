@@ -1,15 +1,15 @@
 //! Adam, and the rule that AdamW shares.
 
-use burn::module::Module;
-use burn::optim::{ModuleOptimizer, Optimizer};
-use burn::tensor::{Device, Tensor};
+use burn::optim::ModuleOptimizer;
+use burn::tensor::Tensor;
+use fireclay_config::{Invalid, Problems};
 use fireclay_kernels::{AdamStep, adam};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::groups::with_decay;
+use super::UpdateRule;
+use super::groups::Groups;
 use super::state::{Slot, optimizer_state};
-use crate::checks::Problems;
 
 /// Adam as `torch.optim.Adam`: weight decay is added to the gradient.
 ///
@@ -47,9 +47,12 @@ impl Default for AdamConfig {
     }
 }
 
-impl AdamConfig {
-    /// Values that cannot be used, as (key, message).
-    pub fn validate(&self) -> Vec<(String, String)> {
+impl UpdateRule for AdamConfig {
+    fn learning_rate(&self) -> f64 {
+        self.learning_rate
+    }
+
+    fn validate(&self) -> Invalid {
         Problems::default()
             .positive("learning_rate", self.learning_rate)
             .betas("betas", self.betas)
@@ -58,17 +61,19 @@ impl AdamConfig {
             .found()
     }
 
-    /// Builds the optimizer with its parameter groups.
-    pub fn init<M: Module>(&self, model: &M) -> ModuleOptimizer {
-        let rule = |weight_decay| Adam {
+    fn init(&self, groups: &Groups) -> ModuleOptimizer {
+        groups.optimizer(self.decay_all, self.weight_decay, |weight_decay| Adam {
             betas: self.betas,
             epsilon: self.epsilon,
             weight_decay,
             decoupled: false,
             amsgrad: self.amsgrad,
             rate: 1.0,
-        };
-        with_decay(model, self.decay_all, rule(self.weight_decay), rule(0.0))
+        })
+    }
+
+    fn slots(&self, _: bool) -> usize {
+        2 + usize::from(self.amsgrad)
     }
 }
 
@@ -87,7 +92,7 @@ pub struct Adam {
 
 optimizer_state! {
     /// State of [`Adam`].
-    AdamState {
+    AdamState of Adam {
         /// Average of the gradient.
         first_moment,
         /// Average of its square.
@@ -118,41 +123,29 @@ impl Adam {
     }
 }
 
-impl Optimizer for Adam {
-    type State<const D: usize> = AdamState<D>;
-
-    fn step<const D: usize>(
+impl Adam {
+    fn update<const D: usize>(
         &self,
         lr: f64,
         tensor: Tensor<D>,
         grad: Tensor<D>,
-        state: Option<AdamState<D>>,
-    ) -> (Tensor<D>, Option<AdamState<D>>) {
-        let state = state.unwrap_or_default();
-        let step = state.step + 1;
-        let numbers = self.numbers(lr * self.rate, step);
-        let averages = [state.first_moment, state.second_moment].map(|slot| slot.or_zeros(&grad));
-        let (tensor, [first, second], largest) = match self.amsgrad {
-            true => {
-                let largest = state.largest_second_moment.or_zeros(&grad);
-                amsgrad(tensor, averages, largest, grad, numbers)
-            }
-            false => {
-                let (tensor, averages) = adam(tensor, averages, grad, numbers);
-                (tensor, averages, Slot::Empty)
-            }
+        state: &mut AdamState<D>,
+    ) -> Tensor<D> {
+        let numbers = self.numbers(lr * self.rate, state.step);
+        let averages = [&mut state.first_moment, &mut state.second_moment]
+            .map(|slot| slot.take_or_zeros(&grad));
+        let (tensor, [first, second]) = match self.amsgrad {
+            true => amsgrad(
+                tensor,
+                averages,
+                &mut state.largest_second_moment,
+                grad,
+                numbers,
+            ),
+            false => adam(tensor, averages, grad, numbers),
         };
-        let state = AdamState {
-            step,
-            first_moment: first.into(),
-            second_moment: second.into(),
-            largest_second_moment: largest,
-        };
-        (tensor, Some(state))
-    }
-
-    fn to_device<const D: usize>(state: AdamState<D>, device: &Device) -> AdamState<D> {
-        state.moved_to(device)
+        (state.first_moment, state.second_moment) = (first.into(), second.into());
+        tensor
     }
 }
 
@@ -160,16 +153,18 @@ impl Optimizer for Adam {
 fn amsgrad<const D: usize>(
     tensor: Tensor<D>,
     [first, second]: [Tensor<D>; 2],
-    largest: Tensor<D>,
+    largest: &mut Slot<D>,
     grad: Tensor<D>,
     step: AdamStep,
-) -> (Tensor<D>, [Tensor<D>; 2], Slot<D>) {
+) -> (Tensor<D>, [Tensor<D>; 2]) {
     let (beta_1, beta_2) = step.betas;
+    let past = largest.take_or_zeros(&grad);
     let grad = grad + tensor.clone().mul_scalar(step.penalty);
     let first = first.mul_scalar(beta_1) + grad.clone().mul_scalar(1.0 - beta_1);
     let second = second.mul_scalar(beta_2) + grad.square().mul_scalar(1.0 - beta_2);
-    let largest = largest.max_pair(second.clone());
-    let direction = first.clone() / largest.clone().sqrt().add_scalar(step.epsilon);
+    let root = past.max_pair(second.clone());
+    *largest = root.clone().into();
+    let direction = first.clone() / root.sqrt().add_scalar(step.epsilon);
     let tensor = tensor.mul_scalar(step.shrink) - direction.mul_scalar(step.size);
-    (tensor, [first, second], largest.into())
+    (tensor, [first, second])
 }

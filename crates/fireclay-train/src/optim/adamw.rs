@@ -1,13 +1,13 @@
 //! AdamW.
 
-use burn::module::Module;
 use burn::optim::ModuleOptimizer;
+use fireclay_config::{Invalid, Problems};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::UpdateRule;
 use super::adam::Adam;
-use super::groups::with_decay;
-use crate::checks::Problems;
+use super::groups::Groups;
 
 /// Adam with decoupled weight decay, as `torch.optim.AdamW`: the parameter shrinks by
 /// `1 − learning_rate · weight_decay` before each step.
@@ -45,9 +45,12 @@ impl Default for AdamWConfig {
     }
 }
 
-impl AdamWConfig {
-    /// Values that cannot be used, as (key, message).
-    pub fn validate(&self) -> Vec<(String, String)> {
+impl UpdateRule for AdamWConfig {
+    fn learning_rate(&self) -> f64 {
+        self.learning_rate
+    }
+
+    fn validate(&self) -> Invalid {
         Problems::default()
             .positive("learning_rate", self.learning_rate)
             .betas("betas", self.betas)
@@ -56,16 +59,18 @@ impl AdamWConfig {
             .found()
     }
 
-    /// Builds the optimizer with its parameter groups.
-    pub fn init<M: Module>(&self, model: &M) -> ModuleOptimizer {
-        let rule = |weight_decay| Adam {
+    fn init(&self, groups: &Groups) -> ModuleOptimizer {
+        groups.optimizer(self.decay_all, self.weight_decay, |weight_decay| Adam {
             betas: self.betas,
             epsilon: self.epsilon,
             weight_decay,
             decoupled: true,
             amsgrad: self.amsgrad,
             rate: 1.0,
-        };
-        with_decay(model, self.decay_all, rule(self.weight_decay), rule(0.0))
+        })
+    }
+
+    fn slots(&self, _: bool) -> usize {
+        2 + usize::from(self.amsgrad)
     }
 }

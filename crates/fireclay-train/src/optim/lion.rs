@@ -1,14 +1,14 @@
 //! Lion.
 
-use burn::module::Module;
-use burn::optim::{ModuleOptimizer, Optimizer};
-use burn::tensor::{Device, Tensor};
+use burn::optim::ModuleOptimizer;
+use burn::tensor::Tensor;
+use fireclay_config::{Invalid, Problems};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::groups::with_decay;
-use super::state::optimizer_state;
-use crate::checks::Problems;
+use super::UpdateRule;
+use super::groups::Groups;
+use super::state::{optimizer_state, shrunk};
 
 /// Lion: every weight moves by the learning rate, in the direction of the sign of a momentum.
 ///
@@ -39,9 +39,12 @@ impl Default for LionConfig {
     }
 }
 
-impl LionConfig {
-    /// Values that cannot be used, as (key, message).
-    pub fn validate(&self) -> Vec<(String, String)> {
+impl UpdateRule for LionConfig {
+    fn learning_rate(&self) -> f64 {
+        self.learning_rate
+    }
+
+    fn validate(&self) -> Invalid {
         Problems::default()
             .positive("learning_rate", self.learning_rate)
             .betas("betas", self.betas)
@@ -49,59 +52,38 @@ impl LionConfig {
             .found()
     }
 
-    /// Builds the optimizer with its parameter groups.
-    pub fn init<M: Module>(&self, model: &M) -> ModuleOptimizer {
-        let rule = |weight_decay| Lion {
-            betas: self.betas,
+    fn init(&self, groups: &Groups) -> ModuleOptimizer {
+        groups.optimizer(self.decay_all, self.weight_decay, |weight_decay| Self {
             weight_decay,
-        };
-        with_decay(model, self.decay_all, rule(self.weight_decay), rule(0.0))
+            ..self.clone()
+        })
+    }
+
+    fn slots(&self, _: bool) -> usize {
+        1
     }
 }
 
-/// The update rule of [`LionConfig`] for one parameter.
-#[derive(Clone, Debug)]
-pub struct Lion {
-    betas: (f64, f64),
-    weight_decay: f64,
-}
-
 optimizer_state! {
-    /// State of [`Lion`].
-    LionState {
+    /// State of [`LionConfig`].
+    LionState of LionConfig {
         /// Average of the gradient.
         momentum,
     }
 }
 
-impl Optimizer for Lion {
-    type State<const D: usize> = LionState<D>;
-
-    fn step<const D: usize>(
+impl LionConfig {
+    fn update<const D: usize>(
         &self,
         lr: f64,
         tensor: Tensor<D>,
         grad: Tensor<D>,
-        state: Option<LionState<D>>,
-    ) -> (Tensor<D>, Option<LionState<D>>) {
-        let state = state.unwrap_or_default();
-        let past = state.momentum.or_zeros(&grad);
+        state: &mut LionState<D>,
+    ) -> Tensor<D> {
+        let past = state.momentum.take_or_zeros(&grad);
         let (now, keep) = self.betas;
         let direction = past.clone().mul_scalar(now) + grad.clone().mul_scalar(1.0 - now);
-        let momentum = past.mul_scalar(keep) + grad.mul_scalar(1.0 - keep);
-
-        let tensor = match self.weight_decay {
-            0.0 => tensor,
-            decay => tensor.mul_scalar(1.0 - lr * decay),
-        };
-        let state = LionState {
-            step: state.step + 1,
-            momentum: momentum.into(),
-        };
-        (tensor - direction.sign().mul_scalar(lr), Some(state))
-    }
-
-    fn to_device<const D: usize>(state: LionState<D>, device: &Device) -> LionState<D> {
-        state.moved_to(device)
+        state.momentum = (past.mul_scalar(keep) + grad.mul_scalar(1.0 - keep)).into();
+        shrunk(tensor, lr * self.weight_decay) - direction.sign().mul_scalar(lr)
     }
 }

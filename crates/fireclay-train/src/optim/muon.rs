@@ -1,15 +1,16 @@
 //! Muon.
 
-use burn::module::{Module, ParamGroup};
-use burn::optim::{ModuleOptimizer, Optimizer};
-use burn::tensor::{Device, Tensor};
+use burn::module::ParamGroup;
+use burn::optim::ModuleOptimizer;
+use burn::tensor::Tensor;
+use fireclay_config::{Invalid, Problems};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::UpdateRule;
 use super::adam::Adam;
-use super::groups::hidden_weights;
-use super::state::optimizer_state;
-use crate::checks::Problems;
+use super::groups::Groups;
+use super::state::{optimizer_state, shrunk};
 
 /// Muon: the momentum of each hidden matrix is replaced by the nearest orthogonal matrix, found by
 /// a Newton–Schulz iteration; biases, norms, embeddings and the output head take AdamW.
@@ -91,9 +92,12 @@ impl Default for MuonAdamWConfig {
     }
 }
 
-impl MuonConfig {
-    /// Values that cannot be used, as (key, message).
-    pub fn validate(&self) -> Vec<(String, String)> {
+impl UpdateRule for MuonConfig {
+    fn learning_rate(&self) -> f64 {
+        self.learning_rate
+    }
+
+    fn validate(&self) -> Invalid {
         Problems::default()
             .positive("learning_rate", self.learning_rate)
             .below_one("momentum", self.momentum)
@@ -106,65 +110,47 @@ impl MuonConfig {
             .found()
     }
 
-    /// Builds the optimizer with its parameter groups.
-    pub fn init<M: Module>(&self, model: &M) -> ModuleOptimizer {
-        let adamw = |weight_decay| Adam {
+    fn init(&self, groups: &Groups) -> ModuleOptimizer {
+        let hidden = ParamGroup::from_ids(groups.hidden().to_vec());
+        let rest = groups.optimizer(false, self.adamw.weight_decay, |weight_decay| Adam {
             betas: self.adamw.betas,
             epsilon: self.adamw.epsilon,
             weight_decay,
             decoupled: true,
             amsgrad: false,
             rate: self.adamw.learning_rate / self.learning_rate,
-        };
-        let muon = Muon {
-            momentum: self.momentum,
-            nesterov: self.nesterov,
-            ns_steps: self.ns_steps,
-            scale: self.scale,
-            weight_decay: self.weight_decay,
-        };
-        let hidden = ParamGroup::from_ids(hidden_weights(model));
-        let rest =
-            super::groups::with_decay(model, false, adamw(self.adamw.weight_decay), adamw(0.0));
-        rest.with_group(hidden, muon, None)
+        });
+        rest.with_group(hidden, self.clone(), None)
+    }
+
+    fn slots(&self, hidden: bool) -> usize {
+        if hidden { 1 } else { 2 }
     }
 }
 
-/// The update rule of [`MuonConfig`] for one weight of rank 2 or more.
-#[derive(Clone, Debug)]
-pub struct Muon {
-    momentum: f64,
-    nesterov: bool,
-    ns_steps: usize,
-    scale: MuonScale,
-    weight_decay: f64,
-}
-
 optimizer_state! {
-    /// State of [`Muon`].
-    MuonState {
+    /// State of [`MuonConfig`].
+    MuonState of MuonConfig {
         /// Average of the gradient.
         momentum,
     }
 }
 
-impl Optimizer for Muon {
-    type State<const D: usize> = MuonState<D>;
-
-    fn step<const D: usize>(
+impl MuonConfig {
+    fn update<const D: usize>(
         &self,
         lr: f64,
         tensor: Tensor<D>,
         grad: Tensor<D>,
-        state: Option<MuonState<D>>,
-    ) -> (Tensor<D>, Option<MuonState<D>>) {
-        let state = state.unwrap_or_default();
+        state: &mut MuonState<D>,
+    ) -> Tensor<D> {
         let keep = self.momentum;
-        let momentum =
-            state.momentum.or_zeros(&grad).mul_scalar(keep) + grad.clone().mul_scalar(1.0 - keep);
+        let past = state.momentum.take_or_zeros(&grad);
+        let momentum = past.mul_scalar(keep) + grad.clone().mul_scalar(1.0 - keep);
+        state.momentum = momentum.clone().into();
         let direction = match self.nesterov {
-            true => grad.mul_scalar(1.0 - keep) + momentum.clone().mul_scalar(keep),
-            false => momentum.clone(),
+            true => grad.mul_scalar(1.0 - keep) + momentum.mul_scalar(keep),
+            false => momentum,
         };
 
         let shape = tensor.shape();
@@ -180,19 +166,7 @@ impl Optimizer for Muon {
             _ => (rows as f64, columns as f64),
         };
         let scale = self.scale.of(out, input);
-        let tensor = match self.weight_decay {
-            0.0 => tensor,
-            decay => tensor.mul_scalar(1.0 - lr * decay),
-        };
-        let state = MuonState {
-            step: state.step + 1,
-            momentum: momentum.into(),
-        };
-        (tensor - update.mul_scalar(lr * scale), Some(state))
-    }
-
-    fn to_device<const D: usize>(state: MuonState<D>, device: &Device) -> MuonState<D> {
-        state.moved_to(device)
+        shrunk(tensor, lr * self.weight_decay) - update.mul_scalar(lr * scale)
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use burn::module::{Module, ModuleMapper, Param, ParamId};
+use burn::module::{Module, ModuleMapper, Param, ParamId, Parameter};
 use burn::optim::{ModuleOptimizer, OptimizerRecord};
 use burn::store::RecordError;
 use burn::tensor::{Bool, Bytes, Int, Tensor};
@@ -77,28 +77,27 @@ struct Numbering {
 }
 
 impl Numbering {
-    fn number(&mut self, id: ParamId) -> ParamId {
+    fn number<T: Parameter>(&mut self, param: Param<T>) -> Param<T> {
+        let (id, tensor, mapper) = param.consume();
         let next = FIRST_ID + self.numbers.len() as u64;
-        ParamId::from(*self.numbers.entry(id).or_insert(next))
+        let number = *self.numbers.entry(id).or_insert(next);
+        Param::from_mapped_value(number.into(), tensor, mapper)
     }
 }
 
 impl ModuleMapper for Numbering {
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-        let (id, tensor, mapper) = param.consume();
-        Param::from_mapped_value(self.number(id), tensor, mapper)
+        self.number(param)
     }
 
     fn map_int<const D: usize>(&mut self, param: Param<Tensor<D, Int>>) -> Param<Tensor<D, Int>> {
-        let (id, tensor, mapper) = param.consume();
-        Param::from_mapped_value(self.number(id), tensor, mapper)
+        self.number(param)
     }
 
     fn map_bool<const D: usize>(
         &mut self,
         param: Param<Tensor<D, Bool>>,
     ) -> Param<Tensor<D, Bool>> {
-        let (id, tensor, mapper) = param.consume();
-        Param::from_mapped_value(self.number(id), tensor, mapper)
+        self.number(param)
     }
 }

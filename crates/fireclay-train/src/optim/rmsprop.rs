@@ -1,14 +1,14 @@
 //! RMSprop.
 
-use burn::module::Module;
-use burn::optim::{ModuleOptimizer, Optimizer};
-use burn::tensor::{Device, Tensor};
+use burn::optim::ModuleOptimizer;
+use burn::tensor::Tensor;
+use fireclay_config::{Invalid, Problems};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::groups::with_decay;
+use super::UpdateRule;
+use super::groups::Groups;
 use super::state::optimizer_state;
-use crate::checks::Problems;
 
 /// RMSprop as `torch.optim.RMSprop`: the epsilon is outside the root.
 ///
@@ -49,9 +49,12 @@ impl Default for RmsPropConfig {
     }
 }
 
-impl RmsPropConfig {
-    /// Values that cannot be used, as (key, message).
-    pub fn validate(&self) -> Vec<(String, String)> {
+impl UpdateRule for RmsPropConfig {
+    fn learning_rate(&self) -> f64 {
+        self.learning_rate
+    }
+
+    fn validate(&self) -> Invalid {
         Problems::default()
             .positive("learning_rate", self.learning_rate)
             .below_one("alpha", self.alpha)
@@ -61,32 +64,21 @@ impl RmsPropConfig {
             .found()
     }
 
-    /// Builds the optimizer with its parameter groups.
-    pub fn init<M: Module>(&self, model: &M) -> ModuleOptimizer {
-        let rule = |weight_decay| RmsProp {
-            alpha: self.alpha,
-            epsilon: self.epsilon,
-            momentum: self.momentum,
-            centered: self.centered,
+    fn init(&self, groups: &Groups) -> ModuleOptimizer {
+        groups.optimizer(self.decay_all, self.weight_decay, |weight_decay| Self {
             weight_decay,
-        };
-        with_decay(model, self.decay_all, rule(self.weight_decay), rule(0.0))
+            ..self.clone()
+        })
+    }
+
+    fn slots(&self, _: bool) -> usize {
+        1 + usize::from(self.centered) + usize::from(self.momentum > 0.0)
     }
 }
 
-/// The update rule of [`RmsPropConfig`] for one parameter.
-#[derive(Clone, Debug)]
-pub struct RmsProp {
-    alpha: f64,
-    epsilon: f64,
-    momentum: f64,
-    centered: bool,
-    weight_decay: f64,
-}
-
 optimizer_state! {
-    /// State of [`RmsProp`].
-    RmsPropState {
+    /// State of [`RmsPropConfig`].
+    RmsPropState of RmsPropConfig {
         /// Average of the squared gradient.
         square,
         /// Average of the gradient; centered only.
@@ -96,49 +88,36 @@ optimizer_state! {
     }
 }
 
-impl Optimizer for RmsProp {
-    type State<const D: usize> = RmsPropState<D>;
-
-    fn step<const D: usize>(
+impl RmsPropConfig {
+    fn update<const D: usize>(
         &self,
         lr: f64,
         tensor: Tensor<D>,
         grad: Tensor<D>,
-        state: Option<RmsPropState<D>>,
-    ) -> (Tensor<D>, Option<RmsPropState<D>>) {
+        state: &mut RmsPropState<D>,
+    ) -> Tensor<D> {
         let grad = match self.weight_decay {
             0.0 => grad,
             decay => grad + tensor.clone().mul_scalar(decay),
         };
-        let state = state.unwrap_or_default();
         let new = 1.0 - self.alpha;
-        let square = state.square.or_zeros(&grad).mul_scalar(self.alpha)
+        let square = state.square.take_or_zeros(&grad).mul_scalar(self.alpha)
             + grad.clone().square().mul_scalar(new);
-        let mean = self.centered.then(|| {
-            state.mean.or_zeros(&grad).mul_scalar(self.alpha) + grad.clone().mul_scalar(new)
-        });
-        let variance = match &mean {
-            Some(mean) => square.clone() - mean.clone().square(),
-            None => square.clone(),
-        };
-
-        let mut direction = grad.clone() / variance.sqrt().add_scalar(self.epsilon);
-        let velocity = (self.momentum > 0.0)
-            .then(|| state.velocity.or_zeros(&grad).mul_scalar(self.momentum) + direction.clone());
-        if let Some(velocity) = &velocity {
-            direction = velocity.clone();
+        state.square = square.clone().into();
+        let mut variance = square;
+        if self.centered {
+            let mean = state.mean.take_or_zeros(&grad).mul_scalar(self.alpha)
+                + grad.clone().mul_scalar(new);
+            state.mean = mean.clone().into();
+            variance = variance - mean.square();
         }
 
-        let state = RmsPropState {
-            step: state.step + 1,
-            square: square.into(),
-            mean: mean.map(Into::into).unwrap_or_default(),
-            velocity: velocity.map(Into::into).unwrap_or_default(),
-        };
-        (tensor - direction.mul_scalar(lr), Some(state))
-    }
-
-    fn to_device<const D: usize>(state: RmsPropState<D>, device: &Device) -> RmsPropState<D> {
-        state.moved_to(device)
+        let mut direction = grad.clone() / variance.sqrt().add_scalar(self.epsilon);
+        if self.momentum > 0.0 {
+            let past = state.velocity.take_or_zeros(&grad);
+            direction = past.mul_scalar(self.momentum) + direction;
+            state.velocity = direction.clone().into();
+        }
+        tensor - direction.mul_scalar(lr)
     }
 }

@@ -1,15 +1,15 @@
 //! Stochastic gradient descent.
 
-use burn::module::Module;
-use burn::optim::{ModuleOptimizer, Optimizer};
-use burn::tensor::{Device, Tensor};
+use burn::optim::ModuleOptimizer;
+use burn::tensor::Tensor;
+use fireclay_config::{Invalid, Problems};
 use fireclay_kernels::{MomentumStep, descent, momentum};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::groups::with_decay;
+use super::UpdateRule;
+use super::groups::Groups;
 use super::state::optimizer_state;
-use crate::checks::Problems;
 
 /// Gradient descent, plain or with momentum, as `torch.optim.SGD`.
 ///
@@ -47,9 +47,12 @@ impl Default for SgdConfig {
     }
 }
 
-impl SgdConfig {
-    /// Values that cannot be used, as (key, message).
-    pub fn validate(&self) -> Vec<(String, String)> {
+impl UpdateRule for SgdConfig {
+    fn learning_rate(&self) -> f64 {
+        self.learning_rate
+    }
+
+    fn validate(&self) -> Invalid {
         let nesterov = !self.nesterov || (self.momentum > 0.0 && self.dampening == 0.0);
         Problems::default()
             .positive("learning_rate", self.learning_rate)
@@ -65,70 +68,51 @@ impl SgdConfig {
             .found()
     }
 
-    /// Builds the optimizer with its parameter groups.
-    pub fn init<M: Module>(&self, model: &M) -> ModuleOptimizer {
-        let rule = |weight_decay| Sgd {
-            momentum: self.momentum,
-            dampening: self.dampening,
-            nesterov: self.nesterov,
+    fn init(&self, groups: &Groups) -> ModuleOptimizer {
+        groups.optimizer(self.decay_all, self.weight_decay, |weight_decay| Self {
             weight_decay,
-        };
-        with_decay(model, self.decay_all, rule(self.weight_decay), rule(0.0))
+            ..self.clone()
+        })
+    }
+
+    fn slots(&self, _: bool) -> usize {
+        usize::from(self.momentum > 0.0)
     }
 }
 
-/// The update rule of [`SgdConfig`] for one parameter.
-#[derive(Clone, Debug)]
-pub struct Sgd {
-    momentum: f64,
-    dampening: f64,
-    nesterov: bool,
-    weight_decay: f64,
-}
-
 optimizer_state! {
-    /// State of [`Sgd`]; there is none without momentum.
-    SgdState {
+    /// State of [`SgdConfig`]; there is none without momentum.
+    SgdState of SgdConfig {
         /// The accumulated direction; the first gradient enters it undampened.
         velocity,
     }
 }
 
-impl Optimizer for Sgd {
-    type State<const D: usize> = SgdState<D>;
-
-    fn step<const D: usize>(
+impl SgdConfig {
+    fn update<const D: usize>(
         &self,
         lr: f64,
         tensor: Tensor<D>,
         grad: Tensor<D>,
-        state: Option<SgdState<D>>,
-    ) -> (Tensor<D>, Option<SgdState<D>>) {
+        state: &mut SgdState<D>,
+    ) -> Tensor<D> {
         let penalty = self.weight_decay;
         if self.momentum == 0.0 {
-            return (descent(tensor, grad, penalty, lr), None);
+            return descent(tensor, grad, penalty, lr);
         }
-        let state = state.unwrap_or_default();
         let numbers = MomentumStep {
             momentum: self.momentum,
             share: match state.step {
-                0 => 1.0,
+                1 => 1.0,
                 _ => 1.0 - self.dampening,
             },
             nesterov: self.nesterov,
             penalty,
             size: lr,
         };
-        let velocity = state.velocity.or_zeros(&grad);
+        let velocity = state.velocity.take_or_zeros(&grad);
         let (tensor, velocity) = momentum(tensor, velocity, grad, numbers);
-        let state = SgdState {
-            step: state.step + 1,
-            velocity: velocity.into(),
-        };
-        (tensor, Some(state))
-    }
-
-    fn to_device<const D: usize>(state: SgdState<D>, device: &Device) -> SgdState<D> {
-        state.moved_to(device)
+        state.velocity = velocity.into();
+        tensor
     }
 }

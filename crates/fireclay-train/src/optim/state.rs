@@ -1,5 +1,7 @@
 //! What an optimizer remembers about one parameter.
 
+use std::mem;
+
 use burn::optim::{StateSink, StateSource};
 use burn::tensor::{Device, Tensor, TensorData};
 
@@ -20,9 +22,9 @@ pub enum Slot<const D: usize> {
 }
 
 impl<const D: usize> Slot<D> {
-    /// The tensor on `device`, or none before the first update.
-    pub fn on(self, device: &Device) -> Option<Tensor<D>> {
-        match self {
+    /// Takes the tensor out, to `device`; there is none before the first update.
+    pub fn take_on(&mut self, device: &Device) -> Option<Tensor<D>> {
+        match mem::take(self) {
             Self::Empty => None,
             Self::Host(data) => {
                 let dtype = data.dtype();
@@ -32,9 +34,14 @@ impl<const D: usize> Slot<D> {
         }
     }
 
-    /// The tensor on the device of `like`, or zeros of its shape before the first update.
-    pub fn or_zeros(self, like: &Tensor<D>) -> Tensor<D> {
-        self.on(&like.device()).unwrap_or_else(|| like.zeros_like())
+    /// Takes the tensor out, to the device of `like`, or zeros of its shape before the first update.
+    pub fn take_or_zeros(&mut self, like: &Tensor<D>) -> Tensor<D> {
+        let tensor = self.take_on(&like.device());
+        tensor.unwrap_or_else(|| like.zeros_like())
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        matches!(self, Self::Empty)
     }
 
     /// The same slot, on `device` if it is on a device at all.
@@ -65,22 +72,52 @@ impl<const D: usize> From<Tensor<D>> for Slot<D> {
     }
 }
 
-/// Defines the state of an optimizer: the number of updates and named [`Slot`]s.
+/// `tensor` after decoupled weight decay, which takes this share of it.
+pub(super) fn shrunk<const D: usize>(tensor: Tensor<D>, share: f64) -> Tensor<D> {
+    match share {
+        0.0 => tensor,
+        share => tensor.mul_scalar(1.0 - share),
+    }
+}
+
+/// Defines the state of an optimizer, the number of updates and named [`Slot`]s, and makes an
+/// [`Optimizer`](burn::optim::Optimizer) of its rule, which says in
+/// `update(&self, lr, tensor, grad, &mut state)` what becomes of a parameter. The state counts this update
+/// already; one without a tensor is not kept.
 ///
 /// Burn's own derive names items by `crate::`, so that it works inside Burn only.
 macro_rules! optimizer_state {
-    ($(#[$meta:meta])* $name:ident { $($(#[$slot_meta:meta])* $slot:ident),+ $(,)? }) => {
+    ($(#[$meta:meta])* $name:ident of $rule:ty { $($(#[$slot_meta:meta])* $slot:ident),+ $(,)? }) => {
         $(#[$meta])*
         #[derive(Clone, Default)]
         pub struct $name<const D: usize> {
             /// Updates made so far.
             pub step: u64,
-            $($(#[$slot_meta])* pub $slot: $crate::optim::Slot<D>,)+
+            $($(#[$slot_meta])* pub $slot: $crate::optim::state::Slot<D>,)+
         }
 
-        impl<const D: usize> $name<D> {
-            fn moved_to(self, device: &burn::tensor::Device) -> Self {
-                Self { step: self.step, $($slot: self.$slot.moved_to(device)),+ }
+        impl burn::optim::Optimizer for $rule {
+            type State<const D: usize> = $name<D>;
+
+            fn step<const D: usize>(
+                &self,
+                lr: f64,
+                tensor: Tensor<D>,
+                grad: Tensor<D>,
+                state: Option<$name<D>>,
+            ) -> (Tensor<D>, Option<$name<D>>) {
+                let mut state = state.unwrap_or_default();
+                state.step += 1;
+                let tensor = self.update(lr, tensor, grad, &mut state);
+                let is_empty = $(state.$slot.is_empty())&&+;
+                (tensor, (!is_empty).then_some(state))
+            }
+
+            fn to_device<const D: usize>(
+                state: $name<D>,
+                device: &burn::tensor::Device,
+            ) -> $name<D> {
+                $name { step: state.step, $($slot: state.$slot.moved_to(device)),+ }
             }
         }
 
@@ -98,7 +135,7 @@ macro_rules! optimizer_state {
                 let step = u64::try_from(src.take_scalar(prefix, "step")?).ok()?;
                 Some(Self {
                     step,
-                    $($slot: $crate::optim::Slot::unflatten(prefix, stringify!($slot), src),)+
+                    $($slot: $crate::optim::state::Slot::unflatten(prefix, stringify!($slot), src),)+
                 })
             }
         }

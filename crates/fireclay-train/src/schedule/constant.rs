@@ -1,9 +1,11 @@
 //! The same learning rate throughout.
 
+use fireclay_config::Invalid;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::warmup::warmup;
+use super::{PlateauState, Schedule};
 
 /// The base learning rate throughout, after a warm-up if asked.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -18,14 +20,12 @@ pub struct ConstantConfig {
     pub warmup_from_zero: bool,
 }
 
-impl ConstantConfig {
-    /// The learning rate of update number `step`, from 0.
-    pub fn learning_rate(&self, base: f64, step: u64, total_steps: u64) -> f64 {
+impl Schedule for ConstantConfig {
+    fn learning_rate(&self, base: f64, step: u64, total_steps: u64, _: &PlateauState) -> f64 {
         warmup!(self).at(base, step, total_steps).unwrap_or(base)
     }
 
-    /// Values that cannot be used, as (key, message).
-    pub fn validate(&self, total_steps: Option<u64>) -> Vec<(String, String)> {
+    fn validate(&self, total_steps: Option<u64>) -> Invalid {
         warmup!(self).validate(total_steps)
     }
 }

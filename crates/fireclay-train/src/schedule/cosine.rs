@@ -2,11 +2,12 @@
 
 use std::f64::consts::PI;
 
+use fireclay_config::Invalid;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::warmup::warmup;
-use crate::checks::Problems;
+use super::warmup::decay;
+use super::{PlateauState, Schedule};
 
 /// Half a cosine wave from the base learning rate at the end of the warm-up to the floor at
 /// `decay_steps`, without restarts.
@@ -31,30 +32,14 @@ pub struct CosineConfig {
     pub warmup_from_zero: bool,
 }
 
-impl CosineConfig {
-    /// The learning rate of update number `step`, from 0.
-    pub fn learning_rate(&self, base: f64, step: u64, total_steps: u64) -> f64 {
-        let warmup = warmup!(self);
-        let after = match warmup.at(base, step, total_steps) {
-            Ok(rate) => return rate,
-            Err(after) => after as f64,
-        };
-        let end = self.decay_steps.unwrap_or(total_steps);
-        if step >= end {
-            return self.min_learning_rate;
-        }
-        let span = (end - warmup.length(total_steps)) as f64;
-        let height = 0.5 * (1.0 + (PI * after / span).cos());
-        self.min_learning_rate + height * (base - self.min_learning_rate)
+impl Schedule for CosineConfig {
+    fn learning_rate(&self, base: f64, step: u64, total_steps: u64, _: &PlateauState) -> f64 {
+        decay!(self).at(base, step, total_steps, |above, after, span| {
+            0.5 * (1.0 + (PI * after / span).cos()) * above
+        })
     }
 
-    /// Values that cannot be used, as (key, message).
-    pub fn validate(&self, total_steps: Option<u64>) -> Vec<(String, String)> {
-        let warmup = warmup!(self);
-        Problems::default()
-            .not_negative("min_learning_rate", self.min_learning_rate)
-            .decay_steps(self.decay_steps, warmup.length(total_steps.unwrap_or(0)))
-            .extend(warmup.validate(total_steps))
-            .found()
+    fn validate(&self, total_steps: Option<u64>) -> Invalid {
+        decay!(self).validate(total_steps)
     }
 }

@@ -1,10 +1,11 @@
 //! Exponential decay.
 
+use fireclay_config::{Invalid, Problems};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::warmup::warmup;
-use crate::checks::Problems;
+use super::{PlateauState, Schedule};
 
 /// `base · gamma^t`, `t` counted from the end of the warm-up (torch's `ExponentialLR`).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -23,17 +24,15 @@ pub struct ExponentialConfig {
     pub warmup_from_zero: bool,
 }
 
-impl ExponentialConfig {
-    /// The learning rate of update number `step`, from 0.
-    pub fn learning_rate(&self, base: f64, step: u64, total_steps: u64) -> f64 {
+impl Schedule for ExponentialConfig {
+    fn learning_rate(&self, base: f64, step: u64, total_steps: u64, _: &PlateauState) -> f64 {
         match warmup!(self).at(base, step, total_steps) {
             Ok(rate) => rate,
             Err(after) => base * self.gamma.powf(after as f64),
         }
     }
 
-    /// Values that cannot be used, as (key, message).
-    pub fn validate(&self, total_steps: Option<u64>) -> Vec<(String, String)> {
+    fn validate(&self, total_steps: Option<u64>) -> Invalid {
         Problems::default()
             .factor("gamma", self.gamma)
             .extend(warmup!(self).validate(total_steps))

@@ -1,9 +1,11 @@
 //! The schedule of the Transformer paper.
 
+use fireclay_config::{Invalid, Problems};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::checks::Problems;
+use super::warmup::fits;
+use super::{PlateauState, Schedule};
 
 /// Up in a line for `warmup_steps` updates, then down by the inverse square root of the step.
 ///
@@ -29,9 +31,8 @@ impl Default for NoamConfig {
     }
 }
 
-impl NoamConfig {
-    /// The learning rate of update number `step`, from 0.
-    pub fn learning_rate(&self, base: f64, step: u64) -> f64 {
+impl Schedule for NoamConfig {
+    fn learning_rate(&self, base: f64, step: u64, _: u64, _: &PlateauState) -> f64 {
         let (s, warmup) = ((step + 1) as f64, self.warmup_steps as f64);
         let peak = match self.d_model {
             Some(width) => base * (width as f64 * warmup).powf(-0.5),
@@ -40,27 +41,16 @@ impl NoamConfig {
         peak * (s / warmup).min((warmup / s).sqrt())
     }
 
-    /// Values that cannot be used, as (key, message).
-    pub fn validate(&self, total_steps: Option<u64>) -> Vec<(String, String)> {
-        let problems = Problems::default().check(
-            "warmup_steps",
-            self.warmup_steps > 0,
-            "1 or more",
-            self.warmup_steps,
-        );
-        let problems = match total_steps {
-            Some(total) => problems.check(
-                "warmup_steps",
-                self.warmup_steps <= total,
-                &format!("at most the {total} steps of the run"),
-                self.warmup_steps,
-            ),
-            None => problems,
-        };
-        match self.d_model {
-            Some(width) => problems.check("d_model", width > 0, "1 or more", width),
-            None => problems,
+    fn validate(&self, total_steps: Option<u64>) -> Invalid {
+        let mut problems = Problems::default();
+        let warms_up = self.warmup_steps > 0;
+        problems.check("warmup_steps", warms_up, "1 or more", self.warmup_steps);
+        if let Some(total) = total_steps {
+            fits(&mut problems, self.warmup_steps, total);
         }
-        .found()
+        if let Some(width) = self.d_model {
+            problems.check("d_model", width > 0, "1 or more", width);
+        }
+        problems.found()
     }
 }

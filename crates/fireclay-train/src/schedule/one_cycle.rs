@@ -2,10 +2,12 @@
 
 use std::f64::consts::PI;
 
+use fireclay_config::{Invalid, Problems};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::checks::Problems;
+use super::warmup::ends_after;
+use super::{PlateauState, Schedule};
 
 /// Up to the base learning rate, then down to almost nothing, in one run (torch's `OneCycleLR` in
 /// two phases).
@@ -51,9 +53,8 @@ impl Default for OneCycleConfig {
     }
 }
 
-impl OneCycleConfig {
-    /// The learning rate of update number `step`, from 0.
-    pub fn learning_rate(&self, base: f64, step: u64, total_steps: u64) -> f64 {
+impl Schedule for OneCycleConfig {
+    fn learning_rate(&self, base: f64, step: u64, total_steps: u64, _: &PlateauState) -> f64 {
         let first = base / self.div_factor;
         let last = first / self.final_div_factor;
         let total = self.decay_steps.unwrap_or(total_steps) as f64;
@@ -69,30 +70,23 @@ impl OneCycleConfig {
         }
     }
 
-    /// Values that cannot be used, as (key, message).
-    pub fn validate(&self, _total_steps: Option<u64>) -> Vec<(String, String)> {
-        let one = |value: f64| value >= 1.0 && value.is_finite();
-        Problems::default()
-            .check(
-                "rise",
-                (0.0..=1.0).contains(&self.rise),
-                "between 0 and 1",
-                self.rise,
-            )
-            .check(
-                "div_factor",
-                one(self.div_factor),
+    fn validate(&self, _: Option<u64>) -> Invalid {
+        let mut problems = Problems::default();
+        let rises = (0.0..=1.0).contains(&self.rise);
+        problems.check("rise", rises, "between 0 and 1", self.rise);
+        for (key, factor) in [
+            ("div_factor", self.div_factor),
+            ("final_div_factor", self.final_div_factor),
+        ] {
+            problems.check(
+                key,
+                factor >= 1.0 && factor.is_finite(),
                 "1 or more",
-                self.div_factor,
-            )
-            .check(
-                "final_div_factor",
-                one(self.final_div_factor),
-                "1 or more",
-                self.final_div_factor,
-            )
-            .decay_steps(self.decay_steps, 0)
-            .found()
+                factor,
+            );
+        }
+        ends_after(&mut problems, self.decay_steps, 0);
+        problems.found()
     }
 }
 

@@ -1,10 +1,11 @@
 //! Lower the learning rate when a metric stops improving.
 
+use fireclay_config::{Invalid, Problems};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::Schedule;
 use super::warmup::warmup;
-use crate::checks::Problems;
 
 /// Multiplies the learning rate by `factor` when the monitored metric has not improved for more
 /// than `patience` evaluations (torch's `ReduceLROnPlateau`, without its `eps`).
@@ -90,23 +91,34 @@ impl Default for PlateauConfig {
     }
 }
 
-impl PlateauConfig {
-    /// The learning rate of update number `step`, from 0.
-    pub fn learning_rate(
-        &self,
-        base: f64,
-        step: u64,
-        total_steps: u64,
-        state: &PlateauState,
-    ) -> f64 {
+impl Schedule for PlateauConfig {
+    fn learning_rate(&self, base: f64, step: u64, total_steps: u64, state: &PlateauState) -> f64 {
         let reduced = base * self.factor.powf(state.reductions as f64);
         // A base below the floor is left alone rather than raised to it.
         let peak = reduced.max(self.min_learning_rate.min(base));
         warmup!(self).at(peak, step, total_steps).unwrap_or(peak)
     }
 
+    fn validate(&self, total_steps: Option<u64>) -> Invalid {
+        let is_named = !self.monitor.is_empty();
+        let factor = self.factor > 0.0 && self.factor < 1.0;
+        Problems::default()
+            .check("monitor", is_named, "the name of a metric", "empty")
+            .check("factor", factor, "above 0 and below 1", self.factor)
+            .not_negative("threshold", self.threshold)
+            .not_negative("min_learning_rate", self.min_learning_rate)
+            .extend(warmup!(self).validate(total_steps))
+            .found()
+    }
+
+    fn plateau(&self) -> Option<&PlateauConfig> {
+        Some(self)
+    }
+}
+
+impl PlateauConfig {
     /// Takes note of the metric of one evaluation; what is not finite is no improvement.
-    pub fn report(&self, state: &mut PlateauState, metric: f64, higher_is_better: bool) {
+    pub(super) fn report(&self, state: &mut PlateauState, metric: f64, higher_is_better: bool) {
         let higher = match self.mode {
             Some(mode) => mode == PlateauMode::Max,
             None => higher_is_better,
@@ -140,22 +152,5 @@ impl PlateauConfig {
             true => metric > best + margin,
             false => metric < best - margin,
         }
-    }
-
-    /// Values that cannot be used, as (key, message).
-    pub fn validate(&self, total_steps: Option<u64>) -> Vec<(String, String)> {
-        let factor = self.factor > 0.0 && self.factor < 1.0;
-        Problems::default()
-            .check(
-                "monitor",
-                !self.monitor.is_empty(),
-                "the name of a metric",
-                "empty",
-            )
-            .check("factor", factor, "above 0 and below 1", self.factor)
-            .not_negative("threshold", self.threshold)
-            .not_negative("min_learning_rate", self.min_learning_rate)
-            .extend(warmup!(self).validate(total_steps))
-            .found()
     }
 }

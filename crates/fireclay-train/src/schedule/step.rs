@@ -1,10 +1,11 @@
 //! Drops at regular or at given steps.
 
+use fireclay_config::{Invalid, Problems};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::warmup::warmup;
-use crate::checks::Problems;
+use super::{PlateauState, Schedule};
 
 /// `base · gamma^⌊t / step_size⌋`, `t` counted from the end of the warm-up (torch's `StepLR`).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -47,17 +48,15 @@ pub struct MultiStepConfig {
     pub warmup_from_zero: bool,
 }
 
-impl StepConfig {
-    /// The learning rate of update number `step`, from 0.
-    pub fn learning_rate(&self, base: f64, step: u64, total_steps: u64) -> f64 {
+impl Schedule for StepConfig {
+    fn learning_rate(&self, base: f64, step: u64, total_steps: u64, _: &PlateauState) -> f64 {
         match warmup!(self).at(base, step, total_steps) {
             Ok(rate) => rate,
             Err(after) => base * self.gamma.powf((after / self.step_size) as f64),
         }
     }
 
-    /// Values that cannot be used, as (key, message).
-    pub fn validate(&self, total_steps: Option<u64>) -> Vec<(String, String)> {
+    fn validate(&self, total_steps: Option<u64>) -> Invalid {
         Problems::default()
             .check("step_size", self.step_size > 0, "1 or more", self.step_size)
             .factor("gamma", self.gamma)
@@ -66,16 +65,14 @@ impl StepConfig {
     }
 }
 
-impl MultiStepConfig {
-    /// The learning rate of update number `step`, from 0.
-    pub fn learning_rate(&self, base: f64, step: u64, total_steps: u64) -> f64 {
+impl Schedule for MultiStepConfig {
+    fn learning_rate(&self, base: f64, step: u64, total_steps: u64, _: &PlateauState) -> f64 {
         let passed = self.milestones.iter().filter(|&&at| at <= step).count();
         let peak = base * self.gamma.powf(passed as f64);
         warmup!(self).at(peak, step, total_steps).unwrap_or(peak)
     }
 
-    /// Values that cannot be used, as (key, message).
-    pub fn validate(&self, total_steps: Option<u64>) -> Vec<(String, String)> {
+    fn validate(&self, total_steps: Option<u64>) -> Invalid {
         let rising = self.milestones.is_sorted_by(|a, b| a < b) && !self.milestones.is_empty();
         Problems::default()
             .check(

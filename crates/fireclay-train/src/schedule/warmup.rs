@@ -1,6 +1,6 @@
-//! The linear warm-up that most schedules can begin with.
+//! The linear warm-up that most schedules can begin with, and the decay to a floor after it.
 
-use crate::checks::Problems;
+use fireclay_config::{Invalid, Problems};
 
 /// The three warm-up keys of a schedule's table.
 #[derive(Clone, Copy)]
@@ -12,7 +12,7 @@ pub(super) struct Warmup {
 
 impl Warmup {
     /// The number of warm-up updates in a run of `total_steps`.
-    pub fn length(self, total_steps: u64) -> u64 {
+    fn length(self, total_steps: u64) -> u64 {
         match self.ratio {
             Some(ratio) => (ratio * total_steps as f64).ceil() as u64,
             None => self.steps,
@@ -32,31 +32,72 @@ impl Warmup {
         })
     }
 
-    pub fn validate(self, total_steps: Option<u64>) -> Vec<(String, String)> {
-        let problems = Problems::default();
-        let problems = match (self.ratio, total_steps) {
-            (Some(ratio), _) => problems
-                .check(
-                    "warmup_ratio",
-                    (0.0..=1.0).contains(&ratio),
-                    "between 0 and 1",
-                    ratio,
-                )
-                .check(
-                    "warmup_steps",
-                    self.steps == 0,
-                    "left out when warmup_ratio is given",
-                    self.steps,
-                ),
-            (None, Some(total)) => problems.check(
-                "warmup_steps",
-                self.steps <= total,
-                &format!("at most the {total} steps of the run"),
-                self.steps,
-            ),
-            (None, None) => problems,
-        };
+    pub fn validate(self, total_steps: Option<u64>) -> Invalid {
+        let mut problems = Problems::default();
+        if let Some(ratio) = self.ratio {
+            let (ok, alone) = (
+                (0.0..=1.0).contains(&ratio),
+                "left out when warmup_ratio is given",
+            );
+            problems.check("warmup_ratio", ok, "between 0 and 1", ratio);
+            problems.check("warmup_steps", self.steps == 0, alone, self.steps);
+        } else if let Some(total) = total_steps {
+            fits(&mut problems, self.steps, total);
+        }
         problems.found()
+    }
+}
+
+/// Reports a warm-up that is longer than the run.
+pub(super) fn fits(problems: &mut Problems, warmup_steps: u64, total: u64) {
+    let wanted = format!("at most the {total} steps of the run");
+    problems.check("warmup_steps", warmup_steps <= total, &wanted, warmup_steps);
+}
+
+/// The keys of a schedule that decays to a floor.
+pub(super) struct Decay {
+    pub warmup: Warmup,
+    pub floor: f64,
+    pub steps: Option<u64>,
+}
+
+impl Decay {
+    /// The learning rate of update `step`. Between the warm-up and the floor, `form` gives how far it
+    /// is above the floor, from how far the base is, how many updates ago the warm-up ended and how
+    /// many the decay takes.
+    pub fn at(
+        &self,
+        base: f64,
+        step: u64,
+        total_steps: u64,
+        form: impl Fn(f64, f64, f64) -> f64,
+    ) -> f64 {
+        let after = match self.warmup.at(base, step, total_steps) {
+            Ok(rate) => return rate,
+            Err(after) => after as f64,
+        };
+        let end = self.steps.unwrap_or(total_steps);
+        if step >= end {
+            return self.floor;
+        }
+        let span = (end - self.warmup.length(total_steps)) as f64;
+        self.floor + form(base - self.floor, after, span)
+    }
+
+    pub fn validate(&self, total_steps: Option<u64>) -> Invalid {
+        let mut problems = Problems::default();
+        problems.not_negative("min_learning_rate", self.floor);
+        let warmup = self.warmup.length(total_steps.unwrap_or(0));
+        ends_after(&mut problems, self.steps, warmup);
+        problems.extend(self.warmup.validate(total_steps)).found()
+    }
+}
+
+/// Reports a decay that does not end after the warm-up.
+pub(super) fn ends_after(problems: &mut Problems, decay_steps: Option<u64>, warmup: u64) {
+    let wanted = format!("above the {warmup} warm-up steps, which it includes");
+    if let Some(steps) = decay_steps {
+        problems.check("decay_steps", steps > warmup, &wanted, steps);
     }
 }
 
@@ -70,4 +111,16 @@ macro_rules! warmup {
         }
     };
 }
-pub(super) use warmup;
+
+/// Gathers the warm-up and decay keys of a configuration that has them.
+macro_rules! decay {
+    ($config:expr) => {
+        $crate::schedule::warmup::Decay {
+            warmup: $crate::schedule::warmup::warmup!($config),
+            floor: $config.min_learning_rate,
+            steps: $config.decay_steps,
+        }
+    };
+}
+
+pub(super) use {decay, warmup};

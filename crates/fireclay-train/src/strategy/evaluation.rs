@@ -1,24 +1,22 @@
-//! Looking at the validation split: metrics over all of it, and what follows from them.
+//! Evaluation of the validation split: metrics over all of it, and what follows from them.
 
 use std::iter;
 
-use burn::train::{
-    EventProcessorTraining, InferenceStep, LearnerEvent, LearnerModel, TrainStep, TrainingItem,
-};
+use burn::train::{EventProcessorTraining, InferenceStep, LearnerEvent, TrainingItem};
 use fireclay_metrics::{Direction, Report, direction};
 use serde_json::json;
 
-use super::TrainError;
 use super::session::Session;
 use super::state::Best;
-use crate::config::{BatchSize, CpuShards, EvalConfig};
+use super::{TrainError, Trainable};
+use crate::config::{BatchSize, CpuShards, EarlyStoppingConfig, EvalConfig};
 use crate::loader::Position;
 use crate::observer::{Evaluation, Observer};
 use crate::output::{StepOutput, scalar};
 use crate::record::MetricLine;
 use crate::workers::{self, each_in_order};
 
-/// The samples that go through a model at once where a split is looked at.
+/// The samples that go through a model at once in an evaluation.
 pub fn rows(eval: &EvalConfig, training: BatchSize) -> usize {
     /// Where nothing says how many.
     const ROWS: usize = 4096;
@@ -77,12 +75,7 @@ impl<O: StepOutput> Scorer<O> for MeanLoss {
     }
 }
 
-impl<M> Session<M>
-where
-    M: LearnerModel,
-    <M as TrainStep>::Output: StepOutput,
-    <M as InferenceStep>::Output: StepOutput,
-{
+impl<M: Trainable> Session<M> {
     /// Evaluates the validation split: whether the monitored metric improved, and whether
     /// patience ran out.
     pub(super) fn evaluate(&mut self) -> Result<(bool, bool), TrainError> {
@@ -96,15 +89,16 @@ where
                 .strip_prefix("valid/")
                 .and_then(|name| value(&metrics, name)),
         };
-        let plan = self.setup.plan.clone();
-        if let Some(metric) = plan.lr_scheduler.monitor().and_then(find) {
-            let higher = better_is_higher(plan.lr_scheduler.monitor().unwrap_or_default());
-            plan.lr_scheduler
+        let config = self.setup.config.clone();
+        if let Some(metric) = config.lr_scheduler.monitor().and_then(find) {
+            let higher = better_is_higher(config.lr_scheduler.monitor().unwrap_or_default());
+            config
+                .lr_scheduler
                 .report(&mut self.setup.state.plateau, metric, higher);
         }
-        let improved = find(&plan.checkpoint.monitor)
-            .is_some_and(|value| self.improved(&plan.checkpoint.monitor, value));
-        let exhausted = plan.early_stopping.as_ref().is_some_and(|early| {
+        let improved = find(&config.checkpoint.monitor)
+            .is_some_and(|value| self.improved(&config.checkpoint.monitor, value));
+        let exhausted = config.early_stopping.as_ref().is_some_and(|early| {
             let value = find(&early.monitor);
             value.is_some_and(|value| self.exhausted(early, value))
         });
@@ -125,10 +119,7 @@ where
         if self.valid.num_items() == 0 {
             return Ok(Scores::default());
         }
-        let model = match &self.setup.ema {
-            Some(ema) => ema.model().valid(),
-            None => self.model().valid(),
-        };
+        let model = self.averaged().valid();
         self.setup.valid_cursor.set(Position::default());
         let valid = self.valid.clone();
         let epoch = self.setup.state.epoch as usize + 1;
@@ -144,11 +135,7 @@ where
                 .map_err(|error| TrainError::Data(error.to_string()));
             Some(batch.map(|batch| (model.clone(), batch, batches.progress())))
         });
-        let workers = match self.setup.plan.train.cpu_shards {
-            // Nobody has said yet that the model does not draw from the device's generator.
-            CpuShards::Auto => 1,
-            CpuShards::Count(_) => workers::count(&self.setup.device),
-        };
+        let workers = self.workers();
         let work = |(model, batch, progress)| (<M as InferenceStep>::step(&model, batch), progress);
         let mut weight = 0.0;
         each_in_order(workers, items, work, |(output, progress)| {
@@ -166,6 +153,15 @@ where
         Ok(Scores { weight, metrics })
     }
 
+    /// Batches that are evaluated at once.
+    fn workers(&self) -> usize {
+        match self.setup.config.train.cpu_shards {
+            // Nobody has said yet that the model does not draw from the device's generator.
+            CpuShards::Auto => 1,
+            CpuShards::Count(_) => workers::count(&self.setup.device),
+        }
+    }
+
     fn record_evaluation(
         &mut self,
         metrics: &[(String, f64)],
@@ -178,22 +174,11 @@ where
             split,
             metrics,
         };
-        let train: Vec<_> = train_loss
-            .map(|loss| ("epoch_loss", loss))
-            .into_iter()
-            .collect();
-        let valid: Vec<_> = metrics
-            .iter()
-            .map(|(name, value)| (name.as_str(), *value))
-            .collect();
-        let lines = [
-            line("train", train.as_slice()),
-            line("valid", valid.as_slice()),
-        ];
-        let lines: Vec<_> = lines
-            .into_iter()
-            .filter(|line| !line.metrics.is_empty())
-            .collect();
+        let train = train_loss.map(|loss| ("epoch_loss", loss));
+        let valid = metrics.iter().map(|(name, value)| (name.as_str(), *value));
+        let valid: Vec<_> = valid.collect();
+        let mut lines = vec![line("train", train.as_slice()), line("valid", &valid)];
+        lines.retain(|line| !line.metrics.is_empty());
         self.setup.metrics.write(&lines)?;
         let timing = json!({"step": step, "epoch": epoch, "cost": self.setup.cost()});
         Ok(self.setup.timing.write(&[timing])?)
@@ -201,27 +186,19 @@ where
 
     /// Whether `value` is the best so far of the metric that chooses the weights.
     fn improved(&mut self, monitor: &str, value: f64) -> bool {
-        let better = match self.setup.state.best {
-            Some(best) => is_better(monitor, value, best.value, 0.0),
-            None => value.is_finite(),
-        };
+        let best = self.setup.state.best.map(|best| best.value);
+        let better = is_better(monitor, value, best, 0.0);
         if better {
-            self.setup.state.best = Some(Best {
-                step: self.setup.state.step,
-                value,
-            });
+            let step = self.setup.state.step;
+            self.setup.state.best = Some(Best { step, value });
         }
         better
     }
 
     /// Whether the monitored metric has not improved for too long.
-    fn exhausted(&mut self, early: &crate::config::EarlyStoppingConfig, value: f64) -> bool {
+    fn exhausted(&mut self, early: &EarlyStoppingConfig, value: f64) -> bool {
         let state = &mut self.setup.state;
-        let better = match state.early_best {
-            Some(best) => is_better(&early.monitor, value, best, early.min_delta),
-            None => value.is_finite(),
-        };
-        if better {
+        if is_better(&early.monitor, value, state.early_best, early.min_delta) {
             state.early_best = Some(value);
             state.early_bad = 0;
         } else {
@@ -241,15 +218,16 @@ where
 }
 
 fn value(metrics: &[(String, f64)], name: &str) -> Option<f64> {
-    metrics
-        .iter()
-        .find(|(found, _)| found == name)
-        .map(|(_, value)| *value)
+    let mut metrics = metrics.iter();
+    metrics.find_map(|(found, value)| (found == name).then_some(*value))
 }
 
-/// Whether `value` beats `best` by more than `min_delta`, in the metric's own direction. A metric
-/// that nobody knows is taken for a loss.
-fn is_better(monitor: &str, value: f64, best: f64, min_delta: f64) -> bool {
+/// Whether `value` beats `best` by more than `min_delta`, in the metric's own direction; any number beats
+/// none. A metric that nobody knows is taken for a loss.
+fn is_better(monitor: &str, value: f64, best: Option<f64>, min_delta: f64) -> bool {
+    let Some(best) = best else {
+        return value.is_finite();
+    };
     match better_is_higher(monitor) {
         true => value > best + min_delta,
         false => value < best - min_delta,
@@ -267,10 +245,16 @@ mod tests {
 
     #[test]
     fn better_follows_the_direction_of_the_metric() {
-        assert!(is_better("valid/loss", 0.9, 1.0, 0.0));
-        assert!(!is_better("valid/loss", 0.95, 1.0, 0.1));
-        assert!(is_better("valid/accuracy", 0.9, 0.8, 0.05));
-        assert!(!is_better("valid/accuracy", 0.8, 0.8, 0.0));
-        assert!(!is_better("valid/loss", f64::NAN, 1.0, 0.0));
+        let cases = [
+            ("valid/loss", 0.9, 1.0, 0.0, true),
+            ("valid/loss", 0.95, 1.0, 0.1, false),
+            ("valid/accuracy", 0.9, 0.8, 0.05, true),
+            ("valid/accuracy", 0.8, 0.8, 0.0, false),
+            ("valid/loss", f64::NAN, 1.0, 0.0, false),
+        ];
+        for (monitor, value, best, min_delta, expected) in cases {
+            let found = is_better(monitor, value, Some(best), min_delta);
+            assert_eq!(found, expected, "{monitor}: {value}, {best}");
+        }
     }
 }

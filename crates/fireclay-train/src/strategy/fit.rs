@@ -1,6 +1,7 @@
 //! Launching a training through Burn's `SupervisedTraining`.
 
 use std::collections::BTreeMap;
+use std::mem;
 use std::sync::{Arc, Mutex};
 
 use burn::lr_scheduler::constant::ConstantLr;
@@ -12,14 +13,14 @@ use burn::train::{
 };
 use serde_json::Value;
 
+use super::config::TrainerConfig;
 use super::evaluation::{MeanLoss, Scorer, rows};
-use super::plan::Plan;
 use super::saving::restored;
 use super::scaling::LossScale;
 use super::session::Setup;
 use super::shards::Shards;
 use super::state::LoopState;
-use super::{Finished, StepStrategy, TrainError};
+use super::{Finished, StepStrategy, TrainError, Trainable};
 use crate::checkpoint::{Fingerprints, Store};
 use crate::config::{BatchSize, CpuShards, Precision};
 use crate::cost::{Clock, Cost, Trace};
@@ -27,7 +28,6 @@ use crate::ema::Ema;
 use crate::loader::{Order, OrderedLoader, Samples, Share};
 use crate::observer::Observer;
 use crate::optim::stable_ids;
-use crate::output::StepOutput;
 use crate::parameters::Rates;
 use crate::record::JsonLines;
 use crate::renderer::{NoLog, NoRenderer};
@@ -39,7 +39,7 @@ pub struct Trainer<M: LearnerModel, S: Samples> {
     model: M,
     train: Arc<S>,
     valid: Arc<S>,
-    plan: Plan,
+    config: TrainerConfig,
     device: Device,
     parts: Fingerprints,
     rates: Vec<f64>,
@@ -55,18 +55,16 @@ pub struct Trainer<M: LearnerModel, S: Samples> {
 
 impl<M, S> Trainer<M, S>
 where
-    M: LearnerModel + TrainStep<Input = S::Batch> + InferenceStep<Input = S::Batch>,
-    <M as TrainStep>::Output: StepOutput,
-    <M as InferenceStep>::Output: StepOutput,
+    M: Trainable + TrainStep<Input = S::Batch> + InferenceStep<Input = S::Batch>,
     S: Samples,
 {
-    /// Trains `model` on `train` and looks at `valid`, on `device`, as `plan` says.
-    pub fn new(model: M, train: S, valid: S, plan: Plan, device: Device) -> Self {
+    /// Trains `model` on `train` and evaluates it on `valid`, on `device`, as `config` says.
+    pub fn new(model: M, train: S, valid: S, config: TrainerConfig, device: Device) -> Self {
         Self {
             model,
             train: Arc::new(train),
             valid: Arc::new(valid),
-            plan,
+            config,
             device,
             parts: Fingerprints::new(),
             rates: Vec::new(),
@@ -172,60 +170,16 @@ where
         self.check(folder, resume)?;
         // Numbering reads the weights, which puts them on the plain device; `train` tracks them.
         self.model = stable_ids(self.model.fork(&self.device)).train();
-        let rates = (!self.rates.is_empty()).then(|| Rates::new(&self.model, &self.rates));
-        if let Some(rates) = &rates {
-            self.model = rates.freeze(self.model);
-        }
-        let kept = match &rates {
-            Some(rates) if !self.keeps_frozen => Kept::Paths(rates.moving(&self.model)),
-            _ => Kept::All,
-        };
         let train = self.loader(&self.train, true);
         let valid = self.loader(&self.valid, false);
-        let batches_per_epoch = train.batches_per_epoch();
-        let total_steps = self.plan.total_steps(batches_per_epoch);
-        let mut fingerprints = self.plan.fingerprints(total_steps);
-        fingerprints.append(&mut self.parts);
-        let average = |decay| Ema::new(&self.model, decay).with_warmup();
-        let device = self.tracking();
-        let is_scaled = self.plan.precision == Precision::F16;
-        let mut setup = Setup {
-            optimizer: self.plan.optimizer.init(&self.model),
-            ema: self.plan.train.ema_decay.map(average),
-            state: LoopState {
-                loss_scale: is_scaled.then(LossScale::default),
-                ..LoopState::default()
-            },
-            rates,
-            kept,
-            batches_per_epoch,
-            shards: Shards::new(self.parts_of_a_batch(), self.forgets())?,
-            handed_out: train.handed_out(),
-            cursor: train.cursor(),
-            valid_cursor: valid.cursor(),
-            store: Store::new(folder.file("checkpoints")),
-            fingerprints,
-            metrics: JsonLines::append(&folder.file("metrics.jsonl"))?,
-            timing: JsonLines::append(&folder.file("timing.jsonl"))?,
-            clock: Clock::new(match self.profile {
-                true => Some(Trace::create(&folder.file("trace.json"))?),
-                false => None,
-            }),
-            done: Cost::default(),
-            observers: self.observers,
-            shown: self.shown,
-            scorer: self.scorer,
-            seen: BTreeMap::new(),
-            device,
-            plan: self.plan,
-        };
+        let mut setup = self.setup([&train, &valid], folder)?;
         if resume {
             (self.model, setup) = restored(self.model, setup, folder)?;
         }
 
         let batches = setup.batches_per_epoch;
-        let epochs = setup.plan.total_steps(batches);
-        let epochs = epochs.div_ceil(setup.plan.steps_per_epoch(batches));
+        let epochs = setup.config.total_steps(batches);
+        let epochs = epochs.div_ceil(setup.config.steps_per_epoch(batches));
         let training = SupervisedTraining::new(folder.path(), Arc::new(train), Arc::new(valid))
             .with_application_logger(None)
             .with_metric_logger(NoLog)
@@ -235,67 +189,122 @@ where
         run((self.learner)(training), self.model, setup)
     }
 
-    /// Refuses what could only go wrong later.
+    /// Everything else that the loop needs; freezes what does not move.
+    fn setup(
+        &mut self,
+        [train, valid]: [&OrderedLoader<S>; 2],
+        folder: &RunFolder,
+    ) -> Result<Setup<M>, TrainError> {
+        let (rates, kept) = self.freeze();
+        let batches_per_epoch = train.batches_per_epoch();
+        let total = self.config.total_steps(batches_per_epoch);
+        let mut fingerprints = self.config.fingerprints(total);
+        fingerprints.append(&mut self.parts);
+        let average = |decay| Ema::new(&self.model, decay);
+        let is_scaled = self.config.precision == Precision::F16;
+        let trace = || Trace::create(&folder.file("trace.json"));
+        Ok(Setup {
+            optimizer: self.config.optimizer.init(&self.model),
+            ema: self.config.train.ema_decay.map(average),
+            state: LoopState::new(is_scaled.then(LossScale::default)),
+            rates,
+            kept,
+            batches_per_epoch,
+            shards: Shards::new(self.parts_of_a_batch(), self.recomputes())?,
+            handed_out: train.handed_out(),
+            cursor: train.cursor(),
+            valid_cursor: valid.cursor(),
+            store: Store::new(folder.file("checkpoints")),
+            fingerprints,
+            metrics: JsonLines::append(&folder.file("metrics.jsonl"))?,
+            timing: JsonLines::append(&folder.file("timing.jsonl"))?,
+            clock: Clock::new(self.profile.then(trace).transpose()?),
+            done: Cost::default(),
+            observers: mem::take(&mut self.observers),
+            shown: self.shown,
+            scorer: mem::replace(&mut self.scorer, Box::new(MeanLoss::default())),
+            seen: BTreeMap::new(),
+            device: self.tracking(),
+            config: self.config.clone(),
+        })
+    }
+
+    /// Stops the gradients of what does not move; gives the rates of the rest, and what of the weights
+    /// goes into a checkpoint.
+    fn freeze(&mut self) -> (Option<Rates>, Kept) {
+        if self.rates.is_empty() {
+            return (None, Kept::All);
+        }
+        let rates = Rates::new(&self.model, &self.rates);
+        self.model = rates.freeze(self.model.clone());
+        let kept = match self.keeps_frozen {
+            true => Kept::All,
+            false => Kept::Paths(rates.moving(&self.model)),
+        };
+        (Some(rates), kept)
+    }
+
+    /// Refuses what would fail later.
     fn check(&self, folder: &RunFolder, resume: bool) -> Result<(), TrainError> {
-        let problems = self.plan.validate();
+        let refused = |message: String| Err(TrainError::Config(message));
+        let problems = self.config.validate();
         if !problems.is_empty() {
             let lines = problems
                 .iter()
                 .map(|(key, message)| format!("`{key}` {message}"));
-            return Err(TrainError::Plan(lines.collect::<Vec<_>>().join("; ")));
+            return refused(lines.collect::<Vec<_>>().join("; "));
         }
-        if self.plan.train.batch_size == BatchSize::Auto {
-            let message = "`train.batch_size` is \"auto\"; put a number in its place";
-            return Err(TrainError::Plan(message.into()));
+        if self.config.train.batch_size == BatchSize::Auto {
+            return refused("`train.batch_size` is \"auto\"; put a number in its place".into());
         }
-        if let Some(message) = self.plan.precision.refused_by(&self.device, "the device") {
-            return Err(TrainError::Plan(format!("`precision` {message}")));
+        if let Some(message) = self.config.precision.refused_by(&self.device, "the device") {
+            return refused(format!("`precision` {message}"));
         }
         if self.train.is_empty() {
-            return Err(TrainError::Plan("the training split is empty".into()));
+            return refused("the training split is empty".into());
         }
         if !resume && folder.file("metrics.jsonl").exists() {
             let path = folder.path().display();
-            return Err(TrainError::Plan(format!(
+            return refused(format!(
                 "{path} already holds a run; resume it, or take another folder"
-            )));
+            ));
         }
         Ok(())
     }
 
     /// Whether the backward pass computes activations again.
-    fn forgets(&self) -> bool {
-        self.plan.train.gradient_checkpointing
+    fn recomputes(&self) -> bool {
+        self.config.train.gradient_checkpointing
     }
 
     /// The device, with autodiff.
     fn tracking(&self) -> Device {
         let device = self.device.clone().autodiff();
-        match self.forgets() {
+        match self.recomputes() {
             true => device.gradient_checkpointing(),
             false => device,
         }
     }
 
-    /// Until somebody who knows device and model has decided, a batch is not cut: the model may draw
-    /// from the device's generator.
+    /// A batch is not cut until a number is given in place of "auto": the model may draw from the device's
+    /// generator.
     fn parts_of_a_batch(&self) -> usize {
-        match self.plan.train.cpu_shards {
+        match self.config.train.cpu_shards {
             CpuShards::Auto => 1,
             CpuShards::Count(count) => count.get(),
         }
     }
 
     fn loader(&self, samples: &Arc<S>, training: bool) -> OrderedLoader<S> {
-        let train = &self.plan.train;
+        let train = &self.config.train;
         let batch_size = match train.batch_size {
-            size if !training => rows(&self.plan.eval, size),
+            size if !training => rows(&self.config.eval, size),
             BatchSize::Full => samples.len().max(1),
             BatchSize::Samples(count) => count.get(),
             BatchSize::Auto => unreachable!("checked: somebody who knows the model has decided"),
         };
         let order = Order {
-            seed: self.plan.seed,
+            seed: self.config.seed,
             batch_size,
             shuffle: training && train.shuffle,
             drop_last: training && train.drop_last,
@@ -315,17 +324,12 @@ where
 }
 
 /// Runs the loop in a training of Burn's.
-fn run<M>(
+fn run<M: Trainable>(
     training: SupervisedTraining<M>,
     model: M,
     setup: Setup<M>,
-) -> Result<Finished<M>, TrainError>
-where
-    M: LearnerModel,
-    <M as TrainStep>::Output: StepOutput,
-    <M as InferenceStep>::Output: StepOutput,
-{
-    let learning_rate = ConstantLr::from(setup.plan.optimizer.learning_rate());
+) -> Result<Finished<M>, TrainError> {
+    let learning_rate = ConstantLr::from(setup.config.optimizer.learning_rate());
     let learner = Learner::new(model, setup.optimizer.clone(), learning_rate);
     let result = Arc::new(Mutex::new(None));
     let strategy = StepStrategy {

@@ -1,9 +1,9 @@
 //! Training by steps: a strategy for Burn's `SupervisedTraining` that can checkpoint, clip
 //! globally, accumulate, average weights and stop after any update.
 
+mod config;
 mod evaluation;
 mod fit;
-mod plan;
 mod saving;
 mod scaling;
 mod session;
@@ -11,10 +11,10 @@ mod shards;
 mod state;
 mod step;
 
+pub use config::TrainerConfig;
 pub use evaluation::rows as evaluation_rows;
 pub use evaluation::{MeanLoss, Scorer, Scores};
 pub use fit::Trainer;
-pub use plan::Plan;
 pub use scaling::{LossScale, backward};
 pub use state::{Best, Finished, LoopState};
 
@@ -30,6 +30,17 @@ use crate::output::StepOutput;
 use crate::run_folder::FolderError;
 use crate::workers::among_threads;
 use session::{Session, Setup};
+
+/// A module that the loop can train: its steps say what their batches weigh.
+pub trait Trainable:
+    LearnerModel + TrainStep<Output: StepOutput> + InferenceStep<Output: StepOutput>
+{
+}
+
+impl<M> Trainable for M where
+    M: LearnerModel + TrainStep<Output: StepOutput> + InferenceStep<Output: StepOutput>
+{
+}
 
 /// Why a training ended before its time.
 #[derive(Debug, thiserror::Error)]
@@ -49,9 +60,9 @@ pub enum TrainError {
     /// A metric of the learner failed, or the device did.
     #[error("{0}")]
     Learner(String),
-    /// The plan cannot be carried out on this data.
+    /// The configuration cannot be carried out on this data.
     #[error("{0}")]
-    Plan(String),
+    Config(String),
 }
 
 /// Our strategy. Burn hands it the loaders and the event processor; the rest it brings itself,
@@ -64,12 +75,7 @@ struct StepStrategy<M: LearnerModel> {
 /// Where the strategy leaves what Burn's own result has no place for.
 type Outcome<M> = Arc<Mutex<Option<Result<Finished<M>, TrainError>>>>;
 
-impl<M> SupervisedLearningStrategy<M> for StepStrategy<M>
-where
-    M: LearnerModel,
-    <M as TrainStep>::Output: StepOutput,
-    <M as InferenceStep>::Output: StepOutput,
-{
+impl<M: Trainable> SupervisedLearningStrategy<M> for StepStrategy<M> {
     fn fit(
         &self,
         components: TrainingComponents<M>,

@@ -1,16 +1,17 @@
 //! Checkpoints of a session, and the weights that it ends with.
 
+use std::path::Path;
+
 use burn::module::Module;
 use burn::tensor::Bytes;
-use burn::train::{InferenceStep, LearnerModel, TrainStep};
+use burn::train::LearnerModel;
 
-use super::TrainError;
 use super::session::{Session, Setup};
 use super::state::Best;
+use super::{TrainError, Trainable};
 use crate::checkpoint::{Checkpoint, CheckpointError, differences};
 use crate::observer::Observer;
 use crate::optim;
-use crate::output::StepOutput;
 use crate::record::JsonLines;
 use crate::run_folder::RunFolder;
 use crate::weights::{Kept, decode, encode};
@@ -21,12 +22,7 @@ const AVERAGE: &str = "ema.bpk";
 const OPTIMIZER: &str = "optimizer.bpk";
 const STATE: &str = "state.json";
 
-impl<M> Session<M>
-where
-    M: LearnerModel,
-    <M as TrainStep>::Output: StepOutput,
-    <M as InferenceStep>::Output: StepOutput,
-{
+impl<M: Trainable> Session<M> {
     /// Saves everything that the next update depends on, then prunes.
     pub(super) fn save(&mut self) -> Result<(), TrainError> {
         let step = self.setup.state.step;
@@ -47,26 +43,16 @@ where
         self.setup
             .store
             .save(step, &self.setup.fingerprints, &members)?;
-        let config = &self.setup.plan.checkpoint;
-        let best = self
-            .setup
-            .state
-            .best
-            .filter(|_| config.keep_best)
-            .map(|best| best.step);
-        self.setup
-            .store
-            .prune(step, config.keep_last, best.as_slice())?;
-        Ok(())
+        let config = &self.setup.config.checkpoint;
+        let best = self.best_kept().map(|best| best.step);
+        let store = &self.setup.store;
+        Ok(store.prune(step, config.keep_last, best.as_slice())?)
     }
 
     /// The weights that the run ends with, for inference: those of the best evaluation if they
     /// were kept, else the last; averaged if averaging is on.
     pub(super) fn chosen(&self) -> Result<M, TrainError> {
-        let last = match &self.setup.ema {
-            Some(ema) => ema.model(),
-            None => self.model(),
-        };
+        let last = self.averaged();
         let step = self.chosen_step();
         if step == self.setup.state.step {
             return Ok(last.valid());
@@ -82,9 +68,14 @@ where
 
     /// The step that had the weights of [`chosen`](Self::chosen).
     pub(super) fn chosen_step(&self) -> u64 {
-        let kept = |_: &Best| self.setup.plan.checkpoint.keep_best;
-        let best = self.setup.state.best.filter(kept);
+        let best = self.best_kept();
         best.map_or(self.setup.state.step, |best| best.step)
+    }
+
+    /// The best evaluation, if its checkpoint is kept.
+    fn best_kept(&self) -> Option<Best> {
+        let best = self.setup.state.best;
+        best.filter(|_| self.setup.config.checkpoint.keep_best)
     }
 }
 
@@ -93,24 +84,20 @@ fn restore<M: Module>(
     checkpoint: &Checkpoint,
     name: &str,
     (module, kept): (M, &Kept),
-    path: &std::path::Path,
+    path: &Path,
 ) -> Result<M, TrainError> {
     let bytes = member(checkpoint, name, path)?;
     decode(module, bytes, kept).map_err(|error| damaged(path, format!("{name}: {error}")))
 }
 
 /// The bytes of a member that must be there.
-fn member<'a>(
-    checkpoint: &'a Checkpoint,
-    name: &str,
-    path: &std::path::Path,
-) -> Result<&'a [u8], TrainError> {
+fn member<'a>(checkpoint: &'a Checkpoint, name: &str, path: &Path) -> Result<&'a [u8], TrainError> {
     checkpoint
         .member(name)
         .ok_or_else(|| damaged(path, format!("it has no {name}")))
 }
 
-fn damaged(path: &std::path::Path, reason: String) -> TrainError {
+fn damaged(path: &Path, reason: String) -> TrainError {
     CheckpointError::Damaged {
         path: path.to_path_buf(),
         reason,
@@ -136,7 +123,10 @@ pub(super) fn restored<M: LearnerModel>(
     let model = restore(&checkpoint, MODEL, (model, &setup.kept), &path)?;
     setup.state = serde_json::from_slice(member(&checkpoint, STATE, &path)?)
         .map_err(|error| damaged(&path, format!("{STATE}: {error}")))?;
-    if let Some(best) = setup.state.best.filter(|_| setup.plan.checkpoint.keep_best)
+    if let Some(best) = setup
+        .state
+        .best
+        .filter(|_| setup.config.checkpoint.keep_best)
         && let Err(error) = setup.store.load(best.step)
     {
         setup

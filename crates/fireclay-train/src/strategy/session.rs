@@ -10,30 +10,29 @@ use burn::train::{
     SupervisedTrainingEventProcessor, TrainLoader, TrainStep, TrainingComponents, ValidLoader,
 };
 
-use super::TrainError;
+use super::config::TrainerConfig;
 use super::evaluation::{Scorer, Scores};
-use super::plan::Plan;
 use super::shards::Shards;
-use super::state::Finished;
-use super::state::LoopState;
+use super::state::{Finished, LoopState};
+use super::{TrainError, Trainable};
 use crate::checkpoint::{Fingerprints, Store};
 use crate::cost::{Clock, Cost, Phase};
 use crate::ema::Ema;
 use crate::loader::{Cursor, HandedOut, Position};
 use crate::observer::{Observer, Start, StopReason};
-use crate::output::StepOutput;
 use crate::parameters::Rates;
-use crate::record::JsonLines;
+use crate::record::{JsonLines, MetricLine};
+use crate::run_folder::FolderError;
 use crate::weights::Kept;
 
 /// What a training needs beyond what Burn's learner brings.
 pub(super) struct Setup<M: LearnerModel> {
-    pub plan: Plan,
+    pub config: TrainerConfig,
     pub device: Device,
     pub optimizer: ModuleOptimizer,
     pub ema: Option<Ema<M>>,
     pub state: LoopState,
-    /// Of models whose parameters do not all move alike.
+    /// None where all parameters move alike.
     pub rates: Option<Rates>,
     /// What of the weights goes into a checkpoint.
     pub kept: Kept,
@@ -52,10 +51,10 @@ pub(super) struct Setup<M: LearnerModel> {
     /// What the training did in this process; the clock knows what it cost.
     pub done: Cost,
     pub observers: Vec<Box<dyn Observer>>,
-    /// Whether a metric or a renderer of Burn's looks at every batch.
+    /// Whether a metric or a renderer of Burn's is shown every batch.
     pub shown: bool,
     pub scorer: Box<dyn Scorer<<M as InferenceStep>::Output>>,
-    /// What the evaluations of this process saw, by step.
+    /// The scores of the evaluations of this process, by step.
     pub seen: BTreeMap<u64, Scores>,
 }
 
@@ -63,6 +62,16 @@ impl<M: LearnerModel> Setup<M> {
     /// Counts the time since `start` as `phase`.
     pub fn spent(&mut self, phase: Phase, start: Instant) {
         self.clock.spent(phase, start, self.state.step);
+    }
+
+    /// Writes metrics of the update that was made last.
+    pub fn write(&mut self, split: &str, metrics: &[(&str, f64)]) -> Result<(), FolderError> {
+        self.metrics.write(&[MetricLine {
+            step: self.state.step,
+            epoch: self.state.epoch + 1,
+            split,
+            metrics,
+        }])
     }
 
     pub fn count_tokens(&mut self, tokens: Option<u64>) {
@@ -88,6 +97,8 @@ impl<M: LearnerModel> Setup<M> {
     }
 }
 
+const MODEL: &str = "the model is there between updates";
+
 pub(super) struct Session<M: LearnerModel> {
     pub(super) setup: Setup<M>,
     /// Always there, except inside an update, which consumes it.
@@ -99,12 +110,7 @@ pub(super) struct Session<M: LearnerModel> {
     pub(super) total_steps: u64,
 }
 
-impl<M> Session<M>
-where
-    M: LearnerModel,
-    <M as TrainStep>::Output: StepOutput,
-    <M as InferenceStep>::Output: StepOutput,
-{
+impl<M: Trainable> Session<M> {
     pub(super) fn new(
         setup: Setup<M>,
         components: TrainingComponents<M>,
@@ -113,7 +119,7 @@ where
         valid: ValidLoader<M>,
     ) -> Self {
         Self {
-            total_steps: setup.plan.total_steps(setup.batches_per_epoch),
+            total_steps: setup.config.total_steps(setup.batches_per_epoch),
             train: train.to_device(&setup.device),
             valid: valid.to_device(&setup.device.clone().inner()),
             setup,
@@ -125,14 +131,12 @@ where
 
     /// Trains to the end, or until something stops it.
     pub(super) fn run(&mut self) -> Result<StopReason, TrainError> {
-        let state = &self.setup.state;
-        self.setup.observers.started(&Start {
+        let setup = &mut self.setup;
+        let state = &setup.state;
+        setup.observers.started(&Start {
             step: state.step,
             total_steps: self.total_steps,
-            steps_per_epoch: self
-                .setup
-                .plan
-                .steps_per_epoch(self.setup.batches_per_epoch),
+            steps_per_epoch: setup.config.steps_per_epoch(setup.batches_per_epoch),
             samples: self.train.num_items(),
         });
         match state.stopped {
@@ -178,7 +182,7 @@ where
         Ok(None)
     }
 
-    /// Looks, remembers and decides between two updates.
+    /// Evaluates, saves and decides between two updates.
     fn after_update(&mut self) -> Result<Option<StopReason>, TrainError> {
         let epoch_ends = self.setup.state.batch == self.setup.batches_per_epoch;
         let last = self.setup.state.step >= self.total_steps;
@@ -218,22 +222,20 @@ where
 
     /// Whether somebody asked to stop, or something outside the loop failed.
     fn interruption(&self) -> Result<Option<StopReason>, TrainError> {
-        match self.interrupter.error() {
-            Some(error) => Err(TrainError::Learner(error.to_string())),
-            None => Ok(self
-                .interrupter
-                .should_stop()
-                .then_some(StopReason::Interrupted)),
+        if let Some(error) = self.interrupter.error() {
+            return Err(TrainError::Learner(error.to_string()));
         }
+        let stops = self.interrupter.should_stop();
+        Ok(stops.then_some(StopReason::Interrupted))
     }
 
     fn checkpoint_due(&self, epoch_ends: bool) -> bool {
-        let (state, config) = (&self.setup.state, &self.setup.plan.checkpoint);
+        let (state, config) = (&self.setup.state, &self.setup.config.checkpoint);
         due(config.every_steps, config.every_epochs, state, epoch_ends)
     }
 
     fn evaluation_due(&self, epoch_ends: bool, last: bool) -> bool {
-        let (state, config) = (&self.setup.state, &self.setup.plan.eval);
+        let (state, config) = (&self.setup.state, &self.setup.config.eval);
         last || due(config.every_steps, config.every_epochs, state, epoch_ends)
     }
 
@@ -248,9 +250,12 @@ where
     }
 
     pub(super) fn model(&self) -> &M {
-        self.model
-            .as_ref()
-            .expect("the model is there between updates")
+        self.model.as_ref().expect(MODEL)
+    }
+
+    /// The averaged weights, or else the current ones.
+    pub(super) fn averaged(&self) -> &M {
+        self.setup.ema.as_ref().map_or(self.model(), Ema::model)
     }
 
     /// Puts the weights and running statistics of `before` in the place of the current ones.
@@ -259,10 +264,7 @@ where
     }
 
     pub(super) fn map_model(&mut self, update: impl FnOnce(M, &mut ModuleOptimizer) -> M) {
-        let model = self
-            .model
-            .take()
-            .expect("the model is there between updates");
+        let model = self.model.take().expect(MODEL);
         self.model = Some(update(model, &mut self.setup.optimizer));
     }
 
@@ -290,10 +292,7 @@ where
                 cost: self.setup.cost(),
             })
         });
-        let last = self
-            .model
-            .take()
-            .expect("the model is there between updates");
+        let last = self.model.take().expect(MODEL);
         (finished, last, self.processor)
     }
 }

@@ -10,10 +10,10 @@ use super::TrainError;
 use super::scaling::scaled;
 use crate::workers::Workers;
 
-/// The threads, and whether results are forgotten after the forward pass.
+/// The threads, and whether the backward pass computes activations again.
 pub(super) struct Shards {
     workers: Workers,
-    forgets: bool,
+    recomputes: bool,
 }
 
 /// A part of a batch and what is drawn for it.
@@ -40,17 +40,20 @@ impl<I> Piece<I> {
 }
 
 impl Shards {
-    /// `count` threads; one part alone needs none. `forgets`: gradient checkpointing.
+    /// `count` threads; one part alone needs none. `recomputes`: gradient checkpointing.
     ///
     /// # Errors
     ///
     /// If the system gives no more threads.
-    pub fn new(count: usize, forgets: bool) -> Result<Self, TrainError> {
+    pub fn new(count: usize, recomputes: bool) -> Result<Self, TrainError> {
         let threads = if count > 1 { count } else { 0 };
         let workers = Workers::new(threads).map_err(|error| {
-            TrainError::Plan(format!("`train.cpu_shards` = {count}: no threads: {error}"))
+            TrainError::Config(format!("`train.cpu_shards` = {count}: no threads: {error}"))
         })?;
-        Ok(Self { workers, forgets })
+        Ok(Self {
+            workers,
+            recomputes,
+        })
     }
 
     /// Forward and backward of every piece; the outputs are in the order of the pieces, whichever
@@ -62,16 +65,16 @@ impl Shards {
         device: &Device,
     ) -> Vec<TrainOutput<<M as TrainStep>::Output>> {
         if pieces.len() < 2 {
-            let forgetful = self.forgets.then(|| forgetful(model.clone()));
-            let model = forgetful.as_ref().unwrap_or(model);
+            let recomputing = self.recomputes.then(|| recomputing(model.clone()));
+            let model = recomputing.as_ref().unwrap_or(model);
             let outputs = pieces.into_iter().map(|piece| piece.step(model));
             return outputs.collect();
         }
         let part = |piece| {
             // Autodiff keeps what hangs together under one lock: each part has leaves of its own.
             let model = model.clone().fork(device);
-            match self.forgets {
-                true => (forgetful(model), piece),
+            match self.recomputes {
+                true => (recomputing(model), piece),
                 false => (model, piece),
             }
         };
@@ -84,19 +87,17 @@ impl Shards {
 
 /// The same weights for a device that checkpoints gradients: all that meet in an operation must be
 /// of one mind.
-fn forgetful<M: Module>(model: M) -> M {
-    struct Forgetful;
+fn recomputing<M: Module>(model: M) -> M {
+    struct Recomputing;
 
-    impl ModuleMapper for Forgetful {
+    impl ModuleMapper for Recomputing {
         fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-            let (id, tensor, mapper) = param.consume();
-            let tensor = tensor
-                .with_gradient_checkpointing_strategy(GradientCheckpointingStrategy::Balanced);
-            Param::from_mapped_value(id, tensor, mapper)
+            let strategy = GradientCheckpointingStrategy::Balanced;
+            param.map(|tensor| tensor.with_gradient_checkpointing_strategy(strategy))
         }
     }
 
-    model.map(&mut Forgetful)
+    model.map(&mut Recomputing)
 }
 
 #[cfg(test)]

@@ -27,7 +27,7 @@ pub struct LoopState {
     pub early_best: Option<f64>,
     /// Evaluations since then.
     pub early_bad: u64,
-    /// What a schedule that waits for a plateau has seen.
+    /// The state of a schedule that waits for a plateau.
     pub plateau: PlateauState,
     /// Batches skipped because they were not finite.
     pub skipped: u64,
@@ -50,6 +50,14 @@ pub struct Best {
 }
 
 impl LoopState {
+    /// Before the first update.
+    pub(super) fn new(loss_scale: Option<LossScale>) -> Self {
+        Self {
+            loss_scale,
+            ..Self::default()
+        }
+    }
+
     /// The mean training loss of the epoch so far.
     pub fn train_loss(&self) -> Option<f64> {
         (self.epoch_weight > 0.0).then(|| self.epoch_loss / self.epoch_weight)
@@ -75,7 +83,7 @@ impl LoopState {
 pub struct Finished<M> {
     /// The chosen weights, ready for inference.
     pub model: M,
-    /// How they did on the validation split, if this process looked.
+    /// Their scores on the validation split, if this process evaluated it.
     pub valid: Option<Scores>,
     /// Why it ended.
     pub reason: StopReason,

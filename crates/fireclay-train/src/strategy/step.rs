@@ -5,48 +5,44 @@ use std::time::Instant;
 use burn::data::dataloader::DataLoaderIterator;
 use burn::optim::GradientsParams;
 use burn::tensor::Tensor;
-use burn::train::{InferenceStep, LearnerEvent, LearnerModel, TrainStep, TrainingItem};
+use burn::train::{LearnerEvent, TrainStep, TrainingItem};
 
 use fireclay_models::layers::draws::key;
 use fireclay_models::{Draws, halved};
 
-use super::TrainError;
 use super::scaling::LossScale;
 use super::session::{Session, Setup};
 use super::shards::Piece;
+use super::{TrainError, Trainable};
 use crate::config::{CpuShards, OnNonFinite};
 use crate::cost::Phase;
-use crate::gradients::{Accumulator, clip_global_norm, global_norm, widened};
+use crate::gradients::{Accumulator, clip_global_norm, global_norm, scale};
 use crate::observer::{Observer, Step};
 use crate::output::StepOutput;
-use crate::record::MetricLine;
 
 type Batches<'a, M> = dyn DataLoaderIterator<<M as TrainStep>::Input> + 'a;
 
 /// What the micro-batches of one update, or their parts, came to.
+#[derive(Default)]
 struct Forward {
-    grads: GradientsParams,
+    grads: Accumulator,
     losses: Vec<Tensor<1>>,
     weights: Vec<f64>,
     unit: f64,
 }
 
-impl<M> Session<M>
-where
-    M: LearnerModel,
-    <M as TrainStep>::Output: StepOutput,
-    <M as InferenceStep>::Output: StepOutput,
-{
+impl<M: Trainable> Session<M> {
     /// Takes the micro-batches of one update from `batches` and makes it.
     pub(super) fn update(&mut self, batches: &mut Batches<'_, M>) -> Result<(), TrainError> {
         let learning_rate = self.learning_rate();
         // The forward pass moves running statistics; a batch that is skipped must not.
-        let skips = self.setup.plan.train.on_non_finite == OnNonFinite::Skip
+        let skips = self.setup.config.train.on_non_finite == OnNonFinite::Skip
             || self.setup.state.loss_scale.is_some();
         let before = skips.then(|| self.model().valid());
         let forward = self.forward(batches, learning_rate)?;
         let start = Instant::now();
-        let norm = global_norm(self.model(), &forward.grads);
+        let grads = forward.grads.finish(self.model());
+        let norm = global_norm(self.model(), &grads);
         let (loss, grad_norm) = read(forward.losses, &forward.weights, norm);
         let loss = loss * forward.unit;
         self.setup.state.step += 1;
@@ -62,7 +58,7 @@ where
                 learning_rate,
                 grad_norm,
             };
-            return self.make(forward.grads, step, forward.weights.iter().sum());
+            return self.make(grads, step, forward.weights.iter().sum());
         }
         match self.setup.state.loss_scale {
             Some(scale) if loss.is_finite() && scale.can_shrink() => {
@@ -82,7 +78,7 @@ where
         weight: f64,
     ) -> Result<(), TrainError> {
         let start = Instant::now();
-        if let Some(max_norm) = self.setup.plan.train.max_grad_norm {
+        if let Some(max_norm) = self.setup.config.train.max_grad_norm {
             grads = clip_global_norm(self.model(), grads, max_norm, step.grad_norm);
         }
         let rates = self.setup.rates.as_ref();
@@ -106,9 +102,10 @@ where
     }
 
     fn learning_rate(&self) -> f64 {
-        let (plan, state) = (&self.setup.plan, &self.setup.state);
-        let base = plan.optimizer.learning_rate();
-        plan.lr_scheduler
+        let (config, state) = (&self.setup.config, &self.setup.state);
+        let base = config.optimizer.learning_rate();
+        config
+            .lr_scheduler
             .learning_rate(base, state.step, self.total_steps, &state.plateau)
     }
 
@@ -118,44 +115,35 @@ where
         learning_rate: f64,
     ) -> Result<Forward, TrainError> {
         let left = self.setup.batches_per_epoch - self.setup.state.batch;
-        let half = self.setup.plan.precision.half();
+        let half = self.setup.config.precision.half();
         let half = half.map(|dtype| halved(self.model().clone(), dtype));
-        let scale = self.setup.state.loss_scale;
-        let scale = scale.map_or(1.0, |scale| scale.factor);
-        let mut accumulator = Accumulator::new();
-        let (mut losses, mut weights, mut unit) = (Vec::new(), Vec::new(), 1.0);
-        for micro in 0..self.setup.plan.accumulation().min(left) {
+        let loss_scale = self.setup.state.loss_scale;
+        let loss_scale = loss_scale.map_or(1.0, |scale| scale.factor);
+        let mut forward = Forward::default();
+        for micro in 0..self.setup.config.accumulation().min(left) {
             let start = Instant::now();
             let pieces = self.pieces(batches, micro)?;
             self.setup.spent(Phase::Data, start);
             let start = Instant::now();
             let Setup { shards, device, .. } = &self.setup;
             let model = half.as_ref().unwrap_or(self.model());
-            let outputs = shards.step(model, pieces, device);
-            for mut output in outputs {
+            for mut output in shards.step(model, pieces, device) {
                 if half.is_some() {
-                    output.grads = widened(self.model(), output.grads, scale);
+                    output.grads = scale(self.model(), output.grads, 1.0 / loss_scale);
                 }
-                self.setup.count_tokens(output.item.tokens());
-                let weight = output.item.weight();
-                accumulator.add(self.model(), output.grads, weight);
-                losses.push(output.item.loss().without_autodiff());
-                weights.push(weight);
-                unit = output.item.unit();
-                self.show(output.item, batches, learning_rate)?;
+                let item = output.item;
+                let weight = item.weight();
+                self.setup.count_tokens(item.tokens());
+                forward.grads.add(self.model(), output.grads, weight);
+                forward.losses.push(item.loss().without_autodiff());
+                forward.weights.push(weight);
+                forward.unit = item.unit();
+                self.show(item, batches, learning_rate)?;
             }
             self.setup.state.batch += 1;
             self.setup.spent(Phase::Compute, start);
         }
-        let start = Instant::now();
-        let grads = accumulator.finish(self.model());
-        self.setup.spent(Phase::Compute, start);
-        Ok(Forward {
-            grads,
-            losses,
-            weights,
-            unit,
-        })
+        Ok(forward)
     }
 
     /// Burn's dashboard, if there is one, gets what a part came to.
@@ -181,11 +169,11 @@ where
         batches: &mut Batches<'_, M>,
         micro: usize,
     ) -> Result<Vec<Piece<<M as TrainStep>::Input>>, TrainError> {
-        let Setup { plan, state, .. } = &self.setup;
-        let key = key(plan.seed, [state.step, micro as u64]);
+        let Setup { config, state, .. } = &self.setup;
+        let key = key(config.seed, [state.step, micro as u64]);
         // What draws on the device has one generator for all threads.
         self.setup.device.seed(key);
-        let on_host = plan.train.cpu_shards != CpuShards::Auto;
+        let on_host = config.train.cpu_shards != CpuShards::Auto;
         let mut pieces = Vec::new();
         loop {
             let input = batches
@@ -212,10 +200,8 @@ where
     }
 
     fn record(&mut self, step: Step) -> Result<(), TrainError> {
-        if step
-            .step
-            .is_multiple_of(self.setup.plan.logging.every_steps)
-        {
+        let every = self.setup.config.logging.every_steps;
+        if step.step.is_multiple_of(every) {
             let mut metrics = vec![
                 ("loss", step.loss),
                 ("learning_rate", step.learning_rate),
@@ -223,12 +209,7 @@ where
             ];
             let scale = self.setup.state.loss_scale;
             metrics.extend(scale.map(|scale| ("loss_scale", scale.factor)));
-            self.setup.metrics.write(&[MetricLine {
-                step: step.step,
-                epoch: step.epoch,
-                split: "train",
-                metrics: &metrics,
-            }])?;
+            self.setup.write("train", &metrics)?;
         }
         self.setup.observers.stepped(&step);
         Ok(())
@@ -250,22 +231,17 @@ where
             "skipped the update of step {step}: gradients of {before} times the loss overflow f16; from \
              now on it is scaled by {factor}"
         ));
-        self.setup.metrics.write(&[MetricLine {
-            step,
-            epoch: self.setup.state.epoch + 1,
-            split: "train",
-            metrics: &[
-                ("loss", loss),
-                ("learning_rate", learning_rate),
-                ("loss_scale", factor),
-            ],
-        }])?;
-        Ok(())
+        let metrics = [
+            ("loss", loss),
+            ("learning_rate", learning_rate),
+            ("loss_scale", factor),
+        ];
+        Ok(self.setup.write("train", &metrics)?)
     }
 
     /// Stops, or leaves the batch out, before the weights are touched.
     fn non_finite(&mut self, loss: f64, grad_norm: f64) -> Result<(), TrainError> {
-        let (train, state) = (&self.setup.plan.train, &mut self.setup.state);
+        let (train, state) = (&self.setup.config.train, &mut self.setup.state);
         let what = format!(
             "step {}: loss {loss}, gradient norm {grad_norm}",
             state.step

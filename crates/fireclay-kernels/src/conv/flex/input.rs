@@ -4,7 +4,7 @@ use burn::backend::flex::FlexTensor;
 use pulp::{Simd, WithSimd};
 
 use super::Sizes;
-use super::panel::{Left, Right, columns, product};
+use super::panel::{Left, Right, columns, each_run, product};
 use crate::flex::{contiguous, run, tensor};
 
 pub(super) fn backward(weight: FlexTensor, gradient: &FlexTensor, sizes: Sizes) -> FlexTensor {
@@ -56,30 +56,9 @@ impl WithSimd for Gradients<'_> {
         let mut padded = vec![0.0; images * sizes.padded_image()];
         product(simd, left, right, |weight, sums, part| {
             let maps = &mut padded[taps[weight]..];
-            add(maps, sums, &runs.inputs[part], runs.length);
+            let starts = &runs.inputs[part];
+            each_run(maps, sums, (starts, runs.length), |x, sum| *x += sum);
         });
         sizes.crop(&mut padded, self.x);
-    }
-}
-
-/// Adds sums to the numbers that their runs of positions have met.
-#[inline(always)]
-fn add(maps: &mut [f32], sums: &[f32], runs: &[usize], length: usize) {
-    match length {
-        8 => add_runs::<8>(maps, sums, runs),
-        4 => add_runs::<4>(maps, sums, runs),
-        2 => add_runs::<2>(maps, sums, runs),
-        _ => add_runs::<1>(maps, sums, runs),
-    }
-}
-
-#[inline(always)]
-fn add_runs<const LENGTH: usize>(maps: &mut [f32], sums: &[f32], runs: &[usize]) {
-    let (sums, _) = sums.as_chunks::<LENGTH>();
-    for (sums, run) in sums.iter().zip(runs) {
-        let x = &mut maps[*run..][..LENGTH];
-        for (x, sum) in x.iter_mut().zip(sums) {
-            *x += sum;
-        }
     }
 }

@@ -101,6 +101,39 @@ fn gather_runs<const LENGTH: usize>(panel: &mut [f32], right: Right, columns: us
     }
 }
 
+/// Hands each of a row of sums to `write`, with the number of the maps that it is for: runs of some
+/// `length` begin at these positions.
+#[inline(always)]
+pub(super) fn each_run(
+    maps: &mut [f32],
+    sums: &[f32],
+    (starts, length): (&[usize], usize),
+    write: impl Fn(&mut f32, f32),
+) {
+    match length {
+        8 => each_run_of::<8>(maps, sums, starts, write),
+        4 => each_run_of::<4>(maps, sums, starts, write),
+        2 => each_run_of::<2>(maps, sums, starts, write),
+        _ => each_run_of::<1>(maps, sums, starts, write),
+    }
+}
+
+#[inline(always)]
+fn each_run_of<const LENGTH: usize>(
+    maps: &mut [f32],
+    sums: &[f32],
+    starts: &[usize],
+    write: impl Fn(&mut f32, f32),
+) {
+    let (sums, _) = sums.as_chunks::<LENGTH>();
+    for (sums, start) in sums.iter().zip(starts) {
+        let numbers = &mut maps[*start..][..LENGTH];
+        for (number, sum) in numbers.iter_mut().zip(sums) {
+            write(number, *sum);
+        }
+    }
+}
+
 /// Writes the products of [`ROWS`] rows at most to `sums`, which has a row of columns for each.
 #[inline(always)]
 fn multiply<S: Simd>(simd: S, left: Left, panel: &[f32], sums: &mut [f32]) {

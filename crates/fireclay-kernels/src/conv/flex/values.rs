@@ -4,7 +4,7 @@ use burn::backend::flex::FlexTensor;
 use pulp::{Simd, WithSimd};
 
 use super::Sizes;
-use super::panel::{Left, Right, columns, product};
+use super::panel::{Left, Right, columns, each_run, product};
 use crate::flex::{contiguous, run, tensor};
 
 pub(super) fn forward(
@@ -63,35 +63,8 @@ impl WithSimd for Values<'_> {
         };
         product(simd, left, right, |output, sums, part| {
             let maps = &mut y[output * sizes.positions()..];
-            write(
-                maps,
-                sums,
-                self.bias[output],
-                &runs.outputs[part],
-                runs.length,
-            );
+            let (starts, bias) = (&runs.outputs[part], self.bias[output]);
+            each_run(maps, sums, (starts, runs.length), |y, sum| *y = sum + bias);
         });
-    }
-}
-
-/// Writes sums and a bias to their runs of positions.
-#[inline(always)]
-fn write(maps: &mut [f32], sums: &[f32], bias: f32, runs: &[usize], length: usize) {
-    match length {
-        8 => write_runs::<8>(maps, sums, bias, runs),
-        4 => write_runs::<4>(maps, sums, bias, runs),
-        2 => write_runs::<2>(maps, sums, bias, runs),
-        _ => write_runs::<1>(maps, sums, bias, runs),
-    }
-}
-
-#[inline(always)]
-fn write_runs<const LENGTH: usize>(maps: &mut [f32], sums: &[f32], bias: f32, runs: &[usize]) {
-    let (sums, _) = sums.as_chunks::<LENGTH>();
-    for (sums, run) in sums.iter().zip(runs) {
-        let y = &mut maps[*run..][..LENGTH];
-        for (y, sum) in y.iter_mut().zip(sums) {
-            *y = sum + bias;
-        }
     }
 }

@@ -11,7 +11,7 @@ use crate::schedule::{LrSchedulerConfig, PlateauState};
 
 /// The numbers of a training: the sections of the run's configuration that every task shares.
 #[derive(Clone, Debug)]
-pub struct Plan {
+pub struct TrainerConfig {
     /// Seed of every random choice.
     pub seed: u64,
     /// `precision` of `[device]`. In half precision, a module of your own is given weights in half, but those
@@ -34,8 +34,8 @@ pub struct Plan {
     pub logging: LoggingConfig,
 }
 
-impl Plan {
-    /// Everything in the plan that cannot be meant, as pairs of a key and a message.
+impl TrainerConfig {
+    /// Every impossible value, as (key, message).
     pub fn validate(&self) -> Vec<(String, String)> {
         let early = self.early_stopping.as_ref();
         let sections = [
@@ -60,7 +60,7 @@ impl Plan {
         problems.collect()
     }
 
-    /// A plan with the defaults of everything else.
+    /// The defaults of everything else.
     pub fn new(seed: u64, optimizer: OptimizerConfig, train: TrainConfig) -> Self {
         Self {
             seed,
@@ -87,19 +87,15 @@ impl Plan {
 
     /// Updates in all, for epochs of `batches` micro-batches.
     pub fn total_steps(&self, batches: usize) -> u64 {
-        let epochs = self
-            .train
-            .epochs
-            .map(|epochs| epochs.saturating_mul(self.steps_per_epoch(batches)));
-        [epochs, self.train.max_steps]
-            .into_iter()
-            .flatten()
-            .min()
-            .unwrap_or(0)
+        let per_epoch = self.steps_per_epoch(batches);
+        let epochs = self.train.epochs;
+        let epochs = epochs.map(|epochs| epochs.saturating_mul(per_epoch));
+        let limits = epochs.into_iter().chain(self.train.max_steps);
+        limits.min().unwrap_or(0)
     }
 
     /// What must not change between a checkpoint and its resumption. How long to train and how
-    /// often to look is not part of it, unless the schedule depends on the end.
+    /// often to evaluate is not part of it, unless the schedule depends on the end.
     pub(super) fn fingerprints(&self, total_steps: u64) -> Fingerprints {
         let train = &self.train;
         let mut schedule = json!(self.lr_scheduler);
