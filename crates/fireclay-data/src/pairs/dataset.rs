@@ -10,7 +10,7 @@ use crate::error::DataError;
 use crate::kept;
 use crate::note::Note;
 use crate::random::{Purpose, shuffle, stream};
-use crate::split::SPLIT_NAMES;
+use crate::split::{SPLIT_NAMES, named};
 use crate::tokenizer::{Tokenizer, TokenizerConfig, TokenizerKind};
 
 /// Everything that training needs from sentence pairs. Clones share the pairs.
@@ -81,11 +81,7 @@ impl PairData {
 
     /// The splits by name.
     pub fn named(&self) -> [(&'static str, Option<&PairSplit>); 3] {
-        [
-            ("train", Some(&self.train)),
-            ("valid", self.valid.as_ref()),
-            ("test", self.test.as_ref()),
-        ]
+        named([Some(&self.train), self.valid.as_ref(), self.test.as_ref()])
     }
 }
 

@@ -15,7 +15,7 @@ use super::stream::{BATCH_ROWS, ReadOptions};
 use crate::error::DataError;
 use crate::labels::{Labels, TargetKind};
 use crate::note::Note;
-use crate::split::Splits;
+use crate::split::{Splits, named};
 
 /// Everything that training needs from a table. Clones share the rows.
 #[derive(Clone, Debug)]
@@ -117,11 +117,7 @@ impl TableData {
 
     /// The splits by name.
     pub fn named(&self) -> [(&'static str, &Split); 3] {
-        [
-            ("train", &self.train),
-            ("valid", &self.valid),
-            ("test", &self.test),
-        ]
+        named([&self.train, &self.valid, &self.test])
     }
 }
 

@@ -13,7 +13,7 @@ use crate::error::DataError;
 use crate::kept;
 use crate::labels::TargetKind;
 use crate::note::Note;
-use crate::split::Splits;
+use crate::split::{Splits, named};
 use crate::table::{Carried, ReadOptions, Table, Target, check_columns, split};
 use crate::tokenizer::{Tokenizer, TokenizerConfig, TokenizerKind};
 
@@ -124,11 +124,7 @@ impl TextTableData {
 
     /// The splits by name.
     pub fn named(&self) -> [(&'static str, &TextTableSplit); 3] {
-        [
-            ("train", &self.train),
-            ("valid", &self.valid),
-            ("test", &self.test),
-        ]
+        named([&self.train, &self.valid, &self.test])
     }
 }
 
