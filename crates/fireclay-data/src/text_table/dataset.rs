@@ -102,7 +102,7 @@ impl TextTableData {
         let preprocess = TextPreprocess::new(&config.text, length, target);
         let mut cut = 0;
         let mut encode = |name, rows| {
-            let carried = Carried::take(table, rows, name, &rules)?;
+            let carried = Carried::take(table, rows, &format!("the {name} split"), &rules)?;
             let (split, longer) = encode(table, carried, &tokenizer, &preprocess)?;
             cut += longer;
             Ok::<_, DataError>(split)
@@ -129,19 +129,21 @@ impl TextTableData {
 }
 
 impl TextTableSplit {
-    /// Reads files with targets for an existing preprocessing, to evaluate on them. The notes are what
-    /// the user should know.
+    /// Reads files with targets for an existing preprocessing, to evaluate on them. They carry the
+    /// id, the weight and the extra columns that the configuration names. The notes are what the user
+    /// should know.
     ///
     /// # Errors
-    /// Whatever is wrong with the files or does not fit the preprocessing.
+    /// Whatever is wrong with the files or does not fit the preprocessing; the key of the
+    /// configuration that names a column which the files lack.
     pub fn load(
         path: &str,
         options: &ReadOptions,
-        tokenizer: &Tokenizer,
-        preprocess: &TextPreprocess,
+        (tokenizer, preprocess): (&Tokenizer, &TextPreprocess),
+        config: &TextTableConfig,
     ) -> Result<(Self, Vec<Note>), DataError> {
         let table = Table::read(path, options)?;
-        let carried = Carried::named(&table, (0..table.rows()).collect(), None)?;
+        let carried = Carried::take_all(&table, path, &config.table())?;
         let (split, cut) = encode(&table, carried, tokenizer, preprocess)?;
         Ok((split, note_of_cut(cut, preprocess).into_iter().collect()))
     }

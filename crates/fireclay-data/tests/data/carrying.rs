@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use fireclay_data::{
     DataError, ImageData, ImageDataConfig, ImageFormat, Images, MissingTarget, ReadOptions, Role,
-    Splits, Table, TableConfig, TableData, TableFormat, TargetKind, TextTableConfig, TextTableData,
-    TokenizerConfig, TokenizerKind, guess, inspect, role, split,
+    Split, Splits, Table, TableConfig, TableData, TableFormat, TargetKind, TextTableConfig,
+    TextTableData, TokenizerConfig, TokenizerKind, guess, inspect, role, split,
 };
 
 use crate::images::DIGITS;
@@ -159,6 +159,30 @@ fn splits_from_outside_are_checked() {
     assert_eq!(data.valid.len(), 10);
     let notes = messages(&data.notes);
     assert!(notes.contains("1 rows have no target"), "{notes}");
+}
+
+#[test]
+fn another_file_carries_what_the_configuration_names() {
+    let files = Files::new();
+    let data = load(&table(&rows(60)), &carrying()).unwrap();
+    let read = |name: &str, text: String| {
+        let (path, options) = (files.write(name, text), ReadOptions::new(TableFormat::Csv));
+        Split::load(&path, &options, &data.preprocess, &carrying())
+    };
+    let other = read("other.csv", rows(30)).unwrap().carried;
+    let weights: Vec<f32> = (0..30).map(|row| (row % 4) as f32).collect();
+    assert_eq!(other.weights.as_deref().unwrap(), weights);
+    assert_eq!(other.ids.as_ref().unwrap().len(), 30);
+    assert_eq!(other.extra.num_columns(), 2);
+    let plain = |header: &str| csv(header, 9, |i| format!("r{i},{i},1,f,c0"));
+    for (header, key) in [("n,x,w,sex,y", "id"), ("i,x,n,sex,y", "weight")] {
+        let keyed = format!("data.{key}: no column");
+        refused(read("lacks.csv", plain(header)), &[&keyed, "lacks.csv"]);
+    }
+    let extra = read("lacks.csv", plain("i,x,w,n,y"));
+    refused(extra, &["data.extra_columns: no column \"sex\""]);
+    let zero = read("zero.csv", rows(1));
+    refused(zero, &["every weight of ", "zero.csv is 0"]);
 }
 
 #[test]

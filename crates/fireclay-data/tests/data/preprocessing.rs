@@ -307,9 +307,9 @@ fn loading_again_gives_the_same_data_and_gathers_by_position() {
         &config.path,
         &ReadOptions::new(TableFormat::Csv),
         &first.preprocess,
-        Some("id"),
-    )
-    .unwrap();
+        &config,
+    );
+    let whole = whole.unwrap();
     assert_eq!(whole.len(), 40);
     assert_eq!(
         whole.features.numeric[first.test.carried.rows[2]],

@@ -150,7 +150,7 @@ fn encode(
 ) -> Result<(Preprocess, Vec<Note>), DataError> {
     let (preprocess, notes) = Preprocess::fit(table, &splits.train, config, target)?;
     for (name, rows) in splits.named() {
-        Carried::take(table, rows.to_vec(), name, config)?;
+        Carried::take(table, rows.to_vec(), &format!("the {name} split"), config)?;
         for piece in rows.chunks(BATCH_ROWS) {
             preprocess
                 .encode(&table.take(piece)?)
