@@ -9,7 +9,7 @@ pub(crate) fn with_defaults<T: DeserializeOwned, const N: usize>(texts: [(&str, 
     serde_json::from_value(table).expect("every other key has a default")
 }
 
-/// What cannot be meant in a table, all of it at once: pairs of a key and a message.
+/// All problems of a table: pairs of a key and a message.
 #[derive(Default)]
 pub(crate) struct Problems(pub Vec<(String, String)>);
 

@@ -78,7 +78,7 @@ pub(crate) fn beside(downloads: &[DownloadConfig], path: &str) -> Result<Vec<Not
     download(downloads, Path::new(path).parent().unwrap_or(Path::new("")))
 }
 
-/// Everything that cannot be meant, as pairs of a key (`download[0].url`) and a message.
+/// Every problem, as pairs of a key (`download[0].url`) and a message.
 pub fn validate(downloads: &[DownloadConfig]) -> Vec<(String, String)> {
     let mut problems = Problems::default();
     let mut taken = std::collections::HashSet::new();

@@ -24,9 +24,9 @@ pub struct ImageData {
     pub preprocess: ImagePreprocess,
     /// The images to train on, with augmentation.
     pub train: ImageSplit,
-    /// The images that steer the training.
+    /// The images to validate on.
     pub valid: ImageSplit,
-    /// The images for the final figures.
+    /// The images to test on.
     pub test: ImageSplit,
     /// What the user should know, such as files left out.
     pub notes: Vec<Note>,

@@ -91,7 +91,7 @@ impl PairDataConfig {
         ]
     }
 
-    /// Everything that cannot be meant, as pairs of a key inside `[data]` and a message.
+    /// Every problem, as pairs of a key inside `[data]` and a message.
     pub fn validate(&self, format: PairFormat) -> Vec<(String, String)> {
         let mut problems = Problems::default();
         problems.check_texts([

@@ -23,9 +23,9 @@ pub struct PairData {
     pub vocabulary: usize,
     /// The pairs to train on.
     pub train: PairSplit,
-    /// The pairs that steer the training.
+    /// The pairs to validate on.
     pub valid: Option<PairSplit>,
-    /// The pairs for the final figures.
+    /// The pairs to test on.
     pub test: Option<PairSplit>,
     /// Every file that was read.
     pub files: Vec<PathBuf>,

@@ -12,9 +12,9 @@ use crate::config::Problems;
 pub struct SplitConfig {
     /// The fraction of rows to train on.
     pub train: f64,
-    /// The fraction of rows that steer the training (early stopping, the choice of weights).
+    /// The fraction of rows to validate on (early stopping, the choice of weights).
     pub valid: f64,
-    /// The fraction of rows for the final figures.
+    /// The fraction of rows to test on.
     pub test: f64,
     /// Whether every split gets the same proportion of each class.
     pub stratify: bool,
@@ -48,7 +48,7 @@ impl Default for SplitConfig {
 }
 
 impl SplitConfig {
-    /// Everything that cannot be meant, as pairs of a key and a message. `separate` says whether
+    /// Every problem, as pairs of a key and a message. `separate` says whether
     /// validation and test come from files of their own.
     pub fn validate(&self, separate: (bool, bool)) -> Vec<(String, String)> {
         let mut problems = Problems(validate_fractions([self.train, self.valid, self.test]));

@@ -21,9 +21,9 @@ use crate::error::DataError;
 pub struct Splits {
     /// The rows to train on.
     pub train: Vec<usize>,
-    /// The rows that steer the training.
+    /// The rows to validate on.
     pub valid: Vec<usize>,
-    /// The rows for the final figures.
+    /// The rows to test on.
     pub test: Vec<usize>,
 }
 

@@ -24,9 +24,9 @@ pub struct TableData {
     pub preprocess: Preprocess,
     /// The rows to train on.
     pub train: Split,
-    /// The rows that steer the training.
+    /// The rows to validate on.
     pub valid: Split,
-    /// The rows for the final figures.
+    /// The rows to test on.
     pub test: Split,
     /// What the user should know, such as columns left out.
     pub notes: Vec<Note>,

@@ -7,7 +7,7 @@ use super::format::TableFormat;
 use crate::config::Problems;
 
 impl TableConfig {
-    /// Everything that cannot be meant, as pairs of a key inside `[data]` and a message.
+    /// Every problem, as pairs of a key inside `[data]` and a message.
     pub fn validate(&self, format: TableFormat) -> Vec<(String, String)> {
         let mut problems = Problems::default();
         self.validate_names(&mut problems);

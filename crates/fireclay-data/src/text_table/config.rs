@@ -97,7 +97,7 @@ impl TextTableConfig {
         table
     }
 
-    /// Everything that cannot be meant, as pairs of a key inside `[data]` and a message.
+    /// Every problem, as pairs of a key inside `[data]` and a message.
     pub fn validate(&self) -> Vec<(String, String)> {
         let format = self.format();
         let mut problems = Problems(self.table().validate(format.unwrap_or(TableFormat::Csv)));

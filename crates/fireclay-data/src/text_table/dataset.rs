@@ -26,9 +26,9 @@ pub struct TextTableData {
     pub preprocess: TextPreprocess,
     /// The texts to train on.
     pub train: TextTableSplit,
-    /// The texts that steer the training.
+    /// The texts to validate on.
     pub valid: TextTableSplit,
-    /// The texts for the final figures.
+    /// The texts to test on.
     pub test: TextTableSplit,
     /// What the user should know.
     pub notes: Vec<Note>,

@@ -67,7 +67,7 @@ impl Default for TokenizerConfig {
 }
 
 impl TokenizerConfig {
-    /// Everything that cannot be meant, as pairs of a key inside `[tokenizer]` and a message.
+    /// Every problem, as pairs of a key inside `[tokenizer]` and a message.
     pub fn validate(&self, kind: TokenizerKind) -> Vec<(String, String)> {
         let mut problems = Problems::default();
         match (kind, &self.path) {

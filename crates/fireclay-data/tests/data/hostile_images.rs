@@ -153,7 +153,7 @@ fn an_image_of_another_size_is_found_among_many() {
     let load =
         |config: &ImageDataConfig| ImageData::load(ImageFolder, config, 7, TargetKind::Class);
     load(&config(&root)).unwrap();
-    // The image in the third place is not among a thousand that are evenly spaced.
+    // The third image is not among a thousand that are evenly spaced.
     put(&files, "p/a/0004.png", picture("a.png", 5, 1));
     refused(load(&config(&root)), &["0004.png", "set image_size"]);
     // A header far from the start is found nevertheless.

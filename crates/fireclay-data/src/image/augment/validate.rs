@@ -1,4 +1,4 @@
-//! What cannot be meant in an `augment` table.
+//! The problems of an `augment` table.
 
 use std::ops::RangeInclusive;
 
@@ -9,7 +9,7 @@ use super::config::{
 use crate::config::Problems;
 
 impl AugmentConfig {
-    /// Everything that cannot be meant, as pairs of a key inside `augment` and a message.
+    /// Every problem, as pairs of a key inside `augment` and a message.
     pub fn validate(&self) -> Vec<(String, String)> {
         let mut problems = Problems::default();
         for (key, value) in [

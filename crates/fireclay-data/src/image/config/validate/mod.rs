@@ -9,7 +9,7 @@ use crate::image::source::ImageFormat;
 use crate::labels::TargetKind;
 
 impl ImageDataConfig {
-    /// Everything that cannot be meant, as pairs of a key inside `[data]` and a message.
+    /// Every problem, as pairs of a key inside `[data]` and a message.
     pub fn validate(&self, format: ImageFormat) -> Vec<(String, String)> {
         let mut problems = Problems::default();
         self.validate_names(&mut problems);
@@ -24,7 +24,7 @@ impl ImageDataConfig {
         problems.0
     }
 
-    /// Everything that does not go with the kind of target that the task asks for, as pairs of a
+    /// Every contradiction to the kind of target that the task asks for, as pairs of a
     /// key inside `[data]` (or `type`) and a message. [`ImageData::load`](crate::ImageData::load)
     /// refuses what this finds.
     pub fn validate_for(&self, format: ImageFormat, target: TargetKind) -> Vec<(String, String)> {

@@ -208,19 +208,14 @@ fn open_with(config: &ImageDataConfig, target: TargetKind, most: u64) -> Result<
         files: Vec::new(),
         held: Vec::new(),
     };
-    let targets: Vec<&str> = match &config.targets[..] {
-        [] => vec![config.target()],
-        several => several.iter().map(String::as_str).collect(),
-    };
+    let targets = targets(config);
     let mut batches: Vec<RecordBatch> = Vec::new();
     let mut add = |path: &String| {
         let start = source.len();
         for file in expand(path)? {
             let batch = source.add(&file, &targets)?;
-            if batches
-                .first()
-                .is_some_and(|first| first.schema() != batch.schema())
-            {
+            let others = batches.first().map(RecordBatch::schema);
+            if others.is_some_and(|others| others != batch.schema()) {
                 let first = source.files[0].path.display();
                 let message =
                     format!("its columns {targets:?} are of other types than those of {first}");
@@ -249,6 +244,14 @@ fn open_with(config: &ImageDataConfig, target: TargetKind, most: u64) -> Result<
         table: None,
         notes: Vec::new(),
     })
+}
+
+/// The columns to predict.
+fn targets(config: &ImageDataConfig) -> Vec<&str> {
+    match &config.targets[..] {
+        [] => vec![config.target()],
+        several => several.iter().map(String::as_str).collect(),
+    }
 }
 
 /// The bytes of each image; `row` is that of the first in the file.
