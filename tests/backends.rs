@@ -17,7 +17,7 @@ fn twenty_steps() -> Project {
 const SETS: &str = "--set train.max_steps=20 --set checkpoint.keep_best=false";
 
 /// All weights of a run, by name.
-fn weights(project: &Project, run: u32) -> Vec<(String, Vec<f32>)> {
+pub fn weights(project: &Project, run: u32) -> Vec<(String, Vec<f32>)> {
     let bytes = project.bytes(&format!("runs/run/{run}/model.safetensors"));
     let file = SafeTensors::deserialize(&bytes).unwrap();
     let mut weights: Vec<_> = file
@@ -35,7 +35,8 @@ fn weights(project: &Project, run: u32) -> Vec<(String, Vec<f32>)> {
     weights
 }
 
-fn assert_close(expected: &[(String, Vec<f32>)], found: &[(String, Vec<f32>)], tolerance: f32) {
+/// Fails unless no weight differs by more than `tolerance`, of itself where it is above 1.
+pub fn assert_close(expected: &[(String, Vec<f32>)], found: &[(String, Vec<f32>)], tolerance: f32) {
     assert_eq!(expected.len(), found.len());
     for ((name, expected), (other, found)) in expected.iter().zip(found) {
         assert_eq!((name, expected.len()), (other, found.len()));
@@ -113,16 +114,13 @@ fn a_backend_that_is_not_there_is_an_error_that_lists_what_is() {
         "cuda"
     };
     if compiled == "cuda" {
-        project
-            .run("train run.toml --set device.backend=cuda")
-            .refused(2, &["cuda", "flex", "--features"]);
+        let ran = project.run("train run.toml --set device.backend=cuda");
+        ran.refused(2, &["cuda", "flex", "--features"]);
     }
-    project
-        .run("train run.toml --set device.backend=gpu")
-        .refused(2, &["unknown", "wgpu"]);
-    project
-        .run("train run.toml --set device.device_index=7")
-        .refused(2, &["7", "flex"]);
+    let ran = project.run("train run.toml --set device.backend=gpu");
+    ran.refused(2, &["unknown", "wgpu"]);
+    let ran = project.run("train run.toml --set device.device_index=7");
+    ran.refused(2, &["7", "flex"]);
     assert!(
         !project.path("runs").exists(),
         "a run folder was made before the device was known"

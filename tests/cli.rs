@@ -21,11 +21,9 @@ fn help_lists_every_verb_and_exit_code() {
 #[test]
 fn a_wrong_command_line_exits_with_2() {
     let project = Project::new();
-    project.run("trian x.toml").refused(2, &["trian", "train"]);
-    project.run("train").refused(2, &["<CONFIG>"]);
-    project
-        .run("train configs/nothing.toml")
-        .refused(2, &["nothing.toml"]);
+    project.refused("trian x.toml", 2, &["trian", "train"]);
+    project.refused("train", 2, &["<CONFIG>"]);
+    project.refused("train configs/nothing.toml", 2, &["nothing.toml"]);
 }
 
 #[test]
@@ -80,7 +78,7 @@ fn the_lists_are_for_people_and_for_programs() {
             .out
             .contains("datasets/iris/data.csv")
     );
-    let models = project.ok("models --json").json();
+    let models = project.ok_json("models --json");
     assert!(
         models
             .as_array()
@@ -93,5 +91,5 @@ fn the_lists_are_for_people_and_for_programs() {
         devices.contains("flex") && devices.contains("auto"),
         "{devices}"
     );
-    project.ok("devices --json").json();
+    project.ok_json("devices --json");
 }

@@ -1,8 +1,6 @@
 //! Encoders of text: from a table of texts to predictions, and from plain text to a model to start
 //! from.
 
-use std::fs;
-
 use crate::support::Project;
 
 /// A small encoder with all that is drawn at random while training.
@@ -121,7 +119,7 @@ fn pots(rows: usize) -> String {
     })
 }
 
-/// The same with a number to foretell.
+/// The same with a number to predict.
 fn numbers(rows: usize) -> String {
     (0..rows).fold("text,mark\n".to_owned(), |table, row| {
         let text = sentence(row).0.replace(',', "");
@@ -140,32 +138,6 @@ fn project(config: &str) -> Project {
     project
 }
 
-fn metric(project: &Project, run: u32, split: &str, name: &str) -> f64 {
-    let report = project.json(&format!("runs/run/{run}/evaluation.json"));
-    let value = &report[split]["metrics"][name];
-    value
-        .as_f64()
-        .unwrap_or_else(|| panic!("no {split}/{name} in {report}"))
-}
-
-/// Runs `config` twice, the second time with an interruption, and compares what is left.
-fn resumes(config: &str, last: &str, files: &[&str]) {
-    let project = project(config);
-    project.ok("train run.toml -q");
-    project.ok("train run.toml -q --set train.loader_threads=2");
-    let read = |run: u32| -> Vec<Vec<u8>> {
-        let read = |name: &&str| project.bytes(&format!("runs/run/{run}/{name}"));
-        files.iter().map(read).collect()
-    };
-    assert!(read(1) == read(2), "the loader threads made a difference");
-    fs::remove_dir_all(project.path(&format!("runs/run/2/checkpoints/{last}"))).unwrap();
-    for name in ["model.safetensors", "evaluation.json"] {
-        fs::remove_file(project.path(&format!("runs/run/2/{name}"))).unwrap();
-    }
-    project.ok("resume runs/run/2 -q");
-    assert!(read(1) == read(2), "the resumed run is another");
-}
-
 #[test]
 fn a_table_of_texts_becomes_a_classifier() {
     let project = project(&BERT.replace("target = ", "id = \"id\"\ntarget = "));
@@ -173,13 +145,11 @@ fn a_table_of_texts_becomes_a_classifier() {
     assert!(err.contains("texts") && err.contains("tokens"), "{err}");
     let out = project.ok("train run.toml").out;
     assert!(out.contains("fireclay predict runs/run/1"), "{out}");
-    assert_eq!(metric(&project, 1, "test", "accuracy"), 1.0);
-    let again = project.ok("evaluate runs/run/1 --split test --json").json();
+    assert_eq!(project.metric(1, "test", "accuracy"), 1.0);
+    let again = project.ok_json("evaluate runs/run/1 --split test --json");
     let report = project.json("runs/run/1/evaluation.json");
     assert_eq!(again["test"], report["test"]);
-    let all = project
-        .ok("evaluate runs/run/1 --data pots.csv --json")
-        .json();
+    let all = project.ok_json("evaluate runs/run/1 --data pots.csv --json");
     assert_eq!(all["pots.csv"]["n"], 160);
 
     project.write(
@@ -205,18 +175,13 @@ fn a_table_of_texts_becomes_a_classifier() {
     let err = project.ok("evaluate runs/run/1 --data long.csv").err;
     assert!(err.contains("1 texts have more than 16 tokens"), "{err}");
     project.write("gap.jsonl", "{\"id\": 1, \"text\": null}\n");
-    project
-        .run("predict runs/run/1 gap.jsonl -o gap.csv")
-        .refused(1, &["gap.jsonl", "row 1", "text is missing"]);
-    project
-        .run("predict runs/run/1 pots.csv -o pots.csv")
-        .refused(1, &["pots.csv is both input and output"]);
-    project
-        .run("predict runs/run/1 pots.csv")
-        .refused(2, &["-o predictions.csv"]);
-    project
-        .run("generate runs/run/1 --prompt a")
-        .refused(2, &["no model that writes"]);
+    let ran = project.run("predict runs/run/1 gap.jsonl -o gap.csv");
+    ran.refused(1, &["gap.jsonl", "row 1", "text is missing"]);
+    let ran = project.run("predict runs/run/1 pots.csv -o pots.csv");
+    ran.refused(1, &["pots.csv is both input and output"]);
+    project.refused("predict runs/run/1 pots.csv", 2, &["-o predictions.csv"]);
+    let ran = project.run("generate runs/run/1 --prompt a");
+    ran.refused(2, &["no model that writes"]);
 }
 
 #[test]
@@ -228,8 +193,8 @@ fn an_lstm_learns_a_table_of_texts_and_goes_on_from_its_own_weights() {
         );
         let project = project(&config);
         project.ok("train run.toml -q");
-        assert_eq!(metric(&project, 1, "test", "accuracy"), 1.0, "{pooling}");
-        let again = project.ok("evaluate runs/run/1 --split test --json").json();
+        assert_eq!(project.metric(1, "test", "accuracy"), 1.0, "{pooling}");
+        let again = project.ok_json("evaluate runs/run/1 --split test --json");
         let report = project.json("runs/run/1/evaluation.json");
         assert_eq!(again["test"], report["test"]);
         project.write("new.jsonl", "{\"text\": \"a lovely vase\"}\n");
@@ -256,14 +221,14 @@ fn an_lstm_becomes_a_regressor() {
     let project = project(&config);
     project.write("pots.csv", &numbers(160));
     project.ok("train run.toml -q");
-    let r2 = metric(&project, 1, "test", "r2");
+    let r2 = project.metric(1, "test", "r2");
     assert!(r2 > 0.9, "{r2}");
 }
 
 #[test]
 fn an_interrupted_lstm_resumes_to_the_same_bits() {
     let files = ["model.safetensors", "metrics.jsonl", "evaluation.json"];
-    resumes(&lstm(), "step-00000120", &files);
+    project(&lstm()).resumes("step-00000120", &files);
 }
 
 #[test]
@@ -301,7 +266,7 @@ fn a_table_of_texts_becomes_a_regressor() {
     let project = project(&config);
     project.write("pots.csv", &numbers(160));
     project.ok("train run.toml -q");
-    let r2 = metric(&project, 1, "test", "r2");
+    let r2 = project.metric(1, "test", "r2");
     assert!(r2 > 0.9, "{r2}");
     project.ok("predict runs/run/1 pots.csv -o out.csv");
     let out = project.read("out.csv");
@@ -325,7 +290,7 @@ fn texts_may_have_several_labels_or_none() {
         let rows: String = (0..160).map(row).collect();
         project.write("pots.csv", &("text,mark\n".to_owned() + &rows));
         project.ok("train run.toml -q --set train.epochs=40");
-        let f1 = metric(&project, 1, "test", "f1_micro");
+        let f1 = project.metric(1, "test", "f1_micro");
         assert!(f1 > 0.9, "{f1}");
         // As long as the texts that it learned from: what a small model makes of others may be another.
         let pots = ["lovely bowl", "lovely jug", "dull bowl", "dull jug"];
@@ -336,9 +301,7 @@ fn texts_may_have_several_labels_or_none() {
         let answers: Vec<_> = out.lines().map(|line| line.split(',').nth(1)).collect();
         let expected = ["prediction", "bowl;good", "good", "bowl", ""].map(Some);
         assert_eq!(answers, expected, "{out}");
-        let all = project
-            .ok("evaluate runs/run/1 --data pots.csv --json")
-            .json();
+        let all = project.ok_json("evaluate runs/run/1 --data pots.csv --json");
         assert_eq!(all["pots.csv"]["n"], 160);
     }
 }
@@ -353,34 +316,30 @@ fn interrupted_while_learning_to_classify_texts_it_resumes_to_the_same_bits() {
         "preprocess.json",
         "postprocess.json",
     ];
-    resumes(BERT, "step-00000120", &files);
+    project(BERT).resumes("step-00000120", &files);
 }
 
 #[test]
-fn hidden_words_are_found_and_a_classifier_starts_from_there() {
+fn masked_words_are_found_and_a_classifier_starts_from_there() {
     let project = project(MASKED);
     let out = project.ok("train run.toml").out;
     assert!(
         out.contains("perplexity") && !out.contains("generate"),
         "{out}"
     );
-    let loss = metric(&project, 1, "valid", "loss");
+    let loss = project.metric(1, "valid", "loss");
     assert!(loss < 3.5, "{loss}");
-    assert!((metric(&project, 1, "valid", "perplexity") - loss.exp()).abs() < 1e-6);
+    assert!((project.metric(1, "valid", "perplexity") - loss.exp()).abs() < 1e-6);
     // A few steps learn how often each word is; what stands where takes thousands.
-    assert!((0.0..=1.0).contains(&metric(&project, 1, "test", "accuracy")));
-    let again = project
-        .ok("evaluate runs/run/1 --split valid --json")
-        .json();
+    assert!((0.0..=1.0).contains(&project.metric(1, "test", "accuracy")));
+    let again = project.ok_json("evaluate runs/run/1 --split valid --json");
     let report = project.json("runs/run/1/evaluation.json");
     assert_eq!(again["valid"], report["valid"]);
     project.ok("evaluate runs/run/1 --data pots.txt");
-    project
-        .run("predict runs/run/1 pots.csv -o out.csv")
-        .refused(2, &["pretrained = \"runs/run/1\"", "tokenizer.json"]);
-    project
-        .run("generate runs/run/1 --prompt a")
-        .refused(2, &["no model that writes"]);
+    let ran = project.run("predict runs/run/1 pots.csv -o out.csv");
+    ran.refused(2, &["pretrained = \"runs/run/1\"", "tokenizer.json"]);
+    let ran = project.run("generate runs/run/1 --prompt a");
+    ran.refused(2, &["no model that writes"]);
     let words = MASKED.replace("\"masked_lm\"", "\"masked_lm\"\nwhole_word = true");
     project.write(
         "words.toml",
@@ -409,74 +368,55 @@ fn interrupted_while_learning_to_read_it_resumes_to_the_same_bits() {
         "evaluation.json",
         "tokenizer.json",
     ];
-    resumes(MASKED, "step-00000040", &files);
+    project(MASKED).resumes("step-00000040", &files);
 }
 
 #[test]
 fn what_is_wrong_with_texts_is_said_before_the_first_step() {
     let project = Project::with(BERT);
-    project
-        .run("train run.toml")
-        .refused(2, &["run.toml", "path", "pots.csv"]);
+    project.refused("train run.toml", 2, &["run.toml", "path", "pots.csv"]);
     project.write("pots.csv", "text,mark\na,good\n,bad\nb,bad\nc,good\n");
-    project
-        .run("train run.toml --set data.split.valid=0.0 --set data.split.test=0.0 --set data.split.train=1.0")
-        .refused(1, &["pots.csv", "row 2", "text is missing"]);
+    project.refused("train run.toml --set data.split.valid=0.0 --set data.split.test=0.0 --set data.split.train=1.0", 1, &["pots.csv", "row 2", "text is missing"]);
     project.write("pots.csv", &pots(40));
     project.write("pots.txt", &plain(40));
     project.write("bad.json", "{}");
-    for (set, words) in [
-        ("data.text=words", &["data", "words", "\"text\""][..]),
-        ("data.text=mark", &["text", "is the target"]),
-        ("data.target=verdict", &["verdict", "target"]),
-        ("data.path=pots.png", &["path", ".csv", ".jsonl"]),
-        (
-            "data.valid_path=pots.jsonl",
-            &["valid_path", "csv", "jsonl"],
-        ),
-        ("data.max_length=17", &["max_length", "17", "16 tokens"]),
-        ("data.max_length=0", &["max_length", "at least 1"]),
-        ("data.max_length=2", &["tokenizer", "of 2 none is left"]),
-        ("data.type=csv", &["bert", "csv"]),
-        ("model.type=mlp", &["mlp", "tables"]),
-        ("model.heads=5", &["5 heads do not divide"]),
-        ("task.type=multilabel", &["label_separator", "is needed"]),
-        ("data.label_separator=;", &["label_separator", "multilabel"]),
-        ("task.type=causal_lm", &["causal_lm", "text"]),
-        ("task.type=masked_lm", &["masked_lm", "text"]),
-        ("task.threshold=1.5", &["threshold"]),
-        ("model.pretrained=\"none.pt\"", &["pretrained", "none.pt"]),
-        ("model.freeze=[\"head.*\"]", &["freeze", "head.*"]),
-    ] {
-        let line = format!("train run.toml --set {set}");
-        project.run(&line).refused(2, words);
-    }
+    let wrong = r#"
+data.text=words            | data | words | "text""][.
+data.text=mark             | text | is the target
+data.target=verdict        | verdict | target
+data.path=pots.png         | path | .csv | .jsonl
+data.valid_path=pots.jsonl | valid_path | csv | jsonl
+data.max_length=17         | max_length | 17 | 16 tokens
+data.max_length=0          | max_length | at least 1
+data.max_length=2          | tokenizer | of 2 none is left
+data.type=csv              | bert | csv
+model.type=mlp             | mlp | tables
+model.heads=5              | 5 heads do not divide
+task.type=multilabel       | label_separator | is needed
+data.label_separator=;     | label_separator | multilabel
+task.type=causal_lm        | causal_lm | text
+task.type=masked_lm        | masked_lm | text
+task.threshold=1.5         | threshold
+model.pretrained="none.pt" | pretrained | none.pt
+model.freeze=["head.*"]    | freeze | head.*
+"#;
+    project.refuses_each("train run.toml", wrong);
     let none = BERT.replace(
         "[tokenizer]\ntype = \"wordpiece\"\nvocabulary_size = 120\nlowercase = true",
         "",
     );
     project.write("none.toml", &none);
-    project
-        .run("train none.toml")
-        .refused(2, &["[tokenizer]", "wordpiece"]);
+    project.refused("train none.toml", 2, &["[tokenizer]", "wordpiece"]);
     project.write("masked.toml", MASKED);
-    for (set, words) in [
-        (
-            "tokenizer.type=unigram",
-            &["tokenizer", "[MASK]", "<mask>"][..],
-        ),
-        (
-            "task.mask_probability=1.0",
-            &["mask_probability", "below 1"],
-        ),
-        ("data.packing=documents", &["packing", "causal_lm"]),
-        ("task.type=causal_lm", &["causal_lm", "bert"]),
-        ("task.type=regression", &["regression", "labels"]),
-        ("model.type=lstm", &["masked_lm", "each token", "lstm"]),
-        ("checkpoint.monitor=valid/f1", &["monitor", "accuracy"]),
-    ] {
-        let line = format!("train masked.toml --set {set}");
-        project.run(&line).refused(2, words);
-    }
+    let wrong = r#"
+tokenizer.type=unigram      | tokenizer | [MASK] | <mask>"][.
+task.mask_probability=1.0   | mask_probability | below 1
+data.packing=documents      | packing | causal_lm
+task.type=causal_lm         | causal_lm | bert
+task.type=regression        | regression | labels
+model.type=lstm             | masked_lm | each token | lstm
+checkpoint.monitor=valid/f1 | monitor | accuracy
+"#;
+    project.refuses_each("train masked.toml", wrong);
     assert!(!project.path("runs").exists(), "a run folder was made");
 }

@@ -7,6 +7,8 @@ use image::{ImageBuffer, Rgb};
 use safetensors::SafeTensors;
 use serde_json::Value;
 
+#[cfg(feature = "flex")]
+use crate::backends::{assert_close, weights};
 use crate::support::Project;
 #[cfg(all(feature = "flex", feature = "wgpu"))]
 use crate::support::{Wgpu, wgpu};
@@ -127,9 +129,8 @@ fn pictures_in_folders_become_a_model_that_answers() {
     );
     assert!(answer[3].parse::<f64>().unwrap() > 0.5, "{out}");
     let before = project.bytes("runs/run/1/metrics.jsonl");
-    project
-        .run("predict runs/run/1 pictures -o runs/run/1/metrics.jsonl")
-        .refused(1, &["belongs to the run"]);
+    let ran = project.run("predict runs/run/1 pictures -o runs/run/1/metrics.jsonl");
+    ran.refused(1, &["belongs to the run"]);
     assert!(project.bytes("runs/run/1/metrics.jsonl") == before);
 
     project.ok("predict runs/run/1 pictures -o answers.jsonl");
@@ -153,9 +154,7 @@ fn pictures_in_folders_become_a_model_that_answers() {
         assert!(out.contains(word), "{out}");
     }
     pictures(&project, "others");
-    let report = project
-        .ok("evaluate runs/run/1 --data others --json")
-        .json();
+    let report = project.ok_json("evaluate runs/run/1 --data others --json");
     assert_eq!(report["others"]["n"], 20);
 }
 
@@ -167,37 +166,17 @@ fn a_folder_of_pictures_needs_no_config_of_ones_own() {
     assert!(out.contains("20, of 2 classes"), "{out}");
     project.ok("check pictures.toml");
     project.ok("train pictures.toml -q --set train.max_steps=2 --set data.image_size=32 --set device.backend=flex");
-    project
-        .run("init pictures")
-        .refused(2, &["pictures.toml", "--force"]);
-    project.run("init datasets").refused(1, &["datasets"]);
+    project.refused("init pictures", 2, &["pictures.toml", "--force"]);
+    project.refused("init datasets", 1, &["datasets"]);
 }
 
 #[test]
 fn interrupted_while_augmenting_it_resumes_to_the_same_bits() {
     let project = Project::with(DIGITS);
-    project.ok("train run.toml -q --set train.loader_threads=0");
-    // The schedule knows where the run ends, so a shorter one is not a part of it: what is cut off
-    // here is what came after a checkpoint.
-    project.ok("train run.toml -q --set train.loader_threads=3");
     let files = ["model.safetensors", "metrics.jsonl", "evaluation.json"];
-    let read = |run: u32| files.map(|name| project.bytes(&format!("runs/run/{run}/{name}")));
-    assert!(read(1) == read(2), "the loader threads made a difference");
-
-    let checkpoints = project.path("runs/run/2/checkpoints");
-    let best = project.json("runs/run/2/evaluation.json")["valid"]["n"].clone();
-    assert_eq!(best, 270);
-    for entry in fs::read_dir(&checkpoints).unwrap() {
-        let path = entry.unwrap().path();
-        if path.ends_with("step-00000012") {
-            fs::remove_dir_all(path).unwrap();
-        }
-    }
-    for name in files.iter().filter(|name| **name != "metrics.jsonl") {
-        fs::remove_file(project.path(&format!("runs/run/2/{name}"))).unwrap();
-    }
-    project.ok("resume runs/run/2 -q");
-    assert!(read(1) == read(2), "the resumed run is another");
+    project.resumes("step-00000012", &files);
+    let report = project.json("runs/run/2/evaluation.json");
+    assert_eq!(report["valid"]["n"], 270);
 }
 
 #[test]
@@ -232,26 +211,7 @@ fn alike(backend: &str, config: &str) {
     project.ok(&format!(
         "train run.toml {sets} --set device.backend={backend}"
     ));
-    let floats = |run: u32| -> Vec<(String, Vec<f32>)> {
-        tensors(&project, &format!("runs/run/{run}/model.safetensors"))
-            .into_iter()
-            .map(|(name, _, bytes)| {
-                let values = bytes
-                    .chunks(4)
-                    .map(|b| f32::from_le_bytes(b.try_into().unwrap()));
-                (name, values.collect())
-            })
-            .collect()
-    };
-    for ((name, ours), (other, theirs)) in floats(1).iter().zip(&floats(2)) {
-        assert_eq!(name, other);
-        for (a, b) in ours.iter().zip(theirs) {
-            assert!(
-                (a - b).abs() <= 2e-3 * a.abs().max(1.0),
-                "{name}: {a} and {b}"
-            );
-        }
-    }
+    assert_close(&weights(&project, 1), &weights(&project, 2), 2e-3);
 }
 
 #[test]
@@ -293,7 +253,8 @@ fn weights_of_one_run_start_another_with_other_classes() {
 
     let deeper = config.replace("depth = 20", "depth = 32");
     project.write("deeper.toml", &deeper);
-    project.run("train deeper.toml -q").refused(
+    let ran = project.run("train deeper.toml -q");
+    ran.refused(
         2,
         &[
             "pretrained",
@@ -304,13 +265,9 @@ fn weights_of_one_run_start_another_with_other_classes() {
     );
     let all = config.replace("\"conv1.*\", \"bn1.*\", \"layer1.*\"", "\"*\"");
     project.write("all.toml", &all);
-    project
-        .run("train all.toml -q")
-        .refused(2, &["freeze", "nothing to train"]);
+    project.refused("train all.toml -q", 2, &["freeze", "nothing to train"]);
     project.write("typo.toml", &config.replace("\"bn1.*\"", "\"bnn1.*\""));
-    project
-        .run("train typo.toml -q")
-        .refused(2, &["freeze", "bnn1.*", "no tensor"]);
+    project.refused("train typo.toml -q", 2, &["freeze", "bnn1.*", "no tensor"]);
 }
 
 #[test]
@@ -372,26 +329,18 @@ fn a_number_for_each_picture() {
 #[test]
 fn what_is_wrong_with_images_is_said_before_the_first_step() {
     let project = Project::with(PICTURES);
-    project
-        .run("train run.toml")
-        .refused(2, &["run.toml", "path", "pictures"]);
+    project.refused("train run.toml", 2, &["run.toml", "path", "pictures"]);
     pictures(&project, "pictures");
-    for (set, words) in [
-        ("model.type=mlp", &["mlp", "tables"][..]),
-        ("data.image_size=0", &["image_size"]),
-        ("data.augment.horizontal_flip=2", &["horizontal_flip"]),
-        (
-            "model.pretrained=\"nowhere.pth\"",
-            &["pretrained", "nowhere.pth"],
-        ),
-        ("train.layer_decay=0", &["layer_decay"]),
-        ("task.type=regression", &["stratify"]),
-        ("data.targt=1", &["targt", "target"]),
-    ] {
-        project
-            .run(&format!("train run.toml --set {set}"))
-            .refused(2, words);
-    }
+    let wrong = r#"
+model.type=mlp                 | mlp | tables"][.
+data.image_size=0              | image_size
+data.augment.horizontal_flip=2 | horizontal_flip
+model.pretrained="nowhere.pth" | pretrained | nowhere.pth
+train.layer_decay=0            | layer_decay
+task.type=regression           | stratify
+data.targt=1                   | targt | target
+"#;
+    project.refuses_each("train run.toml", wrong);
     assert!(!project.path("runs").exists(), "a run folder was made");
 }
 
@@ -401,9 +350,7 @@ fn a_damaged_picture_is_named_or_left_out_and_counted() {
     pictures(&project, "pictures");
     let victim = project.path("pictures/dark/7.png");
     truncate(&victim);
-    project
-        .run("train run.toml")
-        .refused(1, &["pictures/dark/7.png"]);
+    project.refused("train run.toml", 1, &["pictures/dark/7.png"]);
     let skipping = PICTURES.replace("image_size = 16", "image_size = 16\non_damaged = \"skip\"");
     project.write("skip.toml", &skipping);
     let out = project.ok("train skip.toml").out;

@@ -5,7 +5,7 @@ use std::fs;
 use safetensors::SafeTensors;
 use serde_json::Value;
 
-use crate::support::Project;
+use crate::support::{Project, poem};
 #[cfg(all(feature = "flex", feature = "wgpu"))]
 use crate::support::{Wgpu, wgpu};
 
@@ -55,26 +55,11 @@ every_steps = 20
 every_steps = 15
 "#;
 
-/// A text that a small model learns in seconds.
-fn poem() -> String {
-    let verse = "one potter turns the wheel,\ntwo potters shape the clay,\n\
-                 three potters light the kiln,\nfour potters wait all day.\n\n";
-    verse.repeat(60)
-}
-
 fn trained(config: &str) -> Project {
     let project = Project::with(config);
     project.write("poem.txt", &poem());
     project.ok("train run.toml -q");
     project
-}
-
-fn metric(project: &Project, run: u32, split: &str, name: &str) -> f64 {
-    let report = project.json(&format!("runs/run/{run}/evaluation.json"));
-    let value = &report[split]["metrics"][name];
-    value
-        .as_f64()
-        .unwrap_or_else(|| panic!("no {split}/{name} in {report}"))
 }
 
 #[test]
@@ -92,24 +77,20 @@ fn a_text_becomes_a_model_that_goes_on_from_a_prompt() {
         out.contains("windows") && out.contains("bits_per_byte"),
         "{out}"
     );
-    let loss = metric(&project, 1, "valid", "loss");
+    let loss = project.metric(1, "valid", "loss");
     assert!(loss < 1.5, "{loss}");
-    assert!((metric(&project, 1, "valid", "perplexity") - loss.exp()).abs() < 1e-6);
-    let bits = metric(&project, 1, "valid", "bits_per_byte");
+    assert!((project.metric(1, "valid", "perplexity") - loss.exp()).abs() < 1e-6);
+    let bits = project.metric(1, "valid", "bits_per_byte");
     assert!((bits - loss / 2f64.ln()).abs() < 1e-6);
 
-    let again = project
-        .ok("evaluate runs/run/1 --split valid --json")
-        .json();
+    let again = project.ok_json("evaluate runs/run/1 --split valid --json");
     let report = project.json("runs/run/1/evaluation.json");
     assert_eq!(again["valid"], report["valid"]);
     project.write(
         "other.txt",
         "four potters turn the wheel,\ntwo wait all day.\n",
     );
-    let other = project
-        .ok("evaluate runs/run/1 --data other.txt --json")
-        .json();
+    let other = project.ok_json("evaluate runs/run/1 --data other.txt --json");
     assert_eq!(other["other.txt"]["n"], 46);
 
     let greedy = "generate runs/run/1 --prompt two -n 40 --temperature 0";
@@ -158,27 +139,20 @@ fn prompts_come_from_a_file_and_answers_end_where_they_are_told_to() {
         "generate runs/run/1 --prompt {} -n 50 --json",
         "potters".repeat(10)
     );
-    assert_eq!(project.ok(&long).json()["ended"], "length");
+    assert_eq!(project.ok_json(&long)["ended"], "length");
 }
 
 #[test]
 fn interrupted_while_learning_a_language_it_resumes_to_the_same_bits() {
-    let project = trained(GPT);
-    project.ok("train run.toml -q --set train.loader_threads=2");
+    let project = Project::with(GPT);
+    project.write("poem.txt", &poem());
     let files = [
         "model.safetensors",
         "metrics.jsonl",
         "evaluation.json",
         "tokenizer.json",
     ];
-    let read = |run: u32| files.map(|name| project.bytes(&format!("runs/run/{run}/{name}")));
-    assert!(read(1) == read(2), "the loader threads made a difference");
-    fs::remove_dir_all(project.path("runs/run/2/checkpoints/step-00000060")).unwrap();
-    for name in ["model.safetensors", "evaluation.json"] {
-        fs::remove_file(project.path(&format!("runs/run/2/{name}"))).unwrap();
-    }
-    project.ok("resume runs/run/2 -q");
-    assert!(read(1) == read(2), "the resumed run is another");
+    project.resumes("step-00000060", &files);
 }
 
 #[test]
@@ -194,8 +168,8 @@ fn every_tokenizer_trains_and_generates() {
             .replace("type = \"char\"", &tokenizer)
             .replace("max_steps = 60", "max_steps = 4");
         let project = trained(&config);
-        let loss = metric(&project, 1, "test", "loss");
-        let bits = metric(&project, 1, "test", "bits_per_byte");
+        let loss = project.metric(1, "test", "loss");
+        let bits = project.metric(1, "test", "bits_per_byte");
         assert!(
             bits > 0.0 && bits < loss / 2f64.ln() + 1e-9,
             "{kind}: {bits} of {loss}"
@@ -227,7 +201,7 @@ fn a_llama_trains_and_generates() {
         )
         .replace("dropout = 0.1", "tie_embeddings = true");
     let project = trained(&config);
-    let loss = metric(&project, 1, "valid", "loss");
+    let loss = project.metric(1, "valid", "loss");
     assert!(loss < 1.5, "{loss}");
     let greedy = "generate runs/run/1 --prompt two -n 40 --temperature 0";
     assert_eq!(project.ok(greedy).out, project.ok(greedy).out);
@@ -274,9 +248,8 @@ fn lines_of_json_and_files_of_tokens() {
         report["valid"]["metrics"].get("bits_per_byte").is_none(),
         "{report}"
     );
-    project
-        .run("generate runs/tokens/1 --prompt a")
-        .refused(2, &["no tokenizer", "[tokenizer]"]);
+    let ran = project.run("generate runs/tokens/1 --prompt a");
+    ran.refused(2, &["no tokenizer", "[tokenizer]"]);
     project.ok("evaluate runs/tokens/1 --data val.bin");
     // With the tokenizer that made them it can write.
     let own = tokens
@@ -316,21 +289,12 @@ fn short_documents_share_rows_and_do_not_see_each_other() {
     project.write("lines.jsonl", &lines());
     let err = project.ok("check run.toml").err;
     assert!(err.contains("padding") && err.contains(" %"), "{err}");
-    project.ok("train run.toml -q");
-    project.ok("train run.toml -q --set train.loader_threads=2");
     let files = ["model.safetensors", "metrics.jsonl", "evaluation.json"];
-    let read = |run: u32| files.map(|name| project.bytes(&format!("runs/run/{run}/{name}")));
-    assert!(read(1) == read(2), "the loader threads made a difference");
-    fs::remove_dir_all(project.path("runs/run/2/checkpoints/step-00000060")).unwrap();
-    for name in ["model.safetensors", "evaluation.json"] {
-        fs::remove_file(project.path(&format!("runs/run/2/{name}"))).unwrap();
-    }
-    project.ok("resume runs/run/2 -q");
-    assert!(read(1) == read(2), "the resumed run is another");
+    project.resumes("step-00000060", &files);
 
-    let loss = metric(&project, 1, "valid", "loss");
+    let loss = project.metric(1, "valid", "loss");
     assert!(loss < 1.5, "{loss}");
-    // The same weights on the same text as a stream: there a line's first letter is foretold too,
+    // The same weights on the same text as a stream: there a line's first letter is predicted too,
     // from other lines, and windows begin in the midst of one.
     let report =
         |run: u32| project.json(&format!("runs/run/{run}/evaluation.json"))["valid"].clone();
@@ -361,9 +325,7 @@ fn short_documents_share_rows_and_do_not_see_each_other() {
         text += &(serde_json::json!({"text": line}).to_string() + "\n");
     }
     project.write("other.jsonl", &text);
-    let other = project
-        .ok("evaluate runs/run/1 --data other.jsonl --json")
-        .json();
+    let other = project.ok_json("evaluate runs/run/1 --data other.jsonl --json");
     // The last document has no token that ends it.
     assert_eq!(other["other.jsonl"]["n"], count - 1);
 }
@@ -372,25 +334,22 @@ fn short_documents_share_rows_and_do_not_see_each_other() {
 fn what_cannot_be_packed_is_said() {
     let project = Project::with(&packed());
     project.write("lines.jsonl", &lines());
-    project
-        .run("check run.toml --set data.packing=document")
-        .refused(2, &["packing", "documents"]);
+    let ran = project.run("check run.toml --set data.packing=document");
+    ran.refused(2, &["packing", "documents"]);
     let tokens = packed()
         .replace("\"text_jsonl\"", "\"tokens\"\nvocabulary = 300")
         .replace("[tokenizer]\ntype = \"char\"", "");
     project.write("tokens.toml", &tokens);
-    project
-        .run("check tokens.toml")
-        .refused(2, &["packing", "[tokenizer]", "ends a text"]);
+    let ran = project.run("check tokens.toml");
+    ran.refused(2, &["packing", "[tokenizer]", "ends a text"]);
     // A tokenizer without a token that ends a text.
     project.ok("train run.toml -q --set train.max_steps=4");
     let own = project.read("runs/run/1/tokenizer.json");
     project.write("own.json", &own.replace("<|endoftext|>", "<|other|>"));
     let file = packed().replace("type = \"char\"", "type = \"file\"\npath = \"own.json\"");
     project.write("file.toml", &file);
-    project
-        .run("train file.toml")
-        .refused(2, &["tokenizer", "no token that ends a text", "packing"]);
+    let ran = project.run("train file.toml");
+    ran.refused(2, &["tokenizer", "no token that ends a text", "packing"]);
 }
 
 #[test]
@@ -415,13 +374,15 @@ fn weights_of_one_run_start_another_and_layers_freeze() {
     project.write("folder.toml", &folder);
     project.ok("train folder.toml -q");
     project.write("heads.toml", &folder.replace("heads = 2", "heads = 4"));
-    project.run("train heads.toml -q").refused(
+    let ran = project.run("train heads.toml -q");
+    ran.refused(
         2,
         &["pretrained", "config.json", "n_head is 2", "heads = 4"],
     );
     let deeper = config.replace("layers = 2", "layers = 3");
     project.write("deeper.toml", &deeper);
-    project.run("train deeper.toml -q").refused(
+    let ran = project.run("train deeper.toml -q");
+    ran.refused(
         2,
         &[
             "pretrained",
@@ -469,50 +430,33 @@ fn frozen_layers_stay_and_the_others_learn_in_every_precision() {
 #[test]
 fn what_is_wrong_with_a_text_is_said_before_the_first_step() {
     let project = Project::with(GPT);
-    project
-        .run("train run.toml")
-        .refused(2, &["run.toml", "path", "poem.txt"]);
+    project.refused("train run.toml", 2, &["run.toml", "path", "poem.txt"]);
     fs::write(project.path("poem.txt"), b"one\ntwo \xff\n").unwrap();
-    project
-        .run("train run.toml")
-        .refused(1, &["poem.txt:2", "not valid UTF-8"]);
+    project.refused("train run.toml", 1, &["poem.txt:2", "not valid UTF-8"]);
     project.write("poem.txt", "");
-    project
-        .run("train run.toml")
-        .refused(1, &["poem.txt is empty"]);
+    project.refused("train run.toml", 1, &["poem.txt is empty"]);
     project.write("poem.txt", "short");
-    project
-        .run("train run.toml")
-        .refused(1, &["4 tokens", "model.context_length"]);
+    project.refused("train run.toml", 1, &["4 tokens", "model.context_length"]);
     project.write("poem.txt", &poem());
     project.write("bad.json", "{}");
-    for (set, words) in [
-        ("data.type=csv", &["target"][..]),
-        ("model.type=mlp", &["mlp", "tables"]),
-        ("task.type=classification", &["classification", "labels"]),
-        ("model.heads=5", &["5 heads do not divide"]),
-        ("tokenizer.type=words", &["words", "wordpiece"]),
-        ("tokenizer.vocabulary_size=9", &["vocabulary_size", "bpe"]),
-        ("data.field=\"a\"", &["field", "text_jsonl"]),
-        ("data.split.train=0.9", &["split", "sum to 1"]),
-        (
-            "checkpoint.monitor=valid/accuracy",
-            &["monitor", "perplexity"],
-        ),
-    ] {
-        let line = format!("train run.toml --set {set}");
-        project.run(&line).refused(2, words);
-    }
+    let wrong = r#"
+data.type=csv                     | target"][.
+model.type=mlp                    | mlp | tables
+task.type=classification          | classification | labels
+model.heads=5                     | 5 heads do not divide
+tokenizer.type=words              | words | wordpiece
+tokenizer.vocabulary_size=9       | vocabulary_size | bpe
+data.field="a"                    | field | text_jsonl
+data.split.train=0.9              | split | sum to 1
+checkpoint.monitor=valid/accuracy | monitor | perplexity
+"#;
+    project.refuses_each("train run.toml", wrong);
     let file = GPT.replace("type = \"char\"", "type = \"file\"\npath = \"bad.json\"");
     project.write("file.toml", &file);
-    project
-        .run("train file.toml")
-        .refused(1, &["bad.json", "no tokenizer"]);
+    project.refused("train file.toml", 1, &["bad.json", "no tokenizer"]);
     let none = GPT.replace("[tokenizer]\ntype = \"char\"", "");
     project.write("none.toml", &none);
-    project
-        .run("train none.toml")
-        .refused(2, &["[tokenizer]", "char", "bpe"]);
+    project.refused("train none.toml", 2, &["[tokenizer]", "char", "bpe"]);
     assert!(!project.path("runs").exists(), "a run folder was made");
 }
 
@@ -535,9 +479,7 @@ fn what_is_wrong_with_a_prompt_is_said() {
     }
     run(&["--prompts", "none.txt"]).refused(2, &["none.txt"]);
     run(&[]).refused(2, &["--prompt"]);
-    project
-        .run("predict runs/run/1 poem.txt")
-        .refused(2, &["fireclay generate"]);
+    project.refused("predict runs/run/1 poem.txt", 2, &["fireclay generate"]);
     // Letters that the text did not have are read as unknown.
     assert_eq!(run(&["--prompt", "\u{4e2d}", "-n", "3"]).code, 0);
     let damaged = project
@@ -563,6 +505,6 @@ fn a_tiny_decoder_trains_alike_on_flex_and_wgpu() {
     project.write("poem.txt", &poem()[..1000]);
     project.ok("train run.toml -q");
     project.ok("train run.toml -q --set device.backend=wgpu");
-    let losses = [1, 2].map(|run| metric(&project, run, "valid", "loss"));
+    let losses = [1, 2].map(|run| project.metric(run, "valid", "loss"));
     assert!((losses[0] - losses[1]).abs() < 1e-3, "{losses:?}");
 }

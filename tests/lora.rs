@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::support::Project;
+use crate::support::{Project, poem};
 
 /// A small decoder, whose tokenizer knows every letter that comes later.
 const BASE: &str = r#"
@@ -71,13 +71,7 @@ every_steps = 10
 every_steps = 10
 "#;
 
-fn poem() -> String {
-    let verse = "one potter turns the wheel,\ntwo potters shape the clay,\n\
-                 three potters light the kiln,\nfour potters wait all day.\n\n";
-    verse.repeat(60)
-}
-
-/// Of the same letters.
+/// Another text of the letters of [`poem`].
 fn song() -> String {
     "day after day the clay turns to pots,\nthe pots turn to clay,\n\n".repeat(90)
 }
@@ -114,9 +108,7 @@ fn greedy(project: &Project, run: &str) -> String {
 fn a_base_learns_another_text_and_stays_as_it_is() {
     let project = project();
     let base = project.bytes("runs/base/1/model.safetensors");
-    let before = project
-        .ok("evaluate runs/base/1 --data song.txt --json")
-        .json();
+    let before = project.ok_json("evaluate runs/base/1 --data song.txt --json");
     let before = before["song.txt"]["metrics"]["loss"].as_f64().unwrap();
     let said = project.ok("train fine.toml");
     assert!(
@@ -146,7 +138,7 @@ fn a_base_learns_another_text_and_stays_as_it_is() {
     assert_eq!(config["base_model_name_or_path"], "runs/base/1");
     assert_eq!(config["fan_in_fan_out"], true);
 
-    let again = project.ok("evaluate runs/fine/1 --json").json();
+    let again = project.ok_json("evaluate runs/fine/1 --json");
     let report = project.json("runs/fine/1/evaluation.json");
     assert_eq!(again["test"], report["test"]);
     let text = greedy(&project, "fine/1");
@@ -174,9 +166,7 @@ fn adapters_learn_in_half_precision_and_resume_to_the_same_bits() {
     for precision in ["bf16", "f16"] {
         let project = project();
         let base = project.bytes("runs/base/1/model.safetensors");
-        let before = project
-            .ok("evaluate runs/base/1 --data song.txt --json")
-            .json();
+        let before = project.ok_json("evaluate runs/base/1 --data song.txt --json");
         let before = before["song.txt"]["metrics"]["loss"].as_f64().unwrap();
         let line = format!("train fine.toml -q --set device.precision={precision}");
         project.ok(&line);
@@ -214,17 +204,14 @@ fn interrupted_beside_its_base_it_resumes_to_the_same_bits() {
     project.ok("train base.toml -q --set seed=1");
     let names = ["base/1", "base/2"].map(|run| format!("runs/{run}/model.safetensors"));
     fs::copy(project.path(&names[1]), project.path(&names[0])).unwrap();
-    project
-        .run("resume runs/fine/2 -q")
-        .refused(1, &["changed", "base.sha256"]);
+    project.refused("resume runs/fine/2 -q", 1, &["changed", "base.sha256"]);
     for verb in ["evaluate runs/fine/1", "generate runs/fine/1 --prompt day"] {
         let words = ["base of", "not those that the adapters were trained beside"];
-        project.run(verb).refused(1, &words);
+        project.refused(verb, 1, &words);
     }
     fs::remove_dir_all(project.path("runs/base/1")).unwrap();
-    project
-        .run("generate runs/fine/1 --prompt day")
-        .refused(1, &["base of", "runs/base/1"]);
+    let ran = project.run("generate runs/fine/1 --prompt day");
+    ran.refused(1, &["base of", "runs/base/1"]);
 }
 
 #[test]
@@ -257,12 +244,9 @@ fn merged_it_is_a_model_that_says_the_same() {
         let own = project.bytes(&format!("runs/base/1/{name}"));
         assert!(project.bytes(&format!("whole/{name}")) == own, "{name}");
     }
-    project
-        .run("export runs/base/1 -o whole")
-        .refused(2, &["whole is not empty"]);
-    project
-        .run("export runs/base/1 -o none --merge")
-        .refused(2, &["no adapters", "without --merge"]);
+    project.refused("export runs/base/1 -o whole", 2, &["whole is not empty"]);
+    let ran = project.run("export runs/base/1 -o none --merge");
+    ran.refused(2, &["no adapters", "without --merge"]);
     assert!(!project.path("none").exists());
 }
 
@@ -323,7 +307,7 @@ batch_size = 8
     let config = project.json("runs/kinds/1/adapter_config.json");
     let whole = serde_json::json!(["bert.pooler.dense", "classifier"]);
     assert_eq!(config["modules_to_save"], whole);
-    let again = project.ok("evaluate runs/kinds/1 --json").json();
+    let again = project.ok_json("evaluate runs/kinds/1 --json");
     assert_eq!(again["test"], report["test"]);
     project.ok("predict runs/kinds/1 rows.csv -o answers.csv");
     project.ok("export runs/kinds/1 -o merged --merge");
@@ -334,43 +318,21 @@ batch_size = 8
 #[test]
 fn what_is_wrong_with_adapters_is_said_before_the_first_step() {
     let project = project();
-    for (set, words) in [
-        ("lora.rank=0", &["rank", "at least 1"][..]),
-        (
-            "lora.rank=33",
-            &["rank", "at most 32", "c_attn", "but is 33"],
-        ),
-        ("lora.alpha=0", &["alpha", "above 0"]),
-        ("lora.targets=[]", &["targets", "at least one"]),
-        (
-            "lora.targets=[\"c_atn\"]",
-            &[
-                "targets",
-                "\"c_atn\"",
-                "attn.c_attn, attn.c_proj, mlp.c_fc",
-                "did you mean",
-            ],
-        ),
-        (
-            "lora.dropout=0.1",
-            &["unknown key `dropout`", "belongs to [model]"],
-        ),
-        (
-            "model.freeze=[\"*.wte.*\"]",
-            &["freeze", "no effect", "adapters"],
-        ),
-        ("model.pretrained=\"none\"", &["pretrained", "none"]),
-    ] {
-        let line = format!("train fine.toml --set {set}");
-        project.run(&line).refused(2, words);
-    }
+    let wrong = r#"
+lora.rank=0              | rank | at least 1"][.
+lora.rank=33             | rank | at most 32 | c_attn | but is 33
+lora.alpha=0             | alpha | above 0
+lora.targets=[]          | targets | at least one
+lora.targets=["c_atn"]   | targets | "c_atn" | attn.c_attn, attn.c_proj, mlp.c_fc | did you mean
+lora.dropout=0.1         | unknown key `dropout` | belongs to [model]
+model.freeze=["*.wte.*"] | freeze | no effect | adapters
+model.pretrained="none"  | pretrained | none
+"#;
+    project.refuses_each("train fine.toml", wrong);
     let fresh = ADAPTED.replace("pretrained = \"runs/base/1\"", "");
     project.write("fresh.toml", &fresh);
-    project
-        .run("train fresh.toml")
-        .refused(2, &["[lora] needs model.pretrained"]);
-    project
-        .run("train configs/tabular/iris.toml --set lora.rank=2")
-        .refused(2, &["lora", "no layer to adapt"]);
+    project.refused("train fresh.toml", 2, &["[lora] needs model.pretrained"]);
+    let ran = project.run("train configs/tabular/iris.toml --set lora.rank=2");
+    ran.refused(2, &["lora", "no layer to adapt"]);
     assert!(!project.path("runs/fine").exists(), "a run folder was made");
 }

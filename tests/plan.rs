@@ -1,27 +1,11 @@
 //! What a run will take, said before it starts.
 
 use std::fs;
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::support::{EVERYTHING, Project, root};
-
-/// Every config that ships.
-fn shipped() -> Vec<String> {
-    let folders = ["tabular", "vision", "language"];
-    let files = folders.into_iter().flat_map(|folder| {
-        let entries = fs::read_dir(root().join("configs").join(folder)).unwrap();
-        entries.map(|entry| entry.unwrap().path())
-    });
-    let is_config = |path: &PathBuf| path.extension().is_some_and(|end| end == "toml");
-    let under_root = |path: PathBuf| {
-        let path = path.strip_prefix(root()).unwrap().to_owned();
-        path.to_str().unwrap().to_owned()
-    };
-    files.filter(is_config).map(under_root).collect()
-}
+use crate::support::{EVERYTHING, Project, configs};
 
 fn whole(value: &Value) -> u64 {
     value
@@ -32,7 +16,7 @@ fn whole(value: &Value) -> u64 {
 #[test]
 fn every_shipped_config_has_a_plan() {
     let project = Project::new();
-    for config in shipped() {
+    for config in configs() {
         let start = Instant::now();
         let ran = project.ok(&format!("plan {config} --json"));
         // Far less, unless the machine has other work.
@@ -134,9 +118,9 @@ fn a_run_takes_the_memory_that_was_planned() {
             "configs/{config}.toml --set train.epochs=3 --set lr_scheduler.warmup_steps=1 \
              --set device.backend=flex"
         );
-        let plan = project.ok(&format!("plan {short} --json")).json();
+        let plan = project.ok_json(&format!("plan {short} --json"));
         let planned = whole(&plan["plan"]["memory"]["resident"]) as f64;
-        let ran = project.ok(&format!("train {short} -q --json")).json();
+        let ran = project.ok_json(&format!("train {short} -q --json"));
         let measured = whole(&ran["cost"]["peak_memory_bytes"]) as f64;
         // Not the 15 % of a machine with two cores and nothing else to do.
         let ratio = planned / measured;
@@ -147,7 +131,7 @@ fn a_run_takes_the_memory_that_was_planned() {
 #[test]
 fn a_checkpoint_is_as_large_as_planned() {
     let project = Project::with(EVERYTHING);
-    let plan = project.ok("plan run.toml --json").json();
+    let plan = project.ok_json("plan run.toml --json");
     project.ok("train run.toml -q");
     let newest = fs::read_dir(project.path("runs/run/1/checkpoints")).unwrap();
     let newest = newest.map(|entry| entry.unwrap().path()).max().unwrap();
@@ -184,14 +168,12 @@ fn the_largest_batch_that_fits_is_taken_if_asked_for() {
         "{}",
         checked.err
     );
-    project
-        .run(&format!(
-            "check run.toml {auto} --set device.memory_gb=0.01"
-        ))
-        .refused(2, &["train.batch_size", "one sample", "device.memory_gb"]);
-    project
-        .run("check run.toml --set train.batch_size=auto --set device.backend=auto")
-        .refused(2, &["train.batch_size", "device.memory_gb"]);
+    let ran = project.run(&format!(
+        "check run.toml {auto} --set device.memory_gb=0.01"
+    ));
+    ran.refused(2, &["train.batch_size", "one sample", "device.memory_gb"]);
+    let ran = project.run("check run.toml --set train.batch_size=auto --set device.backend=auto");
+    ran.refused(2, &["train.batch_size", "device.memory_gb"]);
 }
 
 #[test]
@@ -208,24 +190,15 @@ fn three_steps_are_measured() {
 fn bad_requests_are_refused() {
     let project = Project::new();
     let iris = "plan configs/tabular/iris.toml";
-    project
-        .run(&format!("{iris} --on abacus"))
-        .refused(2, &["abacus", "h100"]);
-    project
-        .run(&format!("{iris} --assume legs=2"))
-        .refused(2, &["legs=2", "classes"]);
-    project
-        .run(&format!("{iris} --assume classes=0"))
-        .refused(2, &["from 1 to"]);
-    project
-        .run(&format!("{iris} --assume classes=2 --assume classes=3"))
-        .refused(2, &["classes=3", "only once"]);
-    project
-        .run(&format!("{iris} --assume classes=2"))
-        .refused(2, &["--no-data", "iris.toml:"]);
-    project
-        .run(&format!("{iris} --no-data"))
-        .refused(2, &["--assume length=N"]);
+    project.refused(&format!("{iris} --on abacus"), 2, &["abacus", "h100"]);
+    let ran = project.run(&format!("{iris} --assume legs=2"));
+    ran.refused(2, &["legs=2", "classes"]);
+    project.refused(&format!("{iris} --assume classes=0"), 2, &["from 1 to"]);
+    let ran = project.run(&format!("{iris} --assume classes=2 --assume classes=3"));
+    ran.refused(2, &["classes=3", "only once"]);
+    let ran = project.run(&format!("{iris} --assume classes=2"));
+    ran.refused(2, &["--no-data", "iris.toml:"]);
+    project.refused(&format!("{iris} --no-data"), 2, &["--assume length=N"]);
     let lenet = "plan configs/vision/mnist-lenet.toml --no-data --assume";
     for (given, why) in [
         ("length=1", "lenet"),
@@ -233,15 +206,12 @@ fn bad_requests_are_refused() {
         ("vocabulary=7", "no tokens"),
         ("samples=1000000000001", "from 1 to"),
     ] {
-        project.run(&format!("{lenet} {given}")).refused(2, &[why]);
+        project.refused(&format!("{lenet} {given}"), 2, &[why]);
     }
     project.ok(&format!("{lenet} samples=1000000000000"));
-    project
-        .run(&format!("{iris} --devices 0"))
-        .refused(2, &["--devices"]);
-    project
-        .run(&format!("{iris} --set train.epoch=1"))
-        .refused(2, &["did you mean `epochs`?"]);
+    project.refused(&format!("{iris} --devices 0"), 2, &["--devices"]);
+    let ran = project.run(&format!("{iris} --set train.epoch=1"));
+    ran.refused(2, &["did you mean `epochs`?"]);
     project.write(
         "hardware.toml",
         "[assumptions]\nutilisation = 0.0\ngrid = 1\nhardware = []\n",

@@ -5,7 +5,7 @@ use std::fs;
 use safetensors::{Dtype, SafeTensors};
 use serde_json::Value;
 
-use crate::support::{EVERYTHING, Project, root};
+use crate::support::{EVERYTHING, Project, configs, is_elsewhere, root};
 
 /// Whose first updates overflow: the targets are hundreds, and the scale of the losses begins at 65536.
 const OVERFLOWS: &str = r#"
@@ -88,26 +88,16 @@ fn half_precision_learns_what_single_precision_learns_and_leaves_the_same_files(
 #[test]
 fn every_shipped_model_and_task_computes_in_both() {
     let project = Project::new();
-    for folder in ["tabular", "vision", "language"] {
-        for entry in fs::read_dir(root().join("configs").join(folder)).unwrap() {
-            let path = entry.unwrap().path();
-            let text = fs::read_to_string(&path).unwrap();
-            let elsewhere = [
-                "#   status    not run here",
-                "#   prepare ",
-                "[[data.download]]",
-            ];
-            if elsewhere.iter().any(|words| text.contains(words)) {
-                continue;
-            }
-            let name = path.file_name().unwrap().to_str().unwrap();
-            for precision in ["bf16", "f16"] {
-                project.ok(&format!(
-                    "train configs/{folder}/{name} -q --set train.max_steps=1 --set device.backend=flex \
-                     --set lr_scheduler.type=constant --set lr_scheduler.warmup_steps=0 \
-                     --set device.precision={precision}"
-                ));
-            }
+    for config in configs() {
+        if is_elsewhere(&fs::read_to_string(root().join(&config)).unwrap()) {
+            continue;
+        }
+        for precision in ["bf16", "f16"] {
+            project.ok(&format!(
+                "train {config} -q --set train.max_steps=1 --set device.backend=flex \
+                 --set lr_scheduler.type=constant --set lr_scheduler.warmup_steps=0 \
+                 --set device.precision={precision}"
+            ));
         }
     }
 }
@@ -192,7 +182,7 @@ fn another_precision_is_another_run() {
     assert_ne!(changed, config);
     project.write("runs/run/1/config.toml", &changed);
     let said = ["precision: was \"f16\", is now \"bf16\""];
-    project.run("resume runs/run/1").refused(1, &said);
+    project.refused("resume runs/run/1", 1, &said);
 }
 
 #[test]
@@ -206,9 +196,7 @@ fn a_backend_without_it_is_refused_before_the_first_step() {
         "\"flex\"",
     ];
     for verb in ["check", "train"] {
-        project
-            .run(&format!("{verb} run.toml {sets}"))
-            .refused(2, &said);
+        project.refused(&format!("{verb} run.toml {sets}"), 2, &said);
     }
     assert!(!project.path("runs").exists());
 }
@@ -220,9 +208,7 @@ fn what_diverges_says_that_f16_is_narrow() {
     let sets =
         "-q --set optimizer.type=adamw --set optimizer.learning_rate=1e4 --set train.epochs=30";
     let said = ["diverged", "bf16"];
-    project
-        .run(&format!("train run.toml {sets}"))
-        .refused(3, &said);
+    project.refused(&format!("train run.toml {sets}"), 3, &said);
 }
 
 #[test]
@@ -232,7 +218,7 @@ fn a_plan_counts_halves() {
         let line = format!(
             "plan configs/language/gpt2-124m.toml --no-data --json --set device.precision={precision} --set device.backend=cuda"
         );
-        project.ok(&line).json()["plan"]["memory"].clone()
+        project.ok_json(&line)["plan"]["memory"].clone()
     };
     let [single, half] = ["f32", "bf16"].map(memory);
     let of = |memory: &Value, part: &str| memory[part].as_f64().unwrap();

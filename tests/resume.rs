@@ -66,7 +66,7 @@ fn killed_at_twenty_random_moments_it_resumes_to_the_same_bits() {
             .flatten()
             .map(|entry| entry.unwrap().file_name());
         if !names.any(|name| name.to_string_lossy().starts_with("step-")) {
-            project.run(&format!("resume {run} -q")).refused(1, &[&run]);
+            project.refused(&format!("resume {run} -q"), 1, &[&run]);
             // On a busy machine not even the folder may be there yet; the next run takes another.
             if project.path(&run).exists() {
                 fs::remove_dir_all(project.path(&run)).unwrap();
@@ -188,7 +188,8 @@ fn a_changed_run_is_refused_field_by_field() {
         .replace("hidden = [16, 16]", "hidden = [16, 17]")
         .replace("warmup_steps = 7", "warmup_steps = 8");
     project.write("runs/run/1/config.toml", &changed);
-    project.run("resume runs/run/1").refused(
+    let ran = project.run("resume runs/run/1");
+    ran.refused(
         1,
         &[
             "optimizer.learning_rate: was 0.003, is now 0.004",
@@ -205,9 +206,7 @@ fn changed_data_is_refused() {
     project.write("data.csv", &data);
     project.ok("train run.toml -q");
     project.write("data.csv", &data.replacen("17.99", "17.98", 1));
-    project
-        .run("resume runs/run/1")
-        .refused(1, &["data.sha256"]);
+    project.refused("resume runs/run/1", 1, &["data.sha256"]);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::support::{Project, root};
+use crate::support::{Project, configs, is_elsewhere, root};
 
 #[test]
 fn every_shipped_config_is_valid_and_trains() {
@@ -21,12 +21,7 @@ fn every_shipped_config_is_valid_and_trains() {
             "{config} promises a number that was not filled in"
         );
         count += 1;
-        let elsewhere = [
-            "#   status    not run here",
-            "#   prepare ",
-            "[[data.download]]",
-        ];
-        if elsewhere.iter().any(|words| text.contains(words)) {
+        if is_elsewhere(&text) {
             // Its data is not part of the checkout.
             project.ok(&format!("check {config} --no-data"));
             continue;
@@ -38,18 +33,6 @@ fn every_shipped_config_is_valid_and_trains() {
         ));
     }
     assert!(count >= 25, "only {count} configs");
-}
-
-fn configs() -> Vec<String> {
-    let mut configs = Vec::new();
-    for folder in ["tabular", "vision", "language"] {
-        for entry in fs::read_dir(root().join("configs").join(folder)).unwrap() {
-            let name = entry.unwrap().file_name().into_string().unwrap();
-            configs.push(format!("configs/{folder}/{name}"));
-        }
-    }
-    configs.sort();
-    configs
 }
 
 #[test]

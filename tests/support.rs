@@ -41,6 +41,37 @@ pub fn root() -> PathBuf {
         .unwrap()
 }
 
+/// Every config in the checkout, by its path from the root.
+pub fn configs() -> Vec<String> {
+    let folders = ["tabular", "vision", "language"].into_iter();
+    let files = folders.flat_map(|folder| {
+        let entries = fs::read_dir(root().join("configs").join(folder)).unwrap();
+        let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        names.map(move |name| format!("configs/{folder}/{name}"))
+    });
+    let mut configs: Vec<String> = files.collect();
+    configs.sort();
+    configs
+}
+
+/// Whether a config, by its text, needs data that is not part of the checkout.
+pub fn is_elsewhere(text: &str) -> bool {
+    let words = [
+        "#   status    not run here",
+        "#   prepare ",
+        "[[data.download]]",
+    ];
+    words.iter().any(|words| text.contains(words))
+}
+
+/// The lines of a table of overrides and of the words that the message must contain.
+pub fn cases(table: &str) -> impl Iterator<Item = (&str, Vec<&str>)> {
+    table.trim().lines().map(|line| {
+        let mut cells = line.split(" | ").map(str::trim);
+        (cells.next().unwrap(), cells.collect())
+    })
+}
+
 /// A working directory of its own, with the data sets, configs and sources of the checkout in it.
 pub struct Project(TempDir);
 
@@ -83,6 +114,33 @@ impl Project {
         serde_json::from_str(&self.read(name)).unwrap()
     }
 
+    /// A metric that the evaluation of `runs/run/{run}` found.
+    #[track_caller]
+    pub fn metric(&self, run: u32, split: &str, name: &str) -> f64 {
+        let report = self.json(&format!("runs/run/{run}/evaluation.json"));
+        let value = report[split]["metrics"][name].as_f64();
+        value.unwrap_or_else(|| panic!("no {split}/{name} in {report}"))
+    }
+
+    /// Trains `run.toml` twice, the second time with other threads and interrupted before the
+    /// checkpoint `last`, and fails unless the same `files` are left.
+    #[track_caller]
+    pub fn resumes(&self, last: &str, files: &[&str]) {
+        self.ok("train run.toml -q --set train.loader_threads=0");
+        self.ok("train run.toml -q --set train.loader_threads=2");
+        let read = |run: u32| -> Vec<Vec<u8>> {
+            let read = |name: &&str| self.bytes(&format!("runs/run/{run}/{name}"));
+            files.iter().map(read).collect()
+        };
+        assert!(read(1) == read(2), "the loader threads made a difference");
+        fs::remove_dir_all(self.path(&format!("runs/run/2/checkpoints/{last}"))).unwrap();
+        for name in ["model.safetensors", "evaluation.json"] {
+            fs::remove_file(self.path(&format!("runs/run/2/{name}"))).unwrap();
+        }
+        self.ok("resume runs/run/2 -q");
+        assert!(read(1) == read(2), "the resumed run is another");
+    }
+
     /// The program, ready to run here.
     pub fn command<I: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = I>) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_fireclay"));
@@ -94,6 +152,25 @@ impl Project {
     /// Runs `line`, split at spaces.
     pub fn run(&self, line: &str) -> Ran {
         Ran::from(self.command(line.split(' ')).output().unwrap())
+    }
+
+    /// Runs `line`, which must be [`refused`](Ran::refused).
+    #[track_caller]
+    pub fn refused(&self, line: &str, code: i32, words: &[&str]) {
+        self.run(line).refused(code, words);
+    }
+
+    /// Runs `line` with each override of a table of [`cases`], which must be refused with 2.
+    #[track_caller]
+    pub fn refuses_each(&self, line: &str, table: &str) {
+        for (set, words) in cases(table) {
+            self.refused(&format!("{line} --set {set}"), 2, &words);
+        }
+    }
+
+    /// Runs `line`, which must succeed with JSON on standard output.
+    pub fn ok_json(&self, line: &str) -> Value {
+        self.ok(line).json()
     }
 
     /// Runs `line`, which must succeed.
@@ -142,6 +219,13 @@ impl Ran {
             assert!(err.contains(word), "no {word:?} in:\n{err}");
         }
     }
+}
+
+/// A text that a small model learns in seconds.
+pub fn poem() -> String {
+    let verse = "one potter turns the wheel,\ntwo potters shape the clay,\n\
+                 three potters light the kiln,\nfour potters wait all day.\n\n";
+    verse.repeat(60)
 }
 
 /// A config that trains in well under a second with everything that a resumed run must restore:

@@ -55,9 +55,7 @@ fn a_mixed_table_goes_from_init_to_predict() {
             .contains("id = \"customer_id\"")
     );
     project.ok("check customers.toml");
-    let ran = project
-        .ok("train customers.toml --json -q --set device.backend=flex")
-        .json();
+    let ran = project.ok_json("train customers.toml --json -q --set device.backend=flex");
     let accuracy = ran["evaluation"]["test"]["metrics"]["accuracy"]
         .as_f64()
         .unwrap();
@@ -78,14 +76,11 @@ fn init_does_not_overwrite_and_takes_a_named_target() {
     let project = Project::new();
     project.write("customers.csv", &mixed(60));
     project.ok("init customers.csv");
-    project
-        .run("init customers.csv")
-        .refused(2, &["there already", "--force"]);
+    project.refused("init customers.csv", 2, &["there already", "--force"]);
     let said = project.ok("init customers.csv --force --target age").out;
     assert!(said.contains("target   age (regression)"), "{said}");
-    project
-        .run("init customers.csv --force --target nope")
-        .refused(1, &["nope", "customer_id"]);
+    let ran = project.run("init customers.csv --force --target nope");
+    ran.refused(1, &["nope", "customer_id"]);
 }
 
 #[test]
@@ -137,14 +132,12 @@ fn an_unseen_category_has_an_answer_and_a_missing_column_an_error() {
         "short.csv",
         "customer_id,age,income,joined,member\nX1,30,1,2024-05-05,true\n",
     );
-    project
-        .run(&format!("predict {run} short.csv -o other.csv"))
-        .refused(1, &["city", "short.csv"]);
+    let ran = project.run(&format!("predict {run} short.csv -o other.csv"));
+    ran.refused(1, &["city", "short.csv"]);
     assert!(!project.path("other.csv").exists());
     project.write("word.csv", &unseen.replace("30", "thirty"));
-    project
-        .run(&format!("predict {run} word.csv -o out.csv"))
-        .refused(1, &["age", "row 1", "thirty"]);
+    let ran = project.run(&format!("predict {run} word.csv -o out.csv"));
+    ran.refused(1, &["age", "row 1", "thirty"]);
     assert!(
         project.read("out.csv").contains("X1"),
         "a failed prediction cost the last one"
@@ -157,13 +150,11 @@ fn evaluation_of_other_data_equals_that_of_the_split() {
     project
         .ok("train configs/tabular/iris.toml -q --set train.epochs=10 --set device.backend=flex");
     let run = "runs/iris/1";
-    let all = project
-        .ok(&format!(
-            "evaluate {run} --data datasets/iris/data.csv --json"
-        ))
-        .json();
+    let all = project.ok_json(&format!(
+        "evaluate {run} --data datasets/iris/data.csv --json"
+    ));
     assert_eq!(all["datasets/iris/data.csv"]["n"], 150);
-    let test = project.ok(&format!("evaluate {run} --json")).json();
+    let test = project.ok_json(&format!("evaluate {run} --json"));
     assert_eq!(
         test["test"],
         project.json(&format!("{run}/evaluation.json"))["test"]
@@ -179,9 +170,8 @@ fn evaluation_of_other_data_equals_that_of_the_split() {
 #[test]
 fn regression_reports_in_the_unit_of_the_target() {
     let project = Project::new();
-    let ran = project
-        .ok("train configs/tabular/diabetes.toml --json -q --set device.backend=flex")
-        .json();
+    let ran =
+        project.ok_json("train configs/tabular/diabetes.toml --json -q --set device.backend=flex");
     let rmse = ran["evaluation"]["test"]["metrics"]["rmse"]
         .as_f64()
         .unwrap();

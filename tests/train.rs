@@ -154,9 +154,7 @@ fn early_stopping_keeps_the_best_weights() {
         "early.toml",
         "extends = \"run.toml\"\n[early_stopping]\npatience = 3\n",
     );
-    let ran = project
-        .ok("train early.toml --json -q --set train.epochs=200")
-        .json();
+    let ran = project.ok_json("train early.toml --json -q --set train.epochs=200");
     assert_eq!(ran["reason"], "early_stopped");
     let metrics = project.read("runs/early/1/metrics.jsonl");
     let lines = metrics
@@ -255,9 +253,8 @@ fn auto_says_what_it_took_and_keeps_batch_statistics_whole() {
     project.ok("train run.toml -q --set train.epochs=1");
     let text = project.read("runs/run/1/config.toml");
     assert!(text.contains("cpu_shards = 1"), "{text}");
-    project
-        .run("check run.toml --set train.cpu_shards=2")
-        .refused(2, &["cpu_shards", "batch norm"]);
+    let ran = project.run("check run.toml --set train.cpu_shards=2");
+    ran.refused(2, &["cpu_shards", "batch norm"]);
 }
 
 #[test]
@@ -274,7 +271,7 @@ fn a_run_says_what_it_cost_and_a_profile_changes_nothing() {
     let total = cost["seconds"].as_f64().unwrap();
     assert!(phases.iter().sum::<f64>() <= total, "{cost}");
 
-    let plan = project.ok("plan run.toml --json").json();
+    let plan = project.ok_json("plan run.toml --json");
     let flops = plan["plan"]["flops"]["training_per_sample"]
         .as_f64()
         .unwrap()

@@ -69,7 +69,7 @@ fn sentences(part: usize) -> (String, String) {
     let (mut german, mut english) = (String::new(), String::new());
     for number in (0..1296_usize).filter(|number| number % 5 == part) {
         let length = 2 + number % 3;
-        let words = (0..length).map(|place| WORDS[number / 6_usize.pow(place as u32) % 6]);
+        let words = (0..length).map(|position| WORDS[number / 6_usize.pow(position as u32) % 6]);
         let (from, to): (Vec<_>, Vec<_>) = words.unzip();
         german += &(from.join(" ") + "\n");
         english += &(to.join(" ") + "\n");
@@ -101,11 +101,9 @@ fn pairs_of_texts_become_a_model_that_translates() {
     let metrics = &report["test"]["metrics"];
     assert!(metrics["bleu"].as_f64().unwrap() > 60.0, "{report}");
     assert!(metrics["chrf"].as_f64().unwrap() > 60.0, "{report}");
-    let again = project.ok("evaluate runs/run/1 --json").json();
+    let again = project.ok_json("evaluate runs/run/1 --json");
     assert_eq!(again["test"], report["test"]);
-    let own = project
-        .ok("evaluate runs/run/1 --data test.de --target-data test.en --json")
-        .json();
+    let own = project.ok_json("evaluate runs/run/1 --data test.de --target-data test.en --json");
     assert_eq!(own["test.de"]["metrics"], report["test"]["metrics"]);
 
     project.write("new.de", "rot und blau\n\nsehr gelb\n");
@@ -114,10 +112,8 @@ fn pairs_of_texts_become_a_model_that_translates() {
     let lines: Vec<&str> = lines.lines().collect();
     assert_eq!(lines.len(), 3, "{lines:?}");
     assert_eq!(lines[1], "");
-    assert_eq!(
-        project.ok("predict runs/run/1 new.de").out,
-        project.read("new.en")
-    );
+    let out = project.ok("predict runs/run/1 new.de").out;
+    assert_eq!(out, project.read("new.en"));
 }
 
 #[test]
@@ -125,18 +121,8 @@ fn interrupted_while_learning_to_translate_it_resumes_to_the_same_bits() {
     let config = TRANSFORMER
         .replace("max_steps = 400", "max_steps = 24")
         .replace("= 100", "= 10");
-    let project = pairs(&config);
-    project.ok("train run.toml -q");
-    project.ok("train run.toml -q --set train.loader_threads=2");
     let files = ["model.safetensors", "metrics.jsonl", "evaluation.json"];
-    let read = |run: u32| files.map(|name| project.bytes(&format!("runs/run/{run}/{name}")));
-    assert!(read(1) == read(2), "the loader threads made a difference");
-    fs::remove_dir_all(project.path("runs/run/2/checkpoints/step-00000024")).unwrap();
-    for name in ["model.safetensors", "evaluation.json"] {
-        fs::remove_file(project.path(&format!("runs/run/2/{name}"))).unwrap();
-    }
-    project.ok("resume runs/run/2 -q");
-    assert!(read(1) == read(2), "the resumed run is another");
+    pairs(&config).resumes("step-00000024", &files);
 }
 
 #[test]
@@ -152,43 +138,29 @@ fn pairs_come_from_a_table_too() {
         .replace("max_steps = 400", "max_steps = 20");
     project.write("run.toml", &config);
     project.ok("train run.toml -q");
-    let report = project.json("runs/run/1/evaluation.json");
-    assert!(
-        report["valid"]["metrics"]["bleu"].as_f64().is_some(),
-        "{report}"
-    );
+    project.metric(1, "valid", "bleu");
 }
 
 #[test]
 fn what_is_wrong_with_pairs_is_said_before_the_first_step() {
     let project = pairs(TRANSFORMER);
-    for (set, words) in [
-        ("train.batch_size=8", &["batch_size", "batch_tokens"][..]),
-        ("model.type=gpt", &["gpt", "text"]),
-        ("task.type=causal_lm", &["causal_lm", "text"]),
-        ("task.beam_size=0", &["beam_size"]),
-        ("task.label_smoothing=1", &["label_smoothing"]),
-        ("data.batch_tokens=0", &["batch_tokens"]),
-        ("model.context_length=0", &["context_length"]),
-        (
-            "data.max_length=40",
-            &["max_length", "40 tokens", "one of them ends"],
-        ),
-        ("data.path=\"none.de\"", &["path", "none.de"]),
-    ] {
-        project
-            .run(&format!("train run.toml --set {set}"))
-            .refused(2, words);
-    }
+    let wrong = r#"
+train.batch_size=8     | batch_size | batch_tokens"][.
+model.type=gpt         | gpt | text
+task.type=causal_lm    | causal_lm | text
+task.beam_size=0       | beam_size
+task.label_smoothing=1 | label_smoothing
+data.batch_tokens=0    | batch_tokens
+model.context_length=0 | context_length
+data.max_length=40     | max_length | 40 tokens | one of them ends
+data.path="none.de"    | path | none.de
+"#;
+    project.refuses_each("train run.toml", wrong);
     let (german, _) = sentences(1);
     project.write("test.de", &(german + "rot\n"));
-    project
-        .run("train run.toml")
-        .refused(1, &["test.de", "test.en", "lines"]);
+    project.refused("train run.toml", 1, &["test.de", "test.en", "lines"]);
     fs::write(project.path("test.de"), b"rot\n\xff\n").unwrap();
-    project
-        .run("train run.toml")
-        .refused(1, &["test.de:2", "UTF-8"]);
+    project.refused("train run.toml", 1, &["test.de:2", "UTF-8"]);
     assert!(!project.path("runs").exists(), "a run folder was made");
 }
 
@@ -197,22 +169,14 @@ fn what_is_wrong_with_a_text_to_translate_is_said() {
     let project = pairs(&TRANSFORMER.replace("max_steps = 400", "max_steps = 10"));
     project.ok("train run.toml -q");
     project.write("long.de", &format!("rot\n{}\n", "sehr ".repeat(20)));
-    project
-        .run("predict runs/run/1 long.de -o out.en")
-        .refused(1, &["text 2", "101 tokens", "40"]);
+    let ran = project.run("predict runs/run/1 long.de -o out.en");
+    ran.refused(1, &["text 2", "101 tokens", "40"]);
     assert!(!project.path("out.en").exists());
-    project
-        .run("predict runs/run/1 none.de")
-        .refused(1, &["none.de"]);
-    project
-        .run("predict runs/run/1 test.de -o test.de")
-        .refused(1, &["test.de"]);
-    project
-        .run("generate runs/run/1 --prompt rot")
-        .refused(2, &["predict"]);
-    project
-        .run("evaluate runs/run/1 --data test.de")
-        .refused(1, &["translations of its lines"]);
+    project.refused("predict runs/run/1 none.de", 1, &["none.de"]);
+    project.refused("predict runs/run/1 test.de -o test.de", 1, &["test.de"]);
+    project.refused("generate runs/run/1 --prompt rot", 2, &["predict"]);
+    let ran = project.run("evaluate runs/run/1 --data test.de");
+    ran.refused(1, &["translations of its lines"]);
 }
 
 #[test]
@@ -236,9 +200,6 @@ fn a_tiny_transformer_trains_alike_on_flex_and_wgpu() {
     }
     project.ok("train run.toml -q");
     project.ok("train run.toml -q --set device.backend=wgpu");
-    let loss = |run: u32| {
-        let report = project.json(&format!("runs/run/{run}/evaluation.json"));
-        report["test"]["metrics"]["loss"].as_f64().unwrap()
-    };
+    let loss = |run| project.metric(run, "test", "loss");
     assert!((loss(1) - loss(2)).abs() < 1e-3, "{} {}", loss(1), loss(2));
 }

@@ -134,7 +134,7 @@ pub enum DataError {
     #[error(
         "no column {column:?}{}; the columns are {}",
         in_file(file),
-        list(known)
+        list(known, 20)
     )]
     MissingColumn {
         /// The column.
@@ -283,21 +283,16 @@ pub(crate) fn absolute(path: &Path) -> PathBuf {
 }
 
 fn in_file(file: &Option<PathBuf>) -> String {
-    file.as_ref()
-        .map(|path| format!(" of {}", path.display()))
-        .unwrap_or_default()
+    let shown = file.as_ref().map(|path| format!(" of {}", path.display()));
+    shown.unwrap_or_default()
 }
 
-fn list(names: &[String]) -> String {
-    const SHOWN: usize = 20;
-    let mut text = names
-        .iter()
-        .take(SHOWN)
-        .map(|name| format!("{name:?}"))
-        .collect::<Vec<_>>()
-        .join(", ");
-    if names.len() > SHOWN {
-        text += &format!(" and {} more", names.len() - SHOWN);
+/// At most `most` of the names with commas between them, and how many more there are.
+pub(crate) fn list(names: &[String], most: usize) -> String {
+    let shown = names.iter().take(most).map(|name| format!("{name:?}"));
+    let shown = shown.collect::<Vec<_>>().join(", ");
+    match names.len().checked_sub(most) {
+        None | Some(0) => shown,
+        Some(more) => format!("{shown} and {more} more"),
     }
-    text
 }

@@ -18,6 +18,7 @@
 //! ```
 
 mod column;
+mod config;
 mod download;
 mod error;
 mod files;
@@ -34,6 +35,8 @@ mod prefetch;
 mod random;
 mod split;
 mod table;
+#[cfg(test)]
+mod testing;
 mod text;
 mod text_table;
 mod tokenizer;

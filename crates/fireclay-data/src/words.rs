@@ -51,6 +51,24 @@ macro_rules! formats {
                 }
             }
 
+            /// Whether the key of `[data]` has a meaning for this format.
+            pub(crate) fn reads(self, key: &str) -> bool {
+                self.format().keys.contains(&key)
+            }
+
+            /// Of the keys and whether they are given, those that only other formats read.
+            pub(crate) fn check_keys(
+                self,
+                keys: &[(&'static str, bool)],
+                problems: &mut $crate::config::Problems,
+            ) {
+                for (key, _) in keys.iter().filter(|(key, given)| *given && !self.reads(key)) {
+                    let readers = Self::names_of(|format| format.keys.contains(key));
+                    let name = self.name();
+                    problems.add(key, format!("is for {readers} only; {name} has no use for it"));
+                }
+            }
+
             /// The words of the formats that fit, with commas between them.
             pub(crate) fn names_of(fits: impl Fn(&$format) -> bool) -> String {
                 let names = Self::ALL.into_iter().filter(|one| fits(one.format())).map(Self::name);

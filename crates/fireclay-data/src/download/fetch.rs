@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use ureq::http::{Response, StatusCode, header};
@@ -10,6 +10,7 @@ use ureq::{Agent, Body};
 
 use crate::error::DataError;
 use crate::hash::sha256_file;
+use crate::kept;
 
 /// A connection that says nothing for so long is given up; what came until then is kept.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -19,7 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Until it is whole it is called `….part`; a later call goes on where this one stopped. Nothing is
 /// kept of a file of more than `most` bytes.
 pub(super) fn fetch(url: &str, sha256: &str, file: &Path, most: u64) -> Result<(), DataError> {
-    let part = part(file);
+    let part = kept::part(file);
     if received(&part) > 0 && sha256_file(&part)? == sha256 {
         // The last call was stopped between the last byte and the new name.
         return rename(&part, file);
@@ -28,20 +29,11 @@ pub(super) fn fetch(url: &str, sha256: &str, file: &Path, most: u64) -> Result<(
     let found = sha256_file(&part)?;
     if found != sha256 {
         fs::remove_file(&part).map_err(|source| DataError::write(&part, source))?;
-        return Err(fail(
-            url,
-            format!(
-                "its SHA-256 is {found} and not {sha256}, so nothing of it is kept; compare the address and the hash"
-            ),
-        ));
+        let advice = "so nothing of it is kept; compare the address and the hash";
+        let message = format!("its SHA-256 is {found} and not {sha256}, {advice}");
+        return Err(fail(url, message));
     }
     rename(&part, file)
-}
-
-fn part(file: &Path) -> PathBuf {
-    let mut name = file.file_name().unwrap_or_default().to_owned();
-    name.push(".part");
-    file.with_file_name(name)
 }
 
 fn received(part: &Path) -> u64 {
@@ -54,22 +46,7 @@ fn rename(part: &Path, file: &Path) -> Result<(), DataError> {
 
 /// Appends what is missing to the part.
 fn receive(url: &str, part: &Path, most: u64) -> Result<(), DataError> {
-    let start = received(part);
-    let mut response = request(url, start)?;
-    let is_past_the_end = response.status() == StatusCode::RANGE_NOT_SATISFIABLE;
-    let is_rest = response.status() == StatusCode::PARTIAL_CONTENT && starts_at(&response, start);
-    let start = match response.status() {
-        StatusCode::PARTIAL_CONTENT if is_rest => start,
-        StatusCode::OK => 0,
-        _ if is_past_the_end || response.status() == StatusCode::PARTIAL_CONTENT => {
-            response = request(url, 0)?;
-            if response.status() != StatusCode::OK {
-                return Err(refused(url, response.status()));
-            }
-            0
-        }
-        status => return Err(refused(url, status)),
-    };
+    let (response, start) = respond(url, received(part))?;
     let expected = response.body().content_length().map(|rest| start + rest);
     if expected.is_some_and(|expected| expected > most) {
         return Err(too_large(url, part, most));
@@ -91,12 +68,29 @@ fn receive(url: &str, part: &Path, most: u64) -> Result<(), DataError> {
         Ok(()) => saved.map_err(|source| DataError::write(part, source))?,
     }
     match expected {
-        Some(expected) if length < expected => Err(interrupted(
-            url,
-            length,
-            &format!("{expected} bytes were announced"),
-        )),
+        Some(expected) if length < expected => {
+            let reason = format!("{expected} bytes were announced");
+            Err(interrupted(url, length, &reason))
+        }
         _ => Ok(()),
+    }
+}
+
+/// A response with the bytes from `start` on, or with all of them, and where it starts.
+fn respond(url: &str, start: u64) -> Result<(Response<Body>, u64), DataError> {
+    let response = request(url, start)?;
+    match response.status() {
+        StatusCode::OK => Ok((response, 0)),
+        StatusCode::PARTIAL_CONTENT if starts_at(&response, start) => Ok((response, start)),
+        // Another part than was asked for, or none because the start is past the end.
+        StatusCode::PARTIAL_CONTENT | StatusCode::RANGE_NOT_SATISFIABLE => {
+            let response = request(url, 0)?;
+            match response.status() {
+                StatusCode::OK => Ok((response, 0)),
+                status => Err(refused(url, status)),
+            }
+        }
+        status => Err(refused(url, status)),
     }
 }
 
@@ -107,10 +101,9 @@ fn request(url: &str, start: u64) -> Result<Response<Body>, DataError> {
         .timeout_recv_response(Some(PATIENCE))
         .timeout_per_read(Some(PATIENCE));
     // Behind a proxy the environment says which; this machine needs none to reach itself.
-    let agent = if is_local(url) {
-        agent.proxy(None)
-    } else {
-        agent
+    let agent = match is_local(url) {
+        true => agent.proxy(None),
+        false => agent,
     };
     let agent: Agent = agent.build().into();
     // Compressed on the way, a file would have another length and could not be resumed.
@@ -131,32 +124,21 @@ fn is_local(url: &str) -> bool {
 
 /// Whether the server gives the part that was asked for: `bytes 100-199/200`.
 fn starts_at(response: &Response<Body>, start: u64) -> bool {
-    let range = response
-        .headers()
-        .get(header::CONTENT_RANGE)
-        .and_then(|range| range.to_str().ok());
-    let first = range.and_then(|range| {
-        range
-            .strip_prefix("bytes ")?
-            .split('-')
-            .next()?
-            .parse()
-            .ok()
-    });
+    let range = response.headers().get(header::CONTENT_RANGE);
+    let range = range.and_then(|range| range.to_str().ok()?.strip_prefix("bytes "));
+    let first = range.and_then(|range| range.split('-').next()?.parse().ok());
     first == Some(start)
 }
 
 fn open(part: &Path, start: u64) -> Result<File, DataError> {
     let mut options = OpenOptions::new();
     options.create(true).write(true);
-    let options = if start > 0 {
-        options.append(true)
-    } else {
-        options.truncate(true)
+    let options = match start {
+        0 => options.truncate(true),
+        _ => options.append(true),
     };
-    options
-        .open(part)
-        .map_err(|source| DataError::write(part, source))
+    let file = options.open(part);
+    file.map_err(|source| DataError::write(part, source))
 }
 
 enum CopyError {
@@ -183,22 +165,17 @@ fn refused(url: &str, status: StatusCode) -> DataError {
 fn too_large(url: &str, part: &Path, most: u64) -> DataError {
     match fs::remove_file(part) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => DataError::write(part, error),
-        _ => fail(
-            url,
-            format!(
-                "it has more than {most} bytes, the most that max_unpacked_bytes allows, so nothing of it is kept"
-            ),
-        ),
+        _ => {
+            let allowed = "the most that max_unpacked_bytes allows, so nothing of it is kept";
+            fail(url, format!("it has more than {most} bytes, {allowed}"))
+        }
     }
 }
 
 fn interrupted(url: &str, length: u64, reason: &str) -> DataError {
-    fail(
-        url,
-        format!(
-            "the connection ended after {length} bytes ({reason}); run the same command again to go on from there"
-        ),
-    )
+    let advice = "run the same command again to go on from there";
+    let message = format!("the connection ended after {length} bytes ({reason}); {advice}");
+    fail(url, message)
 }
 
 fn fail(url: &str, message: String) -> DataError {

@@ -11,6 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use self::marker::Marker;
+use crate::config::{Problems, with_defaults};
 use crate::error::DataError;
 use crate::hash::sha256_file;
 use crate::note::Note;
@@ -42,14 +43,7 @@ pub struct DownloadConfig {
 impl DownloadConfig {
     /// The configuration with every default.
     pub fn new(url: impl Into<String>, sha256: impl Into<String>) -> Self {
-        Self {
-            url: url.into(),
-            sha256: sha256.into(),
-            to: None,
-            name: None,
-            unpack: false,
-            max_unpacked_bytes: default_max_unpacked_bytes(),
-        }
+        with_defaults([("url", url.into()), ("sha256", sha256.into())])
     }
 
     /// The name of the file.
@@ -84,54 +78,50 @@ pub(crate) fn beside(downloads: &[DownloadConfig], path: &str) -> Result<Vec<Not
     download(downloads, Path::new(path).parent().unwrap_or(Path::new("")))
 }
 
-/// Everything that cannot be meant, as pairs of a key (`download[0].url`) and a message.
+/// Every problem, as pairs of a key (`download[0].url`) and a message.
 pub fn validate(downloads: &[DownloadConfig]) -> Vec<(String, String)> {
-    let mut problems = Vec::new();
+    let mut problems = Problems::default();
     let mut taken = std::collections::HashSet::new();
     for (index, download) in downloads.iter().enumerate() {
         let mut own = download.validate();
         let name = download.file_name();
         if unpack::is_plain_name(name) && !taken.insert((&download.to, name)) {
-            let message = format!(
-                "{name:?} is fetched twice into one folder; give one another name or folder"
-            );
-            own.push(("name", message));
+            let message = "is fetched twice into one folder; give one another name or folder";
+            own.add("name", format!("{name:?} {message}"));
         }
-        let at = |(key, message)| (format!("download[{index}].{key}"), message);
-        problems.extend(own.into_iter().map(at));
+        problems.add_all(&format!("download[{index}]"), own.0);
     }
-    problems
+    problems.0
 }
 
 impl DownloadConfig {
-    fn validate(&self) -> Vec<(&'static str, String)> {
-        let mut problems = Vec::new();
-        let mut refuse = |is_wrong: bool, key, message: String| {
-            problems.extend(is_wrong.then_some((key, message)));
-        };
+    fn validate(&self) -> Problems {
+        let mut problems = Problems::default();
         let (url, name) = (&self.url, self.file_name());
-        let has_scheme = ["http://", "https://"]
+        if !["http://", "https://"]
             .iter()
-            .any(|scheme| url.starts_with(scheme));
-        let message = format!("must begin with https:// or http://, but is {url:?}");
-        refuse(!has_scheme, "url", message);
-        let is_hash =
-            self.sha256.len() == 64 && self.sha256.bytes().all(|byte| byte.is_ascii_hexdigit());
-        let message = "must be the 64 hexadecimal digits that `sha256sum` prints for the file";
-        refuse(!is_hash, "sha256", message.into());
-        let message = format!("must be the name of a file without folders, but is {name:?}");
-        refuse(!unpack::is_plain_name(name), "name", message);
-        let is_empty = self.to.as_ref().is_some_and(|to| to.trim().is_empty());
-        refuse(is_empty, "to", "must not be empty".into());
-        let is_unknown = self.unpack && unpack::Kind::of(name).is_none();
-        let message = format!("knows .tar, .tar.gz, .tgz, .zip and .gz, but not {name:?}");
-        refuse(is_unknown, "unpack", message);
-        let message = "must be at least 1, but is 0";
-        refuse(
-            self.max_unpacked_bytes == 0,
-            "max_unpacked_bytes",
-            message.into(),
-        );
+            .any(|scheme| url.starts_with(scheme))
+        {
+            let message = format!("must begin with https:// or http://, but is {url:?}");
+            problems.add("url", message);
+        }
+        let is_digit = |byte: u8| byte.is_ascii_hexdigit();
+        if self.sha256.len() != 64 || !self.sha256.bytes().all(is_digit) {
+            let message = "must be the 64 hexadecimal digits that `sha256sum` prints for the file";
+            problems.add("sha256", message);
+        }
+        if !unpack::is_plain_name(name) {
+            let message = format!("must be the name of a file without folders, but is {name:?}");
+            problems.add("name", message);
+        }
+        problems.check_texts([("to", self.to.as_ref())]);
+        if self.unpack && unpack::Kind::of(name).is_none() {
+            let message = format!("knows .tar, .tar.gz, .tgz, .zip and .gz, but not {name:?}");
+            problems.add("unpack", message);
+        }
+        if self.max_unpacked_bytes == 0 {
+            problems.add("max_unpacked_bytes", "must be at least 1, but is 0");
+        }
         problems
     }
 }

@@ -207,30 +207,28 @@ impl Target<'_> {
             return Err(self.damaged(format!("member {name:?} is there twice")));
         }
         let mut file = File::create_new(&path).map_err(fail)?;
-        let mut buffer = vec![0; 1 << 16];
-        let mut written = 0;
-        loop {
-            let read = match reader.read(&mut buffer) {
-                Ok(read) => read,
-                Err(error) => return Err(self.damaged(format!("member {name:?}: {error}"))),
-            };
-            if read == 0 {
-                break;
-            }
-            // Whatever was claimed, what comes out is counted.
-            let Some(left) = self.left.checked_sub(read as u64) else {
-                return Err(self.too_large());
-            };
-            self.left = left;
-            written += read as u64;
-            io::Write::write_all(&mut file, &buffer[..read]).map_err(fail)?;
+        let left = self.left;
+        while let Some(piece) = self.read(name, reader)? {
+            io::Write::write_all(&mut file, &piece).map_err(fail)?;
         }
+        let written = left - self.left;
         match claimed {
             Some(claimed) if claimed != written => Err(self.damaged(format!(
                 "member {name:?} has {written} bytes where {claimed} are claimed"
             ))),
             _ => Ok(()),
         }
+    }
+
+    /// The next bytes of a member. They are counted, whatever the archive claimed.
+    fn read(&mut self, name: &str, reader: &mut impl Read) -> Result<Option<Vec<u8>>, DataError> {
+        let mut piece = vec![0; 1 << 16];
+        let read = reader.read(&mut piece);
+        let read = read.map_err(|error| self.damaged(format!("member {name:?}: {error}")))?;
+        let left = self.left.checked_sub(read as u64);
+        self.left = left.ok_or_else(|| self.too_large())?;
+        piece.truncate(read);
+        Ok((read > 0).then_some(piece))
     }
 
     /// Where a member goes: below the folder, or nowhere.

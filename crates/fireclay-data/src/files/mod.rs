@@ -1,9 +1,11 @@
 //! Files by path or glob, and the lines in them.
 
+mod at;
 mod lines;
 
 use std::path::{Path, PathBuf};
 
+pub(crate) use self::at::read_exact_at;
 pub(crate) use self::lines::Lines;
 use crate::error::{DataError, absolute};
 
@@ -15,19 +17,18 @@ use crate::error::{DataError, absolute};
 pub fn expand(path: &str) -> Result<Vec<PathBuf>, DataError> {
     let plain = Path::new(path);
     let is_glob = path.contains(['*', '?', '[']) && !plain.exists();
-    let files = if is_glob {
-        matches(path)?
-    } else {
-        vec![plain.to_owned()]
+    let files = match is_glob {
+        true => matches(path)?,
+        false => vec![plain.to_owned()],
     };
     for file in &files {
-        let metadata = file
-            .metadata()
-            .map_err(|source| DataError::read(file, source))?;
-        if metadata.is_dir() {
-            return Err(DataError::Directory {
-                path: absolute(file),
-            });
+        let metadata = file.metadata();
+        if metadata
+            .map_err(|source| DataError::read(file, source))?
+            .is_dir()
+        {
+            let path = absolute(file);
+            return Err(DataError::Directory { path });
         }
     }
     Ok(files)
@@ -52,18 +53,16 @@ fn matches(pattern: &str) -> Result<Vec<PathBuf>, DataError> {
         pattern: pattern.into(),
         message: error.to_string(),
     })?;
-    let mut files = found
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(|error| DataError::Read {
-            path: absolute(error.path()),
-            source: error.into(),
-        })?;
+    let files: Result<Vec<_>, _> = found.collect();
+    let mut files = files.map_err(|error| DataError::Read {
+        path: absolute(error.path()),
+        source: error.into(),
+    })?;
     files.retain(|file| !file.is_dir());
     files.sort();
     if files.is_empty() {
-        return Err(DataError::NoMatch {
-            path: absolute(Path::new(pattern)),
-        });
+        let path = absolute(Path::new(pattern));
+        return Err(DataError::NoMatch { path });
     }
     Ok(files)
 }

@@ -117,7 +117,7 @@ impl Entry {
         hasher.update(made);
         hasher.update(encoded);
         let name = hex(&hasher.finalize());
-        // Folders with very many files are slow in positions.
+        // Folders with very many files are slow in places.
         Self(folder.join(&name[..2]).join(&name[2..]))
     }
 
@@ -126,9 +126,8 @@ impl Entry {
         let mut bytes = fs::read(&self.0).ok()?;
         let (header, data) = bytes.split_first_chunk::<HEADER>()?;
         let number = |position: usize| {
-            header[position..]
-                .first_chunk()
-                .map(|four| u32::from_le_bytes(*four))
+            let four = header[position..].first_chunk();
+            four.map(|four| u32::from_le_bytes(*four))
         };
         let [width, height, channels] =
             [number(8)?, number(12)?, number(16)?].map(|value| value as usize);
@@ -166,11 +165,8 @@ impl Entry {
             bytes.extend_from_slice(&value.to_le_bytes());
         }
         bytes.extend_from_slice(&pixels.data);
-        let unique = format!(
-            "tmp-{}-{}",
-            std::process::id(),
-            COUNTER.fetch_add(1, Ordering::Relaxed)
-        );
+        let (process, count) = (std::process::id(), COUNTER.fetch_add(1, Ordering::Relaxed));
+        let unique = format!("tmp-{process}-{count}");
         let beside = self.0.with_extension(unique);
         let write = || {
             fs::create_dir_all(self.0.parent().unwrap_or(Path::new("")))?;
@@ -231,15 +227,8 @@ mod tests {
             panic!()
         };
         let pixels = Pixels::filled(5, 6, 1, 0);
-        assert_eq!(
-            [
-                budget.take(&pixels),
-                budget.take(&pixels),
-                budget.take(&pixels),
-                budget.take(&pixels)
-            ],
-            [true, true, true, false]
-        );
+        let taken = [(); 4].map(|()| budget.take(&pixels));
+        assert_eq!(taken, [true, true, true, false]);
         assert!(budget.take(&Pixels::filled(5, 2, 1, 0)));
     }
 }

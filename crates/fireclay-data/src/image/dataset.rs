@@ -15,7 +15,7 @@ use crate::error::DataError;
 use crate::hash::sha256_file;
 use crate::labels::TargetKind;
 use crate::note::Note;
-use crate::split::Splits;
+use crate::split::{Splits, named};
 
 /// Everything that training needs from images. Clones share the images.
 #[derive(Clone, Debug)]
@@ -24,9 +24,9 @@ pub struct ImageData {
     pub preprocess: ImagePreprocess,
     /// The images to train on, with augmentation.
     pub train: ImageSplit,
-    /// The images that steer the training.
+    /// The images to validate on.
     pub valid: ImageSplit,
-    /// The images for the final figures.
+    /// The images to test on.
     pub test: ImageSplit,
     /// What the user should know, such as files left out.
     pub notes: Vec<Note>,
@@ -101,11 +101,7 @@ impl ImageData {
 
     /// The splits by name.
     pub fn named(&self) -> [(&'static str, &ImageSplit); 3] {
-        [
-            ("train", &self.train),
-            ("valid", &self.valid),
-            ("test", &self.test),
-        ]
+        named([&self.train, &self.valid, &self.test])
     }
 
     /// The SHA-256 of each file that the images come from, and one for each folder of images: over

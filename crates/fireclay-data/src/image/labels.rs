@@ -6,7 +6,7 @@ use super::source::{Answers, ClassNames, Found};
 use crate::error::DataError;
 use crate::labels::Labels;
 use crate::note::Note;
-use crate::split::{SPLIT_NAMES, Splits};
+use crate::split::Splits;
 use crate::table::{Vocabulary, mean_std};
 
 /// The target, the labels of train, valid and test, and what there is to say of them.
@@ -93,18 +93,13 @@ fn fit_classes<'a>(
         });
     }
     if let Some((split, row, class)) = unseen(&counts, &of, splits) {
+        let (class, image) = (&names.names()[class as usize], found.source.name(row));
         return Err(DataError::Split(format!(
-            "class {:?} is in the {} split ({}) but in no training image: add some, or leave it out; where a random split is to blame, set stratify = true",
-            names.names()[class as usize],
-            SPLIT_NAMES[split],
-            found.source.name(row)
+            "class {class:?} is in the {split} split ({image}) but in no training image: add some, or leave it out; where a random split is to blame, set stratify = true"
         )));
     }
-    let used = names
-        .names()
-        .iter()
-        .zip(&counts)
-        .filter(|(_, count)| **count > 0);
+    let used = names.names().iter().zip(&counts);
+    let used = used.filter(|(_, count)| **count > 0);
     let (vocabulary, _) = Vocabulary::fit(used.map(|(name, _)| name.as_str()), usize::MAX);
     check_not_too_many(vocabulary.len(), splits.train.len())?;
     // Names that no split uses have no index, and nothing asks for it.
@@ -121,8 +116,8 @@ fn unseen<'a>(
     counts: &[usize],
     of: &impl Fn(usize) -> &'a [u32],
     splits: &Splits,
-) -> Option<(usize, usize, u32)> {
-    let held_out = [(1, &splits.valid), (2, &splits.test)];
+) -> Option<(&'static str, usize, u32)> {
+    let held_out = [("valid", &splits.valid), ("test", &splits.test)];
     held_out.into_iter().find_map(|(split, rows)| {
         rows.iter().find_map(|&row| {
             let class = of(row).iter().find(|class| counts[**class as usize] == 0)?;
@@ -141,16 +136,11 @@ fn without_images(classes: &[String], counts: &[usize]) -> Vec<Note> {
         return Vec::new();
     }
     const SHOWN: usize = 5;
-    let more = if empty.len() > SHOWN {
-        " and others"
-    } else {
-        ""
-    };
+    let (count, all) = (empty.len(), classes.len());
+    let names = empty[..count.min(SHOWN)].join(", ");
+    let more = if count > SHOWN { " and others" } else { "" };
     let message = format!(
-        "{} of the {} classes that the data declares have no training image: {}{more}",
-        empty.len(),
-        classes.len(),
-        empty[..empty.len().min(SHOWN)].join(", ")
+        "{count} of the {all} classes that the data declares have no training image: {names}{more}"
     );
     vec![Note::general(message)]
 }

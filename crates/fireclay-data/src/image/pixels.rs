@@ -228,26 +228,19 @@ mod tests {
         let encoded = bytes(reference()["files"]["png rgb"]["hex"].as_str().unwrap());
         assert!(decode(&encoded, Channels::Rgb, 23 * 17).is_ok());
         let error = decode(&encoded, Channels::Rgb, 23 * 17 - 1).unwrap_err();
-        assert_eq!(
-            error,
-            "the image has 23 by 17 pixels, more than max_pixels = 390"
-        );
+        let expected = "the image has 23 by 17 pixels, more than max_pixels = 390";
+        assert_eq!(error, expected);
         // A bitmap of 2^30 pixels that has no more bytes than its header.
         let mut bomb = bytes(reference()["files"]["bmp"]["hex"].as_str().unwrap());
         bomb[18..26].copy_from_slice(&[0, 128, 0, 0, 0, 128, 0, 0]);
-        assert!(
-            decode(&bomb, Channels::Rgb, 100_000_000)
-                .unwrap_err()
-                .contains("max_pixels")
-        );
+        let error = decode(&bomb, Channels::Rgb, 100_000_000).unwrap_err();
+        assert!(error.contains("max_pixels"));
     }
 
     #[test]
     fn what_is_no_image_is_named_so() {
-        assert_eq!(
-            decode(b"", Channels::Rgb, PLENTY).unwrap_err(),
-            "the file is empty"
-        );
+        let error = decode(b"", Channels::Rgb, PLENTY).unwrap_err();
+        assert_eq!(error, "the file is empty");
         let error = decode(b"a,b\n1,2\n", Channels::Rgb, PLENTY).unwrap_err();
         assert_eq!(error, "not a JPEG, PNG, WebP, BMP or GIF image");
     }

@@ -1,6 +1,5 @@
 //! What Pillow and torchvision make of a small image, for the tests of this module.
 
-use serde::Deserialize;
 use serde_json::Value;
 
 use super::pixels::Pixels;
@@ -12,24 +11,12 @@ pub(super) fn reference() -> Value {
 
 /// An image in it.
 pub(super) fn image(value: &Value) -> Pixels {
-    #[derive(Deserialize)]
-    struct Stored {
-        width: usize,
-        height: usize,
-        channels: usize,
-        data: String,
-    }
-    let Stored {
-        width,
-        height,
-        channels,
-        data,
-    } = Stored::deserialize(value).unwrap();
+    let number = |key: &str| value[key].as_u64().unwrap() as usize;
     Pixels {
-        width,
-        height,
-        channels,
-        data: bytes(&data),
+        width: number("width"),
+        height: number("height"),
+        channels: number("channels"),
+        data: bytes(value["data"].as_str().unwrap()),
     }
 }
 
@@ -45,11 +32,8 @@ pub(super) fn bytes(hex: &str) -> Vec<u8> {
 pub(super) fn assert_close(found: &Pixels, expected: &Pixels, most: u8, what: &str) {
     let shape = |pixels: &Pixels| (pixels.width, pixels.height, pixels.channels);
     assert_eq!(shape(found), shape(expected), "{what}");
-    let differences = found
-        .data
-        .iter()
-        .zip(&expected.data)
-        .map(|(a, b)| a.abs_diff(*b));
+    let pairs = found.data.iter().zip(&expected.data);
+    let differences = pairs.map(|(a, b)| a.abs_diff(*b));
     let worst = differences.max().unwrap();
     assert!(worst <= most, "{what}: {worst} levels apart");
 }

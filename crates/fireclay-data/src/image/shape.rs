@@ -66,15 +66,13 @@ pub(super) fn determine(
     let size = (header.height, header.width);
     let mut others = headers.iter();
     match others.find(|(_, other)| (other.height, other.width) != size) {
-        Some((other, found)) => Err(DataError::Unusable(format!(
-            "the images differ in size ({} is {} pixels high and {} wide, {} {} and {}): set image_size",
-            source.name(first),
-            size.0,
-            size.1,
-            source.name(*other),
-            found.height,
-            found.width
-        ))),
+        Some((other, found)) => {
+            let [one, other] = [first, *other].map(|row| source.name(row));
+            let (Header { height, width, .. }, (high, wide)) = (found, size);
+            Err(DataError::Unusable(format!(
+                "the images differ in size ({one} is {high} pixels high and {wide} wide, {other} {height} and {width}): set image_size"
+            )))
+        }
         None => Ok((size, channels)),
     }
 }
@@ -86,9 +84,12 @@ fn headers(
     config: &ImageDataConfig,
 ) -> Result<Vec<(usize, Header)>, DataError> {
     let rows: Vec<usize> = spaced(rows, most).collect();
-    let found = in_parallel(&rows, |row| look(source, row, config.max_pixels));
+    let found = in_parallel(&rows, threads(), |rows| {
+        let headers = rows.iter().map(|row| look(source, *row, config.max_pixels));
+        headers.collect::<Vec<_>>()
+    });
     let mut headers = Vec::new();
-    for (row, header) in rows.into_iter().zip(found) {
+    for (row, header) in rows.into_iter().zip(found.into_iter().flatten()) {
         match header? {
             Ok(header) => headers.push((row, header)),
             Err(_) if config.on_damaged == OnDamaged::Skip => {}
@@ -101,17 +102,21 @@ fn headers(
     Ok(headers)
 }
 
-/// What a function gives for each row, in their order.
-fn in_parallel<T: Send>(rows: &[usize], work: impl Fn(usize) -> T + Sync) -> Vec<T> {
-    let share = rows.len().div_ceil(threads()).max(1);
-    let of = |rows: &[usize]| rows.iter().map(|&row| work(row)).collect::<Vec<_>>();
+/// What a function gives for each of `threads` shares of the rows, in their order.
+pub(super) fn in_parallel<T: Send>(
+    rows: &[usize],
+    threads: usize,
+    work: impl Fn(&[usize]) -> T + Sync,
+) -> Vec<T> {
+    let share = rows.len().div_ceil(threads).max(1);
+    let work = &work;
     std::thread::scope(|scope| {
         let shares = rows.chunks(share);
-        let workers: Vec<_> = shares.map(|rows| scope.spawn(move || of(rows))).collect();
+        let workers: Vec<_> = shares.map(|rows| scope.spawn(move || work(rows))).collect();
         let join = |worker: ScopedJoinHandle<'_, _>| {
-            worker.join().expect("looking at a header does not panic")
+            worker.join().expect("looking at an image does not panic")
         };
-        workers.into_iter().flat_map(join).collect()
+        workers.into_iter().map(join).collect()
     })
 }
 

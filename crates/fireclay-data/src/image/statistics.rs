@@ -3,8 +3,9 @@
 use super::config::{ImageDataConfig, OnDamaged, Statistic, StatisticWord};
 use super::pixels::decode;
 use super::preprocess::ImagePreprocess;
-use super::shape::spaced;
+use super::shape::{in_parallel, spaced};
 use super::source::{Raw, Source};
+use super::split::threads;
 use super::transform;
 use crate::error::DataError;
 
@@ -75,9 +76,6 @@ fn histograms(
     config: &ImageDataConfig,
 ) -> Result<Vec<Histogram>, DataError> {
     let rows: Vec<usize> = spaced(train, MEASURED).collect();
-    let threads = std::thread::available_parallelism()
-        .map_or(1, usize::from)
-        .min(8);
     let measure = |rows: &[usize]| {
         let mut histograms = vec![[0; 256]; preprocess.channels()];
         for &row in rows {
@@ -86,26 +84,14 @@ fn histograms(
                 result => result?,
             }
         }
-        Ok(histograms)
+        Ok::<_, DataError>(histograms)
     };
     // Whole numbers add up to the same sum in any order, so the threads leave no trace.
-    let share = rows.len().div_ceil(threads).max(1);
-    let parts: Vec<Result<Vec<Histogram>, DataError>> = std::thread::scope(|scope| {
-        let shares = rows.chunks(share);
-        let workers: Vec<_> = shares
-            .map(|rows| scope.spawn(move || measure(rows)))
-            .collect();
-        let join = |worker: std::thread::ScopedJoinHandle<'_, _>| {
-            worker.join().expect("measuring an image does not panic")
-        };
-        workers.into_iter().map(join).collect()
-    });
     let mut sums = vec![[0; 256]; preprocess.channels()];
-    for part in parts {
+    for part in in_parallel(&rows, threads().min(8), measure) {
         for (sum, part) in sums.iter_mut().zip(part?) {
-            sum.iter_mut()
-                .zip(part)
-                .for_each(|(sum, count)| *sum += count);
+            let counts = sum.iter_mut().zip(part);
+            counts.for_each(|(sum, count)| *sum += count);
         }
     }
     Ok(sums)
@@ -139,17 +125,13 @@ fn measure(
 /// Of values from 0 to 1; the deviation is 1 where all pixels are equal.
 fn mean_std(histogram: &Histogram) -> (f64, f64) {
     let total: u64 = histogram.iter().sum();
-    let levels = || {
-        (0..256)
-            .map(|level| f64::from(level) / 255.0)
-            .zip(histogram)
-    };
+    let values = (0..256).map(|level| f64::from(level) / 255.0);
+    let levels = values.zip(histogram);
     let share = |count: &u64| *count as f64 / total.max(1) as f64;
-    let mean: f64 = levels().map(|(value, count)| value * share(count)).sum();
-    let variance: f64 = levels()
-        .map(|(value, count)| (value - mean).powi(2) * share(count))
-        .sum();
-    let std = variance.sqrt();
+    let parts = levels.clone().map(|(value, count)| value * share(count));
+    let mean: f64 = parts.sum();
+    let squares = levels.map(|(value, count)| (value - mean).powi(2) * share(count));
+    let std = squares.sum::<f64>().sqrt();
     (mean, if std > 1e-6 { std } else { 1.0 })
 }
 

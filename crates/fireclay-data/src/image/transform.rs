@@ -35,12 +35,8 @@ pub(crate) fn evaluation(pixels: Pixels, preprocess: &ImagePreprocess) -> Pixels
         pixels.height as f64 / high as f64,
     );
     let part = [left * x, top * y, width as f64 * x, height as f64 * y];
-    resize(
-        &pixels,
-        Part::Seen(part),
-        (width, height),
-        preprocess.interpolation,
-    )
+    let interpolation = preprocess.interpolation;
+    resize(&pixels, Part::Seen(part), (width, height), interpolation)
 }
 
 /// The whole image, resized so that it just covers `size / crop_ratio`.
@@ -58,13 +54,9 @@ pub(crate) fn cover(pixels: Pixels, preprocess: &ImagePreprocess) -> Result<Pixe
             preprocess.max_pixels
         ));
     }
-    let all = [0.0, 0.0, pixels.width as f64, pixels.height as f64];
-    Ok(resize(
-        &pixels,
-        Part::Seen(all),
-        (width, height),
-        preprocess.interpolation,
-    ))
+    let all = Part::Seen([0.0, 0.0, pixels.width as f64, pixels.height as f64]);
+    let size = (width, height);
+    Ok(resize(&pixels, all, size, preprocess.interpolation))
 }
 
 /// A part of an image at another size; the rest of the image has no influence.
@@ -82,11 +74,8 @@ pub(crate) fn normalise(pixels: &Pixels, preprocess: &ImagePreprocess, image: &m
     // level / 255, minus mean, over std, in one step.
     let parts = preprocess.mean.iter().zip(&preprocess.std);
     let mut steps = parts.map(|(mean, std)| ((1.0 / (255.0 * std)) as f32, (-mean / std) as f32));
-    let mut step = || {
-        steps
-            .next()
-            .expect("there is a mean and a deviation for each channel")
-    };
+    let present = "there is a mean and a deviation for each channel";
+    let mut step = || steps.next().expect(present);
     let area = pixels.width * pixels.height;
     if pixels.channels == 1 {
         let (scale, shift) = step();
@@ -147,33 +136,19 @@ fn resize_typed<P: PixelTrait>(
     let fits = "sides have at most 32 bits and the data is as long as they say";
     let side = |side: usize| u32::try_from(side).expect(fits);
     let mut result = Pixels::filled(width, height, pixels.channels, 0);
-    let mut target =
-        TypedImage::<P>::from_buffer(side(width), side(height), &mut result.data).expect(fits);
-    let source =
-        TypedImageRef::<P>::from_buffer(side(pixels.width), side(pixels.height), &pixels.data)
-            .expect(fits);
+    let target = TypedImage::<P>::from_buffer(side(width), side(height), &mut result.data);
+    let mut target = target.expect(fits);
+    let (width, height) = (side(pixels.width), side(pixels.height));
+    let source = TypedImageRef::<P>::from_buffer(width, height, &pixels.data).expect(fits);
     match part {
         Part::Seen(part) => run(&source, &mut target, part, interpolation),
-        Part::Cut(Region {
-            left,
-            top,
-            width,
-            height,
-        }) => {
-            let cut = TypedCroppedImage::from_ref(
-                &source,
-                side(left),
-                side(top),
-                side(width),
-                side(height),
-            );
-            let all = [0.0, 0.0, width as f64, height as f64];
-            run(
-                &cut.expect("the region lies inside"),
-                &mut target,
-                all,
-                interpolation,
-            );
+        Part::Cut(region) => {
+            let (left, top) = (side(region.left), side(region.top));
+            let (width, height) = (side(region.width), side(region.height));
+            let cut = TypedCroppedImage::from_ref(&source, left, top, width, height);
+            let cut = cut.expect("the region lies inside");
+            let all = [0.0, 0.0, f64::from(width), f64::from(height)];
+            run(&cut, &mut target, all, interpolation);
         }
     }
     result
@@ -242,12 +217,8 @@ mod tests {
             let interpolation = serde_json::from_value(case["mode"].clone()).unwrap();
             let all = Part::Seen([0.0, 0.0, source.width as f64, source.height as f64]);
             let found = resize(&source, all, (result.width, result.height), interpolation);
-            assert_close(
-                &found,
-                &result,
-                1,
-                &format!("{} {}", case["mode"], case["size"]),
-            );
+            let what = format!("{} {}", case["mode"], case["size"]);
+            assert_close(&found, &result, 1, &what);
         }
     }
 
@@ -265,12 +236,8 @@ mod tests {
                 height,
             };
             let found = resized_crop(&source, region, &preprocess(10, 10));
-            assert_close(
-                &found,
-                &image(&case["result"]),
-                1,
-                &case["region"].to_string(),
-            );
+            let what = case["region"].to_string();
+            assert_close(&found, &image(&case["result"]), 1, &what);
         }
     }
 
@@ -295,11 +262,8 @@ mod tests {
                 let mut preprocess = preprocess(9, 7);
                 preprocess.crop_ratio = ratio;
                 let found = evaluation(Pixels::filled(width, height, 3, 200), &preprocess);
-                assert_eq!(
-                    found,
-                    Pixels::filled(7, 9, 3, 200),
-                    "{width} by {height}, {ratio}"
-                );
+                let expected = Pixels::filled(7, 9, 3, 200);
+                assert_eq!(found, expected, "{width} by {height}, {ratio}");
             }
         }
     }
@@ -309,11 +273,8 @@ mod tests {
         let mut preprocess = preprocess(100, 100);
         preprocess.max_pixels = 100_000;
         assert!(cover(Pixels::filled(1, 10, 3, 0), &preprocess).is_ok());
-        assert!(
-            cover(Pixels::filled(1, 11, 3, 0), &preprocess)
-                .unwrap_err()
-                .contains("max_pixels")
-        );
+        let refused = cover(Pixels::filled(1, 11, 3, 0), &preprocess);
+        assert!(refused.unwrap_err().contains("max_pixels"));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::config::{Problems, with_defaults};
 use crate::download::{self, DownloadConfig};
 use crate::text::TextSplitConfig;
 use crate::words::words;
@@ -72,21 +73,7 @@ pub struct PairDataConfig {
 impl PairDataConfig {
     /// The configuration with every default, for `path`.
     pub fn new(path: impl Into<String>) -> Self {
-        Self {
-            path: path.into(),
-            target_path: None,
-            valid_path: None,
-            valid_target_path: None,
-            test_path: None,
-            test_target_path: None,
-            source: None,
-            target: None,
-            max_length: None,
-            batch_tokens: default_batch_tokens(),
-            cache_dir: None,
-            download: Vec::new(),
-            split: TextSplitConfig::default(),
-        }
+        with_defaults([("path", path.into())])
     }
 
     /// The most tokens of a side of a pair that trains a model which looks at `context` of them.
@@ -104,28 +91,10 @@ impl PairDataConfig {
         ]
     }
 
-    /// Everything that cannot be meant, as pairs of a key inside `[data]` and a message.
+    /// Every problem, as pairs of a key inside `[data]` and a message.
     pub fn validate(&self, format: PairFormat) -> Vec<(String, String)> {
-        let mut problems = self.validate_texts();
-        problems.extend(match format {
-            PairFormat::Parallel => self.validate_parallel(),
-            PairFormat::PairTable => self.validate_table(),
-        });
-        for (key, value) in [
-            ("max_length", self.max_length),
-            ("batch_tokens", Some(self.batch_tokens)),
-        ] {
-            if value == Some(0) {
-                problems.push((key.into(), "must be at least 1, but is 0".into()));
-            }
-        }
-        problems.extend(download::validate(&self.download));
-        problems.extend(self.split.validate());
-        problems
-    }
-
-    fn validate_texts(&self) -> Vec<(String, String)> {
-        let texts = [
+        let mut problems = Problems::default();
+        problems.check_texts([
             ("path", Some(&self.path)),
             ("target_path", self.target_path.as_ref()),
             ("valid_path", self.valid_path.as_ref()),
@@ -135,14 +104,16 @@ impl PairDataConfig {
             ("source", self.source.as_ref()),
             ("target", self.target.as_ref()),
             ("cache_dir", self.cache_dir.as_ref()),
-        ];
-        let is_empty = |text: &String| text.trim().is_empty();
-        let empty = texts
-            .into_iter()
-            .filter(|(_, text)| text.is_some_and(is_empty));
-        empty
-            .map(|(key, _)| (key.to_owned(), "must not be empty".to_owned()))
-            .collect()
+        ]);
+        match format {
+            PairFormat::Parallel => self.validate_parallel(&mut problems),
+            PairFormat::PairTable => self.validate_table(&mut problems),
+        }
+        problems.check_count("max_length", self.max_length);
+        problems.check_count("batch_tokens", Some(self.batch_tokens));
+        problems.0.extend(download::validate(&self.download));
+        problems.add_all("split", self.split.validate());
+        problems.0
     }
 
     /// The files of a split, and the keys that name them.
@@ -163,47 +134,42 @@ impl PairDataConfig {
         ]
     }
 
-    fn validate_parallel(&self) -> Vec<(String, String)> {
-        let mut problems = Vec::new();
-        let mut add = |key: &str, message: String| problems.push((key.to_owned(), message));
+    fn validate_parallel(&self, problems: &mut Problems) {
         for [(source_key, source), (target_key, target)] in self.files() {
             match (source, target) {
-                (Some(_), None) => add(
+                (Some(_), None) => problems.add(
                     target_key,
                     format!("is missing: where are the translations of {source_key}?"),
                 ),
-                (None, Some(_)) => add(
+                (None, Some(_)) => problems.add(
                     source_key,
                     format!("is missing: {target_key} has the translations of which sentences?"),
                 ),
                 (Some(source), Some(target)) if source == target => {
-                    add(target_key, format!("is the same file as {source_key}"));
+                    problems.add(target_key, format!("is the same file as {source_key}"));
                 }
                 _ => {}
             }
         }
         for (key, column) in [("source", &self.source), ("target", &self.target)] {
             if column.is_some() {
-                add(key, "is for pair_table only; lines have no columns".into());
+                problems.add(key, "is for pair_table only; lines have no columns");
             }
         }
-        problems
     }
 
-    fn validate_table(&self) -> Vec<(String, String)> {
-        let mut problems = Vec::new();
+    fn validate_table(&self, problems: &mut Problems) {
         for [_, (key, target)] in self.files() {
             if target.is_some() {
                 let message = "is for parallel only; pair_table has both sides in one file";
-                problems.push((key.to_owned(), message.to_owned()));
+                problems.add(key, message);
             }
         }
         let [source, target] = self.columns();
         if source == target {
             let message = format!("is the same column as source, {source:?}");
-            problems.push(("target".into(), message));
+            problems.add("target", message);
         }
-        problems
     }
 }
 

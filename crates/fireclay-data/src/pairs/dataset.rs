@@ -10,7 +10,7 @@ use crate::error::DataError;
 use crate::kept;
 use crate::note::Note;
 use crate::random::{Purpose, shuffle, stream};
-use crate::split::SPLIT_NAMES;
+use crate::split::{SPLIT_NAMES, named};
 use crate::tokenizer::{Tokenizer, TokenizerConfig, TokenizerKind};
 
 /// Everything that training needs from sentence pairs. Clones share the pairs.
@@ -23,9 +23,9 @@ pub struct PairData {
     pub vocabulary: usize,
     /// The pairs to train on.
     pub train: PairSplit,
-    /// The pairs that steer the training.
+    /// The pairs to validate on.
     pub valid: Option<PairSplit>,
-    /// The pairs for the final figures.
+    /// The pairs to test on.
     pub test: Option<PairSplit>,
     /// Every file that was read.
     pub files: Vec<PathBuf>,
@@ -81,11 +81,7 @@ impl PairData {
 
     /// The splits by name.
     pub fn named(&self) -> [(&'static str, Option<&PairSplit>); 3] {
-        [
-            ("train", Some(&self.train)),
-            ("valid", self.valid.as_ref()),
-            ("test", self.test.as_ref()),
-        ]
+        named([Some(&self.train), self.valid.as_ref(), self.test.as_ref()])
     }
 }
 

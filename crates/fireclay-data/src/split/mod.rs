@@ -21,23 +21,24 @@ use crate::error::DataError;
 pub struct Splits {
     /// The rows to train on.
     pub train: Vec<usize>,
-    /// The rows that steer the training.
+    /// The rows to validate on.
     pub valid: Vec<usize>,
-    /// The rows for the final figures.
+    /// The rows to test on.
     pub test: Vec<usize>,
 }
 
 /// The names of the splits, in the order used throughout.
 pub const SPLIT_NAMES: [&str; 3] = ["train", "valid", "test"];
 
+/// What there is of each split, by its name.
+pub(crate) fn named<T>([train, valid, test]: [T; 3]) -> [(&'static str, T); 3] {
+    [("train", train), ("valid", valid), ("test", test)]
+}
+
 impl Splits {
     /// The splits by name.
     pub fn named(&self) -> [(&'static str, &[usize]); 3] {
-        [
-            ("train", &self.train),
-            ("valid", &self.valid),
-            ("test", &self.test),
-        ]
+        named([&self.train, &self.valid, &self.test])
     }
 
     /// Refuses what is no assignment of some of `rows` rows to splits.
@@ -116,11 +117,8 @@ pub(crate) fn split(rows: &Rows<'_>, rules: &SplitConfig, seed: u64) -> Result<S
     let is_used = |row: &usize| needed.is_none_or(|column| column.is_valid(*row));
     let held_out = [&rows.valid, &rows.test];
     let is_held_out = |row: &usize| {
-        held_out
-            .iter()
-            .copied()
-            .flatten()
-            .any(|own| own.contains(row))
+        let mut ranges = held_out.iter().copied().flatten();
+        ranges.any(|own| own.contains(row))
     };
     let main = (0..rows.columns.num_rows()).filter(|row| !is_held_out(row) && is_used(row));
     let main: Vec<usize> = main.collect();

@@ -25,7 +25,7 @@ pub struct Carried {
 }
 
 impl Carried {
-    /// What the configuration names, for the rows of the split `name`.
+    /// What the configuration names, for some rows; `of` is what messages call them.
     ///
     /// # Errors
     /// A column that is missing; a weight that is missing, negative or not finite, with its row; no
@@ -33,34 +33,39 @@ impl Carried {
     pub(crate) fn take(
         table: &Table,
         rows: Vec<usize>,
-        name: &str,
+        of: &str,
         config: &TableConfig,
     ) -> Result<Self, DataError> {
+        let ids = config.id.as_ref().map(|id| table.take_column(id, &rows));
         let weight = config.weight.as_deref();
-        let weights = weight.map(|weight| weights(table, weight, &rows, name));
+        let weights = weight.map(|weight| weights(table, weight, &rows, of));
         Ok(Self {
+            ids: ids.transpose()?.map(|ids| ids.column(0).clone()),
             weights: weights.transpose()?,
             extra: columns(table, &config.extra_columns, &rows)?,
-            ..Self::named(table, rows, config.id.as_deref())?
+            rows: rows.into(),
         })
     }
 
-    /// The rows with their ids and nothing more.
+    /// The same for all rows of a table that is not the one of the configuration.
     ///
     /// # Errors
-    /// [`DataError::MissingColumn`].
-    pub(crate) fn named(
+    /// As [`take`](Self::take); for a column that is missing, with the key that names it.
+    pub(crate) fn take_all(
         table: &Table,
-        rows: Vec<usize>,
-        id: Option<&str>,
+        path: &str,
+        config: &TableConfig,
     ) -> Result<Self, DataError> {
-        let ids = id.map(|id| table.take_column(id, &rows)).transpose()?;
-        Ok(Self {
-            ids: ids.map(|ids| ids.column(0).clone()),
-            weights: None,
-            extra: columns(table, &[], &rows)?,
-            rows: rows.into(),
-        })
+        let single = [("id", &config.id), ("weight", &config.weight)];
+        let single = single.into_iter().map(|(key, name)| (key, name.as_ref()));
+        let extra = config.extra_columns.iter();
+        let extra = extra.map(|name| ("extra_columns", Some(name)));
+        for (key, name) in single.chain(extra) {
+            let column = name.map(|name| table.column(name));
+            let keyed = |error| DataError::Unusable(format!("data.{key}: {error}"));
+            column.transpose().map_err(keyed)?;
+        }
+        Self::take(table, (0..table.rows()).collect(), path, config)
     }
 
     /// The weights of the rows at these positions, in this order.
@@ -84,17 +89,12 @@ fn columns(table: &Table, names: &[String], rows: &[usize]) -> Result<RecordBatc
     Ok(RecordBatch::try_new_with_options(schema, arrays, &options)?)
 }
 
-fn weights(
-    table: &Table,
-    name: &str,
-    rows: &[usize],
-    split: &str,
-) -> Result<Arc<[f32]>, DataError> {
+fn weights(table: &Table, name: &str, rows: &[usize], of: &str) -> Result<Arc<[f32]>, DataError> {
     let taken = table.take_column(name, rows)?;
     let weights = read_weights(name, &taken);
     let weights = weights.map_err(|error| table.locate(error, |row| rows[row]))?;
     if !weights.is_empty() && weights.iter().all(|weight| *weight == 0.0) {
-        let message = format!("every weight of the {split} split is 0 in column {name:?}");
+        let message = format!("every weight of {of} is 0 in column {name:?}");
         return Err(DataError::Unusable(message));
     }
     Ok(weights)

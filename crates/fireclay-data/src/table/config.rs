@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::config::with_defaults;
 use crate::split::SplitConfig;
 
 /// A table of rows with one column to predict.
@@ -134,25 +135,7 @@ pub struct ColumnConfig {
 impl TableConfig {
     /// The configuration with every default, for `path` and `target`.
     pub fn new(path: impl Into<String>, target: impl Into<String>) -> Self {
-        Self {
-            path: path.into(),
-            valid_path: None,
-            test_path: None,
-            target: target.into(),
-            id: None,
-            ignore: Vec::new(),
-            weight: None,
-            extra_columns: Vec::new(),
-            delimiter: None,
-            null_values: None,
-            numeric: NumericScaling::default(),
-            categorical: CategoricalEncoding::default(),
-            impute_indicator: true,
-            missing_target: MissingTarget::Error,
-            max_categories: default_max_categories(),
-            columns: BTreeMap::new(),
-            split: SplitConfig::default(),
-        }
+        with_defaults([("path", path.into()), ("target", target.into())])
     }
 }
 

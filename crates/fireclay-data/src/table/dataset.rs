@@ -15,7 +15,7 @@ use super::stream::{BATCH_ROWS, ReadOptions};
 use crate::error::DataError;
 use crate::labels::{Labels, TargetKind};
 use crate::note::Note;
-use crate::split::Splits;
+use crate::split::{Splits, named};
 
 /// Everything that training needs from a table. Clones share the rows.
 #[derive(Clone, Debug)]
@@ -24,9 +24,9 @@ pub struct TableData {
     pub preprocess: Preprocess,
     /// The rows to train on.
     pub train: Split,
-    /// The rows that steer the training.
+    /// The rows to validate on.
     pub valid: Split,
-    /// The rows for the final figures.
+    /// The rows to test on.
     pub test: Split,
     /// What the user should know, such as columns left out.
     pub notes: Vec<Note>,
@@ -102,7 +102,7 @@ impl TableData {
         let (preprocess, mut notes) = Preprocess::fit(table, &splits.train, config, target)?;
         notes.extend(table.note_of_dropped(config)?);
         let encode = |name, rows| {
-            let carried = Carried::take(table, rows, name, config)?;
+            let carried = Carried::take(table, rows, &format!("the {name} split"), config)?;
             Split::encode(table, carried, &preprocess)
         };
         Ok(Self {
@@ -117,27 +117,25 @@ impl TableData {
 
     /// The splits by name.
     pub fn named(&self) -> [(&'static str, &Split); 3] {
-        [
-            ("train", &self.train),
-            ("valid", &self.valid),
-            ("test", &self.test),
-        ]
+        named([&self.train, &self.valid, &self.test])
     }
 }
 
 impl Split {
-    /// Reads files with targets for an existing preprocessing, to evaluate on them.
+    /// Reads files with targets for an existing preprocessing, to evaluate on them. They carry the
+    /// id, the weight and the extra columns that the configuration names.
     ///
     /// # Errors
-    /// Whatever is wrong with the files or does not fit the preprocessing.
+    /// Whatever is wrong with the files or does not fit the preprocessing; the key of the
+    /// configuration that names a column which the files lack.
     pub fn load(
         path: &str,
         options: &ReadOptions,
         preprocess: &Preprocess,
-        id: Option<&str>,
+        config: &TableConfig,
     ) -> Result<Self, DataError> {
         let table = Table::read(path, options)?;
-        let carried = Carried::named(&table, (0..table.rows()).collect(), id)?;
+        let carried = Carried::take_all(&table, path, config)?;
         Self::encode(&table, carried, preprocess)
     }
 
@@ -163,9 +161,8 @@ impl Split {
     fn encode(table: &Table, carried: Carried, preprocess: &Preprocess) -> Result<Self, DataError> {
         let rows = &carried.rows;
         let (mut features, mut labels) = encode(&table.take(&[])?, preprocess)?;
-        features
-            .numeric
-            .reserve_exact(rows.len() * features.numeric_width);
+        let values = rows.len() * features.numeric_width;
+        features.numeric.reserve_exact(values);
         // Piece by piece, so that of a large table there is no second copy.
         for piece in rows.chunks(BATCH_ROWS) {
             let encoded = encode(&table.take(piece)?, preprocess);

@@ -92,12 +92,9 @@ impl Table {
 
     /// The names of the columns.
     pub fn columns(&self) -> Vec<String> {
-        self.batch
-            .schema()
-            .fields()
-            .iter()
-            .map(|field| field.name().clone())
-            .collect()
+        let schema = self.batch.schema();
+        let fields = schema.fields().iter();
+        fields.map(|field| field.name().clone()).collect()
     }
 
     /// The column of this name.
@@ -122,9 +119,8 @@ impl Table {
     /// [`DataError::MissingColumn`]; [`DataError::Arrow`] as for [`take`](Self::take).
     pub(crate) fn take_column(&self, name: &str, rows: &[usize]) -> Result<RecordBatch, DataError> {
         let array = take(self.column(name)?, &indices(rows), None)?;
-        Ok(RecordBatch::try_from_iter_with_nullable([(
-            name, array, true,
-        )])?)
+        let column = [(name, array, true)];
+        Ok(RecordBatch::try_from_iter_with_nullable(column)?)
     }
 
     /// Splits of this table that somebody else made, checked; without the rows that lack a target
@@ -181,18 +177,13 @@ impl Table {
                 other: absolute(&self.files[0]),
             })?;
         }
-        let own = std::mem::replace(
-            &mut self.batch,
-            RecordBatch::new_empty(other.batch.schema()),
-        );
+        let empty = RecordBatch::new_empty(other.batch.schema());
+        let own = std::mem::replace(&mut self.batch, empty);
         self.batch = join(&names, vec![own, other.batch])?;
         self.files.extend(other.files);
-        self.file_rows.extend(
-            other
-                .file_rows
-                .into_iter()
-                .map(|rows| rows.start + start..rows.end + start),
-        );
+        let rows = other.file_rows.into_iter();
+        let rows = rows.map(|rows| rows.start + start..rows.end + start);
+        self.file_rows.extend(rows);
         Ok(start..self.rows())
     }
 }
@@ -263,10 +254,8 @@ fn join(names: &[String], pieces: Vec<RecordBatch>) -> Result<RecordBatch, DataE
     }
     let mut columns = Vec::new();
     for (name, mut arrays) in names.iter().zip(parted) {
-        if arrays
-            .iter()
-            .any(|array| array.data_type() != arrays[0].data_type())
-        {
+        let kind = arrays[0].data_type();
+        if arrays.iter().any(|array| array.data_type() != kind) {
             for array in &mut arrays {
                 *array = Arc::new(text(name, array)?);
             }

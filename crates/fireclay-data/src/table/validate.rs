@@ -4,9 +4,10 @@ use std::collections::HashSet;
 
 use super::config::{ColumnKind, TableConfig};
 use super::format::TableFormat;
+use crate::config::Problems;
 
 impl TableConfig {
-    /// Everything that cannot be meant, as pairs of a key inside `[data]` and a message.
+    /// Every problem, as pairs of a key inside `[data]` and a message.
     pub fn validate(&self, format: TableFormat) -> Vec<(String, String)> {
         let mut problems = Problems::default();
         self.validate_names(&mut problems);
@@ -14,40 +15,30 @@ impl TableConfig {
         self.validate_text_options(format, &mut problems);
         self.validate_columns(&mut problems);
         let separate = (self.valid_path.is_some(), self.test_path.is_some());
-        for (key, message) in self.split.validate(separate) {
-            problems.add(&format!("split.{key}"), message);
-        }
+        problems.add_all("split", self.split.validate(separate));
         problems.0
     }
 
     fn validate_names(&self, problems: &mut Problems) {
-        for (key, value) in [
+        problems.check_texts([
             ("path", Some(&self.path)),
             ("valid_path", self.valid_path.as_ref()),
             ("test_path", self.test_path.as_ref()),
             ("target", Some(&self.target)),
             ("id", self.id.as_ref()),
             ("weight", self.weight.as_ref()),
-        ] {
-            if value.is_some_and(|value| value.trim().is_empty()) {
-                problems.add(key, "must not be empty");
-            }
-        }
+        ]);
         if self.id.as_ref() == Some(&self.target) {
-            problems.add(
-                "id",
-                "is the target; the column to predict cannot name the row",
-            );
+            let message = "is the target; the column to predict cannot name the row";
+            problems.add("id", message);
         }
         if self.ignore.contains(&self.target) {
             problems.add("ignore", format!("contains the target {:?}", self.target));
         }
         for (key, column) in [("column", &self.split.column), ("group", &self.split.group)] {
             if column.as_ref() == Some(&self.target) {
-                problems.add(
-                    &format!("split.{key}"),
-                    "is the target; choose another column",
-                );
+                let message = "is the target; choose another column";
+                problems.add(&format!("split.{key}"), message);
             }
         }
     }
@@ -85,90 +76,54 @@ impl TableConfig {
             ("delimiter", self.delimiter.is_some()),
             ("null_values", self.null_values.is_some()),
         ];
-        for (key, _) in given
-            .into_iter()
-            .filter(|(key, given)| *given && !format.reads(key))
-        {
-            let readers = TableFormat::names_of(|format| format.keys.contains(&key));
-            let name = format.name();
-            problems.add(
-                key,
-                format!("is for {readers} only; {name} has no use for it"),
-            );
-        }
+        format.check_keys(&given, problems);
         if let Some(delimiter) = &self.delimiter
             && !matches!(delimiter.as_bytes(), [byte] if byte.is_ascii() && !b"\"\r\n".contains(byte))
         {
             problems.add("delimiter", format!("must be one ASCII character other than a quote or line break, but is {delimiter:?}"));
         }
-        if self.max_categories == 0 {
-            problems.add("max_categories", "must be at least 1, but is 0");
-        }
+        problems.check_count("max_categories", Some(self.max_categories));
     }
 
     fn validate_columns(&self, problems: &mut Problems) {
         for (name, column) in &self.columns {
-            let key = |field: &str| format!("columns.{name}.{field}");
+            let key = format!("columns.{name}");
             if *name == self.target {
-                problems.add(
-                    &format!("columns.{name}"),
-                    "is the target; the task decides how it is read",
-                );
+                problems.add(&key, "is the target; the task decides how it is read");
             }
             let mut others = [&self.id, &self.weight].into_iter().flatten();
             if self.ignore.contains(name) || others.any(|other| other == name) {
-                problems.add(
-                    &format!("columns.{name}"),
-                    "has no effect: the column is not a feature",
-                );
+                problems.add(&key, "has no effect: the column is not a feature");
             }
-            if column.scaling.is_some()
-                && column.kind.is_some_and(|kind| kind != ColumnKind::Numeric)
-            {
-                problems.add(&key("scaling"), "is for numeric columns only");
+            let (scaling, encoding) = (format!("{key}.scaling"), format!("{key}.encoding"));
+            let is_no = |wanted| column.kind.is_some_and(|kind| kind != wanted);
+            if column.scaling.is_some() && is_no(ColumnKind::Numeric) {
+                problems.add(&scaling, "is for numeric columns only");
             }
-            if column.encoding.is_some()
-                && column
-                    .kind
-                    .is_some_and(|kind| kind != ColumnKind::Categorical)
-            {
-                problems.add(&key("encoding"), "is for categorical columns only");
+            if column.encoding.is_some() && is_no(ColumnKind::Categorical) {
+                problems.add(&encoding, "is for categorical columns only");
             }
             if column.encoding.is_some() && column.scaling.is_some() && column.kind.is_none() {
-                problems.add(
-                    &key("encoding"),
-                    "contradicts scaling: a column is numeric or categorical",
-                );
+                let message = "contradicts scaling: a column is numeric or categorical";
+                problems.add(&encoding, message);
             }
         }
-    }
-}
-
-#[derive(Default)]
-struct Problems(Vec<(String, String)>);
-
-impl Problems {
-    fn add(&mut self, key: &str, message: impl Into<String>) {
-        self.0.push((key.to_owned(), message.into()));
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::table::{ColumnConfig, NumericScaling};
+    use crate::table::NumericScaling;
 
     fn keys(problems: Vec<(String, String)>) -> Vec<String> {
         problems.into_iter().map(|(key, _)| key).collect()
     }
 
     #[test]
-    fn the_defaults_are_valid_and_match_an_empty_table() {
+    fn the_defaults_are_valid() {
         let config = TableConfig::new("a.csv", "y");
         assert_eq!(config.validate(TableFormat::Csv), []);
-        let read: TableConfig =
-            serde_json::from_str(r#"{"path":"a.csv","target":"y"}"#).expect("two keys are enough");
-        assert_eq!(read, config);
     }
 
     #[test]
@@ -177,29 +132,13 @@ mod tests {
         config.id = Some("y".into());
         config.delimiter = Some("ab".into());
         config.max_categories = 0;
-        config.columns.insert(
-            "a".into(),
-            ColumnConfig {
-                kind: Some(ColumnKind::Date),
-                scaling: Some(NumericScaling::Log),
-                encoding: None,
-            },
-        );
+        let column = config.columns.entry("a".into()).or_default();
+        column.kind = Some(ColumnKind::Date);
+        column.scaling = Some(NumericScaling::Log);
         config.split.train = 1.7;
         let keys = keys(config.validate(TableFormat::Jsonl));
-        for key in [
-            "path",
-            "id",
-            "delimiter",
-            "max_categories",
-            "columns.a.scaling",
-            "split.train",
-        ] {
-            assert!(
-                keys.iter().any(|found| found == key),
-                "{key} is not in {keys:?}"
-            );
-        }
+        let expected = "path id delimiter delimiter max_categories columns.a.scaling split.train";
+        assert_eq!(keys.join(" "), expected);
     }
 
     #[test]
@@ -218,8 +157,7 @@ mod tests {
 
     #[test]
     fn unknown_keys_are_refused() {
-        assert!(
-            serde_json::from_str::<TableConfig>(r#"{"path":"a","target":"y","tagret":1}"#).is_err()
-        );
+        let unknown = r#"{"path":"a","target":"y","tagret":1}"#;
+        assert!(serde_json::from_str::<TableConfig>(unknown).is_err());
     }
 }

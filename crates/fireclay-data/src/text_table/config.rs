@@ -5,6 +5,7 @@ use std::path::Path;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::config::{Problems, with_defaults};
 use crate::download::{self, DownloadConfig};
 use crate::labels::TargetKind;
 use crate::split::SplitConfig;
@@ -68,24 +69,7 @@ pub struct TextTableConfig {
 impl TextTableConfig {
     /// The configuration with every default, for `path` and `target`.
     pub fn new(path: impl Into<String>, target: impl Into<String>) -> Self {
-        Self {
-            path: path.into(),
-            valid_path: None,
-            test_path: None,
-            text: default_text(),
-            target: target.into(),
-            label_separator: None,
-            id: None,
-            weight: None,
-            extra_columns: Vec::new(),
-            max_length: None,
-            delimiter: None,
-            null_values: None,
-            missing_target: MissingTarget::default(),
-            cache_dir: None,
-            download: Vec::new(),
-            split: SplitConfig::default(),
-        }
+        with_defaults([("path", path.into()), ("target", target.into())])
     }
 
     /// How the table is stored, by the name of its file.
@@ -113,33 +97,27 @@ impl TextTableConfig {
         table
     }
 
-    /// Everything that cannot be meant, as pairs of a key inside `[data]` and a message.
+    /// Every problem, as pairs of a key inside `[data]` and a message.
     pub fn validate(&self) -> Vec<(String, String)> {
         let format = self.format();
-        let mut problems = self.table().validate(format.unwrap_or(TableFormat::Csv));
-        problems.extend(self.validate_formats(format));
-        let mut add = |key: &str, message: &str| problems.push((key.to_owned(), message.into()));
-        if self.text.trim().is_empty() {
-            add("text", "must not be empty");
-        }
+        let mut problems = Problems(self.table().validate(format.unwrap_or(TableFormat::Csv)));
+        problems.0.extend(self.validate_formats(format));
+        problems.check_texts([
+            ("text", Some(&self.text)),
+            ("cache_dir", self.cache_dir.as_ref()),
+        ]);
         if self.text == self.target {
-            add("text", "is the target; choose another column");
+            problems.add("text", "is the target; choose another column");
         }
         if self.weight.as_ref() == Some(&self.text) {
-            add("weight", "is also text; choose another column");
+            problems.add("weight", "is also text; choose another column");
         }
         if self.label_separator.as_ref().is_some_and(String::is_empty) {
-            add("label_separator", "must not be empty");
+            problems.add("label_separator", "must not be empty");
         }
-        if self.max_length == Some(0) {
-            add("max_length", "must be at least 1, but is 0");
-        }
-        let cache_dir = self.cache_dir.as_deref();
-        if cache_dir.is_some_and(|dir| dir.trim().is_empty()) {
-            add("cache_dir", "must not be empty");
-        }
-        problems.extend(download::validate(&self.download));
-        problems
+        problems.check_count("max_length", self.max_length);
+        problems.0.extend(download::validate(&self.download));
+        problems.0
     }
 
     /// What is wrong with the names of the files, which tell how they are stored.

@@ -13,7 +13,7 @@ use crate::error::DataError;
 use crate::kept;
 use crate::labels::TargetKind;
 use crate::note::Note;
-use crate::split::Splits;
+use crate::split::{Splits, named};
 use crate::table::{Carried, ReadOptions, Table, Target, check_columns, split};
 use crate::tokenizer::{Tokenizer, TokenizerConfig, TokenizerKind};
 
@@ -26,9 +26,9 @@ pub struct TextTableData {
     pub preprocess: TextPreprocess,
     /// The texts to train on.
     pub train: TextTableSplit,
-    /// The texts that steer the training.
+    /// The texts to validate on.
     pub valid: TextTableSplit,
-    /// The texts for the final figures.
+    /// The texts to test on.
     pub test: TextTableSplit,
     /// What the user should know.
     pub notes: Vec<Note>,
@@ -102,7 +102,7 @@ impl TextTableData {
         let preprocess = TextPreprocess::new(&config.text, length, target);
         let mut cut = 0;
         let mut encode = |name, rows| {
-            let carried = Carried::take(table, rows, name, &rules)?;
+            let carried = Carried::take(table, rows, &format!("the {name} split"), &rules)?;
             let (split, longer) = encode(table, carried, &tokenizer, &preprocess)?;
             cut += longer;
             Ok::<_, DataError>(split)
@@ -124,28 +124,26 @@ impl TextTableData {
 
     /// The splits by name.
     pub fn named(&self) -> [(&'static str, &TextTableSplit); 3] {
-        [
-            ("train", &self.train),
-            ("valid", &self.valid),
-            ("test", &self.test),
-        ]
+        named([&self.train, &self.valid, &self.test])
     }
 }
 
 impl TextTableSplit {
-    /// Reads files with targets for an existing preprocessing, to evaluate on them. The notes are what
-    /// the user should know.
+    /// Reads files with targets for an existing preprocessing, to evaluate on them. They carry the
+    /// id, the weight and the extra columns that the configuration names. The notes are what the user
+    /// should know.
     ///
     /// # Errors
-    /// Whatever is wrong with the files or does not fit the preprocessing.
+    /// Whatever is wrong with the files or does not fit the preprocessing; the key of the
+    /// configuration that names a column which the files lack.
     pub fn load(
         path: &str,
         options: &ReadOptions,
-        tokenizer: &Tokenizer,
-        preprocess: &TextPreprocess,
+        (tokenizer, preprocess): (&Tokenizer, &TextPreprocess),
+        config: &TextTableConfig,
     ) -> Result<(Self, Vec<Note>), DataError> {
         let table = Table::read(path, options)?;
-        let carried = Carried::named(&table, (0..table.rows()).collect(), None)?;
+        let carried = Carried::take_all(&table, path, &config.table())?;
         let (split, cut) = encode(&table, carried, tokenizer, preprocess)?;
         Ok((split, note_of_cut(cut, preprocess).into_iter().collect()))
     }

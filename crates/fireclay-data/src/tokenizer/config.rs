@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::config::Problems;
 use crate::words::words;
 
 words! {
@@ -66,20 +67,17 @@ impl Default for TokenizerConfig {
 }
 
 impl TokenizerConfig {
-    /// Everything that cannot be meant, as pairs of a key inside `[tokenizer]` and a message.
+    /// Every problem, as pairs of a key inside `[tokenizer]` and a message.
     pub fn validate(&self, kind: TokenizerKind) -> Vec<(String, String)> {
-        let mut problems = Vec::new();
+        let mut problems = Problems::default();
         match (kind, &self.path) {
             (TokenizerKind::File, None) => {
-                problems.push((
-                    "path".to_owned(),
-                    "is missing: which tokenizer.json?".into(),
-                ));
+                problems.add("path", "is missing: which tokenizer.json?");
             }
             (TokenizerKind::File, Some(_)) | (_, None) => {}
             (_, Some(_)) => {
                 let message = format!("is for file only; {} has no use for it", kind.name());
-                problems.push(("path".to_owned(), message));
+                problems.add("path", message);
             }
         }
         if let Some(least) = kind.least_vocabulary()
@@ -87,9 +85,9 @@ impl TokenizerConfig {
         {
             let size = self.vocabulary_size;
             let message = format!("must be from {least} to {MOST_TOKENS}, but is {size}");
-            problems.push(("vocabulary_size".to_owned(), message));
+            problems.add("vocabulary_size", message);
         }
-        problems
+        problems.0
     }
 
     /// Everything that a trained tokenizer depends on beside the text.

@@ -1,15 +1,22 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::testing::{Folder, refused, with};
 
 const TEXT: &str = "the cat sat on the mat, the cat ate; the mäuse flohen vor dem Kater.\n\
                     Who sat on the cat? The hat of the man that sat on the mat.\n";
 
+/// The kinds whose vocabulary is learned.
+const TRAINED: [TokenizerKind; 3] = [
+    TokenizerKind::Bpe,
+    TokenizerKind::Wordpiece,
+    TokenizerKind::Unigram,
+];
+
 fn config(vocabulary_size: usize) -> TokenizerConfig {
-    TokenizerConfig {
-        vocabulary_size,
-        ..TokenizerConfig::default()
-    }
+    with(TokenizerConfig::default(), |tokenizer| {
+        tokenizer.vocabulary_size = vocabulary_size
+    })
 }
 
 fn train(kind: TokenizerKind) -> Tokenizer {
@@ -20,10 +27,8 @@ fn train(kind: TokenizerKind) -> Tokenizer {
 
 fn streamed(tokenizer: &Tokenizer, tokens: &[u32]) -> String {
     let mut stream = tokenizer.stream();
-    let pieces = tokens
-        .iter()
-        .filter_map(|token| stream.push(*token).unwrap());
-    pieces.collect()
+    let pieces = tokens.iter().map(|token| stream.push(*token).unwrap());
+    pieces.flatten().collect()
 }
 
 #[test]
@@ -50,11 +55,7 @@ fn a_byte_is_its_own_token() {
 
 #[test]
 fn trained_tokenizers_keep_to_their_size_and_give_the_text_back() {
-    for kind in [
-        TokenizerKind::Bpe,
-        TokenizerKind::Wordpiece,
-        TokenizerKind::Unigram,
-    ] {
+    for kind in TRAINED {
         let tokenizer = train(kind);
         let size = kind.least_vocabulary().unwrap() + 50;
         assert!(tokenizer.vocabulary() <= size, "{kind:?}");
@@ -71,11 +72,7 @@ fn trained_tokenizers_keep_to_their_size_and_give_the_text_back() {
 #[test]
 fn what_is_trained_is_a_function_of_the_text() {
     let text = include_str!("train.rs");
-    for kind in [
-        TokenizerKind::Bpe,
-        TokenizerKind::Wordpiece,
-        TokenizerKind::Unigram,
-    ] {
+    for kind in TRAINED {
         let train = || {
             let lines = text.lines().map(|line| Ok(line.to_owned()));
             let trained = Tokenizer::train(kind, &config(400), lines).unwrap();
@@ -90,37 +87,25 @@ fn what_is_trained_is_a_function_of_the_text() {
 
 #[test]
 fn what_is_saved_comes_back_and_what_is_no_tokenizer_does_not() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("deep/tokenizer.json");
-    for kind in TokenizerKind::ALL
-        .into_iter()
-        .filter(|kind| *kind != TokenizerKind::File)
-    {
+    let folder = Folder::new(&[]);
+    let path = std::path::PathBuf::from(folder.path("deep/tokenizer.json"));
+    let is_made = |kind: &TokenizerKind| *kind != TokenizerKind::File;
+    for kind in TokenizerKind::ALL.into_iter().filter(is_made) {
         let tokenizer = train(kind);
         tokenizer.save(&path).unwrap();
         let again = Tokenizer::load(&path).unwrap();
         assert_eq!(again.to_json(), tokenizer.to_json(), "{kind:?}");
         assert_eq!(again.encode(TEXT).unwrap(), tokenizer.encode(TEXT).unwrap());
     }
-    std::fs::write(&path, "{\"version\": \"1.0\"}").unwrap();
-    let error = Tokenizer::load(&path).unwrap_err().to_string();
-    assert!(
-        error.contains("tokenizer.json: it is no tokenizer"),
-        "{error}"
-    );
+    folder.write("deep/tokenizer.json", "{\"version\": \"1.0\"}");
+    let expected = "tokenizer.json: it is no tokenizer";
+    refused(Tokenizer::load(&path), &[expected]);
 }
 
 #[test]
 fn small_letters_only_where_asked_for() {
-    for kind in [
-        TokenizerKind::Bpe,
-        TokenizerKind::Wordpiece,
-        TokenizerKind::Unigram,
-    ] {
-        let config = TokenizerConfig {
-            lowercase: true,
-            ..config(320)
-        };
+    for kind in TRAINED {
+        let config = with(config(320), |tokenizer| tokenizer.lowercase = true);
         let texts = std::iter::once(Ok(TEXT.to_owned()));
         let tokenizer = Tokenizer::train(kind, &config, texts).unwrap();
         let tokens = tokenizer.encode("THE cat").unwrap();
@@ -131,18 +116,13 @@ fn small_letters_only_where_asked_for() {
 #[test]
 fn impossible_values_are_named() {
     let keys = |kind, config: &TokenizerConfig| -> Vec<String> {
-        config
-            .validate(kind)
-            .into_iter()
-            .map(|(key, _)| key)
-            .collect()
+        let problems = config.validate(kind).into_iter();
+        problems.map(|(key, _)| key).collect()
     };
     assert_eq!(keys(TokenizerKind::File, &config(1)), ["path"]);
     assert_eq!(keys(TokenizerKind::Bpe, &config(256)), ["vocabulary_size"]);
-    let path = TokenizerConfig {
-        path: Some("a.json".into()),
-        ..TokenizerConfig::default()
-    };
+    let path = Some("a.json".into());
+    let path = with(TokenizerConfig::default(), |config| config.path = path);
     assert_eq!(keys(TokenizerKind::Char, &path), ["path"]);
     assert_eq!(keys(TokenizerKind::File, &path), [""; 0]);
 }

@@ -6,10 +6,14 @@ use std::net::TcpListener;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use fireclay_data::{DownloadConfig, download, sha256_file};
+use ::tar::EntryType;
+use ::zip::write::SimpleFileOptions;
+use fireclay_data::{
+    DataError, DownloadConfig, ImageDataConfig, ImageFormat, Note, download, sha256_file,
+};
 
-use crate::Files;
 use crate::images::{gzip, put, tar};
+use crate::{Files, refused, with};
 
 /// What the server does with a request for `/file.bin`.
 #[derive(Clone, Copy)]
@@ -141,24 +145,15 @@ fn content() -> Vec<u8> {
 fn a_file_is_fetched_once() {
     let (files, server) = (Files::new(), Server::new(content()));
     let entry = server.entry("file.bin", &content());
-    let notes = download(std::slice::from_ref(&entry), &files.path("deep/folder")).unwrap();
-    assert_eq!(
-        fs::read(files.path("deep/folder/file.bin")).unwrap(),
-        content()
-    );
+    let fetch = || fetch(&files, &entry, "deep/folder").unwrap();
+    let notes = fetch();
+    assert!(read(&files, "deep/folder/file.bin") == content());
     assert!(notes.len() == 1 && notes[0].message.contains("file.bin"));
-    assert!(
-        download(std::slice::from_ref(&entry), &files.path("deep/folder"))
-            .unwrap()
-            .is_empty()
-    );
+    assert!(fetch().is_empty());
     assert_eq!(server.requests(), 1);
     files.write("deep/folder/file.bin", "something else");
-    download(&[entry], &files.path("deep/folder")).unwrap();
-    assert_eq!(
-        fs::read(files.path("deep/folder/file.bin")).unwrap(),
-        content()
-    );
+    fetch();
+    assert!(read(&files, "deep/folder/file.bin") == content());
 }
 
 #[test]
@@ -168,19 +163,13 @@ fn a_broken_connection_is_resumed() {
         let entry = server.entry("file.bin", &content());
         server.set(Mood::HangUpAfter(70_000));
         for _ in 0..2 {
-            let message = download(std::slice::from_ref(&entry), &files.path("."))
-                .unwrap_err()
-                .to_string();
-            assert!(message.contains("run the same command again"), "{message}");
+            refused(fetch(&files, &entry, "."), &["run the same command again"]);
             assert!(!files.path("file.bin").exists());
         }
-        assert_eq!(
-            files.path("file.bin.part").metadata().unwrap().len(),
-            140_000
-        );
+        assert_eq!(read(&files, "file.bin.part").len(), 140_000);
         server.set(last);
-        download(&[entry], &files.path(".")).unwrap();
-        assert_eq!(fs::read(files.path("file.bin")).unwrap(), content());
+        fetch(&files, &entry, ".").unwrap();
+        assert!(read(&files, "file.bin") == content());
         assert!(!files.path("file.bin.part").exists());
         assert!(server.requests.lock().unwrap()[2].contains("range: bytes=140000-"));
     }
@@ -191,12 +180,12 @@ fn a_part_that_is_whole_or_too_long_does_no_harm() {
     let (files, server) = (Files::new(), Server::new(content()));
     let entry = server.entry("file.bin", &content());
     files.write("file.bin.part", content());
-    download(std::slice::from_ref(&entry), &files.path(".")).unwrap();
+    fetch(&files, &entry, ".").unwrap();
     assert_eq!(server.requests(), 0);
     fs::remove_file(files.path("file.bin")).unwrap();
     files.write("file.bin.part", vec![0; 300_000]);
-    download(&[entry], &files.path(".")).unwrap();
-    assert_eq!(fs::read(files.path("file.bin")).unwrap(), content());
+    fetch(&files, &entry, ".").unwrap();
+    assert!(read(&files, "file.bin") == content());
 }
 
 #[test]
@@ -204,27 +193,27 @@ fn what_the_server_refuses_or_forges_is_not_kept() {
     let (files, server) = (Files::new(), Server::new(content()));
     server.set(Mood::Missing);
     let entry = server.entry("file.bin", &content());
-    let message = download(&[entry], &files.path("."))
-        .unwrap_err()
-        .to_string();
-    assert!(
-        message.contains("404") && message.contains(&server.address),
-        "{message}"
-    );
+    refused(fetch(&files, &entry, "."), &["404", &server.address]);
     server.set(Mood::Serve);
     let wrong = server.entry("file.bin", b"another file");
-    let message = download(&[wrong], &files.path("."))
-        .unwrap_err()
-        .to_string();
-    assert!(
-        message.contains("nothing of it is kept") && message.contains(&hash(&content())),
-        "{message}"
+    refused(
+        fetch(&files, &wrong, "."),
+        &["nothing of it is kept", &hash(&content())],
     );
     assert_eq!(fs::read_dir(files.path(".")).unwrap().count(), 0);
 }
 
+/// Downloads one file into a folder.
+fn fetch(files: &Files, entry: &DownloadConfig, folder: &str) -> Result<Vec<Note>, DataError> {
+    download(std::slice::from_ref(entry), &files.path(folder))
+}
+
+fn read(files: &Files, name: &str) -> Vec<u8> {
+    fs::read(files.path(name)).unwrap()
+}
+
 /// Fetches and unpacks an archive into a folder of its own.
-fn unpack(name: &str, archive: &[u8], most: u64) -> (Files, Result<(), String>) {
+fn unpack(name: &str, archive: &[u8], most: u64) -> (Files, Result<(), DataError>) {
     let files = Files::new();
     let server = Server::new(archive.to_vec());
     let entry = DownloadConfig {
@@ -232,17 +221,12 @@ fn unpack(name: &str, archive: &[u8], most: u64) -> (Files, Result<(), String>) 
         max_unpacked_bytes: most,
         ..server.entry(name, archive)
     };
-    let result = download(std::slice::from_ref(&entry), &files.path("here"))
-        .map(|_| ())
-        .map_err(|error| error.to_string());
+    let result = fetch(&files, &entry, "here").map(drop);
     if result.is_ok() {
         fs::remove_file(files.path("here").join(name)).unwrap();
-        download(&[entry], &files.path("here")).unwrap();
-        assert_eq!(
-            server.requests(),
-            1,
-            "what was unpacked is not fetched again"
-        );
+        fetch(&files, &entry, "here").unwrap();
+        let requests = server.requests();
+        assert_eq!(requests, 1, "what was unpacked is not fetched again");
     }
     (files, result)
 }
@@ -250,9 +234,8 @@ fn unpack(name: &str, archive: &[u8], most: u64) -> (Files, Result<(), String>) 
 fn zip(members: &[(&str, &[u8])]) -> Vec<u8> {
     let mut writer = ::zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
     for (name, content) in members {
-        writer
-            .start_file(*name, ::zip::write::SimpleFileOptions::default())
-            .unwrap();
+        let options = SimpleFileOptions::default();
+        writer.start_file(*name, options).unwrap();
         writer.write_all(content).unwrap();
     }
     writer.finish().unwrap().into_inner()
@@ -268,16 +251,13 @@ fn archives_are_unpacked() {
         ("x.zip", zip(&members)),
     ] {
         let (files, result) = unpack(name, &archive, 6);
-        assert_eq!(result, Ok(()), "{name}");
-        assert_eq!(fs::read(files.path("here/data/a.txt")).unwrap(), b"one");
-        assert_eq!(
-            fs::read(files.path("here/data/deep/b.txt")).unwrap(),
-            b"two"
-        );
+        result.unwrap();
+        assert_eq!(read(&files, "here/data/a.txt"), b"one");
+        assert_eq!(read(&files, "here/data/deep/b.txt"), b"two");
     }
     let (files, result) = unpack("labels.csv.gz", &gzip(b"a,b\n"), 100);
-    assert_eq!(result, Ok(()));
-    assert_eq!(fs::read(files.path("here/labels.csv")).unwrap(), b"a,b\n");
+    result.unwrap();
+    assert_eq!(read(&files, "here/labels.csv"), b"a,b\n");
 }
 
 #[test]
@@ -285,37 +265,27 @@ fn archives_that_mean_harm_leave_nothing() {
     let zeros = vec![0; 1 << 20];
     let mut link = ::tar::Builder::new(Vec::new());
     let mut header = ::tar::Header::new_gnu();
-    header.set_entry_type(::tar::EntryType::Symlink);
+    header.set_entry_type(EntryType::Symlink);
     header.set_size(0);
     link.append_link(&mut header, "way-out", "/etc").unwrap();
     let mut device = ::tar::Builder::new(Vec::new());
     let mut header = ::tar::Header::new_gnu();
-    header.set_entry_type(::tar::EntryType::Char);
+    header.set_entry_type(EntryType::Char);
     header.set_size(0);
     header.set_path("null").unwrap();
     header.set_cksum();
     device.append(&header, &b""[..]).unwrap();
     let mut zip_link = ::zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
-    zip_link
-        .add_symlink(
-            "way-out",
-            "/etc",
-            ::zip::write::SimpleFileOptions::default(),
-        )
-        .unwrap();
+    let options = SimpleFileOptions::default();
+    zip_link.add_symlink("way-out", "/etc", options).unwrap();
+    let twice_zeros: [(&str, &[u8]); 2] = [("a", &zeros[..60_000]), ("b", &zeros[..60_000])];
+    let cut_gzip = gzip(&tar(&[("a", &zeros[..5000])]))[..60].to_vec();
+    let escaping: [(&str, &[u8]); 2] = [("ok.txt", b"x"), ("../escaped.txt", b"x")];
     for (name, archive, part) in [
-        (
-            "a.tar",
-            tar(&[("ok.txt", b"x"), ("../escaped.txt", b"x")]),
-            "outside",
-        ),
+        ("a.tar", tar(&escaping), "outside"),
         ("b.tar", tar(&[("/tmp/escaped.txt", b"x")]), "outside"),
         ("c.tar", tar(&[("a/../../escaped.txt", b"x")]), "outside"),
-        (
-            "d.zip",
-            zip(&[("ok.txt", b"x"), ("../escaped.txt", b"x")]),
-            "outside",
-        ),
+        ("d.zip", zip(&escaping), "outside"),
         ("e.zip", zip(&[("..\\escaped.txt", b"x")]), "outside"),
         ("f.tar", link.into_inner().unwrap(), "is a link"),
         ("g.tar", device.into_inner().unwrap(), "is a link, a device"),
@@ -331,34 +301,20 @@ fn archives_that_mean_harm_leave_nothing() {
             "max_unpacked_bytes",
         ),
         ("k.gz", gzip(&zeros), "max_unpacked_bytes"),
-        (
-            "l.tar",
-            tar(&[("a", &zeros[..60_000]), ("b", &zeros[..60_000])]),
-            "max_unpacked_bytes",
-        ),
+        ("l.tar", tar(&twice_zeros), "max_unpacked_bytes"),
         ("m.tar", tar(&[("same", b"x"), ("same", b"y")]), "twice"),
         (
             "p.tar",
             tar(&[(".p.tar.unpacked", b"{}")]),
             "a member of this name",
         ),
-        (
-            "n.tar.gz",
-            gzip(&tar(&[("a", &zeros[..5000])]))[..60].to_vec(),
-            "n.tar.gz",
-        ),
+        ("n.tar.gz", cut_gzip, "n.tar.gz"),
         ("o.zip", zip(&[("a", b"x")])[..40].to_vec(), "o.zip"),
     ] {
         let (files, result) = unpack(name, &archive, 100_000);
-        let message = result.unwrap_err();
-        assert!(
-            message.contains(part) && message.contains(name),
-            "{part:?} is not in {message:?}"
-        );
-        let left: Vec<_> = fs::read_dir(files.path("here"))
-            .unwrap()
-            .map(|entry| entry.unwrap().file_name())
-            .collect();
+        refused(result, &[part, name]);
+        let left = fs::read_dir(files.path("here")).unwrap();
+        let left: Vec<_> = left.map(|entry| entry.unwrap().file_name()).collect();
         assert_eq!(left, [name], "only the archive itself is left");
         assert!(!files.path("escaped.txt").exists());
     }
@@ -366,11 +322,11 @@ fn archives_that_mean_harm_leave_nothing() {
 
 /// An archive of one member whose name has so many bytes, as GNU's tar writes it.
 pub fn long_name(bytes: usize) -> Vec<u8> {
-    extended(::tar::EntryType::GNULongName, &vec![b'n'; bytes])
+    extended(EntryType::GNULongName, &vec![b'n'; bytes])
 }
 
 /// An archive of one member `plain` that another header says more about.
-fn extended(kind: ::tar::EntryType, content: &[u8]) -> Vec<u8> {
+fn extended(kind: EntryType, content: &[u8]) -> Vec<u8> {
     let mut builder = ::tar::Builder::new(Vec::new());
     let mut header = ::tar::Header::new_gnu();
     header.set_entry_type(kind);
@@ -389,32 +345,21 @@ fn extended(kind: ::tar::EntryType, content: &[u8]) -> Vec<u8> {
 #[test]
 fn long_names_are_read_and_endless_ones_are_not() {
     let (files, result) = unpack("x.tar", &long_name(200), 1000);
-    assert_eq!(result, Ok(()));
+    result.unwrap();
     assert!(files.path("here").join("n".repeat(200)).is_file());
     let global = [&b"12 comment=x\n"[..], &[b' '; 2 << 20]].concat();
-    let (_, result) = unpack(
-        "x.tar",
-        &extended(::tar::EntryType::XGlobalHeader, &global),
-        1000,
-    );
-    assert_eq!(result, Ok(()), "what nobody reads does no harm");
-    for kind in [
-        ::tar::EntryType::GNULongName,
-        ::tar::EntryType::GNULongLink,
-        ::tar::EntryType::XHeader,
-    ] {
-        for name in ["x.tar", "x.tar.gz"] {
-            let archive = extended(kind, &vec![b'n'; 2 << 20]);
-            let archive = if name == "x.tar" {
-                archive
-            } else {
-                gzip(&archive)
-            };
-            let message = unpack(name, &archive, 100 << 20).1.unwrap_err();
-            assert!(
-                message.contains("headers of a member are too long"),
-                "{message}"
-            );
+    let global = extended(EntryType::XGlobalHeader, &global);
+    // What nobody reads does no harm.
+    unpack("x.tar", &global, 1000).1.unwrap();
+    let endless = [
+        EntryType::GNULongName,
+        EntryType::GNULongLink,
+        EntryType::XHeader,
+    ];
+    for archive in endless.map(|kind| extended(kind, &vec![b'n'; 2 << 20])) {
+        for (name, archive) in [("x.tar", &archive), ("x.tar.gz", &gzip(&archive))] {
+            let (_, result) = unpack(name, archive, 100 << 20);
+            refused(result, &["headers of a member are too long"]);
         }
     }
 }
@@ -424,19 +369,15 @@ fn a_download_has_a_limit() {
     for mood in [Mood::Serve, Mood::NoLength] {
         let (files, server) = (Files::new(), Server::new(content()));
         server.set(mood);
-        let entry = |most| DownloadConfig {
-            max_unpacked_bytes: most,
-            ..server.entry("file.bin", &content())
+        let entry = |most| {
+            with(server.entry("file.bin", &content()), |entry| {
+                entry.max_unpacked_bytes = most
+            })
         };
-        let message = download(&[entry(199_999)], &files.path("here"))
-            .unwrap_err()
-            .to_string();
-        assert!(
-            message.contains("more than 199999 bytes, the most that max_unpacked_bytes"),
-            "{message}"
-        );
+        let most = "more than 199999 bytes, the most that max_unpacked_bytes";
+        refused(fetch(&files, &entry(199_999), "here"), &[most]);
         assert_eq!(fs::read_dir(files.path("here")).unwrap().count(), 0);
-        download(&[entry(200_000)], &files.path("here")).unwrap();
+        fetch(&files, &entry(200_000), "here").unwrap();
     }
 }
 
@@ -449,11 +390,8 @@ fn what_is_gone_is_unpacked_again() {
         ("c.txt", b"c"),
     ]);
     let server = Server::new(archive.clone());
-    let entry = DownloadConfig {
-        unpack: true,
-        ..server.entry("x.tar", &archive)
-    };
-    let run = || download(std::slice::from_ref(&entry), &files.path("here"));
+    let entry = with(server.entry("x.tar", &archive), |entry| entry.unpack = true);
+    let run = || fetch(&files, &entry, "here");
     run().unwrap();
     // As an interruption between two moves leaves it: members moved, moving and to be moved.
     fs::create_dir(files.path("here/.x.tar.unpacking")).unwrap();
@@ -486,41 +424,28 @@ fn nothing_is_overwritten() {
     put(&files, "data/mine.txt", "precious");
     let archive = tar(&[("data/a.txt", b"one")]);
     let server = Server::new(archive.clone());
-    let entry = DownloadConfig {
-        unpack: true,
-        ..server.entry("x.tar", &archive)
-    };
-    let message = download(&[entry], &files.path("."))
-        .unwrap_err()
-        .to_string();
-    assert!(message.contains("there already"), "{message}");
+    let entry = with(server.entry("x.tar", &archive), |entry| entry.unpack = true);
+    refused(fetch(&files, &entry, "."), &["there already"]);
     assert!(!files.path("data/a.txt").exists());
 }
 
 #[test]
 fn a_download_that_cannot_be_meant_is_refused() {
-    let config = fireclay_data::ImageDataConfig {
-        download: vec![
-            DownloadConfig::new("ftp://host/a.bin", "abc"),
-            DownloadConfig {
-                unpack: true,
-                max_unpacked_bytes: 0,
-                ..DownloadConfig::new("https://host/", "0".repeat(64))
-            },
-            DownloadConfig {
-                name: Some("../b".into()),
-                ..DownloadConfig::new("https://host/b", "0".repeat(64))
-            },
-            DownloadConfig::new("https://host/c", "0".repeat(64)),
-            DownloadConfig::new("https://host/c?x=1", "0".repeat(64)),
-        ],
-        ..fireclay_data::ImageDataConfig::new("images")
-    };
-    let keys: Vec<String> = config
-        .validate(fireclay_data::ImageFormat::ImageFolder)
-        .into_iter()
-        .map(|(key, _)| key)
-        .collect();
+    let entry = |url: &str| DownloadConfig::new(url, "0".repeat(64));
+    let mut config = ImageDataConfig::new("images");
+    config.download = vec![
+        DownloadConfig::new("ftp://host/a.bin", "abc"),
+        DownloadConfig {
+            unpack: true,
+            max_unpacked_bytes: 0,
+            ..entry("https://host/")
+        },
+        with(entry("https://host/b"), |it| it.name = Some("../b".into())),
+        entry("https://host/c"),
+        entry("https://host/c?x=1"),
+    ];
+    let problems = config.validate(ImageFormat::ImageFolder).into_iter();
+    let keys: Vec<String> = problems.map(|(key, _)| key).collect();
     assert_eq!(
         keys,
         [

@@ -1,13 +1,10 @@
-use fireclay_data::{
-    ColumnKind, Guess, SplitConfig, TableConfig, TableData, TableFormat, TargetKind, guess,
-};
+use fireclay_data::{ColumnKind, Guess, TableConfig, TableData, TableFormat, TargetKind, guess};
 
-use crate::Files;
+use crate::{Files, csv, refused};
 
 fn guess_csv(header: &str, row: impl Fn(usize) -> String) -> Guess {
     let files = Files::new();
-    let rows: String = (0..200).map(|index| row(index) + "\n").collect();
-    let path = files.write("table.csv", format!("{header}\n{rows}"));
+    let path = files.write("table.csv", csv(header, 200, row));
     let guess = guess(&path).unwrap();
     trains(&path, &guess);
     guess
@@ -19,21 +16,18 @@ fn trains(path: &str, guess: &Guess) {
     config.id.clone_from(&guess.id);
     config.ignore.clone_from(&guess.ignore);
     config.delimiter.clone_from(&guess.delimiter);
-    config.split = SplitConfig {
-        stratify: guess.stratify,
-        ..Default::default()
-    };
+    config.split.stratify = guess.stratify;
     assert_eq!(config.validate(guess.format), []);
     TableData::load(guess.format, &config, 1, guess.target_kind).unwrap();
 }
 
+fn target(guess: &Guess) -> (&str, TargetKind) {
+    (&guess.target, guess.target_kind)
+}
+
 fn kind(guess: &Guess, name: &str) -> ColumnKind {
-    guess
-        .columns
-        .iter()
-        .find(|column| column.name == name)
-        .unwrap()
-        .kind
+    let mut columns = guess.columns.iter();
+    columns.find(|column| column.name == name).unwrap().kind
 }
 
 #[test]
@@ -41,41 +35,23 @@ fn passengers() {
     let guess = guess_csv(
         "PassengerId,Survived,Pclass,Name,Sex,Age,Ticket,Fare,Cabin,Embarked",
         |i| {
-            let cabin = if i % 4 == 0 {
-                format!("C{i}")
-            } else {
-                String::new()
-            };
-            let age = if i % 5 == 0 {
-                String::new()
-            } else {
-                (i % 60).to_string()
-            };
+            let cell = |is_there: bool, text: String| if is_there { text } else { String::new() };
+            let age = cell(i % 5 > 0, (i % 60).to_string());
+            let cabin = cell(i % 4 == 0, format!("C{i}"));
+            let (survived, class, ticket, fare) = (i * i % 3 % 2, i % 3 + 1, i * 2 / 3, i % 91);
+            let (sex, port) = (["male", "female"][i % 2], ["S", "C", "Q", ""][i % 4]);
+            let name = format!("\"Name, Mr. {i}\"");
+            let id = i + 1;
             format!(
-                "{},{},{},\"Name, Mr. {i}\",{},{age},T {},{}.25,{cabin},{}",
-                i + 1,
-                i * i % 3 % 2,
-                i % 3 + 1,
-                ["male", "female"][i % 2],
-                i * 2 / 3,
-                i % 91,
-                ["S", "C", "Q", ""][i % 4]
+                "{id},{survived},{class},{name},{sex},{age},T {ticket},{fare}.25,{cabin},{port}"
             )
         },
     );
-    assert_eq!(
-        (
-            guess.target.as_str(),
-            guess.target_kind,
-            guess.id.as_deref()
-        ),
-        ("Survived", TargetKind::Class, Some("PassengerId"))
-    );
+    assert_eq!(target(&guess), ("Survived", TargetKind::Class));
+    assert_eq!(guess.id.as_deref(), Some("PassengerId"));
     assert_eq!(guess.ignore, ["Name", "Ticket", "Cabin"]);
-    assert_eq!(
-        (kind(&guess, "Sex"), kind(&guess, "Age")),
-        (ColumnKind::Categorical, ColumnKind::Numeric)
-    );
+    assert_eq!(kind(&guess, "Sex"), ColumnKind::Categorical);
+    assert_eq!(kind(&guess, "Age"), ColumnKind::Numeric);
     assert!(guess.stratify);
 }
 
@@ -95,12 +71,8 @@ fn the_passengers_that_tell_twice() {
     assert_eq!(guess.target, "survived");
     assert_eq!(guess.ignore, ["alive"]);
     assert_eq!(kind(&guess, "alone"), ColumnKind::Boolean);
-    assert!(
-        guess
-            .notes
-            .iter()
-            .any(|note| note.contains("tells the target by itself"))
-    );
+    let mut notes = guess.notes.iter();
+    assert!(notes.any(|note| note.contains("tells the target by itself")));
 }
 
 #[test]
@@ -118,17 +90,10 @@ fn incomes_with_spaces_and_question_marks() {
             )
         },
     );
-    assert_eq!(
-        (guess.target.as_str(), guess.target_kind),
-        ("income", TargetKind::Class)
-    );
-    assert!(
-        guess.columns[1]
-            .reason
-            .contains("2 different texts, missing in 67 of 200 rows"),
-        "{:?}",
-        guess.columns[1]
-    );
+    assert_eq!(target(&guess), ("income", TargetKind::Class));
+    let reason = &guess.columns[1].reason;
+    let expected = "2 different texts, missing in 67 of 200 rows";
+    assert!(reason.contains(expected), "{reason}");
 }
 
 #[test]
@@ -136,14 +101,8 @@ fn wine_between_semicolons() {
     let guess = guess_csv("\"fixed acidity\";\"alcohol\";\"quality\"", |i| {
         format!("{}.4;{}.1;{}", i % 11, i % 7, 3 + i * i % 6)
     });
-    assert_eq!(
-        (
-            guess.delimiter.as_deref(),
-            guess.target.as_str(),
-            guess.target_kind
-        ),
-        (Some(";"), "quality", TargetKind::Class)
-    );
+    assert_eq!(target(&guess), ("quality", TargetKind::Class));
+    assert_eq!(guess.delimiter.as_deref(), Some(";"));
     assert!(guess.notes.iter().any(|note| note.contains("regression")));
 }
 
@@ -161,10 +120,8 @@ fn houses_have_a_price() {
             )
         },
     );
-    assert_eq!(
-        (guess.target.as_str(), guess.target_kind, guess.stratify),
-        ("median_house_value", TargetKind::Number, false)
-    );
+    assert_eq!(target(&guess), ("median_house_value", TargetKind::Number));
+    assert!(!guess.stratify);
 }
 
 #[test]
@@ -179,10 +136,8 @@ fn penguins_come_with_row_numbers() {
             2007 + i % 3
         )
     });
-    assert_eq!(
-        (guess.target.as_str(), guess.ignore.as_slice(), guess.id),
-        ("species", ["Unnamed: 0".to_owned()].as_slice(), None)
-    );
+    assert_eq!((&*guess.target, guess.id), ("species", None));
+    assert_eq!(guess.ignore, ["Unnamed: 0"]);
 }
 
 #[test]
@@ -197,56 +152,36 @@ fn hearts_have_a_target_in_the_last_column() {
             i * i % 5 % 2
         )
     });
-    assert_eq!(
-        (guess.target.as_str(), guess.target_kind),
-        ("target", TargetKind::Class)
-    );
-    let unnamed = guess_csv("a,b,c", |i| {
-        format!("{},{}.5,{}.25", i % 50, i % 9, i * 31 % 199)
-    });
-    assert_eq!(
-        (unnamed.target.as_str(), unnamed.target_kind),
-        ("c", TargetKind::Number)
-    );
+    assert_eq!(target(&guess), ("target", TargetKind::Class));
+    let row = |i| format!("{},{}.5,{}.25", i % 50, i % 9, i * 31 % 199);
+    let unnamed = guess_csv("a,b,c", row);
+    assert_eq!(target(&unnamed), ("c", TargetKind::Number));
     assert!(unnamed.notes[0].contains("it is the last column"));
 }
 
 #[test]
 fn the_format_is_seen_in_the_first_bytes() {
     let files = Files::new();
-    let lines: String = (0..50)
-        .map(|i| {
-            format!(
-                "{{\"x\": {}, \"label\": \"{}\"}}\n",
-                i * 7 % 13,
-                ["a", "b"][i % 2]
-            )
-        })
-        .collect();
-    let path = files.write("no-extension", lines);
+    let line = |i: usize| {
+        let (x, label) = (i * 7 % 13, ["a", "b"][i % 2]);
+        format!("{{\"x\": {x}, \"label\": \"{label}\"}}\n")
+    };
+    let path = files.write("no-extension", (0..50).map(line).collect::<String>());
     let guess = guess(&path).unwrap();
-    assert_eq!(
-        (guess.format, guess.target.as_str()),
-        (TableFormat::Jsonl, "label")
-    );
+    assert_eq!(guess.format, TableFormat::Jsonl);
+    assert_eq!(guess.target, "label");
     trains(&path, &guess);
 }
 
 #[test]
 fn what_cannot_be_learned_is_said() {
     let files = Files::new();
-    let rows: String = (0..20).map(|i| format!("{i},same\n")).collect();
-    let message = guess(&files.write("a.csv", format!("id,k\n{rows}")))
-        .unwrap_err()
-        .to_string();
-    assert!(message.contains("no column can be a target"), "{message}");
-    let numbers: String = (0..20)
-        .map(|i| format!("{}.5,{}\n", i * 3 % 7, i % 2))
-        .collect();
+    let same = files.write("a.csv", csv("id,k", 20, |i| format!("{i},same")));
+    refused(guess(&same), &["no column can be a target"]);
+    let numbers = csv("0.5,0", 19, |i| {
+        format!("{}.5,{}", (i + 1) * 3 % 7, (i + 1) % 2)
+    });
     let noted = guess(&files.write("b.csv", numbers)).unwrap();
-    assert!(
-        noted.notes[0].contains("the first line of"),
-        "{:?}",
-        noted.notes
-    );
+    let first = &noted.notes[0];
+    assert!(first.contains("the first line of"), "{first}");
 }

@@ -5,14 +5,17 @@ use std::fs;
 use std::io::{Cursor, Write};
 use std::path::Path;
 
+use fireclay_data::ImageFormat::{
+    self, Cifar, Idx, ImageFolder, ImageParquet, ImageTable, Webdataset,
+};
 use fireclay_data::{
-    Channels, DataError, ImageData, ImageDataConfig, ImageFormat, ImageSize, ImageSplit,
-    LabelLevel, Labels, SplitConfig, Statistic, StatisticWord, TargetKind, image_files,
+    Channels, DataError, ImageData, ImageDataConfig, ImageSize, ImageSplit, LabelLevel, Labels,
+    SplitConfig, Statistic, StatisticWord, TargetKind, image_files,
 };
 use image::{GrayImage, ImageFormat as Encoding, Luma};
 use proptest::prelude::*;
 
-use crate::Files;
+use crate::{Files, all_train, csv, fractions, messages, refused, with};
 
 pub const DIGITS: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),
@@ -44,16 +47,17 @@ pub fn path(files: &Files, name: &str) -> String {
     files.path(name).to_str().unwrap().to_owned()
 }
 
+/// A small gray image of one level.
+pub fn draw(files: &Files, name: &str, level: u8) -> String {
+    put(files, name, picture("a.png", 4, level))
+}
+
 /// `n` pictures for each class, named `class/i.png`, of level `10 * class + i`.
 fn folder(files: &Files, root: &str, classes: &[&str], n: usize) -> String {
-    for (place, class) in classes.iter().enumerate() {
+    for (position, class) in classes.iter().enumerate() {
         for i in 0..n {
-            let level = (10 * place + i) as u8;
-            put(
-                files,
-                &format!("{root}/{class}/{i}.png"),
-                picture("a.png", 4, level),
-            );
+            let level = (10 * position + i) as u8;
+            draw(files, &format!("{root}/{class}/{i}.png"), level);
         }
     }
     path(files, root)
@@ -68,23 +72,19 @@ fn plain(path: &str) -> ImageDataConfig {
     }
 }
 
-fn all_train() -> SplitConfig {
-    SplitConfig {
-        train: 1.0,
-        valid: 0.0,
-        test: 0.0,
-        ..Default::default()
-    }
+/// All of them train.
+fn whole(path: &str) -> ImageDataConfig {
+    with(plain(path), |config| config.split = all_train())
 }
 
 fn load(format: ImageFormat, config: &ImageDataConfig) -> ImageData {
     ImageData::load(format, config, 7, TargetKind::Class).unwrap()
 }
 
-pub fn error(format: ImageFormat, config: &ImageDataConfig, target: TargetKind) -> String {
-    ImageData::load(format, config, 7, target)
-        .unwrap_err()
-        .to_string()
+/// Fails unless classes cannot be learned from these images, for a reason that has all `parts`.
+#[track_caller]
+pub fn refuses(format: ImageFormat, config: &ImageDataConfig, parts: &[&str]) {
+    refused(ImageData::load(format, config, 7, TargetKind::Class), parts);
 }
 
 fn classes(split: &ImageSplit) -> Vec<u32> {
@@ -110,20 +110,11 @@ fn names(split: &ImageSplit) -> Vec<String> {
     (0..split.len()).map(|index| split.name(index)).collect()
 }
 
-fn notes(data: &ImageData) -> String {
-    data.notes.iter().map(|note| format!("{note}\n")).collect()
-}
-
 #[test]
 fn the_digits_that_ship_are_1797_images_of_ten_classes() {
-    let config = ImageDataConfig {
-        split: SplitConfig {
-            stratify: true,
-            ..Default::default()
-        },
-        ..ImageDataConfig::new(DIGITS)
-    };
-    let data = load(ImageFormat::ImageParquet, &config);
+    let config = ImageDataConfig::new(DIGITS);
+    let config = with(config, |config| config.split.stratify = true);
+    let data = load(ImageParquet, &config);
     let counts = data.named().map(|(_, split)| split.len());
     assert_eq!(counts.iter().sum::<usize>(), 1797);
     let names: Vec<String> = (0..10).map(|digit| digit.to_string()).collect();
@@ -146,13 +137,7 @@ fn the_digits_that_ship_are_1797_images_of_ten_classes() {
 
 #[test]
 fn the_first_digits_are_those_of_the_source() {
-    let data = load(
-        ImageFormat::ImageParquet,
-        &ImageDataConfig {
-            split: all_train(),
-            ..plain(DIGITS)
-        },
-    );
+    let data = load(ImageParquet, &whole(DIGITS));
     assert_eq!(
         classes(&data.train)[..12],
         [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0, 1]
@@ -190,12 +175,12 @@ fn a_folder_names_the_classes() {
         channels: Some(Channels::Gray),
         ..plain(&root)
     };
-    let data = load(ImageFormat::ImageFolder, &config);
+    let data = load(ImageFolder, &config);
     assert_eq!(data.preprocess.classes(), ["cat", "dog"]);
     assert_eq!(classes(&data.train), [0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1]);
     assert_eq!(levels(&data.train)[..3], [0, 1, 2]);
     assert!(names(&data.train).is_sorted());
-    let notes = notes(&data);
+    let notes = messages(&data.notes);
     assert!(
         notes.contains("1 files") && notes.contains("notes.txt") && notes.contains("\"emu\""),
         "{notes}"
@@ -208,56 +193,29 @@ fn a_folder_for_each_split_is_kept() {
     let root = folder(&files, "data/train", &["a", "b"], 4).replace("/train", "");
     folder(&files, "data/val", &["a", "b"], 2);
     folder(&files, "data/test", &["b"], 3);
-    let data = load(ImageFormat::ImageFolder, &plain(&root));
+    let data = load(ImageFolder, &plain(&root));
     assert_eq!(data.named().map(|(_, split)| split.len()), [8, 4, 3]);
     assert_eq!(classes(&data.test), [1, 1, 1]);
     let hashes = data.hashes().unwrap();
     assert_eq!(hashes.len(), 3);
-    assert_eq!(
-        load(ImageFormat::ImageFolder, &plain(&root))
-            .hashes()
-            .unwrap(),
-        hashes
-    );
-    put(&files, "data/test/b/0.png", picture("a.png", 4, 99));
-    let changed = load(ImageFormat::ImageFolder, &plain(&root))
-        .hashes()
-        .unwrap();
-    assert_eq!(
-        hashes
-            .iter()
-            .filter(|(place, hash)| changed[*place] != **hash)
-            .count(),
-        1
-    );
+    assert_eq!(load(ImageFolder, &plain(&root)).hashes().unwrap(), hashes);
+    draw(&files, "data/test/b/0.png", 99);
+    let changed = load(ImageFolder, &plain(&root)).hashes().unwrap();
+    let differs = |file: &&String| changed[*file] != hashes[*file];
+    assert_eq!(hashes.keys().filter(differs).count(), 1);
 
     folder(&files, "data/test", &["c"], 1);
-    let message = error(ImageFormat::ImageFolder, &plain(&root), TargetKind::Class);
-    assert!(
-        message.contains("class \"c\" is in the test split") && message.contains("0.png"),
-        "{message}"
-    );
-    let config = ImageDataConfig {
-        test_path: Some(root.clone()),
-        ..plain(&root)
-    };
-    assert!(
-        error(ImageFormat::ImageFolder, &config, TargetKind::Class)
-            .contains("test_path contradicts")
-    );
+    let parts = ["class \"c\" is in the test split", "0.png"];
+    refuses(ImageFolder, &plain(&root), &parts);
+    let config = with(plain(&root), |config| config.test_path = Some(root.clone()));
+    refuses(ImageFolder, &config, &["test_path contradicts"]);
 }
 
 #[test]
 fn folders_named_train_among_others_are_classes() {
     let files = Files::new();
     let root = folder(&files, "vehicles", &["car", "train"], 4);
-    let data = load(
-        ImageFormat::ImageFolder,
-        &ImageDataConfig {
-            split: all_train(),
-            ..plain(&root)
-        },
-    );
+    let data = load(ImageFolder, &whole(&root));
     assert_eq!(data.preprocess.classes(), ["car", "train"]);
 }
 
@@ -266,29 +224,22 @@ fn splits_keep_no_company() {
     let files = Files::new();
     folder(&files, "data/train", &["a", "b"], 4);
     folder(&files, "data/test", &["a", "b"], 2);
-    put(
-        &files,
-        "data/__MACOSX/train/a/0.png",
-        picture("a.png", 4, 1),
-    );
+    draw(&files, "data/__MACOSX/train/a/0.png", 1);
     put(&files, "data/docs/readme.txt", "nothing to see");
-    put(&files, "data/train/__MACOSX/0.png", picture("a.png", 4, 1));
+    draw(&files, "data/train/__MACOSX/0.png", 1);
     let root = path(&files, "data");
-    let data = load(ImageFormat::ImageFolder, &plain(&root));
+    let data = load(ImageFolder, &plain(&root));
     assert_eq!(data.preprocess.classes(), ["a", "b"]);
     assert_eq!(
         (data.train.len() + data.valid.len(), data.test.len()),
         (8, 4)
     );
-    let notes = notes(&data);
+    let notes = messages(&data.notes);
     assert!(notes.contains("docs is no split"), "{notes}");
     assert!(!notes.contains("__MACOSX"), "{notes}");
-    put(&files, "data/extra/deep/0.png", picture("a.png", 4, 1));
-    let message = error(ImageFormat::ImageFolder, &plain(&root), TargetKind::Class);
-    assert!(
-        message.contains(&path(&files, "data/extra")) && message.contains("neither train"),
-        "{message}"
-    );
+    draw(&files, "data/extra/deep/0.png", 1);
+    let extra = path(&files, "data/extra");
+    refuses(ImageFolder, &plain(&root), &[&extra, "neither train"]);
 }
 
 #[test]
@@ -296,26 +247,21 @@ fn several_tables_in_one_folder_have_all_their_images_hashed() {
     let files = Files::new();
     folder(&files, ".", &["p"], 6);
     let table = |name: &str, first: usize| {
-        let rows: String = (first..first + 2)
-            .map(|i| format!("p/{i}.png,{}\n", ["no", "yes"][i % 2]))
-            .collect();
-        put(&files, name, format!("image,label\n{rows}"))
+        let row = |i| format!("p/{}.png,{}", first + i, ["no", "yes"][i % 2]);
+        put(&files, name, csv("image,label", 2, row))
     };
     let config = ImageDataConfig {
         valid_path: Some(table("valid.csv", 2)),
         test_path: Some(table("test.csv", 4)),
         ..plain(&table("train.csv", 0))
     };
-    let hashes = || {
-        let data = load(ImageFormat::ImageTable, &config);
-        data.hashes().unwrap()
-    };
+    let hashes = || load(ImageTable, &config).hashes().unwrap();
     let before = hashes();
     assert_eq!(before.len(), 4, "three tables and a folder");
     for i in 0..6 {
-        put(&files, &format!("p/{i}.png"), picture("a.png", 4, 90 + i));
+        draw(&files, &format!("p/{i}.png"), 90 + i);
         assert_ne!(hashes(), before, "image {i}");
-        put(&files, &format!("p/{i}.png"), picture("a.png", 4, i));
+        draw(&files, &format!("p/{i}.png"), i);
         assert_eq!(hashes(), before);
     }
 }
@@ -325,14 +271,8 @@ fn a_stable_split_does_not_depend_on_how_the_path_is_written() {
     let files = Files::new();
     let root = folder(&files, "flat", &["a", "b"], 40);
     let train = |root: &str| -> Vec<String> {
-        let config = ImageDataConfig {
-            split: SplitConfig {
-                stable: true,
-                ..Default::default()
-            },
-            ..plain(root)
-        };
-        let data = load(ImageFormat::ImageFolder, &config);
+        let config = with(plain(root), |config| config.split.stable = true);
+        let data = load(ImageFolder, &config);
         let names = names(&data.train);
         assert!(names.iter().all(|name| name.starts_with(root)));
         names
@@ -345,12 +285,8 @@ fn a_stable_split_does_not_depend_on_how_the_path_is_written() {
     let here = std::env::current_dir().unwrap();
     let up = "../".repeat(here.components().count() - 1);
     let relative = format!("{up}{}", root.trim_start_matches('/'));
-    for other in [
-        relative.clone(),
-        format!("./{relative}"),
-        format!("{root}/"),
-    ] {
-        assert_eq!(train(&other), expected, "{other}");
+    for other in [&relative, &format!("./{relative}"), &format!("{root}/")] {
+        assert_eq!(train(other), expected, "{other}");
     }
     fs::rename(files.path("flat"), files.path("moved")).unwrap();
     assert_eq!(train(&path(&files, "moved")), expected);
@@ -363,21 +299,16 @@ fn a_test_split_is_not_taken_from_data_that_comes_with_validation() {
     folder(&files, "data/val", &["a", "b"], 2);
     let root = path(&files, "data");
     let counts = |split: SplitConfig| {
-        let config = ImageDataConfig {
-            split,
-            ..plain(&root)
-        };
-        let data = load(ImageFormat::ImageFolder, &config);
+        let config = with(plain(&root), |config| config.split = split);
+        let data = load(ImageFolder, &config);
         let counts = data.named().map(|(_, split)| split.len());
-        (counts, notes(&data).contains("the test split is empty"))
+        (
+            counts,
+            messages(&data.notes).contains("the test split is empty"),
+        )
     };
     assert_eq!(counts(SplitConfig::default()), ([20, 4, 0], true));
-    let asked = SplitConfig {
-        train: 0.8,
-        valid: 0.0,
-        test: 0.2,
-        ..Default::default()
-    };
+    let asked = fractions(0.8, 0.0, 0.2);
     assert_eq!(counts(asked), ([16, 4, 4], false));
     // Validation is taken from the training images where the data has a test only.
     fs::rename(files.path("data/val"), files.path("data/test")).unwrap();
@@ -388,11 +319,9 @@ fn a_test_split_is_not_taken_from_data_that_comes_with_validation() {
 fn separate_paths_leave_the_rest_to_the_split() {
     let files = Files::new();
     let root = folder(&files, "a", &["x", "y"], 10);
-    let config = ImageDataConfig {
-        test_path: Some(folder(&files, "b", &["y", "x"], 3)),
-        ..plain(&root)
-    };
-    let data = load(ImageFormat::ImageFolder, &config);
+    let test = folder(&files, "b", &["y", "x"], 3);
+    let config = with(plain(&root), |config| config.test_path = Some(test));
+    let data = load(ImageFolder, &config);
     assert_eq!(data.test.len(), 6);
     assert_eq!(data.train.len() + data.valid.len(), 20);
     assert!(names(&data.test).iter().all(|name| name.contains("/b/")));
@@ -404,92 +333,50 @@ fn links_in_a_circle_are_not_followed() {
     let files = Files::new();
     let root = folder(&files, "pets", &["cat", "dog"], 2);
     std::os::unix::fs::symlink(files.path("pets/cat"), files.path("pets/cat/again")).unwrap();
-    let data = load(
-        ImageFormat::ImageFolder,
-        &ImageDataConfig {
-            split: all_train(),
-            ..plain(&root)
-        },
-    );
+    let data = load(ImageFolder, &whole(&root));
     assert_eq!(data.train.len(), 4);
-    assert!(notes(&data).contains("not followed"));
+    assert!(messages(&data.notes).contains("not followed"));
 }
 
 #[test]
 fn a_folder_that_cannot_be_learned_from_says_why() {
     let files = Files::new();
-    let message =
-        |config: &ImageDataConfig| error(ImageFormat::ImageFolder, config, TargetKind::Class);
+    let refuses = |path: &str, parts: &[&str]| refuses(ImageFolder, &whole(path), parts);
     let root = folder(&files, "one", &["only"], 9);
-    assert!(message(&plain(&root)).contains("every training image is of class \"only\""));
+    refuses(&root, &["every training image is of class \"only\""]);
     fs::create_dir(files.path("none")).unwrap();
-    assert!(message(&plain(&path(&files, "none"))).contains("has no images"));
-    assert!(message(&plain(&path(&files, "absent"))).contains("absent"));
+    refuses(&path(&files, "none"), &["has no images"]);
+    refuses(&path(&files, "absent"), &["absent"]);
     let root = folder(&files, "sizes", &["a", "b"], 9);
     put(&files, "sizes/b/0.png", picture("a.png", 5, 0));
-    let config = ImageDataConfig {
-        split: all_train(),
-        ..plain(&root)
-    };
-    let differs = message(&config);
-    assert!(
-        differs.contains("differ in size") && differs.contains("set image_size"),
-        "{differs}"
-    );
-    let config = ImageDataConfig {
-        image_size: Some(ImageSize::Sides([6, 3])),
-        ..config
-    };
-    assert_eq!(
-        load(ImageFormat::ImageFolder, &config)
-            .train
-            .batch(0, &[0])
-            .unwrap()
-            .dims,
-        [1, 1, 6, 3]
-    );
-    let numbers = error(ImageFormat::ImageFolder, &plain(&root), TargetKind::Number);
-    assert!(numbers.contains("image_table"), "{numbers}");
+    refuses(&root, &["differ in size", "set image_size"]);
+    let size = Some(ImageSize::Sides([6, 3]));
+    let config = with(whole(&root), |config| config.image_size = size);
+    let train = load(ImageFolder, &config).train;
+    assert_eq!(train.batch(0, &[0]).unwrap().dims, [1, 1, 6, 3]);
+    let numbers = ImageData::load(ImageFolder, &plain(&root), 7, TargetKind::Number);
+    refused(numbers, &["image_table"]);
 }
 
 #[test]
 fn a_table_names_images_and_classes() {
     let files = Files::new();
     folder(&files, "pictures", &["p"], 6);
-    let rows: String = (0..6)
-        .map(|i| format!("p/{i}.png,{},g{}\n", ["no", "yes"][i % 2], i / 2))
-        .collect();
-    let table = put(
-        &files,
-        "tables/list.csv",
-        format!("image,label,patient\n{rows}"),
-    );
+    let row = |i| format!("p/{i}.png,{},g{}", ["no", "yes"][i % 2], i / 2);
+    let rows = csv("image,label,patient", 6, row);
+    let table = put(&files, "tables/list.csv", rows);
     let root = Some(path(&files, "pictures"));
-    let config = ImageDataConfig {
-        root,
-        split: all_train(),
-        ..plain(&table)
-    };
-    let data = load(ImageFormat::ImageTable, &config);
+    let config = with(whole(&table), |config| config.root = root);
+    let data = load(ImageTable, &config);
     assert_eq!(data.preprocess.classes(), ["no", "yes"]);
     assert_eq!(classes(&data.train), [0, 1, 0, 1, 0, 1]);
     assert_eq!(levels(&data.train), [0, 1, 2, 3, 4, 5]);
     assert_eq!(data.hashes().unwrap().len(), 2);
 
-    let split = SplitConfig {
-        train: 0.4,
-        valid: 0.3,
-        test: 0.3,
-        group: Some("patient".into()),
-        ..Default::default()
-    };
-    let data = load(
-        ImageFormat::ImageTable,
-        &ImageDataConfig {
-            split,
-            ..config.clone()
-        },
-    );
+    let patients = Some("patient".into());
+    let split = with(fractions(0.4, 0.3, 0.3), |split| split.group = patients);
+    let parted = with(config.clone(), |config| config.split = split);
+    let data = load(ImageTable, &parted);
     for (_, split) in data.named() {
         let levels = levels(split);
         assert_eq!(levels.len(), 2);
@@ -497,20 +384,10 @@ fn a_table_names_images_and_classes() {
     }
 
     fs::remove_file(files.path("pictures/p/4.png")).unwrap();
-    let message = error(ImageFormat::ImageTable, &config, TargetKind::Class);
-    assert!(
-        message.contains("row 5") && message.contains(&path(&files, "pictures/p/4.png")),
-        "{message}"
-    );
-    let config = ImageDataConfig {
-        image_column: Some("file".into()),
-        ..config
-    };
-    let message = error(ImageFormat::ImageTable, &config, TargetKind::Class);
-    assert!(
-        message.contains("no column \"file\"") && message.contains("\"patient\""),
-        "{message}"
-    );
+    let missing = path(&files, "pictures/p/4.png");
+    refuses(ImageTable, &config, &["row 5", &missing]);
+    let config = with(config, |config| config.image_column = Some("file".into()));
+    refuses(ImageTable, &config, &["no column \"file\"", "\"patient\""]);
 }
 
 #[test]
@@ -523,74 +400,37 @@ fn a_table_gives_several_labels_or_a_number() {
         "image,tags,red,blue,size\n\
         p/0.png,red; blue,1,1,1.5\np/1.png,blue,0,1,2.5\np/2.png,,0,0,3.5\np/3.png,red;red,1,0,4.5\n",
     );
-    let base = ImageDataConfig {
-        split: all_train(),
-        ..plain(&table)
+    let base = whole(&table);
+    let load = |config: &ImageDataConfig, target| ImageData::load(ImageTable, config, 7, target);
+    let target = |name: &str| with(base.clone(), |config| config.target = Some(name.into()));
+    let targets = |names: &[&str]| {
+        let names = names.iter().map(ToString::to_string).collect();
+        with(base.clone(), |config| config.targets = names)
     };
-    let load = |config: &ImageDataConfig, target| {
-        ImageData::load(ImageFormat::ImageTable, config, 7, target).unwrap()
-    };
-    let tagged = ImageDataConfig {
-        target: Some("tags".into()),
-        label_separator: Some(";".into()),
-        ..base.clone()
-    };
-    let data = load(&tagged, TargetKind::Set);
+    let separator = Some(";".to_owned());
+    let tagged = with(target("tags"), |config| config.label_separator = separator);
+    let data = load(&tagged, TargetKind::Set).unwrap();
     assert_eq!(data.preprocess.classes(), ["blue", "red"]);
-    assert_eq!(
-        *data.train.labels(),
-        Labels::Sets(vec![vec![0, 1], vec![0], vec![], vec![1]])
-    );
+    let sets = Labels::Sets(vec![vec![0, 1], vec![0], vec![], vec![1]]);
+    assert_eq!(*data.train.labels(), sets);
     assert_eq!(data.preprocess.target_kind(), TargetKind::Set);
-    let flagged = ImageDataConfig {
-        targets: vec!["red".into(), "blue".into()],
-        ..base.clone()
-    };
-    let data = load(&flagged, TargetKind::Set);
+    let data = load(&targets(&["red", "blue"]), TargetKind::Set).unwrap();
     assert_eq!(data.preprocess.classes(), ["red", "blue"]);
-    assert_eq!(
-        *data.train.labels(),
-        Labels::Sets(vec![vec![0, 1], vec![1], vec![], vec![0]])
-    );
-    assert_eq!(
-        data.train.batch(0, &[3, 1]).unwrap().labels,
-        Labels::Sets(vec![vec![0], vec![1]])
-    );
-    let sized = ImageDataConfig {
-        target: Some("size".into()),
-        ..base.clone()
-    };
-    let data = load(&sized, TargetKind::Number);
-    assert_eq!(
-        *data.train.labels(),
-        Labels::Numbers(vec![1.5, 2.5, 3.5, 4.5])
-    );
+    let sets = Labels::Sets(vec![vec![0, 1], vec![1], vec![], vec![0]]);
+    assert_eq!(*data.train.labels(), sets);
+    let batch = data.train.batch(0, &[3, 1]).unwrap();
+    assert_eq!(batch.labels, Labels::Sets(vec![vec![0], vec![1]]));
+    let data = load(&target("size"), TargetKind::Number).unwrap();
+    let numbers = Labels::Numbers(vec![1.5, 2.5, 3.5, 4.5]);
+    assert_eq!(*data.train.labels(), numbers);
     let (mean, std) = data.preprocess.target_mean_std().unwrap();
     assert!((mean - 3.0).abs() < 1e-12 && (std - 1.25f64.sqrt()).abs() < 1e-12);
 
-    let message = error(
-        ImageFormat::ImageTable,
-        &ImageDataConfig {
-            targets: vec!["size".into()],
-            ..base.clone()
-        },
-        TargetKind::Set,
-    );
-    assert!(message.contains("\"1.5\" is neither"), "{message}");
-    let message = error(
-        ImageFormat::ImageTable,
-        &ImageDataConfig {
-            target: Some("tags".into()),
-            ..base
-        },
-        TargetKind::Set,
-    );
-    assert!(message.contains("set label_separator"), "{message}");
-    let message = error(ImageFormat::ImageTable, &tagged, TargetKind::Class);
-    assert!(
-        message.contains("label_separator is for multi-label"),
-        "{message}"
-    );
+    let flags = load(&targets(&["size"]), TargetKind::Set);
+    refused(flags, &["\"1.5\" is neither"]);
+    let tags = load(&target("tags"), TargetKind::Set);
+    refused(tags, &["set label_separator"]);
+    refuses(ImageTable, &tagged, &["label_separator is for multi-label"]);
 }
 
 /// An IDX file of bytes.
@@ -618,29 +458,17 @@ fn idx_files_are_read_compressed_or_not() {
         let write = |name: &str, bytes: Vec<u8>| {
             let end = if zipped { ".gz" } else { "" };
             let bytes = if zipped { gzip(&bytes) } else { bytes };
-            put(
-                &files,
-                &format!("mnist/{}{end}", name.replace("-idx", &format!("{dash}idx"))),
-                bytes,
-            );
+            let name = name.replace("-idx", &format!("{dash}idx"));
+            put(&files, &format!("mnist/{name}{end}"), bytes);
         };
         write("train-images-idx3-ubyte", idx(0x803, &[10, 2, 3], &images));
         write("train-labels-idx1-ubyte", idx(0x801, &[10], &labels));
-        write(
-            "t10k-images-idx3-ubyte",
-            idx(0x803, &[2, 2, 3], &images[..12]),
-        );
+        let test = idx(0x803, &[2, 2, 3], &images[..12]);
+        write("t10k-images-idx3-ubyte", test);
         write("t10k-labels-idx1-ubyte", idx(0x801, &[2], &labels[..2]));
-        let config = ImageDataConfig {
-            split: SplitConfig {
-                train: 0.7,
-                valid: 0.3,
-                test: 0.0,
-                ..Default::default()
-            },
-            ..plain(&path(&files, "mnist"))
-        };
-        let data = load(ImageFormat::Idx, &config);
+        let split = fractions(0.7, 0.3, 0.0);
+        let config = with(plain(&path(&files, "mnist")), |config| config.split = split);
+        let data = load(Idx, &config);
         assert_eq!(data.named().map(|(_, split)| split.len()), [7, 3, 2]);
         assert_eq!(
             (data.preprocess.size(), data.preprocess.channels()),
@@ -650,13 +478,7 @@ fn idx_files_are_read_compressed_or_not() {
         assert_eq!(classes(&data.test), [0, 1]);
         assert_eq!(levels(&data.test), [0, 6]);
         assert_eq!(data.hashes().unwrap().len(), 4);
-        let turned = load(
-            ImageFormat::Idx,
-            &ImageDataConfig {
-                transpose: true,
-                ..config
-            },
-        );
+        let turned = load(Idx, &with(config, |config| config.transpose = true));
         assert_eq!(turned.preprocess.size(), (3, 2));
         let pixels = turned.test.batch(0, &[0]).unwrap().pixels;
         assert_eq!(
@@ -684,24 +506,11 @@ fn cifar_records_are_read() {
         put(&files, &format!("c10/data_batch_{batch}.bin"), records);
     }
     put(&files, "c10/test_batch.bin", cifar_record(&[3], 100));
-    put(
-        &files,
-        "c10/batches.meta.txt",
-        (0..10)
-            .map(|class| format!("class{class}\n"))
-            .collect::<String>()
-            + "\n",
-    );
-    let config = ImageDataConfig {
-        split: SplitConfig {
-            train: 0.9,
-            valid: 0.1,
-            test: 0.0,
-            ..Default::default()
-        },
-        ..plain(&path(&files, "c10"))
-    };
-    let data = load(ImageFormat::Cifar, &config);
+    let names: String = (0..10).map(|class| format!("class{class}\n")).collect();
+    put(&files, "c10/batches.meta.txt", names + "\n");
+    let split = fractions(0.9, 0.1, 0.0);
+    let config = with(plain(&path(&files, "c10")), |config| config.split = split);
+    let data = load(Cifar, &config);
     assert_eq!(data.named().map(|(_, split)| split.len()), [18, 2, 1]);
     assert_eq!(data.preprocess.classes()[3], "class3");
     let batch = data.test.batch(0, &[0]).unwrap();
@@ -720,13 +529,10 @@ fn cifar_records_are_read() {
         split: all_train(),
         ..config
     };
-    let data = load(ImageFormat::Cifar, &fine);
+    let data = load(Cifar, &fine);
     assert_eq!(classes(&data.test), (0..100).collect::<Vec<_>>());
-    let coarse = ImageDataConfig {
-        labels: Some(LabelLevel::Coarse),
-        ..fine
-    };
-    let data = load(ImageFormat::Cifar, &coarse);
+    let coarse = with(fine, |config| config.labels = Some(LabelLevel::Coarse));
+    let data = load(Cifar, &coarse);
     assert_eq!(
         (data.preprocess.classes().len(), classes(&data.train)[99]),
         (20, 19)
@@ -770,11 +576,8 @@ fn shards_are_read_without_unpacking() {
             ("2.PNG", &picture(2)),
         ]),
     );
-    let config = ImageDataConfig {
-        split: all_train(),
-        ..plain(&path(&files, "s/*.tar"))
-    };
-    let data = load(ImageFormat::Webdataset, &config);
+    let config = whole(&path(&files, "s/*.tar"));
+    let data = load(Webdataset, &config);
     assert_eq!(data.preprocess.classes(), ["cat", "dog"]);
     assert_eq!(
         (classes(&data.train), levels(&data.train)),
@@ -783,11 +586,8 @@ fn shards_are_read_without_unpacking() {
     assert!(data.train.name(0).ends_with("0.tar:a/1.png"));
     assert_eq!(data.hashes().unwrap().len(), 2);
     let load = |field: &str, target| {
-        let config = ImageDataConfig {
-            target: Some(field.into()),
-            ..config.clone()
-        };
-        ImageData::load(ImageFormat::Webdataset, &config, 7, target).unwrap()
+        let config = with(config.clone(), |config| config.target = Some(field.into()));
+        ImageData::load(Webdataset, &config, 7, target).unwrap()
     };
     assert_eq!(
         *load("y", TargetKind::Number).train.labels(),
@@ -797,14 +597,8 @@ fn shards_are_read_without_unpacking() {
         *load("tags", TargetKind::Set).train.labels(),
         Labels::Sets(vec![vec![0, 1], vec![]])
     );
-    let config = ImageDataConfig {
-        target: Some("absent".into()),
-        ..config
-    };
-    assert!(
-        error(ImageFormat::Webdataset, &config, TargetKind::Class)
-            .contains("has no field \"absent\"")
-    );
+    let config = with(config, |config| config.target = Some("absent".into()));
+    refuses(Webdataset, &config, &["has no field \"absent\""]);
 }
 
 #[test]
@@ -817,12 +611,7 @@ fn images_to_predict_are_files_folders_and_globs() {
     assert_eq!(image_files(&format!("{root}/cat/*.png")).unwrap().len(), 2);
     assert_eq!(image_files(found[0].to_str().unwrap()).unwrap(), found[..1]);
     fs::create_dir(files.path("none")).unwrap();
-    assert!(
-        image_files(&path(&files, "none"))
-            .unwrap_err()
-            .to_string()
-            .contains("no images")
-    );
+    refused(image_files(&path(&files, "none")), &["no images"]);
     assert!(matches!(
         image_files(&path(&files, "gone.png")),
         Err(DataError::Read { .. })
@@ -834,11 +623,10 @@ fn images_to_predict_are_files_folders_and_globs() {
 fn statistics_are_computed_or_given() {
     let files = Files::new();
     let root = folder(&files, "p", &["a", "b"], 2);
-    let computed = ImageDataConfig {
-        split: all_train(),
-        ..ImageDataConfig::new(&root)
-    };
-    let data = load(ImageFormat::ImageFolder, &computed);
+    let computed = with(ImageDataConfig::new(&root), |config| {
+        config.split = all_train()
+    });
+    let data = load(ImageFolder, &computed);
     // Levels 0, 1, 10 and 11: mean 5.5, variance 25.25.
     assert!((data.preprocess.mean()[0] - 5.5 / 255.0).abs() < 1e-12);
     assert!((data.preprocess.std()[0] - 25.25f64.sqrt() / 255.0).abs() < 1e-12);
@@ -850,16 +638,16 @@ fn statistics_are_computed_or_given() {
         ..computed.clone()
     };
     assert_eq!(
-        load(ImageFormat::ImageFolder, &given).preprocess.mean(),
+        load(ImageFolder, &given).preprocess.mean(),
         [0.485, 0.456, 0.406]
     );
-    let three = ImageDataConfig {
-        mean: Statistic::Values(vec![0.1, 0.2, 0.3]),
-        ..computed
-    };
-    assert!(
-        error(ImageFormat::ImageFolder, &three, TargetKind::Class)
-            .contains("has 3 numbers, but the images have 1")
+    let three = with(computed, |config| {
+        config.mean = Statistic::Values(vec![0.1, 0.2, 0.3])
+    });
+    refuses(
+        ImageFolder,
+        &three,
+        &["has 3 numbers, but the images have 1"],
     );
 }
 
@@ -877,7 +665,7 @@ proptest! {
             ..Default::default()
         };
         let config = ImageDataConfig { split, ..plain(DIGITS) };
-        let load = || ImageData::load(ImageFormat::ImageParquet, &config, seed, TargetKind::Class).unwrap();
+        let load = || ImageData::load(ImageParquet, &config, seed, TargetKind::Class).unwrap();
         let data = load();
         let all: Vec<String> = data.named().into_iter().flat_map(|(_, split)| names(split)).collect();
         prop_assert_eq!(all.len(), 1797);

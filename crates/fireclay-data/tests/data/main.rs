@@ -14,7 +14,7 @@ mod splitting;
 
 use std::path::PathBuf;
 
-use fireclay_data::{ReadOptions, Table, TableConfig, TableFormat};
+use fireclay_data::{DataError, Note, ReadOptions, SplitConfig, Table, TableConfig, TableFormat};
 use tempfile::TempDir;
 
 /// A folder with files, gone at the end of the test.
@@ -37,6 +37,12 @@ impl Files {
     }
 }
 
+/// The text of a CSV file of so many rows.
+fn csv(header: &str, rows: usize, row: impl Fn(usize) -> String) -> String {
+    let rows = (0..rows).map(|index| row(index) + "\n");
+    format!("{header}\n{}", rows.collect::<String>())
+}
+
 /// A table in memory from the text of a CSV file.
 fn table(csv: &str) -> Table {
     let files = Files::new();
@@ -46,4 +52,39 @@ fn table(csv: &str) -> Table {
 
 fn config(target: &str) -> TableConfig {
     TableConfig::new("table.csv", target)
+}
+
+/// Random splits of these shares.
+fn fractions(train: f64, valid: f64, test: f64) -> SplitConfig {
+    SplitConfig {
+        train,
+        valid,
+        test,
+        ..SplitConfig::default()
+    }
+}
+
+fn all_train() -> SplitConfig {
+    fractions(1.0, 0.0, 0.0)
+}
+
+/// The same with a change.
+fn with<T>(mut value: T, change: impl FnOnce(&mut T)) -> T {
+    change(&mut value);
+    value
+}
+
+/// The message of an error, which has all `parts`.
+#[track_caller]
+fn refused<T>(result: Result<T, DataError>, parts: &[&str]) -> String {
+    let message = result.err().unwrap().to_string();
+    for part in parts {
+        assert!(message.contains(part), "no {part:?} in {message}");
+    }
+    message
+}
+
+/// The notes, a line each.
+fn messages(notes: &[Note]) -> String {
+    notes.iter().map(|note| format!("{note}\n")).collect()
 }

@@ -1,54 +1,40 @@
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use fireclay_data::{
-    DataError, MissingTarget, SplitConfig, Splits, Table, TableConfig, TableData, TableFormat,
-    TargetKind, split,
+    DataError, MissingTarget, SplitConfig, Splits, Table, TableConfig, TargetKind, split,
 };
 use proptest::prelude::*;
 
-use crate::{Files, config, table};
+use crate::preprocessing::load;
+use crate::{Files, config, csv, fractions, messages, refused, table, with};
 
 fn run(table: &Table, split_config: SplitConfig, seed: u64) -> Result<Splits, DataError> {
-    split(
-        table,
-        &TableConfig {
-            split: split_config,
-            ..config("y")
-        },
-        seed,
-        TargetKind::Class,
-    )
+    let config = with(config("y"), |config| config.split = split_config);
+    split(table, &config, seed, TargetKind::Class)
 }
 
 /// Rows `x,g,t,y` with groups, times and classes by arithmetic.
 fn rows(n: usize) -> Table {
-    let rows: String = (0..n)
-        .map(|row| {
-            format!(
-                "{row},g{},{},c{}\n",
-                row * 7 % 11,
-                (n - row) * 3 % 101,
-                row % 3
-            )
-        })
-        .collect();
-    table(&format!("x,g,t,y\n{rows}"))
+    table(&csv("x,g,t,y", n, |row| {
+        let (group, time) = (row * 7 % 11, (n - row) * 3 % 101);
+        format!("{row},g{group},{time},c{}", row % 3)
+    }))
 }
 
 fn assert_partition(splits: &Splits, n: usize) {
-    let mut all: Vec<usize> = [&splits.train, &splits.valid, &splits.test]
-        .into_iter()
-        .flatten()
-        .copied()
-        .collect();
+    let mut all = [&*splits.train, &splits.valid, &splits.test].concat();
     all.sort_unstable();
     assert!(
         all.into_iter().eq(0..n),
-        "{splits:?} is not a partition of {n} rows"
+        "{splits:?} is no partition of {n}"
     );
 }
 
-fn fractions() -> impl Strategy<Value = (f64, f64, f64)> {
+fn sizes(splits: &Splits) -> [usize; 3] {
+    splits.named().map(|(_, rows)| rows.len())
+}
+
+fn any_fractions() -> impl Strategy<Value = (f64, f64, f64)> {
     (1u32..10, 0u32..5, 0u32..5).prop_map(|(a, b, c)| {
         let sum = f64::from(a + b + c);
         (f64::from(a) / sum, f64::from(b) / sum, f64::from(c) / sum)
@@ -58,7 +44,7 @@ fn fractions() -> impl Strategy<Value = (f64, f64, f64)> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
     #[test]
-    fn splits_are_disjoint_and_complete(n in 20usize..120, seed: u64, (train, valid, test) in fractions(), way in 0..5) {
+    fn splits_are_disjoint_and_complete(n in 20usize..120, seed: u64, (train, valid, test) in any_fractions(), way in 0..5) {
         let mut config = SplitConfig { train, valid, test, ..Default::default() };
         match way {
             1 => config.stratify = true,
@@ -114,10 +100,10 @@ proptest! {
 
     #[test]
     fn appended_rows_move_no_others(n in 60usize..100, more in 1usize..40, seed: u64, with_id: bool) {
-        let csv = |n: usize| (0..n).map(|row| format!("r{row},{},{}\n", row * row, row % 2)).collect::<String>();
-        let mut config = TableConfig { split: SplitConfig { stable: true, ..Default::default() }, ..config("y") };
+        let csv = |n| csv("id,x,y", n, |row| format!("r{row},{},{}", row * row, row % 2));
+        let mut config = with(config("y"), |config| config.split.stable = true);
         config.id = with_id.then(|| "id".into());
-        let run = |n| split(&table(&format!("id,x,y\n{}", csv(n))), &config, seed, TargetKind::Class);
+        let run = |n| split(&table(&csv(n)), &config, seed, TargetKind::Class);
         if let (Ok(before), Ok(after)) = (run(n), run(n + more)) {
             for ((_, before), (_, after)) in before.named().into_iter().zip(after.named()) {
                 prop_assert!(after.starts_with(before));
@@ -129,192 +115,94 @@ proptest! {
 #[test]
 fn the_default_is_random_and_exact() {
     let splits = run(&rows(150), SplitConfig::default(), 1).unwrap();
-    assert_eq!(
-        (splits.train.len(), splits.valid.len(), splits.test.len()),
-        (105, 23, 22)
-    );
+    assert_eq!(sizes(&splits), [105, 23, 22]);
     assert_ne!(splits, run(&rows(150), SplitConfig::default(), 2).unwrap());
     assert!(splits.train.windows(2).any(|pair| pair[1] - pair[0] > 1));
 }
 
 #[test]
 fn a_stable_split_keeps_the_fractions_on_average() {
-    let splits = run(
-        &rows(5000),
-        SplitConfig {
-            stable: true,
-            ..Default::default()
-        },
-        3,
-    )
-    .unwrap();
-    assert!(
-        (3350..3650).contains(&splits.train.len()) && (650..850).contains(&splits.valid.len()),
-        "{}",
-        splits.train.len()
-    );
+    let stable = with(SplitConfig::default(), |split| split.stable = true);
+    let [train, valid, _] = sizes(&run(&rows(5000), stable, 3).unwrap());
+    assert!((3350..3650).contains(&train), "{train}");
+    assert!((650..850).contains(&valid), "{valid}");
 }
 
 #[test]
 fn the_oldest_rows_train() {
     let table = table("when,y\n2024-03-01,0\n2024-01-01,1\n2023-06-01,0\n2024-02-01,1\n");
-    let config = SplitConfig {
-        train: 0.5,
-        valid: 0.25,
-        test: 0.25,
-        time: Some("when".into()),
-        ..Default::default()
-    };
+    let time = Some("when".into());
+    let config = with(fractions(0.5, 0.25, 0.25), |split| split.time = time);
     let splits = run(&table, config.clone(), 1).unwrap();
-    assert_eq!(
-        (splits.train, splits.valid, splits.test),
-        (vec![1, 2], vec![3], vec![0])
-    );
+    assert_eq!(splits.train, [1, 2]);
+    assert_eq!((splits.valid, splits.test), (vec![3], vec![0]));
     let missing = crate::table("when,y\n2024-03-01,0\n,1\n");
-    assert!(
-        run(&missing, config.clone(), 1)
-            .unwrap_err()
-            .to_string()
-            .contains("row 2")
-    );
+    refused(run(&missing, config.clone(), 1), &["row 2"]);
     let words = crate::table("when,y\nsoon,0\nlater,1\n");
-    assert!(
-        run(&words, config, 1)
-            .unwrap_err()
-            .to_string()
-            .contains("neither dates nor numbers")
-    );
+    refused(run(&words, config, 1), &["neither dates nor numbers"]);
 }
 
 #[test]
 fn an_existing_column_decides() {
     let table = table("s,y\nTrain,0\nval,1\ntest,0\ntraining,1\n");
-    let config = SplitConfig {
-        column: Some("s".into()),
-        ..Default::default()
-    };
+    let column = Some("s".into());
+    let config = with(SplitConfig::default(), |split| split.column = column);
     let splits = run(&table, config.clone(), 1).unwrap();
-    assert_eq!(
-        (splits.train, splits.valid, splits.test),
-        (vec![0, 3], vec![1], vec![2])
-    );
+    assert_eq!(splits.train, [0, 3]);
+    assert_eq!((splits.valid, splits.test), (vec![1], vec![2]));
     let wrong = crate::table("s,y\ntrain,0\nother,1\n");
-    assert!(
-        run(&wrong, config.clone(), 1)
-            .unwrap_err()
-            .to_string()
-            .contains("\"other\" is none of")
-    );
+    refused(run(&wrong, config.clone(), 1), &["\"other\" is none of"]);
     let none = crate::table("s,y\ntest,0\nvalid,1\n");
-    assert!(
-        run(&none, config, 1)
-            .unwrap_err()
-            .to_string()
-            .contains("no row of column \"s\" says train")
-    );
+    let expected = "no row of column \"s\" says train";
+    refused(run(&none, config, 1), &[expected]);
 }
 
 #[test]
 fn too_few_rows_are_an_error_that_says_what_to_do() {
-    let message = run(&rows(2), SplitConfig::default(), 1)
-        .unwrap_err()
-        .to_string();
-    assert!(
-        message.contains("split is empty: too few rows")
-            && message.contains("set the fraction to 0"),
-        "{message}"
-    );
-    assert_partition(&run(&rows(3), SplitConfig::default(), 1).unwrap(), 3);
-    let regression = split(
-        &rows(30),
-        &TableConfig {
-            split: SplitConfig {
-                stratify: true,
-                ..Default::default()
-            },
-            ..config("x")
-        },
-        1,
-        TargetKind::Number,
-    );
-    assert!(
-        regression
-            .unwrap_err()
-            .to_string()
-            .contains("take it out for regression")
-    );
+    let run = |n| run(&rows(n), SplitConfig::default(), 1);
+    let parts = ["split is empty: too few rows", "set the fraction to 0"];
+    refused(run(2), &parts);
+    assert_partition(&run(3).unwrap(), 3);
+    let stratified = with(config("x"), |config| config.split.stratify = true);
+    let regression = split(&rows(30), &stratified, 1, TargetKind::Number);
+    refused(regression, &["take it out for regression"]);
 }
 
 #[test]
 fn separate_files_are_used_whole() {
     let files = Files::new();
-    let csv = |n: usize| {
-        format!(
-            "x,y\n{}",
-            (0..n)
-                .map(|row| format!("{row},{}\n", row % 2))
-                .collect::<String>()
-        )
-    };
+    let csv = |n| csv("x,y", n, |row| format!("{row},{}", row % 2));
     let mut config = TableConfig::new(files.write("train.csv", csv(40)), "y");
     config.test_path = Some(files.write("test.csv", csv(10)));
-    let data = TableData::load(TableFormat::Csv, &config, 1, TargetKind::Class).unwrap();
-    assert_eq!(
-        (data.train.len(), data.valid.len(), data.test.len()),
-        (33, 7, 10)
-    );
+    let data = load(&config).unwrap();
+    assert_eq!(data.named().map(|(_, split)| split.len()), [33, 7, 10]);
     assert!(data.test.carried.rows.iter().copied().eq(40..50));
     assert_eq!(data.files.len(), 2);
     config.test_path = Some(files.write("other.csv", "x,z\n1,2\n"));
-    let message = TableData::load(TableFormat::Csv, &config, 1, TargetKind::Class)
-        .unwrap_err()
-        .to_string();
-    assert!(
-        message.contains("other.csv has no column \"y\", which")
-            && message.contains("train.csv has"),
-        "{message}"
-    );
+    let lacks = "other.csv has no column \"y\", which";
+    refused(load(&config), &[lacks, "train.csv has"]);
 }
 
 #[test]
 fn rare_classes_of_three_rows_are_trained_on() {
     let table = table(&format!("x,y\n{}{}", "1,a\n".repeat(40), "1,b\n".repeat(3)));
-    let config = SplitConfig {
-        train: 0.2,
-        valid: 0.4,
-        test: 0.4,
-        stratify: true,
-        ..Default::default()
-    };
+    let config = with(fractions(0.2, 0.4, 0.4), |split| split.stratify = true);
     let splits = run(&table, config, 4).unwrap();
-    let mut counts: HashMap<&str, usize> = HashMap::new();
-    for (name, rows) in splits.named() {
-        counts.insert(name, rows.iter().filter(|row| **row >= 40).count());
-    }
-    assert!(counts["train"] >= 1, "{counts:?}");
+    assert!(splits.train.iter().any(|row| *row >= 40), "{splits:?}");
 }
 
 #[test]
 fn rows_without_a_target_are_refused_or_left_out() {
-    let rows: String = (0..60)
-        .map(|row| format!("{row},{}\n", ["a", "b", ""][row % 3]))
-        .collect();
-    let files = tempfile::tempdir().unwrap();
-    let path = files.path().join("t.csv");
-    std::fs::write(&path, format!("x,y\n{rows}")).unwrap();
-    let mut config = TableConfig::new(path.to_str().unwrap(), "y");
-    let load =
-        |config: &TableConfig| TableData::load(TableFormat::Csv, config, 1, TargetKind::Class);
-    let error = load(&config).unwrap_err().to_string();
-    assert!(error.contains("missing"), "{error}");
+    let rows = csv("x,y", 60, |row| {
+        format!("{row},{}", ["a", "b", ""][row % 3])
+    });
+    let files = Files::new();
+    let mut config = TableConfig::new(files.write("t.csv", rows), "y");
+    refused(load(&config), &["missing"]);
     config.missing_target = MissingTarget::Drop;
     let data = load(&config).unwrap();
-    assert_eq!(data.train.len() + data.valid.len() + data.test.len(), 40);
-    let notes: Vec<String> = data.notes.iter().map(ToString::to_string).collect();
-    assert!(
-        notes
-            .iter()
-            .any(|note| note.contains("20 rows have no target")),
-        "{notes:?}"
-    );
+    let sizes = data.named().map(|(_, split)| split.len());
+    assert_eq!(sizes.iter().sum::<usize>(), 40);
+    let notes = messages(&data.notes);
+    assert!(notes.contains("20 rows have no target"), "{notes}");
 }

@@ -57,12 +57,9 @@ pub(crate) fn posterize(pixels: &mut Pixels, bits: u32) {
 
 /// Inverts the values from `threshold` on.
 pub(crate) fn solarize(pixels: &mut Pixels, threshold: f64) {
-    map(pixels, |level| {
-        if f64::from(level) < threshold {
-            level
-        } else {
-            255 - level
-        }
+    map(pixels, |level| match f64::from(level) < threshold {
+        true => level,
+        false => 255 - level,
     });
 }
 
@@ -74,12 +71,9 @@ pub(crate) fn autocontrast(pixels: &mut Pixels) {
         let scale = 255.0 / (high - low) as f64;
         let stretched =
             |level: usize| (level as f64 * scale - low as f64 * scale).clamp(0.0, 255.0) as u8;
-        std::array::from_fn(|level| {
-            if high > low {
-                stretched(level)
-            } else {
-                level as u8
-            }
+        std::array::from_fn(|level| match high > low {
+            true => stretched(level),
+            false => level as u8,
         })
     });
 }
@@ -87,12 +81,8 @@ pub(crate) fn autocontrast(pixels: &mut Pixels) {
 /// Spreads the values of each channel so that all are about equally frequent.
 pub(crate) fn equalize(pixels: &mut Pixels) {
     map_channels(pixels, |counts| {
-        let last = counts
-            .iter()
-            .rev()
-            .find(|&&count| count > 0)
-            .copied()
-            .unwrap_or(0);
+        let last = counts.iter().rev().find(|&&count| count > 0);
+        let last = last.copied().unwrap_or(0);
         let step = (counts.iter().sum::<usize>() - last) / 255;
         let mut below = step / 2;
         std::array::from_fn(|level| {
@@ -112,13 +102,10 @@ fn blend(one: u8, other: u8, factor: f32) -> u8 {
 
 fn mean_grey(pixels: &Pixels) -> u8 {
     let sum: u64 = match pixels.channels {
-        3 => pixels
-            .data
-            .as_chunks::<3>()
-            .0
-            .iter()
-            .map(|&pixel| u64::from(luma(pixel)))
-            .sum(),
+        3 => {
+            let (colours, _) = pixels.data.as_chunks::<3>();
+            colours.iter().map(|&pixel| u64::from(luma(pixel))).sum()
+        }
         _ => pixels.data.iter().map(|&level| u64::from(level)).sum(),
     };
     (sum as f64 / (pixels.width * pixels.height) as f64 + 0.5) as u8
@@ -212,12 +199,8 @@ mod tests {
 
     #[test]
     fn grey_has_no_colour_to_change() {
-        let gray = Pixels {
-            width: 4,
-            height: 4,
-            channels: 1,
-            data: (0..16).map(|level| level * 9).collect(),
-        };
+        let mut gray = Pixels::filled(4, 4, 1, 0);
+        gray.data = (0..16).map(|level| level * 9).collect();
         let mut changed = gray.clone();
         saturation(&mut changed, 0.2);
         hue(&mut changed, 0.3);

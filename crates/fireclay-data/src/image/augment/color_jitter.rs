@@ -13,11 +13,8 @@ impl ColorJitterConfig {
             order.swap(last, draws.below(last + 1));
         }
         let mut factor = |range: f64| draws.between((1.0 - range).max(0.0), 1.0 + range);
-        let (brightness, contrast, saturation) = (
-            factor(self.brightness),
-            factor(self.contrast),
-            factor(self.saturation),
-        );
+        let [brightness, contrast, saturation] =
+            [self.brightness, self.contrast, self.saturation].map(&mut factor);
         let turn = draws.around_zero(self.hue);
         for step in order {
             match step {
@@ -36,22 +33,18 @@ mod tests {
     use super::*;
     use crate::image::reference::{image, reference};
     use crate::random::Purpose;
+    use crate::testing::with;
 
     #[test]
     fn factors_stay_in_their_ranges_and_nothing_is_nothing() {
         let source = image(&reference()["image"]);
         let jitter = |config: &ColorJitterConfig, sample| {
             let mut pixels = source.clone();
-            config.apply(
-                &mut pixels,
-                &mut Draws::new(0, Purpose::ColorJitter, 0, sample),
-            );
+            let mut draws = Draws::new(0, Purpose::ColorJitter, 0, sample);
+            config.apply(&mut pixels, &mut draws);
             pixels
         };
-        let brightness = ColorJitterConfig {
-            brightness: 0.2,
-            ..ColorJitterConfig::default()
-        };
+        let brightness = with(ColorJitterConfig::default(), |it| it.brightness = 0.2);
         for sample in 0..100 {
             assert_eq!(jitter(&ColorJitterConfig::default(), sample), source);
             for (changed, level) in jitter(&brightness, sample).data.iter().zip(&source.data) {

@@ -6,133 +6,109 @@ use serde::{Deserialize, Serialize};
 /// What is done to every training image, each epoch anew. Everything is off by default; what is on
 /// happens in the order of the fields.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, default)]
 pub struct AugmentConfig {
     /// Cuts `image_size` out of the image at a random position, after a margin was added.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub random_crop: Option<RandomCropConfig>,
     /// Cuts a random part of random shape out of the image and resizes it to `image_size`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub random_resized_crop: Option<RandomResizedCropConfig>,
     /// The probability of exchanging left and right.
-    #[serde(default)]
     pub horizontal_flip: f64,
     /// The probability of exchanging top and bottom.
-    #[serde(default)]
     pub vertical_flip: f64,
     /// Turns by a random angle up to this many degrees, either way.
-    #[serde(default)]
     pub rotation: f64,
     /// Turns, moves, scales and shears at random.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub affine: Option<AffineConfig>,
     /// A few random operations of one strength (RandAugment).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub randaugment: Option<RandAugmentConfig>,
     /// Changes brightness, contrast, saturation and hue at random.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub color_jitter: Option<ColorJitterConfig>,
     /// Sets a random rectangle to 0 after normalising, which is the `mean` that was subtracted.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub random_erasing: Option<RandomErasingConfig>,
     /// Blends pairs of images and their labels with a weight from Beta(mixup, mixup); 0 is off.
-    #[serde(default)]
     pub mixup: f64,
     /// Exchanges rectangles of pairs of images, with a share from Beta(cutmix, cutmix); 0 is off.
-    #[serde(default)]
     pub cutmix: f64,
     /// The share of batches that `mixup` and `cutmix` change.
-    #[serde(default = "one")]
     pub mix_probability: f64,
     /// Where both are on, the share of the changed batches that is for `cutmix`.
-    #[serde(default = "half")]
     pub mix_switch: f64,
     /// The grey, from 0 to 255, of what lies outside the image when it is moved or turned.
-    #[serde(default)]
     pub fill: u8,
 }
 
 /// [`AugmentConfig::random_crop`].
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, default)]
 pub struct RandomCropConfig {
     /// Pixels added on each side.
-    #[serde(default)]
     pub padding: usize,
 }
 
 /// [`AugmentConfig::random_resized_crop`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, default)]
 pub struct RandomResizedCropConfig {
     /// The smallest and largest part of the area.
-    #[serde(default = "crop_scale")]
     pub scale: [f64; 2],
     /// The smallest and largest ratio of width to height.
-    #[serde(default = "crop_ratio")]
     pub ratio: [f64; 2],
 }
 
 /// [`AugmentConfig::affine`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, default)]
 pub struct AffineConfig {
     /// The largest turn either way, in degrees.
-    #[serde(default)]
     pub degrees: f64,
     /// The largest move to either side and up or down, as parts of width and height.
-    #[serde(default)]
     pub translate: [f64; 2],
     /// The smallest and largest factor of size.
-    #[serde(default = "ones")]
     pub scale: [f64; 2],
     /// The largest horizontal shear either way, in degrees.
-    #[serde(default)]
     pub shear: f64,
 }
 
 /// [`AugmentConfig::randaugment`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, default)]
 pub struct RandAugmentConfig {
     /// How many operations an image goes through.
-    #[serde(default = "operations")]
     pub operations: usize,
     /// How strong they are, from 0 to 30.
-    #[serde(default = "magnitude")]
     pub magnitude: usize,
 }
 
 /// [`AugmentConfig::color_jitter`]: each factor is drawn from `1 - x` to `1 + x`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, default)]
 pub struct ColorJitterConfig {
     /// How much brightness changes.
-    #[serde(default)]
     pub brightness: f64,
     /// How much contrast changes.
-    #[serde(default)]
     pub contrast: f64,
     /// How much saturation changes.
-    #[serde(default)]
     pub saturation: f64,
     /// How far hue moves, as a part of the circle of colours: at most 0.5.
-    #[serde(default)]
     pub hue: f64,
 }
 
 /// [`AugmentConfig::random_erasing`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, default)]
 pub struct RandomErasingConfig {
     /// The share of images that lose a rectangle.
-    #[serde(default = "half")]
     pub probability: f64,
     /// The smallest and largest part of the area.
-    #[serde(default = "erase_scale")]
     pub scale: [f64; 2],
     /// The smallest and largest ratio of height to width.
-    #[serde(default = "erase_ratio")]
     pub ratio: [f64; 2],
 }
 
@@ -150,8 +126,8 @@ impl Default for AugmentConfig {
             random_erasing: None,
             mixup: 0.0,
             cutmix: 0.0,
-            mix_probability: one(),
-            mix_switch: half(),
+            mix_probability: 1.0,
+            mix_switch: 0.5,
             fill: 0,
         }
     }
@@ -160,8 +136,8 @@ impl Default for AugmentConfig {
 impl Default for RandomResizedCropConfig {
     fn default() -> Self {
         Self {
-            scale: crop_scale(),
-            ratio: crop_ratio(),
+            scale: [0.08, 1.0],
+            ratio: [3.0 / 4.0, 4.0 / 3.0],
         }
     }
 }
@@ -171,7 +147,7 @@ impl Default for AffineConfig {
         Self {
             degrees: 0.0,
             translate: [0.0; 2],
-            scale: ones(),
+            scale: [1.0; 2],
             shear: 0.0,
         }
     }
@@ -180,8 +156,8 @@ impl Default for AffineConfig {
 impl Default for RandAugmentConfig {
     fn default() -> Self {
         Self {
-            operations: operations(),
-            magnitude: magnitude(),
+            operations: 2,
+            magnitude: 9,
         }
     }
 }
@@ -189,45 +165,9 @@ impl Default for RandAugmentConfig {
 impl Default for RandomErasingConfig {
     fn default() -> Self {
         Self {
-            probability: half(),
-            scale: erase_scale(),
-            ratio: erase_ratio(),
+            probability: 0.5,
+            scale: [0.02, 0.33],
+            ratio: [0.3, 3.3],
         }
     }
-}
-
-fn one() -> f64 {
-    1.0
-}
-
-fn half() -> f64 {
-    0.5
-}
-
-fn ones() -> [f64; 2] {
-    [1.0; 2]
-}
-
-fn crop_scale() -> [f64; 2] {
-    [0.08, 1.0]
-}
-
-fn crop_ratio() -> [f64; 2] {
-    [3.0 / 4.0, 4.0 / 3.0]
-}
-
-fn erase_scale() -> [f64; 2] {
-    [0.02, 0.33]
-}
-
-fn erase_ratio() -> [f64; 2] {
-    [0.3, 3.3]
-}
-
-fn operations() -> usize {
-    2
-}
-
-fn magnitude() -> usize {
-    9
 }

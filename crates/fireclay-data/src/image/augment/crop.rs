@@ -27,11 +27,12 @@ impl RandomResizedCropConfig {
             if (1..=width).contains(&wide) && (1..=height).contains(&high) {
                 let top = draws.below(height - high + 1);
                 let left = draws.below(width - wide + 1);
+                let (width, height) = (wide, high);
                 return Region {
                     left,
                     top,
-                    width: wide,
-                    height: high,
+                    width,
+                    height,
                 };
             }
         }
@@ -71,11 +72,8 @@ impl RandomCropConfig {
     ) -> Pixels {
         let top = draws.below(pixels.height + 2 * self.padding - height + 1);
         let left = draws.below(pixels.width + 2 * self.padding - width + 1);
-        let position = (
-            left as isize - self.padding as isize,
-            top as isize - self.padding as isize,
-        );
-        cut(pixels, position, (width, height), fill)
+        let [left, top] = [left, top].map(|at| at as isize - self.padding as isize);
+        cut(pixels, (left, top), (width, height), fill)
     }
 }
 
@@ -145,21 +143,17 @@ mod tests {
     #[test]
     fn areas_and_ratios_spread_over_their_ranges() {
         let config = RandomResizedCropConfig::default();
-        let regions: Vec<_> = (0..4000)
-            .map(|sample| config.region(500, 400, &mut draws(sample)))
-            .collect();
-        let areas: Vec<_> = regions
-            .iter()
-            .map(|region| (region.width * region.height) as f64 / 200_000.0)
-            .collect();
+        let region = |sample| config.region(500, 400, &mut draws(sample));
+        let regions: Vec<_> = (0..4000).map(region).collect();
+        let area = |region: &Region| (region.width * region.height) as f64 / 200_000.0;
+        let areas: Vec<_> = regions.iter().map(area).collect();
         assert!(areas.iter().all(|area| (0.07..=1.0).contains(area)));
         assert!(areas.iter().filter(|&&area| area < 0.2).count() > 300);
         assert!(areas.iter().filter(|&&area| area > 0.7).count() > 300);
-        let ratios = regions
-            .iter()
-            .map(|region| region.width as f64 / region.height as f64);
-        assert!(ratios.clone().all(|ratio| (0.73..=1.36).contains(&ratio)));
+        let ratio = |region: &Region| region.width as f64 / region.height as f64;
+        let mut ratios = regions.iter().map(ratio);
         assert!(ratios.clone().filter(|&ratio| ratio < 1.0).count() > 1000);
+        assert!(ratios.all(|ratio| (0.73..=1.36).contains(&ratio)));
     }
 
     #[test]

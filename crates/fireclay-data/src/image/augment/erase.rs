@@ -13,11 +13,8 @@ impl RandomErasingConfig {
         }
         if let Some(region) = self.region(height, width, draws) {
             for channel in image.chunks_exact_mut(height * width) {
-                for row in channel
-                    .chunks_exact_mut(width)
-                    .skip(region.top)
-                    .take(region.height)
-                {
+                let rows = channel.chunks_exact_mut(width).skip(region.top);
+                for row in rows.take(region.height) {
                     row[region.left..][..region.width].fill(0.0);
                 }
             }
@@ -50,36 +47,26 @@ impl RandomErasingConfig {
 mod tests {
     use super::*;
     use crate::random::Purpose;
+    use crate::testing::with;
 
     #[test]
     fn one_rectangle_of_the_right_area_is_zero_in_all_channels() {
-        let config = RandomErasingConfig {
-            probability: 0.7,
-            ..Default::default()
-        };
+        let config = with(RandomErasingConfig::default(), |it| it.probability = 0.7);
         let mut erased = 0;
         for sample in 0..1000 {
             let mut image = vec![1.0; 3 * 40 * 50];
-            config.apply(
-                &mut image,
-                40,
-                50,
-                &mut Draws::new(0, Purpose::Erase, 0, sample),
-            );
+            let mut draws = Draws::new(0, Purpose::Erase, 0, sample);
+            config.apply(&mut image, 40, 50, &mut draws);
             let zeros: Vec<_> = image.iter().map(|&value| value == 0.0).collect();
             let (one, others) = zeros.split_at(2000);
             assert!(others.chunks_exact(2000).all(|other| other == one));
             let count = one.iter().filter(|&&zero| zero).count();
             if count > 0 {
                 erased += 1;
-                assert!(
-                    (0.015..=0.345).contains(&(count as f64 / 2000.0)),
-                    "{count}"
-                );
-                let rows: Vec<_> = one
-                    .chunks_exact(50)
-                    .filter(|row| row.contains(&true))
-                    .collect();
+                let share = count as f64 / 2000.0;
+                assert!((0.015..=0.345).contains(&share), "{share}");
+                let rows = one.chunks_exact(50).filter(|row| row.contains(&true));
+                let rows: Vec<_> = rows.collect();
                 assert!(rows.iter().all(|row| row == &rows[0]), "not a rectangle");
             }
         }

@@ -88,10 +88,8 @@ impl Pairs<'_> {
 
     fn exchange(self, height: usize, width: usize, rows: Range<usize>, columns: Range<usize>) {
         self.each(|one, other| {
-            let channels = one
-                .chunks_exact_mut(height * width)
-                .zip(other.chunks_exact_mut(height * width));
-            for (one, other) in channels {
+            let channels = |image| <[f32]>::chunks_exact_mut(image, height * width);
+            for (one, other) in channels(one).zip(channels(other)) {
                 for row in rows.clone() {
                     let position = row * width + columns.start..row * width + columns.end;
                     one[position.clone()].swap_with_slice(&mut other[position]);
@@ -102,9 +100,8 @@ impl Pairs<'_> {
 
     fn each(self, change: impl Fn(&mut [f32], &mut [f32])) {
         let half = self.samples / 2;
-        let (first, second) = self
-            .images
-            .split_at_mut((self.samples - half) * self.length);
+        let rest = (self.samples - half) * self.length;
+        let (first, second) = self.images.split_at_mut(rest);
         let ones = first.chunks_exact_mut(self.length).take(half);
         for (one, other) in ones.zip(second.chunks_exact_mut(self.length).rev()) {
             change(one, other);
@@ -148,11 +145,18 @@ mod tests {
     const DIMS: [usize; 4] = [5, 2, 8, 6];
     const LENGTH: usize = 2 * 8 * 6;
 
+    fn config(mixup: f64, cutmix: f64) -> AugmentConfig {
+        AugmentConfig {
+            mixup,
+            cutmix,
+            ..AugmentConfig::default()
+        }
+    }
+
     /// Every value of image `i` is `i`.
     fn images() -> Vec<f32> {
-        (0..5 * LENGTH)
-            .map(|position| (position / LENGTH) as f32)
-            .collect()
+        let positions = 0..5 * LENGTH;
+        positions.map(|at| (at / LENGTH) as f32).collect()
     }
 
     fn mixed(config: &AugmentConfig, epoch: u64, indices: &[u32; 5]) -> (Vec<f32>, Option<Mix>) {
@@ -164,23 +168,16 @@ mod tests {
     #[test]
     fn the_shares_are_those_of_the_pixels() {
         for (mixup, cutmix) in [(0.4, 0.0), (0.0, 1.0), (1.0, 0.3)] {
-            let config = AugmentConfig {
-                mixup,
-                cutmix,
-                ..AugmentConfig::default()
-            };
+            let config = config(mixup, cutmix);
             for epoch in 0..200 {
                 let (images, mix) = mixed(&config, epoch, &[4, 8, 1, 9, 3]);
                 let mix = mix.unwrap();
                 assert_eq!(mix.partner, [4, 3, 2, 1, 0]);
                 for (i, image) in images.chunks_exact(LENGTH).enumerate() {
                     let mean = image.iter().sum::<f32>() / LENGTH as f32;
-                    let expected =
-                        mix.own[i] * i as f32 + (1.0 - mix.own[i]) * mix.partner[i] as f32;
-                    assert!(
-                        (mean - expected).abs() < 1e-4,
-                        "image {i}: {mean} is not {expected}"
-                    );
+                    let (own, partner) = (mix.own[i], mix.partner[i] as f32);
+                    let expected = own * i as f32 + (1.0 - own) * partner;
+                    assert!((mean - expected).abs() < 1e-4, "{i}: {mean}, {expected}");
                 }
             }
         }
@@ -188,16 +185,11 @@ mod tests {
 
     #[test]
     fn cutmix_exchanges_one_rectangle() {
-        let config = AugmentConfig {
-            cutmix: 1.0,
-            ..AugmentConfig::default()
-        };
+        let config = config(0.0, 1.0);
         for epoch in 0..50 {
             let (images, _) = mixed(&config, epoch, &[0, 1, 2, 3, 4]);
-            let rows: Vec<_> = images[..48]
-                .chunks_exact(6)
-                .filter(|row| row.contains(&4.0))
-                .collect();
+            let rows = images[..48].chunks_exact(6);
+            let rows: Vec<_> = rows.filter(|row| row.contains(&4.0)).collect();
             assert!(rows.iter().all(|row| *row == rows[0]));
             assert_eq!(images[..48], images[48..96], "the channels differ");
         }
@@ -205,10 +197,7 @@ mod tests {
 
     #[test]
     fn the_draw_depends_on_the_batch_and_the_epoch() {
-        let config = AugmentConfig {
-            mixup: 1.0,
-            ..AugmentConfig::default()
-        };
+        let config = config(1.0, 0.0);
         let own = |epoch, indices: [u32; 5]| mixed(&config, epoch, &indices).1.unwrap().own[0];
         assert_eq!(own(0, [0, 1, 2, 3, 4]), own(0, [0, 1, 2, 3, 4]));
         assert_ne!(own(0, [0, 1, 2, 3, 4]), own(1, [0, 1, 2, 3, 4]));
@@ -217,13 +206,8 @@ mod tests {
 
     #[test]
     fn probability_and_switch_are_kept() {
-        let config = AugmentConfig {
-            mixup: 1.0,
-            cutmix: 1.0,
-            mix_probability: 0.6,
-            mix_switch: 0.25,
-            ..AugmentConfig::default()
-        };
+        let mut config = config(1.0, 1.0);
+        (config.mix_probability, config.mix_switch) = (0.6, 0.25);
         let (mut changed, mut cut) = (0, 0);
         for epoch in 0..2000 {
             let (images, mix) = mixed(&config, epoch, &[0, 1, 2, 3, 4]);

@@ -7,42 +7,24 @@ use super::draws::Draws;
 use super::warp::Affine;
 use crate::image::pixels::Pixels;
 
-#[derive(Clone, Copy, Debug)]
-enum Operation {
-    Identity,
-    ShearX,
-    ShearY,
-    TranslateX,
-    TranslateY,
-    Rotate,
-    Brightness,
-    Color,
-    Contrast,
-    Sharpness,
-    Posterize,
-    Solarize,
-    AutoContrast,
-    Equalize,
+/// An enum and the list of its variants.
+macro_rules! operations {
+    ($($operation:ident)+) => {
+        #[derive(Clone, Copy, Debug)]
+        enum Operation {
+            $($operation,)+
+        }
+
+        use Operation::*;
+
+        const OPERATIONS: [Operation; 14] = [$($operation),+];
+    };
 }
 
-use Operation::*;
-
-const OPERATIONS: [Operation; 14] = [
-    Identity,
-    ShearX,
-    ShearY,
-    TranslateX,
-    TranslateY,
-    Rotate,
-    Brightness,
-    Color,
-    Contrast,
-    Sharpness,
-    Posterize,
-    Solarize,
-    AutoContrast,
-    Equalize,
-];
+operations! {
+    Identity ShearX ShearY TranslateX TranslateY Rotate Brightness
+    Color Contrast Sharpness Posterize Solarize AutoContrast Equalize
+}
 
 impl RandAugmentConfig {
     pub(crate) fn apply(&self, mut pixels: Pixels, fill: u8, draws: &mut Draws) -> Pixels {
@@ -64,29 +46,12 @@ impl Operation {
         let shift = |side: usize| signed(150.0 / 331.0 * side as f64).trunc();
         let still = Affine::about_the_middle(&pixels);
         let affine = match self {
-            ShearX => Affine {
-                center: (0.0, 0.0),
-                shear: (shear, 0.0),
-                ..still
-            },
-            ShearY => Affine {
-                center: (0.0, 0.0),
-                shear: (0.0, shear),
-                ..still
-            },
-            TranslateX => Affine {
-                translate: (shift(pixels.width), 0.0),
-                ..still
-            },
-            TranslateY => Affine {
-                translate: (0.0, shift(pixels.height)),
-                ..still
-            },
+            ShearX => still.sheared(shear, 0.0),
+            ShearY => still.sheared(0.0, shear),
+            TranslateX => still.moved(shift(pixels.width), 0.0),
+            TranslateY => still.moved(0.0, shift(pixels.height)),
             // Counterclockwise, as torchvision's rotate is.
-            Rotate => Affine {
-                angle: -signed(30.0),
-                ..still
-            },
+            Rotate => still.turned(-signed(30.0)),
             _ => {
                 self.recolour(&mut pixels, strength, 1.0 + signed(0.9));
                 return pixels;
@@ -136,28 +101,17 @@ mod tests {
         let same = |operation: Operation, strength, sign, expected: &dyn Fn(&mut Pixels)| {
             let mut pixels = source();
             expected(&mut pixels);
-            assert_close(
-                &operation.apply(source(), strength, sign, 0),
-                &pixels,
-                0,
-                &format!("{operation:?}"),
-            );
+            let found = operation.apply(source(), strength, sign, 0);
+            assert_close(&found, &pixels, 0, &format!("{operation:?}"));
         };
         // The ninth of 31 steps from 0 to 0.9, and so on.
-        same(Brightness, 0.3, 1.0, &|pixels| {
-            color::brightness(pixels, 1.0 + 0.27)
-        });
-        same(Contrast, 0.3, -1.0, &|pixels| {
-            color::contrast(pixels, 1.0 - 0.27)
-        });
-        same(Color, 0.3, -1.0, &|pixels| {
-            color::saturation(pixels, 1.0 - 0.27)
-        });
-        same(Posterize, 0.3, -1.0, &|pixels| color::posterize(pixels, 7));
-        same(Posterize, 1.0, -1.0, &|pixels| color::posterize(pixels, 4));
-        same(Solarize, 0.3, -1.0, &|pixels| {
-            color::solarize(pixels, 178.5)
-        });
+        let (more, less) = (1.0 + 0.27, 1.0 - 0.27);
+        same(Brightness, 0.3, 1.0, &|it| color::brightness(it, more));
+        same(Contrast, 0.3, -1.0, &|it| color::contrast(it, less));
+        same(Color, 0.3, -1.0, &|it| color::saturation(it, less));
+        same(Posterize, 0.3, -1.0, &|it| color::posterize(it, 7));
+        same(Posterize, 1.0, -1.0, &|it| color::posterize(it, 4));
+        same(Solarize, 0.3, -1.0, &|it| color::solarize(it, 178.5));
         // 150 of 331 parts of 23 columns are 10.4; half of it is 5, to the right.
         let moved = TranslateX.apply(source(), 0.5, 1.0, 0);
         assert_eq!(moved.row(3)[..15], [0; 15]);

@@ -1,16 +1,17 @@
-//! What cannot be meant in an `augment` table.
+//! The problems of an `augment` table.
+
+use std::ops::RangeInclusive;
 
 use super::config::{
     AffineConfig, AugmentConfig, ColorJitterConfig, RandAugmentConfig, RandomCropConfig,
     RandomResizedCropConfig,
 };
-
-type Problems = Vec<(String, String)>;
+use crate::config::Problems;
 
 impl AugmentConfig {
-    /// Everything that cannot be meant, as pairs of a key inside `augment` and a message.
-    pub fn validate(&self) -> Problems {
-        let mut problems = Problems::new();
+    /// Every problem, as pairs of a key inside `augment` and a message.
+    pub fn validate(&self) -> Vec<(String, String)> {
+        let mut problems = Problems::default();
         for (key, value) in [
             ("horizontal_flip", self.horizontal_flip),
             ("vertical_flip", self.vertical_flip),
@@ -25,38 +26,26 @@ impl AugmentConfig {
         }
         self.validate_together(&mut problems);
         self.validate_tables(&mut problems);
-        problems
+        problems.0
     }
 
     fn validate_together(&self, problems: &mut Problems) {
         if self.random_crop.is_some() && self.random_resized_crop.is_some() {
-            add(
-                problems,
-                "random_crop",
-                "random_resized_crop cuts already: keep one of the two",
-            );
+            let message = "random_resized_crop cuts already: keep one of the two";
+            problems.add("random_crop", message);
         }
         if self.rotation != 0.0 && self.affine.is_some() {
-            add(
-                problems,
-                "rotation",
-                "affine turns too: write affine.degrees instead",
-            );
+            let message = "affine turns too: write affine.degrees instead";
+            problems.add("rotation", message);
         }
         let (mixup, cutmix) = (self.mixup != 0.0, self.cutmix != 0.0);
         if self.mix_probability != 1.0 && !mixup && !cutmix {
-            add(
-                problems,
-                "mix_probability",
-                "has no effect: neither mixup nor cutmix is on",
-            );
+            let message = "has no effect: neither mixup nor cutmix is on";
+            problems.add("mix_probability", message);
         }
         if self.mix_switch != 0.5 && !(mixup && cutmix) {
-            add(
-                problems,
-                "mix_switch",
-                "has no effect: it chooses between mixup and cutmix, and not both are on",
-            );
+            let message = "has no effect: it chooses between mixup and cutmix, and not both are on";
+            problems.add("mix_switch", message);
         }
     }
 
@@ -65,7 +54,7 @@ impl AugmentConfig {
             && padding > 4096
         {
             let message = format!("must be at most 4096, but is {padding}");
-            add(problems, "random_crop.padding", message);
+            problems.add("random_crop.padding", message);
         }
         if let Some(RandomResizedCropConfig { scale, ratio }) = self.random_resized_crop {
             check_range(problems, "random_resized_crop.scale", scale, 1.0);
@@ -94,11 +83,11 @@ impl RandAugmentConfig {
         let (operations, magnitude) = (self.operations, self.magnitude);
         if !(1..=100).contains(&operations) {
             let message = format!("must be from 1 to 100, but is {operations}");
-            add(problems, "randaugment.operations", message);
+            problems.add("randaugment.operations", message);
         }
         if magnitude > 30 {
             let message = format!("must be from 0 to 30, but is {magnitude}");
-            add(problems, "randaugment.magnitude", message);
+            problems.add("randaugment.magnitude", message);
         }
     }
 }
@@ -127,14 +116,10 @@ impl ColorJitterConfig {
     }
 }
 
-fn check(problems: &mut Problems, key: &str, value: f64, range: std::ops::RangeInclusive<f64>) {
+fn check(problems: &mut Problems, key: &str, value: f64, range: RangeInclusive<f64>) {
     if !range.contains(&value) {
         let (low, high) = range.into_inner();
-        add(
-            problems,
-            key,
-            format!("must be from {low} to {high}, but is {value}"),
-        );
+        problems.add(key, format!("must be from {low} to {high}, but is {value}"));
     }
 }
 
@@ -143,12 +128,8 @@ fn check_range(problems: &mut Problems, key: &str, [low, high]: [f64; 2], most: 
         let message = format!(
             "must be two numbers above 0 and up to {most}, the smaller first, but is [{low}, {high}]"
         );
-        add(problems, key, message);
+        problems.add(key, message);
     }
-}
-
-fn add(problems: &mut Problems, key: &str, message: impl Into<String>) {
-    problems.push((key.into(), message.into()));
 }
 
 #[cfg(test)]
@@ -156,16 +137,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_defaults_are_valid_and_match_an_empty_table() {
-        let read: AugmentConfig = serde_json::from_str("{}").unwrap();
-        assert_eq!(read, AugmentConfig::default());
-        assert_eq!(read.validate(), []);
+    fn the_defaults_are_valid() {
+        assert_eq!(AugmentConfig::default().validate(), []);
         let all = r#"{"random_resized_crop":{},"affine":{},"randaugment":{},"color_jitter":{},"random_erasing":{}}"#;
         let read: AugmentConfig = serde_json::from_str(all).unwrap();
-        assert_eq!(
-            read.random_resized_crop,
-            Some(RandomResizedCropConfig::default())
-        );
+        let default = Some(RandomResizedCropConfig::default());
+        assert_eq!(read.random_resized_crop, default);
         assert_eq!(read.validate(), []);
     }
 

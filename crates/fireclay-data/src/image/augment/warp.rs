@@ -26,6 +26,27 @@ impl Affine {
         }
     }
 
+    /// The same with a turn.
+    pub(crate) fn turned(self, angle: f64) -> Self {
+        Self { angle, ..self }
+    }
+
+    /// The same with a move.
+    pub(crate) fn moved(self, x: f64, y: f64) -> Self {
+        let translate = (x, y);
+        Self { translate, ..self }
+    }
+
+    /// The same with a shear, about the upper left corner.
+    pub(crate) fn sheared(self, x: f64, y: f64) -> Self {
+        let (center, shear) = ((0.0, 0.0), (x, y));
+        Self {
+            center,
+            shear,
+            ..self
+        }
+    }
+
     /// Where a position of the result comes from: `x = m[0] x' + m[1] y' + m[2]`, and so on for y.
     fn inverse(&self) -> [f64; 6] {
         let (angle, (shear_x, shear_y)) = (self.angle.to_radians(), self.shear);
@@ -35,18 +56,11 @@ impl Affine {
         let c = (angle - shear_y).sin() / shear_y.cos();
         let d = -c * tan_x + angle.cos();
         let [xx, xy, yx, yy] = [d, -b, -c, a].map(|value| value / self.scale);
-        let (x, y) = (
-            self.center.0 + self.translate.0,
-            self.center.1 + self.translate.1,
-        );
-        [
-            xx,
-            xy,
-            self.center.0 - xx * x - xy * y,
-            yx,
-            yy,
-            self.center.1 - yx * x - yy * y,
-        ]
+        let (center, translate) = (self.center, self.translate);
+        let (x, y) = (center.0 + translate.0, center.1 + translate.1);
+        let from_x = center.0 - xx * x - xy * y;
+        let from_y = center.1 - yx * x - yy * y;
+        [xx, xy, from_x, yx, yy, from_y]
     }
 
     /// The mapped image; what comes from outside is `fill`.
@@ -63,10 +77,10 @@ impl AugmentConfig {
     pub(crate) fn affine_map(&self, pixels: &Pixels, draws: &mut Draws) -> Option<Affine> {
         match &self.affine {
             Some(affine) => Some(affine.draw(pixels, draws)),
-            None if self.rotation > 0.0 => Some(Affine {
-                angle: draws.around_zero(self.rotation),
-                ..Affine::about_the_middle(pixels)
-            }),
+            None if self.rotation > 0.0 => {
+                let angle = draws.around_zero(self.rotation);
+                Some(Affine::about_the_middle(pixels).turned(angle))
+            }
             None => None,
         }
     }
@@ -106,13 +120,8 @@ fn warp<const CHANNELS: usize>(pixels: &Pixels, map: [f64; 6], fill: u8) -> Pixe
                 map[3] * x + map[4] * y + map[5],
             );
             if from_x >= 0.0 && from_x < width && from_y >= 0.0 && from_y < height {
-                *pixel = bilinear(
-                    source,
-                    pixels.width,
-                    pixels.height,
-                    from_x - 0.5,
-                    from_y - 0.5,
-                );
+                let size = (pixels.width, pixels.height);
+                *pixel = bilinear(source, size, (from_x - 0.5, from_y - 0.5));
             }
         }
     }
@@ -122,18 +131,14 @@ fn warp<const CHANNELS: usize>(pixels: &Pixels, map: [f64; 6], fill: u8) -> Pixe
 #[inline]
 fn bilinear<const CHANNELS: usize>(
     source: &[[u8; CHANNELS]],
-    width: usize,
-    height: usize,
-    x: f64,
-    y: f64,
+    (width, height): (usize, usize),
+    (x, y): (f64, f64),
 ) -> [u8; CHANNELS] {
     // From -0.5 to the last pixel: what is left of or above the first one is the first one.
-    let (left, top) = (x.max(0.0) as usize, y.max(0.0) as usize);
+    let (x, y) = (x.max(0.0), y.max(0.0));
+    let (left, top) = (x as usize, y as usize);
     let (right, bottom) = ((left + 1).min(width - 1), (top + 1).min(height - 1));
-    let (dx, dy) = (
-        (x.max(0.0) - left as f64) as f32,
-        (y.max(0.0) - top as f64) as f32,
-    );
+    let (dx, dy) = ((x - left as f64) as f32, (y - top as f64) as f32);
     let (above, below) = (top * width, bottom * width);
     let corners = [
         source[above + left],
@@ -163,10 +168,9 @@ mod tests {
         for case in reference["affines"].as_array().unwrap() {
             let middle = Affine::about_the_middle(&source).center;
             let map = Affine {
-                center: if case["center"].is_null() {
-                    middle
-                } else {
-                    pair(&case["center"])
+                center: match case["center"].is_null() {
+                    true => middle,
+                    false => pair(&case["center"]),
                 },
                 angle: number(&case["angle"]),
                 translate: pair(&case["translate"]),
@@ -175,38 +179,22 @@ mod tests {
             };
             let mut case_without = case.clone();
             case_without["result"] = serde_json::Value::Null;
-            assert_close(
-                &map.apply(&source, 7),
-                &image(&case["result"]),
-                1,
-                &case_without.to_string(),
-            );
+            let (found, expected) = (map.apply(&source, 7), image(&case["result"]));
+            assert_close(&found, &expected, 1, &case_without.to_string());
         }
         // torchvision's rotate goes the other way round.
-        let map = Affine {
-            angle: -20.0,
-            ..Affine::about_the_middle(&source)
-        };
-        assert_close(
-            &map.apply(&source, 7),
-            &image(&reference["rotated by 20"]),
-            1,
-            "rotate",
-        );
+        let turned = Affine::about_the_middle(&source).turned(-20.0);
+        let expected = image(&reference["rotated by 20"]);
+        assert_close(&turned.apply(&source, 7), &expected, 1, "rotate");
     }
 
     #[test]
     fn a_map_that_does_nothing_changes_nothing() {
         for channels in [1, 3] {
-            let data = (0..5 * 4 * channels)
-                .map(|value| (value * 37 % 251) as u8)
-                .collect();
-            let pixels = Pixels {
-                width: 5,
-                height: 4,
-                channels,
-                data,
-            };
+            let mut pixels = Pixels::filled(5, 4, channels, 0);
+            for (level, value) in pixels.data.iter_mut().zip(0..) {
+                *level = (value * 37 % 251) as u8;
+            }
             assert_eq!(Affine::about_the_middle(&pixels).apply(&pixels, 9), pixels);
         }
     }

@@ -11,6 +11,7 @@ pub use self::words::{
 };
 use super::augment::AugmentConfig;
 use super::pixels::Channels;
+use crate::config::with_defaults;
 use crate::download::DownloadConfig;
 use crate::split::SplitConfig;
 
@@ -108,33 +109,7 @@ pub struct ImageDataConfig {
 impl ImageDataConfig {
     /// The configuration with every default, for `path`.
     pub fn new(path: impl Into<String>) -> Self {
-        Self {
-            path: path.into(),
-            valid_path: None,
-            test_path: None,
-            root: None,
-            image_column: None,
-            target: None,
-            targets: Vec::new(),
-            label_separator: None,
-            labels: None,
-            transpose: false,
-            image_size: None,
-            channels: None,
-            crop_ratio: whole(),
-            interpolation: Interpolation::default(),
-            mean: Statistic::default(),
-            std: Statistic::default(),
-            cache: CacheKind::default(),
-            cache_bytes: None,
-            cache_dir: None,
-            on_damaged: OnDamaged::default(),
-            max_damaged: None,
-            max_pixels: default_max_pixels(),
-            augment: AugmentConfig::default(),
-            download: Vec::new(),
-            split: SplitConfig::default(),
-        }
+        with_defaults([("path", path.into())])
     }
 
     /// The most damaged images that may be left out: none unless `on_damaged` says skip.

@@ -1,6 +1,7 @@
 //! The binary files of CIFAR-10 and CIFAR-100 (<https://www.cs.toronto.edu/~kriz/cifar.html>):
 //! records of one or two label bytes and 3072 bytes of red, green and blue planes, 32 by 32.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -78,20 +79,19 @@ impl Cifar {
         let file = OpenFile::open(path)?;
         let record = self.record() as u64;
         if !file.length.is_multiple_of(record) {
+            let bytes = file.length;
             return Err(file.damaged(format!(
-                "{} bytes are no whole number of records of {record} bytes: the file is cut short or of another kind",
-                file.length
+                "{bytes} bytes are no whole number of records of {record} bytes: the file is cut short or of another kind"
             )));
         }
         let count = (file.length / record) as usize;
         for number in 0..count {
             let label = file.read(number as u64 * record + byte as u64, 1)?[0];
-            if usize::from(label) >= names.names().len() {
-                return Err(file.damaged(format!(
-                    "record {} has label {label}, but there are {} classes",
-                    number + 1,
-                    names.names().len()
-                )));
+            let classes = names.names().len();
+            if usize::from(label) >= classes {
+                let record = format!("record {} has label {label}", number + 1);
+                let message = format!("{record}, but there are {classes} classes");
+                return Err(file.damaged(message));
             }
             names.push_index(u32::from(label));
         }
@@ -197,23 +197,15 @@ impl Layout {
         if !self.names.is_file() {
             return Ok((0..self.classes).map(|class| class.to_string()).collect());
         }
-        let text = std::fs::read_to_string(&self.names)
-            .map_err(|source| DataError::read(&self.names, source))?;
-        let names: Vec<String> = text
-            .lines()
-            .map(|line| line.trim().to_owned())
-            .filter(|line| !line.is_empty())
-            .collect();
-        let distinct: std::collections::HashSet<_> = names.iter().collect();
-        if names.len() != self.classes || distinct.len() != names.len() {
-            return Err(DataError::Damaged {
-                path: absolute(&self.names),
-                message: format!(
-                    "expected {} different names of classes, but found {}",
-                    self.classes,
-                    distinct.len()
-                ),
-            });
+        let text = std::fs::read_to_string(&self.names);
+        let text = text.map_err(|source| DataError::read(&self.names, source))?;
+        let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+        let names: Vec<String> = lines.map(str::to_owned).collect();
+        let (wanted, found) = (self.classes, names.iter().collect::<HashSet<_>>().len());
+        if names.len() != wanted || found != wanted {
+            let message =
+                format!("expected {wanted} different names of classes, but found {found}");
+            return Err(DataError::damaged(&self.names, message));
         }
         Ok(names)
     }

@@ -37,10 +37,7 @@ fn reals(name: &str, array: &ArrayRef) -> Result<Answers, DataError> {
 }
 
 fn classes(name: &str, array: &ArrayRef, names: Option<Vec<String>>) -> Result<Answers, DataError> {
-    if matches!(
-        array.data_type(),
-        DataType::List(_) | DataType::LargeList(_)
-    ) {
+    if is_list(array) {
         return Err(DataError::Unusable(format!(
             "column {name:?} holds lists of labels: that is for a multi-label task"
         )));
@@ -61,11 +58,7 @@ fn sets(
     names: Option<Vec<String>>,
 ) -> Result<Answers, DataError> {
     let mut labels = Labels::new(name, names);
-    let is_list = matches!(
-        array.data_type(),
-        DataType::List(_) | DataType::LargeList(_)
-    );
-    let sets = match (is_list, separator) {
+    let sets = match (is_list(array), separator) {
         (true, None) => list_sets(name, array, &mut labels)?,
         (true, Some(_)) => {
             return Err(DataError::Unusable(format!(
@@ -81,6 +74,13 @@ fn sets(
     };
     let names = labels.names;
     Ok(Answers::Sets { names, sets })
+}
+
+fn is_list(array: &ArrayRef) -> bool {
+    matches!(
+        array.data_type(),
+        DataType::List(_) | DataType::LargeList(_)
+    )
 }
 
 fn list_sets(
@@ -143,10 +143,8 @@ impl<'a> Labels<'a> {
             return Ok(self.names.intern(cell));
         }
         let count = self.names.names().len();
-        let by_index = cell
-            .parse::<u32>()
-            .ok()
-            .filter(|&class| (class as usize) < count);
+        let by_index = cell.parse::<u32>().ok();
+        let by_index = by_index.filter(|&class| (class as usize) < count);
         let class = by_index.or_else(|| self.names.find(cell));
         class.ok_or_else(|| {
             let problem = format!("is none of the {count} classes that the file declares; -1 stands for a missing label");
@@ -168,10 +166,6 @@ impl<'a> Labels<'a> {
 }
 
 fn missing(name: &str, row: usize) -> DataError {
-    DataError::bad_value(
-        name,
-        row,
-        "",
-        "the label is missing; drop the row or fill it",
-    )
+    let problem = "the label is missing; drop the row or fill it";
+    DataError::bad_value(name, row, "", problem)
 }

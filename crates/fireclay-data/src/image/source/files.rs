@@ -82,9 +82,8 @@ impl Source for Files {
     fn hashes(&self) -> Result<BTreeMap<String, String>, DataError> {
         let mut lengths = Vec::with_capacity(self.paths.len());
         for path in &self.paths {
-            let metadata = path
-                .metadata()
-                .map_err(|source| DataError::read(path, source))?;
+            let metadata = path.metadata();
+            let metadata = metadata.map_err(|source| DataError::read(path, source))?;
             lengths.push(metadata.len());
         }
         let with_contents = lengths.iter().sum::<u64>() <= HASHED_BYTES;

@@ -199,9 +199,8 @@ impl Walk {
         above: &mut Vec<PathBuf>,
         images: &mut Vec<PathBuf>,
     ) -> Result<(), DataError> {
-        let real = folder
-            .canonicalize()
-            .map_err(|source| DataError::read(folder, source))?;
+        let real = folder.canonicalize();
+        let real = real.map_err(|source| DataError::read(folder, source))?;
         if above.contains(&real) {
             self.loops.push(folder.to_owned());
             return Ok(());
@@ -236,10 +235,9 @@ impl Walk {
     fn notes(self) -> Vec<Note> {
         let mut messages = Vec::new();
         if let Some(path) = &self.other {
+            let (count, path) = (self.others, path.display());
             messages.push(format!(
-                "{} files are no images of a class and are left out, such as {}",
-                self.others,
-                path.display()
+                "{count} files are no images of a class and are left out, such as {path}"
             ));
         }
         for name in &self.empty {
@@ -247,17 +245,21 @@ impl Walk {
                 "the folder of class {name:?} has no images, so there is no such class"
             ));
         }
-        for path in &self.beside {
-            messages.push(format!(
-                "{} is no split and has no images, and is left out",
-                path.display()
-            ));
-        }
-        for path in &self.loops {
-            messages.push(format!(
-                "{} leads back to a folder that it is in, and is not followed",
-                path.display()
-            ));
+        for (paths, problem) in [
+            (
+                self.beside,
+                "is no split and has no images, and is left out",
+            ),
+            (
+                self.loops,
+                "leads back to a folder that it is in, and is not followed",
+            ),
+        ] {
+            messages.extend(
+                paths
+                    .iter()
+                    .map(|path| format!("{} {problem}", path.display())),
+            );
         }
         messages.into_iter().map(Note::general).collect()
     }
@@ -267,9 +269,8 @@ impl Walk {
 pub(super) fn is_image(path: &Path) -> bool {
     const EXTENSIONS: [&str; 6] = ["png", "jpg", "jpeg", "webp", "bmp", "gif"];
     let extension = path.extension().and_then(OsStr::to_str).unwrap_or_default();
-    EXTENSIONS
-        .iter()
-        .any(|known| extension.eq_ignore_ascii_case(known))
+    let mut known = EXTENSIONS.iter();
+    known.any(|known| extension.eq_ignore_ascii_case(known))
 }
 
 /// Unlabelled images to answer for: a file, a folder (with all folders below it, sorted) or a glob.

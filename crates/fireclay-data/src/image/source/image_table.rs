@@ -33,13 +33,10 @@ pub(super) const FORMAT: Format = Format {
 fn open(config: &ImageDataConfig, target: TargetKind) -> Result<Found, DataError> {
     let table = read(config)?;
     let locate = |error| table.locate(error, |row| row);
-    for column in [
-        &config.split.group,
-        &config.split.time,
-        &config.split.column,
-    ]
-    .into_iter()
-    .flatten()
+    let rules = &config.split;
+    for column in [&rules.group, &rules.time, &rules.column]
+        .into_iter()
+        .flatten()
     {
         table.column(column)?;
     }
@@ -81,10 +78,9 @@ fn files(table: &Table, config: &ImageDataConfig) -> Result<Files, DataError> {
         let folder = root(source, config);
         files.begin(&folder);
         for row in rows.clone() {
-            let cell = if cells.is_valid(row) {
-                cells.value(row)
-            } else {
-                ""
+            let cell = match cells.is_valid(row) {
+                true => cells.value(row),
+                false => "",
             };
             let path = folder.join(cell);
             if cell.is_empty() || !path.is_file() {

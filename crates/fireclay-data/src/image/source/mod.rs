@@ -70,11 +70,6 @@ impl ImageFormat {
     pub fn usual(self, config: &ImageDataConfig) -> Option<(usize, Channels, usize)> {
         (self.format().usual)(config)
     }
-
-    /// Whether the key of `[data]` has a meaning for this format.
-    pub(crate) fn reads(self, key: &str) -> bool {
-        self.format().keys.contains(&key)
-    }
 }
 
 /// An image as it is stored.

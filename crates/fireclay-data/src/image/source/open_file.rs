@@ -4,6 +4,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use crate::error::DataError;
+use crate::files::read_exact_at;
 
 /// A file that is open for reading.
 #[derive(Debug)]
@@ -30,10 +31,8 @@ impl OpenFile {
 
     /// `length` bytes from `offset` on, without moving a position that threads share.
     pub(super) fn read(&self, offset: u64, length: usize) -> Result<Vec<u8>, DataError> {
-        if offset
-            .checked_add(length as u64)
-            .is_none_or(|end| end > self.length)
-        {
+        let end = offset.checked_add(length as u64);
+        if end.is_none_or(|end| end > self.length) {
             return Err(self.damaged("the file is cut short"));
         }
         let mut bytes = vec![0; length];
@@ -45,22 +44,4 @@ impl OpenFile {
     pub(super) fn damaged(&self, message: impl Into<String>) -> DataError {
         DataError::damaged(&self.path, message.into())
     }
-}
-
-#[cfg(unix)]
-fn read_exact_at(file: &File, bytes: &mut [u8], offset: u64) -> std::io::Result<()> {
-    std::os::unix::fs::FileExt::read_exact_at(file, bytes, offset)
-}
-
-#[cfg(windows)]
-fn read_exact_at(file: &File, mut bytes: &mut [u8], mut offset: u64) -> std::io::Result<()> {
-    while !bytes.is_empty() {
-        let read = std::os::windows::fs::FileExt::seek_read(file, bytes, offset)?;
-        if read == 0 {
-            return Err(std::io::ErrorKind::UnexpectedEof.into());
-        }
-        bytes = &mut bytes[read..];
-        offset += read as u64;
-    }
-    Ok(())
 }

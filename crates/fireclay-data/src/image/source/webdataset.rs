@@ -64,11 +64,8 @@ impl Source for Shards {
 
     fn name(&self, index: usize) -> String {
         let sample = &self.samples[index];
-        format!(
-            "{}:{}",
-            self.files[sample.file as usize].path.display(),
-            sample.name
-        )
+        let path = &self.files[sample.file as usize].path;
+        format!("{}:{}", path.display(), sample.name)
     }
 }
 
@@ -204,13 +201,10 @@ fn groups(file: &OpenFile, ending: &str) -> Result<Vec<Group>, DataError> {
         let name = std::str::from_utf8(&bytes)
             .map_err(|_| file.damaged("the name of a member is not valid UTF-8"))?;
         let (offset, length) = (entry.raw_file_position(), entry.size());
-        if offset
-            .checked_add(length)
-            .is_none_or(|end| end > file.length)
-        {
-            return Err(file.damaged(format!(
-                "member {name:?} reaches beyond the end: the file is cut short"
-            )));
+        let end = offset.checked_add(length);
+        if end.is_none_or(|end| end > file.length) {
+            let message = "reaches beyond the end: the file is cut short";
+            return Err(file.damaged(format!("member {name:?} {message}")));
         }
         let member = Member { offset, length };
         let added = groups.add(name, member, ending);
@@ -273,12 +267,10 @@ impl<'a> LabelReader<'a> {
             let items = vec![text.trim().to_owned()];
             return self.push_items(items, false);
         };
-        let json: Value =
-            serde_json::from_str(text).map_err(|error| format!("is no JSON: {error}"))?;
-        let value = json
-            .get(field)
-            .ok_or_else(|| format!("has no field {field:?}"))?;
-        match value {
+        let json: Result<Value, _> = serde_json::from_str(text);
+        let json = json.map_err(|error| format!("is no JSON: {error}"))?;
+        let value = json.get(field);
+        match value.ok_or_else(|| format!("has no field {field:?}"))? {
             Value::Array(items) => {
                 let items = items.iter().map(scalar).collect::<Result<_, _>>()?;
                 self.push_items(items, true)
@@ -336,10 +328,8 @@ mod tests {
 
     #[test]
     fn the_key_ends_at_the_first_dot_of_the_name() {
-        assert_eq!(
-            key_and_extension("a.b/c.seg.png"),
-            Some(("a.b/c", "seg.png"))
-        );
+        let found = key_and_extension("a.b/c.seg.png");
+        assert_eq!(found, Some(("a.b/c", "seg.png")));
         assert_eq!(key_and_extension("1.cls"), Some(("1", "cls")));
         assert_eq!(key_and_extension("a/.hidden"), None);
         assert_eq!(key_and_extension("readme"), None);

@@ -72,11 +72,6 @@ impl TableFormat {
         let [before @ .., last] = &usual;
         format!("{} or {last}", before.join(", "))
     }
-
-    /// Whether the key of `[data]` has a meaning for this format.
-    pub(crate) fn reads(self, key: &str) -> bool {
-        self.format().keys.contains(&key)
-    }
 }
 
 /// The columns of files that each name theirs and must have the same.

@@ -5,8 +5,7 @@ mod target;
 
 use std::collections::HashSet;
 
-use arrow::array::{Array, ArrayRef, AsArray};
-use arrow::datatypes::DataType;
+use arrow::array::{ArrayRef, AsArray, StringArray};
 use serde::Serialize;
 
 use self::sniff::{delimiter, format};
@@ -196,27 +195,17 @@ fn fact(table: &Table, position: usize, name: String) -> Result<Facts<'_>, DataE
 }
 
 fn distinct(name: &str, array: &ArrayRef) -> Result<usize, DataError> {
-    if let DataType::Utf8 = array.data_type() {
-        return Ok(array
-            .as_string::<i32>()
-            .iter()
-            .flatten()
-            .collect::<HashSet<_>>()
-            .len());
+    let count = |cells: &StringArray| cells.iter().flatten().collect::<HashSet<_>>().len();
+    match array.as_string_opt::<i32>() {
+        Some(cells) => Ok(count(cells)),
+        None => Ok(count(&text(name, array)?)),
     }
-    Ok(text(name, array)?
-        .iter()
-        .flatten()
-        .collect::<HashSet<_>>()
-        .len())
 }
 
 fn names_id(name: &str) -> bool {
     let lower = name.to_ascii_lowercase();
-    let is_word = [
-        "id", "ids", "uuid", "guid", "key", "code", "no", "nr", "number", "rowid",
-    ]
-    .contains(&lower.as_str());
+    let mut words = "id ids uuid guid key code no nr number rowid".split(' ');
+    let is_word = words.any(|word| word == lower);
     let ends = ["_id", " id", "-id", ".id", "_no", "_key", "_uuid"]
         .iter()
         .any(|end| lower.ends_with(end));
@@ -229,18 +218,8 @@ fn names_id(name: &str) -> bool {
 
 fn names_index(name: &str) -> bool {
     let lower = name.to_ascii_lowercase();
-    lower.starts_with("unnamed:")
-        || [
-            "index",
-            "idx",
-            "row",
-            "rownames",
-            "row_number",
-            "rownum",
-            "x1",
-            "#",
-        ]
-        .contains(&lower.as_str())
+    let mut names = "index idx row rownames row_number rownum x1 #".split(' ');
+    lower.starts_with("unnamed:") || names.any(|name| name == lower)
 }
 
 /// Words and truth values are classes, and so are few whole numbers.

@@ -6,98 +6,32 @@ use crate::table::ColumnKind;
 
 /// What target columns are called, the surest names first: a table may well have both `survived`
 /// and `class`, or both `churn` and `price`.
-const NAMES: &[&str] = &[
-    "target",
-    "label",
-    "labels",
-    "outcome",
-    "survived",
-    "diagnosis",
-    "species",
-    "churn",
-    "churned",
-    "exited",
-    "attrition",
-    "transported",
-    "isfraud",
-    "fraud",
-    "heartdisease",
-    "income",
-    "incomebracket",
-    "salarybracket",
-    "loanstatus",
-    "defaultpaymentnextmonth",
-    "default",
-    "medianhousevalue",
-    "medhouseval",
-    "medv",
-    "saleprice",
-    "sellingprice",
-    "houseprice",
-    "price",
-    "quality",
-    "progression",
-    "charges",
-    "mpg",
-    "rings",
-    "cnt",
-    "g3",
-    "deposit",
-    "subscribed",
-    "response",
-    "class",
-    "classlabel",
-    "classification",
-    "category",
-    "variety",
-    "sentiment",
-    "y",
-    "output",
-    "result",
-    "condition",
-    "num",
-    "cardio",
-    "stroke",
-    "death",
-    "deathevent",
-    "salary",
-    "score",
-    "sales",
-    "revenue",
-    "demand",
-    "strength",
-];
+const NAMES: &str = "\
+    target label labels outcome survived diagnosis species churn churned exited attrition \
+    transported isfraud fraud heartdisease income incomebracket salarybracket loanstatus \
+    defaultpaymentnextmonth default medianhousevalue medhouseval medv saleprice \
+    sellingprice houseprice price quality progression charges mpg rings cnt g3 deposit \
+    subscribed response class classlabel classification category variety sentiment y output \
+    result condition num cardio stroke death deathevent salary score sales revenue demand \
+    strength";
 
 /// Words that end a longer name of a target: `heart_disease_target`, `credit default`.
-const LAST_WORDS: &[&str] = &[
-    "target",
-    "label",
-    "class",
-    "outcome",
-    "diagnosis",
-    "churn",
-    "survived",
-    "attrition",
-    "fraud",
-    "default",
-    "species",
-];
+const LAST_WORDS: &str = "\
+    target label class outcome diagnosis churn survived attrition fraud default species";
 
 /// The target and the reason for taking it.
 pub(super) fn find_target<'a, 'b>(
     facts: &'b [Facts<'a>],
 ) -> Result<(&'b Facts<'a>, &'static str), DataError> {
     let possible: Vec<&Facts<'_>> = facts.iter().filter(|fact| can_be_target(fact)).collect();
-    for name in NAMES {
-        if let Some(fact) = possible.iter().find(|fact| plain(&fact.name) == *name) {
+    for name in NAMES.split(' ') {
+        if let Some(fact) = possible.iter().find(|fact| plain(&fact.name) == name) {
             return Ok((fact, "by its name"));
         }
     }
-    if let Some(fact) = possible
-        .iter()
-        .rev()
-        .find(|fact| last_word(&fact.name).is_some_and(|word| LAST_WORDS.contains(&word.as_str())))
-    {
+    let is_target = |word: String| LAST_WORDS.split(' ').any(|known| known == word);
+    let mut last_first = possible.iter().rev();
+    if let Some(fact) = last_first.find(|fact| last_word(&fact.name).is_some_and(is_target)) {
         return Ok((fact, "by the last word of its name"));
     }
     match possible.last() {

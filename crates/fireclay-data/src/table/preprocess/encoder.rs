@@ -57,11 +57,10 @@ impl Encoder {
         let mut names = match self {
             Self::Numeric(_) | Self::Boolean { .. } => vec![name.to_owned()],
             Self::Categorical(names) => names.onehot_names(name),
-            Self::Date(dates) => dates
-                .parts()
-                .iter()
-                .map(|part| format!("{name}.{part}"))
-                .collect(),
+            Self::Date(dates) => {
+                let parts = dates.parts().iter();
+                parts.map(|part| format!("{name}.{part}")).collect()
+            }
         };
         if self.has_indicator() {
             names.push(format!("{name}.missing"));
@@ -126,21 +125,13 @@ impl Scale {
             |value: f64| (if is_log { signed_log(value) } else { value } - self.shift) / self.scale;
         let too_large = |value: f64| !(scaled(value) as f32).is_finite();
         if let Some(row) = values.iter().position(|value| value.is_some_and(too_large)) {
-            return Err(DataError::bad_value(
-                name,
-                row,
-                &values.value(row).to_string(),
-                "is too large to be scaled",
-            ));
+            let value = values.value(row).to_string();
+            let problem = "is too large to be scaled";
+            return Err(DataError::bad_value(name, row, &value, problem));
         }
         let fill = (self.fill - self.shift) / self.scale;
-        write(
-            out,
-            at,
-            values.iter().map(|value| value.map(scaled)),
-            fill,
-            self.indicator,
-        );
+        let values = values.iter().map(|value| value.map(scaled));
+        write(out, at, values, fill, self.indicator);
         Ok(())
     }
 }
@@ -171,10 +162,8 @@ impl Names {
         if self.encoding == CategoricalEncoding::Embedding {
             return Vec::new();
         }
-        let mut names: Vec<_> = self
-            .categories
-            .names()
-            .iter()
+        let categories = self.categories.names().iter();
+        let mut names: Vec<_> = categories
             .map(|category| format!("{name}={category}"))
             .collect();
         if self.missing {
@@ -253,11 +242,8 @@ impl Dates {
     ) -> Result<(), DataError> {
         let moments = moments(name, array, self.order)?;
         let width = self.parts().len();
-        for (row, moment) in out
-            .numeric
-            .chunks_exact_mut(out.numeric_width)
-            .zip(&moments)
-        {
+        let rows = out.numeric.chunks_exact_mut(out.numeric_width);
+        for (row, moment) in rows.zip(&moments) {
             match moment {
                 Some(moment) => {
                     row[at..at + width].copy_from_slice(&self.features(moment)[..width])

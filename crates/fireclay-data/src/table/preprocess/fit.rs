@@ -22,11 +22,8 @@ pub(super) fn features(
 ) -> Result<(Vec<Feature>, Vec<Note>), DataError> {
     check_columns(table, config)?;
     let (mut features, mut notes) = (Vec::new(), Vec::new());
-    for name in table
-        .columns()
-        .into_iter()
-        .filter(|name| role(config, name) == Role::Feature)
-    {
+    let names = table.columns().into_iter();
+    for name in names.filter(|name| role(config, name) == Role::Feature) {
         let all = table.column(&name)?;
         let train = table.take_column(&name, train_rows)?;
         let encoder = column_encoder(&name, all, &train, config, &mut notes)
@@ -36,11 +33,9 @@ pub(super) fn features(
         }
     }
     if features.is_empty() {
-        let reasons: Vec<_> = notes.iter().map(|note| format!("\n  {note}")).collect();
-        return Err(DataError::Unusable(format!(
-            "no column is left to learn from{}",
-            reasons.concat()
-        )));
+        let reasons: String = notes.iter().map(|note| format!("\n  {note}")).collect();
+        let message = format!("no column is left to learn from{reasons}");
+        return Err(DataError::Unusable(message));
     }
     Ok((features, notes))
 }
@@ -78,13 +73,18 @@ fn column_encoder(
         ColumnKind::Categorical => {
             let encoding = column.encoding.unwrap_or(config.categorical);
             let (encoder, left_out) = categorical(name, array, encoding, config.max_categories)?;
-            if left_out > 0 {
-                notes.push(Note::about(name, format!("the {left_out} rarest categories share the slot \"unknown\" (max_categories = {})", config.max_categories)));
-            }
+            notes.extend(rarest(name, left_out, config.max_categories));
             encoder
         }
         ColumnKind::Ignore => return Ok(None),
     }))
+}
+
+fn rarest(name: &str, left_out: usize, most: usize) -> Option<Note> {
+    let message = format!(
+        "the {left_out} rarest categories share the slot \"unknown\" (max_categories = {most})"
+    );
+    (left_out > 0).then(|| Note::about(name, message))
 }
 
 fn numeric(
@@ -131,10 +131,8 @@ fn dates(
     let moments = moments(name, array, order)?;
     let (year_mean, year_std) = mean_std(moments.iter().flatten().map(Dates::year));
     let (day_mean, day_std) = mean_std(moments.iter().flatten().map(Dates::day));
-    let with_time = moments
-        .iter()
-        .flatten()
-        .any(|moment| Dates::hour(moment) != 0.0);
+    let mut all = moments.iter().flatten();
+    let with_time = all.any(|moment| Dates::hour(moment) != 0.0);
     Ok(Encoder::Date(Dates {
         order,
         with_time,
@@ -167,11 +165,8 @@ pub(crate) fn mean_std(values: impl Iterator<Item = f64> + Clone) -> (f64, f64) 
     let count = values.clone().count().max(1) as f64;
     let mean = values.clone().map(|value| value / count).sum::<f64>();
     // Two passes: the difference of two large sums would lose every digit.
-    let variance = values
-        .clone()
-        .map(|value| (value - mean) * ((value - mean) / count))
-        .sum::<f64>();
-    let std = variance.sqrt();
+    let squares = values.map(|value| (value - mean) * ((value - mean) / count));
+    let std = squares.sum::<f64>().sqrt();
     let is_constant = !std.is_normal() || std <= mean.abs() * 1e-12;
     (mean, if is_constant { 1.0 } else { std })
 }

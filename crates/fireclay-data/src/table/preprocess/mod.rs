@@ -86,14 +86,13 @@ impl Preprocess {
         let batch = table.take_column(&config.target, train_rows)?;
         let target = Target::fit(&batch, &config.target, target)
             .map_err(|error| table.locate(error, |row| train_rows[row]))?;
-        Ok((
-            Self {
-                version: VERSION,
-                features,
-                target,
-            },
-            notes,
-        ))
+        let version = VERSION;
+        let fitted = Self {
+            version,
+            features,
+            target,
+        };
+        Ok((fitted, notes))
     }
 
     /// Encodes the features of a batch; columns that were not there in training are ignored.
@@ -113,12 +112,11 @@ impl Preprocess {
         features.categories = vec![0; rows * features.cardinalities.len()];
         let (mut numeric, mut category) = (0, 0);
         for feature in &self.features {
-            let array: &ArrayRef = column(batch, &feature.name)?;
-            feature
-                .encoder
-                .encode(&feature.name, array, &mut features, numeric, category)?;
-            numeric += feature.encoder.numeric_names(&feature.name).len();
-            category += usize::from(feature.encoder.cardinality().is_some());
+            let Feature { name, encoder } = feature;
+            let array: &ArrayRef = column(batch, name)?;
+            encoder.encode(name, array, &mut features, numeric, category)?;
+            numeric += encoder.numeric_names(name).len();
+            category += usize::from(encoder.cardinality().is_some());
         }
         Ok(features)
     }
@@ -161,41 +159,30 @@ impl Preprocess {
 
     /// The names of the numeric features in order, then those of the embedded columns.
     pub fn feature_names(&self) -> Vec<String> {
-        let numeric = self
-            .features
-            .iter()
-            .flat_map(|feature| feature.encoder.numeric_names(&feature.name));
-        let embedded = self
-            .features
-            .iter()
-            .filter(|feature| feature.encoder.cardinality().is_some());
-        numeric
-            .chain(embedded.map(|feature| feature.name.clone()))
-            .collect()
+        let (numeric, embedded) = (self.features.iter(), self.features.iter());
+        let numeric = numeric.flat_map(|feature| feature.encoder.numeric_names(&feature.name));
+        let embedded = embedded.filter(|feature| feature.encoder.cardinality().is_some());
+        let embedded = embedded.map(|feature| feature.name.clone());
+        numeric.chain(embedded).collect()
     }
 
     /// The columns that [`Preprocess::encode`] needs.
     pub fn columns(&self) -> Vec<String> {
-        self.features
-            .iter()
-            .map(|feature| feature.name.clone())
-            .collect()
+        let features = self.features.iter();
+        features.map(|feature| feature.name.clone()).collect()
     }
 
     /// The number of numeric features of a row.
     pub fn numeric_width(&self) -> usize {
-        self.features
-            .iter()
-            .map(|feature| feature.encoder.numeric_names(&feature.name).len())
-            .sum()
+        let features = self.features.iter();
+        let names = features.map(|feature| feature.encoder.numeric_names(&feature.name));
+        names.map(|names| names.len()).sum()
     }
 
     /// For each embedded column, the number of its indices, "unknown" included.
     pub fn cardinalities(&self) -> Vec<usize> {
-        self.features
-            .iter()
-            .filter_map(|feature| feature.encoder.cardinality())
-            .collect()
+        let encoders = self.features.iter().map(|feature| &feature.encoder);
+        encoders.filter_map(Encoder::cardinality).collect()
     }
 
     /// The text of `preprocess.json`.

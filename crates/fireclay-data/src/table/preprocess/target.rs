@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::fit::mean_std;
 use crate::column::{column, labels_in, numbers, text};
-use crate::error::DataError;
+use crate::error::{DataError, list};
 use crate::labels::TargetKind;
 use crate::table::Vocabulary;
 
@@ -187,25 +187,11 @@ fn target_numbers(name: &str, batch: &RecordBatch) -> Result<Vec<f64>, DataError
 }
 
 fn missing(name: &str, row: usize) -> DataError {
-    DataError::bad_value(
-        name,
-        row,
-        "",
-        "the target is missing; drop the row or fill it",
-    )
+    let problem = "the target is missing; drop the row or fill it";
+    DataError::bad_value(name, row, "", problem)
 }
 
 fn unknown(classes: &Vocabulary) -> String {
-    const SHOWN: usize = 10;
-    let mut names = classes
-        .names()
-        .iter()
-        .take(SHOWN)
-        .map(|name| format!("{name:?}"))
-        .collect::<Vec<_>>()
-        .join(", ");
-    if classes.len() > SHOWN {
-        names += &format!(" and {} more", classes.len() - SHOWN);
-    }
+    let names = list(classes.names(), 10);
     format!("is not a class of the training rows, which are {names}")
 }

@@ -112,12 +112,8 @@ fn columns(table: &Table, config: &TableConfig) -> Vec<ColumnReport> {
         missing: missing(array),
         note: None,
     };
-    schema
-        .fields()
-        .iter()
-        .zip(table.batch().columns())
-        .map(describe)
-        .collect()
+    let columns = schema.fields().iter().zip(table.batch().columns());
+    columns.map(describe).collect()
 }
 
 /// Fits and encodes everything, as training would.
@@ -132,10 +128,9 @@ fn check_encoding(
         Ok((preprocess, notes)) => {
             report.features = preprocess.feature_names().len();
             for column in &mut report.columns {
-                column.note = notes
-                    .iter()
-                    .find(|note| note.column.as_ref() == Some(&column.name))
-                    .map(|note| note.message.clone());
+                let mut notes = notes.iter();
+                let note = notes.find(|note| note.column.as_ref() == Some(&column.name));
+                column.note = note.map(|note| note.message.clone());
             }
         }
         Err(error) => report.errors.push(Note::general(error.to_string())),
@@ -150,11 +145,10 @@ fn encode(
 ) -> Result<(Preprocess, Vec<Note>), DataError> {
     let (preprocess, notes) = Preprocess::fit(table, &splits.train, config, target)?;
     for (name, rows) in splits.named() {
-        Carried::take(table, rows.to_vec(), name, config)?;
+        Carried::take(table, rows.to_vec(), &format!("the {name} split"), config)?;
         for piece in rows.chunks(BATCH_ROWS) {
-            preprocess
-                .encode(&table.take(piece)?)
-                .map_err(|error| table.locate(error, |row| piece[row]))?;
+            let encoded = preprocess.encode(&table.take(piece)?);
+            encoded.map_err(|error| table.locate(error, |row| piece[row]))?;
         }
     }
     Ok((preprocess, notes))

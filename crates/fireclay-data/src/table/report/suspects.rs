@@ -18,8 +18,8 @@ pub(super) fn check_features(
     report: &mut DataReport,
 ) -> Result<(), DataError> {
     let goal = table.column(&config.target)?;
-    for name in table
-        .columns()
+    let names = table.columns();
+    for name in names
         .iter()
         .filter(|name| role(config, name) == Role::Feature)
     {
@@ -36,9 +36,9 @@ pub(super) fn check_features(
         ("in another split", &report.duplicates_across),
     ] {
         if let Some((row, first)) = duplicates.example {
+            let count = duplicates.rows;
             let message = format!(
-                "{} rows occur again {name}, first row {row}, which equals row {first}",
-                duplicates.rows
+                "{count} rows occur again {name}, first row {row}, which equals row {first}"
             );
             report.warnings.push(Note::general(message));
         }

@@ -55,8 +55,9 @@ impl Run for LabelledTextRun {
         let read = |path: &str| {
             let format = TableFormat::from_path(path.as_ref());
             let options = self.options(format.unwrap_or_else(|| self.own_format()));
-            let (split, notes) =
-                TextTableSplit::load(path, &options, &self.tokenizer, &self.preprocess)?;
+            let preprocess = (&self.tokenizer, &self.preprocess);
+            let config = &texts(self.base.config()).config;
+            let (split, notes) = TextTableSplit::load(path, &options, preprocess, config)?;
             let notes = notes.iter().map(ToString::to_string);
             Ok((TextTableSamples::new(split), notes.collect()))
         };

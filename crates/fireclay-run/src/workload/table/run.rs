@@ -49,7 +49,7 @@ impl Run for TableRun {
             let (source, _) = tables(self.base.config());
             let format = TableFormat::from_path(path.as_ref()).unwrap_or(source.format);
             let options = ReadOptions::from_config(format, &source.config);
-            let split = Split::load(path, &options, &self.preprocess, None)?;
+            let split = Split::load(path, &options, &self.preprocess, &source.config)?;
             Ok((TableSamples::new(split), Vec::new()))
         };
         evaluate_on::<Table>(&self.base, on, read, |samples| {

@@ -1,12 +1,12 @@
 //! Which keys a format reads, and which of them contradict each other.
 
-use super::Problems;
+use crate::config::Problems;
 use crate::image::config::ImageDataConfig;
 use crate::image::source::ImageFormat;
 
 impl ImageDataConfig {
     pub(super) fn validate_names(&self, problems: &mut Problems) {
-        let names = [
+        problems.check_texts([
             ("path", Some(&self.path)),
             ("valid_path", self.valid_path.as_ref()),
             ("test_path", self.test_path.as_ref()),
@@ -14,12 +14,7 @@ impl ImageDataConfig {
             ("image_column", self.image_column.as_ref()),
             ("target", self.target.as_ref()),
             ("cache_dir", self.cache_dir.as_ref()),
-        ];
-        for (key, value) in names {
-            if value.is_some_and(|value| value.trim().is_empty()) {
-                problems.add(key, "must not be empty");
-            }
-        }
+        ]);
         if self.label_separator.as_ref().is_some_and(String::is_empty) {
             problems.add("label_separator", "must not be empty");
         }
@@ -37,16 +32,7 @@ impl ImageDataConfig {
             ("valid_path", self.valid_path.is_some()),
             ("test_path", self.test_path.is_some()),
         ];
-        for (key, is_given) in given {
-            if is_given && !format.reads(key) {
-                let readers = ImageFormat::names_of(|format| format.keys.contains(&key));
-                let name = format.name();
-                problems.add(
-                    key,
-                    format!("is for {readers} only; {name} has no use for it"),
-                );
-            }
-        }
+        format.check_keys(&given, problems);
     }
 
     pub(super) fn validate_targets(&self, problems: &mut Problems) {
@@ -54,16 +40,12 @@ impl ImageDataConfig {
             return;
         }
         if self.target.is_some() {
-            problems.add(
-                "target",
-                "contradicts targets: name one column of labels, or several of 0 and 1",
-            );
+            let message = "contradicts targets: name one column of labels, or several of 0 and 1";
+            problems.add("target", message);
         }
         if self.label_separator.is_some() {
-            problems.add(
-                "label_separator",
-                "contradicts targets, whose columns hold 0 or 1",
-            );
+            let message = "contradicts targets, whose columns hold 0 or 1";
+            problems.add("label_separator", message);
         }
         let mut seen = std::collections::HashSet::new();
         for name in &self.targets {
@@ -71,10 +53,8 @@ impl ImageDataConfig {
                 problems.add("targets", format!("names {name:?} twice"));
             }
             if name == self.image_column() {
-                problems.add(
-                    "targets",
-                    format!("contains {name:?}, which is the column of the images"),
-                );
+                let message = format!("contains {name:?}, which is the column of the images");
+                problems.add("targets", message);
             }
         }
     }

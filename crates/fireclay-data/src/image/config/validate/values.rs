@@ -1,6 +1,6 @@
 //! What single values may be.
 
-use super::Problems;
+use crate::config::Problems;
 use crate::image::config::{
     CROP_RATIOS, CacheKind, ImageDataConfig, OnDamaged, Statistic, StatisticWord,
 };
@@ -15,21 +15,15 @@ impl ImageDataConfig {
     pub(super) fn validate_pixels(&self, problems: &mut Problems) {
         if let Some(size) = self.image_size {
             let (height, width) = size.sides();
-            for side in [height, width] {
-                if side == 0 || side > MAX_SIDE {
-                    problems.add(
-                        "image_size",
-                        format!("must be from 1 to {MAX_SIDE} pixels, but is {side}"),
-                    );
-                    break;
-                }
+            let is_wrong = |side: &usize| !(1..=MAX_SIDE).contains(side);
+            if let Some(side) = [height, width].into_iter().find(is_wrong) {
+                let message = format!("must be from 1 to {MAX_SIDE} pixels, but is {side}");
+                problems.add("image_size", message);
             }
         }
         if !CROP_RATIOS.contains(&self.crop_ratio) {
-            problems.add(
-                "crop_ratio",
-                format!("must be from 0.01 to 1, but is {}", self.crop_ratio),
-            );
+            let message = format!("must be from 0.01 to 1, but is {}", self.crop_ratio);
+            problems.add("crop_ratio", message);
         }
         if self.max_pixels > MOST_PIXELS {
             let message = format!("must be at most {MOST_PIXELS}, which is 3 GB of colour");
@@ -48,34 +42,23 @@ impl ImageDataConfig {
             let wanted = self.channels.map(|channels| channels.count());
             let fits = values.len() == 1 || values.len() == 3 && wanted != Some(1);
             if !fits {
-                problems.add(
-                    key,
-                    format!(
-                        "must have one number for each channel, but has {}",
-                        values.len()
-                    ),
-                );
+                let count = values.len();
+                let message = format!("must have one number for each channel, but has {count}");
+                problems.add(key, message);
             }
             let is_wrong = |value: &&f64| !value.is_finite() || key == "std" && **value <= 0.0;
             if let Some(value) = values.iter().find(is_wrong) {
-                let must = if key == "std" {
-                    "must be above 0"
-                } else {
-                    "must be finite"
+                let must = match key {
+                    "std" => "must be above 0",
+                    _ => "must be finite",
                 };
                 problems.add(key, format!("{must}, but is {value}"));
             }
         }
-        let word = |statistic: &Statistic| match statistic {
-            Statistic::Word(word) => Some(*word),
-            Statistic::Values(_) => None,
-        };
-        let is_imagenet = |statistic| word(statistic) == Some(StatisticWord::Imagenet);
-        if is_imagenet(&self.mean) != is_imagenet(&self.std) {
-            problems.add(
-                "std",
-                "contradicts mean: the figures of ImageNet belong together",
-            );
+        let imagenet = Statistic::Word(StatisticWord::Imagenet);
+        if (self.mean == imagenet) != (self.std == imagenet) {
+            let message = "contradicts mean: the figures of ImageNet belong together";
+            problems.add("std", message);
         }
     }
 
@@ -96,10 +79,8 @@ impl ImageDataConfig {
             problems.add("max_damaged", "has no effect without on_damaged = \"skip\"");
         }
         if self.max_damaged == Some(0) {
-            problems.add(
-                "max_damaged",
-                "must be at least 1; for none at all use on_damaged = \"error\"",
-            );
+            let message = "must be at least 1; for none at all use on_damaged = \"error\"";
+            problems.add("max_damaged", message);
         }
     }
 }

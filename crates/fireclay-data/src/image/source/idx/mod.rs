@@ -3,8 +3,9 @@
 
 mod names;
 
+use std::cmp::Ordering;
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -60,20 +61,16 @@ impl Source for Idx {
         let (height, width) = (file.height, file.width);
         let size = height * width;
         let stored = &file.data[image * size..(image + 1) * size];
-        if !self.transpose {
-            return Ok(Raw::Pixels(Pixels {
-                width,
-                height,
-                channels: 1,
-                data: stored.to_vec(),
-            }));
-        }
-        let turned = (0..width).flat_map(|x| (0..height).map(move |y| stored[y * width + x]));
+        let turned = || (0..width).flat_map(|x| (0..height).map(move |y| stored[y * width + x]));
+        let (width, height, data) = match self.transpose {
+            true => (height, width, turned().collect()),
+            false => (width, height, stored.to_vec()),
+        };
         Ok(Raw::Pixels(Pixels {
-            width: height,
-            height: width,
+            width,
+            height,
             channels: 1,
-            data: turned.collect(),
+            data,
         }))
     }
 
@@ -92,10 +89,9 @@ impl Idx {
 
 /// Whether a path names the images of a pair rather than the folder they are in.
 fn is_images(path: &Path) -> bool {
-    let name = path
-        .file_name()
-        .map(|name| name.to_string_lossy().to_ascii_lowercase());
-    name.is_some_and(|name| name.contains("idx3") || name.ends_with(".gz"))
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let name = name.to_ascii_lowercase();
+    name.contains("idx3") || name.ends_with(".gz")
 }
 
 fn open(config: &ImageDataConfig) -> Result<Found, DataError> {
@@ -120,8 +116,7 @@ fn open(config: &ImageDataConfig) -> Result<Found, DataError> {
     };
     let (mut classes, mut files) = (ClassNames::default(), Vec::new());
     let mut add = |images: PathBuf| {
-        let start = idx.len();
-        let labels = labels_of(&images)?;
+        let (start, labels) = (idx.len(), labels_of(&images)?);
         read_pair(&images, &labels, config.max_pixels, &mut idx, &mut classes)?;
         files.extend([images, labels]);
         Ok::<_, DataError>(start..idx.len())
@@ -176,11 +171,11 @@ fn check_sizes(
     let ([count, height, width], [labelled]) = (pixels.sizes, names.sizes);
     let (images, labels) = (pixels.path, names.path);
     if count != labelled {
-        let images = absolute(images);
-        let message = format!(
-            "{labelled} labels for the {count} images of {}",
-            images.display()
+        let (images, counted) = (
+            absolute(images),
+            format!("{labelled} labels for the {count}"),
         );
+        let message = format!("{counted} images of {}", images.display());
         return Err(DataError::damaged(labels, message));
     }
     if height == 0 || width == 0 || count == 0 {
@@ -209,39 +204,31 @@ struct Contents<'a, const N: usize> {
 
 impl<'a, const N: usize> Contents<'a, N> {
     fn open(path: &'a Path, magic: u32) -> Result<Self, DataError> {
-        let file = File::open(path).map_err(|source| DataError::read(path, source))?;
-        let mut file = BufReader::new(file);
-        let start = file
-            .fill_buf()
-            .map_err(|source| DataError::read(path, source))?;
-        let is_gzip = start.starts_with(&[0x1f, 0x8b]);
-        let mut rest: Box<dyn Read> = if is_gzip {
-            Box::new(MultiGzDecoder::new(file))
-        } else {
-            Box::new(file)
+        let fail = |source| DataError::read(path, source);
+        let mut file = BufReader::new(File::open(path).map_err(fail)?);
+        let start = file.fill_buf().map_err(fail)?;
+        let mut rest: Box<dyn Read> = match start.starts_with(&[0x1f, 0x8b]) {
+            true => Box::new(MultiGzDecoder::new(file)),
+            false => Box::new(file),
         };
         let found = read_u32(path, &mut rest)?;
         if found != magic {
             let what = if magic == IMAGES { "images" } else { "labels" };
-            return Err(DataError::damaged(
-                path,
-                format!(
-                    "no IDX file of {what}: it begins with {found:#010x} instead of {magic:#010x}"
-                ),
-            ));
+            let message = format!(
+                "no IDX file of {what}: it begins with {found:#010x} instead of {magic:#010x}"
+            );
+            return Err(DataError::damaged(path, message));
         }
         let mut sizes = [0; N];
         for size in &mut sizes {
             *size = read_u32(path, &mut rest)? as usize;
         }
-        let total = sizes
-            .iter()
-            .try_fold(1u64, |total, &size| total.checked_mul(size as u64));
+        let multiply = |total: u64, size: &usize| total.checked_mul(*size as u64);
+        let total = sizes.iter().try_fold(1, multiply);
         let Some(total) = total.filter(|total| *total <= MOST_BYTES) else {
-            return Err(DataError::damaged(
-                path,
-                format!("the header claims {sizes:?} bytes, more than the 16 GiB that are read"),
-            ));
+            let message = "bytes, more than the 16 GiB that are read";
+            let message = format!("the header claims {sizes:?} {message}");
+            return Err(DataError::damaged(path, message));
         };
         Ok(Self {
             path,
@@ -259,35 +246,31 @@ impl<'a, const N: usize> Contents<'a, N> {
         let mut data = Vec::new();
         let read = self.rest.take(total + 1).read_to_end(&mut data);
         read.map_err(|source| short(path, source))?;
-        match (data.len() as u64).cmp(&total) {
-            std::cmp::Ordering::Equal => Ok(data),
-            std::cmp::Ordering::Less => Err(DataError::damaged(
-                path,
-                format!(
-                    "{} bytes of data where the header claims {total}: the file is cut short",
-                    data.len()
-                ),
-            )),
-            std::cmp::Ordering::Greater => Err(DataError::damaged(
-                path,
-                format!("more data than the {total} bytes that the header claims"),
-            )),
-        }
+        let bytes = data.len() as u64;
+        let message = match bytes.cmp(&total) {
+            Ordering::Equal => return Ok(data),
+            Ordering::Less => format!(
+                "{bytes} bytes of data where the header claims {total}: the file is cut short"
+            ),
+            Ordering::Greater => {
+                format!("more data than the {total} bytes that the header claims")
+            }
+        };
+        Err(DataError::damaged(path, message))
     }
 }
 
 fn read_u32(path: &Path, reader: &mut dyn Read) -> Result<u32, DataError> {
     let mut bytes = [0; 4];
-    reader
-        .read_exact(&mut bytes)
-        .map_err(|source| short(path, source))?;
+    let read = reader.read_exact(&mut bytes);
+    read.map_err(|source| short(path, source))?;
     Ok(u32::from_be_bytes(bytes))
 }
 
 fn short(path: &Path, source: std::io::Error) -> DataError {
     match source.kind() {
-        std::io::ErrorKind::UnexpectedEof => DataError::damaged(path, "the file is cut short"),
-        std::io::ErrorKind::InvalidInput | std::io::ErrorKind::InvalidData => {
+        ErrorKind::UnexpectedEof => DataError::damaged(path, "the file is cut short"),
+        ErrorKind::InvalidInput | ErrorKind::InvalidData => {
             DataError::damaged(path, format!("the compressed data is damaged: {source}"))
         }
         _ => DataError::read(path, source),

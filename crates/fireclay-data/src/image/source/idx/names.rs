@@ -56,12 +56,10 @@ fn images_in(folder: &Path) -> Result<Vec<PathBuf>, DataError> {
     let fail = |source| DataError::read(folder, source);
     let mut images = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(fail)? {
-        let name = entry.map_err(fail)?.file_name();
-        if name
-            .to_str()
-            .is_some_and(|name| name.contains("images") && name.contains("idx3") && ends_well(name))
-        {
-            images.push(folder.join(name));
+        let path = entry.map_err(fail)?.path();
+        let name = file_name(&path);
+        if name.contains("images") && name.contains("idx3") && ends_well(name) {
+            images.push(path);
         }
     }
     images.sort();
@@ -73,15 +71,13 @@ fn images_in(folder: &Path) -> Result<Vec<PathBuf>, DataError> {
 }
 
 fn ends_well(name: &str) -> bool {
-    ["ubyte", "idx3", "ubyte.gz", "idx3.gz", "idx"]
-        .iter()
-        .any(|end| name.ends_with(end))
+    let mut ends = ["ubyte", "idx3", "ubyte.gz", "idx3.gz", "idx"].iter();
+    ends.any(|end| name.ends_with(end))
 }
 
 fn file_name(path: &Path) -> &str {
-    path.file_name()
-        .and_then(|name| name.to_str())
-        .unwrap_or_default()
+    let name = path.file_name().and_then(|name| name.to_str());
+    name.unwrap_or_default()
 }
 
 fn is_test(images: &Path) -> bool {
@@ -94,16 +90,15 @@ fn test_of(train: &Path) -> Option<PathBuf> {
     let name = file_name(train);
     let names = ["t10k", "test"].map(|test| name.replacen("train", test, 1));
     let others = names.into_iter().filter(|other| other != name);
-    others
+    let mut paths = others
         .flat_map(spellings)
-        .map(|other| train.with_file_name(other))
-        .find(|path| path.is_file())
+        .map(|other| train.with_file_name(other));
+    paths.find(|path| path.is_file())
 }
 
 pub(super) fn labels_of(images: &Path) -> Result<PathBuf, DataError> {
-    let name = file_name(images)
-        .replacen("images", "labels", 1)
-        .replacen("idx3", "idx1", 1);
+    let name = file_name(images).replacen("images", "labels", 1);
+    let name = name.replacen("idx3", "idx1", 1);
     let is_other = name != file_name(images);
     let mut paths = spellings(name.clone()).map(|name| images.with_file_name(name));
     match paths.find(|path| is_other && path.is_file()) {

@@ -11,7 +11,6 @@ use arrow::array::{Array, ArrayRef, AsArray, LargeBinaryArray, RecordBatch};
 use arrow::compute::{cast, concat_batches};
 use arrow::datatypes::DataType;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, RowSelection, RowSelector};
-use parquet::file::metadata::ParquetMetaData;
 
 use self::schema::{check_column, declared_names, metadata, open_file, project};
 use super::{Format, Found, Raw, Source, columns};
@@ -58,12 +57,19 @@ struct ParquetFile {
 
 impl ParquetFile {
     fn rows(&self) -> usize {
-        rows(self.metadata.metadata())
+        let metadata = self.metadata.metadata().file_metadata();
+        usize::try_from(metadata.num_rows()).unwrap_or(0)
     }
-}
 
-fn rows(metadata: &ParquetMetaData) -> usize {
-    usize::try_from(metadata.file_metadata().num_rows()).unwrap_or(0)
+    /// Refuses a file in which another number of rows was found than it declares.
+    fn check_rows(&self, found: usize) -> Result<(), DataError> {
+        let declared = self.rows();
+        let message = format!("{found} rows where {declared} are declared");
+        match found == declared {
+            true => Ok(()),
+            false => Err(DataError::damaged(&self.path, message)),
+        }
+    }
 }
 
 impl Source for ParquetImages {
@@ -135,25 +141,14 @@ impl ParquetImages {
         let reader = open_file(&file)?.with_projection(projection).build();
         let reader = reader.map_err(|error| damaged(path, &error))?;
         let batches = reader.map(|batch| batch.and_then(|batch| simplify(&batch)));
-        let batches = batches
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(|error| damaged(path, &error))?;
+        let batches: Result<Vec<_>, _> = batches.collect();
+        let batches = batches.map_err(|error| damaged(path, &error))?;
         let Some(first) = batches.first() else {
-            return Err(DataError::NoRows {
-                path: absolute(path),
-            });
+            let path = absolute(path);
+            return Err(DataError::NoRows { path });
         };
         let batch = concat_batches(&first.schema(), &batches)?;
-        if batch.num_rows() != file.rows() {
-            return Err(DataError::damaged(
-                path,
-                format!(
-                    "{} rows where {} are declared",
-                    batch.num_rows(),
-                    file.rows()
-                ),
-            ));
-        }
+        file.check_rows(batch.num_rows())?;
         self.files.push(file);
         Ok(batch)
     }
@@ -169,16 +164,13 @@ impl ParquetImages {
 
     /// The bytes of the encoded images, as far as the files tell.
     fn bytes(&self) -> u64 {
-        let groups = self
-            .files
-            .iter()
-            .flat_map(|file| file.metadata.metadata().row_groups());
+        let files = self.files.iter();
+        let groups = files.flat_map(|file| file.metadata.metadata().row_groups());
         let columns = groups.flat_map(|group| group.columns());
         let images =
             columns.filter(|column| column.column_path().parts().first() == Some(&self.column));
-        images
-            .map(|column| u64::try_from(column.uncompressed_size()).unwrap_or(0))
-            .sum()
+        let sizes = images.map(|column| u64::try_from(column.uncompressed_size()).unwrap_or(0));
+        sizes.sum()
     }
 
     /// Reads all images into memory.
@@ -200,12 +192,7 @@ impl ParquetImages {
                 self.held.push((file.start + row, images));
                 row += batch.num_rows();
             }
-            if row != file.rows() {
-                return Err(DataError::damaged(
-                    &file.path,
-                    format!("{row} rows where {} are declared", file.rows()),
-                ));
-            }
+            file.check_rows(row)?;
         }
         Ok(())
     }
@@ -221,21 +208,20 @@ fn open_with(config: &ImageDataConfig, target: TargetKind, most: u64) -> Result<
         files: Vec::new(),
         held: Vec::new(),
     };
-    let targets: Vec<&str> = match &config.targets[..] {
-        [] => vec![config.target()],
-        several => several.iter().map(String::as_str).collect(),
-    };
+    let targets = targets(config);
     let mut batches: Vec<RecordBatch> = Vec::new();
     let mut add = |path: &String| {
         let start = source.len();
         for file in expand(path)? {
-            batches.push(source.add(&file, &targets)?);
-            if batches[0].schema() != batches[batches.len() - 1].schema() {
+            let batch = source.add(&file, &targets)?;
+            let others = batches.first().map(RecordBatch::schema);
+            if others.is_some_and(|others| others != batch.schema()) {
                 let first = source.files[0].path.display();
                 let message =
                     format!("its columns {targets:?} are of other types than those of {first}");
                 return Err(DataError::damaged(&file, message));
             }
+            batches.push(batch);
         }
         Ok::<Range<usize>, DataError>(start..source.len())
     };
@@ -260,6 +246,14 @@ fn open_with(config: &ImageDataConfig, target: TargetKind, most: u64) -> Result<
     })
 }
 
+/// The columns to predict.
+fn targets(config: &ImageDataConfig) -> Vec<&str> {
+    match &config.targets[..] {
+        [] => vec![config.target()],
+        several => several.iter().map(String::as_str).collect(),
+    }
+}
+
 /// The bytes of each image; `row` is that of the first in the file.
 fn images(
     path: &Path,
@@ -281,27 +275,22 @@ fn images(
     let is_missing =
         |index: &usize| bytes.is_null(*index) || outer.is_some_and(|outer| outer.is_null(*index));
     if let Some(index) = (0..bytes.len()).find(is_missing) {
-        let row = row + index + 1;
-        return Err(DataError::damaged(
-            path,
-            format!(
-                "column {name:?}, row {row}: the image has no bytes (a path alone leads to a file that is not in the table)"
-            ),
-        ));
+        let at = format!("column {name:?}, row {}", row + index + 1);
+        let message =
+            "the image has no bytes (a path alone leads to a file that is not in the table)";
+        return Err(DataError::damaged(path, format!("{at}: {message}")));
     }
-    if !matches!(
-        bytes.data_type(),
-        DataType::Binary | DataType::LargeBinary | DataType::BinaryView
-    ) {
-        return Err(DataError::Type {
+    match bytes.data_type() {
+        DataType::Binary | DataType::LargeBinary | DataType::BinaryView => {
+            let bytes = cast(&bytes, &DataType::LargeBinary)?;
+            Ok(bytes.as_binary::<i64>().clone())
+        }
+        other => Err(DataError::Type {
             column: name.into(),
-            found: bytes.data_type().to_string(),
+            found: other.to_string(),
             wanted: "images: bytes, or a structure with bytes and path",
-        });
+        }),
     }
-    Ok(cast(&bytes, &DataType::LargeBinary)?
-        .as_binary::<i64>()
-        .clone())
 }
 
 #[cfg(test)]
@@ -316,9 +305,8 @@ mod tests {
         );
         let config = ImageDataConfig::new(path);
         let read = |most| {
-            open_with(&config, TargetKind::Class, most)
-                .expect("the digits are there")
-                .source
+            let found = open_with(&config, TargetKind::Class, most);
+            found.expect("the digits are there").source
         };
         let (held, lazy) = (read(u64::MAX), read(0));
         assert_eq!((held.len(), lazy.len()), (1797, 1797));

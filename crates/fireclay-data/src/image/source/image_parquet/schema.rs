@@ -11,41 +11,31 @@ use parquet::arrow::arrow_reader::{
 use serde_json::Value;
 
 use super::ParquetFile;
-use crate::error::DataError;
+use crate::error::{DataError, absolute};
 use crate::table::{damaged, open_parquet};
 
 /// The names of classes in the order of their indices, from the description that Hugging Face's
 /// `datasets` puts into the file.
 pub(super) fn declared_names(metadata: &ArrowReaderMetadata, column: &str) -> Option<Vec<String>> {
     let pairs = metadata.metadata().file_metadata().key_value_metadata()?;
-    let text = pairs
-        .iter()
-        .find(|pair| pair.key == "huggingface")?
-        .value
-        .as_ref()?;
-    let json: Value = serde_json::from_str(text).ok()?;
+    let pair = pairs.iter().find(|pair| pair.key == "huggingface")?;
+    let json: Value = serde_json::from_str(pair.value.as_ref()?).ok()?;
     let feature = json.get("info")?.get("features")?.get(column)?;
     // A list of labels describes its items one level further down.
-    let inner = feature
-        .get("feature")
-        .or_else(|| feature.get(0))
-        .unwrap_or(feature);
-    let names = inner.get("names")?.as_array()?;
-    let names: Option<Vec<String>> = names
-        .iter()
-        .map(|name| name.as_str().map(str::to_owned))
-        .collect();
-    names.filter(|names| {
-        !names.is_empty() && names.iter().collect::<HashSet<_>>().len() == names.len()
-    })
+    let inner = feature.get("feature").or_else(|| feature.get(0));
+    let names = inner.unwrap_or(feature).get("names")?.as_array()?.iter();
+    let names = names.map(|name| name.as_str().map(str::to_owned));
+    let names: Vec<String> = names.collect::<Option<_>>()?;
+    let distinct = names.iter().collect::<HashSet<_>>().len();
+    (distinct > 0 && distinct == names.len()).then_some(names)
 }
 
 pub(super) fn metadata(path: &Path) -> Result<ArrowReaderMetadata, DataError> {
     // Opened the usual way first, for the messages on missing and empty files.
     open_parquet(path)?;
     let file = File::open(path).map_err(|source| DataError::read(path, source))?;
-    ArrowReaderMetadata::load(&file, ArrowReaderOptions::default())
-        .map_err(|error| damaged(path, &error))
+    let metadata = ArrowReaderMetadata::load(&file, ArrowReaderOptions::default());
+    metadata.map_err(|error| damaged(path, &error))
 }
 
 pub(super) fn open_file(
@@ -71,19 +61,14 @@ pub(super) fn check_column(
     metadata: &ArrowReaderMetadata,
     name: &str,
 ) -> Result<(), DataError> {
-    let known: Vec<String> = metadata
-        .schema()
-        .fields()
-        .iter()
-        .map(|field| field.name().clone())
-        .collect();
+    let fields = metadata.schema().fields().iter();
+    let known: Vec<String> = fields.map(|field| field.name().clone()).collect();
     if known.iter().any(|known| known == name) {
         return Ok(());
     }
-    let error = DataError::MissingColumn {
+    Err(DataError::MissingColumn {
         column: name.to_owned(),
         known,
-        file: None,
-    };
-    Err(error.in_file(path))
+        file: Some(absolute(path)),
+    })
 }
