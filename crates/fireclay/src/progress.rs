@@ -9,9 +9,25 @@ use burn::train::renderer::tui::TuiMetricsRendererWrapper;
 use fireclay_train::observer::{Evaluation, Observer, Start, Step};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::cli::ShowArgs;
 use crate::failure::Failure;
 use crate::text::{number, say};
+
+// How a training is shown. No doc comment: clap would take it for the help of each verb.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub struct ShowArgs {
+    /// Show Burn's full-screen dashboard instead of a progress bar (on a terminal)
+    #[arg(long)]
+    pub dashboard: bool,
+    /// Show nothing while training
+    #[arg(short, long, conflicts_with = "dashboard")]
+    pub quiet: bool,
+    /// Print the result as JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Write what each step spends its time on to trace.json in the run folder, for Perfetto
+    #[arg(long)]
+    pub profile: bool,
+}
 
 /// How many metrics a line shows after the loss.
 const SHOWN: usize = 2;

@@ -8,12 +8,27 @@ use std::path::{Path, PathBuf};
 use fireclay_data::{CategoricalEncoding, ColumnKind, Guess, TargetKind, guess, guess_for};
 
 use super::init_images;
-use crate::cli::InitArgs;
 use crate::failure::Failure;
 use crate::text::say;
 
+/// Write a starter config for a table or a folder of images, and say what was guessed
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The table (CSV, JSON Lines or Parquet), or a folder with a folder of images for each class
+    pub table: PathBuf,
+    /// The column to predict, where the guess is wrong
+    #[arg(long)]
+    pub target: Option<String>,
+    /// Where to write the config [default: its name with .toml, in the working directory]
+    #[arg(short, long)]
+    pub output: Option<PathBuf>,
+    /// Replace a config that is there
+    #[arg(long)]
+    pub force: bool,
+}
+
 /// Guesses, writes, and says what it guessed.
-pub fn init(args: &InitArgs) -> Result<(), Failure> {
+pub fn run(args: &Args) -> Result<(), Failure> {
     if args.table.is_dir() && args.target.is_some() {
         let message = "--target is for tables: the folders of images are their classes";
         return Err(Failure::Usage(message.into()));
@@ -40,7 +55,7 @@ pub fn init(args: &InitArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-fn rows(args: &InitArgs, output: &Path) -> Result<String, Failure> {
+fn rows(args: &Args, output: &Path) -> Result<String, Failure> {
     let table = args.table.display().to_string();
     let guessed = match &args.target {
         Some(target) => guess_for(&table, target)?,

@@ -3,6 +3,7 @@
 mod show;
 
 use std::fs;
+use std::path::PathBuf;
 
 use fireclay_plan::{
     Assumptions, Estimate, Estimator, Hardware, Hardwares, Measured, Prediction, SHIPPED, measure,
@@ -11,9 +12,40 @@ use fireclay_run::config::RunConfig;
 use serde_json::json;
 
 use super::device;
-use crate::cli::PlanArgs;
 use crate::failure::Failure;
 use crate::text::say;
+
+/// Say what a run will take, without training: parameters, operations, memory, time, money
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The config
+    pub config: PathBuf,
+    /// Override a key, as in `--set train.batch_size=64`
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub sets: Vec<String>,
+    /// Do not read the data; what the config leaves open is assumed, and said
+    #[arg(long)]
+    pub no_data: bool,
+    /// Assume this of data that is not read: samples, classes, vocabulary or length (tokens of a
+    /// text, pixels of a side, columns)
+    #[arg(long, value_name = "KEY=N")]
+    pub assume: Vec<String>,
+    /// Predict for this hardware alone, such as h100
+    #[arg(long, value_name = "NAME")]
+    pub on: Option<String>,
+    /// Spread the run over so many devices, as far as whole copies of the model go into them
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub devices: Option<u64>,
+    /// A table of hardware in place of the one that comes with fireclay
+    #[arg(long, value_name = "FILE")]
+    pub hardware: Option<PathBuf>,
+    /// Train for three steps too, and say what they took
+    #[arg(long)]
+    pub measure: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
 
 /// All that is known of a run.
 struct Plan {
@@ -24,7 +56,7 @@ struct Plan {
 }
 
 /// Says what a run will take.
-pub fn plan(args: &PlanArgs) -> Result<(), Failure> {
+pub fn run(args: &Args) -> Result<(), Failure> {
     let loaded = RunConfig::load(&args.config, &args.sets)?;
     let table = table(args)?;
     let chosen = match &args.on {
@@ -68,7 +100,7 @@ impl Plan {
 }
 
 /// The table of hardware that ships with the program, or another one.
-fn table(args: &PlanArgs) -> Result<Hardwares, Failure> {
+fn table(args: &Args) -> Result<Hardwares, Failure> {
     let Some(path) = &args.hardware else {
         return Hardwares::parse(SHIPPED).map_err(usage);
     };
