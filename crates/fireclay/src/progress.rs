@@ -24,12 +24,12 @@ pub struct ShowArgs {
     /// Print the result as JSON
     #[arg(long)]
     pub json: bool,
-    /// Write what each step spends its time on to trace.json in the run folder, for Perfetto
+    /// Write a trace of every step to trace.json in the run folder, for Perfetto
     #[arg(long)]
     pub profile: bool,
 }
 
-/// How many metrics a line shows after the loss.
+/// How many metrics a line of progress shows after the loss.
 const SHOWN: usize = 2;
 
 /// The observer, and Burn's dashboard if it is asked for.
@@ -67,10 +67,10 @@ pub fn watch(
     Ok((Box::new(lines), None))
 }
 
-/// Who watches, and what shows Burn's metrics.
+/// The observer of a training, and the renderer of Burn's metrics.
 pub type Watchers = (Box<dyn Observer>, Option<Box<dyn MetricsRenderer>>);
 
-/// Notices alone, held back until the training, and a dashboard with it, has ended.
+/// Collects notices, and prints them after the training and its dashboard have ended.
 #[derive(Default)]
 struct Notices(Vec<String>);
 

@@ -1,4 +1,4 @@
-//! What a task needs of a model, whatever the model looks at.
+//! What a task needs of a model, whatever its input.
 
 use burn::module::{Module, ModuleDisplay};
 use burn::tensor::{Bool, FloatDType, Int, Tensor};
@@ -14,7 +14,7 @@ pub trait Network: Module + ModuleDisplay + 'static {
     fn forward(&self, input: Self::Input) -> Tensor<2>;
 }
 
-/// What a model for tables looks at.
+/// The input of a model for tables.
 #[derive(Clone, Debug)]
 pub struct TableInput {
     /// Numeric features, `[batch, numeric]`.
@@ -40,7 +40,7 @@ impl Network for ImageModel {
     }
 }
 
-/// What an encoder of text looks at.
+/// The input of an encoder of text.
 #[derive(Clone, Debug)]
 pub struct TextInput {
     /// Tokens, `[batch, time]`.
@@ -58,14 +58,14 @@ impl Network for EncoderModel {
     }
 }
 
-/// The input of a step: what the model looks at, and what it should say.
+/// The input of a step: the model's input and the targets.
 #[derive(Clone, Debug)]
 pub struct Batch<I> {
-    /// What the model looks at.
+    /// The model's input.
     pub input: I,
     /// The target of each sample, on the host.
     pub truth: Labels,
-    /// How much each sample counts in the loss; all alike if absent. No mixture has them.
+    /// The weight of each sample in the loss; all 1 if absent. Mixtures have none.
     pub weights: Option<Vec<f32>>,
     /// Which samples are mixtures, if they are.
     pub mix: Option<Mix>,

@@ -1,4 +1,4 @@
-//! What workloads on samples with labels share: how they are judged, and how they answer.
+//! What workloads on samples with labels share: how they are evaluated, and how they answer.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ use fireclay_metrics::Report;
 use fireclay_train::loader::Samples;
 use fireclay_train::run_folder::write_whole;
 
-/// Tunes, evaluates and writes down what came of it.
+/// Tunes and evaluates a trained model, and writes its answers and what they mean.
 pub(super) fn conclude<N, S>(
     config: &RunConfig,
     data: &dyn Dataset,
@@ -69,7 +69,7 @@ where
     Ok(evaluation)
 }
 
-/// Predictions for a split, with what they should have been.
+/// The predictions for a split, with the truth.
 fn predicted(
     split: &str,
     columns: Columns,

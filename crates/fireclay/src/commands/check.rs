@@ -20,7 +20,7 @@ pub struct Args {
     /// Override a key, as in `--set train.epochs=5`
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub sets: Vec<String>,
-    /// Look at the config alone, not at its data
+    /// Check the config alone, without its data
     #[arg(long)]
     pub no_data: bool,
     /// Print the config and the report on the data as JSON

@@ -1,4 +1,4 @@
-//! `completions`: what shells want to know.
+//! `completions`: completions of the command line, for shells.
 
 use clap::CommandFactory;
 

@@ -18,10 +18,10 @@ pub struct Args {
     /// The split to evaluate
     #[arg(long, value_enum, default_value_t = SplitName::Test, conflicts_with = "data")]
     pub split: SplitName,
-    /// Other data with targets: a table as a file or a glob, or images as the config's data.path
+    /// Other data with targets: a table (file or glob), or images in the form of the config's data.path
     #[arg(long, value_name = "PATH")]
     pub data: Option<String>,
-    /// The translations of the texts in `--data`, line by line (pairs of texts)
+    /// The translations of the texts in `--data`, line by line (for pairs of texts)
     #[arg(long, value_name = "PATH", requires = "data")]
     pub target_data: Option<String>,
     /// Compute on other hardware than the config names

@@ -1,4 +1,4 @@
-//! `export`: what a run has learned, for other programs.
+//! `export`: the model of a run, for other programs.
 
 use std::path::PathBuf;
 
@@ -9,7 +9,7 @@ use super::device;
 use crate::failure::Failure;
 use crate::text::say;
 
-/// Write what a finished run has learned into a folder that other programs load
+/// Write the model of a finished run into a folder that other programs load
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The run folder
@@ -17,8 +17,7 @@ pub struct Args {
     /// The folder to write, new or empty
     #[arg(short, long, value_name = "DIR")]
     pub output: PathBuf,
-    /// Make adapters part of the weights beside which they were trained: a whole model, which needs
-    /// nothing else
+    /// Merge the adapters into the weights of their base: a whole model that needs nothing else
     #[arg(long)]
     pub merge: bool,
     /// Compute on other hardware than the config names

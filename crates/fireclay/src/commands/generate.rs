@@ -11,12 +11,12 @@ use super::device;
 use crate::failure::Failure;
 use crate::text::say;
 
-/// Go on from a prompt with a language model
+/// Continue a prompt with a language model
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The run folder
     pub run: PathBuf,
-    /// The text to go on from
+    /// The text to continue
     #[arg(short, long, required_unless_present = "prompts")]
     pub prompt: Option<String>,
     /// A file with a prompt on each line; every answer is then one line of JSON
@@ -46,7 +46,7 @@ pub struct Args {
         allow_negative_numbers = true
     )]
     pub top_p: f64,
-    /// Make tokens that were there before less probable, as 1.2 does
+    /// Make earlier tokens less probable, for example with 1.2
     #[arg(
         long,
         value_name = "R",
@@ -68,7 +68,7 @@ pub struct Args {
     pub json: bool,
 }
 
-/// Goes on from one prompt, shown as it is written, or from each line of a file.
+/// Continues one prompt, shown as it is written, or each line of a file.
 pub fn run(args: &Args) -> Result<(), Failure> {
     let (sampling, limits) = choices(args)?;
     let prompts = prompts(args)?;
@@ -134,11 +134,11 @@ struct Session<'a> {
 }
 
 impl Session<'_> {
-    /// The prompt, and what follows as it comes.
+    /// Shows the prompt, and the text that follows token by token.
     fn show(&self, prompt: &str) -> Result<(), Failure> {
         let mut output = std::io::stdout();
         let mut show = |text: &str| {
-            // Whoever stopped listening does not want to hear of it.
+            // A reader that stopped reading is no error.
             let _ = output.write_all(text.as_bytes());
             let _ = output.flush();
         };
@@ -149,7 +149,7 @@ impl Session<'_> {
         Ok(())
     }
 
-    /// A line of JSON with the prompt, what follows, and why it ends.
+    /// Prints a line of JSON with the prompt, the text that follows, and why it ends.
     fn print(&self, prompt: &str) -> Result<(), Failure> {
         let mut text = String::new();
         let write = |piece: &str| text.push_str(piece);

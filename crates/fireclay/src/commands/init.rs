@@ -22,12 +22,12 @@ pub struct Args {
     /// Where to write the config [default: its name with .toml, in the working directory]
     #[arg(short, long)]
     pub output: Option<PathBuf>,
-    /// Replace a config that is there
+    /// Replace an existing config
     #[arg(long)]
     pub force: bool,
 }
 
-/// Guesses, writes, and says what it guessed.
+/// Guesses a config, writes it, and prints the guesses.
 pub fn run(args: &Args) -> Result<(), Failure> {
     if args.table.is_dir() && args.target.is_some() {
         let message = "--target is for tables: the folders of images are their classes";
@@ -40,7 +40,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     if output.exists() && !args.force {
         let output = output.display();
         return Err(Failure::Usage(format!(
-            "{output} is there already; name another file with -o, or replace it with --force"
+            "{output} exists already; name another file with -o, or replace it with --force"
         )));
     }
     let text = match args.table.is_dir() {
@@ -50,7 +50,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     fs::write(&output, text)
         .map_err(|error| Failure::Failed(format!("cannot write {}: {error}", output.display())))?;
     let output = output.display();
-    say!("wrote    {output}; look at it, then:\n");
+    say!("wrote    {output}; read it, then:\n");
     say!("  fireclay check {output}\n  fireclay train {output}");
     Ok(())
 }

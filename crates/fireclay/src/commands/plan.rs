@@ -23,23 +23,23 @@ pub struct Args {
     /// Override a key, as in `--set train.batch_size=64`
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub sets: Vec<String>,
-    /// Do not read the data; what the config leaves open is assumed, and said
+    /// Do not read the data; assume what the config leaves open, and say so
     #[arg(long)]
     pub no_data: bool,
-    /// Assume this of data that is not read: samples, classes, vocabulary or length (tokens of a
+    /// Assume a number for data that is not read: samples, classes, vocabulary or length (tokens of a
     /// text, pixels of a side, columns)
     #[arg(long, value_name = "KEY=N")]
     pub assume: Vec<String>,
     /// Predict for this hardware alone, such as h100
     #[arg(long, value_name = "NAME")]
     pub on: Option<String>,
-    /// Spread the run over so many devices, as far as whole copies of the model go into them
+    /// Spread the run over N devices, in as many whole copies of the model as fit
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub devices: Option<u64>,
-    /// A table of hardware in place of the one that comes with fireclay
+    /// A table of hardware instead of the one that comes with fireclay
     #[arg(long, value_name = "FILE")]
     pub hardware: Option<PathBuf>,
-    /// Train for three steps too, and say what they took
+    /// Also train for three steps, and say what they took
     #[arg(long)]
     pub measure: bool,
     /// Print JSON
@@ -47,7 +47,7 @@ pub struct Args {
     pub json: bool,
 }
 
-/// All that is known of a run.
+/// A plan of a run, with predictions for hardware and measurements.
 struct Plan {
     estimate: Estimate,
     table: Hardwares,
@@ -55,7 +55,7 @@ struct Plan {
     measured: Option<Measured>,
 }
 
-/// Says what a run will take.
+/// Prints what a run will take.
 pub fn run(args: &Args) -> Result<(), Failure> {
     let loaded = RunConfig::load(&args.config, &args.sets)?;
     let table = table(args)?;
@@ -120,24 +120,28 @@ fn assumptions(given: &[String]) -> Result<Assumptions, Failure> {
         let (key, value) = text
             .split_once('=')
             .ok_or_else(|| wrong("must be KEY=N, such as classes=10"))?;
-        let place = match key.trim() {
+        let number = match key.trim() {
             "samples" => &mut assumptions.samples,
             "classes" => &mut assumptions.classes,
             "vocabulary" => &mut assumptions.vocabulary,
             "length" => &mut assumptions.length,
-            _ => return Err(wrong("there is samples, classes, vocabulary and length")),
+            _ => {
+                return Err(wrong(
+                    "the keys are samples, classes, vocabulary and length",
+                ));
+            }
         };
-        if place.is_some() {
-            return Err(wrong("is assumed before already, and can be only once"));
+        if number.is_some() {
+            return Err(wrong("is given twice"));
         }
-        let number = value.trim().replace('_', "").parse();
-        let number = number.ok().filter(|number| (1..=MOST).contains(number));
-        *place = Some(number.ok_or_else(|| wrong("must be a whole number from 1 to 10^12"))?);
+        let given = value.trim().replace('_', "").parse();
+        let given = given.ok().filter(|given| (1..=MOST).contains(given));
+        *number = Some(given.ok_or_else(|| wrong("must be a whole number from 1 to 10^12"))?);
     }
     Ok(assumptions)
 }
 
-/// More than there is of anything.
+/// The largest number that can be assumed.
 const MOST: usize = 1_000_000_000_000;
 
 fn usage(error: impl std::fmt::Display) -> Failure {

@@ -9,19 +9,18 @@ use super::device;
 use crate::failure::Failure;
 use crate::text::{number, say, table};
 
-/// Answer for the rows of a table, or for images; translate the lines of a text
+/// Predict for the rows of a table or for images, or translate the lines of a text
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The run folder
     pub run: PathBuf,
-    /// The table to answer for, as a file or a glob; images, as a file, a folder or a glob; or a text
-    /// with a line to translate each
+    /// A table (file or glob), images (file, folder or glob), or a text to translate line by line
     pub input: String,
-    /// The file to write: .csv, .jsonl or .parquet, or a text; answers for images and translations
-    /// are shown without it
+    /// The file to write: .csv, .jsonl or .parquet, or a text; without it, answers for images and
+    /// translations are printed
     #[arg(short, long)]
     pub output: Option<PathBuf>,
-    /// How many classes an answer for an image names [default: 5]
+    /// How many classes to name for an image [default: 5]
     #[arg(long)]
     pub top: Option<usize>,
     /// Compute on other hardware than the config names

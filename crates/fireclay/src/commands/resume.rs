@@ -11,19 +11,19 @@ use super::training::{Report, hooks};
 use crate::failure::Failure;
 use crate::progress::ShowArgs;
 
-/// Go on with an interrupted run from its newest whole checkpoint
+/// Continue an interrupted run from its newest whole checkpoint
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The run folder, such as runs/breast-cancer/1
     pub run: PathBuf,
-    /// Go on with other hardware than the config names
+    /// Compute on other hardware than the config names
     #[arg(long, value_name = "NAME")]
     pub backend: Option<String>,
     #[command(flatten)]
     pub show: ShowArgs,
 }
 
-/// Goes on with an interrupted run.
+/// Continues an interrupted run.
 pub fn run(args: &Args) -> Result<(), Failure> {
     let folder = RunFolder::open(&args.run)?;
     let loaded = load_run(&args.run)?;

@@ -1,4 +1,4 @@
-//! `schema`: what editors want to know.
+//! `schema`: the JSON Schema of configs, for editors.
 
 use crate::failure::Failure;
 use crate::text::say;

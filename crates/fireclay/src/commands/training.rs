@@ -27,7 +27,7 @@ pub fn hooks(config: &RunConfig, show: ShowArgs) -> Result<Hooks, Failure> {
     })
 }
 
-/// What the user is told before and after.
+/// The report to the user before and after a training.
 pub struct Report {
     config: RunConfig,
     words: Words,
