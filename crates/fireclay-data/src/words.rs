@@ -1,19 +1,25 @@
 //! Enums whose variants each have a word in a configuration.
 
-/// An enum with `ALL`, `name` and `from_name`.
+/// An enum with `ALL`, `TYPES`, `name` and `from_name`.
 macro_rules! words {
-    ($(#[$meta:meta])* pub enum $kind:ident { $($(#[$doc:meta])* $variant:ident = $word:tt,)+ }) => {
+    (
+        $(#[$meta:meta])*
+        pub enum $kind:ident { $($(#[doc = $doc:literal])+ $variant:ident = $word:tt,)+ }
+    ) => {
         $(#[$meta])*
         #[derive(
             Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
         )]
         pub enum $kind {
-            $($(#[$doc])* #[serde(rename = $word)] $variant,)+
+            $($(#[doc = $doc])+ #[serde(rename = $word)] $variant,)+
         }
 
         impl $kind {
             /// All of them.
             pub const ALL: [Self; [$($word),+].len()] = [$(Self::$variant),+];
+
+            /// Each word and what it stands for, as it is listed to the user.
+            pub const TYPES: &[(&str, &str)] = &[$(($word, concat!($($doc),+))),+];
 
             /// The word used in a configuration.
             pub fn name(self) -> &'static str {
@@ -36,12 +42,12 @@ macro_rules! formats {
     (
         $(#[$meta:meta])*
         pub enum $kind:ident: $format:ty {
-            $($(#[$doc:meta])* $variant:ident = $word:tt => $module:ident,)+
+            $($(#[doc = $doc:literal])+ $variant:ident = $word:tt => $module:ident,)+
         }
     ) => {
         $crate::words::words! {
             $(#[$meta])*
-            pub enum $kind { $($(#[$doc])* $variant = $word,)+ }
+            pub enum $kind { $($(#[doc = $doc])+ $variant = $word,)+ }
         }
 
         impl $kind {

@@ -54,7 +54,7 @@ pub(crate) fn relu_gradient<const D: usize>(y: Tensor<D>, gradient: Tensor<D>) -
 #[cfg(all(test, feature = "flex"))]
 mod tests {
     use super::*;
-    use crate::test::{WIDTHS, check_own, check_rows, wave};
+    use crate::test::{WIDTHS, check, check_own, check_rows, wave};
     use burn::tensor::Device;
 
     fn plain<const D: usize>(x: Tensor<D>, y: Tensor<D>) -> Tensor<D> {

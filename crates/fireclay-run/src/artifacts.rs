@@ -19,12 +19,12 @@ pub const TOKENIZER: &str = "tokenizer.json";
 pub const HUGGING_FACE: &str = "config.json";
 /// What outputs mean; see [`Answer`](crate::task::Answer).
 pub const POSTPROCESS: &str = "postprocess.json";
-/// The adapters of a run that left the weights beside them alone, in place of [`MODEL`].
+/// The adapters of a run with `[lora]`, instead of [`MODEL`].
 pub const ADAPTERS: &str = "adapter_model.safetensors";
 /// What Hugging Face's PEFT needs to know of them.
 pub const ADAPTER_CONFIG: &str = "adapter_config.json";
 
-/// What the run predicts for the validation and test samples, with what they should have been.
+/// What the run predicts for the validation and test samples, with the truth.
 pub const PREDICTIONS: &str = "predictions.parquet";
 
 /// Every file that a run may leave for others.

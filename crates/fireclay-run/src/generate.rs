@@ -155,9 +155,9 @@ impl Sampling {
 
 /// A language model that goes on from a prompt.
 ///
-/// Keys and values of what was read are kept, so that a token costs the same however long the
-/// text is. Once the text is longer than the context, the model reads the last half of the context
-/// again and goes on from there; positions that are learned allow nothing cheaper.
+/// The keys and values of earlier tokens are kept, so a token costs the same however long the text
+/// is. Once the text is longer than the context, the model reads the last half of the context again
+/// and continues from there; learned positions allow nothing cheaper.
 #[derive(Debug)]
 pub struct Writer<'a> {
     model: &'a LanguageModel,
@@ -182,7 +182,7 @@ impl<'a> Writer<'a> {
     /// Goes on from `prompt` and hands each piece of new text to `write` as soon as it is whole
     /// characters that no stop text can begin with.
     ///
-    /// Of a prompt that is longer than the context only the end is read.
+    /// If the prompt is longer than the context, the model reads only its end.
     ///
     /// # Errors
     ///

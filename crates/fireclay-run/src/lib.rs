@@ -1,6 +1,6 @@
-//! Runs of a configuration: one TOML file describes a run ([`config`]), and this crate reads it, trains
-//! ([`Prepared`]), and opens what came of it ([`open`], [`Run`]). What is trained on what is a
-//! [`workload`]; what for, a [`task`]. The loop itself is `fireclay-train`'s.
+//! Runs: one TOML file describes a run ([`config`]). This crate reads the file, trains ([`Prepared`]), and
+//! opens the finished run ([`open`], [`Run`]). A [`workload`] ties data to a family of models; a [`task`]
+//! is what the model is trained for. The loop itself is in `fireclay-train`.
 //!
 //! ```no_run
 //! use std::path::Path;

@@ -1,4 +1,4 @@
-//! What the weights of a model start from, and how fast each of them moves.
+//! The initial weights of a model, and the factor of the learning rate for each of them.
 
 use std::path::Path;
 
@@ -41,8 +41,8 @@ pub trait ModelTable: ModelSection + Clone + 'static {
         Ok(First::random(self.family().init(shape, seed, device)))
     }
 
-    /// The model with adapters, and the names of what is trained as a whole: what is `fresh`, and the
-    /// head if it `learns`. No weight is read.
+    /// The model with adapters, and the names of the tensors that are trained as a whole: those that are
+    /// `fresh`, and the head if it `learns`. No weight is read.
     ///
     /// # Errors
     ///
@@ -57,9 +57,10 @@ pub trait ModelTable: ModelSection + Clone + 'static {
         Ok((model, Vec::new()))
     }
 
-    /// How fast each float tensor moves, in visiting order: 0 where a pattern freezes it, or where
-    /// it is no adapter's nor among the `whole` tensors beside adapters, else a power of `decay` for
-    /// each layer below the head. Empty for all alike.
+    /// The factor of the learning rate for each float tensor, in visiting order. It is 0 for a tensor that a
+    /// pattern freezes, and with adapters for a tensor that is neither an adapter's nor among the
+    /// `whole` tensors. Otherwise it is a power of `decay`, by the layers below the head. Empty if all
+    /// have the same.
     ///
     /// # Errors
     ///
@@ -202,7 +203,7 @@ fn check_frozen(freeze: &[String], names: &[String]) -> Result<(), Refusal> {
 /// A model at the start of its training.
 pub(crate) struct Beginning<M> {
     pub model: M,
-    /// How fast each tensor moves; empty for all alike.
+    /// The factor of the learning rate for each tensor; empty if all have the same.
     pub rates: Vec<f64>,
     /// The adapters, if they are all that is trained.
     pub adapters: Option<Adapters>,
@@ -210,8 +211,8 @@ pub(crate) struct Beginning<M> {
     pub said: Vec<String>,
 }
 
-/// The model of a run with its first weights, and with adapters if it has some; a resumed run takes
-/// its weights from the checkpoint, but for a base that none holds.
+/// The model of a run with its initial weights, and with adapters if it has some. A resumed run takes its
+/// weights from the checkpoint, except for the base of adapters, which no checkpoint holds.
 pub(crate) fn begin<T: ModelTable>(
     table: &T,
     shape: &<T::Family as Family>::Shape,
@@ -305,7 +306,7 @@ fn explain_lora(error: LoraError) -> (String, String) {
     (format!("lora.{}", error.key()), message)
 }
 
-/// What of a model does not come from the file that it was started from.
+/// Which tensors of a model do not come from the pretrained file.
 fn describe(path: &str, report: &PretrainedReport) -> Vec<String> {
     let list = |what: &str, names: &[String]| {
         (!names.is_empty()).then(|| format!("{path}: {what}: {}", names.join(", ")))

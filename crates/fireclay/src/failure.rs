@@ -21,7 +21,7 @@ pub enum Failure {
     Failed(String),
     /// The config or the command line is wrong: exit 2. The text is a whole message.
     Usage(String),
-    /// The config is wrong, with places in it: exit 2.
+    /// The config is wrong, with positions in it: exit 2.
     Config(Box<ConfigError>),
     /// Training diverged: exit 3.
     Diverged(String),
@@ -40,7 +40,7 @@ impl Failure {
             Self::Diverged(message) => (3, format!("error: {message}")),
             Self::Interrupted(message) => (4, message.clone()),
         };
-        // Nobody may be listening; the exit code says it all the same.
+        // Standard error may be closed; the exit code is the same.
         let _ = writeln!(std::io::stderr(), "{text}");
         ExitCode::from(code)
     }

@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind, set_hook, take_h
 
 use crate::failure::Failure;
 
-/// Does `work`; where it ends because a device has no memory left, the error says so and what helps.
+/// Does `work`. If it fails because a device has no memory left, the error says so, and what helps.
 pub fn guarded(work: impl FnOnce() -> Result<(), Failure>) -> Result<(), Failure> {
     hush();
     match catch_unwind(AssertUnwindSafe(work)) {
@@ -18,8 +18,8 @@ pub fn guarded(work: impl FnOnce() -> Result<(), Failure>) -> Result<(), Failure
     }
 }
 
-/// Keeps these panics off the terminal: of those that end the program the error tells, and CubeCL catches
-/// a hundred of its own, when it asks for more memory than a software driver has to see how fast it is.
+/// Keeps these panics off the terminal. Those that end the program are reported as errors. CubeCL catches a
+/// hundred of its own when its benchmarks ask for more memory than a software driver has.
 fn hush() {
     let show = take_hook();
     set_hook(Box::new(move |panic| {
@@ -34,8 +34,8 @@ fn said(panic: &(dyn Any + Send)) -> Option<&str> {
     text.or_else(|| panic.downcast_ref::<&str>().copied())
 }
 
-/// Whether this is what CubeCL, wgpu or a driver says of an allocation that failed, in prose or as the
-/// name of an error.
+/// Whether CubeCL, wgpu or a driver reports a failed allocation with this message, in prose or as the name
+/// of an error.
 fn is_out_of_memory(message: &str) -> bool {
     const SIGNS: [&str; 8] = [
         "out of memory",
@@ -65,7 +65,7 @@ fn advised(message: &str) -> Failure {
          the same updates; train.gradient_checkpointing = true; device.precision = \"bf16\". `fireclay \
          plan CONFIG` says where the memory goes. Checkpoints are whole: where there is more memory, \
          `fireclay resume RUN` goes on from the newest.\n\
-         What helps elsewhere, where numbers are always f32: a smaller eval.batch_size."
+         What helps evaluation and prediction, which compute in f32: a smaller eval.batch_size."
     ))
 }
 

@@ -9,11 +9,27 @@ use burn::train::renderer::tui::TuiMetricsRendererWrapper;
 use fireclay_train::observer::{Evaluation, Observer, Start, Step};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::cli::ShowArgs;
 use crate::failure::Failure;
 use crate::text::{number, say};
 
-/// How many metrics a line shows after the loss.
+// How a training is shown. No doc comment: clap would take it for the help of each verb.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub struct ShowArgs {
+    /// Show Burn's full-screen dashboard instead of a progress bar (on a terminal)
+    #[arg(long)]
+    pub dashboard: bool,
+    /// Show nothing while training
+    #[arg(short, long, conflicts_with = "dashboard")]
+    pub quiet: bool,
+    /// Print the result as JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Write a trace of every step to trace.json in the run folder, for Perfetto
+    #[arg(long)]
+    pub profile: bool,
+}
+
+/// How many metrics a line of progress shows after the loss.
 const SHOWN: usize = 2;
 
 /// The observer, and Burn's dashboard if it is asked for.
@@ -51,10 +67,10 @@ pub fn watch(
     Ok((Box::new(lines), None))
 }
 
-/// Who watches, and what shows Burn's metrics.
+/// The observer of a training, and the renderer of Burn's metrics.
 pub type Watchers = (Box<dyn Observer>, Option<Box<dyn MetricsRenderer>>);
 
-/// Notices alone, held back until the training, and a dashboard with it, has ended.
+/// Collects notices, and prints them after the training and its dashboard have ended.
 #[derive(Default)]
 struct Notices(Vec<String>);
 

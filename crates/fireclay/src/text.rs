@@ -1,7 +1,7 @@
 //! Plain text for people.
 
-/// Prints a line to standard output. Unlike `println!` it does not panic when nobody reads on, as
-/// behind `| head`: a training goes on.
+/// Prints a line to standard output. Unlike `println!` it does not panic when the reader has closed the
+/// pipe, as `| head` does: the training continues.
 macro_rules! say {
     ($($text:tt)*) => {{
         use std::io::Write as _;

@@ -60,6 +60,12 @@ pub enum TextTableKind {
 }
 
 impl TextTableKind {
+    /// The word and what it stands for, as it is listed to the user.
+    pub const TYPES: &[(&str, &str)] = &[(
+        "text_table",
+        "A table of texts with their targets: CSV, JSON Lines or Parquet, by the name of the file.",
+    )];
+
     /// The word used in a configuration.
     pub fn name(self) -> &'static str {
         "text_table"

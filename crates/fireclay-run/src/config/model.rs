@@ -41,12 +41,12 @@ pub struct NetworkConfig<F> {
 #[serde(deny_unknown_fields, default)]
 pub struct StartConfig {
     /// A file of weights (.safetensors, .pth or .pt, with the tensor names of PyTorch), or a folder of
-    /// Hugging Face's hub, to start from in place of random ones.
+    /// Hugging Face's hub, to start from instead of random ones.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pretrained: Option<String>,
     /// Tensors that the file may lack, such as "fc.*"; they start at random.
     pub allow_missing: Vec<String>,
-    /// Tensors of the file that the model has no place for, such as "aux.*".
+    /// Tensors of the file that the model does not have, such as "aux.*".
     pub allow_unexpected: Vec<String>,
     /// Tensors that training leaves alone, such as "layer1.*"; `*` stands for anything.
     pub freeze: Vec<String>,

@@ -15,8 +15,8 @@ use fireclay_data::TableFormat;
 use crate::run::RunError;
 use fireclay_train::run_folder;
 
-/// Writes `output` by `write`, which is given a hidden neighbour of it: the file appears only when it is
-/// whole. Nothing of the `inputs`, of a run or of its data is written over.
+/// Writes `output` with `write`, which gets a temporary file beside it: `output` appears only when it is
+/// whole. No file of the `inputs`, of a run or of its data is overwritten.
 fn whole<T>(
     output: &Path,
     inputs: &[PathBuf],
@@ -37,7 +37,7 @@ fn whole<T>(
     written
 }
 
-/// Refuses to write over what is read, or over a run or its data.
+/// Refuses to overwrite an input, a run or its data.
 fn check_output(output: &Path, inputs: &[PathBuf], protected: &[PathBuf]) -> Result<(), RunError> {
     let Ok(output) = output.canonicalize() else {
         return Ok(()); // It does not exist yet.

@@ -22,7 +22,7 @@ use crate::start::{Beginning, ModelTable, begin, is_statistic};
 use crate::task::{Objective, WithObjective};
 use crate::workload::{Batch, Model, Shape, Trained, WithData, Workload};
 
-/// Trains in a new folder or goes on in one, whatever the workload.
+/// Trains in a new folder or resumes in an existing one, whatever the workload.
 pub(super) struct Execute<'a> {
     pub prepared: &'a Prepared,
     pub resumed: Option<&'a RunFolder>,
@@ -111,7 +111,7 @@ impl Execute<'_> {
         Ok(folder)
     }
 
-    /// Trains; what is left of the model is written down and evaluated.
+    /// Trains, then writes and evaluates the trained model.
     fn run<W: Workload>(
         self,
         (config, data): (&RunConfig, &W::Data),

@@ -39,13 +39,13 @@ pub struct Hooks {
     pub profile: bool,
 }
 
-/// Whom a run asks about its size and its speed: `fireclay_plan::PLANNER`.
+/// Answers a run's questions about its size and its speed: `fireclay_plan::PLANNER`.
 #[derive(Clone, Copy, Debug)]
 pub struct Planner {
-    /// Puts a number in the place of `train.batch_size = "auto"`, or says why not, as a key and a
+    /// Replaces `train.batch_size = "auto"` with a number, or says why it cannot, as a key and a
     /// message.
     pub settle: fn(&mut RunConfig, &RunData) -> Result<(), (String, String)>,
-    /// How fast a training that cost this computed, if that is known.
+    /// How many operations a second a training with this cost computed, if that is known.
     pub speed: fn(&RunConfig, &RunData, &RunDevice, &Cost) -> Option<Speed>,
 }
 
@@ -100,8 +100,8 @@ impl Prepared {
         Self::checked(loaded, data, planner)
     }
 
-    /// As [`new`](Self::new), after `report` was shown what is to be said of the table that the data
-    /// comes from, if it is one; the table is read once.
+    /// As [`new`](Self::new), but calls `report` first. It gets the report on the table that the data comes
+    /// from, if there is a table. The table is read once.
     ///
     /// # Errors
     ///
@@ -121,7 +121,7 @@ impl Prepared {
         Ok(Self::checked(loaded, data, planner)?)
     }
 
-    /// As [`new`](Self::new) for the run in the folder `run`, whose tokenizer is taken as it is.
+    /// As [`new`](Self::new) for the run in the folder `run`, with the tokenizer that the run wrote.
     ///
     /// # Errors
     ///
@@ -132,7 +132,7 @@ impl Prepared {
         Self::checked(loaded, data, planner)
     }
 
-    /// Data that is there already, such as splits of k folds, for a configuration that describes it.
+    /// Takes data that is in memory already, such as the splits of one of k folds.
     ///
     /// # Errors
     ///
@@ -179,7 +179,7 @@ impl Prepared {
         self.execute(None, device, hooks)
     }
 
-    /// Goes on with the run in `folder`, from its newest whole checkpoint.
+    /// Resumes the run in `folder` from its newest whole checkpoint.
     ///
     /// # Errors
     ///

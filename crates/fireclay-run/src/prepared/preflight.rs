@@ -92,7 +92,7 @@ fn pretrained(config: &RunConfig) -> Option<(String, String)> {
     Some(("model.pretrained".into(), message))
 }
 
-/// A model that does not fit what the data determines of it, or no machine.
+/// Checks that the model fits the data, and that it is not too large.
 struct Fits<'a> {
     config: &'a RunConfig,
     most: usize,
@@ -109,8 +109,8 @@ impl WithData for Fits<'_> {
     }
 }
 
-/// What of an architecture does not go with what the data determines of it; the number of its weights may
-/// be `most`.
+/// Everything in an architecture that does not fit the shape that the data determines, as (key, message);
+/// it may have `most` weights.
 pub fn fits<F: FamilyFacts>(family: &F, shape: &F::Shape, most: usize) -> Vec<(String, String)> {
     let problems = family.validate_for(shape).into_iter();
     let mut problems: Vec<_> = problems

@@ -17,8 +17,8 @@ pub(super) fn check(config: &RunConfig) -> Option<(String, String)> {
     }
 }
 
-/// The number of parts on `device` for a model of so many parameters, which sees `samples` samples
-/// in a batch; "auto" stays where it is no CPU.
+/// The number of parts on `device` for a model of so many parameters and batches of `samples` samples;
+/// "auto" stays "auto" on other devices than a CPU.
 pub(super) fn choose(
     config: &RunConfig,
     device: &RunDevice,

@@ -40,7 +40,7 @@ pub(super) fn check(config: &RunConfig, sections: &mut Sections<'_>) {
     }
 }
 
-/// Keys of [data] that do not go with what the task predicts.
+/// Keys of `[data]` that do not go with the kind of target of the task.
 fn targets(config: &RunConfig) -> Vec<(String, String)> {
     let kind = config.task.target_kind();
     kind.map_or_else(Vec::new, |kind| config.data.section().validate_for(kind))
@@ -87,7 +87,7 @@ fn kinds(config: &RunConfig) -> Vec<(&'static str, String)> {
     problems
 }
 
-/// Adapters of nothing that was learned.
+/// Adapters without pretrained weights.
 fn lora(config: &RunConfig) -> Option<(&'static str, String)> {
     config.lora.as_ref()?;
     let model = config.model.section().name();

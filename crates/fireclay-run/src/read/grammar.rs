@@ -1,5 +1,3 @@
-//! The tables of a run.
-
 //! What each table of a configuration can be. A new `type` is one line here.
 
 use fireclay_config::Grammar;

@@ -45,7 +45,7 @@ pub enum RunError {
     /// A file of the run is not what it should be.
     #[error(transparent)]
     Damaged(#[from] FinishedError),
-    /// There is no place for steps that are only measured.
+    /// There is no folder for steps that are only measured.
     #[error("cannot make a folder for the steps to measure: {0}")]
     Scratch(#[source] std::io::Error),
     /// The weights cannot be read or written.

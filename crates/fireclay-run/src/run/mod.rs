@@ -27,7 +27,7 @@ pub trait Run {
     /// Its configuration, its folder, and where its model is.
     fn base(&self) -> &Base;
 
-    /// What it is asked with: names and types of columns.
+    /// The columns that it reads: names and kinds.
     fn schema(&self) -> InputSchema;
 
     /// What the outputs of its model mean, if it answers for samples with labels.
@@ -49,15 +49,16 @@ pub trait Run {
     /// If a column is missing, a cell does not fit its column, or the run answers no rows.
     fn answers(&self, rows: &RecordBatch) -> Result<Answered, RunError>;
 
-    /// Reads a file, a folder or a pattern piece by piece, and writes the answers to a file in bounded
-    /// memory; or gives them to be shown, where they are few. The file appears only when it is whole.
+    /// Reads a file, a folder or a pattern piece by piece, in bounded memory, and writes the answers to a
+    /// file. Without a file it returns the answers, where they are few. The file appears only when it is
+    /// whole.
     ///
     /// # Errors
     ///
     /// As [`answers`](Self::answers), and if a file cannot be read or written.
     fn predict(&self, job: &PredictJob<'_>) -> Result<Predicted, RunError>;
 
-    /// What goes on from a prompt.
+    /// The writer that continues a prompt.
     ///
     /// # Errors
     ///
@@ -82,7 +83,7 @@ pub trait Run {
     fn merged(&self) -> Result<Vec<(&'static str, Vec<u8>)>, RunError>;
 }
 
-/// A network as a function of numbers that gradients reach.
+/// A model as a function of its input values, with gradients with respect to them.
 pub trait Differentiable {
     /// What the model is given for these rows.
     ///
@@ -91,8 +92,8 @@ pub trait Differentiable {
     /// As [`Run::answers`].
     fn input(&self, rows: &RecordBatch) -> Result<Input, RunError>;
 
-    /// An input that says nothing: training means for a table, the mean colour for an image, and
-    /// padding for a text of as many tokens.
+    /// An input without information: the training means for a table, the mean colour for an image, and padding
+    /// for a text, of as many tokens.
     fn blank(&self, input: &Input) -> Input;
 
     /// Logits or numbers `[batch, outputs]`. With [`Input::tracked`] values, `outputs.backward()` reaches
@@ -103,7 +104,8 @@ pub trait Differentiable {
     fn features(&self, input: &Input) -> Tensor<2>;
 }
 
-/// A batch as a model is given it: numbers that gradients reach, and what is not differentiable.
+/// A batch as a model reads it: values, with respect to which there are gradients, and the parts that are
+/// not differentiable.
 #[derive(Clone, Debug)]
 pub struct Input {
     /// Numeric features, normalised pixels, or embedded tokens, `[batch, ...]` with all but the first
@@ -118,7 +120,7 @@ pub struct Input {
 }
 
 impl Input {
-    /// The same with values that gradients are taken of.
+    /// The same input, with autodiff on its values.
     #[must_use]
     pub fn tracked(self) -> Self {
         let device = self.values.device().autodiff();
@@ -129,7 +131,7 @@ impl Input {
     }
 }
 
-/// Where a finished run is, and what it was.
+/// A finished run's folder, configuration and device.
 pub struct Base {
     /// Its configuration.
     pub loaded: Loaded,
@@ -145,8 +147,8 @@ impl Base {
         &self.loaded.config
     }
 
-    /// The run's own files, and those that it was trained on and will need to resume: what must not be
-    /// written to.
+    /// The files that must not be overwritten: the run's own, and those that it was trained on and will need to
+    /// resume.
     pub(crate) fn protected(&self) -> Vec<PathBuf> {
         let located = self.config().data.section().located();
         let files = located.files.iter().filter_map(|(_, file)| file.as_deref());
@@ -193,7 +195,7 @@ pub struct Evaluated {
 pub struct Answered {
     /// The answers, row by row.
     pub answers: Answers,
-    /// How many of the rows have a text of which the model sees the start alone.
+    /// The number of rows whose text is longer than the model reads.
     pub cut: usize,
 }
 
@@ -221,14 +223,14 @@ pub struct Predicted {
     pub shown: Vec<RecordBatch>,
 }
 
-/// The columns that a run is asked with.
+/// The columns that a run reads.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct InputSchema {
     /// The columns, in the order in which the run names them.
     pub columns: Vec<InputColumn>,
 }
 
-/// A column that a run is asked with.
+/// A column that a run reads.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct InputColumn {
     /// Its name.
@@ -252,7 +254,7 @@ pub enum InputKind {
         /// Pixels.
         width: usize,
     },
-    /// A text, of which the model sees so many tokens at most.
+    /// A text; the model reads so many tokens at most.
     Text {
         /// Tokens.
         most: usize,

@@ -32,7 +32,7 @@ impl Task for CausalLmConfig {
         }
     }
 
-    /// How many bytes of text files of tokens stand for is not known.
+    /// Files of tokens do not say how many bytes of text they stand for.
     fn metrics_of(&self, target: &Target) -> Vec<&'static str> {
         let names = CAUSAL_LM_METRICS.iter().copied();
         let has_bytes = target.tokens_per_byte.is_some();
@@ -234,8 +234,8 @@ impl Scorer<TokenOutput> for TokenScorer {
     }
 }
 
-/// What a loss per token, in nats, comes to in bits per byte of text: the one number that can be
-/// compared between tokenizers.
+/// A loss per token, in nats, as bits per byte of text: the one number that can be compared between
+/// tokenizers.
 pub fn bits_per_byte(loss: f64, tokens_per_byte: f64) -> f64 {
     loss * tokens_per_byte / std::f64::consts::LN_2
 }

@@ -125,9 +125,9 @@ pub trait Objective<N>: Clone + 'static {
     fn show(&self, training: SupervisedTraining<Self::Module>) -> SupervisedTraining<Self::Module>;
 }
 
-/// What is done with the objective of a run, whichever it is.
+/// Work that needs to know the objective of a run.
 pub trait WithObjective<N, B> {
-    /// What comes of it.
+    /// Its result.
     type Output;
 
     /// Does it.

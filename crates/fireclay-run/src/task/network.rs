@@ -1,4 +1,4 @@
-//! What a task needs of a model, whatever the model looks at.
+//! What a task needs of a model, whatever its input.
 
 use super::labelled::Labelled;
 use burn::module::{Module, ModuleDisplay};
@@ -16,7 +16,7 @@ pub trait Network: Module + ModuleDisplay + 'static {
     fn forward(&self, input: Self::Input) -> Tensor<2>;
 }
 
-/// What a model for tables looks at.
+/// The input of a model for tables.
 #[derive(Clone, Debug)]
 pub struct TableInput {
     /// Numeric features, `[batch, numeric]`.
@@ -42,7 +42,7 @@ impl Network for ImageModel {
     }
 }
 
-/// What an encoder of text looks at.
+/// The input of an encoder of text.
 #[derive(Clone, Debug)]
 pub struct TextInput {
     /// Tokens, `[batch, time]`.
@@ -60,11 +60,11 @@ impl Network for EncoderModel {
     }
 }
 
-/// The input of a step: what the model looks at, and what it should say.
+/// The input of a step: the model's input and the targets.
 #[derive(Clone, Debug)]
 pub struct Batch<I> {
-    /// What the model looks at.
+    /// The model's input.
     pub input: I,
-    /// What it should say.
+    /// The targets.
     pub labelled: Labelled,
 }

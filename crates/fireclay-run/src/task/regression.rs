@@ -16,7 +16,7 @@ use crate::answer::{Answers, Meaning};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RegressionConfig {
-    /// What is made small.
+    /// What is minimised.
     pub loss: RegressionLoss,
     /// With loss = "huber": the error from which the loss grows linearly, in units of the target as
     /// the model sees it (its standard deviation, if it is standardised).
@@ -26,7 +26,7 @@ pub struct RegressionConfig {
     pub standardize_target: bool,
 }
 
-/// What a regression makes small.
+/// What a regression minimises.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RegressionLoss {

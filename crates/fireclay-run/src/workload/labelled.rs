@@ -1,4 +1,4 @@
-//! What workloads on samples with labels share: how they are judged, and how they answer.
+//! What workloads on samples with labels share: how they are evaluated, and how they answer.
 
 use std::sync::Arc;
 
@@ -25,7 +25,7 @@ pub(super) fn objective(config: &RunConfig, target: &Target) -> LabelledObjectiv
     objective.expect("checked: the task has labels")
 }
 
-/// Tunes, evaluates and writes down what came of it.
+/// Tunes and evaluates a trained model, and writes its answers and what they mean.
 pub(super) fn conclude<N, S>(
     config: &RunConfig,
     data: &dyn Dataset,
@@ -73,7 +73,7 @@ where
     Ok(evaluation)
 }
 
-/// Predictions for a split, with what they should have been.
+/// The predictions for a split, with the truth.
 fn predicted(
     split: &str,
     columns: Columns,

@@ -14,25 +14,25 @@ use super::table::Table;
 use super::{Dataset, Inspected, Workload, shared};
 use crate::config::{DataConfig, ModelConfig, RunConfig, TaskConfig};
 
-/// What is done with the workload of a configuration.
+/// Work that needs to know the workload of a configuration.
 pub trait WithWorkload {
-    /// What comes of it.
+    /// Its result.
     type Output;
 
     /// Does it.
     fn with<W: Workload>(self) -> Self::Output;
 }
 
-/// What is done with data and its workload.
+/// Work on data that needs to know its workload.
 pub trait WithData {
-    /// What comes of it.
+    /// Its result.
     type Output;
 
     /// Does it.
     fn with<W: Workload>(self, data: &W::Data) -> Self::Output;
 }
 
-/// What a workload goes with, for messages about configurations that no workload has.
+/// What a workload goes with, for messages about configurations that fit no workload.
 pub(crate) struct Facts {
     pub reads: fn(&DataConfig) -> bool,
     pub does: fn(&TaskConfig) -> bool,
@@ -91,7 +91,7 @@ macro_rules! workloads {
                 unreachable!("checked: data, model and task are of one workload")
             }
 
-            /// Reads the data of a configuration, with what is to be said of it.
+            /// Reads the data of a configuration, with a report on it.
             ///
             /// # Errors
             ///
@@ -130,9 +130,9 @@ workloads! {
     Table(Table),
     /// Images.
     Image(Image),
-    /// Text, whose next token is predicted.
+    /// Running text and its next tokens.
     CausalLm(CausalText),
-    /// Text, whose masked tokens are predicted.
+    /// Running text and its masked tokens.
     MaskedLm(MaskedText),
     /// Texts with labels.
     LabelledText(LabelledText),
@@ -158,7 +158,7 @@ impl RunData {
     }
 }
 
-/// What a workload calls what it counts, and how a finished run of it is asked.
+/// The words of a workload for its samples, and the verb for its finished runs.
 #[derive(Clone, Copy, Debug)]
 pub struct Words {
     /// See [`Workload::UNIT`].

@@ -1,4 +1,4 @@
-//! Text, whose masked tokens are predicted.
+//! Masked language modelling on running text.
 
 use burn::tensor::{Device, Tensor};
 use fireclay_data::arrow::array::RecordBatch;
@@ -38,7 +38,7 @@ impl Workload for MaskedText {
 
     const UNIT: &'static str = "tokens";
     const SAMPLES: &'static str = "windows";
-    /// It is there to start others from.
+    /// The run is a start for other runs.
     const NEXT: Option<&'static str> = None;
 
     fn reads(data: &DataConfig) -> bool {

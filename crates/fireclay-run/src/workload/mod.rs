@@ -1,7 +1,7 @@
-//! What is trained on what: one file each ties together the data, the samples that become batches, the
-//! family of models, what the data determines of a model, how a trained model is judged, what a
-//! finished run answers, and what a plan needs to know. Whoever has a configuration or data asks the
-//! workload; the list in `list.rs` is the only one.
+//! Workloads. A workload is one file or folder. It ties together the data, the samples that become batches,
+//! the family of models, what the data determines of a model, how a trained model is evaluated, what a
+//! finished run answers, and what a plan needs to know. All other code asks the workload of a
+//! configuration or of data. The list in `list.rs` is the only list of workloads.
 
 mod causal_lm;
 mod dataset;
@@ -43,11 +43,11 @@ pub trait Workload: 'static {
     /// What becomes a batch.
     type Samples: Samples + Clone;
 
-    /// What `evaluate` counts.
+    /// The unit of `n` in an evaluation.
     const UNIT: &'static str;
-    /// What a split of the training counts.
+    /// The unit of the sizes of the splits.
     const SAMPLES: &'static str = Self::UNIT;
-    /// The verb that asks a finished run, with its arguments; none if nobody asks it.
+    /// The verb to use with a finished run, with its arguments; none if there is none.
     const NEXT: Option<&'static str>;
 
     /// Whether it reads such data.
@@ -59,7 +59,7 @@ pub trait Workload: 'static {
     /// Its `[model]` table, if it is of its family.
     fn model(model: &ModelConfig) -> Option<&Self::Model>;
 
-    /// What does not go together in tables that are all its own, as (key, message).
+    /// What does not go together in tables that all belong to this workload, as (key, message).
     fn check(_config: &RunConfig) -> Vec<(&'static str, String)> {
         Vec::new()
     }
@@ -74,7 +74,7 @@ pub trait Workload: 'static {
         tokenizer: Option<&TokenizerSource>,
     ) -> Result<Self::Data, DataError>;
 
-    /// Reads the data, with what is to be said of the table that it comes from, if it is one.
+    /// Reads the data, with a report on the table that it comes from, if there is a table.
     ///
     /// # Errors
     ///
@@ -89,12 +89,12 @@ pub trait Workload: 'static {
     /// What the data determines of a model.
     fn shape(data: &Self::Data) -> Shape<Self>;
 
-    /// What does not fit the data, beside what every workload looks at, as (key, message).
+    /// What does not fit the data, beyond the checks of every workload, as (key, message).
     fn check_data(_config: &RunConfig, _data: &Self::Data) -> Vec<Refusal> {
         Vec::new()
     }
 
-    /// The splits as they are trained on and looked at.
+    /// The splits as training and its evaluations use them.
     fn samples(config: &RunConfig, data: &Self::Data) -> [Self::Samples; 3];
 
     /// A split, by its number, as it is evaluated: the same samples each time.
@@ -114,7 +114,7 @@ pub trait Workload: 'static {
         work: W,
     ) -> W::Output;
 
-    /// Evaluates a trained model on the splits that hold something, and writes down what its answers
+    /// Evaluates a trained model on the valid and test splits that are not empty, and writes what its answers
     /// mean.
     ///
     /// # Errors
@@ -134,10 +134,10 @@ pub trait Workload: 'static {
     /// If a file of it is missing or damaged.
     fn open(base: Base) -> Result<Box<dyn Run>, RunError>;
 
-    /// What goes into the model, by the data.
+    /// The input spec, from the data.
     fn input_spec(config: &RunConfig, data: &Self::Data) -> InputSpec;
 
-    /// What determines the model and what goes into it, by the configuration and what is assumed.
+    /// The shape of the model and the input spec, from the configuration and the assumptions.
     ///
     /// # Errors
     ///
@@ -145,7 +145,7 @@ pub trait Workload: 'static {
     fn assume(config: &RunConfig, given: &Assumptions)
     -> Result<(Shape<Self>, InputSpec), Refusal>;
 
-    /// The batch of so many samples that a plan records: as large as they come, and all zeros.
+    /// The batch of so many samples that a plan records: of the largest size, and all zeros.
     fn blank_batch(
         config: &RunConfig,
         shape: &Shape<Self>,
@@ -154,11 +154,11 @@ pub trait Workload: 'static {
         device: &Device,
     ) -> Batch<Self>;
 
-    /// Whether a model is evaluated by what it writes, too; then [`search`](Self::search) writes it.
+    /// Whether an evaluation also scores what the model writes; then [`search`](Self::search) writes it.
     const SEARCHES: bool = false;
 
-    /// Searches for what the model writes for sources of so many tokens, until it has so many, with no
-    /// look at its numbers: what a plan records.
+    /// Writes so many tokens for sources of so many tokens, without reading the numbers of any tensor: a plan
+    /// records this.
     fn search(_config: &RunConfig, _model: &Model<Self>, _lengths: [usize; 2], _device: &Device) {}
 }
 
@@ -171,9 +171,9 @@ pub type Model<W> = <ModelFamily<W> as Family>::Model;
 /// A workload's batch.
 pub type Batch<W> = <<W as Workload>::Samples as Samples>::Batch;
 
-/// Data with what is to be said of it.
+/// Data with a report on it.
 pub struct Inspected<D> {
-    /// What was found in its table, if it comes from one.
+    /// The report on its table, if there is a table.
     pub report: Option<DataReport>,
     /// The data, if it can be used.
     pub data: Result<D, DataError>,
@@ -183,10 +183,10 @@ pub struct Inspected<D> {
 pub struct Trained<'a, N> {
     /// The model.
     pub model: N,
-    /// How it did on the validation split, if the training has looked.
+    /// Its scores on the validation split, if the training ended with an evaluation.
     pub valid: Option<Scores>,
     /// Where it is.
     pub device: &'a Device,
-    /// Where what it is goes.
+    /// The folder of its files.
     pub folder: &'a RunFolder,
 }

@@ -1,5 +1,6 @@
-//! What goes into a model: how long, how many, and what is held out; from the data, or where it is
-//! not read from the configuration and assumptions that are told to the user.
+//! The input spec: the lengths and numbers of the samples that go into a model, and of those that are held
+//! out. It comes from the data. If the data is not read, it comes from the configuration and from
+//! assumptions that are shown to the user.
 
 use fireclay_data::{TargetKind, TokenizerKind};
 use serde::Serialize;
@@ -12,19 +13,19 @@ use crate::config::RunConfig;
 pub struct InputSpec {
     /// Tokens of a source and of a target, where samples are texts; the longest that come.
     pub lengths: [usize; 2],
-    /// Tokens of a sample in the mean, where samples are texts.
+    /// The mean number of tokens of a sample, where samples are texts.
     pub tokens: Option<f64>,
     /// Samples, or pairs of texts, in a batch that the data makes up itself.
     pub rows: Option<usize>,
     /// Samples (for pairs: batches) to train on.
     pub samples: Option<usize>,
-    /// Pairs in a batch that the data makes up, in the mean.
+    /// The mean number of pairs in a batch that the data makes up.
     pub each: Option<f64>,
-    /// The numbers with which a sample is answered; a model that predicts tokens keeps none.
+    /// The number of outputs for a sample; 0 for a model that predicts tokens.
     pub outputs: usize,
     /// What is held out, if anything is.
     pub held_out: Option<HeldOut>,
-    /// Whether batches are cut to their own longest text: then the plan is of the longest of all.
+    /// Whether each batch is padded to its own longest text: then the plan is for the longest text of all.
     pub varies: bool,
     /// What was assumed, in words.
     pub assumed: Vec<String>,
@@ -43,7 +44,7 @@ pub struct HeldOut {
     pub longest: [usize; 2],
 }
 
-/// What is to be assumed of data that is not read.
+/// Assumptions about data that is not read.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Assumptions {
     /// Samples to train on.
@@ -57,7 +58,7 @@ pub struct Assumptions {
 }
 
 impl InputSpec {
-    /// Of a split of so many samples and held-out samples of these numbers, which are like it.
+    /// The input spec of splits of these sizes, whose samples all have these lengths.
     pub(crate) fn of_data(sizes: [(&'static str, usize); 3], lengths: [usize; 2]) -> Self {
         let [samples, valid, test] = sizes.map(|(_, size)| size);
         let held_out = valid.max(test);
@@ -74,8 +75,8 @@ impl InputSpec {
         }
     }
 
-    /// Of data that is not read: with `rows` in a batch that the data makes up itself. What is held out
-    /// is taken to be like what is trained on.
+    /// The input spec of data that is not read; `rows` are the samples of a batch that the data makes up
+    /// itself. Held-out samples are assumed to be like the training samples.
     pub(crate) fn assumed(
         config: &RunConfig,
         given: &Assumptions,
@@ -158,8 +159,8 @@ impl Assumed {
     }
 }
 
-/// What is given and says nothing about this data, and why: `vocabulary` and `length` are the reasons
-/// for which they are not asked for.
+/// Refuses an assumption that does not apply to this data; `vocabulary` and `length` say why these two do
+/// not.
 pub(crate) fn check_unread(
     config: &RunConfig,
     given: &Assumptions,

@@ -1,8 +1,6 @@
 //! The devices that each backend finds.
 
-use std::{fmt, thread};
-
-use super::Backend;
+use std::fmt;
 
 /// A device that a backend could run on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,50 +64,4 @@ impl fmt::Display for Adapter {
             kind => write!(f, "{} ({}, {})", self.name, kind.name(), self.detail),
         }
     }
-}
-
-/// The devices that `backend` finds on this machine, the best first; none if it is not compiled in.
-///
-/// Asks the drivers without opening a device, so it is quick and takes no memory on a card.
-pub fn adapters(backend: Backend) -> Vec<Adapter> {
-    match backend {
-        Backend::Flex | Backend::NdArray if backend.compiled_in() => vec![processor()],
-        #[cfg(feature = "wgpu")]
-        Backend::Wgpu | Backend::Vulkan | Backend::Metal if backend.compiled_in() => {
-            super::graphics::adapters(backend)
-        }
-        #[cfg(feature = "cuda")]
-        Backend::Cuda => cards(burn::tensor::DeviceType::Cuda, "CUDA"),
-        #[cfg(feature = "rocm")]
-        Backend::Rocm => cards(burn::tensor::DeviceType::Rocm, "ROCm"),
-        _ => Vec::new(),
-    }
-}
-
-fn processor() -> Adapter {
-    let threads = thread::available_parallelism().map_or(1, usize::from);
-    Adapter {
-        index: 0,
-        name: "CPU".to_owned(),
-        kind: AdapterKind::Cpu,
-        detail: match threads {
-            1 => format!("{}, 1 thread", std::env::consts::ARCH),
-            _ => format!("{}, {threads} threads", std::env::consts::ARCH),
-        },
-        refused: None,
-    }
-}
-
-/// These drivers give a number of cards; a card's name is known only once it is opened.
-#[cfg(any(feature = "cuda", feature = "rocm"))]
-fn cards(devices: burn::tensor::DeviceType, driver: &str) -> Vec<Adapter> {
-    (0..burn::tensor::Device::enumerate(devices).len())
-        .map(|index| Adapter {
-            index,
-            name: format!("{driver} device {index}"),
-            kind: AdapterKind::Discrete,
-            detail: driver.to_owned(),
-            refused: None,
-        })
-        .collect()
 }

@@ -6,7 +6,7 @@ use super::{Adapter, Backend};
 #[derive(Debug, thiserror::Error)]
 pub enum BackendError {
     /// No backend has this name.
-    #[error("there is no backend called `{0}`: use auto, {names}", names = names(Backend::ALL))]
+    #[error("there is no backend called `{0}`: use auto, {names}", names = names(Backend::all()))]
     Unknown(String),
 
     /// The backend exists, and this build of the program does not contain it.
@@ -15,7 +15,7 @@ pub enum BackendError {
          or name one of those",
         compiled = names(compiled_in())
     )]
-    NotCompiledIn(Backend),
+    NotCompiledIn(&'static Backend),
 
     /// `auto` found no graphics card, and no CPU backend is compiled in.
     #[error(
@@ -32,7 +32,7 @@ pub enum BackendError {
     #[error("backend `{backend}` finds no device on this machine: {why}\n{found}")]
     NoDevice {
         /// The backend that was asked for.
-        backend: Backend,
+        backend: &'static Backend,
         /// What is likely to be missing.
         why: String,
         /// What the other backends find, a line each.
@@ -46,7 +46,7 @@ pub enum BackendError {
     )]
     NoSuchIndex {
         /// The backend that was asked for, or that `auto` took.
-        backend: Backend,
+        backend: &'static Backend,
         /// The index that was asked for.
         index: usize,
         /// The devices that there are.
@@ -57,7 +57,7 @@ pub enum BackendError {
     #[error("backend `{backend}` would run on {name}, which is refused: {why}")]
     Refused {
         /// The backend that was asked for.
-        backend: Backend,
+        backend: &'static Backend,
         /// The device's name.
         name: String,
         /// Why it is refused, and what to use instead.
@@ -68,7 +68,7 @@ pub enum BackendError {
     #[error("backend `{backend}` finds {name}, but cannot open it: {why}")]
     CannotOpen {
         /// The backend that was asked for.
-        backend: Backend,
+        backend: &'static Backend,
         /// The device's name.
         name: String,
         /// What the driver said.
@@ -77,14 +77,12 @@ pub enum BackendError {
 }
 
 /// The backends of this build.
-pub(super) fn compiled_in() -> impl Iterator<Item = Backend> {
-    Backend::ALL
-        .into_iter()
-        .filter(|backend| backend.compiled_in())
+pub(super) fn compiled_in() -> impl Iterator<Item = &'static Backend> {
+    Backend::all().filter(|backend| backend.compiled_in())
 }
 
 /// `a, b or c`.
-fn names(backends: impl IntoIterator<Item = Backend>) -> String {
+fn names(backends: impl IntoIterator<Item = &'static Backend>) -> String {
     let names: Vec<&str> = backends.into_iter().map(Backend::name).collect();
     match names.split_last() {
         None => "none".to_owned(),
@@ -109,16 +107,14 @@ mod tests {
     #[test]
     fn names_are_joined_as_in_a_sentence() {
         assert_eq!(names([]), "none");
-        assert_eq!(names([Backend::Flex]), "flex");
-        assert_eq!(
-            names([Backend::Flex, Backend::Wgpu, Backend::Cuda]),
-            "flex, wgpu or cuda"
-        );
+        assert_eq!(names(Backend::all().take(1)), "flex");
+        assert_eq!(names(Backend::all().take(3)), "flex, ndarray or wgpu");
     }
 
     #[test]
     fn a_missing_backend_names_its_cargo_feature() {
-        let message = BackendError::NotCompiledIn(Backend::Rocm).to_string();
+        let rocm = Backend::named("rocm").expect("a known backend");
+        let message = BackendError::NotCompiledIn(rocm).to_string();
         assert!(message.contains("--features rocm"), "{message}");
     }
 }

@@ -14,7 +14,7 @@ use burn::tensor::{
     wgpu::{WgpuBackend, wgpu},
 };
 
-use super::{Adapter, Backend, adapter::AdapterKind};
+use super::{Adapter, AdapterKind};
 
 const LLVMPIPE: &str = "it is Mesa's software driver, and crashes on Burn's kernels; use `flex` to compute on the CPU, \
                         or SwiftShader to try this backend without a graphics card (see CONTRIBUTING.md)";
@@ -24,8 +24,21 @@ const SPIRV: &str = "this build compiles kernels to SPIR-V, with which software 
                      build without the feature `spirv`, or use `flex`";
 const NO_KIND: &str = "its driver does not say what it is, so Burn cannot open it by name";
 
-/// Lists the adapters that `backend` may use, the best first.
-pub fn adapters(backend: Backend) -> Vec<Adapter> {
+/// Vulkan and nothing else.
+pub const VULKAN: &[wgpu::Backend] = &[wgpu::Backend::Vulkan];
+/// Metal and nothing else.
+pub const METAL: &[wgpu::Backend] = &[wgpu::Backend::Metal];
+/// What the system offers.
+pub const NATIVE: &[wgpu::Backend] = if cfg!(target_os = "macos") {
+    METAL
+} else if cfg!(windows) {
+    &[wgpu::Backend::Vulkan, wgpu::Backend::Dx12]
+} else {
+    VULKAN
+};
+
+/// Lists the adapters that these interfaces reach, the best first.
+pub fn adapters(interfaces: &[wgpu::Backend]) -> Vec<Adapter> {
     let describe = |(index, found): (usize, Found)| Adapter {
         index,
         kind: found.kind(),
@@ -33,7 +46,7 @@ pub fn adapters(backend: Backend) -> Vec<Adapter> {
         refused: found.refused(),
         name: found.info.name,
     };
-    found(backend)
+    found(interfaces)
         .into_iter()
         .enumerate()
         .map(describe)
@@ -45,8 +58,8 @@ pub fn adapters(backend: Backend) -> Vec<Adapter> {
 /// # Errors
 ///
 /// What the driver said, or that another adapter than the listed one answered.
-pub fn open(backend: Backend, index: usize) -> Result<Device, String> {
-    let found = found(backend)
+pub fn open(interfaces: &[wgpu::Backend], index: usize) -> Result<Device, String> {
+    let found = found(interfaces)
         .into_iter()
         .nth(index)
         .ok_or("it is gone since it was listed")?;
@@ -143,13 +156,7 @@ impl Found {
     }
 }
 
-fn found(backend: Backend) -> Vec<Found> {
-    let interfaces: &[wgpu::Backend] = match backend {
-        Backend::Metal => &[wgpu::Backend::Metal],
-        Backend::Wgpu if cfg!(target_os = "macos") => &[wgpu::Backend::Metal],
-        Backend::Wgpu if cfg!(windows) => &[wgpu::Backend::Vulkan, wgpu::Backend::Dx12],
-        _ => &[wgpu::Backend::Vulkan],
-    };
+fn found(interfaces: &[wgpu::Backend]) -> Vec<Found> {
     let mut found: Vec<Found> = interfaces
         .iter()
         .flat_map(|&api| number(probe(api)))

@@ -13,7 +13,7 @@ use super::{
 #[derive(Clone, Debug)]
 pub struct BackendStatus {
     /// The backend.
-    pub backend: Backend,
+    pub backend: &'static Backend,
     /// Whether this build contains it.
     pub compiled_in: bool,
     /// The devices that it finds, the best first.
@@ -28,7 +28,7 @@ pub struct BackendStatus {
 pub fn list() -> Vec<BackendStatus> {
     let survey = survey();
     let choice = auto(&survey).ok();
-    let status = |backend: Backend| BackendStatus {
+    let status = |backend: &'static Backend| BackendStatus {
         backend,
         compiled_in: backend.compiled_in(),
         adapters: survey
@@ -40,7 +40,7 @@ pub fn list() -> Vec<BackendStatus> {
             .filter(|(taken, _)| *taken == backend)
             .map(|(_, reason)| reason.clone()),
     };
-    Backend::ALL.into_iter().map(status).collect()
+    Backend::all().map(status).collect()
 }
 
 /// The table of [`list`], as text.
@@ -107,25 +107,17 @@ fn devices(status: &BackendStatus) -> Vec<String> {
     status.adapters.iter().map(line).collect()
 }
 
-#[cfg(any(feature = "cuda", feature = "rocm"))]
-fn named(backend: Backend, mut adapters: Vec<Adapter>) -> Vec<Adapter> {
+/// The devices by the names that they have once they are opened.
+fn named(backend: &Backend, mut adapters: Vec<Adapter>) -> Vec<Adapter> {
+    let Some(name) = backend.name_on_opening else {
+        return adapters;
+    };
     for adapter in &mut adapters {
-        let identity = match backend {
-            #[cfg(feature = "cuda")]
-            Backend::Cuda => burn::tensor::Device::cuda(adapter.index).identity(),
-            #[cfg(feature = "rocm")]
-            Backend::Rocm => burn::tensor::Device::rocm(adapter.index).identity(),
-            _ => None,
-        };
-        if let Some(identity) = identity {
-            adapter.name = identity.name;
+        let device = backend.open(adapter.index).ok();
+        if let Some(name) = device.as_ref().and_then(name) {
+            adapter.name = name;
         }
     }
-    adapters
-}
-
-#[cfg(not(any(feature = "cuda", feature = "rocm")))]
-fn named(_: Backend, adapters: Vec<Adapter>) -> Vec<Adapter> {
     adapters
 }
 
@@ -136,7 +128,7 @@ mod tests {
     #[test]
     fn the_table_has_every_backend_and_says_what_auto_takes() {
         let table = render_devices();
-        for backend in Backend::ALL {
+        for backend in Backend::all() {
             assert!(table.contains(backend.name()), "{table}");
         }
         assert!(table.contains("`backend = \"auto\"`"), "{table}");
@@ -160,7 +152,7 @@ mod tests {
     fn json_has_one_object_for_each_backend() {
         assert_eq!(
             devices_json().as_array().map(Vec::len),
-            Some(Backend::ALL.len())
+            Some(Backend::all().count())
         );
     }
 }

@@ -8,6 +8,7 @@ mod adapter;
 mod error;
 #[cfg(feature = "wgpu")]
 mod graphics;
+mod known;
 mod list;
 mod select;
 
@@ -15,65 +16,85 @@ pub use error::BackendError;
 pub use list::{devices_json, render_devices};
 pub use select::select;
 
-use std::{fmt, str::FromStr};
+use std::fmt;
 
-use adapter::Adapter;
+use burn::tensor::Device;
+use fireclay_run::config::BackendName;
+
+use adapter::{Adapter, AdapterKind};
+use known::KNOWN;
 
 /// One of Burn's backends, compiled in or not.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Backend {
-    /// The CPU, by Burn's own fast kernels.
-    Flex,
-    /// The CPU, by the `ndarray` crate.
-    NdArray,
-    /// Any graphics card, on the platform's own interface: Vulkan, Direct3D 12 or Metal.
-    Wgpu,
-    /// Any graphics card, on Vulkan and nothing else.
-    Vulkan,
-    /// Apple's graphics processors.
-    Metal,
-    /// NVIDIA's cards.
-    Cuda,
-    /// AMD's cards, by ROCm.
-    Rocm,
+pub struct Backend {
+    word: BackendName,
+    driver: Option<Driver>,
+    /// The name of an opened card, where it is not known before.
+    name_on_opening: Option<fn(&Device) -> Option<String>>,
+    /// What is likely to be missing where it finds nothing.
+    missing: fn() -> String,
+}
+
+/// How the devices of a backend are reached.
+struct Driver {
+    /// The devices that it finds on this machine, the best first. Asks without opening a device, so it is
+    /// quick and takes no memory on a card.
+    find: fn() -> Vec<Adapter>,
+    /// Opens a device by its index.
+    open: fn(usize) -> Result<Device, String>,
 }
 
 impl Backend {
     /// Every backend, in the order in which they are shown.
-    pub const ALL: [Backend; 7] = [
-        Backend::Flex,
-        Backend::NdArray,
-        Backend::Wgpu,
-        Backend::Vulkan,
-        Backend::Metal,
-        Backend::Cuda,
-        Backend::Rocm,
-    ];
+    fn all() -> impl Iterator<Item = &'static Self> {
+        let find = |word| KNOWN.iter().find(|backend| backend.word == word);
+        BackendName::ALL.iter().copied().filter_map(find)
+    }
+
+    /// The backend of this name.
+    fn named(name: &str) -> Result<&'static Self, BackendError> {
+        let found = KNOWN.iter().find(|backend| backend.name() == name);
+        found.ok_or_else(|| BackendError::Unknown(name.to_owned()))
+    }
 
     /// The name in a config file, which is also the name of the cargo feature.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Backend::Flex => "flex",
-            Backend::NdArray => "ndarray",
-            Backend::Wgpu => "wgpu",
-            Backend::Vulkan => "vulkan",
-            Backend::Metal => "metal",
-            Backend::Cuda => "cuda",
-            Backend::Rocm => "rocm",
-        }
+    pub fn name(&self) -> &'static str {
+        self.word.name()
     }
 
     /// Whether this build of the program contains the backend.
-    pub const fn compiled_in(self) -> bool {
-        match self {
-            Backend::Flex => cfg!(feature = "flex"),
-            Backend::NdArray => cfg!(feature = "ndarray"),
-            Backend::Wgpu => cfg!(feature = "wgpu"),
-            Backend::Vulkan => cfg!(feature = "vulkan"),
-            Backend::Metal => cfg!(feature = "metal"),
-            Backend::Cuda => cfg!(feature = "cuda"),
-            Backend::Rocm => cfg!(feature = "rocm"),
+    fn compiled_in(&self) -> bool {
+        self.driver.is_some()
+    }
+
+    /// Whether it computes on the CPU.
+    fn is_processor(&self) -> bool {
+        self.word.is_host()
+    }
+
+    /// The devices that it finds on this machine, the best first; none if it is not compiled in.
+    fn adapters(&self) -> Vec<Adapter> {
+        let driver = self.driver.as_ref();
+        driver.map_or_else(Vec::new, |driver| (driver.find)())
+    }
+
+    /// Opens a device that it finds.
+    fn open(&self, index: usize) -> Result<Device, String> {
+        match &self.driver {
+            Some(driver) => (driver.open)(index),
+            None => Err(format!("device {index} of {self} is not in this build")),
         }
+    }
+}
+
+impl PartialEq for Backend {
+    fn eq(&self, other: &Self) -> bool {
+        self.word == other.word
+    }
+}
+
+impl fmt::Debug for Backend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
     }
 }
 
@@ -83,36 +104,28 @@ impl fmt::Display for Backend {
     }
 }
 
-impl FromStr for Backend {
-    type Err = BackendError;
-
-    fn from_str(name: &str) -> Result<Self, BackendError> {
-        Backend::ALL
-            .into_iter()
-            .find(|backend| backend.name() == name)
-            .ok_or_else(|| BackendError::Unknown(name.to_owned()))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn every_name_parses_to_its_backend() {
-        for backend in Backend::ALL {
-            assert_eq!(backend.name().parse::<Backend>().ok(), Some(backend));
+    fn every_word_of_a_config_has_its_backend() {
+        for word in BackendName::ALL
+            .iter()
+            .filter(|word| **word != BackendName::Auto)
+        {
+            let found = Backend::named(word.name()).expect("every word has a backend");
+            assert_eq!(found.word, *word);
         }
     }
 
     #[test]
     fn an_unknown_name_is_answered_with_the_known_ones() {
-        let message = "opengl"
-            .parse::<Backend>()
+        let message = Backend::named("opengl")
             .expect_err("no such backend")
             .to_string();
         assert!(message.contains("`opengl`"), "{message}");
-        for backend in Backend::ALL {
+        for backend in Backend::all() {
             assert!(message.contains(backend.name()), "{message}");
         }
     }

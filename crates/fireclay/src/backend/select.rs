@@ -2,13 +2,13 @@
 
 use burn::tensor::Device;
 
-use super::{Adapter, Backend, BackendError, adapter::adapters, error::compiled_in, error::lines};
+use super::{Adapter, Backend, BackendError, KNOWN, error::compiled_in, error::lines};
 
 /// The device of a run.
 #[derive(Clone, Debug)]
 pub struct Selected {
     /// The backend that runs it.
-    pub backend: Backend,
+    pub backend: &'static Backend,
     /// The device, without automatic differentiation.
     pub device: Device,
     /// One line for people, for example `vulkan on NVIDIA RTX A4000 (discrete, Vulkan, NVIDIA 550.54)`.
@@ -30,10 +30,10 @@ pub fn select(name: &str, index: usize) -> Result<Selected, BackendError> {
     if name == "auto" {
         let (backend, reason) = auto(&survey())?;
         return take(backend, index, reason, |adapter| {
-            adapter.kind.is_real_gpu() || is_processor(backend)
+            adapter.kind.is_real_gpu() || backend.is_processor()
         });
     }
-    let backend: Backend = name.parse()?;
+    let backend = Backend::named(name)?;
     if !backend.compiled_in() {
         return Err(BackendError::NotCompiledIn(backend));
     }
@@ -41,25 +41,20 @@ pub fn select(name: &str, index: usize) -> Result<Selected, BackendError> {
 }
 
 /// What every backend of this build finds, in the order in which `auto` prefers them.
-pub(super) fn survey() -> Vec<(Backend, Vec<Adapter>)> {
-    const PREFERRED: [Backend; 7] = [
-        Backend::Cuda,
-        Backend::Metal,
-        Backend::Rocm,
-        Backend::Vulkan,
-        Backend::Wgpu,
-        Backend::Flex,
-        Backend::NdArray,
-    ];
-    PREFERRED
-        .into_iter()
-        .filter(|backend| backend.compiled_in())
-        .map(|backend| (backend, adapters(backend)))
+pub(super) fn survey() -> Survey {
+    let compiled_in = KNOWN.iter().filter(|backend| backend.compiled_in());
+    compiled_in
+        .map(|backend| (backend, backend.adapters()))
         .collect()
 }
 
+/// Backends with the devices that they find.
+pub(super) type Survey = Vec<(&'static Backend, Vec<Adapter>)>;
+
 /// What `auto` takes of a [`survey`], and why.
-pub(super) fn auto(survey: &[(Backend, Vec<Adapter>)]) -> Result<(Backend, String), BackendError> {
+pub(super) fn auto(
+    survey: &[(&'static Backend, Vec<Adapter>)],
+) -> Result<(&'static Backend, String), BackendError> {
     let usable = |adapter: &&Adapter| adapter.kind.is_real_gpu() && adapter.refused.is_none();
     for (backend, adapters) in survey {
         if let Some(card) = adapters.iter().find(usable) {
@@ -67,7 +62,7 @@ pub(super) fn auto(survey: &[(Backend, Vec<Adapter>)]) -> Result<(Backend, Strin
         }
     }
     let looked = looked(survey);
-    match survey.iter().find(|(backend, _)| is_processor(*backend)) {
+    match survey.iter().find(|(backend, _)| backend.is_processor()) {
         Some((backend, _)) => Ok((
             *backend,
             format!("auto: no graphics card found ({looked}), so the CPU"),
@@ -77,12 +72,12 @@ pub(super) fn auto(survey: &[(Backend, Vec<Adapter>)]) -> Result<(Backend, Strin
 }
 
 fn take(
-    backend: Backend,
+    backend: &'static Backend,
     index: usize,
     reason: String,
     allowed: impl Fn(&Adapter) -> bool,
 ) -> Result<Selected, BackendError> {
-    let adapters: Vec<Adapter> = adapters(backend).into_iter().filter(allowed).collect();
+    let adapters: Vec<Adapter> = backend.adapters().into_iter().filter(allowed).collect();
     let Some(adapter) = adapters.get(index) else {
         return Err(if adapters.is_empty() {
             no_device(backend)
@@ -98,11 +93,9 @@ fn take(
     if let Some(why) = adapter.refused {
         return Err(BackendError::Refused { backend, name, why });
     }
-    let device = open(backend, adapter.index).map_err(|why| BackendError::CannotOpen {
-        backend,
-        name,
-        why,
-    })?;
+    let device = backend
+        .open(adapter.index)
+        .map_err(|why| BackendError::CannotOpen { backend, name, why })?;
     Ok(Selected {
         backend,
         device,
@@ -111,43 +104,11 @@ fn take(
     })
 }
 
-/// Opens a device that [`adapters`] lists.
-fn open(backend: Backend, index: usize) -> Result<Device, String> {
-    match backend {
-        #[cfg(feature = "flex")]
-        Backend::Flex => Ok(Device::flex()),
-        #[cfg(feature = "ndarray")]
-        #[expect(
-            deprecated,
-            reason = "Burn would rather have flex used; the config asks for ndarray"
-        )]
-        Backend::NdArray => Ok(Device::ndarray()),
-        #[cfg(feature = "wgpu")]
-        Backend::Wgpu | Backend::Vulkan | Backend::Metal => super::graphics::open(backend, index),
-        #[cfg(feature = "cuda")]
-        Backend::Cuda => Ok(Device::cuda(index)),
-        #[cfg(feature = "rocm")]
-        Backend::Rocm => Ok(Device::rocm(index)),
-        #[cfg(not(all(
-            feature = "flex",
-            feature = "ndarray",
-            feature = "wgpu",
-            feature = "cuda",
-            feature = "rocm"
-        )))]
-        _ => Err(format!("device {index} of {backend} is not in this build")),
-    }
-}
-
-fn is_processor(backend: Backend) -> bool {
-    matches!(backend, Backend::Flex | Backend::NdArray)
-}
-
 /// What the graphics backends found that `auto` does not take.
-fn looked(survey: &[(Backend, Vec<Adapter>)]) -> String {
+fn looked(survey: &[(&'static Backend, Vec<Adapter>)]) -> String {
     let found: Vec<String> = survey
         .iter()
-        .filter(|(backend, _)| !is_processor(*backend))
+        .filter(|(backend, _)| !backend.is_processor())
         .map(|(backend, adapters)| match adapters.first() {
             None => format!("{backend}: none"),
             Some(first) => format!("{backend}: only {}, {}", first.name, first.kind.name()),
@@ -159,38 +120,18 @@ fn looked(survey: &[(Backend, Vec<Adapter>)]) -> String {
     found.join("; ")
 }
 
-fn no_device(backend: Backend) -> BackendError {
+fn no_device(backend: &'static Backend) -> BackendError {
     let found: Vec<String> = compiled_in()
         .filter(|other| *other != backend)
-        .map(|other| match adapters(other) {
+        .map(|other| match other.adapters() {
             none if none.is_empty() => format!("{other} finds none"),
             some => format!("{other} finds\n{}", lines(&some)),
         })
         .collect();
     BackendError::NoDevice {
         backend,
-        why: missing(backend),
+        why: (backend.missing)(),
         found: found.join("\n"),
-    }
-}
-
-/// What is likely to be missing where a backend finds nothing.
-fn missing(backend: Backend) -> String {
-    match backend {
-        Backend::Cuda => "NVIDIA's driver is not installed, or sees no card".to_owned(),
-        Backend::Rocm => "AMD's ROCm is not installed, or sees no card".to_owned(),
-        Backend::Metal => "Metal exists on Apple's machines only".to_owned(),
-        #[cfg(feature = "wgpu")]
-        _ => match super::graphics::only_on_opengl().as_slice() {
-            [] => "no Vulkan driver is installed, or it sees no card".to_owned(),
-            names => format!(
-                "no Vulkan driver is installed, or it sees no card; {} answers by OpenGL, which is not used, \
-                 because compiling one kernel there can take minutes",
-                names.join(", ")
-            ),
-        },
-        #[cfg(not(feature = "wgpu"))]
-        _ => "this backend is not in this build".to_owned(),
     }
 }
 
@@ -209,26 +150,30 @@ mod tests {
         }
     }
 
-    fn flex() -> (Backend, Vec<Adapter>) {
-        (Backend::Flex, vec![adapter("CPU", AdapterKind::Cpu)])
+    fn backend(name: &str) -> &'static Backend {
+        Backend::named(name).expect("a known backend")
+    }
+
+    fn flex() -> (&'static Backend, Vec<Adapter>) {
+        (backend("flex"), vec![adapter("CPU", AdapterKind::Cpu)])
     }
 
     #[test]
     fn auto_takes_the_first_real_card() {
         let survey = [
-            (Backend::Cuda, vec![]),
+            (backend("cuda"), vec![]),
             (
-                Backend::Vulkan,
+                backend("vulkan"),
                 vec![adapter("Radeon", AdapterKind::Integrated)],
             ),
             (
-                Backend::Wgpu,
+                backend("wgpu"),
                 vec![adapter("Radeon", AdapterKind::Integrated)],
             ),
             flex(),
         ];
-        let (backend, reason) = auto(&survey).expect("there is a card");
-        assert_eq!(backend, Backend::Vulkan);
+        let (taken, reason) = auto(&survey).expect("there is a card");
+        assert_eq!(taken, backend("vulkan"));
         assert!(reason.contains("Radeon"), "{reason}");
     }
 
@@ -236,13 +181,13 @@ mod tests {
     fn auto_never_takes_a_software_driver() {
         let survey = [
             (
-                Backend::Wgpu,
+                backend("wgpu"),
                 vec![adapter("SwiftShader", AdapterKind::Software)],
             ),
             flex(),
         ];
-        let (backend, reason) = auto(&survey).expect("there is a CPU");
-        assert_eq!(backend, Backend::Flex);
+        let (taken, reason) = auto(&survey).expect("there is a CPU");
+        assert_eq!(taken, backend("flex"));
         assert!(reason.contains("SwiftShader, software"), "{reason}");
     }
 
@@ -250,13 +195,13 @@ mod tests {
     fn auto_never_takes_a_refused_card() {
         let mut broken = adapter("broken", AdapterKind::Discrete);
         broken.refused = Some("it is broken");
-        let survey = [(Backend::Wgpu, vec![broken]), flex()];
-        assert_eq!(auto(&survey).expect("there is a CPU").0, Backend::Flex);
+        let survey = [(backend("wgpu"), vec![broken]), flex()];
+        assert_eq!(auto(&survey).expect("there is a CPU").0, backend("flex"));
     }
 
     #[test]
     fn auto_without_card_and_cpu_backend_is_an_error() {
-        let message = auto(&[(Backend::Cuda, vec![])])
+        let message = auto(&[(backend("cuda"), vec![])])
             .expect_err("nothing to take")
             .to_string();
         assert!(message.contains("cuda: none"), "{message}");
@@ -274,7 +219,7 @@ mod tests {
 
     #[test]
     fn every_backend_of_this_build_opens_or_explains_itself() {
-        for backend in Backend::ALL {
+        for backend in Backend::all() {
             match select(backend.name(), 0) {
                 Ok(selected) => assert_eq!(selected.backend, backend),
                 Err(error) => assert!(error.to_string().contains(backend.name()), "{error}"),

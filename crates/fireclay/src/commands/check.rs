@@ -1,5 +1,7 @@
 //! `check`: everything that can be found before training.
 
+use std::path::PathBuf;
+
 use fireclay_data::DataReport;
 use fireclay_plan::PLANNER;
 use fireclay_run::Prepared;
@@ -7,13 +9,28 @@ use fireclay_run::config::{BatchSize, Loaded, RunConfig};
 use fireclay_run::workload::Dataset;
 use serde_json::json;
 
-use crate::cli::CheckArgs;
 use crate::failure::Failure;
 use crate::text::{say, table};
 
+/// Check a config and its data without training, and print the config with every default
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The config
+    pub config: PathBuf,
+    /// Override a key, as in `--set train.epochs=5`
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub sets: Vec<String>,
+    /// Check the config alone, without its data
+    #[arg(long)]
+    pub no_data: bool,
+    /// Print the config and the report on the data as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// Checks a config and its data, and prints the config with every default: the report goes to
 /// standard error, so that what is on standard output is a config.
-pub fn check(args: &CheckArgs) -> Result<(), Failure> {
+pub fn run(args: &Args) -> Result<(), Failure> {
     let loaded = RunConfig::load(&args.config, &args.sets)?;
     let is_open = loaded.config.batch_size() == BatchSize::Auto;
     if args.no_data {

@@ -1,16 +1,50 @@
 //! `evaluate`: the metrics of a finished run over a whole split.
 
+use std::path::PathBuf;
+
 use fireclay_metrics::{PerClass, Report};
 use fireclay_run::workload::Words;
 use fireclay_run::{Evaluations, On, load_run, open};
 
 use super::device;
-use crate::cli::EvaluateArgs;
 use crate::failure::Failure;
 use crate::text::{number, say, table};
 
+/// Compute the metrics of a finished run over a whole split, or over other data
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The run folder
+    pub run: PathBuf,
+    /// The split to evaluate
+    #[arg(long, value_enum, default_value_t = SplitName::Test, conflicts_with = "data")]
+    pub split: SplitName,
+    /// Other data with targets: a table (file or glob), or images in the form of the config's data.path
+    #[arg(long, value_name = "PATH")]
+    pub data: Option<String>,
+    /// The translations of the texts in `--data`, line by line (for pairs of texts)
+    #[arg(long, value_name = "PATH", requires = "data")]
+    pub target_data: Option<String>,
+    /// Compute on other hardware than the config names
+    #[arg(long, value_name = "NAME")]
+    pub backend: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// One of the splits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum SplitName {
+    /// The rows that the model was trained on.
+    Train,
+    /// The rows that steered the training.
+    Valid,
+    /// The rows for the final figures.
+    Test,
+}
+
 /// Evaluates a split of the run's own data, or other data.
-pub fn evaluate(args: &EvaluateArgs) -> Result<(), Failure> {
+pub fn run(args: &Args) -> Result<(), Failure> {
     let config = load_run(&args.run)?.config;
     let device = device(&config, args.backend.as_deref())?;
     let run = open(&args.run, &device.device)?;

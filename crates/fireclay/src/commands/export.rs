@@ -1,15 +1,32 @@
-//! `export`: what a run has learned, for other programs.
+//! `export`: the model of a run, for other programs.
+
+use std::path::PathBuf;
 
 use fireclay_run::export::Export;
 use fireclay_run::load_run;
 
 use super::device;
-use crate::cli::ExportArgs;
 use crate::failure::Failure;
 use crate::text::say;
 
+/// Write the model of a finished run into a folder that other programs load
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The run folder
+    pub run: PathBuf,
+    /// The folder to write, new or empty
+    #[arg(short, long, value_name = "DIR")]
+    pub output: PathBuf,
+    /// Merge the adapters into the weights of their base: a whole model that needs nothing else
+    #[arg(long)]
+    pub merge: bool,
+    /// Compute on other hardware than the config names
+    #[arg(long, value_name = "NAME", requires = "merge")]
+    pub backend: Option<String>,
+}
+
 /// Writes the results of a finished run into a folder of their own.
-pub fn export(args: &ExportArgs) -> Result<(), Failure> {
+pub fn run(args: &Args) -> Result<(), Failure> {
     let config = load_run(&args.run)?.config;
     let device = match args.merge {
         true => Some(device(&config, args.backend.as_deref())?.device),

@@ -1,19 +1,75 @@
 //! `generate`: text from a language model.
 
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use fireclay_run::generate::{Limits, Sampling};
 use fireclay_run::{Run, load_run, open};
 use serde_json::json;
 
 use super::device;
-use crate::cli::GenerateArgs;
 use crate::failure::Failure;
 use crate::text::say;
 
-/// Goes on from one prompt, shown as it is written, or from each line of a file.
-pub fn generate(args: &GenerateArgs) -> Result<(), Failure> {
+/// Continue a prompt with a language model
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The run folder
+    pub run: PathBuf,
+    /// The text to continue
+    #[arg(short, long, required_unless_present = "prompts")]
+    pub prompt: Option<String>,
+    /// A file with a prompt on each line; every answer is then one line of JSON
+    #[arg(long, value_name = "FILE", conflicts_with = "prompt")]
+    pub prompts: Option<PathBuf>,
+    /// How many tokens to write at most
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 256)]
+    pub max_tokens: usize,
+    /// What logits are divided by: below 1 for safer text, above for wilder; 0 always takes the
+    /// most probable token
+    #[arg(
+        short,
+        long,
+        value_name = "T",
+        default_value_t = 1.0,
+        allow_negative_numbers = true
+    )]
+    pub temperature: f64,
+    /// Choose among the K most probable tokens only
+    #[arg(long, value_name = "K")]
+    pub top_k: Option<usize>,
+    /// Choose among the fewest tokens that together have this probability
+    #[arg(
+        long,
+        value_name = "P",
+        default_value_t = 1.0,
+        allow_negative_numbers = true
+    )]
+    pub top_p: f64,
+    /// Make earlier tokens less probable, for example with 1.2
+    #[arg(
+        long,
+        value_name = "R",
+        default_value_t = 1.0,
+        allow_negative_numbers = true
+    )]
+    pub repetition_penalty: f64,
+    /// End before this text; may be given several times
+    #[arg(long, value_name = "TEXT")]
+    pub stop: Vec<String>,
+    /// The seed of every choice
+    #[arg(long, default_value_t = 42)]
+    pub seed: u64,
+    /// Compute on other hardware than the config names
+    #[arg(long, value_name = "NAME")]
+    pub backend: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Continues one prompt, shown as it is written, or each line of a file.
+pub fn run(args: &Args) -> Result<(), Failure> {
     let (sampling, limits) = choices(args)?;
     let prompts = prompts(args)?;
     let config = load_run(&args.run)?.config;
@@ -32,7 +88,7 @@ pub fn generate(args: &GenerateArgs) -> Result<(), Failure> {
     prompts.iter().try_for_each(|prompt| session.print(prompt))
 }
 
-fn choices(args: &GenerateArgs) -> Result<(Sampling, Limits), Failure> {
+fn choices(args: &Args) -> Result<(Sampling, Limits), Failure> {
     let sampling = Sampling {
         temperature: args.temperature,
         top_k: args.top_k,
@@ -53,7 +109,7 @@ fn choices(args: &GenerateArgs) -> Result<(Sampling, Limits), Failure> {
     Ok((sampling, limits))
 }
 
-fn prompts(args: &GenerateArgs) -> Result<Vec<String>, Failure> {
+fn prompts(args: &Args) -> Result<Vec<String>, Failure> {
     let Some(path) = &args.prompts else {
         return Ok(args.prompt.iter().cloned().collect());
     };
@@ -78,11 +134,11 @@ struct Session<'a> {
 }
 
 impl Session<'_> {
-    /// The prompt, and what follows as it comes.
+    /// Shows the prompt, and the text that follows token by token.
     fn show(&self, prompt: &str) -> Result<(), Failure> {
         let mut output = std::io::stdout();
         let mut show = |text: &str| {
-            // Whoever stopped listening does not want to hear of it.
+            // A reader that stopped reading is no error.
             let _ = output.write_all(text.as_bytes());
             let _ = output.flush();
         };
@@ -93,7 +149,7 @@ impl Session<'_> {
         Ok(())
     }
 
-    /// A line of JSON with the prompt, what follows, and why it ends.
+    /// Prints a line of JSON with the prompt, the text that follows, and why it ends.
     fn print(&self, prompt: &str) -> Result<(), Failure> {
         let mut text = String::new();
         let write = |piece: &str| text.push_str(piece);

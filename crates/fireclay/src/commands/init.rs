@@ -8,12 +8,27 @@ use std::path::{Path, PathBuf};
 use fireclay_data::{CategoricalEncoding, ColumnKind, Guess, TargetKind, guess, guess_for};
 
 use super::init_images;
-use crate::cli::InitArgs;
 use crate::failure::Failure;
 use crate::text::say;
 
-/// Guesses, writes, and says what it guessed.
-pub fn init(args: &InitArgs) -> Result<(), Failure> {
+/// Write a starter config for a table or a folder of images, and say what was guessed
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The table (CSV, JSON Lines or Parquet), or a folder with a folder of images for each class
+    pub table: PathBuf,
+    /// The column to predict, where the guess is wrong
+    #[arg(long)]
+    pub target: Option<String>,
+    /// Where to write the config [default: its name with .toml, in the working directory]
+    #[arg(short, long)]
+    pub output: Option<PathBuf>,
+    /// Replace an existing config
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// Guesses a config, writes it, and prints the guesses.
+pub fn run(args: &Args) -> Result<(), Failure> {
     if args.table.is_dir() && args.target.is_some() {
         let message = "--target is for tables: the folders of images are their classes";
         return Err(Failure::Usage(message.into()));
@@ -25,7 +40,7 @@ pub fn init(args: &InitArgs) -> Result<(), Failure> {
     if output.exists() && !args.force {
         let output = output.display();
         return Err(Failure::Usage(format!(
-            "{output} is there already; name another file with -o, or replace it with --force"
+            "{output} exists already; name another file with -o, or replace it with --force"
         )));
     }
     let text = match args.table.is_dir() {
@@ -35,12 +50,12 @@ pub fn init(args: &InitArgs) -> Result<(), Failure> {
     fs::write(&output, text)
         .map_err(|error| Failure::Failed(format!("cannot write {}: {error}", output.display())))?;
     let output = output.display();
-    say!("wrote    {output}; look at it, then:\n");
+    say!("wrote    {output}; read it, then:\n");
     say!("  fireclay check {output}\n  fireclay train {output}");
     Ok(())
 }
 
-fn rows(args: &InitArgs, output: &Path) -> Result<String, Failure> {
+fn rows(args: &Args, output: &Path) -> Result<String, Failure> {
     let table = args.table.display().to_string();
     let guessed = match &args.target {
         Some(target) => guess_for(&table, target)?,

@@ -10,8 +10,8 @@ use crate::text::say;
 /// The side that images are resized to where they have no size in common.
 const SIDE: usize = 64;
 
-/// Looks at a folder with a folder of images for each class, says what was found, and gives the
-/// text of a config.
+/// Reads a folder with a folder of images for each class, prints what was found, and returns the text of
+/// a config.
 pub fn config(folder: &Path, output: &Path) -> Result<String, Failure> {
     let path = folder.display().to_string();
     let (data, size) = look(&path)?;
@@ -71,7 +71,7 @@ pub fn config(folder: &Path, output: &Path) -> Result<String, Failure> {
     ))
 }
 
-/// The data as it is, or else with all images resized to one side.
+/// Loads the images as they are, or else with all of them resized to one side.
 fn look(path: &str) -> Result<(ImageData, Option<usize>), DataError> {
     let load = |side: Option<usize>| {
         let mut config = ImageDataConfig::new(path);
@@ -84,7 +84,7 @@ fn look(path: &str) -> Result<(ImageData, Option<usize>), DataError> {
     }
 }
 
-/// The folders `train`, `valid` and `test` say what is what; otherwise a share of each class does.
+/// Folders `train`, `valid` and `test` are the splits; otherwise each split gets a share of each class.
 fn split(folder: &Path) -> &'static str {
     match folder.join("train").is_dir() {
         true => "",

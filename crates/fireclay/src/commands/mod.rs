@@ -1,33 +1,79 @@
-//! What the verbs do, one file each.
+//! The verbs. A verb is a file here, its `mod` and a line in the list below. Its file has `Args`, whose doc
+//! comment is the help, and `run`.
 
 mod check;
+mod completions;
+mod datasets;
+mod devices;
 mod evaluate;
 mod export;
 mod generate;
 mod init;
 mod init_images;
 mod lists;
+mod models;
 mod plan;
 mod predict;
+mod resume;
 mod schema;
 mod train;
+mod training;
 
-pub use check::check;
-pub use evaluate::evaluate;
-pub use export::export;
-pub use generate::generate;
-pub use init::init;
-pub use lists::{datasets, devices, models};
-pub use plan::plan;
-pub use predict::predict;
-pub use schema::{completions, schema};
-pub use train::{resume, train};
-
+use clap::{Parser, Subcommand};
 use fireclay_run::RunDevice;
 use fireclay_run::config::RunConfig;
 
 use crate::backend;
 use crate::failure::Failure;
+
+/// Shape a model in TOML, fire it on any hardware.
+#[derive(Debug, Parser)]
+#[command(version, about, max_term_width = 100, after_help = EXIT_CODES)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 done, 1 failure, 2 the config or the command line is wrong, 3 training diverged, \
+4 interrupted and resumable";
+
+macro_rules! verbs {
+    ($($Verb:ident => $file:ident,)*) => {
+        /// A verb with its arguments.
+        #[derive(Debug, Subcommand)]
+        pub enum Command {
+            $($Verb($file::Args),)*
+        }
+
+        impl Command {
+            /// Does what the user asks for.
+            pub fn run(&self) -> Result<(), Failure> {
+                match self {
+                    $(Self::$Verb(args) => $file::run(args),)*
+                }
+            }
+        }
+    };
+}
+
+verbs! {
+    Init => init,
+    Check => check,
+    Plan => plan,
+    Train => train,
+    Resume => resume,
+    Evaluate => evaluate,
+    Predict => predict,
+    Generate => generate,
+    Export => export,
+    Devices => devices,
+    Models => models,
+    Datasets => datasets,
+    Schema => schema,
+    Completions => completions,
+}
 
 /// The device that a config names, or the one that the command line names instead.
 fn device(config: &RunConfig, backend: Option<&str>) -> Result<RunDevice, Failure> {

@@ -3,6 +3,7 @@
 mod show;
 
 use std::fs;
+use std::path::PathBuf;
 
 use fireclay_plan::{
     Assumptions, Estimate, Estimator, Hardware, Hardwares, Measured, Prediction, SHIPPED, measure,
@@ -11,11 +12,42 @@ use fireclay_run::config::RunConfig;
 use serde_json::json;
 
 use super::device;
-use crate::cli::PlanArgs;
 use crate::failure::Failure;
 use crate::text::say;
 
-/// All that is known of a run.
+/// Say what a run will take, without training: parameters, operations, memory, time, money
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The config
+    pub config: PathBuf,
+    /// Override a key, as in `--set train.batch_size=64`
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub sets: Vec<String>,
+    /// Do not read the data; assume what the config leaves open, and say so
+    #[arg(long)]
+    pub no_data: bool,
+    /// Assume a number for data that is not read: samples, classes, vocabulary or length (tokens of a
+    /// text, pixels of a side, columns)
+    #[arg(long, value_name = "KEY=N")]
+    pub assume: Vec<String>,
+    /// Predict for this hardware alone, such as h100
+    #[arg(long, value_name = "NAME")]
+    pub on: Option<String>,
+    /// Spread the run over N devices, in as many whole copies of the model as fit
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub devices: Option<u64>,
+    /// A table of hardware instead of the one that comes with fireclay
+    #[arg(long, value_name = "FILE")]
+    pub hardware: Option<PathBuf>,
+    /// Also train for three steps, and say what they took
+    #[arg(long)]
+    pub measure: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// A plan of a run, with predictions for hardware and measurements.
 struct Plan {
     estimate: Estimate,
     table: Hardwares,
@@ -23,8 +55,8 @@ struct Plan {
     measured: Option<Measured>,
 }
 
-/// Says what a run will take.
-pub fn plan(args: &PlanArgs) -> Result<(), Failure> {
+/// Prints what a run will take.
+pub fn run(args: &Args) -> Result<(), Failure> {
     let loaded = RunConfig::load(&args.config, &args.sets)?;
     let table = table(args)?;
     let chosen = match &args.on {
@@ -68,7 +100,7 @@ impl Plan {
 }
 
 /// The table of hardware that ships with the program, or another one.
-fn table(args: &PlanArgs) -> Result<Hardwares, Failure> {
+fn table(args: &Args) -> Result<Hardwares, Failure> {
     let Some(path) = &args.hardware else {
         return Hardwares::parse(SHIPPED).map_err(usage);
     };
@@ -88,24 +120,28 @@ fn assumptions(given: &[String]) -> Result<Assumptions, Failure> {
         let (key, value) = text
             .split_once('=')
             .ok_or_else(|| wrong("must be KEY=N, such as classes=10"))?;
-        let place = match key.trim() {
+        let number = match key.trim() {
             "samples" => &mut assumptions.samples,
             "classes" => &mut assumptions.classes,
             "vocabulary" => &mut assumptions.vocabulary,
             "length" => &mut assumptions.length,
-            _ => return Err(wrong("there is samples, classes, vocabulary and length")),
+            _ => {
+                return Err(wrong(
+                    "the keys are samples, classes, vocabulary and length",
+                ));
+            }
         };
-        if place.is_some() {
-            return Err(wrong("is assumed before already, and can be only once"));
+        if number.is_some() {
+            return Err(wrong("is given twice"));
         }
-        let number = value.trim().replace('_', "").parse();
-        let number = number.ok().filter(|number| (1..=MOST).contains(number));
-        *place = Some(number.ok_or_else(|| wrong("must be a whole number from 1 to 10^12"))?);
+        let given = value.trim().replace('_', "").parse();
+        let given = given.ok().filter(|given| (1..=MOST).contains(given));
+        *number = Some(given.ok_or_else(|| wrong("must be a whole number from 1 to 10^12"))?);
     }
     Ok(assumptions)
 }
 
-/// More than there is of anything.
+/// The largest number that can be assumed.
 const MOST: usize = 1_000_000_000_000;
 
 fn usage(error: impl std::fmt::Display) -> Failure {

@@ -1,15 +1,35 @@
 //! `predict`: answers for the rows of a table, for images, or for texts.
 
+use std::path::PathBuf;
+
 use fireclay_data::arrow::array::{Array, Float64Array, RecordBatch, StringArray};
 use fireclay_run::{PredictJob, load_run, open};
 
 use super::device;
-use crate::cli::PredictArgs;
 use crate::failure::Failure;
 use crate::text::{number, say, table};
 
+/// Predict for the rows of a table or for images, or translate the lines of a text
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The run folder
+    pub run: PathBuf,
+    /// A table (file or glob), images (file, folder or glob), or a text to translate line by line
+    pub input: String,
+    /// The file to write: .csv, .jsonl or .parquet, or a text; without it, answers for images and
+    /// translations are printed
+    #[arg(short, long)]
+    pub output: Option<PathBuf>,
+    /// How many classes to name for an image [default: 5]
+    #[arg(long)]
+    pub top: Option<usize>,
+    /// Compute on other hardware than the config names
+    #[arg(long, value_name = "NAME")]
+    pub backend: Option<String>,
+}
+
 /// Reads what the run answers for, and writes the answers or shows them.
-pub fn predict(args: &PredictArgs) -> Result<(), Failure> {
+pub fn run(args: &Args) -> Result<(), Failure> {
     let config = load_run(&args.run)?.config;
     let device = device(&config, args.backend.as_deref())?;
     let run = open(&args.run, &device.device)?;

@@ -1,221 +1,34 @@
-//! `train` and `resume`.
+//! `train`: from a config to a run.
 
-use std::path::Path;
+use std::path::PathBuf;
 
-use burn::train::Interrupter;
 use fireclay_plan::PLANNER;
+use fireclay_run::Prepared;
 use fireclay_run::config::RunConfig;
-use fireclay_run::workload::Words;
-use fireclay_run::{Hooks, Outcome, Prepared, RunDevice, load_run};
-use fireclay_train::cost::{Cost, Phase};
-use fireclay_train::{RunFolder, StopReason};
-use serde_json::json;
 
 use super::device;
-use crate::cli::{ResumeArgs, ShowArgs, TrainArgs};
+use super::training::{Report, hooks};
 use crate::failure::Failure;
-use crate::progress::watch;
-use crate::signals::stop_on_signal;
-use crate::text::{number, say, table};
+use crate::progress::ShowArgs;
+
+/// The rows that the model was trained on.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The config
+    pub config: PathBuf,
+    /// Override a key, as in `--set device.backend=wgpu`
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub sets: Vec<String>,
+    #[command(flatten)]
+    pub show: ShowArgs,
+}
 
 /// Trains as a config says.
-pub fn train(args: &TrainArgs) -> Result<(), Failure> {
+pub fn run(args: &Args) -> Result<(), Failure> {
     let loaded = RunConfig::load(&args.config, &args.sets)?;
     let device = device(&loaded.config, None)?;
     let prepared = Prepared::new(loaded, PLANNER)?;
     let report = Report::new(&prepared, &device, args.show);
     let outcome = prepared.train(&device, hooks(report.config(), args.show)?)?;
     report.end(&outcome)
-}
-
-/// Goes on with an interrupted run.
-pub fn resume(args: &ResumeArgs) -> Result<(), Failure> {
-    let folder = RunFolder::open(&args.run)?;
-    let loaded = load_run(&args.run)?;
-    let device = device(&loaded.config, args.backend.as_deref())?;
-    let prepared = Prepared::again(loaded, folder.path(), PLANNER)?;
-    let report = Report::new(&prepared, &device, args.show);
-    let outcome = prepared.resume(&folder, &device, hooks(report.config(), args.show)?)?;
-    report.end(&outcome)
-}
-
-fn hooks(config: &RunConfig, show: ShowArgs) -> Result<Hooks, Failure> {
-    let interrupter = Interrupter::new();
-    stop_on_signal(&interrupter);
-    let (observer, renderer) = watch(show, config.task.facts().headline, &interrupter)?;
-    Ok(Hooks {
-        observers: vec![observer],
-        renderer,
-        interrupter,
-        profile: show.profile,
-    })
-}
-
-/// What the user is told before and after.
-struct Report {
-    config: RunConfig,
-    words: Words,
-    rows: Vec<(&'static str, usize)>,
-    device: String,
-    show: ShowArgs,
-}
-
-impl Report {
-    fn new(prepared: &Prepared, device: &RunDevice, show: ShowArgs) -> Self {
-        if !show.json && !show.quiet {
-            say!("device  {}", device.description);
-            prepared
-                .data()
-                .dataset()
-                .notes()
-                .iter()
-                .for_each(|note| say!("note    {note}"));
-        }
-        Self {
-            config: prepared.config().clone(),
-            words: Words::of(prepared.config()),
-            rows: prepared.data().dataset().sizes().to_vec(),
-            device: device.backend.clone(),
-            show,
-        }
-    }
-
-    fn config(&self) -> &RunConfig {
-        &self.config
-    }
-
-    fn end(&self, outcome: &Outcome) -> Result<(), Failure> {
-        let folder = short(&outcome.folder);
-        if outcome.reason == StopReason::Interrupted {
-            let step = outcome.state.step;
-            return Err(Failure::Interrupted(format!(
-                "interrupted after step {step} and saved; go on with `fireclay resume {folder}`"
-            )));
-        }
-        if self.show.json {
-            self.print_json(outcome);
-        } else {
-            self.print(outcome, &folder);
-        }
-        Ok(())
-    }
-
-    fn print_json(&self, outcome: &Outcome) {
-        say!(
-            "{:#}",
-            json!({
-                "run": outcome.folder,
-                "reason": outcome.reason,
-                "step": outcome.state.step,
-                "cost": outcome.cost,
-                "parameters": outcome.parameters,
-                "backend": self.device,
-                "evaluation": outcome.evaluation,
-            })
-        );
-    }
-
-    fn print(&self, outcome: &Outcome, folder: &str) {
-        say!("\n{}", self.metrics(outcome));
-        let why = match outcome.reason {
-            StopReason::EarlyStopped => "stopped early",
-            _ => "completed",
-        };
-        let (step, epoch) = (outcome.state.step, outcome.state.epoch);
-        say!(
-            "{why} after {step} steps ({epoch} epochs) in {:.1} s; {} parameters",
-            outcome.cost.seconds,
-            outcome.parameters
-        );
-        say!("{}", spent(&outcome.cost));
-        if let Some(best) = outcome
-            .state
-            .best
-            .filter(|_| self.config.checkpoint.keep_best)
-        {
-            let monitor = &self.config.checkpoint.monitor;
-            say!(
-                "weights of step {}, the best {monitor}: {}",
-                best.step,
-                number(best.value)
-            );
-        }
-        say!("run      {folder}");
-        if let Some(next) = self.words.next {
-            let verb = next.split(' ').next().unwrap_or_default();
-            say!("{verb:8} fireclay {}", next.replace("{}", folder));
-        }
-    }
-
-    /// One row for each split, one column for each metric.
-    fn metrics(&self, outcome: &Outcome) -> String {
-        let has = |name: &&&str| {
-            outcome
-                .evaluation
-                .values()
-                .any(|r| r.metrics.contains_key(**name))
-        };
-        let names: Vec<&str> = self
-            .config
-            .task
-            .facts()
-            .headline
-            .iter()
-            .filter(has)
-            .copied()
-            .collect();
-        let mut rows = vec![vec![String::new(), self.words.samples.into()]];
-        rows[0].extend(names.iter().map(|name| (*name).to_owned()));
-        for (split, count) in &self.rows {
-            let mut row = vec![(*split).to_owned(), count.to_string()];
-            if let Some(report) = outcome.evaluation.get(*split) {
-                row.extend(names.iter().map(|name| {
-                    report
-                        .metrics
-                        .get(*name)
-                        .map_or("-".into(), |value| number(*value))
-                }));
-                if let Some(interval) = &report.interval {
-                    let (low, high) = (number(interval.low), number(interval.high));
-                    row.push(format!("{} 95 %: {low} to {high}", interval.metric));
-                }
-            }
-            rows.push(row);
-        }
-        table(&rows)
-    }
-}
-
-/// Where the time went, and how much memory it took.
-fn spent(cost: &Cost) -> String {
-    let share = |phase| 100.0 * cost.of(phase) / cost.seconds.max(f64::MIN_POSITIVE);
-    let (rate, unit) = cost.throughput();
-    let mut line = format!(
-        "spent on data {:.0} %, forward and backward {:.0} %, optimizer {:.0} %, evaluation {:.0} %, \
-         checkpoints {:.0} %; {rate:.0} {unit} a second",
-        share(Phase::Data),
-        share(Phase::Compute),
-        share(Phase::Optimizer),
-        share(Phase::Evaluation),
-        share(Phase::Checkpoint),
-    );
-    if let Some(speed) = cost.speed {
-        line += &format!(", {:.3} GFLOP/s", speed.flops_per_second / 1e9);
-        if let Some(utilisation) = speed.utilisation {
-            line += &format!(", {:.0} % of what the device can do", 100.0 * utilisation);
-        }
-    }
-    if let Some(bytes) = cost.peak_memory_bytes {
-        line += &format!("; peak memory {} MB", bytes / 1_000_000);
-    }
-    line
-}
-
-/// The path as the user would type it.
-fn short(path: &Path) -> String {
-    let here = std::env::current_dir().unwrap_or_default();
-    path.strip_prefix(here)
-        .unwrap_or(path)
-        .display()
-        .to_string()
 }

@@ -18,7 +18,7 @@ pub struct ClassificationAnswer {
     pub classes: Vec<String>,
     /// With two classes, the probability from which on the second one is the answer.
     pub threshold: f64,
-    /// What the threshold is to make as large as possible on the validation split, if it is tuned.
+    /// What the threshold maximises on the validation split, if it is tuned.
     #[serde(skip)]
     tuned_for: Option<ThresholdObjective>,
 }

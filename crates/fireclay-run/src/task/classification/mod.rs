@@ -36,7 +36,7 @@ pub struct ClassificationConfig {
     /// The probability from which the answer is the second of two classes, or "tune" to choose it
     /// on the validation split.
     pub threshold: Threshold,
-    /// What the tuned threshold makes as large as possible.
+    /// What the tuned threshold maximises.
     pub tune_metric: ThresholdObjective,
 }
 

@@ -1,0 +1,35 @@
+//! `resume`: from an interrupted run to its end.
+
+use std::path::PathBuf;
+
+use fireclay_plan::PLANNER;
+use fireclay_run::{Prepared, load_run};
+use fireclay_train::RunFolder;
+
+use super::device;
+use super::training::{Report, hooks};
+use crate::failure::Failure;
+use crate::progress::ShowArgs;
+
+/// Continue an interrupted run from its newest whole checkpoint
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The run folder, such as runs/breast-cancer/1
+    pub run: PathBuf,
+    /// Compute on other hardware than the config names
+    #[arg(long, value_name = "NAME")]
+    pub backend: Option<String>,
+    #[command(flatten)]
+    pub show: ShowArgs,
+}
+
+/// Continues an interrupted run.
+pub fn run(args: &Args) -> Result<(), Failure> {
+    let folder = RunFolder::open(&args.run)?;
+    let loaded = load_run(&args.run)?;
+    let device = device(&loaded.config, args.backend.as_deref())?;
+    let prepared = Prepared::again(loaded, folder.path(), PLANNER)?;
+    let report = Report::new(&prepared, &device, args.show);
+    let outcome = prepared.resume(&folder, &device, hooks(report.config(), args.show)?)?;
+    report.end(&outcome)
+}
