@@ -2,7 +2,7 @@
 
 use std::fs::File;
 
-use burn::tensor::Device;
+use burn::tensor::{Device, Tensor};
 use fireclay_data::arrow::array::{Array, Float64Array, RecordBatch, StringArray, UInt64Array};
 use fireclay_data::{ReadOptions, TableFormat, stream};
 use fireclay_run::{On, Run, open};
@@ -178,4 +178,66 @@ fn what_a_run_cannot_do_is_said_before_anything_is_read() {
     project
         .run("evaluate runs/iris/1 --data datasets/iris/data.csv --target-data x")
         .refused(2, &["two parallel files"]);
+}
+
+/// The gradient of an output with respect to the values of an input is its slope in each of them, and the
+/// features before the head do not change with the way.
+#[test]
+fn outputs_have_gradients_with_respect_to_the_input() {
+    let project = Project::new();
+    let short = "-q --set device.backend=flex --set train.max_steps=20";
+    project.ok(&format!("train configs/tabular/iris.toml {short}"));
+    let run = opened(&project, "runs/iris/1");
+    let model = run.differentiable().unwrap();
+    let rows = rows(&project, "datasets/iris/data.csv").slice(40, 3);
+    let input = run.input(&rows).unwrap();
+    assert_eq!(input.dims, [4]);
+    let plain = model.outputs(&input);
+
+    let tracked = input.clone().tracked();
+    let outputs = model.outputs(&tracked);
+    let same = |a: Tensor<2>, b: Tensor<2>| {
+        let (a, b) = (a.into_data(), b.into_data());
+        a.iter::<f32>()
+            .zip(b.iter::<f32>())
+            .all(|(a, b)| (a - b).abs() < 1e-5)
+    };
+    assert!(same(outputs.clone().inner(), plain.clone()));
+    assert!(same(
+        model.features(&tracked).inner(),
+        model.features(&input)
+    ));
+    let gradients = outputs.slice([0..3, 1..2]).sum().backward();
+    let gradient = tracked.values.grad(&gradients).unwrap();
+    assert_eq!(gradient.dims(), [3, 4]);
+
+    let step = 1e-2;
+    for feature in 0..4 {
+        let moved = |by: f32| {
+            let mut other = input.clone();
+            let column = other.values.clone().slice([0..3, feature..feature + 1]);
+            let range = [0..3, feature..feature + 1];
+            other.values = other.values.slice_assign(range, column + by);
+            model
+                .outputs(&other)
+                .slice([0..3, 1..2])
+                .sum()
+                .into_scalar::<f32>()
+        };
+        let slope = (moved(step) - moved(-step)) / (2.0 * step);
+        let found = gradient.clone().slice([0..3, feature..feature + 1]);
+        let found = found.sum().into_scalar::<f32>();
+        assert!(
+            (slope - found).abs() < 2e-2 * (1.0 + slope.abs()),
+            "{feature}: {slope} {found}"
+        );
+    }
+    let blank = input.blank();
+    assert!(
+        blank
+            .values
+            .into_data()
+            .iter::<f32>()
+            .all(|value| value == 0.0)
+    );
 }

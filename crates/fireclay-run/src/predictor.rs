@@ -9,7 +9,7 @@ use burn::tensor::{Device, Tensor};
 use fireclay_data::Labels;
 
 use crate::answer::Answers;
-use crate::task::{Answer, Batch, Network};
+use crate::task::{Answer, Batch, Input, Network};
 use fireclay_train::loader::{Order, OrderedLoader, Samples, Share};
 use fireclay_train::workers::{self, each_in_order};
 
@@ -21,6 +21,27 @@ pub struct Pass {
     pub batch_size: usize,
     /// Threads that make batches ahead of time.
     pub threads: usize,
+}
+
+/// A model as a function of its input values, with gradients with respect to them.
+pub trait Differentiable {
+    /// What the last layer is given, `[batch, features]`.
+    fn features(&self, input: &Input) -> Tensor<2>;
+
+    /// Logits or numbers `[batch, outputs]`. With [`Input::tracked`] values, `backward` reaches them, and
+    /// no weight.
+    fn outputs(&self, input: &Input) -> Tensor<2>;
+}
+
+impl<N: Network> Differentiable for Predictor<N> {
+    fn features(&self, input: &Input) -> Tensor<2> {
+        self.model_beside(input).features(input)
+    }
+
+    fn outputs(&self, input: &Input) -> Tensor<2> {
+        let model = self.model_beside(input);
+        model.head(model.features(input))
+    }
 }
 
 /// A model that answers.
@@ -45,6 +66,18 @@ impl<N: Network> Predictor<N> {
     /// Where the model computes.
     pub fn device(&self) -> &Device {
         &self.device
+    }
+
+    /// What the model is given, as numbers and what is none.
+    pub fn input(&self, input: N::Input) -> Input {
+        self.model.input(input)
+    }
+
+    /// The model on the device of an input, as in an evaluation: nothing is dropped, and no statistics are
+    /// those of the batch.
+    fn model_beside(&self, input: &Input) -> N {
+        let model = self.model.clone().freeze();
+        model.to_device(&input.values.device())
     }
 
     /// Answers for some batches, in their order.

@@ -9,7 +9,7 @@ pub use locate::locate;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use burn::tensor::{Bool, Device, Int, Tensor};
+use burn::tensor::Device;
 use fireclay_data::arrow::array::RecordBatch;
 use fireclay_data::expand;
 use serde::Serialize;
@@ -17,6 +17,8 @@ use serde::Serialize;
 use crate::answer::{Answers, Meaning};
 use crate::config::{Loaded, RunConfig};
 use crate::generate::Writer;
+use crate::predictor::Differentiable;
+use crate::task::Input;
 use fireclay_metrics::Report;
 
 /// Metrics by split: `evaluation.json`.
@@ -70,7 +72,18 @@ pub trait Run {
         )))
     }
 
-    /// The model as a function to differentiate, for explanations; none where it predicts tokens.
+    /// What the model is given for these rows.
+    ///
+    /// # Errors
+    ///
+    /// As [`answers`](Self::answers), and if the model predicts tokens.
+    fn input(&self, _rows: &RecordBatch) -> Result<Input, RunError> {
+        let message = "a model that predicts tokens is no function of numbers";
+        Err(RunError::Usage(message.into()))
+    }
+
+    /// The model as a function of [`Input`], with gradients with respect to its values; none where it
+    /// predicts tokens.
     fn differentiable(&self) -> Option<&dyn Differentiable> {
         None
     }
@@ -81,54 +94,6 @@ pub trait Run {
     ///
     /// If the weights cannot be read or written.
     fn merged(&self) -> Result<Vec<(&'static str, Vec<u8>)>, RunError>;
-}
-
-/// A model as a function of its input values, with gradients with respect to them.
-pub trait Differentiable {
-    /// What the model is given for these rows.
-    ///
-    /// # Errors
-    ///
-    /// As [`Run::answers`].
-    fn input(&self, rows: &RecordBatch) -> Result<Input, RunError>;
-
-    /// An input without information: the training means for a table, the mean colour for an image, and padding
-    /// for a text, of as many tokens.
-    fn blank(&self, input: &Input) -> Input;
-
-    /// Logits or numbers `[batch, outputs]`. With [`Input::tracked`] values, `outputs.backward()` reaches
-    /// them.
-    fn outputs(&self, input: &Input) -> Tensor<2>;
-
-    /// What the last layer is given, `[batch, features]`.
-    fn features(&self, input: &Input) -> Tensor<2>;
-}
-
-/// A batch as a model reads it: values, with respect to which there are gradients, and the parts that are
-/// not differentiable.
-#[derive(Clone, Debug)]
-pub struct Input {
-    /// Numeric features, normalised pixels, or embedded tokens, `[batch, ...]` with all but the first
-    /// dimension flattened.
-    pub values: Tensor<2>,
-    /// What the flattened dimensions are: `[numeric]`, `[channels, height, width]`, or `[time, width]`.
-    pub dims: Vec<usize>,
-    /// Indices of embedded categories `[batch, columns]`, or of tokens `[batch, time]`.
-    pub indices: Option<Tensor<2, Int>>,
-    /// True where there is a token, `[batch, time]`.
-    pub mask: Option<Tensor<2, Bool>>,
-}
-
-impl Input {
-    /// The same input, with autodiff on its values.
-    #[must_use]
-    pub fn tracked(self) -> Self {
-        let device = self.values.device().autodiff();
-        Self {
-            values: self.values.to_device(&device).require_grad(),
-            ..self
-        }
-    }
 }
 
 /// A finished run's folder, configuration and device.

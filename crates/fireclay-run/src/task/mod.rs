@@ -18,7 +18,7 @@ pub use classification::{ClassificationAnswer, ClassificationConfig, CrossEntrop
 pub use labelled::{BatchLoss, Labelled, LabelledLoss, LabelledModel, LabelledObjective};
 pub use masked_lm::{MaskedLm, MaskedLmConfig, MaskedObjective, MaskedScorer, MaskedTokens};
 pub use multilabel::{MultilabelAnswer, MultilabelConfig};
-pub use network::{Batch, Network, TableInput, TextInput};
+pub use network::{Batch, Input, Network, TableInput, TextInput};
 pub use regression::{RegressionConfig, RegressionLoss, TargetScale};
 pub use seq2seq::{PairBatch, Seq2Seq, Seq2SeqConfig, Seq2SeqObjective};
 pub use values::{ClassWeights, Threshold};

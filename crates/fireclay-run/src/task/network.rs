@@ -1,11 +1,12 @@
 //! What a task needs of a model, whatever its input.
 
-use super::labelled::Labelled;
 use burn::module::{Module, ModuleDisplay};
 use burn::tensor::{Bool, FloatDType, Int, Tensor};
 use fireclay_models::{
     EncoderModel, EncoderNetwork, ImageModel, ImageNetwork, Tabular, TabularNetwork,
 };
+
+use super::labelled::Labelled;
 
 /// A model whose outputs are the logits or numbers of a task.
 pub trait Network: Module + ModuleDisplay + 'static {
@@ -14,6 +15,78 @@ pub trait Network: Module + ModuleDisplay + 'static {
 
     /// Maps a batch to outputs `[batch, outputs]` of 32 bits, whatever the model computes in.
     fn forward(&self, input: Self::Input) -> Tensor<2>;
+
+    /// The same batch as numbers and what is none.
+    fn input(&self, input: Self::Input) -> Input;
+
+    /// What the last layer is given, `[batch, features]`.
+    fn features(&self, input: &Input) -> Tensor<2>;
+
+    /// The last layer: maps features to outputs `[batch, outputs]`.
+    fn head(&self, features: Tensor<2>) -> Tensor<2>;
+}
+
+/// A batch as a model reads it: values, with respect to which there are gradients, and the parts that are
+/// not differentiable.
+#[derive(Clone, Debug)]
+pub struct Input {
+    /// Numeric features, normalised pixels, or embedded tokens, `[batch, ...]` with all but the first
+    /// dimension flattened.
+    pub values: Tensor<2>,
+    /// What the flattened dimensions are: `[numeric]`, `[channels, height, width]`, or `[time, width]`.
+    pub dims: Vec<usize>,
+    /// Indices of embedded categories `[batch, columns]`.
+    pub categories: Option<Tensor<2, Int>>,
+    /// True where there is a token, `[batch, time]`.
+    pub mask: Option<Tensor<2, Bool>>,
+}
+
+impl Input {
+    fn new<const D: usize>(values: Tensor<D>) -> Self {
+        let dims = values.dims();
+        let values = values.reshape([dims[0] as i64, -1]);
+        Self {
+            values,
+            dims: dims[1..].to_vec(),
+            categories: None,
+            mask: None,
+        }
+    }
+
+    /// The values in the shape that the model reads, `[batch, ...]`.
+    ///
+    /// # Panics
+    ///
+    /// If the model reads another number of dimensions.
+    fn shaped<const D: usize>(&self) -> Tensor<D> {
+        let batch = self.values.dims()[0];
+        let dims = [&[batch], &self.dims[..]].concat();
+        let dims: [usize; D] = dims.try_into().expect("an input of this model");
+        self.values.clone().reshape(dims)
+    }
+
+    /// The same input, with autodiff on its values.
+    #[must_use]
+    pub fn tracked(self) -> Self {
+        let device = self.values.device().autodiff();
+        let on_device = |tensor: Tensor<2, Int>| tensor.to_device(&device);
+        Self {
+            values: self.values.to_device(&device).require_grad(),
+            dims: self.dims,
+            categories: self.categories.map(on_device),
+            mask: self.mask.map(|mask| mask.to_device(&device)),
+        }
+    }
+
+    /// An input without information, for comparison: the training means of a table, the mean colour of an
+    /// image, and no embedding for the tokens of a text.
+    #[must_use]
+    pub fn blank(&self) -> Self {
+        Self {
+            values: self.values.zeros_like(),
+            ..self.clone()
+        }
+    }
 }
 
 /// The input of a model for tables.
@@ -31,6 +104,22 @@ impl Network for Tabular {
     fn forward(&self, input: TableInput) -> Tensor<2> {
         TabularNetwork::forward(self, input.numeric, input.categories).cast(FloatDType::F32)
     }
+
+    fn input(&self, input: TableInput) -> Input {
+        Input {
+            categories: Some(input.categories),
+            ..Input::new(input.numeric)
+        }
+    }
+
+    fn features(&self, input: &Input) -> Tensor<2> {
+        let categories = input.categories.clone().expect("the input of a table");
+        TabularNetwork::features(self, input.shaped(), categories)
+    }
+
+    fn head(&self, features: Tensor<2>) -> Tensor<2> {
+        TabularNetwork::head(self, features)
+    }
 }
 
 impl Network for ImageModel {
@@ -39,6 +128,18 @@ impl Network for ImageModel {
 
     fn forward(&self, images: Tensor<4>) -> Tensor<2> {
         ImageNetwork::forward(self, images).cast(FloatDType::F32)
+    }
+
+    fn input(&self, images: Tensor<4>) -> Input {
+        Input::new(images)
+    }
+
+    fn features(&self, input: &Input) -> Tensor<2> {
+        ImageNetwork::features(self, input.shaped())
+    }
+
+    fn head(&self, features: Tensor<2>) -> Tensor<2> {
+        ImageNetwork::head(self, features)
     }
 }
 
@@ -57,6 +158,22 @@ impl Network for EncoderModel {
     fn forward(&self, text: TextInput) -> Tensor<2> {
         self.forward_pooled(text.tokens, None, text.mask)
             .cast(FloatDType::F32)
+    }
+
+    fn input(&self, text: TextInput) -> Input {
+        Input {
+            mask: Some(text.mask),
+            ..Input::new(self.embed(text.tokens))
+        }
+    }
+
+    fn features(&self, input: &Input) -> Tensor<2> {
+        let mask = input.mask.clone().expect("the input of a text");
+        self.features_embedded(input.shaped(), None, mask)
+    }
+
+    fn head(&self, features: Tensor<2>) -> Tensor<2> {
+        EncoderNetwork::head(self, features)
     }
 }
 

@@ -12,11 +12,12 @@ use super::super::shared::{evaluate_on, merged};
 use super::{Image, images};
 use crate::answer::{Answers, Meaning};
 use crate::predict::predict_images;
-use crate::predictor::Predictor;
+use crate::predictor::{Differentiable, Predictor};
 use crate::run::{
     Answered, Base, Evaluated, InputKind, InputSchema, On, PredictJob, Predicted, Run, RunError,
 };
 use crate::samples::{ImageSamples, upload_images};
+use crate::task::Input;
 use fireclay_train::loader::Samples;
 
 /// A finished run on images.
@@ -80,6 +81,17 @@ impl Run for ImageRun {
     fn predict(&self, job: &PredictJob<'_>) -> Result<Predicted, RunError> {
         let how = (&self.preprocess, ImageSamples::threads());
         predict_images(self, job, how, |batch| self.answer(batch))
+    }
+
+    fn input(&self, rows: &RecordBatch) -> Result<Input, RunError> {
+        let paths = text_cells(rows, "image")?.into_iter().map(PathBuf::from);
+        let batch = self.preprocess.read_batch(&paths.collect::<Vec<_>>())?;
+        let images = upload_images(batch.pixels, batch.dims, self.predictor.device());
+        Ok(self.predictor.input(images))
+    }
+
+    fn differentiable(&self) -> Option<&dyn Differentiable> {
+        Some(&self.predictor)
     }
 
     fn merged(&self) -> Result<Vec<(&'static str, Vec<u8>)>, RunError> {

@@ -11,11 +11,12 @@ use super::super::shared::{evaluate_on, merged};
 use super::{LabelledText, TEXTS, texts};
 use crate::answer::Meaning;
 use crate::predict::predict_rows;
-use crate::predictor::Predictor;
+use crate::predictor::{Differentiable, Predictor};
 use crate::run::{
     Answered, Base, Evaluated, InputKind, InputSchema, On, PredictJob, Predicted, Run, RunError,
 };
 use crate::samples::{TextTableSamples, upload_texts};
+use crate::task::Input;
 
 /// A finished run on texts with labels.
 pub(super) struct LabelledTextRun {
@@ -87,6 +88,17 @@ impl Run for LabelledTextRun {
             ));
         }
         Ok(predicted)
+    }
+
+    fn input(&self, rows: &RecordBatch) -> Result<Input, RunError> {
+        let (texts, _) = self.preprocess.encode(&self.tokenizer, rows)?;
+        let texts: Vec<&[u32]> = texts.iter().map(Vec::as_slice).collect();
+        let input = upload_texts(PaddedTexts::new(&texts), self.predictor.device());
+        Ok(self.predictor.input(input))
+    }
+
+    fn differentiable(&self) -> Option<&dyn Differentiable> {
+        Some(&self.predictor)
     }
 
     fn merged(&self) -> Result<Vec<(&'static str, Vec<u8>)>, RunError> {

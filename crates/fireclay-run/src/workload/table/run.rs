@@ -9,12 +9,13 @@ use super::super::shared::evaluate_on;
 use super::{ROWS, Table, tables};
 use crate::answer::Meaning;
 use crate::predict::predict_rows;
-use crate::predictor::Predictor;
+use crate::predictor::{Differentiable, Predictor};
 use crate::run::{
     Answered, Base, Evaluated, InputColumn, InputKind, InputSchema, On, PredictJob, Predicted, Run,
     RunError,
 };
 use crate::samples::{TableSamples, upload_rows};
+use crate::task::Input;
 
 /// A finished run on a table.
 pub(super) struct TableRun {
@@ -74,6 +75,16 @@ impl Run for TableRun {
         let names = (source.format, source.config.id.as_deref());
         let (predicted, _) = predict_rows(self, job, options, names)?;
         Ok(predicted)
+    }
+
+    fn input(&self, rows: &RecordBatch) -> Result<Input, RunError> {
+        let features: Features = self.preprocess.encode(rows)?;
+        let input = upload_rows(features, self.predictor.device());
+        Ok(self.predictor.input(input))
+    }
+
+    fn differentiable(&self) -> Option<&dyn Differentiable> {
+        Some(&self.predictor)
     }
 
     fn merged(&self) -> Result<Vec<(&'static str, Vec<u8>)>, RunError> {
