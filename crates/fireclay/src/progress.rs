@@ -12,7 +12,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use crate::failure::Failure;
 use crate::text::{number, say};
 
-// How a training is shown. No doc comment: clap would take it for the help of each verb.
+/// How a training is shown.
 #[derive(Clone, Copy, Debug, clap::Args)]
 pub struct ShowArgs {
     /// Show Burn's full-screen dashboard instead of a progress bar (on a terminal)

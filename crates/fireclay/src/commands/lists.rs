@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::failure::Failure;
 use crate::text::{say, table};
 
-// Arguments of the verbs that list things. No doc comment: clap would take it for the help of each.
+/// Arguments of the verbs that list things.
 #[derive(Debug, clap::Args)]
 pub struct ListArgs {
     /// Print JSON
