@@ -97,6 +97,11 @@ pub trait FamilyFacts: Family {
         0
     }
 
+    /// Different tokens that its architecture is usually trained with; 0 where it reads no text.
+    fn vocabulary(&self) -> usize {
+        0
+    }
+
     /// Whether one sample alone has no batch statistics: of an image, each pixel is a value.
     fn needs_two_samples(&self) -> bool {
         false
@@ -121,6 +126,10 @@ impl FamilyFacts for LanguageConfig {
     fn context(&self) -> usize {
         self.context_length()
     }
+
+    fn vocabulary(&self) -> usize {
+        self.usual_vocabulary()
+    }
 }
 
 impl FamilyFacts for TranslationConfig {
@@ -129,6 +138,10 @@ impl FamilyFacts for TranslationConfig {
     fn context(&self) -> usize {
         self.context_length()
     }
+
+    fn vocabulary(&self) -> usize {
+        self.usual_vocabulary()
+    }
 }
 
 impl FamilyFacts for EncoderConfig {
@@ -136,6 +149,10 @@ impl FamilyFacts for EncoderConfig {
 
     fn context(&self) -> usize {
         self.context_length()
+    }
+
+    fn vocabulary(&self) -> usize {
+        self.usual_vocabulary()
     }
 }
 
@@ -154,6 +171,9 @@ pub trait ModelSection {
 
     /// See [`FamilyFacts::context`].
     fn context(&self) -> usize;
+
+    /// See [`FamilyFacts::vocabulary`].
+    fn vocabulary(&self) -> usize;
 
     /// See [`Family::has_batch_norm`].
     fn has_batch_norm(&self) -> bool;
@@ -182,6 +202,10 @@ impl<F: FamilyFacts> ModelSection for NetworkConfig<F> {
         self.network.context()
     }
 
+    fn vocabulary(&self) -> usize {
+        self.network.vocabulary()
+    }
+
     fn has_batch_norm(&self) -> bool {
         self.network.has_batch_norm()
     }
@@ -207,6 +231,10 @@ impl ModelSection for TabularConfig {
 
     fn context(&self) -> usize {
         FamilyFacts::context(self)
+    }
+
+    fn vocabulary(&self) -> usize {
+        FamilyFacts::vocabulary(self)
     }
 
     fn has_batch_norm(&self) -> bool {

@@ -19,7 +19,7 @@ use fireclay_train::observer::Observer;
 use fireclay_train::run_folder::{self, RunFolder};
 use fireclay_train::strategy::LoopState;
 
-use crate::config::{BatchSize, Loaded, RunConfig};
+use crate::config::{BatchSize, Loaded, Refusal, RunConfig};
 use crate::device::RunDevice;
 use crate::lock;
 use crate::read::load_run;
@@ -44,7 +44,7 @@ pub struct Hooks {
 pub struct Planner {
     /// Replaces `train.batch_size = "auto"` with a number, or says why it cannot, as a key and a
     /// message.
-    pub settle: fn(&mut RunConfig, &RunData) -> Result<(), (String, String)>,
+    pub settle: fn(&mut RunConfig, &RunData) -> Result<(), Refusal>,
     /// How many operations a second a training with this cost computed, if that is known.
     pub speed: fn(&RunConfig, &RunData, &RunDevice, &Cost) -> Option<Speed>,
 }
