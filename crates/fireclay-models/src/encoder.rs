@@ -49,12 +49,15 @@ pub type TokenMask = Tensor<2, Bool>;
 
 /// What a model that reads texts computes.
 ///
-/// Features and outputs of a text panic where the model was built for a shape without outputs, and
-/// logits of tokens where it was built for one with outputs, as every LSTM is.
+/// # Panics
+///
+/// Features and outputs of a text, if the model was built for a shape without outputs; logits of
+/// tokens, if it was built for one with outputs, as every LSTM is.
 pub trait EncoderNetwork {
-    /// The embedding of each token, before anything is added to it. A copy of it that is a leaf is
-    /// what [`features_embedded`](Self::features_embedded) and
-    /// [`forward_embedded`](Self::forward_embedded) have gradients with respect to.
+    /// The embedding of each token, before anything is added to it.
+    ///
+    /// For gradients with respect to it, detach it, require its gradient, and pass it to
+    /// [`features_embedded`](Self::features_embedded) or [`forward_embedded`](Self::forward_embedded).
     ///
     /// # Shapes
     ///

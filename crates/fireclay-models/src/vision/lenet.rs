@@ -155,13 +155,10 @@ mod tests {
     use crate::check::check_model;
     use crate::fixtures::images;
     use crate::vision::ImageConfig;
+    use crate::vision::tests::assert_takes;
 
     fn shape(channels: usize, height: usize, width: usize) -> ImageShape {
         images(channels, height, width, 10)
-    }
-
-    fn count(config: &LenetConfig, shape: ImageShape) -> usize {
-        config.init(&shape, 0, &Device::flex()).num_params()
     }
 
     #[test]
@@ -184,33 +181,25 @@ mod tests {
     #[test]
     fn counts_its_parameters() {
         // By hand: 6·26 + 16·151 + 120·401 + 84·121 + 10·85.
-        assert_eq!(count(&LenetConfig::default(), shape(1, 28, 28)), 61_706);
-        let config = LenetConfig {
-            padding: 0,
-            ..LenetConfig::default()
-        };
-        assert_eq!(count(&config, shape(1, 32, 32)), 61_706);
+        for (padding, side) in [(2, 28), (0, 32)] {
+            let config = LenetConfig {
+                padding,
+                ..LenetConfig::default()
+            };
+            let model = config.init(&shape(1, side, side), 0, &Device::flex());
+            assert_eq!(model.num_params(), 61_706);
+        }
     }
 
     #[test]
     fn an_image_that_is_too_small_is_refused() {
-        let config = LenetConfig::default();
-        assert_eq!(config.validate_for(&shape(1, 12, 12)), []);
-        assert_eq!(config.validate_for(&shape(1, 11, 12)).len(), 1);
-        check_smallest(&config, 12);
-        let config = LenetConfig {
-            padding: 0,
-            ..config
-        };
-        assert_eq!(config.validate_for(&shape(1, 16, 16)), []);
-        assert_eq!(config.validate_for(&shape(1, 16, 15)).len(), 1);
-        check_smallest(&config, 16);
-    }
-
-    fn check_smallest(config: &LenetConfig, side: usize) {
-        let device = Device::flex();
-        let model = config.init(&shape(1, side, side), 0, &device);
-        let images = Tensor::zeros([2, 1, side, side], &device);
-        assert_eq!(model.forward(images).dims(), [2, 10]);
+        for (padding, side) in [(2, 12), (0, 16)] {
+            let config = LenetConfig {
+                padding,
+                ..LenetConfig::default()
+            };
+            assert_takes(&config, &shape(1, side, side));
+            assert_eq!(config.validate_for(&shape(1, side, side - 1)).len(), 1);
+        }
     }
 }

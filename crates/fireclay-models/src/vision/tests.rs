@@ -31,6 +31,18 @@ pub fn assert_evaluation(model: &impl ImageNetwork, case: &str) {
     assert_close(&logits.into_data(), &io["logits"], 2e-5, case);
 }
 
+/// Fails unless the model takes images of this shape.
+pub fn assert_takes<C>(config: &C, shape: &ImageShape)
+where
+    C: Architecture<Shape = ImageShape, Model: ImageNetwork>,
+{
+    let (device, ImageShape { height, width, .. }) = (Device::flex(), *shape);
+    assert_eq!(config.validate_for(shape), []);
+    let model = config.init(shape, 0, &device);
+    let pixels = Tensor::ones([3, shape.channels, height, width], &device);
+    assert_eq!(model.forward(pixels).dims(), [3, shape.outputs]);
+}
+
 /// Fails unless two draws of training differ, equal ones do not, and evaluation agrees with
 /// torchvision.
 pub fn assert_drops<M: Module + ImageNetwork>(model: &M, case: &str) {

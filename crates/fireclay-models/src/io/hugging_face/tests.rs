@@ -8,7 +8,7 @@ use serde_json::json;
 use super::*;
 use crate::encoder::BertConfig;
 use crate::family::Pretrainable;
-use crate::fixtures::{bert, gpt2, llama};
+use crate::fixtures::{BERT_MASKED, GPT2, LLAMA, bert, gpt2, llama};
 use crate::language::{GptConfig, LlamaConfig};
 use crate::layers::activation::Activation;
 use crate::shape::{EncoderShape, LanguageShape};
@@ -96,93 +96,78 @@ fn files_written_say_what_those_of_transformers_say() {
 
 #[test]
 fn models_for_which_there_is_no_class_have_no_file() {
-    let shape = LanguageShape { vocabulary: 97 };
+    let gpt = |config| LanguageConfig::Gpt(config).hugging_face(&GPT2);
     let bias = false;
-    let config = LanguageConfig::Gpt(GptConfig { bias, ..gpt2() });
-    assert!(config.hugging_face(&shape).is_none());
+    assert!(gpt(GptConfig { bias, ..gpt2() }).is_none());
     let activation = Activation::Elu;
-    let config = LanguageConfig::Gpt(GptConfig {
+    let config = GptConfig {
         activation,
         ..gpt2()
-    });
-    assert!(config.hugging_face(&shape).is_none());
-    let shape = EncoderShape {
-        vocabulary: 101,
-        outputs: None,
     };
+    assert!(gpt(config).is_none());
     let config = EncoderConfig::Bert(BertConfig {
         activation,
         ..bert()
     });
-    assert!(config.hugging_face(&shape).is_none());
+    assert!(config.hugging_face(&BERT_MASKED).is_none());
 }
 
 #[test]
 fn what_no_model_here_can_is_refused_by_its_key() {
-    let cases = [
-        (
-            "gpt2-tiny",
-            vec![
-                ("activation_function", json!("quick_gelu")),
-                ("scale_attn_weights", json!(false)),
-                ("scale_attn_by_inverse_layer_idx", json!(true)),
-                ("add_cross_attention", json!(true)),
-                ("n_layer", json!("two")),
-                ("n_layer", json!(-1)),
-                ("n_layer", json!(1e30)),
-                ("n_layer", json!(0)),
-                ("n_layer", json!(u64::MAX)),
-                ("n_head", json!(0)),
-                ("n_head", json!(5)),
-                ("layer_norm_epsilon", json!(0)),
-                ("vocab_size", json!(0)),
-                ("tie_word_embeddings", json!("yes")),
-                ("model_type", json!("gpt_neo")),
-                ("architectures", json!(["GPT2ForSequenceClassification"])),
-                ("quantization_config", json!({"quant_method": "gptq"})),
-            ],
-        ),
-        (
-            "llama-tiny",
-            vec![
-                ("hidden_act", json!("gelu")),
-                ("attention_bias", json!(true)),
-                ("mlp_bias", json!(true)),
-                ("head_dim", json!(16)),
-                ("num_key_value_heads", json!(3)),
-                ("sliding_window", json!(4096)),
-                ("rope_scaling", json!("none")),
-                (
-                    "rope_scaling",
-                    json!({"rope_type": "llama3", "factor": 8.0}),
-                ),
-                ("rope_parameters", json!({"partial_rotary_factor": 0.5})),
-            ],
-        ),
-        (
-            "bert-tiny-mlm",
-            vec![
-                ("is_decoder", json!(true)),
-                ("position_embedding_type", json!("relative_key")),
-                ("tie_word_embeddings", json!(false)),
-            ],
-        ),
-        (
-            "bert-tiny-seqcls",
-            vec![
-                ("id2label", json!(["a", "b"])),
-                ("architectures", json!(["BertForTokenClassification"])),
-            ],
-        ),
-    ];
-    for (name, values) in cases {
+    let refused = |name: &str, values: &[(&str, Value)]| {
         for (key, value) in values {
             let mut json = file(name);
-            json.insert(key.into(), value);
+            json.insert((*key).into(), value.clone());
             let error = read_error(&json);
             assert!(error.starts_with(key), "{key}: {error}");
         }
-    }
+    };
+    let values = [
+        ("activation_function", json!("quick_gelu")),
+        ("scale_attn_weights", json!(false)),
+        ("scale_attn_by_inverse_layer_idx", json!(true)),
+        ("add_cross_attention", json!(true)),
+        ("n_layer", json!("two")),
+        ("n_layer", json!(-1)),
+        ("n_layer", json!(1e30)),
+        ("n_layer", json!(0)),
+        ("n_layer", json!(u64::MAX)),
+        ("n_head", json!(0)),
+        ("n_head", json!(5)),
+        ("layer_norm_epsilon", json!(0)),
+        ("vocab_size", json!(0)),
+        ("tie_word_embeddings", json!("yes")),
+        ("model_type", json!("gpt_neo")),
+        ("architectures", json!(["GPT2ForSequenceClassification"])),
+        ("quantization_config", json!({"quant_method": "gptq"})),
+    ];
+    refused("gpt2-tiny", &values);
+    let values = [
+        ("hidden_act", json!("gelu")),
+        ("attention_bias", json!(true)),
+        ("mlp_bias", json!(true)),
+        ("head_dim", json!(16)),
+        ("num_key_value_heads", json!(3)),
+        ("sliding_window", json!(4096)),
+        ("rope_scaling", json!("none")),
+        (
+            "rope_scaling",
+            json!({"rope_type": "llama3", "factor": 8.0}),
+        ),
+        ("rope_parameters", json!({"partial_rotary_factor": 0.5})),
+    ];
+    refused("llama-tiny", &values);
+    let values = [
+        ("is_decoder", json!(true)),
+        ("position_embedding_type", json!("relative_key")),
+        ("tie_word_embeddings", json!(false)),
+    ];
+    refused("bert-tiny-mlm", &values);
+    let values = [
+        ("id2label", json!(["a", "b"])),
+        ("architectures", json!(["BertForTokenClassification"])),
+    ];
+    refused("bert-tiny-seqcls", &values);
 }
 
 #[test]
@@ -261,8 +246,7 @@ fn heads_rates_and_the_context_of_rotations_may_differ() {
         ..llama()
     });
     let json = serde_json::to_vec(&file("llama-tiny")).unwrap();
-    let shape = LanguageShape { vocabulary: 61 };
-    config.check_hugging_face(&shape, &json).unwrap();
+    config.check_hugging_face(&LLAMA, &json).unwrap();
 }
 
 #[test]

@@ -7,6 +7,7 @@ use crate::family::{Architecture, Family};
 use crate::fixtures::{images, keys, resnet_basic, resnet_bottleneck};
 use crate::io::tensors::to_tensors;
 use crate::reference::{self, assert_close, read};
+use crate::vision::tests::assert_takes;
 use crate::vision::{ImageConfig, ImageModel};
 
 /// Both networks with the weights of their files, and the names of the files.
@@ -118,10 +119,12 @@ fn tiny() -> ResNetConfig {
 }
 
 /// Burn counts the two running statistics of each norm; this does not.
-fn trainable(config: &ResNetConfig, shape: &ImageShape) -> usize {
-    let model = config.init(shape, 0, &Device::flex());
-    let config = ImageConfig::Resnet(config.clone());
-    crate::io::weights::shapes(&config, &ImageModel::Resnet(model))
+fn trainable(depth: usize, shape: &ImageShape) -> usize {
+    let config = ImageConfig::Resnet(ResNetConfig {
+        depth,
+        ..ResNetConfig::default()
+    });
+    crate::io::weights::shapes(&config, &config.init(shape, 0, &Device::flex()))
         .into_iter()
         .filter(|(name, _)| !name.contains("running_"))
         .map(|(_, shape)| shape.iter().product::<usize>())
@@ -157,20 +160,12 @@ fn counts_the_parameters_of_the_published_networks() {
         (152, 60_192_808),
     ];
     for (depth, expected) in photographs {
-        let config = ResNetConfig {
-            depth,
-            ..ResNetConfig::default()
-        };
-        assert_eq!(trainable(&config, &images(3, 224, 224, 1000)), expected);
+        assert_eq!(trainable(depth, &images(3, 224, 224, 1000)), expected);
     }
     // Table 6 of the paper: 0.27, 0.46, 0.66, 0.85 and 1.7 million.
     let small = [(20, 0.27), (32, 0.46), (44, 0.66), (56, 0.85), (110, 1.7)];
     for (depth, millions) in small {
-        let config = ResNetConfig {
-            depth,
-            ..ResNetConfig::default()
-        };
-        let count = trainable(&config, &images(3, 32, 32, 10)) as f64 / 1e6;
+        let count = trainable(depth, &images(3, 32, 32, 10)) as f64 / 1e6;
         assert!((count - millions).abs() < 0.04, "{depth}: {count}");
     }
 }
@@ -258,10 +253,7 @@ fn the_smallest_image_passes() {
                 stem: Some(stem),
                 ..ResNetConfig::default()
             };
-            let device = Device::flex();
-            let model = config.init(&images(1, 1, 1, 2), 0, &device);
-            let images = Tensor::zeros([1, 1, 1, 1], &device);
-            assert_eq!(model.forward(images).dims(), [1, 2]);
+            assert_takes(&config, &images(1, 1, 1, 2));
         }
     }
 }
