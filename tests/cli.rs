@@ -58,13 +58,8 @@ fn the_shipped_schema_is_the_program_s() {
 fn completions_name_the_verbs() {
     let project = Project::new();
     for shell in ["bash", "zsh", "fish"] {
-        assert!(
-            project
-                .ok(&format!("completions {shell}"))
-                .out
-                .contains("evaluate"),
-            "{shell}"
-        );
+        let script = project.ok(&format!("completions {shell}")).out;
+        assert!(script.contains("evaluate"), "{shell}");
     }
 }
 
@@ -72,24 +67,13 @@ fn completions_name_the_verbs() {
 fn the_lists_are_for_people_and_for_programs() {
     let project = Project::new();
     assert!(project.ok("models").out.contains("mlp"));
-    assert!(
-        project
-            .ok("datasets")
-            .out
-            .contains("datasets/iris/data.csv")
-    );
+    let datasets = project.ok("datasets").out;
+    assert!(datasets.contains("datasets/iris/data.csv"));
     let models = project.ok_json("models --json");
-    assert!(
-        models
-            .as_array()
-            .unwrap()
-            .iter()
-            .any(|model| model["name"] == "linear")
-    );
+    let mut models = models.as_array().unwrap().iter();
+    assert!(models.any(|model| model["name"] == "linear"));
     let devices = project.ok("devices").out;
-    assert!(
-        devices.contains("flex") && devices.contains("auto"),
-        "{devices}"
-    );
+    assert!(devices.contains("flex"), "{devices}");
+    assert!(devices.contains("auto"), "{devices}");
     project.ok_json("devices --json");
 }

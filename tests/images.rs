@@ -218,11 +218,7 @@ fn alike(backend: &str, config: &str) {
 fn weights_of_one_run_start_another_with_other_classes() {
     let project = Project::with(DIGITS);
     project.ok("train run.toml -q");
-    fs::copy(
-        project.path("runs/run/1/model.safetensors"),
-        project.path("digits.safetensors"),
-    )
-    .unwrap();
+    project.copy("runs/run/1/model.safetensors", "digits.safetensors");
     pictures(&project, "pictures");
     let config = PICTURES
         .replace("image_size = 16", "image_size = 8\nchannels = \"gray\"")

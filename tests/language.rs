@@ -73,10 +73,8 @@ fn a_text_becomes_a_model_that_goes_on_from_a_prompt() {
         out.contains("generate fireclay generate runs/run/1"),
         "{out}"
     );
-    assert!(
-        out.contains("windows") && out.contains("bits_per_byte"),
-        "{out}"
-    );
+    assert!(out.contains("windows"), "{out}");
+    assert!(out.contains("bits_per_byte"), "{out}");
     let loss = project.metric(1, "valid", "loss");
     assert!(loss < 1.5, "{loss}");
     assert!((project.metric(1, "valid", "perplexity") - loss.exp()).abs() < 1e-6);
@@ -95,10 +93,8 @@ fn a_text_becomes_a_model_that_goes_on_from_a_prompt() {
 
     let greedy = "generate runs/run/1 --prompt two -n 40 --temperature 0";
     let text = project.ok(greedy).out;
-    assert!(
-        text.starts_with("two") && text.chars().count() > 40,
-        "{text}"
-    );
+    assert!(text.starts_with("two"), "{text}");
+    assert!(text.chars().count() > 40, "{text}");
     assert_eq!(project.ok(greedy).out, text);
     let wild = |seed: u32| {
         let line = format!("generate runs/run/1 --prompt two -n 40 --temperature 2 --seed {seed}");
@@ -170,19 +166,13 @@ fn every_tokenizer_trains_and_generates() {
         let project = trained(&config);
         let loss = project.metric(1, "test", "loss");
         let bits = project.metric(1, "test", "bits_per_byte");
-        assert!(
-            bits > 0.0 && bits < loss / 2f64.ln() + 1e-9,
-            "{kind}: {bits} of {loss}"
-        );
+        assert!(bits > 0.0, "{kind}: {bits} of {loss}");
+        assert!(bits < loss / 2f64.ln() + 1e-9, "{kind}: {bits} of {loss}");
         project.ok("generate runs/run/1 --prompt potters -n 5");
         let lock = project.read("runs/run/1/run.lock");
         assert!(lock.contains("\"tokenizer.json\""), "{lock}");
         // What one run has made is a tokenizer for another.
-        fs::copy(
-            project.path("runs/run/1/tokenizer.json"),
-            project.path("own.json"),
-        )
-        .unwrap();
+        project.copy("runs/run/1/tokenizer.json", "own.json");
         let file = config.replace(&tokenizer, "type = \"file\"\npath = \"own.json\"");
         project.write("file.toml", &file);
         project.ok("train file.toml -q");
@@ -355,11 +345,7 @@ fn what_cannot_be_packed_is_said() {
 #[test]
 fn weights_of_one_run_start_another_and_layers_freeze() {
     let project = trained(GPT);
-    fs::copy(
-        project.path("runs/run/1/model.safetensors"),
-        project.path("old.safetensors"),
-    )
-    .unwrap();
+    project.copy("runs/run/1/model.safetensors", "old.safetensors");
     let config = GPT
         .replace(
             "dropout = 0.1",

@@ -47,13 +47,6 @@ fn accuracy(project: &Project, line: &str) -> f64 {
     metrics["accuracy"].as_f64().unwrap()
 }
 
-fn lines(project: &Project, run: u32) -> Vec<Value> {
-    let text = project.read(&format!("runs/run/{run}/metrics.jsonl"));
-    text.lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect()
-}
-
 #[test]
 fn half_precision_learns_what_single_precision_learns_and_leaves_the_same_files() {
     let project = Project::new();
@@ -107,7 +100,7 @@ fn an_overflow_leaves_the_update_out_and_halves_the_scale() {
     let project = Project::with(OVERFLOWS);
     let ran = project.ok("train run.toml");
     assert!(ran.err.contains("overflow f16") || ran.out.contains("overflow f16"));
-    let lines = lines(&project, 1);
+    let lines = project.record("run/1");
     let train = || {
         let steps = lines.iter().filter(|line| line["split"] == "train");
         steps.filter(|line| line["loss"].is_number())

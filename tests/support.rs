@@ -106,12 +106,23 @@ impl Project {
         fs::read_to_string(self.path(name)).unwrap()
     }
 
+    pub fn copy(&self, from: &str, to: &str) {
+        fs::copy(self.path(from), self.path(to)).unwrap();
+    }
+
     pub fn bytes(&self, name: &str) -> Vec<u8> {
         fs::read(self.path(name)).unwrap()
     }
 
     pub fn json(&self, name: &str) -> Value {
         serde_json::from_str(&self.read(name)).unwrap()
+    }
+
+    /// The lines of the record of `runs/{run}`.
+    pub fn record(&self, run: &str) -> Vec<Value> {
+        let text = self.read(&format!("runs/{run}/metrics.jsonl"));
+        let lines = text.lines().map(serde_json::from_str);
+        lines.collect::<Result<_, _>>().unwrap()
     }
 
     /// A metric that the evaluation of `runs/run/{run}` found.

@@ -28,10 +28,9 @@ fn mixed(rows: usize) -> String {
             (age - 45.0) / 15.0 + if member { -1.0 } else { 1.0 } + [0.0, 1.0, -1.0, 0.5][city];
         let churn = score + 0.5 * (random() - 0.5) > 0.3;
         let city = ["Oslo", "Bergen", "Tromsø", "Ås, \"north\""][city].replace('"', "\"\"");
-        let income = if random() < 0.1 {
-            String::new()
-        } else {
-            format!("{income:.2}")
+        let income = match random() < 0.1 {
+            true => String::new(),
+            false => format!("{income:.2}"),
         };
         let (month, day) = (1 + (random() * 12.0) as u32, 1 + (random() * 28.0) as u32);
         let _ = writeln!(
@@ -49,24 +48,18 @@ fn a_mixed_table_goes_from_init_to_predict() {
     project.write("customers.csv", &mixed(800));
     let said = project.ok("init customers.csv").out;
     assert!(said.contains("target   churn (classification)"), "{said}");
-    assert!(
-        project
-            .read("customers.toml")
-            .contains("id = \"customer_id\"")
-    );
+    let config = project.read("customers.toml");
+    assert!(config.contains("id = \"customer_id\""));
     project.ok("check customers.toml");
     let ran = project.ok_json("train customers.toml --json -q --set device.backend=flex");
-    let accuracy = ran["evaluation"]["test"]["metrics"]["accuracy"]
-        .as_f64()
-        .unwrap();
+    let accuracy = &ran["evaluation"]["test"]["metrics"]["accuracy"];
+    let accuracy = accuracy.as_f64().unwrap();
     assert!(accuracy > 0.85, "accuracy {accuracy}");
     project.ok("predict runs/customers/1 customers.csv -o predictions.csv");
     let predictions = project.read("predictions.csv");
     let mut lines = predictions.lines();
-    assert_eq!(
-        lines.next(),
-        Some("customer_id,prediction,probability_no,probability_yes")
-    );
+    let header = "customer_id,prediction,probability_no,probability_yes";
+    assert_eq!(lines.next(), Some(header));
     assert!(lines.next().unwrap().starts_with("C00000,"));
     assert_eq!(lines.count(), 799);
 }
@@ -91,11 +84,9 @@ fn formats_answer_alike() {
     for output in ["a.csv", "a.jsonl", "a.parquet"] {
         project.ok(&format!("predict {run} datasets/iris/data.csv -o {output}"));
     }
-    let rows: Vec<Value> = project
-        .read("a.jsonl")
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect();
+    let text = project.read("a.jsonl");
+    let rows = text.lines().map(|line| serde_json::from_str(line).unwrap());
+    let rows: Vec<Value> = rows.collect();
     assert_eq!(rows.len(), 150);
     let csv = project.read("a.csv");
     for (line, row) in csv.lines().skip(1).zip(&rows) {
@@ -120,14 +111,8 @@ fn an_unseen_category_has_an_answer_and_a_missing_column_an_error() {
     let unseen = "customer_id,age,income,city,joined,member\nX1,30,,Atlantis,2024-05-05,true\n";
     project.write("unseen.csv", unseen);
     project.ok(&format!("predict {run} unseen.csv -o out.csv"));
-    assert!(
-        project
-            .read("out.csv")
-            .lines()
-            .nth(1)
-            .unwrap()
-            .starts_with("X1,")
-    );
+    let out = project.read("out.csv");
+    assert!(out.lines().nth(1).unwrap().starts_with("X1,"));
     project.write(
         "short.csv",
         "customer_id,age,income,joined,member\nX1,30,1,2024-05-05,true\n",
@@ -155,16 +140,10 @@ fn evaluation_of_other_data_equals_that_of_the_split() {
     ));
     assert_eq!(all["datasets/iris/data.csv"]["n"], 150);
     let test = project.ok_json(&format!("evaluate {run} --json"));
-    assert_eq!(
-        test["test"],
-        project.json(&format!("{run}/evaluation.json"))["test"]
-    );
-    assert!(
-        project
-            .ok(&format!("evaluate {run} --split train"))
-            .out
-            .contains("confusion matrix")
-    );
+    let report = project.json(&format!("{run}/evaluation.json"));
+    assert_eq!(test["test"], report["test"]);
+    let out = project.ok(&format!("evaluate {run} --split train")).out;
+    assert!(out.contains("confusion matrix"));
 }
 
 #[test]
@@ -172,19 +151,13 @@ fn regression_reports_in_the_unit_of_the_target() {
     let project = Project::new();
     let ran =
         project.ok_json("train configs/tabular/diabetes.toml --json -q --set device.backend=flex");
-    let rmse = ran["evaluation"]["test"]["metrics"]["rmse"]
-        .as_f64()
-        .unwrap();
+    let rmse = &ran["evaluation"]["test"]["metrics"]["rmse"];
+    let rmse = rmse.as_f64().unwrap();
     assert!((30.0..75.0).contains(&rmse), "rmse {rmse}");
     project.ok("predict runs/diabetes/1 datasets/diabetes/data.csv -o p.csv");
     let predictions = project.read("p.csv");
-    let values = predictions
-        .lines()
-        .skip(1)
-        .map(|line| line.split(',').nth(1).unwrap());
-    let mean = values
-        .map(|value| value.parse::<f64>().unwrap())
-        .sum::<f64>()
-        / 442.0;
+    let lines = predictions.lines().skip(1);
+    let values = lines.map(|line| line.split(',').nth(1).unwrap().parse::<f64>().unwrap());
+    let mean = values.sum::<f64>() / 442.0;
     assert!((mean - 152.0).abs() < 15.0, "mean {mean}");
 }

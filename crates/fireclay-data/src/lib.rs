@@ -33,6 +33,7 @@ mod pairs;
 mod permutation;
 mod prefetch;
 mod random;
+mod saved;
 mod split;
 mod table;
 #[cfg(test)]

@@ -8,7 +8,7 @@ use super::config::{CROP_RATIOS, ImageDataConfig, Interpolation};
 use super::pixels::Channels;
 use crate::error::DataError;
 use crate::labels::TargetKind;
-use crate::table::load;
+use crate::saved;
 
 /// How an image becomes numbers and what the answers mean; everything that predicting needs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -125,10 +125,7 @@ impl ImagePreprocess {
 
     /// The text of `preprocess.json`.
     pub fn to_json(&self) -> String {
-        let mut text =
-            serde_json::to_string_pretty(self).expect("plain numbers and strings can be written");
-        text.push('\n');
-        text
+        saved::to_json(self)
     }
 
     /// Reads the text of a `preprocess.json`.
@@ -137,29 +134,11 @@ impl ImagePreprocess {
     /// [`DataError::Version`], or [`DataError::Unusable`] if the text is damaged or is the
     /// preprocessing of a table.
     pub fn from_json(text: &str) -> Result<Self, DataError> {
-        #[derive(Deserialize)]
-        struct Head {
-            version: u32,
-            kind: Option<Kind>,
-        }
-        let damaged = |problem: String| {
-            DataError::Unusable(format!("the preprocessing is damaged: {problem}"))
-        };
-        let head: Head = serde_json::from_str(text).map_err(|error| damaged(error.to_string()))?;
-        if head.kind.is_none() {
-            return Err(DataError::Unusable(
-                "the preprocessing is that of a table, not of images".into(),
-            ));
-        }
-        if head.version != VERSION {
-            return Err(DataError::Version {
-                found: head.version,
-                expected: VERSION,
-            });
-        }
-        let read: Self = serde_json::from_str(text).map_err(|error| damaged(error.to_string()))?;
+        let read: Self = saved::from_json(text, VERSION, Some("images"))?;
         match read.problem() {
-            Some(problem) => Err(damaged(problem.into())),
+            Some(problem) => Err(DataError::Unusable(format!(
+                "the preprocessing is damaged: {problem}"
+            ))),
             None => Ok(read),
         }
     }
@@ -169,7 +148,7 @@ impl ImagePreprocess {
     /// # Errors
     /// As [`ImagePreprocess::from_json`]; also [`DataError::Read`].
     pub fn load(path: &Path) -> Result<Self, DataError> {
-        load(path, Self::from_json)
+        saved::load(path, Self::from_json)
     }
 
     /// What a hand-edited file could get wrong so that predicting would panic.

@@ -24,7 +24,7 @@ pub(crate) use self::format::{damaged, open_parquet, simple, simplify};
 pub use self::guess::{Guess, GuessedColumn, guess, guess_for};
 pub use self::memory::{Table, split};
 pub use self::preprocess::{Features, Preprocess};
-pub(crate) use self::preprocess::{Target, load, mean_std};
+pub(crate) use self::preprocess::{Target, mean_std};
 pub use self::report::{ColumnReport, DataReport, Duplicates, SplitReport, inspect};
 pub use self::schema::{Role, check_columns, infer_kind, role};
 pub use self::stream::{ReadOptions, TableStream, stream};

@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use crate::column::{column, text};
 use crate::error::DataError;
 use crate::labels::{Labels, TargetKind};
-use crate::table::{Target, load};
+use crate::saved;
+use crate::table::Target;
 use crate::tokenizer::Tokenizer;
 
 /// Which column holds the text, how much of it the model looks at, and what the answers mean.
@@ -102,8 +103,7 @@ impl TextPreprocess {
 
     /// The text of `preprocess.json`.
     pub fn to_json(&self) -> String {
-        let json = serde_json::to_string_pretty(self);
-        json.expect("plain numbers and strings can be written") + "\n"
+        saved::to_json(self)
     }
 
     /// Reads the text of a `preprocess.json`.
@@ -112,26 +112,7 @@ impl TextPreprocess {
     /// [`DataError::Version`], or [`DataError::Unusable`] if the text is damaged or is the
     /// preprocessing of something else.
     pub fn from_json(json: &str) -> Result<Self, DataError> {
-        #[derive(Deserialize)]
-        struct Head {
-            version: u32,
-            kind: Option<Kind>,
-        }
-        let damaged = |error: serde_json::Error| {
-            DataError::Unusable(format!("the preprocessing is damaged: {error}"))
-        };
-        let head: Head = serde_json::from_str(json).map_err(damaged)?;
-        if head.kind.is_none() {
-            let message = "the preprocessing is that of a table, not of texts";
-            return Err(DataError::Unusable(message.into()));
-        }
-        if head.version != VERSION {
-            return Err(DataError::Version {
-                found: head.version,
-                expected: VERSION,
-            });
-        }
-        serde_json::from_str(json).map_err(damaged)
+        saved::from_json(json, VERSION, Some("texts"))
     }
 
     /// Reads `preprocess.json`.
@@ -139,6 +120,6 @@ impl TextPreprocess {
     /// # Errors
     /// As [`TextPreprocess::from_json`]; also [`DataError::Read`].
     pub fn load(path: &Path) -> Result<Self, DataError> {
-        load(path, Self::from_json)
+        saved::load(path, Self::from_json)
     }
 }

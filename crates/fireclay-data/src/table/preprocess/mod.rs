@@ -16,6 +16,7 @@ use crate::column::column;
 use crate::error::DataError;
 use crate::labels::{TargetKind, gather};
 use crate::note::Note;
+use crate::saved;
 use crate::table::{Table, TableConfig};
 
 /// What prediction needs from training: means, categories, labels. Saved as `preprocess.json`.
@@ -187,10 +188,7 @@ impl Preprocess {
 
     /// The text of `preprocess.json`.
     pub fn to_json(&self) -> String {
-        let mut text =
-            serde_json::to_string_pretty(self).expect("plain numbers and strings can be written");
-        text.push('\n');
-        text
+        saved::to_json(self)
     }
 
     /// Reads the text of a `preprocess.json`.
@@ -198,21 +196,7 @@ impl Preprocess {
     /// # Errors
     /// [`DataError::Version`], or [`DataError::Unusable`] if the text is damaged.
     pub fn from_json(text: &str) -> Result<Self, DataError> {
-        #[derive(Deserialize)]
-        struct Head {
-            version: u32,
-        }
-        let damaged = |error: serde_json::Error| {
-            DataError::Unusable(format!("the preprocessing is damaged: {error}"))
-        };
-        let Head { version } = serde_json::from_str(text).map_err(damaged)?;
-        if version != VERSION {
-            return Err(DataError::Version {
-                found: version,
-                expected: VERSION,
-            });
-        }
-        serde_json::from_str(text).map_err(damaged)
+        saved::from_json(text, VERSION, None)
     }
 
     /// Writes `preprocess.json`.
@@ -228,18 +212,6 @@ impl Preprocess {
     /// # Errors
     /// As [`Preprocess::from_json`]; also [`DataError::Read`].
     pub fn load(path: &Path) -> Result<Self, DataError> {
-        load(path, Self::from_json)
+        saved::load(path, Self::from_json)
     }
-}
-
-/// Reads a file; what is wrong with its text is said with its path.
-pub(crate) fn load<T>(
-    path: &Path,
-    from_json: impl Fn(&str) -> Result<T, DataError>,
-) -> Result<T, DataError> {
-    let text = std::fs::read_to_string(path).map_err(|source| DataError::read(path, source))?;
-    from_json(&text).map_err(|error| match error {
-        DataError::Unusable(message) => DataError::damaged(path, message),
-        other => other,
-    })
 }

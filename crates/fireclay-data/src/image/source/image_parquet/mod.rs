@@ -216,10 +216,7 @@ fn open_with(config: &ImageDataConfig, target: TargetKind, most: u64) -> Result<
             let batch = source.add(&file, &targets)?;
             let others = batches.first().map(RecordBatch::schema);
             if others.is_some_and(|others| others != batch.schema()) {
-                let first = source.files[0].path.display();
-                let message =
-                    format!("its columns {targets:?} are of other types than those of {first}");
-                return Err(DataError::damaged(&file, message));
+                return Err(other_types(&file, &targets, &source.files[0].path));
             }
             batches.push(batch);
         }
@@ -244,6 +241,12 @@ fn open_with(config: &ImageDataConfig, target: TargetKind, most: u64) -> Result<
         table: None,
         notes: Vec::new(),
     })
+}
+
+fn other_types(file: &Path, targets: &[&str], first: &Path) -> DataError {
+    let first = first.display();
+    let message = format!("its columns {targets:?} are of other types than those of {first}");
+    DataError::damaged(file, message)
 }
 
 /// The columns to predict.
