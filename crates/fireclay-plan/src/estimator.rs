@@ -39,6 +39,8 @@ pub struct Estimator {
     pub(crate) resident: Option<Resident>,
     /// Bytes that the run may take on its device.
     room: Option<u64>,
+    /// What was read of its data.
+    pub(crate) data: Option<RunData>,
 }
 
 impl Estimator {
@@ -71,7 +73,7 @@ impl Estimator {
         };
         let problem = |problem| RunError::from(loaded.problems(vec![problem]));
         let mut input = found.map_err(problem)?;
-        if let Err(why) = data {
+        if let Err(why) = &data {
             let path = config.data.section().located().path;
             input.spec.assumed.insert(0, format!("{path} {why}"));
         }
@@ -81,6 +83,7 @@ impl Estimator {
         };
         let mut estimator = estimator.map_err(problem)?;
         estimator.name.clone_from(&loaded.name);
+        estimator.data = data.ok();
         Ok(estimator)
     }
 
@@ -108,6 +111,7 @@ impl Estimator {
             evaluation: Evaluation::of(config, &input, rows)?,
             resident: is_host.then(|| Resident::of(config, input.reading)),
             room: room(config),
+            data: None,
             is_adapted: config.lora.is_some(),
             input,
             subject,

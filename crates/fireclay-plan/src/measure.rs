@@ -9,6 +9,7 @@ use fireclay_run::{Hooks, Prepared, RunDevice, RunError};
 use fireclay_train::observer::{Observer, Start, Step};
 use serde::Serialize;
 
+use crate::estimator::Estimator;
 use crate::planner::PLANNER;
 use crate::process::peak_memory;
 
@@ -26,12 +27,17 @@ pub struct Measured {
 /// How many steps are made.
 const STEPS: u64 = 3;
 
-/// Trains as `loaded` says for three steps, in a folder that is gone afterwards.
+/// Trains as `loaded` says for three steps, in a folder that is gone afterwards, on the data that the
+/// `estimator` of the run has read, if it has.
 ///
 /// # Errors
 ///
 /// Whatever keeps the run from being trained.
-pub fn measure(mut loaded: Loaded, device: &RunDevice) -> Result<Measured, RunError> {
+pub fn measure(
+    mut loaded: Loaded,
+    estimator: Estimator,
+    device: &RunDevice,
+) -> Result<Measured, RunError> {
     let folder = tempfile::tempdir().map_err(RunError::Scratch)?;
     loaded.config.output_dir = folder.path().display().to_string();
     let interrupter = Interrupter::new();
@@ -45,7 +51,11 @@ pub fn measure(mut loaded: Loaded, device: &RunDevice) -> Result<Measured, RunEr
         interrupter,
         profile: false,
     };
-    Prepared::new(loaded, PLANNER)?.train(device, hooks)?;
+    let prepared = match estimator.data {
+        Some(data) => Prepared::with_data(loaded, data, PLANNER),
+        None => Prepared::new(loaded, PLANNER),
+    };
+    prepared?.train(device, hooks)?;
     let seen = *seen.lock().expect(HELD);
     Ok(Measured {
         steps: seen.steps,

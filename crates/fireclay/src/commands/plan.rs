@@ -64,14 +64,15 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         None => table.hardware.iter().collect(),
     };
     let assumptions = assumptions(&args.assume)?;
-    let estimate = Estimator::new(&loaded, &assumptions, !args.no_data)?.estimate();
+    let estimator = Estimator::new(&loaded, &assumptions, !args.no_data)?;
+    let estimate = estimator.estimate();
     let predict =
         |hardware: &Hardware| hardware.predict(&estimate, table.assumptions, args.devices);
     let predictions = chosen.into_iter().map(predict).collect();
     let measured = match args.measure {
         true => {
             let device = device(&loaded.config, None)?;
-            Some(measure(loaded, &device)?)
+            Some(measure(loaded, estimator, &device)?)
         }
         false => None,
     };
