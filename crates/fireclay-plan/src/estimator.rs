@@ -104,7 +104,7 @@ impl Estimator {
         let computing = Computing::of(config, &subject, rows);
         Ok(Self {
             name: String::new(),
-            model: config.model.section().name().to_owned(),
+            model: config.model.section().name.to_owned(),
             config: TrainerConfig::from(config),
             rows,
             computing,

@@ -44,7 +44,7 @@ impl Evaluation {
             given => evaluation_rows(&config.eval, given),
         };
         let most = held_out.samples.unwrap_or(MOST_ROWS).min(MOST_ROWS);
-        let context = config.model.section().context();
+        let context = config.model.section().context;
         let seen = input.with_lengths(held_out.lengths);
         Ok(Some(Self {
             subject: seen.subject(config)?,

@@ -11,7 +11,7 @@ use fireclay_models::{
 
 use crate::adapters::{self, Adapters, is_trained};
 use crate::artifacts::{ADAPTERS, FinishedError, stored};
-use crate::config::{FamilyFacts, ModelSection, NetworkConfig, Refusal, RunConfig};
+use crate::config::{NetworkConfig, Refusal, RunConfig};
 use fireclay_config::did_you_mean;
 
 /// A model, and what it is.
@@ -19,9 +19,9 @@ pub type Described<F> = (<F as Family>::Model, ModelDescription<F>);
 
 /// A `[model]` table: an architecture of a family, what its weights start from, and how they are
 /// read again.
-pub trait ModelTable: ModelSection + Clone + 'static {
+pub trait ModelTable: Clone + 'static {
     /// The family.
-    type Family: FamilyFacts<Shape: 'static> + 'static;
+    type Family: Family<Shape: 'static> + 'static;
 
     /// The architecture.
     fn family(&self) -> &Self::Family;
@@ -94,7 +94,7 @@ impl ModelTable for TabularConfig {
 
 impl<F> ModelTable for NetworkConfig<F>
 where
-    F: Pretrainable + FamilyFacts<Shape: 'static> + 'static,
+    F: Pretrainable + Family<Shape: 'static> + 'static,
 {
     type Family = F;
 

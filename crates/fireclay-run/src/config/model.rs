@@ -87,131 +87,40 @@ impl StartConfig {
     }
 }
 
-/// What a run asks of a family of models beside what it builds.
-pub trait FamilyFacts: Family {
-    /// What its models look at, in words.
-    const LOOKS_AT: &'static str;
-
-    /// Tokens that the model looks at, at most; 0 where it looks at no text.
-    fn context(&self) -> usize {
-        0
-    }
-
-    /// Different tokens that its architecture is usually trained with; 0 where it reads no text.
-    fn vocabulary(&self) -> usize {
-        0
-    }
-
-    /// Whether one sample alone has no batch statistics: of an image, each pixel is a value.
-    fn needs_two_samples(&self) -> bool {
-        false
-    }
-}
-
-impl FamilyFacts for TabularConfig {
-    const LOOKS_AT: &'static str = "tables";
-
-    fn needs_two_samples(&self) -> bool {
-        Family::has_batch_norm(self)
-    }
-}
-
-impl FamilyFacts for ImageConfig {
-    const LOOKS_AT: &'static str = "images";
-}
-
-impl FamilyFacts for LanguageConfig {
-    const LOOKS_AT: &'static str = "plain text";
-
-    fn context(&self) -> usize {
-        self.context_length()
-    }
-
-    fn vocabulary(&self) -> usize {
-        self.usual_vocabulary()
-    }
-}
-
-impl FamilyFacts for TranslationConfig {
-    const LOOKS_AT: &'static str = "pairs of texts";
-
-    fn context(&self) -> usize {
-        self.context_length()
-    }
-
-    fn vocabulary(&self) -> usize {
-        self.usual_vocabulary()
-    }
-}
-
-impl FamilyFacts for EncoderConfig {
-    const LOOKS_AT: &'static str = "text";
-
-    fn context(&self) -> usize {
-        self.context_length()
-    }
-
-    fn vocabulary(&self) -> usize {
-        self.usual_vocabulary()
-    }
-}
-
 /// What every `[model]` table can say, whatever the family.
-pub trait ModelSection {
+#[derive(Clone, Copy, Debug)]
+pub struct ModelSection<'a> {
     /// The `type` that names the architecture in a configuration file.
-    fn name(&self) -> &'static str;
-
+    pub name: &'static str,
     /// Where the weights come from, for a model whose configuration says so.
-    fn start(&self) -> Option<&StartConfig> {
-        None
-    }
-
-    /// See [`FamilyFacts::LOOKS_AT`].
-    fn looks_at(&self) -> &'static str;
-
-    /// See [`FamilyFacts::context`].
-    fn context(&self) -> usize;
-
-    /// See [`FamilyFacts::vocabulary`].
-    fn vocabulary(&self) -> usize;
-
+    pub start: Option<&'a StartConfig>,
+    /// What the models of the family look at, in words.
+    pub looks_at: &'static str,
+    /// Tokens that the model looks at, at most; 0 where it looks at no text.
+    pub context: usize,
+    /// Different tokens that the architecture is usually trained with; 0 where it reads no text.
+    pub vocabulary: usize,
     /// See [`Family::has_batch_norm`].
-    fn has_batch_norm(&self) -> bool;
-
-    /// See [`FamilyFacts::needs_two_samples`].
-    fn needs_two_samples(&self) -> bool;
-
-    /// Every impossible value, as (key, message).
-    fn validate(&self) -> Vec<(String, String)>;
+    pub has_batch_norm: bool,
+    /// Whether one sample alone has no batch statistics: of an image, each pixel is a value.
+    pub needs_two_samples: bool,
 }
 
-impl<F: FamilyFacts> ModelSection for NetworkConfig<F> {
-    fn name(&self) -> &'static str {
-        self.network.name()
-    }
-
-    fn start(&self) -> Option<&StartConfig> {
-        Some(&self.start)
-    }
-
-    fn looks_at(&self) -> &'static str {
-        F::LOOKS_AT
-    }
-
-    fn context(&self) -> usize {
-        self.network.context()
-    }
-
-    fn vocabulary(&self) -> usize {
-        self.network.vocabulary()
-    }
-
-    fn has_batch_norm(&self) -> bool {
-        self.network.has_batch_norm()
-    }
-
-    fn needs_two_samples(&self) -> bool {
-        self.network.needs_two_samples()
+impl<F: Family> NetworkConfig<F> {
+    fn section(
+        &self,
+        looks_at: &'static str,
+        [context, vocabulary]: [usize; 2],
+    ) -> ModelSection<'_> {
+        ModelSection {
+            name: self.network.name(),
+            start: Some(&self.start),
+            looks_at,
+            context,
+            vocabulary,
+            has_batch_norm: self.network.has_batch_norm(),
+            needs_two_samples: false,
+        }
     }
 
     fn validate(&self) -> Vec<(String, String)> {
@@ -219,46 +128,47 @@ impl<F: FamilyFacts> ModelSection for NetworkConfig<F> {
     }
 }
 
-/// A model for tables always starts at random.
-impl ModelSection for TabularConfig {
-    fn name(&self) -> &'static str {
-        Family::name(self)
-    }
-
-    fn looks_at(&self) -> &'static str {
-        Self::LOOKS_AT
-    }
-
-    fn context(&self) -> usize {
-        FamilyFacts::context(self)
-    }
-
-    fn vocabulary(&self) -> usize {
-        FamilyFacts::vocabulary(self)
-    }
-
-    fn has_batch_norm(&self) -> bool {
-        Family::has_batch_norm(self)
-    }
-
-    fn needs_two_samples(&self) -> bool {
-        FamilyFacts::needs_two_samples(self)
-    }
-
-    fn validate(&self) -> Vec<(String, String)> {
-        Family::validate(self)
-    }
-}
-
 impl ModelConfig {
-    /// The table, whatever the family.
-    pub fn section(&self) -> &dyn ModelSection {
+    /// What the table says, whatever the family.
+    pub fn section(&self) -> ModelSection<'_> {
         match self {
-            Self::Tabular(config) => config,
-            Self::Image(config) => config,
-            Self::Language(config) => config,
-            Self::Translation(config) => config,
-            Self::Encoder(config) => config,
+            // A model for tables always starts at random.
+            Self::Tabular(config) => ModelSection {
+                name: config.name(),
+                start: None,
+                looks_at: "tables",
+                context: 0,
+                vocabulary: 0,
+                has_batch_norm: config.has_batch_norm(),
+                needs_two_samples: config.has_batch_norm(),
+            },
+            Self::Image(config) => config.section("images", [0; 2]),
+            Self::Language(config) => {
+                let network = &config.network;
+                let sizes = [network.context_length(), network.usual_vocabulary()];
+                config.section("plain text", sizes)
+            }
+            Self::Translation(config) => {
+                let network = &config.network;
+                let sizes = [network.context_length(), network.usual_vocabulary()];
+                config.section("pairs of texts", sizes)
+            }
+            Self::Encoder(config) => {
+                let network = &config.network;
+                let sizes = [network.context_length(), network.usual_vocabulary()];
+                config.section("text", sizes)
+            }
+        }
+    }
+
+    /// Every impossible value, as (key, message).
+    pub fn validate(&self) -> Vec<(String, String)> {
+        match self {
+            Self::Tabular(config) => config.validate(),
+            Self::Image(config) => config.validate(),
+            Self::Language(config) => config.validate(),
+            Self::Translation(config) => config.validate(),
+            Self::Encoder(config) => config.validate(),
         }
     }
 

@@ -191,7 +191,7 @@ fn write_weights<W: Workload>(
     let files = match adapters {
         None => model_files(&trained.model, &description)?,
         Some(adapters) => {
-            let start = config.model.section().start();
+            let start = config.model.section().start;
             let base = start.and_then(|start| start.pretrained.as_deref());
             adapters.files(&trained.model, description, base.unwrap_or_default())?
         }

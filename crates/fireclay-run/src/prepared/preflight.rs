@@ -3,11 +3,12 @@
 use std::path::Path;
 
 use fireclay_data::batch_count;
+use fireclay_models::Family;
 use fireclay_models::pretrained::weights_file;
 use fireclay_train::TrainerConfig;
 
 use super::shards;
-use crate::config::{BatchSize, FamilyFacts, RunConfig};
+use crate::config::{BatchSize, RunConfig};
 use crate::start::ModelTable;
 use crate::task::Target;
 use crate::workload::{RunData, WithData, Workload};
@@ -23,7 +24,7 @@ pub fn preflight(config: &RunConfig, data: &RunData, most: usize) -> Vec<(String
             problems.push((key.into(), message));
         }
     }
-    if batch_size(config, data) == 1 && config.model.section().needs_two_samples() {
+    if batch_size(config, data) == 1 && config.model.section().needs_two_samples {
         let message =
             "one row alone has no batch statistics; use at least 2, or another model.norm";
         problems.push(("train.batch_size".into(), message.into()));
@@ -80,7 +81,7 @@ fn constant_target(config: &RunConfig, data: &RunData) -> Option<(String, String
 
 /// A file of weights that is not there, or a folder without one.
 fn pretrained(config: &RunConfig) -> Option<(String, String)> {
-    let path = config.model.section().start()?.pretrained.as_ref()?;
+    let path = config.model.section().start?.pretrained.as_ref()?;
     let message = match weights_file(Path::new(path)) {
         Ok(path) => {
             let error = std::fs::File::open(&path).err()?;
@@ -111,7 +112,7 @@ impl WithData for Fits<'_> {
 
 /// Everything in an architecture that does not fit the shape that the data determines, as (key, message);
 /// it may have `most` weights.
-pub fn fits<F: FamilyFacts>(family: &F, shape: &F::Shape, most: usize) -> Vec<(String, String)> {
+pub fn fits<F: Family>(family: &F, shape: &F::Shape, most: usize) -> Vec<(String, String)> {
     let problems = family.validate_for(shape).into_iter();
     let mut problems: Vec<_> = problems
         .map(|(key, message)| (format!("model.{key}"), message))

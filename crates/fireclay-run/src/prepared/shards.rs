@@ -57,7 +57,7 @@ fn worthwhile(config: &RunConfig, parameters: usize, samples: usize) -> NonZeroU
 
 /// Why a batch has to stay in one piece, if it has to.
 fn obstacle(config: &RunConfig) -> Option<&'static str> {
-    match config.model.section().has_batch_norm() {
+    match config.model.section().has_batch_norm {
         true => Some("batch norm takes its statistics over the whole batch"),
         false => config.data.section().one_piece(),
     }

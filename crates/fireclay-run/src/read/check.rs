@@ -51,13 +51,13 @@ fn kinds(config: &RunConfig) -> Vec<(&'static str, String)> {
     let RunConfig {
         data, model, task, ..
     } = config;
-    let (data_type, model_type) = (data.section().name(), model.section().name());
+    let (data_type, model_type) = (data.section().name(), model.section().name);
     let (task_type, facts) = (task.name(), facts());
     let reading = || facts.iter().filter(|facts| (facts.reads)(data));
     let mut problems = Vec::new();
     let has_model = reading().any(|facts| (facts.has)(model));
     if !has_model {
-        let looks_at = model.section().looks_at();
+        let looks_at = model.section().looks_at;
         let message = format!(
             "\"{model_type}\" looks at {looks_at}, but [data] has the type \"{data_type}\""
         );
@@ -90,8 +90,8 @@ fn kinds(config: &RunConfig) -> Vec<(&'static str, String)> {
 /// Adapters without pretrained weights.
 fn lora(config: &RunConfig) -> Option<(&'static str, String)> {
     config.lora.as_ref()?;
-    let model = config.model.section().name();
-    match config.model.section().start() {
+    let model = config.model.section().name;
+    match config.model.section().start {
         None => Some(("lora", format!("has no layer to adapt in \"{model}\""))),
         Some(start) if start.pretrained.is_none() => {
             let message = "needs model.pretrained: beside random weights there is nothing to adapt";
@@ -136,7 +136,7 @@ pub(super) fn unread(config: &RunConfig) -> Vec<(&'static str, &'static str)> {
     if !config.checkpoint.keep_best {
         keys.push(("checkpoint.monitor", "it is read if keep_best is true"));
     }
-    match config.model.section().start() {
+    match config.model.section().start {
         None => keys.push(("train.layer_decay", "it is for models of images and text")),
         Some(start) if start.pretrained.is_none() => {
             let reason = "it is read if `pretrained` is given";

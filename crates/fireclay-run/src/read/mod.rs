@@ -105,9 +105,8 @@ fn read(sections: &mut Sections<'_>) -> Option<RunConfig> {
         let kinds = TokenizerSource::variants();
         sections.tagged(name, &kinds, None, TokenizerSource::validate)
     });
-    let model = sections.tagged("model", &ModelConfig::variants(), None, |model| {
-        model.section().validate()
-    });
+    let models = ModelConfig::variants();
+    let model = sections.tagged("model", &models, None, ModelConfig::validate);
     let lora = sections.optional("lora", |sections, name| {
         sections.plain(name, None, LoraConfig::validate)
     });

@@ -61,7 +61,7 @@ impl Workload for MaskedText {
         }
         let model = encoder(&config.model);
         if model.is_some_and(|model| !model.network.has_token_head()) {
-            let (task, model) = (config.task.name(), config.model.section().name());
+            let (task, model) = (config.task.name(), config.model.section().name);
             let message = format!(
                 "\"{task}\" needs a model that says something of each token, which \"{model}\" does not"
             );
@@ -75,7 +75,7 @@ impl Workload for MaskedText {
         tokenizer: Option<&TokenizerSource>,
     ) -> Result<TextData, DataError> {
         let data = text::load(config, tokenizer)?;
-        data.with_room_for_marks(config.model.section().context())
+        data.with_room_for_marks(config.model.section().context)
     }
 
     fn shape(data: &TextData) -> EncoderShape {

@@ -148,7 +148,7 @@ impl Assumed {
             // With the one that ends a text.
             Some((TokenizerKind::Byte, _)) => 257,
             Some((TokenizerKind::Char, _)) => 256,
-            Some((TokenizerKind::File, _)) | None => config.model.section().vocabulary(),
+            Some((TokenizerKind::File, _)) | None => config.model.section().vocabulary,
             Some((_, size)) => size,
         };
         self.take(given.vocabulary, usual, "different tokens")

@@ -52,7 +52,7 @@ pub(super) fn load(
 ) -> Result<TextData, DataError> {
     let source = source(config);
     let tokenizer = tokenizer.map(|tokenizer| (tokenizer.kind, &tokenizer.config));
-    let context = config.model.section().context();
+    let context = config.model.section().context;
     TextData::load(
         source.format,
         &source.config,
@@ -94,7 +94,7 @@ impl Reads<'_> {
 
 /// Windows of as many tokens as the model looks at.
 pub(super) fn input_spec(config: &RunConfig, data: &TextData) -> InputSpec {
-    let context = config.model.section().context();
+    let context = config.model.section().context;
     InputSpec {
         tokens: Some(context as f64),
         ..InputSpec::of_data(data.sizes(), [context, 0])
@@ -111,7 +111,7 @@ pub(super) fn assume(
     check_unread(config, given, vocabulary, Some("the configuration says it"))?;
     let mut assumed = Assumed::default();
     let vocabulary = told.unwrap_or_else(|| assumed.vocabulary(config, given));
-    let lengths = [config.model.section().context(), 0];
+    let lengths = [config.model.section().context, 0];
     Ok((
         vocabulary,
         InputSpec::assumed(config, given, (None, lengths), assumed),

@@ -50,7 +50,7 @@ impl Workload for LabelledText {
 
     fn check(config: &RunConfig) -> Vec<(&'static str, String)> {
         let length = texts(config).config.max_length;
-        let context = config.model.section().context();
+        let context = config.model.section().context;
         let too_long = length.filter(|length| *length > context);
         let message = too_long.map(|length| {
             let message = format!("is {length}, but the model looks at {context} tokens");
@@ -67,7 +67,7 @@ impl Workload for LabelledText {
         let tokenizer = (tokenizer.kind, &tokenizer.config);
         let kind = config.task.target_kind();
         let kind = kind.expect("checked: the task has labels");
-        let context = config.model.section().context();
+        let context = config.model.section().context;
         TextTableData::load(&texts(config).config, tokenizer, context, config.seed, kind)
     }
 
@@ -130,7 +130,7 @@ impl Workload for LabelledText {
         given: &Assumptions,
     ) -> Result<(EncoderShape, InputSpec), Refusal> {
         check_unread(config, given, None, None)?;
-        let limit = config.model.section().context();
+        let limit = config.model.section().context;
         let length = texts(config).config.max_length.unwrap_or(limit).min(limit);
         at_most(given.length, length)?;
         let mut assumed = Assumed::default();

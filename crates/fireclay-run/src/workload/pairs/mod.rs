@@ -59,7 +59,7 @@ impl Workload for Pairs {
 
     fn check(config: &RunConfig) -> Vec<(&'static str, String)> {
         let length = pairs(config).config.max_length;
-        let context = config.model.section().context();
+        let context = config.model.section().context;
         let too_long = length.filter(|length| length + 1 > context);
         let message = too_long.map(|length| {
             let message = format!(
@@ -76,7 +76,7 @@ impl Workload for Pairs {
     ) -> Result<PairData, DataError> {
         let tokenizer = tokenizer.expect("checked: pairs have a tokenizer");
         let (source, tokenizer) = (pairs(config), (tokenizer.kind, &tokenizer.config));
-        let context = config.model.section().context();
+        let context = config.model.section().context;
         PairData::load(
             source.format,
             &source.config,
@@ -158,7 +158,7 @@ impl Workload for Pairs {
         given: &Assumptions,
     ) -> Result<(TranslationShape, InputSpec), Refusal> {
         check_unread(config, given, None, None)?;
-        let (room, source) = (config.model.section().context(), pairs(config));
+        let (room, source) = (config.model.section().context, pairs(config));
         let limit = source.config.max_length.unwrap_or(room).min(room);
         at_most(given.length, limit)?;
         let mut assumed = Assumed::default();
