@@ -20,28 +20,24 @@ pub(crate) fn describe(
     let of_subject = |reason: &str| Problem::new(format!("{subject} {reason}"));
     match &fault.kind {
         Kind::UnknownKey { expected } => {
-            let help = meant_key(last, expected, section, &parent, word, grammar);
             Problem::new(format!("unknown key `{last}`{}", inside(&parent)))
                 .label("unknown key")
-                .help(Some(help))
+                .help(Some(meant_key(
+                    last, expected, section, &parent, word, grammar,
+                )))
         }
         Kind::Missing { key: missing } => {
             let table = inside(&join(section, &key));
-            Problem::new(format!("missing key `{missing}`{table}"))
-                .label(format!("needs `{missing}`"))
+            let problem = Problem::new(format!("missing key `{missing}`{table}"));
+            problem.label(format!("needs `{missing}`"))
         }
         Kind::WrongType {
             expected,
             found,
             value,
-        } => {
-            let help = value
-                .as_deref()
-                .and_then(|text| without_quotes(text, expected));
-            of_subject(&format!("must be {expected}, but is {found}"))
-                .label(format!("expected {expected}"))
-                .help(help)
-        }
+        } => of_subject(&format!("must be {expected}, but is {found}"))
+            .label(format!("expected {expected}"))
+            .help(without_quotes(value.as_deref(), expected)),
         Kind::UnknownWord { word, expected } => of_subject(&format!("cannot be `{word}`"))
             .label("unknown word")
             .help(Some(meant(word, expected, "it is one of"))),
@@ -105,7 +101,8 @@ fn meant_key(
     }
 }
 
-fn without_quotes(text: &str, expected: &str) -> Option<String> {
+fn without_quotes(text: Option<&str>, expected: &str) -> Option<String> {
+    let text = text?;
     let is_literal = text.parse::<f64>().is_ok() || matches!(text, "true" | "false");
     (is_literal && !expected.contains("string")).then(|| format!("write {text} without quotes"))
 }

@@ -1,7 +1,9 @@
 //! Metrics of multi-label classification, as scikit-learn defines them on indicator matrices.
 
 use crate::ConfusionMatrix;
-use crate::report::{PerClass, Report, finite, interval, mean_over, non_finite, without_metrics};
+use crate::report::{
+    Metrics, PerClass, Report, finite, interval, mean_over, non_finite, without_metrics,
+};
 
 /// All metrics of a multi-label classifier on one split.
 ///
@@ -32,27 +34,29 @@ pub fn multilabel_report(
     let is_right = |row: usize| columns.iter().all(|c| c.truth[row] == c.predicted[row]);
     let right = (0..truth.len()).map(|row| f64::from(u8::from(is_right(row))));
     let right: Vec<f64> = right.collect();
-    let pooled = ConfusionMatrix::pooled(columns.iter().map(|column| &column.matrix));
-    let mean = |value: fn(&PerClass) -> Option<f64>| mean_over(&per_class, value, |_| 1.0);
-    let metrics = vec![
-        ("map", mean(|c| c.average_precision)),
-        ("roc_auc", mean(|c| c.roc_auc)),
-        ("f1_micro", Some(pooled.f1(1))),
-        ("f1_macro", mean(|c| Some(c.f1))),
-        (
-            "subset_accuracy",
-            Some(right.iter().sum::<f64>() / truth.len() as f64),
-        ),
-        ("hamming_loss", Some(pooled.error_rate())),
-    ];
     Report {
         n: truth.len(),
-        metrics: finite(metrics),
+        metrics: finite(metrics(&columns, &per_class, &right)),
         interval: interval_seed.and_then(|seed| interval("subset_accuracy", seed, &right, |m| m)),
         threshold: (threshold != super::DEFAULT_THRESHOLD).then_some(threshold),
         per_class: Some(per_class),
         ..Report::default()
     }
+}
+
+/// `right` is 1 for each sample whose labels are all right, and 0 for the others.
+fn metrics(columns: &[Column], per_class: &[PerClass], right: &[f64]) -> Metrics {
+    let pooled = ConfusionMatrix::pooled(columns.iter().map(|column| &column.matrix));
+    let mean = |value: fn(&PerClass) -> Option<f64>| mean_over(per_class, value, |_| 1.0);
+    let subset_accuracy = right.iter().sum::<f64>() / right.len() as f64;
+    vec![
+        ("map", mean(|c| c.average_precision)),
+        ("roc_auc", mean(|c| c.roc_auc)),
+        ("f1_micro", Some(pooled.f1(1))),
+        ("f1_macro", mean(|c| Some(c.f1))),
+        ("subset_accuracy", Some(subset_accuracy)),
+        ("hamming_loss", Some(pooled.error_rate())),
+    ]
 }
 
 /// One label over all samples.

@@ -142,7 +142,8 @@ pub fn regression_report(truth: &[f64], prediction: &[f64], interval_seed: Optio
     }
 }
 
-type Metrics = Vec<(&'static str, Option<f64>)>;
+/// Names and values; `None` where a metric is undefined.
+pub(crate) type Metrics = Vec<(&'static str, Option<f64>)>;
 
 fn decision_metrics(matrix: &ConfusionMatrix) -> Metrics {
     use ConfusionMatrix as M;

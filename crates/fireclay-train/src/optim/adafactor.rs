@@ -1,14 +1,12 @@
 //! Adafactor.
 
-use burn::optim::ModuleOptimizer;
 use burn::tensor::Tensor;
 use fireclay_config::{Invalid, Problems};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::UpdateRule;
-use super::groups::Groups;
 use super::state::{Slot, optimizer_state, shrunk};
+use super::{UpdateRule, own_rule};
 
 /// Adafactor: the second moment of a matrix is kept as one value for each row and each column, and
 /// the step is relative to the size of the weights. No first moment is kept.
@@ -54,9 +52,7 @@ impl Default for AdafactorConfig {
 }
 
 impl UpdateRule for AdafactorConfig {
-    fn learning_rate(&self) -> f64 {
-        self.learning_rate
-    }
+    own_rule!();
 
     fn validate(&self) -> Invalid {
         let (least, smallest) = self.epsilons;
@@ -76,13 +72,6 @@ impl UpdateRule for AdafactorConfig {
             )
             .not_negative("weight_decay", self.weight_decay)
             .found()
-    }
-
-    fn init(&self, groups: &Groups) -> ModuleOptimizer {
-        groups.optimizer(self.decay_all, self.weight_decay, |weight_decay| Self {
-            weight_decay,
-            ..self.clone()
-        })
     }
 
     fn slots(&self, _: bool) -> usize {

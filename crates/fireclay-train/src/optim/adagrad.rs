@@ -1,14 +1,12 @@
 //! Adagrad.
 
-use burn::optim::ModuleOptimizer;
 use burn::tensor::Tensor;
 use fireclay_config::{Invalid, Problems};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::UpdateRule;
-use super::groups::Groups;
 use super::state::optimizer_state;
+use super::{UpdateRule, own_rule};
 
 /// Adagrad as `torch.optim.Adagrad`: each step is divided by the root of the sum of all squared
 /// gradients so far.
@@ -49,9 +47,7 @@ impl Default for AdagradConfig {
 }
 
 impl UpdateRule for AdagradConfig {
-    fn learning_rate(&self) -> f64 {
-        self.learning_rate
-    }
+    own_rule!();
 
     fn validate(&self) -> Invalid {
         Problems::default()
@@ -61,13 +57,6 @@ impl UpdateRule for AdagradConfig {
             .not_negative("epsilon", self.epsilon)
             .not_negative("weight_decay", self.weight_decay)
             .found()
-    }
-
-    fn init(&self, groups: &Groups) -> ModuleOptimizer {
-        groups.optimizer(self.decay_all, self.weight_decay, |weight_decay| Self {
-            weight_decay,
-            ..self.clone()
-        })
     }
 
     fn slots(&self, _: bool) -> usize {

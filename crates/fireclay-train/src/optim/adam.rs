@@ -1,4 +1,4 @@
-//! Adam, and the rule that AdamW shares.
+//! Adam and AdamW, which share one rule.
 
 use burn::optim::ModuleOptimizer;
 use burn::tensor::Tensor;
@@ -11,73 +11,98 @@ use super::UpdateRule;
 use super::groups::Groups;
 use super::state::{Slot, optimizer_state};
 
-/// Adam as `torch.optim.Adam`: weight decay is added to the gradient.
-///
-/// [Kingma and Ba 2015](https://arxiv.org/abs/1412.6980); AMSGrad: [Reddi et al.
-/// 2018](https://openreview.net/forum?id=ryQu7f-RZ).
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct AdamConfig {
-    /// Learning rate at the schedule's factor 1.
-    #[serde(alias = "lr")]
-    pub learning_rate: f64,
-    /// How much of the past is kept in the averages of the gradient and of its square.
-    pub betas: (f64, f64),
-    /// Added to the root of the averaged square, against division by zero.
-    #[serde(alias = "eps")]
-    pub epsilon: f64,
-    /// L2 penalty added to the gradient.
-    pub weight_decay: f64,
-    /// Divide by the largest averaged square seen so far.
-    pub amsgrad: bool,
-    /// Decay biases, norms and embeddings too, as PyTorch does unless told otherwise.
-    pub decay_all: bool,
-}
-
-impl Default for AdamConfig {
-    fn default() -> Self {
-        Self {
-            learning_rate: 1e-3,
-            betas: (0.9, 0.999),
-            epsilon: 1e-8,
-            weight_decay: 0.0,
-            amsgrad: false,
-            decay_all: false,
+/// Defines the table of Adam or AdamW, which differ in their weight decay alone.
+macro_rules! config {
+    (
+        $(#[$meta:meta])* $name:ident,
+        $(#[$decay_meta:meta])* weight_decay: $weight_decay:literal, decoupled: $decoupled:literal
+    ) => {
+        $(#[$meta])*
+        #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+        #[serde(deny_unknown_fields, default)]
+        pub struct $name {
+            /// Learning rate at the schedule's factor 1.
+            #[serde(alias = "lr")]
+            pub learning_rate: f64,
+            /// How much of the past is kept in the averages of the gradient and of its square.
+            pub betas: (f64, f64),
+            /// Added to the root of the averaged square, against division by zero.
+            #[serde(alias = "eps")]
+            pub epsilon: f64,
+            $(#[$decay_meta])*
+            pub weight_decay: f64,
+            /// Divide by the largest averaged square seen so far.
+            pub amsgrad: bool,
+            /// Decay biases, norms and embeddings too, as PyTorch does unless told otherwise.
+            pub decay_all: bool,
         }
-    }
+
+        impl Default for $name {
+            fn default() -> Self {
+                Self {
+                    learning_rate: 1e-3,
+                    betas: (0.9, 0.999),
+                    epsilon: 1e-8,
+                    weight_decay: $weight_decay,
+                    amsgrad: false,
+                    decay_all: false,
+                }
+            }
+        }
+
+        impl UpdateRule for $name {
+            fn learning_rate(&self) -> f64 {
+                self.learning_rate
+            }
+
+            fn validate(&self) -> Invalid {
+                Problems::default()
+                    .positive("learning_rate", self.learning_rate)
+                    .betas("betas", self.betas)
+                    .not_negative("epsilon", self.epsilon)
+                    .not_negative("weight_decay", self.weight_decay)
+                    .found()
+            }
+
+            fn init(&self, groups: &Groups) -> ModuleOptimizer {
+                groups.optimizer(self.decay_all, self.weight_decay, |weight_decay| Adam {
+                    betas: self.betas,
+                    epsilon: self.epsilon,
+                    weight_decay,
+                    decoupled: $decoupled,
+                    amsgrad: self.amsgrad,
+                    rate: 1.0,
+                })
+            }
+
+            fn slots(&self, _: bool) -> usize {
+                2 + usize::from(self.amsgrad)
+            }
+        }
+    };
 }
 
-impl UpdateRule for AdamConfig {
-    fn learning_rate(&self) -> f64 {
-        self.learning_rate
-    }
-
-    fn validate(&self) -> Invalid {
-        Problems::default()
-            .positive("learning_rate", self.learning_rate)
-            .betas("betas", self.betas)
-            .not_negative("epsilon", self.epsilon)
-            .not_negative("weight_decay", self.weight_decay)
-            .found()
-    }
-
-    fn init(&self, groups: &Groups) -> ModuleOptimizer {
-        groups.optimizer(self.decay_all, self.weight_decay, |weight_decay| Adam {
-            betas: self.betas,
-            epsilon: self.epsilon,
-            weight_decay,
-            decoupled: false,
-            amsgrad: self.amsgrad,
-            rate: 1.0,
-        })
-    }
-
-    fn slots(&self, _: bool) -> usize {
-        2 + usize::from(self.amsgrad)
-    }
+config! {
+    /// Adam as `torch.optim.Adam`: weight decay is added to the gradient.
+    ///
+    /// [Kingma and Ba 2015](https://arxiv.org/abs/1412.6980); AMSGrad: [Reddi et al.
+    /// 2018](https://openreview.net/forum?id=ryQu7f-RZ).
+    AdamConfig,
+    /// L2 penalty added to the gradient.
+    weight_decay: 0.0, decoupled: false
 }
 
-/// The update rule of [`AdamConfig`] and [`AdamWConfig`](super::AdamWConfig) for one parameter.
+config! {
+    /// Adam with decoupled weight decay, as `torch.optim.AdamW`: the parameter shrinks by
+    /// `1 − learning_rate · weight_decay` before each step.
+    ///
+    /// [Loshchilov and Hutter 2019](https://arxiv.org/abs/1711.05101).
+    AdamWConfig,
+    /// How fast the weights shrink, relative to the learning rate.
+    weight_decay: 0.01, decoupled: true
+}
+
+/// The update rule of [`AdamConfig`] and [`AdamWConfig`] for one parameter.
 #[derive(Clone, Debug)]
 pub struct Adam {
     pub(super) betas: (f64, f64),
@@ -121,9 +146,7 @@ impl Adam {
             size: lr * root_2 / correction_1,
         }
     }
-}
 
-impl Adam {
     fn update<const D: usize>(
         &self,
         lr: f64,

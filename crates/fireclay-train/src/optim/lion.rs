@@ -1,14 +1,12 @@
 //! Lion.
 
-use burn::optim::ModuleOptimizer;
 use burn::tensor::Tensor;
 use fireclay_config::{Invalid, Problems};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::UpdateRule;
-use super::groups::Groups;
 use super::state::{optimizer_state, shrunk};
+use super::{UpdateRule, own_rule};
 
 /// Lion: every weight moves by the learning rate, in the direction of the sign of a momentum.
 ///
@@ -40,9 +38,7 @@ impl Default for LionConfig {
 }
 
 impl UpdateRule for LionConfig {
-    fn learning_rate(&self) -> f64 {
-        self.learning_rate
-    }
+    own_rule!();
 
     fn validate(&self) -> Invalid {
         Problems::default()
@@ -50,13 +46,6 @@ impl UpdateRule for LionConfig {
             .betas("betas", self.betas)
             .not_negative("weight_decay", self.weight_decay)
             .found()
-    }
-
-    fn init(&self, groups: &Groups) -> ModuleOptimizer {
-        groups.optimizer(self.decay_all, self.weight_decay, |weight_decay| Self {
-            weight_decay,
-            ..self.clone()
-        })
     }
 
     fn slots(&self, _: bool) -> usize {

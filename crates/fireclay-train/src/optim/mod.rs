@@ -18,7 +18,6 @@ use fireclay_config::Invalid;
 mod adafactor;
 mod adagrad;
 mod adam;
-mod adamw;
 mod lion;
 mod muon;
 mod rmsprop;
@@ -40,7 +39,7 @@ registry! {
     OptimizerConfig of UpdateRule {
         sgd::Sgd(SgdConfig) = "sgd", "gradient descent, plain or with momentum";
         adam::Adam(AdamConfig) = "adam", "Adam (Kingma and Ba 2015)";
-        adamw::AdamW(AdamWConfig) = "adamw", "Adam with decoupled weight decay (Loshchilov and Hutter 2019)";
+        adam::AdamW(AdamWConfig) = "adamw", "Adam with decoupled weight decay (Loshchilov and Hutter 2019)";
         rmsprop::RmsProp(RmsPropConfig) = "rmsprop", "RMSprop (Tieleman and Hinton 2012)";
         adagrad::Adagrad(AdagradConfig) = "adagrad", "Adagrad (Duchi et al. 2011)";
         lion::Lion(LionConfig) = "lion", "Lion, the sign of a momentum (Chen et al. 2023)";
@@ -48,6 +47,23 @@ registry! {
         adafactor::Adafactor(AdafactorConfig) = "adafactor", "Adafactor, factored second moments (Shazeer and Stern 2018)";
     }
 }
+
+/// The learning rate and the optimizer of a table that is its own update rule.
+macro_rules! own_rule {
+    () => {
+        fn learning_rate(&self) -> f64 {
+            self.learning_rate
+        }
+
+        fn init(&self, groups: &$crate::optim::groups::Groups) -> burn::optim::ModuleOptimizer {
+            groups.optimizer(self.decay_all, self.weight_decay, |weight_decay| Self {
+                weight_decay,
+                ..self.clone()
+            })
+        }
+    };
+}
+use own_rule;
 
 /// What an optimizer's file says of its table.
 trait UpdateRule {

@@ -1,14 +1,12 @@
 //! RMSprop.
 
-use burn::optim::ModuleOptimizer;
 use burn::tensor::Tensor;
 use fireclay_config::{Invalid, Problems};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::UpdateRule;
-use super::groups::Groups;
 use super::state::optimizer_state;
+use super::{UpdateRule, own_rule};
 
 /// RMSprop as `torch.optim.RMSprop`: the epsilon is outside the root.
 ///
@@ -50,9 +48,7 @@ impl Default for RmsPropConfig {
 }
 
 impl UpdateRule for RmsPropConfig {
-    fn learning_rate(&self) -> f64 {
-        self.learning_rate
-    }
+    own_rule!();
 
     fn validate(&self) -> Invalid {
         Problems::default()
@@ -62,13 +58,6 @@ impl UpdateRule for RmsPropConfig {
             .below_one("momentum", self.momentum)
             .not_negative("weight_decay", self.weight_decay)
             .found()
-    }
-
-    fn init(&self, groups: &Groups) -> ModuleOptimizer {
-        groups.optimizer(self.decay_all, self.weight_decay, |weight_decay| Self {
-            weight_decay,
-            ..self.clone()
-        })
     }
 
     fn slots(&self, _: bool) -> usize {

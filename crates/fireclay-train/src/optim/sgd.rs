@@ -1,15 +1,13 @@
 //! Stochastic gradient descent.
 
-use burn::optim::ModuleOptimizer;
 use burn::tensor::Tensor;
 use fireclay_config::{Invalid, Problems};
 use fireclay_kernels::{MomentumStep, descent, momentum};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::UpdateRule;
-use super::groups::Groups;
 use super::state::optimizer_state;
+use super::{UpdateRule, own_rule};
 
 /// Gradient descent, plain or with momentum, as `torch.optim.SGD`.
 ///
@@ -48,9 +46,7 @@ impl Default for SgdConfig {
 }
 
 impl UpdateRule for SgdConfig {
-    fn learning_rate(&self) -> f64 {
-        self.learning_rate
-    }
+    own_rule!();
 
     fn validate(&self) -> Invalid {
         let nesterov = !self.nesterov || (self.momentum > 0.0 && self.dampening == 0.0);
@@ -66,13 +62,6 @@ impl UpdateRule for SgdConfig {
             )
             .not_negative("weight_decay", self.weight_decay)
             .found()
-    }
-
-    fn init(&self, groups: &Groups) -> ModuleOptimizer {
-        groups.optimizer(self.decay_all, self.weight_decay, |weight_decay| Self {
-            weight_decay,
-            ..self.clone()
-        })
     }
 
     fn slots(&self, _: bool) -> usize {

@@ -1,27 +1,16 @@
 //! Exponential decay.
 
 use fireclay_config::{Invalid, Problems};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
-use super::warmup::warmup;
+use super::warmup::{warmup, with_warmup};
 use super::{PlateauState, Schedule};
 
-/// `base · gamma^t`, `t` counted from the end of the warm-up (torch's `ExponentialLR`).
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ExponentialConfig {
-    /// Factor of every update.
-    pub gamma: f64,
-    /// Updates over which the learning rate rises to its full value.
-    #[serde(default)]
-    pub warmup_steps: u64,
-    /// The same as a part of all updates of the run; instead of `warmup_steps`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub warmup_ratio: Option<f64>,
-    /// Give the first update a learning rate of 0, as Hugging Face's schedules do.
-    #[serde(default)]
-    pub warmup_from_zero: bool,
+with_warmup! {
+    /// `base · gamma^t`, `t` counted from the end of the warm-up (torch's `ExponentialLR`).
+    pub struct ExponentialConfig {
+        /// Factor of every update.
+        pub gamma: f64,
+    }
 }
 
 impl Schedule for ExponentialConfig {

@@ -1,31 +1,24 @@
 //! Linear decay.
 
 use fireclay_config::Invalid;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
-use super::warmup::decay;
+use super::warmup::{decay, with_warmup};
 use super::{PlateauState, Schedule};
 
-/// A straight line from the base learning rate at the end of the warm-up to the floor at
-/// `decay_steps` (torch's `LinearLR`; transformers' `get_linear_schedule_with_warmup` when
-/// `warmup_from_zero` is set).
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct LinearConfig {
-    /// Where the decay ends and what stays afterwards.
-    pub min_learning_rate: f64,
-    /// The update, counted from 0 and warm-up included, at which the floor is reached; the end of
-    /// the run if left out.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub decay_steps: Option<u64>,
-    /// Updates over which the learning rate rises to its full value.
-    pub warmup_steps: u64,
-    /// The same as a part of all updates of the run; instead of `warmup_steps`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub warmup_ratio: Option<f64>,
-    /// Give the first update a learning rate of 0, as Hugging Face's schedules do.
-    pub warmup_from_zero: bool,
+with_warmup! {
+    /// A straight line from the base learning rate at the end of the warm-up to the floor at
+    /// `decay_steps` (torch's `LinearLR`; transformers' `get_linear_schedule_with_warmup` when
+    /// `warmup_from_zero` is set).
+    #[derive(Default)]
+    #[serde(default)]
+    pub struct LinearConfig {
+        /// Where the decay ends and what stays afterwards.
+        pub min_learning_rate: f64,
+        /// The update, counted from 0 and warm-up included, at which the floor is reached; the end of
+        /// the run if left out.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pub decay_steps: Option<u64>,
+    }
 }
 
 impl Schedule for LinearConfig {

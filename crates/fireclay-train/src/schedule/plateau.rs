@@ -5,37 +5,31 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Schedule;
-use super::warmup::warmup;
+use super::warmup::{warmup, with_warmup};
 
-/// Multiplies the learning rate by `factor` when the monitored metric has not improved for more
-/// than `patience` evaluations (torch's `ReduceLROnPlateau`, without its `eps`).
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct PlateauConfig {
-    /// The metric to watch.
-    pub monitor: String,
-    /// Whether lower or higher is better; known from the metric if left out.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub mode: Option<PlateauMode>,
-    /// Factor of each reduction.
-    pub factor: f64,
-    /// Evaluations without improvement that are put up with.
-    pub patience: u64,
-    /// How much better than the best a value must be to count as an improvement.
-    pub threshold: f64,
-    /// Whether the threshold is a part of the best value or a difference from it.
-    pub threshold_mode: ThresholdMode,
-    /// Evaluations after a reduction in which nothing counts as bad.
-    pub cooldown: u64,
-    /// The learning rate is never reduced below this.
-    pub min_learning_rate: f64,
-    /// Updates over which the learning rate rises to its full value.
-    pub warmup_steps: u64,
-    /// The same as a part of all updates of the run; instead of `warmup_steps`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub warmup_ratio: Option<f64>,
-    /// Give the first update a learning rate of 0, as Hugging Face's schedules do.
-    pub warmup_from_zero: bool,
+with_warmup! {
+    /// Multiplies the learning rate by `factor` when the monitored metric has not improved for more
+    /// than `patience` evaluations (torch's `ReduceLROnPlateau`, without its `eps`).
+    #[serde(default)]
+    pub struct PlateauConfig {
+        /// The metric to watch.
+        pub monitor: String,
+        /// Whether lower or higher is better; known from the metric if left out.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pub mode: Option<PlateauMode>,
+        /// Factor of each reduction.
+        pub factor: f64,
+        /// Evaluations without improvement that are put up with.
+        pub patience: u64,
+        /// How much better than the best a value must be to count as an improvement.
+        pub threshold: f64,
+        /// Whether the threshold is a part of the best value or a difference from it.
+        pub threshold_mode: ThresholdMode,
+        /// Evaluations after a reduction in which nothing counts as bad.
+        pub cooldown: u64,
+        /// The learning rate is never reduced below this.
+        pub min_learning_rate: f64,
+    }
 }
 
 /// Which direction is better.

@@ -1,51 +1,31 @@
 //! Drops at regular or at given steps.
 
 use fireclay_config::{Invalid, Problems};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
-use super::warmup::warmup;
+use super::warmup::{warmup, with_warmup};
 use super::{PlateauState, Schedule};
 
-/// `base · gamma^⌊t / step_size⌋`, `t` counted from the end of the warm-up (torch's `StepLR`).
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct StepConfig {
-    /// Updates between two drops.
-    pub step_size: u64,
-    /// Factor of each drop.
-    #[serde(default = "tenth")]
-    pub gamma: f64,
-    /// Updates over which the learning rate rises to its full value.
-    #[serde(default)]
-    pub warmup_steps: u64,
-    /// The same as a part of all updates of the run; instead of `warmup_steps`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub warmup_ratio: Option<f64>,
-    /// Give the first update a learning rate of 0, as Hugging Face's schedules do.
-    #[serde(default)]
-    pub warmup_from_zero: bool,
+with_warmup! {
+    /// `base · gamma^⌊t / step_size⌋`, `t` counted from the end of the warm-up (torch's `StepLR`).
+    pub struct StepConfig {
+        /// Updates between two drops.
+        pub step_size: u64,
+        /// Factor of each drop.
+        #[serde(default = "tenth")]
+        pub gamma: f64,
+    }
 }
 
-/// `base · gamma^n`, where `n` milestones are not after the update (torch's `MultiStepLR`).
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct MultiStepConfig {
-    /// Updates of the run, counted from 0 and warm-up included, from which the learning rate is
-    /// lower; in rising order.
-    pub milestones: Vec<u64>,
-    /// Factor of each drop.
-    #[serde(default = "tenth")]
-    pub gamma: f64,
-    /// Updates over which the learning rate rises to its full value.
-    #[serde(default)]
-    pub warmup_steps: u64,
-    /// The same as a part of all updates of the run; instead of `warmup_steps`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub warmup_ratio: Option<f64>,
-    /// Give the first update a learning rate of 0, as Hugging Face's schedules do.
-    #[serde(default)]
-    pub warmup_from_zero: bool,
+with_warmup! {
+    /// `base · gamma^n`, where `n` milestones are not after the update (torch's `MultiStepLR`).
+    pub struct MultiStepConfig {
+        /// Updates of the run, counted from 0 and warm-up included, from which the learning rate is
+        /// lower; in rising order.
+        pub milestones: Vec<u64>,
+        /// Factor of each drop.
+        #[serde(default = "tenth")]
+        pub gamma: f64,
+    }
 }
 
 impl Schedule for StepConfig {

@@ -101,6 +101,29 @@ pub(super) fn ends_after(problems: &mut Problems, decay_steps: Option<u64>, warm
     }
 }
 
+/// Defines the table of a schedule, its warm-up keys after the keys of its own.
+macro_rules! with_warmup {
+    ($(#[$meta:meta])* pub struct $name:ident {
+        $($(#[$key_meta:meta])* pub $key:ident: $type:ty,)*
+    }) => {
+        #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+        #[serde(deny_unknown_fields)]
+        $(#[$meta])*
+        pub struct $name {
+            $($(#[$key_meta])* pub $key: $type,)*
+            /// Updates over which the learning rate rises to its full value.
+            #[serde(default)]
+            pub warmup_steps: u64,
+            /// The same as a part of all updates of the run; instead of `warmup_steps`.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub warmup_ratio: Option<f64>,
+            /// Give the first update a learning rate of 0, as Hugging Face's schedules do.
+            #[serde(default)]
+            pub warmup_from_zero: bool,
+        }
+    };
+}
+
 /// Gathers the warm-up keys of a configuration that has them.
 macro_rules! warmup {
     ($config:expr) => {
@@ -123,4 +146,4 @@ macro_rules! decay {
     };
 }
 
-pub(super) use {decay, warmup};
+pub(super) use {decay, warmup, with_warmup};

@@ -86,52 +86,50 @@ fn overview(data: &dyn Dataset) -> String {
 }
 
 fn describe(report: &DataReport) -> String {
-    let mut text = format!("{} rows, {} features\n\n", report.rows, report.features);
-    let classes: Vec<&String> = report
-        .splits
-        .first()
-        .map(|split| split.classes.keys().collect())
-        .unwrap_or_default();
+    let warnings = report.warnings.iter();
+    let warnings = warnings.map(|warning| format!("warning: {warning}\n"));
+    format!(
+        "{} rows, {} features\n\n{}\n{}\n{}\n",
+        report.rows,
+        report.features,
+        table(&splits(report)),
+        table(&columns(report)),
+        warnings.collect::<String>()
+    )
+}
+
+/// A row for each split, with a column for each class.
+fn splits(report: &DataReport) -> Vec<Vec<String>> {
+    let first = report.splits.first();
+    let classes: Vec<&String> = first
+        .iter()
+        .flat_map(|split| split.classes.keys())
+        .collect();
     let mut rows = vec![vec![String::new(), "rows".into()]];
-    rows[0].extend(classes.iter().map(|class| (*class).clone()));
+    rows[0].extend(classes.iter().copied().cloned());
     for split in &report.splits {
+        let count = |class: &&String| split.classes.get(*class).copied().unwrap_or_default();
         let mut row = vec![split.name.to_owned(), split.rows.to_string()];
-        row.extend(classes.iter().map(|class| {
-            split
-                .classes
-                .get(*class)
-                .copied()
-                .unwrap_or_default()
-                .to_string()
-        }));
+        row.extend(classes.iter().map(|class| count(class).to_string()));
         rows.push(row);
     }
-    text += &table(&rows);
-    text += "\n";
-    let mut rows = vec![
-        ["column", "role", "kind", "missing", ""]
-            .map(String::from)
-            .to_vec(),
-    ];
+    rows
+}
+
+/// A row for each column of the table.
+fn columns(report: &DataReport) -> Vec<Vec<String>> {
+    let header = ["column", "role", "kind", "missing", ""].map(String::from);
+    let mut rows = vec![header.to_vec()];
     rows.extend(report.columns.iter().map(|column| {
-        let note = column.note.clone().unwrap_or_default();
         vec![
             column.name.clone(),
             word(&column.role),
             word(&column.kind),
             column.missing.to_string(),
-            note,
+            column.note.clone().unwrap_or_default(),
         ]
     }));
-    text += &table(&rows);
-    text += "\n";
-    text.extend(
-        report
-            .warnings
-            .iter()
-            .map(|warning| format!("warning: {warning}\n")),
-    );
-    text + "\n"
+    rows
 }
 
 /// The word that stands for a plain enum in a config.

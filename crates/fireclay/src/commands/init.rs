@@ -98,45 +98,60 @@ fn task(guess: &Guess) -> &'static str {
 
 /// The text of the config.
 fn config(table: &str, guess: &Guess, output: &Path) -> String {
-    let mut text = format!(
-        "# A first model for {table:?}. Change what is wrong, then:\n\
+    let task = match guess.target_kind {
+        TargetKind::Class | TargetKind::Set => {
+            "type = \"classification\"\n\
+             # class_weights = \"balanced\"   # if rare classes matter as much as common ones\n\
+             # threshold = \"tune\"           # with two classes: choose it on the validation split"
+        }
+        TargetKind::Number => {
+            "type = \"regression\"\n\
+             loss = \"mse\"       # or \"mae\", or \"huber\", which large errors move less"
+        }
+    };
+    format!(
+        "{}{}\
+         [model]\n\
+         type = \"mlp\"       # or \"linear\"; `fireclay models` lists them\n\
+         hidden = [64, 32]\n\
+         dropout = 0.1\n\n\
+         [task]\n{task}\n\n\
+         {}\
+         [early_stopping]\n\
+         monitor = \"valid/loss\"\n\
+         patience = 10\n",
+        opening(&format!("{table:?}"), output),
+        data(table, guess),
+        training(0.01, 100),
+    )
+}
+
+/// How the config begins, up to its data.
+pub(super) fn opening(subject: &str, output: &Path) -> String {
+    format!(
+        "# A first model for {subject}. Change what is wrong, then:\n\
          #   fireclay check {0}\n#   fireclay train {0}\n\n\
          seed = 42\n\n\
          [device]\n\
          backend = \"auto\"   # a GPU if there is one, else the CPU; `fireclay devices` lists them\n\n",
         output.display()
-    );
-    text += &data(table, guess);
-    text += "[model]\n\
-             type = \"mlp\"       # or \"linear\"; `fireclay models` lists them\n\
-             hidden = [64, 32]\n\
-             dropout = 0.1\n\n";
-    text += match guess.target_kind {
-        TargetKind::Class | TargetKind::Set => {
-            "[task]\n\
-             type = \"classification\"\n\
-             # class_weights = \"balanced\"   # if rare classes matter as much as common ones\n\
-             # threshold = \"tune\"           # with two classes: choose it on the validation split\n\n"
-        }
-        TargetKind::Number => {
-            "[task]\n\
-             type = \"regression\"\n\
-             loss = \"mse\"       # or \"mae\", or \"huber\", which large errors move less\n\n"
-        }
-    };
-    text + "[optimizer]\n\
-            type = \"adamw\"\n\
-            learning_rate = 1e-3\n\
-            weight_decay = 0.01\n\n\
-            [lr_scheduler]\n\
-            type = \"cosine\"\n\
-            warmup_ratio = 0.05\n\n\
-            [train]\n\
-            epochs = 100\n\
-            batch_size = 32\n\n\
-            [early_stopping]\n\
-            monitor = \"valid/loss\"\n\
-            patience = 10\n"
+    )
+}
+
+/// The tables of the optimizer, its schedule and the training.
+pub(super) fn training(weight_decay: f64, epochs: usize) -> String {
+    format!(
+        "[optimizer]\n\
+         type = \"adamw\"\n\
+         learning_rate = 1e-3\n\
+         weight_decay = {weight_decay}\n\n\
+         [lr_scheduler]\n\
+         type = \"cosine\"\n\
+         warmup_ratio = 0.05\n\n\
+         [train]\n\
+         epochs = {epochs}\n\
+         batch_size = 32\n\n"
+    )
 }
 
 fn data(table: &str, guess: &Guess) -> String {

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use fireclay_data::{DataError, ImageData, ImageDataConfig, ImageFormat, TargetKind};
 
+use super::init::{opening, training};
 use crate::failure::Failure;
 use crate::text::say;
 
@@ -28,7 +29,32 @@ pub fn config(folder: &Path, output: &Path) -> Result<String, Failure> {
         Some(side) => format!("image_size = {side}   # larger is slower and often better\n"),
         None => String::new(),
     };
-    let model = match height.min(width) {
+    Ok(format!(
+        "{}\
+         [data]\n\
+         type = \"image_folder\"\n\
+         path = {path:?}\n\
+         {size}\
+         cache = \"memory\"   # keep decoded images, up to 2 GiB\n\
+         {}\
+         # augment = {{ horizontal_flip = 0.5 }}   # if left and right mean nothing\n\n\
+         {}\
+         [task]\n\
+         type = \"classification\"\n\
+         label_smoothing = 0.1\n\n\
+         {}\
+         [checkpoint]\n\
+         monitor = \"valid/accuracy\"\n",
+        opening(&format!("the images in {path:?}"), output),
+        split(folder),
+        model(height.min(width)),
+        training(0.05, 20),
+    ))
+}
+
+/// The model for images with this shorter side.
+fn model(side: usize) -> &'static str {
+    match side {
         0..32 => "[model]\ntype = \"cnn\"       # `fireclay models` lists the others\n\n",
         _ => {
             "[model]\n\
@@ -36,39 +62,7 @@ pub fn config(folder: &Path, output: &Path) -> Result<String, Failure> {
              depth = 18\n\
              # pretrained = \"resnet18.pth\"   # torchvision's weights; they expect mean and std = \"imagenet\" in [data]\n\n"
         }
-    };
-    Ok(format!(
-        "# A first model for the images in {path:?}. Change what is wrong, then:\n\
-         #   fireclay check {0}\n#   fireclay train {0}\n\n\
-         seed = 42\n\n\
-         [device]\n\
-         backend = \"auto\"   # a GPU if there is one, else the CPU; `fireclay devices` lists them\n\n\
-         [data]\n\
-         type = \"image_folder\"\n\
-         path = {path:?}\n\
-         {size}\
-         cache = \"memory\"   # keep decoded images, up to 2 GiB\n\
-         {1}\
-         # augment = {{ horizontal_flip = 0.5 }}   # if left and right mean nothing\n\n\
-         {model}\
-         [task]\n\
-         type = \"classification\"\n\
-         label_smoothing = 0.1\n\n\
-         [optimizer]\n\
-         type = \"adamw\"\n\
-         learning_rate = 1e-3\n\
-         weight_decay = 0.05\n\n\
-         [lr_scheduler]\n\
-         type = \"cosine\"\n\
-         warmup_ratio = 0.05\n\n\
-         [train]\n\
-         epochs = 20\n\
-         batch_size = 32\n\n\
-         [checkpoint]\n\
-         monitor = \"valid/accuracy\"\n",
-        output.display(),
-        split(folder),
-    ))
+    }
 }
 
 /// Loads the images as they are, or else with all of them resized to one side.
