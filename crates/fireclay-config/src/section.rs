@@ -171,7 +171,7 @@ impl<'a> Sections<'a> {
     ) -> Option<T> {
         for fault in &collected.faults {
             let problem = describe(fault, name, word, self.grammar);
-            let span = fault.span.clone().unwrap_or_else(|| node.span.clone());
+            let span = fault.0.span.clone().unwrap_or_else(|| node.span.clone());
             self.report(problem, span);
         }
         for key in &collected.damaged {
