@@ -38,7 +38,7 @@ pub(crate) fn collect<T: DeserializeOwned>(node: &Node) -> Collected<T> {
             Err(fault) => {
                 let key = damaged_key(&fault);
                 let is_repaired = repair(&mut node, &fault);
-                let is_known = matches!(fault.kind, Kind::Hole) || damaged.contains(&key);
+                let is_known = matches!(fault.0.kind, Kind::Hole) || damaged.contains(&key);
                 if !is_known {
                     faults.push(fault);
                     damaged.push(key);
@@ -66,8 +66,8 @@ pub(crate) fn dotted(path: &[Step]) -> String {
 }
 
 fn damaged_key(fault: &Fault) -> String {
-    let mut path = fault.path.clone();
-    if let Kind::Missing { key } = &fault.kind {
+    let mut path = fault.0.path.clone();
+    if let Kind::Missing { key } = &fault.0.kind {
         path.push(Step::Key(key.clone()));
     }
     dotted(&path)
@@ -76,15 +76,15 @@ fn damaged_key(fault: &Fault) -> String {
 /// Changes the table so that the next reading gets further; whether that was possible. Each repair
 /// takes an entry out or puts a stand-in where none was, so there is an end to them.
 fn repair(root: &mut Node, fault: &Fault) -> bool {
-    match (&fault.kind, fault.path.split_last()) {
-        (Kind::Missing { key }, _) => insert_hole(root, &fault.path, key),
+    match (&fault.0.kind, fault.0.path.split_last()) {
+        (Kind::Missing { key }, _) => insert_hole(root, &fault.0.path, key),
         (Kind::Hole, Some((Step::Index(_), parent))) => match parent.split_last() {
             Some((Step::Key(key), parent)) => remove(root, parent, key),
             _ => false,
         },
         (Kind::Hole, _) | (_, None) => false,
         (_, Some((Step::Key(key), parent))) => remove(root, parent, key),
-        (_, Some((Step::Index(_), _))) => match at(root, &fault.path) {
+        (_, Some((Step::Index(_), _))) => match at(root, &fault.0.path) {
             Some(node) if node.value != Value::Hole => {
                 node.value = Value::Hole;
                 true

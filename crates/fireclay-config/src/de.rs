@@ -27,12 +27,10 @@ fn mismatch(node: &Node, expected: &str) -> Fault {
 }
 
 fn finite(value: f64) -> Result<f64, Fault> {
-    if value.is_finite() {
-        return Ok(value);
+    match value.is_finite() {
+        true => Ok(value),
+        false => Err(refused(format!("must be a finite number, but is {value}"))),
     }
-    Err(Fault::new(Kind::Refused(format!(
-        "must be a finite number, but is {value}"
-    ))))
 }
 
 /// The integer in a range, which is that of the type asked for.
@@ -47,24 +45,24 @@ fn integer(node: &Node, low: i128, high: i128) -> Result<i128, Fault> {
     match &node.value {
         Value::Hole => Ok(0),
         Value::Integer(value) if (low..=high).contains(value) => Ok(*value),
-        Value::Integer(value) if *value < low => {
-            let reason = format!("must be at least {low}, but is {value}");
-            Err(Fault::new(Kind::Refused(reason)))
-        }
+        Value::Integer(value) if *value < low => Err(too_small(low, &value.to_string())),
         Value::Integer(value) => Err(too_large(high, &value.to_string())),
-        Value::Huge(text) if text.starts_with('-') => {
-            let reason = format!("must be at least {low}, but is {text}");
-            Err(Fault::new(Kind::Refused(reason)))
-        }
+        Value::Huge(text) if text.starts_with('-') => Err(too_small(low, text)),
         Value::Huge(text) => Err(too_large(high, text)),
         _ => Err(mismatch(node, expected)),
     }
 }
 
+fn too_small(low: i128, value: &str) -> Fault {
+    refused(format!("must be at least {low}, but is {value}"))
+}
+
 fn too_large(high: i128, value: &str) -> Fault {
-    Fault::new(Kind::Refused(format!(
-        "must be at most {high}, but is {value}"
-    )))
+    refused(format!("must be at most {high}, but is {value}"))
+}
+
+fn refused(reason: String) -> Fault {
+    Fault::new(Kind::Refused(reason))
 }
 
 macro_rules! integers {
@@ -264,7 +262,7 @@ impl<'de> MapAccess<'de> for Entries<'de> {
         self.index += 1;
         let key = StrDeserializer::<Fault>::new(&entry.key);
         seed.deserialize(key).map(Some).map_err(|mut fault| {
-            fault.span = Some(entry.key_span.clone());
+            fault.0.span = Some(entry.key_span.clone());
             fault.under(Step::Key(entry.key.clone()))
         })
     }

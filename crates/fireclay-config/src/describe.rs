@@ -13,12 +13,12 @@ pub(crate) fn describe(
     word: Option<&str>,
     grammar: &Grammar,
 ) -> Problem {
-    let key = dotted(&fault.path);
+    let key = dotted(&fault.0.path);
     let (parent, last) = key.rsplit_once('.').unwrap_or(("", &key));
     let parent = join(section, parent);
-    let subject = subject(&fault.path);
+    let subject = subject(&fault.0.path);
     let of_subject = |reason: &str| Problem::new(format!("{subject} {reason}"));
-    match &fault.kind {
+    match &fault.0.kind {
         Kind::UnknownKey { expected } => {
             Problem::new(format!("unknown key `{last}`{}", inside(&parent)))
                 .label("unknown key")

@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::ops::{Deref, DerefMut};
 
 use serde::de::{self, Expected, Unexpected};
 
@@ -11,7 +10,7 @@ use crate::tree::Node;
 
 /// What went wrong first; boxed, since every result of the deserializer carries it.
 #[derive(Clone, Debug)]
-pub(crate) struct Fault(Box<Details>);
+pub(crate) struct Fault(pub Box<Details>);
 
 #[derive(Clone, Debug)]
 pub(crate) struct Details {
@@ -62,33 +61,19 @@ impl Fault {
 
     /// Sets the location, unless a deeper one is known.
     pub fn within(mut self, node: &Node) -> Self {
-        self.span.get_or_insert_with(|| node.span.clone());
+        self.0.span.get_or_insert_with(|| node.span.clone());
         self
     }
 
     pub fn under(mut self, step: Step) -> Self {
-        self.path.insert(0, step);
+        self.0.path.insert(0, step);
         self
-    }
-}
-
-impl Deref for Fault {
-    type Target = Details;
-
-    fn deref(&self) -> &Details {
-        &self.0
-    }
-}
-
-impl DerefMut for Fault {
-    fn deref_mut(&mut self) -> &mut Details {
-        &mut self.0
     }
 }
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?}", self.kind)
+        write!(f, "{:?}", self.0.kind)
     }
 }
 

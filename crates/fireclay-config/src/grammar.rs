@@ -149,12 +149,8 @@ impl Grammar {
             word: None,
         });
         let parts = self.schemas(&mut generator).into_iter();
-        let parts = parts
-            .filter(|part| has_key(&part.schema))
-            .map(|part| Owner {
-                table: part.table,
-                word: part.word,
-            });
+        let parts = parts.filter(|part| has_key(&part.schema));
+        let parts = parts.map(|Part { table, word, .. }| Owner { table, word });
         top.into_iter().chain(parts).collect()
     }
 
@@ -180,10 +176,8 @@ impl Grammar {
 
     /// Tables inside a table with aliases have them too.
     fn add_aliases(&self, definitions: &mut Value) {
-        let tables = definitions
-            .as_object_mut()
-            .into_iter()
-            .flat_map(Map::values_mut);
+        let tables = definitions.as_object_mut().into_iter();
+        let tables = tables.flat_map(Map::values_mut);
         tables.for_each(|table| self.add_alias(table));
     }
 
@@ -231,10 +225,8 @@ fn with_type(part: &Part<Value>) -> Value {
     if let Some(word) = part.word {
         let description = schema.get("description").cloned().unwrap_or_default();
         let mut properties = Map::new();
-        properties.insert(
-            "type".into(),
-            json!({ "const": word, "description": description }),
-        );
+        let tag = json!({ "const": word, "description": description });
+        properties.insert("type".into(), tag);
         properties.extend(object(&schema["properties"]));
         let mut required = vec![json!("type")];
         required.extend(schema["required"].as_array().into_iter().flatten().cloned());

@@ -17,6 +17,14 @@ pub struct Span {
     pub range: Range<usize>,
 }
 
+impl Span {
+    /// The text with this index as a whole.
+    pub(crate) fn whole(source: usize) -> Self {
+        let range = 0..0;
+        Self { source, range }
+    }
+}
+
 /// One of the texts that a configuration is read from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Source {

@@ -48,10 +48,9 @@ fn write_problem(
     let mut margin = " ".to_string();
     if let Some(span) = &problem.span {
         let source = &sources[span.source];
-        let number = if source.is_override() {
-            String::new()
-        } else {
-            problem.line.to_string()
+        let number = match source.is_override() {
+            true => String::new(),
+            false => problem.line.to_string(),
         };
         margin = " ".repeat(number.len().max(1));
         let arrow = style.paint(BLUE, "-->");
@@ -64,12 +63,8 @@ fn write_problem(
     }
     if let Some(help) = &problem.help {
         let sign = style.paint(BLUE, "=");
-        writeln!(
-            text,
-            "{margin} {sign} {} {}",
-            style.paint(CYAN, "help:"),
-            clean(help)
-        )?;
+        let (word, help) = (style.paint(CYAN, "help:"), clean(help));
+        writeln!(text, "{margin} {sign} {word} {help}")?;
     }
     writeln!(text)
 }
@@ -114,14 +109,12 @@ impl Snippet {
         let text = &source.text;
         let start = text.floor_char_boundary(span.range.start);
         let line_start = text[..start].rfind('\n').map_or(0, |newline| newline + 1);
-        let line_end = text[start..]
-            .find('\n')
-            .map_or(text.len(), |newline| start + newline);
+        let line_end = text[start..].find('\n');
+        let line_end = line_end.map_or(text.len(), |newline| start + newline);
         let line_end = line_start.max(text[..line_end].trim_end_matches('\r').len());
         let start = start.min(line_end);
-        let end = text
-            .floor_char_boundary(span.range.end)
-            .clamp(start, line_end);
+        let end = text.floor_char_boundary(span.range.end);
+        let end = end.clamp(start, line_end);
         let before = shown(&text[line_start..start]);
         let marked = shown(&text[start..end]);
         let after = shown(&text[end..line_end]);
@@ -131,10 +124,9 @@ impl Snippet {
             indent,
             width,
         };
-        if columns(&snippet.line) > WIDTH {
-            snippet.shortened()
-        } else {
-            snippet
+        match columns(&snippet.line) > WIDTH {
+            true => snippet.shortened(),
+            false => snippet,
         }
     }
 
@@ -155,9 +147,8 @@ impl Snippet {
         let [before, after] = [left, right].map(|is_cut| if is_cut { "…" } else { "" });
         let line = format!("{before}{line}{after}");
         let indent = self.indent - skipped + usize::from(left);
-        let width = self
-            .width
-            .min(columns(&line).saturating_sub(indent + usize::from(right)));
+        let left_over = columns(&line).saturating_sub(indent + usize::from(right));
+        let width = self.width.min(left_over);
         Self {
             line,
             indent,

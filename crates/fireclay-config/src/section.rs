@@ -145,10 +145,7 @@ impl<'a> Sections<'a> {
     }
 
     fn entry(&self, name: &str) -> Option<&'a Entry> {
-        self.document
-            .root
-            .as_table()
-            .and_then(|table| table.get(name))
+        self.document.root.as_table()?.get(name)
     }
 
     fn table<'n>(&mut self, name: &str, node: &'n mut Node) -> Option<&'n mut Table> {
@@ -171,7 +168,7 @@ impl<'a> Sections<'a> {
     ) -> Option<T> {
         for fault in &collected.faults {
             let problem = describe(fault, name, word, self.grammar);
-            let span = fault.span.clone().unwrap_or_else(|| node.span.clone());
+            let span = fault.0.span.clone().unwrap_or_else(|| node.span.clone());
             self.report(problem, span);
         }
         for key in &collected.damaged {
@@ -191,14 +188,8 @@ impl<'a> Sections<'a> {
 
     fn missing_table(&mut self, name: &str, help: String) {
         self.damage(name);
-        let span = Span {
-            source: 0,
-            range: 0..0,
-        };
-        self.report(
-            Problem::new(format!("missing table [{name}]")).help(Some(help)),
-            span,
-        );
+        let problem = Problem::new(format!("missing table [{name}]"));
+        self.report(problem.help(Some(help)), Span::whole(0));
     }
 
     fn damage(&mut self, key: &str) {
@@ -206,9 +197,8 @@ impl<'a> Sections<'a> {
     }
 
     fn is_damaged(&self, key: &str) -> bool {
-        self.damaged
-            .iter()
-            .any(|damaged| contains(damaged, key) || contains(key, damaged))
+        let mut damaged = self.damaged.iter();
+        damaged.any(|damaged| contains(damaged, key) || contains(key, damaged))
     }
 
     fn report(&mut self, problem: Problem, span: Span) {
@@ -236,7 +226,6 @@ fn chosen<'a>(name: &str, tag: Option<&'a Entry>, types: &[&str]) -> Result<&'a 
 
 /// Whether a dotted key is the other or lies inside it.
 fn contains(outer: &str, inner: &str) -> bool {
-    inner
-        .strip_prefix(outer)
-        .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    let rest = inner.strip_prefix(outer);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }

@@ -45,13 +45,9 @@ impl Node {
     /// `offset` bytes.
     pub fn from_table(table: &DeTable<'_>, source: usize, offset: usize) -> Self {
         let origin = Origin { source, offset };
-        let value = Value::Table(origin.table(table));
         Self {
-            span: Span {
-                source,
-                range: 0..0,
-            },
-            value,
+            span: Span::whole(source),
+            value: Value::Table(origin.table(table)),
         }
     }
 
@@ -134,10 +130,9 @@ impl Table {
 /// What is left of a dotted path after its first key.
 fn strip<'a>(path: &'a str, key: &str) -> Option<&'a str> {
     let rest = path.strip_prefix(key)?;
-    if rest.is_empty() {
-        Some(rest)
-    } else {
-        rest.strip_prefix('.')
+    match rest {
+        "" => Some(rest),
+        _ => rest.strip_prefix('.'),
     }
 }
 

@@ -63,8 +63,8 @@ fn collect_two<C: DeserializeOwned, D: DeserializeOwned>(
     let (first, second_part) = (collect::<C>(&rest), collect::<D>(&part));
     let mut faults = first.faults;
     for fault in &mut faults {
-        let is_outermost = fault.path.len() == 1;
-        if let Kind::UnknownKey { expected } = &mut fault.kind
+        let is_outermost = fault.0.path.len() == 1;
+        if let Kind::UnknownKey { expected } = &mut fault.0.kind
             && is_outermost
         {
             expected.to_mut().extend(second);

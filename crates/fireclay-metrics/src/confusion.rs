@@ -106,10 +106,9 @@ impl ConfusionMatrix {
         let total = self.total() as f64;
         let covariance = total * self.correct() as f64 - agreement;
         let spread = (total * total - predicted).sqrt() * (total * total - truth).sqrt();
-        if spread > 0.0 {
-            covariance / spread
-        } else {
-            0.0
+        match spread > 0.0 {
+            true => covariance / spread,
+            false => 0.0,
         }
     }
 
@@ -130,7 +129,7 @@ impl ConfusionMatrix {
 
     /// The counts of several binary classifiers together.
     pub(crate) fn pooled<'a>(matrices: impl Iterator<Item = &'a Self>) -> Self {
-        let mut pooled = Self::binary(0, 0, 0, 0);
+        let mut pooled = Self::binary([0; 4]);
         for matrix in matrices {
             for (sum, count) in pooled.counts.iter_mut().zip(&matrix.counts) {
                 *sum += count;
@@ -139,21 +138,12 @@ impl ConfusionMatrix {
         pooled
     }
 
-    /// From the four counts of a binary classifier.
-    pub(crate) fn binary(
-        true_negatives: u64,
-        false_positives: u64,
-        false_negatives: u64,
-        true_positives: u64,
-    ) -> Self {
+    /// From the true negatives, false positives, false negatives and true positives of a binary
+    /// classifier.
+    pub(crate) fn binary(counts: [u64; 4]) -> Self {
         Self {
             classes: 2,
-            counts: vec![
-                true_negatives,
-                false_positives,
-                false_negatives,
-                true_positives,
-            ],
+            counts: counts.into(),
         }
     }
 
@@ -185,9 +175,8 @@ impl ConfusionMatrix {
 }
 
 fn ratio(part: u64, whole: u64) -> f64 {
-    if whole == 0 {
-        0.0
-    } else {
-        part as f64 / whole as f64
+    match whole {
+        0 => 0.0,
+        _ => part as f64 / whole as f64,
     }
 }

@@ -45,12 +45,12 @@ pub fn tune_threshold(
     }
     let mut best = (f64::NEG_INFINITY, DEFAULT_THRESHOLD);
     for cut in cuts(&groups) {
-        let matrix = ConfusionMatrix::binary(
+        let matrix = ConfusionMatrix::binary([
             negatives - cut.negatives,
             cut.negatives,
             positives - cut.positives,
             cut.positives,
-        );
+        ]);
         let candidate = (objective.value(&matrix), cut.score);
         if is_better(candidate, best) {
             best = candidate;
@@ -77,24 +77,21 @@ fn cuts(groups: &[ScoreGroup]) -> Vec<ScoreGroup> {
     let mut cuts = Vec::with_capacity(groups.len() + 1);
     let (mut positives, mut negatives) = (0, 0);
     let mut upper = 1.0;
+    let cut = |lower, upper, positives, negatives| ScoreGroup {
+        score: threshold_between(lower, upper),
+        positives,
+        negatives,
+    };
     for group in groups {
         // No threshold up to 1 lies above a probability of 1.
         if group.score < upper {
-            cuts.push(ScoreGroup {
-                score: threshold_between(group.score, upper),
-                positives,
-                negatives,
-            });
+            cuts.push(cut(group.score, upper, positives, negatives));
         }
         positives += group.positives;
         negatives += group.negatives;
         upper = group.score;
     }
-    cuts.push(ScoreGroup {
-        score: threshold_between(0.0, upper),
-        positives,
-        negatives,
-    });
+    cuts.push(cut(0.0, upper, positives, negatives));
     cuts
 }
 

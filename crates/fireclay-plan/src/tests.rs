@@ -38,10 +38,8 @@ fn config(data: &str, model: &str, task: &str, rest: &str) -> String {
 
 fn images(model: &str, batch: usize) -> Estimate {
     let data = format!("{IMAGES}\nimage_size = 224");
-    estimate(
-        &config(&data, model, CLASSES, &format!("batch_size = {batch}")),
-        0,
-    )
+    let rest = format!("batch_size = {batch}");
+    estimate(&config(&data, model, CLASSES, &rest), 0)
 }
 
 fn language(model: &str, vocabulary: usize, batch: usize) -> Estimate {
@@ -59,10 +57,8 @@ fn bert(size: &str, context: usize, batch: usize) -> Estimate {
         format!("batch_size = {batch}\n[tokenizer]\ntype = \"wordpiece\"\nvocabulary_size = 30522");
     let model = format!("type = \"bert\"\nsize = \"{size}\"\ncontext_length = {context}");
     let task = "type = \"masked_lm\"\nmask_probability = 0.9999";
-    estimate(
-        &config("type = \"text\"\npath = \"none\"", &model, task, &rest),
-        0,
-    )
+    let data = "type = \"text\"\npath = \"none\"";
+    estimate(&config(data, &model, task, &rest), 0)
 }
 
 fn transformer(size: &str) -> Estimate {
@@ -78,15 +74,13 @@ fn table(model: &str, optimizer: &str) -> Estimate {
 
 #[track_caller]
 fn assert_close(found: f64, expected: f64) {
-    assert!(
-        (found / expected - 1.0).abs() < 0.01,
-        "{found} is not {expected}"
-    );
+    let is_close = (found / expected - 1.0).abs() < 0.01;
+    assert!(is_close, "{found} is not {expected}");
 }
 
 #[test]
 fn published_models_have_the_parameters_and_operations_of_the_reference() {
-    let image = |model: &str| images(model, 1);
+    let image = |model: &str| images(&format!("type = {model}"), 1);
     let gpt = |size: &str| language(&format!("type = \"gpt\"\nsize = \"{size}\""), 50_257, 1);
     let encoder = |size: &str| bert(size, 512, 1);
     type Make<'a> = &'a dyn Fn(&str) -> Estimate;
@@ -96,21 +90,13 @@ fn published_models_have_the_parameters_and_operations_of_the_reference() {
         (
             &image,
             &[
-                ("type = \"resnet\"\ndepth = 18", 11_689_512, 3_628_146_688),
-                ("type = \"resnet\"\ndepth = 34", 21_797_672, 7_327_522_816),
-                ("type = \"resnet\"\ndepth = 50", 25_557_032, 8_178_368_512),
-                ("type = \"resnet\"\ndepth = 101", 44_549_160, 15_602_810_880),
-                ("type = \"resnet\"\ndepth = 152", 60_192_808, 23_027_253_248),
-                (
-                    "type = \"vit\"\nsize = \"base\"",
-                    86_567_656,
-                    35_127_656_448,
-                ),
-                (
-                    "type = \"vit\"\nsize = \"large\"",
-                    304_326_632,
-                    123_109_425_152,
-                ),
+                ("\"resnet\"\ndepth = 18", 11_689_512, 3_628_146_688),
+                ("\"resnet\"\ndepth = 34", 21_797_672, 7_327_522_816),
+                ("\"resnet\"\ndepth = 50", 25_557_032, 8_178_368_512),
+                ("\"resnet\"\ndepth = 101", 44_549_160, 15_602_810_880),
+                ("\"resnet\"\ndepth = 152", 60_192_808, 23_027_253_248),
+                ("\"vit\"\nsize = \"base\"", 86_567_656, 35_127_656_448),
+                ("\"vit\"\nsize = \"large\"", 304_326_632, 123_109_425_152),
             ],
         ),
         (
@@ -345,33 +331,31 @@ fn adapters_are_all_that_is_trained_and_kept() {
     assert!((0.6..1.2).contains(&ratio), "{ratio}");
 }
 
+/// Activations of a classifier with and without gradient checkpointing.
+fn recomputed((data, length): (&str, usize), model: &str, batch: usize, on: &str) -> [f64; 2] {
+    [true, false].map(|recomputes| {
+        let keys = format!("batch_size = {batch}\ngradient_checkpointing = {recomputes}");
+        let rest = format!("{keys}\n[device]\nbackend = \"{on}\"");
+        let text = config(data, model, CLASSES, &rest);
+        estimate(&text, length).memory.activations as f64
+    })
+}
+
 #[test]
 fn what_is_recomputed_takes_no_memory() {
     let model = "type = \"mlp\"\nhidden = [64, 64]\nactivation = \"silu\"";
-    let memory = |backend: &str, recomputes: bool| {
-        let rest = format!(
-            "batch_size = 4096\ngradient_checkpointing = {recomputes}\n[device]\nbackend = \"{backend}\""
-        );
-        estimate(&config(TABLE, model, CLASSES, &rest), 8)
-            .memory
-            .activations
-    };
     for backend in ["wgpu", "flex"] {
-        assert!(memory(backend, true) < memory(backend, false), "{backend}");
+        let [with, without] = recomputed((TABLE, 8), model, 4096, backend);
+        assert!(with < without, "{backend}");
     }
 }
 
 #[test]
 fn the_loops_for_batch_norms_recompute_nothing() {
     let data = format!("{IMAGES}\nimage_size = 32");
-    let memory = |recomputes: bool| {
-        let rest = format!(
-            "batch_size = 64\ngradient_checkpointing = {recomputes}\n[device]\nbackend = \"flex\""
-        );
-        let text = config(&data, "type = \"resnet\"\ndepth = 20", CLASSES, &rest);
-        estimate(&text, 0).memory.activations as f64
-    };
-    let ratio = memory(true) / memory(false);
+    let model = "type = \"resnet\"\ndepth = 20";
+    let [with, without] = recomputed((&data, 0), model, 64, "flex");
+    let ratio = with / without;
     assert!((0.6..1.05).contains(&ratio), "{ratio}");
 }
 
@@ -415,7 +399,7 @@ fn views_take_nothing_and_other_orders_are_copied() {
 
 #[test]
 fn what_is_assumed_is_said_and_what_is_missing_is_asked_for() {
-    let estimate = images("type = \"resnet\"\ndepth = 18", 1);
+    let estimate = images("\"resnet\"\ndepth = 18", 1);
     let assumed = ["none is not read", "3 channels", "1000 classes"];
     assert_eq!(estimate.assumed, assumed);
     let text = config(TABLE, "type = \"linear\"", CLASSES, "");

@@ -201,11 +201,15 @@ mod tests {
     }
 
     fn input(model: &Linear) -> Tensor<2> {
-        Tensor::random(
-            [7, 3],
-            Distribution::Uniform(-1.0, 1.0),
-            &model.weight.device(),
-        )
+        let uniform = Distribution::Uniform(-1.0, 1.0);
+        Tensor::random([7, 3], uniform, &model.weight.device())
+    }
+
+    fn assert_close(found: &[f32], wanted: &[f32], tolerance: f32) {
+        for (found, wanted) in found.iter().zip(wanted) {
+            let is_close = (found - wanted).abs() < tolerance;
+            assert!(is_close, "{found} is not {wanted}");
+        }
     }
 
     #[test]
@@ -221,12 +225,8 @@ mod tests {
         let nothing = scale(&model, gradients(&model, &x, 0, 1), f64::NAN);
         accumulator.add(&model, nothing, 0.0);
         let whole = values(&model, &gradients(&model, &x, 0, 7));
-        for (found, wanted) in values(&model, &accumulator.finish(&model))
-            .iter()
-            .zip(whole)
-        {
-            assert!((found - wanted).abs() < 1e-6, "{found} is not {wanted}");
-        }
+        let found = values(&model, &accumulator.finish(&model));
+        assert_close(&found, &whole, 1e-6);
     }
 
     #[test]
@@ -236,11 +236,10 @@ mod tests {
         let half = fireclay_models::halved(model.clone(), FloatDType::F16);
         let mut accumulator = Accumulator::new();
         for (start, end) in [(0, 4), (4, 7)] {
-            let rows = x
-                .clone()
-                .narrow(0, start, end - start)
-                .cast(FloatDType::F16);
-            let output = half.forward(rows).cast(FloatDType::F32);
+            let rows = x.clone().narrow(0, start, end - start);
+            let output = half
+                .forward(rows.cast(FloatDType::F16))
+                .cast(FloatDType::F32);
             let loss = output.square().mean().mul_scalar(1024.0);
             let grads = GradientsParams::from_grads(loss.backward(), &half);
             let grads = scale(&model, grads, 1.0 / 1024.0);
@@ -250,9 +249,7 @@ mod tests {
         }
         let whole = values(&model, &gradients(&model, &x, 0, 7));
         let found = values(&model, &accumulator.finish(&model));
-        for (found, wanted) in found.iter().zip(whole) {
-            assert!((found - wanted).abs() < 4e-3, "{found} is not {wanted}");
-        }
+        assert_close(&found, &whole, 4e-3);
     }
 
     #[test]
@@ -296,10 +293,8 @@ mod tests {
         let shared = Param::from_tensor(Tensor::<1>::from_floats([1.0, 2.0], &device));
         let model = vec![shared.clone(), shared.clone()];
         let mut grads = GradientsParams::new();
-        grads.register(
-            shared.id,
-            Tensor::<1>::from_floats([3.0, 4.0], &Device::flex()),
-        );
+        let gradient = Tensor::<1>::from_floats([3.0, 4.0], &Device::flex());
+        grads.register(shared.id, gradient);
         let norm: f32 = global_norm(&model, &grads).into_scalar();
         assert_eq!(norm, 5.0);
     }

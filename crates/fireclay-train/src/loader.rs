@@ -220,15 +220,12 @@ impl<S: Samples> DataLoader<S::Batch> for OrderedLoader<S> {
             jobs(indices.into(), batch.end, (divisions, parts), share)
         });
         let samples = self.samples.clone();
-        let hosts = prefetch(
-            jobs,
-            self.threads,
-            2 * self.threads.max(1) * self.parts,
-            move |job: Job| {
-                let host = samples.assemble_part(epoch, &job.indices, job.share)?;
-                Ok((host, job))
-            },
-        );
+        let assemble = move |job: Job| {
+            let host = samples.assemble_part(epoch, &job.indices, job.share)?;
+            Ok((host, job))
+        };
+        let ahead = 2 * self.threads.max(1) * self.parts;
+        let hosts = prefetch(jobs, self.threads, ahead, assemble);
         Box::new(OrderedIter {
             loader: self,
             hosts,
@@ -308,10 +305,7 @@ impl<S: Samples> Iterator for OrderedIter<'_, S> {
 
 impl<S: Samples> DataLoaderIterator<S::Batch> for OrderedIter<'_, S> {
     fn progress(&self) -> Progress {
-        Progress::new(
-            self.processed,
-            self.loader.range.len(),
-            Some("items".into()),
-        )
+        let total = self.loader.range.len();
+        Progress::new(self.processed, total, Some("items".into()))
     }
 }

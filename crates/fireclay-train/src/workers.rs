@@ -167,10 +167,8 @@ mod tests {
             let mut items: Vec<_> = (0..7).map(Ok).collect();
             items[failing] = Err("on purpose".to_owned());
             let (taken, done) = run(items);
-            assert_eq!(
-                taken,
-                (0..failing as u64).map(|x| x * x).collect::<Vec<_>>()
-            );
+            let before = (0..failing as u64).map(|x| x * x);
+            assert_eq!(taken, before.collect::<Vec<_>>());
             assert_eq!(done, Err("on purpose".to_owned()));
         }
     }

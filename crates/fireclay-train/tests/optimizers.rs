@@ -153,12 +153,9 @@ impl Mlp {
     }
 
     fn values(&self) -> [(&'static str, Vec<f64>); 4] {
-        [
-            ("w1", host(&self.w1)),
-            ("b1", host(&self.b1)),
-            ("w2", host(&self.w2)),
-            ("b2", host(&self.b2)),
-        ]
+        let [w1, w2] = [&self.w1, &self.w2].map(host);
+        let [b1, b2] = [&self.b1, &self.b2].map(host);
+        [("w1", w1), ("b1", b1), ("w2", w2), ("b2", b2)]
     }
 }
 
@@ -194,11 +191,8 @@ impl Small {
     fn gradients(&self, step: usize) -> GradientsParams {
         let device = Device::flex();
         let mut grads = GradientsParams::new();
-        for (id, phase) in [
-            (self.hidden.id, 1.0),
-            (self.embedding.id, 2.0),
-            (self.head.id, 3.0),
-        ] {
+        let matrices = [self.hidden.id, self.embedding.id, self.head.id];
+        for (id, phase) in matrices.into_iter().zip([1.0, 2.0, 3.0]) {
             let data = TensorData::new(gradient(phase, step), [ROWS, COLUMNS]);
             grads.register(id, Tensor::<2>::from_data(data, &device));
         }
@@ -208,13 +202,10 @@ impl Small {
     }
 
     fn bits(&self) -> Vec<Vec<u8>> {
-        let bytes = |data: TensorData| data.as_bytes().to_vec();
-        vec![
-            bytes(self.hidden.val().into_data()),
-            bytes(self.embedding.val().into_data()),
-            bytes(self.bias.val().into_data()),
-            bytes(self.head.val().into_data()),
-        ]
+        let [hidden, embedding, head] =
+            [&self.hidden, &self.embedding, &self.head].map(|matrix| matrix.val().into_data());
+        let parameters = [hidden, embedding, self.bias.val().into_data(), head];
+        parameters.map(|data| data.as_bytes().to_vec()).into()
     }
 }
 
@@ -267,10 +258,8 @@ fn trained(table: Value, steps: usize) -> (Vec<f64>, Vec<f64>) {
 fn assert_close(found: &[f64], wanted: &[f64], tolerance: f64) {
     assert_eq!(found.len(), wanted.len());
     for (found, wanted) in found.iter().zip(wanted) {
-        assert!(
-            (found - wanted).abs() < tolerance,
-            "{found} is not {wanted}"
-        );
+        let is_close = (found - wanted).abs() < tolerance;
+        assert!(is_close, "{found} is not {wanted}");
     }
 }
 
@@ -367,11 +356,8 @@ fn newton_schulz(mut x: Vec<f64>) -> Vec<f64> {
     for _ in 0..5 {
         let gram = product(&x, &transposed(&x, ROWS), ROWS, COLUMNS);
         let square = product(&gram, &gram, ROWS, ROWS);
-        let inner = gram
-            .iter()
-            .zip(&square)
-            .map(|(a, b)| -4.7750 * a + 2.0315 * b);
-        let inner: Vec<f64> = inner.collect();
+        let pairs = gram.iter().zip(&square);
+        let inner: Vec<f64> = pairs.map(|(a, b)| -4.7750 * a + 2.0315 * b).collect();
         let turned = product(&inner, &x, ROWS, ROWS);
         x = x.iter().zip(turned).map(|(x, t)| 3.4445 * x + t).collect();
     }
@@ -380,21 +366,15 @@ fn newton_schulz(mut x: Vec<f64>) -> Vec<f64> {
 
 fn product(a: &[f64], b: &[f64], rows: usize, inner: usize) -> Vec<f64> {
     let columns = b.len() / inner;
-    let at = |i: usize, j: usize| {
-        (0..inner)
-            .map(|k| a[i * inner + k] * b[k * columns + j])
-            .sum()
-    };
-    (0..rows * columns)
-        .map(|n| at(n / columns, n % columns))
-        .collect()
+    let at = |i, j| (0..inner).map(move |k| a[i * inner + k] * b[k * columns + j]);
+    let sums = (0..rows * columns).map(|n| at(n / columns, n % columns).sum());
+    sums.collect()
 }
 
 fn transposed(a: &[f64], rows: usize) -> Vec<f64> {
     let columns = a.len() / rows;
-    (0..a.len())
-        .map(|n| a[(n % rows) * columns + n / rows])
-        .collect()
+    let turned = (0..a.len()).map(|n| a[(n % rows) * columns + n / rows]);
+    turned.collect()
 }
 
 #[test]
@@ -452,10 +432,8 @@ fn tables() -> Vec<Value> {
         json!({"type": "muon", "weight_decay": 0.1}),
         json!({"type": "adafactor"}),
     ];
-    let types = tables
-        .iter()
-        .map(|table| table["type"].as_str().expect("a word"));
-    assert!(types.eq(OptimizerConfig::TYPES.iter().map(|(name, _)| *name)));
+    let types = tables.iter().map(|table| &table["type"]);
+    assert!(types.eq(OptimizerConfig::TYPES.iter().map(|(name, _)| name)));
     tables
 }
 
@@ -527,16 +505,12 @@ fn impossible_values_are_all_reported() {
     for table in tables() {
         assert_eq!(config(table).validate(), []);
     }
+    let adamw = json!({"type": "adamw", "lr": -1.0, "betas": [1.0, 0.5], "weight_decay": -0.1});
+    let muon = json!({"type": "muon", "ns_steps": 0, "adamw": {"learning_rate": 0.0}});
     let cases = [
-        (
-            json!({"type": "adamw", "lr": -1.0, "betas": [1.0, 0.5], "weight_decay": -0.1}),
-            &["learning_rate", "betas", "weight_decay"][..],
-        ),
+        (adamw, &["learning_rate", "betas", "weight_decay"][..]),
         (json!({"type": "sgd", "nesterov": true}), &["nesterov"]),
-        (
-            json!({"type": "muon", "ns_steps": 0, "adamw": {"learning_rate": 0.0}}),
-            &["ns_steps", "adamw.learning_rate"],
-        ),
+        (muon, &["ns_steps", "adamw.learning_rate"]),
     ];
     for (table, keys) in cases {
         let found = config(table).validate().into_iter().map(|(key, _)| key);

@@ -148,27 +148,17 @@ fn impossible_values_are_all_reported() {
     let long = json!({"type": "cosine", "warmup_steps": 50, "min_learning_rate": -1.0});
     assert_eq!(keys(long.clone(), None), ["min_learning_rate"]);
     assert_eq!(keys(long, Some(40)), ["min_learning_rate", "warmup_steps"]);
+    let constant = json!({"type": "constant", "warmup_steps": 5, "warmup_ratio": 1.5});
+    let linear = json!({"type": "linear", "warmup_steps": 5, "decay_steps": 5});
+    let step = json!({"type": "step", "step_size": 0, "gamma": 2.0});
+    let multistep = json!({"type": "multistep", "milestones": [7, 3]});
+    let plateau = json!({"type": "reduce_on_plateau", "factor": 1.0, "monitor": ""});
     let cases = [
-        (
-            json!({"type": "constant", "warmup_steps": 5, "warmup_ratio": 1.5}),
-            &["warmup_ratio", "warmup_steps"][..],
-        ),
-        (
-            json!({"type": "linear", "warmup_steps": 5, "decay_steps": 5}),
-            &["decay_steps"],
-        ),
-        (
-            json!({"type": "step", "step_size": 0, "gamma": 2.0}),
-            &["step_size", "gamma"],
-        ),
-        (
-            json!({"type": "multistep", "milestones": [7, 3]}),
-            &["milestones"],
-        ),
-        (
-            json!({"type": "reduce_on_plateau", "factor": 1.0, "monitor": ""}),
-            &["monitor", "factor"],
-        ),
+        (constant, &["warmup_ratio", "warmup_steps"][..]),
+        (linear, &["decay_steps"]),
+        (step, &["step_size", "gamma"]),
+        (multistep, &["milestones"]),
+        (plateau, &["monitor", "factor"]),
     ];
     for (table, expected) in cases {
         assert_eq!(keys(table, None), expected);

@@ -82,9 +82,8 @@ impl Observer for Notices {
 
 impl Drop for Notices {
     fn drop(&mut self) {
-        self.0
-            .iter()
-            .for_each(|message| eprintln!("note: {message}"));
+        let notices = self.0.iter();
+        notices.for_each(|message| eprintln!("note: {message}"));
     }
 }
 
@@ -118,10 +117,8 @@ impl Observer for Lines {
         self.bar.set_position(start.step);
         self.bar.reset_eta();
         if start.step > 0 {
-            self.print(&format!(
-                "resumed after step {} of {}",
-                start.step, start.total_steps
-            ));
+            let (step, total) = (start.step, start.total_steps);
+            self.print(&format!("resumed after step {step} of {total}"));
         }
     }
 
@@ -156,10 +153,8 @@ fn line(evaluation: &Evaluation, headline: &[&str]) -> String {
         improved,
         elapsed,
     } = evaluation;
-    let mut line = format!(
-        "epoch {epoch:>4}  step {step:>6}  train/loss {:<8}",
-        number(*train_loss)
-    );
+    let train_loss = number(*train_loss);
+    let mut line = format!("epoch {epoch:>4}  step {step:>6}  train/loss {train_loss:<8}");
     let chosen = headline
         .iter()
         .filter(|name| **name != "loss")

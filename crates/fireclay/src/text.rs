@@ -15,25 +15,21 @@ pub(crate) use say;
 pub fn table(rows: &[Vec<String>]) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |column: usize| {
-        rows.iter()
-            .filter_map(|row| row.get(column))
-            .map(|cell| cell.chars().count())
-            .max()
+        let cells = rows.iter().filter_map(|row| row.get(column));
+        cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
     };
-    let widths: Vec<usize> = (0..columns)
-        .map(|column| width(column).unwrap_or(0))
-        .collect();
+    let widths: Vec<usize> = (0..columns).map(width).collect();
     rows.iter().map(|row| line(row, &widths) + "\n").collect()
 }
 
 fn line(row: &[String], widths: &[usize]) -> String {
-    let cells = row.iter().zip(widths).map(|(cell, &width)| {
-        if cell.parse::<f64>().is_ok() {
-            format!("{cell:>width$}")
-        } else {
-            format!("{cell:<width$}")
-        }
-    });
+    let cells = row
+        .iter()
+        .zip(widths)
+        .map(|(cell, &width)| match cell.parse::<f64>() {
+            Ok(_) => format!("{cell:>width$}"),
+            Err(_) => format!("{cell:<width$}"),
+        });
     cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
 }
 
@@ -87,19 +83,15 @@ mod tests {
             ["test", "8", "0.25"],
         ];
         let rows = rows.map(|row| row.map(String::from).to_vec());
-        assert_eq!(
-            table(&rows),
-            "       rows  loss\ntrain   398   0.1\ntest      8  0.25\n"
-        );
+        let shown = "       rows  loss\ntrain   398   0.1\ntest      8  0.25\n";
+        assert_eq!(table(&rows), shown);
     }
 
     #[test]
     fn numbers_are_short() {
         let shown = [0.97674, 0.000012, 0.0, 54.1234, 3012.77, 123456.0].map(number);
-        assert_eq!(
-            shown,
-            ["0.9767", "1.200e-5", "0", "54.12", "3012.8", "123456.0"]
-        );
+        let wanted = ["0.9767", "1.200e-5", "0", "54.12", "3012.8", "123456.0"];
+        assert_eq!(shown, wanted);
     }
 
     #[test]
@@ -112,9 +104,7 @@ mod tests {
     fn units_have_prefixes() {
         let values = [0.0, 999.0, 1000.0, 12_345.0, 999_600.0, 3.149e23];
         let shown = values.map(|value| with_unit(value, "B"));
-        assert_eq!(
-            shown,
-            ["0 B", "999 B", "1.00 kB", "12.3 kB", "1.00 MB", "315 ZB"]
-        );
+        let wanted = ["0 B", "999 B", "1.00 kB", "12.3 kB", "1.00 MB", "315 ZB"];
+        assert_eq!(shown, wanted);
     }
 }

@@ -235,9 +235,8 @@ mod tests {
             ("weights", vec![step as u8; 8]),
             ("state.json", b"{}".to_vec()),
         ];
-        store
-            .save(step, &Fingerprints::new(), &members)
-            .expect("saved");
+        let saved = store.save(step, &Fingerprints::new(), &members);
+        saved.expect("saved");
     }
 
     #[test]
@@ -253,11 +252,9 @@ mod tests {
     #[test]
     fn a_damaged_checkpoint_is_named_and_skipped() {
         let (_root, store) = store();
-        save(&store, 1);
-        save(&store, 2);
-        save(&store, 3);
-        fs::write(store.path(3).join("weights"), [3, 3, 3, 3, 3, 3, 3, 2])
-            .expect("one bit flipped");
+        (1..=3).for_each(|step| save(&store, step));
+        let flipped = [3, 3, 3, 3, 3, 3, 3, 2];
+        fs::write(store.path(3).join("weights"), flipped).expect("one bit flipped");
         fs::remove_file(store.path(2).join("state.json")).expect("removed");
         let (checkpoint, skipped) = store.newest().expect("step 1 is whole");
         assert_eq!(checkpoint.manifest.step, 1);

@@ -140,38 +140,31 @@ mod tests {
     use super::*;
     use crate::backend::adapter::AdapterKind;
 
-    fn adapter(name: &str, kind: AdapterKind) -> Adapter {
-        Adapter {
+    fn backend(name: &str) -> &'static Backend {
+        Backend::named(name).expect("a known backend")
+    }
+
+    /// A backend with one device.
+    fn with(backend_name: &str, name: &str, kind: AdapterKind) -> (&'static Backend, Vec<Adapter>) {
+        let adapter = Adapter {
             index: 0,
             name: name.to_owned(),
             kind,
             detail: String::new(),
             refused: None,
-        }
-    }
-
-    fn backend(name: &str) -> &'static Backend {
-        Backend::named(name).expect("a known backend")
+        };
+        (backend(backend_name), vec![adapter])
     }
 
     fn flex() -> (&'static Backend, Vec<Adapter>) {
-        (backend("flex"), vec![adapter("CPU", AdapterKind::Cpu)])
+        with("flex", "CPU", AdapterKind::Cpu)
     }
 
     #[test]
     fn auto_takes_the_first_real_card() {
-        let survey = [
-            (backend("cuda"), vec![]),
-            (
-                backend("vulkan"),
-                vec![adapter("Radeon", AdapterKind::Integrated)],
-            ),
-            (
-                backend("wgpu"),
-                vec![adapter("Radeon", AdapterKind::Integrated)],
-            ),
-            flex(),
-        ];
+        let radeon = |backend| with(backend, "Radeon", AdapterKind::Integrated);
+        let none = (backend("cuda"), vec![]);
+        let survey = [none, radeon("vulkan"), radeon("wgpu"), flex()];
         let (taken, reason) = auto(&survey).expect("there is a card");
         assert_eq!(taken, backend("vulkan"));
         assert!(reason.contains("Radeon"), "{reason}");
@@ -179,13 +172,7 @@ mod tests {
 
     #[test]
     fn auto_never_takes_a_software_driver() {
-        let survey = [
-            (
-                backend("wgpu"),
-                vec![adapter("SwiftShader", AdapterKind::Software)],
-            ),
-            flex(),
-        ];
+        let survey = [with("wgpu", "SwiftShader", AdapterKind::Software), flex()];
         let (taken, reason) = auto(&survey).expect("there is a CPU");
         assert_eq!(taken, backend("flex"));
         assert!(reason.contains("SwiftShader, software"), "{reason}");
@@ -193,9 +180,9 @@ mod tests {
 
     #[test]
     fn auto_never_takes_a_refused_card() {
-        let mut broken = adapter("broken", AdapterKind::Discrete);
-        broken.refused = Some("it is broken");
-        let survey = [(backend("wgpu"), vec![broken]), flex()];
+        let mut broken = with("wgpu", "broken", AdapterKind::Discrete);
+        broken.1[0].refused = Some("it is broken");
+        let survey = [broken, flex()];
         assert_eq!(auto(&survey).expect("there is a CPU").0, backend("flex"));
     }
 

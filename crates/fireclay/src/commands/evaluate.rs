@@ -55,10 +55,8 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         },
         None => On::Split(args.split as usize),
     })?;
-    evaluated
-        .notes
-        .iter()
-        .for_each(|note| eprintln!("note: {note}"));
+    let notes = evaluated.notes.iter();
+    notes.for_each(|note| eprintln!("note: {note}"));
     if args.json {
         let evaluations = Evaluations::from([(evaluated.name, evaluated.report)]);
         say!("{:#}", serde_json::json!(evaluations));
@@ -71,10 +69,8 @@ pub fn run(args: &Args) -> Result<(), Failure> {
 fn print(name: &str, unit: &str, report: &Report) {
     say!("{name}: {} {unit}\n", report.n);
     let interval = |metric: &str| {
-        let found = report
-            .interval
-            .as_ref()
-            .filter(|interval| interval.metric == metric);
+        let found = report.interval.as_ref();
+        let found = found.filter(|interval| interval.metric == metric);
         found.map_or(String::new(), |i| {
             format!("95 %: {} to {}", number(i.low), number(i.high))
         })
@@ -108,11 +104,11 @@ fn by_class(classes: &[String], per_class: &[PerClass]) -> String {
 fn confusion(classes: &[String], matrix: &[Vec<u64>]) -> String {
     let row = |name: String, cells: Vec<String>| [vec![name], cells].concat();
     let mut rows = vec![row(String::new(), classes.to_vec())];
-    rows.extend(
-        classes
-            .iter()
-            .zip(matrix)
-            .map(|(class, counts)| row(class.clone(), counts.iter().map(u64::to_string).collect())),
-    );
+    for (class, counts) in classes.iter().zip(matrix) {
+        rows.push(row(
+            class.clone(),
+            counts.iter().map(u64::to_string).collect(),
+        ));
+    }
     table(&rows)
 }

@@ -164,9 +164,9 @@ fn data(table: &str, guess: &Guess) -> String {
         line(format!("delimiter = {}", quoted(delimiter)));
     }
     if let Some(id) = &guess.id {
+        let id = quoted(id);
         line(format!(
-            "id = {}   # written next to predictions, never a feature",
-            quoted(id)
+            "id = {id}   # written next to predictions, never a feature"
         ));
     }
     if !guess.ignore.is_empty() {
@@ -176,14 +176,10 @@ fn data(table: &str, guess: &Guess) -> String {
     if guess.missing_target > 0 {
         line("missing_target = \"drop\"   # leave out rows without a target".into());
     }
-    let stratify = if guess.stratify {
-        ", stratify = true"
-    } else {
-        ""
-    };
-    line(format!(
-        "split = {{ train = 0.7, valid = 0.15, test = 0.15{stratify} }}"
-    ));
+    line(match guess.stratify {
+        true => "split = { train = 0.7, valid = 0.15, test = 0.15, stratify = true }".into(),
+        false => "split = { train = 0.7, valid = 0.15, test = 0.15 }".into(),
+    });
     text + &columns(guess) + "\n"
 }
 
@@ -191,17 +187,10 @@ fn data(table: &str, guess: &Guess) -> String {
 fn columns(guess: &Guess) -> String {
     let mut text =
         String::from("# Columns as they were read; uncomment a line to read one otherwise.\n");
-    for column in guess
-        .columns
-        .iter()
-        .filter(|column| column.kind != ColumnKind::Ignore)
-    {
-        let kind = serde_json::json!(column.kind);
-        let _ = writeln!(
-            text,
-            "# columns.{} = {{ kind = {kind} }}",
-            quoted(&column.name)
-        );
+    let columns = guess.columns.iter();
+    for column in columns.filter(|column| column.kind != ColumnKind::Ignore) {
+        let (name, kind) = (quoted(&column.name), serde_json::json!(column.kind));
+        let _ = writeln!(text, "# columns.{name} = {{ kind = {kind} }}");
     }
     let encodings =
         serde_json::json!([CategoricalEncoding::Onehot, CategoricalEncoding::Embedding]);

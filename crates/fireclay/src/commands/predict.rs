@@ -38,17 +38,11 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         output: args.output.as_deref(),
         top: args.top,
     })?;
-    predicted
-        .notes
-        .iter()
-        .for_each(|note| eprintln!("note: {note}"));
+    let notes = predicted.notes.iter();
+    notes.for_each(|note| eprintln!("note: {note}"));
+    let (count, unit) = (predicted.count, predicted.unit);
     match &args.output {
-        Some(output) => say!(
-            "{} {} to {}",
-            predicted.count,
-            predicted.unit,
-            output.display()
-        ),
+        Some(output) => say!("{count} {unit} to {}", output.display()),
         None => show(&predicted.shown),
     }
     Ok(())
@@ -59,19 +53,14 @@ fn show(answers: &[RecordBatch]) {
     let Some(first) = answers.first() else {
         return;
     };
-    let names = first
-        .schema()
-        .fields()
-        .iter()
-        .map(|field| header(field.name()))
-        .collect();
-    let rows = answers
-        .iter()
-        .flat_map(|batch| (0..batch.num_rows()).map(|row| cells(batch, row)));
+    let schema = first.schema();
+    let names = schema.fields().iter().map(|field| header(field.name()));
+    let all = |batch| (0..RecordBatch::num_rows(batch)).map(|row| cells(batch, row));
+    let rows = answers.iter().flat_map(all);
     match first.num_columns() {
         1 => rows.for_each(|row| say!("{}", row[0])),
         _ => {
-            let rows: Vec<_> = std::iter::once(names).chain(rows).collect();
+            let rows: Vec<_> = std::iter::once(names.collect()).chain(rows).collect();
             say!("{}", table(&rows).trim_end());
         }
     }

@@ -40,12 +40,8 @@ impl Report {
     pub fn new(prepared: &Prepared, device: &RunDevice, show: ShowArgs) -> Self {
         if !show.json && !show.quiet {
             say!("device  {}", device.description);
-            prepared
-                .data()
-                .dataset()
-                .notes()
-                .iter()
-                .for_each(|note| say!("note    {note}"));
+            let notes = prepared.data().dataset().notes();
+            notes.iter().for_each(|note| say!("note    {note}"));
         }
         Self {
             config: prepared.config().clone(),
@@ -104,11 +100,8 @@ impl Report {
             outcome.parameters
         );
         say!("{}", spent(&outcome.cost));
-        if let Some(best) = outcome
-            .state
-            .best
-            .filter(|_| self.config.checkpoint.keep_best)
-        {
+        let keep_best = self.config.checkpoint.keep_best;
+        if let Some(best) = outcome.state.best.filter(|_| keep_best) {
             let monitor = &self.config.checkpoint.monitor;
             say!(
                 "weights of step {}, the best {monitor}: {}",
@@ -125,21 +118,10 @@ impl Report {
 
     /// One row for each split, one column for each metric.
     fn metrics(&self, outcome: &Outcome) -> String {
-        let has = |name: &&&str| {
-            outcome
-                .evaluation
-                .values()
-                .any(|r| r.metrics.contains_key(**name))
-        };
-        let names: Vec<&str> = self
-            .config
-            .task
-            .facts()
-            .headline
-            .iter()
-            .filter(has)
-            .copied()
-            .collect();
+        let reports = outcome.evaluation.values();
+        let has = |name: &&str| reports.clone().any(|r| r.metrics.contains_key(*name));
+        let headline = self.config.task.facts().headline.iter();
+        let names: Vec<&str> = headline.copied().filter(has).collect();
         let mut rows = vec![vec![String::new(), self.words.samples.into()]];
         rows[0].extend(names.iter().map(|name| (*name).to_owned()));
         for (split, count) in &self.rows {

@@ -49,11 +49,8 @@ impl Plan {
 
 /// Every tensor, with those that differ by a number in their names alone in one row.
 fn tensors(tensors: &[TensorShape]) -> String {
-    let mut rows = vec![
-        ["tensor", "shape", "", "parameters"]
-            .map(String::from)
-            .to_vec(),
-    ];
+    let header = ["tensor", "shape", "", "parameters"].map(String::from);
+    let mut rows = vec![header.to_vec()];
     for (name, tensors) in alike(tensors) {
         let (first, times) = (tensors[0], tensors.len());
         let what = match (first.statistic, first.trainable) {
@@ -61,19 +58,12 @@ fn tensors(tensors: &[TensorShape]) -> String {
             (false, false) => "frozen",
             (false, true) => "",
         };
-        let times = if times == 1 {
-            String::new()
-        } else {
-            format!("× {times}")
+        let times = match times {
+            1 => String::new(),
+            _ => format!("× {times}"),
         };
-        let number = count(first.count());
-        rows.push(vec![
-            name,
-            format!("{:?}", first.shape),
-            times,
-            number,
-            what.into(),
-        ]);
+        let (shape, number) = (format!("{:?}", first.shape), count(first.count()));
+        rows.push(vec![name, shape, times, number, what.into()]);
     }
     table(&rows)
 }
@@ -122,11 +112,8 @@ fn span(group: &[&TensorShape]) -> String {
 fn summary(plan: &Plan) -> Vec<Vec<String>> {
     let estimate = &plan.estimate;
     let frozen = estimate.parameters - estimate.trainable;
-    let mut model = format!(
-        "{}, {} parameters",
-        estimate.model,
-        count(estimate.parameters)
-    );
+    let parameters = count(estimate.parameters);
+    let mut model = format!("{}, {parameters} parameters", estimate.model);
     if frozen > 0 {
         model += &format!(", {} of them frozen", count(frozen));
     }
@@ -140,10 +127,8 @@ fn summary(plan: &Plan) -> Vec<Vec<String>> {
     rows.extend(evaluated.map(|takes| vec!["evaluation".to_owned(), evaluation(takes)]));
     if let Some(resident) = estimate.memory.resident {
         let resident = with_unit(resident as f64, "B");
-        rows.push(vec![
-            "process".into(),
-            format!("about {resident} of main memory"),
-        ]);
+        let process = format!("about {resident} of main memory");
+        rows.push(vec!["process".into(), process]);
     }
     if let Some(rows_that_fit) = estimate.largest_batch {
         let mut batch = format!("at most {} samples fit the device", count(rows_that_fit));
@@ -161,21 +146,21 @@ fn summary(plan: &Plan) -> Vec<Vec<String>> {
 fn forward(estimate: &Estimate) -> String {
     let flops = &estimate.flops;
     let sample = with_unit(flops.forward_per_sample as f64, "FLOP");
-    let token = flops.forward_per_token;
-    let token = token.map(|token| format!(", {} a token", with_unit(token, "FLOP")));
-    format!("{sample} a sample{}", token.unwrap_or_default())
+    format!("{sample} a sample{}", a_token(flops.forward_per_token))
+}
+
+/// What goes on after the operations of a sample, where samples are texts.
+fn a_token(flops: Option<f64>) -> String {
+    let text = flops.map(|flops| format!(", {} a token", with_unit(flops, "FLOP")));
+    text.unwrap_or_default()
 }
 
 fn training(estimate: &Estimate) -> String {
     let flops = &estimate.flops;
     let sample = with_unit(flops.training_per_sample, "FLOP");
-    let token = flops.training_per_token;
-    let token = token.map(|token| format!(", {} a token", with_unit(token, "FLOP")));
+    let token = a_token(flops.training_per_token);
     let step = with_unit(flops.training_per_step, "FLOP");
-    format!(
-        "{sample} a sample{}, {step} a step",
-        token.unwrap_or_default()
-    )
+    format!("{sample} a sample{token}, {step} a step")
 }
 
 fn memory(estimate: &Estimate) -> String {
@@ -191,10 +176,8 @@ fn memory(estimate: &Estimate) -> String {
     let parts = parts.into_iter().filter(|(_, bytes)| *bytes > 0);
     let parts = parts.map(|(name, bytes)| format!("{name} {}", with_unit(bytes as f64, "B")));
     let parts = parts.collect::<Vec<_>>().join(", ");
-    format!(
-        "{} at the peak: {parts}",
-        with_unit(memory.peak as f64, "B")
-    )
+    let peak = with_unit(memory.peak as f64, "B");
+    format!("{peak} at the peak: {parts}")
 }
 
 fn evaluation(takes: EvaluationUse) -> String {
@@ -233,10 +216,8 @@ fn run(estimate: &Estimate) -> String {
     if let Some(tokens) = length.tokens_seen {
         text += &format!(", {} tokens", count(tokens.round() as u64));
     }
-    text + &format!(
-        ", {}",
-        with_unit(estimate.flops.training_per_step * steps as f64, "FLOP")
-    )
+    let flops = estimate.flops.training_per_step * steps as f64;
+    text + &format!(", {}", with_unit(flops, "FLOP"))
 }
 
 /// A row for each device.
@@ -284,10 +265,7 @@ fn compare(plan: &Plan, measured: &Measured) -> String {
     rows.push(vec!["process".into(), with_unit(peak, "B"), seen]);
     let seconds = measured.seconds_per_step;
     let rate = plan.estimate.flops.training_per_step / seconds;
-    rows.push(vec![
-        "step".into(),
-        "-".into(),
-        format!("{:.1} ms, {}", 1000.0 * seconds, with_unit(rate, "FLOP/s")),
-    ]);
+    let step = format!("{:.1} ms, {}", 1000.0 * seconds, with_unit(rate, "FLOP/s"));
+    rows.push(vec!["step".into(), "-".into(), step]);
     table(&rows)
 }
