@@ -50,21 +50,25 @@ impl Carried {
     /// The same for all rows of a table that is not the one of the configuration.
     ///
     /// # Errors
-    /// As [`take`](Self::take); for a column that is missing, with the key that names it.
+    /// As [`take`](Self::take); for a column that is missing, with the key that names it. Ids may be missing.
     pub(crate) fn take_all(
         table: &Table,
         path: &str,
         config: &TableConfig,
     ) -> Result<Self, DataError> {
-        let single = [("id", &config.id), ("weight", &config.weight)];
-        let single = single.into_iter().map(|(key, name)| (key, name.as_ref()));
+        let weight = config.weight.iter().map(|name| ("weight", name));
         let extra = config.extra_columns.iter();
-        let extra = extra.map(|name| ("extra_columns", Some(name)));
-        for (key, name) in single.chain(extra) {
-            let column = name.map(|name| table.column(name));
+        let extra = extra.map(|name| ("extra_columns", name));
+        for (key, name) in weight.chain(extra) {
             let keyed = |error| DataError::Unusable(format!("data.{key}: {error}"));
-            column.transpose().map_err(keyed)?;
+            table.column(name).map_err(keyed)?;
         }
+        // No result depends on the ids, so files without them can be evaluated too.
+        let id = config.id.clone().filter(|id| table.column(id).is_ok());
+        let config = &TableConfig {
+            id,
+            ..config.clone()
+        };
         Self::take(table, (0..table.rows()).collect(), path, config)
     }
 

@@ -123,7 +123,7 @@ impl TableData {
 
 impl Split {
     /// Reads files with targets for an existing preprocessing, to evaluate on them. They carry the
-    /// id, the weight and the extra columns that the configuration names.
+    /// weight and the extra columns that the configuration names, and the id if they have it.
     ///
     /// # Errors
     /// Whatever is wrong with the files or does not fit the preprocessing; the key of the
