@@ -10,7 +10,7 @@ use fireclay_run::config::RunConfig;
 use fireclay_run::fits;
 use fireclay_run::start::{ModelTable, is_statistic};
 use fireclay_run::task::{Objective, Target, WithObjective};
-use fireclay_run::workload::{Batch, InputSpec, Model, Shape, Workload};
+use fireclay_run::workload::{Batch, Blank, InputSpec, Model, Shape, Workload};
 use fireclay_train::TrainerConfig;
 use fireclay_train::optim::hidden_weights;
 
@@ -114,7 +114,7 @@ type Build<W> = Rc<dyn Fn(&Device) -> Model<W>>;
 impl<W: Workload> Made<W> {
     /// With the adapters of `[lora]`, and what `[model]` and `[train]` leave as it is.
     fn new(config: &RunConfig, shape: &Shape<W>) -> Result<Self, (String, String)> {
-        let table = W::model(&config.model).expect("checked: the model is of this workload");
+        let table = W::table(config);
         let problem = fits(table.family(), shape, LARGEST);
         if let Some(problem) = problem.into_iter().next() {
             return Err(problem);
@@ -185,7 +185,13 @@ impl<W: Workload> WithObjective<Model<W>, Batch<W>> for Record<W> {
         let Made { build, rates, .. } = self.made;
         let (config, shape, spec) = (self.config.clone(), self.shape, self.spec);
         let batch = Rc::new(move |rows, device: &Device| {
-            W::blank_batch(&config, &shape, &spec, rows, device)
+            let blank = Blank {
+                config: &config,
+                shape: &shape,
+                spec: &spec,
+                rows,
+            };
+            W::blank_batch(&blank, device)
         });
         let (plain, wrap) = (build.clone(), objective.clone());
         let module = Rc::new(move |device: &Device| wrap.wrap(plain(device)));

@@ -36,7 +36,7 @@ impl WithData for Execute<'_> {
     fn with<W: Workload>(mut self, data: &W::Data) -> Result<Outcome, RunError> {
         self.check_precision()?;
         let config = &self.prepared.loaded.config;
-        let table = W::model(&config.model).expect("checked: the model is of this workload");
+        let table = W::table(config);
         let shape = W::shape(data);
         let device = (&self.device.device, self.resumed.is_some());
         let begun = begin(table, &shape, config, device);
@@ -183,7 +183,7 @@ fn write_weights<W: Workload>(
     shape: Shape<W>,
     adapters: Option<Adapters>,
 ) -> Result<(), RunError> {
-    let table = W::model(&config.model).expect("checked: the model is of this workload");
+    let table = W::table(config);
     let description = ModelDescription {
         config: table.family().clone(),
         shape,

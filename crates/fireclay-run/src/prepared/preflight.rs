@@ -103,9 +103,9 @@ impl WithData for Fits<'_> {
     type Output = Vec<(String, String)>;
 
     fn with<W: Workload>(self, data: &W::Data) -> Vec<(String, String)> {
-        let model = W::model(&self.config.model).expect("checked: the model is of this workload");
         let mut problems = W::check_data(self.config, data);
-        problems.extend(fits(model.family(), &W::shape(data), self.most));
+        let family = W::table(self.config).family();
+        problems.extend(fits(family, &W::shape(data), self.most));
         problems
     }
 }

@@ -93,7 +93,9 @@ pub trait Run {
     /// # Errors
     ///
     /// If the weights cannot be read or written.
-    fn merged(&self) -> Result<Vec<(&'static str, Vec<u8>)>, RunError>;
+    fn merged(&self) -> Result<Vec<(&'static str, Vec<u8>)>, RunError> {
+        crate::workload::merged(self.base())
+    }
 }
 
 /// A finished run's folder, configuration and device.

@@ -1,36 +1,22 @@
 //! Text, whose next token is predicted.
 
-use burn::tensor::{Device, Tensor};
-use fireclay_data::arrow::array::RecordBatch;
-use fireclay_data::{DataError, TextData, TextFormat, TokenSplit, Tokenizer};
+use fireclay_data::{TextData, TextFormat, TokenSplit, Tokenizer};
 use fireclay_models::{LanguageConfig, LanguageModel, LanguageNetwork, LanguageShape};
 
-use super::shared::{evaluate_each, evaluate_on, merged, pass};
-use super::spec::{Assumptions, InputSpec};
+use super::prelude::*;
 use super::text::{self, Reads};
-use super::{Batch, Model, Trained, Workload};
-use crate::artifacts::{TOKENIZER, belong_together};
-use crate::config::Refusal;
-use crate::config::{
-    DataConfig, ModelConfig, NetworkConfig, RunConfig, TaskConfig, TokenizerSource,
-};
+use crate::config::TextSource;
 use crate::generate::Writer;
 use crate::language::score;
-use crate::lock;
-use crate::run::{
-    Answered, Base, Evaluated, Evaluations, InputKind, InputSchema, On, PredictJob, Predicted, Run,
-    RunError,
-};
 use crate::samples::TextSamples;
-use crate::start::ModelTable;
-use crate::task::{CausalLm, Target, TokenBatch, TokenObjective, TokenScorer, WithObjective};
-use fireclay_metrics::Report;
+use crate::task::{CausalLm, TokenBatch, TokenObjective, TokenScorer};
 
 /// The workload.
 pub struct CausalText;
 
 impl Workload for CausalText {
     type Model = NetworkConfig<LanguageConfig>;
+    type Source = TextSource;
     type Data = TextData;
     type Samples = TextSamples;
 
@@ -38,8 +24,8 @@ impl Workload for CausalText {
     const SAMPLES: &'static str = "windows";
     const NEXT: Option<&'static str> = Some("generate {} --prompt TEXT");
 
-    fn reads(data: &DataConfig) -> bool {
-        matches!(data, DataConfig::Text(_))
+    fn reads(data: &DataConfig) -> Option<&TextSource> {
+        held!(data, DataConfig::Text)
     }
 
     fn does(task: &TaskConfig) -> bool {
@@ -47,14 +33,11 @@ impl Workload for CausalText {
     }
 
     fn model(model: &ModelConfig) -> Option<&Self::Model> {
-        match model {
-            ModelConfig::Language(config) => Some(config),
-            _ => None,
-        }
+        held!(model, ModelConfig::Language)
     }
 
     fn check(config: &RunConfig) -> Vec<(&'static str, String)> {
-        let is_tokens = text::source(config).format == TextFormat::Tokens;
+        let is_tokens = Self::source(config).format == TextFormat::Tokens;
         let apart = config.tokenizer.is_some() || !is_tokens;
         if !text::packs_documents(config) || apart {
             return Vec::new();
@@ -63,11 +46,8 @@ impl Workload for CausalText {
         vec![("data.packing", format!("\"documents\" needs {needs}"))]
     }
 
-    fn load(
-        config: &RunConfig,
-        tokenizer: Option<&TokenizerSource>,
-    ) -> Result<TextData, DataError> {
-        text::load(config, tokenizer)
+    fn load(config: &RunConfig) -> Result<TextData, DataError> {
+        text::load(config)
     }
 
     fn shape(data: &TextData) -> LanguageShape {
@@ -114,7 +94,7 @@ impl Workload for CausalText {
         lock::verified(&base.folder, &[])?;
         let path = base.folder.join(TOKENIZER);
         let tokenizer = path.exists().then(|| Tokenizer::load(&path)).transpose()?;
-        let config = Self::model(&base.config().model).expect("checked");
+        let config = Self::table(base.config());
         let (model, description) = config.load(&base.folder, &base.device)?;
         let vocabulary = description.shape.vocabulary;
         let fits = tokenizer
@@ -133,22 +113,13 @@ impl Workload for CausalText {
         text::input_spec(config, data)
     }
 
-    fn assume(
-        config: &RunConfig,
-        given: &Assumptions,
-    ) -> Result<(LanguageShape, InputSpec), Refusal> {
+    fn assume(config: &RunConfig, given: &Assumptions) -> AssumedSpec<LanguageShape> {
         let (vocabulary, spec) = text::assume(config, given)?;
         Ok((LanguageShape { vocabulary }, spec))
     }
 
-    fn blank_batch(
-        _config: &RunConfig,
-        _shape: &LanguageShape,
-        spec: &InputSpec,
-        rows: usize,
-        device: &Device,
-    ) -> TokenBatch {
-        let time = spec.lengths[0];
+    fn blank_batch(blank: &Blank<'_, LanguageShape>, device: &Device) -> TokenBatch {
+        let (rows, time) = (blank.rows, blank.spec.lengths[0]);
         TokenBatch {
             inputs: Tensor::zeros([rows, time], device),
             targets: Tensor::zeros([rows * time], device),
@@ -231,9 +202,5 @@ impl Run for TextRun {
             )
         })?;
         Ok(Writer::new(&self.model.model, tokenizer, &self.base.device))
-    }
-
-    fn merged(&self) -> Result<Vec<(&'static str, Vec<u8>)>, RunError> {
-        merged::<CausalText>(&self.base)
     }
 }

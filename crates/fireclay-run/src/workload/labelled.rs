@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use fireclay_data::arrow::array::{ArrayRef, RecordBatch, StringArray};
-use fireclay_data::{Labels, parquet_bytes};
+use fireclay_data::{Labels, TargetKind, parquet_bytes};
 use fireclay_models::{Family, ModelDescription};
 
 use super::shared::pass;
@@ -23,6 +23,12 @@ use fireclay_train::run_folder::write_whole;
 pub(super) fn objective(config: &RunConfig, target: &Target) -> LabelledObjective {
     let objective = config.task.objective(target);
     objective.expect("checked: the task has labels")
+}
+
+/// What the targets of a run are.
+pub(super) fn kind(config: &RunConfig) -> TargetKind {
+    let kind = config.task.target_kind();
+    kind.expect("checked: the task has labels")
 }
 
 /// Tunes and evaluates a trained model, and writes its answers and what they mean.
@@ -163,3 +169,21 @@ macro_rules! as_labelled {
     };
 }
 pub(super) use as_labelled;
+
+/// What a finished run on samples with labels says as all of them.
+macro_rules! as_labelled_run {
+    () => {
+        fn base(&self) -> &Base {
+            &self.base
+        }
+
+        fn meaning(&self) -> Option<&dyn Meaning> {
+            Some(self.predictor.answer.meaning())
+        }
+
+        fn differentiable(&self) -> Option<&dyn Differentiable> {
+            Some(&self.predictor)
+        }
+    };
+}
+pub(super) use as_labelled_run;

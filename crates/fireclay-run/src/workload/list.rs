@@ -43,7 +43,7 @@ pub(crate) struct Facts {
 impl Facts {
     fn of<W: Workload>() -> Self {
         Self {
-            reads: W::reads,
+            reads: |data| W::reads(data).is_some(),
             does: W::does,
             has: |model| W::model(model).is_some(),
             check: W::check,

@@ -1,38 +1,22 @@
 //! Masked language modelling on running text.
 
-use burn::tensor::{Device, Tensor};
-use fireclay_data::arrow::array::RecordBatch;
-use fireclay_data::{DataError, MaskedSplit, Masking, TextData, TokenSplit, Tokenizer};
+use fireclay_data::{MaskedSplit, Masking, TextData, TokenSplit, Tokenizer};
 use fireclay_models::{EncoderConfig, EncoderModel, EncoderShape};
 
-use super::labelled_text::{blank_text, encoder};
-use super::shared::{evaluate_each, evaluate_on, merged, pass};
-use super::spec::{Assumptions, InputSpec};
+use super::labelled_text::blank_text;
+use super::prelude::*;
 use super::text::{self, Reads};
-use super::{Batch, Model, Trained, Workload};
-use crate::artifacts::{TOKENIZER, belong_together};
-use crate::config::Refusal;
-use crate::config::{
-    DataConfig, ModelConfig, NetworkConfig, RunConfig, TaskConfig, TokenizerSource,
-};
+use crate::config::TextSource;
 use crate::language::score;
-use crate::lock;
-use crate::run::{
-    Answered, Base, Evaluated, Evaluations, InputKind, InputSchema, On, PredictJob, Predicted, Run,
-    RunError,
-};
 use crate::samples::MaskedSamples;
-use crate::start::ModelTable;
-use crate::task::{
-    MaskedLm, MaskedLmConfig, MaskedObjective, MaskedScorer, MaskedTokens, Target, WithObjective,
-};
-use fireclay_metrics::Report;
+use crate::task::{MaskedLm, MaskedLmConfig, MaskedObjective, MaskedScorer, MaskedTokens};
 
 /// The workload.
 pub struct MaskedText;
 
 impl Workload for MaskedText {
     type Model = NetworkConfig<EncoderConfig>;
+    type Source = TextSource;
     type Data = TextData;
     type Samples = MaskedSamples;
 
@@ -41,8 +25,8 @@ impl Workload for MaskedText {
     /// The run is a start for other runs.
     const NEXT: Option<&'static str> = None;
 
-    fn reads(data: &DataConfig) -> bool {
-        matches!(data, DataConfig::Text(_))
+    fn reads(data: &DataConfig) -> Option<&TextSource> {
+        held!(data, DataConfig::Text)
     }
 
     fn does(task: &TaskConfig) -> bool {
@@ -50,7 +34,7 @@ impl Workload for MaskedText {
     }
 
     fn model(model: &ModelConfig) -> Option<&Self::Model> {
-        encoder(model)
+        held!(model, ModelConfig::Encoder)
     }
 
     fn check(config: &RunConfig) -> Vec<(&'static str, String)> {
@@ -59,7 +43,7 @@ impl Workload for MaskedText {
             let message = "\"documents\" needs the task \"causal_lm\"";
             problems.push(("data.packing", message.into()));
         }
-        let model = encoder(&config.model);
+        let model = Self::model(&config.model);
         if model.is_some_and(|model| !model.network.has_token_head()) {
             let (task, model) = (config.task.name(), config.model.section().name);
             let message = format!(
@@ -70,11 +54,8 @@ impl Workload for MaskedText {
         problems
     }
 
-    fn load(
-        config: &RunConfig,
-        tokenizer: Option<&TokenizerSource>,
-    ) -> Result<TextData, DataError> {
-        let data = text::load(config, tokenizer)?;
+    fn load(config: &RunConfig) -> Result<TextData, DataError> {
+        let data = text::load(config)?;
         data.with_room_for_marks(config.model.section().context)
     }
 
@@ -129,7 +110,7 @@ impl Workload for MaskedText {
     fn open(base: Base) -> Result<Box<dyn Run>, RunError> {
         lock::verified(&base.folder, &[TOKENIZER])?;
         let tokenizer = Tokenizer::load(&base.folder.join(TOKENIZER))?;
-        let config = encoder(&base.config().model).expect("checked");
+        let config = Self::table(base.config());
         let (model, description) = config.load(&base.folder, &base.device)?;
         let shape = description.shape;
         let fits = shape.outputs.is_none() && tokenizer.vocabulary() <= shape.vocabulary;
@@ -147,10 +128,7 @@ impl Workload for MaskedText {
         text::input_spec(config, data)
     }
 
-    fn assume(
-        config: &RunConfig,
-        given: &Assumptions,
-    ) -> Result<(EncoderShape, InputSpec), Refusal> {
+    fn assume(config: &RunConfig, given: &Assumptions) -> AssumedSpec<EncoderShape> {
         let (vocabulary, spec) = text::assume(config, given)?;
         let shape = EncoderShape {
             vocabulary,
@@ -159,15 +137,9 @@ impl Workload for MaskedText {
         Ok((shape, spec))
     }
 
-    fn blank_batch(
-        config: &RunConfig,
-        _shape: &EncoderShape,
-        spec: &InputSpec,
-        rows: usize,
-        device: &Device,
-    ) -> MaskedTokens {
-        let time = spec.lengths[0];
-        let share = task(config).mask_probability;
+    fn blank_batch(blank: &Blank<'_, EncoderShape>, device: &Device) -> MaskedTokens {
+        let (rows, time) = (blank.rows, blank.spec.lengths[0]);
+        let share = task(blank.config).mask_probability;
         let count = ((rows * time) as f64 * share).round().max(1.0) as usize;
         MaskedTokens {
             input: blank_text(rows, time, device),
@@ -179,10 +151,7 @@ impl Workload for MaskedText {
 }
 
 fn task(config: &RunConfig) -> &MaskedLmConfig {
-    match &config.task {
-        TaskConfig::MaskedLm(task) => task,
-        _ => unreachable!("the workload is masked language modelling"),
-    }
+    held!(&config.task, TaskConfig::MaskedLm).expect("checked: the task is of this workload")
 }
 
 /// How the run masks tokens.
@@ -266,9 +235,5 @@ impl Run for MaskedRun {
 
     fn predict(&self, _job: &PredictJob<'_>) -> Result<Predicted, RunError> {
         Err(self.no_rows())
-    }
-
-    fn merged(&self) -> Result<Vec<(&'static str, Vec<u8>)>, RunError> {
-        merged::<MaskedText>(&self.base)
     }
 }

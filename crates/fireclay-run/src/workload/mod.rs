@@ -11,10 +11,13 @@ mod labelled_text;
 mod list;
 mod masked_lm;
 mod pairs;
+mod prelude;
 mod shared;
 mod spec;
 mod table;
 mod text;
+
+pub(crate) use shared::merged;
 
 pub use dataset::{Columns, Dataset};
 pub(crate) use list::facts;
@@ -25,8 +28,7 @@ use burn::tensor::Device;
 use fireclay_data::{DataError, DataReport};
 use fireclay_models::Family;
 
-use crate::config::Refusal;
-use crate::config::{DataConfig, ModelConfig, RunConfig, TaskConfig, TokenizerSource};
+use crate::config::{DataConfig, DataSection, ModelConfig, Refusal, RunConfig, TaskConfig};
 use crate::run::{Base, Evaluations, Run, RunError};
 use crate::start::ModelTable;
 use crate::task::{Target, WithObjective};
@@ -34,10 +36,23 @@ use fireclay_train::loader::Samples;
 use fireclay_train::run_folder::RunFolder;
 use fireclay_train::strategy::Scores;
 
+/// What a variant of an enum holds, if a value is that variant.
+macro_rules! held {
+    ($value:expr, $variant:path) => {
+        match $value {
+            $variant(held) => Some(held),
+            _ => None,
+        }
+    };
+}
+use held;
+
 /// A workload. All of its methods are functions of a configuration that was checked for it.
 pub trait Workload: 'static {
     /// Its `[model]` table.
     type Model: ModelTable;
+    /// Its `[data]` table.
+    type Source: DataSection;
     /// Its data, read, split and made ready.
     type Data: Dataset;
     /// What becomes a batch.
@@ -50,14 +65,24 @@ pub trait Workload: 'static {
     /// The verb to use with a finished run, with its arguments; none if there is none.
     const NEXT: Option<&'static str>;
 
-    /// Whether it reads such data.
-    fn reads(data: &DataConfig) -> bool;
+    /// Its `[data]` table, if it reads such data.
+    fn reads(data: &DataConfig) -> Option<&Self::Source>;
 
     /// Whether it is trained for this task.
     fn does(task: &TaskConfig) -> bool;
 
     /// Its `[model]` table, if it is of its family.
     fn model(model: &ModelConfig) -> Option<&Self::Model>;
+
+    /// The `[data]` table of a configuration that was checked for it.
+    fn source(config: &RunConfig) -> &Self::Source {
+        Self::reads(&config.data).expect("checked: the data is of this workload")
+    }
+
+    /// The `[model]` table of a configuration that was checked for it.
+    fn table(config: &RunConfig) -> &Self::Model {
+        Self::model(&config.model).expect("checked: the model is of this workload")
+    }
 
     /// What does not go together in tables that all belong to this workload, as (key, message).
     fn check(_config: &RunConfig) -> Vec<(&'static str, String)> {
@@ -69,10 +94,7 @@ pub trait Workload: 'static {
     /// # Errors
     ///
     /// If it cannot be read, or does not fit the configuration.
-    fn load(
-        config: &RunConfig,
-        tokenizer: Option<&TokenizerSource>,
-    ) -> Result<Self::Data, DataError>;
+    fn load(config: &RunConfig) -> Result<Self::Data, DataError>;
 
     /// Reads the data, with a report on the table that it comes from, if there is a table.
     ///
@@ -82,7 +104,7 @@ pub trait Workload: 'static {
     fn inspect(config: &RunConfig) -> Result<Inspected<Self::Data>, DataError> {
         Ok(Inspected {
             report: None,
-            data: Self::load(config, config.tokenizer.as_ref()),
+            data: Self::load(config),
         })
     }
 
@@ -142,17 +164,10 @@ pub trait Workload: 'static {
     /// # Errors
     ///
     /// A key and what is missing, where neither says enough.
-    fn assume(config: &RunConfig, given: &Assumptions)
-    -> Result<(Shape<Self>, InputSpec), Refusal>;
+    fn assume(config: &RunConfig, given: &Assumptions) -> AssumedSpec<Shape<Self>>;
 
-    /// The batch of so many samples that a plan records: of the largest size, and all zeros.
-    fn blank_batch(
-        config: &RunConfig,
-        shape: &Shape<Self>,
-        spec: &InputSpec,
-        rows: usize,
-        device: &Device,
-    ) -> Batch<Self>;
+    /// The batch that a plan records: of the largest size, and all zeros.
+    fn blank_batch(blank: &Blank<'_, Shape<Self>>, device: &Device) -> Batch<Self>;
 
     /// Whether an evaluation also scores what the model writes; then [`search`](Self::search) writes it.
     const SEARCHES: bool = false;
@@ -177,6 +192,22 @@ pub struct Inspected<D> {
     pub report: Option<DataReport>,
     /// The data, if it can be used.
     pub data: Result<D, DataError>,
+}
+
+/// The shape of a model and the input spec, or the key of what is missing.
+pub type AssumedSpec<S> = Result<(S, InputSpec), Refusal>;
+
+/// What the batch of a plan depends on.
+#[derive(Debug)]
+pub struct Blank<'a, S> {
+    /// The configuration.
+    pub config: &'a RunConfig,
+    /// The shape of the model.
+    pub shape: &'a S,
+    /// The input spec.
+    pub spec: &'a InputSpec,
+    /// The number of samples.
+    pub rows: usize,
 }
 
 /// A model at the end of its training.

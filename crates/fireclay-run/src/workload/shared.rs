@@ -3,13 +3,12 @@
 use std::path::Path;
 
 use burn::module::Module;
-use burn::tensor::{Device, Tensor};
 use fireclay_data::{DataError, TokenizerConfig, TokenizerKind};
 use fireclay_metrics::Report;
 use fireclay_train::loader::Samples;
 use fireclay_train::strategy::evaluation_rows;
 
-use super::{Dataset, Workload};
+use super::{Dataset, WithWorkload, Workload, with_workload};
 use crate::artifacts::model_files;
 use crate::config::{RunConfig, TokenizerSource};
 use crate::lock;
@@ -26,7 +25,7 @@ pub(crate) fn load<W: Workload>(
     let own = config.tokenizer.as_ref();
     let made = own.filter(|source| source.kind != TokenizerKind::File);
     let (Some(_), Some(path)) = (made, tokenizer) else {
-        return W::load(config, own);
+        return W::load(config);
     };
     let source = TokenizerSource {
         kind: TokenizerKind::File,
@@ -35,7 +34,11 @@ pub(crate) fn load<W: Workload>(
             ..TokenizerConfig::default()
         },
     };
-    let mut data = W::load(config, Some(&source))?;
+    let config = RunConfig {
+        tokenizer: Some(source),
+        ..config.clone()
+    };
+    let mut data = W::load(&config)?;
     if let Some(files) = data.files() {
         // It is a file of the run, not of the data.
         files.retain(|file| file != path);
@@ -72,10 +75,20 @@ pub(super) fn evaluate_each<S: Samples>(
 }
 
 /// The files of the model of a run, with its adapters merged into the weights.
-pub(super) fn merged<W: Workload>(base: &Base) -> Result<Vec<(&'static str, Vec<u8>)>, RunError> {
-    let table = W::model(&base.config().model).expect("checked: the model is of this family");
-    let (model, description) = table.load(&base.folder, &base.device)?;
-    Ok(model_files(&model.materialize(), &description)?)
+pub(crate) fn merged(base: &Base) -> Result<Vec<(&'static str, Vec<u8>)>, RunError> {
+    struct Merged<'a>(&'a Base);
+
+    impl WithWorkload for Merged<'_> {
+        type Output = Result<Vec<(&'static str, Vec<u8>)>, RunError>;
+
+        fn with<W: Workload>(self) -> Self::Output {
+            let Base { folder, device, .. } = self.0;
+            let (model, description) = W::table(self.0.config()).load(folder, device)?;
+            Ok(model_files(&model.materialize(), &description)?)
+        }
+    }
+
+    with_workload(base.config(), Merged(base))
 }
 
 /// Evaluates a run on a split of its own data, or on other data, which `read` reads from one file.
@@ -143,9 +156,4 @@ fn unchanged(data: &impl Dataset, folder: &Path) -> Result<(), RunError> {
         true => Ok(()),
         false => Err(RunError::DataChanged(changed.join(", "))),
     }
-}
-
-/// Zeros of these sides: a batch of a plan.
-pub(super) fn blank<const D: usize>(sides: [usize; D], device: &Device) -> Tensor<D> {
-    Tensor::zeros(sides, device)
 }

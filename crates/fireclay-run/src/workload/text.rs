@@ -3,17 +3,11 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use fireclay_data::{DataError, Note, Packing, TextData, TextFormat, TokenSplit, Tokenizer};
+use fireclay_data::{Note, Packing, TextData, TextFormat, TokenSplit, Tokenizer};
 
-use super::dataset::{Dataset, hashes_of};
-use super::spec::{Assumed, Assumptions, InputSpec, check_unread};
-use crate::artifacts::TOKENIZER;
-use crate::config::Refusal;
-use crate::config::{
-    DataConfig, DataSection, Located, NeedsTokenizer, RunConfig, TextSource, TokenizerSource,
-};
-use crate::run::RunError;
-use crate::task::Target;
+use super::dataset::hashes_of;
+use super::prelude::*;
+use crate::config::{DataSection, Located, NeedsTokenizer, TextSource};
 
 impl DataSection for TextSource {
     fn name(&self) -> &'static str {
@@ -38,19 +32,14 @@ impl DataSection for TextSource {
     }
 }
 
-pub(super) fn source(config: &RunConfig) -> &TextSource {
-    match &config.data {
-        DataConfig::Text(source) => source,
-        _ => unreachable!("the workload reads text"),
-    }
+fn source(config: &RunConfig) -> &TextSource {
+    held!(&config.data, DataConfig::Text).expect("checked: the data is text")
 }
 
 /// Reads the text of a configuration as windows that the model has room for.
-pub(super) fn load(
-    config: &RunConfig,
-    tokenizer: Option<&TokenizerSource>,
-) -> Result<TextData, DataError> {
+pub(super) fn load(config: &RunConfig) -> Result<TextData, DataError> {
     let source = source(config);
+    let tokenizer = config.tokenizer.as_ref();
     let tokenizer = tokenizer.map(|tokenizer| (tokenizer.kind, &tokenizer.config));
     let context = config.model.section().context;
     TextData::load(
@@ -102,10 +91,7 @@ pub(super) fn input_spec(config: &RunConfig, data: &TextData) -> InputSpec {
 }
 
 /// The vocabulary, and what goes into the model.
-pub(super) fn assume(
-    config: &RunConfig,
-    given: &Assumptions,
-) -> Result<(usize, InputSpec), Refusal> {
+pub(super) fn assume(config: &RunConfig, given: &Assumptions) -> AssumedSpec<usize> {
     let told = source(config).config.vocabulary;
     let vocabulary = told.map(|_| "data.vocabulary says it");
     check_unread(config, given, vocabulary, Some("the configuration says it"))?;

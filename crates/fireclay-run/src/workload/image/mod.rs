@@ -3,24 +3,13 @@
 mod data;
 mod run;
 
-use burn::tensor::Device;
-use fireclay_data::{DataError, ImageData, ImagePreprocess, Mix};
+use fireclay_data::{ImageData, ImagePreprocess, Mix};
 use fireclay_models::{ImageConfig, ImageShape};
 
-use super::dataset::Dataset;
-use super::shared::blank;
-use super::spec::{Assumed, Assumptions, InputSpec, check_unread, missing};
+use super::prelude::*;
 use super::table::blank_labelled;
-use super::{Batch, Model, Trained, Workload, labelled};
-use crate::artifacts::{POSTPROCESS, PREPROCESS};
-use crate::config::Refusal;
-use crate::config::{
-    DataConfig, ImageSource, ModelConfig, NetworkConfig, RunConfig, TaskConfig, TokenizerSource,
-};
-use crate::lock;
-use crate::run::{Base, Evaluations, Run, RunError};
+use crate::config::ImageSource;
 use crate::samples::ImageSamples;
-use crate::task::{Target, WithObjective};
 use run::ImageRun;
 
 /// The workload.
@@ -28,14 +17,15 @@ pub struct Image;
 
 impl Workload for Image {
     type Model = NetworkConfig<ImageConfig>;
+    type Source = ImageSource;
     type Data = ImageData;
     type Samples = ImageSamples;
 
     const UNIT: &'static str = "rows";
     const NEXT: Option<&'static str> = Some("predict {} IMAGE");
 
-    fn reads(data: &DataConfig) -> bool {
-        matches!(data, DataConfig::Image(_))
+    fn reads(data: &DataConfig) -> Option<&ImageSource> {
+        held!(data, DataConfig::Image)
     }
 
     fn does(task: &TaskConfig) -> bool {
@@ -43,19 +33,11 @@ impl Workload for Image {
     }
 
     fn model(model: &ModelConfig) -> Option<&Self::Model> {
-        match model {
-            ModelConfig::Image(config) => Some(config),
-            _ => None,
-        }
+        held!(model, ModelConfig::Image)
     }
 
-    fn load(
-        config: &RunConfig,
-        _tokenizer: Option<&TokenizerSource>,
-    ) -> Result<ImageData, DataError> {
-        let kind = config.task.target_kind();
-        let kind = kind.expect("checked: the task has labels");
-        let source = images(config);
+    fn load(config: &RunConfig) -> Result<ImageData, DataError> {
+        let (source, kind) = (Self::source(config), labelled::kind(config));
         ImageData::load(source.format, &source.config, config.seed, kind)
     }
 
@@ -79,7 +61,7 @@ impl Workload for Image {
         let preprocess = ImagePreprocess::load(&base.folder.join(PREPROCESS))?;
         let files = format!("{PREPROCESS}, {POSTPROCESS}");
         let known = (files.as_str(), preprocess.classes());
-        let config = Self::model(&base.config().model).expect("checked");
+        let config = Self::table(base.config());
         let (predictor, _) = labelled::open(&base, config, known, |description, outputs| {
             description.shape == shape(&preprocess, outputs)
         })?;
@@ -97,8 +79,8 @@ impl Workload for Image {
         }
     }
 
-    fn assume(config: &RunConfig, given: &Assumptions) -> Result<(ImageShape, InputSpec), Refusal> {
-        let source = images(config);
+    fn assume(config: &RunConfig, given: &Assumptions) -> AssumedSpec<ImageShape> {
+        let source = Self::source(config);
         let length = source.config.image_size;
         let length = length.map(|_| "the configuration says it");
         check_unread(config, given, Some("there are no tokens"), length)?;
@@ -111,29 +93,17 @@ impl Workload for Image {
         Ok((shape, spec))
     }
 
-    fn blank_batch(
-        config: &RunConfig,
-        shape: &ImageShape,
-        _spec: &InputSpec,
-        rows: usize,
-        device: &Device,
-    ) -> Batch<Self> {
-        let augment = &images(config).config.augment;
+    fn blank_batch(blank: &Blank<'_, ImageShape>, device: &Device) -> Batch<Self> {
+        let (rows, shape) = (blank.rows, blank.shape);
+        let augment = &Self::source(blank.config).config.augment;
         let mixed = augment.mixup > 0.0 || augment.cutmix > 0.0;
-        let pixels = blank([rows, shape.channels, shape.height, shape.width], device);
-        let mut batch = blank_labelled(config, pixels, rows);
+        let pixels = Tensor::zeros([rows, shape.channels, shape.height, shape.width], device);
+        let mut batch = blank_labelled(blank.config, pixels, rows);
         batch.labelled.mix = mixed.then(|| Mix {
             partner: vec![0; rows],
             own: vec![0.5; rows],
         });
         batch
-    }
-}
-
-fn images(config: &RunConfig) -> &ImageSource {
-    match &config.data {
-        DataConfig::Image(source) => source,
-        _ => unreachable!("the workload reads images"),
     }
 }
 

@@ -2,23 +2,18 @@
 
 use std::path::PathBuf;
 
-use fireclay_data::arrow::array::RecordBatch;
 use fireclay_data::{ImagePixels, ImagePreprocess, ImageSplit};
 use fireclay_models::ImageModel;
+use fireclay_train::loader::Samples;
 
 use super::super::dataset::text_cells;
-use super::super::labelled;
-use super::super::shared::{evaluate_on, merged};
-use super::{Image, images};
+use super::super::prelude::*;
+use super::Image;
 use crate::answer::{Answers, Meaning};
 use crate::predict::predict_images;
 use crate::predictor::{Differentiable, Predictor};
-use crate::run::{
-    Answered, Base, Evaluated, InputKind, InputSchema, On, PredictJob, Predicted, Run, RunError,
-};
 use crate::samples::{ImageSamples, upload_images};
 use crate::task::Input;
-use fireclay_train::loader::Samples;
 
 /// A finished run on images.
 pub(super) struct ImageRun {
@@ -35,9 +30,7 @@ impl ImageRun {
 }
 
 impl Run for ImageRun {
-    fn base(&self) -> &Base {
-        &self.base
-    }
+    labelled::as_labelled_run!();
 
     fn schema(&self) -> InputSchema {
         let (height, width) = self.preprocess.size();
@@ -50,13 +43,9 @@ impl Run for ImageRun {
         InputSchema::one("image", kind)
     }
 
-    fn meaning(&self) -> Option<&dyn Meaning> {
-        Some(self.predictor.answer.meaning())
-    }
-
     fn evaluate(&self, on: On<'_>) -> Result<Evaluated, RunError> {
         let read = |path: &str| {
-            let source = images(self.base.config());
+            let source = Image::source(self.base.config());
             let (split, notes) =
                 ImageSplit::load(path, source.format, &source.config, &self.preprocess)?;
             let notes = notes.iter().map(ToString::to_string);
@@ -88,13 +77,5 @@ impl Run for ImageRun {
         let batch = self.preprocess.read_batch(&paths.collect::<Vec<_>>())?;
         let images = upload_images(batch.pixels, batch.dims, self.predictor.device());
         Ok(self.predictor.input(images))
-    }
-
-    fn differentiable(&self) -> Option<&dyn Differentiable> {
-        Some(&self.predictor)
-    }
-
-    fn merged(&self) -> Result<Vec<(&'static str, Vec<u8>)>, RunError> {
-        merged::<Image>(&self.base)
     }
 }

@@ -3,23 +3,14 @@
 mod data;
 mod run;
 
-use burn::tensor::{Device, Tensor};
-use fireclay_data::{DataError, TextPreprocess, TextTableData, TextTableSplit, Tokenizer};
+use fireclay_data::{TextPreprocess, TextTableData, TextTableSplit, Tokenizer};
 use fireclay_models::{EncoderConfig, EncoderShape};
 
-use super::dataset::Dataset;
-use super::spec::{Assumed, Assumptions, HeldOut, InputSpec, at_most, check_unread};
+use super::prelude::*;
 use super::table::blank_labelled;
-use super::{Batch, Model, Trained, Workload, labelled};
-use crate::artifacts::{POSTPROCESS, PREPROCESS, TOKENIZER};
-use crate::config::Refusal;
-use crate::config::{
-    DataConfig, ModelConfig, NetworkConfig, RunConfig, TaskConfig, TextTableSource, TokenizerSource,
-};
-use crate::lock;
-use crate::run::{Base, Evaluations, Run, RunError};
+use crate::config::TextTableSource;
 use crate::samples::TextTableSamples;
-use crate::task::{Target, TextInput, WithObjective};
+use crate::task::TextInput;
 use run::LabelledTextRun;
 
 /// Texts that go through the model at once.
@@ -30,14 +21,15 @@ pub struct LabelledText;
 
 impl Workload for LabelledText {
     type Model = NetworkConfig<EncoderConfig>;
+    type Source = TextTableSource;
     type Data = TextTableData;
     type Samples = TextTableSamples;
 
     const UNIT: &'static str = "rows";
     const NEXT: Option<&'static str> = Some("predict {} DATA.csv -o predictions.csv");
 
-    fn reads(data: &DataConfig) -> bool {
-        matches!(data, DataConfig::TextTable(_))
+    fn reads(data: &DataConfig) -> Option<&TextTableSource> {
+        held!(data, DataConfig::TextTable)
     }
 
     fn does(task: &TaskConfig) -> bool {
@@ -45,11 +37,11 @@ impl Workload for LabelledText {
     }
 
     fn model(model: &ModelConfig) -> Option<&Self::Model> {
-        encoder(model)
+        held!(model, ModelConfig::Encoder)
     }
 
     fn check(config: &RunConfig) -> Vec<(&'static str, String)> {
-        let length = texts(config).config.max_length;
+        let length = Self::source(config).config.max_length;
         let context = config.model.section().context;
         let too_long = length.filter(|length| *length > context);
         let message = too_long.map(|length| {
@@ -59,16 +51,13 @@ impl Workload for LabelledText {
         Vec::from_iter(message)
     }
 
-    fn load(
-        config: &RunConfig,
-        tokenizer: Option<&TokenizerSource>,
-    ) -> Result<TextTableData, DataError> {
+    fn load(config: &RunConfig) -> Result<TextTableData, DataError> {
+        let tokenizer = config.tokenizer.as_ref();
         let tokenizer = tokenizer.expect("checked: texts have a tokenizer");
         let tokenizer = (tokenizer.kind, &tokenizer.config);
-        let kind = config.task.target_kind();
-        let kind = kind.expect("checked: the task has labels");
+        let (source, kind) = (Self::source(config), labelled::kind(config));
         let context = config.model.section().context;
-        TextTableData::load(&texts(config).config, tokenizer, context, config.seed, kind)
+        TextTableData::load(&source.config, tokenizer, context, config.seed, kind)
     }
 
     fn shape(data: &TextTableData) -> EncoderShape {
@@ -90,7 +79,7 @@ impl Workload for LabelledText {
         let preprocess = TextPreprocess::load(&base.folder.join(PREPROCESS))?;
         let files = format!("{PREPROCESS}, {POSTPROCESS}");
         let known = (files.as_str(), preprocess.classes());
-        let config = encoder(&base.config().model).expect("checked");
+        let config = Self::table(base.config());
         let (predictor, _) = labelled::open(&base, config, known, |description, outputs| {
             let expected = EncoderShape {
                 vocabulary: tokenizer.vocabulary(),
@@ -125,13 +114,14 @@ impl Workload for LabelledText {
         }
     }
 
-    fn assume(
-        config: &RunConfig,
-        given: &Assumptions,
-    ) -> Result<(EncoderShape, InputSpec), Refusal> {
+    fn assume(config: &RunConfig, given: &Assumptions) -> AssumedSpec<EncoderShape> {
         check_unread(config, given, None, None)?;
         let limit = config.model.section().context;
-        let length = texts(config).config.max_length.unwrap_or(limit).min(limit);
+        let length = Self::source(config)
+            .config
+            .max_length
+            .unwrap_or(limit)
+            .min(limit);
         at_most(given.length, length)?;
         let mut assumed = Assumed::default();
         let length = assumed.take(given.length, length, "tokens in every text");
@@ -148,22 +138,9 @@ impl Workload for LabelledText {
         Ok((shape, spec))
     }
 
-    fn blank_batch(
-        config: &RunConfig,
-        _shape: &EncoderShape,
-        spec: &InputSpec,
-        rows: usize,
-        device: &Device,
-    ) -> Batch<Self> {
-        blank_labelled(config, blank_text(rows, spec.lengths[0], device), rows)
-    }
-}
-
-/// The table of an encoder.
-pub(super) fn encoder(model: &ModelConfig) -> Option<&NetworkConfig<EncoderConfig>> {
-    match model {
-        ModelConfig::Encoder(config) => Some(config),
-        _ => None,
+    fn blank_batch(blank: &Blank<'_, EncoderShape>, device: &Device) -> Batch<Self> {
+        let texts = blank_text(blank.rows, blank.spec.lengths[0], device);
+        blank_labelled(blank.config, texts, blank.rows)
     }
 }
 
@@ -172,13 +149,6 @@ pub(super) fn blank_text(rows: usize, time: usize, device: &Device) -> TextInput
     TextInput {
         tokens: Tensor::zeros([rows, time], device),
         mask: Tensor::full([rows, time], true, device),
-    }
-}
-
-fn texts(config: &RunConfig) -> &TextTableSource {
-    match &config.data {
-        DataConfig::TextTable(source) => source,
-        _ => unreachable!("the workload reads tables of texts"),
     }
 }
 

@@ -1,20 +1,15 @@
 //! Its finished runs.
 
-use fireclay_data::arrow::array::RecordBatch;
 use fireclay_data::{
     PaddedTexts, ReadOptions, TableFormat, TextPreprocess, TextTableSplit, Tokenizer,
 };
 use fireclay_models::EncoderModel;
 
-use super::super::labelled;
-use super::super::shared::{evaluate_on, merged};
-use super::{LabelledText, TEXTS, texts};
+use super::super::prelude::*;
+use super::{LabelledText, TEXTS};
 use crate::answer::Meaning;
 use crate::predict::predict_rows;
 use crate::predictor::{Differentiable, Predictor};
-use crate::run::{
-    Answered, Base, Evaluated, InputKind, InputSchema, On, PredictJob, Predicted, Run, RunError,
-};
 use crate::samples::{TextTableSamples, upload_texts};
 use crate::task::Input;
 
@@ -29,27 +24,23 @@ pub(super) struct LabelledTextRun {
 impl LabelledTextRun {
     /// How a table of texts is stored, unless its name says otherwise.
     fn own_format(&self) -> TableFormat {
-        let format = texts(self.base.config()).config.format();
+        let format = LabelledText::source(self.base.config()).config.format();
         format.unwrap_or(TableFormat::Csv)
     }
 
     fn options(&self, format: TableFormat) -> ReadOptions {
-        texts(self.base.config()).config.read_options(format)
+        LabelledText::source(self.base.config())
+            .config
+            .read_options(format)
     }
 }
 
 impl Run for LabelledTextRun {
-    fn base(&self) -> &Base {
-        &self.base
-    }
+    labelled::as_labelled_run!();
 
     fn schema(&self) -> InputSchema {
         let most = self.preprocess.max_length();
         InputSchema::one(self.preprocess.text(), InputKind::Text { most })
-    }
-
-    fn meaning(&self) -> Option<&dyn Meaning> {
-        Some(self.predictor.answer.meaning())
     }
 
     fn evaluate(&self, on: On<'_>) -> Result<Evaluated, RunError> {
@@ -57,7 +48,7 @@ impl Run for LabelledTextRun {
             let format = TableFormat::from_path(path.as_ref());
             let options = self.options(format.unwrap_or_else(|| self.own_format()));
             let preprocess = (&self.tokenizer, &self.preprocess);
-            let config = &texts(self.base.config()).config;
+            let config = &LabelledText::source(self.base.config()).config;
             let (split, notes) = TextTableSplit::load(path, &options, preprocess, config)?;
             let notes = notes.iter().map(ToString::to_string);
             Ok((TextTableSamples::new(split), notes.collect()))
@@ -78,7 +69,10 @@ impl Run for LabelledTextRun {
     }
 
     fn predict(&self, job: &PredictJob<'_>) -> Result<Predicted, RunError> {
-        let id = texts(self.base.config()).config.id.as_deref();
+        let id = LabelledText::source(self.base.config())
+            .config
+            .id
+            .as_deref();
         let names = (self.own_format(), id);
         let (mut predicted, cut) = predict_rows(self, job, |format| self.options(format), names)?;
         if cut > 0 {
@@ -95,13 +89,5 @@ impl Run for LabelledTextRun {
         let texts: Vec<&[u32]> = texts.iter().map(Vec::as_slice).collect();
         let input = upload_texts(PaddedTexts::new(&texts), self.predictor.device());
         Ok(self.predictor.input(input))
-    }
-
-    fn differentiable(&self) -> Option<&dyn Differentiable> {
-        Some(&self.predictor)
-    }
-
-    fn merged(&self) -> Result<Vec<(&'static str, Vec<u8>)>, RunError> {
-        merged::<LabelledText>(&self.base)
     }
 }

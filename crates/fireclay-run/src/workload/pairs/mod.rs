@@ -3,30 +3,17 @@
 mod data;
 mod run;
 
-use burn::tensor::{Device, Tensor};
-use fireclay_data::{DataError, PairData, PairSplit, Tokenizer};
+use fireclay_data::{PairData, PairSplit, Tokenizer};
+use fireclay_metrics::{bleu, chrf};
 use fireclay_models::{TranslationConfig, TranslationModel, TranslationShape};
 
-use super::dataset::Dataset;
 use super::labelled_text::blank_text;
-use super::shared::{evaluate_each, pass};
-use super::spec::{Assumed, Assumptions, HeldOut, InputSpec, at_most, check_unread};
-use super::{Batch, Model, Trained, Workload};
-use crate::artifacts::{TOKENIZER, belong_together};
-use crate::config::Refusal;
-use crate::config::{
-    DataConfig, ModelConfig, NetworkConfig, PairSource, RunConfig, TaskConfig, TokenizerSource,
-};
+use super::prelude::*;
+use crate::config::PairSource;
 use crate::language::score;
-use crate::lock;
-use crate::run::{Base, Evaluations, Run, RunError};
 use crate::samples::PairSamples;
-use crate::start::ModelTable;
-use crate::task::{
-    PairBatch, Seq2Seq, Seq2SeqConfig, Seq2SeqObjective, Target, TokenScorer, WithObjective,
-};
+use crate::task::{PairBatch, Seq2Seq, Seq2SeqConfig, Seq2SeqObjective, TokenScorer};
 use crate::translate::{TOGETHER, Translator, search_blindly};
-use fireclay_metrics::{Report, bleu, chrf};
 use run::TranslationRun;
 
 /// The workload.
@@ -34,6 +21,7 @@ pub struct Pairs;
 
 impl Workload for Pairs {
     type Model = NetworkConfig<TranslationConfig>;
+    type Source = PairSource;
     type Data = PairData;
     type Samples = PairSamples;
 
@@ -42,8 +30,8 @@ impl Workload for Pairs {
     const NEXT: Option<&'static str> = Some("predict {} TEXT.txt -o OUT.txt");
     const SEARCHES: bool = true;
 
-    fn reads(data: &DataConfig) -> bool {
-        matches!(data, DataConfig::Pairs(_))
+    fn reads(data: &DataConfig) -> Option<&PairSource> {
+        held!(data, DataConfig::Pairs)
     }
 
     fn does(task: &TaskConfig) -> bool {
@@ -51,14 +39,11 @@ impl Workload for Pairs {
     }
 
     fn model(model: &ModelConfig) -> Option<&Self::Model> {
-        match model {
-            ModelConfig::Translation(config) => Some(config),
-            _ => None,
-        }
+        held!(model, ModelConfig::Translation)
     }
 
     fn check(config: &RunConfig) -> Vec<(&'static str, String)> {
-        let length = pairs(config).config.max_length;
+        let length = Self::source(config).config.max_length;
         let context = config.model.section().context;
         let too_long = length.filter(|length| length + 1 > context);
         let message = too_long.map(|length| {
@@ -70,12 +55,10 @@ impl Workload for Pairs {
         Vec::from_iter(message)
     }
 
-    fn load(
-        config: &RunConfig,
-        tokenizer: Option<&TokenizerSource>,
-    ) -> Result<PairData, DataError> {
+    fn load(config: &RunConfig) -> Result<PairData, DataError> {
+        let tokenizer = config.tokenizer.as_ref();
         let tokenizer = tokenizer.expect("checked: pairs have a tokenizer");
-        let (source, tokenizer) = (pairs(config), (tokenizer.kind, &tokenizer.config));
+        let (source, tokenizer) = (Self::source(config), (tokenizer.kind, &tokenizer.config));
         let context = config.model.section().context;
         PairData::load(
             source.format,
@@ -122,7 +105,7 @@ impl Workload for Pairs {
     fn open(base: Base) -> Result<Box<dyn Run>, RunError> {
         lock::verified(&base.folder, &[TOKENIZER])?;
         let tokenizer = Tokenizer::load(&base.folder.join(TOKENIZER))?;
-        let config = Self::model(&base.config().model).expect("checked");
+        let config = Self::table(base.config());
         let (model, description) = config.load(&base.folder, &base.device)?;
         let shape = description.shape;
         let fits = [shape.source_vocabulary, shape.target_vocabulary]
@@ -153,12 +136,9 @@ impl Workload for Pairs {
         }
     }
 
-    fn assume(
-        config: &RunConfig,
-        given: &Assumptions,
-    ) -> Result<(TranslationShape, InputSpec), Refusal> {
+    fn assume(config: &RunConfig, given: &Assumptions) -> AssumedSpec<TranslationShape> {
         check_unread(config, given, None, None)?;
-        let (room, source) = (config.model.section().context, pairs(config));
+        let (room, source) = (config.model.section().context, Self::source(config));
         let limit = source.config.max_length.unwrap_or(room).min(room);
         at_most(given.length, limit)?;
         let mut assumed = Assumed::default();
@@ -170,14 +150,8 @@ impl Workload for Pairs {
         Ok((shape(vocabulary), spec))
     }
 
-    fn blank_batch(
-        _config: &RunConfig,
-        _shape: &TranslationShape,
-        spec: &InputSpec,
-        rows: usize,
-        device: &Device,
-    ) -> PairBatch {
-        let [time, target_time] = spec.lengths;
+    fn blank_batch(blank: &Blank<'_, TranslationShape>, device: &Device) -> PairBatch {
+        let ([time, target_time], rows) = (blank.spec.lengths, blank.rows);
         let (source, target) = (
             blank_text(rows, time, device),
             blank_text(rows, target_time, device),
@@ -207,18 +181,8 @@ impl Workload for Pairs {
 /// Tokens of an English sentence, roughly; those of Multi30k have 14 words.
 const SENTENCE: usize = 32;
 
-fn pairs(config: &RunConfig) -> &PairSource {
-    match &config.data {
-        DataConfig::Pairs(source) => source,
-        _ => unreachable!("the workload reads pairs of texts"),
-    }
-}
-
 fn task(config: &RunConfig) -> &Seq2SeqConfig {
-    match &config.task {
-        TaskConfig::Seq2Seq(task) => task,
-        _ => unreachable!("the workload is translation"),
-    }
+    held!(&config.task, TaskConfig::Seq2Seq).expect("checked: the task is of this workload")
 }
 
 fn shape(vocabulary: usize) -> TranslationShape {

@@ -1,17 +1,14 @@
 //! Its finished runs.
 
-use fireclay_data::arrow::array::RecordBatch;
 use fireclay_data::{PairFormat, PairSplit, Tokenizer};
 use fireclay_models::{TranslationModel, TranslationNetwork};
 
 use super::super::dataset::text_cells;
-use super::super::shared::{ONE_FILE, evaluate_on_files, merged};
-use super::{Pairs, evaluate, pairs, task};
+use super::super::prelude::*;
+use super::super::shared::{ONE_FILE, evaluate_on_files};
+use super::{Pairs, evaluate, task};
 use crate::answer::Answers;
 use crate::predict::predict_lines;
-use crate::run::{
-    Answered, Base, Evaluated, InputKind, InputSchema, On, PredictJob, Predicted, Run, RunError,
-};
 use crate::samples::PairSamples;
 use crate::translate::Translator;
 
@@ -43,7 +40,7 @@ impl Run for TranslationRun {
     fn evaluate(&self, on: On<'_>) -> Result<Evaluated, RunError> {
         let config = self.base.config();
         let read = |path: &str, target: Option<&str>| {
-            let source = pairs(config);
+            let source = Pairs::source(config);
             if target.is_some() && source.format != PairFormat::Parallel {
                 return Err(RunError::Usage(ONE_FILE.into()));
             }
@@ -73,9 +70,5 @@ impl Run for TranslationRun {
 
     fn predict(&self, job: &PredictJob<'_>) -> Result<Predicted, RunError> {
         predict_lines(self, job, |texts| self.translate(texts))
-    }
-
-    fn merged(&self) -> Result<Vec<(&'static str, Vec<u8>)>, RunError> {
-        merged::<Pairs>(&self.base)
     }
 }

@@ -3,21 +3,14 @@
 mod data;
 mod run;
 
-use burn::tensor::Device;
-use fireclay_data::{DataError, Preprocess, Table as Rows, TableData, TargetKind, inspect, split};
+use fireclay_data::{Preprocess, Table as Rows, TableData, TargetKind, inspect, split};
 use fireclay_models::{TabularConfig, TabularShape};
 
-use super::dataset::Dataset;
-use super::shared::blank;
-use super::spec::{Assumed, Assumptions, InputSpec, check_unread, missing};
-use super::{Batch, Inspected, Model, Trained, Workload, labelled};
-use crate::artifacts::{POSTPROCESS, PREPROCESS};
-use crate::config::Refusal;
-use crate::config::{DataConfig, ModelConfig, RunConfig, TableSource, TaskConfig, TokenizerSource};
-use crate::lock;
-use crate::run::{Base, Evaluations, Run, RunError};
+use super::Inspected;
+use super::prelude::*;
+use crate::config::TableSource;
 use crate::samples::TableSamples;
-use crate::task::{Labelled, TableInput, Target, WithObjective, blank_labels};
+use crate::task::{Labelled, TableInput, blank_labels};
 use run::TableRun;
 
 /// Rows that go through the model at once.
@@ -28,14 +21,15 @@ pub struct Table;
 
 impl Workload for Table {
     type Model = TabularConfig;
+    type Source = TableSource;
     type Data = TableData;
     type Samples = TableSamples;
 
     const UNIT: &'static str = "rows";
     const NEXT: Option<&'static str> = Some("predict {} DATA.csv -o predictions.csv");
 
-    fn reads(data: &DataConfig) -> bool {
-        matches!(data, DataConfig::Table(_))
+    fn reads(data: &DataConfig) -> Option<&TableSource> {
+        held!(data, DataConfig::Table)
     }
 
     fn does(task: &TaskConfig) -> bool {
@@ -46,23 +40,17 @@ impl Workload for Table {
     }
 
     fn model(model: &ModelConfig) -> Option<&TabularConfig> {
-        match model {
-            ModelConfig::Tabular(config) => Some(config),
-            _ => None,
-        }
+        held!(model, ModelConfig::Tabular)
     }
 
-    fn load(
-        config: &RunConfig,
-        _tokenizer: Option<&TokenizerSource>,
-    ) -> Result<TableData, DataError> {
-        let (source, kind) = tables(config);
+    fn load(config: &RunConfig) -> Result<TableData, DataError> {
+        let (source, kind) = (Self::source(config), labelled::kind(config));
         TableData::load(source.format, &source.config, config.seed, kind)
     }
 
     /// The table is read once, for the report and for the data.
     fn inspect(config: &RunConfig) -> Result<Inspected<TableData>, DataError> {
-        let (source, kind) = tables(config);
+        let (source, kind) = (Self::source(config), labelled::kind(config));
         let table = Rows::load(source.format, &source.config)?;
         let splits = split(&table, &source.config, config.seed, kind)?;
         let report = inspect(&table, &splits, &source.config, kind)?;
@@ -91,7 +79,7 @@ impl Workload for Table {
         let preprocess = Preprocess::load(&base.folder.join(PREPROCESS))?;
         let files = format!("{PREPROCESS}, {POSTPROCESS}");
         let known = (files.as_str(), preprocess.classes());
-        let config = Self::model(&base.config().model).expect("checked");
+        let config = Self::table(base.config());
         let (predictor, _) = labelled::open(&base, config, known, |description, outputs| {
             let shape = &description.shape;
             shape.numeric == preprocess.numeric_width()
@@ -112,10 +100,7 @@ impl Workload for Table {
         }
     }
 
-    fn assume(
-        config: &RunConfig,
-        given: &Assumptions,
-    ) -> Result<(TabularShape, InputSpec), Refusal> {
+    fn assume(config: &RunConfig, given: &Assumptions) -> AssumedSpec<TabularShape> {
         check_unread(config, given, Some("there are no tokens"), None)?;
         let mut assumed = Assumed::default();
         let columns = given
@@ -133,18 +118,13 @@ impl Workload for Table {
         Ok((shape, spec))
     }
 
-    fn blank_batch(
-        config: &RunConfig,
-        shape: &TabularShape,
-        _spec: &InputSpec,
-        rows: usize,
-        device: &Device,
-    ) -> Batch<Self> {
+    fn blank_batch(blank: &Blank<'_, TabularShape>, device: &Device) -> Batch<Self> {
+        let (rows, shape) = (blank.rows, blank.shape);
         let input = TableInput {
-            numeric: blank([rows, shape.numeric], device),
-            categories: burn::tensor::Tensor::zeros([rows, shape.categories.len()], device),
+            numeric: Tensor::zeros([rows, shape.numeric], device),
+            categories: Tensor::zeros([rows, shape.categories.len()], device),
         };
-        blank_labelled(config, input, rows)
+        blank_labelled(blank.config, input, rows)
     }
 }
 
@@ -154,21 +134,12 @@ pub(super) fn blank_labelled<I>(
     input: I,
     rows: usize,
 ) -> crate::task::Batch<I> {
-    let kind = config.task.target_kind();
     crate::task::Batch {
         input,
         labelled: Labelled {
-            truth: blank_labels(kind.expect("checked: the task has labels"), rows),
+            truth: blank_labels(labelled::kind(config), rows),
             weights: None,
             mix: None,
         },
     }
-}
-
-fn tables(config: &RunConfig) -> (&TableSource, TargetKind) {
-    let DataConfig::Table(source) = &config.data else {
-        unreachable!("the workload reads tables");
-    };
-    let kind = config.task.target_kind();
-    (source, kind.expect("checked: the task has labels"))
 }

@@ -1,19 +1,14 @@
 //! Its finished runs.
 
-use fireclay_data::arrow::array::RecordBatch;
 use fireclay_data::{Features, Preprocess, ReadOptions, Split, TableFormat};
 use fireclay_models::Tabular;
 
-use super::super::labelled;
-use super::super::shared::evaluate_on;
-use super::{ROWS, Table, tables};
+use super::super::prelude::*;
+use super::{ROWS, Table};
 use crate::answer::Meaning;
 use crate::predict::predict_rows;
 use crate::predictor::{Differentiable, Predictor};
-use crate::run::{
-    Answered, Base, Evaluated, InputColumn, InputKind, InputSchema, On, PredictJob, Predicted, Run,
-    RunError,
-};
+use crate::run::InputColumn;
 use crate::samples::{TableSamples, upload_rows};
 use crate::task::Input;
 
@@ -25,9 +20,7 @@ pub(super) struct TableRun {
 }
 
 impl Run for TableRun {
-    fn base(&self) -> &Base {
-        &self.base
-    }
+    labelled::as_labelled_run!();
 
     fn schema(&self) -> InputSchema {
         let kind = InputKind::Cell;
@@ -41,13 +34,9 @@ impl Run for TableRun {
         }
     }
 
-    fn meaning(&self) -> Option<&dyn Meaning> {
-        Some(self.predictor.answer.meaning())
-    }
-
     fn evaluate(&self, on: On<'_>) -> Result<Evaluated, RunError> {
         let read = |path: &str| {
-            let (source, _) = tables(self.base.config());
+            let source = Table::source(self.base.config());
             let format = TableFormat::from_path(path.as_ref()).unwrap_or(source.format);
             let options = ReadOptions::from_config(format, &source.config);
             let split = Split::load(path, &options, &self.preprocess, &source.config)?;
@@ -70,7 +59,7 @@ impl Run for TableRun {
     }
 
     fn predict(&self, job: &PredictJob<'_>) -> Result<Predicted, RunError> {
-        let (source, _) = tables(self.base.config());
+        let source = Table::source(self.base.config());
         let options = |format| ReadOptions::from_config(format, &source.config);
         let names = (source.format, source.config.id.as_deref());
         let (predicted, _) = predict_rows(self, job, options, names)?;
@@ -81,10 +70,6 @@ impl Run for TableRun {
         let features: Features = self.preprocess.encode(rows)?;
         let input = upload_rows(features, self.predictor.device());
         Ok(self.predictor.input(input))
-    }
-
-    fn differentiable(&self) -> Option<&dyn Differentiable> {
-        Some(&self.predictor)
     }
 
     fn merged(&self) -> Result<Vec<(&'static str, Vec<u8>)>, RunError> {
