@@ -335,7 +335,7 @@ fn masked_words_are_found_and_a_classifier_starts_from_there() {
     assert_eq!(again["valid"], report["valid"]);
     project.ok("evaluate runs/run/1 --data pots.txt");
     let ran = project.run("predict runs/run/1 pots.csv -o out.csv");
-    ran.refused(2, &["pretrained = \"runs/run/1\"", "tokenizer.json"]);
+    ran.refused(2, &["pretrained = ", "runs/run/1\"", "tokenizer.json"]);
     let ran = project.run("generate runs/run/1 --prompt a");
     ran.refused(2, &["no model that writes"]);
     let words = MASKED.replace("\"masked_lm\"", "\"masked_lm\"\nwhole_word = true");
@@ -379,7 +379,7 @@ fn what_is_wrong_with_texts_is_said_before_the_first_step() {
     project.write("pots.txt", &plain(40));
     project.write("bad.json", "{}");
     let wrong = r#"
-data.text=words            | data | words | "text""][.
+data.text=words            | data | words | "text"
 data.text=mark             | text | is the target
 data.target=verdict        | verdict | target
 data.path=pots.png         | path | .csv | .jsonl
@@ -407,7 +407,7 @@ model.freeze=["head.*"]    | freeze | head.*
     project.refused("train none.toml", 2, &["[tokenizer]", "wordpiece"]);
     project.write("masked.toml", MASKED);
     let wrong = r#"
-tokenizer.type=unigram      | tokenizer | [MASK] | <mask>"][.
+tokenizer.type=unigram      | tokenizer | [MASK] | <mask>
 task.mask_probability=1.0   | mask_probability | below 1
 data.packing=documents      | packing | causal_lm
 task.type=causal_lm         | causal_lm | bert

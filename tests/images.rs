@@ -328,7 +328,7 @@ fn what_is_wrong_with_images_is_said_before_the_first_step() {
     project.refused("train run.toml", 2, &["run.toml", "path", "pictures"]);
     pictures(&project, "pictures");
     let wrong = r#"
-model.type=mlp                 | mlp | tables"][.
+model.type=mlp                 | mlp | tables
 data.image_size=0              | image_size
 data.augment.horizontal_flip=2 | horizontal_flip
 model.pretrained="nowhere.pth" | pretrained | nowhere.pth

@@ -426,7 +426,7 @@ fn what_is_wrong_with_a_text_is_said_before_the_first_step() {
     project.write("poem.txt", &poem());
     project.write("bad.json", "{}");
     let wrong = r#"
-data.type=csv                     | target"][.
+data.type=csv                     | target
 model.type=mlp                    | mlp | tables
 task.type=classification          | classification | labels
 model.heads=5                     | 5 heads do not divide

@@ -315,7 +315,7 @@ batch_size = 8
 fn what_is_wrong_with_adapters_is_said_before_the_first_step() {
     let project = project();
     let wrong = r#"
-lora.rank=0              | rank | at least 1"][.
+lora.rank=0              | rank | at least 1
 lora.rank=33             | rank | at most 32 | c_attn | but is 33
 lora.alpha=0             | alpha | above 0
 lora.targets=[]          | targets | at least one

@@ -191,7 +191,7 @@ fn bad_requests_are_refused() {
     ran.refused(2, &["legs=2", "classes"]);
     project.refused(&format!("{iris} --assume classes=0"), 2, &["from 1 to"]);
     let ran = project.run(&format!("{iris} --assume classes=2 --assume classes=3"));
-    ran.refused(2, &["classes=3", "only once"]);
+    ran.refused(2, &["classes=3", "given twice"]);
     let ran = project.run(&format!("{iris} --assume classes=2"));
     ran.refused(2, &["--no-data", "iris.toml:"]);
     project.refused(&format!("{iris} --no-data"), 2, &["--assume length=N"]);

@@ -69,7 +69,7 @@ fn init_does_not_overwrite_and_takes_a_named_target() {
     let project = Project::new();
     project.write("customers.csv", &mixed(60));
     project.ok("init customers.csv");
-    project.refused("init customers.csv", 2, &["there already", "--force"]);
+    project.refused("init customers.csv", 2, &["exists already", "--force"]);
     let said = project.ok("init customers.csv --force --target age").out;
     assert!(said.contains("target   age (regression)"), "{said}");
     let ran = project.run("init customers.csv --force --target nope");

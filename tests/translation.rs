@@ -145,7 +145,7 @@ fn pairs_come_from_a_table_too() {
 fn what_is_wrong_with_pairs_is_said_before_the_first_step() {
     let project = pairs(TRANSFORMER);
     let wrong = r#"
-train.batch_size=8     | batch_size | batch_tokens"][.
+train.batch_size=8     | batch_size | batch_tokens
 model.type=gpt         | gpt | text
 task.type=causal_lm    | causal_lm | text
 task.beam_size=0       | beam_size
