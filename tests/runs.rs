@@ -67,7 +67,7 @@ fn a_run_answers_as_its_training_and_predict_did() {
 #[test]
 fn a_run_keeps_its_predictions_with_what_is_carried_beside_them() {
     let project = Project::new();
-    let set = "--set device.backend=flex --set train.max_steps=5 --set schedule.warmup_steps=0";
+    let set = "--set device.backend=flex --set train.max_steps=5 --set lr_scheduler.warmup_steps=0";
     let extra = "--set data.extra_columns=[\"mean_radius\"]";
     project.ok(&format!(
         "train configs/tabular/breast-cancer.toml -q {set} {extra}"

@@ -93,9 +93,7 @@ pub trait Run {
     /// # Errors
     ///
     /// If the weights cannot be read or written.
-    fn merged(&self) -> Result<Vec<(&'static str, Vec<u8>)>, RunError> {
-        crate::workload::merged(self.base())
-    }
+    fn merged(&self) -> Result<Vec<(&'static str, Vec<u8>)>, RunError>;
 }
 
 /// A finished run's folder, configuration and device.

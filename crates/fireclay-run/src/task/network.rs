@@ -68,13 +68,9 @@ impl Input {
     /// The same input, with autodiff on its values.
     #[must_use]
     pub fn tracked(self) -> Self {
-        let device = self.values.device().autodiff();
-        let on_device = |tensor: Tensor<2, Int>| tensor.to_device(&device);
         Self {
-            values: self.values.to_device(&device).require_grad(),
-            dims: self.dims,
-            categories: self.categories.map(on_device),
-            mask: self.mask.map(|mask| mask.to_device(&device)),
+            values: self.values.autodiff().require_grad(),
+            ..self
         }
     }
 

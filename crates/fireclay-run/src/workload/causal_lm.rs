@@ -162,6 +162,10 @@ impl TextRun {
 }
 
 impl Run for TextRun {
+    fn merged(&self) -> Result<Vec<(&'static str, Vec<u8>)>, RunError> {
+        merged(self.base())
+    }
+
     fn base(&self) -> &Base {
         &self.base
     }

@@ -203,6 +203,10 @@ impl MaskedRun {
 }
 
 impl Run for MaskedRun {
+    fn merged(&self) -> Result<Vec<(&'static str, Vec<u8>)>, RunError> {
+        merged(self.base())
+    }
+
     fn base(&self) -> &Base {
         &self.base
     }

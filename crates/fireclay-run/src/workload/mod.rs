@@ -17,8 +17,6 @@ mod spec;
 mod table;
 mod text;
 
-pub(crate) use shared::merged;
-
 pub use dataset::{Columns, Dataset};
 pub(crate) use list::facts;
 pub use list::{RunData, WithData, WithWorkload, Words, with_workload};

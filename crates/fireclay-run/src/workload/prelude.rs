@@ -6,7 +6,7 @@ pub(super) use fireclay_data::arrow::array::RecordBatch;
 pub(super) use fireclay_metrics::Report;
 
 pub(super) use super::dataset::Dataset;
-pub(super) use super::shared::{evaluate_each, evaluate_on, pass};
+pub(super) use super::shared::{evaluate_each, evaluate_on, merged, pass};
 pub(super) use super::spec::{
     Assumed, Assumptions, HeldOut, InputSpec, at_most, check_unread, missing,
 };

@@ -75,7 +75,7 @@ pub(super) fn evaluate_each<S: Samples>(
 }
 
 /// The files of the model of a run, with its adapters merged into the weights.
-pub(crate) fn merged(base: &Base) -> Result<Vec<(&'static str, Vec<u8>)>, RunError> {
+pub(super) fn merged(base: &Base) -> Result<Vec<(&'static str, Vec<u8>)>, RunError> {
     struct Merged<'a>(&'a Base);
 
     impl WithWorkload for Merged<'_> {

@@ -32,6 +32,10 @@ impl ImageRun {
 impl Run for ImageRun {
     labelled::as_labelled_run!();
 
+    fn merged(&self) -> Result<Vec<(&'static str, Vec<u8>)>, RunError> {
+        merged(self.base())
+    }
+
     fn schema(&self) -> InputSchema {
         let (height, width) = self.preprocess.size();
         let channels = self.preprocess.channels();

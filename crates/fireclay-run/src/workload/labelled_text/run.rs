@@ -38,6 +38,10 @@ impl LabelledTextRun {
 impl Run for LabelledTextRun {
     labelled::as_labelled_run!();
 
+    fn merged(&self) -> Result<Vec<(&'static str, Vec<u8>)>, RunError> {
+        merged(self.base())
+    }
+
     fn schema(&self) -> InputSchema {
         let most = self.preprocess.max_length();
         InputSchema::one(self.preprocess.text(), InputKind::Text { most })

@@ -28,6 +28,10 @@ impl TranslationRun {
 }
 
 impl Run for TranslationRun {
+    fn merged(&self) -> Result<Vec<(&'static str, Vec<u8>)>, RunError> {
+        merged(self.base())
+    }
+
     fn base(&self) -> &Base {
         &self.base
     }
