@@ -19,6 +19,11 @@ fn rows(project: &Project, name: &str) -> RecordBatch {
     batches.next().unwrap().unwrap()
 }
 
+fn column<T: Array + Clone + 'static>(rows: &RecordBatch, name: &str) -> T {
+    let column = rows.column_by_name(name).unwrap();
+    column.as_any().downcast_ref::<T>().unwrap().clone()
+}
+
 fn opened(project: &Project, run: &str) -> Box<dyn Run> {
     open(&project.path(run), &Device::flex()).unwrap()
 }
@@ -38,16 +43,10 @@ fn a_run_answers_as_its_training_and_predict_did() {
         let evaluated = run.evaluate(On::Split(number)).unwrap();
         assert_eq!(json!(evaluated.report), evaluation[name], "{name}");
     }
-    let names: Vec<_> = run
-        .schema()
-        .columns
-        .into_iter()
-        .map(|column| column.name)
-        .collect();
-    assert_eq!(
-        names,
-        ["sepal_length", "sepal_width", "petal_length", "petal_width"]
-    );
+    let columns = run.schema().columns.into_iter();
+    let names: Vec<_> = columns.map(|column| column.name).collect();
+    let expected = "sepal_length sepal_width petal_length petal_width";
+    assert_eq!(names.join(" "), expected);
 
     project.ok("predict runs/iris/1 datasets/iris/data.csv -o answers.parquet");
     let written = rows(&project, "answers.parquet");
@@ -73,31 +72,12 @@ fn a_run_keeps_its_predictions_with_what_is_carried_beside_them() {
         "train configs/tabular/breast-cancer.toml -q {set} {extra}"
     ));
     let kept = rows(&project, "runs/breast-cancer/1/predictions.parquet");
-    let column = |name: &str| {
-        kept.column_by_name(name)
-            .unwrap_or_else(|| panic!("{name}"))
-    };
-    let texts = |name: &str| {
-        column(name)
-            .as_any()
-            .downcast_ref::<StringArray>()
-            .unwrap()
-            .clone()
-    };
     let evaluation = project.json("runs/breast-cancer/1/evaluation.json");
     let data = rows(&project, "datasets/breast-cancer/data.csv");
-    let radius = data.column_by_name("mean_radius").unwrap();
-    let radius = radius.as_any().downcast_ref::<Float64Array>().unwrap();
-    let carried = column("mean_radius")
-        .as_any()
-        .downcast_ref::<Float64Array>()
-        .unwrap()
-        .clone();
-    let row = column("row")
-        .as_any()
-        .downcast_ref::<UInt64Array>()
-        .unwrap()
-        .clone();
+    let radius: Float64Array = column(&data, "mean_radius");
+    let carried: Float64Array = column(&kept, "mean_radius");
+    let row: UInt64Array = column(&kept, "row");
+    let texts = |name: &str| column::<StringArray>(&kept, name);
     for split in ["valid", "test"] {
         let splits = texts("split");
         let of_split: Vec<usize> = (0..kept.num_rows())
@@ -111,10 +91,7 @@ fn a_run_keeps_its_predictions_with_what_is_carried_beside_them() {
             .count();
         let accuracy = hits as f64 / of_split.len() as f64;
         let expected = evaluation[split]["metrics"]["accuracy"].as_f64().unwrap();
-        assert!(
-            (accuracy - expected).abs() < 1e-12,
-            "{split}: {accuracy} {expected}"
-        );
+        assert!((accuracy - expected).abs() < 1e-12, "{split}: {accuracy}");
     }
     for index in 0..kept.num_rows() {
         let at = row.value(index) as usize - 1;
@@ -209,10 +186,8 @@ fn outputs_have_gradients_with_respect_to_the_input() {
             .all(|(a, b)| (a - b).abs() < 1e-5)
     };
     assert!(same(outputs.clone().inner(), plain.clone()));
-    assert!(same(
-        model.features(&tracked).inner(),
-        model.features(&input)
-    ));
+    let features = model.features(&tracked).inner();
+    assert!(same(features, model.features(&input)));
     let gradients = outputs.slice([0..3, 1..2]).sum().backward();
     let gradient = tracked.values.grad(&gradients).unwrap();
     assert_eq!(gradient.dims(), [3, 4]);
@@ -224,26 +199,15 @@ fn outputs_have_gradients_with_respect_to_the_input() {
             let column = other.values.clone().slice([0..3, feature..feature + 1]);
             let range = [0..3, feature..feature + 1];
             other.values = other.values.slice_assign(range, column + by);
-            model
-                .outputs(&other)
-                .slice([0..3, 1..2])
-                .sum()
-                .into_scalar::<f32>()
+            let outputs = model.outputs(&other).slice([0..3, 1..2]);
+            outputs.sum().into_scalar::<f32>()
         };
         let slope = (moved(step) - moved(-step)) / (2.0 * step);
         let found = gradient.clone().slice([0..3, feature..feature + 1]);
         let found = found.sum().into_scalar::<f32>();
-        assert!(
-            (slope - found).abs() < 2e-2 * (1.0 + slope.abs()),
-            "{feature}: {slope} {found}"
-        );
+        let most = 2e-2 * (1.0 + slope.abs());
+        assert!((slope - found).abs() < most, "{feature}: {slope} {found}");
     }
-    let blank = input.blank();
-    assert!(
-        blank
-            .values
-            .into_data()
-            .iter::<f32>()
-            .all(|value| value == 0.0)
-    );
+    let blank = input.blank().values.into_data();
+    assert!(blank.iter::<f32>().all(|value| value == 0.0));
 }
