@@ -139,8 +139,8 @@ fn a_row_of_weight_two_trains_like_two_rows() {
     };
     let last = |text: String| {
         let lines = text.lines().map(|line| serde_json::from_str(line).unwrap());
-        let losses = lines.filter_map(|line: serde_json::Value| line["loss"].as_f64());
-        losses.last().unwrap()
+        let mut losses = lines.filter_map(|line: serde_json::Value| line["loss"].as_f64());
+        losses.next_back().unwrap()
     };
     let twice = last(config("twice", ""));
     let weighted = last(config("weighted", "weight = \"w\"\n"));
