@@ -1,6 +1,6 @@
 //! Tasks: what a model is trained for, one file each. A task's file has its table of the
 //! configuration, its facts ([`Task`]), the loss around a model ([`Objective`]), the scores of a
-//! split, and for samples with labels what the outputs mean ([`Meaning`](crate::answer::Meaning)).
+//! split, and for samples with labels what the outputs mean ([`Meaning`]).
 
 mod labelled;
 mod network;
