@@ -3,7 +3,8 @@
 use std::fs::File;
 
 use burn::tensor::{Device, Tensor};
-use fireclay_data::arrow::array::{Array, Float64Array, RecordBatch, StringArray, UInt64Array};
+use fireclay_data::arrow::array::RecordBatch;
+use fireclay_data::arrow::util::display::array_value_to_string;
 use fireclay_data::{ReadOptions, TableFormat, stream};
 use fireclay_run::{On, Run, open};
 use serde_json::json;
@@ -19,9 +20,8 @@ fn rows(project: &Project, name: &str) -> RecordBatch {
     batches.next().unwrap().unwrap()
 }
 
-fn column<T: Array + Clone + 'static>(rows: &RecordBatch, name: &str) -> T {
-    let column = rows.column_by_name(name).unwrap();
-    column.as_any().downcast_ref::<T>().unwrap().clone()
+fn cell(rows: &RecordBatch, name: &str, index: usize) -> String {
+    array_value_to_string(rows.column_by_name(name).unwrap(), index).unwrap()
 }
 
 fn opened(project: &Project, run: &str) -> Box<dyn Run> {
@@ -74,28 +74,20 @@ fn a_run_keeps_its_predictions_with_what_is_carried_beside_them() {
     let kept = rows(&project, "runs/breast-cancer/1/predictions.parquet");
     let evaluation = project.json("runs/breast-cancer/1/evaluation.json");
     let data = rows(&project, "datasets/breast-cancer/data.csv");
-    let radius: Float64Array = column(&data, "mean_radius");
-    let carried: Float64Array = column(&kept, "mean_radius");
-    let row: UInt64Array = column(&kept, "row");
-    let texts = |name: &str| column::<StringArray>(&kept, name);
     for split in ["valid", "test"] {
-        let splits = texts("split");
-        let of_split: Vec<usize> = (0..kept.num_rows())
-            .filter(|index| splits.value(*index) == split)
-            .collect();
+        let of_split = (0..kept.num_rows()).filter(|index| cell(&kept, "split", *index) == split);
+        let of_split: Vec<usize> = of_split.collect();
         assert_eq!(json!(of_split.len()), evaluation[split]["n"], "{split}");
-        let (truth, prediction) = (texts("truth"), texts("prediction"));
-        let hits = of_split
-            .iter()
-            .filter(|i| truth.value(**i) == prediction.value(**i))
-            .count();
+        let is_right = |i: &&usize| cell(&kept, "truth", **i) == cell(&kept, "prediction", **i);
+        let hits = of_split.iter().filter(is_right).count();
         let accuracy = hits as f64 / of_split.len() as f64;
         let expected = evaluation[split]["metrics"]["accuracy"].as_f64().unwrap();
         assert!((accuracy - expected).abs() < 1e-12, "{split}: {accuracy}");
     }
     for index in 0..kept.num_rows() {
-        let at = row.value(index) as usize - 1;
-        assert_eq!(carried.value(index), radius.value(at));
+        let row: f64 = cell(&kept, "row", index).parse().unwrap();
+        let carried = cell(&kept, "mean_radius", index);
+        assert_eq!(carried, cell(&data, "mean_radius", row as usize - 1));
     }
 
     let off = "--set eval.keep_predictions=false";
