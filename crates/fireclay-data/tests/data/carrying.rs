@@ -175,10 +175,10 @@ fn another_file_carries_what_the_configuration_names() {
     assert_eq!(other.ids.as_ref().unwrap().len(), 30);
     assert_eq!(other.extra.num_columns(), 2);
     let plain = |header: &str| csv(header, 9, |i| format!("r{i},{i},1,f,c0"));
-    for (header, key) in [("n,x,w,sex,y", "id"), ("i,x,n,sex,y", "weight")] {
-        let keyed = format!("data.{key}: no column");
-        refused(read("lacks.csv", plain(header)), &[&keyed, "lacks.csv"]);
-    }
+    let nameless = read("nameless.csv", plain("n,x,w,sex,y")).unwrap();
+    assert!(nameless.carried.ids.is_none());
+    let weightless = read("lacks.csv", plain("i,x,n,sex,y"));
+    refused(weightless, &["data.weight: no column", "lacks.csv"]);
     let extra = read("lacks.csv", plain("i,x,w,n,y"));
     refused(extra, &["data.extra_columns: no column \"sex\""]);
     let zero = read("zero.csv", rows(1));
