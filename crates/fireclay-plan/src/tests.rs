@@ -399,7 +399,7 @@ fn views_take_nothing_and_other_orders_are_copied() {
 
 #[test]
 fn what_is_assumed_is_said_and_what_is_missing_is_asked_for() {
-    let estimate = images("\"resnet\"\ndepth = 18", 1);
+    let estimate = images("type = \"resnet\"\ndepth = 18", 1);
     let assumed = ["none is not read", "3 channels", "1000 classes"];
     assert_eq!(estimate.assumed, assumed);
     let text = config(TABLE, "type = \"linear\"", CLASSES, "");
