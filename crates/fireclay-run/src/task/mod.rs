@@ -1,6 +1,6 @@
 //! Tasks: what a model is trained for, one file each. A task's file has its table of the
-//! configuration, its facts ([`Task`]), the loss around a model ([`Objective`]), the scores of a
-//! split, and for samples with labels what the outputs mean ([`Meaning`]).
+//! configuration, its facts ([`Task`]) and its loss; for samples with labels also what the outputs mean
+//! ([`Meaning`]). What goes around a model while it is trained is its [`Objective`].
 
 mod labelled;
 mod network;
