@@ -1,5 +1,7 @@
 //! What the tables of a configuration have in common.
 
+use std::collections::HashSet;
+
 use serde::de::DeserializeOwned;
 
 /// A table with these texts, and the default for every other key.
@@ -30,6 +32,18 @@ impl Problems {
         for (key, text) in texts {
             if text.is_some_and(|text| text.trim().is_empty()) {
                 self.add(key, "must not be empty");
+            }
+        }
+    }
+
+    /// Names in a list must not be empty, nor there twice.
+    pub(crate) fn check_list(&mut self, key: &str, names: &[String]) {
+        let mut seen = HashSet::new();
+        for name in names {
+            if name.trim().is_empty() {
+                self.add(key, "must not hold an empty name");
+            } else if !seen.insert(name) {
+                self.add(key, format!("names {name:?} twice"));
             }
         }
     }

@@ -11,7 +11,7 @@ pub enum TargetKind {
     Class,
     /// A real number.
     Number,
-    /// Any number of several labels (images and texts only).
+    /// Any number of several labels.
     Set,
 }
 

@@ -68,8 +68,8 @@ pub use self::table::{
     Batch, Carried, CategoricalEncoding, ColumnConfig, ColumnKind, ColumnReport, DataReport,
     Duplicates, Features, Guess, GuessedColumn, MissingTarget, NumericScaling, Preprocess,
     ReadOptions, Role, Split, SplitReport, Table, TableConfig, TableData, TableFormat, TableStream,
-    TableWriter, check_columns, guess, guess_for, infer_kind, inspect, parquet_bytes, role, split,
-    stream,
+    TableWriter, Unseen, check_columns, guess, guess_for, infer_kind, inspect, parquet_bytes, role,
+    split, stream,
 };
 pub use self::text::{
     MaskedBatch, MaskedSplit, Masking, Packing, PaddedTexts, TextData, TextDataConfig, TextFormat,

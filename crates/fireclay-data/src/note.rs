@@ -22,6 +22,12 @@ impl Note {
         }
     }
 
+    /// The same, said of a split.
+    pub(crate) fn of_split(self, name: &str) -> Self {
+        let message = format!("{} ({name} split)", self.message);
+        Self { message, ..self }
+    }
+
     pub(crate) fn about(column: &str, message: impl Into<String>) -> Self {
         Self {
             column: Some(column.to_owned()),

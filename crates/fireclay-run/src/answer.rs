@@ -95,10 +95,23 @@ impl Answers {
         let column = |(index, class): (usize, &String)| {
             let column = probabilities.iter().skip(index).step_by(classes.len());
             let column = Float64Array::from_iter_values(column.copied());
-            (format!("probability_{class}"), Arc::new(column) as ArrayRef)
+            (probability_column(class), Arc::new(column) as ArrayRef)
         };
         classes.iter().enumerate().map(column).collect()
     }
+}
+
+/// The name of the column of the probabilities of a class.
+pub fn probability_column(class: &str) -> String {
+    format!("probability_{class}")
+}
+
+/// A name for a column that is not taken: its own, or else with `column.` before it.
+pub fn distinct(mut name: String, is_taken: impl Fn(&str) -> bool) -> String {
+    while is_taken(&name) {
+        name = format!("column.{name}");
+    }
+    name
 }
 
 /// Targets as a column: names, sets of names joined by `;`, or numbers.

@@ -117,8 +117,8 @@ pub(crate) fn booleans(name: &str, array: &ArrayRef) -> Result<BooleanArray, Dat
     let read = |(row, cell): (usize, Option<&str>)| match cell {
         None => Ok(None),
         Some(cell) => match truth(cell).or(match cell {
-            "0" => Some(false),
-            "1" => Some(true),
+            "0" | "0.0" => Some(false),
+            "1" | "1.0" => Some(true),
             _ => None,
         }) {
             Some(value) => Ok(Some(value)),

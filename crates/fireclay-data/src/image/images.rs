@@ -93,7 +93,7 @@ impl Images {
             test: found.test.clone(),
             id: Some(id),
             classes: (self.target == TargetKind::Class).then_some(target),
-            needed: None,
+            needed: &[],
         };
         let (rules, _) = split_rules(found, config);
         split(&rows, &rules, seed).map_err(|error| match &found.table {

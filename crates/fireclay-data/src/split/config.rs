@@ -16,7 +16,8 @@ pub struct SplitConfig {
     pub valid: f64,
     /// The fraction of rows to test on.
     pub test: f64,
-    /// Whether every split gets the same proportion of each class.
+    /// Whether every split gets the same proportion of each class; with `group`, as far as whole groups
+    /// allow.
     pub stratify: bool,
     /// A column whose equal values stay together, such as the patient; it is not a feature.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -30,6 +31,10 @@ pub struct SplitConfig {
     /// Whether a row's split depends on nothing but its id (or group, or content) and the seed,
     /// so that rows added later never move others. Fractions are then kept on average only.
     pub stable: bool,
+    /// The number from which the splits are drawn, so that the rows of each stay the same under another
+    /// `seed`. Default: the `seed` of the run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seed: Option<u64>,
 }
 
 impl Default for SplitConfig {
@@ -43,9 +48,13 @@ impl Default for SplitConfig {
             time: None,
             column: None,
             stable: false,
+            seed: None,
         }
     }
 }
+
+/// The ways to split that do not exclude each other.
+const GO_TOGETHER: [(&str, &str); 2] = [("group", "stratify"), ("group", "stable")];
 
 impl SplitConfig {
     /// Every problem, as pairs of a key and a message. `separate` says whether
@@ -60,12 +69,21 @@ impl SplitConfig {
             ("stable", self.stable),
         ];
         let chosen = ways.into_iter().filter(|(_, is_chosen)| *is_chosen);
-        let mut chosen = chosen.map(|(key, _)| key);
-        if let Some(first) = chosen.next() {
-            for other in chosen.filter(|other| (first, *other) != ("group", "stable")) {
+        let chosen: Vec<&str> = chosen.map(|(key, _)| key).collect();
+        for (index, &other) in chosen.iter().enumerate() {
+            let mut before = chosen[..index].iter().copied();
+            if let Some(first) = before.find(|first| !GO_TOGETHER.contains(&(*first, other))) {
                 let message = format!("contradicts {first}: choose one way to split");
                 problems.add(other, message);
             }
+        }
+        let decides = [("column", &self.column), ("time", &self.time)];
+        let decides = decides.into_iter().find(|(_, column)| column.is_some());
+        if let (Some(_), Some((way, _))) = (self.seed, decides) {
+            problems.add(
+                "seed",
+                format!("has no effect: {way} leaves nothing to chance"),
+            );
         }
         if self.column.is_some() && !self.has_default_fractions() {
             let message =
@@ -122,6 +140,16 @@ mod tests {
         let mut grouped = changed(|config| config.group = Some("g".into()));
         grouped.stable = true;
         assert_eq!(grouped.validate((true, true)), []);
+        grouped.seed = Some(3);
+        (grouped.stable, grouped.stratify) = (false, true);
+        assert_eq!(grouped.validate((false, false)), []);
+        grouped.stable = true;
+        let problems = grouped.validate((false, false));
+        let message = "contradicts stratify: choose one way to split";
+        assert_eq!(problems, [("stable".to_owned(), message.to_owned())]);
+        let mut timed = changed(|config| config.time = Some("t".into()));
+        timed.seed = Some(3);
+        assert_eq!(timed.validate((false, false))[0].0, "seed");
         let wrong = changed(|config| (config.valid, config.test) = (f64::NAN, 0.5));
         assert_eq!(wrong.validate((false, false))[0].0, "valid");
         let long = changed(|config| config.test = 0.5);

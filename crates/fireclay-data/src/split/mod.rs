@@ -2,6 +2,7 @@
 
 mod config;
 mod counts;
+mod groups;
 mod ways;
 
 pub use self::config::SplitConfig;
@@ -12,7 +13,8 @@ use std::ops::Range;
 use arrow::array::{Array, RecordBatch};
 
 use self::counts::{apportion, fill_empty};
-use self::ways::{by_class, by_column, by_group, by_hash, by_time, cells, deal};
+use self::groups::{by_group, by_group_and_class};
+use self::ways::{by_class, by_column, by_hash, by_time, cells, deal};
 use crate::column::column;
 use crate::error::DataError;
 
@@ -102,8 +104,8 @@ pub(crate) struct Rows<'a> {
     pub(crate) id: Option<&'a str>,
     /// The column of classes, whose proportions are kept; none if the target is something else.
     pub(crate) classes: Option<&'a str>,
-    /// The column without whose value a row is left out.
-    pub(crate) needed: Option<&'a str>,
+    /// The columns without whose values a row is left out.
+    pub(crate) needed: &'a [String],
 }
 
 /// Divides rows by the rules; a pure function of its arguments.
@@ -112,9 +114,10 @@ pub(crate) struct Rows<'a> {
 /// A column that is missing or holds what cannot be used; a split that should have rows and would
 /// have none.
 pub(crate) fn split(rows: &Rows<'_>, rules: &SplitConfig, seed: u64) -> Result<Splits, DataError> {
-    let needed = rows.needed.map(|name| column(rows.columns, name));
-    let needed = needed.transpose()?;
-    let is_used = |row: &usize| needed.is_none_or(|column| column.is_valid(*row));
+    let needed = rows.needed.iter().map(|name| column(rows.columns, name));
+    let needed = needed.collect::<Result<Vec<_>, _>>()?;
+    let is_used = |row: &usize| needed.iter().all(|column| column.is_valid(*row));
+    let seed = rules.seed.unwrap_or(seed);
     let held_out = [&rows.valid, &rows.test];
     let is_held_out = |row: &usize| {
         let mut ranges = held_out.iter().copied().flatten();
@@ -188,18 +191,24 @@ fn assign(
         let name = rules.group.as_deref().or(rows.id);
         return by_hash(columns, name, seed, main, fractions);
     }
-    if let Some(name) = &rules.group {
-        return by_group(&cells(columns, name)?, seed, main, fractions);
-    }
-    match rows.classes {
-        Some(classes) if rules.stratify => {
-            return by_class(&cells(columns, classes)?, seed, main, fractions);
-        }
+    let classes = match rows.classes {
         None if rules.stratify => {
             let message = "stratify needs a target of classes; take it out for regression";
             return Err(DataError::Split(message.into()));
         }
-        _ => {}
+        Some(classes) if rules.stratify => Some(cells(columns, classes)?),
+        _ => None,
+    };
+    match (&rules.group, classes) {
+        (Some(name), None) => {
+            return Ok(by_group(&cells(columns, name)?, seed, main, fractions));
+        }
+        (Some(name), Some(classes)) => {
+            let groups = cells(columns, name)?;
+            return Ok(by_group_and_class(&groups, &classes, seed, main, fractions));
+        }
+        (None, Some(classes)) => return by_class(&classes, seed, main, fractions),
+        (None, None) => {}
     }
     let mut counts = apportion(main.len(), fractions, &mut [0.0; 3]);
     fill_empty(&mut counts, fractions);

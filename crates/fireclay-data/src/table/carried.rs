@@ -47,12 +47,13 @@ impl Carried {
         })
     }
 
-    /// The same for all rows of a table that is not the one of the configuration.
+    /// The same for rows of a table that is not the one of the configuration.
     ///
     /// # Errors
     /// As [`take`](Self::take); for a column that is missing, with the key that names it. Ids may be missing.
-    pub(crate) fn take_all(
+    pub(crate) fn take_other(
         table: &Table,
+        rows: Vec<usize>,
         path: &str,
         config: &TableConfig,
     ) -> Result<Self, DataError> {
@@ -69,7 +70,7 @@ impl Carried {
             id,
             ..config.clone()
         };
-        Self::take(table, (0..table.rows()).collect(), path, config)
+        Self::take(table, rows, path, config)
     }
 
     /// The weights of the rows at these positions, in this order.

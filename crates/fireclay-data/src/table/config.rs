@@ -21,7 +21,14 @@ pub struct TableConfig {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub test_path: Option<String>,
     /// The column to predict.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub target: String,
+    /// Instead of `target`, a column of 0 and 1 (or no and yes) for each label (task `multilabel`).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub targets: Vec<String>,
+    /// What stands between the labels of a row in `target` (task `multilabel`), such as ";".
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label_separator: Option<String>,
     /// A column that names the row; written next to predictions, never a feature.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
@@ -53,6 +60,12 @@ pub struct TableConfig {
     /// What to do with rows whose target is missing.
     #[serde(default)]
     pub missing_target: MissingTarget,
+    /// Columns of texts: the words of a text and their pairs become features.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub text: Vec<String>,
+    /// The number of features that each column of `text` becomes. Default: 256.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text_buckets: Option<usize>,
     /// The most categories of one column that are told apart; rarer ones share the slot "unknown".
     #[serde(default = "default_max_categories")]
     pub max_categories: usize,
@@ -113,6 +126,8 @@ pub enum ColumnKind {
     Date,
     /// True or false.
     Boolean,
+    /// Running text, as in `data.text`.
+    Text,
     /// Not a feature.
     Ignore,
 }
@@ -136,6 +151,14 @@ impl TableConfig {
     /// The configuration with every default, for `path` and `target`.
     pub fn new(path: impl Into<String>, target: impl Into<String>) -> Self {
         with_defaults([("path", path.into()), ("target", target.into())])
+    }
+
+    /// The columns of what is to be predicted: one, or one for each label.
+    pub fn target_columns(&self) -> &[String] {
+        match self.targets.is_empty() {
+            true => std::slice::from_ref(&self.target),
+            false => &self.targets,
+        }
     }
 }
 

@@ -9,9 +9,10 @@ use super::carried::Carried;
 use super::config::TableConfig;
 use super::format::TableFormat;
 use super::memory::{Table, split};
-use super::preprocess::{Features, Preprocess, no_sets};
+use super::preprocess::{Features, Preprocess, Unseen};
 use super::schema::check_columns;
 use super::stream::{BATCH_ROWS, ReadOptions};
+use super::{grouped, lopsided};
 use crate::error::DataError;
 use crate::labels::{Labels, TargetKind};
 use crate::note::Note;
@@ -82,7 +83,11 @@ impl TableData {
     ) -> Result<Self, DataError> {
         check_columns(table, config)?;
         let splits = split(table, config, seed, target)?;
-        Self::from_splits(table, splits, config, target)
+        let mut notes = grouped::notes(table, config, target)?;
+        notes.extend(lopsided::notes(table, &splits, config, target)?);
+        let data = Self::from_splits(table, splits, config, target)?;
+        notes.extend(data.notes);
+        Ok(Self { notes, ..data })
     }
 
     /// The same, with rows that somebody else assigned to the splits, as for cross-validation. Rows
@@ -105,10 +110,28 @@ impl TableData {
             let carried = Carried::take(table, rows, &format!("the {name} split"), config)?;
             Split::encode(table, carried, &preprocess)
         };
+        let train = encode("train", splits.train)?;
+        let valid = encode("valid", splits.valid)?;
+        let test = encode("test", splits.test)?;
+        // Rows of the same file as the training rows lack a category by chance alone.
+        for (name, split, of) in [
+            ("valid", &valid, &table.valid),
+            ("test", &test, &table.test),
+        ] {
+            if of.is_some() {
+                let unseen = split.unseen(table, &preprocess)?;
+                notes.extend(
+                    unseen
+                        .notes(config)
+                        .into_iter()
+                        .map(|note| note.of_split(name)),
+                );
+            }
+        }
         Ok(Self {
-            train: encode("train", splits.train)?,
-            valid: encode("valid", splits.valid)?,
-            test: encode("test", splits.test)?,
+            train,
+            valid,
+            test,
             preprocess,
             notes,
             files: table.files.clone(),
@@ -123,7 +146,9 @@ impl TableData {
 
 impl Split {
     /// Reads files with targets for an existing preprocessing, to evaluate on them. They carry the
-    /// weight and the extra columns that the configuration names, and the id if they have it.
+    /// weight and the extra columns that the configuration names, and the id if they have it. Rows
+    /// without a target are left out if the configuration says so. The notes are what the user should
+    /// know.
     ///
     /// # Errors
     /// Whatever is wrong with the files or does not fit the preprocessing; the key of the
@@ -133,10 +158,14 @@ impl Split {
         options: &ReadOptions,
         preprocess: &Preprocess,
         config: &TableConfig,
-    ) -> Result<Self, DataError> {
+    ) -> Result<(Self, Vec<Note>), DataError> {
         let table = Table::read(path, options)?;
-        let carried = Carried::take_all(&table, path, config)?;
-        Self::encode(&table, carried, preprocess)
+        let rows = table.rows_with_target(config)?;
+        let carried = Carried::take_other(&table, rows, path, config)?;
+        let split = Self::encode(&table, carried, preprocess)?;
+        let notes = table.note_of_dropped(config)?.into_iter();
+        let unseen = split.unseen(&table, preprocess)?;
+        Ok((split, notes.chain(unseen.notes(config)).collect()))
     }
 
     /// The number of rows.
@@ -156,6 +185,15 @@ impl Split {
             labels: self.labels.gather(positions),
             weights: self.carried.weights_at(positions),
         }
+    }
+
+    /// What training did not prepare for in the rows, which are those of `table`.
+    fn unseen(&self, table: &Table, preprocess: &Preprocess) -> Result<Unseen, DataError> {
+        let mut unseen = Unseen::default();
+        for piece in self.carried.rows.chunks(BATCH_ROWS) {
+            unseen.add(preprocess, &table.take(piece)?)?;
+        }
+        Ok(unseen)
     }
 
     fn encode(table: &Table, carried: Carried, preprocess: &Preprocess) -> Result<Self, DataError> {
@@ -182,7 +220,7 @@ fn encode(batch: &RecordBatch, preprocess: &Preprocess) -> Result<(Features, Lab
     let labels = match preprocess.target_kind() {
         TargetKind::Class => Labels::Classes(preprocess.encode_classes(batch)?),
         TargetKind::Number => Labels::Numbers(preprocess.encode_numbers(batch)?),
-        TargetKind::Set => return Err(no_sets()),
+        TargetKind::Set => Labels::Sets(preprocess.encode_sets(batch)?),
     };
     Ok((preprocess.encode(batch)?, labels))
 }

@@ -11,7 +11,7 @@ use super::config::{MissingTarget, TableConfig};
 use super::format::TableFormat;
 use super::stream::{ReadOptions, TableStream, stream};
 use crate::column::{column, text};
-use crate::error::{DataError, absolute};
+use crate::error::{DataError, absolute, list};
 use crate::labels::TargetKind;
 use crate::note::Note;
 use crate::split::{self, Rows, Splits};
@@ -118,9 +118,59 @@ impl Table {
     /// # Errors
     /// [`DataError::MissingColumn`]; [`DataError::Arrow`] as for [`take`](Self::take).
     pub(crate) fn take_column(&self, name: &str, rows: &[usize]) -> Result<RecordBatch, DataError> {
-        let array = take(self.column(name)?, &indices(rows), None)?;
-        let column = [(name, array, true)];
-        Ok(RecordBatch::try_from_iter_with_nullable(column)?)
+        self.take_columns(std::slice::from_ref(&name), rows)
+    }
+
+    /// The same for several columns.
+    ///
+    /// # Errors
+    /// As for [`take_column`](Self::take_column).
+    pub(crate) fn take_columns(
+        &self,
+        names: &[impl AsRef<str>],
+        rows: &[usize],
+    ) -> Result<RecordBatch, DataError> {
+        let indices = indices(rows);
+        let taken = names.iter().map(|name| {
+            let name = name.as_ref();
+            Ok((name, take(self.column(name)?, &indices, None)?, true))
+        });
+        let taken = taken.collect::<Result<Vec<_>, DataError>>()?;
+        Ok(RecordBatch::try_from_iter_with_nullable(taken)?)
+    }
+
+    /// Whether each row has what is to be predicted.
+    ///
+    /// # Errors
+    /// [`DataError::MissingColumn`].
+    pub(crate) fn has_target(
+        &self,
+        config: &TableConfig,
+    ) -> Result<impl Fn(usize) -> bool + use<'_>, DataError> {
+        let targets = config.target_columns().iter();
+        let targets = targets.map(|name| self.column(name));
+        let targets = targets.collect::<Result<Vec<_>, _>>()?;
+        Ok(move |row| targets.iter().all(|target| target.is_valid(row)))
+    }
+
+    /// All rows; without those that lack a target if the configuration says to leave them out.
+    ///
+    /// # Errors
+    /// [`DataError::MissingColumn`]; [`DataError::Unusable`] if no row is left.
+    pub(crate) fn rows_with_target(&self, config: &TableConfig) -> Result<Vec<usize>, DataError> {
+        let (drops, has_target) = (
+            config.missing_target == MissingTarget::Drop,
+            self.has_target(config)?,
+        );
+        let rows = (0..self.rows()).filter(|row| !drops || has_target(*row));
+        let rows: Vec<usize> = rows.collect();
+        match rows.is_empty() {
+            true => Err(DataError::Unusable(format!(
+                "no row has a target in {}",
+                list(config.target_columns(), 5)
+            ))),
+            false => Ok(rows),
+        }
     }
 
     /// Splits of this table that somebody else made, checked; without the rows that lack a target
@@ -133,19 +183,20 @@ impl Table {
         splits: Splits,
         config: &TableConfig,
     ) -> Result<Splits, DataError> {
-        let target = self.column(&config.target)?;
+        let has_target = self.has_target(config)?;
         let drops = config.missing_target == MissingTarget::Drop;
-        let splits = splits.filtered(|row| !drops || row >= target.len() || target.is_valid(row));
+        let splits = splits.filtered(|row| !drops || row >= self.rows() || has_target(row));
         splits.check(self.rows())?;
         Ok(splits)
     }
 
     /// What there is to say of the rows that are left out for lack of a target.
     pub(crate) fn note_of_dropped(&self, config: &TableConfig) -> Result<Option<Note>, DataError> {
-        let missing = self.column(&config.target)?.null_count();
+        let has_target = self.has_target(config)?;
+        let missing = (0..self.rows()).filter(|row| !has_target(*row)).count();
         let drops = config.missing_target == MissingTarget::Drop && missing > 0;
         let message = format!("{missing} rows have no target and are left out");
-        Ok(drops.then(|| Note::about(&config.target, message)))
+        Ok(drops.then(|| Note::about(&config.target_columns().join(", "), message)))
     }
 
     /// An error in a batch of this table with the file and the row in it; `row` maps the row of
@@ -199,15 +250,20 @@ pub fn split(
     seed: u64,
     target: TargetKind,
 ) -> Result<Splits, DataError> {
-    table.column(&config.target)?;
-    let drops = config.missing_target == MissingTarget::Drop;
+    for target in config.target_columns() {
+        table.column(target)?;
+    }
+    let needed = match config.missing_target {
+        MissingTarget::Error => &[],
+        MissingTarget::Drop => config.target_columns(),
+    };
     let rows = Rows {
         columns: &table.batch,
         valid: table.valid.clone(),
         test: table.test.clone(),
         id: config.id.as_deref(),
         classes: (target == TargetKind::Class).then_some(&config.target),
-        needed: drops.then_some(&config.target),
+        needed,
     };
     split::split(&rows, &config.split, seed).map_err(|error| table.locate(error, |row| row))
 }

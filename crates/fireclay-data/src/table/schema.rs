@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::config::{ColumnKind, TableConfig};
 use super::memory::Table;
+use super::texts;
 use crate::column::dates::DateOrder;
 use crate::column::{date_order, is_boolean, is_flat, is_numeric, text};
 use crate::error::DataError;
@@ -35,7 +36,7 @@ pub enum Role {
 /// The role that the configuration gives a column.
 pub fn role(config: &TableConfig, name: &str) -> Role {
     let is = |column: &Option<String>| column.as_deref() == Some(name);
-    if name == config.target {
+    if config.target_columns().iter().any(|target| target == name) {
         Role::Target
     } else if is(&config.id) {
         Role::Id
@@ -61,16 +62,16 @@ pub fn role(config: &TableConfig, name: &str) -> Role {
 pub fn check_columns(table: &Table, config: &TableConfig) -> Result<(), DataError> {
     let split = &config.split;
     let named = [
-        Some(&config.target),
         config.id.as_ref(),
         config.weight.as_ref(),
         split.group.as_ref(),
         split.time.as_ref(),
         split.column.as_ref(),
     ];
-    for name in named
-        .into_iter()
-        .flatten()
+    let targets = config.target_columns().iter();
+    for name in targets
+        .chain(named.into_iter().flatten())
+        .chain(&config.text)
         .chain(&config.ignore)
         .chain(&config.extra_columns)
         .chain(config.columns.keys())
@@ -143,8 +144,10 @@ pub(crate) fn useless(
     let distinct = cells.iter().flatten().collect::<HashSet<_>>().len();
     let is_identifier =
         present >= 10 && distinct == present || distinct > 20 && 2 * distinct > present;
-    Ok(is_identifier.then(|| {
-        format!("left out: {distinct} different texts in {present} rows, so it names rows rather than groups them (set columns.{name:?}.kind = \"categorical\" to use it)")
+    let words = texts::mean_words(name, array).unwrap_or_default();
+    Ok(is_identifier.then(|| match texts::is_text(words) {
+        true => format!("left out: {}", texts::advice(name, words)),
+        false => format!("left out: {distinct} different texts in {present} rows, so it names rows rather than groups them (set columns.{name:?}.kind = \"categorical\" to use it, or data.text = [{name:?}] to learn from its words)"),
     }))
 }
 
@@ -180,7 +183,9 @@ pub(crate) fn constant(name: &str, array: &ArrayRef) -> Result<Option<String>, D
 }
 
 pub(crate) fn overridden(config: &TableConfig, name: &str) -> Option<ColumnKind> {
-    config.columns.get(name).and_then(|column| column.kind)
+    let kind = config.columns.get(name).and_then(|column| column.kind);
+    let is_text = config.text.iter().any(|text| text == name);
+    kind.or(is_text.then_some(ColumnKind::Text))
 }
 
 /// A scaling is for numbers and an encoding for categories, even where the kind is not given.

@@ -27,6 +27,9 @@ pub struct ReadOptions {
     pub delimiter: Option<u8>,
     /// The words that mean "missing" (csv).
     pub null_values: Vec<String>,
+    /// Whether a line that cannot be read is an error among the pieces, after which the next ones come,
+    /// instead of the end (csv, jsonl).
+    pub skip_bad_lines: bool,
 }
 
 impl ReadOptions {
@@ -37,6 +40,7 @@ impl ReadOptions {
             format,
             delimiter: None,
             null_values: nulls.map(String::from).to_vec(),
+            skip_bad_lines: false,
         }
     }
 
@@ -112,7 +116,13 @@ impl Iterator for TableStream {
 
     fn next(&mut self) -> Option<Self::Item> {
         let item = self.advance().transpose();
-        if matches!(item, Some(Err(_))) {
+        let is_one_line = |error: &DataError| {
+            use DataError::{Json, Ragged, Utf8};
+            matches!(error, Ragged { .. } | Utf8 { .. } | Json { .. })
+        };
+        if let Some(Err(error)) = &item
+            && !(self.options.skip_bad_lines && is_one_line(error))
+        {
             self.files.clear();
             self.current = None;
         }

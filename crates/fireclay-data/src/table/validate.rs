@@ -1,16 +1,17 @@
 //! What can be wrong with the configuration of a table before any file is opened.
 
-use std::collections::HashSet;
-
 use super::config::{ColumnKind, TableConfig};
 use super::format::TableFormat;
 use crate::config::Problems;
+use crate::labels::TargetKind;
 
 impl TableConfig {
     /// Every problem, as pairs of a key inside `[data]` and a message.
     pub fn validate(&self, format: TableFormat) -> Vec<(String, String)> {
         let mut problems = Problems::default();
         self.validate_names(&mut problems);
+        self.validate_targets(&mut problems);
+        self.validate_texts(&mut problems);
         self.validate_carried(&mut problems);
         self.validate_text_options(format, &mut problems);
         self.validate_columns(&mut problems);
@@ -19,38 +20,112 @@ impl TableConfig {
         problems.0
     }
 
+    /// Keys that do not go with a target of this kind, as pairs of a key inside `[data]` and a message.
+    pub fn validate_for(&self, kind: TargetKind) -> Vec<(String, String)> {
+        let mut problems = Problems::default();
+        let (separator, several) = (self.label_separator.is_some(), !self.targets.is_empty());
+        match kind {
+            TargetKind::Set if !separator && !several => {
+                let message = "is needed to tell the labels of a row apart; or name a column of 0 and 1 for each label in targets";
+                problems.add("label_separator", message);
+            }
+            TargetKind::Set => {}
+            TargetKind::Class | TargetKind::Number => {
+                if separator {
+                    problems.add("label_separator", "is for the task multilabel");
+                }
+                if several {
+                    problems.add("targets", "is for the task multilabel; name one target");
+                }
+            }
+        }
+        problems.0
+    }
+
     fn validate_names(&self, problems: &mut Problems) {
         problems.check_texts([
             ("path", Some(&self.path)),
             ("valid_path", self.valid_path.as_ref()),
             ("test_path", self.test_path.as_ref()),
-            ("target", Some(&self.target)),
             ("id", self.id.as_ref()),
             ("weight", self.weight.as_ref()),
         ]);
-        if self.id.as_ref() == Some(&self.target) {
+        let targets = self.target_columns();
+        if self.id.as_ref().is_some_and(|id| targets.contains(id)) {
             let message = "is the target; the column to predict cannot name the row";
             problems.add("id", message);
         }
-        if self.ignore.contains(&self.target) {
-            problems.add("ignore", format!("contains the target {:?}", self.target));
+        for target in targets.iter().filter(|target| self.ignore.contains(target)) {
+            problems.add("ignore", format!("contains the target {target:?}"));
         }
         for (key, column) in [("column", &self.split.column), ("group", &self.split.group)] {
-            if column.as_ref() == Some(&self.target) {
+            if column
+                .as_ref()
+                .is_some_and(|column| targets.contains(column))
+            {
                 let message = "is the target; choose another column";
                 problems.add(&format!("split.{key}"), message);
             }
         }
     }
 
+    fn validate_targets(&self, problems: &mut Problems) {
+        if self.targets.is_empty() {
+            if self.target.trim().is_empty() {
+                problems.add("target", "is needed: the name of the column to predict");
+            }
+            if self.label_separator.as_ref().is_some_and(String::is_empty) {
+                problems.add("label_separator", "must not be empty");
+            }
+            return;
+        }
+        if !self.target.is_empty() {
+            let message = "contradicts targets: name one column of labels, or several of 0 and 1";
+            problems.add("target", message);
+        }
+        if self.label_separator.is_some() {
+            let message = "contradicts targets, whose columns hold 0 or 1";
+            problems.add("label_separator", message);
+        }
+        problems.check_list("targets", &self.targets);
+    }
+
+    fn validate_texts(&self, problems: &mut Problems) {
+        problems.check_list("text", &self.text);
+        problems.check_count("text_buckets", self.text_buckets);
+        let taken = [
+            ("id", &self.id),
+            ("weight", &self.weight),
+            ("split.column", &self.split.column),
+            ("split.group", &self.split.group),
+        ];
+        for name in &self.text {
+            let role = taken
+                .iter()
+                .find(|(_, column)| column.as_ref() == Some(name));
+            let role = role.map(|(role, _)| *role);
+            let role = role.or(self.target_columns().contains(name).then_some("target"));
+            let role = role.or(self.ignore.contains(name).then_some("ignore"));
+            if let Some(role) = role {
+                let message = format!("contains {name:?}, which {role} names: it is not a feature");
+                problems.add("text", message);
+            }
+            let kind = self.columns.get(name).and_then(|column| column.kind);
+            if kind.is_some_and(|kind| kind != ColumnKind::Text) {
+                let message = format!("contradicts text, which contains {name:?}");
+                problems.add(&format!("columns.{name}.kind"), message);
+            }
+        }
+    }
+
     /// What is carried beside the samples.
     fn validate_carried(&self, problems: &mut Problems) {
-        let taken = [
-            ("target", Some(&self.target)),
+        let targets = self.target_columns().iter();
+        let taken = targets.map(|target| ("target", Some(target))).chain([
             ("id", self.id.as_ref()),
             ("split.column", self.split.column.as_ref()),
             ("split.group", self.split.group.as_ref()),
-        ];
+        ]);
         for (role, column) in taken {
             let Some(column) = column else { continue };
             if self.weight.as_ref() == Some(column) {
@@ -61,14 +136,7 @@ impl TableConfig {
                 problems.add("extra_columns", message);
             }
         }
-        let mut seen = HashSet::new();
-        for name in &self.extra_columns {
-            if name.trim().is_empty() {
-                problems.add("extra_columns", "must not hold an empty name");
-            } else if !seen.insert(name) {
-                problems.add("extra_columns", format!("names {name:?} twice"));
-            }
-        }
+        problems.check_list("extra_columns", &self.extra_columns);
     }
 
     fn validate_text_options(&self, format: TableFormat, problems: &mut Problems) {
@@ -88,7 +156,7 @@ impl TableConfig {
     fn validate_columns(&self, problems: &mut Problems) {
         for (name, column) in &self.columns {
             let key = format!("columns.{name}");
-            if *name == self.target {
+            if self.target_columns().contains(name) {
                 problems.add(&key, "is the target; the task decides how it is read");
             }
             let mut others = [&self.id, &self.weight].into_iter().flatten();
@@ -96,7 +164,10 @@ impl TableConfig {
                 problems.add(&key, "has no effect: the column is not a feature");
             }
             let (scaling, encoding) = (format!("{key}.scaling"), format!("{key}.encoding"));
-            let is_no = |wanted| column.kind.is_some_and(|kind| kind != wanted);
+            let kind = column
+                .kind
+                .or(self.text.contains(name).then_some(ColumnKind::Text));
+            let is_no = |wanted| kind.is_some_and(|kind| kind != wanted);
             if column.scaling.is_some() && is_no(ColumnKind::Numeric) {
                 problems.add(&scaling, "is for numeric columns only");
             }
@@ -153,6 +224,37 @@ mod tests {
         let extra = ["extra_columns"; 4];
         let found = keys(config.validate(TableFormat::Csv));
         assert_eq!(found, [&["weight"][..], &extra].concat());
+    }
+
+    #[test]
+    fn labels_are_in_one_column_or_in_several() {
+        let mut config = TableConfig::new("a.csv", "");
+        assert_eq!(keys(config.validate(TableFormat::Csv)), ["target"]);
+        config.targets = ["a", "b"].map(String::from).to_vec();
+        assert_eq!(config.validate(TableFormat::Csv), []);
+        assert_eq!(config.validate_for(TargetKind::Set), []);
+        assert_eq!(keys(config.validate_for(TargetKind::Class)), ["targets"]);
+        config.target = "y".into();
+        config.label_separator = Some(";".into());
+        config.targets.push("a".into());
+        let expected = ["target", "label_separator", "targets"];
+        assert_eq!(keys(config.validate(TableFormat::Csv)), expected);
+        let plain = TableConfig::new("a.csv", "y");
+        assert_eq!(
+            keys(plain.validate_for(TargetKind::Set)),
+            ["label_separator"]
+        );
+        assert_eq!(plain.validate_for(TargetKind::Number), []);
+    }
+
+    #[test]
+    fn texts_are_features() {
+        let mut config = TableConfig::new("a.csv", "y");
+        config.text = ["title", "y", "title"].map(String::from).to_vec();
+        config.text_buckets = Some(0);
+        config.columns.entry("title".into()).or_default().kind = Some(ColumnKind::Date);
+        let expected = "text text_buckets columns.title.kind text columns.title.kind";
+        assert_eq!(keys(config.validate(TableFormat::Csv)).join(" "), expected);
     }
 
     #[test]

@@ -8,14 +8,16 @@ use crate::column::shortest;
 
 /// Distinct names in order: by value if all are numbers, else by their letters.
 ///
-/// Names that differ only in how a file writes them are the same: `1` and `1.0` where all are
-/// numbers, `true` and `True`.
+/// Names that differ only in how a file writes them are the same: `1` and `1.0`, `true` and `True`.
+/// Beside words, `1.1` and `1.10` may be versions: they stay apart if both were there.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(from = "Vec<String>", into = "Vec<String>")]
 pub(crate) struct Vocabulary {
     names: Vec<String>,
     is_numeric: bool,
     index: HashMap<String, u32>,
+    /// Numbers beside words, by value; none where several names have it.
+    by_value: HashMap<String, Option<u32>>,
 }
 
 impl Vocabulary {
@@ -62,21 +64,29 @@ impl Vocabulary {
             .get(name)
             .or_else(|| self.index.get(&key(name, self.is_numeric)))
             .copied()
+            .or_else(|| *self.by_value.get(&value(name)?)?)
     }
 }
 
 impl From<Vec<String>> for Vocabulary {
     fn from(names: Vec<String>) -> Self {
         let is_numeric = names.iter().all(|name| is_number(name));
-        let mut index = HashMap::new();
+        let (mut index, mut by_value) = (HashMap::new(), HashMap::new());
         for (number, name) in (0..).zip(&names) {
             index.insert(name.clone(), number);
             index.insert(key(name, is_numeric), number);
+            if let Some(value) = value(name).filter(|_| !is_numeric) {
+                let entry = by_value.entry(value);
+                entry
+                    .and_modify(|found| *found = None)
+                    .or_insert(Some(number));
+            }
         }
         Self {
             names,
             is_numeric,
             index,
+            by_value,
         }
     }
 }
@@ -90,12 +100,24 @@ impl From<Vocabulary> for Vec<String> {
 /// What two spellings of one name have in common.
 fn key(name: &str, is_numeric: bool) -> String {
     match name.parse::<f64>() {
-        Ok(value) if is_numeric => shortest(value),
+        Ok(value) if is_numeric || is_whole(name, value) => shortest(value),
         _ if name.eq_ignore_ascii_case("true") || name.eq_ignore_ascii_case("false") => {
             name.to_ascii_lowercase()
         }
         _ => name.to_owned(),
     }
+}
+
+/// The value of a name that is a number.
+fn value(name: &str) -> Option<String> {
+    is_number(name).then(|| name.parse().map(shortest).ok())?
+}
+
+/// Whether the name is a whole number, as `3` or as the `3.0` that programs make of it where the column
+/// has gaps.
+fn is_whole(name: &str, value: f64) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_digit() || b"+-.".contains(&byte);
+    value.fract() == 0.0 && name.bytes().all(is_plain) && is_number(name)
 }
 
 /// Whether the name is a number that a real holds exactly. Longer ones are codes, and two of them
@@ -142,6 +164,26 @@ mod tests {
         let (words, _) = Vocabulary::fit(["True", "False", "no"].into_iter(), 9);
         assert_eq!(words.find("true"), words.find("True"));
         assert_eq!(words.find("NO"), None);
+    }
+
+    #[test]
+    fn numbers_beside_words_are_the_same_in_another_spelling() {
+        let (mixed, _) = Vocabulary::fit(["3", "X", "0.5", "3.0", "-1"].into_iter(), 9);
+        assert_eq!(mixed.names(), ["-1", "0.5", "3", "X"]);
+        for (name, index) in [("3.00", 2), ("+3", 2), ("0.50", 1), ("-1.0", 0), ("X", 3)] {
+            assert_eq!(mixed.find(name), Some(index), "{name}");
+        }
+        for name in ["4", "03", "x", "3e0x"] {
+            assert_eq!(mixed.find(name), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn versions_beside_words_stay_apart() {
+        let (versions, _) = Vocabulary::fit(["1.1", "1.10", "beta"].into_iter(), 9);
+        assert_eq!(versions.names(), ["1.1", "1.10", "beta"]);
+        assert_eq!(versions.find("1.10"), Some(1));
+        assert_eq!(versions.find("1.100"), None);
     }
 
     #[test]

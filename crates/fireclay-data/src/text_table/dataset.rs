@@ -14,7 +14,7 @@ use crate::kept;
 use crate::labels::TargetKind;
 use crate::note::Note;
 use crate::split::{Splits, named};
-use crate::table::{Carried, ReadOptions, Table, Target, check_columns, split};
+use crate::table::{Carried, ReadOptions, Table, Target, check_columns, class_notes, split};
 use crate::tokenizer::{Tokenizer, TokenizerConfig, TokenizerKind};
 
 /// Everything that training needs from a table of texts. Clones share the texts.
@@ -69,7 +69,9 @@ impl TextTableData {
     ) -> Result<Self, DataError> {
         check(config, (kind, tokenizer), target)?;
         let (table, mut notes) = config.load()?;
-        let splits = split(&table, &config.table(), seed, target)?;
+        let rules = config.table();
+        let splits = split(&table, &rules, seed, target)?;
+        notes.extend(class_notes(&table, &splits, &rules, target)?);
         let data = Self::from_splits(&table, splits, config, (kind, tokenizer), context, target)?;
         notes.extend(data.notes);
         Ok(Self { notes, ..data })
@@ -130,8 +132,8 @@ impl TextTableData {
 
 impl TextTableSplit {
     /// Reads files with targets for an existing preprocessing, to evaluate on them. They carry the
-    /// id, the weight and the extra columns that the configuration names. The notes are what the user
-    /// should know.
+    /// id, the weight and the extra columns that the configuration names. Rows without a target are left
+    /// out if the configuration says so. The notes are what the user should know.
     ///
     /// # Errors
     /// Whatever is wrong with the files or does not fit the preprocessing; the key of the
@@ -143,9 +145,12 @@ impl TextTableSplit {
         config: &TextTableConfig,
     ) -> Result<(Self, Vec<Note>), DataError> {
         let table = Table::read(path, options)?;
-        let carried = Carried::take_all(&table, path, &config.table())?;
+        let rules = config.table();
+        let rows = table.rows_with_target(&rules)?;
+        let carried = Carried::take_other(&table, rows, path, &rules)?;
         let (split, cut) = encode(&table, carried, tokenizer, preprocess)?;
-        Ok((split, note_of_cut(cut, preprocess).into_iter().collect()))
+        let notes = table.note_of_dropped(&rules)?.into_iter();
+        Ok((split, notes.chain(note_of_cut(cut, preprocess)).collect()))
     }
 }
 

@@ -75,7 +75,7 @@ fn what_cannot_be_trained_is_an_error() {
         (
             "1,a\n2,b\n3,c\n",
             2,
-            "class \"c\" (1 rows) is in no training row",
+            "class \"c\" (1 row) is in no training row",
         ),
         ("1,a\n2,\n3,b\n4,\n", 3, "missing in 2 rows, first in row 2"),
         ("1,a\n2,b\ninf,b\n", 2, "\"inf\" is not finite"),
@@ -90,4 +90,103 @@ fn what_cannot_be_trained_is_an_error() {
     let table = table("x,y\n1,a\n2,b\n");
     let report = inspect(&table, &Splits::default(), &absent, TargetKind::Class);
     refused(report, &["no column \"nobody\""]);
+}
+
+#[test]
+fn small_and_absent_classes_are_said_in_one_line_each() {
+    let rows = csv("x,y", 60, |row| {
+        let class = match row {
+            0..40 => ["a", "b"][row % 2],
+            40..44 => "c",
+            44..46 => "d",
+            _ => "a",
+        };
+        format!("{}.5,{class}", row * 7 % 31)
+    });
+    let table = table(&rows);
+    let found = report(&table, &config("y"), TargetKind::Class, 46);
+    let warnings = messages(&found.warnings);
+    let small = "2 classes have fewer than 10 rows each, too few to learn or to judge: \"c\" (4 rows), \"d\" (2 rows)";
+    let alone = "the valid split has class \"a\" alone (14 rows)";
+    for part in [small, alone, "set split.stratify = true"] {
+        assert!(warnings.contains(part), "{part} is not in {warnings}");
+    }
+    let stratified = with(config("y"), |config| config.split.stratify = true);
+    let found = report(&table, &stratified, TargetKind::Class, 46);
+    let warnings = messages(&found.warnings);
+    assert!(
+        warnings.contains(alone) && !warnings.contains("set split"),
+        "{warnings}"
+    );
+}
+
+#[test]
+fn advice_for_classes_without_a_training_row_can_be_followed() {
+    let table = table("x,y,s,g\n1,a,train,1\n2,a,train,2\n3,b,train,3\n4,c,test,4\n5,c,test,4\n");
+    let advice = |change: &dyn Fn(&mut TableConfig)| {
+        let config = with(config("y"), change);
+        messages(&report(&table, &config, TargetKind::Class, 3).errors)
+    };
+    let random = advice(&|_| {});
+    assert!(
+        random.contains("class \"c\" (2 rows) is in no training row"),
+        "{random}"
+    );
+    assert!(
+        random.contains("set split.stratify = true, or leave them out"),
+        "{random}"
+    );
+    let stratified = advice(&|config| config.split.stratify = true);
+    assert!(!stratified.contains("stratify"), "{stratified}");
+    let column = advice(&|config| config.split.column = Some("s".into()));
+    assert!(column.contains("let column \"s\" give train"), "{column}");
+    let few = advice(&|config| {
+        (config.split.train, config.split.valid, config.split.test) = (0.2, 0.4, 0.4);
+    });
+    assert!(few.contains("add rows, or leave them out"), "{few}");
+}
+
+#[test]
+fn classes_of_a_test_file_alone_are_not_blamed_on_the_split() {
+    let files = crate::Files::new();
+    let rows = |dot: &str| {
+        csv("x,y", 30, |row| {
+            format!("{row},{}{dot}", ["a", "b"][row % 2])
+        })
+    };
+    let mut config = TableConfig::new(files.write("train.csv", rows("")), "y");
+    config.test_path = Some(files.write("test.csv", rows(".")));
+    let error = crate::preprocessing::load(&config);
+    let parts = [
+        "2 classes are in no training row, so they cannot be learned: \"a.\" (15 rows), \"b.\" (15 rows)",
+        "\"a.\" looks like \"a\" written otherwise",
+        "leave them out of test_path",
+    ];
+    let message = refused(error, &parts);
+    assert!(!message.contains("stratify"), "{message}");
+}
+
+#[test]
+fn rows_that_look_like_groups_are_pointed_out() {
+    let rows = csv("patient,x,y", 200, |row| {
+        let patient = row / 5;
+        format!(
+            "P{patient},{}.5,{}",
+            row * 13 % 67,
+            ["a", "b"][patient * 3 % 7 % 2]
+        )
+    });
+    let table = table(&rows);
+    let hint = "\"patient\": all rows of each of its 40 values have one target";
+    let found = report(&table, &config("y"), TargetKind::Class, 150);
+    assert!(
+        messages(&found.warnings).contains(hint),
+        "{:?}",
+        found.warnings
+    );
+    let grouped = with(config("y"), |config| {
+        config.split.group = Some("patient".into())
+    });
+    let found = report(&table, &grouped, TargetKind::Class, 150);
+    assert!(!messages(&found.warnings).contains("all rows of each"));
 }

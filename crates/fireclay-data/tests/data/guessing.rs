@@ -16,6 +16,8 @@ fn trains(path: &str, guess: &Guess) {
     config.id.clone_from(&guess.id);
     config.ignore.clone_from(&guess.ignore);
     config.delimiter.clone_from(&guess.delimiter);
+    config.text.clone_from(&guess.text);
+    config.label_separator.clone_from(&guess.label_separator);
     config.split.stratify = guess.stratify;
     assert_eq!(config.validate(guess.format), []);
     TableData::load(guess.format, &config, 1, guess.target_kind).unwrap();
@@ -184,4 +186,55 @@ fn what_cannot_be_learned_is_said() {
     let noted = guess(&files.write("b.csv", numbers)).unwrap();
     let first = &noted.notes[0];
     assert!(first.contains("the first line of"), "{first}");
+}
+
+#[test]
+fn texts_beside_numbers_are_features_and_names_are_not() {
+    let guess = guess_csv("name,review,price,verdict", |i| {
+        let word = ["pot", "lid", "bowl", "cup", "jar"][i * i % 5];
+        format!(
+            "Mr. Potter {i},the {word} came on day {i} with a {word},{}.5,{}",
+            i % 31,
+            i * 7 % 2
+        )
+    });
+    assert_eq!(guess.text, ["review"]);
+    assert_eq!(kind(&guess, "review"), ColumnKind::Text);
+    assert_eq!(guess.ignore, ["name"]);
+}
+
+#[test]
+fn several_labels_in_a_cell_are_a_set() {
+    let tags = [
+        "red;old",
+        "old;high",
+        "high",
+        "red;high",
+        "old",
+        "red;old;high",
+    ];
+    let guess = guess_csv("x,y,label", |i| {
+        format!("{}.5,{},{}", i % 17, i % 9, tags[i * 7 % 6])
+    });
+    assert_eq!(target(&guess), ("label", TargetKind::Set));
+    assert_eq!(guess.label_separator.as_deref(), Some(";"));
+    assert!(!guess.stratify);
+}
+
+#[test]
+fn rows_that_look_like_groups_are_pointed_out() {
+    let guess = guess_csv("patient,x,label", |i| {
+        format!(
+            "P{},{}.5,{}",
+            i / 5,
+            i * 13 % 67,
+            ["a", "b"][i / 5 * 3 % 7 % 2]
+        )
+    });
+    let hint = "column \"patient\": all rows of each of its 40 values have one target";
+    assert!(
+        guess.notes.iter().any(|note| note.contains(hint)),
+        "{:?}",
+        guess.notes
+    );
 }

@@ -206,3 +206,71 @@ fn rows_without_a_target_are_refused_or_left_out() {
     let notes = messages(&data.notes);
     assert!(notes.contains("20 rows have no target"), "{notes}");
 }
+
+/// Rows `x,g,y` of groups of 1 to 5 rows, each of one class; a third of the groups is of class b.
+fn patients(groups: usize) -> Table {
+    let rows = (0..groups).flat_map(|group| (0..1 + group * 7 % 5).map(move |_| group));
+    let rows: Vec<usize> = rows.collect();
+    table(&csv("x,g,y", rows.len(), |row| {
+        let group = rows[row];
+        format!("{row},g{group},{}", if group % 3 == 0 { "b" } else { "a" })
+    }))
+}
+
+#[test]
+fn groups_stay_whole_and_keep_the_proportions_of_the_classes() {
+    for seed in 0..20 {
+        let table = patients(60);
+        let config = with(SplitConfig::default(), |split| {
+            split.group = Some("g".into());
+            split.stratify = true;
+        });
+        let splits = run(&table, config, seed).unwrap();
+        assert_partition(&splits, table.rows());
+        let text = |name: &str, row: usize| {
+            let column = table.column(name).unwrap().to_data();
+            let cells = fireclay_data::arrow::array::StringArray::from(column);
+            cells.value(row).to_owned()
+        };
+        let groups = |rows: &[usize]| -> HashSet<String> {
+            rows.iter().map(|row| text("g", *row)).collect()
+        };
+        let [train, valid, test] = splits.named().map(|(_, rows)| groups(rows));
+        assert!(train.is_disjoint(&valid) && train.is_disjoint(&test) && valid.is_disjoint(&test));
+        for (fraction, (name, rows)) in [0.7, 0.15, 0.15].into_iter().zip(splits.named()) {
+            for class in ["a", "b"] {
+                let of_class = |row: &usize| text("y", *row) == class;
+                let all = (0..table.rows()).filter(|row| of_class(row)).count() as f64;
+                let share = rows.iter().filter(|row| of_class(row)).count() as f64 / all;
+                assert!(
+                    (share - fraction).abs() < 0.08,
+                    "{seed} {name} {class} {share}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn the_first_group_of_each_class_trains() {
+    let table = table("g,y\n1,a\n1,a\n2,b\n3,a\n4,b\n");
+    let config = with(SplitConfig::default(), |split| {
+        split.group = Some("g".into());
+        split.stratify = true;
+    });
+    let Ok(splits) = run(&table, config, 1) else {
+        panic!("two groups of each class fill train and one other split at least");
+    };
+    assert!(splits.train.len() >= 2, "{splits:?}");
+}
+
+#[test]
+fn a_seed_of_the_split_is_taken_instead_of_the_seed_of_the_run() {
+    let own = with(SplitConfig::default(), |split| split.seed = Some(3));
+    let table = rows(90);
+    let splits = |config: &SplitConfig, seed| run(&table, config.clone(), seed).unwrap();
+    assert_eq!(splits(&own, 1), splits(&own, 2));
+    assert_eq!(splits(&own, 1), splits(&SplitConfig::default(), 3));
+    let other = with(own.clone(), |split| split.seed = Some(4));
+    assert_ne!(splits(&own, 1), splits(&other, 1));
+}

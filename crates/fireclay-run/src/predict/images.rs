@@ -33,7 +33,7 @@ pub(crate) fn predict_images(
         return Err(RunError::Usage("--top must be at least 1".into()));
     }
     let output = match job.output {
-        Some(output) => Some((output, format_of(output)?)),
+        Some(output) => Some((output, format_of(output, job.format)?)),
         None => None,
     };
     let classes = run.meaning().map_or(&[][..], |meaning| meaning.classes());

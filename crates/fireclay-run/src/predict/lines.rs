@@ -9,7 +9,7 @@ use fireclay_data::arrow::array::{ArrayRef, RecordBatch, StringArray};
 use fireclay_data::read_lines;
 
 use super::whole;
-use crate::run::{PredictJob, Predicted, Run, RunError};
+use crate::run::{OnError, PredictJob, Predicted, Run, RunError};
 use fireclay_train::run_folder;
 
 /// Translates every line of a text by `translate`, and writes the translations, a line each, in the
@@ -21,6 +21,10 @@ pub(crate) fn predict_lines(
 ) -> Result<Predicted, RunError> {
     if job.top.is_some() {
         return Err(RunError::Usage("--top is for images".into()));
+    }
+    if job.format.is_some() || job.on_error != OnError::Stop {
+        let message = "--format and --on-error are for tables and images";
+        return Err(RunError::Usage(message.into()));
     }
     let input = Path::new(job.input);
     let mut shown = Vec::new();

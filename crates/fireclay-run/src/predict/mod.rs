@@ -2,11 +2,14 @@
 
 mod images;
 mod lines;
+mod pipes;
 mod rows;
+mod skip;
 
 pub(crate) use images::predict_images;
 pub(crate) use lines::predict_lines;
-pub(crate) use rows::predict_rows;
+pub(crate) use pipes::Source;
+pub(crate) use rows::{Rows, predict_rows};
 
 use std::path::{Path, PathBuf};
 
@@ -16,13 +19,17 @@ use crate::run::RunError;
 use fireclay_train::run_folder;
 
 /// Writes `output` with `write`, which gets a temporary file beside it: `output` appears only when it is
-/// whole. No file of the `inputs`, of a run or of its data is overwritten.
+/// whole. No file of the `inputs`, of a run or of its data is overwritten. Standard output and pipes get it
+/// when it is whole.
 fn whole<T>(
     output: &Path,
     inputs: &[PathBuf],
     protected: &[PathBuf],
     write: impl FnOnce(&Path) -> Result<T, RunError>,
 ) -> Result<T, RunError> {
+    if pipes::is_stream(output) {
+        return pipes::through(output, write);
+    }
     check_output(output, inputs, protected)?;
     let name = output.file_name().unwrap_or_default().to_string_lossy();
     let part = output.with_file_name(format!(".{name}.part"));
@@ -57,12 +64,15 @@ fn check_output(output: &Path, inputs: &[PathBuf], protected: &[PathBuf]) -> Res
     }
 }
 
-/// The format that the name of a table asks for.
-fn format_of(output: &Path) -> Result<TableFormat, RunError> {
-    TableFormat::from_path(output).ok_or_else(|| {
+/// The format that the name of a table asks for, or else the command line; in a pipe CSV, unless it says
+/// otherwise.
+fn format_of(output: &Path, given: Option<TableFormat>) -> Result<TableFormat, RunError> {
+    let piped = pipes::is_stream(output).then_some(TableFormat::Csv);
+    let format = TableFormat::from_path(output).or(given).or(piped);
+    format.ok_or_else(|| {
         let output = output.display();
         RunError::Usage(format!(
-            "cannot tell the format of {output}; name it {}",
+            "cannot tell the format of {output}; name it {}, or give --format",
             TableFormat::extensions()
         ))
     })

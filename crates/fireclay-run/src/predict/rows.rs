@@ -4,109 +4,247 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use fireclay_data::arrow::array::{ArrayRef, RecordBatch, UInt64Array};
+use fireclay_data::arrow::compute::{filter, filter_record_batch};
 use fireclay_data::{
     DataError, ReadOptions, TableFormat, TableStream, TableWriter, column, expand, stream,
 };
 
+use super::pipes::{Source, is_stream};
+use super::skip::{Skipped, is_one_line, others, refused};
 use super::{format_of, whole};
-use crate::answer::Answers;
-use crate::run::{PredictJob, Predicted, Run, RunError};
+use crate::answer::{Answers, distinct, probability_column};
+use crate::run::{OnError, PredictJob, Predicted, Run, RunError};
 
-/// Answers for the rows of a table; `options` say how to read it, and `id` is the column that names a
-/// row, if the run has one. The number of texts that are cut comes with what was answered for.
+/// How a run reads tables.
+pub(crate) struct Rows<'a> {
+    /// How a table is stored whose name does not say it.
+    pub format: TableFormat,
+    /// The column that names a row, if the run has one.
+    pub id: Option<&'a str>,
+    /// How to read such a table.
+    pub options: &'a dyn Fn(TableFormat) -> ReadOptions,
+    /// Whether rows can be answered for; an error names the first that cannot.
+    pub fits: &'a dyn Fn(&RecordBatch) -> Result<(), DataError>,
+    /// Looks at all rows that are answered for.
+    pub watch: &'a mut dyn FnMut(&RecordBatch) -> Result<(), DataError>,
+}
+
+/// Answers for the rows of a table. The number of texts that are cut comes with what was answered for.
 ///
 /// Columns: the row's id (or `row`, from 1), `prediction` (labels that apply are joined by `;`), and for
 /// classes `probability_<class>`.
 pub(crate) fn predict_rows(
     run: &dyn Run,
     job: &PredictJob<'_>,
-    options: impl FnOnce(TableFormat) -> ReadOptions,
-    (own, id): (TableFormat, Option<&str>),
+    rows: Rows<'_>,
 ) -> Result<(Predicted, u64), RunError> {
-    let (output, format) = output(job)?;
-    let input = TableFormat::from_path(job.input.as_ref()).unwrap_or(own);
-    let options = options(input);
-    let inputs = expand(job.input)?;
-    let (rows, cut) = whole(output, &inputs, &run.base().protected(), |part| {
-        let rows = stream(job.input, &options)?;
-        write(
-            run,
-            (job.input, id),
-            rows,
-            TableWriter::create(part, format)?,
-        )
-    })?;
+    let output = output(job)?;
+    let format = format_of(output, job.format)?;
+    let named = TableFormat::from_path(job.input.as_ref());
+    if job.format.is_some() && named.is_some() && !is_stream(output) {
+        let message = "--format has no effect: the names of both tables say how they are stored";
+        return Err(RunError::Usage(message.into()));
+    }
+    let mut options = (rows.options)(named.or(job.format).unwrap_or(rows.format));
+    options.skip_bad_lines = job.on_error == OnError::Skip;
+    let source = Source::open(job.input)?;
+    let inputs = expand(source.path()).map_err(|error| source.named(error.into()))?;
+    let written = whole(output, &inputs, &run.base().protected(), |part| {
+        let batches = stream(source.path(), &options)?;
+        let writer = TableWriter::create(part, format)?;
+        Writing::new(run, job, rows, &source).write(batches, writer)
+    });
+    let Written { count, cut, notes } = written.map_err(|error| source.named(error))?;
     let predicted = Predicted {
-        count: rows,
+        count,
         unit: "rows",
-        notes: Vec::new(),
+        notes,
         shown: Vec::new(),
     };
     Ok((predicted, cut))
 }
 
-/// The file for the answers to a table, and its format.
-fn output<'a>(job: &PredictJob<'a>) -> Result<(&'a Path, TableFormat), RunError> {
+/// Where the answers for a table go. What comes through a pipe is answered into one.
+fn output<'a>(job: &PredictJob<'a>) -> Result<&'a Path, RunError> {
     if job.top.is_some() {
         let message = "--top is for images: answers for a table have a column for each class";
         return Err(RunError::Usage(message.into()));
     }
-    let output = job.output.ok_or_else(|| {
-        RunError::Usage("answers for a table need a file to go to: -o predictions.csv".into())
-    })?;
-    Ok((output, format_of(output)?))
+    match job.output {
+        Some(output) => Ok(output),
+        None if job.input == "-" => Ok(Path::new("-")),
+        None => Err(RunError::Usage(
+            "answers for a table need a file to go to: -o predictions.csv, or -o - for standard output".into(),
+        )),
+    }
 }
 
-fn write(
-    run: &dyn Run,
-    (input, id): (&str, Option<&str>),
-    mut batches: TableStream,
-    mut writer: TableWriter,
-) -> Result<(u64, u64), RunError> {
-    let (mut rows, mut cut) = (0, 0);
-    let mut file = (PathBuf::new(), 0);
-    while let Some(batch) = batches.next() {
-        let batch = batch?;
-        let path = batches.file().unwrap_or(Path::new(input));
-        if file.0 != path {
-            file = (path.to_path_buf(), rows);
+/// What was written.
+struct Written {
+    count: u64,
+    cut: u64,
+    notes: Vec<String>,
+}
+
+/// Answers on their way to a file.
+struct Writing<'a, 'r> {
+    run: &'a dyn Run,
+    job: &'a PredictJob<'a>,
+    rows: Rows<'r>,
+    source: &'a Source,
+    /// The name of the first column.
+    name: String,
+    written: Written,
+    skipped: Skipped,
+    /// The rows read so far, and how many of them were in the files before the present one.
+    read: u64,
+    before: u64,
+    file: PathBuf,
+}
+
+impl<'a, 'r> Writing<'a, 'r> {
+    fn new(run: &'a dyn Run, job: &'a PredictJob<'a>, rows: Rows<'r>, source: &'a Source) -> Self {
+        let own = rows.id.unwrap_or("row");
+        let name = distinct(own.to_owned(), |name| {
+            answer_names(run).any(|taken| taken == name)
+        });
+        let renamed = format!("column {own:?} is written as {name:?}: the answers have that name");
+        let written = Written {
+            count: 0,
+            cut: 0,
+            notes: Vec::from_iter((name != own).then_some(renamed)),
+        };
+        Self {
+            run,
+            job,
+            rows,
+            source,
+            name,
+            written,
+            skipped: Skipped::default(),
+            read: 0,
+            before: 0,
+            file: PathBuf::new(),
         }
-        let rows_before = (rows - file.1) as usize;
-        let located = |error: DataError| error.map_row(|row| row + rows_before).in_file(&file.0);
-        let answered = run.answers(&batch).map_err(|error| match error {
+    }
+
+    fn write(
+        mut self,
+        mut batches: TableStream,
+        mut writer: TableWriter,
+    ) -> Result<Written, RunError> {
+        while let Some(batch) = batches.next() {
+            let file = batches.file().unwrap_or(Path::new(self.job.input));
+            if self.file != file {
+                (self.file, self.before) = (file.to_path_buf(), self.read);
+            }
+            match batch {
+                Ok(batch) => self.answer(batch, &mut writer)?,
+                Err(error) if self.skips() && is_one_line(&error) => {
+                    self.skipped.add(self.source.told(error));
+                    self.read += 1;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        if self.read == 0 {
+            return Err(RunError::NoRows(self.job.input.to_owned()));
+        }
+        self.written.notes.extend(self.skipped.notes());
+        if self.written.count == 0 {
+            return Err(RunError::NoAnswers(self.written.notes.join("\n")));
+        }
+        writer.finish()?;
+        Ok(self.written)
+    }
+
+    fn skips(&self) -> bool {
+        self.job.on_error == OnError::Skip
+    }
+
+    /// Writes the answers for the rows of a batch.
+    fn answer(&mut self, batch: RecordBatch, writer: &mut TableWriter) -> Result<(), RunError> {
+        let start = self.read;
+        self.read += batch.num_rows() as u64;
+        let file = (self.file.clone(), (start - self.before) as usize);
+        let located = |error: DataError| error.map_row(|row| row + file.1).in_file(&file.0);
+        let names = names(&batch, self.rows.id, start).map_err(located)?;
+        let (batch, names) = match self.skips() {
+            true => self.without_refused(batch, names, &located)?,
+            false => (batch, names),
+        };
+        if batch.num_rows() == 0 {
+            return Ok(());
+        }
+        let answered = self.run.answers(&batch).map_err(|error| match error {
             RunError::Data(error) => RunError::Data(located(error)),
             error => error,
         })?;
-        let names = names(&batch, id, rows).map_err(located)?;
-        writer.write(&columns(run, names, answered.answers))?;
-        rows += batch.num_rows() as u64;
-        cut += answered.cut as u64;
+        (self.rows.watch)(&batch).map_err(located)?;
+        writer.write(&columns(
+            self.run,
+            (self.name.clone(), names),
+            answered.answers,
+        ))?;
+        self.written.count += batch.num_rows() as u64;
+        self.written.cut += answered.cut as u64;
+        Ok(())
     }
-    if rows == 0 {
-        return Err(RunError::NoRows(input.to_owned()));
+
+    /// The rows that can be answered for, with their names.
+    fn without_refused(
+        &mut self,
+        batch: RecordBatch,
+        names: ArrayRef,
+        located: &dyn Fn(DataError) -> DataError,
+    ) -> Result<(RecordBatch, ArrayRef), RunError> {
+        let refused = refused(&batch, self.rows.fits).map_err(located)?;
+        if refused.is_empty() {
+            return Ok((batch, names));
+        }
+        let kept = others(batch.num_rows(), &refused);
+        for (_, error) in refused {
+            self.skipped.add(self.source.told(located(error)));
+        }
+        let rows = filter_record_batch(&batch, &kept).map_err(DataError::from)?;
+        let names = filter(&names, &kept).map_err(DataError::from)?;
+        Ok((rows, names))
     }
-    writer.finish()?;
-    Ok((rows, cut))
 }
 
 /// What names the rows of a batch: its id column if the run has one, else numbers from 1.
-fn names(
-    batch: &RecordBatch,
-    id: Option<&str>,
-    done: u64,
-) -> Result<(String, ArrayRef), DataError> {
+fn names(batch: &RecordBatch, id: Option<&str>, done: u64) -> Result<ArrayRef, DataError> {
     let Some(id) = id else {
         let numbers = (0..batch.num_rows() as u64).map(|row| done + row + 1);
-        let numbers = Arc::new(UInt64Array::from_iter_values(numbers));
-        return Ok(("row".into(), numbers));
+        return Ok(Arc::new(UInt64Array::from_iter_values(numbers)));
     };
-    Ok((id.into(), column(batch, id)?.clone()))
+    Ok(column(batch, id)?.clone())
+}
+
+/// The classes of a run.
+fn classes(run: &dyn Run) -> &[String] {
+    run.meaning().map_or(&[][..], |meaning| meaning.classes())
+}
+
+/// The columns of the answers.
+fn answer_names(run: &dyn Run) -> impl Iterator<Item = String> {
+    let by_class = classes(run).iter().map(|class| probability_column(class));
+    std::iter::once("prediction".to_owned()).chain(by_class)
 }
 
 fn columns(run: &dyn Run, name: (String, ArrayRef), answers: Answers) -> RecordBatch {
-    let classes = run.meaning().map_or(&[][..], |meaning| meaning.classes());
+    let classes = classes(run);
     let by_class = answers.by_class(classes);
-    let mut columns = vec![name, ("prediction".into(), answers.predictions(classes))];
-    columns.extend(by_class);
-    RecordBatch::try_from_iter(columns).expect("columns of one length")
+    let (name, names) = name;
+    // A later batch may lack an id, and all have one schema.
+    let mut columns = vec![
+        (name, names, true),
+        ("prediction".into(), answers.predictions(classes), false),
+    ];
+    columns.extend(
+        by_class
+            .into_iter()
+            .map(|(name, column)| (name, column, false)),
+    );
+    RecordBatch::try_from_iter_with_nullable(columns).expect("columns of one length")
 }

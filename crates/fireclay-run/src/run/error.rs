@@ -57,6 +57,12 @@ pub enum RunError {
     /// A bug in the reading of an image.
     #[error("{0}")]
     Panicked(String),
+    /// What came through a pipe cannot be used.
+    #[error("{0}")]
+    Piped(String),
+    /// Every row was left out.
+    #[error("{0}")]
+    NoAnswers(String),
     /// There is nothing to answer for.
     #[error("{0} has no rows")]
     NoRows(String),

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
 use fireclay_data::arrow::array::RecordBatch;
-use fireclay_data::expand;
+use fireclay_data::{TableFormat, expand};
 use serde::Serialize;
 
 use crate::answer::{Answers, Meaning};
@@ -167,12 +167,26 @@ pub struct Answered {
 /// Where predictions come from and go to.
 #[derive(Clone, Copy, Debug)]
 pub struct PredictJob<'a> {
-    /// A file, a folder or a pattern.
+    /// A file, a folder or a pattern; for tables also a pipe, and `-` for standard input.
     pub input: &'a str,
-    /// The file to write; none to be given the answers.
+    /// The file to write, or `-` for standard output; none to be given the answers.
     pub output: Option<&'a Path>,
     /// How many of the most probable classes an answer for an image names.
     pub top: Option<usize>,
+    /// How tables are stored whose names do not say it.
+    pub format: Option<TableFormat>,
+    /// What becomes of the others where one row, or one image, has no answer.
+    pub on_error: OnError,
+}
+
+/// What to do where a row or an image cannot be answered for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnError {
+    /// Name it, and write nothing.
+    #[default]
+    Stop,
+    /// Leave it out, count it and name it, and answer for the others.
+    Skip,
 }
 
 /// What was answered for.

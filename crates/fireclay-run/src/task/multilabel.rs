@@ -36,9 +36,9 @@ impl Task for MultilabelConfig {
     fn facts(&self) -> Facts {
         Facts {
             name: "multilabel",
-            summary: "say of each of several labels whether it applies (images, texts)",
+            summary: "say of each of several labels whether it applies",
             target: Some(TargetKind::Set),
-            needs: "images or texts with labels",
+            needs: "rows, images or texts with labels",
             metrics: MULTILABEL_METRICS,
             headline: &["map", "f1_micro", "f1_macro", "subset_accuracy"],
             ..Facts::LABELS

@@ -8,7 +8,7 @@ use fireclay_models::{Family, ModelDescription};
 
 use super::shared::pass;
 use super::{Columns, Dataset, Trained};
-use crate::answer::{Answers, truth_column};
+use crate::answer::{Answers, distinct, truth_column};
 use crate::artifacts::{POSTPROCESS, PREDICTIONS, belong_together, read_json, to_json};
 use crate::config::RunConfig;
 use crate::predictor::Predictor;
@@ -95,13 +95,8 @@ fn predicted(
     all.push(("prediction".into(), answers.predictions(classes)));
     all.extend(by_class);
     for (name, column) in columns.extra {
-        let is_taken = all.iter().any(|(taken, _)| *taken == name);
-        let name = if is_taken {
-            format!("column.{name}")
-        } else {
-            name
-        };
-        all.push((name, column));
+        let is_taken = |name: &str| all.iter().any(|(taken, _)| taken == name);
+        all.push((distinct(name, is_taken), column));
     }
     RecordBatch::try_from_iter_with_nullable(
         all.into_iter().map(|(name, column)| (name, column, true)),

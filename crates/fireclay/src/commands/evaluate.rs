@@ -18,7 +18,7 @@ pub struct Args {
     /// The split to evaluate
     #[arg(long, value_enum, default_value_t = SplitName::Test, conflicts_with = "data")]
     pub split: SplitName,
-    /// Other data with targets: a table (file or glob), or images in the form of the config's data.path
+    /// Other data with targets: a table (file, glob, or `-` for standard input), or images in the form of the config's data.path
     #[arg(long, value_name = "PATH")]
     pub data: Option<String>,
     /// The translations of the texts in `--data`, line by line (for pairs of texts)

@@ -91,7 +91,8 @@ fn report(guess: &Guess) {
 
 fn task(guess: &Guess) -> &'static str {
     match guess.target_kind {
-        TargetKind::Class | TargetKind::Set => "classification",
+        TargetKind::Class => "classification",
+        TargetKind::Set => "multilabel",
         TargetKind::Number => "regression",
     }
 }
@@ -99,7 +100,11 @@ fn task(guess: &Guess) -> &'static str {
 /// The text of the config.
 fn config(table: &str, guess: &Guess, output: &Path) -> String {
     let task = match guess.target_kind {
-        TargetKind::Class | TargetKind::Set => {
+        TargetKind::Set => {
+            "type = \"multilabel\"\n\
+             threshold = 0.5   # the probability from which a label applies"
+        }
+        TargetKind::Class => {
             "type = \"classification\"\n\
              # class_weights = \"balanced\"   # if rare classes matter as much as common ones\n\
              # threshold = \"tune\"           # with two classes: choose it on the validation split"
@@ -160,6 +165,12 @@ fn data(table: &str, guess: &Guess) -> String {
     line(format!("type = {}", quoted(guess.format.name())));
     line(format!("path = {}", quoted(table)));
     line(format!("target = {}", quoted(&guess.target)));
+    if let Some(separator) = &guess.label_separator {
+        let separator = quoted(separator);
+        line(format!(
+            "label_separator = {separator}   # between the labels of a row"
+        ));
+    }
     if let Some(delimiter) = &guess.delimiter {
         line(format!("delimiter = {}", quoted(delimiter)));
     }
@@ -172,6 +183,13 @@ fn data(table: &str, guess: &Guess) -> String {
     if !guess.ignore.is_empty() {
         let columns: Vec<String> = guess.ignore.iter().map(|name| quoted(name)).collect();
         line(format!("ignore = [{}]", columns.join(", ")));
+    }
+    if !guess.text.is_empty() {
+        let columns: Vec<String> = guess.text.iter().map(|name| quoted(name)).collect();
+        let columns = columns.join(", ");
+        line(format!(
+            "text = [{columns}]   # their words and pairs of words become features"
+        ));
     }
     if guess.missing_target > 0 {
         line("missing_target = \"drop\"   # leave out rows without a target".into());
@@ -188,7 +206,9 @@ fn columns(guess: &Guess) -> String {
     let mut text =
         String::from("# Columns as they were read; uncomment a line to read one otherwise.\n");
     let columns = guess.columns.iter();
-    for column in columns.filter(|column| column.kind != ColumnKind::Ignore) {
+    for column in
+        columns.filter(|column| !matches!(column.kind, ColumnKind::Ignore | ColumnKind::Text))
+    {
         let (name, kind) = (quoted(&column.name), serde_json::json!(column.kind));
         let _ = writeln!(text, "# columns.{name} = {{ kind = {kind} }}");
     }

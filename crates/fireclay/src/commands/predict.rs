@@ -1,9 +1,10 @@
 //! `predict`: answers for the rows of a table, for images, or for texts.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use fireclay_data::TableFormat;
 use fireclay_data::arrow::array::{Array, Float64Array, RecordBatch, StringArray};
-use fireclay_run::{PredictJob, load_run, open};
+use fireclay_run::{OnError, PredictJob, load_run, open};
 
 use super::device;
 use crate::failure::Failure;
@@ -14,18 +15,46 @@ use crate::text::{number, say, table};
 pub struct Args {
     /// The run folder
     pub run: PathBuf,
-    /// A table (file or glob), images (file, folder or glob), or a text to translate line by line
+    /// A table (file, glob, or `-` for standard input), images (file, folder or glob), or a text to
+    /// translate line by line
     pub input: String,
-    /// The file to write: .csv, .jsonl or .parquet, or a text; without it, answers for images and
-    /// translations are printed
+    /// The file to write: .csv, .jsonl or .parquet, or a text, or `-` for standard output; without it,
+    /// answers for images and translations are printed
     #[arg(short, long)]
     pub output: Option<PathBuf>,
+    /// How tables are stored whose names do not say it: csv, jsonl or parquet [default: the input as
+    /// the training data, the output as csv]
+    #[arg(long, value_name = "FORMAT", value_parser = table_format)]
+    pub format: Option<TableFormat>,
+    /// What to do where a row or an image has no answer: stop, or skip it, name it and go on
+    #[arg(long, value_name = "WORD", value_enum, default_value_t = Word::Stop)]
+    pub on_error: Word,
     /// How many classes to name for an image [default: 5]
     #[arg(long)]
     pub top: Option<usize>,
     /// Compute on other hardware than the config names
     #[arg(long, value_name = "NAME")]
     pub backend: Option<String>,
+}
+
+/// What to do where something has no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Word {
+    /// Name it, and write nothing.
+    Stop,
+    /// Leave it out, count it and name it.
+    Skip,
+}
+
+/// The format of this name.
+fn table_format(name: &str) -> Result<TableFormat, String> {
+    let names = TableFormat::ALL.map(TableFormat::name).join(", ");
+    TableFormat::from_name(name).ok_or_else(|| format!("known are {names}"))
+}
+
+/// Whether answers go where a line about them would be taken for one.
+fn is_standard(output: &Path) -> bool {
+    output == Path::new("-") || output.starts_with("/dev")
 }
 
 /// Reads what the run answers for, and writes the answers or shows them.
@@ -37,11 +66,18 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         input: &args.input,
         output: args.output.as_deref(),
         top: args.top,
+        format: args.format,
+        on_error: match args.on_error {
+            Word::Stop => OnError::Stop,
+            Word::Skip => OnError::Skip,
+        },
     })?;
     let notes = predicted.notes.iter();
     notes.for_each(|note| eprintln!("note: {note}"));
     let (count, unit) = (predicted.count, predicted.unit);
     match &args.output {
+        None if args.input == "-" => eprintln!("{count} {unit} to standard output"),
+        Some(output) if is_standard(output) => eprintln!("{count} {unit} to standard output"),
         Some(output) => say!("{count} {unit} to {}", output.display()),
         None => show(&predicted.shown),
     }

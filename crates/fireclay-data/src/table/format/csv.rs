@@ -59,6 +59,7 @@ fn batches(path: &Path, options: &ReadOptions) -> Result<CsvBatches, DataError> 
         columns: TextColumns::new(header(path, options)?),
         reader: open(path, options)?,
         record: ByteRecord::new(),
+        bad: None,
         nulls: Nulls::new(&options.null_values),
         path: path.to_owned(),
     })
@@ -68,25 +69,39 @@ struct CsvBatches {
     columns: TextColumns,
     reader: Reader<File>,
     record: ByteRecord,
+    /// What is wrong with the line after the rows that come first.
+    bad: Option<DataError>,
     nulls: Nulls,
     path: PathBuf,
 }
 
 impl CsvBatches {
     fn read(&mut self) -> Result<Option<RecordBatch>, DataError> {
-        while self.columns.rows() < BATCH_ROWS
-            && self
-                .reader
-                .read_byte_record(&mut self.record)
-                .map_err(|error| convert(&self.path, error))?
-        {
-            self.push_record()?;
+        if let Some(error) = self.bad.take() {
+            return Err(error);
+        }
+        while self.columns.rows() < BATCH_ROWS {
+            match self.read_record() {
+                Ok(true) => {}
+                Ok(false) => break,
+                Err(error) => return self.columns.stop_at(error, &mut self.bad).map(Some),
+            }
         }
         if self.columns.rows() == 0 {
             Ok(None)
         } else {
             self.columns.finish().map(Some)
         }
+    }
+
+    /// Adds the next record; false after the last.
+    fn read_record(&mut self) -> Result<bool, DataError> {
+        let read = self.reader.read_byte_record(&mut self.record);
+        let read = read.map_err(|error| convert(&self.path, error))?;
+        if read {
+            self.push_record()?;
+        }
+        Ok(read)
     }
 
     fn push_record(&mut self) -> Result<(), DataError> {

@@ -16,7 +16,7 @@ use super::text::{TextColumns, flush};
 use super::{Format, Sink};
 use crate::error::{DataError, absolute};
 use crate::files::Lines;
-use crate::table::stream::BATCH_ROWS;
+use crate::table::stream::{BATCH_ROWS, ReadOptions};
 
 pub(super) const FORMAT: Format = Format {
     extensions: &["jsonl", "ndjson", "json"],
@@ -24,7 +24,7 @@ pub(super) const FORMAT: Format = Format {
     is_start: |head| {
         head.trim_ascii_start().starts_with(b"{") || head.starts_with(b"\xef\xbb\xbf{")
     },
-    columns: |files, _| keys(files),
+    columns: keys,
     rows: |path, columns, _| Ok(Box::new(batches(path, columns)?)),
     sink: |file| {
         let builder = WriterBuilder::new().with_explicit_nulls(true);
@@ -45,12 +45,15 @@ impl Sink for LineDelimitedWriter<BufWriter<File>> {
 }
 
 /// The keys of all files in order of first appearance; a row without one has it missing.
-fn keys(files: &[PathBuf]) -> Result<Vec<String>, DataError> {
+fn keys(files: &[PathBuf], options: &ReadOptions) -> Result<Vec<String>, DataError> {
     let mut keys = Keys::default();
     for path in files {
         let mut objects = Objects::open(path)?;
         while objects.advance()? {
-            objects.parse(&mut keys)?;
+            match objects.parse(&mut keys) {
+                Err(DataError::Json { .. } | DataError::Utf8 { .. }) if options.skip_bad_lines => {}
+                parsed => parsed?,
+            }
         }
         if objects.count == 0 {
             return Err(objects.lines.empty());
@@ -73,18 +76,26 @@ fn batches(path: &Path, keys: &[String]) -> Result<JsonlBatches, DataError> {
     Ok(JsonlBatches {
         objects: Objects::open(path)?,
         row,
+        bad: None,
     })
 }
 
 struct JsonlBatches {
     objects: Objects,
     row: Row,
+    /// What is wrong with the line after the rows that come first.
+    bad: Option<DataError>,
 }
 
 impl JsonlBatches {
     fn read(&mut self) -> Result<Option<RecordBatch>, DataError> {
+        if let Some(error) = self.bad.take() {
+            return Err(error);
+        }
         while self.row.columns.rows() < BATCH_ROWS && self.objects.advance()? {
-            self.objects.parse(&mut self.row)?;
+            if let Err(error) = self.objects.parse(&mut self.row) {
+                return self.row.columns.stop_at(error, &mut self.bad).map(Some);
+            }
         }
         if self.row.columns.rows() == 0 {
             Ok(None)

@@ -51,6 +51,28 @@ impl TextColumns {
         self.builders[column].len() > self.rows
     }
 
+    /// The rows that were ended; the cells of one that was not are lost.
+    fn finish_ended(&mut self) -> Result<RecordBatch, DataError> {
+        let rows = self.rows;
+        self.end_row();
+        Ok(self.finish()?.slice(0, rows))
+    }
+
+    /// The rows before a line that cannot be read, whose error is `kept` until they have gone; the error
+    /// itself if there are none.
+    pub(super) fn stop_at(
+        &mut self,
+        error: DataError,
+        kept: &mut Option<DataError>,
+    ) -> Result<RecordBatch, DataError> {
+        let before = self.finish_ended()?;
+        if before.num_rows() == 0 {
+            return Err(error);
+        }
+        *kept = Some(error);
+        Ok(before)
+    }
+
     pub(super) fn finish(&mut self) -> Result<RecordBatch, DataError> {
         self.rows = 0;
         let arrays = self

@@ -1,5 +1,6 @@
 //! A starting configuration for a file that nobody has described.
 
+mod sets;
 mod sniff;
 mod target;
 
@@ -16,6 +17,7 @@ use crate::labels::TargetKind;
 use crate::table::report::{is_identifier, is_leak};
 use crate::table::schema::{missing, useless};
 use crate::table::{ColumnKind, ReadOptions, Table, TableFormat, infer_kind};
+use crate::table::{grouped, texts};
 
 /// What a file seems to hold.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -28,12 +30,16 @@ pub struct Guess {
     pub target: String,
     /// What it holds.
     pub target_kind: TargetKind,
+    /// What stands between the labels in a cell of the target, where there are several.
+    pub label_separator: Option<String>,
     /// All columns in the order of the file.
     pub columns: Vec<GuessedColumn>,
     /// The column that names the row.
     pub id: Option<String>,
     /// Columns that the model should not see.
     pub ignore: Vec<String>,
+    /// Columns of texts whose words become features.
+    pub text: Vec<String>,
     /// Rows without a target.
     pub missing_target: usize,
     /// Whether to keep the proportions of the classes in every split.
@@ -114,15 +120,21 @@ fn from_table(
 ) -> Result<Guess, DataError> {
     let facts = facts(table)?;
     let (target, why) = choose(&facts)?;
-    let target_kind = target_kind(target);
+    let separator = sets::separator(&target.name, target.array);
+    let target_kind = match separator {
+        Some(_) => TargetKind::Set,
+        None => target_kind(target),
+    };
     let mut guess = Guess {
         format,
         delimiter: None,
         target: target.name.clone(),
         target_kind,
+        label_separator: separator.map(String::from),
         columns: Vec::new(),
         id: None,
         ignore: Vec::new(),
+        text: Vec::new(),
         missing_target: target.missing,
         stratify: target_kind == TargetKind::Class,
         notes: vec![format!(
@@ -135,6 +147,7 @@ fn from_table(
         guess.columns.push(column);
     }
     guess.note_target(target);
+    guess.note_groups(&facts, target);
     Ok(guess)
 }
 
@@ -262,6 +275,14 @@ impl Guess {
             return ignored("numbers the rows".into());
         }
         if let Some(reason) = &fact.useless {
+            let words = texts::mean_words(&fact.name, fact.array).unwrap_or_default();
+            if fact.kind == ColumnKind::Categorical && fact.distinct > 1 && texts::is_text(words) {
+                self.text.push(fact.name.clone());
+                return (
+                    ColumnKind::Text,
+                    format!("texts of about {words:.0} words, whose words are features"),
+                );
+            }
             if fact.kind == ColumnKind::Categorical && fact.distinct > 1 {
                 self.ignore.push(fact.name.clone());
             }
@@ -290,7 +311,19 @@ impl Guess {
         }
     }
 
+    fn note_groups(&mut self, facts: &[Facts<'_>], target: &Facts<'_>) {
+        let others = facts.iter().filter(|fact| fact.name != target.name);
+        let hints = others.filter_map(|fact| {
+            let hint = grouped::hint(&fact.name, fact.array, target.array)?;
+            Some(format!("column {:?}: {hint}", fact.name))
+        });
+        self.notes.extend(hints);
+    }
+
     fn note_target(&mut self, target: &Facts<'_>) {
+        if let Some(separator) = &self.label_separator {
+            self.notes.push(format!("the cells of {:?} hold several labels with {separator:?} between them; for one class for each different cell take label_separator out and use the task classification", target.name));
+        }
         if target.missing > 0 {
             self.notes.push(format!(
                 "the target is missing in {} of {} rows, which are left out",
@@ -314,6 +347,7 @@ fn describe(fact: &Facts<'_>) -> String {
             format!("dates written {}", order.words())
         }),
         ColumnKind::Categorical => format!("{} different texts", fact.distinct),
+        ColumnKind::Text => "texts".into(),
         ColumnKind::Ignore => "not used".into(),
     };
     match fact.missing {

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Features;
 use super::fit::signed_log;
+use super::hashed::Hashed;
 use crate::column::dates::{DateOrder, MICROS_PER_DAY, civil};
 use crate::column::{booleans, moments, numbers, text};
 use crate::error::DataError;
@@ -19,6 +20,7 @@ pub(super) enum Encoder {
     Boolean { fill: f64, indicator: bool },
     Categorical(Names),
     Date(Dates),
+    Text(Hashed),
 }
 
 /// `(value - shift) / scale`, the value being its signed logarithm for [`NumericScaling::Log`].
@@ -61,6 +63,7 @@ impl Encoder {
                 let parts = dates.parts().iter();
                 parts.map(|part| format!("{name}.{part}")).collect()
             }
+            Self::Text(hashed) => hashed.names(name),
         };
         if self.has_indicator() {
             names.push(format!("{name}.missing"));
@@ -98,14 +101,16 @@ impl Encoder {
             }
             Self::Categorical(names) => names.encode(name, array, out, numeric, category),
             Self::Date(dates) => dates.encode(name, array, out, numeric),
+            Self::Text(hashed) => hashed.encode(name, array, out, numeric),
         }
     }
 
-    fn has_indicator(&self) -> bool {
+    pub(super) fn has_indicator(&self) -> bool {
         match self {
             Self::Numeric(Scale { indicator, .. })
             | Self::Boolean { indicator, .. }
             | Self::Date(Dates { indicator, .. }) => *indicator,
+            Self::Text(hashed) => hashed.indicator(),
             Self::Categorical(_) => false,
         }
     }
@@ -173,7 +178,7 @@ impl Names {
     }
 
     /// The index of a cell among the categories; `None` is unknown.
-    fn index(&self, cell: Option<&str>) -> Option<usize> {
+    pub(super) fn index(&self, cell: Option<&str>) -> Option<usize> {
         match cell {
             Some(cell) => self.categories.find(cell).map(|index| index as usize),
             None => self.missing.then_some(self.categories.len()),

@@ -4,6 +4,7 @@ use arrow::array::{Array, ArrayRef, Float64Array, RecordBatch};
 
 use super::Feature;
 use super::encoder::{Dates, Encoder, Names, Scale};
+use super::hashed::Hashed;
 use crate::column::dates::DateOrder;
 use crate::column::{booleans, date_order, moments, numbers, text};
 use crate::error::DataError;
@@ -76,6 +77,7 @@ fn column_encoder(
             notes.extend(rarest(name, left_out, config.max_categories));
             encoder
         }
+        ColumnKind::Text => Encoder::Text(Hashed::new(array, config.text_buckets, indicator)),
         ColumnKind::Ignore => return Ok(None),
     }))
 }

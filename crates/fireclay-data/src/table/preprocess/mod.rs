@@ -2,7 +2,10 @@
 
 mod encoder;
 mod fit;
+mod hashed;
+mod sets;
 mod target;
+mod unseen;
 
 use std::path::Path;
 
@@ -11,7 +14,8 @@ use serde::{Deserialize, Serialize};
 
 use self::encoder::Encoder;
 pub(crate) use self::fit::mean_std;
-pub(crate) use self::target::{Target, no_sets};
+pub(crate) use self::target::Target;
+pub use self::unseen::Unseen;
 use crate::column::column;
 use crate::error::DataError;
 use crate::labels::{TargetKind, gather};
@@ -84,8 +88,8 @@ impl Preprocess {
         target: TargetKind,
     ) -> Result<(Self, Vec<Note>), DataError> {
         let (features, notes) = fit::features(table, train_rows, config)?;
-        let batch = table.take_column(&config.target, train_rows)?;
-        let target = Target::fit(&batch, &config.target, target)
+        let batch = table.take_columns(config.target_columns(), train_rows)?;
+        let target = Target::of_table(&batch, config, target)
             .map_err(|error| table.locate(error, |row| train_rows[row]))?;
         let version = VERSION;
         let fitted = Self {
@@ -138,6 +142,15 @@ impl Preprocess {
         self.target.encode_numbers(batch)
     }
 
+    /// The labels of each row, as indices into [`Preprocess::classes`], ascending.
+    ///
+    /// # Errors
+    /// A label that was not in the training rows; a column of 0 and 1 that lacks a value; a target of one
+    /// label for each row.
+    pub fn encode_sets(&self, batch: &RecordBatch) -> Result<Vec<Vec<u32>>, DataError> {
+        self.target.encode_sets(batch)
+    }
+
     /// The labels in the order of their indices; empty for a numeric target.
     pub fn classes(&self) -> &[String] {
         self.target.classes()
@@ -148,7 +161,7 @@ impl Preprocess {
         self.target.mean_std()
     }
 
-    /// The name of the target column.
+    /// The name of the target column; the first of several.
     pub fn target(&self) -> &str {
         self.target.name()
     }

@@ -6,10 +6,11 @@ use arrow::array::RecordBatch;
 use serde::{Deserialize, Serialize};
 
 use super::fit::mean_std;
+use super::sets;
 use crate::column::{column, labels_in, numbers, text};
 use crate::error::{DataError, list};
 use crate::labels::TargetKind;
-use crate::table::Vocabulary;
+use crate::table::{TableConfig, Vocabulary};
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
@@ -29,9 +30,35 @@ pub(crate) enum Target {
         separator: String,
         classes: Vocabulary,
     },
+    /// A column of 0 and 1 for each label.
+    Flags {
+        columns: Vec<String>,
+    },
 }
 
 impl Target {
+    /// What the training rows of a table say about its target.
+    pub(super) fn of_table(
+        batch: &RecordBatch,
+        config: &TableConfig,
+        kind: TargetKind,
+    ) -> Result<Self, DataError> {
+        let separator = config.label_separator.as_deref();
+        match (kind, config.targets.is_empty(), separator) {
+            (TargetKind::Set, false, None) => sets::fit_flags(batch, &config.targets),
+            (TargetKind::Set, true, Some(separator)) => {
+                Self::fit_sets(batch, &config.target, separator)
+            }
+            (TargetKind::Class | TargetKind::Number, true, None) => {
+                Self::fit(batch, &config.target, kind)
+            }
+            _ => {
+                DataError::refuse("data", config.validate_for(kind))?;
+                Err(no_sets())
+            }
+        }
+    }
+
     pub(crate) fn fit(
         batch: &RecordBatch,
         name: &str,
@@ -78,6 +105,9 @@ impl Target {
     }
 
     pub(crate) fn encode_sets(&self, batch: &RecordBatch) -> Result<Vec<Vec<u32>>, DataError> {
+        if let Self::Flags { columns } = self {
+            return sets::encode_flags(batch, columns);
+        }
         let Self::Set {
             name,
             separator,
@@ -122,15 +152,19 @@ impl Target {
     pub(crate) fn encode_numbers(&self, batch: &RecordBatch) -> Result<Vec<f64>, DataError> {
         match self {
             Self::Number { name, .. } => target_numbers(name, batch),
-            Self::Class { name, .. } | Self::Set { name, .. } => Err(DataError::Unusable(format!(
-                "the target {name:?} was fitted as classes and has no numbers"
-            ))),
+            Self::Class { .. } | Self::Set { .. } | Self::Flags { .. } => {
+                let name = self.name();
+                Err(DataError::Unusable(format!(
+                    "the target {name:?} was fitted as classes and has no numbers"
+                )))
+            }
         }
     }
 
     pub(crate) fn name(&self) -> &str {
         match self {
             Self::Class { name, .. } | Self::Number { name, .. } | Self::Set { name, .. } => name,
+            Self::Flags { columns } => columns.first().map_or("", String::as_str),
         }
     }
 
@@ -138,30 +172,30 @@ impl Target {
         match self {
             Self::Class { .. } => TargetKind::Class,
             Self::Number { .. } => TargetKind::Number,
-            Self::Set { .. } => TargetKind::Set,
+            Self::Set { .. } | Self::Flags { .. } => TargetKind::Set,
         }
     }
 
     pub(crate) fn classes(&self) -> &[String] {
         match self {
             Self::Class { classes, .. } | Self::Set { classes, .. } => classes.names(),
+            Self::Flags { columns } => columns,
             Self::Number { .. } => &[],
         }
     }
 
     pub(crate) fn mean_std(&self) -> Option<(f64, f64)> {
         match self {
-            Self::Class { .. } | Self::Set { .. } => None,
+            Self::Class { .. } | Self::Set { .. } | Self::Flags { .. } => None,
             Self::Number { mean, std, .. } => Some((*mean, *std)),
         }
     }
 }
 
-/// Several labels for one row of a table.
-pub(crate) fn no_sets() -> DataError {
-    DataError::Unusable(
-        "a table has one label for each row: several at once are for images and texts".into(),
-    )
+/// Several labels for one row without a word on where they are.
+fn no_sets() -> DataError {
+    let message = "several labels for a row need data.label_separator or data.targets";
+    DataError::Unusable(message.into())
 }
 
 fn check_classes(name: &str, classes: &Vocabulary, rows: usize) -> Result<(), DataError> {
@@ -186,7 +220,7 @@ fn target_numbers(name: &str, batch: &RecordBatch) -> Result<Vec<f64>, DataError
     values.iter().enumerate().map(read).collect()
 }
 
-fn missing(name: &str, row: usize) -> DataError {
+pub(super) fn missing(name: &str, row: usize) -> DataError {
     let problem = "the target is missing; drop the row or fill it";
     DataError::bad_value(name, row, "", problem)
 }

@@ -9,7 +9,7 @@ use crate::column::{is_flat, is_numeric, numbers, text};
 use crate::error::DataError;
 use crate::labels::TargetKind;
 use crate::note::Note;
-use crate::table::{Role, Table, TableConfig, role};
+use crate::table::{Role, Table, TableConfig, grouped, role};
 
 pub(super) fn check_features(
     table: &Table,
@@ -17,7 +17,11 @@ pub(super) fn check_features(
     target: TargetKind,
     report: &mut DataReport,
 ) -> Result<(), DataError> {
-    let goal = table.column(&config.target)?;
+    // Of several targets none is compared: `is_leak` looks at one alone.
+    let goal = table.column(&config.target_columns()[0])?;
+    report
+        .warnings
+        .extend(grouped::notes(table, config, target)?);
     let names = table.columns();
     for name in names
         .iter()

@@ -2,14 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use arrow::array::{Array, StringArray};
-
 use super::{DataReport, SplitReport};
-use crate::column::text;
 use crate::error::DataError;
 use crate::labels::TargetKind;
 use crate::note::Note;
 use crate::split::Splits;
+use crate::table::lopsided::{self, Counts};
 use crate::table::{MissingTarget, Table, TableConfig};
 
 pub(super) fn check_target(
@@ -19,72 +17,66 @@ pub(super) fn check_target(
     target: TargetKind,
     report: &mut DataReport,
 ) -> Result<(), DataError> {
-    let cells = text(&config.target, table.column(&config.target)?)?;
-    for (name, rows) in splits.named() {
-        let mut classes = BTreeMap::new();
-        if target == TargetKind::Class {
-            for &row in rows.iter().filter(|&&row| cells.is_valid(row)) {
-                *classes.entry(cells.value(row).to_owned()).or_default() += 1;
-            }
-        }
+    let counts = match target {
+        TargetKind::Class => lopsided::counts(table, splits, config)?,
+        TargetKind::Number | TargetKind::Set => Counts::new(),
+    };
+    for (index, (name, rows)) in splits.named().into_iter().enumerate() {
+        let classes = counts
+            .iter()
+            .map(|(class, count)| (class.clone(), count[index]));
+        let classes: BTreeMap<_, _> = classes.filter(|(_, rows)| *rows > 0).collect();
         report.splits.push(SplitReport {
             name,
             rows: rows.len(),
             classes,
         });
     }
-    check_missing(&cells, config, report);
+    check_missing(table, config, report)?;
     if target == TargetKind::Class {
-        let (warnings, errors) = check_classes(&report.splits);
         let about = |message| Note::about(&config.target, message);
-        report.warnings.extend(warnings.into_iter().map(about));
+        let errors = lopsided::errors(&counts, table, config);
         report.errors.extend(errors.into_iter().map(about));
+        let warnings = lopsided::small(&counts).into_iter();
+        let warnings = warnings.chain(lopsided::held_out(&counts, config));
+        let warnings = warnings.chain(unequal(&counts));
+        report.warnings.extend(warnings.map(about));
     }
     Ok(())
 }
 
-fn check_missing(cells: &StringArray, config: &TableConfig, report: &mut DataReport) {
-    let missing = cells.null_count();
-    if config.missing_target == MissingTarget::Drop && missing > 0 {
-        let message = format!("{missing} rows have no target and are left out");
-        report.warnings.push(Note::about(&config.target, message));
-    } else if let Some(first) = (0..cells.len()).find(|&row| cells.is_null(row)) {
-        let message = format!(
-            "the target is missing in {missing} rows, first in row {}; fill them, or set missing_target = \"drop\"",
-            first + 1
-        );
-        report.errors.push(Note::about(&config.target, message));
+/// Rows without a target. Where labels are in one cell, an empty cell is a row without labels.
+fn check_missing(
+    table: &Table,
+    config: &TableConfig,
+    report: &mut DataReport,
+) -> Result<(), DataError> {
+    if let Some(note) = table.note_of_dropped(config)? {
+        report.warnings.push(note);
+        return Ok(());
     }
+    let is_required =
+        config.missing_target == MissingTarget::Error && config.label_separator.is_none();
+    let has_target = table.has_target(config)?;
+    let missing: Vec<usize> = (0..table.rows()).filter(|row| !has_target(*row)).collect();
+    if let Some(first) = missing.first().filter(|_| is_required) {
+        let (count, first) = (missing.len(), first + 1);
+        let message = format!(
+            "the target is missing in {count} rows, first in row {first}; fill them, or set missing_target = \"drop\""
+        );
+        let name = config.target_columns().join(", ");
+        report.errors.push(Note::about(&name, message));
+    }
+    Ok(())
 }
 
-/// Warnings and errors.
-fn check_classes(splits: &[SplitReport]) -> (Vec<String>, Vec<String>) {
-    let mut totals: BTreeMap<&str, usize> = BTreeMap::new();
-    for (class, rows) in splits.iter().flat_map(|split| &split.classes) {
-        *totals.entry(class).or_default() += rows;
-    }
-    let train = &splits[0].classes;
-    let (mut warnings, mut errors) = (Vec::new(), Vec::new());
-    if let [(only, _)] = totals.iter().collect::<Vec<_>>()[..] {
-        errors.push(format!(
-            "every row is {only:?}: with one class there is nothing to learn"
-        ));
-    } else if train.len() == 1 {
-        errors.push("only one class is in the training rows; set split.stratify = true".into());
-    }
-    for (class, rows) in &totals {
-        if !train.contains_key(*class) {
-            errors.push(format!("class {class:?} ({rows} rows) is in no training row, so it cannot be learned; set split.stratify = true or drop it"));
-        } else if *rows < 10 {
-            warnings.push(format!(
-                "class {class:?} has only {rows} rows, too few to learn or to judge"
-            ));
-        }
-    }
-    let least = totals.values().min().copied().unwrap_or(0);
-    let most = totals.values().max().copied().unwrap_or(0);
-    if least > 0 && most >= 20 * least {
-        warnings.push(format!("the classes are very unequal: the largest has {most} rows, the smallest {least}; consider task.class_weights = \"balanced\" and look at balanced accuracy"));
-    }
-    (warnings, errors)
+/// Classes of very different sizes.
+fn unequal(counts: &Counts) -> Option<String> {
+    let totals = counts.values().map(|count| count.iter().sum());
+    let totals: Vec<usize> = totals.filter(|rows| *rows > 0).collect();
+    let (least, most) = (totals.iter().min()?, totals.iter().max()?);
+    let message = format!(
+        "the classes are very unequal: the largest has {most} rows, the smallest {least}; consider task.class_weights = \"balanced\" and look at balanced accuracy"
+    );
+    (*most >= 20 * least).then_some(message)
 }

@@ -8,7 +8,7 @@ use fireclay_models::EncoderModel;
 use super::super::prelude::*;
 use super::{LabelledText, TEXTS};
 use crate::answer::Meaning;
-use crate::predict::predict_rows;
+use crate::predict::{Rows, Source, predict_rows};
 use crate::predictor::{Differentiable, Predictor};
 use crate::samples::{TextTableSamples, upload_texts};
 use crate::task::Input;
@@ -53,7 +53,9 @@ impl Run for LabelledTextRun {
             let options = self.options(format.unwrap_or_else(|| self.own_format()));
             let preprocess = (&self.tokenizer, &self.preprocess);
             let config = &LabelledText::source(self.base.config()).config;
-            let (split, notes) = TextTableSplit::load(path, &options, preprocess, config)?;
+            let table = Source::open(path)?;
+            let split = TextTableSplit::load(table.path(), &options, preprocess, config);
+            let (split, notes) = split.map_err(|error| table.named(error.into()))?;
             let notes = notes.iter().map(ToString::to_string);
             Ok((TextTableSamples::new(split), notes.collect()))
         };
@@ -77,8 +79,14 @@ impl Run for LabelledTextRun {
             .config
             .id
             .as_deref();
-        let names = (self.own_format(), id);
-        let (mut predicted, cut) = predict_rows(self, job, |format| self.options(format), names)?;
+        let rows = Rows {
+            format: self.own_format(),
+            id,
+            options: &|format| self.options(format),
+            fits: &|rows| self.preprocess.encode(&self.tokenizer, rows).map(drop),
+            watch: &mut |_| Ok(()),
+        };
+        let (mut predicted, cut) = predict_rows(self, job, rows)?;
         if cut > 0 {
             let (rows, length) = (predicted.count, self.preprocess.max_length());
             predicted.notes.push(format!(

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use fireclay_data::{DataError, Note, TableConfig, TableData};
+use fireclay_data::{DataError, Note, TableConfig, TableData, TargetKind};
 
 use super::super::dataset::{Columns, Dataset, constant, hashes_of};
 use crate::artifacts::PREPROCESS;
@@ -26,11 +26,26 @@ impl DataSection for TableSource {
         self.config.validate(self.format)
     }
 
+    fn validate_for(&self, kind: TargetKind) -> Vec<(String, String)> {
+        self.config.validate_for(kind)
+    }
+
+    fn target_key(&self) -> &'static str {
+        match self.config.targets.is_empty() {
+            true => "data.target",
+            false => "data.targets",
+        }
+    }
+
     fn key_of_column(&self, column: &str) -> Option<String> {
         let data: &TableConfig = &self.config;
         let is = |name: &Option<String>| name.as_deref() == Some(column);
         if data.target == column {
             Some("data.target".into())
+        } else if data.targets.iter().any(|name| name == column) {
+            Some("data.targets".into())
+        } else if data.text.iter().any(|name| name == column) {
+            Some("data.text".into())
         } else if is(&data.id) {
             Some("data.id".into())
         } else if data.ignore.iter().any(|name| name == column) {

@@ -3,7 +3,7 @@
 mod data;
 mod run;
 
-use fireclay_data::{Preprocess, Table as Rows, TableData, TargetKind, inspect, split};
+use fireclay_data::{Preprocess, Table as Rows, TableData, inspect, split};
 use fireclay_models::{TabularConfig, TabularShape};
 
 use super::Inspected;
@@ -33,10 +33,7 @@ impl Workload for Table {
     }
 
     fn does(task: &TaskConfig) -> bool {
-        matches!(
-            task.target_kind(),
-            Some(TargetKind::Class | TargetKind::Number)
-        )
+        task.target_kind().is_some()
     }
 
     fn model(model: &ModelConfig) -> Option<&TabularConfig> {

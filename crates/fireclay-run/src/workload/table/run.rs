@@ -1,12 +1,12 @@
 //! Its finished runs.
 
-use fireclay_data::{Features, Preprocess, ReadOptions, Split, TableFormat};
+use fireclay_data::{Features, Preprocess, ReadOptions, Split, TableFormat, Unseen};
 use fireclay_models::Tabular;
 
 use super::super::prelude::*;
 use super::{ROWS, Table};
 use crate::answer::Meaning;
-use crate::predict::predict_rows;
+use crate::predict::{Rows, Source, predict_rows};
 use crate::predictor::{Differentiable, Predictor};
 use crate::run::InputColumn;
 use crate::samples::{TableSamples, upload_rows};
@@ -39,8 +39,11 @@ impl Run for TableRun {
             let source = Table::source(self.base.config());
             let format = TableFormat::from_path(path.as_ref()).unwrap_or(source.format);
             let options = ReadOptions::from_config(format, &source.config);
-            let split = Split::load(path, &options, &self.preprocess, &source.config)?;
-            Ok((TableSamples::new(split), Vec::new()))
+            let table = Source::open(path)?;
+            let split = Split::load(table.path(), &options, &self.preprocess, &source.config);
+            let (split, notes) = split.map_err(|error| table.named(error.into()))?;
+            let notes = notes.iter().map(ToString::to_string);
+            Ok((TableSamples::new(split), notes.collect()))
         };
         evaluate_on::<Table>(&self.base, on, read, |samples| {
             labelled::evaluate(&self.base, &self.predictor, samples)
@@ -60,9 +63,17 @@ impl Run for TableRun {
 
     fn predict(&self, job: &PredictJob<'_>) -> Result<Predicted, RunError> {
         let source = Table::source(self.base.config());
-        let options = |format| ReadOptions::from_config(format, &source.config);
-        let names = (source.format, source.config.id.as_deref());
-        let (predicted, _) = predict_rows(self, job, options, names)?;
+        let mut unseen = Unseen::default();
+        let rows = Rows {
+            format: source.format,
+            id: source.config.id.as_deref(),
+            options: &|format| ReadOptions::from_config(format, &source.config),
+            fits: &|rows| self.preprocess.encode(rows).map(drop),
+            watch: &mut |rows| unseen.add(&self.preprocess, rows),
+        };
+        let (mut predicted, _) = predict_rows(self, job, rows)?;
+        let notes = unseen.notes(&source.config).into_iter();
+        predicted.notes.extend(notes.map(|note| note.to_string()));
         Ok(predicted)
     }
 

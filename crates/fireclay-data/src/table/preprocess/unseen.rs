@@ -1,0 +1,117 @@
+//! What rows have that training did not prepare for.
+
+use std::collections::BTreeMap;
+
+use arrow::array::{RecordBatch, StringArray};
+
+use super::encoder::Encoder;
+use super::{Feature, Preprocess};
+use crate::column::{column, text};
+use crate::error::DataError;
+use crate::note::Note;
+use crate::table::TableConfig;
+use crate::table::schema::missing;
+
+/// Cells that get an answer without the model knowing what they mean, counted over any number of
+/// batches.
+#[derive(Clone, Debug, Default)]
+pub struct Unseen {
+    rows: usize,
+    columns: BTreeMap<String, Column>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Column {
+    /// Cells of categories that the model does not know.
+    unknown: usize,
+    /// Some of these categories.
+    examples: Vec<String>,
+    /// The number of categories that it knows.
+    known: usize,
+    /// Missing cells where training had none.
+    missing: usize,
+}
+
+/// Categories that a note names.
+const SHOWN: usize = 3;
+
+impl Unseen {
+    /// Adds the rows of a batch.
+    ///
+    /// # Errors
+    /// A column that is missing or of a type that cannot be read.
+    pub fn add(&mut self, preprocess: &Preprocess, batch: &RecordBatch) -> Result<(), DataError> {
+        self.rows += batch.num_rows();
+        for Feature { name, encoder } in &preprocess.features {
+            let array = column(batch, name)?;
+            let column = self.columns.entry(name.clone()).or_default();
+            match encoder {
+                Encoder::Categorical(names) => {
+                    column.known = names.categories.len();
+                    column.add_categories(&text(name, array)?, |cell| names.index(cell).is_some());
+                }
+                encoder if !encoder.has_indicator() => column.missing += missing(array),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// A line for each column of which there is something to say.
+    pub fn notes(&self, config: &TableConfig) -> Vec<Note> {
+        let notes = self.columns.iter().flat_map(|(name, column)| {
+            let unknown = self.unknown(column, config.max_categories);
+            let missing = self.missing(column, config.impute_indicator);
+            [unknown, missing]
+                .into_iter()
+                .flatten()
+                .map(|message| Note::about(name, message))
+        });
+        notes.collect()
+    }
+
+    fn unknown(&self, column: &Column, most: usize) -> Option<String> {
+        let Column {
+            unknown,
+            examples,
+            known,
+            ..
+        } = column;
+        let more = if examples.len() > SHOWN { ", ..." } else { "" };
+        let shown = examples[..examples.len().min(SHOWN)].join(", ");
+        // Of the rarest of too many nobody knows any more that they were there.
+        let rare = match *known == most {
+            true => format!(" or that are beyond max_categories = {most}"),
+            false => String::new(),
+        };
+        let rows = self.rows;
+        let message = format!(
+            "{unknown} of {rows} rows have categories that training did not have{rare} ({shown}{more}); the model is told that they are unknown"
+        );
+        (*unknown > 0).then_some(message)
+    }
+
+    /// Where gaps get no indicator, nobody can tell whether training had some.
+    fn missing(&self, column: &Column, has_indicators: bool) -> Option<String> {
+        let (missing, rows) = (column.missing, self.rows);
+        let message =
+            format!("{missing} of {rows} rows have no value, where every training row had one");
+        (missing > 0 && has_indicators).then_some(message)
+    }
+}
+
+impl Column {
+    fn add_categories(&mut self, cells: &StringArray, knows: impl Fn(Option<&str>) -> bool) {
+        for cell in cells.iter().filter(|cell| !knows(*cell)) {
+            let Some(cell) = cell else {
+                self.missing += 1;
+                continue;
+            };
+            self.unknown += 1;
+            // One more than is shown says that there are more.
+            if self.examples.len() <= SHOWN && !self.examples.iter().any(|known| known == cell) {
+                self.examples.push(cell.to_owned());
+            }
+        }
+    }
+}

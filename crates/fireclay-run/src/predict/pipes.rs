@@ -1,0 +1,118 @@
+//! Tables that come through a pipe, and answers that go into one.
+
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+use fireclay_data::DataError;
+use fireclay_train::run_folder;
+use tempfile::TempDir;
+
+use crate::run::RunError;
+
+/// What stands for standard input and standard output.
+const STANDARD: &str = "-";
+
+/// A table to read. What comes through a pipe is kept in a file meanwhile, because a table is read more
+/// than once: for its columns and for its rows.
+pub(crate) struct Source {
+    path: String,
+    /// What the user calls it, and the folder of the copy.
+    piped: Option<(String, TempDir)>,
+}
+
+impl Source {
+    /// A file, a pattern, a pipe, or standard input.
+    ///
+    /// # Errors
+    ///
+    /// If a pipe cannot be read, or its copy not be written.
+    pub(crate) fn open(given: &str) -> Result<Self, RunError> {
+        if !is_stream(Path::new(given)) {
+            let path = given.to_owned();
+            return Ok(Self { path, piped: None });
+        }
+        let (name, mut reader): (String, Box<dyn Read>) = match given {
+            STANDARD => ("standard input".into(), Box::new(io::stdin().lock())),
+            path => (
+                path.into(),
+                Box::new(open(Path::new(path), "read", |path| File::open(path))?),
+            ),
+        };
+        let folder = scratch()?;
+        let path = folder.path().join("table");
+        let copied = File::create(&path).and_then(|mut file| io::copy(&mut reader, &mut file));
+        copied.map_err(|source| run_folder::io("read", Path::new(&name), source))?;
+        Ok(Self {
+            path: path.display().to_string(),
+            piped: Some((name, folder)),
+        })
+    }
+
+    /// The file or the pattern to read.
+    pub(crate) fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// An error with the name that the user knows.
+    pub(crate) fn named(&self, error: RunError) -> RunError {
+        match (&self.piped, error) {
+            (Some((name, _)), RunError::Data(error)) => {
+                RunError::Piped(error.to_string().replace(&self.path, name))
+            }
+            (_, error) => error,
+        }
+    }
+
+    /// The same for an error that is only told.
+    pub(crate) fn told(&self, error: DataError) -> String {
+        self.named(error.into()).to_string()
+    }
+}
+
+/// Whether a path is no file that could be written aside and renamed.
+pub(super) fn is_stream(path: &Path) -> bool {
+    let is_special = || {
+        let metadata = path.metadata();
+        metadata.is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir())
+    };
+    path == Path::new(STANDARD) || path.starts_with("/dev") || is_special()
+}
+
+/// Lets `write` write a file, and sends the file to `output` when it is whole.
+pub(super) fn through<T>(
+    output: &Path,
+    write: impl FnOnce(&Path) -> Result<T, RunError>,
+) -> Result<T, RunError> {
+    let folder = scratch()?;
+    let part: PathBuf = folder.path().join("answers");
+    let written = write(&part)?;
+    let mut whole = open(&part, "read", |path| File::open(path))?;
+    let is_standard = [STANDARD, "/dev/stdout"].map(Path::new).contains(&output);
+    let (name, mut sink): (&Path, Box<dyn Write>) = match is_standard {
+        true => (Path::new("standard output"), Box::new(io::stdout().lock())),
+        false => {
+            let file = open(output, "write", |path| {
+                File::options().write(true).open(path)
+            })?;
+            (output, Box::new(file))
+        }
+    };
+    let sent = io::copy(&mut whole, &mut sink).and_then(|_| sink.flush());
+    sent.map_err(|source| run_folder::io("write", name, source))?;
+    Ok(written)
+}
+
+/// A folder that is gone at the end.
+fn scratch() -> Result<TempDir, RunError> {
+    let made = tempfile::tempdir();
+    Ok(made.map_err(|source| run_folder::io("write to", &std::env::temp_dir(), source))?)
+}
+
+fn open(
+    path: &Path,
+    action: &'static str,
+    how: impl FnOnce(&Path) -> io::Result<File>,
+) -> Result<File, RunError> {
+    how(path).map_err(|source| run_folder::io(action, path, source).into())
+}
