@@ -10,7 +10,7 @@ pub(crate) use self::config::validate_fractions;
 
 use std::ops::Range;
 
-use arrow::array::{Array, RecordBatch};
+use arrow::array::{Array, RecordBatch, StringArray};
 
 use self::counts::{apportion, fill_empty};
 use self::groups::{by_group, by_group_and_class};
@@ -191,27 +191,30 @@ fn assign(
         let name = rules.group.as_deref().or(rows.id);
         return by_hash(columns, name, seed, main, fractions);
     }
-    let classes = match rows.classes {
-        None if rules.stratify => {
-            let message = "stratify needs a target of classes; take it out for regression";
-            return Err(DataError::Split(message.into()));
+    let group = rules.group.as_ref().map(|name| cells(columns, name));
+    match (group.transpose()?, strata(rows, rules)?) {
+        (Some(groups), None) => Ok(by_group(&groups, seed, main, fractions)),
+        (Some(groups), Some(classes)) => {
+            Ok(by_group_and_class(&groups, &classes, seed, main, fractions))
         }
-        Some(classes) if rules.stratify => Some(cells(columns, classes)?),
-        _ => None,
-    };
-    match (&rules.group, classes) {
-        (Some(name), None) => {
-            return Ok(by_group(&cells(columns, name)?, seed, main, fractions));
+        (None, Some(classes)) => by_class(&classes, seed, main, fractions),
+        (None, None) => {
+            let mut counts = apportion(main.len(), fractions, &mut [0.0; 3]);
+            fill_empty(&mut counts, fractions);
+            let all = ((0..main.len()).collect(), counts);
+            Ok(deal(main.len(), &[all], seed))
         }
-        (Some(name), Some(classes)) => {
-            let groups = cells(columns, name)?;
-            return Ok(by_group_and_class(&groups, &classes, seed, main, fractions));
-        }
-        (None, Some(classes)) => return by_class(&classes, seed, main, fractions),
-        (None, None) => {}
     }
-    let mut counts = apportion(main.len(), fractions, &mut [0.0; 3]);
-    fill_empty(&mut counts, fractions);
-    let all = ((0..main.len()).collect(), counts);
-    Ok(deal(main.len(), &[all], seed))
+}
+
+/// The class of each row, where the proportions of the classes are kept.
+fn strata(rows: &Rows<'_>, rules: &SplitConfig) -> Result<Option<StringArray>, DataError> {
+    match rows.classes {
+        _ if !rules.stratify => Ok(None),
+        Some(classes) => cells(rows.columns, classes).map(Some),
+        None => {
+            let message = "stratify needs a target of classes; take it out for regression";
+            Err(DataError::Split(message.into()))
+        }
+    }
 }

@@ -113,19 +113,14 @@ impl TableData {
         let train = encode("train", splits.train)?;
         let valid = encode("valid", splits.valid)?;
         let test = encode("test", splits.test)?;
-        // Rows of the same file as the training rows lack a category by chance alone.
-        for (name, split, of) in [
+        for (name, split, own) in [
             ("valid", &valid, &table.valid),
             ("test", &test, &table.test),
         ] {
-            if of.is_some() {
-                let unseen = split.unseen(table, &preprocess)?;
-                notes.extend(
-                    unseen
-                        .notes(config)
-                        .into_iter()
-                        .map(|note| note.of_split(name)),
-                );
+            // Rows of the same file as the training rows lack a category by chance alone.
+            if own.is_some() {
+                let unseen = split.unseen(table, &preprocess)?.notes(config).into_iter();
+                notes.extend(unseen.map(|note| note.of_split(name)));
             }
         }
         Ok(Self {

@@ -105,28 +105,8 @@ fn remedy(
     table: &Table,
     config: &TableConfig,
 ) -> String {
-    let separate = [
-        ("valid_path", table.valid.is_some()),
-        ("test_path", table.test.is_some()),
-    ];
-    let own = separate
-        .into_iter()
-        .enumerate()
-        .find(|(index, (_, is_separate))| {
-            *is_separate && unseen.iter().any(|(_, count)| count[index + 1] > 0)
-        });
-    if let Some((_, (key, _))) = own {
-        let trained = counts.iter().filter(|(_, count)| count[0] > 0);
-        let trained: Vec<&str> = trained.map(|(class, _)| class.as_str()).collect();
-        let alike = unseen.iter().find_map(|(class, _)| {
-            let other = trained
-                .iter()
-                .find(|other| letters(other) == letters(class))?;
-            Some(format!(
-                "{class:?} looks like {other:?} written otherwise: write both alike, or "
-            ))
-        });
-        let alike = alike.unwrap_or_default();
+    if let Some(key) = own_file(unseen, table) {
+        let alike = alike(unseen, counts);
         return format!("{alike}add such rows to path, or leave them out of {key}");
     }
     let rules = &config.split;
@@ -140,6 +120,32 @@ fn remedy(
         _ if unseen.iter().all(enough) => "set split.stratify = true, or leave them out".into(),
         _ => "add rows, or leave them out".into(),
     }
+}
+
+/// The key of a file of its own that has such classes.
+fn own_file(unseen: &[(&str, [usize; 3])], table: &Table) -> Option<&'static str> {
+    let has = |split: usize| unseen.iter().any(|(_, count)| count[split] > 0);
+    match (&table.valid, &table.test) {
+        (Some(_), _) if has(1) => Some("valid_path"),
+        (_, Some(_)) if has(2) => Some("test_path"),
+        _ => None,
+    }
+}
+
+/// The first of the classes that looks like one of the training rows.
+fn alike(unseen: &[(&str, [usize; 3])], counts: &Counts) -> String {
+    let trained = counts.iter().filter(|(_, count)| count[0] > 0);
+    let trained: Vec<&String> = trained.map(|(class, _)| class).collect();
+    let alike = unseen.iter().find_map(|(class, _)| {
+        let mut same = trained
+            .iter()
+            .filter(|other| letters(other) == letters(class));
+        let other = same.next()?;
+        Some(format!(
+            "{class:?} looks like {other:?} written otherwise: write both alike, or "
+        ))
+    });
+    alike.unwrap_or_default()
 }
 
 /// What the figures of these splits cannot say.

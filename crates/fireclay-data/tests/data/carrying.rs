@@ -169,13 +169,13 @@ fn another_file_carries_what_the_configuration_names() {
         let (path, options) = (files.write(name, text), ReadOptions::new(TableFormat::Csv));
         Split::load(&path, &options, &data.preprocess, &carrying())
     };
-    let other = read("other.csv", rows(30)).unwrap().carried;
+    let other = read("other.csv", rows(30)).unwrap().0.carried;
     let weights: Vec<f32> = (0..30).map(|row| (row % 4) as f32).collect();
     assert_eq!(other.weights.as_deref().unwrap(), weights);
     assert_eq!(other.ids.as_ref().unwrap().len(), 30);
     assert_eq!(other.extra.num_columns(), 2);
     let plain = |header: &str| csv(header, 9, |i| format!("r{i},{i},1,f,c0"));
-    let nameless = read("nameless.csv", plain("n,x,w,sex,y")).unwrap();
+    let nameless = read("nameless.csv", plain("n,x,w,sex,y")).unwrap().0;
     assert!(nameless.carried.ids.is_none());
     let weightless = read("lacks.csv", plain("i,x,n,sex,y"));
     refused(weightless, &["data.weight: no column", "lacks.csv"]);

@@ -309,7 +309,8 @@ fn loading_again_gives_the_same_data_and_gathers_by_position() {
         &first.preprocess,
         &config,
     );
-    let whole = whole.unwrap();
+    let (whole, notes) = whole.unwrap();
+    assert_eq!(notes, []);
     assert_eq!(whole.len(), 40);
     assert_eq!(
         whole.features.numeric[first.test.carried.rows[2]],

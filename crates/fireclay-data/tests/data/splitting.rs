@@ -1,5 +1,6 @@
 use std::collections::HashSet;
 
+use fireclay_data::arrow::array::StringArray;
 use fireclay_data::{
     DataError, MissingTarget, SplitConfig, Splits, Table, TableConfig, TargetKind, split,
 };
@@ -229,7 +230,7 @@ fn groups_stay_whole_and_keep_the_proportions_of_the_classes() {
         assert_partition(&splits, table.rows());
         let text = |name: &str, row: usize| {
             let column = table.column(name).unwrap().to_data();
-            let cells = fireclay_data::arrow::array::StringArray::from(column);
+            let cells = StringArray::from(column);
             cells.value(row).to_owned()
         };
         let groups = |rows: &[usize]| -> HashSet<String> {

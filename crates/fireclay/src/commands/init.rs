@@ -181,14 +181,12 @@ fn data(table: &str, guess: &Guess) -> String {
         ));
     }
     if !guess.ignore.is_empty() {
-        let columns: Vec<String> = guess.ignore.iter().map(|name| quoted(name)).collect();
-        line(format!("ignore = [{}]", columns.join(", ")));
+        line(format!("ignore = {}", list(&guess.ignore)));
     }
     if !guess.text.is_empty() {
-        let columns: Vec<String> = guess.text.iter().map(|name| quoted(name)).collect();
-        let columns = columns.join(", ");
+        let columns = list(&guess.text);
         line(format!(
-            "text = [{columns}]   # their words and pairs of words become features"
+            "text = {columns}   # their words and pairs of words become features"
         ));
     }
     if guess.missing_target > 0 {
@@ -216,6 +214,12 @@ fn columns(guess: &Guess) -> String {
         serde_json::json!([CategoricalEncoding::Onehot, CategoricalEncoding::Embedding]);
     let _ = writeln!(text, "# categorical = one of {encodings}");
     text
+}
+
+/// A TOML list of strings.
+fn list(names: &[String]) -> String {
+    let names: Vec<String> = names.iter().map(|name| quoted(name)).collect();
+    format!("[{}]", names.join(", "))
 }
 
 /// A TOML string.

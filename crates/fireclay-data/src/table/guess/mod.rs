@@ -275,22 +275,7 @@ impl Guess {
             return ignored("numbers the rows".into());
         }
         if let Some(reason) = &fact.useless {
-            let words = texts::mean_words(&fact.name, fact.array).unwrap_or_default();
-            if fact.kind == ColumnKind::Categorical && fact.distinct > 1 && texts::is_text(words) {
-                self.text.push(fact.name.clone());
-                return (
-                    ColumnKind::Text,
-                    format!("texts of about {words:.0} words, whose words are features"),
-                );
-            }
-            if fact.kind == ColumnKind::Categorical && fact.distinct > 1 {
-                self.ignore.push(fact.name.clone());
-            }
-            // Nothing is split yet, so what is said of the training rows holds for all.
-            let reason = reason
-                .replace("left out: ", "")
-                .replace("training row", "row");
-            return ignored(reason.split(" (set ").next().unwrap_or_default().to_owned());
+            return self.judge_useless(fact, reason);
         }
         if is_leak(fact.array, target.array, self.target_kind) {
             self.ignore.push(fact.name.clone());
@@ -301,6 +286,25 @@ impl Guess {
             self.notes.push(format!("{:?} looks like an identifier that repeats: if rows with the same value belong together, set split.group to it", fact.name));
         }
         (fact.kind, describe(fact))
+    }
+
+    /// A column that categories or numbers cannot be learned from; its words perhaps can.
+    fn judge_useless(&mut self, fact: &Facts<'_>, reason: &str) -> (ColumnKind, String) {
+        if fact.kind == ColumnKind::Categorical && fact.distinct > 1 {
+            let words = texts::mean_words(&fact.name, fact.array).unwrap_or_default();
+            if texts::is_text(words) {
+                self.text.push(fact.name.clone());
+                let reason = format!("texts of about {words:.0} words, whose words are features");
+                return (ColumnKind::Text, reason);
+            }
+            self.ignore.push(fact.name.clone());
+        }
+        // Nothing is split yet, so what is said of the training rows holds for all.
+        let reason = reason
+            .replace("left out: ", "")
+            .replace("training row", "row");
+        let reason = reason.split(" (set ").next().unwrap_or_default();
+        (ColumnKind::Ignore, reason.to_owned())
     }
 
     fn describe_target(&self, fact: &Facts<'_>) -> String {
