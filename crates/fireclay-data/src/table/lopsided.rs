@@ -37,7 +37,9 @@ pub(crate) fn notes(
     }
     let counts = counts(table, splits, config)?;
     let about = |message| Note::about(&config.target, message);
-    match errors(&counts, table, config).into_iter().next() {
+    let error = errors(&counts, table, config).into_iter().next();
+    // Of a file of its own the row can be named, which its encoding does.
+    match error.filter(|_| own_file(&unseen(&counts), table).is_none()) {
         Some(error) => Err(DataError::Unusable(about(error).to_string())),
         None => Ok(held_out(&counts, config).into_iter().map(about).collect()),
     }
@@ -73,10 +75,7 @@ pub(super) fn errors(counts: &Counts, table: &Table, config: &TableConfig) -> Ve
         )];
     }
     let trained = held.iter().filter(|(_, count)| count[0] > 0).count();
-    let unseen = held.iter().filter(|(_, count)| count[0] == 0);
-    let unseen: Vec<_> = unseen
-        .map(|(class, count)| (class.as_str(), **count))
-        .collect();
+    let unseen = unseen(counts);
     if unseen.is_empty() {
         return Vec::new();
     }
@@ -96,6 +95,16 @@ pub(super) fn errors(counts: &Counts, table: &Table, config: &TableConfig) -> Ve
         "{alone}{what}; {}",
         remedy(&unseen, counts, table, config)
     )]
+}
+
+/// The classes that are in no training row, with their rows.
+fn unseen(counts: &Counts) -> Vec<(&str, [usize; 3])> {
+    let unseen = counts
+        .iter()
+        .filter(|(_, count)| count[0] == 0 && total(count) > 0);
+    unseen
+        .map(|(class, count)| (class.as_str(), *count))
+        .collect()
 }
 
 /// What can be done about classes that are in no training row.

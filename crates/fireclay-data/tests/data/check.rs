@@ -1,4 +1,6 @@
-use fireclay_data::{DataReport, Splits, Table, TableConfig, TargetKind, inspect};
+use fireclay_data::{
+    DataReport, Splits, Table, TableConfig, TableFormat, TargetKind, inspect, split,
+};
 
 use crate::{config, csv, messages, refused, table, with};
 
@@ -156,14 +158,22 @@ fn classes_of_a_test_file_alone_are_not_blamed_on_the_split() {
     };
     let mut config = TableConfig::new(files.write("train.csv", rows("")), "y");
     config.test_path = Some(files.write("test.csv", rows(".")));
-    let error = crate::preprocessing::load(&config);
-    let parts = [
+    let table = Table::load(TableFormat::Csv, &config).unwrap();
+    let splits = split(&table, &config, 1, TargetKind::Class).unwrap();
+    let report = inspect(&table, &splits, &config, TargetKind::Class).unwrap();
+    let message = messages(&report.errors);
+    for part in [
         "2 classes are in no training row, so they cannot be learned: \"a.\" (15 rows), \"b.\" (15 rows)",
         "\"a.\" looks like \"a\" written otherwise",
         "leave them out of test_path",
-    ];
-    let message = refused(error, &parts);
+    ] {
+        assert!(message.contains(part), "{part} is not in {message}");
+    }
     assert!(!message.contains("stratify"), "{message}");
+    refused(
+        crate::preprocessing::load(&config),
+        &["row 1 of", "test.csv", "\"a.\""],
+    );
 }
 
 #[test]
