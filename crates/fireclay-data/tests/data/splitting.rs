@@ -275,3 +275,16 @@ fn a_seed_of_the_split_is_taken_instead_of_the_seed_of_the_run() {
     let other = with(own.clone(), |split| split.seed = Some(4));
     assert_ne!(splits(&own, 1), splits(&other, 1));
 }
+
+#[test]
+fn the_one_row_of_a_class_trains() {
+    let table = table(&format!("x,y\n{}1,b\n1,c\n1,d\n", "1,a\n".repeat(40)));
+    let config = with(SplitConfig::default(), |split| split.stratify = true);
+    for seed in 0..10 {
+        let splits = run(&table, config.clone(), seed).unwrap();
+        assert!(
+            (40..43).all(|row| splits.train.contains(&row)),
+            "{splits:?}"
+        );
+    }
+}

@@ -135,7 +135,11 @@ fn from_table(
         id: None,
         ignore: Vec::new(),
         text: Vec::new(),
-        missing_target: target.missing,
+        // An empty cell is a row without labels where a cell holds a set of them.
+        missing_target: match target_kind {
+            TargetKind::Set => 0,
+            TargetKind::Class | TargetKind::Number => target.missing,
+        },
         stratify: target_kind == TargetKind::Class,
         notes: vec![format!(
             "the target is taken to be {:?}: {why}",
@@ -328,7 +332,12 @@ impl Guess {
         if let Some(separator) = &self.label_separator {
             self.notes.push(format!("the cells of {:?} hold several labels with {separator:?} between them; for one class for each different cell take label_separator out and use the task classification", target.name));
         }
-        if target.missing > 0 {
+        if target.missing > 0 && self.target_kind == TargetKind::Set {
+            self.notes.push(format!(
+                "{} of {} rows have an empty target: they are rows without a label; missing_target = \"drop\" leaves them out",
+                target.missing, target.rows
+            ));
+        } else if target.missing > 0 {
             self.notes.push(format!(
                 "the target is missing in {} of {} rows, which are left out",
                 target.missing, target.rows
