@@ -255,14 +255,13 @@ fn groups_stay_whole_and_keep_the_proportions_of_the_classes() {
 #[test]
 fn the_first_group_of_each_class_trains() {
     let table = table("g,y\n1,a\n1,a\n2,b\n3,a\n4,b\n");
-    let config = with(SplitConfig::default(), |split| {
+    let config = with(fractions(0.7, 0.3, 0.0), |split| {
         split.group = Some("g".into());
         split.stratify = true;
     });
-    let Ok(splits) = run(&table, config, 1) else {
-        panic!("two groups of each class fill train and one other split at least");
-    };
-    assert!(splits.train.len() >= 2, "{splits:?}");
+    let splits = run(&table, config, 1).unwrap();
+    assert_eq!(splits.train.len(), 3, "{splits:?}");
+    assert_eq!(splits.train[..2], [0, 1]);
 }
 
 #[test]
