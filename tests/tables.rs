@@ -129,6 +129,64 @@ fn an_unseen_category_has_an_answer_and_a_missing_column_an_error() {
     );
 }
 
+/// Prices written as in Germany, with words among the numbers, of which some have no target.
+fn german(rows: usize) -> String {
+    let mut text = String::from(";größe;zustand;preis\n");
+    for row in 0..rows {
+        let size = 40 + row * 37 % 101;
+        let cell = match row % 50 {
+            7 => "unbekannt".to_owned(),
+            _ => format!("{size},5"),
+        };
+        let price = match row % 40 {
+            3 => "-".to_owned(),
+            _ => format!("{}.{:03},00 €", 1 + size / 10, size % 10 * 100),
+        };
+        let state = ["gut", "Gut"][row % 2];
+        let _ = writeln!(text, "{};{cell};{state};{price}", 3 * row);
+    }
+    text
+}
+
+#[test]
+fn a_table_of_another_country_with_odd_cells_goes_from_init_to_predict() {
+    let project = Project::new();
+    project.write("haus.csv", &german(400));
+    let said = project.ok("init haus.csv --target preis").out;
+    for part in [
+        "target   preis (regression)",
+        "392 of 400 cells are numbers, the others are read as missing: \"unbekannt\" (8 cells, first in row 8)",
+        "390 of 400 cells are numbers",
+        "a decimal comma",
+        "data.decimal",
+    ] {
+        assert!(said.contains(part), "{part} is not in {said}");
+    }
+    let config = project.read("haus.toml");
+    assert!(config.contains("ignore = [\"Unnamed: 0\"]"), "{config}");
+    let checked = project.ok("check haus.toml").err;
+    assert!(
+        checked.contains("392 of 400") && checked.contains("390 of 400"),
+        "{checked}"
+    );
+    let ran = project.run("train haus.toml --set train.epochs=30 --set device.backend=flex");
+    assert!(ran.err.contains("392 of 400") || ran.out.contains("392 of 400"));
+    project.ok("predict runs/haus/1 haus.csv -o p.csv");
+    let predictions = project.read("p.csv");
+    assert_eq!(predictions.lines().count(), 401);
+    let mean = predictions
+        .lines()
+        .skip(1)
+        .map(|line| line.split(',').nth(1).unwrap().parse::<f64>().unwrap())
+        .sum::<f64>()
+        / 400.0;
+    assert!(
+        (mean - 9_500.0).abs() < 3_000.0,
+        "prices are thousands of euros: {mean}"
+    );
+    project.ok("evaluate runs/haus/1 --split test");
+}
+
 #[test]
 fn evaluation_of_other_data_equals_that_of_the_split() {
     let project = Project::new();

@@ -1,6 +1,8 @@
 //! What the cells of a column mean, whatever type the file gave them.
 
 pub(crate) mod dates;
+pub(crate) mod numbers;
+pub(crate) mod reading;
 
 use arrow::array::{
     Array, ArrayRef, AsArray, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray,
@@ -37,6 +39,7 @@ pub(crate) fn is_flat(array: &ArrayRef) -> bool {
         DataType::Utf8
             | DataType::Boolean
             | DataType::Int64
+            | DataType::UInt64
             | DataType::Float64
             | DataType::Timestamp(_, _)
     )
@@ -78,12 +81,15 @@ pub(crate) fn numbers(name: &str, array: &ArrayRef) -> Result<Float64Array, Data
     if values.null_count() > array.null_count()
         && let Some(row) = (0..array.len()).find(|&row| values.is_null(row) && array.is_valid(row))
     {
-        return Err(bad(
-            name,
-            array,
-            row,
-            "is not a number; correct it, add it to null_values, or give the column another kind",
-        ));
+        let more = values.null_count() - array.null_count() - 1;
+        let more = match more {
+            0 => String::new(),
+            more => format!(" ({more} more cells are not)"),
+        };
+        let problem = format!(
+            "is not a number{more}; correct it, add it to null_values, or give the column another kind"
+        );
+        return Err(bad(name, array, row, &problem));
     }
     if let Some(row) =
         (0..values.len()).find(|&row| values.is_valid(row) && values.value(row).is_infinite())
@@ -178,7 +184,7 @@ pub(crate) fn moments(
 /// Whether every cell that is there is a number.
 pub(crate) fn is_numeric(array: &ArrayRef) -> bool {
     match array.data_type() {
-        DataType::Int64 | DataType::Float64 => true,
+        DataType::Int64 | DataType::UInt64 | DataType::Float64 => true,
         DataType::Utf8 => {
             // Text shows itself in the first rows, and then the whole column need not be converted.
             let all_numbers = |array: &ArrayRef| {
@@ -188,6 +194,22 @@ pub(crate) fn is_numeric(array: &ArrayRef) -> bool {
         }
         _ => false,
     }
+}
+
+/// Whether whole numbers are codes, such as postcodes: some begin with a zero, and these are not rare or
+/// all cells have as many digits.
+pub(crate) fn are_codes(cells: &StringArray) -> bool {
+    let (mut present, mut whole, mut zeros, mut width) = (0, 0, 0, None);
+    let mut is_even = true;
+    for cell in cells.iter().flatten() {
+        present += 1;
+        if cell.bytes().all(|byte| byte.is_ascii_digit()) {
+            whole += 1;
+            zeros += usize::from(cell.len() > 1 && cell.starts_with('0'));
+            is_even &= *width.get_or_insert(cell.len()) == cell.len();
+        }
+    }
+    zeros > 0 && (20 * zeros >= present || is_even && whole == present)
 }
 
 /// Whether every cell that is there is a word of [`truth`].

@@ -38,9 +38,18 @@ pub struct TableConfig {
     /// The character between fields (csv only). Default: a tab in `.tsv` files, else a comma.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delimiter: Option<String>,
-    /// Words that mean "missing" (csv only). Default: empty, NA, N/A, NaN, nan, null, NULL, None, ?.
+    /// Words that mean "missing" (csv only). Default: empty, ?, and those of pandas: NA, N/A, n/a, <NA>,
+    /// #N/A, #N/A N/A, #NA, NaN, nan, -NaN, -nan, NULL, null, None, 1.#IND, 1.#QNAN, -1.#IND, -1.#QNAN.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub null_values: Option<Vec<String>>,
+    /// The character before a fraction, "." or ",", in texts that are numbers. Default: each column's own,
+    /// judged by its cells and the rest of the table.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decimal: Option<String>,
+    /// The character between groups of three digits: ",", ".", " " (any blank), "'" or "_". Default: as for
+    /// `decimal`; if only `decimal` is given, none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thousands: Option<String>,
     /// How numeric columns are scaled.
     #[serde(default)]
     pub numeric: NumericScaling,
@@ -83,9 +92,14 @@ pub enum NumericScaling {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum CategoricalEncoding {
-    /// A 0/1 feature for each category; all zeros where it is unknown.
+    /// `onehot` for columns of at most `max_categories`, `target` for others.
     #[default]
+    Auto,
+    /// A 0/1 feature for each category; all zeros where it is unknown.
     Onehot,
+    /// What the training rows of the category say of the target: the share of each class, or the mean. It
+    /// is smoothed towards that of all rows, and a training row is told only what the other rows say.
+    Target,
     /// An index into a table of vectors that the model learns; index 0 is unknown.
     Embedding,
 }
@@ -143,6 +157,6 @@ fn yes() -> bool {
     true
 }
 
-fn default_max_categories() -> usize {
+pub(super) fn default_max_categories() -> usize {
     64
 }

@@ -9,6 +9,7 @@ use arrow::compute::{concat, take, take_record_batch};
 
 use super::config::{MissingTarget, TableConfig};
 use super::format::TableFormat;
+use super::reading::Readings;
 use super::stream::{ReadOptions, TableStream, stream};
 use crate::column::{column, text};
 use crate::error::{DataError, absolute};
@@ -28,6 +29,8 @@ pub struct Table {
     pub(crate) valid: Option<Range<usize>>,
     /// The rows of a separate test file.
     pub(crate) test: Option<Range<usize>>,
+    /// How the columns were read.
+    pub(crate) readings: Readings,
 }
 
 impl Table {
@@ -50,14 +53,26 @@ impl Table {
             file_rows,
             valid: None,
             test: None,
+            readings: Readings::default(),
         })
     }
 
-    /// Reads the table of a configuration, separate validation and test files included.
+    /// Reads the table of a configuration, separate validation and test files included, and interprets
+    /// its columns.
+    ///
+    /// # Errors
+    /// As [`Table::read`] and [`Table::interpret`]; also if a separate file lacks a column.
+    pub fn load(format: TableFormat, config: &TableConfig) -> Result<Self, DataError> {
+        let mut table = Self::open(format, config)?;
+        table.interpret(config)?;
+        Ok(table)
+    }
+
+    /// The same with the cells as they are.
     ///
     /// # Errors
     /// As [`Table::read`]; also if a separate file lacks a column.
-    pub fn load(format: TableFormat, config: &TableConfig) -> Result<Self, DataError> {
+    pub(crate) fn open(format: TableFormat, config: &TableConfig) -> Result<Self, DataError> {
         let options = ReadOptions::from_config(format, config);
         let mut table = Self::read(&config.path, &options)?;
         if let Some(path) = &config.valid_path {
@@ -77,6 +92,7 @@ impl Table {
             file_rows: Vec::new(),
             valid: None,
             test: None,
+            readings: Readings::default(),
         }
     }
 
@@ -123,6 +139,34 @@ impl Table {
         Ok(RecordBatch::try_from_iter_with_nullable(column)?)
     }
 
+    /// The same with the cells as the file has them.
+    pub(crate) fn take_raw(&self, name: &str, rows: &[usize]) -> Result<RecordBatch, DataError> {
+        match self.readings.raw(name) {
+            None => self.take_column(name, rows),
+            Some(raw) => {
+                let column = [(name, take(raw, &indices(rows), None)?, true)];
+                Ok(RecordBatch::try_from_iter_with_nullable(column)?)
+            }
+        }
+    }
+
+    /// Puts a column in the place of the one of this name.
+    pub(crate) fn replace(&mut self, name: &str, array: ArrayRef) -> Result<(), DataError> {
+        self.batch = self.with(|other| (other == name).then_some(&array))?;
+        Ok(())
+    }
+
+    /// All rows, with other columns where `other` has one.
+    fn with<'a>(
+        &'a self,
+        other: impl Fn(&str) -> Option<&'a ArrayRef>,
+    ) -> Result<RecordBatch, DataError> {
+        let names = self.columns();
+        let columns = names.iter().zip(self.batch.columns());
+        let columns = columns.map(|(name, own)| (name, other(name).unwrap_or(own).clone(), true));
+        Ok(RecordBatch::try_from_iter_with_nullable(columns)?)
+    }
+
     /// Splits of this table that somebody else made, checked; without the rows that lack a target
     /// if the configuration says to leave them out.
     ///
@@ -151,7 +195,7 @@ impl Table {
     /// An error in a batch of this table with the file and the row in it; `row` maps the row of
     /// the batch to that of the table.
     pub(crate) fn locate(&self, error: DataError, row: impl FnOnce(usize) -> usize) -> DataError {
-        let error = error.map_row(row);
+        let error = self.with_raw(error.map_row(row));
         let DataError::BadValue { row, .. } = &error else {
             return match self.files.first() {
                 Some(path) => error.in_file(path),
@@ -165,6 +209,26 @@ impl Table {
                 .in_file(&self.files[file]),
             None => error,
         }
+    }
+
+    /// An error about a missing value says what is in the cell, if it was read as missing.
+    fn with_raw(&self, mut error: DataError) -> DataError {
+        if let DataError::BadValue {
+            column,
+            row,
+            value,
+            problem,
+            ..
+        } = &mut error
+            && value.is_empty()
+            && let Some(raw) = self.readings.raw(column)
+            && let Ok(cells) = text(column, raw)
+            && cells.is_valid(*row)
+        {
+            *value = cells.value(*row).to_owned();
+            *problem = format!("{value:?} is read as missing: {problem}");
+        }
+        error
     }
 
     fn append(&mut self, other: Self) -> Result<Range<usize>, DataError> {
@@ -201,8 +265,11 @@ pub fn split(
 ) -> Result<Splits, DataError> {
     table.column(&config.target)?;
     let drops = config.missing_target == MissingTarget::Drop;
+    // What other rows hold decides how a cell is read, but never where a row of a stable split goes.
+    let is_raw = |name: &str| config.split.stable && name != config.target;
+    let columns = table.with(|name| table.readings.raw(name).filter(|_| is_raw(name)))?;
     let rows = Rows {
-        columns: &table.batch,
+        columns: &columns,
         valid: table.valid.clone(),
         test: table.test.clone(),
         id: config.id.as_deref(),

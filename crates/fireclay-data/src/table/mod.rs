@@ -7,6 +7,7 @@ mod format;
 mod guess;
 mod memory;
 mod preprocess;
+mod reading;
 mod report;
 mod schema;
 mod stream;

@@ -18,6 +18,12 @@ use crate::files::expand;
 /// The number of rows in a piece.
 pub(crate) const BATCH_ROWS: usize = 16 * 1024;
 
+/// The words that mean "missing" unless the configuration says others: those of pandas, and `?`.
+pub(crate) const NULL_VALUES: [&str; 20] = [
+    "", "?", "NA", "N/A", "n/a", "<NA>", "#N/A", "#N/A N/A", "#NA", "NaN", "nan", "-NaN", "-nan",
+    "NULL", "null", "None", "1.#IND", "1.#QNAN", "-1.#IND", "-1.#QNAN",
+];
+
 /// How to read a table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReadOptions {
@@ -32,11 +38,10 @@ pub struct ReadOptions {
 impl ReadOptions {
     /// The defaults for a format.
     pub fn new(format: TableFormat) -> Self {
-        let nulls = ["", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", "?"];
         Self {
             format,
             delimiter: None,
-            null_values: nulls.map(String::from).to_vec(),
+            null_values: NULL_VALUES.map(String::from).to_vec(),
         }
     }
 

@@ -48,7 +48,8 @@ pub struct TextTableConfig {
     /// The character between fields (csv only). Default: a tab in `.tsv` files, else a comma.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delimiter: Option<String>,
-    /// Words that mean "missing" (csv only). Default: empty, NA, N/A, NaN, nan, null, NULL, None, ?.
+    /// Words that mean "missing" (csv only). Default: empty, ?, and those of pandas: NA, N/A, n/a, <NA>,
+    /// #N/A, #N/A N/A, #NA, NaN, nan, -NaN, -nan, NULL, null, None, 1.#IND, 1.#QNAN, -1.#IND, -1.#QNAN.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub null_values: Option<Vec<String>>,
     /// What to do with rows whose target is missing.

@@ -4,6 +4,7 @@
 
 mod carrying;
 mod check;
+mod columns;
 mod downloading;
 mod guessing;
 mod hostile_images;

@@ -192,8 +192,12 @@ fn columns(guess: &Guess) -> String {
         let (name, kind) = (quoted(&column.name), serde_json::json!(column.kind));
         let _ = writeln!(text, "# columns.{name} = {{ kind = {kind} }}");
     }
-    let encodings =
-        serde_json::json!([CategoricalEncoding::Onehot, CategoricalEncoding::Embedding]);
+    let encodings = serde_json::json!([
+        CategoricalEncoding::Auto,
+        CategoricalEncoding::Onehot,
+        CategoricalEncoding::Target,
+        CategoricalEncoding::Embedding
+    ]);
     let _ = writeln!(text, "# categorical = one of {encodings}");
     text
 }

@@ -129,7 +129,7 @@ pub(crate) fn simplify(batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
     RecordBatch::try_from_iter_with_nullable(columns.collect::<Result<Vec<_>, ArrowError>>()?)
 }
 
-/// Integers as `Int64`, reals as `Float64`, moments as microseconds, text as `Utf8`.
+/// Integers as `Int64` or `UInt64`, reals as `Float64`, moments as microseconds, text as `Utf8`.
 /// Nested and other types stay what they are; they cannot be features.
 pub(crate) fn simple(array: &ArrayRef) -> Result<ArrayRef, ArrowError> {
     let target = match array.data_type() {
@@ -139,7 +139,7 @@ pub(crate) fn simple(array: &ArrayRef) -> Result<ArrayRef, ArrowError> {
         | DataType::UInt8
         | DataType::UInt16
         | DataType::UInt32 => DataType::Int64,
-        DataType::UInt64 | DataType::Float16 | DataType::Float32 => DataType::Float64,
+        DataType::Float16 | DataType::Float32 => DataType::Float64,
         kind if kind.is_decimal() => DataType::Float64,
         DataType::LargeUtf8
         | DataType::Utf8View

@@ -1,21 +1,23 @@
 //! A starting configuration for a file that nobody has described.
 
+mod indices;
 mod sniff;
 mod target;
 
 use std::collections::HashSet;
 
-use arrow::array::{ArrayRef, AsArray, StringArray};
+use arrow::array::{ArrayRef, AsArray};
 use serde::Serialize;
 
 use self::sniff::{delimiter, format};
 use self::target::find_target;
-use crate::column::{date_order, numbers, text};
+use crate::column::{date_order, text};
 use crate::error::DataError;
 use crate::labels::TargetKind;
-use crate::table::report::{is_identifier, is_leak};
+use crate::table::config::default_max_categories;
+use crate::table::report::{Goal, is_identifier, is_leak, is_pandas_index, is_whole, thinned};
 use crate::table::schema::{missing, useless};
-use crate::table::{ColumnKind, ReadOptions, Table, TableFormat, infer_kind};
+use crate::table::{ColumnKind, ReadOptions, Table, TableConfig, TableFormat, infer_kind};
 
 /// What a file seems to hold.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -88,8 +90,14 @@ fn guess_with(
     if format.reads("delimiter") {
         options.delimiter = delimiter(&first)?;
     }
-    let table = Table::read(path, &options)?;
+    let mut table = Table::read(path, &options)?;
+    table.interpret(&rules(path, &options))?;
     let mut guess = from_table(&table, format, choose)?;
+    guess.note_readings(&table);
+    if format == TableFormat::Parquet {
+        guess.ignore_indices(&first)?;
+    }
+    guess.keep_something(&table);
     let is_tsv = first
         .extension()
         .is_some_and(|extension| extension.eq_ignore_ascii_case("tsv"));
@@ -107,6 +115,14 @@ fn guess_with(
     Ok(guess)
 }
 
+/// The configuration of a table of which nothing is known but how its text is written.
+fn rules(path: &str, options: &ReadOptions) -> TableConfig {
+    let mut rules = TableConfig::new(path, "");
+    let delimiter = options.delimiter.map(|byte| char::from(byte).to_string());
+    rules.delimiter = delimiter;
+    rules
+}
+
 fn from_table(
     table: &Table,
     format: TableFormat,
@@ -115,6 +131,7 @@ fn from_table(
     let facts = facts(table)?;
     let (target, why) = choose(&facts)?;
     let target_kind = target_kind(target);
+    let goal = Goal::of(&thinned(target.array)?, target_kind);
     let mut guess = Guess {
         format,
         delimiter: None,
@@ -131,7 +148,7 @@ fn from_table(
         )],
     };
     for fact in &facts {
-        let column = guess.column(fact, target);
+        let column = guess.column(fact, target, goal.as_ref());
         guess.columns.push(column);
     }
     guess.note_target(target);
@@ -171,15 +188,14 @@ fn fact(table: &Table, position: usize, name: String) -> Result<Facts<'_>, DataE
     let distinct = if kind == ColumnKind::Ignore {
         0
     } else {
-        distinct(&name, array)?
+        distinct(&name, array, kind)?
     };
-    let is_whole = kind == ColumnKind::Numeric
-        && numbers(&name, array)
-            .is_ok_and(|values| values.iter().flatten().all(|value| value.fract() == 0.0));
+    let is_whole = kind == ColumnKind::Numeric && is_whole(array);
     let is_distinct =
         missing == 0 && distinct == table.rows() && (is_whole || kind == ColumnKind::Categorical);
-    let is_index =
+    let is_counter =
         is_distinct && is_whole && is_identifier(array) && (position == 0 || names_index(&name));
+    let is_index = is_counter || is_whole && is_pandas_index(&name);
     Ok(Facts {
         kind,
         rows: table.rows(),
@@ -194,12 +210,18 @@ fn fact(table: &Table, position: usize, name: String) -> Result<Facts<'_>, DataE
     })
 }
 
-fn distinct(name: &str, array: &ArrayRef) -> Result<usize, DataError> {
-    let count = |cells: &StringArray| cells.iter().flatten().collect::<HashSet<_>>().len();
-    match array.as_string_opt::<i32>() {
-        Some(cells) => Ok(count(cells)),
-        None => Ok(count(&text(name, array)?)),
-    }
+/// The number of different values; `1` and `1.0` are the same number.
+fn distinct(name: &str, array: &ArrayRef, kind: ColumnKind) -> Result<usize, DataError> {
+    let cells = match array.as_string_opt::<i32>() {
+        Some(cells) => cells.clone(),
+        None => text(name, array)?,
+    };
+    // A real does not tell longer numbers apart.
+    let is_short = |cell: &&str| kind == ColumnKind::Numeric && cell.len() <= 15;
+    let number = |cell: &str| (cell.parse::<f64>().unwrap_or(f64::NAN) + 0.0).to_bits();
+    let (short, long): (Vec<&str>, Vec<&str>) = cells.iter().flatten().partition(is_short);
+    let numbers: HashSet<u64> = short.into_iter().map(number).collect();
+    Ok(numbers.len() + long.into_iter().collect::<HashSet<_>>().len())
 }
 
 fn names_id(name: &str) -> bool {
@@ -236,8 +258,13 @@ fn target_kind(target: &Facts<'_>) -> TargetKind {
 }
 
 impl Guess {
-    fn column(&mut self, fact: &Facts<'_>, target: &Facts<'_>) -> GuessedColumn {
-        let (kind, reason) = self.judge(fact, target);
+    fn column(
+        &mut self,
+        fact: &Facts<'_>,
+        target: &Facts<'_>,
+        goal: Option<&Goal>,
+    ) -> GuessedColumn {
+        let (kind, reason) = self.judge(fact, target, goal);
         GuessedColumn {
             name: fact.name.clone(),
             kind,
@@ -245,7 +272,12 @@ impl Guess {
         }
     }
 
-    fn judge(&mut self, fact: &Facts<'_>, target: &Facts<'_>) -> (ColumnKind, String) {
+    fn judge(
+        &mut self,
+        fact: &Facts<'_>,
+        target: &Facts<'_>,
+        goal: Option<&Goal>,
+    ) -> (ColumnKind, String) {
         let ignored = |reason: String| (ColumnKind::Ignore, reason);
         if fact.name == self.target {
             return (
@@ -275,6 +307,16 @@ impl Guess {
             self.ignore.push(fact.name.clone());
             self.notes.push(format!("{:?} tells the target by itself and is ignored; take it out of ignore if it is known before the target is", fact.name));
             return ignored("tells the target by itself".into());
+        }
+        if let Some(told) = goal.and_then(|goal| goal.told_by(&thinned(fact.array).ok()?)) {
+            self.notes.push(format!(
+                "{:?} {told}; add it to ignore if it is known only after the target",
+                fact.name
+            ));
+        }
+        let most = default_max_categories();
+        if fact.kind == ColumnKind::Categorical && fact.distinct > most {
+            self.notes.push(format!("{:?} has {} different texts, more than max_categories = {most}, so target statistics stand for them; columns.{:?}.encoding chooses another way", fact.name, fact.distinct, fact.name));
         }
         if names_id(&fact.name) && fact.distinct > 20 {
             self.notes.push(format!("{:?} looks like an identifier that repeats: if rows with the same value belong together, set split.group to it", fact.name));

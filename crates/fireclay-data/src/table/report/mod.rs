@@ -1,6 +1,7 @@
 //! What `check` says about a table before anything is trained on it.
 
 mod duplicates;
+mod leaks;
 mod suspects;
 mod target;
 
@@ -11,8 +12,11 @@ use serde::Serialize;
 
 pub use self::duplicates::Duplicates;
 use self::duplicates::duplicates;
-use self::suspects::check_features;
-pub(super) use self::suspects::{is_identifier, is_leak};
+pub(super) use self::leaks::{Goal, thinned};
+use self::suspects::note_duplicates;
+pub(super) use self::suspects::{
+    is_identifier, is_leak, is_pandas_index, is_whole, similar, suspects,
+};
 use self::target::check_target;
 use super::carried::Carried;
 use super::config::{ColumnKind, TableConfig};
@@ -96,7 +100,11 @@ pub fn inspect(
         errors: Vec::new(),
     };
     check_target(table, splits, config, target, &mut report)?;
-    check_features(table, config, target, &mut report)?;
+    report.warnings.extend(table.readings.notes.iter().cloned());
+    report
+        .warnings
+        .extend(suspects(table, &splits.train, config, target)?);
+    note_duplicates(&mut report);
     if report.errors.is_empty() {
         check_encoding(table, splits, config, target, &mut report);
     }

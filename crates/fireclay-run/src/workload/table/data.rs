@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use fireclay_data::{DataError, Note, TableConfig, TableData};
+use fireclay_data::{DataError, Note, Preprocess, TableConfig, TableData};
 
 use super::super::dataset::{Columns, Dataset, constant, hashes_of};
 use crate::artifacts::PREPROCESS;
@@ -63,6 +63,10 @@ impl Dataset for TableData {
 
     fn preprocess(&self) -> Vec<(&'static str, String)> {
         vec![(PREPROCESS, self.preprocess.to_json())]
+    }
+
+    fn is_read_as(&self, saved: &str) -> bool {
+        Preprocess::from_json(saved).is_ok_and(|saved| saved == self.preprocess)
     }
 
     fn columns(&self, split: usize) -> Columns {

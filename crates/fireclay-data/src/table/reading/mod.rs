@@ -1,0 +1,151 @@
+//! How the columns of text of a table are read: what nearly all cells of a column say, the others do
+//! not undo.
+//!
+//! Every reading that is a guess is told in a note with the key that overrides it. A column that was
+//! read has the type of what it holds, and a cell that did not fit is missing.
+
+mod judge;
+mod labels;
+mod style;
+mod tally;
+
+use std::collections::BTreeMap;
+
+use arrow::array::{ArrayRef, AsArray, StringArray};
+
+use self::judge::{Column, Judged, judge};
+use self::style::Locale;
+use super::config::{ColumnKind, TableConfig};
+use super::memory::Table;
+use super::schema::{Role, implied, overridden, role};
+use crate::column::numbers::NumberStyle;
+use crate::column::reading::Reading;
+use crate::error::DataError;
+use crate::note::Note;
+
+/// How the columns of a table were read.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Readings {
+    /// By column; those that say themselves what they hold are not among them.
+    by_column: BTreeMap<String, Reading>,
+    /// The columns that were read, as they were before.
+    raw: BTreeMap<String, ArrayRef>,
+    /// What there is to say of them.
+    pub(crate) notes: Vec<Note>,
+}
+
+impl Readings {
+    /// How a column was read.
+    pub(crate) fn of(&self, column: &str) -> Reading {
+        self.by_column.get(column).cloned().unwrap_or_default()
+    }
+
+    /// A column as it was before it was read, if it was.
+    pub(crate) fn raw(&self, column: &str) -> Option<&ArrayRef> {
+        self.raw.get(column)
+    }
+}
+
+impl Table {
+    /// Reads the columns of text that are features or the target, judged by all their cells and by the
+    /// configuration. Reading again changes nothing.
+    ///
+    /// # Errors
+    /// [`DataError::Unusable`] for a column whose kind the configuration gives, if too many of its
+    /// cells are something else.
+    pub fn interpret(&mut self, config: &TableConfig) -> Result<(), DataError> {
+        self.interpret_roles(&[Role::Feature, Role::Target], config)
+    }
+
+    /// The same for the target alone.
+    pub(crate) fn interpret_target(&mut self, config: &TableConfig) -> Result<(), DataError> {
+        self.interpret_roles(&[Role::Target], config)
+    }
+
+    fn interpret_roles(&mut self, roles: &[Role], config: &TableConfig) -> Result<(), DataError> {
+        let is_read = |name: &String| roles.contains(&role(config, name));
+        let columns: Vec<String> = self.columns().into_iter().filter(is_read).collect();
+        let mut texts = Vec::new();
+        for name in columns {
+            if let Some(cells) = self.column(&name)?.as_string_opt::<i32>() {
+                texts.push((name, cells.clone()));
+            }
+        }
+        let locale = Locale::of(config, texts.iter().map(|(_, cells)| cells));
+        let mut styles: Vec<(NumberStyle, Vec<String>, String)> = Vec::new();
+        for (name, cells) in texts {
+            let wanted = overridden(config, &name).or_else(|| implied(config, &name));
+            let column = Column {
+                name: &name,
+                cells: &cells,
+                is_target: role(config, &name) == Role::Target,
+            };
+            let Judged { reading, note } = judge(&column, wanted, &locale)?;
+            let notes = note.map(|message| Note::about(&name, message));
+            self.readings.notes.extend(notes);
+            if let Reading::Numbers(style) = &reading
+                && !style.is_plain()
+                && !matches!(locale, Locale::Given(_))
+            {
+                add(&mut styles, style, &name, &cells);
+            }
+            self.read_column(name, reading)?;
+        }
+        self.readings
+            .notes
+            .extend(styles.into_iter().map(note_of_style));
+        Ok(())
+    }
+
+    fn read_column(&mut self, name: String, reading: Reading) -> Result<(), DataError> {
+        if reading.is_plain() {
+            return Ok(());
+        }
+        let raw = self.column(&name)?.clone();
+        self.replace(&name, reading.read(&raw))?;
+        self.readings.raw.insert(name.clone(), raw);
+        self.readings.by_column.insert(name, reading);
+        Ok(())
+    }
+}
+
+/// Columns that are written alike are told of together.
+fn add(
+    styles: &mut Vec<(NumberStyle, Vec<String>, String)>,
+    style: &NumberStyle,
+    name: &str,
+    cells: &StringArray,
+) {
+    if let Some((_, columns, _)) = styles.iter_mut().find(|(known, _, _)| known == style) {
+        columns.push(name.to_owned());
+        return;
+    }
+    let plain = |cell: &str| cell.parse::<f64>().ok();
+    let is_marked = |cell: &&str| {
+        style
+            .parse(cell)
+            .is_some_and(|value| plain(cell) != Some(value))
+    };
+    let example = cells.iter().flatten().find(is_marked).unwrap_or_default();
+    styles.push((style.clone(), vec![name.to_owned()], example.to_owned()));
+}
+
+fn note_of_style((style, columns, example): (NumberStyle, Vec<String>, String)) -> Note {
+    let (names, words) = (crate::error::list(&columns, 10), style.words());
+    let message = format!(
+        "numbers are read with {words}, such as {example:?}; data.decimal and data.thousands say otherwise, columns.NAME.kind = \"categorical\" keeps the texts"
+    );
+    match columns.as_slice() {
+        [only] => Note::about(only, message),
+        _ => Note::general(format!("columns {names}: {message}")),
+    }
+}
+
+/// The word for what a column is read as.
+fn plural(kind: ColumnKind) -> &'static str {
+    match kind {
+        ColumnKind::Date => "dates",
+        ColumnKind::Boolean => "words of yes or no",
+        _ => "numbers",
+    }
+}
