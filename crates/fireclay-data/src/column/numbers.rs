@@ -101,13 +101,21 @@ impl NumberStyle {
         is_grouped.then(|| format!("{first}{}{last}", groups.concat()))
     }
 
+    /// Whether a cell has groups of thousands.
+    pub(crate) fn is_grouped(&self, cell: &str) -> bool {
+        let written = Written::split(cell);
+        let mark = self.thousands;
+        written.is_some_and(|written| mark.is_some_and(|mark| written.digits.contains(mark)))
+    }
+
     /// Words for a message, such as `a decimal comma and "." between thousands`.
-    pub(crate) fn words(&self) -> String {
+    pub(crate) fn words(&self, is_grouped: bool) -> String {
         let decimal = match self.decimal {
             ',' => "a decimal comma",
             _ => "a decimal point",
         };
-        let thousands = self.thousands.map(|mark| match mark {
+        let thousands = self.thousands.filter(|_| is_grouped);
+        let thousands = thousands.map(|mark| match mark {
             ' ' => " and blanks between thousands".to_owned(),
             mark => format!(" and {:?} between thousands", mark.to_string()),
         });

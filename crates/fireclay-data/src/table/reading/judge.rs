@@ -154,8 +154,8 @@ fn settled(column: &Column<'_>, locale: &Locale) -> Option<Judged> {
 
 /// A column of numbers as programs write them, unless its points are of thousands.
 fn points(cells: &StringArray, locale: &Locale) -> Judged {
-    let may_be_thousands = matches!(locale, Locale::Given(_) | Locale::Comma);
-    if !may_be_thousands || !cells.iter().flatten().any(|cell| cell.contains('.')) {
+    let is_decided = *locale == Locale::Point;
+    if is_decided || !cells.iter().flatten().any(|cell| cell.contains('.')) {
         return Judged::default();
     }
     let Some(style) = locale.style(cells).filter(|style| !style.is_plain()) else {
@@ -168,7 +168,7 @@ fn points(cells: &StringArray, locale: &Locale) -> Judged {
             note: None,
         };
     }
-    let words = style.words();
+    let words = style.words(true);
     let note = format!("the numbers have decimal points, not {words}, and are read so");
     Judged {
         reading: Reading::Plain,

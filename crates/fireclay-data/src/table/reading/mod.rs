@@ -20,7 +20,7 @@ use super::memory::Table;
 use super::schema::{Role, implied, overridden, role};
 use crate::column::numbers::NumberStyle;
 use crate::column::reading::Reading;
-use crate::error::DataError;
+use crate::error::{DataError, list};
 use crate::note::Note;
 
 /// How the columns of a table were read.
@@ -72,7 +72,7 @@ impl Table {
             }
         }
         let locale = Locale::of(config, texts.iter().map(|(_, cells)| cells));
-        let mut styles: Vec<(NumberStyle, Vec<String>, String)> = Vec::new();
+        let mut styles = Vec::new();
         for (name, cells) in texts {
             let wanted = overridden(config, &name).or_else(|| implied(config, &name));
             let column = Column {
@@ -109,29 +109,46 @@ impl Table {
     }
 }
 
-/// Columns that are written alike are told of together.
-fn add(
-    styles: &mut Vec<(NumberStyle, Vec<String>, String)>,
-    style: &NumberStyle,
-    name: &str,
-    cells: &StringArray,
-) {
-    if let Some((_, columns, _)) = styles.iter_mut().find(|(known, _, _)| known == style) {
-        columns.push(name.to_owned());
-        return;
-    }
-    let plain = |cell: &str| cell.parse::<f64>().ok();
-    let is_marked = |cell: &&str| {
-        style
-            .parse(cell)
-            .is_some_and(|value| plain(cell) != Some(value))
-    };
-    let example = cells.iter().flatten().find(is_marked).unwrap_or_default();
-    styles.push((style.clone(), vec![name.to_owned()], example.to_owned()));
+/// Columns whose numbers are written alike, which are told of together.
+struct Alike {
+    style: NumberStyle,
+    columns: Vec<String>,
+    /// A number that programs write otherwise.
+    example: String,
+    /// Whether there are numbers with groups of thousands.
+    is_grouped: bool,
 }
 
-fn note_of_style((style, columns, example): (NumberStyle, Vec<String>, String)) -> Note {
-    let (names, words) = (crate::error::list(&columns, 10), style.words());
+fn add(styles: &mut Vec<Alike>, style: &NumberStyle, name: &str, cells: &StringArray) {
+    let numbers = || {
+        cells
+            .iter()
+            .flatten()
+            .filter(|cell| style.parse(cell).is_some())
+    };
+    let is_grouped = numbers().any(|cell| style.is_grouped(cell));
+    if let Some(alike) = styles.iter_mut().find(|alike| alike.style == *style) {
+        alike.columns.push(name.to_owned());
+        alike.is_grouped |= is_grouped;
+        return;
+    }
+    let is_marked = |cell: &&str| cell.parse::<f64>().ok() != style.parse(cell);
+    styles.push(Alike {
+        style: style.clone(),
+        columns: vec![name.to_owned()],
+        example: numbers().find(is_marked).unwrap_or_default().to_owned(),
+        is_grouped,
+    });
+}
+
+fn note_of_style(alike: Alike) -> Note {
+    let Alike {
+        style,
+        columns,
+        example,
+        is_grouped,
+    } = alike;
+    let (names, words) = (list(&columns, 10), style.words(is_grouped));
     let message = format!(
         "numbers are read with {words}, such as {example:?}; data.decimal and data.thousands say otherwise, columns.NAME.kind = \"categorical\" keeps the texts"
     );

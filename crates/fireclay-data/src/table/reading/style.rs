@@ -16,7 +16,9 @@ pub(super) enum Locale {
     Comma,
     /// No column tells, but semicolons between fields are the custom where commas are decimal.
     Semicolons,
-    /// Anything else.
+    /// Nothing tells.
+    Unknown,
+    /// Some columns have decimal points.
     Point,
 }
 
@@ -40,6 +42,7 @@ impl Locale {
         match (points, commas) {
             (0, 1..) => Self::Comma,
             (0, 0) if config.delimiter.as_deref() == Some(";") => Self::Semicolons,
+            (0, 0) => Self::Unknown,
             _ => Self::Point,
         }
     }
@@ -65,10 +68,10 @@ impl Locale {
                 }
             }
         }
-        let style = if marked > 0 {
-            self.best(styles)?
-        } else {
-            NumberStyle::all().next()?
+        let style = match marked {
+            0 => NumberStyle::all().next()?,
+            _ if matches!(self, Self::Semicolons | Self::Unknown) && is_grouped(cells) => comma(),
+            _ => self.best(styles)?,
         };
         let unit = unit(&units);
         (numbers > 0).then_some(NumberStyle { unit, ..style })
@@ -83,7 +86,7 @@ impl Locale {
         let is_comma = match self {
             Self::Comma => true,
             Self::Semicolons => !best[0].is_plain(),
-            Self::Given(_) | Self::Point => false,
+            Self::Given(_) | Self::Unknown | Self::Point => false,
         };
         let comma = best.iter().find(|style| is_comma && style.decimal == ',');
         comma.or(best.first()).cloned()
@@ -99,6 +102,33 @@ fn given(config: &TableConfig) -> Option<NumberStyle> {
         thousands,
         unit: None,
     })
+}
+
+/// A decimal comma and points between thousands.
+fn comma() -> NumberStyle {
+    NumberStyle {
+        decimal: ',',
+        thousands: Some('.'),
+        unit: None,
+    }
+}
+
+/// Whether plain numbers can only be meant with points between thousands: up to 999 they have none, and
+/// beyond they have zeros that no program writes after a decimal point.
+fn is_grouped(cells: &StringArray) -> bool {
+    let (style, mut whole, mut zeros) = (comma(), 0, 0);
+    for cell in cells.iter().flatten() {
+        if cell.parse::<f64>().is_err() {
+            continue;
+        } else if cell.contains('.') && style.parse(cell).is_some() {
+            zeros += usize::from(cell.ends_with('0'));
+        } else if cell.trim_start_matches('-').len() <= 3 && !cell.contains('.') {
+            whole += 1;
+        } else {
+            return false;
+        }
+    }
+    whole > 0 && zeros > 0
 }
 
 /// The decimal character that some cells of a column can only be written with, and none without.
