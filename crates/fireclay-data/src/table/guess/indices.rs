@@ -87,6 +87,7 @@ impl Guess {
                 ));
                 self.ignore.retain(|ignored| ignored != name);
                 column.kind = kind;
+                column.reason = "nothing else is left to learn from".into();
             }
         }
     }

@@ -328,7 +328,8 @@ impl Guess {
         if fact.kind == ColumnKind::Categorical && fact.distinct > most {
             self.notes.push(format!("{:?} has {} different texts, more than max_categories = {most}, so target statistics stand for them; columns.{:?}.encoding chooses another way", fact.name, fact.distinct, fact.name));
         }
-        if names_id(&fact.name) && fact.distinct > 20 {
+        let can_name = fact.is_whole || fact.kind == ColumnKind::Categorical;
+        if names_id(&fact.name) && can_name && fact.distinct > 20 {
             self.notes.push(format!("{:?} looks like an identifier that repeats: if rows with the same value belong together, set split.group to it", fact.name));
         }
         (fact.kind, describe(fact))
@@ -362,9 +363,12 @@ fn describe(fact: &Facts<'_>) -> String {
         }
         ColumnKind::Numeric => "numbers".into(),
         ColumnKind::Boolean => "true or false".into(),
-        ColumnKind::Date => date_order(fact.array).map_or("dates".into(), |(order, _)| {
-            format!("dates written {}", order.words())
-        }),
+        ColumnKind::Date => match date_order(fact.array) {
+            Some((order, _)) if fact.array.as_string_opt::<i32>().is_some() => {
+                format!("dates written {}", order.words())
+            }
+            _ => "dates".into(),
+        },
         ColumnKind::Categorical => format!("{} different texts", fact.distinct),
         ColumnKind::Ignore => "not used".into(),
     };
