@@ -76,6 +76,7 @@ pub use self::text::{
     TextSplitConfig, TokenBatch, TokenSplit, TokenType,
 };
 pub use self::text_table::{
-    TextPreprocess, TextTableBatch, TextTableConfig, TextTableData, TextTableSplit,
+    TextPreprocess, TextTableBatch, TextTableConfig, TextTableData, TextTableFormat, TextTableSplit,
 };
 pub use self::tokenizer::{DecodeStream, Tokenizer, TokenizerConfig, TokenizerKind};
+pub use self::words::Words;

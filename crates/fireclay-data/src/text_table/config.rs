@@ -10,6 +10,15 @@ use crate::download::{self, DownloadConfig};
 use crate::labels::TargetKind;
 use crate::split::SplitConfig;
 use crate::table::{MissingTarget, ReadOptions, TableConfig, TableFormat};
+use crate::words::words;
+
+words! {
+    /// How texts with labels are stored: the `type` of `[data]`.
+    pub enum TextTableFormat {
+        /// A table of texts with their targets: CSV, JSON Lines or Parquet, by the name of the file.
+        TextTable = "text_table",
+    }
+}
 
 /// A table with a text and what to say of it in each row.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
