@@ -39,6 +39,7 @@ pub(crate) fn is_flat(array: &ArrayRef) -> bool {
             | DataType::Int64
             | DataType::Float64
             | DataType::Timestamp(_, _)
+            | DataType::Dictionary(_, _)
     )
 }
 

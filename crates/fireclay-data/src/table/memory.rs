@@ -9,7 +9,7 @@ use arrow::compute::{concat, take, take_record_batch};
 
 use super::config::{MissingTarget, TableConfig};
 use super::format::TableFormat;
-use super::stream::{ReadOptions, TableStream, stream};
+use super::stream::{ReadOptions, TableStream, project, stream};
 use crate::column::{column, text};
 use crate::error::{DataError, absolute};
 use crate::labels::TargetKind;
@@ -28,6 +28,8 @@ pub struct Table {
     pub(crate) valid: Option<Range<usize>>,
     /// The rows of a separate test file.
     pub(crate) test: Option<Range<usize>>,
+    /// What a person should know of how the files were read.
+    pub(crate) notes: Vec<String>,
 }
 
 impl Table {
@@ -50,6 +52,7 @@ impl Table {
             file_rows,
             valid: None,
             test: None,
+            notes: stream.notes().to_vec(),
         })
     }
 
@@ -77,6 +80,7 @@ impl Table {
             file_rows: Vec::new(),
             valid: None,
             test: None,
+            notes: Vec::new(),
         }
     }
 
@@ -181,6 +185,7 @@ impl Table {
         let own = std::mem::replace(&mut self.batch, empty);
         self.batch = join(&names, vec![own, other.batch])?;
         self.files.extend(other.files);
+        self.notes.extend(other.notes);
         let rows = other.file_rows.into_iter();
         let rows = rows.map(|rows| rows.start + start..rows.end + start);
         self.file_rows.extend(rows);
@@ -248,8 +253,9 @@ const PIECES: usize = 64;
 fn join(names: &[String], pieces: Vec<RecordBatch>) -> Result<RecordBatch, DataError> {
     let mut parted = vec![Vec::new(); names.len()];
     for piece in pieces {
-        for (arrays, name) in parted.iter_mut().zip(names) {
-            arrays.push(column(&piece, name)?.clone());
+        let (_, columns, _) = project(piece, names)?.into_parts();
+        for (arrays, array) in parted.iter_mut().zip(columns) {
+            arrays.push(array);
         }
     }
     let mut columns = Vec::new();

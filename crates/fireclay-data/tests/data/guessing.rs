@@ -15,7 +15,7 @@ fn trains(path: &str, guess: &Guess) {
     let mut config = TableConfig::new(path, &guess.target);
     config.id.clone_from(&guess.id);
     config.ignore.clone_from(&guess.ignore);
-    config.delimiter.clone_from(&guess.delimiter);
+    config = config.with_dialect(guess.dialect.clone());
     config.split.stratify = guess.stratify;
     assert_eq!(config.validate(guess.format), []);
     TableData::load(guess.format, &config, 1, guess.target_kind).unwrap();
@@ -102,7 +102,7 @@ fn wine_between_semicolons() {
         format!("{}.4;{}.1;{}", i % 11, i % 7, 3 + i * i % 6)
     });
     assert_eq!(target(&guess), ("quality", TargetKind::Class));
-    assert_eq!(guess.delimiter.as_deref(), Some(";"));
+    assert_eq!(guess.dialect.delimiter.as_deref(), Some(";"));
     assert!(guess.notes.iter().any(|note| note.contains("regression")));
 }
 

@@ -92,7 +92,7 @@ pub fn inspect(
         duplicates_within: within,
         duplicates_across: across,
         features: 0,
-        warnings: Vec::new(),
+        warnings: table.notes.iter().map(Note::general).collect(),
         errors: Vec::new(),
     };
     check_target(table, splits, config, target, &mut report)?;
