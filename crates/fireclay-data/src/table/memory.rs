@@ -1,5 +1,6 @@
 //! A table in memory.
 
+use std::collections::HashMap;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -20,6 +21,8 @@ use crate::split::{self, Rows, Splits};
 #[derive(Clone, Debug)]
 pub struct Table {
     batch: RecordBatch,
+    /// Where each column is, by its name.
+    positions: Arc<HashMap<String, usize>>,
     /// The files in the order of their rows.
     pub files: Vec<PathBuf>,
     /// The rows of each file.
@@ -47,12 +50,10 @@ impl Table {
         }
         let (files, file_rows) = sources.into_iter().unzip();
         Ok(Self {
-            batch: join(stream.columns(), pieces)?,
             files,
             file_rows,
-            valid: None,
-            test: None,
             notes: stream.notes().to_vec(),
+            ..Self::from_batch(join(stream.columns(), pieces)?)
         })
     }
 
@@ -74,7 +75,10 @@ impl Table {
 
     /// A table that is already in memory.
     pub fn from_batch(batch: RecordBatch) -> Self {
+        let fields = batch.schema_ref().fields().iter().enumerate();
+        let positions = fields.map(|(position, field)| (field.name().clone(), position));
         Self {
+            positions: Arc::new(positions.collect()),
             batch,
             files: Vec::new(),
             file_rows: Vec::new(),
@@ -106,7 +110,10 @@ impl Table {
     /// # Errors
     /// [`DataError::MissingColumn`], which lists those that there are.
     pub fn column(&self, name: &str) -> Result<&ArrayRef, DataError> {
-        column(&self.batch, name).map_err(|error| self.locate(error, |row| row))
+        match self.positions.get(name) {
+            Some(position) => Ok(self.batch.column(*position)),
+            None => column(&self.batch, name).map_err(|error| self.locate(error, |row| row)),
+        }
     }
 
     /// Some rows, in the given order.

@@ -4,7 +4,7 @@
 //! decides what it means. So a column of integers with one word in the millionth row is simply
 //! text, `007` stays `007`, and a piece of a file looks like the same piece of the whole.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 
 use arrow::array::RecordBatch;
@@ -12,7 +12,7 @@ use arrow::array::RecordBatch;
 use super::config::TableConfig;
 use super::dialect::Dialect;
 use super::format::{Batches, TableFormat};
-use crate::column::column;
+use crate::column::Columns;
 use crate::error::DataError;
 use crate::files::expand;
 
@@ -137,17 +137,8 @@ pub(super) fn project(batch: RecordBatch, columns: &[String]) -> Result<RecordBa
     if names().eq(columns) {
         return Ok(batch);
     }
-    // Looking each column up by its name in the batch would take the square of their number.
-    let positions: HashMap<_, _> = names()
-        .enumerate()
-        .map(|(index, name)| (name, index))
-        .collect();
-    let position = |name: &String| match positions.get(name) {
-        Some(position) => Ok(*position),
-        None => Err(column(&batch, name)
-            .err()
-            .unwrap_or(DataError::Unusable(name.clone()))),
-    };
-    let positions: Vec<usize> = columns.iter().map(position).collect::<Result<_, _>>()?;
-    Ok(batch.project(&positions)?)
+    let by_name = Columns::new(&batch);
+    let pick = |name: &String| Ok((name, by_name.get(name)?.clone(), true));
+    let picked: Vec<_> = columns.iter().map(pick).collect::<Result<_, DataError>>()?;
+    Ok(RecordBatch::try_from_iter_with_nullable(picked)?)
 }
