@@ -140,9 +140,10 @@ pub enum DataError {
     },
     /// A column that is asked for and is not there.
     #[error(
-        "no column {column:?}{}; the columns are {}",
+        "no column {column:?}{}; the columns are {}{}",
         in_file(file),
-        list(known, 20)
+        list(known, 20),
+        hint(known)
     )]
     MissingColumn {
         /// The column.
@@ -293,6 +294,23 @@ pub(crate) fn absolute(path: &Path) -> PathBuf {
 fn in_file(file: &Option<PathBuf>) -> String {
     let shown = file.as_ref().map(|path| format!(" of {}", path.display()));
     shown.unwrap_or_default()
+}
+
+/// What names look like that are none.
+fn hint(known: &[String]) -> &'static str {
+    let numbers = known
+        .iter()
+        .filter(|name| name.parse::<f64>().is_ok())
+        .count();
+    match known {
+        [only] if only.contains([',', ';', '\t', '|']) => {
+            "; `delimiter` in [data] says what is between fields"
+        }
+        [_, _, ..] if 2 * numbers >= known.len() => {
+            "; if the first line of the file is data, set header = false in [data]"
+        }
+        _ => "",
+    }
 }
 
 /// At most `most` of the names with commas between them, and how many more there are.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::dialect::{Dialect, ExtraField};
+use super::dialect::{Dialect, ExtraField, dialect_of};
 use crate::config::with_defaults;
 use crate::split::SplitConfig;
 
@@ -164,15 +164,7 @@ impl TableConfig {
 
     /// The keys that say how a text is written.
     pub fn dialect(&self) -> Dialect {
-        Dialect {
-            delimiter: self.delimiter.clone(),
-            quote: self.quote.clone(),
-            comment: self.comment.clone(),
-            skip_rows: self.skip_rows,
-            header: self.header,
-            extra_field: self.extra_field,
-            encoding: self.encoding.clone(),
-        }
+        dialect_of!(self)
     }
 
     /// The same table, written in this way.

@@ -20,6 +20,7 @@ pub use self::config::{
     CategoricalEncoding, ColumnConfig, ColumnKind, MissingTarget, NumericScaling, TableConfig,
 };
 pub use self::dataset::{Batch, Split, TableData};
+pub(crate) use self::dialect::dialect_of;
 pub use self::dialect::{Dialect, ExtraField};
 pub use self::format::{TableFormat, parquet_bytes};
 pub(crate) use self::format::{damaged, open_parquet, simple, simplify};

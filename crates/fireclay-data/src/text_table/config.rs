@@ -9,7 +9,7 @@ use crate::config::{Problems, with_defaults};
 use crate::download::{self, DownloadConfig};
 use crate::labels::TargetKind;
 use crate::split::SplitConfig;
-use crate::table::{Dialect, ExtraField, MissingTarget, ReadOptions, TableConfig, TableFormat};
+use crate::table::{ExtraField, MissingTarget, ReadOptions, TableConfig, TableFormat, dialect_of};
 
 /// A table with a text and what to say of it in each row.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -105,23 +105,10 @@ impl TextTableConfig {
         ReadOptions::from_config(format, &self.table())
     }
 
-    /// The keys that say how a text is written.
-    pub fn dialect(&self) -> Dialect {
-        Dialect {
-            delimiter: self.delimiter.clone(),
-            quote: self.quote.clone(),
-            comment: self.comment.clone(),
-            skip_rows: self.skip_rows,
-            header: self.header,
-            extra_field: self.extra_field,
-            encoding: self.encoding.clone(),
-        }
-    }
-
     /// The same as for any table, so that reading and splitting are those of tables.
     pub fn table(&self) -> TableConfig {
         let table = TableConfig::new(&self.path, &self.target);
-        let mut table = table.with_dialect(self.dialect());
+        let mut table = table.with_dialect(dialect_of!(self));
         table.valid_path.clone_from(&self.valid_path);
         table.test_path.clone_from(&self.test_path);
         table.id.clone_from(&self.id);

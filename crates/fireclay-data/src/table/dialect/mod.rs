@@ -36,6 +36,23 @@ pub struct Dialect {
     pub encoding: Option<String>,
 }
 
+/// The dialect in the keys of a configuration.
+macro_rules! dialect_of {
+    ($config:expr) => {
+        $crate::table::Dialect {
+            delimiter: $config.delimiter.clone(),
+            quote: $config.quote.clone(),
+            comment: $config.comment.clone(),
+            skip_rows: $config.skip_rows,
+            header: $config.header,
+            extra_field: $config.extra_field,
+            encoding: $config.encoding.clone(),
+        }
+    };
+}
+
+pub(crate) use dialect_of;
+
 /// The field that each row has and the header has not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]

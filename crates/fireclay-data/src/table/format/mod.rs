@@ -24,9 +24,9 @@ use crate::words::formats;
 formats! {
     /// How the table is stored: the `type` of `[data]`.
     pub enum TableFormat: Format {
-        /// Comma-separated values (or another delimiter), with a header line.
+        /// Comma-separated values (or another delimiter), with or without a header line.
         Csv = "csv" => csv,
-        /// JSON Lines: one object a line.
+        /// JSON: one object a line, or an array of objects.
         Jsonl = "jsonl" => jsonl,
         /// Apache Parquet.
         Parquet = "parquet" => parquet,

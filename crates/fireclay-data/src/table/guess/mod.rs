@@ -4,6 +4,7 @@ mod sniff;
 mod target;
 
 use std::collections::HashSet;
+use std::path::Path;
 
 use arrow::array::{ArrayRef, AsArray, StringArray};
 use serde::Serialize;
@@ -88,12 +89,22 @@ fn guess_with(
     let mut options = ReadOptions::new(format);
     options.dialect = sniffed.dialect;
     let table = Table::read(path, &options)?;
+    if format == TableFormat::Jsonl && table.rows() == 1 {
+        return Err(one_object(&first));
+    }
     let mut guess = from_table(&table, format, choose)?;
     guess.dialect = options.dialect;
     guess
         .notes
         .splice(0..0, sniffed.notes.into_iter().chain(table.notes));
     Ok(guess)
+}
+
+fn one_object(path: &Path) -> DataError {
+    DataError::damaged(
+        path,
+        "holds one JSON object, which is one row; write an object for each row, as pandas does with orient=\"records\", or take the rows out of it, for example with `jq -c '.data[]'`",
+    )
 }
 
 fn from_table(

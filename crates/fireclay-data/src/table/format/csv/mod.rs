@@ -133,10 +133,11 @@ impl CsvBatches {
         let width = self.columns.width();
         let is_last_extra = self.source.dialect.extra_field == Some(ExtraField::Last);
         let expected = width + usize::from(is_last_extra);
-        let is_whole =
-            self.record.len() == expected && cells(&self.record).skip(width).all(<[u8]>::is_empty);
-        if !is_whole {
+        if self.record.len() != expected {
             return Err(self.source.ragged(&self.record, expected));
+        }
+        if cells(&self.record).skip(width).any(|cell| !cell.is_empty()) {
+            return Err(self.source.not_empty(&self.record));
         }
         for (column, cell) in cells(&self.record).take(width).enumerate() {
             if self.nulls.contains(cell) {

@@ -57,12 +57,22 @@ impl Source {
             line: self.line(record),
             expected: expected as u64,
             found: record.len() as u64,
-            header: match self.dialect.has_header() {
-                true => "header",
-                false => "first line",
+            header: match (self.dialect.has_header(), self.dialect.extra_field) {
+                (true, None) => "header",
+                (true, Some(_)) => "header with extra_field",
+                (false, _) => "first line",
             },
             advice: self.advice().unwrap_or_else(|| usual.into()),
         }
+    }
+
+    /// The field that is left out has something in it.
+    pub fn not_empty(&self, record: &ByteRecord) -> DataError {
+        let message = format!(
+            "the last field of line {} is not empty, though extra_field = \"last\" says so",
+            self.line(record)
+        );
+        DataError::damaged(&self.path, message)
     }
 
     /// The record is not text.
