@@ -173,6 +173,43 @@ fn delimiters_and_quotes() {
 }
 
 #[test]
+fn blanks_that_align_columns_are_one_delimiter() {
+    let files = Files::new();
+    // As in the file on miles per gallon of UCI: a tab before the name alone.
+    let car = |i: usize| {
+        format!(
+            "{}.0   {}   {}.5      {}\t\"car no {i}\"\n",
+            10 + i % 30,
+            4 + i % 3 * 2,
+            i % 90,
+            i % 3
+        )
+    };
+    let path = files.write("a.data", (0..60).map(car).collect::<String>());
+    let guess = guess_for(&path, "column_4").unwrap();
+    assert_eq!(
+        (guess.dialect.delimiter.as_deref(), guess.columns.len()),
+        (Some(" "), 5)
+    );
+    // As in the file on seeds: some fields with two tabs between them.
+    let seed = |i: usize| {
+        format!(
+            "{}.5{}{}.25\t{}\n",
+            i % 19,
+            ["\t", "\t\t"][usize::from(i % 20 == 3)],
+            i % 13,
+            i % 3
+        )
+    };
+    let path = files.write("b.txt", (0..60).map(seed).collect::<String>());
+    let guess = guess_for(&path, "column_3").unwrap();
+    assert_eq!(
+        (guess.dialect.delimiter.as_deref(), guess.columns.len()),
+        (Some(" "), 3)
+    );
+}
+
+#[test]
 fn decimal_commas_are_no_delimiters() {
     let files = Files::new();
     for (header, key) in [("a;b;c;y\n", None), ("", Some(false))] {

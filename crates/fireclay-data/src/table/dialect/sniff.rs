@@ -92,19 +92,31 @@ fn best(text: &str, delimiters: &[u8]) -> Option<Layout> {
         with_comments(text, marks)
     });
     let mut layouts: Vec<Layout> = layouts.collect();
-    // Words are between spaces in any text.
-    let is_blank = |layout: &Layout| layout.marks.delimiter == b' ';
+    // Words are between spaces in any text, unless the spaces align columns.
+    let is_aligned = is_aligned(text);
+    let is_blank = |layout: &Layout| layout.marks.delimiter == b' ' && !is_aligned;
     layouts.sort_by_key(|layout| (layout.before, is_blank(layout), usize::MAX - layout.width));
     let (first, others) = layouts.split_first()?;
-    // Each field between semicolons has at most one decimal comma.
-    let explains = |other: &&Layout| {
-        other.before == first.before && !is_blank(other) && first.width <= other.width + 1
-    };
-    let instead = others
-        .iter()
-        .find(explains)
-        .filter(|_| first.marks.delimiter == b',');
+    let mut others = others.iter().filter(|other| other.before == first.before);
+    let instead = others.find(|other| match first.marks.delimiter {
+        // Each field between semicolons has at most one decimal comma.
+        b',' if !is_blank(other) => first.width <= other.width + 1,
+        // Runs of tabs are one delimiter.
+        _ => other.odd < first.odd && other.width >= first.width,
+    });
     Some(instead.unwrap_or(first).clone())
+}
+
+/// Whether most lines have several spaces in a row.
+fn is_aligned(text: &str) -> bool {
+    let lines = || {
+        text.lines()
+            .map(str::trim)
+            .filter(|line| !line.is_empty())
+            .take(200)
+    };
+    let aligned = lines().filter(|line| line.contains("  ")).count();
+    2 * aligned > lines().count()
 }
 
 /// The layout without or with lines of comment, whichever makes more sense.

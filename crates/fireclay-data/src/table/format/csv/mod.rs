@@ -136,7 +136,8 @@ impl CsvBatches {
         if self.record.len() != expected {
             return Err(self.source.ragged(&self.record, expected));
         }
-        if cells(&self.record).skip(width).any(|cell| !cell.is_empty()) {
+        let left_out = self.record.get(width).unwrap_or_default();
+        if !left_out.trim_ascii().is_empty() {
             return Err(self.source.not_empty(&self.record));
         }
         for (column, cell) in cells(&self.record).take(width).enumerate() {
