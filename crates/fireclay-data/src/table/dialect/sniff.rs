@@ -100,7 +100,7 @@ fn best(text: &str, delimiters: &[u8]) -> Option<Layout> {
     let mut others = others.iter().filter(|other| other.before == first.before);
     let instead = others.find(|other| match first.marks.delimiter {
         // Each field between semicolons has at most one decimal comma.
-        b',' if !is_blank(other) => first.width <= other.width + 1,
+        b',' if other.marks.delimiter != b' ' => first.width <= other.width + 1,
         // Runs of tabs are one delimiter.
         _ => other.odd < first.odd && other.width >= first.width,
     });
