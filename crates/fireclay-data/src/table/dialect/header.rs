@@ -30,9 +30,7 @@ pub(super) fn judge(records: &[Record]) -> Verdict {
     if rows.is_empty() {
         return Verdict::Unsure;
     }
-    if are_positions(first) || are_years(first) {
-        return Verdict::Header;
-    }
+    let are_names = are_positions(first) || are_years(first);
     let mut votes = Votes::default();
     for (column, cell) in first.fields.iter().enumerate() {
         let below = rows.iter().filter_map(|row| row.fields.get(column));
@@ -40,11 +38,13 @@ pub(super) fn judge(records: &[Record]) -> Verdict {
             .map(String::as_str)
             .filter(|cell| !is_missing(cell))
             .collect();
-        if !is_missing(cell) && !below.is_empty() {
+        let is_name = are_names && number(cell).is_some();
+        if !is_name && !is_missing(cell) && !below.is_empty() {
             votes.count(cell, &below);
         }
     }
     match votes {
+        Votes { data: 0, .. } if are_names => Verdict::Header,
         Votes { header: 0, data: 0 } => Verdict::Unsure,
         // One cell that is far from those below it does not make a header.
         Votes { header, data } if data > 2 * header => Verdict::Data,
@@ -182,6 +182,16 @@ mod tests {
         assert_eq!(verdict("5.1,3.5,1.4,0", flower), Verdict::Data);
         let country = |i: usize| format!("country {i},{},{},{}", i * 977, i * 983, i * 991);
         assert_eq!(verdict("country,1990,2000,2005", country), Verdict::Header);
+        let lived = |i: usize| {
+            format!(
+                "{},{},{},{}",
+                ["m", "f"][i % 2],
+                1900 + i,
+                1930 + i,
+                1950 + i
+            )
+        };
+        assert_eq!(verdict("m,1970,1995,2003", lived), Verdict::Data);
         let spectrum = |i: usize| format!("0.{},0.{},0.{}", i % 7, i % 11, i % 5);
         assert_eq!(verdict("350.5,351.2,360", spectrum), Verdict::Header);
     }
