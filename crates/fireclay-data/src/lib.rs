@@ -30,6 +30,7 @@ mod metered;
 mod note;
 mod order;
 mod pairs;
+mod panics;
 mod permutation;
 mod prefetch;
 mod random;
@@ -66,10 +67,10 @@ pub use self::prefetch::{Prefetch, PrefetchError, prefetch};
 pub use self::split::{SPLIT_NAMES, SplitConfig, Splits};
 pub use self::table::{
     Batch, Carried, CategoricalEncoding, ColumnConfig, ColumnKind, ColumnReport, DataReport,
-    Duplicates, Features, Guess, GuessedColumn, MissingTarget, NumericScaling, Preprocess,
-    ReadOptions, Role, Split, SplitReport, Table, TableConfig, TableData, TableFormat, TableStream,
-    TableWriter, check_columns, guess, guess_for, infer_kind, inspect, parquet_bytes, role, split,
-    stream,
+    Dialect, Duplicates, ExtraField, Features, Guess, GuessedColumn, MissingTarget, NumericScaling,
+    Preprocess, ReadOptions, Role, Split, SplitReport, Table, TableConfig, TableData, TableFormat,
+    TableStream, TableWriter, check_columns, guess, guess_for, infer_kind, inspect, parquet_bytes,
+    role, split, stream,
 };
 pub use self::text::{
     MaskedBatch, MaskedSplit, Masking, Packing, PaddedTexts, TextData, TextDataConfig, TextFormat,

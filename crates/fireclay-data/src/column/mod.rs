@@ -2,6 +2,8 @@
 
 pub(crate) mod dates;
 
+use std::collections::HashMap;
+
 use arrow::array::{
     Array, ArrayRef, AsArray, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray,
 };
@@ -30,6 +32,32 @@ pub fn column<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a ArrayRef, Da
         })
 }
 
+/// The columns of a batch by their names, for looking up many: each by itself takes the time of all.
+pub(crate) struct Columns<'a> {
+    batch: &'a RecordBatch,
+    positions: HashMap<&'a str, usize>,
+}
+
+impl<'a> Columns<'a> {
+    pub(crate) fn new(batch: &'a RecordBatch) -> Self {
+        let fields = batch.schema_ref().fields().iter().enumerate();
+        let positions = fields.map(|(position, field)| (field.name().as_str(), position));
+        Self {
+            batch,
+            positions: positions.collect(),
+        }
+    }
+
+    /// # Errors
+    /// As [`column`].
+    pub(crate) fn get(&self, name: &str) -> Result<&'a ArrayRef, DataError> {
+        match self.positions.get(name) {
+            Some(position) => Ok(self.batch.column(*position)),
+            None => column(self.batch, name),
+        }
+    }
+}
+
 /// Whether the column has one of the types that can be features.
 pub(crate) fn is_flat(array: &ArrayRef) -> bool {
     matches!(
@@ -39,6 +67,7 @@ pub(crate) fn is_flat(array: &ArrayRef) -> bool {
             | DataType::Int64
             | DataType::Float64
             | DataType::Timestamp(_, _)
+            | DataType::Dictionary(_, _)
     )
 }
 

@@ -101,6 +101,7 @@ impl TableData {
         let splits = table.with_target(splits, config)?;
         let (preprocess, mut notes) = Preprocess::fit(table, &splits.train, config, target)?;
         notes.extend(table.note_of_dropped(config)?);
+        notes.extend(table.notes.iter().map(Note::general));
         let encode = |name, rows| {
             let carried = Carried::take(table, rows, &format!("the {name} split"), config)?;
             Split::encode(table, carried, &preprocess)

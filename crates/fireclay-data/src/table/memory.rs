@@ -1,5 +1,6 @@
 //! A table in memory.
 
+use std::collections::HashMap;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -9,7 +10,7 @@ use arrow::compute::{concat, take, take_record_batch};
 
 use super::config::{MissingTarget, TableConfig};
 use super::format::TableFormat;
-use super::stream::{ReadOptions, TableStream, stream};
+use super::stream::{ReadOptions, TableStream, project, stream};
 use crate::column::{column, text};
 use crate::error::{DataError, absolute};
 use crate::labels::TargetKind;
@@ -20,6 +21,8 @@ use crate::split::{self, Rows, Splits};
 #[derive(Clone, Debug)]
 pub struct Table {
     batch: RecordBatch,
+    /// Where each column is, by its name.
+    positions: Arc<HashMap<String, usize>>,
     /// The files in the order of their rows.
     pub files: Vec<PathBuf>,
     /// The rows of each file.
@@ -28,6 +31,8 @@ pub struct Table {
     pub(crate) valid: Option<Range<usize>>,
     /// The rows of a separate test file.
     pub(crate) test: Option<Range<usize>>,
+    /// What a person should know of how the files were read.
+    pub(crate) notes: Vec<String>,
 }
 
 impl Table {
@@ -45,11 +50,10 @@ impl Table {
         }
         let (files, file_rows) = sources.into_iter().unzip();
         Ok(Self {
-            batch: join(stream.columns(), pieces)?,
             files,
             file_rows,
-            valid: None,
-            test: None,
+            notes: stream.notes().to_vec(),
+            ..Self::from_batch(join(stream.columns(), pieces)?)
         })
     }
 
@@ -71,12 +75,16 @@ impl Table {
 
     /// A table that is already in memory.
     pub fn from_batch(batch: RecordBatch) -> Self {
+        let fields = batch.schema_ref().fields().iter().enumerate();
+        let positions = fields.map(|(position, field)| (field.name().clone(), position));
         Self {
+            positions: Arc::new(positions.collect()),
             batch,
             files: Vec::new(),
             file_rows: Vec::new(),
             valid: None,
             test: None,
+            notes: Vec::new(),
         }
     }
 
@@ -102,7 +110,10 @@ impl Table {
     /// # Errors
     /// [`DataError::MissingColumn`], which lists those that there are.
     pub fn column(&self, name: &str) -> Result<&ArrayRef, DataError> {
-        column(&self.batch, name).map_err(|error| self.locate(error, |row| row))
+        match self.positions.get(name) {
+            Some(position) => Ok(self.batch.column(*position)),
+            None => column(&self.batch, name).map_err(|error| self.locate(error, |row| row)),
+        }
     }
 
     /// Some rows, in the given order.
@@ -181,6 +192,7 @@ impl Table {
         let own = std::mem::replace(&mut self.batch, empty);
         self.batch = join(&names, vec![own, other.batch])?;
         self.files.extend(other.files);
+        self.notes.extend(other.notes);
         let rows = other.file_rows.into_iter();
         let rows = rows.map(|rows| rows.start + start..rows.end + start);
         self.file_rows.extend(rows);
@@ -248,8 +260,9 @@ const PIECES: usize = 64;
 fn join(names: &[String], pieces: Vec<RecordBatch>) -> Result<RecordBatch, DataError> {
     let mut parted = vec![Vec::new(); names.len()];
     for piece in pieces {
-        for (arrays, name) in parted.iter_mut().zip(names) {
-            arrays.push(column(&piece, name)?.clone());
+        let (_, columns, _) = project(piece, names)?.into_parts();
+        for (arrays, array) in parted.iter_mut().zip(columns) {
+            arrays.push(array);
         }
     }
     let mut columns = Vec::new();

@@ -4,10 +4,13 @@
 
 mod carrying;
 mod check;
+mod dialects;
 mod downloading;
 mod guessing;
 mod hostile_images;
 mod images;
+mod json;
+mod parquet;
 mod preprocessing;
 mod reading;
 mod splitting;

@@ -4,26 +4,27 @@ mod sniff;
 mod target;
 
 use std::collections::HashSet;
+use std::path::Path;
 
 use arrow::array::{ArrayRef, AsArray, StringArray};
 use serde::Serialize;
 
-use self::sniff::{delimiter, format};
+use self::sniff::{dialect, format};
 use self::target::find_target;
 use crate::column::{date_order, numbers, text};
 use crate::error::DataError;
 use crate::labels::TargetKind;
 use crate::table::report::{is_identifier, is_leak};
 use crate::table::schema::{missing, useless};
-use crate::table::{ColumnKind, ReadOptions, Table, TableFormat, infer_kind};
+use crate::table::{ColumnKind, Dialect, ReadOptions, Table, TableFormat, infer_kind};
 
 /// What a file seems to hold.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Guess {
     /// How it is stored.
     pub format: TableFormat,
-    /// The delimiter, where it is not the default one.
-    pub delimiter: Option<String>,
+    /// How its text is written, where that is not the usual way.
+    pub dialect: Dialect,
     /// The column to predict.
     pub target: String,
     /// What it holds.
@@ -84,27 +85,26 @@ fn guess_with(
 ) -> Result<Guess, DataError> {
     let first = crate::files::expand(path)?.remove(0);
     let format = format(&first)?;
+    let sniffed = dialect(&first, format)?;
     let mut options = ReadOptions::new(format);
-    if format.reads("delimiter") {
-        options.delimiter = delimiter(&first)?;
-    }
+    options.dialect = sniffed.dialect;
     let table = Table::read(path, &options)?;
-    let mut guess = from_table(&table, format, choose)?;
-    let is_tsv = first
-        .extension()
-        .is_some_and(|extension| extension.eq_ignore_ascii_case("tsv"));
-    guess.delimiter = options
-        .delimiter
-        .filter(|byte| *byte != if is_tsv { b'\t' } else { b',' })
-        .map(|byte| char::from(byte).to_string());
-    if table
-        .columns()
-        .iter()
-        .all(|name| name.parse::<f64>().is_ok())
-    {
-        guess.notes.insert(0, format!("the first line of {} holds numbers: if it is data, add a line of column names above it", first.display()));
+    if format == TableFormat::Jsonl && table.rows() == 1 {
+        return Err(one_object(&first));
     }
+    let mut guess = from_table(&table, format, choose)?;
+    guess.dialect = options.dialect;
+    guess
+        .notes
+        .splice(0..0, sniffed.notes.into_iter().chain(table.notes));
     Ok(guess)
+}
+
+fn one_object(path: &Path) -> DataError {
+    DataError::damaged(
+        path,
+        "holds one JSON object, which is one row; write an object for each row, as pandas does with orient=\"records\", or take the rows out of it, for example with `jq -c '.data[]'`",
+    )
 }
 
 fn from_table(
@@ -117,7 +117,7 @@ fn from_table(
     let target_kind = target_kind(target);
     let mut guess = Guess {
         format,
-        delimiter: None,
+        dialect: Dialect::default(),
         target: target.name.clone(),
         target_kind,
         columns: Vec::new(),

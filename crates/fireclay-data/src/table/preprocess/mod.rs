@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use self::encoder::Encoder;
 pub(crate) use self::fit::mean_std;
 pub(crate) use self::target::{Target, no_sets};
-use crate::column::column;
+use crate::column::Columns;
 use crate::error::DataError;
 use crate::labels::{TargetKind, gather};
 use crate::note::Note;
@@ -112,9 +112,10 @@ impl Preprocess {
         };
         features.categories = vec![0; rows * features.cardinalities.len()];
         let (mut numeric, mut category) = (0, 0);
+        let columns = Columns::new(batch);
         for feature in &self.features {
             let Feature { name, encoder } = feature;
-            let array: &ArrayRef = column(batch, name)?;
+            let array: &ArrayRef = columns.get(name)?;
             encoder.encode(name, array, &mut features, numeric, category)?;
             numeric += encoder.numeric_names(name).len();
             category += usize::from(encoder.cardinality().is_some());
