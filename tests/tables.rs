@@ -65,6 +65,51 @@ fn a_mixed_table_goes_from_init_to_predict() {
 }
 
 #[test]
+fn a_table_in_another_dialect_goes_from_init_to_predict() {
+    let project = Project::new();
+    let row = |i: usize| {
+        let (city, class) = (
+            ["Tromsø", "Ås", "Bodø"][i % 3],
+            ["low", "high"][i * i % 7 % 2],
+        );
+        format!("{};{}.5;{city};{class}\n", i * 7 % 40, i % 11)
+    };
+    let text = String::from("# measured in 2024\n") + &(0..300).map(row).collect::<String>();
+    // The first 256 characters of Unicode are those of Latin-1.
+    let latin: Vec<u8> = text.chars().map(|c| c as u8).collect();
+    std::fs::write(project.path("cities.data"), &latin).unwrap();
+    let said = project.ok("init cities.data").out;
+    assert!(said.contains("windows-1252"), "{said}");
+    assert!(said.contains("the first line looks like data"), "{said}");
+    let config = project.read("cities.toml");
+    for key in [
+        "delimiter = \";\"",
+        "comment = \"#\"",
+        "header = false",
+        "encoding = \"windows-1252\"",
+    ] {
+        assert!(config.contains(&format!("{key}\n")), "no {key} in {config}");
+    }
+    project.ok("check cities.toml");
+    project.ok("train cities.toml -q --set device.backend=flex --set train.epochs=2");
+    assert!(
+        project
+            .read("runs/cities/1/preprocess.json")
+            .contains("Tromsø")
+    );
+    project.ok("predict runs/cities/1 cities.data -o answers.csv");
+    assert_eq!(project.read("answers.csv").lines().count(), 301);
+    project.refused(
+        "predict runs/cities/1 cities.data -o answers.csv.gz",
+        2,
+        &["answers.csv.gz"],
+    );
+    // Nothing is guessed in training: the error names the keys.
+    let wrong = "train cities.toml --set data.comment=% --set data.encoding=utf-8";
+    project.refused(wrong, 1, &["cities.data:", "windows-1252"]);
+}
+
+#[test]
 fn init_does_not_overwrite_and_takes_a_named_target() {
     let project = Project::new();
     project.write("customers.csv", &mixed(60));

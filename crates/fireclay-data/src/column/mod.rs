@@ -4,6 +4,8 @@ pub(crate) mod dates;
 pub(crate) mod numbers;
 pub(crate) mod reading;
 
+use std::collections::HashMap;
+
 use arrow::array::{
     Array, ArrayRef, AsArray, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray,
 };
@@ -32,6 +34,32 @@ pub fn column<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a ArrayRef, Da
         })
 }
 
+/// The columns of a batch by their names, for looking up many: each by itself takes the time of all.
+pub(crate) struct Columns<'a> {
+    batch: &'a RecordBatch,
+    positions: HashMap<&'a str, usize>,
+}
+
+impl<'a> Columns<'a> {
+    pub(crate) fn new(batch: &'a RecordBatch) -> Self {
+        let fields = batch.schema_ref().fields().iter().enumerate();
+        let positions = fields.map(|(position, field)| (field.name().as_str(), position));
+        Self {
+            batch,
+            positions: positions.collect(),
+        }
+    }
+
+    /// # Errors
+    /// As [`column`].
+    pub(crate) fn get(&self, name: &str) -> Result<&'a ArrayRef, DataError> {
+        match self.positions.get(name) {
+            Some(position) => Ok(self.batch.column(*position)),
+            None => column(self.batch, name),
+        }
+    }
+}
+
 /// Whether the column has one of the types that can be features.
 pub(crate) fn is_flat(array: &ArrayRef) -> bool {
     matches!(
@@ -39,9 +67,9 @@ pub(crate) fn is_flat(array: &ArrayRef) -> bool {
         DataType::Utf8
             | DataType::Boolean
             | DataType::Int64
-            | DataType::UInt64
             | DataType::Float64
             | DataType::Timestamp(_, _)
+            | DataType::Dictionary(_, _)
     )
 }
 
@@ -184,7 +212,7 @@ pub(crate) fn moments(
 /// Whether every cell that is there is a number.
 pub(crate) fn is_numeric(array: &ArrayRef) -> bool {
     match array.data_type() {
-        DataType::Int64 | DataType::UInt64 | DataType::Float64 => true,
+        DataType::Int64 | DataType::Float64 => true,
         DataType::Utf8 => {
             // Text shows itself in the first rows, and then the whole column need not be converted.
             let all_numbers = |array: &ArrayRef| {

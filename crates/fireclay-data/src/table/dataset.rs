@@ -104,6 +104,7 @@ impl TableData {
         notes.extend(table.note_of_dropped(config)?);
         notes.extend(table.readings.notes.iter().cloned());
         notes.extend(suspects(table, &splits.train, config, target)?);
+        notes.extend(table.notes.iter().map(Note::general));
         let encode = |name, rows| {
             let carried = Carried::take(table, rows, &format!("the {name} split"), config)?;
             Split::encode(table, carried, &preprocess)

@@ -1,5 +1,6 @@
 //! A table in memory.
 
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,7 +11,7 @@ use arrow::compute::{concat, take, take_record_batch};
 use super::config::{MissingTarget, TableConfig};
 use super::format::TableFormat;
 use super::reading::Readings;
-use super::stream::{ReadOptions, TableStream, stream};
+use super::stream::{ReadOptions, TableStream, project, stream};
 use crate::column::{column, text};
 use crate::error::{DataError, absolute};
 use crate::labels::TargetKind;
@@ -21,6 +22,8 @@ use crate::split::{self, Rows, Splits};
 #[derive(Clone, Debug)]
 pub struct Table {
     batch: RecordBatch,
+    /// Where each column is, by its name.
+    positions: Arc<HashMap<String, usize>>,
     /// The files in the order of their rows.
     pub files: Vec<PathBuf>,
     /// The rows of each file.
@@ -31,6 +34,8 @@ pub struct Table {
     pub(crate) test: Option<Range<usize>>,
     /// How the columns were read.
     pub(crate) readings: Readings,
+    /// What a person should know of how the files were read.
+    pub(crate) notes: Vec<String>,
 }
 
 impl Table {
@@ -48,12 +53,10 @@ impl Table {
         }
         let (files, file_rows) = sources.into_iter().unzip();
         Ok(Self {
-            batch: join(stream.columns(), pieces)?,
             files,
             file_rows,
-            valid: None,
-            test: None,
-            readings: Readings::default(),
+            notes: stream.notes().to_vec(),
+            ..Self::from_batch(join(stream.columns(), pieces)?)
         })
     }
 
@@ -86,13 +89,17 @@ impl Table {
 
     /// A table that is already in memory.
     pub fn from_batch(batch: RecordBatch) -> Self {
+        let fields = batch.schema_ref().fields().iter().enumerate();
+        let positions = fields.map(|(position, field)| (field.name().clone(), position));
         Self {
+            positions: Arc::new(positions.collect()),
             batch,
             files: Vec::new(),
             file_rows: Vec::new(),
             valid: None,
             test: None,
             readings: Readings::default(),
+            notes: Vec::new(),
         }
     }
 
@@ -118,7 +125,10 @@ impl Table {
     /// # Errors
     /// [`DataError::MissingColumn`], which lists those that there are.
     pub fn column(&self, name: &str) -> Result<&ArrayRef, DataError> {
-        column(&self.batch, name).map_err(|error| self.locate(error, |row| row))
+        match self.positions.get(name) {
+            Some(position) => Ok(self.batch.column(*position)),
+            None => column(&self.batch, name).map_err(|error| self.locate(error, |row| row)),
+        }
     }
 
     /// Some rows, in the given order.
@@ -150,9 +160,14 @@ impl Table {
         }
     }
 
-    /// Puts a column in the place of the one of this name.
-    pub(crate) fn replace(&mut self, name: &str, array: ArrayRef) -> Result<(), DataError> {
-        self.batch = self.with(|other| (other == name).then_some(&array))?;
+    /// Puts columns in the places of those of their names.
+    pub(crate) fn replace(
+        &mut self,
+        columns: &BTreeMap<String, ArrayRef>,
+    ) -> Result<(), DataError> {
+        if !columns.is_empty() {
+            self.batch = self.with(|name| columns.get(name))?;
+        }
         Ok(())
     }
 
@@ -245,6 +260,7 @@ impl Table {
         let own = std::mem::replace(&mut self.batch, empty);
         self.batch = join(&names, vec![own, other.batch])?;
         self.files.extend(other.files);
+        self.notes.extend(other.notes);
         let rows = other.file_rows.into_iter();
         let rows = rows.map(|rows| rows.start + start..rows.end + start);
         self.file_rows.extend(rows);
@@ -315,8 +331,9 @@ const PIECES: usize = 64;
 fn join(names: &[String], pieces: Vec<RecordBatch>) -> Result<RecordBatch, DataError> {
     let mut parted = vec![Vec::new(); names.len()];
     for piece in pieces {
-        for (arrays, name) in parted.iter_mut().zip(names) {
-            arrays.push(column(&piece, name)?.clone());
+        let (_, columns, _) = project(piece, names)?.into_parts();
+        for (arrays, array) in parted.iter_mut().zip(columns) {
+            arrays.push(array);
         }
     }
     let mut columns = Vec::new();

@@ -73,16 +73,11 @@ impl TableConfig {
     }
 
     fn validate_text_options(&self, format: TableFormat, problems: &mut Problems) {
-        let given = [
-            ("delimiter", self.delimiter.is_some()),
-            ("null_values", self.null_values.is_some()),
-        ];
+        let dialect = self.dialect();
+        let mut given: Vec<_> = dialect.keys().iter().map(|(key, _)| (*key, true)).collect();
+        given.push(("null_values", self.null_values.is_some()));
         format.check_keys(&given, problems);
-        if let Some(delimiter) = &self.delimiter
-            && !matches!(delimiter.as_bytes(), [byte] if byte.is_ascii() && !b"\"\r\n".contains(byte))
-        {
-            problems.add("delimiter", format!("must be one ASCII character other than a quote or line break, but is {delimiter:?}"));
-        }
+        dialect.validate(problems);
         problems.check_count("max_categories", Some(self.max_categories));
         self.validate_numbers(problems);
     }

@@ -115,7 +115,8 @@ impl TextTableData {
         let (valid, test) = (encode("valid", splits.valid)?, encode("test", splits.test)?);
         let notes = table.note_of_dropped(&rules)?.into_iter();
         let notes = notes.chain(table.readings.notes.iter().cloned());
-        let notes = notes.chain(note_of_cut(cut, &preprocess)).collect();
+        let notes = notes.chain(note_of_cut(cut, &preprocess));
+        let notes = notes.chain(table.notes.iter().map(Note::general)).collect();
         Ok(Self {
             tokenizer,
             preprocess,

@@ -5,11 +5,12 @@ mod sniff;
 mod target;
 
 use std::collections::HashSet;
+use std::path::Path;
 
 use arrow::array::{ArrayRef, AsArray};
 use serde::Serialize;
 
-use self::sniff::{delimiter, format};
+use self::sniff::{dialect, format};
 use self::target::find_target;
 use crate::column::{date_order, text};
 use crate::error::DataError;
@@ -17,15 +18,15 @@ use crate::labels::TargetKind;
 use crate::table::config::default_max_categories;
 use crate::table::report::{Goal, is_identifier, is_leak, is_pandas_index, is_whole, thinned};
 use crate::table::schema::{missing, useless};
-use crate::table::{ColumnKind, ReadOptions, Table, TableConfig, TableFormat, infer_kind};
+use crate::table::{ColumnKind, Dialect, ReadOptions, Table, TableConfig, TableFormat, infer_kind};
 
 /// What a file seems to hold.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Guess {
     /// How it is stored.
     pub format: TableFormat,
-    /// The delimiter, where it is not the default one.
-    pub delimiter: Option<String>,
+    /// How its text is written, where that is not the usual way.
+    pub dialect: Dialect,
     /// The column to predict.
     pub target: String,
     /// What it holds.
@@ -86,51 +87,59 @@ fn guess_with(
 ) -> Result<Guess, DataError> {
     let first = crate::files::expand(path)?.remove(0);
     let format = format(&first)?;
+    let sniffed = dialect(&first, format)?;
     let mut options = ReadOptions::new(format);
-    if format.reads("delimiter") {
-        options.delimiter = delimiter(&first)?;
-    }
+    options.dialect = sniffed.dialect;
     let raw = Table::read(path, &options)?;
-    let mut rules = rules(path, &options);
-    let mut table = raw.clone();
-    table.interpret(&rules)?;
-    let mut guess = from_table(&table, format, &choose)?;
-    // A word that is missing in a feature may be a class.
-    rules.target.clone_from(&guess.target);
-    let mut again = raw;
-    again.interpret(&rules)?;
-    if again.readings.of(&guess.target) != table.readings.of(&guess.target) {
-        table = again;
-        guess = from_table(&table, format, &choose)?;
+    if format == TableFormat::Jsonl && raw.rows() == 1 {
+        return Err(one_object(&first));
     }
+    let (table, mut guess) = interpreted(raw, rules(path, &options), format, &choose)?;
     guess.note_readings(&table);
     if format == TableFormat::Parquet {
         guess.ignore_indices(&first)?;
     }
     guess.keep_something(&table);
-    let is_tsv = first
-        .extension()
-        .is_some_and(|extension| extension.eq_ignore_ascii_case("tsv"));
-    guess.delimiter = options
-        .delimiter
-        .filter(|byte| *byte != if is_tsv { b'\t' } else { b',' })
-        .map(|byte| char::from(byte).to_string());
-    if table
-        .columns()
-        .iter()
-        .all(|name| name.parse::<f64>().is_ok())
-    {
-        guess.notes.insert(0, format!("the first line of {} holds numbers: if it is data, add a line of column names above it", first.display()));
-    }
+    guess.dialect = options.dialect;
+    guess
+        .notes
+        .splice(0..0, sniffed.notes.into_iter().chain(table.notes));
     Ok(guess)
 }
 
 /// The configuration of a table of which nothing is known but how its text is written.
 fn rules(path: &str, options: &ReadOptions) -> TableConfig {
     let mut rules = TableConfig::new(path, "");
-    let delimiter = options.delimiter.map(|byte| char::from(byte).to_string());
-    rules.delimiter = delimiter;
+    rules.delimiter.clone_from(&options.dialect.delimiter);
     rules
+}
+
+/// The table with its columns read, and what is guessed of it.
+fn interpreted(
+    raw: Table,
+    mut rules: TableConfig,
+    format: TableFormat,
+    choose: impl for<'a> Fn(&'a [Facts<'a>]) -> Choice<'a>,
+) -> Result<(Table, Guess), DataError> {
+    let mut table = raw.clone();
+    table.interpret(&rules)?;
+    let guess = from_table(&table, format, &choose)?;
+    // What is missing in a feature may be a class of the target.
+    rules.target.clone_from(&guess.target);
+    let mut again = raw;
+    again.interpret(&rules)?;
+    if again.readings.of(&guess.target) == table.readings.of(&guess.target) {
+        return Ok((table, guess));
+    }
+    let guess = from_table(&again, format, &choose)?;
+    Ok((again, guess))
+}
+
+fn one_object(path: &Path) -> DataError {
+    DataError::damaged(
+        path,
+        "holds one JSON object, which is one row; write an object for each row, as pandas does with orient=\"records\", or take the rows out of it, for example with `jq -c '.data[]'`",
+    )
 }
 
 fn from_table(
@@ -144,7 +153,7 @@ fn from_table(
     let goal = Goal::of(&thinned(target.array)?, target_kind);
     let mut guess = Guess {
         format,
-        delimiter: None,
+        dialect: Dialect::default(),
         target: target.name.clone(),
         target_kind,
         columns: Vec::new(),

@@ -14,7 +14,7 @@ use self::encoder::Encoder;
 pub(crate) use self::fit::mean_std;
 pub(crate) use self::target::{Target, no_sets};
 use crate::column::reading::Reading;
-use crate::column::{column, text};
+use crate::column::{Columns, column, text};
 use crate::error::DataError;
 use crate::labels::{Labels, TargetKind, gather};
 use crate::note::Note;
@@ -128,13 +128,14 @@ impl Preprocess {
         };
         features.categories = vec![0; rows * features.cardinalities.len()];
         let (mut numeric, mut category) = (0, 0);
+        let columns = Columns::new(batch);
         for feature in &self.features {
             let Feature {
                 name,
                 reading,
                 encoder,
             } = feature;
-            let array = reading.read(column(batch, name)?);
+            let array = reading.read(columns.get(name)?);
             encoder.encode(name, &array, &mut features, numeric, category)?;
             numeric += encoder.numeric_names(name).len();
             category += usize::from(encoder.cardinality().is_some());

@@ -72,7 +72,7 @@ impl Table {
             }
         }
         let locale = Locale::of(config, texts.iter().map(|(_, cells)| cells));
-        let mut styles = Vec::new();
+        let (mut styles, mut read) = (Vec::new(), BTreeMap::new());
         for (name, cells) in texts {
             let wanted = overridden(config, &name).or_else(|| implied(config, &name));
             let column = Column {
@@ -89,22 +89,16 @@ impl Table {
             {
                 add(&mut styles, style, &name, &cells);
             }
-            self.read_column(name, reading)?;
+            if !reading.is_plain() {
+                let raw = self.column(&name)?.clone();
+                read.insert(name.clone(), reading.read(&raw));
+                self.readings.raw.insert(name.clone(), raw);
+                self.readings.by_column.insert(name, reading);
+            }
         }
-        self.readings
-            .notes
-            .extend(styles.into_iter().map(note_of_style));
-        Ok(())
-    }
-
-    fn read_column(&mut self, name: String, reading: Reading) -> Result<(), DataError> {
-        if reading.is_plain() {
-            return Ok(());
-        }
-        let raw = self.column(&name)?.clone();
-        self.replace(&name, reading.read(&raw))?;
-        self.readings.raw.insert(name.clone(), raw);
-        self.readings.by_column.insert(name, reading);
+        self.replace(&read)?;
+        let notes = styles.into_iter().map(note_of_style);
+        self.readings.notes.extend(notes);
         Ok(())
     }
 }

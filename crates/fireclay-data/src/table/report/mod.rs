@@ -5,7 +5,7 @@ mod leaks;
 mod suspects;
 mod target;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use arrow::array::ArrayRef;
 use serde::Serialize;
@@ -96,7 +96,7 @@ pub fn inspect(
         duplicates_within: within,
         duplicates_across: across,
         features: 0,
-        warnings: Vec::new(),
+        warnings: table.notes.iter().map(Note::general).collect(),
         errors: Vec::new(),
     };
     check_target(table, splits, config, target, &mut report)?;
@@ -135,10 +135,13 @@ fn check_encoding(
     match encode(table, splits, config, target) {
         Ok((preprocess, notes)) => {
             report.features = preprocess.feature_names().len();
+            let mut first = HashMap::new();
+            for note in &notes {
+                first.entry(note.column.as_deref()).or_insert(&note.message);
+            }
             for column in &mut report.columns {
-                let mut notes = notes.iter();
-                let note = notes.find(|note| note.column.as_ref() == Some(&column.name));
-                column.note = note.map(|note| note.message.clone());
+                let note = first.get(&Some(column.name.as_str()));
+                column.note = note.map(|message| (*message).clone());
             }
         }
         Err(error) => report.errors.push(Note::general(error.to_string())),

@@ -41,6 +41,15 @@ impl DataSection for TableSource {
             split_key(&data.split, column)
         }
     }
+
+    fn reading(&self) -> u64 {
+        7_000_000
+    }
+
+    /// A row uses each weight once, so the parts of a small batch save less than adding up gradients costs.
+    fn pays_in_parts(&self, parameters: usize, samples: usize) -> bool {
+        samples >= 512 && parameters.saturating_mul(samples) >= 20_000_000
+    }
 }
 
 impl Dataset for TableData {
