@@ -8,7 +8,7 @@ use fireclay_run::{Evaluations, On, load_run, open};
 
 use super::device;
 use crate::failure::Failure;
-use crate::text::{number, say, table};
+use crate::text::{number, say, table, tell};
 
 /// Compute the metrics of a finished run over a whole split, or over other data
 #[derive(Debug, clap::Args)]
@@ -56,7 +56,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         None => On::Split(args.split as usize),
     })?;
     let notes = evaluated.notes.iter();
-    notes.for_each(|note| eprintln!("note: {note}"));
+    notes.for_each(|note| tell!("note: {note}"));
     if args.json {
         let evaluations = Evaluations::from([(evaluated.name, evaluated.report)]);
         say!("{:#}", serde_json::json!(evaluations));

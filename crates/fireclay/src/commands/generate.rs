@@ -1,6 +1,5 @@
 //! `generate`: text from a language model.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use fireclay_run::generate::{Limits, Sampling};
@@ -9,7 +8,7 @@ use serde_json::json;
 
 use super::device;
 use crate::failure::Failure;
-use crate::text::say;
+use crate::text::{put_now, say};
 
 /// Continue a prompt with a language model
 #[derive(Debug, clap::Args)]
@@ -136,12 +135,7 @@ struct Session<'a> {
 impl Session<'_> {
     /// Shows the prompt, and the text that follows token by token.
     fn show(&self, prompt: &str) -> Result<(), Failure> {
-        let mut output = std::io::stdout();
-        let mut show = |text: &str| {
-            // A reader that stopped reading is no error.
-            let _ = output.write_all(text.as_bytes());
-            let _ = output.flush();
-        };
+        let mut show = |text: &str| put_now(format_args!("{text}"));
         show(prompt);
         let writer = self.run.writer()?;
         writer.write(prompt, &self.sampling, &self.limits, &mut show)?;

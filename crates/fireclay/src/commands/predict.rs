@@ -7,7 +7,7 @@ use fireclay_run::{PredictJob, load_run, open};
 
 use super::device;
 use crate::failure::Failure;
-use crate::text::{number, say, table};
+use crate::text::{number, say, table, tell};
 
 /// Predict for the rows of a table or for images, or translate the lines of a text
 #[derive(Debug, clap::Args)]
@@ -39,7 +39,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         top: args.top,
     })?;
     let notes = predicted.notes.iter();
-    notes.for_each(|note| eprintln!("note: {note}"));
+    notes.for_each(|note| tell!("note: {note}"));
     let (count, unit) = (predicted.count, predicted.unit);
     match &args.output {
         Some(output) => say!("{count} {unit} to {}", output.display()),

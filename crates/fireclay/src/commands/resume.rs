@@ -7,7 +7,7 @@ use fireclay_run::{Prepared, load_run};
 use fireclay_train::RunFolder;
 
 use super::device;
-use super::training::{Report, hooks};
+use super::training::{READING, Report, hooks};
 use crate::failure::Failure;
 use crate::progress::ShowArgs;
 
@@ -28,8 +28,9 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     let folder = RunFolder::open(&args.run)?;
     let loaded = load_run(&args.run)?;
     let device = device(&loaded.config, args.backend.as_deref())?;
+    let beat = args.show.beat(READING);
     let prepared = Prepared::again(loaded, folder.path(), PLANNER)?;
     let report = Report::new(&prepared, &device, args.show);
-    let outcome = prepared.resume(&folder, &device, hooks(report.config(), args.show)?)?;
+    let outcome = prepared.resume(&folder, &device, hooks(report.config(), args.show, beat)?)?;
     report.end(&outcome)
 }

@@ -7,7 +7,7 @@ use fireclay_run::Prepared;
 use fireclay_run::config::RunConfig;
 
 use super::device;
-use super::training::{Report, hooks};
+use super::training::{READING, Report, hooks};
 use crate::failure::Failure;
 use crate::progress::ShowArgs;
 
@@ -27,8 +27,9 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<(), Failure> {
     let loaded = RunConfig::load(&args.config, &args.sets)?;
     let device = device(&loaded.config, None)?;
+    let beat = args.show.beat(READING);
     let prepared = Prepared::new(loaded, PLANNER)?;
     let report = Report::new(&prepared, &device, args.show);
-    let outcome = prepared.train(&device, hooks(report.config(), args.show)?)?;
+    let outcome = prepared.train(&device, hooks(report.config(), args.show, beat)?)?;
     report.end(&outcome)
 }

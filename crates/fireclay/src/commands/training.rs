@@ -10,15 +10,21 @@ use fireclay_train::StopReason;
 use fireclay_train::cost::{Cost, Phase};
 use serde_json::json;
 
+use crate::beat::{Beat, Doing};
 use crate::failure::Failure;
 use crate::progress::{ShowArgs, watch};
 use crate::signals::stop_on_signal;
 use crate::text::{number, say, table};
 
-pub fn hooks(config: &RunConfig, show: ShowArgs) -> Result<Hooks, Failure> {
+/// What is done before a training, in words.
+pub const READING: &str = "reading the data";
+
+/// Who watches a training; `beat` speaks for it where there is no bar.
+pub fn hooks(config: &RunConfig, show: ShowArgs, beat: Beat) -> Result<Hooks, Failure> {
+    beat.now(Doing::Work("preparing the training"));
     let interrupter = Interrupter::new();
     stop_on_signal(&interrupter);
-    let (observer, renderer) = watch(show, config.task.facts().headline, &interrupter)?;
+    let (observer, renderer) = watch(show, config.task.facts().headline, &interrupter, beat)?;
     Ok(Hooks {
         observers: vec![observer],
         renderer,
