@@ -48,7 +48,10 @@ pub enum FinishedError {
     #[error(transparent)]
     Data(#[from] DataError),
     /// The run has not ended yet.
-    #[error("{0} has no {1} yet: the run did not finish; go on with `fireclay resume {0}`")]
+    #[error(
+        "{0} has no {1} yet: the run did not finish; go on with `fireclay resume {0}`, or answer from a \
+         checkpoint, with `--checkpoint best`, `last` or the number of its step"
+    )]
     Unfinished(String, &'static str),
     /// A file of the run is not what it should be.
     #[error("{0} is damaged: {1}")]

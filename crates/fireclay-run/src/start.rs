@@ -14,6 +14,9 @@ use crate::artifacts::{ADAPTERS, FinishedError, stored};
 use crate::config::{NetworkConfig, Refusal, RunConfig};
 use fireclay_config::did_you_mean;
 
+/// Where the model is in the module that is trained, whatever the task.
+pub(crate) const MODEL_PATH: &str = "model.";
+
 /// A model, and what it is.
 pub type Described<F> = (<F as Family>::Model, ModelDescription<F>);
 

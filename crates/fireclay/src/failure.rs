@@ -97,7 +97,12 @@ impl From<RunError> for Failure {
             RunError::Train(
                 error @ (TrainError::Diverged(_)
                 | TrainError::Checkpoint(CheckpointError::NonFinite(_))),
-            ) => Self::Diverged(error.to_string()),
+            ) => Self::Diverged(format!(
+                "{error}\n\
+                 its best checkpoint can be used, as with `fireclay predict RUN --checkpoint best`, and it can \
+                 go on from there: `fireclay resume RUN --checkpoint best --set \
+                 optimizer.learning_rate=...`"
+            )),
             error => Self::Failed(error.to_string()),
         }
     }

@@ -20,6 +20,7 @@ mod text;
 pub use dataset::{Columns, Dataset};
 pub(crate) use list::facts;
 pub use list::{RunData, WithData, WithWorkload, Words, with_workload};
+pub(crate) use shared::own;
 pub use spec::{Assumed, Assumptions, HeldOut, InputSpec};
 
 use burn::tensor::Device;
@@ -29,7 +30,7 @@ use fireclay_models::Family;
 use crate::config::{DataConfig, DataSection, ModelConfig, Refusal, RunConfig, TaskConfig};
 use crate::run::{Base, Evaluations, Run, RunError};
 use crate::start::ModelTable;
-use crate::task::{Target, WithObjective};
+use crate::task::{Answer, Target, WithObjective};
 use fireclay_train::loader::Samples;
 use fireclay_train::run_folder::RunFolder;
 use fireclay_train::strategy::Scores;
@@ -146,6 +147,20 @@ pub trait Workload: 'static {
         trained: Trained<'_, Model<Self>>,
         splits: [Self::Samples; 2],
     ) -> Result<Evaluations, RunError>;
+
+    /// The answer with what the task leaves to the validation split, chosen for this model.
+    ///
+    /// # Errors
+    ///
+    /// If a sample cannot be read.
+    fn tuned(
+        _config: &RunConfig,
+        _data: &Self::Data,
+        _model: Model<Self>,
+        (answer, _device): (Answer, &Device),
+    ) -> Result<Answer, RunError> {
+        Ok(answer)
+    }
 
     /// The finished run at `base`.
     ///

@@ -6,11 +6,10 @@ use std::str::FromStr;
 use burn::module::Module;
 use serde::Deserialize;
 
-use super::TrainError;
-use super::saving::{AVERAGE, MODEL, STATE, restore};
+use super::saving::{AVERAGE, MODEL, STATE};
 use super::state::Best;
 use crate::checkpoint::{Checkpoint, CheckpointError, Store};
-use crate::weights::Kept;
+use crate::weights::{Kept, decode_part};
 
 /// Which checkpoint of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,23 +89,27 @@ fn best_of(checkpoint: &Checkpoint) -> Result<Best, String> {
     state.best.ok_or_else(|| "nothing was evaluated yet".into())
 }
 
-/// Puts the weights of a checkpoint that a run would end with into `module`: the averaged ones, if there
-/// are any. Tensors that are not `kept` stay.
+/// Puts the weights of a checkpoint that a run would end with into `model`: the averaged ones, if there
+/// are any. Tensors that are not `kept` stay. In the module that was trained, the model is at `prefix`,
+/// such as `model.`.
 ///
 /// # Errors
 ///
 /// If they do not fit.
 pub fn restore_weights<M: Module>(
     (store, checkpoint): (&Store, &Checkpoint),
-    module: M,
+    model: M,
     kept: &Kept,
-) -> Result<M, TrainError> {
-    let name = match checkpoint.member(AVERAGE) {
-        Some(_) => AVERAGE,
-        None => MODEL,
-    };
-    let path = store.path(checkpoint.manifest.step);
-    restore(checkpoint, name, (module, kept), &path)
+    prefix: &str,
+) -> Result<M, CheckpointError> {
+    let averaged = checkpoint.member(AVERAGE).map(|bytes| (AVERAGE, bytes));
+    let (name, bytes) = averaged
+        .or_else(|| Some((MODEL, checkpoint.member(MODEL)?)))
+        .unwrap_or((MODEL, &[]));
+    decode_part(model, bytes, kept, prefix).map_err(|error| CheckpointError::Damaged {
+        path: store.path(checkpoint.manifest.step),
+        reason: format!("{name}: {error}"),
+    })
 }
 
 #[cfg(test)]

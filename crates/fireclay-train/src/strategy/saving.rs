@@ -82,7 +82,7 @@ impl<M: Trainable> Session<M> {
 }
 
 /// Puts the weights of one member into `module`, whose others stay.
-pub(super) fn restore<M: Module>(
+fn restore<M: Module>(
     checkpoint: &Checkpoint,
     name: &str,
     (module, kept): (M, &Kept),

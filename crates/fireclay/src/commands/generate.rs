@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use fireclay_run::generate::{Limits, Sampling};
-use fireclay_run::{Run, load_run, open};
+use fireclay_run::{Run, load_run};
 use serde_json::json;
 
-use super::device;
+use super::{CheckpointArgs, device};
 use crate::failure::Failure;
 use crate::text::{put_now, say};
 
@@ -59,6 +59,8 @@ pub struct Args {
     /// The seed of every choice
     #[arg(long, default_value_t = 42)]
     pub seed: u64,
+    #[command(flatten)]
+    pub checkpoint: CheckpointArgs,
     /// Compute on other hardware than the config names
     #[arg(long, value_name = "NAME")]
     pub backend: Option<String>,
@@ -73,7 +75,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     let prompts = prompts(args)?;
     let config = load_run(&args.run)?.config;
     let device = device(&config, args.backend.as_deref())?;
-    let run = open(&args.run, &device.device)?;
+    let run = args.checkpoint.open(&args.run, &device.device)?;
     // A run that writes no text says so before the first prompt.
     run.writer()?;
     let session = Session {

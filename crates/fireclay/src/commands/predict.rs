@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use fireclay_data::arrow::array::{Array, Float64Array, RecordBatch, StringArray};
-use fireclay_run::{PredictJob, load_run, open};
+use fireclay_run::{PredictJob, load_run};
 
-use super::device;
+use super::{CheckpointArgs, device};
 use crate::failure::Failure;
 use crate::text::{number, say, table, tell};
 
@@ -23,6 +23,8 @@ pub struct Args {
     /// How many classes to name for an image [default: 5]
     #[arg(long)]
     pub top: Option<usize>,
+    #[command(flatten)]
+    pub checkpoint: CheckpointArgs,
     /// Compute on other hardware than the config names
     #[arg(long, value_name = "NAME")]
     pub backend: Option<String>,
@@ -32,7 +34,7 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<(), Failure> {
     let config = load_run(&args.run)?.config;
     let device = device(&config, args.backend.as_deref())?;
-    let run = open(&args.run, &device.device)?;
+    let run = args.checkpoint.open(&args.run, &device.device)?;
     let predicted = run.predict(&PredictJob {
         input: &args.input,
         output: args.output.as_deref(),
