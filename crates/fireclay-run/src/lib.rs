@@ -37,6 +37,7 @@ mod read;
 mod results;
 mod samples;
 mod snapshot;
+mod unfinished;
 
 pub use artifacts::FinishedError;
 pub use device::RunDevice;
@@ -45,6 +46,7 @@ pub use predictor::Differentiable;
 pub use prepared::{
     Hooks, LARGEST, Outcome, Planner, Prepared, fits, open, open_at, preflight, shards,
 };
-pub use read::{load_run, load_run_with, schema};
+pub use read::{load_run, load_run_at, load_run_with, schema};
 pub use run::{Evaluations, On, PredictJob, Run, RunError, locate};
+pub use unfinished::{Unfinished, unfinished};
 pub use workload::RunData;

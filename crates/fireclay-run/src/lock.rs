@@ -256,6 +256,16 @@ pub(crate) fn is_finished(run: &Path) -> Result<bool, FolderError> {
     Ok(read(run)?.contains_key("result_sha256"))
 }
 
+/// The hashes of the data files with which the run began.
+pub(crate) fn data_hashes(run: &Path) -> Result<Vec<String>, FolderError> {
+    let lock = read(run)?;
+    let known = lock.get("data_sha256").and_then(Value::as_table);
+    let known = known.into_iter().flatten();
+    Ok(known
+        .filter_map(|(_, hash)| Some(hash.as_str()?.to_owned()))
+        .collect())
+}
+
 /// The hashes of the data files by the names that they had when the run began, if the bytes are the same in
 /// the same order; else the hashes as they are. Files may be moved.
 pub(crate) fn known_names(

@@ -18,7 +18,9 @@ use crate::results::weights_files;
 use crate::run::{Base, RunError};
 use crate::start::{MODEL_PATH, begin};
 use crate::task::Answer;
-use crate::workload::{Dataset, Model, Shape, WithWorkload, Workload, own, with_workload};
+use crate::workload::{
+    Dataset, Model, ModelFamily, Shape, WithWorkload, Workload, own, with_workload,
+};
 
 /// The files, gone when this is dropped.
 pub(crate) struct Snapshot {
@@ -73,7 +75,8 @@ impl WithWorkload for Take<'_> {
                 self.copy(&path, name)?;
             }
         }
-        let shape = match lock::model(run)? {
+        let description = lock::model::<ModelFamily<W>>(run)?;
+        let shape = match description {
             Some(description) => description.shape,
             // The run began before this was written down.
             None => W::shape(&own::<W>(self.base)?),

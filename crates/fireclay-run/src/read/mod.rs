@@ -101,6 +101,23 @@ pub fn load_run(run: &Path) -> Result<Loaded, RunError> {
     load_run_with(run, &[])
 }
 
+/// The configuration of an existing run, with the values of another one for what may have been moved.
+///
+/// # Errors
+///
+/// As for [`load_run`].
+pub fn load_run_at(run: &Path, moved: &RunConfig) -> Result<Loaded, RunError> {
+    let located = moved.data.section().located();
+    let files = located.files.iter();
+    let files = files.filter_map(|(key, path)| Some((*key, path.as_deref()?)));
+    let places = std::iter::once(("path", located.path)).chain(files);
+    let set = |(key, path): (&str, &str)| {
+        let path = toml::Value::String(path.to_owned());
+        format!("data.{key}={path}")
+    };
+    load_run_with(run, &places.map(set).collect::<Vec<_>>())
+}
+
 /// The same with overrides. The paths are taken as they are: a run was trained with them.
 ///
 /// # Errors
@@ -132,12 +149,15 @@ fn read(sections: &mut Sections<'_>) -> Option<RunConfig> {
         task.task().validate()
     });
     let optimizers = OptimizerConfig::variants();
-    let optimizer = sections.tagged("optimizer", &optimizers, some(), OptimizerConfig::validate);
+    let usual = OptimizerConfig::default();
+    let check = OptimizerConfig::validate;
+    let optimizer = sections.usually("optimizer", &optimizers, usual.name(), check);
     let train = sections.plain("train", None, TrainConfig::validate);
     let steps = train.as_ref().and_then(|train| train.max_steps);
     let schedules = LrSchedulerConfig::variants();
     let check = |schedule: &LrSchedulerConfig| schedule.validate(steps);
-    let lr_scheduler = sections.tagged("lr_scheduler", &schedules, some(), check);
+    let usual = LrSchedulerConfig::default();
+    let lr_scheduler = sections.usually("lr_scheduler", &schedules, usual.name(), check);
     let eval = sections.plain("eval", some(), EvalConfig::validate);
     let early_stopping = sections.optional("early_stopping", |sections, name| {
         sections.plain(name, None, EarlyStoppingConfig::validate)

@@ -2,12 +2,9 @@
 
 use std::path::PathBuf;
 
-use fireclay_plan::PLANNER;
-use fireclay_run::{At, Prepared, load_run_with};
-use fireclay_train::RunFolder;
+use fireclay_run::{At, load_run_with};
 
-use super::device;
-use super::training::{READING, Report, hooks};
+use super::training::resumed;
 use crate::failure::Failure;
 use crate::progress::ShowArgs;
 
@@ -31,16 +28,7 @@ pub struct Args {
 
 /// Continues a run.
 pub fn run(args: &Args) -> Result<(), Failure> {
-    let folder = RunFolder::open(&args.run)?;
     let loaded = load_run_with(&args.run, &args.sets)?;
-    let device = device(&loaded.config, args.backend.as_deref())?;
-    let beat = args.show.beat(READING);
-    let prepared = Prepared::again(loaded, folder.path(), PLANNER)?;
-    let prepared = match args.checkpoint {
-        Some(at) => prepared.back_to(folder.path(), at)?,
-        None => prepared,
-    };
-    let report = Report::new(&prepared, &device, args.show);
-    let outcome = prepared.resume(&folder, &device, hooks(report.config(), args.show, beat)?)?;
-    report.end(&outcome)
+    let backend = args.backend.as_deref();
+    resumed(&args.run, loaded, args.checkpoint, backend, args.show)
 }
