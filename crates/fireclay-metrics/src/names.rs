@@ -59,9 +59,9 @@ pub const MULTILABEL_METRICS: &[&str] = &[
 /// Every name that a report of a language model can have, beside the loss.
 pub const CAUSAL_LM_METRICS: &[&str] = &["perplexity", "bits_per_byte"];
 
-/// Every name that a translating model has while it trains, beside the loss; BLEU and chrF take
-/// translations, which are made at the end.
-pub const SEQ2SEQ_METRICS: &[&str] = &["perplexity"];
+/// Every name that a translating model can have while it trains, beside the loss. BLEU and chrF take
+/// translations, which are made at the end, and at every evaluation if one of them is monitored.
+pub const SEQ2SEQ_METRICS: &[&str] = &["perplexity", "bleu", "chrf"];
 
 /// Every name that a report of a masked language model can have, beside the loss.
 pub const MASKED_LM_METRICS: &[&str] = &["perplexity", "accuracy"];
@@ -106,6 +106,7 @@ pub fn direction(name: &str) -> Option<Direction> {
         CLASSIFICATION_METRICS,
         REGRESSION_METRICS,
         MULTILABEL_METRICS,
+        SEQ2SEQ_METRICS,
     ];
     known
         .iter()

@@ -27,6 +27,9 @@ pub const ADAPTER_CONFIG: &str = "adapter_config.json";
 /// What the run predicts for the validation and test samples, with the truth.
 pub const PREDICTIONS: &str = "predictions.parquet";
 
+/// Where the model is in the module that is trained, whatever the task.
+pub(crate) const MODEL_PATH: &str = "model.";
+
 /// Every file that a run may leave for others.
 pub(crate) const RESULTS: [&str; 7] = [
     MODEL,

@@ -37,6 +37,7 @@ mod read;
 mod results;
 mod samples;
 mod snapshot;
+mod source;
 mod unfinished;
 
 pub use artifacts::FinishedError;

@@ -157,6 +157,11 @@ pub(crate) fn model<F: Family>(run: &Path) -> Result<Option<ModelDescription<F>>
     })
 }
 
+/// Whether the run trains adapters beside weights that it does not keep.
+pub(crate) fn is_adapted(run: &Path) -> Result<bool, FolderError> {
+    Ok(read(run)?.contains_key("base_sha256"))
+}
+
 /// The file of a run that is there before its first step, as the run wrote it; none if there is no such
 /// file.
 pub(crate) fn begun_file(run: &Path, name: &str) -> Result<Option<PathBuf>, FinishedError> {

@@ -11,12 +11,14 @@ use fireclay_train::strategy::{At, TrainError, find, restore_weights};
 use fireclay_train::weights::Kept;
 use tempfile::TempDir;
 
-use crate::artifacts::{POSTPROCESS, PREPROCESS, RESULTS, TOKENIZER, read_json, to_json};
+use crate::artifacts::{
+    MODEL_PATH, POSTPROCESS, PREPROCESS, RESULTS, TOKENIZER, read_json, to_json,
+};
 use crate::lock;
 use crate::read::load_run;
 use crate::results::weights_files;
 use crate::run::{Base, RunError};
-use crate::start::{MODEL_PATH, begin};
+use crate::start::begin;
 use crate::task::Answer;
 use crate::workload::{
     Dataset, Model, ModelFamily, Shape, WithWorkload, Workload, own, with_workload,

@@ -13,7 +13,7 @@ use crate::beat::{Beat, Doing};
 use crate::failure::Failure;
 use crate::text::{number, tell};
 
-/// How a training is shown.
+/// How a training is shown, and what it starts in spite of.
 #[derive(Clone, Copy, Debug, clap::Args)]
 pub struct ShowArgs {
     /// Show Burn's full-screen dashboard instead of a progress bar (on a terminal)
@@ -28,6 +28,9 @@ pub struct ShowArgs {
     /// Write a trace of every step to trace.json in the run folder, for Perfetto
     #[arg(long)]
     pub profile: bool,
+    /// Train even if the plan says that there is not enough memory
+    #[arg(long)]
+    pub force: bool,
 }
 
 /// How many metrics a line of progress shows after the loss.

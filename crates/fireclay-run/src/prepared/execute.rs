@@ -8,7 +8,7 @@ use fireclay_models::{Family, ModelDescription, weights};
 use fireclay_train::checkpoint::Store;
 use fireclay_train::observer::Observer;
 use fireclay_train::run_folder::{RunFolder, write_whole};
-use fireclay_train::strategy::{At, TrainError, find};
+use fireclay_train::strategy::{At, More, TrainError, find};
 use fireclay_train::{Finished, StopReason, Trainer};
 use serde_json::json;
 
@@ -156,6 +156,7 @@ impl Execute<'_> {
         let splits = W::samples(config, data);
         let held_out = [splits[1].clone(), splits[2].clone()];
         let adapters = begun.adapters.clone();
+        let more = W::monitored(config, &splits[1], data, &device.device);
         let training = Training::<W> {
             config,
             folder,
@@ -165,6 +166,7 @@ impl Execute<'_> {
             hooks: self.hooks,
             begun,
             splits,
+            more,
             device,
         };
         let target = prepared.data.dataset().target();
@@ -230,6 +232,7 @@ struct Training<'a, W: Workload> {
     hooks: Hooks,
     begun: Beginning<Model<W>>,
     splits: [W::Samples; 3],
+    more: Option<More<Model<W>>>,
     device: &'a RunDevice,
 }
 
@@ -242,6 +245,9 @@ impl<W: Workload> WithObjective<Model<W>, Batch<W>> for Training<'_, W> {
             "config": config.data,
             "tokenizer": config.tokenizer,
             "sha256": self.hashes,
+        });
+        let more = self.more.map(|more| -> More<O::Module> {
+            Box::new(move |module| more(&O::unwrap(module.clone())))
         });
         let [train, valid, _] = self.splits;
         let module = objective.wrap(self.begun.model);
@@ -259,7 +265,8 @@ impl<W: Workload> WithObjective<Model<W>, Batch<W>> for Training<'_, W> {
         .observer(Box::new(self.hooks.observers))
         .interrupter(self.hooks.interrupter)
         .profile(self.hooks.profile)
-        .scorer(objective.scorer());
+        .scorer(objective.scorer())
+        .also(more);
         let trainer = match self.begun.adapters {
             Some(adapters) => trainer
                 .part("lora", json!(adapters.lora))

@@ -48,6 +48,8 @@ pub struct Planner {
     /// Replaces `train.batch_size = "auto"` with a number, or says why it cannot, as a key and a
     /// message.
     pub settle: fn(&mut RunConfig, &RunData) -> Result<(), Refusal>,
+    /// Why there is no memory for it, as a key and a message, if there is none.
+    pub refuse: fn(&RunConfig, &RunData) -> Option<Refusal>,
     /// How many operations a second a training with this cost computed, if that is known.
     pub speed: fn(&RunConfig, &RunData, &RunDevice, &Cost) -> Option<Speed>,
 }
@@ -63,7 +65,22 @@ impl Default for Planner {
                 )),
                 _ => Ok(()),
             },
+            refuse: |_, _| None,
             speed: |_, _, _, _| None,
+        }
+    }
+}
+
+impl Planner {
+    /// The same, which refuses nothing for want of memory if it is `forced`.
+    #[must_use]
+    pub fn forced(self, forced: bool) -> Self {
+        match forced {
+            true => Self {
+                refuse: |_, _| None,
+                ..self
+            },
+            false => self,
         }
     }
 }
@@ -178,7 +195,10 @@ impl Prepared {
         let data = data.map_err(|error| locate(&loaded, error))?;
         let settled = (planner.settle)(&mut loaded.config, &data);
         settled.map_err(|problem| loaded.problems(vec![problem]))?;
-        let problems = preflight(&loaded.config, &data, LARGEST);
+        let mut problems = preflight(&loaded.config, &data, LARGEST);
+        if problems.is_empty() {
+            problems.extend((planner.refuse)(&loaded.config, &data));
+        }
         if !problems.is_empty() {
             return Err(loaded.problems(problems).into());
         }

@@ -33,7 +33,7 @@ use crate::start::ModelTable;
 use crate::task::{Answer, Target, WithObjective};
 use fireclay_train::loader::Samples;
 use fireclay_train::run_folder::RunFolder;
-use fireclay_train::strategy::Scores;
+use fireclay_train::strategy::{More, Scores};
 
 /// What a variant of an enum holds, if a value is that variant.
 macro_rules! held {
@@ -147,6 +147,17 @@ pub trait Workload: 'static {
         trained: Trained<'_, Model<Self>>,
         splits: [Self::Samples; 2],
     ) -> Result<Evaluations, RunError>;
+
+    /// What scores a model at every evaluation beyond its outputs on the validation split, if the
+    /// configuration monitors it.
+    fn monitored(
+        _config: &RunConfig,
+        _valid: &Self::Samples,
+        _data: &Self::Data,
+        _device: &Device,
+    ) -> Option<More<Model<Self>>> {
+        None
+    }
 
     /// The answer with what the task leaves to the validation split, chosen for this model.
     ///

@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use super::change::Change;
 use super::config::TrainerConfig;
-use super::evaluation::{MeanLoss, Scorer, rows};
+use super::evaluation::{MeanLoss, More, Scorer, rows};
 use super::saving::{Resume, restored};
 use super::scaling::LossScale;
 use super::session::Setup;
@@ -52,6 +52,7 @@ pub struct Trainer<M: LearnerModel, S: Samples> {
     shown: bool,
     profile: bool,
     scorer: Box<dyn Scorer<<M as InferenceStep>::Output>>,
+    more: Option<More<M>>,
     learner: Box<dyn FnOnce(SupervisedTraining<M>) -> SupervisedTraining<M>>,
 }
 
@@ -78,6 +79,7 @@ where
             shown: false,
             profile: false,
             scorer: Box::new(MeanLoss::default()),
+            more: None,
             learner: Box::new(|training| training),
         }
     }
@@ -132,6 +134,13 @@ where
     #[must_use]
     pub fn scorer(mut self, scorer: impl Scorer<<M as InferenceStep>::Output> + 'static) -> Self {
         self.scorer = Box::new(scorer);
+        self
+    }
+
+    /// More metrics of each evaluation, which take the model itself rather than its outputs.
+    #[must_use]
+    pub fn also(mut self, more: Option<More<M>>) -> Self {
+        self.more = more;
         self
     }
 
@@ -242,6 +251,7 @@ where
             done: Cost::default(),
             observers: mem::take(&mut self.observers),
             shown: self.shown,
+            more: self.more.take(),
             scorer: mem::replace(&mut self.scorer, Box::new(MeanLoss::default())),
             seen: BTreeMap::new(),
             device: self.tracking(),

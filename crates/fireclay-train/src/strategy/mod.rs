@@ -17,7 +17,7 @@ pub use at::{At, find, restore_weights};
 pub use change::Change;
 pub use config::TrainerConfig;
 pub use evaluation::rows as evaluation_rows;
-pub use evaluation::{MeanLoss, Scorer, Scores};
+pub use evaluation::{MeanLoss, More, Scorer, Scores};
 pub use fit::Trainer;
 pub use scaling::{LossScale, backward};
 pub use state::{Best, Finished, LoopState};

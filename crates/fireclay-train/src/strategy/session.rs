@@ -11,7 +11,7 @@ use burn::train::{
 };
 
 use super::config::TrainerConfig;
-use super::evaluation::{Scorer, Scores};
+use super::evaluation::{More, Scorer, Scores};
 use super::shards::Shards;
 use super::state::{Finished, LoopState};
 use super::{TrainError, Trainable};
@@ -54,6 +54,7 @@ pub(super) struct Setup<M: LearnerModel> {
     /// Whether a metric or a renderer of Burn's is shown every batch.
     pub shown: bool,
     pub scorer: Box<dyn Scorer<<M as InferenceStep>::Output>>,
+    pub more: Option<More<M>>,
     /// The scores of the evaluations of this process, by step.
     pub seen: BTreeMap<u64, Scores>,
 }

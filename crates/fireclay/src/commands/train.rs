@@ -49,7 +49,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
 fn new(loaded: Loaded, show: ShowArgs) -> Result<(), Failure> {
     let device = device(&loaded.config, None)?;
     let beat = show.beat(READING);
-    let prepared = Prepared::new(loaded, PLANNER)?;
+    let prepared = Prepared::new(loaded, PLANNER.forced(show.force))?;
     let report = Report::new(&prepared, &device, show);
     let outcome = prepared.train(&device, hooks(report.config(), show, beat)?)?;
     report.end(&outcome)

@@ -46,7 +46,8 @@ pub fn resumed(
     let folder = RunFolder::open(run)?;
     let device = device(&loaded.config, backend)?;
     let beat = show.beat(READING);
-    let mut prepared = Prepared::again(loaded, folder.path(), PLANNER)?;
+    let planner = PLANNER.forced(show.force);
+    let mut prepared = Prepared::again(loaded, folder.path(), planner)?;
     if let Some(at) = checkpoint {
         prepared = prepared.back_to(folder.path(), at)?;
     }
