@@ -88,11 +88,6 @@ pub(crate) fn describe<F: Family>(
     toml::to_string(&lock).expect("plain data")
 }
 
-/// Refuses a run whose lock cannot be read.
-pub(crate) fn check(run: &Path) -> Result<(), FolderError> {
-    read(run).map(|_| ())
-}
-
 /// The tokenizer with which the run began, if it has one.
 ///
 /// It is not made again from the text: a tokenizer that is trained twice may number its tokens in
@@ -183,9 +178,10 @@ fn not_as_written(path: &Path) -> FinishedError {
     FinishedError::Damaged(path.display().to_string(), reason)
 }
 
-/// Writes down what is changed on purpose after `step` updates.
+/// Writes down what is changed on purpose after `step` updates. The run has not ended any more.
 pub(crate) fn change(run: &Path, step: u64, found: &[Difference]) -> Result<(), FolderError> {
     let mut lock = read(run)?;
+    lock.remove("result_sha256");
     let shown = |value: &Option<serde_json::Value>| {
         let value = value.as_ref();
         value.map_or_else(|| "not set".to_owned(), ToString::to_string)

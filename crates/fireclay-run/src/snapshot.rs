@@ -121,12 +121,12 @@ impl Take<'_> {
     /// because it depends on the weights.
     fn answer<W: Workload>(&self, model: Model<W>) -> Result<Option<Answer>, RunError> {
         let (run, config) = (&self.base.folder, self.base.config());
+        if config.task.target_kind().is_none() {
+            return Ok(None);
+        }
         let tunes = config.task.task().needs_validation().is_some();
-        let path = lock::begun_file(run, POSTPROCESS)?;
-        match path {
-            Some(path) if !tunes => return Ok(Some(read_json(&path)?)),
-            _ if config.task.target_kind().is_none() => return Ok(None),
-            _ => {}
+        if !tunes && let Some(path) = lock::begun_file(run, POSTPROCESS)? {
+            return Ok(Some(read_json(&path)?));
         }
         let data = own::<W>(self.base)?;
         let objective = config.task.objective(&data.target());

@@ -84,9 +84,9 @@ impl Architecture for MlpConfig {
         let tables = shape.categories.iter();
         let tables = tables.map(|rows| (*rows as f64, self.vector(*rows) as f64));
         let vectors: f64 = tables.clone().map(|(_, width)| width).sum();
-        let inputs = shape.numeric as f64 + vectors;
+        let mut inputs = shape.numeric as f64 + vectors;
         let outputs = self.hidden.iter().chain([&shape.outputs]);
-        let (mut inputs, mut weights) = (inputs, tables.map(|(rows, width)| rows * width).sum());
+        let mut weights: f64 = tables.map(|(rows, width)| rows * width).sum();
         for outputs in outputs.map(|width| *width as f64) {
             weights += (inputs + 1.0) * outputs;
             inputs = outputs;

@@ -54,6 +54,7 @@ impl WithData for Execute<'_> {
             Some(folder) => {
                 // What the run needs at its end is looked at before it goes on.
                 hashes = lock::known_names(hashes, folder.path())?;
+                self.check_moved(&hashes, folder)?;
                 self.change(config, folder)?;
                 None
             }
@@ -91,6 +92,23 @@ impl Execute<'_> {
         let samples = batch_size(&config, &self.prepared.data);
         config.train.cpu_shards = shards::choose(&config, self.device, parameters, samples);
         config
+    }
+
+    /// Refuses other bytes at the new place of data that was moved.
+    fn check_moved(
+        &self,
+        hashes: &BTreeMap<String, String>,
+        folder: &RunFolder,
+    ) -> Result<(), RunError> {
+        let mut changed = self.prepared.changed.iter();
+        if !changed.any(|difference| changes::is_place(&difference.path)) {
+            return Ok(());
+        }
+        let changed = lock::changed_files(hashes.clone(), folder.path())?;
+        match changed.is_empty() {
+            true => Ok(()),
+            false => Err(RunError::OtherData(changed.join(", "))),
+        }
     }
 
     /// Writes down what is changed on purpose, and says so. First that it may differ, then the difference:
@@ -247,7 +265,7 @@ impl<W: Workload> WithObjective<Model<W>, Batch<W>> for Training<'_, W> {
             "sha256": self.hashes,
         });
         let more = self.more.map(|more| -> More<O::Module> {
-            Box::new(move |module| more(&O::unwrap(module.clone())))
+            Box::new(move |module: &O::Module| more(&O::unwrap(module.clone())))
         });
         let [train, valid, _] = self.splits;
         let module = objective.wrap(self.begun.model);

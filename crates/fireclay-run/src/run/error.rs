@@ -36,6 +36,12 @@ pub enum RunError {
         "the data has changed since the run was trained ({0}), so its splits are gone; evaluate other rows with --data FILE"
     )]
     DataChanged(String),
+    /// Data that was said to be moved has other bytes.
+    #[error(
+        "the data at its new place is not what the run began with ({0}); a run goes on with the same bytes, \
+         and other data is a new run"
+    )]
+    OtherData(String),
     /// A text cannot be translated.
     #[error(transparent)]
     Translate(#[from] TranslateError),

@@ -101,7 +101,7 @@ impl Workload for Pairs {
         config.monitors().map(|(_, name)| name).find(is_of_texts)?;
         let (task, tokenizer) = (*task(config), data.tokenizer.clone());
         let (split, device) = (valid.split()?.clone(), device.clone());
-        Some(Box::new(move |model| {
+        Some(Box::new(move |model: &TranslationModel| {
             let translator = Translator::new(model, &tokenizer, &device, &task);
             let written = written(&translator, &split);
             written.map_err(|error| format!("the validation split cannot be translated: {error}"))
