@@ -4,10 +4,14 @@
 
 mod carrying;
 mod check;
+mod columns;
+mod dialects;
 mod downloading;
 mod guessing;
 mod hostile_images;
 mod images;
+mod json;
+mod parquet;
 mod preprocessing;
 mod reading;
 mod splitting;

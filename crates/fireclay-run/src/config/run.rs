@@ -71,6 +71,7 @@ impl From<&RunConfig> for TrainerConfig {
             early_stopping: config.early_stopping.clone(),
             checkpoint: config.checkpoint.clone(),
             logging: config.logging.clone(),
+            metrics: config.task.facts().metrics,
         }
     }
 }

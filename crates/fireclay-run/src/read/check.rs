@@ -179,8 +179,8 @@ fn unread_of_tokenizer(config: &RunConfig) -> Vec<(&'static str, &'static str)> 
 
 /// Why a monitor cannot be watched, and what could.
 fn check_monitor(monitor: &str, task: &TaskConfig) -> Result<(), (String, String)> {
-    let metrics = task.facts().metrics;
-    let names: Vec<_> = ["loss"].iter().chain(metrics).copied().collect();
+    let metrics = task.facts().metrics.iter().map(|metric| metric.name);
+    let names: Vec<_> = ["loss"].into_iter().chain(metrics).collect();
     let Some((split, name)) = monitor.split_once('/') else {
         let name = did_you_mean(monitor, names.iter().copied()).unwrap_or("loss");
         let message = format!("must be a split and a metric, but is \"{monitor}\"");

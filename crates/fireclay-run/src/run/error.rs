@@ -42,6 +42,11 @@ pub enum RunError {
          and other data is a new run"
     )]
     OtherData(String),
+    /// Data that this version of the program reads otherwise.
+    #[error(
+        "this version of fireclay reads the table of the run otherwise than the one that trained it, so its splits are gone; evaluate with --data FILE, or train again"
+    )]
+    ReadOtherwise,
     /// A text cannot be translated.
     #[error(transparent)]
     Translate(#[from] TranslateError),

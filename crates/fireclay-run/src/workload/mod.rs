@@ -1,27 +1,29 @@
 //! Workloads. A workload is one file or folder. It ties together the data, the samples that become batches,
 //! the family of models, what the data determines of a model, how a trained model is evaluated, what a
 //! finished run answers, and what a plan needs to know. All other code asks the workload of a
-//! configuration or of data. The list in `list.rs` is the only list of workloads.
+//! configuration or of data. The list in this file is the only list of workloads.
 
 mod causal_lm;
 mod dataset;
 mod image;
 mod labelled;
 mod labelled_text;
-mod list;
 mod masked_lm;
 mod pairs;
 mod prelude;
+mod registry;
 mod shared;
 mod spec;
 mod table;
 mod text;
 
 pub use dataset::{Columns, Dataset};
-pub(crate) use list::facts;
-pub use list::{RunData, WithData, WithWorkload, Words, with_workload};
+pub use registry::{WithData, WithWorkload, Words};
 pub(crate) use shared::own;
 pub use spec::{Assumed, Assumptions, HeldOut, InputSpec};
+
+use std::path::Path;
+use std::sync::Arc;
 
 use burn::tensor::Device;
 use fireclay_data::{DataError, DataReport};
@@ -34,6 +36,22 @@ use crate::task::{Answer, Target, WithObjective};
 use fireclay_train::loader::Samples;
 use fireclay_train::run_folder::RunFolder;
 use fireclay_train::strategy::{More, Scores};
+use registry::{Facts, workloads};
+
+workloads! {
+    /// Rows of a table.
+    Table(table::Table),
+    /// Images.
+    Image(image::Image),
+    /// Running text and its next tokens.
+    CausalLm(causal_lm::CausalText),
+    /// Running text and its masked tokens.
+    MaskedLm(masked_lm::MaskedText),
+    /// Texts with labels.
+    LabelledText(labelled_text::LabelledText),
+    /// Texts and their translations.
+    Pairs(pairs::Pairs),
+}
 
 /// What a variant of an enum holds, if a value is that variant.
 macro_rules! held {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Llama;
 use super::hugging_face::LLAMA;
-use crate::family::{Architecture, Layered, TextArchitecture};
+use crate::family::{Architecture, Layered};
 use crate::hugging_face::HuggingFaceClass;
 use crate::init::Init;
 use crate::layers::sizes::Sizes;
@@ -75,6 +75,10 @@ impl Architecture for LlamaConfig {
         (tables * rows * width + layers * columns * width + width) as usize
     }
 
+    fn context_length(&self) -> usize {
+        self.context_length
+    }
+
     fn init(&self, shape: &LanguageShape, seed: u64, device: &Device) -> Llama {
         self.build(shape, Init::new(seed, device))
     }
@@ -117,12 +121,6 @@ impl Layered for LlamaConfig {
             (false, true) => Some(format!("model.{name}")),
             (false, false) => Some(name.to_string()),
         }
-    }
-}
-
-impl TextArchitecture for LlamaConfig {
-    fn context_length(&self) -> usize {
-        self.context_length
     }
 }
 
