@@ -138,7 +138,7 @@ pub(super) fn project(batch: RecordBatch, columns: &[String]) -> Result<RecordBa
         return Ok(batch);
     }
     let by_name = Columns::new(&batch);
-    let pick = |name: &String| Ok((name, by_name.get(name)?.clone(), true));
+    let pick = |name: &String| Ok((name.clone(), by_name.get(name)?.clone(), true));
     let picked: Vec<_> = columns.iter().map(pick).collect::<Result<_, DataError>>()?;
     Ok(RecordBatch::try_from_iter_with_nullable(picked)?)
 }
