@@ -40,5 +40,5 @@ pub use device::RunDevice;
 pub use predictor::Differentiable;
 pub use prepared::{Hooks, LARGEST, Outcome, Planner, Prepared, fits, open, preflight, shards};
 pub use read::{load_run, schema};
-pub use run::{Evaluations, On, PredictJob, Run, RunError, locate};
+pub use run::{Evaluations, On, OnError, PredictJob, Run, RunError, locate};
 pub use workload::RunData;

@@ -91,7 +91,14 @@ impl Loaded {
 /// If there is no run, or its configuration was damaged.
 pub fn load_run(run: &Path) -> Result<Loaded, RunError> {
     let run = run_folder::find(run)?;
-    Ok(RunConfig::load(&run.join("config.toml"), &[])?)
+    let mut loaded = RunConfig::load(&run.join("config.toml"), &[])?;
+    // A run writes every default: a key that is missing is younger than the run.
+    if let DataConfig::Image(images) = &mut loaded.config.data
+        && !loaded.document.is_written("data.exif_orientation")
+    {
+        images.config.read_as_stored();
+    }
+    Ok(loaded)
 }
 
 /// Reads all tables before it gives up, so that every problem is found.

@@ -173,6 +173,17 @@ pub struct PredictJob<'a> {
     pub output: Option<&'a Path>,
     /// How many of the most probable classes an answer for an image names.
     pub top: Option<usize>,
+    /// What to do with an input that cannot be read; by default what the run did in training.
+    pub on_error: Option<OnError>,
+}
+
+/// What to do with an input that cannot be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnError {
+    /// It is an error.
+    Stop,
+    /// It has no answer, which is said.
+    Skip,
 }
 
 /// What was answered for.
@@ -184,6 +195,9 @@ pub struct Predicted {
     pub unit: &'static str,
     /// What the user should know.
     pub notes: Vec<String>,
+    /// What is wrong with each input that has no answer, where it was not asked to skip them: the others
+    /// are answered, and yet it is an error.
+    pub failed: Vec<String>,
     /// The answers, where they were not written.
     pub shown: Vec<RecordBatch>,
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use fireclay_data::arrow::array::{Array, Float64Array, RecordBatch, StringArray};
-use fireclay_run::{PredictJob, load_run, open};
+use fireclay_run::{OnError, PredictJob, load_run, open};
 
 use super::device;
 use crate::failure::Failure;
@@ -23,9 +23,22 @@ pub struct Args {
     /// How many classes to name for an image [default: 5]
     #[arg(long)]
     pub top: Option<usize>,
+    /// What to do with an input that cannot be read: stop is an error, skip leaves it out and says so
+    /// [default: what the run did in training]
+    #[arg(long, value_name = "WHAT", value_enum)]
+    pub on_error: Option<OnErrorWord>,
     /// Compute on other hardware than the config names
     #[arg(long, value_name = "NAME")]
     pub backend: Option<String>,
+}
+
+/// What to do with an input that cannot be read.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub enum OnErrorWord {
+    /// It is an error.
+    Stop,
+    /// It is left out, which is said.
+    Skip,
 }
 
 /// Reads what the run answers for, and writes the answers or shows them.
@@ -37,6 +50,10 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         input: &args.input,
         output: args.output.as_deref(),
         top: args.top,
+        on_error: args.on_error.map(|word| match word {
+            OnErrorWord::Stop => OnError::Stop,
+            OnErrorWord::Skip => OnError::Skip,
+        }),
     })?;
     let notes = predicted.notes.iter();
     notes.for_each(|note| eprintln!("note: {note}"));
@@ -45,7 +62,18 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         Some(output) => say!("{count} {unit} to {}", output.display()),
         None => show(&predicted.shown),
     }
-    Ok(())
+    without_answer(&predicted.failed, unit)
+}
+
+/// The error that inputs without an answer are.
+fn without_answer(failed: &[String], unit: &str) -> Result<(), Failure> {
+    match failed.len() {
+        0 => Ok(()),
+        count => Err(Failure::Failed(format!(
+            "{count} {unit} have no answer, the others have:\n  {}\n--on-error skip leaves them out",
+            failed.join("\n  ")
+        ))),
+    }
 }
 
 /// The answers as a table with a header; texts alone as they are.
