@@ -30,6 +30,7 @@ mod metered;
 mod note;
 mod order;
 mod pairs;
+mod panics;
 mod permutation;
 mod prefetch;
 mod random;
@@ -53,7 +54,7 @@ pub use self::hash::{Fingerprint, fingerprint, sha256_file};
 pub use self::image::{
     AffineConfig, AugmentConfig, Background, CacheKind, Channels, ColorJitterConfig, Decoding,
     FoundImages, ImageBatch, ImageData, ImageDataConfig, ImageFormat, ImagePixels, ImagePreprocess,
-    ImageSize, ImageSplit, Images, Interpolation, LabelLevel, Mix, OnDamaged, Pixels,
+    ImageSize, ImageSplit, Images, Interpolation, LabelLevel, Mix, NAMED_IMAGES, OnDamaged, Pixels,
     RandAugmentConfig, RandomCropConfig, RandomErasingConfig, RandomResizedCropConfig, ReadImages,
     Statistic, StatisticWord, as_stored, decode, image_files,
 };

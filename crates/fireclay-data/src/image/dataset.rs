@@ -36,8 +36,6 @@ pub struct ImageData {
     pub notes: Vec<Note>,
     /// What is wrong with each damaged image that is left out.
     pub damaged: Vec<String>,
-    /// Whether the files have folders of their own for validation and for the test.
-    pub held_out: [bool; 2],
     /// Whether every image is known to be whole.
     is_verified: bool,
     source: Arc<dyn Source>,
@@ -119,7 +117,6 @@ impl ImageData {
             test,
             notes,
             damaged,
-            held_out: [found.valid.is_some(), found.test.is_some()],
             is_verified,
             source: Arc::clone(source),
             files: found.files.clone(),

@@ -36,4 +36,4 @@ pub use self::pixels::{Channels, Pixels};
 pub use self::preprocess::ImagePreprocess;
 pub use self::source::{FoundImages, ImageFormat, image_files};
 pub use self::split::ImageSplit;
-pub use self::survey::as_stored;
+pub use self::survey::{NAMED as NAMED_IMAGES, as_stored};

@@ -10,8 +10,8 @@ use super::split::threads;
 use crate::error::DataError;
 use crate::note::Note;
 
-/// How many names a note or an error gives at most.
-pub(super) const NAMED: usize = 20;
+/// How many damaged images a note names.
+pub const NAMED: usize = 20;
 
 /// What was found in images that were decoded.
 #[derive(Debug, Default)]

@@ -7,6 +7,7 @@ mod check;
 mod downloading;
 mod guessing;
 mod hostile_images;
+mod image_folders;
 mod images;
 mod preprocessing;
 mod reading;

@@ -62,15 +62,16 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         Some(output) => say!("{count} {unit} to {}", output.display()),
         None => show(&predicted.shown),
     }
-    without_answer(&predicted.failed, unit)
+    without_answer(&predicted.failed, count, unit)
 }
 
 /// The error that inputs without an answer are.
-fn without_answer(failed: &[String], unit: &str) -> Result<(), Failure> {
-    match failed.len() {
+fn without_answer(failed: &[String], answered: u64, unit: &str) -> Result<(), Failure> {
+    match failed.len() as u64 {
         0 => Ok(()),
         count => Err(Failure::Failed(format!(
-            "{count} {unit} have no answer, the others have:\n  {}\n--on-error skip leaves them out",
+            "{count} of {} {unit} have no answer:\n  {}\nthe others have; with --on-error skip this is no error",
+            count + answered,
             failed.join("\n  ")
         ))),
     }

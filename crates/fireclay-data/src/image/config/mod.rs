@@ -87,7 +87,7 @@ pub struct ImageDataConfig {
     /// The folder of the cache on disk.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cache_dir: Option<String>,
-    /// What to do with an image that cannot be decoded.
+    /// What to do with an image that cannot be decoded, here and when a finished run predicts.
     #[serde(default)]
     pub on_damaged: OnDamaged,
     /// The most images that `on_damaged = "skip"` may leave out. Default: 100.

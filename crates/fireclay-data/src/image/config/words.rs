@@ -48,7 +48,7 @@ pub enum CacheKind {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum OnDamaged {
-    /// Name it and stop.
+    /// Name all of them and stop, before the first step as far as they are found.
     #[default]
     Error,
     /// Leave it out, up to `max_damaged` of them, and say how many there are.

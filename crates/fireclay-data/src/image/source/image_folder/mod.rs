@@ -110,6 +110,9 @@ fn read_classes(
             )));
         };
         let images = walk.images(&folder)?;
+        if splits::are_inside(&folder)? {
+            walk.split_classes.push(folder.clone());
+        }
         if images.is_empty() {
             walk.empty.push(name.to_owned());
         }

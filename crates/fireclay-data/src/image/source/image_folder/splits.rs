@@ -188,6 +188,12 @@ fn beside_classes(root: PathBuf, walk: &mut Walk) -> Result<Layout, DataError> {
     Ok(layout)
 }
 
+/// Whether a class has folders for the splits in it, instead of the other way round.
+pub(super) fn are_inside(class: &Path) -> Result<bool, DataError> {
+    let named = named(class)?;
+    Ok(named.is_some_and(|named| named.splits[1..].iter().any(Option::is_some)))
+}
+
 /// Whether the folders in a folder have names of classes, all of them.
 fn holds_only(folder: &Path, classes: &[&PathBuf]) -> Result<bool, DataError> {
     let inner = subfolders(folder)?;
@@ -211,19 +217,25 @@ fn is_classless(folder: &Path) -> Result<bool, DataError> {
     Ok(true)
 }
 
-/// The innermost of folders that only wrap each other: `seg_train/seg_train`, `pets/images`, or one in
+/// The innermost of folders that only wrap each other: `seg_train/seg_train`, `pets/images`, or any in
 /// which there are splits.
-pub(super) fn unwrapped(mut folder: PathBuf) -> Result<PathBuf, DataError> {
-    for _ in 0..DEEPEST {
-        let mut inner = subfolders(&folder)?;
-        let Some(only) = inner.pop().filter(|_| inner.is_empty()) else {
-            break;
-        };
-        let wraps = is_wrapper(&only, &folder) || named(&only)?.is_some();
-        if !wraps || !own_images(&folder)?.is_empty() {
-            break;
-        }
-        folder = only;
+pub(super) fn unwrapped(folder: PathBuf) -> Result<PathBuf, DataError> {
+    unwrap(folder, DEEPEST)
+}
+
+fn unwrap(folder: PathBuf, deepest: usize) -> Result<PathBuf, DataError> {
+    let mut inner = subfolders(&folder)?;
+    let only = inner.pop().filter(|_| inner.is_empty() && deepest > 0);
+    let Some(only) = only else {
+        return Ok(folder);
+    };
+    if !own_images(&folder)?.is_empty() {
+        return Ok(folder);
     }
-    Ok(folder)
+    let wraps = is_wrapper(&only, &folder);
+    let innermost = unwrap(only, deepest - 1)?;
+    match wraps || named(&innermost)?.is_some() {
+        true => Ok(innermost),
+        false => Ok(folder),
+    }
 }

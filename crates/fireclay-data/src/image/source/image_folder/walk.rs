@@ -62,6 +62,8 @@ fn entries(folder: &Path) -> Result<Vec<PathBuf>, DataError> {
 pub(super) struct Walk {
     /// Class folders without an image.
     pub(super) empty: Vec<String>,
+    /// Class folders with folders that are named like splits.
+    pub(super) split_classes: Vec<PathBuf>,
     /// Images beside the folders of the classes.
     loose: LeftOut,
     /// Images in formats that are not read.
@@ -164,6 +166,12 @@ impl Walk {
 
     pub(super) fn notes(self) -> Vec<Note> {
         let mut messages = self.said;
+        if let Some(first) = self.split_classes.first() {
+            messages.push(format!(
+                "folders that are named like splits inside of a class are not read as splits, such as those in {}: all of its images are taken together; for splits put the classes into train, valid and test",
+                first.display()
+            ));
+        }
         messages.extend(self.loose.message(
             "is an image beside the folders of the classes and is left out",
             "are images beside the folders of the classes and are left out",
