@@ -461,7 +461,11 @@ fn splits_in_folders_are_told_and_need_no_split() {
     for part in ["40, of 2 classes", "Test (test)", "split_folders = false"] {
         assert!(out.contains(part), "{out}");
     }
-    assert!(!project.read("pictures.toml").contains("split ="));
+    assert!(
+        project
+            .read("pictures.toml")
+            .contains("split = { stratify = true }")
+    );
     let err = project.ok("check pictures.toml").err;
     assert!(err.contains("split_folders = false"), "{err}");
 }

@@ -82,7 +82,7 @@ fn look(
     images: &Images,
     mut base: ImageDataConfig,
 ) -> Result<(ImageData, Option<usize>), DataError> {
-    base.split.stratify = images.held_out() == [false, false];
+    base.split.stratify = !images.held_out()[0];
     let ways = match images.len() > MANY {
         true => &[OnDamaged::Error, OnDamaged::Skip][..],
         false => &[OnDamaged::Skip],
@@ -121,6 +121,9 @@ fn on_damaged(count: usize) -> String {
 fn split(held_out: [bool; 2]) -> &'static str {
     match held_out {
         [false, false] => "split = { train = 0.7, valid = 0.15, test = 0.15, stratify = true }\n",
-        _ => "",
+        [false, true] => {
+            "split = { stratify = true }   # validation is taken from the training images\n"
+        }
+        [true, _] => "",
     }
 }

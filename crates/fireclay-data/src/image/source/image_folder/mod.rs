@@ -110,7 +110,7 @@ fn read_classes(
             )));
         };
         let images = walk.images(&folder)?;
-        if splits::are_inside(&folder)? {
+        if splits::are_inside(&folder) {
             walk.split_classes.push(folder.clone());
         }
         if images.is_empty() {

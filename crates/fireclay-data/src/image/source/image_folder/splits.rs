@@ -189,9 +189,10 @@ fn beside_classes(root: PathBuf, walk: &mut Walk) -> Result<Layout, DataError> {
 }
 
 /// Whether a class has folders for the splits in it, instead of the other way round.
-pub(super) fn are_inside(class: &Path) -> Result<bool, DataError> {
-    let named = named(class)?;
-    Ok(named.is_some_and(|named| named.splits[1..].iter().any(Option::is_some)))
+pub(super) fn are_inside(class: &Path) -> bool {
+    // Two folders for one split are an error among the splits, and nothing here.
+    let named = named(class).ok().flatten();
+    named.is_some_and(|named| named.splits[1..].iter().any(Option::is_some))
 }
 
 /// Whether the folders in a folder have names of classes, all of them.
