@@ -7,14 +7,14 @@ use std::sync::Arc;
 use super::cache::Cache;
 use super::config::{ImageDataConfig, OnDamaged};
 use super::images::Images;
-use super::preprocess::ImagePreprocess;
+use super::preprocess::{ImagePreprocess, ImageTarget};
 use super::source::{ImageFormat, Source};
 use super::split::{ImageSplit, threads};
 use super::survey::{Survey, left_out, refusal};
 use super::{labels, shape, statistics};
 use crate::error::DataError;
 use crate::hash::sha256_file;
-use crate::labels::TargetKind;
+use crate::labels::{Labels, TargetKind};
 use crate::note::Note;
 use crate::split::{Splits, named};
 
@@ -36,8 +36,8 @@ pub struct ImageData {
     pub notes: Vec<Note>,
     /// What is wrong with each damaged image that is left out.
     pub damaged: Vec<String>,
-    /// Whether every image is known to be whole.
-    is_verified: bool,
+    /// The splits of which every image is known to be whole.
+    is_whole: [bool; 3],
     source: Arc<dyn Source>,
     files: Vec<PathBuf>,
 }
@@ -80,35 +80,28 @@ impl ImageData {
         let found = &images.found;
         let (target, labels, notes) = labels::fit(found, &splits)?;
         let mut notes = [images.notes.clone(), notes].concat();
-        let source = &found.source;
-        let mut survey = Survey::default();
-        let (size, channels) = shape::determine(&**source, &splits, config, &mut survey.damaged)?;
-        let mut preprocess = ImagePreprocess::new(size, channels, target).configured(config);
-        survey.add(statistics::fit(
-            &mut preprocess,
-            &**source,
-            &splits.train,
-            config,
-        )?);
+        let (preprocess, survey) = fit(&*found.source, &splits, config, target)?;
         notes.extend(survey.notes(&preprocess.decoding()));
-        let shared = Arc::new(preprocess.clone());
         let cache = Cache::new(config)?;
         notes.extend(cache.note());
-        let make = |rows: Vec<usize>, labels| {
+        // A padded crop is cut out of a resized image, which can become too large.
+        let is_seen = survey.has_seen(splits.train.len()) && config.augment.random_crop.is_none();
+        let shared = Arc::new(preprocess.clone());
+        let make = |(rows, labels): (Vec<usize>, Labels)| {
             let rows = rows.into_iter().map(|row| row as u32).collect();
-            let (source, shared) = (Arc::clone(source), Arc::clone(&shared));
+            let (source, shared) = (Arc::clone(&found.source), Arc::clone(&shared));
             ImageSplit::new(source, rows, labels, shared, cache.clone())
         };
         let [train, valid, test] = labels;
-        let train = make(splits.train, train).augmented(config.augment.clone(), seed);
-        let parts = [train, make(splits.valid, valid), make(splits.test, test)];
-        let is_verified = config.on_damaged == OnDamaged::Skip;
-        let (parts, damaged) = match is_verified {
-            true => whole(parts, config)?,
-            false if survey.damaged.is_empty() => (parts, Vec::new()),
-            false => return Err(every_damaged(&parts, survey.damaged)?),
-        };
+        let train = make((splits.train, train)).augmented(config.augment.clone(), seed);
+        let parts = [
+            train,
+            make((splits.valid, valid)),
+            make((splits.test, test)),
+        ];
+        let (parts, damaged) = settle(parts, survey.damaged, config)?;
         notes.extend(left_out(&damaged));
+        let skips = config.on_damaged == OnDamaged::Skip;
         let [train, valid, test] = parts;
         Ok(Self {
             preprocess,
@@ -117,8 +110,8 @@ impl ImageData {
             test,
             notes,
             damaged,
-            is_verified,
-            source: Arc::clone(source),
+            is_whole: [skips || is_seen, skips, skips],
+            source: Arc::clone(&found.source),
             files: found.files.clone(),
         })
     }
@@ -130,11 +123,9 @@ impl ImageData {
     /// # Errors
     /// All images that cannot be decoded, by name; whatever keeps a file from being read.
     pub fn verify(&self, splits: &[usize]) -> Result<Vec<Note>, DataError> {
-        if self.is_verified {
-            return Ok(Vec::new());
-        }
         let (mut damaged, mut notes) = (Vec::new(), Vec::new());
-        for (name, split) in splits.iter().map(|split| self.named()[*split]) {
+        let unsure = splits.iter().filter(|split| !self.is_whole[**split]);
+        for (name, split) in unsure.map(|split| self.named()[*split]) {
             let found = split.damaged(VERIFIED, threads())?;
             damaged.extend(found.iter().map(|(_, error)| error.to_string()));
             if split.len() > VERIFIED {
@@ -167,6 +158,38 @@ impl ImageData {
             hashes.insert(file.display().to_string(), sha256_file(file)?);
         }
         Ok(hashes)
+    }
+}
+
+/// What turns images into numbers, and what was found when the training images were looked at for it.
+fn fit(
+    source: &dyn Source,
+    splits: &Splits,
+    config: &ImageDataConfig,
+    target: ImageTarget,
+) -> Result<(ImagePreprocess, Survey), DataError> {
+    let mut survey = Survey::default();
+    let (size, channels) = shape::determine(source, splits, config, &mut survey.damaged)?;
+    let mut preprocess = ImagePreprocess::new(size, channels, target).configured(config);
+    let found = statistics::fit(&mut preprocess, source, &splits.train, config)?;
+    survey.add(found);
+    Ok((preprocess, survey))
+}
+
+/// The splits without damaged images, if the configuration leaves them out, and what is wrong with
+/// those.
+///
+/// # Errors
+/// If it does not, and some are known.
+fn settle(
+    parts: [ImageSplit; 3],
+    known: Vec<(usize, DataError)>,
+    config: &ImageDataConfig,
+) -> Result<([ImageSplit; 3], Vec<String>), DataError> {
+    match config.on_damaged {
+        OnDamaged::Skip => whole(parts, config),
+        OnDamaged::Error if known.is_empty() => Ok((parts, Vec::new())),
+        OnDamaged::Error => Err(every_damaged(&parts, known)?),
     }
 }
 

@@ -89,6 +89,11 @@ impl Survey {
         self.more += usize::from(more);
     }
 
+    /// Whether so many images could be decoded.
+    pub(super) fn has_seen(&self, count: usize) -> bool {
+        self.damaged.is_empty() && self.looked >= count
+    }
+
     /// Adds what was found in other images.
     pub(super) fn add(&mut self, other: Self) {
         self.looked += other.looked;

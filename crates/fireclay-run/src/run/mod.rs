@@ -173,16 +173,17 @@ pub struct PredictJob<'a> {
     pub output: Option<&'a Path>,
     /// How many of the most probable classes an answer for an image names.
     pub top: Option<usize>,
-    /// What to do with an input that cannot be read; by default what the run did in training.
-    pub on_error: Option<OnError>,
+    /// What becomes of the others where one row, or one image, has no answer.
+    pub on_error: OnError,
 }
 
-/// What to do with an input that cannot be read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What to do where a row or an image cannot be answered for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OnError {
-    /// It is an error.
+    /// Name it and fail: of a table nothing is written, of images the other answers are.
+    #[default]
     Stop,
-    /// It has no answer, which is said.
+    /// Leave it out, count it and name it, and answer for the others.
     Skip,
 }
 

@@ -23,21 +23,20 @@ pub struct Args {
     /// How many classes to name for an image [default: 5]
     #[arg(long)]
     pub top: Option<usize>,
-    /// What to do with an input that cannot be read: stop is an error, skip leaves it out and says so
-    /// [default: what the run did in training]
-    #[arg(long, value_name = "WHAT", value_enum)]
-    pub on_error: Option<OnErrorWord>,
+    /// What to do where a row or an image has no answer: stop, or skip it, name it and go on
+    #[arg(long, value_name = "WORD", value_enum, default_value_t = Word::Stop)]
+    pub on_error: Word,
     /// Compute on other hardware than the config names
     #[arg(long, value_name = "NAME")]
     pub backend: Option<String>,
 }
 
-/// What to do with an input that cannot be read.
-#[derive(Clone, Copy, Debug, clap::ValueEnum)]
-pub enum OnErrorWord {
-    /// It is an error.
+/// What to do where something has no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Word {
+    /// Name it and end with an error: of a table nothing is written, of images the other answers are.
     Stop,
-    /// It is left out, which is said.
+    /// Leave it out, count it and name it.
     Skip,
 }
 
@@ -50,10 +49,10 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         input: &args.input,
         output: args.output.as_deref(),
         top: args.top,
-        on_error: args.on_error.map(|word| match word {
-            OnErrorWord::Stop => OnError::Stop,
-            OnErrorWord::Skip => OnError::Skip,
-        }),
+        on_error: match args.on_error {
+            Word::Stop => OnError::Stop,
+            Word::Skip => OnError::Skip,
+        },
     })?;
     let notes = predicted.notes.iter();
     notes.for_each(|note| eprintln!("note: {note}"));

@@ -163,7 +163,9 @@ fn other_kinds_of_files_are_what_pillow_reads() {
         assert_eq!(found.traits, Traits::default(), "{name}");
         let several = file["several"].as_bool().unwrap();
         assert_eq!(has_more_frames(&encoded), several, "{name}");
-        for length in (0..encoded.len() / 2).step_by(5) {
+        // Behind that may be what the first image does not need.
+        let needed = encoded.len() / if several { 6 } else { 2 };
+        for length in (0..needed).step_by(5) {
             let cut = decode(&encoded[..length], &AS_STORED);
             assert!(cut.is_err(), "{name}, {length} of {} bytes", encoded.len());
             has_more_frames(&encoded[..length]);

@@ -76,11 +76,7 @@ impl Run for ImageRun {
         let how = (&self.preprocess, ImageSamples::threads());
         let mut predicted = predict_images(self, job, how, |batch| self.answer(batch))?;
         let trained = Image::source(self.base.config()).config.on_damaged;
-        let skips = match job.on_error {
-            Some(on_error) => on_error == OnError::Skip,
-            None => trained == OnDamaged::Skip,
-        };
-        if skips {
+        if job.on_error == OnError::Skip || trained == OnDamaged::Skip {
             let failed = std::mem::take(&mut predicted.failed).into_iter();
             let failed = failed.map(|error| format!("no answer for {error}"));
             predicted.notes.extend(failed);
