@@ -66,6 +66,11 @@ impl Document {
         Problem::new(message).at(node.span.clone(), &self.sources)
     }
 
+    /// Whether the key, dotted from the top, is written anywhere.
+    pub fn is_written(&self, key: &str) -> bool {
+        self.root.find(key).1
+    }
+
     /// The error that these problems are.
     pub fn error(&self, problems: Vec<Problem>) -> ConfigError {
         ConfigError::new(problems, self.sources.clone())

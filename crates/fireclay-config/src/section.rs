@@ -157,7 +157,7 @@ impl<'a> Sections<'a> {
 
     /// Whether the key is written anywhere.
     pub fn is_written(&self, key: &str) -> bool {
-        self.document.root.find(key).1
+        self.document.is_written(key)
     }
 
     /// What was read, if nothing is wrong.

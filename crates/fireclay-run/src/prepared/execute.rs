@@ -46,6 +46,10 @@ impl WithData for Execute<'_> {
         for line in &begun.said {
             self.hooks.observers.noticed(line);
         }
+        // What is held out is first needed when an epoch is over; a damaged sample would lose that.
+        for note in self.prepared.data.dataset().verify(&[1, 2])? {
+            self.hooks.observers.noticed(&note.to_string());
+        }
         let parameters = count(&weights::shapes(table.family(), &begun.model));
         let config = &self.resolved(parameters);
         // Once: of large files it takes seconds.

@@ -126,7 +126,14 @@ pub fn load_run_at(run: &Path, moved: &RunConfig) -> Result<Loaded, RunError> {
 pub fn load_run_with(run: &Path, sets: &[String]) -> Result<Loaded, RunError> {
     let path = run_folder::find(run)?.join("config.toml");
     let document = Document::load(&path, sets, &grammar::grammar())?;
-    Ok(Loaded::new("config".into(), document, |_, _| {})?)
+    let mut loaded = Loaded::new("config".into(), document, |_, _| {})?;
+    // A run writes every default: a key that is missing is younger than the run.
+    if let DataConfig::Image(images) = &mut loaded.config.data
+        && !loaded.document.is_written("data.exif_orientation")
+    {
+        images.config.read_as_stored();
+    }
+    Ok(loaded)
 }
 
 /// Reads all tables before it gives up, so that every problem is found.

@@ -178,6 +178,18 @@ pub struct PredictJob<'a> {
     pub output: Option<&'a Path>,
     /// How many of the most probable classes an answer for an image names.
     pub top: Option<usize>,
+    /// What becomes of the others where one row, or one image, has no answer.
+    pub on_error: OnError,
+}
+
+/// What to do where a row or an image cannot be answered for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnError {
+    /// Name it and fail: of a table nothing is written, of images the other answers are.
+    #[default]
+    Stop,
+    /// Leave it out, count it and name it, and answer for the others.
+    Skip,
 }
 
 /// What was answered for.
@@ -189,6 +201,9 @@ pub struct Predicted {
     pub unit: &'static str,
     /// What the user should know.
     pub notes: Vec<String>,
+    /// What is wrong with each input that has no answer, where it was not asked to skip them: the others
+    /// are answered, and yet it is an error.
+    pub failed: Vec<String>,
     /// The answers, where they were not written.
     pub shown: Vec<RecordBatch>,
 }

@@ -54,6 +54,8 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         tell!("note: batch_size = \"auto\" is {size} with the memory that is here");
     }
     put_aside(format_args!("{}", overview(prepared.data().dataset())));
+    let notes = prepared.data().dataset().verify(&[0, 1, 2])?;
+    notes.iter().for_each(|note| tell!("note: {note}"));
     Ok(())
 }
 

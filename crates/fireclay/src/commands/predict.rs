@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use fireclay_data::arrow::array::{Array, Float64Array, RecordBatch, StringArray};
-use fireclay_run::{PredictJob, load_run};
+use fireclay_run::{OnError, PredictJob, load_run};
 
 use super::{CheckpointArgs, device};
 use crate::failure::Failure;
@@ -25,9 +25,21 @@ pub struct Args {
     pub top: Option<usize>,
     #[command(flatten)]
     pub checkpoint: CheckpointArgs,
+    /// What to do where a row or an image has no answer: stop, or skip it, name it and go on
+    #[arg(long, value_name = "WORD", value_enum, default_value_t = Word::Stop)]
+    pub on_error: Word,
     /// Compute on other hardware than the config names
     #[arg(long, value_name = "NAME")]
     pub backend: Option<String>,
+}
+
+/// What to do where something has no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Word {
+    /// Name it and end with an error: of a table nothing is written, of images the other answers are.
+    Stop,
+    /// Leave it out, count it and name it.
+    Skip,
 }
 
 /// Reads what the run answers for, and writes the answers or shows them.
@@ -39,6 +51,10 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         input: &args.input,
         output: args.output.as_deref(),
         top: args.top,
+        on_error: match args.on_error {
+            Word::Stop => OnError::Stop,
+            Word::Skip => OnError::Skip,
+        },
     })?;
     let notes = predicted.notes.iter();
     notes.for_each(|note| tell!("note: {note}"));
@@ -47,7 +63,19 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         Some(output) => say!("{count} {unit} to {}", output.display()),
         None => show(&predicted.shown),
     }
-    Ok(())
+    without_answer(&predicted.failed, count, unit)
+}
+
+/// The error that inputs without an answer are.
+fn without_answer(failed: &[String], answered: u64, unit: &str) -> Result<(), Failure> {
+    match failed.len() as u64 {
+        0 => Ok(()),
+        count => Err(Failure::Failed(format!(
+            "{count} of {} {unit} have no answer:\n  {}\nthe others have; with --on-error skip this is no error",
+            count + answered,
+            failed.join("\n  ")
+        ))),
+    }
 }
 
 /// The answers as a table with a header; texts alone as they are.
