@@ -52,10 +52,11 @@ pub use self::error::DataError;
 pub use self::files::expand;
 pub use self::hash::{Fingerprint, fingerprint, sha256_file};
 pub use self::image::{
-    AffineConfig, AugmentConfig, CacheKind, Channels, ColorJitterConfig, ImageBatch, ImageData,
-    ImageDataConfig, ImageFormat, ImagePixels, ImagePreprocess, ImageSize, ImageSplit, Images,
-    Interpolation, LabelLevel, Mix, OnDamaged, Pixels, RandAugmentConfig, RandomCropConfig,
-    RandomErasingConfig, RandomResizedCropConfig, Statistic, StatisticWord, decode, image_files,
+    AffineConfig, AugmentConfig, Background, CacheKind, Channels, ColorJitterConfig, Decoding,
+    FoundImages, ImageBatch, ImageData, ImageDataConfig, ImageFormat, ImagePixels, ImagePreprocess,
+    ImageSize, ImageSplit, Images, Interpolation, LabelLevel, Mix, NAMED_IMAGES, OnDamaged, Pixels,
+    RandAugmentConfig, RandomCropConfig, RandomErasingConfig, RandomResizedCropConfig, ReadImages,
+    Statistic, StatisticWord, as_stored, decode, image_files,
 };
 pub use self::labels::{Labels, TargetKind};
 pub use self::note::Note;

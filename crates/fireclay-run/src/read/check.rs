@@ -10,7 +10,7 @@ use crate::workload::facts;
 
 /// Reports everything that does not go together.
 pub(super) fn check(config: &RunConfig, sections: &mut Sections<'_>) {
-    for (key, monitor) in monitors(config) {
+    for (key, monitor) in config.monitors() {
         if let Err((message, help)) = check_monitor(monitor, &config.task) {
             sections.refuse(key, &message, Some(help));
         }
@@ -175,20 +175,6 @@ fn unread_of_tokenizer(config: &RunConfig) -> Vec<(&'static str, &'static str)> 
         )],
         _ => Vec::new(),
     }
-}
-
-fn monitors(config: &RunConfig) -> Vec<(&'static str, &str)> {
-    let mut monitors = Vec::new();
-    if let Some(early) = &config.early_stopping {
-        monitors.push(("early_stopping.monitor", early.monitor.as_str()));
-    }
-    if config.checkpoint.keep_best {
-        monitors.push(("checkpoint.monitor", config.checkpoint.monitor.as_str()));
-    }
-    if let Some(monitor) = config.lr_scheduler.monitor() {
-        monitors.push(("lr_scheduler.monitor", monitor));
-    }
-    monitors
 }
 
 /// Why a monitor cannot be watched, and what could.

@@ -39,8 +39,13 @@ impl Default for Seq2SeqConfig {
     }
 }
 
-/// The metrics of the validation split; BLEU and chrF take translations, which are made at the end.
-const METRICS: &[Metric] = &[Metric::lower("perplexity")];
+/// The metrics of the validation split. BLEU and chrF take translations, which are made at the end, and at
+/// every evaluation if one of them is monitored.
+const METRICS: &[Metric] = &[
+    Metric::lower("perplexity"),
+    Metric::higher("bleu"),
+    Metric::higher("chrf"),
+];
 
 impl Task for Seq2SeqConfig {
     fn facts(&self) -> Facts {

@@ -19,6 +19,7 @@ mod text;
 
 pub use dataset::{Columns, Dataset};
 pub use registry::{WithData, WithWorkload, Words};
+pub(crate) use shared::own;
 pub use spec::{Assumed, Assumptions, HeldOut, InputSpec};
 
 use std::path::Path;
@@ -31,10 +32,10 @@ use fireclay_models::Family;
 use crate::config::{DataConfig, DataSection, ModelConfig, Refusal, RunConfig, TaskConfig};
 use crate::run::{Base, Evaluations, Run, RunError};
 use crate::start::ModelTable;
-use crate::task::{Target, WithObjective};
+use crate::task::{Answer, Target, WithObjective};
 use fireclay_train::loader::Samples;
 use fireclay_train::run_folder::RunFolder;
-use fireclay_train::strategy::Scores;
+use fireclay_train::strategy::{More, Scores};
 use registry::{Facts, workloads};
 
 workloads! {
@@ -164,6 +165,31 @@ pub trait Workload: 'static {
         trained: Trained<'_, Model<Self>>,
         splits: [Self::Samples; 2],
     ) -> Result<Evaluations, RunError>;
+
+    /// What scores a model at every evaluation beyond its outputs on the validation split, if the
+    /// configuration monitors it.
+    fn monitored(
+        _config: &RunConfig,
+        _valid: &Self::Samples,
+        _data: &Self::Data,
+        _device: &Device,
+    ) -> Option<More<Model<Self>>> {
+        None
+    }
+
+    /// The answer with what the task leaves to the validation split, chosen for this model.
+    ///
+    /// # Errors
+    ///
+    /// If a sample cannot be read.
+    fn tuned(
+        _config: &RunConfig,
+        _data: &Self::Data,
+        _model: Model<Self>,
+        (answer, _device): (Answer, &Device),
+    ) -> Result<Answer, RunError> {
+        Ok(answer)
+    }
 
     /// The finished run at `base`.
     ///

@@ -141,7 +141,7 @@ pub(super) fn evaluate_on_files<W: Workload>(
 
 /// The data that a run was trained on, unless it has changed: its splits and its preprocessing would be
 /// others.
-fn own<W: Workload>(base: &Base) -> Result<W::Data, RunError> {
+pub(crate) fn own<W: Workload>(base: &Base) -> Result<W::Data, RunError> {
     let tokenizer = lock::tokenizer(&base.folder)?;
     let data = load::<W>(base.config(), tokenizer.as_deref());
     let data = data.map_err(|error| locate(&base.loaded, error))?;

@@ -36,6 +36,10 @@ pub trait Scorer<O>: Send {
     fn finish(&mut self) -> Vec<(String, f64)>;
 }
 
+/// Metrics of a model beyond those of its outputs, such as of the texts that it writes; or why there are
+/// none.
+pub type More<M> = Box<dyn Fn(&M) -> Result<Vec<(String, f64)>, String> + Send>;
+
 /// The metrics of a split.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Scores {
@@ -150,7 +154,10 @@ impl<M: Trainable> Session<M> {
             self.emit_valid(LearnerEvent::ProcessedItem(item))
         })?;
         self.emit_valid(LearnerEvent::EndSplit(epoch))?;
-        let metrics = self.setup.scorer.finish();
+        let mut metrics = self.setup.scorer.finish();
+        if let Some(more) = &self.setup.more {
+            metrics.extend(more(&model).map_err(TrainError::Learner)?);
+        }
         Ok(Scores { weight, metrics })
     }
 
@@ -206,7 +213,13 @@ impl<M: Trainable> Session<M> {
         } else {
             state.early_bad += 1;
         }
-        state.early_bad >= early.patience
+        self.is_exhausted()
+    }
+
+    /// Whether there were as many evaluations without an improvement as the patience allows.
+    pub(super) fn is_exhausted(&self) -> bool {
+        let early = self.setup.config.early_stopping.as_ref();
+        early.is_some_and(|early| self.setup.state.early_bad >= early.patience)
     }
 
     fn emit_valid(

@@ -112,6 +112,10 @@ impl ParquetImages {
     /// One image out of its row group.
     fn read_one(&self, index: usize) -> Result<Vec<u8>, DataError> {
         let (file, row) = self.find(index);
+        caught(&file.path, || self.read_row(file, row))?
+    }
+
+    fn read_row(&self, file: &ParquetFile, row: usize) -> Result<Vec<u8>, DataError> {
         let (mut group, mut position) = (0, row);
         for metadata in file.metadata.metadata().row_groups() {
             let rows = usize::try_from(metadata.num_rows()).unwrap_or(0);
@@ -187,22 +191,35 @@ impl ParquetImages {
         // Few enough rows that a piece stays far below what Arrow can address.
         let piece = (64 << 20) / average.max(1);
         let piece = usize::try_from(piece.clamp(1, 1024)).unwrap_or(1);
-        for file in &self.files {
-            let projection = project(&file.metadata, &[&self.column]);
-            let reader = open_file(file)?
-                .with_batch_size(piece)
-                .with_projection(projection)
-                .build();
-            let mut row = 0;
-            for batch in reader.map_err(|error| damaged(&file.path, &error))? {
-                let batch = batch.map_err(|error| damaged(&file.path, &error))?;
-                let images = images(&file.path, &self.column, &batch, row)?;
-                self.held.push((file.start + row, images));
-                row += batch.num_rows();
-            }
-            file.check_rows(row)?;
-        }
+        let held = self.files.iter().map(|file| {
+            let read = || self.pieces(file, piece);
+            caught(&file.path, read)?
+        });
+        let held = held.collect::<Result<Vec<_>, DataError>>()?;
+        self.held.extend(held.into_iter().flatten());
         Ok(())
+    }
+
+    /// The images of a file in pieces of so many rows, each with the index of its first.
+    fn pieces(
+        &self,
+        file: &ParquetFile,
+        piece: usize,
+    ) -> Result<Vec<(usize, LargeBinaryArray)>, DataError> {
+        let projection = project(&file.metadata, &[&self.column]);
+        let reader = open_file(file)?
+            .with_batch_size(piece)
+            .with_projection(projection)
+            .build();
+        let (mut row, mut pieces) = (0, Vec::new());
+        for batch in reader.map_err(|error| damaged(&file.path, &error))? {
+            let batch = batch.map_err(|error| damaged(&file.path, &error))?;
+            let images = images(&file.path, &self.column, &batch, row)?;
+            pieces.push((file.start + row, images));
+            row += batch.num_rows();
+        }
+        file.check_rows(row)?;
+        Ok(pieces)
     }
 }
 
@@ -221,7 +238,7 @@ fn open_with(config: &ImageDataConfig, target: TargetKind, most: u64) -> Result<
     let mut add = |path: &String| {
         let start = source.len();
         for file in expand(path)? {
-            let batch = source.add(&file, &targets)?;
+            let batch = caught(&file, || source.add(&file, &targets))??;
             let others = batches.first().map(RecordBatch::schema);
             if others.is_some_and(|others| others != batch.schema()) {
                 return Err(other_types(&file, &targets, &source.files[0].path));
