@@ -68,16 +68,17 @@ pub use self::prefetch::{Prefetch, PrefetchError, prefetch};
 pub use self::split::{SPLIT_NAMES, SplitConfig, Splits};
 pub use self::table::{
     Batch, Carried, CategoricalEncoding, ColumnConfig, ColumnKind, ColumnReport, DataReport,
-    Duplicates, Features, Guess, GuessedColumn, MissingTarget, NumericScaling, Preprocess,
-    ReadOptions, Role, Split, SplitReport, Table, TableConfig, TableData, TableFormat, TableStream,
-    TableWriter, check_columns, guess, guess_for, infer_kind, inspect, parquet_bytes, role, split,
-    stream,
+    Dialect, Duplicates, ExtraField, Features, Guess, GuessedColumn, MissingTarget, NumericScaling,
+    Preprocess, ReadOptions, Role, Split, SplitReport, Table, TableConfig, TableData, TableFormat,
+    TableStream, TableWriter, check_columns, guess, guess_for, infer_kind, inspect, parquet_bytes,
+    role, split, stream,
 };
 pub use self::text::{
     MaskedBatch, MaskedSplit, Masking, Packing, PaddedTexts, TextData, TextDataConfig, TextFormat,
     TextSplitConfig, TokenBatch, TokenSplit, TokenType,
 };
 pub use self::text_table::{
-    TextPreprocess, TextTableBatch, TextTableConfig, TextTableData, TextTableSplit,
+    TextPreprocess, TextTableBatch, TextTableConfig, TextTableData, TextTableFormat, TextTableSplit,
 };
 pub use self::tokenizer::{DecodeStream, Tokenizer, TokenizerConfig, TokenizerKind};
+pub use self::words::Words;

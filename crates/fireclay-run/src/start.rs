@@ -12,6 +12,7 @@ use fireclay_models::{
 use crate::adapters::{self, Adapters, is_trained};
 use crate::artifacts::{ADAPTERS, FinishedError, stored};
 use crate::config::{NetworkConfig, Refusal, RunConfig};
+use crate::source::Source;
 use fireclay_config::did_you_mean;
 
 /// A model, and what it is.
@@ -114,9 +115,9 @@ where
             return Ok(First::random(model));
         };
         let options = self.start.allowed();
-        let (model, report) =
-            load_pretrained(&self.network, shape, model, Path::new(path), &options)
-                .map_err(|error| explain(&error))?;
+        let source = Source::open::<F>(Path::new(path), device)?;
+        let (model, report) = load_pretrained(&self.network, shape, model, &source.path, &options)
+            .map_err(|error| explain(&error))?;
         if report.loaded.is_empty() {
             return Err(format!("{path} holds none of the tensors of this model"));
         }

@@ -32,6 +32,12 @@ pub trait Dataset: Send + Sync + 'static {
     /// files without a tokenizer have none.
     fn preprocess(&self) -> Vec<(&'static str, String)>;
 
+    /// Whether a saved `preprocess.json` says the same. Another version of the program may read the cells
+    /// of a table otherwise.
+    fn is_read_as(&self, _saved: &str) -> bool {
+        true
+    }
+
     /// What turns text into tokens.
     fn tokenizer(&self) -> Option<&Tokenizer> {
         None

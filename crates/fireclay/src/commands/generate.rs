@@ -1,15 +1,14 @@
 //! `generate`: text from a language model.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use fireclay_run::generate::{Limits, Sampling};
-use fireclay_run::{Run, load_run, open};
+use fireclay_run::{Run, load_run};
 use serde_json::json;
 
-use super::device;
+use super::{CheckpointArgs, device};
 use crate::failure::Failure;
-use crate::text::say;
+use crate::text::{put_now, say};
 
 /// Continue a prompt with a language model
 #[derive(Debug, clap::Args)]
@@ -60,6 +59,8 @@ pub struct Args {
     /// The seed of every choice
     #[arg(long, default_value_t = 42)]
     pub seed: u64,
+    #[command(flatten)]
+    pub checkpoint: CheckpointArgs,
     /// Compute on other hardware than the config names
     #[arg(long, value_name = "NAME")]
     pub backend: Option<String>,
@@ -74,7 +75,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     let prompts = prompts(args)?;
     let config = load_run(&args.run)?.config;
     let device = device(&config, args.backend.as_deref())?;
-    let run = open(&args.run, &device.device)?;
+    let run = args.checkpoint.open(&args.run, &device.device)?;
     // A run that writes no text says so before the first prompt.
     run.writer()?;
     let session = Session {
@@ -136,12 +137,7 @@ struct Session<'a> {
 impl Session<'_> {
     /// Shows the prompt, and the text that follows token by token.
     fn show(&self, prompt: &str) -> Result<(), Failure> {
-        let mut output = std::io::stdout();
-        let mut show = |text: &str| {
-            // A reader that stopped reading is no error.
-            let _ = output.write_all(text.as_bytes());
-            let _ = output.flush();
-        };
+        let mut show = |text: &str| put_now(format_args!("{text}"));
         show(prompt);
         let writer = self.run.writer()?;
         writer.write(prompt, &self.sampling, &self.limits, &mut show)?;

@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 
 use fireclay_data::arrow::array::{Array, Float64Array, RecordBatch, StringArray};
-use fireclay_run::{OnError, PredictJob, load_run, open};
+use fireclay_run::{OnError, PredictJob, load_run};
 
-use super::device;
+use super::{CheckpointArgs, device};
 use crate::failure::Failure;
-use crate::text::{number, say, table};
+use crate::text::{number, say, table, tell};
 
 /// Predict for the rows of a table or for images, or translate the lines of a text
 #[derive(Debug, clap::Args)]
@@ -23,6 +23,8 @@ pub struct Args {
     /// How many classes to name for an image [default: 5]
     #[arg(long)]
     pub top: Option<usize>,
+    #[command(flatten)]
+    pub checkpoint: CheckpointArgs,
     /// What to do where a row or an image has no answer: stop, or skip it, name it and go on
     #[arg(long, value_name = "WORD", value_enum, default_value_t = Word::Stop)]
     pub on_error: Word,
@@ -44,7 +46,7 @@ pub enum Word {
 pub fn run(args: &Args) -> Result<(), Failure> {
     let config = load_run(&args.run)?.config;
     let device = device(&config, args.backend.as_deref())?;
-    let run = open(&args.run, &device.device)?;
+    let run = args.checkpoint.open(&args.run, &device.device)?;
     let predicted = run.predict(&PredictJob {
         input: &args.input,
         output: args.output.as_deref(),
@@ -55,7 +57,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         },
     })?;
     let notes = predicted.notes.iter();
-    notes.for_each(|note| eprintln!("note: {note}"));
+    notes.for_each(|note| tell!("note: {note}"));
     let (count, unit) = (predicted.count, predicted.unit);
     match &args.output {
         Some(output) => say!("{count} {unit} to {}", output.display()),

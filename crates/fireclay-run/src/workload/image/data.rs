@@ -60,6 +60,10 @@ impl DataSection for ImageSource {
         let mixes = self.config.augment.mixes();
         mixes.then_some("mixup and cutmix mix the images of the whole batch")
     }
+
+    fn reading(&self) -> u64 {
+        18_000_000
+    }
 }
 
 impl Dataset for ImageData {

@@ -3,6 +3,7 @@
 
 mod schema;
 
+use std::fs::File;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,7 +11,10 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, AsArray, LargeBinaryArray, RecordBatch};
 use arrow::compute::{cast, concat_batches};
 use arrow::datatypes::DataType;
-use parquet::arrow::arrow_reader::{ArrowReaderMetadata, RowSelection, RowSelector};
+use arrow::error::ArrowError;
+use parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ParquetRecordBatchReaderBuilder, RowSelection, RowSelector,
+};
 
 use self::schema::{check_column, declared_names, metadata, open_file, project};
 use super::{Format, Found, Raw, Source, columns};
@@ -93,6 +97,12 @@ impl Source for ParquetImages {
     }
 }
 
+fn read_all(
+    builder: ParquetRecordBatchReaderBuilder<File>,
+) -> Result<Vec<RecordBatch>, ArrowError> {
+    builder.build()?.map(|batch| simplify(&batch?)).collect()
+}
+
 impl ParquetImages {
     fn find(&self, index: usize) -> (&ParquetFile, usize) {
         let file = self.files.partition_point(|file| file.start <= index) - 1;
@@ -117,16 +127,15 @@ impl ParquetImages {
         }
         let selection =
             RowSelection::from(vec![RowSelector::skip(position), RowSelector::select(1)]);
-        let reader = open_file(file)?
+        let builder = open_file(file)?
             .with_row_groups(vec![group])
             .with_row_selection(selection)
-            .with_projection(project(&file.metadata, &[&self.column]))
-            .build();
-        let mut reader = reader.map_err(|error| damaged(&file.path, &error))?;
-        let batch = reader.next().ok_or_else(|| {
+            .with_projection(project(&file.metadata, &[&self.column]));
+        let batch = caught(&file.path, || builder.build()?.next().transpose())?;
+        let batch = batch.map_err(|error| damaged(&file.path, &error))?;
+        let batch = batch.ok_or_else(|| {
             DataError::damaged(&file.path, format!("row {} cannot be read", row + 1))
         })?;
-        let batch = batch.map_err(|error| damaged(&file.path, &error))?;
         let images = images(&file.path, &self.column, &batch, row)?;
         Ok(images.value(0).to_vec())
     }
@@ -143,10 +152,8 @@ impl ParquetImages {
             metadata,
         };
         let projection = project(&file.metadata, wanted);
-        let reader = open_file(&file)?.with_projection(projection).build();
-        let reader = reader.map_err(|error| damaged(path, &error))?;
-        let batches = reader.map(|batch| batch.and_then(|batch| simplify(&batch)));
-        let batches: Result<Vec<_>, _> = batches.collect();
+        let builder = open_file(&file)?.with_projection(projection);
+        let batches = caught(path, || read_all(builder))?;
         let batches = batches.map_err(|error| damaged(path, &error))?;
         let Some(first) = batches.first() else {
             let path = absolute(path);
