@@ -38,10 +38,7 @@ mod run;
 
 pub use crate::task::TaskConfig;
 pub(crate) use data::split_key;
-pub use data::{
-    DataConfig, DataSection, ImageSource, Located, NeedsTokenizer, PairSource, Source, TableSource,
-    TextSource, TextTableSource, TokenizerSource,
-};
+pub use data::*;
 pub use device::{BackendName, DeviceConfig};
 pub use fireclay_train::config::{BatchSize, CpuShards};
 pub use model::{ModelConfig, ModelSection, NetworkConfig, StartConfig};

@@ -85,7 +85,7 @@ impl WithData for Fits<'_> {
     fn with<W: Workload>(self, data: &W::Data) -> Vec<(String, String)> {
         let mut problems = W::check_data(self.config, data);
         let family = W::table(self.config).family();
-        problems.extend(fits(family, &W::shape(data), self.most));
+        problems.extend(fits(family, &W::shape(self.config, data), self.most));
         problems
     }
 }

@@ -60,11 +60,11 @@ impl Workload for Table {
         })
     }
 
-    fn shape(data: &TableData) -> TabularShape {
+    fn shape(config: &RunConfig, data: &TableData) -> TabularShape {
         TabularShape {
             numeric: data.preprocess.numeric_width(),
             categories: data.preprocess.cardinalities(),
-            outputs: data.preprocess.classes().len().max(1),
+            outputs: config.task.outputs(&data.target()),
         }
     }
 
@@ -93,9 +93,9 @@ impl Workload for Table {
         }))
     }
 
-    fn input_spec(_config: &RunConfig, data: &TableData) -> InputSpec {
+    fn input_spec(config: &RunConfig, data: &TableData) -> InputSpec {
         InputSpec {
-            outputs: Self::shape(data).outputs,
+            outputs: config.task.outputs(&data.target()),
             ..InputSpec::of_data(data.sizes(), [0; 2])
         }
     }
