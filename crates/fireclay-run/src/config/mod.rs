@@ -41,7 +41,7 @@ pub(crate) use data::split_key;
 pub use data::*;
 pub use device::{BackendName, DeviceConfig};
 pub use fireclay_train::config::{BatchSize, CpuShards};
-pub use model::{ModelConfig, ModelSection, NetworkConfig, StartConfig};
+pub use model::{ModelConfig, ModelSection, NetworkConfig, StartConfig, TableModel, TableStart};
 pub use run::{Loaded, RunConfig};
 
 /// A key, dotted from the top of the configuration, and what is wrong with its value.

@@ -68,7 +68,7 @@ fn constant_target(config: &RunConfig, data: &RunData) -> Option<(String, String
 
 /// A file of weights that is not there, a folder without one, a run without weights.
 fn pretrained(config: &RunConfig) -> Option<(String, String)> {
-    let path = config.model.section().start?.pretrained.as_ref()?;
+    let path = config.model.section().pretrained?;
     let message = source::check(Path::new(path)).err()?;
     Some(("model.pretrained".into(), message))
 }
