@@ -13,11 +13,11 @@ pub enum Direction {
 pub const CLASSIFICATION_METRICS: &[&str] = &[
     "accuracy",
     "balanced_accuracy",
+    "recall_macro",
     "precision",
     "recall",
     "f1",
     "precision_macro",
-    "recall_macro",
     "f1_macro",
     "precision_weighted",
     "recall_weighted",

@@ -16,6 +16,7 @@ mod shared;
 mod spec;
 mod table;
 mod text;
+mod unigram;
 
 pub use dataset::{Columns, Dataset};
 pub(crate) use list::facts;
@@ -24,6 +25,7 @@ pub use spec::{Assumed, Assumptions, HeldOut, InputSpec};
 
 use burn::tensor::Device;
 use fireclay_data::{DataError, DataReport};
+use fireclay_metrics::Baseline;
 use fireclay_models::Family;
 
 use crate::config::{DataConfig, DataSection, ModelConfig, Refusal, RunConfig, TaskConfig};
@@ -146,6 +148,19 @@ pub trait Workload: 'static {
         trained: Trained<'_, Model<Self>>,
         splits: [Self::Samples; 2],
     ) -> Result<Evaluations, RunError>;
+
+    /// What a trivial answer reaches on samples of a split, for tasks whose reports do not say.
+    ///
+    /// # Errors
+    ///
+    /// If a sample cannot be read.
+    fn baseline(
+        _config: &RunConfig,
+        _data: &Self::Data,
+        _samples: &Self::Samples,
+    ) -> Result<Option<Baseline>, RunError> {
+        Ok(None)
+    }
 
     /// The finished run at `base`.
     ///
