@@ -13,6 +13,7 @@ use fireclay_train::run_folder::FolderError;
 use fireclay_train::strategy::TrainError;
 
 use crate::backend::BackendError;
+use crate::screen::Screen;
 
 /// Why the program ends before its work is done.
 #[derive(Debug)]
@@ -34,16 +35,24 @@ impl Failure {
     pub fn report(&self) -> ExitCode {
         let color = std::io::stderr().is_terminal();
         let (code, text) = match self {
-            Self::Failed(message) => (1, format!("error: {message}")),
-            Self::Usage(message) => (2, format!("error: {message}")),
-            Self::Config(error) => (2, error.render(color).trim_end().to_owned()),
-            Self::Diverged(message) => (3, format!("error: {message}")),
-            Self::Interrupted(message) => (4, message.clone()),
+            Self::Failed(message) => (1, said("error: ", message)),
+            Self::Usage(message) => (2, said("error: ", message)),
+            Self::Config(error) => {
+                let columns = Screen::err().columns();
+                (2, error.render(color, columns).trim_end().to_owned())
+            }
+            Self::Diverged(message) => (3, said("error: ", message)),
+            Self::Interrupted(message) => (4, said("", message)),
         };
         // Standard error may be closed; the exit code is the same.
         let _ = writeln!(std::io::stderr(), "{text}");
         ExitCode::from(code)
     }
+}
+
+/// A message that fits the terminal.
+fn said(word: &str, message: &str) -> String {
+    Screen::err().prose(2, &format!("{word}{message}"))
 }
 
 /// Errors that are all of one kind.

@@ -5,6 +5,7 @@ mod commands;
 mod failure;
 mod memory;
 mod progress;
+mod screen;
 mod signals;
 mod text;
 

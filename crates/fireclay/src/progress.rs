@@ -10,7 +10,8 @@ use fireclay_train::observer::{Evaluation, Observer, Start, Step};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::failure::Failure;
-use crate::text::{number, say};
+use crate::screen::Screen;
+use crate::text::{number, say, warn};
 
 /// How a training is shown.
 #[derive(Clone, Copy, Debug, clap::Args)]
@@ -83,7 +84,7 @@ impl Observer for Notices {
 impl Drop for Notices {
     fn drop(&mut self) {
         let notices = self.0.iter();
-        notices.for_each(|message| eprintln!("note: {message}"));
+        notices.for_each(|message| warn!("note: {message}"));
     }
 }
 
@@ -131,11 +132,19 @@ impl Observer for Lines {
     }
 
     fn evaluated(&mut self, evaluation: &Evaluation) {
-        self.print(&line(evaluation, self.headline));
+        let screen = match self.terminal {
+            true => Screen::err().columns(),
+            false => None,
+        };
+        self.print(&line(evaluation, self.headline, screen));
     }
 
     fn noticed(&mut self, message: &str) {
-        self.print(&format!("note: {message}"));
+        let note = format!("note: {message}");
+        self.print(&match self.terminal {
+            true => Screen::err().prose(2, &note),
+            false => note,
+        });
     }
 
     fn ended(&mut self, _reason: fireclay_train::StopReason) {
@@ -143,8 +152,9 @@ impl Observer for Lines {
     }
 }
 
-/// One evaluation in one line; a star where it is the best so far.
-fn line(evaluation: &Evaluation, headline: &[&str]) -> String {
+/// One evaluation in one line; a star where it is the best so far. On a narrow terminal the last metrics
+/// are left out, so that the line stays one.
+fn line(evaluation: &Evaluation, headline: &[&str], columns: Option<usize>) -> String {
     let Evaluation {
         step,
         epoch,
@@ -160,11 +170,14 @@ fn line(evaluation: &Evaluation, headline: &[&str]) -> String {
         .filter(|name| **name != "loss")
         .filter_map(|name| metrics.iter().find(|(found, _)| found == name));
     let loss = metrics.iter().find(|(name, _)| name == "loss");
+    let end = format!("  {}{}", clock(*elapsed), if *improved { "  *" } else { "" });
     for (name, value) in loss.into_iter().chain(chosen.take(SHOWN)) {
-        line += &format!("  valid/{name} {:<8}", number(*value));
+        let metric = format!("  valid/{name} {:<8}", number(*value));
+        if columns.is_none_or(|columns| line.len() + metric.len() + end.len() <= columns) {
+            line += &metric;
+        }
     }
-    line += &format!("  {}", clock(*elapsed));
-    if *improved { line + "  *" } else { line }
+    line + &end
 }
 
 fn clock(elapsed: Duration) -> String {

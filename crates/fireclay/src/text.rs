@@ -10,28 +10,22 @@ macro_rules! say {
 }
 pub(crate) use say;
 
-/// Rows of cells as left-aligned columns, two spaces apart; cells that look like numbers are
-/// aligned to the right.
-pub fn table(rows: &[Vec<String>]) -> String {
-    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
-    let width = |column: usize| {
-        let cells = rows.iter().filter_map(|row| row.get(column));
-        cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
+/// Tells a line to people on standard output: as `say!`, with breaks between words where the terminal is too
+/// narrow. What goes on is indented by the first argument.
+macro_rules! tell {
+    ($hang:expr, $($text:tt)*) => {
+        $crate::text::say!("{}", $crate::screen::Screen::out().prose($hang, &format!($($text)*)))
     };
-    let widths: Vec<usize> = (0..columns).map(width).collect();
-    rows.iter().map(|row| line(row, &widths) + "\n").collect()
 }
+pub(crate) use tell;
 
-fn line(row: &[String], widths: &[usize]) -> String {
-    let cells = row
-        .iter()
-        .zip(widths)
-        .map(|(cell, &width)| match cell.parse::<f64>() {
-            Ok(_) => format!("{cell:>width$}"),
-            Err(_) => format!("{cell:<width$}"),
-        });
-    cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+/// Warns people on standard error, likewise.
+macro_rules! warn {
+    ($($text:tt)*) => {
+        eprintln!("{}", $crate::screen::Screen::err().prose(2, &format!($($text)*)))
+    };
 }
+pub(crate) use warn;
 
 /// A number with four significant digits, or as many as a count has.
 pub fn number(value: f64) -> String {
@@ -74,18 +68,6 @@ pub fn with_unit(value: f64, unit: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn columns_line_up() {
-        let rows = [
-            ["", "rows", "loss"],
-            ["train", "398", "0.1"],
-            ["test", "8", "0.25"],
-        ];
-        let rows = rows.map(|row| row.map(String::from).to_vec());
-        let shown = "       rows  loss\ntrain   398   0.1\ntest      8  0.25\n";
-        assert_eq!(table(&rows), shown);
-    }
 
     #[test]
     fn numbers_are_short() {
