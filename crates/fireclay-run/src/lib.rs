@@ -39,6 +39,6 @@ pub use artifacts::FinishedError;
 pub use device::RunDevice;
 pub use predictor::Differentiable;
 pub use prepared::{Hooks, LARGEST, Outcome, Planner, Prepared, fits, open, preflight, shards};
-pub use read::{load_run, schema};
+pub use read::{keys, load_run, schema};
 pub use run::{Evaluations, On, PredictJob, Run, RunError, locate};
 pub use workload::RunData;

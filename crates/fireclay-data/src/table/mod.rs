@@ -21,7 +21,9 @@ pub use self::config::{
 pub use self::dataset::{Batch, Split, TableData};
 pub use self::format::{TableFormat, parquet_bytes};
 pub(crate) use self::format::{damaged, open_parquet, simple, simplify};
-pub use self::guess::{Guess, GuessedColumn, guess, guess_for};
+pub use self::guess::{
+    Guess, GuessedColumn, LabelledGuess, TextGuess, guess, guess_for, guess_texts,
+};
 pub use self::memory::{Table, split};
 pub use self::preprocess::{Features, Preprocess};
 pub(crate) use self::preprocess::{Target, mean_std};

@@ -2,6 +2,7 @@
 
 mod check;
 mod grammar;
+mod paths;
 mod top;
 
 use std::path::Path;
@@ -29,6 +30,11 @@ pub fn schema() -> Value {
     )
 }
 
+/// Every key of a table of a configuration, dotted from the top; the keys of tables inside are not among them.
+pub fn keys() -> Vec<String> {
+    grammar::grammar().keys()
+}
+
 impl RunConfig {
     /// Reads a configuration file, the files that it extends, and overrides of the form
     /// `key.path=value`, which come last.
@@ -42,7 +48,8 @@ impl RunConfig {
             .unwrap_or(path.as_os_str())
             .to_string_lossy()
             .into_owned();
-        Loaded::new(name, Document::load(path, sets, &grammar::grammar())?)
+        let document = Document::load(path, sets, &grammar::grammar())?;
+        Loaded::new(name, document, paths::check)
     }
 
     /// Reads a configuration from a text, which messages call `name`; what it extends is relative
@@ -57,10 +64,8 @@ impl RunConfig {
             .unwrap_or_default()
             .to_string_lossy()
             .into_owned();
-        Loaded::new(
-            stem,
-            Document::parse(name, text, sets, &grammar::grammar())?,
-        )
+        let document = Document::parse(name, text, sets, &grammar::grammar())?;
+        Loaded::new(stem, document, paths::check)
     }
 
     /// The configuration with every default written out; [`parse`](Self::parse) gives the same
@@ -71,10 +76,18 @@ impl RunConfig {
 }
 
 impl Loaded {
-    fn new(name: String, document: Document) -> Result<Self, ConfigError> {
+    /// `check`: what else is refused.
+    fn new(
+        name: String,
+        document: Document,
+        check: impl FnOnce(&RunConfig, &mut Sections<'_>),
+    ) -> Result<Self, ConfigError> {
         let grammar = grammar::grammar();
         let mut sections = Sections::new(&document, &grammar);
         let config = read(&mut sections);
+        if let Some(config) = &config {
+            check(config, &mut sections);
+        }
         let config = sections.finish(config)?;
         Ok(Self {
             config,
@@ -90,8 +103,18 @@ impl Loaded {
 ///
 /// If there is no run, or its configuration was damaged.
 pub fn load_run(run: &Path) -> Result<Loaded, RunError> {
-    let run = run_folder::find(run)?;
-    Ok(RunConfig::load(&run.join("config.toml"), &[])?)
+    load_run_with(run, &[])
+}
+
+/// The same with overrides. The paths are taken as they are: a run was trained with them.
+///
+/// # Errors
+///
+/// As for [`load_run`], and if an override is wrong.
+pub fn load_run_with(run: &Path, sets: &[String]) -> Result<Loaded, RunError> {
+    let path = run_folder::find(run)?.join("config.toml");
+    let document = Document::load(&path, sets, &grammar::grammar())?;
+    Ok(Loaded::new("config".into(), document, |_, _| {})?)
 }
 
 /// Reads all tables before it gives up, so that every problem is found.

@@ -87,9 +87,19 @@ impl TrainerConfig {
 
     /// Updates in all, for epochs of `batches` micro-batches.
     pub fn total_steps(&self, batches: usize) -> u64 {
+        self.last_step(batches, 0)
+    }
+
+    /// The update after which the training ends, where `moved` more of them were made than its epochs would
+    /// have counted; see [`LoopState::moved`](super::LoopState::moved).
+    pub(super) fn last_step(&self, batches: usize, moved: i64) -> u64 {
         let per_epoch = self.steps_per_epoch(batches);
         let epochs = self.train.epochs;
-        let epochs = epochs.map(|epochs| epochs.saturating_mul(per_epoch));
+        let epochs = epochs.map(|epochs| {
+            epochs
+                .saturating_mul(per_epoch)
+                .saturating_add_signed(moved)
+        });
         let limits = epochs.into_iter().chain(self.train.max_steps);
         limits.min().unwrap_or(0)
     }

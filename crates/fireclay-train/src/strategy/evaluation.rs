@@ -204,7 +204,13 @@ impl<M: Trainable> Session<M> {
         } else {
             state.early_bad += 1;
         }
-        state.early_bad >= early.patience
+        self.is_exhausted()
+    }
+
+    /// Whether there were as many evaluations without an improvement as the patience allows.
+    pub(super) fn is_exhausted(&self) -> bool {
+        let early = self.setup.config.early_stopping.as_ref();
+        early.is_some_and(|early| self.setup.state.early_bad >= early.patience)
     }
 
     fn emit_valid(

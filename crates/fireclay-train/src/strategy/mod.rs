@@ -1,6 +1,8 @@
 //! Training by steps: a strategy for Burn's `SupervisedTraining` that can checkpoint, clip
 //! globally, accumulate, average weights and stop after any update.
 
+mod at;
+mod change;
 mod config;
 mod evaluation;
 mod fit;
@@ -11,6 +13,8 @@ mod shards;
 mod state;
 mod step;
 
+pub use at::{At, find, restore_weights};
+pub use change::Change;
 pub use config::TrainerConfig;
 pub use evaluation::rows as evaluation_rows;
 pub use evaluation::{MeanLoss, Scorer, Scores};

@@ -5,14 +5,14 @@ use std::path::PathBuf;
 use fireclay_run::export::Export;
 use fireclay_run::load_run;
 
-use super::device;
+use super::{device, run_at};
 use crate::failure::Failure;
 use crate::text::say;
 
-/// Write the model of a finished run into a folder that other programs load
+/// Export the model of a finished run for other programs
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The run folder
+    /// The run folder, such as runs/NAME/1; runs/NAME is the newest run of that name
     pub run: PathBuf,
     /// The folder to write, new or empty
     #[arg(short, long, value_name = "DIR")]
@@ -27,7 +27,8 @@ pub struct Args {
 
 /// Writes the results of a finished run into a folder of their own.
 pub fn run(args: &Args) -> Result<(), Failure> {
-    let config = load_run(&args.run)?.config;
+    let at = run_at(&args.run);
+    let config = load_run(&at)?.config;
     let device = match args.merge {
         true => Some(device(&config, args.backend.as_deref())?.device),
         false => None,
@@ -36,7 +37,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         output: &args.output,
         merge_on: device.as_ref(),
     };
-    let names = export.write(&args.run)?;
+    let names = export.write(&at)?;
     let folder = args.output.display();
     names.iter().for_each(|name| say!("{folder}/{name}"));
     Ok(())

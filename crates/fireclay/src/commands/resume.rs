@@ -6,15 +6,15 @@ use fireclay_plan::PLANNER;
 use fireclay_run::{Prepared, load_run};
 use fireclay_train::RunFolder;
 
-use super::device;
-use super::training::{Report, hooks};
+use super::training::{READING, Report, hooks};
+use super::{device, run_at};
 use crate::failure::Failure;
 use crate::progress::ShowArgs;
 
-/// Continue an interrupted run from its newest whole checkpoint
+/// Resume an interrupted run from its newest whole checkpoint
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The run folder, such as runs/breast-cancer/1
+    /// The run folder, such as runs/NAME/1; runs/NAME is the newest run of that name
     pub run: PathBuf,
     /// Compute on other hardware than the config names
     #[arg(long, value_name = "NAME")]
@@ -25,11 +25,13 @@ pub struct Args {
 
 /// Continues an interrupted run.
 pub fn run(args: &Args) -> Result<(), Failure> {
-    let folder = RunFolder::open(&args.run)?;
-    let loaded = load_run(&args.run)?;
+    let at = run_at(&args.run);
+    let folder = RunFolder::open(&at)?;
+    let loaded = load_run(&at)?;
     let device = device(&loaded.config, args.backend.as_deref())?;
+    let beat = args.show.beat(READING);
     let prepared = Prepared::again(loaded, folder.path(), PLANNER)?;
     let report = Report::new(&prepared, &device, args.show);
-    let outcome = prepared.resume(&folder, &device, hooks(report.config(), args.show)?)?;
+    let outcome = prepared.resume(&folder, &device, hooks(report.config(), args.show, beat)?)?;
     report.end(&outcome)
 }

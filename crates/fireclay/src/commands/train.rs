@@ -4,14 +4,13 @@ use std::path::PathBuf;
 
 use fireclay_plan::PLANNER;
 use fireclay_run::Prepared;
-use fireclay_run::config::RunConfig;
 
-use super::device;
-use super::training::{Report, hooks};
+use super::training::{READING, Report, hooks};
+use super::{config, device};
 use crate::failure::Failure;
 use crate::progress::ShowArgs;
 
-/// The rows that the model was trained on.
+/// Train a model as a config says
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The config
@@ -25,10 +24,11 @@ pub struct Args {
 
 /// Trains as a config says.
 pub fn run(args: &Args) -> Result<(), Failure> {
-    let loaded = RunConfig::load(&args.config, &args.sets)?;
+    let loaded = config::load(&args.config, &args.sets)?;
     let device = device(&loaded.config, None)?;
+    let beat = args.show.beat(READING);
     let prepared = Prepared::new(loaded, PLANNER)?;
     let report = Report::new(&prepared, &device, args.show);
-    let outcome = prepared.train(&device, hooks(report.config(), args.show)?)?;
+    let outcome = prepared.train(&device, hooks(report.config(), args.show, beat)?)?;
     report.end(&outcome)
 }

@@ -2,6 +2,9 @@
 
 mod sniff;
 mod target;
+mod texts;
+
+pub use texts::{LabelledGuess, TextGuess, guess_texts};
 
 use std::collections::HashSet;
 

@@ -59,7 +59,7 @@ fn fields(head: &[u8], delimiter: u8) -> usize {
     }
 }
 
-fn head(path: &Path) -> Result<Vec<u8>, DataError> {
+pub(super) fn head(path: &Path) -> Result<Vec<u8>, DataError> {
     const BYTES: u64 = 1 << 18;
     let fail = |source| DataError::read(path, source);
     let mut head = Vec::new();

@@ -74,6 +74,12 @@ impl Meaning for ClassificationAnswer {
         &self.classes
     }
 
+    fn positive(&self) -> Option<&str> {
+        let is_binary = self.classes.len() == 2;
+        let name = self.classes.get(self.positive).filter(|_| is_binary);
+        name.map(String::as_str)
+    }
+
     fn numbers(&self, outputs: &Tensor<2>) -> Vec<f64> {
         probabilities(outputs)
     }
@@ -105,10 +111,9 @@ impl Meaning for ClassificationAnswer {
             unreachable!("a classifier answers with classes");
         };
         let scored = self.scored(truth, probabilities);
-        let positive = self.classes.get(self.positive);
         Report {
             classes: Some(self.classes.clone()),
-            positive: positive.filter(|_| self.classes.len() == 2).cloned(),
+            positive: self.positive().map(str::to_owned),
             // While it trains, nobody asks for more than the metrics.
             baseline: seed.and_then(|_| self.baseline(truth)),
             ..classification_report(&scored, seed)
