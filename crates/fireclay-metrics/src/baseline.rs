@@ -2,19 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
-
 use crate::report::{Metrics, decision_metrics, finite};
 use crate::{ConfusionMatrix, regression_report};
-
-/// The metrics of a trivial answer to the same samples.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Baseline {
-    /// What is answered, in words.
-    pub answer: String,
-    /// Value of each metric by its name; not every metric of the report has one.
-    pub metrics: BTreeMap<String, f64>,
-}
 
 /// The class that is always answered, the most frequent one of the training samples, and the metrics of
 /// this answer on `truth` (scikit-learn's `DummyClassifier(strategy="prior")`). The probability of each class

@@ -28,7 +28,7 @@ mod interval;
 mod names;
 mod threshold;
 
-pub use baseline::{Baseline, classification_baseline, regression_baseline, unigram_baseline};
+pub use baseline::{classification_baseline, regression_baseline, unigram_baseline};
 pub use bleu::bleu;
 pub use bootstrap::{DEFAULT_RESAMPLES, INTERVAL_LEVEL, bootstrap_interval};
 pub use calibration::{
@@ -47,5 +47,5 @@ pub use ranking::{average_precision, roc_auc};
 pub use regression::{
     explained_variance, mae, mape, max_error, median_absolute_error, mse, r2, rmse,
 };
-pub use report::{PerClass, Report, classification_report, regression_report};
+pub use report::{Baseline, PerClass, Report, classification_report, regression_report};
 pub use threshold::{ThresholdObjective, tune_threshold};

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::baseline::Baseline;
 use crate::interval::{Interval, of_mean, of_share};
 use crate::{
     Classification, ConfusionMatrix, brier_binary, brier_multiclass, calibration_error,
@@ -47,6 +46,15 @@ pub struct Report {
     /// Number of rows with a number that is NaN or infinite. If there is one, no metric is given.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub non_finite: usize,
+}
+
+/// The metrics of a trivial answer to the same samples.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Baseline {
+    /// What is answered, in words.
+    pub answer: String,
+    /// Value of each metric by its name; not every metric of the report has one.
+    pub metrics: BTreeMap<String, f64>,
 }
 
 /// The metrics of one class against the rest.
