@@ -14,7 +14,7 @@ use crate::failure::Failure;
 use crate::screen::Screen;
 use crate::text::{put_aside, say, tell};
 
-/// Check a config and its data, and print the config with every default
+/// Check a config and its data, and print it with every default
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The config
