@@ -128,6 +128,22 @@ impl Grammar {
         })
     }
 
+    /// Every key at the top and of every table, dotted, with second names; the keys of tables inside of tables
+    /// are not among them.
+    pub fn keys(&self) -> Vec<String> {
+        let mut generator = generator();
+        let top = (self.top)(&mut generator).to_value();
+        let parts = self.schemas(&mut generator);
+        let mut keys: Vec<String> = object(&top["properties"]).keys().cloned().collect();
+        for Part { table, schema, .. } in &parts {
+            let properties = object(&schema["properties"]);
+            keys.extend(properties.keys().map(|key| format!("{table}.{key}")));
+        }
+        keys.sort_unstable();
+        keys.dedup();
+        keys
+    }
+
     /// The names of the tables.
     pub(crate) fn tables(&self) -> Vec<&'static str> {
         let mut tables: Vec<_> = self.parts.iter().map(|part| part.table).collect();

@@ -36,11 +36,11 @@ impl Metric {
 pub const CLASSIFICATION_METRICS: &[Metric] = &[
     Metric::higher("accuracy"),
     Metric::higher("balanced_accuracy"),
+    Metric::higher("recall_macro"),
     Metric::higher("precision"),
     Metric::higher("recall"),
     Metric::higher("f1"),
     Metric::higher("precision_macro"),
-    Metric::higher("recall_macro"),
     Metric::higher("f1_macro"),
     Metric::higher("precision_weighted"),
     Metric::higher("recall_weighted"),

@@ -47,7 +47,7 @@ pub use predictor::Differentiable;
 pub use prepared::{
     Hooks, LARGEST, Outcome, Planner, Prepared, fits, open, open_at, preflight, shards,
 };
-pub use read::{load_run, load_run_at, load_run_with, schema};
+pub use read::{keys, load_run, load_run_at, load_run_with, schema};
 pub use run::{Evaluations, On, OnError, PredictJob, Run, RunError, locate};
 pub use unfinished::{Unfinished, unfinished};
 pub use workload::RunData;

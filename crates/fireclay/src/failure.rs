@@ -13,6 +13,7 @@ use fireclay_train::run_folder::FolderError;
 use fireclay_train::strategy::TrainError;
 
 use crate::backend::BackendError;
+use crate::screen::Screen;
 use crate::text::tell;
 
 /// Why the program ends before its work is done.
@@ -44,7 +45,10 @@ impl Failure {
         let (code, text) = match self {
             Self::Failed(message) => (1, format!("error: {message}")),
             Self::Usage(message) => (2, format!("error: {message}")),
-            Self::Config(error) => (2, error.render(color).trim_end().to_owned()),
+            Self::Config(error) => {
+                let columns = Screen::err().columns();
+                (2, error.render(color, columns).trim_end().to_owned())
+            }
             Self::Diverged(message) => (3, format!("error: {message}")),
             Self::Interrupted(message) => (4, message.clone()),
         };

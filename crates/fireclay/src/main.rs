@@ -9,8 +9,10 @@ mod backend;
 mod beat;
 mod commands;
 mod failure;
+mod flags;
 mod memory;
 mod progress;
+mod screen;
 mod signals;
 mod text;
 
@@ -28,7 +30,13 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() -> ExitCode {
     let command = match Cli::try_parse() {
         Ok(cli) => cli.command,
-        Err(error) if error.use_stderr() => error.exit(),
+        Err(error) if error.use_stderr() => {
+            let arguments: Vec<String> = std::env::args().collect();
+            match flags::explain(&error, &arguments) {
+                Some(failure) => return failure.report(),
+                None => error.exit(),
+            }
+        }
         Err(help) => {
             text::keep(help.print());
             return end(Ok(()));

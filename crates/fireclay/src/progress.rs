@@ -11,6 +11,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::beat::{Beat, Doing};
 use crate::failure::Failure;
+use crate::screen::Screen;
 use crate::text::{number, tell};
 
 /// How a training is shown, and what it starts in spite of.
@@ -123,6 +124,14 @@ impl Lines {
             self.bar.println(line);
         }
     }
+
+    /// Where lines go: with a bar, to its terminal.
+    fn screen(&self) -> Screen {
+        match self.bar.is_hidden() {
+            true => Screen::out(),
+            false => Screen::err(),
+        }
+    }
 }
 
 impl Observer for Lines {
@@ -156,11 +165,13 @@ impl Observer for Lines {
     }
 
     fn evaluated(&mut self, evaluation: &Evaluation) {
-        self.print(&line(evaluation, self.headline));
+        let columns = self.screen().columns();
+        self.print(&line(evaluation, self.headline, columns));
     }
 
     fn noticed(&mut self, message: &str) {
-        self.print(&format!("note: {message}"));
+        let note = format!("note: {message}");
+        self.print(&self.screen().prose(2, &note));
     }
 
     fn ended(&mut self, _reason: fireclay_train::StopReason) {
@@ -169,8 +180,9 @@ impl Observer for Lines {
     }
 }
 
-/// One evaluation in one line; a star where it is the best so far.
-fn line(evaluation: &Evaluation, headline: &[&str]) -> String {
+/// One evaluation in one line; a star where it is the best so far. On a narrow terminal the last metrics
+/// are left out, so that the line stays one.
+fn line(evaluation: &Evaluation, headline: &[&str], columns: Option<usize>) -> String {
     let Evaluation {
         step,
         epoch,
@@ -186,11 +198,18 @@ fn line(evaluation: &Evaluation, headline: &[&str]) -> String {
         .filter(|name| **name != "loss")
         .filter_map(|name| metrics.iter().find(|(found, _)| found == name));
     let loss = metrics.iter().find(|(name, _)| name == "loss");
+    let end = format!(
+        "  {}{}",
+        clock(*elapsed),
+        if *improved { "  *" } else { "" }
+    );
     for (name, value) in loss.into_iter().chain(chosen.take(SHOWN)) {
-        line += &format!("  valid/{name} {:<8}", number(*value));
+        let metric = format!("  valid/{name} {:<8}", number(*value));
+        if columns.is_none_or(|columns| line.len() + metric.len() + end.len() <= columns) {
+            line += &metric;
+        }
     }
-    line += &format!("  {}", clock(*elapsed));
-    if *improved { line + "  *" } else { line }
+    line + &end
 }
 
 fn clock(elapsed: Duration) -> String {

@@ -13,11 +13,21 @@ macro_rules! say {
 }
 pub(crate) use say;
 
-/// Prints a line to standard error, which may be closed: then nobody wants to read it.
-macro_rules! tell {
-    ($($text:tt)*) => {
-        $crate::text::put_aside(format_args!("{}\n", format_args!($($text)*)))
+/// Prints prose to standard output: as `say!`, with breaks between words where the terminal is too narrow.
+/// What goes on is indented by the first argument.
+macro_rules! prose {
+    ($hang:expr, $($text:tt)*) => {
+        $crate::text::say!("{}", $crate::screen::Screen::out().prose($hang, &format!($($text)*)))
     };
+}
+pub(crate) use prose;
+
+/// Prints prose to standard error, likewise. It may be closed: then nobody wants to read it.
+macro_rules! tell {
+    ($($text:tt)*) => {{
+        let text = $crate::screen::Screen::err().prose(2, &format!($($text)*));
+        $crate::text::put_aside(format_args!("{text}\n"))
+    }};
 }
 pub(crate) use tell;
 
@@ -56,29 +66,6 @@ pub fn keep(written: std::io::Result<()>) {
 pub fn lost() -> Option<&'static std::io::Error> {
     keep(stdout().flush());
     LOST.get()
-}
-
-/// Rows of cells as left-aligned columns, two spaces apart; cells that look like numbers are
-/// aligned to the right.
-pub fn table(rows: &[Vec<String>]) -> String {
-    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
-    let width = |column: usize| {
-        let cells = rows.iter().filter_map(|row| row.get(column));
-        cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
-    };
-    let widths: Vec<usize> = (0..columns).map(width).collect();
-    rows.iter().map(|row| line(row, &widths) + "\n").collect()
-}
-
-fn line(row: &[String], widths: &[usize]) -> String {
-    let cells = row
-        .iter()
-        .zip(widths)
-        .map(|(cell, &width)| match cell.parse::<f64>() {
-            Ok(_) => format!("{cell:>width$}"),
-            Err(_) => format!("{cell:<width$}"),
-        });
-    cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
 }
 
 /// A number with four significant digits, or as many as a count has.
@@ -122,18 +109,6 @@ pub fn with_unit(value: f64, unit: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn columns_line_up() {
-        let rows = [
-            ["", "rows", "loss"],
-            ["train", "398", "0.1"],
-            ["test", "8", "0.25"],
-        ];
-        let rows = rows.map(|row| row.map(String::from).to_vec());
-        let shown = "       rows  loss\ntrain   398   0.1\ntest      8  0.25\n";
-        assert_eq!(table(&rows), shown);
-    }
 
     #[test]
     fn numbers_are_short() {

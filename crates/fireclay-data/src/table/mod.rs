@@ -25,7 +25,9 @@ pub(crate) use self::dialect::dialect_of;
 pub use self::dialect::{Dialect, ExtraField};
 pub use self::format::{TableFormat, parquet_bytes};
 pub(crate) use self::format::{damaged, open_parquet, simple, simplify};
-pub use self::guess::{Guess, GuessedColumn, guess, guess_for};
+pub use self::guess::{
+    Guess, GuessedColumn, LabelledGuess, TextGuess, guess, guess_for, guess_texts,
+};
 pub use self::memory::{Table, split};
 pub use self::preprocess::{Features, Preprocess};
 pub(crate) use self::preprocess::{Target, mean_std};

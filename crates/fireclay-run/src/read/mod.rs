@@ -30,6 +30,11 @@ pub fn schema() -> Value {
     )
 }
 
+/// Every key of a table of a configuration, dotted from the top; the keys of tables inside are not among them.
+pub fn keys() -> Vec<String> {
+    grammar::grammar().keys()
+}
+
 impl RunConfig {
     /// Reads a configuration file, the files that it extends, and overrides of the form
     /// `key.path=value`, which come last.

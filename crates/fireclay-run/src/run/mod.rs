@@ -138,6 +138,8 @@ impl Base {
 pub enum On<'a> {
     /// A split of its own data: 0 for training, 1 for validation, 2 for test.
     Split(usize),
+    /// The test split of its own data; where there is none, the validation split, with a note.
+    HeldOut,
     /// Other data with targets.
     File {
         /// A file, a folder or a pattern, as in `data.path`.

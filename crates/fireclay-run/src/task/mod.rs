@@ -13,6 +13,7 @@ mod regression;
 mod seq2seq;
 mod values;
 
+pub(crate) use causal_lm::bits_per_byte;
 pub use causal_lm::{CausalLm, CausalLmConfig, TokenBatch, TokenObjective, TokenScorer};
 pub use classification::{ClassificationAnswer, ClassificationConfig, CrossEntropy};
 pub use labelled::{BatchLoss, Labelled, LabelledLoss, LabelledModel, LabelledObjective};
@@ -21,7 +22,7 @@ pub use multilabel::{MultilabelAnswer, MultilabelConfig};
 pub use network::{Batch, Input, Network, TableInput, TextInput};
 pub use regression::{RegressionConfig, RegressionLoss, TargetScale};
 pub use seq2seq::{PairBatch, Seq2Seq, Seq2SeqConfig, Seq2SeqObjective};
-pub use values::{ClassWeights, Threshold};
+pub use values::{ClassName, ClassWeights, Threshold};
 
 use std::sync::Arc;
 
@@ -141,8 +142,10 @@ pub trait WithObjective<N, B> {
 pub struct Target {
     /// Names of the classes; none where the target is a number.
     pub classes: Vec<String>,
-    /// Training samples of each class.
+    /// Training samples of each class, or with each label.
     pub counts: Vec<usize>,
+    /// Training samples.
+    pub samples: usize,
     /// Mean and standard deviation of a target that is a number.
     pub mean_std: Option<(f64, f64)>,
     /// Tokens to a byte of the validation split, where samples are text and that is known.
@@ -153,12 +156,16 @@ impl Target {
     /// What labels say; `mean_std` is that of numbers.
     pub fn new(classes: &[String], mean_std: Option<(f64, f64)>, labels: &Labels) -> Self {
         let mut counts = vec![0; classes.len()];
-        if let Labels::Classes(labels) = labels {
-            labels.iter().for_each(|class| counts[*class as usize] += 1);
+        let mut count = |class: &u32| counts[*class as usize] += 1;
+        match labels {
+            Labels::Classes(labels) => labels.iter().for_each(count),
+            Labels::Sets(sets) => sets.iter().flatten().for_each(&mut count),
+            Labels::Numbers(_) => {}
         }
         Self {
             classes: classes.to_vec(),
             counts,
+            samples: labels.len(),
             mean_std,
             tokens_per_byte: None,
         }
@@ -169,6 +176,7 @@ impl Target {
         Self {
             classes: (0..count).map(|class| class.to_string()).collect(),
             counts: vec![1; count],
+            samples: count,
             ..Self::default()
         }
     }

@@ -95,16 +95,28 @@ impl Workload for MaskedText {
 
     fn conclude(
         config: &RunConfig,
-        _data: &TextData,
+        data: &TextData,
         trained: Trained<'_, EncoderModel>,
         splits: [MaskedSamples; 2],
     ) -> Result<Evaluations, RunError> {
         let model = MaskedLm {
             model: trained.model,
         };
-        evaluate_each(splits, trained.valid.map(Report::from), |samples| {
-            evaluate(config, &model, samples, trained.device)
-        })
+        evaluate_each::<Self>(
+            (config, data),
+            splits,
+            trained.valid.map(Report::from),
+            |samples| evaluate(config, &model, samples, trained.device),
+        )
+    }
+
+    fn baseline(
+        config: &RunConfig,
+        data: &TextData,
+        samples: &MaskedSamples,
+    ) -> Result<Option<Baseline>, RunError> {
+        let train = Self::evaluated(config, data, 0);
+        unigram::baseline(&train, samples, data.vocabulary)
     }
 
     fn open(base: Base) -> Result<Box<dyn Run>, RunError> {

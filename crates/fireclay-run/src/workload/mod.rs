@@ -16,6 +16,7 @@ mod shared;
 mod spec;
 mod table;
 mod text;
+mod unigram;
 
 pub use dataset::{Columns, Dataset};
 pub use registry::{WithData, WithWorkload, Words};
@@ -27,6 +28,7 @@ use std::sync::Arc;
 
 use burn::tensor::Device;
 use fireclay_data::{DataError, DataReport};
+use fireclay_metrics::Baseline;
 use fireclay_models::Family;
 
 use crate::config::{DataConfig, DataSection, ModelConfig, Refusal, RunConfig, TaskConfig};
@@ -165,6 +167,19 @@ pub trait Workload: 'static {
         trained: Trained<'_, Model<Self>>,
         splits: [Self::Samples; 2],
     ) -> Result<Evaluations, RunError>;
+
+    /// What a trivial answer reaches on samples of a split, for tasks whose reports do not say.
+    ///
+    /// # Errors
+    ///
+    /// If a sample cannot be read.
+    fn baseline(
+        _config: &RunConfig,
+        _data: &Self::Data,
+        _samples: &Self::Samples,
+    ) -> Result<Option<Baseline>, RunError> {
+        Ok(None)
+    }
 
     /// What scores a model at every evaluation beyond its outputs on the validation split, if the
     /// configuration monitors it.

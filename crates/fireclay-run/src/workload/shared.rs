@@ -54,21 +54,25 @@ pub(super) fn pass<S: Samples>(config: &RunConfig) -> Pass {
     }
 }
 
-/// The report of each split that holds something; of the validation split it may be known already.
-pub(super) fn evaluate_each<S: Samples>(
-    [valid, test]: [S; 2],
+/// The report of each split that holds something, with a baseline; of the validation split it may be
+/// known already.
+pub(super) fn evaluate_each<W: Workload>(
+    (config, data): (&RunConfig, &W::Data),
+    [valid, test]: [W::Samples; 2],
     mut known: Option<Report>,
-    mut evaluate: impl FnMut(S) -> Result<Report, RunError>,
+    mut evaluate: impl FnMut(W::Samples) -> Result<Report, RunError>,
 ) -> Result<Evaluations, RunError> {
     let mut evaluations = Evaluations::new();
     for (name, split) in [("valid", valid), ("test", test)] {
         if split.is_empty() {
             continue;
         }
+        let baseline = W::baseline(config, data, &split)?;
         let report = match known.take_if(|_| name == "valid") {
             Some(report) => report,
             None => evaluate(split)?,
         };
+        let report = Report { baseline, ..report };
         evaluations.insert(name.into(), report);
     }
     Ok(evaluations)
@@ -115,28 +119,47 @@ pub(super) fn evaluate_on_files<W: Workload>(
     read: impl FnOnce(&str, Option<&str>) -> Result<(W::Samples, Vec<String>), RunError>,
     evaluate: impl FnOnce(W::Samples) -> Result<Report, RunError>,
 ) -> Result<Evaluated, RunError> {
-    let (name, samples, notes) = match on {
+    let (name, samples, notes, baseline) = match on {
         On::File { path, target } => {
             let (samples, notes) = read(path, target)?;
-            (path, samples, notes)
+            (path, samples, notes, None)
         }
-        On::Split(split) => {
+        On::Split(_) | On::HeldOut => {
             let data = own::<W>(base)?;
+            let (split, notes) = chosen(on, &data);
             let samples = W::evaluated(base.config(), &data, split);
-            (SPLITS[split], samples, Vec::new())
+            let baseline = W::baseline(base.config(), &data, &samples)?;
+            (SPLITS[split], samples, notes, baseline)
         }
     };
     if samples.is_empty() {
         return Err(RunError::Usage(match on {
-            On::Split(_) => format!("the run has no {name} rows; name another split"),
             On::File { .. } => format!("{name} has no {}", W::UNIT),
+            _ => format!("the run has no {name} split; name another one"),
         }));
     }
+    let report = evaluate(samples)?;
     Ok(Evaluated {
         name: name.to_owned(),
-        report: evaluate(samples)?,
+        report: Report {
+            baseline: report.baseline.or(baseline),
+            ..report
+        },
         notes,
     })
+}
+
+/// The split that is meant, and what is to be said of the choice.
+fn chosen(on: On<'_>, data: &impl Dataset) -> (usize, Vec<String>) {
+    let is_there = |split: usize| data.sizes()[split].1 > 0;
+    match on {
+        On::Split(split) => (split, Vec::new()),
+        _ if is_there(2) || !is_there(1) => (2, Vec::new()),
+        _ => {
+            let note = "the run has no test split: this is its validation split, which steered the training";
+            (1, vec![note.to_owned()])
+        }
+    }
 }
 
 /// The data that a run was trained on, unless it has changed: its splits and its preprocessing would be

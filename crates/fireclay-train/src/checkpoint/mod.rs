@@ -2,9 +2,11 @@
 
 mod fingerprint;
 mod store;
+mod writer;
 
 pub use fingerprint::{Difference, Fingerprints, differences};
 pub use store::Store;
+pub(crate) use writer::{Snapshot, Target, Writer};
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -1,6 +1,7 @@
 //! Checkpoints of a session, and the weights that it ends with.
 
 use std::path::Path;
+use std::time::Instant;
 
 use burn::module::Module;
 use burn::tensor::Bytes;
@@ -11,7 +12,10 @@ use super::change::{Adapt, Change, unexplained};
 use super::session::{Session, Setup};
 use super::state::Best;
 use super::{TrainError, Trainable};
-use crate::checkpoint::{Checkpoint, CheckpointError, Manifest, differences};
+use crate::checkpoint::{
+    Checkpoint, CheckpointError, Manifest, Snapshot, Target, Writer, differences,
+};
+use crate::cost::Phase;
 use crate::observer::Observer;
 use crate::optim;
 use crate::record::JsonLines;
@@ -25,7 +29,7 @@ const OPTIMIZER: &str = "optimizer.bpk";
 pub(super) const STATE: &str = "state.json";
 
 impl<M: Trainable> Session<M> {
-    /// Saves everything that the next update depends on, then prunes.
+    /// Has everything that the next update depends on saved, and older checkpoints pruned after it.
     pub(super) fn save(&mut self) -> Result<(), TrainError> {
         let step = self.setup.state.step;
         let finite = |bytes: Option<Vec<u8>>| bytes.ok_or(CheckpointError::NonFinite(step));
@@ -37,18 +41,38 @@ impl<M: Trainable> Session<M> {
         let optimizer = optim::to_bytes(&self.setup.optimizer)
             .map_err(|error| TrainError::Learner(error.to_string()))?;
         members.push((OPTIMIZER, optimizer.to_vec()));
-        // What the checkpoint counts on must be on disk before it is.
-        self.setup.metrics.sync()?;
         self.setup.state.metrics_bytes = self.setup.metrics.bytes();
         let state = serde_json::to_vec_pretty(&self.setup.state).expect("the state is plain data");
         members.push((STATE, state));
-        self.setup
-            .store
-            .save(step, &self.setup.fingerprints, &members)?;
-        let config = &self.setup.config.checkpoint;
         let best = self.best_kept().map(|best| best.step);
-        let store = &self.setup.store;
-        Ok(store.prune(step, config.keep_last, best.as_slice())?)
+        let snapshot = Snapshot {
+            step,
+            members,
+            best,
+        };
+        Ok(self.writer()?.put(snapshot)?)
+    }
+
+    /// What writes the checkpoints, from the first on.
+    fn writer(&mut self) -> Result<&Writer, TrainError> {
+        if self.writer.is_none() {
+            let setup = &self.setup;
+            self.writer = Some(Writer::new(Target {
+                store: setup.store.clone(),
+                fingerprints: setup.fingerprints.clone(),
+                metrics: setup.metrics.syncer()?,
+                keep_last: setup.config.checkpoint.keep_last,
+            }));
+        }
+        Ok(self.writer.as_ref().expect("made just now"))
+    }
+
+    /// Waits until every checkpoint is on disk.
+    pub(super) fn saved(&mut self) -> Result<(), TrainError> {
+        let start = Instant::now();
+        let written = self.writer.as_ref().map_or(Ok(()), Writer::flush);
+        self.setup.spent(Phase::Checkpoint, start);
+        Ok(written?)
     }
 
     /// The weights that the run ends with, for inference: those of the best evaluation if they

@@ -15,7 +15,7 @@ use super::evaluation::{More, Scorer, Scores};
 use super::shards::Shards;
 use super::state::{Finished, LoopState};
 use super::{TrainError, Trainable};
-use crate::checkpoint::{Fingerprints, Store};
+use crate::checkpoint::{Fingerprints, Store, Writer};
 use crate::cost::{Clock, Cost, Phase};
 use crate::ema::Ema;
 use crate::loader::{Cursor, HandedOut, Position};
@@ -108,6 +108,8 @@ pub(super) struct Session<M: LearnerModel> {
     pub(super) valid: ValidLoader<M>,
     pub(super) processor: SupervisedTrainingEventProcessor<M>,
     pub(super) interrupter: Interrupter,
+    /// What writes the checkpoints, once there is one.
+    pub(super) writer: Option<Writer>,
     pub(super) total_steps: u64,
 }
 
@@ -129,6 +131,7 @@ impl<M: Trainable> Session<M> {
             model: Some(model),
             processor: components.event_processor,
             interrupter: components.interrupter,
+            writer: None,
         }
     }
 
@@ -302,7 +305,10 @@ impl<M: Trainable> Session<M> {
         M,
         SupervisedTrainingEventProcessor<M>,
     ) {
+        // Whatever ended the training, the checkpoints are on disk before anybody looks.
+        let saved = self.saved();
         let finished = result.and_then(|reason| {
+            saved?;
             let model = match reason {
                 StopReason::Interrupted => self.model().valid(),
                 _ => self.chosen()?,

@@ -6,7 +6,7 @@ use fireclay_run::config::DataConfig;
 use super::lists::{ListArgs, list};
 use crate::failure::Failure;
 
-/// List the kinds of data that a config can name, and the data sets that come with fireclay
+/// List kinds of data, and the data sets that come with fireclay
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]

@@ -3,6 +3,7 @@
 
 mod check;
 mod completions;
+mod config;
 mod datasets;
 mod devices;
 mod evaluate;
@@ -10,21 +11,24 @@ mod export;
 mod generate;
 mod init;
 mod init_images;
+mod init_text;
 mod lists;
 mod models;
 mod plan;
 mod predict;
+mod remarks;
 mod resume;
 mod schema;
 mod train;
 mod training;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
 use clap::{Parser, Subcommand};
 use fireclay_run::config::RunConfig;
 use fireclay_run::{At, Run, RunDevice, open, open_at};
+use fireclay_train::run_folder;
 
 use crate::backend;
 use crate::failure::Failure;
@@ -32,7 +36,7 @@ use crate::text::tell;
 
 /// Shape a model in TOML, fire it on any hardware.
 #[derive(Debug, Parser)]
-#[command(version, about, max_term_width = 100, after_help = EXIT_CODES)]
+#[command(version, about, max_term_width = 80, after_help = EXIT_CODES)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -96,6 +100,17 @@ impl CheckpointArgs {
         let (run, notes) = open_at(run, at, device)?;
         notes.iter().for_each(|note| tell!("note: {note}"));
         Ok(run)
+    }
+}
+
+/// The run that is meant: a folder of numbered runs stands for the newest of them, and then it is said which.
+fn run_at(path: &Path) -> PathBuf {
+    match run_folder::newest(path) {
+        Some(run) => {
+            tell!("run: {}", run.display());
+            run
+        }
+        None => path.to_path_buf(),
     }
 }
 

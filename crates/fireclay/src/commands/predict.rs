@@ -5,14 +5,15 @@ use std::path::PathBuf;
 use fireclay_data::arrow::array::{Array, Float64Array, RecordBatch, StringArray};
 use fireclay_run::{OnError, PredictJob, load_run};
 
-use super::{CheckpointArgs, device};
+use super::{CheckpointArgs, device, run_at};
 use crate::failure::Failure;
-use crate::text::{number, say, table, tell};
+use crate::screen::Screen;
+use crate::text::{number, say, tell};
 
-/// Predict for the rows of a table or for images, or translate the lines of a text
+/// Predict for rows of a table, images or texts, or translate lines
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The run folder
+    /// The run folder, such as runs/NAME/1; runs/NAME is the newest run of that name
     pub run: PathBuf,
     /// A table (file or glob), images (file, folder or glob), or a text to translate line by line
     pub input: String,
@@ -44,9 +45,10 @@ pub enum Word {
 
 /// Reads what the run answers for, and writes the answers or shows them.
 pub fn run(args: &Args) -> Result<(), Failure> {
-    let config = load_run(&args.run)?.config;
+    let at = run_at(&args.run);
+    let config = load_run(&at)?.config;
     let device = device(&config, args.backend.as_deref())?;
-    let run = args.checkpoint.open(&args.run, &device.device)?;
+    let run = args.checkpoint.open(&at, &device.device)?;
     let predicted = run.predict(&PredictJob {
         input: &args.input,
         output: args.output.as_deref(),
@@ -91,7 +93,7 @@ fn show(answers: &[RecordBatch]) {
         1 => rows.for_each(|row| say!("{}", row[0])),
         _ => {
             let rows: Vec<_> = std::iter::once(names.collect()).chain(rows).collect();
-            say!("{}", table(&rows).trim_end());
+            say!("{}", Screen::out().table(&rows).trim_end());
         }
     }
 }

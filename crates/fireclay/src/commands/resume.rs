@@ -4,14 +4,15 @@ use std::path::PathBuf;
 
 use fireclay_run::{At, load_run_with};
 
+use super::run_at;
 use super::training::resumed;
 use crate::failure::Failure;
 use crate::progress::ShowArgs;
 
-/// Continue a run from its newest whole checkpoint, or go on longer or otherwise with one that has ended
+/// Resume a run from its newest whole checkpoint, or train one that has ended longer or otherwise
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The run folder, such as runs/breast-cancer/1
+    /// The run folder, such as runs/NAME/1; runs/NAME is the newest run of that name
     pub run: PathBuf,
     /// Change how it is trained from here on, as in `--set train.epochs=200`; model and data stay
     #[arg(long = "set", value_name = "KEY=VALUE")]
@@ -28,7 +29,8 @@ pub struct Args {
 
 /// Continues a run.
 pub fn run(args: &Args) -> Result<(), Failure> {
-    let loaded = load_run_with(&args.run, &args.sets)?;
+    let run = run_at(&args.run);
+    let loaded = load_run_with(&run, &args.sets)?;
     let backend = args.backend.as_deref();
-    resumed(&args.run, loaded, args.checkpoint, backend, args.show)
+    resumed(&run, loaded, args.checkpoint, backend, args.show)
 }

@@ -3,16 +3,16 @@
 use std::path::PathBuf;
 
 use fireclay_plan::PLANNER;
-use fireclay_run::config::{Loaded, RunConfig};
+use fireclay_run::config::Loaded;
 use fireclay_run::{Prepared, load_run_at, unfinished};
 
-use super::device;
 use super::training::{READING, Report, hooks, resumed, short};
+use super::{config, device};
 use crate::failure::Failure;
 use crate::progress::ShowArgs;
 use crate::text::tell;
 
-/// Train as a config says, in a new run folder
+/// Train a model as a config says
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The config
@@ -32,7 +32,7 @@ pub struct Args {
 
 /// Trains as a config says.
 pub fn run(args: &Args) -> Result<(), Failure> {
-    let mut loaded = RunConfig::load(&args.config, &args.sets)?;
+    let mut loaded = config::load(&args.config, &args.sets)?;
     if let Some(name) = &args.name {
         loaded.name.clone_from(name);
     }

@@ -18,6 +18,8 @@ const HEAD: u64 = 1 << 18;
 pub(crate) struct Sniffed {
     pub dialect: Dialect,
     pub notes: Vec<String>,
+    /// What cuts the lines into cells, if anything does.
+    pub delimiter: Option<u8>,
 }
 
 /// Looks at the start of a file; `usual` is the delimiter that its name stands for.
@@ -46,7 +48,10 @@ pub(crate) fn sniff(path: &Path, usual: u8) -> Result<Sniffed, DataError> {
         None => (0, &*text, b",;\t| ".to_vec()),
     };
     match best(table, &delimiters) {
-        Some(layout) => sniffed.set_layout(&layout, skipped, usual, &text),
+        Some(layout) => {
+            sniffed.delimiter = Some(layout.marks.delimiter);
+            sniffed.set_layout(&layout, skipped, usual, &text);
+        }
         None if skipped > 0 => sniffed.set_skipped(skipped, &text),
         None => {}
     }

@@ -3,6 +3,9 @@
 mod indices;
 mod sniff;
 mod target;
+mod texts;
+
+pub use texts::{LabelledGuess, TextGuess, guess_texts};
 
 use std::collections::HashSet;
 use std::path::Path;

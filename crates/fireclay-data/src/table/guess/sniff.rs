@@ -8,10 +8,14 @@ use crate::table::TableFormat;
 use crate::table::dialect::{Dialect, Sniffed, sniff};
 use crate::table::format::usual_delimiter;
 
-pub(super) fn format(path: &Path) -> Result<TableFormat, DataError> {
-    const BYTES: u64 = 1 << 10;
+/// The first bytes of the text of a file.
+pub(super) fn beginning(path: &Path, bytes: u64) -> Result<Vec<u8>, DataError> {
     let mut text = open_text(path, None)?;
-    let head = head(&mut text, BYTES).map_err(|source| DataError::read(path, source))?;
+    head(&mut text, bytes).map_err(|source| DataError::read(path, source))
+}
+
+pub(super) fn format(path: &Path) -> Result<TableFormat, DataError> {
+    let head = beginning(path, 1 << 10)?;
     if head.is_empty() {
         return Err(DataError::empty(path));
     }
@@ -42,5 +46,6 @@ pub(super) fn dialect(path: &Path, format: TableFormat) -> Result<Sniffed, DataE
             encoding,
             ..Dialect::default()
         },
+        delimiter: None,
     })
 }

@@ -116,9 +116,18 @@ impl Workload for Pairs {
         splits: [PairSamples; 2],
     ) -> Result<Evaluations, RunError> {
         let (model, device) = (&trained.model, trained.device);
-        evaluate_each(splits, None, |samples| {
+        evaluate_each::<Self>((config, data), splits, None, |samples| {
             evaluate(config, (model, &data.tokenizer), samples, device)
         })
+    }
+
+    fn baseline(
+        config: &RunConfig,
+        data: &PairData,
+        samples: &PairSamples,
+    ) -> Result<Option<Baseline>, RunError> {
+        let train = Self::evaluated(config, data, 0);
+        unigram::baseline(&train, samples, data.vocabulary)
     }
 
     fn open(base: Base) -> Result<Box<dyn Run>, RunError> {
