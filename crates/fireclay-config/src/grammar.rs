@@ -101,6 +101,15 @@ impl Grammar {
                 "description": "A configuration, relative to this file, whose tables are the base of these.",
             }),
         );
+        properties.insert(
+            "unset".into(),
+            json!({
+                "type": ["array", "string"],
+                "items": { "type": "string" },
+                "description": "Keys and tables of the file that this one extends that are taken back, \
+                                such as [\"early_stopping\", \"train.max_steps\"].",
+            }),
+        );
         properties.extend(object(&top["properties"]));
         for table in self.tables() {
             let parts: Vec<_> = parts.iter().filter(|part| part.table == table).collect();
@@ -117,6 +126,22 @@ impl Grammar {
             "else": { "required": self.required },
             "$defs": definitions,
         })
+    }
+
+    /// Every key at the top and of every table, dotted, with second names; the keys of tables inside of tables
+    /// are not among them.
+    pub fn keys(&self) -> Vec<String> {
+        let mut generator = generator();
+        let top = (self.top)(&mut generator).to_value();
+        let parts = self.schemas(&mut generator);
+        let mut keys: Vec<String> = object(&top["properties"]).keys().cloned().collect();
+        for Part { table, schema, .. } in &parts {
+            let properties = object(&schema["properties"]);
+            keys.extend(properties.keys().map(|key| format!("{table}.{key}")));
+        }
+        keys.sort_unstable();
+        keys.dedup();
+        keys
     }
 
     /// The names of the tables.

@@ -4,34 +4,40 @@ use std::fmt::{self, Write};
 
 use crate::problem::{ConfigError, Problem, Source, Span};
 
-/// The most columns of a line that are shown.
-const WIDTH: usize = 120;
+/// The most columns of a line that are shown: with its number they fit a terminal of 80 columns.
+const WIDTH: usize = 70;
 /// How many columns of a longer line are shown before the marked location.
-const BEFORE: usize = 40;
+const BEFORE: usize = 30;
+/// The most problems that are shown.
+const SHOWN: usize = 20;
 
 impl ConfigError {
-    /// Every problem with its line and a caret, in colour for a terminal if asked.
-    pub fn render(&self, color: bool) -> String {
-        render(self, color)
+    /// The first twenty problems with their lines and carets, and how many there are; in colour for a terminal
+    /// if asked. Messages are broken between words into lines of so many columns, if that is given.
+    pub fn render(&self, color: bool, columns: Option<usize>) -> String {
+        render(self, Style { color, columns })
     }
 }
 
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.render(false).trim_end())
+        f.write_str(self.render(false, None).trim_end())
     }
 }
 
-/// All problems of an error, each followed by an empty line; the last line says how many.
-fn render(error: &ConfigError, color: bool) -> String {
-    let style = Style { color };
+/// The problems of an error, each followed by an empty line; the last line says how many there are.
+fn render(error: &ConfigError, style: Style) -> String {
     let mut text = String::new();
-    for problem in &error.problems {
+    for problem in error.problems.iter().take(SHOWN) {
         write_problem(&mut text, problem, &error.sources, style).expect("a string takes all text");
     }
     let count = error.problems.len();
     if count > 1 {
-        let line = style.paint(RED, &format!("{count} problems found"));
+        let rest = match count.saturating_sub(SHOWN) {
+            0 => String::new(),
+            rest => format!("; {rest} more are not shown"),
+        };
+        let line = style.paint(RED, &format!("{count} problems found{rest}"));
         writeln!(text, "{line}").expect("a string takes all text");
     }
     text
@@ -44,7 +50,8 @@ fn write_problem(
     style: Style,
 ) -> fmt::Result {
     let message = style.paint(BOLD, &format!(": {}", clean(&problem.message)));
-    writeln!(text, "{}{message}", style.paint(RED, "error"))?;
+    let message = format!("{}{message}", style.paint(RED, "error"));
+    writeln!(text, "{}", style.broken(&message, 2))?;
     let mut margin = " ".to_string();
     if let Some(span) = &problem.span {
         let source = &sources[span.source];
@@ -64,7 +71,8 @@ fn write_problem(
     if let Some(help) = &problem.help {
         let sign = style.paint(BLUE, "=");
         let (word, help) = (style.paint(CYAN, "help:"), clean(help));
-        writeln!(text, "{margin} {sign} {word} {help}")?;
+        let help = format!("{margin} {sign} {word} {help}");
+        writeln!(text, "{}", style.broken(&help, margin.len() + 3))?;
     }
     writeln!(text)
 }
@@ -200,6 +208,7 @@ const BOLD: &str = "1";
 #[derive(Clone, Copy)]
 struct Style {
     color: bool,
+    columns: Option<usize>,
 }
 
 impl Style {
@@ -208,6 +217,19 @@ impl Style {
             true => format!("\u{1b}[{code}m{text}\u{1b}[0m"),
             false => text.to_string(),
         }
+    }
+
+    /// A line, broken between words; what goes on is indented by `hang`.
+    fn broken(self, line: &str, hang: usize) -> String {
+        let Some(columns) = self.columns else {
+            return line.to_owned();
+        };
+        let indent = " ".repeat(hang);
+        let options = textwrap::Options::new(columns)
+            .subsequent_indent(&indent)
+            .word_splitter(textwrap::WordSplitter::NoHyphenation)
+            .break_words(false);
+        textwrap::fill(line, options)
     }
 }
 
@@ -251,6 +273,28 @@ mod tests {
         assert_eq!(chars.iter().collect::<String>(), "key");
         let (line, indent, width) = snippet(&text, &"y".repeat(300));
         assert!(indent + width <= columns(&line));
+    }
+
+    #[test]
+    fn of_many_problems_twenty_are_shown() {
+        let many = |count: usize| {
+            let problems = (0..count).map(|n| Problem::new(format!("problem number {n}")));
+            ConfigError::new(problems.collect(), Vec::new()).render(false, None)
+        };
+        let shown = many(50);
+        assert_eq!(shown.matches("error: ").count(), 20);
+        assert!(shown.ends_with("50 problems found; 30 more are not shown\n"));
+        assert!(many(20).ends_with("20 problems found\n"));
+    }
+
+    #[test]
+    fn messages_break_between_words() {
+        let problem = Problem::new("one two three four five").help(Some("six seven eight".into()));
+        let error = ConfigError::new(vec![problem], Vec::new());
+        let shown = "error: one two\n  three four\n  five\n  = help: six\n    seven eight\n\n";
+        assert_eq!(error.render(false, Some(15)), shown);
+        let colored = error.render(true, Some(15));
+        assert_eq!(colored.lines().count(), shown.lines().count());
     }
 
     #[test]

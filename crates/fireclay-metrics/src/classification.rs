@@ -5,13 +5,14 @@ pub const DEFAULT_THRESHOLD: f64 = 0.5;
 
 /// True classes and predicted probabilities of every row of a split.
 ///
-/// With two classes the second one (class 1) is the positive class.
+/// With two classes the second one (class 1) is the positive class, unless another is named.
 #[derive(Clone, Copy, Debug)]
 pub struct Classification<'a> {
     classes: usize,
     truth: &'a [u32],
     probabilities: &'a [f64],
     threshold: Option<f64>,
+    positive: usize,
 }
 
 impl<'a> Classification<'a> {
@@ -38,7 +39,19 @@ impl<'a> Classification<'a> {
             truth,
             probabilities,
             threshold: None,
+            positive: 1,
         }
+    }
+
+    /// With two classes, the positive one is this.
+    ///
+    /// # Panics
+    ///
+    /// If there are not two classes, or it is none of them.
+    pub fn with_positive(self, positive: usize) -> Self {
+        assert_eq!(self.classes, 2, "one of two classes is the positive one");
+        assert!(positive < 2, "class {positive} of 2");
+        Self { positive, ..self }
     }
 
     /// Decide for the positive class from this probability on, instead of
@@ -85,6 +98,11 @@ impl<'a> Classification<'a> {
         self.threshold
     }
 
+    /// Which of two classes is the positive one.
+    pub fn positive(&self) -> usize {
+        self.positive
+    }
+
     /// The class decided for each row, `[n]`: with two classes the positive one where its
     /// probability reaches the threshold, otherwise the most probable one (the first, where
     /// several are equally probable).
@@ -111,7 +129,7 @@ impl<'a> Classification<'a> {
         let most_probable = self.decide(DEFAULT_THRESHOLD);
         let correct = self.truth.iter().zip(&most_probable);
         (
-            self.rows().map(confidence).collect(),
+            self.rows().map(|row| self.confidence(row)).collect(),
             correct.map(|(truth, class)| truth == class).collect(),
         )
     }
@@ -119,10 +137,21 @@ impl<'a> Classification<'a> {
     fn decide(&self, threshold: f64) -> Vec<u32> {
         self.rows()
             .map(|row| match *row {
-                [_, positive] => u32::from(positive >= threshold),
+                [_, _] => match row[self.positive] >= threshold {
+                    true => self.positive as u32,
+                    false => 1 - self.positive as u32,
+                },
                 _ => most_probable(row),
             })
             .collect()
+    }
+
+    /// With two classes the reference calls max(p, 1 - p) the confidence, p being the positive one's.
+    fn confidence(&self, row: &[f64]) -> f64 {
+        match row.len() {
+            2 => row[self.positive].max(1.0 - row[self.positive]),
+            _ => row.iter().copied().fold(0.0, f64::max),
+        }
     }
 
     fn rows(&self) -> impl Iterator<Item = &'a [f64]> {
@@ -142,14 +171,6 @@ pub fn top_k_accuracy(split: &Classification, k: usize) -> Option<f64> {
         .filter(|&(row, &truth)| rank(row, truth as usize) < k)
         .count();
     (!split.is_empty()).then(|| hits as f64 / split.len() as f64)
-}
-
-/// With two classes the reference calls max(p, 1 - p) the confidence, p being the positive one's.
-fn confidence(row: &[f64]) -> f64 {
-    match *row {
-        [_, positive] => positive.max(1.0 - positive),
-        _ => row.iter().copied().fold(0.0, f64::max),
-    }
 }
 
 fn most_probable(row: &[f64]) -> u32 {

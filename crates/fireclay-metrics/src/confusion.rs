@@ -66,11 +66,14 @@ impl ConfusionMatrix {
         ratio(2 * self.count(class, class), either)
     }
 
-    /// Unweighted mean of a metric of one class over all classes, such as
-    /// `matrix.macro_mean(ConfusionMatrix::f1)`; a class without rows takes part with its 0.
+    /// Unweighted mean of a metric of one class, such as `matrix.macro_mean(ConfusionMatrix::f1)`, over the
+    /// classes that occur in the truth or in the predictions: what scikit-learn's `average="macro"` takes
+    /// without `labels`. A class that is only predicted takes part with its 0.
     pub fn macro_mean(&self, metric: impl Fn(&Self, usize) -> f64) -> f64 {
-        let sum: f64 = (0..self.classes).map(|class| metric(self, class)).sum();
-        sum / self.classes.max(1) as f64
+        let occurs = |class: &usize| self.support(*class) + self.predicted(*class) > 0;
+        let occurring: Vec<usize> = (0..self.classes).filter(occurs).collect();
+        let sum: f64 = occurring.iter().map(|&class| metric(self, class)).sum();
+        sum / occurring.len().max(1) as f64
     }
 
     /// Mean of a metric of one class over all classes, weighted by the support of each.

@@ -22,10 +22,13 @@ mod regression;
 mod bleu;
 mod chrf;
 
+mod baseline;
 mod bootstrap;
+mod interval;
 mod names;
 mod threshold;
 
+pub use baseline::{classification_baseline, regression_baseline, unigram_baseline};
 pub use bleu::bleu;
 pub use bootstrap::{DEFAULT_RESAMPLES, INTERVAL_LEVEL, bootstrap_interval};
 pub use calibration::{
@@ -34,14 +37,15 @@ pub use calibration::{
 pub use chrf::chrf;
 pub use classification::{Classification, DEFAULT_THRESHOLD, top_k_accuracy};
 pub use confusion::ConfusionMatrix;
+pub use interval::{Interval, IntervalMethod, wilson_interval};
 pub use multilabel::multilabel_report;
 pub use names::{
-    CAUSAL_LM_METRICS, CLASSIFICATION_METRICS, Direction, MASKED_LM_METRICS, MULTILABEL_METRICS,
-    REGRESSION_METRICS, SEQ2SEQ_METRICS, classification_metrics, direction,
+    CLASSIFICATION_METRICS, Direction, MULTILABEL_METRICS, Metric, REGRESSION_METRICS,
+    classification_metrics,
 };
 pub use ranking::{average_precision, roc_auc};
 pub use regression::{
     explained_variance, mae, mape, max_error, median_absolute_error, mse, r2, rmse,
 };
-pub use report::{Interval, PerClass, Report, classification_report, regression_report};
+pub use report::{Baseline, PerClass, Report, classification_report, regression_report};
 pub use threshold::{ThresholdObjective, tune_threshold};

@@ -1,16 +1,15 @@
 //! Metrics of multi-label classification, as scikit-learn defines them on indicator matrices.
 
 use crate::ConfusionMatrix;
-use crate::report::{
-    Metrics, PerClass, Report, finite, interval, mean_over, non_finite, without_metrics,
-};
+use crate::interval::of_share;
+use crate::report::{Metrics, PerClass, Report, finite, mean_over, non_finite, without_metrics};
 
 /// All metrics of a multi-label classifier on one split.
 ///
 /// `truth` has the labels that apply to each sample, `probabilities` is `[n, labels]`, and a label
 /// is predicted from the probability `threshold` on. `map` and `roc_auc` are unweighted means over
 /// labels, absent where a label never or always applies. With a seed the share of samples whose
-/// labels are all right gets a bootstrap interval.
+/// labels are all right gets an interval.
 ///
 /// # Panics
 ///
@@ -37,7 +36,7 @@ pub fn multilabel_report(
     Report {
         n: truth.len(),
         metrics: finite(metrics(&columns, &per_class, &right)),
-        interval: interval_seed.and_then(|seed| interval("subset_accuracy", seed, &right, |m| m)),
+        interval: interval_seed.and_then(|seed| of_share("subset_accuracy", seed, &right)),
         threshold: (threshold != super::DEFAULT_THRESHOLD).then_some(threshold),
         per_class: Some(per_class),
         ..Report::default()

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::interval::{Interval, of_mean, of_share};
 use crate::{
-    Classification, ConfusionMatrix, DEFAULT_RESAMPLES, INTERVAL_LEVEL, bootstrap_interval,
-    brier_binary, brier_multiclass, calibration_error, explained_variance, log_loss, mae, mape,
-    max_error, median_absolute_error, mse, r2,
+    Classification, ConfusionMatrix, brier_binary, brier_multiclass, calibration_error,
+    explained_variance, log_loss, mae, mape, max_error, median_absolute_error, mse, r2,
     ranking::{average_precision_of, roc_auc_of, score_groups},
     rmse, top_k_accuracy,
 };
@@ -22,9 +22,15 @@ pub struct Report {
     pub n: usize,
     /// Value of each metric by its name; what is undefined on this split is absent.
     pub metrics: BTreeMap<String, f64>,
-    /// 95 % bootstrap interval of the headline metric, if it was asked for.
+    /// 95 % interval of the headline metric, if it was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interval: Option<Interval>,
+    /// What a trivial answer reaches on the same rows, for whoever knows the training rows to set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub baseline: Option<Baseline>,
+    /// The positive one of two classes, for whoever knows its name to set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub positive: Option<String>,
     /// Probability from which on the positive class was predicted, if it is not 0.5.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub threshold: Option<f64>,
@@ -40,6 +46,15 @@ pub struct Report {
     /// Number of rows with a number that is NaN or infinite. If there is one, no metric is given.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub non_finite: usize,
+}
+
+/// The metrics of a trivial answer to the same samples.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Baseline {
+    /// What is answered, in words.
+    pub answer: String,
+    /// Value of each metric by its name; not every metric of the report has one.
+    pub metrics: BTreeMap<String, f64>,
 }
 
 /// The metrics of one class against the rest.
@@ -61,25 +76,13 @@ pub struct PerClass {
     pub average_precision: Option<f64>,
 }
 
-/// A bootstrap interval of one metric.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Interval {
-    /// Name of the metric.
-    pub metric: String,
-    /// Coverage, 0.95.
-    pub level: f64,
-    /// Lower bound.
-    pub low: f64,
-    /// Upper bound.
-    pub high: f64,
-}
-
 /// All metrics of a classifier on one split.
 ///
 /// With two classes `precision`, `recall`, `f1`, `roc_auc` and `average_precision` are those of
 /// the positive class and `brier` is the binary one. With more, `roc_auc` and `average_precision`
 /// are unweighted means of one class against the rest, absent where a class is absent from the
-/// truth. With a seed the accuracy gets a bootstrap interval.
+/// truth. The other `_macro` metrics are means over the classes that occur in the truth or in the
+/// predictions, as scikit-learn's are by default. With a seed the accuracy gets an interval.
 pub fn classification_report(split: &Classification, interval_seed: Option<u64>) -> Report {
     let non_finite = non_finite(split.probabilities().chunks(split.classes().max(1)));
     if split.is_empty() || non_finite > 0 {
@@ -92,16 +95,16 @@ pub fn classification_report(split: &Classification, interval_seed: Option<u64>)
         PerClass::new(&matrix, class, &is_class, &scores)
     };
     let per_class: Vec<PerClass> = (0..split.classes()).map(of_class).collect();
-    let mut metrics = decision_metrics(&matrix);
+    let mut metrics = decision_metrics(&matrix, split.positive());
     metrics.extend(probability_metrics(split));
-    metrics.extend(ranking_metrics(&per_class));
+    metrics.extend(ranking_metrics(&per_class, split.positive()));
 
     let hits = split.truth().iter().zip(&predicted);
     let hits: Vec<f64> = hits.map(|(t, p)| f64::from(u8::from(t == p))).collect();
     Report {
         n: split.len(),
         metrics: finite(metrics),
-        interval: interval_seed.and_then(|seed| interval("accuracy", seed, &hits, |mean| mean)),
+        interval: interval_seed.and_then(|seed| of_share("accuracy", seed, &hits)),
         threshold: split.threshold(),
         per_class: Some(per_class),
         confusion_matrix: (split.classes() <= LARGEST_CONFUSION_MATRIX).then(|| matrix.rows()),
@@ -110,7 +113,7 @@ pub fn classification_report(split: &Classification, interval_seed: Option<u64>)
 }
 
 /// All metrics of predicted numbers on one split; `truth` and `prediction` are `[n]`, in the
-/// unit of the target. With a seed the RMSE gets a bootstrap interval.
+/// unit of the target. With a seed the RMSE gets an interval.
 ///
 /// # Panics
 ///
@@ -137,7 +140,7 @@ pub fn regression_report(truth: &[f64], prediction: &[f64], interval_seed: Optio
             ("max_error", max_error(truth, prediction)),
             ("explained_variance", explained_variance(truth, prediction)),
         ]),
-        interval: interval_seed.and_then(|seed| interval("rmse", seed, &squares, f64::sqrt)),
+        interval: interval_seed.and_then(|seed| of_mean("rmse", seed, &squares, f64::sqrt)),
         ..Report::default()
     }
 }
@@ -145,7 +148,8 @@ pub fn regression_report(truth: &[f64], prediction: &[f64], interval_seed: Optio
 /// Names and values; `None` where a metric is undefined.
 pub(crate) type Metrics = Vec<(&'static str, Option<f64>)>;
 
-fn decision_metrics(matrix: &ConfusionMatrix) -> Metrics {
+/// Of the decisions alone; with two classes precision, recall and F1 are those of `positive`.
+pub(crate) fn decision_metrics(matrix: &ConfusionMatrix, positive: usize) -> Metrics {
     use ConfusionMatrix as M;
     let mut metrics = vec![
         ("accuracy", Some(matrix.accuracy())),
@@ -164,9 +168,9 @@ fn decision_metrics(matrix: &ConfusionMatrix) -> Metrics {
     ];
     if matrix.classes() == 2 {
         metrics.extend([
-            ("precision", Some(matrix.precision(1))),
-            ("recall", Some(matrix.recall(1))),
-            ("f1", Some(matrix.f1(1))),
+            ("precision", Some(matrix.precision(positive))),
+            ("recall", Some(matrix.recall(positive))),
+            ("f1", Some(matrix.f1(positive))),
         ]);
     }
     metrics
@@ -174,7 +178,10 @@ fn decision_metrics(matrix: &ConfusionMatrix) -> Metrics {
 
 fn probability_metrics(split: &Classification) -> Metrics {
     let brier = match split.classes() {
-        2 => brier_binary(&split.is_class(1), &split.scores_of(1)),
+        2 => brier_binary(
+            &split.is_class(split.positive()),
+            &split.scores_of(split.positive()),
+        ),
         _ => brier_multiclass(split),
     };
     let (confidence, correct) = split.confidences();
@@ -191,8 +198,9 @@ fn probability_metrics(split: &Classification) -> Metrics {
     metrics
 }
 
-fn ranking_metrics(per_class: &[PerClass]) -> Metrics {
-    if let [_, positive] = per_class {
+fn ranking_metrics(per_class: &[PerClass], positive: usize) -> Metrics {
+    if per_class.len() == 2 {
+        let positive = &per_class[positive];
         return vec![
             ("roc_auc", positive.roc_auc),
             ("average_precision", positive.average_precision),
@@ -245,28 +253,6 @@ impl PerClass {
 pub(crate) fn non_finite<'a>(rows: impl Iterator<Item = &'a [f64]>) -> usize {
     rows.filter(|row| row.iter().any(|p| !p.is_finite()))
         .count()
-}
-
-/// Interval of a function of the mean over rows: a resample costs no more than summing it.
-pub(crate) fn interval(
-    metric: &str,
-    seed: u64,
-    values: &[f64],
-    of_mean: impl Fn(f64) -> f64 + Sync,
-) -> Option<Interval> {
-    let n = values.len();
-    let statistic = |rows: &[usize]| {
-        let sum: f64 = rows.iter().map(|&row| values[row]).sum();
-        Some(of_mean(sum / n as f64))
-    };
-    let (low, high) = bootstrap_interval(n, seed, DEFAULT_RESAMPLES, statistic)?;
-    // Squares of huge errors overflow; JSON has no infinity.
-    (low.is_finite() && high.is_finite()).then(|| Interval {
-        metric: metric.to_owned(),
-        level: INTERVAL_LEVEL,
-        low,
-        high,
-    })
 }
 
 pub(crate) fn without_metrics(n: usize, non_finite: usize) -> Report {

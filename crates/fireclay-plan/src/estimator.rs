@@ -4,9 +4,7 @@ use std::num::NonZeroUsize;
 
 use burn_ir::OperationIr;
 use fireclay_data::DataError;
-use fireclay_run::config::{
-    BackendName, BatchSize, DataConfig, Loaded, RunConfig, TokenizerSource,
-};
+use fireclay_run::config::{BackendName, BatchSize, Loaded, RunConfig, TokenizerSource};
 use fireclay_run::workload::{Assumptions, InputSpec};
 use fireclay_run::{RunData, RunError, locate, preflight};
 use fireclay_train::TrainerConfig;
@@ -95,6 +93,22 @@ impl Estimator {
         }
         let rows = rows(config, &input.spec).ok()?;
         Self::of(config, input, rows).ok()
+    }
+
+    /// For a run whose data is read; none where it cannot be planned.
+    pub(crate) fn of_data(config: &RunConfig, data: &RunData) -> Option<Self> {
+        let input = Input::of_data(config, data);
+        let rows = rows(config, &input.spec).ok()?;
+        Self::of(config, input, rows).ok()
+    }
+
+    /// The most rows of a batch with which the run stays within `room` bytes, below those that it has.
+    pub(crate) fn largest_within(&self, memory: &MemoryUse, room: u64) -> Option<usize> {
+        let threads = self.computing.threads();
+        let free = |resident: Resident| resident.room(room, threads);
+        let rows = memory.largest_batch(self.resident.map_or(room, free))?;
+        let rows = usize::try_from(rows).unwrap_or(usize::MAX);
+        (rows < self.rows).then_some(rows)
     }
 
     /// With so many rows in a batch.
@@ -290,7 +304,7 @@ fn read(
 /// tokenizer that is trained has as many tokens as it is asked for.
 fn is_told(config: &RunConfig) -> bool {
     let is_trained = |source: &TokenizerSource| source.kind.is_trained();
-    matches!(config.data, DataConfig::Text(_))
+    config.data.section().is_stream()
         && config.train.epochs.is_none()
         && config.tokenizer.as_ref().is_some_and(is_trained)
 }

@@ -3,10 +3,12 @@
 use fireclay_run::Planner;
 
 use crate::estimator::settle_batch_size;
+use crate::refusal::refuse;
 use crate::speed::speed;
 
-/// Settles a batch size of "auto", and says how fast a training was.
+/// Settles a batch size of "auto", refuses what there is no memory for, and says how fast a training was.
 pub const PLANNER: Planner = Planner {
     settle: settle_batch_size,
+    refuse,
     speed,
 };

@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 use crate::artifacts::{ADAPTER_CONFIG, ADAPTERS, FinishedError, to_json};
 use crate::config::StartConfig;
 use crate::lock::hex;
+use crate::source::Source;
 use fireclay_train::run_folder::io;
 
 /// What a run trains beside its base, and which base it is.
@@ -110,7 +111,8 @@ pub(crate) fn load<F: Pretrainable>(
         base.ok_or_else(|| refused("the run's config.toml has no model.pretrained".into()))?;
     // The seed is of no account: what the base lacks was trained, and comes with the adapters.
     let model = config.init(shape, 0, device);
-    let (model, _) = load_pretrained(config, shape, model, Path::new(base), &start.allowed())
+    let source = Source::open::<F>(Path::new(base), device).map_err(&refused)?;
+    let (model, _) = load_pretrained(config, shape, model, &source.path, &start.allowed())
         .map_err(|error| refused(format!("{base}: {error}")))?;
     let model = lora::decode(model, &bytes, &description).map_err(damaged)?;
     match base_sha256(config, &model, &description.whole) == description.base_sha256 {

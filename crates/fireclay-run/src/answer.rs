@@ -38,6 +38,11 @@ pub trait Meaning: Send {
         &[]
     }
 
+    /// The positive one of two classes.
+    fn positive(&self) -> Option<&str> {
+        None
+    }
+
     /// Probabilities `[samples, classes]`, or numbers in the target's unit, from outputs
     /// `[samples, outputs]`.
     fn numbers(&self, outputs: &Tensor<2>) -> Vec<f64>;

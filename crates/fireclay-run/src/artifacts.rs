@@ -27,6 +27,9 @@ pub const ADAPTER_CONFIG: &str = "adapter_config.json";
 /// What the run predicts for the validation and test samples, with the truth.
 pub const PREDICTIONS: &str = "predictions.parquet";
 
+/// Where the model is in the module that is trained, whatever the task.
+pub(crate) const MODEL_PATH: &str = "model.";
+
 /// Every file that a run may leave for others.
 pub(crate) const RESULTS: [&str; 7] = [
     MODEL,
@@ -48,7 +51,10 @@ pub enum FinishedError {
     #[error(transparent)]
     Data(#[from] DataError),
     /// The run has not ended yet.
-    #[error("{0} has no {1} yet: the run did not finish; go on with `fireclay resume {0}`")]
+    #[error(
+        "{0} has no {1} yet: the run did not finish; go on with `fireclay resume {0}`, or answer from a \
+         checkpoint, with `--checkpoint best`, `last` or the number of its step"
+    )]
     Unfinished(String, &'static str),
     /// A file of the run is not what it should be.
     #[error("{0} is damaged: {1}")]

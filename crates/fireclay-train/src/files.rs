@@ -49,6 +49,11 @@ impl Output {
         self.0.sync_data()
     }
 
+    /// Another handle on the same file.
+    pub(crate) fn handle(&self) -> Result<Self> {
+        self.0.try_clone().map(Self)
+    }
+
     /// Holds the file for this process, until it is dropped.
     pub(crate) fn try_lock(&self) -> std::result::Result<(), TryLockError> {
         self.0.try_lock()

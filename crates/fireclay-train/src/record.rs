@@ -111,7 +111,29 @@ impl JsonLines {
         self.bytes
     }
 
-    /// Makes sure that all of it is on disk.
+    /// What makes sure that all of it is on disk, for another thread.
+    ///
+    /// # Errors
+    ///
+    /// If the system gives no other handle on the file.
+    pub(crate) fn syncer(&self) -> Result<Syncer, FolderError> {
+        let file = self.file.handle();
+        Ok(Syncer {
+            file: file.map_err(|source| io("open", &self.path, source))?,
+            path: self.path.clone(),
+        })
+    }
+}
+
+/// Puts a file of JSON lines on disk.
+#[derive(Debug)]
+pub(crate) struct Syncer {
+    file: Output,
+    path: std::path::PathBuf,
+}
+
+impl Syncer {
+    /// Makes sure that everything written so far is on disk.
     ///
     /// # Errors
     ///

@@ -96,18 +96,33 @@ impl RunFolder {
     }
 }
 
-/// The absolute path of the run at `path`, checked to be one.
+/// The absolute path of the run at `path`, checked to be one. A folder of numbered runs, such as `runs/NAME`,
+/// stands for the newest of them.
 ///
 /// # Errors
 ///
 /// If there is no run at `path`.
 pub fn find(path: &Path) -> Result<PathBuf, FolderError> {
     let path = absolute(path);
-    if path.join("config.toml").is_file() {
-        Ok(path)
-    } else {
-        Err(FolderError::NotARun(path))
+    if is_run(&path) {
+        return Ok(path);
     }
+    newest(&path).ok_or(FolderError::NotARun(path))
+}
+
+/// The newest of the numbered runs in a folder that is no run itself.
+pub fn newest(path: &Path) -> Option<PathBuf> {
+    if is_run(path) {
+        return None;
+    }
+    let entries = fs::read_dir(path).ok()?.filter_map(Result::ok);
+    let numbers = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u64>().ok());
+    let runs = numbers.filter(|number| is_run(&path.join(number.to_string())));
+    Some(path.join(runs.max()?.to_string()))
+}
+
+fn is_run(path: &Path) -> bool {
+    path.join("config.toml").is_file()
 }
 
 /// Replaces a file as a whole: a reader, or a crash, sees the old bytes or the new ones.
@@ -172,6 +187,21 @@ mod tests {
         ));
         drop(held);
         assert!(RunFolder::open(&path).is_ok());
+    }
+
+    #[test]
+    fn a_folder_of_runs_stands_for_the_newest() {
+        let root = tempfile::tempdir().expect("a temporary folder");
+        let folder = root.path().join("demo");
+        for (name, is_run) in [("2", true), ("10", true), ("11", false), ("12x", true)] {
+            fs::create_dir_all(folder.join(name)).expect("a folder");
+            if is_run {
+                fs::write(folder.join(name).join("config.toml"), "").expect("a config");
+            }
+        }
+        assert_eq!(find(&folder).expect("a run"), folder.join("10"));
+        assert_eq!(newest(&folder.join("10")), None);
+        assert!(matches!(find(root.path()), Err(FolderError::NotARun(_))));
     }
 
     #[test]

@@ -1,36 +1,71 @@
 //! Plain text for people.
 
-/// Prints a line to standard output. Unlike `println!` it does not panic when the reader has closed the
-/// pipe, as `| head` does: the training continues.
+use std::fmt::Arguments;
+use std::io::{ErrorKind, Write, stderr, stdout};
+use std::sync::OnceLock;
+
+/// Prints a line to standard output. It never panics: what cannot be written is known at the end of the
+/// program, by [`lost`].
 macro_rules! say {
-    ($($text:tt)*) => {{
-        use std::io::Write as _;
-        let _ = writeln!(std::io::stdout(), $($text)*);
-    }};
+    ($($text:tt)*) => {
+        $crate::text::put(format_args!("{}\n", format_args!($($text)*)))
+    };
 }
 pub(crate) use say;
 
-/// Rows of cells as left-aligned columns, two spaces apart; cells that look like numbers are
-/// aligned to the right.
-pub fn table(rows: &[Vec<String>]) -> String {
-    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
-    let width = |column: usize| {
-        let cells = rows.iter().filter_map(|row| row.get(column));
-        cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
+/// Prints prose to standard output: as `say!`, with breaks between words where the terminal is too narrow.
+/// What goes on is indented by the first argument.
+macro_rules! prose {
+    ($hang:expr, $($text:tt)*) => {
+        $crate::text::say!("{}", $crate::screen::Screen::out().prose($hang, &format!($($text)*)))
     };
-    let widths: Vec<usize> = (0..columns).map(width).collect();
-    rows.iter().map(|row| line(row, &widths) + "\n").collect()
+}
+pub(crate) use prose;
+
+/// Prints prose to standard error, likewise. It may be closed: then nobody wants to read it.
+macro_rules! tell {
+    ($($text:tt)*) => {{
+        let text = $crate::screen::Screen::err().prose(2, &format!($($text)*));
+        $crate::text::put_aside(format_args!("{text}\n"))
+    }};
+}
+pub(crate) use tell;
+
+/// Why standard output could not be written for the first time.
+static LOST: OnceLock<std::io::Error> = OnceLock::new();
+
+/// Writes a text to standard output.
+pub fn put(text: Arguments<'_>) {
+    keep(stdout().write_fmt(text));
 }
 
-fn line(row: &[String], widths: &[usize]) -> String {
-    let cells = row
-        .iter()
-        .zip(widths)
-        .map(|(cell, &width)| match cell.parse::<f64>() {
-            Ok(_) => format!("{cell:>width$}"),
-            Err(_) => format!("{cell:<width$}"),
-        });
-    cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+/// Writes a text to standard output, where it is seen at once.
+pub fn put_now(text: Arguments<'_>) {
+    put(text);
+    keep(stdout().flush());
+}
+
+/// Writes a text to standard error.
+pub fn put_aside(text: Arguments<'_>) {
+    // There is no other place to say that this failed.
+    let _ = stderr().write_fmt(text);
+}
+
+/// Remembers why standard output could not be written. A reader that stopped reading, as `| head` does,
+/// has what it wanted.
+pub fn keep(written: std::io::Result<()>) {
+    if let Err(error) = written
+        && error.kind() != ErrorKind::BrokenPipe
+    {
+        // The first reason is the one that counts.
+        let _ = LOST.set(error);
+    }
+}
+
+/// Why something that was printed is lost, if it is.
+pub fn lost() -> Option<&'static std::io::Error> {
+    keep(stdout().flush());
+    LOST.get()
 }
 
 /// A number with four significant digits, or as many as a count has.
@@ -74,18 +109,6 @@ pub fn with_unit(value: f64, unit: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn columns_line_up() {
-        let rows = [
-            ["", "rows", "loss"],
-            ["train", "398", "0.1"],
-            ["test", "8", "0.25"],
-        ];
-        let rows = rows.map(|row| row.map(String::from).to_vec());
-        let shown = "       rows  loss\ntrain   398   0.1\ntest      8  0.25\n";
-        assert_eq!(table(&rows), shown);
-    }
 
     #[test]
     fn numbers_are_short() {

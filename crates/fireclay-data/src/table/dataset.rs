@@ -10,6 +10,7 @@ use super::config::TableConfig;
 use super::format::TableFormat;
 use super::memory::{Table, split};
 use super::preprocess::{Features, Preprocess, Unseen};
+use super::report::suspects;
 use super::schema::check_columns;
 use super::stream::{BATCH_ROWS, ReadOptions};
 use super::{grouped, lopsided};
@@ -83,9 +84,40 @@ impl TableData {
     ) -> Result<Self, DataError> {
         check_columns(table, config)?;
         let splits = split(table, config, seed, target)?;
+        Self::of_config(table, splits, (config, target), |fitted| fitted)
+    }
+
+    /// The same, encoded by the preprocessing of another training, so that a model that was trained there reads
+    /// these rows as it read its own. Where the two [differ](Preprocess::differences), these rows are encoded
+    /// by themselves.
+    ///
+    /// # Errors
+    /// Whatever does not fit the configuration.
+    pub fn from_table_as(
+        table: &Table,
+        config: &TableConfig,
+        seed: u64,
+        (target, known): (TargetKind, &Preprocess),
+    ) -> Result<Self, DataError> {
+        check_columns(table, config)?;
+        let splits = split(table, config, seed, target)?;
+        let choose = |fitted: Preprocess| match known.differences(&fitted).is_empty() {
+            true => known.clone(),
+            false => fitted,
+        };
+        Self::of_config(table, splits, (config, target), choose)
+    }
+
+    /// With splits that the configuration made, of which there is something to say.
+    fn of_config(
+        table: &Table,
+        splits: Splits,
+        (config, target): (&TableConfig, TargetKind),
+        choose: impl FnOnce(Preprocess) -> Preprocess,
+    ) -> Result<Self, DataError> {
         let mut notes = grouped::notes(table, config, target)?;
         notes.extend(lopsided::notes(table, &splits, config, target)?);
-        let data = Self::from_splits(table, splits, config, target)?;
+        let data = Self::encoded(table, splits, (config, target), choose)?;
         notes.extend(data.notes);
         Ok(Self { notes, ..data })
     }
@@ -103,14 +135,28 @@ impl TableData {
         target: TargetKind,
     ) -> Result<Self, DataError> {
         check_columns(table, config)?;
+        Self::encoded(table, splits, (config, target), |fitted| fitted)
+    }
+
+    fn encoded(
+        table: &Table,
+        splits: Splits,
+        (config, target): (&TableConfig, TargetKind),
+        choose: impl FnOnce(Preprocess) -> Preprocess,
+    ) -> Result<Self, DataError> {
         let splits = table.with_target(splits, config)?;
-        let (preprocess, mut notes) = Preprocess::fit(table, &splits.train, config, target)?;
+        let (fitted, mut notes) = Preprocess::fit(table, &splits.train, config, target)?;
+        let preprocess = choose(fitted);
         notes.extend(table.note_of_dropped(config)?);
+        notes.extend(table.readings.notes.iter().cloned());
+        notes.extend(suspects(table, &splits.train, config, target)?);
+        notes.extend(table.notes.iter().map(Note::general));
         let encode = |name, rows| {
             let carried = Carried::take(table, rows, &format!("the {name} split"), config)?;
             Split::encode(table, carried, &preprocess)
         };
-        let train = encode("train", splits.train)?;
+        let mut train = encode("train", splits.train)?;
+        train.hide_targets(table, &preprocess)?;
         let valid = encode("valid", splits.valid)?;
         let test = encode("test", splits.test)?;
         for (name, split, own) in [
@@ -154,7 +200,8 @@ impl Split {
         preprocess: &Preprocess,
         config: &TableConfig,
     ) -> Result<(Self, Vec<Note>), DataError> {
-        let table = Table::read(path, options)?;
+        let mut table = Table::read(path, options)?;
+        preprocess.read_target_of(&mut table)?;
         let rows = table.rows_with_target(config)?;
         let carried = Carried::take_other(&table, rows, path, config)?;
         let split = Self::encode(&table, carried, preprocess)?;
@@ -189,6 +236,16 @@ impl Split {
             unseen.add(preprocess, &table.take(piece)?)?;
         }
         Ok(unseen)
+    }
+
+    fn hide_targets(&mut self, table: &Table, preprocess: &Preprocess) -> Result<(), DataError> {
+        let columns = preprocess.target_columns();
+        if columns.is_empty() {
+            return Ok(());
+        }
+        let batch = table.take_columns(&columns, &self.carried.rows)?;
+        let features = Arc::make_mut(&mut self.features);
+        preprocess.hide_targets(&batch, &self.labels, features)
     }
 
     fn encode(table: &Table, carried: Carried, preprocess: &Preprocess) -> Result<Self, DataError> {

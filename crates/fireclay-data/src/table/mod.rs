@@ -3,12 +3,14 @@
 mod carried;
 mod config;
 mod dataset;
+mod dialect;
 mod format;
 mod grouped;
 mod guess;
 mod lopsided;
 mod memory;
 mod preprocess;
+mod reading;
 mod report;
 mod schema;
 mod stream;
@@ -22,9 +24,13 @@ pub use self::config::{
     CategoricalEncoding, ColumnConfig, ColumnKind, MissingTarget, NumericScaling, TableConfig,
 };
 pub use self::dataset::{Batch, Split, TableData};
+pub(crate) use self::dialect::dialect_of;
+pub use self::dialect::{Dialect, ExtraField};
 pub use self::format::{TableFormat, parquet_bytes};
 pub(crate) use self::format::{damaged, open_parquet, simple, simplify};
-pub use self::guess::{Guess, GuessedColumn, guess, guess_for};
+pub use self::guess::{
+    Guess, GuessedColumn, LabelledGuess, TextGuess, guess, guess_for, guess_texts,
+};
 pub(crate) use self::lopsided::notes as class_notes;
 pub use self::memory::{Table, split};
 pub use self::preprocess::{Features, Preprocess, Unseen};

@@ -41,6 +41,21 @@ pub trait Architecture: DeserializeOwned + JsonSchema + 'static {
         "type"
     }
 
+    /// Tokens that the model reads, at most; every model that reads text says it.
+    fn context_length(&self) -> usize {
+        0
+    }
+
+    /// The number of different tokens that a model that reads text is usually trained with.
+    fn usual_vocabulary(&self) -> usize {
+        32_000
+    }
+
+    /// Whether an encoder can be built without outputs, for logits of each token.
+    fn has_token_head(&self) -> bool {
+        false
+    }
+
     /// Builds the model; equal arguments give equal weights and parameter ids on every backend.
     fn init(&self, shape: &Self::Shape, seed: u64, device: &Device) -> Self::Model;
 
@@ -80,22 +95,6 @@ pub(crate) trait Layered: Architecture {
     /// The grid of positions that the tensor `name` embeds.
     fn positions(&self, _shape: &Self::Shape, _name: &str) -> Option<[usize; 2]> {
         None
-    }
-}
-
-/// An architecture that reads text.
-pub(crate) trait TextArchitecture: Architecture {
-    /// Tokens that the model reads, at most.
-    fn context_length(&self) -> usize;
-
-    /// The number of different tokens that the model is usually trained with.
-    fn usual_vocabulary(&self) -> usize {
-        32_000
-    }
-
-    /// Whether the model can be built without outputs, for logits of each token.
-    fn has_token_head(&self) -> bool {
-        false
     }
 }
 

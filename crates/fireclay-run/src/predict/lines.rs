@@ -48,6 +48,7 @@ pub(crate) fn predict_lines(
         count: count as u64,
         unit: "lines",
         notes: Vec::new(),
+        failed: Vec::new(),
         shown,
     })
 }

@@ -65,10 +65,14 @@ fn check_output(output: &Path, inputs: &[PathBuf], protected: &[PathBuf]) -> Res
 }
 
 /// The format that the name of a table asks for, or else the command line; in a pipe CSV, unless it says
-/// otherwise.
+/// otherwise. Nothing is packed, so a name such as `a.csv.gz` asks for none.
 fn format_of(output: &Path, given: Option<TableFormat>) -> Result<TableFormat, RunError> {
+    let named = TableFormat::from_path(output);
     let piped = pipes::is_stream(output).then_some(TableFormat::Csv);
-    let format = TableFormat::from_path(output).or(given).or(piped);
+    let format = match named {
+        Some(_) => TableFormat::to_write(output),
+        None => given.or(piped),
+    };
     format.ok_or_else(|| {
         let output = output.display();
         RunError::Usage(format!(

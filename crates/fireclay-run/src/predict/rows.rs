@@ -59,6 +59,7 @@ pub(crate) fn predict_rows(
         count,
         unit: "rows",
         notes,
+        failed: Vec::new(),
         shown: Vec::new(),
     };
     Ok((predicted, cut))

@@ -4,11 +4,11 @@ use std::path::Path;
 
 use fireclay_data::batch_count;
 use fireclay_models::Family;
-use fireclay_models::pretrained::weights_file;
 use fireclay_train::TrainerConfig;
 
 use super::shards;
 use crate::config::{BatchSize, RunConfig};
+use crate::source;
 use crate::start::ModelTable;
 use crate::task::Target;
 use crate::workload::{RunData, WithData, Workload};
@@ -46,22 +46,9 @@ pub fn preflight(config: &RunConfig, data: &RunData, most: usize) -> Vec<(String
 fn monitors(config: &RunConfig, target: &Target) -> Vec<(String, String)> {
     let classes = target.classes.len();
     let metrics = config.task.task().metrics_of(target);
-    let early = config.early_stopping.as_ref();
-    let best = config.checkpoint.keep_best;
-    let monitors = [
-        (
-            "early_stopping.monitor",
-            early.map(|early| early.monitor.as_str()),
-        ),
-        (
-            "checkpoint.monitor",
-            best.then_some(config.checkpoint.monitor.as_str()),
-        ),
-        ("lr_scheduler.monitor", config.lr_scheduler.monitor()),
-    ];
-    let unknown = monitors
-        .into_iter()
-        .filter_map(|(key, monitor)| Some((key, monitor?.strip_prefix("valid/")?)))
+    let unknown = config
+        .monitors()
+        .filter_map(|(key, monitor)| Some((key, monitor.strip_prefix("valid/")?)))
         .filter(|(_, name)| *name != "loss" && !metrics.contains(name));
     let message = |name| match config.task.target_kind() {
         None => format!("is \"valid/{name}\", which these tokens do not have"),
@@ -79,17 +66,10 @@ fn constant_target(config: &RunConfig, data: &RunData) -> Option<(String, String
     Some((config.data.section().target_key().into(), message))
 }
 
-/// A file of weights that is not there, or a folder without one.
+/// A file of weights that is not there, a folder without one, a run without weights.
 fn pretrained(config: &RunConfig) -> Option<(String, String)> {
-    let path = config.model.section().start?.pretrained.as_ref()?;
-    let message = match weights_file(Path::new(path)) {
-        Ok(path) => {
-            let error = std::fs::File::open(&path).err()?;
-            let path = std::path::absolute(&path).unwrap_or(path);
-            format!("cannot be read: {}: {error}", path.display())
-        }
-        Err(error) => format!("cannot be used: {error}"),
-    };
+    let path = config.model.section().pretrained?;
+    let message = source::check(Path::new(path)).err()?;
     Some(("model.pretrained".into(), message))
 }
 
@@ -105,7 +85,7 @@ impl WithData for Fits<'_> {
     fn with<W: Workload>(self, data: &W::Data) -> Vec<(String, String)> {
         let mut problems = W::check_data(self.config, data);
         let family = W::table(self.config).family();
-        problems.extend(fits(family, &W::shape(data), self.most));
+        problems.extend(fits(family, &W::shape(self.config, data), self.most));
         problems
     }
 }

@@ -2,6 +2,7 @@
 
 mod check;
 mod grammar;
+mod paths;
 mod top;
 
 use std::path::Path;
@@ -29,6 +30,11 @@ pub fn schema() -> Value {
     )
 }
 
+/// Every key of a table of a configuration, dotted from the top; the keys of tables inside are not among them.
+pub fn keys() -> Vec<String> {
+    grammar::grammar().keys()
+}
+
 impl RunConfig {
     /// Reads a configuration file, the files that it extends, and overrides of the form
     /// `key.path=value`, which come last.
@@ -42,7 +48,8 @@ impl RunConfig {
             .unwrap_or(path.as_os_str())
             .to_string_lossy()
             .into_owned();
-        Loaded::new(name, Document::load(path, sets, &grammar::grammar())?)
+        let document = Document::load(path, sets, &grammar::grammar())?;
+        Loaded::new(name, document, paths::check)
     }
 
     /// Reads a configuration from a text, which messages call `name`; what it extends is relative
@@ -57,10 +64,8 @@ impl RunConfig {
             .unwrap_or_default()
             .to_string_lossy()
             .into_owned();
-        Loaded::new(
-            stem,
-            Document::parse(name, text, sets, &grammar::grammar())?,
-        )
+        let document = Document::parse(name, text, sets, &grammar::grammar())?;
+        Loaded::new(stem, document, paths::check)
     }
 
     /// The configuration with every default written out; [`parse`](Self::parse) gives the same
@@ -71,10 +76,18 @@ impl RunConfig {
 }
 
 impl Loaded {
-    fn new(name: String, document: Document) -> Result<Self, ConfigError> {
+    /// `check`: what else is refused.
+    fn new(
+        name: String,
+        document: Document,
+        check: impl FnOnce(&RunConfig, &mut Sections<'_>),
+    ) -> Result<Self, ConfigError> {
         let grammar = grammar::grammar();
         let mut sections = Sections::new(&document, &grammar);
         let config = read(&mut sections);
+        if let Some(config) = &config {
+            check(config, &mut sections);
+        }
         let config = sections.finish(config)?;
         Ok(Self {
             config,
@@ -90,8 +103,41 @@ impl Loaded {
 ///
 /// If there is no run, or its configuration was damaged.
 pub fn load_run(run: &Path) -> Result<Loaded, RunError> {
-    let run = run_folder::find(run)?;
-    Ok(RunConfig::load(&run.join("config.toml"), &[])?)
+    load_run_with(run, &[])
+}
+
+/// The configuration of an existing run, with the values of another one for what may have been moved.
+///
+/// # Errors
+///
+/// As for [`load_run`].
+pub fn load_run_at(run: &Path, moved: &RunConfig) -> Result<Loaded, RunError> {
+    let located = moved.data.section().located();
+    let files = located.files.iter();
+    let files = files.filter_map(|(key, path)| Some((*key, path.as_deref()?)));
+    let places = std::iter::once(("path", located.path)).chain(files);
+    let set = |(key, path): (&str, &str)| {
+        let path = toml::Value::String(path.to_owned());
+        format!("data.{key}={path}")
+    };
+    load_run_with(run, &places.map(set).collect::<Vec<_>>())
+}
+
+/// The same with overrides. The paths are taken as they are: a run was trained with them.
+///
+/// # Errors
+///
+/// As for [`load_run`], and if an override is wrong.
+pub fn load_run_with(run: &Path, sets: &[String]) -> Result<Loaded, RunError> {
+    let path = run_folder::find(run)?.join("config.toml");
+    let document = Document::load(&path, sets, &grammar::grammar())?;
+    let mut loaded = Loaded::new("config".into(), document, |_, _| {})?;
+    let Loaded {
+        config, document, ..
+    } = &mut loaded;
+    let is_written = |key: &str| document.is_written(&format!("data.{key}"));
+    config.data.section_mut().as_before(&is_written);
+    Ok(loaded)
 }
 
 /// Reads all tables before it gives up, so that every problem is found.
@@ -114,12 +160,15 @@ fn read(sections: &mut Sections<'_>) -> Option<RunConfig> {
         task.task().validate()
     });
     let optimizers = OptimizerConfig::variants();
-    let optimizer = sections.tagged("optimizer", &optimizers, some(), OptimizerConfig::validate);
+    let usual = OptimizerConfig::default();
+    let check = OptimizerConfig::validate;
+    let optimizer = sections.usually("optimizer", &optimizers, usual.name(), check);
     let train = sections.plain("train", None, TrainConfig::validate);
     let steps = train.as_ref().and_then(|train| train.max_steps);
     let schedules = LrSchedulerConfig::variants();
     let check = |schedule: &LrSchedulerConfig| schedule.validate(steps);
-    let lr_scheduler = sections.tagged("lr_scheduler", &schedules, some(), check);
+    let usual = LrSchedulerConfig::default();
+    let lr_scheduler = sections.usually("lr_scheduler", &schedules, usual.name(), check);
     let eval = sections.plain("eval", some(), EvalConfig::validate);
     let early_stopping = sections.optional("early_stopping", |sections, name| {
         sections.plain(name, None, EarlyStoppingConfig::validate)

@@ -13,6 +13,7 @@ mod regression;
 mod seq2seq;
 mod values;
 
+pub(crate) use causal_lm::bits_per_byte;
 pub use causal_lm::{CausalLm, CausalLmConfig, TokenBatch, TokenObjective, TokenScorer};
 pub use classification::{ClassificationAnswer, ClassificationConfig, CrossEntropy};
 pub use labelled::{BatchLoss, Labelled, LabelledLoss, LabelledModel, LabelledObjective};
@@ -21,13 +22,14 @@ pub use multilabel::{MultilabelAnswer, MultilabelConfig};
 pub use network::{Batch, Input, Network, TableInput, TextInput};
 pub use regression::{RegressionConfig, RegressionLoss, TargetScale};
 pub use seq2seq::{PairBatch, Seq2Seq, Seq2SeqConfig, Seq2SeqObjective};
-pub use values::{ClassWeights, Threshold};
+pub use values::{ClassName, ClassWeights, Threshold};
 
 use std::sync::Arc;
 
 use burn::tensor::Tensor;
 use burn::train::{InferenceStep, LearnerModel, SupervisedTraining, TrainStep};
 use fireclay_data::{Labels, TargetKind};
+use fireclay_metrics::Metric;
 use serde::{Deserialize, Serialize};
 
 use crate::answer::Meaning;
@@ -49,7 +51,7 @@ pub struct Facts {
     /// What its model has to do, in words, where not every model for its data does.
     pub needs_of_model: &'static str,
     /// The metrics of the validation split that can be monitored, beside the loss.
-    pub metrics: &'static [&'static str],
+    pub metrics: &'static [Metric],
     /// The metrics that a line of progress and the final table show, in their order.
     pub headline: &'static [&'static str],
 }
@@ -74,7 +76,8 @@ pub trait Task {
 
     /// The metrics that there are for such a target, beside the loss.
     fn metrics_of(&self, _target: &Target) -> Vec<&'static str> {
-        self.facts().metrics.to_vec()
+        let metrics = self.facts().metrics.iter();
+        metrics.map(|metric| metric.name).collect()
     }
 
     /// Every impossible value, as (key, message).
@@ -139,8 +142,10 @@ pub trait WithObjective<N, B> {
 pub struct Target {
     /// Names of the classes; none where the target is a number.
     pub classes: Vec<String>,
-    /// Training samples of each class.
+    /// Training samples of each class, or with each label.
     pub counts: Vec<usize>,
+    /// Training samples.
+    pub samples: usize,
     /// Mean and standard deviation of a target that is a number.
     pub mean_std: Option<(f64, f64)>,
     /// Tokens to a byte of the validation split, where samples are text and that is known.
@@ -151,12 +156,16 @@ impl Target {
     /// What labels say; `mean_std` is that of numbers.
     pub fn new(classes: &[String], mean_std: Option<(f64, f64)>, labels: &Labels) -> Self {
         let mut counts = vec![0; classes.len()];
-        if let Labels::Classes(labels) = labels {
-            labels.iter().for_each(|class| counts[*class as usize] += 1);
+        let mut count = |class: &u32| counts[*class as usize] += 1;
+        match labels {
+            Labels::Classes(labels) => labels.iter().for_each(count),
+            Labels::Sets(sets) => sets.iter().flatten().for_each(&mut count),
+            Labels::Numbers(_) => {}
         }
         Self {
             classes: classes.to_vec(),
             counts,
+            samples: labels.len(),
             mean_std,
             tokens_per_byte: None,
         }
@@ -167,6 +176,7 @@ impl Target {
         Self {
             classes: (0..count).map(|class| class.to_string()).collect(),
             counts: vec![1; count],
+            samples: count,
             ..Self::default()
         }
     }
@@ -179,6 +189,11 @@ pub trait LabelledTask: Task {
 
     /// What the outputs of a model for this target mean.
     fn answer(&self, target: &Target) -> Self::Answer;
+
+    /// The number of outputs of a model for this target.
+    fn outputs(&self, target: &Target) -> usize {
+        target.classes.len().max(1)
+    }
 
     /// The loss of outputs for this target.
     fn loss(&self, target: &Target) -> Arc<dyn LabelledLoss>;
@@ -221,6 +236,14 @@ macro_rules! tasks {
                     $(variant(<$labelled_config>::default().facts().name, Self::$labelled),)*
                     $(variant(<$other_config>::default().facts().name, Self::$other),)*
                 ]
+            }
+
+            /// The outputs of a model for this target, for a task on samples with labels; else 0.
+            pub fn outputs(&self, target: &Target) -> usize {
+                match self {
+                    $(Self::$labelled(task) => task.outputs(target),)*
+                    $(Self::$other(_))|* => 0,
+                }
             }
 
             /// What trains a network, for a task on samples with labels.

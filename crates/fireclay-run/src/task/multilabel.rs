@@ -5,7 +5,7 @@ use std::sync::Arc;
 use burn::tensor::activation::log_sigmoid;
 use burn::tensor::{Device, Tensor, TensorData};
 use fireclay_data::{Labels, Mix, TargetKind};
-use fireclay_metrics::{MULTILABEL_METRICS, Report, multilabel_report};
+use fireclay_metrics::{Baseline, MULTILABEL_METRICS, Report, multilabel_report};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -62,6 +62,8 @@ impl LabelledTask for MultilabelConfig {
         MultilabelAnswer {
             classes: target.classes.clone(),
             threshold: self.threshold,
+            counts: target.counts.clone(),
+            samples: target.samples,
         }
     }
 
@@ -79,6 +81,29 @@ pub struct MultilabelAnswer {
     pub classes: Vec<String>,
     /// The probability from which on a label applies.
     pub threshold: f64,
+    /// Training samples with each label; older runs do not say.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub counts: Vec<usize>,
+    /// Training samples.
+    #[serde(default)]
+    pub samples: usize,
+}
+
+impl MultilabelAnswer {
+    /// What answering every sample alike reaches, each label with its share of the training samples.
+    fn baseline(&self, truth: &[Vec<u32>]) -> Option<Baseline> {
+        if self.counts.is_empty() || self.samples == 0 {
+            return None;
+        }
+        let shares = self.counts.iter();
+        let shares: Vec<f64> = shares.map(|n| *n as f64 / self.samples as f64).collect();
+        let alike = shares.repeat(truth.len());
+        let report = multilabel_report(shares.len(), truth, &alike, self.threshold, None);
+        Some(Baseline {
+            answer: "each label with its share of the training samples".into(),
+            metrics: report.metrics,
+        })
+    }
 }
 
 impl Meaning for MultilabelAnswer {
@@ -106,6 +131,7 @@ impl Meaning for MultilabelAnswer {
         let report = multilabel_report(count, truth, probabilities, self.threshold, seed);
         Report {
             classes: Some(self.classes.clone()),
+            baseline: seed.and_then(|_| self.baseline(truth)),
             ..report
         }
     }

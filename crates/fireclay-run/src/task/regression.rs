@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use burn::tensor::{Tensor, TensorData};
 use fireclay_data::{Labels, Mix, TargetKind};
-use fireclay_metrics::{REGRESSION_METRICS, Report, regression_report};
+use fireclay_metrics::{
+    Baseline, REGRESSION_METRICS, Report, regression_baseline, regression_report,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -82,13 +84,10 @@ impl LabelledTask for RegressionConfig {
     type Answer = TargetScale;
 
     fn answer(&self, target: &Target) -> TargetScale {
-        match target.mean_std {
-            Some((mean, std)) if self.standardize_target => TargetScale { mean, std },
-            _ => TargetScale {
-                mean: 0.0,
-                std: 1.0,
-            },
-        }
+        let average = target.mean_std.map(|(mean, _)| mean);
+        let scale = target.mean_std.filter(|_| self.standardize_target);
+        let (mean, std) = scale.unwrap_or((0.0, 1.0));
+        TargetScale { mean, std, average }
     }
 
     fn loss(&self, target: &Target) -> Arc<dyn LabelledLoss> {
@@ -107,6 +106,9 @@ pub struct TargetScale {
     pub mean: f64,
     /// Their standard deviation, or 1.
     pub std: f64,
+    /// The mean of the training targets in their own unit; older runs do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub average: Option<f64>,
 }
 
 impl TargetScale {
@@ -135,7 +137,14 @@ impl Meaning for TargetScale {
         let (Answers::Numbers(predicted), Labels::Numbers(truth)) = (answers, truth) else {
             unreachable!("a regressor answers with numbers");
         };
-        regression_report(truth, predicted, seed)
+        let average = self.average.filter(|_| seed.is_some());
+        Report {
+            baseline: average.map(|average| Baseline {
+                answer: format!("always {average:.4}, the mean of the training targets"),
+                metrics: regression_baseline(truth, average),
+            }),
+            ..regression_report(truth, predicted, seed)
+        }
     }
 
     fn no_labels(&self) -> Labels {

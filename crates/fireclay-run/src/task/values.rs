@@ -9,7 +9,7 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// The probability from which the answer of a binary classifier is the second class.
+/// The probability from which the answer of a binary classifier is the positive class.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Threshold {
     /// A probability.
@@ -28,6 +28,82 @@ pub enum ClassWeights {
     Balanced,
     /// A number for each class by its name.
     ByName(BTreeMap<String, f64>),
+}
+
+/// A class of the target by its name; what is no text is taken as it is written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClassName(String);
+
+impl ClassName {
+    /// Its place among the classes: spelled alike, else but for the case of letters, else the same number.
+    pub fn find(&self, classes: &[String]) -> Option<usize> {
+        let number = self.0.parse::<f64>().ok();
+        let same = [
+            &|class: &String| *class == self.0,
+            &|class: &String| class.eq_ignore_ascii_case(&self.0),
+            &|class: &String| number.is_some() && class.parse().ok() == number,
+        ] as [&dyn Fn(&String) -> bool; 3];
+        same.into_iter()
+            .find_map(|is_same| classes.iter().position(is_same))
+    }
+}
+
+impl fmt::Display for ClassName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.0)
+    }
+}
+
+impl Serialize for ClassName {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for ClassName {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Name;
+
+        impl Visitor<'_> for Name {
+            type Value = ClassName;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("the name of a class")
+            }
+
+            fn visit_str<E: Error>(self, name: &str) -> Result<ClassName, E> {
+                Ok(ClassName(name.to_owned()))
+            }
+
+            fn visit_i64<E: Error>(self, name: i64) -> Result<ClassName, E> {
+                Ok(ClassName(name.to_string()))
+            }
+
+            fn visit_u64<E: Error>(self, name: u64) -> Result<ClassName, E> {
+                Ok(ClassName(name.to_string()))
+            }
+
+            fn visit_f64<E: Error>(self, name: f64) -> Result<ClassName, E> {
+                Ok(ClassName(name.to_string()))
+            }
+
+            fn visit_bool<E: Error>(self, name: bool) -> Result<ClassName, E> {
+                Ok(ClassName(name.to_string()))
+            }
+        }
+
+        deserializer.deserialize_any(Name)
+    }
+}
+
+impl JsonSchema for ClassName {
+    fn schema_name() -> Cow<'static, str> {
+        "ClassName".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": ["string", "number", "boolean"] })
+    }
 }
 
 impl Default for Threshold {
@@ -144,5 +220,24 @@ impl JsonSchema for ClassWeights {
                 { "type": "object", "additionalProperties": { "type": "number", "minimum": 0 } },
             ]
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn classes_are_found_as_they_are_written() {
+        let find = |name: &str, classes: [&str; 2]| {
+            ClassName(name.into()).find(&classes.map(String::from))
+        };
+        assert_eq!(find("yes", ["no", "yes"]), Some(1));
+        assert_eq!(find("Yes", ["no", "yes"]), Some(1));
+        assert_eq!(find("Yes", ["yes", "Yes"]), Some(1));
+        assert_eq!(find("1", ["0.0", "1.0"]), Some(1));
+        assert_eq!(find("true", ["False", "True"]), Some(1));
+        assert_eq!(find("2", ["0", "1"]), None);
+        assert_eq!(find("maybe", ["no", "yes"]), None);
     }
 }

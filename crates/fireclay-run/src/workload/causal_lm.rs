@@ -9,7 +9,7 @@ use crate::config::TextSource;
 use crate::generate::Writer;
 use crate::language::score;
 use crate::samples::TextSamples;
-use crate::task::{CausalLm, TokenBatch, TokenObjective, TokenScorer};
+use crate::task::{CausalLm, TokenBatch, TokenObjective, TokenScorer, bits_per_byte};
 
 /// The workload.
 pub struct CausalText;
@@ -50,7 +50,7 @@ impl Workload for CausalText {
         text::load(config)
     }
 
-    fn shape(data: &TextData) -> LanguageShape {
+    fn shape(_config: &RunConfig, data: &TextData) -> LanguageShape {
         LanguageShape {
             vocabulary: data.vocabulary,
         }
@@ -78,16 +78,33 @@ impl Workload for CausalText {
 
     fn conclude(
         config: &RunConfig,
-        _data: &TextData,
+        data: &TextData,
         trained: Trained<'_, LanguageModel>,
         splits: [TextSamples; 2],
     ) -> Result<Evaluations, RunError> {
         let model = CausalLm {
             model: trained.model,
         };
-        evaluate_each(splits, trained.valid.map(Report::from), |samples| {
-            evaluate(config, &model, samples, trained.device)
-        })
+        evaluate_each::<Self>(
+            (config, data),
+            splits,
+            trained.valid.map(Report::from),
+            |samples| evaluate(config, &model, samples, trained.device),
+        )
+    }
+
+    fn baseline(
+        config: &RunConfig,
+        data: &TextData,
+        samples: &TextSamples,
+    ) -> Result<Option<Baseline>, RunError> {
+        let train = Self::evaluated(config, data, 0);
+        let mut baseline = unigram::baseline(&train, samples, data.vocabulary)?;
+        if let (Some(baseline), Some(rate)) = (&mut baseline, samples.tokens_per_byte()) {
+            let bits = bits_per_byte(baseline.metrics["loss"], rate);
+            baseline.metrics.insert("bits_per_byte".into(), bits);
+        }
+        Ok(baseline)
     }
 
     fn open(base: Base) -> Result<Box<dyn Run>, RunError> {

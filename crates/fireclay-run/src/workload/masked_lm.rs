@@ -1,7 +1,7 @@
 //! Masked language modelling on running text.
 
 use fireclay_data::{MaskedSplit, Masking, TextData, TokenSplit, Tokenizer};
-use fireclay_models::{EncoderConfig, EncoderModel, EncoderShape};
+use fireclay_models::{EncoderConfig, EncoderModel, EncoderShape, Family};
 
 use super::labelled_text::blank_text;
 use super::prelude::*;
@@ -59,7 +59,7 @@ impl Workload for MaskedText {
         data.with_room_for_marks(config.model.section().context)
     }
 
-    fn shape(data: &TextData) -> EncoderShape {
+    fn shape(_config: &RunConfig, data: &TextData) -> EncoderShape {
         EncoderShape {
             vocabulary: data.vocabulary,
             outputs: None,
@@ -95,16 +95,28 @@ impl Workload for MaskedText {
 
     fn conclude(
         config: &RunConfig,
-        _data: &TextData,
+        data: &TextData,
         trained: Trained<'_, EncoderModel>,
         splits: [MaskedSamples; 2],
     ) -> Result<Evaluations, RunError> {
         let model = MaskedLm {
             model: trained.model,
         };
-        evaluate_each(splits, trained.valid.map(Report::from), |samples| {
-            evaluate(config, &model, samples, trained.device)
-        })
+        evaluate_each::<Self>(
+            (config, data),
+            splits,
+            trained.valid.map(Report::from),
+            |samples| evaluate(config, &model, samples, trained.device),
+        )
+    }
+
+    fn baseline(
+        config: &RunConfig,
+        data: &TextData,
+        samples: &MaskedSamples,
+    ) -> Result<Option<Baseline>, RunError> {
+        let train = Self::evaluated(config, data, 0);
+        unigram::baseline(&train, samples, data.vocabulary)
     }
 
     fn open(base: Base) -> Result<Box<dyn Run>, RunError> {

@@ -3,14 +3,16 @@
 pub(super) use burn::tensor::{Device, Tensor};
 pub(super) use fireclay_data::DataError;
 pub(super) use fireclay_data::arrow::array::RecordBatch;
-pub(super) use fireclay_metrics::Report;
+pub(super) use fireclay_metrics::{Baseline, Report};
 
 pub(super) use super::dataset::Dataset;
 pub(super) use super::shared::{evaluate_each, evaluate_on, merged, pass};
 pub(super) use super::spec::{
     Assumed, Assumptions, HeldOut, InputSpec, at_most, check_unread, missing,
 };
-pub(super) use super::{AssumedSpec, Batch, Blank, Model, Trained, Workload, held, labelled};
+pub(super) use super::{
+    AssumedSpec, Batch, Blank, Model, Trained, Workload, held, labelled, unigram,
+};
 pub(super) use crate::artifacts::{POSTPROCESS, PREPROCESS, TOKENIZER, belong_together};
 pub(super) use crate::config::{
     DataConfig, ModelConfig, NetworkConfig, Refusal, RunConfig, TaskConfig,

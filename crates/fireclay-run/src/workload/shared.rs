@@ -9,7 +9,7 @@ use fireclay_train::loader::Samples;
 use fireclay_train::strategy::evaluation_rows;
 
 use super::{Dataset, WithWorkload, Workload, with_workload};
-use crate::artifacts::model_files;
+use crate::artifacts::{PREPROCESS, model_files};
 use crate::config::{RunConfig, TokenizerSource};
 use crate::lock;
 use crate::predictor::Pass;
@@ -54,21 +54,25 @@ pub(super) fn pass<S: Samples>(config: &RunConfig) -> Pass {
     }
 }
 
-/// The report of each split that holds something; of the validation split it may be known already.
-pub(super) fn evaluate_each<S: Samples>(
-    [valid, test]: [S; 2],
+/// The report of each split that holds something, with a baseline; of the validation split it may be
+/// known already.
+pub(super) fn evaluate_each<W: Workload>(
+    (config, data): (&RunConfig, &W::Data),
+    [valid, test]: [W::Samples; 2],
     mut known: Option<Report>,
-    mut evaluate: impl FnMut(S) -> Result<Report, RunError>,
+    mut evaluate: impl FnMut(W::Samples) -> Result<Report, RunError>,
 ) -> Result<Evaluations, RunError> {
     let mut evaluations = Evaluations::new();
     for (name, split) in [("valid", valid), ("test", test)] {
         if split.is_empty() {
             continue;
         }
+        let baseline = W::baseline(config, data, &split)?;
         let report = match known.take_if(|_| name == "valid") {
             Some(report) => report,
             None => evaluate(split)?,
         };
+        let report = Report { baseline, ..report };
         evaluations.insert(name.into(), report);
     }
     Ok(evaluations)
@@ -115,33 +119,52 @@ pub(super) fn evaluate_on_files<W: Workload>(
     read: impl FnOnce(&str, Option<&str>) -> Result<(W::Samples, Vec<String>), RunError>,
     evaluate: impl FnOnce(W::Samples) -> Result<Report, RunError>,
 ) -> Result<Evaluated, RunError> {
-    let (name, samples, notes) = match on {
+    let (name, samples, notes, baseline) = match on {
         On::File { path, target } => {
             let (samples, notes) = read(path, target)?;
-            (path, samples, notes)
+            (path, samples, notes, None)
         }
-        On::Split(split) => {
+        On::Split(_) | On::HeldOut => {
             let data = own::<W>(base)?;
+            let (split, notes) = chosen(on, &data);
             let samples = W::evaluated(base.config(), &data, split);
-            (SPLITS[split], samples, Vec::new())
+            let baseline = W::baseline(base.config(), &data, &samples)?;
+            (SPLITS[split], samples, notes, baseline)
         }
     };
     if samples.is_empty() {
         return Err(RunError::Usage(match on {
-            On::Split(_) => format!("the run has no {name} rows; name another split"),
             On::File { .. } => format!("{name} has no {}", W::UNIT),
+            _ => format!("the run has no {name} split; name another one"),
         }));
     }
+    let report = evaluate(samples)?;
     Ok(Evaluated {
         name: name.to_owned(),
-        report: evaluate(samples)?,
+        report: Report {
+            baseline: report.baseline.or(baseline),
+            ..report
+        },
         notes,
     })
 }
 
+/// The split that is meant, and what is to be said of the choice.
+fn chosen(on: On<'_>, data: &impl Dataset) -> (usize, Vec<String>) {
+    let is_there = |split: usize| data.sizes()[split].1 > 0;
+    match on {
+        On::Split(split) => (split, Vec::new()),
+        _ if is_there(2) || !is_there(1) => (2, Vec::new()),
+        _ => {
+            let note = "the run has no test split: this is its validation split, which steered the training";
+            (1, vec![note.to_owned()])
+        }
+    }
+}
+
 /// The data that a run was trained on, unless it has changed: its splits and its preprocessing would be
 /// others.
-fn own<W: Workload>(base: &Base) -> Result<W::Data, RunError> {
+pub(crate) fn own<W: Workload>(base: &Base) -> Result<W::Data, RunError> {
     let tokenizer = lock::tokenizer(&base.folder)?;
     let data = load::<W>(base.config(), tokenizer.as_deref());
     let data = data.map_err(|error| locate(&base.loaded, error))?;
@@ -152,8 +175,13 @@ fn own<W: Workload>(base: &Base) -> Result<W::Data, RunError> {
 /// Refuses data that is not what the run in `folder` was trained on.
 fn unchanged(data: &impl Dataset, folder: &Path) -> Result<(), RunError> {
     let changed = lock::changed_files(data.hashes()?, folder)?;
-    match changed.is_empty() {
-        true => Ok(()),
-        false => Err(RunError::DataChanged(changed.join(", "))),
+    if !changed.is_empty() {
+        return Err(RunError::DataChanged(changed.join(", ")));
+    }
+    // Some data is not preprocessed.
+    let saved = std::fs::read_to_string(folder.join(PREPROCESS));
+    match saved.is_ok_and(|saved| !data.is_read_as(&saved)) {
+        true => Err(RunError::ReadOtherwise),
+        false => Ok(()),
     }
 }

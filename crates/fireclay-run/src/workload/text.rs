@@ -24,11 +24,19 @@ impl DataSection for TextSource {
         self.config.validate(self.format)
     }
 
+    fn is_stream(&self) -> bool {
+        true
+    }
+
     fn tokenizer(&self) -> NeedsTokenizer {
         match self.format {
             TextFormat::Tokens => NeedsTokenizer::IfMasked,
             TextFormat::Text | TextFormat::TextJsonl => NeedsTokenizer::Always,
         }
+    }
+
+    fn reading(&self) -> u64 {
+        14_000_000
     }
 }
 

@@ -5,14 +5,16 @@ use std::path::PathBuf;
 use fireclay_data::DataReport;
 use fireclay_plan::PLANNER;
 use fireclay_run::Prepared;
-use fireclay_run::config::{BatchSize, Loaded, RunConfig};
+use fireclay_run::config::{BatchSize, Loaded};
 use fireclay_run::workload::Dataset;
 use serde_json::json;
 
+use super::{config, remarks};
 use crate::failure::Failure;
-use crate::text::{say, table};
+use crate::screen::Screen;
+use crate::text::{put_aside, say, tell};
 
-/// Check a config and its data without training, and print the config with every default
+/// Check a config and its data, and print it with every default
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The config
@@ -28,15 +30,18 @@ pub struct Args {
     pub json: bool,
 }
 
+/// The most problems of the data that are shown.
+const SHOWN: usize = 20;
+
 /// Checks a config and its data, and prints the config with every default: the report goes to
 /// standard error, so that what is on standard output is a config.
 pub fn run(args: &Args) -> Result<(), Failure> {
-    let loaded = RunConfig::load(&args.config, &args.sets)?;
+    let loaded = config::load(&args.config, &args.sets)?;
     let is_open = loaded.config.batch_size() == BatchSize::Auto;
     if args.no_data {
         report(&loaded, None, args.json);
         if is_open {
-            eprintln!("note: batch_size = \"auto\" is decided by the data, which is not read");
+            tell!("note: batch_size = \"auto\" is decided by the data, which is not read");
         }
         return Ok(());
     }
@@ -44,17 +49,36 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         report(loaded, found, args.json);
         let errors = found.iter().flat_map(|report| &report.errors);
         let errors: Vec<String> = errors.map(ToString::to_string).collect();
-        match errors.is_empty() {
-            true => Ok(()),
-            false => Err(Failure::Failed(errors.join("\nerror: "))),
+        match errors.len() {
+            0 => Ok(()),
+            count => {
+                let rest = count.saturating_sub(SHOWN);
+                let rest = (rest > 0).then(|| format!("and {rest} more"));
+                let errors = errors.into_iter().take(SHOWN).chain(rest);
+                let errors: Vec<String> = errors.collect();
+                Err(Failure::Failed(errors.join("\nerror: ")))
+            }
         }
     })?;
     if is_open {
         let size = json!(prepared.config().batch_size());
-        eprintln!("note: batch_size = \"auto\" is {size} with the memory that is here");
+        tell!("note: batch_size = \"auto\" is {size} with the memory that is here");
     }
-    eprint!("{}", overview(prepared.data().dataset()));
+    put_aside(format_args!("{}", overview(prepared.data().dataset())));
+    let notes = prepared.data().dataset().verify(&[0, 1, 2])?;
+    notes.iter().for_each(|note| tell!("note: {note}"));
+    if let Some(line) = positive(&prepared) {
+        tell!("{line}");
+    }
     Ok(())
+}
+
+/// Which of two classes is the positive one.
+fn positive(prepared: &Prepared) -> Option<String> {
+    let target = prepared.data().dataset().target();
+    let objective = prepared.config().task.objective(&target)?;
+    let meaning = objective.answer.meaning();
+    Some(remarks::positive(meaning.positive()?, meaning.classes()))
 }
 
 /// The config, and what was found in its table.
@@ -64,7 +88,7 @@ fn report(loaded: &Loaded, found: Option<&DataReport>, as_json: bool) {
         return;
     }
     if let Some(report) = found {
-        eprint!("{}", describe(report));
+        put_aside(format_args!("{}", describe(report)));
     }
     say!("{}", loaded.config.to_toml().trim_end());
 }
@@ -76,24 +100,25 @@ fn overview(data: &dyn Dataset) -> String {
         return String::new();
     }
     let vocabulary = vocabulary.map(|size| format!("vocabulary of {size} tokens\n\n"));
-    let notes = data.notes().iter().map(|note| format!("note: {note}\n"));
+    let notes = data.notes().iter();
+    let notes = notes.map(|note| Screen::err().prose(2, &format!("note: {note}\n")));
     format!(
         "\n{}{}{}",
         vocabulary.unwrap_or_default(),
-        table(&rows),
+        Screen::err().table(&rows),
         notes.collect::<String>()
     )
 }
 
 fn describe(report: &DataReport) -> String {
     let warnings = report.warnings.iter();
-    let warnings = warnings.map(|warning| format!("warning: {warning}\n"));
+    let warnings = warnings.map(|warning| Screen::err().prose(2, &format!("warning: {warning}\n")));
     format!(
         "{} rows, {} features\n\n{}\n{}\n{}\n",
         report.rows,
         report.features,
-        table(&splits(report)),
-        table(&columns(report)),
+        Screen::err().table(&splits(report)),
+        Screen::err().table(&columns(report)),
         warnings.collect::<String>()
     )
 }

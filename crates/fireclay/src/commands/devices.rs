@@ -3,9 +3,9 @@
 use super::lists::ListArgs;
 use crate::backend;
 use crate::failure::Failure;
-use crate::text::say;
+use crate::text::{prose, say};
 
-/// List backends, the hardware that each finds, and which one `auto` takes
+/// List backends, their hardware, and which one `auto` takes
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
@@ -17,7 +17,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     if args.list.json {
         say!("{:#}", backend::devices_json());
     } else {
-        say!("{}", backend::render_devices().trim_end());
+        prose!(20, "{}", backend::render_devices().trim_end());
     }
     Ok(())
 }

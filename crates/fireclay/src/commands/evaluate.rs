@@ -2,28 +2,32 @@
 
 use std::path::PathBuf;
 
-use fireclay_metrics::{PerClass, Report};
+use fireclay_metrics::{Baseline, Metric, PerClass, Report};
 use fireclay_run::workload::Words;
-use fireclay_run::{Evaluations, On, load_run, open};
+use fireclay_run::{Evaluations, On, load_run};
 
-use super::device;
+use super::remarks::{bounds, remarks};
+use super::{CheckpointArgs, device, run_at};
 use crate::failure::Failure;
-use crate::text::{number, say, table};
+use crate::screen::Screen;
+use crate::text::{number, prose, say, tell};
 
-/// Compute the metrics of a finished run over a whole split, or over other data
+/// Evaluate a finished run over a whole split, or over other data
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The run folder
+    /// The run folder, such as runs/NAME/1; runs/NAME is the newest run of that name
     pub run: PathBuf,
-    /// The split to evaluate
-    #[arg(long, value_enum, default_value_t = SplitName::Test, conflicts_with = "data")]
-    pub split: SplitName,
+    /// The split to evaluate [default: test, or valid where there is no test split]
+    #[arg(long, value_enum, conflicts_with = "data")]
+    pub split: Option<SplitName>,
     /// Other data with targets: a table (file, glob, or `-` for standard input), or images in the form of the config's data.path
     #[arg(long, value_name = "PATH")]
     pub data: Option<String>,
     /// The translations of the texts in `--data`, line by line (for pairs of texts)
     #[arg(long, value_name = "PATH", requires = "data")]
     pub target_data: Option<String>,
+    #[command(flatten)]
+    pub checkpoint: CheckpointArgs,
     /// Compute on other hardware than the config names
     #[arg(long, value_name = "NAME")]
     pub backend: Option<String>,
@@ -45,39 +49,51 @@ pub enum SplitName {
 
 /// Evaluates a split of the run's own data, or other data.
 pub fn run(args: &Args) -> Result<(), Failure> {
-    let config = load_run(&args.run)?.config;
+    let at = run_at(&args.run);
+    let config = load_run(&at)?.config;
     let device = device(&config, args.backend.as_deref())?;
-    let run = open(&args.run, &device.device)?;
+    let run = args.checkpoint.open(&at, &device.device)?;
     let evaluated = run.evaluate(match &args.data {
         Some(path) => On::File {
             path,
             target: args.target_data.as_deref(),
         },
-        None => On::Split(args.split as usize),
+        None => args
+            .split
+            .map_or(On::HeldOut, |split| On::Split(split as usize)),
     })?;
     let notes = evaluated.notes.iter();
-    notes.for_each(|note| eprintln!("note: {note}"));
+    notes.for_each(|note| tell!("note: {note}"));
     if args.json {
         let evaluations = Evaluations::from([(evaluated.name, evaluated.report)]);
         say!("{:#}", serde_json::json!(evaluations));
     } else {
-        print(&evaluated.name, Words::of(&config).unit, &evaluated.report);
+        let words = Words::of(&config);
+        say!(
+            "{}: {} {}\n",
+            evaluated.name,
+            evaluated.report.n,
+            words.unit
+        );
+        print(
+            &evaluated.name,
+            config.task.facts().metrics,
+            &evaluated.report,
+        );
     }
     Ok(())
 }
 
-fn print(name: &str, unit: &str, report: &Report) {
-    say!("{name}: {} {unit}\n", report.n);
-    let interval = |metric: &str| {
-        let found = report.interval.as_ref();
-        let found = found.filter(|interval| interval.metric == metric);
-        found.map_or(String::new(), |i| {
-            format!("95 %: {} to {}", number(i.low), number(i.high))
-        })
-    };
-    let metrics = report.metrics.iter();
-    let rows = metrics.map(|(name, value)| vec![name.clone(), number(*value), interval(name)]);
-    say!("{}", table(&rows.collect::<Vec<_>>()).trim_end());
+fn print(name: &str, order: &[Metric], report: &Report) {
+    say!("{}", Screen::out().table(&values(order, report)).trim_end());
+    let baseline = report.baseline.as_ref();
+    let baseline = baseline.map(|baseline| format!("baseline: {}", baseline.answer));
+    let remarks = remarks(&[(name, report)]);
+    let lines: Vec<String> = baseline.into_iter().chain(remarks).collect();
+    if !lines.is_empty() {
+        say!("");
+    }
+    lines.iter().for_each(|line| prose!(2, "{line}"));
     if let Some(threshold) = report.threshold {
         say!("\ndecision threshold {}", number(threshold));
     }
@@ -90,6 +106,31 @@ fn print(name: &str, unit: &str, report: &Report) {
     }
 }
 
+/// A row for each metric, in the order of its task, with its interval and its baseline.
+fn values(order: &[Metric], report: &Report) -> Vec<Vec<String>> {
+    let place = |name: &str| order.iter().position(|known| known.name == name);
+    let mut metrics: Vec<_> = report.metrics.iter().collect();
+    // The loss, which is no metric of the task, comes first.
+    metrics.sort_by_key(|(name, _)| place(name).map_or(0, |place| place + 1));
+    let (interval, baseline) = (report.interval.as_ref(), report.baseline.as_ref());
+    let level = interval.map(|interval| format!("{:.0} % interval", 100.0 * interval.level));
+    let mut header = vec!["metric".to_owned(), "value".to_owned()];
+    header.extend(level);
+    header.extend(baseline.map(|_| "baseline".to_owned()));
+    let row = |(name, value): (&String, &f64)| {
+        let mut row = vec![name.clone(), number(*value)];
+        row.extend(interval.map(|interval| match interval.metric == *name {
+            true => bounds(interval),
+            false => String::new(),
+        }));
+        let value = |baseline: &Baseline| baseline.metrics.get(name).copied();
+        row.extend(baseline.map(|baseline| value(baseline).map_or_else(String::new, number)));
+        row
+    };
+    let rows = metrics.into_iter().map(row);
+    std::iter::once(header).chain(rows).collect()
+}
+
 fn by_class(classes: &[String], per_class: &[PerClass]) -> String {
     let header = ["", "rows", "precision", "recall", "f1"];
     let mut rows = vec![header.map(String::from).to_vec()];
@@ -98,7 +139,7 @@ fn by_class(classes: &[String], per_class: &[PerClass]) -> String {
         let named = vec![name.clone(), class.support.to_string()];
         [named, numbers.to_vec()].concat()
     }));
-    table(&rows)
+    Screen::out().table(&rows)
 }
 
 fn confusion(classes: &[String], matrix: &[Vec<u64>]) -> String {
@@ -110,5 +151,5 @@ fn confusion(classes: &[String], matrix: &[Vec<u64>]) -> String {
             counts.iter().map(u64::to_string).collect(),
         ));
     }
-    table(&rows)
+    Screen::out().table(&rows)
 }

@@ -1,20 +1,19 @@
 //! `generate`: text from a language model.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use fireclay_run::generate::{Limits, Sampling};
-use fireclay_run::{Run, load_run, open};
+use fireclay_run::{Run, load_run};
 use serde_json::json;
 
-use super::device;
+use super::{CheckpointArgs, device, run_at};
 use crate::failure::Failure;
-use crate::text::say;
+use crate::text::{put_now, say};
 
-/// Continue a prompt with a language model
+/// Generate text from a prompt with a language model
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The run folder
+    /// The run folder, such as runs/NAME/1; runs/NAME is the newest run of that name
     pub run: PathBuf,
     /// The text to continue
     #[arg(short, long, required_unless_present = "prompts")]
@@ -22,11 +21,11 @@ pub struct Args {
     /// A file with a prompt on each line; every answer is then one line of JSON
     #[arg(long, value_name = "FILE", conflicts_with = "prompt")]
     pub prompts: Option<PathBuf>,
-    /// How many tokens to write at most
+    /// Generate at most N tokens
     #[arg(short = 'n', long, value_name = "N", default_value_t = 256)]
     pub max_tokens: usize,
-    /// What logits are divided by: below 1 for safer text, above for wilder; 0 always takes the
-    /// most probable token
+    /// Divide logits by T: below 1 for safer text, above for wilder; 0 always takes the most probable
+    /// token
     #[arg(
         short,
         long,
@@ -54,12 +53,14 @@ pub struct Args {
         allow_negative_numbers = true
     )]
     pub repetition_penalty: f64,
-    /// End before this text; may be given several times
+    /// Stop before this text; may be given several times
     #[arg(long, value_name = "TEXT")]
     pub stop: Vec<String>,
-    /// The seed of every choice
+    /// Set the seed of every random choice
     #[arg(long, default_value_t = 42)]
     pub seed: u64,
+    #[command(flatten)]
+    pub checkpoint: CheckpointArgs,
     /// Compute on other hardware than the config names
     #[arg(long, value_name = "NAME")]
     pub backend: Option<String>,
@@ -72,9 +73,10 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<(), Failure> {
     let (sampling, limits) = choices(args)?;
     let prompts = prompts(args)?;
-    let config = load_run(&args.run)?.config;
+    let at = run_at(&args.run);
+    let config = load_run(&at)?.config;
     let device = device(&config, args.backend.as_deref())?;
-    let run = open(&args.run, &device.device)?;
+    let run = args.checkpoint.open(&at, &device.device)?;
     // A run that writes no text says so before the first prompt.
     run.writer()?;
     let session = Session {
@@ -136,12 +138,7 @@ struct Session<'a> {
 impl Session<'_> {
     /// Shows the prompt, and the text that follows token by token.
     fn show(&self, prompt: &str) -> Result<(), Failure> {
-        let mut output = std::io::stdout();
-        let mut show = |text: &str| {
-            // A reader that stopped reading is no error.
-            let _ = output.write_all(text.as_bytes());
-            let _ = output.flush();
-        };
+        let mut show = |text: &str| put_now(format_args!("{text}"));
         show(prompt);
         let writer = self.run.writer()?;
         writer.write(prompt, &self.sampling, &self.limits, &mut show)?;

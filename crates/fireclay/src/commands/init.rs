@@ -1,21 +1,25 @@
-//! `init`: a commented starter config for a table or a folder of images.
+//! `init`: a commented starter config for data that nobody has described.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use fireclay_data::{CategoricalEncoding, ColumnKind, Guess, TargetKind, guess, guess_for};
+use fireclay_data::{
+    CategoricalEncoding, ColumnKind, Guess, TableFormat, TargetKind, guess, guess_for, guess_texts,
+};
 
-use super::init_images;
+use super::{init_images, init_text};
 use crate::failure::Failure;
-use crate::text::say;
+use crate::text::{prose, say};
 
-/// Write a starter config for a table or a folder of images, and say what was guessed
+/// Write a starter config for your data, and say what was guessed
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The table (CSV, JSON Lines or Parquet), or a folder with a folder of images for each class
-    pub table: PathBuf,
+    /// A table (CSV, JSON Lines or Parquet), a folder with a folder of images for each class, or a text; two
+    /// texts if each line of the second is the translation of the same line of the first
+    #[arg(required = true, num_args = 1..=2, value_name = "DATA")]
+    pub data: Vec<PathBuf>,
     /// The column to predict, where the guess is wrong
     #[arg(long)]
     pub target: Option<String>,
@@ -29,13 +33,16 @@ pub struct Args {
 
 /// Guesses a config, writes it, and prints the guesses.
 pub fn run(args: &Args) -> Result<(), Failure> {
-    if args.table.is_dir() && args.target.is_some() {
-        let message = "--target is for tables: the folders of images are their classes";
+    let [data, rest @ ..] = args.data.as_slice() else {
+        unreachable!("clap wants one at least");
+    };
+    if (data.is_dir() || !rest.is_empty()) && args.target.is_some() {
+        let message = "--target is for one table: folders of images and texts have no columns";
         return Err(Failure::Usage(message.into()));
     }
     let output = match &args.output {
         Some(output) => output.clone(),
-        None => default_output(&args.table)?,
+        None => default_output(data)?,
     };
     if output.exists() && !args.force {
         let output = output.display();
@@ -43,9 +50,9 @@ pub fn run(args: &Args) -> Result<(), Failure> {
             "{output} exists already; name another file with -o, or replace it with --force"
         )));
     }
-    let text = match args.table.is_dir() {
-        true => init_images::config(&args.table, &output)?,
-        false => rows(args, &output)?,
+    let text = match rest {
+        [other] => init_text::parallel([data, other], &output)?,
+        _ => one(args, data, &output)?,
     };
     fs::write(&output, text)
         .map_err(|error| Failure::Failed(format!("cannot write {}: {error}", output.display())))?;
@@ -55,9 +62,20 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     Ok(())
 }
 
-fn rows(args: &Args, output: &Path) -> Result<String, Failure> {
-    let table = args.table.display().to_string();
-    let guessed = match &args.target {
+/// The config for one file, folder or pattern.
+fn one(args: &Args, data: &Path, output: &Path) -> Result<String, Failure> {
+    if data.is_dir() {
+        return match init_text::folder(data, output)? {
+            Some(text) => Ok(text),
+            None => init_images::config(data, output),
+        };
+    }
+    let table = data.display().to_string();
+    let target = args.target.as_deref();
+    if let Some(texts) = guess_texts(&table, target)? {
+        return Ok(init_text::config(&table, &texts, output));
+    }
+    let guessed = match target {
         Some(target) => guess_for(&table, target)?,
         None => guess(&table)?,
     };
@@ -70,7 +88,7 @@ fn default_output(table: &Path) -> Result<PathBuf, Failure> {
     // The folder `.` has a name too, and one with a dot in it is a folder all the same.
     let name = match table.canonicalize() {
         Ok(folder) if folder.is_dir() => folder.file_name().map(OsStr::to_os_string),
-        _ => table.file_stem().map(OsStr::to_os_string),
+        _ => plain_stem(table),
     };
     let name = name.unwrap_or_default().to_string_lossy().into_owned();
     if name.contains(['*', '?', '[']) {
@@ -81,12 +99,25 @@ fn default_output(table: &Path) -> Result<PathBuf, Failure> {
     Ok(PathBuf::from(name + ".toml"))
 }
 
+/// The name of a file without its extension, and without that of what packs it: `table` of `table.csv.gz`.
+fn plain_stem(table: &Path) -> Option<OsString> {
+    let stem = table.file_stem()?;
+    let inner = Path::new(stem)
+        .file_stem()
+        .filter(|_| TableFormat::from_path(table).is_some());
+    let is_packed = TableFormat::to_write(table).is_none();
+    Some(inner.filter(|_| is_packed).unwrap_or(stem).to_owned())
+}
+
 fn report(guess: &Guess) {
     say!("target   {} ({})", guess.target, task(guess));
     for column in &guess.columns {
-        say!("column   {}: {}", column.name, column.reason);
+        prose!(9, "column   {}: {}", column.name, column.reason);
     }
-    guess.notes.iter().for_each(|note| say!("note     {note}"));
+    guess
+        .notes
+        .iter()
+        .for_each(|note| prose!(9, "note     {note}"));
 }
 
 fn task(guess: &Guess) -> &'static str {
@@ -107,6 +138,7 @@ fn config(table: &str, guess: &Guess, output: &Path) -> String {
         TargetKind::Class => {
             "type = \"classification\"\n\
              # class_weights = \"balanced\"   # if rare classes matter as much as common ones\n\
+             # positive = \"...\"             # with two classes: the one that precision, recall and F1 are of\n\
              # threshold = \"tune\"           # with two classes: choose it on the validation split"
         }
         TargetKind::Number => {
@@ -125,7 +157,7 @@ fn config(table: &str, guess: &Guess, output: &Path) -> String {
          [early_stopping]\n\
          monitor = \"valid/loss\"\n\
          patience = 10\n",
-        opening(&format!("{table:?}"), output),
+        opening(&quoted(table), output),
         data(table, guess),
         training(0.01, 100),
     )
@@ -171,8 +203,8 @@ fn data(table: &str, guess: &Guess) -> String {
             "label_separator = {separator}   # between the labels of a row"
         ));
     }
-    if let Some(delimiter) = &guess.delimiter {
-        line(format!("delimiter = {}", quoted(delimiter)));
+    for (key, value) in guess.dialect.keys() {
+        line(format!("{key} = {value}"));
     }
     if let Some(id) = &guess.id {
         let id = quoted(id);
@@ -210,9 +242,17 @@ fn columns(guess: &Guess) -> String {
         let (name, kind) = (quoted(&column.name), serde_json::json!(column.kind));
         let _ = writeln!(text, "# columns.{name} = {{ kind = {kind} }}");
     }
-    let encodings =
-        serde_json::json!([CategoricalEncoding::Onehot, CategoricalEncoding::Embedding]);
-    let _ = writeln!(text, "# categorical = one of {encodings}");
+    let others = [
+        CategoricalEncoding::Onehot,
+        CategoricalEncoding::Target,
+        CategoricalEncoding::Embedding,
+    ];
+    let [onehot, target, embedding] = others.map(|encoding| serde_json::json!(encoding));
+    let usual = serde_json::json!(CategoricalEncoding::Auto);
+    let _ = writeln!(
+        text,
+        "# categorical = {onehot}   # or {target}, {embedding}, in place of {usual}"
+    );
     text
 }
 
@@ -222,7 +262,8 @@ fn list(names: &[String]) -> String {
     format!("[{}]", names.join(", "))
 }
 
-/// A TOML string.
-fn quoted(text: &str) -> String {
-    serde_json::json!(text).to_string()
+/// A TOML string: one of JSON, but for a character that TOML wants escaped.
+pub(super) fn quoted(text: &str) -> String {
+    let text = serde_json::json!(text).to_string();
+    text.replace('\u{7f}', "\\u007f")
 }

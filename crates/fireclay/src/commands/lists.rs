@@ -3,7 +3,8 @@
 use serde_json::json;
 
 use crate::failure::Failure;
-use crate::text::{say, table};
+use crate::screen::Screen;
+use crate::text::say;
 
 /// Arguments of the verbs that list things.
 #[derive(Debug, clap::Args)]
@@ -29,7 +30,8 @@ pub fn list(args: &ListArgs, groups: &[(&str, &[(&str, &str)])]) -> Result<(), F
         let rows = entries
             .iter()
             .map(|(name, about)| vec![format!("  {name}"), plain(about).to_owned()]);
-        say!("{}", table(&rows.collect::<Vec<_>>()).trim_end());
+        let rows: Vec<_> = rows.collect();
+        say!("{}", Screen::out().table(&rows).trim_end());
     }
     Ok(())
 }

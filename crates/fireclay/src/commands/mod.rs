@@ -3,6 +3,7 @@
 
 mod check;
 mod completions;
+mod config;
 mod datasets;
 mod devices;
 mod evaluate;
@@ -10,25 +11,32 @@ mod export;
 mod generate;
 mod init;
 mod init_images;
+mod init_text;
 mod lists;
 mod models;
 mod plan;
 mod predict;
+mod remarks;
 mod resume;
 mod schema;
 mod train;
 mod training;
 
+use std::path::{Path, PathBuf};
+
+use burn::tensor::Device;
 use clap::{Parser, Subcommand};
-use fireclay_run::RunDevice;
 use fireclay_run::config::RunConfig;
+use fireclay_run::{At, Run, RunDevice, open, open_at};
+use fireclay_train::run_folder;
 
 use crate::backend;
 use crate::failure::Failure;
+use crate::text::tell;
 
 /// Shape a model in TOML, fire it on any hardware.
 #[derive(Debug, Parser)]
-#[command(version, about, max_term_width = 100, after_help = EXIT_CODES)]
+#[command(version, about, max_term_width = 80, after_help = EXIT_CODES)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -73,6 +81,37 @@ verbs! {
     Datasets => datasets,
     Schema => schema,
     Completions => completions,
+}
+
+/// Which weights of a run answer.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub struct CheckpointArgs {
+    /// Use the weights of a checkpoint, of any run, finished or not: best, last, or the number of a step
+    #[arg(long, value_name = "best|last|N")]
+    pub checkpoint: Option<At>,
+}
+
+impl CheckpointArgs {
+    /// Opens a run with these weights.
+    fn open(self, run: &Path, device: &Device) -> Result<Box<dyn Run>, Failure> {
+        let Some(at) = self.checkpoint else {
+            return Ok(open(run, device)?);
+        };
+        let (run, notes) = open_at(run, at, device)?;
+        notes.iter().for_each(|note| tell!("note: {note}"));
+        Ok(run)
+    }
+}
+
+/// The run that is meant: a folder of numbered runs stands for the newest of them, and then it is said which.
+fn run_at(path: &Path) -> PathBuf {
+    match run_folder::newest(path) {
+        Some(run) => {
+            tell!("run: {}", run.display());
+            run
+        }
+        None => path.to_path_buf(),
+    }
 }
 
 /// The device that a config names, or the one that the command line names instead.

@@ -8,14 +8,13 @@ use std::path::PathBuf;
 use fireclay_plan::{
     Assumptions, Estimate, Estimator, Hardware, Hardwares, Measured, Prediction, SHIPPED, measure,
 };
-use fireclay_run::config::RunConfig;
 use serde_json::json;
 
-use super::device;
+use super::{config, device};
 use crate::failure::Failure;
-use crate::text::say;
+use crate::text::{prose, say};
 
-/// Say what a run will take, without training: parameters, operations, memory, time, money
+/// Estimate parameters, operations, memory, time and money of a run
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The config
@@ -57,7 +56,7 @@ struct Plan {
 
 /// Prints what a run will take.
 pub fn run(args: &Args) -> Result<(), Failure> {
-    let loaded = RunConfig::load(&args.config, &args.sets)?;
+    let loaded = config::load(&args.config, &args.sets)?;
     let table = table(args)?;
     let chosen = match &args.on {
         Some(name) => vec![table.named(name).map_err(usage)?],
@@ -84,7 +83,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     };
     match args.json {
         true => say!("{:#}", plan.json()),
-        false => say!("{}", plan.show().trim_end()),
+        false => prose!(2, "{}", plan.show().trim_end()),
     }
     Ok(())
 }

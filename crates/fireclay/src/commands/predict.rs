@@ -4,16 +4,17 @@ use std::path::{Path, PathBuf};
 
 use fireclay_data::TableFormat;
 use fireclay_data::arrow::array::{Array, Float64Array, RecordBatch, StringArray};
-use fireclay_run::{OnError, PredictJob, load_run, open};
+use fireclay_run::{OnError, PredictJob, load_run};
 
-use super::device;
+use super::{CheckpointArgs, device, run_at};
 use crate::failure::Failure;
-use crate::text::{number, say, table};
+use crate::screen::Screen;
+use crate::text::{number, say, tell};
 
-/// Predict for the rows of a table or for images, or translate the lines of a text
+/// Predict for rows of a table, images or texts, or translate lines
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The run folder
+    /// The run folder, such as runs/NAME/1; runs/NAME is the newest run of that name
     pub run: PathBuf,
     /// A table (file, glob, or `-` for standard input), images (file, folder or glob), or a text to
     /// translate line by line
@@ -32,6 +33,8 @@ pub struct Args {
     /// How many classes to name for an image [default: 5]
     #[arg(long)]
     pub top: Option<usize>,
+    #[command(flatten)]
+    pub checkpoint: CheckpointArgs,
     /// Compute on other hardware than the config names
     #[arg(long, value_name = "NAME")]
     pub backend: Option<String>,
@@ -40,7 +43,7 @@ pub struct Args {
 /// What to do where something has no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Word {
-    /// Name it, and write nothing.
+    /// Name it and end with an error: of a table nothing is written, of images the other answers are.
     Stop,
     /// Leave it out, count it and name it.
     Skip,
@@ -59,9 +62,10 @@ fn is_standard(output: &Path) -> bool {
 
 /// Reads what the run answers for, and writes the answers or shows them.
 pub fn run(args: &Args) -> Result<(), Failure> {
-    let config = load_run(&args.run)?.config;
+    let at = run_at(&args.run);
+    let config = load_run(&at)?.config;
     let device = device(&config, args.backend.as_deref())?;
-    let run = open(&args.run, &device.device)?;
+    let run = args.checkpoint.open(&at, &device.device)?;
     let predicted = run.predict(&PredictJob {
         input: &args.input,
         output: args.output.as_deref(),
@@ -73,15 +77,27 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         },
     })?;
     let notes = predicted.notes.iter();
-    notes.for_each(|note| eprintln!("note: {note}"));
+    notes.for_each(|note| tell!("note: {note}"));
     let (count, unit) = (predicted.count, predicted.unit);
     match &args.output {
-        None if args.input == "-" => eprintln!("{count} {unit} to standard output"),
-        Some(output) if is_standard(output) => eprintln!("{count} {unit} to standard output"),
+        None if args.input == "-" => tell!("{count} {unit} to standard output"),
+        Some(output) if is_standard(output) => tell!("{count} {unit} to standard output"),
         Some(output) => say!("{count} {unit} to {}", output.display()),
         None => show(&predicted.shown),
     }
-    Ok(())
+    without_answer(&predicted.failed, count, unit)
+}
+
+/// The error that inputs without an answer are.
+fn without_answer(failed: &[String], answered: u64, unit: &str) -> Result<(), Failure> {
+    match failed.len() as u64 {
+        0 => Ok(()),
+        count => Err(Failure::Failed(format!(
+            "{count} of {} {unit} have no answer:\n  {}\nthe others have; with --on-error skip this is no error",
+            count + answered,
+            failed.join("\n  ")
+        ))),
+    }
 }
 
 /// The answers as a table with a header; texts alone as they are.
@@ -97,7 +113,7 @@ fn show(answers: &[RecordBatch]) {
         1 => rows.for_each(|row| say!("{}", row[0])),
         _ => {
             let rows: Vec<_> = std::iter::once(names.collect()).chain(rows).collect();
-            say!("{}", table(&rows).trim_end());
+            say!("{}", Screen::out().table(&rows).trim_end());
         }
     }
 }

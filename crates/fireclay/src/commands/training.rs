@@ -1,30 +1,63 @@
 //! What `train` and `resume` say before and after a training.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use burn::train::Interrupter;
-use fireclay_run::config::RunConfig;
+use fireclay_metrics::Baseline;
+use fireclay_plan::PLANNER;
+use fireclay_run::config::{Loaded, RunConfig};
 use fireclay_run::workload::Words;
-use fireclay_run::{Hooks, Outcome, Prepared, RunDevice};
-use fireclay_train::StopReason;
+use fireclay_run::{At, Hooks, Outcome, Prepared, RunDevice};
 use fireclay_train::cost::{Cost, Phase};
+use fireclay_train::{RunFolder, StopReason};
 use serde_json::json;
 
+use super::device;
+use super::remarks::remarks;
+use crate::beat::{Beat, Doing};
 use crate::failure::Failure;
 use crate::progress::{ShowArgs, watch};
+use crate::screen::Screen;
 use crate::signals::stop_on_signal;
-use crate::text::{number, say, table};
+use crate::text::{number, prose, say};
 
-pub fn hooks(config: &RunConfig, show: ShowArgs) -> Result<Hooks, Failure> {
+/// What is done before a training, in words.
+pub const READING: &str = "reading the data";
+
+/// Who watches a training; `beat` speaks for it where there is no bar.
+pub fn hooks(config: &RunConfig, show: ShowArgs, beat: Beat) -> Result<Hooks, Failure> {
+    beat.now(Doing::Work("preparing the training"));
     let interrupter = Interrupter::new();
     stop_on_signal(&interrupter);
-    let (observer, renderer) = watch(show, config.task.facts().headline, &interrupter)?;
+    let (observer, renderer) = watch(show, config.task.facts().headline, &interrupter, beat)?;
     Ok(Hooks {
         observers: vec![observer],
         renderer,
         interrupter,
         profile: show.profile,
     })
+}
+
+/// Goes on with the run at `run`, as `loaded` says, from its newest checkpoint or from another one.
+pub fn resumed(
+    run: &Path,
+    loaded: Loaded,
+    checkpoint: Option<At>,
+    backend: Option<&str>,
+    show: ShowArgs,
+) -> Result<(), Failure> {
+    let folder = RunFolder::open(run)?;
+    let device = device(&loaded.config, backend)?;
+    let beat = show.beat(READING);
+    let planner = PLANNER.forced(show.force);
+    let mut prepared = Prepared::again(loaded, folder.path(), planner)?;
+    if let Some(at) = checkpoint {
+        prepared = prepared.back_to(folder.path(), at)?;
+    }
+    let report = Report::new(&prepared, &device, show);
+    let outcome = prepared.resume(&folder, &device, hooks(report.config(), show, beat)?)?;
+    report.end(&outcome)
 }
 
 /// The report to the user before and after a training.
@@ -39,9 +72,9 @@ pub struct Report {
 impl Report {
     pub fn new(prepared: &Prepared, device: &RunDevice, show: ShowArgs) -> Self {
         if !show.json && !show.quiet {
-            say!("device  {}", device.description);
+            prose!(8, "device  {}", device.description);
             let notes = prepared.data().dataset().notes();
-            notes.iter().for_each(|note| say!("note    {note}"));
+            notes.iter().for_each(|note| prose!(8, "note    {note}"));
         }
         Self {
             config: prepared.config().clone(),
@@ -89,21 +122,26 @@ impl Report {
 
     fn print(&self, outcome: &Outcome, folder: &str) {
         say!("\n{}", self.metrics(outcome));
+        let lines = self.remarks(outcome);
+        lines.iter().for_each(|line| prose!(2, "{line}"));
         let why = match outcome.reason {
             StopReason::EarlyStopped => "stopped early",
             _ => "completed",
         };
         let (step, epoch) = (outcome.state.step, outcome.state.epoch);
-        say!(
-            "{why} after {step} steps ({epoch} epochs) in {:.1} s; {} parameters",
+        prose!(
+            2,
+            "{}{why} after {step} steps ({epoch} epochs) in {:.1} s; {} parameters",
+            if lines.is_empty() { "" } else { "\n" },
             outcome.cost.seconds,
             outcome.parameters
         );
-        say!("{}", spent(&outcome.cost));
+        prose!(2, "{}", spent(&outcome.cost));
         let keep_best = self.config.checkpoint.keep_best;
         if let Some(best) = outcome.state.best.filter(|_| keep_best) {
             let monitor = &self.config.checkpoint.monitor;
-            say!(
+            prose!(
+                2,
                 "weights of step {}, the best {monitor}: {}",
                 best.step,
                 number(best.value)
@@ -116,7 +154,7 @@ impl Report {
         }
     }
 
-    /// One row for each split, one column for each metric.
+    /// One row for each split and one for the baseline, one column for each metric.
     fn metrics(&self, outcome: &Outcome) -> String {
         let reports = outcome.evaluation.values();
         let has = |name: &&str| reports.clone().any(|r| r.metrics.contains_key(*name));
@@ -124,23 +162,51 @@ impl Report {
         let names: Vec<&str> = headline.copied().filter(has).collect();
         let mut rows = vec![vec![String::new(), self.words.samples.into()]];
         rows[0].extend(names.iter().map(|name| (*name).to_owned()));
+        let values = |metrics: &BTreeMap<String, f64>| -> Vec<String> {
+            let value = |name: &&str| {
+                metrics
+                    .get(*name)
+                    .map_or("-".into(), |value| number(*value))
+            };
+            names.iter().map(value).collect()
+        };
         for (split, count) in &self.rows {
             let mut row = vec![(*split).to_owned(), count.to_string()];
-            if let Some(report) = outcome.evaluation.get(*split) {
-                row.extend(names.iter().map(|name| {
-                    report
-                        .metrics
-                        .get(*name)
-                        .map_or("-".into(), |value| number(*value))
-                }));
-                if let Some(interval) = &report.interval {
-                    let (low, high) = (number(interval.low), number(interval.high));
-                    row.push(format!("{} 95 %: {low} to {high}", interval.metric));
-                }
-            }
+            let report = outcome.evaluation.get(*split);
+            row.extend(
+                report
+                    .map(|report| values(&report.metrics))
+                    .unwrap_or_default(),
+            );
             rows.push(row);
         }
-        table(&rows)
+        if let Some((_, baseline)) = self.baseline(outcome) {
+            let mut row = vec!["baseline".to_owned(), String::new()];
+            row.extend(values(&baseline.metrics));
+            rows.push(row);
+        }
+        Screen::out().table(&rows)
+    }
+
+    /// What is to be said of the table.
+    fn remarks(&self, outcome: &Outcome) -> Vec<String> {
+        let baseline = self.baseline(outcome).map(|(split, baseline)| {
+            format!("baseline: {}; on the {split} split", baseline.answer)
+        });
+        let reports = self.rows.iter().filter_map(|(split, _)| {
+            let report = outcome.evaluation.get(*split)?;
+            Some((*split, report))
+        });
+        let reports: Vec<_> = reports.collect();
+        baseline.into_iter().chain(remarks(&reports)).collect()
+    }
+
+    /// The baseline of the last split that has one, and the split.
+    fn baseline<'a>(&self, outcome: &'a Outcome) -> Option<(&'static str, &'a Baseline)> {
+        self.rows.iter().rev().find_map(|(split, _)| {
+            let report = outcome.evaluation.get(*split)?;
+            Some((*split, report.baseline.as_ref()?))
+        })
     }
 }
 
@@ -170,7 +236,7 @@ fn spent(cost: &Cost) -> String {
 }
 
 /// The path as the user would type it.
-fn short(path: &Path) -> String {
+pub fn short(path: &Path) -> String {
     let here = std::env::current_dir().unwrap_or_default();
     path.strip_prefix(here)
         .unwrap_or(path)

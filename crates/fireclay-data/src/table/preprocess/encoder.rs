@@ -5,9 +5,10 @@ use std::f64::consts::TAU;
 use arrow::array::ArrayRef;
 use serde::{Deserialize, Serialize};
 
-use super::Features;
 use super::fit::signed_log;
 use super::hashed::Hashed;
+use super::statistics::Statistics;
+use super::{Features, unknown};
 use crate::column::dates::{DateOrder, MICROS_PER_DAY, civil};
 use crate::column::{booleans, moments, numbers, text};
 use crate::error::DataError;
@@ -19,6 +20,7 @@ pub(super) enum Encoder {
     Numeric(Scale),
     Boolean { fill: f64, indicator: bool },
     Categorical(Names),
+    Statistics(Statistics),
     Date(Dates),
     Text(Hashed),
 }
@@ -59,6 +61,7 @@ impl Encoder {
         let mut names = match self {
             Self::Numeric(_) | Self::Boolean { .. } => vec![name.to_owned()],
             Self::Categorical(names) => names.onehot_names(name),
+            Self::Statistics(statistics) => statistics.names(name),
             Self::Date(dates) => {
                 let parts = dates.parts().iter();
                 parts.map(|part| format!("{name}.{part}")).collect()
@@ -69,6 +72,34 @@ impl Encoder {
             names.push(format!("{name}.missing"));
         }
         names
+    }
+
+    /// What keeps cells that `other` encodes from being encoded by this one, in words.
+    pub(super) fn difference(&self, other: &Self) -> Option<String> {
+        match (self, other) {
+            (Self::Numeric(ours), Self::Numeric(theirs)) => {
+                (ours.scaling != theirs.scaling).then(|| "is scaled otherwise".into())
+            }
+            (Self::Categorical(ours), Self::Categorical(theirs)) => {
+                if ours.encoding != theirs.encoding {
+                    return Some("is encoded otherwise".into());
+                }
+                let new = unknown(ours.categories.names(), theirs.categories.names());
+                new.map(|names| format!("has new categories: {names}"))
+            }
+            (Self::Boolean { .. }, Self::Boolean { .. })
+            | (Self::Statistics(_), Self::Statistics(_))
+            | (Self::Date(_), Self::Date(_)) => None,
+            _ => Some("is of another kind".into()),
+        }
+    }
+
+    /// The names of the categories, where there are some.
+    pub(super) fn categories(&self) -> Option<&[String]> {
+        match self {
+            Self::Categorical(names) => Some(names.categories.names()),
+            _ => None,
+        }
     }
 
     /// The number of indices, for an embedded column.
@@ -100,6 +131,7 @@ impl Encoder {
                 Ok(())
             }
             Self::Categorical(names) => names.encode(name, array, out, numeric, category),
+            Self::Statistics(statistics) => statistics.encode(name, array, out, numeric),
             Self::Date(dates) => dates.encode(name, array, out, numeric),
             Self::Text(hashed) => hashed.encode(name, array, out, numeric),
         }
@@ -111,7 +143,7 @@ impl Encoder {
             | Self::Boolean { indicator, .. }
             | Self::Date(Dates { indicator, .. }) => *indicator,
             Self::Text(hashed) => hashed.indicator(),
-            Self::Categorical(_) => false,
+            Self::Categorical(_) | Self::Statistics(_) => false,
         }
     }
 }
@@ -198,11 +230,11 @@ impl Names {
         for (row, index) in cells.iter().map(|cell| self.index(cell)).enumerate() {
             let Some(index) = index else { continue };
             match self.encoding {
-                CategoricalEncoding::Onehot => out.numeric[row * width + numeric + index] = 1.0,
                 // Index 0 is unknown.
                 CategoricalEncoding::Embedding => {
                     out.categories[row * columns + category] = index as i32 + 1
                 }
+                _ => out.numeric[row * width + numeric + index] = 1.0,
             }
         }
         Ok(())

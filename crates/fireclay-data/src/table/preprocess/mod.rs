@@ -4,24 +4,26 @@ mod encoder;
 mod fit;
 mod hashed;
 mod sets;
+mod statistics;
 mod target;
 mod unseen;
 
 use std::path::Path;
 
-use arrow::array::{ArrayRef, RecordBatch};
+use arrow::array::RecordBatch;
 use serde::{Deserialize, Serialize};
 
 use self::encoder::Encoder;
 pub(crate) use self::fit::mean_std;
 pub(crate) use self::target::Target;
 pub use self::unseen::Unseen;
-use crate::column::column;
+use crate::column::reading::Reading;
+use crate::column::{Columns, column};
 use crate::error::DataError;
-use crate::labels::{TargetKind, gather};
+use crate::labels::{Labels, TargetKind, gather};
 use crate::note::Note;
 use crate::saved;
-use crate::table::{Table, TableConfig};
+use crate::table::{ReadOptions, Table, TableConfig, TableFormat};
 
 /// What prediction needs from training: means, categories, labels. Saved as `preprocess.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -29,6 +31,9 @@ pub struct Preprocess {
     version: u32,
     features: Vec<Feature>,
     target: Target,
+    /// How the cells of the target are read.
+    #[serde(default, skip_serializing_if = "Reading::is_plain")]
+    target_reading: Reading,
 }
 
 /// Encoded rows.
@@ -49,11 +54,26 @@ pub struct Features {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Feature {
     name: String,
+    /// How its cells are read before they are encoded.
+    #[serde(default, skip_serializing_if = "Reading::is_plain")]
+    reading: Reading,
     #[serde(flatten)]
     encoder: Encoder,
 }
 
 const VERSION: u32 = 1;
+
+/// The names that are not among the known ones, the first of them.
+fn unknown(known: &[String], names: &[String]) -> Option<String> {
+    const SHOWN: usize = 5;
+    let new = names.iter().filter(|name| !known.contains(name));
+    let new: Vec<_> = new.map(|name| format!("{name:?}")).collect();
+    match new.len() {
+        0 => None,
+        count if count > SHOWN => Some(format!("{}, ... ({count})", new[..SHOWN].join(", "))),
+        _ => Some(new.join(", ")),
+    }
+}
 
 impl Features {
     /// The rows at these positions, in this order.
@@ -87,15 +107,23 @@ impl Preprocess {
         config: &TableConfig,
         target: TargetKind,
     ) -> Result<(Self, Vec<Note>), DataError> {
-        let (features, notes) = fit::features(table, train_rows, config)?;
         let batch = table.take_columns(config.target_columns(), train_rows)?;
-        let target = Target::of_table(&batch, config, target)
-            .map_err(|error| table.locate(error, |row| train_rows[row]))?;
+        let target = Target::of_table(&batch, config, target);
+        // What is wrong with a feature is told before what is wrong with the target.
+        let labels = target
+            .as_ref()
+            .ok()
+            .and_then(|target| target.labels(&batch).ok());
+        let classes = target.as_ref().map_or(&[][..], Target::classes);
+        let answers = labels.as_ref().map(|labels| (labels, classes));
+        let (features, notes) = fit::features(table, train_rows, config, answers)?;
+        let target = target.map_err(|error| table.locate(error, |row| train_rows[row]))?;
         let version = VERSION;
         let fitted = Self {
             version,
             features,
             target,
+            target_reading: table.readings.of(&config.target),
         };
         Ok((fitted, notes))
     }
@@ -116,14 +144,51 @@ impl Preprocess {
         };
         features.categories = vec![0; rows * features.cardinalities.len()];
         let (mut numeric, mut category) = (0, 0);
+        let columns = Columns::new(batch);
         for feature in &self.features {
-            let Feature { name, encoder } = feature;
-            let array: &ArrayRef = column(batch, name)?;
-            encoder.encode(name, array, &mut features, numeric, category)?;
+            let Feature {
+                name,
+                reading,
+                encoder,
+            } = feature;
+            let array = reading.read(columns.get(name)?);
+            encoder.encode(name, &array, &mut features, numeric, category)?;
             numeric += encoder.numeric_names(name).len();
             category += usize::from(encoder.cardinality().is_some());
         }
         Ok(features)
+    }
+
+    /// Hides its own target from each training row: statistics of the target that a row is encoded with
+    /// are those of other rows. `batch` holds the training rows, which `features` are those of.
+    pub(crate) fn hide_targets(
+        &self,
+        batch: &RecordBatch,
+        labels: &Labels,
+        features: &mut Features,
+    ) -> Result<(), DataError> {
+        let mut at = 0;
+        for Feature {
+            name,
+            reading,
+            encoder,
+        } in &self.features
+        {
+            if let Encoder::Statistics(statistics) = encoder {
+                let array = reading.read(column(batch, name)?);
+                statistics.encode_training((name, &array), labels, features, at)?;
+            }
+            at += encoder.numeric_names(name).len();
+        }
+        Ok(())
+    }
+
+    /// The columns whose training rows need [`hide_targets`](Self::hide_targets).
+    pub(crate) fn target_columns(&self) -> Vec<&str> {
+        let features = self.features.iter();
+        let statistics =
+            features.filter(|feature| matches!(feature.encoder, Encoder::Statistics(_)));
+        statistics.map(|feature| feature.name.as_str()).collect()
     }
 
     /// The class of each row, as an index into [`Preprocess::classes`].
@@ -131,7 +196,7 @@ impl Preprocess {
     /// # Errors
     /// A label that is missing or was not in the training rows; a numeric target.
     pub fn encode_classes(&self, batch: &RecordBatch) -> Result<Vec<u32>, DataError> {
-        self.target.encode_classes(batch)
+        self.target.encode_classes(&self.read_target(batch)?)
     }
 
     /// The target of each row as it is in the table, not standardised.
@@ -139,7 +204,43 @@ impl Preprocess {
     /// # Errors
     /// A target that is missing or not a number; a target of classes.
     pub fn encode_numbers(&self, batch: &RecordBatch) -> Result<Vec<f64>, DataError> {
-        self.target.encode_numbers(batch)
+        self.target.encode_numbers(&self.read_target(batch)?)
+    }
+
+    /// The column of the target, read as in training.
+    fn read_target(&self, batch: &RecordBatch) -> Result<RecordBatch, DataError> {
+        let name = self.target.name();
+        let read = self.target_reading.read(column(batch, name)?);
+        Ok(RecordBatch::try_from_iter_with_nullable([(
+            name, read, true,
+        )])?)
+    }
+
+    /// Reads the target of another table as in training.
+    ///
+    /// # Errors
+    /// [`DataError::MissingColumn`].
+    pub(crate) fn read_target_of(&self, table: &mut Table) -> Result<(), DataError> {
+        if self.target_reading.is_plain() {
+            return Ok(());
+        }
+        let name = self.target.name();
+        let read = self.target_reading.read(table.column(name)?);
+        table.replace(&[(name.to_owned(), read)].into())
+    }
+
+    /// How to read another table like the one of training. Words for "missing" that a category or class of
+    /// the run has as its name are none: an older version of the program took fewer.
+    pub fn options(&self, format: TableFormat, config: &TableConfig) -> ReadOptions {
+        let mut options = ReadOptions::from_config(format, config);
+        let features = self.features.iter();
+        let names = features.filter_map(|feature| feature.encoder.categories());
+        let names: Vec<&String> = names.chain([self.classes()]).flatten().collect();
+        let is_name = |word: &String| names.contains(&word);
+        options
+            .null_values
+            .retain(|word| word.is_empty() || !is_name(word));
+        options
     }
 
     /// The labels of each row, as indices into [`Preprocess::classes`], ascending.
@@ -169,6 +270,35 @@ impl Preprocess {
     /// What the target holds.
     pub fn target_kind(&self) -> TargetKind {
         self.target.kind()
+    }
+
+    /// Why what `other` encodes is not what this one has encoded: columns, kinds, categories and classes. Means
+    /// and the like may differ; they are not what a model has learned about.
+    pub fn differences(&self, other: &Self) -> Vec<String> {
+        let mut found = Vec::new();
+        for feature in &self.features {
+            let same = |other: &&Feature| other.name == feature.name;
+            match other.features.iter().find(same) {
+                None => found.push(format!("the column {:?} is not there", feature.name)),
+                Some(other) => {
+                    let why = feature.encoder.difference(&other.encoder);
+                    found.extend(why.map(|why| format!("the column {:?} {why}", feature.name)));
+                }
+            }
+        }
+        let known = |name: &str| self.features.iter().any(|feature| feature.name == name);
+        let new = other
+            .features
+            .iter()
+            .filter(|feature| !known(&feature.name));
+        found.extend(new.map(|feature| format!("the column {:?} is new", feature.name)));
+        let target = self.target();
+        if target != other.target() || self.target_kind() != other.target_kind() {
+            found.push(format!("the target {:?} was {target:?}", other.target()));
+        }
+        let new = unknown(self.classes(), other.classes());
+        found.extend(new.map(|names| format!("the target has new classes: {names}")));
+        found
     }
 
     /// The names of the numeric features in order, then those of the embedded columns.

@@ -9,7 +9,7 @@ use super::fit::mean_std;
 use super::sets;
 use crate::column::{column, labels_in, numbers, text};
 use crate::error::{DataError, list};
-use crate::labels::TargetKind;
+use crate::labels::{Labels, TargetKind};
 use crate::table::{TableConfig, Vocabulary};
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -159,6 +159,15 @@ impl Target {
                 )))
             }
         }
+    }
+
+    /// The labels of rows with one label each.
+    pub(crate) fn labels(&self, batch: &RecordBatch) -> Result<Labels, DataError> {
+        Ok(match self {
+            Self::Class { .. } => Labels::Classes(self.encode_classes(batch)?),
+            Self::Number { .. } => Labels::Numbers(self.encode_numbers(batch)?),
+            Self::Set { .. } | Self::Flags { .. } => Labels::Sets(self.encode_sets(batch)?),
+        })
     }
 
     pub(crate) fn name(&self) -> &str {

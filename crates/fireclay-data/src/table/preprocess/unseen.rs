@@ -30,6 +30,9 @@ struct Column {
     known: usize,
     /// Missing cells where training had none.
     missing: usize,
+    /// Cells that are there and are read as missing, and the first of them.
+    odd: usize,
+    example: Option<String>,
 }
 
 /// Categories that a note names.
@@ -42,15 +45,28 @@ impl Unseen {
     /// A column that is missing or of a type that cannot be read.
     pub fn add(&mut self, preprocess: &Preprocess, batch: &RecordBatch) -> Result<(), DataError> {
         self.rows += batch.num_rows();
-        for Feature { name, encoder } in &preprocess.features {
-            let array = column(batch, name)?;
+        for Feature {
+            name,
+            reading,
+            encoder,
+        } in &preprocess.features
+        {
+            let cells = column(batch, name)?;
+            let array = &reading.read(cells);
             let column = self.columns.entry(name.clone()).or_default();
+            let odd = reading.odd_rows(cells);
+            column.add_odd(&odd, &text(name, cells)?);
             match encoder {
                 Encoder::Categorical(names) => {
                     column.known = names.categories.len();
                     column.add_categories(&text(name, array)?, |cell| names.index(cell).is_some());
                 }
-                encoder if !encoder.has_indicator() => column.missing += missing(array),
+                Encoder::Statistics(statistics) => {
+                    column.add_categories(&text(name, array)?, |cell| statistics.knows(cell));
+                }
+                encoder if !encoder.has_indicator() => {
+                    column.missing += missing(array).saturating_sub(odd.len());
+                }
                 _ => {}
             }
         }
@@ -62,7 +78,7 @@ impl Unseen {
         let notes = self.columns.iter().flat_map(|(name, column)| {
             let unknown = self.unknown(column, config.max_categories);
             let missing = self.missing(column, config.impute_indicator);
-            [unknown, missing]
+            [unknown, missing, column.odd()]
                 .into_iter()
                 .flatten()
                 .map(|message| Note::about(name, message))
@@ -101,6 +117,20 @@ impl Unseen {
 }
 
 impl Column {
+    fn add_odd(&mut self, rows: &[usize], cells: &StringArray) {
+        self.odd += rows.len();
+        if let (None, Some(row)) = (&self.example, rows.first()) {
+            self.example = Some(cells.value(*row).to_owned());
+        }
+    }
+
+    fn odd(&self) -> Option<String> {
+        let (count, cell) = (self.odd, self.example.as_ref()?);
+        Some(format!(
+            "{count} cells are not what training read there and are read as missing, first {cell:?}"
+        ))
+    }
+
     fn add_categories(&mut self, cells: &StringArray, knows: impl Fn(Option<&str>) -> bool) {
         for cell in cells.iter().filter(|cell| !knows(*cell)) {
             let Some(cell) = cell else {

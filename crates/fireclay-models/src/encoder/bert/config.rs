@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::hugging_face::BERT;
 use super::{Bert, names};
-use crate::family::{Architecture, Layered, TextArchitecture};
+use crate::family::{Architecture, Layered};
 use crate::hugging_face::HuggingFaceClass;
 use crate::init::Init;
 use crate::layers::activation::Activation;
@@ -90,6 +90,19 @@ impl Architecture for BertConfig {
         (rows * width + 2.0 * width + layers * block + linear(width, width) + head) as usize
     }
 
+    fn context_length(&self) -> usize {
+        self.context_length.unwrap_or(512)
+    }
+
+    /// That of the published models.
+    fn usual_vocabulary(&self) -> usize {
+        30_522
+    }
+
+    fn has_token_head(&self) -> bool {
+        true
+    }
+
     fn init(&self, shape: &EncoderShape, seed: u64, device: &Device) -> Bert {
         self.build(shape, Init::new(seed, device))
     }
@@ -131,21 +144,6 @@ impl Layered for BertConfig {
             None => name.starts_with("bert.pooler."),
             Some(_) => name.starts_with("cls.predictions."),
         }
-    }
-}
-
-impl TextArchitecture for BertConfig {
-    fn context_length(&self) -> usize {
-        self.context_length.unwrap_or(512)
-    }
-
-    /// That of the published models.
-    fn usual_vocabulary(&self) -> usize {
-        30_522
-    }
-
-    fn has_token_head(&self) -> bool {
-        true
     }
 }
 

@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Lstm;
-use crate::family::{Architecture, Layered, TextArchitecture};
+use crate::family::{Architecture, Layered};
 use crate::init::Init;
 use crate::limits::{check, check_layers, check_least_one, check_rate};
 use crate::shape::EncoderShape;
@@ -77,6 +77,10 @@ impl Architecture for LstmConfig {
         (rows * width + layer(width) + later + (2.0 * hidden + 1.0) * outputs) as usize
     }
 
+    fn context_length(&self) -> usize {
+        self.context_length
+    }
+
     fn init(&self, shape: &EncoderShape, seed: u64, device: &Device) -> Lstm {
         self.build(shape, Init::new(seed, device))
     }
@@ -101,12 +105,6 @@ impl Layered for LstmConfig {
         let (_, layer) = name.strip_prefix("lstm.")?.rsplit_once("_l")?;
         let layer = layer.strip_suffix("_reverse").unwrap_or(layer);
         layer.parse::<usize>().ok()?.checked_add(1)
-    }
-}
-
-impl TextArchitecture for LstmConfig {
-    fn context_length(&self) -> usize {
-        self.context_length
     }
 }
 

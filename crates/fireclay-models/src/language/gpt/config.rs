@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::Gpt;
 use super::hugging_face::GPT2;
 use super::sizes::GptSize;
-use crate::family::{Architecture, Layered, TextArchitecture};
+use crate::family::{Architecture, Layered};
 use crate::hugging_face::HuggingFaceClass;
 use crate::init::Init;
 use crate::layers::activation::Activation;
@@ -80,6 +80,16 @@ impl Architecture for GptConfig {
         (tables * rows * width + context * width + layers * block + norm) as usize
     }
 
+    fn context_length(&self) -> usize {
+        let (_, context_length) = self.size.unwrap_or_default().numbers();
+        self.context_length.unwrap_or(context_length)
+    }
+
+    /// That of GPT-2.
+    fn usual_vocabulary(&self) -> usize {
+        50_257
+    }
+
     fn init(&self, shape: &LanguageShape, seed: u64, device: &Device) -> Gpt {
         self.build(shape, Init::new(seed, device))
     }
@@ -122,18 +132,6 @@ impl Layered for GptConfig {
             (false, true) => Some(format!("transformer.{name}")),
             (false, false) => Some(name.to_string()),
         }
-    }
-}
-
-impl TextArchitecture for GptConfig {
-    fn context_length(&self) -> usize {
-        let (_, context_length) = self.size.unwrap_or_default().numbers();
-        self.context_length.unwrap_or(context_length)
-    }
-
-    /// That of GPT-2.
-    fn usual_vocabulary(&self) -> usize {
-        50_257
     }
 }
 

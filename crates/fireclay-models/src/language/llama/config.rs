@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Llama;
 use super::hugging_face::LLAMA;
-use crate::family::{Architecture, Layered, TextArchitecture};
+use crate::family::{Architecture, Layered};
 use crate::hugging_face::HuggingFaceClass;
 use crate::init::Init;
 use crate::layers::sizes::Sizes;
@@ -24,8 +24,9 @@ pub struct LlamaConfig {
     /// The number of attention heads; must divide the width into even parts.
     pub heads: usize,
     /// The number of heads of keys and values, which groups of heads share; must divide the number
-    /// of heads.
-    pub kv_heads: usize,
+    /// of heads. By default the largest number up to 4 that does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kv_heads: Option<usize>,
     /// The width of the tokens.
     pub width: usize,
     /// The width inside each block's MLP.
@@ -45,7 +46,7 @@ impl Architecture for LlamaConfig {
     type Model = Llama;
 
     fn validate(&self) -> Vec<(String, String)> {
-        let (heads, kv_heads) = (self.heads, self.kv_heads);
+        let (heads, kv_heads) = (self.heads, self.kv_heads());
         let others = [
             ("kv_heads", kv_heads),
             ("mlp_width", self.mlp_width),
@@ -72,6 +73,10 @@ impl Architecture for LlamaConfig {
         // Queries and outputs; keys and values; the three of the MLP; both norms.
         let columns = 2.0 * width + 2.0 * kv_width + 3.0 * mlp_width + 2.0;
         (tables * rows * width + layers * columns * width + width) as usize
+    }
+
+    fn context_length(&self) -> usize {
+        self.context_length
     }
 
     fn init(&self, shape: &LanguageShape, seed: u64, device: &Device) -> Llama {
@@ -119,12 +124,6 @@ impl Layered for LlamaConfig {
     }
 }
 
-impl TextArchitecture for LlamaConfig {
-    fn context_length(&self) -> usize {
-        self.context_length
-    }
-}
-
 impl LlamaConfig {
     fn sizes(&self) -> Sizes {
         let own = [self.layers, self.heads, self.width];
@@ -136,9 +135,16 @@ impl LlamaConfig {
         self.width / self.heads.max(1)
     }
 
+    /// The number of heads of keys and values; 0 only if it is given so.
+    pub(super) fn kv_heads(&self) -> usize {
+        let divides = |count: &usize| self.heads.is_multiple_of(*count);
+        let usual = || (1..=4).rev().find(divides).unwrap_or(1);
+        self.kv_heads.unwrap_or_else(usual)
+    }
+
     /// The width of the keys, and of the values, of all heads.
     pub(super) fn kv_width(&self) -> usize {
-        self.head_width().saturating_mul(self.kv_heads)
+        self.head_width().saturating_mul(self.kv_heads())
     }
 }
 
@@ -147,7 +153,7 @@ impl Default for LlamaConfig {
         Self {
             layers: 22,
             heads: 32,
-            kv_heads: 4,
+            kv_heads: None,
             width: 2048,
             mlp_width: 5632,
             context_length: 2048,

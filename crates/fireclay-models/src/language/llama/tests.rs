@@ -86,7 +86,7 @@ fn a_tied_head_is_the_embedding() {
 fn the_published_models_have_their_number_of_weights() {
     let published = |layers, kv_heads, width, mlp_width| LlamaConfig {
         layers,
-        kv_heads,
+        kv_heads: Some(kv_heads),
         width,
         mlp_width,
         ..LlamaConfig::default()
@@ -153,7 +153,7 @@ fn impossible_values_are_listed_at_their_keys() {
     let config = LlamaConfig {
         layers: 1001,
         heads: 6,
-        kv_heads: 4,
+        kv_heads: Some(4),
         context_length: 0,
         rope_theta: -1.0,
         ..llama()
@@ -168,8 +168,15 @@ fn impossible_values_are_listed_at_their_keys() {
     assert_eq!(keys(config.validate()), expected);
     let odd = LlamaConfig {
         heads: 32,
-        kv_heads: 32,
+        kv_heads: Some(32),
         ..llama()
     };
     assert_eq!(keys(odd.validate()), ["heads"]);
+    for (heads, expected) in [(32, 4), (6, 3), (7, 1), (2, 2)] {
+        let config = LlamaConfig {
+            heads,
+            ..LlamaConfig::default()
+        };
+        assert_eq!(config.kv_heads(), expected, "{heads}");
+    }
 }

@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Transformer;
-use crate::family::{Architecture, Layered, TextArchitecture};
+use crate::family::{Architecture, Layered};
 use crate::init::Init;
 use crate::layers::activation::Activation;
 use crate::layers::sizes::Sizes;
@@ -97,6 +97,10 @@ impl Architecture for TransformerConfig {
         (source * width + separate + layers * pair + norms) as usize
     }
 
+    fn context_length(&self) -> usize {
+        self.context_length
+    }
+
     fn init(&self, shape: &TranslationShape, seed: u64, device: &Device) -> Transformer {
         self.build(shape, Init::new(seed, device))
     }
@@ -140,12 +144,6 @@ impl Layered for TransformerConfig {
             ["generator", _] => Some(self.layers() - 1),
             _ => None,
         }
-    }
-}
-
-impl TextArchitecture for TransformerConfig {
-    fn context_length(&self) -> usize {
-        self.context_length
     }
 }
 

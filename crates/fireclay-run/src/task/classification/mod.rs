@@ -4,6 +4,7 @@ mod answer;
 mod loss;
 
 pub use answer::ClassificationAnswer;
+use answer::SECOND;
 pub use loss::CrossEntropy;
 
 use std::sync::Arc;
@@ -17,7 +18,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::labelled::{BatchLoss, Labelled, LabelledLoss};
-use super::values::{ClassWeights, Threshold};
+use super::values::{ClassName, ClassWeights, Threshold};
 use super::{Facts, LabelledTask, Target, Task, check_smoothing};
 
 /// Tells two or more classes apart by cross-entropy.
@@ -33,7 +34,11 @@ pub struct ClassificationConfig {
     /// 2017).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub focal_gamma: Option<f64>,
-    /// The probability from which the answer is the second of two classes, or "tune" to choose it
+    /// The positive one of two classes, which precision, recall, F1, average precision and the threshold are
+    /// about. Default: the second, in the order of numbers or letters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub positive: Option<ClassName>,
+    /// The probability from which the answer is the positive one of two classes, or "tune" to choose it
     /// on the validation split.
     pub threshold: Threshold,
     /// What the tuned threshold maximises.
@@ -46,6 +51,7 @@ impl Default for ClassificationConfig {
             class_weights: ClassWeights::None,
             label_smoothing: 0.0,
             focal_gamma: None,
+            positive: None,
             threshold: Threshold::default(),
             tune_metric: ThresholdObjective::F1,
         }
@@ -85,6 +91,7 @@ impl Task for ClassificationConfig {
             let message = format!("a threshold needs two classes, but the target has {count}");
             problems.push(("task.threshold".into(), message));
         }
+        problems.extend(self.check_positive(classes));
         if let ClassWeights::ByName(weights) = &self.class_weights {
             let unknown = weights.keys().filter(|name| !classes.contains(name));
             problems.extend(unknown.map(|name| {
@@ -127,16 +134,35 @@ impl Task for ClassificationConfig {
     }
 }
 
+impl ClassificationConfig {
+    /// A positive class among these classes that is none of two.
+    fn check_positive(&self, classes: &[String]) -> Option<(String, String)> {
+        let positive = self.positive.as_ref()?;
+        let message = match classes.len() {
+            2 if positive.find(classes).is_some() => return None,
+            2 => format!("is {positive}, which is no class; the target has {classes:?}"),
+            count => format!("needs two classes, but the target has {count}"),
+        };
+        Some(("task.positive".into(), message))
+    }
+}
+
 impl LabelledTask for ClassificationConfig {
     type Answer = ClassificationAnswer;
 
     fn answer(&self, target: &Target) -> ClassificationAnswer {
-        let classes = target.classes.clone();
-        match self.threshold {
-            Threshold::Fixed(threshold) => ClassificationAnswer::new(classes, threshold, None),
-            Threshold::Tune => {
-                ClassificationAnswer::new(classes, DEFAULT_THRESHOLD, Some(self.tune_metric))
-            }
+        let (threshold, tuned_for) = match self.threshold {
+            Threshold::Fixed(threshold) => (threshold, None),
+            Threshold::Tune => (DEFAULT_THRESHOLD, Some(self.tune_metric)),
+        };
+        let positive = self.positive.as_ref();
+        let positive = positive.and_then(|positive| positive.find(&target.classes));
+        ClassificationAnswer {
+            classes: target.classes.clone(),
+            threshold,
+            positive: positive.unwrap_or(SECOND),
+            counts: target.counts.clone(),
+            tuned_for,
         }
     }
 

@@ -13,7 +13,8 @@ use crate::config::PairSource;
 use crate::language::score;
 use crate::samples::PairSamples;
 use crate::task::{PairBatch, Seq2Seq, Seq2SeqConfig, Seq2SeqObjective, TokenScorer};
-use crate::translate::{TOGETHER, Translator, search_blindly};
+use crate::translate::{TOGETHER, TranslateError, Translator, search_blindly};
+use fireclay_train::strategy::More;
 use run::TranslationRun;
 
 /// The workload.
@@ -70,7 +71,7 @@ impl Workload for Pairs {
     }
 
     /// One vocabulary serves both sides.
-    fn shape(data: &PairData) -> TranslationShape {
+    fn shape(_config: &RunConfig, data: &PairData) -> TranslationShape {
         shape(data.vocabulary)
     }
 
@@ -89,6 +90,24 @@ impl Workload for Pairs {
         })
     }
 
+    /// BLEU and chrF, which take the translation of the whole split.
+    fn monitored(
+        config: &RunConfig,
+        valid: &PairSamples,
+        data: &PairData,
+        device: &Device,
+    ) -> Option<More<TranslationModel>> {
+        let is_of_texts = |monitor: &&str| ["valid/bleu", "valid/chrf"].contains(monitor);
+        config.monitors().map(|(_, name)| name).find(is_of_texts)?;
+        let (task, tokenizer) = (*task(config), data.tokenizer.clone());
+        let (split, device) = (valid.split()?.clone(), device.clone());
+        Some(Box::new(move |model: &TranslationModel| {
+            let translator = Translator::new(model, &tokenizer, &device, &task);
+            let written = written(&translator, &split);
+            written.map_err(|error| format!("the validation split cannot be translated: {error}"))
+        }))
+    }
+
     /// By the tokens that the model predicts, and by what it writes.
     fn conclude(
         config: &RunConfig,
@@ -97,9 +116,18 @@ impl Workload for Pairs {
         splits: [PairSamples; 2],
     ) -> Result<Evaluations, RunError> {
         let (model, device) = (&trained.model, trained.device);
-        evaluate_each(splits, None, |samples| {
+        evaluate_each::<Self>((config, data), splits, None, |samples| {
             evaluate(config, (model, &data.tokenizer), samples, device)
         })
+    }
+
+    fn baseline(
+        config: &RunConfig,
+        data: &PairData,
+        samples: &PairSamples,
+    ) -> Result<Option<Baseline>, RunError> {
+        let train = Self::evaluated(config, data, 0);
+        unigram::baseline(&train, samples, data.vocabulary)
     }
 
     fn open(base: Base) -> Result<Box<dyn Run>, RunError> {
@@ -252,13 +280,20 @@ fn evaluate(
     let (scorer, pass) = (TokenScorer::new(None), pass::<PairSamples>(config));
     let mut report = score(&seq2seq, samples.clone(), scorer, pass, device)?;
     let translator = Translator::new(model, tokenizer, device, task(config));
-    let translations = translator.translate(split.source_texts())?;
-    let references = split.target_texts();
-    let more = [
-        ("bleu".into(), bleu(&translations, references)),
-        ("chrf".into(), chrf(&translations, references)),
-    ];
-    report.metrics.extend(more);
+    report.metrics.extend(written(&translator, split)?);
     report.n = split.pairs();
     Ok(report)
+}
+
+/// How good the translations of a split are.
+fn written(
+    translator: &Translator<'_>,
+    split: &PairSplit,
+) -> Result<Vec<(String, f64)>, TranslateError> {
+    let translations = translator.translate(split.source_texts())?;
+    let references = split.target_texts();
+    Ok(vec![
+        ("bleu".into(), bleu(&translations, references)),
+        ("chrf".into(), chrf(&translations, references)),
+    ])
 }

@@ -1,6 +1,6 @@
 //! Its finished runs.
 
-use fireclay_data::{Features, Preprocess, ReadOptions, Split, TableFormat, Unseen};
+use fireclay_data::{Features, Preprocess, Split, TableFormat, Unseen};
 use fireclay_models::Tabular;
 
 use super::super::prelude::*;
@@ -38,7 +38,7 @@ impl Run for TableRun {
         let read = |path: &str| {
             let source = Table::source(self.base.config());
             let format = TableFormat::from_path(path.as_ref()).unwrap_or(source.format);
-            let options = ReadOptions::from_config(format, &source.config);
+            let options = self.preprocess.options(format, &source.config);
             let table = Source::open(path)?;
             let split = Split::load(table.path(), &options, &self.preprocess, &source.config);
             let (split, notes) = split.map_err(|error| table.named(error.into()))?;
@@ -67,7 +67,7 @@ impl Run for TableRun {
         let rows = Rows {
             format: source.format,
             id: source.config.id.as_deref(),
-            options: &|format| ReadOptions::from_config(format, &source.config),
+            options: &|format| self.preprocess.options(format, &source.config),
             fits: &|rows| self.preprocess.encode(rows).map(drop),
             watch: &mut |rows| unseen.add(&self.preprocess, rows),
         };

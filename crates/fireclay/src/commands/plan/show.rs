@@ -3,7 +3,8 @@
 use fireclay_plan::{Estimate, EvaluationUse, Measured, Peak, Prediction, TensorShape};
 
 use super::Plan;
-use crate::text::{count, table, with_unit};
+use crate::screen::Screen;
+use crate::text::{count, with_unit};
 
 impl Plan {
     /// The whole plan as text.
@@ -11,7 +12,7 @@ impl Plan {
         let estimate = &self.estimate;
         let mut text = tensors(&estimate.tensors);
         text += "\n";
-        text += &table(&summary(self));
+        text += &Screen::out().table(&summary(self));
         text += "\n";
         text += &hardware(&self.predictions);
         text += &self.grounds();
@@ -65,7 +66,7 @@ fn tensors(tensors: &[TensorShape]) -> String {
         let (shape, number) = (format!("{:?}", first.shape), count(first.count()));
         rows.push(vec![name, shape, times, number, what.into()]);
     }
-    table(&rows)
+    Screen::out().table(&rows)
 }
 
 /// Tensors by their names, in which `{0-11}` stands for the numbers of several.
@@ -241,7 +242,7 @@ fn hardware(predictions: &[Prediction]) -> String {
         row.extend(numbers.map(|number| number.map_or("-".into(), short)));
         row
     }));
-    table(&rows)
+    Screen::out().table(&rows)
 }
 
 /// Two significant digits are more than an estimate is worth.
@@ -267,5 +268,5 @@ fn compare(plan: &Plan, measured: &Measured) -> String {
     let rate = plan.estimate.flops.training_per_step / seconds;
     let step = format!("{:.1} ms, {}", 1000.0 * seconds, with_unit(rate, "FLOP/s"));
     rows.push(vec!["step".into(), "-".into(), step]);
-    table(&rows)
+    Screen::out().table(&rows)
 }

@@ -1,22 +1,36 @@
 //! Comma-separated values.
 
+mod source;
+
 use std::fs::File;
 use std::io::BufWriter;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use arrow::array::RecordBatch;
 use arrow::csv::Writer;
 use arrow::error::ArrowError;
-use csv::{ByteRecord, ErrorKind, Reader, ReaderBuilder};
+use csv::ByteRecord;
 
+use self::source::Source;
 use super::text::{TextColumns, flush};
-use super::{Format, Sink, same_in_all};
+use super::{Format, Pieces, Sink, plain_extension, same_in_all};
 use crate::error::{DataError, absolute};
+use crate::table::ExtraField;
+use crate::table::dialect::cells;
 use crate::table::stream::{BATCH_ROWS, ReadOptions};
 
 pub(super) const FORMAT: Format = Format {
     extensions: &["csv", "tsv", "tab", "txt", "data"],
-    keys: &["delimiter", "null_values"],
+    keys: &[
+        "delimiter",
+        "quote",
+        "comment",
+        "skip_rows",
+        "header",
+        "extra_field",
+        "encoding",
+        "null_values",
+    ],
     is_start: |_| false,
     columns: |files, options| same_in_all(files, |path| header(path, options)),
     rows: |path, _, options| Ok(Box::new(batches(path, options)?)),
@@ -33,46 +47,77 @@ impl Sink for Writer<BufWriter<File>> {
     }
 }
 
-/// The names in the first line. A column without a name is called as pandas calls it.
-fn header(path: &Path, options: &ReadOptions) -> Result<Vec<String>, DataError> {
-    let mut reader = open(path, options)?;
-    let header = reader
-        .byte_headers()
-        .map_err(|error| convert(path, error))?;
-    if header.is_empty() || header.iter().all(|name| name.trim_ascii().is_empty()) {
-        return Err(DataError::empty(path));
+/// The delimiter that the name of a file stands for.
+pub(crate) fn usual_delimiter(path: &Path) -> u8 {
+    match plain_extension(path).as_deref() {
+        Some("tsv" | "tab") => b'\t',
+        _ => b',',
     }
+}
+
+/// The names in the first line, or `column_1` and so on where it is data.
+fn header(path: &Path, options: &ReadOptions) -> Result<Vec<String>, DataError> {
+    names(&mut Source::open(path, options)?)
+}
+
+/// The names of the columns; the record that has them is read, unless it is data.
+fn names(source: &mut Source) -> Result<Vec<String>, DataError> {
+    let mut first = ByteRecord::new();
+    if !source.read(&mut first)? || cells(&first).all(<[u8]>::is_empty) {
+        return Err(DataError::empty(&source.path));
+    }
+    if !source.dialect.has_header() {
+        let names = (1..=first.len()).map(|number| format!("column_{number}"));
+        return Ok(names.collect());
+    }
+    let is_first_extra = source.dialect.extra_field == Some(ExtraField::First);
+    let unnamed = is_first_extra.then(|| "Unnamed: 0".to_owned());
+    // A column without a name is called as pandas calls it.
     let name = |(index, name): (usize, &[u8])| match std::str::from_utf8(name) {
-        Ok(name) if name.trim().is_empty() => Ok(format!("Unnamed: {index}")),
-        Ok(name) => Ok(name.trim().to_owned()),
-        Err(_) => Err(DataError::Utf8 {
-            path: absolute(path),
-            line: 1,
-        }),
+        Ok("") => Ok(format!("Unnamed: {}", index + usize::from(is_first_extra))),
+        Ok(name) => Ok(name.to_owned()),
+        Err(_) => Err(source.not_utf8(&first)),
     };
-    header.iter().enumerate().map(name).collect()
+    let named = cells(&first).enumerate().map(name);
+    let names: Vec<String> = unnamed
+        .into_iter()
+        .map(Ok)
+        .chain(named)
+        .collect::<Result<_, _>>()?;
+    match super::twice(&names) {
+        Some(column) => Err(DataError::DuplicateColumn {
+            path: absolute(&source.path),
+            column: column.clone(),
+            advice: source.advice().unwrap_or("rename one of them".into()),
+        }),
+        None => Ok(names),
+    }
 }
 
 /// The rows in pieces; all cells are text, without the white space around them.
 fn batches(path: &Path, options: &ReadOptions) -> Result<CsvBatches, DataError> {
+    let mut source = Source::open(path, options)?;
+    let names = names(&mut source)?;
+    if !source.dialect.has_header() {
+        // The first record is data: from the start again.
+        source = Source::open(path, options)?;
+    }
     Ok(CsvBatches {
-        columns: TextColumns::new(header(path, options)?),
-        reader: open(path, options)?,
+        columns: TextColumns::new(names),
+        source,
         record: ByteRecord::new(),
         bad: None,
         nulls: Nulls::new(&options.null_values),
-        path: path.to_owned(),
     })
 }
 
 struct CsvBatches {
     columns: TextColumns,
-    reader: Reader<File>,
+    source: Source,
     record: ByteRecord,
     /// What is wrong with the line after the rows that come first.
     bad: Option<DataError>,
     nulls: Nulls,
-    path: PathBuf,
 }
 
 impl CsvBatches {
@@ -96,8 +141,7 @@ impl CsvBatches {
 
     /// Adds the next record; false after the last.
     fn read_record(&mut self) -> Result<bool, DataError> {
-        let read = self.reader.read_byte_record(&mut self.record);
-        let read = read.map_err(|error| convert(&self.path, error))?;
+        let read = self.source.read(&mut self.record)?;
         if read {
             self.push_record()?;
         }
@@ -105,15 +149,22 @@ impl CsvBatches {
     }
 
     fn push_record(&mut self) -> Result<(), DataError> {
-        for (column, cell) in self.record.iter().enumerate() {
-            let cell = cell.trim_ascii();
+        let width = self.columns.width();
+        let is_last_extra = self.source.dialect.extra_field == Some(ExtraField::Last);
+        let expected = width + usize::from(is_last_extra);
+        if self.record.len() != expected {
+            return Err(self.source.ragged(&self.record, expected));
+        }
+        let left_out = self.record.get(width).unwrap_or_default();
+        if !left_out.trim_ascii().is_empty() {
+            return Err(self.source.not_empty(&self.record));
+        }
+        for (column, cell) in cells(&self.record).take(width).enumerate() {
             if self.nulls.contains(cell) {
                 self.columns.push(column, None);
             } else {
-                let text = std::str::from_utf8(cell).map_err(|_| DataError::Utf8 {
-                    path: absolute(&self.path),
-                    line: line(&self.record),
-                })?;
+                let text = std::str::from_utf8(cell);
+                let text = text.map_err(|_| self.source.not_utf8(&self.record))?;
                 self.columns.push(column, Some(text));
             }
         }
@@ -129,6 +180,8 @@ impl Iterator for CsvBatches {
         self.read().transpose()
     }
 }
+
+impl Pieces for CsvBatches {}
 
 /// The words that mean "missing".
 struct Nulls {
@@ -149,50 +202,4 @@ impl Nulls {
         // A few words of few lengths: comparing lengths settles nearly every cell.
         cell.is_empty() || self.words.iter().any(|word| word.as_slice() == cell)
     }
-}
-
-fn open(path: &Path, options: &ReadOptions) -> Result<Reader<File>, DataError> {
-    let is_tsv = path.extension().is_some_and(|extension| {
-        extension.eq_ignore_ascii_case("tsv") || extension.eq_ignore_ascii_case("tab")
-    });
-    let delimiter = options
-        .delimiter
-        .unwrap_or(if is_tsv { b'\t' } else { b',' });
-    ReaderBuilder::new()
-        .delimiter(delimiter)
-        .buffer_capacity(1 << 20)
-        .from_path(path)
-        .map_err(|error| convert(path, error))
-}
-
-fn convert(path: &Path, error: csv::Error) -> DataError {
-    let path = absolute(path);
-    match error.into_kind() {
-        ErrorKind::Io(source) => DataError::Read { path, source },
-        ErrorKind::UnequalLengths {
-            pos,
-            expected_len,
-            len,
-        } => {
-            let line = pos.map_or(0, |pos| pos.line());
-            DataError::Ragged {
-                path,
-                line,
-                expected: expected_len,
-                found: len,
-            }
-        }
-        ErrorKind::Utf8 { pos, .. } => DataError::Utf8 {
-            path,
-            line: pos.map_or(0, |pos| pos.line()),
-        },
-        other => DataError::Damaged {
-            path,
-            message: format!("{other:?}"),
-        },
-    }
-}
-
-fn line(record: &ByteRecord) -> u64 {
-    record.position().map_or(0, |position| position.line())
 }
