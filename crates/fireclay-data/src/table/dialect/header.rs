@@ -110,11 +110,12 @@ fn shape(cell: &str) -> String {
 /// Whether the names are those that pandas gives: 0, 1, 2 and so on; or whole numbers evenly spaced otherwise.
 fn are_positions(first: &Record) -> bool {
     let numbers = numbers_of(first);
-    let step = |pair: &[f64]| pair[1] - pair[0];
-    let mut steps = numbers.windows(2).map(step);
-    let is_even = |first: f64| first > 0.0 && steps.all(|step| step == first);
     let is_whole = numbers.iter().all(|number| number.fract() == 0.0);
-    numbers.len() >= 3 && is_whole && is_even(numbers[1] - numbers[0])
+    let mut steps = numbers.windows(2).map(|pair| pair[1] - pair[0]);
+    let first = steps.next();
+    numbers.len() >= 3
+        && is_whole
+        && first.is_some_and(|first| first > 0.0 && steps.all(|step| step == first))
 }
 
 /// Whether all numbers are years in order, as in a table with a column for each.
