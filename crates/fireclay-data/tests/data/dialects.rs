@@ -98,7 +98,6 @@ fn is_read(name: &str, content: impl AsRef<[u8]>, keys: &str) {
         Ok(plain) => assert_ne!(plain.columns(), HEADER, "read wrongly without a word"),
         Err(error) => {
             let error = error.to_string();
-            let advised = options.dialect.keys();
             let advised = |(key, value)| error.contains(&format!("{key} = {value}"));
             assert!(options.dialect.keys().into_iter().all(advised), "{error}");
         }

@@ -66,10 +66,11 @@ impl Votes {
 
     fn count_text(&mut self, cell: &str, below: &[&str]) {
         let distinct: HashSet<&str> = below.iter().copied().collect();
-        if distinct.contains(cell) || has_shape_of_all(cell, &distinct) {
+        let common = common_shape(&distinct);
+        if distinct.contains(cell) || common.as_ref() == Some(&shape(cell)) {
             self.data += 1;
-        } else if 3 * distinct.len() <= below.len() {
-            // It is none of a few values that recur.
+        } else if common.is_some() || 3 * distinct.len() <= below.len() {
+            // It is written otherwise than all, or none of a few values that recur.
             self.header += 1;
         }
     }
@@ -83,10 +84,11 @@ fn is_near(value: f64, others: &[f64]) -> bool {
     (low - span..=high + span).contains(&value)
 }
 
-/// Whether dates, times or codes are written alike: `2024-01-31` as `2023-12-01`.
-fn has_shape_of_all(cell: &str, others: &HashSet<&str>) -> bool {
-    let wanted = shape(cell);
-    wanted.contains('9') && wanted.len() > 1 && others.iter().all(|other| shape(other) == wanted)
+/// How all of several dates, times or codes are written: `2024-01-31` as `2023-12-01`.
+fn common_shape(cells: &HashSet<&str>) -> Option<String> {
+    let first = shape(cells.iter().next()?);
+    let is_code = cells.len() > 1 && first.contains('9') && first.len() > 1;
+    (is_code && cells.iter().all(|cell| shape(cell) == first)).then_some(first)
 }
 
 /// Each run of digits as `9` and each run of letters as `a`.
@@ -105,13 +107,15 @@ fn shape(cell: &str) -> String {
     shape
 }
 
-/// Whether the names are those that pandas gives: 0, 1, 2 and so on; or evenly spaced otherwise.
+/// Whether the names are those that pandas gives: 0, 1, 2 and so on; or whole numbers evenly spaced otherwise.
 fn are_positions(first: &Record) -> bool {
     let numbers = numbers_of(first);
-    let step = |pair: &[f64]| pair[1] - pair[0];
-    let steps: Vec<f64> = numbers.windows(2).map(step).collect();
-    let is_even = |first: f64| first != 0.0 && steps.iter().all(|step| (step - first).abs() < 1e-9);
-    numbers.len() >= 3 && steps.first().is_some_and(|first| is_even(*first))
+    let is_whole = numbers.iter().all(|number| number.fract() == 0.0);
+    let mut steps = numbers.windows(2).map(|pair| pair[1] - pair[0]);
+    let first = steps.next();
+    numbers.len() >= 3
+        && is_whole
+        && first.is_some_and(|first| first > 0.0 && steps.all(|step| step == first))
 }
 
 /// Whether all numbers are years in order, as in a table with a column for each.

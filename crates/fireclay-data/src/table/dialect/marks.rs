@@ -77,7 +77,9 @@ impl<R: BufRead> Blanks<R> {
                 self.converted.push(b'\t');
             }
             is_between = false;
-            if Some(byte) == self.quote && (self.is_quoted || is_start) {
+            // A quote right after the closing one is part of the field.
+            let is_doubled = self.converted.last() == self.quote.as_ref();
+            if Some(byte) == self.quote && (self.is_quoted || is_start || is_doubled) {
                 self.is_quoted = !self.is_quoted;
             }
             self.converted.push(byte);
