@@ -36,7 +36,7 @@ pub fn llama() -> LlamaConfig {
     LlamaConfig {
         layers: 2,
         heads: 4,
-        kv_heads: 2,
+        kv_heads: Some(2),
         width: 32,
         mlp_width: 56,
         context_length: 32,

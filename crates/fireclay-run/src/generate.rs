@@ -31,7 +31,7 @@ pub struct Sampling {
 pub struct Limits {
     /// Tokens to write at most.
     pub max_tokens: usize,
-    /// Texts that end it; they are not written.
+    /// Texts that end it, special tokens among them; they are not written.
     pub stop: Vec<String>,
 }
 
@@ -45,6 +45,17 @@ pub enum Ended {
     EndOfText,
     /// One of the texts that end it came.
     Stop,
+}
+
+/// What a model is given to go on from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Prompt {
+    /// Its tokens.
+    pub tokens: Vec<u32>,
+    /// How many of them, from the first, the model does not read.
+    pub unread: usize,
+    /// What the user should know of it.
+    pub notes: Vec<String>,
 }
 
 /// Why nothing can be written.
@@ -179,6 +190,38 @@ impl<'a> Writer<'a> {
         }
     }
 
+    /// What the model is given of a prompt: its tokens, after those with which the tokenizer's template
+    /// begins a text, unless the prompt begins with them itself.
+    ///
+    /// # Errors
+    ///
+    /// If the prompt is empty or cannot be encoded.
+    pub fn prompt(&self, text: &str) -> Result<Prompt, GenerateError> {
+        let (own, start) = (self.tokenizer.encode(text)?, self.tokenizer.start());
+        let tally = self.tokenizer.tally(text, &own);
+        let tokens = match own.starts_with(start) {
+            true => own,
+            false => [start, &own].concat(),
+        };
+        if tokens.is_empty() {
+            return Err(GenerateError::EmptyPrompt);
+        }
+        let context = self.model.context_length();
+        let mut notes = self.tokenizer.say("the prompt", tally);
+        let unread = tokens.len().saturating_sub(context);
+        if unread > 0 {
+            notes.push(format!(
+                "the prompt has {} tokens, but the model reads {context}: the first {unread} are not read",
+                tokens.len()
+            ));
+        }
+        Ok(Prompt {
+            tokens,
+            unread,
+            notes,
+        })
+    }
+
     /// Goes on from `prompt` and hands each piece of new text to `write` as soon as it is whole
     /// characters that no stop text can begin with.
     ///
@@ -194,10 +237,11 @@ impl<'a> Writer<'a> {
         limits: &Limits,
         mut write: impl FnMut(&str),
     ) -> Result<Ended, GenerateError> {
-        self.text = self.tokenizer.encode(prompt)?;
-        if self.text.is_empty() {
-            return Err(GenerateError::EmptyPrompt);
-        }
+        self.text = self.prompt(prompt)?.tokens;
+        let stops = limits.stop.iter();
+        let stops: Vec<u32> = stops
+            .filter_map(|stop| self.tokenizer.special_token(stop))
+            .collect();
         let mut random = ChaCha8Rng::seed_from_u64(sampling.seed);
         let mut decoder = self.tokenizer.stream();
         // What a token reads as depends on those before it: a word's first piece is not its second.
@@ -208,9 +252,12 @@ impl<'a> Writer<'a> {
         for _ in 0..limits.max_tokens {
             let logits = self.logits();
             let token = sampling.choose(&logits, &self.text, &mut random)?;
-            if Some(token) == self.tokenizer.end_of_text() {
+            if stops.contains(&token) || self.tokenizer.ends().contains(&token) {
                 write(&held.rest());
-                return Ok(Ended::EndOfText);
+                return Ok(match stops.contains(&token) {
+                    true => Ended::Stop,
+                    false => Ended::EndOfText,
+                });
             }
             self.text.push(token);
             let Some(piece) = decoder.push(token)? else {

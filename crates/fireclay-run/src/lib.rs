@@ -32,6 +32,7 @@ mod lock;
 mod predict;
 mod predictor;
 mod prepared;
+mod pretrained;
 mod read;
 mod samples;
 

@@ -167,7 +167,7 @@ impl Attention {
             v_proj: linear::normal(width, kv_width, STD, false, init),
             o_proj: linear::normal(width, width, STD, false, init),
             heads: config.heads,
-            kv_heads: config.kv_heads,
+            kv_heads: config.kv_heads(),
         }
     }
 

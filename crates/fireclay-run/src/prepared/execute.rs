@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use burn::module::Module;
+use fireclay_data::Tokenizer;
 use fireclay_models::{ModelDescription, weights};
 use fireclay_train::observer::Observer;
 use fireclay_train::run_folder::{RunFolder, write_whole};
@@ -17,6 +18,7 @@ use crate::artifacts::{PREDICTIONS, RESULTS, model_files, to_json};
 use crate::config::RunConfig;
 use crate::device::RunDevice;
 use crate::lock;
+use crate::pretrained::more_keys;
 use crate::run::{Evaluations, RunError};
 use crate::start::{Beginning, ModelTable, begin, is_statistic};
 use crate::task::{Objective, WithObjective};
@@ -156,7 +158,8 @@ impl Execute<'_> {
         for (name, text) in prepared.data.dataset().preprocess() {
             write_whole(&folder.file(name), text.as_bytes())?;
         }
-        write_weights::<W>(config, &trained, shape, adapters)?;
+        let tokenizer = prepared.data.dataset().tokenizer();
+        write_weights::<W>((config, tokenizer), &trained, shape, adapters)?;
         let start = Instant::now();
         outcome.evaluation = W::conclude(config, data, trained, held_out)?;
         outcome.cost.evaluated(start.elapsed().as_secs_f64());
@@ -178,7 +181,7 @@ fn seal(folder: &RunFolder, outcome: &Outcome) -> Result<(), RunError> {
 
 /// Writes the files that hold a model, or its adapters, if they are all that was trained.
 fn write_weights<W: Workload>(
-    config: &RunConfig,
+    (config, tokenizer): (&RunConfig, Option<&Tokenizer>),
     trained: &Trained<'_, Model<W>>,
     shape: Shape<W>,
     adapters: Option<Adapters>,
@@ -189,7 +192,10 @@ fn write_weights<W: Workload>(
         shape,
     };
     let files = match adapters {
-        None => model_files(&trained.model, &description)?,
+        None => {
+            let more = more_keys(tokenizer, config);
+            model_files(&trained.model, &description, more)?
+        }
         Some(adapters) => {
             let start = config.model.section().start;
             let base = start.and_then(|start| start.pretrained.as_deref());

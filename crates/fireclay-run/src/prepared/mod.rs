@@ -22,6 +22,7 @@ use fireclay_train::strategy::LoopState;
 use crate::config::{BatchSize, Loaded, Refusal, RunConfig};
 use crate::device::RunDevice;
 use crate::lock;
+use crate::pretrained::BLANK;
 use crate::read::load_run;
 use crate::run::{Base, Evaluations, Run, RunError, locate};
 use crate::workload::{Inspected, RunData, WithWorkload, Workload, with_workload};
@@ -47,9 +48,12 @@ pub struct Planner {
     pub settle: fn(&mut RunConfig, &RunData) -> Result<(), Refusal>,
     /// How many operations a second a training with this cost computed, if that is known.
     pub speed: fn(&RunConfig, &RunData, &RunDevice, &Cost) -> Option<Speed>,
+    /// Hands work a device on which tensors have shapes and no numbers, so that a model takes no memory.
+    pub blank: fn(&mut dyn FnMut(&Device)),
 }
 
-/// Nobody to ask: "auto" is refused, and no speed is known.
+/// Nobody to ask: "auto" is refused, no speed is known, and pretrained weights are not looked at before
+/// the training starts.
 impl Default for Planner {
     fn default() -> Self {
         Self {
@@ -61,6 +65,7 @@ impl Default for Planner {
                 _ => Ok(()),
             },
             speed: |_, _, _, _| None,
+            blank: BLANK,
         }
     }
 }
@@ -87,6 +92,8 @@ pub struct Prepared {
     loaded: Loaded,
     data: RunData,
     planner: Planner,
+    /// What is to be said of the weights that it starts from.
+    weights: Vec<String>,
 }
 
 impl Prepared {
@@ -153,11 +160,24 @@ impl Prepared {
         if !problems.is_empty() {
             return Err(loaded.problems(problems).into());
         }
+        let weights = preflight::weights(&loaded.config, &data, planner.blank);
+        let weights = weights.map_err(|problems| loaded.problems(problems))?;
         Ok(Self {
             loaded,
             data,
             planner,
+            weights,
         })
+    }
+
+    /// What was taken from pretrained weights beside their numbers, in words.
+    pub fn notes(&self) -> &[String] {
+        &self.loaded.notes
+    }
+
+    /// What will be said of the tensors of pretrained weights when the training starts.
+    pub fn weights(&self) -> &[String] {
+        &self.weights
     }
 
     /// The configuration.

@@ -17,6 +17,7 @@ use fireclay_train::schedule::LrSchedulerConfig;
 use serde_json::Value;
 
 use crate::config::{DataConfig, DeviceConfig, Loaded, ModelConfig, RunConfig, TokenizerSource};
+use crate::pretrained;
 use crate::run::RunError;
 use crate::task::TaskConfig;
 use top::TopLevel;
@@ -42,7 +43,8 @@ impl RunConfig {
             .unwrap_or(path.as_os_str())
             .to_string_lossy()
             .into_owned();
-        Loaded::new(name, Document::load(path, sets, &grammar::grammar())?)
+        let document = Document::load(path, sets, &grammar::grammar())?;
+        Loaded::completed(name, document)
     }
 
     /// Reads a configuration from a text, which messages call `name`; what it extends is relative
@@ -57,10 +59,8 @@ impl RunConfig {
             .unwrap_or_default()
             .to_string_lossy()
             .into_owned();
-        Loaded::new(
-            stem,
-            Document::parse(name, text, sets, &grammar::grammar())?,
-        )
+        let document = Document::parse(name, text, sets, &grammar::grammar())?;
+        Loaded::completed(stem, document)
     }
 
     /// The configuration with every default written out; [`parse`](Self::parse) gives the same
@@ -71,7 +71,13 @@ impl RunConfig {
 }
 
 impl Loaded {
-    fn new(name: String, document: Document) -> Result<Self, ConfigError> {
+    /// With what pretrained weights say of themselves, where the document says nothing.
+    fn completed(name: String, mut document: Document) -> Result<Self, ConfigError> {
+        let notes = pretrained::complete(&mut document);
+        Self::new(name, document, notes)
+    }
+
+    fn new(name: String, document: Document, notes: Vec<String>) -> Result<Self, ConfigError> {
         let grammar = grammar::grammar();
         let mut sections = Sections::new(&document, &grammar);
         let config = read(&mut sections);
@@ -79,19 +85,21 @@ impl Loaded {
         Ok(Self {
             config,
             name,
+            notes,
             document,
         })
     }
 }
 
-/// Reads the configuration of an existing run.
+/// Reads the configuration of an existing run, in which everything is written.
 ///
 /// # Errors
 ///
 /// If there is no run, or its configuration was damaged.
 pub fn load_run(run: &Path) -> Result<Loaded, RunError> {
-    let run = run_folder::find(run)?;
-    Ok(RunConfig::load(&run.join("config.toml"), &[])?)
+    let path = run_folder::find(run)?.join("config.toml");
+    let document = Document::load(&path, &[], &grammar::grammar())?;
+    Ok(Loaded::new("config".into(), document, Vec::new())?)
 }
 
 /// Reads all tables before it gives up, so that every problem is found.

@@ -54,6 +54,8 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         eprintln!("note: batch_size = \"auto\" is {size} with the memory that is here");
     }
     eprint!("{}", overview(prepared.data().dataset()));
+    let notes = prepared.notes().iter().chain(prepared.weights());
+    notes.for_each(|note| eprintln!("note: {note}"));
     Ok(())
 }
 

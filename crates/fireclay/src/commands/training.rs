@@ -42,6 +42,10 @@ impl Report {
             say!("device  {}", device.description);
             let notes = prepared.data().dataset().notes();
             notes.iter().for_each(|note| say!("note    {note}"));
+            prepared
+                .notes()
+                .iter()
+                .for_each(|note| say!("note    {note}"));
         }
         Self {
             config: prepared.config().clone(),

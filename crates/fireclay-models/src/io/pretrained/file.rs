@@ -11,6 +11,7 @@ use pytorch_reader::{PytorchError, PytorchReader};
 use safetensors::tensor::SafeTensors;
 use serde::Deserialize;
 
+use super::seems::seems;
 use crate::family::Pretrainable;
 use crate::io::tensors::TensorProblem;
 use crate::io::weights::{WeightsError, damaged, float, io_error};
@@ -52,6 +53,17 @@ impl StoredFile {
             last != Some("num_batches_tracked")
         });
         Ok(file)
+    }
+
+    /// The tensors of a safetensors file that is in memory.
+    pub fn of_bytes(bytes: Vec<u8>) -> Result<Self, WeightsError> {
+        Ok(Self(tensors_of(&Arc::new(bytes))?))
+    }
+
+    /// What it seems to hold, by the names of its tensors.
+    pub fn seems(&self) -> Option<&'static str> {
+        let names: Vec<&str> = self.0.iter().map(|tensor| tensor.name.as_str()).collect();
+        seems(&names)
     }
 
     /// The tensors by the name that the model's original has for each, without those that are no
@@ -180,8 +192,13 @@ fn is_safetensors(path: &Path) -> Result<bool, WeightsError> {
 }
 
 fn safetensors(path: &Path) -> Result<Vec<Stored>, WeightsError> {
-    let bytes = Arc::new(fs::read(path).map_err(|source| io_error(path, source))?);
-    let file = SafeTensors::deserialize(&bytes).map_err(damaged)?;
+    tensors_of(&Arc::new(
+        fs::read(path).map_err(|source| io_error(path, source))?,
+    ))
+}
+
+fn tensors_of(bytes: &Arc<Vec<u8>>) -> Result<Vec<Stored>, WeightsError> {
+    let file = SafeTensors::deserialize(bytes).map_err(damaged)?;
     let mut tensors = Vec::new();
     for (name, view) in file.iter() {
         let start = view.data().as_ptr().addr() - bytes.as_ptr().addr();

@@ -3,10 +3,11 @@
 use burn::tensor::Device;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use super::Llama;
 use super::hugging_face::LLAMA;
-use crate::family::{Architecture, Layered, TextArchitecture};
+use crate::family::{Architecture, Layered, Rows, TextArchitecture};
 use crate::hugging_face::HuggingFaceClass;
 use crate::init::Init;
 use crate::layers::sizes::Sizes;
@@ -24,8 +25,9 @@ pub struct LlamaConfig {
     /// The number of attention heads; must divide the width into even parts.
     pub heads: usize,
     /// The number of heads of keys and values, which groups of heads share; must divide the number
-    /// of heads.
-    pub kv_heads: usize,
+    /// of heads. By default 4, or the next smaller number that does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kv_heads: Option<usize>,
     /// The width of the tokens.
     pub width: usize,
     /// The width inside each block's MLP.
@@ -45,7 +47,7 @@ impl Architecture for LlamaConfig {
     type Model = Llama;
 
     fn validate(&self) -> Vec<(String, String)> {
-        let (heads, kv_heads) = (self.heads, self.kv_heads);
+        let (heads, kv_heads) = (self.heads, self.kv_heads());
         let others = [
             ("kv_heads", kv_heads),
             ("mlp_width", self.mlp_width),
@@ -104,18 +106,34 @@ impl Layered for LlamaConfig {
 
     /// The name in `LlamaForCausalLM` of a tensor that is called `name` there or in
     /// `LlamaModel`, which leaves out the prefix. `None` for the speeds of the rotations, which
-    /// older files hold, and for the copy of the embedding that serves as head.
+    /// older files hold.
     fn canonical_name(&self, name: &str) -> Option<String> {
         let is_table = name.ends_with("rotary_emb.inv_freq");
-        let is_copy = self.tie_embeddings && name == "lm_head.weight";
         let is_bare = ["embed_tokens.", "layers.", "norm."]
             .iter()
             .any(|part| name.starts_with(part));
-        match (is_table || is_copy, is_bare) {
+        match (is_table, is_bare) {
             (true, _) => None,
             (false, true) => Some(format!("model.{name}")),
             (false, false) => Some(name.to_string()),
         }
+    }
+
+    fn copy_of(&self, name: &str) -> Option<&'static str> {
+        (self.tie_embeddings && name == "lm_head.weight").then_some("model.embed_tokens.weight")
+    }
+
+    fn rows_of(&self, name: &str) -> Option<Rows> {
+        let is_table = ["model.embed_tokens.weight", "lm_head.weight"].contains(&name);
+        is_table.then_some(Rows::Tokens)
+    }
+
+    fn hidden_values(&self) -> Vec<(&'static str, Value)> {
+        vec![
+            ("heads", json!(self.heads)),
+            ("rope_theta", json!(self.rope_theta)),
+            ("norm_eps", json!(self.norm_eps)),
+        ]
     }
 }
 
@@ -131,6 +149,13 @@ impl LlamaConfig {
         Sizes::new(own, [None; 3], Some(self.mlp_width))
     }
 
+    /// The number of heads of keys and values.
+    pub(super) fn kv_heads(&self) -> usize {
+        let divides = |number: &usize| self.heads.is_multiple_of(*number);
+        let usual = || (1..=4).rev().find(divides).unwrap_or(1);
+        self.kv_heads.unwrap_or_else(usual)
+    }
+
     /// The width of a head; saturates where there is none.
     pub(super) fn head_width(&self) -> usize {
         self.width / self.heads.max(1)
@@ -138,7 +163,7 @@ impl LlamaConfig {
 
     /// The width of the keys, and of the values, of all heads.
     pub(super) fn kv_width(&self) -> usize {
-        self.head_width().saturating_mul(self.kv_heads)
+        self.head_width().saturating_mul(self.kv_heads())
     }
 }
 
@@ -147,7 +172,7 @@ impl Default for LlamaConfig {
         Self {
             layers: 22,
             heads: 32,
-            kv_heads: 4,
+            kv_heads: None,
             width: 2048,
             mlp_width: 5632,
             context_length: 2048,

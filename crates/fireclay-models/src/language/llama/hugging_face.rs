@@ -28,7 +28,7 @@ impl LlamaConfig {
             Entry::model_type("llama", "llama"),
             Entry::new("num_hidden_layers", "layers", self.layers),
             Entry::new("num_attention_heads", "heads", self.heads),
-            Entry::new("num_key_value_heads", "kv_heads", self.kv_heads),
+            Entry::new("num_key_value_heads", "kv_heads", self.kv_heads()),
             Entry::new("hidden_size", "width", self.width),
             Entry::new("intermediate_size", "mlp_width", self.mlp_width),
             // Rotations are computed for any length, so weights know none.
@@ -36,7 +36,7 @@ impl LlamaConfig {
             Entry::new("rope_theta", "rope_theta", self.rope_theta),
             Entry::new("rms_norm_eps", "norm_eps", self.norm_eps),
             Entry::new("tie_word_embeddings", "tie_embeddings", self.tie_embeddings),
-            Entry::new("vocab_size", "vocabulary", shape.vocabulary),
+            Entry::new("vocab_size", "vocabulary", shape.vocabulary).not_compared(),
         ]
     }
 
@@ -54,7 +54,7 @@ impl LlamaConfig {
         let config = Self {
             layers: reader.count("num_hidden_layers", 32),
             heads,
-            kv_heads: reader.count("num_key_value_heads", heads),
+            kv_heads: Some(reader.count("num_key_value_heads", heads)),
             width: reader.count("hidden_size", 4096),
             mlp_width: reader.count("intermediate_size", 11_008),
             context_length: reader.count("max_position_embeddings", 2048),

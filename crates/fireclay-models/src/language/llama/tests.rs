@@ -86,7 +86,7 @@ fn a_tied_head_is_the_embedding() {
 fn the_published_models_have_their_number_of_weights() {
     let published = |layers, kv_heads, width, mlp_width| LlamaConfig {
         layers,
-        kv_heads,
+        kv_heads: Some(kv_heads),
         width,
         mlp_width,
         ..LlamaConfig::default()
@@ -132,7 +132,15 @@ fn other_names_are_understood() {
     };
     let table = "model.layers.0.self_attn.rotary_emb.inv_freq";
     assert_eq!(name(false, table), None);
-    assert_eq!(name(true, "lm_head.weight"), None);
+    let copied = |tie_embeddings| {
+        let config = LlamaConfig {
+            tie_embeddings,
+            ..llama()
+        };
+        config.copy_of("lm_head.weight")
+    };
+    assert_eq!(copied(true), Some("model.embed_tokens.weight"));
+    assert_eq!(copied(false), None);
     assert_eq!(
         name(false, "lm_head.weight").as_deref(),
         Some("lm_head.weight")
@@ -153,7 +161,7 @@ fn impossible_values_are_listed_at_their_keys() {
     let config = LlamaConfig {
         layers: 1001,
         heads: 6,
-        kv_heads: 4,
+        kv_heads: Some(4),
         context_length: 0,
         rope_theta: -1.0,
         ..llama()
@@ -168,7 +176,7 @@ fn impossible_values_are_listed_at_their_keys() {
     assert_eq!(keys(config.validate()), expected);
     let odd = LlamaConfig {
         heads: 32,
-        kv_heads: 32,
+        kv_heads: Some(32),
         ..llama()
     };
     assert_eq!(keys(odd.validate()), ["heads"]);
