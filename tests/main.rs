@@ -17,6 +17,7 @@ mod lora;
 mod outside;
 mod plan;
 mod precision;
+mod pretrained;
 mod resume;
 mod runs;
 mod shipped;

@@ -1,5 +1,7 @@
 //! Text from a language model, token by token.
 
+mod held;
+
 use burn::tensor::Device;
 use fireclay_data::{DataError, Tokenizer};
 use fireclay_models::{KeyValueCache, LanguageModel, LanguageNetwork};
@@ -8,6 +10,7 @@ use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
 
 use crate::samples::tokens;
+use held::Held;
 
 /// How the next token is chosen.
 #[derive(Clone, Debug, PartialEq)]
@@ -190,6 +193,11 @@ impl<'a> Writer<'a> {
         }
     }
 
+    /// Whether some token ends what it writes.
+    pub fn can_end(&self) -> bool {
+        !self.tokenizer.ends().is_empty()
+    }
+
     /// What the model is given of a prompt: its tokens, after those with which the tokenizer's template
     /// begins a text, unless the prompt begins with them itself.
     ///
@@ -297,47 +305,6 @@ impl<'a> Writer<'a> {
         let vocabulary = logits.dims()[2];
         let last = logits.slice([0..1, count - 1..count, 0..vocabulary]);
         last.into_data().iter::<f32>().collect()
-    }
-}
-
-/// Text that is held back because a stop text may begin in it.
-struct Held<'a> {
-    stop: &'a [String],
-    text: String,
-}
-
-impl<'a> Held<'a> {
-    fn new(stop: &'a [String]) -> Self {
-        Self {
-            stop,
-            text: String::new(),
-        }
-    }
-
-    /// What can be written now, and whether a stop text came after it.
-    fn push(&mut self, piece: &str) -> (String, bool) {
-        self.text.push_str(piece);
-        let found = self
-            .stop
-            .iter()
-            .filter_map(|stop| self.text.find(stop))
-            .min();
-        if let Some(end) = found {
-            return (self.text[..end].to_owned(), true);
-        }
-        let begins = |at: &usize| {
-            self.stop
-                .iter()
-                .any(|stop| stop.starts_with(&self.text[*at..]))
-        };
-        let mut places = self.text.char_indices().map(|(at, _)| at);
-        let safe = places.find(begins).unwrap_or(self.text.len());
-        let rest = self.text.split_off(safe);
-        (std::mem::replace(&mut self.text, rest), false)
-    }
-
-    fn rest(self) -> String {
-        self.text
     }
 }
 

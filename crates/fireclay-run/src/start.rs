@@ -197,7 +197,7 @@ where
 
     fn load(&self, run: &Path, device: &Device) -> Result<Described<F>, FinishedError> {
         match run.join(ADAPTERS).exists() {
-            true => adapters::load(&self.start, run, device),
+            true => adapters::load(&self.start, run, device, pretrained::load::<F>),
             false => stored(run, device),
         }
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::config::{PairDataConfig, PairFormat};
 use super::read::{Pair, Pairs};
+use super::side::Side;
 use crate::error::DataError;
 use crate::order::shard;
 use crate::random::{Purpose, shuffle, stream};
@@ -52,39 +53,6 @@ struct Inner {
     /// The row of each pair in its file, from 1.
     rows: Vec<usize>,
     tally: Tally,
-}
-
-/// One side of all pairs.
-#[derive(Debug, Default)]
-struct Side {
-    texts: Vec<String>,
-    /// The tokens of all texts, and where those of each end.
-    tokens: Vec<u32>,
-    ends: Vec<usize>,
-}
-
-impl Side {
-    fn push(&mut self, text: String, tokens: &[u32]) {
-        self.texts.push(text);
-        self.tokens.extend_from_slice(tokens);
-        self.ends.push(self.tokens.len());
-    }
-
-    fn tokens(&self, pair: u32) -> &[u32] {
-        let pair = pair as usize;
-        let start = pair.checked_sub(1).map_or(0, |before| self.ends[before]);
-        &self.tokens[start..self.ends[pair]]
-    }
-
-    /// The number of tokens with the one at the end.
-    fn length(&self, pair: u32) -> usize {
-        self.tokens(pair).len() + 1
-    }
-
-    fn longest(&self, pairs: &[u32]) -> usize {
-        let lengths = pairs.iter().map(|pair| self.length(*pair));
-        lengths.max().unwrap_or(0)
-    }
 }
 
 impl PairSplit {

@@ -30,9 +30,9 @@ pub(super) enum Said {
 }
 
 impl Companions {
-    /// Those of the tokenizer at `path`. One that cannot be read says nothing.
-    pub fn of(path: &Path) -> Self {
-        let read = |name: &str| std::fs::read_to_string(path.with_file_name(name)).ok();
+    /// Those in a folder. One that cannot be read says nothing.
+    pub fn of(folder: &Path) -> Self {
+        let read = |name: &str| std::fs::read_to_string(folder.join(name)).ok();
         let file = |name: &&'static str| Some((*name, read(name)?));
         Self {
             files: NAMES.iter().filter_map(file).collect(),

@@ -78,9 +78,14 @@ impl Tokenizer {
     /// # Errors
     /// [`DataError::Read`], or [`DataError::Damaged`] if it is no tokenizer.
     pub fn load(path: &Path) -> Result<Self, DataError> {
+        Self::load_described(path, path.parent())
+    }
+
+    /// As [`load`](Self::load), with the files in another folder.
+    fn load_described(path: &Path, folder: Option<&Path>) -> Result<Self, DataError> {
         let bytes = std::fs::read(path).map_err(|source| DataError::read(path, source))?;
         let read = tokenizers::Tokenizer::from_bytes(bytes).map_err(|error| error.to_string());
-        read.and_then(|inner| Self::with(inner, Companions::of(path)))
+        read.and_then(|inner| Self::with(inner, Companions::of(folder.unwrap_or(Path::new("")))))
             .map_err(|message| DataError::damaged(path, format!("it is no tokenizer: {message}")))
     }
 

@@ -40,8 +40,9 @@ pub struct NetworkConfig<F> {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct StartConfig {
-    /// A file of weights (.safetensors, .pth or .pt, with the tensor names of PyTorch), or a folder of
-    /// Hugging Face's hub, to start from instead of random ones.
+    /// A file of weights (.safetensors, .pth or .pt, with the tensor names of PyTorch), a folder of
+    /// Hugging Face's hub or a run, to start from instead of random ones. What it says of the architecture, the
+    /// sizes and the tokenizer need not be written.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pretrained: Option<String>,
     /// Tensors that the file may lack, such as "fc.*"; they start at random.

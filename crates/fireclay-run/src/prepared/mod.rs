@@ -22,7 +22,7 @@ use fireclay_train::strategy::LoopState;
 use crate::config::{BatchSize, Loaded, Refusal, RunConfig};
 use crate::device::RunDevice;
 use crate::lock;
-use crate::pretrained::BLANK;
+use crate::pretrained::{BLANK, unsaid};
 use crate::read::load_run;
 use crate::run::{Base, Evaluations, Run, RunError, locate};
 use crate::workload::{Inspected, RunData, WithWorkload, Workload, with_workload};
@@ -162,6 +162,9 @@ impl Prepared {
         }
         let weights = preflight::weights(&loaded.config, &data, planner.blank);
         let weights = weights.map_err(|problems| loaded.problems(problems))?;
+        let start = loaded.config.model.section().start;
+        let unsaid = start.and_then(|start| unsaid(&loaded.config, start));
+        loaded.notes.extend(unsaid);
         Ok(Self {
             loaded,
             data,
@@ -170,7 +173,7 @@ impl Prepared {
         })
     }
 
-    /// What was taken from pretrained weights beside their numbers, in words.
+    /// What was taken from pretrained weights beside their numbers, and what they do not say.
     pub fn notes(&self) -> &[String] {
         &self.loaded.notes
     }

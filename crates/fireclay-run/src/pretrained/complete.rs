@@ -76,12 +76,15 @@ fn shorten(
 const FIXED: [&str; 2] = ["file", "byte"];
 
 fn tokenizer(document: &mut Document, weights: Weights<'_>) -> Option<String> {
-    let path = weights.tokenizer()?;
-    let data = document.text("data.type")?;
+    let data = document.text("data.type")?.to_owned();
     let kind = document.text("tokenizer.type").map(str::to_owned);
+    if kind.as_deref() == Some("file") && reads_text(&data) {
+        describe(document, weights);
+    }
+    let path = weights.tokenizer()?;
     let is_fixed = kind.as_deref().is_some_and(|kind| FIXED.contains(&kind));
     let is_broken = kind.is_none() && document.is_written("tokenizer");
-    if !reads_text(data) || is_fixed || is_broken {
+    if !reads_text(&data) || is_fixed || is_broken {
         return None;
     }
     document.take_away("tokenizer");
@@ -93,6 +96,23 @@ fn tokenizer(document: &mut Document, weights: Weights<'_>) -> Option<String> {
             "the tokenizer is {path}, since the weights know no other: one of type \"{kind}\" would number its tokens in another way; set tokenizer.type = \"file\" and tokenizer.path to take another"
         )
     })
+}
+
+/// Lets the weights say which tokens end a text, if they come in a folder that says it.
+fn describe(document: &mut Document, weights: Weights<'_>) {
+    let says = [
+        "generation_config.json",
+        "config.json",
+        "tokenizer_config.json",
+    ];
+    let folder = weights.folder();
+    if let Some(folder) =
+        folder.filter(|folder| says.iter().any(|name| folder.join(name).is_file()))
+    {
+        let folder = folder.display().to_string();
+        let table = json!({ "tokenizer": { "described_in": folder } });
+        lay_beneath(document, weights, table);
+    }
 }
 
 /// Whether data of this type is text that a tokenizer reads.

@@ -13,6 +13,18 @@ pub(crate) type Blanks = fn(&mut dyn FnMut(&Device));
 /// No such device: nothing is checked.
 pub(crate) const BLANK: Blanks = |_| {};
 
+/// What there is to say where nothing beside the weights says which tokenizer they were trained with.
+pub(crate) fn unsaid(config: &RunConfig, start: &StartConfig) -> Option<String> {
+    let path = start.pretrained.as_deref()?;
+    let kind = config.tokenizer.as_ref().map(|tokenizer| tokenizer.kind)?;
+    let is_made = !matches!(kind, TokenizerKind::File | TokenizerKind::Byte);
+    (is_made && Weights(path).tokenizer().is_none()).then(|| {
+        format!(
+            "there is no tokenizer.json beside {path}: if its weights were not trained with the tokenizer that is made from this very text, their tokens mean something else; name theirs by tokenizer.type = \"file\" and tokenizer.path"
+        )
+    })
+}
+
 /// Tokens that others leave room for, or that are added to a vocabulary, at most.
 const SOME: usize = 1024;
 

@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 use crate::artifacts::{ADAPTERS, TOKENIZER};
 use crate::config::{RunConfig, TaskConfig};
 pub(crate) use complete::complete;
-pub(crate) use fit::{BLANK, Blanks, fits};
+pub(crate) use fit::{BLANK, Blanks, fits, unsaid};
 pub(crate) use weights::{check, describe, load};
 
 /// A file of weights or a folder, as `model.pretrained` names it.
@@ -112,11 +112,16 @@ impl Weights<'_> {
 
     /// The tokenizer in the same folder, if there is one.
     pub fn tokenizer(&self) -> Option<PathBuf> {
-        let folder = match self.path().is_dir() {
-            true => self.path(),
-            false => self.path().parent()?,
-        };
-        Some(folder.join(TOKENIZER)).filter(|path| path.is_file())
+        let path = self.folder()?.join(TOKENIZER);
+        path.is_file().then_some(path)
+    }
+
+    /// The folder that they are, or are in.
+    pub fn folder(&self) -> Option<&Path> {
+        match self.path().is_dir() {
+            true => Some(self.path()),
+            false => self.path().parent(),
+        }
     }
 }
 

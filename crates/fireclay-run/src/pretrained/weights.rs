@@ -73,7 +73,7 @@ pub(crate) fn check<F: Pretrainable>(
 /// The whole model of a run that has trained adapters, as a file.
 fn merged<F: Pretrainable>(run: &Path, device: &Device) -> Result<Vec<u8>, String> {
     let start = start_of(run)?;
-    let loaded = adapters::load::<F>(&start, run, device);
+    let loaded = adapters::load::<F>(&start, run, device, load::<F>);
     let (model, description): (F::Model, ModelDescription<F>) =
         loaded.map_err(|error| error.to_string())?;
     let bytes = model_weights::encode(&model.materialize(), &description);
@@ -140,11 +140,11 @@ fn resized(path: &str, rows: &ResizedRows) -> String {
             format!("{path}: of the {from} positions of {name} the first {to} are taken")
         }
         Rows::Tokens if from > to => format!(
-            "{path}: {name} has {from} tokens, the tokenizer {to}: the last {} are left out",
+            "{path}: {name} has {from} tokens, the run {to}: the last {} are left out",
             from - to
         ),
         Rows::Tokens => format!(
-            "{path}: {name} has {from} tokens, the tokenizer {to}: {} new ones start as the mean of the others",
+            "{path}: {name} has {from} tokens, the run {to}: {} new ones start as the mean of the others",
             to - from
         ),
     }

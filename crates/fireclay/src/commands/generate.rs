@@ -87,7 +87,11 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     let device = device(&config, args.backend.as_deref())?;
     let run = open(&args.run, &device.device)?;
     // A run that writes no text says so before the first prompt.
-    run.writer()?;
+    if !run.writer()?.can_end() {
+        eprintln!(
+            "note: the tokenizer has no token that ends a text: every text ends at --max-tokens or --stop"
+        );
+    }
     if args.samples.get() > 1 && sampling.temperature == 0.0 {
         eprintln!("note: with --temperature 0 all samples of a prompt are the same");
     }

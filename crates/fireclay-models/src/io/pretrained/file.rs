@@ -161,10 +161,50 @@ struct Index {
 }
 
 fn single(path: &Path) -> Result<Vec<Stored>, WeightsError> {
+    if let Some(what) = other_format(path) {
+        return Err(WeightsError::Damaged(format!("it is {what}")));
+    }
     match is_safetensors(path)? {
         true => safetensors(path),
         false => pytorch(path),
     }
+}
+
+/// What a file is by its first bytes, if it is known and not read.
+fn other_format(path: &Path) -> Option<&'static str> {
+    use std::io::Read;
+
+    const KNOWN: [(&[u8], &str); 5] = [
+        (
+            b"version https://git-lfs",
+            "a pointer of Git LFS, not the file itself; fetch that by `git lfs pull`",
+        ),
+        (
+            b"GGUF",
+            "a GGUF of llama.cpp, which is not read; take the safetensors that it was made from",
+        ),
+        (
+            b"\x89HDF",
+            "an HDF5 of Keras or TensorFlow, which is not read",
+        ),
+        (
+            b"<!DOCTYPE",
+            "a page of the web, not the file itself; download that",
+        ),
+        (
+            b"<html",
+            "a page of the web, not the file itself; download that",
+        ),
+    ];
+    let mut start = Vec::new();
+    let file = fs::File::open(path).ok()?;
+    file.take(64).read_to_end(&mut start).ok()?;
+    let known = KNOWN.iter().find(|(bytes, _)| {
+        start
+            .to_ascii_lowercase()
+            .starts_with(&bytes.to_ascii_lowercase())
+    });
+    known.map(|(_, what)| *what)
 }
 
 /// A safetensors file begins with the length of its header, then the header, which is JSON. Where
