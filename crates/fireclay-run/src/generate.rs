@@ -246,10 +246,7 @@ impl<'a> Writer<'a> {
         mut write: impl FnMut(&str),
     ) -> Result<Ended, GenerateError> {
         self.text = self.prompt(prompt)?.tokens;
-        let stops = limits.stop.iter();
-        let stops: Vec<u32> = stops
-            .filter_map(|stop| self.tokenizer.special_token(stop))
-            .collect();
+        let ends = self.ends(limits);
         let mut random = ChaCha8Rng::seed_from_u64(sampling.seed);
         let mut decoder = self.tokenizer.stream();
         // What a token reads as depends on those before it: a word's first piece is not its second.
@@ -260,12 +257,9 @@ impl<'a> Writer<'a> {
         for _ in 0..limits.max_tokens {
             let logits = self.logits();
             let token = sampling.choose(&logits, &self.text, &mut random)?;
-            if stops.contains(&token) || self.tokenizer.ends().contains(&token) {
+            if let Some((_, ended)) = ends.iter().find(|(end, _)| *end == token) {
                 write(&held.rest());
-                return Ok(match stops.contains(&token) {
-                    true => Ended::Stop,
-                    false => Ended::EndOfText,
-                });
+                return Ok(*ended);
             }
             self.text.push(token);
             let Some(piece) = decoder.push(token)? else {
@@ -279,6 +273,16 @@ impl<'a> Writer<'a> {
         }
         write(&held.rest());
         Ok(Ended::Length)
+    }
+
+    /// The tokens at which a text is at its end, and why.
+    fn ends(&self, limits: &Limits) -> Vec<(u32, Ended)> {
+        let stops = limits.stop.iter();
+        let stops = stops.filter_map(|stop| self.tokenizer.special_token(stop));
+        let stops = stops.map(|stop| (stop, Ended::Stop));
+        let ends = self.tokenizer.ends().iter();
+        let ends = ends.map(|end| (*end, Ended::EndOfText));
+        stops.chain(ends).collect()
     }
 
     /// The logits of the token after the text.

@@ -70,10 +70,7 @@ impl PairData {
         let train = PairSplit::training(train, config, &tokenizer, longest, order)?;
         notes.extend(too_long(with_text - train.pairs(), with_text, longest));
         let splits = [Some(&train), valid.as_ref(), test.as_ref()];
-        for (name, split) in named(splits) {
-            let told = split.map(|split| split.notes(name, &tokenizer));
-            notes.extend(told.into_iter().flatten().map(Note::general));
-        }
+        notes.extend(told(splits, &tokenizer));
         Ok(Self {
             vocabulary: tokenizer.vocabulary(),
             tokenizer,
@@ -107,6 +104,16 @@ fn empty(splits: [&Option<Pairs>; 3]) -> impl Iterator<Item = Note> {
             "{empty} of {all} pairs of {name} have an empty side and are left out"
         )))
     })
+}
+
+/// What there is to say about the tokens of each split.
+fn told<'a>(
+    splits: [Option<&'a PairSplit>; 3],
+    tokenizer: &'a Tokenizer,
+) -> impl Iterator<Item = Note> + 'a {
+    let splits = named(splits).into_iter();
+    let told = splits.filter_map(|(name, split)| Some(split?.notes(name, tokenizer)));
+    told.flatten().map(Note::general)
 }
 
 fn too_long(left_out: usize, all: usize, longest: usize) -> Option<Note> {

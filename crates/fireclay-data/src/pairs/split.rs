@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::config::{PairDataConfig, PairFormat};
 use super::read::{Pair, Pairs};
-use super::side::Side;
+use super::side::{Side, Sides};
 use crate::error::DataError;
 use crate::order::shard;
 use crate::random::{Purpose, shuffle, stream};
@@ -138,26 +138,12 @@ impl PairSplit {
         let end = end_of_text(tokenizer)?;
         let pairs = pairs.without_empty();
         let all = pairs.pairs.len() + pairs.empty;
-        let (mut source, mut target) = (Side::default(), Side::default());
-        let (mut rows, mut tally) = (Vec::new(), Tally::default());
-        let mut pairs = pairs.pairs.into_iter();
-        loop {
-            let chunk: Vec<Pair> = pairs.by_ref().take(CHUNK).collect();
-            if chunk.is_empty() {
-                break;
-            }
-            let sources = tokenizer.encode_all(chunk.iter().map(|pair| &*pair.source).collect())?;
-            let targets = tokenizer.encode_all(chunk.iter().map(|pair| &*pair.target).collect())?;
-            for (pair, tokens) in chunk.into_iter().zip(sources.iter().zip(&targets)) {
-                if fits(&pair, [tokens.0.len(), tokens.1.len()])? {
-                    rows.push(pair.row);
-                    tally += tokenizer.tally(&pair.source, tokens.0);
-                    tally += tokenizer.tally(&pair.target, tokens.1);
-                    source.push(pair.source, tokens.0);
-                    target.push(pair.target, tokens.1);
-                }
-            }
-        }
+        let Sides {
+            source,
+            target,
+            rows,
+            tally,
+        } = Sides::encode(pairs.pairs, tokenizer, fits)?;
         let order = match training {
             Some(TextOrder {
                 shuffles: false, ..
@@ -273,9 +259,6 @@ impl PairSplit {
         batch
     }
 }
-
-/// Pairs that are encoded at once, on all cores.
-const CHUNK: usize = 4096;
 
 /// The token that ends both sides and begins the target.
 ///

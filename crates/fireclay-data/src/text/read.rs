@@ -112,16 +112,19 @@ impl Texts {
             part(&self.valid, first..second)?,
             part(&self.test, second..length)?,
         ];
-        let corpora = [Some(&self.main), self.valid.as_ref(), self.test.as_ref()];
-        let corpora = corpora.into_iter().flatten();
-        let files = corpora.flat_map(|corpus| corpus.files.clone());
         let own = tokenizer_config.path.as_ref().map(PathBuf::from);
         Ok(Read {
             vocabulary: tokenizer.vocabulary(),
             tokenizer: Some(tokenizer),
             splits,
-            files: files.chain(own).collect(),
+            files: self.files().chain(own).collect(),
         })
+    }
+
+    fn files(&self) -> impl Iterator<Item = PathBuf> {
+        let corpora = [Some(&self.main), self.valid.as_ref(), self.test.as_ref()];
+        let corpora = corpora.into_iter().flatten();
+        corpora.flat_map(|corpus| corpus.files.clone())
     }
 }
 

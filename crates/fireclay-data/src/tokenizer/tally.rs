@@ -119,12 +119,12 @@ impl Tokenizer {
         };
         let pieces = (tally.unknown > 0).then(|| {
             let count = tally.unknown;
-            format!("{what}: {count} characters or pieces have no token and {read}")
+            format!("{what}: {count} characters or pieces of text have no token and {read}")
         });
         let names = (tally.spelled > 0).then(|| {
             let (count, names) = (tally.spelled, self.some_special().join(", "));
             format!(
-                "{what}: spells tokens that are no text ({names} and the like) {count} times; each is read as that token, not as its characters"
+                "{what}: spells tokens that are no text ({names} and the like), {count} in all; each is read as that token, not as its characters"
             )
         });
         pieces.into_iter().chain(names).collect()
