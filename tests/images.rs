@@ -356,6 +356,119 @@ fn a_damaged_picture_is_named_or_left_out_and_counted() {
     );
 }
 
+#[test]
+fn a_damaged_picture_that_is_held_out_is_found_before_the_first_step() {
+    let project = Project::new();
+    for split in ["train", "valid", "test"] {
+        pictures(&project, &format!("pictures/{split}"));
+    }
+    let config = PICTURES.replace(
+        "split = { train = 0.6, valid = 0.2, test = 0.2, stratify = true }\n",
+        "",
+    );
+    project.write("run.toml", &config);
+    truncate(&project.path("pictures/valid/dark/7.png"));
+    project.write("pictures/test/bright/3.png", "<html>not found</html>");
+    let both = [
+        "valid/dark/7.png",
+        "test/bright/3.png",
+        "a web page",
+        "2 images",
+        "on_damaged",
+    ];
+    project.refused("check run.toml", 1, &both);
+    project.refused("train run.toml", 1, &both);
+    assert!(!project.path("runs").exists(), "a run folder was made");
+    let err = project.ok("check run.toml --set data.on_damaged=skip").err;
+    for part in [
+        "2 damaged images are left out",
+        "valid/dark/7.png",
+        "test/bright/3.png",
+    ] {
+        assert!(err.contains(part), "{err}");
+    }
+}
+
+#[test]
+fn init_names_damaged_pictures_and_leaves_them_out() {
+    let project = Project::new();
+    pictures(&project, "pictures");
+    project.write("pictures/dark/empty.png", "");
+    truncate(&project.path("pictures/bright/7.png"));
+    let out = project.ok("init pictures").out;
+    for part in [
+        "dark/empty.png: the file is empty",
+        "bright/7.png",
+        "19, of 2 classes",
+    ] {
+        assert!(out.contains(part), "{out}");
+    }
+    assert!(
+        project
+            .read("pictures.toml")
+            .contains("on_damaged = \"skip\"")
+    );
+    project.ok("check pictures.toml");
+}
+
+#[test]
+fn one_bad_picture_costs_no_other_its_answer() {
+    let project = Project::with(PICTURES);
+    pictures(&project, "pictures");
+    project.ok("train run.toml -q");
+    pictures(&project, "new");
+    truncate(&project.path("new/dark/7.png"));
+    project.write("new/bright/readme.txt", "nothing to see");
+    let line = "predict runs/run/1 new -o answers.csv";
+    let ran = project.run(line);
+    ran.refused(
+        1,
+        &[
+            "1 of 20 images have no answer",
+            "new/dark/7.png",
+            "--on-error skip",
+            "readme.txt",
+        ],
+    );
+    assert_eq!(project.read("answers.csv").lines().count(), 20);
+    let ran = project.ok(&format!("{line} --on-error skip"));
+    assert!(
+        ran.err.contains("no answer for") && ran.err.contains("7.png"),
+        "{}",
+        ran.err
+    );
+    assert_eq!(project.read("answers.csv").lines().count(), 20);
+    project.refused(
+        "predict runs/run/1 new/dark/7.png",
+        1,
+        &["no image can be read", "7.png"],
+    );
+
+    let skipping = PICTURES.replace("image_size = 16", "image_size = 16\non_damaged = \"skip\"");
+    project.write("skip.toml", &skipping);
+    project.ok("train skip.toml -q");
+    let err = project.ok("predict runs/skip/1 new -o answers.csv").err;
+    assert!(err.contains("7.png"), "{err}");
+}
+
+#[test]
+fn splits_in_folders_are_told_and_need_no_split() {
+    let project = Project::new();
+    pictures(&project, "pictures/Training");
+    pictures(&project, "pictures/Test");
+    let out = project.ok("init pictures").out;
+    for part in ["40, of 2 classes", "Test (test)", "split_folders = false"] {
+        assert!(out.contains(part), "{out}");
+    }
+    assert!(
+        project
+            .read("pictures.toml")
+            .contains("split = { stratify = true }")
+    );
+    let err = project.ok("check pictures.toml").err;
+    assert!(err.contains("split_folders = false"), "{err}");
+}
+
 fn truncate(path: &Path) {
     let bytes = fs::read(path).unwrap();
     fs::write(path, &bytes[..bytes.len() / 2]).unwrap();

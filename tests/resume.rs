@@ -117,10 +117,7 @@ fn a_signal_saves_and_exits_with_4() {
         .spawn()
         .unwrap();
     wait_for_a_record(&project, "runs/run/2");
-    let killed = std::process::Command::new("kill")
-        .args(["-TERM", &child.id().to_string()])
-        .status();
-    assert!(killed.unwrap().success());
+    kill("-TERM", child.id());
     let output = child.wait_with_output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(4), "{said}");
@@ -133,8 +130,32 @@ fn a_signal_saves_and_exits_with_4() {
     );
 }
 
+/// Trains `run.toml` for very long, stops it with a signal, and waits for its end.
+pub fn interrupted(project: &Project, run: &str, sets: &str) {
+    let child = project
+        .command(
+            format!("train run.toml -q --set train.epochs=4000 {sets}")
+                .trim()
+                .split(' '),
+        )
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    wait_for_a_record(project, run);
+    kill("-TERM", child.id());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(4));
+}
+
+pub fn kill(signal: &str, process: u32) {
+    let killed = std::process::Command::new("kill")
+        .args([signal, &process.to_string()])
+        .status();
+    assert!(killed.unwrap().success());
+}
+
 /// Waits until a run has made its first steps.
-fn wait_for_a_record(project: &Project, run: &str) {
+pub fn wait_for_a_record(project: &Project, run: &str) {
     let record = project.path(run).join("metrics.jsonl");
     while fs::metadata(&record).map_or(0, |data| data.len()) == 0 {
         std::thread::sleep(Duration::from_millis(5));
@@ -242,4 +263,207 @@ fn more_epochs_can_be_added_when_the_schedule_does_not_look_ahead() {
         model(1) == model(2),
         "six epochs and two more are not eight"
     );
+}
+
+/// The updates that the run has made, by its newest checkpoint.
+fn steps(project: &Project, run: &str) -> u64 {
+    let state = newest(project, run).join("state.json");
+    let state: serde_json::Value = serde_json::from_slice(&fs::read(state).unwrap()).unwrap();
+    state["step"].as_u64().unwrap()
+}
+
+#[test]
+fn a_finished_run_goes_on_longer_and_writes_down_that_it_did() {
+    let project = Project::with(EVERYTHING);
+    project.ok("train run.toml -q");
+    let before = steps(&project, "runs/run/1");
+    project.refused("resume runs/run/1 --set train.epoch=8", 2, &["unknown key"]);
+    let ran = project.ok("resume runs/run/1 --set train.epochs=8");
+    for words in ["train.epochs: was 6, is now 8", "no longer has the bits"] {
+        assert!(ran.out.contains(words), "no {words:?} in\n{}", ran.out);
+    }
+    assert_eq!(steps(&project, "runs/run/1"), before / 6 * 8);
+    let config = project.read("runs/run/1/config.toml");
+    assert!(config.contains("epochs = 8"), "{config}");
+    let lock: toml::Table = project.read("runs/run/1/run.lock").parse().unwrap();
+    let segment = &lock["segment"].as_array().unwrap()[0];
+    assert_eq!(segment["step"].as_integer(), Some(before as i64));
+    assert_eq!(segment["changed"][0]["key"].as_str(), Some("train.epochs"));
+    // From here on it is a run like any other, as strict as before.
+    let after = results(&project, "runs/run/1");
+    let ran = project.ok("resume runs/run/1");
+    assert!(ran.out.contains("train.epochs=N"), "{}", ran.out);
+    assert_same(
+        &after,
+        &results(&project, "runs/run/1"),
+        "with nothing to do",
+    );
+    project.write(
+        "runs/run/1/config.toml",
+        &config.replace("epochs = 8", "epochs = 9"),
+    );
+    project.refused(
+        "resume runs/run/1",
+        1,
+        &["lr_scheduler.total_steps", "--set"],
+    );
+}
+
+#[test]
+fn what_a_longer_run_learns_is_what_one_as_long_would_have() {
+    let config = EVERYTHING
+        .replace("type = \"cosine\"", "type = \"constant\"")
+        .replace("[eval]\nevery_steps = 4", "[eval]\nevery_epochs = 1");
+    let project = Project::with(&config);
+    project.ok("train run.toml -q --set train.epochs=8");
+    project.ok("train run.toml -q");
+    project.ok("resume runs/run/2 -q --set train.epochs=8");
+    let model = |run| project.bytes(&format!("runs/run/{run}/model.safetensors"));
+    assert!(
+        model(1) == model(2),
+        "six epochs and two more are not eight"
+    );
+}
+
+#[test]
+fn a_run_goes_on_with_other_batches_and_another_rate_to_the_end_of_its_epochs() {
+    let project = Project::with(EVERYTHING);
+    interrupted(&project, "runs/run/1", "");
+    let made = steps(&project, "runs/run/1");
+    let epoch = project.record("run/1").last().unwrap()["epoch"]
+        .as_u64()
+        .unwrap();
+    let last = epoch + 3;
+    let sets = format!(
+        "--set train.epochs={last} --set train.batch_size=48 --set optimizer.learning_rate=1e-4"
+    );
+    project.ok(&format!("resume runs/run/1 -q {sets}"));
+    let record = project.record("run/1");
+    let end = record.last().unwrap();
+    assert_eq!(end["epoch"].as_u64(), Some(last));
+    // 398 rows are 9 batches of 48, and 5 updates of 2 batches.
+    let steps = end["step"].as_u64().unwrap();
+    let (least, most) = (made + 3 * 5, made + 4 * 5);
+    assert!(
+        (least..=most).contains(&steps),
+        "{steps} of {least} to {most}"
+    );
+    // And it can be interrupted and resumed again.
+    fs::remove_dir_all(newest(&project, "runs/run/1")).unwrap();
+    let before = project.bytes("runs/run/1/model.safetensors");
+    project.ok("resume runs/run/1 -q");
+    assert!(project.bytes("runs/run/1/model.safetensors") == before);
+}
+
+#[test]
+fn more_patience_goes_on_after_an_early_stop() {
+    let stop = "\n[early_stopping]\npatience = 2\nmin_delta = 10.0\n";
+    let project = Project::with(&format!("{EVERYTHING}{stop}"));
+    let sets = "--set lr_scheduler.type=constant";
+    let ran = project.ok(&format!("train run.toml {sets}"));
+    assert!(ran.out.contains("stopped early"), "{}", ran.out);
+    let before = steps(&project, "runs/run/1");
+    let ran = project.ok("resume runs/run/1");
+    assert!(ran.out.contains("early_stopping.patience=N"), "{}", ran.out);
+    assert_eq!(steps(&project, "runs/run/1"), before);
+    project.ok("resume runs/run/1 -q --set early_stopping.patience=4");
+    assert_eq!(
+        steps(&project, "runs/run/1"),
+        before + 2 * 4,
+        "an evaluation is every 4 steps"
+    );
+    project.ok("resume runs/run/1 -q --set unset=early_stopping");
+    assert!(steps(&project, "runs/run/1") > before + 2 * 4);
+}
+
+#[test]
+fn a_change_that_makes_another_run_is_refused_with_the_reason() {
+    let project = Project::with(EVERYTHING);
+    project.ok("train run.toml -q");
+    let before = results(&project, "runs/run/1");
+    let table = r#"
+model.hidden=[8] | `hidden` cannot be changed | model.pretrained
+data.split.seed_of_rows=3 | unknown key
+data.target=mean_radius | cannot be changed | new run
+seed=3 | `seed` cannot be changed
+task.label_smoothing=0.1 | cannot be changed
+optimizer.type=sgd | cannot be changed
+train.shuffle=false | cannot be changed
+train.ema_decay=0.5 | cannot be changed
+"#;
+    project.refuses_each("resume runs/run/1", table);
+    assert_same(&before, &results(&project, "runs/run/1"), "after refusals");
+}
+
+#[test]
+fn a_run_goes_back_to_a_checkpoint() {
+    let project = Project::with(EVERYTHING);
+    project.ok("train run.toml -q --set checkpoint.keep_last=9");
+    let before = results(&project, "runs/run/1");
+    project.refused(
+        "resume runs/run/1 --checkpoint 3",
+        1,
+        &["no checkpoint of step 3", "there are"],
+    );
+    project.ok("resume runs/run/1 -q --checkpoint 20");
+    assert_same(
+        &before,
+        &results(&project, "runs/run/1"),
+        "after going back",
+    );
+    project.ok("resume runs/run/1 -q --checkpoint 20 --set optimizer.learning_rate=1e-5");
+    let after = results(&project, "runs/run/1");
+    assert!(before[0] != after[0], "another rate gives other weights");
+    let lock = project.read("runs/run/1/run.lock");
+    assert!(lock.contains("step = 20"), "{lock}");
+}
+
+#[test]
+fn moved_data_is_the_same_data() {
+    let project = Project::with(&EVERYTHING.replace("datasets/breast-cancer/data.csv", "data.csv"));
+    let data = project.read("datasets/breast-cancer/data.csv");
+    project.write("data.csv", &data);
+    project.ok("train run.toml -q");
+    let before = results(&project, "runs/run/1");
+    fs::rename(project.path("data.csv"), project.path("moved.csv")).unwrap();
+    project.refused("resume runs/run/1", 2, &["data.csv"]);
+    let ran = project.ok("resume runs/run/1 --set data.path=moved.csv");
+    assert!(ran.out.contains("its bytes are the same"), "{}", ran.out);
+    assert_same(&before, &results(&project, "runs/run/1"), "after a move");
+    project.ok("evaluate runs/run/1");
+    project.write("other.csv", &data.replacen("17.99", "17.98", 1));
+    let line = "resume runs/run/1 --set data.path=other.csv";
+    project.refused(line, 1, &["is not what the run began with"]);
+    project.ok("resume runs/run/1 -q");
+}
+
+#[test]
+fn a_job_that_starts_again_goes_on_with_its_run() {
+    let project = Project::with(EVERYTHING);
+    let sets = "--set train.epochs=4000";
+    let line = "train run.toml -q --resume auto";
+    interrupted(&project, "runs/run/1", "");
+    // Another configuration is another run.
+    let ran = project.ok(&format!("{line} --set train.epochs=2"));
+    assert!(
+        ran.err.contains("a new run") && ran.err.contains("train.epochs"),
+        "{}",
+        ran.err
+    );
+    assert!(project.path("runs/run/2/model.safetensors").exists());
+    let mut child = project
+        .command(format!("{line} {sets}").split(' '))
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    std::thread::sleep(Duration::from_millis(700));
+    kill("-TERM", child.id());
+    let mut said = String::new();
+    std::io::Read::read_to_string(&mut child.stderr.take().unwrap(), &mut said).unwrap();
+    child.wait().unwrap();
+    assert!(said.contains("resumes runs/run/1"), "{said}");
+    assert!(!project.path("runs/run/3").exists());
+    project.ok("train run.toml -q --name other --set train.epochs=1");
+    assert!(project.path("runs/other/1/model.safetensors").exists());
+    project.refused("train run.toml --name a/b", 2, &["without slashes"]);
 }

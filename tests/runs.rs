@@ -9,7 +9,8 @@ use fireclay_data::{ReadOptions, TableFormat, stream};
 use fireclay_run::{On, Run, open};
 use serde_json::json;
 
-use crate::support::Project;
+use crate::resume::interrupted;
+use crate::support::{EVERYTHING, Project, poem};
 
 /// The rows of a table.
 fn rows(project: &Project, name: &str) -> RecordBatch {
@@ -202,4 +203,111 @@ fn outputs_have_gradients_with_respect_to_the_input() {
     }
     let blank = input.blank().values.into_data();
     assert!(blank.iter::<f32>().all(|value| value == 0.0));
+}
+
+#[test]
+fn a_checkpoint_of_a_finished_run_answers_as_the_run_does() {
+    let project = Project::with(EVERYTHING);
+    project.ok("train run.toml -q --set task.threshold=tune");
+    let input = "datasets/breast-cancer/data.csv";
+    project.ok(&format!("predict runs/run/1 {input} -o run.csv"));
+    let ran = project.ok(&format!(
+        "predict runs/run/1 {input} -o best.csv --checkpoint best"
+    ));
+    assert!(ran.err.contains("weights of step"), "{}", ran.err);
+    assert_eq!(project.read("run.csv"), project.read("best.csv"));
+    project.ok(&format!(
+        "predict runs/run/1 {input} -o first.csv --checkpoint last"
+    ));
+    assert_ne!(project.read("run.csv"), project.read("first.csv"));
+    let evaluation = project.json("runs/run/1/evaluation.json");
+    let best = project.ok_json("evaluate runs/run/1 --json --checkpoint best");
+    assert_eq!(best["test"]["metrics"], evaluation["test"]["metrics"]);
+    let words = ["best, last or the number"];
+    project.refused("evaluate runs/run/1 --checkpoint newest", 2, &words);
+    project.refused(
+        "evaluate runs/run/1 --checkpoint 1",
+        1,
+        &["no checkpoint of step 1"],
+    );
+}
+
+#[test]
+fn a_run_that_was_stopped_has_weights_all_the_same() {
+    let project = Project::with(EVERYTHING);
+    interrupted(&project, "runs/run/1", "");
+    let input = "datasets/breast-cancer/data.csv";
+    let line = format!("predict runs/run/1 {input} -o out.csv");
+    project.refused(&line, 1, &["did not finish", "--checkpoint best"]);
+    project.ok(&format!("{line} --checkpoint best"));
+    let report = project.ok_json("evaluate runs/run/1 --split valid --json --checkpoint best");
+    let losses = project.record("run/1");
+    let valid = losses.iter().filter(|line| line["split"] == "valid");
+    let best = valid
+        .filter_map(|line| line["loss"].as_f64())
+        .fold(f64::MAX, f64::min);
+    let found = report["valid"]["metrics"]["log_loss"].as_f64().unwrap();
+    assert!(
+        (found - best).abs() < 1e-6,
+        "{found} is not the best loss {best}"
+    );
+    project.ok("export runs/run/1 --checkpoint last --output out");
+    assert!(project.path("out/model.safetensors").exists());
+    assert!(project.path("out/postprocess.json").exists());
+    // Nothing was written into the run.
+    assert!(!project.path("runs/run/1/model.safetensors").exists());
+    // With as many epochs as it has made, it ends, and is a run like any other.
+    project.ok("resume runs/run/1 -q --set train.epochs=1");
+    project.ok(&line);
+}
+
+const WRITER: &str = r#"
+[device]
+backend = "flex"
+[data]
+type = "text"
+path = "poem.txt"
+[tokenizer]
+type = "char"
+[model]
+type = "gpt"
+layers = 1
+heads = 2
+width = 16
+context_length = 16
+dropout = 0.0
+[task]
+type = "causal_lm"
+[train]
+max_steps = 20
+batch_size = 8
+[checkpoint]
+every_steps = 5
+"#;
+
+#[test]
+fn a_checkpoint_is_a_start_for_another_run() {
+    let project = Project::with(WRITER);
+    project.write("poem.txt", &poem());
+    project.ok("train run.toml -q");
+    project.ok("generate runs/run/1 --prompt one -n 4 --checkpoint 15");
+    let start = "--set model.pretrained=runs/run/1/checkpoints/step-00000015";
+    let ran = project.ok(&format!("train run.toml {start} --set train.max_steps=1"));
+    assert!(ran.out.contains("tensors loaded"), "{}", ran.out);
+    let loss = |run: u32| {
+        let record = project.record(&format!("run/{run}"));
+        let valid = record.iter().find(|line| line["split"] == "valid").unwrap();
+        valid["loss"].as_f64().unwrap()
+    };
+    assert!(
+        loss(2) < loss(1) + 0.2,
+        "it does not begin where the other one was"
+    );
+    // A run that has not ended names its checkpoints.
+    std::fs::remove_file(project.path("runs/run/1/model.safetensors")).unwrap();
+    project.refused(
+        "check run.toml --set model.pretrained=runs/run/1",
+        2,
+        &["did not finish", "checkpoints/step-"],
+    );
 }

@@ -65,6 +65,51 @@ fn a_mixed_table_goes_from_init_to_predict() {
 }
 
 #[test]
+fn a_table_in_another_dialect_goes_from_init_to_predict() {
+    let project = Project::new();
+    let row = |i: usize| {
+        let (city, class) = (
+            ["Tromsø", "Ås", "Bodø"][i % 3],
+            ["low", "high"][i * i % 7 % 2],
+        );
+        format!("{};{}.5;{city};{class}\n", i * 7 % 40, i % 11)
+    };
+    let text = String::from("# measured in 2024\n") + &(0..300).map(row).collect::<String>();
+    // The first 256 characters of Unicode are those of Latin-1.
+    let latin: Vec<u8> = text.chars().map(|c| c as u8).collect();
+    std::fs::write(project.path("cities.data"), &latin).unwrap();
+    let said = project.ok("init cities.data").out;
+    assert!(said.contains("windows-1252"), "{said}");
+    assert!(said.contains("the first line looks like data"), "{said}");
+    let config = project.read("cities.toml");
+    for key in [
+        "delimiter = \";\"",
+        "comment = \"#\"",
+        "header = false",
+        "encoding = \"windows-1252\"",
+    ] {
+        assert!(config.contains(&format!("{key}\n")), "no {key} in {config}");
+    }
+    project.ok("check cities.toml");
+    project.ok("train cities.toml -q --set device.backend=flex --set train.epochs=2");
+    assert!(
+        project
+            .read("runs/cities/1/preprocess.json")
+            .contains("Tromsø")
+    );
+    project.ok("predict runs/cities/1 cities.data -o answers.csv");
+    assert_eq!(project.read("answers.csv").lines().count(), 301);
+    project.refused(
+        "predict runs/cities/1 cities.data -o answers.csv.gz",
+        2,
+        &["answers.csv.gz"],
+    );
+    // Nothing is guessed in training: the error names the keys.
+    let wrong = "train cities.toml --set data.comment=% --set data.encoding=utf-8";
+    project.refused(wrong, 1, &["cities.data:", "windows-1252"]);
+}
+
+#[test]
 fn init_does_not_overwrite_and_takes_a_named_target() {
     let project = Project::new();
     project.write("customers.csv", &mixed(60));
@@ -127,6 +172,64 @@ fn an_unseen_category_has_an_answer_and_a_missing_column_an_error() {
         project.read("out.csv").contains("X1"),
         "a failed prediction cost the last one"
     );
+}
+
+/// Prices written as in Germany, with words among the numbers, of which some have no target.
+fn german(rows: usize) -> String {
+    let mut text = String::from(";größe;zustand;preis\n");
+    for row in 0..rows {
+        let size = 40 + row * 37 % 101;
+        let cell = match row % 50 {
+            7 => "unbekannt".to_owned(),
+            _ => format!("{size},5"),
+        };
+        let price = match row % 40 {
+            3 => "-".to_owned(),
+            _ => format!("{}.{:03},00 €", 1 + size / 10, size % 10 * 100),
+        };
+        let state = ["gut", "Gut"][row % 2];
+        let _ = writeln!(text, "{};{cell};{state};{price}", 3 * row);
+    }
+    text
+}
+
+#[test]
+fn a_table_of_another_country_with_odd_cells_goes_from_init_to_predict() {
+    let project = Project::new();
+    project.write("haus.csv", &german(400));
+    let said = project.ok("init haus.csv --target preis").out;
+    for part in [
+        "target   preis (regression)",
+        "392 of 400 cells are numbers, the others are read as missing: \"unbekannt\" (8 cells, first in row 8)",
+        "390 of 400 cells are numbers",
+        "a decimal comma",
+        "data.decimal",
+    ] {
+        assert!(said.contains(part), "{part} is not in {said}");
+    }
+    let config = project.read("haus.toml");
+    assert!(config.contains("ignore = [\"Unnamed: 0\"]"), "{config}");
+    let checked = project.ok("check haus.toml").err;
+    assert!(
+        checked.contains("392 of 400") && checked.contains("390 of 400"),
+        "{checked}"
+    );
+    let ran = project.run("train haus.toml --set train.epochs=30 --set device.backend=flex");
+    assert!(ran.err.contains("392 of 400") || ran.out.contains("392 of 400"));
+    project.ok("predict runs/haus/1 haus.csv -o p.csv");
+    let predictions = project.read("p.csv");
+    assert_eq!(predictions.lines().count(), 401);
+    let mean = predictions
+        .lines()
+        .skip(1)
+        .map(|line| line.split(',').nth(1).unwrap().parse::<f64>().unwrap())
+        .sum::<f64>()
+        / 400.0;
+    assert!(
+        (mean - 9_500.0).abs() < 3_000.0,
+        "prices are thousands of euros: {mean}"
+    );
+    project.ok("evaluate runs/haus/1 --split test");
 }
 
 #[test]

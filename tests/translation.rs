@@ -117,6 +117,33 @@ fn pairs_of_texts_become_a_model_that_translates() {
 }
 
 #[test]
+fn what_it_writes_can_choose_the_weights() {
+    let config = TRANSFORMER
+        .replace("max_steps = 400", "max_steps = 60")
+        .replace("= 100", "= 20")
+        .replace("test_", "valid_");
+    let project = pairs(&config);
+    project.ok("train run.toml -q");
+    project.ok("train run.toml -q --set checkpoint.monitor=valid/bleu");
+    let scores = |run: u32| -> Vec<f64> {
+        let record = project.record(&format!("run/{run}")).into_iter();
+        let valid = record.filter(|line| line["split"] == "valid");
+        valid.filter_map(|line| line["bleu"].as_f64()).collect()
+    };
+    assert!(scores(1).is_empty(), "nobody asked for it");
+    let best = scores(2).into_iter().fold(0.0, f64::max);
+    assert_eq!(scores(2).len(), 3);
+    let chosen = project.metric(2, "valid", "bleu");
+    assert!(
+        (chosen - best).abs() < 1e-9,
+        "{chosen} is not the best of {:?}",
+        scores(2)
+    );
+    let line = "check --no-data run.toml --set checkpoint.monitor=valid/blue";
+    project.refused(line, 2, &["did you mean `valid/bleu`?"]);
+}
+
+#[test]
 fn interrupted_while_learning_to_translate_it_resumes_to_the_same_bits() {
     let config = TRANSFORMER
         .replace("max_steps = 400", "max_steps = 24")

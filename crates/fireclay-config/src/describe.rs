@@ -37,7 +37,10 @@ pub(crate) fn describe(
             value,
         } => of_subject(&format!("must be {expected}, but is {found}"))
             .label(format!("expected {expected}"))
-            .help(without_quotes(value.as_deref(), expected)),
+            .help(
+                without_quotes(value.as_deref(), expected)
+                    .or_else(|| taken_back(value.as_deref(), &join(section, &key))),
+            ),
         Kind::UnknownWord { word, expected } => of_subject(&format!("cannot be `{word}`"))
             .label("unknown word")
             .help(Some(meant(word, expected, "it is one of"))),
@@ -105,6 +108,14 @@ fn without_quotes(text: Option<&str>, expected: &str) -> Option<String> {
     let text = text?;
     let is_literal = text.parse::<f64>().is_ok() || matches!(text, "true" | "false");
     (is_literal && !expected.contains("string")).then(|| format!("write {text} without quotes"))
+}
+
+/// How a key of a base is taken back, for those who write that it is nothing.
+fn taken_back(text: Option<&str>, key: &str) -> Option<String> {
+    let is_nothing = ["none", "null", "nil", "unset"].contains(&text?.to_lowercase().as_str());
+    is_nothing.then(|| {
+        format!("a key that was set before is taken back by unset = [\"{key}\"] at the top, or --set unset={key}")
+    })
 }
 
 /// Two keys as one dotted key; either may be empty.

@@ -9,7 +9,8 @@ use crate::grammar::Grammar;
 use crate::merge::{expand_aliases, merge};
 use crate::overrides;
 use crate::problem::{ConfigError, Problem, Source, Span};
-use crate::tree::Node;
+use crate::suggest::did_you_mean;
+use crate::tree::{Node, Value};
 
 /// The merged configuration and the texts that it came from.
 #[derive(Clone, Debug)]
@@ -71,7 +72,7 @@ impl Document {
         node.as_str().filter(|_| is_written)
     }
 
-    /// Whether the dotted key is written anywhere.
+    /// Whether the key, dotted from the top, is written anywhere.
     pub fn is_written(&self, key: &str) -> bool {
         self.root.find(key).1
     }
@@ -157,12 +158,13 @@ impl<'a> Reader<'a> {
     }
 
     fn finish(mut self, root: Option<Node>, sets: &[String]) -> Result<Document, ConfigError> {
-        let mut over = None;
+        let (mut over, mut taken_back) = (None, Vec::new());
         for argument in sets {
             let index = self.sources.len();
             self.sources.push(overrides::source(argument));
             match overrides::parse(argument, index) {
                 Ok(mut node) => {
+                    taken_back.extend(self.unset(&mut node));
                     expand_aliases(&mut node, &self.grammar.aliases);
                     match &mut over {
                         None => over = Some(node),
@@ -175,6 +177,7 @@ impl<'a> Reader<'a> {
         self.forbid_extends(over.as_ref());
         match root {
             Some(mut root) if !self.broken => {
+                self.take_back(&mut root, &taken_back);
                 if let Some(over) = over {
                     merge(&mut root, over, false, self.grammar.exclusive);
                 }
@@ -227,8 +230,15 @@ impl<'a> Reader<'a> {
             self.fail(problem, root.span.clone());
         }
         expand_aliases(&mut root, &self.grammar.aliases);
+        let taken_back = self.unset(&mut root);
         let table = root.as_table_mut();
         let Some(extends) = table.and_then(|table| table.remove("extends")) else {
+            for (_, span) in taken_back {
+                let problem =
+                    Problem::new("`unset` takes back keys of the file that this one extends");
+                let help = "this file extends none: leave the key out".to_owned();
+                self.report(problem.help(Some(help)), span);
+            }
             return Some(root);
         };
         let span = extends.node.span.clone();
@@ -240,8 +250,47 @@ impl<'a> Reader<'a> {
         };
         let directory = path.and_then(Path::parent).unwrap_or(Path::new(""));
         let mut base = self.base(&directory.join(base), span)?;
+        self.take_back(&mut base, &taken_back);
         merge(&mut base, root, true, self.grammar.exclusive);
         Some(base)
+    }
+
+    /// Takes `unset` out of a table: the keys that it names, dotted from the top.
+    fn unset(&mut self, root: &mut Node) -> Vec<(String, Span)> {
+        let table = root.as_table_mut();
+        let Some(entry) = table.and_then(|table| table.remove("unset")) else {
+            return Vec::new();
+        };
+        let named = match entry.node.value {
+            Value::Array(items) => items,
+            _ => vec![entry.node],
+        };
+        let mut keys = Vec::new();
+        for node in named {
+            match node.as_str() {
+                Some(key) => keys.push((self.grammar.aliases.full(key), node.span)),
+                None => {
+                    let message = format!("`unset` must name keys, but has {}", node.kind());
+                    let help = "write unset = [\"early_stopping\", \"train.max_steps\"]".to_owned();
+                    self.report(Problem::new(message).help(Some(help)), node.span);
+                }
+            }
+        }
+        keys
+    }
+
+    /// Removes these keys from what was read before.
+    fn take_back(&mut self, root: &mut Node, keys: &[(String, Span)]) {
+        for (key, span) in keys {
+            if !root.remove(key) {
+                let known = root.keys();
+                let close = did_you_mean(key, known.iter().map(String::as_str));
+                let problem =
+                    Problem::new(format!("`{key}` is not set, so it cannot be taken back"));
+                let help = close.map(|close| format!("did you mean `{close}`?"));
+                self.report(problem.help(help), span.clone());
+            }
+        }
     }
 
     fn base(&mut self, path: &Path, location: Span) -> Option<Node> {

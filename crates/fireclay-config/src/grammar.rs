@@ -101,6 +101,15 @@ impl Grammar {
                 "description": "A configuration, relative to this file, whose tables are the base of these.",
             }),
         );
+        properties.insert(
+            "unset".into(),
+            json!({
+                "type": ["array", "string"],
+                "items": { "type": "string" },
+                "description": "Keys and tables of the file that this one extends that are taken back, \
+                                such as [\"early_stopping\", \"train.max_steps\"].",
+            }),
+        );
         properties.extend(object(&top["properties"]));
         for table in self.tables() {
             let parts: Vec<_> = parts.iter().filter(|part| part.table == table).collect();

@@ -12,6 +12,20 @@ pub(crate) struct Aliases {
     pub names: &'static [(&'static str, &'static str)],
 }
 
+impl Aliases {
+    /// A dotted key with the full name of its last part.
+    pub fn full(&self, key: &str) -> String {
+        let table = key.split('.').next().unwrap_or_default();
+        match key.rsplit_once('.') {
+            Some((parent, last)) if table == self.table => {
+                let found = self.names.iter().find(|(alias, _)| *alias == last);
+                format!("{parent}.{}", found.map_or(last, |(_, name)| name))
+            }
+            _ => key.to_owned(),
+        }
+    }
+}
+
 /// Lays the later document over the earlier one: tables are merged key by key, except that a table
 /// with another `type` replaces the earlier one; everything else is replaced.
 pub(crate) fn merge(base: &mut Node, over: Node, over_is_file: bool, exclusive: Option<Exclusive>) {

@@ -66,6 +66,34 @@ impl<'a> Sections<'a> {
         }
     }
 
+    /// As [`tagged`](Self::tagged) for a table that may leave out its `type`, or be left out as a whole: its
+    /// `type` is then the `usual` one.
+    ///
+    /// # Panics
+    ///
+    /// If the usual type is none of the variants.
+    pub fn usually<T>(
+        &mut self,
+        name: &str,
+        variants: &[Variant<T>],
+        usual: &str,
+        validate: impl Fn(&T) -> Invalid,
+    ) -> Option<T> {
+        let is_open = |entry: &Entry| {
+            let table = entry.node.as_table();
+            table.is_some_and(|table| table.get("type").is_none())
+        };
+        let node = match self.entry(name) {
+            None => Node::empty_table(Span::whole(0)),
+            Some(entry) if is_open(entry) => entry.node.clone(),
+            Some(_) => return self.tagged(name, variants, None, validate),
+        };
+        let mut usually = variants.iter().filter(|variant| variant.name == usual);
+        let variant = usually.next().expect("the usual type is one of them");
+        let collected = (variant.read)(&node);
+        self.take(name, Some(variant.name), &node, collected, validate)
+    }
+
     /// What `read` makes of the table `[name]`, or nothing where there is none.
     pub fn optional<T>(
         &mut self,
@@ -129,7 +157,7 @@ impl<'a> Sections<'a> {
 
     /// Whether the key is written anywhere.
     pub fn is_written(&self, key: &str) -> bool {
-        self.document.root.find(key).1
+        self.document.is_written(key)
     }
 
     /// What was read, if nothing is wrong.

@@ -56,6 +56,14 @@ impl Node {
         Origin { source, offset }.node(value)
     }
 
+    /// A table without entries.
+    pub fn empty_table(span: Span) -> Self {
+        Self {
+            span,
+            value: Value::Table(Table::default()),
+        }
+    }
+
     pub fn as_table(&self) -> Option<&Table> {
         match &self.value {
             Value::Table(table) => Some(table),
@@ -75,6 +83,29 @@ impl Node {
             Value::String(text) => Some(text),
             _ => None,
         }
+    }
+
+    /// Removes the value at a dotted path, whose keys may contain dots; whether there was one.
+    pub fn remove(&mut self, path: &str) -> bool {
+        let Some(table) = self.as_table_mut() else {
+            return false;
+        };
+        if table.remove(path).is_some() {
+            return true;
+        }
+        let mut entries = table.entries.iter_mut();
+        entries.any(|entry| strip(path, &entry.key).is_some_and(|rest| entry.node.remove(rest)))
+    }
+
+    /// Every key of a table and of the tables in it, dotted.
+    pub fn keys(&self) -> Vec<String> {
+        let entries = self.as_table().into_iter().flat_map(|table| &table.entries);
+        let keys = entries.flat_map(|entry| {
+            let inner = entry.node.keys().into_iter();
+            let inner = inner.map(|key| format!("{}.{key}", entry.key));
+            std::iter::once(entry.key.clone()).chain(inner)
+        });
+        keys.collect()
     }
 
     /// What the value is, for "must be a string, but is ...".

@@ -59,15 +59,17 @@ pub enum DataError {
         path: PathBuf,
     },
     /// Two columns of one name.
-    #[error("{} has two columns named {column:?}: rename one of them", path.display())]
+    #[error("{} has two columns named {column:?}: {advice}", path.display())]
     DuplicateColumn {
         /// The file.
         path: PathBuf,
         /// The name.
         column: String,
+        /// What to do.
+        advice: String,
     },
     /// A row that is shorter or longer than the header.
-    #[error("{}:{line}: {found} fields where the header has {expected}; check the delimiter and the quotes", path.display())]
+    #[error("{}:{line}: {found} fields where the {header} has {expected}; {advice}", path.display())]
     Ragged {
         /// The file.
         path: PathBuf,
@@ -77,14 +79,20 @@ pub enum DataError {
         expected: u64,
         /// Fields in this record.
         found: u64,
+        /// What the record is compared with.
+        header: &'static str,
+        /// What to do.
+        advice: String,
     },
     /// Text in some other encoding.
-    #[error("{}:{line}: not valid UTF-8; convert the file, for example with `iconv -f latin1 -t utf8`", path.display())]
+    #[error("{}:{line}: not valid UTF-8; {advice}", path.display())]
     Utf8 {
         /// The file.
         path: PathBuf,
         /// The line.
         line: u64,
+        /// What to do.
+        advice: String,
     },
     /// A line of JSON Lines that is not an object.
     #[error("{}:{line}: {message}", path.display())]
@@ -132,9 +140,10 @@ pub enum DataError {
     },
     /// A column that is asked for and is not there.
     #[error(
-        "no column {column:?}{}; the columns are {}",
+        "no column {column:?}{}; the columns are {}{}",
         in_file(file),
-        list(known, 20)
+        list(known, 20),
+        hint(known)
     )]
     MissingColumn {
         /// The column.
@@ -285,6 +294,23 @@ pub(crate) fn absolute(path: &Path) -> PathBuf {
 fn in_file(file: &Option<PathBuf>) -> String {
     let shown = file.as_ref().map(|path| format!(" of {}", path.display()));
     shown.unwrap_or_default()
+}
+
+/// What names look like that are none.
+fn hint(known: &[String]) -> &'static str {
+    let numbers = known
+        .iter()
+        .filter(|name| name.parse::<f64>().is_ok())
+        .count();
+    match known {
+        [only] if only.contains([',', ';', '\t', '|']) => {
+            "; `delimiter` in [data] says what is between fields"
+        }
+        [_, _, ..] if 2 * numbers >= known.len() => {
+            "; if the first line of the file is data, set header = false in [data]"
+        }
+        _ => "",
+    }
 }
 
 /// At most `most` of the names with commas between them, and how many more there are.

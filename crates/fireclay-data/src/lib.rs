@@ -30,6 +30,7 @@ mod metered;
 mod note;
 mod order;
 mod pairs;
+mod panics;
 mod permutation;
 mod prefetch;
 mod random;
@@ -51,10 +52,11 @@ pub use self::error::DataError;
 pub use self::files::expand;
 pub use self::hash::{Fingerprint, fingerprint, sha256_file};
 pub use self::image::{
-    AffineConfig, AugmentConfig, CacheKind, Channels, ColorJitterConfig, ImageBatch, ImageData,
-    ImageDataConfig, ImageFormat, ImagePixels, ImagePreprocess, ImageSize, ImageSplit, Images,
-    Interpolation, LabelLevel, Mix, OnDamaged, Pixels, RandAugmentConfig, RandomCropConfig,
-    RandomErasingConfig, RandomResizedCropConfig, Statistic, StatisticWord, decode, image_files,
+    AffineConfig, AugmentConfig, Background, CacheKind, Channels, ColorJitterConfig, Decoding,
+    FoundImages, ImageBatch, ImageData, ImageDataConfig, ImageFormat, ImagePixels, ImagePreprocess,
+    ImageSize, ImageSplit, Images, Interpolation, LabelLevel, Mix, NAMED_IMAGES, OnDamaged, Pixels,
+    RandAugmentConfig, RandomCropConfig, RandomErasingConfig, RandomResizedCropConfig, ReadImages,
+    Statistic, StatisticWord, as_stored, decode, image_files,
 };
 pub use self::labels::{Labels, TargetKind};
 pub use self::note::Note;
@@ -66,16 +68,17 @@ pub use self::prefetch::{Prefetch, PrefetchError, prefetch};
 pub use self::split::{SPLIT_NAMES, SplitConfig, Splits};
 pub use self::table::{
     Batch, Carried, CategoricalEncoding, ColumnConfig, ColumnKind, ColumnReport, DataReport,
-    Duplicates, Features, Guess, GuessedColumn, MissingTarget, NumericScaling, Preprocess,
-    ReadOptions, Role, Split, SplitReport, Table, TableConfig, TableData, TableFormat, TableStream,
-    TableWriter, check_columns, guess, guess_for, infer_kind, inspect, parquet_bytes, role, split,
-    stream,
+    Dialect, Duplicates, ExtraField, Features, Guess, GuessedColumn, MissingTarget, NumericScaling,
+    Preprocess, ReadOptions, Role, Split, SplitReport, Table, TableConfig, TableData, TableFormat,
+    TableStream, TableWriter, check_columns, guess, guess_for, infer_kind, inspect, parquet_bytes,
+    role, split, stream,
 };
 pub use self::text::{
     MaskedBatch, MaskedSplit, Masking, Packing, PaddedTexts, TextData, TextDataConfig, TextFormat,
     TextOrder, TextSplitConfig, TokenBatch, TokenSplit, TokenType,
 };
 pub use self::text_table::{
-    TextPreprocess, TextTableBatch, TextTableConfig, TextTableData, TextTableSplit,
+    TextPreprocess, TextTableBatch, TextTableConfig, TextTableData, TextTableFormat, TextTableSplit,
 };
 pub use self::tokenizer::{DecodeStream, Tally, Tokenizer, TokenizerConfig, TokenizerKind};
+pub use self::words::Words;

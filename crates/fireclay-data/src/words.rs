@@ -1,6 +1,17 @@
 //! Enums whose variants each have a word in a configuration.
 
-/// An enum with `ALL`, `TYPES`, `name` and `from_name`.
+/// Words of a configuration, each with what it stands for.
+pub trait Words: Copy + Sized + 'static {
+    /// All of them.
+    const ALL: &[Self];
+    /// Each word and what it stands for, as it is listed to the user.
+    const TYPES: &[(&str, &str)];
+
+    /// The word.
+    fn name(self) -> &'static str;
+}
+
+/// An enum that is [`Words`], with `ALL`, `TYPES`, `name` and `from_name` of its own.
 macro_rules! words {
     (
         $(#[$meta:meta])*
@@ -12,6 +23,15 @@ macro_rules! words {
         )]
         pub enum $kind {
             $($(#[doc = $doc])+ #[serde(rename = $word)] $variant,)+
+        }
+
+        impl $crate::words::Words for $kind {
+            const ALL: &[Self] = &Self::ALL;
+            const TYPES: &[(&str, &str)] = Self::TYPES;
+
+            fn name(self) -> &'static str {
+                Self::name(self)
+            }
         }
 
         impl $kind {

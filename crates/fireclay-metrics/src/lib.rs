@@ -36,8 +36,8 @@ pub use classification::{Classification, DEFAULT_THRESHOLD, top_k_accuracy};
 pub use confusion::ConfusionMatrix;
 pub use multilabel::multilabel_report;
 pub use names::{
-    CAUSAL_LM_METRICS, CLASSIFICATION_METRICS, Direction, MASKED_LM_METRICS, MULTILABEL_METRICS,
-    REGRESSION_METRICS, SEQ2SEQ_METRICS, classification_metrics, direction,
+    CLASSIFICATION_METRICS, Direction, MULTILABEL_METRICS, Metric, REGRESSION_METRICS,
+    classification_metrics,
 };
 pub use ranking::{average_precision, roc_auc};
 pub use regression::{

@@ -9,78 +9,74 @@ pub enum Direction {
     Lower,
 }
 
-/// Every name that a classification report can have; see [`classification_metrics`].
-pub const CLASSIFICATION_METRICS: &[&str] = &[
-    "accuracy",
-    "balanced_accuracy",
-    "precision",
-    "recall",
-    "f1",
-    "precision_macro",
-    "recall_macro",
-    "f1_macro",
-    "precision_weighted",
-    "recall_weighted",
-    "f1_weighted",
-    "roc_auc",
-    "roc_auc_weighted",
-    "average_precision",
-    "log_loss",
-    "brier",
-    "ece",
-    "mce",
-    "mcc",
-    "cohen_kappa",
-    "top5_accuracy",
+/// A metric, by its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Metric {
+    /// Its name.
+    pub name: &'static str,
+    /// Which values are better.
+    pub better: Direction,
+}
+
+impl Metric {
+    /// A metric of which larger values are better.
+    pub const fn higher(name: &'static str) -> Self {
+        let better = Direction::Higher;
+        Self { name, better }
+    }
+
+    /// A metric of which smaller values are better.
+    pub const fn lower(name: &'static str) -> Self {
+        let better = Direction::Lower;
+        Self { name, better }
+    }
+}
+
+/// Every metric that a classification report can have; see [`classification_metrics`].
+pub const CLASSIFICATION_METRICS: &[Metric] = &[
+    Metric::higher("accuracy"),
+    Metric::higher("balanced_accuracy"),
+    Metric::higher("precision"),
+    Metric::higher("recall"),
+    Metric::higher("f1"),
+    Metric::higher("precision_macro"),
+    Metric::higher("recall_macro"),
+    Metric::higher("f1_macro"),
+    Metric::higher("precision_weighted"),
+    Metric::higher("recall_weighted"),
+    Metric::higher("f1_weighted"),
+    Metric::higher("roc_auc"),
+    Metric::higher("roc_auc_weighted"),
+    Metric::higher("average_precision"),
+    Metric::lower("log_loss"),
+    Metric::lower("brier"),
+    Metric::lower("ece"),
+    Metric::lower("mce"),
+    Metric::higher("mcc"),
+    Metric::higher("cohen_kappa"),
+    Metric::higher("top5_accuracy"),
 ];
 
-/// Every name that a regression report can have.
-pub const REGRESSION_METRICS: &[&str] = &[
-    "mae",
-    "mse",
-    "rmse",
-    "r2",
-    "mape",
-    "median_ae",
-    "max_error",
-    "explained_variance",
+/// Every metric of a regression report.
+pub const REGRESSION_METRICS: &[Metric] = &[
+    Metric::lower("mae"),
+    Metric::lower("mse"),
+    Metric::lower("rmse"),
+    Metric::higher("r2"),
+    Metric::lower("mape"),
+    Metric::lower("median_ae"),
+    Metric::lower("max_error"),
+    Metric::higher("explained_variance"),
 ];
 
-/// Every name that a multi-label report can have.
-pub const MULTILABEL_METRICS: &[&str] = &[
-    "map",
-    "roc_auc",
-    "f1_micro",
-    "f1_macro",
-    "subset_accuracy",
-    "hamming_loss",
-];
-
-/// Every name that a report of a language model can have, beside the loss.
-pub const CAUSAL_LM_METRICS: &[&str] = &["perplexity", "bits_per_byte"];
-
-/// Every name that a translating model has while it trains, beside the loss; BLEU and chrF take
-/// translations, which are made at the end.
-pub const SEQ2SEQ_METRICS: &[&str] = &["perplexity"];
-
-/// Every name that a report of a masked language model can have, beside the loss.
-pub const MASKED_LM_METRICS: &[&str] = &["perplexity", "accuracy"];
-
-const LOWER_IS_BETTER: &[&str] = &[
-    "loss",
-    "log_loss",
-    "brier",
-    "ece",
-    "mce",
-    "mae",
-    "mse",
-    "rmse",
-    "mape",
-    "median_ae",
-    "max_error",
-    "hamming_loss",
-    "perplexity",
-    "bits_per_byte",
+/// Every metric of a multi-label report.
+pub const MULTILABEL_METRICS: &[Metric] = &[
+    Metric::higher("map"),
+    Metric::higher("roc_auc"),
+    Metric::higher("f1_micro"),
+    Metric::higher("f1_macro"),
+    Metric::higher("subset_accuracy"),
+    Metric::lower("hamming_loss"),
 ];
 
 /// The names that a classification report of so many classes can have: precision, recall and F1
@@ -93,22 +89,6 @@ pub fn classification_metrics(classes: usize) -> Vec<&'static str> {
         "top5_accuracy" => classes > 5,
         _ => true,
     };
-    let names = CLASSIFICATION_METRICS.iter().copied();
+    let names = CLASSIFICATION_METRICS.iter().map(|metric| metric.name);
     names.filter(|name| applies(name)).collect()
-}
-
-/// Which values of the named metric (or of "loss") are better; `None` for an unknown name.
-pub fn direction(name: &str) -> Option<Direction> {
-    if LOWER_IS_BETTER.contains(&name) {
-        return Some(Direction::Lower);
-    }
-    let known = [
-        CLASSIFICATION_METRICS,
-        REGRESSION_METRICS,
-        MULTILABEL_METRICS,
-    ];
-    known
-        .iter()
-        .any(|names| names.contains(&name))
-        .then_some(Direction::Higher)
 }

@@ -5,7 +5,7 @@ pub mod lstm;
 
 use burn::tensor::{Bool, Int, Tensor};
 
-use crate::family::{Architecture, Layered, TextArchitecture, registry};
+use crate::family::{Architecture, Layered, registry};
 use crate::shape::EncoderShape;
 
 registry! {
@@ -18,12 +18,6 @@ registry! {
     }
 
     impl EncoderConfig {
-        /// Tokens that the model reads, at most.
-        pub fn context_length(&self) -> usize;
-
-        /// The number of different tokens that the model is usually trained with.
-        pub fn usual_vocabulary(&self) -> usize;
-
         /// Whether the model can be built without outputs, for logits of each token.
         pub fn has_token_head(&self) -> bool;
     }

@@ -17,11 +17,14 @@ use serde_json::Value;
 use crate::hugging_face::HuggingFaceError;
 use crate::shape::Shape;
 pub use architecture::Architecture;
-pub(crate) use architecture::{Layered, TextArchitecture, check_hugging_face, impossible};
+pub(crate) use architecture::{Layered, check_hugging_face, impossible};
 pub(crate) use registry::{delegate, enums, pretrainable, registry};
 
 /// A family of models: configurations that build modules from what the data determines.
 pub trait Family: Clone + Debug + PartialEq + Serialize + DeserializeOwned {
+    /// The name of each architecture and what it is.
+    const TYPES: &[(&str, &str)];
+
     /// What the data determines of a model.
     type Shape: Shape;
     /// The module that holds the chosen architecture.
@@ -52,6 +55,12 @@ pub trait Family: Clone + Debug + PartialEq + Serialize + DeserializeOwned {
 
     /// The key of the configuration that the number of weights depends on most.
     fn size_key(&self) -> &'static str;
+
+    /// Tokens that the model reads, at most; 0 where it reads no text.
+    fn context_length(&self) -> usize;
+
+    /// The number of different tokens that the model is usually trained with, if it reads text.
+    fn usual_vocabulary(&self) -> usize;
 
     /// Builds the model; equal arguments give equal weights and parameter ids on every backend.
     ///

@@ -7,7 +7,7 @@ pub(crate) mod tests;
 
 use burn::tensor::{Int, Tensor};
 
-use crate::family::{Architecture, Layered, TextArchitecture, registry};
+use crate::family::{Architecture, Layered, registry};
 use crate::layers::causal::{KeyValueCache, Positions};
 use crate::shape::LanguageShape;
 
@@ -16,14 +16,6 @@ registry! {
     pretrainable LanguageConfig builds LanguageModel for LanguageShape {
         gpt::Gpt(GptConfig => Gpt) = "gpt", "decoder of GPT-2 and 3, gpt2 to gpt3-175b (Radford et al. 2019, Brown et al. 2020)";
         llama::Llama(LlamaConfig => Llama) = "llama", "decoder of Llama with grouped queries, by default TinyLlama's (Touvron et al. 2023)";
-    }
-
-    impl LanguageConfig {
-        /// Tokens that the model reads, at most.
-        pub fn context_length(&self) -> usize;
-
-        /// The number of different tokens that the model is usually trained with.
-        pub fn usual_vocabulary(&self) -> usize;
     }
 
     impl LanguageNetwork for LanguageModel {

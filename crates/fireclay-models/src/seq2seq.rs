@@ -4,21 +4,13 @@ pub mod transformer;
 
 use burn::tensor::{Bool, Int, Tensor};
 
-use crate::family::{Architecture, Layered, TextArchitecture, registry};
+use crate::family::{Architecture, Layered, registry};
 use crate::shape::TranslationShape;
 
 registry! {
     /// A model that turns a source into a target.
     pretrainable TranslationConfig builds TranslationModel for TranslationShape {
         transformer::Transformer(TransformerConfig => Transformer) = "transformer", "encoder and decoder of Attention Is All You Need, base or big (Vaswani et al. 2017)";
-    }
-
-    impl TranslationConfig {
-        /// Tokens that a source and a target have, at most.
-        pub fn context_length(&self) -> usize;
-
-        /// The number of different tokens that the model is usually trained with.
-        pub fn usual_vocabulary(&self) -> usize;
     }
 
     impl TranslationNetwork for TranslationModel {

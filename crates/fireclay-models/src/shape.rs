@@ -9,6 +9,9 @@ use crate::limits::{check, check_least_one};
 
 /// What the data determines of a model.
 pub trait Shape: Clone + Debug + PartialEq + Serialize + DeserializeOwned {
+    /// What the models of such a shape look at, in words.
+    const LOOKS_AT: &str;
+
     /// Every impossible value, as (key, message).
     fn validate(&self) -> Vec<(String, String)>;
 }
@@ -71,6 +74,8 @@ pub struct TranslationShape {
 }
 
 impl Shape for TabularShape {
+    const LOOKS_AT: &str = "tables";
+
     fn validate(&self) -> Vec<(String, String)> {
         let has_input = self.numeric > 0 || !self.categories.is_empty();
         let text = "there is no input column";
@@ -83,6 +88,8 @@ impl Shape for TabularShape {
 }
 
 impl Shape for ImageShape {
+    const LOOKS_AT: &str = "images";
+
     fn validate(&self) -> Vec<(String, String)> {
         check_least_one(&[
             ("channels", self.channels),
@@ -94,12 +101,16 @@ impl Shape for ImageShape {
 }
 
 impl Shape for LanguageShape {
+    const LOOKS_AT: &str = "plain text";
+
     fn validate(&self) -> Vec<(String, String)> {
         check_least_one(&[("vocabulary", self.vocabulary)])
     }
 }
 
 impl Shape for EncoderShape {
+    const LOOKS_AT: &str = "text";
+
     fn validate(&self) -> Vec<(String, String)> {
         check_least_one(&[
             ("vocabulary", self.vocabulary),
@@ -109,6 +120,8 @@ impl Shape for EncoderShape {
 }
 
 impl Shape for TranslationShape {
+    const LOOKS_AT: &str = "pairs of texts";
+
     fn validate(&self) -> Vec<(String, String)> {
         check_least_one(&[
             ("source_vocabulary", self.source_vocabulary),

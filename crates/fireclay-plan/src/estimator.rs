@@ -97,6 +97,22 @@ impl Estimator {
         Self::of(config, input, rows).ok()
     }
 
+    /// For a run whose data is read; none where it cannot be planned.
+    pub(crate) fn of_data(config: &RunConfig, data: &RunData) -> Option<Self> {
+        let input = Input::of_data(config, data);
+        let rows = rows(config, &input.spec).ok()?;
+        Self::of(config, input, rows).ok()
+    }
+
+    /// The most rows of a batch with which the run stays within `room` bytes, below those that it has.
+    pub(crate) fn largest_within(&self, memory: &MemoryUse, room: u64) -> Option<usize> {
+        let threads = self.computing.threads();
+        let free = |resident: Resident| resident.room(room, threads);
+        let rows = memory.largest_batch(self.resident.map_or(room, free))?;
+        let rows = usize::try_from(rows).unwrap_or(usize::MAX);
+        (rows < self.rows).then_some(rows)
+    }
+
     /// With so many rows in a batch.
     fn of(config: &RunConfig, input: Input, rows: usize) -> Result<Self, (String, String)> {
         let subject = input.subject(config)?;

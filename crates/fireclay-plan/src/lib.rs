@@ -16,6 +16,7 @@ mod limits;
 mod memory;
 mod operations;
 mod record;
+mod refusal;
 mod resident;
 mod subject;
 mod usage;

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use fireclay_run::config::{DataConfig, RunConfig};
+use fireclay_run::config::RunConfig;
 
 use crate::process::{peak_memory, private_memory};
 
@@ -54,7 +54,8 @@ impl Resident {
     pub fn of(config: &RunConfig, reading: Option<Reading>) -> Self {
         let file = std::env::current_exe().and_then(fs::metadata);
         let file = file.map_or(0, |file| file.len());
-        let private = reading.map_or_else(|| usual(config), |reading| reading.private);
+        let usual = || config.data.section().reading();
+        let private = reading.map_or_else(usual, |reading| reading.private);
         Self {
             base: CODE + (LOOKED_AT * file as f64) as u64 + private + RUNNING,
             reading: reading.map_or(0, |reading| reading.peak),
@@ -75,17 +76,6 @@ impl Resident {
     pub fn room(self, memory: u64, threads: usize) -> u64 {
         let left = memory.saturating_sub(self.base) as f64 - CHUNK * threads as f64;
         (left.max(0.0) / LOOSE) as u64
-    }
-}
-
-/// What reading leaves where it is not known. What training a tokenizer leaves, some 110 MB, is free for
-/// the tensors that come after it.
-fn usual(config: &RunConfig) -> u64 {
-    match config.data {
-        DataConfig::Table(_) => 7_000_000,
-        DataConfig::Image(_) => 18_000_000,
-        DataConfig::Text(_) => 14_000_000,
-        DataConfig::TextTable(_) | DataConfig::Pairs(_) => 64_000_000,
     }
 }
 

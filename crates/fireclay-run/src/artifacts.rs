@@ -28,6 +28,9 @@ pub const ADAPTER_CONFIG: &str = "adapter_config.json";
 /// What the run predicts for the validation and test samples, with the truth.
 pub const PREDICTIONS: &str = "predictions.parquet";
 
+/// Where the model is in the module that is trained, whatever the task.
+pub(crate) const MODEL_PATH: &str = "model.";
+
 /// Every file that a run may leave for others.
 pub(crate) const RESULTS: [&str; 11] = [
     MODEL,
@@ -37,6 +40,14 @@ pub(crate) const RESULTS: [&str; 11] = [
     PREPROCESS,
     POSTPROCESS,
     TOKENIZER,
+    "generation_config.json",
+    TOKENIZER_CONFIG,
+    "special_tokens_map.json",
+    "chat_template.jinja",
+];
+
+/// What says more of the tokens of a tokenizer; see [`Tokenizer::companions`](fireclay_data::Tokenizer).
+pub(crate) const COMPANIONS: [&str; 4] = [
     "generation_config.json",
     TOKENIZER_CONFIG,
     "special_tokens_map.json",
@@ -56,7 +67,10 @@ pub enum FinishedError {
     #[error(transparent)]
     Data(#[from] DataError),
     /// The run has not ended yet.
-    #[error("{0} has no {1} yet: the run did not finish; go on with `fireclay resume {0}`")]
+    #[error(
+        "{0} has no {1} yet: the run did not finish; go on with `fireclay resume {0}`, or answer from a \
+         checkpoint, with `--checkpoint best`, `last` or the number of its step"
+    )]
     Unfinished(String, &'static str),
     /// A file of the run is not what it should be.
     #[error("{0} is damaged: {1}")]

@@ -6,7 +6,8 @@ use std::path::Path;
 use burn::tensor::Device;
 use fireclay_data::Tokenizer;
 use fireclay_train::files;
-use fireclay_train::run_folder::{FolderError, io, write_whole};
+use fireclay_train::run_folder::{FolderError, find, io, write_whole};
+use fireclay_train::strategy::At;
 
 use crate::artifacts::{
     ADAPTER_CONFIG, ADAPTERS, FinishedError, RESULTS, TOKENIZER, TOKENIZER_CONFIG, to_json,
@@ -15,6 +16,7 @@ use crate::lock::verified;
 use crate::prepared::open;
 use crate::read::load_run;
 use crate::run::RunError;
+use crate::snapshot::Snapshot;
 
 /// Why a run cannot be exported.
 #[derive(Debug, thiserror::Error)]
@@ -43,6 +45,9 @@ pub struct Export<'a> {
     pub output: &'a Path,
     /// Where adapters become part of the weights beside which they were trained, if they do.
     pub merge_on: Option<&'a Device>,
+    /// The checkpoint whose weights it has, and where they are looked at; those of the finished run unless
+    /// given.
+    pub at: Option<(At, &'a Device)>,
 }
 
 impl Export<'_> {
@@ -56,6 +61,14 @@ impl Export<'_> {
     /// If the run has not finished or is damaged, if there is nothing to merge, or the folder is
     /// not empty or cannot be written.
     pub fn write(&self, run: &Path) -> Result<Vec<String>, ExportError> {
+        let Some((at, device)) = self.at else {
+            return self.write_finished(run);
+        };
+        let snapshot = Snapshot::take(&find(run)?, at, device)?;
+        self.write_finished(snapshot.folder.path())
+    }
+
+    fn write_finished(&self, run: &Path) -> Result<Vec<String>, ExportError> {
         let run = verified(run, &[])?;
         if self.merge_on.is_some() && !run.join(ADAPTERS).exists() {
             return Err(ExportError::NoAdapters(run.display().to_string()));

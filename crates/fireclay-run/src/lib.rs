@@ -26,6 +26,7 @@ pub mod workload;
 
 mod adapters;
 mod artifacts;
+mod changes;
 mod device;
 mod language;
 mod lock;
@@ -34,12 +35,20 @@ mod predictor;
 mod prepared;
 mod pretrained;
 mod read;
+mod results;
 mod samples;
+mod snapshot;
+mod source;
+mod unfinished;
 
 pub use artifacts::FinishedError;
 pub use device::RunDevice;
+pub use fireclay_train::strategy::At;
 pub use predictor::Differentiable;
-pub use prepared::{Hooks, LARGEST, Outcome, Planner, Prepared, fits, open, preflight, shards};
-pub use read::{load_run, schema};
-pub use run::{Evaluations, On, PredictJob, Run, RunError, locate};
+pub use prepared::{
+    Hooks, LARGEST, Outcome, Planner, Prepared, fits, open, open_at, preflight, shards,
+};
+pub use read::{load_run, load_run_at, load_run_with, schema};
+pub use run::{Evaluations, On, OnError, PredictJob, Run, RunError, locate};
+pub use unfinished::{Unfinished, unfinished};
 pub use workload::RunData;

@@ -5,14 +5,16 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use burn::module::Module;
 use fireclay_data::{Tokenizer, sha256_file};
+use fireclay_models::{Family, ModelDescription};
+use fireclay_train::checkpoint::Difference;
 use fireclay_train::cost::Cost;
 use fireclay_train::run_folder::{self, FolderError, write_whole};
+use fireclay_train::strategy::Change;
 use fireclay_train::weights::{Kept, encode};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
-use toml::Table;
+use toml::{Table, Value};
 
 use crate::artifacts::{ADAPTERS, FinishedError, MODEL, TOKENIZER};
 use crate::config::{CpuShards, RunConfig};
@@ -35,7 +37,12 @@ struct Lock<'a> {
     base_sha256: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     tokenizer_sha256: Option<String>,
+    /// The architecture and what the data determines of it, in JSON: what the weights of a checkpoint are
+    /// weights of.
+    model: String,
     data_sha256: &'a BTreeMap<String, String>,
+    /// What is there before the first step.
+    begun_sha256: BTreeMap<&'a str, String>,
     rows: BTreeMap<&'a str, usize>,
 }
 
@@ -45,15 +52,19 @@ pub(crate) struct Trained<'a> {
     pub rows: BTreeMap<&'a str, usize>,
     pub tokenizer: Option<&'a Tokenizer>,
     pub hashes: &'a BTreeMap<String, String>,
+    /// The files that are there before the first step, by name.
+    pub files: &'a [(&'static str, String)],
 }
 
 /// The text of the file when a run begins; `base` is the hash of weights that it leaves alone.
-pub(crate) fn describe<M: Module>(
+pub(crate) fn describe<F: Family>(
     config: &RunConfig,
     data: Trained<'_>,
-    (model, base): (&M, Option<&str>),
+    (model, description, base): (&F::Model, &ModelDescription<F>, Option<&str>),
     device: &RunDevice,
 ) -> String {
+    let begun = data.files.iter();
+    let begun = begun.map(|(name, text)| (*name, hash(text)));
     let weights =
         encode(model, &Kept::All).expect("first weights are finite: drawn, or checked when read");
     let lock = Lock {
@@ -69,15 +80,12 @@ pub(crate) fn describe<M: Module>(
         initial_weights_sha256: hex(&Sha256::digest(&weights)),
         base_sha256: base,
         tokenizer_sha256: data.tokenizer.map(|tokenizer| hash(&tokenizer.to_json())),
+        model: serde_json::to_string(description).expect("plain data"),
         data_sha256: data.hashes,
+        begun_sha256: begun.collect(),
         rows: data.rows,
     };
     toml::to_string(&lock).expect("plain data")
-}
-
-/// Refuses a run whose lock cannot be read.
-pub(crate) fn check(run: &Path) -> Result<(), FolderError> {
-    read(run).map(|_| ())
 }
 
 /// The tokenizer with which the run began, if it has one.
@@ -93,11 +101,10 @@ pub(crate) fn tokenizer(run: &Path) -> Result<Option<PathBuf>, FinishedError> {
         return Ok(None);
     };
     let path = run.join(TOKENIZER);
-    if sha256_file(&path)? != known {
-        let reason = "it is not what the run wrote".into();
-        return Err(FinishedError::Damaged(path.display().to_string(), reason));
+    match sha256_file(&path)? == known {
+        true => Ok(Some(path)),
+        false => Err(not_as_written(&path)),
     }
-    Ok(Some(path))
 }
 
 /// Adds the hashes of the results, which are files of these names, once they are there, and what
@@ -108,15 +115,116 @@ pub(crate) fn seal(
     cost: &Cost,
 ) -> Result<(), FinishedError> {
     let mut lock = read(run)?;
-    let mut hashes = Table::new();
-    for name in results {
-        hashes.insert(name.into(), sha256_file(&run.join(name))?.into());
-    }
-    lock.insert("result_sha256".into(), hashes.into());
+    lock.insert("result_sha256".into(), hashes(run, results)?.into());
     let cost = Table::try_from(cost).expect("plain data");
     lock.insert("cost".into(), cost.into());
     Ok(write_whole(&run.join(NAME), lock.to_string().as_bytes())?)
 }
+
+/// The same where nothing was trained: the hashes alone.
+pub(crate) fn seal_again(
+    run: &Path,
+    results: impl IntoIterator<Item = &'static str>,
+) -> Result<(), FinishedError> {
+    let mut lock = read(run)?;
+    lock.insert("result_sha256".into(), hashes(run, results)?.into());
+    Ok(write_whole(&run.join(NAME), lock.to_string().as_bytes())?)
+}
+
+fn hashes(
+    run: &Path,
+    names: impl IntoIterator<Item = &'static str>,
+) -> Result<Table, FinishedError> {
+    let mut hashes = Table::new();
+    for name in names {
+        hashes.insert(name.into(), sha256_file(&run.join(name))?.into());
+    }
+    Ok(hashes)
+}
+
+/// The model of a run; none if the run began before that was written down.
+pub(crate) fn model<F: Family>(run: &Path) -> Result<Option<ModelDescription<F>>, FinishedError> {
+    let lock = read(run)?;
+    let text = lock.get("model").and_then(Value::as_str);
+    let model = text.map(serde_json::from_str).transpose();
+    model.map_err(|error| {
+        FinishedError::Damaged(run.join(NAME).display().to_string(), error.to_string())
+    })
+}
+
+/// Whether the run trains adapters beside weights that it does not keep.
+pub(crate) fn is_adapted(run: &Path) -> Result<bool, FolderError> {
+    Ok(read(run)?.contains_key("base_sha256"))
+}
+
+/// The file of a run that is there before its first step, as the run wrote it; none if there is no such
+/// file.
+pub(crate) fn begun_file(run: &Path, name: &str) -> Result<Option<PathBuf>, FinishedError> {
+    let path = run.join(name);
+    if !path.exists() {
+        return Ok(None);
+    }
+    let lock = read(run)?;
+    let known = |table: &str| lock.get(table)?.as_table()?.get(name)?.as_str();
+    let known = known("result_sha256").or(known("begun_sha256"));
+    match known {
+        Some(known) if sha256_file(&path)? != known => Err(not_as_written(&path)),
+        _ => Ok(Some(path)),
+    }
+}
+
+fn not_as_written(path: &Path) -> FinishedError {
+    let reason = "it is not what the run wrote".into();
+    FinishedError::Damaged(path.display().to_string(), reason)
+}
+
+/// Writes down what is changed on purpose after `step` updates. The run has not ended any more.
+pub(crate) fn change(run: &Path, step: u64, found: &[Difference]) -> Result<(), FolderError> {
+    let mut lock = read(run)?;
+    lock.remove("result_sha256");
+    let shown = |value: &Option<serde_json::Value>| {
+        let value = value.as_ref();
+        value.map_or_else(|| "not set".to_owned(), ToString::to_string)
+    };
+    let changed = found.iter().map(|found| {
+        let cells = [
+            ("key", found.path.clone()),
+            ("was", shown(&found.was)),
+            ("now", shown(&found.now)),
+        ];
+        let cells = cells.map(|(name, text)| (name.to_owned(), Value::String(text)));
+        Value::Table(cells.into_iter().collect())
+    });
+    let segment = [
+        ("step".to_owned(), Value::Integer(step as i64)),
+        ("changed".to_owned(), Value::Array(changed.collect())),
+    ];
+    let segments = lock
+        .entry(SEGMENTS)
+        .or_insert_with(|| Value::Array(Vec::new()));
+    if let Some(segments) = segments.as_array_mut() {
+        segments.push(Value::Table(segment.into_iter().collect()));
+    }
+    write_whole(&run.join(NAME), lock.to_string().as_bytes())
+}
+
+/// What was changed on purpose, in order.
+pub(crate) fn changes(run: &Path) -> Result<Vec<Change>, FolderError> {
+    let lock = read(run)?;
+    let segments = lock.get(SEGMENTS).and_then(Value::as_array);
+    let change = |segment: &Value| {
+        let changed = segment.get("changed")?.as_array()?.iter();
+        let keys = changed.filter_map(|cells| Some(cells.get("key")?.as_str()?.to_owned()));
+        Some(Change {
+            step: segment.get("step")?.as_integer()?.try_into().ok()?,
+            keys: keys.collect(),
+        })
+    };
+    Ok(segments.into_iter().flatten().filter_map(change).collect())
+}
+
+/// The table of a part of the run that was trained otherwise than the one before.
+const SEGMENTS: &str = "segment";
 
 /// The folder of a run that has weights and the files of these names, as the run wrote them.
 pub(crate) fn verified(run: &Path, names: &[&'static str]) -> Result<PathBuf, FinishedError> {
@@ -131,14 +239,49 @@ pub(crate) fn verified(run: &Path, names: &[&'static str]) -> Result<PathBuf, Fi
     }
     let lock = read(&run)?;
     let known = lock.get("result_sha256").and_then(|known| known.as_table());
+    // A run that says which model it trains also seals what it leaves.
+    if known.is_none() && lock.contains_key("model") {
+        return Err(unfinished("evaluation.json"));
+    }
     for (name, hash) in known.into_iter().flatten() {
         let path = run.join(name);
         if hash.as_str() != Some(sha256_file(&path)?.as_str()) {
-            let reason = "it is not what the run wrote".into();
-            return Err(FinishedError::Damaged(path.display().to_string(), reason));
+            return Err(not_as_written(&path));
         }
     }
     Ok(run)
+}
+
+/// Whether the run is sealed: it has ended, and its results are whole.
+pub(crate) fn is_finished(run: &Path) -> Result<bool, FolderError> {
+    Ok(read(run)?.contains_key("result_sha256"))
+}
+
+/// The hashes of the data files with which the run began.
+pub(crate) fn data_hashes(run: &Path) -> Result<Vec<String>, FolderError> {
+    let lock = read(run)?;
+    let known = lock.get("data_sha256").and_then(Value::as_table);
+    let known = known.into_iter().flatten();
+    Ok(known
+        .filter_map(|(_, hash)| Some(hash.as_str()?.to_owned()))
+        .collect())
+}
+
+/// The hashes of the data files by the names that they had when the run began, if the bytes are the same in
+/// the same order; else the hashes as they are. Files may be moved.
+pub(crate) fn known_names(
+    hashes: BTreeMap<String, String>,
+    run: &Path,
+) -> Result<BTreeMap<String, String>, FolderError> {
+    let lock = read(run)?;
+    let known = lock.get("data_sha256").and_then(Value::as_table);
+    let known = known.into_iter().flatten();
+    let known = known.filter_map(|(name, hash)| Some((name.clone(), hash.as_str()?.to_owned())));
+    let known: BTreeMap<String, String> = known.collect();
+    match known.values().eq(hashes.values()) {
+        true => Ok(known),
+        false => Ok(hashes),
+    }
 }
 
 /// The data files whose content, by `hashes`, is not what it was when the run began.
@@ -146,8 +289,9 @@ pub(crate) fn changed_files(
     hashes: BTreeMap<String, String>,
     run: &Path,
 ) -> Result<Vec<String>, FolderError> {
+    let hashes = known_names(hashes, run)?;
     let lock = read(run)?;
-    let known = lock.get("data_sha256").and_then(|known| known.as_table());
+    let known = lock.get("data_sha256").and_then(Value::as_table);
     let known = |name: &str| known.and_then(|known| known.get(name)?.as_str());
     let found = hashes.into_iter();
     let changed = found.filter(|(name, hash)| known(name) != Some(hash.as_str()));

@@ -8,7 +8,7 @@ use std::path::Path;
 use fireclay_config::Problem;
 use fireclay_data::{ImageFormat, PairFormat, TextFormat, TokenizerKind};
 use fireclay_models::{
-    EncoderConfig, ImageConfig, LanguageConfig, TabularConfig, TranslationConfig,
+    EncoderConfig, Family, ImageConfig, LanguageConfig, TabularConfig, TranslationConfig,
 };
 use fireclay_run::config::{BatchSize, DataConfig, RunConfig, TaskConfig};
 use fireclay_run::schema;

@@ -54,6 +54,20 @@ pub fn encode<M: Module>(module: &M, kept: &Kept) -> Option<Vec<u8>> {
 ///
 /// If the bytes are not such weights, or do not fit.
 pub fn decode<M: Module>(module: M, bytes: &[u8], kept: &Kept) -> Result<M, WeightsError> {
+    decode_part(module, bytes, kept, "")
+}
+
+/// As [`decode`], where the bytes are those of a module in which this one is at `prefix`, such as `model.`.
+///
+/// # Errors
+///
+/// As for [`decode`], and if the other module has tensors elsewhere.
+pub fn decode_part<M: Module>(
+    module: M,
+    bytes: &[u8],
+    kept: &Kept,
+    prefix: &str,
+) -> Result<M, WeightsError> {
     let unreadable =
         |error: burn_pack::Error| WeightsError(format!("cannot read the weights: {error}"));
     let bytes = Bytes::from_bytes_vec(bytes.to_vec());
@@ -64,6 +78,8 @@ pub fn decode<M: Module>(module: M, bytes: &[u8], kept: &Kept) -> Result<M, Weig
         .into_iter()
         .map(|tensor| {
             let (name, dtype, shape, _, bytes) = tensor.into_parts()?;
+            // A name that is not there stays, so that it is named as one too many.
+            let name = name.strip_prefix(prefix).unwrap_or(&name).to_owned();
             Ok((name, TensorData::from_bytes(bytes, shape, dtype)))
         })
         .collect::<Result<Vec<_>, burn_pack::Error>>()

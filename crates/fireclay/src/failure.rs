@@ -1,6 +1,6 @@
 //! From errors to messages and exit codes.
 
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use fireclay_config::ConfigError;
@@ -13,6 +13,7 @@ use fireclay_train::run_folder::FolderError;
 use fireclay_train::strategy::TrainError;
 
 use crate::backend::BackendError;
+use crate::text::tell;
 
 /// Why the program ends before its work is done.
 #[derive(Debug)]
@@ -30,6 +31,13 @@ pub enum Failure {
 }
 
 impl Failure {
+    /// Standard output could not be written.
+    pub fn of_output(error: &std::io::Error) -> Self {
+        Self::Failed(format!(
+            "cannot write to standard output: {error}; what is missing there is lost"
+        ))
+    }
+
     /// Says what happened on standard error, and gives the exit code.
     pub fn report(&self) -> ExitCode {
         let color = std::io::stderr().is_terminal();
@@ -40,8 +48,7 @@ impl Failure {
             Self::Diverged(message) => (3, format!("error: {message}")),
             Self::Interrupted(message) => (4, message.clone()),
         };
-        // Standard error may be closed; the exit code is the same.
-        let _ = writeln!(std::io::stderr(), "{text}");
+        tell!("{text}");
         ExitCode::from(code)
     }
 }
@@ -90,7 +97,12 @@ impl From<RunError> for Failure {
             RunError::Train(
                 error @ (TrainError::Diverged(_)
                 | TrainError::Checkpoint(CheckpointError::NonFinite(_))),
-            ) => Self::Diverged(error.to_string()),
+            ) => Self::Diverged(format!(
+                "{error}\n\
+                 its best checkpoint can be used, as with `fireclay predict RUN --checkpoint best`, and it can \
+                 go on from there: `fireclay resume RUN --checkpoint best --set \
+                 optimizer.learning_rate=...`"
+            )),
             error => Self::Failed(error.to_string()),
         }
     }

@@ -9,10 +9,11 @@ use burn::train::renderer::tui::TuiMetricsRendererWrapper;
 use fireclay_train::observer::{Evaluation, Observer, Start, Step};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use crate::beat::{Beat, Doing};
 use crate::failure::Failure;
-use crate::text::{number, say};
+use crate::text::{number, tell};
 
-/// How a training is shown.
+/// How a training is shown, and what it starts in spite of.
 #[derive(Clone, Copy, Debug, clap::Args)]
 pub struct ShowArgs {
     /// Show Burn's full-screen dashboard instead of a progress bar (on a terminal)
@@ -27,10 +28,34 @@ pub struct ShowArgs {
     /// Write a trace of every step to trace.json in the run folder, for Perfetto
     #[arg(long)]
     pub profile: bool,
+    /// Train even if the plan says that there is not enough memory
+    #[arg(long)]
+    pub force: bool,
 }
 
 /// How many metrics a line of progress shows after the loss.
 const SHOWN: usize = 2;
+
+impl ShowArgs {
+    /// What is said where no bar moves: in a pipe, or on a terminal that has no cursor to move. Until the
+    /// training begins, `doing` is what the program does.
+    pub fn beat(self, doing: &'static str) -> Beat {
+        match self.quiet || self.dashboard || !bar().is_hidden() {
+            true => Beat::default(),
+            false => Beat::start(self.json, doing),
+        }
+    }
+}
+
+/// A bar on the terminal. It is hidden where standard output or standard error goes elsewhere, and where
+/// the terminal cannot move its cursor: TERM is "dumb", or not set.
+fn bar() -> ProgressBar {
+    let target = match std::io::stdout().is_terminal() {
+        true => ProgressDrawTarget::stderr(),
+        false => ProgressDrawTarget::hidden(),
+    };
+    ProgressBar::with_draw_target(None, target)
+}
 
 /// The observer, and Burn's dashboard if it is asked for.
 ///
@@ -41,10 +66,11 @@ pub fn watch(
     show: ShowArgs,
     headline: &'static [&'static str],
     interrupter: &Interrupter,
+    beat: Beat,
 ) -> Result<Watchers, Failure> {
-    let terminal = std::io::stderr().is_terminal() && std::io::stdout().is_terminal();
+    let bar = bar();
     if show.dashboard {
-        if !terminal {
+        if bar.is_hidden() {
             return Err(Failure::Usage("--dashboard needs a terminal".into()));
         }
         let dashboard = TuiMetricsRendererWrapper::new(interrupter.clone(), None);
@@ -53,16 +79,11 @@ pub fn watch(
     if show.quiet {
         return Ok((Box::new(Notices::default()), None));
     }
-    let target = match terminal {
-        true => ProgressDrawTarget::stderr(),
-        false => ProgressDrawTarget::hidden(),
-    };
-    let bar = ProgressBar::with_draw_target(None, target);
     let lines = Lines {
         bar,
         headline,
-        terminal,
-        json: show.json,
+        beat,
+        total: 0,
     };
     Ok((Box::new(lines), None))
 }
@@ -83,27 +104,23 @@ impl Observer for Notices {
 impl Drop for Notices {
     fn drop(&mut self) {
         let notices = self.0.iter();
-        notices.for_each(|message| eprintln!("note: {message}"));
+        notices.for_each(|message| tell!("note: {message}"));
     }
 }
 
-/// A bar that moves with every step, and a line for every evaluation. In a pipe, the lines alone;
-/// on standard error if standard output is for JSON.
+/// A bar that moves with every step, and a line for every evaluation. Where there is no bar, the lines
+/// alone.
 struct Lines {
     bar: ProgressBar,
     headline: &'static [&'static str],
-    terminal: bool,
-    json: bool,
+    beat: Beat,
+    total: u64,
 }
 
 impl Lines {
     fn print(&self, line: &str) {
-        if self.terminal {
+        if !self.beat.print(line) {
             self.bar.println(line);
-        } else if self.json {
-            eprintln!("{line}");
-        } else {
-            say!("{line}");
         }
     }
 }
@@ -112,6 +129,8 @@ impl Observer for Lines {
     fn started(&mut self, start: &Start) {
         let template = "{bar:30} {pos}/{len} steps  {per_sec}  {msg}  {eta} left";
         let style = ProgressStyle::with_template(template).expect("a fixed template");
+        self.total = start.total_steps;
+        self.beat.now(Doing::Work("training begins"));
         self.bar.set_style(style);
         self.bar.set_length(start.total_steps);
         self.bar.set_position(start.step);
@@ -124,10 +143,16 @@ impl Observer for Lines {
 
     fn stepped(&mut self, step: &Step) {
         self.bar.set_position(step.step);
-        if self.terminal {
+        if !self.bar.is_hidden() {
             self.bar
                 .set_message(format!("epoch {}  loss {}", step.epoch, number(step.loss)));
         }
+        self.beat.now(Doing::Steps {
+            step: step.step,
+            total: self.total,
+            epoch: step.epoch,
+            loss: step.loss,
+        });
     }
 
     fn evaluated(&mut self, evaluation: &Evaluation) {
@@ -140,6 +165,7 @@ impl Observer for Lines {
 
     fn ended(&mut self, _reason: fireclay_train::StopReason) {
         self.bar.finish_and_clear();
+        self.beat.now(Doing::Work("evaluating what was trained"));
     }
 }
 

@@ -1,25 +1,59 @@
 //! Interruption: the first signal asks, the second ends.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::io::Result;
 
 use burn::train::Interrupter;
+
+use crate::text::tell;
 
 /// Exit code of a process that a second signal ended.
 const KILLED: i32 = 130;
 
-/// On the first SIGINT or SIGTERM, lets training finish its step and save; on the second, exits
-/// at once.
+/// On the first SIGINT, SIGTERM or SIGHUP, lets training finish its step and save; on the second, exits at
+/// once. A SIGHUP that the process was started to ignore, as by `nohup`, stays ignored.
 pub fn stop_on_signal(interrupter: &Interrupter) {
     let interrupter = interrupter.clone();
-    let asked = AtomicBool::new(false);
-    let handler = move || {
-        if asked.swap(true, Ordering::SeqCst) {
+    let mut asked = false;
+    let handle = move || {
+        if asked {
             std::process::exit(KILLED);
         }
-        eprintln!("\nfinishing the step and saving; once more to exit at once");
+        asked = true;
         interrupter.stop(Some("a signal"));
+        tell!("\nfinishing the step and saving; once more to exit at once");
     };
-    if let Err(error) = ctrlc::set_handler(handler) {
-        eprintln!("warning: an interruption will not be saved: {error}");
+    if let Err(error) = on_signal(handle) {
+        tell!("warning: an interruption will not be saved: {error}");
     }
+}
+
+#[cfg(unix)]
+fn on_signal(mut handle: impl FnMut() + Send + 'static) -> Result<()> {
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+    use signal_hook::iterator::Signals;
+
+    let mut signals = Signals::new([SIGINT, SIGTERM])?;
+    if !is_ignored(SIGHUP) {
+        signals.add_signal(SIGHUP)?;
+    }
+    let wait = move || signals.forever().for_each(|_| handle());
+    std::thread::Builder::new()
+        .name("signals".into())
+        .spawn(wait)?;
+    Ok(())
+}
+
+/// Whether this process ignores a signal. Linux says it in a file; other systems only to code that is not
+/// safe, so that there the answer is no.
+#[cfg(unix)]
+fn is_ignored(signal: i32) -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    mask.is_some_and(|mask| mask >> (signal - 1) & 1 == 1)
+}
+
+#[cfg(not(unix))]
+fn on_signal(handle: impl FnMut() + Send + 'static) -> Result<()> {
+    ctrlc::set_handler(handle).map_err(std::io::Error::other)
 }

@@ -1,14 +1,62 @@
 //! Plain text for people.
 
-/// Prints a line to standard output. Unlike `println!` it does not panic when the reader has closed the
-/// pipe, as `| head` does: the training continues.
+use std::fmt::Arguments;
+use std::io::{ErrorKind, Write, stderr, stdout};
+use std::sync::OnceLock;
+
+/// Prints a line to standard output. It never panics: what cannot be written is known at the end of the
+/// program, by [`lost`].
 macro_rules! say {
-    ($($text:tt)*) => {{
-        use std::io::Write as _;
-        let _ = writeln!(std::io::stdout(), $($text)*);
-    }};
+    ($($text:tt)*) => {
+        $crate::text::put(format_args!("{}\n", format_args!($($text)*)))
+    };
 }
 pub(crate) use say;
+
+/// Prints a line to standard error, which may be closed: then nobody wants to read it.
+macro_rules! tell {
+    ($($text:tt)*) => {
+        $crate::text::put_aside(format_args!("{}\n", format_args!($($text)*)))
+    };
+}
+pub(crate) use tell;
+
+/// Why standard output could not be written for the first time.
+static LOST: OnceLock<std::io::Error> = OnceLock::new();
+
+/// Writes a text to standard output.
+pub fn put(text: Arguments<'_>) {
+    keep(stdout().write_fmt(text));
+}
+
+/// Writes a text to standard output, where it is seen at once.
+pub fn put_now(text: Arguments<'_>) {
+    put(text);
+    keep(stdout().flush());
+}
+
+/// Writes a text to standard error.
+pub fn put_aside(text: Arguments<'_>) {
+    // There is no other place to say that this failed.
+    let _ = stderr().write_fmt(text);
+}
+
+/// Remembers why standard output could not be written. A reader that stopped reading, as `| head` does,
+/// has what it wanted.
+pub fn keep(written: std::io::Result<()>) {
+    if let Err(error) = written
+        && error.kind() != ErrorKind::BrokenPipe
+    {
+        // The first reason is the one that counts.
+        let _ = LOST.set(error);
+    }
+}
+
+/// Why something that was printed is lost, if it is.
+pub fn lost() -> Option<&'static std::io::Error> {
+    keep(stdout().flush());
+    LOST.get()
+}
 
 /// Rows of cells as left-aligned columns, two spaces apart; cells that look like numbers are
 /// aligned to the right.

@@ -1,5 +1,7 @@
 //! Dates and times written as text.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 
 /// The order in which a column writes year, month and day.
@@ -29,8 +31,8 @@ impl DateOrder {
     /// Microseconds since 1970 of a date, with an optional time of day and offset; times without
     /// an offset are taken as they are.
     pub(crate) fn parse(self, text: &str) -> Option<i64> {
-        let bytes = text.as_bytes();
-        let end = date_length(bytes)?;
+        let text = without_weekday(text);
+        let end = date_length(text.as_bytes())?;
         let days = self.parse_date(&text[..end])?;
         Some(days * MICROS_PER_DAY + parse_time(&text[end..])?)
     }
@@ -130,10 +132,12 @@ fn date_length(bytes: &[u8]) -> Option<usize> {
 }
 
 fn parse_year(text: &str, date: &str) -> Option<i64> {
+    // Two digits are a year between slashes, and where every part has two: 1.2.03 and 1-2-03 are
+    // more often something else.
+    let is_date = date.contains('/') || date.len() == 8 && !date.contains(' ');
     match text.len() {
         4 => number(text, 4),
-        // Two digits are a year only between slashes: 1.2.03 and 1-2-03 are more often something else.
-        2 if date.contains('/') => {
+        2 if is_date => {
             number(text, 2).map(|year| if year < 70 { 2000 + year } else { 1900 + year })
         }
         _ => None,
@@ -165,10 +169,58 @@ fn parse_month(text: &str) -> Option<i64> {
     number(text, 2).filter(|month| (1..=12).contains(month))
 }
 
+/// The date without a weekday before it: `Tue, 15 Nov 1994 08:12:31 GMT` (RFC 2822). Where the year comes
+/// last, as in `Tue Nov 15 08:12:31 1994` (`asctime`), it is moved to its month and day.
+fn without_weekday(text: &str) -> Cow<'_, str> {
+    let is_weekday = |word: &str| {
+        let word = word.trim_end_matches(',').to_ascii_lowercase();
+        word.len() >= 3 && WEEKDAYS.iter().any(|day| day.starts_with(&word))
+    };
+    let Some((first, rest)) = text.split_once(' ') else {
+        return text.into();
+    };
+    if !is_weekday(first) {
+        return text.into();
+    }
+    match rest.split_whitespace().collect::<Vec<_>>()[..] {
+        [month, day, time, ref zone @ .., year] if time.contains(':') && year.len() == 4 => {
+            format!("{month} {day} {year} {time} {}", zone.concat()).into()
+        }
+        _ => rest.trim_start().into(),
+    }
+}
+
+const WEEKDAYS: [&str; 7] = [
+    "monday",
+    "tuesday",
+    "wednesday",
+    "thursday",
+    "friday",
+    "saturday",
+    "sunday",
+];
+
+/// Names of zones and their offsets from UTC in hours: those of RFC 2822, and a few more.
+const ZONES: [(&str, i64); 13] = [
+    ("UTC", 0),
+    ("GMT", 0),
+    ("UT", 0),
+    ("EST", -5),
+    ("EDT", -4),
+    ("CST", -6),
+    ("CDT", -5),
+    ("MST", -7),
+    ("MDT", -6),
+    ("PST", -8),
+    ("PDT", -7),
+    ("CET", 1),
+    ("CEST", 2),
+];
+
 /// Microseconds of a time such as `T12:30`, ` 9:05:00 PM`, `T12:30:15.25+02:00`; 0 for no text.
 fn parse_time(text: &str) -> Option<i64> {
     let text = text.trim_start_matches(['T', ' ']);
-    if text.is_empty() {
+    if text.is_empty() || zone(text).is_some_and(|(before, _)| before.is_empty()) {
         return Some(0);
     }
     let (text, half) = split_half_day(text);
@@ -201,6 +253,9 @@ fn split_offset(text: &str) -> Option<(&str, i64)> {
     if let Some(text) = text.strip_suffix('Z') {
         return Some((text, 0));
     }
+    if let Some((text, hours)) = zone(text) {
+        return Some((text, 60 * hours));
+    }
     let Some(index) = text.find(['+', '-']) else {
         return Some((text, 0));
     };
@@ -216,6 +271,16 @@ fn split_offset(text: &str) -> Option<(&str, i64)> {
         _ => return None,
     };
     Some((text[..index].trim_end(), sign * (hours * 60 + minutes)))
+}
+
+/// What stands before the name of a zone, and the zone's offset from UTC in hours.
+fn zone(text: &str) -> Option<(&str, i64)> {
+    let start = text.rfind(|c: char| !c.is_ascii_uppercase());
+    let start = start.map_or(0, |index| index + 1);
+    let known = ZONES
+        .iter()
+        .find(|(name, _)| *name == text.get(start..).unwrap_or_default())?;
+    Some((text[..start].trim_end(), known.1))
 }
 
 fn parse_seconds(text: &str) -> Option<i64> {
@@ -274,6 +339,28 @@ mod tests {
         ] {
             assert_eq!(DateOrder::Dmy.parse(text), Some(LEAP_DAY), "{text}");
         }
+        for text in [
+            "29.02.24",
+            "29-02-24",
+            "Thu, 29 Feb 2024 00:00:00 GMT",
+            "29 Feb 2024 UTC",
+        ] {
+            assert_eq!(DateOrder::Dmy.parse(text), Some(LEAP_DAY), "{text}");
+        }
+        for text in [
+            "2024-02-29 00:00:00 UTC",
+            "2024-02-28 19:00:00 EST",
+            "2024-02-29 01:00 +0100",
+        ] {
+            assert_eq!(DateOrder::Ymd.parse(text), Some(LEAP_DAY), "{text}");
+        }
+        for text in [
+            "Thu Feb 29 00:00:00 2024",
+            "Thu Feb 29 02:00:00 +0200 2024",
+            "Wed Feb 28 17:00:00 PDT 2024",
+        ] {
+            assert_eq!(DateOrder::Mdy.parse(text), Some(LEAP_DAY), "{text}");
+        }
         let time = (13 * 3600 + 5 * 60 + 7) * 1_000_000 + 250_000;
         assert_eq!(
             DateOrder::Ymd.parse("2024-02-29T13:05:07.25"),
@@ -289,6 +376,10 @@ mod tests {
             "2024-13-01",
             "1.2.3",
             "10.2.12",
+            "Wed",
+            "Sunday, nothing",
+            "0000-00-00",
+            "2024-02-29 XYZ",
             "192.168.0.1",
             "2024",
             "a b c",

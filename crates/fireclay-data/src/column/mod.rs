@@ -1,6 +1,10 @@
 //! What the cells of a column mean, whatever type the file gave them.
 
 pub(crate) mod dates;
+pub(crate) mod numbers;
+pub(crate) mod reading;
+
+use std::collections::HashMap;
 
 use arrow::array::{
     Array, ArrayRef, AsArray, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray,
@@ -30,6 +34,32 @@ pub fn column<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a ArrayRef, Da
         })
 }
 
+/// The columns of a batch by their names, for looking up many: each by itself takes the time of all.
+pub(crate) struct Columns<'a> {
+    batch: &'a RecordBatch,
+    positions: HashMap<&'a str, usize>,
+}
+
+impl<'a> Columns<'a> {
+    pub(crate) fn new(batch: &'a RecordBatch) -> Self {
+        let fields = batch.schema_ref().fields().iter().enumerate();
+        let positions = fields.map(|(position, field)| (field.name().as_str(), position));
+        Self {
+            batch,
+            positions: positions.collect(),
+        }
+    }
+
+    /// # Errors
+    /// As [`column`].
+    pub(crate) fn get(&self, name: &str) -> Result<&'a ArrayRef, DataError> {
+        match self.positions.get(name) {
+            Some(position) => Ok(self.batch.column(*position)),
+            None => column(self.batch, name),
+        }
+    }
+}
+
 /// Whether the column has one of the types that can be features.
 pub(crate) fn is_flat(array: &ArrayRef) -> bool {
     matches!(
@@ -39,6 +69,7 @@ pub(crate) fn is_flat(array: &ArrayRef) -> bool {
             | DataType::Int64
             | DataType::Float64
             | DataType::Timestamp(_, _)
+            | DataType::Dictionary(_, _)
     )
 }
 
@@ -78,12 +109,15 @@ pub(crate) fn numbers(name: &str, array: &ArrayRef) -> Result<Float64Array, Data
     if values.null_count() > array.null_count()
         && let Some(row) = (0..array.len()).find(|&row| values.is_null(row) && array.is_valid(row))
     {
-        return Err(bad(
-            name,
-            array,
-            row,
-            "is not a number; correct it, add it to null_values, or give the column another kind",
-        ));
+        let more = values.null_count() - array.null_count() - 1;
+        let more = match more {
+            0 => String::new(),
+            more => format!(" ({more} more cells are not)"),
+        };
+        let problem = format!(
+            "is not a number{more}; correct it, add it to null_values, or give the column another kind"
+        );
+        return Err(bad(name, array, row, &problem));
     }
     if let Some(row) =
         (0..values.len()).find(|&row| values.is_valid(row) && values.value(row).is_infinite())
@@ -188,6 +222,22 @@ pub(crate) fn is_numeric(array: &ArrayRef) -> bool {
         }
         _ => false,
     }
+}
+
+/// Whether whole numbers are codes, such as postcodes: some begin with a zero, and these are not rare or
+/// all cells have as many digits.
+pub(crate) fn are_codes(cells: &StringArray) -> bool {
+    let (mut present, mut whole, mut zeros, mut width) = (0, 0, 0, None);
+    let mut is_even = true;
+    for cell in cells.iter().flatten() {
+        present += 1;
+        if cell.bytes().all(|byte| byte.is_ascii_digit()) {
+            whole += 1;
+            zeros += usize::from(cell.len() > 1 && cell.starts_with('0'));
+            is_even &= *width.get_or_insert(cell.len()) == cell.len();
+        }
+    }
+    zeros > 0 && (20 * zeros >= present || is_even && whole == present)
 }
 
 /// Whether every cell that is there is a word of [`truth`].

@@ -1,43 +1,27 @@
 //! The lines of a text file.
 
-use std::fs::File;
-use std::io::{BufRead, BufReader};
+use std::io::BufRead;
 use std::path::{Path, PathBuf};
 
-use flate2::read::MultiGzDecoder;
-
+use super::decode::open_text;
+use super::packed::Text;
 use crate::error::{DataError, absolute};
-
-/// What some programs put before a text to say that it is UTF-8.
-const MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// A file of text, unpacked if it is compressed, and the line that was reached.
 pub(crate) struct Lines {
     pub path: PathBuf,
-    pub reader: Box<dyn BufRead + Send>,
+    pub reader: Text,
     /// The lines read so far.
     pub read: u64,
 }
 
 impl Lines {
     /// # Errors
-    /// [`DataError::Read`].
+    /// [`DataError::Read`], [`DataError::Damaged`].
     pub fn open(path: &Path) -> Result<Self, DataError> {
-        let file = File::open(path).map_err(|source| DataError::read(path, source))?;
-        let is_packed = path.extension().is_some_and(|extension| extension == "gz");
-        let mut reader: Box<dyn BufRead + Send> = match is_packed {
-            true => Box::new(BufReader::new(MultiGzDecoder::new(BufReader::new(file)))),
-            false => Box::new(BufReader::with_capacity(1 << 20, file)),
-        };
-        let start = reader
-            .fill_buf()
-            .map_err(|source| DataError::read(path, source))?;
-        if start.starts_with(MARK) {
-            reader.consume(MARK.len());
-        }
         Ok(Self {
             path: path.to_owned(),
-            reader,
+            reader: open_text(path, None)?,
             read: 0,
         })
     }
@@ -69,8 +53,11 @@ impl Lines {
 
     /// Line `line` is not text.
     pub fn utf8(&self, line: u64) -> DataError {
-        let path = absolute(&self.path);
-        DataError::Utf8 { path, line }
+        DataError::Utf8 {
+            path: absolute(&self.path),
+            line,
+            advice: "convert the file, for example with `iconv -f latin1 -t utf8`".into(),
+        }
     }
 
     /// The file has nothing in it.

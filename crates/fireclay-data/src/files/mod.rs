@@ -1,12 +1,16 @@
 //! Files by path or glob, and the lines in them.
 
 mod at;
+mod decode;
 mod lines;
+mod packed;
 
 use std::path::{Path, PathBuf};
 
 pub(crate) use self::at::read_exact_at;
+pub(crate) use self::decode::{is_marked, open_text};
 pub(crate) use self::lines::Lines;
+pub(crate) use self::packed::{PACKED, Text, head, unpacked};
 use crate::error::{DataError, absolute};
 
 /// The files that a path or glob names, sorted.

@@ -1,9 +1,9 @@
 //! The images of one step, as host arrays.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::augment::Mix;
-use super::pixels::decode;
+use super::decode::{Decoded, examine};
 use super::preprocess::ImagePreprocess;
 use super::transform;
 use crate::error::{DataError, absolute};
@@ -20,6 +20,20 @@ pub struct ImageBatch {
     pub labels: Labels,
     /// How the images were mixed, if they were.
     pub mix: Option<Mix>,
+}
+
+/// Images of which some could not be read.
+#[derive(Clone, Debug)]
+pub struct ReadImages {
+    /// Those that could.
+    pub pixels: ImagePixels,
+    /// Their positions among the paths.
+    pub read: Vec<usize>,
+    /// What is wrong with each of the others.
+    pub failed: Vec<String>,
+    /// How many are stored turned or transparent and are read as they are stored, because the
+    /// preprocessing is older than the keys for it.
+    pub as_stored: usize,
 }
 
 /// Images without labels.
@@ -39,17 +53,50 @@ impl ImagePreprocess {
     pub fn read_batch(&self, paths: &[PathBuf]) -> Result<ImagePixels, DataError> {
         let dims = self.dims(paths.len());
         let pixels = assemble(dims, paths, |path, image| {
-            let bytes = std::fs::read(path).map_err(|source| DataError::read(path, source))?;
-            let decoded = decode(&bytes, self.channels, self.max_pixels).map_err(|message| {
-                DataError::Image {
-                    name: absolute(path).display().to_string(),
-                    message,
-                }
-            })?;
-            transform::normalise(&transform::evaluation(decoded, self), self, image);
+            transform::normalise(&self.seen(path)?.pixels, self, image);
             Ok(())
         })?;
         Ok(ImagePixels { pixels, dims })
+    }
+
+    /// Reads images as the model is to see them, and says which ones cannot be read.
+    pub fn read_each(&self, paths: &[PathBuf]) -> ReadImages {
+        let (mut read, mut failed, mut as_stored) = (Vec::new(), Vec::new(), 0);
+        let mut pixels = Vec::new();
+        let length: usize = self.dims(1).iter().product();
+        for (position, path) in paths.iter().enumerate() {
+            match self.seen(path) {
+                Ok(seen) => {
+                    let start = pixels.len();
+                    pixels.resize(start + length, 0.0);
+                    transform::normalise(&seen.pixels, self, &mut pixels[start..]);
+                    read.push(position);
+                    let is_special = seen.traits.turned || seen.traits.transparent;
+                    as_stored += usize::from(is_special && self.reads_as_stored());
+                }
+                Err(error) => failed.push(error.to_string()),
+            }
+        }
+        let dims = self.dims(read.len());
+        ReadImages {
+            pixels: ImagePixels { pixels, dims },
+            read,
+            failed,
+            as_stored,
+        }
+    }
+
+    /// The part of an image that the model sees.
+    fn seen(&self, path: &Path) -> Result<Decoded, DataError> {
+        let bytes = std::fs::read(path).map_err(|source| DataError::read(path, source))?;
+        let decoded = examine(&bytes, &self.decoding()).map_err(|message| DataError::Image {
+            name: absolute(path).display().to_string(),
+            message,
+        })?;
+        Ok(Decoded {
+            pixels: transform::evaluation(decoded.pixels, self),
+            ..decoded
+        })
     }
 
     /// The shape of so many images.

@@ -7,15 +7,19 @@ use std::sync::Arc;
 use super::cache::Cache;
 use super::config::{ImageDataConfig, OnDamaged};
 use super::images::Images;
-use super::preprocess::ImagePreprocess;
+use super::preprocess::{ImagePreprocess, ImageTarget};
 use super::source::{ImageFormat, Source};
 use super::split::{ImageSplit, threads};
+use super::survey::{Survey, left_out, refusal};
 use super::{labels, shape, statistics};
 use crate::error::DataError;
 use crate::hash::sha256_file;
-use crate::labels::TargetKind;
+use crate::labels::{Labels, TargetKind};
 use crate::note::Note;
 use crate::split::{Splits, named};
+
+/// At most so many images of a split are decoded to find damaged ones.
+const VERIFIED: usize = 100_000;
 
 /// Everything that training needs from images. Clones share the images.
 #[derive(Clone, Debug)]
@@ -30,6 +34,10 @@ pub struct ImageData {
     pub test: ImageSplit,
     /// What the user should know, such as files left out.
     pub notes: Vec<Note>,
+    /// What is wrong with each damaged image that is left out.
+    pub damaged: Vec<String>,
+    /// The splits of which every image is known to be whole.
+    is_whole: [bool; 3],
     source: Arc<dyn Source>,
     files: Vec<PathBuf>,
 }
@@ -72,31 +80,66 @@ impl ImageData {
         let found = &images.found;
         let (target, labels, notes) = labels::fit(found, &splits)?;
         let mut notes = [images.notes.clone(), notes].concat();
-        let source = &found.source;
-        let (size, channels) = shape::determine(&**source, &splits, config)?;
-        let mut preprocess = ImagePreprocess::new(size, channels, target).configured(config);
-        statistics::fit(&mut preprocess, &**source, &splits.train, config)?;
-        let shared = Arc::new(preprocess.clone());
+        let (preprocess, survey) = fit(&*found.source, &splits, config, target)?;
+        notes.extend(survey.notes(&preprocess.decoding()));
         let cache = Cache::new(config)?;
         notes.extend(cache.note());
-        let make = |rows: Vec<usize>, labels| {
+        // A padded crop is cut out of a resized image, which can become too large.
+        let is_seen = survey.has_seen(splits.train.len()) && config.augment.random_crop.is_none();
+        let shared = Arc::new(preprocess.clone());
+        let make = |(rows, labels): (Vec<usize>, Labels)| {
             let rows = rows.into_iter().map(|row| row as u32).collect();
-            let (source, shared) = (Arc::clone(source), Arc::clone(&shared));
+            let (source, shared) = (Arc::clone(&found.source), Arc::clone(&shared));
             ImageSplit::new(source, rows, labels, shared, cache.clone())
         };
         let [train, valid, test] = labels;
-        let train = make(splits.train, train).augmented(config.augment.clone(), seed);
-        let parts = [train, make(splits.valid, valid), make(splits.test, test)];
-        let [train, valid, test] = verify(parts, config, &mut notes)?;
+        let train = make((splits.train, train)).augmented(config.augment.clone(), seed);
+        let parts = [
+            train,
+            make((splits.valid, valid)),
+            make((splits.test, test)),
+        ];
+        let (parts, damaged) = settle(parts, survey.damaged, config)?;
+        notes.extend(left_out(&damaged));
+        let skips = config.on_damaged == OnDamaged::Skip;
+        let [train, valid, test] = parts;
         Ok(Self {
             preprocess,
             train,
             valid,
             test,
             notes,
-            source: Arc::clone(source),
+            damaged,
+            is_whole: [skips || is_seen, skips, skips],
+            source: Arc::clone(&found.source),
             files: found.files.clone(),
         })
+    }
+
+    /// Decodes every image of these splits (0 is train, 1 valid, 2 test), in parallel: a damaged one
+    /// would end the training when it is first needed. Of a split with more than 100,000 images, so
+    /// many are looked at, which a note says.
+    ///
+    /// # Errors
+    /// All images that cannot be decoded, by name; whatever keeps a file from being read.
+    pub fn verify(&self, splits: &[usize]) -> Result<Vec<Note>, DataError> {
+        let (mut damaged, mut notes) = (Vec::new(), Vec::new());
+        let unsure = splits.iter().filter(|split| !self.is_whole[**split]);
+        for (name, split) in unsure.map(|split| self.named()[*split]) {
+            let found = split.damaged(VERIFIED, threads())?;
+            damaged.extend(found.iter().map(|(_, error)| error.to_string()));
+            if split.len() > VERIFIED {
+                let count = split.len();
+                let message = format!(
+                    "{VERIFIED} of the {count} images of {name} were decoded to find damaged ones"
+                );
+                notes.push(Note::general(message));
+            }
+        }
+        match damaged.is_empty() {
+            true => Ok(notes),
+            false => Err(refusal(&damaged)),
+        }
     }
 
     /// The splits by name.
@@ -118,20 +161,47 @@ impl ImageData {
     }
 }
 
-/// Leaves out what cannot be decoded, up to the limit for all splits together, if the configuration
-/// says so.
-fn verify(
+/// What turns images into numbers, and what was found when the training images were looked at for it.
+fn fit(
+    source: &dyn Source,
+    splits: &Splits,
+    config: &ImageDataConfig,
+    target: ImageTarget,
+) -> Result<(ImagePreprocess, Survey), DataError> {
+    let mut survey = Survey::default();
+    let (size, channels) = shape::determine(source, splits, config, &mut survey.damaged)?;
+    let mut preprocess = ImagePreprocess::new(size, channels, target).configured(config);
+    let found = statistics::fit(&mut preprocess, source, &splits.train, config)?;
+    survey.add(found);
+    Ok((preprocess, survey))
+}
+
+/// The splits without damaged images, if the configuration leaves them out, and what is wrong with
+/// those.
+///
+/// # Errors
+/// If it does not, and some are known.
+fn settle(
+    parts: [ImageSplit; 3],
+    known: Vec<(usize, DataError)>,
+    config: &ImageDataConfig,
+) -> Result<([ImageSplit; 3], Vec<String>), DataError> {
+    match config.on_damaged {
+        OnDamaged::Skip => whole(parts, config),
+        OnDamaged::Error if known.is_empty() => Ok((parts, Vec::new())),
+        OnDamaged::Error => Err(every_damaged(&parts, known)?),
+    }
+}
+
+/// Leaves out what cannot be decoded, up to the limit for all splits together.
+fn whole(
     parts: [ImageSplit; 3],
     config: &ImageDataConfig,
-    notes: &mut Vec<Note>,
-) -> Result<[ImageSplit; 3], DataError> {
-    if config.on_damaged == OnDamaged::Error {
-        return Ok(parts);
-    }
-    let mut left = config.max_damaged();
+) -> Result<([ImageSplit; 3], Vec<String>), DataError> {
+    let (mut left, mut damaged) = (config.max_damaged(), Vec::new());
     let mut verify = |part: ImageSplit| {
-        let (whole, note) = part.verify(&mut left, threads())?;
-        notes.extend(note);
+        let (whole, found) = part.verify(&mut left, threads())?;
+        damaged.extend(found);
         Ok::<_, DataError>(whole)
     };
     let [train, valid, test] = parts;
@@ -141,5 +211,23 @@ fn verify(
             "no training image can be decoded".into(),
         ));
     }
-    Ok(parts)
+    Ok((parts, damaged))
+}
+
+/// The error that damaged images are, some of which are known: the others are looked for, so that they
+/// need not be found one by one.
+fn every_damaged(
+    parts: &[ImageSplit; 3],
+    known: Vec<(usize, DataError)>,
+) -> Result<DataError, DataError> {
+    let mut damaged: BTreeMap<usize, String> = BTreeMap::new();
+    for (row, error) in known {
+        damaged.insert(row, error.to_string());
+    }
+    for part in parts {
+        for (index, error) in part.damaged(VERIFIED, threads())? {
+            damaged.insert(part.row(index), error.to_string());
+        }
+    }
+    Ok(refusal(&damaged.into_values().collect::<Vec<_>>()))
 }

@@ -64,6 +64,11 @@ impl Images {
         self.len() == 0
     }
 
+    /// Whether the data says itself which images validate and which test.
+    pub fn held_out(&self) -> [bool; 2] {
+        [self.found.valid.is_some(), self.found.test.is_some()]
+    }
+
     /// Which images train, validate and test; a pure function of the images, the configuration and
     /// the seed. The rows of a table are split by its columns; images without one by their names
     /// and classes.

@@ -7,10 +7,14 @@ use super::config::{ImageDataConfig, OnDamaged};
 use super::preprocess::ImagePreprocess;
 use super::source::{self, Answers, ClassNames, Found, ImageFormat};
 use super::split::{ImageSplit, threads};
+use super::survey::{Survey, left_out};
 use crate::error::DataError;
 use crate::labels::Labels;
 use crate::note::Note;
 use crate::split::SplitConfig;
+
+/// So many images are looked at to say how they are stored.
+const LOOKED_AT: usize = 1000;
 
 impl ImageSplit {
     /// The images at `path`, stored and labelled as `config` says, to evaluate on them: all of
@@ -42,15 +46,17 @@ impl ImageSplit {
             None => (0..found.source.len()).collect(),
         };
         let labels = labels(&found, &rows, preprocess.classes())?;
+        let survey = Survey::of(&*found.source, &rows, LOOKED_AT, &preprocess.decoding())?;
         let rows = rows.into_iter().map(|row| row as u32).collect();
+        let mut notes = found.notes;
+        notes.extend(survey.notes_for_run(preprocess));
         let (source, preprocess) = (found.source, Arc::new(preprocess.clone()));
         let split = Self::new(source, rows, labels, preprocess, Cache::None);
-        let mut notes = found.notes;
         if config.on_damaged == OnDamaged::Error {
             return Ok((split, notes));
         }
-        let (whole, note) = split.verify(&mut config.max_damaged(), threads())?;
-        notes.extend(note);
+        let (whole, damaged) = split.verify(&mut config.max_damaged(), threads())?;
+        notes.extend(left_out(&damaged));
         Ok((whole, notes))
     }
 }

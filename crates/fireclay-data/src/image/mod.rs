@@ -5,6 +5,7 @@ mod batch;
 mod cache;
 mod config;
 mod dataset;
+mod decode;
 mod images;
 mod labelled;
 mod labels;
@@ -16,20 +17,23 @@ mod shape;
 mod source;
 mod split;
 mod statistics;
+mod survey;
 mod transform;
 
 pub use self::augment::{
     AffineConfig, AugmentConfig, ColorJitterConfig, Mix, RandAugmentConfig, RandomCropConfig,
     RandomErasingConfig, RandomResizedCropConfig,
 };
-pub use self::batch::{ImageBatch, ImagePixels};
+pub use self::batch::{ImageBatch, ImagePixels, ReadImages};
 pub use self::config::{
-    CacheKind, ImageDataConfig, ImageSize, Interpolation, LabelLevel, OnDamaged, Statistic,
-    StatisticWord,
+    Background, CacheKind, ImageDataConfig, ImageSize, Interpolation, LabelLevel, OnDamaged,
+    Statistic, StatisticWord,
 };
 pub use self::dataset::ImageData;
+pub use self::decode::{Decoding, decode};
 pub use self::images::Images;
-pub use self::pixels::{Channels, Pixels, decode};
+pub use self::pixels::{Channels, Pixels};
 pub use self::preprocess::ImagePreprocess;
-pub use self::source::{ImageFormat, image_files};
+pub use self::source::{FoundImages, ImageFormat, image_files};
 pub use self::split::ImageSplit;
+pub use self::survey::{NAMED as NAMED_IMAGES, as_stored};

@@ -4,7 +4,8 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::config::{CROP_RATIOS, ImageDataConfig, Interpolation};
+use super::config::{Background, CROP_RATIOS, ImageDataConfig, Interpolation};
+use super::decode::Decoding;
 use super::pixels::Channels;
 use crate::error::DataError;
 use crate::labels::TargetKind;
@@ -27,6 +28,11 @@ pub struct ImagePreprocess {
     /// What the values of each channel are then divided by.
     pub(crate) std: Vec<f64>,
     pub(crate) max_pixels: u64,
+    /// None in files of programs that read every image as it is stored.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    exif_orientation: Option<bool>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    background: Option<Background>,
     pub(crate) target: ImageTarget,
 }
 
@@ -64,6 +70,8 @@ impl ImagePreprocess {
             mean: vec![0.0; channels.count()],
             std: vec![1.0; channels.count()],
             max_pixels: 100_000_000,
+            exif_orientation: Some(true),
+            background: Some(Background::White),
             target,
         }
     }
@@ -74,8 +82,26 @@ impl ImagePreprocess {
             crop_ratio: config.crop_ratio,
             interpolation: config.interpolation,
             max_pixels: config.max_pixels,
+            exif_orientation: config.exif_orientation,
+            background: config.background,
             ..self
         }
+    }
+
+    /// How the bytes of an image become pixels.
+    pub fn decoding(&self) -> Decoding {
+        Decoding {
+            channels: self.channels,
+            max_pixels: self.max_pixels,
+            exif_orientation: self.exif_orientation.unwrap_or(false),
+            background: self.background.unwrap_or(Background::None),
+        }
+    }
+
+    /// Whether it was written before there were keys for the orientation and for transparency, so that
+    /// the model knows every image as it is stored.
+    pub fn reads_as_stored(&self) -> bool {
+        self.exif_orientation.is_none()
     }
 
     /// The classes in the order of their indices; empty for a number.

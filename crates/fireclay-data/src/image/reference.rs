@@ -9,7 +9,12 @@ pub(super) fn reference() -> Value {
     serde_json::from_str(include_str!("../../tests/reference/images.json")).unwrap()
 }
 
-/// An image in it.
+/// The file that `tests/reference/pictures.py` writes.
+pub(super) fn pictures() -> Value {
+    serde_json::from_str(include_str!("../../tests/reference/pictures.json")).unwrap()
+}
+
+/// An image in one of them.
 pub(super) fn image(value: &Value) -> Pixels {
     let number = |key: &str| value[key].as_u64().unwrap() as usize;
     Pixels {

@@ -1,12 +1,9 @@
 //! The size and the channels of the images, where the configuration leaves them to the data.
 
-use std::io::Cursor;
-use std::panic::catch_unwind;
 use std::thread::ScopedJoinHandle;
 
-use image::{ImageDecoder, ImageReader};
-
-use super::config::{ImageDataConfig, OnDamaged};
+use super::config::ImageDataConfig;
+use super::decode::{Decoding, Header, header};
 use super::pixels::Channels;
 use super::source::{Raw, Source};
 use super::split::threads;
@@ -23,23 +20,17 @@ const LOOKED_AT_IN_FILES: usize = 100_000;
 /// In nearly all files the header is in these first bytes.
 const START: u64 = 1 << 16;
 
-/// What an image's header says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Header {
-    height: usize,
-    width: usize,
-    is_gray: bool,
-}
-
-/// Height, width and channels of what the model sees.
+/// Height, width and channels of what the model sees. Images whose headers are damaged are added to
+/// `damaged`, by their rows.
 ///
 /// # Errors
-/// Without `image_size`: images of different sizes, as far as they are looked at. An image that
-/// cannot be read.
+/// Without `image_size`: images of different sizes, as far as they are looked at. A file that cannot
+/// be read, or no training image that can.
 pub(super) fn determine(
     source: &dyn Source,
     splits: &Splits,
     config: &ImageDataConfig,
+    damaged: &mut Vec<(usize, DataError)>,
 ) -> Result<((usize, usize), Channels), DataError> {
     if let (Some(size), Some(channels)) = (config.image_size, config.channels) {
         return Ok((size.sides(), channels));
@@ -48,9 +39,11 @@ pub(super) fn determine(
         true => LOOKED_AT_IN_FILES,
         false => LOOKED_AT,
     };
-    let mut headers = headers(source, &splits.train, most, config)?;
+    let mut headers = headers(source, &splits.train, most, config, damaged)?;
     let Some(&(first, header)) = headers.first() else {
-        return Err(DataError::Unusable("no training image can be read".into()));
+        let first = damaged.first().map(|(_, error)| format!("; {error}"));
+        let message = "no training image can be decoded".to_owned() + &first.unwrap_or_default();
+        return Err(DataError::Unusable(message));
     };
     let is_gray = headers.iter().all(|(_, header)| header.is_gray);
     let channels = config.channels.unwrap_or(match is_gray {
@@ -61,7 +54,7 @@ pub(super) fn determine(
         return Ok((size.sides(), channels));
     }
     for others in [&splits.valid, &splits.test] {
-        headers.extend(self::headers(source, others, most, config)?);
+        headers.extend(self::headers(source, others, most, config, damaged)?);
     }
     let size = (header.height, header.width);
     let mut others = headers.iter();
@@ -82,20 +75,21 @@ fn headers(
     rows: &[usize],
     most: usize,
     config: &ImageDataConfig,
+    damaged: &mut Vec<(usize, DataError)>,
 ) -> Result<Vec<(usize, Header)>, DataError> {
+    let how = config.decoding(Channels::Rgb);
     let rows: Vec<usize> = spaced(rows, most).collect();
     let found = in_parallel(&rows, threads(), |rows| {
-        let headers = rows.iter().map(|row| look(source, *row, config.max_pixels));
+        let headers = rows.iter().map(|row| look(source, *row, &how));
         headers.collect::<Vec<_>>()
     });
     let mut headers = Vec::new();
     for (row, header) in rows.into_iter().zip(found.into_iter().flatten()) {
         match header? {
             Ok(header) => headers.push((row, header)),
-            Err(_) if config.on_damaged == OnDamaged::Skip => {}
             Err(message) => {
                 let name = source.name(row);
-                return Err(DataError::Image { name, message });
+                damaged.push((row, DataError::Image { name, message }));
             }
         }
     }
@@ -124,10 +118,10 @@ pub(super) fn in_parallel<T: Send>(
 fn look(
     source: &dyn Source,
     row: usize,
-    max_pixels: u64,
+    how: &Decoding,
 ) -> Result<Result<Header, String>, DataError> {
     if let Some(start) = source.read_start(row, START)?
-        && let Ok(header) = header(&start, max_pixels)
+        && let Ok(header) = header(&start, how)
     {
         return Ok(Ok(header));
     }
@@ -137,30 +131,7 @@ fn look(
             width: pixels.width,
             is_gray: pixels.channels == 1,
         }),
-        Raw::Encoded(bytes) => header(&bytes, max_pixels),
-    })
-}
-
-fn header(bytes: &[u8], max_pixels: u64) -> Result<Header, String> {
-    let read = || {
-        let reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format()?;
-        let decoder = reader.into_decoder()?;
-        let (width, height) = decoder.dimensions();
-        Ok((width, height, decoder.color_type().has_color()))
-    };
-    // As when decoding: should a decoder panic, one file must not end a run.
-    let (width, height, has_color) = catch_unwind(read)
-        .map_err(|_| "the decoder gave up on it".to_owned())?
-        .map_err(|error: image::ImageError| error.to_string())?;
-    if u64::from(width) * u64::from(height) > max_pixels {
-        return Err(format!(
-            "the header claims {width}×{height} pixels, more than max_pixels = {max_pixels}"
-        ));
-    }
-    Ok(Header {
-        height: height as usize,
-        width: width as usize,
-        is_gray: !has_color,
+        Raw::Encoded(bytes) => header(&bytes, how),
     })
 }
 

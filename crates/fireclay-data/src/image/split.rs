@@ -13,7 +13,8 @@ use std::sync::{Arc, OnceLock};
 use super::augment::{AugmentConfig, Key};
 use super::batch::{ImageBatch, assemble};
 use super::cache::{Cache, Entry};
-use super::pixels::{Pixels, decode};
+use super::decode::decode;
+use super::pixels::Pixels;
 use super::preprocess::ImagePreprocess;
 use super::source::{Raw, Source};
 use super::transform;
@@ -87,6 +88,11 @@ impl ImageSplit {
     /// The labels of all images.
     pub fn labels(&self) -> &Labels {
         &self.labels
+    }
+
+    /// The row of the source that an image is.
+    pub(crate) fn row(&self, index: usize) -> usize {
+        self.rows[index] as usize
     }
 
     /// What to call an image: its path, or the archive and the position in it.
@@ -242,8 +248,7 @@ impl ImageSplit {
     }
 
     fn decoded(&self, bytes: &[u8]) -> Result<Pixels, String> {
-        let preprocess = &self.preprocess;
-        self.staged(decode(bytes, preprocess.channels, preprocess.max_pixels)?)
+        self.staged(decode(bytes, &self.preprocess.decoding())?)
     }
 
     fn staged(&self, pixels: Pixels) -> Result<Pixels, String> {
@@ -259,17 +264,16 @@ impl ImageSplit {
         let ImagePreprocess {
             height,
             width,
-            channels,
             crop_ratio,
             interpolation,
-            max_pixels,
             ..
         } = &*self.preprocess;
+        let decoding = self.preprocess.decoding();
         match self.stage {
-            Stage::Decoded => format!("{channels:?} {max_pixels}"),
-            stage => format!(
-                "{channels:?} {max_pixels} {stage:?} {height} {width} {crop_ratio} {interpolation:?}"
-            ),
+            Stage::Decoded => format!("{decoding:?}"),
+            stage => {
+                format!("{decoding:?} {stage:?} {height} {width} {crop_ratio} {interpolation:?}")
+            }
         }
     }
 }

@@ -1,16 +1,20 @@
 //! The mean and standard deviation of each channel.
 
-use super::config::{ImageDataConfig, OnDamaged, Statistic, StatisticWord};
-use super::pixels::decode;
+use super::config::{ImageDataConfig, Statistic, StatisticWord};
+use super::pixels::Pixels;
 use super::preprocess::ImagePreprocess;
 use super::shape::{in_parallel, spaced};
-use super::source::{Raw, Source};
+use super::source::Source;
 use super::split::threads;
+use super::survey::Survey;
 use super::transform;
 use crate::error::DataError;
 
 /// At most so many images, evenly spaced, are measured.
 const MEASURED: usize = 10_000;
+
+/// And of so many, where nothing has to be measured, it is seen how they are stored.
+const LOOKED_AT: usize = 1_000;
 
 /// The figures of the training images of ImageNet, as torchvision's models expect them.
 const IMAGENET_MEAN: [f64; 3] = [0.485, 0.456, 0.406];
@@ -19,28 +23,27 @@ const IMAGENET_STD: [f64; 3] = [0.229, 0.224, 0.225];
 /// How often each of the 256 levels occurs in a channel.
 type Histogram = [u64; 256];
 
-/// Sets mean and standard deviation as the configuration says.
+/// Sets mean and standard deviation as the configuration says, and tells how the training images are
+/// stored, as far as they were looked at.
 ///
 /// # Errors
-/// A list that does not fit the number of channels; an image that has to be measured and cannot
-/// be read.
+/// A list that does not fit the number of channels; a file that cannot be read.
 pub(super) fn fit(
     preprocess: &mut ImagePreprocess,
     source: &dyn Source,
     train: &[usize],
     config: &ImageDataConfig,
-) -> Result<(), DataError> {
+) -> Result<Survey, DataError> {
     let computed = Statistic::Word(StatisticWord::Computed);
-    let levels = if config.mean == computed || config.std == computed {
-        histograms(preprocess, source, train, config)?
-    } else {
-        Vec::new()
-    };
+    let is_measured = config.mean == computed || config.std == computed;
+    let most = if is_measured { MEASURED } else { LOOKED_AT };
+    let rows: Vec<usize> = spaced(train, most).collect();
+    let (levels, survey) = look(preprocess, source, &rows)?;
     let channels = preprocess.channels();
     let (means, stds) = levels.iter().map(mean_std).unzip();
     preprocess.mean = statistic("mean", &config.mean, means, (0.0, IMAGENET_MEAN), channels)?;
     preprocess.std = statistic("std", &config.std, stds, (1.0, IMAGENET_STD), channels)?;
-    Ok(())
+    Ok(survey)
 }
 
 fn statistic(
@@ -69,57 +72,44 @@ fn statistic(
     Ok(values)
 }
 
-fn histograms(
+/// The levels of each channel as evaluation sees them, and how the images are stored.
+fn look(
     preprocess: &ImagePreprocess,
     source: &dyn Source,
-    train: &[usize],
-    config: &ImageDataConfig,
-) -> Result<Vec<Histogram>, DataError> {
-    let rows: Vec<usize> = spaced(train, MEASURED).collect();
-    let measure = |rows: &[usize]| {
+    rows: &[usize],
+) -> Result<(Vec<Histogram>, Survey), DataError> {
+    let how = preprocess.decoding();
+    let look = |rows: &[usize]| {
         let mut histograms = vec![[0; 256]; preprocess.channels()];
+        let mut survey = Survey::default();
         for &row in rows {
-            match measure(preprocess, source, row, &mut histograms) {
-                Err(DataError::Image { .. }) if config.on_damaged == OnDamaged::Skip => {}
-                result => result?,
+            if let Some(pixels) = survey.look(source, row, &how)? {
+                let seen = transform::evaluation(pixels, preprocess);
+                count(&seen, &mut histograms);
             }
         }
-        Ok::<_, DataError>(histograms)
+        Ok::<_, DataError>((histograms, survey))
     };
     // Whole numbers add up to the same sum in any order, so the threads leave no trace.
     let mut sums = vec![[0; 256]; preprocess.channels()];
-    for part in in_parallel(&rows, threads().min(8), measure) {
-        for (sum, part) in sums.iter_mut().zip(part?) {
+    let mut survey = Survey::default();
+    for part in in_parallel(rows, threads().min(8), look) {
+        let (histograms, found) = part?;
+        survey.add(found);
+        for (sum, part) in sums.iter_mut().zip(histograms) {
             let counts = sum.iter_mut().zip(part);
             counts.for_each(|(sum, count)| *sum += count);
         }
     }
-    Ok(sums)
+    Ok((sums, survey))
 }
 
-fn measure(
-    preprocess: &ImagePreprocess,
-    source: &dyn Source,
-    row: usize,
-    histograms: &mut [Histogram],
-) -> Result<(), DataError> {
-    let pixels = match source.read(row)? {
-        Raw::Pixels(pixels) => pixels.into_channels(preprocess.channels),
-        Raw::Encoded(bytes) => {
-            let decoded = decode(&bytes, preprocess.channels, preprocess.max_pixels);
-            decoded.map_err(|message| DataError::Image {
-                name: source.name(row),
-                message,
-            })?
-        }
-    };
-    let seen = transform::evaluation(pixels, preprocess);
+fn count(seen: &Pixels, histograms: &mut [Histogram]) {
     for pixel in seen.data.chunks_exact(histograms.len()) {
         for (histogram, level) in histograms.iter_mut().zip(pixel) {
             histogram[usize::from(*level)] += 1;
         }
     }
-    Ok(())
 }
 
 /// Of values from 0 to 1; the deviation is 1 where all pixels are equal.

@@ -83,7 +83,7 @@ impl Carried {
 fn columns(table: &Table, names: &[String], rows: &[usize]) -> Result<RecordBatch, DataError> {
     let (mut fields, mut arrays) = (Vec::new(), Vec::new());
     for name in names {
-        let taken = table.take_column(name, rows)?;
+        let taken = table.take_raw(name, rows)?;
         fields.push(taken.schema().field(0).clone());
         arrays.push(taken.column(0).clone());
     }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::dialect::{Dialect, ExtraField, dialect_of};
 use crate::config::with_defaults;
 use crate::split::SplitConfig;
 
@@ -35,12 +36,44 @@ pub struct TableConfig {
     /// `ignore` names them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub extra_columns: Vec<String>,
-    /// The character between fields (csv only). Default: a tab in `.tsv` files, else a comma.
+    /// The character between fields (csv only); a space stands for any run of spaces and tabs.
+    /// Default: a tab in `.tsv` files, else a comma.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delimiter: Option<String>,
-    /// Words that mean "missing" (csv only). Default: empty, NA, N/A, NaN, nan, null, NULL, None, ?.
+    /// The character around fields (csv only), or an empty text where quotes have no meaning.
+    /// Default: a double quote.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quote: Option<String>,
+    /// The character that starts a line of comment, such as "#" (csv only). Default: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comment: Option<String>,
+    /// Lines above the table that are no part of it, such as a title (csv only). Default: 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub skip_rows: Option<usize>,
+    /// Whether the first line names the columns (csv only); if not, they are `column_1`, `column_2`
+    /// and so on. Default: true.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub header: Option<bool>,
+    /// Where each row has one field more than the header (csv only): the first, which names the row
+    /// (the column `Unnamed: 0`), or the last, which is empty. Default: neither.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub extra_field: Option<ExtraField>,
+    /// The encoding of the text (csv, jsonl), such as "windows-1252" (Latin-1), "utf-16le" or
+    /// "shift_jis", unless a mark at its start says otherwise. Default: "utf-8".
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encoding: Option<String>,
+    /// Words that mean "missing" (csv only). Default: empty, ?, and those of pandas: NA, N/A, n/a, <NA>,
+    /// #N/A, #N/A N/A, #NA, NaN, nan, -NaN, -nan, NULL, null, None, 1.#IND, 1.#QNAN, -1.#IND, -1.#QNAN.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub null_values: Option<Vec<String>>,
+    /// The character before a fraction, "." or ",", in texts that are numbers. Default: each column's own,
+    /// judged by its cells and the rest of the table.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decimal: Option<String>,
+    /// The character between groups of three digits: ",", ".", " " (any blank), "'" or "_". Default: as for
+    /// `decimal`; if only `decimal` is given, none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thousands: Option<String>,
     /// How numeric columns are scaled.
     #[serde(default)]
     pub numeric: NumericScaling,
@@ -83,9 +116,14 @@ pub enum NumericScaling {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum CategoricalEncoding {
-    /// A 0/1 feature for each category; all zeros where it is unknown.
+    /// `onehot` for columns of at most `max_categories`, `target` for others.
     #[default]
+    Auto,
+    /// A 0/1 feature for each category; all zeros where it is unknown.
     Onehot,
+    /// What the training rows of the category say of the target: the share of each class, or the mean. It
+    /// is smoothed towards that of all rows, and a training row is told only what the other rows say.
+    Target,
     /// An index into a table of vectors that the model learns; index 0 is unknown.
     Embedding,
 }
@@ -137,12 +175,32 @@ impl TableConfig {
     pub fn new(path: impl Into<String>, target: impl Into<String>) -> Self {
         with_defaults([("path", path.into()), ("target", target.into())])
     }
+
+    /// The keys that say how a text is written.
+    pub fn dialect(&self) -> Dialect {
+        dialect_of!(self)
+    }
+
+    /// The same table, written in this way.
+    #[must_use]
+    pub fn with_dialect(self, dialect: Dialect) -> Self {
+        Self {
+            delimiter: dialect.delimiter,
+            quote: dialect.quote,
+            comment: dialect.comment,
+            skip_rows: dialect.skip_rows,
+            header: dialect.header,
+            extra_field: dialect.extra_field,
+            encoding: dialect.encoding,
+            ..self
+        }
+    }
 }
 
 fn yes() -> bool {
     true
 }
 
-fn default_max_categories() -> usize {
+pub(super) fn default_max_categories() -> usize {
     64
 }

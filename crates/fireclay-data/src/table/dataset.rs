@@ -10,6 +10,7 @@ use super::config::TableConfig;
 use super::format::TableFormat;
 use super::memory::{Table, split};
 use super::preprocess::{Features, Preprocess, no_sets};
+use super::report::suspects;
 use super::schema::check_columns;
 use super::stream::{BATCH_ROWS, ReadOptions};
 use crate::error::DataError;
@@ -101,12 +102,17 @@ impl TableData {
         let splits = table.with_target(splits, config)?;
         let (preprocess, mut notes) = Preprocess::fit(table, &splits.train, config, target)?;
         notes.extend(table.note_of_dropped(config)?);
+        notes.extend(table.readings.notes.iter().cloned());
+        notes.extend(suspects(table, &splits.train, config, target)?);
+        notes.extend(table.notes.iter().map(Note::general));
         let encode = |name, rows| {
             let carried = Carried::take(table, rows, &format!("the {name} split"), config)?;
             Split::encode(table, carried, &preprocess)
         };
+        let mut train = encode("train", splits.train)?;
+        train.hide_targets(table, &preprocess)?;
         Ok(Self {
-            train: encode("train", splits.train)?,
+            train,
             valid: encode("valid", splits.valid)?,
             test: encode("test", splits.test)?,
             preprocess,
@@ -156,6 +162,21 @@ impl Split {
             labels: self.labels.gather(positions),
             weights: self.carried.weights_at(positions),
         }
+    }
+
+    fn hide_targets(&mut self, table: &Table, preprocess: &Preprocess) -> Result<(), DataError> {
+        let rows = &self.carried.rows;
+        let columns = preprocess.target_columns().into_iter().map(|name| {
+            let taken = table.take_column(name, rows)?;
+            Ok((name, taken.column(0).clone(), true))
+        });
+        let columns = columns.collect::<Result<Vec<_>, DataError>>()?;
+        if columns.is_empty() {
+            return Ok(());
+        }
+        let batch = RecordBatch::try_from_iter_with_nullable(columns)?;
+        let features = Arc::make_mut(&mut self.features);
+        preprocess.hide_targets(&batch, &self.labels, features)
     }
 
     fn encode(table: &Table, carried: Carried, preprocess: &Preprocess) -> Result<Self, DataError> {

@@ -1,5 +1,6 @@
 //! A table in memory.
 
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -9,7 +10,8 @@ use arrow::compute::{concat, take, take_record_batch};
 
 use super::config::{MissingTarget, TableConfig};
 use super::format::TableFormat;
-use super::stream::{ReadOptions, TableStream, stream};
+use super::reading::Readings;
+use super::stream::{ReadOptions, TableStream, project, stream};
 use crate::column::{column, text};
 use crate::error::{DataError, absolute};
 use crate::labels::TargetKind;
@@ -20,6 +22,8 @@ use crate::split::{self, Rows, Splits};
 #[derive(Clone, Debug)]
 pub struct Table {
     batch: RecordBatch,
+    /// Where each column is, by its name.
+    positions: Arc<HashMap<String, usize>>,
     /// The files in the order of their rows.
     pub files: Vec<PathBuf>,
     /// The rows of each file.
@@ -28,6 +32,10 @@ pub struct Table {
     pub(crate) valid: Option<Range<usize>>,
     /// The rows of a separate test file.
     pub(crate) test: Option<Range<usize>>,
+    /// How the columns were read.
+    pub(crate) readings: Readings,
+    /// What a person should know of how the files were read.
+    pub(crate) notes: Vec<String>,
 }
 
 impl Table {
@@ -45,19 +53,29 @@ impl Table {
         }
         let (files, file_rows) = sources.into_iter().unzip();
         Ok(Self {
-            batch: join(stream.columns(), pieces)?,
             files,
             file_rows,
-            valid: None,
-            test: None,
+            notes: stream.notes().to_vec(),
+            ..Self::from_batch(join(stream.columns(), pieces)?)
         })
     }
 
-    /// Reads the table of a configuration, separate validation and test files included.
+    /// Reads the table of a configuration, separate validation and test files included, and interprets
+    /// its columns.
+    ///
+    /// # Errors
+    /// As [`Table::read`] and [`Table::interpret`]; also if a separate file lacks a column.
+    pub fn load(format: TableFormat, config: &TableConfig) -> Result<Self, DataError> {
+        let mut table = Self::open(format, config)?;
+        table.interpret(config)?;
+        Ok(table)
+    }
+
+    /// The same with the cells as they are.
     ///
     /// # Errors
     /// As [`Table::read`]; also if a separate file lacks a column.
-    pub fn load(format: TableFormat, config: &TableConfig) -> Result<Self, DataError> {
+    pub(crate) fn open(format: TableFormat, config: &TableConfig) -> Result<Self, DataError> {
         let options = ReadOptions::from_config(format, config);
         let mut table = Self::read(&config.path, &options)?;
         if let Some(path) = &config.valid_path {
@@ -71,12 +89,17 @@ impl Table {
 
     /// A table that is already in memory.
     pub fn from_batch(batch: RecordBatch) -> Self {
+        let fields = batch.schema_ref().fields().iter().enumerate();
+        let positions = fields.map(|(position, field)| (field.name().clone(), position));
         Self {
+            positions: Arc::new(positions.collect()),
             batch,
             files: Vec::new(),
             file_rows: Vec::new(),
             valid: None,
             test: None,
+            readings: Readings::default(),
+            notes: Vec::new(),
         }
     }
 
@@ -102,7 +125,10 @@ impl Table {
     /// # Errors
     /// [`DataError::MissingColumn`], which lists those that there are.
     pub fn column(&self, name: &str) -> Result<&ArrayRef, DataError> {
-        column(&self.batch, name).map_err(|error| self.locate(error, |row| row))
+        match self.positions.get(name) {
+            Some(position) => Ok(self.batch.column(*position)),
+            None => column(&self.batch, name).map_err(|error| self.locate(error, |row| row)),
+        }
     }
 
     /// Some rows, in the given order.
@@ -121,6 +147,39 @@ impl Table {
         let array = take(self.column(name)?, &indices(rows), None)?;
         let column = [(name, array, true)];
         Ok(RecordBatch::try_from_iter_with_nullable(column)?)
+    }
+
+    /// The same with the cells as the file has them.
+    pub(crate) fn take_raw(&self, name: &str, rows: &[usize]) -> Result<RecordBatch, DataError> {
+        match self.readings.raw(name) {
+            None => self.take_column(name, rows),
+            Some(raw) => {
+                let column = [(name, take(raw, &indices(rows), None)?, true)];
+                Ok(RecordBatch::try_from_iter_with_nullable(column)?)
+            }
+        }
+    }
+
+    /// Puts columns in the places of those of their names.
+    pub(crate) fn replace(
+        &mut self,
+        columns: &BTreeMap<String, ArrayRef>,
+    ) -> Result<(), DataError> {
+        if !columns.is_empty() {
+            self.batch = self.with(|name| columns.get(name))?;
+        }
+        Ok(())
+    }
+
+    /// All rows, with other columns where `other` has one.
+    fn with<'a>(
+        &'a self,
+        other: impl Fn(&str) -> Option<&'a ArrayRef>,
+    ) -> Result<RecordBatch, DataError> {
+        let names = self.columns();
+        let columns = names.iter().zip(self.batch.columns());
+        let columns = columns.map(|(name, own)| (name, other(name).unwrap_or(own).clone(), true));
+        Ok(RecordBatch::try_from_iter_with_nullable(columns)?)
     }
 
     /// Splits of this table that somebody else made, checked; without the rows that lack a target
@@ -151,7 +210,7 @@ impl Table {
     /// An error in a batch of this table with the file and the row in it; `row` maps the row of
     /// the batch to that of the table.
     pub(crate) fn locate(&self, error: DataError, row: impl FnOnce(usize) -> usize) -> DataError {
-        let error = error.map_row(row);
+        let error = self.with_raw(error.map_row(row));
         let DataError::BadValue { row, .. } = &error else {
             return match self.files.first() {
                 Some(path) => error.in_file(path),
@@ -165,6 +224,26 @@ impl Table {
                 .in_file(&self.files[file]),
             None => error,
         }
+    }
+
+    /// An error about a missing value says what is in the cell, if it was read as missing.
+    fn with_raw(&self, mut error: DataError) -> DataError {
+        if let DataError::BadValue {
+            column,
+            row,
+            value,
+            problem,
+            ..
+        } = &mut error
+            && value.is_empty()
+            && let Some(raw) = self.readings.raw(column)
+            && let Ok(cells) = text(column, raw)
+            && cells.is_valid(*row)
+        {
+            *value = cells.value(*row).to_owned();
+            *problem = format!("{value:?} is read as missing: {problem}");
+        }
+        error
     }
 
     fn append(&mut self, other: Self) -> Result<Range<usize>, DataError> {
@@ -181,6 +260,7 @@ impl Table {
         let own = std::mem::replace(&mut self.batch, empty);
         self.batch = join(&names, vec![own, other.batch])?;
         self.files.extend(other.files);
+        self.notes.extend(other.notes);
         let rows = other.file_rows.into_iter();
         let rows = rows.map(|rows| rows.start + start..rows.end + start);
         self.file_rows.extend(rows);
@@ -201,8 +281,11 @@ pub fn split(
 ) -> Result<Splits, DataError> {
     table.column(&config.target)?;
     let drops = config.missing_target == MissingTarget::Drop;
+    // What other rows hold decides how a cell is read, but never where a row of a stable split goes.
+    let is_raw = |name: &str| config.split.stable && name != config.target;
+    let columns = table.with(|name| table.readings.raw(name).filter(|_| is_raw(name)))?;
     let rows = Rows {
-        columns: &table.batch,
+        columns: &columns,
         valid: table.valid.clone(),
         test: table.test.clone(),
         id: config.id.as_deref(),
@@ -248,8 +331,9 @@ const PIECES: usize = 64;
 fn join(names: &[String], pieces: Vec<RecordBatch>) -> Result<RecordBatch, DataError> {
     let mut parted = vec![Vec::new(); names.len()];
     for piece in pieces {
-        for (arrays, name) in parted.iter_mut().zip(names) {
-            arrays.push(column(&piece, name)?.clone());
+        let (_, columns, _) = project(piece, names)?.into_parts();
+        for (arrays, array) in parted.iter_mut().zip(columns) {
+            arrays.push(array);
         }
     }
     let mut columns = Vec::new();

@@ -3,10 +3,12 @@
 mod carried;
 mod config;
 mod dataset;
+mod dialect;
 mod format;
 mod guess;
 mod memory;
 mod preprocess;
+mod reading;
 mod report;
 mod schema;
 mod stream;
@@ -19,6 +21,8 @@ pub use self::config::{
     CategoricalEncoding, ColumnConfig, ColumnKind, MissingTarget, NumericScaling, TableConfig,
 };
 pub use self::dataset::{Batch, Split, TableData};
+pub(crate) use self::dialect::dialect_of;
+pub use self::dialect::{Dialect, ExtraField};
 pub use self::format::{TableFormat, parquet_bytes};
 pub(crate) use self::format::{damaged, open_parquet, simple, simplify};
 pub use self::guess::{Guess, GuessedColumn, guess, guess_for};

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::config::{ColumnKind, TableConfig};
 use super::memory::Table;
 use crate::column::dates::DateOrder;
-use crate::column::{date_order, is_boolean, is_flat, is_numeric, text};
+use crate::column::{are_codes, date_order, is_boolean, is_flat, is_numeric, text};
 use crate::error::DataError;
 
 /// What a column is for.
@@ -86,7 +86,7 @@ pub fn infer_kind(array: &ArrayRef) -> ColumnKind {
         ColumnKind::Ignore
     } else if is_boolean(array) && array.null_count() < array.len() {
         ColumnKind::Boolean
-    } else if is_numeric(array) {
+    } else if is_numeric(array) && !array.as_string_opt().is_some_and(are_codes) {
         ColumnKind::Numeric
     } else if date_order(array).is_some() {
         ColumnKind::Date
@@ -110,7 +110,7 @@ pub(crate) fn feature_kind(
         Some((order, _)) => Ok((kind, Some(order))),
         None => Err(DataError::Unusable(format!(
             "column {name:?} is to be read as dates, but no one form fits all its cells; \
-             known are 2024-01-31, 1/31/2024, 31.1.2024, 31 Jan 2024, each with or without a time such as 13:05:00"
+             known are 2024-01-31, 1/31/2024, 31.1.2024, 31.01.24, 31 Jan 2024, each with or without a time such as 13:05:00"
         ))),
     }
 }
@@ -184,7 +184,7 @@ pub(crate) fn overridden(config: &TableConfig, name: &str) -> Option<ColumnKind>
 }
 
 /// A scaling is for numbers and an encoding for categories, even where the kind is not given.
-fn implied(config: &TableConfig, name: &str) -> Option<ColumnKind> {
+pub(crate) fn implied(config: &TableConfig, name: &str) -> Option<ColumnKind> {
     let column = config.columns.get(name)?;
     let numeric = column.scaling.map(|_| ColumnKind::Numeric);
     numeric.or(column.encoding.map(|_| ColumnKind::Categorical))

@@ -10,21 +10,28 @@ use std::path::{Path, PathBuf};
 use arrow::array::RecordBatch;
 
 use super::config::TableConfig;
+use super::dialect::Dialect;
 use super::format::{Batches, TableFormat};
-use crate::column::column;
+use crate::column::Columns;
 use crate::error::DataError;
 use crate::files::expand;
 
 /// The number of rows in a piece.
 pub(crate) const BATCH_ROWS: usize = 16 * 1024;
 
+/// The words that mean "missing" unless the configuration says others: those of pandas, and `?`.
+pub(crate) const NULL_VALUES: [&str; 20] = [
+    "", "?", "NA", "N/A", "n/a", "<NA>", "#N/A", "#N/A N/A", "#NA", "NaN", "nan", "-NaN", "-nan",
+    "NULL", "null", "None", "1.#IND", "1.#QNAN", "-1.#IND", "-1.#QNAN",
+];
+
 /// How to read a table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReadOptions {
     /// The format of every file.
     pub format: TableFormat,
-    /// The character between fields (csv); without one, a tab for `.tsv`, else a comma.
-    pub delimiter: Option<u8>,
+    /// How the text is written (csv; of jsonl the encoding).
+    pub dialect: Dialect,
     /// The words that mean "missing" (csv).
     pub null_values: Vec<String>,
 }
@@ -32,21 +39,17 @@ pub struct ReadOptions {
 impl ReadOptions {
     /// The defaults for a format.
     pub fn new(format: TableFormat) -> Self {
-        let nulls = ["", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", "?"];
         Self {
             format,
-            delimiter: None,
-            null_values: nulls.map(String::from).to_vec(),
+            dialect: Dialect::default(),
+            null_values: NULL_VALUES.map(String::from).to_vec(),
         }
     }
 
     /// The options that a configuration gives.
     pub fn from_config(format: TableFormat, config: &TableConfig) -> Self {
         let mut options = Self::new(format);
-        options.delimiter = config
-            .delimiter
-            .as_ref()
-            .and_then(|text| text.bytes().next());
+        options.dialect = config.dialect();
         if let Some(nulls) = &config.null_values {
             options.null_values.clone_from(nulls);
         }
@@ -68,6 +71,7 @@ pub fn stream(path: &str, options: &ReadOptions) -> Result<TableStream, DataErro
         current: None,
         columns,
         options: options.clone(),
+        notes: Vec::new(),
     })
 }
 
@@ -77,6 +81,7 @@ pub struct TableStream {
     current: Option<(PathBuf, Batches)>,
     columns: Vec<String>,
     options: ReadOptions,
+    notes: Vec<String>,
 }
 
 impl TableStream {
@@ -90,12 +95,22 @@ impl TableStream {
         self.current.as_ref().map(|(path, _)| path.as_path())
     }
 
+    /// What a person should know of the files that were read to their end.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
     fn advance(&mut self) -> Result<Option<RecordBatch>, DataError> {
         loop {
             if let Some((_, batches)) = &mut self.current
                 && let Some(batch) = batches.next()
             {
-                return project(&batch?, &self.columns).map(Some);
+                return project(batch?, &self.columns).map(Some);
+            }
+            if let Some((path, batches)) = self.current.take()
+                && let Some(note) = batches.note()
+            {
+                self.notes.push(format!("{}: {note}", path.display()));
             }
             let Some(path) = self.files.pop_front() else {
                 return Ok(None);
@@ -121,11 +136,16 @@ impl Iterator for TableStream {
 }
 
 /// The batch with these columns only, in this order.
-fn project(batch: &RecordBatch, columns: &[String]) -> Result<RecordBatch, DataError> {
-    let pick = |name: &String| Ok((name.clone(), column(batch, name)?.clone(), true));
+pub(super) fn project(batch: RecordBatch, columns: &[String]) -> Result<RecordBatch, DataError> {
+    let schema = batch.schema();
+    let names = || schema.fields().iter().map(|field| field.name());
+    if names().eq(columns) {
+        return Ok(batch);
+    }
+    let by_name = Columns::new(&batch);
     let picked = columns
         .iter()
-        .map(pick)
-        .collect::<Result<Vec<_>, DataError>>()?;
+        .map(|name| Ok((name, by_name.get(name)?.clone(), true)));
+    let picked: Vec<_> = picked.collect::<Result<_, DataError>>()?;
     Ok(RecordBatch::try_from_iter_with_nullable(picked)?)
 }

@@ -2,8 +2,9 @@
 
 use std::collections::HashSet;
 
-use super::config::{ColumnKind, TableConfig};
+use super::config::{ColumnConfig, ColumnKind, TableConfig};
 use super::format::TableFormat;
+use crate::column::numbers::{DECIMALS, THOUSANDS};
 use crate::config::Problems;
 
 impl TableConfig {
@@ -72,24 +73,47 @@ impl TableConfig {
     }
 
     fn validate_text_options(&self, format: TableFormat, problems: &mut Problems) {
-        let given = [
-            ("delimiter", self.delimiter.is_some()),
-            ("null_values", self.null_values.is_some()),
-        ];
+        let dialect = self.dialect();
+        let mut given: Vec<_> = dialect.keys().iter().map(|(key, _)| (*key, true)).collect();
+        given.push(("null_values", self.null_values.is_some()));
         format.check_keys(&given, problems);
-        if let Some(delimiter) = &self.delimiter
-            && !matches!(delimiter.as_bytes(), [byte] if byte.is_ascii() && !b"\"\r\n".contains(byte))
-        {
-            problems.add("delimiter", format!("must be one ASCII character other than a quote or line break, but is {delimiter:?}"));
-        }
+        dialect.validate(problems);
         problems.check_count("max_categories", Some(self.max_categories));
+        self.validate_numbers(problems);
+    }
+
+    /// How numbers are written.
+    fn validate_numbers(&self, problems: &mut Problems) {
+        let given = [
+            ("decimal", &self.decimal, &DECIMALS[..]),
+            ("thousands", &self.thousands, &THOUSANDS[..]),
+        ];
+        for (key, text, known) in given {
+            let Some(text) = text else { continue };
+            let mut characters = text.chars();
+            let (first, more) = (characters.next(), characters.next());
+            if more.is_some() || !first.is_some_and(|first| known.contains(&first)) {
+                let known = known.iter().map(|c| format!("{:?}", c.to_string()));
+                let known = known.collect::<Vec<_>>().join(", ");
+                problems.add(key, format!("must be one of {known}, but is {text:?}"));
+            }
+        }
+        if self.thousands.as_deref() == Some(self.decimal.as_deref().unwrap_or(".")) {
+            let message = "is also what stands before the fraction; set decimal to another one";
+            problems.add("thousands", message);
+        }
     }
 
     fn validate_columns(&self, problems: &mut Problems) {
         for (name, column) in &self.columns {
             let key = format!("columns.{name}");
-            if *name == self.target {
-                problems.add(&key, "is the target; the task decides how it is read");
+            let as_it_is = ColumnConfig {
+                kind: Some(ColumnKind::Categorical),
+                ..ColumnConfig::default()
+            };
+            if *name == self.target && *column != as_it_is {
+                let message = "is the target; the task decides how it is read, unless kind = \"categorical\" keeps its cells as they are";
+                problems.add(&key, message);
             }
             let mut others = [&self.id, &self.weight].into_iter().flatten();
             if self.ignore.contains(name) || others.any(|other| other == name) {

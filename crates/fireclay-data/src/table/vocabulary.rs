@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde::{Deserialize, Serialize};
 
+use crate::column::reading::label;
 use crate::column::shortest;
 
 /// Distinct names in order: by value if all are numbers, else by their letters.
@@ -54,6 +55,12 @@ impl Vocabulary {
 
     pub(crate) fn len(&self) -> usize {
         self.names.len()
+    }
+
+    /// The name that a spelling stands for.
+    pub(crate) fn name_of(&self, spelling: &str) -> Option<&str> {
+        let index = self.find(spelling)?;
+        self.names.get(index as usize).map(String::as_str)
     }
 
     /// The index of a name.
@@ -112,6 +119,10 @@ fn sort(names: &mut [String], is_numeric: bool) {
         let value = |name: &String| name.parse::<f64>().unwrap_or(f64::NAN);
         names.sort_by(|a, b| value(a).total_cmp(&value(b)));
     }
+    // Yes is after no, whatever the letters.
+    if names.len() == 2 && names.iter().all(|name| label(name).is_some()) {
+        names.sort_by_key(|name| label(name));
+    }
 }
 
 #[cfg(test)]
@@ -126,6 +137,13 @@ mod tests {
     fn numbers_are_sorted_by_value_and_shown_as_written() {
         assert_eq!(fit(&["10", "9", "1.0", "1", "10"], 9), ["1", "9", "10"]);
         assert_eq!(fit(&["b", "10", "9", "a"], 9), ["10", "9", "a", "b"]);
+    }
+
+    #[test]
+    fn no_is_before_yes() {
+        assert_eq!(fit(&["True", "no"], 9), ["no", "True"]);
+        assert_eq!(fit(&["false", "1"], 9), ["false", "1"]);
+        assert_eq!(fit(&["T", "F", "U"], 9), ["F", "T", "U"]);
     }
 
     #[test]

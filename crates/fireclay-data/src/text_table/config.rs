@@ -9,7 +9,16 @@ use crate::config::{Problems, with_defaults};
 use crate::download::{self, DownloadConfig};
 use crate::labels::TargetKind;
 use crate::split::SplitConfig;
-use crate::table::{MissingTarget, ReadOptions, TableConfig, TableFormat};
+use crate::table::{ExtraField, MissingTarget, ReadOptions, TableConfig, TableFormat, dialect_of};
+use crate::words::words;
+
+words! {
+    /// How texts with labels are stored: the `type` of `[data]`.
+    pub enum TextTableFormat {
+        /// A table of texts with their targets: CSV, JSON Lines or Parquet, by the name of the file.
+        TextTable = "text_table",
+    }
+}
 
 /// A table with a text and what to say of it in each row.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -45,10 +54,34 @@ pub struct TextTableConfig {
     /// is longer is cut at its end. Default: the model's context.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_length: Option<usize>,
-    /// The character between fields (csv only). Default: a tab in `.tsv` files, else a comma.
+    /// The character between fields (csv only); a space stands for any run of spaces and tabs.
+    /// Default: a tab in `.tsv` files, else a comma.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delimiter: Option<String>,
-    /// Words that mean "missing" (csv only). Default: empty, NA, N/A, NaN, nan, null, NULL, None, ?.
+    /// The character around fields (csv only), or an empty text where quotes have no meaning.
+    /// Default: a double quote.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quote: Option<String>,
+    /// The character that starts a line of comment, such as "#" (csv only). Default: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comment: Option<String>,
+    /// Lines above the table that are no part of it, such as a title (csv only). Default: 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub skip_rows: Option<usize>,
+    /// Whether the first line names the columns (csv only); if not, they are `column_1`, `column_2`
+    /// and so on. Default: true.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub header: Option<bool>,
+    /// Where each row has one field more than the header (csv only): the first, which names the row
+    /// (the column `Unnamed: 0`), or the last, which is empty. Default: neither.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub extra_field: Option<ExtraField>,
+    /// The encoding of the text (csv, jsonl), such as "windows-1252" (Latin-1), "utf-16le" or
+    /// "shift_jis", unless a mark at its start says otherwise. Default: "utf-8".
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encoding: Option<String>,
+    /// Words that mean "missing" (csv only). Default: empty, ?, and those of pandas: NA, N/A, n/a, <NA>,
+    /// #N/A, #N/A N/A, #NA, NaN, nan, -NaN, -nan, NULL, null, None, 1.#IND, 1.#QNAN, -1.#IND, -1.#QNAN.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub null_values: Option<Vec<String>>,
     /// What to do with rows whose target is missing.
@@ -84,13 +117,13 @@ impl TextTableConfig {
 
     /// The same as for any table, so that reading and splitting are those of tables.
     pub fn table(&self) -> TableConfig {
-        let mut table = TableConfig::new(&self.path, &self.target);
+        let table = TableConfig::new(&self.path, &self.target);
+        let mut table = table.with_dialect(dialect_of!(self));
         table.valid_path.clone_from(&self.valid_path);
         table.test_path.clone_from(&self.test_path);
         table.id.clone_from(&self.id);
         table.weight.clone_from(&self.weight);
         table.extra_columns.clone_from(&self.extra_columns);
-        table.delimiter.clone_from(&self.delimiter);
         table.null_values.clone_from(&self.null_values);
         table.missing_target = self.missing_target;
         table.split = self.split.clone();

@@ -46,8 +46,11 @@ impl TextTableConfig {
         let format = self.format();
         let format = format.expect("validated: its name says what it is");
         let notes = download::beside(&self.download, &self.path)?;
-        let table = Table::load(format, &self.table())?;
+        let mut table = Table::open(format, &self.table())?;
         table.column(&self.text)?;
+        if self.label_separator.is_none() {
+            table.interpret_target(&self.table())?;
+        }
         Ok((table, notes))
     }
 }
@@ -99,7 +102,8 @@ impl TextTableData {
         let length = config.max_length.unwrap_or(context);
         let files = files(table, tokenizer);
         let tokenizer = tokenizer_of(&batch, config, kind, tokenizer)?;
-        let preprocess = TextPreprocess::new(&config.text, length, target);
+        let reading = table.readings.of(&config.target);
+        let preprocess = TextPreprocess::new(&config.text, length, (target, reading));
         let mut cut = 0;
         let mut encode = |name, rows| {
             let carried = Carried::take(table, rows, &format!("the {name} split"), &rules)?;
@@ -110,7 +114,9 @@ impl TextTableData {
         let train = encode("train", splits.train)?;
         let (valid, test) = (encode("valid", splits.valid)?, encode("test", splits.test)?);
         let notes = table.note_of_dropped(&rules)?.into_iter();
-        let notes = notes.chain(note_of_cut(cut, &preprocess)).collect();
+        let notes = notes.chain(table.readings.notes.iter().cloned());
+        let notes = notes.chain(note_of_cut(cut, &preprocess));
+        let notes = notes.chain(table.notes.iter().map(Note::general)).collect();
         Ok(Self {
             tokenizer,
             preprocess,

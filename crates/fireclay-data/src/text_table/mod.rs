@@ -7,7 +7,7 @@ mod split;
 #[cfg(test)]
 mod tests;
 
-pub use self::config::TextTableConfig;
+pub use self::config::{TextTableConfig, TextTableFormat};
 pub use self::dataset::TextTableData;
 pub use self::preprocess::TextPreprocess;
 pub use self::split::{TextTableBatch, TextTableSplit};

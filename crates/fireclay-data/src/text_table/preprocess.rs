@@ -5,9 +5,10 @@ use std::path::Path;
 use arrow::array::RecordBatch;
 use serde::{Deserialize, Serialize};
 
+use crate::column::reading::Reading;
 use crate::column::{column, text};
 use crate::error::DataError;
-use crate::labels::{Labels, TargetKind};
+use crate::labels::Labels;
 use crate::saved;
 use crate::table::Target;
 use crate::tokenizer::Tokenizer;
@@ -21,6 +22,9 @@ pub struct TextPreprocess {
     pub(super) text: String,
     pub(super) max_length: usize,
     pub(super) target: Target,
+    /// How the cells of the target are read.
+    #[serde(default, skip_serializing_if = "Reading::is_plain")]
+    target_reading: Reading,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,13 +36,18 @@ enum Kind {
 const VERSION: u32 = 1;
 
 impl TextPreprocess {
-    pub(super) fn new(text: &str, max_length: usize, target: Target) -> Self {
+    pub(super) fn new(
+        text: &str,
+        max_length: usize,
+        (target, target_reading): (Target, Reading),
+    ) -> Self {
         Self {
             version: VERSION,
             kind: Kind::Text,
             text: text.to_owned(),
             max_length,
             target,
+            target_reading,
         }
     }
 
@@ -74,11 +83,10 @@ impl TextPreprocess {
     /// # Errors
     /// A target that is missing, or is not of the kind that the run was trained on.
     pub(super) fn labels(&self, batch: &RecordBatch) -> Result<Labels, DataError> {
-        Ok(match self.target.kind() {
-            TargetKind::Class => Labels::Classes(self.target.encode_classes(batch)?),
-            TargetKind::Number => Labels::Numbers(self.target.encode_numbers(batch)?),
-            TargetKind::Set => Labels::Sets(self.target.encode_sets(batch)?),
-        })
+        let name = self.target.name();
+        let read = self.target_reading.read(column(batch, name)?);
+        let batch = RecordBatch::try_from_iter_with_nullable([(name, read, true)])?;
+        self.target.labels(&batch)
     }
 
     /// The column of the texts.

@@ -182,7 +182,7 @@ fn a_folder_names_the_classes() {
     assert!(names(&data.train).is_sorted());
     let notes = messages(&data.notes);
     assert!(
-        notes.contains("1 files") && notes.contains("notes.txt") && notes.contains("\"emu\""),
+        notes.contains("1 file ") && notes.contains("notes.txt") && notes.contains("\"emu\""),
         "{notes}"
     );
 }
@@ -607,9 +607,24 @@ fn images_to_predict_are_files_folders_and_globs() {
     let root = folder(&files, "pets", &["cat", "dog"], 2);
     put(&files, "pets/read.me", "");
     let found = image_files(&root).unwrap();
+    assert!(
+        messages(&found.notes).contains("read.me"),
+        "{:?}",
+        found.notes
+    );
+    let found = found.files;
     assert!(found.len() == 4 && found.is_sorted());
-    assert_eq!(image_files(&format!("{root}/cat/*.png")).unwrap().len(), 2);
-    assert_eq!(image_files(found[0].to_str().unwrap()).unwrap(), found[..1]);
+    assert_eq!(
+        image_files(&format!("{root}/cat/*.png"))
+            .unwrap()
+            .files
+            .len(),
+        2
+    );
+    assert_eq!(
+        image_files(found[0].to_str().unwrap()).unwrap().files,
+        found[..1]
+    );
     fs::create_dir(files.path("none")).unwrap();
     refused(image_files(&path(&files, "none")), &["no images"]);
     assert!(matches!(

@@ -4,10 +4,15 @@
 
 mod carrying;
 mod check;
+mod columns;
+mod dialects;
 mod downloading;
 mod guessing;
 mod hostile_images;
+mod image_folders;
 mod images;
+mod json;
+mod parquet;
 mod preprocessing;
 mod reading;
 mod splitting;

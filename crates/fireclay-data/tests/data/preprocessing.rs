@@ -98,7 +98,10 @@ fn embedded_categories_are_sorted_and_the_unseen_is_unknown() {
 #[test]
 fn rare_categories_share_the_unknown_slot() {
     let table = table("c,y\na,0\na,1\nb,0\nb,1\nc,0\n");
-    let config = with(config("y"), |config| config.max_categories = 2);
+    let config = with(config("y"), |config| {
+        config.categorical = CategoricalEncoding::Onehot;
+        config.max_categories = 2;
+    });
     let (preprocess, notes) = fit_with_notes(&table, &config);
     assert_eq!(preprocess.feature_names(), ["c=a", "c=b"]);
     assert!(notes[0].to_string().contains("1 rarest"), "{notes:?}");

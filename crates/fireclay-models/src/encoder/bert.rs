@@ -18,7 +18,7 @@ use burn::nn::Embedding;
 use burn::tensor::{Bool, Int, Tensor};
 
 use crate::encoder::{EncoderNetwork, TokenMask, TokenTypes};
-use crate::family::TextArchitecture;
+use crate::family::Architecture;
 use crate::init::{Init, Values};
 use crate::layers::activation::Activation;
 use crate::layers::attention::{attend, join_heads, padding_mask, split_heads};

@@ -43,6 +43,21 @@ pub trait Architecture: DeserializeOwned + JsonSchema + 'static {
         "type"
     }
 
+    /// Tokens that the model reads, at most; every model that reads text says it.
+    fn context_length(&self) -> usize {
+        0
+    }
+
+    /// The number of different tokens that a model that reads text is usually trained with.
+    fn usual_vocabulary(&self) -> usize {
+        32_000
+    }
+
+    /// Whether an encoder can be built without outputs, for logits of each token.
+    fn has_token_head(&self) -> bool {
+        false
+    }
+
     /// Builds the model; equal arguments give equal weights and parameter ids on every backend.
     fn init(&self, shape: &Self::Shape, seed: u64, device: &Device) -> Self::Model;
 
@@ -102,22 +117,6 @@ pub(crate) trait Layered: Architecture {
     /// Whether `name`, as timm calls an architecture or `transformers` a class, may be this one.
     fn may_be(&self, _name: &str) -> bool {
         true
-    }
-}
-
-/// An architecture that reads text.
-pub(crate) trait TextArchitecture: Architecture {
-    /// Tokens that the model reads, at most.
-    fn context_length(&self) -> usize;
-
-    /// The number of different tokens that the model is usually trained with.
-    fn usual_vocabulary(&self) -> usize {
-        32_000
-    }
-
-    /// Whether the model can be built without outputs, for logits of each token.
-    fn has_token_head(&self) -> bool {
-        false
     }
 }
 

@@ -77,12 +77,9 @@ macro_rules! enums {
             $Variant($Module),)*
         }
 
-        impl $Config {
-            /// The name of each type and what it is.
-            pub const TYPES: &[(&str, &str)] = &[$(($name, $summary)),*];
-        }
-
         impl $crate::family::Family for $Config {
+            const TYPES: &[(&str, &str)] = &[$(($name, $summary)),*];
+
             type Shape = $Shape;
             type Model = $Model;
 
@@ -114,6 +111,14 @@ macro_rules! enums {
 
             fn size_key(&self) -> &'static str {
                 match self { $(Self::$Variant(config) => config.size_key(),)* }
+            }
+
+            fn context_length(&self) -> usize {
+                match self { $(Self::$Variant(config) => config.context_length(),)* }
+            }
+
+            fn usual_vocabulary(&self) -> usize {
+                match self { $(Self::$Variant(config) => config.usual_vocabulary(),)* }
             }
 
             fn init(&self, shape: &$Shape, seed: u64, device: &burn::tensor::Device) -> $Model {

@@ -17,7 +17,7 @@ use burn::module::{Module, Param};
 use burn::nn::Embedding;
 use burn::tensor::{Bool, Int, Tensor};
 
-use crate::family::TextArchitecture;
+use crate::family::Architecture;
 use crate::init::{Init, Values};
 use crate::language::LanguageNetwork;
 use crate::layers::activation::Activation;

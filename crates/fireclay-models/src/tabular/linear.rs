@@ -48,7 +48,8 @@ impl Architecture for LinearConfig {
     /// A column has a table, the numeric columns a matrix.
     fn least_weights(&self, shape: &TabularShape) -> usize {
         let columns = shape.categories.iter().copied();
-        saturating_sum(columns.chain([shape.numeric])).max(shape.outputs)
+        let inputs = saturating_sum(columns.chain([shape.numeric]));
+        inputs.max(1).saturating_mul(shape.outputs)
     }
 
     fn init(&self, shape: &TabularShape, seed: u64, device: &Device) -> LinearModel {

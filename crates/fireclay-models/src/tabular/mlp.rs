@@ -25,7 +25,7 @@ use crate::layers::categories::embed;
 use crate::layers::dropout::Dropout;
 use crate::layers::linear::Linear;
 use crate::layers::norm::{LayerNorm, NormKind};
-use crate::limits::{check, check_least_one, check_rate, saturating_sum};
+use crate::limits::{check, check_least_one, check_rate};
 use crate::shape::TabularShape;
 use crate::tabular::TabularNetwork;
 
@@ -79,13 +79,19 @@ impl Architecture for MlpConfig {
         problems
     }
 
-    /// A column has a table, a hidden layer a bias, the numeric columns a matrix.
+    /// Tables and matrices with their biases, in `f64`, which does not overflow.
     fn least_weights(&self, shape: &TabularShape) -> usize {
-        let columns = shape.categories.iter().chain(&self.hidden).copied();
-        let vector = self.embedding_dim.filter(|_| !shape.categories.is_empty());
-        saturating_sum(columns.chain([shape.numeric]))
-            .max(shape.outputs)
-            .max(vector.unwrap_or(0))
+        let tables = shape.categories.iter();
+        let tables = tables.map(|rows| (*rows as f64, self.vector(*rows) as f64));
+        let vectors: f64 = tables.clone().map(|(_, width)| width).sum();
+        let mut inputs = shape.numeric as f64 + vectors;
+        let outputs = self.hidden.iter().chain([&shape.outputs]);
+        let mut weights: f64 = tables.map(|(rows, width)| rows * width).sum();
+        for outputs in outputs.map(|width| *width as f64) {
+            weights += (inputs + 1.0) * outputs;
+            inputs = outputs;
+        }
+        weights as usize
     }
 
     fn has_batch_norm(&self) -> bool {
@@ -98,7 +104,7 @@ impl Architecture for MlpConfig {
 
     fn init(&self, shape: &TabularShape, seed: u64, device: &Device) -> Mlp {
         let mut init = Init::new(seed, device);
-        let width = |rows: usize| self.embedding_dim.unwrap_or(rows.div_ceil(2).min(50));
+        let width = |rows: usize| self.vector(rows);
         let table = |&rows: &usize| init.category_embedding(rows, width(rows));
         let embeddings: Vec<_> = shape.categories.iter().map(table).collect();
 
@@ -127,6 +133,13 @@ impl Architecture for MlpConfig {
             residual: self.residual,
             numeric: shape.numeric,
         }
+    }
+}
+
+impl MlpConfig {
+    /// The width of the vectors of a column with so many categories.
+    fn vector(&self, rows: usize) -> usize {
+        self.embedding_dim.unwrap_or(rows.div_ceil(2).min(50))
     }
 }
 

@@ -2,31 +2,60 @@
 
 use fireclay_data::{
     ImageDataConfig, ImageFormat, PairDataConfig, PairFormat, SplitConfig, TableConfig,
-    TableFormat, TargetKind, TextDataConfig, TextFormat, TextTableConfig, TokenizerConfig,
-    TokenizerKind,
+    TableFormat, TargetKind, TextDataConfig, TextFormat, TextTableConfig, TextTableFormat,
+    TokenizerConfig, TokenizerKind, Words,
 };
 use serde::Serialize;
 
 use fireclay_config::{Variant, variant};
 
-/// The data of a run; `type` names the format, and thereby what it holds.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(untagged)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "a program holds one or two, never a list of them"
-)]
-pub enum DataConfig {
+/// The kinds of data: a line each.
+macro_rules! data {
+    ($($(#[$doc:meta])* $kind:ident($source:ident): $format:ty, $config:ty;)*) => {
+        /// The data of a run; `type` names the format, and thereby what it holds.
+        #[derive(Clone, Debug, PartialEq, Serialize)]
+        #[serde(untagged)]
+        #[expect(
+            clippy::large_enum_variant,
+            reason = "a program holds one or two, never a list of them"
+        )]
+        pub enum DataConfig {
+            $($(#[$doc])* $kind($source),)*
+        }
+
+        $($(#[$doc])* pub type $source = Source<$format, $config>;)*
+
+        impl DataConfig {
+            /// The table, whatever it holds.
+            pub fn section(&self) -> &dyn DataSection {
+                match self {
+                    $(Self::$kind(source) => source,)*
+                }
+            }
+
+            /// Every `type` and what it is.
+            pub fn types() -> Vec<(&'static str, &'static str)> {
+                [$(<$format as Words>::TYPES),*].concat()
+            }
+
+            pub(crate) fn variants() -> Vec<Variant<Self>> {
+                [$(formats(Self::$kind)),*].into_iter().flatten().collect()
+            }
+        }
+    };
+}
+
+data! {
     /// A table of rows.
-    Table(TableSource),
+    Table(TableSource): TableFormat, TableConfig;
     /// Images.
-    Image(ImageSource),
+    Image(ImageSource): ImageFormat, ImageDataConfig;
     /// Text.
-    Text(TextSource),
+    Text(TextSource): TextFormat, TextDataConfig;
     /// Texts and their translations.
-    Pairs(PairSource),
-    /// Texts with labels.
-    TextTable(TextTableSource),
+    Pairs(PairSource): PairFormat, PairDataConfig;
+    /// Texts with labels in a table.
+    TextTable(TextTableSource): TextTableFormat, TextTableConfig;
 }
 
 /// Data of one kind in one of several formats.
@@ -38,38 +67,6 @@ pub struct Source<F, C> {
     /// What to do with it.
     #[serde(flatten)]
     pub config: C,
-}
-
-/// A table of rows.
-pub type TableSource = Source<TableFormat, TableConfig>;
-/// Images.
-pub type ImageSource = Source<ImageFormat, ImageDataConfig>;
-/// Text.
-pub type TextSource = Source<TextFormat, TextDataConfig>;
-/// Texts and their translations.
-pub type PairSource = Source<PairFormat, PairDataConfig>;
-/// Texts with labels in a table.
-pub type TextTableSource = Source<TextTableKind, TextTableConfig>;
-
-/// The `type` of a table of texts; how the table is stored, its name says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum TextTableKind {
-    /// The only one.
-    TextTable,
-}
-
-impl TextTableKind {
-    /// The word and what it stands for, as it is listed to the user.
-    pub const TYPES: &[(&str, &str)] = &[(
-        "text_table",
-        "A table of texts with their targets: CSV, JSON Lines or Parquet, by the name of the file.",
-    )];
-
-    /// The word used in a configuration.
-    pub fn name(self) -> &'static str {
-        "text_table"
-    }
 }
 
 /// Where data is, and how it is split.
@@ -136,6 +133,16 @@ pub trait DataSection {
         None
     }
 
+    /// Bytes that reading such data leaves in main memory, where it was not read to measure them.
+    fn reading(&self) -> u64;
+
+    /// Whether a model of so many parameters trains faster on a CPU if batches of so many samples are computed
+    /// in parts. Adding up gradients costs time; images and texts use a weight at each of their
+    /// positions. The number is measured; see docs/performance.md.
+    fn pays_in_parts(&self, parameters: usize, samples: usize) -> bool {
+        parameters.saturating_mul(samples) >= 500_000
+    }
+
     /// The key to blame for a target that is no good.
     fn target_key(&self) -> &'static str {
         "data.target"
@@ -194,46 +201,15 @@ impl TokenizerSource {
     }
 }
 
-impl DataConfig {
-    /// The table, whatever it holds.
-    pub fn section(&self) -> &dyn DataSection {
-        match self {
-            Self::Table(source) => source,
-            Self::Image(source) => source,
-            Self::Text(source) => source,
-            Self::Pairs(source) => source,
-            Self::TextTable(source) => source,
-        }
-    }
-
-    pub(crate) fn variants() -> Vec<Variant<Self>> {
-        let text_table = [TextTableKind::TextTable];
-        [
-            formats(&TableFormat::ALL, TableFormat::name, Self::Table),
-            formats(&ImageFormat::ALL, ImageFormat::name, Self::Image),
-            formats(&TextFormat::ALL, TextFormat::name, Self::Text),
-            formats(&PairFormat::ALL, PairFormat::name, Self::Pairs),
-            formats(&text_table, TextTableKind::name, Self::TextTable),
-        ]
-        .into_iter()
-        .flatten()
-        .collect()
-    }
-}
-
 /// A `type` for each format of data of one kind.
-fn formats<F, C>(
-    all: &[F],
-    name: fn(F) -> &'static str,
-    wrap: fn(Source<F, C>) -> DataConfig,
-) -> Vec<Variant<DataConfig>>
+fn formats<F, C>(wrap: fn(Source<F, C>) -> DataConfig) -> Vec<Variant<DataConfig>>
 where
-    F: Copy + 'static,
+    F: Words,
     C: serde::de::DeserializeOwned + schemars::JsonSchema + 'static,
 {
-    let formats = all.iter().copied();
+    let formats = F::ALL.iter().copied();
     let formats =
-        formats.map(|format| variant(name(format), move |config| wrap(Source { format, config })));
+        formats.map(|format| variant(format.name(), move |config| wrap(Source { format, config })));
     formats.collect()
 }
 

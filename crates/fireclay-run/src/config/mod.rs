@@ -40,7 +40,7 @@ pub use crate::task::TaskConfig;
 pub(crate) use data::split_key;
 pub use data::{
     DataConfig, DataSection, ImageSource, Located, NeedsTokenizer, PairSource, Source, TableSource,
-    TextSource, TextTableKind, TextTableSource, TokenizerSource,
+    TextSource, TextTableSource, TokenizerSource,
 };
 pub use device::{BackendName, DeviceConfig};
 pub use fireclay_train::config::{BatchSize, CpuShards};

@@ -1,28 +1,62 @@
 //! The `[model]` table: an architecture of one of the families, and what its weights start from.
 
 use fireclay_models::{
-    Architecture, EncoderConfig, Family, ImageConfig, LanguageConfig, PretrainedOptions,
-    TabularConfig, TranslationConfig, Visitor,
+    Architecture, EncoderConfig, Family, ImageConfig, LanguageConfig, PretrainedOptions, Shape,
+    TabularConfig, TabularShape, TranslationConfig, Visitor,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use fireclay_config::{Problems, Variant, variant, variant_of_two};
 
-/// The model of a run; `type` names the architecture, and thereby its family.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(untagged)]
-pub enum ModelConfig {
+/// The families of models: a line each.
+macro_rules! families {
+    ($($(#[$doc:meta])* $family:ident($table:ty);)*) => {
+        /// The model of a run; `type` names the architecture, and thereby its family.
+        #[derive(Clone, Debug, PartialEq, Serialize)]
+        #[serde(untagged)]
+        pub enum ModelConfig {
+            $($(#[$doc])* $family($table),)*
+        }
+
+        impl ModelConfig {
+            /// What the table says, whatever the family.
+            pub fn section(&self) -> ModelSection<'_> {
+                match self {
+                    $(Self::$family(table) => table.section(),)*
+                }
+            }
+
+            /// Every impossible value, as (key, message).
+            pub fn validate(&self) -> Vec<(String, String)> {
+                match self {
+                    $(Self::$family(table) => ModelKeys::validate(table),)*
+                }
+            }
+
+            /// The architectures of each family, after what the family looks at.
+            pub fn types() -> Vec<(&'static str, &'static [(&'static str, &'static str)])> {
+                vec![$(<$table>::types()),*]
+            }
+
+            pub(crate) fn variants() -> Vec<Variant<Self>> {
+                [$(<$table>::variants(Self::$family)),*].into_iter().flatten().collect()
+            }
+        }
+    };
+}
+
+families! {
     /// A model for tables.
-    Tabular(TabularConfig),
+    Tabular(TabularConfig);
     /// A model for images.
-    Image(NetworkConfig<ImageConfig>),
+    Image(NetworkConfig<ImageConfig>);
     /// A language model.
-    Language(NetworkConfig<LanguageConfig>),
+    Language(NetworkConfig<LanguageConfig>);
     /// A translating model.
-    Translation(NetworkConfig<TranslationConfig>),
+    Translation(NetworkConfig<TranslationConfig>);
     /// An encoder of text.
-    Encoder(NetworkConfig<EncoderConfig>),
+    Encoder(NetworkConfig<EncoderConfig>);
 }
 
 /// An architecture and where its weights come from.
@@ -41,8 +75,8 @@ pub struct NetworkConfig<F> {
 #[serde(deny_unknown_fields, default)]
 pub struct StartConfig {
     /// A file of weights (.safetensors, .pth or .pt, with the tensor names of PyTorch), a folder of
-    /// Hugging Face's hub or a run, to start from instead of random ones. What it says of the architecture, the
-    /// sizes and the tokenizer need not be written.
+    /// Hugging Face's hub, a run folder, or a checkpoint of a run, to start from instead of random ones. What it
+    /// says of the architecture, the sizes and the tokenizer need not be written.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pretrained: Option<String>,
     /// Tensors that the file may lack, such as "fc.*"; they start at random.
@@ -63,7 +97,7 @@ impl StartConfig {
     }
 
     /// The keys of this struct, which stand beside those of the architecture in `[model]`.
-    const KEYS: &'static [&'static str] =
+    pub(crate) const KEYS: &'static [&'static str] =
         &["pretrained", "allow_missing", "allow_unexpected", "freeze"];
 
     fn validate(&self) -> Vec<(String, String)> {
@@ -99,7 +133,7 @@ pub struct ModelSection<'a> {
     pub looks_at: &'static str,
     /// Tokens that the model looks at, at most; 0 where it looks at no text.
     pub context: usize,
-    /// Different tokens that the architecture is usually trained with; 0 where it reads no text.
+    /// Different tokens that the architecture is usually trained with, if it reads text.
     pub vocabulary: usize,
     /// See [`Family::has_batch_norm`].
     pub has_batch_norm: bool,
@@ -107,85 +141,83 @@ pub struct ModelSection<'a> {
     pub needs_two_samples: bool,
 }
 
-impl<F: Family> NetworkConfig<F> {
-    fn section(
-        &self,
-        looks_at: &'static str,
-        [context, vocabulary]: [usize; 2],
-    ) -> ModelSection<'_> {
+/// The keys of a `[model]` table of one family.
+trait ModelKeys: Sized {
+    /// What the table says.
+    fn section(&self) -> ModelSection<'_>;
+
+    /// Every impossible value, as (key, message).
+    fn validate(&self) -> Vec<(String, String)>;
+
+    /// The architectures, after what the family looks at.
+    fn types() -> (&'static str, &'static [(&'static str, &'static str)]);
+
+    /// Each architecture, as it is read.
+    fn variants(wrap: fn(Self) -> ModelConfig) -> Vec<Variant<ModelConfig>>;
+}
+
+/// The table of a family without pretrained weights: its models always start at random.
+impl ModelKeys for TabularConfig {
+    fn section(&self) -> ModelSection<'_> {
         ModelSection {
-            name: self.network.name(),
-            start: Some(&self.start),
-            looks_at,
-            context,
-            vocabulary,
-            has_batch_norm: self.network.has_batch_norm(),
-            needs_two_samples: false,
+            needs_two_samples: self.has_batch_norm(),
+            ..section(self, None)
         }
+    }
+
+    fn validate(&self) -> Vec<(String, String)> {
+        Family::validate(self)
+    }
+
+    fn types() -> (&'static str, &'static [(&'static str, &'static str)]) {
+        (TabularShape::LOOKS_AT, Self::TYPES)
+    }
+
+    fn variants(wrap: fn(Self) -> ModelConfig) -> Vec<Variant<ModelConfig>> {
+        let mut models = Vec::new();
+        Self::visit(&mut Tables(&mut models, wrap));
+        models
+    }
+}
+
+/// The table of a family whose weights can start from a file.
+impl<F: Family + 'static> ModelKeys for NetworkConfig<F> {
+    fn section(&self) -> ModelSection<'_> {
+        section(&self.network, Some(&self.start))
     }
 
     fn validate(&self) -> Vec<(String, String)> {
         [self.network.validate(), self.start.validate()].concat()
     }
-}
 
-impl ModelConfig {
-    /// What the table says, whatever the family.
-    pub fn section(&self) -> ModelSection<'_> {
-        match self {
-            // A model for tables always starts at random.
-            Self::Tabular(config) => ModelSection {
-                name: config.name(),
-                start: None,
-                looks_at: "tables",
-                context: 0,
-                vocabulary: 0,
-                has_batch_norm: config.has_batch_norm(),
-                needs_two_samples: config.has_batch_norm(),
-            },
-            Self::Image(config) => config.section("images", [0; 2]),
-            Self::Language(config) => {
-                let network = &config.network;
-                let sizes = [network.context_length(), network.usual_vocabulary()];
-                config.section("plain text", sizes)
-            }
-            Self::Translation(config) => {
-                let network = &config.network;
-                let sizes = [network.context_length(), network.usual_vocabulary()];
-                config.section("pairs of texts", sizes)
-            }
-            Self::Encoder(config) => {
-                let network = &config.network;
-                let sizes = [network.context_length(), network.usual_vocabulary()];
-                config.section("text", sizes)
-            }
-        }
+    fn types() -> (&'static str, &'static [(&'static str, &'static str)]) {
+        (F::Shape::LOOKS_AT, F::TYPES)
     }
 
-    /// Every impossible value, as (key, message).
-    pub fn validate(&self) -> Vec<(String, String)> {
-        match self {
-            Self::Tabular(config) => config.validate(),
-            Self::Image(config) => config.validate(),
-            Self::Language(config) => config.validate(),
-            Self::Translation(config) => config.validate(),
-            Self::Encoder(config) => config.validate(),
-        }
-    }
-
-    pub(crate) fn variants() -> Vec<Variant<Self>> {
+    fn variants(wrap: fn(Self) -> ModelConfig) -> Vec<Variant<ModelConfig>> {
         let mut models = Vec::new();
-        TabularConfig::visit(&mut Tables(&mut models));
-        ImageConfig::visit(&mut Networks(&mut models, Self::Image));
-        LanguageConfig::visit(&mut Networks(&mut models, Self::Language));
-        TranslationConfig::visit(&mut Networks(&mut models, Self::Translation));
-        EncoderConfig::visit(&mut Networks(&mut models, Self::Encoder));
+        F::visit(&mut Networks(&mut models, wrap));
         models
     }
 }
 
+fn section<'a, F: Family>(family: &F, start: Option<&'a StartConfig>) -> ModelSection<'a> {
+    ModelSection {
+        name: family.name(),
+        start,
+        looks_at: F::Shape::LOOKS_AT,
+        context: family.context_length(),
+        vocabulary: family.usual_vocabulary(),
+        has_batch_norm: family.has_batch_norm(),
+        needs_two_samples: false,
+    }
+}
+
 /// Collects the models for tables.
-struct Tables<'a>(&'a mut Vec<Variant<ModelConfig>>);
+struct Tables<'a>(
+    &'a mut Vec<Variant<ModelConfig>>,
+    fn(TabularConfig) -> ModelConfig,
+);
 
 impl Visitor<TabularConfig> for Tables<'_> {
     fn architecture<C: Architecture>(
@@ -194,8 +226,9 @@ impl Visitor<TabularConfig> for Tables<'_> {
         _summary: &'static str,
         wrap: fn(C) -> TabularConfig,
     ) {
-        let model = variant(name, move |config| ModelConfig::Tabular(wrap(config)));
-        self.0.push(model);
+        let family = self.1;
+        self.0
+            .push(variant(name, move |config| family(wrap(config))));
     }
 }
 

@@ -71,11 +71,23 @@ impl From<&RunConfig> for TrainerConfig {
             early_stopping: config.early_stopping.clone(),
             checkpoint: config.checkpoint.clone(),
             logging: config.logging.clone(),
+            metrics: config.task.facts().metrics,
         }
     }
 }
 
 impl RunConfig {
+    /// What is monitored, by the key that says so.
+    pub fn monitors(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let early = self.early_stopping.as_ref();
+        let early = early.map(|early| ("early_stopping.monitor", early.monitor.as_str()));
+        let best = self.checkpoint.keep_best;
+        let best = best.then_some(("checkpoint.monitor", self.checkpoint.monitor.as_str()));
+        let schedule = self.lr_scheduler.monitor();
+        let schedule = schedule.map(|monitor| ("lr_scheduler.monitor", monitor));
+        [early, best, schedule].into_iter().flatten()
+    }
+
     /// What one batch of the training is made of. Pairs of texts come in groups that are a batch
     /// each.
     pub fn batch_size(&self) -> BatchSize {

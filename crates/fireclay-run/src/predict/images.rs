@@ -1,11 +1,13 @@
 //! From images to answers.
 
+use std::convert::Infallible;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use fireclay_data::arrow::array::{ArrayRef, Float64Array, RecordBatch, StringArray};
 use fireclay_data::{
-    DataError, ImagePixels, ImagePreprocess, PrefetchError, TableWriter, image_files, prefetch,
+    DataError, FoundImages, ImagePixels, ImagePreprocess, ReadImages, TableWriter, as_stored,
+    image_files, prefetch,
 };
 
 use super::{format_of, whole};
@@ -18,7 +20,8 @@ const IMAGES: usize = 64;
 /// Classes that an answer names, unless it is asked for others.
 const TOP: usize = 5;
 
-/// Answers for images, in their order, decoded on `threads` threads and answered by `answer`.
+/// Answers for images, in their order, decoded on `threads` threads and answered by `answer`. Those that
+/// cannot be read have none, and are named in [`Predicted::failed`].
 ///
 /// Columns: `image`, `prediction` (labels that apply are joined by `;`), and for classes `class_1`,
 /// `probability_1` and so on, best first.
@@ -37,34 +40,76 @@ pub(crate) fn predict_images(
         None => None,
     };
     let classes = run.meaning().map_or(&[][..], |meaning| meaning.classes());
-    let images = image_files(job.input)?;
-    let count = images.len() as u64;
-    let batches = decoded(preprocess.clone(), images.clone(), threads);
-    let tables = batches.zip(images.chunks(IMAGES)).map(|(batch, paths)| {
-        Ok(columns(
-            paths,
-            answer(batch?),
-            classes,
-            asked.min(classes.len()),
-        ))
-    });
+    let top = asked.min(classes.len());
+    let FoundImages { files, notes } = image_files(job.input)?;
+    let batches = decoded(preprocess.clone(), files.clone(), threads);
+    let mut tally = Tally::default();
+    let mut answers = |take: &mut dyn FnMut(RecordBatch) -> Result<(), RunError>| {
+        for (batch, paths) in batches.zip(files.chunks(IMAGES)) {
+            let batch = tally.count(batch?);
+            let paths: Vec<&PathBuf> = batch.read.iter().map(|at| &paths[*at]).collect();
+            if !paths.is_empty() {
+                take(columns(&paths, answer(batch.pixels), classes, top))?;
+            }
+        }
+        tally.check()
+    };
     let shown = match output {
-        None => tables.collect::<Result<_, RunError>>()?,
-        Some((output, format)) => whole(output, &images, &run.base().protected(), |part| {
+        None => {
+            let mut shown = Vec::new();
+            answers(&mut |table| {
+                shown.push(table);
+                Ok(())
+            })?;
+            shown
+        }
+        Some((output, format)) => whole(output, &files, &run.base().protected(), |part| {
             let mut writer = TableWriter::create(part, format)?;
-            tables
-                .into_iter()
-                .try_for_each(|table| Ok::<_, RunError>(writer.write(&table?)?))?;
+            answers(&mut |table| Ok(writer.write(&table)?))?;
             writer.finish()?;
             Ok(Vec::new())
         })?,
     };
+    let notes = notes.iter().map(ToString::to_string);
     Ok(Predicted {
-        count,
+        count: tally.read,
         unit: "images",
-        notes: Vec::new(),
+        notes: notes.chain(as_stored(tally.as_stored)).collect(),
+        failed: tally.failed,
         shown,
     })
+}
+
+/// What became of the images.
+#[derive(Default)]
+struct Tally {
+    read: u64,
+    as_stored: usize,
+    failed: Vec<String>,
+}
+
+impl Tally {
+    fn count(&mut self, mut batch: ReadImages) -> ReadImages {
+        self.read += batch.read.len() as u64;
+        self.as_stored += batch.as_stored;
+        self.failed.append(&mut batch.failed);
+        batch
+    }
+
+    /// Refuses images of which not one can be read.
+    fn check(&self) -> Result<(), RunError> {
+        match (self.read, &self.failed[..]) {
+            (0, [first, others @ ..]) => {
+                let more = match others.len() {
+                    0 => String::new(),
+                    more => format!(" (and {more} more)"),
+                };
+                let message = format!("no image can be read: {first}{more}");
+                Err(RunError::Data(DataError::Unusable(message)))
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 /// Batches of images, decoded ahead of time.
@@ -72,21 +117,16 @@ fn decoded(
     preprocess: ImagePreprocess,
     images: Vec<PathBuf>,
     threads: usize,
-) -> impl Iterator<Item = Result<ImagePixels, RunError>> {
+) -> impl Iterator<Item = Result<ReadImages, RunError>> {
     let chunks = images.len().div_ceil(IMAGES);
     let batches = prefetch(0..chunks, threads, 2 * threads.max(1), move |k| {
         let end = ((k + 1) * IMAGES).min(images.len());
-        preprocess.read_batch(&images[k * IMAGES..end])
+        Ok::<_, Infallible>(preprocess.read_each(&images[k * IMAGES..end]))
     });
-    batches.map(|batch| {
-        batch.map_err(|error: PrefetchError<DataError>| match error {
-            PrefetchError::Failed(error) => RunError::Data(error),
-            panicked @ PrefetchError::Panicked { .. } => RunError::Panicked(panicked.to_string()),
-        })
-    })
+    batches.map(|batch| batch.map_err(|error| RunError::Panicked(error.to_string())))
 }
 
-fn columns(paths: &[PathBuf], answers: Answers, classes: &[String], top: usize) -> RecordBatch {
+fn columns(paths: &[&PathBuf], answers: Answers, classes: &[String], top: usize) -> RecordBatch {
     let ranked = answers.probabilities().map(|probabilities| {
         let rows = probabilities.chunks(classes.len());
         rows.map(|row| best(row, top)).collect::<Vec<_>>()

@@ -47,6 +47,7 @@ pub(crate) fn predict_lines(
         count: count as u64,
         unit: "lines",
         notes,
+        failed: Vec::new(),
         shown,
     })
 }

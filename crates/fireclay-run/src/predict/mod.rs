@@ -59,7 +59,7 @@ fn check_output(output: &Path, inputs: &[PathBuf], protected: &[PathBuf]) -> Res
 
 /// The format that the name of a table asks for.
 fn format_of(output: &Path) -> Result<TableFormat, RunError> {
-    TableFormat::from_path(output).ok_or_else(|| {
+    TableFormat::to_write(output).ok_or_else(|| {
         let output = output.display();
         RunError::Usage(format!(
             "cannot tell the format of {output}; name it {}",

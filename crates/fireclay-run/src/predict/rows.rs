@@ -40,6 +40,7 @@ pub(crate) fn predict_rows(
         count: rows,
         unit: "rows",
         notes: Vec::new(),
+        failed: Vec::new(),
         shown: Vec::new(),
     };
     Ok((predicted, cut))

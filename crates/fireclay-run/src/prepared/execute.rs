@@ -4,25 +4,25 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Instant;
 
-use burn::module::Module;
-use fireclay_data::Tokenizer;
-use fireclay_models::{ModelDescription, weights};
+use fireclay_models::{Family, ModelDescription, weights};
+use fireclay_train::checkpoint::Store;
 use fireclay_train::observer::Observer;
 use fireclay_train::run_folder::{RunFolder, write_whole};
+use fireclay_train::strategy::{At, More, TrainError, find};
 use fireclay_train::{Finished, StopReason, Trainer};
 use serde_json::json;
 
 use super::{Hooks, Outcome, Prepared, batch_size, shards};
-use crate::adapters::Adapters;
-use crate::artifacts::{PREDICTIONS, RESULTS, model_files, to_json};
+use crate::artifacts::{POSTPROCESS, PREDICTIONS, RESULTS, to_json};
+use crate::changes;
 use crate::config::RunConfig;
 use crate::device::RunDevice;
 use crate::lock;
-use crate::pretrained::more_keys;
+use crate::results::weights_files;
 use crate::run::{Evaluations, RunError};
 use crate::start::{Beginning, ModelTable, begin, is_statistic};
 use crate::task::{Objective, WithObjective};
-use crate::workload::{Batch, Model, Shape, Trained, WithData, Workload};
+use crate::workload::{Batch, Dataset, Model, Shape, Trained, WithData, Workload};
 
 /// Trains in a new folder or resumes in an existing one, whatever the workload.
 pub(super) struct Execute<'a> {
@@ -46,17 +46,29 @@ impl WithData for Execute<'_> {
         for line in &begun.said {
             self.hooks.observers.noticed(line);
         }
+        // What is held out is first needed when an epoch is over; a damaged sample would lose that.
+        for note in self.prepared.data.dataset().verify(&[1, 2])? {
+            self.hooks.observers.noticed(&note.to_string());
+        }
         let parameters = count(&weights::shapes(table.family(), &begun.model));
         let config = &self.resolved(parameters);
         // Once: of large files it takes seconds.
-        let hashes = self.prepared.data.dataset().hashes()?;
+        let mut hashes = self.prepared.data.dataset().hashes()?;
         let created = match self.resumed {
             Some(folder) => {
                 // What the run needs at its end is looked at before it goes on.
-                lock::check(folder.path())?;
+                hashes = lock::known_names(hashes, folder.path())?;
+                self.check_moved(&hashes, folder)?;
+                self.change(config, folder)?;
                 None
             }
-            None => Some(self.create(config, &begun, &hashes)?),
+            None => {
+                let description = ModelDescription {
+                    config: table.family().clone(),
+                    shape: shape.clone(),
+                };
+                Some(self.create(config, (&begun, &description), &hashes)?)
+            }
         };
         let folder = self.resumed.or(created.as_ref()).expect("one of the two");
         self.hooks.observers.configured(&config.to_toml());
@@ -86,26 +98,67 @@ impl Execute<'_> {
         config
     }
 
+    /// Refuses other bytes at the new place of data that was moved.
+    fn check_moved(
+        &self,
+        hashes: &BTreeMap<String, String>,
+        folder: &RunFolder,
+    ) -> Result<(), RunError> {
+        let mut changed = self.prepared.changed.iter();
+        if !changed.any(|difference| changes::is_place(&difference.path)) {
+            return Ok(());
+        }
+        let changed = lock::changed_files(hashes.clone(), folder.path())?;
+        match changed.is_empty() {
+            true => Ok(()),
+            false => Err(RunError::OtherData(changed.join(", "))),
+        }
+    }
+
+    /// Writes down what is changed on purpose, and says so. First that it may differ, then the difference:
+    /// whatever ends the program between the two leaves a run that can be resumed.
+    fn change(&mut self, config: &RunConfig, folder: &RunFolder) -> Result<(), RunError> {
+        let prepared = self.prepared;
+        let found = &prepared.changed;
+        if found.is_empty() {
+            return Ok(());
+        }
+        let at = prepared.back_to.map_or(At::Last, At::Step);
+        let store = Store::new(folder.file("checkpoints"));
+        let step = find(&store, at).map_err(TrainError::from)?.0.manifest.step;
+        lock::change(folder.path(), step, found)?;
+        write_whole(&folder.file("config.toml"), config.to_toml().as_bytes())?;
+        self.hooks.observers.noticed(&changes::said(found, step));
+        Ok(())
+    }
+
     /// A new run folder with everything that is known before the first step.
-    fn create<M: Module>(
+    fn create<F: Family>(
         &self,
         config: &RunConfig,
-        begun: &Beginning<M>,
+        (begun, description): (&Beginning<F::Model>, &ModelDescription<F>),
         hashes: &BTreeMap<String, String>,
     ) -> Result<RunFolder, RunError> {
         let data = self.prepared.data.dataset();
         let base = begun.adapters.as_ref();
         let base = base.map(|adapters| adapters.base_sha256.as_str());
+        let mut files = data.preprocess();
+        files.extend(answer(config, data));
         let trained = lock::Trained {
             rows: data.sizes().into(),
             tokenizer: data.tokenizer(),
             hashes,
+            files: &files,
         };
-        let lock = lock::describe(config, trained, (&begun.model, base), self.device);
+        let lock = lock::describe(
+            config,
+            trained,
+            (&begun.model, description, base),
+            self.device,
+        );
         let output_dir = Path::new(&config.output_dir);
         let folder = RunFolder::create(output_dir, &self.prepared.loaded.name)?;
-        let mut files = vec![("config.toml", config.to_toml())];
-        files.extend(data.preprocess());
+        files.insert(0, ("config.toml", config.to_toml()));
         files.push(("run.lock", lock));
         for (name, text) in files {
             write_whole(&folder.file(name), text.as_bytes())?;
@@ -125,14 +178,17 @@ impl Execute<'_> {
         let splits = W::samples(config, data);
         let held_out = [splits[1].clone(), splits[2].clone()];
         let adapters = begun.adapters.clone();
+        let more = W::monitored(config, &splits[1], data, &device.device);
         let training = Training::<W> {
             config,
             folder,
             hashes,
             resume: self.resumed.is_some(),
+            back_to: prepared.back_to,
             hooks: self.hooks,
             begun,
             splits,
+            more,
             device,
         };
         let target = prepared.data.dataset().target();
@@ -159,7 +215,10 @@ impl Execute<'_> {
             write_whole(&folder.file(name), text.as_bytes())?;
         }
         let tokenizer = prepared.data.dataset().tokenizer();
-        write_weights::<W>((config, tokenizer), &trained, shape, adapters)?;
+        let (model, known) = (&trained.model, (config, tokenizer));
+        for (name, bytes) in weights_files::<W>(known, model, shape, adapters)? {
+            write_whole(&folder.file(name), &bytes)?;
+        }
         let start = Instant::now();
         outcome.evaluation = W::conclude(config, data, trained, held_out)?;
         outcome.cost.evaluated(start.elapsed().as_secs_f64());
@@ -168,6 +227,14 @@ impl Execute<'_> {
         seal(folder, &outcome)?;
         Ok(outcome)
     }
+}
+
+/// What the outputs of the model will mean, if the samples have labels: what the validation split leaves to
+/// be tuned is not tuned yet.
+fn answer(config: &RunConfig, data: &dyn Dataset) -> Option<(&'static str, String)> {
+    let objective = config.task.objective(&data.target())?;
+    let text = String::from_utf8(to_json(&objective.answer)).expect("JSON is UTF-8");
+    Some((POSTPROCESS, text))
 }
 
 /// Writes the evaluation, and the hashes of everything that the run leaves.
@@ -179,44 +246,17 @@ fn seal(folder: &RunFolder, outcome: &Outcome) -> Result<(), RunError> {
     Ok(lock::seal(folder.path(), results, &outcome.cost)?)
 }
 
-/// Writes the files that hold a model, or its adapters, if they are all that was trained.
-fn write_weights<W: Workload>(
-    (config, tokenizer): (&RunConfig, Option<&Tokenizer>),
-    trained: &Trained<'_, Model<W>>,
-    shape: Shape<W>,
-    adapters: Option<Adapters>,
-) -> Result<(), RunError> {
-    let table = W::table(config);
-    let description = ModelDescription {
-        config: table.family().clone(),
-        shape,
-    };
-    let files = match adapters {
-        None => {
-            let more = more_keys(tokenizer, config);
-            model_files(&trained.model, &description, more)?
-        }
-        Some(adapters) => {
-            let start = config.model.section().start;
-            let base = start.and_then(|start| start.pretrained.as_deref());
-            adapters.files(&trained.model, description, base.unwrap_or_default())?
-        }
-    };
-    for (name, bytes) in files {
-        write_whole(&trained.folder.file(name), &bytes)?;
-    }
-    Ok(())
-}
-
 /// A training that only lacks its objective.
 struct Training<'a, W: Workload> {
     config: &'a RunConfig,
     folder: &'a RunFolder,
     hashes: BTreeMap<String, String>,
     resume: bool,
+    back_to: Option<u64>,
     hooks: Hooks,
     begun: Beginning<Model<W>>,
     splits: [W::Samples; 3],
+    more: Option<More<Model<W>>>,
     device: &'a RunDevice,
 }
 
@@ -229,6 +269,9 @@ impl<W: Workload> WithObjective<Model<W>, Batch<W>> for Training<'_, W> {
             "config": config.data,
             "tokenizer": config.tokenizer,
             "sha256": self.hashes,
+        });
+        let more = self.more.map(|more| -> More<O::Module> {
+            Box::new(move |module: &O::Module| more(&O::unwrap(module.clone())))
         });
         let [train, valid, _] = self.splits;
         let module = objective.wrap(self.begun.model);
@@ -246,7 +289,8 @@ impl<W: Workload> WithObjective<Model<W>, Batch<W>> for Training<'_, W> {
         .observer(Box::new(self.hooks.observers))
         .interrupter(self.hooks.interrupter)
         .profile(self.hooks.profile)
-        .scorer(objective.scorer());
+        .scorer(objective.scorer())
+        .also(more);
         let trainer = match self.begun.adapters {
             Some(adapters) => trainer
                 .part("lora", json!(adapters.lora))
@@ -259,7 +303,11 @@ impl<W: Workload> WithObjective<Model<W>, Batch<W>> for Training<'_, W> {
             None => trainer,
         };
         let finished = match self.resume {
-            true => trainer.resume(self.folder)?,
+            true => {
+                let changes = lock::changes(self.folder.path())?;
+                let trainer = trainer.changed(changes).back_to(self.back_to);
+                trainer.resume(self.folder)?
+            }
             false => trainer.fit(self.folder)?,
         };
         Ok(finished.map(O::unwrap))

@@ -14,17 +14,20 @@ use burn::train::Interrupter;
 use burn::train::renderer::MetricsRenderer;
 use fireclay_data::{DataError, DataReport};
 use fireclay_train::StopReason;
+use fireclay_train::checkpoint::{Difference, Store};
 use fireclay_train::cost::{Cost, Speed};
 use fireclay_train::observer::Observer;
 use fireclay_train::run_folder::{self, RunFolder};
-use fireclay_train::strategy::LoopState;
+use fireclay_train::strategy::{At, LoopState, TrainError, find};
 
+use crate::changes;
 use crate::config::{BatchSize, Loaded, Refusal, RunConfig};
 use crate::device::RunDevice;
 use crate::lock;
 use crate::pretrained::{BLANK, unsaid};
 use crate::read::load_run;
 use crate::run::{Base, Evaluations, Run, RunError, locate};
+use crate::snapshot::Snapshot;
 use crate::workload::{Inspected, RunData, WithWorkload, Workload, with_workload};
 use execute::Execute;
 
@@ -46,6 +49,8 @@ pub struct Planner {
     /// Replaces `train.batch_size = "auto"` with a number, or says why it cannot, as a key and a
     /// message.
     pub settle: fn(&mut RunConfig, &RunData) -> Result<(), Refusal>,
+    /// Why there is no memory for it, as a key and a message, if there is none.
+    pub refuse: fn(&RunConfig, &RunData) -> Option<Refusal>,
     /// How many operations a second a training with this cost computed, if that is known.
     pub speed: fn(&RunConfig, &RunData, &RunDevice, &Cost) -> Option<Speed>,
     /// Hands work a device on which tensors have shapes and no numbers, so that a model takes no memory.
@@ -64,8 +69,23 @@ impl Default for Planner {
                 )),
                 _ => Ok(()),
             },
+            refuse: |_, _| None,
             speed: |_, _, _, _| None,
             blank: BLANK,
+        }
+    }
+}
+
+impl Planner {
+    /// The same, which refuses nothing for want of memory if it is `forced`.
+    #[must_use]
+    pub fn forced(self, forced: bool) -> Self {
+        match forced {
+            true => Self {
+                refuse: |_, _| None,
+                ..self
+            },
+            false => self,
         }
     }
 }
@@ -94,6 +114,10 @@ pub struct Prepared {
     planner: Planner,
     /// What is to be said of the weights that it starts from.
     weights: Vec<String>,
+    /// What is changed on purpose in a run that goes on.
+    changed: Vec<Difference>,
+    /// The step to go back to.
+    back_to: Option<u64>,
 }
 
 impl Prepared {
@@ -128,15 +152,37 @@ impl Prepared {
         Ok(Self::checked(loaded, data, planner)?)
     }
 
-    /// As [`new`](Self::new) for the run in the folder `run`, with the tokenizer that the run wrote.
+    /// As [`new`](Self::new) for the run in the folder `run`, with the tokenizer that the run wrote. Where
+    /// `loaded` is not the configuration that is there, the difference is a deliberate change.
     ///
     /// # Errors
     ///
-    /// As for [`new`](Self::new), and if the tokenizer is not what the run wrote.
+    /// As for [`new`](Self::new), if the tokenizer is not what the run wrote, and if a change is one that
+    /// makes another run.
     pub fn again(loaded: Loaded, run: &Path, planner: Planner) -> Result<Self, RunError> {
+        let before = load_run(run)?.config;
+        changes::check(&changes::found(&before, &loaded.config), &loaded)?;
         let tokenizer = lock::tokenizer(run)?;
         let data = RunData::load_again(&loaded.config, tokenizer.as_deref());
-        Self::checked(loaded, data, planner)
+        let prepared = Self::checked(loaded, data, planner)?;
+        Ok(Self {
+            changed: changes::found(&before, &prepared.loaded.config),
+            ..prepared
+        })
+    }
+
+    /// Goes back to a checkpoint when it is resumed; without this it goes on from the newest.
+    ///
+    /// # Errors
+    ///
+    /// If the run in the folder `run` has no such checkpoint.
+    pub fn back_to(self, run: &Path, at: At) -> Result<Self, RunError> {
+        let store = Store::new(run.join("checkpoints"));
+        let (checkpoint, _) = find(&store, at).map_err(TrainError::from)?;
+        Ok(Self {
+            back_to: Some(checkpoint.manifest.step),
+            ..self
+        })
     }
 
     /// Takes data that is in memory already, such as the splits of one of k folds.
@@ -156,7 +202,10 @@ impl Prepared {
         let data = data.map_err(|error| locate(&loaded, error))?;
         let settled = (planner.settle)(&mut loaded.config, &data);
         settled.map_err(|problem| loaded.problems(vec![problem]))?;
-        let problems = preflight(&loaded.config, &data, LARGEST);
+        let mut problems = preflight(&loaded.config, &data, LARGEST);
+        if problems.is_empty() {
+            problems.extend((planner.refuse)(&loaded.config, &data));
+        }
         if !problems.is_empty() {
             return Err(loaded.problems(problems).into());
         }
@@ -170,6 +219,8 @@ impl Prepared {
             data,
             planner,
             weights,
+            changed: Vec::new(),
+            back_to: None,
         })
     }
 
@@ -237,6 +288,40 @@ impl Prepared {
 ///
 /// If there is no finished run, or a file of it is missing or damaged.
 pub fn open(path: &Path, device: &Device) -> Result<Box<dyn Run>, RunError> {
+    let run = run_folder::find(path)?;
+    opened(Base {
+        loaded: load_run(&run)?,
+        folder: run.clone(),
+        run,
+        device: device.clone(),
+        scratch: None,
+    })
+}
+
+/// Opens the run at `path` with the weights of one of its checkpoints, whether or not it has finished.
+///
+/// # Errors
+///
+/// If there is no such checkpoint, or a file of the run is missing or damaged.
+pub fn open_at(
+    path: &Path,
+    at: At,
+    device: &Device,
+) -> Result<(Box<dyn Run>, Vec<String>), RunError> {
+    let run = run_folder::find(path)?;
+    let snapshot = Snapshot::take(&run, at, device)?;
+    let folder = snapshot.folder.path().to_path_buf();
+    let opened = opened(Base {
+        loaded: load_run(&folder)?,
+        folder,
+        run,
+        device: device.clone(),
+        scratch: Some(snapshot.folder),
+    })?;
+    Ok((opened, snapshot.notes))
+}
+
+fn opened(base: Base) -> Result<Box<dyn Run>, RunError> {
     struct Open(Base);
 
     impl WithWorkload for Open {
@@ -247,11 +332,6 @@ pub fn open(path: &Path, device: &Device) -> Result<Box<dyn Run>, RunError> {
         }
     }
 
-    let base = Base {
-        loaded: load_run(path)?,
-        folder: run_folder::find(path)?,
-        device: device.clone(),
-    };
     let config = base.config().clone();
     with_workload(&config, Open(base))
 }

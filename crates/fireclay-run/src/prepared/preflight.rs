@@ -5,12 +5,12 @@ use std::path::Path;
 use burn::tensor::Device;
 use fireclay_data::batch_count;
 use fireclay_models::Family;
-use fireclay_models::pretrained::weights_file;
 use fireclay_train::TrainerConfig;
 
 use super::shards;
 use crate::config::{BatchSize, RunConfig};
 use crate::pretrained::{self, Blanks, Weights};
+use crate::source;
 use crate::start::ModelTable;
 use crate::task::Target;
 use crate::workload::{RunData, WithData, Workload};
@@ -48,22 +48,9 @@ pub fn preflight(config: &RunConfig, data: &RunData, most: usize) -> Vec<(String
 fn monitors(config: &RunConfig, target: &Target) -> Vec<(String, String)> {
     let classes = target.classes.len();
     let metrics = config.task.task().metrics_of(target);
-    let early = config.early_stopping.as_ref();
-    let best = config.checkpoint.keep_best;
-    let monitors = [
-        (
-            "early_stopping.monitor",
-            early.map(|early| early.monitor.as_str()),
-        ),
-        (
-            "checkpoint.monitor",
-            best.then_some(config.checkpoint.monitor.as_str()),
-        ),
-        ("lr_scheduler.monitor", config.lr_scheduler.monitor()),
-    ];
-    let unknown = monitors
-        .into_iter()
-        .filter_map(|(key, monitor)| Some((key, monitor?.strip_prefix("valid/")?)))
+    let unknown = config
+        .monitors()
+        .filter_map(|(key, monitor)| Some((key, monitor.strip_prefix("valid/")?)))
         .filter(|(_, name)| *name != "loss" && !metrics.contains(name));
     let message = |name| match config.task.target_kind() {
         None => format!("is \"valid/{name}\", which these tokens do not have"),
@@ -81,20 +68,13 @@ fn constant_target(config: &RunConfig, data: &RunData) -> Option<(String, String
     Some((config.data.section().target_key().into(), message))
 }
 
-/// A file of weights that is not there, or a folder without one.
+/// A file of weights that is not there, a folder without one, a run without weights.
 fn pretrained(config: &RunConfig) -> Option<(String, String)> {
     let path = config.model.section().start?.pretrained.as_ref()?;
     if Weights(path).adapters().is_some() {
         return None;
     }
-    let message = match weights_file(Path::new(path)) {
-        Ok(path) => {
-            let error = std::fs::File::open(&path).err()?;
-            let path = std::path::absolute(&path).unwrap_or(path);
-            format!("cannot be read: {}: {error}", path.display())
-        }
-        Err(error) => format!("cannot be used: {error}"),
-    };
+    let message = source::check(Path::new(path)).err()?;
     Some(("model.pretrained".into(), message))
 }
 

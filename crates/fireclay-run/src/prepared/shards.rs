@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 use std::thread;
 
-use crate::config::{CpuShards, DataConfig, RunConfig};
+use crate::config::{CpuShards, RunConfig};
 use crate::device::RunDevice;
 
 /// A number of parts that this model or this data does not allow, as key and message.
@@ -41,15 +41,8 @@ pub fn on_host(config: &RunConfig, parameters: usize, samples: usize) -> NonZero
 
 fn worthwhile(config: &RunConfig, parameters: usize, samples: usize) -> NonZeroUsize {
     let cores = thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
-    let work = parameters.saturating_mul(samples);
-    let pays = match &config.data {
-        // A row uses each weight once: adding up gradients costs what the parts of a small batch
-        // save. The numbers are measured; see docs/performance.md.
-        DataConfig::Table(_) => samples >= 512 && work >= 20_000_000,
-        // Images and texts use it at each of their positions.
-        _ => work >= 500_000,
-    };
-    match pays && obstacle(config).is_none() {
+    let data = config.data.section();
+    match data.pays_in_parts(parameters, samples) && obstacle(config).is_none() {
         true => cores,
         false => NonZeroUsize::MIN,
     }

@@ -41,12 +41,24 @@ impl Weights<'_> {
         (weights_file(self.path()).is_err() && path.exists()).then_some(path)
     }
 
+    /// The run of which this is a checkpoint, if it is one.
+    pub fn run(&self) -> Option<PathBuf> {
+        if !self.path().join("manifest.json").is_file() {
+            return None;
+        }
+        let path = std::path::absolute(self.path()).ok()?;
+        Some(path.parent()?.parent()?.to_path_buf())
+    }
+
     /// What says which model it is.
     ///
     /// # Errors
     ///
     /// If there are no weights, or a description of them cannot be read.
     pub fn described(&self) -> Result<Described, WeightsError> {
+        if let Some(run) = self.run() {
+            return Ok(weights::of_run(&run));
+        }
         let Some(path) = self.adapters() else {
             return Described::of(self.path());
         };
@@ -116,12 +128,13 @@ impl Weights<'_> {
         path.is_file().then_some(path)
     }
 
-    /// The folder that they are, or are in.
-    pub fn folder(&self) -> Option<&Path> {
-        match self.path().is_dir() {
+    /// The folder that they are, or are in; of a checkpoint that of its run.
+    pub fn folder(&self) -> Option<PathBuf> {
+        let own = || match self.path().is_dir() {
             true => Some(self.path()),
             false => self.path().parent(),
-        }
+        };
+        self.run().or_else(|| own().map(Path::to_path_buf))
     }
 }
 

@@ -8,11 +8,13 @@ use fireclay_models::{
     Described, ModelDescription, Pretrainable, PretrainedReport, ResizedRows, Rows,
     check_pretrained, load_pretrained, load_pretrained_bytes, weights as model_weights,
 };
+use serde_json::json;
 use toml::Table;
 
 use super::Weights;
 use crate::adapters;
 use crate::config::StartConfig;
+use crate::source::Source;
 
 /// `model`, which `config` has built for `shape`, with the weights that `start` names.
 ///
@@ -27,7 +29,10 @@ pub(crate) fn load<F: Pretrainable>(
 ) -> Result<(F::Model, PretrainedReport), String> {
     let (weights, options) = (Weights(path), start.allowed());
     let loaded = match weights.adapters() {
-        None => load_pretrained(config, shape, model, Path::new(path), &options),
+        None => {
+            let source = Source::open::<F>(Path::new(path), device)?;
+            load_pretrained(config, shape, model, &source.path, &options)
+        }
         Some(_) => {
             let described = weights.described().map_err(|error| error.to_string())?;
             let checked = described.check(config, shape, Path::new(path));
@@ -55,17 +60,14 @@ pub(crate) fn check<F: Pretrainable>(
     device: &Device,
 ) -> Result<PretrainedReport, String> {
     let (weights, file) = (Weights(path), Path::new(path));
-    let checked = match weights.adapters() {
-        Some(_) => {
-            let described = weights.described();
-            described
-                .and_then(|found| found.check(config, shape, file))
-                .map(|()| PretrainedReport::default())
-        }
-        None => {
-            let model = config.init(shape, 0, device);
-            check_pretrained(config, shape, &model, file, &start.allowed())
-        }
+    let is_made_first = weights.adapters().is_some() || weights.run().is_some();
+    let checked = if is_made_first {
+        let described = weights.described();
+        let checked = described.and_then(|found| found.check(config, shape, file));
+        checked.map(|()| PretrainedReport::default())
+    } else {
+        let model = config.init(shape, 0, device);
+        check_pretrained(config, shape, &model, file, &start.allowed())
     };
     checked.map_err(|error| error.to_string())
 }
@@ -78,6 +80,21 @@ fn merged<F: Pretrainable>(run: &Path, device: &Device) -> Result<Vec<u8>, Strin
         loaded.map_err(|error| error.to_string())?;
     let bytes = model_weights::encode(&model.materialize(), &description);
     bytes.map_err(|error| error.to_string())
+}
+
+/// What the configuration of the run at this path says of its model.
+pub(super) fn of_run(run: &Path) -> Described {
+    let text = std::fs::read_to_string(run.join("config.toml"));
+    let config = text.ok().and_then(|text| text.parse::<Table>().ok());
+    let model = config.and_then(|config| config.get("model")?.as_table().cloned());
+    let keys = model.map(|mut keys| {
+        keys.retain(|key, _| !StartConfig::KEYS.contains(&key.as_str()));
+        json!({ "config": keys })
+    });
+    Described {
+        own: keys,
+        others: Vec::new(),
+    }
 }
 
 /// What the run at this path started from.

@@ -10,7 +10,7 @@ use crate::workload::facts;
 
 /// Reports everything that does not go together.
 pub(super) fn check(config: &RunConfig, sections: &mut Sections<'_>) {
-    for (key, monitor) in monitors(config) {
+    for (key, monitor) in config.monitors() {
         if let Err((message, help)) = check_monitor(monitor, &config.task) {
             sections.refuse(key, &message, Some(help));
         }
@@ -177,24 +177,10 @@ fn unread_of_tokenizer(config: &RunConfig) -> Vec<(&'static str, &'static str)> 
     }
 }
 
-fn monitors(config: &RunConfig) -> Vec<(&'static str, &str)> {
-    let mut monitors = Vec::new();
-    if let Some(early) = &config.early_stopping {
-        monitors.push(("early_stopping.monitor", early.monitor.as_str()));
-    }
-    if config.checkpoint.keep_best {
-        monitors.push(("checkpoint.monitor", config.checkpoint.monitor.as_str()));
-    }
-    if let Some(monitor) = config.lr_scheduler.monitor() {
-        monitors.push(("lr_scheduler.monitor", monitor));
-    }
-    monitors
-}
-
 /// Why a monitor cannot be watched, and what could.
 fn check_monitor(monitor: &str, task: &TaskConfig) -> Result<(), (String, String)> {
-    let metrics = task.facts().metrics;
-    let names: Vec<_> = ["loss"].iter().chain(metrics).copied().collect();
+    let metrics = task.facts().metrics.iter().map(|metric| metric.name);
+    let names: Vec<_> = ["loss"].into_iter().chain(metrics).collect();
     let Some((split, name)) = monitor.split_once('/') else {
         let name = did_you_mean(monitor, names.iter().copied()).unwrap_or("loss");
         let message = format!("must be a split and a metric, but is \"{monitor}\"");

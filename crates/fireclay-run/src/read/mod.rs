@@ -2,6 +2,7 @@
 
 mod check;
 mod grammar;
+mod paths;
 mod top;
 
 use std::path::Path;
@@ -74,18 +75,28 @@ impl Loaded {
     /// With what pretrained weights say of themselves, where the document says nothing.
     fn completed(name: String, mut document: Document) -> Result<Self, ConfigError> {
         let notes = pretrained::complete(&mut document);
-        Self::new(name, document, notes)
+        let mut loaded = Self::new(name, document, paths::check)?;
+        loaded.notes = notes;
+        Ok(loaded)
     }
 
-    fn new(name: String, document: Document, notes: Vec<String>) -> Result<Self, ConfigError> {
+    /// `check`: what else is refused.
+    fn new(
+        name: String,
+        document: Document,
+        check: impl FnOnce(&RunConfig, &mut Sections<'_>),
+    ) -> Result<Self, ConfigError> {
         let grammar = grammar::grammar();
         let mut sections = Sections::new(&document, &grammar);
         let config = read(&mut sections);
+        if let Some(config) = &config {
+            check(config, &mut sections);
+        }
         let config = sections.finish(config)?;
         Ok(Self {
             config,
             name,
-            notes,
+            notes: Vec::new(),
             document,
         })
     }
@@ -97,9 +108,42 @@ impl Loaded {
 ///
 /// If there is no run, or its configuration was damaged.
 pub fn load_run(run: &Path) -> Result<Loaded, RunError> {
+    load_run_with(run, &[])
+}
+
+/// The configuration of an existing run, with the values of another one for what may have been moved.
+///
+/// # Errors
+///
+/// As for [`load_run`].
+pub fn load_run_at(run: &Path, moved: &RunConfig) -> Result<Loaded, RunError> {
+    let located = moved.data.section().located();
+    let files = located.files.iter();
+    let files = files.filter_map(|(key, path)| Some((*key, path.as_deref()?)));
+    let places = std::iter::once(("path", located.path)).chain(files);
+    let set = |(key, path): (&str, &str)| {
+        let path = toml::Value::String(path.to_owned());
+        format!("data.{key}={path}")
+    };
+    load_run_with(run, &places.map(set).collect::<Vec<_>>())
+}
+
+/// The same with overrides. The paths are taken as they are: a run was trained with them.
+///
+/// # Errors
+///
+/// As for [`load_run`], and if an override is wrong.
+pub fn load_run_with(run: &Path, sets: &[String]) -> Result<Loaded, RunError> {
     let path = run_folder::find(run)?.join("config.toml");
-    let document = Document::load(&path, &[], &grammar::grammar())?;
-    Ok(Loaded::new("config".into(), document, Vec::new())?)
+    let document = Document::load(&path, sets, &grammar::grammar())?;
+    let mut loaded = Loaded::new("config".into(), document, |_, _| {})?;
+    // A run writes every default: a key that is missing is younger than the run.
+    if let DataConfig::Image(images) = &mut loaded.config.data
+        && !loaded.document.is_written("data.exif_orientation")
+    {
+        images.config.read_as_stored();
+    }
+    Ok(loaded)
 }
 
 /// Reads all tables before it gives up, so that every problem is found.
@@ -122,12 +166,15 @@ fn read(sections: &mut Sections<'_>) -> Option<RunConfig> {
         task.task().validate()
     });
     let optimizers = OptimizerConfig::variants();
-    let optimizer = sections.tagged("optimizer", &optimizers, some(), OptimizerConfig::validate);
+    let usual = OptimizerConfig::default();
+    let check = OptimizerConfig::validate;
+    let optimizer = sections.usually("optimizer", &optimizers, usual.name(), check);
     let train = sections.plain("train", None, TrainConfig::validate);
     let steps = train.as_ref().and_then(|train| train.max_steps);
     let schedules = LrSchedulerConfig::variants();
     let check = |schedule: &LrSchedulerConfig| schedule.validate(steps);
-    let lr_scheduler = sections.tagged("lr_scheduler", &schedules, some(), check);
+    let usual = LrSchedulerConfig::default();
+    let lr_scheduler = sections.usually("lr_scheduler", &schedules, usual.name(), check);
     let eval = sections.plain("eval", some(), EvalConfig::validate);
     let early_stopping = sections.optional("early_stopping", |sections, name| {
         sections.plain(name, None, EarlyStoppingConfig::validate)

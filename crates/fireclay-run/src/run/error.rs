@@ -36,6 +36,17 @@ pub enum RunError {
         "the data has changed since the run was trained ({0}), so its splits are gone; evaluate other rows with --data FILE"
     )]
     DataChanged(String),
+    /// Data that was said to be moved has other bytes.
+    #[error(
+        "the data at its new place is not what the run began with ({0}); a run goes on with the same bytes, \
+         and other data is a new run"
+    )]
+    OtherData(String),
+    /// Data that this version of the program reads otherwise.
+    #[error(
+        "this version of fireclay reads the table of the run otherwise than the one that trained it, so its splits are gone; evaluate with --data FILE, or train again"
+    )]
+    ReadOtherwise,
     /// A text cannot be translated.
     #[error(transparent)]
     Translate(#[from] TranslateError),

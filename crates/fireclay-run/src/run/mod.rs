@@ -13,6 +13,7 @@ use burn::tensor::Device;
 use fireclay_data::arrow::array::RecordBatch;
 use fireclay_data::expand;
 use serde::Serialize;
+use tempfile::TempDir;
 
 use crate::answer::{Answers, Meaning};
 use crate::config::{Loaded, RunConfig};
@@ -66,7 +67,7 @@ pub trait Run {
     ///
     /// If the run writes no text.
     fn writer(&self) -> Result<Writer<'_>, RunError> {
-        let run = self.base().folder.display();
+        let run = self.base().run.display();
         Err(RunError::Usage(format!(
             "{run} is no model that writes; use predict or evaluate"
         )))
@@ -100,10 +101,14 @@ pub trait Run {
 pub struct Base {
     /// Its configuration.
     pub loaded: Loaded,
-    /// Its folder.
+    /// The folder of the files that it answers from.
     pub folder: PathBuf,
+    /// Its own folder: another one if it answers from a checkpoint.
+    pub run: PathBuf,
     /// Where its model is.
     pub device: Device,
+    /// What keeps `folder`, if it is one for the time being.
+    pub(crate) scratch: Option<TempDir>,
 }
 
 impl Base {
@@ -119,7 +124,7 @@ impl Base {
         let files = located.files.iter().filter_map(|(_, file)| file.as_deref());
         let tokenizer = self.config().tokenizer.iter();
         let tokenizer = tokenizer.filter_map(|source| source.config.path.as_deref());
-        let mut protected = vec![self.folder.clone()];
+        let mut protected = vec![self.run.clone()];
         for path in std::iter::once(located.path).chain(files).chain(tokenizer) {
             protected.extend(expand(path).unwrap_or_else(|_| vec![PathBuf::from(path)]));
         }
@@ -173,6 +178,18 @@ pub struct PredictJob<'a> {
     pub output: Option<&'a Path>,
     /// How many of the most probable classes an answer for an image names.
     pub top: Option<usize>,
+    /// What becomes of the others where one row, or one image, has no answer.
+    pub on_error: OnError,
+}
+
+/// What to do where a row or an image cannot be answered for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnError {
+    /// Name it and fail: of a table nothing is written, of images the other answers are.
+    #[default]
+    Stop,
+    /// Leave it out, count it and name it, and answer for the others.
+    Skip,
 }
 
 /// What was answered for.
@@ -184,6 +201,9 @@ pub struct Predicted {
     pub unit: &'static str,
     /// What the user should know.
     pub notes: Vec<String>,
+    /// What is wrong with each input that has no answer, where it was not asked to skip them: the others
+    /// are answered, and yet it is an error.
+    pub failed: Vec<String>,
     /// The answers, where they were not written.
     pub shown: Vec<RecordBatch>,
 }

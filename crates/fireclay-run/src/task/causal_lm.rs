@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Facts, Objective, Target, Task};
-use fireclay_metrics::CAUSAL_LM_METRICS;
+use fireclay_metrics::Metric;
 use fireclay_train::output::StepOutput;
 use fireclay_train::strategy::{MeanLoss, Scorer, backward};
 
@@ -19,6 +19,9 @@ use fireclay_train::strategy::{MeanLoss, Scorer, backward};
 #[serde(deny_unknown_fields, default)]
 pub struct CausalLmConfig {}
 
+/// The metrics of the validation split.
+const METRICS: &[Metric] = &[Metric::lower("perplexity"), Metric::lower("bits_per_byte")];
+
 impl Task for CausalLmConfig {
     fn facts(&self) -> Facts {
         Facts {
@@ -26,7 +29,7 @@ impl Task for CausalLmConfig {
             summary: "predict the next token of a text, and thereby write (text)",
             needs: "text",
             needs_of_model: "sees only what is before a token",
-            metrics: CAUSAL_LM_METRICS,
+            metrics: METRICS,
             headline: &["loss", "perplexity", "bits_per_byte"],
             ..Facts::LABELS
         }
@@ -34,7 +37,7 @@ impl Task for CausalLmConfig {
 
     /// Files of tokens do not say how many bytes of text they stand for.
     fn metrics_of(&self, target: &Target) -> Vec<&'static str> {
-        let names = CAUSAL_LM_METRICS.iter().copied();
+        let names = self.facts().metrics.iter().map(|metric| metric.name);
         let has_bytes = target.tokens_per_byte.is_some();
         names
             .filter(|name| has_bytes || *name != "bits_per_byte")

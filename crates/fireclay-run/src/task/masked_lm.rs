@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::network::TextInput;
 use super::{Facts, Objective, Task};
-use fireclay_metrics::MASKED_LM_METRICS;
+use fireclay_metrics::Metric;
 use fireclay_train::output::{StepOutput, scalar};
 use fireclay_train::strategy::{MeanLoss, Scorer, backward};
 
@@ -37,6 +37,9 @@ impl Default for MaskedLmConfig {
     }
 }
 
+/// The metrics of the validation split.
+const METRICS: &[Metric] = &[Metric::lower("perplexity"), Metric::higher("accuracy")];
+
 impl Task for MaskedLmConfig {
     fn facts(&self) -> Facts {
         Facts {
@@ -44,7 +47,7 @@ impl Task for MaskedLmConfig {
             summary: "predict the masked tokens of a text, and thereby learn to read (text)",
             needs: "text",
             needs_of_model: "sees both sides of a token",
-            metrics: MASKED_LM_METRICS,
+            metrics: METRICS,
             headline: &["loss", "perplexity", "accuracy"],
             ..Facts::LABELS
         }

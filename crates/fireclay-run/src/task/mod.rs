@@ -28,6 +28,7 @@ use std::sync::Arc;
 use burn::tensor::Tensor;
 use burn::train::{InferenceStep, LearnerModel, SupervisedTraining, TrainStep};
 use fireclay_data::{Labels, TargetKind};
+use fireclay_metrics::Metric;
 use serde::{Deserialize, Serialize};
 
 use crate::answer::Meaning;
@@ -49,7 +50,7 @@ pub struct Facts {
     /// What its model has to do, in words, where not every model for its data does.
     pub needs_of_model: &'static str,
     /// The metrics of the validation split that can be monitored, beside the loss.
-    pub metrics: &'static [&'static str],
+    pub metrics: &'static [Metric],
     /// The metrics that a line of progress and the final table show, in their order.
     pub headline: &'static [&'static str],
 }
@@ -74,7 +75,8 @@ pub trait Task {
 
     /// The metrics that there are for such a target, beside the loss.
     fn metrics_of(&self, _target: &Target) -> Vec<&'static str> {
-        self.facts().metrics.to_vec()
+        let metrics = self.facts().metrics.iter();
+        metrics.map(|metric| metric.name).collect()
     }
 
     /// Every impossible value, as (key, message).

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::causal_lm::{TokenOutput, TokenScorer, mean_over, token_losses};
 use super::{Facts, Objective, Task, check_smoothing};
-use fireclay_metrics::SEQ2SEQ_METRICS;
+use fireclay_metrics::Metric;
 use fireclay_train::output::StepOutput;
 use fireclay_train::strategy::Scorer;
 
@@ -39,13 +39,21 @@ impl Default for Seq2SeqConfig {
     }
 }
 
+/// The metrics of the validation split. BLEU and chrF take translations, which are made at the end, and at
+/// every evaluation if one of them is monitored.
+const METRICS: &[Metric] = &[
+    Metric::lower("perplexity"),
+    Metric::higher("bleu"),
+    Metric::higher("chrf"),
+];
+
 impl Task for Seq2SeqConfig {
     fn facts(&self) -> Facts {
         Facts {
             name: "seq2seq",
             summary: "write the translation of a text (pairs of texts)",
             needs: "pairs of texts",
-            metrics: SEQ2SEQ_METRICS,
+            metrics: METRICS,
             headline: &["loss", "perplexity", "bleu", "chrf"],
             ..Facts::LABELS
         }

@@ -32,6 +32,12 @@ pub trait Dataset: Send + Sync + 'static {
     /// files without a tokenizer have none.
     fn preprocess(&self) -> Vec<(&'static str, String)>;
 
+    /// Whether a saved `preprocess.json` says the same. Another version of the program may read the cells
+    /// of a table otherwise.
+    fn is_read_as(&self, _saved: &str) -> bool {
+        true
+    }
+
     /// What turns text into tokens.
     fn tokenizer(&self) -> Option<&Tokenizer> {
         None
@@ -46,6 +52,16 @@ pub trait Dataset: Send + Sync + 'static {
     ///
     /// If a file cannot be read any more.
     fn hashes(&self) -> Result<BTreeMap<String, String>, DataError>;
+
+    /// Reads every sample of these splits, by their numbers, where training would read them one by one
+    /// and end at the first that is damaged. What there is to say of it is returned.
+    ///
+    /// # Errors
+    ///
+    /// All samples that cannot be read.
+    fn verify(&self, _splits: &[usize]) -> Result<Vec<Note>, DataError> {
+        Ok(Vec::new())
+    }
 
     /// What names the samples of a split, by its number, in a file of predictions, and what else is
     /// known of them.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use burn::tensor::Device;
 use fireclay_data::arrow::array::{ArrayRef, RecordBatch, StringArray};
 use fireclay_data::{Labels, TargetKind, parquet_bytes};
 use fireclay_models::{Family, ModelDescription};
@@ -77,6 +78,23 @@ where
     let path = trained.folder.file(POSTPROCESS);
     write_whole(&path, &to_json(&predictor.answer))?;
     Ok(evaluation)
+}
+
+/// The answer, tuned for this model on the validation split.
+pub(super) fn tuned<N, S>(
+    config: &RunConfig,
+    (model, device): (N, &Device),
+    answer: Answer,
+    valid: S,
+) -> Result<Answer, RunError>
+where
+    N: Network,
+    S: Samples<Batch = Batch<N::Input>>,
+{
+    let mut predictor = Predictor::new(model, answer, device.clone());
+    let (answers, truth) = predictor.pass(valid, pass::<S>(config))?;
+    predictor.answer.meaning_mut().tune(&answers, &truth);
+    Ok(predictor.answer)
 }
 
 /// The predictions for a split, with the truth.
@@ -165,6 +183,16 @@ macro_rules! as_labelled {
             splits: [Self::Samples; 2],
         ) -> Result<Evaluations, RunError> {
             labelled::conclude(config, data, trained, splits)
+        }
+
+        fn tuned(
+            config: &RunConfig,
+            data: &Self::Data,
+            model: Model<Self>,
+            (answer, device): (crate::task::Answer, &Device),
+        ) -> Result<crate::task::Answer, RunError> {
+            let [_, valid, _] = Self::samples(config, data);
+            labelled::tuned(config, (model, device), answer, valid)
         }
     };
 }

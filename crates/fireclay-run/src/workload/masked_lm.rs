@@ -1,7 +1,7 @@
 //! Masked language modelling on running text.
 
 use fireclay_data::{MaskedSplit, Masking, TextData, TokenSplit, Tokenizer};
-use fireclay_models::{EncoderConfig, EncoderModel, EncoderShape};
+use fireclay_models::{EncoderConfig, EncoderModel, EncoderShape, Family};
 
 use super::labelled_text::blank_text;
 use super::prelude::*;

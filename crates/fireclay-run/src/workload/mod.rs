@@ -1,26 +1,29 @@
 //! Workloads. A workload is one file or folder. It ties together the data, the samples that become batches,
 //! the family of models, what the data determines of a model, how a trained model is evaluated, what a
 //! finished run answers, and what a plan needs to know. All other code asks the workload of a
-//! configuration or of data. The list in `list.rs` is the only list of workloads.
+//! configuration or of data. The list in this file is the only list of workloads.
 
 mod causal_lm;
 mod dataset;
 mod image;
 mod labelled;
 mod labelled_text;
-mod list;
 mod masked_lm;
 mod pairs;
 mod prelude;
+mod registry;
 mod shared;
 mod spec;
 mod table;
 mod text;
 
 pub use dataset::{Columns, Dataset};
-pub(crate) use list::facts;
-pub use list::{RunData, WithData, WithWorkload, Words, with_workload};
+pub use registry::{WithData, WithWorkload, Words};
+pub(crate) use shared::own;
 pub use spec::{Assumed, Assumptions, HeldOut, InputSpec};
+
+use std::path::Path;
+use std::sync::Arc;
 
 use burn::tensor::Device;
 use fireclay_data::{DataError, DataReport};
@@ -29,10 +32,26 @@ use fireclay_models::Family;
 use crate::config::{DataConfig, DataSection, ModelConfig, Refusal, RunConfig, TaskConfig};
 use crate::run::{Base, Evaluations, Run, RunError};
 use crate::start::ModelTable;
-use crate::task::{Target, WithObjective};
+use crate::task::{Answer, Target, WithObjective};
 use fireclay_train::loader::Samples;
 use fireclay_train::run_folder::RunFolder;
-use fireclay_train::strategy::Scores;
+use fireclay_train::strategy::{More, Scores};
+use registry::{Facts, workloads};
+
+workloads! {
+    /// Rows of a table.
+    Table(table::Table),
+    /// Images.
+    Image(image::Image),
+    /// Running text and its next tokens.
+    CausalLm(causal_lm::CausalText),
+    /// Running text and its masked tokens.
+    MaskedLm(masked_lm::MaskedText),
+    /// Texts with labels.
+    LabelledText(labelled_text::LabelledText),
+    /// Texts and their translations.
+    Pairs(pairs::Pairs),
+}
 
 /// What a variant of an enum holds, if a value is that variant.
 macro_rules! held {
@@ -146,6 +165,31 @@ pub trait Workload: 'static {
         trained: Trained<'_, Model<Self>>,
         splits: [Self::Samples; 2],
     ) -> Result<Evaluations, RunError>;
+
+    /// What scores a model at every evaluation beyond its outputs on the validation split, if the
+    /// configuration monitors it.
+    fn monitored(
+        _config: &RunConfig,
+        _valid: &Self::Samples,
+        _data: &Self::Data,
+        _device: &Device,
+    ) -> Option<More<Model<Self>>> {
+        None
+    }
+
+    /// The answer with what the task leaves to the validation split, chosen for this model.
+    ///
+    /// # Errors
+    ///
+    /// If a sample cannot be read.
+    fn tuned(
+        _config: &RunConfig,
+        _data: &Self::Data,
+        _model: Model<Self>,
+        (answer, _device): (Answer, &Device),
+    ) -> Result<Answer, RunError> {
+        Ok(answer)
+    }
 
     /// The finished run at `base`.
     ///

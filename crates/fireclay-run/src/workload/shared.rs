@@ -9,7 +9,7 @@ use fireclay_train::loader::Samples;
 use fireclay_train::strategy::evaluation_rows;
 
 use super::{Dataset, WithWorkload, Workload, with_workload};
-use crate::artifacts::{TOKENIZER, model_files};
+use crate::artifacts::{PREPROCESS, TOKENIZER, model_files};
 use crate::config::{RunConfig, TokenizerSource};
 use crate::lock;
 use crate::predictor::Pass;
@@ -145,7 +145,7 @@ pub(super) fn evaluate_on_files<W: Workload>(
 
 /// The data that a run was trained on, unless it has changed: its splits and its preprocessing would be
 /// others.
-fn own<W: Workload>(base: &Base) -> Result<W::Data, RunError> {
+pub(crate) fn own<W: Workload>(base: &Base) -> Result<W::Data, RunError> {
     let tokenizer = lock::tokenizer(&base.folder)?;
     let data = load::<W>(base.config(), tokenizer.as_deref());
     let data = data.map_err(|error| locate(&base.loaded, error))?;
@@ -156,8 +156,13 @@ fn own<W: Workload>(base: &Base) -> Result<W::Data, RunError> {
 /// Refuses data that is not what the run in `folder` was trained on.
 fn unchanged(data: &impl Dataset, folder: &Path) -> Result<(), RunError> {
     let changed = lock::changed_files(data.hashes()?, folder)?;
-    match changed.is_empty() {
-        true => Ok(()),
-        false => Err(RunError::DataChanged(changed.join(", "))),
+    if !changed.is_empty() {
+        return Err(RunError::DataChanged(changed.join(", ")));
+    }
+    // Some data is not preprocessed.
+    let saved = std::fs::read_to_string(folder.join(PREPROCESS));
+    match saved.is_ok_and(|saved| !data.is_read_as(&saved)) {
+        true => Err(RunError::ReadOtherwise),
+        false => Ok(()),
     }
 }

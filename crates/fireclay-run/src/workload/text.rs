@@ -33,6 +33,10 @@ impl DataSection for TextSource {
             TextFormat::Text | TextFormat::TextJsonl => NeedsTokenizer::Always,
         }
     }
+
+    fn reading(&self) -> u64 {
+        14_000_000
+    }
 }
 
 fn source(config: &RunConfig) -> &TextSource {

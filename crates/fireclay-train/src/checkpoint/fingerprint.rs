@@ -1,14 +1,33 @@
 //! What a run is made of, written down so that a changed field can be named.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde_json::Value;
 
 /// One entry for each part of a run (`model`, `optimizer`, `data`, ...), with all its settings.
 pub type Fingerprints = BTreeMap<String, Value>;
 
-/// Every field in which two runs differ, as `path: was X, is now Y`.
-pub fn differences(saved: &Fingerprints, now: &Fingerprints) -> Vec<String> {
+/// A field in which two runs differ; shown as `path: was X, is now Y`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Difference {
+    /// The field, dotted.
+    pub path: String,
+    /// Its value in the earlier run; none if it had none.
+    pub was: Option<Value>,
+    /// Its value in the later run.
+    pub now: Option<Value>,
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (was, now) = (show(self.was.as_ref()), show(self.now.as_ref()));
+        write!(f, "{}: was {was}, is now {now}", self.path)
+    }
+}
+
+/// Every field in which two runs differ.
+pub fn differences(saved: &Fingerprints, now: &Fingerprints) -> Vec<Difference> {
     let mut found = Vec::new();
     let names: std::collections::BTreeSet<_> = saved.keys().chain(now.keys()).collect();
     for name in names {
@@ -17,21 +36,21 @@ pub fn differences(saved: &Fingerprints, now: &Fingerprints) -> Vec<String> {
     found
 }
 
-fn compare(path: &str, saved: Option<&Value>, now: Option<&Value>, found: &mut Vec<String>) {
+fn compare(path: &str, saved: Option<&Value>, now: Option<&Value>, found: &mut Vec<Difference>) {
     match (saved, now) {
         (Some(Value::Object(saved)), Some(Value::Object(now))) => {
             let keys: std::collections::BTreeSet<_> = saved.keys().chain(now.keys()).collect();
             for key in keys {
-                compare(
-                    &format!("{path}.{key}"),
-                    saved.get(key),
-                    now.get(key),
-                    found,
-                );
+                let path = format!("{path}.{key}");
+                compare(&path, saved.get(key), now.get(key), found);
             }
         }
         (saved, now) if saved == now => {}
-        (saved, now) => found.push(format!("{path}: was {}, is now {}", show(saved), show(now))),
+        (saved, now) => found.push(Difference {
+            path: path.into(),
+            was: saved.cloned(),
+            now: now.cloned(),
+        }),
     }
 }
 
@@ -60,8 +79,10 @@ mod tests {
             json!({"type": "adamw", "learning_rate": 0.01, "x": 1}),
         );
         now.remove("seed");
+        let found = differences(&saved, &now);
+        let found: Vec<String> = found.iter().map(ToString::to_string).collect();
         assert_eq!(
-            differences(&saved, &now),
+            found,
             [
                 "optimizer.learning_rate: was 0.001, is now 0.01",
                 "optimizer.x: was not set, is now 1",

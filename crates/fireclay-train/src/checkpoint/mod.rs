@@ -3,7 +3,7 @@
 mod fingerprint;
 mod store;
 
-pub use fingerprint::{Fingerprints, differences};
+pub use fingerprint::{Difference, Fingerprints, differences};
 pub use store::Store;
 
 use std::collections::BTreeMap;
@@ -78,13 +78,46 @@ pub enum CheckpointError {
         damaged: Vec<String>,
     },
     /// The run is not the one that wrote the checkpoint.
-    #[error("the run has changed since its checkpoint was written; resume needs it as it was:{}", list(.0))]
+    #[error(
+        "the run has changed since its checkpoint was written; resume needs it as it was:{}\n\
+         how it is trained can be changed on purpose, with `fireclay resume RUN --set KEY=VALUE`; another \
+         model or other data is a new run, whose model.pretrained can be a checkpoint of this one",
+        list(.0)
+    )]
     Changed(Vec<String>),
+    /// There is no checkpoint of this step.
+    #[error("there is no checkpoint of step {step} in {}; {}", path.display(), steps(known))]
+    Missing {
+        /// The folder of checkpoints.
+        path: PathBuf,
+        /// The step.
+        step: u64,
+        /// The steps that have one.
+        known: Vec<u64>,
+    },
+    /// No evaluation has chosen a best checkpoint, or it was not kept.
+    #[error("{} has no best checkpoint: {reason}; name `last` or a step: {}", path.display(), steps(known))]
+    NoBest {
+        /// The folder of checkpoints.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+        /// The steps that have a checkpoint.
+        known: Vec<u64>,
+    },
     /// The weights cannot be saved because they are not finite.
     #[error(
         "the weights are not finite after step {0}; nothing was saved over the last good checkpoint"
     )]
     NonFinite(u64),
+}
+
+fn steps(known: &[u64]) -> String {
+    let known: Vec<_> = known.iter().map(u64::to_string).collect();
+    match known.is_empty() {
+        true => "there is none at all".into(),
+        false => format!("there are {}", known.join(", ")),
+    }
 }
 
 fn list(lines: &[String]) -> String {

@@ -74,6 +74,11 @@ impl Store {
         steps
     }
 
+    /// The folder of the checkpoints.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// Reads and verifies the checkpoint of `step`.
     ///
     /// # Errors
@@ -81,6 +86,13 @@ impl Store {
     /// If it is missing, or is not what its manifest says.
     pub fn load(&self, step: u64) -> Result<Checkpoint, CheckpointError> {
         let path = self.path(step);
+        if !path.exists() {
+            return Err(CheckpointError::Missing {
+                path: self.folder.clone(),
+                step,
+                known: self.steps(),
+            });
+        }
         let damaged = |reason: String| CheckpointError::Damaged {
             path: path.clone(),
             reason,
@@ -147,6 +159,15 @@ impl Store {
             remove(&hidden)?;
         }
         Ok(())
+    }
+
+    /// Removes the checkpoints after `step`, to which a run goes back.
+    ///
+    /// # Errors
+    ///
+    /// If one cannot be removed.
+    pub fn forget_after(&self, step: u64) -> Result<(), CheckpointError> {
+        self.prune(step, usize::MAX, &[])
     }
 
     /// Puts a written folder in its place, where a damaged one of the same step may stand.

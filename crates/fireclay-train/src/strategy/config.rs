@@ -1,5 +1,6 @@
 //! What a training does, apart from its model and data.
 
+use fireclay_metrics::{Direction, Metric};
 use serde_json::json;
 
 use crate::checkpoint::Fingerprints;
@@ -32,6 +33,9 @@ pub struct TrainerConfig {
     pub checkpoint: CheckpointConfig,
     /// `[logging]`.
     pub logging: LoggingConfig,
+    /// The metrics of the [`Scorer`](super::Scorer). One that is not among them is better the lower it is, as
+    /// the loss is.
+    pub metrics: &'static [Metric],
 }
 
 impl TrainerConfig {
@@ -60,6 +64,13 @@ impl TrainerConfig {
         problems.collect()
     }
 
+    /// Which values of a metric, such as `valid/accuracy`, are better.
+    pub(super) fn direction(&self, monitor: &str) -> Direction {
+        let name = monitor.rsplit('/').next().unwrap_or(monitor);
+        let metric = self.metrics.iter().find(|metric| metric.name == name);
+        metric.map_or(Direction::Lower, |metric| metric.better)
+    }
+
     /// The defaults of everything else.
     pub fn new(seed: u64, optimizer: OptimizerConfig, train: TrainConfig) -> Self {
         Self {
@@ -72,6 +83,7 @@ impl TrainerConfig {
             early_stopping: None,
             checkpoint: CheckpointConfig::default(),
             logging: LoggingConfig::default(),
+            metrics: &[],
         }
     }
 
@@ -87,9 +99,19 @@ impl TrainerConfig {
 
     /// Updates in all, for epochs of `batches` micro-batches.
     pub fn total_steps(&self, batches: usize) -> u64 {
+        self.last_step(batches, 0)
+    }
+
+    /// The update after which the training ends, where `moved` more of them were made than its epochs would
+    /// have counted; see [`LoopState::moved`](super::LoopState::moved).
+    pub(super) fn last_step(&self, batches: usize, moved: i64) -> u64 {
         let per_epoch = self.steps_per_epoch(batches);
         let epochs = self.train.epochs;
-        let epochs = epochs.map(|epochs| epochs.saturating_mul(per_epoch));
+        let epochs = epochs.map(|epochs| {
+            epochs
+                .saturating_mul(per_epoch)
+                .saturating_add_signed(moved)
+        });
         let limits = epochs.into_iter().chain(self.train.max_steps);
         limits.min().unwrap_or(0)
     }
@@ -144,4 +166,21 @@ fn depends_on_length(schedule: &LrSchedulerConfig, total_steps: u64) -> bool {
     (0..total_steps)
         .step_by((total_steps as usize / 1000).max(1))
         .any(|step| rate(step, total_steps) != rate(step, total_steps.saturating_mul(2)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::optim::OptimizerConfig;
+
+    const METRICS: &[Metric] = &[Metric::higher("accuracy"), Metric::lower("perplexity")];
+
+    #[test]
+    fn the_direction_of_a_metric_is_that_of_the_task() {
+        let mut config = TrainerConfig::new(1, OptimizerConfig::default(), TrainConfig::default());
+        config.metrics = METRICS;
+        assert_eq!(config.direction("valid/accuracy"), Direction::Higher);
+        assert_eq!(config.direction("valid/perplexity"), Direction::Lower);
+        assert_eq!(config.direction("train/loss"), Direction::Lower);
+    }
 }

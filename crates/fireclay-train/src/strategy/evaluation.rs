@@ -3,7 +3,7 @@
 use std::iter;
 
 use burn::train::{EventProcessorTraining, InferenceStep, LearnerEvent, TrainingItem};
-use fireclay_metrics::{Direction, Report, direction};
+use fireclay_metrics::{Direction, Report};
 use serde_json::json;
 
 use super::session::Session;
@@ -35,6 +35,10 @@ pub trait Scorer<O>: Send {
     /// The metrics of everything added since the last call, in the order in which they are shown.
     fn finish(&mut self) -> Vec<(String, f64)>;
 }
+
+/// Metrics of a model beyond those of its outputs, such as of the texts that it writes; or why there are
+/// none.
+pub type More<M> = Box<dyn Fn(&M) -> Result<Vec<(String, f64)>, String> + Send>;
 
 /// The metrics of a split.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -91,7 +95,8 @@ impl<M: Trainable> Session<M> {
         };
         let config = self.setup.config.clone();
         if let Some(metric) = config.lr_scheduler.monitor().and_then(find) {
-            let higher = better_is_higher(config.lr_scheduler.monitor().unwrap_or_default());
+            let monitor = config.lr_scheduler.monitor().unwrap_or_default();
+            let higher = config.direction(monitor) == Direction::Higher;
             config
                 .lr_scheduler
                 .report(&mut self.setup.state.plateau, metric, higher);
@@ -149,7 +154,10 @@ impl<M: Trainable> Session<M> {
             self.emit_valid(LearnerEvent::ProcessedItem(item))
         })?;
         self.emit_valid(LearnerEvent::EndSplit(epoch))?;
-        let metrics = self.setup.scorer.finish();
+        let mut metrics = self.setup.scorer.finish();
+        if let Some(more) = &self.setup.more {
+            metrics.extend(more(&model).map_err(TrainError::Learner)?);
+        }
         Ok(Scores { weight, metrics })
     }
 
@@ -187,7 +195,7 @@ impl<M: Trainable> Session<M> {
     /// Whether `value` is the best so far of the metric that chooses the weights.
     fn improved(&mut self, monitor: &str, value: f64) -> bool {
         let best = self.setup.state.best.map(|best| best.value);
-        let better = is_better(monitor, value, best, 0.0);
+        let better = is_better(self.setup.config.direction(monitor), value, best, 0.0);
         if better {
             let step = self.setup.state.step;
             self.setup.state.best = Some(Best { step, value });
@@ -197,14 +205,21 @@ impl<M: Trainable> Session<M> {
 
     /// Whether the monitored metric has not improved for too long.
     fn exhausted(&mut self, early: &EarlyStoppingConfig, value: f64) -> bool {
+        let direction = self.setup.config.direction(&early.monitor);
         let state = &mut self.setup.state;
-        if is_better(&early.monitor, value, state.early_best, early.min_delta) {
+        if is_better(direction, value, state.early_best, early.min_delta) {
             state.early_best = Some(value);
             state.early_bad = 0;
         } else {
             state.early_bad += 1;
         }
-        state.early_bad >= early.patience
+        self.is_exhausted()
+    }
+
+    /// Whether there were as many evaluations without an improvement as the patience allows.
+    pub(super) fn is_exhausted(&self) -> bool {
+        let early = self.setup.config.early_stopping.as_ref();
+        early.is_some_and(|early| self.setup.state.early_bad >= early.patience)
     }
 
     fn emit_valid(
@@ -222,21 +237,15 @@ fn value(metrics: &[(String, f64)], name: &str) -> Option<f64> {
     metrics.find_map(|(found, value)| (found == name).then_some(*value))
 }
 
-/// Whether `value` beats `best` by more than `min_delta`, in the metric's own direction; any number beats
-/// none. A metric that nobody knows is taken for a loss.
-fn is_better(monitor: &str, value: f64, best: Option<f64>, min_delta: f64) -> bool {
+/// Whether `value` beats `best` by more than `min_delta`; any number beats none.
+fn is_better(better: Direction, value: f64, best: Option<f64>, min_delta: f64) -> bool {
     let Some(best) = best else {
         return value.is_finite();
     };
-    match better_is_higher(monitor) {
-        true => value > best + min_delta,
-        false => value < best - min_delta,
+    match better {
+        Direction::Higher => value > best + min_delta,
+        Direction::Lower => value < best - min_delta,
     }
-}
-
-fn better_is_higher(monitor: &str) -> bool {
-    let name = monitor.rsplit('/').next().unwrap_or(monitor);
-    direction(name) == Some(Direction::Higher)
 }
 
 #[cfg(test)]
@@ -246,15 +255,15 @@ mod tests {
     #[test]
     fn better_follows_the_direction_of_the_metric() {
         let cases = [
-            ("valid/loss", 0.9, 1.0, 0.0, true),
-            ("valid/loss", 0.95, 1.0, 0.1, false),
-            ("valid/accuracy", 0.9, 0.8, 0.05, true),
-            ("valid/accuracy", 0.8, 0.8, 0.0, false),
-            ("valid/loss", f64::NAN, 1.0, 0.0, false),
+            (Direction::Lower, 0.9, 1.0, 0.0, true),
+            (Direction::Lower, 0.95, 1.0, 0.1, false),
+            (Direction::Higher, 0.9, 0.8, 0.05, true),
+            (Direction::Higher, 0.8, 0.8, 0.0, false),
+            (Direction::Lower, f64::NAN, 1.0, 0.0, false),
         ];
-        for (monitor, value, best, min_delta, expected) in cases {
-            let found = is_better(monitor, value, Some(best), min_delta);
-            assert_eq!(found, expected, "{monitor}: {value}, {best}");
+        for (better, value, best, min_delta, expected) in cases {
+            let found = is_better(better, value, Some(best), min_delta);
+            assert_eq!(found, expected, "{better:?}: {value}, {best}");
         }
     }
 }

@@ -13,9 +13,10 @@ use burn::train::{
 };
 use serde_json::Value;
 
+use super::change::Change;
 use super::config::TrainerConfig;
-use super::evaluation::{MeanLoss, Scorer, rows};
-use super::saving::restored;
+use super::evaluation::{MeanLoss, More, Scorer, rows};
+use super::saving::{Resume, restored};
 use super::scaling::LossScale;
 use super::session::Setup;
 use super::shards::Shards;
@@ -44,12 +45,14 @@ pub struct Trainer<M: LearnerModel, S: Samples> {
     parts: Fingerprints,
     rates: Vec<f64>,
     keeps_frozen: bool,
+    resume: Resume,
     interrupter: Interrupter,
     observers: Vec<Box<dyn Observer>>,
     renderer: Box<dyn MetricsRenderer>,
     shown: bool,
     profile: bool,
     scorer: Box<dyn Scorer<<M as InferenceStep>::Output>>,
+    more: Option<More<M>>,
     learner: Box<dyn FnOnce(SupervisedTraining<M>) -> SupervisedTraining<M>>,
 }
 
@@ -69,12 +72,14 @@ where
             parts: Fingerprints::new(),
             rates: Vec::new(),
             keeps_frozen: true,
+            resume: Resume::default(),
             interrupter: Interrupter::new(),
             observers: Vec::new(),
             renderer: Box::new(NoRenderer),
             shown: false,
             profile: false,
             scorer: Box::new(MeanLoss::default()),
+            more: None,
             learner: Box::new(|training| training),
         }
     }
@@ -102,6 +107,22 @@ where
         self
     }
 
+    /// Says what was changed on purpose since the run began. [`resume`](Self::resume) refuses every other
+    /// difference from the checkpoint. After a change the run has other bits than one that was never
+    /// interrupted.
+    #[must_use]
+    pub fn changed(mut self, changes: Vec<Change>) -> Self {
+        self.resume.changes = changes;
+        self
+    }
+
+    /// Goes back to the checkpoint of this step, and forgets those after it. Default: the newest whole one.
+    #[must_use]
+    pub fn back_to(mut self, step: Option<u64>) -> Self {
+        self.resume.at = step;
+        self
+    }
+
     /// Who watches too. Default: nobody.
     #[must_use]
     pub fn observer(mut self, observer: Box<dyn Observer>) -> Self {
@@ -113,6 +134,13 @@ where
     #[must_use]
     pub fn scorer(mut self, scorer: impl Scorer<<M as InferenceStep>::Output> + 'static) -> Self {
         self.scorer = Box::new(scorer);
+        self
+    }
+
+    /// More metrics of each evaluation, which take the model itself rather than its outputs.
+    #[must_use]
+    pub fn also(mut self, more: Option<More<M>>) -> Self {
+        self.more = more;
         self
     }
 
@@ -174,11 +202,12 @@ where
         let valid = self.loader(&self.valid, false);
         let mut setup = self.setup([&train, &valid], folder)?;
         if resume {
-            (self.model, setup) = restored(self.model, setup, folder)?;
+            let place = (folder, self.train.len());
+            (self.model, setup) = restored(self.model, setup, place, &self.resume)?;
         }
 
         let batches = setup.batches_per_epoch;
-        let epochs = setup.config.total_steps(batches);
+        let epochs = setup.config.last_step(batches, setup.state.moved);
         let epochs = epochs.div_ceil(setup.config.steps_per_epoch(batches));
         let training = SupervisedTraining::new(folder.path(), Arc::new(train), Arc::new(valid))
             .with_application_logger(None)
@@ -222,6 +251,7 @@ where
             done: Cost::default(),
             observers: mem::take(&mut self.observers),
             shown: self.shown,
+            more: self.more.take(),
             scorer: mem::replace(&mut self.scorer, Box::new(MeanLoss::default())),
             seen: BTreeMap::new(),
             device: self.tracking(),

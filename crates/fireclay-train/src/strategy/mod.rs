@@ -1,6 +1,8 @@
 //! Training by steps: a strategy for Burn's `SupervisedTraining` that can checkpoint, clip
 //! globally, accumulate, average weights and stop after any update.
 
+mod at;
+mod change;
 mod config;
 mod evaluation;
 mod fit;
@@ -11,9 +13,11 @@ mod shards;
 mod state;
 mod step;
 
+pub use at::{At, find, restore_weights};
+pub use change::Change;
 pub use config::TrainerConfig;
 pub use evaluation::rows as evaluation_rows;
-pub use evaluation::{MeanLoss, Scorer, Scores};
+pub use evaluation::{MeanLoss, More, Scorer, Scores};
 pub use fit::Trainer;
 pub use scaling::{LossScale, backward};
 pub use state::{Best, Finished, LoopState};

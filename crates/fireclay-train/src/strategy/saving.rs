@@ -6,10 +6,12 @@ use burn::module::Module;
 use burn::tensor::Bytes;
 use burn::train::LearnerModel;
 
+use super::at::{At, find};
+use super::change::{Adapt, Change, unexplained};
 use super::session::{Session, Setup};
 use super::state::Best;
 use super::{TrainError, Trainable};
-use crate::checkpoint::{Checkpoint, CheckpointError, differences};
+use crate::checkpoint::{Checkpoint, CheckpointError, Manifest, differences};
 use crate::observer::Observer;
 use crate::optim;
 use crate::record::JsonLines;
@@ -17,10 +19,10 @@ use crate::run_folder::RunFolder;
 use crate::weights::{Kept, decode, encode};
 
 /// The members of a checkpoint.
-const MODEL: &str = "model.bpk";
-const AVERAGE: &str = "ema.bpk";
+pub(super) const MODEL: &str = "model.bpk";
+pub(super) const AVERAGE: &str = "ema.bpk";
 const OPTIMIZER: &str = "optimizer.bpk";
-const STATE: &str = "state.json";
+pub(super) const STATE: &str = "state.json";
 
 impl<M: Trainable> Session<M> {
     /// Saves everything that the next update depends on, then prunes.
@@ -105,35 +107,49 @@ fn damaged(path: &Path, reason: String) -> TrainError {
     .into()
 }
 
-/// Puts model, optimizer, average and loop state where the newest whole checkpoint left them.
+/// How a training goes on.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Resume {
+    /// The checkpoint to go back to; the newest whole one unless given.
+    pub at: Option<u64>,
+    /// What was changed on purpose.
+    pub changes: Vec<Change>,
+}
+
+/// Puts model, optimizer, average and loop state where a checkpoint left them.
 pub(super) fn restored<M: LearnerModel>(
     model: M,
     mut setup: Setup<M>,
-    folder: &RunFolder,
+    (folder, samples): (&RunFolder, usize),
+    resume: &Resume,
 ) -> Result<(M, Setup<M>), TrainError> {
-    let (checkpoint, skipped) = setup.store.newest()?;
+    let at = resume.at.map_or(At::Last, At::Step);
+    let (checkpoint, skipped) = find(&setup.store, at)?;
     skipped
         .iter()
         .for_each(|line| setup.observers.noticed(line));
-    let changed = differences(&checkpoint.manifest.fingerprints, &setup.fingerprints);
+    let Manifest {
+        step, fingerprints, ..
+    } = &checkpoint.manifest;
+    let found = differences(fingerprints, &setup.fingerprints);
+    let changed = unexplained(found.clone(), &resume.changes, *step);
     if !changed.is_empty() {
-        return Err(CheckpointError::Changed(changed).into());
+        let changed = changed.iter().map(ToString::to_string);
+        return Err(CheckpointError::Changed(changed.collect()).into());
     }
-    let path = setup.store.path(checkpoint.manifest.step);
+    let path = setup.store.path(*step);
     let model = restore(&checkpoint, MODEL, (model, &setup.kept), &path)?;
     setup.state = serde_json::from_slice(member(&checkpoint, STATE, &path)?)
         .map_err(|error| damaged(&path, format!("{STATE}: {error}")))?;
-    if let Some(best) = setup
-        .state
-        .best
-        .filter(|_| setup.config.checkpoint.keep_best)
-        && let Err(error) = setup.store.load(best.step)
-    {
-        setup
-            .observers
-            .noticed(&format!("{error}; the next evaluation is the best so far"));
-        setup.state.best = None;
-    }
+    let adapt = Adapt {
+        differences: &found,
+        saved: fingerprints,
+        config: &setup.config,
+        samples,
+        batches: setup.batches_per_epoch,
+    };
+    adapt.apply(&mut setup.state);
+    forget_a_lost_best(&mut setup);
     if let Some(ema) = setup.ema.take() {
         let average = (ema.model().clone(), &setup.kept);
         let average = restore(&checkpoint, AVERAGE, average, &path)?;
@@ -142,6 +158,21 @@ pub(super) fn restored<M: LearnerModel>(
     let bytes = Bytes::from_bytes_vec(member(&checkpoint, OPTIMIZER, &path)?.to_vec());
     setup.optimizer = optim::from_bytes(setup.optimizer, bytes)
         .map_err(|error| damaged(&path, format!("{OPTIMIZER}: {error}")))?;
+    if resume.at.is_some() {
+        setup.store.forget_after(*step)?;
+    }
     setup.metrics = JsonLines::open(&folder.file("metrics.jsonl"), setup.state.metrics_bytes)?;
     Ok((model, setup))
+}
+
+/// Where the best checkpoint is to be kept and is not there any more, the next evaluation is the best.
+fn forget_a_lost_best<M: LearnerModel>(setup: &mut Setup<M>) {
+    let keep_best = setup.config.checkpoint.keep_best;
+    if let Some(best) = setup.state.best.filter(|_| keep_best)
+        && let Err(error) = setup.store.load(best.step)
+    {
+        let message = format!("{error}; the next evaluation is the best so far");
+        setup.observers.noticed(&message);
+        setup.state.best = None;
+    }
 }

@@ -11,7 +11,7 @@ use burn::train::{
 };
 
 use super::config::TrainerConfig;
-use super::evaluation::{Scorer, Scores};
+use super::evaluation::{More, Scorer, Scores};
 use super::shards::Shards;
 use super::state::{Finished, LoopState};
 use super::{TrainError, Trainable};
@@ -54,6 +54,7 @@ pub(super) struct Setup<M: LearnerModel> {
     /// Whether a metric or a renderer of Burn's is shown every batch.
     pub shown: bool,
     pub scorer: Box<dyn Scorer<<M as InferenceStep>::Output>>,
+    pub more: Option<More<M>>,
     /// The scores of the evaluations of this process, by step.
     pub seen: BTreeMap<u64, Scores>,
 }
@@ -119,7 +120,9 @@ impl<M: Trainable> Session<M> {
         valid: ValidLoader<M>,
     ) -> Self {
         Self {
-            total_steps: setup.config.total_steps(setup.batches_per_epoch),
+            total_steps: setup
+                .config
+                .last_step(setup.batches_per_epoch, setup.state.moved),
             train: train.to_device(&setup.device),
             valid: valid.to_device(&setup.device.clone().inner()),
             setup,
@@ -139,11 +142,8 @@ impl<M: Trainable> Session<M> {
             steps_per_epoch: setup.config.steps_per_epoch(setup.batches_per_epoch),
             samples: self.train.num_items(),
         });
-        match state.stopped {
-            Some(reason @ StopReason::EarlyStopped) => return Ok(reason),
-            // A completed run goes on if its configuration was given more steps since.
-            _ if state.step >= self.total_steps => return Ok(StopReason::Completed),
-            _ => {}
+        if let Some(reason) = self.nothing_left() {
+            return Ok(reason);
         }
         self.setup.state.stopped = None;
         if self.setup.state.step == 0 && self.setup.store.steps().is_empty() {
@@ -156,6 +156,31 @@ impl<M: Trainable> Session<M> {
                 return Ok(reason);
             }
         }
+    }
+
+    /// Why no update is left to make, if none is. A run that has ended goes on if it was given more steps or
+    /// more patience since.
+    fn nothing_left(&mut self) -> Option<StopReason> {
+        let (step, total) = (self.setup.state.step, self.total_steps);
+        let was_stopped = self.setup.state.stopped == Some(StopReason::EarlyStopped);
+        let (reason, message) = if was_stopped && self.is_exhausted() {
+            let more =
+                "`fireclay resume RUN --set early_stopping.patience=N` with a larger N goes on";
+            (
+                StopReason::EarlyStopped,
+                format!("it was stopped early; {more}"),
+            )
+        } else if step >= total {
+            let more = "`fireclay resume RUN --set train.epochs=N` with a larger N goes on";
+            (
+                StopReason::Completed,
+                format!("all of its {total} steps are made; {more}"),
+            )
+        } else {
+            return None;
+        };
+        self.setup.observers.noticed(&message);
+        Some(reason)
     }
 
     /// Trains to the end of the current epoch.

@@ -36,8 +36,20 @@ pub struct LoopState {
     pub loss_scale: Option<LossScale>,
     /// Bytes of metrics.jsonl that belong to this state.
     pub metrics_bytes: u64,
+    /// Updates made beyond those that its epochs would have counted, if all batches had been of the size
+    /// that they have now; not 0 after a change of that size.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub moved: i64,
     /// Why the training ended, once it has.
     pub stopped: Option<StopReason>,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde hands over a reference"
+)]
+fn is_zero(number: &i64) -> bool {
+    *number == 0
 }
 
 /// The best evaluation so far.

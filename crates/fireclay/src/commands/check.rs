@@ -10,7 +10,7 @@ use fireclay_run::workload::Dataset;
 use serde_json::json;
 
 use crate::failure::Failure;
-use crate::text::{say, table};
+use crate::text::{put_aside, say, table, tell};
 
 /// Check a config and its data without training, and print the config with every default
 #[derive(Debug, clap::Args)]
@@ -36,7 +36,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     if args.no_data {
         report(&loaded, None, args.json);
         if is_open {
-            eprintln!("note: batch_size = \"auto\" is decided by the data, which is not read");
+            tell!("note: batch_size = \"auto\" is decided by the data, which is not read");
         }
         return Ok(());
     }
@@ -51,11 +51,13 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     })?;
     if is_open {
         let size = json!(prepared.config().batch_size());
-        eprintln!("note: batch_size = \"auto\" is {size} with the memory that is here");
+        tell!("note: batch_size = \"auto\" is {size} with the memory that is here");
     }
-    eprint!("{}", overview(prepared.data().dataset()));
+    put_aside(format_args!("{}", overview(prepared.data().dataset())));
+    let notes = prepared.data().dataset().verify(&[0, 1, 2])?;
+    notes.iter().for_each(|note| tell!("note: {note}"));
     let notes = prepared.notes().iter().chain(prepared.weights());
-    notes.for_each(|note| eprintln!("note: {note}"));
+    notes.for_each(|note| tell!("note: {note}"));
     Ok(())
 }
 
@@ -66,7 +68,7 @@ fn report(loaded: &Loaded, found: Option<&DataReport>, as_json: bool) {
         return;
     }
     if let Some(report) = found {
-        eprint!("{}", describe(report));
+        put_aside(format_args!("{}", describe(report)));
     }
     say!("{}", loaded.config.to_toml().trim_end());
 }

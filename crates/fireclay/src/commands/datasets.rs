@@ -1,7 +1,7 @@
 //! `datasets`: the kinds of data that there are, and the data sets that come with fireclay.
 
-use fireclay_data::{ImageFormat, PairFormat, TableFormat, TextFormat, TokenizerKind};
-use fireclay_run::config::TextTableKind;
+use fireclay_data::TokenizerKind;
+use fireclay_run::config::DataConfig;
 
 use super::lists::{ListArgs, list};
 use crate::failure::Failure;
@@ -35,17 +35,10 @@ const SHIPPED: &[(&str, &str)] = &[
 
 /// Lists kinds of data, and data sets.
 pub fn run(args: &Args) -> Result<(), Failure> {
-    let data = [
-        TableFormat::TYPES,
-        ImageFormat::TYPES,
-        TextFormat::TYPES,
-        PairFormat::TYPES,
-        TextTableKind::TYPES,
-    ];
     list(
         &args.list,
         &[
-            ("data type", &data.concat()),
+            ("data type", &DataConfig::types()),
             ("tokenizer", TokenizerKind::TYPES),
             ("shipped", SHIPPED),
         ],

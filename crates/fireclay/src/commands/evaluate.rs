@@ -4,11 +4,11 @@ use std::path::PathBuf;
 
 use fireclay_metrics::{PerClass, Report};
 use fireclay_run::workload::Words;
-use fireclay_run::{Evaluations, On, load_run, open};
+use fireclay_run::{Evaluations, On, load_run};
 
-use super::device;
+use super::{CheckpointArgs, device};
 use crate::failure::Failure;
-use crate::text::{number, say, table};
+use crate::text::{number, say, table, tell};
 
 /// Compute the metrics of a finished run over a whole split, or over other data
 #[derive(Debug, clap::Args)]
@@ -25,6 +25,8 @@ pub struct Args {
     /// each is a file of references for BLEU and chrF, and the loss is that of the first
     #[arg(long, value_name = "PATH", requires = "data")]
     pub target_data: Vec<String>,
+    #[command(flatten)]
+    pub checkpoint: CheckpointArgs,
     /// Compute on other hardware than the config names
     #[arg(long, value_name = "NAME")]
     pub backend: Option<String>,
@@ -48,7 +50,7 @@ pub enum SplitName {
 pub fn run(args: &Args) -> Result<(), Failure> {
     let config = load_run(&args.run)?.config;
     let device = device(&config, args.backend.as_deref())?;
-    let run = open(&args.run, &device.device)?;
+    let run = args.checkpoint.open(&args.run, &device.device)?;
     let evaluated = run.evaluate(match &args.data {
         Some(path) => On::File {
             path,
@@ -57,7 +59,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         None => On::Split(args.split as usize),
     })?;
     let notes = evaluated.notes.iter();
-    notes.for_each(|note| eprintln!("note: {note}"));
+    notes.for_each(|note| tell!("note: {note}"));
     if args.json {
         let evaluations = Evaluations::from([(evaluated.name, evaluated.report)]);
         say!("{:#}", serde_json::json!(evaluations));

@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use fireclay_run::export::Export;
 use fireclay_run::load_run;
 
-use super::device;
+use super::{CheckpointArgs, device};
 use crate::failure::Failure;
 use crate::text::say;
 
-/// Write the model of a finished run into a folder that other programs load
+/// Write the model of a run into a folder that other programs load
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The run folder
@@ -20,21 +20,25 @@ pub struct Args {
     /// Merge the adapters into the weights of their base: a whole model that needs nothing else
     #[arg(long)]
     pub merge: bool,
-    /// Compute on other hardware than the config names
-    #[arg(long, value_name = "NAME", requires = "merge")]
+    #[command(flatten)]
+    pub checkpoint: CheckpointArgs,
+    /// Merge on other hardware than the config names
+    #[arg(long, value_name = "NAME")]
     pub backend: Option<String>,
 }
 
-/// Writes the results of a finished run into a folder of their own.
+/// Writes the results of a run into a folder of their own.
 pub fn run(args: &Args) -> Result<(), Failure> {
     let config = load_run(&args.run)?.config;
-    let device = match args.merge {
+    let at = args.checkpoint.checkpoint;
+    let device = match args.merge || at.is_some() {
         true => Some(device(&config, args.backend.as_deref())?.device),
         false => None,
     };
     let export = Export {
         output: &args.output,
-        merge_on: device.as_ref(),
+        merge_on: device.as_ref().filter(|_| args.merge),
+        at: at.zip(device.as_ref()),
     };
     let names = export.write(&args.run)?;
     let folder = args.output.display();

@@ -1,16 +1,16 @@
 //! `generate`: text from a language model.
 
-use std::io::{Read, Write};
+use std::io::Read;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
 use fireclay_run::generate::{GenerateError, Limits, Sampling};
-use fireclay_run::{Run, load_run, open};
+use fireclay_run::{Run, load_run};
 use serde_json::json;
 
-use super::device;
+use super::{CheckpointArgs, device};
 use crate::failure::Failure;
-use crate::text::say;
+use crate::text::{put_now, say, tell};
 
 /// Continue a prompt with a language model
 #[derive(Debug, clap::Args)]
@@ -71,6 +71,8 @@ pub struct Args {
     /// The seed of every choice
     #[arg(long, default_value_t = 42)]
     pub seed: u64,
+    #[command(flatten)]
+    pub checkpoint: CheckpointArgs,
     /// Compute on other hardware than the config names
     #[arg(long, value_name = "NAME")]
     pub backend: Option<String>,
@@ -85,15 +87,15 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     let prompts = prompts(args)?;
     let config = load_run(&args.run)?.config;
     let device = device(&config, args.backend.as_deref())?;
-    let run = open(&args.run, &device.device)?;
+    let run = args.checkpoint.open(&args.run, &device.device)?;
     // A run that writes no text says so before the first prompt.
     if !run.writer()?.can_end() {
-        eprintln!(
+        tell!(
             "note: the tokenizer has no token that ends a text: every text ends at --max-tokens or --stop"
         );
     }
     if args.samples.get() > 1 && sampling.temperature == 0.0 {
-        eprintln!("note: with --temperature 0 all samples of a prompt are the same");
+        tell!("note: with --temperature 0 all samples of a prompt are the same");
     }
     let session = Session {
         run: &*run,
@@ -174,12 +176,7 @@ struct Session<'a> {
 impl Session<'_> {
     /// Shows the prompt, and the text that follows token by token; of several texts one after the other.
     fn show(&self, prompt: &str) -> Result<(), Failure> {
-        let mut output = std::io::stdout();
-        let mut show = |text: &str| {
-            // A reader that stopped reading is no error.
-            let _ = output.write_all(text.as_bytes());
-            let _ = output.flush();
-        };
+        let mut show = |text: &str| put_now(format_args!("{text}"));
         // Of a prompt without a token the writer says that it is an error.
         self.tell(prompt)?;
         for sample in 0..self.samples {
@@ -227,7 +224,7 @@ impl Session<'_> {
     fn tell(&self, prompt: &str) -> Result<bool, Failure> {
         match self.run.writer()?.prompt(prompt) {
             Ok(read) => {
-                read.notes.iter().for_each(|note| eprintln!("note: {note}"));
+                read.notes.iter().for_each(|note| tell!("note: {note}"));
                 Ok(true)
             }
             Err(GenerateError::EmptyPrompt) => Ok(false),

@@ -1,11 +1,13 @@
 //! `init`: a commented starter config for a table or a folder of images.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use fireclay_data::{CategoricalEncoding, ColumnKind, Guess, TargetKind, guess, guess_for};
+use fireclay_data::{
+    CategoricalEncoding, ColumnKind, Guess, TableFormat, TargetKind, guess, guess_for,
+};
 
 use super::init_images;
 use crate::failure::Failure;
@@ -70,7 +72,7 @@ fn default_output(table: &Path) -> Result<PathBuf, Failure> {
     // The folder `.` has a name too, and one with a dot in it is a folder all the same.
     let name = match table.canonicalize() {
         Ok(folder) if folder.is_dir() => folder.file_name().map(OsStr::to_os_string),
-        _ => table.file_stem().map(OsStr::to_os_string),
+        _ => plain_stem(table),
     };
     let name = name.unwrap_or_default().to_string_lossy().into_owned();
     if name.contains(['*', '?', '[']) {
@@ -79,6 +81,16 @@ fn default_output(table: &Path) -> Result<PathBuf, Failure> {
         ));
     }
     Ok(PathBuf::from(name + ".toml"))
+}
+
+/// The name of a file without its extension, and without that of what packs it: `table` of `table.csv.gz`.
+fn plain_stem(table: &Path) -> Option<OsString> {
+    let stem = table.file_stem()?;
+    let inner = Path::new(stem)
+        .file_stem()
+        .filter(|_| TableFormat::from_path(table).is_some());
+    let is_packed = TableFormat::to_write(table).is_none();
+    Some(inner.filter(|_| is_packed).unwrap_or(stem).to_owned())
 }
 
 fn report(guess: &Guess) {
@@ -160,8 +172,8 @@ fn data(table: &str, guess: &Guess) -> String {
     line(format!("type = {}", quoted(guess.format.name())));
     line(format!("path = {}", quoted(table)));
     line(format!("target = {}", quoted(&guess.target)));
-    if let Some(delimiter) = &guess.delimiter {
-        line(format!("delimiter = {}", quoted(delimiter)));
+    for (key, value) in guess.dialect.keys() {
+        line(format!("{key} = {value}"));
     }
     if let Some(id) = &guess.id {
         let id = quoted(id);
@@ -192,8 +204,12 @@ fn columns(guess: &Guess) -> String {
         let (name, kind) = (quoted(&column.name), serde_json::json!(column.kind));
         let _ = writeln!(text, "# columns.{name} = {{ kind = {kind} }}");
     }
-    let encodings =
-        serde_json::json!([CategoricalEncoding::Onehot, CategoricalEncoding::Embedding]);
+    let encodings = serde_json::json!([
+        CategoricalEncoding::Auto,
+        CategoricalEncoding::Onehot,
+        CategoricalEncoding::Target,
+        CategoricalEncoding::Embedding
+    ]);
     let _ = writeln!(text, "# categorical = one of {encodings}");
     text
 }

@@ -2,7 +2,10 @@
 
 use std::path::Path;
 
-use fireclay_data::{DataError, ImageData, ImageDataConfig, ImageFormat, TargetKind};
+use fireclay_data::{
+    DataError, ImageData, ImageDataConfig, ImageFormat, ImageSize, Images, NAMED_IMAGES, OnDamaged,
+    TargetKind,
+};
 
 use super::init::{opening, training};
 use crate::failure::Failure;
@@ -11,20 +14,27 @@ use crate::text::say;
 /// The side that images are resized to where they have no size in common.
 const SIDE: usize = 64;
 
+/// Decoding more images than this takes minutes.
+const MANY: usize = 100_000;
+
 /// Reads a folder with a folder of images for each class, prints what was found, and returns the text of
 /// a config.
 pub fn config(folder: &Path, output: &Path) -> Result<String, Failure> {
     let path = folder.display().to_string();
-    let (data, size) = look(&path)?;
+    let base = ImageDataConfig::new(&path);
+    let images = Images::find(ImageFormat::ImageFolder, &base, TargetKind::Class)?;
+    let (data, size) = look(&images, base)?;
     let classes = data.preprocess.classes();
-    let images: usize = data.named().iter().map(|(_, split)| split.len()).sum();
+    let count: usize = data.named().iter().map(|(_, split)| split.len()).sum();
     let (height, width) = data.preprocess.size();
-    say!("images   {images}, of {} classes", classes.len());
+    say!("images   {count}, of {} classes", classes.len());
     say!(
         "size     {height}x{width}{}",
         size.map_or("", |_| ", resized")
     );
     data.notes.iter().for_each(|note| say!("note     {note}"));
+    let rest = data.damaged.iter().skip(NAMED_IMAGES);
+    rest.for_each(|damaged| say!("damaged  {damaged}"));
     let size = match size {
         Some(side) => format!("image_size = {side}   # larger is slower and often better\n"),
         None => String::new(),
@@ -36,7 +46,7 @@ pub fn config(folder: &Path, output: &Path) -> Result<String, Failure> {
          path = {path:?}\n\
          {size}\
          cache = \"memory\"   # keep decoded images, up to 2 GiB\n\
-         {}\
+         {}{}\
          # augment = {{ horizontal_flip = 0.5 }}   # if left and right mean nothing\n\n\
          {}\
          [task]\n\
@@ -46,7 +56,8 @@ pub fn config(folder: &Path, output: &Path) -> Result<String, Failure> {
          [checkpoint]\n\
          monitor = \"valid/accuracy\"\n",
         opening(&format!("the images in {path:?}"), output),
-        split(folder),
+        on_damaged(data.damaged.len()),
+        split(images.held_out()),
         model(height.min(width)),
         training(0.05, 20),
     ))
@@ -65,23 +76,54 @@ fn model(side: usize) -> &'static str {
     }
 }
 
-/// Loads the images as they are, or else with all of them resized to one side.
-fn look(path: &str) -> Result<(ImageData, Option<usize>), DataError> {
-    let load = |side: Option<usize>| {
-        let mut config = ImageDataConfig::new(path);
-        config.image_size = side.map(fireclay_data::ImageSize::Square);
+/// Loads the images as they are, or else with all of them resized to one side. Damaged ones are left
+/// out, however many there are; of very many images each is decoded only where some are damaged.
+fn look(
+    images: &Images,
+    mut base: ImageDataConfig,
+) -> Result<(ImageData, Option<usize>), DataError> {
+    base.split.stratify = !images.held_out()[0];
+    let ways = match images.len() > MANY {
+        true => &[OnDamaged::Error, OnDamaged::Skip][..],
+        false => &[OnDamaged::Skip],
+    };
+    let load = |on_damaged: OnDamaged, side: Option<usize>| {
+        let mut config = base.clone();
+        config.image_size = side.map(ImageSize::Square);
+        config.on_damaged = on_damaged;
+        config.max_damaged = (on_damaged == OnDamaged::Skip).then_some(usize::MAX);
         ImageData::load(ImageFormat::ImageFolder, &config, 42, TargetKind::Class)
     };
-    match load(None) {
-        Ok(data) => Ok((data, None)),
-        Err(_) => Ok((load(Some(SIDE))?, Some(SIDE))),
+    for on_damaged in ways {
+        if let Ok(data) = load(*on_damaged, None) {
+            return Ok((data, None));
+        }
+        if let Ok(data) = load(*on_damaged, Some(SIDE)) {
+            return Ok((data, Some(SIDE)));
+        }
     }
+    Ok((load(OnDamaged::Skip, Some(SIDE))?, Some(SIDE)))
 }
 
-/// Folders `train`, `valid` and `test` are the splits; otherwise each split gets a share of each class.
-fn split(folder: &Path) -> &'static str {
-    match folder.join("train").is_dir() {
-        true => "",
-        false => "split = { train = 0.7, valid = 0.15, test = 0.15, stratify = true }\n",
+/// Leaves out the damaged images that were found.
+fn on_damaged(count: usize) -> String {
+    let most = match count {
+        0 => return String::new(),
+        1..=100 => String::new(),
+        more => format!("max_damaged = {more}\n"),
+    };
+    format!(
+        "on_damaged = \"skip\"   # leave out images that cannot be decoded: {count} now\n{most}"
+    )
+}
+
+/// Folders may be the splits; otherwise each split gets a share of each class.
+fn split(held_out: [bool; 2]) -> &'static str {
+    match held_out {
+        [false, false] => "split = { train = 0.7, valid = 0.15, test = 0.15, stratify = true }\n",
+        [false, true] => {
+            "split = { stratify = true }   # validation is taken from the training images\n"
+        }
+        [true, _] => "",
     }
 }

@@ -19,12 +19,16 @@ mod schema;
 mod train;
 mod training;
 
+use std::path::Path;
+
+use burn::tensor::Device;
 use clap::{Parser, Subcommand};
-use fireclay_run::RunDevice;
 use fireclay_run::config::RunConfig;
+use fireclay_run::{At, Run, RunDevice, open, open_at};
 
 use crate::backend;
 use crate::failure::Failure;
+use crate::text::tell;
 
 /// Shape a model in TOML, fire it on any hardware.
 #[derive(Debug, Parser)]
@@ -73,6 +77,26 @@ verbs! {
     Datasets => datasets,
     Schema => schema,
     Completions => completions,
+}
+
+/// Which weights of a run answer.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub struct CheckpointArgs {
+    /// Use the weights of a checkpoint, of any run, finished or not: best, last, or the number of a step
+    #[arg(long, value_name = "best|last|N")]
+    pub checkpoint: Option<At>,
+}
+
+impl CheckpointArgs {
+    /// Opens a run with these weights.
+    fn open(self, run: &Path, device: &Device) -> Result<Box<dyn Run>, Failure> {
+        let Some(at) = self.checkpoint else {
+            return Ok(open(run, device)?);
+        };
+        let (run, notes) = open_at(run, at, device)?;
+        notes.iter().for_each(|note| tell!("note: {note}"));
+        Ok(run)
+    }
 }
 
 /// The device that a config names, or the one that the command line names instead.

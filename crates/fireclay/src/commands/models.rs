@@ -1,8 +1,6 @@
 //! `models`: the architectures that there are.
 
-use fireclay_models::{
-    EncoderConfig, ImageConfig, LanguageConfig, TabularConfig, TranslationConfig,
-};
+use fireclay_run::config::ModelConfig;
 
 use super::lists::{ListArgs, list};
 use crate::failure::Failure;
@@ -16,14 +14,9 @@ pub struct Args {
 
 /// Lists models.
 pub fn run(args: &Args) -> Result<(), Failure> {
-    list(
-        &args.list,
-        &[
-            ("model for tables", TabularConfig::TYPES),
-            ("model for images", ImageConfig::TYPES),
-            ("model for text", LanguageConfig::TYPES),
-            ("model for translation", TranslationConfig::TYPES),
-            ("model for text", EncoderConfig::TYPES),
-        ],
-    )
+    let families = ModelConfig::types().into_iter();
+    let families = families.map(|(looks_at, types)| (format!("model for {looks_at}"), types));
+    let families: Vec<_> = families.collect();
+    let groups = families.iter().map(|(kind, types)| (kind.as_str(), *types));
+    list(&args.list, &groups.collect::<Vec<_>>())
 }

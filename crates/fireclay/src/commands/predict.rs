@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 
 use fireclay_data::arrow::array::{Array, Float64Array, RecordBatch, StringArray};
-use fireclay_run::{PredictJob, load_run, open};
+use fireclay_run::{OnError, PredictJob, load_run};
 
-use super::device;
+use super::{CheckpointArgs, device};
 use crate::failure::Failure;
-use crate::text::{number, say, table};
+use crate::text::{number, say, table, tell};
 
 /// Predict for the rows of a table or for images, or translate the lines of a text
 #[derive(Debug, clap::Args)]
@@ -23,29 +23,59 @@ pub struct Args {
     /// How many classes to name for an image [default: 5]
     #[arg(long)]
     pub top: Option<usize>,
+    #[command(flatten)]
+    pub checkpoint: CheckpointArgs,
+    /// What to do where a row or an image has no answer: stop, or skip it, name it and go on
+    #[arg(long, value_name = "WORD", value_enum, default_value_t = Word::Stop)]
+    pub on_error: Word,
     /// Compute on other hardware than the config names
     #[arg(long, value_name = "NAME")]
     pub backend: Option<String>,
+}
+
+/// What to do where something has no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Word {
+    /// Name it and end with an error: of a table nothing is written, of images the other answers are.
+    Stop,
+    /// Leave it out, count it and name it.
+    Skip,
 }
 
 /// Reads what the run answers for, and writes the answers or shows them.
 pub fn run(args: &Args) -> Result<(), Failure> {
     let config = load_run(&args.run)?.config;
     let device = device(&config, args.backend.as_deref())?;
-    let run = open(&args.run, &device.device)?;
+    let run = args.checkpoint.open(&args.run, &device.device)?;
     let predicted = run.predict(&PredictJob {
         input: &args.input,
         output: args.output.as_deref(),
         top: args.top,
+        on_error: match args.on_error {
+            Word::Stop => OnError::Stop,
+            Word::Skip => OnError::Skip,
+        },
     })?;
     let notes = predicted.notes.iter();
-    notes.for_each(|note| eprintln!("note: {note}"));
+    notes.for_each(|note| tell!("note: {note}"));
     let (count, unit) = (predicted.count, predicted.unit);
     match &args.output {
         Some(output) => say!("{count} {unit} to {}", output.display()),
         None => show(&predicted.shown),
     }
-    Ok(())
+    without_answer(&predicted.failed, count, unit)
+}
+
+/// The error that inputs without an answer are.
+fn without_answer(failed: &[String], answered: u64, unit: &str) -> Result<(), Failure> {
+    match failed.len() as u64 {
+        0 => Ok(()),
+        count => Err(Failure::Failed(format!(
+            "{count} of {} {unit} have no answer:\n  {}\nthe others have; with --on-error skip this is no error",
+            count + answered,
+            failed.join("\n  ")
+        ))),
+    }
 }
 
 /// The answers as a table with a header; texts alone as they are.

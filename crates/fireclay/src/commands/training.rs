@@ -3,28 +3,57 @@
 use std::path::Path;
 
 use burn::train::Interrupter;
-use fireclay_run::config::RunConfig;
+use fireclay_plan::PLANNER;
+use fireclay_run::config::{Loaded, RunConfig};
 use fireclay_run::workload::Words;
-use fireclay_run::{Hooks, Outcome, Prepared, RunDevice};
-use fireclay_train::StopReason;
+use fireclay_run::{At, Hooks, Outcome, Prepared, RunDevice};
 use fireclay_train::cost::{Cost, Phase};
+use fireclay_train::{RunFolder, StopReason};
 use serde_json::json;
 
+use super::device;
+use crate::beat::{Beat, Doing};
 use crate::failure::Failure;
 use crate::progress::{ShowArgs, watch};
 use crate::signals::stop_on_signal;
 use crate::text::{number, say, table};
 
-pub fn hooks(config: &RunConfig, show: ShowArgs) -> Result<Hooks, Failure> {
+/// What is done before a training, in words.
+pub const READING: &str = "reading the data";
+
+/// Who watches a training; `beat` speaks for it where there is no bar.
+pub fn hooks(config: &RunConfig, show: ShowArgs, beat: Beat) -> Result<Hooks, Failure> {
+    beat.now(Doing::Work("preparing the training"));
     let interrupter = Interrupter::new();
     stop_on_signal(&interrupter);
-    let (observer, renderer) = watch(show, config.task.facts().headline, &interrupter)?;
+    let (observer, renderer) = watch(show, config.task.facts().headline, &interrupter, beat)?;
     Ok(Hooks {
         observers: vec![observer],
         renderer,
         interrupter,
         profile: show.profile,
     })
+}
+
+/// Goes on with the run at `run`, as `loaded` says, from its newest checkpoint or from another one.
+pub fn resumed(
+    run: &Path,
+    loaded: Loaded,
+    checkpoint: Option<At>,
+    backend: Option<&str>,
+    show: ShowArgs,
+) -> Result<(), Failure> {
+    let folder = RunFolder::open(run)?;
+    let device = device(&loaded.config, backend)?;
+    let beat = show.beat(READING);
+    let planner = PLANNER.forced(show.force);
+    let mut prepared = Prepared::again(loaded, folder.path(), planner)?;
+    if let Some(at) = checkpoint {
+        prepared = prepared.back_to(folder.path(), at)?;
+    }
+    let report = Report::new(&prepared, &device, show);
+    let outcome = prepared.resume(&folder, &device, hooks(report.config(), show, beat)?)?;
+    report.end(&outcome)
 }
 
 /// The report to the user before and after a training.
@@ -174,7 +203,7 @@ fn spent(cost: &Cost) -> String {
 }
 
 /// The path as the user would type it.
-fn short(path: &Path) -> String {
+pub fn short(path: &Path) -> String {
     let here = std::env::current_dir().unwrap_or_default();
     path.strip_prefix(here)
         .unwrap_or(path)

@@ -7,9 +7,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use self::words::{
-    CacheKind, ImageSize, Interpolation, LabelLevel, OnDamaged, Statistic, StatisticWord,
+    Background, CacheKind, ImageSize, Interpolation, LabelLevel, OnDamaged, Statistic,
+    StatisticWord,
 };
 use super::augment::AugmentConfig;
+use super::decode::Decoding;
 use super::pixels::Channels;
 use crate::config::with_defaults;
 use crate::download::DownloadConfig;
@@ -85,12 +87,25 @@ pub struct ImageDataConfig {
     /// The folder of the cache on disk.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cache_dir: Option<String>,
-    /// What to do with an image that cannot be decoded.
+    /// What to do with an image that cannot be decoded, here and when a finished run predicts.
     #[serde(default)]
     pub on_damaged: OnDamaged,
     /// The most images that `on_damaged = "skip"` may leave out. Default: 100.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_damaged: Option<usize>,
+    /// Whether images are turned upright as their EXIF data (or their TIFF tag) says. Default: true. None
+    /// stands for runs that are older than the key, which do not.
+    #[serde(default = "yes", skip_serializing_if = "Option::is_none")]
+    pub exif_orientation: Option<bool>,
+    /// What is seen through transparent pixels. Default: white. None stands for runs that are older than
+    /// the key, which drop transparency.
+    #[serde(default = "white", skip_serializing_if = "Option::is_none")]
+    pub background: Option<Background>,
+    /// Whether folders that are named like splits, such as `train` and `Test`, are splits, and one of
+    /// images without classes beside the classes, such as `test`, is left out (image_folder only).
+    /// Otherwise each folder is a class. Default: true.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub split_folders: Option<bool>,
     /// The most pixels that an image may have; one whose header claims more is not decoded.
     #[serde(default = "default_max_pixels")]
     pub max_pixels: u64,
@@ -120,6 +135,22 @@ impl ImageDataConfig {
         }
     }
 
+    /// How the bytes of an image become pixels.
+    pub(crate) fn decoding(&self, channels: Channels) -> Decoding {
+        Decoding {
+            channels,
+            max_pixels: self.max_pixels,
+            exif_orientation: self.exif_orientation.unwrap_or(false),
+            background: self.background.unwrap_or(Background::None),
+        }
+    }
+
+    /// Reads images as runs did that are older than the keys for the orientation and for transparency.
+    pub fn read_as_stored(&mut self) {
+        self.exif_orientation = None;
+        self.background = None;
+    }
+
     pub(crate) fn image_column(&self) -> &str {
         self.image_column.as_deref().unwrap_or("image")
     }
@@ -131,6 +162,14 @@ impl ImageDataConfig {
 
 fn whole() -> f64 {
     1.0
+}
+
+fn yes() -> Option<bool> {
+    Some(true)
+}
+
+fn white() -> Option<Background> {
+    Some(Background::White)
 }
 
 fn default_max_pixels() -> u64 {

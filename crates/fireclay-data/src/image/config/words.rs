@@ -48,11 +48,35 @@ pub enum CacheKind {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum OnDamaged {
-    /// Name it and stop.
+    /// Name all of them and stop, before the first step as far as they are found.
     #[default]
     Error,
     /// Leave it out, up to `max_damaged` of them, and say how many there are.
     Skip,
+}
+
+/// What is seen through transparent pixels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Background {
+    /// White, as on paper and on most pages.
+    White,
+    /// Black.
+    Black,
+    /// Nothing: transparency is dropped, and the colour that a transparent pixel happens to store is
+    /// seen, which is often black.
+    None,
+}
+
+impl Background {
+    /// Its level of grey; none where transparency is dropped.
+    pub(crate) fn level(self) -> Option<u8> {
+        match self {
+            Self::White => Some(u8::MAX),
+            Self::Black => Some(0),
+            Self::None => None,
+        }
+    }
 }
 
 /// The height and width of what the model sees.

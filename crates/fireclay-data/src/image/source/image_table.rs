@@ -64,7 +64,7 @@ fn read(config: &ImageDataConfig) -> Result<Table, DataError> {
     let mut rules = TableConfig::new(&config.path, config.target());
     rules.valid_path.clone_from(&config.valid_path);
     rules.test_path.clone_from(&config.test_path);
-    Table::load(format, &rules)
+    Table::open(format, &rules)
 }
 
 /// The file of each row, all of which must be there.

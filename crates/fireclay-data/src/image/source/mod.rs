@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub(crate) use self::answers::{Answers, ClassNames};
-pub use self::image_folder::image_files;
+pub use self::image_folder::{FoundImages, image_files};
 use super::config::ImageDataConfig;
 use super::pixels::{Channels, Pixels};
 use crate::error::{DataError, absolute};

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::image_folder::is_image;
+use super::image_folder::{ENDINGS, is_image};
 use super::open_file::OpenFile;
 use super::{Answers, ClassNames, Format, Found, Raw, Source};
 use crate::column::labels_in;
@@ -153,7 +153,7 @@ fn add_shard(
         let key = group.key;
         let Some((name, image)) = group.image else {
             return Err(file.damaged(format!(
-                "sample {key:?} has no image: none of its members ends in .png, .jpg, .jpeg, .webp, .bmp or .gif"
+                "sample {key:?} has no image: none of its members ends in {ENDINGS}"
             )));
         };
         let label = group.label.ok_or_else(|| {

@@ -189,10 +189,10 @@ fn a_damaged_image_is_named_or_left_out() {
     refused(split.clone().verify(&mut left, 2), &[expected]);
     for threads in [1, 2, 5] {
         let mut left = 3;
-        let (whole, note) = split.clone().verify(&mut left, threads).unwrap();
+        let (whole, damaged) = split.clone().verify(&mut left, threads).unwrap();
         assert_eq!((whole.len(), left), (IMAGES - 2, 1));
-        let message = note.unwrap().message;
-        assert!(message.starts_with("2 damaged images are left out"));
+        assert_eq!(damaged.len(), 2);
+        assert!(damaged[0].starts_with(&split.name(0)), "{damaged:?}");
         let all: Vec<u32> = (0..whole.len() as u32).collect();
         let batch = whole.batch(0, &all).unwrap();
         assert_eq!(batch.labels, *whole.labels());

@@ -6,7 +6,8 @@ use std::thread;
 
 use super::ImageSplit;
 use crate::error::DataError;
-use crate::note::Note;
+use crate::image::shape::spaced;
+use crate::image::survey::{NAMED, named};
 
 /// How many threads there is work for on this machine.
 pub(crate) fn threads() -> usize {
@@ -15,7 +16,8 @@ pub(crate) fn threads() -> usize {
 
 impl ImageSplit {
     /// Decodes every image and leaves out those that cannot be decoded: at most `left`, which
-    /// becomes smaller by their number. The result does not depend on the number of threads.
+    /// becomes smaller by their number. What is wrong with each of them comes with the others. The
+    /// result does not depend on the number of threads.
     ///
     /// # Errors
     /// If there are more than `left`, and whatever keeps a file from being read.
@@ -23,43 +25,54 @@ impl ImageSplit {
         self,
         left: &mut usize,
         threads: usize,
-    ) -> Result<(Self, Option<Note>), DataError> {
-        let mut damaged = Vec::new();
-        for (index, error) in self.failures(threads) {
-            match error {
-                DataError::Image { .. } | DataError::Damaged { .. } => damaged.push((index, error)),
-                other => return Err(other),
-            }
-        }
-        let Some((_, first)) = damaged.first() else {
-            return Ok((self, None));
-        };
+    ) -> Result<(Self, Vec<String>), DataError> {
+        let damaged = self.damaged(usize::MAX, threads)?;
+        let messages: Vec<String> = damaged.iter().map(|(_, error)| error.to_string()).collect();
         let count = damaged.len();
         if count > *left {
+            let names = named(&messages, NAMED, "\n  ");
             return Err(DataError::Unusable(format!(
-                "{count} images are damaged, and max_damaged leaves room for {left}; the first is {first}"
+                "{count} images are damaged, and max_damaged leaves room for {left}:\n  {names}"
             )));
         }
+        if count == 0 {
+            return Ok((self, messages));
+        }
         *left -= count;
-        let message = format!("{count} damaged images are left out; the first is {first}");
-        let whole: Vec<u32> = (0..self.len() as u32)
-            .filter(|&index| {
-                damaged
-                    .binary_search_by_key(&(index as usize), |(index, _)| *index)
-                    .is_err()
-            })
-            .collect();
-        Ok((self.only(&whole), Some(Note::general(message))))
+        let is_whole = |index: &u32| {
+            let index = *index as usize;
+            damaged.binary_search_by_key(&index, |(at, _)| *at).is_err()
+        };
+        let whole: Vec<u32> = (0..self.len() as u32).filter(is_whole).collect();
+        Ok((self.only(&whole), messages))
     }
 
-    /// The images that cannot be used, in order, each with the reason.
-    fn failures(&self, threads: usize) -> Vec<(usize, DataError)> {
+    /// The images that cannot be decoded, in order, each with the reason; at most `most`, evenly
+    /// spaced, are looked at.
+    ///
+    /// # Errors
+    /// Whatever keeps a file from being read.
+    pub(crate) fn damaged(
+        &self,
+        most: usize,
+        threads: usize,
+    ) -> Result<Vec<(usize, DataError)>, DataError> {
+        let failures = self.failures(most, threads).into_iter();
+        let sorted = failures.map(|(index, error)| match error {
+            DataError::Image { .. } | DataError::Damaged { .. } => Ok((index, error)),
+            other => Err(other),
+        });
+        sorted.collect()
+    }
+
+    fn failures(&self, most: usize, threads: usize) -> Vec<(usize, DataError)> {
+        let all: Vec<usize> = (0..self.len()).collect();
+        let picked: Vec<usize> = spaced(&all, most).collect();
         let next = AtomicUsize::new(0);
         let look = || {
-            let indices = std::iter::from_fn(|| Some(next.fetch_add(1, Ordering::Relaxed)));
-            let indices = indices.take_while(|&index| index < self.len());
-            indices
-                .filter_map(|index| Some((index, self.prepared(index).err()?)))
+            let picks = std::iter::from_fn(|| picked.get(next.fetch_add(1, Ordering::Relaxed)));
+            picks
+                .filter_map(|&index| Some((index, self.prepared(index).err()?)))
                 .collect::<Vec<_>>()
         };
         let mut failures = thread::scope(|scope| {

@@ -7,23 +7,26 @@ mod parquet;
 pub use parquet::parquet_bytes;
 mod text;
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use arrow::array::RecordBatch;
 use arrow::error::ArrowError;
 
+pub(crate) use self::csv::usual_delimiter;
 pub(crate) use self::parquet::{damaged, open as open_parquet, simple, simplify};
 use super::stream::ReadOptions;
 use crate::error::{DataError, absolute};
+use crate::files::PACKED;
 use crate::words::formats;
 
 formats! {
     /// How the table is stored: the `type` of `[data]`.
     pub enum TableFormat: Format {
-        /// Comma-separated values (or another delimiter), with a header line.
+        /// Comma-separated values (or another delimiter), with or without a header line.
         Csv = "csv" => csv,
-        /// JSON Lines: one object a line.
+        /// JSON: one object a line, or an array of objects.
         Jsonl = "jsonl" => jsonl,
         /// Apache Parquet.
         Parquet = "parquet" => parquet,
@@ -46,8 +49,16 @@ pub(crate) struct Format {
     pub(super) sink: fn(File) -> Box<dyn Sink>,
 }
 
+/// A file that is read in pieces.
+pub(super) trait Pieces: Iterator<Item = Result<RecordBatch, DataError>> + Send {
+    /// What a person should know of the rows that were read so far.
+    fn note(&self) -> Option<String> {
+        None
+    }
+}
+
 /// The pieces of a file.
-pub(super) type Batches = Box<dyn Iterator<Item = Result<RecordBatch, DataError>> + Send>;
+pub(super) type Batches = Box<dyn Pieces>;
 
 /// A file that is being written.
 pub(super) trait Sink: Send {
@@ -59,11 +70,17 @@ pub(super) trait Sink: Send {
 }
 
 impl TableFormat {
-    /// The format that a file's extension stands for.
+    /// The format that a file's extension stands for, as in `a.csv` and `a.csv.gz`.
     pub fn from_path(path: &Path) -> Option<Self> {
-        let extension = path.extension()?.to_str()?.to_ascii_lowercase();
+        let extension = plain_extension(path)?;
         let has = |format: &Self| format.format().extensions.contains(&extension.as_str());
         Self::ALL.into_iter().find(has)
+    }
+
+    /// The format to write a file of this name in; none for a name such as `a.csv.gz`, since nothing is
+    /// packed.
+    pub fn to_write(path: &Path) -> Option<Self> {
+        Self::from_path(path).filter(|_| !is_packed(path))
     }
 
     /// The usual extension of each format, for messages: `.csv, .jsonl or .parquet`.
@@ -71,6 +88,22 @@ impl TableFormat {
         let usual = Self::ALL.map(|format| format!(".{}", format.format().extensions[0]));
         let [before @ .., last] = &usual;
         format!("{} or {last}", before.join(", "))
+    }
+}
+
+fn extension(path: &Path) -> Option<String> {
+    Some(path.extension()?.to_str()?.to_ascii_lowercase())
+}
+
+fn is_packed(path: &Path) -> bool {
+    extension(path).is_some_and(|extension| PACKED.contains(&extension.as_str()))
+}
+
+/// The extension of a file in lower case, that of what is packed in `a.csv.gz`.
+fn plain_extension(path: &Path) -> Option<String> {
+    match is_packed(path) {
+        true => extension(Path::new(path.file_stem()?)),
+        false => extension(path),
     }
 }
 
@@ -92,14 +125,20 @@ fn same_in_all(
 }
 
 fn check_unique(path: &Path, names: &[String]) -> Result<(), DataError> {
-    let mut seen = std::collections::HashSet::new();
-    match names.iter().find(|name| !seen.insert(*name)) {
+    match twice(names) {
         Some(column) => Err(DataError::DuplicateColumn {
             path: absolute(path),
             column: column.clone(),
+            advice: "rename one of them".into(),
         }),
         None => Ok(()),
     }
+}
+
+/// The first name that was there before.
+fn twice(names: &[String]) -> Option<&String> {
+    let mut seen = HashSet::new();
+    names.iter().find(|name| !seen.insert(*name))
 }
 
 fn check_same(
@@ -113,10 +152,11 @@ fn check_same(
         column: column.clone(),
         other: absolute(other),
     };
-    if let Some(column) = wanted.iter().find(|column| !names.contains(column)) {
+    let (here, there): (HashSet<_>, HashSet<_>) = (names.iter().collect(), wanted.iter().collect());
+    if let Some(column) = wanted.iter().find(|column| !here.contains(column)) {
         return Err(lacks(path, column, other));
     }
-    match names.iter().find(|column| !wanted.contains(column)) {
+    match names.iter().find(|column| !there.contains(column)) {
         Some(column) => Err(lacks(other, column, path)),
         None => Ok(()),
     }

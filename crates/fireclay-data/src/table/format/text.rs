@@ -26,6 +26,11 @@ impl TextColumns {
         }
     }
 
+    /// The number of columns.
+    pub(super) fn width(&self) -> usize {
+        self.names.len()
+    }
+
     pub(super) fn rows(&self) -> usize {
         self.rows
     }

@@ -1,29 +1,32 @@
 //! A starting configuration for a file that nobody has described.
 
+mod indices;
 mod sniff;
 mod target;
 
 use std::collections::HashSet;
+use std::path::Path;
 
-use arrow::array::{ArrayRef, AsArray, StringArray};
+use arrow::array::{ArrayRef, AsArray};
 use serde::Serialize;
 
-use self::sniff::{delimiter, format};
+use self::sniff::{dialect, format};
 use self::target::find_target;
-use crate::column::{date_order, numbers, text};
+use crate::column::{date_order, text};
 use crate::error::DataError;
 use crate::labels::TargetKind;
-use crate::table::report::{is_identifier, is_leak};
+use crate::table::config::default_max_categories;
+use crate::table::report::{Goal, is_identifier, is_leak, is_pandas_index, is_whole, thinned};
 use crate::table::schema::{missing, useless};
-use crate::table::{ColumnKind, ReadOptions, Table, TableFormat, infer_kind};
+use crate::table::{ColumnKind, Dialect, ReadOptions, Table, TableConfig, TableFormat, infer_kind};
 
 /// What a file seems to hold.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Guess {
     /// How it is stored.
     pub format: TableFormat,
-    /// The delimiter, where it is not the default one.
-    pub delimiter: Option<String>,
+    /// How its text is written, where that is not the usual way.
+    pub dialect: Dialect,
     /// The column to predict.
     pub target: String,
     /// What it holds.
@@ -84,27 +87,59 @@ fn guess_with(
 ) -> Result<Guess, DataError> {
     let first = crate::files::expand(path)?.remove(0);
     let format = format(&first)?;
+    let sniffed = dialect(&first, format)?;
     let mut options = ReadOptions::new(format);
-    if format.reads("delimiter") {
-        options.delimiter = delimiter(&first)?;
+    options.dialect = sniffed.dialect;
+    let raw = Table::read(path, &options)?;
+    if format == TableFormat::Jsonl && raw.rows() == 1 {
+        return Err(one_object(&first));
     }
-    let table = Table::read(path, &options)?;
-    let mut guess = from_table(&table, format, choose)?;
-    let is_tsv = first
-        .extension()
-        .is_some_and(|extension| extension.eq_ignore_ascii_case("tsv"));
-    guess.delimiter = options
-        .delimiter
-        .filter(|byte| *byte != if is_tsv { b'\t' } else { b',' })
-        .map(|byte| char::from(byte).to_string());
-    if table
-        .columns()
-        .iter()
-        .all(|name| name.parse::<f64>().is_ok())
-    {
-        guess.notes.insert(0, format!("the first line of {} holds numbers: if it is data, add a line of column names above it", first.display()));
+    let (table, mut guess) = interpreted(raw, rules(path, &options), format, &choose)?;
+    guess.note_readings(&table);
+    if format == TableFormat::Parquet {
+        guess.ignore_indices(&first)?;
     }
+    guess.keep_something(&table);
+    guess.dialect = options.dialect;
+    guess
+        .notes
+        .splice(0..0, sniffed.notes.into_iter().chain(table.notes));
     Ok(guess)
+}
+
+/// The configuration of a table of which nothing is known but how its text is written.
+fn rules(path: &str, options: &ReadOptions) -> TableConfig {
+    let mut rules = TableConfig::new(path, "");
+    rules.delimiter.clone_from(&options.dialect.delimiter);
+    rules
+}
+
+/// The table with its columns read, and what is guessed of it.
+fn interpreted(
+    raw: Table,
+    mut rules: TableConfig,
+    format: TableFormat,
+    choose: impl for<'a> Fn(&'a [Facts<'a>]) -> Choice<'a>,
+) -> Result<(Table, Guess), DataError> {
+    let mut table = raw.clone();
+    table.interpret(&rules)?;
+    let guess = from_table(&table, format, &choose)?;
+    // What is missing in a feature may be a class of the target.
+    rules.target.clone_from(&guess.target);
+    let mut again = raw;
+    again.interpret(&rules)?;
+    if again.readings.of(&guess.target) == table.readings.of(&guess.target) {
+        return Ok((table, guess));
+    }
+    let guess = from_table(&again, format, &choose)?;
+    Ok((again, guess))
+}
+
+fn one_object(path: &Path) -> DataError {
+    DataError::damaged(
+        path,
+        "holds one JSON object, which is one row; write an object for each row, as pandas does with orient=\"records\", or take the rows out of it, for example with `jq -c '.data[]'`",
+    )
 }
 
 fn from_table(
@@ -115,9 +150,10 @@ fn from_table(
     let facts = facts(table)?;
     let (target, why) = choose(&facts)?;
     let target_kind = target_kind(target);
+    let goal = Goal::of(&thinned(target.array)?, target_kind);
     let mut guess = Guess {
         format,
-        delimiter: None,
+        dialect: Dialect::default(),
         target: target.name.clone(),
         target_kind,
         columns: Vec::new(),
@@ -131,7 +167,7 @@ fn from_table(
         )],
     };
     for fact in &facts {
-        let column = guess.column(fact, target);
+        let column = guess.column(fact, target, goal.as_ref());
         guess.columns.push(column);
     }
     guess.note_target(target);
@@ -171,15 +207,14 @@ fn fact(table: &Table, position: usize, name: String) -> Result<Facts<'_>, DataE
     let distinct = if kind == ColumnKind::Ignore {
         0
     } else {
-        distinct(&name, array)?
+        distinct(&name, array, kind)?
     };
-    let is_whole = kind == ColumnKind::Numeric
-        && numbers(&name, array)
-            .is_ok_and(|values| values.iter().flatten().all(|value| value.fract() == 0.0));
+    let is_whole = kind == ColumnKind::Numeric && is_whole(array);
     let is_distinct =
         missing == 0 && distinct == table.rows() && (is_whole || kind == ColumnKind::Categorical);
-    let is_index =
+    let is_counter =
         is_distinct && is_whole && is_identifier(array) && (position == 0 || names_index(&name));
+    let is_index = is_counter || is_whole && is_pandas_index(&name);
     Ok(Facts {
         kind,
         rows: table.rows(),
@@ -194,12 +229,18 @@ fn fact(table: &Table, position: usize, name: String) -> Result<Facts<'_>, DataE
     })
 }
 
-fn distinct(name: &str, array: &ArrayRef) -> Result<usize, DataError> {
-    let count = |cells: &StringArray| cells.iter().flatten().collect::<HashSet<_>>().len();
-    match array.as_string_opt::<i32>() {
-        Some(cells) => Ok(count(cells)),
-        None => Ok(count(&text(name, array)?)),
-    }
+/// The number of different values; `1` and `1.0` are the same number.
+fn distinct(name: &str, array: &ArrayRef, kind: ColumnKind) -> Result<usize, DataError> {
+    let cells = match array.as_string_opt::<i32>() {
+        Some(cells) => cells.clone(),
+        None => text(name, array)?,
+    };
+    // A real does not tell longer numbers apart.
+    let is_short = |cell: &&str| kind == ColumnKind::Numeric && cell.len() <= 15;
+    let number = |cell: &str| (cell.parse::<f64>().unwrap_or(f64::NAN) + 0.0).to_bits();
+    let (short, long): (Vec<&str>, Vec<&str>) = cells.iter().flatten().partition(is_short);
+    let numbers: HashSet<u64> = short.into_iter().map(number).collect();
+    Ok(numbers.len() + long.into_iter().collect::<HashSet<_>>().len())
 }
 
 fn names_id(name: &str) -> bool {
@@ -236,8 +277,13 @@ fn target_kind(target: &Facts<'_>) -> TargetKind {
 }
 
 impl Guess {
-    fn column(&mut self, fact: &Facts<'_>, target: &Facts<'_>) -> GuessedColumn {
-        let (kind, reason) = self.judge(fact, target);
+    fn column(
+        &mut self,
+        fact: &Facts<'_>,
+        target: &Facts<'_>,
+        goal: Option<&Goal>,
+    ) -> GuessedColumn {
+        let (kind, reason) = self.judge(fact, target, goal);
         GuessedColumn {
             name: fact.name.clone(),
             kind,
@@ -245,7 +291,12 @@ impl Guess {
         }
     }
 
-    fn judge(&mut self, fact: &Facts<'_>, target: &Facts<'_>) -> (ColumnKind, String) {
+    fn judge(
+        &mut self,
+        fact: &Facts<'_>,
+        target: &Facts<'_>,
+        goal: Option<&Goal>,
+    ) -> (ColumnKind, String) {
         let ignored = |reason: String| (ColumnKind::Ignore, reason);
         if fact.name == self.target {
             return (
@@ -276,7 +327,18 @@ impl Guess {
             self.notes.push(format!("{:?} tells the target by itself and is ignored; take it out of ignore if it is known before the target is", fact.name));
             return ignored("tells the target by itself".into());
         }
-        if names_id(&fact.name) && fact.distinct > 20 {
+        if let Some(told) = goal.and_then(|goal| goal.told_by(&thinned(fact.array).ok()?)) {
+            self.notes.push(format!(
+                "{:?} {told}; add it to ignore if it is known only after the target",
+                fact.name
+            ));
+        }
+        let most = default_max_categories();
+        if fact.kind == ColumnKind::Categorical && fact.distinct > most {
+            self.notes.push(format!("{:?} has {} different texts, more than max_categories = {most}, so target statistics stand for them; columns.{:?}.encoding chooses another way", fact.name, fact.distinct, fact.name));
+        }
+        let can_name = fact.is_whole || fact.kind == ColumnKind::Categorical;
+        if names_id(&fact.name) && can_name && fact.distinct > 20 {
             self.notes.push(format!("{:?} looks like an identifier that repeats: if rows with the same value belong together, set split.group to it", fact.name));
         }
         (fact.kind, describe(fact))
@@ -310,9 +372,12 @@ fn describe(fact: &Facts<'_>) -> String {
         }
         ColumnKind::Numeric => "numbers".into(),
         ColumnKind::Boolean => "true or false".into(),
-        ColumnKind::Date => date_order(fact.array).map_or("dates".into(), |(order, _)| {
-            format!("dates written {}", order.words())
-        }),
+        ColumnKind::Date => match date_order(fact.array) {
+            Some((order, _)) if fact.array.as_string_opt::<i32>().is_some() => {
+                format!("dates written {}", order.words())
+            }
+            _ => "dates".into(),
+        },
         ColumnKind::Categorical => format!("{} different texts", fact.distinct),
         ColumnKind::Ignore => "not used".into(),
     };

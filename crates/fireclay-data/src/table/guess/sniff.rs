@@ -1,14 +1,17 @@
-//! Format and delimiter, from the first bytes of a file.
+//! Format and dialect, from the first bytes of a file.
 
-use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 
 use crate::error::DataError;
+use crate::files::{head, open_text};
 use crate::table::TableFormat;
+use crate::table::dialect::{Dialect, Sniffed, sniff};
+use crate::table::format::usual_delimiter;
 
 pub(super) fn format(path: &Path) -> Result<TableFormat, DataError> {
-    let head = head(path)?;
+    const BYTES: u64 = 1 << 10;
+    let mut text = open_text(path, None)?;
+    let head = head(&mut text, BYTES).map_err(|source| DataError::read(path, source))?;
     if head.is_empty() {
         return Err(DataError::empty(path));
     }
@@ -18,55 +21,26 @@ pub(super) fn format(path: &Path) -> Result<TableFormat, DataError> {
     Ok(found.unwrap_or(TableFormat::Csv))
 }
 
-/// The delimiter that cuts the first records into the same number of fields, the more the better.
-pub(super) fn delimiter(path: &Path) -> Result<Option<u8>, DataError> {
-    let head = head(path)?;
-    // The last line may be cut off.
-    let end = head
-        .iter()
-        .rposition(|byte| *byte == b'\n')
-        .map_or(head.len(), |index| index + 1);
-    let best = b",;\t|"
-        .iter()
-        .map(|byte| (fields(&head[..end], *byte), *byte))
-        .filter(|(fields, _)| *fields > 1)
-        .max_by_key(|(fields, _)| *fields);
-    Ok(best.map(|(_, byte)| byte))
-}
-
-/// The fields of the header if nearly all records have as many, else 0.
-fn fields(head: &[u8], delimiter: u8) -> usize {
-    const RECORDS: usize = 100;
-    let mut reader = csv::ReaderBuilder::new()
-        .delimiter(delimiter)
-        .has_headers(false)
-        .flexible(true)
-        .from_reader(head);
-    let widths: Vec<usize> = reader
-        .byte_records()
-        .take(RECORDS)
-        .flatten()
-        .map(|record| record.len())
-        .collect();
-    let Some(first) = widths.first() else {
-        return 0;
-    };
-    let same = widths.iter().filter(|width| *width == first).count();
-    if 10 * same >= 9 * widths.len() {
-        *first
-    } else {
-        0
+/// How the text is written, as far as the format has a choice.
+pub(super) fn dialect(path: &Path, format: TableFormat) -> Result<Sniffed, DataError> {
+    if !format.reads("encoding") {
+        return Ok(Sniffed::default());
     }
-}
-
-fn head(path: &Path) -> Result<Vec<u8>, DataError> {
-    const BYTES: u64 = 1 << 18;
-    let fail = |source| DataError::read(path, source);
-    let mut head = Vec::new();
-    File::open(path)
-        .map_err(fail)?
-        .take(BYTES)
-        .read_to_end(&mut head)
-        .map_err(fail)?;
-    Ok(head)
+    let sniffed = sniff(path, usual_delimiter(path))?;
+    if format.reads("delimiter") {
+        return Ok(sniffed);
+    }
+    let encoding = sniffed.dialect.encoding;
+    Ok(Sniffed {
+        // The note on the encoding comes first.
+        notes: sniffed
+            .notes
+            .into_iter()
+            .take(usize::from(encoding.is_some()))
+            .collect(),
+        dialect: Dialect {
+            encoding,
+            ..Dialect::default()
+        },
+    })
 }

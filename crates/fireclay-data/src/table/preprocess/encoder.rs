@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Features;
 use super::fit::signed_log;
+use super::statistics::Statistics;
 use crate::column::dates::{DateOrder, MICROS_PER_DAY, civil};
 use crate::column::{booleans, moments, numbers, text};
 use crate::error::DataError;
@@ -18,6 +19,7 @@ pub(super) enum Encoder {
     Numeric(Scale),
     Boolean { fill: f64, indicator: bool },
     Categorical(Names),
+    Statistics(Statistics),
     Date(Dates),
 }
 
@@ -57,6 +59,7 @@ impl Encoder {
         let mut names = match self {
             Self::Numeric(_) | Self::Boolean { .. } => vec![name.to_owned()],
             Self::Categorical(names) => names.onehot_names(name),
+            Self::Statistics(statistics) => statistics.names(name),
             Self::Date(dates) => {
                 let parts = dates.parts().iter();
                 parts.map(|part| format!("{name}.{part}")).collect()
@@ -66,6 +69,14 @@ impl Encoder {
             names.push(format!("{name}.missing"));
         }
         names
+    }
+
+    /// The names of the categories, where there are some.
+    pub(super) fn categories(&self) -> Option<&[String]> {
+        match self {
+            Self::Categorical(names) => Some(names.categories.names()),
+            _ => None,
+        }
     }
 
     /// The number of indices, for an embedded column.
@@ -97,6 +108,7 @@ impl Encoder {
                 Ok(())
             }
             Self::Categorical(names) => names.encode(name, array, out, numeric, category),
+            Self::Statistics(statistics) => statistics.encode(name, array, out, numeric),
             Self::Date(dates) => dates.encode(name, array, out, numeric),
         }
     }
@@ -106,7 +118,7 @@ impl Encoder {
             Self::Numeric(Scale { indicator, .. })
             | Self::Boolean { indicator, .. }
             | Self::Date(Dates { indicator, .. }) => *indicator,
-            Self::Categorical(_) => false,
+            Self::Categorical(_) | Self::Statistics(_) => false,
         }
     }
 }
@@ -193,11 +205,11 @@ impl Names {
         for (row, index) in cells.iter().map(|cell| self.index(cell)).enumerate() {
             let Some(index) = index else { continue };
             match self.encoding {
-                CategoricalEncoding::Onehot => out.numeric[row * width + numeric + index] = 1.0,
                 // Index 0 is unknown.
                 CategoricalEncoding::Embedding => {
                     out.categories[row * columns + category] = index as i32 + 1
                 }
+                _ => out.numeric[row * width + numeric + index] = 1.0,
             }
         }
         Ok(())

@@ -4,9 +4,11 @@ use arrow::array::{Array, ArrayRef, Float64Array, RecordBatch};
 
 use super::Feature;
 use super::encoder::{Dates, Encoder, Names, Scale};
+use super::statistics::{MOST_CLASSES, Statistics};
 use crate::column::dates::DateOrder;
 use crate::column::{booleans, date_order, moments, numbers, text};
 use crate::error::DataError;
+use crate::labels::Labels;
 use crate::note::Note;
 use crate::table::schema::{feature_kind, overridden, useless};
 use crate::table::{
@@ -14,11 +16,15 @@ use crate::table::{
     check_columns, role,
 };
 
+/// The labels of the training rows and the names of their classes, which are none for numbers.
+pub(super) type Answers<'a> = (&'a Labels, &'a [String]);
+
 /// The features of a table, with notes on the columns that are none.
 pub(super) fn features(
     table: &Table,
     train_rows: &[usize],
     config: &TableConfig,
+    answers: Option<Answers<'_>>,
 ) -> Result<(Vec<Feature>, Vec<Note>), DataError> {
     check_columns(table, config)?;
     let (mut features, mut notes) = (Vec::new(), Vec::new());
@@ -26,10 +32,14 @@ pub(super) fn features(
     for name in names.filter(|name| role(config, name) == Role::Feature) {
         let all = table.column(&name)?;
         let train = table.take_column(&name, train_rows)?;
-        let encoder = column_encoder(&name, all, &train, config, &mut notes)
+        let encoder = column_encoder(&name, (all, &train), config, answers, &mut notes)
             .map_err(|error| table.locate(error, |row| train_rows[row]))?;
         if let Some(encoder) = encoder {
-            features.push(Feature { name, encoder });
+            features.push(Feature {
+                reading: table.readings.of(&name),
+                name,
+                encoder,
+            });
         }
     }
     if features.is_empty() {
@@ -42,9 +52,9 @@ pub(super) fn features(
 
 fn column_encoder(
     name: &str,
-    all: &ArrayRef,
-    train: &RecordBatch,
+    (all, train): (&ArrayRef, &RecordBatch),
     config: &TableConfig,
+    answers: Option<Answers<'_>>,
     notes: &mut Vec<Note>,
 ) -> Result<Option<Encoder>, DataError> {
     let (kind, order) = feature_kind(all, config, name)?;
@@ -72,19 +82,13 @@ fn column_encoder(
         ColumnKind::Date => dates(name, array, order.unwrap_or(DateOrder::Ymd), indicator)?,
         ColumnKind::Categorical => {
             let encoding = column.encoding.unwrap_or(config.categorical);
-            let (encoder, left_out) = categorical(name, array, encoding, config.max_categories)?;
-            notes.extend(rarest(name, left_out, config.max_categories));
+            let most = config.max_categories;
+            let (encoder, note) = categorical(name, array, encoding, most, answers)?;
+            notes.extend(note.map(|message| Note::about(name, message)));
             encoder
         }
         ColumnKind::Ignore => return Ok(None),
     }))
-}
-
-fn rarest(name: &str, left_out: usize, most: usize) -> Option<Note> {
-    let message = format!(
-        "the {left_out} rarest categories share the slot \"unknown\" (max_categories = {most})"
-    );
-    (left_out > 0).then(|| Note::about(name, message))
 }
 
 fn numeric(
@@ -149,26 +153,70 @@ fn categorical(
     array: &ArrayRef,
     encoding: CategoricalEncoding,
     most: usize,
-) -> Result<(Encoder, usize), DataError> {
+    answers: Option<Answers<'_>>,
+) -> Result<(Encoder, Option<String>), DataError> {
     let cells = text(name, array)?;
     let (categories, left_out) = Vocabulary::fit(cells.iter().flatten(), most);
+    let is_target = encoding == CategoricalEncoding::Target;
+    if let Some((labels, classes)) = answers.filter(|answers| has_statistics(answers))
+        && (is_target || encoding == CategoricalEncoding::Auto && left_out > 0)
+    {
+        let count = categories.len() + left_out;
+        let message = format!(
+            "{count} categories are more than max_categories = {most}, so what the training rows say of the target stands for them (encoding = \"target\"; \"onehot\" keeps the {most} most frequent)"
+        );
+        let statistics = Statistics::fit(name, array, labels, classes)?;
+        let note = (!is_target).then_some(message);
+        return Ok((Encoder::Statistics(statistics), note));
+    }
+    if is_target && answers.is_some() {
+        return Err(DataError::Unusable(format!(
+            "column {name:?} cannot have encoding = \"target\": it is for numbers and for at most {MOST_CLASSES} classes, one for each row"
+        )));
+    }
     let names = Names {
-        encoding,
+        encoding: match encoding {
+            CategoricalEncoding::Embedding => CategoricalEncoding::Embedding,
+            _ => CategoricalEncoding::Onehot,
+        },
         categories,
         missing: cells.null_count() > 0,
     };
-    Ok((Encoder::Categorical(names), left_out))
+    let note = format!(
+        "the {left_out} rarest categories share the slot \"unknown\" (max_categories = {most})"
+    );
+    Ok((Encoder::Categorical(names), (left_out > 0).then_some(note)))
+}
+
+/// Whether categories can stand for what rows with these labels say.
+fn has_statistics((labels, classes): &Answers<'_>) -> bool {
+    !matches!(labels, Labels::Sets(_)) && classes.len() <= MOST_CLASSES
 }
 
 /// The mean and the population standard deviation; 1 for the latter where all values are equal.
 pub(crate) fn mean_std(values: impl Iterator<Item = f64> + Clone) -> (f64, f64) {
+    let (mean, std) = moments_of(values.clone());
+    if std.is_normal() && std > mean.abs() * 1e-12 {
+        return (mean, std);
+    }
+    // Beside a large offset the mean has lost the digits that tell the values apart; the differences
+    // from the first one have not.
+    let first = values.clone().next().unwrap_or(0.0);
+    let (shift, std) = moments_of(values.clone().map(|value| value - first));
+    // The last digits of a fraction are noise.
+    let is_exact = values.clone().all(|value| value.fract() == 0.0) || std > first.abs() * 1e-15;
+    match std.is_normal() && is_exact {
+        true => (first + shift, std),
+        false => (mean, 1.0),
+    }
+}
+
+fn moments_of(values: impl Iterator<Item = f64> + Clone) -> (f64, f64) {
     let count = values.clone().count().max(1) as f64;
     let mean = values.clone().map(|value| value / count).sum::<f64>();
     // Two passes: the difference of two large sums would lose every digit.
     let squares = values.map(|value| (value - mean) * ((value - mean) / count));
-    let std = squares.sum::<f64>().sqrt();
-    let is_constant = !std.is_normal() || std <= mean.abs() * 1e-12;
-    (mean, if is_constant { 1.0 } else { std })
+    (mean, squares.sum::<f64>().sqrt())
 }
 
 fn range(values: &Float64Array) -> (f64, f64) {

@@ -2,22 +2,24 @@
 
 mod encoder;
 mod fit;
+mod statistics;
 mod target;
 
 use std::path::Path;
 
-use arrow::array::{ArrayRef, RecordBatch};
+use arrow::array::RecordBatch;
 use serde::{Deserialize, Serialize};
 
 use self::encoder::Encoder;
 pub(crate) use self::fit::mean_std;
 pub(crate) use self::target::{Target, no_sets};
-use crate::column::column;
+use crate::column::reading::Reading;
+use crate::column::{Columns, column, text};
 use crate::error::DataError;
-use crate::labels::{TargetKind, gather};
+use crate::labels::{Labels, TargetKind, gather};
 use crate::note::Note;
 use crate::saved;
-use crate::table::{Table, TableConfig};
+use crate::table::{ReadOptions, Table, TableConfig, TableFormat};
 
 /// What prediction needs from training: means, categories, labels. Saved as `preprocess.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -25,6 +27,9 @@ pub struct Preprocess {
     version: u32,
     features: Vec<Feature>,
     target: Target,
+    /// How the cells of the target are read.
+    #[serde(default, skip_serializing_if = "Reading::is_plain")]
+    target_reading: Reading,
 }
 
 /// Encoded rows.
@@ -45,6 +50,9 @@ pub struct Features {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Feature {
     name: String,
+    /// How its cells are read before they are encoded.
+    #[serde(default, skip_serializing_if = "Reading::is_plain")]
+    reading: Reading,
     #[serde(flatten)]
     encoder: Encoder,
 }
@@ -83,15 +91,23 @@ impl Preprocess {
         config: &TableConfig,
         target: TargetKind,
     ) -> Result<(Self, Vec<Note>), DataError> {
-        let (features, notes) = fit::features(table, train_rows, config)?;
         let batch = table.take_column(&config.target, train_rows)?;
-        let target = Target::fit(&batch, &config.target, target)
-            .map_err(|error| table.locate(error, |row| train_rows[row]))?;
+        let target = Target::fit(&batch, &config.target, target);
+        // What is wrong with a feature is told before what is wrong with the target.
+        let labels = target
+            .as_ref()
+            .ok()
+            .and_then(|target| target.labels(&batch).ok());
+        let classes = target.as_ref().map_or(&[][..], Target::classes);
+        let answers = labels.as_ref().map(|labels| (labels, classes));
+        let (features, notes) = fit::features(table, train_rows, config, answers)?;
+        let target = target.map_err(|error| table.locate(error, |row| train_rows[row]))?;
         let version = VERSION;
         let fitted = Self {
             version,
             features,
             target,
+            target_reading: table.readings.of(&config.target),
         };
         Ok((fitted, notes))
     }
@@ -112,14 +128,51 @@ impl Preprocess {
         };
         features.categories = vec![0; rows * features.cardinalities.len()];
         let (mut numeric, mut category) = (0, 0);
+        let columns = Columns::new(batch);
         for feature in &self.features {
-            let Feature { name, encoder } = feature;
-            let array: &ArrayRef = column(batch, name)?;
-            encoder.encode(name, array, &mut features, numeric, category)?;
+            let Feature {
+                name,
+                reading,
+                encoder,
+            } = feature;
+            let array = reading.read(columns.get(name)?);
+            encoder.encode(name, &array, &mut features, numeric, category)?;
             numeric += encoder.numeric_names(name).len();
             category += usize::from(encoder.cardinality().is_some());
         }
         Ok(features)
+    }
+
+    /// Hides its own target from each training row: statistics of the target that a row is encoded with
+    /// are those of other rows. `batch` holds the training rows, which `features` are those of.
+    pub(crate) fn hide_targets(
+        &self,
+        batch: &RecordBatch,
+        labels: &Labels,
+        features: &mut Features,
+    ) -> Result<(), DataError> {
+        let mut at = 0;
+        for Feature {
+            name,
+            reading,
+            encoder,
+        } in &self.features
+        {
+            if let Encoder::Statistics(statistics) = encoder {
+                let array = reading.read(column(batch, name)?);
+                statistics.encode_training((name, &array), labels, features, at)?;
+            }
+            at += encoder.numeric_names(name).len();
+        }
+        Ok(())
+    }
+
+    /// The columns whose training rows need [`hide_targets`](Self::hide_targets).
+    pub(crate) fn target_columns(&self) -> Vec<&str> {
+        let features = self.features.iter();
+        let statistics =
+            features.filter(|feature| matches!(feature.encoder, Encoder::Statistics(_)));
+        statistics.map(|feature| feature.name.as_str()).collect()
     }
 
     /// The class of each row, as an index into [`Preprocess::classes`].
@@ -127,7 +180,7 @@ impl Preprocess {
     /// # Errors
     /// A label that is missing or was not in the training rows; a numeric target.
     pub fn encode_classes(&self, batch: &RecordBatch) -> Result<Vec<u32>, DataError> {
-        self.target.encode_classes(batch)
+        self.target.encode_classes(&self.read_target(batch)?)
     }
 
     /// The target of each row as it is in the table, not standardised.
@@ -135,7 +188,47 @@ impl Preprocess {
     /// # Errors
     /// A target that is missing or not a number; a target of classes.
     pub fn encode_numbers(&self, batch: &RecordBatch) -> Result<Vec<f64>, DataError> {
-        self.target.encode_numbers(batch)
+        self.target.encode_numbers(&self.read_target(batch)?)
+    }
+
+    /// The column of the target, read as in training.
+    fn read_target(&self, batch: &RecordBatch) -> Result<RecordBatch, DataError> {
+        let name = self.target.name();
+        let read = self.target_reading.read(column(batch, name)?);
+        Ok(RecordBatch::try_from_iter_with_nullable([(
+            name, read, true,
+        )])?)
+    }
+
+    /// How to read another table like the one of training. Words for "missing" that a category or class of
+    /// the run has as its name are none: an older version of the program took fewer.
+    pub fn options(&self, format: TableFormat, config: &TableConfig) -> ReadOptions {
+        let mut options = ReadOptions::from_config(format, config);
+        let features = self.features.iter();
+        let names = features.filter_map(|feature| feature.encoder.categories());
+        let names: Vec<&String> = names.chain([self.classes()]).flatten().collect();
+        let is_name = |word: &String| names.contains(&word);
+        options
+            .null_values
+            .retain(|word| word.is_empty() || !is_name(word));
+        options
+    }
+
+    /// What there is to say of cells that are there and were read as missing, a note for each column.
+    /// `first` is the number of rows before the batch.
+    pub fn odd_cells(&self, batch: &RecordBatch, first: usize) -> Vec<Note> {
+        let columns = self.features.iter().filter_map(|feature| {
+            let array = batch.column_by_name(&feature.name)?;
+            let odd = feature.reading.odd_rows(array);
+            let cells = text(&feature.name, array).ok()?;
+            let (row, count) = (*odd.first()?, odd.len());
+            let cell = cells.value(row);
+            let row = first + row + 1;
+            let message =
+                format!("{count} cells are read as missing, first in row {row}: {cell:?}");
+            Some(Note::about(&feature.name, message))
+        });
+        columns.collect()
     }
 
     /// The labels in the order of their indices; empty for a numeric target.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::fit::mean_std;
 use crate::column::{column, labels_in, numbers, text};
 use crate::error::{DataError, list};
-use crate::labels::TargetKind;
+use crate::labels::{Labels, TargetKind};
 use crate::table::Vocabulary;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -126,6 +126,15 @@ impl Target {
                 "the target {name:?} was fitted as classes and has no numbers"
             ))),
         }
+    }
+
+    /// The labels of rows with one label each.
+    pub(crate) fn labels(&self, batch: &RecordBatch) -> Result<Labels, DataError> {
+        Ok(match self {
+            Self::Class { .. } => Labels::Classes(self.encode_classes(batch)?),
+            Self::Number { .. } => Labels::Numbers(self.encode_numbers(batch)?),
+            Self::Set { .. } => Labels::Sets(self.encode_sets(batch)?),
+        })
     }
 
     pub(crate) fn name(&self) -> &str {

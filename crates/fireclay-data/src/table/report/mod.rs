@@ -1,18 +1,22 @@
 //! What `check` says about a table before anything is trained on it.
 
 mod duplicates;
+mod leaks;
 mod suspects;
 mod target;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use arrow::array::ArrayRef;
 use serde::Serialize;
 
 pub use self::duplicates::Duplicates;
 use self::duplicates::duplicates;
-use self::suspects::check_features;
-pub(super) use self::suspects::{is_identifier, is_leak};
+pub(super) use self::leaks::{Goal, thinned};
+use self::suspects::note_duplicates;
+pub(super) use self::suspects::{
+    is_identifier, is_leak, is_pandas_index, is_whole, similar, suspects,
+};
 use self::target::check_target;
 use super::carried::Carried;
 use super::config::{ColumnKind, TableConfig};
@@ -92,11 +96,15 @@ pub fn inspect(
         duplicates_within: within,
         duplicates_across: across,
         features: 0,
-        warnings: Vec::new(),
+        warnings: table.notes.iter().map(Note::general).collect(),
         errors: Vec::new(),
     };
     check_target(table, splits, config, target, &mut report)?;
-    check_features(table, config, target, &mut report)?;
+    report.warnings.extend(table.readings.notes.iter().cloned());
+    report
+        .warnings
+        .extend(suspects(table, &splits.train, config, target)?);
+    note_duplicates(&mut report);
     if report.errors.is_empty() {
         check_encoding(table, splits, config, target, &mut report);
     }
@@ -127,10 +135,13 @@ fn check_encoding(
     match encode(table, splits, config, target) {
         Ok((preprocess, notes)) => {
             report.features = preprocess.feature_names().len();
+            let mut first = HashMap::new();
+            for note in &notes {
+                first.entry(note.column.as_deref()).or_insert(&note.message);
+            }
             for column in &mut report.columns {
-                let mut notes = notes.iter();
-                let note = notes.find(|note| note.column.as_ref() == Some(&column.name));
-                column.note = note.map(|note| note.message.clone());
+                let note = first.get(&Some(column.name.as_str()));
+                column.note = note.map(|message| (*message).clone());
             }
         }
         Err(error) => report.errors.push(Note::general(error.to_string())),

@@ -1,36 +1,107 @@
 //! Columns and rows that probably should not be there.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use arrow::array::{Array, ArrayRef, Float64Array, StringArray};
 
 use super::DataReport;
+use super::leaks::{Goal, MOST_ROWS};
 use crate::column::{is_flat, is_numeric, numbers, text};
-use crate::error::DataError;
+use crate::error::{DataError, list};
 use crate::labels::TargetKind;
 use crate::note::Note;
-use crate::table::{Role, Table, TableConfig, role};
+use crate::table::{Role, Table, TableConfig, Vocabulary, role};
 
-pub(super) fn check_features(
+/// What a model should probably not be given, and labels that are probably the same.
+pub(in crate::table) fn suspects(
     table: &Table,
+    train_rows: &[usize],
     config: &TableConfig,
     target: TargetKind,
-    report: &mut DataReport,
-) -> Result<(), DataError> {
-    let goal = table.column(&config.target)?;
-    let names = table.columns();
-    for name in names
-        .iter()
-        .filter(|name| role(config, name) == Role::Feature)
-    {
-        let array = table.column(name)?;
-        if is_flat(array) && is_leak(array, goal, target) {
-            report.warnings.push(Note::about(name, "tells the target by itself, so it may be known only afterwards; add it to ignore if it is not known when predicting"));
-        }
-        if is_numeric(array) && is_identifier(array) {
-            report.warnings.push(Note::about(name, "is a different whole number in every row, like an identifier; name it as id or add it to ignore unless its size means something"));
-        }
+) -> Result<Vec<Note>, DataError> {
+    // Some rows of a large table say as much as all.
+    let step = train_rows.len().div_ceil(MOST_ROWS).max(1);
+    let rows: Vec<usize> = train_rows.iter().copied().step_by(step).collect();
+    let taken = table.take_column(&config.target, &rows)?;
+    let truth = taken.column(0);
+    let goal = Goal::of(truth, target);
+    let mut notes = Vec::new();
+    let names = table.columns().into_iter();
+    for name in names.filter(|name| role(config, name) == Role::Feature) {
+        let taken = table.take_column(&name, &rows)?;
+        let some = taken.column(0);
+        let message = match suspicion(&name, table.column(&name)?, some) {
+            _ if !is_flat(some) => None,
+            Some(message) => Some(message.to_owned()),
+            None if is_leak(some, truth, target) => Some("tells the target by itself, so it may be known only afterwards; add it to ignore if it is not known when predicting".into()),
+            None => goal.as_ref().and_then(|goal| goal.told_by(some)).map(|told| format!("{told}; add it to ignore if it is known only after the target")),
+        };
+        notes.extend(message.map(|message| Note::about(&name, message)));
     }
+    if target == TargetKind::Class {
+        let cells = text(&config.target, truth)?;
+        let (classes, _) = Vocabulary::fit(cells.iter().flatten(), usize::MAX);
+        let message = similar(classes.names());
+        notes.extend(message.map(|message| Note::about(&config.target, message)));
+    }
+    Ok(notes)
+}
+
+/// Why a column looks as if it numbered the rows; `some` are some of its cells.
+fn suspicion(name: &str, all: &ArrayRef, some: &ArrayRef) -> Option<&'static str> {
+    if is_pandas_index(name) && is_whole(some) {
+        return Some(
+            "numbers the rows, as pandas writes it: it tells how the table was sorted, not what is in a row; add it to ignore",
+        );
+    }
+    let is_named = is_numeric(some) && is_whole(some) && is_identifier(all);
+    is_named.then_some("is a different whole number in every row, like an identifier; name it as id or add it to ignore unless its size means something")
+}
+
+/// Whether pandas calls its row numbers so where a table is saved with them.
+pub(in crate::table) fn is_pandas_index(name: &str) -> bool {
+    let lower = name.to_ascii_lowercase();
+    let numbered = |before: &str, after: &str| {
+        let number = lower
+            .strip_prefix(before)
+            .and_then(|rest| rest.strip_suffix(after));
+        number.is_some_and(|number| {
+            !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
+        })
+    };
+    // Saved twice, it is called "Unnamed: 0.1".
+    lower == "unnamed: 0"
+        || lower.starts_with("unnamed: 0.")
+        || lower == "unnamed: 0_level_0"
+        || numbered("__index_level_", "__")
+        || numbered("level_", "")
+}
+
+/// Whether all numbers are whole.
+pub(in crate::table) fn is_whole(array: &ArrayRef) -> bool {
+    is_numeric(array)
+        && numbers("", array)
+            .is_ok_and(|values| values.iter().flatten().all(|value| value.fract() == 0.0))
+}
+
+/// What there is to say of labels that differ in nothing but case and blanks.
+pub(in crate::table) fn similar(labels: &[String]) -> Option<String> {
+    let mut groups: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for label in labels {
+        let words: Vec<&str> = label.split_whitespace().collect();
+        let same = words.join(" ").to_lowercase();
+        groups.entry(same).or_default().push(label.clone());
+    }
+    let alike = groups.into_values().filter(|group| group.len() > 1);
+    let alike: Vec<String> = alike.map(|group| list(&group, 5)).collect();
+    (!alike.is_empty()).then(|| {
+        let alike = alike.join("; ");
+        format!("classes that differ only in case or blanks are learned as different ones: {alike}; correct them if they are the same")
+    })
+}
+
+/// What is said of rows that repeat others.
+pub(super) fn note_duplicates(report: &mut DataReport) {
     for (name, duplicates) in [
         ("within a split", &report.duplicates_within),
         ("in another split", &report.duplicates_across),
@@ -43,7 +114,6 @@ pub(super) fn check_features(
             report.warnings.push(Note::general(message));
         }
     }
-    Ok(())
 }
 
 /// Whether one column determines the other: names one to one, or numbers on one line.

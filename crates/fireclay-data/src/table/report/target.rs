@@ -10,7 +10,7 @@ use crate::error::DataError;
 use crate::labels::TargetKind;
 use crate::note::Note;
 use crate::split::Splits;
-use crate::table::{MissingTarget, Table, TableConfig};
+use crate::table::{MissingTarget, Table, TableConfig, Vocabulary};
 
 pub(super) fn check_target(
     table: &Table,
@@ -20,11 +20,17 @@ pub(super) fn check_target(
     report: &mut DataReport,
 ) -> Result<(), DataError> {
     let cells = text(&config.target, table.column(&config.target)?)?;
+    // Counted as training tells classes apart.
+    let labels = cells.iter().flatten();
+    let known = (target == TargetKind::Class).then(|| Vocabulary::fit(labels, usize::MAX).0);
     for (name, rows) in splits.named() {
         let mut classes = BTreeMap::new();
-        if target == TargetKind::Class {
-            for &row in rows.iter().filter(|&&row| cells.is_valid(row)) {
-                *classes.entry(cells.value(row).to_owned()).or_default() += 1;
+        for &row in rows.iter().filter(|&&row| cells.is_valid(row)) {
+            let class = known
+                .as_ref()
+                .and_then(|known| known.name_of(cells.value(row)));
+            if let Some(class) = class {
+                *classes.entry(class.to_owned()).or_default() += 1;
             }
         }
         report.splits.push(SplitReport {

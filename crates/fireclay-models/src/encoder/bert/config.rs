@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::hugging_face::BERT;
 use super::{Bert, names};
-use crate::family::{Architecture, Layered, Rows, TextArchitecture};
+use crate::family::{Architecture, Layered, Rows};
 use crate::hugging_face::HuggingFaceClass;
 use crate::init::Init;
 use crate::layers::activation::Activation;
@@ -91,6 +91,19 @@ impl Architecture for BertConfig {
         (rows * width + 2.0 * width + layers * block + linear(width, width) + head) as usize
     }
 
+    fn context_length(&self) -> usize {
+        self.context_length.unwrap_or(512)
+    }
+
+    /// That of the published models.
+    fn usual_vocabulary(&self) -> usize {
+        30_522
+    }
+
+    fn has_token_head(&self) -> bool {
+        true
+    }
+
     fn init(&self, shape: &EncoderShape, seed: u64, device: &Device) -> Bert {
         self.build(shape, Init::new(seed, device))
     }
@@ -152,21 +165,6 @@ impl Layered for BertConfig {
             ("activation", json!(self.activation)),
             ("norm_eps", json!(self.norm_eps)),
         ]
-    }
-}
-
-impl TextArchitecture for BertConfig {
-    fn context_length(&self) -> usize {
-        self.context_length.unwrap_or(512)
-    }
-
-    /// That of the published models.
-    fn usual_vocabulary(&self) -> usize {
-        30_522
-    }
-
-    fn has_token_head(&self) -> bool {
-        true
     }
 }
 

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::config::BertConfig;
-use crate::family::TextArchitecture;
+use crate::family::Architecture;
 use crate::hugging_face::{Entry, HuggingFaceClass, Reader, document};
 use crate::layers::activation::Activation;
 use crate::shape::EncoderShape;

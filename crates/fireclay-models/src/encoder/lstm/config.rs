@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::Lstm;
-use crate::family::{Architecture, Layered, Rows, TextArchitecture};
+use crate::family::{Architecture, Layered, Rows};
 use crate::init::Init;
 use crate::limits::{check, check_layers, check_least_one, check_rate};
 use crate::shape::EncoderShape;
@@ -78,6 +78,10 @@ impl Architecture for LstmConfig {
         (rows * width + layer(width) + later + (2.0 * hidden + 1.0) * outputs) as usize
     }
 
+    fn context_length(&self) -> usize {
+        self.context_length
+    }
+
     fn init(&self, shape: &EncoderShape, seed: u64, device: &Device) -> Lstm {
         self.build(shape, Init::new(seed, device))
     }
@@ -110,12 +114,6 @@ impl Layered for LstmConfig {
 
     fn hidden_values(&self) -> Vec<(&'static str, Value)> {
         vec![("pooling", json!(self.pooling))]
-    }
-}
-
-impl TextArchitecture for LstmConfig {
-    fn context_length(&self) -> usize {
-        self.context_length
     }
 }
 

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::Gpt;
 use super::hugging_face::GPT2;
 use super::sizes::GptSize;
-use crate::family::{Architecture, Layered, Rows, TextArchitecture};
+use crate::family::{Architecture, Layered, Rows};
 use crate::hugging_face::HuggingFaceClass;
 use crate::init::Init;
 use crate::layers::activation::Activation;
@@ -81,6 +81,16 @@ impl Architecture for GptConfig {
         (tables * rows * width + context * width + layers * block + norm) as usize
     }
 
+    fn context_length(&self) -> usize {
+        let (_, context_length) = self.size.unwrap_or_default().numbers();
+        self.context_length.unwrap_or(context_length)
+    }
+
+    /// That of GPT-2.
+    fn usual_vocabulary(&self) -> usize {
+        50_257
+    }
+
     fn init(&self, shape: &LanguageShape, seed: u64, device: &Device) -> Gpt {
         self.build(shape, Init::new(seed, device))
     }
@@ -141,18 +151,6 @@ impl Layered for GptConfig {
             ("activation", json!(self.activation)),
             ("norm_eps", json!(self.norm_eps)),
         ]
-    }
-}
-
-impl TextArchitecture for GptConfig {
-    fn context_length(&self) -> usize {
-        let (_, context_length) = self.size.unwrap_or_default().numbers();
-        self.context_length.unwrap_or(context_length)
-    }
-
-    /// That of GPT-2.
-    fn usual_vocabulary(&self) -> usize {
-        50_257
     }
 }
 

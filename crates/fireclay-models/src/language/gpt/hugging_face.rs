@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::config::GptConfig;
-use crate::family::TextArchitecture;
+use crate::family::Architecture;
 use crate::hugging_face::{Entry, HuggingFaceClass, Reader, document};
 use crate::layers::activation::Activation;
 use crate::shape::LanguageShape;

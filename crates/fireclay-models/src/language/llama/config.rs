@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::Llama;
 use super::hugging_face::LLAMA;
-use crate::family::{Architecture, Layered, Rows, TextArchitecture};
+use crate::family::{Architecture, Layered, Rows};
 use crate::hugging_face::HuggingFaceClass;
 use crate::init::Init;
 use crate::layers::sizes::Sizes;
@@ -25,7 +25,7 @@ pub struct LlamaConfig {
     /// The number of attention heads; must divide the width into even parts.
     pub heads: usize,
     /// The number of heads of keys and values, which groups of heads share; must divide the number
-    /// of heads. By default 4, or the next smaller number that does.
+    /// of heads. By default the largest number up to 4 that does.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kv_heads: Option<usize>,
     /// The width of the tokens.
@@ -74,6 +74,10 @@ impl Architecture for LlamaConfig {
         // Queries and outputs; keys and values; the three of the MLP; both norms.
         let columns = 2.0 * width + 2.0 * kv_width + 3.0 * mlp_width + 2.0;
         (tables * rows * width + layers * columns * width + width) as usize
+    }
+
+    fn context_length(&self) -> usize {
+        self.context_length
     }
 
     fn init(&self, shape: &LanguageShape, seed: u64, device: &Device) -> Llama {
@@ -137,28 +141,22 @@ impl Layered for LlamaConfig {
     }
 }
 
-impl TextArchitecture for LlamaConfig {
-    fn context_length(&self) -> usize {
-        self.context_length
-    }
-}
-
 impl LlamaConfig {
     fn sizes(&self) -> Sizes {
         let own = [self.layers, self.heads, self.width];
         Sizes::new(own, [None; 3], Some(self.mlp_width))
     }
 
-    /// The number of heads of keys and values.
-    pub(super) fn kv_heads(&self) -> usize {
-        let divides = |number: &usize| self.heads.is_multiple_of(*number);
-        let usual = || (1..=4).rev().find(divides).unwrap_or(1);
-        self.kv_heads.unwrap_or_else(usual)
-    }
-
     /// The width of a head; saturates where there is none.
     pub(super) fn head_width(&self) -> usize {
         self.width / self.heads.max(1)
+    }
+
+    /// The number of heads of keys and values; 0 only if it is given so.
+    pub(super) fn kv_heads(&self) -> usize {
+        let divides = |count: &usize| self.heads.is_multiple_of(*count);
+        let usual = || (1..=4).rev().find(divides).unwrap_or(1);
+        self.kv_heads.unwrap_or_else(usual)
     }
 
     /// The width of the keys, and of the values, of all heads.

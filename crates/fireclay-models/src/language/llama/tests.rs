@@ -180,4 +180,11 @@ fn impossible_values_are_listed_at_their_keys() {
         ..llama()
     };
     assert_eq!(keys(odd.validate()), ["heads"]);
+    for (heads, expected) in [(32, 4), (6, 3), (7, 1), (2, 2)] {
+        let config = LlamaConfig {
+            heads,
+            ..LlamaConfig::default()
+        };
+        assert_eq!(config.kv_heads(), expected, "{heads}");
+    }
 }

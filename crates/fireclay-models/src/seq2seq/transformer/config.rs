@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::Transformer;
-use crate::family::{Architecture, Layered, Rows, TextArchitecture};
+use crate::family::{Architecture, Layered, Rows};
 use crate::init::Init;
 use crate::layers::activation::Activation;
 use crate::layers::sizes::Sizes;
@@ -113,6 +113,10 @@ impl Architecture for TransformerConfig {
         (source * width + separate + blocks + norms) as usize
     }
 
+    fn context_length(&self) -> usize {
+        self.context_length
+    }
+
     fn init(&self, shape: &TranslationShape, seed: u64, device: &Device) -> Transformer {
         self.build(shape, Init::new(seed, device))
     }
@@ -170,12 +174,6 @@ impl Layered for TransformerConfig {
             ("heads", json!(self.sizes().heads)),
             ("activation", json!(self.activation)),
         ]
-    }
-}
-
-impl TextArchitecture for TransformerConfig {
-    fn context_length(&self) -> usize {
-        self.context_length
     }
 }
 

@@ -12,6 +12,7 @@ use crate::artifacts::PREPROCESS;
 use crate::config::{DataSection, ImageSource};
 use crate::config::{Located, split_key};
 use crate::task::Target;
+
 impl DataSection for ImageSource {
     fn name(&self) -> &'static str {
         self.format.name()
@@ -59,6 +60,10 @@ impl DataSection for ImageSource {
         let mixes = self.config.augment.mixes();
         mixes.then_some("mixup and cutmix mix the images of the whole batch")
     }
+
+    fn reading(&self) -> u64 {
+        18_000_000
+    }
 }
 
 impl Dataset for ImageData {
@@ -81,6 +86,10 @@ impl Dataset for ImageData {
 
     fn preprocess(&self) -> Vec<(&'static str, String)> {
         vec![(PREPROCESS, self.preprocess.to_json())]
+    }
+
+    fn verify(&self, splits: &[usize]) -> Result<Vec<Note>, DataError> {
+        ImageData::verify(self, splits)
     }
 
     fn columns(&self, split: usize) -> Columns {

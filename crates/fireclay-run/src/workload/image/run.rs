@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use fireclay_data::{ImagePixels, ImagePreprocess, ImageSplit};
+use fireclay_data::{ImagePixels, ImagePreprocess, ImageSplit, OnDamaged};
 use fireclay_models::ImageModel;
 use fireclay_train::loader::Samples;
 
@@ -12,6 +12,7 @@ use super::Image;
 use crate::answer::{Answers, Meaning};
 use crate::predict::predict_images;
 use crate::predictor::{Differentiable, Predictor};
+use crate::run::OnError;
 use crate::samples::{ImageSamples, upload_images};
 use crate::task::Input;
 
@@ -73,7 +74,14 @@ impl Run for ImageRun {
 
     fn predict(&self, job: &PredictJob<'_>) -> Result<Predicted, RunError> {
         let how = (&self.preprocess, ImageSamples::threads());
-        predict_images(self, job, how, |batch| self.answer(batch))
+        let mut predicted = predict_images(self, job, how, |batch| self.answer(batch))?;
+        let trained = Image::source(self.base.config()).config.on_damaged;
+        if job.on_error == OnError::Skip || trained == OnDamaged::Skip {
+            let failed = std::mem::take(&mut predicted.failed).into_iter();
+            let failed = failed.map(|error| format!("no answer for {error}"));
+            predicted.notes.extend(failed);
+        }
+        Ok(predicted)
     }
 
     fn input(&self, rows: &RecordBatch) -> Result<Input, RunError> {

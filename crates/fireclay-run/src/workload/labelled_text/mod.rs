@@ -4,7 +4,7 @@ mod data;
 mod run;
 
 use fireclay_data::{TextPreprocess, TextTableData, TextTableSplit, Tokenizer};
-use fireclay_models::{EncoderConfig, EncoderShape};
+use fireclay_models::{EncoderConfig, EncoderShape, Family};
 
 use super::prelude::*;
 use super::table::blank_labelled;

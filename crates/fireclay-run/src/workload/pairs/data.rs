@@ -38,6 +38,11 @@ impl DataSection for PairSource {
     fn own_batches(&self) -> Option<&'static str> {
         Some("batches of pairs are counted in tokens: data.batch_tokens")
     }
+
+    /// What training a tokenizer leaves beside that, some 110 MB, is free for the tensors that come after it.
+    fn reading(&self) -> u64 {
+        64_000_000
+    }
 }
 
 impl Dataset for PairData {

@@ -13,7 +13,8 @@ use crate::config::PairSource;
 use crate::language::score;
 use crate::samples::PairSamples;
 use crate::task::{PairBatch, Seq2Seq, Seq2SeqConfig, Seq2SeqObjective, TokenScorer};
-use crate::translate::{TOGETHER, Translator, search_blindly};
+use crate::translate::{TOGETHER, TranslateError, Translator, search_blindly};
+use fireclay_train::strategy::More;
 use run::TranslationRun;
 
 /// The workload.
@@ -87,6 +88,24 @@ impl Workload for Pairs {
         work.with(Seq2SeqObjective {
             label_smoothing: task(config).label_smoothing,
         })
+    }
+
+    /// BLEU and chrF, which take the translation of the whole split.
+    fn monitored(
+        config: &RunConfig,
+        valid: &PairSamples,
+        data: &PairData,
+        device: &Device,
+    ) -> Option<More<TranslationModel>> {
+        let is_of_texts = |monitor: &&str| ["valid/bleu", "valid/chrf"].contains(monitor);
+        config.monitors().map(|(_, name)| name).find(is_of_texts)?;
+        let (task, tokenizer) = (*task(config), data.tokenizer.clone());
+        let (split, device) = (valid.split()?.clone(), device.clone());
+        Some(Box::new(move |model: &TranslationModel| {
+            let translator = Translator::new(model, &tokenizer, &device, &task);
+            let written = written(&translator, &split, &[]);
+            written.map_err(|error| format!("the validation split cannot be translated: {error}"))
+        }))
     }
 
     /// By the tokens that the model predicts, and by what it writes.
@@ -253,6 +272,17 @@ fn evaluate(
     let (scorer, pass) = (TokenScorer::new(None), pass::<PairSamples>(config));
     let mut report = score(&seq2seq, samples.clone(), scorer, pass, device)?;
     let translator = Translator::new(model, tokenizer, device, task(config));
+    report.metrics.extend(written(&translator, split, more)?);
+    report.n = split.pairs();
+    Ok(report)
+}
+
+/// How good the translations of a split are.
+fn written(
+    translator: &Translator<'_>,
+    split: &PairSplit,
+    more: &[Vec<String>],
+) -> Result<Vec<(String, f64)>, TranslateError> {
     let translations = translator.translate(split.source_texts())?;
     let of_pairs = |list: &Vec<String>| -> Vec<String> {
         let rows = split.file_rows().iter();
@@ -260,11 +290,8 @@ fn evaluate(
     };
     let mut references = vec![split.target_texts().to_vec()];
     references.extend(more.iter().map(of_pairs));
-    let scores = [
+    Ok(vec![
         ("bleu".into(), bleu_of_several(&translations, &references)),
         ("chrf".into(), chrf_of_several(&translations, &references)),
-    ];
-    report.metrics.extend(scores);
-    report.n = split.pairs();
-    Ok(report)
+    ])
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use fireclay_data::{DataError, Note, TableConfig, TableData};
+use fireclay_data::{DataError, Note, Preprocess, TableConfig, TableData};
 
 use super::super::dataset::{Columns, Dataset, constant, hashes_of};
 use crate::artifacts::PREPROCESS;
@@ -41,6 +41,15 @@ impl DataSection for TableSource {
             split_key(&data.split, column)
         }
     }
+
+    fn reading(&self) -> u64 {
+        7_000_000
+    }
+
+    /// A row uses each weight once, so the parts of a small batch save less than adding up gradients costs.
+    fn pays_in_parts(&self, parameters: usize, samples: usize) -> bool {
+        samples >= 512 && parameters.saturating_mul(samples) >= 20_000_000
+    }
 }
 
 impl Dataset for TableData {
@@ -63,6 +72,10 @@ impl Dataset for TableData {
 
     fn preprocess(&self) -> Vec<(&'static str, String)> {
         vec![(PREPROCESS, self.preprocess.to_json())]
+    }
+
+    fn is_read_as(&self, saved: &str) -> bool {
+        Preprocess::from_json(saved).is_ok_and(|saved| saved == self.preprocess)
     }
 
     fn columns(&self, split: usize) -> Columns {

@@ -1,6 +1,6 @@
 //! Its finished runs.
 
-use fireclay_data::{Features, Preprocess, ReadOptions, Split, TableFormat};
+use fireclay_data::{Features, Preprocess, Split, TableFormat};
 use fireclay_models::Tabular;
 
 use super::super::prelude::*;
@@ -38,7 +38,7 @@ impl Run for TableRun {
         let read = |path: &str| {
             let source = Table::source(self.base.config());
             let format = TableFormat::from_path(path.as_ref()).unwrap_or(source.format);
-            let options = ReadOptions::from_config(format, &source.config);
+            let options = self.preprocess.options(format, &source.config);
             let split = Split::load(path, &options, &self.preprocess, &source.config)?;
             Ok((TableSamples::new(split), Vec::new()))
         };
@@ -60,7 +60,7 @@ impl Run for TableRun {
 
     fn predict(&self, job: &PredictJob<'_>) -> Result<Predicted, RunError> {
         let source = Table::source(self.base.config());
-        let options = |format| ReadOptions::from_config(format, &source.config);
+        let options = |format| self.preprocess.options(format, &source.config);
         let names = (source.format, source.config.id.as_deref());
         let (predicted, _) = predict_rows(self, job, options, names)?;
         Ok(predicted)

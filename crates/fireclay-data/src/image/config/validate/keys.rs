@@ -29,6 +29,7 @@ impl ImageDataConfig {
             ("label_separator", self.label_separator.is_some()),
             ("labels", self.labels.is_some()),
             ("transpose", self.transpose),
+            ("split_folders", self.split_folders.is_some()),
             ("valid_path", self.valid_path.is_some()),
             ("test_path", self.test_path.is_some()),
         ];

@@ -3,6 +3,7 @@
 
 mod schema;
 
+use std::fs::File;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,7 +11,10 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, AsArray, LargeBinaryArray, RecordBatch};
 use arrow::compute::{cast, concat_batches};
 use arrow::datatypes::DataType;
-use parquet::arrow::arrow_reader::{ArrowReaderMetadata, RowSelection, RowSelector};
+use arrow::error::ArrowError;
+use parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ParquetRecordBatchReaderBuilder, RowSelection, RowSelector,
+};
 
 use self::schema::{check_column, declared_names, metadata, open_file, project};
 use super::{Format, Found, Raw, Source, columns};
@@ -18,6 +22,7 @@ use crate::error::{DataError, absolute};
 use crate::files::expand;
 use crate::image::config::ImageDataConfig;
 use crate::labels::TargetKind;
+use crate::panics::caught;
 use crate::table::{damaged, simplify};
 
 pub(super) const FORMAT: Format = Format {
@@ -92,6 +97,12 @@ impl Source for ParquetImages {
     }
 }
 
+fn read_all(
+    builder: ParquetRecordBatchReaderBuilder<File>,
+) -> Result<Vec<RecordBatch>, ArrowError> {
+    builder.build()?.map(|batch| simplify(&batch?)).collect()
+}
+
 impl ParquetImages {
     fn find(&self, index: usize) -> (&ParquetFile, usize) {
         let file = self.files.partition_point(|file| file.start <= index) - 1;
@@ -101,6 +112,10 @@ impl ParquetImages {
     /// One image out of its row group.
     fn read_one(&self, index: usize) -> Result<Vec<u8>, DataError> {
         let (file, row) = self.find(index);
+        caught(&file.path, || self.read_row(file, row))?
+    }
+
+    fn read_row(&self, file: &ParquetFile, row: usize) -> Result<Vec<u8>, DataError> {
         let (mut group, mut position) = (0, row);
         for metadata in file.metadata.metadata().row_groups() {
             let rows = usize::try_from(metadata.num_rows()).unwrap_or(0);
@@ -112,16 +127,15 @@ impl ParquetImages {
         }
         let selection =
             RowSelection::from(vec![RowSelector::skip(position), RowSelector::select(1)]);
-        let reader = open_file(file)?
+        let builder = open_file(file)?
             .with_row_groups(vec![group])
             .with_row_selection(selection)
-            .with_projection(project(&file.metadata, &[&self.column]))
-            .build();
-        let mut reader = reader.map_err(|error| damaged(&file.path, &error))?;
-        let batch = reader.next().ok_or_else(|| {
+            .with_projection(project(&file.metadata, &[&self.column]));
+        let batch = caught(&file.path, || builder.build()?.next().transpose())?;
+        let batch = batch.map_err(|error| damaged(&file.path, &error))?;
+        let batch = batch.ok_or_else(|| {
             DataError::damaged(&file.path, format!("row {} cannot be read", row + 1))
         })?;
-        let batch = batch.map_err(|error| damaged(&file.path, &error))?;
         let images = images(&file.path, &self.column, &batch, row)?;
         Ok(images.value(0).to_vec())
     }
@@ -138,10 +152,8 @@ impl ParquetImages {
             metadata,
         };
         let projection = project(&file.metadata, wanted);
-        let reader = open_file(&file)?.with_projection(projection).build();
-        let reader = reader.map_err(|error| damaged(path, &error))?;
-        let batches = reader.map(|batch| batch.and_then(|batch| simplify(&batch)));
-        let batches: Result<Vec<_>, _> = batches.collect();
+        let builder = open_file(&file)?.with_projection(projection);
+        let batches = caught(path, || read_all(builder))?;
         let batches = batches.map_err(|error| damaged(path, &error))?;
         let Some(first) = batches.first() else {
             let path = absolute(path);
@@ -179,22 +191,35 @@ impl ParquetImages {
         // Few enough rows that a piece stays far below what Arrow can address.
         let piece = (64 << 20) / average.max(1);
         let piece = usize::try_from(piece.clamp(1, 1024)).unwrap_or(1);
-        for file in &self.files {
-            let projection = project(&file.metadata, &[&self.column]);
-            let reader = open_file(file)?
-                .with_batch_size(piece)
-                .with_projection(projection)
-                .build();
-            let mut row = 0;
-            for batch in reader.map_err(|error| damaged(&file.path, &error))? {
-                let batch = batch.map_err(|error| damaged(&file.path, &error))?;
-                let images = images(&file.path, &self.column, &batch, row)?;
-                self.held.push((file.start + row, images));
-                row += batch.num_rows();
-            }
-            file.check_rows(row)?;
-        }
+        let held = self.files.iter().map(|file| {
+            let read = || self.pieces(file, piece);
+            caught(&file.path, read)?
+        });
+        let held = held.collect::<Result<Vec<_>, DataError>>()?;
+        self.held.extend(held.into_iter().flatten());
         Ok(())
+    }
+
+    /// The images of a file in pieces of so many rows, each with the index of its first.
+    fn pieces(
+        &self,
+        file: &ParquetFile,
+        piece: usize,
+    ) -> Result<Vec<(usize, LargeBinaryArray)>, DataError> {
+        let projection = project(&file.metadata, &[&self.column]);
+        let reader = open_file(file)?
+            .with_batch_size(piece)
+            .with_projection(projection)
+            .build();
+        let (mut row, mut pieces) = (0, Vec::new());
+        for batch in reader.map_err(|error| damaged(&file.path, &error))? {
+            let batch = batch.map_err(|error| damaged(&file.path, &error))?;
+            let images = images(&file.path, &self.column, &batch, row)?;
+            pieces.push((file.start + row, images));
+            row += batch.num_rows();
+        }
+        file.check_rows(row)?;
+        Ok(pieces)
     }
 }
 
@@ -213,7 +238,7 @@ fn open_with(config: &ImageDataConfig, target: TargetKind, most: u64) -> Result<
     let mut add = |path: &String| {
         let start = source.len();
         for file in expand(path)? {
-            let batch = source.add(&file, &targets)?;
+            let batch = caught(&file, || source.add(&file, &targets))??;
             let others = batches.first().map(RecordBatch::schema);
             if others.is_some_and(|others| others != batch.schema()) {
                 return Err(other_types(&file, &targets, &source.files[0].path));

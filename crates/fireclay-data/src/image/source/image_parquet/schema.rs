@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use super::ParquetFile;
 use crate::error::{DataError, absolute};
+use crate::panics::caught;
 use crate::table::{damaged, open_parquet};
 
 /// The names of classes in the order of their indices, from the description that Hugging Face's
@@ -34,7 +35,9 @@ pub(super) fn metadata(path: &Path) -> Result<ArrowReaderMetadata, DataError> {
     // Opened the usual way first, for the messages on missing and empty files.
     open_parquet(path)?;
     let file = File::open(path).map_err(|source| DataError::read(path, source))?;
-    let metadata = ArrowReaderMetadata::load(&file, ArrowReaderOptions::default());
+    let metadata = caught(path, || {
+        ArrowReaderMetadata::load(&file, ArrowReaderOptions::default())
+    })?;
     metadata.map_err(|error| damaged(path, &error))
 }
 

@@ -1,17 +1,19 @@
 //! Apache Parquet.
 
+mod types;
+
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use arrow::array::{ArrayRef, RecordBatch};
-use arrow::compute::cast;
-use arrow::datatypes::{DataType, TimeUnit};
+use arrow::array::RecordBatch;
 use arrow::error::ArrowError;
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 
-use super::{Format, Sink, same_in_all};
+pub(crate) use self::types::{simple, simplify};
+use super::{Format, Pieces, Sink, same_in_all};
 use crate::error::DataError;
+use crate::panics::caught;
 use crate::table::stream::BATCH_ROWS;
 
 pub(super) const FORMAT: Format = Format {
@@ -66,10 +68,14 @@ pub fn parquet_bytes(batches: &[RecordBatch]) -> Result<Vec<u8>, DataError> {
     Ok(bytes)
 }
 
-/// The names of the columns.
+/// What stands between the name of a structure and that of a field in it.
+const SEPARATOR: &str = ".";
+
+/// The names of the columns; the field `b` of a structure `a` is `a.b`.
 fn header(path: &Path) -> Result<Vec<String>, DataError> {
-    Ok(open(path)?
-        .schema()
+    let schema = open(path)?.schema().normalize(SEPARATOR, None);
+    let schema = schema.map_err(|error| damaged(path, &error))?;
+    Ok(schema
         .fields()
         .iter()
         .map(|field| field.name().clone())
@@ -78,10 +84,8 @@ fn header(path: &Path) -> Result<Vec<String>, DataError> {
 
 /// The rows in pieces, in the few types that the rest of the crate knows.
 fn batches(path: &Path) -> Result<ParquetBatches, DataError> {
-    let reader = open(path)?
-        .with_batch_size(BATCH_ROWS)
-        .build()
-        .map_err(|error| damaged(path, &error))?;
+    let builder = open(path)?.with_batch_size(BATCH_ROWS);
+    let reader = caught(path, || builder.build())?.map_err(|error| damaged(path, &error))?;
     Ok(ParquetBatches {
         path: path.to_owned(),
         reader,
@@ -93,18 +97,27 @@ struct ParquetBatches {
     reader: ParquetRecordBatchReader,
 }
 
+impl ParquetBatches {
+    fn read(&mut self) -> Result<Option<RecordBatch>, ArrowError> {
+        let Some(batch) = self.reader.next().transpose()? else {
+            return Ok(None);
+        };
+        simplify(&batch.normalize(SEPARATOR, None)?).map(Some)
+    }
+}
+
 impl Iterator for ParquetBatches {
     type Item = Result<RecordBatch, DataError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let batch = self.reader.next()?;
-        Some(
-            batch
-                .and_then(|batch| simplify(&batch))
-                .map_err(|error| damaged(&self.path, &error)),
-        )
+        let path = self.path.clone();
+        let read = caught(&path, || self.read());
+        read.and_then(|read| read.map_err(|error| damaged(&path, &error)))
+            .transpose()
     }
 }
+
+impl Pieces for ParquetBatches {}
 
 pub(crate) fn open(path: &Path) -> Result<ParquetRecordBatchReaderBuilder<File>, DataError> {
     let fail = |source| DataError::read(path, source);
@@ -112,48 +125,10 @@ pub(crate) fn open(path: &Path) -> Result<ParquetRecordBatchReaderBuilder<File>,
     if file.metadata().map_err(fail)?.len() == 0 {
         return Err(DataError::empty(path));
     }
-    ParquetRecordBatchReaderBuilder::try_new(file).map_err(|error| damaged(path, &error))
+    let opened = caught(path, || ParquetRecordBatchReaderBuilder::try_new(file))?;
+    opened.map_err(|error| damaged(path, &error))
 }
 
 pub(crate) fn damaged(path: &Path, error: &dyn std::error::Error) -> DataError {
-    DataError::damaged(path, error.to_string())
-}
-
-pub(crate) fn simplify(batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
-    let schema = batch.schema();
-    let columns = schema
-        .fields()
-        .iter()
-        .zip(batch.columns())
-        .map(|(field, array)| Ok((field.name(), simple(array)?, true)));
-    RecordBatch::try_from_iter_with_nullable(columns.collect::<Result<Vec<_>, ArrowError>>()?)
-}
-
-/// Integers as `Int64`, reals as `Float64`, moments as microseconds, text as `Utf8`.
-/// Nested and other types stay what they are; they cannot be features.
-pub(crate) fn simple(array: &ArrayRef) -> Result<ArrayRef, ArrowError> {
-    let target = match array.data_type() {
-        DataType::Int8
-        | DataType::Int16
-        | DataType::Int32
-        | DataType::UInt8
-        | DataType::UInt16
-        | DataType::UInt32 => DataType::Int64,
-        DataType::UInt64 | DataType::Float16 | DataType::Float32 => DataType::Float64,
-        kind if kind.is_decimal() => DataType::Float64,
-        DataType::LargeUtf8
-        | DataType::Utf8View
-        | DataType::Binary
-        | DataType::LargeBinary
-        | DataType::BinaryView
-        | DataType::Null => DataType::Utf8,
-        DataType::Dictionary(_, value) => {
-            let plain = cast(array, value)?;
-            return simple(&plain);
-        }
-        DataType::Date32 | DataType::Date64 => DataType::Timestamp(TimeUnit::Microsecond, None),
-        DataType::Timestamp(_, _) => DataType::Timestamp(TimeUnit::Microsecond, None),
-        _ => return Ok(array.clone()),
-    };
-    cast(array, &target)
+    DataError::damaged(path, format!("cannot be read: {error}"))
 }

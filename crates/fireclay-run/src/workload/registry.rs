@@ -1,17 +1,8 @@
-//! The workloads, and what is asked of whichever a configuration or data is of.
-
-use std::path::Path;
-use std::sync::Arc;
+//! What makes the list of workloads, and what is asked of whichever a configuration or data is of.
 
 use fireclay_data::DataError;
 
-use super::causal_lm::CausalText;
-use super::image::Image;
-use super::labelled_text::LabelledText;
-use super::masked_lm::MaskedText;
-use super::pairs::Pairs;
-use super::table::Table;
-use super::{Dataset, Inspected, Workload, shared};
+use super::{RunData, Workload, with_workload};
 use crate::config::{DataConfig, ModelConfig, RunConfig, TaskConfig};
 
 /// Work that needs to know the workload of a configuration.
@@ -41,7 +32,7 @@ pub(crate) struct Facts {
 }
 
 impl Facts {
-    fn of<W: Workload>() -> Self {
+    pub(super) fn of<W: Workload>() -> Self {
         Self {
             reads: |data| W::reads(data).is_some(),
             does: W::does,
@@ -50,12 +41,12 @@ impl Facts {
         }
     }
 
-    fn is_for(&self, config: &RunConfig) -> bool {
+    pub(super) fn is_for(&self, config: &RunConfig) -> bool {
         (self.reads)(&config.data) && (self.does)(&config.task) && (self.has)(&config.model)
     }
 }
 
-/// The workloads: a line each.
+/// The data of a run, of whichever of the workloads, and what finds the workload of a configuration.
 macro_rules! workloads {
     ($($(#[$doc:meta])* $name:ident($workload:ty)),* $(,)?) => {
         /// The data of a run, whatever it holds. Clones share it.
@@ -125,20 +116,7 @@ macro_rules! workloads {
     };
 }
 
-workloads! {
-    /// Rows of a table.
-    Table(Table),
-    /// Images.
-    Image(Image),
-    /// Running text and its next tokens.
-    CausalLm(CausalText),
-    /// Running text and its masked tokens.
-    MaskedLm(MaskedText),
-    /// Texts with labels.
-    LabelledText(LabelledText),
-    /// Texts and their translations.
-    Pairs(Pairs),
-}
+pub(super) use workloads;
 
 impl RunData {
     /// Reads the data of a configuration.

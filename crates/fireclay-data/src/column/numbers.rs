@@ -1,0 +1,312 @@
+//! Numbers as people and programs of many countries write them.
+
+use serde::{Deserialize, Serialize};
+
+/// How the numbers of a column are written.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub(crate) struct NumberStyle {
+    /// What stands before the fraction.
+    pub(crate) decimal: char,
+    /// What stands between groups of three digits, if anything may; a blank stands for every blank.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) thousands: Option<char>,
+    /// The currency, percent sign or unit of measure that the numbers have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) unit: Option<String>,
+}
+
+/// The characters that may stand before a fraction.
+pub(crate) const DECIMALS: [char; 2] = ['.', ','];
+
+/// The characters that may stand between thousands.
+pub(crate) const THOUSANDS: [char; 5] = ['.', ',', ' ', '\'', '_'];
+
+/// Decimal and thousands characters that occur together; of those that fit as well as others, the
+/// first is meant.
+const STYLES: [(char, Option<char>); 7] = [
+    ('.', None),
+    ('.', Some(',')),
+    (',', Some('.')),
+    ('.', Some(' ')),
+    (',', Some(' ')),
+    ('.', Some('\'')),
+    (',', Some('\'')),
+];
+
+const CURRENCIES: &str = "$ € £ ¥ ₹ ₽ ₩ ₺ ₴ ₫ ₱ ₦ ₪ ฿ R$ US$ A$ C$ HK$ NZ$ S$ USD EUR GBP JPY CNY RMB \
+    INR RUB KRW TRY BRL CHF CAD AUD NZD SEK NOK DKK PLN CZK HUF ZAR MXN SGD HKD kr kr. Kr Kč zł Fr. Rs Rs. Rp TL lei";
+
+impl NumberStyle {
+    /// The styles to choose from.
+    pub(crate) fn all() -> impl Iterator<Item = Self> {
+        STYLES.into_iter().map(|(decimal, thousands)| Self {
+            decimal,
+            thousands,
+            unit: None,
+        })
+    }
+
+    /// As every reader of numbers takes them: a point before the fraction and nothing else.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.decimal == '.' && self.thousands.is_none() && self.unit.is_none()
+    }
+
+    /// The number in a cell; `None` if it is written otherwise, or not finite.
+    pub(crate) fn parse(&self, cell: &str) -> Option<f64> {
+        self.value(&Written::split(cell)?)
+    }
+
+    /// The number that was taken apart.
+    pub(crate) fn value(&self, written: &Written<'_>) -> Option<f64> {
+        let number: f64 = self.digits(&written.digits)?.parse().ok()?;
+        let has_unit = match &self.unit {
+            // A bare 5 in a column of percents may as well be a share of 5; only 0 is the same in all.
+            None => written.unit.is_empty(),
+            Some(unit) if written.unit.is_empty() => is_currency(unit) || number == 0.0,
+            Some(unit) => written.unit == *unit,
+        };
+        let number = if written.is_negative { -number } else { number };
+        (has_unit && number.is_finite()).then_some(number)
+    }
+
+    /// The digits in the form that programs read.
+    fn digits(&self, text: &str) -> Option<String> {
+        let (mantissa, exponent) = match text.find(['e', 'E']) {
+            Some(at) => text.split_at(at),
+            None => (text, ""),
+        };
+        let (whole, fraction) = mantissa.split_once(self.decimal).unwrap_or((mantissa, ""));
+        let is_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+        if !is_digits(fraction) || whole.is_empty() && fraction.is_empty() {
+            return None;
+        }
+        let whole = match is_digits(whole) {
+            true => whole.to_owned(),
+            false => self.grouped(whole)?,
+        };
+        Some(format!("{whole}.{fraction}{exponent}"))
+    }
+
+    /// The digits of groups that are such as people write: `1,234,567`, and `12,34,567` in India.
+    fn grouped(&self, whole: &str) -> Option<String> {
+        let mut groups: Vec<&str> = whole.split(self.thousands?).collect();
+        let is_digits = |group: &&str| group.bytes().all(|byte| byte.is_ascii_digit());
+        if !groups.iter().all(is_digits) || groups[0].starts_with('0') {
+            return None;
+        }
+        let (first, last) = (groups.remove(0), groups.pop()?);
+        let width = groups.first().map_or(3, |group| group.len());
+        let is_even = groups.iter().all(|group| group.len() == width) && (2..=3).contains(&width);
+        let is_grouped = (1..=width).contains(&first.len()) && is_even && last.len() == 3;
+        is_grouped.then(|| format!("{first}{}{last}", groups.concat()))
+    }
+
+    /// Whether a cell has groups of thousands.
+    pub(crate) fn is_grouped(&self, cell: &str) -> bool {
+        let written = Written::split(cell);
+        let mark = self.thousands;
+        written.is_some_and(|written| mark.is_some_and(|mark| written.digits.contains(mark)))
+    }
+
+    /// Words for a message, such as `a decimal comma and "." between thousands`.
+    pub(crate) fn words(&self, is_grouped: bool) -> String {
+        let decimal = match self.decimal {
+            ',' => "a decimal comma",
+            _ => "a decimal point",
+        };
+        let thousands = self.thousands.filter(|_| is_grouped);
+        let thousands = thousands.map(|mark| match mark {
+            ' ' => " and blanks between thousands".to_owned(),
+            mark => format!(" and {:?} between thousands", mark.to_string()),
+        });
+        let unit = self.unit.as_ref().map(|unit| format!(" and {unit:?}"));
+        format!(
+            "{decimal}{}{}",
+            thousands.unwrap_or_default(),
+            unit.unwrap_or_default()
+        )
+    }
+}
+
+/// A cell with a number, taken apart.
+pub(crate) struct Written<'a> {
+    pub(crate) is_negative: bool,
+    /// Digits and the marks between them; every kind of blank is a blank.
+    pub(crate) digits: String,
+    /// What stands before or after the digits, without blanks around.
+    pub(crate) unit: &'a str,
+}
+
+impl<'a> Written<'a> {
+    /// The parts of a cell; `None` if it holds more than a number with a unit.
+    pub(crate) fn split(cell: &'a str) -> Option<Self> {
+        let cell = cell.trim();
+        let bracketed = cell
+            .strip_prefix('(')
+            .and_then(|cell| cell.strip_suffix(')'));
+        let (before, cell) = signed(bracketed.unwrap_or(cell));
+        let start = cell.find(|c: char| c.is_ascii_digit() || "+-\u{2212}".contains(c))?;
+        // The point of ".5" belongs to the number, that of "Fr. 5" to the currency.
+        let is_point = cell[..start].ends_with(DECIMALS) && !is_currency(&cell[..start]);
+        let start = start - usize::from(is_point);
+        let (prefix, cell) = (cell[..start].trim(), &cell[start..]);
+        let (after, cell) = signed(cell);
+        let end = length(cell);
+        let (digits, suffix) = (cell[..end].trim_end(), cell[end..].trim());
+        let is_number = digits.bytes().any(|byte| byte.is_ascii_digit());
+        let signs = [before, after, bracketed.map(|_| true)];
+        if !is_number || signs.iter().flatten().count() > 1 {
+            return None;
+        }
+        let unit = match (prefix, suffix) {
+            ("", unit) if unit.is_empty() || is_currency(unit) || is_unit(unit) => unit,
+            (unit, "") if is_currency(unit) => unit,
+            _ => return None,
+        };
+        Some(Self {
+            is_negative: signs.contains(&Some(true)),
+            digits: digits.chars().map(plain).collect(),
+            unit,
+        })
+    }
+
+    /// Whether the digits are those of a code: a whole number that begins with a zero.
+    pub(crate) fn is_code(&self) -> bool {
+        let bytes = self.digits.as_bytes();
+        bytes.len() > 1 && bytes[0] == b'0' && bytes.iter().all(u8::is_ascii_digit)
+    }
+}
+
+/// Whether a sign stands first and is a minus, and what comes after it.
+fn signed(cell: &str) -> (Option<bool>, &str) {
+    if let Some(rest) = cell.strip_prefix(['-', '\u{2212}']) {
+        (Some(true), rest.trim_start())
+    } else if let Some(rest) = cell.strip_prefix('+') {
+        (Some(false), rest.trim_start())
+    } else {
+        (None, cell)
+    }
+}
+
+/// How far digits, marks between them and an exponent go.
+fn length(cell: &str) -> usize {
+    let is_mark = |c: char| c.is_ascii_digit() || THOUSANDS.contains(&plain(c));
+    let end = cell.find(|c| !is_mark(c)).unwrap_or(cell.len());
+    let exponent = cell[end..].strip_prefix(['e', 'E']).map(|rest| {
+        let digits = rest.strip_prefix(['-', '+']).unwrap_or(rest);
+        let count = digits.bytes().take_while(u8::is_ascii_digit).count();
+        (1 + rest.len() - digits.len() + count, count)
+    });
+    let ends_in_digit = cell[..end].ends_with(|c: char| c.is_ascii_digit() || c == '.');
+    match exponent {
+        Some((length, 1..)) if ends_in_digit => end + length,
+        _ => end,
+    }
+}
+
+/// Every kind of blank as a blank, every kind of apostrophe as one.
+fn plain(c: char) -> char {
+    match c {
+        '\u{2019}' => '\'',
+        c if c.is_whitespace() => ' ',
+        c => c,
+    }
+}
+
+/// Whether a text is the sign of a currency.
+pub(crate) fn is_currency(unit: &str) -> bool {
+    CURRENCIES.split_whitespace().any(|known| known == unit)
+}
+
+/// Whether a text can be a unit of measure: `%`, `kg`, `km/h`, `°C`, `m²`.
+fn is_unit(unit: &str) -> bool {
+    unit.chars().count() <= 8
+        && unit
+            .chars()
+            .all(|c| c.is_alphabetic() || "%‰/²³°µ.".contains(c))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn style(decimal: char, thousands: Option<char>, unit: Option<&str>) -> NumberStyle {
+        NumberStyle {
+            decimal,
+            thousands,
+            unit: unit.map(str::to_owned),
+        }
+    }
+
+    #[test]
+    fn numbers_of_many_countries_are_read() {
+        let (english, german) = (style('.', Some(','), None), style(',', Some('.'), None));
+        let (french, swiss) = (style(',', Some(' '), None), style('.', Some('\''), None));
+        for (style, cell, value) in [
+            (&english, "1,234.5", 1234.5),
+            (&english, "12,34,567", 1_234_567.0),
+            (&english, ".5", 0.5),
+            (&english, "-.5e-3", -0.0005),
+            (&english, "\u{2212}3", -3.0),
+            (&english, "(1,200)", -1200.0),
+            (&german, "1.234.567,25", 1_234_567.25),
+            (&german, "41,3", 41.3),
+            (&german, "+7", 7.0),
+            (&french, "1\u{202f}234,5", 1234.5),
+            (&french, "\u{a0}1\u{a0}234 ", 1234.0),
+            (&swiss, "1\u{2019}234.5", 1234.5),
+            (&style('.', Some(','), Some("$")), "$1,200", 1200.0),
+            (&style('.', Some(','), Some("$")), "-$5", -5.0),
+            (&style('.', Some(','), Some("$")), "$-5", -5.0),
+            (&style('.', Some(','), Some("$")), "$.5", 0.5),
+            (&style('.', Some('\''), Some("Fr.")), "Fr. 1'200", 1200.0),
+            (&style('.', Some(','), Some("$")), "7", 7.0),
+            (&style(',', Some('.'), Some("€")), "1.200,50 €", 1200.5),
+            (&style('.', None, Some("%")), "12.5 %", 12.5),
+            (&style('.', None, Some("%")), "0", 0.0),
+            (&style('.', None, Some("kg")), "3kg", 3.0),
+        ] {
+            assert_eq!(style.parse(cell), Some(value), "{cell}");
+        }
+    }
+
+    #[test]
+    fn what_a_style_does_not_write_is_no_number_of_it() {
+        let (english, german) = (style('.', Some(','), None), style(',', Some('.'), None));
+        for cell in [
+            "1,23", "0,123", "1,2345", "12,3456", "1,234,56", "1.2.3", "--5", "5 - 7",
+        ] {
+            assert_eq!(english.parse(cell), None, "{cell}");
+        }
+        for cell in [
+            "1.5", "0.123", "", "-", "e5", "1e", "V57", "12:30", "3 of 4", "1 234", "12%",
+        ] {
+            assert_eq!(german.parse(cell), None, "{cell}");
+        }
+        assert_eq!(style('.', None, Some("%")).parse("5"), None);
+        assert_eq!(style('.', None, None).parse("1e999"), None);
+    }
+
+    #[test]
+    fn codes_begin_with_a_zero() {
+        let is_code = |cell| Written::split(cell).is_some_and(|written| written.is_code());
+        assert!(is_code("01234") && is_code("00"));
+        assert!(!is_code("0") && !is_code("0.5") && !is_code("10"));
+    }
+
+    proptest! {
+        #[test]
+        fn a_plain_number_is_itself(value in -1e300f64..1e300) {
+            let plain = style('.', None, None);
+            prop_assert_eq!(plain.parse(&value.to_string()), Some(value));
+            prop_assert_eq!(plain.parse(&format!("{value:e}")), Some(value));
+        }
+
+        #[test]
+        fn no_text_panics(text in "\\PC{0,20}") {
+            NumberStyle::all().for_each(|style| drop(style.parse(&text)));
+        }
+    }
+}

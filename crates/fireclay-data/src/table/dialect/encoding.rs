@@ -1,0 +1,65 @@
+//! The encoding of a text that does not say what it is.
+
+use std::io::BufRead;
+use std::path::Path;
+
+use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
+use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE};
+
+use crate::error::DataError;
+use crate::files::{is_marked, unpacked};
+
+/// What the text seems to be encoded in; none where it is UTF-8 or says what it is.
+///
+/// # Errors
+/// [`DataError::Read`], [`DataError::Damaged`].
+pub(super) fn guess(path: &Path) -> Result<Option<&'static Encoding>, DataError> {
+    if is_marked(path)? {
+        return Ok(None);
+    }
+    let mut text = unpacked(path)?;
+    let mut detector = EncodingDetector::new(Iso2022JpDetection::Deny);
+    let mut is_ascii = true;
+    let mut is_start = true;
+    loop {
+        let bytes = text
+            .fill_buf()
+            .map_err(|source| DataError::read(path, source))?;
+        if std::mem::take(&mut is_start)
+            && let Some(wide) = wide(bytes)
+        {
+            return Ok(Some(wide));
+        }
+        let length = bytes.len();
+        is_ascii &= !detector.feed(bytes, length == 0);
+        if length == 0 {
+            break;
+        }
+        text.consume(length);
+    }
+    let guess = detector.guess(None, Utf8Detection::Allow);
+    Ok((!is_ascii && guess != UTF_8).then_some(guess))
+}
+
+/// UTF-16 without a mark: every other byte of what is mostly Latin is 0.
+fn wide(bytes: &[u8]) -> Option<&'static Encoding> {
+    let pairs = || bytes.chunks_exact(2).take(1000);
+    let zeros = |index: usize| pairs().filter(|pair| pair[index] == 0).count();
+    let most = |count: usize| count > 0 && 2 * count > pairs().len();
+    match (zeros(0), zeros(1)) {
+        (0, low) if most(low) => Some(UTF_16LE),
+        (high, 0) if most(high) => Some(UTF_16BE),
+        _ => None,
+    }
+}
+
+/// What to do about a text that is not UTF-8.
+pub(crate) fn advice(path: &Path) -> String {
+    match guess(path) {
+        Ok(Some(encoding)) => {
+            let name = encoding.name().to_ascii_lowercase();
+            format!("it seems to be {name}: set encoding = {name:?} in [data]")
+        }
+        _ => "set `encoding` in [data]".into(),
+    }
+}

@@ -1,0 +1,186 @@
+//! Comma-separated values.
+
+mod source;
+
+use std::fs::File;
+use std::io::BufWriter;
+use std::path::Path;
+
+use arrow::array::RecordBatch;
+use arrow::csv::Writer;
+use arrow::error::ArrowError;
+use csv::ByteRecord;
+
+use self::source::Source;
+use super::text::{TextColumns, flush};
+use super::{Format, Pieces, Sink, plain_extension, same_in_all};
+use crate::error::{DataError, absolute};
+use crate::table::ExtraField;
+use crate::table::dialect::cells;
+use crate::table::stream::{BATCH_ROWS, ReadOptions};
+
+pub(super) const FORMAT: Format = Format {
+    extensions: &["csv", "tsv", "tab", "txt", "data"],
+    keys: &[
+        "delimiter",
+        "quote",
+        "comment",
+        "skip_rows",
+        "header",
+        "extra_field",
+        "encoding",
+        "null_values",
+    ],
+    is_start: |_| false,
+    columns: |files, options| same_in_all(files, |path| header(path, options)),
+    rows: |path, _, options| Ok(Box::new(batches(path, options)?)),
+    sink: |file| Box::new(Writer::new(BufWriter::new(file))),
+};
+
+impl Sink for Writer<BufWriter<File>> {
+    fn write(&mut self, batch: &RecordBatch) -> Result<(), ArrowError> {
+        Self::write(self, batch)
+    }
+
+    fn finish(self: Box<Self>) -> Result<(), ArrowError> {
+        flush(self.into_inner())
+    }
+}
+
+/// The delimiter that the name of a file stands for.
+pub(crate) fn usual_delimiter(path: &Path) -> u8 {
+    match plain_extension(path).as_deref() {
+        Some("tsv" | "tab") => b'\t',
+        _ => b',',
+    }
+}
+
+/// The names in the first line, or `column_1` and so on where it is data.
+fn header(path: &Path, options: &ReadOptions) -> Result<Vec<String>, DataError> {
+    names(&mut Source::open(path, options)?)
+}
+
+/// The names of the columns; the record that has them is read, unless it is data.
+fn names(source: &mut Source) -> Result<Vec<String>, DataError> {
+    let mut first = ByteRecord::new();
+    if !source.read(&mut first)? || cells(&first).all(<[u8]>::is_empty) {
+        return Err(DataError::empty(&source.path));
+    }
+    if !source.dialect.has_header() {
+        let names = (1..=first.len()).map(|number| format!("column_{number}"));
+        return Ok(names.collect());
+    }
+    let is_first_extra = source.dialect.extra_field == Some(ExtraField::First);
+    let unnamed = is_first_extra.then(|| "Unnamed: 0".to_owned());
+    // A column without a name is called as pandas calls it.
+    let name = |(index, name): (usize, &[u8])| match std::str::from_utf8(name) {
+        Ok("") => Ok(format!("Unnamed: {}", index + usize::from(is_first_extra))),
+        Ok(name) => Ok(name.to_owned()),
+        Err(_) => Err(source.not_utf8(&first)),
+    };
+    let named = cells(&first).enumerate().map(name);
+    let names: Vec<String> = unnamed
+        .into_iter()
+        .map(Ok)
+        .chain(named)
+        .collect::<Result<_, _>>()?;
+    match super::twice(&names) {
+        Some(column) => Err(DataError::DuplicateColumn {
+            path: absolute(&source.path),
+            column: column.clone(),
+            advice: source.advice().unwrap_or("rename one of them".into()),
+        }),
+        None => Ok(names),
+    }
+}
+
+/// The rows in pieces; all cells are text, without the white space around them.
+fn batches(path: &Path, options: &ReadOptions) -> Result<CsvBatches, DataError> {
+    let mut source = Source::open(path, options)?;
+    let names = names(&mut source)?;
+    if !source.dialect.has_header() {
+        // The first record is data: from the start again.
+        source = Source::open(path, options)?;
+    }
+    Ok(CsvBatches {
+        columns: TextColumns::new(names),
+        source,
+        record: ByteRecord::new(),
+        nulls: Nulls::new(&options.null_values),
+    })
+}
+
+struct CsvBatches {
+    columns: TextColumns,
+    source: Source,
+    record: ByteRecord,
+    nulls: Nulls,
+}
+
+impl CsvBatches {
+    fn read(&mut self) -> Result<Option<RecordBatch>, DataError> {
+        while self.columns.rows() < BATCH_ROWS && self.source.read(&mut self.record)? {
+            self.push_record()?;
+        }
+        if self.columns.rows() == 0 {
+            Ok(None)
+        } else {
+            self.columns.finish().map(Some)
+        }
+    }
+
+    fn push_record(&mut self) -> Result<(), DataError> {
+        let width = self.columns.width();
+        let is_last_extra = self.source.dialect.extra_field == Some(ExtraField::Last);
+        let expected = width + usize::from(is_last_extra);
+        if self.record.len() != expected {
+            return Err(self.source.ragged(&self.record, expected));
+        }
+        let left_out = self.record.get(width).unwrap_or_default();
+        if !left_out.trim_ascii().is_empty() {
+            return Err(self.source.not_empty(&self.record));
+        }
+        for (column, cell) in cells(&self.record).take(width).enumerate() {
+            if self.nulls.contains(cell) {
+                self.columns.push(column, None);
+            } else {
+                let text = std::str::from_utf8(cell);
+                let text = text.map_err(|_| self.source.not_utf8(&self.record))?;
+                self.columns.push(column, Some(text));
+            }
+        }
+        self.columns.end_row();
+        Ok(())
+    }
+}
+
+impl Iterator for CsvBatches {
+    type Item = Result<RecordBatch, DataError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.read().transpose()
+    }
+}
+
+impl Pieces for CsvBatches {}
+
+/// The words that mean "missing".
+struct Nulls {
+    words: Vec<Vec<u8>>,
+}
+
+impl Nulls {
+    fn new(words: &[String]) -> Self {
+        Self {
+            words: words
+                .iter()
+                .map(|word| word.trim().as_bytes().to_vec())
+                .collect(),
+        }
+    }
+
+    fn contains(&self, cell: &[u8]) -> bool {
+        // A few words of few lengths: comparing lengths settles nearly every cell.
+        cell.is_empty() || self.words.iter().any(|word| word.as_slice() == cell)
+    }
+}

@@ -1,0 +1,110 @@
+//! JSON: one object a line, objects one after the other, or one array of them.
+
+mod objects;
+mod row;
+
+use std::fs::File;
+use std::io::BufWriter;
+use std::path::{Path, PathBuf};
+
+use arrow::array::RecordBatch;
+use arrow::error::ArrowError;
+use arrow::json::{LineDelimitedWriter, WriterBuilder};
+
+use self::objects::Objects;
+use self::row::{Keys, Row};
+use super::text::flush;
+use super::{Format, Pieces, Sink};
+use crate::error::DataError;
+use crate::table::stream::{BATCH_ROWS, ReadOptions};
+
+pub(super) const FORMAT: Format = Format {
+    extensions: &["jsonl", "ndjson", "json"],
+    keys: &["encoding"],
+    is_start,
+    columns: keys,
+    rows: |path, columns, options| Ok(Box::new(batches(path, columns, options)?)),
+    sink: |file| {
+        let builder = WriterBuilder::new().with_explicit_nulls(true);
+        let writer: LineDelimitedWriter<_> = builder.build(BufWriter::new(file));
+        Box::new(writer)
+    },
+};
+
+impl Sink for LineDelimitedWriter<BufWriter<File>> {
+    fn write(&mut self, batch: &RecordBatch) -> Result<(), ArrowError> {
+        Self::write(self, batch)
+    }
+
+    fn finish(mut self: Box<Self>) -> Result<(), ArrowError> {
+        Self::finish(&mut self)?;
+        flush(self.into_inner())
+    }
+}
+
+/// An object, or an array of objects; a header of CSV may well start with a bracket.
+fn is_start(head: &[u8]) -> bool {
+    match head.trim_ascii_start() {
+        [b'{', ..] => true,
+        [b'[', rest @ ..] => rest.trim_ascii_start().starts_with(b"{"),
+        _ => false,
+    }
+}
+
+/// The keys of all files in order of first appearance; a row without one has it missing.
+fn keys(files: &[PathBuf], options: &ReadOptions) -> Result<Vec<String>, DataError> {
+    let mut keys = Keys::default();
+    for path in files {
+        let mut objects = Objects::open(path, options)?;
+        while objects.advance()? {
+            objects.parse(&mut keys)?;
+        }
+        if objects.count == 0 {
+            return Err(DataError::empty(path));
+        }
+    }
+    Ok(keys.names())
+}
+
+/// The rows in pieces; numbers and lists stay the text that was written.
+fn batches(path: &Path, keys: &[String], options: &ReadOptions) -> Result<JsonlBatches, DataError> {
+    Ok(JsonlBatches {
+        objects: Objects::open(path, options)?,
+        row: Row::new(keys),
+    })
+}
+
+struct JsonlBatches {
+    objects: Objects,
+    row: Row,
+}
+
+impl JsonlBatches {
+    fn read(&mut self) -> Result<Option<RecordBatch>, DataError> {
+        while self.row.columns.rows() < BATCH_ROWS && self.objects.advance()? {
+            self.objects.parse(&mut self.row)?;
+            self.row.columns.end_row();
+        }
+        if self.row.columns.rows() == 0 {
+            Ok(None)
+        } else {
+            self.row.columns.finish().map(Some)
+        }
+    }
+}
+
+impl Iterator for JsonlBatches {
+    type Item = Result<RecordBatch, DataError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.read().transpose()
+    }
+}
+
+impl Pieces for JsonlBatches {
+    fn note(&self) -> Option<String> {
+        let count = self.objects.not_finite;
+        (count > 0)
+            .then(|| format!("{count} values are NaN or Infinity, which are read as missing"))
+    }
+}

@@ -1,0 +1,126 @@
+//! What may be changed on purpose in a run that goes on, and why the rest may not.
+
+use fireclay_config::ConfigError;
+use fireclay_train::checkpoint::{Difference, Fingerprints, differences};
+use serde_json::{Value, json};
+
+use crate::config::{Loaded, RunConfig};
+
+/// Everything in which the configuration of a run is now another.
+pub(crate) fn found(before: &RunConfig, now: &RunConfig) -> Vec<Difference> {
+    differences(&parts(before), &parts(now))
+}
+
+fn parts(config: &RunConfig) -> Fingerprints {
+    match json!(config) {
+        Value::Object(tables) => tables.into_iter().collect(),
+        _ => unreachable!("a configuration is a table"),
+    }
+}
+
+/// Refuses the changes that would make it another run.
+pub(crate) fn check(found: &[Difference], now: &Loaded) -> Result<(), ConfigError> {
+    let refused = found.iter().filter_map(|difference| {
+        let why = refusal(&difference.path)?;
+        let message = format!("cannot be changed in a run that goes on: {why}");
+        Some((difference.path.clone(), message))
+    });
+    // Of a table with another `type`, nearly every key differs.
+    let mut refused: Vec<_> = refused.collect();
+    let has_type = |key: &str| {
+        let table = key.split('.').next().unwrap_or_default();
+        let tag = format!("{table}.type");
+        key != tag && found.iter().any(|difference| difference.path == tag)
+    };
+    refused.retain(|(key, _)| !has_type(key));
+    match refused.is_empty() {
+        true => Ok(()),
+        false => Err(now.problems(refused)),
+    }
+}
+
+/// The keys of `[data]` that name files, which may be moved.
+pub(crate) fn is_place(key: &str) -> bool {
+    let name = key.strip_prefix("data.");
+    name.is_some_and(|name| name == "path" || name.ends_with("_path"))
+}
+
+/// Why a key cannot be changed, if it cannot.
+fn refusal(key: &str) -> Option<&'static str> {
+    const MODEL: &str = "the weights in its checkpoints are those of its model; another one is a new run, \
+         which can start from a checkpoint of this one by model.pretrained";
+    const DATA: &str = "what it has learned is about its data as it was read and split; other data is a new \
+         run, which can start from a checkpoint of this one by model.pretrained";
+    let table = key.split('.').next().unwrap_or_default();
+    match (table, key) {
+        ("data", key) if is_place(key) => None,
+        ("data" | "tokenizer", _) => Some(DATA),
+        ("model" | "lora", _) => Some(MODEL),
+        ("task", _) => Some("it is what the weights in its checkpoints were trained for"),
+        ("seed", _) => Some("every random choice that it made follows from it"),
+        ("output_dir", _) => Some("the run stays where it is; its folder can be moved"),
+        (_, "optimizer.type") => Some(
+            "what one optimizer remembers means nothing to another; a new run can start from a checkpoint \
+             of this one by model.pretrained",
+        ),
+        (_, "device.precision") => Some("its checkpoints hold what this precision needs"),
+        (_, "train.ema_decay") => Some("its checkpoints hold the weights averaged with it"),
+        (_, "train.shuffle" | "train.drop_last") => {
+            Some("it decides which samples of an epoch are left")
+        }
+        _ => None,
+    }
+}
+
+/// The changes in a line, for whoever reads along.
+pub(crate) fn said(found: &[Difference], step: u64) -> String {
+    let list = found.iter().map(ToString::to_string);
+    let list = list.collect::<Vec<_>>().join("; ");
+    match found.iter().all(|difference| is_place(&difference.path)) {
+        true => format!("the data has been moved, and its bytes are the same: {list}"),
+        false => format!(
+            "changed from step {step} on: {list}; the run no longer has the bits of one that was never \
+             interrupted"
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn how_it_is_trained_may_change_and_what_is_trained_may_not() {
+        let free = [
+            "train.epochs",
+            "train.max_steps",
+            "train.batch_size",
+            "optimizer.learning_rate",
+            "lr_scheduler.type",
+            "early_stopping.patience",
+            "early_stopping",
+            "eval.every_steps",
+            "checkpoint.keep_last",
+            "device.memory_gb",
+            "data.path",
+            "data.valid_target_path",
+        ];
+        assert!(free.iter().all(|key| refusal(key).is_none()));
+        let bound = [
+            "seed",
+            "output_dir",
+            "data.type",
+            "data.split.train",
+            "tokenizer.path",
+            "model.hidden",
+            "model.pretrained",
+            "lora.rank",
+            "task.label_smoothing",
+            "optimizer.type",
+            "device.precision",
+            "train.ema_decay",
+            "train.shuffle",
+        ];
+        assert!(bound.iter().all(|key| refusal(key).is_some()));
+    }
+}
