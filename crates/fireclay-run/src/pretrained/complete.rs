@@ -1,11 +1,10 @@
 //! What a configuration need not say, since the weights that it starts from say it.
 
 use fireclay_config::Document;
-use fireclay_data::{PairFormat, TextFormat};
+use fireclay_data::{PairFormat, TextFormat, TextTableFormat};
 use serde_json::{Map, Value, json};
 
 use super::{Stated, Weights};
-use crate::config::TextTableKind;
 
 /// Gives the keys of `[model]` that are not written the values of the pretrained weights, and takes
 /// their tokenizer in place of one that would be made from other text, which would number its tokens in
@@ -119,7 +118,7 @@ fn describe(document: &mut Document, weights: Weights<'_>) {
 fn reads_text(data: &str) -> bool {
     let texts = [TextFormat::Text, TextFormat::TextJsonl].map(TextFormat::name);
     let pairs = PairFormat::ALL.map(PairFormat::name);
-    let table = [TextTableKind::TextTable.name()];
+    let table = TextTableFormat::ALL.map(TextTableFormat::name);
     [&texts[..], &pairs, &table].concat().contains(&data)
 }
 

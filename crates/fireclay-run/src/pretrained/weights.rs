@@ -88,7 +88,7 @@ pub(super) fn of_run(run: &Path) -> Described {
     let config = text.ok().and_then(|text| text.parse::<Table>().ok());
     let model = config.and_then(|config| config.get("model")?.as_table().cloned());
     let keys = model.map(|mut keys| {
-        keys.retain(|key, _| !StartConfig::KEYS.contains(&key.as_str()));
+        keys.retain(|key, _| !StartConfig::KEYS.contains(&key));
         json!({ "config": keys })
     });
     Described {
