@@ -398,7 +398,7 @@ train.ema_decay=0.5 | cannot be changed
 #[test]
 fn a_run_goes_back_to_a_checkpoint() {
     let project = Project::with(EVERYTHING);
-    project.ok("train run.toml -q --set checkpoint.keep_last=9");
+    project.ok("train run.toml -q --set checkpoint.keep_last=99");
     let before = results(&project, "runs/run/1");
     project.refused(
         "resume runs/run/1 --checkpoint 3",

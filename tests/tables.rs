@@ -264,3 +264,33 @@ fn regression_reports_in_the_unit_of_the_target() {
     let mean = values.sum::<f64>() / 442.0;
     assert!((mean - 152.0).abs() < 15.0, "mean {mean}");
 }
+
+/// A model for tables starts from a run or a checkpoint that read the same columns, and reads new rows as that
+/// one did.
+#[test]
+fn a_table_model_starts_from_another_run() {
+    let project = Project::with(crate::support::EVERYTHING);
+    let data = project.read("datasets/breast-cancer/data.csv");
+    let half: Vec<&str> = data.lines().step_by(2).collect();
+    project.write("half.csv", &(half.join("\n") + "\n"));
+    project.ok("train run.toml -q --set train.epochs=30");
+    let start = "--set model.pretrained=runs/run/1";
+    let line = "train run.toml --set train.max_steps=1 --set lr_scheduler.type=constant";
+    let ran = project.ok(&format!("{line} --set data.path=half.csv {start}"));
+    assert!(ran.out.contains("tensors loaded"), "{}", ran.out);
+    assert_eq!(
+        project.read("runs/run/1/preprocess.json"),
+        project.read("runs/run/2/preprocess.json")
+    );
+    let [before, after] = [1, 2].map(|run| project.metric(run, "valid", "accuracy"));
+    assert!(after > before - 0.1, "{before} {after}");
+    let table = r#"
+model.hidden=[16] | `pretrained` cannot be used | hidden
+model.pretrained=nowhere | `pretrained` cannot be used | preprocess.json
+"#;
+    for (set, words) in crate::support::cases(table) {
+        project.refused(&format!("{line} {start} --set {set}"), 2, &words);
+    }
+    let other = format!("check run.toml {start} --set data.ignore=[\"mean_radius\"]");
+    project.refused(&other, 2, &["\"mean_radius\" is not there"]);
+}

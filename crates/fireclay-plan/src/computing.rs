@@ -32,7 +32,7 @@ impl Computing {
             None => rows,
         };
         Self {
-            fused: config.device.backend != BackendName::Ndarray,
+            fused: config.device.backend.is_one_pass(),
             parts: on_host(config, parameters, samples).get(),
         }
     }

@@ -4,9 +4,7 @@ use std::num::NonZeroUsize;
 
 use burn_ir::OperationIr;
 use fireclay_data::DataError;
-use fireclay_run::config::{
-    BackendName, BatchSize, DataConfig, Loaded, RunConfig, TokenizerSource,
-};
+use fireclay_run::config::{BackendName, BatchSize, Loaded, RunConfig, TokenizerSource};
 use fireclay_run::workload::{Assumptions, InputSpec};
 use fireclay_run::{RunData, RunError, locate, preflight};
 use fireclay_train::TrainerConfig;
@@ -306,7 +304,7 @@ fn read(
 /// tokenizer that is trained has as many tokens as it is asked for.
 fn is_told(config: &RunConfig) -> bool {
     let is_trained = |source: &TokenizerSource| source.kind.is_trained();
-    matches!(config.data, DataConfig::Text(_))
+    config.data.section().is_stream()
         && config.train.epochs.is_none()
         && config.tokenizer.as_ref().is_some_and(is_trained)
 }

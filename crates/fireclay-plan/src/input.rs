@@ -71,7 +71,11 @@ impl WithData for OfData<'_> {
     type Output = Input;
 
     fn with<W: Workload>(self, data: &W::Data) -> Input {
-        Input::new::<W>(W::shape(data), W::input_spec(self.0, data), Reading::now())
+        Input::new::<W>(
+            W::shape(self.0, data),
+            W::input_spec(self.0, data),
+            Reading::now(),
+        )
     }
 }
 

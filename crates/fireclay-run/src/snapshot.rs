@@ -89,7 +89,7 @@ impl WithWorkload for Take<'_> {
         let shape = match description {
             Some(description) => description.shape,
             // The run began before this was written down.
-            None => W::shape(&own::<W>(self.base)?),
+            None => W::shape(self.base.config(), &own::<W>(self.base)?),
         };
         let model = self.weights::<W>(shape)?;
         if let Some(answer) = self.answer::<W>(model)? {

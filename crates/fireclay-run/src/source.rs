@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
+use fireclay_data::Preprocess;
 use fireclay_models::Family;
 use fireclay_models::pretrained::weights_file;
 use fireclay_train::checkpoint::Store;
@@ -13,7 +14,7 @@ use fireclay_train::weights::Kept;
 use serde_json::Map;
 use tempfile::TempDir;
 
-use crate::artifacts::{MODEL_PATH, TOKENIZER, model_files};
+use crate::artifacts::{MODEL_PATH, PREPROCESS, TOKENIZER, model_files};
 use crate::lock;
 
 /// A file or a folder with weights.
@@ -60,6 +61,22 @@ pub(crate) fn check(path: &Path) -> Result<(), String> {
         Ok(_) => Ok(()),
         Err(error) => Err(format!("cannot be read: {}: {error}", file.display())),
     }
+}
+
+/// The preprocessing of the run that the weights at `path` are of.
+pub(crate) fn preprocess(path: &Path) -> Result<Preprocess, String> {
+    let run = match saved(path)? {
+        Some(saved) => saved.run,
+        None if path.is_dir() => path.to_path_buf(),
+        None => path.parent().map(Path::to_path_buf).unwrap_or_default(),
+    };
+    let file = run.join(PREPROCESS);
+    Preprocess::load(&file).map_err(|error| {
+        format!(
+            "cannot be used: a model for tables starts from a run, whose {PREPROCESS} says how it reads \
+             columns: {error}"
+        )
+    })
 }
 
 /// What `path` is, if it is a checkpoint.

@@ -3,17 +3,20 @@
 use std::path::Path;
 
 use burn::tensor::Device;
+use fireclay_models::pretrained::weights_file;
 use fireclay_models::weights::{self, parameter_names};
 use fireclay_models::{
     Family, LoraConfig, LoraError, ModelDescription, Pretrainable, PretrainedReport, TabularConfig,
-    lora, matches_any,
+    TabularShape, WeightsError, lora, matches_any,
 };
 
 use crate::adapters::{self, Adapters, is_trained};
 use crate::artifacts::{ADAPTERS, FinishedError, stored};
-use crate::config::{NetworkConfig, Refusal, RunConfig};
+use crate::config::{NetworkConfig, Refusal, RunConfig, TableModel};
 use crate::pretrained;
+use crate::source::Source;
 use fireclay_config::did_you_mean;
+use serde_json::json;
 
 /// A model, and what it is.
 pub type Described<F> = (<F as Family>::Model, ModelDescription<F>);
@@ -99,11 +102,38 @@ pub trait ModelTable: Clone + 'static {
     }
 }
 
-impl ModelTable for TabularConfig {
-    type Family = Self;
+impl ModelTable for TableModel {
+    type Family = TabularConfig;
 
-    fn family(&self) -> &Self {
-        self
+    fn family(&self) -> &TabularConfig {
+        &self.network
+    }
+
+    fn first(
+        &self,
+        shape: &TabularShape,
+        seed: u64,
+        device: &Device,
+        empty: bool,
+    ) -> Result<First<TabularConfig>, String> {
+        let Some(path) = self.start.pretrained.as_ref().filter(|_| !empty) else {
+            return Ok(First::random(self.network.init(shape, seed, device)));
+        };
+        let text = |error: WeightsError| error.to_string();
+        let source = Source::open::<TabularConfig>(Path::new(path), device)?;
+        let file = weights_file(&source.path).map_err(text)?;
+        let (model, found) = weights::load::<TabularConfig>(&file, device).map_err(text)?;
+        if found.config != self.network {
+            let [ours, theirs] = [&self.network, &found.config].map(|config| json!(config));
+            return Err(format!("its model is {theirs}, and [model] says {ours}"));
+        }
+        if found.shape != *shape {
+            return Err("its model reads other columns or has other outputs".into());
+        }
+        let count = weights::shapes(&self.network, &model).len();
+        let mut first = First::random(model);
+        first.said.push(format!("{path}: {count} tensors loaded"));
+        Ok(first)
     }
 }
 

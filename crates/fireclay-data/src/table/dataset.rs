@@ -86,6 +86,27 @@ impl TableData {
         Self::from_splits(table, splits, config, target)
     }
 
+    /// The same, encoded by the preprocessing of another training, so that a model that was trained there reads
+    /// these rows as it read its own. Where the two [differ](Preprocess::differences), these rows are encoded
+    /// by themselves.
+    ///
+    /// # Errors
+    /// Whatever does not fit the configuration.
+    pub fn from_table_as(
+        table: &Table,
+        config: &TableConfig,
+        seed: u64,
+        (target, known): (TargetKind, &Preprocess),
+    ) -> Result<Self, DataError> {
+        check_columns(table, config)?;
+        let splits = split(table, config, seed, target)?;
+        let choose = |fitted: Preprocess| match known.differences(&fitted).is_empty() {
+            true => known.clone(),
+            false => fitted,
+        };
+        Self::encoded(table, splits, (config, target), choose)
+    }
+
     /// The same, with rows that somebody else assigned to the splits, as for cross-validation. Rows
     /// without a target are left out if the configuration says so; other rows may be in no split.
     ///
@@ -99,8 +120,18 @@ impl TableData {
         target: TargetKind,
     ) -> Result<Self, DataError> {
         check_columns(table, config)?;
+        Self::encoded(table, splits, (config, target), |fitted| fitted)
+    }
+
+    fn encoded(
+        table: &Table,
+        splits: Splits,
+        (config, target): (&TableConfig, TargetKind),
+        choose: impl FnOnce(Preprocess) -> Preprocess,
+    ) -> Result<Self, DataError> {
         let splits = table.with_target(splits, config)?;
-        let (preprocess, mut notes) = Preprocess::fit(table, &splits.train, config, target)?;
+        let (fitted, mut notes) = Preprocess::fit(table, &splits.train, config, target)?;
+        let preprocess = choose(fitted);
         notes.extend(table.note_of_dropped(config)?);
         notes.extend(table.readings.notes.iter().cloned());
         notes.extend(suspects(table, &splits.train, config, target)?);

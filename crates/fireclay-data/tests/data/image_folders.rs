@@ -4,8 +4,8 @@ use std::fs;
 
 use fireclay_data::ImageFormat::{ImageFolder, ImageParquet};
 use fireclay_data::{
-    Background, ImageData, ImageDataConfig, ImageFormat, ImagePreprocess, ImageSplit, Images,
-    OnDamaged, TargetKind, image_files,
+    Background, ImageData, ImageDataConfig, ImagePreprocess, ImageSplit, Images, OnDamaged,
+    TargetKind, image_files,
 };
 
 use crate::images::{DIGITS, draw, path, picture, put, refuses};
@@ -418,7 +418,7 @@ fn one_bad_image_costs_no_other_its_answer() {
     let bad = put(&files, "bad.png", "not an image");
     let gone = path(&files, "gone.png");
     let data = ImageData::load(
-        ImageFormat::ImageParquet,
+        ImageParquet,
         &with(ImageDataConfig::new(DIGITS), |config| {
             config.split = all_train()
         }),

@@ -33,6 +33,13 @@ macro_rules! data {
                 }
             }
 
+            /// The same, to be changed.
+            pub(crate) fn section_mut(&mut self) -> &mut dyn DataSection {
+                match self {
+                    $(Self::$kind(source) => source,)*
+                }
+            }
+
             /// Every `type` and what it is.
             pub fn types() -> Vec<(&'static str, &'static str)> {
                 [$(<$format as Words>::TYPES),*].concat()
@@ -153,6 +160,15 @@ pub trait DataSection {
     fn tokenizer(&self) -> NeedsTokenizer {
         NeedsTokenizer::Never
     }
+
+    /// Whether samples are cut from one stream of text, whatever its length.
+    fn is_stream(&self) -> bool {
+        false
+    }
+
+    /// Takes back what a run of before did without, given whether a key of `[data]` is written in it. A run writes
+    /// every default: a key that is missing is younger than the run.
+    fn as_before(&mut self, _is_written: &dyn Fn(&str) -> bool) {}
 
     /// Why the data makes up batches itself, if it does.
     fn own_batches(&self) -> Option<&'static str> {

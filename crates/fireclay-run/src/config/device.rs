@@ -30,9 +30,9 @@ impl DeviceConfig {
             problems.add("memory_gb", format!("must be above 0, but is {memory}"));
         }
         // What others compute in depends on the device, which is not opened to look at a file.
-        if self.backend == BackendName::Ndarray && self.precision.half().is_some() {
-            let name = "backend \"ndarray\"";
-            let message = self.precision.refusal(name, [Precision::F32].iter());
+        if self.backend.is(Fact::SingleAlone) && self.precision.half().is_some() {
+            let name = format!("backend \"{}\"", self.backend.name());
+            let message = self.precision.refusal(&name, [Precision::F32].iter());
             let message = format!("{message}; backend \"flex\" computes in all, on the CPU too");
             problems.add("precision", message);
         }
@@ -40,58 +40,81 @@ impl DeviceConfig {
     }
 }
 
-/// The backends that a configuration can name; which are there is up to the program.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum BackendName {
+/// What is to be known of a backend before one of its devices is opened.
+#[derive(Clone, Copy, PartialEq)]
+enum Fact {
+    /// It computes on the CPU, in the main memory.
+    Host,
+    /// Operations of our own run on it in one pass.
+    OnePass,
+    /// It computes in `f32` alone.
+    SingleAlone,
+}
+
+/// The backends that a configuration can name: a line each, in the order in which they are listed to the user.
+macro_rules! backends {
+    ($($(#[$doc:meta])* $name:ident = $word:literal [$($fact:ident),*];)*) => {
+        /// The backends that a configuration can name; which are there is up to the program.
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+        #[serde(rename_all = "snake_case")]
+        pub enum BackendName {
+            $($(#[$doc])* $name,)*
+        }
+
+        impl BackendName {
+            /// Every backend, in the order in which they are listed to the user.
+            pub const ALL: &[Self] = &[$(Self::$name),*];
+
+            /// The word used in a configuration.
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Self::$name => $word,)*
+                }
+            }
+
+            fn is(self, fact: Fact) -> bool {
+                let facts: &[Fact] = match self {
+                    $(Self::$name => &[$(Fact::$fact),*],)*
+                };
+                facts.contains(&fact)
+            }
+        }
+    };
+}
+
+backends! {
     /// A GPU if there is one, else flex.
     #[default]
-    Auto,
+    Auto = "auto" [Host, OnePass];
     /// The CPU, with Burn's own kernels.
-    Flex,
+    Flex = "flex" [Host, OnePass];
     /// The CPU, on ndarray.
-    Ndarray,
+    Ndarray = "ndarray" [Host, SingleAlone];
     /// A GPU, by what the system offers: Vulkan, Metal or DirectX.
-    Wgpu,
+    Wgpu = "wgpu" [];
     /// A GPU by Vulkan.
-    Vulkan,
+    Vulkan = "vulkan" [];
     /// A GPU by Metal.
-    Metal,
+    Metal = "metal" [];
     /// An NVIDIA GPU by CUDA.
-    Cuda,
+    Cuda = "cuda" [];
     /// An AMD GPU by ROCm.
-    Rocm,
+    Rocm = "rocm" [];
 }
 
 impl BackendName {
-    /// Every backend, in the order in which they are listed to the user.
-    pub const ALL: &[Self] = &[
-        Self::Auto,
-        Self::Flex,
-        Self::Ndarray,
-        Self::Wgpu,
-        Self::Vulkan,
-        Self::Metal,
-        Self::Cuda,
-        Self::Rocm,
-    ];
-
-    /// Whether it computes on the processor, in the main memory; "auto" does unless there is a GPU.
-    pub fn is_host(self) -> bool {
-        matches!(self, Self::Auto | Self::Flex | Self::Ndarray)
+    /// The backend of this word.
+    pub fn from_name(word: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|one| one.name() == word)
     }
 
-    /// The word used in a configuration.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Auto => "auto",
-            Self::Flex => "flex",
-            Self::Ndarray => "ndarray",
-            Self::Wgpu => "wgpu",
-            Self::Vulkan => "vulkan",
-            Self::Metal => "metal",
-            Self::Cuda => "cuda",
-            Self::Rocm => "rocm",
-        }
+    /// Whether it computes on the CPU, in the main memory; "auto" does unless there is a GPU.
+    pub fn is_host(self) -> bool {
+        self.is(Fact::Host)
+    }
+
+    /// Whether operations of our own run on it in one pass on the CPU.
+    pub fn is_one_pass(self) -> bool {
+        self.is(Fact::OnePass)
     }
 }

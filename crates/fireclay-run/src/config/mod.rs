@@ -38,13 +38,10 @@ mod run;
 
 pub use crate::task::TaskConfig;
 pub(crate) use data::split_key;
-pub use data::{
-    DataConfig, DataSection, ImageSource, Located, NeedsTokenizer, PairSource, Source, TableSource,
-    TextSource, TextTableSource, TokenizerSource,
-};
+pub use data::*;
 pub use device::{BackendName, DeviceConfig};
 pub use fireclay_train::config::{BatchSize, CpuShards};
-pub use model::{ModelConfig, ModelSection, NetworkConfig, StartConfig};
+pub use model::{ModelConfig, ModelSection, NetworkConfig, StartConfig, TableModel, TableStart};
 pub use run::{Loaded, RunConfig};
 
 /// A key, dotted from the top of the configuration, and what is wrong with its value.

@@ -7,7 +7,7 @@ use fireclay_models::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use fireclay_config::{Problems, Variant, variant, variant_of_two};
+use fireclay_config::{Problems, Variant, variant_of_two};
 
 /// The families of models: a line each.
 macro_rules! families {
@@ -48,7 +48,7 @@ macro_rules! families {
 
 families! {
     /// A model for tables.
-    Tabular(TabularConfig);
+    Tabular(TableModel);
     /// A model for images.
     Image(NetworkConfig<ImageConfig>);
     /// A language model.
@@ -57,6 +57,27 @@ families! {
     Translation(NetworkConfig<TranslationConfig>);
     /// An encoder of text.
     Encoder(NetworkConfig<EncoderConfig>);
+}
+
+/// A model for tables, and where its weights come from.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct TableModel {
+    /// The architecture.
+    #[serde(flatten)]
+    pub network: TabularConfig,
+    /// The keys beside those of the architecture.
+    #[serde(flatten)]
+    pub start: TableStart,
+}
+
+/// What weights a model for tables starts from.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct TableStart {
+    /// A run folder, or a checkpoint of a run, to start from instead of random weights. It must have read the
+    /// same columns; these rows are then encoded with its means and categories.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pretrained: Option<String>,
 }
 
 /// An architecture and where its weights come from.
@@ -129,6 +150,8 @@ pub struct ModelSection<'a> {
     pub name: &'static str,
     /// Where the weights come from, for a model whose configuration says so.
     pub start: Option<&'a StartConfig>,
+    /// The `pretrained` of the table.
+    pub pretrained: Option<&'a str>,
     /// What the models of the family look at, in words.
     pub looks_at: &'static str,
     /// Tokens that the model looks at, at most; 0 where it looks at no text.
@@ -156,26 +179,32 @@ trait ModelKeys: Sized {
     fn variants(wrap: fn(Self) -> ModelConfig) -> Vec<Variant<ModelConfig>>;
 }
 
-/// The table of a family without pretrained weights: its models always start at random.
-impl ModelKeys for TabularConfig {
+/// Weights for tables come from runs alone, whose encoding is known.
+impl ModelKeys for TableModel {
     fn section(&self) -> ModelSection<'_> {
         ModelSection {
-            needs_two_samples: self.has_batch_norm(),
-            ..section(self, None)
+            needs_two_samples: self.network.has_batch_norm(),
+            pretrained: self.start.pretrained.as_deref(),
+            ..section(&self.network, None)
         }
     }
 
     fn validate(&self) -> Vec<(String, String)> {
-        Family::validate(self)
+        let path = self.start.pretrained.as_ref();
+        let mut problems = self.network.validate();
+        if path.is_some_and(|path| path.trim().is_empty()) {
+            problems.push(("pretrained".into(), "must not be empty".into()));
+        }
+        problems
     }
 
     fn types() -> (&'static str, &'static [(&'static str, &'static str)]) {
-        (TabularShape::LOOKS_AT, Self::TYPES)
+        (TabularShape::LOOKS_AT, TabularConfig::TYPES)
     }
 
     fn variants(wrap: fn(Self) -> ModelConfig) -> Vec<Variant<ModelConfig>> {
         let mut models = Vec::new();
-        Self::visit(&mut Tables(&mut models, wrap));
+        TabularConfig::visit(&mut Tables(&mut models, wrap));
         models
     }
 }
@@ -205,6 +234,7 @@ fn section<'a, F: Family>(family: &F, start: Option<&'a StartConfig>) -> ModelSe
     ModelSection {
         name: family.name(),
         start,
+        pretrained: start.and_then(|start| start.pretrained.as_deref()),
         looks_at: F::Shape::LOOKS_AT,
         context: family.context_length(),
         vocabulary: family.usual_vocabulary(),
@@ -216,7 +246,7 @@ fn section<'a, F: Family>(family: &F, start: Option<&'a StartConfig>) -> ModelSe
 /// Collects the models for tables.
 struct Tables<'a>(
     &'a mut Vec<Variant<ModelConfig>>,
-    fn(TabularConfig) -> ModelConfig,
+    fn(TableModel) -> ModelConfig,
 );
 
 impl Visitor<TabularConfig> for Tables<'_> {
@@ -227,8 +257,11 @@ impl Visitor<TabularConfig> for Tables<'_> {
         wrap: fn(C) -> TabularConfig,
     ) {
         let family = self.1;
-        self.0
-            .push(variant(name, move |config| family(wrap(config))));
+        let model = variant_of_two(name, &["pretrained"], move |config, start| {
+            let network = wrap(config);
+            family(TableModel { network, start })
+        });
+        self.0.push(model);
     }
 }
 

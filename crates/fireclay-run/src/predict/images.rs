@@ -44,7 +44,7 @@ pub(crate) fn predict_images(
     let FoundImages { files, notes } = image_files(job.input)?;
     let batches = decoded(preprocess.clone(), files.clone(), threads);
     let mut tally = Tally::default();
-    let mut answers = |take: &mut dyn FnMut(RecordBatch) -> Result<(), RunError>| {
+    let answers = |take: &mut dyn FnMut(RecordBatch) -> Result<(), RunError>| {
         for (batch, paths) in batches.zip(files.chunks(IMAGES)) {
             let batch = tally.count(batch?);
             let paths: Vec<&PathBuf> = batch.read.iter().map(|at| &paths[*at]).collect();

@@ -39,7 +39,7 @@ impl WithData for Execute<'_> {
         self.check_precision()?;
         let config = &self.prepared.loaded.config;
         let table = W::table(config);
-        let shape = W::shape(data);
+        let shape = W::shape(config, data);
         let device = (&self.device.device, self.resumed.is_some());
         let begun = begin(table, &shape, config, device);
         let begun = begun.map_err(|problem| self.prepared.loaded.problems(vec![problem]))?;
@@ -212,6 +212,10 @@ impl Execute<'_> {
         };
         // The trainer has made sure that a resumed run has the data that it began with.
         for (name, text) in prepared.data.dataset().preprocess() {
+            assert!(
+                RESULTS.contains(&name),
+                "{name} is sealed and exported if RESULTS lists it"
+            );
             write_whole(&folder.file(name), text.as_bytes())?;
         }
         let tokenizer = prepared.data.dataset().tokenizer();

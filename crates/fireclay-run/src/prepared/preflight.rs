@@ -70,7 +70,7 @@ fn constant_target(config: &RunConfig, data: &RunData) -> Option<(String, String
 
 /// A file of weights that is not there, a folder without one, a run without weights.
 fn pretrained(config: &RunConfig) -> Option<(String, String)> {
-    let path = config.model.section().start?.pretrained.as_ref()?;
+    let path = config.model.section().pretrained?;
     if Weights(path).adapters().is_some() {
         return None;
     }
@@ -107,7 +107,7 @@ impl WithData for WeightsFit<'_> {
 
     fn with<W: Workload>(self, data: &W::Data) -> Self::Output {
         let table = W::table(self.config);
-        let checked = table.check_first(&W::shape(data), self.device);
+        let checked = table.check_first(&W::shape(self.config, data), self.device);
         let unusable = |error: String| {
             (
                 "model.pretrained".into(),
@@ -140,7 +140,7 @@ impl WithData for Fits<'_> {
     fn with<W: Workload>(self, data: &W::Data) -> Vec<(String, String)> {
         let mut problems = W::check_data(self.config, data);
         let family = W::table(self.config).family();
-        problems.extend(fits(family, &W::shape(data), self.most));
+        problems.extend(fits(family, &W::shape(self.config, data), self.most));
         problems
     }
 }

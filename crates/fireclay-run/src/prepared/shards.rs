@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 use std::thread;
 
-use crate::config::{CpuShards, RunConfig};
+use crate::config::{BackendName, CpuShards, RunConfig};
 use crate::device::RunDevice;
 
 /// A number of parts that this model or this data does not allow, as key and message.
@@ -25,8 +25,10 @@ pub(super) fn choose(
     parameters: usize,
     samples: usize,
 ) -> CpuShards {
-    match device.backend.as_str() {
-        "flex" | "ndarray" => CpuShards::Count(on_host(config, parameters, samples)),
+    match BackendName::from_name(&device.backend) {
+        Some(backend) if backend.is_host() => {
+            CpuShards::Count(on_host(config, parameters, samples))
+        }
         _ => CpuShards::Auto,
     }
 }

@@ -137,12 +137,11 @@ pub fn load_run_with(run: &Path, sets: &[String]) -> Result<Loaded, RunError> {
     let path = run_folder::find(run)?.join("config.toml");
     let document = Document::load(&path, sets, &grammar::grammar())?;
     let mut loaded = Loaded::new("config".into(), document, |_, _| {})?;
-    // A run writes every default: a key that is missing is younger than the run.
-    if let DataConfig::Image(images) = &mut loaded.config.data
-        && !loaded.document.is_written("data.exif_orientation")
-    {
-        images.config.read_as_stored();
-    }
+    let Loaded {
+        config, document, ..
+    } = &mut loaded;
+    let is_written = |key: &str| document.is_written(&format!("data.{key}"));
+    config.data.section_mut().as_before(&is_written);
     Ok(loaded)
 }
 

@@ -26,8 +26,7 @@ fn paths(config: &RunConfig) -> Vec<(String, String)> {
     let located = config.data.section().located();
     let tokenizer = config.tokenizer.as_ref();
     let tokenizer = tokenizer.and_then(|tokenizer| tokenizer.config.path.as_ref());
-    let start = config.model.section().start;
-    let pretrained = start.and_then(|start| start.pretrained.as_ref());
+    let pretrained = config.model.section().pretrained;
     let mut paths = vec![
         ("output_dir".to_owned(), config.output_dir.clone()),
         ("data.path".into(), located.path.into()),
@@ -36,7 +35,7 @@ fn paths(config: &RunConfig) -> Vec<(String, String)> {
     let files = files.filter_map(|(key, path)| Some((format!("data.{key}"), path.clone()?)));
     paths.extend(files);
     paths.extend(tokenizer.map(|path| ("tokenizer.path".into(), path.clone())));
-    paths.extend(pretrained.map(|path| ("model.pretrained".into(), path.clone())));
+    paths.extend(pretrained.map(|path| ("model.pretrained".into(), path.to_owned())));
     paths
 }
 

@@ -108,6 +108,7 @@ pub struct Base {
     /// Where its model is.
     pub device: Device,
     /// What keeps `folder`, if it is one for the time being.
+    #[expect(dead_code, reason = "it keeps the folder while the run is open")]
     pub(crate) scratch: Option<TempDir>,
 }
 

@@ -78,10 +78,8 @@ impl<N: Network> Objective<N> for LabelledObjective {
         &self,
         training: SupervisedTraining<LabelledModel<N>>,
     ) -> SupervisedTraining<LabelledModel<N>> {
-        match self.answer {
-            Answer::Classification(_) => {
-                training.metrics((LossMetric::new(), AccuracyMetric::new()))
-            }
+        match self.answer.meaning().no_labels() {
+            Labels::Classes(_) => training.metrics((LossMetric::new(), AccuracyMetric::new())),
             _ => training.metrics((LossMetric::new(),)),
         }
     }

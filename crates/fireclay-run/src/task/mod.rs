@@ -182,6 +182,11 @@ pub trait LabelledTask: Task {
     /// What the outputs of a model for this target mean.
     fn answer(&self, target: &Target) -> Self::Answer;
 
+    /// The number of outputs of a model for this target.
+    fn outputs(&self, target: &Target) -> usize {
+        target.classes.len().max(1)
+    }
+
     /// The loss of outputs for this target.
     fn loss(&self, target: &Target) -> Arc<dyn LabelledLoss>;
 }
@@ -223,6 +228,14 @@ macro_rules! tasks {
                     $(variant(<$labelled_config>::default().facts().name, Self::$labelled),)*
                     $(variant(<$other_config>::default().facts().name, Self::$other),)*
                 ]
+            }
+
+            /// The outputs of a model for this target, for a task on samples with labels; else 0.
+            pub fn outputs(&self, target: &Target) -> usize {
+                match self {
+                    $(Self::$labelled(task) => task.outputs(target),)*
+                    $(Self::$other(_))|* => 0,
+                }
             }
 
             /// What trains a network, for a task on samples with labels.

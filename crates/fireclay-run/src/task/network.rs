@@ -42,7 +42,7 @@ pub struct Input {
 }
 
 impl Input {
-    fn new<const D: usize>(values: Tensor<D>) -> Self {
+    pub(crate) fn new<const D: usize>(values: Tensor<D>) -> Self {
         let dims = values.dims();
         let values = values.reshape([dims[0] as i64, -1]);
         Self {
@@ -58,7 +58,7 @@ impl Input {
     /// # Panics
     ///
     /// If the model reads another number of dimensions.
-    fn shaped<const D: usize>(&self) -> Tensor<D> {
+    pub(crate) fn shaped<const D: usize>(&self) -> Tensor<D> {
         let batch = self.values.dims()[0];
         let dims = [&[batch], &self.dims[..]].concat();
         let dims: [usize; D] = dims.try_into().expect("an input of this model");

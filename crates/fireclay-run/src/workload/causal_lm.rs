@@ -50,7 +50,7 @@ impl Workload for CausalText {
         text::load(config, TextData::load)
     }
 
-    fn shape(data: &TextData) -> LanguageShape {
+    fn shape(_config: &RunConfig, data: &TextData) -> LanguageShape {
         LanguageShape {
             vocabulary: data.vocabulary,
         }

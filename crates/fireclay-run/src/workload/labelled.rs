@@ -143,7 +143,11 @@ where
     let answer: Answer = read_json(&base.folder.join(POSTPROCESS))?;
     let (model, description) = table.load(&base.folder, &base.device)?;
     let known = answer.meaning().classes();
-    let fit = fits(&description, known.len().max(1)) && known == classes;
+    let target = Target {
+        classes: known.to_vec(),
+        ..Target::default()
+    };
+    let fit = fits(&description, base.config().task.outputs(&target)) && known == classes;
     belong_together(&base.folder, files, fit)?;
     let predictor = Predictor::new(model, answer, base.device.clone());
     Ok((predictor, description))

@@ -59,7 +59,7 @@ impl Workload for MaskedText {
         data.with_room_for_marks(config.model.section().context)
     }
 
-    fn shape(data: &TextData) -> EncoderShape {
+    fn shape(_config: &RunConfig, data: &TextData) -> EncoderShape {
         EncoderShape {
             vocabulary: data.vocabulary,
             outputs: None,

@@ -126,7 +126,7 @@ pub trait Workload: 'static {
     }
 
     /// What the data determines of a model.
-    fn shape(data: &Self::Data) -> Shape<Self>;
+    fn shape(config: &RunConfig, data: &Self::Data) -> Shape<Self>;
 
     /// What does not fit the data, beyond the checks of every workload, as (key, message).
     fn check_data(_config: &RunConfig, _data: &Self::Data) -> Vec<Refusal> {

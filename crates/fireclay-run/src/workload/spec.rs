@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::config::Refusal;
 use crate::config::RunConfig;
+use crate::task::Target;
 
 /// What batches and epochs of a run are made of.
 #[derive(Clone, Debug, Default)]
@@ -134,10 +135,11 @@ impl Assumed {
         given: &Assumptions,
         usual: usize,
     ) -> usize {
-        match config.task.target_kind() {
-            Some(TargetKind::Number) => 1,
+        let classes = match config.task.target_kind() {
+            Some(TargetKind::Number) => 0,
             _ => self.take(given.classes, usual, "classes"),
-        }
+        };
+        config.task.outputs(&Target::of_classes(classes))
     }
 
     /// The tokens of a tokenizer that is not made yet: as many as it is asked for, or as the

@@ -27,6 +27,10 @@ impl DataSection for TextSource {
         self.config.validate(self.format)
     }
 
+    fn is_stream(&self) -> bool {
+        true
+    }
+
     fn tokenizer(&self) -> NeedsTokenizer {
         match self.format {
             TextFormat::Tokens => NeedsTokenizer::IfMasked,

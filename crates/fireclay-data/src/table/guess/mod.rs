@@ -126,13 +126,15 @@ fn interpreted(
     let guess = from_table(&table, format, &choose)?;
     // What is missing in a feature may be a class of the target.
     rules.target.clone_from(&guess.target);
-    let mut again = raw;
-    again.interpret(&rules)?;
+    let mut again = raw.clone();
+    again.interpret_target(&rules)?;
     if again.readings.of(&guess.target) == table.readings.of(&guess.target) {
         return Ok((table, guess));
     }
-    let guess = from_table(&again, format, &choose)?;
-    Ok((again, guess))
+    table = raw;
+    table.interpret(&rules)?;
+    let guess = from_table(&table, format, &choose)?;
+    Ok((table, guess))
 }
 
 fn one_object(path: &Path) -> DataError {

@@ -5,9 +5,9 @@ use std::f64::consts::TAU;
 use arrow::array::ArrayRef;
 use serde::{Deserialize, Serialize};
 
-use super::Features;
 use super::fit::signed_log;
 use super::statistics::Statistics;
+use super::{Features, unknown};
 use crate::column::dates::{DateOrder, MICROS_PER_DAY, civil};
 use crate::column::{booleans, moments, numbers, text};
 use crate::error::DataError;
@@ -69,6 +69,26 @@ impl Encoder {
             names.push(format!("{name}.missing"));
         }
         names
+    }
+
+    /// What keeps cells that `other` encodes from being encoded by this one, in words.
+    pub(super) fn difference(&self, other: &Self) -> Option<String> {
+        match (self, other) {
+            (Self::Numeric(ours), Self::Numeric(theirs)) => {
+                (ours.scaling != theirs.scaling).then(|| "is scaled otherwise".into())
+            }
+            (Self::Categorical(ours), Self::Categorical(theirs)) => {
+                if ours.encoding != theirs.encoding {
+                    return Some("is encoded otherwise".into());
+                }
+                let new = unknown(ours.categories.names(), theirs.categories.names());
+                new.map(|names| format!("has new categories: {names}"))
+            }
+            (Self::Boolean { .. }, Self::Boolean { .. })
+            | (Self::Statistics(_), Self::Statistics(_))
+            | (Self::Date(_), Self::Date(_)) => None,
+            _ => Some("is of another kind".into()),
+        }
     }
 
     /// The names of the categories, where there are some.

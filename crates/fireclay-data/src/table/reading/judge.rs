@@ -154,11 +154,10 @@ fn settled(column: &Column<'_>, locale: &Locale) -> Option<Judged> {
 
 /// A column of numbers as programs write them, unless its points are of thousands.
 fn points(cells: &StringArray, locale: &Locale) -> Judged {
-    let is_decided = *locale == Locale::Point;
-    if is_decided || !cells.iter().flatten().any(|cell| cell.contains('.')) {
+    if !cells.iter().flatten().any(|cell| cell.contains('.')) {
         return Judged::default();
     }
-    let Some(style) = locale.style(cells).filter(|style| !style.is_plain()) else {
+    let Some(style) = locale.style_of_points(cells) else {
         return Judged::default();
     };
     let mut present = cells.iter().flatten();

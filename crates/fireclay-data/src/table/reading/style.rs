@@ -77,6 +77,15 @@ impl Locale {
         (numbers > 0).then_some(NumberStyle { unit, ..style })
     }
 
+    /// The style of a column of plain numbers, if its points are of thousands.
+    pub(super) fn style_of_points(&self, cells: &StringArray) -> Option<NumberStyle> {
+        match self {
+            Self::Given(_) | Self::Comma => self.style(cells).filter(|style| !style.is_plain()),
+            Self::Semicolons | Self::Unknown => is_grouped(cells).then(comma),
+            Self::Point => None,
+        }
+    }
+
     /// The style that fits most cells; among equals what the rest of the table says.
     fn best(&self, styles: Vec<(NumberStyle, usize)>) -> Option<NumberStyle> {
         let most = styles.iter().map(|(_, fitting)| *fitting).max()?;
@@ -138,7 +147,7 @@ fn vote(cells: &StringArray) -> Option<char> {
         thousands: Some(thousands),
         unit: None,
     });
-    let (mut points, mut commas, mut present) = (0, 0, 0);
+    let (mut points, mut commas, mut numbers, mut present) = (0, 0, 0, 0);
     for cell in sample(cells) {
         present += 1;
         let Some(written) = Written::split(cell) else {
@@ -148,16 +157,18 @@ fn vote(cells: &StringArray) -> Option<char> {
             unit: "",
             ..written
         };
-        match (point.value(&written), comma.value(&written)) {
+        let values = (point.value(&written), comma.value(&written));
+        numbers += usize::from(values != (None, None));
+        match values {
             (Some(_), None) => points += 1,
             // Points between groups of three may as well be those of an address.
             (None, Some(_)) if written.digits.contains(',') => commas += 1,
             _ => {}
         }
     }
-    // A few marks among words say nothing of how numbers are written.
+    // A few numbers among words say nothing of how numbers are written.
     match (points, commas) {
-        _ if 10 * (points + commas) < present => None,
+        _ if 2 * numbers < present => None,
         (1.., 0) => Some('.'),
         (0, 1..) => Some(','),
         _ => None,

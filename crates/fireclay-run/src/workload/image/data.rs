@@ -64,6 +64,12 @@ impl DataSection for ImageSource {
     fn reading(&self) -> u64 {
         18_000_000
     }
+
+    fn as_before(&mut self, is_written: &dyn Fn(&str) -> bool) {
+        if !is_written("exif_orientation") {
+            self.config.read_as_stored();
+        }
+    }
 }
 
 impl Dataset for ImageData {

@@ -41,8 +41,8 @@ impl Workload for Image {
         ImageData::load(source.format, &source.config, config.seed, kind)
     }
 
-    fn shape(data: &ImageData) -> ImageShape {
-        shape(&data.preprocess, data.preprocess.classes().len().max(1))
+    fn shape(config: &RunConfig, data: &ImageData) -> ImageShape {
+        shape(&data.preprocess, config.task.outputs(&data.target()))
     }
 
     fn samples(_config: &RunConfig, data: &ImageData) -> [ImageSamples; 3] {
@@ -72,9 +72,9 @@ impl Workload for Image {
         }))
     }
 
-    fn input_spec(_config: &RunConfig, data: &ImageData) -> InputSpec {
+    fn input_spec(config: &RunConfig, data: &ImageData) -> InputSpec {
         InputSpec {
-            outputs: Self::shape(data).outputs,
+            outputs: config.task.outputs(&data.target()),
             ..InputSpec::of_data(data.sizes(), [0; 2])
         }
     }

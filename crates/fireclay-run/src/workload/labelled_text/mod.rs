@@ -60,10 +60,10 @@ impl Workload for LabelledText {
         TextTableData::load(&source.config, tokenizer, context, config.seed, kind)
     }
 
-    fn shape(data: &TextTableData) -> EncoderShape {
+    fn shape(config: &RunConfig, data: &TextTableData) -> EncoderShape {
         EncoderShape {
             vocabulary: data.tokenizer.vocabulary(),
-            outputs: Some(data.preprocess.classes().len().max(1)),
+            outputs: Some(config.task.outputs(&data.target())),
         }
     }
 
@@ -96,7 +96,7 @@ impl Workload for LabelledText {
         }))
     }
 
-    fn input_spec(_config: &RunConfig, data: &TextTableData) -> InputSpec {
+    fn input_spec(config: &RunConfig, data: &TextTableData) -> InputSpec {
         let tokens = data.train.tokens() as f64 / data.train.len().max(1) as f64;
         let spec = InputSpec::of_data(data.sizes(), [longest(&data.train), 0]);
         let held_out = [&data.valid, &data.test].map(longest);
@@ -104,7 +104,7 @@ impl Workload for LabelledText {
         InputSpec {
             varies: true,
             tokens: Some(tokens),
-            outputs: data.preprocess.classes().len().max(1),
+            outputs: config.task.outputs(&data.target()),
             held_out: spec.held_out.map(|spec| HeldOut {
                 lengths: held_out,
                 longest: held_out,

@@ -71,7 +71,7 @@ impl Workload for Pairs {
     }
 
     /// One vocabulary serves both sides.
-    fn shape(data: &PairData) -> TranslationShape {
+    fn shape(_config: &RunConfig, data: &PairData) -> TranslationShape {
         shape(data.vocabulary)
     }
 

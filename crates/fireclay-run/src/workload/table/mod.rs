@@ -3,13 +3,16 @@
 mod data;
 mod run;
 
+use std::path::Path;
+
 use fireclay_data::{Preprocess, Table as Rows, TableData, TargetKind, inspect, split};
-use fireclay_models::{TabularConfig, TabularShape};
+use fireclay_models::TabularShape;
 
 use super::Inspected;
 use super::prelude::*;
-use crate::config::TableSource;
+use crate::config::{TableModel, TableSource};
 use crate::samples::TableSamples;
+use crate::source;
 use crate::task::{Labelled, TableInput, blank_labels};
 use run::TableRun;
 
@@ -20,7 +23,7 @@ const ROWS: usize = 4096;
 pub struct Table;
 
 impl Workload for Table {
-    type Model = TabularConfig;
+    type Model = TableModel;
     type Source = TableSource;
     type Data = TableData;
     type Samples = TableSamples;
@@ -39,13 +42,14 @@ impl Workload for Table {
         )
     }
 
-    fn model(model: &ModelConfig) -> Option<&TabularConfig> {
+    fn model(model: &ModelConfig) -> Option<&TableModel> {
         held!(model, ModelConfig::Tabular)
     }
 
     fn load(config: &RunConfig) -> Result<TableData, DataError> {
         let (source, kind) = (Self::source(config), labelled::kind(config));
-        TableData::load(source.format, &source.config, config.seed, kind)
+        let table = Rows::load(source.format, &source.config)?;
+        encoded(config, &table, kind)
     }
 
     /// The table is read once, for the report and for the data.
@@ -56,15 +60,30 @@ impl Workload for Table {
         let report = inspect(&table, &splits, &source.config, kind)?;
         Ok(Inspected {
             report: Some(report),
-            data: TableData::from_table(&table, &source.config, config.seed, kind),
+            data: encoded(config, &table, kind),
         })
     }
 
-    fn shape(data: &TableData) -> TabularShape {
+    /// Weights of another run, which read other columns.
+    fn check_data(config: &RunConfig, data: &TableData) -> Vec<Refusal> {
+        let Some(path) = config.model.section().pretrained else {
+            return Vec::new();
+        };
+        let message = match source::preprocess(Path::new(path)) {
+            Err(message) => message,
+            Ok(known) => match known.differences(&data.preprocess) {
+                found if found.is_empty() => return Vec::new(),
+                found => format!("cannot be used for these columns: {}", found.join("; ")),
+            },
+        };
+        vec![("model.pretrained".to_owned(), message)]
+    }
+
+    fn shape(config: &RunConfig, data: &TableData) -> TabularShape {
         TabularShape {
             numeric: data.preprocess.numeric_width(),
             categories: data.preprocess.cardinalities(),
-            outputs: data.preprocess.classes().len().max(1),
+            outputs: config.task.outputs(&data.target()),
         }
     }
 
@@ -93,9 +112,9 @@ impl Workload for Table {
         }))
     }
 
-    fn input_spec(_config: &RunConfig, data: &TableData) -> InputSpec {
+    fn input_spec(config: &RunConfig, data: &TableData) -> InputSpec {
         InputSpec {
-            outputs: Self::shape(data).outputs,
+            outputs: config.task.outputs(&data.target()),
             ..InputSpec::of_data(data.sizes(), [0; 2])
         }
     }
@@ -125,6 +144,17 @@ impl Workload for Table {
             categories: Tensor::zeros([rows, shape.categories.len()], device),
         };
         blank_labelled(blank.config, input, rows)
+    }
+}
+
+/// The table, encoded as by the run whose weights the model starts from, if it starts from some and reads the
+/// same columns; [`check_data`](Workload::check_data) refuses others.
+fn encoded(config: &RunConfig, table: &Rows, kind: TargetKind) -> Result<TableData, DataError> {
+    let (data, seed) = (&Table::source(config).config, config.seed);
+    let path = config.model.section().pretrained;
+    match path.and_then(|path| source::preprocess(Path::new(path)).ok()) {
+        Some(known) => TableData::from_table_as(table, data, seed, (kind, &known)),
+        None => TableData::from_table(table, data, seed, kind),
     }
 }
 
