@@ -289,6 +289,14 @@ every_steps = 5
 fn a_checkpoint_is_a_start_for_another_run() {
     let project = Project::with(WRITER);
     project.write("poem.txt", &poem());
+    let endless = "--no-data run.toml --set model.context_length=4294967296";
+    for verb in ["check", "plan"] {
+        project.refused(
+            &format!("{verb} {endless}"),
+            2,
+            &["`context_length` must be at most"],
+        );
+    }
     project.ok("train run.toml -q");
     project.ok("generate runs/run/1 --prompt one -n 4 --checkpoint 15");
     let start = "--set model.pretrained=runs/run/1/checkpoints/step-00000015";

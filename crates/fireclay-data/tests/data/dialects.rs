@@ -385,7 +385,7 @@ fn packed_tables() {
         zstd::encode_all(table.as_bytes(), 1).unwrap(),
         "",
     );
-    let mac = [
+    let mac: [(&str, &[u8]); 3] = [
         ("__MACOSX/._a.csv", &b"x"[..]),
         ("in/", b""),
         ("in/a.csv", table.as_bytes()),
