@@ -116,9 +116,25 @@ fn prompts_come_from_a_file_and_answers_end_where_they_are_told_to() {
             .collect()
     };
     let answers = lines(command);
-    assert_eq!(answers.len(), 2);
-    assert_eq!(answers[1]["prompt"], "two potters");
-    assert_eq!(answers[1]["ended"], "length");
+    assert_eq!(answers.len(), 3);
+    assert_eq!(answers[1]["ended"], "blank");
+    assert_eq!(answers[2]["prompt"], "two potters");
+    assert_eq!(answers[2]["ended"], "length");
+    let piped = project.run_with(
+        &command.replace("prompts.txt", "-"),
+        "one potter\n\ntwo potters\n",
+    );
+    assert_eq!(piped.out.lines().count(), 3, "{}", piped.err);
+    let first: Value = serde_json::from_str(piped.out.lines().next().unwrap()).unwrap();
+    assert_eq!(first, answers[0]);
+    let piped = project.run_with("generate runs/run/1 -p - -n 30 -t 0", "one potter\n");
+    assert!(piped.out.starts_with("one potter"), "{}", piped.out);
+    // Samples differ, and are the same again.
+    let samples = "generate runs/run/1 --prompt two -n 20 --temperature 2 --samples 3 --json";
+    let texts = lines(samples);
+    assert_eq!(texts.len(), 3);
+    assert!(texts[0]["text"] != texts[1]["text"] && texts[1]["text"] != texts[2]["text"]);
+    assert_eq!(lines(samples), texts);
     let text = answers[0]["text"].as_str().unwrap();
     assert_eq!(text.chars().count(), 30);
     let end = text.find(' ').unwrap();
@@ -135,7 +151,106 @@ fn prompts_come_from_a_file_and_answers_end_where_they_are_told_to() {
         "generate runs/run/1 --prompt {} -n 50 --json",
         "potters".repeat(10)
     );
-    assert_eq!(project.ok_json(&long)["ended"], "length");
+    let ran = project.ok(&long);
+    assert_eq!(ran.json()["ended"], "length");
+    assert!(
+        ran.err.contains("70 tokens") && ran.err.contains("first 54 are not read"),
+        "{}",
+        ran.err
+    );
+    let unknown = project.ok("generate runs/run/1 --prompt \u{4e2d}a\u{4e2d} -n 3");
+    assert!(unknown.err.contains("2 characters"), "{}", unknown.err);
+}
+
+/// The tokenizer of a run with `<unk>` before every text, beside what says which tokens end one.
+fn with_start(project: &Project, ends: &Value) {
+    let mut json = project.json("runs/run/1/tokenizer.json");
+    let special = serde_json::json!({"SpecialToken": {"id": "<unk>", "type_id": 0}});
+    let text = serde_json::json!({"Sequence": {"id": "A", "type_id": 0}});
+    let pair = serde_json::json!({"Sequence": {"id": "B", "type_id": 0}});
+    json["post_processor"] = serde_json::json!({
+        "type": "TemplateProcessing",
+        "single": [special, text],
+        "pair": [special, text, pair],
+        "special_tokens": {"<unk>": {"id": "<unk>", "ids": [1], "tokens": ["<unk>"]}},
+    });
+    project.write("base/tokenizer.json", &json.to_string());
+    let ends = serde_json::json!({"eos_token_id": ends, "top_k": 5});
+    project.write("base/generation_config.json", &ends.to_string());
+    let class = serde_json::json!({"tokenizer_class": "PreTrainedTokenizerFast", "chat_template": "{{ messages }}"});
+    project.write("base/tokenizer_config.json", &class.to_string());
+}
+
+#[test]
+fn the_template_begins_texts_and_the_description_says_what_ends_them() {
+    let project = Project::with(&packed());
+    project.write("lines.jsonl", &lines());
+    project.ok("train run.toml -q --set train.max_steps=1");
+    let vocabulary = &project.json("runs/run/1/tokenizer.json")["model"]["vocab"];
+    let comma = vocabulary[","].clone();
+    let ends = serde_json::json!([0, comma]);
+    with_start(&project, &ends);
+    let file = packed().replace(
+        "type = \"char\"",
+        "type = \"file\"\npath = \"base/tokenizer.json\"",
+    );
+    project.write("file.toml", &file);
+    project.ok("train file.toml -q");
+    // Every letter of a document is predicted, and the token that ends it.
+    let text = "one potter";
+    project.write(
+        "one.jsonl",
+        &(serde_json::json!({"text": text}).to_string() + "\n"),
+    );
+    let report = project.ok_json("evaluate runs/file/1 --data one.jsonl --json");
+    let report = &report["one.jsonl"];
+    assert_eq!(report["n"], text.len() + 1);
+    let metric = |name: &str| report["metrics"][name].as_f64().unwrap();
+    let bits = metric("loss") * (text.len() + 1) as f64 / 2f64.ln() / text.len() as f64;
+    assert!((metric("bits_per_byte") - bits).abs() < 1e-9, "{report}");
+    // A prompt gets the start too, so that there is something to go on from without one.
+    let ran = project.ok("generate runs/file/1 --prompt one -n 60 -t 0 --json");
+    let answer = ran.json();
+    assert_eq!(answer["ended"], "end_of_text", "{answer}");
+    assert!(!answer["text"].as_str().unwrap().contains(','), "{answer}");
+    project.ok("export runs/file/1 --output out");
+    for name in ["generation_config.json", "tokenizer_config.json"] {
+        assert_eq!(
+            project.json(&format!("out/{name}")),
+            project.json(&format!("base/{name}"))
+        );
+    }
+    let config = project.json("out/config.json");
+    assert_eq!(config["eos_token_id"], ends);
+    assert_eq!(config["bos_token_id"], 1);
+    // Without the files beside, the run still knows.
+    fs::remove_dir_all(project.path("base")).unwrap();
+    let again = project
+        .ok("generate runs/file/1 --prompt one -n 60 -t 0 --json")
+        .json();
+    assert_eq!(again, answer);
+}
+
+#[test]
+fn what_tokens_do_not_tell_is_told() {
+    let project = Project::with(GPT);
+    project.write(
+        "poem.txt",
+        &(poem() + &"# of <unk> & <|endoftext|>\n".repeat(30)),
+    );
+    let err = project.ok("check run.toml").err;
+    assert!(err.contains("spells tokens that are no text"), "{err}");
+    assert!(err.contains("have no token and are read as <unk>"), "{err}");
+    // Without a token that ends a text.
+    project.ok("train run.toml -q --set train.max_steps=1");
+    let own = project.read("runs/run/1/tokenizer.json");
+    project.write("own.json", &own.replace("<|endoftext|>", "<|other|>"));
+    let file = GPT.replace("type = \"char\"", "type = \"file\"\npath = \"own.json\"");
+    project.write("file.toml", &file);
+    let out = project.ok("train file.toml --set train.max_steps=1").out;
+    assert!(out.contains("no token that ends a text"), "{out}");
+    let ran = project.ok("generate runs/file/1 --prompt two -n 9 --stop <|other|> --json");
+    assert_eq!(ran.json()["ended"], "length");
 }
 
 #[test]

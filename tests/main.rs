@@ -19,6 +19,7 @@ mod outside;
 mod plan;
 mod precision;
 mod predicting;
+mod pretrained;
 mod resume;
 mod runs;
 mod shipped;

@@ -2,8 +2,9 @@
 
 use std::ffi::OsStr;
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -163,6 +164,20 @@ impl Project {
     /// Runs `line`, split at spaces.
     pub fn run(&self, line: &str) -> Ran {
         Ran::from(self.command(line.split(' ')).output().unwrap())
+    }
+
+    /// Runs `line` with a text on standard input.
+    pub fn run_with(&self, line: &str, input: &str) -> Ran {
+        let mut command = self.command(line.split(' '));
+        command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        stdin.write_all(input.as_bytes()).unwrap();
+        drop(stdin);
+        Ran::from(child.wait_with_output().unwrap())
     }
 
     /// Runs `line`, which must be [`refused`](Ran::refused).

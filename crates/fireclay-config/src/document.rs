@@ -66,9 +66,48 @@ impl Document {
         Problem::new(message).at(node.span.clone(), &self.sources)
     }
 
+    /// The text at a dotted key, if a text is written there.
+    pub fn text(&self, key: &str) -> Option<&str> {
+        let (node, is_written) = self.root.find(key);
+        node.as_str().filter(|_| is_written)
+    }
+
     /// Whether the key, dotted from the top, is written anywhere.
     pub fn is_written(&self, key: &str) -> bool {
         self.root.find(key).1
+    }
+
+    /// Lays a text of TOML, which messages call `name`, beneath what is written: it gives the keys that are
+    /// not written, unless the table is one of another `type`.
+    ///
+    /// # Errors
+    ///
+    /// If it is no TOML.
+    pub fn lay_beneath(&mut self, name: &str, text: &str) -> Result<(), String> {
+        let table = DeTable::parse(text).map_err(|error| error.message().to_owned())?;
+        let index = self.sources.len();
+        let mut base = Node::from_table(table.get_ref(), index, 0);
+        self.sources.push(Source {
+            name: name.into(),
+            text: text.into(),
+            path: None,
+        });
+        merge(&mut base, self.root.clone(), true, None);
+        self.root = base;
+        Ok(())
+    }
+
+    /// Takes a table away, as if it were not written.
+    pub fn take_away(&mut self, table: &str) {
+        if let Some(root) = self.root.as_table_mut() {
+            root.remove(table);
+        }
+    }
+
+    /// Refuses the value of a key, shown where it is written.
+    pub fn refuse(&mut self, key: &str, message: &str) {
+        let problem = self.problem(key, message);
+        self.problems.push(problem);
     }
 
     /// The error that these problems are.

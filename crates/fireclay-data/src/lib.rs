@@ -75,10 +75,10 @@ pub use self::table::{
 };
 pub use self::text::{
     MaskedBatch, MaskedSplit, Masking, Packing, PaddedTexts, TextData, TextDataConfig, TextFormat,
-    TextSplitConfig, TokenBatch, TokenSplit, TokenType,
+    TextOrder, TextSplitConfig, TokenBatch, TokenSplit, TokenType,
 };
 pub use self::text_table::{
     TextPreprocess, TextTableBatch, TextTableConfig, TextTableData, TextTableFormat, TextTableSplit,
 };
-pub use self::tokenizer::{DecodeStream, Tokenizer, TokenizerConfig, TokenizerKind};
+pub use self::tokenizer::{DecodeStream, Tally, Tokenizer, TokenizerConfig, TokenizerKind};
 pub use self::words::Words;

@@ -16,14 +16,52 @@ const BETA: f64 = 2.0;
 /// # Panics
 /// If there are not as many references as hypotheses.
 pub fn chrf(hypotheses: &[impl AsRef<str>], references: &[impl AsRef<str>]) -> f64 {
-    assert_eq!(hypotheses.len(), references.len(), "one reference each");
+    of_several(hypotheses, &[references])
+}
+
+/// As [`chrf`], with one reference in each of several lists for each hypothesis, of which the one that it is
+/// most like counts.
+///
+/// # Panics
+/// If a list has not as many references as there are hypotheses.
+pub fn chrf_of_several(hypotheses: &[impl AsRef<str>], references: &[Vec<String>]) -> f64 {
+    let references: Vec<&[String]> = references.iter().map(Vec::as_slice).collect();
+    of_several(hypotheses, &references)
+}
+
+fn of_several<R: AsRef<str>>(hypotheses: &[impl AsRef<str>], references: &[&[R]]) -> f64 {
+    let is_whole = |list: &&[R]| list.len() == hypotheses.len();
+    assert!(references.iter().all(is_whole), "one reference each");
     let mut orders = [Counts::default(); ORDERS];
-    for (hypothesis, reference) in hypotheses.iter().zip(references) {
-        let [hypothesis, reference] = [hypothesis.as_ref(), reference.as_ref()].map(characters);
-        for (order, counts) in (1..).zip(&mut orders) {
-            counts.add(&hypothesis, &reference, order);
+    for (index, hypothesis) in hypotheses.iter().enumerate() {
+        let hypothesis = characters(hypothesis.as_ref());
+        let mut best: Option<(f64, [Counts; ORDERS])> = None;
+        for list in references {
+            let own = counts(&hypothesis, &characters(list[index].as_ref()));
+            let score = score(&own);
+            if best.is_none_or(|(most, _)| score > most) {
+                best = Some((score, own));
+            }
         }
+        let best = best.map(|(_, own)| own).unwrap_or_default();
+        orders
+            .iter_mut()
+            .zip(best)
+            .for_each(|(sum, own)| sum.join(own));
     }
+    score(&orders)
+}
+
+/// The runs of one hypothesis and one reference.
+fn counts(hypothesis: &[char], reference: &[char]) -> [Counts; ORDERS] {
+    let mut orders = [Counts::default(); ORDERS];
+    for (order, counts) in (1..).zip(&mut orders) {
+        counts.add(hypothesis, reference, order);
+    }
+    orders
+}
+
+fn score(orders: &[Counts; ORDERS]) -> f64 {
     let used = orders.iter().filter(|counts| counts.is_defined());
     let mean = |value: fn(&Counts) -> f64| {
         used.clone().map(value).sum::<f64>() / used.clone().count() as f64
@@ -59,6 +97,12 @@ impl Counts {
             self.references += references;
             self.matches += matches(hypothesis, reference, order);
         }
+    }
+
+    fn join(&mut self, other: Self) {
+        self.hypotheses += other.hypotheses;
+        self.references += other.references;
+        self.matches += other.matches;
     }
 
     fn is_defined(&self) -> bool {

@@ -29,12 +29,12 @@ mod names;
 mod threshold;
 
 pub use baseline::{classification_baseline, regression_baseline, unigram_baseline};
-pub use bleu::bleu;
+pub use bleu::{bleu, bleu_of_several};
 pub use bootstrap::{DEFAULT_RESAMPLES, INTERVAL_LEVEL, bootstrap_interval};
 pub use calibration::{
     CALIBRATION_BINS, CalibrationError, brier_binary, brier_multiclass, calibration_error, log_loss,
 };
-pub use chrf::chrf;
+pub use chrf::{chrf, chrf_of_several};
 pub use classification::{Classification, DEFAULT_THRESHOLD, top_k_accuracy};
 pub use confusion::ConfusionMatrix;
 pub use interval::{Interval, IntervalMethod, wilson_interval};

@@ -90,6 +90,15 @@ pub trait Visitor<F: Family> {
     );
 }
 
+/// What the rows of a tensor stand for, of which a file may have more or fewer than the model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rows {
+    /// The tokens of a vocabulary, of which others may have some more, or fewer.
+    Tokens,
+    /// The positions of a text, the first of which serve a model that reads less.
+    Positions,
+}
+
 /// A family whose weights can start from a file that others wrote, and whose layers can learn at
 /// different rates.
 pub trait Pretrainable: Family {
@@ -126,4 +135,18 @@ pub trait Pretrainable: Family {
     /// Rows and columns of the grid of positions that the tensor `name` embeds in the model, if
     /// they can be resampled from those of a file.
     fn positions(&self, shape: &Self::Shape, name: &str) -> Option<[usize; 2]>;
+
+    /// The tensor that the one called `name` in a file is a copy of, by the name in the model's
+    /// PyTorch original; the copy must be equal to it.
+    fn copy_of(&self, name: &str) -> Option<&'static str>;
+
+    /// What the rows of the tensor `name` stand for, if a file may have another number of them.
+    fn rows_of(&self, name: &str) -> Option<Rows>;
+
+    /// The values of the configuration that change the logits and leave no trace in the names and
+    /// shapes of tensors, by key.
+    fn hidden_values(&self) -> Vec<(&'static str, Value)>;
+
+    /// Whether a model that timm or `transformers` calls `name` may be of this architecture.
+    fn may_be(&self, name: &str) -> bool;
 }

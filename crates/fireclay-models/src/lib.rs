@@ -63,12 +63,15 @@ mod fixtures;
 mod reference;
 
 pub use encoder::*;
-pub use family::{Architecture, Family, Pretrainable, Visitor};
+pub use family::{Architecture, Family, Pretrainable, Rows, Visitor};
 pub use half::halved;
 pub use hugging_face::{HuggingFaceClass, HuggingFaceError};
 pub use init::{Init, Values};
 pub use io::hugging_face::HuggingFaceModel;
-pub use io::pretrained::{PretrainedOptions, PretrainedReport, load_pretrained, matches_any};
+pub use io::pretrained::{
+    Described, PretrainedOptions, PretrainedReport, ResizedRows, check_pretrained, load_pretrained,
+    load_pretrained_bytes, matches_any,
+};
 pub use io::weights::{ModelDescription, WeightsError};
 pub use io::{pretrained, tensors, weights};
 pub use language::*;

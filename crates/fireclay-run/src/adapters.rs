@@ -5,15 +5,14 @@ use std::path::Path;
 use burn::tensor::Device;
 use fireclay_models::lora::{self, base_tensors, is_adapter};
 use fireclay_models::{
-    AdapterDescription, Family, LoraConfig, ModelDescription, Pretrainable, WeightsError,
-    load_pretrained,
+    AdapterDescription, Family, LoraConfig, ModelDescription, Pretrainable, PretrainedReport,
+    WeightsError,
 };
 use sha2::{Digest, Sha256};
 
 use crate::artifacts::{ADAPTER_CONFIG, ADAPTERS, FinishedError, to_json};
 use crate::config::StartConfig;
 use crate::lock::hex;
-use crate::source::Source;
 use fireclay_train::run_folder::io;
 
 /// What a run trains beside its base, and which base it is.
@@ -90,11 +89,21 @@ fn base_sha256<F: Family>(config: &F, model: &F::Model, whole: &[String]) -> Str
     hex(&hash.finalize())
 }
 
-/// The model of a finished run: its adapters beside the base that `start` names.
+/// What puts the weights of a base, which `start` names, into a model: `pretrained::load`.
+pub(crate) type LoadBase<F> = fn(
+    (&F, &<F as Family>::Shape),
+    <F as Family>::Model,
+    (&StartConfig, &str),
+    &Device,
+) -> Result<(<F as Family>::Model, PretrainedReport), String>;
+
+/// The model of a finished run: its adapters beside the base that `start` names, which may be such a run
+/// itself.
 pub(crate) fn load<F: Pretrainable>(
     start: &StartConfig,
     run: &Path,
     device: &Device,
+    load_base: LoadBase<F>,
 ) -> Result<(F::Model, ModelDescription<F>), FinishedError> {
     let path = run.join(ADAPTERS);
     let damaged =
@@ -111,8 +120,7 @@ pub(crate) fn load<F: Pretrainable>(
         base.ok_or_else(|| refused("the run's config.toml has no model.pretrained".into()))?;
     // The seed is of no account: what the base lacks was trained, and comes with the adapters.
     let model = config.init(shape, 0, device);
-    let source = Source::open::<F>(Path::new(base), device).map_err(&refused)?;
-    let (model, _) = load_pretrained(config, shape, model, &source.path, &start.allowed())
+    let (model, _) = load_base((config, shape), model, (start, base), device)
         .map_err(|error| refused(format!("{base}: {error}")))?;
     let model = lora::decode(model, &bytes, &description).map_err(damaged)?;
     match base_sha256(config, &model, &description.whole) == description.base_sha256 {

@@ -8,6 +8,7 @@ use fireclay_models::{Family, ModelDescription, WeightsError, weights};
 use fireclay_train::run_folder::{self, FolderError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
 
 /// The files of a run that prediction needs.
 pub const MODEL: &str = "model.safetensors";
@@ -31,7 +32,7 @@ pub const PREDICTIONS: &str = "predictions.parquet";
 pub(crate) const MODEL_PATH: &str = "model.";
 
 /// Every file that a run may leave for others.
-pub(crate) const RESULTS: [&str; 7] = [
+pub(crate) const RESULTS: [&str; 11] = [
     MODEL,
     HUGGING_FACE,
     ADAPTERS,
@@ -39,7 +40,22 @@ pub(crate) const RESULTS: [&str; 7] = [
     PREPROCESS,
     POSTPROCESS,
     TOKENIZER,
+    "generation_config.json",
+    TOKENIZER_CONFIG,
+    "special_tokens_map.json",
+    "chat_template.jinja",
 ];
+
+/// What says more of the tokens of a tokenizer; see [`Tokenizer::companions`](fireclay_data::Tokenizer).
+pub(crate) const COMPANIONS: [&str; 4] = [
+    "generation_config.json",
+    TOKENIZER_CONFIG,
+    "special_tokens_map.json",
+    "chat_template.jinja",
+];
+
+/// What Hugging Face's `transformers` need to know of a tokenizer.
+pub(crate) const TOKENIZER_CONFIG: &str = "tokenizer_config.json";
 
 /// Why a run cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -72,14 +88,21 @@ pub enum FinishedError {
     Weights(#[from] WeightsError),
 }
 
-/// The files that hold a model: its weights, and its description for Hugging Face's `transformers`.
+/// The files that hold a model: its weights, and its description for Hugging Face's `transformers`, to which
+/// `more` keys are added.
 pub(crate) fn model_files<F: Family>(
     model: &F::Model,
     description: &ModelDescription<F>,
+    more: Map<String, Value>,
 ) -> Result<Vec<(&'static str, Vec<u8>)>, WeightsError> {
     let mut files = vec![(MODEL, weights::encode(model, description)?)];
     let json = description.config.hugging_face(&description.shape);
-    files.extend(json.map(|json| (HUGGING_FACE, to_json(&json))));
+    files.extend(json.map(|mut json| {
+        if let Some(keys) = json.as_object_mut() {
+            keys.extend(more);
+        }
+        (HUGGING_FACE, to_json(&json))
+    }));
     Ok(files)
 }
 

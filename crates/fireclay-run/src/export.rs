@@ -4,14 +4,17 @@ use std::fs;
 use std::path::Path;
 
 use burn::tensor::Device;
+use fireclay_data::Tokenizer;
 use fireclay_train::files;
 use fireclay_train::run_folder::{FolderError, find, io, write_whole};
 use fireclay_train::strategy::At;
-use serde_json::json;
 
-use crate::artifacts::{ADAPTER_CONFIG, ADAPTERS, FinishedError, RESULTS, TOKENIZER, to_json};
+use crate::artifacts::{
+    ADAPTER_CONFIG, ADAPTERS, FinishedError, RESULTS, TOKENIZER, TOKENIZER_CONFIG, to_json,
+};
 use crate::lock::verified;
 use crate::prepared::open;
+use crate::read::load_run;
 use crate::run::RunError;
 use crate::snapshot::Snapshot;
 
@@ -86,11 +89,7 @@ impl Export<'_> {
         if let Some(device) = self.merge_on {
             files.extend(open(&run, device)?.merged()?);
         }
-        if run.join(TOKENIZER).exists() {
-            // Else `transformers` takes a class by the model's type, which may cut text otherwise.
-            let class = json!({ "tokenizer_class": "PreTrainedTokenizerFast" });
-            files.push(("tokenizer_config.json", to_json(&class)));
-        }
+        files.extend(description_of_tokenizer(&run)?);
         for (name, bytes) in &files {
             write_whole(&self.output.join(name), bytes)?;
         }
@@ -106,4 +105,17 @@ impl Export<'_> {
             Some(_) => Err(ExportError::NotEmpty(self.output.display().to_string())),
         }
     }
+}
+
+/// What `transformers` need to know of the tokenizer of a run, unless it came with that.
+fn description_of_tokenizer(run: &Path) -> Result<Option<(&'static str, Vec<u8>)>, ExportError> {
+    let path = run.join(TOKENIZER);
+    if !path.exists() || run.join(TOKENIZER_CONFIG).exists() {
+        return Ok(None);
+    }
+    let tokenizer = Tokenizer::load(&path).map_err(FinishedError::from)?;
+    let context = load_run(run)?.config.model.section().context;
+    let context = Some(context).filter(|context| *context > 0);
+    let json = tokenizer.description(context);
+    Ok(Some((TOKENIZER_CONFIG, to_json(&json))))
 }

@@ -1,5 +1,7 @@
 //! Text from a language model, token by token.
 
+mod held;
+
 use burn::tensor::Device;
 use fireclay_data::{DataError, Tokenizer};
 use fireclay_models::{KeyValueCache, LanguageModel, LanguageNetwork};
@@ -8,6 +10,7 @@ use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
 
 use crate::samples::tokens;
+use held::Held;
 
 /// How the next token is chosen.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,7 +34,7 @@ pub struct Sampling {
 pub struct Limits {
     /// Tokens to write at most.
     pub max_tokens: usize,
-    /// Texts that end it; they are not written.
+    /// Texts that end it, special tokens among them; they are not written.
     pub stop: Vec<String>,
 }
 
@@ -45,6 +48,17 @@ pub enum Ended {
     EndOfText,
     /// One of the texts that end it came.
     Stop,
+}
+
+/// What a model is given to go on from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Prompt {
+    /// Its tokens.
+    pub tokens: Vec<u32>,
+    /// How many of them, from the first, the model does not read.
+    pub unread: usize,
+    /// What the user should know of it.
+    pub notes: Vec<String>,
 }
 
 /// Why nothing can be written.
@@ -179,6 +193,43 @@ impl<'a> Writer<'a> {
         }
     }
 
+    /// Whether some token ends what it writes.
+    pub fn can_end(&self) -> bool {
+        !self.tokenizer.ends().is_empty()
+    }
+
+    /// What the model is given of a prompt: its tokens, after those with which the tokenizer's template
+    /// begins a text, unless the prompt begins with them itself.
+    ///
+    /// # Errors
+    ///
+    /// If the prompt is empty or cannot be encoded.
+    pub fn prompt(&self, text: &str) -> Result<Prompt, GenerateError> {
+        let (own, start) = (self.tokenizer.encode(text)?, self.tokenizer.start());
+        let tally = self.tokenizer.tally(text, &own);
+        let tokens = match own.starts_with(start) {
+            true => own,
+            false => [start, &own].concat(),
+        };
+        if tokens.is_empty() {
+            return Err(GenerateError::EmptyPrompt);
+        }
+        let context = self.model.context_length();
+        let mut notes = self.tokenizer.say("the prompt", tally);
+        let unread = tokens.len().saturating_sub(context);
+        if unread > 0 {
+            notes.push(format!(
+                "the prompt has {} tokens, but the model reads {context}: the first {unread} are not read",
+                tokens.len()
+            ));
+        }
+        Ok(Prompt {
+            tokens,
+            unread,
+            notes,
+        })
+    }
+
     /// Goes on from `prompt` and hands each piece of new text to `write` as soon as it is whole
     /// characters that no stop text can begin with.
     ///
@@ -194,10 +245,8 @@ impl<'a> Writer<'a> {
         limits: &Limits,
         mut write: impl FnMut(&str),
     ) -> Result<Ended, GenerateError> {
-        self.text = self.tokenizer.encode(prompt)?;
-        if self.text.is_empty() {
-            return Err(GenerateError::EmptyPrompt);
-        }
+        self.text = self.prompt(prompt)?.tokens;
+        let ends = self.ends(limits);
         let mut random = ChaCha8Rng::seed_from_u64(sampling.seed);
         let mut decoder = self.tokenizer.stream();
         // What a token reads as depends on those before it: a word's first piece is not its second.
@@ -208,9 +257,9 @@ impl<'a> Writer<'a> {
         for _ in 0..limits.max_tokens {
             let logits = self.logits();
             let token = sampling.choose(&logits, &self.text, &mut random)?;
-            if Some(token) == self.tokenizer.end_of_text() {
+            if let Some((_, ended)) = ends.iter().find(|(end, _)| *end == token) {
                 write(&held.rest());
-                return Ok(Ended::EndOfText);
+                return Ok(*ended);
             }
             self.text.push(token);
             let Some(piece) = decoder.push(token)? else {
@@ -224,6 +273,16 @@ impl<'a> Writer<'a> {
         }
         write(&held.rest());
         Ok(Ended::Length)
+    }
+
+    /// The tokens at which a text is at its end, and why.
+    fn ends(&self, limits: &Limits) -> Vec<(u32, Ended)> {
+        let stops = limits.stop.iter();
+        let stops = stops.filter_map(|stop| self.tokenizer.special_token(stop));
+        let stops = stops.map(|stop| (stop, Ended::Stop));
+        let ends = self.tokenizer.ends().iter();
+        let ends = ends.map(|end| (*end, Ended::EndOfText));
+        stops.chain(ends).collect()
     }
 
     /// The logits of the token after the text.
@@ -250,47 +309,6 @@ impl<'a> Writer<'a> {
         let vocabulary = logits.dims()[2];
         let last = logits.slice([0..1, count - 1..count, 0..vocabulary]);
         last.into_data().iter::<f32>().collect()
-    }
-}
-
-/// Text that is held back because a stop text may begin in it.
-struct Held<'a> {
-    stop: &'a [String],
-    text: String,
-}
-
-impl<'a> Held<'a> {
-    fn new(stop: &'a [String]) -> Self {
-        Self {
-            stop,
-            text: String::new(),
-        }
-    }
-
-    /// What can be written now, and whether a stop text came after it.
-    fn push(&mut self, piece: &str) -> (String, bool) {
-        self.text.push_str(piece);
-        let found = self
-            .stop
-            .iter()
-            .filter_map(|stop| self.text.find(stop))
-            .min();
-        if let Some(end) = found {
-            return (self.text[..end].to_owned(), true);
-        }
-        let begins = |at: &usize| {
-            self.stop
-                .iter()
-                .any(|stop| stop.starts_with(&self.text[*at..]))
-        };
-        let mut places = self.text.char_indices().map(|(at, _)| at);
-        let safe = places.find(begins).unwrap_or(self.text.len());
-        let rest = self.text.split_off(safe);
-        (std::mem::replace(&mut self.text, rest), false)
-    }
-
-    fn rest(self) -> String {
-        self.text
     }
 }
 

@@ -33,6 +33,7 @@ mod lock;
 mod predict;
 mod predictor;
 mod prepared;
+mod pretrained;
 mod read;
 mod results;
 mod samples;

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use burn::tensor::Device;
+use fireclay_data::Tokenizer;
 use fireclay_train::checkpoint::{Checkpoint, Store};
 use fireclay_train::parameters::Rates;
 use fireclay_train::run_folder::{io, write_whole};
@@ -12,7 +13,8 @@ use fireclay_train::weights::Kept;
 use tempfile::TempDir;
 
 use crate::artifacts::{
-    MODEL_PATH, POSTPROCESS, PREPROCESS, RESULTS, TOKENIZER, read_json, to_json,
+    COMPANIONS, FinishedError, MODEL_PATH, POSTPROCESS, PREPROCESS, RESULTS, TOKENIZER, read_json,
+    to_json,
 };
 use crate::lock;
 use crate::read::load_run;
@@ -77,6 +79,12 @@ impl WithWorkload for Take<'_> {
                 self.copy(&path, name)?;
             }
         }
+        for name in COMPANIONS {
+            let path = run.join(name);
+            if path.exists() {
+                self.copy(&path, name)?;
+            }
+        }
         let description = lock::model::<ModelFamily<W>>(run)?;
         let shape = match description {
             Some(description) => description.shape,
@@ -111,7 +119,11 @@ impl Take<'_> {
         let place = (self.store, self.checkpoint);
         let model = restore_weights(place, begun.model, &kept, MODEL_PATH);
         let model = model.map_err(TrainError::from)?;
-        for (name, bytes) in weights_files::<W>(config, &model, shape, begun.adapters)? {
+        let tokenizer = self.into.join(TOKENIZER);
+        let tokenizer = tokenizer.exists().then(|| Tokenizer::load(&tokenizer));
+        let tokenizer = tokenizer.transpose().map_err(FinishedError::from)?;
+        let known = (config, tokenizer.as_ref());
+        for (name, bytes) in weights_files::<W>(known, &model, shape, begun.adapters)? {
             write_whole(&self.into.join(name), &bytes)?;
         }
         Ok(model)

@@ -11,6 +11,7 @@ use fireclay_train::checkpoint::Store;
 use fireclay_train::run_folder::write_whole;
 use fireclay_train::strategy::{At, find, restore_weights};
 use fireclay_train::weights::Kept;
+use serde_json::Map;
 use tempfile::TempDir;
 
 use crate::artifacts::{MODEL_PATH, PREPROCESS, TOKENIZER, model_files};
@@ -144,7 +145,8 @@ impl Saved {
         let place = (&store, &checkpoint);
         let model = restore_weights(place, model, &Kept::All, MODEL_PATH);
         let model = model.map_err(|error| text(&error))?;
-        let mut files = model_files::<F>(&model, &description).map_err(|error| text(&error))?;
+        let mut files =
+            model_files::<F>(&model, &description, Map::new()).map_err(|error| text(&error))?;
         if let Ok(tokenizer) = std::fs::read(self.run.join(TOKENIZER)) {
             files.push((TOKENIZER, tokenizer));
         }

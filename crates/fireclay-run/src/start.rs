@@ -7,12 +7,13 @@ use fireclay_models::pretrained::weights_file;
 use fireclay_models::weights::{self, parameter_names};
 use fireclay_models::{
     Family, LoraConfig, LoraError, ModelDescription, Pretrainable, PretrainedReport, TabularConfig,
-    TabularShape, WeightsError, load_pretrained, lora, matches_any,
+    TabularShape, WeightsError, lora, matches_any,
 };
 
 use crate::adapters::{self, Adapters, is_trained};
 use crate::artifacts::{ADAPTERS, FinishedError, stored};
 use crate::config::{NetworkConfig, Refusal, RunConfig, TableModel};
+use crate::pretrained;
 use crate::source::Source;
 use fireclay_config::did_you_mean;
 use serde_json::json;
@@ -42,6 +43,20 @@ pub trait ModelTable: Clone + 'static {
         _empty: bool,
     ) -> Result<First<Self::Family>, String> {
         Ok(First::random(self.family().init(shape, seed, device)))
+    }
+
+    /// Whether the weights that the table names can be used, found out on a device without numbers; what
+    /// would become of them, and what is to be said.
+    ///
+    /// # Errors
+    ///
+    /// If they cannot be used.
+    fn check_first(
+        &self,
+        _shape: &<Self::Family as Family>::Shape,
+        _device: &Device,
+    ) -> Result<(PretrainedReport, Vec<String>), String> {
+        Ok(Default::default())
     }
 
     /// The model with adapters, and the names of the tensors that are trained as a whole: those that are
@@ -143,16 +158,24 @@ where
         let Some(path) = self.start.pretrained.as_ref().filter(|_| !empty) else {
             return Ok(First::random(model));
         };
-        let options = self.start.allowed();
-        let source = Source::open::<F>(Path::new(path), device)?;
-        let (model, report) = load_pretrained(&self.network, shape, model, &source.path, &options)
-            .map_err(|error| explain(&error))?;
-        if report.loaded.is_empty() {
-            return Err(format!("{path} holds none of the tensors of this model"));
-        }
-        let said = describe(path, &report);
+        let (family, start) = ((&self.network, shape), (&self.start, path.as_str()));
+        let (model, report) = pretrained::load(family, model, start, device)?;
+        let said = pretrained::describe(&self.network, path, &report);
         let fresh = [report.fresh_head, report.missing].concat();
         Ok(First { model, fresh, said })
+    }
+
+    fn check_first(
+        &self,
+        shape: &F::Shape,
+        device: &Device,
+    ) -> Result<(PretrainedReport, Vec<String>), String> {
+        let Some(path) = self.start.pretrained.as_deref() else {
+            return Ok(Default::default());
+        };
+        let report = pretrained::check((&self.network, shape), (&self.start, path), device)?;
+        let said = pretrained::describe(&self.network, path, &report);
+        Ok((report, said))
     }
 
     fn attach(
@@ -204,7 +227,7 @@ where
 
     fn load(&self, run: &Path, device: &Device) -> Result<Described<F>, FinishedError> {
         match run.join(ADAPTERS).exists() {
-            true => adapters::load(&self.start, run, device),
+            true => adapters::load(&self.start, run, device, pretrained::load::<F>),
             false => stored(run, device),
         }
     }
@@ -311,17 +334,6 @@ fn is_frozen(freeze: &[String], name: &str) -> bool {
     matches_any(freeze, name) || is_statistic(name)
 }
 
-/// What is wrong with the weights, and what to do about it where another table decides it.
-fn explain(error: &WeightsError) -> String {
-    match error {
-        WeightsError::HuggingFace { source, .. } if source.names("vocab_size") => format!(
-            "{error}; the vocabulary is that of [tokenizer], which must be the one that the \
-             weights were trained with"
-        ),
-        _ => error.to_string(),
-    }
-}
-
 /// A key of `[lora]`, what is wrong with it, and what may have been meant.
 fn explain_lora(error: LoraError) -> (String, String) {
     let close = match &error {
@@ -334,20 +346,4 @@ fn explain_lora(error: LoraError) -> (String, String) {
     let close = close.map(|close| format!("; did you mean \"{close}\"?"));
     let message = format!("{error}{}", close.unwrap_or_default());
     (format!("lora.{}", error.key()), message)
-}
-
-/// Which tensors of a model do not come from the pretrained file.
-fn describe(path: &str, report: &PretrainedReport) -> Vec<String> {
-    let list = |what: &str, names: &[String]| {
-        (!names.is_empty()).then(|| format!("{path}: {what}: {}", names.join(", ")))
-    };
-    let loaded = format!("{path}: {} tensors loaded", report.loaded.len());
-    let lines = [
-        Some(loaded),
-        list("starts at random, for other classes", &report.fresh_head),
-        list("resampled for the size of the images", &report.resized),
-        list("starts at random, not in the file", &report.missing),
-        list("left out, not in the model", &report.unexpected),
-    ];
-    lines.into_iter().flatten().collect()
 }

@@ -3,7 +3,7 @@
 
 use burn::data::dataset::DatasetError;
 use burn::tensor::{Device, Tensor};
-use fireclay_data::{DataError, PaddedTexts, Tokenizer};
+use fireclay_data::{DataError, PaddedTexts, Tally, Tokenizer};
 use fireclay_models::{TranslationModel, TranslationNetwork};
 
 use crate::samples::{tokens, upload_texts};
@@ -40,10 +40,13 @@ pub enum TranslateError {
     NoEnd,
     /// The text has more tokens than the model looks at.
     #[error(
-        "text {number} has {length} tokens, but the model looks at {context}; shorten it, or train with a larger model.context_length"
+        "{}text {number} has {length} tokens, but the model looks at {context}; shorten it, or train with a larger model.context_length",
+        if *count > 1 { format!("{count} texts are too long: ") } else { String::new() }
     )]
     TooLong {
-        /// Which text, from 1.
+        /// How many texts are too long.
+        count: usize,
+        /// The first of them, from 1.
         number: usize,
         /// Its tokens, the mark of its end included.
         length: usize,
@@ -88,7 +91,7 @@ impl<'a> Translator<'a> {
         self.device
     }
 
-    /// The translation of each text, in their order; that of an empty text is empty.
+    /// The translation of each text, in their order; that of a text with nothing but blanks is empty.
     ///
     /// # Errors
     ///
@@ -98,20 +101,14 @@ impl<'a> Translator<'a> {
         let end = self.tokenizer.end_of_text().ok_or(TranslateError::NoEnd)?;
         let mut sources = Vec::new();
         for (index, text) in texts.iter().enumerate() {
-            let mut source = self.tokenizer.encode(text)?;
-            source.push(end);
-            let (length, context) = (source.len(), self.model.context_length());
-            if length > context {
-                let number = index + 1;
-                return Err(TranslateError::TooLong {
-                    number,
-                    length,
-                    context,
-                });
+            if !text.trim().is_empty() {
+                let mut source = self.tokenizer.encode(text)?;
+                source.push(end);
+                sources.push((index, source));
             }
-            sources.push((index, source));
         }
-        // Texts of one length need no padding; an empty one has nothing but its end.
+        self.refuse_long(&sources)?;
+        // Texts of one length need no padding; what has no token has nothing but its end.
         sources.retain(|(_, source)| source.len() > 1);
         sources.sort_by_key(|(_, source)| source.len());
         let mut translations = vec![String::new(); texts.len()];
@@ -123,6 +120,39 @@ impl<'a> Translator<'a> {
             }
         }
         Ok(translations)
+    }
+
+    fn refuse_long(&self, sources: &[(usize, Vec<u32>)]) -> Result<(), TranslateError> {
+        let context = self.model.context_length();
+        let long = || sources.iter().filter(|(_, source)| source.len() > context);
+        match long().next() {
+            None => Ok(()),
+            Some((index, source)) => Err(TranslateError::TooLong {
+                count: long().count(),
+                number: index + 1,
+                length: source.len(),
+                context,
+            }),
+        }
+    }
+
+    /// What there is to say of texts: blank ones, and what of them has no token.
+    ///
+    /// # Errors
+    ///
+    /// If a text cannot be encoded.
+    pub fn notes(&self, texts: &[String]) -> Result<Vec<String>, TranslateError> {
+        let mut tally = Tally::default();
+        for text in texts {
+            tally += self.tokenizer.tally(text, &self.tokenizer.encode(text)?);
+        }
+        let blank = texts.iter().filter(|text| text.trim().is_empty()).count();
+        let blank = (blank > 0).then(|| {
+            let all = texts.len();
+            format!("{blank} of {all} lines are blank, and so are their translations")
+        });
+        let said = self.tokenizer.say("the text", tally);
+        Ok(blank.into_iter().chain(said).collect())
     }
 
     /// The best draft for each source.

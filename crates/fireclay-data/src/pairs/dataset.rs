@@ -11,6 +11,7 @@ use crate::kept;
 use crate::note::Note;
 use crate::random::{Purpose, shuffle, stream};
 use crate::split::{SPLIT_NAMES, named};
+use crate::text::TextOrder;
 use crate::tokenizer::{Tokenizer, TokenizerConfig, TokenizerKind};
 
 /// Everything that training needs from sentence pairs. Clones share the pairs.
@@ -46,12 +47,12 @@ impl PairData {
         config: &PairDataConfig,
         (kind, tokenizer_config): (TokenizerKind, &TokenizerConfig),
         context: usize,
-        seed: u64,
+        order: TextOrder,
     ) -> Result<Self, DataError> {
         DataError::refuse("data", config.validate(format))?;
         DataError::refuse("tokenizer", tokenizer_config.validate(kind))?;
         let mut notes = download::beside(&config.download, &config.path)?;
-        let Parts { splits, mut files } = Parts::read(format, config, seed)?;
+        let Parts { splits, mut files } = Parts::read(format, config, order.seed)?;
         files.extend(tokenizer_config.path.as_ref().map(PathBuf::from));
         let [train, valid, test] = splits.map(|pairs| pairs.map(Pairs::without_empty));
         notes.extend(empty([&train, &valid, &test]));
@@ -66,8 +67,10 @@ impl PairData {
         let (valid, test) = (held_out(valid)?, held_out(test)?);
         let longest = config.longest(context);
         let with_text = train.pairs.len();
-        let train = PairSplit::training(train, config, &tokenizer, longest, seed)?;
+        let train = PairSplit::training(train, config, &tokenizer, longest, order)?;
         notes.extend(too_long(with_text - train.pairs(), with_text, longest));
+        let splits = [Some(&train), valid.as_ref(), test.as_ref()];
+        notes.extend(told(splits, &tokenizer));
         Ok(Self {
             vocabulary: tokenizer.vocabulary(),
             tokenizer,
@@ -101,6 +104,16 @@ fn empty(splits: [&Option<Pairs>; 3]) -> impl Iterator<Item = Note> {
             "{empty} of {all} pairs of {name} have an empty side and are left out"
         )))
     })
+}
+
+/// What there is to say about the tokens of each split.
+fn told<'a>(
+    splits: [Option<&'a PairSplit>; 3],
+    tokenizer: &'a Tokenizer,
+) -> impl Iterator<Item = Note> + 'a {
+    let splits = named(splits).into_iter();
+    let told = splits.filter_map(|(name, split)| Some(split?.notes(name, tokenizer)));
+    told.flatten().map(Note::general)
 }
 
 fn too_long(left_out: usize, all: usize, longest: usize) -> Option<Note> {

@@ -4,6 +4,7 @@
 mod config;
 mod dataset;
 mod read;
+mod side;
 mod split;
 #[cfg(test)]
 mod tests;

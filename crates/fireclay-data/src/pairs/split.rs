@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use super::config::{PairDataConfig, PairFormat};
 use super::read::{Pair, Pairs};
+use super::side::{Side, Sides};
 use crate::error::DataError;
 use crate::order::shard;
 use crate::random::{Purpose, shuffle, stream};
-use crate::tokenizer::Tokenizer;
+use crate::text::TextOrder;
+use crate::tokenizer::{Tally, Tokenizer};
 
 /// Pairs as a translating model reads them. Both sides end with the tokenizer's token that ends a
 /// text; the model is given the same token to begin the target with, as in fairseq.
@@ -48,39 +50,9 @@ struct Inner {
     order: Vec<u32>,
     groups: Vec<Range<usize>>,
     left_out: usize,
-}
-
-/// One side of all pairs.
-#[derive(Debug, Default)]
-struct Side {
-    texts: Vec<String>,
-    /// The tokens of all texts, and where those of each end.
-    tokens: Vec<u32>,
-    ends: Vec<usize>,
-}
-
-impl Side {
-    fn push(&mut self, text: String, tokens: &[u32]) {
-        self.texts.push(text);
-        self.tokens.extend_from_slice(tokens);
-        self.ends.push(self.tokens.len());
-    }
-
-    fn tokens(&self, pair: u32) -> &[u32] {
-        let pair = pair as usize;
-        let start = pair.checked_sub(1).map_or(0, |before| self.ends[before]);
-        &self.tokens[start..self.ends[pair]]
-    }
-
-    /// The number of tokens with the one at the end.
-    fn length(&self, pair: u32) -> usize {
-        self.tokens(pair).len() + 1
-    }
-
-    fn longest(&self, pairs: &[u32]) -> usize {
-        let lengths = pairs.iter().map(|pair| self.length(*pair));
-        lengths.max().unwrap_or(0)
-    }
+    /// The row of each pair in its file, from 1.
+    rows: Vec<usize>,
+    tally: Tally,
 }
 
 impl PairSplit {
@@ -93,11 +65,11 @@ impl PairSplit {
         config: &PairDataConfig,
         tokenizer: &Tokenizer,
         longest: usize,
-        seed: u64,
+        order: TextOrder,
     ) -> Result<Self, DataError> {
         let path = pairs.path.clone();
         let fits = |_: &Pair, lengths: [usize; 2]| Ok(lengths.iter().all(|own| *own <= longest));
-        let split = Self::encode(pairs, config, tokenizer, Some(seed), fits)?;
+        let split = Self::encode(pairs, config, tokenizer, Some(order), fits)?;
         if split.pairs() == 0 {
             return Err(DataError::Unusable(format!(
                 "no pair of {path} can train: each has an empty side or more than {longest} tokens on one"
@@ -154,34 +126,30 @@ impl PairSplit {
     }
 
     /// The tokens of the pairs that `fits`, given the length of both sides, does not leave out.
-    /// With a seed, chance orders pairs of the same lengths; else the file does.
+    /// In training, chance orders pairs of the same lengths, or the file orders all; else the file orders
+    /// those of the same lengths.
     fn encode(
         pairs: Pairs,
         config: &PairDataConfig,
         tokenizer: &Tokenizer,
-        seed: Option<u64>,
+        training: Option<TextOrder>,
         fits: impl Fn(&Pair, [usize; 2]) -> Result<bool, DataError>,
     ) -> Result<Self, DataError> {
         let end = end_of_text(tokenizer)?;
         let pairs = pairs.without_empty();
         let all = pairs.pairs.len() + pairs.empty;
-        let (mut source, mut target) = (Side::default(), Side::default());
-        let mut pairs = pairs.pairs.into_iter();
-        loop {
-            let chunk: Vec<Pair> = pairs.by_ref().take(CHUNK).collect();
-            if chunk.is_empty() {
-                break;
-            }
-            let sources = tokenizer.encode_all(chunk.iter().map(|pair| &*pair.source).collect())?;
-            let targets = tokenizer.encode_all(chunk.iter().map(|pair| &*pair.target).collect())?;
-            for (pair, tokens) in chunk.into_iter().zip(sources.iter().zip(&targets)) {
-                if fits(&pair, [tokens.0.len(), tokens.1.len()])? {
-                    source.push(pair.source, tokens.0);
-                    target.push(pair.target, tokens.1);
-                }
-            }
-        }
-        let order = by_length(&source, &target, seed);
+        let Sides {
+            source,
+            target,
+            rows,
+            tally,
+        } = Sides::encode(pairs.pairs, tokenizer, fits)?;
+        let order = match training {
+            Some(TextOrder {
+                shuffles: false, ..
+            }) => (0..rows.len() as u32).collect(),
+            _ => by_length(&source, &target, training.map(|order| order.seed)),
+        };
         let groups = groups(&source, &target, &order, config.batch_tokens);
         Ok(Self(Arc::new(Inner {
             left_out: all - order.len(),
@@ -190,6 +158,8 @@ impl PairSplit {
             end,
             order,
             groups,
+            rows,
+            tally,
         })))
     }
 
@@ -201,6 +171,16 @@ impl PairSplit {
     /// The number of pairs that were left out because a side was empty or, in training, too long.
     pub fn left_out(&self) -> usize {
         self.0.left_out
+    }
+
+    /// The row of each pair in its file, from 1.
+    pub fn file_rows(&self) -> &[usize] {
+        &self.0.rows
+    }
+
+    /// What there is to say of the pairs, called `name`, that `tokenizer` has read.
+    pub fn notes(&self, name: &str, tokenizer: &Tokenizer) -> Vec<String> {
+        tokenizer.say(name, self.0.tally)
     }
 
     /// The number of groups.
@@ -279,9 +259,6 @@ impl PairSplit {
         batch
     }
 }
-
-/// Pairs that are encoded at once, on all cores.
-const CHUNK: usize = 4096;
 
 /// The token that ends both sides and begins the target.
 ///

@@ -10,6 +10,13 @@ use crate::tokenizer::{Tokenizer, TokenizerConfig, TokenizerKind};
 /// The token that ends a text, of the tokenizer whose tokens are bytes.
 const END: i32 = 256;
 
+fn shuffled(seed: u64) -> crate::text::TextOrder {
+    crate::text::TextOrder {
+        seed,
+        shuffles: true,
+    }
+}
+
 /// Pairs in two files.
 fn files(source: &str, target: &str) -> Folder {
     Folder::new(&[("a.de", source.as_bytes()), ("a.en", target.as_bytes())])
@@ -36,7 +43,7 @@ impl Folder {
 fn load(format: PairFormat, config: &PairDataConfig, seed: u64) -> Result<PairData, DataError> {
     let tokenizer = TokenizerConfig::default();
     let tokenizer = (TokenizerKind::Byte, &tokenizer);
-    PairData::load(format, config, tokenizer, 1000, seed)
+    PairData::load(format, config, tokenizer, 1000, shuffled(seed))
 }
 
 fn parallel(config: &PairDataConfig) -> Result<PairData, DataError> {
@@ -168,7 +175,7 @@ fn a_trained_tokenizer_is_kept_by_what_it_was_made_of() {
     });
     let load = || {
         let tokenizer = (TokenizerKind::Bpe, &bpe);
-        let data = PairData::load(PairFormat::Parallel, &config, tokenizer, 100, 42);
+        let data = PairData::load(PairFormat::Parallel, &config, tokenizer, 100, shuffled(42));
         data.unwrap().tokenizer.to_json()
     };
     let kept = || fs::read_dir(folder.path("cache")).unwrap().count();
@@ -208,7 +215,7 @@ fn the_context_bounds_training_and_refuses_longer_pairs_elsewhere() {
     let tokenizer = TokenizerConfig::default();
     let load = |config: &PairDataConfig| {
         let tokenizer = (TokenizerKind::Byte, &tokenizer);
-        PairData::load(PairFormat::Parallel, config, tokenizer, 4, 0)
+        PairData::load(PairFormat::Parallel, config, tokenizer, 4, shuffled(0))
     };
     assert_eq!(load(&config).unwrap().train.source_texts(), ["aaa"]);
     config.valid_path = Some(folder.path("v.de"));
@@ -247,7 +254,8 @@ fn a_tokenizer_that_cannot_end_a_text_is_refused() {
         it.path = Some(folder.path("tokenizer.json"))
     });
     let file = (TokenizerKind::File, &file);
-    let error = PairData::load(PairFormat::Parallel, &folder.pairs(), file, 9, 0).unwrap_err();
+    let error =
+        PairData::load(PairFormat::Parallel, &folder.pairs(), file, 9, shuffled(0)).unwrap_err();
     assert!(matches!(error, DataError::Tokenizer(_)), "{error}");
 }
 
@@ -256,7 +264,14 @@ fn one_tokenizer_knows_both_sides() {
     let folder = files("äb\n", "yz\n");
     let config = TokenizerConfig::default();
     let tokenizer = (TokenizerKind::Char, &config);
-    let data = PairData::load(PairFormat::Parallel, &folder.pairs(), tokenizer, 9, 0).unwrap();
+    let data = PairData::load(
+        PairFormat::Parallel,
+        &folder.pairs(),
+        tokenizer,
+        9,
+        shuffled(0),
+    )
+    .unwrap();
     assert_eq!(data.vocabulary, 6);
     let batch = data.train.batch(&[0]);
     let mut ids = batch.source.iter().chain(&batch.target_out);

@@ -44,11 +44,13 @@ impl Read {
         format: TextFormat,
         config: &TextDataConfig,
         tokenizer: Option<(TokenizerKind, &TokenizerConfig)>,
+        adjust: fn(Tokenizer) -> Tokenizer,
     ) -> Result<Self, DataError> {
         match (format, tokenizer) {
             (TextFormat::Tokens, tokenizer) => read_tokens(config, tokenizer),
             (TextFormat::Text | TextFormat::TextJsonl, Some(tokenizer)) => {
-                Texts::open(config, field(format, config))?.read(config, tokenizer)
+                let texts = Texts::open(config, field(format, config))?;
+                texts.read(config, tokenizer, adjust)
             }
             (TextFormat::Text | TextFormat::TextJsonl, None) => {
                 Err(DataError::Unusable("text needs a tokenizer".into()))
@@ -83,6 +85,7 @@ impl Texts {
         self,
         config: &TextDataConfig,
         (kind, tokenizer_config): (TokenizerKind, &TokenizerConfig),
+        adjust: fn(Tokenizer) -> Tokenizer,
     ) -> Result<Read, DataError> {
         let length = self.main.characters()?;
         let (no_valid, no_test) = (self.valid.is_none(), self.test.is_none());
@@ -92,6 +95,7 @@ impl Texts {
         }
         let cache = Cache::new(config, &self.main)?;
         let tokenizer = cache.tokenizer(&self.main, 0..first, kind, tokenizer_config)?;
+        let tokenizer = adjust(tokenizer);
         let part = |own: &Option<Corpus>, range: Range<u64>| {
             let tokens = match own {
                 Some(corpus) => {
@@ -108,16 +112,19 @@ impl Texts {
             part(&self.valid, first..second)?,
             part(&self.test, second..length)?,
         ];
-        let corpora = [Some(&self.main), self.valid.as_ref(), self.test.as_ref()];
-        let corpora = corpora.into_iter().flatten();
-        let files = corpora.flat_map(|corpus| corpus.files.clone());
         let own = tokenizer_config.path.as_ref().map(PathBuf::from);
         Ok(Read {
             vocabulary: tokenizer.vocabulary(),
             tokenizer: Some(tokenizer),
             splits,
-            files: files.chain(own).collect(),
+            files: self.files().chain(own).collect(),
         })
+    }
+
+    fn files(&self) -> impl Iterator<Item = PathBuf> {
+        let corpora = [Some(&self.main), self.valid.as_ref(), self.test.as_ref()];
+        let corpora = corpora.into_iter().flatten();
+        corpora.flat_map(|corpus| corpus.files.clone())
     }
 }
 

@@ -53,6 +53,10 @@ pub struct TokenizerConfig {
     /// The `tokenizer.json` (file).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
+    /// The folder with the `generation_config.json`, `config.json` or `tokenizer_config.json` that say which
+    /// tokens end a text (file). Default: that of the weights that the run starts from, or else that of `path`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub described_in: Option<String>,
 }
 
 impl Default for TokenizerConfig {
@@ -62,6 +66,7 @@ impl Default for TokenizerConfig {
             lowercase: false,
             min_frequency: 2,
             path: None,
+            described_in: None,
         }
     }
 }
@@ -80,6 +85,10 @@ impl TokenizerConfig {
                 problems.add("path", message);
             }
         }
+        if self.described_in.is_some() && kind != TokenizerKind::File {
+            let message = format!("is for file only; {} has no use for it", kind.name());
+            problems.add("described_in", message);
+        }
         if let Some(least) = kind.least_vocabulary()
             && !(least..=MOST_TOKENS).contains(&self.vocabulary_size)
         {
@@ -97,6 +106,7 @@ impl TokenizerConfig {
             lowercase,
             min_frequency,
             path: _,
+            described_in: _,
         } = self;
         format!("{VERSION} {vocabulary_size} {lowercase} {min_frequency}")
     }

@@ -13,13 +13,11 @@ pub(super) struct Marks {
 }
 
 impl Marks {
-    /// What the tokenizer's post-processor puts around a text; where it adds nothing, the token
-    /// that ends a text, if there is one.
-    pub(super) fn new(
+    /// What the tokenizer's post-processor puts around a text; none where it adds nothing.
+    pub(super) fn template(
         inner: &tokenizers::Tokenizer,
-        end_of_text: Option<u32>,
         vocabulary: usize,
-    ) -> Result<Self, String> {
+    ) -> Result<Option<Self>, String> {
         /// Stands for the text; no vocabulary is so large.
         const TEXT: u32 = u32::MAX;
         let text = Encoding::from_tokens(vec![Token::new(TEXT, "a".into(), (0, 1))], 0);
@@ -37,16 +35,28 @@ impl Marks {
         {
             return Err("its post-processor adds a token that it does not have".into());
         }
-        Ok(match ids.len() {
-            1 => Self {
-                before: end_of_text.into_iter().collect(),
-                after: end_of_text.into_iter().collect(),
-            },
-            _ => Self {
-                before: before.to_vec(),
-                after: after.to_vec(),
-            },
-        })
+        Ok((ids.len() > 1).then(|| Self {
+            before: before.to_vec(),
+            after: after.to_vec(),
+        }))
+    }
+
+    /// The same token at both sides, if there is one.
+    pub(super) fn both(token: Option<u32>) -> Self {
+        Self {
+            before: token.into_iter().collect(),
+            after: token.into_iter().collect(),
+        }
+    }
+
+    /// The tokens before a text.
+    pub(super) fn before(&self) -> &[u32] {
+        &self.before
+    }
+
+    /// The tokens after it.
+    pub(super) fn after(&self) -> &[u32] {
+        &self.after
     }
 
     fn len(&self) -> usize {

@@ -1,9 +1,12 @@
 //! Text to tokens and back, all in the format of Hugging Face's `tokenizer.json`.
 
+mod companions;
 mod config;
+mod ends;
 mod marks;
 mod ordered;
 mod table;
+mod tally;
 #[cfg(test)]
 mod tests;
 mod tokens;
@@ -14,9 +17,12 @@ use std::sync::Arc;
 
 use tokenizers::tokenizer::step_decode_stream;
 
+use self::companions::Companions;
 pub use self::config::{TokenizerConfig, TokenizerKind};
 use self::marks::Marks;
 use self::table::Table;
+use self::tally::Counting;
+pub use self::tally::Tally;
 use crate::error::DataError;
 use crate::kept::part;
 
@@ -25,24 +31,24 @@ use crate::kept::part;
 pub struct Tokenizer {
     inner: Arc<tokenizers::Tokenizer>,
     vocabulary: usize,
-    end_of_text: Option<u32>,
+    /// The tokens that end a text; the first parts documents.
+    ends: Arc<[u32]>,
+    /// What is before a text that a model goes on with.
+    start: Arc<[u32]>,
     marks: Arc<Marks>,
+    counting: Arc<Counting>,
+    companions: Arc<Companions>,
     /// Where tokens are single characters or bytes.
     table: Option<Arc<Table>>,
 }
 
-/// What tokenizers call the token that ends a text.
-const END_OF_TEXT: [&str; 6] = [
-    "<|endoftext|>",
-    "<|end_of_text|>",
-    "</s>",
-    "<eos>",
-    "<|im_end|>",
-    "[SEP]",
-];
-
 impl Tokenizer {
-    fn new(mut inner: tokenizers::Tokenizer) -> Result<Self, String> {
+    fn new(inner: tokenizers::Tokenizer) -> Result<Self, String> {
+        Self::with(inner, Companions::default())
+    }
+
+    /// With the files beside it.
+    fn with(mut inner: tokenizers::Tokenizer, companions: Companions) -> Result<Self, String> {
         // Texts are cut to windows here, not by the tokenizer.
         inner
             .with_truncation(None)
@@ -50,26 +56,36 @@ impl Tokenizer {
         inner.with_padding(None);
         let ids = inner.get_vocab(true);
         let largest = ids.values().max().copied().ok_or("has no token")?;
-        let end_of_text = END_OF_TEXT.iter().find_map(|name| inner.token_to_id(name));
         let vocabulary = largest as usize + 1;
-        let marks = Marks::new(&inner, end_of_text, vocabulary)?;
+        let template = Marks::template(&inner, vocabulary)?;
+        let ends = ends::find(&inner, &companions, &template, vocabulary);
+        let start = template.as_ref().map_or(&[][..], Marks::before).into();
+        let marks = template.unwrap_or_else(|| Marks::both(ends.first().copied()));
         Ok(Self {
             table: Table::of(&inner).map(Arc::new),
+            counting: Arc::new(Counting::new(&inner)),
             inner: Arc::new(inner),
             vocabulary,
-            end_of_text,
+            ends: ends.into(),
+            start,
             marks: Arc::new(marks),
+            companions: Arc::new(companions),
         })
     }
 
-    /// Reads a `tokenizer.json`.
+    /// Reads a `tokenizer.json`. Files beside it that say which tokens end a text are read too.
     ///
     /// # Errors
     /// [`DataError::Read`], or [`DataError::Damaged`] if it is no tokenizer.
     pub fn load(path: &Path) -> Result<Self, DataError> {
+        Self::load_described(path, path.parent())
+    }
+
+    /// As [`load`](Self::load), with the files in another folder.
+    fn load_described(path: &Path, folder: Option<&Path>) -> Result<Self, DataError> {
         let bytes = std::fs::read(path).map_err(|source| DataError::read(path, source))?;
         let read = tokenizers::Tokenizer::from_bytes(bytes).map_err(|error| error.to_string());
-        read.and_then(Self::new)
+        read.and_then(|inner| Self::with(inner, Companions::of(folder.unwrap_or(Path::new("")))))
             .map_err(|message| DataError::damaged(path, format!("it is no tokenizer: {message}")))
     }
 
@@ -96,11 +112,6 @@ impl Tokenizer {
     /// The number of different tokens; each is below it.
     pub fn vocabulary(&self) -> usize {
         self.vocabulary
-    }
-
-    /// The token that ends a text, by one of its usual names.
-    pub fn end_of_text(&self) -> Option<u32> {
-        self.end_of_text
     }
 
     /// The tokens of a text, without any that mark its start or end.

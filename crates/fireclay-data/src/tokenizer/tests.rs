@@ -44,6 +44,54 @@ fn a_character_has_a_token_and_an_unknown_one_has_that_of_the_unknown() {
 }
 
 #[test]
+fn the_files_beside_a_tokenizer_say_which_tokens_end_a_text() {
+    let json = train(TokenizerKind::Char).to_json();
+    let folder = Folder::new(&[("tokenizer.json", json.as_bytes())]);
+    let load = || Tokenizer::load(folder.path("tokenizer.json").as_ref()).unwrap();
+    assert_eq!(load().ends(), [0]);
+    folder.write(
+        "tokenizer_config.json",
+        r#"{"eos_token": {"content": "<unk>"}}"#,
+    );
+    assert_eq!(load().ends(), [1]);
+    folder.write("config.json", r#"{"eos_token_id": 5, "bos_token_id": 7}"#);
+    assert_eq!(load().ends(), [5]);
+    folder.write(
+        "generation_config.json",
+        r#"{"eos_token_id": [4, 1, 999999]}"#,
+    );
+    let tokenizer = load();
+    // The tokenizer's own comes first; one that is not there counts for nothing.
+    assert_eq!(tokenizer.ends(), [1, 4]);
+    assert_eq!(tokenizer.end_of_text(), Some(1));
+    assert_eq!(tokenizer.ids()["bos_token_id"], 7);
+    let kept: Vec<_> = tokenizer
+        .companions()
+        .into_iter()
+        .map(|(name, _)| name)
+        .collect();
+    assert_eq!(kept, ["generation_config.json", "tokenizer_config.json"]);
+    assert_eq!(tokenizer.generation(), None);
+}
+
+#[test]
+fn what_has_no_token_and_what_spells_one_is_counted() {
+    let tally = |kind, text: &str| {
+        let tokenizer = train(kind);
+        let tokens = tokenizer.encode(text).unwrap();
+        let Tally { unknown, spelled } = tokenizer.tally(text, &tokens);
+        (unknown, spelled)
+    };
+    let text = "the \u{4e2d}\u{4e2d} cat <unk>";
+    assert_eq!(tally(TokenizerKind::Char, text), (2, 1));
+    assert_eq!(tally(TokenizerKind::Byte, text), (0, 0));
+    assert_eq!(tally(TokenizerKind::Byte, "a<|endoftext|>b"), (0, 1));
+    assert_eq!(tally(TokenizerKind::Wordpiece, "the [SEP] cat"), (0, 1));
+    assert!(tally(TokenizerKind::Unigram, "the \u{4e2d} cat").0 > 0);
+    assert_eq!(tally(TokenizerKind::Unigram, "the cat"), (0, 0));
+}
+
+#[test]
 fn a_byte_is_its_own_token() {
     let tokenizer = train(TokenizerKind::Byte);
     assert_eq!(tokenizer.vocabulary(), 257);

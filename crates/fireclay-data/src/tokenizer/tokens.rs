@@ -13,6 +13,14 @@ impl Tokenizer {
         MASK.iter().find_map(|name| self.inner.token_to_id(name))
     }
 
+    /// The first token that has another name in `other`, and both names; tokens that only one has are none.
+    pub fn first_difference(&self, other: &Self) -> Option<(u32, String, String)> {
+        let shared = self.vocabulary().min(other.vocabulary()) as u32;
+        let name = |tokenizer: &Self, id| tokenizer.inner.id_to_token(id).unwrap_or_default();
+        let mut names = (0..shared).map(|id| (id, name(self, id), name(other, id)));
+        names.find(|(_, own, other)| own != other)
+    }
+
     /// Of each token whether it is special: no part of a text, but about it.
     pub(crate) fn special(&self) -> Vec<bool> {
         let mut special = vec![false; self.vocabulary()];

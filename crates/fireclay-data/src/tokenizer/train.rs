@@ -39,7 +39,9 @@ impl Tokenizer {
     ) -> Result<Self, DataError> {
         let made = match kind {
             TokenizerKind::File => {
-                return Self::load(Path::new(config.path.as_deref().unwrap_or_default()));
+                let path = Path::new(config.path.as_deref().unwrap_or_default());
+                let folder = config.described_in.as_ref().map(Path::new);
+                return Self::load_described(path, folder.or(path.parent()));
             }
             TokenizerKind::Char => char(&characters(texts)?),
             TokenizerKind::Byte => byte(),

@@ -4,7 +4,9 @@ use burn::module::Module;
 use burn::tensor::Device;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
+use crate::family::Rows;
 use crate::hugging_face::{self, HuggingFaceClass, HuggingFaceError};
 use crate::shape::Shape;
 
@@ -95,6 +97,26 @@ pub(crate) trait Layered: Architecture {
     /// The grid of positions that the tensor `name` embeds.
     fn positions(&self, _shape: &Self::Shape, _name: &str) -> Option<[usize; 2]> {
         None
+    }
+
+    /// The tensor that the one called `name` in a file is a copy of, both by their original's names.
+    fn copy_of(&self, _name: &str) -> Option<&'static str> {
+        None
+    }
+
+    /// What the rows of the tensor `name` stand for, if a file may have another number of them.
+    fn rows_of(&self, _name: &str) -> Option<Rows> {
+        None
+    }
+
+    /// The values that change the logits and leave no trace in names and shapes of tensors, by key.
+    fn hidden_values(&self) -> Vec<(&'static str, Value)> {
+        Vec::new()
+    }
+
+    /// Whether `name`, as timm calls an architecture or `transformers` a class, may be this one.
+    fn may_be(&self, _name: &str) -> bool {
+        true
     }
 }
 

@@ -183,6 +183,22 @@ macro_rules! pretrainable {
             fn positions(&self, shape: &Self::Shape, name: &str) -> Option<[usize; 2]> {
                 match self { $(Self::$Variant(config) => config.positions(shape, name),)* }
             }
+
+            fn copy_of(&self, name: &str) -> Option<&'static str> {
+                match self { $(Self::$Variant(config) => config.copy_of(name),)* }
+            }
+
+            fn rows_of(&self, name: &str) -> Option<$crate::family::Rows> {
+                match self { $(Self::$Variant(config) => config.rows_of(name),)* }
+            }
+
+            fn hidden_values(&self) -> Vec<(&'static str, serde_json::Value)> {
+                match self { $(Self::$Variant(config) => config.hidden_values(),)* }
+            }
+
+            fn may_be(&self, name: &str) -> bool {
+                match self { $(Self::$Variant(config) => config.may_be(name),)* }
+            }
         }
     };
 }

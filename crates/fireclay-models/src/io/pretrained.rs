@@ -5,12 +5,15 @@
 //! architecture has them, and so are the prefixes and wrappers that training scripts leave around
 //! a state dict. A head for another number of classes stays as it was initialised, and position
 //! embeddings of another resolution are resampled; the report says so. Anything else that does
-//! not fit is an error that lists every tensor, unless its name is allowed.
+//! not fit is an error that lists tensors, unless its name is allowed, and says what the file seems to
+//! hold. What says which model it is, in the file or beside it, is compared with the model.
 
 mod adapt;
+mod description;
 mod file;
 mod folder;
 mod positions;
+mod seems;
 #[cfg(test)]
 mod tests;
 
@@ -19,10 +22,11 @@ use std::path::Path;
 use burn::module::Module;
 use burn::tensor::{Device, Tensor, TensorData};
 
-use crate::family::Pretrainable;
+use crate::family::{Pretrainable, Rows};
 use crate::io::tensors::{TensorProblem, TensorsError, replace};
 use crate::io::weights::{Name, WeightsError, names, refuse_non_finite, swap_axes};
-use adapt::Fit;
+use adapt::{Fit, copies};
+pub use description::{Described, metadata};
 use file::{Stored, StoredFile};
 pub use folder::weights_file;
 
@@ -45,26 +49,42 @@ pub struct PretrainedReport {
     pub fresh_head: Vec<String>,
     /// Position embeddings, resampled from another resolution, and loaded.
     pub resized: Vec<String>,
+    /// Tensors with a row for each token or position, of which the file has another number.
+    pub rows: Vec<ResizedRows>,
     /// Missing in the file, as allowed.
     pub missing: Vec<String>,
     /// In the file only, as allowed.
     pub unexpected: Vec<String>,
 }
 
+/// A tensor of which the file has more or fewer rows than the model.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ResizedRows {
+    /// The tensor.
+    pub name: String,
+    /// What its rows stand for.
+    pub of: Rows,
+    /// How many the file has.
+    pub from: usize,
+    /// How many the model has.
+    pub to: usize,
+}
+
 /// Replaces the weights of `model`, which `config` has just built for `shape`, by those in the
 /// file at `path`, or in the folder, as [`weights_file`] finds them.
 ///
-/// A folder's `config.json` in the form of Hugging Face's `transformers` is compared with the model
-/// before any weight is read, if there is one: another number of heads, activation or epsilon
-/// would fit the tensors and be wrong all the same.
+/// The metadata inside, and a `config.json` beside in the form of Hugging Face's `transformers` or of
+/// timm, are compared with the model before any weight is read: another number of heads, activation
+/// or epsilon would fit the tensors and be wrong all the same.
 ///
-/// Half-precision and double weights are converted to the device's default float type.
+/// Half-precision and double weights are converted to the device's default float type. Of a tensor
+/// with a row for each token, rows that the model lacks are left out, and rows that the file lacks
+/// start as the mean of the others.
 ///
 /// # Errors
 ///
-/// If the file cannot be read or is damaged, if the folder describes another model, if a tensor is
-/// missing, unexpected or of another shape and not allowed to be, or if a weight is not finite. All
-/// such tensors are listed.
+/// If the file cannot be read or is damaged, if a description is that of another model, if a tensor
+/// is missing, unexpected or of another shape and not allowed to be, or if a weight is not finite.
 pub fn load_pretrained<F: Pretrainable>(
     config: &F,
     shape: &F::Shape,
@@ -72,8 +92,54 @@ pub fn load_pretrained<F: Pretrainable>(
     path: &Path,
     options: &PretrainedOptions,
 ) -> Result<(F::Model, PretrainedReport), WeightsError> {
-    folder::check(config, shape, path)?;
+    Described::of(path)?.check(config, shape, path)?;
     let file = StoredFile::open(&weights_file(path)?)?;
+    load(config, shape, model, file, options)
+}
+
+/// As [`load_pretrained`], from the bytes that [`encode`](crate::weights::encode) gave; `path` is where
+/// they are said to come from.
+///
+/// # Errors
+///
+/// As for [`load_pretrained`].
+pub fn load_pretrained_bytes<F: Pretrainable>(
+    config: &F,
+    shape: &F::Shape,
+    model: F::Model,
+    bytes: Vec<u8>,
+    options: &PretrainedOptions,
+) -> Result<(F::Model, PretrainedReport), WeightsError> {
+    load(config, shape, model, StoredFile::of_bytes(bytes)?, options)
+}
+
+/// Finds out all that [`load_pretrained`] would, but for numbers that are not finite; `model` is one
+/// that `config` has built for `shape`, on any device.
+///
+/// # Errors
+///
+/// As for [`load_pretrained`].
+pub fn check_pretrained<F: Pretrainable>(
+    config: &F,
+    shape: &F::Shape,
+    model: &F::Model,
+    path: &Path,
+    options: &PretrainedOptions,
+) -> Result<PretrainedReport, WeightsError> {
+    Described::of(path)?.check(config, shape, path)?;
+    let file = StoredFile::open(&weights_file(path)?)?;
+    let names = names(config, model);
+    let loading = Loading::new(config, shape, &names, file, options)?;
+    Ok(loading.report())
+}
+
+fn load<F: Pretrainable>(
+    config: &F,
+    shape: &F::Shape,
+    model: F::Model,
+    file: StoredFile,
+    options: &PretrainedOptions,
+) -> Result<(F::Model, PretrainedReport), WeightsError> {
     let names = names(config, &model);
     let loading = Loading::new(config, shape, &names, file, options)?;
     let device = model.devices().first().cloned().unwrap_or_default();
@@ -114,11 +180,13 @@ impl<'a> Loading<'a> {
         names: &'a [Name],
         file: StoredFile,
         options: &PretrainedOptions,
-    ) -> Result<Self, TensorsError> {
+    ) -> Result<Self, WeightsError> {
+        let seems = file.seems();
         let mut problems = Vec::new();
         let mut stored = file.by_canonical_name(config, &mut problems);
         stored.retain(|name, _| !config.leaves_out(shape, name));
-        let fresh_head = adapt::head_differs(config.head(), names, &stored);
+        problems.extend(copies(config, shape, &mut stored)?);
+        let fresh_head = adapt::head_differs(config, names, &stored);
         let mut loading = Self::default();
         for name in names {
             let torch = name.torch.clone();
@@ -141,8 +209,31 @@ impl<'a> Loading<'a> {
                 false => problems.push(TensorProblem::Unexpected(tensor.name)),
             }
         }
-        TensorsError::refuse(problems)?;
+        // Of the model's own kind it is no news.
+        let own = format!("type = \"{}\"", config.name());
+        let known = !loading.parts.is_empty();
+        let seems = seems.filter(|seems| !(known && seems.contains(&own)));
+        TensorsError::refuse(problems).map_err(|source| misfit(source, seems))?;
         Ok(loading)
+    }
+
+    /// What becomes of each tensor.
+    fn report(&self) -> PretrainedReport {
+        let mut report = self.report.clone();
+        for (name, _, fit) in &self.parts {
+            let torch = name.torch.clone();
+            match *fit {
+                Fit::Positions { .. } => report.resized.push(torch),
+                Fit::Exact | Fit::Reshaped => report.loaded.push(torch),
+                Fit::Rows { of, from, to } => report.rows.push(ResizedRows {
+                    name: torch,
+                    of,
+                    from,
+                    to,
+                }),
+            }
+        }
+        report
     }
 
     /// The tensors by their paths in Burn.
@@ -151,20 +242,13 @@ impl<'a> Loading<'a> {
         device: &Device,
     ) -> Result<(Vec<(String, TensorData)>, PretrainedReport), WeightsError> {
         let float = Tensor::<1>::zeros([1], device).dtype();
-        let mut report = self.report;
-        let mut tensors = Vec::new();
+        let report = self.report();
+        let mut converted = Vec::new();
         for (name, stored, fit) in self.parts {
-            tensors.push((name, fit.apply(stored.read()?, &name.shape)));
-            match fit {
-                Fit::Positions { .. } => report.resized.push(name.torch.clone()),
-                Fit::Exact | Fit::Reshaped => report.loaded.push(name.torch.clone()),
-            }
+            // After the conversion, because a large double is infinite in single precision.
+            let data = fit.apply(stored.read()?, &name.shape).convert_dtype(float);
+            converted.push((name, data));
         }
-        // After the conversion, because a large double is infinite in single precision.
-        let converted = tensors
-            .into_iter()
-            .map(|(name, data)| (name, data.convert_dtype(float)))
-            .collect::<Vec<_>>();
         refuse_non_finite(converted.iter().map(|(name, data)| (&name.torch, data)))?;
         let burn = |(name, data): (&Name, TensorData)| {
             let data = if name.swapped { swap_axes(data) } else { data };
@@ -173,3 +257,20 @@ impl<'a> Loading<'a> {
         Ok((converted.into_iter().map(burn).collect(), report))
     }
 }
+
+/// The error of tensors that do not fit; where many have other names, with what the file seems to hold.
+fn misfit(source: TensorsError, seems: Option<&'static str>) -> WeightsError {
+    let is_name = |problem: &&TensorProblem| {
+        matches!(
+            problem,
+            TensorProblem::Missing(_) | TensorProblem::Unexpected(_)
+        )
+    };
+    match seems.filter(|_| source.0.iter().filter(is_name).count() > MANY) {
+        Some(seems) => WeightsError::Misfit { source, seems },
+        None => source.into(),
+    }
+}
+
+/// Names that differ, above which it is another model and not a slip.
+const MANY: usize = 4;

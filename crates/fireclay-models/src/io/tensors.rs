@@ -7,8 +7,18 @@ use burn::tensor::{Bool, DType, Device, Int, Tensor, TensorData};
 
 /// Why tensors do not fit a module: every difference, not the first.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the tensors do not fit the model: {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+#[error("the tensors do not fit the model: {}", list(.0))]
 pub struct TensorsError(pub Vec<TensorProblem>);
+
+/// Problems that are shown; of more a number is.
+const SHOWN: usize = 10;
+
+fn list(problems: &[TensorProblem]) -> String {
+    let shown = problems.iter().take(SHOWN).map(ToString::to_string);
+    let rest = problems.len().saturating_sub(SHOWN);
+    let rest = (rest > 0).then(|| format!("and {rest} more, {} in all", problems.len()));
+    shown.chain(rest).collect::<Vec<_>>().join("; ")
+}
 
 impl TensorsError {
     /// An error if there is a problem.
@@ -48,6 +58,17 @@ pub enum TensorProblem {
         expected: String,
         /// The source's element type.
         found: String,
+    },
+    /// The tensor should be a copy of another one and is not.
+    #[error(
+        "{name} is not the same as {original}, but in the model they are one{}",
+        if name.starts_with("lm_head") { ": set model.tie_embeddings = false" } else { ", and no model here has two" }
+    )]
+    NoCopy {
+        /// The tensor.
+        name: String,
+        /// What it should be a copy of.
+        original: &'static str,
     },
     /// Some values are infinite or not numbers.
     #[error("{0} holds values that are not finite")]

@@ -13,6 +13,7 @@ use burn::nn::GroupNorm;
 use burn::tensor::{Device, Tensor};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use crate::family::{Architecture, Layered};
 use crate::init::Init;
@@ -133,6 +134,15 @@ impl Layered for CnnConfig {
     fn layer_of(&self, name: &str) -> Option<usize> {
         let (block, _) = name.strip_prefix("blocks.")?.split_once('.')?;
         block.parse().ok()
+    }
+
+    fn hidden_values(&self) -> Vec<(&'static str, Value)> {
+        vec![
+            ("norm", json!(self.norm)),
+            ("activation", json!(self.activation)),
+            ("pool", json!(self.pool)),
+            ("global_average", json!(self.global_average)),
+        ]
     }
 }
 

@@ -9,6 +9,7 @@ use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use crate::family::{Architecture, Layered};
 use crate::init::Init;
@@ -105,6 +106,14 @@ impl Layered for LenetConfig {
         ["conv1", "conv2", "fc1", "fc2", "fc3"]
             .iter()
             .position(|&known| known == layer)
+    }
+
+    fn hidden_values(&self) -> Vec<(&'static str, Value)> {
+        vec![
+            ("activation", json!(self.activation)),
+            ("pool", json!(self.pool)),
+            ("padding", json!(self.padding)),
+        ]
     }
 }
 

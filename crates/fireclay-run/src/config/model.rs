@@ -96,7 +96,8 @@ pub struct NetworkConfig<F> {
 #[serde(deny_unknown_fields, default)]
 pub struct StartConfig {
     /// A file of weights (.safetensors, .pth or .pt, with the tensor names of PyTorch), a folder of
-    /// Hugging Face's hub, a run folder, or a checkpoint of a run, to start from instead of random ones.
+    /// Hugging Face's hub, a run folder, or a checkpoint of a run, to start from instead of random ones. What it
+    /// says of the architecture, the sizes and the tokenizer need not be written.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pretrained: Option<String>,
     /// Tensors that the file may lack, such as "fc.*"; they start at random.
@@ -117,7 +118,7 @@ impl StartConfig {
     }
 
     /// The keys of this struct, which stand beside those of the architecture in `[model]`.
-    const KEYS: &'static [&'static str] =
+    pub(crate) const KEYS: &'static [&'static str] =
         &["pretrained", "allow_missing", "allow_unexpected", "freeze"];
 
     fn validate(&self) -> Vec<(String, String)> {

@@ -105,6 +105,8 @@ pub struct Loaded {
     pub config: RunConfig,
     /// What the run is called: the name of the file without its extension.
     pub name: String,
+    /// What was taken from elsewhere, in words: the tokenizer of pretrained weights.
+    pub notes: Vec<String>,
     pub(crate) document: Document,
 }
 

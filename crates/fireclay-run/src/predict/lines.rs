@@ -13,11 +13,12 @@ use crate::run::{OnError, PredictJob, Predicted, Run, RunError};
 use fireclay_train::run_folder;
 
 /// Translates every line of a text by `translate`, and writes the translations, a line each, in the
-/// same order; an empty line stays empty.
+/// same order; an empty line stays empty. `tell` says what there is to say of the lines.
 pub(crate) fn predict_lines(
     run: &dyn Run,
     job: &PredictJob<'_>,
     translate: impl Fn(&[String]) -> Result<Vec<String>, RunError>,
+    tell: impl Fn(&[String]) -> Result<Vec<String>, RunError>,
 ) -> Result<Predicted, RunError> {
     if job.top.is_some() {
         return Err(RunError::Usage("--top is for images".into()));
@@ -27,10 +28,12 @@ pub(crate) fn predict_lines(
         return Err(RunError::Usage(message.into()));
     }
     let input = Path::new(job.input);
+    let texts = read_lines(input)?;
+    let notes = tell(&texts)?;
     let mut shown = Vec::new();
     let count = match job.output {
         None => {
-            let lines: ArrayRef = Arc::new(StringArray::from(translate(&read_lines(input)?)?));
+            let lines: ArrayRef = Arc::new(StringArray::from(translate(&texts)?));
             let count = lines.len();
             shown.extend(RecordBatch::try_from_iter([("prediction", lines)]));
             count
@@ -38,7 +41,7 @@ pub(crate) fn predict_lines(
         Some(output) => {
             let inputs = [PathBuf::from(input)];
             whole(output, &inputs, &run.base().protected(), |part| {
-                let lines = translate(&read_lines(input)?)?;
+                let lines = translate(&texts)?;
                 write(part, &lines).map_err(|source| run_folder::io("write", output, source))?;
                 Ok(lines.len())
             })?
@@ -47,7 +50,7 @@ pub(crate) fn predict_lines(
     Ok(Predicted {
         count: count as u64,
         unit: "lines",
-        notes: Vec::new(),
+        notes,
         failed: Vec::new(),
         shown,
     })

@@ -218,7 +218,9 @@ impl Execute<'_> {
             );
             write_whole(&folder.file(name), text.as_bytes())?;
         }
-        for (name, bytes) in weights_files::<W>(config, &trained.model, shape, adapters)? {
+        let tokenizer = prepared.data.dataset().tokenizer();
+        let (model, known) = (&trained.model, (config, tokenizer));
+        for (name, bytes) in weights_files::<W>(known, model, shape, adapters)? {
             write_whole(&folder.file(name), &bytes)?;
         }
         let start = Instant::now();

@@ -24,6 +24,7 @@ use crate::changes;
 use crate::config::{BatchSize, Loaded, Refusal, RunConfig};
 use crate::device::RunDevice;
 use crate::lock;
+use crate::pretrained::{BLANK, unsaid};
 use crate::read::load_run;
 use crate::run::{Base, Evaluations, Run, RunError, locate};
 use crate::snapshot::Snapshot;
@@ -52,9 +53,12 @@ pub struct Planner {
     pub refuse: fn(&RunConfig, &RunData) -> Option<Refusal>,
     /// How many operations a second a training with this cost computed, if that is known.
     pub speed: fn(&RunConfig, &RunData, &RunDevice, &Cost) -> Option<Speed>,
+    /// Hands work a device on which tensors have shapes and no numbers, so that a model takes no memory.
+    pub blank: fn(&mut dyn FnMut(&Device)),
 }
 
-/// Nobody to ask: "auto" is refused, and no speed is known.
+/// Nobody to ask: "auto" is refused, no speed is known, and pretrained weights are not looked at before
+/// the training starts.
 impl Default for Planner {
     fn default() -> Self {
         Self {
@@ -67,6 +71,7 @@ impl Default for Planner {
             },
             refuse: |_, _| None,
             speed: |_, _, _, _| None,
+            blank: BLANK,
         }
     }
 }
@@ -107,6 +112,8 @@ pub struct Prepared {
     loaded: Loaded,
     data: RunData,
     planner: Planner,
+    /// What is to be said of the weights that it starts from.
+    weights: Vec<String>,
     /// What is changed on purpose in a run that goes on.
     changed: Vec<Difference>,
     /// The step to go back to.
@@ -202,13 +209,29 @@ impl Prepared {
         if !problems.is_empty() {
             return Err(loaded.problems(problems).into());
         }
+        let weights = preflight::weights(&loaded.config, &data, planner.blank);
+        let weights = weights.map_err(|problems| loaded.problems(problems))?;
+        let start = loaded.config.model.section().start;
+        let unsaid = start.and_then(|start| unsaid(&loaded.config, start));
+        loaded.notes.extend(unsaid);
         Ok(Self {
             loaded,
             data,
             planner,
+            weights,
             changed: Vec::new(),
             back_to: None,
         })
+    }
+
+    /// What was taken from pretrained weights beside their numbers, and what they do not say.
+    pub fn notes(&self) -> &[String] {
+        &self.loaded.notes
+    }
+
+    /// What will be said of the tensors of pretrained weights when the training starts.
+    pub fn weights(&self) -> &[String] {
+        &self.weights
     }
 
     /// The configuration.

@@ -2,12 +2,14 @@
 
 use std::path::Path;
 
+use burn::tensor::Device;
 use fireclay_data::batch_count;
 use fireclay_models::Family;
 use fireclay_train::TrainerConfig;
 
 use super::shards;
 use crate::config::{BatchSize, RunConfig};
+use crate::pretrained::{self, Blanks, Weights};
 use crate::source;
 use crate::start::ModelTable;
 use crate::task::Target;
@@ -69,8 +71,61 @@ fn constant_target(config: &RunConfig, data: &RunData) -> Option<(String, String
 /// A file of weights that is not there, a folder without one, a run without weights.
 fn pretrained(config: &RunConfig) -> Option<(String, String)> {
     let path = config.model.section().pretrained?;
+    if Weights(path).adapters().is_some() {
+        return None;
+    }
     let message = source::check(Path::new(path)).err()?;
     Some(("model.pretrained".into(), message))
+}
+
+/// Whether the weights that the run starts from fit its model and its tokenizer, as pairs of a key and a
+/// message; and what is to be said of them.
+pub(super) fn weights(
+    config: &RunConfig,
+    data: &RunData,
+    blanks: Blanks,
+) -> Result<Vec<String>, Vec<(String, String)>> {
+    let mut checked = Ok(Vec::new());
+    blanks(&mut |device| {
+        checked = data.with(WeightsFit {
+            config,
+            data,
+            device,
+        });
+    });
+    checked
+}
+
+struct WeightsFit<'a> {
+    config: &'a RunConfig,
+    data: &'a RunData,
+    device: &'a Device,
+}
+
+impl WithData for WeightsFit<'_> {
+    type Output = Result<Vec<String>, Vec<(String, String)>>;
+
+    fn with<W: Workload>(self, data: &W::Data) -> Self::Output {
+        let table = W::table(self.config);
+        let checked = table.check_first(&W::shape(self.config, data), self.device);
+        let unusable = |error: String| {
+            (
+                "model.pretrained".into(),
+                format!("cannot be used: {error}"),
+            )
+        };
+        let (report, said) = checked.map_err(|error| vec![unusable(error)])?;
+        let (start, tokenizer) = (
+            self.config.model.section().start,
+            self.data.dataset().tokenizer(),
+        );
+        let problem =
+            start.and_then(|start| pretrained::fits(self.config, start, tokenizer, &report));
+        match problem {
+            Some(problem) => Err(vec![problem]),
+            None => Ok(said),
+        }
+    }
 }
 
 /// Checks that the model fits the data, and that it is not too large.

@@ -18,6 +18,7 @@ use fireclay_train::schedule::LrSchedulerConfig;
 use serde_json::Value;
 
 use crate::config::{DataConfig, DeviceConfig, Loaded, ModelConfig, RunConfig, TokenizerSource};
+use crate::pretrained;
 use crate::run::RunError;
 use crate::task::TaskConfig;
 use top::TopLevel;
@@ -49,7 +50,7 @@ impl RunConfig {
             .to_string_lossy()
             .into_owned();
         let document = Document::load(path, sets, &grammar::grammar())?;
-        Loaded::new(name, document, paths::check)
+        Loaded::completed(name, document)
     }
 
     /// Reads a configuration from a text, which messages call `name`; what it extends is relative
@@ -65,7 +66,7 @@ impl RunConfig {
             .to_string_lossy()
             .into_owned();
         let document = Document::parse(name, text, sets, &grammar::grammar())?;
-        Loaded::new(stem, document, paths::check)
+        Loaded::completed(stem, document)
     }
 
     /// The configuration with every default written out; [`parse`](Self::parse) gives the same
@@ -76,6 +77,14 @@ impl RunConfig {
 }
 
 impl Loaded {
+    /// With what pretrained weights say of themselves, where the document says nothing.
+    fn completed(name: String, mut document: Document) -> Result<Self, ConfigError> {
+        let notes = pretrained::complete(&mut document);
+        let mut loaded = Self::new(name, document, paths::check)?;
+        loaded.notes = notes;
+        Ok(loaded)
+    }
+
     /// `check`: what else is refused.
     fn new(
         name: String,
@@ -92,12 +101,13 @@ impl Loaded {
         Ok(Self {
             config,
             name,
+            notes: Vec::new(),
             document,
         })
     }
 }
 
-/// Reads the configuration of an existing run.
+/// Reads the configuration of an existing run, in which everything is written.
 ///
 /// # Errors
 ///

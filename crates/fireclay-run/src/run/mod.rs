@@ -144,8 +144,8 @@ pub enum On<'a> {
     File {
         /// A file, a folder or a pattern, as in `data.path`.
         path: &'a str,
-        /// The file of translations, if they are apart.
-        target: Option<&'a str>,
+        /// The file of translations, if they are apart, and files of further ones.
+        targets: &'a [String],
     },
 }
 

@@ -19,8 +19,7 @@ impl TextSamples {
 
     /// Tokens to a byte of the text, where that is known.
     pub fn tokens_per_byte(&self) -> Option<f64> {
-        let split = self.0.as_ref().filter(|split| split.bytes() > 0)?;
-        Some(split.tokens() as f64 / split.bytes() as f64)
+        self.0.as_ref()?.tokens_per_byte()
     }
 }
 

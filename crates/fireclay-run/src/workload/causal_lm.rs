@@ -47,7 +47,7 @@ impl Workload for CausalText {
     }
 
     fn load(config: &RunConfig) -> Result<TextData, DataError> {
-        text::load(config)
+        text::load(config, TextData::load)
     }
 
     fn shape(_config: &RunConfig, data: &TextData) -> LanguageShape {
@@ -200,8 +200,8 @@ impl Run for TextRun {
         };
         let config = self.base.config();
         let read = |path: &str| {
-            let windows = reads.windows(config, path)?;
-            Ok((TextSamples::new(Some(windows)), Vec::new()))
+            let (windows, notes) = reads.windows(config, path)?;
+            Ok((TextSamples::new(Some(windows)), notes))
         };
         evaluate_on::<CausalText>(&self.base, on, read, |samples| {
             evaluate(config, &self.model, samples, &self.base.device)

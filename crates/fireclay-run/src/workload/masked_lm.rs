@@ -55,7 +55,7 @@ impl Workload for MaskedText {
     }
 
     fn load(config: &RunConfig) -> Result<TextData, DataError> {
-        let data = text::load(config)?;
+        let data = text::load(config, TextData::load_unmarked)?;
         data.with_room_for_marks(config.model.section().context)
     }
 
@@ -230,15 +230,16 @@ impl Run for MaskedRun {
     fn evaluate(&self, on: On<'_>) -> Result<Evaluated, RunError> {
         let config = self.base.config();
         let read = |path: &str| {
+            let tokenizer = self.tokenizer.clone().without_start();
             let reads = Reads {
-                tokenizer: Some(&self.tokenizer),
+                tokenizer: Some(&tokenizer),
                 vocabulary: self.vocabulary,
                 context: self.tokenizer.room(self.context)?,
             };
-            let windows = reads.windows(config, path)?;
+            let (windows, notes) = reads.windows(config, path)?;
             let masking = masking(config, Some(&self.tokenizer))?;
             let split = MaskedSplit::new(windows, masking, None);
-            Ok((MaskedSamples::new(Some(split)), Vec::new()))
+            Ok((MaskedSamples::new(Some(split)), notes))
         };
         evaluate_on::<MaskedText>(&self.base, on, read, |samples| {
             evaluate(config, &self.model, samples, &self.base.device)

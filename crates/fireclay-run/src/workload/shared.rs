@@ -3,16 +3,17 @@
 use std::path::Path;
 
 use burn::module::Module;
-use fireclay_data::{DataError, TokenizerConfig, TokenizerKind};
+use fireclay_data::{DataError, Tokenizer, TokenizerConfig, TokenizerKind};
 use fireclay_metrics::Report;
 use fireclay_train::loader::Samples;
 use fireclay_train::strategy::evaluation_rows;
 
 use super::{Dataset, WithWorkload, Workload, with_workload};
-use crate::artifacts::{PREPROCESS, model_files};
+use crate::artifacts::{PREPROCESS, TOKENIZER, model_files};
 use crate::config::{RunConfig, TokenizerSource};
 use crate::lock;
 use crate::predictor::Pass;
+use crate::pretrained::more_keys;
 use crate::run::{Base, Evaluated, Evaluations, On, RunError, SPLITS, locate};
 use crate::start::ModelTable;
 
@@ -88,7 +89,10 @@ pub(super) fn merged(base: &Base) -> Result<Vec<(&'static str, Vec<u8>)>, RunErr
         fn with<W: Workload>(self) -> Self::Output {
             let Base { folder, device, .. } = self.0;
             let (model, description) = W::table(self.0.config()).load(folder, device)?;
-            Ok(model_files(&model.materialize(), &description)?)
+            let path = folder.join(TOKENIZER);
+            let tokenizer = path.exists().then(|| Tokenizer::load(&path)).transpose()?;
+            let more = more_keys(tokenizer.as_ref(), self.0.config());
+            Ok(model_files(&model.materialize(), &description, more)?)
         }
     }
 
@@ -120,8 +124,8 @@ pub(super) fn evaluate_on_files<W: Workload>(
     evaluate: impl FnOnce(W::Samples) -> Result<Report, RunError>,
 ) -> Result<Evaluated, RunError> {
     let (name, samples, notes, baseline) = match on {
-        On::File { path, target } => {
-            let (samples, notes) = read(path, target)?;
+        On::File { path, targets } => {
+            let (samples, notes) = read(path, targets.first().map(String::as_str))?;
             (path, samples, notes, None)
         }
         On::Split(_) | On::HeldOut => {

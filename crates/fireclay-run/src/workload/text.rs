@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use fireclay_data::{Note, Packing, TextData, TextFormat, TokenSplit, Tokenizer};
+use fireclay_data::{
+    Note, Packing, TextData, TextDataConfig, TextFormat, TextOrder, TokenSplit, Tokenizer,
+    TokenizerConfig, TokenizerKind,
+};
 
 use super::dataset::hashes_of;
 use super::prelude::*;
@@ -44,19 +47,36 @@ fn source(config: &RunConfig) -> &TextSource {
     held!(&config.data, DataConfig::Text).expect("checked: the data is text")
 }
 
+/// What reads text: [`TextData::load`], or [`TextData::load_unmarked`].
+type Load = fn(
+    TextFormat,
+    &TextDataConfig,
+    Option<(TokenizerKind, &TokenizerConfig)>,
+    usize,
+    TextOrder,
+) -> Result<TextData, DataError>;
+
 /// Reads the text of a configuration as windows that the model has room for.
-pub(super) fn load(config: &RunConfig) -> Result<TextData, DataError> {
+pub(super) fn load(config: &RunConfig, load: Load) -> Result<TextData, DataError> {
     let source = source(config);
     let tokenizer = config.tokenizer.as_ref();
     let tokenizer = tokenizer.map(|tokenizer| (tokenizer.kind, &tokenizer.config));
     let context = config.model.section().context;
-    TextData::load(
+    load(
         source.format,
         &source.config,
         tokenizer,
         context,
-        config.seed,
+        order(config),
     )
+}
+
+/// The order of training.
+pub(super) fn order(config: &RunConfig) -> TextOrder {
+    TextOrder {
+        seed: config.seed,
+        shuffles: config.train.shuffle,
+    }
 }
 
 /// Whether rows are filled with documents.
@@ -72,8 +92,12 @@ pub(super) struct Reads<'a> {
 }
 
 impl Reads<'_> {
-    /// The windows of the text at `path`.
-    pub fn windows(&self, config: &RunConfig, path: &str) -> Result<TokenSplit, RunError> {
+    /// The windows of the text at `path`, and what there is to say of it.
+    pub fn windows(
+        &self,
+        config: &RunConfig,
+        path: &str,
+    ) -> Result<(TokenSplit, Vec<String>), RunError> {
         let source = source(config);
         let split = match (self.tokenizer, source.format) {
             (Some(tokenizer), TextFormat::Text | TextFormat::TextJsonl) => {
@@ -85,7 +109,8 @@ impl Reads<'_> {
                 TokenSplit::of_tokens(path, &source.config, made_by, self.context)?
             }
         };
-        Ok(split.without_shift())
+        let notes = self.tokenizer.map(|tokenizer| split.notes(path, tokenizer));
+        Ok((split.without_shift(), notes.unwrap_or_default()))
     }
 }
 
@@ -123,17 +148,20 @@ impl Dataset for TextData {
     }
 
     fn target(&self) -> Target {
-        let valid = self.valid.as_ref().filter(|split| split.bytes() > 0);
         Target {
-            tokens_per_byte: valid.map(|split| split.tokens() as f64 / split.bytes() as f64),
+            tokens_per_byte: self.valid.as_ref().and_then(TokenSplit::tokens_per_byte),
             ..Target::default()
         }
     }
 
     fn preprocess(&self) -> Vec<(&'static str, String)> {
-        let tokenizer = self.tokenizer.iter();
-        tokenizer
-            .map(|tokenizer| (TOKENIZER, tokenizer.to_json()))
+        let Some(tokenizer) = &self.tokenizer else {
+            return Vec::new();
+        };
+        let generation = self.goes_on.then(|| tokenizer.generation()).flatten();
+        let own = [(TOKENIZER, tokenizer.to_json())].into_iter();
+        own.chain(tokenizer.companions())
+            .chain(generation)
             .collect()
     }
 

@@ -70,6 +70,8 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     if let Some(line) = positive(&prepared) {
         tell!("{line}");
     }
+    let notes = prepared.notes().iter().chain(prepared.weights());
+    notes.for_each(|note| tell!("note: {note}"));
     Ok(())
 }
 

@@ -23,9 +23,10 @@ pub struct Args {
     /// Other data with targets: a table (file, glob, or `-` for standard input), or images in the form of the config's data.path
     #[arg(long, value_name = "PATH")]
     pub data: Option<String>,
-    /// The translations of the texts in `--data`, line by line (for pairs of texts)
+    /// The translations of the texts in `--data`, line by line (for pairs of texts); given several times,
+    /// each is a file of references for BLEU and chrF, and the loss is that of the first
     #[arg(long, value_name = "PATH", requires = "data")]
-    pub target_data: Option<String>,
+    pub target_data: Vec<String>,
     #[command(flatten)]
     pub checkpoint: CheckpointArgs,
     /// Compute on other hardware than the config names
@@ -56,7 +57,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     let evaluated = run.evaluate(match &args.data {
         Some(path) => On::File {
             path,
-            target: args.target_data.as_deref(),
+            targets: &args.target_data,
         },
         None => args
             .split

@@ -1,29 +1,41 @@
 //! `generate`: text from a language model.
 
+use std::io::Read;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
-use fireclay_run::generate::{Limits, Sampling};
+use fireclay_run::generate::{GenerateError, Limits, Sampling};
 use fireclay_run::{Run, load_run};
 use serde_json::json;
 
 use super::{CheckpointArgs, device, run_at};
 use crate::failure::Failure;
-use crate::text::{put_now, say};
+use crate::text::{put_now, say, tell};
 
 /// Generate text from a prompt with a language model
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The run folder, such as runs/NAME/1; runs/NAME is the newest run of that name
     pub run: PathBuf,
-    /// The text to continue
+    /// The text to continue; `-` reads it from standard input
     #[arg(short, long, required_unless_present = "prompts")]
     pub prompt: Option<String>,
-    /// A file with a prompt on each line; every answer is then one line of JSON
+    /// A file with a prompt on each line, or `-` for standard input; every answer is then one line of
+    /// JSON, of a blank line too
     #[arg(long, value_name = "FILE", conflicts_with = "prompt")]
     pub prompts: Option<PathBuf>,
     /// Generate at most N tokens
-    #[arg(short = 'n', long, value_name = "N", default_value_t = 256)]
+    #[arg(
+        short = 'n',
+        long,
+        alias = "max-new-tokens",
+        value_name = "N",
+        default_value_t = 256
+    )]
     pub max_tokens: usize,
+    /// Generate N texts for a prompt
+    #[arg(long, alias = "num-samples", value_name = "N", default_value = "1")]
+    pub samples: NonZeroU32,
     /// Divide logits by T: below 1 for safer text, above for wilder; 0 always takes the most probable
     /// token
     #[arg(
@@ -53,7 +65,7 @@ pub struct Args {
         allow_negative_numbers = true
     )]
     pub repetition_penalty: f64,
-    /// Stop before this text; may be given several times
+    /// Stop before this text, or at this special token, such as "<|im_end|>"; may be given several times
     #[arg(long, value_name = "TEXT")]
     pub stop: Vec<String>,
     /// Set the seed of every random choice
@@ -78,11 +90,19 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     let device = device(&config, args.backend.as_deref())?;
     let run = args.checkpoint.open(&at, &device.device)?;
     // A run that writes no text says so before the first prompt.
-    run.writer()?;
+    if !run.writer()?.can_end() {
+        tell!(
+            "note: the tokenizer has no token that ends a text: every text ends at --max-tokens or --stop"
+        );
+    }
+    if args.samples.get() > 1 && sampling.temperature == 0.0 {
+        tell!("note: with --temperature 0 all samples of a prompt are the same");
+    }
     let session = Session {
         run: &*run,
         sampling,
         limits,
+        samples: args.samples.get(),
     };
     if let ([prompt], false) = (prompts.as_slice(), args.json || args.prompts.is_some()) {
         return session.show(prompt);
@@ -113,15 +133,33 @@ fn choices(args: &Args) -> Result<(Sampling, Limits), Failure> {
 
 fn prompts(args: &Args) -> Result<Vec<String>, Failure> {
     let Some(path) = &args.prompts else {
-        return Ok(args.prompt.iter().cloned().collect());
+        let prompt = args.prompt.as_deref().unwrap_or_default();
+        return Ok(vec![match prompt {
+            STANDARD_INPUT => {
+                let text = standard_input()?;
+                text.trim_end_matches(['\n', '\r']).to_owned()
+            }
+            prompt => prompt.to_owned(),
+        }]);
     };
-    let text = read(path)?;
-    let lines = text.lines().filter(|line| !line.is_empty());
-    let lines: Vec<_> = lines.map(String::from).collect();
-    match lines.is_empty() {
+    let text = match path.as_os_str() == STANDARD_INPUT {
+        true => standard_input()?,
+        false => read(path)?,
+    };
+    match text.trim().is_empty() {
         true => Err(Failure::Usage(format!("{} has no prompt", path.display()))),
-        false => Ok(lines),
+        false => Ok(text.lines().map(String::from).collect()),
     }
+}
+
+/// Stands for standard input where a prompt or a file of prompts is named.
+const STANDARD_INPUT: &str = "-";
+
+fn standard_input() -> Result<String, Failure> {
+    let mut text = String::new();
+    let read = std::io::stdin().read_to_string(&mut text);
+    read.map_err(|error| Failure::Usage(format!("cannot read standard input: {error}")))?;
+    Ok(text)
 }
 
 fn read(path: &Path) -> Result<String, Failure> {
@@ -133,29 +171,65 @@ struct Session<'a> {
     run: &'a dyn Run,
     sampling: Sampling,
     limits: Limits,
+    samples: u32,
 }
 
 impl Session<'_> {
-    /// Shows the prompt, and the text that follows token by token.
+    /// Shows the prompt, and the text that follows token by token; of several texts one after the other.
     fn show(&self, prompt: &str) -> Result<(), Failure> {
         let mut show = |text: &str| put_now(format_args!("{text}"));
-        show(prompt);
-        let writer = self.run.writer()?;
-        writer.write(prompt, &self.sampling, &self.limits, &mut show)?;
-        show("\n");
+        // Of a prompt without a token the writer says that it is an error.
+        self.tell(prompt)?;
+        for sample in 0..self.samples {
+            show(if sample > 0 { "\n" } else { "" });
+            show(prompt);
+            let writer = self.run.writer()?;
+            writer.write(prompt, &self.sampling_of(sample), &self.limits, &mut show)?;
+            show("\n");
+        }
         Ok(())
     }
 
-    /// Prints a line of JSON with the prompt, the text that follows, and why it ends.
+    /// Prints a line of JSON for each text, with the prompt, the text that follows, and why it ends.
     fn print(&self, prompt: &str) -> Result<(), Failure> {
-        let mut text = String::new();
-        let write = |piece: &str| text.push_str(piece);
-        let writer = self.run.writer()?;
-        let ended = writer.write(prompt, &self.sampling, &self.limits, write)?;
-        say!(
-            "{}",
-            json!({"prompt": prompt, "text": text, "ended": ended})
-        );
+        if !self.tell(prompt)? {
+            let answer = json!({"prompt": prompt, "text": "", "ended": "blank"});
+            say!("{answer}");
+            return Ok(());
+        }
+        for sample in 0..self.samples {
+            let mut text = String::new();
+            let write = |piece: &str| text.push_str(piece);
+            let writer = self.run.writer()?;
+            let sampling = self.sampling_of(sample);
+            let ended = writer.write(prompt, &sampling, &self.limits, write)?;
+            let mut answer = json!({"prompt": prompt, "text": text, "ended": ended});
+            if self.samples > 1 {
+                answer["sample"] = sample.into();
+            }
+            say!("{answer}");
+        }
         Ok(())
+    }
+
+    /// Each text of a prompt has a seed of its own.
+    fn sampling_of(&self, sample: u32) -> Sampling {
+        Sampling {
+            seed: self.sampling.seed.wrapping_add(sample.into()),
+            ..self.sampling.clone()
+        }
+    }
+
+    /// Says on standard error what there is to know of a prompt, and whether there is something in it to go
+    /// on from.
+    fn tell(&self, prompt: &str) -> Result<bool, Failure> {
+        match self.run.writer()?.prompt(prompt) {
+            Ok(read) => {
+                read.notes.iter().for_each(|note| tell!("note: {note}"));
+                Ok(true)
+            }
+            Err(GenerateError::EmptyPrompt) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
     }
 }

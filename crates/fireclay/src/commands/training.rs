@@ -75,6 +75,8 @@ impl Report {
             prose!(8, "device  {}", device.description);
             let notes = prepared.data().dataset().notes();
             notes.iter().for_each(|note| prose!(8, "note    {note}"));
+            let notes = prepared.notes().iter();
+            notes.for_each(|note| prose!(8, "note    {note}"));
         }
         Self {
             config: prepared.config().clone(),

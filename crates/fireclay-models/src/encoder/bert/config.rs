@@ -3,10 +3,11 @@
 use burn::tensor::Device;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use super::hugging_face::BERT;
 use super::{Bert, names};
-use crate::family::{Architecture, Layered};
+use crate::family::{Architecture, Layered, Rows};
 use crate::hugging_face::HuggingFaceClass;
 use crate::init::Init;
 use crate::layers::activation::Activation;
@@ -144,6 +145,26 @@ impl Layered for BertConfig {
             None => name.starts_with("bert.pooler."),
             Some(_) => name.starts_with("cls.predictions."),
         }
+    }
+
+    fn copy_of(&self, name: &str) -> Option<&'static str> {
+        names::copy_of(name)
+    }
+
+    fn rows_of(&self, name: &str) -> Option<Rows> {
+        match name {
+            "bert.embeddings.word_embeddings.weight" | "cls.predictions.bias" => Some(Rows::Tokens),
+            "bert.embeddings.position_embeddings.weight" => Some(Rows::Positions),
+            _ => None,
+        }
+    }
+
+    fn hidden_values(&self) -> Vec<(&'static str, Value)> {
+        vec![
+            ("heads", json!(self.sizes().heads)),
+            ("activation", json!(self.activation)),
+            ("norm_eps", json!(self.norm_eps)),
+        ]
     }
 }
 

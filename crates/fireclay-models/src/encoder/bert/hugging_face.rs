@@ -52,11 +52,11 @@ impl BertConfig {
             Entry::new("num_attention_heads", "heads", sizes.heads),
             Entry::new("hidden_size", "width", sizes.width),
             Entry::new("intermediate_size", "mlp_width", sizes.mlp_width),
-            Entry::new("max_position_embeddings", "context_length", context_length),
+            Entry::new("max_position_embeddings", "context_length", context_length).not_compared(),
             Entry::new("type_vocab_size", "token_types", self.token_types),
             Entry::activation("hidden_act", self.activation),
             Entry::new("layer_norm_eps", "norm_eps", self.norm_eps),
-            Entry::new("vocab_size", "vocabulary", shape.vocabulary),
+            Entry::new("vocab_size", "vocabulary", shape.vocabulary).not_compared(),
             dropout("hidden_dropout_prob"),
             dropout("attention_probs_dropout_prob"),
         ]

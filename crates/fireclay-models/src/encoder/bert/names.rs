@@ -19,12 +19,10 @@ pub(super) fn torch_name(path: &str) -> String {
 
 /// The name in Hugging Face's modules with a head of a tensor that is called `name` there, in
 /// `BertModel`, which leaves out the prefix, or in the published files, which keep the names of
-/// TensorFlow for norms. `None` for the head of the next sentence, which is not here, for
-/// positions, which are no weights, and for copies of the embedding and of the bias.
+/// TensorFlow for norms. `None` for the head of the next sentence, which is not here, and for
+/// positions, which are no weights.
 pub(super) fn canonical_name(name: &str) -> Option<String> {
-    const NONE: [&str; 2] = ["cls.seq_relationship.", "cls.predictions.decoder."];
-    let is_copy = NONE.iter().any(|part| name.starts_with(part));
-    if is_copy || name.ends_with("embeddings.position_ids") {
+    if name.starts_with("cls.seq_relationship.") || name.ends_with("embeddings.position_ids") {
         return None;
     }
     let name = name
@@ -34,5 +32,15 @@ pub(super) fn canonical_name(name: &str) -> Option<String> {
     match bare.iter().any(|part| name.starts_with(part)) {
         true => Some(format!("bert.{name}")),
         false => Some(name),
+    }
+}
+
+/// What the head for masked tokens shares with the rest: its weight is the embedding, and the bias stands
+/// under two names.
+pub(super) fn copy_of(name: &str) -> Option<&'static str> {
+    match name {
+        "cls.predictions.decoder.weight" => Some("bert.embeddings.word_embeddings.weight"),
+        "cls.predictions.decoder.bias" => Some("cls.predictions.bias"),
+        _ => None,
     }
 }

@@ -3,9 +3,10 @@
 use burn::tensor::Device;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use super::Lstm;
-use crate::family::{Architecture, Layered};
+use crate::family::{Architecture, Layered, Rows};
 use crate::init::Init;
 use crate::limits::{check, check_layers, check_least_one, check_rate};
 use crate::shape::EncoderShape;
@@ -105,6 +106,14 @@ impl Layered for LstmConfig {
         let (_, layer) = name.strip_prefix("lstm.")?.rsplit_once("_l")?;
         let layer = layer.strip_suffix("_reverse").unwrap_or(layer);
         layer.parse::<usize>().ok()?.checked_add(1)
+    }
+
+    fn rows_of(&self, name: &str) -> Option<Rows> {
+        (name == "embedding.weight").then_some(Rows::Tokens)
+    }
+
+    fn hidden_values(&self) -> Vec<(&'static str, Value)> {
+        vec![("pooling", json!(self.pooling))]
     }
 }
 

@@ -11,6 +11,7 @@ use pytorch_reader::{PytorchError, PytorchReader};
 use safetensors::tensor::SafeTensors;
 use serde::Deserialize;
 
+use super::seems::seems;
 use crate::family::Pretrainable;
 use crate::io::tensors::TensorProblem;
 use crate::io::weights::{WeightsError, damaged, float, io_error};
@@ -52,6 +53,17 @@ impl StoredFile {
             last != Some("num_batches_tracked")
         });
         Ok(file)
+    }
+
+    /// The tensors of a safetensors file that is in memory.
+    pub fn of_bytes(bytes: Vec<u8>) -> Result<Self, WeightsError> {
+        Ok(Self(tensors_of(&Arc::new(bytes))?))
+    }
+
+    /// What it seems to hold, by the names of its tensors.
+    pub fn seems(&self) -> Option<&'static str> {
+        let names: Vec<&str> = self.0.iter().map(|tensor| tensor.name.as_str()).collect();
+        seems(&names)
     }
 
     /// The tensors by the name that the model's original has for each, without those that are no
@@ -149,10 +161,50 @@ struct Index {
 }
 
 fn single(path: &Path) -> Result<Vec<Stored>, WeightsError> {
+    if let Some(what) = other_format(path) {
+        return Err(WeightsError::Damaged(format!("it is {what}")));
+    }
     match is_safetensors(path)? {
         true => safetensors(path),
         false => pytorch(path),
     }
+}
+
+/// What a file is by its first bytes, if it is known and not read.
+fn other_format(path: &Path) -> Option<&'static str> {
+    use std::io::Read;
+
+    const KNOWN: [(&[u8], &str); 5] = [
+        (
+            b"version https://git-lfs",
+            "a pointer of Git LFS, not the file itself; fetch that by `git lfs pull`",
+        ),
+        (
+            b"GGUF",
+            "a GGUF of llama.cpp, which is not read; take the safetensors that it was made from",
+        ),
+        (
+            b"\x89HDF",
+            "an HDF5 of Keras or TensorFlow, which is not read",
+        ),
+        (
+            b"<!DOCTYPE",
+            "a page of the web, not the file itself; download that",
+        ),
+        (
+            b"<html",
+            "a page of the web, not the file itself; download that",
+        ),
+    ];
+    let mut start = Vec::new();
+    let file = fs::File::open(path).ok()?;
+    file.take(64).read_to_end(&mut start).ok()?;
+    let known = KNOWN.iter().find(|(bytes, _)| {
+        start
+            .to_ascii_lowercase()
+            .starts_with(&bytes.to_ascii_lowercase())
+    });
+    known.map(|(_, what)| *what)
 }
 
 /// A safetensors file begins with the length of its header, then the header, which is JSON. Where
@@ -180,8 +232,13 @@ fn is_safetensors(path: &Path) -> Result<bool, WeightsError> {
 }
 
 fn safetensors(path: &Path) -> Result<Vec<Stored>, WeightsError> {
-    let bytes = Arc::new(fs::read(path).map_err(|source| io_error(path, source))?);
-    let file = SafeTensors::deserialize(&bytes).map_err(damaged)?;
+    tensors_of(&Arc::new(
+        fs::read(path).map_err(|source| io_error(path, source))?,
+    ))
+}
+
+fn tensors_of(bytes: &Arc<Vec<u8>>) -> Result<Vec<Stored>, WeightsError> {
+    let file = SafeTensors::deserialize(bytes).map_err(damaged)?;
     let mut tensors = Vec::new();
     for (name, view) in file.iter() {
         let start = view.data().as_ptr().addr() - bytes.as_ptr().addr();

@@ -1,11 +1,8 @@
 //! Folders of weights, as they come from the hub of Hugging Face.
 
-use std::fs;
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use crate::family::Pretrainable;
-use crate::io::weights::{WeightsError, io_error, whole};
+use crate::io::weights::{WeightsError, whole};
 
 /// The weights in a folder; the first that is there is read.
 const NAMES: [&str; 4] = [
@@ -14,9 +11,6 @@ const NAMES: [&str; 4] = [
     "pytorch_model.bin",
     "pytorch_model.bin.index.json",
 ];
-
-/// Their description.
-const CONFIG: &str = "config.json";
 
 /// The file of weights that `path` is, or that the folder `path` holds: `model.safetensors`, or
 /// else the index of a model in parts, or else one of PyTorch's, `pytorch_model.bin`.
@@ -35,26 +29,4 @@ pub fn weights_file(path: &Path) -> Result<PathBuf, WeightsError> {
             folder: whole(path),
             names: NAMES.join(", "),
         })
-}
-
-/// Compares the model with the description in the folder `path`, if it is one and has one.
-pub fn check<F: Pretrainable>(
-    config: &F,
-    shape: &F::Shape,
-    path: &Path,
-) -> Result<(), WeightsError> {
-    if !path.is_dir() {
-        return Ok(());
-    }
-    let path = path.join(CONFIG);
-    let json = match fs::read(&path) {
-        Ok(json) => json,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
-        Err(source) => return Err(io_error(&path, source)),
-    };
-    let checked = config.check_hugging_face(shape, &json);
-    checked.map_err(|source| WeightsError::HuggingFace {
-        path: whole(&path),
-        source,
-    })
 }

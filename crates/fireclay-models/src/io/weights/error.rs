@@ -45,6 +45,14 @@ pub enum WeightsError {
         /// What is wrong with it.
         source: HuggingFaceError,
     },
+    /// The tensors are those of another model, or have other names.
+    #[error("the file seems to hold {seems}; {source}")]
+    Misfit {
+        /// Every difference.
+        source: TensorsError,
+        /// What it seems to hold.
+        seems: &'static str,
+    },
     /// The tensors are not those of the described model.
     #[error(transparent)]
     Tensors(#[from] TensorsError),

@@ -3,11 +3,12 @@
 use burn::tensor::Device;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use super::Gpt;
 use super::hugging_face::GPT2;
 use super::sizes::GptSize;
-use crate::family::{Architecture, Layered};
+use crate::family::{Architecture, Layered, Rows};
 use crate::hugging_face::HuggingFaceClass;
 use crate::init::Init;
 use crate::layers::activation::Activation;
@@ -119,19 +120,37 @@ impl Layered for GptConfig {
     }
 
     /// The name in `GPT2LMHeadModel` of a tensor that is called `name` there or in the published
-    /// files, which leave out the prefix. `None` for masks, which are no weights, and for the copy
-    /// of the embedding that serves as head.
+    /// files, which leave out the prefix. `None` for masks, which are no weights.
     fn canonical_name(&self, name: &str) -> Option<String> {
         let is_mask = name.ends_with(".attn.bias") || name.ends_with(".attn.masked_bias");
-        let is_copy = self.tie_embeddings && name == "lm_head.weight";
         let is_bare = ["wte.", "wpe.", "h.", "ln_f."]
             .iter()
             .any(|part| name.starts_with(part));
-        match (is_mask || is_copy, is_bare) {
+        match (is_mask, is_bare) {
             (true, _) => None,
             (false, true) => Some(format!("transformer.{name}")),
             (false, false) => Some(name.to_string()),
         }
+    }
+
+    fn copy_of(&self, name: &str) -> Option<&'static str> {
+        (self.tie_embeddings && name == "lm_head.weight").then_some("transformer.wte.weight")
+    }
+
+    fn rows_of(&self, name: &str) -> Option<Rows> {
+        match name {
+            "transformer.wte.weight" | "lm_head.weight" => Some(Rows::Tokens),
+            "transformer.wpe.weight" => Some(Rows::Positions),
+            _ => None,
+        }
+    }
+
+    fn hidden_values(&self) -> Vec<(&'static str, Value)> {
+        vec![
+            ("heads", json!(self.sizes().heads)),
+            ("activation", json!(self.activation)),
+            ("norm_eps", json!(self.norm_eps)),
+        ]
     }
 }
 

@@ -3,10 +3,11 @@
 use burn::tensor::Device;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use super::Llama;
 use super::hugging_face::LLAMA;
-use crate::family::{Architecture, Layered};
+use crate::family::{Architecture, Layered, Rows};
 use crate::hugging_face::HuggingFaceClass;
 use crate::init::Init;
 use crate::layers::sizes::Sizes;
@@ -109,18 +110,34 @@ impl Layered for LlamaConfig {
 
     /// The name in `LlamaForCausalLM` of a tensor that is called `name` there or in
     /// `LlamaModel`, which leaves out the prefix. `None` for the speeds of the rotations, which
-    /// older files hold, and for the copy of the embedding that serves as head.
+    /// older files hold.
     fn canonical_name(&self, name: &str) -> Option<String> {
         let is_table = name.ends_with("rotary_emb.inv_freq");
-        let is_copy = self.tie_embeddings && name == "lm_head.weight";
         let is_bare = ["embed_tokens.", "layers.", "norm."]
             .iter()
             .any(|part| name.starts_with(part));
-        match (is_table || is_copy, is_bare) {
+        match (is_table, is_bare) {
             (true, _) => None,
             (false, true) => Some(format!("model.{name}")),
             (false, false) => Some(name.to_string()),
         }
+    }
+
+    fn copy_of(&self, name: &str) -> Option<&'static str> {
+        (self.tie_embeddings && name == "lm_head.weight").then_some("model.embed_tokens.weight")
+    }
+
+    fn rows_of(&self, name: &str) -> Option<Rows> {
+        let is_table = ["model.embed_tokens.weight", "lm_head.weight"].contains(&name);
+        is_table.then_some(Rows::Tokens)
+    }
+
+    fn hidden_values(&self) -> Vec<(&'static str, Value)> {
+        vec![
+            ("heads", json!(self.heads)),
+            ("rope_theta", json!(self.rope_theta)),
+            ("norm_eps", json!(self.norm_eps)),
+        ]
     }
 }
 

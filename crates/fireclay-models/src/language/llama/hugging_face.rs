@@ -36,7 +36,7 @@ impl LlamaConfig {
             Entry::new("rope_theta", "rope_theta", self.rope_theta),
             Entry::new("rms_norm_eps", "norm_eps", self.norm_eps),
             Entry::new("tie_word_embeddings", "tie_embeddings", self.tie_embeddings),
-            Entry::new("vocab_size", "vocabulary", shape.vocabulary),
+            Entry::new("vocab_size", "vocabulary", shape.vocabulary).not_compared(),
         ]
     }
 

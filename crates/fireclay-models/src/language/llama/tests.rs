@@ -132,7 +132,15 @@ fn other_names_are_understood() {
     };
     let table = "model.layers.0.self_attn.rotary_emb.inv_freq";
     assert_eq!(name(false, table), None);
-    assert_eq!(name(true, "lm_head.weight"), None);
+    let copied = |tie_embeddings| {
+        let config = LlamaConfig {
+            tie_embeddings,
+            ..llama()
+        };
+        config.copy_of("lm_head.weight")
+    };
+    assert_eq!(copied(true), Some("model.embed_tokens.weight"));
+    assert_eq!(copied(false), None);
     assert_eq!(
         name(false, "lm_head.weight").as_deref(),
         Some("lm_head.weight")

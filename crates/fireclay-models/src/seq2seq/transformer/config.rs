@@ -3,13 +3,14 @@
 use burn::tensor::Device;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use super::Transformer;
-use crate::family::{Architecture, Layered};
+use crate::family::{Architecture, Layered, Rows};
 use crate::init::Init;
 use crate::layers::activation::Activation;
 use crate::layers::sizes::Sizes;
-use crate::limits::{check, check_rate};
+use crate::limits::{check, check_range, check_rate};
 use crate::shape::TranslationShape;
 
 /// An encoder and a decoder as in *Attention Is All You Need*.
@@ -22,6 +23,12 @@ pub struct TransformerConfig {
     /// The number of blocks of the encoder, and of the decoder.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub layers: Option<usize>,
+    /// The number of blocks of the encoder, if it is another than `layers`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub encoder_layers: Option<usize>,
+    /// The number of blocks of the decoder, if it is another than `layers`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decoder_layers: Option<usize>,
     /// The number of attention heads; must divide the width.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub heads: Option<usize>,
@@ -65,6 +72,12 @@ impl Architecture for TransformerConfig {
             ("context_length", self.context_length),
         ];
         let mut problems = self.sizes().problems(self.heads.is_some(), &others);
+        let halves = ["encoder_layers", "decoder_layers"]
+            .into_iter()
+            .zip(self.depths());
+        for (key, layers) in halves.filter(|(_, layers)| *layers != self.sizes().layers) {
+            problems.extend(check_range(key, layers, 1000));
+        }
         problems.extend(check_rate("dropout", self.dropout));
         problems
     }
@@ -80,7 +93,8 @@ impl Architecture for TransformerConfig {
 
     /// The number of weights, in `f64`, which does not overflow.
     fn least_weights(&self, shape: &TranslationShape) -> usize {
-        let [layers, width, mlp_width] = self.sizes().numbers();
+        let [_, width, mlp_width] = self.sizes().numbers();
+        let [encoder, decoder] = self.depths().map(|layers| layers as f64);
         let (source, target) = (
             shape.source_vocabulary as f64,
             shape.target_vocabulary as f64,
@@ -88,13 +102,15 @@ impl Architecture for TransformerConfig {
         let linear = |inputs: f64, outputs: f64| (inputs + 1.0) * outputs;
         let mlp = linear(width, mlp_width) + linear(mlp_width, width);
         // One attention and two norms in a block of the encoder, two and three in the decoder's.
-        let pair = 12.0 * linear(width, width) + 2.0 * mlp + 10.0 * width;
+        let attention = 4.0 * linear(width, width);
+        let blocks = encoder * (attention + mlp + 4.0 * width)
+            + decoder * (2.0 * attention + mlp + 6.0 * width);
         let separate = match self.tie_embeddings {
             true => 0.0,
             false => target * width + linear(width, target),
         };
         let norms = if self.final_norm { 4.0 * width } else { 0.0 };
-        (source * width + separate + layers * pair + norms) as usize
+        (source * width + separate + blocks + norms) as usize
     }
 
     fn context_length(&self) -> usize {
@@ -123,31 +139,51 @@ impl Layered for TransformerConfig {
 
     /// The embeddings, the encoder's blocks, the decoder's, the head.
     fn layers(&self) -> usize {
-        self.sizes().layers.saturating_mul(2).saturating_add(2)
+        let [encoder, decoder] = self.depths();
+        encoder.saturating_add(decoder).saturating_add(2)
     }
 
     /// A last norm belongs to the block before it.
     fn layer_of(&self, name: &str) -> Option<usize> {
-        let layers = self.sizes().layers;
+        let [encoder, decoder] = self.depths();
         let parts: Vec<_> = name.split('.').collect();
         match parts[..] {
             ["embedding" | "src_embedding" | "tgt_embedding", _] => Some(0),
             ["transformer", "encoder", "layers", block, ..] => {
                 block.parse::<usize>().ok()?.checked_add(1)
             }
-            ["transformer", "encoder", "norm", _] => Some(layers),
+            ["transformer", "encoder", "norm", _] => Some(encoder),
             ["transformer", "decoder", "layers", block, ..] => block
                 .parse::<usize>()
                 .ok()?
-                .checked_add(layers.saturating_add(1)),
-            ["transformer", "decoder", "norm", _] => layers.checked_mul(2),
+                .checked_add(encoder.saturating_add(1)),
+            ["transformer", "decoder", "norm", _] => encoder.checked_add(decoder),
             ["generator", _] => Some(self.layers() - 1),
             _ => None,
         }
     }
+
+    fn rows_of(&self, name: &str) -> Option<Rows> {
+        let parts: Vec<_> = name.split('.').collect();
+        let is_table = ["embedding", "src_embedding", "tgt_embedding", "generator"];
+        is_table.contains(&parts[0]).then_some(Rows::Tokens)
+    }
+
+    fn hidden_values(&self) -> Vec<(&'static str, Value)> {
+        vec![
+            ("heads", json!(self.sizes().heads)),
+            ("activation", json!(self.activation)),
+        ]
+    }
 }
 
 impl TransformerConfig {
+    /// The number of blocks of the encoder and of the decoder.
+    pub(super) fn depths(&self) -> [usize; 2] {
+        let both = self.sizes().layers;
+        [self.encoder_layers, self.decoder_layers].map(|own| own.unwrap_or(both))
+    }
+
     pub(super) fn sizes(&self) -> Sizes {
         let published = match self.size.unwrap_or_default() {
             TransformerSize::Base => [6, 8, 512],
@@ -166,6 +202,8 @@ impl Default for TransformerConfig {
         Self {
             size: None,
             layers: None,
+            encoder_layers: None,
+            decoder_layers: None,
             heads: None,
             width: None,
             mlp_width: None,

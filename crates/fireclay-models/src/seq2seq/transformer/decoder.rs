@@ -60,7 +60,7 @@ pub(super) struct Decoder {
 
 impl Decoder {
     pub fn new(config: &TransformerConfig, init: &mut Init) -> Self {
-        let Sizes { layers, width, .. } = config.sizes();
+        let (Sizes { width, .. }, [_, layers]) = (config.sizes(), config.depths());
         Self {
             layers: (0..layers)
                 .map(|_| DecoderBlock::new(config, init))

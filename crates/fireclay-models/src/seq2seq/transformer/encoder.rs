@@ -20,7 +20,7 @@ pub(super) struct Encoder {
 
 impl Encoder {
     pub fn new(config: &TransformerConfig, init: &mut Init) -> Self {
-        let Sizes { layers, width, .. } = config.sizes();
+        let (Sizes { width, .. }, [layers, _]) = (config.sizes(), config.depths());
         Self {
             layers: (0..layers)
                 .map(|_| EncoderBlock::new(config, init))

@@ -231,6 +231,31 @@ fn the_model_passes_the_check_of_all() {
 }
 
 #[test]
+fn the_halves_may_have_other_depths() {
+    for (_, config, shape) in cases() {
+        let config = TransformerConfig {
+            encoder_layers: Some(3),
+            decoder_layers: Some(1),
+            ..config
+        };
+        let model = config.init(&shape, 0, &Device::flex());
+        assert_eq!(model.num_params(), config.least_weights(&shape));
+        let whole = TranslationConfig::Transformer(config.clone());
+        assert_eq!(whole.layers(), 6);
+        assert_eq!(
+            whole.layer_of("transformer.decoder.layers.0.norm1.weight"),
+            4
+        );
+        check_model(whole, shape);
+        let none = TransformerConfig {
+            decoder_layers: Some(0),
+            ..config
+        };
+        assert_eq!(keys(none.validate()), ["decoder_layers"]);
+    }
+}
+
+#[test]
 fn layers_count_from_the_embeddings_over_both_halves_to_the_head() {
     let [(_, config, _), _] = cases();
     let config = TranslationConfig::Transformer(config);

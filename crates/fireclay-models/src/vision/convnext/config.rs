@@ -125,6 +125,10 @@ impl Layered for ConvNextConfig {
     fn canonical_name(&self, name: &str) -> Option<String> {
         Some(names::canonical_name(name).unwrap_or_else(|| name.to_string()))
     }
+
+    fn may_be(&self, name: &str) -> bool {
+        name.starts_with("convnext") && !name.starts_with("convnextv2") && !name.contains("hnf")
+    }
 }
 
 impl ConvNextConfig {

@@ -96,6 +96,10 @@ impl Layered for MobileNetV3Config {
             _ => None,
         }
     }
+
+    fn may_be(&self, name: &str) -> bool {
+        name.starts_with("mobilenet")
+    }
 }
 
 impl MobileNetV3Config {

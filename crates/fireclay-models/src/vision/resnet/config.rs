@@ -139,6 +139,15 @@ impl Layered for ResNetConfig {
         let before = self.depths().into_iter().take(stage.checked_sub(1)?);
         Some(1 + before.sum::<usize>() + block)
     }
+
+    /// Those that blur before they shrink and the like have the same tensors and another name.
+    fn may_be(&self, name: &str) -> bool {
+        let Some(rest) = name.strip_prefix("resnet") else {
+            return false;
+        };
+        let depth = rest.trim_start_matches(|char: char| char.is_ascii_digit());
+        ["", "model", "forimageclassification"].contains(&depth)
+    }
 }
 
 impl ResNetConfig {

@@ -3,6 +3,7 @@
 use burn::tensor::Device;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use super::{Vit, names};
 use crate::family::{Architecture, Layered};
@@ -139,6 +140,17 @@ impl Layered for VitConfig {
 
     fn positions(&self, shape: &ImageShape, name: &str) -> Option<[usize; 2]> {
         (name == "encoder.pos_embedding").then(|| self.grid(shape))
+    }
+
+    fn hidden_values(&self) -> Vec<(&'static str, Value)> {
+        vec![("heads", json!(self.sizes().heads))]
+    }
+
+    /// CLIP's and others' that share the names have another activation, or turn their tokens.
+    fn may_be(&self, name: &str) -> bool {
+        let is_other = ["clip", "quickgelu", "rope", "siglip"];
+        let is_kind = ["vit", "deit"].iter().any(|kind| name.starts_with(kind));
+        is_kind && !is_other.iter().any(|part| name.contains(part))
     }
 }
 

@@ -71,10 +71,11 @@ impl Dataset for TextTableData {
     }
 
     fn preprocess(&self) -> Vec<(&'static str, String)> {
-        vec![
+        let own = [
             (TOKENIZER, self.tokenizer.to_json()),
             (PREPROCESS, self.preprocess.to_json()),
-        ]
+        ];
+        own.into_iter().chain(self.tokenizer.companions()).collect()
     }
 
     fn tokenizer(&self) -> Option<&Tokenizer> {

@@ -56,7 +56,8 @@ impl Dataset for PairData {
     }
 
     fn preprocess(&self) -> Vec<(&'static str, String)> {
-        vec![(TOKENIZER, self.tokenizer.to_json())]
+        let own = [(TOKENIZER, self.tokenizer.to_json())].into_iter();
+        own.chain(self.tokenizer.companions()).collect()
     }
 
     fn tokenizer(&self) -> Option<&Tokenizer> {

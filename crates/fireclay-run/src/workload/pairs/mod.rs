@@ -4,7 +4,7 @@ mod data;
 mod run;
 
 use fireclay_data::{PairData, PairSplit, Tokenizer};
-use fireclay_metrics::{bleu, chrf};
+use fireclay_metrics::{bleu_of_several, chrf_of_several};
 use fireclay_models::{TranslationConfig, TranslationModel, TranslationShape};
 
 use super::labelled_text::blank_text;
@@ -66,7 +66,7 @@ impl Workload for Pairs {
             &source.config,
             tokenizer,
             context,
-            config.seed,
+            super::text::order(config),
         )
     }
 
@@ -103,7 +103,7 @@ impl Workload for Pairs {
         let (split, device) = (valid.split()?.clone(), device.clone());
         Some(Box::new(move |model: &TranslationModel| {
             let translator = Translator::new(model, &tokenizer, &device, &task);
-            let written = written(&translator, &split);
+            let written = written(&translator, &split, &[]);
             written.map_err(|error| format!("the validation split cannot be translated: {error}"))
         }))
     }
@@ -117,7 +117,7 @@ impl Workload for Pairs {
     ) -> Result<Evaluations, RunError> {
         let (model, device) = (&trained.model, trained.device);
         evaluate_each::<Self>((config, data), splits, None, |samples| {
-            evaluate(config, (model, &data.tokenizer), samples, device)
+            evaluate((config, &[]), (model, &data.tokenizer), samples, device)
         })
     }
 
@@ -262,9 +262,10 @@ fn larger(shapes: impl Iterator<Item = [usize; 3]>) -> [usize; 3] {
 }
 
 /// The mean loss of the targets' tokens in nats and its perplexity, and BLEU and chrF of what the
-/// model makes of the sources; `n` is the number of pairs.
+/// model makes of the sources; `n` is the number of pairs. Each list of `more` references has a line for each
+/// row of the file.
 fn evaluate(
-    config: &RunConfig,
+    (config, more): (&RunConfig, &[Vec<String>]),
     (model, tokenizer): (&TranslationModel, &Tokenizer),
     samples: PairSamples,
     device: &Device,
@@ -280,7 +281,7 @@ fn evaluate(
     let (scorer, pass) = (TokenScorer::new(None), pass::<PairSamples>(config));
     let mut report = score(&seq2seq, samples.clone(), scorer, pass, device)?;
     let translator = Translator::new(model, tokenizer, device, task(config));
-    report.metrics.extend(written(&translator, split)?);
+    report.metrics.extend(written(&translator, split, more)?);
     report.n = split.pairs();
     Ok(report)
 }
@@ -289,11 +290,17 @@ fn evaluate(
 fn written(
     translator: &Translator<'_>,
     split: &PairSplit,
+    more: &[Vec<String>],
 ) -> Result<Vec<(String, f64)>, TranslateError> {
     let translations = translator.translate(split.source_texts())?;
-    let references = split.target_texts();
+    let of_pairs = |list: &Vec<String>| -> Vec<String> {
+        let rows = split.file_rows().iter();
+        rows.map(|row| list[row - 1].clone()).collect()
+    };
+    let mut references = vec![split.target_texts().to_vec()];
+    references.extend(more.iter().map(of_pairs));
     Ok(vec![
-        ("bleu".into(), bleu(&translations, references)),
-        ("chrf".into(), chrf(&translations, references)),
+        ("bleu".into(), bleu_of_several(&translations, &references)),
+        ("chrf".into(), chrf_of_several(&translations, &references)),
     ])
 }

@@ -1,6 +1,8 @@
 //! Its finished runs.
 
-use fireclay_data::{PairFormat, PairSplit, Tokenizer};
+use std::path::Path;
+
+use fireclay_data::{PairFormat, PairSplit, Tokenizer, read_lines};
 use fireclay_models::{TranslationModel, TranslationNetwork};
 
 use super::super::dataset::text_cells;
@@ -20,11 +22,36 @@ pub(super) struct TranslationRun {
 }
 
 impl TranslationRun {
-    fn translate(&self, texts: &[String]) -> Result<Vec<String>, RunError> {
+    fn translator(&self) -> Translator<'_> {
         let (device, task) = (&self.base.device, task(self.base.config()));
-        let translator = Translator::new(&self.model, &self.tokenizer, device, task);
-        Ok(translator.translate(texts)?)
+        Translator::new(&self.model, &self.tokenizer, device, task)
     }
+
+    fn translate(&self, texts: &[String]) -> Result<Vec<String>, RunError> {
+        Ok(self.translator().translate(texts)?)
+    }
+}
+
+/// The lines of the files of translations after the first, which must be as many as there are sources.
+fn more_references(on: On<'_>) -> Result<Vec<Vec<String>>, RunError> {
+    let On::File { path, targets } = on else {
+        return Ok(Vec::new());
+    };
+    if targets.len() < 2 {
+        return Ok(Vec::new());
+    }
+    let lines = read_lines(Path::new(path))?.len();
+    let read = |target: &String| {
+        let found = read_lines(Path::new(target))?;
+        match found.len() == lines {
+            true => Ok(found),
+            false => Err(RunError::Usage(format!(
+                "{target} has {} lines, but {path} has {lines}",
+                found.len()
+            ))),
+        }
+    };
+    targets[1..].iter().map(read).collect()
 }
 
 impl Run for TranslationRun {
@@ -51,15 +78,19 @@ impl Run for TranslationRun {
             let how = (source.format, &source.config);
             let context = self.model.context_length();
             let split = PairSplit::of_files(path, target, how, &self.tokenizer, context)?;
-            Ok((PairSamples::new(Some(split)), Vec::new()))
+            let mut notes = split.notes(path, &self.tokenizer);
+            let left_out = split.left_out();
+            if left_out > 0 {
+                notes.push(format!(
+                    "{left_out} pairs have an empty side and are left out"
+                ));
+            }
+            Ok((PairSamples::new(Some(split)), notes))
         };
+        let more = more_references(on)?;
         evaluate_on_files::<Pairs>(&self.base, on, read, |samples| {
-            evaluate(
-                config,
-                (&self.model, &self.tokenizer),
-                samples,
-                &self.base.device,
-            )
+            let (model, device) = ((&self.model, &self.tokenizer), &self.base.device);
+            evaluate((config, &more), model, samples, device)
         })
     }
 
@@ -73,6 +104,7 @@ impl Run for TranslationRun {
     }
 
     fn predict(&self, job: &PredictJob<'_>) -> Result<Predicted, RunError> {
-        predict_lines(self, job, |texts| self.translate(texts))
+        let tell = |texts: &[String]| Ok(self.translator().notes(texts)?);
+        predict_lines(self, job, |texts| self.translate(texts), tell)
     }
 }

@@ -1,0 +1,37 @@
+//! What the user should know of texts and their tokens.
+
+use super::read::Read;
+use super::split::TokenSplit;
+use crate::note::Note;
+use crate::split::SPLIT_NAMES;
+use crate::tokenizer::Tokenizer;
+
+/// What there is to say of all splits.
+pub(super) fn of(read: &Read) -> Vec<Note> {
+    let Some(tokenizer) = &read.tokenizer else {
+        return Vec::new();
+    };
+    let named = SPLIT_NAMES.into_iter().zip(&read.splits);
+    let told = named.flat_map(|(name, split)| {
+        let tally = split.as_ref().map(|(tokens, _)| tokens.counts.tally);
+        tokenizer.say(name, tally.unwrap_or_default())
+    });
+    let told = told.map(Note::general);
+    told.chain(endless(tokenizer)).collect()
+}
+
+/// A tokenizer without a token that ends a text.
+fn endless(tokenizer: &Tokenizer) -> Option<Note> {
+    tokenizer.ends().is_empty().then(|| {
+        Note::general(
+            "the tokenizer has no token that ends a text: documents run into each other, and what the model writes ends only where it is told to (--max-tokens, --stop)",
+        )
+    })
+}
+
+impl TokenSplit {
+    /// What there is to say of a text called `name` that `tokenizer` has read.
+    pub fn notes(&self, name: &str, tokenizer: &Tokenizer) -> Vec<String> {
+        tokenizer.say(name, self.tally())
+    }
+}

@@ -1,0 +1,209 @@
+//! What says which model a file of weights holds: the metadata inside, and a `config.json` beside.
+//!
+//! Names and shapes of tensors do not say all: another number of heads, activation or epsilon, or
+//! rotations that are stretched, would fit the tensors and be wrong all the same.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{ErrorKind, Read};
+use std::path::{Path, PathBuf};
+
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value, json};
+
+use super::folder::weights_file;
+use crate::family::Pretrainable;
+use crate::hugging_face::HuggingFaceError;
+use crate::io::weights::{METADATA_KEY, WeightsError, io_error, whole};
+
+/// Hugging Face's and timm's description of the weights in the same folder.
+const CONFIG: &str = "config.json";
+
+/// Keys that name a model and say no more of it.
+const NAMES: [&str; 2] = ["architecture", "model_type"];
+
+/// The largest header of a safetensors file, as its format has it.
+const LARGEST_HEADER: u64 = 100_000_000;
+
+/// What is known of the model in a file of weights.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Described {
+    /// This program's own description, the model's `config` and `shape`.
+    pub own: Option<Value>,
+    /// The path and the object of each description of others.
+    pub others: Vec<(PathBuf, Map<String, Value>)>,
+}
+
+impl Described {
+    /// What is known of the weights at `path`, a file or a folder, without reading them.
+    ///
+    /// # Errors
+    ///
+    /// If a `config.json` beside them cannot be read or is no JSON object.
+    pub fn of(path: &Path) -> Result<Self, WeightsError> {
+        let file = weights_file(path)?;
+        let metadata = metadata(&file).unwrap_or_default();
+        let own = metadata.get(METADATA_KEY);
+        let inside = inside(&metadata).map(|json| (file.clone(), json));
+        let beside = file.with_file_name(CONFIG);
+        let beside = match std::fs::read(&beside) {
+            Ok(json) => Some(json_object(&beside, &json).map(|json| (beside, json))?),
+            Err(error) if error.kind() == ErrorKind::NotFound => None,
+            Err(source) => return Err(io_error(&beside, source)),
+        };
+        Ok(Self {
+            own: own.and_then(|own| serde_json::from_str(own).ok()),
+            others: inside.into_iter().chain(beside).collect(),
+        })
+    }
+
+    /// Whether nothing says which model it is.
+    pub fn is_empty(&self) -> bool {
+        let says = |json: &Map<String, Value>| json.contains_key("model_type");
+        self.own.is_none() && !self.others.iter().any(|(_, json)| says(json))
+    }
+
+    /// Compares all of it with the model that `config` builds for `shape`.
+    ///
+    /// # Errors
+    ///
+    /// If one of the descriptions is that of another model; all differences are listed.
+    pub fn check<F: Pretrainable>(
+        &self,
+        config: &F,
+        shape: &F::Shape,
+        path: &Path,
+    ) -> Result<(), WeightsError> {
+        let at = |path: &Path| {
+            let path = whole(path);
+            move |source| WeightsError::HuggingFace { path, source }
+        };
+        for (path, json) in &self.others {
+            check_name(config, json).map_err(at(path))?;
+            if json.contains_key("model_type") {
+                check_keys(config, shape, json).map_err(at(path))?;
+            }
+        }
+        match &self.own {
+            Some(own) => check_own(config, own).map_err(at(path)),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The metadata of a safetensors file; none of a file of another format, or a damaged one.
+pub fn metadata(path: &Path) -> Option<BTreeMap<String, String>> {
+    let mut file = File::open(path).ok()?;
+    let length = file.metadata().ok()?.len();
+    let mut start = [0; 8];
+    file.read_exact(&mut start).ok()?;
+    let header = u64::from_le_bytes(start);
+    if header > length.min(LARGEST_HEADER) {
+        return None;
+    }
+    let mut bytes = vec![0; usize::try_from(header).ok()?];
+    file.read_exact(&mut bytes).ok()?;
+    let header: Header = parse(&bytes)?;
+    Some(header.metadata)
+}
+
+#[derive(serde::Deserialize)]
+struct Header {
+    #[serde(rename = "__metadata__", default)]
+    metadata: BTreeMap<String, String>,
+}
+
+fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Option<T> {
+    serde_json::from_slice(bytes).ok()
+}
+
+/// What other programs' metadata say of the model: a whole `config.json`, or its name.
+fn inside(metadata: &BTreeMap<String, String>) -> Option<Map<String, Value>> {
+    if let Some(json) = metadata
+        .get("config")
+        .and_then(|text| parse(text.as_bytes()))
+    {
+        return Some(json);
+    }
+    let mut json = Map::new();
+    for key in NAMES {
+        let value = metadata.get(key).map(|value| Value::from(value.clone()));
+        json.extend(value.map(|value| (key.to_owned(), value)));
+    }
+    (!json.is_empty()).then_some(json)
+}
+
+fn json_object(path: &Path, json: &[u8]) -> Result<Map<String, Value>, WeightsError> {
+    crate::hugging_face::parse(json).map_err(|source| WeightsError::HuggingFace {
+        path: whole(path),
+        source,
+    })
+}
+
+/// Compares a model with one of this program: its type, and what its tensors do not show.
+fn check_own<F: Pretrainable>(config: &F, own: &Value) -> Result<(), HuggingFaceError> {
+    let found = &own["config"];
+    let keys = |problems| HuggingFaceError::Keys(problems);
+    let differs = |key: &str, found: &Value, own: &Value| {
+        (
+            key.to_owned(),
+            format!("is {found}, but the model has {key} = {own}"),
+        )
+    };
+    let name = json!(config.name());
+    if found["type"] != name {
+        return Err(keys(vec![differs("type", &found["type"], &name)]));
+    }
+    let found: F = serde_json::from_value(found.clone())
+        .map_err(|error| HuggingFaceError::Json(error.to_string()))?;
+    let pairs = config
+        .hidden_values()
+        .into_iter()
+        .zip(found.hidden_values());
+    let problems: Vec<_> = pairs
+        .filter(|((_, own), (_, found))| own != found)
+        .map(|((key, own), (_, found))| differs(key, &found, &own))
+        .collect();
+    match problems.is_empty() {
+        true => Ok(()),
+        false => Err(keys(problems)),
+    }
+}
+
+/// Compares a model with a `config.json`, or with the type alone, if nothing else is known.
+fn check_keys<F: Pretrainable>(
+    config: &F,
+    shape: &F::Shape,
+    json: &Map<String, Value>,
+) -> Result<(), HuggingFaceError> {
+    let text = Value::from(json.clone()).to_string();
+    let is_name = json.keys().all(|key| NAMES.contains(&key.as_str()));
+    match config.check_hugging_face(shape, text.as_bytes()) {
+        Err(error) if is_name && !error.names("model_type") => Ok(()),
+        checked => checked,
+    }
+}
+
+/// Compares a model with the name that timm or `transformers` gives to its architecture.
+fn check_name<F: Pretrainable>(
+    config: &F,
+    json: &Map<String, Value>,
+) -> Result<(), HuggingFaceError> {
+    let class = json.get("architectures").and_then(|classes| classes.get(0));
+    let named = [
+        ("architecture", json.get("architecture")),
+        ("architectures", class),
+    ];
+    for (key, name) in named {
+        let Some(name) = name.and_then(Value::as_str) else {
+            continue;
+        };
+        let plain = name.split('.').next().unwrap_or(name).to_lowercase();
+        if !config.may_be(&plain) {
+            let own = config.name();
+            let message = format!("is \"{name}\", but the model has type = \"{own}\"");
+            return Err(HuggingFaceError::Keys(vec![(key.into(), message)]));
+        }
+    }
+    Ok(())
+}

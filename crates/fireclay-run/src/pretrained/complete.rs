@@ -1,0 +1,129 @@
+//! What a configuration need not say, since the weights that it starts from say it.
+
+use fireclay_config::Document;
+use fireclay_data::{PairFormat, TextFormat, TextTableFormat};
+use serde_json::{Map, Value, json};
+
+use super::{Stated, Weights};
+
+/// Gives the keys of `[model]` that are not written the values of the pretrained weights, and takes
+/// their tokenizer in place of one that would be made from other text, which would number its tokens in
+/// another way. Returns what the user should know.
+pub(crate) fn complete(document: &mut Document) -> Vec<String> {
+    let Some(path) = document.text("model.pretrained").map(str::to_owned) else {
+        return Vec::new();
+    };
+    let weights = Weights(&path);
+    let notes = [model(document, weights), tokenizer(document, weights)];
+    notes.into_iter().flatten().collect()
+}
+
+/// Keys that choose a published model and thereby give the others.
+const CHOOSING: [&str; 2] = ["model.size", "model.depth"];
+
+/// The largest context that is taken from a model whose weights do not depend on it.
+const CONTEXT: u64 = 2048;
+
+fn model(document: &mut Document, weights: Weights<'_>) -> Option<String> {
+    let stated = match weights.stated() {
+        Ok(stated) => stated?,
+        Err(error) if !document.is_written("model.type") => {
+            document.refuse("model.pretrained", &format!("cannot be used: {error}"));
+            return None;
+        }
+        // The message comes once the data is read, with everything else that does not fit.
+        Err(_) => return None,
+    };
+    let Stated {
+        mut keys,
+        is_foreign,
+    } = stated;
+    keys.retain(|_, value| !value.is_null());
+    if CHOOSING.iter().any(|key| document.is_written(key)) {
+        keys.retain(|key, _| key == "type");
+    }
+    let note = match is_foreign {
+        true => shorten(document, &mut keys, weights),
+        false => None,
+    };
+    lay_beneath(document, weights, json!({ "model": keys }));
+    note
+}
+
+/// A model that turns its tokens reads any length, and some say that they read 131,072 tokens.
+fn shorten(
+    document: &Document,
+    keys: &mut Map<String, Value>,
+    weights: Weights<'_>,
+) -> Option<String> {
+    let is_llama = keys.get("type").is_some_and(|name| name == "llama");
+    let found = keys.get("context_length")?.as_u64()?;
+    if !is_llama || found <= CONTEXT {
+        return None;
+    }
+    keys.insert("context_length".into(), CONTEXT.into());
+    let is_own = document.is_written("model.context_length");
+    (!is_own).then(|| {
+        format!(
+            "{} reads up to {found} tokens; the training reads {CONTEXT} at once: set model.context_length for another number",
+            weights.0
+        )
+    })
+}
+
+/// Kinds of `[tokenizer]` that are the same whatever the text.
+const FIXED: [&str; 2] = ["file", "byte"];
+
+fn tokenizer(document: &mut Document, weights: Weights<'_>) -> Option<String> {
+    let data = document.text("data.type")?.to_owned();
+    let kind = document.text("tokenizer.type").map(str::to_owned);
+    if kind.as_deref() == Some("file") && reads_text(&data) {
+        describe(document, weights);
+    }
+    let path = weights.tokenizer()?;
+    let is_fixed = kind.as_deref().is_some_and(|kind| FIXED.contains(&kind));
+    let is_broken = kind.is_none() && document.is_written("tokenizer");
+    if !reads_text(&data) || is_fixed || is_broken {
+        return None;
+    }
+    document.take_away("tokenizer");
+    let path = path.display().to_string();
+    let table = json!({ "tokenizer": { "type": "file", "path": path } });
+    lay_beneath(document, weights, table);
+    kind.map(|kind| {
+        format!(
+            "the tokenizer is {path}, since the weights know no other: one of type \"{kind}\" would number its tokens in another way; set tokenizer.type = \"file\" and tokenizer.path to take another"
+        )
+    })
+}
+
+/// Lets the weights say which tokens end a text, if they come in a folder that says it.
+fn describe(document: &mut Document, weights: Weights<'_>) {
+    let says = [
+        "generation_config.json",
+        "config.json",
+        "tokenizer_config.json",
+    ];
+    let folder = weights.folder();
+    if let Some(folder) =
+        folder.filter(|folder| says.iter().any(|name| folder.join(name).is_file()))
+    {
+        let folder = folder.display().to_string();
+        let table = json!({ "tokenizer": { "described_in": folder } });
+        lay_beneath(document, weights, table);
+    }
+}
+
+/// Whether data of this type is text that a tokenizer reads.
+fn reads_text(data: &str) -> bool {
+    let texts = [TextFormat::Text, TextFormat::TextJsonl].map(TextFormat::name);
+    let pairs = PairFormat::ALL.map(PairFormat::name);
+    let table = TextTableFormat::ALL.map(TextTableFormat::name);
+    [&texts[..], &pairs, &table].concat().contains(&data)
+}
+
+fn lay_beneath(document: &mut Document, weights: Weights<'_>, tables: Value) {
+    let text = toml::to_string(&tables).expect("plain data");
+    let laid = document.lay_beneath(weights.0, &text);
+    laid.expect("what was just written is TOML");
+}

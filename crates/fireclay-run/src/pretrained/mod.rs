@@ -1,0 +1,156 @@
+//! Weights that a run starts from: what they say of the model and of the tokenizer, and whether they fit.
+
+mod complete;
+mod fit;
+mod weights;
+
+use std::path::{Path, PathBuf};
+
+use fireclay_data::Tokenizer;
+use fireclay_models::pretrained::{metadata, weights_file};
+use fireclay_models::{Described, HuggingFaceModel, WeightsError};
+use serde_json::{Map, Value};
+
+use crate::artifacts::{ADAPTERS, TOKENIZER};
+use crate::config::{RunConfig, TaskConfig};
+pub(crate) use complete::complete;
+pub(crate) use fit::{BLANK, Blanks, fits, unsaid};
+pub(crate) use weights::{check, describe, load};
+
+/// A file of weights or a folder, as `model.pretrained` names it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Weights<'a>(pub &'a str);
+
+/// What the keys of a model are, and who says so.
+#[derive(Debug)]
+pub(crate) struct Stated {
+    /// The keys of `[model]`, with its `type`.
+    pub keys: Map<String, Value>,
+    /// Whether they are those of a `config.json` of others.
+    pub is_foreign: bool,
+}
+
+impl Weights<'_> {
+    fn path(&self) -> &Path {
+        Path::new(self.0)
+    }
+
+    /// The adapters of a run with `[lora]` in this folder, which stand for a whole model with its base.
+    pub fn adapters(&self) -> Option<PathBuf> {
+        let path = self.path().join(ADAPTERS);
+        (weights_file(self.path()).is_err() && path.exists()).then_some(path)
+    }
+
+    /// The run of which this is a checkpoint, if it is one.
+    pub fn run(&self) -> Option<PathBuf> {
+        if !self.path().join("manifest.json").is_file() {
+            return None;
+        }
+        let path = std::path::absolute(self.path()).ok()?;
+        Some(path.parent()?.parent()?.to_path_buf())
+    }
+
+    /// What says which model it is.
+    ///
+    /// # Errors
+    ///
+    /// If there are no weights, or a description of them cannot be read.
+    pub fn described(&self) -> Result<Described, WeightsError> {
+        if let Some(run) = self.run() {
+            return Ok(weights::of_run(&run));
+        }
+        let Some(path) = self.adapters() else {
+            return Described::of(self.path());
+        };
+        let own = metadata(&path).and_then(|found| found.get("fireclay.adapter").cloned());
+        let own: Value = own
+            .and_then(|own| serde_json::from_str(&own).ok())
+            .ok_or_else(|| WeightsError::Description(OTHER_ADAPTERS.into()))?;
+        Ok(Described {
+            own: own.get("model").cloned(),
+            others: Vec::new(),
+        })
+    }
+
+    /// The keys of the model, if something says them.
+    ///
+    /// # Errors
+    ///
+    /// As for [`described`](Self::described), and if it is a model that there is not here.
+    pub fn stated(&self) -> Result<Option<Stated>, WeightsError> {
+        let described = self.described()?;
+        if let Some(keys) = described
+            .own
+            .as_ref()
+            .and_then(|own| own["config"].as_object())
+        {
+            return Ok(Some(Stated {
+                keys: keys.clone(),
+                is_foreign: false,
+            }));
+        }
+        let is_whole = |json: &&(PathBuf, Map<String, Value>)| json.1.contains_key("model_type");
+        let Some((path, json)) = described.others.iter().find(is_whole) else {
+            return Ok(None);
+        };
+        let text = Value::from(json.clone()).to_string();
+        let model = HuggingFaceModel::read(text.as_bytes());
+        let model = model.map_err(|source| WeightsError::HuggingFace {
+            path: path.display().to_string(),
+            source,
+        })?;
+        let keys = match model {
+            HuggingFaceModel::Language(model) => serde_json::to_value(model.config),
+            HuggingFaceModel::Encoder(model) => serde_json::to_value(model.config),
+        };
+        let keys = keys.ok().and_then(|keys| keys.as_object().cloned());
+        Ok(keys.map(|keys| Stated {
+            keys,
+            is_foreign: true,
+        }))
+    }
+
+    /// The most tokens that the model of this `type` reads, where its weights do not depend on it.
+    pub fn longest(&self, name: &str) -> Option<u64> {
+        let described = self.described().ok()?;
+        let mut others = described.others.iter();
+        let (_, json) =
+            others.find(|(_, json)| json.get("model_type").is_some_and(|own| own == name))?;
+        let is_free = name == "llama";
+        json.get("max_position_embeddings")?
+            .as_u64()
+            .filter(|_| is_free)
+    }
+
+    /// The tokenizer in the same folder, if there is one.
+    pub fn tokenizer(&self) -> Option<PathBuf> {
+        let path = self.folder()?.join(TOKENIZER);
+        path.is_file().then_some(path)
+    }
+
+    /// The folder that they are, or are in; of a checkpoint that of its run.
+    pub fn folder(&self) -> Option<PathBuf> {
+        let own = || match self.path().is_dir() {
+            true => Some(self.path()),
+            false => self.path().parent(),
+        };
+        self.run().or_else(|| own().map(Path::to_path_buf))
+    }
+}
+
+/// Keys of a model's description for `transformers` that its weights do not say: the tokens that begin, end
+/// and fill texts, and how long they may be where the base says more than the training read.
+pub(crate) fn more_keys(tokenizer: Option<&Tokenizer>, config: &RunConfig) -> Map<String, Value> {
+    let mut keys = tokenizer.map(Tokenizer::ids).unwrap_or_default();
+    let goes_on = matches!(config.task, TaskConfig::CausalLm(_));
+    keys.retain(|key, _| goes_on || key == "pad_token_id");
+    let section = config.model.section();
+    let base = section.start.and_then(|start| start.pretrained.as_deref());
+    let positions = base.and_then(|base| Weights(base).longest(section.name));
+    let positions = positions.filter(|most| *most > section.context as u64);
+    keys.extend(positions.map(|most| ("max_position_embeddings".into(), most.into())));
+    keys
+}
+
+/// Why adapters that no run of this program has written are refused.
+const OTHER_ADAPTERS: &str = "the folder holds adapters of another program, which are no model; merge them into their base first, and name that";

@@ -1,0 +1,168 @@
+//! Reading the weights that a run starts from, and what is to be said of them.
+
+use std::path::Path;
+
+use burn::module::Module;
+use burn::tensor::Device;
+use fireclay_models::{
+    Described, ModelDescription, Pretrainable, PretrainedReport, ResizedRows, Rows,
+    check_pretrained, load_pretrained, load_pretrained_bytes, weights as model_weights,
+};
+use serde_json::json;
+use toml::Table;
+
+use super::Weights;
+use crate::adapters;
+use crate::config::StartConfig;
+use crate::source::Source;
+
+/// `model`, which `config` has built for `shape`, with the weights that `start` names.
+///
+/// # Errors
+///
+/// Why they cannot be used.
+pub(crate) fn load<F: Pretrainable>(
+    (config, shape): (&F, &F::Shape),
+    model: F::Model,
+    (start, path): (&StartConfig, &str),
+    device: &Device,
+) -> Result<(F::Model, PretrainedReport), String> {
+    let (weights, options) = (Weights(path), start.allowed());
+    let loaded = match weights.adapters() {
+        None => {
+            let source = Source::open::<F>(Path::new(path), device)?;
+            load_pretrained(config, shape, model, &source.path, &options)
+        }
+        Some(_) => {
+            let described = weights.described().map_err(|error| error.to_string())?;
+            let checked = described.check(config, shape, Path::new(path));
+            checked.map_err(|error| error.to_string())?;
+            let bytes = merged::<F>(Path::new(path), device)?;
+            load_pretrained_bytes(config, shape, model, bytes, &options)
+        }
+    };
+    let (model, report) = loaded.map_err(|error| error.to_string())?;
+    match report.loaded.is_empty() {
+        true => Err(format!("{path} holds none of the tensors of this model")),
+        false => Ok((model, report)),
+    }
+}
+
+/// What [`load`] would find out, from a model on a device without numbers; nothing of adapters beyond
+/// which model they are of.
+///
+/// # Errors
+///
+/// Why the weights cannot be used.
+pub(crate) fn check<F: Pretrainable>(
+    (config, shape): (&F, &F::Shape),
+    (start, path): (&StartConfig, &str),
+    device: &Device,
+) -> Result<PretrainedReport, String> {
+    let (weights, file) = (Weights(path), Path::new(path));
+    let is_made_first = weights.adapters().is_some() || weights.run().is_some();
+    let checked = if is_made_first {
+        let described = weights.described();
+        let checked = described.and_then(|found| found.check(config, shape, file));
+        checked.map(|()| PretrainedReport::default())
+    } else {
+        let model = config.init(shape, 0, device);
+        check_pretrained(config, shape, &model, file, &start.allowed())
+    };
+    checked.map_err(|error| error.to_string())
+}
+
+/// The whole model of a run that has trained adapters, as a file.
+fn merged<F: Pretrainable>(run: &Path, device: &Device) -> Result<Vec<u8>, String> {
+    let start = start_of(run)?;
+    let loaded = adapters::load::<F>(&start, run, device, load::<F>);
+    let (model, description): (F::Model, ModelDescription<F>) =
+        loaded.map_err(|error| error.to_string())?;
+    let bytes = model_weights::encode(&model.materialize(), &description);
+    bytes.map_err(|error| error.to_string())
+}
+
+/// What the configuration of the run at this path says of its model.
+pub(super) fn of_run(run: &Path) -> Described {
+    let text = std::fs::read_to_string(run.join("config.toml"));
+    let config = text.ok().and_then(|text| text.parse::<Table>().ok());
+    let model = config.and_then(|config| config.get("model")?.as_table().cloned());
+    let keys = model.map(|mut keys| {
+        keys.retain(|key, _| !StartConfig::KEYS.contains(&key));
+        json!({ "config": keys })
+    });
+    Described {
+        own: keys,
+        others: Vec::new(),
+    }
+}
+
+/// What the run at this path started from.
+fn start_of(run: &Path) -> Result<StartConfig, String> {
+    let path = run.join("config.toml");
+    let failed = |error: String| format!("{}: {error}", path.display());
+    let text = std::fs::read_to_string(&path).map_err(|error| failed(error.to_string()))?;
+    let config: Table = text
+        .parse()
+        .map_err(|error: toml::de::Error| failed(error.to_string()))?;
+    let model = config.get("model").and_then(toml::Value::as_table);
+    let known = ["pretrained", "allow_missing", "allow_unexpected"];
+    let mut start = model.cloned().unwrap_or_default();
+    start.retain(|key, _| known.contains(&key));
+    start
+        .try_into()
+        .map_err(|error: toml::de::Error| failed(error.to_string()))
+}
+
+/// What became of the tensors of the file, and what nothing has said.
+pub(crate) fn describe<F: Pretrainable>(
+    config: &F,
+    path: &str,
+    report: &PretrainedReport,
+) -> Vec<String> {
+    let list = |what: &str, names: &[String]| {
+        (!names.is_empty()).then(|| format!("{path}: {what}: {}", names.join(", ")))
+    };
+    let described = Weights(path).described();
+    let lines = [
+        Some(format!("{path}: {} tensors loaded", report.loaded.len())),
+        list("starts at random, for other classes", &report.fresh_head),
+        list("resampled for the size of the images", &report.resized),
+        list("starts at random, not in the file", &report.missing),
+        list("left out, not in the model", &report.unexpected),
+        unsaid(config, path, &described.unwrap_or_default()),
+    ];
+    let rows = report.rows.iter().map(|rows| resized(path, rows));
+    lines.into_iter().flatten().chain(rows).collect()
+}
+
+/// What only the configuration says, since neither the file nor one beside it does.
+fn unsaid<F: Pretrainable>(config: &F, path: &str, described: &Described) -> Option<String> {
+    let values = config.hidden_values();
+    let values = values.iter().map(|(key, value)| format!("{key} = {value}"));
+    let values: Vec<_> = values.collect();
+    (described.is_empty() && !values.is_empty()).then(|| {
+        format!(
+            "{path}: neither the file nor a config.json beside it says which model it is; taken from [model]: type = \"{}\", {}",
+            config.name(),
+            values.join(", ")
+        )
+    })
+}
+
+fn resized(path: &str, rows: &ResizedRows) -> String {
+    let ResizedRows { name, of, from, to } = rows;
+    match of {
+        Rows::Positions => {
+            format!("{path}: of the {from} positions of {name} the first {to} are taken")
+        }
+        Rows::Tokens if from > to => format!(
+            "{path}: {name} has {from} tokens, the run {to}: the last {} are left out",
+            from - to
+        ),
+        Rows::Tokens => format!(
+            "{path}: {name} has {from} tokens, the run {to}: {} new ones start as the mean of the others",
+            to - from
+        ),
+    }
+}
