@@ -174,7 +174,9 @@ fn nothing_is_wider_than_the_terminal() {
             .unwrap();
         let both = [output.stdout, output.stderr].concat();
         let text = String::from_utf8(both).unwrap();
-        for line in text.lines().filter(|line| !line.contains("/tmp")) {
+        // A table inside a line of TOML is one line.
+        let is_one = |line: &&str| line.contains("/tmp") || line.starts_with("split = ");
+        for line in text.lines().filter(|line| !is_one(line)) {
             assert!(line.chars().count() <= 80, "{line}");
         }
         text

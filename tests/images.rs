@@ -255,7 +255,7 @@ fn weights_of_one_run_start_another_with_other_classes() {
         &[
             "pretrained",
             "layer1.3.conv1.weight",
-            "layer3.4.bn2.weight",
+            "60 in all",
             "missing",
         ],
     );

@@ -185,7 +185,7 @@ fn with_start(project: &Project, ends: &Value) {
 fn the_template_begins_texts_and_the_description_says_what_ends_them() {
     let project = Project::with(&packed());
     project.write("lines.jsonl", &lines());
-    project.ok("train run.toml -q --set train.max_steps=1");
+    project.ok("train run.toml -q --set train.max_steps=1 --set lr_scheduler.warmup_steps=0");
     let vocabulary = &project.json("runs/run/1/tokenizer.json")["model"]["vocab"];
     let comma = vocabulary[","].clone();
     let ends = serde_json::json!([0, comma]);
@@ -242,12 +242,14 @@ fn what_tokens_do_not_tell_is_told() {
     assert!(err.contains("spells tokens that are no text"), "{err}");
     assert!(err.contains("have no token and are read as <unk>"), "{err}");
     // Without a token that ends a text.
-    project.ok("train run.toml -q --set train.max_steps=1");
+    project.ok("train run.toml -q --set train.max_steps=1 --set lr_scheduler.warmup_steps=0");
     let own = project.read("runs/run/1/tokenizer.json");
     project.write("own.json", &own.replace("<|endoftext|>", "<|other|>"));
     let file = GPT.replace("type = \"char\"", "type = \"file\"\npath = \"own.json\"");
     project.write("file.toml", &file);
-    let out = project.ok("train file.toml --set train.max_steps=1").out;
+    let out = project
+        .ok("train file.toml --set train.max_steps=1 --set lr_scheduler.warmup_steps=0")
+        .out;
     assert!(out.contains("no token that ends a text"), "{out}");
     let ran = project.ok("generate runs/file/1 --prompt two -n 9 --stop <|other|> --json");
     assert_eq!(ran.json()["ended"], "length");

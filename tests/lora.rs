@@ -215,7 +215,8 @@ fn merged_it_is_a_model_that_says_the_same() {
     let project = project();
     project.ok("train fine.toml -q");
     let out = project.ok("export runs/fine/1 --output merged --merge").out;
-    let expected = "merged/tokenizer.json\nmerged/model.safetensors\nmerged/config.json\n\
+    let expected = "merged/tokenizer.json\nmerged/generation_config.json\nmerged/model.safetensors\n\
+                    merged/config.json\n\
                     merged/tokenizer_config.json\n";
     assert_eq!(out, expected);
     assert_eq!(project.json("merged/config.json")["model_type"], "gpt2");

@@ -119,13 +119,25 @@ fn a_bare_file_is_compared_with_what_is_inside_and_beside() {
     let own = tensors(&project, "runs/run/1/model.safetensors");
     for (keys, word) in [
         (json!({"model_type": "gemma"}), "gemma"),
-        (json!({"activation_function": "relu"}), "relu"),
         (json!({"scale_attn_by_inverse_layer_idx": true}), "inverse"),
-        (json!({"layer_norm_epsilon": 1e-3}), "norm_eps"),
     ] {
         folder(&project, "other", &own, &keys);
         let line = "check run.toml --set model.pretrained=other/model.safetensors";
         project.refused(line, 2, &["pretrained", word]);
+    }
+    // What the config does not name, the description gives.
+    for (keys, line) in [
+        (
+            json!({"activation_function": "relu"}),
+            "activation = \"relu\"",
+        ),
+        (json!({"layer_norm_epsilon": 1e-3}), "norm_eps = 0.001"),
+    ] {
+        folder(&project, "other", &own, &keys);
+        let out = project
+            .ok("check run.toml --set model.pretrained=other/model.safetensors")
+            .out;
+        assert!(out.contains(line), "{out}");
     }
     // Where nothing says it, that is said.
     fs::remove_file(project.path("other/config.json")).unwrap();
@@ -317,6 +329,7 @@ fn a_file_of_another_family_is_called_by_its_name() {
 fn timm_and_classes_name_what_the_tensors_do_not_show() {
     let project = Project::new();
     let config = project.read("configs/vision/digits-resnet.toml");
+    let config = config.replace("extends = \"", "extends = \"configs/vision/");
     project.write("run.toml", &config);
     project.ok("train run.toml -q --set train.max_steps=1 --set lr_scheduler.warmup_steps=0");
     let own = tensors(&project, "runs/run/1/model.safetensors");

@@ -228,7 +228,7 @@ fn a_checkpoint_of_a_finished_run_answers_as_the_run_does() {
     project.refused(
         "evaluate runs/run/1 --checkpoint 1",
         1,
-        &["no checkpoint of step 3"],
+        &["no checkpoint of step 1"],
     );
 }
 

@@ -700,7 +700,7 @@ fn many_categories_become_statistics_of_other_rows() {
 fn statistics_do_not_tell_a_training_row_its_own_target() {
     let files = Files::new();
     // The target is noise: each of 200 names has two or three rows.
-    let noise = |row: usize| (row * 2_654_435_761 >> 7) % 97 % 2;
+    let noise = |row: usize| ((row * 2_654_435_761) >> 7) % 97 % 2;
     let row = |row: usize| format!("n{},{},{}", row * 7 % 200, row % 13, noise(row));
     let mut config = TableConfig::new(files.write("t.csv", csv("name,x,y", 500, row)), "y");
     config.split = crate::all_train();

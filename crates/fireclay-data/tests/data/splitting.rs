@@ -214,7 +214,10 @@ fn patients(groups: usize) -> Table {
     let rows: Vec<usize> = rows.collect();
     table(&csv("x,g,y", rows.len(), |row| {
         let group = rows[row];
-        format!("{row},g{group},{}", if group % 3 == 0 { "b" } else { "a" })
+        format!(
+            "{row},g{group},{}",
+            if group.is_multiple_of(3) { "b" } else { "a" }
+        )
     }))
 }
 

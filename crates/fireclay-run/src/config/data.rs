@@ -15,10 +15,6 @@ macro_rules! data {
         /// The data of a run; `type` names the format, and thereby what it holds.
         #[derive(Clone, Debug, PartialEq, Serialize)]
         #[serde(untagged)]
-        #[expect(
-            clippy::large_enum_variant,
-            reason = "a program holds one or two, never a list of them"
-        )]
         pub enum DataConfig {
             $($(#[$doc])* $kind($source),)*
         }

@@ -54,10 +54,13 @@ pub struct Planner {
     /// How many operations a second a training with this cost computed, if that is known.
     pub speed: fn(&RunConfig, &RunData, &RunDevice, &Cost) -> Option<Speed>,
     /// Hands work a device on which tensors have shapes and no numbers, so that a model takes no memory.
-    pub blank: fn(&mut dyn FnMut(&Device)),
+    pub blank: fn(Work<'_>),
 }
 
-/// Nobody to ask: "auto" is refused, no speed is known, and pretrained weights are not looked at before
+/// What a device is handed to.
+pub type Work<'a> = &'a mut dyn FnMut(&Device);
+
+/// A planner that plans nothing: "auto" is refused, no speed is known, and pretrained weights are not looked at before
 /// the training starts.
 impl Default for Planner {
     fn default() -> Self {

@@ -173,7 +173,7 @@ mod tests {
         ];
         assert_eq!(left(&[]), all);
         let rate = change(7, &["optimizer.learning_rate"]);
-        assert_eq!(left(&[rate.clone()]), all[..2]);
+        assert_eq!(left(std::slice::from_ref(&rate)), all[..2]);
         assert_eq!(left(&[rate, change(9, &["train.epochs"])]), ["model.width"]);
         let before = change(6, &["train.epochs", "optimizer.learning_rate"]);
         assert_eq!(left(&[before]), all, "that was before the checkpoint");

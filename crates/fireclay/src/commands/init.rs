@@ -6,7 +6,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use fireclay_data::{
-    CategoricalEncoding, ColumnKind, Guess, TableFormat, TargetKind, guess, guess_for, guess_texts,
+    CategoricalEncoding, ColumnKind, Guess, GuessedColumn, TableFormat, TargetKind, guess,
+    guess_for, guess_texts,
 };
 
 use super::{init_images, init_text};
@@ -235,10 +236,11 @@ fn data(table: &str, guess: &Guess) -> String {
 fn columns(guess: &Guess) -> String {
     let mut text =
         String::from("# Columns as they were read; uncomment a line to read one otherwise.\n");
-    let columns = guess.columns.iter();
-    for column in
-        columns.filter(|column| !matches!(column.kind, ColumnKind::Ignore | ColumnKind::Text))
-    {
+    let is_told = |column: &&GuessedColumn| {
+        let is_read = !matches!(column.kind, ColumnKind::Ignore | ColumnKind::Text);
+        is_read && column.name != guess.target
+    };
+    for column in guess.columns.iter().filter(is_told) {
         let (name, kind) = (quoted(&column.name), serde_json::json!(column.kind));
         let _ = writeln!(text, "# columns.{name} = {{ kind = {kind} }}");
     }

@@ -4,7 +4,10 @@ use std::io::BufRead;
 use std::path::Path;
 
 use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
-use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE};
+use encoding_rs::{
+    Encoding, ISO_8859_4, ISO_8859_10, ISO_8859_13, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252,
+    WINDOWS_1257, WINDOWS_1258,
+};
 
 use crate::error::DataError;
 use crate::files::{is_marked, unpacked};
@@ -37,8 +40,23 @@ pub(super) fn guess(path: &Path) -> Result<Option<&'static Encoding>, DataError>
         }
         text.consume(length);
     }
-    let guess = detector.guess(None, Utf8Detection::Allow);
+    let guess = usual(detector.guess(None, Utf8Detection::Allow));
     Ok((!is_ascii && guess != UTF_8).then_some(guess))
+}
+
+/// The encoding of western Europe in place of a rarer one that a few of the same letters have the same bytes in.
+fn usual(guess: &'static Encoding) -> &'static Encoding {
+    let rarer = [
+        WINDOWS_1257,
+        WINDOWS_1258,
+        ISO_8859_4,
+        ISO_8859_10,
+        ISO_8859_13,
+    ];
+    match rarer.contains(&guess) {
+        true => WINDOWS_1252,
+        false => guess,
+    }
 }
 
 /// UTF-16 without a mark: every other byte of what is mostly Latin is 0.

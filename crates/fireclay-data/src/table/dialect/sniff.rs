@@ -49,7 +49,8 @@ pub(crate) fn sniff(path: &Path, usual: u8) -> Result<Sniffed, DataError> {
     };
     match best(table, &delimiters) {
         Some(layout) => {
-            sniffed.delimiter = Some(layout.marks.delimiter);
+            let is_cut = layout.marks.delimiter != b' ' || is_aligned(table);
+            sniffed.delimiter = is_cut.then_some(layout.marks.delimiter);
             sniffed.set_layout(&layout, skipped, usual, &text);
         }
         None if skipped > 0 => sniffed.set_skipped(skipped, &text),

@@ -160,7 +160,7 @@ fn categorical(
     let cells = text(name, array)?;
     let (categories, left_out) = Vocabulary::fit(cells.iter().flatten(), most);
     let is_target = encoding == CategoricalEncoding::Target;
-    if let Some((labels, classes)) = answers.filter(|answers| has_statistics(answers))
+    if let Some((labels, classes)) = answers.filter(has_statistics)
         && (is_target || encoding == CategoricalEncoding::Auto && left_out > 0)
     {
         let count = categories.len() + left_out;
