@@ -251,7 +251,7 @@ fn what_tokens_do_not_tell_is_told() {
         .ok("train file.toml --set train.max_steps=1 --set lr_scheduler.warmup_steps=0")
         .out;
     assert!(out.contains("no token that ends a text"), "{out}");
-    let ran = project.ok("generate runs/file/1 --prompt two -n 9 --stop <|other|> --json");
+    let ran = project.ok("generate runs/file/1 --prompt two -n 9 --json");
     assert_eq!(ran.json()["ended"], "length");
 }
 

@@ -234,7 +234,8 @@ fn merged_it_is_a_model_that_says_the_same() {
 
     let out = project.ok("export runs/fine/1 -o adapters").out;
     let expected = "adapters/adapter_model.safetensors\nadapters/adapter_config.json\n\
-                    adapters/tokenizer.json\nadapters/tokenizer_config.json\n";
+                    adapters/tokenizer.json\nadapters/generation_config.json\n\
+                    adapters/tokenizer_config.json\n";
     assert_eq!(out, expected);
     project.ok("export runs/base/1 -o whole");
     for name in ["model.safetensors", "config.json", "tokenizer.json"] {

@@ -185,7 +185,7 @@ fn german(rows: usize) -> String {
         };
         let price = match row % 40 {
             3 => "-".to_owned(),
-            _ => format!("{}.{:03},00 €", 1 + size * size / 100, row * 389 % 1000),
+            _ => format!("{}.{:03},00 €", 1 + size * size / 1000, row * 389 % 1000),
         };
         let state = ["gut", "Gut"][row % 2];
         let _ = writeln!(text, "{};{cell};{state};{price}", 3 * row);

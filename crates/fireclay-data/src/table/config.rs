@@ -69,7 +69,7 @@ pub struct TableConfig {
     /// "shift_jis", unless a mark at its start says otherwise. Default: "utf-8".
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub encoding: Option<String>,
-    /// Words that mean "missing" (csv only). Default: empty, ?, and those of pandas: NA, N/A, n/a, <NA>,
+    /// Words that mean "missing" (csv only). Default: empty, ?, and those of pandas: NA, N/A, n/a, `<NA>`,
     /// #N/A, #N/A N/A, #NA, NaN, nan, -NaN, -nan, NULL, null, None, 1.#IND, 1.#QNAN, -1.#IND, -1.#QNAN.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub null_values: Option<Vec<String>>,

@@ -34,10 +34,13 @@ fn other(path: &Path) -> Option<String> {
         let mut extensions = extensions.split(' ');
         extensions.any(|extension| name.ends_with(&format!(".{extension}")))
     };
-    if TableFormat::from_path(Path::new(name)).is_some() || is("csv tsv tab jsonl ndjson parquet") {
-        Some(format!("a table: fireclay init {shown}"))
-    } else if is("txt text md") {
+    // A table may have the name of a text; `init` looks into it.
+    if is("txt text md") {
         Some(format!("a text: fireclay init {shown}"))
+    } else if TableFormat::from_path(Path::new(name)).is_some()
+        || is("csv tsv tab jsonl ndjson parquet")
+    {
+        Some(format!("a table: fireclay init {shown}"))
     } else if is("png jpg jpeg jfif jpe bmp gif webp tif tiff") {
         let folder = path
             .parent()
