@@ -228,6 +228,13 @@ fn changed_data_is_refused() {
     project.ok("train run.toml -q");
     project.write("data.csv", &data.replacen("17.99", "17.98", 1));
     project.refused("resume runs/run/1", 1, &["data.sha256"]);
+    // A change that is refused leaves the run as it was.
+    let files = ["config.toml", "run.lock"].map(|name| format!("runs/run/1/{name}"));
+    let before = files.each_ref().map(|file| project.read(file));
+    let longer = "resume runs/run/1 --set train.epochs=99";
+    project.refused(longer, 1, &["not what the run began with"]);
+    assert_eq!(files.each_ref().map(|file| project.read(file)), before);
+    project.ok("predict runs/run/1 data.csv -o p.csv");
 }
 
 #[test]

@@ -103,9 +103,9 @@ impl From<RunError> for Failure {
                 | TrainError::Checkpoint(CheckpointError::NonFinite(_))),
             ) => Self::Diverged(format!(
                 "{error}\n\
-                 its best checkpoint can be used, as with `fireclay predict RUN --checkpoint best`, and it can \
-                 go on from there: `fireclay resume RUN --checkpoint best --set \
-                 optimizer.learning_rate=...`"
+                 once it was evaluated, its best checkpoint can be used, as with `fireclay evaluate RUN \
+                 --checkpoint best`, and it can go on from there: `fireclay resume RUN --checkpoint best --set \
+                 optimizer.learning_rate=...`; before that, without --checkpoint"
             )),
             error => Self::Failed(error.to_string()),
         }

@@ -58,7 +58,7 @@ impl WithData for Execute<'_> {
             Some(folder) => {
                 // What the run needs at its end is looked at before it goes on.
                 hashes = lock::known_names(hashes, folder.path())?;
-                self.check_moved(&hashes, folder)?;
+                self.check_data(&hashes, folder)?;
                 self.change(config, folder)?;
                 None
             }
@@ -98,14 +98,13 @@ impl Execute<'_> {
         config
     }
 
-    /// Refuses other bytes at the new place of data that was moved.
-    fn check_moved(
+    /// Refuses other data before a change of the run is written down: a refused run stays as it is.
+    fn check_data(
         &self,
         hashes: &BTreeMap<String, String>,
         folder: &RunFolder,
     ) -> Result<(), RunError> {
-        let mut changed = self.prepared.changed.iter();
-        if !changed.any(|difference| changes::is_place(&difference.path)) {
+        if self.prepared.changed.is_empty() {
             return Ok(());
         }
         let changed = lock::changed_files(hashes.clone(), folder.path())?;

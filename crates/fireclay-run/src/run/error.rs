@@ -38,7 +38,7 @@ pub enum RunError {
     DataChanged(String),
     /// Data that was said to be moved has other bytes.
     #[error(
-        "the data at its new place is not what the run began with ({0}); a run goes on with the same bytes, \
+        "the data is not what the run began with ({0}); a run goes on with the same bytes, \
          and other data is a new run"
     )]
     OtherData(String),

@@ -174,7 +174,11 @@ impl<M: Trainable> Session<M> {
                 format!("it was stopped early; {more}"),
             )
         } else if step >= total {
-            let more = "`fireclay resume RUN --set train.epochs=N` with a larger N goes on";
+            let key = match self.setup.config.train.max_steps {
+                Some(_) => "max_steps",
+                None => "epochs",
+            };
+            let more = format!("`fireclay resume RUN --set train.{key}=N` with a larger N goes on");
             (
                 StopReason::Completed,
                 format!("all of its {total} steps are made; {more}"),
