@@ -48,7 +48,11 @@ impl Against {
             Some(path) => On::File { path, targets: &[] },
             None => On::Split(0),
         };
-        let taken = run.take(on, ROWS)?;
+        let taken = run.take(on, ROWS);
+        let taken = match path {
+            Some(_) => taken?,
+            None => taken.map_err(ExplainError::Background)?,
+        };
         self.background = taken.input.values.to_data().iter().collect();
         let count = taken.names.len();
         self.rows = match path {

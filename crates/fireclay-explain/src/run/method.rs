@@ -56,11 +56,6 @@ impl Method {
         }
     }
 
-    /// Whether it explains single samples, and not only all together.
-    pub(crate) fn is_local(self) -> bool {
-        !matches!(self, Self::Permutation | Self::PartialDependence)
-    }
-
     /// Whether it explains an output before it becomes a probability.
     pub(crate) fn is_of_logits(self) -> bool {
         use Method::{GradCam, IntegratedGradients, Saliency, SmoothGrad};

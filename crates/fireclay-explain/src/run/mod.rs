@@ -289,7 +289,7 @@ impl Explainer<'_> {
             return None;
         }
         let model = self.model.randomised(self.request.seed);
-        let subject = self.subject.of(&*model);
+        let subject = self.subject.with_model(&*model);
         let how = (self.request, &self.against);
         let some = found.iter().enumerate().take(COMPARED);
         let alike = some.filter_map(|(sample, found)| {

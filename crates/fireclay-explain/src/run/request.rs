@@ -88,6 +88,12 @@ pub enum ExplainError {
     /// The run cannot answer.
     #[error(transparent)]
     Run(#[from] RunError),
+    /// There are no rows to compare with.
+    #[error(
+        "there are no rows to compare with: {0}; name others with --background FILE, or a method and --baseline zero \
+         that need none"
+    )]
+    Background(#[source] RunError),
     /// A picture cannot be made.
     #[error("cannot draw {0}: {1}")]
     Picture(String, String),

@@ -45,7 +45,7 @@ impl<'a> Subject<'a> {
     }
 
     /// The same samples and targets of another model.
-    pub(crate) fn of<'b>(&'b self, model: &'b dyn Differentiable) -> Subject<'b> {
+    pub(crate) fn with_model<'b>(&'b self, model: &'b dyn Differentiable) -> Subject<'b> {
         Subject {
             model,
             meaning: self.meaning,

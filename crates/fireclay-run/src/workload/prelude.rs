@@ -10,7 +10,7 @@ pub(super) use super::shared::{evaluate_each, evaluate_on, merged, own, pass};
 pub(super) use super::spec::{
     Assumed, Assumptions, HeldOut, InputSpec, at_most, check_unread, missing,
 };
-pub(super) use super::taking::{Chosen, choose, first_rows, numbered};
+pub(super) use super::taking::{choose, first_rows, in_file, numbered};
 pub(super) use super::{
     AssumedSpec, Batch, Blank, Model, Trained, Workload, held, labelled, unigram,
 };

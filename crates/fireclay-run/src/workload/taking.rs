@@ -107,6 +107,14 @@ pub(super) fn first_rows(
     Ok((rows, notes))
 }
 
+/// An error in the rows of a file, with its name.
+pub(super) fn in_file(path: &str, error: RunError) -> RunError {
+    match error {
+        RunError::Data(error) => RunError::Data(error.in_file(Path::new(path))),
+        error => error,
+    }
+}
+
 /// What rows of a file are called.
 pub(super) fn numbered(rows: usize) -> Vec<String> {
     (1..=rows).map(|row| format!("row {row}")).collect()

@@ -120,7 +120,10 @@ impl Run for LabelledTextRun {
                 self.options(format.unwrap_or_else(|| self.own_format()))
             };
             let (rows, notes) = first_rows(path, options, most)?;
-            let (from, taken) = (path.to_owned(), self.take_rows(&rows)?);
+            let taken = self
+                .take_rows(&rows)
+                .map_err(|error| in_file(path, error))?;
+            let from = path.to_owned();
             let notes = notes.into_iter().chain(taken.notes).collect();
             return Ok(Taken {
                 from,

@@ -117,11 +117,16 @@ impl Run for TableRun {
                 let format = TableFormat::from_path(path).unwrap_or(source.format);
                 self.preprocess.options(format, &source.config)
             };
-            let (rows, notes) = first_rows(path, options, most)?;
-            let from = path.to_owned();
-            let taken = self.take_rows(&rows)?;
+            let (rows, mut notes) = first_rows(path, options, most)?;
+            let taken = self
+                .take_rows(&rows)
+                .map_err(|error| in_file(path, error))?;
+            let mut unseen = Unseen::default();
+            unseen.add(&self.preprocess, &rows)?;
+            let unseen = unseen.notes(&source.config).into_iter();
+            notes.extend(unseen.map(|note| note.to_string()));
             return Ok(Taken {
-                from,
+                from: path.to_owned(),
                 notes,
                 ..taken
             });
