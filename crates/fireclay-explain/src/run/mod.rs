@@ -1,8 +1,10 @@
 //! The methods on a finished run.
 
 mod against;
+mod ask;
 mod attribute;
 mod columns;
+mod draw;
 mod explanation;
 mod method;
 mod page;
@@ -15,21 +17,17 @@ pub use explanation::{Column, Explanation, Sample, Step, Sums};
 pub use method::Method;
 pub use request::{Baseline, ExplainError, Explained, Request};
 
-use fireclay_config::did_you_mean;
 use fireclay_metrics::{Direction, Metric};
-use fireclay_run::run::InputKind;
 use fireclay_run::{Differentiable, On, Parts, Run};
 
 use crate::rank_correlation;
 use against::Against;
+use ask::{methods, rows};
 use attribute::{Attribution, attribute};
+use draw::{Files, draw};
 use explanation::by_size;
-use method::{Fits, refusal, usual};
-use picture::{Shown, alone, failed};
+use method::Fits;
 use subject::Subject;
-
-/// A file: its name from the folder of `explanations.json`, and its bytes.
-type Files = Vec<(String, Vec<u8>)>;
 
 /// Samples that are compared with those of a model with shuffled weights.
 const COMPARED: usize = 10;
@@ -71,81 +69,6 @@ pub fn explain(run: &dyn Run, request: &Request<'_>) -> Result<Explained, Explai
         explained.explanations.push(explanation);
     }
     Ok(explained)
-}
-
-/// How many samples are taken.
-fn rows(run: &dyn Run, request: &Request<'_>) -> Result<usize, ExplainError> {
-    if request.rows == Some(0) || request.steps == 0 {
-        return Err(ExplainError::Usage(
-            "--rows and --steps must be at least 1".into(),
-        ));
-    }
-    let kind = run
-        .schema()
-        .columns
-        .first()
-        .map(|column| column.kind.clone());
-    let usual = match (request.on, kind) {
-        (On::File { .. }, _) => 10,
-        (_, Some(InputKind::Image { .. })) => 16,
-        (_, Some(InputKind::Text { .. })) => 50,
-        _ => 200,
-    };
-    Ok(request.rows.unwrap_or(usual))
-}
-
-/// The methods that are asked for, or that people expect.
-fn methods(request: &Request<'_>, parts: &Parts, fits: Fits) -> Result<Vec<Method>, ExplainError> {
-    for method in &request.methods {
-        if let Some(reason) = refusal(*method, parts, fits) {
-            let message = format!("{} {reason}", method.name());
-            return Err(ExplainError::Usage(message));
-        }
-    }
-    let methods = match request.methods.is_empty() {
-        true => usual(parts, fits),
-        false => request.methods.clone(),
-    };
-    let has = |method: Method| methods.contains(&method);
-    if request.metric.is_some() && !has(Method::Permutation) {
-        return Err(unread("--metric", Method::Permutation));
-    }
-    if !request.columns.is_empty() {
-        if !has(Method::PartialDependence) {
-            return Err(unread("--column", Method::PartialDependence));
-        }
-        request
-            .columns
-            .iter()
-            .try_for_each(|name| known(name, parts))?;
-    }
-    Ok(methods)
-}
-
-fn unread(flag: &str, method: Method) -> ExplainError {
-    let method = method.name();
-    ExplainError::Usage(format!(
-        "{flag} is read by the method {method}, which is not asked for"
-    ))
-}
-
-/// Refuses a column that the model does not read.
-fn known(name: &str, parts: &Parts) -> Result<(), ExplainError> {
-    let Parts::Columns { columns, .. } = parts else {
-        return Ok(());
-    };
-    let names = || columns.iter().map(|part| part.name.as_str());
-    if names().any(|known| known == name) {
-        return Ok(());
-    }
-    let close = did_you_mean(name, names());
-    let help = match close {
-        Some(close) => format!("did you mean {close:?}?"),
-        None => format!("it reads {}", names().collect::<Vec<_>>().join(", ")),
-    };
-    Err(ExplainError::Usage(format!(
-        "the model reads no column {name:?}; {help}"
-    )))
 }
 
 /// What explains.
@@ -270,7 +193,7 @@ impl Explainer<'_> {
             randomised: self.randomised(method, &found),
             ..self.blank(method, subject.of(method.is_of_logits()), meaning)
         };
-        self.draw(&mut explanation, &found, files)?;
+        draw(subject, &mut explanation, &found, files)?;
         Ok(explanation)
     }
 
@@ -299,67 +222,6 @@ impl Explainer<'_> {
         let alike: Vec<f64> = alike.collect();
         (!alike.is_empty()).then(|| alike.iter().sum::<f64>() / alike.len() as f64)
     }
-
-    /// Pictures of images, and a page of texts.
-    fn draw(
-        &self,
-        explanation: &mut Explanation,
-        found: &[Attribution],
-        files: &mut Files,
-    ) -> Result<(), ExplainError> {
-        let (method, folder) = (explanation.method.name(), folder(&explanation.over));
-        match &self.subject.taken.parts {
-            Parts::Columns { .. } => {}
-            Parts::Tokens(_) => {
-                let name = format!("{folder}/{method}.html");
-                for (number, sample) in explanation.samples.iter_mut().enumerate() {
-                    sample.file = Some(format!("{name}#s{}", number + 1));
-                }
-                files.push((name.clone(), page::page(explanation).into_bytes()));
-                explanation.file = Some(name);
-            }
-            Parts::Pixels { mean, std } => {
-                for (number, sample) in explanation.samples.iter_mut().enumerate() {
-                    let name = format!("{folder}/{method}-{}.png", number + 1);
-                    let shown = self.image(number, (mean, std));
-                    let drawn = shown.with_map(&found[number].values);
-                    files.push((name.clone(), drawn.map_err(failed(&name))?));
-                    sample.file = Some(name);
-                }
-                let name = format!("{folder}/{method}-mean.png");
-                let dims = self.subject.dims(0);
-                let drawn = alone(&mean_map(found), [dims[1], dims[2]]);
-                files.push((name.clone(), drawn.map_err(failed(&name))?));
-                explanation.file = Some(name);
-            }
-        }
-        Ok(())
-    }
-
-    /// An image as it was before it was normalised.
-    fn image(&self, sample: usize, (mean, std): (&[f64], &[f64])) -> Shown {
-        let dims = self.subject.dims(sample);
-        let pixels = dims[1] * dims[2];
-        let values = self.subject.point(sample).iter().enumerate();
-        let pixels = values.map(|(at, value)| {
-            let channel = at / pixels;
-            f64::from(*value) * std[channel] + mean[channel]
-        });
-        Shown {
-            pixels: pixels.collect(),
-            dims: [dims[0], dims[1], dims[2]],
-        }
-    }
-}
-
-/// The mean of the sizes of maps.
-fn mean_map(found: &[Attribution]) -> Vec<f64> {
-    let mut means = vec![0.0; found.first().map_or(0, |sample| sample.values.len())];
-    for sample in found {
-        let pairs = means.iter_mut().zip(&sample.values);
-        pairs.for_each(|(mean, value)| *mean += value.abs() / found.len() as f64);
-    }
-    means
 }
 
 /// The output that most samples have for their target; among equals the first.
@@ -370,21 +232,4 @@ fn most_frequent(targets: &[usize]) -> usize {
         .copied()
         .max_by_key(|target| (count(*target), usize::MAX - target));
     most.unwrap_or(0)
-}
-
-/// Where the files of samples go: `explanations/` and the name of the split, or what is left of a path.
-fn folder(over: &str) -> String {
-    let name = over
-        .rsplit(['/', '\\'])
-        .find(|part| !part.is_empty())
-        .unwrap_or("input");
-    let plain = |letter: char| {
-        if letter.is_ascii_alphanumeric() {
-            letter
-        } else {
-            '_'
-        }
-    };
-    let name: String = name.chars().map(plain).take(40).collect();
-    format!("explanations/{name}")
 }
