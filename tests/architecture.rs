@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 use crate::support::root;
 
 /// The crates that are held to it.
-const CHECKED: [&str; 9] = [
+const CHECKED: [&str; 10] = [
     "fireclay",
     "fireclay-config",
     "fireclay-data",
+    "fireclay-explain",
     "fireclay-kernels",
     "fireclay-metrics",
     "fireclay-models",

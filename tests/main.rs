@@ -11,6 +11,7 @@ mod backends;
 mod bad_input;
 mod cli;
 mod encoder;
+mod explain;
 mod first;
 mod images;
 mod language;

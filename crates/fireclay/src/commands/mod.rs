@@ -7,6 +7,7 @@ mod config;
 mod datasets;
 mod devices;
 mod evaluate;
+mod explain;
 mod export;
 mod generate;
 mod init;
@@ -74,6 +75,7 @@ verbs! {
     Train => train,
     Resume => resume,
     Evaluate => evaluate,
+    Explain => explain,
     Predict => predict,
     Generate => generate,
     Export => export,
