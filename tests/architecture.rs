@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::support::root;
 
 /// The crates that are held to it.
-const CHECKED: [&str; 9] = [
+const CHECKED: [&str; 10] = [
     "fireclay",
     "fireclay-config",
     "fireclay-data",
@@ -16,6 +16,7 @@ const CHECKED: [&str; 9] = [
     "fireclay-models",
     "fireclay-plan",
     "fireclay-run",
+    "fireclay-simulate",
     "fireclay-train",
 ];
 

@@ -19,6 +19,7 @@ mod predict;
 mod remarks;
 mod resume;
 mod schema;
+mod simulate;
 mod train;
 mod training;
 
@@ -79,6 +80,7 @@ verbs! {
     Devices => devices,
     Models => models,
     Datasets => datasets,
+    Simulate => simulate,
     Schema => schema,
     Completions => completions,
 }
