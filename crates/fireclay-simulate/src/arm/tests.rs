@@ -172,5 +172,8 @@ fn the_bytes_are_the_same_on_every_machine() {
         .iter()
         .map(|byte| format!("{byte:02x}"))
         .collect();
-    assert_eq!(hash, "FILL");
+    assert_eq!(
+        hash,
+        "c7aef9623aae142e2b0f245c0dd91c1e5433769c45060cfad83c668393830c3c"
+    );
 }

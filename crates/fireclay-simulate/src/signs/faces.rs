@@ -31,7 +31,7 @@ pub(super) const CLASSES: [Class; 12] = [
 fn stop() -> Vec<Layer> {
     let octagon = |radius| Shape::regular(8, radius, 1.0 / 16.0);
     let mut layers = vec![(octagon(1.0), WHITE), (octagon(0.93), RED)];
-    layers.extend(word("STOP", 0.62, 0.055).map(|shape| (shape, WHITE)));
+    layers.extend(word("STOP", 0.52, 0.05).map(|shape| (shape, WHITE)));
     layers
 }
 

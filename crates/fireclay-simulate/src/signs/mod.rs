@@ -126,6 +126,9 @@ mod tests {
             .iter()
             .map(|byte| format!("{byte:02x}"))
             .collect();
-        assert_eq!(hash, "FILL");
+        assert_eq!(
+            hash,
+            "90b91d7acef7599d37ab3aceb19c3d8eb07a228b11683b61d67ae2bffca143d6"
+        );
     }
 }
