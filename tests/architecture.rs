@@ -17,6 +17,7 @@ const CHECKED: [&str; 10] = [
     "fireclay-models",
     "fireclay-plan",
     "fireclay-run",
+    "fireclay-simulate",
     "fireclay-train",
 ];
 

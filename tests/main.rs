@@ -6,6 +6,7 @@
 
 mod support;
 
+mod applications;
 mod architecture;
 mod backends;
 mod bad_input;

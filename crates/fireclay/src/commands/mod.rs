@@ -20,6 +20,7 @@ mod predict;
 mod remarks;
 mod resume;
 mod schema;
+mod simulate;
 mod track;
 mod train;
 mod training;
@@ -83,6 +84,7 @@ verbs! {
     Devices => devices,
     Models => models,
     Datasets => datasets,
+    Simulate => simulate,
     Schema => schema,
     Completions => completions,
 }
