@@ -23,7 +23,9 @@ use fireclay_train::strategy::{At, LoopState, TrainError, find};
 use crate::changes;
 use crate::config::{BatchSize, Loaded, Refusal, RunConfig};
 use crate::device::RunDevice;
+use crate::fairness;
 use crate::lock;
+use crate::postprocess::steered;
 use crate::pretrained::{BLANK, unsaid};
 use crate::read::load_run;
 use crate::run::{Base, Evaluations, Run, RunError, locate};
@@ -212,6 +214,17 @@ impl Prepared {
         if !problems.is_empty() {
             return Err(loaded.problems(problems).into());
         }
+        let (dataset, labels) = (data.dataset(), data.dataset().target().classes.len());
+        let train = dataset.columns(0).extra;
+        let groups = fairness::check(&loaded.config, (&train, labels));
+        loaded
+            .notes
+            .extend(groups.map_err(|problems| loaded.problems(problems))?);
+        let coverage = loaded.config.task.task().coverage();
+        let steered = coverage.and_then(|_| steered(&loaded.config));
+        loaded
+            .notes
+            .extend(steered.map(|note| format!("task.coverage: {note}")));
         let weights = preflight::weights(&loaded.config, &data, planner.blank);
         let weights = weights.map_err(|problems| loaded.problems(problems))?;
         let start = loaded.config.model.section().start;

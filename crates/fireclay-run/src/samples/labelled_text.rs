@@ -2,7 +2,7 @@
 
 use burn::data::dataset::DatasetError;
 use burn::tensor::Device;
-use fireclay_data::{EpochOrder, PaddedTexts, TextTableBatch, TextTableSplit, by_length};
+use fireclay_data::{Carried, EpochOrder, PaddedTexts, TextTableBatch, TextTableSplit, by_length};
 
 use super::text::{mask, tokens};
 use crate::task::{Batch, Labelled, TextInput};
@@ -16,6 +16,11 @@ impl TextTableSamples {
     /// The texts of `split`.
     pub fn new(split: TextTableSplit) -> Self {
         Self(split)
+    }
+
+    /// What else is known of the texts.
+    pub(crate) fn carried(&self) -> &Carried {
+        self.0.carried()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use burn::data::dataset::DatasetError;
 use burn::tensor::{Device, Tensor, TensorData};
-use fireclay_data::{Features, Split};
+use fireclay_data::{Carried, Features, Split};
 
 use crate::task::{Batch, Labelled, TableInput};
 use fireclay_train::loader::Samples;
@@ -15,6 +15,11 @@ impl TableSamples {
     /// The rows of `split`.
     pub fn new(split: Split) -> Self {
         Self(split)
+    }
+
+    /// What else is known of the rows.
+    pub(crate) fn carried(&self) -> &Carried {
+        &self.0.carried
     }
 }
 

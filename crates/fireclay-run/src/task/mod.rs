@@ -91,7 +91,12 @@ pub trait Task {
     }
 
     /// What asks for a validation split, as (key, words).
-    fn needs_validation(&self) -> Option<(&'static str, &'static str)> {
+    fn needs_validation(&self) -> Vec<(&'static str, &'static str)> {
+        Vec::new()
+    }
+
+    /// The coverage that sets or intervals state, if there are any.
+    fn coverage(&self) -> Option<f64> {
         None
     }
 
@@ -327,6 +332,13 @@ pub fn blank_labels(kind: TargetKind, rows: usize) -> Labels {
         TargetKind::Set => Labels::Sets(vec![Vec::new(); rows]),
         TargetKind::Number => Labels::Numbers(vec![0.0; rows]),
     }
+}
+
+/// A coverage that is none, as (key, message).
+fn check_coverage(coverage: Option<f64>) -> Option<(String, String)> {
+    let coverage = coverage.filter(|coverage| !(*coverage > 0.0 && *coverage < 1.0))?;
+    let message = format!("must be between 0 and 1, but is {coverage}");
+    Some(("coverage".into(), message))
 }
 
 /// A share of label smoothing outside of [0, 1), as (key, message).

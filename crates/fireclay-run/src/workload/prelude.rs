@@ -18,6 +18,7 @@ pub(super) use crate::config::{
     DataConfig, ModelConfig, NetworkConfig, Refusal, RunConfig, TaskConfig,
 };
 pub(super) use crate::lock;
+pub(super) use crate::postprocess::Postprocess;
 pub(super) use crate::run::{
     Answered, Base, Evaluated, Evaluations, InputKind, InputSchema, On, PredictJob, Predicted, Run,
     RunError,

@@ -8,6 +8,7 @@ mod datasets;
 mod devices;
 mod evaluate;
 mod export;
+mod fairness;
 mod generate;
 mod init;
 mod init_images;

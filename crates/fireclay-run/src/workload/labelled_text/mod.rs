@@ -9,6 +9,7 @@ use fireclay_models::{EncoderConfig, EncoderShape, Family};
 use super::prelude::*;
 use super::table::blank_labelled;
 use crate::config::TextTableSource;
+use crate::fairness;
 use crate::samples::TextTableSamples;
 use crate::task::TextInput;
 use run::LabelledTextRun;
@@ -67,8 +68,13 @@ impl Workload for LabelledText {
         }
     }
 
-    fn samples(_config: &RunConfig, data: &TextTableData) -> [TextTableSamples; 3] {
-        [&data.train, &data.valid, &data.test].map(|split| TextTableSamples::new(split.clone()))
+    fn samples(config: &RunConfig, data: &TextTableData) -> [TextTableSamples; 3] {
+        let own = (data.train.labels(), data.train.carried().weights.as_deref());
+        let mut train = data.train.clone();
+        if let Some(weights) = fairness::weights(config, &data.columns(0).extra, own) {
+            train = train.with_weights(weights.into());
+        }
+        [train, data.valid.clone(), data.test.clone()].map(TextTableSamples::new)
     }
 
     labelled::as_labelled!();

@@ -11,6 +11,7 @@ use fireclay_models::TabularShape;
 use super::Inspected;
 use super::prelude::*;
 use crate::config::{TableModel, TableSource};
+use crate::fairness;
 use crate::samples::TableSamples;
 use crate::source;
 use crate::task::{Labelled, TableInput, blank_labels};
@@ -84,8 +85,14 @@ impl Workload for Table {
         }
     }
 
-    fn samples(_config: &RunConfig, data: &TableData) -> [TableSamples; 3] {
-        [&data.train, &data.valid, &data.test].map(|split| TableSamples::new(split.clone()))
+    fn samples(config: &RunConfig, data: &TableData) -> [TableSamples; 3] {
+        let carried = &data.train.carried;
+        let own = (&*data.train.labels, carried.weights.as_deref());
+        let mut train = data.train.clone();
+        if let Some(weights) = fairness::weights(config, &data.columns(0).extra, own) {
+            train = train.with_weights(weights.into());
+        }
+        [train, data.valid.clone(), data.test.clone()].map(TableSamples::new)
     }
 
     labelled::as_labelled!();
