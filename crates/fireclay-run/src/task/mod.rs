@@ -2,6 +2,7 @@
 //! configuration, its facts ([`Task`]) and its loss; for samples with labels also what the outputs mean
 //! ([`Meaning`]). What goes around a model while it is trained is its [`Objective`].
 
+mod constraint;
 mod labelled;
 mod network;
 
@@ -16,6 +17,8 @@ mod values;
 pub(crate) use causal_lm::bits_per_byte;
 pub use causal_lm::{CausalLm, CausalLmConfig, TokenBatch, TokenObjective, TokenScorer};
 pub use classification::{ClassificationAnswer, ClassificationConfig, CrossEntropy};
+pub(crate) use constraint::Constrained;
+pub use constraint::Memberships;
 pub use labelled::{BatchLoss, Labelled, LabelledLoss, LabelledModel, LabelledObjective};
 pub use masked_lm::{MaskedLm, MaskedLmConfig, MaskedObjective, MaskedScorer, MaskedTokens};
 pub use multilabel::{MultilabelAnswer, MultilabelConfig};

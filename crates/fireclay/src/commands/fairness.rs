@@ -99,8 +99,8 @@ fn differences(attribute: &Attribute) -> Option<String> {
 fn mitigation(config: &FairnessConfig, fairness: &Fairness) -> Option<String> {
     match (config.mitigation, &fairness.thresholds) {
         (Mitigation::None, _) => None,
-        (Mitigation::Reweighing, _) => Some(
-            "training rows were reweighed; to see the price, train once more with --set fairness.mitigation=none \
+        (Mitigation::Reweighing | Mitigation::Constraint, _) => Some(
+            "the training was another one for the sake of the groups; to see the price, train once more with --set fairness.mitigation=none \
              and compare accuracy and differences"
                 .into(),
         ),

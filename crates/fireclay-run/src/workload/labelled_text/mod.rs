@@ -70,11 +70,14 @@ impl Workload for LabelledText {
 
     fn samples(config: &RunConfig, data: &TextTableData) -> [TextTableSamples; 3] {
         let own = (data.train.labels(), data.train.carried().weights.as_deref());
-        let mut train = data.train.clone();
-        if let Some(weights) = fairness::weights(config, &data.columns(0).extra, own) {
+        let (mut train, columns) = (data.train.clone(), data.columns(0).extra);
+        if let Some(weights) = fairness::weights(config, &columns, own) {
             train = train.with_weights(weights.into());
         }
-        [train, data.valid.clone(), data.test.clone()].map(TextTableSamples::new)
+        let train = TextTableSamples::new(train).in_groups(fairness::indicators(config, &columns));
+        let held_out = [&data.valid, &data.test];
+        let [valid, test] = held_out.map(|split| TextTableSamples::new(split.clone()));
+        [train, valid, test]
     }
 
     labelled::as_labelled!();

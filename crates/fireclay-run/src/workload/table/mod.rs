@@ -88,11 +88,14 @@ impl Workload for Table {
     fn samples(config: &RunConfig, data: &TableData) -> [TableSamples; 3] {
         let carried = &data.train.carried;
         let own = (&*data.train.labels, carried.weights.as_deref());
-        let mut train = data.train.clone();
-        if let Some(weights) = fairness::weights(config, &data.columns(0).extra, own) {
+        let (mut train, columns) = (data.train.clone(), data.columns(0).extra);
+        if let Some(weights) = fairness::weights(config, &columns, own) {
             train = train.with_weights(weights.into());
         }
-        [train, data.valid.clone(), data.test.clone()].map(TableSamples::new)
+        let train = TableSamples::new(train).in_groups(fairness::indicators(config, &columns));
+        let held_out = [&data.valid, &data.test];
+        let [valid, test] = held_out.map(|split| TableSamples::new(split.clone()));
+        [train, valid, test]
     }
 
     labelled::as_labelled!();
@@ -174,6 +177,7 @@ pub(super) fn blank_labelled<I>(
             truth: blank_labels(labelled::kind(config), rows),
             weights: None,
             mix: None,
+            groups: None,
         },
     }
 }
