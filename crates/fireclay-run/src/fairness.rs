@@ -1,18 +1,23 @@
 //! Groups of rows: who is in which, how a model treats them, and what is done for them.
 
 mod audit;
+mod constraint;
 mod groups;
 mod reweigh;
 
 pub(crate) use audit::{audit, fit_thresholds, price};
+pub(crate) use constraint::Indicators;
 pub(crate) use groups::{Find, find_in};
 pub use groups::{GroupColumn, Groups};
 pub(crate) use reweigh::reweighed;
+
+use std::sync::Arc;
 
 use fireclay_data::arrow::array::ArrayRef;
 use fireclay_data::{Labels, TargetKind};
 
 use crate::config::{FairnessConfig, Mitigation, Refusal, RunConfig};
+use crate::task::{Constrained, LabelledObjective};
 
 /// The groups of a run, from the columns that its training rows carry; none if it compares none.
 ///
@@ -40,9 +45,12 @@ pub(crate) fn check(
     let Some(fairness) = &config.fairness else {
         return Ok(Vec::new());
     };
-    if fairness.mitigation == Mitigation::Thresholds && labels != 2 {
-        let message =
-            format!("is \"thresholds\", which needs two classes; the target has {labels}");
+    let is_for_two = matches!(
+        fairness.mitigation,
+        Mitigation::Thresholds | Mitigation::Constraint
+    );
+    if is_for_two && labels != 2 {
+        let message = format!("needs two classes, but the target has {labels}");
         return Err(vec![("fairness.mitigation".into(), message)]);
     }
     let (_, mut notes) = Groups::fit(fairness, train).map_err(|problem| vec![problem])?;
@@ -67,6 +75,32 @@ fn inputs(config: &RunConfig, fairness: &FairnessConfig) -> Option<String> {
 /// Tasks whose answers groups can be compared by.
 pub(crate) fn is_for(kind: Option<TargetKind>) -> bool {
     matches!(kind, Some(TargetKind::Class | TargetKind::Number))
+}
+
+/// The groups of the training rows of a run with `mitigation = "constraint"`.
+pub(crate) fn indicators(config: &RunConfig, train: &[(String, ArrayRef)]) -> Option<Indicators> {
+    let fairness = config.fairness.as_ref()?;
+    if fairness.mitigation != Mitigation::Constraint {
+        return None;
+    }
+    let (groups, _) = Groups::fit(fairness, train).expect("checked: the columns have groups");
+    let found = Indicators::new(&groups, &find_in(train));
+    Some(found.expect("checked: the columns are there"))
+}
+
+/// What a run is trained for, with the penalty of `mitigation = "constraint"`.
+pub(crate) fn constrained(config: &RunConfig, objective: LabelledObjective) -> LabelledObjective {
+    let fairness = config.fairness.as_ref();
+    match fairness.filter(|fairness| fairness.mitigation == Mitigation::Constraint) {
+        None => objective,
+        Some(fairness) => LabelledObjective {
+            loss: Arc::new(Constrained {
+                loss: objective.loss,
+                strength: fairness.strength,
+            }),
+            ..objective
+        },
+    }
 }
 
 /// The training weights of a run with `mitigation = "reweighing"`; `own` are those that rows have already.

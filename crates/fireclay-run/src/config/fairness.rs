@@ -34,6 +34,9 @@ pub struct FairnessConfig {
     /// thresholds those of the best accuracy are taken, or of `task.tune_metric` if the threshold is tuned.
     #[serde(default = "near")]
     pub tolerance: f64,
+    /// With mitigation = "constraint": what the sum of the squared covariances in a batch is multiplied by.
+    #[serde(default = "one")]
+    pub strength: f64,
 }
 
 /// What is done so that groups are treated alike.
@@ -49,6 +52,9 @@ pub enum Mitigation {
     /// Of two classes, the positive one is answered from a threshold of the group on, chosen on the
     /// validation split (Hardt et al. 2016, section 4, without its coin).
     Thresholds,
+    /// Of two classes, the training loss has a penalty on the covariance of score and group (Zafar et al.
+    /// 2017). The loss of the validation split has none.
+    Constraint,
 }
 
 fn least() -> usize {
@@ -57,6 +63,10 @@ fn least() -> usize {
 
 fn quarters() -> usize {
     4
+}
+
+fn one() -> f64 {
+    1.0
 }
 
 fn near() -> f64 {
@@ -74,6 +84,7 @@ impl FairnessConfig {
             mitigation: Mitigation::None,
             criterion: Criterion::default(),
             tolerance: near(),
+            strength: one(),
         }
     }
 
@@ -97,6 +108,12 @@ impl FairnessConfig {
         if !(0.0..1.0).contains(&self.tolerance) {
             let message = format!("must be at least 0 and below 1, but is {}", self.tolerance);
             add("tolerance", message);
+        }
+        if !(self.strength > 0.0 && self.strength.is_finite()) {
+            add(
+                "strength",
+                format!("must be above 0, but is {}", self.strength),
+            );
         }
         for (name, edges) in &self.bands {
             let key = format!("bands.{name}");

@@ -29,8 +29,7 @@ impl Indicators {
         let mut of_rows = vec![0; rows * columns];
         let mut count = 0;
         for (column, names) in each.iter().enumerate() {
-            let mut numbers: BTreeMap<&String, u32> =
-                names.iter().map(|name| (name, 0)).collect();
+            let mut numbers: BTreeMap<&String, u32> = names.iter().map(|name| (name, 0)).collect();
             for number in numbers.values_mut() {
                 *number = count;
                 count += 1;

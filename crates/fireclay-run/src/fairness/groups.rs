@@ -120,7 +120,7 @@ impl Groups {
         names.collect::<Vec<_>>().join(AND)
     }
 
-    fn each(&self, find: &Find<'_>) -> Result<Vec<Vec<String>>, DataError> {
+    pub(super) fn each(&self, find: &Find<'_>) -> Result<Vec<Vec<String>>, DataError> {
         let columns = self.columns.iter();
         columns
             .map(|column| column.names(&find(&column.name)?))

@@ -80,6 +80,11 @@ fn groups(config: &RunConfig) -> Vec<(&'static str, String)> {
         let message = "is for classes: rows with a number as target are compared only";
         problems.push(("fairness.mitigation", message.to_owned()));
     }
+    let accumulates = config.train.gradient_accumulation_steps > 1;
+    if fairness.mitigation == Mitigation::Constraint && accumulates {
+        let message = "must be 1 with fairness.mitigation = \"constraint\", whose covariance is that of a whole batch";
+        problems.push(("train.gradient_accumulation_steps", message.to_owned()));
+    }
     problems
 }
 
@@ -204,6 +209,12 @@ pub(super) fn unread(config: &RunConfig) -> Vec<(&'static str, &'static str)> {
             ("fairness.criterion", reason),
             ("fairness.tolerance", reason),
         ]);
+    }
+    if let Some(fairness) = &config.fairness
+        && fairness.mitigation != Mitigation::Constraint
+    {
+        let reason = "it is read if mitigation is \"constraint\"";
+        keys.push(("fairness.strength", reason));
     }
     if config.lora.is_some() {
         keys.push(("model.freeze", "[lora] trains its adapters alone"));

@@ -25,7 +25,7 @@ use fireclay_train::run_folder::write_whole;
 /// What trains a network for the task of `config`.
 pub(super) fn objective(config: &RunConfig, target: &Target) -> LabelledObjective {
     let objective = config.task.objective(target);
-    objective.expect("checked: the task has labels")
+    fairness::constrained(config, objective.expect("checked: the task has labels"))
 }
 
 /// What the targets of a run are.
