@@ -157,18 +157,18 @@ impl Postprocess {
     pub(crate) fn judge(
         &self,
         config: &RunConfig,
-        (numbers, truth): (Vec<f64>, &Labels),
+        (numbers, truth): (&[f64], &Labels),
         find: &Find<'_>,
     ) -> Result<(Answers, Report), DataError> {
         let meaning = self.meaning();
-        let before = meaning.answers(numbers.clone());
+        let before = meaning.answers(numbers.to_vec());
         let answers = self.by_group(before.clone(), find)?;
         let mut report = meaning.report(&answers, truth, Some(config.seed));
         if report.metrics.is_empty() {
             // Of no rows, or of numbers that are none, nothing more can be said.
             return Ok((answers, report));
         }
-        meaning.more(&numbers, (&answers, truth), &mut report);
+        meaning.more(numbers, (&answers, truth), &mut report);
         if let Some(coverage) = &mut report.coverage {
             coverage.note = steered(config);
         }

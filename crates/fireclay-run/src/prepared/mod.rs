@@ -30,7 +30,7 @@ use crate::pretrained::{BLANK, unsaid};
 use crate::read::load_run;
 use crate::run::{Base, Evaluations, Run, RunError, locate};
 use crate::snapshot::Snapshot;
-use crate::workload::{Inspected, RunData, WithWorkload, Workload, with_workload};
+use crate::workload::{Inspected, RunData, WithWorkload, Workload, extra, with_workload};
 use execute::Execute;
 
 /// Who watches a run, and who may stop it.
@@ -205,6 +205,11 @@ impl Prepared {
         planner: Planner,
     ) -> Result<Self, RunError> {
         let data = data.map_err(|error| locate(&loaded, error))?;
+        let labels = data.dataset().target().classes.len();
+        let train = extra(&loaded.config, data.dataset(), 0);
+        let groups = fairness::check(&loaded.config, (&train, labels));
+        let groups = groups.map_err(|problems| loaded.problems(problems))?;
+        loaded.notes.extend(groups);
         let settled = (planner.settle)(&mut loaded.config, &data);
         settled.map_err(|problem| loaded.problems(vec![problem]))?;
         let mut problems = preflight(&loaded.config, &data, LARGEST);
@@ -214,12 +219,6 @@ impl Prepared {
         if !problems.is_empty() {
             return Err(loaded.problems(problems).into());
         }
-        let (dataset, labels) = (data.dataset(), data.dataset().target().classes.len());
-        let train = dataset.columns(0).extra;
-        let groups = fairness::check(&loaded.config, (&train, labels));
-        loaded
-            .notes
-            .extend(groups.map_err(|problems| loaded.problems(problems))?);
         let coverage = loaded.config.task.task().coverage();
         let steered = coverage.and_then(|_| steered(&loaded.config));
         loaded

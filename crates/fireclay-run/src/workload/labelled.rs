@@ -54,15 +54,16 @@ where
             continue;
         }
         let (numbers, truth) = predictor.pass(split, pass::<S>(config))?;
-        let (name, columns) = (SPLITS[number], data.columns(number));
-        let find = find_in(&columns.extra);
+        let (name, columns) = (SPLITS[number], extra(config, data, number));
+        let (find, rows) = (find_in(&columns), (&numbers, &truth));
         if number == 1 {
-            predictor.answer.tune(config, (&numbers, &truth), &find)?;
+            predictor.answer.tune(config, rows, &find)?;
         }
         let answer = &predictor.answer;
-        let (answers, report) = answer.judge(config, (numbers, &truth), &find)?;
+        let (answers, report) = answer.judge(config, rows, &find)?;
         evaluation.insert(name.into(), report);
         if config.eval.keep_predictions {
+            let columns = data.columns(number);
             predictions.push(predicted(
                 name,
                 columns,
@@ -80,9 +81,20 @@ where
     Ok(evaluation)
 }
 
+/// The columns that groups of a split are told by; none in a run that compares none.
+pub(crate) fn extra(config: &RunConfig, data: &dyn Dataset, split: usize) -> Extra {
+    match config.fairness {
+        Some(_) => data.columns(split).extra,
+        None => Extra::new(),
+    }
+}
+
+/// Columns by their names.
+type Extra = Vec<(String, ArrayRef)>;
+
 /// What is made of the outputs of a run, with the groups that its training rows have.
 pub(crate) fn postprocess(config: &RunConfig, data: &dyn Dataset, answer: Answer) -> Postprocess {
-    let groups = fairness::groups(config, &data.columns(0).extra);
+    let groups = fairness::groups(config, &extra(config, data, 0));
     Postprocess {
         answer,
         groups: groups.expect("checked: the columns have groups"),
@@ -93,7 +105,7 @@ pub(crate) fn postprocess(config: &RunConfig, data: &dyn Dataset, answer: Answer
 pub(super) fn tuned<N, S>(
     config: &RunConfig,
     (model, device): (N, &Device),
-    (answer, columns): (Postprocess, &Columns),
+    (answer, columns): (Postprocess, &[(String, ArrayRef)]),
     valid: S,
 ) -> Result<Postprocess, RunError>
 where
@@ -102,7 +114,7 @@ where
 {
     let mut predictor = Predictor::new(model, answer, device.clone());
     let (numbers, truth) = predictor.pass(valid, pass::<S>(config))?;
-    let find = find_in(&columns.extra);
+    let find = find_in(columns);
     predictor.answer.tune(config, (&numbers, &truth), &find)?;
     Ok(predictor.answer)
 }
@@ -173,7 +185,7 @@ where
     let config = base.config();
     let (numbers, truth) = predictor.pass(samples, pass::<S>(config))?;
     let find = find_in(&columns.extra);
-    let (_, report) = predictor.answer.judge(config, (numbers, &truth), &find)?;
+    let (_, report) = predictor.answer.judge(config, (&numbers, &truth), &find)?;
     Ok(report)
 }
 
@@ -204,7 +216,7 @@ macro_rules! as_labelled {
             (answer, device): (Postprocess, &Device),
         ) -> Result<Postprocess, RunError> {
             let [_, valid, _] = Self::samples(config, data);
-            let columns = data.columns(1);
+            let columns = labelled::extra(config, data, 1);
             labelled::tuned(config, (model, device), (answer, &columns), valid)
         }
     };

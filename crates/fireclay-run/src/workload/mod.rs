@@ -19,7 +19,7 @@ mod text;
 mod unigram;
 
 pub use dataset::{Columns, Dataset};
-pub(crate) use labelled::postprocess;
+pub(crate) use labelled::{extra, postprocess};
 pub use registry::{WithData, WithWorkload, Words};
 pub(crate) use shared::own;
 pub use spec::{Assumed, Assumptions, HeldOut, InputSpec};

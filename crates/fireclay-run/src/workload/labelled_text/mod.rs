@@ -70,7 +70,7 @@ impl Workload for LabelledText {
 
     fn samples(config: &RunConfig, data: &TextTableData) -> [TextTableSamples; 3] {
         let own = (data.train.labels(), data.train.carried().weights.as_deref());
-        let (mut train, columns) = (data.train.clone(), data.columns(0).extra);
+        let (mut train, columns) = (data.train.clone(), labelled::extra(config, data, 0));
         if let Some(weights) = fairness::weights(config, &columns, own) {
             train = train.with_weights(weights.into());
         }

@@ -88,7 +88,7 @@ impl Workload for Table {
     fn samples(config: &RunConfig, data: &TableData) -> [TableSamples; 3] {
         let carried = &data.train.carried;
         let own = (&*data.train.labels, carried.weights.as_deref());
-        let (mut train, columns) = (data.train.clone(), data.columns(0).extra);
+        let (mut train, columns) = (data.train.clone(), labelled::extra(config, data, 0));
         if let Some(weights) = fairness::weights(config, &columns, own) {
             train = train.with_weights(weights.into());
         }
