@@ -29,6 +29,7 @@ mod artifacts;
 mod changes;
 mod device;
 mod fairness;
+mod folds;
 mod language;
 mod lock;
 mod postprocess;
@@ -46,6 +47,7 @@ mod unfinished;
 pub use artifacts::FinishedError;
 pub use device::RunDevice;
 pub use fireclay_train::strategy::At;
+pub use folds::{Folds, Spread};
 pub use predictor::Differentiable;
 pub use prepared::{
     Hooks, LARGEST, Outcome, Planner, Prepared, fits, open, open_at, preflight, shards,

@@ -55,7 +55,7 @@ where
         }
         let (numbers, truth) = predictor.pass(split, pass::<S>(config))?;
         let (name, columns) = (SPLITS[number], extra(config, data, number));
-        let (find, rows) = (find_in(&columns), (&numbers, &truth));
+        let (find, rows) = (find_in(&columns), (&numbers[..], &truth));
         if number == 1 {
             predictor.answer.tune(config, rows, &find)?;
         }

@@ -9,6 +9,7 @@ mod devices;
 mod evaluate;
 mod export;
 mod fairness;
+mod folds;
 mod generate;
 mod init;
 mod init_images;
