@@ -10,7 +10,7 @@ use crate::error::DataError;
 ///
 /// # Errors
 ///
-/// As for splits without folds.
+/// As for splits without folds, and if a fold has no row.
 pub(super) fn by_fold(
     rows: &Rows<'_>,
     rules: &SplitConfig,
@@ -39,6 +39,12 @@ pub(super) fn by_fold(
                     .collect()
             }
         };
+        if taken.is_empty() {
+            let message = format!(
+                "fold {number} of {folds} has no row: too few rows or groups for so many folds"
+            );
+            return Err(DataError::Split(message));
+        }
         left.retain(|position| taken.binary_search(position).is_err());
         if number == fold {
             taken
