@@ -101,9 +101,9 @@ mod tests {
     /// Rows whose truth is class 0 with this share, and whose probability of it is the sigmoid of `logit`.
     fn rows(share: f64, logit: f64) -> (Vec<u32>, Vec<f64>) {
         let n = 1000;
-        let p = 1.0 / (1.0 + (-logit).exp());
+        let [p, q] = [-logit, logit].map(|x: f64| 1.0 / (1.0 + x.exp()));
         let truth = (0..n).map(|row| u32::from(f64::from(row) >= share * f64::from(n)));
-        (truth.collect(), [p, 1.0 - p].repeat(n as usize))
+        (truth.collect(), [p, q].repeat(n as usize))
     }
 
     #[test]

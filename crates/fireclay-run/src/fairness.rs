@@ -7,8 +7,8 @@ mod reweigh;
 
 pub(crate) use audit::{audit, fit_thresholds, price};
 pub(crate) use constraint::Indicators;
+pub use groups::Groups;
 pub(crate) use groups::{Find, find_in};
-pub use groups::{GroupColumn, Groups};
 pub(crate) use reweigh::reweighed;
 
 use std::sync::Arc;
