@@ -30,6 +30,7 @@ mod changes;
 mod device;
 mod fairness;
 mod folds;
+mod following;
 mod language;
 mod lock;
 mod postprocess;

@@ -20,7 +20,7 @@ mod unigram;
 
 pub use dataset::{Columns, Dataset};
 pub(crate) use labelled::{extra, postprocess};
-pub use registry::{WithData, WithWorkload, Words};
+pub use registry::{WithData, WithWorkload, WorkloadWords};
 pub(crate) use shared::own;
 pub use spec::{Assumed, Assumptions, HeldOut, InputSpec};
 
@@ -40,7 +40,7 @@ use crate::task::{Target, WithObjective};
 use fireclay_train::loader::Samples;
 use fireclay_train::run_folder::RunFolder;
 use fireclay_train::strategy::{More, Scores};
-use registry::{Facts, workloads};
+use registry::{WorkloadFacts, workloads};
 
 workloads! {
     /// Rows of a table.

@@ -21,6 +21,7 @@ mod predict;
 mod remarks;
 mod resume;
 mod schema;
+mod track;
 mod train;
 mod training;
 
@@ -78,6 +79,7 @@ verbs! {
     Predict => predict,
     Generate => generate,
     Export => export,
+    Track => track,
     Devices => devices,
     Models => models,
     Datasets => datasets,
