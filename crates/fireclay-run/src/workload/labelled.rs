@@ -53,24 +53,9 @@ where
         if split.is_empty() {
             continue;
         }
-        let (numbers, truth) = predictor.pass(split, pass::<S>(config))?;
-        let (name, columns) = (SPLITS[number], extra(config, data, number));
-        let (find, rows) = (find_in(&columns), (&numbers[..], &truth));
-        if number == 1 {
-            predictor.answer.tune(config, rows, &find)?;
-        }
-        let answer = &predictor.answer;
-        let (answers, report) = answer.judge(config, rows, &find)?;
-        evaluation.insert(name.into(), report);
-        if config.eval.keep_predictions {
-            let columns = data.columns(number);
-            predictions.push(predicted(
-                name,
-                columns,
-                answers,
-                (&truth, answer.meaning()),
-            ));
-        }
+        let (report, rows) = judged(config, data, &mut predictor, (number, split))?;
+        evaluation.insert(SPLITS[number].into(), report);
+        predictions.extend(rows);
     }
     if !predictions.is_empty() {
         let bytes = parquet_bytes(&predictions)?;
@@ -79,6 +64,33 @@ where
     let path = trained.folder.file(POSTPROCESS);
     write_whole(&path, &to_json(&predictor.answer))?;
     Ok(evaluation)
+}
+
+/// The report on a split, and the predictions for it if the run keeps them. What the task leaves to the
+/// validation split is chosen first.
+fn judged<N, S>(
+    config: &RunConfig,
+    data: &dyn Dataset,
+    predictor: &mut Predictor<N>,
+    (number, split): (usize, S),
+) -> Result<(Report, Option<RecordBatch>), RunError>
+where
+    N: Network,
+    S: Samples<Batch = Batch<N::Input>>,
+{
+    let (numbers, truth) = predictor.pass(split, pass::<S>(config))?;
+    let columns = extra(config, data, number);
+    let (find, rows) = (find_in(&columns), (&numbers[..], &truth));
+    if number == 1 {
+        predictor.answer.tune(config, rows, &find)?;
+    }
+    let answer = &predictor.answer;
+    let (answers, report) = answer.judge(config, rows, &find)?;
+    let predictions = config.eval.keep_predictions.then(|| {
+        let known = (&truth, answer.meaning());
+        predicted(SPLITS[number], data.columns(number), answers, known)
+    });
+    Ok((report, predictions))
 }
 
 /// The columns that groups of a split are told by; none in a run that compares none.
