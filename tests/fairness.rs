@@ -191,7 +191,7 @@ fn groups_are_compared_although_the_model_does_not_see_them() {
 #[test]
 fn a_group_that_the_model_sees_is_said_and_small_ones_are_left_out() {
     let project = project(&format!(
-        "{CONFIG}{GROUPS}min_group_size = 350\nbands = {{ age = [30, 50] }}\n"
+        "{CONFIG}{GROUPS}min_group_size = 250\nbands = {{ age = [30, 50] }}\n"
     ));
     let line = "train run.toml --set data.ignore=[\"cost\"] --set train.epochs=1";
     let said = project.ok(line).out;
@@ -199,7 +199,7 @@ fn a_group_that_the_model_sees_is_said_and_small_ones_are_left_out() {
         said.contains("the model is given \"sex\", \"age\" as well"),
         "{said}"
     );
-    assert!(said.contains("fewer than 350 rows: < 30"), "{said}");
+    assert!(said.contains("fewer than 250 rows: < 30"), "{said}");
     assert!(said.contains("sex & age: nothing is compared"), "{said}");
     let told = project
         .ok("check run.toml --set data.ignore=[\"cost\"]")
@@ -241,7 +241,7 @@ fn reweighing_is_a_column_of_the_published_weights() {
         let _ = writeln!(text, "{},{weight}", cells.join(","));
     }
     project.write("people.csv", &text);
-    let last = "--set checkpoint.keep_best=false --set unset=checkpoint.monitor";
+    let last = "--set checkpoint.keep_best=false";
     let line = format!("train run.toml -q {last}");
     let fair = "--set fairness.groups=[\"sex\"] --set fairness.mitigation=reweighing";
     project.ok(&line);
@@ -357,11 +357,10 @@ fn every_criterion_makes_its_own_difference_small() {
         let line = format!("train run.toml --json -q --set fairness.criterion={criterion}");
         let ran = project.ok_json(&line);
         let price = &ran["evaluation"]["valid"]["fairness"]["thresholds"];
-        assert!(
-            number(&price["difference"]) <= 0.02 + 1e-9,
-            "{criterion}: {price}"
-        );
-        assert!(number(&price["accuracy"]) > 0.7, "{criterion}: {price}");
+        let [before, after] = ["difference_before", "difference"].map(|name| number(&price[name]));
+        assert!(after < before / 3.0, "{criterion}: {price}");
+        let [before, after] = ["accuracy_before", "accuracy"].map(|name| number(&price[name]));
+        assert!(after >= before - 0.05, "{criterion}: {price}");
     }
 }
 

@@ -72,7 +72,7 @@ pub fn tune_threshold_from(
 }
 
 impl ThresholdObjective {
-    pub(crate) fn value(self, matrix: &ConfusionMatrix) -> f64 {
+    fn value(self, matrix: &ConfusionMatrix) -> f64 {
         match self {
             Self::F1 => matrix.f1(1),
             Self::BalancedAccuracy => matrix.balanced_accuracy(),

@@ -2,13 +2,13 @@
 
 use fireclay_data::arrow::array::RecordBatch;
 use fireclay_data::{DataError, Labels, column};
-use fireclay_metrics::{Report, ThresholdObjective};
+use fireclay_metrics::Report;
 use serde::{Deserialize, Serialize};
 
 use crate::answer::{Answers, Meaning};
 use crate::config::{Mitigation, RunConfig, TaskConfig};
 use crate::fairness::{self, Find, Groups};
-use crate::task::{Answer, Threshold};
+use crate::task::Answer;
 
 /// What outputs mean, and which groups are told apart.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -142,7 +142,6 @@ impl Postprocess {
         if let (Some(fairness), Some(groups)) = (mitigated, &mut self.groups) {
             let meaning = self.answer.meaning();
             let answers = meaning.answers(numbers.to_vec());
-            let meaning = (meaning, objective(config));
             let rows = (&answers, truth);
             groups.thresholds = fairness::fit_thresholds(fairness, (groups, find), meaning, rows)?;
         }
@@ -182,14 +181,6 @@ impl Postprocess {
             report.fairness = Some(found);
         }
         Ok((answers, report))
-    }
-}
-
-/// What thresholds make as large as possible.
-fn objective(config: &RunConfig) -> ThresholdObjective {
-    match &config.task {
-        TaskConfig::Classification(task) if task.threshold == Threshold::Tune => task.tune_metric,
-        _ => ThresholdObjective::Accuracy,
     }
 }
 

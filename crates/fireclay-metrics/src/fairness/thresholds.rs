@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Partition;
+use super::{Decisions, Partition};
+use crate::ConfusionMatrix;
 use crate::ranking::{ScoreGroup, score_groups, totals};
 use crate::threshold::cuts;
-use crate::{ConfusionMatrix, ThresholdObjective};
 
 /// In what groups should be treated alike.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -39,55 +39,51 @@ impl Criterion {
 pub struct GroupThresholds {
     /// What they make alike.
     pub criterion: Criterion,
-    /// How far apart groups may stay.
+    /// Groups that are no further apart than this are near enough.
     pub tolerance: f64,
+    /// What may be lost of accuracy and of balanced accuracy, each.
+    pub max_loss: f64,
     /// Groups of fewer rows get no threshold of their own.
     pub min_group_size: usize,
-    /// What is made as large as possible, over the groups with thresholds together.
-    pub objective: ThresholdObjective,
 }
 
-/// The threshold of each group at which the groups differ by no more than the tolerance and the objective
-/// is largest; where no thresholds are that near, those of the smallest difference.
+/// The threshold of each group at which the groups differ least, and no more is lost than is allowed against
+/// the decisions that are given; where they differ by no more than the tolerance, those of the best accuracy.
 ///
 /// This is the post-processing of Hardt et al. 2016 (section 4) without its coin: a row is never decided
 /// by chance, so rates are equal only as far as the rows allow. Every point of every group's curve is tried
 /// as the common one (at most 256 points a group). Groups that are too small, or lack the rows that the
-/// criterion is about, get no threshold. `None` if fewer than two groups remain.
+/// criterion is about, get no threshold. `None` if fewer than two groups remain, or nothing brings them nearer
+/// at that price. Without the bound on balanced accuracy, answering always alike would be the nearest.
 ///
 /// # Panics
 ///
-/// If the lengths differ.
+/// If the lengths differ, or there are no probabilities.
 pub fn fit_group_thresholds(
-    (truth, probability): (&[bool], &[f64]),
+    decisions: Decisions<'_>,
     partition: &Partition,
     rule: GroupThresholds,
 ) -> Option<BTreeMap<String, f64>> {
-    assert_eq!(truth.len(), partition.rows(), "a group a row");
-    assert_eq!(probability.len(), partition.rows(), "a probability a row");
+    assert_eq!(decisions.truth.len(), partition.rows(), "a group a row");
     let large = partition.groups();
     let large = large.filter(|(_, rows)| rows.len() >= rule.min_group_size);
-    let curves = large.filter_map(|(name, rows)| {
-        let own = |all: &[f64]| rows.iter().map(|&row| all[row]).collect::<Vec<_>>();
-        let truth: Vec<bool> = rows.iter().map(|&row| truth[row]).collect();
-        Curve::new(name, &truth, &own(probability), rule.criterion)
-    });
+    let curves = large.filter_map(|(name, rows)| Curve::new(name, decisions, rows, rule.criterion));
     let curves: Vec<Curve<'_>> = curves.collect();
     if curves.len() < 2 {
         return None;
     }
+    let before = Choice::of(&curves, curves.iter().map(|curve| curve.before).collect());
     let targets = curves.iter().flat_map(|curve| &curve.points);
-    let choices = targets.map(|target| Choice::near(&curves, target.at, rule));
-    let best = choices.reduce(|best, other| match other.is_better(&best, rule.tolerance) {
-        true => other,
-        false => best,
-    })?;
+    let choices = targets.map(|target| Choice::near(&curves, target.at, rule.tolerance / 2.0));
+    let best = choices
+        .filter(|choice| choice.is_allowed(&before, rule.max_loss))
+        .reduce(|best, other| match other.is_better(&best, rule.tolerance) {
+            true => other,
+            false => best,
+        })?;
     let named = curves.iter().zip(&best.points);
-    Some(
-        named
-            .map(|(curve, point)| (curve.name.to_owned(), point.threshold))
-            .collect(),
-    )
+    let named = named.map(|(curve, point)| (curve.name.to_owned(), point.threshold));
+    (best.difference < before.difference).then(|| named.collect())
 }
 
 /// The most points of a curve that are looked at.
@@ -99,6 +95,8 @@ struct Curve<'a> {
     positives: u64,
     negatives: u64,
     points: Vec<Point>,
+    /// What the given decisions do to it.
+    before: Point,
 }
 
 /// What one threshold does to a group.
@@ -111,9 +109,42 @@ struct Point {
     at: [f64; 2],
 }
 
+impl Point {
+    /// What selecting the rows of `cut` does to a group of so many positive and negative rows.
+    fn new(cut: &ScoreGroup, [positives, negatives]: [u64; 2], criterion: Criterion) -> Self {
+        let share = |part: u64, whole: u64| part as f64 / whole as f64;
+        let at = match criterion {
+            Criterion::DemographicParity => {
+                [share(cut.positives + cut.negatives, positives + negatives); 2]
+            }
+            Criterion::EqualOpportunity => [share(cut.positives, positives); 2],
+            Criterion::EqualizedOdds => [
+                share(cut.positives, positives),
+                share(cut.negatives, negatives),
+            ],
+        };
+        Self {
+            threshold: cut.score,
+            hits: cut.positives,
+            alarms: cut.negatives,
+            at,
+        }
+    }
+}
+
 impl<'a> Curve<'a> {
-    fn new(name: &'a str, truth: &[bool], scores: &[f64], criterion: Criterion) -> Option<Self> {
-        let groups = score_groups(truth, scores);
+    fn new(
+        name: &'a str,
+        decisions: Decisions<'_>,
+        rows: &[usize],
+        criterion: Criterion,
+    ) -> Option<Self> {
+        let probability = decisions
+            .probability
+            .expect("thresholds are of probabilities");
+        let truth: Vec<bool> = rows.iter().map(|&row| decisions.truth[row]).collect();
+        let scores: Vec<f64> = rows.iter().map(|&row| probability[row]).collect();
+        let groups = score_groups(&truth, &scores);
         let (positives, negatives) = totals(&groups);
         let lacks = match criterion {
             Criterion::DemographicParity => false,
@@ -123,32 +154,21 @@ impl<'a> Curve<'a> {
         if lacks {
             return None;
         }
-        let share = |part: u64, whole: u64| part as f64 / whole as f64;
-        let point = |cut: &ScoreGroup| {
-            let at = match criterion {
-                Criterion::DemographicParity => {
-                    [share(cut.positives + cut.negatives, positives + negatives); 2]
-                }
-                Criterion::EqualOpportunity => [share(cut.positives, positives); 2],
-                Criterion::EqualizedOdds => [
-                    share(cut.positives, positives),
-                    share(cut.negatives, negatives),
-                ],
-            };
-            Point {
-                threshold: cut.score,
-                hits: cut.positives,
-                alarms: cut.negatives,
-                at,
-            }
+        let selected = || rows.iter().filter(|row| decisions.selected[**row]);
+        let hits = selected().filter(|row| decisions.truth[**row]).count() as u64;
+        let before = ScoreGroup {
+            score: f64::NAN,
+            positives: hits,
+            negatives: selected().count() as u64 - hits,
         };
+        let point = |cut: &ScoreGroup| Point::new(cut, [positives, negatives], criterion);
         let all = cuts(&groups);
-        let points = thinned(all.len()).map(|index| point(&all[index])).collect();
         Some(Self {
             name,
             positives,
             negatives,
-            points,
+            points: thinned(all.len()).map(|index| point(&all[index])).collect(),
+            before: point(&before),
         })
     }
 
@@ -190,15 +210,18 @@ fn thinned(count: usize) -> impl Iterator<Item = usize> {
 struct Choice {
     points: Vec<Point>,
     difference: f64,
-    value: f64,
+    accuracy: f64,
+    balanced: f64,
 }
 
 impl Choice {
-    fn near(curves: &[Curve<'_>], target: [f64; 2], rule: GroupThresholds) -> Self {
-        let points = curves
-            .iter()
-            .map(|curve| curve.choose(target, rule.tolerance / 2.0));
-        let points: Vec<Point> = points.collect();
+    /// The points near a target.
+    fn near(curves: &[Curve<'_>], target: [f64; 2], reach: f64) -> Self {
+        let points = curves.iter().map(|curve| curve.choose(target, reach));
+        Self::of(curves, points.collect())
+    }
+
+    fn of(curves: &[Curve<'_>], points: Vec<Point>) -> Self {
         let spread = |axis: usize| {
             let rates = points.iter().map(|point| point.at[axis]);
             let low = rates.clone().fold(f64::INFINITY, f64::min);
@@ -209,23 +232,28 @@ impl Choice {
             let negatives = [curve.negatives - point.alarms, point.alarms];
             let positives = [curve.positives - point.hits, point.hits];
             let more = negatives.into_iter().chain(positives);
-            counts
-                .iter_mut()
-                .zip(more)
-                .for_each(|(sum, more)| *sum += more);
+            let sums = counts.iter_mut().zip(more);
+            sums.for_each(|(sum, more)| *sum += more);
         }
+        let matrix = ConfusionMatrix::binary(counts);
         Self {
             difference: spread(0).max(spread(1)),
-            value: rule.objective.value(&ConfusionMatrix::binary(counts)),
+            accuracy: matrix.accuracy(),
+            balanced: matrix.balanced_accuracy(),
             points,
         }
+    }
+
+    fn is_allowed(&self, before: &Self, loss: f64) -> bool {
+        let keeps = |now: f64, before: f64| now >= before - loss - ROUNDING;
+        keeps(self.accuracy, before.accuracy) && keeps(self.balanced, before.balanced)
     }
 
     fn is_better(&self, other: &Self, tolerance: f64) -> bool {
         let near = |choice: &Self| choice.difference <= tolerance + ROUNDING;
         match (near(self), near(other)) {
             (true, true) => {
-                let gain = self.value - other.value;
+                let gain = self.accuracy - other.accuracy;
                 gain > ROUNDING || gain.abs() <= ROUNDING && self.difference < other.difference
             }
             (false, false) => self.difference < other.difference,
@@ -253,16 +281,24 @@ mod tests {
         (truth, scores, Partition::new("group", &names))
     }
 
-    fn fit(criterion: Criterion) -> BTreeMap<String, f64> {
-        let (truth, scores, partition) = shifted(80);
-        let rule = GroupThresholds {
-            criterion,
-            tolerance: 0.02,
-            min_group_size: 30,
-            objective: ThresholdObjective::Accuracy,
+    fn fit(rows: usize, rule: GroupThresholds) -> Option<BTreeMap<String, f64>> {
+        let (truth, scores, partition) = shifted(rows);
+        let selected: Vec<bool> = scores.iter().map(|score| *score >= 0.5).collect();
+        let decisions = Decisions {
+            positive: "yes",
+            truth: &truth,
+            selected: &selected,
+            probability: Some(&scores),
         };
-        fit_group_thresholds((&truth, &scores), &partition, rule).expect("two groups")
+        fit_group_thresholds(decisions, &partition, rule)
     }
+
+    const RULE: GroupThresholds = GroupThresholds {
+        criterion: Criterion::EqualizedOdds,
+        tolerance: 0.02,
+        max_loss: 0.05,
+        min_group_size: 20,
+    };
 
     #[test]
     fn a_shift_of_the_scores_is_a_shift_of_the_thresholds() {
@@ -271,7 +307,8 @@ mod tests {
             Criterion::EqualOpportunity,
             Criterion::EqualizedOdds,
         ] {
-            let found = fit(criterion);
+            let rule = GroupThresholds { criterion, ..RULE };
+            let found = fit(80, rule).expect("two groups");
             let (a, b) = (found["a"], found["b"]);
             assert!((a - 0.65).abs() < 0.03, "{criterion:?}: {found:?}");
             assert!((b - 0.35).abs() < 0.03, "{criterion:?}: {found:?}");
@@ -279,21 +316,47 @@ mod tests {
     }
 
     #[test]
-    fn small_groups_and_groups_of_one_class_get_none() {
-        let (truth, scores, partition) = shifted(20);
-        let rule = GroupThresholds {
-            criterion: Criterion::EqualizedOdds,
-            tolerance: 0.02,
+    fn small_groups_and_too_high_a_price_give_none() {
+        let small = GroupThresholds {
             min_group_size: 21,
-            objective: ThresholdObjective::Accuracy,
+            ..RULE
         };
-        assert!(fit_group_thresholds((&truth, &scores), &partition, rule).is_none());
-        let rule = GroupThresholds {
-            min_group_size: 20,
-            ..rule
+        assert!(fit(20, small).is_none());
+        assert!(fit(20, RULE).is_some());
+        // Better than now in both groups by a quarter there is nothing.
+        let dear = GroupThresholds {
+            max_loss: -0.25,
+            ..RULE
         };
-        assert!(fit_group_thresholds((&truth, &scores), &partition, rule).is_some());
-        let all = vec![true; truth.len()];
-        assert!(fit_group_thresholds((&all, &scores), &partition, rule).is_none());
+        assert!(fit(80, dear).is_none());
+    }
+
+    #[test]
+    fn answering_always_alike_is_no_way_out() {
+        // Scores that say nothing in group "b": the groups are alike only where all or none are selected.
+        let n = 200;
+        let names: Vec<&str> = (0..2 * n)
+            .map(|row| if row < n { "a" } else { "b" })
+            .collect();
+        let truth: Vec<bool> = (0..2 * n).map(|row| row % 10 == 0).collect();
+        let score = |row: usize| match (row < n, truth[row]) {
+            (true, true) => 0.9,
+            (true, false) => 0.1,
+            (false, _) => (row * 37 % n) as f64 / n as f64,
+        };
+        let scores: Vec<f64> = (0..2 * n).map(score).collect();
+        let selected: Vec<bool> = scores.iter().map(|score| *score >= 0.5).collect();
+        let decisions = Decisions {
+            positive: "yes",
+            truth: &truth,
+            selected: &selected,
+            probability: Some(&scores),
+        };
+        let found = fit_group_thresholds(decisions, &Partition::new("g", &names), RULE);
+        let constant = |thresholds: &BTreeMap<String, f64>| {
+            let of_a: Vec<bool> = scores[..n].iter().map(|s| *s >= thresholds["a"]).collect();
+            of_a.iter().all(|is| *is) || !of_a.iter().any(|is| *is)
+        };
+        assert!(found.is_none_or(|found| !constant(&found)));
     }
 }

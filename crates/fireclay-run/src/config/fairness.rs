@@ -30,10 +30,14 @@ pub struct FairnessConfig {
     /// With mitigation = "thresholds": in what groups should be alike.
     #[serde(default)]
     pub criterion: Criterion,
-    /// With mitigation = "thresholds": how far apart groups may stay on the validation split. Among such
-    /// thresholds those of the best accuracy are taken, or of `task.tune_metric` if the threshold is tuned.
+    /// With mitigation = "thresholds": how far apart groups may stay on the validation split. Of such thresholds
+    /// those of the best accuracy are taken; where there are none, those of the smallest difference.
     #[serde(default = "near")]
     pub tolerance: f64,
+    /// With mitigation = "thresholds": what may be lost of accuracy and of balanced accuracy, each, on the
+    /// validation split. Without a price, the fairest answer is always the same one.
+    #[serde(default = "price")]
+    pub max_loss: f64,
     /// With mitigation = "constraint": what the sum of the squared covariances in a batch is multiplied by.
     #[serde(default = "one")]
     pub strength: f64,
@@ -69,6 +73,10 @@ fn one() -> f64 {
     1.0
 }
 
+fn price() -> f64 {
+    0.05
+}
+
 fn near() -> f64 {
     0.02
 }
@@ -84,6 +92,7 @@ impl FairnessConfig {
             mitigation: Mitigation::None,
             criterion: Criterion::default(),
             tolerance: near(),
+            max_loss: price(),
             strength: one(),
         }
     }
@@ -105,9 +114,13 @@ impl FairnessConfig {
             let message = format!("must be from 2 to 20, but is {}", self.quantiles);
             add("quantiles", message);
         }
-        if !(0.0..1.0).contains(&self.tolerance) {
-            let message = format!("must be at least 0 and below 1, but is {}", self.tolerance);
-            add("tolerance", message);
+        for (key, value) in [("tolerance", self.tolerance), ("max_loss", self.max_loss)] {
+            if !(0.0..1.0).contains(&value) {
+                add(
+                    key,
+                    format!("must be at least 0 and below 1, but is {value}"),
+                );
+            }
         }
         if !(self.strength > 0.0 && self.strength.is_finite()) {
             add(

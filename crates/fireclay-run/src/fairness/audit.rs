@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 
 use fireclay_data::{DataError, Labels};
 use fireclay_metrics::{
-    Attribute, Classification, Decisions, Fairness, GroupThresholds, Partition, ThresholdObjective,
-    ThresholdPrice, binary_fairness, fit_group_thresholds, multiclass_fairness,
-    regression_fairness,
+    Attribute, Classification, Decisions, Fairness, GroupThresholds, Partition, ThresholdPrice,
+    binary_fairness, fit_group_thresholds, multiclass_fairness, regression_fairness,
 };
 
 use super::{Find, Groups};
@@ -113,7 +112,7 @@ impl<'a> Positive<'a> {
 }
 
 /// The threshold of each group of all columns together, chosen on these rows; none where fewer than two groups
-/// are large enough.
+/// are large enough, or none bring them nearer at the price that is allowed.
 ///
 /// # Errors
 ///
@@ -121,7 +120,7 @@ impl<'a> Positive<'a> {
 pub(crate) fn fit_thresholds(
     config: &FairnessConfig,
     (groups, find): (&Groups, &Find<'_>),
-    (meaning, objective): (&dyn Meaning, ThresholdObjective),
+    meaning: &dyn Meaning,
     (answers, truth): (&Answers, &Labels),
 ) -> Result<BTreeMap<String, f64>, DataError> {
     let Some(positive) = Positive::of(meaning, answers, truth) else {
@@ -131,11 +130,10 @@ pub(crate) fn fit_thresholds(
     let rule = GroupThresholds {
         criterion: config.criterion,
         tolerance: config.tolerance,
+        max_loss: config.max_loss,
         min_group_size: config.min_group_size,
-        objective,
     };
-    let rows = (&positive.truth[..], &positive.probability[..]);
-    Ok(fit_group_thresholds(rows, &partition, rule).unwrap_or_default())
+    Ok(fit_group_thresholds(positive.decisions(), &partition, rule).unwrap_or_default())
 }
 
 /// What the thresholds of groups cost and bring, given the answers with one threshold for all and those with

@@ -208,6 +208,7 @@ pub(super) fn unread(config: &RunConfig) -> Vec<(&'static str, &'static str)> {
         keys.extend([
             ("fairness.criterion", reason),
             ("fairness.tolerance", reason),
+            ("fairness.max_loss", reason),
         ]);
     }
     if let Some(fairness) = &config.fairness

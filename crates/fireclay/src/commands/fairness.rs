@@ -105,7 +105,7 @@ fn mitigation(config: &FairnessConfig, fairness: &Fairness) -> Option<String> {
                 .into(),
         ),
         (Mitigation::Thresholds, None) => Some(format!(
-            "no group has a threshold of its own: fewer than two have {} validation rows, or rows of both classes",
+            "no group has a threshold of its own: fewer than two have {} validation rows and rows of both classes, or no thresholds bring them nearer within fairness.max_loss",
             config.min_group_size
         )),
         (Mitigation::Thresholds, Some(price)) => {
