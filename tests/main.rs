@@ -13,6 +13,7 @@ mod bad_input;
 mod cli;
 mod encoder;
 mod explain;
+mod fairness;
 mod first;
 mod images;
 mod language;

@@ -9,6 +9,8 @@ mod devices;
 mod evaluate;
 mod explain;
 mod export;
+mod fairness;
+mod folds;
 mod generate;
 mod init;
 mod init_images;
