@@ -11,7 +11,7 @@ use fireclay_data::Labels;
 use crate::answer::Answers;
 use crate::postprocess::Postprocess;
 use crate::shuffled::shuffled;
-use crate::task::{Answer, Batch, Input, Network};
+use crate::task::{Batch, Input, Network};
 use fireclay_train::loader::{Order, OrderedLoader, Samples, Share};
 use fireclay_train::workers::{self, each_in_order};
 
