@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::support::root;
 
 /// The crates that are held to it.
-const CHECKED: [&str; 11] = [
+const CHECKED: [&str; 13] = [
     "fireclay",
     "fireclay-config",
     "fireclay-data",
@@ -18,7 +18,9 @@ const CHECKED: [&str; 11] = [
     "fireclay-plan",
     "fireclay-run",
     "fireclay-simulate",
+    "fireclay-track",
     "fireclay-train",
+    "fireclay-watch",
 ];
 
 /// Which module imports which others, and the first file that says so.

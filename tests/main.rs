@@ -30,3 +30,4 @@ mod tables;
 mod tracking;
 mod train;
 mod translation;
+mod watch;

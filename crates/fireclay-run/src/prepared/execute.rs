@@ -73,8 +73,7 @@ impl WithData for Execute<'_> {
         };
         let folder = self.resumed.or(created.as_ref()).expect("one of the two");
         self.hooks.observers.configured(&config.to_toml());
-        let observers = &mut self.hooks.observers;
-        let following = Following::new(&config.logging, folder.path(), observers);
+        let following = Following::new(&config.logging, folder.path(), &mut self.hooks);
         let place = (folder, hashes, parameters);
         let mut outcome = self.run::<W>((config, data), shape, begun, place);
         following.finish(&mut outcome);

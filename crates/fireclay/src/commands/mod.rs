@@ -26,6 +26,7 @@ mod simulate;
 mod track;
 mod train;
 mod training;
+mod watch;
 
 use std::path::{Path, PathBuf};
 
@@ -83,6 +84,7 @@ verbs! {
     Generate => generate,
     Export => export,
     Track => track,
+    Watch => watch,
     Devices => devices,
     Models => models,
     Datasets => datasets,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::time::Duration;
 
 use burn::train::Interrupter;
 use fireclay_metrics::{Baseline, Report as Evaluation};
@@ -9,11 +10,15 @@ use fireclay_plan::PLANNER;
 use fireclay_run::config::{Loaded, RunConfig};
 use fireclay_run::workload::WorkloadWords;
 use fireclay_run::{At, Hooks, Outcome, Prepared, RunDevice};
+use fireclay_track::Tracker;
 use fireclay_train::cost::{Cost, Phase};
+use fireclay_train::observer::{Observer, Step};
 use fireclay_train::{RunFolder, StopReason};
+use fireclay_watch::Control;
 use serde_json::json;
 
 use super::remarks::remarks;
+use super::watch::serve;
 use super::{device, fairness};
 use crate::beat::{Beat, Doing};
 use crate::failure::Failure;
@@ -31,12 +36,48 @@ pub fn hooks(config: &RunConfig, show: ShowArgs, beat: Beat) -> Result<Hooks, Fa
     let interrupter = Interrupter::new();
     stop_on_signal(&interrupter);
     let (observer, renderer) = watch(show, config.task.facts().headline, &interrupter, beat)?;
+    let mut observers = vec![observer];
+    let trackers = page(show, &interrupter, &mut observers)?;
     Ok(Hooks {
-        observers: vec![observer],
+        observers,
+        trackers,
         renderer,
         interrupter,
         profile: show.profile,
     })
+}
+
+/// The page that shows the training, if it is asked for.
+fn page(
+    show: ShowArgs,
+    interrupter: &Interrupter,
+    observers: &mut Vec<Box<dyn Observer>>,
+) -> Result<Vec<Box<dyn Tracker>>, Failure> {
+    let Some(port) = show.watch else {
+        return Ok(Vec::new());
+    };
+    let control = show.control.then(|| {
+        let interrupter = interrupter.clone();
+        Control::new(move || interrupter.stop(Some("the page")))
+    });
+    observers.extend(
+        control
+            .clone()
+            .map(|control| -> Box<dyn Observer> { Box::new(Waits(control, interrupter.clone())) }),
+    );
+    let watch = serve(port, control)?;
+    Ok(vec![Box::new(watch)])
+}
+
+/// Waits after a step for as long as a page has paused the training.
+struct Waits(Control, Interrupter);
+
+impl Observer for Waits {
+    fn stepped(&mut self, _step: &Step) {
+        while self.0.is_paused() && !self.1.should_stop() {
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
 }
 
 /// Goes on with the run at `run`, as `loaded` says, from its newest checkpoint or from another one.
