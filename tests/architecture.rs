@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::support::root;
 
 /// The crates that are held to it.
-const CHECKED: [&str; 10] = [
+const CHECKED: [&str; 11] = [
     "fireclay",
     "fireclay-config",
     "fireclay-data",
@@ -17,6 +17,7 @@ const CHECKED: [&str; 10] = [
     "fireclay-models",
     "fireclay-plan",
     "fireclay-run",
+    "fireclay-simulate",
     "fireclay-train",
 ];
 

@@ -46,7 +46,7 @@ mod words;
 
 pub use arrow;
 
-pub use self::column::column;
+pub use self::column::{column, numbers as cell_numbers, text as cell_texts};
 pub use self::download::{DownloadConfig, download};
 pub use self::error::DataError;
 pub use self::files::expand;

@@ -28,9 +28,12 @@ mod adapters;
 mod artifacts;
 mod changes;
 mod device;
+mod fairness;
+mod folds;
 mod following;
 mod language;
 mod lock;
+mod postprocess;
 mod predict;
 mod predictor;
 mod prepared;
@@ -46,6 +49,7 @@ mod unfinished;
 pub use artifacts::FinishedError;
 pub use device::RunDevice;
 pub use fireclay_train::strategy::At;
+pub use folds::{Folds, Spread};
 pub use predictor::Differentiable;
 pub use prepared::{
     Hooks, LARGEST, Outcome, Planner, Prepared, fits, open, open_at, preflight, shards,

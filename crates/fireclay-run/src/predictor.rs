@@ -9,8 +9,9 @@ use burn::tensor::{Device, Tensor};
 use fireclay_data::Labels;
 
 use crate::answer::Answers;
+use crate::postprocess::Postprocess;
 use crate::shuffled::shuffled;
-use crate::task::{Answer, Batch, Input, Network};
+use crate::task::{Batch, Input, Network};
 use fireclay_train::loader::{Order, OrderedLoader, Samples, Share};
 use fireclay_train::workers::{self, each_in_order};
 
@@ -89,16 +90,16 @@ impl<N: Network> Differentiable for Predictor<N> {
 #[derive(Debug)]
 pub struct Predictor<N: Network> {
     /// What outputs mean.
-    pub answer: Answer,
+    pub answer: Postprocess,
     model: N,
     device: Device,
 }
 
 impl<N: Network> Predictor<N> {
     /// A predictor from its parts.
-    pub fn new(model: N, answer: Answer, device: Device) -> Self {
+    pub fn new(model: N, answer: impl Into<Postprocess>, device: Device) -> Self {
         Self {
-            answer,
+            answer: answer.into(),
             model,
             device,
         }
@@ -143,12 +144,12 @@ impl<N: Network> Predictor<N> {
         self.answer.meaning().numbers(outputs)
     }
 
-    /// Answers for all of `samples` in their order, with their targets.
+    /// The numbers that answers for all of `samples` are made of, in their order, with the targets.
     ///
     /// # Errors
     ///
     /// If a sample cannot be read.
-    pub fn pass<S>(&self, samples: S, pass: Pass) -> Result<(Answers, Labels), DatasetError>
+    pub fn pass<S>(&self, samples: S, pass: Pass) -> Result<(Vec<f64>, Labels), DatasetError>
     where
         S: Samples<Batch = Batch<N::Input>>,
     {
@@ -180,6 +181,6 @@ impl<N: Network> Predictor<N> {
             },
         )?;
         let truth = truth.unwrap_or_else(|| self.answer.meaning().no_labels());
-        Ok((self.answer.meaning().answers(raw), truth))
+        Ok((raw, truth))
     }
 }

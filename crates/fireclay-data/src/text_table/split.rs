@@ -69,6 +69,16 @@ impl TextTableSplit {
         &self.carried
     }
 
+    /// The same texts, which count by these weights.
+    #[must_use]
+    pub fn with_weights(self, weights: Arc<[f32]>) -> Self {
+        let carried = Carried {
+            weights: Some(weights),
+            ..self.carried
+        };
+        Self { carried, ..self }
+    }
+
     /// The texts at these positions, in this order, and what to say of them.
     pub fn batch(&self, positions: &[u32]) -> TextTableBatch {
         let texts = positions

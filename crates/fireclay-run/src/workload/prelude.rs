@@ -19,6 +19,7 @@ pub(super) use crate::config::{
     DataConfig, ModelConfig, NetworkConfig, Refusal, RunConfig, TaskConfig,
 };
 pub(super) use crate::lock;
+pub(super) use crate::postprocess::Postprocess;
 pub(super) use crate::run::{
     Answered, Base, Evaluated, Evaluations, InputKind, InputSchema, On, Part, Parts, PredictJob,
     Predicted, Run, RunError, Taken,

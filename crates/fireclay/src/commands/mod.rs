@@ -9,6 +9,8 @@ mod devices;
 mod evaluate;
 mod explain;
 mod export;
+mod fairness;
+mod folds;
 mod generate;
 mod init;
 mod init_images;
@@ -20,6 +22,7 @@ mod predict;
 mod remarks;
 mod resume;
 mod schema;
+mod simulate;
 mod track;
 mod train;
 mod training;
@@ -83,6 +86,7 @@ verbs! {
     Devices => devices,
     Models => models,
     Datasets => datasets,
+    Simulate => simulate,
     Schema => schema,
     Completions => completions,
 }

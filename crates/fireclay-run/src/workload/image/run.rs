@@ -8,7 +8,7 @@ use fireclay_data::{
 use fireclay_models::ImageModel;
 use fireclay_train::loader::Samples;
 
-use super::super::dataset::text_cells;
+use super::super::dataset::{Columns, text_cells};
 use super::super::prelude::*;
 use super::Image;
 use crate::answer::{Answers, Meaning};
@@ -87,7 +87,7 @@ impl Run for ImageRun {
             Ok((samples, notes.collect()))
         };
         evaluate_on::<Image>(&self.base, on, read, |samples| {
-            labelled::evaluate(&self.base, &self.predictor, samples)
+            labelled::evaluate(&self.base, &self.predictor, samples, &Columns::default())
         })
     }
 

@@ -7,11 +7,13 @@ use fireclay_data::{
 };
 use fireclay_models::EncoderModel;
 
+use super::super::dataset::Columns;
 use super::super::prelude::*;
 use super::{LabelledText, TEXTS};
 use crate::answer::Meaning;
 use crate::predict::{Rows, Source, predict_rows};
 use crate::predictor::{Differentiable, Predictor};
+use crate::run::InputColumn;
 use crate::samples::{TextTableSamples, upload_texts};
 use crate::task::Input;
 
@@ -61,7 +63,13 @@ impl Run for LabelledTextRun {
 
     fn schema(&self) -> InputSchema {
         let most = self.preprocess.max_length();
-        InputSchema::one(self.preprocess.text(), InputKind::Text { most })
+        let mut schema = InputSchema::one(self.preprocess.text(), InputKind::Text { most });
+        let groups = self.predictor.answer.columns().map(|name| InputColumn {
+            name: name.to_owned(),
+            kind: InputKind::Cell,
+        });
+        schema.columns.extend(groups);
+        schema
     }
 
     fn evaluate(&self, on: On<'_>) -> Result<Evaluated, RunError> {
@@ -77,7 +85,8 @@ impl Run for LabelledTextRun {
             Ok((TextTableSamples::new(split), notes.collect()))
         };
         evaluate_on::<LabelledText>(&self.base, on, read, |samples| {
-            labelled::evaluate(&self.base, &self.predictor, samples)
+            let columns = Columns::carried(samples.carried());
+            labelled::evaluate(&self.base, &self.predictor, samples, &columns)
         })
     }
 
@@ -88,6 +97,7 @@ impl Run for LabelledTextRun {
         let parts = texts.chunks(TEXTS);
         let parts = parts.map(|part| upload_texts(PaddedTexts::new(part), device));
         let answers = self.predictor.predict(parts);
+        let answers = self.predictor.answer.by_group_in(answers, rows)?;
         Ok(Answered { answers, cut })
     }
 
@@ -96,14 +106,19 @@ impl Run for LabelledTextRun {
             .config
             .id
             .as_deref();
+        let (answer, mut strangers) = (&self.predictor.answer, 0);
         let rows = Rows {
             format: self.own_format(),
             id,
             options: &|format| self.options(format),
             fits: &|rows| self.preprocess.encode(&self.tokenizer, rows).map(drop),
-            watch: &mut |_| Ok(()),
+            watch: &mut |rows| {
+                strangers += answer.strangers(rows)?;
+                Ok(())
+            },
         };
         let (mut predicted, cut) = predict_rows(self, job, rows)?;
+        predicted.notes.extend(answer.note_of_strangers(strangers));
         if cut > 0 {
             let (rows, length) = (predicted.count, self.preprocess.max_length());
             predicted.notes.push(format!(

@@ -7,6 +7,7 @@ use fireclay_data::{
 };
 use fireclay_models::Tabular;
 
+use super::super::dataset::Columns;
 use super::super::prelude::*;
 use super::{ROWS, Table};
 use crate::answer::Meaning;
@@ -50,8 +51,13 @@ impl Run for TableRun {
 
     fn schema(&self) -> InputSchema {
         let kind = InputKind::Cell;
-        let columns = self.preprocess.columns().into_iter();
-        let columns = columns.map(|name| InputColumn {
+        let mut names = self.preprocess.columns();
+        for group in self.predictor.answer.columns() {
+            if !names.iter().any(|name| name == group) {
+                names.push(group.to_owned());
+            }
+        }
+        let columns = names.into_iter().map(|name| InputColumn {
             name,
             kind: kind.clone(),
         });
@@ -72,7 +78,8 @@ impl Run for TableRun {
             Ok((TableSamples::new(split), notes.collect()))
         };
         evaluate_on::<Table>(&self.base, on, read, |samples| {
-            labelled::evaluate(&self.base, &self.predictor, samples)
+            let columns = Columns::carried(samples.carried());
+            labelled::evaluate(&self.base, &self.predictor, samples, &columns)
         })
     }
 
@@ -81,8 +88,9 @@ impl Run for TableRun {
         let positions: Vec<u32> = (0..features.rows as u32).collect();
         let parts = positions.chunks(ROWS);
         let parts = parts.map(|rows| upload_rows(features.gather(rows), self.predictor.device()));
+        let answers = self.predictor.predict(parts);
         Ok(Answered {
-            answers: self.predictor.predict(parts),
+            answers: self.predictor.answer.by_group_in(answers, rows)?,
             cut: 0,
         })
     }
@@ -90,16 +98,21 @@ impl Run for TableRun {
     fn predict(&self, job: &PredictJob<'_>) -> Result<Predicted, RunError> {
         let source = Table::source(self.base.config());
         let mut unseen = Unseen::default();
+        let (answer, mut strangers) = (&self.predictor.answer, 0);
         let rows = Rows {
             format: source.format,
             id: source.config.id.as_deref(),
             options: &|format| self.preprocess.options(format, &source.config),
             fits: &|rows| self.preprocess.encode(rows).map(drop),
-            watch: &mut |rows| unseen.add(&self.preprocess, rows),
+            watch: &mut |rows| {
+                strangers += answer.strangers(rows)?;
+                unseen.add(&self.preprocess, rows)
+            },
         };
         let (mut predicted, _) = predict_rows(self, job, rows)?;
         let notes = unseen.notes(&source.config).into_iter();
         predicted.notes.extend(notes.map(|note| note.to_string()));
+        predicted.notes.extend(answer.note_of_strangers(strangers));
         Ok(predicted)
     }
 
