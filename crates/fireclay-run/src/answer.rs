@@ -43,6 +43,12 @@ pub trait Meaning: Send {
         None
     }
 
+    /// The factor and the summand that make a number in the target's unit of an output; 1 and 0 where outputs are
+    /// logits.
+    fn unit(&self) -> (f64, f64) {
+        (1.0, 0.0)
+    }
+
     /// Probabilities `[samples, classes]`, or numbers in the target's unit, from outputs
     /// `[samples, outputs]`.
     fn numbers(&self, outputs: &Tensor<2>) -> Vec<f64>;

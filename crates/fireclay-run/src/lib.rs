@@ -41,6 +41,7 @@ mod pretrained;
 mod read;
 mod results;
 mod samples;
+mod shuffled;
 mod snapshot;
 mod source;
 mod unfinished;
@@ -54,6 +55,8 @@ pub use prepared::{
     Hooks, LARGEST, Outcome, Planner, Prepared, fits, open, open_at, preflight, shards,
 };
 pub use read::{keys, load_run, load_run_at, load_run_with, schema};
-pub use run::{Evaluations, On, OnError, PredictJob, Run, RunError, locate};
+pub use run::{
+    Evaluations, On, OnError, Part, Parts, PredictJob, Run, RunError, SPLITS, Taken, locate,
+};
 pub use unfinished::{Unfinished, unfinished};
 pub use workload::RunData;

@@ -49,6 +49,11 @@ impl TextTableSplit {
         self.texts[position as usize].len()
     }
 
+    /// The tokens of the text at a position.
+    pub fn text(&self, position: u32) -> &[u32] {
+        &self.texts[position as usize]
+    }
+
     /// The number of tokens of all texts.
     pub fn tokens(&self) -> usize {
         self.texts.iter().map(Vec::len).sum()

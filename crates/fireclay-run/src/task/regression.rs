@@ -152,6 +152,10 @@ impl TargetScale {
 }
 
 impl Meaning for TargetScale {
+    fn unit(&self) -> (f64, f64) {
+        (self.std, self.mean)
+    }
+
     fn numbers(&self, outputs: &Tensor<2>) -> Vec<f64> {
         let outputs = outputs.to_data();
         outputs.iter::<f64>().map(|v| self.invert(v)).collect()

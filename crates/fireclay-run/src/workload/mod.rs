@@ -15,6 +15,7 @@ mod registry;
 mod shared;
 mod spec;
 mod table;
+mod taking;
 mod text;
 mod unigram;
 

@@ -7,6 +7,7 @@ mod config;
 mod datasets;
 mod devices;
 mod evaluate;
+mod explain;
 mod export;
 mod fairness;
 mod folds;
@@ -21,6 +22,7 @@ mod predict;
 mod remarks;
 mod resume;
 mod schema;
+mod simulate;
 mod track;
 mod train;
 mod training;
@@ -76,6 +78,7 @@ verbs! {
     Train => train,
     Resume => resume,
     Evaluate => evaluate,
+    Explain => explain,
     Predict => predict,
     Generate => generate,
     Export => export,
@@ -83,6 +86,7 @@ verbs! {
     Devices => devices,
     Models => models,
     Datasets => datasets,
+    Simulate => simulate,
     Schema => schema,
     Completions => completions,
 }

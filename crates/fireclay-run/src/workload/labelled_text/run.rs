@@ -1,5 +1,7 @@
 //! Its finished runs.
 
+use std::path::Path;
+
 use fireclay_data::{
     PaddedTexts, ReadOptions, TableFormat, TextPreprocess, TextTableSplit, Tokenizer,
 };
@@ -28,6 +30,21 @@ impl LabelledTextRun {
     fn own_format(&self) -> TableFormat {
         let format = LabelledText::source(self.base.config()).config.format();
         format.unwrap_or(TableFormat::Csv)
+    }
+
+    /// Texts of tokens, as the model reads them.
+    fn taken(&self, texts: &[&[u32]]) -> Result<Taken, RunError> {
+        let pieces = texts.iter().map(|tokens| self.tokenizer.pieces(tokens));
+        let pieces = pieces.collect::<Result<Vec<_>, _>>()?;
+        let input = upload_texts(PaddedTexts::new(texts), self.predictor.device());
+        Ok(Taken {
+            from: "rows".to_owned(),
+            input: self.predictor.input(input),
+            names: numbered(texts.len()),
+            truth: None,
+            parts: Parts::Tokens(pieces),
+            notes: Vec::new(),
+        })
     }
 
     fn options(&self, format: TableFormat) -> ReadOptions {
@@ -109,6 +126,49 @@ impl Run for LabelledTextRun {
             ));
         }
         Ok(predicted)
+    }
+
+    fn take(&self, on: On<'_>, most: usize) -> Result<Taken, RunError> {
+        if let On::File { path, .. } = on {
+            let options = |path: &Path| {
+                let format = TableFormat::from_path(path);
+                self.options(format.unwrap_or_else(|| self.own_format()))
+            };
+            let (rows, notes) = first_rows(path, options, most)?;
+            let taken = self
+                .take_rows(&rows)
+                .map_err(|error| in_file(path, error))?;
+            let from = path.to_owned();
+            let notes = notes.into_iter().chain(taken.notes).collect();
+            return Ok(Taken {
+                from,
+                notes,
+                ..taken
+            });
+        }
+        let data = own::<LabelledText>(&self.base)?;
+        let chosen = choose((&self.base, &data), on, most)?;
+        let split = [&data.train, &data.valid, &data.test][chosen.split];
+        let texts = chosen.positions.iter().map(|text| split.text(*text));
+        Ok(Taken {
+            from: chosen.from,
+            names: chosen.names,
+            truth: Some(split.labels().gather(&chosen.positions)),
+            notes: chosen.notes,
+            ..self.taken(&texts.collect::<Vec<_>>())?
+        })
+    }
+
+    fn take_rows(&self, rows: &RecordBatch) -> Result<Taken, RunError> {
+        let (texts, cut) = self.preprocess.encode(&self.tokenizer, rows)?;
+        let texts: Vec<&[u32]> = texts.iter().map(Vec::as_slice).collect();
+        let mut taken = self.taken(&texts)?;
+        if cut > 0 {
+            let length = self.preprocess.max_length();
+            let note = format!("{cut} texts have more than {length} tokens and are cut");
+            taken.notes.push(note);
+        }
+        Ok(taken)
     }
 
     fn input(&self, rows: &RecordBatch) -> Result<Input, RunError> {

@@ -1,6 +1,10 @@
 //! Its finished runs.
 
-use fireclay_data::{Features, Preprocess, Split, TableFormat, Unseen};
+use std::path::Path;
+
+use fireclay_data::{
+    EncodedColumn, Features, Preprocess, Split, Table as Cells, TableFormat, Unseen,
+};
 use fireclay_models::Tabular;
 
 use super::super::dataset::Columns;
@@ -18,6 +22,28 @@ pub(super) struct TableRun {
     pub base: Base,
     pub preprocess: Preprocess,
     pub predictor: Predictor<Tabular>,
+}
+
+impl TableRun {
+    /// The columns, with the vectors of embedded ones after all numeric features.
+    fn parts(&self, cells: RecordBatch) -> Parts {
+        let (numeric, vectors) = (self.preprocess.numeric_width(), self.predictor.vectors());
+        let part = |column: EncodedColumn| {
+            let vector = column.embedded.map(|index| {
+                let start = numeric + vectors[..index].iter().sum::<usize>();
+                start..start + vectors[index]
+            });
+            Part {
+                name: column.name,
+                at: column.numeric.chain(vector.unwrap_or_default()).collect(),
+            }
+        };
+        let columns = self.preprocess.encoded_columns().into_iter();
+        Parts::Columns {
+            columns: columns.map(part).collect(),
+            cells,
+        }
+    }
 }
 
 impl Run for TableRun {
@@ -94,6 +120,57 @@ impl Run for TableRun {
         let features: Features = self.preprocess.encode(rows)?;
         let input = upload_rows(features, self.predictor.device());
         Ok(self.predictor.input(input))
+    }
+
+    /// The table is read once more for its cells: encoded rows have none.
+    fn take(&self, on: On<'_>, most: usize) -> Result<Taken, RunError> {
+        let source = Table::source(self.base.config());
+        if let On::File { path, .. } = on {
+            let options = |path: &Path| {
+                let format = TableFormat::from_path(path).unwrap_or(source.format);
+                self.preprocess.options(format, &source.config)
+            };
+            let (rows, mut notes) = first_rows(path, options, most)?;
+            let taken = self
+                .take_rows(&rows)
+                .map_err(|error| in_file(path, error))?;
+            let mut unseen = Unseen::default();
+            unseen.add(&self.preprocess, &rows)?;
+            let unseen = unseen.notes(&source.config).into_iter();
+            notes.extend(unseen.map(|note| note.to_string()));
+            return Ok(Taken {
+                from: path.to_owned(),
+                notes,
+                ..taken
+            });
+        }
+        let data = own::<Table>(&self.base)?;
+        let chosen = choose((&self.base, &data), on, most)?;
+        let split = [&data.train, &data.valid, &data.test][chosen.split];
+        let batch = split.gather(&chosen.positions);
+        let at = |position: &u32| split.carried.rows[*position as usize];
+        let rows: Vec<usize> = chosen.positions.iter().map(at).collect();
+        let cells = Cells::load(source.format, &source.config)?.take(&rows)?;
+        let input = upload_rows(batch.features, self.predictor.device());
+        Ok(Taken {
+            from: chosen.from,
+            input: self.predictor.input(input),
+            names: chosen.names,
+            truth: Some(batch.labels),
+            parts: self.parts(cells),
+            notes: chosen.notes,
+        })
+    }
+
+    fn take_rows(&self, rows: &RecordBatch) -> Result<Taken, RunError> {
+        Ok(Taken {
+            from: "rows".to_owned(),
+            input: self.input(rows)?,
+            names: numbered(rows.num_rows()),
+            truth: None,
+            parts: self.parts(rows.clone()),
+            notes: Vec::new(),
+        })
     }
 
     fn merged(&self) -> Result<Vec<(&'static str, Vec<u8>)>, RunError> {
