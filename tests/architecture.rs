@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 use crate::support::root;
 
 /// The crates that are held to it.
-const CHECKED: [&str; 10] = [
+const CHECKED: [&str; 11] = [
     "fireclay",
     "fireclay-config",
     "fireclay-data",
+    "fireclay-explain",
     "fireclay-kernels",
     "fireclay-metrics",
     "fireclay-models",

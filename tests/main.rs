@@ -12,6 +12,8 @@ mod backends;
 mod bad_input;
 mod cli;
 mod encoder;
+mod explain;
+mod fairness;
 mod first;
 mod images;
 mod language;

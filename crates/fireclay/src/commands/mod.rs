@@ -7,7 +7,10 @@ mod config;
 mod datasets;
 mod devices;
 mod evaluate;
+mod explain;
 mod export;
+mod fairness;
+mod folds;
 mod generate;
 mod init;
 mod init_images;
@@ -75,6 +78,7 @@ verbs! {
     Train => train,
     Resume => resume,
     Evaluate => evaluate,
+    Explain => explain,
     Predict => predict,
     Generate => generate,
     Export => export,
