@@ -270,6 +270,39 @@ impl DataError {
         self
     }
 
+    /// The same error with what to do about a cell.
+    #[must_use]
+    pub(crate) fn advised(mut self, advice: &str) -> Self {
+        if let Self::BadValue { problem, .. } = &mut self {
+            *problem = format!("{problem}; {advice}");
+        }
+        self
+    }
+
+    /// The same error where the configuration is that of a finished run, which nobody can change.
+    #[must_use]
+    pub fn of_run(self) -> Self {
+        let Self::MissingColumn {
+            column,
+            known,
+            file,
+        } = &self
+        else {
+            return self;
+        };
+        let hint = match hint(known) {
+            "" => "",
+            _ => {
+                "; the run reads tables that are written as the one of its training: the same delimiter, and names of columns in the first line"
+            }
+        };
+        Self::Unusable(format!(
+            "no column {column:?}{}, which the run needs; the columns are {}{hint}",
+            in_file(file),
+            list(known, 20)
+        ))
+    }
+
     pub(crate) fn bad_value(column: &str, row: usize, value: &str, problem: &str) -> Self {
         let problem = if value.is_empty() {
             problem.to_owned()

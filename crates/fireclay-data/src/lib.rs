@@ -46,7 +46,8 @@ mod words;
 
 pub use arrow;
 
-pub use self::column::column;
+pub use self::column::dates::DateOrder;
+pub use self::column::{column, plain_text};
 pub use self::download::{DownloadConfig, download};
 pub use self::error::DataError;
 pub use self::files::expand;
@@ -69,9 +70,10 @@ pub use self::split::{SPLIT_NAMES, SplitConfig, Splits};
 pub use self::table::{
     Batch, Carried, CategoricalEncoding, ColumnConfig, ColumnKind, ColumnReport, DataReport,
     Dialect, Duplicates, ExtraField, Features, Guess, GuessedColumn, LabelledGuess, MissingTarget,
-    NumericScaling, Preprocess, ReadOptions, Role, Split, SplitReport, Table, TableConfig,
-    TableData, TableFormat, TableStream, TableWriter, TextGuess, Unseen, check_columns, guess,
-    guess_for, guess_texts, infer_kind, inspect, parquet_bytes, role, split, stream,
+    NumericScaling, OddCells, Preprocess, ReadOptions, Role, Split, SplitReport, Table,
+    TableConfig, TableData, TableFormat, TableStream, TableWriter, TextGuess, Unseen,
+    check_columns, guess, guess_for, guess_texts, infer_kind, inspect, parquet_bytes, role, split,
+    stream,
 };
 pub use self::text::{
     MaskedBatch, MaskedSplit, Masking, Packing, PaddedTexts, TextData, TextDataConfig, TextFormat,

@@ -23,7 +23,7 @@ const TOP: usize = 5;
 /// Answers for images, in their order, decoded on `threads` threads and answered by `answer`. Those that
 /// cannot be read have none, and are named in [`Predicted::failed`].
 ///
-/// Columns: `image`, `prediction` (labels that apply are joined by `;`), and for classes `class_1`,
+/// Columns: `image`, `prediction` (labels that apply are joined by the data's `label_separator`), and for classes `class_1`,
 /// `probability_1` and so on, best first.
 pub(crate) fn predict_images(
     run: &dyn Run,
@@ -40,6 +40,10 @@ pub(crate) fn predict_images(
         None => None,
     };
     let classes = run.meaning().map_or(&[][..], |meaning| meaning.classes());
+    let names = (
+        classes,
+        run.base().config().data.section().label_separator(),
+    );
     let top = asked.min(classes.len());
     let FoundImages { files, notes } = image_files(job.input)?;
     let batches = decoded(preprocess.clone(), files.clone(), threads);
@@ -49,7 +53,7 @@ pub(crate) fn predict_images(
             let batch = tally.count(batch?);
             let paths: Vec<&PathBuf> = batch.read.iter().map(|at| &paths[*at]).collect();
             if !paths.is_empty() {
-                take(columns(&paths, answer(batch.pixels), classes, top))?;
+                take(columns(&paths, answer(batch.pixels), names, top))?;
             }
         }
         tally.check()
@@ -126,7 +130,12 @@ fn decoded(
     batches.map(|batch| batch.map_err(|error| RunError::Panicked(error.to_string())))
 }
 
-fn columns(paths: &[&PathBuf], answers: Answers, classes: &[String], top: usize) -> RecordBatch {
+fn columns(
+    paths: &[&PathBuf],
+    answers: Answers,
+    (classes, separator): (&[String], &str),
+    top: usize,
+) -> RecordBatch {
     let ranked = answers.probabilities().map(|probabilities| {
         let rows = probabilities.chunks(classes.len());
         rows.map(|row| best(row, top)).collect::<Vec<_>>()
@@ -137,7 +146,7 @@ fn columns(paths: &[&PathBuf], answers: Answers, classes: &[String], top: usize)
             "image".into(),
             Arc::new(StringArray::from_iter_values(names)),
         ),
-        ("prediction".into(), answers.predictions(classes)),
+        ("prediction".into(), answers.predictions(classes, separator)),
     ];
     let ranked = ranked.unwrap_or_default();
     for rank in 0..top {

@@ -63,12 +63,8 @@ where
         evaluation.insert(name.into(), report);
         if config.eval.keep_predictions {
             let columns = data.columns(number);
-            predictions.push(predicted(
-                name,
-                columns,
-                answers,
-                (&truth, meaning.classes()),
-            ));
+            let names = (meaning.classes(), config.data.section().label_separator());
+            predictions.push(predicted(name, columns, answers, (&truth, names)));
         }
     }
     if !predictions.is_empty() {
@@ -102,15 +98,15 @@ fn predicted(
     split: &str,
     columns: Columns,
     answers: Answers,
-    (truth, classes): (&Labels, &[String]),
+    (truth, (classes, separator)): (&Labels, (&[String], &str)),
 ) -> RecordBatch {
     let splits = std::iter::repeat_n(split, truth.len());
     let splits: ArrayRef = Arc::new(StringArray::from_iter_values(splits));
     let by_class = answers.by_class(classes);
     let mut all = vec![("split".to_owned(), splits)];
     all.extend(columns.names);
-    all.push(("truth".into(), truth_column(truth, classes)));
-    all.push(("prediction".into(), answers.predictions(classes)));
+    all.push(("truth".into(), truth_column(truth, classes, separator)));
+    all.push(("prediction".into(), answers.predictions(classes, separator)));
     all.extend(by_class);
     for (name, column) in columns.extra {
         let is_taken = |name: &str| all.iter().any(|(taken, _)| taken == name);

@@ -2,13 +2,16 @@
 
 use std::path::Path;
 
+use csv::ByteRecord;
+
 use super::encoding;
+use super::footer::is_footer;
 use super::header::{Verdict, number};
 use super::layout::Layout;
-use super::marks::Marks;
+use super::marks::{Marks, cells, reader};
 use super::{Dialect, ExtraField};
 use crate::error::DataError;
-use crate::files::{head, open_text};
+use crate::files::{Text, head, open_text};
 
 /// Bytes that are looked at.
 const HEAD: u64 = 1 << 18;
@@ -52,6 +55,7 @@ pub(crate) fn sniff(path: &Path, usual: u8) -> Result<Sniffed, DataError> {
             let is_cut = layout.marks.delimiter != b' ' || is_aligned(table);
             sniffed.delimiter = is_cut.then_some(layout.marks.delimiter);
             sniffed.set_layout(&layout, skipped, usual, &text);
+            sniffed.set_footer(last_words(open_text(path, encoding)?, layout.marks));
         }
         None if skipped > 0 => sniffed.set_skipped(skipped, &text),
         None => {}
@@ -67,12 +71,7 @@ pub(crate) fn advice(path: &Path, given: &Dialect, usual: u8) -> Option<String> 
     let missing: Vec<String> = missing
         .map(|(key, value)| format!("{key} = {value}"))
         .collect();
-    (!missing.is_empty()).then(|| {
-        format!(
-            "by its first lines it needs {} in [data]",
-            missing.join(", ")
-        )
-    })
+    (!missing.is_empty()).then(|| missing.join(", "))
 }
 
 /// The delimiter in the line `sep=;` that Excel reads, and the text below it.
@@ -188,7 +187,30 @@ fn is_single_quoted(text: &str) -> bool {
     2 * quoted >= lines && pairs > 0 && 10 * 2 * pairs >= 8 * all
 }
 
+/// The word by which the last record of a text says that it sums up the others, if no other record has such
+/// a word.
+fn last_words(text: Text, marks: Marks) -> Option<String> {
+    let (mut reader, mut record) = (reader(text, marks), ByteRecord::new());
+    let (mut found, mut last) = (0, None);
+    while reader.read_byte_record(&mut record).ok()? {
+        let texts = cells(&record).filter_map(|cell| std::str::from_utf8(cell).ok());
+        last = texts
+            .filter(|cell| is_footer(cell))
+            .map(str::to_owned)
+            .next();
+        found += usize::from(last.is_some());
+    }
+    last.filter(|_| found == 1)
+}
+
 impl Sniffed {
+    fn set_footer(&mut self, footer: Option<String>) {
+        self.notes.extend(footer.iter().map(|word| {
+            format!("the last row holds {word:?}, so it sums up the others and is left out: footer = {word:?}")
+        }));
+        self.dialect.footer = footer;
+    }
+
     fn set_encoding(&mut self, name: &str, text: &str) {
         let name = name.to_ascii_lowercase();
         let is_example = |word: &&str| !word.is_ascii();
@@ -258,6 +280,9 @@ impl Sniffed {
         if layout.first == Verdict::Data {
             self.dialect.header = Some(false);
             self.notes.push("the first line looks like data, so the columns are named column_1, column_2 and so on: header = false; take that out if the line names the columns".into());
+        } else if layout.has_two_headers {
+            let rows = layout.line;
+            self.notes.push(format!("the line below the names of the columns looks like names, too: set skip_rows = {rows} if they are, or take it out if it holds units"));
         } else if names().all(|name| number(name).is_some()) {
             self.notes.push("the first line is taken for the names of the columns, though they are numbers: set header = false if it is data".into());
         }

@@ -2,6 +2,7 @@
 
 mod duplicates;
 mod leaks;
+mod sums;
 mod suspects;
 mod target;
 

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 
 use arrow::array::{Array, ArrayRef, Float64Array, StringArray};
 
-use super::DataReport;
 use super::leaks::{Goal, MOST_ROWS};
+use super::{DataReport, sums};
 use crate::column::{is_flat, is_numeric, numbers, text};
 use crate::error::{DataError, list};
 use crate::labels::TargetKind;
@@ -26,7 +26,7 @@ pub(in crate::table) fn suspects(
     let taken = table.take_column(&config.target_columns()[0], &rows)?;
     let truth = taken.column(0);
     let goal = Goal::of(truth, target);
-    let mut notes = Vec::new();
+    let mut notes = Vec::from_iter(sums::note(table));
     let names = table.columns().into_iter();
     for name in names.filter(|name| role(config, name) == Role::Feature) {
         let taken = table.take_column(&name, &rows)?;

@@ -30,6 +30,10 @@ impl DataSection for TextTableSource {
         self.config.validate_for(kind)
     }
 
+    fn label_separator(&self) -> &str {
+        self.config.label_separator.as_deref().unwrap_or(";")
+    }
+
     fn key_of_column(&self, column: &str) -> Option<String> {
         if self.config.text == column {
             Some("data.text".into())

@@ -29,9 +29,11 @@ impl LabelledTextRun {
     }
 
     fn options(&self, format: TableFormat) -> ReadOptions {
-        LabelledText::source(self.base.config())
-            .config
-            .read_options(format)
+        let config = &LabelledText::source(self.base.config()).config;
+        ReadOptions {
+            is_settled: true,
+            ..config.read_options(format)
+        }
     }
 }
 

@@ -37,6 +37,10 @@ impl DataSection for TableSource {
         }
     }
 
+    fn label_separator(&self) -> &str {
+        self.config.label_separator.as_deref().unwrap_or(";")
+    }
+
     fn key_of_column(&self, column: &str) -> Option<String> {
         let data: &TableConfig = &self.config;
         let is = |name: &Option<String>| name.as_deref() == Some(column);

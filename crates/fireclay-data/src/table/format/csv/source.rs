@@ -7,9 +7,9 @@ use csv::{ByteRecord, ErrorKind, Reader};
 
 use super::usual_delimiter;
 use crate::error::{DataError, absolute};
-use crate::files::open_text;
+use crate::files::open_as;
 use crate::table::Dialect;
-use crate::table::dialect::{advice, encoding_advice, reader};
+use crate::table::dialect::{advice, cells, encoding_advice, reader};
 use crate::table::stream::ReadOptions;
 
 /// A file that is read record by record.
@@ -19,12 +19,20 @@ pub(super) struct Source {
     reader: Reader<Box<dyn Read + Send>>,
     /// Lines above the first record.
     skipped: u64,
+    /// The record after the one that was given, where the last of all may be no row.
+    ahead: Option<ByteRecord>,
+    /// Whether the last record was left out.
+    pub is_cut: bool,
+    /// What a person should know of the encoding.
+    pub note: Option<String>,
+    /// Whether it is too late to change the configuration.
+    is_settled: bool,
 }
 
 impl Source {
     pub fn open(path: &Path, options: &ReadOptions) -> Result<Self, DataError> {
         let dialect = options.dialect.clone();
-        let mut text = open_text(path, dialect.encoding())?;
+        let (mut text, note) = open_as(path, dialect.encoding())?;
         let skipped = dialect.skip_rows.unwrap_or(0) as u64;
         let mut line = Vec::new();
         for _ in 0..skipped {
@@ -37,11 +45,38 @@ impl Source {
             reader: reader(text, dialect.marks(usual_delimiter(path))),
             dialect,
             skipped,
+            ahead: None,
+            is_cut: false,
+            note,
+            is_settled: options.is_settled,
         })
     }
 
     /// The next record; false after the last.
     pub fn read(&mut self, record: &mut ByteRecord) -> Result<bool, DataError> {
+        let Some(footer) = self.dialect.footer.clone() else {
+            return self.read_next(record);
+        };
+        let is_footer = |record: &ByteRecord| cells(record).any(|cell| cell == footer.as_bytes());
+        let found = match self.ahead.take() {
+            Some(ahead) => {
+                *record = ahead;
+                true
+            }
+            None if self.is_cut => false,
+            None => self.read_next(record)?,
+        };
+        let mut next = ByteRecord::new();
+        if found && self.read_next(&mut next)? {
+            self.ahead = Some(next);
+        } else if found && is_footer(record) {
+            self.is_cut = true;
+            return Ok(false);
+        }
+        Ok(found)
+    }
+
+    fn read_next(&mut self, record: &mut ByteRecord) -> Result<bool, DataError> {
         let read = self.reader.read_byte_record(record);
         read.map_err(|error| match error.into_kind() {
             ErrorKind::Io(source) => DataError::read(&self.path, source),
@@ -51,7 +86,18 @@ impl Source {
 
     /// The record has another number of fields than the header.
     pub fn ragged(&self, record: &ByteRecord, expected: usize) -> DataError {
-        let usual = "check the delimiter and the quotes; the keys delimiter, quote, comment, skip_rows, header and extra_field of [data] say how the file is written";
+        let usual = match (record.len() < expected, self.is_settled) {
+            (true, true) => "complete the line, or leave it out with --on-error skip",
+            (true, false) => {
+                "complete the line or take it out: the file may be cut off there, or a text without quotes have a line break in it"
+            }
+            (false, true) => {
+                "put a text with the delimiter in it between quotes, or leave the line out with --on-error skip"
+            }
+            (false, false) => {
+                "put a text with the delimiter in it between quotes, or say with delimiter and quote in [data] how the file is written"
+            }
+        };
         DataError::Ragged {
             path: absolute(&self.path),
             line: self.line(record),
@@ -80,13 +126,20 @@ impl Source {
         DataError::Utf8 {
             path: absolute(&self.path),
             line: self.line(record),
-            advice: encoding_advice(&self.path),
+            advice: encoding_advice(&self.path, self.is_settled),
         }
     }
 
     /// The keys that the file seems to need, if there are any beside those given.
     pub fn advice(&self) -> Option<String> {
-        advice(&self.path, &self.dialect, usual_delimiter(&self.path))
+        let usual = usual_delimiter(&self.path);
+        let keys = advice(&self.path, &self.dialect, usual)?;
+        Some(match self.is_settled {
+            true => format!(
+                "the run reads tables that are written as the one of its training, and by its first lines this one would need {keys}: write it as that one"
+            ),
+            false => format!("by its first lines it needs {keys} in [data]"),
+        })
     }
 
     fn line(&self, record: &ByteRecord) -> u64 {
