@@ -221,36 +221,14 @@ impl TableConfig {
         let at = |own: &str| format!("{key}.{own}");
         let is_text = self.text.contains(name).then_some(ColumnKind::Text);
         let kind = column.kind.or(is_text);
-        let is_no = |wanted| kind.is_some_and(|kind| kind != wanted);
-        let for_kinds = [
-            (
-                "scaling",
-                column.scaling.is_some(),
-                ColumnKind::Numeric,
-                "numeric",
-            ),
-            (
-                "encoding",
-                column.encoding.is_some(),
-                ColumnKind::Categorical,
-                "categorical",
-            ),
-            (
-                "date_order",
-                column.date_order.is_some(),
-                ColumnKind::Date,
-                "date",
-            ),
-        ];
-        for (own, is_given, wanted, word) in for_kinds {
-            if is_given && is_no(wanted) {
+        let given = column.keys_of_kinds();
+        for (own, wanted, word) in &given {
+            if kind.is_some_and(|kind| kind != *wanted) {
                 problems.add(&at(own), format!("is for {word} columns only"));
             }
         }
-        let given = for_kinds.iter().filter(|(_, is_given, _, _)| *is_given);
-        let given: Vec<&str> = given.map(|(own, ..)| *own).collect();
-        if let ([first, others @ ..], None) = (&given[..], column.kind) {
-            for own in others {
+        if let ([(first, ..), others @ ..], None) = (&given[..], column.kind) {
+            for (own, ..) in others {
                 let message = format!("contradicts {first}: a column is of one kind");
                 problems.add(&at(own), message);
             }
@@ -262,6 +240,27 @@ impl TableConfig {
                 "needs kind = \"numeric\", \"date\" or \"boolean\", which cells can differ from";
             problems.add(&at("odd_cells"), message);
         }
+    }
+}
+
+impl ColumnConfig {
+    /// The keys that are given and are for one kind of column, with the kind and its word.
+    fn keys_of_kinds(&self) -> Vec<(&'static str, ColumnKind, &'static str)> {
+        let (scaling, encoding) = (self.scaling.is_some(), self.encoding.is_some());
+        let keys = [
+            (scaling, "scaling", ColumnKind::Numeric, "numeric"),
+            (encoding, "encoding", ColumnKind::Categorical, "categorical"),
+            (
+                self.date_order.is_some(),
+                "date_order",
+                ColumnKind::Date,
+                "date",
+            ),
+        ];
+        let given = keys.into_iter().filter(|(is_given, ..)| *is_given);
+        given
+            .map(|(_, key, kind, word)| (key, kind, word))
+            .collect()
     }
 }
 

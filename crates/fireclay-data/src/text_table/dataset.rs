@@ -150,13 +150,17 @@ impl TextTableSplit {
         (tokenizer, preprocess): (&Tokenizer, &TextPreprocess),
         config: &TextTableConfig,
     ) -> Result<(Self, Vec<Note>), DataError> {
-        let table = Table::read(path, options)?;
+        let mut table = Table::read(path, options)?;
+        preprocess.read_target_of(&mut table)?;
         let rules = config.table();
         let rows = table.rows_with_target(&rules)?;
         let carried = Carried::take_other(&table, rows, path, &rules)?;
         let (split, cut) = encode(&table, carried, tokenizer, preprocess)?;
-        let notes = table.note_of_dropped(&rules)?.into_iter();
-        Ok((split, notes.chain(note_of_cut(cut, preprocess)).collect()))
+        let mut notes: Vec<Note> = table.notes.iter().map(Note::general).collect();
+        notes.extend(table.note_of_dropped(&rules)?);
+        notes.extend(note_of_cut(cut, preprocess));
+        notes.append(&mut table.readings.notes);
+        Ok((split, notes))
     }
 }
 

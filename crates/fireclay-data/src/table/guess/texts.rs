@@ -158,21 +158,14 @@ fn of_table(
         let field = Some(only.name.clone());
         return Ok(is_running.then_some(TextGuess::Running { field }));
     };
-    let is_other = |fact: &&Facts<'_>| {
+    let is_other = |fact: &Facts<'_>| {
         let is_read = fact.useless.is_none() && !fact.is_id && !fact.is_index;
         fact.name != wanted.name && !is_in(&texts, fact) && is_read
     };
-    let Some(text) = texts.iter().max_by_key(|fact| letters(fact)) else {
-        return Ok(None);
-    };
-    if facts.iter().any(|fact| is_other(&fact)) {
-        return Ok(None);
-    }
-    Ok(Some(TextGuess::Labelled(labelled(
-        (&facts, &texts),
-        (text, wanted),
-        sniffed,
-    ))))
+    let text = texts.iter().max_by_key(|fact| letters(fact));
+    let alone = text.filter(|_| !facts.iter().any(is_other));
+    let found = alone.map(|text| labelled((&facts, &texts), (text, wanted), sniffed));
+    Ok(found.map(TextGuess::Labelled))
 }
 
 fn labelled(

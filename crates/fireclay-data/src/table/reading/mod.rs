@@ -14,7 +14,7 @@ mod tally;
 
 use std::collections::BTreeMap;
 
-use arrow::array::{Array, ArrayRef, StringArray};
+use arrow::array::{ArrayRef, StringArray};
 use arrow::datatypes::Float64Type;
 
 use self::alike::Styles;
