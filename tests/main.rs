@@ -24,5 +24,6 @@ mod resume;
 mod runs;
 mod shipped;
 mod tables;
+mod tracking;
 mod train;
 mod translation;

@@ -19,6 +19,7 @@ mod predict;
 mod remarks;
 mod resume;
 mod schema;
+mod track;
 mod train;
 mod training;
 
@@ -76,6 +77,7 @@ verbs! {
     Predict => predict,
     Generate => generate,
     Export => export,
+    Track => track,
     Devices => devices,
     Models => models,
     Datasets => datasets,
