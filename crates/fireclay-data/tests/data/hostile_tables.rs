@@ -488,6 +488,35 @@ fn a_column_of_two_kinds_is_called_so_and_can_be_kept() {
 }
 
 #[test]
+fn numbers_in_several_units_and_dates_in_several_orders_are_called_so() {
+    let files = Files::new();
+    let price = |row: usize| match row % 4 {
+        0 => format!("${}.99", row),
+        1 => format!("\"{},49 EUR\"", row),
+        2 => format!("{row}%"),
+        _ => format!("{row} kg"),
+    };
+    let day = |row: usize| match row % 3 {
+        0 => format!("2024-01-{:02}", 1 + row % 28),
+        1 => format!("{}/1/2024", 13 + row % 9),
+        _ => format!("1/{}/2024", 13 + row % 9),
+    };
+    let rows = |row: usize| format!("{},{},{},{}", price(row), day(row), row % 7, row % 2);
+    let path = files.write("a.csv", csv("price,day,x,y", 90, rows));
+    let found = guess_for(&path, "y").unwrap();
+    let expected = "numbers in 90 of 90 cells, written in several ways: \"$0.99\", \"1,49 EUR\", \"2%\", \"3 kg\"";
+    assert!(
+        reason(&found, "price").contains(expected),
+        "{}",
+        reason(&found, "price")
+    );
+    assert!(said(&found).contains(expected), "{}", said(&found));
+    let expected =
+        "dates in 90 of 90 cells, written in several ways: \"2024-01-01\", \"14/1/2024\"";
+    assert!(said(&found).contains(expected), "{}", said(&found));
+}
+
+#[test]
 fn letters_for_thousands_and_times_of_day_are_numbers() {
     let files = Files::new();
     let installs = |row: usize| match row % 3 {

@@ -1,10 +1,13 @@
 //! Readings that may fit a column, and how well they do.
 
-use arrow::array::StringArray;
+use std::collections::HashSet;
+
+use arrow::array::{Array, StringArray};
 
 use super::style::{Locale, sample};
 use super::tally::Tally;
 use crate::column::dates::{DateOrder, seconds};
+use crate::column::numbers::NumberStyle;
 use crate::column::reading::{Reading, label};
 use crate::column::written::Written;
 use crate::column::{are_codes, truth};
@@ -32,6 +35,27 @@ pub(super) fn best(cells: &StringArray, locale: &Locale, with_truths: bool) -> O
         .into_iter()
         .flatten()
         .max_by_key(|candidate| (candidate.tally.fitting, candidate.kind != ColumnKind::Date))
+}
+
+/// What half of the cells or more are, each in a way of its own: their plural and how many.
+pub(super) fn in_several_ways(cells: &StringArray) -> Option<(&'static str, usize)> {
+    const VARIED: usize = 10;
+    let is_number = |cell: &&str| {
+        let bare = Written::split(cell).map(Written::bare);
+        bare.is_some_and(|bare| NumberStyle::all().any(|style| style.value(&bare).is_some()))
+    };
+    let is_date = |cell: &&str| {
+        DateOrder::ALL
+            .iter()
+            .any(|order| order.parse(cell).is_some())
+    };
+    let present = cells.len() - cells.null_count();
+    let count = |is_it: &dyn Fn(&&str) -> bool| cells.iter().flatten().filter(is_it).count();
+    let found = [("numbers", count(&is_number)), ("dates", count(&is_date))];
+    let most = found.into_iter().max_by_key(|(_, count)| *count)?;
+    let distinct: HashSet<&str> = cells.iter().flatten().collect();
+    let is_several = 2 * most.1 >= present && distinct.len() >= VARIED;
+    (is_several && !codes(cells)).then_some(most)
 }
 
 /// Numbers in the style that fits most cells.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, StringArray};
 
-use super::candidates::{Candidate, best, dates, numbers_of, truths_of};
+use super::candidates::{Candidate, best, dates, in_several_ways, numbers_of, truths_of};
 use super::labels::labels;
 use super::style::Locale;
 use super::tally::{Tally, is_missing, is_unknown};
@@ -14,7 +14,7 @@ use crate::column::reading::Reading;
 use crate::column::{
     are_codes, are_dates, booleans, date_order, is_boolean, is_finite, is_numeric,
 };
-use crate::error::DataError;
+use crate::error::{DataError, list};
 use crate::table::{ColumnKind, OddCells, TableConfig};
 
 /// Digits that a real holds in any case.
@@ -121,7 +121,7 @@ fn guessed(column: &Column<'_>, locale: &Locale) -> Judged {
         return judged;
     }
     let Some(best) = best(cells, locale, !is_target) else {
-        return Judged::default();
+        return varied(column);
     };
     let is_missing = if is_target { is_missing } else { is_unknown };
     match is_agreed(best.kind, &best.tally, is_missing) {
@@ -150,7 +150,7 @@ fn agreed(best: Candidate, cells: &StringArray, key: &str) -> Judged {
 fn mixed(best: Candidate, column: &Column<'_>) -> Judged {
     let (kind, tally, is_target) = (best.kind, best.tally, column.is_target);
     if !tally.is_mixed() {
-        return Judged::default();
+        return varied(column);
     }
     let (what, name) = (what(&best.reading, kind), column.name);
     let (fitting, present, shown) = (tally.fitting, tally.present, tally.shown());
@@ -172,6 +172,42 @@ fn mixed(best: Candidate, column: &Column<'_>) -> Judged {
     Judged {
         note: Some(note),
         mixed: Some(mixed),
+        ..Judged::default()
+    }
+}
+
+/// A column of one kind in which no way of writing is that of most cells.
+fn varied(column: &Column<'_>) -> Judged {
+    let found = in_several_ways(column.cells).filter(|_| !column.is_target);
+    let Some((what, count)) = found else {
+        return Judged::default();
+    };
+    let mut examples: Vec<String> = Vec::new();
+    for cell in column.cells.iter().flatten() {
+        let shape: String = cell.chars().filter(|c| !c.is_ascii_digit()).collect();
+        let is_new = |known: &String| {
+            !known
+                .chars()
+                .filter(|c| !c.is_ascii_digit())
+                .eq(shape.chars())
+        };
+        if examples.len() < 4 && examples.iter().all(is_new) {
+            examples.push(cell.to_owned());
+        }
+    }
+    let present = column.cells.len() - column.cells.null_count();
+    let what = format!(
+        "{what} in {count} of {present} cells, written in several ways: {}",
+        list(&examples, 4)
+    );
+    Judged {
+        note: Some(format!(
+            "it has {what}, and is read as categories; write them alike"
+        )),
+        mixed: Some(Mixed {
+            what,
+            key: "write them alike".to_owned(),
+        }),
         ..Judged::default()
     }
 }

@@ -1,8 +1,12 @@
 //! The one error type of this crate.
 
+mod advice;
+
 use std::path::{Path, PathBuf};
 
 use arrow::error::ArrowError;
+
+use self::advice::hint;
 
 /// What can be wrong with data, in words for the person who brought it.
 ///
@@ -270,39 +274,6 @@ impl DataError {
         self
     }
 
-    /// The same error with what to do about a cell.
-    #[must_use]
-    pub(crate) fn advised(mut self, advice: &str) -> Self {
-        if let Self::BadValue { problem, .. } = &mut self {
-            *problem = format!("{problem}; {advice}");
-        }
-        self
-    }
-
-    /// The same error where the configuration is that of a finished run, which nobody can change.
-    #[must_use]
-    pub fn of_run(self) -> Self {
-        let Self::MissingColumn {
-            column,
-            known,
-            file,
-        } = &self
-        else {
-            return self;
-        };
-        let hint = match hint(known) {
-            "" => "",
-            _ => {
-                "; the run reads tables that are written as the one of its training: the same delimiter, and names of columns in the first line"
-            }
-        };
-        Self::Unusable(format!(
-            "no column {column:?}{}, which the run needs; the columns are {}{hint}",
-            in_file(file),
-            list(known, 20)
-        ))
-    }
-
     pub(crate) fn bad_value(column: &str, row: usize, value: &str, problem: &str) -> Self {
         let problem = if value.is_empty() {
             problem.to_owned()
@@ -327,23 +298,6 @@ pub(crate) fn absolute(path: &Path) -> PathBuf {
 fn in_file(file: &Option<PathBuf>) -> String {
     let shown = file.as_ref().map(|path| format!(" of {}", path.display()));
     shown.unwrap_or_default()
-}
-
-/// What names look like that are none.
-fn hint(known: &[String]) -> &'static str {
-    let numbers = known
-        .iter()
-        .filter(|name| name.parse::<f64>().is_ok())
-        .count();
-    match known {
-        [only] if only.contains([',', ';', '\t', '|']) => {
-            "; `delimiter` in [data] says what is between fields"
-        }
-        [_, _, ..] if 2 * numbers >= known.len() => {
-            "; if the first line of the file is data, set header = false in [data]"
-        }
-        _ => "",
-    }
 }
 
 /// At most `most` of the names with commas between them, and how many more there are.
