@@ -25,7 +25,7 @@ pub(super) fn notes(table: &Table, config: &TableConfig) -> Result<Vec<Note>, Da
         if let (None, Some((order, true))) = (given_order(config, name), date_order(written))
             && written.len() > written.null_count()
         {
-            let message = format!("the rows are ordered by it; {}", order.doubt());
+            let message = format!("the rows are ordered by it; {}", order.doubt(name));
             notes.push(Note::about(name, message));
         }
     }

@@ -131,7 +131,10 @@ impl TableStream {
 
     /// What a person should know of the files that were read to their end.
     pub fn notes(&self) -> Vec<String> {
-        let nulls = note_of_nulls(&self.nulls);
+        let nulls = note_of_nulls(&self.nulls).map(|note| match self.options.is_settled {
+            true => note,
+            false => format!("{note}; columns.NAME.null_values = [] keeps the words of a column, null_values chooses others for all"),
+        });
         self.notes.iter().cloned().chain(nulls).collect()
     }
 
@@ -194,9 +197,7 @@ fn note_of_nulls(nulls: &NullCounts) -> Option<String> {
         0 => String::new(),
         more => format!(" and {more} more"),
     };
-    (!nulls.is_empty()).then(|| {
-        format!("read as missing: {shown}{more}; columns.NAME.null_values = [] keeps the words of a column, null_values chooses others for all")
-    })
+    (!nulls.is_empty()).then(|| format!("read as missing: {shown}{more}"))
 }
 
 /// The batch with these columns only, in this order.

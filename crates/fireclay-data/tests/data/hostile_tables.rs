@@ -396,7 +396,7 @@ fn the_order_of_days_and_months_can_be_given() {
     };
     let path = files.write("a.csv", csv("day,x,y", 60, rows));
     let found = guess_for(&path, "y").unwrap();
-    let expected = "the dates are read as month/day/year, though another order of day and month fits as well: date_order = \"dmy\"";
+    let expected = "the dates are read as month/day/year, though another order of day and month fits as well; columns.\"day\".date_order = \"dmy\"";
     assert!(
         said(&found).contains(&format!("column \"day\": {expected}")),
         "{}",
@@ -623,4 +623,79 @@ fn the_footer_is_left_out_of_each_file_that_has_it_and_of_no_other() {
         .map(str::to_owned)
         .collect();
     assert_eq!(cells, ["1", "Total", "3"]);
+}
+
+#[test]
+fn numbers_of_parquet_are_themselves_beside_decimal_commas() {
+    use arrow::array::{ArrayRef, Float64Array, RecordBatch, StringArray};
+    let files = Files::new();
+    let rows = |row: usize| format!("\"{},{}\",{}", row % 9, 125 + row % 7, row % 2);
+    let path = files.write("comma.csv", csv("x,y", 60, rows));
+    let mut config = config(&path, "y");
+    config.numeric = fireclay_data::NumericScaling::None;
+    let data = load(&config, TargetKind::Class);
+    let x: ArrayRef = std::sync::Arc::new(Float64Array::from(vec![2.125]));
+    let batch = RecordBatch::try_from_iter([("x", x)]).unwrap();
+    assert_eq!(data.preprocess.encode(&batch).unwrap().numeric, [2.125]);
+    let numbers = (0..60).map(|row| match row {
+        5 => f64::INFINITY,
+        _ => f64::from(row) * 1.125,
+    });
+    let numbers: ArrayRef = std::sync::Arc::new(numbers.collect::<Float64Array>());
+    let texts = (0..60).map(|row| Some(format!("{row},5")));
+    let texts: ArrayRef = std::sync::Arc::new(texts.collect::<StringArray>());
+    let labels = (0..60).map(|row| Some(["a", "b"][row % 2]));
+    let labels: ArrayRef = std::sync::Arc::new(labels.collect::<StringArray>());
+    let batch = RecordBatch::try_from_iter([("f", numbers), ("s", texts), ("y", labels)]).unwrap();
+    let mut table = Table::from_batch(batch);
+    table.interpret(&config).unwrap();
+    let cells = |name: &str| {
+        let cells = table.column(name).unwrap().as_primitive::<Float64Type>();
+        cells.iter().collect::<Vec<_>>()
+    };
+    assert_eq!((cells("f")[1], cells("f")[5]), (Some(1.125), None));
+    assert_eq!(cells("s")[3], Some(3.5));
+    let data = TableData::from_table(&table, &config, 1, TargetKind::Class).unwrap();
+    assert!(messages(&data.notes).contains("1 cells are infinite and read as missing"));
+}
+
+#[test]
+fn a_table_with_blanks_in_its_cells_is_cut_at_its_semicolons() {
+    let files = Files::new();
+    let rows = |row: usize| {
+        format!(
+            "A;{}.{:03},50 EUR;{}",
+            row % 9 + 1,
+            row * 7 % 1000,
+            ["x", "y"][row % 2]
+        )
+    };
+    let path = files.write(
+        "a.csv",
+        format!("Report;2024;\n{}", csv("land;sum;y", 80, rows)),
+    );
+    let found = guess_for(&path, "y").unwrap();
+    let keys = found.dialect.keys();
+    assert_eq!(keys[0], ("delimiter", "\";\"".to_owned()));
+    assert_eq!(keys[1], ("skip_rows", "1".to_owned()));
+}
+
+#[test]
+fn a_label_that_says_that_there_is_none_is_told_of() {
+    let files = Files::new();
+    let rows = |row: usize| {
+        format!(
+            "{},{}",
+            row % 9,
+            if row % 20 == 0 {
+                "-"
+            } else {
+                ["on", "off"][row % 2]
+            }
+        )
+    };
+    let path = files.write("a.csv", csv("x,y", 80, rows));
+    let expected = "\"-\" is learned as a class, though it seems to mean that there is none; add it to extra_null_values";
+    assert!(said(&guess_for(&path, "y").unwrap()).contains(expected));
+    assert!(messages(&load(&config(&path, "y"), TargetKind::Class).notes).contains(expected));
 }

@@ -38,13 +38,13 @@ impl DateOrder {
     }
 
     /// That days and months could change places, and the key that says so.
-    pub(crate) fn doubt(self) -> String {
+    pub(crate) fn doubt(self, column: &str) -> String {
         let other = match self {
             Self::Mdy => "dmy",
             Self::Ymd | Self::Dmy => "mdy",
         };
         format!(
-            "the dates are read as {}, though another order of day and month fits as well: date_order = \"{other}\" of the column says otherwise",
+            "the dates are read as {}, though another order of day and month fits as well; columns.{column:?}.date_order = \"{other}\" says otherwise",
             self.words()
         )
     }

@@ -55,7 +55,8 @@ pub(crate) fn sniff(path: &Path, usual: u8) -> Result<Sniffed, DataError> {
             let is_cut = layout.marks.delimiter != b' ' || is_aligned(table);
             sniffed.delimiter = is_cut.then_some(layout.marks.delimiter);
             sniffed.set_layout(&layout, skipped, usual, &text);
-            sniffed.set_footer(last_words(open_text(path, encoding)?, layout.marks));
+            // Reading tells of it.
+            sniffed.dialect.footer = last_words(open_text(path, encoding)?, layout.marks);
         }
         None if skipped > 0 => sniffed.set_skipped(skipped, &text),
         None => {}
@@ -100,7 +101,7 @@ fn best(text: &str, delimiters: &[u8]) -> Option<Layout> {
     // Words are between spaces in any text, unless the spaces align columns.
     let is_aligned = is_aligned(text);
     let is_blank = |layout: &Layout| layout.marks.delimiter == b' ' && !is_aligned;
-    layouts.sort_by_key(|layout| (layout.before, is_blank(layout), usize::MAX - layout.width));
+    layouts.sort_by_key(|layout| (is_blank(layout), layout.before, usize::MAX - layout.width));
     let (first, others) = layouts.split_first()?;
     let mut others = others.iter().filter(|other| other.before == first.before);
     let instead = others.find(|other| match first.marks.delimiter {
@@ -204,13 +205,6 @@ fn last_words(text: Text, marks: Marks) -> Option<String> {
 }
 
 impl Sniffed {
-    fn set_footer(&mut self, footer: Option<String>) {
-        self.notes.extend(footer.iter().map(|word| {
-            format!("the last row holds {word:?}, so it sums up the others and is left out: footer = {word:?}")
-        }));
-        self.dialect.footer = footer;
-    }
-
     fn set_encoding(&mut self, name: &str, text: &str) {
         let name = name.to_ascii_lowercase();
         let is_example = |word: &&str| !word.is_ascii();

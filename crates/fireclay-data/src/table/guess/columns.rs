@@ -77,7 +77,7 @@ impl Guess {
             && let Some((order, true)) = date_order(fact.array)
         {
             self.notes
-                .push(format!("column {name:?}: {}", order.doubt()));
+                .push(format!("column {name:?}: {}", order.doubt(name)));
         }
         let can_name = fact.is_whole || fact.kind == ColumnKind::Categorical;
         if names_id(name) && can_name && fact.distinct > 20 {

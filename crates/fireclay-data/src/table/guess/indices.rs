@@ -3,7 +3,7 @@
 use super::Guess;
 use crate::column::text;
 use crate::labels::TargetKind;
-use crate::table::report::{is_pandas_index, similar};
+use crate::table::report::{is_pandas_index, of_labels};
 use crate::table::{ColumnKind, Table, Vocabulary, infer_kind};
 
 impl Guess {
@@ -20,9 +20,8 @@ impl Guess {
             && let Ok(cells) = text(&self.target, array)
         {
             let (classes, _) = Vocabulary::fit(cells.iter().flatten(), usize::MAX);
-            notes.extend(
-                similar(classes.names()).map(|note| format!("column {:?}: {note}", self.target)),
-            );
+            let said = of_labels(classes.names()).into_iter();
+            notes.extend(said.map(|note| format!("column {:?}: {note}", self.target)));
         }
         self.notes.extend(notes);
     }

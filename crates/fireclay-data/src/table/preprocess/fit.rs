@@ -104,7 +104,7 @@ fn doubt(
         }),
         (ColumnKind::Date, Some(order)) if given_order(config, name).is_none() => {
             let is_doubtful = matches!(date_order(written), Some((_, true)));
-            is_doubtful.then(|| order.doubt())
+            is_doubtful.then(|| order.doubt(name))
         }
         _ => None,
     }

@@ -23,11 +23,15 @@ pub(super) struct Candidate {
 }
 
 /// The reading that fits most cells, if any is worth a look.
-pub(super) fn best(cells: &StringArray, locale: &Locale, with_truths: bool) -> Option<Candidate> {
+pub(super) fn best(
+    (name, cells): (&str, &StringArray),
+    locale: &Locale,
+    with_truths: bool,
+) -> Option<Candidate> {
     let truths = if with_truths { truths(cells) } else { None };
     let candidates = [
         numbers(cells, locale),
-        dates(cells, &DateOrder::ALL),
+        dates(name, cells, &DateOrder::ALL),
         times(cells),
         truths,
     ];
@@ -98,7 +102,7 @@ fn codes(cells: &StringArray) -> bool {
 }
 
 /// Dates in the one of these orders that fits most cells.
-pub(super) fn dates(cells: &StringArray, orders: &[DateOrder]) -> Option<Candidate> {
+pub(super) fn dates(name: &str, cells: &StringArray, orders: &[DateOrder]) -> Option<Candidate> {
     let any_order = |cell: &&str| orders.iter().any(|order| order.parse(cell).is_some());
     if !is_worth_it(cells, any_order) {
         return None;
@@ -119,7 +123,7 @@ pub(super) fn dates(cells: &StringArray, orders: &[DateOrder]) -> Option<Candida
         kind: ColumnKind::Date,
         reading: Reading::Dates(order),
         tally,
-        doubt: is_doubtful.then(|| order.doubt()),
+        doubt: is_doubtful.then(|| order.doubt(name)),
     })
 }
 

@@ -120,7 +120,7 @@ fn guessed(column: &Column<'_>, locale: &Locale) -> Judged {
     if let Some(judged) = settled(column, locale) {
         return judged;
     }
-    let Some(best) = best(cells, locale, !is_target) else {
+    let Some(best) = best((column.name, cells), locale, !is_target) else {
         return varied(column);
     };
     let is_missing = if is_target { is_missing } else { is_unknown };
@@ -307,9 +307,9 @@ fn ordered(column: &Column<'_>, kind: ColumnKind, locale: &Locale) -> Result<Jud
         ColumnKind::Numeric if is_numeric(&array) && is_finite(&array) => {
             return Ok(points(column, locale));
         }
-        ColumnKind::Date => dates(cells, column.orders()),
+        ColumnKind::Date => dates(column.name, cells, column.orders()),
         ColumnKind::Boolean => Some(truths_of(cells)),
-        _ => best(cells, locale, false)
+        _ => best((column.name, cells), locale, false)
             .filter(|best| best.kind == ColumnKind::Numeric)
             .or_else(|| numbers_of(cells, locale)),
     };

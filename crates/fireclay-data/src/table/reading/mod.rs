@@ -20,6 +20,7 @@ use arrow::datatypes::Float64Type;
 use self::alike::Styles;
 use self::judge::{Column, Judged, judge};
 use self::style::Locale;
+pub(super) use self::tally::is_missing;
 use super::config::{ColumnKind, TableConfig};
 use super::memory::Table;
 use super::schema::{Role, implied, overridden, role};

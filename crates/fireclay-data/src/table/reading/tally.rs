@@ -169,7 +169,7 @@ fn is_code(cell: &str) -> bool {
 }
 
 /// Whether a cell says that there is no value: no letter or digit at all, or a word for it.
-pub(super) fn is_missing(cell: &str) -> bool {
+pub(in crate::table) fn is_missing(cell: &str) -> bool {
     const WORDS: [&str; 17] = [
         "n.a.",
         "na",

@@ -193,8 +193,9 @@ impl Pieces for CsvBatches {
     fn notes(&self) -> Vec<String> {
         let footer = self.source.dialect.footer.as_ref();
         let cut = footer.filter(|_| self.source.is_cut);
-        let cut =
-            cut.map(|word| format!("the last row is left out, since it holds {word:?} (footer)"));
+        let cut = cut.map(|word| {
+            format!("the last row is left out, since it holds {word:?}: footer = {word:?}")
+        });
         self.source.note.iter().cloned().chain(cut).collect()
     }
 
