@@ -130,7 +130,7 @@ fn tensorboard_reads_a_run_and_what_came_after_its_interruption() {
     let finals = found["scalars"]["final/test/accuracy"].as_array().unwrap();
     let last = finals.last().unwrap()[1].as_f64().unwrap();
     assert!((last - accuracy).abs() < 1e-6, "{last} for {accuracy}");
-    assert_eq!(found["parameters"]["seed"], json!(1.0));
+    assert_eq!(found["parameters"]["seed"], json!(42.0));
     assert_eq!(found["parameters"]["model.type"], json!("mlp"));
     assert!(
         found["texts"]["config"]
@@ -209,7 +209,10 @@ fn an_mlflow_server_has_the_run_even_if_it_was_away() {
     let mlflow = format!("--set logging.mlflow={{url=\"{url}\"}}");
     let ran = project.ok(&format!("{} {mlflow}", TRAIN.replace(" -q", "")));
     let said = ran.out.split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(said.contains(&format!("track {RUN} --mlflow")), "{said}");
+    assert!(
+        said.contains(&format!("/{RUN} --mlflow` sends the rest")),
+        "{said}"
+    );
     let _server = serve(&python, &project, port);
     project.ok(&format!("track {RUN} --mlflow"));
     // Once more: nothing is sent twice.
@@ -226,6 +229,8 @@ fn an_mlflow_server_has_the_run_even_if_it_was_away() {
     for (tag, points) in recorded(&project, "breast-cancer/1") {
         assert_points(&run["metrics"][&tag], &points, &tag);
     }
+    let finals = run["metrics"]["final/test/accuracy"].as_array().unwrap();
+    assert_eq!(finals.len(), 1);
     for file in ["config.toml", "model.safetensors", "evaluation.json"] {
         let size = project.bytes(&format!("{RUN}/{file}")).len();
         assert_eq!(run["files"][file], json!(size), "{file}");

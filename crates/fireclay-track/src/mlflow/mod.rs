@@ -96,8 +96,19 @@ impl Mlflow {
         let Answer::Found(_) = found else {
             return Ok(None);
         };
-        let body = json!({ "run_id": state.run_id, "status": "RUNNING" });
-        self.client.post("runs/update", &body).map(|_| Some(()))
+        if !state.finished {
+            self.mark(&state.run_id, "RUNNING")?;
+        }
+        Ok(Some(()))
+    }
+
+    fn mark(&self, run_id: &str, status: &str) -> Result<(), TrackError> {
+        let now = milliseconds(SystemTime::now());
+        let mut body = json!({ "run_id": run_id, "status": status });
+        if status != "RUNNING" {
+            body["end_time"] = now.into();
+        }
+        self.client.post("runs/update", &body).map(drop)
     }
 
     fn log(&self, metrics: &[Value]) -> Result<(), TrackError> {
@@ -135,15 +146,22 @@ impl Tracker for Mlflow {
             let metric = move |(key, value): (String, f64)| metric(&key, value, (time, step));
             record.tagged().map(metric).collect::<Vec<_>>()
         };
+        if self.state.finished {
+            self.mark(&self.state.run_id, "RUNNING")?;
+        }
         self.log(&news.iter().flat_map(metric).collect::<Vec<_>>())?;
         self.state.step = news
             .last()
             .map_or(self.state.step, |(record, _)| record.step);
         self.state.position = position;
+        self.state.finished = false;
         self.state.save()
     }
 
     fn end(&mut self, run: &Run, ending: Ending) -> Result<(), TrackError> {
+        if self.state.finished {
+            return Ok(());
+        }
         let now = milliseconds(SystemTime::now());
         let at = (now, self.state.step);
         let metrics = run.evaluation()?.into_iter();
@@ -164,8 +182,9 @@ impl Tracker for Mlflow {
             Ending::Interrupted => "KILLED",
             Ending::Failed => "FAILED",
         };
-        let body = json!({ "run_id": self.state.run_id, "status": status, "end_time": now });
-        self.client.post("runs/update", &body).map(drop)
+        self.mark(&self.state.run_id, status)?;
+        self.state.finished = ending == Ending::Finished;
+        self.state.save()
     }
 }
 

@@ -21,6 +21,9 @@ pub(super) struct State {
     pub position: u64,
     /// The last step that it has.
     pub step: u64,
+    /// Whether it has the end of the run too.
+    #[serde(default)]
+    pub finished: bool,
     #[serde(skip)]
     path: PathBuf,
 }

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use clap::ArgGroup;
 use fireclay_run::load_run;
 use fireclay_track::{Csv, Mlflow, TensorBoard, Tracker, send};
 use fireclay_train::config::MlflowConfig;
@@ -12,7 +13,7 @@ use crate::text::say;
 
 /// Hand a run to TensorBoard, MLflow or a spreadsheet, after it was trained
 #[derive(Debug, clap::Args)]
-#[group(id = "to", required = true, multiple = true, args = ["tensorboard", "csv", "mlflow"])]
+#[command(group = ArgGroup::new("to").required(true).multiple(true).args(["tensorboard", "csv", "mlflow"]))]
 pub struct Args {
     /// The run folder, such as runs/NAME/1; runs/NAME is the newest run of that name
     pub run: PathBuf,
