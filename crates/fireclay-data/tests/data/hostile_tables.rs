@@ -156,6 +156,21 @@ fn whole_numbers_too_long_for_a_real_are_told_of() {
 }
 
 #[test]
+fn whole_numbers_that_lose_digits_without_scaling_are_told_of() {
+    let files = Files::new();
+    let rows = |row: usize| format!("{},{}", 16_777_217 + row % 13, row % 2);
+    let path = files.write("a.csv", csv("x,y", 60, rows));
+    let expected =
+        "column \"x\": whole numbers beyond 2^24, such as 16777217, lose their last digits";
+    let plain = config(&path, "y");
+    assert!(!messages(&load(&plain, TargetKind::Class).notes).contains("lose their last"));
+    let bare = with(plain, |config| {
+        config.numeric = fireclay_data::NumericScaling::None
+    });
+    assert!(messages(&load(&bare, TargetKind::Class).notes).contains(expected));
+}
+
+#[test]
 fn cells_of_a_target_that_cannot_be_read_are_shown_in_evaluation() {
     let files = Files::new();
     let rows = |row: usize| format!("{},\"{},5\"", row % 11, row % 11);
@@ -303,9 +318,9 @@ fn a_row_of_sums_is_no_sample() {
     });
     let data = load(&with_footer, TargetKind::Number);
     assert_eq!(data.train.len(), 80);
-    assert!(messages(&data.notes).contains("the last row is left out, since it holds \"Total\""));
+    assert!(messages(&data.notes).contains("the last row is left out, which \"Total\" stands in"));
     let without = load(&config(&path, "sales"), TargetKind::Number);
-    assert!(messages(&without.notes).contains("the last row holds \"Total\""));
+    assert!(messages(&without.notes).contains("\"Total\" stands in one of the last rows"));
     let short = sums("Total,238");
     assert_eq!(
         load(
@@ -315,6 +330,19 @@ fn a_row_of_sums_is_no_sample() {
         .train
         .len(),
         80
+    );
+    let two = sums("Average,3,11\nTotal,238,874");
+    assert_eq!(
+        guess_for(&two, "sales").unwrap().dialect.footer.as_deref(),
+        Some("Average")
+    );
+    let cut = with(config(&two, "sales"), |config| {
+        config.footer = Some("Average".into())
+    });
+    let data = load(&cut, TargetKind::Number);
+    assert_eq!(data.train.len(), 80);
+    assert!(
+        messages(&data.notes).contains("the last 2 rows are left out, which \"Average\" stands in")
     );
     let total: usize = (0..80).map(|row| row % 7 * 3 + row % 5).sum();
     let bare = sums(&format!(",,{total}"));
@@ -608,8 +636,8 @@ fn numbers_that_are_infinite_are_missing() {
 #[test]
 fn the_footer_is_left_out_of_each_file_that_has_it_and_of_no_other() {
     let files = Files::new();
-    files.write("a.csv", "x,y\n1,2\nTotal,2\n");
-    files.write("b.csv", "x,y\nTotal,5\n3,4\n");
+    files.write("a.csv", "x,Total\n1,2\nTotal,2\n");
+    files.write("b.csv", "x,Total\nTotal,5\n3,4\n5,6\n7,8\n");
     let mut options = ReadOptions::new(TableFormat::Csv);
     options.dialect.footer = Some("Total".into());
     let pattern = files.path("*.csv").to_str().unwrap().to_owned();
@@ -622,7 +650,7 @@ fn the_footer_is_left_out_of_each_file_that_has_it_and_of_no_other() {
         .flatten()
         .map(str::to_owned)
         .collect();
-    assert_eq!(cells, ["1", "Total", "3"]);
+    assert_eq!(cells, ["1", "Total", "3", "5", "7"]);
 }
 
 #[test]

@@ -1,5 +1,8 @@
 //! Last rows that are no samples but sums of the others.
 
+/// Rows at the end of a table that can be such.
+pub(crate) const LAST_ROWS: usize = 3;
+
 /// What stands in a cell of such a row.
 const WORDS: [&str; 14] = [
     "total",

@@ -35,8 +35,8 @@ macro_rules! with_dialect {
             /// (the column `Unnamed: 0`), or the last, which is empty. Default: neither.
             #[serde(default, skip_serializing_if = "Option::is_none")]
             pub extra_field: Option<$crate::table::ExtraField>,
-            /// A text such as "Total" (csv only): the last row of a file is left out if one of its cells is
-            /// this text. Default: none.
+            /// A text such as "Total" (csv only): where one of the last three rows of a file has a cell that is
+            /// this text, it and the rows below it are left out. Default: none.
             #[serde(default, skip_serializing_if = "Option::is_none")]
             pub footer: Option<String>,
             /// The encoding of the text (csv, jsonl), such as "windows-1252" (Latin-1), "utf-16le" or

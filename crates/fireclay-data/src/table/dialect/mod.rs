@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 pub(crate) use self::encoding::advice as encoding_advice;
-pub(crate) use self::footer::is_footer;
+pub(crate) use self::footer::{LAST_ROWS, is_footer};
 pub(crate) use self::keys::with_dialect;
 pub(crate) use self::marks::{Marks, cells, reader};
 pub(crate) use self::sniff::{Sniffed, advice, sniff};

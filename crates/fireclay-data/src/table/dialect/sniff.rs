@@ -1,11 +1,12 @@
 //! How a file of text is written, from its first records.
 
+use std::collections::VecDeque;
 use std::path::Path;
 
 use csv::ByteRecord;
 
 use super::encoding;
-use super::footer::is_footer;
+use super::footer::{LAST_ROWS, is_footer};
 use super::header::{Verdict, number};
 use super::layout::Layout;
 use super::marks::{Marks, cells, reader};
@@ -56,7 +57,11 @@ pub(crate) fn sniff(path: &Path, usual: u8) -> Result<Sniffed, DataError> {
             sniffed.delimiter = is_cut.then_some(layout.marks.delimiter);
             sniffed.set_layout(&layout, skipped, usual, &text);
             // Reading tells of it.
-            sniffed.dialect.footer = last_words(open_text(path, encoding)?, layout.marks);
+            sniffed.dialect.footer = last_words(
+                open_text(path, encoding)?,
+                layout.marks,
+                skipped + layout.before,
+            );
         }
         None if skipped > 0 => sniffed.set_skipped(skipped, &text),
         None => {}
@@ -188,20 +193,30 @@ fn is_single_quoted(text: &str) -> bool {
     2 * quoted >= lines && pairs > 0 && 10 * 2 * pairs >= 8 * all
 }
 
-/// The word by which the last record of a text says that it sums up the others, if no other record has such
-/// a word.
-fn last_words(text: Text, marks: Marks) -> Option<String> {
+/// The word by which the last records of a text say that they sum up the others, if no other record has such
+/// a word: that of the first of them. So many records are before the table.
+fn last_words(text: Text, marks: Marks, before: usize) -> Option<String> {
     let (mut reader, mut record) = (reader(text, marks), ByteRecord::new());
-    let (mut found, mut last) = (0, None);
-    while reader.read_byte_record(&mut record).ok()? {
-        let texts = cells(&record).filter_map(|cell| std::str::from_utf8(cell).ok());
-        last = texts
-            .filter(|cell| is_footer(cell))
-            .map(str::to_owned)
-            .next();
-        found += usize::from(last.is_some());
+    // The names of the columns are no row.
+    for _ in 0..=before {
+        reader.read_byte_record(&mut record).ok()?;
     }
-    last.filter(|_| found == 1)
+    let (mut found, mut last) = (0, VecDeque::new());
+    while reader.read_byte_record(&mut record).ok()? {
+        let mut texts = cells(&record).filter_map(|cell| std::str::from_utf8(cell).ok());
+        let word = texts.find(|cell| is_footer(cell)).map(str::to_owned);
+        found += usize::from(word.is_some());
+        last.push_back(word);
+        if last.len() > LAST_ROWS {
+            last.pop_front();
+        }
+    }
+    let words: Vec<String> = last
+        .into_iter()
+        .skip_while(Option::is_none)
+        .flatten()
+        .collect();
+    words.first().filter(|_| words.len() == found).cloned()
 }
 
 impl Sniffed {

@@ -99,15 +99,33 @@ fn doubt(
     name: &str,
 ) -> Option<String> {
     match (kind, order) {
-        (ColumnKind::Numeric, _) => long_numbers(written).map(|example| {
-            format!("whole numbers beyond 2^53, such as {example}, lose their last digits as numbers, so different ones may be the same to the model; if they name something, add the column to ignore, or set columns.{name:?}.kind = \"categorical\"")
-        }),
+        (ColumnKind::Numeric, _) => lost_digits(written, config, name),
         (ColumnKind::Date, Some(order)) if given_order(config, name).is_none() => {
             let is_doubtful = matches!(date_order(written), Some((_, true)));
             is_doubtful.then(|| order.doubt(name))
         }
         _ => None,
     }
+}
+
+/// That whole numbers are too long for a real, or without scaling for the 32 bits of a feature.
+fn lost_digits(written: &ArrayRef, config: &TableConfig, name: &str) -> Option<String> {
+    if let Some(example) = long_numbers(written) {
+        return Some(format!(
+            "whole numbers beyond 2^53, such as {example}, lose their last digits as numbers, so different ones may be the same to the model; if they name something, add the column to ignore, or set columns.{name:?}.kind = \"categorical\""
+        ));
+    }
+    const EXACT: f64 = (1_u32 << f32::MANTISSA_DIGITS) as f64;
+    let own = config.columns.get(name).and_then(|column| column.scaling);
+    if own.unwrap_or(config.numeric) != NumericScaling::None {
+        return None;
+    }
+    let values = numbers(name, written).ok()?;
+    let is_lost = |value: &f64| value.fract() == 0.0 && value.abs() > EXACT;
+    let example = values.iter().flatten().find(is_lost)?;
+    Some(format!(
+        "whole numbers beyond 2^24, such as {example}, lose their last digits without scaling; set columns.{name:?}.scaling"
+    ))
 }
 
 fn numeric(

@@ -5,7 +5,7 @@ use arrow::array::{Array, ArrayRef};
 use crate::column::{is_numeric, numbers, words};
 use crate::note::Note;
 use crate::table::Table;
-use crate::table::dialect::is_footer;
+use crate::table::dialect::{LAST_ROWS, is_footer};
 
 /// Rows below which a sum may be a coincidence.
 const LEAST_ROWS: usize = 5;
@@ -19,7 +19,7 @@ pub(super) fn note(table: &Table) -> Option<Note> {
     });
     let by_word = written.clone().find_map(|(name, cells)| {
         let word = word(cells)?;
-        Some(Note::about(name, format!("the last row holds {word:?}: it seems to sum up the others, but is learned from as a row; set footer = {word:?} in [data] to leave it out")))
+        Some(Note::about(name, format!("{word:?} stands in one of the last rows, which seem to sum up the others but are learned from; set footer = {word:?} in [data] to leave them out")))
     });
     by_word.or_else(|| {
         let (name, sum) = written.find_map(|(name, _)| {
@@ -34,16 +34,16 @@ pub(super) fn note(table: &Table) -> Option<Note> {
     })
 }
 
-/// The word for a sum in the last cell, which no other cell has.
+/// The word for a sum in the last cells, which no other cell has; the first of several.
 fn word(cells: &ArrayRef) -> Option<String> {
     let cells = words(cells)?;
-    let last = cells
-        .len()
-        .checked_sub(1)
-        .filter(|last| cells.is_valid(*last))?;
-    let word = cells.value(last);
-    let others = cells.iter().flatten().filter(|cell| is_footer(cell));
-    (is_footer(word) && others.count() == 1).then(|| word.to_owned())
+    let start = cells.len().saturating_sub(LAST_ROWS);
+    let is_sum = |cell: &&str| is_footer(cell);
+    let last = cells.slice(start, cells.len() - start);
+    let last: Vec<&str> = last.iter().flatten().filter(is_sum).collect();
+    let all = cells.iter().flatten().filter(is_sum).count();
+    let first = last.first().filter(|_| last.len() == all);
+    first.map(|word| (*word).to_owned())
 }
 
 /// The last number, if it is the sum of the others.

@@ -192,9 +192,12 @@ impl Iterator for CsvBatches {
 impl Pieces for CsvBatches {
     fn notes(&self) -> Vec<String> {
         let footer = self.source.dialect.footer.as_ref();
-        let cut = footer.filter(|_| self.source.is_cut);
-        let cut = cut.map(|word| {
-            format!("the last row is left out, since it holds {word:?}: footer = {word:?}")
+        let rows = match self.source.cut {
+            1 => "row is".to_owned(),
+            count => format!("{count} rows are"),
+        };
+        let cut = footer.filter(|_| self.source.cut > 0).map(|word| {
+            format!("the last {rows} left out, which {word:?} stands in: footer = {word:?}")
         });
         self.source.note.iter().cloned().chain(cut).collect()
     }

@@ -1,5 +1,6 @@
 //! The records of a file, and what is wrong with them.
 
+use std::collections::VecDeque;
 use std::io::{BufRead, Read};
 use std::path::{Path, PathBuf};
 
@@ -9,7 +10,7 @@ use super::usual_delimiter;
 use crate::error::{DataError, absolute};
 use crate::files::open_as;
 use crate::table::Dialect;
-use crate::table::dialect::{advice, cells, encoding_advice, reader};
+use crate::table::dialect::{LAST_ROWS, advice, cells, encoding_advice, reader};
 use crate::table::stream::ReadOptions;
 
 /// A file that is read record by record.
@@ -19,10 +20,12 @@ pub(super) struct Source {
     reader: Reader<Box<dyn Read + Send>>,
     /// Lines above the first record.
     skipped: u64,
-    /// The record after the one that was given, where the last of all may be no row.
-    ahead: Option<ByteRecord>,
-    /// Whether the last record was left out.
-    pub is_cut: bool,
+    /// The records after the one that was given, where the last of all may be no rows.
+    ahead: VecDeque<ByteRecord>,
+    is_begun: bool,
+    is_ended: bool,
+    /// The records at the end that were left out.
+    pub cut: usize,
     /// What a person should know of the encoding.
     pub note: Option<String>,
     /// Whether it is too late to change the configuration.
@@ -45,8 +48,10 @@ impl Source {
             reader: reader(text, dialect.marks(usual_delimiter(path))),
             dialect,
             skipped,
-            ahead: None,
-            is_cut: false,
+            ahead: VecDeque::new(),
+            is_begun: false,
+            is_ended: false,
+            cut: 0,
             note,
             is_settled: options.is_settled,
         })
@@ -57,23 +62,32 @@ impl Source {
         let Some(footer) = self.dialect.footer.clone() else {
             return self.read_next(record);
         };
-        let is_footer = |record: &ByteRecord| cells(record).any(|cell| cell == footer.as_bytes());
-        let found = match self.ahead.take() {
-            Some(ahead) => {
-                *record = ahead;
-                true
+        while !self.is_ended && self.ahead.len() <= LAST_ROWS {
+            let mut next = ByteRecord::new();
+            match self.read_next(&mut next)? {
+                true => self.ahead.push_back(next),
+                false => self.end(footer.as_bytes()),
             }
-            None if self.is_cut => false,
-            None => self.read_next(record)?,
-        };
-        let mut next = ByteRecord::new();
-        if found && self.read_next(&mut next)? {
-            self.ahead = Some(next);
-        } else if found && is_footer(record) {
-            self.is_cut = true;
-            return Ok(false);
         }
+        self.is_begun = true;
+        let next = self.ahead.pop_front();
+        let found = next.is_some();
+        *record = next.unwrap_or_default();
         Ok(found)
+    }
+
+    /// Leaves out what is no row at the end of the file.
+    fn end(&mut self, footer: &[u8]) {
+        self.is_ended = true;
+        // The names of the columns are no row.
+        let header = usize::from(!self.is_begun && self.dialect.has_header());
+        let first = self.ahead.len().saturating_sub(LAST_ROWS).max(header);
+        let is_footer = |record: &ByteRecord| cells(record).any(|cell| cell == footer);
+        let mut last = self.ahead.iter().skip(first);
+        if let Some(at) = last.position(is_footer) {
+            self.cut = self.ahead.len() - first - at;
+            self.ahead.truncate(first + at);
+        }
     }
 
     fn read_next(&mut self, record: &mut ByteRecord) -> Result<bool, DataError> {
