@@ -13,8 +13,9 @@ mod style;
 mod tally;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use arrow::array::{ArrayRef, StringArray};
+use arrow::array::{ArrayRef, AsArray, Float64Array, StringArray};
 use arrow::datatypes::Float64Type;
 
 use self::alike::Styles;
@@ -159,7 +160,6 @@ impl Table {
 
 /// A column of reals without those that are infinite, and what there is to say of that.
 fn without_infinite(name: &str, array: &ArrayRef) -> Option<(ArrayRef, Note)> {
-    use arrow::array::{AsArray, Float64Array};
     let values = array.as_primitive_opt::<Float64Type>()?;
     let count = values.iter().flatten().filter(|value| value.is_infinite());
     let count = count.count();
