@@ -168,12 +168,7 @@ fn without_infinite(name: &str, array: &ArrayRef) -> Option<(ArrayRef, Note)> {
         .map(|value| value.filter(|value| !value.is_infinite()))
         .collect();
     let note = format!("{count} cells are infinite and read as missing");
-    (count > 0).then(|| {
-        (
-            std::sync::Arc::new(finite) as ArrayRef,
-            Note::about(name, note),
-        )
-    })
+    (count > 0).then(|| (Arc::new(finite) as ArrayRef, Note::about(name, note)))
 }
 
 /// The word for what a column is read as.
