@@ -110,12 +110,13 @@ fn doubt(
 
 /// That whole numbers are too long for a real, or without scaling for the 32 bits of a feature.
 fn lost_digits(written: &ArrayRef, config: &TableConfig, name: &str) -> Option<String> {
+    // What 32 bits hold in any case.
+    const EXACT: f64 = (1_u32 << f32::MANTISSA_DIGITS) as f64;
     if let Some(example) = long_numbers(written) {
         return Some(format!(
             "whole numbers beyond 2^53, such as {example}, lose their last digits as numbers, so different ones may be the same to the model; if they name something, add the column to ignore, or set columns.{name:?}.kind = \"categorical\""
         ));
     }
-    const EXACT: f64 = (1_u32 << f32::MANTISSA_DIGITS) as f64;
     let own = config.columns.get(name).and_then(|column| column.scaling);
     if own.unwrap_or(config.numeric) != NumericScaling::None {
         return None;
