@@ -24,7 +24,8 @@ const TOP: usize = 5;
 /// cannot be read have none, and are named in [`Predicted::failed`].
 ///
 /// Columns: `image`, `prediction` (labels that apply are joined by the data's `label_separator`), and for classes `class_1`,
-/// `probability_1` and so on, best first.
+/// `probability_1` and so on, best first; with a stated coverage also `prediction_set`, or
+/// `prediction_lower` and `prediction_upper`.
 pub(crate) fn predict_images(
     run: &dyn Run,
     job: &PredictJob<'_>,
@@ -39,11 +40,9 @@ pub(crate) fn predict_images(
         Some(output) => Some((output, format_of(output, job.format)?)),
         None => None,
     };
-    let classes = run.meaning().map_or(&[][..], |meaning| meaning.classes());
-    let names = (
-        classes,
-        run.base().config().data.section().label_separator(),
-    );
+    let meaning = run.meaning();
+    let classes = meaning.map_or(&[][..], |meaning| meaning.classes());
+    let separator = run.base().config().data.section().label_separator();
     let top = asked.min(classes.len());
     let FoundImages { files, notes } = image_files(job.input)?;
     let batches = decoded(preprocess.clone(), files.clone(), threads);
@@ -53,7 +52,15 @@ pub(crate) fn predict_images(
             let batch = tally.count(batch?);
             let paths: Vec<&PathBuf> = batch.read.iter().map(|at| &paths[*at]).collect();
             if !paths.is_empty() {
-                take(columns(&paths, answer(batch.pixels), names, top))?;
+                let answers = answer(batch.pixels);
+                let bounds = meaning.map(|meaning| meaning.bounds(&answers));
+                let bounds = bounds.unwrap_or_default();
+                take(columns(
+                    &paths,
+                    (answers, bounds),
+                    (classes, separator),
+                    top,
+                ))?;
             }
         }
         tally.check()
@@ -132,7 +139,7 @@ fn decoded(
 
 fn columns(
     paths: &[&PathBuf],
-    answers: Answers,
+    (answers, bounds): (Answers, Vec<(String, ArrayRef)>),
     (classes, separator): (&[String], &str),
     top: usize,
 ) -> RecordBatch {
@@ -161,6 +168,7 @@ fn columns(
             Arc::new(Float64Array::from_iter_values(probabilities)),
         ));
     }
+    columns.extend(bounds);
     RecordBatch::try_from_iter(columns).expect("columns of one length")
 }
 
