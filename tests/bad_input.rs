@@ -210,11 +210,6 @@ const TABLES: &[(&str, &str, &[&str])] = &[
         "y\nx\nz\nx\nz\nx\nz\nx\nz\nx\n",
         &["column is left"],
     ),
-    (
-        "infinite",
-        "a,y\ninf,x\n2,z\n3,x\n4,z\n5,x\n6,z\n7,x\n8,z\n9,x\n",
-        &["\"a\""],
-    ),
     ("too few rows", "a,y\n1,x\n2,z\n", &["split"]),
 ];
 

@@ -8,7 +8,7 @@ mod packed;
 use std::path::{Path, PathBuf};
 
 pub(crate) use self::at::read_exact_at;
-pub(crate) use self::decode::{is_marked, open_text};
+pub(crate) use self::decode::{is_marked, open_as, open_text};
 pub(crate) use self::lines::Lines;
 pub(crate) use self::packed::{PACKED, Text, head, unpacked};
 use crate::error::{DataError, absolute};

@@ -74,10 +74,10 @@ fn format_of(output: &Path, given: Option<TableFormat>) -> Result<TableFormat, R
         None => given.or(piped),
     };
     format.ok_or_else(|| {
-        let output = output.display();
-        RunError::Usage(format!(
-            "cannot tell the format of {output}; name it {}, or give --format",
-            TableFormat::extensions()
-        ))
+        let (output, extensions) = (output.display(), TableFormat::extensions());
+        RunError::Usage(match named {
+            Some(_) => format!("{output} would not be packed: name it {extensions}, or pack what -o - writes to standard output"),
+            None => format!("cannot tell the format of {output}; name it {extensions}, or give --format"),
+        })
     })
 }

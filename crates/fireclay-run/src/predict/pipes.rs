@@ -54,13 +54,23 @@ impl Source {
         &self.path
     }
 
-    /// An error with the name that the user knows.
+    /// An error with the name that the user knows, and advice that fits a finished run.
     pub(crate) fn named(&self, error: RunError) -> RunError {
         match (&self.piped, error) {
             (Some((name, _)), RunError::Data(error)) => {
-                RunError::Piped(error.to_string().replace(&self.path, name))
+                let error = error.of_run().to_string();
+                RunError::Piped(error.replace(&self.path, name))
             }
+            (None, RunError::Data(error)) => RunError::Data(error.of_run()),
             (_, error) => error,
+        }
+    }
+
+    /// A text with the name that the user knows.
+    pub(crate) fn renamed(&self, text: &str) -> String {
+        match &self.piped {
+            Some((name, _)) => text.replace(&self.path, name),
+            None => text.to_owned(),
         }
     }
 
