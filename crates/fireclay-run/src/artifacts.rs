@@ -10,6 +10,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
+use crate::lock::Open;
+
 /// The files of a run that prediction needs.
 pub const MODEL: &str = "model.safetensors";
 /// How samples become numbers.
@@ -66,12 +68,18 @@ pub enum FinishedError {
     /// The preprocessing cannot be read, or does not fit the data.
     #[error(transparent)]
     Data(#[from] DataError),
-    /// The run has not ended yet.
+    /// The run has not ended, or goes on again.
     #[error(
-        "{0} has no {1} yet: the run did not finish; go on with `fireclay resume {0}`, or answer from a \
-         checkpoint, with `--checkpoint best`, `last` or the number of its step"
+        "{0} {1}; go on with `fireclay resume {0}`, or answer from a checkpoint, with `--checkpoint best`, `last` or \
+         the number of its step"
     )]
-    Unfinished(String, &'static str),
+    Open(String, Open),
+    /// What the run ended with cannot be made again.
+    #[error(
+        "{0} has ended, and from the checkpoints that are left another {1} would follow than it ended with; the run \
+         stays as it is"
+    )]
+    Lost(String, String),
     /// A file of the run is not what it should be.
     #[error("{0} is damaged: {1}")]
     Damaged(String, String),

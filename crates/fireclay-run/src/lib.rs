@@ -28,6 +28,7 @@ mod adapters;
 mod artifacts;
 mod changes;
 mod device;
+mod finished;
 mod language;
 mod lock;
 mod predict;
@@ -42,7 +43,9 @@ mod source;
 mod unfinished;
 
 pub use artifacts::FinishedError;
+pub use lock::Open;
 pub use device::RunDevice;
+pub use finished::{Finished, finished};
 pub use fireclay_train::strategy::At;
 pub use predictor::Differentiable;
 pub use prepared::{

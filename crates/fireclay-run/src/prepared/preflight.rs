@@ -9,7 +9,7 @@ use fireclay_train::TrainerConfig;
 
 use super::shards;
 use crate::config::{BatchSize, RunConfig};
-use crate::pretrained::{self, Blanks, Weights};
+use crate::pretrained::{self, Blanks};
 use crate::source;
 use crate::start::ModelTable;
 use crate::task::Target;
@@ -71,9 +71,6 @@ fn constant_target(config: &RunConfig, data: &RunData) -> Option<(String, String
 /// A file of weights that is not there, a folder without one, a run without weights.
 fn pretrained(config: &RunConfig) -> Option<(String, String)> {
     let path = config.model.section().pretrained?;
-    if Weights(path).adapters().is_some() {
-        return None;
-    }
     let message = source::check(Path::new(path)).err()?;
     Some(("model.pretrained".into(), message))
 }

@@ -14,7 +14,7 @@ use toml::Table;
 use super::Weights;
 use crate::adapters;
 use crate::config::StartConfig;
-use crate::source::Source;
+use crate::source::{self, Source};
 
 /// `model`, which `config` has built for `shape`, with the weights that `start` names.
 ///
@@ -34,6 +34,7 @@ pub(crate) fn load<F: Pretrainable>(
             load_pretrained(config, shape, model, &source.path, &options)
         }
         Some(_) => {
+            source::check_whole(Path::new(path))?;
             let described = weights.described().map_err(|error| error.to_string())?;
             let checked = described.check(config, shape, Path::new(path));
             checked.map_err(|error| error.to_string())?;

@@ -6,6 +6,7 @@ use std::thread::{self, JoinHandle};
 
 use super::{CheckpointError, Fingerprints, Store};
 use crate::record::Syncer;
+use crate::run_folder::Held;
 
 /// Checkpoints of more bytes than this are waited for: two in memory would be too much, and steps of such a
 /// model take long anyway.
@@ -43,6 +44,8 @@ pub(crate) struct Writer {
 /// Where a writer puts checkpoints, and what must be on disk before them.
 #[derive(Debug)]
 pub(crate) struct Target {
+    /// The run that they are of.
+    pub run: Held,
     pub store: Store,
     pub fingerprints: Fingerprints,
     pub metrics: Syncer,
@@ -159,6 +162,7 @@ fn work(queue: &Queue, target: &Target) {
 }
 
 fn write(snapshot: &Snapshot, target: &Target) -> Result<(), CheckpointError> {
+    target.run.check()?;
     // What the checkpoint counts on must be on disk before it is.
     target.metrics.sync()?;
     let store = &target.store;
@@ -186,6 +190,7 @@ mod tests {
 
     use super::*;
     use crate::record::JsonLines;
+    use crate::run_folder::RunFolder;
 
     fn snapshot(step: u64, best: Option<u64>) -> Snapshot {
         Snapshot {
@@ -197,7 +202,9 @@ mod tests {
 
     fn target(root: &Path, keep_last: usize) -> Target {
         let metrics = JsonLines::append(&root.join("metrics.jsonl")).expect("opened");
+        let run = RunFolder::at(root).expect("a folder");
         Target {
+            run: run.held(),
             store: Store::new(root.join("checkpoints")),
             fingerprints: Fingerprints::new(),
             metrics: metrics.syncer().expect("another handle"),

@@ -20,6 +20,7 @@ pub use evaluation::rows as evaluation_rows;
 pub use evaluation::{MeanLoss, More, Scorer, Scores};
 pub use fit::Trainer;
 pub use scaling::{LossScale, backward};
+pub use session::ended;
 pub use state::{Best, Finished, LoopState};
 
 use std::sync::{Arc, Mutex};

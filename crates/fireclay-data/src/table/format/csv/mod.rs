@@ -2,7 +2,6 @@
 
 mod source;
 
-use std::fs::File;
 use std::io::BufWriter;
 use std::path::Path;
 
@@ -13,7 +12,7 @@ use csv::ByteRecord;
 
 use self::source::Source;
 use super::text::{TextColumns, flush};
-use super::{Format, Pieces, Sink, plain_extension, same_in_all};
+use super::{Format, Pieces, Sink, Target, plain_extension, same_in_all};
 use crate::error::{DataError, absolute};
 use crate::table::ExtraField;
 use crate::table::dialect::cells;
@@ -37,7 +36,7 @@ pub(super) const FORMAT: Format = Format {
     sink: |file| Box::new(Writer::new(BufWriter::new(file))),
 };
 
-impl Sink for Writer<BufWriter<File>> {
+impl Sink for Writer<BufWriter<Target>> {
     fn write(&mut self, batch: &RecordBatch) -> Result<(), ArrowError> {
         Self::write(self, batch)
     }
