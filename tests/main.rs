@@ -11,6 +11,7 @@ mod backends;
 mod bad_input;
 mod cli;
 mod encoder;
+mod faults;
 mod first;
 mod images;
 mod language;

@@ -43,10 +43,10 @@ mod source;
 mod unfinished;
 
 pub use artifacts::FinishedError;
-pub use lock::Open;
 pub use device::RunDevice;
 pub use finished::{Finished, finished};
 pub use fireclay_train::strategy::At;
+pub use lock::Open;
 pub use predictor::Differentiable;
 pub use prepared::{
     Hooks, LARGEST, Outcome, Planner, Prepared, fits, open, open_at, preflight, shards,

@@ -161,6 +161,13 @@ pub(crate) fn is_adapted(run: &Path) -> Result<bool, FolderError> {
     Ok(read(run)?.contains_key("base_sha256"))
 }
 
+/// The hash of the weights that the run leaves alone, if it trains adapters beside them.
+pub(crate) fn base(run: &Path) -> Result<Option<String>, FolderError> {
+    let lock = read(run)?;
+    let hash = lock.get("base_sha256").and_then(Value::as_str);
+    Ok(hash.map(str::to_owned))
+}
+
 /// The file of a run that is there before its first step, as the run wrote it; none if there is no such
 /// file.
 pub(crate) fn begun_file(run: &Path, name: &str) -> Result<Option<PathBuf>, FinishedError> {
@@ -298,9 +305,7 @@ pub enum Open {
     )]
     Reopened(u64),
     /// It was stopped before its last lines, or they were cut off.
-    #[error(
-        "has weights that nothing vouches for: the run did not finish, or run.lock was cut"
-    )]
+    #[error("has weights that nothing vouches for: the run did not finish, or run.lock was cut")]
     NeverSealed,
 }
 
@@ -413,9 +418,8 @@ pub(crate) fn changed_files(
 
 fn read(run: &Path) -> Result<Table, FolderError> {
     let path = run.join(NAME);
-    let text = files::read(&path, MOST).and_then(|text| {
-        String::from_utf8(text).map_err(std::io::Error::other)
-    });
+    let text = files::read(&path, MOST)
+        .and_then(|text| String::from_utf8(text).map_err(std::io::Error::other));
     let text = text.map_err(|source| run_folder::io("read", &path, source))?;
     let damaged = |reason: String| run_folder::io("read", &path, std::io::Error::other(reason));
     let lock: Table = text

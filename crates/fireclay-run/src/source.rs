@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
 use fireclay_data::Preprocess;
-use fireclay_models::{Family, ModelDescription};
 use fireclay_models::pretrained::weights_file;
+use fireclay_models::{Family, ModelDescription};
 use fireclay_train::checkpoint::Store;
 use fireclay_train::run_folder::{typed, write_whole};
 use fireclay_train::strategy::{At, find, restore_weights};
@@ -85,7 +85,9 @@ pub(crate) fn preprocess(path: &Path) -> Result<Preprocess, String> {
 /// The checkpoint at `path`, if it is one of adapters.
 pub(crate) fn saved_adapters(path: &Path) -> Option<Saved> {
     let saved = saved(path).ok()??;
-    lock::is_adapted(&saved.run).unwrap_or(false).then_some(saved)
+    lock::is_adapted(&saved.run)
+        .unwrap_or(false)
+        .then_some(saved)
 }
 
 /// What `path` is, if it is a checkpoint.
@@ -142,7 +144,10 @@ pub(crate) fn check_finished(path: &Path) -> Result<(), String> {
         ),
         Err(_) => format!("go on with `fireclay resume {}` first", typed(&run)),
     };
-    Err(format!("cannot be used: the run {} {why}; {name}", run.display()))
+    Err(format!(
+        "cannot be used: the run {} {why}; {name}",
+        run.display()
+    ))
 }
 
 /// The same, which also looks whether the results are what the run wrote.

@@ -107,7 +107,9 @@ const TEMPORARY: &str = ".tmp";
 
 /// A file without a lasting name in `folder`, for [`publish`].
 pub(crate) fn temporary(folder: &Path) -> Result<NamedTempFile> {
-    tempfile::Builder::new().prefix(TEMPORARY).tempfile_in(folder)
+    tempfile::Builder::new()
+        .prefix(TEMPORARY)
+        .tempfile_in(folder)
 }
 
 /// A file beside `path` that a writer fills before it takes that name. It is held until it is dropped, so that
@@ -117,12 +119,16 @@ pub(crate) fn temporary(folder: &Path) -> Result<NamedTempFile> {
 ///
 /// If the system refuses.
 pub fn beside(path: &Path) -> Result<Beside> {
-    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let parent = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty());
     let folder = parent.unwrap_or(Path::new("."));
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let prefix = format!(".{name}.");
     let is_left = |found: &str| {
-        let random = found.strip_prefix(&prefix).and_then(|rest| rest.strip_suffix(PART));
+        let random = found
+            .strip_prefix(&prefix)
+            .and_then(|rest| rest.strip_suffix(PART));
         random.is_some_and(|random| !random.contains('.'))
     };
     for left in entries(folder, is_left) {

@@ -17,7 +17,9 @@ pub(super) fn of(read: &Read) -> Vec<Note> {
         tokenizer.say(name, tally.unwrap_or_default())
     });
     let told = told.map(Note::general);
-    told.chain(endless(tokenizer)).chain(renewed(read)).collect()
+    told.chain(endless(tokenizer))
+        .chain(renewed(read))
+        .collect()
 }
 
 /// Tokens of the cache that were not what was kept there.

@@ -67,10 +67,9 @@ impl Tokenizer {
         if !kind.is_trained() {
             return Self::train(kind, config, texts);
         }
-        let (hash, of_file) = (
-            path.with_added_extension("sha256"),
-            || sha256_file(path).ok(),
-        );
+        let (hash, of_file) = (path.with_added_extension("sha256"), || {
+            sha256_file(path).ok()
+        });
         let make = || {
             // Without a hash it is made again, whatever ends the program in between.
             let _ = std::fs::remove_file(&hash);

@@ -44,7 +44,10 @@ impl Manifest {
         let text = files::read(path, MOST).map_err(|error| damaged(&error))?;
         let text = String::from_utf8(text).map_err(|error| damaged(&error))?;
         let head: Head = serde_json::from_str(&text).map_err(|error| damaged(&error))?;
-        if head.manifest_sha256.is_some_and(|hash| !is_of(&hash, &text)) {
+        if head
+            .manifest_sha256
+            .is_some_and(|hash| !is_of(&hash, &text))
+        {
             return Err(damaged(&"it does not have the content it was written with"));
         }
         match head.format == FORMAT {

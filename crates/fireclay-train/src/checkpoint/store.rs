@@ -100,7 +100,10 @@ impl Store {
             Err(format) => return Err(CheckpointError::Newer { path, format }),
         };
         if manifest.step != step {
-            let reason = format!("{MANIFEST} is of step {}, not of step {step}", manifest.step);
+            let reason = format!(
+                "{MANIFEST} is of step {}, not of step {step}",
+                manifest.step
+            );
             return Err(damaged(reason));
         }
         let members = read_members(&path, &manifest).map_err(damaged)?;
@@ -264,9 +267,7 @@ fn sync_folder(path: &Path) -> Result<(), FolderError> {
 
 fn remove(path: &Path) -> Result<(), FolderError> {
     match files::remove(path) {
-        Err(error) if error.kind() != ErrorKind::NotFound => {
-            Err(io("remove", path, error))
-        }
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(io("remove", path, error)),
         _ => Ok(()),
     }
 }
@@ -360,7 +361,9 @@ mod tests {
     fn every_flipped_bit_of_a_manifest_is_damage() {
         let (_root, store) = store();
         let parts = Fingerprints::from([("seed".into(), serde_json::json!(42))]);
-        store.save(1, &parts, &[("weights", vec![1; 8])]).expect("saved");
+        store
+            .save(1, &parts, &[("weights", vec![1; 8])])
+            .expect("saved");
         let path = store.path(1).join(MANIFEST);
         let whole = fs::read(&path).expect("read");
         for at in 0..8 * whole.len() {
@@ -409,14 +412,21 @@ mod tests {
                 let name = name.to_owned();
                 let manifest: Manifest = serde_json::from_str(&text).expect("JSON");
                 let members = [(name, describe(&[1; 8]))].into();
-                Manifest { members, ..manifest }.sealed()
+                Manifest {
+                    members,
+                    ..manifest
+                }
+                .sealed()
             });
             let error = store.load(1).expect_err("elsewhere").to_string();
             assert!(error.contains("elsewhere"), "{name}: {error}");
         }
         save(&store, 1);
         let weights = store.path(1).join("weights");
-        fs::File::create(&weights).expect("created").set_len(1 << 40).expect("sparse");
+        fs::File::create(&weights)
+            .expect("created")
+            .set_len(1 << 40)
+            .expect("sparse");
         let error = store.load(1).expect_err("a giant").to_string();
         assert!(error.contains("weights"), "{error}");
     }

@@ -13,7 +13,7 @@ mod shards;
 mod state;
 mod step;
 
-pub use at::{At, find, restore_weights};
+pub use at::{At, find, restore_weights, weight_paths};
 pub use change::Change;
 pub use config::TrainerConfig;
 pub use evaluation::rows as evaluation_rows;
