@@ -28,6 +28,9 @@ pub struct Args {
     /// Where to write the config [default: its name with .toml, in the working directory]
     #[arg(short, long, value_parser = paths::path())]
     pub output: Option<PathBuf>,
+    /// Take each folder of images for a class, one that is called like a split too
+    #[arg(long)]
+    pub no_split_folders: bool,
     /// Replace an existing config
     #[arg(long)]
     pub force: bool,
@@ -40,6 +43,10 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     };
     if (data.is_dir() || !rest.is_empty()) && args.target.is_some() {
         let message = "--target is for one table: folders of images and texts have no columns";
+        return Err(Failure::Usage(message.into()));
+    }
+    if args.no_split_folders && !data.is_dir() {
+        let message = "--no-split-folders is for a folder of images";
         return Err(Failure::Usage(message.into()));
     }
     let output = match &args.output {
@@ -69,7 +76,7 @@ fn one(args: &Args, data: &Path, output: &Path) -> Result<String, Failure> {
     if data.is_dir() {
         return match init_text::folder(data, output)? {
             Some(text) => Ok(text),
-            None => init_images::config(data, output),
+            None => init_images::config(data, output, args.no_split_folders),
         };
     }
     let table = data.display().to_string();
