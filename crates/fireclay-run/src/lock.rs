@@ -297,11 +297,11 @@ fn cut(run: &Path, reason: &str) -> FinishedError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Open {
     /// There are none.
-    #[error("has no {MODEL} yet: the run did not finish")]
+    #[error("has no model.safetensors yet: the run did not finish")]
     Unfinished,
     /// It goes on with a change since it had ended.
     #[error(
-        "goes on since step {0}, by `resume` with a change, and did not finish again; the {MODEL} in it is of before"
+        "goes on since step {0}, by `resume` with a change, and did not finish again; the model.safetensors in it is of before"
     )]
     Reopened(u64),
     /// It was stopped before its last lines, or they were cut off.
@@ -349,7 +349,7 @@ pub(crate) fn ended(run: &Path) -> Result<Ended, FolderError> {
         return Ok(Ended::No);
     };
     let is = |name: &str, hash: &Value| {
-        sha256_file(&run.join(name)).is_ok_and(|found| hash.as_str() == Some(&found))
+        sha256_file(&run.join(name)).is_ok_and(|found| hash.as_str() == Some(found.as_str()))
     };
     // Older versions did not write it.
     let others = lock.get(ENDED_SHA256).and_then(Value::as_table);
@@ -369,7 +369,7 @@ pub(crate) fn ended(run: &Path) -> Result<Ended, FolderError> {
 pub(crate) fn check_same(run: &Path, name: &str, bytes: &[u8]) -> Result<(), FinishedError> {
     let lock = read(run)?;
     let known = lock.get(RESULTS_SHA256).and_then(|known| known.get(name));
-    match known.is_none_or(|known| known.as_str() == Some(&hex(&Sha256::digest(bytes)))) {
+    match known.is_none_or(|known| known.as_str() == Some(hex(&Sha256::digest(bytes)).as_str())) {
         true => Ok(()),
         false => Err(FinishedError::Lost(typed(run), name.to_owned())),
     }

@@ -30,16 +30,16 @@ pub(crate) fn load<F: Pretrainable>(
 ) -> Result<(F::Model, PretrainedReport), String> {
     let (weights, options) = (Weights(path), start.allowed());
     let saved = source::saved_adapters(Path::new(path));
-    let loaded = match weights.adapters() {
-        None if let Some(saved) = &saved => {
-            let bytes = checkpoint::merged::<F>(saved, device)?;
-            load_pretrained_bytes(config, shape, model, bytes, &options)
-        }
-        None => {
+    let loaded = match (weights.adapters(), &saved) {
+        (None, None) => {
             let source = Source::open::<F>(Path::new(path), device)?;
             load_pretrained(config, shape, model, &source.path, &options)
         }
-        Some(_) => {
+        (None, Some(saved)) => {
+            let bytes = checkpoint::merged::<F>(saved, device)?;
+            load_pretrained_bytes(config, shape, model, bytes, &options)
+        }
+        (Some(_), _) => {
             source::check_whole(Path::new(path))?;
             let described = weights.described().map_err(|error| error.to_string())?;
             let checked = described.check(config, shape, Path::new(path));

@@ -7,12 +7,12 @@ use clap::builder::{PathBufValueParser, StringValueParser, TypedValueParser};
 /// A path. One that begins with `~` reached the program as it is, since the shell did not put a home in its place,
 /// as in quotes or after `--output=`: a folder called `~` would be made or looked for.
 pub fn path() -> impl TypedValueParser<Value = PathBuf> {
-    PathBufValueParser::new().try_map(|path| check(&path).map(|()| path.clone()))
+    PathBufValueParser::new().try_map(|path| check(&path).map(|()| path))
 }
 
 /// The same for what need not be a path: a pattern, or `-`.
 pub fn place() -> impl TypedValueParser<Value = String> {
-    StringValueParser::new().try_map(|place| check(Path::new(&place)).map(|()| place.clone()))
+    StringValueParser::new().try_map(|place| check(Path::new(&place)).map(|()| place))
 }
 
 fn check(path: &Path) -> Result<(), String> {
