@@ -256,11 +256,11 @@ pub(crate) fn verified(run: &Path, names: &[&'static str]) -> Result<PathBuf, Fi
     let has = |name: &&str| run.join(name).exists();
     let mut weights = [MODEL, ADAPTERS].into_iter().filter(has).peekable();
     if weights.peek().is_none() {
-        return Err(not_there(&run.join(MODEL)));
+        return Err(not_there(&run, MODEL));
     }
     for name in weights.chain(names.iter().copied()) {
         if !has(&name) {
-            return Err(not_there(&run.join(name)));
+            return Err(not_there(&run, name));
         }
         if !known.contains_key(name) {
             return Err(cut(&run, &format!("it does not say what {name} was")));
@@ -283,9 +283,12 @@ fn first_other(run: &Path, known: &Table) -> Result<Option<PathBuf>, FinishedErr
     Ok(None)
 }
 
-fn not_there(path: &Path) -> FinishedError {
-    let reason = "it is not there any more".into();
-    FinishedError::Damaged(path.display().to_string(), reason)
+fn not_there(run: &Path, name: &str) -> FinishedError {
+    let reason = format!(
+        "it is not there any more; `fireclay resume {}` makes it again from the checkpoints",
+        typed(run)
+    );
+    FinishedError::Damaged(run.join(name).display().to_string(), reason)
 }
 
 fn cut(run: &Path, reason: &str) -> FinishedError {
@@ -312,14 +315,19 @@ pub enum Open {
 /// Why a run has not ended, if it has not.
 pub(crate) fn not_ended(run: &Path) -> Result<Option<Open>, FolderError> {
     let lock = read(run)?;
-    Ok((!lock.contains_key(RESULTS_SHA256)).then(|| open(run, &lock)))
+    let is_sealed = lock.contains_key(RESULTS_SHA256) && has_weights(run);
+    Ok((!is_sealed).then(|| open(run, &lock)))
+}
+
+fn has_weights(run: &Path) -> bool {
+    [MODEL, ADAPTERS].iter().any(|name| run.join(name).exists())
 }
 
 fn open(run: &Path, lock: &Table) -> Open {
     let last = lock.get(SEGMENTS).and_then(Value::as_array);
     let last = last.and_then(|segments| segments.last()?.get("step")?.as_integer());
     match last {
-        _ if !run.join(MODEL).exists() && !run.join(ADAPTERS).exists() => Open::Unfinished,
+        _ if !has_weights(run) => Open::Unfinished,
         Some(step) => Open::Reopened(step.unsigned_abs()),
         None => Open::NeverSealed,
     }
