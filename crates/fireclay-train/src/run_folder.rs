@@ -114,7 +114,7 @@ impl RunFolder {
     }
 
     /// Removes what a process that was killed has left.
-    pub fn sweep(&self) {
+    fn sweep(&self) {
         files::sweep(&self.path, &[]);
         files::sweep(&self.path.join("checkpoints"), &[".writing-", ".removing-"]);
     }
@@ -124,10 +124,9 @@ impl RunFolder {
         let lock = Output::open(&name).map_err(|source| io("open", &name, source))?;
         match lock.try_lock() {
             Ok(()) => {
-                let place = Place::of(&path);
                 let folder = Self {
+                    place: Place::of(&path),
                     path,
-                    place,
                     _lock: lock,
                 };
                 folder.sweep();
@@ -135,6 +134,15 @@ impl RunFolder {
             }
             Err(TryLockError::WouldBlock) => Err(FolderError::Locked(path)),
             Err(TryLockError::Error(source)) => Err(io("lock", &name, source)),
+        }
+    }
+}
+
+impl Drop for RunFolder {
+    /// What a write that failed has left goes too.
+    fn drop(&mut self) {
+        if self.check().is_ok() {
+            self.sweep();
         }
     }
 }

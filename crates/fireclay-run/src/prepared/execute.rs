@@ -272,9 +272,7 @@ fn seal(folder: &RunFolder, outcome: &Outcome) -> Result<(), RunError> {
     write_whole(&folder.file("evaluation.json"), &evaluation)?;
     let results = RESULTS.into_iter().chain([PREDICTIONS]);
     let results = results.filter(|name| folder.file(name).exists());
-    lock::seal(folder.path(), results, &outcome.cost)?;
-    folder.sweep();
-    Ok(())
+    Ok(lock::seal(folder.path(), results, &outcome.cost)?)
 }
 
 /// A training that only lacks its objective.
