@@ -39,13 +39,9 @@ pub fn finished(path: &Path) -> Result<Option<Finished>, RunError> {
     let config = TrainerConfig::from(&load_run(&folder)?.config);
     let run = typed(&folder);
     let (reason, more) = match last_state(&folder) {
-        Some(LoopState {
-            stopped: Some(reason),
-            step,
-            ..
-        }) => (reason, strategy::ended(reason, &config, step, &run)),
+        Some((reason, state)) => (reason, strategy::ended(reason, &config, &state, &run)),
         // Its checkpoints are gone, and with them what it could go on from.
-        _ => (StopReason::Completed, "no checkpoint is left of it".into()),
+        None => (StopReason::Completed, "no checkpoint is left of it".into()),
     };
     Ok(Some(Finished {
         said: format!("{run} has ended and stays as it is: {more}"),
@@ -55,8 +51,10 @@ pub fn finished(path: &Path) -> Result<Option<Finished>, RunError> {
     }))
 }
 
-fn last_state(folder: &Path) -> Option<LoopState> {
+/// Why it ended, by its newest checkpoint, and the state in that.
+fn last_state(folder: &Path) -> Option<(StopReason, LoopState)> {
     let store = Store::new(folder.join("checkpoints"));
     let (checkpoint, _) = strategy::find(&store, At::Last).ok()?;
-    serde_json::from_slice(checkpoint.member("state.json")?).ok()
+    let state: LoopState = serde_json::from_slice(checkpoint.member("state.json")?).ok()?;
+    Some((state.stopped?, state))
 }

@@ -100,9 +100,11 @@ impl<M: LearnerModel> Setup<M> {
     }
 }
 
-/// That a run has ended after so many steps, and how it goes on; `run` is its folder as it is typed.
-pub fn ended(reason: StopReason, config: &TrainerConfig, step: u64, run: &str) -> String {
-    let train = &config.train;
+/// That a run has ended with this state, and how it goes on; `run` is its folder as it is typed.
+pub fn ended(reason: StopReason, config: &TrainerConfig, state: &LoopState, run: &str) -> String {
+    let (train, step) = (&config.train, state.step);
+    // A run that was given fewer epochs than it had made needs more than those.
+    let made = state.epoch + u64::from(state.batch > 0);
     let (why, key, least) = match (reason, &config.early_stopping) {
         (StopReason::EarlyStopped, Some(early)) => (
             format!("it was stopped early after {step} steps"),
@@ -112,8 +114,12 @@ pub fn ended(reason: StopReason, config: &TrainerConfig, step: u64, run: &str) -
         _ => {
             let why = format!("all of its {step} steps are made");
             match train.max_steps {
-                Some(most) if step >= most => (why, "train.max_steps", most),
-                _ => (why, "train.epochs", train.epochs.unwrap_or_default()),
+                Some(most) if step >= most => (why, "train.max_steps", step),
+                _ => (
+                    why,
+                    "train.epochs",
+                    train.epochs.unwrap_or_default().max(made),
+                ),
             }
         }
     };
@@ -194,7 +200,7 @@ impl<M: Trainable> Session<M> {
             false => return None,
         };
         let run = typed(self.setup.run.path());
-        let message = ended(reason, &self.setup.config, self.setup.state.step, &run);
+        let message = ended(reason, &self.setup.config, &self.setup.state, &run);
         self.setup.observers.noticed(&message);
         Some(reason)
     }
