@@ -423,7 +423,7 @@ fn a_limit_on_files_is_an_error_with_words() {
 fn tokens_that_were_kept_are_trusted_only_if_they_are_whole() {
     let project = Project::with(
         "[device]\nbackend = \"flex\"\n[data]\ntype = \"text\"\npath = \"poem.txt\"\ncache_dir = \"kept\"\n\
-         [tokenizer]\ntype = \"bpe\"\nvocab_size = 300\n\
+         [tokenizer]\ntype = \"bpe\"\nvocabulary_size = 300\n\
          [model]\ntype = \"gpt\"\nlayers = 1\nheads = 2\nwidth = 16\ncontext_length = 16\ndropout = 0.0\n\
          [task]\ntype = \"causal_lm\"\n[train]\nmax_steps = 5\nbatch_size = 4\n",
     );

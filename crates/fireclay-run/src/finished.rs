@@ -56,5 +56,10 @@ fn last_state(folder: &Path) -> Option<(StopReason, LoopState)> {
     let store = Store::new(folder.join("checkpoints"));
     let (checkpoint, _) = strategy::find(&store, At::Last).ok()?;
     let state: LoopState = serde_json::from_slice(checkpoint.member("state.json")?).ok()?;
-    Some((state.stopped?, state))
+    let reason = match state.stopped? {
+        // It was given no more steps than it had made by then.
+        StopReason::Interrupted => StopReason::Completed,
+        reason => reason,
+    };
+    Some((reason, state))
 }
