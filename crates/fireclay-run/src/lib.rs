@@ -29,6 +29,7 @@ mod artifacts;
 mod changes;
 mod device;
 mod finished;
+mod following;
 mod language;
 mod lock;
 mod predict;

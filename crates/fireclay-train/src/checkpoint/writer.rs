@@ -43,7 +43,7 @@ pub(crate) struct Writer {
 
 /// Where a writer puts checkpoints, and what must be on disk before them.
 #[derive(Debug)]
-pub(crate) struct Target {
+pub(crate) struct Destination {
     /// The run that they are of.
     pub run: Held,
     pub store: Store,
@@ -70,7 +70,7 @@ struct State {
 
 impl Writer {
     /// A writer that waits for work.
-    pub fn new(target: Target) -> Self {
+    pub fn new(target: Destination) -> Self {
         let queue = Arc::new(Queue::default());
         let keep_last = target.keep_last;
         let shared = queue.clone();
@@ -155,13 +155,13 @@ impl Queue {
     }
 }
 
-fn work(queue: &Queue, target: &Target) {
+fn work(queue: &Queue, target: &Destination) {
     while let Some(snapshot) = queue.next() {
         queue.done(write(&snapshot, target));
     }
 }
 
-fn write(snapshot: &Snapshot, target: &Target) -> Result<(), CheckpointError> {
+fn write(snapshot: &Snapshot, target: &Destination) -> Result<(), CheckpointError> {
     target.run.check()?;
     // What the checkpoint counts on must be on disk before it is.
     target.metrics.sync()?;
@@ -200,10 +200,10 @@ mod tests {
         }
     }
 
-    fn target(root: &Path, keep_last: usize) -> Target {
+    fn target(root: &Path, keep_last: usize) -> Destination {
         let metrics = JsonLines::append(&root.join("metrics.jsonl")).expect("opened");
         let run = RunFolder::at(root).expect("a folder");
-        Target {
+        Destination {
             run: run.held(),
             store: Store::new(root.join("checkpoints")),
             fingerprints: Fingerprints::new(),

@@ -20,6 +20,7 @@ mod predict;
 mod remarks;
 mod resume;
 mod schema;
+mod track;
 mod train;
 mod training;
 
@@ -77,6 +78,7 @@ verbs! {
     Predict => predict,
     Generate => generate,
     Export => export,
+    Track => track,
     Devices => devices,
     Models => models,
     Datasets => datasets,

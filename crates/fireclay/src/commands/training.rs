@@ -7,7 +7,7 @@ use burn::train::Interrupter;
 use fireclay_metrics::Baseline;
 use fireclay_plan::PLANNER;
 use fireclay_run::config::{Loaded, RunConfig};
-use fireclay_run::workload::Words;
+use fireclay_run::workload::WorkloadWords;
 use fireclay_run::{At, Finished, Hooks, Outcome, Prepared, RunDevice};
 use fireclay_train::cost::{Cost, Phase};
 use fireclay_train::run_folder::typed;
@@ -82,7 +82,7 @@ pub fn stays(finished: &Finished, show: ShowArgs) -> Result<(), Failure> {
 /// The report to the user before and after a training.
 pub struct Report {
     config: RunConfig,
-    words: Words,
+    words: WorkloadWords,
     rows: Vec<(&'static str, usize)>,
     device: String,
     show: ShowArgs,
@@ -103,7 +103,7 @@ impl Report {
         }
         Self {
             config: prepared.config().clone(),
-            words: Words::of(prepared.config()),
+            words: WorkloadWords::of(prepared.config()),
             rows: prepared.data().dataset().sizes().to_vec(),
             device: device.backend.clone(),
             show,
@@ -116,6 +116,10 @@ impl Report {
 
     pub fn end(&self, outcome: &Outcome) -> Result<(), Failure> {
         let folder = short(&outcome.folder);
+        if !self.show.json && !self.show.quiet {
+            let notes = outcome.notes.iter();
+            notes.for_each(|note| prose!(8, "note    {note}"));
+        }
         if outcome.reason == StopReason::Interrupted {
             let step = outcome.state.step;
             return Err(Failure::Interrupted(format!(
