@@ -84,7 +84,9 @@ fn a_finished_run_is_never_rewritten() {
 
 #[test]
 fn results_that_are_lost_are_made_again_only_as_they_were() {
-    let project = finished();
+    let project = Project::with(EVERYTHING);
+    let sets = "--set train.epochs=30 --set optimizer.learning_rate=0.03";
+    project.ok(&format!("train run.toml -q {sets}"));
     let model = format!("{RUN}/model.safetensors");
     let before = project.bytes(&model);
     fs::remove_file(project.path(&model)).unwrap();

@@ -198,8 +198,10 @@ fn interrupted_beside_its_base_it_resumes_to_the_same_bits() {
     // Another base under the same name.
     unfinish(&project);
     project.ok("train base.toml -q --set seed=1");
-    let names = ["base/1", "base/2"].map(|run| format!("runs/{run}/model.safetensors"));
-    project.copy(&names[1], &names[0]);
+    for name in ["model.safetensors", "run.lock"] {
+        let names = ["base/1", "base/2"].map(|run| format!("runs/{run}/{name}"));
+        project.copy(&names[1], &names[0]);
+    }
     project.refused("resume runs/fine/2 -q", 1, &["changed", "base.sha256"]);
     for verb in ["evaluate runs/fine/1", "generate runs/fine/1 --prompt day"] {
         let words = ["base of", "not those that the adapters were trained beside"];
@@ -246,8 +248,10 @@ fn a_checkpoint_of_adapters_is_a_start_for_another_run() {
     }
     // Beside another base they are nothing.
     project.ok("train base.toml -q --set seed=1");
-    let names = ["base/1", "base/2"].map(|run| format!("runs/{run}/model.safetensors"));
-    project.copy(&names[1], &names[0]);
+    for name in ["model.safetensors", "run.lock"] {
+        let names = ["base/1", "base/2"].map(|run| format!("runs/{run}/{name}"));
+        project.copy(&names[1], &names[0]);
+    }
     let ran = project.run("train still.toml -q");
     assert!(ran.code != 0 && ran.err.contains("base"), "{}", ran.err);
 }

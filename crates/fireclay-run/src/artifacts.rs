@@ -10,8 +10,6 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use crate::lock::Open;
-
 /// The files of a run that prediction needs.
 pub const MODEL: &str = "model.safetensors";
 /// How samples become numbers.
@@ -58,6 +56,22 @@ pub(crate) const COMPANIONS: [&str; 4] = [
 
 /// What Hugging Face's `transformers` need to know of a tokenizer.
 pub(crate) const TOKENIZER_CONFIG: &str = "tokenizer_config.json";
+
+/// Why a run has no results, or has some that are not those of its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Open {
+    /// There are none.
+    #[error("has no model.safetensors yet: the run did not finish")]
+    Unfinished,
+    /// It goes on with a change since it had ended.
+    #[error(
+        "goes on since step {0}, by `resume` with a change, and did not finish again; the model.safetensors in it is of before"
+    )]
+    Reopened(u64),
+    /// It was stopped before its last lines, or they were cut off.
+    #[error("has weights that nothing vouches for: the run did not finish, or run.lock was cut")]
+    NeverSealed,
+}
 
 /// Why a run cannot be used.
 #[derive(Debug, thiserror::Error)]

@@ -43,11 +43,10 @@ mod snapshot;
 mod source;
 mod unfinished;
 
-pub use artifacts::FinishedError;
+pub use artifacts::{FinishedError, Open};
 pub use device::RunDevice;
 pub use finished::{Finished, finished};
 pub use fireclay_train::strategy::At;
-pub use lock::Open;
 pub use predictor::Differentiable;
 pub use prepared::{
     Hooks, LARGEST, Outcome, Planner, Prepared, fits, open, open_at, preflight, shards,

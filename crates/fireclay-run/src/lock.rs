@@ -16,7 +16,7 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 use toml::{Table, Value};
 
-use crate::artifacts::{ADAPTERS, FinishedError, MODEL, TOKENIZER};
+use crate::artifacts::{ADAPTERS, FinishedError, MODEL, Open, TOKENIZER};
 use crate::config::{CpuShards, RunConfig};
 use crate::device::RunDevice;
 
@@ -294,22 +294,6 @@ fn not_there(run: &Path, name: &str) -> FinishedError {
 fn cut(run: &Path, reason: &str) -> FinishedError {
     let path = run.join(NAME).display().to_string();
     FinishedError::Damaged(path, reason.to_owned())
-}
-
-/// Why a run has no results, or has some that are not those of its end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Open {
-    /// There are none.
-    #[error("has no model.safetensors yet: the run did not finish")]
-    Unfinished,
-    /// It goes on with a change since it had ended.
-    #[error(
-        "goes on since step {0}, by `resume` with a change, and did not finish again; the model.safetensors in it is of before"
-    )]
-    Reopened(u64),
-    /// It was stopped before its last lines, or they were cut off.
-    #[error("has weights that nothing vouches for: the run did not finish, or run.lock was cut")]
-    NeverSealed,
 }
 
 /// Why a run has not ended, if it has not.

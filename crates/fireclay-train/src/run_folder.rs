@@ -178,10 +178,15 @@ pub fn typed(path: &Path) -> String {
 
 /// A word of a command line, quoted for a shell where it must be.
 pub fn word(text: &str) -> String {
-    match shlex::try_quote(text) {
+    let quoted = |text: &str| match shlex::try_quote(text) {
         Ok(quoted) => quoted.into_owned(),
         // No argument can hold a NUL.
         Err(_) => text.to_owned(),
+    };
+    // Within a word `=` means nothing to a shell.
+    match text.split_once('=') {
+        Some((key, value)) if [key, value].iter().all(|part| quoted(part) == *part) => text.into(),
+        _ => quoted(text),
     }
 }
 
@@ -308,7 +313,7 @@ mod tests {
         fs::create_dir_all(checkpoints.join(".writing-00000003/a")).expect("a folder");
         fs::create_dir(checkpoints.join(".removing-00000001")).expect("a folder");
         fs::create_dir(checkpoints.join("step-00000002")).expect("a folder");
-        fs::write(path.join(".tmpabc"), "half").expect("written");
+        fs::write(path.join(".tmpAb12Cd"), "half").expect("written");
         fs::write(path.join("config.toml"), "").expect("written");
         drop(first);
         let run = RunFolder::open(&path).expect("a run");
@@ -329,6 +334,8 @@ mod tests {
         assert_eq!(typed(&here.join("my runs/1")), "'my runs/1'");
         assert_eq!(typed(Path::new("/a/$b")), "'/a/$b'");
         assert_eq!(word("it's"), "\"it's\"");
+        assert_eq!(word("train.epochs=5"), "train.epochs=5");
+        assert_eq!(word("data.path=a b"), "'data.path=a b'");
     }
 
     #[test]

@@ -166,8 +166,14 @@ fn write(snapshot: &Snapshot, target: &Destination) -> Result<(), CheckpointErro
     // What the checkpoint counts on must be on disk before it is.
     target.metrics.sync()?;
     let store = &target.store;
-    store.save(snapshot.step, &target.fingerprints, &snapshot.members)?;
-    store.prune(snapshot.step, target.keep_last, snapshot.best.as_slice())
+    let saved = store
+        .save(snapshot.step, &target.fingerprints, &snapshot.members)
+        .and_then(|()| store.prune(snapshot.step, target.keep_last, snapshot.best.as_slice()));
+    if saved.is_err() {
+        // Whatever failed, this is why.
+        target.run.check()?;
+    }
+    saved
 }
 
 /// Takes out what would be pruned once those behind it are written: all but the newest `keep_last`, and the best
