@@ -7,15 +7,17 @@ use std::path::{Path, PathBuf};
 use crate::support::root;
 
 /// The crates that are held to it.
-const CHECKED: [&str; 9] = [
+const CHECKED: [&str; 11] = [
     "fireclay",
     "fireclay-config",
     "fireclay-data",
+    "fireclay-explain",
     "fireclay-kernels",
     "fireclay-metrics",
     "fireclay-models",
     "fireclay-plan",
     "fireclay-run",
+    "fireclay-simulate",
     "fireclay-train",
 ];
 

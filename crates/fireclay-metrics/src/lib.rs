@@ -14,7 +14,11 @@ mod classification;
 mod confusion;
 
 mod calibration;
+mod conformal;
 mod ranking;
+mod temperature;
+
+mod fairness;
 
 mod multilabel;
 mod regression;
@@ -36,7 +40,15 @@ pub use calibration::{
 };
 pub use chrf::{chrf, chrf_of_several};
 pub use classification::{Classification, DEFAULT_THRESHOLD, top_k_accuracy};
+pub use conformal::{
+    ConformalMethod, Coverage, conformal_least, conformal_radius, conformal_rank, coverage_of,
+};
 pub use confusion::ConfusionMatrix;
+pub use fairness::{
+    Attribute, Criterion, Decisions, Fairness, Group, GroupThresholds, Partition, Rate,
+    ThresholdPrice, binary_fairness, fit_group_thresholds, multiclass_fairness,
+    regression_fairness,
+};
 pub use interval::{Interval, IntervalMethod, wilson_interval};
 pub use multilabel::multilabel_report;
 pub use names::{
@@ -48,4 +60,5 @@ pub use regression::{
     explained_variance, mae, mape, max_error, median_absolute_error, mse, r2, rmse,
 };
 pub use report::{Baseline, PerClass, Report, classification_report, regression_report};
-pub use threshold::{ThresholdObjective, tune_threshold};
+pub use temperature::{Calibration, fit_temperature, tempered};
+pub use threshold::{ThresholdObjective, tune_threshold, tune_threshold_from};

@@ -28,10 +28,13 @@ mod adapters;
 mod artifacts;
 mod changes;
 mod device;
+mod fairness;
 mod finished;
+mod folds;
 mod following;
 mod language;
 mod lock;
+mod postprocess;
 mod predict;
 mod predictor;
 mod prepared;
@@ -39,6 +42,7 @@ mod pretrained;
 mod read;
 mod results;
 mod samples;
+mod shuffled;
 mod snapshot;
 mod source;
 mod unfinished;
@@ -47,11 +51,14 @@ pub use artifacts::{FinishedError, Open};
 pub use device::RunDevice;
 pub use finished::{Finished, finished};
 pub use fireclay_train::strategy::At;
+pub use folds::{Folds, Spread};
 pub use predictor::Differentiable;
 pub use prepared::{
     Hooks, LARGEST, Outcome, Planner, Prepared, fits, open, open_at, preflight, shards,
 };
 pub use read::{keys, load_run, load_run_at, load_run_with, schema};
-pub use run::{Evaluations, On, OnError, PredictJob, Run, RunError, locate};
+pub use run::{
+    Evaluations, On, OnError, Part, Parts, PredictJob, Run, RunError, SPLITS, Taken, locate,
+};
 pub use unfinished::{Unfinished, unfinished};
 pub use workload::RunData;

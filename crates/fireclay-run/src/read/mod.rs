@@ -17,7 +17,9 @@ use fireclay_train::run_folder;
 use fireclay_train::schedule::LrSchedulerConfig;
 use serde_json::Value;
 
-use crate::config::{DataConfig, DeviceConfig, Loaded, ModelConfig, RunConfig, TokenizerSource};
+use crate::config::{
+    DataConfig, DeviceConfig, FairnessConfig, Loaded, ModelConfig, RunConfig, TokenizerSource,
+};
 use crate::pretrained;
 use crate::run::RunError;
 use crate::task::TaskConfig;
@@ -169,6 +171,9 @@ fn read(sections: &mut Sections<'_>) -> Option<RunConfig> {
     let task = sections.tagged("task", &TaskConfig::variants(), None, |task| {
         task.task().validate()
     });
+    let fairness = sections.optional("fairness", |sections, name| {
+        sections.plain(name, None, FairnessConfig::validate)
+    });
     let optimizers = OptimizerConfig::variants();
     let usual = OptimizerConfig::default();
     let check = OptimizerConfig::validate;
@@ -195,6 +200,7 @@ fn read(sections: &mut Sections<'_>) -> Option<RunConfig> {
         model: model?,
         lora: lora?,
         task: task?,
+        fairness: fairness?,
         optimizer: optimizer?,
         lr_scheduler: lr_scheduler?,
         train: train?,
@@ -209,6 +215,10 @@ fn read(sections: &mut Sections<'_>) -> Option<RunConfig> {
     once_an_epoch(eval.every_steps, &mut eval.every_epochs);
     once_an_epoch(checkpoint.every_steps, &mut checkpoint.every_epochs);
     check::check(&config, sections);
+    if let Some(fairness) = &config.fairness {
+        // Checked: there are columns to carry.
+        config.data.section_mut().carry(&fairness.groups);
+    }
     Some(config)
 }
 

@@ -7,7 +7,10 @@ mod config;
 mod datasets;
 mod devices;
 mod evaluate;
+mod explain;
 mod export;
+mod fairness;
+mod folds;
 mod generate;
 mod init;
 mod init_images;
@@ -20,6 +23,7 @@ mod predict;
 mod remarks;
 mod resume;
 mod schema;
+mod simulate;
 mod track;
 mod train;
 mod training;
@@ -75,6 +79,7 @@ verbs! {
     Train => train,
     Resume => resume,
     Evaluate => evaluate,
+    Explain => explain,
     Predict => predict,
     Generate => generate,
     Export => export,
@@ -82,6 +87,7 @@ verbs! {
     Devices => devices,
     Models => models,
     Datasets => datasets,
+    Simulate => simulate,
     Schema => schema,
     Completions => completions,
 }
