@@ -82,7 +82,9 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     notes.for_each(|note| tell!("note: {note}"));
     let (count, unit) = (predicted.count, predicted.unit);
     match &args.output {
-        None if args.input == "-" => tell!("{count} {unit} to standard output"),
+        None if args.input == "-" && predicted.shown.is_empty() => {
+            tell!("{count} {unit} to standard output");
+        }
         Some(output) if is_standard(output) => tell!("{count} {unit} to standard output"),
         Some(output) => say!("{count} {unit} to {}", output.display()),
         None => show(&predicted.shown),
