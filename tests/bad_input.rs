@@ -244,10 +244,10 @@ fn what_is_no_run_is_refused_by_every_command_that_needs_one() {
         "resume nothing",
         "evaluate nothing",
         "predict nothing datasets/iris/data.csv -o p.csv",
-        "resume no/such/folder",
     ] {
         project.refused(line, 1, &["is not a run folder"]);
     }
+    project.refused("resume no/such/folder", 1, &["folder does not exist"]);
 }
 
 #[test]

@@ -14,6 +14,7 @@ mod cli;
 mod encoder;
 mod explain;
 mod fairness;
+mod faults;
 mod first;
 mod images;
 mod language;

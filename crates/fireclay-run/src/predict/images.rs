@@ -75,7 +75,7 @@ pub(crate) fn predict_images(
             shown
         }
         Some((output, format)) => whole(output, &files, &run.base().protected(), |part| {
-            let mut writer = TableWriter::create(part, format)?;
+            let mut writer = TableWriter::to(part, output, format);
             answers(&mut |table| Ok(writer.write(&table)?))?;
             writer.finish()?;
             Ok(Vec::new())

@@ -5,6 +5,7 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use fireclay_data::DataError;
+use fireclay_train::files::Output;
 use fireclay_train::run_folder;
 use tempfile::TempDir;
 
@@ -92,11 +93,12 @@ pub(super) fn is_stream(path: &Path) -> bool {
 /// Lets `write` write a file, and sends the file to `output` when it is whole.
 pub(super) fn through<T>(
     output: &Path,
-    write: impl FnOnce(&Path) -> Result<T, RunError>,
+    write: impl FnOnce(Output) -> Result<T, RunError>,
 ) -> Result<T, RunError> {
     let folder = scratch()?;
     let part: PathBuf = folder.path().join("answers");
-    let written = write(&part)?;
+    let created = Output::create(&part);
+    let written = write(created.map_err(|source| run_folder::io("create", &part, source))?)?;
     let mut whole = open(&part, "read", |path| File::open(path))?;
     let is_standard = [STANDARD, "/dev/stdout"].map(Path::new).contains(&output);
     let (name, mut sink): (&Path, Box<dyn Write>) = match is_standard {

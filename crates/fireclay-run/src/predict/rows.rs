@@ -53,7 +53,7 @@ pub(crate) fn predict_rows(
     let inputs = expand(source.path()).map_err(|error| source.named(error.into()))?;
     let written = whole(output, &inputs, &run.base().protected(), |part| {
         let batches = stream(source.path(), &options)?;
-        let writer = TableWriter::create(part, format)?;
+        let writer = TableWriter::to(part, output, format);
         Writing::new(run, job, rows, &source).write(batches, writer)
     });
     let Written { count, cut, notes } = written.map_err(|error| source.named(error))?;

@@ -17,6 +17,7 @@ mod init_images;
 mod init_text;
 mod lists;
 mod models;
+mod paths;
 mod plan;
 mod predict;
 mod remarks;

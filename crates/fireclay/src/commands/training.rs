@@ -9,10 +9,11 @@ use fireclay_metrics::{Baseline, Report as Evaluation};
 use fireclay_plan::PLANNER;
 use fireclay_run::config::{Loaded, RunConfig};
 use fireclay_run::workload::WorkloadWords;
-use fireclay_run::{At, Hooks, Outcome, Prepared, RunDevice};
+use fireclay_run::{At, Finished, Hooks, Outcome, Prepared, RunDevice};
 use fireclay_track::Tracker;
 use fireclay_train::cost::{Cost, Phase};
 use fireclay_train::observer::{Observer, Step};
+use fireclay_train::run_folder::typed;
 use fireclay_train::{RunFolder, StopReason};
 use fireclay_watch::Control;
 use serde_json::json;
@@ -25,7 +26,7 @@ use crate::failure::Failure;
 use crate::progress::{ShowArgs, watch};
 use crate::screen::Screen;
 use crate::signals::stop_on_signal;
-use crate::text::{number, prose, say};
+use crate::text::{number, prose, say, tell};
 
 /// What is done before a training, in words.
 pub const READING: &str = "reading the data";
@@ -101,6 +102,24 @@ pub fn resumed(
     report.end(&outcome)
 }
 
+/// Says that a run has ended and is left as it is.
+pub fn stays(finished: &Finished, show: ShowArgs) -> Result<(), Failure> {
+    tell!("note: {}", finished.said);
+    if show.json {
+        say!(
+            "{:#}",
+            json!({
+                "run": finished.folder,
+                "reason": finished.reason,
+                "evaluation": finished.evaluation,
+            })
+        );
+    } else {
+        say!("run      {}", short(&finished.folder));
+    }
+    Ok(())
+}
+
 /// The report to the user before and after a training.
 pub struct Report {
     config: RunConfig,
@@ -112,12 +131,16 @@ pub struct Report {
 
 impl Report {
     pub fn new(prepared: &Prepared, device: &RunDevice, show: ShowArgs) -> Self {
-        if !show.json && !show.quiet {
-            prose!(8, "device  {}", device.description);
-            let notes = prepared.data().dataset().notes();
-            notes.iter().for_each(|note| prose!(8, "note    {note}"));
-            let notes = prepared.notes().iter();
-            notes.for_each(|note| prose!(8, "note    {note}"));
+        let of_data = prepared.data().dataset().notes().iter();
+        let of_data = of_data.map(ToString::to_string);
+        let notes = of_data.chain(prepared.notes().iter().cloned());
+        match show.json || show.quiet {
+            // What was guessed is said however little is asked for.
+            true => notes.for_each(|note| tell!("note: {note}")),
+            false => {
+                prose!(8, "device  {}", device.description);
+                notes.for_each(|note| prose!(8, "note    {note}"));
+            }
         }
         Self {
             config: prepared.config().clone(),
@@ -141,7 +164,8 @@ impl Report {
         if outcome.reason == StopReason::Interrupted {
             let step = outcome.state.step;
             return Err(Failure::Interrupted(format!(
-                "interrupted after step {step} and saved; go on with `fireclay resume {folder}`"
+                "interrupted after step {step} and saved; go on with `fireclay resume {}`",
+                typed(&outcome.folder)
             )));
         }
         if self.show.json {
@@ -200,7 +224,8 @@ impl Report {
         say!("run      {folder}");
         if let Some(next) = self.words.next {
             let verb = next.split(' ').next().unwrap_or_default();
-            say!("{verb:8} fireclay {}", next.replace("{}", folder));
+            let folder = typed(&outcome.folder);
+            say!("{verb:8} fireclay {}", next.replace("{}", &folder));
         }
     }
 

@@ -8,7 +8,7 @@ pub use parquet::parquet_bytes;
 mod text;
 
 use std::collections::{BTreeMap, HashSet};
-use std::fs::File;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use arrow::array::RecordBatch;
@@ -52,7 +52,7 @@ pub(crate) struct Format {
     /// The rows of a file in pieces, given the columns of all files.
     pub(super) rows: fn(&Path, &[String], &ReadOptions) -> Result<Batches, DataError>,
     /// What writes rows to a new file.
-    pub(super) sink: fn(File) -> Box<dyn Sink>,
+    pub(super) sink: fn(Target) -> Box<dyn Sink>,
 }
 
 /// A file that is read in pieces.
@@ -73,6 +73,9 @@ pub(super) type NullCounts = BTreeMap<(String, String), usize>;
 
 /// The pieces of a file.
 pub(super) type Batches = Box<dyn Pieces>;
+
+/// What rows are written to.
+pub(super) type Target = Box<dyn Write + Send>;
 
 /// A file that is being written.
 pub(super) trait Sink: Send {

@@ -1,6 +1,5 @@
 //! What the formats that are text have in common: columns of text under construction.
 
-use std::fs::File;
 use std::io::BufWriter;
 use std::sync::Arc;
 
@@ -9,6 +8,7 @@ use arrow::compute::cast;
 use arrow::datatypes::DataType;
 use arrow::error::ArrowError;
 
+use super::Target;
 use crate::error::DataError;
 
 /// The cells of a piece, column by column.
@@ -116,7 +116,7 @@ impl TextColumns {
 }
 
 /// Writes what is still in memory.
-pub(super) fn flush(writer: BufWriter<File>) -> Result<(), ArrowError> {
+pub(super) fn flush(writer: BufWriter<Target>) -> Result<(), ArrowError> {
     let flushed = writer.into_inner();
     Ok(flushed.map(drop).map_err(|error| error.into_error())?)
 }

@@ -3,7 +3,6 @@
 mod nulls;
 mod source;
 
-use std::fs::File;
 use std::io::BufWriter;
 use std::path::Path;
 
@@ -15,7 +14,7 @@ use csv::ByteRecord;
 use self::nulls::Nulls;
 use self::source::Source;
 use super::text::{TextColumns, flush};
-use super::{Format, NullCounts, Pieces, Sink, plain_extension, same_in_all};
+use super::{Format, NullCounts, Pieces, Sink, Target, plain_extension, same_in_all};
 use crate::error::{DataError, absolute};
 use crate::table::ExtraField;
 use crate::table::dialect::cells;
@@ -44,7 +43,7 @@ pub(super) const FORMAT: Format = Format {
     sink: |file| Box::new(Writer::new(BufWriter::new(file))),
 };
 
-impl Sink for Writer<BufWriter<File>> {
+impl Sink for Writer<BufWriter<Target>> {
     fn write(&mut self, batch: &RecordBatch) -> Result<(), ArrowError> {
         Self::write(self, batch)
     }

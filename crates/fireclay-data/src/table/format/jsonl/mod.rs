@@ -3,7 +3,6 @@
 mod objects;
 mod row;
 
-use std::fs::File;
 use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 
@@ -14,7 +13,7 @@ use arrow::json::{LineDelimitedWriter, WriterBuilder};
 use self::objects::Objects;
 use self::row::{Keys, Row};
 use super::text::flush;
-use super::{Format, Pieces, Sink};
+use super::{Format, Pieces, Sink, Target};
 use crate::error::DataError;
 use crate::table::stream::{BATCH_ROWS, ReadOptions};
 
@@ -36,7 +35,7 @@ pub(super) const FORMAT: Format = Format {
     },
 };
 
-impl Sink for LineDelimitedWriter<BufWriter<File>> {
+impl Sink for LineDelimitedWriter<BufWriter<Target>> {
     fn write(&mut self, batch: &RecordBatch) -> Result<(), ArrowError> {
         Self::write(self, batch)
     }

@@ -12,7 +12,7 @@ use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchR
 use serde_json::Value;
 
 pub(crate) use self::types::{simple, simplify};
-use super::{Format, Pieces, Sink, same_in_all};
+use super::{Format, Pieces, Sink, Target, same_in_all};
 use crate::error::DataError;
 use crate::panics::caught;
 use crate::table::stream::BATCH_ROWS;
@@ -26,22 +26,25 @@ pub(super) const FORMAT: Format = Format {
     indices,
     columns: |files, _| same_in_all(files, header),
     rows: |path, _, _| Ok(Box::new(batches(path)?)),
-    sink: |file| Box::new(ParquetSink::Unopened(file)),
+    sink: |file| Box::new(ParquetSink::Unopened(Some(file))),
 };
 
 enum ParquetSink {
-    /// The file, until the first batch tells the schema.
-    Unopened(File),
-    Open(Box<ArrowWriter<File>>),
+    /// What to write to, until the first batch tells the schema.
+    Unopened(Option<Target>),
+    Open(Box<ArrowWriter<Target>>),
 }
 
 impl Sink for ParquetSink {
     fn write(&mut self, batch: &RecordBatch) -> Result<(), ArrowError> {
-        if let Self::Unopened(file) = self {
-            let writer = ArrowWriter::try_new(file.try_clone()?, batch.schema(), None)?;
+        if let Self::Unopened(target) = self
+            && let Some(target) = target.take()
+        {
+            let writer = ArrowWriter::try_new(target, batch.schema(), None)?;
             *self = Self::Open(Box::new(writer));
         }
         match self {
+            // The schema of the first batch could not be written, which was an error then.
             Self::Unopened(_) => Ok(()),
             Self::Open(writer) => Ok(writer.write(batch)?),
         }
