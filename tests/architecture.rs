@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::support::root;
 
 /// The crates that are held to it.
-const CHECKED: [&str; 9] = [
+const CHECKED: [&str; 10] = [
     "fireclay",
     "fireclay-config",
     "fireclay-data",
@@ -15,6 +15,7 @@ const CHECKED: [&str; 9] = [
     "fireclay-metrics",
     "fireclay-models",
     "fireclay-plan",
+    "fireclay-report",
     "fireclay-run",
     "fireclay-train",
 ];

@@ -14,7 +14,9 @@ mod classification;
 mod confusion;
 
 mod calibration;
+mod cuts;
 mod ranking;
+mod reliability;
 
 mod multilabel;
 mod regression;
@@ -26,6 +28,8 @@ mod baseline;
 mod bootstrap;
 mod interval;
 mod names;
+mod paired;
+mod slices;
 mod threshold;
 
 pub use baseline::{classification_baseline, regression_baseline, unigram_baseline};
@@ -37,15 +41,19 @@ pub use calibration::{
 pub use chrf::{chrf, chrf_of_several};
 pub use classification::{Classification, DEFAULT_THRESHOLD, top_k_accuracy};
 pub use confusion::ConfusionMatrix;
+pub use cuts::{Cut, cuts};
 pub use interval::{Interval, IntervalMethod, wilson_interval};
 pub use multilabel::multilabel_report;
 pub use names::{
     CLASSIFICATION_METRICS, Direction, MULTILABEL_METRICS, Metric, REGRESSION_METRICS,
     classification_metrics,
 };
+pub use paired::{Paired, paired_bootstrap};
 pub use ranking::{average_precision, roc_auc};
 pub use regression::{
     explained_variance, mae, mape, max_error, median_absolute_error, mse, r2, rmse,
 };
+pub use reliability::{ReliabilityBin, calibration_error_by_chance, reliability};
 pub use report::{Baseline, PerClass, Report, classification_report, regression_report};
+pub use slices::{Slice, slice};
 pub use threshold::{ThresholdObjective, tune_threshold};

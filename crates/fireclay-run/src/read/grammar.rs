@@ -9,7 +9,7 @@ use fireclay_train::optim::OptimizerConfig;
 use fireclay_train::schedule::LrSchedulerConfig;
 
 use super::top::TopLevel;
-use crate::config::{DataConfig, DeviceConfig, ModelConfig, TokenizerSource};
+use crate::config::{DataConfig, DeviceConfig, ModelConfig, ReportConfig, TokenizerSource};
 use crate::task::TaskConfig;
 
 /// Names that stand for others in `[optimizer]`: what other frameworks call these keys.
@@ -36,6 +36,7 @@ pub(super) fn grammar() -> Grammar {
         .plain::<EarlyStoppingConfig>("early_stopping")
         .plain::<CheckpointConfig>("checkpoint")
         .plain::<LoggingConfig>("logging")
+        .plain::<ReportConfig>("report")
         .required(&["data", "model", "task", "train"])
         .aliases("optimizer", ALIASES)
         .exclusive("every_steps", "every_epochs")

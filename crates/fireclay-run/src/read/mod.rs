@@ -17,7 +17,9 @@ use fireclay_train::run_folder;
 use fireclay_train::schedule::LrSchedulerConfig;
 use serde_json::Value;
 
-use crate::config::{DataConfig, DeviceConfig, Loaded, ModelConfig, RunConfig, TokenizerSource};
+use crate::config::{
+    DataConfig, DeviceConfig, Loaded, ModelConfig, ReportConfig, RunConfig, TokenizerSource,
+};
 use crate::pretrained;
 use crate::run::RunError;
 use crate::task::TaskConfig;
@@ -185,6 +187,9 @@ fn read(sections: &mut Sections<'_>) -> Option<RunConfig> {
     });
     let checkpoint = sections.plain("checkpoint", some(), CheckpointConfig::validate);
     let logging = sections.plain("logging", some(), LoggingConfig::validate);
+    let report = sections.optional("report", |sections, name| {
+        sections.plain(name, some(), ReportConfig::validate)
+    });
     let TopLevel { seed, output_dir } = top?;
     let mut config = RunConfig {
         seed,
@@ -202,6 +207,7 @@ fn read(sections: &mut Sections<'_>) -> Option<RunConfig> {
         early_stopping: early_stopping?,
         checkpoint: checkpoint?,
         logging: logging?,
+        report: report?,
     };
     let RunConfig {
         eval, checkpoint, ..

@@ -2,6 +2,7 @@
 //! comment is the help, and `run`.
 
 mod check;
+mod compare;
 mod completions;
 mod config;
 mod datasets;
@@ -17,7 +18,9 @@ mod models;
 mod plan;
 mod predict;
 mod remarks;
+mod report;
 mod resume;
+mod runs;
 mod schema;
 mod train;
 mod training;
@@ -76,6 +79,9 @@ verbs! {
     Predict => predict,
     Generate => generate,
     Export => export,
+    Report => report,
+    Compare => compare,
+    Runs => runs,
     Devices => devices,
     Models => models,
     Datasets => datasets,

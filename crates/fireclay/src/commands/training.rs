@@ -1,12 +1,12 @@
 //! What `train` and `resume` say before and after a training.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use burn::train::Interrupter;
 use fireclay_metrics::Baseline;
 use fireclay_plan::PLANNER;
-use fireclay_run::config::{Loaded, RunConfig};
+use fireclay_run::config::{Loaded, ReportConfig, RunConfig};
 use fireclay_run::workload::Words;
 use fireclay_run::{At, Hooks, Outcome, Prepared, RunDevice};
 use fireclay_train::cost::{Cost, Phase};
@@ -15,6 +15,7 @@ use serde_json::json;
 
 use super::device;
 use super::remarks::remarks;
+use super::report::about;
 use crate::beat::{Beat, Doing};
 use crate::failure::Failure;
 use crate::progress::{ShowArgs, watch};
@@ -99,12 +100,30 @@ impl Report {
                 "interrupted after step {step} and saved; go on with `fireclay resume {folder}`"
             )));
         }
+        let written = self.write(&outcome.folder)?;
         if self.show.json {
             self.print_json(outcome);
         } else {
             self.print(outcome, &folder);
+            written
+                .iter()
+                .for_each(|path| say!("report   {}", short(path)));
         }
         Ok(())
+    }
+
+    /// Writes what is asked for about the run that has ended.
+    fn write(&self, run: &Path) -> Result<Vec<PathBuf>, Failure> {
+        let flag = self.show.report;
+        let asked = match self.config.report.clone() {
+            Some(configured) => ReportConfig {
+                html: configured.html || flag,
+                ..configured
+            },
+            None if flag => ReportConfig::default(),
+            None => return Ok(Vec::new()),
+        };
+        about(run, &asked)
     }
 
     fn print_json(&self, outcome: &Outcome) {
