@@ -25,5 +25,6 @@ mod resume;
 mod runs;
 mod shipped;
 mod tables;
+mod tracking;
 mod train;
 mod translation;

@@ -83,7 +83,7 @@ mod write;
 pub use check::{Invalid, Problems};
 pub use document::Document;
 pub use grammar::Grammar;
-pub use problem::{ConfigError, Problem, Source, Span};
+pub use problem::{ConfigError, Problem, SourceText, Span};
 pub use section::Sections;
 pub use suggest::{did_you_mean, list};
 pub use variant::{Variant, variant, variant_of_two};

@@ -2,15 +2,15 @@
 
 use toml::de::{DeTable, DeValue};
 
-use crate::problem::{OVERRIDE, Problem, Source, Span};
+use crate::problem::{OVERRIDE, Problem, SourceText, Span};
 use crate::tree::{Entry, Node, Table, Value};
 
 /// The text that an override is shown as.
 const PREFIX: &str = "--set ";
 
 /// The source of an argument, which is `key.path=value`.
-pub(crate) fn source(argument: &str) -> Source {
-    Source {
+pub(crate) fn source(argument: &str) -> SourceText {
+    SourceText {
         name: OVERRIDE.into(),
         text: format!("{PREFIX}{argument}"),
         path: None,

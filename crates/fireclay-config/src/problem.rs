@@ -27,7 +27,7 @@ impl Span {
 
 /// One of the texts that a configuration is read from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Source {
+pub struct SourceText {
     /// How messages call it: the path as it was given, or `--set`.
     pub name: String,
     /// Its text; that of an override is the argument as the user typed it, `--set` included.
@@ -36,7 +36,7 @@ pub struct Source {
     pub path: Option<PathBuf>,
 }
 
-impl Source {
+impl SourceText {
     /// Whether this is an override from the command line.
     pub fn is_override(&self) -> bool {
         self.name == OVERRIDE
@@ -103,7 +103,7 @@ impl Problem {
     }
 
     /// The same problem at a location in `sources`.
-    pub(crate) fn at(self, span: Span, sources: &[Source]) -> Self {
+    pub(crate) fn at(self, span: Span, sources: &[SourceText]) -> Self {
         let source = &sources[span.source];
         let (line, column) = source.position(span.range.start);
         Self {
@@ -125,12 +125,12 @@ pub struct ConfigError {
     pub problems: Vec<Problem>,
     /// The texts that they point into.
     #[serde(skip)]
-    pub sources: Vec<Source>,
+    pub sources: Vec<SourceText>,
 }
 
 impl ConfigError {
     /// Collects problems, sorted by their location.
-    pub fn new(mut problems: Vec<Problem>, sources: Vec<Source>) -> Self {
+    pub fn new(mut problems: Vec<Problem>, sources: Vec<SourceText>) -> Self {
         let location = |span: &Span| (span.source, span.range.start, span.range.end);
         problems.sort_by_key(|problem| problem.span.as_ref().map(location));
         problems.dedup();

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write};
 
-use crate::problem::{ConfigError, Problem, Source, Span};
+use crate::problem::{ConfigError, Problem, SourceText, Span};
 
 /// The most columns of a line that are shown: with its number they fit a terminal of 80 columns.
 const WIDTH: usize = 70;
@@ -46,7 +46,7 @@ fn render(error: &ConfigError, style: Style) -> String {
 fn write_problem(
     text: &mut String,
     problem: &Problem,
-    sources: &[Source],
+    sources: &[SourceText],
     style: Style,
 ) -> fmt::Result {
     let message = style.paint(BOLD, &format!(": {}", clean(&problem.message)));
@@ -77,7 +77,7 @@ fn write_problem(
     writeln!(text)
 }
 
-fn position(problem: &Problem, source: &Source) -> String {
+fn position(problem: &Problem, source: &SourceText) -> String {
     match source.is_override() {
         true => "command line".to_string(),
         false => {
@@ -113,7 +113,7 @@ struct Snippet {
 }
 
 impl Snippet {
-    fn new(source: &Source, span: &Span) -> Self {
+    fn new(source: &SourceText, span: &Span) -> Self {
         let text = &source.text;
         let start = text.floor_char_boundary(span.range.start);
         let line_start = text[..start].rfind('\n').map_or(0, |newline| newline + 1);
@@ -239,7 +239,7 @@ mod tests {
 
     fn snippet(text: &str, marked: &str) -> (String, usize, usize) {
         let start = text.find(marked).expect("the text holds what is marked");
-        let source = Source {
+        let source = SourceText {
             name: "x".into(),
             text: text.into(),
             path: None,

@@ -82,7 +82,7 @@ macro_rules! formats {
                 self.format().keys.contains(&key)
             }
 
-            /// Of the keys and whether they are given, those that only other formats read.
+            /// Refuses the given keys that only other formats read. Each key comes with whether it is given.
             pub(crate) fn check_keys(
                 self,
                 keys: &[(&'static str, bool)],

@@ -125,7 +125,7 @@ mod tests {
         check_rows(9.0, |x| softmax(x, 0.7), |x| plain(x, None, 0.7), 2e-6);
     }
 
-    /// Of a batch of two with three heads: a causal mask of all, a padding mask of each, and a mask
+    /// The masks of a batch of two with three heads: a causal mask of all, a padding mask of each, and a mask
     /// of everything.
     #[test]
     fn masks_are_spread_over_batch_heads_and_rows() {

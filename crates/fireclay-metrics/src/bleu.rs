@@ -57,7 +57,7 @@ impl Counts {
         let own = hypothesis.len();
         let lengths = references.iter().map(Vec::len);
         self.words[0] += own;
-        // Of two that are as close the shorter one.
+        // The shorter one where two are equally close.
         self.words[1] += lengths
             .min_by_key(|length| (length.abs_diff(own), *length))
             .unwrap_or(0);

@@ -25,10 +25,10 @@ pub struct Report {
     /// 95 % interval of the headline metric, if it was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interval: Option<Interval>,
-    /// What a trivial answer reaches on the same rows, for whoever knows the training rows to set.
+    /// What a trivial answer reaches on the same rows. Set by the caller, who knows the training rows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub baseline: Option<Baseline>,
-    /// The positive one of two classes, for whoever knows its name to set.
+    /// The positive one of two classes. Set by the caller, who knows its name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub positive: Option<String>,
     /// Probability from which on the positive class was predicted, if it is not 0.5.
@@ -148,7 +148,7 @@ pub fn regression_report(truth: &[f64], prediction: &[f64], interval_seed: Optio
 /// Names and values; `None` where a metric is undefined.
 pub(crate) type Metrics = Vec<(&'static str, Option<f64>)>;
 
-/// Of the decisions alone; with two classes precision, recall and F1 are those of `positive`.
+/// The metrics of the decisions alone. With two classes, precision, recall and F1 are those of `positive`.
 pub(crate) fn decision_metrics(matrix: &ConfusionMatrix, positive: usize) -> Metrics {
     use ConfusionMatrix as M;
     let mut metrics = vec![

@@ -191,7 +191,7 @@ fn adapted<F: Family>(config: &F, model: &F::Model) -> Vec<String> {
 
 /// A layer that can be adapted.
 struct Layer {
-    /// Of its weight in Burn.
+    /// The path of its weight in Burn.
     path: String,
     /// Its name in PyTorch.
     name: String,

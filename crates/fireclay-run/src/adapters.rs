@@ -25,7 +25,7 @@ pub(crate) struct Adapters {
 }
 
 impl Adapters {
-    /// The adapters of `model`, beside which the tensors of the names in `whole` are trained.
+    /// The adapters of `model`. The tensors named in `whole` are trained beside them.
     pub fn new<F: Family>(
         lora: LoraConfig,
         family: &F,

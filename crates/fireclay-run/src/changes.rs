@@ -29,7 +29,7 @@ pub(crate) fn check(found: &[Difference], now: &Loaded) -> Result<(), ConfigErro
         let message = format!("cannot be changed in a run that goes on: {why}");
         Some((difference.path.clone(), message))
     });
-    // Of a table with another `type`, nearly every key differs.
+    // Where the `type` of a table changed, nearly every key of it differs.
     let mut refused: Vec<_> = refused.collect();
     let has_type = |key: &str| {
         let table = key.split('.').next().unwrap_or_default();
@@ -47,6 +47,11 @@ pub(crate) fn check(found: &[Difference], now: &Loaded) -> Result<(), ConfigErro
 pub(crate) fn is_place(key: &str) -> bool {
     let name = key.strip_prefix("data.");
     name.is_some_and(|name| name == "path" || name.ends_with("_path"))
+}
+
+/// The keys of `[logging]` that say who follows the run: they change nothing of it.
+fn is_tracker(key: &str) -> bool {
+    key.starts_with("logging.") && key != "logging.every_steps"
 }
 
 /// Why a key cannot be changed, if it cannot.
@@ -80,9 +85,11 @@ fn refusal(key: &str) -> Option<&'static str> {
 pub(crate) fn said(found: &[Difference], step: u64) -> String {
     let list = found.iter().map(ToString::to_string);
     let list = list.collect::<Vec<_>>().join("; ");
-    match found.iter().all(|difference| is_place(&difference.path)) {
-        true => format!("the data has been moved, and its bytes are the same: {list}"),
-        false => format!(
+    let all = |is: fn(&str) -> bool| found.iter().all(|difference| is(&difference.path));
+    match (all(is_place), all(is_tracker)) {
+        (true, _) => format!("the data has been moved, and its bytes are the same: {list}"),
+        (_, true) => format!("followed differently from step {step} on: {list}"),
+        _ => format!(
             "changed from step {step} on: {list}; the run no longer has the bits of one that was never \
              interrupted"
         ),

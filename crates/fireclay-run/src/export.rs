@@ -43,10 +43,9 @@ pub enum ExportError {
 pub struct Export<'a> {
     /// The folder to write; it is made if it is not there, and must be empty.
     pub output: &'a Path,
-    /// Where adapters become part of the weights beside which they were trained, if they do.
+    /// The device that merges the adapters into the weights of their base; `None` leaves both as they are.
     pub merge_on: Option<&'a Device>,
-    /// The checkpoint whose weights it has, and where they are looked at; those of the finished run unless
-    /// given.
+    /// The checkpoint whose weights are exported, and the device that reads it; `None` exports the finished run.
     pub at: Option<(At, &'a Device)>,
 }
 

@@ -28,6 +28,7 @@ mod adapters;
 mod artifacts;
 mod changes;
 mod device;
+mod following;
 mod language;
 mod lock;
 mod predict;

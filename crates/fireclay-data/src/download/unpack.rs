@@ -79,7 +79,7 @@ pub(super) fn unpack(
     // What an interrupted call left is of no use.
     remove(&temporary)?;
     fs::create_dir(&temporary).map_err(|source| DataError::write(&temporary, source))?;
-    let mut target = Target {
+    let mut target = Destination {
         archive,
         folder: temporary.clone(),
         most,
@@ -94,7 +94,7 @@ pub(super) fn unpack(
 }
 
 /// Where members go, and how much may still be written.
-struct Target<'a> {
+struct Destination<'a> {
     archive: &'a Path,
     folder: PathBuf,
     most: u64,
@@ -102,7 +102,7 @@ struct Target<'a> {
     members: u64,
 }
 
-impl Target<'_> {
+impl Destination<'_> {
     fn unpack(&mut self, kind: Option<Kind>) -> Result<(), DataError> {
         let file =
             File::open(self.archive).map_err(|source| DataError::read(self.archive, source))?;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, RecordBatch, StringArray};
 
 use super::config::ImageDataConfig;
-use super::source::{self, Answers, Found, ImageFormat, name_in};
+use super::source::{self, Found, ImageFormat, ImageLabels, name_in};
 use crate::download::download;
 use crate::error::DataError;
 use crate::labels::TargetKind;
@@ -117,13 +117,13 @@ impl Images {
         let source = &*self.found.source;
         let names = (0..source.len()).map(|index| Some(name_in(source, &self.folder, index)));
         let names: ArrayRef = Arc::new(names.collect::<StringArray>());
-        let labels: ArrayRef = match &self.found.answers {
-            Answers::Classes(classes) => {
+        let labels: ArrayRef = match &self.found.labels {
+            ImageLabels::Classes(classes) => {
                 let name = |class: &u32| Some(classes.names()[*class as usize].as_str());
                 Arc::new(classes.of().iter().map(name).collect::<StringArray>())
             }
             // Nothing asks for the others: only classes are stratified.
-            Answers::Sets { .. } | Answers::Numbers(_) => Arc::clone(&names),
+            ImageLabels::Sets { .. } | ImageLabels::Numbers(_) => Arc::clone(&names),
         };
         let columns = [("label", labels, true), ("image", names, true)];
         Ok(RecordBatch::try_from_iter_with_nullable(columns)?)

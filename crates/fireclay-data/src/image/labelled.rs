@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::cache::Cache;
 use super::config::{ImageDataConfig, OnDamaged};
 use super::preprocess::ImagePreprocess;
-use super::source::{self, Answers, ClassNames, Found, ImageFormat};
+use super::source::{self, ClassNames, Found, ImageFormat, ImageLabels};
 use super::split::{ImageSplit, threads};
 use super::survey::{Survey, left_out};
 use crate::error::DataError;
@@ -72,15 +72,15 @@ fn labels(found: &Found, rows: &[usize], known: &[String]) -> Result<Labels, Dat
             ))
         })
     };
-    Ok(match &found.answers {
-        Answers::Numbers(numbers) => {
+    Ok(match &found.labels {
+        ImageLabels::Numbers(numbers) => {
             Labels::Numbers(rows.iter().map(|&row| numbers[row]).collect())
         }
-        Answers::Classes(classes) => {
+        ImageLabels::Classes(classes) => {
             let own = |&row: &usize| class(classes, row, classes.of()[row]);
             Labels::Classes(rows.iter().map(own).collect::<Result<_, _>>()?)
         }
-        Answers::Sets { names, sets } => {
+        ImageLabels::Sets { names, sets } => {
             let set = |&row: &usize| {
                 let own = sets[row].iter().map(|&index| class(names, row, index));
                 let mut own = own.collect::<Result<Vec<u32>, _>>()?;

@@ -2,7 +2,7 @@
 //! images.
 
 use super::preprocess::ImageTarget;
-use super::source::{Answers, ClassNames, Found};
+use super::source::{ClassNames, Found, ImageLabels};
 use crate::error::DataError;
 use crate::labels::Labels;
 use crate::note::Note;
@@ -14,9 +14,9 @@ pub(super) fn fit(
     found: &Found,
     splits: &Splits,
 ) -> Result<(ImageTarget, [Labels; 3], Vec<Note>), DataError> {
-    match &found.answers {
-        Answers::Numbers(numbers) => Ok(fit_numbers(numbers, splits)),
-        Answers::Classes(classes) => {
+    match &found.labels {
+        ImageLabels::Numbers(numbers) => Ok(fit_numbers(numbers, splits)),
+        ImageLabels::Classes(classes) => {
             let of = |row: usize| std::slice::from_ref(&classes.of()[row]);
             let fitted = fit_classes(classes, of, found, splits)?;
             let labels = parts(splits).map(|rows| {
@@ -27,7 +27,7 @@ pub(super) fn fit(
             check_more_than_one(&classes, &labels[0])?;
             Ok((ImageTarget::Class { classes }, labels, fitted.notes))
         }
-        Answers::Sets { names, sets } => {
+        ImageLabels::Sets { names, sets } => {
             let of = |row: usize| sets[row].as_slice();
             let fitted = fit_classes(names, of, found, splits)?;
             let labels = parts(splits).map(|rows| {

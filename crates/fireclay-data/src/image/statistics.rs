@@ -112,7 +112,7 @@ fn count(seen: &Pixels, histograms: &mut [Histogram]) {
     }
 }
 
-/// Of values from 0 to 1; the deviation is 1 where all pixels are equal.
+/// Mean and standard deviation of values from 0 to 1. The deviation is 1 where all pixels are equal.
 fn mean_std(histogram: &Histogram) -> (f64, f64) {
     let total: u64 = histogram.iter().sum();
     let values = (0..256).map(|level| f64::from(level) / 255.0);

@@ -20,7 +20,7 @@ use tokenizers::tokenizer::step_decode_stream;
 use self::companions::Companions;
 pub use self::config::{TokenizerConfig, TokenizerKind};
 use self::marks::Marks;
-use self::table::Table;
+use self::table::TokenTable;
 use self::tally::Counting;
 pub use self::tally::Tally;
 use crate::error::DataError;
@@ -39,7 +39,7 @@ pub struct Tokenizer {
     counting: Arc<Counting>,
     companions: Arc<Companions>,
     /// Where tokens are single characters or bytes.
-    table: Option<Arc<Table>>,
+    table: Option<Arc<TokenTable>>,
 }
 
 impl Tokenizer {
@@ -62,7 +62,7 @@ impl Tokenizer {
         let start = template.as_ref().map_or(&[][..], Marks::before).into();
         let marks = template.unwrap_or_else(|| Marks::both(ends.first().copied()));
         Ok(Self {
-            table: Table::of(&inner).map(Arc::new),
+            table: TokenTable::of(&inner).map(Arc::new),
             counting: Arc::new(Counting::new(&inner)),
             inner: Arc::new(inner),
             vocabulary,

@@ -10,7 +10,7 @@ use super::train::byte_names;
 
 /// What a tokenizer without merges comes to.
 #[derive(Debug)]
-pub(super) struct Table {
+pub(super) struct TokenTable {
     tokens: Tokens,
     /// Names of tokens that a text may hold whole, which only the tokenizer itself finds.
     names: Vec<String>,
@@ -24,7 +24,7 @@ enum Tokens {
     Chars(HashMap<char, u32>, u32),
 }
 
-impl Table {
+impl TokenTable {
     /// The table that gives the tokens of `inner`, if there is one.
     pub fn of(inner: &Inner) -> Option<Self> {
         let ModelWrapper::BPE(model) = inner.get_model() else {

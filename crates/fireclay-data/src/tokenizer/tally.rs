@@ -24,7 +24,7 @@ impl AddAssign for Tally {
     }
 }
 
-/// Of a tokenizer, what the count of a text depends on.
+/// What the count of a text depends on in a tokenizer.
 #[derive(Debug, Default)]
 pub(super) struct Counting {
     /// The token of what has none, and its name.

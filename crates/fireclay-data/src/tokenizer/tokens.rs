@@ -13,7 +13,7 @@ impl Tokenizer {
         MASK.iter().find_map(|name| self.inner.token_to_id(name))
     }
 
-    /// The first token that has another name in `other`, and both names; tokens that only one has are none.
+    /// The first token whose name differs in `other`, with both names. A token that only one of them has does not count.
     pub fn first_difference(&self, other: &Self) -> Option<(u32, String, String)> {
         let shared = self.vocabulary().min(other.vocabulary()) as u32;
         let name = |tokenizer: &Self, id| tokenizer.inner.id_to_token(id).unwrap_or_default();
@@ -21,7 +21,7 @@ impl Tokenizer {
         names.find(|(_, own, other)| own != other)
     }
 
-    /// Of each token whether it is special: no part of a text, but about it.
+    /// Whether each token is special: a sign about the text, no part of it.
     pub(crate) fn special(&self) -> Vec<bool> {
         let mut special = vec![false; self.vocabulary()];
         for (id, token) in self.inner.get_added_tokens_decoder() {
@@ -32,7 +32,7 @@ impl Tokenizer {
         special
     }
 
-    /// Of each token whether it goes on with a word, where the tokenizer tells.
+    /// Whether each token continues a word; `None` where the tokenizer does not tell.
     pub(crate) fn continuations(&self) -> Option<Vec<bool>> {
         let names =
             (0..self.vocabulary() as u32).map(|id| self.inner.id_to_token(id).unwrap_or_default());

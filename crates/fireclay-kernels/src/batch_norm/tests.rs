@@ -128,7 +128,7 @@ fn given_statistics_are_taken_where_the_scales_alone_have_gradients() {
         let scales = [gamma.clone(), beta.clone()];
         let y = body(x.clone() * 3.0, scales, [ones(), ones()], 0.0);
         let gradients = y.sum().backward();
-        // Of each of 8 positions (3 - 1) / 1, and 1.
+        // Each of 8 positions adds (3 - 1) / 1 to gamma, and 1 to beta.
         for (scale, expected) in [(gamma, 16.0_f32), (beta, 8.0)] {
             let found = scale.grad(&gradients).expect("a gradient").into_data();
             found.assert_approx_eq::<f32>(&[expected; 3].into(), Tolerance::absolute(1e-4));

@@ -161,7 +161,7 @@ fn pieces(x: &FlexTensor) -> impl Iterator<Item = &[f32]> {
     x.storage::<f32>().chunks(PIECE)
 }
 
-/// Of a copy, where something else holds the numbers.
+/// The numbers are copied first where another tensor shares them.
 fn pieces_mut(x: &mut FlexTensor) -> impl Iterator<Item = &mut [f32]> {
     x.storage_mut::<f32>().chunks_mut(PIECE)
 }

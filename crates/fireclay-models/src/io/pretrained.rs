@@ -45,7 +45,7 @@ pub struct PretrainedOptions {
 pub struct PretrainedReport {
     /// Taken from the file.
     pub loaded: Vec<String>,
-    /// Of the head, which keeps its first weights since the file's has another number of outputs.
+    /// Tensors of the head. They keep their first weights, because the head of the file has another number of outputs.
     pub fresh_head: Vec<String>,
     /// Position embeddings, resampled from another resolution, and loaded.
     pub resized: Vec<String>,
@@ -209,7 +209,7 @@ impl<'a> Loading<'a> {
                 false => problems.push(TensorProblem::Unexpected(tensor.name)),
             }
         }
-        // Of the model's own kind it is no news.
+        // That it seems to be of the model's own kind is no news.
         let own = format!("type = \"{}\"", config.name());
         let known = !loading.parts.is_empty();
         let seems = seems.filter(|seems| !(known && seems.contains(&own)));

@@ -62,7 +62,7 @@ pub fn assert_packed(model: &LanguageModel, device: &Device) {
     for (name, found) in &together {
         assert_close(found, &apart[name], 1e-5, name);
     }
-    // Of one document, all would see what is before them.
+    // In one document, every token would see what is before it.
     starts[5] = 0;
     let other = model.forward_packed(rows(&text), rows(&starts));
     assert_ne!(packed.into_data(), other.into_data());

@@ -1,4 +1,4 @@
-//! Linear layers, and first weights of theirs that are not those of `torch.nn.Linear`.
+//! Linear layers, and initial weights that differ from those of `torch.nn.Linear`.
 
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;

@@ -36,7 +36,7 @@ use positions::sinusoids;
 /// The module that [`TransformerConfig`] builds.
 #[derive(Module, Debug)]
 pub struct Transformer {
-    /// Of the source, and where there is nothing separate, of the target and the head too.
+    /// The embedding of the source. Where nothing is separate, the target and the head use it too.
     embedding: Embedding,
     separate: Option<Separate>,
     transformer: Halves,

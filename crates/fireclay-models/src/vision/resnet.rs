@@ -81,7 +81,7 @@ impl ResNetConfig {
         let outputs = self.channels_after(stage + 1);
         let block = |index: usize| {
             let first = index == 0;
-            let plan = block::Plan {
+            let plan = block::BlockConfig {
                 kind: self.block(),
                 inputs: if first {
                     self.channels_after(stage)

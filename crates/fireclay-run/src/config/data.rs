@@ -19,7 +19,7 @@ macro_rules! data {
             $($(#[$doc])* $kind($source),)*
         }
 
-        $($(#[$doc])* pub type $source = Source<$format, $config>;)*
+        $($(#[$doc])* pub type $source = DataSource<$format, $config>;)*
 
         impl DataConfig {
             /// The table, whatever it holds.
@@ -63,7 +63,7 @@ data! {
 
 /// Data of one kind in one of several formats.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Source<F, C> {
+pub struct DataSource<F, C> {
     /// How the data is stored; `type` in the file.
     #[serde(rename = "type")]
     pub format: F,
@@ -182,8 +182,8 @@ pub trait DataSection {
 pub enum NeedsTokenizer {
     /// There is no text.
     Never,
-    /// The text is stored as tokens.
-    IfMasked,
+    /// The text is stored as tokens: a tokenizer is needed by a task that reads its marks.
+    ForMarks,
     /// The text is stored as text.
     Always,
 }
@@ -214,14 +214,17 @@ impl TokenizerSource {
 }
 
 /// A `type` for each format of data of one kind.
-fn formats<F, C>(wrap: fn(Source<F, C>) -> DataConfig) -> Vec<Variant<DataConfig>>
+fn formats<F, C>(wrap: fn(DataSource<F, C>) -> DataConfig) -> Vec<Variant<DataConfig>>
 where
     F: Words,
     C: serde::de::DeserializeOwned + schemars::JsonSchema + 'static,
 {
     let formats = F::ALL.iter().copied();
-    let formats =
-        formats.map(|format| variant(format.name(), move |config| wrap(Source { format, config })));
+    let formats = formats.map(|format| {
+        variant(format.name(), move |config| {
+            wrap(DataSource { format, config })
+        })
+    });
     formats.collect()
 }
 

@@ -17,6 +17,7 @@ use crate::artifacts::{POSTPROCESS, PREDICTIONS, RESULTS, to_json};
 use crate::changes;
 use crate::config::RunConfig;
 use crate::device::RunDevice;
+use crate::following::Following;
 use crate::lock;
 use crate::results::weights_files;
 use crate::run::{Evaluations, RunError};
@@ -72,7 +73,12 @@ impl WithData for Execute<'_> {
         };
         let folder = self.resumed.or(created.as_ref()).expect("one of the two");
         self.hooks.observers.configured(&config.to_toml());
-        self.run::<W>((config, data), shape, begun, (folder, hashes, parameters))
+        let observers = &mut self.hooks.observers;
+        let following = Following::new(&config.logging, folder.path(), observers);
+        let place = (folder, hashes, parameters);
+        let mut outcome = self.run::<W>((config, data), shape, begun, place);
+        following.finish(&mut outcome);
+        outcome
     }
 }
 
@@ -199,6 +205,7 @@ impl Execute<'_> {
             cost: finished.cost,
             evaluation: Evaluations::new(),
             parameters,
+            notes: Vec::new(),
         };
         if outcome.reason == StopReason::Interrupted {
             return Ok(outcome);

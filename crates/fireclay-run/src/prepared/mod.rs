@@ -108,6 +108,8 @@ pub struct Outcome {
     pub evaluation: Evaluations,
     /// Parameters, as PyTorch counts them: running statistics are none.
     pub parameters: usize,
+    /// What the user should know of those who followed the run.
+    pub notes: Vec<String>,
 }
 
 /// A configuration whose data has been read and found to fit it.

@@ -113,14 +113,14 @@ fn lora(config: &RunConfig) -> Option<(&'static str, String)> {
 /// A tokenizer without a text, or the reverse.
 fn tokenizer(config: &RunConfig) -> Option<(&'static str, String)> {
     let data = config.data.section();
-    let masks = matches!(config.task, TaskConfig::MaskedLm(_));
+    let reads_marks = config.task.facts().reads_marks;
     match (data.tokenizer(), &config.tokenizer) {
         (NeedsTokenizer::Never, Some(_)) => {
             let message = format!("is for text, but [data] has the type \"{}\"", data.name());
             Some(("tokenizer", message))
         }
-        (NeedsTokenizer::IfMasked, None) if !masks => None,
-        (NeedsTokenizer::Always | NeedsTokenizer::IfMasked, None) => {
+        (NeedsTokenizer::ForMarks, None) if !reads_marks => None,
+        (NeedsTokenizer::Always | NeedsTokenizer::ForMarks, None) => {
             let types = TokenizerKind::ALL.map(|kind| kind.name());
             let message = format!(
                 "needs a table [tokenizer] that turns text into tokens; its `type` is {}",

@@ -200,9 +200,9 @@ pub enum OnError {
 /// What was answered for.
 #[derive(Clone, Debug)]
 pub struct Predicted {
-    /// How many.
+    /// How many inputs.
     pub count: u64,
-    /// Of what: rows, images, lines.
+    /// What an input is: rows, images, lines.
     pub unit: &'static str,
     /// What the user should know.
     pub notes: Vec<String>,

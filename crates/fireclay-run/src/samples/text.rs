@@ -66,7 +66,7 @@ impl Samples for TextSamples {
     }
 }
 
-/// Moves tokens, or numbers of theirs, `[batch, time]` to the device.
+/// Moves token ids, or one number for each token, `[batch, time]`, to the device.
 pub(crate) fn tokens(ids: Vec<i32>, dims: [usize; 2], device: &Device) -> Tensor<2, Int> {
     Tensor::from_data(TensorData::new(ids, dims), device)
 }

@@ -9,7 +9,7 @@ use fireclay_models::{LanguageModel, LanguageNetwork};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Facts, Objective, Target, Task};
+use super::{Objective, Target, Task, TaskFacts};
 use fireclay_metrics::Metric;
 use fireclay_train::output::StepOutput;
 use fireclay_train::strategy::{MeanLoss, Scorer, backward};
@@ -23,15 +23,15 @@ pub struct CausalLmConfig {}
 const METRICS: &[Metric] = &[Metric::lower("perplexity"), Metric::lower("bits_per_byte")];
 
 impl Task for CausalLmConfig {
-    fn facts(&self) -> Facts {
-        Facts {
+    fn facts(&self) -> TaskFacts {
+        TaskFacts {
             name: "causal_lm",
             summary: "predict the next token of a text, and thereby write (text)",
             needs: "text",
             needs_of_model: "sees only what is before a token",
             metrics: METRICS,
             headline: &["loss", "perplexity", "bits_per_byte"],
-            ..Facts::LABELS
+            ..TaskFacts::LABELS
         }
     }
 

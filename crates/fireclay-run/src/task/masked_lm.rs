@@ -12,7 +12,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::network::TextInput;
-use super::{Facts, Objective, Task};
+use super::{Objective, Task, TaskFacts};
 use fireclay_metrics::Metric;
 use fireclay_train::output::{StepOutput, scalar};
 use fireclay_train::strategy::{MeanLoss, Scorer, backward};
@@ -41,15 +41,16 @@ impl Default for MaskedLmConfig {
 const METRICS: &[Metric] = &[Metric::lower("perplexity"), Metric::higher("accuracy")];
 
 impl Task for MaskedLmConfig {
-    fn facts(&self) -> Facts {
-        Facts {
+    fn facts(&self) -> TaskFacts {
+        TaskFacts {
             name: "masked_lm",
             summary: "predict the masked tokens of a text, and thereby learn to read (text)",
             needs: "text",
             needs_of_model: "sees both sides of a token",
+            reads_marks: true,
             metrics: METRICS,
             headline: &["loss", "perplexity", "accuracy"],
-            ..Facts::LABELS
+            ..TaskFacts::LABELS
         }
     }
 

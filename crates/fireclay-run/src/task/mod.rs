@@ -39,7 +39,7 @@ use fireclay_train::strategy::Scorer;
 
 /// The facts of a task, told in its own file.
 #[derive(Clone, Copy, Debug)]
-pub struct Facts {
+pub struct TaskFacts {
     /// The `type` that names it in a configuration.
     pub name: &'static str,
     /// What it is, in a line.
@@ -50,13 +50,15 @@ pub struct Facts {
     pub needs: &'static str,
     /// What its model has to do, in words, where not every model for its data does.
     pub needs_of_model: &'static str,
+    /// Whether it needs the marks of a tokenizer, such as that of a masked token, even if the data is tokens.
+    pub reads_marks: bool,
     /// The metrics of the validation split that can be monitored, beside the loss.
     pub metrics: &'static [Metric],
     /// The metrics that a line of progress and the final table show, in their order.
     pub headline: &'static [&'static str],
 }
 
-impl Facts {
+impl TaskFacts {
     /// What most tasks on samples with labels say alike.
     const LABELS: Self = Self {
         name: "",
@@ -64,6 +66,7 @@ impl Facts {
         target: None,
         needs: "labels",
         needs_of_model: "has outputs for it",
+        reads_marks: false,
         metrics: &[],
         headline: &[],
     };
@@ -72,7 +75,7 @@ impl Facts {
 /// What a task is, and what does not go with its configuration.
 pub trait Task {
     /// What it is.
-    fn facts(&self) -> Facts;
+    fn facts(&self) -> TaskFacts;
 
     /// The metrics that there are for such a target, beside the loss.
     fn metrics_of(&self, _target: &Target) -> Vec<&'static str> {
@@ -171,7 +174,7 @@ impl Target {
         }
     }
 
-    /// Of this many classes, each with one sample: what a plan knows.
+    /// A target of this many classes, each with one sample: what a plan knows.
     pub fn of_classes(count: usize) -> Self {
         Self {
             classes: (0..count).map(|class| class.to_string()).collect(),
@@ -225,7 +228,7 @@ macro_rules! tasks {
             /// Every `type` and what it is.
             pub fn types() -> Vec<(&'static str, &'static str)> {
                 fn fact<T: Task + Default>() -> (&'static str, &'static str) {
-                    let Facts { name, summary, .. } = T::default().facts();
+                    let TaskFacts { name, summary, .. } = T::default().facts();
                     (name, summary)
                 }
                 vec![$(fact::<$labelled_config>(),)* $(fact::<$other_config>(),)*]
@@ -305,7 +308,7 @@ tasks! {
 
 impl TaskConfig {
     /// What the task is.
-    pub fn facts(&self) -> Facts {
+    pub fn facts(&self) -> TaskFacts {
         self.task().facts()
     }
 

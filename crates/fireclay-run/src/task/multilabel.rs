@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::labelled::{BatchLoss, Labelled, LabelledLoss, weight, weighted_mean};
-use super::{Facts, LabelledTask, Target, Task, check_smoothing};
+use super::{LabelledTask, Target, Task, TaskFacts, check_smoothing};
 use crate::answer::{Answers, Meaning};
 
 /// Says of each of several labels whether it applies, by binary cross-entropy.
@@ -33,15 +33,15 @@ impl Default for MultilabelConfig {
 }
 
 impl Task for MultilabelConfig {
-    fn facts(&self) -> Facts {
-        Facts {
+    fn facts(&self) -> TaskFacts {
+        TaskFacts {
             name: "multilabel",
             summary: "say of each of several labels whether it applies",
             target: Some(TargetKind::Set),
             needs: "rows, images or texts with labels",
             metrics: MULTILABEL_METRICS,
             headline: &["map", "f1_micro", "f1_macro", "subset_accuracy"],
-            ..Facts::LABELS
+            ..TaskFacts::LABELS
         }
     }
 

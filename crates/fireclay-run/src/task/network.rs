@@ -16,7 +16,7 @@ pub trait Network: Module + ModuleDisplay + 'static {
     /// Maps a batch to outputs `[batch, outputs]` of 32 bits, whatever the model computes in.
     fn forward(&self, input: Self::Input) -> Tensor<2>;
 
-    /// The same batch as numbers and what is none.
+    /// The same batch as an [`Input`]: the values that have gradients, and the parts that have none.
     fn input(&self, input: Self::Input) -> Input;
 
     /// What the last layer is given, `[batch, features]`.

@@ -11,7 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::labelled::{BatchLoss, Labelled, LabelledLoss, weight, weighted_mean};
-use super::{Facts, LabelledTask, Target, Task};
+use super::{LabelledTask, Target, Task, TaskFacts};
 use crate::answer::{Answers, Meaning};
 
 /// Predicts a number.
@@ -52,14 +52,14 @@ impl Default for RegressionConfig {
 }
 
 impl Task for RegressionConfig {
-    fn facts(&self) -> Facts {
-        Facts {
+    fn facts(&self) -> TaskFacts {
+        TaskFacts {
             name: "regression",
             summary: "predict a number",
             target: Some(TargetKind::Number),
             metrics: REGRESSION_METRICS,
             headline: &["rmse", "mae", "r2"],
-            ..Facts::LABELS
+            ..TaskFacts::LABELS
         }
     }
 

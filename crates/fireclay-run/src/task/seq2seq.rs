@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::causal_lm::{TokenOutput, TokenScorer, mean_over, token_losses};
-use super::{Facts, Objective, Task, check_smoothing};
+use super::{Objective, Task, TaskFacts, check_smoothing};
 use fireclay_metrics::Metric;
 use fireclay_train::output::StepOutput;
 use fireclay_train::strategy::Scorer;
@@ -48,14 +48,14 @@ const METRICS: &[Metric] = &[
 ];
 
 impl Task for Seq2SeqConfig {
-    fn facts(&self) -> Facts {
-        Facts {
+    fn facts(&self) -> TaskFacts {
+        TaskFacts {
             name: "seq2seq",
             summary: "write the translation of a text (pairs of texts)",
             needs: "pairs of texts",
             metrics: METRICS,
             headline: &["loss", "perplexity", "bleu", "chrf"],
-            ..Facts::LABELS
+            ..TaskFacts::LABELS
         }
     }
 

@@ -19,7 +19,7 @@ mod text;
 mod unigram;
 
 pub use dataset::{Columns, Dataset};
-pub use registry::{WithData, WithWorkload, Words};
+pub use registry::{WithData, WithWorkload, WorkloadWords};
 pub(crate) use shared::own;
 pub use spec::{Assumed, Assumptions, HeldOut, InputSpec};
 
@@ -38,7 +38,7 @@ use crate::task::{Answer, Target, WithObjective};
 use fireclay_train::loader::Samples;
 use fireclay_train::run_folder::RunFolder;
 use fireclay_train::strategy::{More, Scores};
-use registry::{Facts, workloads};
+use registry::{WorkloadFacts, workloads};
 
 workloads! {
     /// Rows of a table.

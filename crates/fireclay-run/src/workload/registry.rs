@@ -1,4 +1,4 @@
-//! What makes the list of workloads, and what is asked of whichever a configuration or data is of.
+//! The macro behind the list of workloads, and the questions that go to the workload of a configuration or of data.
 
 use fireclay_data::DataError;
 
@@ -24,14 +24,14 @@ pub trait WithData {
 }
 
 /// What a workload goes with, for messages about configurations that fit no workload.
-pub(crate) struct Facts {
+pub(crate) struct WorkloadFacts {
     pub reads: fn(&DataConfig) -> bool,
     pub does: fn(&TaskConfig) -> bool,
     pub has: fn(&ModelConfig) -> bool,
     pub check: fn(&RunConfig) -> Vec<(&'static str, String)>,
 }
 
-impl Facts {
+impl WorkloadFacts {
     pub(super) fn of<W: Workload>() -> Self {
         Self {
             reads: |data| W::reads(data).is_some(),
@@ -75,7 +75,7 @@ macro_rules! workloads {
                 config: &RunConfig,
                 tokenizer: Option<&Path>,
             ) -> Result<Self, DataError> {
-                $(if Facts::of::<$workload>().is_for(config) {
+                $(if WorkloadFacts::of::<$workload>().is_for(config) {
                     let data = shared::load::<$workload>(config, tokenizer)?;
                     return Ok(Self::$name(Arc::new(data)));
                 })*
@@ -88,7 +88,7 @@ macro_rules! workloads {
             ///
             /// If its table cannot be read.
             pub fn inspect(config: &RunConfig) -> Result<Inspected<Self>, DataError> {
-                $(if Facts::of::<$workload>().is_for(config) {
+                $(if WorkloadFacts::of::<$workload>().is_for(config) {
                     let Inspected { report, data } = <$workload>::inspect(config)?;
                     let data = data.map(|data| Self::$name(Arc::new(data)));
                     return Ok(Inspected { report, data });
@@ -103,15 +103,15 @@ macro_rules! workloads {
         ///
         /// If the configuration was not checked.
         pub fn with_workload<V: WithWorkload>(config: &RunConfig, work: V) -> V::Output {
-            $(if Facts::of::<$workload>().is_for(config) {
+            $(if WorkloadFacts::of::<$workload>().is_for(config) {
                 return work.with::<$workload>();
             })*
             unreachable!("checked: data, model and task are of one workload")
         }
 
         /// What each workload goes with.
-        pub(crate) fn facts() -> Vec<Facts> {
-            vec![$(Facts::of::<$workload>()),*]
+        pub(crate) fn facts() -> Vec<WorkloadFacts> {
+            vec![$(WorkloadFacts::of::<$workload>()),*]
         }
     };
 }
@@ -138,7 +138,7 @@ impl RunData {
 
 /// The words of a workload for its samples, and the verb for its finished runs.
 #[derive(Clone, Copy, Debug)]
-pub struct Words {
+pub struct WorkloadWords {
     /// See [`Workload::UNIT`].
     pub unit: &'static str,
     /// See [`Workload::SAMPLES`].
@@ -147,16 +147,16 @@ pub struct Words {
     pub next: Option<&'static str>,
 }
 
-impl Words {
+impl WorkloadWords {
     /// Those of the workload of a configuration.
     pub fn of(config: &RunConfig) -> Self {
         struct Ask;
 
         impl WithWorkload for Ask {
-            type Output = Words;
+            type Output = WorkloadWords;
 
-            fn with<W: Workload>(self) -> Words {
-                Words {
+            fn with<W: Workload>(self) -> WorkloadWords {
+                WorkloadWords {
                     unit: W::UNIT,
                     samples: W::SAMPLES,
                     next: W::NEXT,

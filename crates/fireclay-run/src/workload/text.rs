@@ -33,7 +33,7 @@ impl DataSection for TextSource {
 
     fn tokenizer(&self) -> NeedsTokenizer {
         match self.format {
-            TextFormat::Tokens => NeedsTokenizer::IfMasked,
+            TextFormat::Tokens => NeedsTokenizer::ForMarks,
             TextFormat::Text | TextFormat::TextJsonl => NeedsTokenizer::Always,
         }
     }

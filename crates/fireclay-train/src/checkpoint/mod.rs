@@ -6,7 +6,7 @@ mod writer;
 
 pub use fingerprint::{Difference, Fingerprints, differences};
 pub use store::Store;
-pub(crate) use writer::{Snapshot, Target, Writer};
+pub(crate) use writer::{Destination, Snapshot, Writer};
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

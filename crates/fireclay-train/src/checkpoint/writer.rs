@@ -42,7 +42,7 @@ pub(crate) struct Writer {
 
 /// Where a writer puts checkpoints, and what must be on disk before them.
 #[derive(Debug)]
-pub(crate) struct Target {
+pub(crate) struct Destination {
     pub store: Store,
     pub fingerprints: Fingerprints,
     pub metrics: Syncer,
@@ -67,7 +67,7 @@ struct State {
 
 impl Writer {
     /// A writer that waits for work.
-    pub fn new(target: Target) -> Self {
+    pub fn new(target: Destination) -> Self {
         let queue = Arc::new(Queue::default());
         let keep_last = target.keep_last;
         let shared = queue.clone();
@@ -152,13 +152,13 @@ impl Queue {
     }
 }
 
-fn work(queue: &Queue, target: &Target) {
+fn work(queue: &Queue, target: &Destination) {
     while let Some(snapshot) = queue.next() {
         queue.done(write(&snapshot, target));
     }
 }
 
-fn write(snapshot: &Snapshot, target: &Target) -> Result<(), CheckpointError> {
+fn write(snapshot: &Snapshot, target: &Destination) -> Result<(), CheckpointError> {
     // What the checkpoint counts on must be on disk before it is.
     target.metrics.sync()?;
     let store = &target.store;
@@ -195,9 +195,9 @@ mod tests {
         }
     }
 
-    fn target(root: &Path, keep_last: usize) -> Target {
+    fn target(root: &Path, keep_last: usize) -> Destination {
         let metrics = JsonLines::append(&root.join("metrics.jsonl")).expect("opened");
-        Target {
+        Destination {
             store: Store::new(root.join("checkpoints")),
             fingerprints: Fingerprints::new(),
             metrics: metrics.syncer().expect("another handle"),

@@ -6,6 +6,7 @@ mod values;
 
 pub use precision::Precision;
 pub use sections::{
-    CheckpointConfig, EarlyStoppingConfig, EvalConfig, LoggingConfig, OnNonFinite, TrainConfig,
+    CheckpointConfig, EarlyStoppingConfig, EvalConfig, LoggingConfig, MlflowConfig, OnNonFinite,
+    TrainConfig,
 };
 pub use values::{BatchSize, CpuShards};

@@ -247,20 +247,61 @@ impl CheckpointConfig {
 pub struct LoggingConfig {
     /// Write the training metrics after every so many updates.
     pub every_steps: u64,
+    /// Write TensorBoard's event files into the run's folder: `tensorboard --logdir runs` shows them.
+    pub tensorboard: bool,
+    /// Write all metrics as a table, `metrics.csv` in the run's folder.
+    pub csv: bool,
+    /// Send parameters, metrics and files to an MLflow server.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mlflow: Option<MlflowConfig>,
+}
+
+/// An MLflow server.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MlflowConfig {
+    /// Where it listens, such as "http://127.0.0.1:5000". The access is in MLFLOW_TRACKING_TOKEN, or in
+    /// MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, of the environment.
+    pub url: String,
+    /// The experiment that gets the run. Default: the name of the configuration.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub experiment: Option<String>,
+    /// Send the files of the finished run too, its weights among them.
+    #[serde(default = "with_files")]
+    pub files: bool,
+}
+
+fn with_files() -> bool {
+    true
 }
 
 impl Default for LoggingConfig {
     fn default() -> Self {
-        Self { every_steps: 10 }
+        Self {
+            every_steps: 10,
+            tensorboard: false,
+            csv: false,
+            mlflow: None,
+        }
     }
 }
 
 impl LoggingConfig {
     /// Every impossible value, as (key, message).
     pub fn validate(&self) -> Vec<(String, String)> {
-        Problems::default()
-            .at_least_one("every_steps", Some(self.every_steps))
-            .found()
+        let mut problems = Problems::default();
+        problems.at_least_one("every_steps", Some(self.every_steps));
+        let url = self.mlflow.as_ref().map_or("http://", |mlflow| &mlflow.url);
+        if !["http://", "https://"]
+            .iter()
+            .any(|scheme| url.starts_with(scheme))
+        {
+            problems.add(
+                "mlflow.url",
+                format!("must begin with http:// or https://, but is {url:?}"),
+            );
+        }
+        problems.found()
     }
 }
 

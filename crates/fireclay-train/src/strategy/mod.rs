@@ -12,15 +12,16 @@ mod session;
 mod shards;
 mod state;
 mod step;
+mod trainer;
 
 pub use at::{At, find, restore_weights};
 pub use change::Change;
 pub use config::TrainerConfig;
 pub use evaluation::rows as evaluation_rows;
 pub use evaluation::{MeanLoss, More, Scorer, Scores};
-pub use fit::Trainer;
 pub use scaling::{LossScale, backward};
 pub use state::{Best, Finished, LoopState};
+pub use trainer::Trainer;
 
 use std::sync::{Arc, Mutex};
 

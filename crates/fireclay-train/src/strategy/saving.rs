@@ -13,7 +13,7 @@ use super::session::{Session, Setup};
 use super::state::Best;
 use super::{TrainError, Trainable};
 use crate::checkpoint::{
-    Checkpoint, CheckpointError, Manifest, Snapshot, Target, Writer, differences,
+    Checkpoint, CheckpointError, Destination, Manifest, Snapshot, Writer, differences,
 };
 use crate::cost::Phase;
 use crate::observer::Observer;
@@ -57,7 +57,7 @@ impl<M: Trainable> Session<M> {
     fn writer(&mut self) -> Result<&Writer, TrainError> {
         if self.writer.is_none() {
             let setup = &self.setup;
-            self.writer = Some(Writer::new(Target {
+            self.writer = Some(Writer::new(Destination {
                 store: setup.store.clone(),
                 fingerprints: setup.fingerprints.clone(),
                 metrics: setup.metrics.syncer()?,

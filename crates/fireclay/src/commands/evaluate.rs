@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use fireclay_metrics::{Baseline, Metric, PerClass, Report};
-use fireclay_run::workload::Words;
+use fireclay_run::workload::WorkloadWords;
 use fireclay_run::{Evaluations, On, load_run};
 
 use super::remarks::{bounds, remarks};
@@ -69,7 +69,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         let evaluations = Evaluations::from([(evaluated.name, evaluated.report)]);
         say!("{:#}", serde_json::json!(evaluations));
     } else {
-        let words = Words::of(&config);
+        let words = WorkloadWords::of(&config);
         say!(
             "{}: {} {}\n",
             evaluated.name,

@@ -175,10 +175,10 @@ struct Session<'a> {
 }
 
 impl Session<'_> {
-    /// Shows the prompt, and the text that follows token by token; of several texts one after the other.
+    /// Shows the prompt, and the text that follows token by token. Several texts come one after the other.
     fn show(&self, prompt: &str) -> Result<(), Failure> {
         let mut show = |text: &str| put_now(format_args!("{text}"));
-        // Of a prompt without a token the writer says that it is an error.
+        // The writer reports a prompt without a token as an error.
         self.tell(prompt)?;
         for sample in 0..self.samples {
             show(if sample > 0 { "\n" } else { "" });

@@ -22,6 +22,7 @@ mod report;
 mod resume;
 mod runs;
 mod schema;
+mod track;
 mod train;
 mod training;
 
@@ -82,6 +83,7 @@ verbs! {
     Report => report,
     Compare => compare,
     Runs => runs,
+    Track => track,
     Devices => devices,
     Models => models,
     Datasets => datasets,

@@ -7,7 +7,7 @@ use burn::train::Interrupter;
 use fireclay_metrics::Baseline;
 use fireclay_plan::PLANNER;
 use fireclay_run::config::{Loaded, ReportConfig, RunConfig};
-use fireclay_run::workload::Words;
+use fireclay_run::workload::WorkloadWords;
 use fireclay_run::{At, Hooks, Outcome, Prepared, RunDevice};
 use fireclay_train::cost::{Cost, Phase};
 use fireclay_train::{RunFolder, StopReason};
@@ -64,7 +64,7 @@ pub fn resumed(
 /// The report to the user before and after a training.
 pub struct Report {
     config: RunConfig,
-    words: Words,
+    words: WorkloadWords,
     rows: Vec<(&'static str, usize)>,
     device: String,
     show: ShowArgs,
@@ -81,7 +81,7 @@ impl Report {
         }
         Self {
             config: prepared.config().clone(),
-            words: Words::of(prepared.config()),
+            words: WorkloadWords::of(prepared.config()),
             rows: prepared.data().dataset().sizes().to_vec(),
             device: device.backend.clone(),
             show,
@@ -94,6 +94,10 @@ impl Report {
 
     pub fn end(&self, outcome: &Outcome) -> Result<(), Failure> {
         let folder = short(&outcome.folder);
+        if !self.show.json && !self.show.quiet {
+            let notes = outcome.notes.iter();
+            notes.for_each(|note| prose!(8, "note    {note}"));
+        }
         if outcome.reason == StopReason::Interrupted {
             let step = outcome.state.step;
             return Err(Failure::Interrupted(format!(

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::open_file::OpenFile;
-use super::{Answers, ClassNames, Format, Found, Raw, Source};
+use super::{ClassNames, Format, Found, ImageLabels, Raw, Source};
 use crate::error::{DataError, absolute};
 use crate::image::config::{ImageDataConfig, LabelLevel};
 use crate::image::pixels::{Channels, Pixels};
@@ -120,7 +120,7 @@ fn open(config: &ImageDataConfig) -> Result<Found, DataError> {
     let test = layout.test.as_ref().map(|_| train..cifar.count);
     Ok(Found {
         source: Arc::new(cifar),
-        answers: Answers::Classes(names),
+        labels: ImageLabels::Classes(names),
         valid: None,
         test,
         table: None,

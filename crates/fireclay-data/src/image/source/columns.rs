@@ -1,9 +1,9 @@
-//! The answers that columns of a table hold.
+//! The labels that columns of a table hold.
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray};
 use arrow::datatypes::DataType;
 
-use super::{Answers, ClassNames};
+use super::{ClassNames, ImageLabels};
 use crate::column::{booleans, column, labels_in, numbers, text};
 use crate::error::DataError;
 use crate::image::config::ImageDataConfig;
@@ -11,12 +11,12 @@ use crate::labels::TargetKind;
 use crate::table::simple;
 
 /// What the table says of each row. `names` are those of classes that are stored as indices.
-pub(super) fn answers(
+pub(super) fn labels(
     batch: &RecordBatch,
     config: &ImageDataConfig,
     kind: TargetKind,
     names: Option<Vec<String>>,
-) -> Result<Answers, DataError> {
+) -> Result<ImageLabels, DataError> {
     if !config.targets.is_empty() {
         return flags(batch, &config.targets);
     }
@@ -29,14 +29,18 @@ pub(super) fn answers(
     }
 }
 
-fn reals(name: &str, array: &ArrayRef) -> Result<Answers, DataError> {
+fn reals(name: &str, array: &ArrayRef) -> Result<ImageLabels, DataError> {
     let values = numbers(name, array)?;
     let read = |(row, value): (usize, Option<f64>)| value.ok_or_else(|| missing(name, row));
     let values = values.iter().enumerate().map(read);
-    Ok(Answers::Numbers(values.collect::<Result<_, _>>()?))
+    Ok(ImageLabels::Numbers(values.collect::<Result<_, _>>()?))
 }
 
-fn classes(name: &str, array: &ArrayRef, names: Option<Vec<String>>) -> Result<Answers, DataError> {
+fn classes(
+    name: &str,
+    array: &ArrayRef,
+    names: Option<Vec<String>>,
+) -> Result<ImageLabels, DataError> {
     if is_list(array) {
         return Err(DataError::Unusable(format!(
             "column {name:?} holds lists of labels: that is for a multi-label task"
@@ -48,7 +52,7 @@ fn classes(name: &str, array: &ArrayRef, names: Option<Vec<String>>) -> Result<A
         let class = classes.class(row, cell.ok_or_else(|| missing(name, row))?)?;
         classes.names.push_index(class);
     }
-    Ok(Answers::Classes(classes.names))
+    Ok(ImageLabels::Classes(classes.names))
 }
 
 fn sets(
@@ -56,7 +60,7 @@ fn sets(
     array: &ArrayRef,
     separator: Option<&str>,
     names: Option<Vec<String>>,
-) -> Result<Answers, DataError> {
+) -> Result<ImageLabels, DataError> {
     let mut labels = Labels::new(name, names);
     let sets = match (is_list(array), separator) {
         (true, None) => list_sets(name, array, &mut labels)?,
@@ -73,7 +77,7 @@ fn sets(
         }
     };
     let names = labels.names;
-    Ok(Answers::Sets { names, sets })
+    Ok(ImageLabels::Sets { names, sets })
 }
 
 fn is_list(array: &ArrayRef) -> bool {
@@ -112,7 +116,7 @@ fn text_sets(
 }
 
 /// Columns of 0 and 1, one for each class.
-fn flags(batch: &RecordBatch, targets: &[String]) -> Result<Answers, DataError> {
+fn flags(batch: &RecordBatch, targets: &[String]) -> Result<ImageLabels, DataError> {
     let mut sets = vec![Vec::new(); batch.num_rows()];
     for (class, name) in (0..).zip(targets) {
         let flags = booleans(name, column(batch, name)?)?;
@@ -123,7 +127,7 @@ fn flags(batch: &RecordBatch, targets: &[String]) -> Result<Answers, DataError> 
         }
     }
     let names = ClassNames::declared(targets.to_vec());
-    Ok(Answers::Sets { names, sets })
+    Ok(ImageLabels::Sets { names, sets })
 }
 
 /// Labels by name, or by index where the data declares the names.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arrow::array::Array;
 
-use super::columns::answers;
+use super::columns::labels;
 use super::files::Files;
 use super::{Format, Found};
 use crate::column::text;
@@ -40,11 +40,11 @@ fn open(config: &ImageDataConfig, target: TargetKind) -> Result<Found, DataError
     {
         table.column(column)?;
     }
-    let answers = answers(table.batch(), config, target, None).map_err(locate)?;
+    let labels = labels(table.batch(), config, target, None).map_err(locate)?;
     let files = files(&table, config)?;
     Ok(Found {
         source: Arc::new(files),
-        answers,
+        labels,
         valid: table.valid.clone(),
         test: table.test.clone(),
         notes: Vec::new(),

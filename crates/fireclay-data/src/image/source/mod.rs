@@ -1,9 +1,9 @@
 //! Where images are: each source gives the bytes or pixels of one image by its index. A format is a
 //! file here, its `mod` and a line in the list below.
 
-mod answers;
 mod columns;
 mod files;
+mod image_labels;
 mod open_file;
 
 mod cifar;
@@ -20,8 +20,8 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-pub(crate) use self::answers::{Answers, ClassNames};
 pub use self::image_folder::{FoundImages, image_files};
+pub(crate) use self::image_labels::{ClassNames, ImageLabels};
 use super::config::ImageDataConfig;
 use super::pixels::{Channels, Pixels};
 use crate::error::{DataError, absolute};
@@ -122,7 +122,7 @@ pub(crate) trait Source: Debug + Send + Sync {
 pub(crate) struct Found {
     pub(crate) source: Arc<dyn Source>,
     /// What is known of each image.
-    pub(crate) answers: Answers,
+    pub(crate) labels: ImageLabels,
     /// The images that are for validation only.
     pub(crate) valid: Option<Range<usize>>,
     /// The images that are for the test only.
@@ -141,7 +141,7 @@ pub(crate) fn open(
     target: TargetKind,
 ) -> Result<Found, DataError> {
     let found = (format.format().open)(config, target)?;
-    debug_assert_eq!(found.answers.len(), found.source.len());
+    debug_assert_eq!(found.labels.len(), found.source.len());
     Ok(found)
 }
 

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::image_folder::{ENDINGS, is_image};
 use super::open_file::OpenFile;
-use super::{Answers, ClassNames, Format, Found, Raw, Source};
+use super::{ClassNames, Format, Found, ImageLabels, Raw, Source};
 use crate::column::labels_in;
 use crate::error::DataError;
 use crate::files::expand;
@@ -88,7 +88,7 @@ fn open(config: &ImageDataConfig, target: TargetKind) -> Result<Found, DataError
     let files = shards.files.iter().map(|file| file.path.clone()).collect();
     Ok(Found {
         source: Arc::new(shards),
-        answers: labels.answers,
+        labels: labels.labels,
         valid,
         test,
         table: None,
@@ -236,16 +236,16 @@ fn key_and_extension(name: &str) -> Option<(&str, &str)> {
 struct LabelReader<'a> {
     field: Option<&'a str>,
     separator: Option<&'a str>,
-    answers: Answers,
+    labels: ImageLabels,
 }
 
 impl<'a> LabelReader<'a> {
     fn new(config: &'a ImageDataConfig, target: TargetKind) -> Self {
         let names = ClassNames::default();
-        let answers = match target {
-            TargetKind::Class => Answers::Classes(names),
-            TargetKind::Number => Answers::Numbers(Vec::new()),
-            TargetKind::Set => Answers::Sets {
+        let labels = match target {
+            TargetKind::Class => ImageLabels::Classes(names),
+            TargetKind::Number => ImageLabels::Numbers(Vec::new()),
+            TargetKind::Set => ImageLabels::Sets {
                 names,
                 sets: Vec::new(),
             },
@@ -254,7 +254,7 @@ impl<'a> LabelReader<'a> {
         Self {
             field,
             separator,
-            answers,
+            labels,
         }
     }
 
@@ -285,14 +285,14 @@ impl<'a> LabelReader<'a> {
             [_] if !is_list => Err("is empty".to_owned()),
             _ => Err("is a list, which is for a multi-label task".to_owned()),
         };
-        match &mut self.answers {
-            Answers::Classes(names) => names.push(only()?),
-            Answers::Numbers(numbers) => {
+        match &mut self.labels {
+            ImageLabels::Classes(names) => names.push(only()?),
+            ImageLabels::Numbers(numbers) => {
                 let text = only()?;
                 let number = text.parse::<f64>().ok().filter(|number| number.is_finite());
                 numbers.push(number.ok_or_else(|| format!("is {text:?}, which is no number"))?);
             }
-            Answers::Sets { names, sets } => {
+            ImageLabels::Sets { names, sets } => {
                 let mut set: Vec<u32> = match (is_list, self.separator) {
                     (true, None) => items.iter().map(|item| names.intern(item)).collect(),
                     (false, Some(separator)) => {

@@ -23,7 +23,7 @@ pub(super) struct Group<'a, 'b> {
     pub values: Head<'a>,
     pub gradient: Heads<'a>,
     pub terms: &'a Terms,
-    /// Of all rows of all heads.
+    /// The moments of all rows of all heads.
     pub moments: &'a [Moments],
     /// The rows of each head's results.
     pub to_query: &'a mut [RowsMut<'b>],
@@ -49,7 +49,7 @@ impl WithSimd for Group<'_, '_> {
             for start in (0..new).step_by(BLOCK) {
                 let rows = start..new.min(start + BLOCK);
                 let shown = block.queries(simd, &pair, rows.clone(), to_query);
-                // Of the queries and of the gradient, as many rows as there are weights.
+                // The queries and the gradient have as many rows here as there are weights.
                 let [query, gradient] =
                     [pair.query, pair.gradient].map(|head| Strips::along::<S>(head, rows.clone()));
                 let (to_scores, weights) = (&block.to_scores[..], &block.weights[..]);
@@ -75,7 +75,7 @@ struct Pair<'a> {
 
 /// Some rows of weights and of the gradients of their scores, and what both are made of.
 struct Block<'a> {
-    /// Of scaled keys, and of values.
+    /// Strips of the scaled keys, and of the values.
     across: [Strips; 2],
     keys: Strips,
     terms: &'a Terms,

@@ -27,10 +27,10 @@ pub struct Stored {
     pub type_name: String,
     /// Whether the model's original calls it something else.
     pub renamed: bool,
-    source: Source,
+    source: Payload,
 }
 
-enum Source {
+enum Payload {
     /// The bytes of a whole safetensors file, and where in it the numbers are.
     Safetensors(Arc<Vec<u8>>, Range<usize>),
     Pytorch(pytorch_reader::Tensor),
@@ -107,8 +107,8 @@ impl Stored {
     /// Copies the numbers to the host, in the type that the file has.
     pub fn read(&self) -> Result<TensorData, WeightsError> {
         let bytes = match &self.source {
-            Source::Safetensors(bytes, range) => bytes[range.clone()].to_vec(),
-            Source::Pytorch(tensor) => tensor
+            Payload::Safetensors(bytes, range) => bytes[range.clone()].to_vec(),
+            Payload::Pytorch(tensor) => tensor
                 .read()
                 .map_err(|error| WeightsError::Damaged(error.to_string()))?,
         };
@@ -248,7 +248,7 @@ fn tensors_of(bytes: &Arc<Vec<u8>>) -> Result<Vec<Stored>, WeightsError> {
             dtype: float(view.dtype()),
             type_name: format!("{:?}", view.dtype()),
             renamed: false,
-            source: Source::Safetensors(bytes.clone(), start..start + view.data().len()),
+            source: Payload::Safetensors(bytes.clone(), start..start + view.data().len()),
         });
     }
     Ok(tensors)
@@ -261,7 +261,7 @@ fn pytorch(path: &Path) -> Result<Vec<Stored>, WeightsError> {
         dtype: pytorch_float(tensor.dtype()),
         type_name: format!("{:?}", tensor.dtype()),
         renamed: false,
-        source: Source::Pytorch(tensor),
+        source: Payload::Pytorch(tensor),
     };
     let mut tensors: Vec<_> = state_dict(path)?.into_iter().map(stored).collect();
     tensors.sort_by(|a, b| a.name.cmp(&b.name));

@@ -26,7 +26,7 @@ pub struct Block {
 }
 
 /// What a block is built from.
-pub struct Plan {
+pub struct BlockConfig {
     pub kind: BlockKind,
     pub inputs: usize,
     pub outputs: usize,
@@ -36,7 +36,7 @@ pub struct Plan {
     pub drop: f64,
 }
 
-impl Plan {
+impl BlockConfig {
     pub fn init(&self, init: &mut Init) -> Block {
         let (inputs, outputs, stride) = (self.inputs, self.outputs, self.stride);
         let width = outputs / self.kind.expansion();

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use super::labelled::{BatchLoss, Labelled, LabelledLoss};
 use super::values::{ClassName, ClassWeights, Threshold};
-use super::{Facts, LabelledTask, Target, Task, check_smoothing};
+use super::{LabelledTask, Target, Task, TaskFacts, check_smoothing};
 
 /// Tells two or more classes apart by cross-entropy.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -59,14 +59,14 @@ impl Default for ClassificationConfig {
 }
 
 impl Task for ClassificationConfig {
-    fn facts(&self) -> Facts {
-        Facts {
+    fn facts(&self) -> TaskFacts {
+        TaskFacts {
             name: "classification",
             summary: "tell two or more classes apart",
             target: Some(TargetKind::Class),
             metrics: CLASSIFICATION_METRICS,
             headline: &["accuracy", "roc_auc", "f1", "f1_macro", "log_loss", "ece"],
-            ..Facts::LABELS
+            ..TaskFacts::LABELS
         }
     }
 

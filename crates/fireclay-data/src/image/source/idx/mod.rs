@@ -12,7 +12,7 @@ use std::sync::Arc;
 use flate2::read::MultiGzDecoder;
 
 use self::names::{held_out, labels_of, pairs};
-use super::{Answers, ClassNames, Format, Found, Raw, Source};
+use super::{ClassNames, Format, Found, ImageLabels, Raw, Source};
 use crate::error::{DataError, absolute};
 use crate::image::config::ImageDataConfig;
 use crate::image::pixels::{Channels, Pixels};
@@ -126,7 +126,7 @@ fn open(config: &ImageDataConfig) -> Result<Found, DataError> {
     let test = test.map(&mut add).transpose()?;
     Ok(Found {
         source: Arc::new(idx),
-        answers: Answers::Classes(classes),
+        labels: ImageLabels::Classes(classes),
         valid,
         test,
         table: None,

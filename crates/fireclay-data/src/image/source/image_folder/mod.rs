@@ -13,7 +13,7 @@ pub(in crate::image) use self::walk::{ENDINGS, is_image};
 pub use self::walk::{FoundImages, image_files};
 use self::walk::{Walk, own_images, subfolders};
 use super::files::Files;
-use super::{Answers, ClassNames, Format, Found, Source};
+use super::{ClassNames, Format, Found, ImageLabels, Source};
 use crate::error::{DataError, absolute};
 use crate::image::config::ImageDataConfig;
 
@@ -45,7 +45,7 @@ fn open(config: &ImageDataConfig) -> Result<Found, DataError> {
     let [_, valid, test] = ranges;
     Ok(Found {
         source: Arc::new(files),
-        answers: Answers::Classes(classes),
+        labels: ImageLabels::Classes(classes),
         valid,
         test,
         table: None,

@@ -252,15 +252,15 @@ fn open_with(config: &ImageDataConfig, target: TargetKind, most: u64) -> Result<
     let test = config.test_path.as_ref().map(&mut add).transpose()?;
     let names = declared_names(&source.files[0].metadata, config.target());
     let batch = concat_batches(&batches[0].schema(), &batches)?;
-    let answers = columns::answers(&batch, config, target, names);
-    let answers = answers.map_err(|error| source.locate(error))?;
+    let labels = columns::labels(&batch, config, target, names);
+    let labels = labels.map_err(|error| source.locate(error))?;
     if source.bytes() <= most {
         source.hold()?;
     }
     Ok(Found {
         files: source.files.iter().map(|file| file.path.clone()).collect(),
         source: Arc::new(source),
-        answers,
+        labels,
         valid,
         test,
         table: None,

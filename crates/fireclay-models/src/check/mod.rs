@@ -1,19 +1,18 @@
 //! The one check that every architecture's test calls.
 
-use burn::module::Module;
-use burn::tensor::{Bool, Device, FloatDType, Gradients, Int, Tensor, TensorData};
+mod batches;
+mod families;
 
-use crate::encoder::{EncoderConfig, EncoderModel, EncoderNetwork};
+use burn::module::Module;
+use burn::tensor::{Device, FloatDType, Gradients, Tensor, TensorData};
+
 use crate::family::Family;
 use crate::half::halved;
 use crate::io::tensors::{from_tensors, to_tensors};
 use crate::io::weights::{ModelDescription, Name, decode, encode, plain_names};
-use crate::language::{LanguageConfig, LanguageModel, LanguageNetwork};
 use crate::reference::{generator, gradients};
-use crate::seq2seq::{TranslationConfig, TranslationModel, TranslationNetwork};
-use crate::shape::{EncoderShape, ImageShape, LanguageShape, TabularShape, TranslationShape};
-use crate::tabular::{Tabular, TabularConfig, TabularNetwork};
-use crate::vision::{ImageConfig, ImageModel, ImageNetwork};
+
+pub use batches::{batch, images};
 
 const BATCH: usize = 6;
 
@@ -31,127 +30,6 @@ pub trait Check: Family {
 
     /// What explanations need, of a frozen model: see [`check_parts`].
     fn check_parts(_model: &Self::Model, _batch: Self::Batch) {}
-}
-
-impl Check for TabularConfig {
-    type Batch = (Tensor<2>, Tensor<2, Int>);
-
-    fn outputs(shape: &TabularShape) -> usize {
-        shape.outputs
-    }
-
-    fn batch(shape: &TabularShape, device: &Device) -> Self::Batch {
-        batch(shape, device)
-    }
-
-    fn forward(model: &Tabular, (numeric, categories): Self::Batch) -> Tensor<2> {
-        model.forward(numeric, categories)
-    }
-
-    fn check_parts(model: &Tabular, (numeric, categories): Self::Batch) {
-        let expected = model.forward(numeric.clone(), categories.clone());
-        let features = |numeric| model.features(numeric, categories.clone());
-        check_parts(numeric, features, |features| model.head(features), expected);
-    }
-}
-
-impl Check for ImageConfig {
-    type Batch = Tensor<4>;
-
-    fn outputs(shape: &ImageShape) -> usize {
-        shape.outputs
-    }
-
-    fn batch(shape: &ImageShape, device: &Device) -> Tensor<4> {
-        images(shape, device)
-    }
-
-    fn forward(model: &ImageModel, batch: Tensor<4>) -> Tensor<2> {
-        model.forward(batch)
-    }
-
-    fn check_parts(model: &ImageModel, images: Tensor<4>) {
-        let expected = model.forward(images.clone());
-        let (features, head) = (|images| model.features(images), |x| model.head(x));
-        check_parts(images, features, head, expected);
-    }
-}
-
-impl Check for LanguageConfig {
-    type Batch = Tensor<2, Int>;
-
-    fn outputs(shape: &LanguageShape) -> usize {
-        shape.vocabulary
-    }
-
-    /// As many tokens as the context has, so that every position is read.
-    fn batch(shape: &LanguageShape, device: &Device) -> Self::Batch {
-        tokens(shape.vocabulary, device)
-    }
-
-    /// The mean over time, in which every position has its part.
-    fn forward(model: &LanguageModel, batch: Self::Batch) -> Tensor<2> {
-        model.forward(batch).mean_dim(1).squeeze_dim(1)
-    }
-}
-
-impl Check for EncoderConfig {
-    type Batch = [Tensor<2, Int>; 2];
-
-    fn outputs(shape: &EncoderShape) -> usize {
-        shape.outputs.unwrap_or(shape.vocabulary)
-    }
-
-    /// Tokens and their types.
-    fn batch(shape: &EncoderShape, device: &Device) -> Self::Batch {
-        [tokens(shape.vocabulary, device), tokens(2, device)]
-    }
-
-    fn forward(model: &EncoderModel, [tokens, types]: Self::Batch) -> Tensor<2> {
-        let mask = Tensor::<2, Bool>::full(tokens.dims(), true, &tokens.device());
-        match model.classifies() {
-            true => model.forward_pooled(tokens, Some(types), mask),
-            false => {
-                let logits = model.forward_tokens(tokens, Some(types), mask);
-                logits.mean_dim(1).squeeze_dim(1)
-            }
-        }
-    }
-
-    fn check_parts(model: &EncoderModel, [tokens, types]: Self::Batch) {
-        if !model.classifies() {
-            return;
-        }
-        let mask = Tensor::<2, Bool>::full(tokens.dims(), true, &tokens.device());
-        let (types, embedded) = (Some(types), model.embed(tokens.clone()));
-        let features = model.features(tokens.clone(), types.clone(), mask.clone());
-        let expected = model.forward_pooled(tokens, types.clone(), mask.clone());
-        assert_eq!(model.head(features).into_data(), expected.to_data());
-        let found = model.forward_embedded(embedded.clone(), types.clone(), mask.clone());
-        assert_eq!(found.into_data(), expected.to_data());
-        let features = |x| model.features_embedded(x, types.clone(), mask.clone());
-        check_parts(embedded, features, |x| model.head(x), expected);
-    }
-}
-
-impl Check for TranslationConfig {
-    type Batch = [Tensor<2, Int>; 2];
-
-    fn outputs(shape: &TranslationShape) -> usize {
-        shape.target_vocabulary
-    }
-
-    /// Sources and targets.
-    fn batch(shape: &TranslationShape, device: &Device) -> Self::Batch {
-        [shape.source_vocabulary, shape.target_vocabulary].map(|count| tokens(count, device))
-    }
-
-    fn forward(model: &TranslationModel, [source, target]: Self::Batch) -> Tensor<2> {
-        let mask = Tensor::<2, Bool>::full(source.dims(), true, &source.device());
-        let memory = model.encode(source, mask.clone());
-        let logits = model.decode(&memory, mask.clone(), target, mask);
-        logits.mean_dim(1).squeeze_dim(1)
-    }
 }
 
 /// Builds the model and checks that its output has the right shape, that the loss is finite, that
@@ -294,42 +172,6 @@ fn check_restoring<F: Check>(config: &F, shape: &F::Shape, model: &F::Model, dev
     let before = F::forward(&model.valid(), batch.clone());
     let after = F::forward(&restored.valid(), batch);
     assert_eq!(before.into_data(), after.into_data());
-}
-
-/// A batch in which every column varies and every category but the unknown one may occur.
-pub fn batch(shape: &TabularShape, device: &Device) -> (Tensor<2>, Tensor<2, Int>) {
-    let index = |row: usize| {
-        let column = move |(column, &count): (usize, &usize)| ((row + column) % count) as i64;
-        shape.categories.iter().enumerate().map(column)
-    };
-    let categories: Vec<i64> = (0..BATCH).flat_map(index).collect();
-    (
-        Tensor::from_data(waves([BATCH, shape.numeric]), device),
-        Tensor::from_data(
-            TensorData::new(categories, [BATCH, shape.categories.len()]),
-            device,
-        ),
-    )
-}
-
-/// Texts in which every token may occur.
-fn tokens(vocabulary: usize, device: &Device) -> Tensor<2, Int> {
-    let time = 32;
-    let token = |index: usize| (index * 7 % vocabulary) as i64;
-    let tokens: Vec<i64> = (0..BATCH * time).map(token).collect();
-    Tensor::from_data(TensorData::new(tokens, [BATCH, time]), device)
-}
-
-/// Images in which every pixel varies.
-pub fn images(shape: &ImageShape, device: &Device) -> Tensor<4> {
-    let dims = [BATCH, shape.channels, shape.height, shape.width];
-    Tensor::from_data(waves(dims), device)
-}
-
-fn waves<const D: usize>(dims: [usize; D]) -> TensorData {
-    let value = |index: usize| (index as f32 * 1.7).sin();
-    let values = (0..dims.iter().product()).map(value).collect::<Vec<f32>>();
-    TensorData::new(values, dims)
 }
 
 /// The parameters that no gradient reaches, finite and other than zero, and all gradients one after

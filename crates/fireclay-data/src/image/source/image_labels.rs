@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 /// What is known of each image, in the order of the source.
 #[derive(Clone, Debug)]
-pub(crate) enum Answers {
+pub(crate) enum ImageLabels {
     /// One class each.
     Classes(ClassNames),
     /// Any number of classes each: `sets` holds indices into the names, ascending.
@@ -79,7 +79,7 @@ impl ClassNames {
     }
 }
 
-impl Answers {
+impl ImageLabels {
     /// The number of images.
     pub(crate) fn len(&self) -> usize {
         match self {

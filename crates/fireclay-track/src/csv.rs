@@ -1,0 +1,101 @@
+//! A table of all metrics, which every spreadsheet opens.
+
+use std::fs::{File, OpenOptions};
+use std::io::{BufWriter, Write};
+use std::path::PathBuf;
+use std::time::SystemTime;
+
+use crate::follow::{Follower, Record};
+use crate::run::Run;
+use crate::tracker::{Ending, TrackError, Tracker};
+
+/// Writes a row for each line of `metrics.jsonl`: step, epoch, split, and a column for each metric, empty
+/// where a line does not have it.
+///
+/// Rows are added as they come. A metric that is new gives all rows a column more: then the table is written anew
+/// from the run's own file.
+#[derive(Debug)]
+pub struct Csv {
+    path: PathBuf,
+    folder: PathBuf,
+    columns: Vec<String>,
+}
+
+impl Csv {
+    /// A table at `path`; one that is there is replaced.
+    pub fn new(path: PathBuf) -> Self {
+        Self {
+            path,
+            folder: PathBuf::new(),
+            columns: Vec::new(),
+        }
+    }
+
+    /// Whether there was a metric without a column.
+    fn learn_columns<'a>(&mut self, news: impl Iterator<Item = &'a Record>) -> bool {
+        let before = self.columns.len();
+        for (name, _) in news.flat_map(|record| &record.metrics) {
+            if !self.columns.contains(name) {
+                self.columns.push(name.clone());
+            }
+        }
+        self.columns.len() > before
+    }
+
+    /// All rows of the run's file up to a position.
+    fn write_anew(&self, position: u64) -> Result<(), TrackError> {
+        let error = |source| TrackError::write(&self.path, source);
+        let mut file = BufWriter::new(File::create(&self.path).map_err(error)?);
+        let header = format!("step,epoch,split,{}\n", self.columns.join(","));
+        file.write_all(header.as_bytes()).map_err(error)?;
+        let mut follower = Follower::new(&self.folder, 0);
+        while follower.position() < position {
+            let records = follower.read()?;
+            if records.is_empty() {
+                break;
+            }
+            for record in &records {
+                file.write_all(self.row(record).as_bytes()).map_err(error)?;
+            }
+        }
+        file.flush().map_err(error)
+    }
+
+    fn row(&self, record: &Record) -> String {
+        let cell = |column: &String| {
+            let found = record.metrics.iter().find(|(name, _)| name == column);
+            found.map_or_else(String::new, |(_, value)| value.to_string())
+        };
+        let cells = self.columns.iter().map(cell).collect::<Vec<_>>().join(",");
+        let Record {
+            step, epoch, split, ..
+        } = record;
+        format!("{step},{epoch},{split},{cells}\n")
+    }
+}
+
+impl Tracker for Csv {
+    fn name(&self) -> String {
+        self.path.display().to_string()
+    }
+
+    fn begin(&mut self, run: &Run) -> Result<u64, TrackError> {
+        self.folder = run.folder.clone();
+        self.columns.clear();
+        Ok(0)
+    }
+
+    fn take(&mut self, news: &[(Record, SystemTime)], position: u64) -> Result<(), TrackError> {
+        if self.learn_columns(news.iter().map(|(record, _)| record)) {
+            return self.write_anew(position);
+        }
+        let rows: String = news.iter().map(|(record, _)| self.row(record)).collect();
+        let file = OpenOptions::new().append(true).open(&self.path);
+        file.and_then(|mut file| file.write_all(rows.as_bytes()))
+            .map_err(|source| TrackError::write(&self.path, source))
+    }
+
+    fn end(&mut self, _run: &Run, _ending: Ending) -> Result<(), TrackError> {
+        Ok(())
+    }
+}
