@@ -43,16 +43,23 @@ impl RunFolder {
     ///
     /// If there is no run, or a file cannot be read or is not what the run wrote.
     pub fn open(path: &Path) -> Result<Self, ReportError> {
+        let mut run = Self::glance(path)?;
+        verify(&run.path, &run.lock)?;
+        run.predictions = run.read_predictions()?;
+        Ok(run)
+    }
+
+    /// The same without its predictions, which may be large, and without verifying them.
+    pub(crate) fn glance(path: &Path) -> Result<Self, ReportError> {
         let path = find(path)?;
         let (config_text, config) = toml_file(&path.join("config.toml"))?;
         let (lock_text, lock) = match path.join("run.lock") {
             lock if lock.exists() => toml_file(&lock)?,
             _ => Default::default(),
         };
-        verify(&path, &lock)?;
         let evaluation_json = json(&path.join("evaluation.json"))?.unwrap_or(Value::Null);
         let answer = json(&path.join("postprocess.json"))?.unwrap_or(Value::Null);
-        let mut run = Self {
+        Ok(Self {
             evaluation: reports(&path, &evaluation_json)?,
             history: History::read(&path.join("metrics.jsonl"))?,
             timing: lines(&path.join("timing.jsonl"))?,
@@ -65,9 +72,7 @@ impl RunFolder {
             lock_text,
             evaluation_json,
             answer,
-        };
-        run.predictions = run.read_predictions()?;
-        Ok(run)
+        })
     }
 
     fn read_predictions(&self) -> Result<BTreeMap<String, Predictions>, ReportError> {

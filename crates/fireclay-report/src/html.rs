@@ -32,11 +32,6 @@ impl Html {
     pub fn as_str(&self) -> &str {
         &self.0
     }
-
-    /// Whether there is nothing.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
 }
 
 impl FromIterator<Html> for Html {

@@ -171,7 +171,7 @@ impl Listed {
             metrics: serde_json::Map::new(),
             config: Table::new(),
         };
-        match RunFolder::open(path) {
+        match RunFolder::glance(path) {
             Ok(run) => listed.fill(&run),
             Err(error) => listed.problem = Some(error.to_string()),
         }

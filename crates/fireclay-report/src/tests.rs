@@ -122,6 +122,7 @@ fn other_predictions_are_refused() {
         matches!(found, Err(ReportError::Damaged { .. })),
         "{found:?}"
     );
+    fs::write(path.with_file_name("evaluation.json"), "{").expect("written");
     let listed = list(runs.root.path(), &[], None).expect("a list");
     assert_eq!(
         (listed[0].state, listed[0].name.as_str()),
@@ -237,4 +238,54 @@ fn runs_are_listed_filtered_and_sorted() {
             .to_string()
             .contains("accurancy")
     );
+}
+
+#[test]
+fn fairness_and_explanations_are_shown_where_they_are_there() {
+    let runs = Runs::new();
+    let path = runs.classifier("c/1", 7);
+    let file = path.join("evaluation.json");
+    let text = fs::read_to_string(&file).expect("read");
+    let mut evaluation: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    let rate = |value: f64| serde_json::json!({ "value": value, "n": 30, "low": value - 0.1, "high": value + 0.1 });
+    evaluation["test"]["fairness"] = serde_json::json!({
+        "min_group_size": 20,
+        "attributes": [{
+            "name": "sex",
+            "groups": [
+                { "name": "<f>", "n": 30, "rates": { "selection_rate": rate(0.2) } },
+                { "name": "m", "n": 30, "rates": { "selection_rate": rate(0.4) }, "values": { "ece": 0.125 } },
+            ],
+            "differences": { "demographic_parity_ratio": 0.5 },
+            "four_fifths": false,
+            "findings": ["sex: twice as often"],
+        }],
+    });
+    fs::write(&file, evaluation.to_string()).expect("written");
+    let found = serde_json::json!([{
+        "method": "permutation", "of": "the log loss", "over": "valid", "n": 60, "meaning": "the rise of the loss",
+        "columns": [{ "name": "age", "value": 0.25, "interval": [0.2, 0.3] }, { "name": "<i>", "value": 0.125 }],
+        "samples": [{ "name": "row 3", "value": 0.75, "columns": [{ "name": "age", "value": 0.5, "cell": "41" }] }],
+    }]);
+    fs::write(path.join("explanations.json"), found.to_string()).expect("written");
+    let page = report(&RunFolder::open(&path).expect("a run"));
+    for words in [
+        "By sex, a group is chosen less than four fifths as often as another.",
+        "selection rate by sex",
+        "0.2000 (0.1000 to 0.3000)",
+        "<data value=\"0.5\">",
+        "Importance by permutation",
+        "age = 41: 0.5000",
+        "does not hold",
+    ] {
+        assert!(page.contains(words), "{words}");
+    }
+    assert!(!page.contains("<f>") && !page.contains("<i>"));
+    fs::write(
+        path.join("explanations.json"),
+        "{\"other\": {\"a\": 1.5, \"b\": \"x\"}}",
+    )
+    .expect("written");
+    let page = report(&RunFolder::open(&path).expect("a run"));
+    assert!(page.contains("<data value=\"1.5\">"));
 }

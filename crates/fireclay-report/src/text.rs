@@ -16,8 +16,9 @@ pub(crate) fn number(value: f64) -> String {
 /// A number as the mark of an axis, of which the next is `step` away.
 pub(crate) fn tick(value: f64, step: f64) -> String {
     let size = value.abs().max(step.abs());
-    if size != 0.0 && !(1e-4..1e6).contains(&size) {
-        return format!("{value:e}");
+    if size != 0.0 && !(1e-2..1e6).contains(&size) {
+        let digits = value.abs().log10().floor() - step.abs().log10().floor();
+        return format!("{value:.*e}", digits.clamp(0.0, 8.0) as usize);
     }
     let digits = (-step.abs().log10().floor()).clamp(0.0, 8.0) as usize;
     let text = format!("{value:.digits$}");
@@ -39,11 +40,9 @@ pub(crate) fn count(number: u64) -> String {
 
 /// A share in percent.
 pub(crate) fn percent(share: f64) -> String {
-    let percent = 100.0 * share;
-    match percent {
+    match 100.0 * share {
         p if p == 0.0 || p == 100.0 => format!("{p:.0} %"),
-        p if p < 9.95 || p > 90.05 => format!("{p:.1} %"),
-        p => format!("{p:.0} %"),
+        p => format!("{p:.1} %"),
     }
 }
 
@@ -104,8 +103,13 @@ mod tests {
         ];
         assert_eq!(shown, wanted);
         assert_eq!(
-            [tick(0.25, 0.05), tick(-0.0, 0.5), tick(2e7, 1e7)],
-            ["0.25", "0.0", "2e7"]
+            [
+                tick(0.25, 0.05),
+                tick(-0.0, 0.5),
+                tick(2e7, 1e7),
+                tick(0.000_600_000_000_1, 2e-4)
+            ],
+            ["0.25", "0.0", "2e7", "6e-4"]
         );
         assert_eq!(
             [count(999), count(1234567)],
@@ -113,7 +117,7 @@ mod tests {
         );
         assert_eq!(
             [percent(0.5), percent(0.987), percent(1.0)],
-            ["50 %", "98.7 %", "100 %"]
+            ["50.0 %", "98.7 %", "100 %"]
         );
         let times = [0.0123, 2.79, 300.0, 9000.0].map(duration);
         assert_eq!(times, ["12 ms", "2.8 s", "5 min 0 s", "2 h 30 min"]);

@@ -18,11 +18,11 @@ pub(crate) struct Bar {
 
 const WIDTH: f64 = 440.0;
 const ROW: f64 = 22.0;
-/// Where the bars begin: names are before.
-const LEFT: f64 = 132.0;
 const RIGHT: f64 = 64.0;
 /// Names are cut after so many letters; the table has them whole.
-const LETTERS: usize = 20;
+const LETTERS: usize = 30;
+/// The width of a letter of a name, more or less.
+const LETTER: f64 = 6.6;
 
 /// A bar for each of the things, from 0 on; `reference` is a line across all of them, as the value of the
 /// whole split.
@@ -36,13 +36,16 @@ pub(crate) fn bars(list: &[Bar], reference: Option<f64>, words: Words<'_>) -> Ch
     });
     let (low, high) = extremes(ends.flatten().chain(reference).chain([0.0]));
     let span = if high > low { high - low } else { 1.0 };
-    let place = |value: f64| LEFT + (WIDTH - LEFT - RIGHT) * (value - low) / span;
+    let longest = list.iter().map(|bar| bar.name.chars().count().min(LETTERS));
+    // Where the bars begin: names are before.
+    let left = 12.0 + LETTER * longest.max().unwrap_or(0) as f64;
+    let place = |value: f64| left + (WIDTH - left - RIGHT) * (value - low) / span;
     let height = ROW * list.len() as f64 + 8.0;
     let mut drawing = Html::default();
     let mut marks = Html::default();
     for (index, bar) in list.iter().enumerate() {
         let middle = 4.0 + ROW * (index as f64 + 0.5);
-        drawing.push(label(&bar.name, middle));
+        drawing.push(label(&bar.name, (left - 8.0, middle)));
         marks.push(drawn(bar, (place(0.0), &place), middle));
     }
     drawing.push(el("g", &[("class", "series s0")], marks));
@@ -64,13 +67,13 @@ pub(crate) fn bars(list: &[Bar], reference: Option<f64>, words: Words<'_>) -> Ch
     Chart::new(words, (WIDTH, height), drawing)
 }
 
-fn label(name: &str, middle: f64) -> Html {
+fn label(name: &str, (end, middle): (f64, f64)) -> Html {
     let shown: String = match name.chars().count() > LETTERS {
         true => name.chars().take(LETTERS - 1).chain(['…']).collect(),
         false => name.to_owned(),
     };
     let y = format!("{:.1}", middle + 4.0);
-    let x = format!("{:.1}", LEFT - 8.0);
+    let x = format!("{end:.1}");
     el(
         "text",
         &[

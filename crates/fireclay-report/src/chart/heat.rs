@@ -68,7 +68,8 @@ pub(crate) fn heat(classes: &[String], matrix: &[Vec<u64>], words: Words<'_>) ->
     }
     for (truth, row) in matrix.iter().enumerate() {
         let total: u64 = row.iter().sum();
-        for (predicted, &n) in row.iter().enumerate() {
+        // Of many classes, cells without a sample would only make the page large.
+        for (predicted, &n) in row.iter().enumerate().filter(|(_, n)| named || **n > 0) {
             let share = n as f64 / total.max(1) as f64;
             let tip = format!(
                 "true {}, predicted {}: {} ({} of the row)",
@@ -79,7 +80,10 @@ pub(crate) fn heat(classes: &[String], matrix: &[Vec<u64>], words: Words<'_>) ->
             );
             drawing.push(cell(
                 (truth, predicted),
-                (share, named.then_some(n)),
+                (
+                    share,
+                    (n > 0 || classes.len() < 5).then_some(n).filter(|_| named),
+                ),
                 side,
                 &tip,
             ));

@@ -2,11 +2,11 @@
 
 use fireclay_metrics::{Classification, Cut, Report, cuts, reliability, wilson_interval};
 
-use crate::chart::{Axis, Bar, Chart, Plane, Words, bars, heat, thinned};
+use crate::chart::{Axis, Bar, Chart, Plane, Words, bars, thinned};
 use crate::folder::RunFolder;
 use crate::section::{Block, Section};
 use crate::table::{Cell, Table};
-use crate::text::{count, number, percent};
+use crate::text::{number, percent};
 
 /// So many classes get curves of their own.
 const CURVES: usize = 6;
@@ -16,7 +16,7 @@ pub(super) fn section(run: &RunFolder) -> Option<Section> {
     let classes = report.classes.as_ref()?;
     let mut charts = Vec::new();
     if let Some(matrix) = &report.confusion_matrix {
-        charts.push(confusion(classes, matrix));
+        charts.push(super::confusion::chart(classes, matrix));
     }
     let scored = run.classified(split);
     if let Some(scored) = &scored {
@@ -50,35 +50,6 @@ fn shown(scored: &Classification<'_>, report: &Report) -> Vec<usize> {
     classes.sort_by(|a, b| area(*a).unwrap_or(1.0).total_cmp(&area(*b).unwrap_or(1.0)));
     classes.truncate(CURVES);
     classes
-}
-
-fn confusion(classes: &[String], matrix: &[Vec<u64>]) -> Chart {
-    let mut head = vec!["true \\ predicted"];
-    head.extend(classes.iter().map(String::as_str));
-    let row = |(class, counts): (&String, &Vec<u64>)| {
-        let counts = counts.iter().map(|count| Cell::count(*count));
-        std::iter::once(Cell::Text(class.clone()))
-            .chain(counts)
-            .collect()
-    };
-    let right: u64 = (0..classes.len()).map(|class| matrix[class][class]).sum();
-    let all: u64 = matrix.iter().flatten().sum();
-    heat(
-        classes,
-        matrix,
-        Words {
-            id: "confusion",
-            title: "Confusion matrix",
-            description: format!(
-                "{} of {} samples are on the diagonal. A row is a true class; a cell is as dark as its share of the row.",
-                count(right),
-                count(all)
-            ),
-            series: &[],
-            table: Table::new("Confusion matrix, a row for each true class", &head)
-                .with(classes.iter().zip(matrix).map(row)),
-        },
-    )
 }
 
 /// Points of a curve through the cuts of each class.
@@ -235,7 +206,7 @@ fn calibration(scored: &Classification<'_>, report: &Report) -> Chart {
     let [x, y] = axes;
     let mut plane = Plane::new(x, y)
         .straight((0.0, 0.0), (1.0, 1.0))
-        .curve(&points);
+        .points(&points);
     let row = |bin: &fireclay_metrics::ReliabilityBin| {
         let (low, high) = wilson_interval(bin.correct, bin.n).unwrap_or_default();
         vec![

@@ -2,7 +2,10 @@
 
 mod again;
 mod classes;
+mod confusion;
 mod cost;
+mod explanations;
+mod fairness;
 mod metrics;
 mod more;
 mod numbers;
@@ -34,8 +37,8 @@ pub(crate) fn sections(run: &RunFolder) -> Vec<Section> {
         numbers::section(run),
         slices::section(run),
         samples::section(run),
-        more::fairness(run),
-        more::explanations(run),
+        fairness::section(run),
+        explanations::section(run),
         cost::section(run),
         again::section(run),
     ];

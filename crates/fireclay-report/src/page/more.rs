@@ -1,11 +1,9 @@
-//! Tables and bars of JSON that others wrote beside the evaluation: fairness and explanations. What its
-//! keys are called is what is shown.
+//! Tables and bars of JSON whose form is not known: what its keys are called is what is shown.
 
 use serde_json::{Map, Value};
 
 use crate::chart::{Bar, Words, bars};
-use crate::folder::RunFolder;
-use crate::section::{Block, Section};
+use crate::section::Block;
 use crate::table::{Cell, Table};
 
 /// Rows of a table.
@@ -15,38 +13,8 @@ const BARS: usize = 25;
 /// Levels of the JSON that are shown.
 const DEPTH: usize = 6;
 
-/// `fairness`, of the whole evaluation or of its splits.
-pub(super) fn fairness(run: &RunFolder) -> Option<Section> {
-    let mut blocks = Vec::new();
-    blocks.extend(
-        run.evaluation_json
-            .get("fairness")
-            .map(|found| shown("fairness", found, 0))
-            .into_iter()
-            .flatten(),
-    );
-    let splits = run.evaluation_json.as_object().into_iter().flatten();
-    for (split, report) in splits {
-        if let Some(found) = report.get("fairness") {
-            blocks.push(Block::Heading(format!("{split} split")));
-            blocks.extend(shown(&format!("fairness-{split}"), found, 0));
-        }
-    }
-    Section::of("fairness", "Fairness", blocks)
-}
-
-/// `explanations.json`.
-pub(super) fn explanations(run: &RunFolder) -> Option<Section> {
-    let found = run.explanations.as_ref()?;
-    Section::of(
-        "explanations",
-        "Explanations",
-        shown("explanations", found, 0),
-    )
-}
-
 /// A value as what fits it: numbers by name as bars, lists of alike objects as a table.
-fn shown(name: &str, value: &Value, depth: usize) -> Vec<Block> {
+pub(super) fn shown(name: &str, value: &Value, depth: usize) -> Vec<Block> {
     match value {
         Value::Object(fields) => object(name, fields, depth),
         Value::Array(items) if items.iter().all(Value::is_object) && !items.is_empty() => {
@@ -171,21 +139,11 @@ fn chart(name: &str, numbers: &[(&String, f64)]) -> Block {
         .iter()
         .take(ROWS)
         .map(|(key, value)| vec![Cell::Text(words(key)), (*value).into()]);
-    let id: String = name
-        .chars()
-        .map(|letter| {
-            if letter.is_ascii_alphanumeric() {
-                letter.to_ascii_lowercase()
-            } else {
-                '-'
-            }
-        })
-        .collect();
     Block::Charts(vec![bars(
         &list,
         None,
         Words {
-            id: &id,
+            id: &id(name),
             title: &words(name.rsplit('-').next().unwrap_or(name)),
             description: format!("The largest of {} first.", numbers.len()),
             series: &["value"],
@@ -216,6 +174,16 @@ fn plain(value: &Value) -> String {
     }
 }
 
-fn words(key: &str) -> String {
+/// A key as words.
+pub(super) fn words(key: &str) -> String {
     key.replace('_', " ")
+}
+
+/// A name for files and links.
+pub(super) fn id(name: &str) -> String {
+    let letter = |letter: char| match letter.is_ascii_alphanumeric() {
+        true => letter.to_ascii_lowercase(),
+        false => '-',
+    };
+    name.chars().map(letter).collect()
 }

@@ -12,7 +12,7 @@ pub(super) fn section(run: &RunFolder) -> Option<Section> {
     let (split, _) = run.judged()?;
     let predictions = run.predictions.get(split)?;
     let classes = run.classes();
-    let mut blocks = Vec::new();
+    let mut blocks = vec![Block::Words(format!("Of the {split} split."))];
     match &predictions.answers {
         Answers::Classes {
             truth,
@@ -82,11 +82,7 @@ pub(super) fn section(run: &RunFolder) -> Option<Section> {
             )));
         }
     }
-    Section::of(
-        "samples",
-        format!("Samples to look at ({split} split)"),
-        blocks,
-    )
+    Section::of("samples", "Samples to look at", blocks)
 }
 
 /// The samples of the highest values, in their order.

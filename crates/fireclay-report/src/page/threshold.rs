@@ -49,7 +49,7 @@ fn table(run: &RunFolder, split: &str, cuts: &[Cut]) -> Table {
     let row = |threshold: f64| {
         let cut = at(cuts, threshold);
         vec![
-            threshold.into(),
+            Cell::Figure(format!("{:.2}", threshold)),
             Cell::count(cut.false_alarms),
             Cell::count(cut.misses),
             cut.precision().into(),
@@ -113,7 +113,17 @@ fn slider(run: &RunFolder, splits: &[(&str, Vec<Cut>)]) -> Html {
             &[("type", "button"), ("id", "cheapest")],
             "Cheapest on the validation split",
         ),
-        el("div", &[("id", "cut-table"), ("aria-live", "polite")], ""),
+        el(
+            "div",
+            &[
+                ("id", "cut-table"),
+                ("aria-live", "polite"),
+                ("role", "region"),
+                ("tabindex", "0"),
+                ("aria-label", "What the threshold decides"),
+            ],
+            "",
+        ),
         el(
             "script",
             &[("type", "application/json"), ("id", "cuts")],

@@ -2,7 +2,7 @@
 
 use crate::folder::RunFolder;
 use crate::history::Point;
-use crate::text::{number, percent};
+use crate::text::{number, percent, plural};
 
 use super::{Finding, Tone};
 
@@ -89,8 +89,8 @@ pub(super) fn finding(run: &RunFolder) -> Option<Finding> {
     }
     let Some(fit) = Fit::of(&valid, &train) else {
         let evidence = format!(
-            "{} evaluations of the validation split are too few to see where its loss leads.",
-            valid.len()
+            "{} of the validation split: too few to see where its loss leads.",
+            plural(valid.len(), "evaluation")
         );
         return Some(Finding::new(
             Tone::Look,

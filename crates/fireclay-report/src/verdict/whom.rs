@@ -2,6 +2,8 @@
 
 use fireclay_metrics::{Report, wilson_interval};
 
+use serde_json::Value;
+
 use super::{Finding, Tone};
 use crate::folder::RunFolder;
 use crate::outcome::Outcomes;
@@ -18,7 +20,42 @@ pub(super) fn findings(run: &RunFolder) -> Vec<Finding> {
         let are_hits = Outcomes::of(predictions).are_hits;
         by_slice(&parts(run, split), predictions.extra.is_empty(), are_hits)
     });
-    by_class.into_iter().chain(by_slice).collect()
+    let all = by_class.into_iter().chain(by_slice);
+    all.chain(four_fifths(run, split)).collect()
+}
+
+/// What the evaluation says of groups, where it was asked for.
+fn four_fifths(run: &RunFolder, split: &str) -> Option<Finding> {
+    let attributes = run.evaluation_json.get(split)?.get("fairness")?;
+    let attributes = attributes.get("attributes")?.as_array()?;
+    let judged = |attribute: &&Value| attribute.get("four_fifths").and_then(Value::as_bool);
+    let failed = attributes
+        .iter()
+        .find(|attribute| judged(attribute) == Some(false));
+    let attribute = failed.or(attributes
+        .iter()
+        .find(|attribute| judged(attribute).is_some()))?;
+    let name = attribute.get("name")?.as_str()?;
+    let said = attribute
+        .get("findings")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten();
+    let said: Vec<&str> = said.filter_map(Value::as_str).collect();
+    let evidence = format!("{}.", said.join("; "));
+    Some(match failed {
+        Some(_) => Finding::new(
+            Tone::Bad,
+            format!("By {name}, a group is chosen less than four fifths as often as another."),
+            evidence,
+        )
+        .advise("fairness.mitigation, or look at what the groups have in common in the data."),
+        None => Finding::new(
+            Tone::Good,
+            format!("By {name}, every group is chosen at least four fifths as often as any other."),
+            evidence,
+        ),
+    })
 }
 
 /// The class of which the least share is found.
