@@ -29,6 +29,8 @@ pub(crate) struct Part {
     pub interval: Option<(f64, f64)>,
     /// The mean over all others.
     pub others: f64,
+    /// The probability of such a difference by chance alone.
+    pub p: f64,
     /// Whether it differs from the others by more than chance, whatever the number of slices.
     pub differs: bool,
     /// Whether it is worse than the others.
@@ -57,6 +59,7 @@ pub(crate) fn parts(run: &RunFolder, split: &str) -> Vec<Part> {
             value: found.mean,
             interval: outcomes.interval(&samples, run.seed()),
             others: found.others,
+            p: found.p,
             differs: found.p * compared < LEVEL,
             worse: (found.mean < found.others) == outcomes.are_hits,
         })

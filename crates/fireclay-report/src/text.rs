@@ -41,8 +41,8 @@ pub(crate) fn count(number: u64) -> String {
 /// A share in percent.
 pub(crate) fn percent(share: f64) -> String {
     match 100.0 * share {
-        p if p == 0.0 || p == 100.0 => format!("{p:.0} %"),
-        p => format!("{p:.1} %"),
+        p if p == 0.0 || p == 100.0 => format!("{p:.0}\u{a0}%"),
+        p => format!("{p:.1}\u{a0}%"),
     }
 }
 
@@ -117,7 +117,7 @@ mod tests {
         );
         assert_eq!(
             [percent(0.5), percent(0.987), percent(1.0)],
-            ["50.0 %", "98.7 %", "100 %"]
+            ["50.0\u{a0}%", "98.7\u{a0}%", "100\u{a0}%"]
         );
         let times = [0.0123, 2.79, 300.0, 9000.0].map(duration);
         assert_eq!(times, ["12 ms", "2.8 s", "5 min 0 s", "2 h 30 min"]);

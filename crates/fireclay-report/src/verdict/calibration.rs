@@ -35,13 +35,14 @@ pub(super) fn finding(run: &RunFolder) -> Option<Finding> {
             evidence,
         ));
     }
-    let how = if sure > right {
-        "too sure of themselves"
-    } else {
-        "too cautious"
+    // The mean may be right while high and low probabilities are not.
+    let how = match sure - right {
+        gap if gap > 0.01 => "Probabilities are too sure of themselves.",
+        gap if gap < -0.01 => "Probabilities are too cautious.",
+        _ => "Probabilities do not quite mean what they say, although their mean does.",
     };
     let advice = "Fit a temperature on the validation split, or train with less (too cautious) or more (too sure) label smoothing, before the probabilities decide anything.";
-    Some(Finding::new(Tone::Look, format!("Probabilities are {how}."), evidence).advise(advice))
+    Some(Finding::new(Tone::Look, how, evidence).advise(advice))
 }
 
 fn bias(run: &RunFolder, truth: &[f64], predicted: &[f64]) -> Option<Finding> {

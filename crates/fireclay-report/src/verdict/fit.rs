@@ -102,8 +102,8 @@ pub(super) fn finding(run: &RunFolder) -> Option<Finding> {
     let wide = fit.gap.is_some_and(|gap| gap > WIDE * fit.best.value.abs());
     Some(match fit.trend {
         Trend::Rising => rising(run, &fit, &gap),
-        _ if learned_little(run) == Some(true) => little(run, &gap),
         Trend::Falling => falling(run, &fit, &valid, &gap),
+        Trend::Level if learned_little(run) == Some(true) => little(run, &gap),
         Trend::Level if wide => Finding::new(
             Tone::Look,
             "The model fits its training samples much better than others.",
@@ -166,13 +166,16 @@ fn rising(run: &RunFolder, fit: &Fit, gap: &str) -> Finding {
 
 fn falling(run: &RunFolder, fit: &Fit, valid: &[Point], gap: &str) -> Finding {
     let since = valid[valid.len() - 1 - (valid.len() / 5).max(2).min(valid.len() - 1)];
-    let evidence = format!(
+    let mut evidence = format!(
         "The validation loss was still falling at the end: {} ({}), {} ({}); {gap}",
         number(since.value),
         place(since),
         number(fit.last.value),
         place(fit.last)
     );
+    if learned_little(run) == Some(true) {
+        evidence += " So far the model is hardly better than a trivial answer.";
+    }
     let advice = format!(
         "Train longer: {}.",
         key(run, "train.epochs")
@@ -191,7 +194,7 @@ fn little(run: &RunFolder, gap: &str) -> Finding {
     ];
     let keys: Vec<String> = keys.iter().filter_map(|name| key(run, name)).collect();
     let advice = format!(
-        "Try a higher learning rate, more epochs, a larger model, or inputs that say more: {}.",
+        "A higher learning rate, more epochs, a larger model, or inputs that say more: {}.",
         keys.join(", ")
     );
     Finding::new(
@@ -225,7 +228,7 @@ fn against_overfitting(run: &RunFolder) -> String {
         None => ", or stop in time with [early_stopping]",
     };
     format!(
-        "Try more data, stronger regularisation ({}), augmentation where it fits, a smaller model{stop}.",
+        "More data, stronger regularisation ({}), augmentation where it fits, a smaller model{stop}.",
         keys.join(", ")
     )
 }

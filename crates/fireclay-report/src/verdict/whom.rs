@@ -122,7 +122,11 @@ fn by_slice(parts: &[Part], no_columns: bool, are_hits: bool) -> Finding {
         .iter()
         .filter(|part| part.differs && part.worse)
         .collect();
-    if let Some(worst) = bad.first() {
+    // The surest difference: a pair of columns often only repeats what one of them says.
+    let surest = bad
+        .iter()
+        .min_by(|a, b| a.p.total_cmp(&b.p).then(b.n.cmp(&a.n)));
+    if let Some(worst) = surest {
         let names: Vec<&str> = bad.iter().map(|part| part.name.as_str()).collect();
         let (low, high) = worst.interval.unwrap_or((worst.value, worst.value));
         let evidence = format!(
