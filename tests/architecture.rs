@@ -7,16 +7,18 @@ use std::path::{Path, PathBuf};
 use crate::support::root;
 
 /// The crates that are held to it.
-const CHECKED: [&str; 10] = [
+const CHECKED: [&str; 12] = [
     "fireclay",
     "fireclay-config",
     "fireclay-data",
+    "fireclay-explain",
     "fireclay-kernels",
     "fireclay-metrics",
     "fireclay-models",
     "fireclay-plan",
     "fireclay-report",
     "fireclay-run",
+    "fireclay-simulate",
     "fireclay-train",
 ];
 

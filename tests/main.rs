@@ -6,11 +6,14 @@
 
 mod support;
 
+mod applications;
 mod architecture;
 mod backends;
 mod bad_input;
 mod cli;
 mod encoder;
+mod explain;
+mod fairness;
 mod first;
 mod images;
 mod language;

@@ -68,6 +68,8 @@ fn the_data_sets_are_what_their_readme_says() {
     let readme = fs::read_to_string(root().join("datasets/README.md")).unwrap();
     for file in [
         "datasets/breast-cancer/data.csv",
+        "datasets/crude-oil/data.csv",
+        "datasets/crude-oil/prices.csv",
         "datasets/iris/data.csv",
         "datasets/diabetes/data.csv",
         "datasets/digits/data.parquet",

@@ -262,3 +262,65 @@ fn a_run_says_what_it_cost_and_a_profile_changes_nothing() {
     let updates = events.filter(|event| event["name"] == "optimizer").count() as u64;
     assert_eq!(updates, steps);
 }
+
+#[test]
+fn every_row_is_predicted_by_the_fold_that_did_not_see_it() {
+    let project = Project::new();
+    let line = "train configs/tabular/iris.toml --folds 3 -q --set device.backend=flex --set train.epochs=5";
+    let ran = project.ok(line);
+    assert!(
+        ran.out.contains("3 folds, each tested on rows"),
+        "{}",
+        ran.out
+    );
+    let folds = project.json("runs/iris/folds-1-3/folds.json");
+    let accuracy = &folds["metrics"]["accuracy"];
+    let by_fold: Vec<f64> = (1..=3)
+        .map(|run| {
+            let report = project.json(&format!("runs/iris/{run}/evaluation.json"));
+            report["test"]["metrics"]["accuracy"].as_f64().unwrap()
+        })
+        .collect();
+    assert_eq!(accuracy["by_fold"], serde_json::json!(by_fold));
+    let mean = by_fold.iter().sum::<f64>() / 3.0;
+    let squares: f64 = by_fold.iter().map(|value| (value - mean).powi(2)).sum();
+    assert!((accuracy["mean"].as_f64().unwrap() - mean).abs() < 1e-12);
+    assert!((accuracy["std"].as_f64().unwrap() - (squares / 2.0).sqrt()).abs() < 1e-12);
+    assert_eq!(folds["n"], serde_json::json!([50, 50, 50]));
+    // Each fold is a run like any other.
+    let again = project.ok_json("evaluate runs/iris/2 --json");
+    assert_eq!(again["test"]["metrics"]["accuracy"], accuracy["by_fold"][1]);
+    let options = fireclay_data::ReadOptions::new(fireclay_data::TableFormat::Parquet);
+    let path = project.path("runs/iris/folds-1-3/predictions.parquet");
+    let table = fireclay_data::Table::read(&path.to_string_lossy(), &options).unwrap();
+    assert_eq!(
+        (table.rows(), &table.columns()[..2]),
+        (150, &["fold".to_owned(), "row".into()][..])
+    );
+    let rows = fireclay_data::column(table.batch(), "row").unwrap();
+    let rows = fireclay_data::cell_numbers("row", rows).unwrap();
+    let mut rows: Vec<u64> = rows.iter().map(|row| row.unwrap() as u64).collect();
+    rows.sort_unstable();
+    assert_eq!(rows, (1..=150).collect::<Vec<_>>());
+}
+
+#[test]
+fn folds_that_cannot_be_are_refused() {
+    let project = Project::new();
+    let iris = "check configs/tabular/iris.toml";
+    for (set, words) in [
+        ("data.split.folds=1", "must be at least 2"),
+        ("data.split.fold=1", "it is read if folds is given"),
+        (
+            "data.split.folds=3 --set data.split.fold=4",
+            "must be from 1 to 3",
+        ),
+    ] {
+        project.refused(&format!("{iris} --set {set}"), 2, &[words]);
+    }
+    project.refused(
+        "train configs/tabular/iris.toml --folds 200 -q",
+        2,
+        &["folds"],
+    );
+}

@@ -46,7 +46,7 @@ mod words;
 
 pub use arrow;
 
-pub use self::column::column;
+pub use self::column::{column, numbers as cell_numbers, text as cell_texts};
 pub use self::download::{DownloadConfig, download};
 pub use self::error::DataError;
 pub use self::files::expand;
@@ -68,10 +68,11 @@ pub use self::prefetch::{Prefetch, PrefetchError, prefetch};
 pub use self::split::{SPLIT_NAMES, SplitConfig, Splits};
 pub use self::table::{
     Batch, Carried, CategoricalEncoding, ColumnConfig, ColumnKind, ColumnReport, DataReport,
-    Dialect, Duplicates, ExtraField, Features, Guess, GuessedColumn, LabelledGuess, MissingTarget,
-    NumericScaling, Preprocess, ReadOptions, Role, Split, SplitReport, Table, TableConfig,
-    TableData, TableFormat, TableStream, TableWriter, TextGuess, Unseen, check_columns, guess,
-    guess_for, guess_texts, infer_kind, inspect, parquet_bytes, role, split, stream,
+    Dialect, Duplicates, EncodedColumn, ExtraField, Features, Guess, GuessedColumn, LabelledGuess,
+    MissingTarget, NumericScaling, Preprocess, ReadOptions, Role, Split, SplitReport, Table,
+    TableConfig, TableData, TableFormat, TableStream, TableWriter, TextGuess, Unseen,
+    check_columns, guess, guess_for, guess_texts, infer_kind, inspect, parquet_bytes, role, split,
+    stream,
 };
 pub use self::text::{
     MaskedBatch, MaskedSplit, Masking, Packing, PaddedTexts, TextData, TextDataConfig, TextFormat,

@@ -13,6 +13,7 @@ pub struct Classification<'a> {
     probabilities: &'a [f64],
     threshold: Option<f64>,
     positive: usize,
+    decided: Option<&'a [u32]>,
 }
 
 impl<'a> Classification<'a> {
@@ -40,6 +41,20 @@ impl<'a> Classification<'a> {
             probabilities,
             threshold: None,
             positive: 1,
+            decided: None,
+        }
+    }
+
+    /// With these classes decided, `[n]`, whatever the probabilities say.
+    ///
+    /// # Panics
+    ///
+    /// If the shapes disagree.
+    pub fn with_decided(self, decided: &'a [u32]) -> Self {
+        assert_eq!(decided.len(), self.truth.len(), "a class a row");
+        Self {
+            decided: Some(decided),
+            ..self
         }
     }
 
@@ -105,9 +120,12 @@ impl<'a> Classification<'a> {
 
     /// The class decided for each row, `[n]`: with two classes the positive one where its
     /// probability reaches the threshold, otherwise the most probable one (the first, where
-    /// several are equally probable).
+    /// several are equally probable), unless they are [decided](Self::with_decided) otherwise.
     pub fn predicted(&self) -> Vec<u32> {
-        self.decide(self.threshold.unwrap_or(DEFAULT_THRESHOLD))
+        match self.decided {
+            Some(decided) => decided.to_vec(),
+            None => self.decide(self.threshold.unwrap_or(DEFAULT_THRESHOLD)),
+        }
     }
 
     /// The predicted probability of one class in every row, `[n]`.

@@ -14,9 +14,13 @@ mod classification;
 mod confusion;
 
 mod calibration;
+mod conformal;
 mod cuts;
 mod ranking;
 mod reliability;
+mod temperature;
+
+mod fairness;
 
 mod multilabel;
 mod regression;
@@ -40,8 +44,16 @@ pub use calibration::{
 };
 pub use chrf::{chrf, chrf_of_several};
 pub use classification::{Classification, DEFAULT_THRESHOLD, top_k_accuracy};
+pub use conformal::{
+    ConformalMethod, Coverage, conformal_least, conformal_radius, conformal_rank, coverage_of,
+};
 pub use confusion::ConfusionMatrix;
 pub use cuts::{Cut, cuts};
+pub use fairness::{
+    Attribute, Criterion, Decisions, Fairness, Group, GroupThresholds, Partition, Rate,
+    ThresholdPrice, binary_fairness, fit_group_thresholds, multiclass_fairness,
+    regression_fairness,
+};
 pub use interval::{Interval, IntervalMethod, wilson_interval};
 pub use multilabel::multilabel_report;
 pub use names::{
@@ -56,4 +68,5 @@ pub use regression::{
 pub use reliability::{ReliabilityBin, calibration_error_by_chance, reliability};
 pub use report::{Baseline, PerClass, Report, classification_report, regression_report};
 pub use slices::{Slice, slice};
-pub use threshold::{ThresholdObjective, tune_threshold};
+pub use temperature::{Calibration, fit_temperature, tempered};
+pub use threshold::{ThresholdObjective, tune_threshold, tune_threshold_from};

@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::interval::{Interval, of_mean, of_share};
 use crate::{
-    Classification, ConfusionMatrix, brier_binary, brier_multiclass, calibration_error,
-    explained_variance, log_loss, mae, mape, max_error, median_absolute_error, mse, r2,
+    Calibration, Classification, ConfusionMatrix, Coverage, Fairness, brier_binary,
+    brier_multiclass, calibration_error, explained_variance, log_loss, mae, mape, max_error,
+    median_absolute_error, mse, r2,
     ranking::{average_precision_of, roc_auc_of, score_groups},
     rmse, top_k_accuracy,
 };
@@ -43,6 +44,15 @@ pub struct Report {
     /// One row for each true class, one column for each predicted one (up to 100 classes).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confusion_matrix: Option<Vec<Vec<u64>>>,
+    /// What the temperature changes, if the probabilities are calibrated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calibration: Option<Calibration>,
+    /// How often sets or intervals with a stated coverage hold the truth, if there are any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub coverage: Option<Coverage>,
+    /// How groups are treated, if the configuration names any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fairness: Option<Fairness>,
     /// Number of rows with a number that is NaN or infinite. If there is one, no metric is given.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub non_finite: usize,

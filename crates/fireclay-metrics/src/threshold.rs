@@ -37,6 +37,16 @@ pub fn tune_threshold(
     positive_probability: &[f64],
     objective: ThresholdObjective,
 ) -> f64 {
+    tune_threshold_from(truth, positive_probability, objective, 0.0)
+}
+
+/// The same among the thresholds that find at least the share `least_recall` of the positive rows.
+pub fn tune_threshold_from(
+    truth: &[u32],
+    positive_probability: &[f64],
+    objective: ThresholdObjective,
+    least_recall: f64,
+) -> f64 {
     let positive: Vec<bool> = truth.iter().map(|&class| class == 1).collect();
     let groups = score_groups(&positive, positive_probability);
     let (positives, negatives) = totals(&groups);
@@ -44,7 +54,9 @@ pub fn tune_threshold(
         return DEFAULT_THRESHOLD;
     }
     let mut best = (f64::NEG_INFINITY, DEFAULT_THRESHOLD);
-    for cut in cuts(&groups) {
+    let finds =
+        |cut: &ScoreGroup| cut.positives as f64 >= least_recall * positives as f64 - TOLERANCE;
+    for cut in cuts(&groups).into_iter().filter(finds) {
         let matrix = ConfusionMatrix::binary([
             negatives - cut.negatives,
             cut.negatives,
@@ -73,7 +85,7 @@ impl ThresholdObjective {
 /// Every decision that some threshold makes, from "never positive" to "always positive": the
 /// threshold as `score`, with the rows that it calls positive. `groups` has the highest score
 /// first.
-fn cuts(groups: &[ScoreGroup]) -> Vec<ScoreGroup> {
+pub(crate) fn cuts(groups: &[ScoreGroup]) -> Vec<ScoreGroup> {
     let mut cuts = Vec::with_capacity(groups.len() + 1);
     let (mut positives, mut negatives) = (0, 0);
     let mut upper = 1.0;

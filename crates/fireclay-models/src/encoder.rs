@@ -28,6 +28,7 @@ registry! {
         fn features(&self, tokens: Tensor<2, Int>, types: TokenTypes, mask: TokenMask) -> Tensor<2>;
         fn features_embedded(&self, embedded: Tensor<3>, types: TokenTypes, mask: TokenMask) -> Tensor<2>;
         fn head(&self, features: Tensor<2>) -> Tensor<2>;
+        fn attentions(&self, embedded: Tensor<3>, types: TokenTypes, mask: TokenMask) -> Vec<Tensor<4>>;
         fn predict(&self, x: Tensor<3>) -> Tensor<3>;
         fn classifies(&self) -> bool;
     }
@@ -98,6 +99,21 @@ pub trait EncoderNetwork {
     /// - `features`: `[batch, features]`
     /// - result: `[batch, outputs]`
     fn head(&self, features: Tensor<2>) -> Tensor<2>;
+
+    /// How much each token attends to each other one in each layer of a transformer, after the softmax,
+    /// `[batch, heads, time, time]`; empty for other models.
+    ///
+    /// # Shapes
+    ///
+    /// - arguments: as for [`features_embedded`](Self::features_embedded)
+    fn attentions(
+        &self,
+        _embedded: Tensor<3>,
+        _types: TokenTypes,
+        _mask: TokenMask,
+    ) -> Vec<Tensor<4>> {
+        Vec::new()
+    }
 
     /// The logits of each text: the [`head`](Self::head) of the features.
     ///

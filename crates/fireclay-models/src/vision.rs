@@ -26,6 +26,9 @@ registry! {
     }
 
     impl ImageNetwork for ImageModel {
+        fn maps(&self, images: Tensor<4>) -> Option<Tensor<4>>;
+        fn features_of_maps(&self, maps: Tensor<4>) -> Tensor<2>;
+        fn attentions(&self, images: Tensor<4>) -> Vec<Tensor<4>>;
         fn features(&self, images: Tensor<4>) -> Tensor<2>;
         fn head(&self, features: Tensor<2>) -> Tensor<2>;
     }
@@ -41,6 +44,33 @@ pub trait ImageNetwork {
     /// - `images`: `[batch, channels, height, width]`, of a size that the model was built for
     /// - result: `[batch, features]`
     fn features(&self, images: Tensor<4>) -> Tensor<2>;
+
+    /// The feature maps that the last convolution leaves, before positions are brought together; none
+    /// where the model is not made of convolutions.
+    ///
+    /// # Shapes
+    ///
+    /// - `images`: as for [`features`](Self::features)
+    /// - result: `[batch, channels, rows, columns]`
+    fn maps(&self, _images: Tensor<4>) -> Option<Tensor<4>> {
+        None
+    }
+
+    /// The features that [`maps`](Self::maps) become.
+    ///
+    /// # Panics
+    ///
+    /// If the model has no maps.
+    fn features_of_maps(&self, _maps: Tensor<4>) -> Tensor<2> {
+        unreachable!("a model without maps gives none")
+    }
+
+    /// How much each token attends to each other one in each layer of a transformer, after the softmax,
+    /// `[batch, heads, tokens, tokens]`; empty for other models. The class token is the first, then come
+    /// the patches row by row.
+    fn attentions(&self, _images: Tensor<4>) -> Vec<Tensor<4>> {
+        Vec::new()
+    }
 
     /// The last layer: maps [`features`](Self::features) to logits or predictions.
     ///

@@ -43,6 +43,12 @@ pub trait Meaning: Send {
         None
     }
 
+    /// The factor and the summand that make a number in the target's unit of an output; 1 and 0 where outputs are
+    /// logits.
+    fn unit(&self) -> (f64, f64) {
+        (1.0, 0.0)
+    }
+
     /// Probabilities `[samples, classes]`, or numbers in the target's unit, from outputs
     /// `[samples, outputs]`.
     fn numbers(&self, outputs: &Tensor<2>) -> Vec<f64>;
@@ -50,8 +56,9 @@ pub trait Meaning: Send {
     /// The answers that these numbers are.
     fn answers(&self, numbers: Vec<f64>) -> Answers;
 
-    /// Chooses what the task leaves to the validation split, from answers and targets of that split.
-    fn tune(&mut self, _answers: &Answers, _truth: &Labels) {}
+    /// Chooses what the task leaves to the validation split, from [`numbers`](Self::numbers) and targets of
+    /// that split.
+    fn tune(&mut self, _numbers: &[f64], _truth: &Labels) {}
 
     /// All metrics of answers to samples with these targets; with a `seed` one of them has a 95 %
     /// interval.
@@ -60,6 +67,15 @@ pub trait Meaning: Send {
     ///
     /// If the answers or the targets are not of the task's kind.
     fn report(&self, answers: &Answers, truth: &Labels, seed: Option<u64>) -> Report;
+
+    /// What a report says beside the metrics: of calibration and of coverage, where the task asks for them.
+    /// `numbers` are what the answers were made of.
+    fn more(&self, _numbers: &[f64], _judged: (&Answers, &Labels), _report: &mut Report) {}
+
+    /// Sets or intervals of a stated coverage, as columns; none where the task asks for none.
+    fn bounds(&self, _answers: &Answers) -> Vec<(String, ArrayRef)> {
+        Vec::new()
+    }
 
     /// The targets of no samples.
     fn no_labels(&self) -> Labels;
@@ -134,7 +150,7 @@ pub fn truth_column(truth: &Labels, classes: &[String]) -> ArrayRef {
     }
 }
 
-fn join(set: &[u32], classes: &[String]) -> String {
+pub(crate) fn join(set: &[u32], classes: &[String]) -> String {
     let names = set.iter().map(|class| classes[*class as usize].as_str());
     names.collect::<Vec<_>>().join(";")
 }

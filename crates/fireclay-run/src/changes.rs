@@ -66,6 +66,9 @@ fn refusal(key: &str) -> Option<&'static str> {
         ("data" | "tokenizer", _) => Some(DATA),
         ("model" | "lora", _) => Some(MODEL),
         ("task", _) => Some("it is what the weights in its checkpoints were trained for"),
+        ("fairness", _) => {
+            Some("it decides what its rows weigh, and which groups its answers tell apart")
+        }
         ("seed", _) => Some("every random choice that it made follows from it"),
         ("output_dir", _) => Some("the run stays where it is; its folder can be moved"),
         (_, "optimizer.type") => Some(
@@ -127,6 +130,8 @@ mod tests {
             "model.pretrained",
             "lora.rank",
             "task.label_smoothing",
+            "fairness",
+            "fairness.mitigation",
             "optimizer.type",
             "device.precision",
             "train.ema_decay",

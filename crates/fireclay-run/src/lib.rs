@@ -28,9 +28,12 @@ mod adapters;
 mod artifacts;
 mod changes;
 mod device;
+mod fairness;
+mod folds;
 mod following;
 mod language;
 mod lock;
+mod postprocess;
 mod predict;
 mod predictor;
 mod prepared;
@@ -38,6 +41,7 @@ mod pretrained;
 mod read;
 mod results;
 mod samples;
+mod shuffled;
 mod snapshot;
 mod source;
 mod unfinished;
@@ -45,11 +49,14 @@ mod unfinished;
 pub use artifacts::FinishedError;
 pub use device::RunDevice;
 pub use fireclay_train::strategy::At;
+pub use folds::{Folds, Spread};
 pub use predictor::Differentiable;
 pub use prepared::{
     Hooks, LARGEST, Outcome, Planner, Prepared, fits, open, open_at, preflight, shards,
 };
 pub use read::{keys, load_run, load_run_at, load_run_with, schema};
-pub use run::{Evaluations, On, OnError, PredictJob, Run, RunError, locate};
+pub use run::{
+    Evaluations, On, OnError, Part, Parts, PredictJob, Run, RunError, SPLITS, Taken, locate,
+};
 pub use unfinished::{Unfinished, unfinished};
 pub use workload::RunData;

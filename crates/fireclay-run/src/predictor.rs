@@ -9,7 +9,9 @@ use burn::tensor::{Device, Tensor};
 use fireclay_data::Labels;
 
 use crate::answer::Answers;
-use crate::task::{Answer, Batch, Input, Network};
+use crate::postprocess::Postprocess;
+use crate::shuffled::shuffled;
+use crate::task::{Batch, Input, Network};
 use fireclay_train::loader::{Order, OrderedLoader, Samples, Share};
 use fireclay_train::workers::{self, each_in_order};
 
@@ -31,16 +33,56 @@ pub trait Differentiable {
     /// Logits or numbers `[batch, outputs]`. With [`Input::tracked`] values, `backward` reaches them, and
     /// no weight.
     fn outputs(&self, input: &Input) -> Tensor<2>;
+
+    /// The feature maps that the last convolution leaves, `[batch, channels, rows, columns]`; none where the
+    /// model is not made of convolutions.
+    fn maps(&self, input: &Input) -> Option<Tensor<4>>;
+
+    /// The outputs `[batch, outputs]` that [`maps`](Self::maps) become.
+    ///
+    /// # Panics
+    ///
+    /// If the model has no maps.
+    fn outputs_of_maps(&self, maps: Tensor<4>) -> Tensor<2>;
+
+    /// How much each token attends to each other one in each layer, after the softmax,
+    /// `[batch, heads, tokens, tokens]`; empty where the model is no transformer. The first token of an image
+    /// is the class token, then come the patches row by row.
+    fn attentions(&self, input: &Input) -> Vec<Tensor<4>>;
+
+    /// The same architecture without what it has learned: the values of each weight are shuffled, by the seed.
+    fn randomised(&self, seed: u64) -> Box<dyn Differentiable + '_>;
 }
 
 impl<N: Network> Differentiable for Predictor<N> {
     fn features(&self, input: &Input) -> Tensor<2> {
-        self.model_beside(input).features(input)
+        self.model_beside(&input.values.device()).features(input)
     }
 
     fn outputs(&self, input: &Input) -> Tensor<2> {
-        let model = self.model_beside(input);
+        let model = self.model_beside(&input.values.device());
         model.head(model.features(input))
+    }
+
+    fn maps(&self, input: &Input) -> Option<Tensor<4>> {
+        self.model_beside(&input.values.device()).maps(input)
+    }
+
+    fn outputs_of_maps(&self, maps: Tensor<4>) -> Tensor<2> {
+        let model = self.model_beside(&maps.device());
+        model.head(model.features_of_maps(maps))
+    }
+
+    fn attentions(&self, input: &Input) -> Vec<Tensor<4>> {
+        self.model_beside(&input.values.device()).attentions(input)
+    }
+
+    fn randomised(&self, seed: u64) -> Box<dyn Differentiable + '_> {
+        Box::new(Self {
+            answer: self.answer.clone(),
+            model: shuffled(self.model.clone(), seed),
+            device: self.device.clone(),
+        })
     }
 }
 
@@ -48,16 +90,16 @@ impl<N: Network> Differentiable for Predictor<N> {
 #[derive(Debug)]
 pub struct Predictor<N: Network> {
     /// What outputs mean.
-    pub answer: Answer,
+    pub answer: Postprocess,
     model: N,
     device: Device,
 }
 
 impl<N: Network> Predictor<N> {
     /// A predictor from its parts.
-    pub fn new(model: N, answer: Answer, device: Device) -> Self {
+    pub fn new(model: N, answer: impl Into<Postprocess>, device: Device) -> Self {
         Self {
-            answer,
+            answer: answer.into(),
             model,
             device,
         }
@@ -73,11 +115,15 @@ impl<N: Network> Predictor<N> {
         self.model.input(input)
     }
 
+    /// The width of the vector that stands for a category, for each embedded column of a table.
+    pub fn vectors(&self) -> Vec<usize> {
+        self.model.vectors()
+    }
+
     /// The model on the device of an input, as in an evaluation: nothing is dropped, and no statistics are
     /// those of the batch.
-    fn model_beside(&self, input: &Input) -> N {
-        let model = self.model.clone().freeze();
-        model.to_device(&input.values.device())
+    fn model_beside(&self, device: &Device) -> N {
+        self.model.clone().freeze().to_device(device)
     }
 
     /// Answers for some batches, in their order.
@@ -98,12 +144,12 @@ impl<N: Network> Predictor<N> {
         self.answer.meaning().numbers(outputs)
     }
 
-    /// Answers for all of `samples` in their order, with their targets.
+    /// The numbers that answers for all of `samples` are made of, in their order, with the targets.
     ///
     /// # Errors
     ///
     /// If a sample cannot be read.
-    pub fn pass<S>(&self, samples: S, pass: Pass) -> Result<(Answers, Labels), DatasetError>
+    pub fn pass<S>(&self, samples: S, pass: Pass) -> Result<(Vec<f64>, Labels), DatasetError>
     where
         S: Samples<Batch = Batch<N::Input>>,
     {
@@ -135,6 +181,6 @@ impl<N: Network> Predictor<N> {
             },
         )?;
         let truth = truth.unwrap_or_else(|| self.answer.meaning().no_labels());
-        Ok((self.answer.meaning().answers(raw), truth))
+        Ok((raw, truth))
     }
 }

@@ -16,14 +16,15 @@ use crate::artifacts::{
     COMPANIONS, FinishedError, MODEL_PATH, POSTPROCESS, PREPROCESS, RESULTS, TOKENIZER, read_json,
     to_json,
 };
+use crate::config::Mitigation;
 use crate::lock;
+use crate::postprocess::Postprocess;
 use crate::read::load_run;
 use crate::results::weights_files;
 use crate::run::{Base, RunError};
 use crate::start::begin;
-use crate::task::Answer;
 use crate::workload::{
-    Dataset, Model, ModelFamily, Shape, WithWorkload, Workload, own, with_workload,
+    Dataset, Model, ModelFamily, Shape, WithWorkload, Workload, own, postprocess, with_workload,
 };
 
 /// The files, gone when this is dropped.
@@ -131,18 +132,20 @@ impl Take<'_> {
 
     /// What the outputs mean, if samples have labels. What the validation split decides is decided anew,
     /// because it depends on the weights.
-    fn answer<W: Workload>(&self, model: Model<W>) -> Result<Option<Answer>, RunError> {
+    fn answer<W: Workload>(&self, model: Model<W>) -> Result<Option<Postprocess>, RunError> {
         let (run, config) = (&self.base.folder, self.base.config());
         if config.task.target_kind().is_none() {
             return Ok(None);
         }
-        let tunes = config.task.task().needs_validation().is_some();
+        let mitigated = config.fairness.as_ref();
+        let mitigated = mitigated.is_some_and(|it| it.mitigation == Mitigation::Thresholds);
+        let tunes = mitigated || !config.task.task().needs_validation().is_empty();
         if !tunes && let Some(path) = lock::begun_file(run, POSTPROCESS)? {
             return Ok(Some(read_json(&path)?));
         }
         let data = own::<W>(self.base)?;
         let objective = config.task.objective(&data.target());
-        let answer = objective.map(|objective| objective.answer);
+        let answer = objective.map(|objective| postprocess(config, &data, objective.answer));
         match answer {
             Some(answer) if tunes => {
                 let tuned = W::tuned(config, &data, model, (answer, &self.base.device))?;

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use fireclay_config::ConfigError;
 use fireclay_data::DataError;
+use fireclay_explain::ExplainError;
 use fireclay_report::ReportError;
 use fireclay_run::export::ExportError;
 use fireclay_run::generate::GenerateError;
@@ -80,6 +81,16 @@ failures! {
 impl From<ConfigError> for Failure {
     fn from(error: ConfigError) -> Self {
         Self::Config(Box::new(error))
+    }
+}
+
+impl From<ExplainError> for Failure {
+    fn from(error: ExplainError) -> Self {
+        match error {
+            ExplainError::Usage(message) => Self::Usage(message),
+            ExplainError::Run(error) => error.into(),
+            error => Self::Failed(error.to_string()),
+        }
     }
 }
 

@@ -84,7 +84,10 @@ pub(crate) fn labels_in<'a>(
 }
 
 /// The cells as text, a number in its shortest form: `1`, not `1.0`.
-pub(crate) fn text(name: &str, array: &ArrayRef) -> Result<StringArray, DataError> {
+///
+/// # Errors
+/// [`DataError::Type`] if cells are lists or tables.
+pub fn text(name: &str, array: &ArrayRef) -> Result<StringArray, DataError> {
     match array.data_type() {
         DataType::Utf8 => Ok(array.as_string::<i32>().clone()),
         DataType::Float64 => {
@@ -104,7 +107,7 @@ pub(crate) fn text(name: &str, array: &ArrayRef) -> Result<StringArray, DataErro
 ///
 /// # Errors
 /// The first cell that is no number or infinite, with its row.
-pub(crate) fn numbers(name: &str, array: &ArrayRef) -> Result<Float64Array, DataError> {
+pub fn numbers(name: &str, array: &ArrayRef) -> Result<Float64Array, DataError> {
     let values = raw_numbers(name, array)?;
     if values.null_count() > array.null_count()
         && let Some(row) = (0..array.len()).find(|&row| values.is_null(row) && array.is_valid(row))

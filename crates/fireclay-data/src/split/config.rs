@@ -35,6 +35,13 @@ pub struct SplitConfig {
     /// `seed`. Default: the `seed` of the run.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub seed: Option<u64>,
+    /// In how many folds the rows are cut, such as 5: one of them is the test, and the others train and
+    /// validate in the proportion of `train` and `valid`. `train` trains one run for each unless `fold` is given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub folds: Option<usize>,
+    /// Which of the folds is the test, from 1. Default: each in turn.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fold: Option<usize>,
 }
 
 impl Default for SplitConfig {
@@ -49,6 +56,8 @@ impl Default for SplitConfig {
             column: None,
             stable: false,
             seed: None,
+            folds: None,
+            fold: None,
         }
     }
 }
@@ -77,6 +86,7 @@ impl SplitConfig {
                 problems.add(other, message);
             }
         }
+        problems.0.extend(self.validate_folds(separate));
         let decides = [("column", &self.column), ("time", &self.time)];
         let decides = decides.into_iter().find(|(_, column)| column.is_some());
         if let (Some(_), Some((way, _))) = (self.seed, decides) {
@@ -95,6 +105,40 @@ impl SplitConfig {
             problems.add("column", message);
         }
         problems.0
+    }
+
+    fn validate_folds(&self, separate: (bool, bool)) -> Vec<(String, String)> {
+        let mut problems = Problems::default();
+        let Some(folds) = self.folds else {
+            if self.fold.is_some() {
+                problems.add("fold", "has no effect: it is read if folds is given");
+            }
+            return problems.0;
+        };
+        if folds < 2 {
+            problems.add("folds", format!("must be at least 2, but is {folds}"));
+        }
+        if let Some(fold) = self.fold.filter(|fold| !(1..=folds).contains(fold)) {
+            problems.add("fold", format!("must be from 1 to {folds}, but is {fold}"));
+        }
+        let others = [
+            (self.column.is_some(), "column, which says what is the test"),
+            (
+                self.time.is_some(),
+                "time: older rows would be tested by newer ones",
+            ),
+            (separate.0, "valid_path: choose one way to split"),
+            (separate.1, "test_path: choose one way to split"),
+        ];
+        for (_, other) in others.iter().filter(|(is_given, _)| *is_given) {
+            problems.add("folds", format!("contradicts {other}"));
+        }
+        problems.0
+    }
+
+    /// The number of folds and the one that is the test, from 1, if there are folds.
+    pub(super) fn chosen_fold(&self) -> Option<(usize, usize)> {
+        Some((self.folds?, self.fold.unwrap_or(1)))
     }
 
     /// Whether nobody chose how many rows each split gets.

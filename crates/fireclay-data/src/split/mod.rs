@@ -2,6 +2,7 @@
 
 mod config;
 mod counts;
+mod folds;
 mod groups;
 mod ways;
 
@@ -13,6 +14,7 @@ use std::ops::Range;
 use arrow::array::{Array, RecordBatch, StringArray};
 
 use self::counts::{apportion, fill_empty};
+use self::folds::by_fold;
 use self::groups::{by_group, by_group_and_class};
 use self::ways::{by_class, by_column, by_hash, by_time, cells, deal};
 use crate::column::column;
@@ -126,7 +128,14 @@ pub(crate) fn split(rows: &Rows<'_>, rules: &SplitConfig, seed: u64) -> Result<S
     let main = (0..rows.columns.num_rows()).filter(|row| !is_held_out(row) && is_used(row));
     let main: Vec<usize> = main.collect();
     let separate = [false, rows.valid.is_some(), rows.test.is_some()];
-    let assigned = assign(rows, rules, seed, &main, own_fractions(rules, separate))?;
+    if rules.folds.is_some() && (rows.valid.is_some() || rows.test.is_some()) {
+        let message = "folds need all rows in one place, but the data says itself which ones validate or test";
+        return Err(DataError::Split(message.into()));
+    }
+    let assigned = match rules.chosen_fold() {
+        Some(fold) => by_fold(rows, rules, seed, &main, fold)?,
+        None => assign(rows, rules, seed, &main, own_fractions(rules, separate))?,
+    };
     let assigned = main.into_iter().zip(assigned);
     let own = (1..).zip(held_out);
     let own =

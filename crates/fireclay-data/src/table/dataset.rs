@@ -220,6 +220,13 @@ impl Split {
         self.len() == 0
     }
 
+    /// The same rows, which count by these weights.
+    #[must_use]
+    pub fn with_weights(mut self, weights: Arc<[f32]>) -> Self {
+        self.carried.weights = Some(weights);
+        self
+    }
+
     /// The rows at these positions, in this order.
     pub fn gather(&self, positions: &[u32]) -> Batch {
         Batch {

@@ -33,7 +33,7 @@ pub use self::guess::{
 };
 pub(crate) use self::lopsided::notes as class_notes;
 pub use self::memory::{Table, split};
-pub use self::preprocess::{Features, Preprocess, Unseen};
+pub use self::preprocess::{EncodedColumn, Features, Preprocess, Unseen};
 pub(crate) use self::preprocess::{Target, mean_std};
 pub use self::report::{ColumnReport, DataReport, Duplicates, SplitReport, inspect};
 pub use self::schema::{Role, check_columns, infer_kind, role};

@@ -49,6 +49,11 @@ impl TextTableSplit {
         self.texts[position as usize].len()
     }
 
+    /// The tokens of the text at a position.
+    pub fn text(&self, position: u32) -> &[u32] {
+        &self.texts[position as usize]
+    }
+
     /// The number of tokens of all texts.
     pub fn tokens(&self) -> usize {
         self.texts.iter().map(Vec::len).sum()
@@ -62,6 +67,16 @@ impl TextTableSplit {
     /// What else is known of each text.
     pub fn carried(&self) -> &Carried {
         &self.carried
+    }
+
+    /// The same texts, which count by these weights.
+    #[must_use]
+    pub fn with_weights(self, weights: Arc<[f32]>) -> Self {
+        let carried = Carried {
+            weights: Some(weights),
+            ..self.carried
+        };
+        Self { carried, ..self }
     }
 
     /// The texts at these positions, in this order, and what to say of them.

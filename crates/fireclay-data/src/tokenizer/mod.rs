@@ -148,6 +148,19 @@ impl Tokenizer {
         self.inner.decode(tokens, true).map_err(failed)
     }
 
+    /// What each token stands for by itself; of a special one its name, such as `[CLS]`.
+    ///
+    /// # Errors
+    /// [`DataError::Tokenizer`].
+    pub fn pieces(&self, tokens: &[u32]) -> Result<Vec<String>, DataError> {
+        let piece = |token: &u32| {
+            let text = self.decode(&[*token])?;
+            let name = || self.inner.id_to_token(*token).unwrap_or_default();
+            Ok(if text.is_empty() { name() } else { text })
+        };
+        tokens.iter().map(piece).collect()
+    }
+
     /// A decoder of tokens that come one by one.
     pub fn stream(&self) -> DecodeStream {
         DecodeStream {

@@ -21,7 +21,7 @@ use crate::encoder::{EncoderNetwork, TokenMask, TokenTypes};
 use crate::family::Architecture;
 use crate::init::{Init, Values};
 use crate::layers::activation::Activation;
-use crate::layers::attention::{attend, join_heads, padding_mask, split_heads};
+use crate::layers::attention::{attend, join_heads, padding_mask, split_heads, weights};
 use crate::layers::dropout::Dropout;
 use crate::layers::linear::{self, Linear};
 use crate::layers::norm::LayerNorm;
@@ -98,6 +98,22 @@ impl EncoderNetwork for Bert {
             .as_ref()
             .expect(CLASSIFIER)
             .forward(features)
+    }
+
+    fn attentions(
+        &self,
+        embedded: Tensor<3>,
+        types: TokenTypes,
+        mask: TokenMask,
+    ) -> Vec<Tensor<4>> {
+        let masked = padding_mask(mask);
+        let mut x = self.bert.embeddings.forward(embedded, types);
+        let layer = |block: &Block| {
+            let attention = block.attention.weights(&x, &masked);
+            x = block.forward(x.clone(), &masked);
+            attention
+        };
+        self.bert.layer.iter().map(layer).collect()
     }
 
     fn predict(&self, x: Tensor<3>) -> Tensor<3> {
@@ -226,6 +242,12 @@ impl Attention {
         let pairs = [split(&self.key), split(&self.value)];
         let mixed = attend(split(&self.query), pairs, masked, Some(&self.dropout));
         self.output.forward(join_heads(mixed), x)
+    }
+
+    /// How much each token attends to each other one, `[batch, heads, time, time]`.
+    fn weights(&self, x: &Tensor<3>, masked: &Tensor<4, Bool>) -> Tensor<4> {
+        let split = |layer: &Linear| split_heads(layer.forward(x.clone()), self.heads);
+        weights(split(&self.query), split(&self.key), Some(masked))
     }
 }
 

@@ -1,6 +1,7 @@
 //! Attention with several heads (Vaswani et al. 2017,
 //! [arXiv:1706.03762](https://arxiv.org/abs/1706.03762), section 3.2).
 
+use burn::tensor::activation::softmax;
 use burn::tensor::{Bool, Tensor};
 use fireclay_kernels::{attention, self_attention};
 
@@ -54,6 +55,33 @@ pub(crate) fn attend_itself(
     let [batch, heads, time, _] = all.dims();
     let factors = dropout.factors([batch, heads / 3, time, time], &all);
     self_attention(all, Some(masked.clone()), factors)
+}
+
+/// How much each query attends to each key, which [`attend`] does not give away: the softmax of their scaled
+/// products.
+///
+/// # Shapes
+///
+/// - `query`: `[batch, heads, new, head width]`
+/// - `keys`: `[batch, heads, time, head width]`
+/// - `masked`: true where masked, `[1 or batch, 1, 1 or new, time]`
+/// - result: `[batch, heads, new, time]`
+pub(crate) fn weights(
+    query: Tensor<4>,
+    keys: Tensor<4>,
+    masked: Option<&Tensor<4, Bool>>,
+) -> Tensor<4> {
+    let [batch, heads, new, width] = query.dims();
+    let time = keys.dims()[2];
+    let scores = query.matmul(keys.swap_dims(2, 3)) / (width as f64).sqrt();
+    let scores = match masked {
+        Some(masked) => {
+            let masked = masked.clone().expand([batch, heads, new, time]);
+            scores.mask_fill(masked, f32::NEG_INFINITY)
+        }
+        None => scores,
+    };
+    softmax(scores, 3)
 }
 
 /// Splits the last axis into heads.

@@ -74,8 +74,8 @@ impl Default for LinearConfig {
 }
 
 impl TabularNetwork for LinearModel {
-    /// The numeric columns, then the one-hot code of each category.
-    fn features(&self, numeric: Tensor<2>, categories: Tensor<2, Int>) -> Tensor<2> {
+    /// The vector of a category is its one-hot code.
+    fn embed(&self, numeric: Tensor<2>, categories: Tensor<2, Int>) -> Tensor<2> {
         let code = |(index, table): (usize, &Embedding)| {
             let column = categories.clone().narrow(1, index, 1).squeeze_dim::<1>(1);
             let [rows, _] = table.weight.dims();
@@ -87,6 +87,16 @@ impl TabularNetwork for LinearModel {
             parts.insert(0, numeric.clone());
         }
         Tensor::cat(parts, 1)
+    }
+
+    fn vectors(&self) -> Vec<usize> {
+        let tables = self.embeddings.iter();
+        tables.map(|table| table.weight.dims()[0]).collect()
+    }
+
+    /// They are the inputs: there is no other layer.
+    fn features_embedded(&self, inputs: Tensor<2>) -> Tensor<2> {
+        inputs
     }
 
     fn head(&self, features: Tensor<2>) -> Tensor<2> {

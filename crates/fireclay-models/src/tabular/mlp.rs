@@ -157,9 +157,27 @@ impl Default for MlpConfig {
 }
 
 impl TabularNetwork for Mlp {
+    fn embed(&self, numeric: Tensor<2>, categories: Tensor<2, Int>) -> Tensor<2> {
+        let mut parts = embed(&self.embeddings, &categories);
+        // Backends differ in what they do with tensors of width 0, so none enters an operation.
+        if self.numeric > 0 {
+            let dtype = self.layers[0].weight.dtype();
+            parts.insert(0, numeric.cast(dtype));
+        }
+        match parts.len() {
+            1 => parts.remove(0),
+            _ => Tensor::cat(parts, 1),
+        }
+    }
+
+    fn vectors(&self) -> Vec<usize> {
+        let tables = self.embeddings.iter();
+        tables.map(|table| table.weight.dims()[1]).collect()
+    }
+
     /// The last hidden layer.
-    fn features(&self, numeric: Tensor<2>, categories: Tensor<2, Int>) -> Tensor<2> {
-        let mut x = self.inputs(numeric, &categories);
+    fn features_embedded(&self, inputs: Tensor<2>) -> Tensor<2> {
+        let mut x = inputs;
         for (index, layer) in self.split().1.iter().enumerate() {
             x = self.block(layer, self.norms.get(index), x);
         }
@@ -176,20 +194,6 @@ impl Mlp {
     fn split(&self) -> (&Linear, &[Linear]) {
         let layers = self.layers.split_last();
         layers.expect("the output layer always exists")
-    }
-
-    /// The numeric columns and the vectors of the categories side by side: `[batch, inputs]`.
-    fn inputs(&self, numeric: Tensor<2>, categories: &Tensor<2, Int>) -> Tensor<2> {
-        let mut parts = embed(&self.embeddings, categories);
-        // Backends differ in what they do with tensors of width 0, so none enters an operation.
-        if self.numeric > 0 {
-            let dtype = self.layers[0].weight.dtype();
-            parts.insert(0, numeric.cast(dtype));
-        }
-        match parts.len() {
-            1 => parts.remove(0),
-            _ => Tensor::cat(parts, 1),
-        }
     }
 
     fn block(&self, layer: &Linear, norm: Option<&Norm>, input: Tensor<2>) -> Tensor<2> {

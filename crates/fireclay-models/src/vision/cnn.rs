@@ -179,17 +179,30 @@ impl Default for CnnConfig {
 
 impl ImageNetwork for Cnn {
     fn features(&self, images: Tensor<4>) -> Tensor<2> {
-        let step = |x, block: &Block| self.pool.halve(block.forward(x, self.activation));
-        let x = self.blocks.iter().fold(images, step);
+        self.features_of_maps(self.convolve(images))
+    }
+
+    fn maps(&self, images: Tensor<4>) -> Option<Tensor<4>> {
+        Some(self.convolve(images))
+    }
+
+    fn features_of_maps(&self, maps: Tensor<4>) -> Tensor<2> {
         let x = match self.global_average {
-            true => global_average(x),
-            false => x.flatten::<2>(1, 3),
+            true => global_average(maps),
+            false => maps.flatten::<2>(1, 3),
         };
         self.dropout.forward(x)
     }
 
     fn head(&self, features: Tensor<2>) -> Tensor<2> {
         self.fc.forward(features)
+    }
+}
+
+impl Cnn {
+    fn convolve(&self, images: Tensor<4>) -> Tensor<4> {
+        let step = |x, block: &Block| self.pool.halve(block.forward(x, self.activation));
+        self.blocks.iter().fold(images, step)
     }
 }
 

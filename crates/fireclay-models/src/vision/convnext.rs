@@ -62,14 +62,27 @@ impl ConvNextConfig {
 
 impl ImageNetwork for ConvNext {
     fn features(&self, images: Tensor<4>) -> Tensor<2> {
-        let x = norm_channels(&self.stem_norm, self.stem.forward(images));
-        let x = self.stages.iter().fold(x, |x, stage| stage.forward(x));
-        let x = x.flatten::<3>(2, 3).mean_dim(2).squeeze_dim(2); // [batch, channels]
+        self.features_of_maps(self.convolve(images))
+    }
+
+    fn maps(&self, images: Tensor<4>) -> Option<Tensor<4>> {
+        Some(self.convolve(images))
+    }
+
+    fn features_of_maps(&self, maps: Tensor<4>) -> Tensor<2> {
+        let x = maps.flatten::<3>(2, 3).mean_dim(2).squeeze_dim(2); // [batch, channels]
         self.norm.forward(x)
     }
 
     fn head(&self, features: Tensor<2>) -> Tensor<2> {
         self.head.forward(features)
+    }
+}
+
+impl ConvNext {
+    fn convolve(&self, images: Tensor<4>) -> Tensor<4> {
+        let x = norm_channels(&self.stem_norm, self.stem.forward(images));
+        self.stages.iter().fold(x, |x, stage| stage.forward(x))
     }
 }
 

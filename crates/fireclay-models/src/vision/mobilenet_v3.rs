@@ -62,19 +62,30 @@ impl MobileNetV3Config {
 
 impl ImageNetwork for MobileNetV3 {
     fn features(&self, images: Tensor<4>) -> Tensor<2> {
-        let x = self
-            .features
-            .iter()
-            .fold(images, |x, feature| match feature {
-                Feature::Conv(conv) => conv.forward(x),
-                Feature::Block(block) => block.forward(x),
-            });
-        let x = mean_of_image(x).flatten(1, 3); // [batch, channels]
+        self.features_of_maps(self.convolve(images))
+    }
+
+    fn maps(&self, images: Tensor<4>) -> Option<Tensor<4>> {
+        Some(self.convolve(images))
+    }
+
+    fn features_of_maps(&self, maps: Tensor<4>) -> Tensor<2> {
+        let x = mean_of_image(maps).flatten(1, 3); // [batch, channels]
         self.dropout.forward(hard_swish(self.hidden.forward(x)))
     }
 
     fn head(&self, features: Tensor<2>) -> Tensor<2> {
         self.head.forward(features)
+    }
+}
+
+impl MobileNetV3 {
+    fn convolve(&self, images: Tensor<4>) -> Tensor<4> {
+        let features = self.features.iter();
+        features.fold(images, |x, feature| match feature {
+            Feature::Conv(conv) => conv.forward(x),
+            Feature::Block(block) => block.forward(x),
+        })
     }
 }
 

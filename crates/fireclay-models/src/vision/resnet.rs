@@ -103,9 +103,15 @@ impl ResNetConfig {
 
 impl ImageNetwork for ResNet {
     fn features(&self, images: Tensor<4>) -> Tensor<2> {
-        let blocks = self.stages().into_iter().flatten();
-        let x = blocks.fold(self.stem(images), |x, block| block.forward(x));
-        self.dropout.forward(global_average(x))
+        self.features_of_maps(self.convolve(images))
+    }
+
+    fn maps(&self, images: Tensor<4>) -> Option<Tensor<4>> {
+        Some(self.convolve(images))
+    }
+
+    fn features_of_maps(&self, maps: Tensor<4>) -> Tensor<2> {
+        self.dropout.forward(global_average(maps))
     }
 
     fn head(&self, features: Tensor<2>) -> Tensor<2> {
@@ -114,6 +120,11 @@ impl ImageNetwork for ResNet {
 }
 
 impl ResNet {
+    fn convolve(&self, images: Tensor<4>) -> Tensor<4> {
+        let blocks = self.stages().into_iter().flatten();
+        blocks.fold(self.stem(images), |x, block| block.forward(x))
+    }
+
     /// `[batch, channels, height, width]` -> `[batch, width, height / 4, width / 4]`, or the same
     /// height and width with the stem for small images.
     fn stem(&self, images: Tensor<4>) -> Tensor<4> {

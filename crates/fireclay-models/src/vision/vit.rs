@@ -18,6 +18,7 @@ use burn::tensor::Tensor;
 use fireclay_kernels::{gelu, self_attention};
 
 use crate::init::{Init, Values};
+use crate::layers::attention::weights;
 use crate::layers::conv::{Conv, Conv2d};
 use crate::layers::drop_path::{DropPath, rising};
 use crate::layers::dropout::Dropout;
@@ -70,6 +71,16 @@ impl ImageNetwork for Vit {
     fn head(&self, features: Tensor<2>) -> Tensor<2> {
         self.heads.forward(features)
     }
+
+    fn attentions(&self, images: Tensor<4>) -> Vec<Tensor<4>> {
+        let mut x = self.encoder.start(self.tokens(images));
+        let layer = |layer: &Block| {
+            let attention = layer.attention(x.clone());
+            x = layer.forward(x.clone());
+            attention
+        };
+        self.encoder.layers.iter().map(layer).collect()
+    }
 }
 
 impl Vit {
@@ -120,9 +131,14 @@ impl Encoder {
     }
 
     fn forward(&self, tokens: Tensor<3>) -> Tensor<3> {
-        let x = self.dropout.forward(tokens + self.pos_embedding.val());
+        let x = self.start(tokens);
         let x = self.layers.iter().fold(x, |x, layer| layer.forward(x));
         self.ln.forward(x)
+    }
+
+    /// What the first block is given.
+    fn start(&self, tokens: Tensor<3>) -> Tensor<3> {
+        self.dropout.forward(tokens + self.pos_embedding.val())
     }
 }
 
@@ -158,6 +174,14 @@ impl Block {
         let branch = self.mlp.forward(self.ln_2.forward(x.clone()));
         x + self.drop_path.forward(branch)
     }
+
+    /// How much each token attends to each other one, `[batch, heads, tokens, tokens]`.
+    fn attention(&self, input: Tensor<3>) -> Tensor<4> {
+        let heads = self.self_attention.heads;
+        let all = self.self_attention.project(self.ln_1.forward(input));
+        let [queries, keys] = [0, heads].map(|first| all.clone().narrow(1, first, heads));
+        weights(queries, keys, None)
+    }
 }
 
 /// Multi-head self-attention (Vaswani et al. 2017,
@@ -185,10 +209,16 @@ impl Attention {
         }
     }
 
-    fn forward(&self, input: Tensor<3>) -> Tensor<3> {
+    /// Queries, keys and values, `[batch, 3 heads, tokens, width]`.
+    fn project(&self, input: Tensor<3>) -> Tensor<4> {
         let [batch, tokens, hidden] = input.dims();
         let split = [batch, tokens, 3 * self.heads, hidden / self.heads];
-        let all = self.in_proj.forward(input).reshape(split).swap_dims(1, 2); // [batch, 3 heads, tokens, width]
+        self.in_proj.forward(input).reshape(split).swap_dims(1, 2)
+    }
+
+    fn forward(&self, input: Tensor<3>) -> Tensor<3> {
+        let [batch, tokens, hidden] = input.dims();
+        let all = self.project(input);
         let mixed = self_attention(all, None, None); // [batch, heads, tokens, width]
         let mixed = mixed.swap_dims(1, 2).reshape([batch, tokens, hidden]);
         self.out_proj.forward(mixed)

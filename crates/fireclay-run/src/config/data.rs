@@ -131,6 +131,21 @@ pub trait DataSection {
         Vec::new()
     }
 
+    /// Carries these columns beside the samples, as `extra_columns`; false if there are no columns.
+    fn carry(&mut self, _columns: &[String]) -> bool {
+        false
+    }
+
+    /// The key that this column is the target or the name of samples by, if it is.
+    fn is_told(&self, _column: &str) -> Option<&'static str> {
+        None
+    }
+
+    /// Whether the model is given this column.
+    fn is_input(&self, _column: &str) -> bool {
+        false
+    }
+
     /// The key that names this column, dotted from the top.
     fn key_of_column(&self, _column: &str) -> Option<String> {
         None
@@ -226,6 +241,16 @@ where
         })
     });
     formats.collect()
+}
+
+/// Adds columns to those that are carried already.
+pub(crate) fn carry(known: &mut Vec<String>, more: &[String]) -> bool {
+    for name in more.iter().filter(|name| !name.trim().is_empty()) {
+        if !known.contains(name) {
+            known.push(name.clone());
+        }
+    }
+    true
 }
 
 /// The key of the split that names a column.

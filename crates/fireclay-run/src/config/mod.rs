@@ -33,14 +33,16 @@
 
 mod data;
 mod device;
+mod fairness;
 mod model;
 mod report;
 mod run;
 
 pub use crate::task::TaskConfig;
-pub(crate) use data::split_key;
 pub use data::*;
+pub(crate) use data::{carry, split_key};
 pub use device::{BackendName, DeviceConfig};
+pub use fairness::{FairnessConfig, Mitigation};
 pub use fireclay_train::config::{BatchSize, CpuShards};
 pub use model::{ModelConfig, ModelSection, NetworkConfig, StartConfig, TableModel, TableStart};
 pub use report::ReportConfig;

@@ -15,6 +15,7 @@ use serde::Serialize;
 
 use super::data::{DataConfig, TokenizerSource};
 use super::device::DeviceConfig;
+use super::fairness::FairnessConfig;
 use super::model::ModelConfig;
 use super::report::ReportConfig;
 use crate::task::TaskConfig;
@@ -40,6 +41,9 @@ pub struct RunConfig {
     pub lora: Option<LoraConfig>,
     /// `[task]`.
     pub task: TaskConfig,
+    /// `[fairness]`; without this table no groups are compared.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fairness: Option<FairnessConfig>,
     /// `[optimizer]`.
     pub optimizer: OptimizerConfig,
     /// `[lr_scheduler]`.

@@ -24,7 +24,8 @@ const TOP: usize = 5;
 /// cannot be read have none, and are named in [`Predicted::failed`].
 ///
 /// Columns: `image`, `prediction` (labels that apply are joined by `;`), and for classes `class_1`,
-/// `probability_1` and so on, best first.
+/// `probability_1` and so on, best first; with a stated coverage also `prediction_set`, or
+/// `prediction_lower` and `prediction_upper`.
 pub(crate) fn predict_images(
     run: &dyn Run,
     job: &PredictJob<'_>,
@@ -39,7 +40,8 @@ pub(crate) fn predict_images(
         Some(output) => Some((output, format_of(output, job.format)?)),
         None => None,
     };
-    let classes = run.meaning().map_or(&[][..], |meaning| meaning.classes());
+    let meaning = run.meaning();
+    let classes = meaning.map_or(&[][..], |meaning| meaning.classes());
     let top = asked.min(classes.len());
     let FoundImages { files, notes } = image_files(job.input)?;
     let batches = decoded(preprocess.clone(), files.clone(), threads);
@@ -49,7 +51,10 @@ pub(crate) fn predict_images(
             let batch = tally.count(batch?);
             let paths: Vec<&PathBuf> = batch.read.iter().map(|at| &paths[*at]).collect();
             if !paths.is_empty() {
-                take(columns(&paths, answer(batch.pixels), classes, top))?;
+                let answers = answer(batch.pixels);
+                let bounds = meaning.map(|meaning| meaning.bounds(&answers));
+                let bounds = bounds.unwrap_or_default();
+                take(columns(&paths, (answers, bounds), classes, top))?;
             }
         }
         tally.check()
@@ -126,7 +131,12 @@ fn decoded(
     batches.map(|batch| batch.map_err(|error| RunError::Panicked(error.to_string())))
 }
 
-fn columns(paths: &[&PathBuf], answers: Answers, classes: &[String], top: usize) -> RecordBatch {
+fn columns(
+    paths: &[&PathBuf],
+    (answers, bounds): (Answers, Vec<(String, ArrayRef)>),
+    classes: &[String],
+    top: usize,
+) -> RecordBatch {
     let ranked = answers.probabilities().map(|probabilities| {
         let rows = probabilities.chunks(classes.len());
         rows.map(|row| best(row, top)).collect::<Vec<_>>()
@@ -152,6 +162,7 @@ fn columns(paths: &[&PathBuf], answers: Answers, classes: &[String], top: usize)
             Arc::new(Float64Array::from_iter_values(probabilities)),
         ));
     }
+    columns.extend(bounds);
     RecordBatch::try_from_iter(columns).expect("columns of one length")
 }
 

@@ -31,8 +31,9 @@ pub(crate) struct Rows<'a> {
 
 /// Answers for the rows of a table. The number of texts that are cut comes with what was answered for.
 ///
-/// Columns: the row's id (or `row`, from 1), `prediction` (labels that apply are joined by `;`), and for
-/// classes `probability_<class>`.
+/// Columns: the row's id (or `row`, from 1), `prediction` (labels that apply are joined by `;`), for classes
+/// `probability_<class>`, and with a stated coverage `prediction_set` (classes joined by `;`) or
+/// `prediction_lower` and `prediction_upper`.
 pub(crate) fn predict_rows(
     run: &dyn Run,
     job: &PredictJob<'_>,
@@ -230,22 +231,25 @@ fn classes(run: &dyn Run) -> &[String] {
 /// The columns of the answers.
 fn answer_names(run: &dyn Run) -> impl Iterator<Item = String> {
     let by_class = classes(run).iter().map(|class| probability_column(class));
-    std::iter::once("prediction".to_owned()).chain(by_class)
+    let bounds = run.meaning().map_or_else(Vec::new, |meaning| {
+        meaning.bounds(&meaning.answers(Vec::new()))
+    });
+    let bounds = bounds.into_iter().map(|(name, _)| name);
+    std::iter::once("prediction".to_owned())
+        .chain(by_class)
+        .chain(bounds)
 }
 
 fn columns(run: &dyn Run, name: (String, ArrayRef), answers: Answers) -> RecordBatch {
     let classes = classes(run);
-    let by_class = answers.by_class(classes);
+    let bounds = run.meaning().map(|meaning| meaning.bounds(&answers));
+    let more = [answers.by_class(classes), bounds.unwrap_or_default()].concat();
     let (name, names) = name;
     // A later batch may lack an id, and all have one schema.
     let mut columns = vec![
         (name, names, true),
         ("prediction".into(), answers.predictions(classes), false),
     ];
-    columns.extend(
-        by_class
-            .into_iter()
-            .map(|(name, column)| (name, column, false)),
-    );
+    columns.extend(more.into_iter().map(|(name, column)| (name, column, false)));
     RecordBatch::try_from_iter_with_nullable(columns).expect("columns of one length")
 }

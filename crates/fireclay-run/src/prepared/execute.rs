@@ -23,7 +23,7 @@ use crate::results::weights_files;
 use crate::run::{Evaluations, RunError};
 use crate::start::{Beginning, ModelTable, begin, is_statistic};
 use crate::task::{Objective, WithObjective};
-use crate::workload::{Batch, Dataset, Model, Shape, Trained, WithData, Workload};
+use crate::workload::{Batch, Dataset, Model, Shape, Trained, WithData, Workload, postprocess};
 
 /// Trains in a new folder or resumes in an existing one, whatever the workload.
 pub(super) struct Execute<'a> {
@@ -243,7 +243,8 @@ impl Execute<'_> {
 /// be tuned is not tuned yet.
 fn answer(config: &RunConfig, data: &dyn Dataset) -> Option<(&'static str, String)> {
     let objective = config.task.objective(&data.target())?;
-    let text = String::from_utf8(to_json(&objective.answer)).expect("JSON is UTF-8");
+    let answer = postprocess(config, data, objective.answer);
+    let text = String::from_utf8(to_json(&answer)).expect("JSON is UTF-8");
     Some((POSTPROCESS, text))
 }
 

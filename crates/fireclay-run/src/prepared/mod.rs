@@ -23,12 +23,14 @@ use fireclay_train::strategy::{At, LoopState, TrainError, find};
 use crate::changes;
 use crate::config::{BatchSize, Loaded, Refusal, RunConfig};
 use crate::device::RunDevice;
+use crate::fairness;
 use crate::lock;
+use crate::postprocess::steered;
 use crate::pretrained::{BLANK, unsaid};
 use crate::read::load_run;
 use crate::run::{Base, Evaluations, Run, RunError, locate};
 use crate::snapshot::Snapshot;
-use crate::workload::{Inspected, RunData, WithWorkload, Workload, with_workload};
+use crate::workload::{Inspected, RunData, WithWorkload, Workload, extra, with_workload};
 use execute::Execute;
 
 /// Who watches a run, and who may stop it.
@@ -205,6 +207,11 @@ impl Prepared {
         planner: Planner,
     ) -> Result<Self, RunError> {
         let data = data.map_err(|error| locate(&loaded, error))?;
+        let labels = data.dataset().target().classes.len();
+        let train = extra(&loaded.config, data.dataset(), 0);
+        let groups = fairness::check(&loaded.config, (&train, labels));
+        let groups = groups.map_err(|problems| loaded.problems(problems))?;
+        loaded.notes.extend(groups);
         let settled = (planner.settle)(&mut loaded.config, &data);
         settled.map_err(|problem| loaded.problems(vec![problem]))?;
         let mut problems = preflight(&loaded.config, &data, LARGEST);
@@ -214,6 +221,11 @@ impl Prepared {
         if !problems.is_empty() {
             return Err(loaded.problems(problems).into());
         }
+        let coverage = loaded.config.task.task().coverage();
+        let steered = coverage.and_then(|_| steered(&loaded.config));
+        loaded
+            .notes
+            .extend(steered.map(|note| format!("task.coverage: {note}")));
         let weights = preflight::weights(&loaded.config, &data, planner.blank);
         let weights = weights.map_err(|problems| loaded.problems(problems))?;
         let start = loaded.config.model.section().start;

@@ -4,11 +4,12 @@ use std::path::Path;
 
 use burn::tensor::Device;
 use fireclay_data::batch_count;
+use fireclay_metrics::conformal_least;
 use fireclay_models::Family;
 use fireclay_train::TrainerConfig;
 
 use super::shards;
-use crate::config::{BatchSize, RunConfig};
+use crate::config::{BatchSize, Mitigation, RunConfig};
 use crate::pretrained::{self, Blanks, Weights};
 use crate::source;
 use crate::start::ModelTable;
@@ -32,6 +33,7 @@ pub fn preflight(config: &RunConfig, data: &RunData, most: usize) -> Vec<(String
         problems.push(("train.batch_size".into(), message.into()));
     }
     problems.extend(task.validate_for(&target.classes));
+    problems.extend(coverage(config, data.size("valid")));
     problems.extend(monitors(config, &target));
     problems.extend(constant_target(config, data));
     problems.extend(pretrained(config));
@@ -42,6 +44,18 @@ pub fn preflight(config: &RunConfig, data: &RunData, most: usize) -> Vec<(String
         problems.push((format!("lr_scheduler.{key}"), message));
     }
     problems
+}
+
+/// A coverage that so few validation rows cannot state.
+fn coverage(config: &RunConfig, valid: usize) -> Option<(String, String)> {
+    let coverage = config.task.task().coverage()?;
+    let least = conformal_least(coverage);
+    let message = || {
+        format!(
+            "is {coverage}, which takes {least} validation rows at least, and there are {valid}: hold out more of them, or state less"
+        )
+    };
+    (valid > 0 && valid < least).then(|| ("task.coverage".to_owned(), message()))
 }
 
 /// Monitors of metrics that this target does not have.
@@ -199,6 +213,10 @@ fn needs_validation(config: &RunConfig) -> Vec<(&'static str, &'static str)> {
         needs.push(("lr_scheduler", "a schedule that waits for a plateau"));
     }
     needs.extend(config.task.task().needs_validation());
+    let fairness = config.fairness.as_ref();
+    if fairness.is_some_and(|fairness| fairness.mitigation == Mitigation::Thresholds) {
+        needs.push(("fairness.mitigation", "choosing thresholds by group"));
+    }
     // Without evaluations there is no best checkpoint to keep; the last weights are chosen.
     needs
 }

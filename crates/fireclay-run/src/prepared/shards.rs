@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 use std::thread;
 
-use crate::config::{BackendName, CpuShards, RunConfig};
+use crate::config::{BackendName, CpuShards, Mitigation, RunConfig};
 use crate::device::RunDevice;
 
 /// A number of parts that this model or this data does not allow, as key and message.
@@ -52,6 +52,10 @@ fn worthwhile(config: &RunConfig, parameters: usize, samples: usize) -> NonZeroU
 
 /// Why a batch has to stay in one piece, if it has to.
 fn obstacle(config: &RunConfig) -> Option<&'static str> {
+    let fairness = config.fairness.as_ref();
+    if fairness.is_some_and(|fairness| fairness.mitigation == Mitigation::Constraint) {
+        return Some("the covariance of score and group is that of the whole batch");
+    }
     match config.model.section().has_batch_norm {
         true => Some("batch norm takes its statistics over the whole batch"),
         false => config.data.section().one_piece(),

@@ -4,7 +4,8 @@ use fireclay_config::{Sections, did_you_mean, list};
 use fireclay_data::{TargetKind, TokenizerKind};
 use fireclay_train::config::OnNonFinite;
 
-use crate::config::{NeedsTokenizer, RunConfig};
+use crate::config::{Mitigation, NeedsTokenizer, RunConfig};
+use crate::fairness;
 use crate::task::TaskConfig;
 use crate::workload::facts;
 
@@ -38,12 +39,53 @@ pub(super) fn check(config: &RunConfig, sections: &mut Sections<'_>) {
     for (key, message) in targets(config) {
         sections.refuse(&format!("data.{key}"), &message, None);
     }
+    for (key, message) in groups(config) {
+        sections.refuse(key, &message, None);
+    }
 }
 
 /// Keys of `[data]` that do not go with the kind of target of the task.
 fn targets(config: &RunConfig) -> Vec<(String, String)> {
     let kind = config.task.target_kind();
     kind.map_or_else(Vec::new, |kind| config.data.section().validate_for(kind))
+}
+
+/// Groups that cannot be compared.
+fn groups(config: &RunConfig) -> Vec<(&'static str, String)> {
+    let Some(fairness) = &config.fairness else {
+        return Vec::new();
+    };
+    let (data, kind) = (config.data.section(), config.task.target_kind());
+    let mut problems = Vec::new();
+    if !config.data.clone().section_mut().carry(&[]) {
+        let message = format!(
+            "needs a table, whose columns are groups, but [data] has the type \"{}\"",
+            data.name()
+        );
+        problems.push(("fairness", message));
+    } else if !fairness::is_for(kind) {
+        let message = format!(
+            "compares one class or one number for each row, but the task is {}",
+            config.task.name()
+        );
+        problems.push(("fairness", message));
+    }
+    for name in &fairness.groups {
+        if let Some(role) = data.is_told(name) {
+            let message = format!("contains the {role} {name:?}, which is no group of rows");
+            problems.push(("fairness.groups", message));
+        }
+    }
+    if fairness.mitigation != Mitigation::None && kind == Some(TargetKind::Number) {
+        let message = "is for classes: rows with a number as target are compared only";
+        problems.push(("fairness.mitigation", message.to_owned()));
+    }
+    let accumulates = config.train.gradient_accumulation_steps > 1;
+    if fairness.mitigation == Mitigation::Constraint && accumulates {
+        let message = "must be 1 with fairness.mitigation = \"constraint\", whose covariance is that of a whole batch";
+        problems.push(("train.gradient_accumulation_steps", message.to_owned()));
+    }
+    problems
 }
 
 /// Data, model and task that no workload ties together.
@@ -158,6 +200,22 @@ pub(super) fn unread(config: &RunConfig) -> Vec<(&'static str, &'static str)> {
     }
     if config.task.target_kind().is_none() {
         keys.push(("eval.keep_predictions", "it is for samples with labels"));
+    }
+    if let Some(fairness) = &config.fairness
+        && fairness.mitigation != Mitigation::Thresholds
+    {
+        let reason = "it is read if mitigation is \"thresholds\"";
+        keys.extend([
+            ("fairness.criterion", reason),
+            ("fairness.tolerance", reason),
+            ("fairness.max_loss", reason),
+        ]);
+    }
+    if let Some(fairness) = &config.fairness
+        && fairness.mitigation != Mitigation::Constraint
+    {
+        let reason = "it is read if mitigation is \"constraint\"";
+        keys.push(("fairness.strength", reason));
     }
     if config.lora.is_some() {
         keys.push(("model.freeze", "[lora] trains its adapters alone"));

@@ -9,7 +9,9 @@ use fireclay_train::optim::OptimizerConfig;
 use fireclay_train::schedule::LrSchedulerConfig;
 
 use super::top::TopLevel;
-use crate::config::{DataConfig, DeviceConfig, ModelConfig, ReportConfig, TokenizerSource};
+use crate::config::{
+    DataConfig, DeviceConfig, FairnessConfig, ModelConfig, ReportConfig, TokenizerSource,
+};
 use crate::task::TaskConfig;
 
 /// Names that stand for others in `[optimizer]`: what other frameworks call these keys.
@@ -29,6 +31,7 @@ pub(super) fn grammar() -> Grammar {
         .tagged("model", &ModelConfig::variants())
         .plain::<LoraConfig>("lora")
         .tagged("task", &TaskConfig::variants())
+        .plain::<FairnessConfig>("fairness")
         .tagged("optimizer", &OptimizerConfig::variants())
         .tagged("lr_scheduler", &LrSchedulerConfig::variants())
         .plain::<TrainConfig>("train")

@@ -18,7 +18,8 @@ use fireclay_train::schedule::LrSchedulerConfig;
 use serde_json::Value;
 
 use crate::config::{
-    DataConfig, DeviceConfig, Loaded, ModelConfig, ReportConfig, RunConfig, TokenizerSource,
+    DataConfig, DeviceConfig, FairnessConfig, Loaded, ModelConfig, ReportConfig, RunConfig,
+    TokenizerSource,
 };
 use crate::pretrained;
 use crate::run::RunError;
@@ -171,6 +172,9 @@ fn read(sections: &mut Sections<'_>) -> Option<RunConfig> {
     let task = sections.tagged("task", &TaskConfig::variants(), None, |task| {
         task.task().validate()
     });
+    let fairness = sections.optional("fairness", |sections, name| {
+        sections.plain(name, None, FairnessConfig::validate)
+    });
     let optimizers = OptimizerConfig::variants();
     let usual = OptimizerConfig::default();
     let check = OptimizerConfig::validate;
@@ -200,6 +204,7 @@ fn read(sections: &mut Sections<'_>) -> Option<RunConfig> {
         model: model?,
         lora: lora?,
         task: task?,
+        fairness: fairness?,
         optimizer: optimizer?,
         lr_scheduler: lr_scheduler?,
         train: train?,
@@ -215,6 +220,10 @@ fn read(sections: &mut Sections<'_>) -> Option<RunConfig> {
     once_an_epoch(eval.every_steps, &mut eval.every_epochs);
     once_an_epoch(checkpoint.every_steps, &mut checkpoint.every_epochs);
     check::check(&config, sections);
+    if let Some(fairness) = &config.fairness {
+        // Checked: there are columns to carry.
+        config.data.section_mut().carry(&fairness.groups);
+    }
     Some(config)
 }
 

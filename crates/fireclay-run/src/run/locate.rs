@@ -34,12 +34,20 @@ fn key(loaded: &Loaded, error: &DataError) -> Option<String> {
         | DataError::NoMatch { path }
         | DataError::Directory { path } => Some(key_of_file(loaded, path)),
         DataError::MissingColumn { column, .. } => {
-            loaded.config.data.section().key_of_column(column)
+            let own = loaded.config.data.section().key_of_column(column);
+            own.or_else(|| key_of_group(loaded, column))
         }
         DataError::Tokenizer(_) => Some("tokenizer".into()),
         DataError::Split(_) => Some("data.split".into()),
         _ => None,
     }
+}
+
+/// The key that names this column as one of groups.
+fn key_of_group(loaded: &Loaded, column: &String) -> Option<String> {
+    let fairness = loaded.config.fairness.as_ref()?;
+    let is_group = fairness.groups.contains(column);
+    is_group.then(|| "fairness.groups".into())
 }
 
 /// The key that names this file; that of the data, if no other one does.

@@ -2,9 +2,11 @@
 
 mod error;
 mod locate;
+mod taken;
 
 pub use error::RunError;
 pub use locate::locate;
+pub use taken::{Part, Parts, Taken};
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -79,6 +81,27 @@ pub trait Run {
     ///
     /// As [`answers`](Self::answers), and if the model predicts tokens.
     fn input(&self, _rows: &RecordBatch) -> Result<Input, RunError> {
+        let message = "a model that predicts tokens is no function of numbers";
+        Err(RunError::Usage(message.into()))
+    }
+
+    /// Samples of a split, or the first ones of other data: at most so many. Those of a split are drawn by the
+    /// seed of the run and keep their order.
+    ///
+    /// # Errors
+    ///
+    /// As [`evaluate`](Self::evaluate) and [`input`](Self::input).
+    fn take(&self, _on: On<'_>, _most: usize) -> Result<Taken, RunError> {
+        let message = "a model that predicts tokens is no function of numbers";
+        Err(RunError::Usage(message.into()))
+    }
+
+    /// These rows, which have no targets.
+    ///
+    /// # Errors
+    ///
+    /// As [`input`](Self::input).
+    fn take_rows(&self, _rows: &RecordBatch) -> Result<Taken, RunError> {
         let message = "a model that predicts tokens is no function of numbers";
         Err(RunError::Usage(message.into()))
     }

@@ -50,6 +50,7 @@ impl Samples for ImageSamples {
             labelled: Labelled {
                 truth: batch.labels,
                 weights: None,
+                groups: None,
                 mix: batch.mix,
             },
         }

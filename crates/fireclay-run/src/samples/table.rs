@@ -2,41 +2,60 @@
 
 use burn::data::dataset::DatasetError;
 use burn::tensor::{Device, Tensor, TensorData};
-use fireclay_data::{Features, Split};
+use fireclay_data::{Carried, Features, Split};
 
-use crate::task::{Batch, Labelled, TableInput};
+use crate::fairness::Indicators;
+use crate::task::{Batch, Labelled, Memberships, TableInput};
 use fireclay_train::loader::Samples;
 
 /// The rows of one split.
 #[derive(Clone, Debug)]
-pub struct TableSamples(Split);
+pub struct TableSamples {
+    split: Split,
+    groups: Option<Indicators>,
+}
 
 impl TableSamples {
     /// The rows of `split`.
     pub fn new(split: Split) -> Self {
-        Self(split)
+        Self {
+            split,
+            groups: None,
+        }
+    }
+
+    /// The same, in groups that the loss asks for.
+    pub(crate) fn in_groups(self, groups: Option<Indicators>) -> Self {
+        Self { groups, ..self }
+    }
+
+    /// What else is known of the rows.
+    pub(crate) fn carried(&self) -> &Carried {
+        &self.split.carried
     }
 }
 
 impl Samples for TableSamples {
-    type Host = fireclay_data::Batch;
+    type Host = (fireclay_data::Batch, Option<Memberships>);
     type Batch = Batch<TableInput>;
 
     fn len(&self) -> usize {
-        self.0.len()
+        self.split.len()
     }
 
     fn assemble(&self, _epoch: u64, indices: &[u32]) -> Result<Self::Host, DatasetError> {
-        Ok(self.0.gather(indices))
+        let groups = self.groups.as_ref().map(|groups| groups.at(indices));
+        Ok((self.split.gather(indices), groups))
     }
 
-    fn upload(&self, batch: Self::Host, device: &Device) -> Self::Batch {
+    fn upload(&self, (batch, groups): Self::Host, device: &Device) -> Self::Batch {
         Batch {
             input: upload(batch.features, device),
             labelled: Labelled {
                 truth: batch.labels,
                 weights: batch.weights,
                 mix: None,
+                groups,
             },
         }
     }

@@ -11,6 +11,7 @@ use fireclay_data::{Labels, Mix};
 use fireclay_train::output::StepOutput;
 use fireclay_train::strategy::{MeanLoss, Scorer, backward};
 
+use super::constraint::Memberships;
 use super::network::{Batch, Network};
 use super::{Answer, Objective};
 
@@ -33,6 +34,8 @@ pub struct Labelled {
     pub weights: Option<Vec<f32>>,
     /// Which samples are mixtures, if they are.
     pub mix: Option<Mix>,
+    /// Which groups the samples are in, where the loss asks for it.
+    pub groups: Option<Memberships>,
 }
 
 /// The loss of one batch.

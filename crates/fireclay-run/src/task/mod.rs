@@ -2,6 +2,7 @@
 //! configuration, its facts ([`Task`]) and its loss; for samples with labels also what the outputs mean
 //! ([`Meaning`]). What goes around a model while it is trained is its [`Objective`].
 
+mod constraint;
 mod labelled;
 mod network;
 
@@ -16,6 +17,8 @@ mod values;
 pub(crate) use causal_lm::bits_per_byte;
 pub use causal_lm::{CausalLm, CausalLmConfig, TokenBatch, TokenObjective, TokenScorer};
 pub use classification::{ClassificationAnswer, ClassificationConfig, CrossEntropy};
+pub(crate) use constraint::Constrained;
+pub use constraint::Memberships;
 pub use labelled::{BatchLoss, Labelled, LabelledLoss, LabelledModel, LabelledObjective};
 pub use masked_lm::{MaskedLm, MaskedLmConfig, MaskedObjective, MaskedScorer, MaskedTokens};
 pub use multilabel::{MultilabelAnswer, MultilabelConfig};
@@ -94,7 +97,12 @@ pub trait Task {
     }
 
     /// What asks for a validation split, as (key, words).
-    fn needs_validation(&self) -> Option<(&'static str, &'static str)> {
+    fn needs_validation(&self) -> Vec<(&'static str, &'static str)> {
+        Vec::new()
+    }
+
+    /// The coverage that sets or intervals state, if there are any.
+    fn coverage(&self) -> Option<f64> {
         None
     }
 
@@ -330,6 +338,13 @@ pub fn blank_labels(kind: TargetKind, rows: usize) -> Labels {
         TargetKind::Set => Labels::Sets(vec![Vec::new(); rows]),
         TargetKind::Number => Labels::Numbers(vec![0.0; rows]),
     }
+}
+
+/// A coverage that is none, as (key, message).
+fn check_coverage(coverage: Option<f64>) -> Option<(String, String)> {
+    let coverage = coverage.filter(|coverage| !(*coverage > 0.0 && *coverage < 1.0))?;
+    let message = format!("must be between 0 and 1, but is {coverage}");
+    Some(("coverage".into(), message))
 }
 
 /// A share of label smoothing outside of [0, 1), as (key, message).

@@ -24,19 +24,43 @@ pub trait Network: Module + ModuleDisplay + 'static {
 
     /// The last layer: maps features to outputs `[batch, outputs]`.
     fn head(&self, features: Tensor<2>) -> Tensor<2>;
+
+    /// The feature maps that the last convolution leaves, `[batch, channels, rows, columns]`, if the model is
+    /// made of convolutions.
+    fn maps(&self, _input: &Input) -> Option<Tensor<4>> {
+        None
+    }
+
+    /// The features that [`maps`](Self::maps) become.
+    ///
+    /// # Panics
+    ///
+    /// If the model has no maps.
+    fn features_of_maps(&self, _maps: Tensor<4>) -> Tensor<2> {
+        unreachable!("a model without maps gives none")
+    }
+
+    /// How much each token attends to each other one in each layer, `[batch, heads, tokens, tokens]`; empty
+    /// where the model is no transformer.
+    fn attentions(&self, _input: &Input) -> Vec<Tensor<4>> {
+        Vec::new()
+    }
+
+    /// The width of the vector that stands for a category, for each embedded column of a table.
+    fn vectors(&self) -> Vec<usize> {
+        Vec::new()
+    }
 }
 
 /// A batch as a model reads it: values, with respect to which there are gradients, and the parts that are
 /// not differentiable.
 #[derive(Clone, Debug)]
 pub struct Input {
-    /// Numeric features, normalised pixels, or embedded tokens, `[batch, ...]` with all but the first
-    /// dimension flattened.
+    /// Numeric features and the vectors of embedded categories, normalised pixels, or embedded tokens,
+    /// `[batch, ...]` with all but the first dimension flattened.
     pub values: Tensor<2>,
-    /// What the flattened dimensions are: `[numeric]`, `[channels, height, width]`, or `[time, width]`.
+    /// What the flattened dimensions are: `[inputs]`, `[channels, height, width]`, or `[time, width]`.
     pub dims: Vec<usize>,
-    /// Indices of embedded categories `[batch, columns]`.
-    pub categories: Option<Tensor<2, Int>>,
     /// True where there is a token, `[batch, time]`.
     pub mask: Option<Tensor<2, Bool>>,
 }
@@ -48,7 +72,6 @@ impl Input {
         Self {
             values,
             dims: dims[1..].to_vec(),
-            categories: None,
             mask: None,
         }
     }
@@ -74,8 +97,18 @@ impl Input {
         }
     }
 
-    /// An input without information, for comparison: the training means of a table, the mean colour of an
-    /// image, and no embedding for the tokens of a text.
+    /// The first sample.
+    #[must_use]
+    pub fn head(&self) -> Self {
+        Self {
+            values: self.values.clone().narrow(0, 0, 1),
+            dims: self.dims.clone(),
+            mask: self.mask.clone().map(|mask| mask.narrow(0, 0, 1)),
+        }
+    }
+
+    /// An input without information, for comparison: the training means of a table and no category, the mean
+    /// colour of an image, and no embedding for the tokens of a text.
     #[must_use]
     pub fn blank(&self) -> Self {
         Self {
@@ -102,19 +135,19 @@ impl Network for Tabular {
     }
 
     fn input(&self, input: TableInput) -> Input {
-        Input {
-            categories: Some(input.categories),
-            ..Input::new(input.numeric)
-        }
+        Input::new(TabularNetwork::embed(self, input.numeric, input.categories))
     }
 
     fn features(&self, input: &Input) -> Tensor<2> {
-        let categories = input.categories.clone().expect("the input of a table");
-        TabularNetwork::features(self, input.shaped(), categories)
+        TabularNetwork::features_embedded(self, input.shaped())
     }
 
     fn head(&self, features: Tensor<2>) -> Tensor<2> {
         TabularNetwork::head(self, features)
+    }
+
+    fn vectors(&self) -> Vec<usize> {
+        TabularNetwork::vectors(self)
     }
 }
 
@@ -136,6 +169,18 @@ impl Network for ImageModel {
 
     fn head(&self, features: Tensor<2>) -> Tensor<2> {
         ImageNetwork::head(self, features)
+    }
+
+    fn maps(&self, input: &Input) -> Option<Tensor<4>> {
+        ImageNetwork::maps(self, input.shaped())
+    }
+
+    fn features_of_maps(&self, maps: Tensor<4>) -> Tensor<2> {
+        ImageNetwork::features_of_maps(self, maps)
+    }
+
+    fn attentions(&self, input: &Input) -> Vec<Tensor<4>> {
+        ImageNetwork::attentions(self, input.shaped())
     }
 }
 
@@ -170,6 +215,11 @@ impl Network for EncoderModel {
 
     fn head(&self, features: Tensor<2>) -> Tensor<2> {
         EncoderNetwork::head(self, features)
+    }
+
+    fn attentions(&self, input: &Input) -> Vec<Tensor<4>> {
+        let mask = input.mask.clone().expect("the input of a text");
+        EncoderNetwork::attentions(self, input.shaped(), None, mask)
     }
 }
 

@@ -3,15 +3,17 @@
 use std::sync::Arc;
 
 use burn::tensor::{Tensor, TensorData};
+use fireclay_data::arrow::array::{ArrayRef, Float64Array};
 use fireclay_data::{Labels, Mix, TargetKind};
 use fireclay_metrics::{
-    Baseline, REGRESSION_METRICS, Report, regression_baseline, regression_report,
+    Baseline, ConformalMethod, REGRESSION_METRICS, Report, conformal_radius, coverage_of,
+    regression_baseline, regression_report,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::labelled::{BatchLoss, Labelled, LabelledLoss, weight, weighted_mean};
-use super::{LabelledTask, Target, Task, TaskFacts};
+use super::{LabelledTask, Target, Task, TaskFacts, check_coverage};
 use crate::answer::{Answers, Meaning};
 
 /// Predicts a number.
@@ -26,6 +28,10 @@ pub struct RegressionConfig {
     /// Whether the model sees the target with mean 0 and standard deviation 1; every number that is
     /// reported is mapped back.
     pub standardize_target: bool,
+    /// The share of new samples whose target is to be in its interval, such as 0.9. Then each answer has an
+    /// interval, split-conformal with the absolute residuals of the validation split (Lei et al. 2018).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub coverage: Option<f64>,
 }
 
 /// What a regression minimises.
@@ -47,6 +53,7 @@ impl Default for RegressionConfig {
             loss: RegressionLoss::Mse,
             huber_delta: 1.0,
             standardize_target: true,
+            coverage: None,
         }
     }
 }
@@ -68,8 +75,17 @@ impl Task for RegressionConfig {
         (self.loss != RegressionLoss::Huber).then_some(("task.huber_delta", reason))
     }
 
+    fn needs_validation(&self) -> Vec<(&'static str, &'static str)> {
+        let needs = ("task.coverage", "a stated coverage");
+        self.coverage.map(|_| needs).into_iter().collect()
+    }
+
+    fn coverage(&self) -> Option<f64> {
+        self.coverage
+    }
+
     fn validate(&self) -> Vec<(String, String)> {
-        let mut problems = Vec::new();
+        let mut problems = Vec::from_iter(check_coverage(self.coverage));
         if self.huber_delta <= 0.0 {
             problems.push((
                 "huber_delta".into(),
@@ -87,7 +103,13 @@ impl LabelledTask for RegressionConfig {
         let average = target.mean_std.map(|(mean, _)| mean);
         let scale = target.mean_std.filter(|_| self.standardize_target);
         let (mean, std) = scale.unwrap_or((0.0, 1.0));
-        TargetScale { mean, std, average }
+        TargetScale {
+            mean,
+            std,
+            average,
+            coverage: self.coverage,
+            reach: None,
+        }
     }
 
     fn loss(&self, target: &Target) -> Arc<dyn LabelledLoss> {
@@ -109,6 +131,12 @@ pub struct TargetScale {
     /// The mean of the training targets in their own unit; older runs do not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub average: Option<f64>,
+    /// The share of samples whose target is in its interval, if answers have intervals.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub coverage: Option<f64>,
+    /// How far the intervals reach to both sides, in the target's unit, from the validation split.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reach: Option<f64>,
 }
 
 impl TargetScale {
@@ -124,6 +152,10 @@ impl TargetScale {
 }
 
 impl Meaning for TargetScale {
+    fn unit(&self) -> (f64, f64) {
+        (self.std, self.mean)
+    }
+
     fn numbers(&self, outputs: &Tensor<2>) -> Vec<f64> {
         let outputs = outputs.to_data();
         outputs.iter::<f64>().map(|v| self.invert(v)).collect()
@@ -131,6 +163,48 @@ impl Meaning for TargetScale {
 
     fn answers(&self, numbers: Vec<f64>) -> Answers {
         Answers::Numbers(numbers)
+    }
+
+    fn tune(&mut self, numbers: &[f64], truth: &Labels) {
+        let Labels::Numbers(truth) = truth else {
+            unreachable!("a regressor is given numbers");
+        };
+        let residuals = numbers.iter().zip(truth).map(|(p, y)| (y - p).abs());
+        let reach = |coverage| conformal_radius(residuals.collect(), coverage);
+        self.reach = self
+            .coverage
+            .and_then(reach)
+            .filter(|reach| reach.is_finite());
+    }
+
+    fn more(&self, _numbers: &[f64], (answers, truth): (&Answers, &Labels), report: &mut Report) {
+        let (Answers::Numbers(predicted), Labels::Numbers(truth)) = (answers, truth) else {
+            unreachable!("a regressor answers with numbers");
+        };
+        let Some((reach, stated)) = self.reach.zip(self.coverage) else {
+            return;
+        };
+        let rows = predicted.iter().zip(truth);
+        let held: Vec<bool> = rows.map(|(p, y)| (y - p).abs() <= reach).collect();
+        let sizes = vec![2.0 * reach; held.len()];
+        let method = (ConformalMethod::AbsoluteResidual, stated);
+        report.coverage = coverage_of(method, &held, &sizes);
+    }
+
+    /// From where to where each interval goes.
+    fn bounds(&self, answers: &Answers) -> Vec<(String, ArrayRef)> {
+        let (Some(reach), Answers::Numbers(numbers)) = (self.reach, answers) else {
+            return Vec::new();
+        };
+        let column = |name: &str, reach: f64| {
+            let bounds = numbers.iter().map(|number| number + reach);
+            let bounds: ArrayRef = Arc::new(Float64Array::from_iter_values(bounds));
+            (name.to_owned(), bounds)
+        };
+        vec![
+            column("prediction_lower", -reach),
+            column("prediction_upper", reach),
+        ]
     }
 
     fn report(&self, answers: &Answers, truth: &Labels, seed: Option<u64>) -> Report {

@@ -9,9 +9,11 @@ use fireclay_models::{Family, ModelDescription};
 
 use super::shared::pass;
 use super::{Columns, Dataset, Trained};
-use crate::answer::{Answers, distinct, truth_column};
+use crate::answer::{Answers, Meaning, distinct, truth_column};
 use crate::artifacts::{POSTPROCESS, PREDICTIONS, belong_together, read_json, to_json};
 use crate::config::RunConfig;
+use crate::fairness::{self, find_in};
+use crate::postprocess::Postprocess;
 use crate::predictor::Predictor;
 use crate::run::{Base, Evaluations, RunError, SPLITS};
 use crate::start::ModelTable;
@@ -23,7 +25,7 @@ use fireclay_train::run_folder::write_whole;
 /// What trains a network for the task of `config`.
 pub(super) fn objective(config: &RunConfig, target: &Target) -> LabelledObjective {
     let objective = config.task.objective(target);
-    objective.expect("checked: the task has labels")
+    fairness::constrained(config, objective.expect("checked: the task has labels"))
 }
 
 /// What the targets of a run are.
@@ -43,7 +45,7 @@ where
     N: Network,
     S: Samples<Batch = Batch<N::Input>>,
 {
-    let answer = objective(config, &data.target()).answer;
+    let answer = postprocess(config, data, objective(config, &data.target()).answer);
     let mut predictor = Predictor::new(trained.model, answer, trained.device.clone());
     let (mut evaluation, mut predictions) = (Evaluations::new(), Vec::new());
     // The validation split first: what is tuned on it holds for the test.
@@ -51,25 +53,9 @@ where
         if split.is_empty() {
             continue;
         }
-        let (answers, truth) = predictor.pass(split, pass::<S>(config))?;
-        let meaning = predictor.answer.meaning_mut();
-        if number == 1 {
-            meaning.tune(&answers, &truth);
-        }
-        let (name, report) = (
-            SPLITS[number],
-            meaning.report(&answers, &truth, Some(config.seed)),
-        );
-        evaluation.insert(name.into(), report);
-        if config.eval.keep_predictions {
-            let columns = data.columns(number);
-            predictions.push(predicted(
-                name,
-                columns,
-                answers,
-                (&truth, meaning.classes()),
-            ));
-        }
+        let (report, rows) = judged(config, data, &mut predictor, (number, split))?;
+        evaluation.insert(SPLITS[number].into(), report);
+        predictions.extend(rows);
     }
     if !predictions.is_empty() {
         let bytes = parquet_bytes(&predictions)?;
@@ -80,20 +66,68 @@ where
     Ok(evaluation)
 }
 
-/// The answer, tuned for this model on the validation split.
+/// The report on a split, and the predictions for it if the run keeps them. What the task leaves to the
+/// validation split is chosen first.
+fn judged<N, S>(
+    config: &RunConfig,
+    data: &dyn Dataset,
+    predictor: &mut Predictor<N>,
+    (number, split): (usize, S),
+) -> Result<(Report, Option<RecordBatch>), RunError>
+where
+    N: Network,
+    S: Samples<Batch = Batch<N::Input>>,
+{
+    let (numbers, truth) = predictor.pass(split, pass::<S>(config))?;
+    let columns = extra(config, data, number);
+    let (find, rows) = (find_in(&columns), (&numbers[..], &truth));
+    if number == 1 {
+        predictor.answer.tune(config, rows, &find)?;
+    }
+    let answer = &predictor.answer;
+    let (answers, report) = answer.judge(config, rows, &find)?;
+    let predictions = config.eval.keep_predictions.then(|| {
+        let known = (&truth, answer.meaning());
+        predicted(SPLITS[number], data.columns(number), answers, known)
+    });
+    Ok((report, predictions))
+}
+
+/// The columns that groups of a split are told by; none in a run that compares none.
+pub(crate) fn extra(config: &RunConfig, data: &dyn Dataset, split: usize) -> Extra {
+    match config.fairness {
+        Some(_) => data.columns(split).extra,
+        None => Extra::new(),
+    }
+}
+
+/// Columns by their names.
+type Extra = Vec<(String, ArrayRef)>;
+
+/// What is made of the outputs of a run, with the groups that its training rows have.
+pub(crate) fn postprocess(config: &RunConfig, data: &dyn Dataset, answer: Answer) -> Postprocess {
+    let groups = fairness::groups(config, &extra(config, data, 0));
+    Postprocess {
+        answer,
+        groups: groups.expect("checked: the columns have groups"),
+    }
+}
+
+/// What is made of the outputs, tuned for this model on the validation split.
 pub(super) fn tuned<N, S>(
     config: &RunConfig,
     (model, device): (N, &Device),
-    answer: Answer,
+    (answer, columns): (Postprocess, &[(String, ArrayRef)]),
     valid: S,
-) -> Result<Answer, RunError>
+) -> Result<Postprocess, RunError>
 where
     N: Network,
     S: Samples<Batch = Batch<N::Input>>,
 {
     let mut predictor = Predictor::new(model, answer, device.clone());
-    let (answers, truth) = predictor.pass(valid, pass::<S>(config))?;
-    predictor.answer.meaning_mut().tune(&answers, &truth);
+    let (numbers, truth) = predictor.pass(valid, pass::<S>(config))?;
+    let find = find_in(columns);
+    predictor.answer.tune(config, (&numbers, &truth), &find)?;
     Ok(predictor.answer)
 }
 
@@ -102,16 +136,17 @@ fn predicted(
     split: &str,
     columns: Columns,
     answers: Answers,
-    (truth, classes): (&Labels, &[String]),
+    (truth, meaning): (&Labels, &dyn Meaning),
 ) -> RecordBatch {
+    let classes = meaning.classes();
     let splits = std::iter::repeat_n(split, truth.len());
     let splits: ArrayRef = Arc::new(StringArray::from_iter_values(splits));
-    let by_class = answers.by_class(classes);
+    let more = [answers.by_class(classes), meaning.bounds(&answers)].concat();
     let mut all = vec![("split".to_owned(), splits)];
     all.extend(columns.names);
     all.push(("truth".into(), truth_column(truth, classes)));
     all.push(("prediction".into(), answers.predictions(classes)));
-    all.extend(by_class);
+    all.extend(more);
     for (name, column) in columns.extra {
         let is_taken = |name: &str| all.iter().any(|(taken, _)| taken == name);
         all.push((distinct(name, is_taken), column));
@@ -135,7 +170,7 @@ pub(super) fn open<T: ModelTable>(
 where
     <T::Family as Family>::Model: Network,
 {
-    let answer: Answer = read_json(&base.folder.join(POSTPROCESS))?;
+    let answer: Postprocess = read_json(&base.folder.join(POSTPROCESS))?;
     let (model, description) = table.load(&base.folder, &base.device)?;
     let known = answer.meaning().classes();
     let target = Target {
@@ -148,20 +183,22 @@ where
     Ok((predictor, description))
 }
 
-/// Evaluates samples with labels.
+/// Evaluates samples with labels, which carry these columns.
 pub(super) fn evaluate<N, S>(
     base: &Base,
     predictor: &Predictor<N>,
     samples: S,
+    columns: &Columns,
 ) -> Result<Report, RunError>
 where
     N: Network,
     S: Samples<Batch = Batch<N::Input>>,
 {
     let config = base.config();
-    let (answers, truth) = predictor.pass(samples, pass::<S>(config))?;
-    let meaning = predictor.answer.meaning();
-    Ok(meaning.report(&answers, &truth, Some(config.seed)))
+    let (numbers, truth) = predictor.pass(samples, pass::<S>(config))?;
+    let find = find_in(&columns.extra);
+    let (_, report) = predictor.answer.judge(config, (&numbers, &truth), &find)?;
+    Ok(report)
 }
 
 /// What a workload on samples with labels does as all of them.
@@ -188,10 +225,11 @@ macro_rules! as_labelled {
             config: &RunConfig,
             data: &Self::Data,
             model: Model<Self>,
-            (answer, device): (crate::task::Answer, &Device),
-        ) -> Result<crate::task::Answer, RunError> {
+            (answer, device): (Postprocess, &Device),
+        ) -> Result<Postprocess, RunError> {
             let [_, valid, _] = Self::samples(config, data);
-            labelled::tuned(config, (model, device), answer, valid)
+            let columns = labelled::extra(config, data, 1);
+            labelled::tuned(config, (model, device), (answer, &columns), valid)
         }
     };
 }

@@ -15,10 +15,12 @@ mod registry;
 mod shared;
 mod spec;
 mod table;
+mod taking;
 mod text;
 mod unigram;
 
 pub use dataset::{Columns, Dataset};
+pub(crate) use labelled::{extra, postprocess};
 pub use registry::{WithData, WithWorkload, WorkloadWords};
 pub(crate) use shared::own;
 pub use spec::{Assumed, Assumptions, HeldOut, InputSpec};
@@ -32,9 +34,10 @@ use fireclay_metrics::Baseline;
 use fireclay_models::Family;
 
 use crate::config::{DataConfig, DataSection, ModelConfig, Refusal, RunConfig, TaskConfig};
+use crate::postprocess::Postprocess;
 use crate::run::{Base, Evaluations, Run, RunError};
 use crate::start::ModelTable;
-use crate::task::{Answer, Target, WithObjective};
+use crate::task::{Target, WithObjective};
 use fireclay_train::loader::Samples;
 use fireclay_train::run_folder::RunFolder;
 use fireclay_train::strategy::{More, Scores};
@@ -201,8 +204,8 @@ pub trait Workload: 'static {
         _config: &RunConfig,
         _data: &Self::Data,
         _model: Model<Self>,
-        (answer, _device): (Answer, &Device),
-    ) -> Result<Answer, RunError> {
+        (answer, _device): (Postprocess, &Device),
+    ) -> Result<Postprocess, RunError> {
         Ok(answer)
     }
 

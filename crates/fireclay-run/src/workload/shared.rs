@@ -154,7 +154,7 @@ pub(super) fn evaluate_on_files<W: Workload>(
 }
 
 /// The split that is meant, and what is to be said of the choice.
-fn chosen(on: On<'_>, data: &impl Dataset) -> (usize, Vec<String>) {
+pub(super) fn chosen(on: On<'_>, data: &impl Dataset) -> (usize, Vec<String>) {
     let is_there = |split: usize| data.sizes()[split].1 > 0;
     match on {
         On::Split(split) => (split, Vec::new()),

@@ -7,7 +7,7 @@ use fireclay_run::workload::WorkloadWords;
 use fireclay_run::{Evaluations, On, load_run};
 
 use super::remarks::{bounds, remarks};
-use super::{CheckpointArgs, device, run_at};
+use super::{CheckpointArgs, device, fairness, run_at};
 use crate::failure::Failure;
 use crate::screen::Screen;
 use crate::text::{number, prose, say, tell};
@@ -81,6 +81,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
             config.task.facts().metrics,
             &evaluated.report,
         );
+        fairness::print(&evaluated.name, config.fairness.as_ref(), &evaluated.report);
     }
     Ok(())
 }

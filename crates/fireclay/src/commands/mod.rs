@@ -8,7 +8,10 @@ mod config;
 mod datasets;
 mod devices;
 mod evaluate;
+mod explain;
 mod export;
+mod fairness;
+mod folds;
 mod generate;
 mod init;
 mod init_images;
@@ -22,6 +25,7 @@ mod report;
 mod resume;
 mod runs;
 mod schema;
+mod simulate;
 mod track;
 mod train;
 mod training;
@@ -77,6 +81,7 @@ verbs! {
     Train => train,
     Resume => resume,
     Evaluate => evaluate,
+    Explain => explain,
     Predict => predict,
     Generate => generate,
     Export => export,
@@ -87,6 +92,7 @@ verbs! {
     Devices => devices,
     Models => models,
     Datasets => datasets,
+    Simulate => simulate,
     Schema => schema,
     Completions => completions,
 }

@@ -1,6 +1,6 @@
 //! What is to be said of the metrics of a run beside their values.
 
-use fireclay_metrics::{Interval, IntervalMethod, Report};
+use fireclay_metrics::{ConformalMethod, Interval, IntervalMethod, Report};
 
 use crate::text::number;
 
@@ -19,6 +19,8 @@ pub fn remarks(reports: &[(&str, &Report)]) -> Vec<String> {
             .iter()
             .filter_map(|(name, report)| absent(name, report)),
     );
+    let last = reports.last().into_iter();
+    lines.extend(last.flat_map(|(name, report)| uncertainty(name, report)));
     lines
 }
 
@@ -46,6 +48,42 @@ fn intervals(reports: &[(&str, &Report)]) -> Option<String> {
         first.metric,
         splits.join(", ")
     ))
+}
+
+/// What calibration changes on a split, and how often sets or intervals hold the truth there.
+fn uncertainty(name: &str, report: &Report) -> Vec<String> {
+    let calibration = report.calibration.as_ref().map(|found| match found.temperature {
+        1.0 => "calibration: no temperature is best on the validation split, because all of its rows are right or none \
+                says more than chance; the probabilities are left as they are"
+            .to_owned(),
+        temperature => format!(
+            "calibrated with temperature {}: on {name} ece {} instead of {}, log-loss {} instead of {}",
+            number(temperature),
+            number(found.ece),
+            number(found.ece_before),
+            number(found.log_loss),
+            number(found.log_loss_before)
+        ),
+    });
+    let coverage = report.coverage.as_ref().map(|found| {
+        let (what, size) = match found.method {
+            ConformalMethod::Lac => ("sets", "classes in a set"),
+            ConformalMethod::AbsoluteResidual => ("intervals", "wide"),
+        };
+        let empty = found.empty.map_or_else(String::new, |empty| {
+            format!(", {:.1} % of them empty", 100.0 * empty)
+        });
+        format!(
+            "coverage: {:.1} % of the {what} on {name} hold the truth (95 % interval {:.1} to {:.1}), {:.1} % is stated; {} {size} \
+             on average{empty}",
+            100.0 * found.measured.value,
+            100.0 * found.measured.low,
+            100.0 * found.measured.high,
+            100.0 * found.stated,
+            number(found.mean_size)
+        )
+    });
+    calibration.into_iter().chain(coverage).collect()
 }
 
 /// From where to where an interval goes.

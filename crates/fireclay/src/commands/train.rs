@@ -4,13 +4,13 @@ use std::path::PathBuf;
 
 use fireclay_plan::PLANNER;
 use fireclay_run::config::Loaded;
-use fireclay_run::{Prepared, load_run_at, unfinished};
+use fireclay_run::{Outcome, Prepared, load_run_at, unfinished};
 
 use super::training::{READING, Report, hooks, resumed, short};
-use super::{config, device};
+use super::{config, device, folds};
 use crate::failure::Failure;
 use crate::progress::ShowArgs;
-use crate::text::tell;
+use crate::text::{say, tell};
 
 /// Train a model as a config says
 #[derive(Debug, clap::Args)]
@@ -26,15 +26,34 @@ pub struct Args {
     /// Go on with the latest unfinished run of this config, if there is one: for jobs that start again
     #[arg(long, value_name = "auto", value_parser = ["auto"])]
     pub resume: Option<String>,
+    /// Cross-validate: train a run for each of so many folds, each tested on rows that it did not see
+    #[arg(long, value_name = "K", conflicts_with = "resume")]
+    pub folds: Option<usize>,
     #[command(flatten)]
     pub show: ShowArgs,
 }
 
 /// Trains as a config says.
 pub fn run(args: &Args) -> Result<(), Failure> {
-    let mut loaded = config::load(&args.config, &args.sets)?;
-    if let Some(name) = &args.name {
-        loaded.name.clone_from(name);
+    let folds = args.folds.map(|folds| format!("data.split.folds={folds}"));
+    let sets: Vec<String> = args.sets.iter().cloned().chain(folds).collect();
+    let load = |sets: &[String]| -> Result<Loaded, Failure> {
+        let mut loaded = config::load(&args.config, sets)?;
+        if let Some(name) = &args.name {
+            loaded.name.clone_from(name);
+        }
+        Ok(loaded)
+    };
+    let loaded = load(&sets)?;
+    if let Some(folds) = folds::asked(&loaded.config) {
+        return folds::run(folds, args.show.json, |fold| {
+            let set = format!("data.split.fold={fold}");
+            let loaded = load(&[&sets[..], &[set]].concat())?;
+            if !args.show.quiet && !args.show.json {
+                say!("fold {fold} of {folds}");
+            }
+            of_fold(loaded, args.show)
+        });
     }
     match args.resume.as_ref().and_then(|_| latest(&loaded)) {
         Some(run) => {
@@ -53,6 +72,20 @@ fn new(loaded: Loaded, show: ShowArgs) -> Result<(), Failure> {
     let report = Report::new(&prepared, &device, show);
     let outcome = prepared.train(&device, hooks(report.config(), show, beat)?)?;
     report.end(&outcome)
+}
+
+/// Trains one fold in a new run folder, and says what of it unless all folds are told at once.
+fn of_fold(loaded: Loaded, show: ShowArgs) -> Result<(Loaded, Outcome), Failure> {
+    let device = device(&loaded.config, None)?;
+    let beat = show.beat(READING);
+    let prepared = Prepared::new(loaded.clone(), PLANNER.forced(show.force))?;
+    let report = Report::new(&prepared, &device, show);
+    let outcome = prepared.train(&device, hooks(report.config(), show, beat)?)?;
+    if !show.json {
+        report.end(&outcome)?;
+        say!("");
+    }
+    Ok((loaded, outcome))
 }
 
 /// The run to go on with, if there is one; says which, or why there is none.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use burn::train::Interrupter;
-use fireclay_metrics::Baseline;
+use fireclay_metrics::{Baseline, Report as Evaluation};
 use fireclay_plan::PLANNER;
 use fireclay_run::config::{Loaded, ReportConfig, RunConfig};
 use fireclay_run::workload::WorkloadWords;
@@ -13,9 +13,9 @@ use fireclay_train::cost::{Cost, Phase};
 use fireclay_train::{RunFolder, StopReason};
 use serde_json::json;
 
-use super::device;
 use super::remarks::remarks;
 use super::report::about;
+use super::{device, fairness};
 use crate::beat::{Beat, Doing};
 use crate::failure::Failure;
 use crate::progress::{ShowArgs, watch};
@@ -149,6 +149,9 @@ impl Report {
         say!("\n{}", self.metrics(outcome));
         let lines = self.remarks(outcome);
         lines.iter().for_each(|line| prose!(2, "{line}"));
+        if let Some((split, report)) = self.last(outcome) {
+            fairness::print(split, self.config.fairness.as_ref(), report);
+        }
         let why = match outcome.reason {
             StopReason::EarlyStopped => "stopped early",
             _ => "completed",
@@ -224,6 +227,14 @@ impl Report {
         });
         let reports: Vec<_> = reports.collect();
         baseline.into_iter().chain(remarks(&reports)).collect()
+    }
+
+    /// The last split that was evaluated.
+    fn last<'a>(&self, outcome: &'a Outcome) -> Option<(&'static str, &'a Evaluation)> {
+        let splits = self.rows.iter().rev();
+        let mut found =
+            splits.filter_map(|(split, _)| Some((*split, outcome.evaluation.get(*split)?)));
+        found.next()
     }
 
     /// The baseline of the last split that has one, and the split.

@@ -8,6 +8,7 @@ mod statistics;
 mod target;
 mod unseen;
 
+use std::ops::Range;
 use std::path::Path;
 
 use arrow::array::RecordBatch;
@@ -49,6 +50,17 @@ pub struct Features {
     pub categories: Vec<i32>,
     /// For each embedded column, the number of its indices, "unknown" included.
     pub cardinalities: Vec<usize>,
+}
+
+/// Where the features of a column are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EncodedColumn {
+    /// The name of the column.
+    pub name: String,
+    /// Its numeric features among all of a row, with the one that says whether a value is missing.
+    pub numeric: Range<usize>,
+    /// Its position among the embedded columns, if it is one.
+    pub embedded: Option<usize>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -308,6 +320,23 @@ impl Preprocess {
         let embedded = embedded.filter(|feature| feature.encoder.cardinality().is_some());
         let embedded = embedded.map(|feature| feature.name.clone());
         numeric.chain(embedded).collect()
+    }
+
+    /// Where [`Preprocess::encode`] puts each column, in their order.
+    pub fn encoded_columns(&self) -> Vec<EncodedColumn> {
+        let (mut numeric, mut embedded) = (0, 0);
+        let place = |feature: &Feature| {
+            let start = numeric;
+            numeric += feature.encoder.numeric_names(&feature.name).len();
+            let index = feature.encoder.cardinality().map(|_| embedded);
+            embedded += usize::from(index.is_some());
+            EncodedColumn {
+                name: feature.name.clone(),
+                numeric: start..numeric,
+                embedded: index,
+            }
+        };
+        self.features.iter().map(place).collect()
     }
 
     /// The columns that [`Preprocess::encode`] needs.

@@ -1,14 +1,18 @@
 //! What the outputs of a classifier mean.
 
+use std::sync::Arc;
+
 use burn::tensor::Tensor;
 use fireclay_data::Labels;
+use fireclay_data::arrow::array::{ArrayRef, StringArray};
 use serde::{Deserialize, Serialize};
 
 use super::probabilities;
-use crate::answer::{Answers, Meaning};
+use crate::answer::{Answers, Meaning, join};
 use fireclay_metrics::{
-    Baseline, Classification, DEFAULT_THRESHOLD, Report, ThresholdObjective,
-    classification_baseline, classification_report, tune_threshold,
+    Baseline, Calibration, Classification, ConformalMethod, Coverage, DEFAULT_THRESHOLD, Report,
+    ThresholdObjective, calibration_error, classification_baseline, classification_report,
+    conformal_radius, coverage_of, fit_temperature, log_loss, tempered, tune_threshold_from,
 };
 
 /// Outputs are the logits of classes.
@@ -24,9 +28,24 @@ pub struct ClassificationAnswer {
     /// Training samples of each class; older runs do not say.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub counts: Vec<usize>,
+    /// What the logits are divided by, if the probabilities are calibrated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub temperature: Option<f64>,
+    /// The share of samples whose class is in its set, if answers have sets.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub coverage: Option<f64>,
+    /// The least probability of a class in a set, from the validation split.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub least: Option<f64>,
     /// What the threshold maximises on the validation split, if it is tuned.
     #[serde(skip)]
     pub(super) tuned_for: Option<ThresholdObjective>,
+    /// The share of the positive class that a tuned threshold finds at least.
+    #[serde(skip)]
+    pub(super) least_recall: f64,
+    /// Whether a temperature is to be fitted.
+    #[serde(skip)]
+    pub(super) calibrate: bool,
 }
 
 /// The positive one of two classes, unless another is named.
@@ -45,7 +64,7 @@ fn is_second(positive: &usize) -> bool {
 }
 
 impl ClassificationAnswer {
-    /// Truth and probabilities of a split, decided as this answers.
+    /// Truth and probabilities of a split.
     fn scored<'a>(&self, truth: &'a [u32], probabilities: &'a [f64]) -> Classification<'a> {
         let scored = Classification::new(self.classes.len(), truth, probabilities);
         let scored = match self.classes.len() {
@@ -85,6 +104,7 @@ impl Meaning for ClassificationAnswer {
     }
 
     fn answers(&self, probabilities: Vec<f64>) -> Answers {
+        let probabilities = self.calibrated(probabilities);
         let rows = probabilities.chunks(self.classes.len());
         Answers::Classes {
             chosen: rows.map(|row| self.choose(row)).collect(),
@@ -92,25 +112,42 @@ impl Meaning for ClassificationAnswer {
         }
     }
 
-    fn tune(&mut self, answers: &Answers, truth: &Labels) {
-        if let (Some(objective), Answers::Classes { probabilities, .. }, Labels::Classes(truth)) =
-            (self.tuned_for, answers, truth)
-        {
-            let scores = probabilities.iter().skip(self.positive).step_by(2);
-            let scores: Vec<f64> = scores.copied().collect();
-            let truth = truth
-                .iter()
-                .map(|&class| u32::from(class as usize == self.positive));
-            self.threshold = tune_threshold(&truth.collect::<Vec<_>>(), &scores, objective);
+    /// The temperature first: the threshold and the sets are about calibrated probabilities.
+    fn tune(&mut self, numbers: &[f64], truth: &Labels) {
+        let Labels::Classes(truth) = truth else {
+            unreachable!("a classifier is given classes");
+        };
+        if numbers.iter().any(|number| !number.is_finite()) {
+            return;
+        }
+        if self.calibrate {
+            let fitted = fit_temperature(&self.scored(truth, numbers));
+            self.temperature = Some(fitted.unwrap_or(1.0));
+        }
+        let probabilities = self.calibrated(numbers.to_vec());
+        if let Some(objective) = self.tuned_for {
+            self.threshold = self.tuned(truth, &probabilities, objective);
+        }
+        if let Some(coverage) = self.coverage {
+            // The probability of the truth is small where the score, 1 minus it, is large.
+            let of_truth = self.of_truth(truth, &probabilities);
+            let limit = conformal_radius(of_truth.map(|p| -p).collect(), coverage);
+            self.least = limit.map(|limit| -limit);
         }
     }
 
     fn report(&self, answers: &Answers, truth: &Labels, seed: Option<u64>) -> Report {
-        let (Answers::Classes { probabilities, .. }, Labels::Classes(truth)) = (answers, truth)
+        let (
+            Answers::Classes {
+                chosen,
+                probabilities,
+            },
+            Labels::Classes(truth),
+        ) = (answers, truth)
         else {
             unreachable!("a classifier answers with classes");
         };
-        let scored = self.scored(truth, probabilities);
+        let scored = self.scored(truth, probabilities).with_decided(chosen);
         Report {
             classes: Some(self.classes.clone()),
             positive: self.positive().map(str::to_owned),
@@ -120,12 +157,103 @@ impl Meaning for ClassificationAnswer {
         }
     }
 
+    fn more(&self, numbers: &[f64], (answers, truth): (&Answers, &Labels), report: &mut Report) {
+        let (Answers::Classes { probabilities, .. }, Labels::Classes(truth)) = (answers, truth)
+        else {
+            unreachable!("a classifier answers with classes");
+        };
+        report.calibration = self.calibration(truth, [numbers, probabilities]);
+        report.coverage = self.covered(truth, probabilities);
+    }
+
+    /// The classes of each set, joined by `;`.
+    fn bounds(&self, answers: &Answers) -> Vec<(String, ArrayRef)> {
+        let (Some(least), Answers::Classes { probabilities, .. }) = (self.least, answers) else {
+            return Vec::new();
+        };
+        let rows = probabilities.chunks(self.classes.len());
+        let sets = rows.map(|row| join(&set(row, least), &self.classes));
+        let sets: ArrayRef = Arc::new(StringArray::from_iter_values(sets));
+        vec![(PREDICTION_SET.to_owned(), sets)]
+    }
+
     fn no_labels(&self) -> Labels {
         Labels::Classes(Vec::new())
     }
 }
 
+/// The column of the sets of classes.
+const PREDICTION_SET: &str = "prediction_set";
+
+/// The classes of one set.
+fn set(probabilities: &[f64], least: f64) -> Vec<u32> {
+    let classes = (0u32..).zip(probabilities);
+    let classes = classes.filter(|(_, probability)| **probability >= least);
+    classes.map(|(class, _)| class).collect()
+}
+
 impl ClassificationAnswer {
+    /// The probabilities at the temperature.
+    fn calibrated(&self, probabilities: Vec<f64>) -> Vec<f64> {
+        match self.temperature {
+            Some(temperature) if temperature != 1.0 => {
+                tempered(&probabilities, self.classes.len(), temperature)
+            }
+            _ => probabilities,
+        }
+    }
+
+    /// The threshold that is best on these rows.
+    fn tuned(&self, truth: &[u32], probabilities: &[f64], objective: ThresholdObjective) -> f64 {
+        let scores = probabilities.iter().skip(self.positive).step_by(2);
+        let scores: Vec<f64> = scores.copied().collect();
+        let truth = truth
+            .iter()
+            .map(|&class| u32::from(class as usize == self.positive));
+        let truth: Vec<u32> = truth.collect();
+        tune_threshold_from(&truth, &scores, objective, self.least_recall)
+    }
+
+    /// The probability of the true class of each row.
+    fn of_truth(&self, truth: &[u32], probabilities: &[f64]) -> impl Iterator<Item = f64> {
+        let rows = probabilities.chunks(self.classes.len()).zip(truth);
+        rows.map(|(row, class)| row[*class as usize])
+    }
+
+    /// What the temperature changes, given the probabilities without it and with it.
+    fn calibration(&self, truth: &[u32], probabilities: [&[f64]; 2]) -> Option<Calibration> {
+        let measured = |probabilities| {
+            let scored = self.scored(truth, probabilities);
+            let (confidence, correct) = scored.confidences();
+            let ece = calibration_error(&confidence, &correct)?.expected;
+            Some((ece, log_loss(&scored)?))
+        };
+        let temperature = self.temperature?;
+        let [before, after] = probabilities.map(measured);
+        let ((ece_before, log_loss_before), (ece, log_loss)) = before.zip(after)?;
+        Some(Calibration {
+            temperature,
+            ece_before,
+            ece,
+            log_loss_before,
+            log_loss,
+        })
+    }
+
+    /// How often the sets hold the truth.
+    fn covered(&self, truth: &[u32], probabilities: &[f64]) -> Option<Coverage> {
+        let (least, stated) = self.least.zip(self.coverage)?;
+        let rows = probabilities.chunks(self.classes.len());
+        let sizes = rows.map(|row| set(row, least).len() as f64);
+        let held = self.of_truth(truth, probabilities).map(|p| p >= least);
+        let method = (ConformalMethod::Lac, stated);
+        coverage_of(
+            method,
+            &held.collect::<Vec<_>>(),
+            &sizes.collect::<Vec<_>>(),
+        )
+    }
+
     /// The most probable class; with two, the positive one from the threshold on.
     fn choose(&self, probabilities: &[f64]) -> u32 {
         if let [_, _] = probabilities {
@@ -165,6 +293,11 @@ mod tests {
             positive,
             counts: vec![3, 1],
             tuned_for,
+            least_recall: 0.0,
+            calibrate: false,
+            temperature: None,
+            coverage: None,
+            least: None,
         }
     }
 
@@ -190,7 +323,10 @@ mod tests {
         for positive in [0, 1] {
             let mut answer = of(positive, Some(ThresholdObjective::F1));
             let (found, truth) = answers(&answer);
-            answer.tune(&found, &truth);
+            let Answers::Classes { probabilities, .. } = &found else {
+                unreachable!("classes");
+            };
+            answer.tune(probabilities, &truth);
             let middle = (0.45 + 0.4) / 2.0;
             let wanted = if positive == 0 { middle } else { 1.0 - middle };
             assert!(

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use super::labelled::{BatchLoss, Labelled, LabelledLoss};
 use super::values::{ClassName, ClassWeights, Threshold};
-use super::{LabelledTask, Target, Task, TaskFacts, check_smoothing};
+use super::{LabelledTask, Target, Task, TaskFacts, check_coverage, check_smoothing};
 
 /// Tells two or more classes apart by cross-entropy.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -43,6 +43,17 @@ pub struct ClassificationConfig {
     pub threshold: Threshold,
     /// What the tuned threshold maximises.
     pub tune_metric: ThresholdObjective,
+    /// The share of the positive class that a tuned threshold finds at least, on the validation split.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub least_recall: Option<f64>,
+    /// Whether the logits are divided by the temperature at which the log-loss of the validation split is
+    /// least, so that probabilities are as sure as they may be (Guo et al. 2017).
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub calibrate: bool,
+    /// The share of new samples whose class is to be in its set, such as 0.9. Then each answer has a set of
+    /// classes, split-conformal with limits from the validation split (Sadinle et al. 2019). It can be empty.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub coverage: Option<f64>,
 }
 
 impl Default for ClassificationConfig {
@@ -54,6 +65,9 @@ impl Default for ClassificationConfig {
             positive: None,
             threshold: Threshold::default(),
             tune_metric: ThresholdObjective::F1,
+            least_recall: None,
+            calibrate: false,
+            coverage: None,
         }
     }
 }
@@ -79,9 +93,25 @@ impl Task for ClassificationConfig {
         (self.threshold != Threshold::Tune).then_some(("task.tune_metric", reason))
     }
 
-    fn needs_validation(&self) -> Option<(&'static str, &'static str)> {
-        let needs = ("task.threshold", "tuning the threshold");
-        (self.threshold == Threshold::Tune).then_some(needs)
+    fn needs_validation(&self) -> Vec<(&'static str, &'static str)> {
+        let tunes = self.threshold == Threshold::Tune;
+        let needs = [
+            (tunes, ("task.threshold", "tuning the threshold")),
+            (
+                self.calibrate,
+                ("task.calibrate", "fitting the temperature"),
+            ),
+            (
+                self.coverage.is_some(),
+                ("task.coverage", "a stated coverage"),
+            ),
+        ];
+        let needs = needs.into_iter().filter(|(asked, _)| *asked);
+        needs.map(|(_, needs)| needs).collect()
+    }
+
+    fn coverage(&self) -> Option<f64> {
+        self.coverage
     }
 
     fn validate_for(&self, classes: &[String]) -> Vec<(String, String)> {
@@ -104,6 +134,8 @@ impl Task for ClassificationConfig {
 
     fn validate(&self) -> Vec<(String, String)> {
         let mut problems = Vec::from_iter(check_smoothing(self.label_smoothing));
+        problems.extend(check_coverage(self.coverage));
+        problems.extend(self.check_recall());
         if let Some(gamma) = self
             .focal_gamma
             .filter(|gamma| !(0.0..=100.0).contains(gamma))
@@ -135,6 +167,19 @@ impl Task for ClassificationConfig {
 }
 
 impl ClassificationConfig {
+    /// A share of the positive class that is none, or that no threshold is tuned for.
+    fn check_recall(&self) -> Option<(String, String)> {
+        let least = self.least_recall?;
+        let message = match (0.0..=1.0).contains(&least) {
+            false => format!("must be between 0 and 1, but is {least}"),
+            true if self.threshold != Threshold::Tune => {
+                "has no effect: it is read if threshold is \"tune\"".into()
+            }
+            true => return None,
+        };
+        Some(("least_recall".into(), message))
+    }
+
     /// A positive class among these classes that is none of two.
     fn check_positive(&self, classes: &[String]) -> Option<(String, String)> {
         let positive = self.positive.as_ref()?;
@@ -163,6 +208,11 @@ impl LabelledTask for ClassificationConfig {
             positive: positive.unwrap_or(SECOND),
             counts: target.counts.clone(),
             tuned_for,
+            least_recall: self.least_recall.unwrap_or(0.0),
+            calibrate: self.calibrate,
+            temperature: None,
+            coverage: self.coverage,
+            least: None,
         }
     }
 

@@ -2,11 +2,13 @@
 
 use std::path::PathBuf;
 
-use fireclay_data::{ImagePixels, ImagePreprocess, ImageSplit, OnDamaged};
+use fireclay_data::{
+    FoundImages, ImagePixels, ImagePreprocess, ImageSplit, OnDamaged, image_files,
+};
 use fireclay_models::ImageModel;
 use fireclay_train::loader::Samples;
 
-use super::super::dataset::text_cells;
+use super::super::dataset::{Columns, text_cells};
 use super::super::prelude::*;
 use super::Image;
 use crate::answer::{Answers, Meaning};
@@ -24,6 +26,33 @@ pub(super) struct ImageRun {
 }
 
 impl ImageRun {
+    fn parts(&self) -> Parts {
+        Parts::Pixels {
+            mean: self.preprocess.mean().to_vec(),
+            std: self.preprocess.std().to_vec(),
+        }
+    }
+
+    fn take_files(&self, path: &str, most: usize) -> Result<Taken, RunError> {
+        let FoundImages { mut files, notes } = image_files(path)?;
+        let mut notes: Vec<String> = notes.iter().map(ToString::to_string).collect();
+        if files.len() > most {
+            notes.push(format!("the first {most} of {} images", files.len()));
+            files.truncate(most);
+        }
+        let batch = self.preprocess.read_batch(&files)?;
+        let images = upload_images(batch.pixels, batch.dims, self.predictor.device());
+        let names = files.iter().map(|file| file.display().to_string());
+        Ok(Taken {
+            from: path.to_owned(),
+            input: self.predictor.input(images),
+            names: names.collect(),
+            truth: None,
+            parts: self.parts(),
+            notes,
+        })
+    }
+
     fn answer(&self, batch: ImagePixels) -> Answers {
         let images = upload_images(batch.pixels, batch.dims, self.predictor.device());
         self.predictor.predict([images])
@@ -58,7 +87,7 @@ impl Run for ImageRun {
             Ok((samples, notes.collect()))
         };
         evaluate_on::<Image>(&self.base, on, read, |samples| {
-            labelled::evaluate(&self.base, &self.predictor, samples)
+            labelled::evaluate(&self.base, &self.predictor, samples, &Columns::default())
         })
     }
 
@@ -82,6 +111,36 @@ impl Run for ImageRun {
             predicted.notes.extend(failed);
         }
         Ok(predicted)
+    }
+
+    fn take(&self, on: On<'_>, most: usize) -> Result<Taken, RunError> {
+        if let On::File { path, .. } = on {
+            return self.take_files(path, most);
+        }
+        let data = own::<Image>(&self.base)?;
+        let chosen = choose((&self.base, &data), on, most)?;
+        let split = [&data.train, &data.valid, &data.test][chosen.split];
+        let batch = split.without_augmentation().batch(0, &chosen.positions)?;
+        let images = upload_images(batch.pixels, batch.dims, self.predictor.device());
+        Ok(Taken {
+            from: chosen.from,
+            input: self.predictor.input(images),
+            names: chosen.names,
+            truth: Some(batch.labels),
+            parts: self.parts(),
+            notes: chosen.notes,
+        })
+    }
+
+    fn take_rows(&self, rows: &RecordBatch) -> Result<Taken, RunError> {
+        Ok(Taken {
+            from: "rows".to_owned(),
+            input: self.input(rows)?,
+            names: text_cells(rows, "image")?,
+            truth: None,
+            parts: self.parts(),
+            notes: Vec::new(),
+        })
     }
 
     fn input(&self, rows: &RecordBatch) -> Result<Input, RunError> {

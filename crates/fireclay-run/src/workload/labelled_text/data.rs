@@ -8,7 +8,7 @@ use fireclay_data::{DataError, Note, TargetKind, TextTableData, Tokenizer};
 use super::super::dataset::{Columns, Dataset, constant, counts, hashes_of};
 use crate::artifacts::{PREPROCESS, TOKENIZER};
 use crate::config::{DataSection, NeedsTokenizer, TextTableSource};
-use crate::config::{Located, split_key};
+use crate::config::{Located, carry, split_key};
 use crate::task::Target;
 
 impl DataSection for TextTableSource {
@@ -28,6 +28,20 @@ impl DataSection for TextTableSource {
 
     fn validate_for(&self, kind: TargetKind) -> Vec<(String, String)> {
         self.config.validate_for(kind)
+    }
+
+    fn carry(&mut self, columns: &[String]) -> bool {
+        carry(&mut self.config.extra_columns, columns)
+    }
+
+    fn is_told(&self, column: &str) -> Option<&'static str> {
+        let is_id = self.config.id.as_deref() == Some(column);
+        let is_target = (self.config.target == column).then_some("target");
+        is_target.or(is_id.then_some("id"))
+    }
+
+    fn is_input(&self, column: &str) -> bool {
+        self.config.text == column
     }
 
     fn key_of_column(&self, column: &str) -> Option<String> {

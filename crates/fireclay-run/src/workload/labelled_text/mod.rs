@@ -9,6 +9,7 @@ use fireclay_models::{EncoderConfig, EncoderShape, Family};
 use super::prelude::*;
 use super::table::blank_labelled;
 use crate::config::TextTableSource;
+use crate::fairness;
 use crate::samples::TextTableSamples;
 use crate::task::TextInput;
 use run::LabelledTextRun;
@@ -67,8 +68,16 @@ impl Workload for LabelledText {
         }
     }
 
-    fn samples(_config: &RunConfig, data: &TextTableData) -> [TextTableSamples; 3] {
-        [&data.train, &data.valid, &data.test].map(|split| TextTableSamples::new(split.clone()))
+    fn samples(config: &RunConfig, data: &TextTableData) -> [TextTableSamples; 3] {
+        let own = (data.train.labels(), data.train.carried().weights.as_deref());
+        let (mut train, columns) = (data.train.clone(), labelled::extra(config, data, 0));
+        if let Some(weights) = fairness::weights(config, &columns, own) {
+            train = train.with_weights(weights.into());
+        }
+        let train = TextTableSamples::new(train).in_groups(fairness::indicators(config, &columns));
+        let held_out = [&data.valid, &data.test];
+        let [valid, test] = held_out.map(|split| TextTableSamples::new(split.clone()));
+        [train, valid, test]
     }
 
     labelled::as_labelled!();

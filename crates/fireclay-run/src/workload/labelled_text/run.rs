@@ -1,15 +1,19 @@
 //! Its finished runs.
 
+use std::path::Path;
+
 use fireclay_data::{
     PaddedTexts, ReadOptions, TableFormat, TextPreprocess, TextTableSplit, Tokenizer,
 };
 use fireclay_models::EncoderModel;
 
+use super::super::dataset::Columns;
 use super::super::prelude::*;
 use super::{LabelledText, TEXTS};
 use crate::answer::Meaning;
 use crate::predict::{Rows, Source, predict_rows};
 use crate::predictor::{Differentiable, Predictor};
+use crate::run::InputColumn;
 use crate::samples::{TextTableSamples, upload_texts};
 use crate::task::Input;
 
@@ -28,6 +32,21 @@ impl LabelledTextRun {
         format.unwrap_or(TableFormat::Csv)
     }
 
+    /// Texts of tokens, as the model reads them.
+    fn taken(&self, texts: &[&[u32]]) -> Result<Taken, RunError> {
+        let pieces = texts.iter().map(|tokens| self.tokenizer.pieces(tokens));
+        let pieces = pieces.collect::<Result<Vec<_>, _>>()?;
+        let input = upload_texts(PaddedTexts::new(texts), self.predictor.device());
+        Ok(Taken {
+            from: "rows".to_owned(),
+            input: self.predictor.input(input),
+            names: numbered(texts.len()),
+            truth: None,
+            parts: Parts::Tokens(pieces),
+            notes: Vec::new(),
+        })
+    }
+
     fn options(&self, format: TableFormat) -> ReadOptions {
         LabelledText::source(self.base.config())
             .config
@@ -44,7 +63,13 @@ impl Run for LabelledTextRun {
 
     fn schema(&self) -> InputSchema {
         let most = self.preprocess.max_length();
-        InputSchema::one(self.preprocess.text(), InputKind::Text { most })
+        let mut schema = InputSchema::one(self.preprocess.text(), InputKind::Text { most });
+        let groups = self.predictor.answer.columns().map(|name| InputColumn {
+            name: name.to_owned(),
+            kind: InputKind::Cell,
+        });
+        schema.columns.extend(groups);
+        schema
     }
 
     fn evaluate(&self, on: On<'_>) -> Result<Evaluated, RunError> {
@@ -60,7 +85,8 @@ impl Run for LabelledTextRun {
             Ok((TextTableSamples::new(split), notes.collect()))
         };
         evaluate_on::<LabelledText>(&self.base, on, read, |samples| {
-            labelled::evaluate(&self.base, &self.predictor, samples)
+            let columns = Columns::carried(samples.carried());
+            labelled::evaluate(&self.base, &self.predictor, samples, &columns)
         })
     }
 
@@ -71,6 +97,7 @@ impl Run for LabelledTextRun {
         let parts = texts.chunks(TEXTS);
         let parts = parts.map(|part| upload_texts(PaddedTexts::new(part), device));
         let answers = self.predictor.predict(parts);
+        let answers = self.predictor.answer.by_group_in(answers, rows)?;
         Ok(Answered { answers, cut })
     }
 
@@ -79,14 +106,19 @@ impl Run for LabelledTextRun {
             .config
             .id
             .as_deref();
+        let (answer, mut strangers) = (&self.predictor.answer, 0);
         let rows = Rows {
             format: self.own_format(),
             id,
             options: &|format| self.options(format),
             fits: &|rows| self.preprocess.encode(&self.tokenizer, rows).map(drop),
-            watch: &mut |_| Ok(()),
+            watch: &mut |rows| {
+                strangers += answer.strangers(rows)?;
+                Ok(())
+            },
         };
         let (mut predicted, cut) = predict_rows(self, job, rows)?;
+        predicted.notes.extend(answer.note_of_strangers(strangers));
         if cut > 0 {
             let (rows, length) = (predicted.count, self.preprocess.max_length());
             predicted.notes.push(format!(
@@ -94,6 +126,49 @@ impl Run for LabelledTextRun {
             ));
         }
         Ok(predicted)
+    }
+
+    fn take(&self, on: On<'_>, most: usize) -> Result<Taken, RunError> {
+        if let On::File { path, .. } = on {
+            let options = |path: &Path| {
+                let format = TableFormat::from_path(path);
+                self.options(format.unwrap_or_else(|| self.own_format()))
+            };
+            let (rows, notes) = first_rows(path, options, most)?;
+            let taken = self
+                .take_rows(&rows)
+                .map_err(|error| in_file(path, error))?;
+            let from = path.to_owned();
+            let notes = notes.into_iter().chain(taken.notes).collect();
+            return Ok(Taken {
+                from,
+                notes,
+                ..taken
+            });
+        }
+        let data = own::<LabelledText>(&self.base)?;
+        let chosen = choose((&self.base, &data), on, most)?;
+        let split = [&data.train, &data.valid, &data.test][chosen.split];
+        let texts = chosen.positions.iter().map(|text| split.text(*text));
+        Ok(Taken {
+            from: chosen.from,
+            names: chosen.names,
+            truth: Some(split.labels().gather(&chosen.positions)),
+            notes: chosen.notes,
+            ..self.taken(&texts.collect::<Vec<_>>())?
+        })
+    }
+
+    fn take_rows(&self, rows: &RecordBatch) -> Result<Taken, RunError> {
+        let (texts, cut) = self.preprocess.encode(&self.tokenizer, rows)?;
+        let texts: Vec<&[u32]> = texts.iter().map(Vec::as_slice).collect();
+        let mut taken = self.taken(&texts)?;
+        if cut > 0 {
+            let length = self.preprocess.max_length();
+            let note = format!("{cut} texts have more than {length} tokens and are cut");
+            taken.notes.push(note);
+        }
+        Ok(taken)
     }
 
     fn input(&self, rows: &RecordBatch) -> Result<Input, RunError> {

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use fireclay_data::{DataError, Note, Preprocess, TableConfig, TableData, TargetKind};
+use fireclay_data::{DataError, Note, Preprocess, Role, TableConfig, TableData, TargetKind, role};
 
 use super::super::dataset::{Columns, Dataset, constant, hashes_of};
 use crate::artifacts::PREPROCESS;
 use crate::config::{DataSection, TableSource};
-use crate::config::{Located, split_key};
+use crate::config::{Located, carry, split_key};
 use crate::task::Target;
 
 impl DataSection for TableSource {
@@ -35,6 +35,24 @@ impl DataSection for TableSource {
             true => "data.target",
             false => "data.targets",
         }
+    }
+
+    fn carry(&mut self, columns: &[String]) -> bool {
+        carry(&mut self.config.extra_columns, columns)
+    }
+
+    fn is_told(&self, column: &str) -> Option<&'static str> {
+        let is_target = self
+            .config
+            .target_columns()
+            .iter()
+            .any(|name| name == column);
+        let is_id = self.config.id.as_deref() == Some(column);
+        is_target.then_some("target").or(is_id.then_some("id"))
+    }
+
+    fn is_input(&self, column: &str) -> bool {
+        role(&self.config, column) == Role::Feature
     }
 
     fn key_of_column(&self, column: &str) -> Option<String> {

@@ -11,6 +11,7 @@ use fireclay_models::TabularShape;
 use super::Inspected;
 use super::prelude::*;
 use crate::config::{TableModel, TableSource};
+use crate::fairness;
 use crate::samples::TableSamples;
 use crate::source;
 use crate::task::{Labelled, TableInput, blank_labels};
@@ -84,8 +85,17 @@ impl Workload for Table {
         }
     }
 
-    fn samples(_config: &RunConfig, data: &TableData) -> [TableSamples; 3] {
-        [&data.train, &data.valid, &data.test].map(|split| TableSamples::new(split.clone()))
+    fn samples(config: &RunConfig, data: &TableData) -> [TableSamples; 3] {
+        let carried = &data.train.carried;
+        let own = (&*data.train.labels, carried.weights.as_deref());
+        let (mut train, columns) = (data.train.clone(), labelled::extra(config, data, 0));
+        if let Some(weights) = fairness::weights(config, &columns, own) {
+            train = train.with_weights(weights.into());
+        }
+        let train = TableSamples::new(train).in_groups(fairness::indicators(config, &columns));
+        let held_out = [&data.valid, &data.test];
+        let [valid, test] = held_out.map(|split| TableSamples::new(split.clone()));
+        [train, valid, test]
     }
 
     labelled::as_labelled!();
@@ -167,6 +177,7 @@ pub(super) fn blank_labelled<I>(
             truth: blank_labels(labelled::kind(config), rows),
             weights: None,
             mix: None,
+            groups: None,
         },
     }
 }

@@ -1,8 +1,13 @@
 //! Its finished runs.
 
-use fireclay_data::{Features, Preprocess, Split, TableFormat, Unseen};
+use std::path::Path;
+
+use fireclay_data::{
+    EncodedColumn, Features, Preprocess, Split, Table as Cells, TableFormat, Unseen,
+};
 use fireclay_models::Tabular;
 
+use super::super::dataset::Columns;
 use super::super::prelude::*;
 use super::{ROWS, Table};
 use crate::answer::Meaning;
@@ -19,13 +24,40 @@ pub(super) struct TableRun {
     pub predictor: Predictor<Tabular>,
 }
 
+impl TableRun {
+    /// The columns, with the vectors of embedded ones after all numeric features.
+    fn parts(&self, cells: RecordBatch) -> Parts {
+        let (numeric, vectors) = (self.preprocess.numeric_width(), self.predictor.vectors());
+        let part = |column: EncodedColumn| {
+            let vector = column.embedded.map(|index| {
+                let start = numeric + vectors[..index].iter().sum::<usize>();
+                start..start + vectors[index]
+            });
+            Part {
+                name: column.name,
+                at: column.numeric.chain(vector.unwrap_or_default()).collect(),
+            }
+        };
+        let columns = self.preprocess.encoded_columns().into_iter();
+        Parts::Columns {
+            columns: columns.map(part).collect(),
+            cells,
+        }
+    }
+}
+
 impl Run for TableRun {
     labelled::as_labelled_run!();
 
     fn schema(&self) -> InputSchema {
         let kind = InputKind::Cell;
-        let columns = self.preprocess.columns().into_iter();
-        let columns = columns.map(|name| InputColumn {
+        let mut names = self.preprocess.columns();
+        for group in self.predictor.answer.columns() {
+            if !names.iter().any(|name| name == group) {
+                names.push(group.to_owned());
+            }
+        }
+        let columns = names.into_iter().map(|name| InputColumn {
             name,
             kind: kind.clone(),
         });
@@ -46,7 +78,8 @@ impl Run for TableRun {
             Ok((TableSamples::new(split), notes.collect()))
         };
         evaluate_on::<Table>(&self.base, on, read, |samples| {
-            labelled::evaluate(&self.base, &self.predictor, samples)
+            let columns = Columns::carried(samples.carried());
+            labelled::evaluate(&self.base, &self.predictor, samples, &columns)
         })
     }
 
@@ -55,8 +88,9 @@ impl Run for TableRun {
         let positions: Vec<u32> = (0..features.rows as u32).collect();
         let parts = positions.chunks(ROWS);
         let parts = parts.map(|rows| upload_rows(features.gather(rows), self.predictor.device()));
+        let answers = self.predictor.predict(parts);
         Ok(Answered {
-            answers: self.predictor.predict(parts),
+            answers: self.predictor.answer.by_group_in(answers, rows)?,
             cut: 0,
         })
     }
@@ -64,16 +98,21 @@ impl Run for TableRun {
     fn predict(&self, job: &PredictJob<'_>) -> Result<Predicted, RunError> {
         let source = Table::source(self.base.config());
         let mut unseen = Unseen::default();
+        let (answer, mut strangers) = (&self.predictor.answer, 0);
         let rows = Rows {
             format: source.format,
             id: source.config.id.as_deref(),
             options: &|format| self.preprocess.options(format, &source.config),
             fits: &|rows| self.preprocess.encode(rows).map(drop),
-            watch: &mut |rows| unseen.add(&self.preprocess, rows),
+            watch: &mut |rows| {
+                strangers += answer.strangers(rows)?;
+                unseen.add(&self.preprocess, rows)
+            },
         };
         let (mut predicted, _) = predict_rows(self, job, rows)?;
         let notes = unseen.notes(&source.config).into_iter();
         predicted.notes.extend(notes.map(|note| note.to_string()));
+        predicted.notes.extend(answer.note_of_strangers(strangers));
         Ok(predicted)
     }
 
@@ -81,6 +120,57 @@ impl Run for TableRun {
         let features: Features = self.preprocess.encode(rows)?;
         let input = upload_rows(features, self.predictor.device());
         Ok(self.predictor.input(input))
+    }
+
+    /// The table is read once more for its cells: encoded rows have none.
+    fn take(&self, on: On<'_>, most: usize) -> Result<Taken, RunError> {
+        let source = Table::source(self.base.config());
+        if let On::File { path, .. } = on {
+            let options = |path: &Path| {
+                let format = TableFormat::from_path(path).unwrap_or(source.format);
+                self.preprocess.options(format, &source.config)
+            };
+            let (rows, mut notes) = first_rows(path, options, most)?;
+            let taken = self
+                .take_rows(&rows)
+                .map_err(|error| in_file(path, error))?;
+            let mut unseen = Unseen::default();
+            unseen.add(&self.preprocess, &rows)?;
+            let unseen = unseen.notes(&source.config).into_iter();
+            notes.extend(unseen.map(|note| note.to_string()));
+            return Ok(Taken {
+                from: path.to_owned(),
+                notes,
+                ..taken
+            });
+        }
+        let data = own::<Table>(&self.base)?;
+        let chosen = choose((&self.base, &data), on, most)?;
+        let split = [&data.train, &data.valid, &data.test][chosen.split];
+        let batch = split.gather(&chosen.positions);
+        let at = |position: &u32| split.carried.rows[*position as usize];
+        let rows: Vec<usize> = chosen.positions.iter().map(at).collect();
+        let cells = Cells::load(source.format, &source.config)?.take(&rows)?;
+        let input = upload_rows(batch.features, self.predictor.device());
+        Ok(Taken {
+            from: chosen.from,
+            input: self.predictor.input(input),
+            names: chosen.names,
+            truth: Some(batch.labels),
+            parts: self.parts(cells),
+            notes: chosen.notes,
+        })
+    }
+
+    fn take_rows(&self, rows: &RecordBatch) -> Result<Taken, RunError> {
+        Ok(Taken {
+            from: "rows".to_owned(),
+            input: self.input(rows)?,
+            names: numbered(rows.num_rows()),
+            truth: None,
+            parts: self.parts(rows.clone()),
+            notes: Vec::new(),
+        })
     }
 
     fn merged(&self) -> Result<Vec<(&'static str, Vec<u8>)>, RunError> {

@@ -1,0 +1,87 @@
+//! What is asked for, checked: how many samples, which methods, which columns.
+
+use fireclay_config::did_you_mean;
+use fireclay_run::run::InputKind;
+use fireclay_run::{On, Parts, Run};
+
+use super::method::{Fits, Method, refusal, usual};
+use super::request::{ExplainError, Request};
+
+/// How many samples are taken.
+pub(super) fn rows(run: &dyn Run, request: &Request<'_>) -> Result<usize, ExplainError> {
+    if request.rows == Some(0) || request.steps == 0 {
+        return Err(ExplainError::Usage(
+            "--rows and --steps must be at least 1".into(),
+        ));
+    }
+    let kind = run
+        .schema()
+        .columns
+        .first()
+        .map(|column| column.kind.clone());
+    let usual = match (request.on, kind) {
+        (On::File { .. }, _) => 10,
+        (_, Some(InputKind::Image { .. })) => 16,
+        (_, Some(InputKind::Text { .. })) => 50,
+        _ => 200,
+    };
+    Ok(request.rows.unwrap_or(usual))
+}
+
+/// The methods that are asked for, or that people expect.
+pub(super) fn methods(
+    request: &Request<'_>,
+    parts: &Parts,
+    fits: Fits,
+) -> Result<Vec<Method>, ExplainError> {
+    for method in &request.methods {
+        if let Some(reason) = refusal(*method, parts, fits) {
+            let message = format!("{} {reason}", method.name());
+            return Err(ExplainError::Usage(message));
+        }
+    }
+    let methods = match request.methods.is_empty() {
+        true => usual(parts, fits),
+        false => request.methods.clone(),
+    };
+    let has = |method: Method| methods.contains(&method);
+    if request.metric.is_some() && !has(Method::Permutation) {
+        return Err(unread("--metric", Method::Permutation));
+    }
+    if !request.columns.is_empty() {
+        if !has(Method::PartialDependence) {
+            return Err(unread("--column", Method::PartialDependence));
+        }
+        request
+            .columns
+            .iter()
+            .try_for_each(|name| known(name, parts))?;
+    }
+    Ok(methods)
+}
+
+fn unread(flag: &str, method: Method) -> ExplainError {
+    let method = method.name();
+    ExplainError::Usage(format!(
+        "{flag} is read by the method {method}, which is not asked for"
+    ))
+}
+
+/// Refuses a column that the model does not read.
+fn known(name: &str, parts: &Parts) -> Result<(), ExplainError> {
+    let Parts::Columns { columns, .. } = parts else {
+        return Ok(());
+    };
+    let names = || columns.iter().map(|part| part.name.as_str());
+    if names().any(|known| known == name) {
+        return Ok(());
+    }
+    let close = did_you_mean(name, names());
+    let help = match close {
+        Some(close) => format!("did you mean {close:?}?"),
+        None => format!("it reads {}", names().collect::<Vec<_>>().join(", ")),
+    };
+    Err(ExplainError::Usage(format!(
+        "the model reads no column {name:?}; {help}"
+    )))
+}

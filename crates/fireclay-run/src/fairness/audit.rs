@@ -1,0 +1,176 @@
+//! How the answers of a model treat groups, and thresholds by group.
+
+use std::collections::BTreeMap;
+
+use fireclay_data::{DataError, Labels};
+use fireclay_metrics::{
+    Attribute, Classification, Decisions, Fairness, GroupThresholds, Partition, ThresholdPrice,
+    binary_fairness, fit_group_thresholds, multiclass_fairness, regression_fairness,
+};
+
+use super::{Find, Groups};
+use crate::answer::{Answers, Meaning};
+use crate::config::FairnessConfig;
+
+/// Compares the groups of some rows.
+///
+/// # Errors
+///
+/// If a column of groups is missing, or holds lists.
+pub(crate) fn audit(
+    config: &FairnessConfig,
+    (groups, find): (&Groups, &Find<'_>),
+    meaning: &dyn Meaning,
+    (answers, truth): (&Answers, &Labels),
+) -> Result<Fairness, DataError> {
+    let least = config.min_group_size;
+    let partitions = groups.partitions(find)?;
+    let attribute = |partition: &Partition| match (answers, truth) {
+        (Answers::Numbers(predicted), Labels::Numbers(truth)) => {
+            regression_fairness((truth, predicted), partition, least)
+        }
+        _ => match Positive::of(meaning, answers, truth) {
+            Some(positive) => binary_fairness(positive.decisions(), partition, least),
+            None => several(meaning, (answers, truth), partition, least),
+        },
+    };
+    Ok(Fairness {
+        min_group_size: least,
+        attributes: partitions.iter().map(attribute).collect(),
+        thresholds: None,
+    })
+}
+
+/// Of more than two classes.
+fn several(
+    meaning: &dyn Meaning,
+    (answers, truth): (&Answers, &Labels),
+    partition: &Partition,
+    least: usize,
+) -> Attribute {
+    let (
+        Answers::Classes {
+            chosen,
+            probabilities,
+        },
+        Labels::Classes(truth),
+    ) = (answers, truth)
+    else {
+        unreachable!("checked: groups are compared by classes and numbers");
+    };
+    let correct = chosen.iter().zip(truth);
+    let correct: Vec<bool> = correct.map(|(chosen, truth)| chosen == truth).collect();
+    let scored = Classification::new(meaning.classes().len(), truth, probabilities);
+    let (confidence, _) = scored.confidences();
+    multiclass_fairness((&correct, &confidence), partition, least)
+}
+
+/// The answers of a classifier of two classes, as they concern the positive one.
+struct Positive<'a> {
+    name: &'a str,
+    truth: Vec<bool>,
+    selected: Vec<bool>,
+    probability: Vec<f64>,
+}
+
+impl<'a> Positive<'a> {
+    fn of(meaning: &'a dyn Meaning, answers: &Answers, truth: &Labels) -> Option<Self> {
+        let name = meaning.positive()?;
+        let class = meaning.classes().iter().position(|known| known == name)?;
+        let (
+            Answers::Classes {
+                chosen,
+                probabilities,
+            },
+            Labels::Classes(truth),
+        ) = (answers, truth)
+        else {
+            return None;
+        };
+        let is_it = |found: &u32| *found as usize == class;
+        Some(Self {
+            name,
+            truth: truth.iter().map(is_it).collect(),
+            selected: chosen.iter().map(is_it).collect(),
+            probability: probabilities
+                .iter()
+                .skip(class)
+                .step_by(2)
+                .copied()
+                .collect(),
+        })
+    }
+
+    fn decisions(&self) -> Decisions<'_> {
+        Decisions {
+            positive: self.name,
+            truth: &self.truth,
+            selected: &self.selected,
+            probability: Some(&self.probability),
+        }
+    }
+}
+
+/// The threshold of each group of all columns together, chosen on these rows; none where fewer than two groups
+/// are large enough, or none bring them nearer at the price that is allowed.
+///
+/// # Errors
+///
+/// As [`audit`].
+pub(crate) fn fit_thresholds(
+    config: &FairnessConfig,
+    (groups, find): (&Groups, &Find<'_>),
+    meaning: &dyn Meaning,
+    (answers, truth): (&Answers, &Labels),
+) -> Result<BTreeMap<String, f64>, DataError> {
+    let Some(positive) = Positive::of(meaning, answers, truth) else {
+        return Ok(BTreeMap::new());
+    };
+    let partition = Partition::new(groups.name(), &groups.joined(find)?);
+    let rule = GroupThresholds {
+        criterion: config.criterion,
+        tolerance: config.tolerance,
+        max_loss: config.max_loss,
+        min_group_size: config.min_group_size,
+    };
+    Ok(fit_group_thresholds(positive.decisions(), &partition, rule).unwrap_or_default())
+}
+
+/// What the thresholds of groups cost and bring, given the answers with one threshold for all and those with
+/// them.
+///
+/// # Errors
+///
+/// As [`audit`].
+pub(crate) fn price(
+    config: &FairnessConfig,
+    (groups, find): (&Groups, &Find<'_>),
+    meaning: &dyn Meaning,
+    ([before, after], truth): ([&Answers; 2], &Labels),
+) -> Result<Option<ThresholdPrice>, DataError> {
+    let partition = Partition::new(groups.name(), &groups.joined(find)?);
+    let both = [before, after].map(|answers| {
+        let positive = Positive::of(meaning, answers, truth)?;
+        let found = binary_fairness(positive.decisions(), &partition, config.min_group_size);
+        let rows = positive.truth.iter().zip(&positive.selected);
+        let right = rows.filter(|(truth, selected)| truth == selected).count();
+        let accuracy = right as f64 / positive.truth.len().max(1) as f64;
+        let measure = config.criterion.measure();
+        Some((accuracy, found.differences.get(measure).copied()))
+    });
+    let [
+        Some((accuracy_before, difference_before)),
+        Some((accuracy, difference)),
+    ] = both
+    else {
+        return Ok(None);
+    };
+    Ok(Some(ThresholdPrice {
+        criterion: config.criterion,
+        by_group: groups.thresholds.clone(),
+        accuracy_before,
+        accuracy,
+        difference_before,
+        difference,
+    }))
+}

@@ -1,0 +1,190 @@
+//! `explain`: why a finished run answers what it answers.
+
+mod show;
+mod write;
+
+use std::path::PathBuf;
+
+use fireclay_explain::{Baseline, Method, Request, explain};
+use fireclay_run::{On, load_run};
+
+use super::evaluate::SplitName;
+use super::{CheckpointArgs, device, run_at};
+use crate::failure::Failure;
+use crate::text::{say, tell};
+
+/// Explain which columns, pixels or tokens the answers of a finished run come from
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The run folder, such as runs/NAME/1; runs/NAME is the newest run of that name
+    pub run: PathBuf,
+    /// Samples to explain one by one: a table (file, glob, or `-` for standard input) or images (file,
+    /// folder or glob); without it, a split of the run's own data is explained as a whole
+    #[arg(conflicts_with = "split")]
+    pub input: Option<String>,
+    /// How to explain; may be given several times [default: what people expect of such data]
+    #[arg(long, value_name = "NAME", value_enum)]
+    pub method: Vec<Name>,
+    /// The split to explain [default: test, or valid where there is no test split]
+    #[arg(long, value_enum)]
+    pub split: Option<SplitName>,
+    /// How many samples, at most [default: 10 of INPUT; of a split 200 rows, 16 images or 50 texts]
+    #[arg(long, value_name = "N")]
+    pub rows: Option<usize>,
+    /// How many of them to show one by one [default: all of INPUT, 3 of a split]
+    #[arg(long, value_name = "N")]
+    pub samples: Option<usize>,
+    /// The class to explain [default: the positive one of two, else the one that is answered]
+    #[arg(long, value_name = "CLASS")]
+    pub target: Option<String>,
+    /// What attributions compare with [default: mean for tables, else zero]
+    #[arg(long, value_name = "WORD", value_enum)]
+    pub baseline: Option<Word>,
+    /// Rows to compare with, a table [default: 100 training rows]
+    #[arg(long, value_name = "FILE")]
+    pub background: Option<String>,
+    /// The metric that permutation importance takes away from [default: the task's first]
+    #[arg(long, value_name = "NAME")]
+    pub metric: Option<String>,
+    /// The columns of partial dependence; may be given several times [default: all]
+    #[arg(long, value_name = "NAME")]
+    pub column: Vec<String>,
+    /// Nodes of integrated gradients on the way from the baseline
+    #[arg(long, value_name = "N", default_value_t = 64)]
+    pub steps: usize,
+    /// Compare with a model whose weights are shuffled: an explanation that stays the same says nothing
+    /// about the model
+    #[arg(long)]
+    pub randomised: bool,
+    /// Write explanations.json, pictures and pages to this folder instead of the run's
+    #[arg(short, long, value_name = "FOLDER")]
+    pub output: Option<PathBuf>,
+    #[command(flatten)]
+    pub checkpoint: CheckpointArgs,
+    /// Compute on other hardware than the config names
+    #[arg(long, value_name = "NAME")]
+    pub backend: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// A method.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+#[value(rename_all = "snake_case")]
+pub enum Name {
+    /// How much worse the model gets when a column is shuffled (tables).
+    Permutation,
+    /// What each column adds to an answer (tables).
+    Shapley,
+    /// The mean gradient on the way from a baseline.
+    IntegratedGradients,
+    /// How the answer changes with a column (tables).
+    PartialDependence,
+    /// Where the last feature maps speak for a class (images, convolutions).
+    GradCam,
+    /// From which tokens the answer comes by way of attention (transformers).
+    Rollout,
+    /// What is lost when a part is covered.
+    Occlusion,
+    /// The size of the gradient.
+    Saliency,
+    /// The mean gradient of copies with noise.
+    SmoothGrad,
+}
+
+/// A baseline.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Word {
+    /// Training means and no category; the mean colour; no embedding.
+    Zero,
+    /// The mean of the rows to compare with.
+    Mean,
+    /// A black image.
+    Black,
+    /// A white image.
+    White,
+}
+
+impl From<Name> for Method {
+    fn from(name: Name) -> Self {
+        match name {
+            Name::Permutation => Self::Permutation,
+            Name::Shapley => Self::Shapley,
+            Name::IntegratedGradients => Self::IntegratedGradients,
+            Name::PartialDependence => Self::PartialDependence,
+            Name::GradCam => Self::GradCam,
+            Name::Rollout => Self::Rollout,
+            Name::Occlusion => Self::Occlusion,
+            Name::Saliency => Self::Saliency,
+            Name::SmoothGrad => Self::SmoothGrad,
+        }
+    }
+}
+
+impl From<Word> for Baseline {
+    fn from(word: Word) -> Self {
+        match word {
+            Word::Zero => Self::Zero,
+            Word::Mean => Self::Mean,
+            Word::Black => Self::Black,
+            Word::White => Self::White,
+        }
+    }
+}
+
+impl Args {
+    fn request(&self, seed: u64) -> Request<'_> {
+        let split = self.split;
+        let on = match &self.input {
+            Some(path) => On::File { path, targets: &[] },
+            None => split.map_or(On::HeldOut, |split| On::Split(split as usize)),
+        };
+        Request {
+            rows: self.rows,
+            shown: self.samples,
+            methods: self.method.iter().map(|name| Method::from(*name)).collect(),
+            target: self.target.as_deref(),
+            baseline: self.baseline.map(Baseline::from),
+            background: self.background.as_deref(),
+            metric: self.metric.as_deref(),
+            columns: self.column.clone(),
+            randomised: self.randomised,
+            steps: self.steps,
+            seed,
+            ..Request::new(on)
+        }
+    }
+}
+
+/// Explains samples, shows what was found and writes it.
+pub fn run(args: &Args) -> Result<(), Failure> {
+    let at = run_at(&args.run);
+    let config = load_run(&at)?.config;
+    let device = device(&config, args.backend.as_deref())?;
+    let run = args.checkpoint.open(&at, &device.device)?;
+    let explained = explain(&*run, &args.request(config.seed))?;
+    let notes = explained.notes.iter();
+    notes.for_each(|note| tell!("note: {note}"));
+    match args.json {
+        true => say!("{:#}", serde_json::json!(explained.explanations)),
+        false => show::all(&explained.explanations),
+    }
+    let folder = match (&args.output, args.checkpoint.checkpoint) {
+        (Some(folder), _) => folder.clone(),
+        (None, None) => run.base().run.clone(),
+        (None, Some(_)) => {
+            tell!(
+                "note: explanations of a checkpoint are written with -o FOLDER only: the run's are of its own weights"
+            );
+            return Ok(());
+        }
+    };
+    write::all(&folder, &explained)?;
+    let path = folder.join(write::FILE);
+    match args.json {
+        true => tell!("written to {}", path.display()),
+        false => say!("\nwritten to {}", path.display()),
+    }
+    Ok(())
+}

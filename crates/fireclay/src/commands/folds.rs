@@ -1,0 +1,71 @@
+//! `train` on each of several folds.
+
+use fireclay_run::config::{Loaded, RunConfig};
+use fireclay_run::{Folds, Outcome};
+use fireclay_train::StopReason;
+use serde_json::json;
+
+use super::training::short;
+use crate::failure::Failure;
+use crate::screen::Screen;
+use crate::text::{number, prose, say};
+
+/// The number of folds that each are a run, if the config asks for them and for none of them alone.
+pub fn asked(config: &RunConfig) -> Option<usize> {
+    let split = config.data.section().located().split?;
+    split.folds.filter(|_| split.fold.is_none())
+}
+
+/// Trains a run for each fold; `train` says what of one, and prints it.
+pub fn run(
+    folds: usize,
+    json: bool,
+    mut train: impl FnMut(usize) -> Result<(Loaded, Outcome), Failure>,
+) -> Result<(), Failure> {
+    let mut outcomes = Vec::new();
+    let mut order = Vec::new();
+    for fold in 1..=folds {
+        let (loaded, outcome) = train(fold)?;
+        if outcome.reason == StopReason::Interrupted {
+            let run = short(&outcome.folder);
+            return Err(Failure::Interrupted(format!(
+                "interrupted in fold {fold} of {folds}; `fireclay resume {run}` ends that fold, and the others can be \
+                 trained one by one with --set data.split.fold=N"
+            )));
+        }
+        let facts = loaded.config.task.facts();
+        order = facts.metrics.iter().map(|metric| metric.name).collect();
+        outcomes.push(outcome);
+    }
+    let found = Folds::of(&outcomes);
+    let (folder, notes) = found.write()?;
+    if json {
+        say!("{:#}", json!({"folder": folder, "folds": found}));
+        return Ok(());
+    }
+    say!("\n{folds} folds, each tested on rows that its run did not see\n");
+    say!("{}", Screen::out().table(&table(&found, &order)).trim_end());
+    say!("");
+    prose!(
+        2,
+        "std: the standard deviation over folds; the folds share training rows, so it says too little of the spread of other data"
+    );
+    notes.iter().for_each(|note| prose!(8, "note    {note}"));
+    say!("folds    {}", short(&folder));
+    Ok(())
+}
+
+/// A row for each metric, a column for each fold.
+fn table(found: &Folds, order: &[&str]) -> Vec<Vec<String>> {
+    let mut header = vec!["metric".to_owned(), "mean".into(), "std".into()];
+    header.extend((1..=found.runs.len()).map(|fold| format!("fold {fold}")));
+    let place = |name: &str| order.iter().position(|known| *known == name);
+    let mut metrics: Vec<_> = found.metrics.iter().collect();
+    metrics.sort_by_key(|(name, _)| place(name).map_or(0, |place| place + 1));
+    let rows = metrics.into_iter().map(|(name, spread)| {
+        let mut row = vec![name.clone(), number(spread.mean), number(spread.std)];
+        row.extend(spread.by_fold.iter().map(|value| number(*value)));
+        row
+    });
+    std::iter::once(header).chain(rows).collect()
+}
