@@ -18,6 +18,8 @@ pub(crate) struct Predictions {
     pub names: Vec<Column>,
     /// Truth and answer.
     pub answers: Answers,
+    /// Sets or intervals with a stated coverage, if the run gives them.
+    pub bounds: Vec<Column>,
     /// `data.extra_columns`.
     pub extra: Vec<Column>,
     /// Number of samples.
@@ -76,6 +78,9 @@ impl Predictions {
     }
 }
 
+/// The columns of sets and intervals; a column of the data with such a name has another one in the file.
+const BOUNDS: [&str; 3] = ["prediction_set", "prediction_lower", "prediction_upper"];
+
 /// Reads the answers for one split; `None` if the file has none. `classes` are the names of the classes or
 /// labels, none where the answer is a number; with `sets` any number of them is an answer.
 pub(crate) fn read(
@@ -123,10 +128,14 @@ pub(crate) fn read(
     let columns = |range: std::ops::Range<usize>| -> Result<Vec<Column>, ReportError> {
         range.map(|index| table.column(index)).collect()
     };
+    let (bounds, extra) = columns(probabilities.end..batch.num_columns())?
+        .into_iter()
+        .partition(|column| BOUNDS.contains(&column.name.as_str()));
     Ok(Some(Predictions {
         names: columns(1..truth)?,
         answers,
-        extra: columns(probabilities.end..batch.num_columns())?,
+        bounds,
+        extra,
         n: batch.num_rows(),
     }))
 }

@@ -190,6 +190,7 @@ mod tests {
                 truth: vec![0.0; 80],
                 predicted: vec![0.0; 80],
             },
+            bounds: Vec::new(),
             extra: vec![sex, age, name],
             n: 80,
         };

@@ -2,6 +2,7 @@
 
 use fireclay_metrics::{Interval, IntervalMethod, Report};
 
+use super::more::shown;
 use crate::folder::RunFolder;
 use crate::outcome::headline;
 use crate::section::{Block, Section};
@@ -14,8 +15,19 @@ pub(super) fn section(run: &RunFolder) -> Option<Section> {
         blocks.push(Block::Heading(format!("{} split", named(split))));
         blocks.push(Block::Words(said(report)));
         blocks.push(Block::Table(table(split, report)));
+        blocks.extend(more(run, split));
     }
     Section::of("metrics", "Metrics", blocks)
+}
+
+/// What the evaluation says beside metrics: what a temperature changes, and how often sets or intervals hold
+/// the truth.
+fn more(run: &RunFolder, split: &str) -> Vec<Block> {
+    let known = ["calibration", "coverage"].into_iter();
+    let found = known.filter_map(|key| Some((key, run.evaluation_json.get(split)?.get(key)?)));
+    found
+        .flat_map(|(key, value)| shown(&format!("{split}-{key}"), value, 1))
+        .collect()
 }
 
 /// The splits, the one that is judged first.

@@ -100,7 +100,13 @@ struct Listed<'a> {
 
 impl Listed<'_> {
     fn table(&self, caption: &str, samples: Vec<(usize, f64)>) -> Table {
-        let names = self.predictions.names.iter().chain(&self.predictions.extra);
+        let after = || {
+            self.predictions
+                .bounds
+                .iter()
+                .chain(&self.predictions.extra)
+        };
+        let names = self.predictions.names.iter().chain(after());
         let mut head: Vec<&str> = self
             .predictions
             .names
@@ -108,12 +114,7 @@ impl Listed<'_> {
             .map(|column| column.name.as_str())
             .collect();
         head.extend(["truth", "prediction", self.what]);
-        head.extend(
-            self.predictions
-                .extra
-                .iter()
-                .map(|column| column.name.as_str()),
-        );
+        head.extend(after().map(|column| column.name.as_str()));
         let before = self.predictions.names.len();
         let row = |(sample, value): (usize, f64)| {
             let cell = |column: &crate::predictions::Column| match &column.cells[sample] {

@@ -41,7 +41,7 @@ pub(super) fn finding(run: &RunFolder) -> Option<Finding> {
         gap if gap < -0.01 => "Probabilities are too cautious.",
         _ => "Probabilities do not quite mean what they say, although their mean does.",
     };
-    let advice = "Fit a temperature on the validation split, or train with less (too cautious) or more (too sure) label smoothing, before the probabilities decide anything.";
+    let advice = "task.calibrate = true fits a temperature on the validation split; less (too cautious) or more (too sure) task.label_smoothing helps too. Do so before the probabilities decide anything.";
     Some(Finding::new(Tone::Look, how, evidence).advise(advice))
 }
 
