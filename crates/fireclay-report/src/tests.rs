@@ -261,6 +261,9 @@ fn fairness_and_explanations_are_shown_where_they_are_there() {
             "findings": ["sex: twice as often"],
         }],
     });
+    evaluation["test"]["coverage"] = serde_json::json!({
+        "method": "sets", "stated": 0.9, "measured": { "value": 0.925, "n": 60, "low": 0.82, "high": 0.97 }, "mean_size": 1.25,
+    });
     fs::write(&file, evaluation.to_string()).expect("written");
     let found = serde_json::json!([{
         "method": "permutation", "of": "the log loss", "over": "valid", "n": 60, "meaning": "the rise of the loss",
@@ -277,6 +280,7 @@ fn fairness_and_explanations_are_shown_where_they_are_there() {
         "Importance by permutation",
         "age = 41: 0.5000",
         "does not hold",
+        "stated coverage of 90.0\u{a0}% hold the truth of 92.5\u{a0}% of the samples",
     ] {
         assert!(page.contains(words), "{words}");
     }

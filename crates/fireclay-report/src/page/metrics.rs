@@ -1,13 +1,13 @@
 //! The metrics of every split beside the trivial answer.
 
 use fireclay_metrics::{Interval, IntervalMethod, Report};
+use serde_json::Value;
 
-use super::more::shown;
 use crate::folder::RunFolder;
 use crate::outcome::headline;
 use crate::section::{Block, Section};
 use crate::table::{Cell, Table};
-use crate::text::number;
+use crate::text::{number, percent};
 
 pub(super) fn section(run: &RunFolder) -> Option<Section> {
     let mut blocks = Vec::new();
@@ -23,11 +23,40 @@ pub(super) fn section(run: &RunFolder) -> Option<Section> {
 /// What the evaluation says beside metrics: what a temperature changes, and how often sets or intervals hold
 /// the truth.
 fn more(run: &RunFolder, split: &str) -> Vec<Block> {
-    let known = ["calibration", "coverage"].into_iter();
-    let found = known.filter_map(|key| Some((key, run.evaluation_json.get(split)?.get(key)?)));
-    found
-        .flat_map(|(key, value)| shown(&format!("{split}-{key}"), value, 1))
-        .collect()
+    let said = |(key, words): (&str, fn(&Value) -> Option<String>)| {
+        words(run.evaluation_json.get(split)?.get(key)?).map(Block::Words)
+    };
+    let known: [(&str, fn(&Value) -> Option<String>); 2] =
+        [("calibration", temperature), ("coverage", coverage)];
+    known.into_iter().filter_map(said).collect()
+}
+
+fn temperature(found: &Value) -> Option<String> {
+    let of = |key: &str| found.get(key)?.as_f64().map(number);
+    Some(format!(
+        "A temperature of {} was fitted on the validation split. Without it the expected calibration error would be {}, with it it is {}; log-loss {} and {}.",
+        of("temperature")?,
+        of("ece_before")?,
+        of("ece")?,
+        of("log_loss_before")?,
+        of("log_loss")?
+    ))
+}
+
+fn coverage(found: &Value) -> Option<String> {
+    let measured = |key: &str| found.get("measured")?.get(key)?.as_f64().map(percent);
+    let note = found.get("note").and_then(Value::as_str);
+    let note = note
+        .map(|note| format!(" Note: {note}."))
+        .unwrap_or_default();
+    Some(format!(
+        "Prediction sets or intervals with a stated coverage of {} hold the truth of {} of the samples (95 % interval {} to {}); their mean size is {}.{note}",
+        percent(found.get("stated")?.as_f64()?),
+        measured("value")?,
+        measured("low")?,
+        measured("high")?,
+        number(found.get("mean_size")?.as_f64()?)
+    ))
 }
 
 /// The splits, the one that is judged first.
