@@ -104,20 +104,22 @@ impl Report {
                 "interrupted after step {step} and saved; go on with `fireclay resume {folder}`"
             )));
         }
-        let written = self.write(&outcome.folder)?;
         if self.show.json {
             self.print_json(outcome);
         } else {
             self.print(outcome, &folder);
-            written
-                .iter()
-                .for_each(|path| say!("report   {}", short(path)));
+        }
+        // Last: the result is told even where no report can be written.
+        for path in self.write(&outcome.folder)? {
+            if !self.show.json {
+                say!("report   {}", short(&path));
+            }
         }
         Ok(())
     }
 
     /// Writes what is asked for about the run that has ended.
-    fn write(&self, run: &Path) -> Result<Vec<PathBuf>, Failure> {
+    pub fn write(&self, run: &Path) -> Result<Vec<PathBuf>, Failure> {
         let flag = self.show.report;
         let asked = match self.config.report.clone() {
             Some(configured) => ReportConfig {
