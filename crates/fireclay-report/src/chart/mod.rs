@@ -167,7 +167,7 @@ impl Chart {
             x += 22.0 + 7.0 * name.chars().count() as f64;
             el(
                 "text",
-                &[("class", &class), ("x", &at), ("y", "9")],
+                &[("class", &class), ("x", &at), ("y", "11")],
                 format!("— {name}"),
             )
         };

@@ -7,7 +7,7 @@ use crate::text::number;
 /// The size of a chart, in units of the drawing: a phone shows about as many pixels.
 const SIZE: (f64, f64) = (440.0, 280.0);
 /// Left, top, right and bottom of the plane inside.
-const EDGE: [f64; 4] = [52.0, 26.0, 12.0, 40.0];
+const EDGE: [f64; 4] = [52.0, 30.0, 18.0, 40.0];
 /// So many points of a curve at most are drawn and can be read out.
 pub(crate) const MOST_POINTS: usize = 300;
 
@@ -118,7 +118,7 @@ impl Plane {
             &[
                 ("class", "word"),
                 ("x", &place),
-                ("y", "20"),
+                ("y", "25"),
                 ("text-anchor", anchor),
             ],
             word,
