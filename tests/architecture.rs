@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::support::root;
 
 /// The crates that are held to it.
-const CHECKED: [&str; 13] = [
+const CHECKED: [&str; 14] = [
     "fireclay",
     "fireclay-config",
     "fireclay-data",
@@ -16,6 +16,7 @@ const CHECKED: [&str; 13] = [
     "fireclay-metrics",
     "fireclay-models",
     "fireclay-plan",
+    "fireclay-report",
     "fireclay-run",
     "fireclay-simulate",
     "fireclay-track",

@@ -24,6 +24,7 @@ mod plan;
 mod precision;
 mod predicting;
 mod pretrained;
+mod reports;
 mod resume;
 mod runs;
 mod shipped;

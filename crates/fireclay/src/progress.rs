@@ -32,6 +32,9 @@ pub struct ShowArgs {
     /// Let the page pause and stop the training
     #[arg(long, requires = "watch")]
     pub control: bool,
+    /// Write report.html into the run folder at the end; so does a table `[report]` in the config
+    #[arg(long)]
+    pub report: bool,
     /// Write a trace of every step to trace.json in the run folder, for Perfetto
     #[arg(long)]
     pub profile: bool,

@@ -2,6 +2,7 @@
 //! comment is the help, and `run`.
 
 mod check;
+mod compare;
 mod completions;
 mod config;
 mod datasets;
@@ -21,7 +22,9 @@ mod paths;
 mod plan;
 mod predict;
 mod remarks;
+mod report;
 mod resume;
+mod runs;
 mod schema;
 mod simulate;
 mod track;
@@ -84,6 +87,9 @@ verbs! {
     Predict => predict,
     Generate => generate,
     Export => export,
+    Report => report,
+    Compare => compare,
+    Runs => runs,
     Track => track,
     Watch => watch,
     Devices => devices,

@@ -82,7 +82,9 @@ fn of_fold(loaded: Loaded, show: ShowArgs) -> Result<(Loaded, Outcome), Failure>
     let prepared = Prepared::new(loaded.clone(), PLANNER.forced(show.force))?;
     let report = Report::new(&prepared, &device, show);
     let outcome = prepared.train(&device, hooks(report.config(), show, beat)?)?;
-    if !show.json {
+    if show.json {
+        report.write(&outcome.folder)?;
+    } else {
         report.end(&outcome)?;
         say!("");
     }

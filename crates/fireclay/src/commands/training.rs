@@ -1,13 +1,13 @@
 //! What `train` and `resume` say before and after a training.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use burn::train::Interrupter;
 use fireclay_metrics::{Baseline, Report as Evaluation};
 use fireclay_plan::PLANNER;
-use fireclay_run::config::{Loaded, RunConfig};
+use fireclay_run::config::{Loaded, ReportConfig, RunConfig};
 use fireclay_run::workload::WorkloadWords;
 use fireclay_run::{At, Finished, Hooks, Outcome, Prepared, RunDevice};
 use fireclay_track::Tracker;
@@ -19,6 +19,7 @@ use fireclay_watch::Control;
 use serde_json::json;
 
 use super::remarks::remarks;
+use super::report::about;
 use super::watch::serve;
 use super::{device, fairness};
 use crate::beat::{Beat, Doing};
@@ -173,7 +174,27 @@ impl Report {
         } else {
             self.print(outcome, &folder);
         }
+        // Last: the result is told even where no report can be written.
+        for path in self.write(&outcome.folder)? {
+            if !self.show.json {
+                say!("report   {}", short(&path));
+            }
+        }
         Ok(())
+    }
+
+    /// Writes what is asked for about the run that has ended.
+    pub fn write(&self, run: &Path) -> Result<Vec<PathBuf>, Failure> {
+        let flag = self.show.report;
+        let asked = match self.config.report.clone() {
+            Some(configured) => ReportConfig {
+                html: configured.html || flag,
+                ..configured
+            },
+            None if flag => ReportConfig::default(),
+            None => return Ok(Vec::new()),
+        };
+        about(run, &asked)
     }
 
     fn print_json(&self, outcome: &Outcome) {
