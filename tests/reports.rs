@@ -1,6 +1,6 @@
 //! Pages, comparisons and lists of real runs.
 
-use crate::support::{EVERYTHING, Project};
+use crate::support::{EVERYTHING, Project, root};
 
 #[test]
 fn a_report_has_the_numbers_of_the_evaluation_and_leaves_the_run_as_it_was() {
@@ -140,4 +140,76 @@ fn runs_are_listed_with_their_results() {
     );
     project.refused("runs --filter accuracy", 2, &["KEY=VALUE"]);
     project.refused("runs nowhere", 1, &["cannot read nowhere"]);
+}
+
+/// Chromium and what drives it, if they are here. Where FIRECLAY_REQUIRE_BROWSER is set, as in CI, they must be.
+fn browser() -> Option<std::path::PathBuf> {
+    if let Some(folder) = std::env::var_os("FIRECLAY_BROWSER") {
+        return Some(folder.into());
+    }
+    assert!(
+        std::env::var_os("FIRECLAY_REQUIRE_BROWSER").is_none(),
+        "FIRECLAY_REQUIRE_BROWSER is set, but not FIRECLAY_BROWSER"
+    );
+    eprintln!("skipped: FIRECLAY_BROWSER names no folder with what drives a browser");
+    None
+}
+
+/// Fails unless a browser finds nothing wrong with a page, on a wide and on a narrow screen, light and dark.
+#[track_caller]
+fn assert_sound(browser: &std::path::Path, page: &std::path::Path, charts: u64) {
+    let mut command = std::process::Command::new("node");
+    command.arg(root().join("tests/clients/page.mjs"));
+    command.args([
+        browser.display().to_string(),
+        format!("file://{}", page.display()),
+    ]);
+    let ran = command.output().unwrap();
+    assert!(
+        ran.status.success(),
+        "{}",
+        String::from_utf8_lossy(&ran.stderr)
+    );
+    let found: serde_json::Value = serde_json::from_slice(&ran.stdout).unwrap();
+    for wrong in ["errors", "requests", "violations", "silent", "wide"] {
+        assert_eq!(
+            found[wrong],
+            serde_json::json!([]),
+            "{wrong} of {}",
+            page.display()
+        );
+    }
+    assert!(found["charts"].as_u64().unwrap() >= charts, "{found}");
+    assert!(std::fs::metadata(page).unwrap().len() < 3_000_000);
+}
+
+#[test]
+fn pages_of_every_kind_of_run_are_sound_in_a_browser() {
+    let Some(browser) = browser() else {
+        return;
+    };
+    let project = Project::new();
+    let short = "--report --set device.backend=flex --set lr_scheduler.warmup_steps=0";
+    let runs = [
+        ("tabular/breast-cancer", "--set train.epochs=4", 8),
+        ("tabular/diabetes", "--set train.epochs=4", 6),
+        ("vision/digits-cnn", "--set train.epochs=1", 8),
+        (
+            "language/own-source",
+            "--set train.max_steps=20 --set eval.every_steps=10",
+            4,
+        ),
+    ];
+    for (config, sets, charts) in runs {
+        project.ok(&format!("train configs/{config}.toml -q {short} {sets}"));
+        let name = config.rsplit('/').next().unwrap();
+        assert_sound(
+            &browser,
+            &project.path(&format!("runs/{name}/1/report.html")),
+            charts,
+        );
+    }
+    project.ok("train configs/tabular/breast-cancer.toml -q --set train.epochs=2");
+    project.ok("compare runs/breast-cancer/1 runs/breast-cancer/2 --html both.html");
+    assert_sound(&browser, &project.path("both.html"), 1);
 }

@@ -7,9 +7,6 @@ use fireclay_track::{Csv, Ending, Mlflow, TensorBoard, Tracker, Tracking};
 use fireclay_train::config::LoggingConfig;
 use fireclay_train::observer::{Evaluation, Observer, Start, Step, StopReason};
 
-use crate::prepared::{Hooks, Outcome};
-use crate::run::RunError;
-
 /// What follows a run, once the run has begun.
 type Shared = Arc<Mutex<Option<Tracking>>>;
 
@@ -18,38 +15,33 @@ pub(crate) struct Following(Shared);
 
 impl Following {
     /// Has the run in `folder` followed from its first step on, beside those who watch it already.
-    pub fn new(logging: &LoggingConfig, folder: &Path, hooks: &mut Hooks) -> Self {
+    pub fn new(
+        trackers: Vec<Box<dyn Tracker>>,
+        folder: &Path,
+        observers: &mut Vec<Box<dyn Observer>>,
+    ) -> Self {
         let shared = Shared::default();
-        let mut trackers = trackers(logging, folder);
-        trackers.append(&mut hooks.trackers);
         if !trackers.is_empty() {
             let told = Told {
                 folder: folder.to_path_buf(),
                 trackers,
                 tracking: shared.clone(),
-                others: std::mem::take(&mut hooks.observers),
+                others: std::mem::take(observers),
             };
-            hooks.observers.push(Box::new(told));
+            observers.push(Box::new(told));
         }
         Self(shared)
     }
 
-    /// Tells the trackers how the training ended; what the user should know is then in the outcome.
-    pub fn finish(self, outcome: &mut Result<Outcome, RunError>) {
-        let ending = match outcome {
-            Ok(outcome) if outcome.reason == StopReason::Interrupted => Ending::Interrupted,
-            Ok(_) => Ending::Finished,
-            Err(_) => Ending::Failed,
-        };
+    /// Tells the trackers how the training ended. The result is what the user should know of them.
+    pub fn finish(self, ending: Ending) -> Vec<String> {
         let tracking = lock(&self.0).take();
-        let notes = tracking.map(|tracking| tracking.finish(ending));
-        if let (Ok(outcome), Some(notes)) = (outcome, notes) {
-            outcome.notes.extend(notes);
-        }
+        tracking.map_or_else(Vec::new, |tracking| tracking.finish(ending))
     }
 }
 
-fn trackers(logging: &LoggingConfig, folder: &Path) -> Vec<Box<dyn Tracker>> {
+/// Those that `[logging]` names for the run in `folder`.
+pub(crate) fn trackers(logging: &LoggingConfig, folder: &Path) -> Vec<Box<dyn Tracker>> {
     let mut trackers: Vec<Box<dyn Tracker>> = Vec::new();
     if logging.tensorboard {
         trackers.push(Box::new(TensorBoard::new(folder.to_path_buf())));

@@ -1,6 +1,8 @@
 //! `run.lock`: what a run was made of, and what it made, for whoever wants to make it again or to
 //! know that nothing has changed since.
 
+mod ended;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -16,9 +18,11 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 use toml::{Table, Value};
 
-use crate::artifacts::{ADAPTERS, FinishedError, MODEL, Open, TOKENIZER};
+use crate::artifacts::{FinishedError, TOKENIZER};
 use crate::config::{CpuShards, RunConfig};
 use crate::device::RunDevice;
+
+pub(crate) use ended::{Ended, begun_file, check_same, ended, is_finished, not_ended, verified};
 
 const NAME: &str = "run.lock";
 
@@ -168,27 +172,6 @@ pub(crate) fn base(run: &Path) -> Result<Option<String>, FolderError> {
     Ok(hash.map(str::to_owned))
 }
 
-/// The file of a run that is there before its first step, as the run wrote it; none if there is no such
-/// file.
-pub(crate) fn begun_file(run: &Path, name: &str) -> Result<Option<PathBuf>, FinishedError> {
-    let path = run.join(name);
-    if !path.exists() {
-        return Ok(None);
-    }
-    let lock = read(run)?;
-    let known = |table: &str| lock.get(table)?.as_table()?.get(name)?.as_str();
-    let known = known(RESULTS_SHA256).or(known("begun_sha256"));
-    match known {
-        Some(known) if sha256_file(&path)? != known => Err(not_as_written(&path)),
-        _ => Ok(Some(path)),
-    }
-}
-
-fn not_as_written(path: &Path) -> FinishedError {
-    let reason = "it is not what the run wrote".into();
-    FinishedError::Damaged(path.display().to_string(), reason)
-}
-
 /// Writes down what is changed on purpose after `step` updates, or nothing where the run goes back to that step. It
 /// has not ended any more.
 pub(crate) fn change(run: &Path, step: u64, found: &[Difference]) -> Result<(), FolderError> {
@@ -245,127 +228,6 @@ const RESULTS_SHA256: &str = "result_sha256";
 const ENDED_SHA256: &str = "ended_sha256";
 const ENDED: [&str; 3] = [CONFIG, "metrics.jsonl", "evaluation.json"];
 const CONFIG: &str = "config.toml";
-
-/// The folder of a run that has ended, with weights and the files of these names, as the run wrote them.
-pub(crate) fn verified(run: &Path, names: &[&'static str]) -> Result<PathBuf, FinishedError> {
-    let run = run_folder::find(run)?;
-    let lock = read(&run)?;
-    let Some(known) = lock.get(RESULTS_SHA256).and_then(Value::as_table) else {
-        return Err(FinishedError::Open(typed(&run), open(&run, &lock)));
-    };
-    let has = |name: &&str| run.join(name).exists();
-    let mut weights = [MODEL, ADAPTERS].into_iter().filter(has).peekable();
-    if weights.peek().is_none() {
-        return Err(not_there(&run, MODEL));
-    }
-    for name in weights.chain(names.iter().copied()) {
-        if !has(&name) {
-            return Err(not_there(&run, name));
-        }
-        if !known.contains_key(name) {
-            return Err(cut(&run, &format!("it does not say what {name} was")));
-        }
-    }
-    match first_other(&run, known)? {
-        Some(path) => Err(not_as_written(&path)),
-        None => Ok(run),
-    }
-}
-
-/// The first file that is not what it was.
-fn first_other(run: &Path, known: &Table) -> Result<Option<PathBuf>, FinishedError> {
-    for (name, hash) in known {
-        let path = run.join(name);
-        if hash.as_str() != Some(sha256_file(&path)?.as_str()) {
-            return Ok(Some(path));
-        }
-    }
-    Ok(None)
-}
-
-fn not_there(run: &Path, name: &str) -> FinishedError {
-    let reason = format!(
-        "it is not there any more; `fireclay resume {}` makes it again from the checkpoints",
-        typed(run)
-    );
-    FinishedError::Damaged(run.join(name).display().to_string(), reason)
-}
-
-fn cut(run: &Path, reason: &str) -> FinishedError {
-    let path = run.join(NAME).display().to_string();
-    FinishedError::Damaged(path, reason.to_owned())
-}
-
-/// Why a run has not ended, if it has not.
-pub(crate) fn not_ended(run: &Path) -> Result<Option<Open>, FolderError> {
-    let lock = read(run)?;
-    let is_sealed = lock.contains_key(RESULTS_SHA256) && has_weights(run);
-    Ok((!is_sealed).then(|| open(run, &lock)))
-}
-
-fn has_weights(run: &Path) -> bool {
-    [MODEL, ADAPTERS].iter().any(|name| run.join(name).exists())
-}
-
-fn open(run: &Path, lock: &Table) -> Open {
-    let last = lock.get(SEGMENTS).and_then(Value::as_array);
-    let last = last.and_then(|segments| segments.last()?.get("step")?.as_integer());
-    match last {
-        _ if !has_weights(run) => Open::Unfinished,
-        Some(step) => Open::Reopened(step.unsigned_abs()),
-        None => Open::NeverSealed,
-    }
-}
-
-/// Whether the run is sealed: it has ended, and its results were whole then.
-pub(crate) fn is_finished(run: &Path) -> Result<bool, FolderError> {
-    Ok(read(run)?.contains_key(RESULTS_SHA256))
-}
-
-/// How a run is that has ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Ended {
-    /// It has not.
-    No,
-    /// As it was at its end.
-    Whole,
-    /// Its configuration was edited since.
-    Edited,
-    /// Something is missing, or not what it was.
-    Broken,
-}
-
-pub(crate) fn ended(run: &Path) -> Result<Ended, FolderError> {
-    let lock = read(run)?;
-    let Some(results) = lock.get(RESULTS_SHA256).and_then(Value::as_table) else {
-        return Ok(Ended::No);
-    };
-    let is = |name: &str, hash: &Value| {
-        sha256_file(&run.join(name)).is_ok_and(|found| hash.as_str() == Some(found.as_str()))
-    };
-    // Older versions did not write it.
-    let others = lock.get(ENDED_SHA256).and_then(Value::as_table);
-    let config = others.and_then(|others| others.get(CONFIG));
-    if config.is_some_and(|hash| !is(CONFIG, hash)) {
-        return Ok(Ended::Edited);
-    }
-    let mut all = others.into_iter().chain([results]).flatten();
-    match all.all(|(name, hash)| is(name, hash)) {
-        true => Ok(Ended::Whole),
-        false => Ok(Ended::Broken),
-    }
-}
-
-/// Refuses to write other results than those of the end of a run: what a checkpoint has lost is not lost in the
-/// results too.
-pub(crate) fn check_same(run: &Path, name: &str, bytes: &[u8]) -> Result<(), FinishedError> {
-    let lock = read(run)?;
-    let known = lock.get(RESULTS_SHA256).and_then(|known| known.get(name));
-    match known.is_none_or(|known| known.as_str() == Some(hex(&Sha256::digest(bytes)).as_str())) {
-        true => Ok(()),
-        false => Err(FinishedError::Lost(typed(run), name.to_owned())),
-    }
-}
 
 /// The hashes of the data files with which the run began.
 pub(crate) fn data_hashes(run: &Path) -> Result<Vec<String>, FolderError> {

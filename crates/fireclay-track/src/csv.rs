@@ -5,9 +5,10 @@ use std::io::{BufWriter, Write};
 use std::path::PathBuf;
 use std::time::SystemTime;
 
+use crate::error::TrackError;
 use crate::follow::{Follower, Record};
 use crate::run::Run;
-use crate::tracker::{Ending, TrackError, Tracker};
+use crate::tracker::{Ending, Tracker};
 
 /// Writes a row for each line of `metrics.jsonl`: step, epoch, split, and a column for each metric, empty
 /// where a line does not have it.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 
-use crate::tracker::TrackError;
+use crate::error::TrackError;
 
 /// The metrics of a run, in its folder.
 pub(crate) const METRICS: &str = "metrics.jsonl";

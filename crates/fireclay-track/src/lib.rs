@@ -5,6 +5,7 @@
 //! and a server that is away loses nothing. A finished run can be followed as well: everything is new then.
 
 mod csv;
+mod error;
 mod follow;
 mod mlflow;
 mod run;
@@ -13,9 +14,10 @@ mod tracker;
 mod tracking;
 
 pub use csv::Csv;
+pub use error::TrackError;
 pub use follow::{Follower, Record};
 pub use mlflow::Mlflow;
 pub use run::Run;
 pub use tensorboard::TensorBoard;
-pub use tracker::{Ending, TrackError, Tracker};
+pub use tracker::{Ending, Tracker};
 pub use tracking::{Tracking, send};

@@ -7,8 +7,8 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
 
+use crate::error::TrackError;
 use crate::follow::METRICS;
-use crate::tracker::TrackError;
 
 /// A run, by its folder `<output_dir>/<config name>/<number>`.
 #[derive(Clone, Debug)]

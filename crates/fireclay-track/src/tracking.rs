@@ -5,9 +5,10 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, SystemTime};
 
+use crate::error::TrackError;
 use crate::follow::{Follower, Record};
 use crate::run::Run;
-use crate::tracker::{Ending, TrackError, Tracker};
+use crate::tracker::{Ending, Tracker};
 
 /// How often a run is looked at.
 const PAUSE: Duration = Duration::from_secs(1);

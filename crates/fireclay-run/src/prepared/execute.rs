@@ -5,25 +5,25 @@ use std::path::Path;
 use std::time::Instant;
 
 use fireclay_models::{Family, ModelDescription, weights};
+use fireclay_track::Ending;
+use fireclay_train::StopReason;
 use fireclay_train::checkpoint::Store;
 use fireclay_train::observer::Observer;
 use fireclay_train::run_folder::{RunFolder, write_whole};
-use fireclay_train::strategy::{At, More, TrainError, find};
-use fireclay_train::{Finished, StopReason, Trainer};
-use serde_json::json;
+use fireclay_train::strategy::{At, TrainError, find};
 
+use super::training::Training;
 use super::{Hooks, Outcome, Prepared, batch_size, shards};
 use crate::artifacts::{POSTPROCESS, PREDICTIONS, RESULTS, to_json};
 use crate::changes;
 use crate::config::RunConfig;
 use crate::device::RunDevice;
-use crate::following::Following;
+use crate::following::{Following, trackers};
 use crate::lock;
 use crate::results::weights_files;
 use crate::run::{Evaluations, RunError};
 use crate::start::{Beginning, ModelTable, begin, is_statistic};
-use crate::task::{Objective, WithObjective};
-use crate::workload::{Batch, Dataset, Model, Shape, Trained, WithData, Workload, postprocess};
+use crate::workload::{Dataset, Model, Shape, Trained, WithData, Workload, postprocess};
 
 /// Trains in a new folder or resumes in an existing one, whatever the workload.
 pub(super) struct Execute<'a> {
@@ -73,10 +73,15 @@ impl WithData for Execute<'_> {
         };
         let folder = self.resumed.or(created.as_ref()).expect("one of the two");
         self.hooks.observers.configured(&config.to_toml());
-        let following = Following::new(&config.logging, folder.path(), &mut self.hooks);
+        let mut trackers = trackers(&config.logging, folder.path());
+        trackers.append(&mut self.hooks.trackers);
+        let following = Following::new(trackers, folder.path(), &mut self.hooks.observers);
         let place = (folder, hashes, parameters);
         let mut outcome = self.run::<W>((config, data), shape, begun, place);
-        following.finish(&mut outcome);
+        let notes = following.finish(ending(&outcome));
+        if let Ok(outcome) = &mut outcome {
+            outcome.notes = notes;
+        }
         outcome
     }
 }
@@ -264,6 +269,15 @@ fn write_results(
     Ok(())
 }
 
+/// How a training ended, for those who follow it.
+fn ending(outcome: &Result<Outcome, RunError>) -> Ending {
+    match outcome {
+        Ok(outcome) if outcome.reason == StopReason::Interrupted => Ending::Interrupted,
+        Ok(_) => Ending::Finished,
+        Err(_) => Ending::Failed,
+    }
+}
+
 /// What the outputs of the model will mean, if the samples have labels: what the validation split leaves to
 /// be tuned is not tuned yet.
 fn answer(config: &RunConfig, data: &dyn Dataset) -> Option<(&'static str, String)> {
@@ -280,74 +294,6 @@ fn seal(folder: &RunFolder, outcome: &Outcome) -> Result<(), RunError> {
     let results = RESULTS.into_iter().chain([PREDICTIONS]);
     let results = results.filter(|name| folder.file(name).exists());
     Ok(lock::seal(folder.path(), results, &outcome.cost)?)
-}
-
-/// A training that only lacks its objective.
-struct Training<'a, W: Workload> {
-    config: &'a RunConfig,
-    folder: &'a RunFolder,
-    hashes: BTreeMap<String, String>,
-    resume: bool,
-    back_to: Option<u64>,
-    hooks: Hooks,
-    begun: Beginning<Model<W>>,
-    splits: [W::Samples; 3],
-    more: Option<More<Model<W>>>,
-    device: &'a RunDevice,
-}
-
-impl<W: Workload> WithObjective<Model<W>, Batch<W>> for Training<'_, W> {
-    type Output = Result<Finished<Model<W>>, RunError>;
-
-    fn with<O: Objective<Model<W>, Batch = Batch<W>>>(self, objective: O) -> Self::Output {
-        let config = self.config;
-        let data = json!({
-            "config": config.data,
-            "tokenizer": config.tokenizer,
-            "sha256": self.hashes,
-        });
-        let more = self.more.map(|more| -> More<O::Module> {
-            Box::new(move |module: &O::Module| more(&O::unwrap(module.clone())))
-        });
-        let [train, valid, _] = self.splits;
-        let module = objective.wrap(self.begun.model);
-        let trainer = Trainer::new(
-            module,
-            train,
-            valid,
-            config.into(),
-            self.device.device.clone(),
-        )
-        .rates(self.begun.rates)
-        .part("model", json!(config.model))
-        .part("task", json!(config.task))
-        .part("data", data)
-        .observer(Box::new(self.hooks.observers))
-        .interrupter(self.hooks.interrupter)
-        .profile(self.hooks.profile)
-        .scorer(objective.scorer())
-        .also(more);
-        let trainer = match self.begun.adapters {
-            Some(adapters) => trainer
-                .part("lora", json!(adapters.lora))
-                .part("base", json!({ "sha256": adapters.base_sha256 }))
-                .without_frozen(),
-            None => trainer,
-        };
-        let trainer = match self.hooks.renderer {
-            Some(renderer) => trainer.show(renderer, move |training| objective.show(training)),
-            None => trainer,
-        };
-        let finished = match self.resume {
-            true => {
-                let changes = lock::changes(self.folder.path())?;
-                let trainer = trainer.changed(changes).back_to(self.back_to);
-                trainer.resume(self.folder)?
-            }
-            false => trainer.fit(self.folder)?,
-        };
-        Ok(finished.map(O::unwrap))
-    }
 }
 
 /// Numbers that training may move: running statistics are not among them.

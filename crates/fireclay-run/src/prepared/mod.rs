@@ -3,6 +3,7 @@
 mod execute;
 mod preflight;
 pub mod shards;
+mod training;
 
 use preflight::batch_size;
 pub use preflight::{LARGEST, fits, preflight};

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::client::Client;
 use super::state;
-use crate::tracker::TrackError;
+use crate::error::TrackError;
 
 /// Sends every file of the run's folder itself: configuration, weights, evaluation, report. `place` is where the
 /// server keeps the artifacts of the run.

@@ -10,7 +10,7 @@ use serde_json::Value;
 use ureq::http::Response;
 use ureq::{Agent, Body, Error, SendBody};
 
-use crate::tracker::TrackError;
+use crate::error::TrackError;
 
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(10);

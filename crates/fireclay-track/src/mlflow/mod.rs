@@ -10,9 +10,10 @@ use serde_json::{Value, json};
 
 use self::client::{Answer, Client};
 use self::state::State;
+use crate::error::TrackError;
 use crate::follow::Record;
 use crate::run::Run;
-use crate::tracker::{Ending, TrackError, Tracker};
+use crate::tracker::{Ending, Tracker};
 
 /// What one request may hold, by MLflow's limits.
 const METRICS_AT_ONCE: usize = 1000;

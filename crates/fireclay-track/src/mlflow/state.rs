@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::tracker::TrackError;
+use crate::error::TrackError;
 
 /// The file in the run's folder.
 pub(super) const FILE: &str = "mlflow.json";

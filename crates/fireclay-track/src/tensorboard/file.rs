@@ -8,7 +8,7 @@ use std::time::SystemTime;
 use prost::Message;
 
 use super::event::{Event, seconds};
-use crate::tracker::TrackError;
+use crate::error::TrackError;
 
 /// How the name of an event file begins: TensorBoard takes no other for one.
 pub(super) const PREFIX: &str = "events.out.tfevents.";

@@ -10,9 +10,10 @@ use std::time::SystemTime;
 
 use self::event::{Event, Summary, Value};
 use self::file::EventFile;
+use crate::error::TrackError;
 use crate::follow::{Follower, METRICS, Record};
 use crate::run::Run;
-use crate::tracker::{Ending, TrackError, Tracker};
+use crate::tracker::{Ending, Tracker};
 
 /// Writes an event file that `tensorboard --logdir` loads: metrics as scalars, the configuration as text, its keys as
 /// hyperparameters beside the final metrics, and the pictures in `plots` and `explanations` of the run's folder.

@@ -11,7 +11,7 @@ use burn::train::{InferenceStep, Learner, SupervisedTraining, TrainStep, Trainin
 use super::evaluation::{MeanLoss, rows};
 use super::saving::restored;
 use super::scaling::LossScale;
-use super::session::Setup;
+use super::setup::Setup;
 use super::shards::Shards;
 use super::state::LoopState;
 use super::trainer::Trainer;

@@ -9,6 +9,7 @@ mod fit;
 mod saving;
 mod scaling;
 mod session;
+mod setup;
 mod shards;
 mod state;
 mod step;
@@ -35,7 +36,8 @@ use crate::checkpoint::CheckpointError;
 use crate::output::StepOutput;
 use crate::run_folder::FolderError;
 use crate::workers::among_threads;
-use session::{Session, Setup};
+use session::Session;
+use setup::Setup;
 
 /// A module that the loop can train: its steps say what their batches weigh.
 pub trait Trainable:

@@ -8,7 +8,8 @@ use burn::tensor::Bytes;
 use burn::train::LearnerModel;
 
 use super::change::{Adapt, Change, unexplained};
-use super::session::{Session, Setup};
+use super::session::Session;
+use super::setup::Setup;
 use super::state::Best;
 use super::{TrainError, Trainable};
 use crate::checkpoint::{

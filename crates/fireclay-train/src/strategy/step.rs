@@ -11,7 +11,8 @@ use fireclay_models::layers::draws::key;
 use fireclay_models::{Draws, halved};
 
 use super::scaling::LossScale;
-use super::session::{Session, Setup};
+use super::session::Session;
+use super::setup::Setup;
 use super::shards::Piece;
 use super::{TrainError, Trainable};
 use crate::config::{CpuShards, OnNonFinite};

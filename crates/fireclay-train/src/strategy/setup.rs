@@ -1,0 +1,97 @@
+//! What the loop works with.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use burn::optim::ModuleOptimizer;
+use burn::tensor::Device;
+use burn::train::{InferenceStep, LearnerModel};
+
+use super::config::TrainerConfig;
+use super::evaluation::{More, Scorer, Scores};
+use super::shards::Shards;
+use super::state::LoopState;
+use crate::checkpoint::{Fingerprints, Store};
+use crate::cost::{Clock, Cost, Phase};
+use crate::ema::Ema;
+use crate::loader::{Cursor, HandedOut};
+use crate::observer::Observer;
+use crate::parameters::Rates;
+use crate::record::{JsonLines, MetricLine};
+use crate::run_folder::{FolderError, Held};
+use crate::weights::Kept;
+
+/// What a training needs beyond what Burn's learner brings.
+pub(super) struct Setup<M: LearnerModel> {
+    pub config: TrainerConfig,
+    pub device: Device,
+    pub optimizer: ModuleOptimizer,
+    pub ema: Option<Ema<M>>,
+    pub state: LoopState,
+    /// None where all parameters move alike.
+    pub rates: Option<Rates>,
+    /// What of the weights goes into a checkpoint.
+    pub kept: Kept,
+    pub batches_per_epoch: usize,
+    /// What computes the parts of a batch.
+    pub shards: Shards,
+    /// The parts of the training batches.
+    pub handed_out: HandedOut,
+    pub cursor: Cursor,
+    pub valid_cursor: Cursor,
+    /// The run's folder.
+    pub run: Held,
+    pub store: Store,
+    pub fingerprints: Fingerprints,
+    pub metrics: JsonLines,
+    pub timing: JsonLines,
+    pub clock: Clock,
+    /// What the training did in this process; the clock knows what it cost.
+    pub done: Cost,
+    pub observers: Vec<Box<dyn Observer>>,
+    /// Whether a metric or a renderer of Burn's is shown every batch.
+    pub shown: bool,
+    pub scorer: Box<dyn Scorer<<M as InferenceStep>::Output>>,
+    pub more: Option<More<M>>,
+    /// The scores of the evaluations of this process, by step.
+    pub seen: BTreeMap<u64, Scores>,
+}
+
+impl<M: LearnerModel> Setup<M> {
+    /// Counts the time since `start` as `phase`.
+    pub fn spent(&mut self, phase: Phase, start: Instant) {
+        self.clock.spent(phase, start, self.state.step);
+    }
+
+    /// Writes metrics of the update that was made last.
+    pub fn write(&mut self, split: &str, metrics: &[(&str, f64)]) -> Result<(), FolderError> {
+        self.metrics.write(&[MetricLine {
+            step: self.state.step,
+            epoch: self.state.epoch + 1,
+            split,
+            metrics,
+        }])
+    }
+
+    pub fn count_tokens(&mut self, tokens: Option<u64>) {
+        if let Some(tokens) = tokens {
+            *self.done.tokens.get_or_insert(0) += tokens;
+        }
+    }
+
+    /// What this process's part of the training cost so far.
+    pub fn cost(&self) -> Cost {
+        let Cost {
+            steps,
+            samples,
+            tokens,
+            ..
+        } = self.done;
+        Cost {
+            steps,
+            samples,
+            tokens,
+            ..self.clock.cost()
+        }
+    }
+}
