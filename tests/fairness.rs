@@ -261,11 +261,11 @@ fn a_constraint_in_the_loss_brings_groups_together() {
     let config = format!("{CONFIG}\n[fairness]\ngroups = [\"sex\"]\n");
     let project = project(&config.replace("epochs = 4", "epochs = 8"));
     let difference = |more: &str| {
-        let ran = project.ok_json(&format!("train run.toml --json -q {more}"));
+        let ran = project.ok_json(&format!("train run.toml --json -q{more}"));
         let sex = attribute(&ran["evaluation"]["test"], "sex").clone();
         number(&sex["differences"]["demographic_parity_difference"])
     };
-    let constraint = "--set fairness.mitigation=constraint";
+    let constraint = " --set fairness.mitigation=constraint";
     let (free, bound) = (
         difference(""),
         difference(&format!("{constraint} --set fairness.strength=30")),
@@ -280,7 +280,7 @@ fn a_constraint_in_the_loss_brings_groups_together() {
         ),
     ] {
         project.refused(
-            &format!("check run.toml {constraint} --set {set}"),
+            &format!("check run.toml{constraint} --set {set}"),
             2,
             &[words],
         );

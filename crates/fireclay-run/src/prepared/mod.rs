@@ -13,6 +13,7 @@ use burn::tensor::Device;
 use burn::train::Interrupter;
 use burn::train::renderer::MetricsRenderer;
 use fireclay_data::{DataError, DataReport};
+use fireclay_track::Tracker;
 use fireclay_train::StopReason;
 use fireclay_train::checkpoint::{Difference, Store};
 use fireclay_train::cost::{Cost, Speed};
@@ -23,20 +24,20 @@ use fireclay_train::strategy::{At, LoopState, TrainError, find};
 use crate::changes;
 use crate::config::{BatchSize, Loaded, Refusal, RunConfig};
 use crate::device::RunDevice;
-use crate::fairness;
 use crate::lock;
-use crate::postprocess::steered;
 use crate::pretrained::{BLANK, unsaid};
 use crate::read::load_run;
 use crate::run::{Base, Evaluations, Run, RunError, locate};
 use crate::snapshot::Snapshot;
-use crate::workload::{Inspected, RunData, WithWorkload, Workload, extra, with_workload};
+use crate::workload::{Inspected, RunData, WithWorkload, Workload, with_workload};
 use execute::Execute;
 
 /// Who watches a run, and who may stop it.
 pub struct Hooks {
     /// Told about the configuration, every step and every evaluation.
     pub observers: Vec<Box<dyn Observer>>,
+    /// Told of the run by its files, beside those that `[logging]` names.
+    pub trackers: Vec<Box<dyn Tracker>>,
     /// One of Burn's renderers, or none.
     pub renderer: Option<Box<dyn MetricsRenderer>>,
     /// Stops the run after its current step.
@@ -207,11 +208,9 @@ impl Prepared {
         planner: Planner,
     ) -> Result<Self, RunError> {
         let data = data.map_err(|error| locate(&loaded, error))?;
-        let labels = data.dataset().target().classes.len();
-        let train = extra(&loaded.config, data.dataset(), 0);
-        let groups = fairness::check(&loaded.config, (&train, labels));
-        let groups = groups.map_err(|problems| loaded.problems(problems))?;
-        loaded.notes.extend(groups);
+        let said = preflight::said(&loaded.config, &data);
+        let said = said.map_err(|problems| loaded.problems(problems))?;
+        loaded.notes.extend(said);
         let settled = (planner.settle)(&mut loaded.config, &data);
         settled.map_err(|problem| loaded.problems(vec![problem]))?;
         let mut problems = preflight(&loaded.config, &data, LARGEST);
@@ -221,11 +220,6 @@ impl Prepared {
         if !problems.is_empty() {
             return Err(loaded.problems(problems).into());
         }
-        let coverage = loaded.config.task.task().coverage();
-        let steered = coverage.and_then(|_| steered(&loaded.config));
-        loaded
-            .notes
-            .extend(steered.map(|note| format!("task.coverage: {note}")));
         let weights = preflight::weights(&loaded.config, &data, planner.blank);
         let weights = weights.map_err(|problems| loaded.problems(problems))?;
         let start = loaded.config.model.section().start;

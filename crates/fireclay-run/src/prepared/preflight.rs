@@ -10,11 +10,13 @@ use fireclay_train::TrainerConfig;
 
 use super::shards;
 use crate::config::{BatchSize, Mitigation, RunConfig};
-use crate::pretrained::{self, Blanks, Weights};
+use crate::fairness;
+use crate::postprocess::steered;
+use crate::pretrained::{self, Blanks};
 use crate::source;
 use crate::start::ModelTable;
 use crate::task::Target;
-use crate::workload::{RunData, WithData, Workload};
+use crate::workload::{RunData, WithData, Workload, extra};
 
 /// Everything in `config` that does not fit the data, as pairs of a key and a message; a model of
 /// more than `most` parameters is taken for a mistake.
@@ -44,6 +46,24 @@ pub fn preflight(config: &RunConfig, data: &RunData, most: usize) -> Vec<(String
         problems.push((format!("lr_scheduler.{key}"), message));
     }
     problems
+}
+
+/// What is to be said of groups and of a stated coverage before the training.
+///
+/// # Errors
+///
+/// What does not let groups be compared, as pairs of a key and a message.
+pub(super) fn said(
+    config: &RunConfig,
+    data: &RunData,
+) -> Result<Vec<String>, Vec<(String, String)>> {
+    let train = extra(config, data.dataset(), 0);
+    let labels = data.dataset().target().classes.len();
+    let mut said = fairness::check(config, (&train, labels))?;
+    let coverage = config.task.task().coverage();
+    let steered = coverage.and_then(|_| steered(config));
+    said.extend(steered.map(|note| format!("task.coverage: {note}")));
+    Ok(said)
 }
 
 /// A coverage that so few validation rows cannot state.
@@ -85,9 +105,6 @@ fn constant_target(config: &RunConfig, data: &RunData) -> Option<(String, String
 /// A file of weights that is not there, a folder without one, a run without weights.
 fn pretrained(config: &RunConfig) -> Option<(String, String)> {
     let path = config.model.section().pretrained?;
-    if Weights(path).adapters().is_some() {
-        return None;
-    }
     let message = source::check(Path::new(path)).err()?;
     Some(("model.pretrained".into(), message))
 }

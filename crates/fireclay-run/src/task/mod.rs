@@ -26,6 +26,7 @@ pub use network::{Batch, Input, Network, TableInput, TextInput};
 pub use regression::{RegressionConfig, RegressionLoss, TargetScale};
 pub use seq2seq::{PairBatch, Seq2Seq, Seq2SeqConfig, Seq2SeqObjective};
 pub use values::{ClassName, ClassWeights, Threshold};
+use values::{check_coverage, check_smoothing};
 
 use std::sync::Arc;
 
@@ -338,19 +339,4 @@ pub fn blank_labels(kind: TargetKind, rows: usize) -> Labels {
         TargetKind::Set => Labels::Sets(vec![Vec::new(); rows]),
         TargetKind::Number => Labels::Numbers(vec![0.0; rows]),
     }
-}
-
-/// A coverage that is none, as (key, message).
-fn check_coverage(coverage: Option<f64>) -> Option<(String, String)> {
-    let coverage = coverage.filter(|coverage| !(*coverage > 0.0 && *coverage < 1.0))?;
-    let message = format!("must be between 0 and 1, but is {coverage}");
-    Some(("coverage".into(), message))
-}
-
-/// A share of label smoothing outside of [0, 1), as (key, message).
-fn check_smoothing(smoothing: f64) -> Option<(String, String)> {
-    (!(0.0..1.0).contains(&smoothing)).then(|| {
-        let message = format!("must be at least 0 and below 1, but is {smoothing}");
-        ("label_smoothing".into(), message)
-    })
 }

@@ -223,6 +223,21 @@ impl JsonSchema for ClassWeights {
     }
 }
 
+/// A coverage that is none, as (key, message).
+pub(super) fn check_coverage(coverage: Option<f64>) -> Option<(String, String)> {
+    let coverage = coverage.filter(|coverage| !(*coverage > 0.0 && *coverage < 1.0))?;
+    let message = format!("must be between 0 and 1, but is {coverage}");
+    Some(("coverage".into(), message))
+}
+
+/// A share of label smoothing outside of [0, 1), as (key, message).
+pub(super) fn check_smoothing(smoothing: f64) -> Option<(String, String)> {
+    (!(0.0..1.0).contains(&smoothing)).then(|| {
+        let message = format!("must be at least 0 and below 1, but is {smoothing}");
+        ("label_smoothing".into(), message)
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -18,6 +18,7 @@ mod init_images;
 mod init_text;
 mod lists;
 mod models;
+mod paths;
 mod plan;
 mod predict;
 mod remarks;
@@ -29,6 +30,7 @@ mod simulate;
 mod track;
 mod train;
 mod training;
+mod watch;
 
 use std::path::{Path, PathBuf};
 
@@ -89,6 +91,7 @@ verbs! {
     Compare => compare,
     Runs => runs,
     Track => track,
+    Watch => watch,
     Devices => devices,
     Models => models,
     Datasets => datasets,
