@@ -262,7 +262,7 @@ fn fairness_and_explanations_are_shown_where_they_are_there() {
         }],
     });
     evaluation["test"]["coverage"] = serde_json::json!({
-        "method": "sets", "stated": 0.9, "measured": { "value": 0.925, "n": 60, "low": 0.82, "high": 0.97 }, "mean_size": 1.25,
+        "method": "lac", "stated": 0.9, "measured": { "value": 0.925, "n": 60, "low": 0.82, "high": 0.97 }, "mean_size": 1.25,
     });
     fs::write(&file, evaluation.to_string()).expect("written");
     let found = serde_json::json!([{

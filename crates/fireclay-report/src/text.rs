@@ -16,6 +16,9 @@ pub(crate) fn number(value: f64) -> String {
 /// A number as the mark of an axis, of which the next is `step` away.
 pub(crate) fn tick(value: f64, step: f64) -> String {
     let size = value.abs().max(step.abs());
+    if value == 0.0 && size < 1e-2 {
+        return "0".to_owned();
+    }
     if size != 0.0 && !(1e-2..1e6).contains(&size) {
         let digits = value.abs().log10().floor() - step.abs().log10().floor();
         return format!("{value:.*e}", digits.clamp(0.0, 8.0) as usize);
