@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::support::root;
 
 /// The crates that are held to it.
-const CHECKED: [&str; 11] = [
+const CHECKED: [&str; 14] = [
     "fireclay",
     "fireclay-config",
     "fireclay-data",
@@ -16,9 +16,12 @@ const CHECKED: [&str; 11] = [
     "fireclay-metrics",
     "fireclay-models",
     "fireclay-plan",
+    "fireclay-report",
     "fireclay-run",
     "fireclay-simulate",
+    "fireclay-track",
     "fireclay-train",
+    "fireclay-watch",
 ];
 
 /// Which module imports which others, and the first file that says so.

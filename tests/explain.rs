@@ -317,6 +317,16 @@ fn what_an_image_shows_is_found_in_its_place() {
         &["columns of a table"],
     );
     project.refused("explain runs/run/1 pictures/none.png", 1, &["none.png"]);
+    // Looking at a model of shuffled weights leaves the model as it is, its running statistics too.
+    let line = "explain runs/run/1 --rows 4 --json --method saliency --method occlusion";
+    let plain = project.ok_json(line);
+    let checked = project.ok_json(&format!("{line} --randomised"));
+    for method in ["saliency", "occlusion"] {
+        let [plain, checked] = [&plain, &checked].map(|found| entry(found, method));
+        assert_eq!(plain["columns"], checked["columns"]);
+        assert_eq!(plain["samples"], checked["samples"]);
+        assert!(checked["randomised"].as_f64().unwrap() < 0.9, "{checked}");
+    }
     let out = project
         .ok("explain runs/run/1 --baseline black --method occlusion")
         .out;
@@ -441,7 +451,7 @@ fn what_cannot_be_explained_is_refused() {
         ("new.csv", 1, "shelf"),
         ("none.csv", 1, "none.csv"),
         ("new.csv --split test", 2, "cannot be used with"),
-        ("new.csv --method permutation", 2, "targets"),
+        ("glazes.csv --method permutation", 2, "targets"),
         ("--background none.csv", 1, "none.csv"),
         ("--method lime", 2, "possible values"),
     ];

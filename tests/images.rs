@@ -457,9 +457,13 @@ fn splits_in_folders_are_told_and_need_no_split() {
     pictures(&project, "pictures/Training");
     pictures(&project, "pictures/Test");
     let out = project.ok("init pictures").out;
-    for part in ["40, of 2 classes", "Test (test)", "split_folders = false"] {
+    for part in ["40, of 2 classes", "Test (test)", "--no-split-folders"] {
         assert!(out.contains(part), "{out}");
     }
+    project.ok("init pictures --no-split-folders -o plain.toml");
+    let plain = project.read("plain.toml");
+    assert!(plain.contains("\nsplit_folders = false\n"), "{plain}");
+    project.ok("check plain.toml");
     assert!(
         project
             .read("pictures.toml")

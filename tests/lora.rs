@@ -198,8 +198,10 @@ fn interrupted_beside_its_base_it_resumes_to_the_same_bits() {
     // Another base under the same name.
     unfinish(&project);
     project.ok("train base.toml -q --set seed=1");
-    let names = ["base/1", "base/2"].map(|run| format!("runs/{run}/model.safetensors"));
-    project.copy(&names[1], &names[0]);
+    for name in ["model.safetensors", "run.lock"] {
+        let names = ["base/1", "base/2"].map(|run| format!("runs/{run}/{name}"));
+        project.copy(&names[1], &names[0]);
+    }
     project.refused("resume runs/fine/2 -q", 1, &["changed", "base.sha256"]);
     for verb in ["evaluate runs/fine/1", "generate runs/fine/1 --prompt day"] {
         let words = ["base of", "not those that the adapters were trained beside"];
@@ -208,6 +210,50 @@ fn interrupted_beside_its_base_it_resumes_to_the_same_bits() {
     fs::remove_dir_all(project.path("runs/base/1")).unwrap();
     let ran = project.run("generate runs/fine/1 --prompt day");
     ran.refused(1, &["base of", "runs/base/1"]);
+}
+
+#[test]
+fn a_checkpoint_of_adapters_is_a_start_for_another_run() {
+    let project = project();
+    project.ok("train fine.toml -q --set checkpoint.keep_last=9");
+    let evaluate = |at: u32| {
+        let line = format!("evaluate runs/fine/1 --split valid --json --checkpoint {at}");
+        let report = project.ok_json(&line);
+        report["valid"]["metrics"]["loss"].as_f64().unwrap()
+    };
+    assert!(
+        evaluate(40) < evaluate(10) - 0.01,
+        "it has learned nothing in between"
+    );
+    for at in [10, 40] {
+        // A run that starts from it and does not move.
+        let start = format!("runs/fine/1/checkpoints/step-{at:08}");
+        let still = ADAPTED
+            .replace(
+                "runs/base/1\"\n\n[lora]\nrank = 4\nalpha = 8",
+                &format!("{start}\""),
+            )
+            .replace("max_steps = 40", "max_steps = 1")
+            .replace("ema_decay = 0.9", "")
+            + "\n[optimizer]\nlearning_rate = 1e-30\n";
+        project.write("still.toml", &still);
+        project.ok("train still.toml -q");
+        let found = project.ok_json("evaluate runs/still --split valid --json");
+        let found = found["valid"]["metrics"]["loss"].as_f64().unwrap();
+        let expected = evaluate(at);
+        assert!(
+            (found - expected).abs() < 1e-5,
+            "{at}: {found}, not {expected}"
+        );
+    }
+    // Beside another base they are nothing.
+    project.ok("train base.toml -q --set seed=1");
+    for name in ["model.safetensors", "run.lock"] {
+        let names = ["base/1", "base/2"].map(|run| format!("runs/{run}/{name}"));
+        project.copy(&names[1], &names[0]);
+    }
+    let ran = project.run("train still.toml -q");
+    assert!(ran.code != 0 && ran.err.contains("base"), "{}", ran.err);
 }
 
 #[test]

@@ -157,6 +157,8 @@ fn it_resumes_to_the_same_bits() {
         names
             .drain(2..)
             .for_each(|name| fs::remove_dir_all(name).unwrap());
+        // Nor without its results is it a finished one.
+        fs::remove_file(project.path("runs/run/2/evaluation.json")).unwrap();
         project.ok("resume runs/run/2 -q");
         for name in ["model.safetensors", "metrics.jsonl"] {
             let file = |run| project.bytes(&format!("runs/run/{run}/{name}"));

@@ -432,3 +432,81 @@ fn a_seed_of_the_split_keeps_its_rows() {
         &["split.seed", "no effect"],
     );
 }
+
+#[test]
+fn several_labels_of_an_answer_stand_between_the_separator_of_the_data() {
+    let mut table = String::from("a,b,labels\n");
+    for row in 0..120 {
+        let (a, b) = (row % 2, row / 2 % 2);
+        let labels = [(a, "red"), (b, "old")]
+            .into_iter()
+            .filter(|(is, _)| *is == 1);
+        let labels: Vec<_> = labels.map(|(_, label)| label).collect();
+        let _ = writeln!(table, "{a},{b},{}", labels.join("|"));
+    }
+    let data = "target = \"labels\"\nlabel_separator = \"|\"";
+    let project = trained(&table, data, "multilabel");
+    project.write("rows.csv", "a,b\n1,1\n");
+    project.ok("predict runs/run/1 rows.csv -o p.csv");
+    let said = project.read("p.csv");
+    let both = ["1,old|red,", "1,red|old,"];
+    assert!(both.iter().any(|both| said.contains(both)), "{said}");
+}
+
+#[test]
+fn what_predict_says_of_a_table_helps_whoever_cannot_change_the_run() {
+    let table = grades(200, |grade| grade.to_string());
+    let project = trained(&table, "target = \"bought\"", "classification");
+    let refused = |name: &str, content: &str, parts: &[&str]| {
+        project.write(name, content);
+        let ran = project.run(&format!("predict runs/run/1 {name} -o p.csv"));
+        ran.refused(1, parts);
+        for key in ["[data]", "null_values", "skip_rows", "kind"] {
+            assert!(!ran.err.contains(key), "{key} in {}", ran.err);
+        }
+    };
+    refused(
+        "short.csv",
+        "age,grade\n30,2\n31\n32,1\n",
+        &["short.csv:3", "--on-error skip"],
+    );
+    refused(
+        "other.csv",
+        "age;grade\n30;2\n31;3\n32;1\n",
+        &["no column \"age\"", "the same delimiter"],
+    );
+    refused(
+        "word.csv",
+        "age,grade\n30,2\nold,3\n",
+        &["column \"age\", row 2", "\"old\" is not a number"],
+    );
+    let latin = b"age,grade\n30,2\n31,\xe5\n";
+    std::fs::write(project.path("latin.csv"), latin).unwrap();
+    let ran = project.run("predict runs/run/1 latin.csv -o p.csv");
+    ran.refused(1, &["latin.csv:3", "the run reads UTF-8"]);
+    assert!(!ran.err.contains("[data]"), "{}", ran.err);
+    let packed = project.run("predict runs/run/1 table.csv -o p.csv.gz --format csv");
+    packed.refused(
+        2,
+        &["p.csv.gz would not be packed", "pack what -o - writes"],
+    );
+}
+
+#[test]
+fn predict_tells_of_what_it_reads_as_missing() {
+    let table = grades(200, |grade| grade.to_string());
+    let project = trained(&table, "target = \"bought\"", "classification");
+    project.write(
+        "rows.jsonl",
+        "{\"age\": NaN, \"grade\": 2}\n{\"age\": 31, \"grade\": \"X\"}\n",
+    );
+    let said = project.ok("predict runs/run/1 rows.jsonl -o p.csv").err;
+    assert!(
+        said.contains("1 values are NaN or Infinity, which are read as missing"),
+        "{said}"
+    );
+    project.write("rows.csv", "age,grade\n30,None\nNA,3\n");
+    let said = project.ok("predict runs/run/1 rows.csv -o p.csv").err;
+    let expected = "read as missing: \"NA\" in \"age\" (1 cell), \"None\" in \"grade\" (1 cell)";
+    assert!(said.contains(expected), "{said}");
+}

@@ -60,7 +60,7 @@ fn a_run_answers_as_its_training_and_predict_did() {
     for (name, column) in answers.by_class(classes) {
         assert_eq!(written.column_by_name(&name), Some(&column), "{name}");
     }
-    let predictions = answers.predictions(classes);
+    let predictions = answers.predictions(classes, ";");
     assert_eq!(written.column_by_name("prediction"), Some(&predictions));
 }
 

@@ -114,6 +114,12 @@ fn pairs_of_texts_become_a_model_that_translates() {
     assert_eq!(lines[1], "");
     let out = project.ok("predict runs/run/1 new.de").out;
     assert_eq!(out, project.read("new.en"));
+    let text = project.read("new.de");
+    let piped = project.run_with("predict runs/run/1 -", &text);
+    assert_eq!((piped.code, piped.out), (0, out), "{}", piped.err);
+    let piped = project.run_with("predict runs/run/1 - -o piped.en", &text);
+    assert_eq!(piped.code, 0, "{}", piped.err);
+    assert_eq!(project.read("piped.en"), project.read("new.en"));
 }
 
 #[test]

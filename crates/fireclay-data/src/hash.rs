@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::error::{DataError, absolute};
+use crate::files::check_plain;
 
 /// One data file as it was read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,6 +24,7 @@ pub struct Fingerprint {
 /// # Errors
 /// [`DataError::Read`] if the file cannot be read.
 pub fn sha256_file(path: &Path) -> Result<String, DataError> {
+    check_plain(path)?;
     let fail = |source| DataError::read(path, source);
     let mut file = File::open(path).map_err(fail)?;
     let mut hasher = Sha256::new();

@@ -46,7 +46,8 @@ mod words;
 
 pub use arrow;
 
-pub use self::column::{column, numbers as cell_numbers, text as cell_texts};
+pub use self::column::dates::DateOrder;
+pub use self::column::{column, numbers as cell_numbers, plain_text, text as cell_texts};
 pub use self::download::{DownloadConfig, download};
 pub use self::error::DataError;
 pub use self::files::expand;
@@ -69,8 +70,8 @@ pub use self::split::{SPLIT_NAMES, SplitConfig, Splits};
 pub use self::table::{
     Batch, Carried, CategoricalEncoding, ColumnConfig, ColumnKind, ColumnReport, DataReport,
     Dialect, Duplicates, EncodedColumn, ExtraField, Features, Guess, GuessedColumn, LabelledGuess,
-    MissingTarget, NumericScaling, Preprocess, ReadOptions, Role, Split, SplitReport, Table,
-    TableConfig, TableData, TableFormat, TableStream, TableWriter, TextGuess, Unseen,
+    MissingTarget, NumericScaling, OddCells, Preprocess, ReadOptions, Role, Split, SplitReport,
+    Table, TableConfig, TableData, TableFormat, TableStream, TableWriter, TextGuess, Unseen,
     check_columns, guess, guess_for, guess_texts, infer_kind, inspect, parquet_bytes, role, split,
     stream,
 };

@@ -46,12 +46,13 @@ pub fn integrated_gradients(
         let ends = point.iter().zip(baseline);
         ends.map(move |(x, from)| from + share as f32 * (x - from))
     };
-    let points: Vec<f32> = rule.iter().flat_map(|(share, _)| on_line(*share)).collect();
-    let gradients = f.gradients(&points);
     let mut means = vec![0.0; point.len()];
-    for (gradient, (_, weight)) in gradients.chunks_exact(point.len()).zip(&rule) {
-        for (mean, slope) in means.iter_mut().zip(gradient) {
-            *mean += weight * f64::from(*slope);
+    for some in rule.chunks((TOGETHER / point.len().max(1)).max(1)) {
+        let points: Vec<f32> = some.iter().flat_map(|(share, _)| on_line(*share)).collect();
+        let gradients = f.gradients(&points);
+        for (gradient, (_, weight)) in gradients.chunks_exact(point.len()).zip(some) {
+            let pairs = means.iter_mut().zip(gradient);
+            pairs.for_each(|(mean, slope)| *mean += weight * f64::from(*slope));
         }
     }
     let ends = point.iter().zip(baseline);
@@ -67,6 +68,9 @@ pub fn integrated_gradients(
         completeness,
     }
 }
+
+/// So many numbers of points are in memory at once.
+const TOGETHER: usize = 1 << 22;
 
 /// The nodes in (0, 1) and the weights of the rule of Gauss and Legendre: the roots of the Legendre polynomial,
 /// found by Newton's method (Press et al., *Numerical Recipes*, section 4.6).

@@ -40,10 +40,16 @@ pub fn bootstrap_interval(
 }
 
 fn draw(rows: &mut [usize], seed: u64, resample: u64) {
-    let mut rng = ChaCha8Rng::from_seed(key(seed));
-    rng.set_stream(resample);
+    let mut rng = stream(seed, resample);
     let n = rows.len();
     rows.fill_with(|| rng.random_range(0..n));
+}
+
+/// The random numbers of one resample.
+pub(crate) fn stream(seed: u64, resample: u64) -> ChaCha8Rng {
+    let mut rng = ChaCha8Rng::from_seed(key(seed));
+    rng.set_stream(resample);
+    rng
 }
 
 /// The purpose is part of the key, so that no other use of the same seed draws the same numbers.
@@ -53,7 +59,7 @@ fn key(seed: u64) -> [u8; 32] {
     key
 }
 
-fn quantile(sorted: &[f64], fraction: f64) -> Option<f64> {
+pub(crate) fn quantile(sorted: &[f64], fraction: f64) -> Option<f64> {
     let position = fraction * sorted.len().checked_sub(1)? as f64;
     let lower = sorted[position.floor() as usize];
     let upper = sorted[position.ceil() as usize];

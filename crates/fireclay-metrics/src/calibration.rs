@@ -71,7 +71,7 @@ pub fn calibration_error(confidence: &[f64], correct: &[bool]) -> Option<Calibra
 
 /// The bin's number is the number of inner edges below the confidence. Comparing with the edges
 /// themselves keeps a confidence on an edge in the lower bin, which rounding `c * 15` would not.
-fn bin_of(confidence: f64) -> usize {
+pub(crate) fn bin_of(confidence: f64) -> usize {
     (1..CALIBRATION_BINS)
         .take_while(|&edge| confidence > edge as f64 / CALIBRATION_BINS as f64)
         .count()

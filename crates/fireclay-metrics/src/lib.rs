@@ -15,7 +15,9 @@ mod confusion;
 
 mod calibration;
 mod conformal;
+mod cuts;
 mod ranking;
+mod reliability;
 mod temperature;
 
 mod fairness;
@@ -30,6 +32,8 @@ mod baseline;
 mod bootstrap;
 mod interval;
 mod names;
+mod paired;
+mod slices;
 mod threshold;
 
 pub use baseline::{classification_baseline, regression_baseline, unigram_baseline};
@@ -44,6 +48,7 @@ pub use conformal::{
     ConformalMethod, Coverage, conformal_least, conformal_radius, conformal_rank, coverage_of,
 };
 pub use confusion::ConfusionMatrix;
+pub use cuts::{Cut, cuts};
 pub use fairness::{
     Attribute, Criterion, Decisions, Fairness, Group, GroupThresholds, Partition, Rate,
     ThresholdPrice, binary_fairness, fit_group_thresholds, multiclass_fairness,
@@ -55,10 +60,13 @@ pub use names::{
     CLASSIFICATION_METRICS, Direction, MULTILABEL_METRICS, Metric, REGRESSION_METRICS,
     classification_metrics,
 };
+pub use paired::{Paired, paired_bootstrap};
 pub use ranking::{average_precision, roc_auc};
 pub use regression::{
     explained_variance, mae, mape, max_error, median_absolute_error, mse, r2, rmse,
 };
+pub use reliability::{ReliabilityBin, calibration_error_by_chance, reliability};
 pub use report::{Baseline, PerClass, Report, classification_report, regression_report};
+pub use slices::{Slice, slice};
 pub use temperature::{Calibration, fit_temperature, tempered};
 pub use threshold::{ThresholdObjective, tune_threshold, tune_threshold_from};

@@ -113,8 +113,67 @@ fn binary_metrics_match_the_reference() {
         );
         let of_positive = calibration_error(&scores, &split.is_class(1)).expect("rows");
         expected.check("ece_15_positive_class", of_positive.expected);
+        check_curves(&report, &split, threshold);
         expected.finish();
     }
+}
+
+/// The areas of the curves, and what they decide at a threshold, are the metrics of the reference.
+fn check_curves(report: &Report, split: &Classification, threshold: f64) {
+    let (positive, scores) = (split.is_class(1), split.scores_of(1));
+    let curve = cuts(&positive, &scores);
+    let steps = || curve.windows(2).map(|pair| (pair[0], pair[1]));
+    let recall = |cut: Cut| cut.recall().expect("positive rows");
+    let rate = |cut: Cut| cut.false_positive_rate().expect("negative rows");
+    let trapezoid = |(a, b)| (rate(b) - rate(a)) * (recall(a) + recall(b)) / 2.0;
+    let area: f64 = steps().map(trapezoid).sum();
+    assert!((area - metric(report, "roc_auc")).abs() < TOLERANCE);
+    let precise = |(a, b): (Cut, Cut)| (recall(b) - recall(a)) * b.precision().expect("some");
+    let area: f64 = steps().map(precise).sum();
+    assert!((area - metric(report, "average_precision")).abs() < TOLERANCE);
+    let matrix = report.confusion_matrix.as_ref().expect("two classes");
+    let at = Cut::at(&curve, threshold).expect("a decision");
+    let found = [[at.rejections, at.false_alarms], [at.misses, at.hits]];
+    assert_eq!(found.map(Vec::from).to_vec(), *matrix);
+    assert_eq!(at.cost(3.0), (at.false_alarms + 3 * at.misses) as f64);
+    let bins = reliability(&scores, &positive);
+    let gap = |bin: &ReliabilityBin| bin.n as f64 * (bin.share() - bin.confidence).abs();
+    let ece = bins.iter().map(gap).sum::<f64>() / scores.len() as f64;
+    let known = calibration_error(&scores, &positive)
+        .expect("rows")
+        .expected;
+    assert!((ece - known).abs() < TOLERANCE);
+}
+
+#[test]
+fn chance_alone_makes_a_calibration_error_that_shrinks_with_rows() {
+    let spread =
+        |n: usize| -> Vec<f64> { (0..n).map(|row| (row as f64 + 0.5) / n as f64).collect() };
+    let few = calibration_error_by_chance(&spread(50), 1).expect("rows");
+    let many = calibration_error_by_chance(&spread(5000), 1).expect("rows");
+    // The error of a bin of m rows is about sqrt(p (1 - p) / m): ten times smaller with a hundred times the rows.
+    assert!(few > 0.1 && many < 0.03, "{few} {many}");
+    // What is certain and right has none.
+    assert_eq!(calibration_error_by_chance(&[1.0; 20], 1), Some(0.0));
+    assert_eq!(calibration_error_by_chance(&[], 1), None);
+}
+
+#[test]
+fn a_paired_difference_is_surer_than_two_intervals() {
+    // The second model is right where the first is, and on ten rows more.
+    let first: Vec<f64> = (0..200)
+        .map(|row| f64::from(u8::from(row % 4 > 0)))
+        .collect();
+    let mut second = first.clone();
+    (0..10).for_each(|row| second[4 * row] = 1.0);
+    let paired = paired_bootstrap(&first, &second, 7, |mean| mean).expect("rows");
+    assert!((paired.difference - 0.05).abs() < 1e-12);
+    assert!(paired.is_real() && paired.low > 0.0 && paired.high < 0.1);
+    let same = paired_bootstrap(&first, &first, 7, |mean| mean).expect("rows");
+    assert_eq!((same.difference, same.is_real()), (0.0, false));
+    let rmse = paired_bootstrap(&[4.0, 4.0], &[1.0, 1.0], 7, f64::sqrt).expect("rows");
+    assert_eq!((rmse.difference, rmse.low, rmse.high), (-1.0, -1.0, -1.0));
+    assert!(paired_bootstrap(&[], &[], 7, |mean| mean).is_none());
 }
 
 #[test]

@@ -43,6 +43,7 @@ pub fn measure(
     let interrupter = Interrupter::new();
     let seen = Arc::<Mutex<Seen>>::default();
     let hooks = Hooks {
+        trackers: Vec::new(),
         observers: vec![Box::new(Watch {
             seen: seen.clone(),
             interrupter: interrupter.clone(),

@@ -27,7 +27,7 @@ pub(crate) fn refuse(config: &RunConfig, data: &RunData) -> Option<(String, Stri
         _ => "smaller batches alone do not help; a smaller model does".to_owned(),
     };
     let message = format!(
-        "the run needs {} by its plan, but {named} is {}: {advice}; `fireclay plan` says where it goes, and --force \
+        "the run needs {} by its plan, but {named} is {}: {advice}; `fireclay plan CONFIG` says where it goes, and --force \
          trains all the same",
         gigabytes(needed),
         gigabytes(room)

@@ -90,7 +90,7 @@ fn answer(run: &dyn Run, rows: &str) -> Result<String, Box<dyn Error>> {
         let answers = run.answers(&batch?)?.answers;
         let classes = run.meaning().map_or(&[][..], |meaning| meaning.classes());
         let by_class = answers.by_class(classes);
-        let first = [("prediction".to_owned(), answers.predictions(classes))];
+        let first = [("prediction".to_owned(), answers.predictions(classes, ";"))];
         let columns = first.into_iter().chain(by_class);
         written.write(&RecordBatch::try_from_iter(columns)?)?;
     }

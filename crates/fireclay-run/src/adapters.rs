@@ -79,7 +79,7 @@ pub(crate) fn is_trained(name: &str, whole: &[String]) -> bool {
 }
 
 /// A hash of the names and values of every tensor that is not trained.
-fn base_sha256<F: Family>(config: &F, model: &F::Model, whole: &[String]) -> String {
+pub(crate) fn base_sha256<F: Family>(config: &F, model: &F::Model, whole: &[String]) -> String {
     let mut hash = Sha256::new();
     for (name, data) in base_tensors(config, model, whole) {
         hash.update(name);

@@ -82,8 +82,8 @@ pub trait Meaning: Send {
 }
 
 impl Answers {
-    /// The answers as a column: names, sets of names joined by `;`, numbers or texts.
-    pub fn predictions(self, classes: &[String]) -> ArrayRef {
+    /// The answers as a column: names, sets of names with `separator` between them, numbers or texts.
+    pub fn predictions(self, classes: &[String], separator: &str) -> ArrayRef {
         match self {
             Self::Numbers(numbers) => Arc::new(Float64Array::from(numbers)),
             Self::Texts(texts) => Arc::new(StringArray::from(texts)),
@@ -92,7 +92,7 @@ impl Answers {
                 Arc::new(StringArray::from_iter_values(names))
             }
             Self::Sets { chosen, .. } => {
-                let names = chosen.iter().map(|set| join(set, classes));
+                let names = chosen.iter().map(|set| join(set, classes, separator));
                 Arc::new(StringArray::from_iter_values(names))
             }
         }
@@ -135,22 +135,22 @@ pub fn distinct(mut name: String, is_taken: impl Fn(&str) -> bool) -> String {
     name
 }
 
-/// Targets as a column: names, sets of names joined by `;`, or numbers.
-pub fn truth_column(truth: &Labels, classes: &[String]) -> ArrayRef {
+/// Targets as a column: names, sets of names with `separator` between them, or numbers.
+pub fn truth_column(truth: &Labels, classes: &[String], separator: &str) -> ArrayRef {
     match truth {
         Labels::Classes(truth) => {
             let names = truth.iter().map(|class| classes[*class as usize].as_str());
             Arc::new(StringArray::from_iter_values(names))
         }
         Labels::Sets(truth) => {
-            let names = truth.iter().map(|set| join(set, classes));
+            let names = truth.iter().map(|set| join(set, classes, separator));
             Arc::new(StringArray::from_iter_values(names))
         }
         Labels::Numbers(truth) => Arc::new(Float64Array::from(truth.clone())),
     }
 }
 
-pub(crate) fn join(set: &[u32], classes: &[String]) -> String {
+pub(crate) fn join(set: &[u32], classes: &[String], separator: &str) -> String {
     let names = set.iter().map(|class| classes[*class as usize].as_str());
-    names.collect::<Vec<_>>().join(";")
+    names.collect::<Vec<_>>().join(separator)
 }

@@ -57,6 +57,22 @@ pub(crate) const COMPANIONS: [&str; 4] = [
 /// What Hugging Face's `transformers` need to know of a tokenizer.
 pub(crate) const TOKENIZER_CONFIG: &str = "tokenizer_config.json";
 
+/// Why a run has no results, or has some that are not those of its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Open {
+    /// There are none.
+    #[error("has no model.safetensors yet: the run did not finish")]
+    Unfinished,
+    /// It goes on with a change since it had ended.
+    #[error(
+        "goes on since step {0}, by `resume` with a change, and did not finish again; the model.safetensors in it is of before"
+    )]
+    Reopened(u64),
+    /// It was stopped before its last lines, or they were cut off.
+    #[error("has weights that nothing vouches for: the run did not finish, or run.lock was cut")]
+    NeverSealed,
+}
+
 /// Why a run cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum FinishedError {
@@ -66,12 +82,18 @@ pub enum FinishedError {
     /// The preprocessing cannot be read, or does not fit the data.
     #[error(transparent)]
     Data(#[from] DataError),
-    /// The run has not ended yet.
+    /// The run has not ended, or goes on again.
     #[error(
-        "{0} has no {1} yet: the run did not finish; go on with `fireclay resume {0}`, or answer from a \
-         checkpoint, with `--checkpoint best`, `last` or the number of its step"
+        "{0} {1}; go on with `fireclay resume {0}`, or answer from a checkpoint, with `--checkpoint best`, `last` or \
+         the number of its step"
     )]
-    Unfinished(String, &'static str),
+    Open(String, Open),
+    /// What the run ended with cannot be made again.
+    #[error(
+        "{0} has ended, and from the checkpoints that are left another {1} would follow than it ended with; the run \
+         stays as it is"
+    )]
+    Lost(String, String),
     /// A file of the run is not what it should be.
     #[error("{0} is damaged: {1}")]
     Damaged(String, String),

@@ -1,7 +1,8 @@
 //! The results of a finished run in a folder of their own, as other programs load them.
 
 use std::fs;
-use std::path::Path;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
 use fireclay_data::Tokenizer;
@@ -49,8 +50,17 @@ pub struct Export<'a> {
     pub at: Option<(At, &'a Device)>,
 }
 
+/// What was written.
+#[derive(Clone, Debug)]
+pub struct Exported {
+    /// The names of the files.
+    pub names: Vec<String>,
+    /// What the user should know: which weights they have.
+    pub notes: Vec<String>,
+}
+
 impl Export<'_> {
-    /// Writes the results of the run at `run`, and gives their names.
+    /// Writes the results of the run at `run`. If that fails, nothing is left of it.
     ///
     /// A run on text becomes a folder that Hugging Face's `transformers` loads if it has the
     /// architecture, and adapters one for PEFT.
@@ -59,51 +69,95 @@ impl Export<'_> {
     ///
     /// If the run has not finished or is damaged, if there is nothing to merge, or the folder is
     /// not empty or cannot be written.
-    pub fn write(&self, run: &Path) -> Result<Vec<String>, ExportError> {
-        let Some((at, device)) = self.at else {
-            return self.write_finished(run);
+    pub fn write(&self, run: &Path) -> Result<Exported, ExportError> {
+        let run = find(run)?;
+        let (files, notes) = match self.at {
+            None => (self.files(&run, &run)?, Vec::new()),
+            Some((at, device)) => {
+                let snapshot = Snapshot::take(&run, at, device)?;
+                (self.files(snapshot.folder.path(), &run)?, snapshot.notes)
+            }
         };
-        let snapshot = Snapshot::take(&find(run)?, at, device)?;
-        self.write_finished(snapshot.folder.path())
+        self.check_empty()?;
+        self.write_all(&files)?;
+        let names = files.iter().map(|(name, _)| (*name).to_owned()).collect();
+        Ok(Exported { names, notes })
     }
 
-    fn write_finished(&self, run: &Path) -> Result<Vec<String>, ExportError> {
-        let run = verified(run, &[])?;
-        if self.merge_on.is_some() && !run.join(ADAPTERS).exists() {
+    /// The files of the folder `results`, of the run at `run`.
+    fn files(&self, results: &Path, run: &Path) -> Result<Files, ExportError> {
+        let results = verified(results, &[])?;
+        if self.merge_on.is_some() && !results.join(ADAPTERS).exists() {
             return Err(ExportError::NoAdapters(run.display().to_string()));
         }
-        self.make_folder()?;
         let own = |name: &&str| {
             let is_replaced = self.merge_on.is_some() && [ADAPTERS, ADAPTER_CONFIG].contains(name);
-            !is_replaced && run.join(name).exists()
+            !is_replaced && results.join(name).exists()
         };
-        let mut files = Vec::new();
+        let mut files = Files::new();
         for name in RESULTS.into_iter().filter(own) {
-            let path = run.join(name);
-            files.push((
-                name,
-                fs::read(&path).map_err(|source| io("read", &path, source))?,
-            ));
+            let path = results.join(name);
+            let bytes = fs::read(&path).map_err(|source| io("read", &path, source))?;
+            files.push((name, bytes));
         }
         if let Some(device) = self.merge_on {
-            files.extend(open(&run, device)?.merged()?);
+            files.extend(open(&results, device)?.merged()?);
         }
-        files.extend(description_of_tokenizer(&run)?);
-        for (name, bytes) in &files {
-            write_whole(&self.output.join(name), bytes)?;
-        }
-        Ok(files.iter().map(|(name, _)| (*name).to_owned()).collect())
+        files.extend(description_of_tokenizer(&results)?);
+        Ok(files)
     }
 
-    fn make_folder(&self) -> Result<(), ExportError> {
-        let failed = |action| move |source| io(action, self.output, source);
-        files::create_folders(self.output).map_err(failed("create"))?;
-        let mut entries = fs::read_dir(self.output).map_err(failed("read"))?;
-        match entries.next() {
-            None => Ok(()),
-            Some(_) => Err(ExportError::NotEmpty(self.output.display().to_string())),
+    fn check_empty(&self) -> Result<(), ExportError> {
+        let is_empty = match fs::read_dir(self.output) {
+            Ok(mut entries) => entries.next().is_none(),
+            Err(error) if error.kind() == ErrorKind::NotFound => true,
+            Err(source) => return Err(io("read", self.output, source).into()),
+        };
+        match is_empty {
+            true => Ok(()),
+            false => Err(ExportError::NotEmpty(self.output.display().to_string())),
         }
     }
+
+    /// Writes the files aside, and gives the folder its name when it is whole. A folder that is there already keeps
+    /// its name and is filled.
+    fn write_all(&self, files: &[(&'static str, Vec<u8>)]) -> Result<(), FolderError> {
+        let is_there = self.output.exists();
+        let folder = match is_there {
+            true => self.output.to_path_buf(),
+            false => aside(self.output)?,
+        };
+        let written = files
+            .iter()
+            .try_for_each(|(name, bytes)| write_whole(&folder.join(name), bytes))
+            .and_then(|()| match is_there {
+                true => Ok(()),
+                false => files::rename(&folder, self.output)
+                    .map_err(|source| io("write", self.output, source)),
+            });
+        if written.is_err() {
+            // Best effort: the error that counts is the first one.
+            let left = files.iter().map(|(name, _)| folder.join(name));
+            left.for_each(|path| drop(files::remove(&path)));
+            if !is_there {
+                let _ = files::remove(&folder);
+            }
+        }
+        written
+    }
+}
+
+/// Names of files, and what is in them.
+type Files = Vec<(&'static str, Vec<u8>)>;
+
+/// A new folder beside `output`, without what an export that was killed has left of it.
+fn aside(output: &Path) -> Result<PathBuf, FolderError> {
+    let output = std::path::absolute(output).map_err(|source| io("find", output, source))?;
+    let name = output.file_name().unwrap_or_default().to_string_lossy();
+    let folder = output.with_file_name(format!(".{name}.part"));
+    let _ = files::remove(&folder);
+    files::create_folders(&folder).map_err(|source| io("create", &folder, source))?;
+    Ok(folder)
 }
 
 /// What `transformers` need to know of the tokenizer of a run, unless it came with that.

@@ -7,7 +7,7 @@ use fireclay_track::{Csv, Ending, Mlflow, TensorBoard, Tracker, Tracking};
 use fireclay_train::config::LoggingConfig;
 use fireclay_train::observer::{Evaluation, Observer, Start, Step, StopReason};
 
-use crate::prepared::Outcome;
+use crate::prepared::{Hooks, Outcome};
 use crate::run::RunError;
 
 /// What follows a run, once the run has begun.
@@ -18,21 +18,18 @@ pub(crate) struct Following(Shared);
 
 impl Following {
     /// Has the run in `folder` followed from its first step on, beside those who watch it already.
-    pub fn new(
-        logging: &LoggingConfig,
-        folder: &Path,
-        observers: &mut Vec<Box<dyn Observer>>,
-    ) -> Self {
+    pub fn new(logging: &LoggingConfig, folder: &Path, hooks: &mut Hooks) -> Self {
         let shared = Shared::default();
-        let trackers = trackers(logging, folder);
+        let mut trackers = trackers(logging, folder);
+        trackers.append(&mut hooks.trackers);
         if !trackers.is_empty() {
             let told = Told {
                 folder: folder.to_path_buf(),
                 trackers,
                 tracking: shared.clone(),
-                others: std::mem::take(observers),
+                others: std::mem::take(&mut hooks.observers),
             };
-            observers.push(Box::new(told));
+            hooks.observers.push(Box::new(told));
         }
         Self(shared)
     }

@@ -29,6 +29,7 @@ mod artifacts;
 mod changes;
 mod device;
 mod fairness;
+mod finished;
 mod folds;
 mod following;
 mod language;
@@ -46,8 +47,9 @@ mod snapshot;
 mod source;
 mod unfinished;
 
-pub use artifacts::FinishedError;
+pub use artifacts::{FinishedError, Open};
 pub use device::RunDevice;
+pub use finished::{Finished, finished};
 pub use fireclay_train::strategy::At;
 pub use folds::{Folds, Spread};
 pub use predictor::Differentiable;

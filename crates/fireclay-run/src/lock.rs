@@ -2,25 +2,28 @@
 //! know that nothing has changed since.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use fireclay_data::{Tokenizer, sha256_file};
 use fireclay_models::{Family, ModelDescription};
 use fireclay_train::checkpoint::Difference;
 use fireclay_train::cost::Cost;
-use fireclay_train::run_folder::{self, FolderError, write_whole};
+use fireclay_train::files;
+use fireclay_train::run_folder::{self, FolderError, typed, write_whole};
 use fireclay_train::strategy::Change;
 use fireclay_train::weights::{Kept, encode};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use toml::{Table, Value};
 
-use crate::artifacts::{ADAPTERS, FinishedError, MODEL, TOKENIZER};
+use crate::artifacts::{ADAPTERS, FinishedError, MODEL, Open, TOKENIZER};
 use crate::config::{CpuShards, RunConfig};
 use crate::device::RunDevice;
 
 const NAME: &str = "run.lock";
+
+/// More bytes than it ever has, which names every file of data.
+const MOST: u64 = 1 << 30;
 
 #[derive(Serialize)]
 struct Lock<'a> {
@@ -115,7 +118,8 @@ pub(crate) fn seal(
     cost: &Cost,
 ) -> Result<(), FinishedError> {
     let mut lock = read(run)?;
-    lock.insert("result_sha256".into(), hashes(run, results)?.into());
+    lock.insert(RESULTS_SHA256.into(), hashes(run, results)?.into());
+    lock.insert(ENDED_SHA256.into(), hashes(run, ENDED)?.into());
     let cost = Table::try_from(cost).expect("plain data");
     lock.insert("cost".into(), cost.into());
     Ok(write_whole(&run.join(NAME), lock.to_string().as_bytes())?)
@@ -127,7 +131,7 @@ pub(crate) fn seal_again(
     results: impl IntoIterator<Item = &'static str>,
 ) -> Result<(), FinishedError> {
     let mut lock = read(run)?;
-    lock.insert("result_sha256".into(), hashes(run, results)?.into());
+    lock.insert(RESULTS_SHA256.into(), hashes(run, results)?.into());
     Ok(write_whole(&run.join(NAME), lock.to_string().as_bytes())?)
 }
 
@@ -157,6 +161,13 @@ pub(crate) fn is_adapted(run: &Path) -> Result<bool, FolderError> {
     Ok(read(run)?.contains_key("base_sha256"))
 }
 
+/// The hash of the weights that the run leaves alone, if it trains adapters beside them.
+pub(crate) fn base(run: &Path) -> Result<Option<String>, FolderError> {
+    let lock = read(run)?;
+    let hash = lock.get("base_sha256").and_then(Value::as_str);
+    Ok(hash.map(str::to_owned))
+}
+
 /// The file of a run that is there before its first step, as the run wrote it; none if there is no such
 /// file.
 pub(crate) fn begun_file(run: &Path, name: &str) -> Result<Option<PathBuf>, FinishedError> {
@@ -166,7 +177,7 @@ pub(crate) fn begun_file(run: &Path, name: &str) -> Result<Option<PathBuf>, Fini
     }
     let lock = read(run)?;
     let known = |table: &str| lock.get(table)?.as_table()?.get(name)?.as_str();
-    let known = known("result_sha256").or(known("begun_sha256"));
+    let known = known(RESULTS_SHA256).or(known("begun_sha256"));
     match known {
         Some(known) if sha256_file(&path)? != known => Err(not_as_written(&path)),
         _ => Ok(Some(path)),
@@ -178,10 +189,12 @@ fn not_as_written(path: &Path) -> FinishedError {
     FinishedError::Damaged(path.display().to_string(), reason)
 }
 
-/// Writes down what is changed on purpose after `step` updates. The run has not ended any more.
+/// Writes down what is changed on purpose after `step` updates, or nothing where the run goes back to that step. It
+/// has not ended any more.
 pub(crate) fn change(run: &Path, step: u64, found: &[Difference]) -> Result<(), FolderError> {
     let mut lock = read(run)?;
-    lock.remove("result_sha256");
+    lock.remove(RESULTS_SHA256);
+    lock.remove(ENDED_SHA256);
     let shown = |value: &Option<serde_json::Value>| {
         let value = value.as_ref();
         value.map_or_else(|| "not set".to_owned(), ToString::to_string)
@@ -226,35 +239,132 @@ pub(crate) fn changes(run: &Path) -> Result<Vec<Change>, FolderError> {
 /// The table of a part of the run that was trained otherwise than the one before.
 const SEGMENTS: &str = "segment";
 
-/// The folder of a run that has weights and the files of these names, as the run wrote them.
+/// The hashes of the results of a run that has ended.
+const RESULTS_SHA256: &str = "result_sha256";
+/// The hashes of what else was as it is when the run ended.
+const ENDED_SHA256: &str = "ended_sha256";
+const ENDED: [&str; 3] = [CONFIG, "metrics.jsonl", "evaluation.json"];
+const CONFIG: &str = "config.toml";
+
+/// The folder of a run that has ended, with weights and the files of these names, as the run wrote them.
 pub(crate) fn verified(run: &Path, names: &[&'static str]) -> Result<PathBuf, FinishedError> {
     let run = run_folder::find(run)?;
-    let has = |name: &str| run.join(name).exists();
-    let unfinished = |name| FinishedError::Unfinished(run.display().to_string(), name);
-    if !has(MODEL) && !has(ADAPTERS) {
-        return Err(unfinished(MODEL));
-    }
-    if let Some(name) = names.iter().find(|name| !has(name)) {
-        return Err(unfinished(name));
-    }
     let lock = read(&run)?;
-    let known = lock.get("result_sha256").and_then(|known| known.as_table());
-    // A run that says which model it trains also seals what it leaves.
-    if known.is_none() && lock.contains_key("model") {
-        return Err(unfinished("evaluation.json"));
+    let Some(known) = lock.get(RESULTS_SHA256).and_then(Value::as_table) else {
+        return Err(FinishedError::Open(typed(&run), open(&run, &lock)));
+    };
+    let has = |name: &&str| run.join(name).exists();
+    let mut weights = [MODEL, ADAPTERS].into_iter().filter(has).peekable();
+    if weights.peek().is_none() {
+        return Err(not_there(&run, MODEL));
     }
-    for (name, hash) in known.into_iter().flatten() {
-        let path = run.join(name);
-        if hash.as_str() != Some(sha256_file(&path)?.as_str()) {
-            return Err(not_as_written(&path));
+    for name in weights.chain(names.iter().copied()) {
+        if !has(&name) {
+            return Err(not_there(&run, name));
+        }
+        if !known.contains_key(name) {
+            return Err(cut(&run, &format!("it does not say what {name} was")));
         }
     }
-    Ok(run)
+    match first_other(&run, known)? {
+        Some(path) => Err(not_as_written(&path)),
+        None => Ok(run),
+    }
 }
 
-/// Whether the run is sealed: it has ended, and its results are whole.
+/// The first file that is not what it was.
+fn first_other(run: &Path, known: &Table) -> Result<Option<PathBuf>, FinishedError> {
+    for (name, hash) in known {
+        let path = run.join(name);
+        if hash.as_str() != Some(sha256_file(&path)?.as_str()) {
+            return Ok(Some(path));
+        }
+    }
+    Ok(None)
+}
+
+fn not_there(run: &Path, name: &str) -> FinishedError {
+    let reason = format!(
+        "it is not there any more; `fireclay resume {}` makes it again from the checkpoints",
+        typed(run)
+    );
+    FinishedError::Damaged(run.join(name).display().to_string(), reason)
+}
+
+fn cut(run: &Path, reason: &str) -> FinishedError {
+    let path = run.join(NAME).display().to_string();
+    FinishedError::Damaged(path, reason.to_owned())
+}
+
+/// Why a run has not ended, if it has not.
+pub(crate) fn not_ended(run: &Path) -> Result<Option<Open>, FolderError> {
+    let lock = read(run)?;
+    let is_sealed = lock.contains_key(RESULTS_SHA256) && has_weights(run);
+    Ok((!is_sealed).then(|| open(run, &lock)))
+}
+
+fn has_weights(run: &Path) -> bool {
+    [MODEL, ADAPTERS].iter().any(|name| run.join(name).exists())
+}
+
+fn open(run: &Path, lock: &Table) -> Open {
+    let last = lock.get(SEGMENTS).and_then(Value::as_array);
+    let last = last.and_then(|segments| segments.last()?.get("step")?.as_integer());
+    match last {
+        _ if !has_weights(run) => Open::Unfinished,
+        Some(step) => Open::Reopened(step.unsigned_abs()),
+        None => Open::NeverSealed,
+    }
+}
+
+/// Whether the run is sealed: it has ended, and its results were whole then.
 pub(crate) fn is_finished(run: &Path) -> Result<bool, FolderError> {
-    Ok(read(run)?.contains_key("result_sha256"))
+    Ok(read(run)?.contains_key(RESULTS_SHA256))
+}
+
+/// How a run is that has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// It has not.
+    No,
+    /// As it was at its end.
+    Whole,
+    /// Its configuration was edited since.
+    Edited,
+    /// Something is missing, or not what it was.
+    Broken,
+}
+
+pub(crate) fn ended(run: &Path) -> Result<Ended, FolderError> {
+    let lock = read(run)?;
+    let Some(results) = lock.get(RESULTS_SHA256).and_then(Value::as_table) else {
+        return Ok(Ended::No);
+    };
+    let is = |name: &str, hash: &Value| {
+        sha256_file(&run.join(name)).is_ok_and(|found| hash.as_str() == Some(found.as_str()))
+    };
+    // Older versions did not write it.
+    let others = lock.get(ENDED_SHA256).and_then(Value::as_table);
+    let config = others.and_then(|others| others.get(CONFIG));
+    if config.is_some_and(|hash| !is(CONFIG, hash)) {
+        return Ok(Ended::Edited);
+    }
+    let mut all = others.into_iter().chain([results]).flatten();
+    match all.all(|(name, hash)| is(name, hash)) {
+        true => Ok(Ended::Whole),
+        false => Ok(Ended::Broken),
+    }
+}
+
+/// Refuses to write other results than those of the end of a run: what a checkpoint has lost is not lost in the
+/// results too.
+pub(crate) fn check_same(run: &Path, name: &str, bytes: &[u8]) -> Result<(), FinishedError> {
+    let lock = read(run)?;
+    let known = lock.get(RESULTS_SHA256).and_then(|known| known.get(name));
+    match known.is_none_or(|known| known.as_str() == Some(hex(&Sha256::digest(bytes)).as_str())) {
+        true => Ok(()),
+        false => Err(FinishedError::Lost(typed(run), name.to_owned())),
+    }
 }
 
 /// The hashes of the data files with which the run began.
@@ -300,11 +410,23 @@ pub(crate) fn changed_files(
 
 fn read(run: &Path) -> Result<Table, FolderError> {
     let path = run.join(NAME);
-    let text = fs::read_to_string(&path).map_err(|source| run_folder::io("read", &path, source))?;
-    let damaged = |error: toml::de::Error| std::io::Error::other(error.message().to_owned());
-    text.parse()
-        .map_err(|error| run_folder::io("read", &path, damaged(error)))
+    let text = files::read(&path, MOST)
+        .and_then(|text| String::from_utf8(text).map_err(std::io::Error::other));
+    let text = text.map_err(|source| run_folder::io("read", &path, source))?;
+    let damaged = |reason: String| run_folder::io("read", &path, std::io::Error::other(reason));
+    let lock: Table = text
+        .parse()
+        .map_err(|error: toml::de::Error| damaged(error.message().to_owned()))?;
+    match BEGUN.iter().find(|key| !lock.contains_key(**key)) {
+        None => Ok(lock),
+        Some(key) => Err(damaged(format!(
+            "it is cut: it does not say {key}; put the file back as it was, or train again"
+        ))),
+    }
 }
+
+/// What every version has written when a run began, the first key and the last.
+const BEGUN: [&str; 3] = ["version", "data_sha256", "rows"];
 
 fn hash(text: &str) -> String {
     hex(&Sha256::digest(text))

@@ -80,7 +80,7 @@ impl<N: Network> Differentiable for Predictor<N> {
     fn randomised(&self, seed: u64) -> Box<dyn Differentiable + '_> {
         Box::new(Self {
             answer: self.answer.clone(),
-            model: shuffled(self.model.clone(), seed),
+            model: shuffled(&self.model, seed),
             device: self.device.clone(),
         })
     }

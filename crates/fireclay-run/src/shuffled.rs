@@ -8,9 +8,10 @@ use rand_chacha::ChaCha8Rng;
 
 /// The same module with the values of each tensor in another order. So each keeps its size and its spread,
 /// whatever the rule that it was first drawn by.
-pub(crate) fn shuffled<M: Module>(module: M, seed: u64) -> M {
+pub(crate) fn shuffled<M: Module>(module: &M, seed: u64) -> M {
     let rng = ChaCha8Rng::seed_from_u64(seed);
-    module.map(&mut Shuffling { rng })
+    // A clone would share its running statistics with the module, which would be shuffled too.
+    module.valid().map(&mut Shuffling { rng })
 }
 
 struct Shuffling {

@@ -5,16 +5,16 @@ use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
 use fireclay_data::Preprocess;
-use fireclay_models::Family;
 use fireclay_models::pretrained::weights_file;
+use fireclay_models::{Family, ModelDescription};
 use fireclay_train::checkpoint::Store;
-use fireclay_train::run_folder::write_whole;
+use fireclay_train::run_folder::{typed, write_whole};
 use fireclay_train::strategy::{At, find, restore_weights};
 use fireclay_train::weights::Kept;
 use serde_json::Map;
 use tempfile::TempDir;
 
-use crate::artifacts::{MODEL_PATH, PREPROCESS, TOKENIZER, model_files};
+use crate::artifacts::{ADAPTERS, MODEL, MODEL_PATH, PREPROCESS, TOKENIZER, model_files};
 use crate::lock;
 
 /// A file or a folder with weights.
@@ -25,16 +25,16 @@ pub(crate) struct Source {
 }
 
 /// A checkpoint: the run that it is of, and its step.
-struct Saved {
-    run: PathBuf,
-    step: u64,
+pub(crate) struct Saved {
+    pub run: PathBuf,
+    pub step: u64,
 }
 
 impl Source {
     /// The weights at `path`. Those of a checkpoint are written as a run writes its weights at its end.
     pub fn open<F: Family>(path: &Path, device: &Device) -> Result<Self, String> {
         let Some(saved) = saved(path)? else {
-            check_finished(path)?;
+            check_whole(path)?;
             return Ok(Self {
                 path: path.to_path_buf(),
                 _scratch: None,
@@ -53,6 +53,9 @@ impl Source {
 pub(crate) fn check(path: &Path) -> Result<(), String> {
     if saved(path)?.is_some() {
         return Ok(());
+    }
+    if run_of(path).is_some_and(|run| run.join(ADAPTERS).exists()) {
+        return check_finished(path);
     }
     check_finished(path)?;
     let file = weights_file(path).map_err(|error| format!("cannot be used: {error}"))?;
@@ -79,6 +82,14 @@ pub(crate) fn preprocess(path: &Path) -> Result<Preprocess, String> {
     })
 }
 
+/// The checkpoint at `path`, if it is one of adapters.
+pub(crate) fn saved_adapters(path: &Path) -> Option<Saved> {
+    let saved = saved(path).ok()??;
+    lock::is_adapted(&saved.run)
+        .unwrap_or(false)
+        .then_some(saved)
+}
+
 /// What `path` is, if it is a checkpoint.
 fn saved(path: &Path) -> Result<Option<Saved>, String> {
     if !path.join("manifest.json").is_file() {
@@ -101,44 +112,76 @@ fn saved(path: &Path) -> Result<Option<Saved>, String> {
     }
 }
 
-/// Refuses the folder of a run that has checkpoints and no model yet.
-fn check_finished(path: &Path) -> Result<(), String> {
-    let is_run = path.join("run.lock").is_file();
-    let store = Store::new(path.join("checkpoints"));
-    let steps = store.steps();
-    if !is_run || steps.is_empty() || weights_file(path).is_ok() {
+/// The run whose results are at `path`: its folder, or the file of its weights.
+fn run_of(path: &Path) -> Option<PathBuf> {
+    let is_results = || {
+        let name = path.file_name().and_then(|name| name.to_str());
+        name.is_some_and(|name| [MODEL, ADAPTERS].contains(&name))
+    };
+    let run = match path.is_dir() {
+        true => path.to_path_buf(),
+        false => path.parent().filter(|_| is_results())?.to_path_buf(),
+    };
+    run.join("run.lock").is_file().then_some(run)
+}
+
+/// Refuses the results of a run that has not ended, or goes on since: its weights would be others than those that
+/// are meant.
+pub(crate) fn check_finished(path: &Path) -> Result<(), String> {
+    let Some(run) = run_of(path) else {
         return Ok(());
-    }
-    let best = find(&store, At::Best).map(|(best, _)| best.manifest.step);
-    let step = best.unwrap_or(steps[steps.len() - 1]);
+    };
+    let unusable = |error: &dyn std::fmt::Display| format!("cannot be used: {error}");
+    let Some(why) = lock::not_ended(&run).map_err(|error| unusable(&error))? else {
+        return Ok(());
+    };
+    let store = Store::new(run.join("checkpoints"));
+    let best = find(&store, At::Best).or_else(|_| find(&store, At::Last));
+    let name = match best {
+        Ok((best, _)) => format!(
+            "name one of its checkpoints, such as {}",
+            store.path(best.manifest.step).display()
+        ),
+        Err(_) => format!("go on with `fireclay resume {}` first", typed(&run)),
+    };
     Err(format!(
-        "cannot be used: the run {} did not finish; name one of its checkpoints, such as {}",
-        path.display(),
-        store.path(step).display()
+        "cannot be used: the run {} {why}; {name}",
+        run.display()
     ))
 }
 
-impl Saved {
-    fn write<F: Family>(&self, folder: &Path, device: &Device) -> Result<(), String> {
-        let run = self.run.display();
-        let text = |error: &dyn std::fmt::Display| error.to_string();
-        if lock::is_adapted(&self.run).map_err(|error| text(&error))? {
-            return Err(format!(
-                "it holds adapters alone; `fireclay export {run} --checkpoint {} --merge --output DIR` makes \
-                 a whole model of it",
-                self.step
-            ));
+/// The same, which also looks whether the results are what the run wrote.
+pub(crate) fn check_whole(path: &Path) -> Result<(), String> {
+    check_finished(path)?;
+    match run_of(path) {
+        Some(run) => {
+            let verified = lock::verified(&run, &[]);
+            verified.map(drop).map_err(|error| error.to_string())
         }
+        None => Ok(()),
+    }
+}
+
+impl Saved {
+    /// The model that it is of.
+    pub fn description<F: Family>(&self) -> Result<ModelDescription<F>, String> {
+        let run = self.run.display();
         let model = lock::model::<F>(&self.run);
         let model =
             model.map_err(|error| format!("{run} trained another kind of model: {error}"))?;
-        let description = model.ok_or_else(|| {
+        model.ok_or_else(|| {
             format!(
                 "{run} was trained by an older version, whose checkpoints do not say what they are of; `fireclay \
-                 export {run} --checkpoint {} --output DIR` does",
+                 export {} --checkpoint {} --output model` does",
+                typed(&self.run),
                 self.step
             )
-        })?;
+        })
+    }
+
+    fn write<F: Family>(&self, folder: &Path, device: &Device) -> Result<(), String> {
+        let text = |error: &dyn std::fmt::Display| error.to_string();
+        let description = self.description::<F>()?;
         let store = Store::new(self.run.join("checkpoints"));
         let checkpoint = store.load(self.step).map_err(|error| text(&error))?;
         let model = description.config.init(&description.shape, 0, device);

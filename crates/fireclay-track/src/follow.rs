@@ -93,7 +93,8 @@ impl Follower {
         };
         let whole = text.iter().rposition(|byte| *byte == b'\n');
         let whole = &text[..whole.map_or(0, |end| end + 1)];
-        let damaged = |message: String| TrackError::damaged(&self.path, message);
+        let path = &self.path;
+        let damaged = |message: String| TrackError::damaged(path, message);
         let text = std::str::from_utf8(whole).map_err(|error| damaged(error.to_string()))?;
         let record = |line: &str| {
             Record::parse(line)
@@ -104,8 +105,10 @@ impl Follower {
         Ok(records)
     }
 
-    fn bytes(&self) -> std::io::Result<Vec<u8>> {
+    fn bytes(&mut self) -> std::io::Result<Vec<u8>> {
         let mut file = File::open(&self.path)?;
+        // A run that was resumed meanwhile is shorter.
+        self.position = self.position.min(file.metadata()?.len());
         file.seek(SeekFrom::Start(self.position))?;
         let mut bytes = Vec::new();
         file.take(MOST).read_to_end(&mut bytes)?;

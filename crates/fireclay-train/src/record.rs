@@ -1,10 +1,12 @@
 //! `metrics.jsonl` and `timing.jsonl`: one JSON object a line, only ever appended to.
 
-use std::io::Write;
+use std::fs::File;
+use std::io::{Read, Write, copy};
 use std::path::Path;
 
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
+use sha2::{Digest, Sha256};
 
 use crate::files::Output;
 use crate::run_folder::{FolderError, io};
@@ -42,6 +44,8 @@ pub(crate) struct JsonLines {
     file: Output,
     path: std::path::PathBuf,
     bytes: u64,
+    /// Of everything that was written.
+    hash: Sha256,
 }
 
 impl JsonLines {
@@ -61,11 +65,13 @@ impl JsonLines {
             );
             return Err(error(std::io::Error::other(reason)));
         }
+        let hash = hash_of_first(path, bytes).map_err(error)?;
         file.cut(bytes).map_err(error)?;
         Ok(Self {
             file,
             path: path.to_path_buf(),
             bytes,
+            hash,
         })
     }
 
@@ -103,12 +109,18 @@ impl JsonLines {
             .write_all(&text)
             .map_err(|source| io("write", &self.path, source))?;
         self.bytes += text.len() as u64;
+        self.hash.update(&text);
         Ok(())
     }
 
     /// Bytes written so far.
     pub(crate) fn bytes(&self) -> u64 {
         self.bytes
+    }
+
+    /// SHA-256 of the bytes written so far, in hexadecimal.
+    pub(crate) fn sha256(&self) -> String {
+        hex(self.hash.clone())
     }
 
     /// What makes sure that all of it is on disk, for another thread.
@@ -123,6 +135,26 @@ impl JsonLines {
             path: self.path.clone(),
         })
     }
+}
+
+/// Whether the first `bytes` bytes of a file are those with the hash `sha256`.
+///
+/// # Errors
+///
+/// If the file cannot be read.
+pub(crate) fn begins_with(path: &Path, bytes: u64, sha256: &str) -> std::io::Result<bool> {
+    Ok(path.metadata()?.len() >= bytes && hex(hash_of_first(path, bytes)?) == sha256)
+}
+
+fn hash_of_first(path: &Path, bytes: u64) -> std::io::Result<Sha256> {
+    let mut hash = Sha256::new();
+    copy(&mut File::open(path)?.take(bytes), &mut hash)?;
+    Ok(hash)
+}
+
+fn hex(hash: Sha256) -> String {
+    let digest = hash.finalize();
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Puts a file of JSON lines on disk.
@@ -161,6 +193,14 @@ mod tests {
         let mut log = JsonLines::open(&path, known).expect("opened");
         log.write(&[4]).expect("written");
         assert_eq!(std::fs::read_to_string(&path).expect("read"), "1\n2\n4\n");
+        let (bytes, hash) = (log.bytes(), log.sha256());
+        assert!(begins_with(&path, bytes, &hash).expect("read"));
+        std::fs::write(&path, "1\n2\n4\n5\n").expect("more of it");
+        assert!(begins_with(&path, bytes, &hash).expect("read"));
+        std::fs::write(&path, "1\n3\n4\n").expect("one bit flipped");
+        assert!(!begins_with(&path, bytes, &hash).expect("read"));
+        std::fs::write(&path, "1\n").expect("less of it");
+        assert!(!begins_with(&path, bytes, &hash).expect("read"));
     }
 
     #[test]

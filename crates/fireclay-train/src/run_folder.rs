@@ -3,12 +3,13 @@
 use std::fs::{self, TryLockError};
 use std::path::{Path, PathBuf};
 
-use crate::files::{self, Output};
+use crate::files::{self, Output, Place};
 
 /// A run folder, held by this process until dropped.
 #[derive(Debug)]
 pub struct RunFolder {
     path: PathBuf,
+    place: Place,
     _lock: Output,
 }
 
@@ -28,6 +29,16 @@ pub enum FolderError {
     /// The path names no run.
     #[error("{} is not a run folder: it has no config.toml", .0.display())]
     NotARun(PathBuf),
+    /// Nothing is at the path.
+    #[error("{} does not exist", .0.display())]
+    Missing(PathBuf),
+    /// The folder is not where it was any more.
+    #[error(
+        "the run folder {} was moved or deleted while it was in use; the run ends here and writes nothing elsewhere. \
+         Where the folder is now, `fireclay resume` goes on from its newest checkpoint",
+        .0.display()
+    )]
+    Gone(PathBuf),
     /// Another process holds the folder.
     #[error("{} is in use by another process; wait for it to end, or stop it", .0.display())]
     Locked(PathBuf),
@@ -85,14 +96,97 @@ impl RunFolder {
         self.path.join(name)
     }
 
+    /// Refuses to go on where the folder is not there any more, or another one is.
+    ///
+    /// # Errors
+    ///
+    /// [`FolderError::Gone`].
+    pub fn check(&self) -> Result<(), FolderError> {
+        self.held().check()
+    }
+
+    /// The folder, to be checked from another thread.
+    pub(crate) fn held(&self) -> Held {
+        Held {
+            path: self.path.clone(),
+            place: self.place.clone(),
+        }
+    }
+
+    /// Removes what a process that was killed has left.
+    fn sweep(&self) {
+        files::sweep(&self.path, &[]);
+        files::sweep(&self.path.join("checkpoints"), &[".writing-", ".removing-"]);
+    }
+
     fn lock(path: PathBuf) -> Result<Self, FolderError> {
         let name = path.join(".lock");
-        let lock = Output::create(&name).map_err(|source| io("create", &name, source))?;
+        let lock = Output::open(&name).map_err(|source| io("open", &name, source))?;
         match lock.try_lock() {
-            Ok(()) => Ok(Self { path, _lock: lock }),
+            Ok(()) => {
+                let folder = Self {
+                    place: Place::of(&path),
+                    path,
+                    _lock: lock,
+                };
+                folder.sweep();
+                Ok(folder)
+            }
             Err(TryLockError::WouldBlock) => Err(FolderError::Locked(path)),
             Err(TryLockError::Error(source)) => Err(io("lock", &name, source)),
         }
+    }
+}
+
+impl Drop for RunFolder {
+    /// What a write that failed has left goes too.
+    fn drop(&mut self) {
+        if self.check().is_ok() {
+            self.sweep();
+        }
+    }
+}
+
+/// The folder of a run that is held elsewhere.
+#[derive(Clone, Debug)]
+pub(crate) struct Held {
+    path: PathBuf,
+    place: Place,
+}
+
+impl Held {
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// As [`RunFolder::check`].
+    pub fn check(&self) -> Result<(), FolderError> {
+        match Place::of(&self.path) == self.place {
+            true => Ok(()),
+            false => Err(FolderError::Gone(self.path.clone())),
+        }
+    }
+}
+
+/// A path as it is typed on the command line: from the working directory if it is in there, and quoted for a
+/// shell where it must be.
+pub fn typed(path: &Path) -> String {
+    let here = std::env::current_dir().unwrap_or_default();
+    let short = path.strip_prefix(here).unwrap_or(path);
+    word(&short.display().to_string())
+}
+
+/// A word of a command line, quoted for a shell where it must be.
+pub fn word(text: &str) -> String {
+    let quoted = |text: &str| match shlex::try_quote(text) {
+        Ok(quoted) => quoted.into_owned(),
+        // No argument can hold a NUL.
+        Err(_) => text.to_owned(),
+    };
+    // Within a word `=` means nothing to a shell.
+    match text.split_once('=') {
+        Some((key, value)) if [key, value].iter().all(|part| quoted(part) == *part) => text.into(),
+        _ => quoted(text),
     }
 }
 
@@ -107,7 +201,11 @@ pub fn find(path: &Path) -> Result<PathBuf, FolderError> {
     if is_run(&path) {
         return Ok(path);
     }
-    newest(&path).ok_or(FolderError::NotARun(path))
+    match newest(&path) {
+        Some(run) => Ok(run),
+        None if !path.exists() => Err(FolderError::Missing(path)),
+        None => Err(FolderError::NotARun(path)),
+    }
 }
 
 /// The newest of the numbered runs in a folder that is no run itself.
@@ -202,6 +300,42 @@ mod tests {
         assert_eq!(find(&folder).expect("a run"), folder.join("10"));
         assert_eq!(newest(&folder.join("10")), None);
         assert!(matches!(find(root.path()), Err(FolderError::NotARun(_))));
+        let missing = find(&root.path().join("nothing"));
+        assert!(matches!(missing, Err(FolderError::Missing(_))));
+    }
+
+    #[test]
+    fn what_was_left_is_swept_and_a_folder_that_is_gone_is_noticed() {
+        let root = tempfile::tempdir().expect("a temporary folder");
+        let first = RunFolder::create(root.path(), "demo").expect("a run");
+        let path = first.path().to_path_buf();
+        let checkpoints = path.join("checkpoints");
+        fs::create_dir_all(checkpoints.join(".writing-00000003/a")).expect("a folder");
+        fs::create_dir(checkpoints.join(".removing-00000001")).expect("a folder");
+        fs::create_dir(checkpoints.join("step-00000002")).expect("a folder");
+        fs::write(path.join(".tmpAb12Cd"), "half").expect("written");
+        fs::write(path.join("config.toml"), "").expect("written");
+        drop(first);
+        let run = RunFolder::open(&path).expect("a run");
+        let names = |folder: &Path| fs::read_dir(folder).expect("read").count();
+        assert_eq!(names(&checkpoints), 1, "the checkpoint alone");
+        assert_eq!(names(&path), 3, ".lock, config.toml and checkpoints");
+        assert!(run.check().is_ok());
+        fs::rename(&path, root.path().join("moved")).expect("moved");
+        assert!(matches!(run.check(), Err(FolderError::Gone(_))));
+        fs::create_dir(&path).expect("another folder of this name");
+        assert!(matches!(run.check(), Err(FolderError::Gone(_))));
+    }
+
+    #[test]
+    fn what_is_typed_is_one_word() {
+        let here = std::env::current_dir().expect("a working directory");
+        assert_eq!(typed(&here.join("runs/a/1")), "runs/a/1");
+        assert_eq!(typed(&here.join("my runs/1")), "'my runs/1'");
+        assert_eq!(typed(Path::new("/a/$b")), "'/a/$b'");
+        assert_eq!(word("it's"), "\"it's\"");
+        assert_eq!(word("train.epochs=5"), "train.epochs=5");
+        assert_eq!(word("data.path=a b"), "'data.path=a b'");
     }
 
     #[test]

@@ -68,13 +68,7 @@ pub fn decode_part<M: Module>(
     kept: &Kept,
     prefix: &str,
 ) -> Result<M, WeightsError> {
-    let unreadable =
-        |error: burn_pack::Error| WeightsError(format!("cannot read the weights: {error}"));
-    let bytes = Bytes::from_bytes_vec(bytes.to_vec());
-    let tensors = burn_pack::Reader::from_bytes(bytes)
-        .and_then(burn_pack::Reader::into_tensors)
-        .map_err(unreadable)?;
-    let tensors = tensors
+    let tensors = read(bytes)?
         .into_iter()
         .map(|tensor| {
             let (name, dtype, shape, _, bytes) = tensor.into_parts()?;
@@ -86,6 +80,28 @@ pub fn decode_part<M: Module>(
         .map_err(unreadable)?;
     from_some_tensors(module, tensors, |path| kept.has(path))
         .map_err(|error| WeightsError(error.to_string()))
+}
+
+/// The paths of the tensors in what [`encode`] gave.
+///
+/// # Errors
+///
+/// If the bytes are not such weights.
+pub fn paths(bytes: &[u8]) -> Result<Vec<String>, WeightsError> {
+    let tensors = read(bytes)?.into_iter();
+    let paths = tensors.map(|tensor| Ok(tensor.into_parts()?.0));
+    paths.collect::<Result<_, _>>().map_err(unreadable)
+}
+
+fn read(bytes: &[u8]) -> Result<Vec<burn_pack::Tensor>, WeightsError> {
+    let bytes = Bytes::from_bytes_vec(bytes.to_vec());
+    burn_pack::Reader::from_bytes(bytes)
+        .and_then(burn_pack::Reader::into_tensors)
+        .map_err(unreadable)
+}
+
+fn unreadable(error: burn_pack::Error) -> WeightsError {
+    WeightsError(format!("cannot read the weights: {error}"))
 }
 
 fn is_finite(data: &TensorData) -> bool {

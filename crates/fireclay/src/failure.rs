@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use fireclay_config::ConfigError;
 use fireclay_data::DataError;
 use fireclay_explain::ExplainError;
+use fireclay_report::ReportError;
 use fireclay_run::export::ExportError;
 use fireclay_run::generate::GenerateError;
 use fireclay_run::{FinishedError, RunError};
@@ -100,6 +101,15 @@ impl From<ExportError> for Failure {
             ExportError::NotEmpty(_) | ExportError::NoAdapters(_) => Self::Usage(message),
             ExportError::Run(error) => error.into(),
             _ => Self::Failed(message),
+        }
+    }
+}
+
+impl From<ReportError> for Failure {
+    fn from(error: ReportError) -> Self {
+        match error {
+            ReportError::Usage(message) => Self::Usage(message),
+            error => Self::Failed(error.to_string()),
         }
     }
 }

@@ -3,6 +3,7 @@
 use clap::Error;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use fireclay_config::did_you_mean;
+use fireclay_train::run_folder::word;
 
 use crate::failure::Failure;
 
@@ -33,7 +34,9 @@ pub fn explain(error: &Error, arguments: &[String]) -> Option<Failure> {
         return None;
     }
     let value = value.unwrap_or_else(|| "VALUE".into());
-    let sets = keys.iter().map(|key| format!("`--set {key}={value}`"));
+    let sets = keys
+        .iter()
+        .map(|key| format!("`--set {}`", word(&format!("{key}={value}"))));
     let sets = sets.collect::<Vec<_>>().join(" or ");
     Some(Failure::Usage(format!(
         "there is no argument `{found}`; keys of the config are set so: {sets}"
@@ -44,17 +47,37 @@ pub fn explain(error: &Error, arguments: &[String]) -> Option<Failure> {
 fn cut(written: &str, next: Option<&String>) -> (String, Option<String>) {
     let (name, value) = match written.split_once('=') {
         Some((name, value)) => (name, Some(value.to_owned())),
-        None => (
-            written,
-            next.filter(|next| !next.starts_with("--")).cloned(),
-        ),
+        None => (written, next.filter(|next| is_value(next)).cloned()),
     };
     (name.trim_start_matches('-').replace('-', "_"), value)
+}
+
+/// Whether the word after a flag is its value: no flag itself, but perhaps a negative number.
+fn is_value(word: &str) -> bool {
+    !word.starts_with('-') || word.parse::<f64>().is_ok()
+}
+
+/// The error without clap's advice to put `--` before a flag that is none: no verb takes such a word.
+pub fn without_false_tips(mut error: Error) -> Error {
+    if error.kind() == ErrorKind::UnknownArgument {
+        let tips = error.remove(ContextKind::Suggested);
+        if let Some(ContextValue::StyledStrs(mut tips)) = tips {
+            tips.retain(|tip| !tip.to_string().contains("-- "));
+            error.insert(ContextKind::Suggested, ContextValue::StyledStrs(tips));
+        }
+    }
+    error
 }
 
 /// The keys of a config with this name, or else with one that it is likely meant to be.
 fn keys(name: &str) -> Vec<String> {
     let all = fireclay_run::keys();
+    // `--optimizer sgd` and `--device cuda`: what a table is.
+    for key in ["type", "backend"].map(|key| format!("{name}.{key}")) {
+        if all.contains(&key) {
+            return vec![key];
+        }
+    }
     let last = |key: &str| key.rsplit('.').next().unwrap_or_default().to_owned();
     let named = |name: &str| -> Vec<String> {
         let is = |key: &&String| key.as_str() == name || last(key) == name;
@@ -118,6 +141,22 @@ mod tests {
                 "`--set train.shuffle=VALUE`",
             ),
             ("fireclay plan x.toml --seed 3", "`--set seed=3`"),
+            (
+                "fireclay train x.toml --epochs -q",
+                "`--set train.epochs=VALUE`",
+            ),
+            (
+                "fireclay train x.toml --min-delta -1",
+                "`--set early_stopping.min_delta=-1`",
+            ),
+            (
+                "fireclay train x.toml --device cuda",
+                "`--set device.backend=cuda`",
+            ),
+            (
+                "fireclay train x.toml --optimizer sgd",
+                "`--set optimizer.type=sgd`",
+            ),
         ];
         for (line, words) in cases {
             let message = explained(line).unwrap_or_default();

@@ -5,6 +5,7 @@
     reason = "they panic where nobody reads; see `text`"
 )]
 
+mod allocator;
 mod backend;
 mod beat;
 mod commands;
@@ -23,18 +24,21 @@ use clap::Parser;
 use commands::Cli;
 use failure::Failure;
 
-/// Small tensors come and go at every step; the system's allocator is slow at that.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: allocator::Allocator = allocator::Allocator;
 
 fn main() -> ExitCode {
+    signals::fail_at_limits();
     let command = match Cli::try_parse() {
         Ok(cli) => cli.command,
         Err(error) if error.use_stderr() => {
-            let arguments: Vec<String> = std::env::args().collect();
-            match flags::explain(&error, &arguments) {
+            let arguments: Vec<_> = std::env::args_os().collect();
+            let arguments = arguments
+                .iter()
+                .map(|word| word.to_string_lossy().into_owned());
+            match flags::explain(&error, &arguments.collect::<Vec<_>>()) {
                 Some(failure) => return failure.report(),
-                None => error.exit(),
+                None => flags::without_false_tips(error).exit(),
             }
         }
         Err(help) => {

@@ -26,6 +26,15 @@ pub struct ShowArgs {
     /// Print the result as JSON
     #[arg(long)]
     pub json: bool,
+    /// Show the curves in a browser, on a port of this machine alone; any that is free unless given
+    #[arg(long, value_name = "PORT", num_args = 0..=1, default_missing_value = "0")]
+    pub watch: Option<u16>,
+    /// Let the page pause and stop the training
+    #[arg(long, requires = "watch")]
+    pub control: bool,
+    /// Write report.html into the run folder at the end; so does a table `[report]` in the config
+    #[arg(long)]
+    pub report: bool,
     /// Write a trace of every step to trace.json in the run folder, for Perfetto
     #[arg(long)]
     pub profile: bool,

@@ -10,7 +10,7 @@ use crate::text::tell;
 const KILLED: i32 = 130;
 
 /// On the first SIGINT, SIGTERM or SIGHUP, lets training finish its step and save; on the second, exits at
-/// once. A SIGHUP that the process was started to ignore, as by `nohup`, stays ignored.
+/// once. A signal that the process was started to ignore, as by `nohup` or behind `&` in a script, stays ignored.
 pub fn stop_on_signal(interrupter: &Interrupter) {
     let interrupter = interrupter.clone();
     let mut asked = false;
@@ -32,15 +32,25 @@ fn on_signal(mut handle: impl FnMut() + Send + 'static) -> Result<()> {
     use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
     use signal_hook::iterator::Signals;
 
-    let mut signals = Signals::new([SIGINT, SIGTERM])?;
-    if !is_ignored(SIGHUP) {
-        signals.add_signal(SIGHUP)?;
-    }
+    let heard = [SIGINT, SIGTERM, SIGHUP].into_iter();
+    let mut signals = Signals::new(heard.filter(|signal| !is_ignored(*signal)))?;
     let wait = move || signals.forever().for_each(|_| handle());
     std::thread::Builder::new()
         .name("signals".into())
         .spawn(wait)?;
     Ok(())
+}
+
+/// Lets a write beyond a limit on the size of files fail, as on a full disk, instead of ending the program without
+/// a word.
+pub fn fail_at_limits() {
+    #[cfg(unix)]
+    {
+        use signal_hook::consts::SIGXFSZ;
+        let is_over = std::sync::Arc::default();
+        // Without it such a write is as it would be anyway.
+        let _ = signal_hook::flag::register(SIGXFSZ, is_over);
+    }
 }
 
 /// Whether this process ignores a signal. Linux says it in a file; other systems only to code that is not

@@ -84,17 +84,32 @@ impl Document {
     ///
     /// If it is no TOML.
     pub fn lay_beneath(&mut self, name: &str, text: &str) -> Result<(), String> {
+        let mut base = self.read_more(name, text)?;
+        merge(&mut base, self.root.clone(), true, None);
+        self.root = base;
+        Ok(())
+    }
+
+    /// Lays a text of TOML, which messages call `name`, over what is written: its keys come in place of those.
+    ///
+    /// # Errors
+    ///
+    /// If it is no TOML.
+    pub fn lay_above(&mut self, name: &str, text: &str) -> Result<(), String> {
+        let more = self.read_more(name, text)?;
+        merge(&mut self.root, more, true, None);
+        Ok(())
+    }
+
+    fn read_more(&mut self, name: &str, text: &str) -> Result<Node, String> {
         let table = DeTable::parse(text).map_err(|error| error.message().to_owned())?;
-        let index = self.sources.len();
-        let mut base = Node::from_table(table.get_ref(), index, 0);
+        let node = Node::from_table(table.get_ref(), self.sources.len(), 0);
         self.sources.push(SourceText {
             name: name.into(),
             text: text.into(),
             path: None,
         });
-        merge(&mut base, self.root.clone(), true, None);
-        self.root = base;
-        Ok(())
+        Ok(node)
     }
 
     /// Takes a table away, as if it were not written.

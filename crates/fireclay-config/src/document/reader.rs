@@ -244,6 +244,10 @@ fn read(path: &Path) -> Result<String, Box<Problem>> {
         let problem = Problem::new(format!("{shown} is a directory"));
         return Err(problem.help(Some(help)).into());
     }
+    if path.exists() && !path.is_file() {
+        let message = format!("{shown} is a device or a pipe; a config is a file");
+        return Err(Problem::new(message).into());
+    }
     let bytes = fs::read(path).map_err(|error| match error.kind() {
         std::io::ErrorKind::NotFound => Problem::new(format!("there is no file {shown}")),
         _ => Problem::new(format!("cannot read {shown}: {error}")),

@@ -1,76 +1,60 @@
 //! What the cells of a column mean, whatever type the file gave them.
 
 pub(crate) mod dates;
+mod lookup;
 pub(crate) mod numbers;
 pub(crate) mod reading;
+pub(crate) mod written;
 
-use std::collections::HashMap;
+use std::sync::Arc;
 
-use arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray,
-};
-use arrow::compute::{CastOptions, cast_with_options};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Float64Array, Int64Array, StringArray};
+use arrow::compute::{CastOptions, cast, cast_with_options};
 use arrow::datatypes::{DataType, Float64Type, Int64Type, TimestampMicrosecondType};
 
 use self::dates::DateOrder;
+pub(crate) use self::lookup::Columns;
+pub use self::lookup::column;
 use crate::error::DataError;
-
-/// The column of this name.
-///
-/// # Errors
-/// [`DataError::MissingColumn`] with the names that there are.
-pub fn column<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a ArrayRef, DataError> {
-    batch
-        .column_by_name(name)
-        .ok_or_else(|| DataError::MissingColumn {
-            column: name.to_owned(),
-            known: batch
-                .schema()
-                .fields()
-                .iter()
-                .map(|field| field.name().clone())
-                .collect(),
-            file: None,
-        })
-}
-
-/// The columns of a batch by their names, for looking up many: each by itself takes the time of all.
-pub(crate) struct Columns<'a> {
-    batch: &'a RecordBatch,
-    positions: HashMap<&'a str, usize>,
-}
-
-impl<'a> Columns<'a> {
-    pub(crate) fn new(batch: &'a RecordBatch) -> Self {
-        let fields = batch.schema_ref().fields().iter().enumerate();
-        let positions = fields.map(|(position, field)| (field.name().as_str(), position));
-        Self {
-            batch,
-            positions: positions.collect(),
-        }
-    }
-
-    /// # Errors
-    /// As [`column`].
-    pub(crate) fn get(&self, name: &str) -> Result<&'a ArrayRef, DataError> {
-        match self.positions.get(name) {
-            Some(position) => Ok(self.batch.column(*position)),
-            None => column(self.batch, name),
-        }
-    }
-}
 
 /// Whether the column has one of the types that can be features.
 pub(crate) fn is_flat(array: &ArrayRef) -> bool {
     matches!(
         array.data_type(),
         DataType::Utf8
+            | DataType::LargeUtf8
             | DataType::Boolean
             | DataType::Int64
             | DataType::Float64
             | DataType::Timestamp(_, _)
             | DataType::Dictionary(_, _)
     )
+}
+
+/// Whether some cells of a column of text are numbers by the grammar of their file, as those of JSON are.
+/// No custom of a country applies to such a column: `2.125` is never 2125.
+///
+/// Texts alone have the type `Utf8`, and texts with such numbers `LargeUtf8`.
+pub(crate) fn has_numbers(array: &ArrayRef) -> bool {
+    *array.data_type() == DataType::LargeUtf8
+}
+
+/// The cells of a column of text; none of a column that is something else.
+pub(crate) fn words(array: &ArrayRef) -> Option<StringArray> {
+    let texts = match array.data_type() {
+        DataType::Utf8 => array.clone(),
+        DataType::LargeUtf8 => cast(array, &DataType::Utf8).ok()?,
+        _ => return None,
+    };
+    Some(texts.as_string::<i32>().clone())
+}
+
+/// The column as other programs are given it: all text has one type.
+pub fn plain_text(array: &ArrayRef) -> ArrayRef {
+    match words(array) {
+        Some(texts) => Arc::new(texts),
+        None => array.clone(),
+    }
 }
 
 /// The labels in a text, without white space around them; none in an empty one.
@@ -117,10 +101,7 @@ pub fn numbers(name: &str, array: &ArrayRef) -> Result<Float64Array, DataError> 
             0 => String::new(),
             more => format!(" ({more} more cells are not)"),
         };
-        let problem = format!(
-            "is not a number{more}; correct it, add it to null_values, or give the column another kind"
-        );
-        return Err(bad(name, array, row, &problem));
+        return Err(bad(name, array, row, &format!("is not a number{more}")));
     }
     if let Some(row) =
         (0..values.len()).find(|&row| values.is_valid(row) && values.value(row).is_infinite())
@@ -216,7 +197,7 @@ pub(crate) fn moments(
 pub(crate) fn is_numeric(array: &ArrayRef) -> bool {
     match array.data_type() {
         DataType::Int64 | DataType::Float64 => true,
-        DataType::Utf8 => {
+        DataType::Utf8 | DataType::LargeUtf8 => {
             // Text shows itself in the first rows, and then the whole column need not be converted.
             let all_numbers = |array: &ArrayRef| {
                 raw_numbers("", array).is_ok_and(|values| values.null_count() == array.null_count())
@@ -225,6 +206,31 @@ pub(crate) fn is_numeric(array: &ArrayRef) -> bool {
         }
         _ => false,
     }
+}
+
+/// Whether no cell is a number that is infinite.
+pub(crate) fn is_finite(array: &ArrayRef) -> bool {
+    let finite = |values: Float64Array| values.values().iter().all(|value| !value.is_infinite());
+    raw_numbers("", array).is_ok_and(finite)
+}
+
+/// A whole number of the column that a real does not hold exactly, if there is one.
+pub(crate) fn long_numbers(array: &ArrayRef) -> Option<String> {
+    const EXACT: u64 = 1 << f64::MANTISSA_DIGITS;
+    if let Some(values) = array.as_primitive_opt::<Int64Type>() {
+        let long = values.iter().flatten();
+        let mut long = long.filter(|value| value.unsigned_abs() > EXACT);
+        return long.next().map(|value| value.to_string());
+    }
+    let cells = words(array)?;
+    let is_long = |cell: &&str| {
+        let digits = cell.trim_start_matches(['-', '+']);
+        let is_whole = digits.bytes().all(|byte| byte.is_ascii_digit());
+        digits.len() > 15 && is_whole && digits.parse::<u64>().is_ok_and(|value| value > EXACT)
+            || digits.len() > 20 && is_whole
+    };
+    let long = cells.iter().flatten().find(is_long);
+    long.map(str::to_owned)
 }
 
 /// Whether whole numbers are codes, such as postcodes: some begin with a zero, and these are not rare or
@@ -247,41 +253,31 @@ pub(crate) fn are_codes(cells: &StringArray) -> bool {
 pub(crate) fn is_boolean(array: &ArrayRef) -> bool {
     match array.data_type() {
         DataType::Boolean => true,
-        DataType::Utf8 => array
-            .as_string::<i32>()
-            .iter()
-            .flatten()
-            .all(|word| truth(word).is_some()),
-        _ => false,
+        _ => words(array)
+            .is_some_and(|cells| cells.iter().flatten().all(|word| truth(word).is_some())),
     }
 }
 
 /// The order in which every cell that is there is a date, and whether another would do as well.
 pub(crate) fn date_order(array: &ArrayRef) -> Option<(DateOrder, bool)> {
-    match array.data_type() {
-        DataType::Timestamp(_, _) => Some((DateOrder::Ymd, false)),
-        DataType::Utf8 => {
-            let cells = array.as_string::<i32>();
-            let fits = |order: &DateOrder| {
-                cells
-                    .iter()
-                    .flatten()
-                    .all(|cell| order.parse(cell).is_some())
-            };
-            let mut orders: Vec<_> = DateOrder::ALL.into_iter().filter(fits).collect();
-            // Points between the numbers are the custom where the day comes first.
-            if cells
-                .iter()
-                .flatten()
-                .next()
-                .is_some_and(|cell| cell.contains('.'))
-            {
-                orders.reverse();
-            }
-            orders.first().map(|order| (*order, orders.len() > 1))
-        }
-        _ => None,
+    if matches!(array.data_type(), DataType::Timestamp(_, _)) {
+        return Some((DateOrder::Ymd, false));
     }
+    let cells = words(array)?;
+    let fits = |order: &DateOrder| are_dates(&cells, *order);
+    let mut orders: Vec<_> = DateOrder::ALL.into_iter().filter(fits).collect();
+    // Points between the numbers are the custom where the day comes first.
+    let first = cells.iter().flatten().next();
+    if first.is_some_and(|cell| cell.contains('.')) {
+        orders.reverse();
+    }
+    orders.first().map(|order| (*order, orders.len() > 1))
+}
+
+/// Whether every cell that is there is a date of this order.
+pub(crate) fn are_dates(cells: &StringArray, order: DateOrder) -> bool {
+    let mut present = cells.iter().flatten();
+    present.all(|cell| order.parse(cell).is_some())
 }
 
 /// The shortest text that reads back as this number, without `.0`.

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::written::{Written, is_currency, magnitude};
+
 /// How the numbers of a column are written.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) struct NumberStyle {
@@ -13,6 +15,9 @@ pub(crate) struct NumberStyle {
     /// The currency, percent sign or unit of measure that the numbers have.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) unit: Option<String>,
+    /// Whether letters after the numbers stand for thousands, millions and so on: 7.6k, 1.2M.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) magnitudes: bool,
 }
 
 /// The characters that may stand before a fraction.
@@ -33,22 +38,40 @@ const STYLES: [(char, Option<char>); 7] = [
     (',', Some('\'')),
 ];
 
-const CURRENCIES: &str = "$ € £ ¥ ₹ ₽ ₩ ₺ ₴ ₫ ₱ ₦ ₪ ฿ R$ US$ A$ C$ HK$ NZ$ S$ USD EUR GBP JPY CNY RMB \
-    INR RUB KRW TRY BRL CHF CAD AUD NZD SEK NOK DKK PLN CZK HUF ZAR MXN SGD HKD kr kr. Kr Kč zł Fr. Rs Rs. Rp TL lei";
-
 impl NumberStyle {
-    /// The styles to choose from.
-    pub(crate) fn all() -> impl Iterator<Item = Self> {
-        STYLES.into_iter().map(|(decimal, thousands)| Self {
+    /// Without a unit.
+    pub(crate) fn new(decimal: char, thousands: Option<char>) -> Self {
+        Self {
             decimal,
             thousands,
             unit: None,
-        })
+            magnitudes: false,
+        }
+    }
+
+    /// As programs write numbers.
+    pub(crate) fn plain() -> Self {
+        Self::new('.', None)
+    }
+
+    /// The styles to choose from.
+    pub(crate) fn all() -> impl Iterator<Item = Self> {
+        let styles = STYLES.into_iter();
+        styles.map(|(decimal, thousands)| Self::new(decimal, thousands))
     }
 
     /// As every reader of numbers takes them: a point before the fraction and nothing else.
     pub(crate) fn is_plain(&self) -> bool {
-        self.decimal == '.' && self.thousands.is_none() && self.unit.is_none()
+        *self == Self::plain()
+    }
+
+    /// The same units, with a point before the fraction and nothing between thousands.
+    pub(crate) fn without_locale(&self) -> Self {
+        Self {
+            decimal: '.',
+            thousands: None,
+            ..self.clone()
+        }
     }
 
     /// The number in a cell; `None` if it is written otherwise, or not finite.
@@ -59,11 +82,18 @@ impl NumberStyle {
     /// The number that was taken apart.
     pub(crate) fn value(&self, written: &Written<'_>) -> Option<f64> {
         let number: f64 = self.digits(&written.digits)?.parse().ok()?;
+        let (number, own) = match (self.magnitudes, written.letter) {
+            (true, letter) => (number * magnitude(letter).unwrap_or(1.0), written.unit),
+            (false, "") => (number, written.unit),
+            // A letter that all numbers have is a unit like any other.
+            (false, letter) if written.unit.is_empty() => (number, letter),
+            (false, _) => return None,
+        };
         let has_unit = match &self.unit {
             // A bare 5 in a column of percents may as well be a share of 5; only 0 is the same in all.
-            None => written.unit.is_empty(),
-            Some(unit) if written.unit.is_empty() => is_currency(unit) || number == 0.0,
-            Some(unit) => written.unit == *unit,
+            None => own.is_empty(),
+            Some(unit) if own.is_empty() => is_currency(unit) || number == 0.0,
+            Some(unit) => own == unit,
         };
         let number = if written.is_negative { -number } else { number };
         (has_unit && number.is_finite()).then_some(number)
@@ -120,104 +150,16 @@ impl NumberStyle {
             mark => format!(" and {:?} between thousands", mark.to_string()),
         });
         let unit = self.unit.as_ref().map(|unit| format!(" and {unit:?}"));
+        let magnitudes = match self.magnitudes {
+            true => " and letters for thousands (K), millions (M) and billions (B)",
+            false => "",
+        };
         format!(
-            "{decimal}{}{}",
+            "{decimal}{}{}{magnitudes}",
             thousands.unwrap_or_default(),
             unit.unwrap_or_default()
         )
     }
-}
-
-/// A cell with a number, taken apart.
-pub(crate) struct Written<'a> {
-    pub(crate) is_negative: bool,
-    /// Digits and the marks between them; every kind of blank is a blank.
-    pub(crate) digits: String,
-    /// What stands before or after the digits, without blanks around.
-    pub(crate) unit: &'a str,
-}
-
-impl<'a> Written<'a> {
-    /// The parts of a cell; `None` if it holds more than a number with a unit.
-    pub(crate) fn split(cell: &'a str) -> Option<Self> {
-        let cell = cell.trim();
-        let bracketed = cell
-            .strip_prefix('(')
-            .and_then(|cell| cell.strip_suffix(')'));
-        let (before, cell) = signed(bracketed.unwrap_or(cell));
-        let start = cell.find(|c: char| c.is_ascii_digit() || "+-\u{2212}".contains(c))?;
-        // The point of ".5" belongs to the number, that of "Fr. 5" to the currency.
-        let is_point = cell[..start].ends_with(DECIMALS) && !is_currency(&cell[..start]);
-        let start = start - usize::from(is_point);
-        let (prefix, cell) = (cell[..start].trim(), &cell[start..]);
-        let (after, cell) = signed(cell);
-        let end = length(cell);
-        let (digits, suffix) = (cell[..end].trim_end(), cell[end..].trim());
-        let is_number = digits.bytes().any(|byte| byte.is_ascii_digit());
-        let signs = [before, after, bracketed.map(|_| true)];
-        if !is_number || signs.iter().flatten().count() > 1 {
-            return None;
-        }
-        let unit = match (prefix, suffix) {
-            ("", unit) if unit.is_empty() || is_currency(unit) || is_unit(unit) => unit,
-            (unit, "") if is_currency(unit) => unit,
-            _ => return None,
-        };
-        Some(Self {
-            is_negative: signs.contains(&Some(true)),
-            digits: digits.chars().map(plain).collect(),
-            unit,
-        })
-    }
-}
-
-/// Whether a sign stands first and is a minus, and what comes after it.
-fn signed(cell: &str) -> (Option<bool>, &str) {
-    if let Some(rest) = cell.strip_prefix(['-', '\u{2212}']) {
-        (Some(true), rest.trim_start())
-    } else if let Some(rest) = cell.strip_prefix('+') {
-        (Some(false), rest.trim_start())
-    } else {
-        (None, cell)
-    }
-}
-
-/// How far digits, marks between them and an exponent go.
-fn length(cell: &str) -> usize {
-    let is_mark = |c: char| c.is_ascii_digit() || THOUSANDS.contains(&plain(c));
-    let end = cell.find(|c| !is_mark(c)).unwrap_or(cell.len());
-    let exponent = cell[end..].strip_prefix(['e', 'E']).map(|rest| {
-        let digits = rest.strip_prefix(['-', '+']).unwrap_or(rest);
-        let count = digits.bytes().take_while(u8::is_ascii_digit).count();
-        (1 + rest.len() - digits.len() + count, count)
-    });
-    let ends_in_digit = cell[..end].ends_with(|c: char| c.is_ascii_digit() || c == '.');
-    match exponent {
-        Some((length, 1..)) if ends_in_digit => end + length,
-        _ => end,
-    }
-}
-
-/// Every kind of blank as a blank, every kind of apostrophe as one.
-fn plain(c: char) -> char {
-    match c {
-        '\u{2019}' => '\'',
-        c if c.is_whitespace() => ' ',
-        c => c,
-    }
-}
-
-/// Whether a text is the sign of a currency.
-pub(crate) fn is_currency(unit: &str) -> bool {
-    CURRENCIES.split_whitespace().any(|known| known == unit)
-}
-
-/// Whether a text can be a unit of measure: `%`, `kg`, `km/h`, `°C`, `m²`.
-fn is_unit(unit: &str) -> bool {
-    unit.chars().count() <= 8
-        && unit
-            .chars()
-            .all(|c| c.is_alphabetic() || "%‰/²³°µ.".contains(c))
 }
 
 #[cfg(test)]
@@ -228,9 +170,8 @@ mod tests {
 
     fn style(decimal: char, thousands: Option<char>, unit: Option<&str>) -> NumberStyle {
         NumberStyle {
-            decimal,
-            thousands,
             unit: unit.map(str::to_owned),
+            ..NumberStyle::new(decimal, thousands)
         }
     }
 
@@ -281,6 +222,29 @@ mod tests {
         }
         assert_eq!(style('.', None, Some("%")).parse("5"), None);
         assert_eq!(style('.', None, None).parse("1e999"), None);
+    }
+
+    #[test]
+    fn letters_stand_for_thousands_where_they_are_of_several_kinds() {
+        let style = NumberStyle {
+            magnitudes: true,
+            ..NumberStyle::plain()
+        };
+        for (cell, value) in [
+            ("1.2M", 1.2e6),
+            ("300K", 3e5),
+            ("7.6k", 7600.0),
+            ("950", 950.0),
+        ] {
+            assert_eq!(style.parse(cell), Some(value), "{cell}");
+        }
+        assert_eq!(style.parse("3 kg"), None);
+        let dollars = NumberStyle {
+            unit: Some("$".into()),
+            ..style
+        };
+        assert_eq!(dollars.parse("$1.5M"), Some(1.5e6));
+        assert_eq!(NumberStyle::plain().parse("1.2M"), None);
     }
 
     proptest! {

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, Float64Array, StringArray, TimestampMicrosecondArray,
+    Array, ArrayRef, BooleanArray, Float64Array, StringArray, TimestampMicrosecondArray,
 };
 use serde::{Deserialize, Serialize};
 
-use super::dates::DateOrder;
+use super::dates::{DateOrder, seconds};
 use super::numbers::NumberStyle;
-use super::truth;
+use super::{has_numbers, truth, words};
 
 /// How the cells of a column of text become values; a cell that does not fit is missing.
 ///
@@ -22,6 +22,8 @@ pub(crate) enum Reading {
     Plain,
     /// Numbers, all written alike.
     Numbers(NumberStyle),
+    /// Times of day, as seconds.
+    Times,
     /// Dates in one order.
     Dates(DateOrder),
     /// Words of yes and no.
@@ -42,27 +44,34 @@ impl Reading {
 
     /// The cells as this reading takes them.
     pub(crate) fn read(&self, array: &ArrayRef) -> ArrayRef {
-        let Some(cells) = array.as_string_opt::<i32>() else {
+        let Some(cells) = words(array) else {
             return array.clone();
         };
-        let words = cells.iter();
+        let texts = cells.iter();
         match self {
             Self::Plain => array.clone(),
             Self::Numbers(style) => {
-                let numbers = words.map(|cell| style.parse(cell?));
+                let plain = style.without_locale();
+                let plain = has_numbers(array).then_some(&plain);
+                let number = |cell| plain.and_then(|plain| plain.parse(cell));
+                let numbers = texts.map(|cell| number(cell?).or_else(|| style.parse(cell?)));
                 Arc::new(numbers.collect::<Float64Array>())
             }
+            Self::Times => {
+                let seconds = texts.map(|cell| seconds(cell?.trim()));
+                Arc::new(seconds.collect::<Float64Array>())
+            }
             Self::Dates(order) => {
-                let moments = words.map(|cell| order.parse(cell?.trim()));
+                let moments = texts.map(|cell| order.parse(cell?.trim()));
                 Arc::new(moments.collect::<TimestampMicrosecondArray>())
             }
             Self::Truths => {
-                let truths = words.map(|cell| label(cell?));
+                let truths = texts.map(|cell| label(cell?));
                 Arc::new(truths.collect::<BooleanArray>())
             }
             Self::Labels { no, yes } => {
                 let spelled = |cell| label(cell).map(|is_yes| if is_yes { yes } else { no });
-                let labels = words.map(|cell| spelled(cell?));
+                let labels = texts.map(|cell| spelled(cell?));
                 Arc::new(labels.collect::<StringArray>())
             }
         }

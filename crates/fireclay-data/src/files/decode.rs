@@ -1,6 +1,6 @@
 //! Text in UTF-8, whatever encoding it was written in.
 
-use std::io::{self, Cursor, Read};
+use std::io::{self, BufRead, Cursor, Read};
 use std::path::Path;
 
 use encoding_rs::{Decoder, DecoderResult, Encoding, UTF_8};
@@ -27,6 +27,43 @@ pub(crate) fn open_text(
         None => Ok(text),
         Some(encoding) if encoding == UTF_8 => Ok(text),
         Some(encoding) => Ok(buffered(Decoded::new(text, encoding))),
+    }
+}
+
+/// The same, unless the file is UTF-8 all the same and has letters by which that can be told: then it is read
+/// so, and the note says it. In another encoding such letters would become others without a word.
+///
+/// # Errors
+/// As [`open_text`].
+pub(crate) fn open_as(
+    path: &Path,
+    encoding: Option<&'static Encoding>,
+) -> Result<(Text, Option<String>), DataError> {
+    let other = encoding.filter(|encoding| *encoding != UTF_8 && encoding.is_ascii_compatible());
+    match other {
+        Some(encoding) if !is_marked(path)? && is_utf8(path)? => {
+            let name = encoding.name().to_ascii_lowercase();
+            let note = format!("the text is UTF-8, not {name} as `encoding` says, and is read so");
+            Ok((open_text(path, None)?, Some(note)))
+        }
+        _ => Ok((open_text(path, encoding)?, None)),
+    }
+}
+
+/// Whether a file is valid UTF-8 and more than ASCII.
+fn is_utf8(path: &Path) -> Result<bool, DataError> {
+    let mut bytes = unpacked(path)?;
+    let (mut line, mut is_ascii) = (Vec::new(), true);
+    loop {
+        line.clear();
+        let read = bytes.read_until(b'\n', &mut line);
+        if read.map_err(|source| DataError::read(path, source))? == 0 {
+            return Ok(!is_ascii);
+        }
+        is_ascii &= line.is_ascii();
+        if std::str::from_utf8(&line).is_err() {
+            return Ok(false);
+        }
     }
 }
 

@@ -8,7 +8,7 @@ mod packed;
 use std::path::{Path, PathBuf};
 
 pub(crate) use self::at::read_exact_at;
-pub(crate) use self::decode::{is_marked, open_text};
+pub(crate) use self::decode::{is_marked, open_as, open_text};
 pub(crate) use self::lines::Lines;
 pub(crate) use self::packed::{PACKED, Text, head, unpacked};
 use crate::error::{DataError, absolute};
@@ -27,15 +27,28 @@ pub fn expand(path: &str) -> Result<Vec<PathBuf>, DataError> {
     };
     for file in &files {
         let metadata = file.metadata();
-        if metadata
-            .map_err(|source| DataError::read(file, source))?
-            .is_dir()
-        {
+        let metadata = metadata.map_err(|source| DataError::read(file, source))?;
+        if metadata.is_dir() {
             let path = absolute(file);
             return Err(DataError::Directory { path });
         }
+        check_plain(file)?;
     }
     Ok(files)
+}
+
+/// Refuses a device or a pipe, which may never end and cannot be read twice.
+///
+/// # Errors
+/// [`DataError::Read`].
+pub(crate) fn check_plain(path: &Path) -> Result<(), DataError> {
+    let fail = |source| DataError::read(path, source);
+    match path.metadata().map_err(fail)?.is_file() {
+        true => Ok(()),
+        false => Err(fail(std::io::Error::other(
+            "it is no plain file; copy what it gives into one",
+        ))),
+    }
 }
 
 /// The one file that a path or glob names.

@@ -99,6 +99,7 @@ impl Images {
             id: Some(id),
             classes: (self.target == TargetKind::Class).then_some(target),
             needed: &[],
+            date_order: None,
         };
         let (rules, _) = split_rules(found, config);
         split(&rows, &rules, seed).map_err(|error| match &found.table {

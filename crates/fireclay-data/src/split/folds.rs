@@ -100,6 +100,7 @@ mod tests {
             id: None,
             classes: Some("y"),
             needed: &[],
+            date_order: None,
         };
         let rules = with(rules.clone(), |rules| rules.fold = Some(fold));
         split(&rows, &rules, 7).unwrap()

@@ -18,6 +18,7 @@ use self::folds::by_fold;
 use self::groups::{by_group, by_group_and_class};
 use self::ways::{by_class, by_column, by_hash, by_time, cells, deal};
 use crate::column::column;
+use crate::column::dates::DateOrder;
 use crate::error::DataError;
 
 /// Row numbers of a table, each in exactly one split, ascending.
@@ -106,6 +107,8 @@ pub(crate) struct Rows<'a> {
     pub(crate) id: Option<&'a str>,
     /// The column of classes, whose proportions are kept; none if the target is something else.
     pub(crate) classes: Option<&'a str>,
+    /// How the dates are written by which rows are ordered, if somebody says it.
+    pub(crate) date_order: Option<DateOrder>,
     /// The columns without whose values a row is left out.
     pub(crate) needed: &'a [String],
 }
@@ -194,7 +197,7 @@ fn assign(
         return by_column(columns, name, main);
     }
     if let Some(name) = &rules.time {
-        return by_time(columns, name, main, fractions);
+        return by_time(columns, (name, rows.date_order), main, fractions);
     }
     if rules.stable {
         let name = rules.group.as_deref().or(rows.id);

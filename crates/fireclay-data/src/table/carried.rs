@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
-use arrow::datatypes::Schema;
+use arrow::datatypes::{Field, Schema};
 
 use super::config::TableConfig;
 use super::memory::Table;
-use crate::column::{column, numbers};
+use crate::column::{column, numbers, plain_text};
 use crate::error::DataError;
 use crate::labels::gather;
 
@@ -40,7 +40,7 @@ impl Carried {
         let weight = config.weight.as_deref();
         let weights = weight.map(|weight| weights(table, weight, &rows, of));
         Ok(Self {
-            ids: ids.transpose()?.map(|ids| ids.column(0).clone()),
+            ids: ids.transpose()?.map(|ids| plain_text(ids.column(0))),
             weights: weights.transpose()?,
             extra: columns(table, &config.extra_columns, &rows)?,
             rows: rows.into(),
@@ -85,8 +85,9 @@ fn columns(table: &Table, names: &[String], rows: &[usize]) -> Result<RecordBatc
     let (mut fields, mut arrays) = (Vec::new(), Vec::new());
     for name in names {
         let taken = table.take_raw(name, rows)?;
-        fields.push(taken.schema().field(0).clone());
-        arrays.push(taken.column(0).clone());
+        let array = plain_text(taken.column(0));
+        fields.push(Field::new(name, array.data_type().clone(), true));
+        arrays.push(array);
     }
     // Without a column nothing else would say how many rows there are.
     let options = RecordBatchOptions::new().with_row_count(Some(rows.len()));

@@ -5,109 +5,86 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::dialect::{Dialect, ExtraField, dialect_of};
+use super::dialect::{Dialect, with_dialect};
+use crate::column::dates::DateOrder;
 use crate::config::with_defaults;
 use crate::split::SplitConfig;
 
-/// A table of rows with one column to predict.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct TableConfig {
-    /// The file, or a glob such as `data/*.csv`; relative to the working directory.
-    pub path: String,
-    /// A separate file (or glob) for validation; then no validation rows are taken from `path`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub valid_path: Option<String>,
-    /// A separate file (or glob) for the test; then no test rows are taken from `path`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub test_path: Option<String>,
-    /// The column to predict.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub target: String,
-    /// Instead of `target`, a column of 0 and 1 (or no and yes) for each label (task `multilabel`).
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub targets: Vec<String>,
-    /// What stands between the labels of a row in `target` (task `multilabel`), such as ";".
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub label_separator: Option<String>,
-    /// A column that names the row; written next to predictions, never a feature.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub id: Option<String>,
-    /// Columns that the model must not see.
-    #[serde(default)]
-    pub ignore: Vec<String>,
-    /// A column that says how much each row counts: a number of 0 or more, never a feature.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub weight: Option<String>,
-    /// Columns that are written next to predictions as they are. They are features as well, unless
-    /// `ignore` names them.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub extra_columns: Vec<String>,
-    /// The character between fields (csv only); a space stands for any run of spaces and tabs.
-    /// Default: a tab in `.tsv` files, else a comma.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub delimiter: Option<String>,
-    /// The character around fields (csv only), or an empty text where quotes have no meaning.
-    /// Default: a double quote.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub quote: Option<String>,
-    /// The character that starts a line of comment, such as "#" (csv only). Default: none.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub comment: Option<String>,
-    /// Lines above the table that are no part of it, such as a title (csv only). Default: 0.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub skip_rows: Option<usize>,
-    /// Whether the first line names the columns (csv only); if not, they are `column_1`, `column_2`
-    /// and so on. Default: true.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub header: Option<bool>,
-    /// Where each row has one field more than the header (csv only): the first, which names the row
-    /// (the column `Unnamed: 0`), or the last, which is empty. Default: neither.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub extra_field: Option<ExtraField>,
-    /// The encoding of the text (csv, jsonl), such as "windows-1252" (Latin-1), "utf-16le" or
-    /// "shift_jis", unless a mark at its start says otherwise. Default: "utf-8".
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub encoding: Option<String>,
-    /// Words that mean "missing" (csv only). Default: empty, ?, and those of pandas: NA, N/A, n/a, `<NA>`,
-    /// #N/A, #N/A N/A, #NA, NaN, nan, -NaN, -nan, NULL, null, None, 1.#IND, 1.#QNAN, -1.#IND, -1.#QNAN.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub null_values: Option<Vec<String>>,
-    /// The character before a fraction, "." or ",", in texts that are numbers. Default: each column's own,
-    /// judged by its cells and the rest of the table.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub decimal: Option<String>,
-    /// The character between groups of three digits: ",", ".", " " (any blank), "'" or "_". Default: as for
-    /// `decimal`; if only `decimal` is given, none.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub thousands: Option<String>,
-    /// How numeric columns are scaled.
-    #[serde(default)]
-    pub numeric: NumericScaling,
-    /// How categorical columns are encoded.
-    #[serde(default)]
-    pub categorical: CategoricalEncoding,
-    /// Whether a column with missing training values gets a 0/1 feature that says where.
-    #[serde(default = "yes")]
-    pub impute_indicator: bool,
-    /// What to do with rows whose target is missing.
-    #[serde(default)]
-    pub missing_target: MissingTarget,
-    /// Columns of texts: the words of a text and their pairs become features.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub text: Vec<String>,
-    /// The number of features that each column of `text` becomes. Default: 256.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub text_buckets: Option<usize>,
-    /// The most categories of one column that are told apart; rarer ones share the slot "unknown".
-    #[serde(default = "default_max_categories")]
-    pub max_categories: usize,
-    /// What is different about single columns, by name.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub columns: BTreeMap<String, ColumnConfig>,
-    /// Which rows train, validate and test.
-    #[serde(default)]
-    pub split: SplitConfig,
+with_dialect! {
+    /// A table of rows with one column to predict.
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+    #[serde(deny_unknown_fields)]
+    pub struct TableConfig {
+        {
+            /// The file, or a glob such as `data/*.csv`; relative to the working directory.
+            pub path: String,
+            /// A separate file (or glob) for validation; then no validation rows are taken from `path`.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub valid_path: Option<String>,
+            /// A separate file (or glob) for the test; then no test rows are taken from `path`.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub test_path: Option<String>,
+            /// The column to predict.
+            #[serde(default, skip_serializing_if = "String::is_empty")]
+            pub target: String,
+            /// Instead of `target`, a column of 0 and 1 (or no and yes) for each label (task `multilabel`).
+            #[serde(default, skip_serializing_if = "Vec::is_empty")]
+            pub targets: Vec<String>,
+            /// What stands between the labels of a row in `target` (task `multilabel`), such as ";".
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub label_separator: Option<String>,
+            /// A column that names the row; written next to predictions, never a feature.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub id: Option<String>,
+            /// Columns that the model must not see.
+            #[serde(default)]
+            pub ignore: Vec<String>,
+            /// A column that says how much each row counts: a number of 0 or more, never a feature.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub weight: Option<String>,
+            /// Columns that are written next to predictions as they are. They are features as well, unless
+            /// `ignore` names them.
+            #[serde(default, skip_serializing_if = "Vec::is_empty")]
+            pub extra_columns: Vec<String>,
+        }
+        {
+            /// The character before a fraction, "." or ",", in texts that are numbers. Default: each column's own,
+            /// judged by its cells and the rest of the table.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub decimal: Option<String>,
+            /// The character between groups of three digits: ",", ".", " " (any blank), "'" or "_". Default: as for
+            /// `decimal`; if only `decimal` is given, none.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub thousands: Option<String>,
+            /// How numeric columns are scaled.
+            #[serde(default)]
+            pub numeric: NumericScaling,
+            /// How categorical columns are encoded.
+            #[serde(default)]
+            pub categorical: CategoricalEncoding,
+            /// Whether a column with missing training values gets a 0/1 feature that says where.
+            #[serde(default = "yes")]
+            pub impute_indicator: bool,
+            /// What to do with rows whose target is missing.
+            #[serde(default)]
+            pub missing_target: MissingTarget,
+            /// Columns of texts: the words of a text and their pairs become features.
+            #[serde(default, skip_serializing_if = "Vec::is_empty")]
+            pub text: Vec<String>,
+            /// The number of features that each column of `text` becomes. Default: 256.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub text_buckets: Option<usize>,
+            /// The most categories of one column that are told apart; rarer ones share the slot "unknown".
+            #[serde(default = "default_max_categories")]
+            pub max_categories: usize,
+            /// What is different about single columns, by name.
+            #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+            pub columns: BTreeMap<String, ColumnConfig>,
+            /// Which rows train, validate and test.
+            #[serde(default)]
+            pub split: SplitConfig,
+        }
+    }
 }
 
 /// How a number becomes a feature; everything is measured on the training rows.
@@ -183,6 +160,27 @@ pub struct ColumnConfig {
     /// The encoding of this categorical column.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub encoding: Option<CategoricalEncoding>,
+    /// The order in which this column of dates writes year, month and day. Default: the one that fits all
+    /// cells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub date_order: Option<DateOrder>,
+    /// What to do with cells that are not of the column's `kind`, where they are too many to be mistakes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub odd_cells: Option<OddCells>,
+    /// Words that mean "missing" in this column, in place of those of the table (csv only). An empty cell
+    /// is missing in any case.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub null_values: Option<Vec<String>>,
+}
+
+/// What to do with cells that are not of the kind of their column.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OddCells {
+    /// Refuse the column, and show them.
+    Error,
+    /// Read them as missing, however many there are.
+    Missing,
 }
 
 impl TableConfig {
@@ -199,11 +197,6 @@ impl TableConfig {
         }
     }
 
-    /// The keys that say how a text is written.
-    pub fn dialect(&self) -> Dialect {
-        dialect_of!(self)
-    }
-
     /// The same table, written in this way.
     #[must_use]
     pub fn with_dialect(self, dialect: Dialect) -> Self {
@@ -214,6 +207,7 @@ impl TableConfig {
             skip_rows: dialect.skip_rows,
             header: dialect.header,
             extra_field: dialect.extra_field,
+            footer: dialect.footer,
             encoding: dialect.encoding,
             ..self
         }

@@ -8,9 +8,10 @@ use arrow::array::RecordBatch;
 use super::carried::Carried;
 use super::config::TableConfig;
 use super::format::TableFormat;
-use super::memory::{Table, split};
+use super::memory::Table;
 use super::preprocess::{Features, Preprocess, Unseen};
 use super::report::suspects;
+use super::rows::split;
 use super::schema::check_columns;
 use super::stream::{BATCH_ROWS, ReadOptions};
 use super::{grouped, lopsided};
@@ -205,9 +206,11 @@ impl Split {
         let rows = table.rows_with_target(config)?;
         let carried = Carried::take_other(&table, rows, path, config)?;
         let split = Self::encode(&table, carried, preprocess)?;
-        let notes = table.note_of_dropped(config)?.into_iter();
-        let unseen = split.unseen(&table, preprocess)?;
-        Ok((split, notes.chain(unseen.notes(config)).collect()))
+        let mut notes: Vec<Note> = table.notes.iter().map(Note::general).collect();
+        notes.extend(table.note_of_dropped(config)?);
+        notes.extend(split.unseen(&table, preprocess)?.notes(config));
+        notes.append(&mut table.readings.notes);
+        Ok((split, notes))
     }
 
     /// The number of rows.

@@ -6,6 +6,7 @@ use arrow::array::{Array, ArrayRef, StringArray};
 use arrow::datatypes::DataType;
 
 use super::config::{ColumnKind, TableConfig};
+use super::divided;
 use super::memory::Table;
 use super::schema::{Role, infer_kind, role};
 use crate::column::text;
@@ -16,21 +17,22 @@ use crate::note::Note;
 /// Values from which on a column can be one of groups; fewer are categories that may well tell the target.
 const GROUPS: usize = 20;
 
-/// What there is to say of columns that look like groups, where the configuration splits by chance.
+/// What there is to say of the columns by which rows are divided, and of columns that look like groups where
+/// the configuration splits by chance.
 pub(super) fn notes(
     table: &Table,
     config: &TableConfig,
     target: TargetKind,
 ) -> Result<Vec<Note>, DataError> {
+    let mut notes = divided::notes(table, config)?;
     let rules = &config.split;
     let is_settled = [&rules.group, &rules.time, &rules.column]
         .into_iter()
         .any(Option::is_some);
     if is_settled || target == TargetKind::Set {
-        return Ok(Vec::new());
+        return Ok(notes);
     }
     let goal = table.column(&config.target)?;
-    let mut notes = Vec::new();
     for name in table.columns() {
         let is_free = matches!(
             role(config, &name),
@@ -47,7 +49,8 @@ pub(super) fn notes(
 /// That all rows of each value of a column have one label, if that is so and no chance.
 pub(super) fn hint(name: &str, array: &ArrayRef, target: &ArrayRef) -> Option<String> {
     // Reals are measured, not given to groups; in text they differ too often to get far.
-    if !matches!(array.data_type(), DataType::Utf8 | DataType::Int64) {
+    let types = [DataType::Utf8, DataType::LargeUtf8, DataType::Int64];
+    if !types.contains(array.data_type()) {
         return None;
     }
     let groups = pure_groups(&text(name, array).ok()?, &text("", target).ok()?)?;

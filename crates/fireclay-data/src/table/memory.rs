@@ -6,17 +6,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, RecordBatch, UInt64Array};
-use arrow::compute::{concat, take, take_record_batch};
+use arrow::compute::{take, take_record_batch};
 
-use super::config::{MissingTarget, TableConfig};
+use super::config::TableConfig;
 use super::format::TableFormat;
+use super::pieces::{collect, join};
 use super::reading::Readings;
-use super::stream::{ReadOptions, TableStream, project, stream};
+use super::stream::{ReadOptions, stream};
 use crate::column::{column, text};
-use crate::error::{DataError, absolute, list};
-use crate::labels::TargetKind;
-use crate::note::Note;
-use crate::split::{self, Rows, Splits};
+use crate::error::{DataError, absolute};
 
 /// All rows of a table and where they came from. Clones share the rows.
 #[derive(Clone, Debug)]
@@ -55,7 +53,7 @@ impl Table {
         Ok(Self {
             files,
             file_rows,
-            notes: stream.notes().to_vec(),
+            notes: stream.notes(),
             ..Self::from_batch(join(stream.columns(), pieces)?)
         })
     }
@@ -165,40 +163,6 @@ impl Table {
         Ok(RecordBatch::try_from_iter_with_nullable(taken)?)
     }
 
-    /// Whether each row has what is to be predicted.
-    ///
-    /// # Errors
-    /// [`DataError::MissingColumn`].
-    pub(crate) fn has_target(
-        &self,
-        config: &TableConfig,
-    ) -> Result<impl Fn(usize) -> bool + use<'_>, DataError> {
-        let targets = config.target_columns().iter();
-        let targets = targets.map(|name| self.column(name));
-        let targets = targets.collect::<Result<Vec<_>, _>>()?;
-        Ok(move |row| targets.iter().all(|target| target.is_valid(row)))
-    }
-
-    /// All rows; without those that lack a target if the configuration says to leave them out.
-    ///
-    /// # Errors
-    /// [`DataError::MissingColumn`]; [`DataError::Unusable`] if no row is left.
-    pub(crate) fn rows_with_target(&self, config: &TableConfig) -> Result<Vec<usize>, DataError> {
-        let (drops, has_target) = (
-            config.missing_target == MissingTarget::Drop,
-            self.has_target(config)?,
-        );
-        let rows = (0..self.rows()).filter(|row| !drops || has_target(*row));
-        let rows: Vec<usize> = rows.collect();
-        match rows.is_empty() {
-            true => Err(DataError::Unusable(format!(
-                "no row has a target in {}",
-                list(config.target_columns(), 5)
-            ))),
-            false => Ok(rows),
-        }
-    }
-
     /// The same with the cells as the file has them.
     pub(crate) fn take_raw(&self, name: &str, rows: &[usize]) -> Result<RecordBatch, DataError> {
         match self.readings.raw(name) {
@@ -222,7 +186,7 @@ impl Table {
     }
 
     /// All rows, with other columns where `other` has one.
-    fn with<'a>(
+    pub(super) fn with<'a>(
         &'a self,
         other: impl Fn(&str) -> Option<&'a ArrayRef>,
     ) -> Result<RecordBatch, DataError> {
@@ -230,32 +194,6 @@ impl Table {
         let columns = names.iter().zip(self.batch.columns());
         let columns = columns.map(|(name, own)| (name, other(name).unwrap_or(own).clone(), true));
         Ok(RecordBatch::try_from_iter_with_nullable(columns)?)
-    }
-
-    /// Splits of this table that somebody else made, checked; without the rows that lack a target
-    /// if the configuration says to leave them out.
-    ///
-    /// # Errors
-    /// [`DataError::Split`], [`DataError::MissingColumn`].
-    pub(crate) fn with_target(
-        &self,
-        splits: Splits,
-        config: &TableConfig,
-    ) -> Result<Splits, DataError> {
-        let has_target = self.has_target(config)?;
-        let drops = config.missing_target == MissingTarget::Drop;
-        let splits = splits.filtered(|row| !drops || row >= self.rows() || has_target(row));
-        splits.check(self.rows())?;
-        Ok(splits)
-    }
-
-    /// What there is to say of the rows that are left out for lack of a target.
-    pub(crate) fn note_of_dropped(&self, config: &TableConfig) -> Result<Option<Note>, DataError> {
-        let has_target = self.has_target(config)?;
-        let missing = (0..self.rows()).filter(|row| !has_target(*row)).count();
-        let drops = config.missing_target == MissingTarget::Drop && missing > 0;
-        let message = format!("{missing} rows have no target and are left out");
-        Ok(drops.then(|| Note::about(&config.target_columns().join(", "), message)))
     }
 
     /// An error in a batch of this table with the file and the row in it; `row` maps the row of
@@ -319,90 +257,6 @@ impl Table {
     }
 }
 
-/// Splits the rows of a table as its configuration says; a pure function of its arguments.
-///
-/// # Errors
-/// A column that is missing or holds what cannot be used; a split that should have rows and would
-/// have none.
-pub fn split(
-    table: &Table,
-    config: &TableConfig,
-    seed: u64,
-    target: TargetKind,
-) -> Result<Splits, DataError> {
-    let targets = config.target_columns();
-    for target in targets {
-        table.column(target)?;
-    }
-    let needed = match config.missing_target {
-        MissingTarget::Error => &[],
-        MissingTarget::Drop => targets,
-    };
-    // What other rows hold decides how a cell is read, but never where a row of a stable split goes.
-    let is_raw = |name: &str| config.split.stable && !targets.iter().any(|target| target == name);
-    let columns = table.with(|name| table.readings.raw(name).filter(|_| is_raw(name)))?;
-    let rows = Rows {
-        columns: &columns,
-        valid: table.valid.clone(),
-        test: table.test.clone(),
-        id: config.id.as_deref(),
-        classes: (target == TargetKind::Class).then_some(&config.target),
-        needed,
-    };
-    split::split(&rows, &config.split, seed).map_err(|error| table.locate(error, |row| row))
-}
-
 fn indices(rows: &[usize]) -> UInt64Array {
     UInt64Array::from_iter_values(rows.iter().map(|&row| row as u64))
-}
-
-type Source = (PathBuf, Range<usize>);
-
-fn collect(stream: &mut TableStream) -> Result<(Vec<RecordBatch>, Vec<Source>), DataError> {
-    let (mut pieces, mut sources) = (Vec::new(), Vec::<Source>::new());
-    let (mut joined, mut rows) = (Vec::new(), 0);
-    while let Some(piece) = stream.next() {
-        let piece = piece?;
-        let range = rows..rows + piece.num_rows();
-        rows = range.end;
-        let path = stream.file().map(Path::to_owned).unwrap_or_default();
-        match sources.last_mut() {
-            Some((last, rows)) if *last == path => rows.end = range.end,
-            _ => sources.push((path, range)),
-        }
-        pieces.push(piece);
-        if pieces.len() == PIECES {
-            joined.push(join(stream.columns(), std::mem::take(&mut pieces))?);
-        }
-    }
-    joined.append(&mut pieces);
-    Ok((joined, sources))
-}
-
-/// The pieces that are joined while others are read. Small arrays of several columns lie side by
-/// side, so that an allocator cannot give back the memory of one column. It can after a join.
-const PIECES: usize = 64;
-
-/// One batch with these columns of all pieces; where their types differ, as text. A column is let go
-/// as soon as it is joined, so that no two tables are in memory.
-fn join(names: &[String], pieces: Vec<RecordBatch>) -> Result<RecordBatch, DataError> {
-    let mut parted = vec![Vec::new(); names.len()];
-    for piece in pieces {
-        let (_, columns, _) = project(piece, names)?.into_parts();
-        for (arrays, array) in parted.iter_mut().zip(columns) {
-            arrays.push(array);
-        }
-    }
-    let mut columns = Vec::new();
-    for (name, mut arrays) in names.iter().zip(parted) {
-        let kind = arrays[0].data_type();
-        if arrays.iter().any(|array| array.data_type() != kind) {
-            for array in &mut arrays {
-                *array = Arc::new(text(name, array)?);
-            }
-        }
-        let parts: Vec<&dyn Array> = arrays.iter().map(AsRef::as_ref).collect();
-        columns.push((name, concat(&parts)?, true));
-    }
-    Ok(RecordBatch::try_from_iter_with_nullable(columns)?)
 }

@@ -10,7 +10,7 @@ use super::config::{ColumnKind, TableConfig};
 use super::memory::Table;
 use super::texts;
 use crate::column::dates::DateOrder;
-use crate::column::{are_codes, date_order, is_boolean, is_flat, is_numeric, text};
+use crate::column::{are_codes, date_order, is_boolean, is_flat, is_numeric, text, words};
 use crate::error::DataError;
 
 /// What a column is for.
@@ -87,7 +87,7 @@ pub fn infer_kind(array: &ArrayRef) -> ColumnKind {
         ColumnKind::Ignore
     } else if is_boolean(array) && array.null_count() < array.len() {
         ColumnKind::Boolean
-    } else if is_numeric(array) && !array.as_string_opt().is_some_and(are_codes) {
+    } else if is_numeric(array) && !words(array).as_ref().is_some_and(are_codes) {
         ColumnKind::Numeric
     } else if date_order(array).is_some() {
         ColumnKind::Date
@@ -107,8 +107,10 @@ pub(crate) fn feature_kind(
     if kind != ColumnKind::Date {
         return Ok((kind, None));
     }
-    match date_order(array) {
-        Some((order, _)) => Ok((kind, Some(order))),
+    // What is no text has no order of its parts.
+    let given = given_order(config, name).filter(|_| words(array).is_some());
+    match given.or(date_order(array).map(|(order, _)| order)) {
+        Some(order) => Ok((kind, Some(order))),
         None => Err(DataError::Unusable(format!(
             "column {name:?} is to be read as dates, but no one form fits all its cells; \
              known are 2024-01-31, 1/31/2024, 31.1.2024, 31.01.24, 31 Jan 2024, each with or without a time such as 13:05:00"
@@ -188,9 +190,18 @@ pub(crate) fn overridden(config: &TableConfig, name: &str) -> Option<ColumnKind>
     kind.or(is_text.then_some(ColumnKind::Text))
 }
 
-/// A scaling is for numbers and an encoding for categories, even where the kind is not given.
+/// The order of the parts of dates that the configuration gives a column.
+pub(crate) fn given_order(config: &TableConfig, name: &str) -> Option<DateOrder> {
+    config.columns.get(name)?.date_order
+}
+
+/// A scaling is for numbers, an encoding for categories and an order for dates, even where the kind is not
+/// given.
 pub(crate) fn implied(config: &TableConfig, name: &str) -> Option<ColumnKind> {
     let column = config.columns.get(name)?;
     let numeric = column.scaling.map(|_| ColumnKind::Numeric);
-    numeric.or(column.encoding.map(|_| ColumnKind::Categorical))
+    let date = column.date_order.map(|_| ColumnKind::Date);
+    numeric
+        .or(date)
+        .or(column.encoding.map(|_| ColumnKind::Categorical))
 }

@@ -4,14 +4,14 @@
 //! decides what it means. So a column of integers with one word in the millionth row is simply
 //! text, `007` stays `007`, and a piece of a file looks like the same piece of the whole.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::path::{Path, PathBuf};
 
 use arrow::array::RecordBatch;
 
 use super::config::TableConfig;
 use super::dialect::Dialect;
-use super::format::{Batches, TableFormat};
+use super::format::{Batches, NullCounts, TableFormat};
 use crate::column::Columns;
 use crate::error::DataError;
 use crate::files::expand;
@@ -34,9 +34,15 @@ pub struct ReadOptions {
     pub dialect: Dialect,
     /// The words that mean "missing" (csv).
     pub null_values: Vec<String>,
+    /// The same for single columns, by name.
+    pub null_values_of: BTreeMap<String, Vec<String>>,
+    /// Whether nobody chose `null_values`.
+    pub has_usual_nulls: bool,
     /// Whether a line that cannot be read is an error among the pieces, after which the next ones come,
     /// instead of the end (csv, jsonl).
     pub skip_bad_lines: bool,
+    /// Whether the configuration is that of a finished run, so that advice is not to change it.
+    pub is_settled: bool,
 }
 
 impl ReadOptions {
@@ -46,7 +52,10 @@ impl ReadOptions {
             format,
             dialect: Dialect::default(),
             null_values: NULL_VALUES.map(String::from).to_vec(),
+            null_values_of: BTreeMap::new(),
+            has_usual_nulls: true,
             skip_bad_lines: false,
+            is_settled: false,
         }
     }
 
@@ -56,8 +65,27 @@ impl ReadOptions {
         options.dialect = config.dialect();
         if let Some(nulls) = &config.null_values {
             options.null_values.clone_from(nulls);
+            options.has_usual_nulls = false;
+        }
+        let extra = config.extra_null_values.iter();
+        options.null_values.extend(extra.cloned());
+        for (name, column) in &config.columns {
+            if let Some(nulls) = &column.null_values {
+                options.null_values_of.insert(name.clone(), nulls.clone());
+            }
         }
         options
+    }
+
+    /// The words that mean "missing" in a column.
+    pub(super) fn nulls_of(&self, column: &str) -> &[String] {
+        let own = self.null_values_of.get(column);
+        own.unwrap_or(&self.null_values)
+    }
+
+    /// Whether nobody chose the words that mean "missing" in a column.
+    pub(super) fn has_usual_nulls(&self, column: &str) -> bool {
+        self.has_usual_nulls && !self.null_values_of.contains_key(column)
     }
 }
 
@@ -76,6 +104,7 @@ pub fn stream(path: &str, options: &ReadOptions) -> Result<TableStream, DataErro
         columns,
         options: options.clone(),
         notes: Vec::new(),
+        nulls: NullCounts::new(),
     })
 }
 
@@ -86,6 +115,7 @@ pub struct TableStream {
     columns: Vec<String>,
     options: ReadOptions,
     notes: Vec<String>,
+    nulls: NullCounts,
 }
 
 impl TableStream {
@@ -100,8 +130,12 @@ impl TableStream {
     }
 
     /// What a person should know of the files that were read to their end.
-    pub fn notes(&self) -> &[String] {
-        &self.notes
+    pub fn notes(&self) -> Vec<String> {
+        let nulls = note_of_nulls(&self.nulls).map(|note| match self.options.is_settled {
+            true => note,
+            false => format!("{note}; columns.NAME.null_values = [] keeps the words of a column, null_values chooses others for all"),
+        });
+        self.notes.iter().cloned().chain(nulls).collect()
     }
 
     fn advance(&mut self) -> Result<Option<RecordBatch>, DataError> {
@@ -111,10 +145,13 @@ impl TableStream {
             {
                 return project(batch?, &self.columns).map(Some);
             }
-            if let Some((path, batches)) = self.current.take()
-                && let Some(note) = batches.note()
-            {
-                self.notes.push(format!("{}: {note}", path.display()));
+            if let Some((path, batches)) = self.current.take() {
+                let notes = batches.notes().into_iter();
+                let notes = notes.map(|note| format!("{}: {note}", path.display()));
+                self.notes.extend(notes);
+                for (word, count) in batches.nulls() {
+                    *self.nulls.entry(word).or_default() += count;
+                }
             }
             let Some(path) = self.files.pop_front() else {
                 return Ok(None);
@@ -143,6 +180,24 @@ impl Iterator for TableStream {
         }
         item
     }
+}
+
+/// Which words were read as missing, where nobody chose them.
+fn note_of_nulls(nulls: &NullCounts) -> Option<String> {
+    const SHOWN: usize = 6;
+    let mut nulls: Vec<_> = nulls.iter().collect();
+    nulls.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
+    let shown = nulls.iter().take(SHOWN);
+    let shown = shown.map(|((column, word), count)| {
+        let s = if **count == 1 { "" } else { "s" };
+        format!("{word:?} in {column:?} ({count} cell{s})")
+    });
+    let shown = shown.collect::<Vec<_>>().join(", ");
+    let more = match nulls.len().saturating_sub(SHOWN) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    (!nulls.is_empty()).then(|| format!("read as missing: {shown}{more}"))
 }
 
 /// The batch with these columns only, in this order.

@@ -15,7 +15,7 @@ impl TableConfig {
         self.validate_texts(&mut problems);
         self.validate_carried(&mut problems);
         self.validate_text_options(format, &mut problems);
-        self.validate_columns(&mut problems);
+        self.validate_columns(format, &mut problems);
         let separate = (self.valid_path.is_some(), self.test_path.is_some());
         problems.add_all("split", self.split.validate(separate));
         problems.0
@@ -144,6 +144,7 @@ impl TableConfig {
         let dialect = self.dialect();
         let mut given: Vec<_> = dialect.keys().iter().map(|(key, _)| (*key, true)).collect();
         given.push(("null_values", self.null_values.is_some()));
+        given.push(("extra_null_values", !self.extra_null_values.is_empty()));
         format.check_keys(&given, problems);
         dialect.validate(problems);
         problems.check_count("max_categories", Some(self.max_categories));
@@ -172,37 +173,94 @@ impl TableConfig {
         }
     }
 
-    fn validate_columns(&self, problems: &mut Problems) {
+    fn validate_columns(&self, format: TableFormat, problems: &mut Problems) {
         for (name, column) in &self.columns {
             let key = format!("columns.{name}");
-            let as_it_is = ColumnConfig {
-                kind: Some(ColumnKind::Categorical),
-                ..ColumnConfig::default()
-            };
-            if self.target_columns().contains(name) && *column != as_it_is {
-                let message = "is the target; the task decides how it is read, unless kind = \"categorical\" keeps its cells as they are";
-                problems.add(&key, message);
-            }
-            let mut others = [&self.id, &self.weight].into_iter().flatten();
-            if self.ignore.contains(name) || others.any(|other| other == name) {
-                problems.add(&key, "has no effect: the column is not a feature");
-            }
-            let (scaling, encoding) = (format!("{key}.scaling"), format!("{key}.encoding"));
-            let kind = column
-                .kind
-                .or(self.text.contains(name).then_some(ColumnKind::Text));
-            let is_no = |wanted| kind.is_some_and(|kind| kind != wanted);
-            if column.scaling.is_some() && is_no(ColumnKind::Numeric) {
-                problems.add(&scaling, "is for numeric columns only");
-            }
-            if column.encoding.is_some() && is_no(ColumnKind::Categorical) {
-                problems.add(&encoding, "is for categorical columns only");
-            }
-            if column.encoding.is_some() && column.scaling.is_some() && column.kind.is_none() {
-                let message = "contradicts scaling: a column is numeric or categorical";
-                problems.add(&encoding, message);
+            let mut own = Problems::default();
+            format.check_keys(&[("null_values", column.null_values.is_some())], &mut own);
+            problems.add_all(&key, own.0);
+            self.validate_role(name, column, &key, problems);
+            self.validate_kind(name, column, &key, problems);
+        }
+    }
+
+    /// What a column cannot have by what it is for.
+    fn validate_role(
+        &self,
+        name: &String,
+        column: &ColumnConfig,
+        key: &str,
+        problems: &mut Problems,
+    ) {
+        let as_it_is = ColumnConfig {
+            kind: column.kind.filter(|kind| *kind == ColumnKind::Categorical),
+            null_values: column.null_values.clone(),
+            ..ColumnConfig::default()
+        };
+        if self.target_columns().contains(name) && *column != as_it_is {
+            let message = "is the target; the task decides how it is read, unless kind = \"categorical\" keeps its cells as they are";
+            problems.add(key, message);
+        }
+        let mut others = [&self.id, &self.weight].into_iter().flatten();
+        let is_order_of_time =
+            self.split.time.as_ref() == Some(name) && column.date_order.is_some();
+        let is_other = others.any(|other| other == name);
+        if (self.ignore.contains(name) || is_other) && !is_order_of_time {
+            problems.add(key, "has no effect: the column is not a feature");
+        }
+    }
+
+    /// Keys that contradict each other or the kind.
+    fn validate_kind(
+        &self,
+        name: &String,
+        column: &ColumnConfig,
+        key: &str,
+        problems: &mut Problems,
+    ) {
+        let at = |own: &str| format!("{key}.{own}");
+        let is_text = self.text.contains(name).then_some(ColumnKind::Text);
+        let kind = column.kind.or(is_text);
+        let given = column.keys_of_kinds();
+        for (own, wanted, word) in &given {
+            if kind.is_some_and(|kind| kind != *wanted) {
+                problems.add(&at(own), format!("is for {word} columns only"));
             }
         }
+        if let ([(first, ..), others @ ..], None) = (&given[..], column.kind) {
+            for (own, ..) in others {
+                let message = format!("contradicts {first}: a column is of one kind");
+                problems.add(&at(own), message);
+            }
+        }
+        let kinds = [ColumnKind::Numeric, ColumnKind::Date, ColumnKind::Boolean];
+        let is_read = kind.is_some_and(|kind| kinds.contains(&kind));
+        if column.odd_cells.is_some() && !is_read && column.date_order.is_none() {
+            let message =
+                "needs kind = \"numeric\", \"date\" or \"boolean\", which cells can differ from";
+            problems.add(&at("odd_cells"), message);
+        }
+    }
+}
+
+impl ColumnConfig {
+    /// The keys that are given and are for one kind of column, with the kind and its word.
+    fn keys_of_kinds(&self) -> Vec<(&'static str, ColumnKind, &'static str)> {
+        let (scaling, encoding) = (self.scaling.is_some(), self.encoding.is_some());
+        let keys = [
+            (scaling, "scaling", ColumnKind::Numeric, "numeric"),
+            (encoding, "encoding", ColumnKind::Categorical, "categorical"),
+            (
+                self.date_order.is_some(),
+                "date_order",
+                ColumnKind::Date,
+                "date",
+            ),
+        ];
+        let given = keys.into_iter().filter(|(is_given, ..)| *is_given);
+        given
+            .map(|(_, key, kind, word)| (key, kind, word))
+            .collect()
     }
 }
 

@@ -1,6 +1,7 @@
 //! Writing tables piece by piece.
 
 use std::fs::File;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use arrow::array::RecordBatch;
@@ -25,10 +26,15 @@ impl TableWriter {
     /// [`DataError::Write`] with the absolute path.
     pub fn create(path: &Path, format: TableFormat) -> Result<Self, DataError> {
         let file = File::create(path).map_err(|source| DataError::write(path, source))?;
-        Ok(Self {
+        Ok(Self::to(file, path, format))
+    }
+
+    /// Writes to what the caller has opened, which errors call `path`.
+    pub fn to(target: impl Write + Send + 'static, path: &Path, format: TableFormat) -> Self {
+        Self {
             path: absolute(path),
-            sink: (format.format().sink)(file),
-        })
+            sink: (format.format().sink)(Box::new(target)),
+        }
     }
 
     /// Adds the rows of a batch; every batch has the schema of the first.

@@ -17,7 +17,17 @@ pub(super) fn of(read: &Read) -> Vec<Note> {
         tokenizer.say(name, tally.unwrap_or_default())
     });
     let told = told.map(Note::general);
-    told.chain(endless(tokenizer)).collect()
+    told.chain(endless(tokenizer))
+        .chain(renewed(read))
+        .collect()
+}
+
+/// Tokens of the cache that were not what was kept there.
+fn renewed(read: &Read) -> Option<Note> {
+    let mut splits = read.splits.iter().flatten();
+    splits.any(|(tokens, _)| tokens.renewed).then(|| {
+        Note::general("tokens that were kept from a run before were damaged, and were made again")
+    })
 }
 
 /// A tokenizer without a token that ends a text.

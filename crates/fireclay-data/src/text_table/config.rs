@@ -9,7 +9,7 @@ use crate::config::{Problems, with_defaults};
 use crate::download::{self, DownloadConfig};
 use crate::labels::TargetKind;
 use crate::split::SplitConfig;
-use crate::table::{ExtraField, MissingTarget, ReadOptions, TableConfig, TableFormat, dialect_of};
+use crate::table::{MissingTarget, ReadOptions, TableConfig, TableFormat, with_dialect};
 use crate::words::words;
 
 words! {
@@ -20,83 +20,59 @@ words! {
     }
 }
 
-/// A table with a text and what to say of it in each row.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct TextTableConfig {
-    /// The file, or a glob such as `data/*.csv`; relative to the working directory. Its name ends
-    /// in .csv, .tsv, .jsonl or .parquet.
-    pub path: String,
-    /// A separate file (or glob) for validation; then no validation rows are taken from `path`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub valid_path: Option<String>,
-    /// A separate file (or glob) for the test; then no test rows are taken from `path`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub test_path: Option<String>,
-    /// The column of the texts.
-    #[serde(default = "default_text")]
-    pub text: String,
-    /// The column to predict.
-    pub target: String,
-    /// What stands between the labels of a text that has several (task `multilabel`), such as ";".
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub label_separator: Option<String>,
-    /// A column that names the row; written next to predictions.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub id: Option<String>,
-    /// A column that says how much each row counts: a number of 0 or more.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub weight: Option<String>,
-    /// Columns that are written next to predictions as they are.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub extra_columns: Vec<String>,
-    /// Tokens of a text that the model looks at, those that mark its start and end included; what
-    /// is longer is cut at its end. Default: the model's context.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub max_length: Option<usize>,
-    /// The character between fields (csv only); a space stands for any run of spaces and tabs.
-    /// Default: a tab in `.tsv` files, else a comma.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub delimiter: Option<String>,
-    /// The character around fields (csv only), or an empty text where quotes have no meaning.
-    /// Default: a double quote.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub quote: Option<String>,
-    /// The character that starts a line of comment, such as "#" (csv only). Default: none.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub comment: Option<String>,
-    /// Lines above the table that are no part of it, such as a title (csv only). Default: 0.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub skip_rows: Option<usize>,
-    /// Whether the first line names the columns (csv only); if not, they are `column_1`, `column_2`
-    /// and so on. Default: true.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub header: Option<bool>,
-    /// Where each row has one field more than the header (csv only): the first, which names the row
-    /// (the column `Unnamed: 0`), or the last, which is empty. Default: neither.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub extra_field: Option<ExtraField>,
-    /// The encoding of the text (csv, jsonl), such as "windows-1252" (Latin-1), "utf-16le" or
-    /// "shift_jis", unless a mark at its start says otherwise. Default: "utf-8".
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub encoding: Option<String>,
-    /// Words that mean "missing" (csv only). Default: empty, ?, and those of pandas: NA, N/A, n/a, `<NA>`,
-    /// #N/A, #N/A N/A, #NA, NaN, nan, -NaN, -nan, NULL, null, None, 1.#IND, 1.#QNAN, -1.#IND, -1.#QNAN.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub null_values: Option<Vec<String>>,
-    /// What to do with rows whose target is missing.
-    #[serde(default)]
-    pub missing_target: MissingTarget,
-    /// The folder where a trained tokenizer is kept between runs. Default: `fireclay/tokens` in
-    /// the user's cache folder.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cache_dir: Option<String>,
-    /// Files to fetch before reading, unless they are there already.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub download: Vec<DownloadConfig>,
-    /// Which rows train, validate and test.
-    #[serde(default)]
-    pub split: SplitConfig,
+with_dialect! {
+    /// A table with a text and what to say of it in each row.
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+    #[serde(deny_unknown_fields)]
+    pub struct TextTableConfig {
+        {
+            /// The file, or a glob such as `data/*.csv`; relative to the working directory. Its name ends
+            /// in .csv, .tsv, .jsonl or .parquet.
+            pub path: String,
+            /// A separate file (or glob) for validation; then no validation rows are taken from `path`.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub valid_path: Option<String>,
+            /// A separate file (or glob) for the test; then no test rows are taken from `path`.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub test_path: Option<String>,
+            /// The column of the texts.
+            #[serde(default = "default_text")]
+            pub text: String,
+            /// The column to predict.
+            pub target: String,
+            /// What stands between the labels of a text that has several (task `multilabel`), such as ";".
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub label_separator: Option<String>,
+            /// A column that names the row; written next to predictions.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub id: Option<String>,
+            /// A column that says how much each row counts: a number of 0 or more.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub weight: Option<String>,
+            /// Columns that are written next to predictions as they are.
+            #[serde(default, skip_serializing_if = "Vec::is_empty")]
+            pub extra_columns: Vec<String>,
+            /// Tokens of a text that the model looks at, those that mark its start and end included; what
+            /// is longer is cut at its end. Default: the model's context.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub max_length: Option<usize>,
+        }
+        {
+            /// What to do with rows whose target is missing.
+            #[serde(default)]
+            pub missing_target: MissingTarget,
+            /// The folder where a trained tokenizer is kept between runs. Default: `fireclay/tokens` in
+            /// the user's cache folder.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub cache_dir: Option<String>,
+            /// Files to fetch before reading, unless they are there already.
+            #[serde(default, skip_serializing_if = "Vec::is_empty")]
+            pub download: Vec<DownloadConfig>,
+            /// Which rows train, validate and test.
+            #[serde(default)]
+            pub split: SplitConfig,
+        }
+    }
 }
 
 impl TextTableConfig {
@@ -118,13 +94,14 @@ impl TextTableConfig {
     /// The same as for any table, so that reading and splitting are those of tables.
     pub fn table(&self) -> TableConfig {
         let table = TableConfig::new(&self.path, &self.target);
-        let mut table = table.with_dialect(dialect_of!(self));
+        let mut table = table.with_dialect(self.dialect());
         table.valid_path.clone_from(&self.valid_path);
         table.test_path.clone_from(&self.test_path);
         table.id.clone_from(&self.id);
         table.weight.clone_from(&self.weight);
         table.extra_columns.clone_from(&self.extra_columns);
         table.null_values.clone_from(&self.null_values);
+        table.extra_null_values.clone_from(&self.extra_null_values);
         table.missing_target = self.missing_target;
         table.split = self.split.clone();
         table

@@ -14,7 +14,9 @@ use crate::kept;
 use crate::labels::TargetKind;
 use crate::note::Note;
 use crate::split::{Splits, named};
-use crate::table::{Carried, ReadOptions, Table, Target, check_columns, class_notes, split};
+use crate::table::{
+    Carried, ReadOptions, Table, TableConfig, Target, check_columns, class_notes, split,
+};
 use crate::tokenizer::{Tokenizer, TokenizerConfig, TokenizerKind};
 
 /// Everything that training needs from a table of texts. Clones share the texts.
@@ -115,10 +117,7 @@ impl TextTableData {
         };
         let train = encode("train", splits.train)?;
         let (valid, test) = (encode("valid", splits.valid)?, encode("test", splits.test)?);
-        let notes = table.note_of_dropped(&rules)?.into_iter();
-        let notes = notes.chain(table.readings.notes.iter().cloned());
-        let notes = notes.chain(note_of_cut(cut, &preprocess));
-        let notes = notes.chain(table.notes.iter().map(Note::general)).collect();
+        let notes = notes(table, &rules, cut, &preprocess)?;
         Ok(Self {
             tokenizer,
             preprocess,
@@ -150,13 +149,14 @@ impl TextTableSplit {
         (tokenizer, preprocess): (&Tokenizer, &TextPreprocess),
         config: &TextTableConfig,
     ) -> Result<(Self, Vec<Note>), DataError> {
-        let table = Table::read(path, options)?;
+        let mut table = Table::read(path, options)?;
+        preprocess.read_target_of(&mut table)?;
         let rules = config.table();
         let rows = table.rows_with_target(&rules)?;
         let carried = Carried::take_other(&table, rows, path, &rules)?;
         let (split, cut) = encode(&table, carried, tokenizer, preprocess)?;
-        let notes = table.note_of_dropped(&rules)?.into_iter();
-        Ok((split, notes.chain(note_of_cut(cut, preprocess)).collect()))
+        let notes = notes(&table, &rules, cut, preprocess)?;
+        Ok((split, notes))
     }
 }
 
@@ -175,6 +175,20 @@ fn check(
 fn files(table: &Table, tokenizer: &TokenizerConfig) -> Vec<PathBuf> {
     let own = tokenizer.path.as_ref().map(PathBuf::from);
     table.files.iter().cloned().chain(own).collect()
+}
+
+/// What the user should know.
+fn notes(
+    table: &Table,
+    rules: &TableConfig,
+    cut: usize,
+    preprocess: &TextPreprocess,
+) -> Result<Vec<Note>, DataError> {
+    let mut notes = Vec::from_iter(table.note_of_dropped(rules)?);
+    notes.extend(table.readings.notes.iter().cloned());
+    notes.extend(note_of_cut(cut, preprocess));
+    notes.extend(table.notes.iter().map(Note::general));
+    Ok(notes)
 }
 
 /// What there is to say of texts that are cut.

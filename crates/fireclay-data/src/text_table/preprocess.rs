@@ -10,7 +10,7 @@ use crate::column::{column, text};
 use crate::error::DataError;
 use crate::labels::Labels;
 use crate::saved;
-use crate::table::Target;
+use crate::table::{Table, Target};
 use crate::tokenizer::Tokenizer;
 
 /// Which column holds the text, how much of it the model looks at, and what the answers mean.
@@ -87,6 +87,17 @@ impl TextPreprocess {
         let read = self.target_reading.read(column(batch, name)?);
         let batch = RecordBatch::try_from_iter_with_nullable([(name, read, true)])?;
         self.target.labels(&batch)
+    }
+
+    /// Reads the target of another table as in training, with notes on cells that do not fit.
+    ///
+    /// # Errors
+    /// [`DataError::MissingColumn`]; [`DataError::Unusable`] if too many cells do not fit.
+    pub(super) fn read_target_of(&self, table: &mut Table) -> Result<(), DataError> {
+        match self.target_reading.is_plain() {
+            true => Ok(()),
+            false => table.read_as(self.target.name(), &self.target_reading),
+        }
     }
 
     /// The column of the texts.

@@ -20,7 +20,7 @@ use tokenizers::{AddedToken, Error, Tokenizer as Inner};
 use super::ordered::Ordered;
 use super::{Tokenizer, TokenizerConfig, TokenizerKind};
 use crate::error::DataError;
-use crate::hash::hex;
+use crate::hash::{hex, sha256_file};
 use crate::kept;
 
 const END: &str = "<|endoftext|>";
@@ -67,12 +67,23 @@ impl Tokenizer {
         if !kind.is_trained() {
             return Self::train(kind, config, texts);
         }
+        let (hash, of_file) = (path.with_added_extension("sha256"), || {
+            sha256_file(path).ok()
+        });
         let make = || {
+            // Without a hash it is made again, whatever ends the program in between.
+            let _ = std::fs::remove_file(&hash);
             Self::train(kind, config, texts)?.save(path)?;
+            std::fs::write(&hash, of_file().unwrap_or_default())
+                .map_err(|source| DataError::write(&hash, source))?;
             // What comes from the cache has no more and no less in it than what was just made.
             Self::load(path)
         };
-        kept::once(path, || Self::load(path).ok(), make)
+        let find = || {
+            let known = std::fs::read_to_string(&hash).ok()?;
+            (Some(known) == of_file()).then(|| Self::load(path).ok())?
+        };
+        kept::once(path, find, make)
     }
 
     /// As [`kept`](Self::kept) in `folder`, under the hash of the texts and of what is to be made

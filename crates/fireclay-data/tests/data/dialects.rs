@@ -47,7 +47,8 @@ fn each(lines: Vec<String>, change: impl Fn(usize, String) -> String) -> String 
 /// The cells of columns, row by row.
 fn cells(table: &Table, columns: &[String]) -> Vec<Vec<String>> {
     let column = |name: &String| {
-        let cells = table.column(name).unwrap().as_string::<i32>().iter();
+        let cells = fireclay_data::plain_text(table.column(name).unwrap());
+        let cells = cells.as_string::<i32>().iter();
         cells
             .map(|cell| cell.unwrap_or("missing").to_owned())
             .collect::<Vec<_>>()

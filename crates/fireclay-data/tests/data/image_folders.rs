@@ -184,6 +184,29 @@ fn splits_inside_of_classes_are_told() {
 }
 
 #[test]
+fn a_test_alone_is_not_trained_on() {
+    for folders in [
+        "test/a test/b",
+        "test",
+        "Testing/a Testing/b valid/a valid/b",
+    ] {
+        let files = Files::new();
+        let all = folders.split(' ').map(|folder| format!("d/{folder}"));
+        fill(&files, &all.collect::<Vec<_>>().join(" "), 5);
+        let config = ImageDataConfig::new(path(&files, "d"));
+        let words = ["no training images", "split_folders = false"];
+        refuses(ImageFolder, &config, &words);
+    }
+    // Named itself, it is what is trained on.
+    let files = Files::new();
+    fill(&files, "test/a test/b", 5);
+    let config = with(ImageDataConfig::new(path(&files, "test")), |config| {
+        config.split = all_train();
+    });
+    assert_eq!(load(&config).preprocess.classes(), ["a", "b"]);
+}
+
+#[test]
 fn one_split_twice_is_refused() {
     let files = Files::new();
     fill(&files, "d/train/a d/train/b d/val/a d/dev/b", 3);

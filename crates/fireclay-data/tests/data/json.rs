@@ -1,7 +1,7 @@
 //! JSON as programs write it.
 
 use arrow::array::{Array, AsArray};
-use fireclay_data::{DataError, ReadOptions, Table, TableFormat, arrow, guess, stream};
+use fireclay_data::{DataError, ReadOptions, Table, TableFormat, arrow, guess, plain_text, stream};
 
 use crate::{Files, refused};
 
@@ -12,7 +12,8 @@ fn read(content: &str) -> Table {
 }
 
 fn column(table: &Table, name: &str) -> Vec<Option<String>> {
-    let cells = table.column(name).unwrap().as_string::<i32>().iter();
+    let cells = plain_text(table.column(name).unwrap());
+    let cells = cells.as_string::<i32>().iter();
     cells.map(|cell| cell.map(str::to_owned)).collect()
 }
 

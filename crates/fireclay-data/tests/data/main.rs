@@ -9,6 +9,7 @@ mod dialects;
 mod downloading;
 mod guessing;
 mod hostile_images;
+mod hostile_tables;
 mod image_folders;
 mod images;
 mod json;

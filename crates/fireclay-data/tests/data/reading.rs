@@ -4,7 +4,8 @@ use arrow::array::{Array, AsArray, Float64Array, RecordBatch, StringArray};
 use arrow::datatypes::DataType;
 use fireclay_data::arrow;
 use fireclay_data::{
-    ColumnKind, DataError, ReadOptions, Table, TableFormat, TableWriter, infer_kind, stream,
+    ColumnKind, DataError, ReadOptions, Table, TableFormat, TableWriter, infer_kind, plain_text,
+    stream,
 };
 use proptest::prelude::*;
 
@@ -17,7 +18,8 @@ fn read(files: &Files, name: &str, content: impl AsRef<[u8]>) -> Result<Table, D
 }
 
 fn cells(table: &Table, column: &str) -> Vec<Option<String>> {
-    let cells = table.column(column).unwrap().as_string::<i32>().iter();
+    let cells = plain_text(table.column(column).unwrap());
+    let cells = cells.as_string::<i32>().iter();
     cells.map(|cell| cell.map(str::to_owned)).collect()
 }
 

@@ -9,7 +9,7 @@ use super::request::{ExplainError, Request};
 
 /// How many samples are taken.
 pub(super) fn rows(run: &dyn Run, request: &Request<'_>) -> Result<usize, ExplainError> {
-    if request.rows == Some(0) || request.steps == 0 {
+    if request.rows == Some(0) || request.steps == Some(0) {
         return Err(ExplainError::Usage(
             "--rows and --steps must be at least 1".into(),
         ));

@@ -8,7 +8,7 @@ use super::method::Method;
 use super::request::Request;
 use super::subject::Subject;
 use crate::function::{Function, Smooth, sum_over};
-use crate::integrated::{Completeness, integrated_gradients};
+use crate::integrated::{Completeness, Integrated, integrated_gradients};
 use crate::occlusion::{occlusion, patches, spread};
 use crate::shapley::{EXACT, exact_shapley, sampled_shapley};
 use crate::smooth_grad::{Noise, smooth_grad};
@@ -78,7 +78,8 @@ fn by_gradient(
     let values = match method {
         Method::IntegratedGradients => {
             let baseline = against.point(subject, sample);
-            let integrated = integrated_gradients(&f, point, &baseline, request.steps);
+            let least = 0.1 * subject.meaning.unit().0;
+            let integrated = integrated(&f, (point, &baseline), request.steps, least);
             found.base = Some(value - integrated.completeness.difference);
             found.completeness = Some(integrated.completeness);
             integrated.attributions
@@ -88,6 +89,25 @@ fn by_gradient(
     };
     found.values = by_part(subject, method, sample, &values);
     found
+}
+
+/// At so many nodes; or else at as many as the integral needs to be right to a hundredth of the difference, or of
+/// `least` if that is more, up to a limit.
+fn integrated(
+    f: &dyn Smooth,
+    (point, baseline): (&[f32], &[f32]),
+    steps: Option<usize>,
+    least: f64,
+) -> Integrated {
+    let mut nodes = steps.unwrap_or(64);
+    loop {
+        let found = integrated_gradients(f, point, baseline, nodes);
+        let wanted = 0.01 * found.completeness.difference.abs().max(least);
+        if steps.is_some() || nodes >= 512 || found.completeness.error().abs() <= wanted {
+            return found;
+        }
+        nodes *= 2;
+    }
 }
 
 fn smoothed(f: &dyn Smooth, point: &[f32], seed: u64) -> Vec<f64> {

@@ -18,7 +18,7 @@ const REPEATS: usize = 10;
 /// Steps of a curve, at most.
 const STEPS: usize = 20;
 /// Rows whose curves are kept.
-const CURVES: usize = 30;
+const CURVES: usize = 20;
 
 /// The text of a cell; none where it is missing.
 pub(crate) fn cell(
@@ -90,15 +90,11 @@ pub(crate) fn dependences(
             .flat_map(|(_, row)| &rows[row * width..][..width]);
         let values: Vec<f32> = values.copied().collect();
         let found = partial_dependence(&f, &rows, &values, &part.at);
+        let some = &found.each[..found.each.len().min(CURVES)];
         let curve = steps.iter().enumerate().map(|(step, (at, _))| Step {
             at: at.clone(),
-            value: found.mean[step],
-            each: found
-                .each
-                .iter()
-                .take(CURVES)
-                .map(|row| row[step])
-                .collect(),
+            value: short(found.mean[step]),
+            each: some.iter().map(|row| short(row[step])).collect(),
         });
         Ok(Column {
             curve: curve.collect(),
@@ -107,6 +103,11 @@ pub(crate) fn dependences(
     };
     let named = |part: &&Part| request.columns.is_empty() || request.columns.contains(&part.name);
     columns.iter().filter(named).map(curve).collect()
+}
+
+/// A number with six digits: curves have many numbers, and the model computes with no more.
+fn short(value: f64) -> f64 {
+    format!("{value:.5e}").parse().unwrap_or(value)
 }
 
 fn deviation(values: &[f64]) -> f64 {

@@ -73,8 +73,8 @@ impl Method {
 pub(crate) struct Fits {
     /// Whether the samples have targets.
     pub truth: bool,
-    /// Whether the model has feature maps.
-    pub maps: bool,
+    /// Rows and columns of the model's feature maps, if it has some.
+    pub maps: Option<[usize; 2]>,
     /// Whether it attends.
     pub attention: bool,
 }
@@ -90,7 +90,12 @@ pub(crate) fn refusal(method: Method, parts: &Parts, fits: Fits) -> Option<&'sta
         Permutation if !fits.truth => {
             Some("needs targets, which the samples of a split have: name no INPUT")
         }
-        GradCam if !fits.maps => Some("is for models of images that are made of convolutions"),
+        GradCam if fits.maps.is_none() => {
+            Some("is for models of images that are made of convolutions")
+        }
+        GradCam if fits.maps == Some([1, 1]) => {
+            Some("sees no place: the last feature maps of the model have a single position")
+        }
         Rollout if !fits.attention => Some("is for transformers: this model has no attention"),
         _ => None,
     }

@@ -48,7 +48,9 @@ pub fn explain(run: &dyn Run, request: &Request<'_>) -> Result<Explained, Explai
     let first = taken.input.head();
     let fits = Fits {
         truth: taken.truth.is_some(),
-        maps: model.maps(&first).is_some(),
+        maps: model
+            .maps(&first)
+            .map(|maps| [maps.dims()[2], maps.dims()[3]]),
         attention: !model.attentions(&first).is_empty(),
     };
     let methods = methods(request, &taken.parts, fits)?;
@@ -123,10 +125,9 @@ impl Explainer<'_> {
             "how much {worse} {} is when the column is shuffled: the mean of 10 shuffles (other metrics: --metric)",
             metric.name
         );
-        let of = self.run.base().config().task.name().to_owned();
         Ok(Explanation {
             columns: found,
-            ..self.blank(Method::Permutation, of, &meaning)
+            ..self.blank(Method::Permutation, metric.name.to_owned(), &meaning)
         })
     }
 

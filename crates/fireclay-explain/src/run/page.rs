@@ -7,7 +7,7 @@ use super::explanation::{Explanation, Sample};
 /// The samples of an explanation of texts as HTML.
 pub(crate) fn page(explanation: &Explanation) -> String {
     let (method, of) = (explanation.method.name(), escaped(&explanation.of));
-    let title = format!("{} of the {of}", method.replace('_', " "));
+    let title = format!("{}: {of}", method.replace('_', " "));
     let legend = match explanation.method.is_signed() {
         true => "red speaks for it, blue against it",
         false => "the redder, the more it counts",

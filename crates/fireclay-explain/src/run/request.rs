@@ -29,8 +29,8 @@ pub struct Request<'a> {
     pub columns: Vec<String>,
     /// Whether the attributions of a model with shuffled weights are compared.
     pub randomised: bool,
-    /// Nodes of integrated gradients.
-    pub steps: usize,
+    /// Nodes of integrated gradients; by default 64, doubled up to 512 until the attributions add up to a hundredth.
+    pub steps: Option<usize>,
     /// Everything that is drawn at random is a function of it.
     pub seed: u64,
 }
@@ -49,7 +49,7 @@ impl<'a> Request<'a> {
             metric: None,
             columns: Vec::new(),
             randomised: false,
-            steps: 64,
+            steps: None,
             seed: 42,
         }
     }

@@ -12,7 +12,7 @@ use crate::io::tensors::{from_tensors, to_tensors};
 use crate::io::weights::{ModelDescription, Name, decode, encode, plain_names};
 use crate::reference::{generator, gradients};
 
-pub use batches::{batch, images};
+pub use batches::batch;
 
 const BATCH: usize = 6;
 

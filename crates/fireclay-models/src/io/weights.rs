@@ -178,6 +178,12 @@ pub fn parameter_names<F: Family>(config: &F, model: &F::Model) -> Vec<(ParamId,
     names.map(|name| (name.id, name.torch)).collect()
 }
 
+/// The path in Burn and the PyTorch name of every tensor of `model`.
+pub fn paths<F: Family>(config: &F, model: &F::Model) -> Vec<(String, String)> {
+    let names = names(config, model).into_iter();
+    names.map(|name| (name.path, name.torch)).collect()
+}
+
 /// The PyTorch name and shape of every tensor of `model`, without touching a value.
 pub fn shapes<F: Family>(config: &F, model: &F::Model) -> Vec<(String, Vec<usize>)> {
     let names = names(config, model).into_iter();

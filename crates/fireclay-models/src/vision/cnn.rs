@@ -187,9 +187,10 @@ impl ImageNetwork for Cnn {
     }
 
     fn features_of_maps(&self, maps: Tensor<4>) -> Tensor<2> {
+        let x = self.pool.halve(maps);
         let x = match self.global_average {
-            true => global_average(maps),
-            false => maps.flatten::<2>(1, 3),
+            true => global_average(x),
+            false => x.flatten::<2>(1, 3),
         };
         self.dropout.forward(x)
     }
@@ -200,9 +201,12 @@ impl ImageNetwork for Cnn {
 }
 
 impl Cnn {
+    /// All but the last halving.
     fn convolve(&self, images: Tensor<4>) -> Tensor<4> {
-        let step = |x, block: &Block| self.pool.halve(block.forward(x, self.activation));
-        self.blocks.iter().fold(images, step)
+        let (first, others) = self.blocks.split_first().expect("validate: one at least");
+        let step = |x, block: &Block| block.forward(self.pool.halve(x), self.activation);
+        let x = first.forward(images, self.activation);
+        others.iter().fold(x, step)
     }
 }
 

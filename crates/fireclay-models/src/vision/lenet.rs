@@ -137,15 +137,15 @@ impl Default for LenetConfig {
 
 impl ImageNetwork for LeNet {
     fn features(&self, images: Tensor<4>) -> Tensor<2> {
-        self.features_of_maps(self.convolved(images))
+        self.features_of_maps(self.convolve(images))
     }
 
     fn maps(&self, images: Tensor<4>) -> Option<Tensor<4>> {
-        Some(self.convolved(images))
+        Some(self.convolve(images))
     }
 
     fn features_of_maps(&self, maps: Tensor<4>) -> Tensor<2> {
-        let x = maps.flatten::<2>(1, 3);
+        let x = self.pool.halve(maps).flatten::<2>(1, 3); // [batch, 16 * 5 * 5]
         let x = self.activation.forward(self.fc1.forward(x));
         self.activation.forward(self.fc2.forward(x))
     }
@@ -156,13 +156,11 @@ impl ImageNetwork for LeNet {
 }
 
 impl LeNet {
-    fn convolved(&self, images: Tensor<4>) -> Tensor<4> {
-        let x = self.convolve(&self.conv1, images); // [batch, 6, 14, 14] for 28 × 28 pixels
-        self.convolve(&self.conv2, x) // [batch, 16, 5, 5]
-    }
-
-    fn convolve(&self, conv: &Conv2d, x: Tensor<4>) -> Tensor<4> {
-        self.pool.halve(self.activation.forward(conv.forward(x)))
+    /// All but the last halving.
+    fn convolve(&self, images: Tensor<4>) -> Tensor<4> {
+        let x = self.activation.forward(self.conv1.forward(images));
+        let x = self.pool.halve(x); // [batch, 6, 14, 14] for 28 × 28 pixels
+        self.activation.forward(self.conv2.forward(x)) // [batch, 16, 10, 10]
     }
 }
 

@@ -166,6 +166,11 @@ pub trait DataSection {
         "data.target"
     }
 
+    /// What stands between several labels of a sample, in the data and in answers.
+    fn label_separator(&self) -> &str {
+        ";"
+    }
+
     /// Whether there is text that a tokenizer turns into tokens: always, never, or unless it is
     /// stored as tokens.
     fn tokenizer(&self) -> NeedsTokenizer {

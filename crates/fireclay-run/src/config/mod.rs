@@ -35,6 +35,7 @@ mod data;
 mod device;
 mod fairness;
 mod model;
+mod report;
 mod run;
 
 pub use crate::task::TaskConfig;
@@ -44,6 +45,7 @@ pub use device::{BackendName, DeviceConfig};
 pub use fairness::{FairnessConfig, Mitigation};
 pub use fireclay_train::config::{BatchSize, CpuShards};
 pub use model::{ModelConfig, ModelSection, NetworkConfig, StartConfig, TableModel, TableStart};
+pub use report::ReportConfig;
 pub use run::{Loaded, RunConfig};
 
 /// A key, dotted from the top of the configuration, and what is wrong with its value.

@@ -17,6 +17,7 @@ use super::data::{DataConfig, TokenizerSource};
 use super::device::DeviceConfig;
 use super::fairness::FairnessConfig;
 use super::model::ModelConfig;
+use super::report::ReportConfig;
 use crate::task::TaskConfig;
 
 /// Everything that determines a run; checked as a whole.
@@ -58,6 +59,9 @@ pub struct RunConfig {
     pub checkpoint: CheckpointConfig,
     /// `[logging]`.
     pub logging: LoggingConfig,
+    /// `[report]`; without this table nothing is written about the run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub report: Option<ReportConfig>,
 }
 
 impl From<&RunConfig> for TrainerConfig {

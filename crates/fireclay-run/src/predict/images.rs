@@ -23,7 +23,7 @@ const TOP: usize = 5;
 /// Answers for images, in their order, decoded on `threads` threads and answered by `answer`. Those that
 /// cannot be read have none, and are named in [`Predicted::failed`].
 ///
-/// Columns: `image`, `prediction` (labels that apply are joined by `;`), and for classes `class_1`,
+/// Columns: `image`, `prediction` (labels that apply are joined by the data's `label_separator`), and for classes `class_1`,
 /// `probability_1` and so on, best first; with a stated coverage also `prediction_set`, or
 /// `prediction_lower` and `prediction_upper`.
 pub(crate) fn predict_images(
@@ -42,6 +42,7 @@ pub(crate) fn predict_images(
     };
     let meaning = run.meaning();
     let classes = meaning.map_or(&[][..], |meaning| meaning.classes());
+    let separator = run.base().config().data.section().label_separator();
     let top = asked.min(classes.len());
     let FoundImages { files, notes } = image_files(job.input)?;
     let batches = decoded(preprocess.clone(), files.clone(), threads);
@@ -54,7 +55,12 @@ pub(crate) fn predict_images(
                 let answers = answer(batch.pixels);
                 let bounds = meaning.map(|meaning| meaning.bounds(&answers));
                 let bounds = bounds.unwrap_or_default();
-                take(columns(&paths, (answers, bounds), classes, top))?;
+                take(columns(
+                    &paths,
+                    (answers, bounds),
+                    (classes, separator),
+                    top,
+                ))?;
             }
         }
         tally.check()
@@ -69,7 +75,7 @@ pub(crate) fn predict_images(
             shown
         }
         Some((output, format)) => whole(output, &files, &run.base().protected(), |part| {
-            let mut writer = TableWriter::create(part, format)?;
+            let mut writer = TableWriter::to(part, output, format);
             answers(&mut |table| Ok(writer.write(&table)?))?;
             writer.finish()?;
             Ok(Vec::new())
@@ -134,7 +140,7 @@ fn decoded(
 fn columns(
     paths: &[&PathBuf],
     (answers, bounds): (Answers, Vec<(String, ArrayRef)>),
-    classes: &[String],
+    (classes, separator): (&[String], &str),
     top: usize,
 ) -> RecordBatch {
     let ranked = answers.probabilities().map(|probabilities| {
@@ -147,7 +153,7 @@ fn columns(
             "image".into(),
             Arc::new(StringArray::from_iter_values(names)),
         ),
-        ("prediction".into(), answers.predictions(classes)),
+        ("prediction".into(), answers.predictions(classes, separator)),
     ];
     let ranked = ranked.unwrap_or_default();
     for rank in 0..top {

@@ -1,6 +1,5 @@
 //! From a text to its translation, line by line.
 
-use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -8,8 +7,9 @@ use std::sync::Arc;
 use fireclay_data::arrow::array::{ArrayRef, RecordBatch, StringArray};
 use fireclay_data::read_lines;
 
-use super::whole;
+use super::{Source, whole};
 use crate::run::{OnError, PredictJob, Predicted, Run, RunError};
+use fireclay_train::files::Output;
 use fireclay_train::run_folder;
 
 /// Translates every line of a text by `translate`, and writes the translations, a line each, in the
@@ -27,8 +27,9 @@ pub(crate) fn predict_lines(
         let message = "--format and --on-error are for tables and images";
         return Err(RunError::Usage(message.into()));
     }
-    let input = Path::new(job.input);
-    let texts = read_lines(input)?;
+    let source = Source::open(job.input)?;
+    let input = Path::new(source.path());
+    let texts = read_lines(input).map_err(|error| source.named(error.into()))?;
     let notes = tell(&texts)?;
     let mut shown = Vec::new();
     let count = match job.output {
@@ -56,8 +57,8 @@ pub(crate) fn predict_lines(
     })
 }
 
-fn write(path: &Path, lines: &[String]) -> std::io::Result<()> {
-    let mut file = BufWriter::new(File::create(path)?);
+fn write(file: Output, lines: &[String]) -> std::io::Result<()> {
+    let mut file = BufWriter::new(file);
     for line in lines {
         // A translation with a line break in it would move all after it.
         writeln!(file, "{}", line.replace(['\n', '\r'], " "))?;

@@ -16,32 +16,27 @@ use std::path::{Path, PathBuf};
 use fireclay_data::TableFormat;
 
 use crate::run::RunError;
+use fireclay_train::files::{self, Output};
 use fireclay_train::run_folder;
 
 /// Writes `output` with `write`, which gets a temporary file beside it: `output` appears only when it is
 /// whole. No file of the `inputs`, of a run or of its data is overwritten. Standard output and pipes get it
-/// when it is whole.
+/// when it is whole. What a process that was killed has left of the same output is removed.
 fn whole<T>(
     output: &Path,
     inputs: &[PathBuf],
     protected: &[PathBuf],
-    write: impl FnOnce(&Path) -> Result<T, RunError>,
+    write: impl FnOnce(Output) -> Result<T, RunError>,
 ) -> Result<T, RunError> {
     if pipes::is_stream(output) {
         return pipes::through(output, write);
     }
     check_output(output, inputs, protected)?;
-    let name = output.file_name().unwrap_or_default().to_string_lossy();
-    let part = output.with_file_name(format!(".{name}.part"));
-    let written = write(&part).and_then(|written| {
-        std::fs::rename(&part, output).map_err(|source| run_folder::io("write", output, source))?;
-        Ok(written)
-    });
-    if written.is_err() {
-        // Best effort: the error that counts is the one that stopped the prediction.
-        let _ = std::fs::remove_file(&part);
-    }
-    written
+    let failed = |source| run_folder::io("write", output, source);
+    let part = files::beside(output).map_err(failed)?;
+    let written = write(part.handle().map_err(failed)?)?;
+    part.publish(output).map_err(failed)?;
+    Ok(written)
 }
 
 /// Refuses to overwrite an input, a run or its data.
@@ -74,10 +69,10 @@ fn format_of(output: &Path, given: Option<TableFormat>) -> Result<TableFormat, R
         None => given.or(piped),
     };
     format.ok_or_else(|| {
-        let output = output.display();
-        RunError::Usage(format!(
-            "cannot tell the format of {output}; name it {}, or give --format",
-            TableFormat::extensions()
-        ))
+        let (output, extensions) = (output.display(), TableFormat::extensions());
+        RunError::Usage(match named {
+            Some(_) => format!("{output} would not be packed: name it {extensions}, or pack what -o - writes to standard output"),
+            None => format!("cannot tell the format of {output}; name it {extensions}, or give --format"),
+        })
     })
 }

@@ -5,6 +5,7 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use fireclay_data::DataError;
+use fireclay_train::files::Output;
 use fireclay_train::run_folder;
 use tempfile::TempDir;
 
@@ -54,13 +55,23 @@ impl Source {
         &self.path
     }
 
-    /// An error with the name that the user knows.
+    /// An error with the name that the user knows, and advice that fits a finished run.
     pub(crate) fn named(&self, error: RunError) -> RunError {
         match (&self.piped, error) {
             (Some((name, _)), RunError::Data(error)) => {
-                RunError::Piped(error.to_string().replace(&self.path, name))
+                let error = error.of_run().to_string();
+                RunError::Piped(error.replace(&self.path, name))
             }
+            (None, RunError::Data(error)) => RunError::Data(error.of_run()),
             (_, error) => error,
+        }
+    }
+
+    /// A text with the name that the user knows.
+    pub(crate) fn renamed(&self, text: &str) -> String {
+        match &self.piped {
+            Some((name, _)) => text.replace(&self.path, name),
+            None => text.to_owned(),
         }
     }
 
@@ -82,11 +93,12 @@ pub(super) fn is_stream(path: &Path) -> bool {
 /// Lets `write` write a file, and sends the file to `output` when it is whole.
 pub(super) fn through<T>(
     output: &Path,
-    write: impl FnOnce(&Path) -> Result<T, RunError>,
+    write: impl FnOnce(Output) -> Result<T, RunError>,
 ) -> Result<T, RunError> {
     let folder = scratch()?;
     let part: PathBuf = folder.path().join("answers");
-    let written = write(&part)?;
+    let created = Output::create(&part);
+    let written = write(created.map_err(|source| run_folder::io("create", &part, source))?)?;
     let mut whole = open(&part, "read", |path| File::open(path))?;
     let is_standard = [STANDARD, "/dev/stdout"].map(Path::new).contains(&output);
     let (name, mut sink): (&Path, Box<dyn Write>) = match is_standard {

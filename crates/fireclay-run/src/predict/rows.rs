@@ -6,7 +6,8 @@ use std::sync::Arc;
 use fireclay_data::arrow::array::{ArrayRef, RecordBatch, UInt64Array};
 use fireclay_data::arrow::compute::{filter, filter_record_batch};
 use fireclay_data::{
-    DataError, ReadOptions, TableFormat, TableStream, TableWriter, column, expand, stream,
+    DataError, ReadOptions, TableFormat, TableStream, TableWriter, column, expand, plain_text,
+    stream,
 };
 
 use super::pipes::{Source, is_stream};
@@ -31,7 +32,7 @@ pub(crate) struct Rows<'a> {
 
 /// Answers for the rows of a table. The number of texts that are cut comes with what was answered for.
 ///
-/// Columns: the row's id (or `row`, from 1), `prediction` (labels that apply are joined by `;`), for classes
+/// Columns: the row's id (or `row`, from 1), `prediction` (labels that apply are joined by the data's `label_separator`), for classes
 /// `probability_<class>`, and with a stated coverage `prediction_set` (classes joined by `;`) or
 /// `prediction_lower` and `prediction_upper`.
 pub(crate) fn predict_rows(
@@ -52,7 +53,7 @@ pub(crate) fn predict_rows(
     let inputs = expand(source.path()).map_err(|error| source.named(error.into()))?;
     let written = whole(output, &inputs, &run.base().protected(), |part| {
         let batches = stream(source.path(), &options)?;
-        let writer = TableWriter::create(part, format)?;
+        let writer = TableWriter::to(part, output, format);
         Writing::new(run, job, rows, &source).write(batches, writer)
     });
     let Written { count, cut, notes } = written.map_err(|error| source.named(error))?;
@@ -152,6 +153,9 @@ impl<'a, 'r> Writing<'a, 'r> {
         if self.read == 0 {
             return Err(RunError::NoRows(self.job.input.to_owned()));
         }
+        let notes = batches.notes().into_iter();
+        let notes = notes.map(|note| self.source.renamed(&note));
+        self.written.notes.extend(notes);
         self.written.notes.extend(self.skipped.notes());
         if self.written.count == 0 {
             return Err(RunError::NoAnswers(self.written.notes.join("\n")));
@@ -183,11 +187,8 @@ impl<'a, 'r> Writing<'a, 'r> {
             error => error,
         })?;
         (self.rows.watch)(&batch).map_err(located)?;
-        writer.write(&columns(
-            self.run,
-            (self.name.clone(), names),
-            answered.answers,
-        ))?;
+        let name = (self.name.clone(), names);
+        writer.write(&columns(self.run, name, answered.answers))?;
         self.written.count += batch.num_rows() as u64;
         self.written.cut += answered.cut as u64;
         Ok(())
@@ -220,7 +221,7 @@ fn names(batch: &RecordBatch, id: Option<&str>, done: u64) -> Result<ArrayRef, D
         let numbers = (0..batch.num_rows() as u64).map(|row| done + row + 1);
         return Ok(Arc::new(UInt64Array::from_iter_values(numbers)));
     };
-    Ok(column(batch, id)?.clone())
+    Ok(plain_text(column(batch, id)?))
 }
 
 /// The classes of a run.
@@ -242,13 +243,18 @@ fn answer_names(run: &dyn Run) -> impl Iterator<Item = String> {
 
 fn columns(run: &dyn Run, name: (String, ArrayRef), answers: Answers) -> RecordBatch {
     let classes = classes(run);
+    let separator = run.base().config().data.section().label_separator();
     let bounds = run.meaning().map(|meaning| meaning.bounds(&answers));
     let more = [answers.by_class(classes), bounds.unwrap_or_default()].concat();
     let (name, names) = name;
     // A later batch may lack an id, and all have one schema.
     let mut columns = vec![
         (name, names, true),
-        ("prediction".into(), answers.predictions(classes), false),
+        (
+            "prediction".into(),
+            answers.predictions(classes, separator),
+            false,
+        ),
     ];
     columns.extend(more.into_iter().map(|(name, column)| (name, column, false)));
     RecordBatch::try_from_iter_with_nullable(columns).expect("columns of one length")

@@ -73,8 +73,7 @@ impl WithData for Execute<'_> {
         };
         let folder = self.resumed.or(created.as_ref()).expect("one of the two");
         self.hooks.observers.configured(&config.to_toml());
-        let observers = &mut self.hooks.observers;
-        let following = Following::new(&config.logging, folder.path(), observers);
+        let following = Following::new(&config.logging, folder.path(), &mut self.hooks);
         let place = (folder, hashes, parameters);
         let mut outcome = self.run::<W>((config, data), shape, begun, place);
         following.finish(&mut outcome);
@@ -125,15 +124,17 @@ impl Execute<'_> {
     fn change(&mut self, config: &RunConfig, folder: &RunFolder) -> Result<(), RunError> {
         let prepared = self.prepared;
         let found = &prepared.changed;
-        if found.is_empty() {
+        if found.is_empty() && prepared.back_to.is_none() {
             return Ok(());
         }
         let at = prepared.back_to.map_or(At::Last, At::Step);
         let store = Store::new(folder.file("checkpoints"));
         let step = find(&store, at).map_err(TrainError::from)?.0.manifest.step;
         lock::change(folder.path(), step, found)?;
-        write_whole(&folder.file("config.toml"), config.to_toml().as_bytes())?;
-        self.hooks.observers.noticed(&changes::said(found, step));
+        if !found.is_empty() {
+            write_whole(&folder.file("config.toml"), config.to_toml().as_bytes())?;
+            self.hooks.observers.noticed(&changes::said(found, step));
+        }
         Ok(())
     }
 
@@ -197,7 +198,9 @@ impl Execute<'_> {
             device,
         };
         let target = prepared.data.dataset().target();
+        let ended = lock::ended(folder.path())?;
         let finished = W::with_objective(config, &target, training)?;
+        folder.check()?;
         let mut outcome = Outcome {
             folder: folder.path().to_path_buf(),
             reason: finished.reason,
@@ -217,18 +220,19 @@ impl Execute<'_> {
             folder,
         };
         // The trainer has made sure that a resumed run has the data that it began with.
-        for (name, text) in prepared.data.dataset().preprocess() {
-            assert!(
-                RESULTS.contains(&name),
-                "{name} is sealed and exported if RESULTS lists it"
-            );
-            write_whole(&folder.file(name), text.as_bytes())?;
-        }
+        let preprocess = prepared.data.dataset().preprocess().into_iter();
+        let mut files: Vec<_> = preprocess
+            .map(|(name, text)| (name, text.into_bytes()))
+            .collect();
         let tokenizer = prepared.data.dataset().tokenizer();
         let (model, known) = (&trained.model, (config, tokenizer));
-        for (name, bytes) in weights_files::<W>(known, model, shape, adapters)? {
-            write_whole(&folder.file(name), &bytes)?;
-        }
+        files.extend(weights_files::<W>(known, model, shape, adapters)?);
+        let is_same = match ended {
+            lock::Ended::No => false,
+            lock::Ended::Edited => outcome.cost.steps == 0,
+            lock::Ended::Whole | lock::Ended::Broken => true,
+        };
+        write_results(folder, &files, is_same)?;
         let start = Instant::now();
         outcome.evaluation = W::conclude(config, data, trained, held_out)?;
         outcome.cost.evaluated(start.elapsed().as_secs_f64());
@@ -237,6 +241,27 @@ impl Execute<'_> {
         seal(folder, &outcome)?;
         Ok(outcome)
     }
+}
+
+/// Writes what the run leaves; where it has ended before, only if it `is_same`.
+fn write_results(
+    folder: &RunFolder,
+    files: &[(&'static str, Vec<u8>)],
+    is_same: bool,
+) -> Result<(), RunError> {
+    for (name, bytes) in files {
+        assert!(
+            RESULTS.contains(name),
+            "{name} is sealed and exported if RESULTS lists it"
+        );
+        if is_same {
+            lock::check_same(folder.path(), name, bytes)?;
+        }
+    }
+    for (name, bytes) in files {
+        write_whole(&folder.file(name), bytes)?;
+    }
+    Ok(())
 }
 
 /// What the outputs of the model will mean, if the samples have labels: what the validation split leaves to

@@ -13,6 +13,7 @@ use burn::tensor::Device;
 use burn::train::Interrupter;
 use burn::train::renderer::MetricsRenderer;
 use fireclay_data::{DataError, DataReport};
+use fireclay_track::Tracker;
 use fireclay_train::StopReason;
 use fireclay_train::checkpoint::{Difference, Store};
 use fireclay_train::cost::{Cost, Speed};
@@ -35,6 +36,8 @@ use execute::Execute;
 pub struct Hooks {
     /// Told about the configuration, every step and every evaluation.
     pub observers: Vec<Box<dyn Observer>>,
+    /// Told of the run by its files, beside those that `[logging]` names.
+    pub trackers: Vec<Box<dyn Tracker>>,
     /// One of Burn's renderers, or none.
     pub renderer: Option<Box<dyn MetricsRenderer>>,
     /// Stops the run after its current step.

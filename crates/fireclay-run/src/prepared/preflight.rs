@@ -12,7 +12,7 @@ use super::shards;
 use crate::config::{BatchSize, Mitigation, RunConfig};
 use crate::fairness;
 use crate::postprocess::steered;
-use crate::pretrained::{self, Blanks, Weights};
+use crate::pretrained::{self, Blanks};
 use crate::source;
 use crate::start::ModelTable;
 use crate::task::Target;
@@ -105,9 +105,6 @@ fn constant_target(config: &RunConfig, data: &RunData) -> Option<(String, String
 /// A file of weights that is not there, a folder without one, a run without weights.
 fn pretrained(config: &RunConfig) -> Option<(String, String)> {
     let path = config.model.section().pretrained?;
-    if Weights(path).adapters().is_some() {
-        return None;
-    }
     let message = source::check(Path::new(path)).err()?;
     Some(("model.pretrained".into(), message))
 }

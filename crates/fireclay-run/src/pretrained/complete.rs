@@ -1,7 +1,10 @@
 //! What a configuration need not say, since the weights that it starts from say it.
 
+use std::path::Path;
+
 use fireclay_config::Document;
 use fireclay_data::{PairFormat, TextFormat, TextTableFormat};
+use fireclay_train::run_folder;
 use serde_json::{Map, Value, json};
 
 use super::{Stated, Weights};
@@ -13,9 +16,25 @@ pub(crate) fn complete(document: &mut Document) -> Vec<String> {
     let Some(path) = document.text("model.pretrained").map(str::to_owned) else {
         return Vec::new();
     };
+    let (path, note) = newest(document, path);
     let weights = Weights(&path);
-    let notes = [model(document, weights), tokenizer(document, weights)];
+    let notes = [note, model(document, weights), tokenizer(document, weights)];
     notes.into_iter().flatten().collect()
+}
+
+/// The newest of the runs in a folder of numbered runs, as on the command line. It is written down in place of the
+/// folder, which may hold a newer one later.
+fn newest(document: &mut Document, path: String) -> (String, Option<String>) {
+    let Some(run) = run_folder::newest(Path::new(&path)) else {
+        return (path, None);
+    };
+    let run = run.display().to_string();
+    let table = json!({ "model": { "pretrained": run } });
+    let text = toml::to_string(&table).expect("plain data");
+    let laid = document.lay_above(&path, &text);
+    laid.expect("what was just written is TOML");
+    let note = format!("model.pretrained is {run}, the newest run in {path}");
+    (run, Some(note))
 }
 
 /// Keys that choose a published model and thereby give the others.

@@ -1,5 +1,6 @@
 //! Weights that a run starts from: what they say of the model and of the tokenizer, and whether they fit.
 
+mod checkpoint;
 mod complete;
 mod fit;
 mod weights;

@@ -8,13 +8,14 @@ use fireclay_models::{
     Described, ModelDescription, Pretrainable, PretrainedReport, ResizedRows, Rows,
     check_pretrained, load_pretrained, load_pretrained_bytes, weights as model_weights,
 };
+use serde::de::DeserializeOwned;
 use serde_json::json;
 use toml::Table;
 
-use super::Weights;
+use super::{Weights, checkpoint};
 use crate::adapters;
 use crate::config::StartConfig;
-use crate::source::Source;
+use crate::source::{self, Source};
 
 /// `model`, which `config` has built for `shape`, with the weights that `start` names.
 ///
@@ -28,12 +29,18 @@ pub(crate) fn load<F: Pretrainable>(
     device: &Device,
 ) -> Result<(F::Model, PretrainedReport), String> {
     let (weights, options) = (Weights(path), start.allowed());
-    let loaded = match weights.adapters() {
-        None => {
+    let saved = source::saved_adapters(Path::new(path));
+    let loaded = match (weights.adapters(), &saved) {
+        (None, None) => {
             let source = Source::open::<F>(Path::new(path), device)?;
             load_pretrained(config, shape, model, &source.path, &options)
         }
-        Some(_) => {
+        (None, Some(saved)) => {
+            let bytes = checkpoint::merged::<F>(saved, device)?;
+            load_pretrained_bytes(config, shape, model, bytes, &options)
+        }
+        (Some(_), _) => {
+            source::check_whole(Path::new(path))?;
             let described = weights.described().map_err(|error| error.to_string())?;
             let checked = described.check(config, shape, Path::new(path));
             checked.map_err(|error| error.to_string())?;
@@ -98,20 +105,30 @@ pub(super) fn of_run(run: &Path) -> Described {
 }
 
 /// What the run at this path started from.
-fn start_of(run: &Path) -> Result<StartConfig, String> {
+pub(super) fn start_of(run: &Path) -> Result<StartConfig, String> {
+    let known = ["pretrained", "allow_missing", "allow_unexpected"];
+    let mut start = table_of(run, "model")?;
+    start.retain(|key, _| known.contains(&key));
+    read(run, start)
+}
+
+/// A table of the configuration of the run at this path; an empty one if it has none.
+pub(super) fn table_of(run: &Path, name: &str) -> Result<Table, String> {
     let path = run.join("config.toml");
     let failed = |error: String| format!("{}: {error}", path.display());
     let text = std::fs::read_to_string(&path).map_err(|error| failed(error.to_string()))?;
     let config: Table = text
         .parse()
         .map_err(|error: toml::de::Error| failed(error.to_string()))?;
-    let model = config.get("model").and_then(toml::Value::as_table);
-    let known = ["pretrained", "allow_missing", "allow_unexpected"];
-    let mut start = model.cloned().unwrap_or_default();
-    start.retain(|key, _| known.contains(&key));
-    start
-        .try_into()
-        .map_err(|error: toml::de::Error| failed(error.to_string()))
+    let table = config.get(name).and_then(toml::Value::as_table);
+    Ok(table.cloned().unwrap_or_default())
+}
+
+/// What a table of it says.
+pub(super) fn read<T: DeserializeOwned>(run: &Path, table: Table) -> Result<T, String> {
+    let path = run.join("config.toml");
+    let read = table.try_into();
+    read.map_err(|error: toml::de::Error| format!("{}: {error}", path.display()))
 }
 
 /// What became of the tensors of the file, and what nothing has said.

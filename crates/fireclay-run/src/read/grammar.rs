@@ -9,7 +9,9 @@ use fireclay_train::optim::OptimizerConfig;
 use fireclay_train::schedule::LrSchedulerConfig;
 
 use super::top::TopLevel;
-use crate::config::{DataConfig, DeviceConfig, FairnessConfig, ModelConfig, TokenizerSource};
+use crate::config::{
+    DataConfig, DeviceConfig, FairnessConfig, ModelConfig, ReportConfig, TokenizerSource,
+};
 use crate::task::TaskConfig;
 
 /// Names that stand for others in `[optimizer]`: what other frameworks call these keys.
@@ -37,6 +39,7 @@ pub(super) fn grammar() -> Grammar {
         .plain::<EarlyStoppingConfig>("early_stopping")
         .plain::<CheckpointConfig>("checkpoint")
         .plain::<LoggingConfig>("logging")
+        .plain::<ReportConfig>("report")
         .required(&["data", "model", "task", "train"])
         .aliases("optimizer", ALIASES)
         .exclusive("every_steps", "every_epochs")

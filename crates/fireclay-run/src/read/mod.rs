@@ -18,7 +18,8 @@ use fireclay_train::schedule::LrSchedulerConfig;
 use serde_json::Value;
 
 use crate::config::{
-    DataConfig, DeviceConfig, FairnessConfig, Loaded, ModelConfig, RunConfig, TokenizerSource,
+    DataConfig, DeviceConfig, FairnessConfig, Loaded, ModelConfig, ReportConfig, RunConfig,
+    TokenizerSource,
 };
 use crate::pretrained;
 use crate::run::RunError;
@@ -190,6 +191,9 @@ fn read(sections: &mut Sections<'_>) -> Option<RunConfig> {
     });
     let checkpoint = sections.plain("checkpoint", some(), CheckpointConfig::validate);
     let logging = sections.plain("logging", some(), LoggingConfig::validate);
+    let report = sections.optional("report", |sections, name| {
+        sections.plain(name, some(), ReportConfig::validate)
+    });
     let TopLevel { seed, output_dir } = top?;
     let mut config = RunConfig {
         seed,
@@ -208,6 +212,7 @@ fn read(sections: &mut Sections<'_>) -> Option<RunConfig> {
         early_stopping: early_stopping?,
         checkpoint: checkpoint?,
         logging: logging?,
+        report: report?,
     };
     let RunConfig {
         eval, checkpoint, ..

@@ -88,7 +88,14 @@ where
     let (answers, report) = answer.judge(config, rows, &find)?;
     let predictions = config.eval.keep_predictions.then(|| {
         let known = (&truth, answer.meaning());
-        predicted(SPLITS[number], data.columns(number), answers, known)
+        let separator = config.data.section().label_separator();
+        predicted(
+            SPLITS[number],
+            data.columns(number),
+            answers,
+            known,
+            separator,
+        )
     });
     Ok((report, predictions))
 }
@@ -137,6 +144,7 @@ fn predicted(
     columns: Columns,
     answers: Answers,
     (truth, meaning): (&Labels, &dyn Meaning),
+    separator: &str,
 ) -> RecordBatch {
     let classes = meaning.classes();
     let splits = std::iter::repeat_n(split, truth.len());
@@ -144,8 +152,8 @@ fn predicted(
     let more = [answers.by_class(classes), meaning.bounds(&answers)].concat();
     let mut all = vec![("split".to_owned(), splits)];
     all.extend(columns.names);
-    all.push(("truth".into(), truth_column(truth, classes)));
-    all.push(("prediction".into(), answers.predictions(classes)));
+    all.push(("truth".into(), truth_column(truth, classes, separator)));
+    all.push(("prediction".into(), answers.predictions(classes, separator)));
     all.extend(more);
     for (name, column) in columns.extra {
         let is_taken = |name: &str| all.iter().any(|(taken, _)| taken == name);

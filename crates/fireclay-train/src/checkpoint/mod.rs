@@ -1,6 +1,7 @@
 //! Checkpoints as transactions: written aside, synced, renamed once; verified when read.
 
 mod fingerprint;
+mod manifest;
 mod store;
 mod writer;
 
@@ -46,6 +47,9 @@ pub struct Manifest {
     pub members: BTreeMap<String, Member>,
     /// What the run was made of: model, optimizer, schedule, data and the rest.
     pub fingerprints: Fingerprints,
+    /// SHA-256 of this very file without these digits; older versions did not write it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub manifest_sha256: Option<String>,
 }
 
 /// One file of a checkpoint.
@@ -70,6 +74,18 @@ pub enum CheckpointError {
         path: PathBuf,
         /// What is wrong with it.
         reason: String,
+    },
+    /// A newer version of the program wrote the checkpoint.
+    #[error(
+        "the checkpoint {} was written by a newer version of fireclay, in the format {format}; go on with that version. \
+         Nothing was changed",
+        path.display()
+    )]
+    Newer {
+        /// The checkpoint's folder.
+        path: PathBuf,
+        /// What it says of itself.
+        format: String,
     },
     /// No checkpoint can be used.
     #[error("no usable checkpoint in {}{}; train again", path.display(), list(damaged))]

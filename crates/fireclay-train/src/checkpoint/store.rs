@@ -2,11 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
-use sha2::{Digest, Sha256};
-
+use super::manifest::sha256;
 use super::{Checkpoint, CheckpointError, FORMAT, Fingerprints, Manifest, Member};
 use crate::files::{self, Output};
 use crate::run_folder::{FolderError, io};
@@ -27,7 +26,7 @@ impl Store {
 
     /// Where the checkpoint of `step` is.
     pub fn path(&self, step: u64) -> PathBuf {
-        self.folder.join(format!("step-{step:08}"))
+        self.folder.join(name_of(step))
     }
 
     /// Writes a checkpoint: aside, synced, then renamed once, so that a crash at any moment
@@ -42,7 +41,7 @@ impl Store {
         fingerprints: &Fingerprints,
         members: &[(&str, Vec<u8>)],
     ) -> Result<(), CheckpointError> {
-        files::create_folders(&self.folder).map_err(|e| io("create", &self.folder, e))?;
+        self.create()?;
         let aside = self.folder.join(format!(".writing-{step:08}"));
         remove(&aside)?;
         files::create_folder(&aside).map_err(|e| io("create", &aside, e))?;
@@ -50,26 +49,25 @@ impl Store {
             .and_then(|()| self.publish(&aside, step));
         if written.is_err() {
             // Best effort: what stays is hidden, and the next save of this step removes it.
-            let _ = files::remove_folder(&aside);
+            let _ = files::remove(&aside);
         }
         Ok(written?)
     }
 
-    /// The steps of all checkpoints, whole or not, from the oldest.
+    /// Makes the folder, in the folder of the run: that is not made anew where it is gone.
+    fn create(&self) -> Result<(), FolderError> {
+        match files::create_folder(&self.folder) {
+            Err(error) if error.kind() != ErrorKind::AlreadyExists => {
+                Err(io("create", &self.folder, error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The steps of all checkpoints, whole or not, from the oldest. What only has such a name is none.
     pub fn steps(&self) -> Vec<u64> {
-        let mut steps: Vec<u64> = fs::read_dir(&self.folder)
-            .into_iter()
-            .flatten()
-            .filter_map(|entry| {
-                entry
-                    .ok()?
-                    .file_name()
-                    .to_str()?
-                    .strip_prefix("step-")?
-                    .parse()
-                    .ok()
-            })
-            .collect();
+        let entries = fs::read_dir(&self.folder).into_iter().flatten().flatten();
+        let mut steps: Vec<u64> = entries.filter_map(|entry| step_of(&entry)).collect();
         steps.sort_unstable();
         steps
     }
@@ -83,7 +81,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// If it is missing, or is not what its manifest says.
+    /// If it is missing, is not what its manifest says, or is of a newer version of the program.
     pub fn load(&self, step: u64) -> Result<Checkpoint, CheckpointError> {
         let path = self.path(step);
         if !path.exists() {
@@ -97,26 +95,18 @@ impl Store {
             path: path.clone(),
             reason,
         };
-        let text =
-            fs::read(path.join(MANIFEST)).map_err(|e| damaged(format!("{MANIFEST}: {e}")))?;
-        let manifest: Manifest =
-            serde_json::from_slice(&text).map_err(|e| damaged(format!("{MANIFEST}: {e}")))?;
-        if manifest.format != FORMAT || manifest.step != step {
-            let said = format!("{} of step {}", manifest.format, manifest.step);
-            return Err(damaged(format!(
-                "{MANIFEST} is {said}, not {FORMAT} of step {step}"
-            )));
+        let manifest = match Manifest::read(&path.join(MANIFEST)).map_err(damaged)? {
+            Ok(manifest) => manifest,
+            Err(format) => return Err(CheckpointError::Newer { path, format }),
+        };
+        if manifest.step != step {
+            let reason = format!(
+                "{MANIFEST} is of step {}, not of step {step}",
+                manifest.step
+            );
+            return Err(damaged(reason));
         }
-        let mut members = BTreeMap::new();
-        for (name, member) in &manifest.members {
-            let bytes = fs::read(path.join(name)).map_err(|e| damaged(format!("{name}: {e}")))?;
-            if describe(&bytes) != *member {
-                return Err(damaged(format!(
-                    "{name} does not have the content it was written with"
-                )));
-            }
-            members.insert(name.clone(), bytes);
-        }
+        let members = read_members(&path, &manifest).map_err(damaged)?;
         Ok(Checkpoint { manifest, members })
     }
 
@@ -124,12 +114,28 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// If there is none.
+    /// If there is none, or a newer version of the program wrote one: it knows more than this one does.
     pub fn newest(&self) -> Result<(Checkpoint, Vec<String>), CheckpointError> {
+        self.newest_that(|_| Ok(()))
+    }
+
+    /// The newest whole checkpoint that `fits`, likewise; it says why one does not.
+    ///
+    /// # Errors
+    ///
+    /// As [`newest`](Self::newest).
+    pub fn newest_that(
+        &self,
+        fits: impl Fn(&Checkpoint) -> Result<(), String>,
+    ) -> Result<(Checkpoint, Vec<String>), CheckpointError> {
         let mut skipped = Vec::new();
         for step in self.steps().into_iter().rev() {
             match self.load(step) {
-                Ok(checkpoint) => return Ok((checkpoint, skipped)),
+                Ok(checkpoint) => match fits(&checkpoint) {
+                    Ok(()) => return Ok((checkpoint, skipped)),
+                    Err(reason) => skipped.push(reason),
+                },
+                Err(error @ CheckpointError::Newer { .. }) => return Err(error),
                 Err(error) => skipped.push(error.to_string()),
             }
         }
@@ -141,7 +147,7 @@ impl Store {
 
     /// Removes all but the newest `keep_last` checkpoints up to `step` and those of the steps in
     /// `keep`. Later ones go too: a run that is at `step` has resumed from before them, because
-    /// they were damaged, and will write them again.
+    /// they were damaged, and will write them again. Those of a newer version of the program stay.
     ///
     /// # Errors
     ///
@@ -150,7 +156,8 @@ impl Store {
         let (mut old, later): (Vec<u64>, Vec<u64>) =
             self.steps().into_iter().partition(|s| *s <= step);
         old.truncate(old.len().saturating_sub(keep_last));
-        for step in old.iter().chain(&later).filter(|step| !keep.contains(step)) {
+        let all = old.iter().chain(&later);
+        for step in all.filter(|step| !keep.contains(step) && !self.is_newer(**step)) {
             // Hidden first, so that a crash half way leaves no folder that looks like a checkpoint.
             let hidden = self.folder.join(format!(".removing-{step:08}"));
             remove(&hidden)?;
@@ -168,6 +175,11 @@ impl Store {
     /// If one cannot be removed.
     pub fn forget_after(&self, step: u64) -> Result<(), CheckpointError> {
         self.prune(step, usize::MAX, &[])
+    }
+
+    /// Whether a newer version of the program wrote a checkpoint.
+    fn is_newer(&self, step: u64) -> bool {
+        matches!(Manifest::read(&self.path(step).join(MANIFEST)), Ok(Err(_)))
     }
 
     /// Puts a written folder in its place, where a damaged one of the same step may stand.
@@ -188,6 +200,36 @@ impl Store {
     }
 }
 
+fn name_of(step: u64) -> String {
+    format!("step-{step:08}")
+}
+
+/// The step of a folder that is called as the folder of a checkpoint is.
+fn step_of(entry: &fs::DirEntry) -> Option<u64> {
+    let name = entry.file_name();
+    let step = name.to_str()?.strip_prefix("step-")?.parse().ok()?;
+    let is_folder = entry.file_type().ok()?.is_dir();
+    (is_folder && name == *name_of(step)).then_some(step)
+}
+
+/// The content of every file that the manifest names, which lies in `folder` and is as long as it was.
+fn read_members(folder: &Path, manifest: &Manifest) -> Result<BTreeMap<String, Vec<u8>>, String> {
+    let read = |(name, member): (&String, &Member)| {
+        if Path::new(name).file_name() != Some(name.as_ref()) {
+            return Err(format!("{MANIFEST} names {name:?}, which is elsewhere"));
+        }
+        let bytes = files::read(&folder.join(name), member.bytes);
+        let bytes = bytes.map_err(|error| format!("{name}: {error}"))?;
+        match describe(&bytes) == *member {
+            true => Ok((name.clone(), bytes)),
+            false => Err(format!(
+                "{name} does not have the content it was written with"
+            )),
+        }
+    };
+    manifest.members.iter().map(read).collect()
+}
+
 fn write_all(
     folder: &Path,
     step: u64,
@@ -206,9 +248,9 @@ fn write_all(
             .map(|(name, bytes)| ((*name).into(), describe(bytes)))
             .collect(),
         fingerprints: fingerprints.clone(),
+        manifest_sha256: Some(String::new()),
     };
-    let text = serde_json::to_vec_pretty(&manifest).expect("a manifest is plain data");
-    write(&folder.join(MANIFEST), &text)?;
+    write(&folder.join(MANIFEST), manifest.sealed().as_bytes())?;
     sync_folder(folder)
 }
 
@@ -224,20 +266,16 @@ fn sync_folder(path: &Path) -> Result<(), FolderError> {
 }
 
 fn remove(path: &Path) -> Result<(), FolderError> {
-    match files::remove_folder(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(io("remove", path, error))
-        }
+    match files::remove(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(io("remove", path, error)),
         _ => Ok(()),
     }
 }
 
 fn describe(bytes: &[u8]) -> Member {
-    let digest = Sha256::digest(bytes);
-    let sha256 = digest.iter().map(|byte| format!("{byte:02x}")).collect();
     Member {
         bytes: bytes.len() as u64,
-        sha256,
+        sha256: sha256(bytes),
     }
 }
 
@@ -310,6 +348,111 @@ mod tests {
         assert!(store.save(2, &Fingerprints::new(), &members).is_err());
         assert_eq!(store.steps(), [1]);
         assert!(store.load(1).is_ok());
+    }
+
+    /// Changes the manifest of a checkpoint.
+    fn forge(store: &Store, step: u64, change: impl Fn(String) -> String) {
+        let path = store.path(step).join(MANIFEST);
+        let text = fs::read_to_string(&path).expect("read");
+        fs::write(&path, change(text)).expect("written");
+    }
+
+    #[test]
+    fn every_flipped_bit_of_a_manifest_is_damage() {
+        let (_root, store) = store();
+        let parts = Fingerprints::from([("seed".into(), serde_json::json!(42))]);
+        store
+            .save(1, &parts, &[("weights", vec![1; 8])])
+            .expect("saved");
+        let path = store.path(1).join(MANIFEST);
+        let whole = fs::read(&path).expect("read");
+        for at in 0..8 * whole.len() {
+            let mut flipped = whole.clone();
+            flipped[at / 8] ^= 1 << (at % 8);
+            fs::write(&path, flipped).expect("written");
+            // A name of no key that is read, such as that of the hash itself, says nothing.
+            if let Ok(checkpoint) = store.load(1) {
+                assert_eq!(checkpoint.manifest.fingerprints, parts, "bit {at}");
+                assert_eq!(checkpoint.member("weights"), Some(&[1; 8][..]), "bit {at}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_manifest_of_before_has_no_hash_of_its_own() {
+        let (_root, store) = store();
+        save(&store, 1);
+        forge(&store, 1, |text| {
+            let at = text.find(",\n  \"manifest_sha256\"").expect("the last key");
+            text[..at].to_owned() + "\n}"
+        });
+        assert_eq!(store.load(1).expect("whole").manifest.manifest_sha256, None);
+    }
+
+    #[test]
+    fn what_a_newer_version_wrote_is_refused_and_kept() {
+        let (_root, store) = store();
+        save(&store, 1);
+        save(&store, 2);
+        let format = "{\"format\": \"fireclay-checkpoint/2\", \"else\": 1}";
+        forge(&store, 2, |_| format.into());
+        let error = store.newest().expect_err("step 2 is newer").to_string();
+        assert!(error.contains("fireclay-checkpoint/2"), "{error}");
+        store.prune(1, 1, &[]).expect("pruned");
+        assert_eq!(store.steps(), [1, 2]);
+    }
+
+    #[test]
+    fn only_plain_files_in_the_folder_are_members() {
+        let (root, store) = store();
+        fs::write(root.path().join("outside"), [1; 8]).expect("written");
+        for name in ["../../outside", "/etc/hostname", ".."] {
+            save(&store, 1);
+            forge(&store, 1, |text| {
+                let name = name.to_owned();
+                let manifest: Manifest = serde_json::from_str(&text).expect("JSON");
+                let members = [(name, describe(&[1; 8]))].into();
+                Manifest {
+                    members,
+                    ..manifest
+                }
+                .sealed()
+            });
+            let error = store.load(1).expect_err("elsewhere").to_string();
+            assert!(error.contains("elsewhere"), "{name}: {error}");
+        }
+        save(&store, 1);
+        let weights = store.path(1).join("weights");
+        fs::File::create(&weights)
+            .expect("created")
+            .set_len(1 << 40)
+            .expect("sparse");
+        let error = store.load(1).expect_err("a giant").to_string();
+        assert!(error.contains("weights"), "{error}");
+    }
+
+    #[test]
+    fn what_has_the_name_of_a_checkpoint_alone_is_none() {
+        let (_root, store) = store();
+        save(&store, 1);
+        fs::write(store.folder.join("step-9999"), "").expect("written");
+        fs::create_dir(store.folder.join("step-77")).expect("created");
+        fs::write(store.path(2), "a file").expect("written");
+        assert_eq!(store.steps(), [1]);
+        save(&store, 2);
+        assert_eq!(store.steps(), [1, 2]);
+        assert!(store.newest().is_ok());
+    }
+
+    #[test]
+    fn a_folder_that_is_gone_is_not_made_again() {
+        let (root, store) = store();
+        save(&store, 1);
+        let folder = root.path().to_path_buf();
+        fs::remove_dir_all(&folder).expect("removed");
+        let members = [("state.json", vec![0])];
+        assert!(store.save(2, &Fingerprints::new(), &members).is_err());
+        assert!(!folder.exists());
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::thread::{self, JoinHandle};
 
 use super::{CheckpointError, Fingerprints, Store};
 use crate::record::Syncer;
+use crate::run_folder::Held;
 
 /// Checkpoints of more bytes than this are waited for: two in memory would be too much, and steps of such a
 /// model take long anyway.
@@ -43,6 +44,8 @@ pub(crate) struct Writer {
 /// Where a writer puts checkpoints, and what must be on disk before them.
 #[derive(Debug)]
 pub(crate) struct Destination {
+    /// The run that they are of.
+    pub run: Held,
     pub store: Store,
     pub fingerprints: Fingerprints,
     pub metrics: Syncer,
@@ -159,11 +162,18 @@ fn work(queue: &Queue, target: &Destination) {
 }
 
 fn write(snapshot: &Snapshot, target: &Destination) -> Result<(), CheckpointError> {
+    target.run.check()?;
     // What the checkpoint counts on must be on disk before it is.
     target.metrics.sync()?;
     let store = &target.store;
-    store.save(snapshot.step, &target.fingerprints, &snapshot.members)?;
-    store.prune(snapshot.step, target.keep_last, snapshot.best.as_slice())
+    let saved = store
+        .save(snapshot.step, &target.fingerprints, &snapshot.members)
+        .and_then(|()| store.prune(snapshot.step, target.keep_last, snapshot.best.as_slice()));
+    if saved.is_err() {
+        // Whatever failed, this is why.
+        target.run.check()?;
+    }
+    saved
 }
 
 /// Takes out what would be pruned once those behind it are written: all but the newest `keep_last`, and the best
@@ -186,6 +196,7 @@ mod tests {
 
     use super::*;
     use crate::record::JsonLines;
+    use crate::run_folder::RunFolder;
 
     fn snapshot(step: u64, best: Option<u64>) -> Snapshot {
         Snapshot {
@@ -197,7 +208,9 @@ mod tests {
 
     fn target(root: &Path, keep_last: usize) -> Destination {
         let metrics = JsonLines::append(&root.join("metrics.jsonl")).expect("opened");
+        let run = RunFolder::at(root).expect("a folder");
         Destination {
+            run: run.held(),
             store: Store::new(root.join("checkpoints")),
             fingerprints: Fingerprints::new(),
             metrics: metrics.syncer().expect("another handle"),

@@ -1,5 +1,6 @@
 //! The checkpoints of a run by name, and the weights in them.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::str::FromStr;
 
@@ -9,7 +10,7 @@ use serde::Deserialize;
 use super::saving::{AVERAGE, MODEL, STATE};
 use super::state::Best;
 use crate::checkpoint::{Checkpoint, CheckpointError, Store};
-use crate::weights::{Kept, decode_part};
+use crate::weights::{Kept, WeightsError, decode_part, paths};
 
 /// Which checkpoint of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,14 +103,33 @@ pub fn restore_weights<M: Module>(
     kept: &Kept,
     prefix: &str,
 ) -> Result<M, CheckpointError> {
-    let averaged = checkpoint.member(AVERAGE).map(|bytes| (AVERAGE, bytes));
-    let (name, bytes) = averaged
-        .or_else(|| Some((MODEL, checkpoint.member(MODEL)?)))
-        .unwrap_or((MODEL, &[]));
+    let (name, bytes) = weights_of(checkpoint);
     decode_part(model, bytes, kept, prefix).map_err(|error| CheckpointError::Damaged {
         path: store.path(checkpoint.manifest.step),
         reason: format!("{name}: {error}"),
     })
+}
+
+/// The paths of the weights of a checkpoint, those of a model that is at `prefix` in the module that was trained.
+///
+/// # Errors
+///
+/// If they cannot be read.
+pub fn weight_paths(
+    checkpoint: &Checkpoint,
+    prefix: &str,
+) -> Result<HashSet<String>, WeightsError> {
+    let paths = paths(weights_of(checkpoint).1)?.into_iter();
+    let paths = paths.filter_map(|path| Some(path.strip_prefix(prefix)?.to_owned()));
+    Ok(paths.collect())
+}
+
+/// The member with the weights that a run would end with, and its name.
+fn weights_of(checkpoint: &Checkpoint) -> (&'static str, &[u8]) {
+    let averaged = checkpoint.member(AVERAGE).map(|bytes| (AVERAGE, bytes));
+    averaged
+        .or_else(|| Some((MODEL, checkpoint.member(MODEL)?)))
+        .unwrap_or((MODEL, &[]))
 }
 
 #[cfg(test)]

@@ -102,6 +102,7 @@ where
             handed_out: train.handed_out(),
             cursor: train.cursor(),
             valid_cursor: valid.cursor(),
+            run: folder.held(),
             store: Store::new(folder.file("checkpoints")),
             fingerprints,
             metrics: JsonLines::append(&folder.file("metrics.jsonl"))?,

@@ -14,12 +14,13 @@ mod state;
 mod step;
 mod trainer;
 
-pub use at::{At, find, restore_weights};
+pub use at::{At, find, restore_weights, weight_paths};
 pub use change::Change;
 pub use config::TrainerConfig;
 pub use evaluation::rows as evaluation_rows;
 pub use evaluation::{MeanLoss, More, Scorer, Scores};
 pub use scaling::{LossScale, backward};
+pub use session::ended;
 pub use state::{Best, Finished, LoopState};
 pub use trainer::Trainer;
 

@@ -7,7 +7,6 @@ use burn::module::Module;
 use burn::tensor::Bytes;
 use burn::train::LearnerModel;
 
-use super::at::{At, find};
 use super::change::{Adapt, Change, unexplained};
 use super::session::{Session, Setup};
 use super::state::Best;
@@ -18,7 +17,7 @@ use crate::checkpoint::{
 use crate::cost::Phase;
 use crate::observer::Observer;
 use crate::optim;
-use crate::record::JsonLines;
+use crate::record::{JsonLines, begins_with};
 use crate::run_folder::RunFolder;
 use crate::weights::{Kept, decode, encode};
 
@@ -42,6 +41,7 @@ impl<M: Trainable> Session<M> {
             .map_err(|error| TrainError::Learner(error.to_string()))?;
         members.push((OPTIMIZER, optimizer.to_vec()));
         self.setup.state.metrics_bytes = self.setup.metrics.bytes();
+        self.setup.state.metrics_sha256 = Some(self.setup.metrics.sha256());
         let state = serde_json::to_vec_pretty(&self.setup.state).expect("the state is plain data");
         members.push((STATE, state));
         let best = self.best_kept().map(|best| best.step);
@@ -58,6 +58,7 @@ impl<M: Trainable> Session<M> {
         if self.writer.is_none() {
             let setup = &self.setup;
             self.writer = Some(Writer::new(Destination {
+                run: setup.run.clone(),
                 store: setup.store.clone(),
                 fingerprints: setup.fingerprints.clone(),
                 metrics: setup.metrics.syncer()?,
@@ -147,8 +148,18 @@ pub(super) fn restored<M: LearnerModel>(
     (folder, samples): (&RunFolder, usize),
     resume: &Resume,
 ) -> Result<(M, Setup<M>), TrainError> {
-    let at = resume.at.map_or(At::Last, At::Step);
-    let (checkpoint, skipped) = find(&setup.store, at)?;
+    let record = folder.file("metrics.jsonl");
+    let (checkpoint, skipped) = match resume.at {
+        None => setup
+            .store
+            .newest_that(|checkpoint| check_record(checkpoint, &record))?,
+        Some(step) => {
+            let checkpoint = setup.store.load(step)?;
+            let path = setup.store.path(step);
+            check_record(&checkpoint, &record).map_err(|reason| damaged(&path, reason))?;
+            (checkpoint, Vec::new())
+        }
+    };
     skipped
         .iter()
         .for_each(|line| setup.observers.noticed(line));
@@ -185,8 +196,34 @@ pub(super) fn restored<M: LearnerModel>(
     if resume.at.is_some() {
         setup.store.forget_after(*step)?;
     }
-    setup.metrics = JsonLines::open(&folder.file("metrics.jsonl"), setup.state.metrics_bytes)?;
+    setup.metrics = JsonLines::open(&record, setup.state.metrics_bytes)?;
     Ok((model, setup))
+}
+
+/// Refuses a checkpoint that counts on other metrics than those that are there.
+fn check_record(checkpoint: &Checkpoint, record: &Path) -> Result<(), String> {
+    /// The part of `state.json` that is read.
+    #[derive(serde::Deserialize)]
+    struct State {
+        metrics_bytes: u64,
+        metrics_sha256: Option<String>,
+    }
+
+    let step = checkpoint.manifest.step;
+    let bytes = checkpoint.member(STATE).unwrap_or_default();
+    let state: State =
+        serde_json::from_slice(bytes).map_err(|error| format!("{STATE}: {error}"))?;
+    let Some(hash) = state.metrics_sha256 else {
+        return Ok(());
+    };
+    match begins_with(record, state.metrics_bytes, &hash) {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(format!(
+            "{} is damaged: it is not what was recorded up to step {step}",
+            record.display()
+        )),
+        Err(error) => Err(format!("{}: {error}", record.display())),
+    }
 }
 
 /// Where the best checkpoint is to be kept and is not there any more, the next evaluation is the best.

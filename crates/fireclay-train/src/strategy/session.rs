@@ -22,7 +22,7 @@ use crate::loader::{Cursor, HandedOut, Position};
 use crate::observer::{Observer, Start, StopReason};
 use crate::parameters::Rates;
 use crate::record::{JsonLines, MetricLine};
-use crate::run_folder::FolderError;
+use crate::run_folder::{FolderError, Held, typed};
 use crate::weights::Kept;
 
 /// What a training needs beyond what Burn's learner brings.
@@ -43,6 +43,8 @@ pub(super) struct Setup<M: LearnerModel> {
     pub handed_out: HandedOut,
     pub cursor: Cursor,
     pub valid_cursor: Cursor,
+    /// The run's folder.
+    pub run: Held,
     pub store: Store,
     pub fingerprints: Fingerprints,
     pub metrics: JsonLines,
@@ -96,6 +98,33 @@ impl<M: LearnerModel> Setup<M> {
             ..self.clock.cost()
         }
     }
+}
+
+/// That a run has ended with this state, and how it goes on; `run` is its folder as it is typed.
+pub fn ended(reason: StopReason, config: &TrainerConfig, state: &LoopState, run: &str) -> String {
+    let (train, step) = (&config.train, state.step);
+    // A run that was given fewer epochs than it had made needs more than those.
+    let made = state.epoch + u64::from(state.batch > 0);
+    let (why, key, least) = match (reason, &config.early_stopping) {
+        (StopReason::EarlyStopped, Some(early)) => (
+            format!("it was stopped early after {step} steps"),
+            "early_stopping.patience",
+            early.patience,
+        ),
+        _ => {
+            let why = format!("all of its {step} steps are made");
+            match train.max_steps {
+                Some(most) if step >= most => (why, "train.max_steps", step),
+                _ => (
+                    why,
+                    "train.epochs",
+                    train.epochs.unwrap_or_default().max(made),
+                ),
+            }
+        }
+    };
+    let more = least.saturating_add(1);
+    format!("{why}; `fireclay resume {run} --set {key}={more}` or more goes on")
 }
 
 const MODEL: &str = "the model is there between updates";
@@ -164,28 +193,14 @@ impl<M: Trainable> Session<M> {
     /// Why no update is left to make, if none is. A run that has ended goes on if it was given more steps or
     /// more patience since.
     fn nothing_left(&mut self) -> Option<StopReason> {
-        let (step, total) = (self.setup.state.step, self.total_steps);
         let was_stopped = self.setup.state.stopped == Some(StopReason::EarlyStopped);
-        let (reason, message) = if was_stopped && self.is_exhausted() {
-            let more =
-                "`fireclay resume RUN --set early_stopping.patience=N` with a larger N goes on";
-            (
-                StopReason::EarlyStopped,
-                format!("it was stopped early; {more}"),
-            )
-        } else if step >= total {
-            let key = match self.setup.config.train.max_steps {
-                Some(_) => "max_steps",
-                None => "epochs",
-            };
-            let more = format!("`fireclay resume RUN --set train.{key}=N` with a larger N goes on");
-            (
-                StopReason::Completed,
-                format!("all of its {total} steps are made; {more}"),
-            )
-        } else {
-            return None;
+        let reason = match was_stopped && self.is_exhausted() {
+            true => StopReason::EarlyStopped,
+            false if self.setup.state.step >= self.total_steps => StopReason::Completed,
+            false => return None,
         };
+        let run = typed(self.setup.run.path());
+        let message = ended(reason, &self.setup.config, &self.setup.state, &run);
         self.setup.observers.noticed(&message);
         Some(reason)
     }

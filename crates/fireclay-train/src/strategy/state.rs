@@ -36,6 +36,9 @@ pub struct LoopState {
     pub loss_scale: Option<LossScale>,
     /// Bytes of metrics.jsonl that belong to this state.
     pub metrics_bytes: u64,
+    /// SHA-256 of these bytes; older versions did not write it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metrics_sha256: Option<String>,
     /// Updates made beyond those that its epochs would have counted, if all batches had been of the size
     /// that they have now; not 0 after a change of that size.
     #[serde(default, skip_serializing_if = "is_zero")]

@@ -9,7 +9,7 @@ use fireclay_run::config::{BatchSize, Loaded};
 use fireclay_run::workload::Dataset;
 use serde_json::json;
 
-use super::{config, remarks};
+use super::{config, paths, remarks};
 use crate::failure::Failure;
 use crate::screen::Screen;
 use crate::text::{put_aside, say, tell};
@@ -18,6 +18,7 @@ use crate::text::{put_aside, say, tell};
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The config
+    #[arg(value_parser = paths::path())]
     pub config: PathBuf,
     /// Override a key, as in `--set train.epochs=5`
     #[arg(long = "set", value_name = "KEY=VALUE")]

@@ -6,7 +6,7 @@ use std::path::Path;
 use fireclay_config::ConfigError;
 use fireclay_data::TableFormat;
 use fireclay_run::config::{Loaded, RunConfig};
-use fireclay_train::run_folder;
+use fireclay_train::run_folder::{self, typed};
 
 use crate::failure::Failure;
 
@@ -21,7 +21,7 @@ pub fn load(path: &Path, sets: &[String]) -> Result<Loaded, Failure> {
 
 /// What a path names that is no config, and what to do with it.
 fn other(path: &Path) -> Option<String> {
-    let shown = path.display();
+    let shown = typed(path);
     if path.is_dir() {
         return folder(path);
     }
@@ -45,9 +45,9 @@ fn other(path: &Path) -> Option<String> {
         let folder = path
             .parent()
             .filter(|folder| !folder.as_os_str().is_empty());
-        let folder = folder.unwrap_or(Path::new(".")).display().to_string();
+        let above = typed(&folder.unwrap_or(Path::new(".")).join(".."));
         Some(format!(
-            "an image: fireclay init FOLDER takes a folder with a folder for each class, such as {folder}/.."
+            "an image: fireclay init takes a folder with a folder for each class, as in fireclay init {above}"
         ))
     } else if is("safetensors pt pth bin ckpt bpk") {
         Some("a file of weights: name it as `pretrained` in the [model] of a config".into())
@@ -58,10 +58,9 @@ fn other(path: &Path) -> Option<String> {
 
 /// What a folder is; one that holds configs is left to the message that asks for one of them.
 fn folder(path: &Path) -> Option<String> {
-    let shown = path.display();
+    let shown = typed(path);
     if let Ok(run) = run_folder::find(path) {
-        let config = run.join("config.toml");
-        let config = config.display();
+        let config = typed(&run.join("config.toml"));
         return Some(format!(
             "a run: `fireclay resume {shown}` goes on with it, `fireclay train {config}` trains it again"
         ));
@@ -83,7 +82,7 @@ fn hinted(mut error: ConfigError, path: &Path) -> ConfigError {
             .any(|problem| is_text(&problem.message))
     {
         error.problems.truncate(1);
-        let shown = path.display();
+        let shown = typed(path);
         error.problems[0].help = Some(format!(
             "if this is data and no config: fireclay init {shown}"
         ));

@@ -7,7 +7,7 @@ use fireclay_run::workload::WorkloadWords;
 use fireclay_run::{Evaluations, On, load_run};
 
 use super::remarks::{bounds, remarks};
-use super::{CheckpointArgs, device, fairness, run_at};
+use super::{CheckpointArgs, device, fairness, paths, run_at};
 use crate::failure::Failure;
 use crate::screen::Screen;
 use crate::text::{number, prose, say, tell};
@@ -16,16 +16,17 @@ use crate::text::{number, prose, say, tell};
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The run folder, such as runs/NAME/1; runs/NAME is the newest run of that name
+    #[arg(value_parser = paths::path())]
     pub run: PathBuf,
     /// The split to evaluate [default: test, or valid where there is no test split]
     #[arg(long, value_enum, conflicts_with = "data")]
     pub split: Option<SplitName>,
     /// Other data with targets: a table (file, glob, or `-` for standard input), or images in the form of the config's data.path
-    #[arg(long, value_name = "PATH")]
+    #[arg(long, value_name = "PATH", value_parser = paths::place())]
     pub data: Option<String>,
     /// The translations of the texts in `--data`, line by line (for pairs of texts); given several times,
     /// each is a file of references for BLEU and chrF, and the loss is that of the first
-    #[arg(long, value_name = "PATH", requires = "data")]
+    #[arg(long, value_name = "PATH", requires = "data", value_parser = paths::place())]
     pub target_data: Vec<String>,
     #[command(flatten)]
     pub checkpoint: CheckpointArgs,

@@ -49,9 +49,10 @@ pub struct Args {
     /// The columns of partial dependence; may be given several times [default: all]
     #[arg(long, value_name = "NAME")]
     pub column: Vec<String>,
-    /// Nodes of integrated gradients on the way from the baseline
-    #[arg(long, value_name = "N", default_value_t = 64)]
-    pub steps: usize,
+    /// Nodes of integrated gradients on the way from the baseline [default: 64, doubled up to 512 until the
+    /// attributions add up to a hundredth]
+    #[arg(long, value_name = "N")]
+    pub steps: Option<usize>,
     /// Compare with a model whose weights are shuffled: an explanation that stays the same says nothing
     /// about the model
     #[arg(long)]

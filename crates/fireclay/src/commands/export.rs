@@ -5,17 +5,18 @@ use std::path::PathBuf;
 use fireclay_run::export::Export;
 use fireclay_run::load_run;
 
-use super::{CheckpointArgs, device, run_at};
+use super::{CheckpointArgs, device, paths, run_at};
 use crate::failure::Failure;
-use crate::text::say;
+use crate::text::{say, tell};
 
 /// Export the model of a run for other programs
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The run folder, such as runs/NAME/1; runs/NAME is the newest run of that name
+    #[arg(value_parser = paths::path())]
     pub run: PathBuf,
     /// The folder to write, new or empty
-    #[arg(short, long, value_name = "DIR")]
+    #[arg(short, long, value_name = "DIR", value_parser = paths::path())]
     pub output: PathBuf,
     /// Merge the adapters into the weights of their base: a whole model that needs nothing else
     #[arg(long)]
@@ -41,8 +42,12 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         merge_on: device.as_ref().filter(|_| args.merge),
         at: at.zip(device.as_ref()),
     };
-    let names = export.write(&run)?;
+    let exported = export.write(&run)?;
+    exported.notes.iter().for_each(|note| tell!("note: {note}"));
     let folder = args.output.display();
-    names.iter().for_each(|name| say!("{folder}/{name}"));
+    exported
+        .names
+        .iter()
+        .for_each(|name| say!("{folder}/{name}"));
     Ok(())
 }

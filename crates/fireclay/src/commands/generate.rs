@@ -8,7 +8,7 @@ use fireclay_run::generate::{GenerateError, Limits, Sampling};
 use fireclay_run::{Run, load_run};
 use serde_json::json;
 
-use super::{CheckpointArgs, device, run_at};
+use super::{CheckpointArgs, device, paths, run_at};
 use crate::failure::Failure;
 use crate::text::{put_now, say, tell};
 
@@ -16,13 +16,14 @@ use crate::text::{put_now, say, tell};
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The run folder, such as runs/NAME/1; runs/NAME is the newest run of that name
+    #[arg(value_parser = paths::path())]
     pub run: PathBuf,
     /// The text to continue; `-` reads it from standard input
     #[arg(short, long, required_unless_present = "prompts")]
     pub prompt: Option<String>,
     /// A file with a prompt on each line, or `-` for standard input; every answer is then one line of
     /// JSON, of a blank line too
-    #[arg(long, value_name = "FILE", conflicts_with = "prompt")]
+    #[arg(long, value_name = "FILE", conflicts_with = "prompt", value_parser = paths::path())]
     pub prompts: Option<PathBuf>,
     /// Generate at most N tokens
     #[arg(

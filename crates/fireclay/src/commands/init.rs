@@ -10,23 +10,27 @@ use fireclay_data::{
     guess_for, guess_texts,
 };
 
-use super::{init_images, init_text};
+use super::{init_images, init_text, paths};
 use crate::failure::Failure;
 use crate::text::{prose, say};
+use fireclay_train::run_folder::typed;
 
 /// Write a starter config for your data, and say what was guessed
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// A table (CSV, JSON Lines or Parquet), a folder with a folder of images for each class, or a text; two
     /// texts if each line of the second is the translation of the same line of the first
-    #[arg(required = true, num_args = 1..=2, value_name = "DATA")]
+    #[arg(required = true, num_args = 1..=2, value_name = "DATA", value_parser = paths::path())]
     pub data: Vec<PathBuf>,
     /// The column to predict, where the guess is wrong
     #[arg(long)]
     pub target: Option<String>,
     /// Where to write the config [default: its name with .toml, in the working directory]
-    #[arg(short, long)]
+    #[arg(short, long, value_parser = paths::path())]
     pub output: Option<PathBuf>,
+    /// Take each folder of images for a class, one that is called like a split too
+    #[arg(long)]
+    pub no_split_folders: bool,
     /// Replace an existing config
     #[arg(long)]
     pub force: bool,
@@ -39,6 +43,10 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     };
     if (data.is_dir() || !rest.is_empty()) && args.target.is_some() {
         let message = "--target is for one table: folders of images and texts have no columns";
+        return Err(Failure::Usage(message.into()));
+    }
+    if args.no_split_folders && !data.is_dir() {
+        let message = "--no-split-folders is for a folder of images";
         return Err(Failure::Usage(message.into()));
     }
     let output = match &args.output {
@@ -57,8 +65,8 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     };
     fs::write(&output, text)
         .map_err(|error| Failure::Failed(format!("cannot write {}: {error}", output.display())))?;
-    let output = output.display();
-    say!("wrote    {output}; read it, then:\n");
+    say!("wrote    {}; read it, then:\n", output.display());
+    let output = typed(&output);
     say!("  fireclay check {output}\n  fireclay train {output}");
     Ok(())
 }
@@ -68,7 +76,7 @@ fn one(args: &Args, data: &Path, output: &Path) -> Result<String, Failure> {
     if data.is_dir() {
         return match init_text::folder(data, output)? {
             Some(text) => Ok(text),
-            None => init_images::config(data, output),
+            None => init_images::config(data, output, args.no_split_folders),
         };
     }
     let table = data.display().to_string();
@@ -172,7 +180,7 @@ pub(super) fn opening(subject: &str, output: &Path) -> String {
          seed = 42\n\n\
          [device]\n\
          backend = \"auto\"   # a GPU if there is one, else the CPU; `fireclay devices` lists them\n\n",
-        output.display()
+        typed(output)
     )
 }
 

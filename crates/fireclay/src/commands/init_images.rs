@@ -18,11 +18,13 @@ const SIDE: usize = 64;
 const MANY: usize = 100_000;
 
 /// Reads a folder with a folder of images for each class, prints what was found, and returns the text of
-/// a config.
-pub fn config(folder: &Path, output: &Path) -> Result<String, Failure> {
+/// a config. Where it is `plain`, no folder is a split.
+pub fn config(folder: &Path, output: &Path, plain: bool) -> Result<String, Failure> {
     let path = folder.display().to_string();
-    let base = ImageDataConfig::new(&path);
-    let images = Images::find(ImageFormat::ImageFolder, &base, TargetKind::Class)?;
+    let mut base = ImageDataConfig::new(&path);
+    base.split_folders = plain.then_some(false);
+    let images = Images::find(ImageFormat::ImageFolder, &base, TargetKind::Class);
+    let images = images.map_err(advised)?;
     let (data, size) = look(&images, base)?;
     let classes = data.preprocess.classes();
     let count: usize = data.named().iter().map(|(_, split)| split.len()).sum();
@@ -32,7 +34,8 @@ pub fn config(folder: &Path, output: &Path) -> Result<String, Failure> {
         "size     {height}x{width}{}",
         size.map_or("", |_| ", resized")
     );
-    data.notes.iter().for_each(|note| say!("note     {note}"));
+    let notes = data.notes.iter();
+    notes.for_each(|note| say!("note     {}", with_flag(&note.to_string())));
     let rest = data.damaged.iter().skip(NAMED_IMAGES);
     rest.for_each(|damaged| say!("damaged  {damaged}"));
     let size = match size {
@@ -44,7 +47,7 @@ pub fn config(folder: &Path, output: &Path) -> Result<String, Failure> {
          [data]\n\
          type = \"image_folder\"\n\
          path = {path:?}\n\
-         {size}\
+         {size}{}\
          cache = \"memory\"   # keep decoded images, up to 2 GiB\n\
          {}{}\
          # augment = {{ horizontal_flip = 0.5 }}   # if left and right mean nothing\n\n\
@@ -56,11 +59,23 @@ pub fn config(folder: &Path, output: &Path) -> Result<String, Failure> {
          [checkpoint]\n\
          monitor = \"valid/accuracy\"\n",
         opening(&format!("the images in {path:?}"), output),
+        if plain { "split_folders = false\n" } else { "" },
         on_damaged(data.damaged.len()),
         split(images.held_out()),
         model(height.min(width)),
         training(0.05, 20),
     ))
+}
+
+/// The error with advice that `init` can follow: there is no config yet that could be changed.
+fn advised(error: DataError) -> Failure {
+    Failure::Failed(with_flag(&error.to_string()))
+}
+
+fn with_flag(message: &str) -> String {
+    message
+        .replace("set split_folders = false", "give --no-split-folders")
+        .replace("split_folders = false", "--no-split-folders")
 }
 
 /// The model for images with this shorter side.

@@ -2,6 +2,7 @@
 //! comment is the help, and `run`.
 
 mod check;
+mod compare;
 mod completions;
 mod config;
 mod datasets;
@@ -17,15 +18,19 @@ mod init_images;
 mod init_text;
 mod lists;
 mod models;
+mod paths;
 mod plan;
 mod predict;
 mod remarks;
+mod report;
 mod resume;
+mod runs;
 mod schema;
 mod simulate;
 mod track;
 mod train;
 mod training;
+mod watch;
 
 use std::path::{Path, PathBuf};
 
@@ -82,7 +87,11 @@ verbs! {
     Predict => predict,
     Generate => generate,
     Export => export,
+    Report => report,
+    Compare => compare,
+    Runs => runs,
     Track => track,
+    Watch => watch,
     Devices => devices,
     Models => models,
     Datasets => datasets,

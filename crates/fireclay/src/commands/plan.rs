@@ -10,7 +10,7 @@ use fireclay_plan::{
 };
 use serde_json::json;
 
-use super::{config, device};
+use super::{config, device, paths};
 use crate::failure::Failure;
 use crate::text::{prose, say};
 
@@ -18,6 +18,7 @@ use crate::text::{prose, say};
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The config
+    #[arg(value_parser = paths::path())]
     pub config: PathBuf,
     /// Override a key, as in `--set train.batch_size=64`
     #[arg(long = "set", value_name = "KEY=VALUE")]
@@ -36,7 +37,7 @@ pub struct Args {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub devices: Option<u64>,
     /// A table of hardware instead of the one that comes with fireclay
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = paths::path())]
     pub hardware: Option<PathBuf>,
     /// Also train for three steps, and say what they took
     #[arg(long)]

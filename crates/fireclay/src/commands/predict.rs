@@ -6,7 +6,7 @@ use fireclay_data::TableFormat;
 use fireclay_data::arrow::array::{Array, Float64Array, RecordBatch, StringArray};
 use fireclay_run::{OnError, PredictJob, load_run};
 
-use super::{CheckpointArgs, device, run_at};
+use super::{CheckpointArgs, device, paths, run_at};
 use crate::failure::Failure;
 use crate::screen::Screen;
 use crate::text::{number, say, tell};
@@ -15,13 +15,15 @@ use crate::text::{number, say, tell};
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The run folder, such as runs/NAME/1; runs/NAME is the newest run of that name
+    #[arg(value_parser = paths::path())]
     pub run: PathBuf,
     /// A table (file, glob, or `-` for standard input), images (file, folder or glob), or a text to
     /// translate line by line
+    #[arg(value_parser = paths::place())]
     pub input: String,
     /// The file to write: .csv, .jsonl or .parquet, or a text, or `-` for standard output; without it,
     /// answers for images and translations are printed
-    #[arg(short, long)]
+    #[arg(short, long, value_parser = paths::path())]
     pub output: Option<PathBuf>,
     /// How tables are stored whose names do not say it: csv, jsonl or parquet [default: the input as
     /// the training data, the output as csv]
@@ -80,7 +82,9 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     notes.for_each(|note| tell!("note: {note}"));
     let (count, unit) = (predicted.count, predicted.unit);
     match &args.output {
-        None if args.input == "-" => tell!("{count} {unit} to standard output"),
+        None if args.input == "-" && predicted.shown.is_empty() => {
+            tell!("{count} {unit} to standard output");
+        }
         Some(output) if is_standard(output) => tell!("{count} {unit} to standard output"),
         Some(output) => say!("{count} {unit} to {}", output.display()),
         None => show(&predicted.shown),

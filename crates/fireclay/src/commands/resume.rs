@@ -2,17 +2,19 @@
 
 use std::path::PathBuf;
 
-use fireclay_run::{At, load_run_with};
+use fireclay_run::{At, finished, load_run_with};
+use fireclay_train::RunFolder;
 
-use super::run_at;
-use super::training::resumed;
+use super::training::{resumed, stays};
+use super::{paths, run_at};
 use crate::failure::Failure;
 use crate::progress::ShowArgs;
 
-/// Resume a run from its newest whole checkpoint, or train one that has ended longer or otherwise
+/// Resume a run from its newest whole checkpoint; with `--set`, train one that has ended longer or otherwise
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The run folder, such as runs/NAME/1; runs/NAME is the newest run of that name
+    #[arg(value_parser = paths::path())]
     pub run: PathBuf,
     /// Change how it is trained from here on, as in `--set train.epochs=200`; model and data stay
     #[arg(long = "set", value_name = "KEY=VALUE")]
@@ -30,6 +32,12 @@ pub struct Args {
 /// Continues a run.
 pub fn run(args: &Args) -> Result<(), Failure> {
     let run = run_at(&args.run);
+    let is_plain = args.sets.is_empty() && args.checkpoint.is_none();
+    if is_plain && let Some(finished) = finished(&run)? {
+        // Nobody else is at work on it, and what a process that was killed has left is removed.
+        RunFolder::open(&run)?;
+        return stays(&finished, args.show);
+    }
     let loaded = load_run_with(&run, &args.sets)?;
     let backend = args.backend.as_deref();
     resumed(&run, loaded, args.checkpoint, backend, args.show)

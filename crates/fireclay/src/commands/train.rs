@@ -7,7 +7,7 @@ use fireclay_run::config::Loaded;
 use fireclay_run::{Outcome, Prepared, load_run_at, unfinished};
 
 use super::training::{READING, Report, hooks, resumed, short};
-use super::{config, device, folds};
+use super::{config, device, folds, paths};
 use crate::failure::Failure;
 use crate::progress::ShowArgs;
 use crate::text::{say, tell};
@@ -16,6 +16,7 @@ use crate::text::{say, tell};
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The config
+    #[arg(value_parser = paths::path())]
     pub config: PathBuf,
     /// Override a key, as in `--set device.backend=wgpu`; `--set unset=KEY` takes one back
     #[arg(long = "set", value_name = "KEY=VALUE")]
@@ -81,7 +82,9 @@ fn of_fold(loaded: Loaded, show: ShowArgs) -> Result<(Loaded, Outcome), Failure>
     let prepared = Prepared::new(loaded.clone(), PLANNER.forced(show.force))?;
     let report = Report::new(&prepared, &device, show);
     let outcome = prepared.train(&device, hooks(report.config(), show, beat)?)?;
-    if !show.json {
+    if show.json {
+        report.write(&outcome.folder)?;
+    } else {
         report.end(&outcome)?;
         say!("");
     }

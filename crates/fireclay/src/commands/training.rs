@@ -1,26 +1,33 @@
 //! What `train` and `resume` say before and after a training.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use burn::train::Interrupter;
 use fireclay_metrics::{Baseline, Report as Evaluation};
 use fireclay_plan::PLANNER;
-use fireclay_run::config::{Loaded, RunConfig};
+use fireclay_run::config::{Loaded, ReportConfig, RunConfig};
 use fireclay_run::workload::WorkloadWords;
-use fireclay_run::{At, Hooks, Outcome, Prepared, RunDevice};
+use fireclay_run::{At, Finished, Hooks, Outcome, Prepared, RunDevice};
+use fireclay_track::Tracker;
 use fireclay_train::cost::{Cost, Phase};
+use fireclay_train::observer::{Observer, Step};
+use fireclay_train::run_folder::typed;
 use fireclay_train::{RunFolder, StopReason};
+use fireclay_watch::Control;
 use serde_json::json;
 
 use super::remarks::remarks;
+use super::report::about;
+use super::watch::serve;
 use super::{device, fairness};
 use crate::beat::{Beat, Doing};
 use crate::failure::Failure;
 use crate::progress::{ShowArgs, watch};
 use crate::screen::Screen;
 use crate::signals::stop_on_signal;
-use crate::text::{number, prose, say};
+use crate::text::{number, prose, say, tell};
 
 /// What is done before a training, in words.
 pub const READING: &str = "reading the data";
@@ -31,12 +38,48 @@ pub fn hooks(config: &RunConfig, show: ShowArgs, beat: Beat) -> Result<Hooks, Fa
     let interrupter = Interrupter::new();
     stop_on_signal(&interrupter);
     let (observer, renderer) = watch(show, config.task.facts().headline, &interrupter, beat)?;
+    let mut observers = vec![observer];
+    let trackers = page(show, &interrupter, &mut observers)?;
     Ok(Hooks {
-        observers: vec![observer],
+        observers,
+        trackers,
         renderer,
         interrupter,
         profile: show.profile,
     })
+}
+
+/// The page that shows the training, if it is asked for.
+fn page(
+    show: ShowArgs,
+    interrupter: &Interrupter,
+    observers: &mut Vec<Box<dyn Observer>>,
+) -> Result<Vec<Box<dyn Tracker>>, Failure> {
+    let Some(port) = show.watch else {
+        return Ok(Vec::new());
+    };
+    let control = show.control.then(|| {
+        let interrupter = interrupter.clone();
+        Control::new(move || interrupter.stop(Some("the page")))
+    });
+    observers.extend(
+        control
+            .clone()
+            .map(|control| -> Box<dyn Observer> { Box::new(Waits(control, interrupter.clone())) }),
+    );
+    let watch = serve(port, control)?;
+    Ok(vec![Box::new(watch)])
+}
+
+/// Waits after a step for as long as a page has paused the training.
+struct Waits(Control, Interrupter);
+
+impl Observer for Waits {
+    fn stepped(&mut self, _step: &Step) {
+        while self.0.is_paused() && !self.1.should_stop() {
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
 }
 
 /// Goes on with the run at `run`, as `loaded` says, from its newest checkpoint or from another one.
@@ -60,6 +103,24 @@ pub fn resumed(
     report.end(&outcome)
 }
 
+/// Says that a run has ended and is left as it is.
+pub fn stays(finished: &Finished, show: ShowArgs) -> Result<(), Failure> {
+    tell!("note: {}", finished.said);
+    if show.json {
+        say!(
+            "{:#}",
+            json!({
+                "run": finished.folder,
+                "reason": finished.reason,
+                "evaluation": finished.evaluation,
+            })
+        );
+    } else {
+        say!("run      {}", short(&finished.folder));
+    }
+    Ok(())
+}
+
 /// The report to the user before and after a training.
 pub struct Report {
     config: RunConfig,
@@ -71,12 +132,16 @@ pub struct Report {
 
 impl Report {
     pub fn new(prepared: &Prepared, device: &RunDevice, show: ShowArgs) -> Self {
-        if !show.json && !show.quiet {
-            prose!(8, "device  {}", device.description);
-            let notes = prepared.data().dataset().notes();
-            notes.iter().for_each(|note| prose!(8, "note    {note}"));
-            let notes = prepared.notes().iter();
-            notes.for_each(|note| prose!(8, "note    {note}"));
+        let of_data = prepared.data().dataset().notes().iter();
+        let of_data = of_data.map(ToString::to_string);
+        let notes = of_data.chain(prepared.notes().iter().cloned());
+        match show.json || show.quiet {
+            // What was guessed is said however little is asked for.
+            true => notes.for_each(|note| tell!("note: {note}")),
+            false => {
+                prose!(8, "device  {}", device.description);
+                notes.for_each(|note| prose!(8, "note    {note}"));
+            }
         }
         Self {
             config: prepared.config().clone(),
@@ -100,7 +165,8 @@ impl Report {
         if outcome.reason == StopReason::Interrupted {
             let step = outcome.state.step;
             return Err(Failure::Interrupted(format!(
-                "interrupted after step {step} and saved; go on with `fireclay resume {folder}`"
+                "interrupted after step {step} and saved; go on with `fireclay resume {}`",
+                typed(&outcome.folder)
             )));
         }
         if self.show.json {
@@ -108,7 +174,27 @@ impl Report {
         } else {
             self.print(outcome, &folder);
         }
+        // Last: the result is told even where no report can be written.
+        for path in self.write(&outcome.folder)? {
+            if !self.show.json {
+                say!("report   {}", short(&path));
+            }
+        }
         Ok(())
+    }
+
+    /// Writes what is asked for about the run that has ended.
+    pub fn write(&self, run: &Path) -> Result<Vec<PathBuf>, Failure> {
+        let flag = self.show.report;
+        let asked = match self.config.report.clone() {
+            Some(configured) => ReportConfig {
+                html: configured.html || flag,
+                ..configured
+            },
+            None if flag => ReportConfig::default(),
+            None => return Ok(Vec::new()),
+        };
+        about(run, &asked)
     }
 
     fn print_json(&self, outcome: &Outcome) {
@@ -159,7 +245,8 @@ impl Report {
         say!("run      {folder}");
         if let Some(next) = self.words.next {
             let verb = next.split(' ').next().unwrap_or_default();
-            say!("{verb:8} fireclay {}", next.replace("{}", folder));
+            let folder = typed(&outcome.folder);
+            say!("{verb:8} fireclay {}", next.replace("{}", &folder));
         }
     }
 

@@ -71,13 +71,20 @@ fn wide(bytes: &[u8]) -> Option<&'static Encoding> {
     }
 }
 
-/// What to do about a text that is not UTF-8.
-pub(crate) fn advice(path: &Path) -> String {
-    match guess(path) {
-        Ok(Some(encoding)) => {
-            let name = encoding.name().to_ascii_lowercase();
+/// What to do about a text that is not UTF-8; `is_settled` says that the configuration is that of a run.
+pub(crate) fn advice(path: &Path, is_settled: bool) -> String {
+    let name = guess(path).ok().flatten();
+    let name = name.map(|encoding| encoding.name().to_ascii_lowercase());
+    match (name, is_settled) {
+        (Some(name), false) => {
             format!("it seems to be {name}: set encoding = {name:?} in [data]")
         }
-        _ => "set `encoding` in [data]".into(),
+        (None, false) => "set `encoding` in [data]".into(),
+        (Some(name), true) => {
+            format!(
+                "it seems to be {name}, but the run reads UTF-8: convert it, for example with iconv -f {name} -t utf-8"
+            )
+        }
+        (None, true) => "the run reads UTF-8: convert the file".into(),
     }
 }

@@ -1,9 +1,9 @@
 //! Where in a text the table is, given the characters that have a meaning.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::ExtraField;
-use super::header::{Verdict, judge};
+use super::header::{Verdict, judge, number};
 use super::marks::{Marks, cells, reader};
 
 /// Records that are looked at.
@@ -33,6 +33,8 @@ pub(super) struct Layout {
     pub first: Verdict,
     /// The fields of that record.
     pub names: Vec<String>,
+    /// Whether the record below it could be the names as well.
+    pub has_two_headers: bool,
 }
 
 impl Layout {
@@ -42,11 +44,14 @@ impl Layout {
         let width = usual_width(&records).filter(|width| *width >= 2)?;
         let is_usual = |record: &Record| record.fields.len() == width;
         let start = records.iter().position(is_usual)?;
+        let titled = is_title(&records[start..]) && records[..start].iter().all(is_one);
+        let start = start + usize::from(titled);
         let (above, body) = records.split_at(start);
         let odd = body.iter().filter(|record| !is_usual(record)).count();
         let verdict = judge(body);
-        let short = above.last().filter(|last| last.fields.len() > 1);
+        let short = above.last().filter(|last| !is_one(last) && !titled);
         let layout = |before: usize, extra, first| Self {
+            has_two_headers: first == Verdict::Header && has_two_headers(&records[before..]),
             marks,
             width,
             before,
@@ -96,6 +101,42 @@ fn usual_width(records: &[Record]) -> Option<usize> {
         .into_iter()
         .max_by_key(|(width, count)| (*count, *width));
     most.map(|(width, _)| width)
+}
+
+fn is_one(record: &Record) -> bool {
+    record.fields.len() == 1
+}
+
+/// Whether the first record is a title that has as many fields as the table below it by chance: it is no row of
+/// names, and the next one is.
+fn is_title(body: &[Record]) -> bool {
+    let [first, second, _, _, ..] = body else {
+        return false;
+    };
+    !are_names(first) && are_names(second) && judge(&body[1..]) == Verdict::Header
+}
+
+/// Whether the first two records both name columns.
+fn has_two_headers(body: &[Record]) -> bool {
+    let [first, second, _, _, ..] = body else {
+        return false;
+    };
+    are_names(first) && are_names(second) && judge(&body[1..]) == Verdict::Header
+}
+
+/// Whether the fields can be names of columns: different short texts that are no numbers, in no comment.
+fn are_names(record: &Record) -> bool {
+    const WORDS: usize = 4;
+    let mut seen = HashSet::new();
+    let is_name = |field: &String| {
+        !field.is_empty() && number(field).is_none() && field.split_whitespace().count() <= WORDS
+    };
+    let is_comment = record.fields[0].starts_with(['#', '%']) || record.fields[0].starts_with("//");
+    !is_comment
+        && record
+            .fields
+            .iter()
+            .all(|field| is_name(field) && seen.insert(field))
 }
 
 fn extra(body: &[Record]) -> ExtraField {

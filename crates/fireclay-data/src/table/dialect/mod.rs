@@ -1,7 +1,9 @@
 //! How files of text differ in the way they write a table.
 
 mod encoding;
+mod footer;
 mod header;
+mod keys;
 mod layout;
 mod marks;
 mod sniff;
@@ -12,6 +14,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 pub(crate) use self::encoding::advice as encoding_advice;
+pub(crate) use self::footer::{LAST_ROWS, is_footer};
+pub(crate) use self::keys::with_dialect;
 pub(crate) use self::marks::{Marks, cells, reader};
 pub(crate) use self::sniff::{Sniffed, advice, sniff};
 use crate::config::Problems;
@@ -32,26 +36,11 @@ pub struct Dialect {
     pub header: Option<bool>,
     /// The field that each row has and the header has not.
     pub extra_field: Option<ExtraField>,
+    /// A text that tells that the last row is no sample.
+    pub footer: Option<String>,
     /// The encoding of the text.
     pub encoding: Option<String>,
 }
-
-/// The dialect in the keys of a configuration.
-macro_rules! dialect_of {
-    ($config:expr) => {
-        $crate::table::Dialect {
-            delimiter: $config.delimiter.clone(),
-            quote: $config.quote.clone(),
-            comment: $config.comment.clone(),
-            skip_rows: $config.skip_rows,
-            header: $config.header,
-            extra_field: $config.extra_field,
-            encoding: $config.encoding.clone(),
-        }
-    };
-}
-
-pub(crate) use dialect_of;
 
 /// The field that each row has and the header has not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -77,6 +66,7 @@ impl Dialect {
                 "extra_field",
                 self.extra_field.map(|field| json!(field).to_string()),
             ),
+            ("footer", text(&self.footer)),
             ("encoding", text(&self.encoding)),
         ];
         keys.into_iter()
@@ -140,6 +130,7 @@ impl Dialect {
         if self.extra_field.is_some() && !self.has_header() {
             problems.add("extra_field", "needs a header to compare the rows with");
         }
+        problems.check_texts([("footer", self.footer.as_ref())]);
         if let Some(encoding) = &self.encoding
             && self.encoding().is_none()
         {

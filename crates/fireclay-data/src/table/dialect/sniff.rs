@@ -1,14 +1,18 @@
 //! How a file of text is written, from its first records.
 
+use std::collections::VecDeque;
 use std::path::Path;
 
+use csv::ByteRecord;
+
 use super::encoding;
+use super::footer::{LAST_ROWS, is_footer};
 use super::header::{Verdict, number};
 use super::layout::Layout;
-use super::marks::Marks;
+use super::marks::{Marks, cells, reader};
 use super::{Dialect, ExtraField};
 use crate::error::DataError;
-use crate::files::{head, open_text};
+use crate::files::{Text, head, open_text};
 
 /// Bytes that are looked at.
 const HEAD: u64 = 1 << 18;
@@ -52,6 +56,12 @@ pub(crate) fn sniff(path: &Path, usual: u8) -> Result<Sniffed, DataError> {
             let is_cut = layout.marks.delimiter != b' ' || is_aligned(table);
             sniffed.delimiter = is_cut.then_some(layout.marks.delimiter);
             sniffed.set_layout(&layout, skipped, usual, &text);
+            // Reading tells of it.
+            sniffed.dialect.footer = last_words(
+                open_text(path, encoding)?,
+                layout.marks,
+                skipped + layout.before,
+            );
         }
         None if skipped > 0 => sniffed.set_skipped(skipped, &text),
         None => {}
@@ -67,12 +77,7 @@ pub(crate) fn advice(path: &Path, given: &Dialect, usual: u8) -> Option<String> 
     let missing: Vec<String> = missing
         .map(|(key, value)| format!("{key} = {value}"))
         .collect();
-    (!missing.is_empty()).then(|| {
-        format!(
-            "by its first lines it needs {} in [data]",
-            missing.join(", ")
-        )
-    })
+    (!missing.is_empty()).then(|| missing.join(", "))
 }
 
 /// The delimiter in the line `sep=;` that Excel reads, and the text below it.
@@ -101,7 +106,7 @@ fn best(text: &str, delimiters: &[u8]) -> Option<Layout> {
     // Words are between spaces in any text, unless the spaces align columns.
     let is_aligned = is_aligned(text);
     let is_blank = |layout: &Layout| layout.marks.delimiter == b' ' && !is_aligned;
-    layouts.sort_by_key(|layout| (layout.before, is_blank(layout), usize::MAX - layout.width));
+    layouts.sort_by_key(|layout| (is_blank(layout), layout.before, usize::MAX - layout.width));
     let (first, others) = layouts.split_first()?;
     let mut others = others.iter().filter(|other| other.before == first.before);
     let instead = others.find(|other| match first.marks.delimiter {
@@ -188,6 +193,32 @@ fn is_single_quoted(text: &str) -> bool {
     2 * quoted >= lines && pairs > 0 && 10 * 2 * pairs >= 8 * all
 }
 
+/// The word by which the last records of a text say that they sum up the others, if no other record has such
+/// a word: that of the first of them. So many records are before the table.
+fn last_words(text: Text, marks: Marks, before: usize) -> Option<String> {
+    let (mut reader, mut record) = (reader(text, marks), ByteRecord::new());
+    // The names of the columns are no row.
+    for _ in 0..=before {
+        reader.read_byte_record(&mut record).ok()?;
+    }
+    let (mut found, mut last) = (0, VecDeque::new());
+    while reader.read_byte_record(&mut record).ok()? {
+        let mut texts = cells(&record).filter_map(|cell| std::str::from_utf8(cell).ok());
+        let word = texts.find(|cell| is_footer(cell)).map(str::to_owned);
+        found += usize::from(word.is_some());
+        last.push_back(word);
+        if last.len() > LAST_ROWS {
+            last.pop_front();
+        }
+    }
+    let words: Vec<String> = last
+        .into_iter()
+        .skip_while(Option::is_none)
+        .flatten()
+        .collect();
+    words.first().filter(|_| words.len() == found).cloned()
+}
+
 impl Sniffed {
     fn set_encoding(&mut self, name: &str, text: &str) {
         let name = name.to_ascii_lowercase();
@@ -258,6 +289,9 @@ impl Sniffed {
         if layout.first == Verdict::Data {
             self.dialect.header = Some(false);
             self.notes.push("the first line looks like data, so the columns are named column_1, column_2 and so on: header = false; take that out if the line names the columns".into());
+        } else if layout.has_two_headers {
+            let rows = layout.line;
+            self.notes.push(format!("the line below the names of the columns looks like names, too: set skip_rows = {rows} if they are, or take it out if it holds units"));
         } else if names().all(|name| number(name).is_some()) {
             self.notes.push("the first line is taken for the names of the columns, though they are numbers: set header = false if it is data".into());
         }

@@ -7,8 +7,8 @@ mod parquet;
 pub use parquet::parquet_bytes;
 mod text;
 
-use std::collections::HashSet;
-use std::fs::File;
+use std::collections::{BTreeMap, HashSet};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use arrow::array::RecordBatch;
@@ -41,24 +41,41 @@ pub(crate) struct Format {
     pub(crate) keys: &'static [&'static str],
     /// Whether a file that starts with these bytes is certainly of this format.
     pub(crate) is_start: fn(&[u8]) -> bool,
+    /// What to say where a file is a single row, if that is likely to be a mistake.
+    pub(crate) advice_on_one_row: Option<&'static str>,
+    /// Whether a column of texts alone is running text, of which each row is a piece.
+    pub(crate) is_running: bool,
+    /// The columns that a file itself says are the index of the table.
+    pub(crate) indices: fn(&Path) -> Result<Vec<String>, DataError>,
     /// The names of the columns of all files together; each file must be readable and have them.
     pub(super) columns: fn(&[PathBuf], &ReadOptions) -> Result<Vec<String>, DataError>,
     /// The rows of a file in pieces, given the columns of all files.
     pub(super) rows: fn(&Path, &[String], &ReadOptions) -> Result<Batches, DataError>,
     /// What writes rows to a new file.
-    pub(super) sink: fn(File) -> Box<dyn Sink>,
+    pub(super) sink: fn(Target) -> Box<dyn Sink>,
 }
 
 /// A file that is read in pieces.
 pub(super) trait Pieces: Iterator<Item = Result<RecordBatch, DataError>> + Send {
     /// What a person should know of the rows that were read so far.
-    fn note(&self) -> Option<String> {
-        None
+    fn notes(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// The words that were read as missing so far.
+    fn nulls(&self) -> NullCounts {
+        NullCounts::new()
     }
 }
 
+/// By column and word, the cells that were read as missing.
+pub(super) type NullCounts = BTreeMap<(String, String), usize>;
+
 /// The pieces of a file.
 pub(super) type Batches = Box<dyn Pieces>;
+
+/// What rows are written to.
+pub(super) type Target = Box<dyn Write + Send>;
 
 /// A file that is being written.
 pub(super) trait Sink: Send {

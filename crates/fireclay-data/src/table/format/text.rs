@@ -1,18 +1,22 @@
 //! What the formats that are text have in common: columns of text under construction.
 
-use std::fs::File;
 use std::io::BufWriter;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch, StringBuilder};
+use arrow::compute::cast;
+use arrow::datatypes::DataType;
 use arrow::error::ArrowError;
 
+use super::Target;
 use crate::error::DataError;
 
 /// The cells of a piece, column by column.
 pub(super) struct TextColumns {
     names: Vec<String>,
     builders: Vec<StringBuilder>,
+    /// Whether a column has cells that are numbers by the grammar of the file.
+    has_numbers: Vec<bool>,
     rows: usize,
 }
 
@@ -20,10 +24,15 @@ impl TextColumns {
     pub(super) fn new(names: Vec<String>) -> Self {
         let builders = names.iter().map(|_| StringBuilder::new()).collect();
         Self {
+            has_numbers: vec![false; names.len()],
             names,
             builders,
             rows: 0,
         }
+    }
+
+    pub(super) fn names(&self) -> &[String] {
+        &self.names
     }
 
     /// The number of columns.
@@ -37,6 +46,12 @@ impl TextColumns {
 
     pub(super) fn push(&mut self, column: usize, value: Option<&str>) {
         self.builders[column].append_option(value);
+    }
+
+    /// A cell that is a number by the grammar of the file.
+    pub(super) fn push_number(&mut self, column: usize, written: &str) {
+        self.has_numbers[column] = true;
+        self.push(column, Some(written));
     }
 
     /// Ends a row; columns that got no cell are missing in it.
@@ -80,10 +95,17 @@ impl TextColumns {
 
     pub(super) fn finish(&mut self) -> Result<RecordBatch, DataError> {
         self.rows = 0;
-        let arrays = self
-            .builders
-            .iter_mut()
-            .map(|builder| Arc::new(builder.finish()) as ArrayRef);
+        let marks = self.has_numbers.iter_mut().map(std::mem::take);
+        let arrays = self.builders.iter_mut().zip(marks);
+        let arrays = arrays.map(|(builder, has_numbers)| {
+            let texts: ArrayRef = Arc::new(builder.finish());
+            match has_numbers {
+                // See `column::has_numbers`.
+                true => cast(&texts, &DataType::LargeUtf8),
+                false => Ok(texts),
+            }
+        });
+        let arrays = arrays.collect::<Result<Vec<_>, ArrowError>>()?;
         let columns = self
             .names
             .iter()
@@ -94,7 +116,7 @@ impl TextColumns {
 }
 
 /// Writes what is still in memory.
-pub(super) fn flush(writer: BufWriter<File>) -> Result<(), ArrowError> {
+pub(super) fn flush(writer: BufWriter<Target>) -> Result<(), ArrowError> {
     let flushed = writer.into_inner();
     Ok(flushed.map(drop).map_err(|error| error.into_error())?)
 }

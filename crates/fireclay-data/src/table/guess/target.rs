@@ -1,6 +1,6 @@
 //! Which column to predict.
 
-use super::Facts;
+use super::facts::Facts;
 use crate::error::DataError;
 use crate::table::ColumnKind;
 

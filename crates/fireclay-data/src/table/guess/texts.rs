@@ -2,12 +2,13 @@
 
 use std::path::Path;
 
-use arrow::array::AsArray;
 use serde::Serialize;
 
+use super::facts::{Facts, facts, target_kind};
+use super::pairs::pair;
 use super::sniff::{beginning, dialect, format};
 use super::target::find_target;
-use super::{Facts, facts, target_kind};
+use crate::column::words;
 use crate::error::DataError;
 use crate::labels::TargetKind;
 use crate::table::dialect::{Dialect, Sniffed};
@@ -59,18 +60,6 @@ const PLAIN: &str = "txt text md markdown rst log tex html htm";
 const NAMES: &str = "\
     text texts sentence sentences review reviews comment message tweet title headline body content \
     description question query utterance document abstract post article prompt email sms";
-/// Names of two columns of which the second is written from the first.
-const PAIRS: [(&str, &str); 9] = [
-    ("source", "target"),
-    ("src", "tgt"),
-    ("src", "trg"),
-    ("question", "answer"),
-    ("input", "output"),
-    ("prompt", "completion"),
-    ("prompt", "response"),
-    ("instruction", "response"),
-    ("document", "summary"),
-];
 /// Cells of a column that are looked at.
 const LOOK: usize = 1000;
 
@@ -98,11 +87,12 @@ fn is_running(path: &Path) -> Result<bool, DataError> {
     if !plain && TableFormat::from_path(path).is_some() || is_packed_table(path) {
         return Ok(false);
     }
-    if format(path)? != TableFormat::Csv {
+    let format = format(path)?;
+    if !format.reads("delimiter") {
         return Ok(false);
     }
     let head = beginning(path, 1 << 18)?;
-    let Some(delimiter) = dialect(path, TableFormat::Csv)?.delimiter else {
+    let Some(delimiter) = dialect(path, format)?.delimiter else {
         return Ok(is_text(&head));
     };
     Ok(is_text(&head) && !has_header(&head, delimiter))
@@ -164,25 +154,18 @@ fn of_table(
         let [only] = texts.as_slice() else {
             return Ok(None);
         };
-        let is_running = format == TableFormat::Jsonl && target.is_none();
+        let is_running = format.format().is_running && target.is_none();
         let field = Some(only.name.clone());
         return Ok(is_running.then_some(TextGuess::Running { field }));
     };
-    let is_other = |fact: &&Facts<'_>| {
+    let is_other = |fact: &Facts<'_>| {
         let is_read = fact.useless.is_none() && !fact.is_id && !fact.is_index;
         fact.name != wanted.name && !is_in(&texts, fact) && is_read
     };
-    let Some(text) = texts.iter().max_by_key(|fact| letters(fact)) else {
-        return Ok(None);
-    };
-    if facts.iter().any(|fact| is_other(&fact)) {
-        return Ok(None);
-    }
-    Ok(Some(TextGuess::Labelled(labelled(
-        (&facts, &texts),
-        (text, wanted),
-        sniffed,
-    ))))
+    let text = texts.iter().max_by_key(|fact| letters(fact));
+    let alone = text.filter(|_| !facts.iter().any(is_other));
+    let found = alone.map(|text| labelled((&facts, &texts), (text, wanted), sniffed));
+    Ok(found.map(TextGuess::Labelled))
 }
 
 fn labelled(
@@ -222,49 +205,14 @@ fn labelled(
     }
 }
 
-fn is_in(texts: &[&Facts<'_>], fact: &Facts<'_>) -> bool {
+pub(super) fn is_in(texts: &[&Facts<'_>], fact: &Facts<'_>) -> bool {
     texts.iter().any(|text| text.name == fact.name)
 }
 
-/// Two columns of which the second follows from the first: named so, or the only ones that hold anything, both
-/// texts.
-fn pair<'a, 'b>(facts: &'b [Facts<'a>], texts: &[&'b Facts<'a>]) -> Option<[&'b Facts<'a>; 2]> {
-    let by_name = |name: &str| {
-        let is = |fact: &&Facts<'_>| fact.name.eq_ignore_ascii_case(name);
-        facts.iter().find(is).filter(|fact| is_varied(fact))
-    };
-    for (source, target) in PAIRS {
-        if let (Some(source), Some(target)) = (by_name(source), by_name(target)) {
-            return Some([source, target]);
-        }
-    }
-    let holds = |fact: &&Facts<'_>| !fact.is_id && !fact.is_index && fact.distinct > 1;
-    let held: Vec<&Facts<'_>> = facts.iter().filter(holds).collect();
-    let [first, second] = held.as_slice() else {
-        return None;
-    };
-    let languages = [first, second]
-        .iter()
-        .all(|fact| is_language(&fact.name) && is_varied(fact));
-    let both = is_in(texts, first) && is_in(texts, second);
-    (languages || both).then_some([*first, *second])
-}
-
-/// `de`, `en`, `pt_br`: what columns of translations are called.
-fn is_language(name: &str) -> bool {
-    let is_code = |part: &str| part.len() == 2 && part.chars().all(|c| c.is_ascii_alphabetic());
-    let mut parts = name.split(['_', '-']);
-    let names = "english german french spanish italian portuguese russian chinese japanese";
-    parts.clone().count() <= 2 && parts.all(is_code)
-        || names
-            .split(' ')
-            .any(|known| name.eq_ignore_ascii_case(known))
-}
-
 /// Whether a column holds texts that are hardly ever the same.
-fn is_varied(fact: &Facts<'_>) -> bool {
+pub(super) fn is_varied(fact: &Facts<'_>) -> bool {
     let present = fact.rows - fact.missing;
-    fact.array.as_string_opt::<i32>().is_some()
+    words(fact.array).is_some()
         && fact.kind == ColumnKind::Categorical
         && present > 1
         && 2 * fact.distinct > present
@@ -284,7 +232,7 @@ fn letters(fact: &Facts<'_>) -> usize {
 
 /// The mean of a number over the cells of a column of text.
 fn mean(fact: &Facts<'_>, of: impl Fn(&str) -> usize) -> f64 {
-    let Some(cells) = fact.array.as_string_opt::<i32>() else {
+    let Some(cells) = words(fact.array) else {
         return 0.0;
     };
     let numbers: Vec<usize> = cells.iter().flatten().take(LOOK).map(of).collect();

@@ -2,13 +2,14 @@
 
 use std::f64::consts::TAU;
 
-use arrow::array::ArrayRef;
+use arrow::array::{ArrayRef, Float64Array};
 use serde::{Deserialize, Serialize};
 
+use super::Features;
+use super::differences::unknown;
 use super::fit::signed_log;
 use super::hashed::Hashed;
 use super::statistics::Statistics;
-use super::{Features, unknown};
 use crate::column::dates::{DateOrder, MICROS_PER_DAY, civil};
 use crate::column::{booleans, moments, numbers, text};
 use crate::error::DataError;
@@ -149,6 +150,14 @@ impl Encoder {
 }
 
 impl Scale {
+    /// Words of yes and no as 1 and 0, where training seems to have had these.
+    fn truths(&self, name: &str, array: &ArrayRef) -> Option<Float64Array> {
+        let truths = booleans(name, array).ok()?;
+        let has_flags = (0.0..=1.0).contains(&self.fill) && self.scaling != NumericScaling::Log;
+        let numbers = truths.iter().map(|truth| truth.map(f64::from));
+        has_flags.then(|| numbers.collect())
+    }
+
     fn encode(
         &self,
         name: &str,
@@ -156,7 +165,10 @@ impl Scale {
         out: &mut Features,
         at: usize,
     ) -> Result<(), DataError> {
-        let values = numbers(name, array)?;
+        let values = match numbers(name, array) {
+            Err(error) => self.truths(name, array).ok_or(error)?,
+            Ok(values) => values,
+        };
         let is_log = self.scaling == NumericScaling::Log;
         let scaled =
             |value: f64| (if is_log { signed_log(value) } else { value } - self.shift) / self.scale;

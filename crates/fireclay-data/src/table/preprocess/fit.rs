@@ -7,11 +7,11 @@ use super::encoder::{Dates, Encoder, Names, Scale};
 use super::hashed::Hashed;
 use super::statistics::{MOST_CLASSES, Statistics};
 use crate::column::dates::DateOrder;
-use crate::column::{booleans, date_order, moments, numbers, text};
+use crate::column::{booleans, date_order, long_numbers, moments, numbers, text};
 use crate::error::DataError;
 use crate::labels::Labels;
 use crate::note::Note;
-use crate::table::schema::{feature_kind, overridden, useless};
+use crate::table::schema::{feature_kind, given_order, overridden, useless};
 use crate::table::{
     CategoricalEncoding, ColumnKind, NumericScaling, Role, Table, TableConfig, Vocabulary,
     check_columns, role,
@@ -31,10 +31,11 @@ pub(super) fn features(
     let (mut features, mut notes) = (Vec::new(), Vec::new());
     let names = table.columns().into_iter();
     for name in names.filter(|name| role(config, name) == Role::Feature) {
-        let all = table.column(&name)?;
         let train = table.take_column(&name, train_rows)?;
-        let encoder = column_encoder(&name, (all, &train), config, answers, &mut notes)
-            .map_err(|error| table.locate(error, |row| train_rows[row]))?;
+        let encoder = column_encoder(&name, (table, &train), config, answers, &mut notes);
+        let advice = "correct it, add it to extra_null_values, or give the column another kind";
+        let located = |error| table.locate(error, |row| train_rows[row]).advised(advice);
+        let encoder = encoder.map_err(located)?;
         if let Some(encoder) = encoder {
             features.push(Feature {
                 reading: table.readings.of(&name),
@@ -53,25 +54,23 @@ pub(super) fn features(
 
 fn column_encoder(
     name: &str,
-    (all, train): (&ArrayRef, &RecordBatch),
+    (table, train): (&Table, &RecordBatch),
     config: &TableConfig,
     answers: Option<Answers<'_>>,
     notes: &mut Vec<Note>,
 ) -> Result<Option<Encoder>, DataError> {
+    let all = table.column(name)?;
     let (kind, order) = feature_kind(all, config, name)?;
     let array = crate::column::column(train, name)?;
     // A kind that the user gave is an order to use the column.
     let is_ordered = overridden(config, name).is_some() && array.null_count() < array.len();
     if !is_ordered && let Some(reason) = useless(name, array, kind)? {
-        notes.push(Note::about(name, reason));
+        notes.push(Note::about(name, table.readings.reason(name, reason)));
         return Ok(None);
     }
-    if let (Some(order), Some((_, true))) = (order, date_order(all)) {
-        let words = order.words();
-        let message =
-            format!("dates are read as {words}; another order of day and month would fit as well");
-        notes.push(Note::about(name, message));
-    }
+    let written = table.readings.raw(name).unwrap_or(all);
+    let doubt = doubt(written, (kind, order), config, name);
+    notes.extend(doubt.map(|message| Note::about(name, message)));
     let column = config.columns.get(name).cloned().unwrap_or_default();
     let indicator = config.impute_indicator;
     Ok(Some(match kind {
@@ -83,14 +82,51 @@ fn column_encoder(
         ColumnKind::Date => dates(name, array, order.unwrap_or(DateOrder::Ymd), indicator)?,
         ColumnKind::Categorical => {
             let encoding = column.encoding.unwrap_or(config.categorical);
-            let most = config.max_categories;
-            let (encoder, note) = categorical(name, array, encoding, most, answers)?;
+            let (encoder, note) = categorical((name, array), encoding, config, answers)?;
             notes.extend(note.map(|message| Note::about(name, message)));
             encoder
         }
         ColumnKind::Text => Encoder::Text(Hashed::new(array, config.text_buckets, indicator)),
         ColumnKind::Ignore => return Ok(None),
     }))
+}
+
+/// What there is to say of how a column is taken: dates that another order would fit, numbers that lose digits.
+fn doubt(
+    written: &ArrayRef,
+    (kind, order): (ColumnKind, Option<DateOrder>),
+    config: &TableConfig,
+    name: &str,
+) -> Option<String> {
+    match (kind, order) {
+        (ColumnKind::Numeric, _) => lost_digits(written, config, name),
+        (ColumnKind::Date, Some(order)) if given_order(config, name).is_none() => {
+            let is_doubtful = matches!(date_order(written), Some((_, true)));
+            is_doubtful.then(|| order.doubt(name))
+        }
+        _ => None,
+    }
+}
+
+/// That whole numbers are too long for a real, or without scaling for the 32 bits of a feature.
+fn lost_digits(written: &ArrayRef, config: &TableConfig, name: &str) -> Option<String> {
+    // What 32 bits hold in any case.
+    const EXACT: f64 = (1_u32 << f32::MANTISSA_DIGITS) as f64;
+    if let Some(example) = long_numbers(written) {
+        return Some(format!(
+            "whole numbers beyond 2^53, such as {example}, lose their last digits as numbers, so different ones may be the same to the model; if they name something, add the column to ignore, or set columns.{name:?}.kind = \"categorical\""
+        ));
+    }
+    let own = config.columns.get(name).and_then(|column| column.scaling);
+    if own.unwrap_or(config.numeric) != NumericScaling::None {
+        return None;
+    }
+    let values = numbers(name, written).ok()?;
+    let is_lost = |value: &f64| value.fract() == 0.0 && value.abs() > EXACT;
+    let example = values.iter().flatten().find(is_lost)?;
+    Some(format!(
+        "whole numbers beyond 2^24, such as {example}, lose their last digits without scaling; set columns.{name:?}.scaling"
+    ))
 }
 
 fn numeric(
@@ -151,12 +187,12 @@ fn dates(
 }
 
 fn categorical(
-    name: &str,
-    array: &ArrayRef,
+    (name, array): (&str, &ArrayRef),
     encoding: CategoricalEncoding,
-    most: usize,
+    config: &TableConfig,
     answers: Option<Answers<'_>>,
 ) -> Result<(Encoder, Option<String>), DataError> {
+    let most = config.max_categories;
     let cells = text(name, array)?;
     let (categories, left_out) = Vocabulary::fit(cells.iter().flatten(), most);
     let is_target = encoding == CategoricalEncoding::Target;

@@ -1,6 +1,8 @@
 //! From cells to numbers: fitted on the training rows once, applied the same way ever after.
 
+mod differences;
 mod encoder;
+mod features;
 mod fit;
 mod hashed;
 mod sets;
@@ -15,13 +17,14 @@ use arrow::array::RecordBatch;
 use serde::{Deserialize, Serialize};
 
 use self::encoder::Encoder;
+pub use self::features::Features;
 pub(crate) use self::fit::mean_std;
 pub(crate) use self::target::Target;
 pub use self::unseen::Unseen;
 use crate::column::reading::Reading;
 use crate::column::{Columns, column};
 use crate::error::DataError;
-use crate::labels::{Labels, TargetKind, gather};
+use crate::labels::{Labels, TargetKind};
 use crate::note::Note;
 use crate::saved;
 use crate::table::{ReadOptions, Table, TableConfig, TableFormat};
@@ -35,21 +38,6 @@ pub struct Preprocess {
     /// How the cells of the target are read.
     #[serde(default, skip_serializing_if = "Reading::is_plain")]
     target_reading: Reading,
-}
-
-/// Encoded rows.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Features {
-    /// The number of rows.
-    pub rows: usize,
-    /// Numeric features, `[rows, numeric_width]`, row by row.
-    pub numeric: Vec<f32>,
-    /// Numeric features of a row.
-    pub numeric_width: usize,
-    /// Category indices, `[rows, cardinalities.len()]`, row by row; 0 is unknown.
-    pub categories: Vec<i32>,
-    /// For each embedded column, the number of its indices, "unknown" included.
-    pub cardinalities: Vec<usize>,
 }
 
 /// Where the features of a column are.
@@ -74,38 +62,6 @@ struct Feature {
 }
 
 const VERSION: u32 = 1;
-
-/// The names that are not among the known ones, the first of them.
-fn unknown(known: &[String], names: &[String]) -> Option<String> {
-    const SHOWN: usize = 5;
-    let new = names.iter().filter(|name| !known.contains(name));
-    let new: Vec<_> = new.map(|name| format!("{name:?}")).collect();
-    match new.len() {
-        0 => None,
-        count if count > SHOWN => Some(format!("{}, ... ({count})", new[..SHOWN].join(", "))),
-        _ => Some(new.join(", ")),
-    }
-}
-
-impl Features {
-    /// The rows at these positions, in this order.
-    pub fn gather(&self, positions: &[u32]) -> Self {
-        Self {
-            rows: positions.len(),
-            numeric: gather(&self.numeric, self.numeric_width, positions),
-            numeric_width: self.numeric_width,
-            categories: gather(&self.categories, self.cardinalities.len(), positions),
-            cardinalities: self.cardinalities.clone(),
-        }
-    }
-
-    /// Adds rows that were encoded alike.
-    pub(crate) fn append(&mut self, more: Self) {
-        self.rows += more.rows;
-        self.numeric.extend(more.numeric);
-        self.categories.extend(more.categories);
-    }
-}
 
 impl Preprocess {
     /// Fits on `train_rows` of a table. Only what a column holds (numbers, dates, text) is judged
@@ -228,17 +184,15 @@ impl Preprocess {
         )])?)
     }
 
-    /// Reads the target of another table as in training.
+    /// Reads the target of another table as in training, with notes on cells that do not fit.
     ///
     /// # Errors
-    /// [`DataError::MissingColumn`].
+    /// [`DataError::MissingColumn`]; [`DataError::Unusable`] if too many cells do not fit.
     pub(crate) fn read_target_of(&self, table: &mut Table) -> Result<(), DataError> {
-        if self.target_reading.is_plain() {
-            return Ok(());
+        match self.target_reading.is_plain() {
+            true => Ok(()),
+            false => table.read_as(self.target.name(), &self.target_reading),
         }
-        let name = self.target.name();
-        let read = self.target_reading.read(table.column(name)?);
-        table.replace(&[(name.to_owned(), read)].into())
     }
 
     /// How to read another table like the one of training. Words for "missing" that a category or class of
@@ -252,6 +206,7 @@ impl Preprocess {
         options
             .null_values
             .retain(|word| word.is_empty() || !is_name(word));
+        options.is_settled = true;
         options
     }
 
@@ -282,35 +237,6 @@ impl Preprocess {
     /// What the target holds.
     pub fn target_kind(&self) -> TargetKind {
         self.target.kind()
-    }
-
-    /// Why what `other` encodes is not what this one has encoded: columns, kinds, categories and classes. Means
-    /// and the like may differ; they are not what a model has learned about.
-    pub fn differences(&self, other: &Self) -> Vec<String> {
-        let mut found = Vec::new();
-        for feature in &self.features {
-            let same = |other: &&Feature| other.name == feature.name;
-            match other.features.iter().find(same) {
-                None => found.push(format!("the column {:?} is not there", feature.name)),
-                Some(other) => {
-                    let why = feature.encoder.difference(&other.encoder);
-                    found.extend(why.map(|why| format!("the column {:?} {why}", feature.name)));
-                }
-            }
-        }
-        let known = |name: &str| self.features.iter().any(|feature| feature.name == name);
-        let new = other
-            .features
-            .iter()
-            .filter(|feature| !known(&feature.name));
-        found.extend(new.map(|feature| format!("the column {:?} is new", feature.name)));
-        let target = self.target();
-        if target != other.target() || self.target_kind() != other.target_kind() {
-            found.push(format!("the target {:?} was {target:?}", other.target()));
-        }
-        let new = unknown(self.classes(), other.classes());
-        found.extend(new.map(|names| format!("the target has new classes: {names}")));
-        found
     }
 
     /// The names of the numeric features in order, then those of the embedded columns.

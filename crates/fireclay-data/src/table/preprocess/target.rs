@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::fit::mean_std;
 use super::sets;
+use crate::column::reading::label;
 use crate::column::{column, labels_in, numbers, text};
 use crate::error::{DataError, list};
 use crate::labels::{Labels, TargetKind};
@@ -142,8 +143,7 @@ impl Target {
         let cells = text(name, column(batch, name)?)?;
         let read = |(row, cell): (usize, Option<&str>)| match cell {
             None => Err(missing(name, row)),
-            Some(cell) => classes
-                .find(cell)
+            Some(cell) => class_of(cell, classes)
                 .ok_or_else(|| DataError::bad_value(name, row, cell, &unknown(classes))),
         };
         cells.iter().enumerate().map(read).collect()
@@ -199,6 +199,19 @@ impl Target {
             Self::Number { mean, std, .. } => Some((*mean, *std)),
         }
     }
+}
+
+/// The class of a cell. Of two classes that are a yes and a no in words or as 1 and 0, it may be any other
+/// spelling.
+fn class_of(cell: &str, classes: &Vocabulary) -> Option<u32> {
+    let same_meaning = || match classes.names() {
+        [no, yes] => match (label(no)?, label(yes)?, label(cell)?) {
+            (first, second, _) if first == second => None,
+            (_, second, meaning) => Some(u32::from(second == meaning)),
+        },
+        _ => None,
+    };
+    classes.find(cell).or_else(same_meaning)
 }
 
 /// Several labels for one row without a word on where they are.

@@ -4,29 +4,41 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, StringArray};
 
+use super::candidates::{Candidate, best, dates, in_several_ways, numbers_of, truths_of};
 use super::labels::labels;
-use super::plural;
-use super::style::{Locale, sample};
+use super::style::Locale;
 use super::tally::{Tally, is_missing, is_unknown};
+use super::{Mixed, plural};
 use crate::column::dates::DateOrder;
-use crate::column::numbers::Written;
-use crate::column::reading::{Reading, label};
-use crate::column::{are_codes, booleans, date_order, is_boolean, is_numeric, truth};
-use crate::error::DataError;
-use crate::table::ColumnKind;
+use crate::column::reading::Reading;
+use crate::column::{
+    are_codes, are_dates, booleans, date_order, is_boolean, is_finite, is_numeric,
+};
+use crate::error::{DataError, list};
+use crate::table::{ColumnKind, OddCells, TableConfig};
+
+/// Digits that a real holds in any case.
+const EXACT_DIGITS: usize = 15;
 
 /// How a column is read, and what there is to say of it.
 #[derive(Default)]
 pub(super) struct Judged {
     pub(super) reading: Reading,
     pub(super) note: Option<String>,
+    /// What the column would be, were it not for too many other cells.
+    pub(super) mixed: Option<Mixed>,
+    /// Whether its points may as well stand between thousands.
+    pub(super) has_doubtful_points: bool,
 }
 
-/// A reading that may fit, and how well it does.
-struct Candidate {
-    kind: ColumnKind,
-    reading: Reading,
-    tally: Tally,
+impl Judged {
+    fn of(reading: Reading, note: Option<String>) -> Self {
+        Self {
+            reading,
+            note,
+            ..Self::default()
+        }
+    }
 }
 
 /// Judges a column of text; `wanted` is the kind that the configuration gives it.
@@ -38,6 +50,9 @@ pub(super) fn judge(
     wanted: Option<ColumnKind>,
     locale: &Locale,
 ) -> Result<Judged, DataError> {
+    // Numbers by the grammar of the file are written as programs write them.
+    let plain = Locale::plain();
+    let locale = if column.has_numbers { &plain } else { locale };
     match wanted {
         None if column.cells.null_count() == column.cells.len() => Ok(Judged::default()),
         None => Ok(guessed(column, locale)),
@@ -50,12 +65,32 @@ pub(super) fn judge(
 
 /// A column of text.
 pub(super) struct Column<'a> {
-    pub(super) name: &'a str,
-    pub(super) cells: &'a StringArray,
-    pub(super) is_target: bool,
+    name: &'a str,
+    cells: &'a StringArray,
+    has_numbers: bool,
+    is_target: bool,
+    date_order: Option<DateOrder>,
+    keeps_odd: bool,
 }
 
-impl Column<'_> {
+impl<'a> Column<'a> {
+    pub(super) fn new(
+        name: &'a str,
+        (cells, has_numbers): (&'a StringArray, bool),
+        is_target: bool,
+        config: &TableConfig,
+    ) -> Self {
+        let own = config.columns.get(name);
+        Self {
+            name,
+            cells,
+            has_numbers,
+            is_target,
+            date_order: own.and_then(|own| own.date_order),
+            keeps_odd: own.and_then(|own| own.odd_cells) == Some(OddCells::Missing),
+        }
+    }
+
     /// What overrides a reading.
     fn key(&self) -> String {
         let what = if self.is_target { "labels" } else { "texts" };
@@ -66,55 +101,131 @@ impl Column<'_> {
     fn array(&self) -> ArrayRef {
         Arc::new(self.cells.clone())
     }
+
+    /// The orders that dates may have.
+    fn orders(&self) -> &[DateOrder] {
+        self.date_order
+            .as_ref()
+            .map_or(&DateOrder::ALL[..], std::slice::from_ref)
+    }
 }
 
 /// A column whose kind nobody gives.
 fn guessed(column: &Column<'_>, locale: &Locale) -> Judged {
     let (cells, is_target, key) = (column.cells, column.is_target, column.key());
     let labels = if is_target { labels(cells) } else { None };
-    if let Some(Judged { reading, note }) = labels {
-        let note = note.map(|note| format!("{note}; {key}"));
-        return Judged { reading, note };
+    if let Some(Judged { reading, note, .. }) = labels {
+        return Judged::of(reading, note.map(|note| format!("{note}; {key}")));
     }
     if let Some(judged) = settled(column, locale) {
         return judged;
     }
-    let truths = if is_target { None } else { truths(cells) };
-    let candidates = [numbers(cells, locale), dates(cells), truths];
-    let best = candidates
-        .into_iter()
-        .flatten()
-        .max_by_key(|candidate| (candidate.tally.fitting, candidate.kind != ColumnKind::Date));
-    let Some(best) = best else {
+    let Some(best) = best((column.name, cells), locale, !is_target) else {
+        return varied(column);
+    };
+    let is_missing = if is_target { is_missing } else { is_unknown };
+    match is_agreed(best.kind, &best.tally, is_missing) {
+        true => agreed(best, cells, &key),
+        false => mixed(best, column),
+    }
+}
+
+/// A column most cells of which are of one kind.
+fn agreed(best: Candidate, cells: &StringArray, key: &str) -> Judged {
+    let (reading, tally) = (best.reading, best.tally);
+    let what = what(&reading, best.kind);
+    let (fitting, present, shown) = (tally.fitting, tally.present, tally.shown());
+    let odd = format!(
+        "{fitting} of {present} cells are {what}, the others are read as missing: {shown}; {key}"
+    );
+    let odd = (tally.odd() > 0).then_some(odd);
+    let sign = || sign_note(cells, &reading).map(|note| format!("{note}; {key}"));
+    let said = [odd.or_else(sign), best.doubt];
+    let said: Vec<String> = said.into_iter().flatten().collect();
+    let note = (!said.is_empty()).then(|| said.join("; "));
+    Judged::of(reading, note)
+}
+
+/// A column half of which or more is of one kind, and the rest too much to be mistakes.
+fn mixed(best: Candidate, column: &Column<'_>) -> Judged {
+    let (kind, tally, is_target) = (best.kind, best.tally, column.is_target);
+    if !tally.is_mixed() {
+        return varied(column);
+    }
+    let (what, name) = (what(&best.reading, kind), column.name);
+    let (fitting, present, shown) = (tally.fitting, tally.present, tally.shown());
+    let read = if is_target { "classes" } else { "categories" };
+    let key = match is_target {
+        true => "name those that mean \"missing\" in extra_null_values".to_owned(),
+        false => format!(
+            "columns.{name:?} = {{ kind = \"{}\", odd_cells = \"missing\" }} reads them as missing",
+            word(kind)
+        ),
+    };
+    let note = format!(
+        "{fitting} of {present} cells are {what}, but too many are not to be mistakes, so the column is read as {read}: {shown}; correct them, or {key}"
+    );
+    let mixed = Mixed {
+        what: format!("{what} in {fitting} of {present} cells and others in the rest: {shown}"),
+        key,
+    };
+    Judged {
+        note: Some(note),
+        mixed: Some(mixed),
+        ..Judged::default()
+    }
+}
+
+/// A column of one kind in which no way of writing is that of most cells.
+fn varied(column: &Column<'_>) -> Judged {
+    let found = in_several_ways(column.cells).filter(|_| !column.is_target);
+    let Some((what, count)) = found else {
         return Judged::default();
     };
-    let Candidate {
-        kind,
-        reading,
-        tally,
-    } = best;
-    let what = match reading {
-        Reading::Dates(order) => format!("dates written {}", order.words()),
-        _ => plural(kind).to_owned(),
-    };
-    let shown = tally.shown();
-    let (fitting, present) = (tally.fitting, tally.present);
-    let is_missing = if is_target { is_missing } else { is_unknown };
-    if is_agreed(kind, &tally, is_missing) {
-        let note = format!(
-            "{fitting} of {present} cells are {what}, the others are read as missing: {shown}; {key}"
-        );
-        let note = (tally.odd() > 0).then_some(note);
-        let note = note.or_else(|| sign_note(cells, &reading).map(|note| format!("{note}; {key}")));
-        return Judged { reading, note };
+    let mut examples: Vec<String> = Vec::new();
+    for cell in column.cells.iter().flatten() {
+        let shape: String = cell.chars().filter(|c| !c.is_ascii_digit()).collect();
+        let is_new = |known: &String| {
+            !known
+                .chars()
+                .filter(|c| !c.is_ascii_digit())
+                .eq(shape.chars())
+        };
+        if examples.len() < 4 && examples.iter().all(is_new) {
+            examples.push(cell.to_owned());
+        }
     }
-    let note = tally.is_mixed().then(|| {
-        let read = if is_target { "classes" } else { "categories" };
-        format!("{fitting} of {present} cells are {what}, but too many are not to be errors, so the column is read as {read}: {shown}; correct them, or name those that mean \"missing\" in null_values")
-    });
+    let present = column.cells.len() - column.cells.null_count();
+    let what = format!(
+        "{what} in {count} of {present} cells, written in several ways: {}",
+        list(&examples, 4)
+    );
     Judged {
-        reading: Reading::Plain,
-        note,
+        note: Some(format!(
+            "it has {what}, and is read as categories; write them alike"
+        )),
+        mixed: Some(Mixed {
+            what,
+            key: "write them alike".to_owned(),
+        }),
+        ..Judged::default()
+    }
+}
+
+fn what(reading: &Reading, kind: ColumnKind) -> String {
+    match reading {
+        Reading::Dates(order) => format!("dates written {}", order.words()),
+        Reading::Times => "times of day".to_owned(),
+        _ => plural(kind).to_owned(),
+    }
+}
+
+/// The word of a configuration for a kind that is found by its cells.
+fn word(kind: ColumnKind) -> &'static str {
+    match kind {
+        ColumnKind::Date => "date",
+        ColumnKind::Boolean => "boolean",
+        _ => "numeric",
     }
 }
 
@@ -135,8 +246,11 @@ fn settled(column: &Column<'_>, locale: &Locale) -> Option<Judged> {
     if !is_numeric(&array) {
         return (is_boolean(&array) || date_order(&array).is_some()).then(Judged::default);
     }
+    if !is_finite(&array) {
+        return None;
+    }
     if !are_codes(column.cells) {
-        return Some(points(column.cells, locale));
+        return Some(points(column, locale));
     }
     let mut codes = column.cells.iter().flatten();
     let code = codes
@@ -146,115 +260,33 @@ fn settled(column: &Column<'_>, locale: &Locale) -> Option<Judged> {
     let note = format!(
         "numbers that begin with 0, such as {code:?}, are codes and read as categories; columns.{name:?}.kind = \"numeric\" makes them numbers"
     );
-    Some(Judged {
-        reading: Reading::Plain,
-        note: (!column.is_target).then_some(note),
-    })
+    let note = (!column.is_target).then_some(note);
+    Some(Judged::of(Reading::Plain, note))
 }
 
 /// A column of numbers as programs write them, unless its points are of thousands.
-fn points(cells: &StringArray, locale: &Locale) -> Judged {
+fn points(column: &Column<'_>, locale: &Locale) -> Judged {
+    let cells = column.cells;
     if !cells.iter().flatten().any(|cell| cell.contains('.')) {
-        return Judged::default();
+        let is_short = |cell: &str| cell.len() <= EXACT_DIGITS;
+        // Rows to come may have points between thousands.
+        let style = locale.style_of_whole().filter(|_| !column.is_target);
+        let style = style.filter(|_| cells.iter().flatten().all(is_short));
+        return Judged::of(style.map_or(Reading::Plain, Reading::Numbers), None);
     }
     let Some(style) = locale.style_of_points(cells) else {
-        return Judged::default();
+        return Judged {
+            has_doubtful_points: locale.doubts_points(cells),
+            ..Judged::default()
+        };
     };
     let mut present = cells.iter().flatten();
     if present.all(|cell| style.parse(cell).is_some()) {
-        return Judged {
-            reading: Reading::Numbers(style),
-            note: None,
-        };
+        return Judged::of(Reading::Numbers(style), None);
     }
     let words = style.words(true);
     let note = format!("the numbers have decimal points, not {words}, and are read so");
-    Judged {
-        reading: Reading::Plain,
-        note: Some(note),
-    }
-}
-
-/// Numbers in the style that fits most cells.
-fn numbers(cells: &StringArray, locale: &Locale) -> Option<Candidate> {
-    let is_number = |cell: &&str| Written::split(cell).is_some();
-    if !is_worth_it(cells, is_number) {
-        return None;
-    }
-    let style = locale.style(cells)?;
-    let value = |cell: &str| {
-        style
-            .parse(cell)
-            .map(|value| (value + 0.0).to_bits() as i64)
-    };
-    let tally = Tally::count(cells, value);
-    // A unit beside a few different numbers makes names: "3 stars", "12 months".
-    let is_name = |unit: &String| tally.distinct < 10 && unit.chars().all(char::is_alphabetic);
-    if style.unit.as_ref().is_some_and(is_name) || codes(cells) {
-        return None;
-    }
-    Some(Candidate {
-        kind: ColumnKind::Numeric,
-        reading: Reading::Numbers(style),
-        tally,
-    })
-}
-
-/// Whether the numbers among the cells are codes.
-fn codes(cells: &StringArray) -> bool {
-    let numbers = cells.iter().map(|cell| {
-        let written = cell.and_then(Written::split)?;
-        Some(written.digits).filter(|_| written.unit.is_empty())
-    });
-    are_codes(&numbers.collect())
-}
-
-/// Dates in the order that fits most cells.
-fn dates(cells: &StringArray) -> Option<Candidate> {
-    let any_order = |cell: &&str| {
-        let mut orders = DateOrder::ALL.into_iter();
-        orders.any(|order| order.parse(cell).is_some())
-    };
-    if !is_worth_it(cells, any_order) {
-        return None;
-    }
-    let tallies =
-        DateOrder::ALL.map(|order| (order, Tally::count(cells, |cell| order.parse(cell))));
-    let most = tallies.iter().map(|(_, tally)| tally.fitting).max()?;
-    let mut best: Vec<_> = tallies
-        .into_iter()
-        .filter(|(_, tally)| tally.fitting == most)
-        .collect();
-    // Points between the numbers are the custom where the day comes first.
-    let has_points = cells
-        .iter()
-        .flatten()
-        .any(|cell| cell.contains('.') && any_order(&cell));
-    if has_points {
-        best.reverse();
-    }
-    let (order, tally) = best.into_iter().next()?;
-    Some(Candidate {
-        kind: ColumnKind::Date,
-        reading: Reading::Dates(order),
-        tally,
-    })
-}
-
-/// Words of yes and no, and beside them 1 and 0.
-fn truths(cells: &StringArray) -> Option<Candidate> {
-    let is_truth = |cell: &&str| truth(cell.trim()).is_some();
-    is_worth_it(cells, is_truth).then(|| Candidate {
-        kind: ColumnKind::Boolean,
-        reading: Reading::Truths,
-        tally: Tally::count(cells, |cell| label(cell).map(i64::from)),
-    })
-}
-
-/// Whether half of some cells are such that the others are worth a look.
-fn is_worth_it(cells: &StringArray, is_it: impl Fn(&&str) -> bool) -> bool {
-    let count = sample(cells).count();
-    count > 0 && 2 * sample(cells).filter(is_it).count() >= count
+    Judged::of(Reading::Plain, Some(note))
 }
 
 fn is_agreed(kind: ColumnKind, tally: &Tally, is_missing: fn(&str) -> bool) -> bool {
@@ -268,34 +300,43 @@ fn is_agreed(kind: ColumnKind, tally: &Tally, is_missing: fn(&str) -> bool) -> b
 /// A column whose kind the configuration gives.
 fn ordered(column: &Column<'_>, kind: ColumnKind, locale: &Locale) -> Result<Judged, DataError> {
     let (cells, array) = (column.cells, column.array());
+    let mut orders = column.orders().iter();
     let found = match kind {
-        ColumnKind::Date if date_order(&array).is_some() => None,
+        ColumnKind::Date if orders.any(|order| are_dates(cells, *order)) => None,
         ColumnKind::Boolean if booleans("", &array).is_ok() => None,
-        ColumnKind::Numeric if is_numeric(&array) => return Ok(points(cells, locale)),
-        ColumnKind::Date => dates(cells),
-        ColumnKind::Boolean => Some(Candidate {
-            kind,
-            reading: Reading::Truths,
-            tally: Tally::count(cells, |cell| label(cell).map(i64::from)),
-        }),
-        _ => locale.style(cells).map(|style| Candidate {
-            kind,
-            tally: Tally::count(cells, |cell| Some(style.parse(cell)?.to_bits() as i64)),
-            reading: Reading::Numbers(style),
-        }),
+        ColumnKind::Numeric if is_numeric(&array) && is_finite(&array) => {
+            return Ok(points(column, locale));
+        }
+        ColumnKind::Date => dates(column.name, cells, column.orders()),
+        ColumnKind::Boolean => Some(truths_of(cells)),
+        _ => best((column.name, cells), locale, false)
+            .filter(|best| best.kind == ColumnKind::Numeric)
+            .or_else(|| numbers_of(cells, locale)),
     };
     // Where no cell is of the kind, what uses the column says so.
-    let Some(Candidate { reading, tally, .. }) = found else {
+    let Some(Candidate {
+        reading,
+        tally,
+        doubt,
+        ..
+    }) = found
+    else {
         return Ok(Judged::default());
     };
+    if !is_agreed(kind, &tally, is_unknown) && !tally.is_nearly_all(95) && !column.keeps_odd {
+        return Err(refusal(column, kind, &tally));
+    }
+    let (odd, present, shown) = (tally.odd(), tally.present, tally.shown());
+    let what = plural(kind);
+    let note = format!("{odd} of {present} cells are no {what} and are read as missing: {shown}");
+    let note = (odd > 0).then_some(note).or(doubt);
+    Ok(Judged::of(reading, note))
+}
+
+fn refusal(column: &Column<'_>, kind: ColumnKind, tally: &Tally) -> DataError {
     let (name, what) = (column.name, plural(kind));
     let (odd, present, shown) = (tally.odd(), tally.present, tally.shown());
-    if !is_agreed(kind, &tally, is_unknown) && !tally.is_nearly_all(95) {
-        return Err(DataError::Unusable(format!(
-            "column {name:?} is to be read as {what}, but {odd} of {present} cells are not: {shown}; correct them, name those that mean \"missing\" in null_values, or give the column another kind"
-        )));
-    }
-    let note = format!("{odd} of {present} cells are no {what} and are read as missing: {shown}");
-    let note = (odd > 0).then_some(note);
-    Ok(Judged { reading, note })
+    DataError::Unusable(format!(
+        "column {name:?} is to be read as {what}, but {odd} of {present} cells are not: {shown}; correct them, name those that mean \"missing\" in extra_null_values, read all of them as missing with columns.{name:?}.odd_cells = \"missing\", or give the column another kind"
+    ))
 }

@@ -41,6 +41,7 @@ pub(super) fn labels(cells: &StringArray) -> Option<Judged> {
             "labels of yes and no are read as two classes: {}",
             parts.join(", ")
         )),
+        ..Judged::default()
     })
 }
 

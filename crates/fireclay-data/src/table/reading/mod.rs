@@ -4,23 +4,30 @@
 //! Every reading that is a guess is told in a note with the key that overrides it. A column that was
 //! read has the type of what it holds, and a cell that did not fit is missing.
 
+mod again;
+mod alike;
+mod candidates;
 mod judge;
 mod labels;
 mod style;
 mod tally;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray, StringArray};
+use arrow::array::{ArrayRef, AsArray, Float64Array, StringArray};
+use arrow::datatypes::Float64Type;
 
+use self::alike::Styles;
 use self::judge::{Column, Judged, judge};
 use self::style::Locale;
+pub(super) use self::tally::is_missing;
 use super::config::{ColumnKind, TableConfig};
 use super::memory::Table;
 use super::schema::{Role, implied, overridden, role};
-use crate::column::numbers::NumberStyle;
 use crate::column::reading::Reading;
-use crate::error::{DataError, list};
+use crate::column::{has_numbers, words};
+use crate::error::DataError;
 use crate::note::Note;
 
 /// How the columns of a table were read.
@@ -30,8 +37,19 @@ pub(crate) struct Readings {
     by_column: BTreeMap<String, Reading>,
     /// The columns that were read, as they were before.
     raw: BTreeMap<String, ArrayRef>,
+    /// The columns that have too many odd cells to be read.
+    mixed: BTreeMap<String, Mixed>,
     /// What there is to say of them.
     pub(crate) notes: Vec<Note>,
+}
+
+/// A column half of which is of one kind, and the rest too much to be mistakes.
+#[derive(Clone, Debug)]
+pub(crate) struct Mixed {
+    /// What it holds, in words with examples.
+    what: String,
+    /// The key that reads the odd cells as missing.
+    key: String,
 }
 
 impl Readings {
@@ -43,6 +61,24 @@ impl Readings {
     /// A column as it was before it was read, if it was.
     pub(crate) fn raw(&self, column: &str) -> Option<&ArrayRef> {
         self.raw.get(column)
+    }
+
+    /// Why a column teaches nothing: what it holds, if that is two kinds of things.
+    pub(crate) fn reason(&self, column: &str, reason: String) -> String {
+        match self.mixed.get(column) {
+            Some(Mixed { what, key }) => format!("left out: it has {what}; {key}"),
+            None => reason,
+        }
+    }
+
+    /// Whether a column has two kinds of things.
+    pub(crate) fn is_mixed(&self, column: &str) -> bool {
+        self.mixed.contains_key(column)
+    }
+
+    fn insert(&mut self, column: &str, raw: ArrayRef, reading: Reading) {
+        self.raw.insert(column.to_owned(), raw);
+        self.by_column.insert(column.to_owned(), reading);
     }
 }
 
@@ -70,91 +106,69 @@ impl Table {
             roles.contains(&role) && !(role == Role::Target && is_of_sets)
         };
         let columns: Vec<String> = self.columns().into_iter().filter(is_read).collect();
-        let mut texts = Vec::new();
+        let (mut texts, mut read) = (Vec::new(), BTreeMap::new());
         for name in columns {
-            if let Some(cells) = self.column(&name)?.as_string_opt::<i32>() {
-                texts.push((name, cells.clone()));
+            let array = self.column(&name)?.clone();
+            if let Some(cells) = words(&array) {
+                texts.push((name, cells, has_numbers(&array)));
+            } else if let Some((finite, note)) = without_infinite(&name, &array) {
+                self.readings.notes.push(note);
+                read.insert(name, finite);
             }
         }
-        let locale = Locale::of(config, texts.iter().map(|(_, cells)| cells));
-        let (mut styles, mut read) = (Vec::new(), BTreeMap::new());
-        for (name, cells) in texts {
-            let wanted = overridden(config, &name).or_else(|| implied(config, &name));
-            let column = Column {
-                name: &name,
-                cells: &cells,
-                is_target: role(config, &name) == Role::Target,
-            };
-            let Judged { reading, note } = judge(&column, wanted, &locale)?;
-            let notes = note.map(|message| Note::about(&name, message));
-            self.readings.notes.extend(notes);
-            if let Reading::Numbers(style) = &reading
-                && !style.is_plain()
-                && !matches!(locale, Locale::Given(_))
-            {
-                add(&mut styles, style, &name, &cells);
-            }
-            if !reading.is_plain() {
-                let raw = self.column(&name)?.clone();
-                read.insert(name.clone(), reading.read(&raw));
-                self.readings.raw.insert(name.clone(), raw);
-                self.readings.by_column.insert(name, reading);
-            }
-        }
+        let told = self.read_texts(&texts, config, &mut read)?;
         self.replace(&read)?;
-        let notes = styles.into_iter().map(note_of_style);
-        self.readings.notes.extend(notes);
+        self.readings.notes.extend(told.notes());
         Ok(())
     }
-}
 
-/// Columns whose numbers are written alike, which are told of together.
-struct Alike {
-    style: NumberStyle,
-    columns: Vec<String>,
-    /// A number that programs write otherwise.
-    example: String,
-    /// Whether there are numbers with groups of thousands.
-    is_grouped: bool,
-}
-
-fn add(styles: &mut Vec<Alike>, style: &NumberStyle, name: &str, cells: &StringArray) {
-    let numbers = || {
-        cells
-            .iter()
-            .flatten()
-            .filter(|cell| style.parse(cell).is_some())
-    };
-    let is_grouped = numbers().any(|cell| style.is_grouped(cell));
-    if let Some(alike) = styles.iter_mut().find(|alike| alike.style == *style) {
-        alike.columns.push(name.to_owned());
-        alike.is_grouped |= is_grouped;
-        return;
+    /// Reads columns of text, each with whether it has numbers by the grammar of its file.
+    fn read_texts(
+        &mut self,
+        texts: &[(String, StringArray, bool)],
+        config: &TableConfig,
+        read: &mut BTreeMap<String, ArrayRef>,
+    ) -> Result<Styles, DataError> {
+        let voters = texts.iter().filter(|(_, _, has_numbers)| !has_numbers);
+        let locale = Locale::of(config, voters.map(|(_, cells, _)| cells));
+        let mut styles = Styles::default();
+        for (name, cells, has_numbers) in texts {
+            let wanted = overridden(config, name).or_else(|| implied(config, name));
+            let is_target = role(config, name) == Role::Target;
+            let column = Column::new(name, (cells, *has_numbers), is_target, config);
+            let judged = judge(&column, wanted, &locale)?;
+            styles.add(name, cells, &judged, &locale);
+            let Judged {
+                reading,
+                note,
+                mixed,
+                ..
+            } = judged;
+            let notes = note.map(|message| Note::about(name, message));
+            self.readings.notes.extend(notes);
+            let mixed = mixed.map(|mixed| (name.clone(), mixed));
+            self.readings.mixed.extend(mixed);
+            if !reading.is_plain() {
+                let raw = self.column(name)?.clone();
+                read.insert(name.clone(), reading.read(&raw));
+                self.readings.insert(name, raw, reading);
+            }
+        }
+        Ok(styles)
     }
-    let is_marked = |cell: &&str| cell.parse::<f64>().ok() != style.parse(cell);
-    styles.push(Alike {
-        style: style.clone(),
-        columns: vec![name.to_owned()],
-        example: numbers().find(is_marked).unwrap_or_default().to_owned(),
-        is_grouped,
-    });
 }
 
-fn note_of_style(alike: Alike) -> Note {
-    let Alike {
-        style,
-        columns,
-        example,
-        is_grouped,
-    } = alike;
-    let (names, words) = (list(&columns, 10), style.words(is_grouped));
-    let message = format!(
-        "numbers are read with {words}, such as {example:?}; data.decimal and data.thousands say otherwise, columns.NAME.kind = \"categorical\" keeps the texts"
-    );
-    match columns.as_slice() {
-        [only] => Note::about(only, message),
-        _ => Note::general(format!("columns {names}: {message}")),
-    }
+/// A column of reals without those that are infinite, and what there is to say of that.
+fn without_infinite(name: &str, array: &ArrayRef) -> Option<(ArrayRef, Note)> {
+    let values = array.as_primitive_opt::<Float64Type>()?;
+    let count = values.iter().flatten().filter(|value| value.is_infinite());
+    let count = count.count();
+    let finite = values.iter();
+    let finite: Float64Array = finite
+        .map(|value| value.filter(|value| !value.is_infinite()))
+        .collect();
+    let note = format!("{count} cells are infinite and read as missing");
+    (count > 0).then(|| (Arc::new(finite) as ArrayRef, Note::about(name, note)))
 }
 
 /// The word for what a column is read as.

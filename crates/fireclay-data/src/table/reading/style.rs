@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use arrow::array::{Array, StringArray};
 
-use crate::column::numbers::{NumberStyle, Written, is_currency};
+use crate::column::numbers::NumberStyle;
+use crate::column::written::{Written, is_currency};
 use crate::table::TableConfig;
 
 /// What is known of the way to write numbers beside the cells of one column.
@@ -23,6 +24,19 @@ pub(super) enum Locale {
 }
 
 impl Locale {
+    /// That of programs: a point before the fraction, and nothing between thousands.
+    pub(super) fn plain() -> Self {
+        Self::Given(NumberStyle::plain())
+    }
+
+    /// Whether the points of plain numbers may as well stand between thousands: all numbers have them, each
+    /// before three digits, in a table in which numbers are likely to be written so.
+    pub(super) fn doubts_points(&self, cells: &StringArray) -> bool {
+        let style = comma();
+        let is_grouped = |cell: &str| cell.contains('.') && style.parse(cell).is_some();
+        *self == Self::Semicolons && cells.iter().flatten().all(is_grouped)
+    }
+
     /// Judged by all columns.
     pub(super) fn of<'a>(
         config: &TableConfig,
@@ -55,26 +69,41 @@ impl Locale {
             Self::Given(style) => vec![(style.clone(), 0)],
             _ => NumberStyle::all().map(|style| (style, 0)).collect(),
         };
-        let (mut numbers, mut marked) = (0, 0);
+        let (mut numbers, mut letters, mut marked) = (0, 0, 0);
         for cell in written {
             numbers += 1;
+            letters += usize::from(!cell.letter.is_empty());
             *units.entry(cell.unit).or_insert(0_usize) += 1;
             // Digits alone are written alike everywhere.
             if !cell.digits.bytes().all(|byte| byte.is_ascii_digit()) {
                 marked += 1;
-                let bare = Written { unit: "", ..cell };
+                let bare = cell.bare();
                 for (style, fitting) in &mut styles {
                     *fitting += usize::from(style.value(&bare).is_some());
                 }
             }
         }
         let style = match marked {
-            0 => NumberStyle::all().next()?,
+            0 => styles.into_iter().next()?.0,
             _ if matches!(self, Self::Semicolons | Self::Unknown) && is_grouped(cells) => comma(),
             _ => self.best(styles)?,
         };
-        let unit = unit(&units);
-        (numbers > 0).then_some(NumberStyle { unit, ..style })
+        let style = NumberStyle {
+            unit: unit(&units),
+            // Between bare numbers a few letters are those of codes, such as 3B.
+            magnitudes: letters > 0 && 2 * letters >= numbers,
+            ..style
+        };
+        (numbers > 0).then_some(style)
+    }
+
+    /// The style of whole numbers in which nothing tells how larger ones and fractions would be written.
+    pub(super) fn style_of_whole(&self) -> Option<NumberStyle> {
+        match self {
+            Self::Given(style) => Some(style.clone()).filter(|style| !style.is_plain()),
+            Self::Comma => Some(comma()),
+            Self::Semicolons | Self::Unknown | Self::Point => None,
+        }
     }
 
     /// The style of a column of plain numbers, if its points are of thousands.
@@ -106,20 +135,13 @@ impl Locale {
 fn given(config: &TableConfig) -> Option<NumberStyle> {
     let character = |key: &Option<String>| key.as_ref().and_then(|text| text.chars().next());
     let (decimal, thousands) = (character(&config.decimal), character(&config.thousands));
-    (decimal.is_some() || thousands.is_some()).then(|| NumberStyle {
-        decimal: decimal.unwrap_or('.'),
-        thousands,
-        unit: None,
-    })
+    (decimal.is_some() || thousands.is_some())
+        .then(|| NumberStyle::new(decimal.unwrap_or('.'), thousands))
 }
 
 /// A decimal comma and points between thousands.
 fn comma() -> NumberStyle {
-    NumberStyle {
-        decimal: ',',
-        thousands: Some('.'),
-        unit: None,
-    }
+    NumberStyle::new(',', Some('.'))
 }
 
 /// Whether plain numbers can only be meant with points between thousands: up to 999 they have none, and
@@ -142,21 +164,16 @@ fn is_grouped(cells: &StringArray) -> bool {
 
 /// The decimal character that some cells of a column can only be written with, and none without.
 fn vote(cells: &StringArray) -> Option<char> {
-    let [point, comma] = [('.', ','), (',', '.')].map(|(decimal, thousands)| NumberStyle {
-        decimal,
-        thousands: Some(thousands),
-        unit: None,
-    });
+    let [point, comma] = [('.', ','), (',', '.')];
+    let [point, comma] =
+        [point, comma].map(|(decimal, thousands)| NumberStyle::new(decimal, Some(thousands)));
     let (mut points, mut commas, mut numbers, mut present) = (0, 0, 0, 0);
     for cell in sample(cells) {
         present += 1;
         let Some(written) = Written::split(cell) else {
             continue;
         };
-        let written = Written {
-            unit: "",
-            ..written
-        };
+        let written = written.bare();
         let values = (point.value(&written), comma.value(&written));
         numbers += usize::from(values != (None, None));
         match values {

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use arrow::array::StringArray;
+use arrow::array::{Array, StringArray};
 
 /// What a reading finds in a column of text.
 #[derive(Default)]
@@ -56,6 +56,19 @@ impl Tally {
             }
         }
         tally.distinct = values.len();
+        tally
+    }
+
+    /// The same where the rows that do not fit are known.
+    pub(super) fn of_rows(cells: &StringArray, odd: &[usize]) -> Self {
+        let present = cells.len() - cells.null_count();
+        let mut tally = Self {
+            present,
+            fitting: present - odd.len(),
+            ..Self::default()
+        };
+        odd.iter()
+            .for_each(|row| tally.add_odd(*row, cells.value(*row)));
         tally
     }
 
@@ -156,7 +169,7 @@ fn is_code(cell: &str) -> bool {
 }
 
 /// Whether a cell says that there is no value: no letter or digit at all, or a word for it.
-pub(super) fn is_missing(cell: &str) -> bool {
+pub(in crate::table) fn is_missing(cell: &str) -> bool {
     const WORDS: [&str; 17] = [
         "n.a.",
         "na",
@@ -182,7 +195,8 @@ pub(super) fn is_missing(cell: &str) -> bool {
     ];
     let cell = cell.trim().to_lowercase();
     let is = |words: &[&str]| words.contains(&cell.as_str());
-    !cell.chars().any(char::is_alphanumeric) || is(&WORDS) || is(&FAILED)
+    let is_infinite = cell.parse::<f64>().is_ok_and(f64::is_infinite);
+    is_infinite || !cell.chars().any(char::is_alphanumeric) || is(&WORDS) || is(&FAILED)
 }
 
 /// The same for a feature, where a word for "not known" cannot be a class.

@@ -81,8 +81,8 @@ impl Goal {
         };
         let gap = |row| usize::from(feature.is_null(row));
         let gaps: Vec<usize> = (0..feature.len()).map(gap).collect();
-        let by_gaps = self
-            .figure(&gaps)
+        let by_gaps = self.figure(&gaps);
+        let by_gaps = by_gaps
             .map(|figure| format!("whether it is missing tells the target nearly alone: {figure}"));
         by_gaps.or_else(|| {
             let figure = self.figure(&parts)?;
@@ -92,9 +92,12 @@ impl Goal {
 
     /// How well the part of a row tells its target, in words, if that is suspicious.
     fn figure(&self, parts: &[usize]) -> Option<String> {
+        let kept = in_large_parts(parts);
+        let parts: Vec<usize> = kept.iter().map(|row| parts[*row]).collect();
         match self {
             Self::Classes(classes, count) => {
-                let (right, most, rows) = majorities(parts, classes, *count);
+                let classes: Vec<_> = kept.iter().map(|row| classes[*row]).collect();
+                let (right, most, rows) = majorities(&parts, &classes, *count);
                 let (errors, avoided) = (rows - most, right - most);
                 let is_told = errors >= LEAST_PART && avoided as f64 >= SUSPICIOUS * errors as f64;
                 let percent = |count: usize| 100.0 * count as f64 / rows as f64;
@@ -107,7 +110,8 @@ impl Goal {
                 })
             }
             Self::Numbers(values) => {
-                let (explained, rows) = explained(parts, values);
+                let values: Vec<_> = kept.iter().map(|row| values[*row]).collect();
+                let (explained, rows) = explained(&parts, &values);
                 (rows >= LEAST_ROWS && explained >= SUSPICIOUS)
                     .then(|| format!("R² is {explained:.3} by it"))
             }
@@ -162,6 +166,18 @@ impl Goal {
         let best = possible.max_by(|a, b| gains[*a].total_cmp(&gains[*b]))?;
         (gains[best] > gains[0] * (1.0 + 1e-9)).then_some(best)
     }
+}
+
+/// The rows of parts of several rows: what sets a single row apart, such as a row of sums, tells nothing of
+/// the others.
+fn in_large_parts(parts: &[usize]) -> Vec<usize> {
+    let mut sizes: HashMap<usize, usize> = HashMap::new();
+    parts
+        .iter()
+        .for_each(|part| *sizes.entry(*part).or_default() += 1);
+    let rows = 0..parts.len();
+    rows.filter(|row| sizes[&parts[*row]] >= LEAST_CATEGORY)
+        .collect()
 }
 
 /// The sum over both parts of squared class counts by rows, for a cut before each row.

@@ -2,6 +2,7 @@
 
 mod duplicates;
 mod leaks;
+mod sums;
 mod suspects;
 mod target;
 
@@ -15,7 +16,7 @@ use self::duplicates::duplicates;
 pub(super) use self::leaks::{Goal, thinned};
 use self::suspects::note_duplicates;
 pub(super) use self::suspects::{
-    is_identifier, is_leak, is_pandas_index, is_whole, similar, suspects,
+    is_identifier, is_leak, is_pandas_index, is_whole, of_labels, suspects,
 };
 use self::target::check_target;
 use super::carried::Carried;

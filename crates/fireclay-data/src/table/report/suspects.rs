@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, HashMap};
 
 use arrow::array::{Array, ArrayRef, Float64Array, StringArray};
 
-use super::DataReport;
 use super::leaks::{Goal, MOST_ROWS};
+use super::{DataReport, sums};
 use crate::column::{is_flat, is_numeric, numbers, text};
 use crate::error::{DataError, list};
 use crate::labels::TargetKind;
 use crate::note::Note;
+use crate::table::reading::is_missing;
 use crate::table::{Role, Table, TableConfig, Vocabulary, role};
 
 /// What a model should probably not be given, and labels that are probably the same.
@@ -26,7 +27,7 @@ pub(in crate::table) fn suspects(
     let taken = table.take_column(&config.target_columns()[0], &rows)?;
     let truth = taken.column(0);
     let goal = Goal::of(truth, target);
-    let mut notes = Vec::new();
+    let mut notes = Vec::from_iter(sums::note(table));
     let names = table.columns().into_iter();
     for name in names.filter(|name| role(config, name) == Role::Feature) {
         let taken = table.take_column(&name, &rows)?;
@@ -42,8 +43,8 @@ pub(in crate::table) fn suspects(
     if target == TargetKind::Class {
         let cells = text(&config.target, truth)?;
         let (classes, _) = Vocabulary::fit(cells.iter().flatten(), usize::MAX);
-        let message = similar(classes.names());
-        notes.extend(message.map(|message| Note::about(&config.target, message)));
+        let messages = of_labels(classes.names()).into_iter();
+        notes.extend(messages.map(|message| Note::about(&config.target, message)));
     }
     Ok(notes)
 }
@@ -85,8 +86,22 @@ pub(in crate::table) fn is_whole(array: &ArrayRef) -> bool {
             .is_ok_and(|values| values.iter().flatten().all(|value| value.fract() == 0.0))
 }
 
+/// What there is to say of labels: some may be the same, or none at all.
+pub(in crate::table) fn of_labels(labels: &[String]) -> Vec<String> {
+    let none: Vec<String> = labels
+        .iter()
+        .filter(|label| is_missing(label))
+        .cloned()
+        .collect();
+    let none_at_all = (!none.is_empty()).then(|| {
+        let names = list(&none, 5);
+        format!("{names} is learned as a class, though it seems to mean that there is none; add it to extra_null_values if so")
+    });
+    similar(labels).into_iter().chain(none_at_all).collect()
+}
+
 /// What there is to say of labels that differ in nothing but case and blanks.
-pub(in crate::table) fn similar(labels: &[String]) -> Option<String> {
+fn similar(labels: &[String]) -> Option<String> {
     let mut groups: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for label in labels {
         let words: Vec<&str> = label.split_whitespace().collect();

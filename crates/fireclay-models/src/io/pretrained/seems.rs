@@ -4,7 +4,7 @@
 const KNOWN: &[(&[&str], &str)] = &[
     (
         &["lora_A."],
-        "adapters of PEFT, which need the model that they were trained beside; merge them first (`fireclay export --merge`, or PEFT's merge_and_unload)",
+        "adapters of PEFT, which need the model that they were trained beside; merge them first (`fireclay export RUN --merge --output DIR`, or PEFT's merge_and_unload)",
     ),
     (&["text_model.", "visual"], "a CLIP"),
     (&["vision_model.", "text_model."], "a CLIP"),

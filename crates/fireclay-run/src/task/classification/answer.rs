@@ -172,7 +172,7 @@ impl Meaning for ClassificationAnswer {
             return Vec::new();
         };
         let rows = probabilities.chunks(self.classes.len());
-        let sets = rows.map(|row| join(&set(row, least), &self.classes));
+        let sets = rows.map(|row| join(&set(row, least), &self.classes, ";"));
         let sets: ArrayRef = Arc::new(StringArray::from_iter_values(sets));
         vec![(PREDICTION_SET.to_owned(), sets)]
     }

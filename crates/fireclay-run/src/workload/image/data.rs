@@ -36,6 +36,10 @@ impl DataSection for ImageSource {
         self.config.validate_for(self.format, kind)
     }
 
+    fn label_separator(&self) -> &str {
+        self.config.label_separator.as_deref().unwrap_or(";")
+    }
+
     fn key_of_column(&self, column: &str) -> Option<String> {
         let data: &ImageDataConfig = &self.config;
         if data.target.as_deref() == Some(column) {

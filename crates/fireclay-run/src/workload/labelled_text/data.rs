@@ -30,6 +30,10 @@ impl DataSection for TextTableSource {
         self.config.validate_for(kind)
     }
 
+    fn label_separator(&self) -> &str {
+        self.config.label_separator.as_deref().unwrap_or(";")
+    }
+
     fn carry(&mut self, columns: &[String]) -> bool {
         carry(&mut self.config.extra_columns, columns)
     }

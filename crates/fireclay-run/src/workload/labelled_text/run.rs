@@ -48,9 +48,11 @@ impl LabelledTextRun {
     }
 
     fn options(&self, format: TableFormat) -> ReadOptions {
-        LabelledText::source(self.base.config())
-            .config
-            .read_options(format)
+        let config = &LabelledText::source(self.base.config()).config;
+        ReadOptions {
+            is_settled: true,
+            ..config.read_options(format)
+        }
     }
 }
 
@@ -81,7 +83,7 @@ impl Run for LabelledTextRun {
             let table = Source::open(path)?;
             let split = TextTableSplit::load(table.path(), &options, preprocess, config);
             let (split, notes) = split.map_err(|error| table.named(error.into()))?;
-            let notes = notes.iter().map(ToString::to_string);
+            let notes = notes.iter().map(|note| table.renamed(&note.to_string()));
             Ok((TextTableSamples::new(split), notes.collect()))
         };
         evaluate_on::<LabelledText>(&self.base, on, read, |samples| {

@@ -37,6 +37,10 @@ impl DataSection for TableSource {
         }
     }
 
+    fn label_separator(&self) -> &str {
+        self.config.label_separator.as_deref().unwrap_or(";")
+    }
+
     fn carry(&mut self, columns: &[String]) -> bool {
         carry(&mut self.config.extra_columns, columns)
     }

@@ -74,7 +74,7 @@ impl Run for TableRun {
             let table = Source::open(path)?;
             let split = Split::load(table.path(), &options, &self.preprocess, &source.config);
             let (split, notes) = split.map_err(|error| table.named(error.into()))?;
-            let notes = notes.iter().map(ToString::to_string);
+            let notes = notes.iter().map(|note| table.renamed(&note.to_string()));
             Ok((TableSamples::new(split), notes.collect()))
         };
         evaluate_on::<Table>(&self.base, on, read, |samples| {

@@ -21,12 +21,8 @@ pub(super) fn all(explanations: &[Explanation]) {
 
 fn one(explanation: &Explanation) {
     let (method, n) = (explanation.method.name(), explanation.n);
-    prose!(
-        2,
-        "{method} of the {} ({}, n = {n})",
-        explanation.of,
-        explanation.over
-    );
+    let (of, over) = (&explanation.of, &explanation.over);
+    prose!(2, "{method}: {of} ({over}, n = {n})");
     let baseline = explanation.baseline.iter();
     baseline.for_each(|words| prose!(2, "compared with {words}"));
     prose!(2, "value: {}\n", explanation.meaning);
@@ -92,32 +88,50 @@ fn sample(sample: &Sample) {
     let base = sample
         .base
         .map(|base| format!(", the baseline's is {}", number(base)));
-    let base = base.unwrap_or_default();
-    prose!(
-        2,
-        "\n{}{target}: {}{base}\n",
-        sample.name,
-        number(sample.value)
-    );
+    let (name, value) = (&sample.name, number(sample.value));
+    prose!(2, "\n{name}{target}: {value}{}", base.unwrap_or_default());
+    match sample.file.as_deref() {
+        // Where something is in an image is to be seen, not to be read.
+        Some(picture) if picture.ends_with(".png") => say!("see {picture}"),
+        _ => say!("\n{}", Screen::out().table(&parts(sample)).trim_end()),
+    }
+}
+
+/// A row for each of the most important columns or tokens of a sample.
+fn parts(sample: &Sample) -> Vec<Vec<String>> {
     let mut columns: Vec<&Column> = sample.columns.iter().collect();
     columns.sort_by(|a, b| b.value.abs().total_cmp(&a.value.abs()));
     let has_cells = columns.iter().any(|column| column.cell.is_some());
-    let row = |column: &&Column| {
-        let mut row = vec![column.name.clone()];
-        if has_cells {
-            row.push(shown(column.cell.as_deref().unwrap_or_default()));
-        }
-        row.push(number(column.value));
-        row.push(interval(column));
-        row
+    let has_intervals = columns.iter().any(|column| column.interval.is_some());
+    let row = |name: String, cell: String, value: String, interval: String| {
+        let cells = [
+            (true, name),
+            (has_cells, cell),
+            (true, value),
+            (has_intervals, interval),
+        ];
+        let shown = cells.into_iter().filter(|(is_shown, _)| *is_shown);
+        shown.map(|(_, cell)| cell).collect::<Vec<String>>()
     };
-    let rows: Vec<_> = columns.iter().take(OF_SAMPLE).map(row).collect();
-    say!("{}", Screen::out().table(&rows).trim_end());
-    sample.file.iter().for_each(|file| say!("see {file}"));
+    let words = ["", "cell", "adds", "95 % interval"].map(String::from);
+    let [name, cell, value, bounds] = words;
+    let header = row(name, cell, value, bounds);
+    let columns = columns.iter().take(OF_SAMPLE).map(|column| {
+        let cell = shown(column.cell.as_deref().unwrap_or_default());
+        row(
+            column.name.clone(),
+            cell,
+            number(column.value),
+            interval(column),
+        )
+    });
+    std::iter::once(header).chain(columns).collect()
 }
 
 fn checks(explanation: &Explanation) {
-    if let Some(sums) = explanation.completeness {
+    if let (Method::IntegratedGradients, Some(sums)) =
+        (explanation.method, explanation.completeness)
+    {
         prose!(
             2,
             "\ncompleteness: the attributions of a sample add up to the difference between its answer and the baseline's; \

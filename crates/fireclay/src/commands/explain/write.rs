@@ -11,7 +11,8 @@ use crate::failure::Failure;
 /// What was found, by method and samples.
 pub(super) const FILE: &str = "explanations.json";
 
-/// Writes pictures and pages, and then the entries of the file. Entries of another method or of other samples stay.
+/// Writes pictures and pages, and then the entries of the file, a line each. Entries of another method or of other
+/// samples stay.
 pub(super) fn all(folder: &Path, explained: &Explained) -> Result<(), Failure> {
     create(folder)?;
     let path = folder.join(FILE);
@@ -27,7 +28,11 @@ pub(super) fn all(folder: &Path, explained: &Explained) -> Result<(), Failure> {
     };
     entries.retain(|old| !is_new(old));
     entries.extend(explained.explanations.iter().cloned());
-    let text = format!("{:#}\n", serde_json::json!(entries));
+    let lines: Vec<String> = entries
+        .iter()
+        .map(|entry| serde_json::json!(entry).to_string())
+        .collect();
+    let text = format!("[\n{}\n]\n", lines.join(",\n"));
     Ok(write_whole(&path, text.as_bytes())?)
 }
 

@@ -33,6 +33,7 @@ pub(super) fn plain(root: PathBuf) -> Layout {
 /// Where the splits have company: a folder with images, which would be neither split nor class; where
 /// two folders are the same split, or the training images have no classes.
 pub(super) fn find(root: PathBuf, walk: &mut Walk) -> Result<Layout, DataError> {
+    check_training(&root)?;
     let root = unwrapped(root)?;
     match named(&root)? {
         Some(named) => accept(named, walk),
@@ -144,6 +145,30 @@ fn without_classes(folder: &Path) -> DataError {
     ))
 }
 
+/// Refuses a root that holds nothing but a folder called like what is held out: trained on, it would be no test.
+fn check_training(root: &Path) -> Result<(), DataError> {
+    let of = |folder: &Path| role(folder).map(|(role, _)| role);
+    let folders = subfolders(root)?;
+    let [only] = folders.as_slice() else {
+        return Ok(());
+    };
+    let is_held_out = of(only).is_some_and(|role| role != Role::Split(0) && of(root) != Some(role));
+    match is_held_out && own_images(root)?.is_empty() {
+        true => Err(without_training(&[only])),
+        false => Ok(()),
+    }
+}
+
+fn without_training(found: &[&PathBuf]) -> DataError {
+    let found = found
+        .iter()
+        .map(|folder| absolute(folder).display().to_string());
+    let found = found.collect::<Vec<_>>().join(" and ");
+    DataError::Split(format!(
+        "there are no training images beside {found}: name the folder above train, or, to train on what is there, that folder itself; if it is a class, set split_folders = false"
+    ))
+}
+
 fn unlabelled(folder: &Path) -> String {
     format!(
         "{} holds images without classes: nothing but predict has a use for it (split_folders = false makes it a class)",
@@ -157,6 +182,9 @@ fn beside_classes(root: PathBuf, walk: &mut Walk) -> Result<Layout, DataError> {
     let folders = subfolders(&root)?;
     let is_named = |folder: &&PathBuf| role(folder).is_some_and(|(_, rest)| rest.is_empty());
     let (suspects, classes): (Vec<_>, Vec<_>) = folders.iter().partition(is_named);
+    if classes.is_empty() && !suspects.is_empty() && own_images(&root)?.is_empty() {
+        return Err(without_training(&suspects));
+    }
     let mut layout = plain(root);
     for folder in suspects {
         let Some((role, _)) = role(folder) else {

@@ -1,8 +1,8 @@
 //! Comma-separated values.
 
+mod nulls;
 mod source;
 
-use std::fs::File;
 use std::io::BufWriter;
 use std::path::Path;
 
@@ -11,9 +11,10 @@ use arrow::csv::Writer;
 use arrow::error::ArrowError;
 use csv::ByteRecord;
 
+use self::nulls::Nulls;
 use self::source::Source;
 use super::text::{TextColumns, flush};
-use super::{Format, Pieces, Sink, plain_extension, same_in_all};
+use super::{Format, NullCounts, Pieces, Sink, Target, plain_extension, same_in_all};
 use crate::error::{DataError, absolute};
 use crate::table::ExtraField;
 use crate::table::dialect::cells;
@@ -28,16 +29,21 @@ pub(super) const FORMAT: Format = Format {
         "skip_rows",
         "header",
         "extra_field",
+        "footer",
         "encoding",
         "null_values",
+        "extra_null_values",
     ],
     is_start: |_| false,
+    advice_on_one_row: None,
+    is_running: false,
+    indices: |_| Ok(Vec::new()),
     columns: |files, options| same_in_all(files, |path| header(path, options)),
     rows: |path, _, options| Ok(Box::new(batches(path, options)?)),
     sink: |file| Box::new(Writer::new(BufWriter::new(file))),
 };
 
-impl Sink for Writer<BufWriter<File>> {
+impl Sink for Writer<BufWriter<Target>> {
     fn write(&mut self, batch: &RecordBatch) -> Result<(), ArrowError> {
         Self::write(self, batch)
     }
@@ -102,12 +108,13 @@ fn batches(path: &Path, options: &ReadOptions) -> Result<CsvBatches, DataError> 
         // The first record is data: from the start again.
         source = Source::open(path, options)?;
     }
+    let nulls = Nulls::new(&names, options);
     Ok(CsvBatches {
         columns: TextColumns::new(names),
         source,
         record: ByteRecord::new(),
         bad: None,
-        nulls: Nulls::new(&options.null_values),
+        nulls,
     })
 }
 
@@ -160,7 +167,7 @@ impl CsvBatches {
             return Err(self.source.not_empty(&self.record));
         }
         for (column, cell) in cells(&self.record).take(width).enumerate() {
-            if self.nulls.contains(cell) {
+            if self.nulls.take(column, cell) {
                 self.columns.push(column, None);
             } else {
                 let text = std::str::from_utf8(cell);
@@ -181,25 +188,20 @@ impl Iterator for CsvBatches {
     }
 }
 
-impl Pieces for CsvBatches {}
-
-/// The words that mean "missing".
-struct Nulls {
-    words: Vec<Vec<u8>>,
-}
-
-impl Nulls {
-    fn new(words: &[String]) -> Self {
-        Self {
-            words: words
-                .iter()
-                .map(|word| word.trim().as_bytes().to_vec())
-                .collect(),
-        }
+impl Pieces for CsvBatches {
+    fn notes(&self) -> Vec<String> {
+        let footer = self.source.dialect.footer.as_ref();
+        let rows = match self.source.cut {
+            1 => "row is".to_owned(),
+            count => format!("{count} rows are"),
+        };
+        let cut = footer.filter(|_| self.source.cut > 0).map(|word| {
+            format!("the last {rows} left out, which {word:?} stands in: footer = {word:?}")
+        });
+        self.source.note.iter().cloned().chain(cut).collect()
     }
 
-    fn contains(&self, cell: &[u8]) -> bool {
-        // A few words of few lengths: comparing lengths settles nearly every cell.
-        cell.is_empty() || self.words.iter().any(|word| word.as_slice() == cell)
+    fn nulls(&self) -> NullCounts {
+        self.nulls.counts(self.columns.names())
     }
 }

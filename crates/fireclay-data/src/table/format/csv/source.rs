@@ -1,5 +1,6 @@
 //! The records of a file, and what is wrong with them.
 
+use std::collections::VecDeque;
 use std::io::{BufRead, Read};
 use std::path::{Path, PathBuf};
 
@@ -7,9 +8,9 @@ use csv::{ByteRecord, ErrorKind, Reader};
 
 use super::usual_delimiter;
 use crate::error::{DataError, absolute};
-use crate::files::open_text;
+use crate::files::open_as;
 use crate::table::Dialect;
-use crate::table::dialect::{advice, encoding_advice, reader};
+use crate::table::dialect::{LAST_ROWS, advice, cells, encoding_advice, reader};
 use crate::table::stream::ReadOptions;
 
 /// A file that is read record by record.
@@ -19,12 +20,22 @@ pub(super) struct Source {
     reader: Reader<Box<dyn Read + Send>>,
     /// Lines above the first record.
     skipped: u64,
+    /// The records after the one that was given, where the last of all may be no rows.
+    ahead: VecDeque<ByteRecord>,
+    is_begun: bool,
+    is_ended: bool,
+    /// The records at the end that were left out.
+    pub cut: usize,
+    /// What a person should know of the encoding.
+    pub note: Option<String>,
+    /// Whether it is too late to change the configuration.
+    is_settled: bool,
 }
 
 impl Source {
     pub fn open(path: &Path, options: &ReadOptions) -> Result<Self, DataError> {
         let dialect = options.dialect.clone();
-        let mut text = open_text(path, dialect.encoding())?;
+        let (mut text, note) = open_as(path, dialect.encoding())?;
         let skipped = dialect.skip_rows.unwrap_or(0) as u64;
         let mut line = Vec::new();
         for _ in 0..skipped {
@@ -37,11 +48,49 @@ impl Source {
             reader: reader(text, dialect.marks(usual_delimiter(path))),
             dialect,
             skipped,
+            ahead: VecDeque::new(),
+            is_begun: false,
+            is_ended: false,
+            cut: 0,
+            note,
+            is_settled: options.is_settled,
         })
     }
 
     /// The next record; false after the last.
     pub fn read(&mut self, record: &mut ByteRecord) -> Result<bool, DataError> {
+        let Some(footer) = self.dialect.footer.clone() else {
+            return self.read_next(record);
+        };
+        while !self.is_ended && self.ahead.len() <= LAST_ROWS {
+            let mut next = ByteRecord::new();
+            match self.read_next(&mut next)? {
+                true => self.ahead.push_back(next),
+                false => self.end(footer.as_bytes()),
+            }
+        }
+        self.is_begun = true;
+        let next = self.ahead.pop_front();
+        let found = next.is_some();
+        *record = next.unwrap_or_default();
+        Ok(found)
+    }
+
+    /// Leaves out what is no row at the end of the file.
+    fn end(&mut self, footer: &[u8]) {
+        self.is_ended = true;
+        // The names of the columns are no row.
+        let header = usize::from(!self.is_begun && self.dialect.has_header());
+        let first = self.ahead.len().saturating_sub(LAST_ROWS).max(header);
+        let is_footer = |record: &ByteRecord| cells(record).any(|cell| cell == footer);
+        let mut last = self.ahead.iter().skip(first);
+        if let Some(at) = last.position(is_footer) {
+            self.cut = self.ahead.len() - first - at;
+            self.ahead.truncate(first + at);
+        }
+    }
+
+    fn read_next(&mut self, record: &mut ByteRecord) -> Result<bool, DataError> {
         let read = self.reader.read_byte_record(record);
         read.map_err(|error| match error.into_kind() {
             ErrorKind::Io(source) => DataError::read(&self.path, source),
@@ -51,7 +100,18 @@ impl Source {
 
     /// The record has another number of fields than the header.
     pub fn ragged(&self, record: &ByteRecord, expected: usize) -> DataError {
-        let usual = "check the delimiter and the quotes; the keys delimiter, quote, comment, skip_rows, header and extra_field of [data] say how the file is written";
+        let usual = match (record.len() < expected, self.is_settled) {
+            (true, true) => "complete the line, or leave it out with --on-error skip",
+            (true, false) => {
+                "complete the line or take it out: the file may be cut off there, or a text without quotes have a line break in it"
+            }
+            (false, true) => {
+                "put a text with the delimiter in it between quotes, or leave the line out with --on-error skip"
+            }
+            (false, false) => {
+                "put a text with the delimiter in it between quotes, or say with delimiter and quote in [data] how the file is written"
+            }
+        };
         DataError::Ragged {
             path: absolute(&self.path),
             line: self.line(record),
@@ -80,13 +140,20 @@ impl Source {
         DataError::Utf8 {
             path: absolute(&self.path),
             line: self.line(record),
-            advice: encoding_advice(&self.path),
+            advice: encoding_advice(&self.path, self.is_settled),
         }
     }
 
     /// The keys that the file seems to need, if there are any beside those given.
     pub fn advice(&self) -> Option<String> {
-        advice(&self.path, &self.dialect, usual_delimiter(&self.path))
+        let usual = usual_delimiter(&self.path);
+        let keys = advice(&self.path, &self.dialect, usual)?;
+        Some(match self.is_settled {
+            true => format!(
+                "the run reads tables that are written as the one of its training, and by its first lines this one would need {keys}: write it as that one"
+            ),
+            false => format!("by its first lines it needs {keys} in [data]"),
+        })
     }
 
     fn line(&self, record: &ByteRecord) -> u64 {

@@ -3,7 +3,6 @@
 mod objects;
 mod row;
 
-use std::fs::File;
 use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 
@@ -14,7 +13,7 @@ use arrow::json::{LineDelimitedWriter, WriterBuilder};
 use self::objects::Objects;
 use self::row::{Keys, Row};
 use super::text::flush;
-use super::{Format, Pieces, Sink};
+use super::{Format, Pieces, Sink, Target};
 use crate::error::DataError;
 use crate::table::stream::{BATCH_ROWS, ReadOptions};
 
@@ -22,6 +21,11 @@ pub(super) const FORMAT: Format = Format {
     extensions: &["jsonl", "ndjson", "json"],
     keys: &["encoding"],
     is_start,
+    advice_on_one_row: Some(
+        "holds one JSON object, which is one row; write an object for each row, as pandas does with orient=\"records\", or take the rows out of it, for example with `jq -c '.data[]'`",
+    ),
+    is_running: true,
+    indices: |_| Ok(Vec::new()),
     columns: keys,
     rows: |path, columns, options| Ok(Box::new(batches(path, columns, options)?)),
     sink: |file| {
@@ -31,7 +35,7 @@ pub(super) const FORMAT: Format = Format {
     },
 };
 
-impl Sink for LineDelimitedWriter<BufWriter<File>> {
+impl Sink for LineDelimitedWriter<BufWriter<Target>> {
     fn write(&mut self, batch: &RecordBatch) -> Result<(), ArrowError> {
         Self::write(self, batch)
     }
@@ -116,9 +120,15 @@ impl Iterator for JsonlBatches {
 }
 
 impl Pieces for JsonlBatches {
-    fn note(&self) -> Option<String> {
+    fn notes(&self) -> Vec<String> {
         let count = self.objects.not_finite;
-        (count > 0)
-            .then(|| format!("{count} values are NaN or Infinity, which are read as missing"))
+        let message = format!("{count} values are NaN or Infinity, which are read as missing");
+        let not_finite = (count > 0).then_some(message);
+        self.objects
+            .note
+            .iter()
+            .cloned()
+            .chain(not_finite)
+            .collect()
     }
 }

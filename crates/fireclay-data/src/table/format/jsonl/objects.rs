@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::de::DeserializeSeed;
 
 use crate::error::{DataError, absolute};
-use crate::files::{Text, open_text};
+use crate::files::{Text, open_as};
 use crate::table::dialect::encoding_advice;
 use crate::table::stream::ReadOptions;
 
@@ -39,13 +39,20 @@ pub(super) struct Objects {
     pub count: u64,
     /// Values so far that are NaN or infinite, as Python writes them; they are read as null.
     pub not_finite: usize,
+    /// What a person should know of the encoding.
+    pub note: Option<String>,
+    /// Whether it is too late to change the configuration.
+    is_settled: bool,
 }
 
 impl Objects {
     pub fn open(path: &Path, options: &ReadOptions) -> Result<Self, DataError> {
+        let (text, note) = open_as(path, options.dialect.encoding())?;
         Ok(Self {
             path: path.to_owned(),
-            text: open_text(path, options.dialect.encoding())?,
+            text,
+            note,
+            is_settled: options.is_settled,
             place: Place::Start,
             object: Vec::new(),
             start: 1,
@@ -98,7 +105,7 @@ impl Objects {
         let text = std::str::from_utf8(&self.object).map_err(|_| DataError::Utf8 {
             path: absolute(&self.path),
             line: self.start,
-            advice: encoding_advice(&self.path),
+            advice: encoding_advice(&self.path, self.is_settled),
         })?;
         let mut parser = serde_json::Deserializer::from_str(text);
         let parsed = seed.deserialize(&mut parser).and_then(|()| parser.end());

@@ -93,6 +93,8 @@ impl Values for Row {
             let text = text.trim();
             self.columns
                 .push(column, (!text.is_empty()).then_some(text));
+        } else if raw.starts_with(|c: char| c == '-' || c.is_ascii_digit()) {
+            self.columns.push_number(column, raw);
         } else {
             self.columns.push(column, Some(raw));
         }

@@ -9,9 +9,10 @@ use arrow::array::RecordBatch;
 use arrow::error::ArrowError;
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+use serde_json::Value;
 
 pub(crate) use self::types::{simple, simplify};
-use super::{Format, Pieces, Sink, same_in_all};
+use super::{Format, Pieces, Sink, Target, same_in_all};
 use crate::error::DataError;
 use crate::panics::caught;
 use crate::table::stream::BATCH_ROWS;
@@ -20,24 +21,30 @@ pub(super) const FORMAT: Format = Format {
     extensions: &["parquet", "pq"],
     keys: &[],
     is_start: |head| head.starts_with(b"PAR1"),
+    advice_on_one_row: None,
+    is_running: false,
+    indices,
     columns: |files, _| same_in_all(files, header),
     rows: |path, _, _| Ok(Box::new(batches(path)?)),
-    sink: |file| Box::new(ParquetSink::Unopened(file)),
+    sink: |file| Box::new(ParquetSink::Unopened(Some(file))),
 };
 
 enum ParquetSink {
-    /// The file, until the first batch tells the schema.
-    Unopened(File),
-    Open(Box<ArrowWriter<File>>),
+    /// What to write to, until the first batch tells the schema.
+    Unopened(Option<Target>),
+    Open(Box<ArrowWriter<Target>>),
 }
 
 impl Sink for ParquetSink {
     fn write(&mut self, batch: &RecordBatch) -> Result<(), ArrowError> {
-        if let Self::Unopened(file) = self {
-            let writer = ArrowWriter::try_new(file.try_clone()?, batch.schema(), None)?;
+        if let Self::Unopened(target) = self
+            && let Some(target) = target.take()
+        {
+            let writer = ArrowWriter::try_new(target, batch.schema(), None)?;
             *self = Self::Open(Box::new(writer));
         }
         match self {
+            // The schema of the first batch could not be written, which was an error then.
             Self::Unopened(_) => Ok(()),
             Self::Open(writer) => Ok(writer.write(batch)?),
         }
@@ -66,6 +73,18 @@ pub fn parquet_bytes(batches: &[RecordBatch]) -> Result<Vec<u8>, DataError> {
         writer.close().map_err(ArrowError::from)?;
     }
     Ok(bytes)
+}
+
+/// What pandas says is its index.
+fn indices(path: &Path) -> Result<Vec<String>, DataError> {
+    let reader = open(path)?;
+    let metadata = reader.schema().metadata().get("pandas");
+    let metadata = metadata.and_then(|text| serde_json::from_str::<Value>(text).ok());
+    let names = metadata
+        .as_ref()
+        .and_then(|value| value["index_columns"].as_array());
+    let names = names.into_iter().flatten().filter_map(Value::as_str);
+    Ok(names.map(str::to_owned).collect())
 }
 
 /// What stands between the name of a structure and that of a field in it.

@@ -1,8 +1,12 @@
 //! The one error type of this crate.
 
+mod advice;
+
 use std::path::{Path, PathBuf};
 
 use arrow::error::ArrowError;
+
+use self::advice::hint;
 
 /// What can be wrong with data, in words for the person who brought it.
 ///
@@ -294,23 +298,6 @@ pub(crate) fn absolute(path: &Path) -> PathBuf {
 fn in_file(file: &Option<PathBuf>) -> String {
     let shown = file.as_ref().map(|path| format!(" of {}", path.display()));
     shown.unwrap_or_default()
-}
-
-/// What names look like that are none.
-fn hint(known: &[String]) -> &'static str {
-    let numbers = known
-        .iter()
-        .filter(|name| name.parse::<f64>().is_ok())
-        .count();
-    match known {
-        [only] if only.contains([',', ';', '\t', '|']) => {
-            "; `delimiter` in [data] says what is between fields"
-        }
-        [_, _, ..] if 2 * numbers >= known.len() => {
-            "; if the first line of the file is data, set header = false in [data]"
-        }
-        _ => "",
-    }
 }
 
 /// At most `most` of the names with commas between them, and how many more there are.

@@ -1,0 +1,175 @@
+//! `metrics.jsonl`: what was measured while training, in order.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use fireclay_metrics::{CLASSIFICATION_METRICS, Direction, MULTILABEL_METRICS, REGRESSION_METRICS};
+use serde_json::Value;
+
+use crate::error::{ReportError, damaged, io};
+
+/// A line: some metrics of one split after so many updates.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Line {
+    /// Updates made so far.
+    pub step: u64,
+    /// Epoch, from 1.
+    pub epoch: u64,
+    /// `train` or `valid`.
+    pub split: String,
+    /// Values by name; what is no finite number is left out.
+    pub values: BTreeMap<String, f64>,
+}
+
+/// All lines of a run.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct History(Vec<Line>);
+
+/// A value of a curve.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Point {
+    /// Updates made so far.
+    pub step: u64,
+    /// Epoch, from 1.
+    pub epoch: u64,
+    /// The value.
+    pub value: f64,
+}
+
+impl History {
+    /// Reads the file; a run that has not measured anything yet has none. Half a line at the end, of a run
+    /// that goes on or crashed, does not count.
+    pub fn read(path: &Path) -> Result<Self, ReportError> {
+        Ok(Self(lines(path)?.iter().filter_map(line).collect()))
+    }
+
+    /// The values of a metric of a split, in the order of the steps.
+    pub fn curve(&self, split: &str, metric: &str) -> Vec<Point> {
+        let of_split = self.0.iter().filter(|line| line.split == split);
+        let point = |line: &Line| {
+            let value = *line.values.get(metric)?;
+            Some(Point {
+                step: line.step,
+                epoch: line.epoch,
+                value,
+            })
+        };
+        of_split.filter_map(point).collect()
+    }
+
+    /// The names of the metrics of a split, in the order of the alphabet.
+    pub fn metrics(&self, split: &str) -> Vec<&str> {
+        let of_split = self.0.iter().filter(|line| line.split == split);
+        let mut names: Vec<&str> = of_split
+            .flat_map(|line| line.values.keys().map(String::as_str))
+            .collect();
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+
+    /// The last epoch and step that are written down.
+    pub fn end(&self) -> Option<(u64, u64)> {
+        let last = self.0.last()?;
+        Some((last.epoch, last.step))
+    }
+
+    /// The evaluation whose value of `monitor`, such as `valid/loss`, is the best: the first of several.
+    pub fn best(&self, monitor: &str) -> Option<Point> {
+        let (split, name) = monitor.split_once('/')?;
+        let name = if monitor == "train/loss" {
+            "epoch_loss"
+        } else {
+            name
+        };
+        let better = |a: f64, b: f64| match direction(name) {
+            Direction::Higher => a > b,
+            Direction::Lower => a < b,
+        };
+        let keep = |best: Point, next: Point| {
+            if better(next.value, best.value) {
+                next
+            } else {
+                best
+            }
+        };
+        self.curve(split, name).into_iter().reduce(keep)
+    }
+}
+
+/// Which values of a metric are better. Losses, errors and perplexity are best when small.
+pub(crate) fn direction(name: &str) -> Direction {
+    let known = [
+        CLASSIFICATION_METRICS,
+        MULTILABEL_METRICS,
+        REGRESSION_METRICS,
+    ]
+    .concat();
+    match known.iter().find(|metric| metric.name == name) {
+        Some(metric) => metric.better,
+        None if ["bleu", "chrf", "accuracy"].contains(&name) => Direction::Higher,
+        None => Direction::Lower,
+    }
+}
+
+/// The whole lines of a file of JSON lines; none if there is no such file.
+pub(crate) fn lines(path: &Path) -> Result<Vec<Value>, ReportError> {
+    let text = match std::fs::read_to_string(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        text => text.map_err(|source| io("read", path, source))?,
+    };
+    let whole = text.rfind('\n').map_or("", |end| &text[..end]);
+    let parse = |(number, line): (usize, &str)| {
+        serde_json::from_str(line)
+            .map_err(|error| damaged(path, format!("line {}: {error}", number + 1)))
+    };
+    whole.lines().enumerate().map(parse).collect()
+}
+
+fn line(value: &Value) -> Option<Line> {
+    let fields = value.as_object()?;
+    let numbers = fields
+        .iter()
+        .filter(|(name, _)| !["step", "epoch"].contains(&name.as_str()));
+    Some(Line {
+        step: fields.get("step")?.as_u64()?,
+        epoch: fields.get("epoch")?.as_u64()?,
+        split: fields.get("split")?.as_str()?.to_owned(),
+        values: numbers
+            .filter_map(|(name, value)| Some((name.clone(), value.as_f64()?)))
+            .collect(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn history(text: &str) -> Result<History, ReportError> {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("metrics.jsonl");
+        std::fs::write(&path, text).expect("written");
+        History::read(&path)
+    }
+
+    #[test]
+    fn curves_are_read_and_a_torn_line_is_not() {
+        let text = "{\"step\":2,\"epoch\":1,\"split\":\"train\",\"epoch_loss\":0.5}\n\
+                    {\"step\":2,\"epoch\":1,\"split\":\"valid\",\"loss\":0.4,\"accuracy\":0.8}\n\
+                    {\"step\":4,\"epoch\":2,\"split\":\"valid\",\"loss\":0.4,\"accuracy\":0.9}\n\
+                    {\"step\":6,\"epo";
+        let history = history(text).expect("read");
+        assert_eq!(history.metrics("valid"), ["accuracy", "loss"]);
+        // The first of two that are alike, as the training keeps it.
+        assert_eq!(history.best("valid/loss").expect("measured").epoch, 1);
+        assert_eq!(history.best("valid/accuracy").expect("measured").epoch, 2);
+        assert_eq!(history.best("train/loss").expect("measured").value, 0.5);
+        assert_eq!(history.end(), Some((2, 4)));
+    }
+
+    #[test]
+    fn a_damaged_line_is_named() {
+        let error = history("{}\nnonsense\n{}\n").expect_err("damaged");
+        assert!(error.to_string().contains("line 2"), "{error}");
+    }
+}

@@ -1,0 +1,182 @@
+//! What the run cost.
+
+use serde_json::Value;
+
+use crate::chart::{Axis, Bar, Chart, Plane, Words, bars};
+use crate::folder::RunFolder;
+use crate::section::{Block, Section};
+use crate::table::{Cell, Table};
+use crate::text::{count, duration, percent, with_unit};
+
+/// The phases as `run.lock` names them, and in words.
+const PHASES: [(&str, &str); 5] = [
+    ("data_seconds", "data"),
+    ("compute_seconds", "forward and backward"),
+    ("optimizer_seconds", "optimizer"),
+    ("evaluation_seconds", "evaluation"),
+    ("checkpoint_seconds", "checkpoints"),
+];
+
+/// What is known of the cost: that of the seal, or of the last line of timing.jsonl.
+pub(crate) struct Cost<'a> {
+    locked: Option<&'a toml::Value>,
+    timed: Option<&'a Value>,
+}
+
+impl<'a> Cost<'a> {
+    /// That of a run; `None` if nothing is known.
+    pub fn of(run: &'a RunFolder) -> Option<Self> {
+        let locked = run.locked("cost");
+        let timed = run.timing.iter().rev().find_map(|line| line.get("cost"));
+        (locked.is_some() || timed.is_some()).then_some(Self { locked, timed })
+    }
+
+    /// A number of it by name.
+    pub fn get(&self, name: &str) -> Option<f64> {
+        match self.locked {
+            Some(locked) => {
+                let found = locked.get(name)?;
+                found
+                    .as_float()
+                    .or(found.as_integer().map(|number| number as f64))
+            }
+            None => self.timed?.get(name)?.as_f64(),
+        }
+    }
+
+    fn speed(&self, name: &str) -> Option<f64> {
+        self.locked?.get("speed")?.get(name)?.as_float()
+    }
+}
+
+pub(super) fn section(run: &RunFolder) -> Option<Section> {
+    let cost = Cost::of(run)?;
+    let charts = [phases(&cost), memory(run)].into_iter().flatten().collect();
+    let mut blocks = vec![Block::Table(table(run, &cost)), Block::Charts(charts)];
+    if run.locked("segment").is_some() || run.locked("cost").is_none() {
+        blocks.insert(0, Block::Words("The run was continued or is not finished: the numbers are those of the last process that trained it.".into()));
+    }
+    Section::of("cost", "Cost", blocks)
+}
+
+fn table(run: &RunFolder, cost: &Cost<'_>) -> Table {
+    let mut rows: Vec<Vec<Cell>> = Vec::new();
+    let mut say = |name: &str, value: Option<String>| {
+        rows.extend(value.map(|value| vec![name.into(), Cell::Figure(value)]))
+    };
+    let whole = |name: &str| cost.get(name).map(|number| count(number as u64));
+    say("time", cost.get("seconds").map(duration));
+    say("updates", whole("steps"));
+    say("training samples seen", whole("samples"));
+    say("training tokens predicted", whole("tokens"));
+    let steps: f64 = PHASES[..3]
+        .iter()
+        .filter_map(|(name, _)| cost.get(name))
+        .sum();
+    let rate = |name: &str| {
+        cost.get(name)
+            .filter(|_| steps > 0.0)
+            .map(|number| format!("{:.0}", number / steps))
+    };
+    say("samples a second of the steps", rate("samples"));
+    say("tokens a second of the steps", rate("tokens"));
+    say(
+        "most memory of the process",
+        cost.get("peak_memory_bytes")
+            .map(|bytes| with_unit(bytes, "B")),
+    );
+    say(
+        "operations of the training, by its plan",
+        cost.speed("flops").map(|flops| with_unit(flops, "FLOP")),
+    );
+    say(
+        "operations a second of the steps",
+        cost.speed("flops_per_second")
+            .map(|flops| with_unit(flops, "FLOP/s")),
+    );
+    say(
+        "share of what the device can do",
+        cost.speed("utilisation").map(percent),
+    );
+    let energy = cost
+        .get("energy_joules")
+        .map(|joules| with_unit(joules / 3600.0, "Wh"));
+    say(
+        "energy",
+        Some(energy.unwrap_or_else(|| "not measured".into())),
+    );
+    let device = run.locked("device").and_then(toml::Value::as_str);
+    say("device", device.map(str::to_owned));
+    let precision = run.locked("precision").and_then(toml::Value::as_str);
+    say("precision", precision.map(str::to_owned));
+    Table::new("What the run cost", &["cost", ""]).with(rows)
+}
+
+fn phases(cost: &Cost<'_>) -> Option<Chart> {
+    let known: Vec<(&str, f64)> = PHASES
+        .iter()
+        .filter_map(|(key, name)| Some((*name, cost.get(key)?)))
+        .collect();
+    let total = cost.get("seconds").filter(|seconds| *seconds > 0.0)?;
+    let rest = (total - known.iter().map(|(_, seconds)| seconds).sum::<f64>()).max(0.0);
+    let all: Vec<(&str, f64)> = known.into_iter().chain([("the rest", rest)]).collect();
+    let bar = |(name, seconds): &(&str, f64)| Bar {
+        name: (*name).to_owned(),
+        value: *seconds,
+        interval: None,
+        note: percent(seconds / total),
+    };
+    let row = |(name, seconds): &(&str, f64)| {
+        vec![
+            (*name).into(),
+            (*seconds).into(),
+            Cell::Figure(percent(seconds / total)),
+        ]
+    };
+    let list: Vec<Bar> = all.iter().map(bar).collect();
+    Some(bars(
+        &list,
+        None,
+        Words {
+            id: "phases",
+            title: "Time by phase",
+            description: "In seconds.".into(),
+            series: &["seconds"],
+            table: Table::new("Time by phase", &["phase", "seconds", "share"])
+                .with(all.iter().map(row)),
+        },
+    ))
+}
+
+fn memory(run: &RunFolder) -> Option<Chart> {
+    let point = |line: &Value| {
+        Some((
+            line.get("step")?.as_f64()?,
+            line.get("cost")?.get("peak_memory_bytes")?.as_f64()? / 1e6,
+        ))
+    };
+    let points: Vec<(f64, f64)> = run.timing.iter().filter_map(point).collect();
+    if points.len() < 2 {
+        return None;
+    }
+    let last = points.last()?.0;
+    let most = points.iter().map(|point| point.1).fold(0.0, f64::max);
+    let rows = crate::chart::thinned(&points, 100)
+        .into_iter()
+        .map(|(step, bytes)| vec![Cell::Figure(format!("{step:.0}")), bytes.into()]);
+    Some(
+        Plane::new(
+            Axis::between("step", 0.0, last),
+            Axis::between("MB", 0.0, 1.1 * most),
+        )
+        .curve(&points)
+        .chart(Words {
+            id: "memory",
+            title: "Memory",
+            description: "The most that the process had in main memory so far, in megabytes."
+                .into(),
+            series: &["memory"],
+            table: Table::new("Most memory so far, by step", &["step", "MB"]).with(rows),
+        }),
+    )
+}

@@ -1,0 +1,216 @@
+//! Parts of a split, found by the columns that the run kept, and how it fares on them.
+
+use fireclay_metrics::slice;
+
+use crate::folder::RunFolder;
+use crate::outcome::Outcomes;
+use crate::predictions::{Column, Predictions};
+use crate::text::number;
+
+/// Slices with fewer samples say nothing.
+const LEAST: usize = 10;
+/// Columns with more values, that are no numbers, are names and no groups.
+const MOST_VALUES: usize = 24;
+/// So many slices at most, the largest first.
+const MOST: usize = 60;
+/// The chance of an error that is called real, over all slices together (Bonferroni).
+const LEVEL: f64 = 0.05;
+
+/// A part of the split.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Part {
+    /// What its samples have in common, as "sex = female".
+    pub name: String,
+    /// How many samples.
+    pub n: usize,
+    /// The mean of their outcomes.
+    pub value: f64,
+    /// Its 95 % interval.
+    pub interval: Option<(f64, f64)>,
+    /// The mean over all others.
+    pub others: f64,
+    /// The probability of such a difference by chance alone.
+    pub p: f64,
+    /// Whether it differs from the others by more than chance, whatever the number of slices.
+    pub differs: bool,
+    /// Whether it is worse than the others.
+    pub worse: bool,
+}
+
+/// All parts of a split by the columns that the run kept, and by pairs of them, the worst first.
+pub(crate) fn parts(run: &RunFolder, split: &str) -> Vec<Part> {
+    let Some(predictions) = run.predictions.get(split) else {
+        return Vec::new();
+    };
+    let outcomes = Outcomes::of(predictions);
+    if outcomes.values.iter().any(|value| !value.is_finite()) {
+        return Vec::new();
+    }
+    let mut groups = groups(predictions);
+    groups.retain(|(_, samples)| samples.len() >= LEAST && samples.len() < predictions.n);
+    groups.sort_by_key(|(_, samples)| std::cmp::Reverse(samples.len()));
+    groups.truncate(MOST);
+    let compared = groups.len() as f64;
+    let part = |(name, samples): (String, Vec<usize>)| {
+        let found = slice(&outcomes.values, &samples)?;
+        Some(Part {
+            name,
+            n: found.n,
+            value: found.mean,
+            interval: outcomes.interval(&samples, run.seed()),
+            others: found.others,
+            p: found.p,
+            differs: found.p * compared < LEVEL,
+            worse: (found.mean < found.others) == outcomes.are_hits,
+        })
+    };
+    let mut parts: Vec<Part> = groups.into_iter().filter_map(part).collect();
+    let badness = |part: &Part| {
+        if outcomes.are_hits {
+            part.value
+        } else {
+            -part.value
+        }
+    };
+    parts.sort_by(|a, b| badness(a).total_cmp(&badness(b)));
+    parts
+}
+
+/// A name and its samples.
+type Group = (String, Vec<usize>);
+
+fn groups(predictions: &Predictions) -> Vec<Group> {
+    let columns: Vec<Vec<Group>> = predictions.extra.iter().map(by_value).collect();
+    let mut all: Vec<Group> = columns.iter().flatten().cloned().collect();
+    for (index, first) in columns.iter().enumerate() {
+        for second in &columns[index + 1..] {
+            all.extend(pairs(first, second));
+        }
+    }
+    all
+}
+
+/// The groups of a column: its values, or for many numbers quarters of the samples.
+fn by_value(column: &Column) -> Vec<Group> {
+    let names: Vec<&str> = column
+        .cells
+        .iter()
+        .map(|cell| cell.as_deref().unwrap_or("(empty)"))
+        .collect();
+    let of = |name: &str| {
+        let samples = (0..names.len()).filter(|&sample| names[sample] == name);
+        (format!("{} = {name}", column.name), samples.collect())
+    };
+    let mut distinct = names.clone();
+    distinct.sort_unstable();
+    distinct.dedup();
+    match &column.numbers {
+        Some(numbers) if distinct.len() > 8 => quarters(&column.name, numbers),
+        _ if distinct.len() <= MOST_VALUES => distinct.into_iter().map(of).collect(),
+        _ => Vec::new(),
+    }
+}
+
+fn quarters(name: &str, numbers: &[Option<f64>]) -> Vec<Group> {
+    let mut sorted: Vec<f64> = numbers
+        .iter()
+        .flatten()
+        .copied()
+        .filter(|number| number.is_finite())
+        .collect();
+    sorted.sort_unstable_by(f64::total_cmp);
+    let Some(last) = sorted.len().checked_sub(1) else {
+        return Vec::new();
+    };
+    let mut edges: Vec<f64> = (0..=4).map(|quarter| sorted[quarter * last / 4]).collect();
+    edges.dedup();
+    let group = |(index, edge): (usize, &[f64])| {
+        let (low, high) = (edge[0], edge[1]);
+        let inside =
+            |number: f64| (number > low || (index == 0 && number == low)) && number <= high;
+        let samples = (0..numbers.len()).filter(|&sample| numbers[sample].is_some_and(inside));
+        let from = if index == 0 { "from" } else { "above" };
+        (
+            format!("{name} {from} {} to {}", number(low), number(high)),
+            samples.collect(),
+        )
+    };
+    let empty: Vec<usize> = (0..numbers.len())
+        .filter(|&sample| numbers[sample].is_none())
+        .collect();
+    let groups = edges.windows(2).enumerate().map(group);
+    groups
+        .chain([(format!("{name} = (empty)"), empty)])
+        .collect()
+}
+
+fn pairs(first: &[Group], second: &[Group]) -> Vec<Group> {
+    let both = |a: &Group, b: &Group| {
+        let samples =
+            a.1.iter()
+                .filter(|sample| b.1.binary_search(sample).is_ok());
+        (format!("{}, {}", a.0, b.0), samples.copied().collect())
+    };
+    first
+        .iter()
+        .flat_map(|a| second.iter().map(move |b| both(a, b)))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::predictions::Answers;
+
+    fn column(name: &str, cells: impl Iterator<Item = String>, numeric: bool) -> Column {
+        let cells: Vec<Option<String>> = cells.map(Some).collect();
+        let numbers = cells
+            .iter()
+            .map(|cell| cell.as_ref()?.parse().ok())
+            .collect();
+        Column {
+            name: name.into(),
+            numbers: numeric.then_some(numbers),
+            cells,
+        }
+    }
+
+    #[test]
+    fn groups_are_values_quarters_and_pairs() {
+        let sex = column(
+            "sex",
+            (0..80).map(|row| if row % 2 == 0 { "f" } else { "m" }.into()),
+            false,
+        );
+        let age = column("age", (0..80).map(|row| (row + 20).to_string()), true);
+        let name = column("name", (0..80).map(|row| format!("person {row}")), false);
+        let predictions = Predictions {
+            names: Vec::new(),
+            answers: Answers::Numbers {
+                truth: vec![0.0; 80],
+                predicted: vec![0.0; 80],
+            },
+            bounds: Vec::new(),
+            extra: vec![sex, age, name],
+            n: 80,
+        };
+        let found = groups(&predictions);
+        let named = |name: &str| {
+            found
+                .iter()
+                .find(|group| group.0 == name)
+                .map(|group| group.1.len())
+        };
+        assert_eq!(named("sex = f"), Some(40));
+        // 20 to 99 in quarters of the order.
+        assert_eq!(named("age from 20.00 to 39.00"), Some(20));
+        assert_eq!(named("sex = m, age above 39.00 to 59.00"), Some(10));
+        assert!(found.iter().all(|group| !group.0.contains("person")));
+        let rows: usize = found
+            .iter()
+            .filter(|group| group.0.starts_with("age"))
+            .map(|group| group.1.len())
+            .sum();
+        assert_eq!(rows, 80);
+    }
+}

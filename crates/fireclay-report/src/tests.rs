@@ -1,0 +1,295 @@
+//! Whole pages, lists and comparisons of run folders.
+
+use std::fs;
+
+use crate::testing::{EVIL, Runs};
+use crate::{ReportError, RunFolder, State, card, compare, list, plots, report};
+
+#[test]
+fn the_numbers_are_those_of_the_evaluation() {
+    let runs = Runs::new();
+    for path in [runs.classifier("c/1", 7), runs.regression("r/1", 3.0)] {
+        let run = RunFolder::open(&path).expect("a run");
+        let page = report(&run);
+        for report in run.evaluation.values() {
+            for (name, value) in &report.metrics {
+                assert!(
+                    page.contains(&format!("<data value=\"{value}\">")),
+                    "{name} {value}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn strings_of_the_data_are_no_markup_and_nothing_is_loaded() {
+    let runs = Runs::new();
+    let run = RunFolder::open(&runs.classifier("c/1", 7)).expect("a run");
+    let page = report(&run);
+    assert!(page.contains("&lt;script&gt;alert"), "the class is shown");
+    for found in [
+        "<script>alert",
+        "<b>",
+        "<i>",
+        "src=",
+        "<link",
+        "@import",
+        "url(",
+    ] {
+        assert!(!page.contains(found), "{found}");
+    }
+    let addresses = page.matches("http").count();
+    assert_eq!(
+        addresses,
+        page.matches("http://www.w3.org/2000/svg").count() + page.matches("http-equiv").count()
+    );
+    assert!(!card(&run).contains("<script>"));
+    for (name, svg) in plots(&run) {
+        assert!(
+            svg.starts_with("<svg xmlns=") && !svg.contains(EVIL),
+            "{name}"
+        );
+        assert!(svg.contains("<title ") && svg.contains("<desc "), "{name}");
+    }
+}
+
+#[test]
+fn every_part_of_a_page_is_linked_and_named_once() {
+    let runs = Runs::new();
+    for path in [runs.classifier("c/1", 7), runs.regression("r/1", 3.0)] {
+        let page = report(&RunFolder::open(&path).expect("a run"));
+        let links: Vec<&str> = page
+            .split("href=\"#")
+            .skip(1)
+            .filter_map(|rest| rest.split('"').next())
+            .collect();
+        assert!(links.len() > 5, "{links:?}");
+        for link in links {
+            assert_eq!(
+                page.matches(&format!(" id=\"{link}\"")).count(),
+                1,
+                "{link}"
+            );
+        }
+        let ids: Vec<&str> = page
+            .split(" id=\"")
+            .skip(1)
+            .filter_map(|rest| rest.split('"').next())
+            .collect();
+        let mut distinct = ids.clone();
+        distinct.sort_unstable();
+        distinct.dedup();
+        assert_eq!(ids.len(), distinct.len(), "{ids:?}");
+    }
+}
+
+#[test]
+fn the_verdict_finds_what_is_wrong() {
+    let runs = Runs::new();
+    let page = report(&RunFolder::open(&runs.classifier("c/1", 7)).expect("a run"));
+    assert!(
+        page.contains("The model fails a group: group&lt;i&gt; = b."),
+        "the slice"
+    );
+    assert!(
+        page.contains("The model overfits from epoch 3 on."),
+        "the curves"
+    );
+    assert!(page.contains("kept: epoch 3"), "the checkpoint");
+}
+
+#[test]
+fn a_run_that_goes_on_has_a_page() {
+    let runs = Runs::new();
+    let path = runs.begun("c/1", "classification", 0.1);
+    fs::write(path.join("metrics.jsonl"), "{\"step\":1,\"epo").expect("written");
+    let run = RunFolder::open(&path).expect("a run");
+    let page = report(&run);
+    assert!(page.contains("The run has not finished.") && !run.is_finished());
+    assert!(card(&run).contains("has not been evaluated"));
+}
+
+#[test]
+fn other_predictions_are_refused() {
+    let runs = Runs::new();
+    let path = runs.classifier("c/1", 7).join("predictions.parquet");
+    let mut bytes = fs::read(&path).expect("read");
+    bytes[40] ^= 1;
+    fs::write(&path, bytes).expect("written");
+    let found = RunFolder::open(runs.root.path().join("c").as_path());
+    assert!(
+        matches!(found, Err(ReportError::Damaged { .. })),
+        "{found:?}"
+    );
+    fs::write(path.with_file_name("evaluation.json"), "{").expect("written");
+    let listed = list(runs.root.path(), &[], None).expect("a list");
+    assert_eq!(
+        (listed[0].state, listed[0].name.as_str()),
+        (State::Damaged, "c/1")
+    );
+}
+
+#[test]
+fn a_difference_over_the_same_samples_is_judged() {
+    let runs = Runs::new();
+    let paths = [
+        runs.classifier("c/1", 3),
+        runs.classifier("c/2", 50),
+        runs.classifier("c/3", 50),
+    ];
+    let open = paths.map(|path| RunFolder::open(&path).expect("a run"));
+    let found = compare(&open).expect("three runs");
+    let keys: Vec<&str> = found
+        .differences
+        .iter()
+        .map(|row| row.key.as_str())
+        .collect();
+    assert_eq!(keys, ["optimizer.learning_rate"]);
+    let accuracy = |first, second| {
+        found
+            .paired
+            .iter()
+            .find(|row| row.metric == "accuracy" && row.first == first && row.second == second)
+            .expect("a pair")
+    };
+    assert_eq!(
+        (accuracy(0, 1).real, accuracy(0, 1).better),
+        (true, Some(1))
+    );
+    assert_eq!(
+        (accuracy(1, 2).difference, accuracy(1, 2).better),
+        (0.0, None)
+    );
+    let whole = |run: usize| {
+        found
+            .metrics
+            .iter()
+            .find(|row| row.split == "test" && row.metric == "accuracy")
+            .expect("a row")
+            .values[run]
+            .expect("a value")
+    };
+    assert!((accuracy(0, 1).difference - (whole(1) - whole(0))).abs() < 1e-12);
+    assert!(found.html(&open).contains("Which differences are real"));
+}
+
+#[test]
+fn runs_of_other_samples_are_not_paired() {
+    let runs = Runs::new();
+    let paths = [runs.classifier("c/1", 3), runs.regression("r/1", 2.0)];
+    let open = paths.map(|path| RunFolder::open(&path).expect("a run"));
+    let found = compare(&open).expect("two runs");
+    assert!(
+        found.paired.is_empty() && found.notes[0].contains("one is for classification"),
+        "{:?}",
+        found.notes
+    );
+    let lock = open[0].path.join("run.lock");
+    let other = fs::read_to_string(&lock)
+        .expect("read")
+        .replace("\"ab\"", "\"cd\"");
+    let path = runs.classifier("c/2", 3);
+    fs::write(&lock, other).expect("written");
+    let open = [
+        RunFolder::open(&open[0].path).expect("a run"),
+        RunFolder::open(&path).expect("a run"),
+    ];
+    let found = compare(&open).expect("two runs");
+    assert!(
+        found.notes[0].contains("data files are not the same"),
+        "{:?}",
+        found.notes
+    );
+    assert!(compare(&open[..1]).is_err());
+}
+
+#[test]
+fn runs_are_listed_filtered_and_sorted() {
+    let runs = Runs::new();
+    runs.classifier("c/9", 3);
+    runs.classifier("c/10", 50);
+    runs.begun("d/1", "regression", 0.5);
+    let names = |filters: &[&str], sort: Option<&str>| -> Vec<String> {
+        let filters: Vec<_> = filters
+            .iter()
+            .map(|text| text.parse().expect("a filter"))
+            .collect();
+        let sort = sort.map(|text| text.parse().expect("an order"));
+        let found = list(runs.root.path(), &filters, sort.as_ref()).expect("a list");
+        found.into_iter().map(|run| run.name).collect()
+    };
+    assert_eq!(names(&[], None), ["c/9", "c/10", "d/1"]);
+    assert_eq!(names(&[], Some("-accuracy")), ["c/10", "c/9", "d/1"]);
+    assert_eq!(names(&["state=unfinished"], None), ["d/1"]);
+    assert_eq!(
+        names(&["test/accuracy>0.7", "task=classification"], None),
+        ["c/10"]
+    );
+    assert_eq!(names(&["optimizer.learning_rate=0.5"], None), ["d/1"]);
+    let wrong = list(
+        runs.root.path(),
+        &["accurancy>1".parse().expect("a filter")],
+        None,
+    );
+    assert!(
+        wrong
+            .expect_err("no such key")
+            .to_string()
+            .contains("accurancy")
+    );
+}
+
+#[test]
+fn fairness_and_explanations_are_shown_where_they_are_there() {
+    let runs = Runs::new();
+    let path = runs.classifier("c/1", 7);
+    let file = path.join("evaluation.json");
+    let text = fs::read_to_string(&file).expect("read");
+    let mut evaluation: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    let rate = |value: f64| serde_json::json!({ "value": value, "n": 30, "low": value - 0.1, "high": value + 0.1 });
+    evaluation["test"]["fairness"] = serde_json::json!({
+        "min_group_size": 20,
+        "attributes": [{
+            "name": "sex",
+            "groups": [
+                { "name": "<f>", "n": 30, "rates": { "selection_rate": rate(0.2) } },
+                { "name": "m", "n": 30, "rates": { "selection_rate": rate(0.4) }, "values": { "ece": 0.125 } },
+            ],
+            "differences": { "demographic_parity_ratio": 0.5 },
+            "four_fifths": false,
+            "findings": ["sex: twice as often"],
+        }],
+    });
+    evaluation["test"]["coverage"] = serde_json::json!({
+        "method": "sets", "stated": 0.9, "measured": { "value": 0.925, "n": 60, "low": 0.82, "high": 0.97 }, "mean_size": 1.25,
+    });
+    fs::write(&file, evaluation.to_string()).expect("written");
+    let found = serde_json::json!([{
+        "method": "permutation", "of": "the log loss", "over": "valid", "n": 60, "meaning": "the rise of the loss",
+        "columns": [{ "name": "age", "value": 0.25, "interval": [0.2, 0.3] }, { "name": "<i>", "value": 0.125 }],
+        "samples": [{ "name": "row 3", "value": 0.75, "columns": [{ "name": "age", "value": 0.5, "cell": "41" }] }],
+    }]);
+    fs::write(path.join("explanations.json"), found.to_string()).expect("written");
+    let page = report(&RunFolder::open(&path).expect("a run"));
+    for words in [
+        "By sex, a group is chosen less than four fifths as often as another.",
+        "selection rate by sex",
+        "0.2000 (0.1000 to 0.3000)",
+        "<data value=\"0.5\">",
+        "Importance by permutation",
+        "age = 41: 0.5000",
+        "does not hold",
+        "stated coverage of 90.0\u{a0}% hold the truth of 92.5\u{a0}% of the samples",
+    ] {
+        assert!(page.contains(words), "{words}");
+    }
+    assert!(!page.contains("<f>") && !page.contains("<i>"));
+    fs::write(
+        path.join("explanations.json"),
+        "{\"other\": {\"a\": 1.5, \"b\": \"x\"}}",
+    )
+    .expect("written");
+    let page = report(&RunFolder::open(&path).expect("a run"));
+    assert!(page.contains("<data value=\"1.5\">"));
+}

@@ -1,0 +1,84 @@
+//! `report`: what a run says of itself, as files to look at.
+
+use std::path::{Path, PathBuf, absolute};
+
+use fireclay_report::{RunFolder, card, plots, report};
+use fireclay_run::config::ReportConfig;
+use fireclay_train::files::create_folders;
+use fireclay_train::run_folder::{io, write_whole};
+
+use super::run_at;
+use crate::failure::Failure;
+use crate::text::say;
+
+/// Write a page about a run: how good it is, whom it fails, what it cost
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The run folder, such as runs/NAME/1; runs/NAME is the newest run of that name
+    pub run: PathBuf,
+    /// Where to write the page [default: report.html in the run folder]
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Also write each chart as an SVG file into this folder
+    #[arg(long, value_name = "DIR")]
+    pub plots: Option<PathBuf>,
+    /// Also write a model card in Markdown [default: model-card.md in the run folder]
+    #[arg(long, value_name = "FILE", num_args = 0..=1)]
+    pub card: Option<Option<PathBuf>>,
+}
+
+/// The names of what is written into the run folder.
+const PAGE: &str = "report.html";
+const CARD: &str = "model-card.md";
+const PLOTS: &str = "plots";
+
+/// Writes the page of a run, and what else is asked for.
+pub fn run(args: &Args) -> Result<(), Failure> {
+    let run = RunFolder::open(&run_at(&args.run))?;
+    let page = args.output.clone().unwrap_or(run.path.join(PAGE));
+    say!("{}", write(&page, &report(&run))?.display());
+    if let Some(folder) = &args.plots {
+        for path in write_plots(folder, &run)? {
+            say!("{}", path.display());
+        }
+    }
+    if let Some(path) = &args.card {
+        let path = path.clone().unwrap_or(run.path.join(CARD));
+        say!("{}", write(&path, &card(&run))?.display());
+    }
+    Ok(())
+}
+
+/// Writes what a config asks for about a run into its folder; the files.
+pub fn about(run: &Path, asked: &ReportConfig) -> Result<Vec<PathBuf>, Failure> {
+    let run = RunFolder::open(run)?;
+    let mut written = Vec::new();
+    if asked.html {
+        written.push(write(&run.path.join(PAGE), &report(&run))?);
+    }
+    if asked.card {
+        written.push(write(&run.path.join(CARD), &card(&run))?);
+    }
+    if asked.plots {
+        let folder = run.path.join(PLOTS);
+        write_plots(&folder, &run)?;
+        written.push(folder);
+    }
+    Ok(written)
+}
+
+fn write_plots(folder: &Path, run: &RunFolder) -> Result<Vec<PathBuf>, Failure> {
+    let folder = absolute(folder).unwrap_or_else(|_| folder.to_path_buf());
+    create_folders(&folder).map_err(|source| io("create", &folder, source))?;
+    let charts = plots(run).into_iter();
+    charts
+        .map(|(name, svg)| write(&folder.join(format!("{name}.svg")), &svg))
+        .collect()
+}
+
+/// Writes a file as a whole; its path as it was given.
+pub fn write(path: &Path, text: &str) -> Result<PathBuf, Failure> {
+    let whole = absolute(path).unwrap_or_else(|_| path.to_path_buf());
+    write_whole(&whole, text.as_bytes())?;
+    Ok(path.to_path_buf())
+}
