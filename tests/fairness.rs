@@ -263,7 +263,8 @@ fn a_constraint_in_the_loss_brings_groups_together() {
     let difference = |more: &str| {
         let ran = project.ok_json(&format!("train run.toml --json -q{more}"));
         let sex = attribute(&ran["evaluation"]["test"], "sex").clone();
-        let [a, b] = [0, 1].map(|group| number(&sex["groups"][group]["values"]["mean_probability"]));
+        let [a, b] =
+            [0, 1].map(|group| number(&sex["groups"][group]["values"]["mean_probability"]));
         (a - b).abs()
     };
     let constraint = " --set fairness.mitigation=constraint";
