@@ -11,7 +11,7 @@ use fireclay_models::{Family, ModelDescription};
 use fireclay_train::checkpoint::Difference;
 use fireclay_train::cost::Cost;
 use fireclay_train::files;
-use fireclay_train::run_folder::{self, FolderError, typed, write_whole};
+use fireclay_train::run_folder::{self, FolderError, write_whole};
 use fireclay_train::strategy::Change;
 use fireclay_train::weights::{Kept, encode};
 use serde::Serialize;
@@ -22,6 +22,7 @@ use crate::artifacts::{FinishedError, TOKENIZER};
 use crate::config::{CpuShards, RunConfig};
 use crate::device::RunDevice;
 
+use ended::not_as_written;
 pub(crate) use ended::{Ended, begun_file, check_same, ended, is_finished, not_ended, verified};
 
 const NAME: &str = "run.lock";

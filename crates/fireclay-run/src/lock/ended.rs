@@ -147,7 +147,7 @@ pub(crate) fn begun_file(run: &Path, name: &str) -> Result<Option<PathBuf>, Fini
     }
 }
 
-fn not_as_written(path: &Path) -> FinishedError {
+pub(super) fn not_as_written(path: &Path) -> FinishedError {
     let reason = "it is not what the run wrote".into();
     FinishedError::Damaged(path.display().to_string(), reason)
 }

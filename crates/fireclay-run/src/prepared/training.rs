@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use fireclay_train::observer::Observer;
 use fireclay_train::run_folder::RunFolder;
 use fireclay_train::strategy::More;
 use fireclay_train::{Finished, Trainer};
