@@ -21,7 +21,7 @@ fn finished() -> Project {
 
 /// The names in a folder of the project.
 fn names(project: &Project, folder: &str) -> Vec<String> {
-    let entries = fs::read_dir(project.path(folder)).unwrap();
+    let entries = fs::read_dir(project.path(folder)).into_iter().flatten();
     let mut names: Vec<String> = entries
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
@@ -326,6 +326,10 @@ fn a_run_folder_that_is_moved_or_deleted_is_noticed() {
             .spawn()
             .unwrap();
         wait_for_a_record(&project, RUN);
+        let is_whole = |name: &String| name.starts_with("step-");
+        while !checkpoints(&project).iter().any(is_whole) {
+            std::thread::sleep(Duration::from_millis(5));
+        }
         let (here, there) = (project.path(RUN), project.path("moved"));
         fs::rename(&here, &there).unwrap();
         if is_deleted {

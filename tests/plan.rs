@@ -13,12 +13,23 @@ fn whole(value: &Value) -> u64 {
         .unwrap_or_else(|| panic!("{value} is no whole number"))
 }
 
+/// Columns, or pixels of a side, of data that is not here and has no usual size.
+const ASSUMED: [(&str, u64); 3] = [
+    ("compas-fairness.toml", 8),
+    ("simulated-arm.toml", 7),
+    ("simulated-signs.toml", 64),
+];
+
 #[test]
 fn every_shipped_config_has_a_plan() {
     let project = Project::new();
     for config in configs() {
         let start = Instant::now();
-        let ran = project.ok(&format!("plan {config} --json"));
+        let known = ASSUMED.iter().find(|(name, _)| config.ends_with(name));
+        let assume = known.map_or(String::new(), |(_, length)| {
+            format!(" --assume length={length}")
+        });
+        let ran = project.ok(&format!("plan {config} --json{assume}"));
         // Far less, unless the machine has other work.
         assert!(start.elapsed() < Duration::from_secs(10), "{config}");
         let json = ran.json();
