@@ -235,7 +235,7 @@ fn a_checkpoint_of_a_finished_run_answers_as_the_run_does() {
 #[test]
 fn a_run_that_was_stopped_has_weights_all_the_same() {
     let project = Project::with(EVERYTHING);
-    interrupted(&project, "runs/run/1", "");
+    interrupted(&project, "runs/run/1", "--set eval.every_steps=1");
     let input = "datasets/breast-cancer/data.csv";
     let line = format!("predict runs/run/1 {input} -o out.csv");
     project.refused(&line, 1, &["did not finish", "--checkpoint best"]);

@@ -135,6 +135,8 @@ impl Grammar {
         let top = (self.top)(&mut generator).to_value();
         let parts = self.schemas(&mut generator);
         let mut keys: Vec<String> = object(&top["properties"]).keys().cloned().collect();
+        let tagged = self.parts.iter().filter(|part| part.word.is_some());
+        keys.extend(tagged.map(|part| format!("{}.type", part.table)));
         for Part { table, schema, .. } in &parts {
             let properties = object(&schema["properties"]);
             keys.extend(properties.keys().map(|key| format!("{table}.{key}")));

@@ -75,5 +75,5 @@ fn difference(groups: &[Group], name: &str) -> Option<f64> {
         .collect();
     let low = values.iter().copied().fold(f64::INFINITY, f64::min);
     let high = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    (values.len() > 1).then(|| high - low)
+    (values.len() > 1).then_some(high - low)
 }
