@@ -62,7 +62,7 @@ impl Runs {
     pub fn classifier(&self, name: &str, wrong: usize) -> PathBuf {
         let path = self.begun(name, "classification", 0.1 / wrong as f64);
         let classes = ["plain", EVIL].map(String::from);
-        let group = |row: usize| if row % 6 == 0 { "b" } else { "a" };
+        let group = |row: usize| if row.is_multiple_of(6) { "b" } else { "a" };
         let truth: Vec<u32> = (0..SAMPLES).map(|row| (row % 2) as u32).collect();
         let answer = |row: usize| {
             if row % wrong == 1 || group(row) == "b" {

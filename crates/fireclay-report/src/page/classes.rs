@@ -162,11 +162,10 @@ fn ranked(
     }
 }
 
-fn curve_table(
-    caption: &str,
-    [x, y]: [&str; 2],
-    (names, curves): (&[&str], &[Vec<(f64, f64)>]),
-) -> Table {
+/// Points of a curve.
+type Curve = Vec<(f64, f64)>;
+
+fn curve_table(caption: &str, [x, y]: [&str; 2], (names, curves): (&[&str], &[Curve])) -> Table {
     const ROWS: usize = 50;
     let rows = names.iter().zip(curves).flat_map(|(name, curve)| {
         let row = |(x, y): (f64, f64)| vec![Cell::from(*name), x.into(), y.into()];

@@ -62,7 +62,6 @@ fn four_fifths(run: &RunFolder, split: &str) -> Option<Finding> {
 fn worst_class(report: &Report) -> Option<Finding> {
     let (classes, per_class) = (report.classes.as_ref()?, report.per_class.as_ref()?);
     let matrix = report.confusion_matrix.as_ref()?;
-    let accuracy = *report.metrics.get("accuracy")?;
     let present = per_class
         .iter()
         .enumerate()
@@ -73,6 +72,9 @@ fn worst_class(report: &Report) -> Option<Finding> {
         matrix.get(worst)?.get(worst).copied()? as usize,
     );
     let (low, high) = wilson_interval(hits, n)?;
+    let found: u64 = (0..classes.len()).map(|class| matrix[class][class]).sum();
+    let of: u64 = per_class.iter().map(|class| class.support).sum();
+    let others = (found as f64 - hits as f64) / (of as f64 - n as f64).max(1.0);
     let taken = matrix[worst]
         .iter()
         .enumerate()
@@ -86,16 +88,16 @@ fn worst_class(report: &Report) -> Option<Finding> {
         )
     });
     let evidence = format!(
-        "Of {} of the class “{}”, {} are found (95 % interval {} to {}); over all classes {}.{}",
+        "Of {} of the class “{}”, {} are found (95 % interval {} to {}); of all others {}.{}",
         plural(n, "sample"),
         classes[worst],
         percent(class.recall),
         percent(low),
         percent(high),
-        percent(accuracy),
+        percent(others),
         taken.unwrap_or_default()
     );
-    Some(match high < accuracy {
+    Some(match high < others {
         true => Finding::new(Tone::Look, format!("The class “{}” is found less often than the others.", classes[worst]), evidence)
             .advise("More samples of it, task.class_weights = \"balanced\", or for two classes another task.threshold."),
         false => Finding::new(Tone::Good, "No class is found less often than the others beyond chance.", evidence),
