@@ -49,13 +49,26 @@ fn four_fifths(run: &RunFolder, split: &str) -> Option<Finding> {
             format!("By {name}, a group is chosen less than four fifths as often as another."),
             evidence,
         )
-        .advise("fairness.mitigation, or look at what the groups have in common in the data."),
+        .advise(mitigation(run)),
         None => Finding::new(
             Tone::Good,
             format!("By {name}, every group is chosen at least four fifths as often as any other."),
             evidence,
         ),
     })
+}
+
+/// What to try for groups, beyond what is on already.
+fn mitigation(run: &RunFolder) -> String {
+    let on = run.key("fairness.mitigation").and_then(toml::Value::as_str);
+    match on.filter(|on| *on != "none") {
+        None => {
+            "fairness.mitigation, or look at what the groups have in common in the data.".into()
+        }
+        Some(on) => format!(
+            "fairness.mitigation = \"{on}\" is not enough: another of its words, and a look at what the groups have in common in the data."
+        ),
+    }
 }
 
 /// The class of which the least share is found.
