@@ -41,6 +41,13 @@ pub(super) fn finding(run: &RunFolder) -> Option<Finding> {
             (Tone::Look, says)
         }
     };
+    if tone == Tone::Bad
+        && let Some((ranks, in_numbers)) = ranks_better(report, name)
+    {
+        evidence += &in_numbers;
+        let advice = "Judge by these where classes are rare, and choose task.threshold (or threshold = \"tune\") by what misses and false alarms cost.";
+        return Some(Finding::new(Tone::Look, ranks, evidence).advise(advice));
+    }
     if split == "valid" {
         evidence += " There is no test split: these samples also chose the checkpoint, so the number is optimistic.";
     }
@@ -104,6 +111,30 @@ fn against_trivial(
     let (name_said, value, trivial) = (words(name), shown(name, value), shown(name, trivial));
     let says = format!("The model {says}: {name_said} is {value}, against {trivial}{chance}.");
     (tone, says)
+}
+
+/// Where classes are rare the most frequent one is nearly always right: then the order and the probabilities tell
+/// whether the model has learned anything. The words and their numbers, if it has.
+fn ranks_better(report: &Report, headline: &str) -> Option<(String, String)> {
+    let baseline = report.baseline.as_ref()?;
+    let both = |name: &str| Some((*report.metrics.get(name)?, *baseline.metrics.get(name)?));
+    let (auc, trivial_auc) = both("roc_auc")?;
+    let (loss, trivial_loss) = both("log_loss")?;
+    if auc <= trivial_auc || loss >= trivial_loss {
+        return None;
+    }
+    let says = format!(
+        "By {} the model is no better than a trivial answer, but its probabilities are.",
+        words(headline)
+    );
+    let numbers = format!(
+        " ROC AUC is {} against {}, and log-loss {} against {}.",
+        number(auc),
+        number(trivial_auc),
+        number(loss),
+        number(trivial_loss)
+    );
+    Some((says, numbers))
 }
 
 fn capital(words: &str) -> String {
