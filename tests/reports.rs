@@ -71,6 +71,19 @@ fn a_report_is_written_where_it_is_asked_for() {
     assert!(project.read("page.html").starts_with("<!doctype html>"));
     assert!(project.path("figures/new/loss.svg").exists());
     project.refused("report nowhere", 1, &["is not a run folder"]);
+    // Nothing that a run has made is written over, and a link stays a link.
+    for line in [
+        "report runs/run -o runs/run/1/model.safetensors",
+        "report runs/run --card runs/run/1/config.toml",
+        "compare runs/run/1 runs/run/1 --html runs/run/1/metrics.jsonl",
+        "track runs/run --csv runs/run/1/run.lock",
+    ] {
+        project.refused(line, 2, &["belongs to the run"]);
+    }
+    project.ok("evaluate runs/run/1 --json");
+    std::os::unix::fs::symlink("page.html", project.path("link.html")).unwrap();
+    project.ok("report runs/run -o link.html");
+    assert!(project.path("link.html").is_symlink());
     project.write("runs/run/1/evaluation.json", "{");
     project.refused("report runs/run", 1, &["evaluation.json is damaged"]);
 }

@@ -258,7 +258,23 @@ fn what_cannot_be_followed_is_said() {
         2,
         &["http://"],
     );
+    for url in [
+        "http://",
+        "http://127.0.0.1:99999",
+        "http://user:word@127.0.0.1:1",
+    ] {
+        let line =
+            format!("check configs/tabular/breast-cancer.toml --set logging.mlflow.url=\"{url}\"");
+        project.refused(&line, 2, &["mlflow.url"]);
+    }
     project.ok(TRAIN);
+    project.write("precious.csv", "id,name\n1,a\n");
+    project.refused(
+        &format!("track {RUN} --csv precious.csv"),
+        1,
+        &["no table of metrics"],
+    );
+    assert_eq!(project.read("precious.csv"), "id,name\n1,a\n");
     project.refused(&format!("track {RUN}"), 2, &["--tensorboard"]);
     project.refused(&format!("track {RUN} --mlflow"), 2, &["logging.mlflow"]);
     let port = free_port();

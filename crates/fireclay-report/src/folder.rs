@@ -124,7 +124,7 @@ impl RunFolder {
 
     /// Whether the run has ended, and its results are whole.
     pub fn is_finished(&self) -> bool {
-        self.lock.contains_key("result_sha256") && !self.evaluation.is_empty()
+        self.lock.contains_key("result_sha256")
     }
 
     /// The split that the verdict is about: that of the test, or the validation split where there is none.

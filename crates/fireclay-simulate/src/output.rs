@@ -12,11 +12,11 @@ pub(crate) fn whole<T>(
     fill: impl FnOnce(&Path) -> io::Result<T>,
 ) -> Result<T, SimulateError> {
     let partial = partial(path);
-    for taken in [path, &partial] {
-        if taken.symlink_metadata().is_ok() {
-            return Err(SimulateError::Exists(taken.to_path_buf()));
-        }
+    if path.symlink_metadata().is_ok() {
+        return Err(SimulateError::Exists(path.to_path_buf()));
     }
+    // What an interrupted simulation has left.
+    remove(&partial);
     let filled = folder_of(path)
         .and_then(|()| fill(&partial))
         .and_then(|filled| fs::rename(&partial, path).map(|()| filled));

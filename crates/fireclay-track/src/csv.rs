@@ -1,7 +1,7 @@
 //! A table of all metrics, which every spreadsheet opens.
 
 use std::fs::{File, OpenOptions};
-use std::io::{BufWriter, Write};
+use std::io::{BufWriter, Read, Write};
 use std::path::PathBuf;
 use std::time::SystemTime;
 
@@ -9,6 +9,9 @@ use crate::error::TrackError;
 use crate::follow::{Follower, Record};
 use crate::run::Run;
 use crate::tracker::{Ending, Tracker};
+
+/// What every table begins with.
+const HEADER: &str = "step,epoch,split";
 
 /// Writes a row for each line of `metrics.jsonl`: step, epoch, split, and a column for each metric, empty
 /// where a line does not have it.
@@ -32,6 +35,21 @@ impl Csv {
         }
     }
 
+    /// Refuses to replace a file that is no such table.
+    fn refuse_others(&self) -> Result<(), TrackError> {
+        let Ok(mut file) = File::open(&self.path) else {
+            return Ok(());
+        };
+        let mut start = vec![0; HEADER.len()];
+        let is_table = file.read_exact(&mut start).is_ok() && start == HEADER.as_bytes();
+        match is_table {
+            true => Ok(()),
+            false => Err(TrackError::Refused(
+                "it is there already and no table of metrics; name another file".into(),
+            )),
+        }
+    }
+
     /// Whether there was a metric without a column.
     fn learn_columns<'a>(&mut self, news: impl Iterator<Item = &'a Record>) -> bool {
         let before = self.columns.len();
@@ -47,7 +65,7 @@ impl Csv {
     fn write_anew(&self, position: u64) -> Result<(), TrackError> {
         let error = |source| TrackError::write(&self.path, source);
         let mut file = BufWriter::new(File::create(&self.path).map_err(error)?);
-        let header = format!("step,epoch,split,{}\n", self.columns.join(","));
+        let header = format!("{HEADER},{}\n", self.columns.join(","));
         file.write_all(header.as_bytes()).map_err(error)?;
         let mut follower = Follower::new(&self.folder, 0);
         while follower.position() < position {
@@ -81,6 +99,7 @@ impl Tracker for Csv {
     }
 
     fn begin(&mut self, run: &Run) -> Result<u64, TrackError> {
+        self.refuse_others()?;
         self.folder = run.folder.clone();
         self.columns.clear();
         Ok(0)

@@ -7,12 +7,20 @@ use fireclay_run::{On, Parts, Run};
 use super::method::{Fits, Method, refusal, usual};
 use super::request::{ExplainError, Request};
 
+/// Nodes beyond which sums in 32 bits get no better.
+const MOST_STEPS: usize = 10_000;
+
 /// How many samples are taken.
 pub(super) fn rows(run: &dyn Run, request: &Request<'_>) -> Result<usize, ExplainError> {
     if request.rows == Some(0) || request.steps == Some(0) {
         return Err(ExplainError::Usage(
             "--rows and --steps must be at least 1".into(),
         ));
+    }
+    if request.steps > Some(MOST_STEPS) {
+        return Err(ExplainError::Usage(format!(
+            "--steps must be at most {MOST_STEPS}"
+        )));
     }
     let kind = run
         .schema()

@@ -25,7 +25,7 @@ pub(super) fn send(client: &Client, place: &str, folder: &Path) -> Result<(), Tr
         return Ok(());
     }
     let local = place.strip_prefix("file://").unwrap_or(place);
-    if !Path::new(local).is_absolute() {
+    if !Path::new(local).is_absolute() || !client.is_local() {
         return Err(TrackError::Refused(format!(
             "it keeps artifacts at {place}, where they cannot be sent; start it with --serve-artifacts, or set \
              logging.mlflow.files = false"
@@ -34,10 +34,16 @@ pub(super) fn send(client: &Client, place: &str, folder: &Path) -> Result<(), Tr
     let to = Path::new(local);
     fs::create_dir_all(to).map_err(|source| TrackError::write(to, source))?;
     for (file, name) in files {
-        let copied = fs::copy(&file, to.join(name));
-        copied.map_err(|source| TrackError::write(to, source))?;
+        let to = to.join(name);
+        copy(&file, &to).map_err(|source| TrackError::write(&to, source))?;
     }
     Ok(())
+}
+
+/// Copies a file to where there is none: a server names the folder, and may not have anything replaced.
+fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
+    let mut file = File::open(from)?;
+    std::io::copy(&mut file, &mut File::create_new(to)?).map(drop)
 }
 
 /// The regular files in the folder itself with their names, without those of trackers.

@@ -13,7 +13,9 @@ use ureq::{Agent, Body, Error, SendBody};
 use crate::error::TrackError;
 
 /// How long an answer may take.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(5);
+/// The slowest that a file may be sent, in bytes a second.
+const SLOWEST: u64 = 100_000;
 
 #[derive(Debug)]
 pub(super) struct Client {
@@ -33,7 +35,7 @@ impl Client {
         let config = Agent::config_builder()
             .http_status_as_error(false)
             .timeout_connect(Some(PATIENCE))
-            .timeout_recv_response(Some(PATIENCE))
+            .timeout_global(Some(PATIENCE))
             .build();
         Self {
             agent: config.into(),
@@ -44,6 +46,15 @@ impl Client {
 
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// Whether the server is on this machine.
+    pub fn is_local(&self) -> bool {
+        let host = self.url.split("://").nth(1).unwrap_or_default();
+        ["127.0.0.1", "localhost", "[::1]"].iter().any(|name| {
+            host.strip_prefix(name)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with([':', '/']))
+        })
     }
 
     /// Asks for something that may not be there.
@@ -83,7 +94,14 @@ impl Client {
     /// Sends a file to a path below the server's own store of artifacts.
     pub fn put(&self, path: &str, file: File) -> Result<(), TrackError> {
         let url = format!("{}/api/2.0/mlflow-artifacts/artifacts/{path}", self.url);
-        let request = self.agent.put(url);
+        let bytes = file.metadata().map_or(0, |file| file.len());
+        let patience = PATIENCE + Duration::from_secs(bytes / SLOWEST);
+        let request = self
+            .agent
+            .put(url)
+            .config()
+            .timeout_global(Some(patience))
+            .build();
         let request = match &self.access {
             Some(access) => request.header("Authorization", access),
             None => request,

@@ -291,18 +291,43 @@ impl LoggingConfig {
     pub fn validate(&self) -> Vec<(String, String)> {
         let mut problems = Problems::default();
         problems.at_least_one("every_steps", Some(self.every_steps));
-        let url = self.mlflow.as_ref().map_or("http://", |mlflow| &mlflow.url);
-        if !["http://", "https://"]
-            .iter()
-            .any(|scheme| url.starts_with(scheme))
-        {
-            problems.add(
-                "mlflow.url",
-                format!("must begin with http:// or https://, but is {url:?}"),
-            );
+        let wrong = self
+            .mlflow
+            .as_ref()
+            .and_then(|mlflow| wrong_url(&mlflow.url));
+        if let Some(message) = wrong {
+            problems.add("mlflow.url", message);
         }
         problems.found()
     }
+}
+
+/// What is wrong with the address of a server, if anything is.
+fn wrong_url(url: &str) -> Option<String> {
+    let rest = ["http://", "https://"]
+        .iter()
+        .find_map(|scheme| url.strip_prefix(scheme));
+    let Some(rest) = rest else {
+        return Some(format!(
+            "must begin with http:// or https://, but is {url:?}"
+        ));
+    };
+    let host = rest.split('/').next().unwrap_or_default();
+    if host.contains('@') {
+        return Some(
+            "has an access in it, which would be kept in the run folder; set MLFLOW_TRACKING_USERNAME and \
+             MLFLOW_TRACKING_PASSWORD in the environment"
+                .into(),
+        );
+    }
+    let (name, port) = match host.rsplit_once(':') {
+        Some((name, port)) if !port.ends_with(']') => (name, port.parse::<u16>().is_ok()),
+        _ => (host, true),
+    };
+    let is_closed = name.starts_with('[') == name.ends_with(']');
+    let is_sound = !name.is_empty() && port && is_closed && !rest.contains(char::is_whitespace);
+    (!is_sound)
+        .then(|| format!("must name a server, such as \"http://127.0.0.1:5000\", but is {url:?}"))
 }
 
 /// Intervals of which one may be given.

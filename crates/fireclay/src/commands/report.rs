@@ -76,9 +76,40 @@ fn write_plots(folder: &Path, run: &RunFolder) -> Result<Vec<PathBuf>, Failure> 
         .collect()
 }
 
-/// Writes a file as a whole; its path as it was given.
+/// Writes a file as a whole; its path as it was given. What is no plain file, such as a pipe or a link, is
+/// written to and not replaced.
+///
+/// # Errors
+///
+/// If the file is one that a run has made, or cannot be written.
 pub fn write(path: &Path, text: &str) -> Result<PathBuf, Failure> {
     let whole = absolute(path).unwrap_or_else(|_| path.to_path_buf());
-    write_whole(&whole, text.as_bytes())?;
+    refuse_files_of_a_run(&whole)?;
+    let is_plain = whole
+        .symlink_metadata()
+        .map_or(true, |found| found.is_file());
+    match is_plain {
+        true => write_whole(&whole, text.as_bytes())?,
+        false => std::fs::write(&whole, text).map_err(|source| io("write", &whole, source))?,
+    }
     Ok(path.to_path_buf())
+}
+
+/// Refuses to write over a file that a run has made: in the folder of a run, only pages, cards, charts and tables are
+/// written anew.
+pub fn refuse_files_of_a_run(path: &Path) -> Result<(), Failure> {
+    let is_there = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
+    let folder = is_there.parent().unwrap_or(Path::new(""));
+    let is_of_a_run = folder.join("run.lock").is_file() && is_there.exists();
+    let ours = ["html", "md", "svg", "csv"];
+    let is_ours = is_there
+        .extension()
+        .is_some_and(|extension| ours.iter().any(|ours| extension == *ours));
+    match is_of_a_run && !is_ours {
+        true => Err(Failure::Usage(format!(
+            "{} belongs to the run; name another file",
+            path.display()
+        ))),
+        false => Ok(()),
+    }
 }

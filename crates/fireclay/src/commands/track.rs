@@ -7,6 +7,7 @@ use fireclay_run::load_run;
 use fireclay_track::{Csv, Mlflow, TensorBoard, Tracker, send};
 use fireclay_train::config::MlflowConfig;
 
+use super::report::refuse_files_of_a_run;
 use super::run_at;
 use crate::failure::Failure;
 use crate::text::say;
@@ -43,6 +44,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         trackers.push(Box::new(TensorBoard::new(folder.clone())));
     }
     if let Some(path) = &args.csv {
+        refuse_files_of_a_run(path)?;
         trackers.push(Box::new(Csv::new(path.clone())));
     }
     if let Some(url) = &args.mlflow {

@@ -158,9 +158,10 @@ impl Report {
 
     pub fn end(&self, outcome: &Outcome) -> Result<(), Failure> {
         let folder = short(&outcome.folder);
-        if !self.show.json && !self.show.quiet {
-            let notes = outcome.notes.iter();
-            notes.for_each(|note| prose!(8, "note    {note}"));
+        let notes = outcome.notes.iter();
+        match self.show.json || self.show.quiet {
+            true => notes.for_each(|note| tell!("note: {note}")),
+            false => notes.for_each(|note| prose!(8, "note    {note}")),
         }
         if outcome.reason == StopReason::Interrupted {
             let step = outcome.state.step;
