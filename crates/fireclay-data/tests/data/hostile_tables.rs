@@ -824,7 +824,7 @@ fn numbers_far_from_those_of_training_are_told_of() {
     let preprocess = load(&config, TargetKind::Class).preprocess;
     let rows = "{\"income\": 50}\n{\"income\": 19000}\n{\"income\": 151000}\n{\"income\": null}\n";
     let (_, said) = predicted(&files, &preprocess, &config, rows);
-    let expected = "1 of 4 rows have numbers far outside of those of training, such as 50, where training had 20000 to 150000";
+    let expected = "1 of 4 rows have numbers far outside the range of training, such as 50, where training had 20000 to 150000";
     assert!(said.contains(expected), "{said}");
     let old = preprocess.to_json();
     let start = old.find("\"range\"").unwrap();

@@ -38,7 +38,7 @@ impl Outside {
         let [first, low, high] = [first, low, high].map(shortest);
         let count = self.count;
         Some(format!(
-            "{count} of {rows} rows have numbers far outside of those of training, such as {first}, where training had {low} to {high}: the answers for them are guesses; see that the unit is the same"
+            "{count} of {rows} rows have numbers far outside the range of training, such as {first}, where training had {low} to {high}: the answers for them are guesses; see that the unit is the same"
         ))
     }
 }
