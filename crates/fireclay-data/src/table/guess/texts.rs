@@ -164,8 +164,8 @@ fn of_table(
     };
     let text = texts.iter().max_by_key(|fact| letters(fact));
     let alone = text.filter(|_| !facts.iter().any(is_other));
-    let found = alone.map(|text| Box::new(labelled((&facts, &texts), (text, wanted), sniffed)));
-    Ok(found.map(TextGuess::Labelled))
+    let found = alone.map(|text| labelled((&facts, &texts), (text, wanted), sniffed));
+    Ok(found.map(|found| TextGuess::Labelled(found.into())))
 }
 
 fn labelled(
