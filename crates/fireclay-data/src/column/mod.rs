@@ -4,6 +4,7 @@ pub(crate) mod dates;
 mod lookup;
 pub(crate) mod numbers;
 pub(crate) mod reading;
+mod truth;
 pub(crate) mod written;
 
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use arrow::datatypes::{DataType, Float64Type, Int64Type, TimestampMicrosecondTyp
 use self::dates::DateOrder;
 pub(crate) use self::lookup::Columns;
 pub use self::lookup::column;
+pub(crate) use self::truth::{is_english, truth};
 use crate::error::DataError;
 
 /// Whether the column has one of the types that can be features.
@@ -149,18 +151,6 @@ pub(crate) fn booleans(name: &str, array: &ArrayRef) -> Result<BooleanArray, Dat
         },
     };
     cells.iter().enumerate().map(read).collect()
-}
-
-/// What a word of yes or no means.
-pub(crate) fn truth(word: &str) -> Option<bool> {
-    let is = |words: [&str; 4]| words.iter().any(|other| word.eq_ignore_ascii_case(other));
-    if is(["true", "yes", "t", "y"]) {
-        Some(true)
-    } else if is(["false", "no", "f", "n"]) {
-        Some(false)
-    } else {
-        None
-    }
 }
 
 /// The cells as moments: microseconds since 1970.

@@ -43,6 +43,8 @@ pub struct ReadOptions {
     pub skip_bad_lines: bool,
     /// Whether the configuration is that of a finished run, so that advice is not to change it.
     pub is_settled: bool,
+    /// The columns that the finished run reads; none where there is no run.
+    pub wanted: Vec<String>,
 }
 
 impl ReadOptions {
@@ -56,6 +58,7 @@ impl ReadOptions {
             has_usual_nulls: true,
             skip_bad_lines: false,
             is_settled: false,
+            wanted: Vec::new(),
         }
     }
 
@@ -133,7 +136,7 @@ impl TableStream {
     pub fn notes(&self) -> Vec<String> {
         let nulls = note_of_nulls(&self.nulls).map(|note| match self.options.is_settled {
             true => note,
-            false => format!("{note}; columns.NAME.null_values = [] keeps the words of a column, null_values chooses others for all"),
+            false => format!("{note}; columns.NAME.null_values = [] keeps the words of a column of categories or texts (among numbers, dates and words of yes and no they stay missing), null_values chooses others for all"),
         });
         self.notes.iter().cloned().chain(nulls).collect()
     }

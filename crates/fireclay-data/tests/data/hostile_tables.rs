@@ -75,7 +75,11 @@ fn a_number_of_json_is_never_read_by_the_custom_of_a_country() {
         "{\"x\": 2.125, \"y\": 0}\n{\"x\": \"2,125\", \"y\": 0}\n{\"x\": \"1.234,5\", \"y\": 1}\n";
     let (found, notes) = predicted(&files, &data.preprocess, &config, asked);
     assert_eq!(found, [2.125, 2.125, 1234.5]);
-    assert_eq!(notes, "");
+    assert_eq!(notes.lines().count(), 1, "{notes}");
+    assert!(
+        notes.contains("1 of 3 rows have numbers far outside"),
+        "{notes}"
+    );
 }
 
 #[test]
@@ -726,4 +730,113 @@ fn a_label_that_says_that_there_is_none_is_told_of() {
     let expected = "\"-\" is learned as a class, though it seems to mean that there is none; add it to extra_null_values";
     assert!(said(&guess_for(&path, "y").unwrap()).contains(expected));
     assert!(messages(&load(&config(&path, "y"), TargetKind::Class).notes).contains(expected));
+}
+
+#[test]
+fn a_file_without_the_title_of_training_is_read_from_its_header() {
+    let files = Files::new();
+    let row = |row: usize| format!("{row},{},{}", row % 9, row % 2);
+    let table = csv("id,x,y", 40, row);
+    let path = files.write("a.csv", format!("Orders of 2024\n{table}"));
+    let mut config = config(&path, "y");
+    (config.skip_rows, config.id) = (Some(1), Some("id".to_owned()));
+    let data = load(&config, TargetKind::Class);
+    let options = data.preprocess.options(TableFormat::Csv, &config);
+    let read = |text: &str| {
+        let path = files.write("new.csv", text);
+        let mut pieces = stream(&path, &options)?;
+        let rows: usize = pieces.by_ref().map(|piece| piece.unwrap().num_rows()).sum();
+        Ok::<_, fireclay_data::DataError>((rows, pieces.notes().join("\n")))
+    };
+    let moved = "line 1 names the columns of training, so the table is read from there, though skip_rows = 1";
+    for (text, rows) in [("id,x,y\n1,2,0\n", 1), ("id,x,y\n1,2,0\n2,3,1\n", 2)] {
+        let (found, notes) = read(text).unwrap();
+        assert!(found == rows && notes.contains(moved), "{found} {notes}");
+    }
+    for titled in ["Orders of 2025\nid,x,y\n1,2,0\n", "id,x,y\nid,x,y\n1,2,0\n"] {
+        assert_eq!(read(titled).unwrap(), (1, String::new()));
+    }
+    let error = read("id,z,y\n1,2,0\n2,3,1\n").unwrap_err().to_string();
+    let expected = "skip_rows = 1 of the run left out the line id,z,y";
+    assert!(
+        error.contains("no column \"x\"") && error.ends_with(expected),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_decimal_character_that_does_not_fit_is_named() {
+    let files = Files::new();
+    let row = |row: usize| format!("{},{};{}", row * 7 % 90, row % 10, row % 2);
+    let path = files.write("a.csv", csv("x;y", 90, row) + "10;0\n11;1\n");
+    let mut config = config(&path, "y");
+    config.delimiter = Some(";".to_owned());
+    assert_eq!(numbers(&config, "x")[3], Some(21.3));
+    config.decimal = Some(".".to_owned());
+    let table = Table::load(TableFormat::Csv, &config).unwrap();
+    let mut table = table;
+    table.interpret(&config).unwrap();
+    let splits = fireclay_data::split(&table, &config, 1, TargetKind::Class).unwrap();
+    let report = fireclay_data::inspect(&table, &splits, &config, TargetKind::Class).unwrap();
+    let said = messages(&report.warnings);
+    let expected = "numbers in 92 of 92 cells, with a decimal comma, not as data.decimal = \".\" in [data] says";
+    assert!(
+        said.contains(expected) && said.contains("is not read as numbers"),
+        "{said}"
+    );
+    assert!(!said.contains("read as categories"), "{said}");
+}
+
+#[test]
+fn yes_is_positive_in_other_languages() {
+    let files = Files::new();
+    let row = |row: usize| {
+        let paid = ["ja", "nein", "JA", "Nein"][row % 4];
+        format!("{},{},{paid}", row % 9, ["Oui", "non", "oui"][row % 3])
+    };
+    let config = config(&files.write("a.csv", csv("x,member,paid", 80, row)), "paid");
+    let data = load(&config, TargetKind::Class);
+    let classes = data.preprocess.classes();
+    assert_eq!(classes.len(), 2);
+    assert!(classes[1].eq_ignore_ascii_case("ja"), "{classes:?}");
+    assert_eq!(data.preprocess.feature_names(), ["x", "member"]);
+    let notes = messages(&data.notes);
+    for expected in [
+        "labels of yes and no are read as two classes",
+        "read as yes: \"Oui\", \"oui\"; as no: \"non\"",
+    ] {
+        assert!(notes.contains(expected), "{expected}: {notes}");
+    }
+}
+
+#[test]
+fn categories_that_differ_in_case_are_told_of() {
+    let files = Files::new();
+    let row = |row: usize| format!("{},{}", ["Ulm", "ULM", "Bonn"][row % 3], row % 2);
+    let path = files.write("a.csv", csv("city,y", 90, row));
+    let expected = "categories that differ only in case or blanks are different to the model: \"ULM\", \"Ulm\"; write them alike";
+    assert!(said(&guess_for(&path, "y").unwrap()).contains(expected));
+    let notes = messages(&load(&config(&path, "y"), TargetKind::Class).notes);
+    assert!(notes.contains(expected), "{notes}");
+}
+
+#[test]
+fn numbers_far_from_those_of_training_are_told_of() {
+    let files = Files::new();
+    let row = |row: usize| format!("{},{}", 20_000 + row * 2_000, row % 2);
+    let config = config(&files.write("a.csv", csv("income,y", 66, row)), "y");
+    let preprocess = load(&config, TargetKind::Class).preprocess;
+    let rows = "{\"income\": 50}\n{\"income\": 19000}\n{\"income\": 151000}\n{\"income\": null}\n";
+    let (_, said) = predicted(&files, &preprocess, &config, rows);
+    let expected = "1 of 4 rows have numbers far outside the range of training, such as 50, where training had 20000 to 150000";
+    assert!(said.contains(expected), "{said}");
+    let old = preprocess.to_json();
+    let start = old.find("\"range\"").unwrap();
+    let end = start + old[start..].find(']').unwrap();
+    let before = old[..start].trim_end().trim_end_matches(',');
+    let old = format!("{before}{}", &old[end + 1..]);
+    let old = Preprocess::from_json(&old).unwrap();
+    assert!(old.encodes_as(&preprocess) && old != preprocess);
+    let (_, said) = predicted(&files, &old, &config, rows);
+    assert!(!said.contains("far outside"), "{said}");
 }

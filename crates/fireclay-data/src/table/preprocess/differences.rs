@@ -1,5 +1,6 @@
 //! What tells the rows of two preprocessings apart.
 
+use super::encoder::Encoder;
 use super::{Feature, Preprocess};
 
 impl Preprocess {
@@ -30,6 +31,21 @@ impl Preprocess {
         let new = unknown(self.classes(), other.classes());
         found.extend(new.map(|names| format!("the target has new classes: {names}")));
         found
+    }
+
+    /// Whether both encode every row to the same numbers. A run of before has no ranges.
+    pub fn encodes_as(&self, other: &Self) -> bool {
+        self.without_ranges() == other.without_ranges()
+    }
+
+    fn without_ranges(&self) -> Self {
+        let mut bare = self.clone();
+        for feature in &mut bare.features {
+            if let Encoder::Numeric(scale) = &mut feature.encoder {
+                scale.range = None;
+            }
+        }
+        bare
     }
 }
 

@@ -35,6 +35,9 @@ pub(super) struct Scale {
     /// Stands in for a missing value, before shift and scale.
     pub(super) fill: f64,
     pub(super) indicator: bool,
+    /// The least and the largest value of the training rows; none in a run of before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) range: Option<[f64; 2]>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

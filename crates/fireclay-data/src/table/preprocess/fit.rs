@@ -152,6 +152,7 @@ fn numeric(
         scale,
         fill,
         indicator: indicator && values.null_count() > 0,
+        range: ends(&values),
     }))
 }
 
@@ -258,13 +259,18 @@ fn moments_of(values: impl Iterator<Item = f64> + Clone) -> (f64, f64) {
 }
 
 fn range(values: &Float64Array) -> (f64, f64) {
+    match ends(values) {
+        Some([low, high]) if high > low => (low, high - low),
+        Some([low, _]) => (low, 1.0),
+        None => (0.0, 1.0),
+    }
+}
+
+/// The least and the largest value, if there is any.
+fn ends(values: &Float64Array) -> Option<[f64; 2]> {
     let low = values.iter().flatten().fold(f64::INFINITY, f64::min);
     let high = values.iter().flatten().fold(f64::NEG_INFINITY, f64::max);
-    if high > low {
-        (low, high - low)
-    } else {
-        (if low.is_finite() { low } else { 0.0 }, 1.0)
-    }
+    (low <= high).then_some([low, high])
 }
 
 /// The logarithm that also takes zero and negative values.

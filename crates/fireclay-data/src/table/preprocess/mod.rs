@@ -5,6 +5,7 @@ mod encoder;
 mod features;
 mod fit;
 mod hashed;
+mod outside;
 mod sets;
 mod statistics;
 mod target;
@@ -207,6 +208,7 @@ impl Preprocess {
             .null_values
             .retain(|word| word.is_empty() || !is_name(word));
         options.is_settled = true;
+        options.wanted = self.columns();
         options
     }
 

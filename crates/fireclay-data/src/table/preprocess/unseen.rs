@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use arrow::array::{RecordBatch, StringArray};
 
-use super::encoder::Encoder;
+use super::encoder::{Encoder, Scale};
+use super::outside::Outside;
 use super::{Feature, Preprocess};
 use crate::column::{column, text};
 use crate::error::DataError;
@@ -33,6 +34,7 @@ struct Column {
     /// Cells that are there and are read as missing, and the first of them.
     odd: usize,
     example: Option<String>,
+    outside: Outside,
 }
 
 /// Categories that a note names.
@@ -56,6 +58,12 @@ impl Unseen {
             let column = self.columns.entry(name.clone()).or_default();
             let odd = reading.odd_rows(cells);
             column.add_odd(&odd, &text(name, cells)?);
+            if let Encoder::Numeric(Scale {
+                range: Some(range), ..
+            }) = encoder
+            {
+                column.outside.add(*range, name, array);
+            }
             match encoder {
                 Encoder::Categorical(names) => {
                     column.known = names.categories.len();
@@ -78,10 +86,15 @@ impl Unseen {
         let notes = self.columns.iter().flat_map(|(name, column)| {
             let unknown = self.unknown(column, config.max_categories);
             let missing = self.missing(column, config.impute_indicator);
-            [unknown, missing, column.odd()]
-                .into_iter()
-                .flatten()
-                .map(|message| Note::about(name, message))
+            [
+                unknown,
+                missing,
+                column.odd(),
+                column.outside.note(self.rows),
+            ]
+            .into_iter()
+            .flatten()
+            .map(|message| Note::about(name, message))
         });
         notes.collect()
     }

@@ -4,17 +4,18 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, StringArray};
 
-use super::candidates::{Candidate, best, dates, in_several_ways, numbers_of, truths_of};
-use super::labels::labels;
+use super::candidates::{Candidate, best, dates, numbers_of, truths_of};
+use super::labels::{labels, told};
 use super::style::Locale;
 use super::tally::{Tally, is_missing, is_unknown};
+use super::varied::varied;
 use super::{Mixed, plural};
 use crate::column::dates::DateOrder;
 use crate::column::reading::Reading;
 use crate::column::{
     are_codes, are_dates, booleans, date_order, is_boolean, is_finite, is_numeric,
 };
-use crate::error::{DataError, list};
+use crate::error::DataError;
 use crate::table::{ColumnKind, OddCells, TableConfig};
 
 /// Digits that a real holds in any case.
@@ -66,9 +67,9 @@ pub(super) fn judge(
 /// A column of text.
 pub(super) struct Column<'a> {
     name: &'a str,
-    cells: &'a StringArray,
+    pub(super) cells: &'a StringArray,
     has_numbers: bool,
-    is_target: bool,
+    pub(super) is_target: bool,
     date_order: Option<DateOrder>,
     keeps_odd: bool,
 }
@@ -121,12 +122,12 @@ fn guessed(column: &Column<'_>, locale: &Locale) -> Judged {
         return judged;
     }
     let Some(best) = best((column.name, cells), locale, !is_target) else {
-        return varied(column);
+        return varied(column, locale);
     };
     let is_missing = if is_target { is_missing } else { is_unknown };
     match is_agreed(best.kind, &best.tally, is_missing) {
         true => agreed(best, cells, &key),
-        false => mixed(best, column),
+        false => mixed(best, column, locale),
     }
 }
 
@@ -147,14 +148,19 @@ fn agreed(best: Candidate, cells: &StringArray, key: &str) -> Judged {
 }
 
 /// A column half of which or more is of one kind, and the rest too much to be mistakes.
-fn mixed(best: Candidate, column: &Column<'_>) -> Judged {
+fn mixed(best: Candidate, column: &Column<'_>, locale: &Locale) -> Judged {
     let (kind, tally, is_target) = (best.kind, best.tally, column.is_target);
-    if !tally.is_mixed() {
-        return varied(column);
+    let is_misfit = !is_target && locale.misfit(column.cells).is_some();
+    if !tally.is_mixed() || is_misfit {
+        return varied(column, locale);
     }
     let (what, name) = (what(&best.reading, kind), column.name);
     let (fitting, present, shown) = (tally.fitting, tally.present, tally.shown());
-    let read = if is_target { "classes" } else { "categories" };
+    // Most of several words may be too many categories, so that the column is left out.
+    let read = match is_target {
+        true => "is read as classes".to_owned(),
+        false => format!("is not read as {what}"),
+    };
     let key = match is_target {
         true => "name those that mean \"missing\" in extra_null_values".to_owned(),
         false => format!(
@@ -163,7 +169,7 @@ fn mixed(best: Candidate, column: &Column<'_>) -> Judged {
         ),
     };
     let note = format!(
-        "{fitting} of {present} cells are {what}, but too many are not to be mistakes, so the column is read as {read}: {shown}; correct them, or {key}"
+        "{fitting} of {present} cells are {what}, but too many are not to be mistakes, so the column {read}: {shown}; correct them, or {key}"
     );
     let mixed = Mixed {
         what: format!("{what} in {fitting} of {present} cells and others in the rest: {shown}"),
@@ -172,42 +178,6 @@ fn mixed(best: Candidate, column: &Column<'_>) -> Judged {
     Judged {
         note: Some(note),
         mixed: Some(mixed),
-        ..Judged::default()
-    }
-}
-
-/// A column of one kind in which no way of writing is that of most cells.
-fn varied(column: &Column<'_>) -> Judged {
-    let found = in_several_ways(column.cells).filter(|_| !column.is_target);
-    let Some((what, count)) = found else {
-        return Judged::default();
-    };
-    let mut examples: Vec<String> = Vec::new();
-    for cell in column.cells.iter().flatten() {
-        let shape: String = cell.chars().filter(|c| !c.is_ascii_digit()).collect();
-        let is_new = |known: &String| {
-            !known
-                .chars()
-                .filter(|c| !c.is_ascii_digit())
-                .eq(shape.chars())
-        };
-        if examples.len() < 4 && examples.iter().all(is_new) {
-            examples.push(cell.to_owned());
-        }
-    }
-    let present = column.cells.len() - column.cells.null_count();
-    let what = format!(
-        "{what} in {count} of {present} cells, written in several ways: {}",
-        list(&examples, 4)
-    );
-    Judged {
-        note: Some(format!(
-            "it has {what}, and is read as categories; write them alike"
-        )),
-        mixed: Some(Mixed {
-            what,
-            key: "write them alike".to_owned(),
-        }),
         ..Judged::default()
     }
 }
@@ -244,7 +214,11 @@ fn sign_note(cells: &StringArray, reading: &Reading) -> Option<String> {
 fn settled(column: &Column<'_>, locale: &Locale) -> Option<Judged> {
     let array = column.array();
     if !is_numeric(&array) {
-        return (is_boolean(&array) || date_order(&array).is_some()).then(Judged::default);
+        if is_boolean(&array) {
+            let note = told(column.cells).map(|note| format!("{note}; {}", column.key()));
+            return Some(Judged::of(Reading::Plain, note));
+        }
+        return date_order(&array).map(|_| Judged::default());
     }
     if !is_finite(&array) {
         return None;

@@ -7,7 +7,7 @@ use arrow::array::StringArray;
 use super::judge::Judged;
 use super::tally::is_missing;
 use crate::column::reading::{Reading, label};
-use crate::column::truth;
+use crate::column::{is_english, truth};
 use crate::error::list;
 
 /// How a target is read whose labels are words of yes and no in several spellings.
@@ -43,6 +43,19 @@ pub(super) fn labels(cells: &StringArray) -> Option<Judged> {
         )),
         ..Judged::default()
     })
+}
+
+/// What there is to say of a column of words of yes and no alone: which mean what, unless they are those of
+/// programs, each in one spelling.
+pub(super) fn told(cells: &StringArray) -> Option<String> {
+    let mut spellings: HashMap<&str, usize> = HashMap::new();
+    for cell in cells.iter().flatten() {
+        *spellings.entry(cell).or_default() += 1;
+    }
+    let [no, yes] = [Some(false), Some(true)].map(|meaning| spelled(&spellings, meaning));
+    let is_plain = [&no, &yes].iter().all(|words| words.len() < 2)
+        && spellings.keys().all(|word| is_english(word));
+    (!is_plain).then(|| format!("read as yes: {}; as no: {}", list(&yes, 10), list(&no, 10)))
 }
 
 /// The spellings of one meaning, the most frequent first.

@@ -9,8 +9,10 @@ mod alike;
 mod candidates;
 mod judge;
 mod labels;
+mod names;
 mod style;
 mod tally;
+mod varied;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,6 +22,7 @@ use arrow::datatypes::Float64Type;
 
 use self::alike::Styles;
 use self::judge::{Column, Judged, judge};
+use self::names::names_alike;
 use self::style::Locale;
 pub(super) use self::tally::is_missing;
 use super::config::{ColumnKind, TableConfig};
@@ -144,6 +147,9 @@ impl Table {
                 mixed,
                 ..
             } = judged;
+            let is_names = !is_target && matches!(wanted, None | Some(ColumnKind::Categorical));
+            let alike = || names_alike(cells).filter(|_| is_names && reading.is_plain());
+            let note = note.or_else(alike);
             let notes = note.map(|message| Note::about(name, message));
             self.readings.notes.extend(notes);
             let mixed = mixed.map(|mixed| (name.clone(), mixed));

@@ -115,6 +115,30 @@ impl Locale {
         }
     }
 
+    /// Where nearly all cells are numbers, but not in the style that the configuration gives: the keys that
+    /// say so, and how the numbers are written.
+    pub(super) fn misfit(&self, cells: &StringArray) -> Option<(String, String)> {
+        let Self::Given(given) = self else {
+            return None;
+        };
+        let style = Self::Unknown.style(cells)?;
+        let count = |style: &NumberStyle| {
+            let present = cells.iter().flatten();
+            present.filter(|cell| style.parse(cell).is_some()).count()
+        };
+        let present = cells.len() - cells.null_count();
+        let is_misfit = 100 * count(&style) >= 95 * present && count(given) < count(&style);
+        let thousands = given
+            .thousands
+            .map(|mark| format!(" and data.thousands = {:?}", mark.to_string()));
+        let key = format!(
+            "data.decimal = {:?}{}",
+            given.decimal.to_string(),
+            thousands.unwrap_or_default()
+        );
+        (is_misfit && style.decimal != given.decimal).then(|| (key, style.words(false)))
+    }
+
     /// The style that fits most cells; among equals what the rest of the table says.
     fn best(&self, styles: Vec<(NumberStyle, usize)>) -> Option<NumberStyle> {
         let most = styles.iter().map(|(_, fitting)| *fitting).max()?;

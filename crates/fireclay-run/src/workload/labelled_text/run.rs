@@ -51,6 +51,7 @@ impl LabelledTextRun {
         let config = &LabelledText::source(self.base.config()).config;
         ReadOptions {
             is_settled: true,
+            wanted: vec![self.preprocess.text().to_owned()],
             ..config.read_options(format)
         }
     }

@@ -112,7 +112,7 @@ impl Dataset for TableData {
     }
 
     fn is_read_as(&self, saved: &str) -> bool {
-        Preprocess::from_json(saved).is_ok_and(|saved| saved == self.preprocess)
+        Preprocess::from_json(saved).is_ok_and(|saved| saved.encodes_as(&self.preprocess))
     }
 
     fn columns(&self, split: usize) -> Columns {

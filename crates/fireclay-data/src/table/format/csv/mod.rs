@@ -1,5 +1,6 @@
 //! Comma-separated values.
 
+mod above;
 mod nulls;
 mod source;
 
@@ -96,7 +97,7 @@ fn names(source: &mut Source) -> Result<Vec<String>, DataError> {
             column: column.clone(),
             advice: source.advice().unwrap_or("rename one of them".into()),
         }),
-        None => Ok(names),
+        None => source.check_names(&names).map(|()| names),
     }
 }
 
@@ -198,7 +199,7 @@ impl Pieces for CsvBatches {
         let cut = footer.filter(|_| self.source.cut > 0).map(|word| {
             format!("the last {rows} left out, which {word:?} stands in: footer = {word:?}")
         });
-        self.source.note.iter().cloned().chain(cut).collect()
+        self.source.notes.iter().cloned().chain(cut).collect()
     }
 
     fn nulls(&self) -> NullCounts {

@@ -1,13 +1,14 @@
 //! The records of a file, and what is wrong with them.
 
 use std::collections::VecDeque;
-use std::io::{BufRead, Read};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use csv::{ByteRecord, ErrorKind, Reader};
 
+use super::above::{Below, below, wanted};
 use super::usual_delimiter;
-use crate::error::{DataError, absolute};
+use crate::error::{DataError, absolute, list};
 use crate::files::open_as;
 use crate::table::Dialect;
 use crate::table::dialect::{LAST_ROWS, advice, cells, encoding_advice, reader};
@@ -20,14 +21,17 @@ pub(super) struct Source {
     reader: Reader<Box<dyn Read + Send>>,
     /// Lines above the first record.
     skipped: u64,
+    above: Vec<Vec<u8>>,
+    /// The columns that a run needs.
+    wanted: Vec<String>,
     /// The records after the one that was given, where the last of all may be no rows.
     ahead: VecDeque<ByteRecord>,
     is_begun: bool,
     is_ended: bool,
     /// The records at the end that were left out.
     pub cut: usize,
-    /// What a person should know of the encoding.
-    pub note: Option<String>,
+    /// What a person should know of the encoding and of the lines above the table.
+    pub notes: Vec<String>,
     /// Whether it is too late to change the configuration.
     is_settled: bool,
 }
@@ -35,24 +39,24 @@ pub(super) struct Source {
 impl Source {
     pub fn open(path: &Path, options: &ReadOptions) -> Result<Self, DataError> {
         let dialect = options.dialect.clone();
-        let (mut text, note) = open_as(path, dialect.encoding())?;
-        let skipped = dialect.skip_rows.unwrap_or(0) as u64;
-        let mut line = Vec::new();
-        for _ in 0..skipped {
-            line.clear();
-            let read = text.read_until(b'\n', &mut line);
-            read.map_err(|source| DataError::read(path, source))?;
-        }
+        let (text, note) = open_as(path, dialect.encoding())?;
+        let Below {
+            text,
+            above,
+            note: moved,
+        } = below(text, path, options)?;
         Ok(Self {
             path: path.to_owned(),
             reader: reader(text, dialect.marks(usual_delimiter(path))),
             dialect,
-            skipped,
+            skipped: above.len() as u64,
+            above,
+            wanted: wanted(options).into_iter().map(str::to_owned).collect(),
             ahead: VecDeque::new(),
             is_begun: false,
             is_ended: false,
             cut: 0,
-            note,
+            notes: note.into_iter().chain(moved).collect(),
             is_settled: options.is_settled,
         })
     }
@@ -96,6 +100,23 @@ impl Source {
             ErrorKind::Io(source) => DataError::read(&self.path, source),
             other => DataError::damaged(&self.path, format!("{other:?}")),
         })
+    }
+
+    /// Refuses names of columns without those that a run needs, if lines above them are left out, which may be
+    /// the header.
+    pub fn check_names(&self, names: &[String]) -> Result<(), DataError> {
+        let lacks = |wanted: &&String| !names.contains(wanted);
+        let (Some(column), Some(line)) = (self.wanted.iter().find(lacks), self.above.last()) else {
+            return Ok(());
+        };
+        let line = String::from_utf8_lossy(line);
+        Err(DataError::Unusable(format!(
+            "no column {column:?} of {}, which the run needs; the columns are {}; skip_rows = {} of the run left out the line {}",
+            absolute(&self.path).display(),
+            list(names, 20),
+            self.skipped,
+            line.trim_end()
+        )))
     }
 
     /// The record has another number of fields than the header.
