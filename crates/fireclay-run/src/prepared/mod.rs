@@ -106,8 +106,10 @@ pub struct Outcome {
     pub reason: StopReason,
     /// Where training ended.
     pub state: LoopState,
-    /// What this process's part of it cost, the last evaluation included.
+    /// What it cost, in all the processes that it took, the last evaluation included.
     pub cost: Cost,
+    /// Updates of this process.
+    pub steps: u64,
     /// Metrics of the chosen weights on valid and test; empty after an interruption.
     pub evaluation: Evaluations,
     /// Parameters, as PyTorch counts them: running statistics are none.
