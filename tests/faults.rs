@@ -83,6 +83,17 @@ fn a_finished_run_is_never_rewritten() {
 }
 
 #[test]
+fn answers_that_nobody_reads_on_are_no_failure() {
+    let project = finished();
+    let line = format!(
+        "$F predict {RUN} datasets/breast-cancer/data.csv -o - | true; exit ${{PIPESTATUS[0]}}"
+    );
+    let ran = shell(&project, &line);
+    ran.refused(0, &[]);
+    assert!(!ran.err.contains("error"), "{}", ran.err);
+}
+
+#[test]
 fn results_that_are_lost_are_made_again_only_as_they_were() {
     let project = Project::with(EVERYTHING);
     let sets = "--set train.epochs=30 --set optimizer.learning_rate=0.03";

@@ -128,7 +128,17 @@ fn a_signal_saves_and_exits_with_4() {
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(4), "{said}");
     assert!(said.contains("fireclay resume runs/run/2"), "{said}");
+    // All say the same of how far it is: the step of the checkpoint.
+    let made = steps(&project, "runs/run/2");
+    assert!(said.contains(&format!("after step {made} ")), "{said}");
+    let listed = project.ok_json("runs --filter name=run/2 --json");
+    assert_eq!(listed[0]["steps"], made);
     project.ok("resume runs/run/2 -q");
+    // Its cost is that of both processes.
+    let all = cost(&project, "runs/run/1");
+    for count in ["steps", "samples"] {
+        assert_eq!(cost(&project, "runs/run/2")[count], all[count]);
+    }
     assert_same(
         &results(&project, "runs/run/1"),
         &results(&project, "runs/run/2"),
@@ -280,6 +290,12 @@ fn more_epochs_can_be_added_when_the_schedule_does_not_look_ahead() {
     );
 }
 
+/// What the run has cost, by its lock.
+fn cost(project: &Project, run: &str) -> toml::Value {
+    let lock: toml::Table = project.read(&format!("{run}/run.lock")).parse().unwrap();
+    lock["cost"].clone()
+}
+
 /// The updates that the run has made, by its newest checkpoint.
 fn steps(project: &Project, run: &str) -> u64 {
     let state = newest(project, run).join("state.json");
@@ -382,7 +398,20 @@ fn more_patience_goes_on_after_an_early_stop() {
     let more = "--set early_stopping.patience=3";
     assert!(ran.err.contains(more), "{}", ran.err);
     assert_eq!(steps(&project, "runs/run/1"), before);
-    project.ok("resume runs/run/1 -q --set early_stopping.patience=4");
+    // More epochs leave nothing to train: that is refused, and the run is not touched.
+    let files = ["config.toml", "run.lock", "evaluation.json", "timing.jsonl"];
+    let read = || files.map(|name| project.read(&format!("runs/run/1/{name}")));
+    let kept = read();
+    let longer = "resume runs/run/1 --set train.epochs=200";
+    project.refused(longer, 2, &["nothing is left to train", more]);
+    assert_eq!(kept, read());
+    let first = cost(&project, "runs/run/1");
+    let ran = project.ok("resume runs/run/1 -q --set early_stopping.patience=4");
+    assert!(ran.out.contains(" s in all;"), "{}", ran.out);
+    let both = cost(&project, "runs/run/1");
+    assert_eq!(both["steps"].as_integer(), Some(before as i64 + 2 * 4));
+    assert!(both["seconds"].as_float() > first["seconds"].as_float());
+    assert!(both["samples"].as_integer() > first["samples"].as_integer());
     assert_eq!(
         steps(&project, "runs/run/1"),
         before + 2 * 4,
@@ -452,6 +481,18 @@ fn moved_data_is_the_same_data() {
     let line = "resume runs/run/1 --set data.path=other.csv";
     project.refused(line, 1, &["is not what the run began with"]);
     project.ok("resume runs/run/1 -q");
+    // A run that has ended keeps its results and what they cost, and knows the new place.
+    let before = results(&project, "runs/run/1");
+    let known = cost(&project, "runs/run/1");
+    fs::rename(project.path("moved.csv"), project.path("again.csv")).unwrap();
+    project.ok("resume runs/run/1 -q --set data.path=again.csv");
+    assert_same(&before, &results(&project, "runs/run/1"), "after another");
+    assert_eq!(cost(&project, "runs/run/1"), known);
+    assert!(project.read("runs/run/1/config.toml").contains("again.csv"));
+    let ran = project.ok("resume runs/run/1");
+    assert!(ran.err.contains("stays as it is"), "{}", ran.err);
+    let ran = project.ok("runs --filter state=running");
+    assert!(ran.out.contains("the one run below runs"), "{}", ran.out);
 }
 
 #[test]

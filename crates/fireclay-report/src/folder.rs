@@ -127,6 +127,14 @@ impl RunFolder {
         self.lock.contains_key("result_sha256")
     }
 
+    /// The updates that the newest checkpoint knows of; `None` where there is none.
+    pub(crate) fn saved(&self) -> Option<u64> {
+        let entries = fs::read_dir(self.path.join("checkpoints")).into_iter();
+        let names = entries.flatten().flatten().map(|entry| entry.file_name());
+        let step = |name: std::ffi::OsString| name.to_str()?.strip_prefix("step-")?.parse().ok();
+        names.filter_map(step).max()
+    }
+
     /// The split that the verdict is about: that of the test, or the validation split where there is none.
     pub(crate) fn judged(&self) -> Option<(&str, &Report)> {
         let of = |split: &'static str| Some((split, self.evaluation.get(split)?));

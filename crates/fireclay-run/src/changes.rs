@@ -54,6 +54,12 @@ fn is_tracker(key: &str) -> bool {
     key.starts_with("logging.") && key != "logging.every_steps"
 }
 
+/// Whether all that is changed leaves what was trained as it is: a run that has ended stays one.
+pub(crate) fn leave_results(found: &[Difference]) -> bool {
+    let paths = || found.iter().map(|difference| difference.path.as_str());
+    paths().all(|key| is_place(key) || is_tracker(key) || key == "eval.keep_predictions")
+}
+
 /// Why a key cannot be changed, if it cannot.
 fn refusal(key: &str) -> Option<&'static str> {
     const MODEL: &str = "the weights in its checkpoints are those of its model; another one is a new run, \
@@ -92,6 +98,7 @@ pub(crate) fn said(found: &[Difference], step: u64) -> String {
     match (all(is_place), all(is_tracker)) {
         (true, _) => format!("the data has been moved, and its bytes are the same: {list}"),
         (_, true) => format!("followed differently from step {step} on: {list}"),
+        _ if leave_results(found) => format!("changed, and nothing of the training is: {list}"),
         _ => format!(
             "changed from step {step} on: {list}; the run no longer has the bits of one that was never \
              interrupted"
@@ -102,6 +109,25 @@ pub(crate) fn said(found: &[Difference], step: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_move_leaves_what_was_trained() {
+        let leaves = |keys: &[&str]| {
+            let found = keys.iter().map(|key| Difference {
+                path: (*key).to_owned(),
+                was: None,
+                now: None,
+            });
+            leave_results(&found.collect::<Vec<_>>())
+        };
+        assert!(leaves(&[
+            "data.path",
+            "data.test_path",
+            "logging.tensorboard"
+        ]));
+        assert!(!leaves(&["data.path", "train.epochs"]));
+        assert!(!leaves(&["logging.every_steps"]));
+    }
 
     #[test]
     fn how_it_is_trained_may_change_and_what_is_trained_may_not() {

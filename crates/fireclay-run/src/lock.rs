@@ -115,8 +115,8 @@ pub(crate) fn tokenizer(run: &Path) -> Result<Option<PathBuf>, FinishedError> {
     }
 }
 
-/// Adds the hashes of the results, which are files of these names, once they are there, and what
-/// this process's part of the run cost.
+/// Adds the hashes of the results, which are files of these names, once they are there, and what the run
+/// cost.
 pub(crate) fn seal(
     run: &Path,
     results: impl IntoIterator<Item = &'static str>,
@@ -179,6 +179,18 @@ pub(crate) fn change(run: &Path, step: u64, found: &[Difference]) -> Result<(), 
     let mut lock = read(run)?;
     lock.remove(RESULTS_SHA256);
     lock.remove(ENDED_SHA256);
+    add_segment(&mut lock, step, found);
+    write_whole(&run.join(NAME), lock.to_string().as_bytes())
+}
+
+/// The same for what leaves the results as they are: a run that has ended stays one.
+pub(crate) fn note_change(run: &Path, step: u64, found: &[Difference]) -> Result<(), FolderError> {
+    let mut lock = read(run)?;
+    add_segment(&mut lock, step, found);
+    write_whole(&run.join(NAME), lock.to_string().as_bytes())
+}
+
+fn add_segment(lock: &mut Table, step: u64, found: &[Difference]) {
     let shown = |value: &Option<serde_json::Value>| {
         let value = value.as_ref();
         value.map_or_else(|| "not set".to_owned(), ToString::to_string)
@@ -202,7 +214,14 @@ pub(crate) fn change(run: &Path, step: u64, found: &[Difference]) -> Result<(), 
     if let Some(segments) = segments.as_array_mut() {
         segments.push(Value::Table(segment.into_iter().collect()));
     }
-    write_whole(&run.join(NAME), lock.to_string().as_bytes())
+}
+
+/// What the run had cost when it ended, if it has and this was written down.
+pub(crate) fn cost(run: &Path) -> Result<Option<Cost>, FolderError> {
+    let lock = read(run)?;
+    Ok(lock
+        .get("cost")
+        .and_then(|cost| cost.clone().try_into().ok()))
 }
 
 /// What was changed on purpose, in order.

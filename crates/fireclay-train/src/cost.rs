@@ -5,7 +5,7 @@ use std::io::{self, BufWriter, Write};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::files::Output;
@@ -48,7 +48,7 @@ impl Phase {
 }
 
 /// What the steps of a training came to.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Speed {
     /// Floating point operations of the training by its plan.
     pub flops: f64,
@@ -61,10 +61,12 @@ pub struct Speed {
     pub utilisation: Option<f64>,
 }
 
-/// What this process's part of a training cost; times in seconds.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+/// What a training cost, in all the processes that it took; times in seconds.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Cost {
-    /// Wall-clock time, from the start of the training to the last evaluation.
+    /// Wall-clock time, from the start of the training to the last evaluation, without the time between two
+    /// processes.
     pub seconds: f64,
     /// See [`Phase::Data`].
     pub data_seconds: f64,
@@ -83,7 +85,7 @@ pub struct Cost {
     /// Training tokens that were predicted, for tasks that count them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tokens: Option<u64>,
-    /// The most memory that the process had, where the system says so.
+    /// The most memory that a process had, where the system says so.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub peak_memory_bytes: Option<u64>,
     /// How fast it computed, once it has ended.
@@ -119,12 +121,49 @@ impl Cost {
         steps.max(f64::MIN_POSITIVE)
     }
 
+    /// Of both, one after the other; how fast they were together is not known.
+    #[must_use]
+    pub fn plus(&self, other: &Self) -> Self {
+        Self {
+            seconds: self.seconds + other.seconds,
+            data_seconds: self.data_seconds + other.data_seconds,
+            compute_seconds: self.compute_seconds + other.compute_seconds,
+            optimizer_seconds: self.optimizer_seconds + other.optimizer_seconds,
+            evaluation_seconds: self.evaluation_seconds + other.evaluation_seconds,
+            checkpoint_seconds: self.checkpoint_seconds + other.checkpoint_seconds,
+            steps: self.steps + other.steps,
+            samples: self.samples + other.samples,
+            tokens: match self.tokens.or(other.tokens) {
+                Some(_) => Some(self.tokens.unwrap_or(0) + other.tokens.unwrap_or(0)),
+                None => None,
+            },
+            peak_memory_bytes: self.peak_memory_bytes.max(other.peak_memory_bytes),
+            speed: None,
+        }
+    }
+
     /// With an evaluation after the training, of so many seconds.
     pub fn evaluated(&mut self, seconds: f64) {
         self.evaluation_seconds += seconds;
         self.seconds += seconds;
-        self.peak_memory_bytes = peak_memory();
+        self.peak_memory_bytes = self.peak_memory_bytes.max(peak_memory());
     }
+}
+
+/// What a run had cost after `step` updates, by the last line of its `timing.jsonl` up to there; nothing where
+/// no line says it. Lines of a process that was killed may follow, of steps that are made again.
+pub(crate) fn recorded(path: &Path, step: u64) -> Cost {
+    #[derive(Deserialize)]
+    struct Line {
+        step: u64,
+        cost: Cost,
+    }
+
+    let text = fs::read_to_string(path).unwrap_or_default();
+    let lines = text.lines().rev();
+    let mut lines = lines.filter_map(|line| serde_json::from_str::<Line>(line).ok());
+    let found = lines.find(|line| line.step <= step);
+    found.map_or_else(Cost::default, |line| line.cost)
 }
 
 /// Measures the phases of a training, one after the other.
@@ -274,6 +313,29 @@ mod tests {
         assert_eq!(cost.compute_seconds, 0.0);
         cost.evaluated(2.0);
         assert_eq!(cost.of(Phase::Evaluation), 2.0);
+    }
+
+    #[test]
+    fn a_run_has_cost_what_was_recorded_up_to_its_checkpoint() {
+        let root = tempfile::tempdir().expect("a temporary folder");
+        let path = root.path().join("timing.jsonl");
+        let line = |step: u64, seconds: f64| {
+            let cost = Cost {
+                seconds,
+                steps: step,
+                tokens: Some(2 * step),
+                ..Cost::default()
+            };
+            format!("{}\n", json!({"step": step, "epoch": 1, "cost": cost}))
+        };
+        // A process was killed after step 30, and another went on from step 20.
+        let lines = [(10, 1.0), (20, 2.0), (30, 3.5), (30, 3.0)].map(|(a, b)| line(a, b));
+        fs::write(&path, lines.concat() + "{\"step\":4").expect("written");
+        let found = [5, 20, 25, 31].map(|step| recorded(&path, step).seconds);
+        assert_eq!(found, [0.0, 2.0, 2.0, 3.0]);
+        let both = recorded(&path, 20).plus(&recorded(&path, 10));
+        assert_eq!((both.seconds, both.steps, both.tokens), (3.0, 30, Some(60)));
+        assert_eq!(recorded(&root.path().join("none"), 9), Cost::default());
     }
 
     #[test]

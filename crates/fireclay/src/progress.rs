@@ -1,5 +1,6 @@
 //! Training on a terminal, or in a pipe.
 
+use std::fmt::Write;
 use std::io::IsTerminal;
 use std::time::Duration;
 
@@ -7,7 +8,7 @@ use burn::train::Interrupter;
 use burn::train::renderer::MetricsRenderer;
 use burn::train::renderer::tui::TuiMetricsRendererWrapper;
 use fireclay_train::observer::{Evaluation, Observer, Start, Step};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 use crate::beat::{Beat, Doing};
 use crate::failure::Failure;
@@ -145,8 +146,12 @@ impl Lines {
 
 impl Observer for Lines {
     fn started(&mut self, start: &Start) {
-        let template = "{bar:30} {pos}/{len} steps  {per_sec}  {msg}  {eta} left";
+        let template = "{wide_bar} {pos}/{len} steps  {rate}  {msg}  {eta} left";
         let style = ProgressStyle::with_template(template).expect("a fixed template");
+        let style = style.with_key("rate", |state: &ProgressState, line: &mut dyn Write| {
+            // A line of text can always be written to.
+            let _ = line.write_str(&rate(state.per_sec()));
+        });
         self.total = start.total_steps;
         self.beat.now(Doing::Work("training begins"));
         self.bar.set_style(style);
@@ -221,11 +226,31 @@ fn line(evaluation: &Evaluation, headline: &[&str], columns: Option<usize>) -> S
     line + &end
 }
 
+/// Steps a second, in few columns.
+fn rate(per_second: f64) -> String {
+    match per_second {
+        0.0..0.995 => format!("{per_second:.2}/s"),
+        0.0..9.95 => format!("{per_second:.1}/s"),
+        _ => format!("{per_second:.0}/s"),
+    }
+}
+
 fn clock(elapsed: Duration) -> String {
     let seconds = elapsed.as_secs();
     match seconds {
         0..60 => format!("{:.1}s", elapsed.as_secs_f64()),
         60..3600 => format!("{}m{:02}s", seconds / 60, seconds % 60),
         _ => format!("{}h{:02}m", seconds / 3600, seconds / 60 % 60),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rate_takes_few_columns() {
+        let shown = [0.04, 0.4, 9.94, 9.96, 1432.377].map(rate);
+        assert_eq!(shown, ["0.04/s", "0.40/s", "9.9/s", "10/s", "1432/s"]);
     }
 }

@@ -60,9 +60,9 @@ pub struct Listed {
     pub value: Option<f64>,
     /// The split of that value.
     pub split: Option<String>,
-    /// Wall-clock time of the last process that trained it, in seconds.
+    /// Wall-clock time of the processes that trained it, in seconds.
     pub seconds: Option<f64>,
-    /// Updates.
+    /// Updates; of an unfinished run, those that its newest checkpoint knows of.
     pub steps: Option<u64>,
     /// The backend.
     pub device: String,
@@ -111,7 +111,10 @@ impl Listed {
         (self.task, self.model) = (text(run.key("task.type")), text(run.key("model.type")));
         self.device = text(run.locked("backend"));
         self.seconds = cost.as_ref().and_then(|cost| cost.get("seconds"));
-        self.steps = run.history.end().map(|(_, step)| step);
+        let recorded = run.history.end().map(|(_, step)| step);
+        // It goes on from there, whatever was recorded after it or before.
+        let saved = || run.saved().filter(|_| self.state == State::Unfinished);
+        self.steps = saved().or(recorded);
         self.fill_metrics(run);
         self.config = run.config.clone();
     }

@@ -17,7 +17,7 @@ const PHASES: [(&str, &str); 5] = [
     ("checkpoint_seconds", "checkpoints"),
 ];
 
-/// What is known of the cost: that of the seal, or of the last line of timing.jsonl.
+/// What is known of the cost: of a run that has ended that of the seal, or else of the last line of timing.jsonl.
 pub(crate) struct Cost<'a> {
     locked: Option<&'a toml::Value>,
     timed: Option<&'a Value>,
@@ -26,8 +26,10 @@ pub(crate) struct Cost<'a> {
 impl<'a> Cost<'a> {
     /// That of a run; `None` if nothing is known.
     pub fn of(run: &'a RunFolder) -> Option<Self> {
-        let locked = run.locked("cost");
         let timed = run.timing.iter().rev().find_map(|line| line.get("cost"));
+        // That of an end after which the run went on is out of date.
+        let is_current = run.is_finished() || timed.is_none();
+        let locked = run.locked("cost").filter(|_| is_current);
         (locked.is_some() || timed.is_some()).then_some(Self { locked, timed })
     }
 
@@ -53,10 +55,30 @@ pub(super) fn section(run: &RunFolder) -> Option<Section> {
     let cost = Cost::of(run)?;
     let charts = [phases(&cost), memory(run)].into_iter().flatten().collect();
     let mut blocks = vec![Block::Table(table(run, &cost)), Block::Charts(charts)];
-    if run.locked("segment").is_some() || run.locked("cost").is_none() {
-        blocks.insert(0, Block::Words("The run was continued or is not finished: the numbers are those of the last process that trained it.".into()));
+    if let Some(words) = whose(run, &cost) {
+        blocks.insert(0, Block::Words(words.into()));
     }
     Section::of("cost", "Cost", blocks)
+}
+
+/// What of the run the numbers count, where that is to be said.
+fn whose(run: &RunFolder, cost: &Cost<'_>) -> Option<&'static str> {
+    let recorded = || run.timing.last()?.get("step")?.as_f64();
+    let made = match run.is_finished() {
+        true => run.history.end().map(|(_, step)| step as f64),
+        false => recorded(),
+    };
+    if made > cost.get("steps") {
+        return Some(
+            "The numbers leave out what was not recorded of the processes that trained the run.",
+        );
+    }
+    match run.is_finished() {
+        false => Some("The run is not finished: the numbers are those up to here, in all."),
+        true => run
+            .locked("segment")
+            .map(|_| "The run was continued: the numbers are those of all its processes."),
+    }
 }
 
 fn table(run: &RunFolder, cost: &Cost<'_>) -> Table {

@@ -63,11 +63,15 @@ impl Finding {
 pub(crate) fn findings(run: &RunFolder) -> Vec<Finding> {
     let mut all = Vec::new();
     if !run.is_finished() {
-        let at = match run.history.end() {
+        let recorded = match run.history.end() {
             Some((epoch, step)) => {
                 format!("The last line of metrics.jsonl is of step {step}, epoch {epoch}.")
             }
             None => "metrics.jsonl has no line yet.".to_owned(),
+        };
+        let at = match run.saved() {
+            Some(step) => format!("The newest checkpoint is of step {step}. {recorded}"),
+            None => recorded,
         };
         let advice = format!("It goes on with `fireclay resume {}`.", run.path.display());
         all.push(Finding::new(Tone::Look, "The run has not finished.", at).advise(advice));

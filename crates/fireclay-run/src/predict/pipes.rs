@@ -111,6 +111,11 @@ pub(super) fn through<T>(
         }
     };
     let sent = io::copy(&mut whole, &mut sink).and_then(|_| sink.flush());
+    let sent = match sent {
+        // Who stops reading standard output, as `| head` does, has what was wanted.
+        Err(error) if is_standard && error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        sent => sent,
+    };
     sent.map_err(|source| run_folder::io("write", name, source))?;
     Ok(written)
 }

@@ -7,10 +7,11 @@ use std::time::Instant;
 use fireclay_models::{Family, ModelDescription, weights};
 use fireclay_track::Ending;
 use fireclay_train::StopReason;
-use fireclay_train::checkpoint::Store;
+use fireclay_train::checkpoint::{Checkpoint, Store};
+use fireclay_train::loader::Samples;
 use fireclay_train::observer::Observer;
-use fireclay_train::run_folder::{RunFolder, write_whole};
-use fireclay_train::strategy::{At, TrainError, find};
+use fireclay_train::run_folder::{RunFolder, typed, write_whole};
+use fireclay_train::strategy::{At, TrainError, TrainerConfig, ended, ended_under, find};
 
 use super::training::Training;
 use super::{Hooks, Outcome, Prepared, batch_size, shards};
@@ -60,7 +61,8 @@ impl WithData for Execute<'_> {
                 // What the run needs at its end is looked at before it goes on.
                 hashes = lock::known_names(hashes, folder.path())?;
                 self.check_data(&hashes, folder)?;
-                self.change(config, folder)?;
+                let samples = || W::samples(config, data)[0].len();
+                self.change(config, folder, samples)?;
                 None
             }
             None => {
@@ -126,7 +128,12 @@ impl Execute<'_> {
 
     /// Writes down what is changed on purpose, and says so. First that it may differ, then the difference:
     /// whatever ends the program between the two leaves a run that can be resumed.
-    fn change(&mut self, config: &RunConfig, folder: &RunFolder) -> Result<(), RunError> {
+    fn change(
+        &mut self,
+        config: &RunConfig,
+        folder: &RunFolder,
+        samples: impl FnOnce() -> usize,
+    ) -> Result<(), RunError> {
         let prepared = self.prepared;
         let found = &prepared.changed;
         if found.is_empty() && prepared.back_to.is_none() {
@@ -134,8 +141,16 @@ impl Execute<'_> {
         }
         let at = prepared.back_to.map_or(At::Last, At::Step);
         let store = Store::new(folder.file("checkpoints"));
-        let step = find(&store, at).map_err(TrainError::from)?.0.manifest.step;
-        lock::change(folder.path(), step, found)?;
+        let checkpoint = find(&store, at).map_err(TrainError::from)?.0;
+        let (run, step) = (folder.path(), checkpoint.manifest.step);
+        let leaves_results = changes::leave_results(found);
+        if !leaves_results && lock::is_finished(run)? {
+            check_left(config, run, &checkpoint, samples())?;
+        }
+        match leaves_results && prepared.back_to.is_none() {
+            true => lock::note_change(run, step, found)?,
+            false => lock::change(run, step, found)?,
+        }
         if !found.is_empty() {
             write_whole(&folder.file("config.toml"), config.to_toml().as_bytes())?;
             self.hooks.observers.noticed(&changes::said(found, step));
@@ -211,6 +226,7 @@ impl Execute<'_> {
             reason: finished.reason,
             state: finished.state,
             cost: finished.cost,
+            steps: finished.steps,
             evaluation: Evaluations::new(),
             parameters,
             notes: Vec::new(),
@@ -234,18 +250,42 @@ impl Execute<'_> {
         files.extend(weights_files::<W>(known, model, shape, adapters)?);
         let is_same = match ended {
             lock::Ended::No => false,
-            lock::Ended::Edited => outcome.cost.steps == 0,
+            lock::Ended::Edited => outcome.steps == 0,
             lock::Ended::Whole | lock::Ended::Broken => true,
         };
         write_results(folder, &files, is_same)?;
         let start = Instant::now();
         outcome.evaluation = W::conclude(config, data, trained, held_out)?;
-        outcome.cost.evaluated(start.elapsed().as_secs_f64());
-        outcome.cost.speed =
-            (prepared.planner.speed)(config, &prepared.data, device, &outcome.cost);
+        // A run that had ended, and made no update since, has cost what it had cost.
+        let is_over = ended != lock::Ended::No && outcome.steps == 0;
+        match lock::cost(folder.path())?.filter(|_| is_over) {
+            Some(cost) => outcome.cost = cost,
+            None => {
+                outcome.cost.evaluated(start.elapsed().as_secs_f64());
+                let speed = prepared.planner.speed;
+                outcome.cost.speed = speed(config, &prepared.data, device, &outcome.cost);
+            }
+        }
         seal(folder, &outcome)?;
         Ok(outcome)
     }
+}
+
+/// Refuses a change of a run that has ended which leaves nothing to train: it would only say that the run is another.
+fn check_left(
+    config: &RunConfig,
+    run: &Path,
+    checkpoint: &Checkpoint,
+    samples: usize,
+) -> Result<(), RunError> {
+    let config = TrainerConfig::from(config);
+    let Some((reason, state)) = ended_under(checkpoint, &config, samples) else {
+        return Ok(());
+    };
+    let advice = ended(reason, &config, &state, &typed(run));
+    Err(RunError::Usage(format!(
+        "with this change nothing is left to train, and the run stays as it is: {advice}"
+    )))
 }
 
 /// Writes what the run leaves; where it has ended before, only if it `is_same`.

@@ -64,8 +64,7 @@ pub struct Planner {
 /// What a device is handed to.
 pub type Work<'a> = &'a mut dyn FnMut(&Device);
 
-/// A planner that plans nothing: "auto" is refused, no speed is known, and pretrained weights are not looked at before
-/// the training starts.
+/// A planner that plans nothing: "auto" is refused, no speed is known, and weights are not looked at before training.
 impl Default for Planner {
     fn default() -> Self {
         Self {
@@ -106,8 +105,10 @@ pub struct Outcome {
     pub reason: StopReason,
     /// Where training ended.
     pub state: LoopState,
-    /// What this process's part of it cost, the last evaluation included.
+    /// What it cost, in all processes that it took, the last evaluation included.
     pub cost: Cost,
+    /// Updates of this process.
+    pub steps: u64,
     /// Metrics of the chosen weights on valid and test; empty after an interruption.
     pub evaluation: Evaluations,
     /// Parameters, as PyTorch counts them: running statistics are none.
@@ -166,8 +167,7 @@ impl Prepared {
     ///
     /// # Errors
     ///
-    /// As for [`new`](Self::new), if the tokenizer is not what the run wrote, and if a change is one that
-    /// makes another run.
+    /// As for [`new`](Self::new), if the tokenizer is not what the run wrote, or a change makes another run.
     pub fn again(loaded: Loaded, run: &Path, planner: Planner) -> Result<Self, RunError> {
         let before = load_run(run)?.config;
         changes::check(&changes::found(&before, &loaded.config), &loaded)?;

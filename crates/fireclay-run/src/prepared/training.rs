@@ -76,6 +76,7 @@ impl<W: Workload> WithObjective<Model<W>, Batch<W>> for Training<'_, W> {
             true => {
                 let changes = lock::changes(self.folder.path())?;
                 let trainer = trainer.changed(changes).back_to(self.back_to);
+                let trainer = trainer.having_cost(lock::cost(self.folder.path())?);
                 trainer.resume(self.folder)?
             }
             false => trainer.fit(self.folder)?,

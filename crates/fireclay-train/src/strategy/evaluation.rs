@@ -4,8 +4,8 @@ use std::iter;
 
 use burn::train::{EventProcessorTraining, InferenceStep, LearnerEvent, TrainingItem};
 use fireclay_metrics::{Direction, Report};
-use serde_json::json;
 
+use super::left::is_exhausted;
 use super::session::Session;
 use super::state::Best;
 use super::{TrainError, Trainable};
@@ -188,8 +188,7 @@ impl<M: Trainable> Session<M> {
         let mut lines = vec![line("train", train.as_slice()), line("valid", &valid)];
         lines.retain(|line| !line.metrics.is_empty());
         self.setup.metrics.write(&lines)?;
-        let timing = json!({"step": step, "epoch": epoch, "cost": self.setup.cost()});
-        Ok(self.setup.timing.write(&[timing])?)
+        Ok(())
     }
 
     /// Whether `value` is the best so far of the metric that chooses the weights.
@@ -218,8 +217,7 @@ impl<M: Trainable> Session<M> {
 
     /// Whether there were as many evaluations without an improvement as the patience allows.
     pub(super) fn is_exhausted(&self) -> bool {
-        let early = self.setup.config.early_stopping.as_ref();
-        early.is_some_and(|early| self.setup.state.early_bad >= early.patience)
+        is_exhausted(&self.setup.config, &self.setup.state)
     }
 
     fn emit_valid(

@@ -109,6 +109,7 @@ where
             timing: JsonLines::append(&folder.file("timing.jsonl"))?,
             clock: Clock::new(self.profile.then(trace).transpose()?),
             done: Cost::default(),
+            before: Cost::default(),
             observers: mem::take(&mut self.observers),
             shown: self.shown,
             more: self.more.take(),

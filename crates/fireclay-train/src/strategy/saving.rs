@@ -10,13 +10,13 @@ use burn::train::LearnerModel;
 use super::change::{Adapt, Change, unexplained};
 use super::session::Session;
 use super::setup::Setup;
-use super::state::Best;
+use super::state::{Best, LoopState};
 use super::{TrainError, Trainable};
 use crate::checkpoint::{
     Checkpoint, CheckpointError, Destination, Manifest, Snapshot, Writer, differences,
 };
-use crate::cost::Phase;
-use crate::observer::Observer;
+use crate::cost::{Cost, Phase, recorded};
+use crate::observer::{Observer, StopReason};
 use crate::optim;
 use crate::record::{JsonLines, begins_with};
 use crate::run_folder::RunFolder;
@@ -140,6 +140,8 @@ pub(super) struct Resume {
     pub at: Option<u64>,
     /// What was changed on purpose.
     pub changes: Vec<Change>,
+    /// What the run had cost when it ended, if it has.
+    pub cost: Option<Cost>,
 }
 
 /// Puts model, optimizer, average and loop state where a checkpoint left them.
@@ -198,7 +200,21 @@ pub(super) fn restored<M: LearnerModel>(
         setup.store.forget_after(*step)?;
     }
     setup.metrics = JsonLines::open(&record, setup.state.metrics_bytes)?;
+    setup.before = cost_before(folder, &setup.state, resume.cost.as_ref());
     Ok((model, setup))
+}
+
+/// What a run had cost in this state; `ended`: what it had cost at its end.
+fn cost_before(folder: &RunFolder, state: &LoopState, ended: Option<&Cost>) -> Cost {
+    let recorded = recorded(&folder.file("timing.jsonl"), state.step);
+    let is_end = state
+        .stopped
+        .is_some_and(|why| why != StopReason::Interrupted);
+    // That of the end knows of the last evaluation too.
+    match ended.filter(|ended| is_end && ended.steps >= recorded.steps) {
+        Some(ended) => ended.clone(),
+        None => recorded,
+    }
 }
 
 /// Refuses a checkpoint that counts on other metrics than those that are there.

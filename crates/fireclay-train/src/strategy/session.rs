@@ -9,6 +9,7 @@ use burn::train::{
 };
 
 use super::config::TrainerConfig;
+use super::left::nothing_left;
 use super::setup::Setup;
 use super::state::{Finished, LoopState};
 use super::{TrainError, Trainable};
@@ -112,12 +113,8 @@ impl<M: Trainable> Session<M> {
     /// Why no update is left to make, if none is. A run that has ended goes on if it was given more steps or
     /// more patience since.
     fn nothing_left(&mut self) -> Option<StopReason> {
-        let was_stopped = self.setup.state.stopped == Some(StopReason::EarlyStopped);
-        let reason = match was_stopped && self.is_exhausted() {
-            true => StopReason::EarlyStopped,
-            false if self.setup.state.step >= self.total_steps => StopReason::Completed,
-            false => return None,
-        };
+        let setup = &self.setup;
+        let reason = nothing_left(&setup.config, &setup.state, setup.batches_per_epoch)?;
         let run = typed(self.setup.run.path());
         let message = ended(reason, &self.setup.config, &self.setup.state, &run);
         self.setup.observers.noticed(&message);
@@ -154,7 +151,9 @@ impl<M: Trainable> Session<M> {
         let last = self.setup.state.step >= self.total_steps;
         let mut improved = false;
         let mut exhausted = false;
-        if self.evaluation_due(epoch_ends, last) {
+        let epoch = self.setup.state.epoch + 1;
+        let evaluates = self.evaluation_due(epoch_ends, last);
+        if evaluates {
             let start = Instant::now();
             (improved, exhausted) = self.evaluate()?;
             self.setup.spent(Phase::Evaluation, start);
@@ -171,7 +170,12 @@ impl<M: Trainable> Session<M> {
             self.interruption()?
         };
         self.setup.state.stopped = reason;
-        if improved || save_due || reason.is_some() {
+        let saves = improved || save_due || reason.is_some();
+        if evaluates || saves {
+            // Before the checkpoint: whoever goes on from that finds what it took to get there.
+            self.setup.record_cost(epoch)?;
+        }
+        if saves {
             let start = Instant::now();
             self.save()?;
             self.setup.spent(Phase::Checkpoint, start);
@@ -259,6 +263,7 @@ impl<M: Trainable> Session<M> {
                 reason,
                 state: self.setup.state.clone(),
                 cost: self.setup.cost(),
+                steps: self.setup.done.steps,
             })
         });
         let last = self.model.take().expect(MODEL);

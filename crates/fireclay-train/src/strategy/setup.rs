@@ -6,6 +6,7 @@ use std::time::Instant;
 use burn::optim::ModuleOptimizer;
 use burn::tensor::Device;
 use burn::train::{InferenceStep, LearnerModel};
+use serde_json::json;
 
 use super::config::TrainerConfig;
 use super::evaluation::{More, Scorer, Scores};
@@ -48,6 +49,8 @@ pub(super) struct Setup<M: LearnerModel> {
     pub clock: Clock,
     /// What the training did in this process; the clock knows what it cost.
     pub done: Cost,
+    /// What the processes before this one cost.
+    pub before: Cost,
     pub observers: Vec<Box<dyn Observer>>,
     /// Whether a metric or a renderer of Burn's is shown every batch.
     pub shown: bool,
@@ -73,13 +76,19 @@ impl<M: LearnerModel> Setup<M> {
         }])
     }
 
+    /// Writes down what the training cost up to now, in this epoch, counted from 1.
+    pub fn record_cost(&mut self, epoch: u64) -> Result<(), FolderError> {
+        let line = json!({"step": self.state.step, "epoch": epoch, "cost": self.cost()});
+        self.timing.write(&[line])
+    }
+
     pub fn count_tokens(&mut self, tokens: Option<u64>) {
         if let Some(tokens) = tokens {
             *self.done.tokens.get_or_insert(0) += tokens;
         }
     }
 
-    /// What this process's part of the training cost so far.
+    /// What the training cost so far, in all the processes that it took.
     pub fn cost(&self) -> Cost {
         let Cost {
             steps,
@@ -87,11 +96,11 @@ impl<M: LearnerModel> Setup<M> {
             tokens,
             ..
         } = self.done;
-        Cost {
+        self.before.plus(&Cost {
             steps,
             samples,
             tokens,
             ..self.clock.cost()
-        }
+        })
     }
 }

@@ -104,8 +104,10 @@ pub struct Finished<M> {
     pub reason: StopReason,
     /// Where it ended.
     pub state: LoopState,
-    /// What this process's part of it cost.
+    /// What it cost, in all the processes that it took.
     pub cost: Cost,
+    /// Updates of this process.
+    pub steps: u64,
 }
 
 impl<M> Finished<M> {
@@ -117,6 +119,7 @@ impl<M> Finished<M> {
             reason: self.reason,
             state: self.state,
             cost: self.cost,
+            steps: self.steps,
         }
     }
 }

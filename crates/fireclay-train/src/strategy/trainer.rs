@@ -13,6 +13,7 @@ use super::config::TrainerConfig;
 use super::evaluation::{MeanLoss, More, Scorer};
 use super::saving::Resume;
 use crate::checkpoint::Fingerprints;
+use crate::cost::Cost;
 use crate::loader::Samples;
 use crate::observer::Observer;
 use crate::renderer::NoRenderer;
@@ -102,6 +103,14 @@ where
     #[must_use]
     pub fn back_to(mut self, step: Option<u64>) -> Self {
         self.resume.at = step;
+        self
+    }
+
+    /// Says what the run had cost when it ended, if it has: whoever goes on from there adds to it. What it had cost
+    /// by an earlier checkpoint is in its record.
+    #[must_use]
+    pub fn having_cost(mut self, cost: Option<Cost>) -> Self {
+        self.resume.cost = cost;
         self
     }
 

@@ -51,7 +51,15 @@ pub fn run(
         "std: the standard deviation over folds; the folds share training rows, so it says too little of the spread of other data"
     );
     notes.iter().for_each(|note| prose!(8, "note    {note}"));
-    say!("folds    {}", short(&folder));
+    let rows = match notes.is_empty() {
+        true => "; predictions.parquet, each row as predicted by the run that did not see it",
+        false => "",
+    };
+    prose!(
+        9,
+        "folds    {} holds folds.json, the runs and the metrics of each fold{rows}",
+        short(&folder)
+    );
     Ok(())
 }
 

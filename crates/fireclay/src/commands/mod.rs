@@ -27,6 +27,7 @@ mod resume;
 mod runs;
 mod schema;
 mod simulate;
+mod spent;
 mod track;
 mod train;
 mod training;

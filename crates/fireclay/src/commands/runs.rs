@@ -36,10 +36,20 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     }
     match args.json {
         true => say!("{:#}", serde_json::json!(runs)),
-        false if runs.is_empty() => say!("no run below {}", args.dir.display()),
+        false if runs.is_empty() => say!("{}", none(args)?),
         false => print(&runs),
     }
     Ok(())
+}
+
+/// That there is no run, or none that passes the filters.
+fn none(args: &Args) -> Result<String, Failure> {
+    let dir = args.dir.display();
+    Ok(match list(&args.dir, &[], None)?.len() {
+        0 => format!("no run below {dir}"),
+        1 => format!("the one run below {dir} does not pass the filter"),
+        all => format!("none of the {all} runs below {dir} passes the filter"),
+    })
 }
 
 fn print(runs: &[Listed]) {

@@ -47,13 +47,14 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     };
     let loaded = load(&sets)?;
     if let Some(folds) = folds::asked(&loaded.config) {
+        let mut told = Vec::new();
         return folds::run(folds, args.show.json, |fold| {
             let set = format!("data.split.fold={fold}");
             let loaded = load(&[&sets[..], &[set]].concat())?;
             if !args.show.quiet && !args.show.json {
                 say!("fold {fold} of {folds}");
             }
-            of_fold(loaded, args.show)
+            of_fold(loaded, args.show, &mut told)
         });
     }
     match args.resume.as_ref().and_then(|_| latest(&loaded)) {
@@ -75,12 +76,17 @@ fn new(loaded: Loaded, show: ShowArgs) -> Result<(), Failure> {
     report.end(&outcome)
 }
 
-/// Trains one fold in a new run folder, and says what of it unless all folds are told at once.
-fn of_fold(loaded: Loaded, show: ShowArgs) -> Result<(Loaded, Outcome), Failure> {
+/// Trains one fold in a new run folder, and says what of it unless all folds are told at once; notes that were `told`
+/// of a fold before it are not said again.
+fn of_fold(
+    loaded: Loaded,
+    show: ShowArgs,
+    told: &mut Vec<String>,
+) -> Result<(Loaded, Outcome), Failure> {
     let device = device(&loaded.config, None)?;
     let beat = show.beat(READING);
     let prepared = Prepared::new(loaded.clone(), PLANNER.forced(show.force))?;
-    let report = Report::new(&prepared, &device, show);
+    let report = Report::beyond(told, &prepared, &device, show);
     let outcome = prepared.train(&device, hooks(report.config(), show, beat)?)?;
     if show.json {
         report.write(&outcome.folder)?;

@@ -11,7 +11,6 @@ use fireclay_run::config::{Loaded, ReportConfig, RunConfig};
 use fireclay_run::workload::WorkloadWords;
 use fireclay_run::{At, Finished, Hooks, Outcome, Prepared, RunDevice};
 use fireclay_track::Tracker;
-use fireclay_train::cost::{Cost, Phase};
 use fireclay_train::observer::{Observer, Step};
 use fireclay_train::run_folder::typed;
 use fireclay_train::{RunFolder, StopReason};
@@ -20,6 +19,7 @@ use serde_json::json;
 
 use super::remarks::remarks;
 use super::report::about;
+use super::spent::{epochs, spent, whose};
 use super::watch::serve;
 use super::{device, fairness};
 use crate::beat::{Beat, Doing};
@@ -132,9 +132,22 @@ pub struct Report {
 
 impl Report {
     pub fn new(prepared: &Prepared, device: &RunDevice, show: ShowArgs) -> Self {
+        Self::beyond(&mut Vec::new(), prepared, device, show)
+    }
+
+    /// The same without the notes that were told before, and those of this one are told then.
+    pub fn beyond(
+        told: &mut Vec<String>,
+        prepared: &Prepared,
+        device: &RunDevice,
+        show: ShowArgs,
+    ) -> Self {
         let of_data = prepared.data().dataset().notes().iter();
         let of_data = of_data.map(ToString::to_string);
         let notes = of_data.chain(prepared.notes().iter().cloned());
+        let notes: Vec<_> = notes.filter(|note| !told.contains(note)).collect();
+        told.extend(notes.iter().cloned());
+        let notes = notes.iter();
         match show.json || show.quiet {
             // What was guessed is said however little is asked for.
             true => notes.for_each(|note| tell!("note: {note}")),
@@ -224,12 +237,14 @@ impl Report {
             StopReason::EarlyStopped => "stopped early",
             _ => "completed",
         };
-        let (step, epoch) = (outcome.state.step, outcome.state.epoch);
         prose!(
             2,
-            "{}{why} after {step} steps ({epoch} epochs) in {:.1} s; {} parameters",
+            "{}{why} after {} steps ({}) in {:.1} s{}; {} parameters",
             if lines.is_empty() { "" } else { "\n" },
+            outcome.state.step,
+            epochs(outcome.state.epoch, outcome.state.batch),
             outcome.cost.seconds,
+            whose(outcome),
             outcome.parameters
         );
         prose!(2, "{}", spent(&outcome.cost));
@@ -313,31 +328,6 @@ impl Report {
             Some((*split, report.baseline.as_ref()?))
         })
     }
-}
-
-/// Where the time went, and how much memory it took.
-fn spent(cost: &Cost) -> String {
-    let share = |phase| 100.0 * cost.of(phase) / cost.seconds.max(f64::MIN_POSITIVE);
-    let (rate, unit) = cost.throughput();
-    let mut line = format!(
-        "spent on data {:.0} %, forward and backward {:.0} %, optimizer {:.0} %, evaluation {:.0} %, \
-         checkpoints {:.0} %; {rate:.0} {unit} a second",
-        share(Phase::Data),
-        share(Phase::Compute),
-        share(Phase::Optimizer),
-        share(Phase::Evaluation),
-        share(Phase::Checkpoint),
-    );
-    if let Some(speed) = cost.speed {
-        line += &format!(", {:.3} GFLOP/s", speed.flops_per_second / 1e9);
-        if let Some(utilisation) = speed.utilisation {
-            line += &format!(", {:.0} % of what the device can do", 100.0 * utilisation);
-        }
-    }
-    if let Some(bytes) = cost.peak_memory_bytes {
-        line += &format!("; peak memory {} MB", bytes / 1_000_000);
-    }
-    line
 }
 
 /// The path as the user would type it.
