@@ -9,6 +9,7 @@ mod alike;
 mod candidates;
 mod judge;
 mod labels;
+mod single;
 mod style;
 mod tally;
 
@@ -20,6 +21,7 @@ use arrow::datatypes::Float64Type;
 
 use self::alike::Styles;
 use self::judge::{Column, Judged, judge};
+pub use self::single::{NumberReading, number_reading};
 use self::style::Locale;
 pub(super) use self::tally::is_missing;
 use super::config::{ColumnKind, TableConfig};
