@@ -247,7 +247,7 @@ fn attention_rolls_out_by_hand() {
     // Two heads whose mean is [[0.5, 0.5], [0, 1]]; with the residual [[0.75, 0.25], [0, 1]].
     let layer = vec![1.0, 0.0, 0.0, 1.0, 0.0, 1.0, 0.0, 1.0];
     assert_eq!(
-        attention_rollout(&[layer.clone()], 2),
+        attention_rollout(std::slice::from_ref(&layer), 2),
         [0.75, 0.25, 0.0, 1.0]
     );
     let twice = attention_rollout(&[layer.clone(), layer], 2);

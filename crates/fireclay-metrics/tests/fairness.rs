@@ -36,8 +36,11 @@ impl Rows {
 }
 
 fn cases(text: &str) -> Vec<Value> {
-    let file: Value = serde_json::from_str(text).unwrap();
-    file["cases"].as_array().unwrap().clone()
+    let file: Value = serde_json::from_str(text).expect("the fixture has it");
+    file["cases"]
+        .as_array()
+        .expect("the fixture has it")
+        .clone()
 }
 
 fn near(found: f64, expected: &Value, what: &str) {
@@ -50,7 +53,7 @@ fn near(found: f64, expected: &Value, what: &str) {
 
 /// Compares every number that fairlearn gives.
 fn check(attribute: &Attribute, values: &Value) {
-    let by_group = values["by_group"].as_object().unwrap();
+    let by_group = values["by_group"].as_object().expect("the fixture has it");
     assert_eq!(attribute.groups.len(), by_group.len());
     for group in &attribute.groups {
         let expected = &by_group[&group.name];
@@ -59,7 +62,7 @@ fn check(attribute: &Attribute, values: &Value) {
             near(group.rates[name].value, &expected[name], name);
         }
     }
-    let differences = values.as_object().unwrap().iter();
+    let differences = values.as_object().expect("the fixture has it").iter();
     let differences =
         differences.filter(|(name, _)| !["overall", "by_group"].contains(&name.as_str()));
     let mut compared = 0;
@@ -74,14 +77,16 @@ fn check(attribute: &Attribute, values: &Value) {
 fn rates_and_differences_are_fairlearns() {
     for case in cases(include_str!("data/metrics/fairness.json")) {
         let bools = |name: &str| {
-            let values = case[name].as_array().unwrap().iter();
+            let values = case[name].as_array().expect("the fixture has it").iter();
             values.map(|value| value.as_u64() == Some(1)).collect()
         };
-        let groups = case["group"].as_array().unwrap().iter();
+        let groups = case["group"].as_array().expect("the fixture has it").iter();
         let rows = Rows {
             truth: bools("y_true"),
             selected: bools("y_pred"),
-            groups: groups.map(|name| name.as_str().unwrap().into()).collect(),
+            groups: groups
+                .map(|name| name.as_str().expect("the fixture has it").into())
+                .collect(),
         };
         check(&rows.audit(0), &case["values"]);
     }
@@ -96,8 +101,11 @@ fn rates_and_differences_of_compas_are_fairlearns() {
             selected: Vec::new(),
             groups: Vec::new(),
         };
-        for (name, group) in case["values"]["by_group"].as_object().unwrap() {
-            let value = |key: &str| group[key].as_f64().unwrap();
+        for (name, group) in case["values"]["by_group"]
+            .as_object()
+            .expect("the fixture has it")
+        {
+            let value = |key: &str| group[key].as_f64().expect("the fixture has it");
             let (n, tpr, fpr) = (
                 value("count"),
                 value("true_positive_rate"),
@@ -118,7 +126,10 @@ fn rates_and_differences_of_compas_are_fairlearns() {
                 }
             }
         }
-        assert_eq!(rows.truth.len() as u64, case["rows"].as_u64().unwrap());
+        assert_eq!(
+            rows.truth.len() as u64,
+            case["rows"].as_u64().expect("the fixture has it")
+        );
         check(&rows.audit(0), &case["values"]);
     }
 }
@@ -292,7 +303,7 @@ proptest! {
         let mut held = 0;
         for _ in 0..trials {
             let scores: Vec<f64> = (0..n).map(|_| residual()).collect();
-            let radius = conformal_radius(scores, coverage).unwrap();
+            let radius = conformal_radius(scores, coverage).expect("the fixture has it");
             held += usize::from(residual() <= radius);
         }
         let found = held as f64 / trials as f64;

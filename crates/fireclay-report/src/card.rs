@@ -2,15 +2,19 @@
 
 use std::fmt::Write;
 
+use fireclay_metrics::{PerClass, Report};
+
 use crate::folder::RunFolder;
 use crate::page::in_order;
-use crate::slices::parts;
+use crate::slices::{Part, parts};
 use crate::table::{Cell, Table};
 use crate::text::{count, duration, listed, number, with_unit};
 use crate::verdict::{Tone, findings};
 
 /// What stands where only the author knows.
 const FILL: &str = "*To be filled in by the author:* ";
+/// What stands where no results by class or slice are known.
+const NO_GROUPS: &str = "No result by group is known.";
 
 /// The card of a run, after the sections of Mitchell et al. 2019.
 pub(crate) fn card(run: &RunFolder) -> String {
@@ -49,11 +53,25 @@ fn fill(what: &[&str]) -> String {
 }
 
 fn details(run: &RunFolder) -> String {
+    let facts = known_facts(run).into_iter().chain(cost_facts(run));
+    let rows =
+        facts.filter_map(|(name, value)| Some(vec![Cell::from(name), escape(&value?).into()]));
+    let table = Table::new("", &["fact", "value"]).with(rows).markdown();
+    let open = fill(&[
+        "the person or organisation that made it, and how to reach them",
+        "the licence of the model",
+        "the date and version of this card",
+    ]);
+    format!("{table}\n{open}")
+}
+
+/// A name, and what is known under it.
+type Fact = (&'static str, Option<String>);
+
+fn known_facts(run: &RunFolder) -> [Fact; 7] {
     let key = |name: &str| run.key(name).map(shown);
     let locked = |name: &str| run.locked(name).map(shown);
-    let cost = crate::page::Cost::of(run);
-    let cost = cost.as_ref();
-    let facts = [
+    [
         ("task", key("task.type")),
         ("architecture", key("model.type")),
         (
@@ -64,35 +82,23 @@ fn details(run: &RunFolder) -> String {
         ("precision", locked("precision")),
         ("seed", locked("seed")),
         ("starts from", key("model.pretrained")),
-        (
-            "training time",
-            cost.and_then(|cost| cost.get("seconds")).map(duration),
-        ),
+    ]
+}
+
+fn cost_facts(run: &RunFolder) -> [Fact; 3] {
+    let cost = crate::page::Cost::of(run);
+    let known = |name: &str| cost.as_ref().and_then(|cost| cost.get(name));
+    let energy = known("energy_joules").map_or("not measured".into(), |joules| {
+        with_unit(joules / 3600.0, "Wh")
+    });
+    [
+        ("training time", known("seconds").map(duration)),
         (
             "most memory",
-            cost.and_then(|cost| cost.get("peak_memory_bytes"))
-                .map(|bytes| with_unit(bytes, "B")),
+            known("peak_memory_bytes").map(|bytes| with_unit(bytes, "B")),
         ),
-        (
-            "energy",
-            Some(
-                cost.and_then(|cost| cost.get("energy_joules"))
-                    .map_or("not measured".into(), |joules| {
-                        with_unit(joules / 3600.0, "Wh")
-                    }),
-            ),
-        ),
-    ];
-    let rows = facts
-        .into_iter()
-        .filter_map(|(name, value)| Some(vec![Cell::from(name), escape(&value?).into()]));
-    let table = Table::new("", &["fact", "value"]).with(rows).markdown();
-    let open = fill(&[
-        "the person or organisation that made it, and how to reach them",
-        "the licence of the model",
-        "the date and version of this card",
-    ]);
-    format!("{table}\n{open}")
+        ("energy", Some(energy)),
+    ]
 }
 
 fn shown(value: &toml::Value) -> String {
@@ -120,51 +126,49 @@ fn factors(run: &RunFolder) -> String {
 }
 
 fn metrics(run: &RunFolder) -> String {
-    let mut text = String::new();
-    for (split, report) in in_order(run) {
-        let _ = writeln!(text, "**{split}** ({} samples)\n", count(report.n as u64));
-        let baseline = |name: &str| {
-            report
-                .baseline
-                .as_ref()
-                .and_then(|baseline| baseline.metrics.get(name).copied())
-        };
-        let interval = |name: &str| {
-            report
-                .interval
-                .as_ref()
-                .filter(|interval| interval.metric == name)
-        };
-        let rows = report.metrics.iter().map(|(name, value)| {
-            let interval = interval(name).map_or(Cell::None, |interval| {
-                Cell::Figure(format!(
-                    "{} to {}",
-                    number(interval.low),
-                    number(interval.high)
-                ))
-            });
-            vec![
-                name.clone().into(),
-                (*value).into(),
-                interval,
-                baseline(name).into(),
-            ]
-        });
-        let _ = writeln!(
-            text,
-            "{}",
-            Table::new("", &["metric", "value", "95 % interval", "trivial answer"])
-                .with(rows)
-                .markdown()
-        );
-        if let Some(baseline) = &report.baseline {
-            let _ = writeln!(text, "Trivial answer: {}.\n", escape(&baseline.answer));
-        }
-    }
+    let text: String = in_order(run).into_iter().map(split_metrics).collect();
     match text.is_empty() {
         true => "The run has not been evaluated.".into(),
         false => text,
     }
+}
+
+fn split_metrics((split, report): (&str, &Report)) -> String {
+    let rows = report
+        .metrics
+        .iter()
+        .map(|(name, value)| metric_row(report, name, *value));
+    let table = Table::new("", &["metric", "value", "95 % interval", "trivial answer"]).with(rows);
+    let baseline = report
+        .baseline
+        .as_ref()
+        .map(|baseline| format!("Trivial answer: {}.\n\n", escape(&baseline.answer)));
+    format!(
+        "**{split}** ({} samples)\n\n{}\n{}",
+        count(report.n as u64),
+        table.markdown(),
+        baseline.unwrap_or_default()
+    )
+}
+
+/// A metric with its interval and what a trivial answer reaches, where these are known.
+fn metric_row(report: &Report, name: &str, value: f64) -> Vec<Cell> {
+    let interval = report
+        .interval
+        .as_ref()
+        .filter(|interval| interval.metric == name)
+        .map_or(Cell::None, |interval| {
+            figure_between(interval.low, interval.high)
+        });
+    let baseline = report
+        .baseline
+        .as_ref()
+        .and_then(|baseline| baseline.metrics.get(name).copied());
+    vec![name.into(), value.into(), interval, baseline.into()]
+}
+
+fn figure_between(low: f64, high: f64) -> Cell {
+    Cell::Figure(format!("{} to {}", number(low), number(high)))
 }
 
 fn data(run: &RunFolder, splits: &[&str]) -> String {
@@ -202,57 +206,57 @@ fn data(run: &RunFolder, splits: &[&str]) -> String {
     )
 }
 
-/// The groups, where the run kept columns, and the classes.
+/// The classes, and the groups where the run kept columns.
 fn analyses(run: &RunFolder) -> String {
-    let mut text = String::new();
-    let judged = run.judged();
-    if let Some((_, report)) = judged
-        && let (Some(classes), Some(per_class)) = (&report.classes, &report.per_class)
-    {
-        let row = |(name, class): (&String, &fireclay_metrics::PerClass)| {
-            vec![
-                escape(name).into(),
-                Cell::count(class.support),
-                class.precision.into(),
-                class.recall.into(),
-                class.f1.into(),
-            ]
-        };
-        let table = Table::new("", &["class", "samples", "precision", "recall", "F1"])
-            .with(classes.iter().zip(per_class).map(row));
-        let _ = writeln!(text, "{}", table.markdown());
-    }
-    let parts = judged
-        .map(|(split, _)| parts(run, split))
-        .unwrap_or_default();
-    if !parts.is_empty() {
-        let row = |part: &crate::slices::Part| {
-            let (low, high) = part.interval.unwrap_or((part.value, part.value));
-            vec![
-                escape(&part.name).into(),
-                Cell::count(part.n as u64),
-                part.value.into(),
-                Cell::Figure(format!("{} to {}", number(low), number(high))),
-                if part.differs { "yes" } else { "no" }.into(),
-            ]
-        };
-        let table = Table::new(
-            "",
-            &[
-                "slice",
-                "samples",
-                "value",
-                "95 % interval",
-                "differs beyond chance",
-            ],
-        )
-        .with(parts.iter().map(row));
-        let _ = writeln!(text, "{}", table.markdown());
-    }
+    let Some((split, report)) = run.judged() else {
+        return NO_GROUPS.into();
+    };
+    let tables = [by_class(report), by_slice(&parts(run, split))];
+    let text: String = tables
+        .into_iter()
+        .flatten()
+        .map(|table| format!("{}\n", table.markdown()))
+        .collect();
     match text.is_empty() {
-        true => "No result by group is known.".into(),
+        true => NO_GROUPS.into(),
         false => text,
     }
+}
+
+fn by_class(report: &Report) -> Option<Table> {
+    let (classes, per_class) = (report.classes.as_ref()?, report.per_class.as_ref()?);
+    let row = |(name, class): (&String, &PerClass)| {
+        vec![
+            escape(name).into(),
+            Cell::count(class.support),
+            class.precision.into(),
+            class.recall.into(),
+            class.f1.into(),
+        ]
+    };
+    let head = ["class", "samples", "precision", "recall", "F1"];
+    Some(Table::new("", &head).with(classes.iter().zip(per_class).map(row)))
+}
+
+fn by_slice(parts: &[Part]) -> Option<Table> {
+    let row = |part: &Part| {
+        let (low, high) = part.interval.unwrap_or((part.value, part.value));
+        vec![
+            escape(&part.name).into(),
+            Cell::count(part.n as u64),
+            part.value.into(),
+            figure_between(low, high),
+            if part.differs { "yes" } else { "no" }.into(),
+        ]
+    };
+    let head = [
+        "slice",
+        "samples",
+        "value",
+        "95 % interval",
+        "differs beyond chance",
+    ];
+    (!parts.is_empty()).then(|| Table::new("", &head).with(parts.iter().map(row)))
 }
 
 fn caveats(run: &RunFolder) -> String {

@@ -1,6 +1,7 @@
 //! `predictions.parquet`: what the run answers for the validation and test samples with labels.
 
 use std::fs::File;
+use std::ops::Range;
 use std::path::Path;
 
 use arrow::array::{Array, ArrayRef, Float64Array, RecordBatch, StringArray};
@@ -92,52 +93,45 @@ pub(crate) fn read(
     if batch.num_rows() == 0 {
         return Ok(None);
     }
-    let schema = batch.schema();
-    let place = |name: &str| {
-        let found = schema
-            .fields()
-            .iter()
-            .position(|field| field.name() == name);
-        found.ok_or_else(|| damaged(path, format!("it has no column {name:?}")))
-    };
-    let (truth, answer) = (place("truth")?, place("prediction")?);
-    let probabilities = answer + 1..answer + 1 + classes.len();
-    if truth + 1 != answer || probabilities.end > batch.num_columns() {
-        return Err(damaged(path, "its columns are not those of a run"));
-    }
     let table = Table {
         batch: &batch,
         path,
     };
-    let answers = match (classes.is_empty(), sets) {
-        (true, _) => Answers::Numbers {
-            truth: table.numbers(truth)?,
-            predicted: table.numbers(answer)?,
-        },
-        (false, true) => Answers::Sets {
-            truth: table.texts(truth)?,
-            predicted: table.texts(answer)?,
-            probabilities: table.matrix(probabilities.clone())?,
-        },
-        (false, false) => Answers::Classes {
-            truth: table.classes(truth, classes)?,
-            predicted: table.classes(answer, classes)?,
-            probabilities: table.matrix(probabilities.clone())?,
-        },
-    };
-    let columns = |range: std::ops::Range<usize>| -> Result<Vec<Column>, ReportError> {
-        range.map(|index| table.column(index)).collect()
-    };
-    let (bounds, extra) = columns(probabilities.end..batch.num_columns())?
+    let layout = Layout::of(&table, classes.len())?;
+    let answers = table.answers(&layout, (classes, sets))?;
+    let (bounds, extra) = table
+        .columns(layout.probabilities.end..batch.num_columns())?
         .into_iter()
         .partition(|column| BOUNDS.contains(&column.name.as_str()));
     Ok(Some(Predictions {
-        names: columns(1..truth)?,
+        names: table.columns(1..layout.truth)?,
         answers,
         bounds,
         extra,
         n: batch.num_rows(),
     }))
+}
+
+/// Which columns are what: first the split and what names a sample, and after the probabilities the others.
+struct Layout {
+    truth: usize,
+    answer: usize,
+    probabilities: Range<usize>,
+}
+
+impl Layout {
+    fn of(table: &Table<'_>, classes: usize) -> Result<Self, ReportError> {
+        let (truth, answer) = (table.place("truth")?, table.place("prediction")?);
+        let probabilities = answer + 1..answer + 1 + classes;
+        if truth + 1 != answer || probabilities.end > table.batch.num_columns() {
+            return Err(damaged(table.path, "its columns are not those of a run"));
+        }
+        Ok(Self {
+            truth,
+            answer,
+            probabilities,
+        })
+    }
 }
 
 fn batch(path: &Path, split: &str) -> Result<RecordBatch, ReportError> {
@@ -167,6 +161,41 @@ struct Table<'a> {
 }
 
 impl Table<'_> {
+    /// The number of a column.
+    fn place(&self, name: &str) -> Result<usize, ReportError> {
+        let schema = self.batch.schema();
+        let found = schema
+            .fields()
+            .iter()
+            .position(|field| field.name() == name);
+        found.ok_or_else(|| damaged(self.path, format!("it has no column {name:?}")))
+    }
+
+    fn answers(
+        &self,
+        layout: &Layout,
+        (classes, sets): (&[String], bool),
+    ) -> Result<Answers, ReportError> {
+        let (truth, predicted) = (layout.truth, layout.answer);
+        let probabilities = || self.matrix(layout.probabilities.clone());
+        Ok(match (classes.is_empty(), sets) {
+            (true, _) => Answers::Numbers {
+                truth: self.numbers(truth)?,
+                predicted: self.numbers(predicted)?,
+            },
+            (false, true) => Answers::Sets {
+                truth: self.texts(truth)?,
+                predicted: self.texts(predicted)?,
+                probabilities: probabilities()?,
+            },
+            (false, false) => Answers::Classes {
+                truth: self.classes(truth, classes)?,
+                predicted: self.classes(predicted, classes)?,
+                probabilities: probabilities()?,
+            },
+        })
+    }
+
     fn cast(&self, index: usize, kind: &DataType) -> Result<ArrayRef, ReportError> {
         cast(self.batch.column(index), kind).map_err(|error| damaged(self.path, error))
     }
@@ -201,11 +230,15 @@ impl Table<'_> {
     }
 
     /// Columns beside each other, row by row.
-    fn matrix(&self, range: std::ops::Range<usize>) -> Result<Vec<f64>, ReportError> {
+    fn matrix(&self, range: Range<usize>) -> Result<Vec<f64>, ReportError> {
         let columns: Result<Vec<_>, _> = range.map(|index| self.numbers(index)).collect();
         let columns = columns?;
         let row = |row| columns.iter().map(move |column: &Vec<f64>| column[row]);
         Ok((0..self.batch.num_rows()).flat_map(row).collect())
+    }
+
+    fn columns(&self, range: Range<usize>) -> Result<Vec<Column>, ReportError> {
+        range.map(|index| self.column(index)).collect()
     }
 
     fn column(&self, index: usize) -> Result<Column, ReportError> {

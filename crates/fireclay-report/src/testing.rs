@@ -61,62 +61,12 @@ impl Runs {
     /// A finished classifier; every `wrong`-th sample of it is, and all of the group "b".
     pub fn classifier(&self, name: &str, wrong: usize) -> PathBuf {
         let path = self.begun(name, "classification", 0.1 / wrong as f64);
-        let classes = ["plain", EVIL].map(String::from);
-        let group = |row: usize| if row % 6 == 0 { "b" } else { "a" };
-        let truth: Vec<u32> = (0..SAMPLES).map(|row| (row % 2) as u32).collect();
-        let answer = |row: usize| {
-            if row % wrong == 1 || group(row) == "b" {
-                1 - truth[row]
-            } else {
-                truth[row]
-            }
-        };
-        let sure = |row: usize| 0.6 + 0.39 * (row as f64 / SAMPLES as f64);
-        let probability = |row: usize| {
-            if answer(row) == 1 {
-                sure(row)
-            } else {
-                1.0 - sure(row)
-            }
-        };
-        let probabilities: Vec<f64> = (0..SAMPLES)
-            .flat_map(|row| [1.0 - probability(row), probability(row)])
-            .collect();
-        let mut report =
-            classification_report(&Classification::new(2, &truth, &probabilities), Some(7));
-        let baseline = classification_baseline(&truth, &[60, 40], 1).map(|(_, metrics)| {
-            fireclay_metrics::Baseline {
-                answer: "always \"plain\"".into(),
-                metrics,
-            }
-        });
-        report.baseline = baseline;
-        report.classes = Some(classes.to_vec());
-        report.positive = Some(EVIL.into());
-        let names = |of: &dyn Fn(usize) -> u32| {
-            texts((0..SAMPLES).map(|row| classes[of(row) as usize].clone()))
-        };
-        let of_class =
-            |class: usize| numbers((0..SAMPLES).map(|row| probabilities[2 * row + class]));
-        let columns = [
-            (
-                "row".to_owned(),
-                Arc::new(UInt64Array::from_iter_values(1..=SAMPLES as u64)) as ArrayRef,
-            ),
-            ("truth".into(), names(&|row| truth[row])),
-            ("prediction".into(), names(&answer)),
-            ("probability_plain".into(), of_class(0)),
-            (format!("probability_{EVIL}"), of_class(1)),
-            (
-                "group<i>".into(),
-                texts((0..SAMPLES).map(|row| group(row).to_owned())),
-            ),
-        ];
+        let made = Classified::new(wrong);
         finish(
             &path,
-            &report,
-            &columns,
-            &json!({ "task": "classification", "classes": classes, "threshold": 0.5, "counts": [60, 40] }),
+            &made.report(),
+            &made.columns(),
+            &json!({ "task": "classification", "classes": made.classes, "threshold": 0.5, "counts": [60, 40] }),
         );
         path
     }
@@ -131,10 +81,7 @@ impl Runs {
             .collect();
         let report = regression_report(&truth, &predicted, Some(7));
         let columns = [
-            (
-                "row".to_owned(),
-                Arc::new(UInt64Array::from_iter_values(1..=SAMPLES as u64)) as ArrayRef,
-            ),
+            ("row".to_owned(), rows()),
             ("truth".into(), numbers(truth.iter().copied())),
             ("prediction".into(), numbers(predicted.iter().copied())),
         ];
@@ -146,6 +93,84 @@ impl Runs {
         );
         path
     }
+}
+
+/// What a classifier of two classes answers.
+struct Classified {
+    classes: [String; 2],
+    truth: Vec<u32>,
+    predicted: Vec<u32>,
+    probabilities: Vec<f64>,
+}
+
+impl Classified {
+    fn new(wrong: usize) -> Self {
+        let truth: Vec<u32> = (0..SAMPLES).map(|row| (row % 2) as u32).collect();
+        let is_wrong = |row: usize| row % wrong == 1 || group(row) == "b";
+        let answer = |row: usize| match is_wrong(row) {
+            true => 1 - truth[row],
+            false => truth[row],
+        };
+        let predicted: Vec<u32> = (0..SAMPLES).map(answer).collect();
+        let sure = |row: usize| 0.6 + 0.39 * (row as f64 / SAMPLES as f64);
+        let probability = |row: usize| match predicted[row] {
+            1 => sure(row),
+            _ => 1.0 - sure(row),
+        };
+        let probabilities = (0..SAMPLES)
+            .flat_map(|row| [1.0 - probability(row), probability(row)])
+            .collect();
+        Self {
+            classes: ["plain", EVIL].map(String::from),
+            truth,
+            predicted,
+            probabilities,
+        }
+    }
+
+    fn report(&self) -> Report {
+        let answers = Classification::new(2, &self.truth, &self.probabilities);
+        let baseline = classification_baseline(&self.truth, &[60, 40], 1);
+        Report {
+            baseline: baseline.map(|(_, metrics)| fireclay_metrics::Baseline {
+                answer: "always \"plain\"".into(),
+                metrics,
+            }),
+            classes: Some(self.classes.to_vec()),
+            positive: Some(EVIL.into()),
+            ..classification_report(&answers, Some(7))
+        }
+    }
+
+    fn columns(&self) -> [(String, ArrayRef); 6] {
+        let names =
+            |of: &[u32]| texts(of.iter().map(|class| self.classes[*class as usize].clone()));
+        let of_class =
+            |class: usize| numbers(self.probabilities.iter().skip(class).step_by(2).copied());
+        [
+            ("row".to_owned(), rows()),
+            ("truth".into(), names(&self.truth)),
+            ("prediction".into(), names(&self.predicted)),
+            ("probability_plain".into(), of_class(0)),
+            (format!("probability_{EVIL}"), of_class(1)),
+            (
+                "group<i>".into(),
+                texts((0..SAMPLES).map(|row| group(row).to_owned())),
+            ),
+        ]
+    }
+}
+
+/// Every sixth sample is of the small group.
+fn group(row: usize) -> &'static str {
+    match row.is_multiple_of(6) {
+        true => "b",
+        false => "a",
+    }
+}
+
+fn rows() -> ArrayRef {
+    Arc::new(UInt64Array::from_iter_values(1..=SAMPLES as u64))
 }
 
 fn texts(cells: impl Iterator<Item = String>) -> ArrayRef {

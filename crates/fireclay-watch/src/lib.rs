@@ -1,6 +1,6 @@
 //! Shows the curves of a run in a browser while it trains, on this machine alone.
 //!
-//! [`Watch`] is a [`Tracker`](fireclay_track::Tracker): it hears what the training writes down, and sends it to every
+//! [`Watch`] is a [`Tracker`]: it hears what the training writes down, and sends it to every
 //! page that is open, by server-sent events. A page can pause and stop the training only if a [`Control`] is given.
 
 mod board;

@@ -362,7 +362,7 @@ fn rows_without_a_group_are_told_of() {
     let rows = |row: usize| {
         format!(
             "{},{},{}",
-            if row % 9 == 0 {
+            if row.is_multiple_of(9) {
                 String::new()
             } else {
                 format!("p{}", row % 20)
@@ -715,7 +715,7 @@ fn a_label_that_says_that_there_is_none_is_told_of() {
         format!(
             "{},{}",
             row % 9,
-            if row % 20 == 0 {
+            if row.is_multiple_of(20) {
                 "-"
             } else {
                 ["on", "off"][row % 2]

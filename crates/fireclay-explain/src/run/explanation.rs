@@ -127,7 +127,7 @@ impl Column {
         let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
         let error = 1.96 * (squares / (count - 1.0).max(1.0) / count).sqrt();
         Self {
-            interval: (values.len() > 1).then(|| [mean - error, mean + error]),
+            interval: (values.len() > 1).then_some([mean - error, mean + error]),
             ..Self::new(name, mean)
         }
     }

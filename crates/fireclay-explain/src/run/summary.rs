@@ -106,38 +106,7 @@ pub(crate) fn one(
     number: usize,
     found: &Attribution,
 ) -> Result<Sample, ExplainError> {
-    let interval = |at: usize| {
-        let errors = found.errors.as_ref()?;
-        Some([found.values[at] - errors[at], found.values[at] + errors[at]])
-    };
-    let columns = match &subject.taken.parts {
-        Parts::Columns { columns, cells } => {
-            let named = columns.iter().enumerate().map(|(at, part)| {
-                Ok(Column {
-                    interval: interval(at),
-                    cell: cell(cells, &part.name, number)?,
-                    ..Column::new(&part.name, found.values[at])
-                })
-            });
-            let mut columns = named.collect::<Result<Vec<_>, ExplainError>>()?;
-            by_size(&mut columns);
-            columns
-        }
-        Parts::Pixels { .. } => {
-            let shares = REGIONS.iter().zip(regions(subject, found));
-            let mut columns: Vec<Column> = shares
-                .map(|(name, share)| Column::new(name, share))
-                .collect();
-            by_size(&mut columns);
-            columns
-        }
-        Parts::Tokens(texts) => {
-            let tokens = texts[number].iter().zip(&found.values);
-            tokens
-                .map(|(token, value)| Column::new(token, *value))
-                .collect()
-        }
-    };
+    let columns = parts_of(subject, number, found)?;
     Ok(Sample {
         name: subject.taken.names[number].clone(),
         target: subject.class(number).map(str::to_owned),
@@ -146,4 +115,44 @@ pub(crate) fn one(
         columns,
         file: None,
     })
+}
+
+/// What each part of a sample adds: columns and regions by their size, tokens as they are read.
+fn parts_of(
+    subject: &Subject<'_>,
+    number: usize,
+    found: &Attribution,
+) -> Result<Vec<Column>, ExplainError> {
+    let mut columns: Vec<Column> = match &subject.taken.parts {
+        Parts::Columns { columns, cells } => {
+            let named = columns.iter().enumerate().map(|(at, part)| {
+                Ok(Column {
+                    interval: interval(found, at),
+                    cell: cell(cells, &part.name, number)?,
+                    ..Column::new(&part.name, found.values[at])
+                })
+            });
+            named.collect::<Result<Vec<_>, ExplainError>>()?
+        }
+        Parts::Pixels { .. } => {
+            let shares = REGIONS.iter().zip(regions(subject, found));
+            shares
+                .map(|(name, share)| Column::new(name, share))
+                .collect()
+        }
+        Parts::Tokens(texts) => {
+            let tokens = texts[number].iter().zip(&found.values);
+            return Ok(tokens
+                .map(|(token, value)| Column::new(token, *value))
+                .collect());
+        }
+    };
+    by_size(&mut columns);
+    Ok(columns)
+}
+
+/// What a part adds, give or take its error where that is known.
+fn interval(found: &Attribution, at: usize) -> Option<[f64; 2]> {
+    let (value, error) = (found.values[at], found.errors.as_ref()?[at]);
+    Some([value - error, value + error])
 }

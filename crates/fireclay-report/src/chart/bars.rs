@@ -1,6 +1,6 @@
 //! Values of named things, with their intervals.
 
-use super::{Chart, Words, extremes};
+use super::{Chart, Words, extremes, mark};
 use crate::html::{Html, el};
 use crate::text::number;
 
@@ -52,17 +52,7 @@ pub(crate) fn bars(list: &[Bar], reference: Option<f64>, words: Words<'_>) -> Ch
     if let Some(reference) = reference {
         let x = format!("{:.1}", place(reference));
         let bottom = format!("{height:.1}");
-        drawing.push(el(
-            "line",
-            &[
-                ("class", "rule"),
-                ("x1", &x),
-                ("x2", &x),
-                ("y1", "0"),
-                ("y2", &bottom),
-            ],
-            "",
-        ));
+        drawing.push(mark::line("rule", [&x, &x], ["0", &bottom]));
     }
     Chart::new(words, (WIDTH, height), drawing)
 }
@@ -74,20 +64,28 @@ fn label(name: &str, (end, middle): (f64, f64)) -> Html {
     };
     let y = format!("{:.1}", middle + 4.0);
     let x = format!("{end:.1}");
-    el(
-        "text",
-        &[
-            ("class", "name"),
-            ("x", &x),
-            ("y", &y),
-            ("text-anchor", "end"),
-        ],
-        shown,
-    )
+    mark::words("name", (&x, &y), "end", shown)
 }
 
 fn drawn(bar: &Bar, (zero, place): (f64, &impl Fn(f64) -> f64), middle: f64) -> Html {
     let end = place(bar.value);
+    let mut marks = body(bar, (zero, end), middle);
+    let mut last = end.max(zero);
+    if let Some((low, high)) = bar.interval {
+        marks.push(whisker((place(low), place(high)), middle));
+        last = last.max(place(high));
+    }
+    let [x, y] = [last + 5.0, middle + 4.0].map(|value| format!("{value:.1}"));
+    marks.push(el(
+        "text",
+        &[("class", "tick"), ("x", &x), ("y", &y)],
+        number(bar.value),
+    ));
+    marks
+}
+
+/// The bar itself, from 0 to its end.
+fn body(bar: &Bar, (zero, end): (f64, f64), middle: f64) -> Html {
     let tip = format!(
         "{}: {}{}{}",
         bar.name,
@@ -102,41 +100,20 @@ fn drawn(bar: &Bar, (zero, place): (f64, &impl Fn(f64) -> f64), middle: f64) -> 
         13.0,
     ]
     .map(|value| format!("{value:.1}"));
-    let mut marks = el(
-        "rect",
-        &[
-            ("class", "bar"),
-            ("x", &x),
-            ("y", &y),
-            ("width", &width),
-            ("height", &tall),
-            ("data-tip", &tip),
-        ],
-        "",
-    );
-    let mut last = end.max(zero);
-    if let Some((low, high)) = bar.interval {
-        let [x1, x2, y] = [place(low), place(high), middle].map(|value| format!("{value:.1}"));
-        marks.push(el(
-            "line",
-            &[
-                ("class", "whisker"),
-                ("x1", &x1),
-                ("x2", &x2),
-                ("y1", &y),
-                ("y2", &y),
-            ],
-            "",
-        ));
-        last = last.max(place(high));
-    }
-    let [x, y] = [last + 5.0, middle + 4.0].map(|value| format!("{value:.1}"));
-    marks.push(el(
-        "text",
-        &[("class", "tick"), ("x", &x), ("y", &y)],
-        number(bar.value),
-    ));
-    marks
+    let attributes = [
+        ("class", "bar"),
+        ("x", &x),
+        ("y", &y),
+        ("width", &width),
+        ("height", &tall),
+        ("data-tip", &tip),
+    ];
+    el("rect", &attributes, "")
+}
+
+fn whisker((low, high): (f64, f64), middle: f64) -> Html {
+    let [x1, x2, y] = [low, high, middle].map(|value| format!("{value:.1}"));
+    mark::line("whisker", [&x1, &x2], [&y, &y])
 }
 
 fn interval(bar: &Bar) -> String {

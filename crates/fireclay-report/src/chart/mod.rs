@@ -4,6 +4,7 @@
 mod axis;
 mod bars;
 mod heat;
+mod mark;
 mod plane;
 
 pub(crate) use axis::{Axis, extremes};

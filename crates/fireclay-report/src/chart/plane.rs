@@ -1,6 +1,6 @@
 //! Curves and points over two axes.
 
-use super::{Axis, COLOURS, Chart, Words};
+use super::{Axis, COLOURS, Chart, Words, mark};
 use crate::html::{Html, el};
 use crate::text::number;
 
@@ -31,32 +31,38 @@ impl Plane {
     }
 
     /// A curve through points, as the next series. Each point can be read out.
-    pub fn curve(self, points: &[(f64, f64)]) -> Self {
-        self.drawn(points, true)
+    pub fn curve(mut self, points: &[(f64, f64)]) -> Self {
+        let points = thinned(points, MOST_POINTS);
+        let mut marks = self.line_through(&points);
+        let class = if points.len() > 40 {
+            "dot quiet"
+        } else {
+            "dot"
+        };
+        marks.push(self.dots(&points, class, "2.5"));
+        self.push_series(marks);
+        self
     }
 
     /// Points, as the next series.
-    pub fn points(self, points: &[(f64, f64)]) -> Self {
-        self.drawn(points, false)
+    pub fn points(mut self, points: &[(f64, f64)]) -> Self {
+        let points = thinned(points, 4 * MOST_POINTS);
+        let marks = self.dots(&points, "dot", "2.6");
+        self.push_series(marks);
+        self
     }
 
-    fn drawn(mut self, points: &[(f64, f64)], joined: bool) -> Self {
-        let points = thinned(points, if joined { MOST_POINTS } else { 4 * MOST_POINTS });
-        let class = format!("series s{}", self.series % COLOURS);
-        let mut marks = Html::default();
-        if joined {
-            let line: Vec<String> = points
-                .iter()
-                .map(|point| {
-                    let (x, y) = self.at(*point);
-                    format!("{x:.1},{y:.1}")
-                })
-                .collect();
-            marks.push(el("polyline", &[("points", &line.join(" "))], ""));
-        }
-        let quiet = joined && points.len() > 40;
-        let radius = if joined { "2.5" } else { "2.6" };
-        for point in &points {
+    fn line_through(&self, points: &[(f64, f64)]) -> Html {
+        let place = |point: &(f64, f64)| {
+            let (x, y) = self.at(*point);
+            format!("{x:.1},{y:.1}")
+        };
+        let line: Vec<String> = points.iter().map(place).collect();
+        el("polyline", &[("points", &line.join(" "))], "")
+    }
+
+    fn dots(&self, points: &[(f64, f64)], class: &str, radius: &str) -> Html {
+        let dot = |point: &(f64, f64)| {
             let (x, y) = self.at(*point);
             let tip = format!(
                 "{} {}, {} {}",
@@ -65,28 +71,26 @@ impl Plane {
                 self.y.label,
                 number(point.1)
             );
-            let (x, y) = (format!("{x:.1}"), format!("{y:.1}"));
-            let class = if quiet { "dot quiet" } else { "dot" };
-            marks.push(el(
-                "circle",
-                &[
-                    ("class", class),
-                    ("cx", &x),
-                    ("cy", &y),
-                    ("r", radius),
-                    ("data-tip", &tip),
-                ],
-                "",
-            ));
-        }
+            let [x, y] = [x, y].map(|value| format!("{value:.1}"));
+            let attributes = [
+                ("class", class),
+                ("cx", &x),
+                ("cy", &y),
+                ("r", radius),
+                ("data-tip", &tip),
+            ];
+            el("circle", &attributes, "")
+        };
+        points.iter().map(dot).collect()
+    }
+
+    /// Adds marks as a series that can be switched off.
+    fn push_series(&mut self, marks: Html) {
+        let class = format!("series s{}", self.series % COLOURS);
         let number = self.series.to_string();
-        self.marks.push(el(
-            "g",
-            &[("class", &class), ("data-series", &number)],
-            marks,
-        ));
+        let attributes = [("class", class.as_str()), ("data-series", &number)];
+        self.marks.push(el("g", &attributes, marks));
         self.series += 1;
-        self
     }
 
     /// A vertical line with a word, as at the chosen checkpoint.
@@ -101,28 +105,14 @@ impl Plane {
             format!("{:.1}", top.max(EDGE[1])),
             format!("{:.1}", bottom.min(SIZE.1 - EDGE[3])),
         ];
-        self.marks.push(el(
-            "line",
-            &[
-                ("class", "rule"),
-                ("x1", &line[0]),
-                ("x2", &line[0]),
-                ("y1", &line[1]),
-                ("y2", &line[2]),
-            ],
-            "",
+        self.marks.push(mark::line(
+            "rule",
+            [&line[0], &line[0]],
+            [&line[1], &line[2]],
         ));
         let place = format!("{place:.1}");
-        self.marks.push(el(
-            "text",
-            &[
-                ("class", "word"),
-                ("x", &place),
-                ("y", "25"),
-                ("text-anchor", anchor),
-            ],
-            word,
-        ));
+        self.marks
+            .push(mark::words("word", (&place, "25"), anchor, word));
         self
     }
 
@@ -150,65 +140,44 @@ impl Plane {
         let (x, low) = self.at((x, low));
         let (_, high) = self.at((0.0, high));
         let [x, low, high] = [x, low, high].map(|value| format!("{value:.1}"));
-        self.marks.push(el(
-            "line",
-            &[
-                ("class", &class),
-                ("x1", &x),
-                ("x2", &x),
-                ("y1", &low),
-                ("y2", &high),
-            ],
-            "",
-        ));
+        self.marks.push(mark::line(&class, [&x, &x], [&low, &high]));
         self
     }
 
     /// Columns from the bottom, each over `(from, to)` and so high, as the next series.
     pub fn columns(mut self, columns: &[(f64, f64, f64)]) -> Self {
-        let mut marks = Html::default();
-        for &(from, to, height) in columns {
-            let (left, top) = self.at((from, height));
-            let (right, bottom) = self.at((to, 0.0));
-            let [x, y, width, tall] = [
-                left,
-                top,
-                (right - left - 1.0).max(0.5),
-                (bottom - top).max(0.0),
-            ]
-            .map(|value| format!("{value:.1}"));
-            let tip = format!(
-                "{} {} to {}: {} {}",
-                self.x.label,
-                number(from),
-                number(to),
-                number(height),
-                self.y.label
-            );
-            marks.push(el(
-                "rect",
-                &[
-                    ("class", "bar"),
-                    ("x", &x),
-                    ("y", &y),
-                    ("width", &width),
-                    ("height", &tall),
-                    ("data-tip", &tip),
-                ],
-                "",
-            ));
-        }
-        let (class, number) = (
-            format!("series s{}", self.series % COLOURS),
-            self.series.to_string(),
-        );
-        self.marks.push(el(
-            "g",
-            &[("class", &class), ("data-series", &number)],
-            marks,
-        ));
-        self.series += 1;
+        let marks = columns.iter().map(|column| self.column(*column)).collect();
+        self.push_series(marks);
         self
+    }
+
+    fn column(&self, (from, to, height): (f64, f64, f64)) -> Html {
+        let (left, top) = self.at((from, height));
+        let (right, bottom) = self.at((to, 0.0));
+        let [x, y, width, tall] = [
+            left,
+            top,
+            (right - left - 1.0).max(0.5),
+            (bottom - top).max(0.0),
+        ]
+        .map(|value| format!("{value:.1}"));
+        let tip = format!(
+            "{} {} to {}: {} {}",
+            self.x.label,
+            number(from),
+            number(to),
+            number(height),
+            self.y.label
+        );
+        let attributes = [
+            ("class", "bar"),
+            ("x", &x),
+            ("y", &y),
+            ("width", &width),
+            ("height", &tall),
+            ("data-tip", &tip),
+        ];
+        el("rect", &attributes, "")
     }
 
     /// The chart.
@@ -218,88 +187,46 @@ impl Plane {
         Chart::new(words, SIZE, drawing)
     }
 
+    /// What is behind the marks: the grid with its numbers, and the names of the axes.
     fn frame(&self) -> Html {
-        let mut frame = Html::default();
-        let [left, right] = [EDGE[0], SIZE.0 - EDGE[2]].map(|value| format!("{value:.1}"));
-        let bottom = SIZE.1 - EDGE[3];
-        for (mark, text) in self.y.ticks(5) {
-            let y = format!("{:.1}", self.at((0.0, mark)).1);
-            frame.push(el(
-                "line",
-                &[
-                    ("class", "grid"),
-                    ("x1", &left),
-                    ("x2", &right),
-                    ("y1", &y),
-                    ("y2", &y),
-                ],
-                "",
-            ));
-            let y = format!("{:.1}", self.at((0.0, mark)).1 + 3.5);
-            frame.push(el(
-                "text",
-                &[
-                    ("class", "tick"),
-                    ("x", "46"),
-                    ("y", &y),
-                    ("text-anchor", "end"),
-                ],
-                text,
-            ));
-        }
-        let (low, base) = (format!("{:.1}", bottom + 15.0), format!("{bottom:.1}"));
-        frame.push(el(
-            "line",
-            &[
-                ("class", "axis"),
-                ("x1", &left),
-                ("x2", &right),
-                ("y1", &base),
-                ("y2", &base),
-            ],
-            "",
-        ));
-        for (mark, text) in self.x.ticks(6) {
-            let x = format!("{:.1}", self.at((mark, 0.0)).0);
-            frame.push(el(
-                "text",
-                &[
-                    ("class", "tick"),
-                    ("x", &x),
-                    ("y", &low),
-                    ("text-anchor", "middle"),
-                ],
-                text,
-            ));
-        }
-        let (middle, foot) = (
-            format!("{:.1}", (EDGE[0] + SIZE.0 - EDGE[2]) / 2.0),
-            format!("{:.1}", SIZE.1 - 6.0),
-        );
-        frame.push(el(
-            "text",
-            &[
-                ("class", "name"),
-                ("x", &middle),
-                ("y", &foot),
-                ("text-anchor", "middle"),
-            ],
-            self.x.label.as_str(),
-        ));
-        let half = format!("{:.1}", (EDGE[1] + bottom) / 2.0);
-        let turn = format!("rotate(-90 11 {half})");
-        frame.push(el(
-            "text",
-            &[
-                ("class", "name"),
-                ("x", "11"),
-                ("y", &half),
-                ("text-anchor", "middle"),
-                ("transform", &turn),
-            ],
-            self.y.label.as_str(),
-        ));
-        frame
+        let parts = [self.rows(), base(), self.ticks(), self.names()];
+        parts.into_iter().collect()
+    }
+
+    /// The lines of the grid, each with its number.
+    fn rows(&self) -> Html {
+        let [left, right] = sides();
+        let row = |(place, text): (f64, String)| {
+            let y = self.at((0.0, place)).1;
+            let [line, word] = [y, y + 3.5].map(|value| format!("{value:.1}"));
+            [
+                mark::line("grid", [&left, &right], [&line, &line]),
+                mark::words("tick", ("46", &word), "end", text),
+            ]
+        };
+        self.y.ticks(5).into_iter().flat_map(row).collect()
+    }
+
+    /// The numbers below the plane.
+    fn ticks(&self) -> Html {
+        let low = format!("{:.1}", SIZE.1 - EDGE[3] + 15.0);
+        let tick = |(place, text): (f64, String)| {
+            let x = format!("{:.1}", self.at((place, 0.0)).0);
+            mark::words("tick", (&x, &low), "middle", text)
+        };
+        self.x.ticks(6).into_iter().map(tick).collect()
+    }
+
+    fn names(&self) -> Html {
+        let [middle, foot, half] = [
+            (EDGE[0] + SIZE.0 - EDGE[2]) / 2.0,
+            SIZE.1 - 6.0,
+            (EDGE[1] + SIZE.1 - EDGE[3]) / 2.0,
+        ]
+        .map(|value| format!("{value:.1}"));
+        let across = mark::words("name", (&middle, &foot), "middle", self.x.label.as_str());
+        let up = mark::upward(("11", &half), self.y.label.as_str());
+        [across, up].into_iter().collect()
     }
 
     fn at(&self, (x, y): (f64, f64)) -> (f64, f64) {
@@ -310,6 +237,18 @@ impl Plane {
             EDGE[1] + height * (1.0 - self.y.place(y)),
         )
     }
+}
+
+/// The line that the plane stands on.
+fn base() -> Html {
+    let [left, right] = sides();
+    let y = format!("{:.1}", SIZE.1 - EDGE[3]);
+    mark::line("axis", [&left, &right], [&y, &y])
+}
+
+/// Where the plane begins and ends from left to right.
+fn sides() -> [String; 2] {
+    [EDGE[0], SIZE.0 - EDGE[2]].map(|value| format!("{value:.1}"))
 }
 
 /// At most so many of the points, evenly chosen, the first and the last among them.

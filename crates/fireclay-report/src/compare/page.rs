@@ -63,48 +63,47 @@ fn differences(comparison: &Comparison) -> Option<Section> {
 }
 
 fn paired(comparison: &Comparison) -> Option<Section> {
-    let name = |index: usize| comparison.names[index].clone();
-    let row = |row: &super::PairedRow| {
-        let verdict = match row.better {
-            Some(better) => format!("real: {} is better", name(better)),
-            None => "may be chance".to_owned(),
-        };
-        let interval = format!("{} to {}", number(row.low), number(row.high));
-        vec![
-            name(row.first).into(),
-            name(row.second).into(),
-            row.metric.clone().into(),
-            Cell::count(row.n as u64),
-            row.difference.into(),
-            Cell::Figure(interval),
-            verdict.into(),
-        ]
-    };
     let mut blocks = Vec::new();
-    if !comparison.paired.is_empty() {
-        let split = &comparison.paired[0].split;
+    if let Some(first) = comparison.paired.first() {
+        let split = &first.split;
         blocks.push(Block::Words(format!("Both runs answered the same samples of the {split} split; a difference is the second minus the first, its 95 % interval by paired bootstrap. It is called real if the interval leaves 0 out. That is a statement about other samples, not about other seeds.")));
-        let head = [
-            "first",
-            "second",
-            "metric",
-            "samples",
-            "difference",
-            "95 % interval",
-            "verdict",
-        ];
-        blocks.push(Block::Table(
-            Table::new("Differences over the same samples", &head)
-                .with(comparison.paired.iter().map(row)),
-        ));
+        blocks.push(Block::Table(paired_table(comparison)));
     }
-    blocks.extend(
-        comparison
-            .notes
-            .iter()
-            .map(|note| Block::Words(note.clone())),
-    );
+    let notes = comparison.notes.iter();
+    blocks.extend(notes.map(|note| Block::Words(note.clone())));
     Section::of("paired", "Which differences are real", blocks)
+}
+
+fn paired_table(comparison: &Comparison) -> Table {
+    let head = [
+        "first",
+        "second",
+        "metric",
+        "samples",
+        "difference",
+        "95 % interval",
+        "verdict",
+    ];
+    let rows = comparison.paired.iter();
+    Table::new("Differences over the same samples", &head)
+        .with(rows.map(|row| paired_row(&comparison.names, row)))
+}
+
+fn paired_row(names: &[String], row: &super::PairedRow) -> Vec<Cell> {
+    let verdict = match row.better {
+        Some(better) => format!("real: {} is better", names[better]),
+        None => "may be chance".to_owned(),
+    };
+    let interval = format!("{} to {}", number(row.low), number(row.high));
+    vec![
+        names[row.first].clone().into(),
+        names[row.second].clone().into(),
+        row.metric.clone().into(),
+        Cell::count(row.n as u64),
+        row.difference.into(),
+        Cell::Figure(interval),
+        verdict.into(),
+    ]
 }
 
 fn metrics(comparison: &Comparison) -> Option<Section> {

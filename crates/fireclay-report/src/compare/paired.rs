@@ -146,116 +146,92 @@ fn order(first: &Predictions, second: &Predictions) -> Option<Vec<usize>> {
     (first.n == second.n && seen.len() == first.n).then_some(order)
 }
 
+/// The values of both runs in the order of the first; `None` unless the truth is the same.
 fn values(
     a: &Predictions,
     b: &Predictions,
     order: &[usize],
     (first, second): (&[String], &[String]),
 ) -> Option<Vec<Values>> {
-    let hit = |right: bool| f64::from(u8::from(right));
-    match (&a.answers, &b.answers) {
-        (
-            Answers::Classes {
-                truth,
-                predicted,
-                probabilities,
-            },
-            Answers::Classes {
-                truth: truth_b,
-                predicted: predicted_b,
-                probabilities: probabilities_b,
-            },
-        ) => {
-            let same = first == second
-                && order
-                    .iter()
-                    .enumerate()
-                    .all(|(i, &j)| truth[i] == truth_b[j]);
-            let loss = |probabilities: &[f64], sample: usize, class: u32| {
-                -probabilities[sample * first.len() + class as usize]
-                    .clamp(f64::EPSILON, 1.0 - f64::EPSILON)
-                    .ln()
-            };
-            let accuracy = Values {
-                metric: "accuracy",
-                first: truth
-                    .iter()
-                    .zip(predicted)
-                    .map(|(t, p)| hit(t == p))
-                    .collect(),
-                second: order
-                    .iter()
-                    .map(|&j| hit(truth_b[j] == predicted_b[j]))
-                    .collect(),
-            };
-            let log_loss = Values {
-                metric: "log_loss",
-                first: truth
-                    .iter()
-                    .enumerate()
-                    .map(|(i, class)| loss(probabilities, i, *class))
-                    .collect(),
-                second: order
-                    .iter()
-                    .map(|&j| loss(probabilities_b, j, truth_b[j]))
-                    .collect(),
-            };
-            same.then(|| vec![accuracy, log_loss])
-        }
-        (
-            Answers::Numbers { truth, predicted },
-            Answers::Numbers {
-                truth: truth_b,
-                predicted: predicted_b,
-            },
-        ) => {
-            let same = order
-                .iter()
-                .enumerate()
-                .all(|(i, &j)| truth[i] == truth_b[j]);
-            let of = |metric, error: fn(f64) -> f64| Values {
-                metric,
-                first: truth
-                    .iter()
-                    .zip(predicted)
-                    .map(|(t, p)| error(t - p))
-                    .collect(),
-                second: order
-                    .iter()
-                    .map(|&j| error(truth_b[j] - predicted_b[j]))
-                    .collect(),
-            };
-            same.then(|| vec![of("rmse", |error| error * error), of("mae", f64::abs)])
-        }
-        (
-            Answers::Sets {
-                truth, predicted, ..
-            },
-            Answers::Sets {
-                truth: truth_b,
-                predicted: predicted_b,
-                ..
-            },
-        ) => {
-            let same = order
-                .iter()
-                .enumerate()
-                .all(|(i, &j)| truth[i] == truth_b[j]);
-            same.then(|| {
-                vec![Values {
-                    metric: "subset_accuracy",
-                    first: truth
-                        .iter()
-                        .zip(predicted)
-                        .map(|(t, p)| hit(t == p))
-                        .collect(),
-                    second: order
-                        .iter()
-                        .map(|&j| hit(truth_b[j] == predicted_b[j]))
-                        .collect(),
-                }]
-            })
-        }
-        _ => None,
+    if !has_same_truth(&a.answers, &b.answers, order, first == second) {
+        return None;
     }
+    let pairs = per_sample(&a.answers, first.len())
+        .into_iter()
+        .zip(per_sample(&b.answers, second.len()));
+    let values = pairs.map(|((metric, first), (_, second))| Values {
+        metric,
+        first,
+        second: order.iter().map(|&j| second[j]).collect(),
+    });
+    Some(values.collect())
+}
+
+/// Whether both answers are of one kind and for the same truth. Classes are numbers, so they also need the
+/// same names.
+fn has_same_truth(a: &Answers, b: &Answers, order: &[usize], same_names: bool) -> bool {
+    match (a, b) {
+        (Answers::Classes { truth, .. }, Answers::Classes { truth: other, .. }) => {
+            same_names && are_same(truth, other, order)
+        }
+        (Answers::Numbers { truth, .. }, Answers::Numbers { truth: other, .. }) => {
+            are_same(truth, other, order)
+        }
+        (Answers::Sets { truth, .. }, Answers::Sets { truth: other, .. }) => {
+            are_same(truth, other, order)
+        }
+        _ => false,
+    }
+}
+
+fn are_same<T: PartialEq>(truth: &[T], other: &[T], order: &[usize]) -> bool {
+    order
+        .iter()
+        .zip(truth)
+        .all(|(&j, truth)| *truth == other[j])
+}
+
+/// What each metric is made of, sample by sample. `width` is the number of classes.
+fn per_sample(answers: &Answers, width: usize) -> Vec<(&'static str, Vec<f64>)> {
+    match answers {
+        Answers::Classes {
+            truth,
+            predicted,
+            probabilities,
+        } => vec![
+            ("accuracy", hits(truth, predicted)),
+            ("log_loss", log_losses(truth, probabilities, width)),
+        ],
+        Answers::Numbers { truth, predicted } => vec![
+            ("rmse", errors(truth, predicted, |error| error * error)),
+            ("mae", errors(truth, predicted, f64::abs)),
+        ],
+        Answers::Sets {
+            truth, predicted, ..
+        } => vec![("subset_accuracy", hits(truth, predicted))],
+    }
+}
+
+/// 1 for each right answer, and 0 for each wrong one.
+fn hits<T: PartialEq>(truth: &[T], predicted: &[T]) -> Vec<f64> {
+    let pairs = truth.iter().zip(predicted);
+    pairs.map(|(t, p)| f64::from(u8::from(t == p))).collect()
+}
+
+fn log_losses(truth: &[u32], probabilities: &[f64], width: usize) -> Vec<f64> {
+    let loss = |(sample, class): (usize, &u32)| {
+        // A probability of 0 has no finite loss.
+        -probabilities[sample * width + *class as usize]
+            .clamp(f64::EPSILON, 1.0 - f64::EPSILON)
+            .ln()
+    };
+    truth.iter().enumerate().map(loss).collect()
+}
+
+fn errors(truth: &[f64], predicted: &[f64], of: fn(f64) -> f64) -> Vec<f64> {
+    truth
+        .iter()
+        .zip(predicted)
+        .map(|(t, p)| of(t - p))
+        .collect()
 }

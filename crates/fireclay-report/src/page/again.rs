@@ -14,13 +14,20 @@ pub(super) fn section(run: &RunFolder) -> Option<Section> {
         .locked("backend")
         .and_then(toml::Value::as_str)
         .unwrap_or("the same backend");
-    let lead = format!(
-        "`fireclay train {}` with fireclay {} on {device} trains the same run again: the same seed, the same order of samples, and on a CPU the same bits. The data files must have the hashes below; the results then have theirs.",
-        path.display(),
-        run.locked("version")
-            .and_then(toml::Value::as_str)
-            .unwrap_or("of the same version"),
+    let version = run.locked("version").and_then(toml::Value::as_str);
+    let version = version.unwrap_or("of the same version");
+    let command = format!(
+        "`fireclay train {}` with fireclay {version} on {device}",
+        path.display()
     );
+    let lead = match changes(run) {
+        None => format!(
+            "{command} trains the same run again: the same seed, the same order of samples, and on a CPU the same bits. The data files must have the hashes below; the results then have theirs."
+        ),
+        Some(changes) => format!(
+            "The run was changed on the way: {changes}. {command} trains by the last of these keys from the beginning, so its weights are others. The same run is its first configuration, and the same changes at the same steps."
+        ),
+    };
     let mut blocks = vec![Block::Words(lead), Block::Table(facts(run))];
     for (table, title) in [("data_sha256", "Data files"), ("result_sha256", "Results")] {
         blocks.extend(hashes(run, table, title).map(Block::Table));
@@ -36,6 +43,24 @@ pub(super) fn section(run: &RunFolder) -> Option<Section> {
         ));
     }
     Section::of("again", "The same run again", blocks)
+}
+
+/// What was changed on purpose, and from which step on: the segments of the lock.
+fn changes(run: &RunFolder) -> Option<String> {
+    let segments = run.locked("segment")?.as_array()?.iter();
+    let said = segments.filter_map(|segment| {
+        let step = segment.get("step")?.as_integer()?;
+        let cells = segment.get("changed")?.as_array()?.iter();
+        let text = |cells: &toml::Value, key: &str| Some(cells.get(key)?.as_str()?.to_owned());
+        let change = |cells: &toml::Value| {
+            let [key, was, now] = ["key", "was", "now"].map(|key| text(cells, key));
+            Some(format!("{} from {} to {}", key?, was?, now?))
+        };
+        let changed: Vec<String> = cells.filter_map(change).collect();
+        Some(format!("from step {step} on, {}", changed.join(", ")))
+    });
+    let said: Vec<String> = said.collect();
+    (!said.is_empty()).then(|| said.join("; "))
 }
 
 /// A lock with very many files is cut.

@@ -1,6 +1,8 @@
 //! What a classifier confuses, ranks and promises.
 
-use fireclay_metrics::{Classification, Cut, Report, cuts, reliability, wilson_interval};
+use fireclay_metrics::{
+    Classification, Cut, PerClass, ReliabilityBin, Report, cuts, reliability, wilson_interval,
+};
 
 use crate::chart::{Axis, Bar, Chart, Plane, Words, bars, thinned};
 use crate::folder::RunFolder;
@@ -10,6 +12,11 @@ use crate::text::{number, percent};
 
 /// So many classes get curves of their own.
 const CURVES: usize = 6;
+/// So many classes get a bar; the table has all.
+const BARS: usize = 30;
+
+/// Points, from the first to the last.
+type Curve = Vec<(f64, f64)>;
 
 pub(super) fn section(run: &RunFolder) -> Option<Section> {
     let (split, report) = run.judged()?;
@@ -57,7 +64,7 @@ fn curves(
     scored: &Classification<'_>,
     shown: &[usize],
     point: impl Fn(&Cut) -> Option<(f64, f64)>,
-) -> Vec<Vec<(f64, f64)>> {
+) -> Vec<Curve> {
     let of = |class: &usize| {
         cuts(&scored.is_class(*class), &scored.scores_of(*class))
             .iter()
@@ -149,7 +156,7 @@ fn some_of(shown: &[usize], classes: &[String]) -> String {
 
 fn ranked(
     [x, y]: [Axis; 2],
-    curves: &[Vec<(f64, f64)>],
+    curves: &[Curve],
     chance: Option<[(f64, f64); 2]>,
     words: Words<'_>,
 ) -> Chart {
@@ -162,11 +169,7 @@ fn ranked(
     }
 }
 
-fn curve_table(
-    caption: &str,
-    [x, y]: [&str; 2],
-    (names, curves): (&[&str], &[Vec<(f64, f64)>]),
-) -> Table {
+fn curve_table(caption: &str, [x, y]: [&str; 2], (names, curves): (&[&str], &[Curve])) -> Table {
     const ROWS: usize = 50;
     let rows = names.iter().zip(curves).flat_map(|(name, curve)| {
         let row = |(x, y): (f64, f64)| vec![Cell::from(*name), x.into(), y.into()];
@@ -183,32 +186,54 @@ fn curve_table(
 }
 
 fn calibration(scored: &Classification<'_>, report: &Report) -> Chart {
-    let (confidence, correct, what) = match scored.classes() {
-        2 => (
-            scored.scores_of(scored.positive()),
-            scored.is_class(scored.positive()),
-            "positive class",
-        ),
-        _ => {
-            let (confidence, correct) = scored.confidences();
-            (confidence, correct, "answer")
-        }
-    };
+    let (confidence, correct, what) = judged_scores(scored);
     let bins = reliability(&confidence, &correct);
+    let plane = Plane::new(
+        Axis::between(&format!("probability of the {what}"), 0.0, 1.0),
+        Axis::between("share that is right", 0.0, 1.02),
+    );
+    let error = report
+        .metrics
+        .get("ece")
+        .map(|error| format!(" Expected calibration error {}.", number(*error)));
+    drawn_bins(plane, &bins).chart(Words {
+        id: "calibration",
+        title: "Calibration",
+        description: format!(
+            "On the straight line probabilities mean what they say; bars are 95 % intervals.{}",
+            error.unwrap_or_default()
+        ),
+        series: &["share"],
+        table: bin_table(&bins),
+    })
+}
+
+/// Probabilities, whether each came true, and of what they are: the positive class of two, else the answer.
+fn judged_scores(scored: &Classification<'_>) -> (Vec<f64>, Vec<bool>, &'static str) {
+    if scored.classes() == 2 {
+        let positive = scored.positive();
+        let (scores, is_class) = (scored.scores_of(positive), scored.is_class(positive));
+        return (scores, is_class, "positive class");
+    }
+    let (confidence, correct) = scored.confidences();
+    (confidence, correct, "answer")
+}
+
+fn drawn_bins(plane: Plane, bins: &[ReliabilityBin]) -> Plane {
     let points: Vec<(f64, f64)> = bins
         .iter()
         .map(|bin| (bin.confidence, bin.share()))
         .collect();
-    let axes = [
-        Axis::between(&format!("probability of the {what}"), 0.0, 1.0),
-        Axis::between("share that is right", 0.0, 1.02),
-    ];
-    let [x, y] = axes;
-    let mut plane = Plane::new(x, y)
-        .straight((0.0, 0.0), (1.0, 1.0))
-        .points(&points);
-    let row = |bin: &fireclay_metrics::ReliabilityBin| {
-        let (low, high) = wilson_interval(bin.correct, bin.n).unwrap_or_default();
+    let plane = plane.straight((0.0, 0.0), (1.0, 1.0)).points(&points);
+    bins.iter().fold(plane, |plane, bin| {
+        let (low, high) = bin_interval(bin);
+        plane.whisker(bin.confidence, low, high)
+    })
+}
+
+fn bin_table(bins: &[ReliabilityBin]) -> Table {
+    let row = |bin: &ReliabilityBin| {
+        let (low, high) = bin_interval(bin);
         vec![
             Cell::Figure(format!("{} to {}", number(bin.low), number(bin.high))),
             Cell::count(bin.n as u64),
@@ -218,61 +243,63 @@ fn calibration(scored: &Classification<'_>, report: &Report) -> Chart {
             high.into(),
         ]
     };
-    for bin in &bins {
-        let (low, high) = wilson_interval(bin.correct, bin.n).unwrap_or_default();
-        plane = plane.whisker(bin.confidence, low, high);
-    }
-    let error = report
-        .metrics
-        .get("ece")
-        .map(|error| format!(" Expected calibration error {}.", number(*error)));
-    plane.chart(Words {
-        id: "calibration",
-        title: "Calibration",
-        description: format!(
-            "On the straight line probabilities mean what they say; bars are 95 % intervals.{}",
-            error.unwrap_or_default()
-        ),
-        series: &["share"],
-        table: Table::new(
-            "Reliability by bin of probability",
-            &[
-                "bin",
-                "samples",
-                "mean probability",
-                "share",
-                "95 % from",
-                "to",
-            ],
-        )
-        .with(bins.iter().map(row)),
-    })
+    let head = [
+        "bin",
+        "samples",
+        "mean probability",
+        "share",
+        "95 % from",
+        "to",
+    ];
+    Table::new("Reliability by bin of probability", &head).with(bins.iter().map(row))
+}
+
+fn bin_interval(bin: &ReliabilityBin) -> (f64, f64) {
+    wilson_interval(bin.correct, bin.n).unwrap_or_default()
 }
 
 fn per_class(classes: &[String], report: &Report) -> Option<Block> {
     let per_class = report.per_class.as_ref()?;
-    let hits = |class: usize| {
-        report
-            .confusion_matrix
-            .as_ref()
-            .and_then(|matrix| matrix.get(class)?.get(class).copied())
+    let accuracy = report.metrics.get("accuracy").copied();
+    let line = accuracy.map(|accuracy| format!(" The line is accuracy, {}.", percent(accuracy)));
+    let words = Words {
+        id: "per-class",
+        title: "Recall of each class",
+        description: format!(
+            "The least first, with 95 % intervals.{}",
+            line.unwrap_or_default()
+        ),
+        series: &["recall"],
+        table: class_table(classes, per_class),
     };
-    let bar = |(class, found): (usize, &fireclay_metrics::PerClass)| Bar {
+    let list = recalls(classes, per_class, report.confusion_matrix.as_deref());
+    Some(Block::Charts(vec![bars(&list, accuracy, words)]))
+}
+
+/// The recall of the classes that have samples, the least first.
+fn recalls(classes: &[String], per_class: &[PerClass], matrix: Option<&[Vec<u64>]>) -> Vec<Bar> {
+    let interval = |class: usize, support: u64| {
+        let hits = matrix?.get(class)?.get(class).copied()?;
+        wilson_interval(hits as usize, support as usize)
+    };
+    let bar = |(class, found): (usize, &PerClass)| Bar {
         name: classes[class].clone(),
         value: found.recall,
-        interval: hits(class)
-            .and_then(|hits| wilson_interval(hits as usize, found.support as usize)),
+        interval: interval(class, found.support),
         note: format!("{} samples", found.support),
     };
-    let mut list: Vec<Bar> = per_class
+    let present = per_class
         .iter()
         .enumerate()
-        .filter(|(_, found)| found.support > 0)
-        .map(bar)
-        .collect();
+        .filter(|(_, found)| found.support > 0);
+    let mut list: Vec<Bar> = present.map(bar).collect();
     list.sort_by(|a, b| a.value.total_cmp(&b.value));
-    list.truncate(30);
-    let row = |(name, found): (&String, &fireclay_metrics::PerClass)| {
+    list.truncate(BARS);
+    list
+}
+
+fn class_table(classes: &[String], per_class: &[PerClass]) -> Table {
+    let row = |(name, found): (&String, &PerClass)| {
         vec![
             Cell::Text(name.clone()),
             Cell::count(found.support),
@@ -283,32 +310,15 @@ fn per_class(classes: &[String], report: &Report) -> Option<Block> {
             found.average_precision.into(),
         ]
     };
-    let table = Table::new(
-        "Metrics of each class against the rest",
-        &[
-            "class",
-            "samples",
-            "precision",
-            "recall",
-            "F1",
-            "ROC AUC",
-            "average precision",
-        ],
-    );
-    let accuracy = report.metrics.get("accuracy").copied();
-    let line = accuracy.map(|accuracy| format!(" The line is accuracy, {}.", percent(accuracy)));
-    Some(Block::Charts(vec![bars(
-        &list,
-        accuracy,
-        Words {
-            id: "per-class",
-            title: "Recall of each class",
-            description: format!(
-                "The least first, with 95 % intervals.{}",
-                line.unwrap_or_default()
-            ),
-            series: &["recall"],
-            table: table.with(classes.iter().zip(per_class).map(row)),
-        },
-    )]))
+    let head = [
+        "class",
+        "samples",
+        "precision",
+        "recall",
+        "F1",
+        "ROC AUC",
+        "average precision",
+    ];
+    Table::new("Metrics of each class against the rest", &head)
+        .with(classes.iter().zip(per_class).map(row))
 }

@@ -60,15 +60,27 @@ pub(super) fn section(run: &RunFolder) -> Option<Section> {
 }
 
 fn table(run: &RunFolder, cost: &Cost<'_>) -> Table {
-    let mut rows: Vec<Vec<Cell>> = Vec::new();
-    let mut say = |name: &str, value: Option<String>| {
-        rows.extend(value.map(|value| vec![name.into(), Cell::Figure(value)]))
-    };
+    let parts = [work(cost), rates(cost), means(cost), place(run)];
+    let row = |(name, value): Fact| Some(vec![name.into(), Cell::Figure(value?)]);
+    Table::new("What the run cost", &["cost", ""]).with(parts.into_iter().flatten().filter_map(row))
+}
+
+/// A name, and what is known under it.
+type Fact = (&'static str, Option<String>);
+
+/// What was done, and how long it took.
+fn work(cost: &Cost<'_>) -> Vec<Fact> {
     let whole = |name: &str| cost.get(name).map(|number| count(number as u64));
-    say("time", cost.get("seconds").map(duration));
-    say("updates", whole("steps"));
-    say("training samples seen", whole("samples"));
-    say("training tokens predicted", whole("tokens"));
+    vec![
+        ("time", cost.get("seconds").map(duration)),
+        ("updates", whole("steps")),
+        ("training samples seen", whole("samples")),
+        ("training tokens predicted", whole("tokens")),
+    ]
+}
+
+/// How fast the steps were, evaluations and checkpoints left out.
+fn rates(cost: &Cost<'_>) -> Vec<Fact> {
     let steps: f64 = PHASES[..3]
         .iter()
         .filter_map(|(name, _)| cost.get(name))
@@ -78,38 +90,53 @@ fn table(run: &RunFolder, cost: &Cost<'_>) -> Table {
             .filter(|_| steps > 0.0)
             .map(|number| format!("{:.0}", number / steps))
     };
-    say("samples a second of the steps", rate("samples"));
-    say("tokens a second of the steps", rate("tokens"));
-    say(
-        "most memory of the process",
-        cost.get("peak_memory_bytes")
-            .map(|bytes| with_unit(bytes, "B")),
-    );
-    say(
-        "operations of the training, by its plan",
-        cost.speed("flops").map(|flops| with_unit(flops, "FLOP")),
-    );
-    say(
-        "operations a second of the steps",
-        cost.speed("flops_per_second")
-            .map(|flops| with_unit(flops, "FLOP/s")),
-    );
-    say(
-        "share of what the device can do",
-        cost.speed("utilisation").map(percent),
-    );
+    vec![
+        ("samples a second of the steps", rate("samples")),
+        ("tokens a second of the steps", rate("tokens")),
+    ]
+}
+
+/// Memory, operations and energy.
+fn means(cost: &Cost<'_>) -> Vec<Fact> {
+    let memory = cost.get("peak_memory_bytes");
+    let (flops, rate) = (cost.speed("flops"), cost.speed("flops_per_second"));
     let energy = cost
         .get("energy_joules")
         .map(|joules| with_unit(joules / 3600.0, "Wh"));
-    say(
-        "energy",
-        Some(energy.unwrap_or_else(|| "not measured".into())),
-    );
-    let device = run.locked("device").and_then(toml::Value::as_str);
-    say("device", device.map(str::to_owned));
-    let precision = run.locked("precision").and_then(toml::Value::as_str);
-    say("precision", precision.map(str::to_owned));
-    Table::new("What the run cost", &["cost", ""]).with(rows)
+    vec![
+        (
+            "most memory of the process",
+            memory.map(|bytes| with_unit(bytes, "B")),
+        ),
+        (
+            "operations of the training, by its plan",
+            flops.map(|flops| with_unit(flops, "FLOP")),
+        ),
+        (
+            "operations a second of the steps",
+            rate.map(|flops| with_unit(flops, "FLOP/s")),
+        ),
+        (
+            "share of what the device can do",
+            cost.speed("utilisation").map(percent),
+        ),
+        (
+            "energy",
+            Some(energy.unwrap_or_else(|| "not measured".into())),
+        ),
+    ]
+}
+
+/// Where it was done, and how exactly.
+fn place(run: &RunFolder) -> Vec<Fact> {
+    let locked = |name: &str| {
+        let value = run.locked(name).and_then(toml::Value::as_str);
+        value.map(str::to_owned)
+    };
+    vec![
+        ("device", locked("device")),
+        ("precision", locked("precision")),
+    ]
 }
 
 fn phases(cost: &Cost<'_>) -> Option<Chart> {

@@ -120,46 +120,49 @@ fn attribute_blocks(attribute: &Attribute) -> Vec<Block> {
 }
 
 fn groups(attribute: &Attribute) -> Table {
-    let names = |of: &dyn Fn(&Group) -> Vec<String>| {
-        let mut names: Vec<String> = attribute.groups.iter().flat_map(of).collect();
-        names.sort_unstable();
-        names.dedup();
-        names
-    };
-    let rates = names(&|group| group.rates.keys().cloned().collect());
-    let values = names(&|group| group.values.keys().cloned().collect());
-    let row = |group: &Group| {
-        let name = if group.small {
-            format!("{} (small)", group.name)
-        } else {
-            group.name.clone()
-        };
-        let rate = |rate: &String| {
-            group.rates.get(rate).map_or(Cell::None, |rate| {
-                Cell::Figure(format!(
-                    "{} ({} to {})",
-                    number(rate.value),
-                    number(rate.low),
-                    number(rate.high)
-                ))
-            })
-        };
-        let value = |name: &String| Cell::from(group.values.get(name).copied());
-        let head = [Cell::Text(name), Cell::count(group.n as u64)];
-        head.into_iter()
-            .chain(rates.iter().map(rate))
-            .chain(values.iter().map(value))
-            .collect()
-    };
+    let rates = names(attribute, |group| group.rates.keys().cloned().collect());
+    let values = names(attribute, |group| group.values.keys().cloned().collect());
+    let rows = attribute.groups.iter();
     let mut table = Table::new(
         format!("Groups of {}", attribute.name),
         &["group", "samples"],
     )
-    .with(attribute.groups.iter().map(row));
+    .with(rows.map(|group| group_row(group, &rates, &values)));
     table
         .head
         .extend(rates.iter().chain(&values).map(|name| words(name)));
     table
+}
+
+/// The names that any of the groups has, each once.
+fn names(attribute: &Attribute, of: impl Fn(&Group) -> Vec<String>) -> Vec<String> {
+    let mut names: Vec<String> = attribute.groups.iter().flat_map(of).collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+fn group_row(group: &Group, rates: &[String], values: &[String]) -> Vec<Cell> {
+    let name = match group.small {
+        true => format!("{} (small)", group.name),
+        false => group.name.clone(),
+    };
+    let rate = |rate: &String| {
+        group.rates.get(rate).map_or(Cell::None, |rate| {
+            Cell::Figure(format!(
+                "{} ({} to {})",
+                number(rate.value),
+                number(rate.low),
+                number(rate.high)
+            ))
+        })
+    };
+    let value = |name: &String| Cell::from(group.values.get(name).copied());
+    let head = [Cell::Text(name), Cell::count(group.n as u64)];
+    head.into_iter()
+        .chain(rates.iter().map(rate))
+        .chain(values.iter().map(value))
+        .collect()
 }
 
 fn chart(attribute: &Attribute, rate: &str) -> Option<Chart> {

@@ -20,14 +20,16 @@ pub(super) fn section(run: &RunFolder) -> Option<Section> {
     Section::of("metrics", "Metrics", blocks)
 }
 
+/// A finding of the evaluation in words; `None` if it is not written as expected.
+type Told = fn(&Value) -> Option<String>;
+
 /// What the evaluation says beside metrics: what a temperature changes, and how often sets or intervals hold
 /// the truth.
 fn more(run: &RunFolder, split: &str) -> Vec<Block> {
-    let said = |(key, words): (&str, fn(&Value) -> Option<String>)| {
+    let said = |(key, words): (&str, Told)| {
         words(run.evaluation_json.get(split)?.get(key)?).map(Block::Words)
     };
-    let known: [(&str, fn(&Value) -> Option<String>); 2] =
-        [("calibration", temperature), ("coverage", coverage)];
+    let known: [(&str, Told); 2] = [("calibration", temperature), ("coverage", coverage)];
     known.into_iter().filter_map(said).collect()
 }
 

@@ -79,16 +79,7 @@ fn residuals(pairs: &[(f64, f64)]) -> Chart {
 
 fn histogram(pairs: &[(f64, f64)]) -> Chart {
     let residuals: Vec<f64> = pairs.iter().map(|(t, p)| p - t).collect();
-    let (low, high) = extremes(residuals.iter().copied());
-    let width = if high > low {
-        (high - low) / COLUMNS as f64
-    } else {
-        1.0
-    };
-    let mut counts = [0_usize; COLUMNS];
-    for residual in &residuals {
-        counts[(((residual - low) / width) as usize).min(COLUMNS - 1)] += 1;
-    }
+    let (low, width, counts) = counted(&residuals);
     let column = |(index, count): (usize, &usize)| {
         (
             low + width * index as f64,
@@ -98,12 +89,6 @@ fn histogram(pairs: &[(f64, f64)]) -> Chart {
     };
     let columns: Vec<(f64, f64, f64)> = counts.iter().enumerate().map(column).collect();
     let most = counts.iter().copied().max().unwrap_or(1) as f64;
-    let row = |(from, to, n): &(f64, f64, f64)| {
-        vec![
-            Cell::Figure(format!("{} to {}", number(*from), number(*to))),
-            Cell::count(*n as u64),
-        ]
-    };
     let plane = Plane::new(
         Axis::over("residual", [low, low + width * COLUMNS as f64]),
         Axis::between("samples", 0.0, 1.05 * most),
@@ -113,12 +98,36 @@ fn histogram(pairs: &[(f64, f64)]) -> Chart {
         title: "Residuals",
         description: "How often the predictions are how far off; the line is 0.".into(),
         series: &["samples"],
-        table: Table::new(
-            "How often the predictions are how far off",
-            &["residual", "samples"],
-        )
-        .with(columns.iter().map(row)),
+        table: column_table(&columns),
     })
+}
+
+/// Where the first column begins, how wide each is, and how many residuals are in it.
+fn counted(residuals: &[f64]) -> (f64, f64, [usize; COLUMNS]) {
+    let (low, high) = extremes(residuals.iter().copied());
+    let width = match high > low {
+        true => (high - low) / COLUMNS as f64,
+        false => 1.0,
+    };
+    let mut counts = [0_usize; COLUMNS];
+    for residual in residuals {
+        counts[(((residual - low) / width) as usize).min(COLUMNS - 1)] += 1;
+    }
+    (low, width, counts)
+}
+
+fn column_table(columns: &[(f64, f64, f64)]) -> Table {
+    let row = |(from, to, n): &(f64, f64, f64)| {
+        vec![
+            Cell::Figure(format!("{} to {}", number(*from), number(*to))),
+            Cell::count(*n as u64),
+        ]
+    };
+    Table::new(
+        "How often the predictions are how far off",
+        &["residual", "samples"],
+    )
+    .with(columns.iter().map(row))
 }
 
 fn table(caption: &str, head: [&str; 2], points: &[(f64, f64)]) -> Table {

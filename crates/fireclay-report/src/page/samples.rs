@@ -12,77 +12,85 @@ pub(super) fn section(run: &RunFolder) -> Option<Section> {
     let (split, _) = run.judged()?;
     let predictions = run.predictions.get(split)?;
     let classes = run.classes();
-    let mut blocks = vec![Block::Words(format!("Of the {split} split."))];
-    match &predictions.answers {
+    let list = |what| Listed {
+        predictions,
+        classes: &classes,
+        what,
+    };
+    let found = match &predictions.answers {
         Answers::Classes {
-            truth,
             predicted,
             probabilities,
+            truth,
         } => {
-            let width = classes.len();
-            let of = |sample: usize, class: u32| probabilities[sample * width + class as usize];
-            let wrong = (0..predictions.n).filter(|&sample| truth[sample] != predicted[sample]);
-            let wrong: Vec<(usize, f64)> = wrong
-                .map(|sample| (sample, of(sample, predicted[sample])))
-                .collect();
-            let wrong_count = wrong.len();
-            let list = Listed {
-                predictions,
-                classes: &classes,
-                what: "probability of the answer",
-            };
-            if !wrong.is_empty() {
-                blocks.push(Block::Heading(format!(
-                    "Wrong and sure of it ({wrong_count} wrong in all)"
-                )));
-                blocks.push(Block::Table(
-                    list.table("Wrong answers of the highest probability", highest(wrong)),
-                ));
-            }
-            let unsure: Vec<(usize, f64)> = (0..predictions.n)
-                .map(|sample| (sample, -of(sample, predicted[sample])))
-                .collect();
-            blocks.push(Block::Heading("Least sure".into()));
-            let unsure = highest(unsure)
-                .into_iter()
-                .map(|(sample, value)| (sample, -value))
-                .collect();
-            blocks.push(Block::Table(
-                list.table("Answers of the lowest probability", unsure),
-            ));
+            let of = sureness(predicted, probabilities, classes.len());
+            let list = list("probability of the answer");
+            [
+                wrong_and_sure(&list, (truth, predicted), &of),
+                unsure(&list, &of),
+            ]
+            .concat()
         }
         Answers::Numbers { truth, predicted } => {
-            let off = |sample: usize| (sample, (truth[sample] - predicted[sample]).abs());
-            let list = Listed {
-                predictions,
-                classes: &classes,
-                what: "absolute error",
-            };
-            blocks.push(Block::Heading("Largest errors".into()));
-            blocks.push(Block::Table(list.table(
-                "Samples of the largest errors",
-                highest((0..predictions.n).map(off).collect()),
-            )));
+            farthest(&list("absolute error"), truth, predicted)
         }
         Answers::Sets { probabilities, .. } => {
-            let width = classes.len().max(1);
-            let doubt = |sample: usize| {
-                let row = &probabilities[sample * width..(sample + 1) * width];
-                (sample, row.iter().map(|p| p.min(1.0 - p)).sum())
-            };
-            let list = Listed {
-                predictions,
-                classes: &classes,
-                what: "expected wrong labels",
-            };
-            blocks.push(Block::Heading("Least sure".into()));
-            blocks.push(Block::Table(list.table(
-                "Samples of which the model is least sure",
-                highest((0..predictions.n).map(doubt).collect()),
-            )));
+            doubtful(&list("expected wrong labels"), probabilities)
         }
-    }
+    };
+    let lead = Block::Words(format!("Of the {split} split."));
+    let blocks = std::iter::once(lead).chain(found).collect();
     Section::of("samples", "Samples to look at", blocks)
+}
+
+/// The probability of the answer to each sample.
+fn sureness(predicted: &[u32], probabilities: &[f64], width: usize) -> Vec<f64> {
+    let of = |(sample, class): (usize, &u32)| probabilities[sample * width + *class as usize];
+    predicted.iter().enumerate().map(of).collect()
+}
+
+/// The wrong answers of the highest probability; nothing if none is wrong.
+fn wrong_and_sure(
+    list: &Listed<'_>,
+    (truth, predicted): (&[u32], &[u32]),
+    of: &[f64],
+) -> Vec<Block> {
+    let wrong: Vec<(usize, f64)> = (0..of.len())
+        .filter(|&sample| truth[sample] != predicted[sample])
+        .map(|sample| (sample, of[sample]))
+        .collect();
+    if wrong.is_empty() {
+        return Vec::new();
+    }
+    let heading = format!("Wrong and sure of it ({} wrong in all)", wrong.len());
+    let table = list.table("Wrong answers of the highest probability", highest(wrong));
+    vec![Block::Heading(heading), Block::Table(table)]
+}
+
+fn unsure(list: &Listed<'_>, of: &[f64]) -> Vec<Block> {
+    let unsure = of.iter().enumerate();
+    let least = highest(unsure.map(|(sample, value)| (sample, -value)).collect());
+    let least = least.into_iter().map(|(sample, value)| (sample, -value));
+    let table = list.table("Answers of the lowest probability", least.collect());
+    vec![Block::Heading("Least sure".into()), Block::Table(table)]
+}
+
+fn farthest(list: &Listed<'_>, truth: &[f64], predicted: &[f64]) -> Vec<Block> {
+    let pairs = truth.iter().zip(predicted);
+    let off = pairs.map(|(t, p)| (t - p).abs()).enumerate().collect();
+    let table = list.table("Samples of the largest errors", highest(off));
+    vec![Block::Heading("Largest errors".into()), Block::Table(table)]
+}
+
+fn doubtful(list: &Listed<'_>, probabilities: &[f64]) -> Vec<Block> {
+    let width = list.classes.len().max(1);
+    let doubt = |sample: usize| {
+        let row = &probabilities[sample * width..(sample + 1) * width];
+        (sample, row.iter().map(|p| p.min(1.0 - p)).sum())
+    };
+    let doubts = (0..list.predictions.n).map(doubt).collect();
+    let table = list.table("Samples of which the model is least sure", highest(doubts));
+    vec![Block::Heading("Least sure".into()), Block::Table(table)]
 }
 
 /// The samples of the highest values, in their order.

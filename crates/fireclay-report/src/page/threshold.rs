@@ -1,7 +1,7 @@
 //! The decision threshold of a binary classifier, with what it costs.
 
 use fireclay_metrics::{Cut, cuts};
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 use crate::folder::RunFolder;
 use crate::html::{Html, el, tag, void};
@@ -66,6 +66,26 @@ fn table(run: &RunFolder, split: &str, cuts: &[Cut]) -> Table {
 
 /// The slider and what it shows; the script fills in the numbers.
 fn slider(run: &RunFolder, splits: &[(&str, Vec<Cut>)]) -> Html {
+    let start = format!("{:.3}", (run.threshold() * 200.0).round() / 200.0);
+    let inside = [
+        cut_input(&start),
+        cost_input(),
+        cut_table(),
+        el(
+            "script",
+            &[("type", "application/json"), ("id", "cuts")],
+            Html::json(&cut_data(splits)),
+        ),
+    ];
+    el(
+        "div",
+        &[("class", "slider script-only")],
+        tag("div", inside.into_iter().collect::<Html>()),
+    )
+}
+
+/// Hits, false alarms, misses and rejections at each step of the slider, by split.
+fn cut_data(splits: &[(&str, Vec<Cut>)]) -> Value {
     let steps = |cuts: &[Cut]| -> Vec<[u64; 4]> {
         let cut = |step: u32| at(cuts, f64::from(step) / 200.0);
         (0..=200)
@@ -73,19 +93,32 @@ fn slider(run: &RunFolder, splits: &[(&str, Vec<Cut>)]) -> Html {
             .map(|cut| [cut.hits, cut.false_alarms, cut.misses, cut.rejections])
             .collect()
     };
-    let data: serde_json::Map<_, _> = splits
+    splits
         .iter()
         .map(|(split, cuts)| ((*split).to_owned(), json!(steps(cuts))))
-        .collect();
-    let start = format!("{:.3}", (run.threshold() * 200.0).round() / 200.0);
+        .collect::<Map<_, _>>()
+        .into()
+}
+
+fn cut_input(start: &str) -> Html {
     let range = [
         ("type", "range"),
         ("id", "cut"),
         ("min", "0"),
         ("max", "1"),
         ("step", "0.005"),
-        ("value", start.as_str()),
+        ("value", start),
     ];
+    let parts = [
+        el("label", &[("for", "cut")], "Threshold "),
+        void("input", &range),
+        el("output", &[("for", "cut"), ("id", "cut-shown")], start),
+    ];
+    parts.into_iter().collect()
+}
+
+/// What a miss costs, and the button that finds the threshold for it.
+fn cost_input() -> Html {
     let cost = [
         ("type", "number"),
         ("id", "miss"),
@@ -94,14 +127,7 @@ fn slider(run: &RunFolder, splits: &[(&str, Vec<Cut>)]) -> Html {
         ("value", "1"),
         ("inputmode", "decimal"),
     ];
-    let inside = [
-        el("label", &[("for", "cut")], "Threshold "),
-        void("input", &range),
-        el(
-            "output",
-            &[("for", "cut"), ("id", "cut-shown")],
-            start.as_str(),
-        ),
+    let parts = [
         el(
             "label",
             &[("for", "miss")],
@@ -113,26 +139,18 @@ fn slider(run: &RunFolder, splits: &[(&str, Vec<Cut>)]) -> Html {
             &[("type", "button"), ("id", "cheapest")],
             "Cheapest on the validation split",
         ),
-        el(
-            "div",
-            &[
-                ("id", "cut-table"),
-                ("aria-live", "polite"),
-                ("role", "region"),
-                ("tabindex", "0"),
-                ("aria-label", "What the threshold decides"),
-            ],
-            "",
-        ),
-        el(
-            "script",
-            &[("type", "application/json"), ("id", "cuts")],
-            Html::json(&json!(data)),
-        ),
     ];
-    el(
-        "div",
-        &[("class", "slider script-only")],
-        tag("div", inside.into_iter().collect::<Html>()),
-    )
+    parts.into_iter().collect()
+}
+
+/// Where the script puts what the threshold decides.
+fn cut_table() -> Html {
+    let attributes = [
+        ("id", "cut-table"),
+        ("aria-live", "polite"),
+        ("role", "region"),
+        ("tabindex", "0"),
+        ("aria-label", "What the threshold decides"),
+    ];
+    el("div", &attributes, "")
 }

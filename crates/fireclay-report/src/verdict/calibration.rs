@@ -22,7 +22,7 @@ pub(super) fn finding(run: &RunFolder) -> Option<Finding> {
         correct.iter().filter(|right| **right).count() as f64 / n,
     );
     let evidence = format!(
-        "Mean confidence is {}, and {} of the answers are right. The expected calibration error is {}; chance alone would keep it below {} on so few samples in 95 % of the cases.",
+        "The likeliest class has a probability of {} on average, and is right in {} of the samples. The expected calibration error is {}; chance alone would keep it below {} on so few samples in 95 % of the cases.",
         percent(sure),
         percent(right),
         number(error),
@@ -41,7 +41,15 @@ pub(super) fn finding(run: &RunFolder) -> Option<Finding> {
         gap if gap < -0.01 => "Probabilities are too cautious.",
         _ => "Probabilities do not quite mean what they say, although their mean does.",
     };
-    let advice = "task.calibrate = true fits a temperature on the validation split; less (too cautious) or more (too sure) task.label_smoothing helps too. Do so before the probabilities decide anything.";
+    let is_calibrated = run.key("task.calibrate").and_then(toml::Value::as_bool) == Some(true);
+    let advice = match is_calibrated {
+        true => {
+            "The temperature of task.calibrate is not enough, or the validation split too small to fit it well: more validation samples help, and less (too cautious) or more (too sure) task.label_smoothing."
+        }
+        false => {
+            "task.calibrate = true fits a temperature on the validation split; less (too cautious) or more (too sure) task.label_smoothing helps too. Do so before the probabilities decide anything."
+        }
+    };
     Some(Finding::new(Tone::Look, how, evidence).advise(advice))
 }
 

@@ -88,15 +88,7 @@ pub(super) fn finding(run: &RunFolder) -> Option<Finding> {
         return None;
     }
     let Some(fit) = Fit::of(&valid, &train) else {
-        let evidence = format!(
-            "{} of the validation split: too few to see where its loss leads.",
-            plural(valid.len(), "evaluation")
-        );
-        return Some(Finding::new(
-            Tone::Look,
-            "Over- or underfitting cannot be seen.",
-            evidence,
-        ));
+        return Some(unseen(&valid));
     };
     let gap = gap_said(&fit, &train);
     let wide = fit.gap.is_some_and(|gap| gap > WIDE * fit.best.value.abs());
@@ -104,23 +96,43 @@ pub(super) fn finding(run: &RunFolder) -> Option<Finding> {
         Trend::Rising => rising(run, &fit, &gap),
         Trend::Falling => falling(run, &fit, &valid, &gap),
         Trend::Level if learned_little(run) == Some(true) => little(run, &gap),
-        Trend::Level if wide => Finding::new(
-            Tone::Look,
-            "The model fits its training samples much better than others.",
-            format!("The validation loss does not rise, but {gap}"),
-        )
-        .advise(against_overfitting(run)),
-        Trend::Level => Finding::new(
-            Tone::Good,
-            "No sign of overfitting or of training that ended too soon.",
-            format!(
-                "The validation loss found its level: {} at its best ({}), {} at the end; {gap}",
-                number(fit.best.value),
-                place(fit.best),
-                number(fit.last.value)
-            ),
-        ),
+        Trend::Level if wide => apart(run, &gap),
+        Trend::Level => level(&fit, &gap),
     })
+}
+
+fn unseen(valid: &[Point]) -> Finding {
+    let evidence = format!(
+        "{} of the validation split: too few to see where its loss leads.",
+        plural(valid.len(), "evaluation")
+    );
+    Finding::new(
+        Tone::Look,
+        "Over- or underfitting cannot be seen.",
+        evidence,
+    )
+}
+
+fn apart(run: &RunFolder, gap: &str) -> Finding {
+    Finding::new(
+        Tone::Look,
+        "The model fits its training samples much better than others.",
+        format!("The validation loss does not rise, but {gap}"),
+    )
+    .advise(against_overfitting(run))
+}
+
+fn level(fit: &Fit, gap: &str) -> Finding {
+    Finding::new(
+        Tone::Good,
+        "No sign of overfitting or of training that ended too soon.",
+        format!(
+            "The validation loss found its level: {} at its best ({}), {} at the end; {gap}",
+            number(fit.best.value),
+            place(fit.best),
+            number(fit.last.value)
+        ),
+    )
 }
 
 /// The difference of the two losses, in words.

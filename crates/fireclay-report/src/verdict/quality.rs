@@ -12,17 +12,7 @@ use crate::text::{number, percent, plural};
 pub(super) fn finding(run: &RunFolder) -> Option<Finding> {
     let (split, report) = run.judged()?;
     if report.non_finite > 0 {
-        let rows = plural(report.non_finite, "row");
-        let says = "The model answers with numbers that are not finite, so no metric is given.";
-        let advice = "Lower optimizer.learning_rate, set train.max_grad_norm = 1.0, and look for extreme values in the data.";
-        return Some(
-            Finding::new(
-                Tone::Bad,
-                says,
-                format!("{rows} of {split} have such an answer."),
-            )
-            .advise(advice),
-        );
+        return Some(not_finite(split, report));
     }
     let name = headline(report)?;
     let value = *report.metrics.get(name)?;
@@ -30,49 +20,76 @@ pub(super) fn finding(run: &RunFolder) -> Option<Finding> {
         .interval
         .as_ref()
         .filter(|interval| interval.metric == name);
+    let samples = plural(report.n, unit(run));
     let mut evidence = format!(
-        "On {} of the {split} split, {} is {}",
-        plural(report.n, unit(run)),
+        "On {samples} of the {split} split, {} is {}{}.",
         words(name),
-        shown(name, value)
+        shown(name, value),
+        interval_said(name, interval)
     );
-    if let Some(interval) = interval {
-        let (low, high) = (shown(name, interval.low), shown(name, interval.high));
-        evidence += &format!(
-            " ({:.0} % interval {low} to {high})",
-            100.0 * interval.level
-        );
+    let (tone, says) = match trivial(report, name) {
+        Some((answer, trivial)) => {
+            evidence += &format!(
+                " The trivial answer ({answer}) reaches {}.",
+                shown(name, trivial)
+            );
+            against_trivial(name, (value, trivial), interval)
+        }
+        None => {
+            evidence += " No trivial answer is known to compare it with.";
+            let says = format!("{} is {}.", capital(words(name)), shown(name, value));
+            (Tone::Look, says)
+        }
+    };
+    if tone == Tone::Bad
+        && let Some((ranks, in_numbers)) = ranks_better(report, name)
+    {
+        evidence += &in_numbers;
+        let advice = "Judge by these where classes are rare, and choose task.threshold (or threshold = \"tune\") by what misses and false alarms cost.";
+        return Some(Finding::new(Tone::Look, ranks, evidence).advise(advice));
     }
-    evidence += ".";
-    let (tone, says) = against_baseline(report, (name, value), interval, &mut evidence);
     if split == "valid" {
         evidence += " There is no test split: these samples also chose the checkpoint, so the number is optimistic.";
     }
     Some(Finding::new(tone, says, evidence))
 }
 
-fn against_baseline(
-    report: &Report,
-    (name, value): (&str, f64),
+fn not_finite(split: &str, report: &Report) -> Finding {
+    let rows = plural(report.non_finite, "row");
+    let says = "The model answers with numbers that are not finite, so no metric is given.";
+    let advice = "Lower optimizer.learning_rate, set train.max_grad_norm = 1.0, and look for extreme values in the data.";
+    Finding::new(
+        Tone::Bad,
+        says,
+        format!("{rows} of {split} have such an answer."),
+    )
+    .advise(advice)
+}
+
+/// The interval behind a value; nothing where there is none.
+fn interval_said(name: &str, interval: Option<&Interval>) -> String {
+    let said = interval.map(|interval| {
+        let (low, high) = (shown(name, interval.low), shown(name, interval.high));
+        format!(
+            " ({:.0} % interval {low} to {high})",
+            100.0 * interval.level
+        )
+    });
+    said.unwrap_or_default()
+}
+
+/// The trivial answer, and what it reaches.
+fn trivial<'a>(report: &'a Report, name: &str) -> Option<(&'a str, f64)> {
+    let baseline = report.baseline.as_ref()?;
+    Some((&baseline.answer, *baseline.metrics.get(name)?))
+}
+
+/// The headline against what a trivial answer reaches: the worst end of the interval has to beat it.
+fn against_trivial(
+    name: &str,
+    (value, trivial): (f64, f64),
     interval: Option<&Interval>,
-    evidence: &mut String,
 ) -> (Tone, String) {
-    let known = report
-        .baseline
-        .as_ref()
-        .and_then(|baseline| Some((baseline, *baseline.metrics.get(name)?)));
-    let Some((baseline, trivial)) = known else {
-        *evidence += " No trivial answer is known to compare it with.";
-        return (
-            Tone::Look,
-            format!("{} is {}.", capital(words(name)), shown(name, value)),
-        );
-    };
-    *evidence += &format!(
-        " The trivial answer ({}) reaches {}.",
-        baseline.answer,
-        shown(name, trivial)
-    );
     let better = |a: f64, b: f64| match direction(name) {
         Direction::Higher => a > b,
         Direction::Lower => a < b,
@@ -81,37 +98,43 @@ fn against_baseline(
         Direction::Higher => interval.low,
         Direction::Lower => interval.high,
     });
-    let (value_said, trivial_said) = (shown(name, value), shown(name, trivial));
-    match worst_end {
-        _ if !better(value, trivial) => (
-            Tone::Bad,
-            format!(
-                "The model is no better than a trivial answer: {} is {value_said}, against {trivial_said}.",
-                words(name)
-            ),
-        ),
+    let (tone, says, chance) = match worst_end {
+        _ if !better(value, trivial) => (Tone::Bad, "is no better than a trivial answer", ""),
         Some(end) if !better(end, trivial) => (
             Tone::Look,
-            format!(
-                "The model is not surely better than a trivial answer: {} is {value_said}, against {trivial_said}, within the interval.",
-                words(name)
-            ),
+            "is not surely better than a trivial answer",
+            ", within the interval",
         ),
-        Some(_) => (
-            Tone::Good,
-            format!(
-                "The model beats the trivial answer beyond chance: {} is {value_said}, against {trivial_said}.",
-                words(name)
-            ),
-        ),
-        None => (
-            Tone::Good,
-            format!(
-                "The model beats the trivial answer: {} is {value_said}, against {trivial_said}.",
-                words(name)
-            ),
-        ),
+        Some(_) => (Tone::Good, "beats the trivial answer beyond chance", ""),
+        None => (Tone::Good, "beats the trivial answer", ""),
+    };
+    let (name_said, value, trivial) = (words(name), shown(name, value), shown(name, trivial));
+    let says = format!("The model {says}: {name_said} is {value}, against {trivial}{chance}.");
+    (tone, says)
+}
+
+/// Where classes are rare the most frequent one is nearly always right: then the order and the probabilities tell
+/// whether the model has learned anything. The words and their numbers, if it has.
+fn ranks_better(report: &Report, headline: &str) -> Option<(String, String)> {
+    let baseline = report.baseline.as_ref()?;
+    let both = |name: &str| Some((*report.metrics.get(name)?, *baseline.metrics.get(name)?));
+    let (auc, trivial_auc) = both("roc_auc")?;
+    let (loss, trivial_loss) = both("log_loss")?;
+    if auc <= trivial_auc || loss >= trivial_loss {
+        return None;
     }
+    let says = format!(
+        "By {} the model is no better than a trivial answer, but its probabilities are.",
+        words(headline)
+    );
+    let numbers = format!(
+        " ROC AUC is {} against {}, and log-loss {} against {}.",
+        number(auc),
+        number(trivial_auc),
+        number(loss),
+        number(trivial_loss)
+    );
+    Some((says, numbers))
 }
 
 fn capital(words: &str) -> String {

@@ -49,7 +49,7 @@ fn four_fifths(run: &RunFolder, split: &str) -> Option<Finding> {
             format!("By {name}, a group is chosen less than four fifths as often as another."),
             evidence,
         )
-        .advise("fairness.mitigation, or look at what the groups have in common in the data."),
+        .advise(mitigation(run)),
         None => Finding::new(
             Tone::Good,
             format!("By {name}, every group is chosen at least four fifths as often as any other."),
@@ -58,65 +58,66 @@ fn four_fifths(run: &RunFolder, split: &str) -> Option<Finding> {
     })
 }
 
+/// What to try for groups, beyond what is on already.
+fn mitigation(run: &RunFolder) -> String {
+    let on = run.key("fairness.mitigation").and_then(toml::Value::as_str);
+    match on.filter(|on| *on != "none") {
+        None => {
+            "fairness.mitigation, or look at what the groups have in common in the data.".into()
+        }
+        Some(on) => format!(
+            "fairness.mitigation = \"{on}\" is not enough: another of its words, and a look at what the groups have in common in the data."
+        ),
+    }
+}
+
 /// The class of which the least share is found.
 fn worst_class(report: &Report) -> Option<Finding> {
     let (classes, per_class) = (report.classes.as_ref()?, report.per_class.as_ref()?);
     let matrix = report.confusion_matrix.as_ref()?;
-    let accuracy = *report.metrics.get("accuracy")?;
     let present = per_class
         .iter()
         .enumerate()
         .filter(|(_, class)| class.support > 0);
     let (worst, class) = present.min_by(|a, b| a.1.recall.total_cmp(&b.1.recall))?;
-    let (n, hits) = (
-        class.support as usize,
-        matrix.get(worst)?.get(worst).copied()? as usize,
-    );
+    let row = matrix.get(worst)?;
+    let (n, hits) = (class.support as usize, row.get(worst).copied()? as usize);
     let (low, high) = wilson_interval(hits, n)?;
-    let taken = matrix[worst]
-        .iter()
-        .enumerate()
-        .filter(|(other, _)| *other != worst)
-        .max_by_key(|(_, count)| **count);
-    let taken = taken.filter(|(_, count)| **count > 0);
-    let taken = taken.map(|(other, count)| {
-        format!(
-            " Most often it is taken for “{}” ({count} times).",
-            classes[other]
-        )
-    });
+    let found: u64 = (0..classes.len()).map(|class| matrix[class][class]).sum();
+    let of: u64 = per_class.iter().map(|class| class.support).sum();
+    let others = (found as f64 - hits as f64) / (of as f64 - n as f64).max(1.0);
+    let name = &classes[worst];
     let evidence = format!(
-        "Of {} of the class “{}”, {} are found (95 % interval {} to {}); over all classes {}.{}",
+        "Of {} of the class “{name}”, {} are found (95 % interval {} to {}); of all others {}.{}",
         plural(n, "sample"),
-        classes[worst],
         percent(class.recall),
         percent(low),
         percent(high),
-        percent(accuracy),
-        taken.unwrap_or_default()
+        percent(others),
+        taken_for(classes, row, worst).unwrap_or_default()
     );
-    Some(match high < accuracy {
-        true => Finding::new(Tone::Look, format!("The class “{}” is found less often than the others.", classes[worst]), evidence)
+    Some(match high < others {
+        true => Finding::new(Tone::Look, format!("The class “{name}” is found less often than the others."), evidence)
             .advise("More samples of it, task.class_weights = \"balanced\", or for two classes another task.threshold."),
         false => Finding::new(Tone::Good, "No class is found less often than the others beyond chance.", evidence),
     })
 }
 
+/// The class that is answered most often in place of this one, by its row of the confusion matrix.
+fn taken_for(classes: &[String], row: &[u64], class: usize) -> Option<String> {
+    let others = row.iter().enumerate().filter(|(other, _)| *other != class);
+    let (other, count) = others
+        .max_by_key(|(_, count)| **count)
+        .filter(|(_, count)| **count > 0)?;
+    Some(format!(
+        " Most often it is taken for “{}” ({count} times).",
+        classes[other]
+    ))
+}
+
 fn by_slice(parts: &[Part], no_columns: bool, are_hits: bool) -> Finding {
-    if parts.is_empty() {
-        let says = "Whom the model fails cannot be seen by group.";
-        let evidence = match no_columns {
-            true => "The run kept no columns beside its predictions.",
-            false => "The columns beside its predictions give no group of ten samples or more.",
-        };
-        return Finding::new(Tone::Look, says, evidence).advise("Name columns such as a region, a device, a sex or an age in data.extra_columns: they need not be inputs.");
-    }
-    let shown = |value: f64| {
-        if are_hits {
-            percent(value)
-        } else {
-            number(value)
-        }
+    let Some(lowest) = parts.first() else {
+        return no_slices(no_columns);
     };
     let bad: Vec<&Part> = parts
         .iter()
@@ -126,36 +127,58 @@ fn by_slice(parts: &[Part], no_columns: bool, are_hits: bool) -> Finding {
     let surest = bad
         .iter()
         .min_by(|a, b| a.p.total_cmp(&b.p).then(b.n.cmp(&a.n)));
-    if let Some(worst) = surest {
-        let names: Vec<&str> = bad.iter().map(|part| part.name.as_str()).collect();
-        let (low, high) = worst.interval.unwrap_or((worst.value, worst.value));
-        let evidence = format!(
-            "On the {} with {}: {} (95 % interval {} to {}), on all others {}. The difference stands after correction for {} slices. All that do: {}.",
-            plural(worst.n, "sample"),
-            worst.name,
-            shown(worst.value),
-            shown(low),
-            shown(high),
-            shown(worst.others),
-            parts.len(),
-            listed(&names, 6)
-        );
-        return Finding::new(
-            Tone::Bad,
-            format!("The model fails a group: {}.", worst.name),
-            evidence,
-        )
-        .advise(
-            "Look at these samples; more of them in training, or a model of their own, helps most.",
-        );
+    match surest {
+        Some(worst) => fails(worst, &bad, parts.len(), are_hits),
+        None => fails_none(lowest, parts.len(), are_hits),
     }
-    let worst = &parts[0];
+}
+
+fn no_slices(no_columns: bool) -> Finding {
+    let says = "Whom the model fails cannot be seen by group.";
+    let evidence = match no_columns {
+        true => "The run kept no columns beside its predictions.",
+        false => "The columns beside its predictions give no group of ten samples or more.",
+    };
+    Finding::new(Tone::Look, says, evidence).advise("Name columns such as a region, a device, a sex or an age in data.extra_columns: they need not be inputs.")
+}
+
+/// What is said of the worst of the slices that the model fails.
+fn fails(worst: &Part, bad: &[&Part], slices: usize, are_hits: bool) -> Finding {
+    let shown = |value: f64| shown(value, are_hits);
+    let names: Vec<&str> = bad.iter().map(|part| part.name.as_str()).collect();
+    let (low, high) = worst.interval.unwrap_or((worst.value, worst.value));
     let evidence = format!(
-        "Of {} slices none is worse than the rest after correction for their number. The lowest: {} with {} of {}.",
-        parts.len(),
+        "On the {} with {}: {} (95 % interval {} to {}), on all others {}. The difference stands after correction for {slices} slices. All that do: {}.",
+        plural(worst.n, "sample"),
         worst.name,
         shown(worst.value),
-        plural(worst.n, "sample")
+        shown(low),
+        shown(high),
+        shown(worst.others),
+        listed(&names, 6)
+    );
+    Finding::new(
+        Tone::Bad,
+        format!("The model fails a group: {}.", worst.name),
+        evidence,
+    )
+    .advise("Look at these samples; more of them in training, or a model of their own, helps most.")
+}
+
+fn fails_none(lowest: &Part, slices: usize, are_hits: bool) -> Finding {
+    let evidence = format!(
+        "Of {slices} slices none is worse than the rest after correction for their number. The lowest: {} with {} of {}.",
+        lowest.name,
+        shown(lowest.value, are_hits),
+        plural(lowest.n, "sample")
     );
     Finding::new(Tone::Good, "No group fares worse beyond chance.", evidence)
+}
+
+/// A share in percent, and any other mean as a number.
+fn shown(value: f64, are_hits: bool) -> String {
+    match are_hits {
+        true => percent(value),
+        false => number(value),
+    }
 }

@@ -23,7 +23,7 @@ pub enum TextGuess {
         field: Option<String>,
     },
     /// A table with a text and something to say of it in each row, and nothing else to learn from.
-    Labelled(LabelledGuess),
+    Labelled(Box<LabelledGuess>),
     /// A table with two texts in each row, of which one follows from the other.
     Pairs {
         /// The column of the texts that are given.
@@ -165,7 +165,7 @@ fn of_table(
     let text = texts.iter().max_by_key(|fact| letters(fact));
     let alone = text.filter(|_| !facts.iter().any(is_other));
     let found = alone.map(|text| labelled((&facts, &texts), (text, wanted), sniffed));
-    Ok(found.map(TextGuess::Labelled))
+    Ok(found.map(|found| TextGuess::Labelled(found.into())))
 }
 
 fn labelled(
