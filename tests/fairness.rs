@@ -213,8 +213,139 @@ fn a_group_that_the_model_sees_is_said_and_small_ones_are_left_out() {
         .as_array()
         .unwrap();
     let names: Vec<&Value> = groups.iter().map(|group| &group["name"]).collect();
-    assert_eq!(names, [">= 50", "30 to < 50", "< 30"]);
-    assert_eq!(groups[2]["small"], true);
+    assert_eq!(names, ["< 30", "30 to < 50", ">= 50"]);
+    assert_eq!(groups[0]["small"], true);
+    // Tables of a narrow terminal break neither names nor intervals.
+    let ran = project.ok("evaluate runs/run/1");
+    let header = ran.out.lines().find(|line| line.starts_with("sex & age  "));
+    let header = header.unwrap_or_else(|| panic!("no table in {}", ran.out));
+    assert!(header.ends_with("false alarms (FPR), 95 %"), "{header}");
+}
+
+#[test]
+fn odd_cells_are_a_group_of_their_own_and_numbers_still_have_bands() {
+    let project = project(&format!("{CONFIG}{GROUPS}"));
+    let text = project.read("people.csv");
+    let odd = |(row, line): (usize, &str)| {
+        let cells: Vec<&str> = line.split(',').collect();
+        match row % 25 {
+            24 => line.replacen(&format!(",{},", cells[2]), ",k.A.,", 1),
+            _ => line.to_owned(),
+        }
+    };
+    let lines: Vec<String> = text.lines().enumerate().map(odd).collect();
+    project.write("people.csv", &(lines.join("\n") + "\n"));
+    let told = project.ok("check run.toml").err;
+    for words in ["\"age\" is cut into 4 bands", "read as missing: \"k.A.\""] {
+        assert!(told.contains(words), "no {words:?} in {told}");
+    }
+    let bands = "--set fairness.bands.age=[30,50]";
+    project.ok(&format!("train run.toml -q {bands}"));
+    let names = |report: &Value| {
+        let groups = attribute(report, "age")["groups"].as_array().unwrap();
+        let names = groups.iter().map(|group| group["name"].as_str().unwrap());
+        names.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let kept = &project.json("runs/run/1/evaluation.json")["test"];
+    assert_eq!(names(kept), ["< 30", "30 to < 50", ">= 50", "(missing)"]);
+    write_test(&project);
+    let again = project.ok_json("evaluate runs/run/1 --data test.csv --json");
+    assert_eq!(again["test.csv"]["fairness"], kept["fairness"]);
+    // The key that the note names is read although the model does not see the column.
+    let texts = "--set data.columns.age.kind=categorical";
+    let told = project.ok(&format!("check run.toml {texts}")).err;
+    assert!(!told.contains("is cut into"), "{told}");
+    let other = "check run.toml --set data.columns.cost.kind=categorical";
+    project.refused(
+        other,
+        2,
+        &["data.columns.cost", "the column is not a feature"],
+    );
+}
+
+#[test]
+fn what_stops_a_mitigation_is_said_with_the_counts() {
+    let config = format!("{CONFIG}{GROUPS}mitigation = \"thresholds\"\n");
+    let project = project(&config);
+    let said = |set: &str| {
+        project
+            .ok(&format!("train run.toml --set train.epochs=1 {set}"))
+            .out
+    };
+    let small = said("--set fairness.min_group_size=500");
+    for words in [
+        "nothing is mitigated",
+        "0 of the 8 groups by sex & age have the 500 validation rows of fairness.min_group_size, and the next largest has",
+        "name fewer columns in fairness.groups",
+    ] {
+        assert!(small.contains(words), "no {words:?} in {small}");
+    }
+    let again = project.ok("evaluate runs/run/1").out;
+    assert!(again.contains("0 of the 8 groups"), "{again}");
+    let dear = said(
+        "--set fairness.groups=[\"sex\"] --set fairness.max_loss=0 --set task.threshold=tune --set task.tune_metric=accuracy",
+    );
+    let is_said = dear.contains("thresholds by group for") || dear.contains("could be reached");
+    assert!(is_said, "{dear}");
+}
+
+#[test]
+fn every_class_is_covered_where_it_is_asked_for() {
+    let project = Project::with(CONFIG);
+    project.write("people.csv", &people(5, [600, 1600, 2400]));
+    let sets = "--set task.coverage=0.8 --set task.threshold=0.75";
+    let told = project.ok(&format!("check run.toml {sets}")).err;
+    for words in [
+        "task.coverage_by_class = true states it of every class",
+        "task.threshold decides predictions",
+    ] {
+        assert!(told.contains(words), "no {words:?} in {told}");
+    }
+    let ran = project.ok(&format!(
+        "train run.toml {sets} --set task.coverage_by_class=true"
+    ));
+    for words in [
+        "decision threshold 0.75",
+        "coverage by class on test: \"",
+        "of the predictions on test are not in their own set",
+    ] {
+        assert!(ran.out.contains(words), "no {words:?} in {}", ran.out);
+    }
+    let coverage = &project.json("runs/run/1/evaluation.json")["test"]["coverage"];
+    assert_eq!(coverage["method"], "lac_by_class");
+    for class in coverage["by_class"].as_array().unwrap() {
+        let measured = number(&class["measured"]["value"]);
+        assert!(is_covered(measured, 0.8), "{coverage}");
+    }
+    write_test(&project);
+    let told = project.ok("predict runs/run/1 test.csv -o answers.csv").err;
+    let least = &project.json("runs/run/1/postprocess.json")["least_by_class"];
+    let mut outside = 0;
+    for row in rows(&project, "answers.csv") {
+        let is_in = |(at, class): &(usize, &str)| {
+            let probability: f64 = row[&format!("probability_{class}")].parse().unwrap();
+            probability >= number(&least[at])
+        };
+        let classes = ["no", "yes"].into_iter().enumerate().filter(is_in);
+        let classes: Vec<&str> = classes.map(|(_, class)| class).collect();
+        assert_eq!(row["prediction_set"], classes.join(";"));
+        outside += usize::from(!classes.contains(&row["prediction"].as_str()));
+    }
+    let share = number(&coverage["outside"]);
+    assert!(
+        outside > 0 && close(share, outside as f64 / 2400.0),
+        "{outside}, {share}"
+    );
+    let note = format!(
+        "{outside} of 2400 predictions are not in their own prediction_set: task.threshold decides"
+    );
+    assert!(told.contains(&note), "no {note:?} in {told}");
+    let refused = "check run.toml --set task.coverage_by_class=true";
+    project.refused(
+        refused,
+        2,
+        &["coverage_by_class", "it is read if coverage is given"],
+    );
 }
 
 #[test]

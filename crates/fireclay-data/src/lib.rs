@@ -70,10 +70,10 @@ pub use self::split::{SPLIT_NAMES, SplitConfig, Splits};
 pub use self::table::{
     Batch, Carried, CategoricalEncoding, ColumnConfig, ColumnKind, ColumnReport, DataReport,
     Dialect, Duplicates, EncodedColumn, ExtraField, Features, Guess, GuessedColumn, LabelledGuess,
-    MissingTarget, NumericScaling, OddCells, Preprocess, ReadOptions, Role, Split, SplitReport,
-    Table, TableConfig, TableData, TableFormat, TableStream, TableWriter, TextGuess, Unseen,
-    check_columns, guess, guess_for, guess_texts, infer_kind, inspect, parquet_bytes, role, split,
-    stream,
+    MissingTarget, NumberReading, NumericScaling, OddCells, Preprocess, ReadOptions, Role, Split,
+    SplitReport, Table, TableConfig, TableData, TableFormat, TableStream, TableWriter, TextGuess,
+    Unseen, check_columns, guess, guess_for, guess_texts, infer_kind, inspect, number_reading,
+    parquet_bytes, role, split, stream,
 };
 pub use self::text::{
     MaskedBatch, MaskedSplit, Masking, Packing, PaddedTexts, TextData, TextDataConfig, TextFormat,

@@ -17,6 +17,10 @@ pub enum ConformalMethod {
     /// et al. 2019). No sets of this coverage are smaller on average, and no coin is needed for it to be
     /// exact. The set of a row unlike all others can be empty.
     Lac,
+    /// The same with a limit for each class, from the rows of that class ("Mondrian" or label-conditional,
+    /// Vovk 2012, section 4): the stated coverage is that of every class. A class of too few rows is in
+    /// every set.
+    LacByClass,
     /// The interval reaches as far as the absolute residuals do (Lei et al. 2018, section 2.2).
     AbsoluteResidual,
 }
@@ -35,9 +39,40 @@ pub struct Coverage {
     /// The share of the sets that are empty.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub empty: Option<f64>,
+    /// The share of the answers that are not in their own set: a threshold decides them, and the set does not
+    /// know it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outside: Option<f64>,
+    /// That of the sets for the rows of each class, in the order of the classes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub by_class: Vec<ClassCoverage>,
     /// Why the stated coverage may hold only nearly, for whoever knows to set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
+}
+
+/// How often the sets of the rows of one class hold it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ClassCoverage {
+    /// Its name.
+    pub class: String,
+    /// The least probability of the class in a set; 0 if it is in every set.
+    pub least: f64,
+    /// The share, with its 95 % interval; absent without a row of the class.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub measured: Option<Rate>,
+}
+
+impl ClassCoverage {
+    /// Of the class of this name and limit, given whether each of its rows is held.
+    pub fn new(class: &str, least: f64, held: &[bool]) -> Self {
+        let hits = held.iter().filter(|held| **held).count();
+        Self {
+            class: class.to_owned(),
+            least,
+            measured: rate(hits, held.len()),
+        }
+    }
 }
 
 /// The place, from 1, of the limit among the scores of `n` rows in ascending order; `None` if `n` rows are
@@ -80,7 +115,9 @@ pub fn coverage_of(
         stated,
         measured,
         mean_size: sizes.iter().sum::<f64>() / n,
-        empty: (method == ConformalMethod::Lac).then_some(empty as f64 / n),
+        empty: (method != ConformalMethod::AbsoluteResidual).then_some(empty as f64 / n),
+        outside: None,
+        by_class: Vec::new(),
         note: None,
     })
 }

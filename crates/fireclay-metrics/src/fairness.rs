@@ -12,7 +12,7 @@ mod thresholds;
 
 pub use groups::Partition;
 pub use numbers::regression_fairness;
-pub use thresholds::{Criterion, GroupThresholds, fit_group_thresholds};
+pub use thresholds::{Criterion, GroupThresholds, NoThresholds, fit_group_thresholds};
 
 use std::collections::BTreeMap;
 
@@ -32,6 +32,10 @@ pub struct Fairness {
     /// What thresholds by group change, if there are any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub thresholds: Option<ThresholdPrice>,
+    /// Why no group has a threshold of its own although it was asked for, and what helps. Set by the caller, who
+    /// knows the keys.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unmitigated: Option<String>,
 }
 
 /// The groups of one attribute, or of several together.
@@ -39,7 +43,7 @@ pub struct Fairness {
 pub struct Attribute {
     /// Its name: that of the column, or those of several joined by ` & `.
     pub name: String,
-    /// Its groups, those of most rows first.
+    /// Its groups, in the order of their partition: those of most rows first, or bands by their numbers.
     pub groups: Vec<Group>,
     /// How far apart the groups are, by the name of the measure; what is undefined is absent.
     pub differences: BTreeMap<String, f64>,

@@ -45,13 +45,14 @@ pub use calibration::{
 pub use chrf::{chrf, chrf_of_several};
 pub use classification::{Classification, DEFAULT_THRESHOLD, top_k_accuracy};
 pub use conformal::{
-    ConformalMethod, Coverage, conformal_least, conformal_radius, conformal_rank, coverage_of,
+    ClassCoverage, ConformalMethod, Coverage, conformal_least, conformal_radius, conformal_rank,
+    coverage_of,
 };
 pub use confusion::ConfusionMatrix;
 pub use cuts::{Cut, cuts};
 pub use fairness::{
-    Attribute, Criterion, Decisions, Fairness, Group, GroupThresholds, Partition, Rate,
-    ThresholdPrice, binary_fairness, fit_group_thresholds, multiclass_fairness,
+    Attribute, Criterion, Decisions, Fairness, Group, GroupThresholds, NoThresholds, Partition,
+    Rate, ThresholdPrice, binary_fairness, fit_group_thresholds, multiclass_fairness,
     regression_fairness,
 };
 pub use interval::{Interval, IntervalMethod, wilson_interval};

@@ -77,6 +77,11 @@ pub trait Meaning: Send {
         Vec::new()
     }
 
+    /// How many answers are not in their own set of a stated coverage.
+    fn outside(&self, _answers: &Answers) -> u64 {
+        0
+    }
+
     /// The targets of no samples.
     fn no_labels(&self) -> Labels;
 }

@@ -14,7 +14,7 @@ pub(crate) use reweigh::reweighed;
 use std::sync::Arc;
 
 use fireclay_data::arrow::array::ArrayRef;
-use fireclay_data::{Labels, TargetKind};
+use fireclay_data::{Labels, TableConfig, TargetKind};
 
 use crate::config::{FairnessConfig, Mitigation, Refusal, RunConfig};
 use crate::task::{Constrained, LabelledObjective};
@@ -29,8 +29,14 @@ pub(crate) fn groups(
     train: &[(String, ArrayRef)],
 ) -> Result<Option<Groups>, Refusal> {
     let fairness = config.fairness.as_ref();
-    let fitted = fairness.map(|fairness| Groups::fit(fairness, train));
+    let fitted = fairness.map(|fairness| Groups::fit(fairness, (train, &table(config))));
     Ok(fitted.transpose()?.map(|(groups, _)| groups))
+}
+
+/// How the cells of the columns are read: as those of features are, by the cells alone where `[data]` says nothing.
+fn table(config: &RunConfig) -> TableConfig {
+    let given = config.data.section().table().cloned();
+    given.unwrap_or_else(|| TableConfig::new("", ""))
 }
 
 /// What is to be said of the groups of a run before it trains.
@@ -53,7 +59,8 @@ pub(crate) fn check(
         let message = format!("needs two classes, but the target has {labels}");
         return Err(vec![("fairness.mitigation".into(), message)]);
     }
-    let (_, mut notes) = Groups::fit(fairness, train).map_err(|problem| vec![problem])?;
+    let (_, mut notes) =
+        Groups::fit(fairness, (train, &table(config))).map_err(|problem| vec![problem])?;
     notes.extend(inputs(config, fairness));
     Ok(notes)
 }
@@ -83,7 +90,8 @@ pub(crate) fn indicators(config: &RunConfig, train: &[(String, ArrayRef)]) -> Op
     if fairness.mitigation != Mitigation::Constraint {
         return None;
     }
-    let (groups, _) = Groups::fit(fairness, train).expect("checked: the columns have groups");
+    let (groups, _) =
+        Groups::fit(fairness, (train, &table(config))).expect("checked: the columns have groups");
     let found = Indicators::new(&groups, &find_in(train));
     Some(found.expect("checked: the columns are there"))
 }
@@ -113,7 +121,8 @@ pub(crate) fn weights(
     if fairness.mitigation != Mitigation::Reweighing {
         return None;
     }
-    let (groups, _) = Groups::fit(fairness, train).expect("checked: the columns have groups");
+    let (groups, _) =
+        Groups::fit(fairness, (train, &table(config))).expect("checked: the columns have groups");
     let names = groups.joined(&find_in(train));
     let names = names.expect("checked: the columns are there");
     Some(reweighed(&names, labels, own))

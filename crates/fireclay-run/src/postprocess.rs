@@ -1,5 +1,7 @@
 //! What is made of the outputs of a model: `postprocess.json`.
 
+use std::collections::BTreeMap;
+
 use fireclay_data::arrow::array::RecordBatch;
 use fireclay_data::{DataError, Labels, column};
 use fireclay_metrics::Report;
@@ -8,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::answer::{Answers, Meaning};
 use crate::config::{Mitigation, RunConfig, TaskConfig};
 use crate::fairness::{self, Find, Groups};
-use crate::task::Answer;
+use crate::task::{Answer, Threshold};
 
 /// What outputs mean, and which groups are told apart.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -143,7 +145,11 @@ impl Postprocess {
             let meaning = self.answer.meaning();
             let answers = meaning.answers(numbers.to_vec());
             let rows = (&answers, truth);
-            groups.thresholds = fairness::fit_thresholds(fairness, (groups, find), meaning, rows)?;
+            let fitted = fairness::fit_thresholds(fairness, (groups, find), meaning, rows)?;
+            (groups.thresholds, groups.unmitigated) = match fitted {
+                Ok(thresholds) => (thresholds, None),
+                Err(reason) => (BTreeMap::new(), Some(reason)),
+            };
         }
         Ok(())
     }
@@ -174,6 +180,7 @@ impl Postprocess {
         if let (Some(fairness), Some(groups)) = (&config.fairness, &self.groups) {
             let groups = (groups, find);
             let mut found = fairness::audit(fairness, groups, meaning, (&answers, truth))?;
+            found.unmitigated.clone_from(&groups.0.unmitigated);
             if !groups.0.thresholds.is_empty() {
                 let both = ([&before, &answers], truth);
                 found.thresholds = fairness::price(fairness, groups, meaning, both)?;
@@ -182,6 +189,51 @@ impl Postprocess {
         }
         Ok((answers, report))
     }
+}
+
+/// What sets of classes do not promise, before the training.
+pub(crate) fn of_sets(config: &RunConfig) -> Vec<String> {
+    let TaskConfig::Classification(task) = &config.task else {
+        return Vec::new();
+    };
+    if task.coverage.is_none() {
+        return Vec::new();
+    }
+    let of_all = (!task.coverage_by_class).then(|| {
+        "it is stated of all samples together, and a rare class may be covered less; task.coverage_by_class = true states it of every class".to_owned()
+    });
+    let outside = deciding(config).map(|keys| {
+        format!(
+            "the sets are made of probabilities, but {keys} decides predictions, so a prediction can lie outside its own prediction_set; predict and evaluate say how many do"
+        )
+    });
+    of_all.into_iter().chain(outside).collect()
+}
+
+/// The keys by which the most probable of two classes may not be the answer.
+fn deciding(config: &RunConfig) -> Option<String> {
+    let TaskConfig::Classification(task) = &config.task else {
+        return None;
+    };
+    let fairness = config.fairness.as_ref();
+    let has_groups = fairness.is_some_and(|it| it.mitigation == Mitigation::Thresholds);
+    let threshold = (task.threshold != Threshold::default()).then_some("task.threshold");
+    let groups = has_groups.then_some("fairness.mitigation = \"thresholds\"");
+    let keys: Vec<&str> = threshold.into_iter().chain(groups).collect();
+    (!keys.is_empty()).then(|| keys.join(" and "))
+}
+
+/// What is to be said of so many predictions that are not in their own set.
+pub(crate) fn note_of_outside(config: &RunConfig, outside: u64, all: u64) -> Option<String> {
+    let why = match deciding(config) {
+        Some(keys) => {
+            format!("{keys} decides the prediction, the probabilities alone decide the set")
+        }
+        None => "no class, or another one, is probable enough for the set".to_owned(),
+    };
+    (outside > 0).then(|| {
+        format!("{outside} of {all} predictions are not in their own prediction_set: {why}")
+    })
 }
 
 /// Why a stated coverage holds only nearly: what else the validation rows have decided.

@@ -72,7 +72,20 @@ impl Screen {
         });
         parts.collect::<Vec<_>>().join("\n")
     }
+
+    /// The same without a cell of several lines: what does not fit goes below.
+    pub fn whole_cells(self, rows: &[Vec<String>]) -> String {
+        let joined = |cell: &String| cell.replace(' ', NO_BREAK);
+        let rows: Vec<Vec<String>> = rows
+            .iter()
+            .map(|row| row.iter().map(joined).collect())
+            .collect();
+        self.table(&rows).replace(NO_BREAK, " ")
+    }
 }
+
+/// A blank at which no line is broken.
+const NO_BREAK: &str = "\u{a0}";
 
 /// A line in lines of at most so many columns, but for words that are longer.
 fn broken(line: &str, columns: usize, indent: &str) -> Vec<String> {
@@ -188,6 +201,16 @@ mod tests {
         let rows = rows(&[["", "alpha", "beta", "gamma"], ["row", "1", "2", "3"]]);
         let shown = "     alpha  beta\nrow      1     2\n\n     gamma\nrow      3\n";
         assert_eq!(Screen(Some(17)).table(&rows), shown);
+    }
+
+    #[test]
+    fn whole_cells_stay_on_one_line() {
+        let rows = rows(&[
+            ["people", "rows", "found"],
+            ["of 25 to < 32 years", "7", "0.1 to 0.2"],
+        ]);
+        let shown = "people               rows\nof 25 to < 32 years     7\n\npeople               found\nof 25 to < 32 years  0.1 to 0.2\n";
+        assert_eq!(Screen(Some(32)).whole_cells(&rows), shown);
     }
 
     #[test]

@@ -39,6 +39,7 @@ pub(crate) use self::lopsided::notes as class_notes;
 pub use self::memory::Table;
 pub use self::preprocess::{EncodedColumn, Features, Preprocess, Unseen};
 pub(crate) use self::preprocess::{Target, mean_std};
+pub use self::reading::{NumberReading, number_reading};
 pub use self::report::{ColumnReport, DataReport, Duplicates, SplitReport, inspect};
 pub use self::rows::split;
 pub use self::schema::{Role, check_columns, infer_kind, role};

@@ -202,12 +202,20 @@ impl TableConfig {
             problems.add(key, message);
         }
         let mut others = [&self.id, &self.weight].into_iter().flatten();
-        let is_order_of_time =
-            self.split.time.as_ref() == Some(name) && column.date_order.is_some();
-        let is_other = others.any(|other| other == name);
-        if (self.ignore.contains(name) || is_other) && !is_order_of_time {
+        if others.any(|other| other == name) && !self.is_order_of_time(name) {
             problems.add(key, "has no effect: the column is not a feature");
         }
+    }
+
+    fn is_order_of_time(&self, name: &String) -> bool {
+        let has_order = |column: &ColumnConfig| column.date_order.is_some();
+        self.split.time.as_ref() == Some(name) && self.columns.get(name).is_some_and(has_order)
+    }
+
+    /// The columns with keys of their own that are ignored, and so read by whoever else compares them alone.
+    pub fn ignored_with_keys(&self) -> impl Iterator<Item = &String> {
+        let names = self.columns.keys();
+        names.filter(|name| self.ignore.contains(name) && !self.is_order_of_time(name))
     }
 
     /// Keys that contradict each other or the kind.

@@ -30,6 +30,13 @@ impl Partition {
         }
     }
 
+    /// The same groups, ascending by a key of their rows; of equal ones, the largest comes first.
+    #[must_use]
+    pub fn sorted_by_key<K: Ord>(mut self, key: impl Fn(&[usize]) -> K) -> Self {
+        self.groups.sort_by_cached_key(|(_, rows)| key(rows));
+        self
+    }
+
     /// The number of all rows.
     pub fn rows(&self) -> usize {
         self.rows

@@ -53,8 +53,12 @@ pub struct GroupThresholds {
 /// This is the post-processing of Hardt et al. 2016 (section 4) without its coin: a row is never decided
 /// by chance, so rates are equal only as far as the rows allow. Every point of every group's curve is tried
 /// as the common one (at most 256 points a group). Groups that are too small, or lack the rows that the
-/// criterion is about, get no threshold. `None` if fewer than two groups remain, or nothing brings them nearer
-/// at that price. Without the bound on balanced accuracy, answering always alike would be the nearest.
+/// criterion is about, get no threshold. Without the bound on balanced accuracy, answering always alike would
+/// be the nearest.
+///
+/// # Errors
+///
+/// If fewer than two groups remain, or nothing brings them nearer at that price.
 ///
 /// # Panics
 ///
@@ -63,27 +67,59 @@ pub fn fit_group_thresholds(
     decisions: Decisions<'_>,
     partition: &Partition,
     rule: GroupThresholds,
-) -> Option<BTreeMap<String, f64>> {
+) -> Result<BTreeMap<String, f64>, NoThresholds> {
     assert_eq!(decisions.truth.len(), partition.rows(), "a group a row");
     let large = partition.groups();
     let large = large.filter(|(_, rows)| rows.len() >= rule.min_group_size);
-    let curves = large.filter_map(|(name, rows)| Curve::new(name, decisions, rows, rule.criterion));
+    let large: Vec<(&String, &[usize])> = large.collect();
+    if large.len() < 2 {
+        return Err(NoThresholds::Small(large.len()));
+    }
+    let curves = large.iter();
+    let curves =
+        curves.filter_map(|(name, rows)| Curve::new(name, decisions, rows, rule.criterion));
     let curves: Vec<Curve<'_>> = curves.collect();
     if curves.len() < 2 {
-        return None;
+        return Err(NoThresholds::OneSided([large.len(), curves.len()]));
     }
     let before = Choice::of(&curves, curves.iter().map(|curve| curve.before).collect());
     let targets = curves.iter().flat_map(|curve| &curve.points);
     let choices = targets.map(|target| Choice::near(&curves, target.at, rule.tolerance / 2.0));
+    let mut nearest = before.difference;
     let best = choices
+        .inspect(|choice| nearest = nearest.min(choice.difference))
         .filter(|choice| choice.is_allowed(&before, rule.max_loss))
         .reduce(|best, other| match other.is_better(&best, rule.tolerance) {
             true => other,
             false => best,
-        })?;
-    let named = curves.iter().zip(&best.points);
-    let named = named.map(|(curve, point)| (curve.name.to_owned(), point.threshold));
-    (best.difference < before.difference).then(|| named.collect())
+        });
+    match best.filter(|best| best.difference < before.difference) {
+        Some(best) => {
+            let named = curves.iter().zip(&best.points);
+            let named = named.map(|(curve, point)| (curve.name.to_owned(), point.threshold));
+            Ok(named.collect())
+        }
+        None => Err(NoThresholds::NotNearer {
+            difference: before.difference,
+            nearest,
+        }),
+    }
+}
+
+/// Why groups get no thresholds of their own.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum NoThresholds {
+    /// So many groups are large enough: none or one.
+    Small(usize),
+    /// So many groups are large enough, and so few of them, none or one, have the rows that the criterion is about.
+    OneSided([usize; 2]),
+    /// No thresholds bring the groups nearer at the price that is allowed.
+    NotNearer {
+        /// How far apart they are.
+        difference: f64,
+        /// How far apart they would be at any price.
+        nearest: f64,
+    },
 }
 
 /// The most points of a curve that are looked at.
@@ -281,7 +317,7 @@ mod tests {
         (truth, scores, Partition::new("group", &names))
     }
 
-    fn fit(rows: usize, rule: GroupThresholds) -> Option<BTreeMap<String, f64>> {
+    fn fit(rows: usize, rule: GroupThresholds) -> Result<BTreeMap<String, f64>, NoThresholds> {
         let (truth, scores, partition) = shifted(rows);
         let selected: Vec<bool> = scores.iter().map(|score| *score >= 0.5).collect();
         let decisions = Decisions {
@@ -321,14 +357,21 @@ mod tests {
             min_group_size: 21,
             ..RULE
         };
-        assert!(fit(20, small).is_none());
-        assert!(fit(20, RULE).is_some());
+        assert_eq!(fit(20, small), Err(NoThresholds::Small(0)));
+        assert!(fit(20, RULE).is_ok());
         // Better than now in both groups by a quarter there is nothing.
         let dear = GroupThresholds {
             max_loss: -0.25,
             ..RULE
         };
-        assert!(fit(80, dear).is_none());
+        let Err(NoThresholds::NotNearer {
+            difference,
+            nearest,
+        }) = fit(80, dear)
+        else {
+            panic!("nothing is that cheap");
+        };
+        assert!(nearest < 0.02 && difference > 0.2, "{nearest} {difference}");
     }
 
     #[test]
@@ -357,6 +400,6 @@ mod tests {
             let of_a: Vec<bool> = scores[..n].iter().map(|s| *s >= thresholds["a"]).collect();
             of_a.iter().all(|is| *is) || !of_a.iter().any(|is| *is)
         };
-        assert!(found.is_none_or(|found| !constant(&found)));
+        assert!(!found.is_ok_and(|found| constant(&found)));
     }
 }

@@ -141,6 +141,11 @@ pub trait DataSection {
         None
     }
 
+    /// How the cells of a table are read, if the configuration says it.
+    fn table(&self) -> Option<&TableConfig> {
+        None
+    }
+
     /// Whether the model is given this column.
     fn is_input(&self, _column: &str) -> bool {
         false

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use fireclay_data::{DataError, Labels};
 use fireclay_metrics::{
-    Attribute, Classification, Decisions, Fairness, GroupThresholds, Partition, ThresholdPrice,
-    binary_fairness, fit_group_thresholds, multiclass_fairness, regression_fairness,
+    Attribute, Classification, Decisions, Fairness, GroupThresholds, NoThresholds, Partition,
+    ThresholdPrice, binary_fairness, fit_group_thresholds, multiclass_fairness,
+    regression_fairness,
 };
 
 use super::{Find, Groups};
@@ -38,6 +39,7 @@ pub(crate) fn audit(
         min_group_size: least,
         attributes: partitions.iter().map(attribute).collect(),
         thresholds: None,
+        unmitigated: None,
     })
 }
 
@@ -111,8 +113,8 @@ impl<'a> Positive<'a> {
     }
 }
 
-/// The threshold of each group of all columns together, chosen on these rows; none where fewer than two groups
-/// are large enough, or none bring them nearer at the price that is allowed.
+/// The threshold of each group of all columns together, chosen on these rows; or why groups have none, in a
+/// sentence with what helps.
 ///
 /// # Errors
 ///
@@ -122,9 +124,9 @@ pub(crate) fn fit_thresholds(
     (groups, find): (&Groups, &Find<'_>),
     meaning: &dyn Meaning,
     (answers, truth): (&Answers, &Labels),
-) -> Result<BTreeMap<String, f64>, DataError> {
+) -> Result<Result<BTreeMap<String, f64>, String>, DataError> {
     let Some(positive) = Positive::of(meaning, answers, truth) else {
-        return Ok(BTreeMap::new());
+        return Ok(Ok(BTreeMap::new()));
     };
     let partition = Partition::new(groups.name(), &groups.joined(find)?);
     let rule = GroupThresholds {
@@ -133,7 +135,46 @@ pub(crate) fn fit_thresholds(
         max_loss: config.max_loss,
         min_group_size: config.min_group_size,
     };
-    Ok(fit_group_thresholds(positive.decisions(), &partition, rule).unwrap_or_default())
+    let fitted = fit_group_thresholds(positive.decisions(), &partition, rule);
+    Ok(fitted.map_err(|reason| why(reason, config, &partition)))
+}
+
+/// Why groups have no thresholds, and what helps.
+fn why(reason: NoThresholds, config: &FairnessConfig, partition: &Partition) -> String {
+    let (least, name) = (config.min_group_size, &partition.name);
+    let sizes: Vec<usize> = partition.groups().map(|(_, rows)| rows.len()).collect();
+    let all = sizes.len();
+    let fewer = match config.groups.len() {
+        0 | 1 => "cut wider bands (fairness.bands, fairness.quantiles)",
+        _ => {
+            "name fewer columns in fairness.groups, cut wider bands (fairness.bands, fairness.quantiles)"
+        }
+    };
+    let reason = match reason {
+        NoThresholds::Small(large) => {
+            let next = sizes.iter().copied().filter(|size| *size < least).max();
+            let next = next.map_or_else(String::new, |next| {
+                format!(", and the next largest has {next}")
+            });
+            format!(
+                "{large} of the {all} groups by {name} have the {least} validation rows of fairness.min_group_size{next}; {fewer}, hold out more validation rows, or set a smaller min_group_size"
+            )
+        }
+        NoThresholds::OneSided([large, both]) => format!(
+            "{large} of the {all} groups by {name} have {least} validation rows, but {both} of them have those that fairness.criterion needs: rows of the positive class, and for equalized_odds of both; {fewer}, hold out more validation rows, or choose another criterion"
+        ),
+        NoThresholds::NotNearer {
+            difference,
+            nearest,
+        } if nearest < difference => format!(
+            "the groups by {name} differ by {difference:.3} on the validation rows, and {nearest:.3} could be reached, but no thresholds bring them nearer for what fairness.max_loss = {} allows to lose; set a larger max_loss, or choose another criterion",
+            config.max_loss
+        ),
+        NoThresholds::NotNearer { difference, .. } => format!(
+            "no thresholds bring the groups by {name} nearer than the {difference:.3} that they differ by on the validation rows with one threshold for all"
+        ),
+    };
+    format!("nothing is mitigated, no group has a threshold of its own: {reason}")
 }
 
 /// What the thresholds of groups cost and bring, given the answers with one threshold for all and those with

@@ -3,7 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use fireclay_data::arrow::array::{Array, ArrayRef, StringArray};
-use fireclay_data::{ColumnKind, DataError, cell_numbers, cell_texts, infer_kind};
+use fireclay_data::{
+    ColumnKind, DataError, NumberReading, TableConfig, cell_numbers, cell_texts, infer_kind,
+    number_reading,
+};
 use fireclay_metrics::Partition;
 use serde::{Deserialize, Serialize};
 
@@ -26,6 +29,9 @@ pub struct Groups {
     /// The threshold of the positive class by group of all columns together, if groups have their own.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub thresholds: BTreeMap<String, f64>,
+    /// Why groups have no thresholds of their own although they were asked for, and what helps.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unmitigated: Option<String>,
 }
 
 /// A column whose cells are groups.
@@ -36,6 +42,9 @@ pub struct GroupColumn {
     /// The edges between its bands, ascending, if it is cut into bands.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub edges: Option<Vec<f64>>,
+    /// How the numbers that are cut into bands are written, if not as programs write them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reading: Option<NumberReading>,
 }
 
 /// Finds a column of some rows by its name.
@@ -57,33 +66,30 @@ pub(crate) fn find_in(
 }
 
 impl Groups {
-    /// From the training rows; with what is to be said of how they were cut.
+    /// From the training rows and how their cells are read; with what is to be said of how they were cut.
     ///
     /// # Errors
     ///
     /// A key of the configuration, and what is wrong with the column that it names.
     pub fn fit(
         config: &FairnessConfig,
-        train: &[(String, ArrayRef)],
+        (train, table): (&[(String, ArrayRef)], &TableConfig),
     ) -> Result<(Self, Vec<String>), Refusal> {
         let refuse = |error: DataError| ("fairness.groups".to_owned(), error.to_string());
         let find = find_in(train);
         let (mut columns, mut notes) = (Vec::new(), Vec::new());
         for name in &config.groups {
             let array = find(name).map_err(refuse)?;
-            let (edges, note) = edges(config, name, &array)?;
-            let column = GroupColumn {
-                name: name.clone(),
-                edges,
-            };
+            let (column, told) = column(config, (name, &array), table)?;
             let names = column.names(&array).map_err(refuse)?;
-            notes.extend(note);
+            notes.extend(told);
             notes.extend(column.check(&names)?);
             columns.push(column);
         }
         let groups = Self {
             columns,
             thresholds: BTreeMap::new(),
+            unmitigated: None,
         };
         Ok((groups, notes))
     }
@@ -97,10 +103,19 @@ impl Groups {
         let each = self.each(find)?;
         let columns = self.columns.iter().zip(&each);
         let mut partitions: Vec<Partition> = columns
-            .map(|(column, names)| Partition::new(&column.name, names))
+            .map(|(column, names)| {
+                let partition = Partition::new(&column.name, names);
+                partition.sorted_by_key(|rows| column.place(&names[rows[0]]))
+            })
             .collect();
         if each.len() > 1 {
-            partitions.push(Partition::new(self.name(), &join(&each)));
+            let together = Partition::new(self.name(), &join(&each));
+            partitions.push(
+                match self.columns.iter().any(|column| column.edges.is_some()) {
+                    true => in_order(together, &partitions, &each),
+                    false => together,
+                },
+            );
         }
         Ok(partitions)
     }
@@ -131,6 +146,20 @@ impl Groups {
 /// What stands between the names of several columns, and of their groups.
 const AND: &str = " & ";
 
+/// The groups of all columns together, in the order that each column has its own in.
+fn in_order(together: Partition, columns: &[Partition], each: &[Vec<String>]) -> Partition {
+    let places = columns.iter().map(|column| {
+        let names = column.groups().map(|(name, _)| name.as_str());
+        names.zip(0..).collect::<BTreeMap<&str, usize>>()
+    });
+    let places: Vec<_> = places.collect();
+    together.sorted_by_key(|rows| {
+        let each = places.iter().zip(each);
+        let each = each.map(|(places, names)| places[names[rows[0]].as_str()]);
+        each.collect::<Vec<usize>>()
+    })
+}
+
 /// The group of each row by all columns.
 fn join(each: &[Vec<String>]) -> Vec<String> {
     let rows = each.first().map_or(0, Vec::len);
@@ -143,7 +172,8 @@ fn join(each: &[Vec<String>]) -> Vec<String> {
 impl GroupColumn {
     /// The group of each row.
     fn names(&self, array: &ArrayRef) -> Result<Vec<String>, DataError> {
-        let cells: StringArray = cell_texts(&self.name, array)?;
+        let read = self.reading.as_ref().map(|reading| reading.read(array));
+        let cells: StringArray = cell_texts(&self.name, read.as_ref().unwrap_or(array))?;
         Ok(cells.iter().map(|cell| self.group(cell)).collect())
     }
 
@@ -154,10 +184,23 @@ impl GroupColumn {
             (Some(cell), None) => cell.to_owned(),
             (Some(cell), Some(edges)) => match cell.parse::<f64>() {
                 Ok(number) if number.is_nan() => MISSING.into(),
-                Ok(number) => band(number, edges),
+                Ok(number) => {
+                    let above = edges.iter().take_while(|edge| number >= **edge).count();
+                    band(above, edges)
+                }
                 Err(_) => NO_NUMBER.into(),
             },
         }
+    }
+
+    /// Where a group stands among the others: bands by their numbers, what is no number behind them.
+    fn place(&self, group: &str) -> usize {
+        let edges = self.edges.as_deref().unwrap_or_default();
+        if edges.is_empty() {
+            return 0;
+        }
+        let place = (0..=edges.len()).find(|above| band(*above, edges) == group);
+        place.unwrap_or(edges.len() + 1)
     }
 
     /// Refuses a column that names its rows; says where groups differ in the case of letters alone.
@@ -165,7 +208,7 @@ impl GroupColumn {
         let distinct: BTreeSet<&String> = names.iter().collect();
         if distinct.len() > MOST {
             let message = format!(
-                "{:?} has {} different values in the training rows, and at most {MOST} are compared; numbers are cut into bands if every cell is written like 1.5",
+                "{:?} has {} different values in the training rows, and at most {MOST} are compared; numbers are cut into bands if nearly every cell is one",
                 self.name,
                 distinct.len()
             );
@@ -185,9 +228,8 @@ impl GroupColumn {
     }
 }
 
-/// The band of a number.
-fn band(number: f64, edges: &[f64]) -> String {
-    let above = edges.iter().take_while(|edge| number >= **edge).count();
+/// The band of numbers that are above so many edges, or on the last of them.
+fn band(above: usize, edges: &[f64]) -> String {
     match (
         above.checked_sub(1).map(|below| edges[below]),
         edges.get(above),
@@ -199,40 +241,68 @@ fn band(number: f64, edges: &[f64]) -> String {
     }
 }
 
-/// The edges of the bands of a column, if it is cut, and what is to be said of that.
+/// A column of groups, and what is to be said of how it is read and cut.
+fn column(
+    config: &FairnessConfig,
+    (name, array): (&str, &ArrayRef),
+    table: &TableConfig,
+) -> Result<(GroupColumn, Vec<String>), Refusal> {
+    let given = config.bands.get(name);
+    let no_bands = |why: &str| {
+        let message = format!("is for columns whose cells are numbers such as 1.5{why}");
+        (format!("fairness.bands.{name}"), message)
+    };
+    let refuse = |error: DataError| match given {
+        Some(_) => no_bands(&format!(": {error}")),
+        None => ("fairness.groups".to_owned(), error.to_string()),
+    };
+    let found = number_reading((name, array), given.is_some(), table);
+    let (reading, told) = found.map_err(refuse)?;
+    let mut notes: Vec<String> = told
+        .iter()
+        .map(|note| format!("fairness: {note}"))
+        .collect();
+    let read = reading.as_ref().map(|reading| reading.read(array));
+    let read = read.as_ref().unwrap_or(array);
+    let is_measured = infer_kind(read) == ColumnKind::Numeric && read.null_count() < read.len();
+    let edges = match given {
+        Some(_) if !is_measured => return Err(no_bands("")),
+        Some(edges) => Some(edges.clone()),
+        None if !is_measured => None,
+        None => {
+            let numbers = cell_numbers(name, read).map_err(refuse)?;
+            let (edges, note) = edges(config, name, numbers.iter().flatten().collect());
+            notes.extend(note);
+            edges
+        }
+    };
+    let reading = reading.filter(|_| edges.is_some());
+    let name = name.to_owned();
+    let column = GroupColumn {
+        name,
+        edges,
+        reading,
+    };
+    Ok((column, notes))
+}
+
+/// The edges of the bands of a column with these numbers, if it is cut, and what is to be said of that.
 fn edges(
     config: &FairnessConfig,
     name: &str,
-    array: &ArrayRef,
-) -> Result<(Option<Vec<f64>>, Option<String>), Refusal> {
-    let is_measured = infer_kind(array) == ColumnKind::Numeric && array.null_count() < array.len();
-    let given = config.bands.get(name);
-    if !is_measured {
-        return match given {
-            None => Ok((None, None)),
-            Some(_) => Err((
-                format!("fairness.bands.{name}"),
-                "is for columns whose cells are numbers such as 1.5".into(),
-            )),
-        };
-    }
-    if let Some(edges) = given {
-        return Ok((Some(edges.clone()), None));
-    }
-    let cells = cell_numbers(name, array);
-    let cells = cells.map_err(|error| ("fairness.groups".to_owned(), error.to_string()))?;
-    let mut sorted: Vec<f64> = cells.iter().flatten().collect();
-    sorted.sort_by(f64::total_cmp);
-    let distinct = sorted.chunk_by(|a, b| a == b).count();
+    mut numbers: Vec<f64>,
+) -> (Option<Vec<f64>>, Option<String>) {
+    numbers.sort_by(f64::total_cmp);
+    let distinct = numbers.chunk_by(|a, b| a == b).count();
     let key = || format!("fairness.bands.{name} = [...] chooses other edges");
     if distinct <= FEW {
         let note = format!(
             "fairness: each of the {distinct} numbers in {name:?} is a group; {}",
             key()
         );
-        return Ok((None, (distinct > 2).then_some(note)));
+        return (None, (distinct > 2).then_some(note));
     }
-    let edges = quantiles(&sorted, config.quantiles);
+    let edges = quantiles(&numbers, config.quantiles);
     let shown: Vec<String> = edges.iter().map(f64::to_string).collect();
     let note = format!(
         "fairness: {name:?} is cut into {} bands of about as many training rows, at {}; {}",
@@ -240,7 +310,7 @@ fn edges(
         shown.join(", "),
         key()
     );
-    Ok((Some(edges), Some(note)))
+    (Some(edges), Some(note))
 }
 
 /// Edges that part ascending numbers into so many bands, or fewer where many are alike.
@@ -268,7 +338,8 @@ mod tests {
     }
 
     fn fit(config: &FairnessConfig, column: ArrayRef) -> Result<(Groups, Vec<String>), Refusal> {
-        Groups::fit(config, &[("g".to_owned(), column)])
+        let table = TableConfig::new("", "");
+        Groups::fit(config, (&[("g".to_owned(), column)], &table))
     }
 
     #[test]
@@ -315,6 +386,41 @@ mod tests {
     }
 
     #[test]
+    fn numbers_are_read_as_those_of_features_are() {
+        let wages = (0..400).map(|row| match row % 20 {
+            19 => "k.A.".to_owned(),
+            _ => format!("${},{:03}", 40 + row / 10, row),
+        });
+        let wages: ArrayRef = Arc::new(StringArray::from_iter_values(wages));
+        let mut config = FairnessConfig::new(["g"]);
+        config.bands.insert("g".into(), vec![50_000.0, 60_000.0]);
+        for config in [FairnessConfig::new(["g"]), config] {
+            let (groups, notes) = fit(&config, wages.clone()).unwrap();
+            assert!(notes[0].contains("\"k.A.\""), "{notes:?}");
+            let columns = [("g".to_owned(), wages.clone())];
+            let found = groups.partitions(&find_in(&columns)).unwrap();
+            let names: Vec<&String> = found[0].groups().map(|(name, _)| name).collect();
+            let sizes = found[0].groups().map(|(_, rows)| rows.len());
+            // Bands in the order of their numbers, and what is no number behind them.
+            assert_eq!(names.last().unwrap().as_str(), MISSING);
+            assert_eq!(sizes.last(), Some(20));
+            assert!(names[0].starts_with("< "), "{names:?}");
+            assert!(names[names.len() - 2].starts_with(">= "), "{names:?}");
+        }
+        let (groups, _) = fit(&FairnessConfig::new(["g"]), wages).unwrap();
+        assert_eq!(groups.columns[0].edges.as_ref().unwrap().len(), 3);
+        let kept = serde_json::to_string(&groups).unwrap();
+        let groups: Groups = serde_json::from_str(&kept).unwrap();
+        let later = texts(&[Some("$1,000"), Some("$99,000"), None, Some("?")]);
+        let names = groups.joined(&find_in(&[("g".into(), later)])).unwrap();
+        assert!(
+            names[0].starts_with("< ") && names[1].starts_with(">= "),
+            "{names:?}"
+        );
+        assert_eq!(names[2..], [MISSING, MISSING]);
+    }
+
+    #[test]
     fn a_few_numbers_are_groups_and_names_of_rows_are_not() {
         let codes: ArrayRef = Arc::new(Float64Array::from_iter_values([0.0, 1.0, 1.0]));
         let (groups, notes) = fit(&FairnessConfig::new(["g"]), codes).unwrap();
@@ -336,7 +442,11 @@ mod tests {
             ("a".to_owned(), texts(&[Some("x"), Some("y"), Some("x")])),
             ("b".to_owned(), texts(&[Some("1x"), Some("1x"), Some("2x")])),
         ];
-        let (groups, _) = Groups::fit(&FairnessConfig::new(["a", "b"]), &columns).unwrap();
+        let (groups, _) = Groups::fit(
+            &FairnessConfig::new(["a", "b"]),
+            (&columns, &TableConfig::new("", "")),
+        )
+        .unwrap();
         let found = groups.partitions(&find_in(&columns)).unwrap();
         let names: Vec<&str> = found.iter().map(|one| one.name.as_str()).collect();
         assert_eq!(names, ["a", "b", "a & b"]);

@@ -12,6 +12,7 @@ use fireclay_data::{
 
 use super::{format_of, whole};
 use crate::answer::Answers;
+use crate::postprocess::note_of_outside;
 use crate::run::{PredictJob, Predicted, Run, RunError};
 
 /// Images that go through the model at once.
@@ -46,7 +47,7 @@ pub(crate) fn predict_images(
     let top = asked.min(classes.len());
     let FoundImages { files, notes } = image_files(job.input)?;
     let batches = decoded(preprocess.clone(), files.clone(), threads);
-    let mut tally = Tally::default();
+    let (mut tally, mut outside) = (Tally::default(), 0);
     let answers = |take: &mut dyn FnMut(RecordBatch) -> Result<(), RunError>| {
         for (batch, paths) in batches.zip(files.chunks(IMAGES)) {
             let batch = tally.count(batch?);
@@ -54,6 +55,7 @@ pub(crate) fn predict_images(
             if !paths.is_empty() {
                 let answers = answer(batch.pixels);
                 let bounds = meaning.map(|meaning| meaning.bounds(&answers));
+                outside += meaning.map_or(0, |meaning| meaning.outside(&answers));
                 let bounds = bounds.unwrap_or_default();
                 take(columns(
                     &paths,
@@ -82,10 +84,14 @@ pub(crate) fn predict_images(
         })?,
     };
     let notes = notes.iter().map(ToString::to_string);
+    let outside = note_of_outside(run.base().config(), outside, tally.read);
     Ok(Predicted {
         count: tally.read,
         unit: "images",
-        notes: notes.chain(as_stored(tally.as_stored)).collect(),
+        notes: notes
+            .chain(as_stored(tally.as_stored))
+            .chain(outside)
+            .collect(),
         failed: tally.failed,
         shown,
     })

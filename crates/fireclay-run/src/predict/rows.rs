@@ -14,6 +14,7 @@ use super::pipes::{Source, is_stream};
 use super::skip::{Skipped, is_one_line, others, refused};
 use super::{format_of, whole};
 use crate::answer::{Answers, distinct, probability_column};
+use crate::postprocess::note_of_outside;
 use crate::run::{OnError, PredictJob, Predicted, Run, RunError};
 
 /// How a run reads tables.
@@ -56,7 +57,9 @@ pub(crate) fn predict_rows(
         let writer = TableWriter::to(part, output, format);
         Writing::new(run, job, rows, &source).write(batches, writer)
     });
-    let Written { count, cut, notes } = written.map_err(|error| source.named(error))?;
+    let Written {
+        count, cut, notes, ..
+    } = written.map_err(|error| source.named(error))?;
     let predicted = Predicted {
         count,
         unit: "rows",
@@ -85,6 +88,8 @@ fn output<'a>(job: &PredictJob<'a>) -> Result<&'a Path, RunError> {
 /// What was written.
 struct Written {
     count: u64,
+    /// Predictions that are not in their own set.
+    outside: u64,
     cut: u64,
     notes: Vec<String>,
 }
@@ -114,6 +119,7 @@ impl<'a, 'r> Writing<'a, 'r> {
         let renamed = format!("column {own:?} is written as {name:?}: the answers have that name");
         let written = Written {
             count: 0,
+            outside: 0,
             cut: 0,
             notes: Vec::from_iter((name != own).then_some(renamed)),
         };
@@ -161,6 +167,9 @@ impl<'a, 'r> Writing<'a, 'r> {
             return Err(RunError::NoAnswers(self.written.notes.join("\n")));
         }
         writer.finish()?;
+        let (outside, all) = (self.written.outside, self.written.count);
+        let note = note_of_outside(self.run.base().config(), outside, all);
+        self.written.notes.extend(note);
         Ok(self.written)
     }
 
@@ -187,6 +196,8 @@ impl<'a, 'r> Writing<'a, 'r> {
             error => error,
         })?;
         (self.rows.watch)(&batch).map_err(located)?;
+        let meaning = self.run.meaning();
+        self.written.outside += meaning.map_or(0, |it| it.outside(&answered.answers));
         let name = (self.name.clone(), names);
         writer.write(&columns(self.run, name, answered.answers))?;
         self.written.count += batch.num_rows() as u64;

@@ -11,7 +11,7 @@ use fireclay_train::TrainerConfig;
 use super::shards;
 use crate::config::{BatchSize, Mitigation, RunConfig};
 use crate::fairness;
-use crate::postprocess::steered;
+use crate::postprocess::{of_sets, steered};
 use crate::pretrained::{self, Blanks};
 use crate::source;
 use crate::start::ModelTable;
@@ -62,7 +62,8 @@ pub(super) fn said(
     let mut said = fairness::check(config, (&train, labels))?;
     let coverage = config.task.task().coverage();
     let steered = coverage.and_then(|_| steered(config));
-    said.extend(steered.map(|note| format!("task.coverage: {note}")));
+    let notes = steered.into_iter().chain(of_sets(config));
+    said.extend(notes.map(|note| format!("task.coverage: {note}")));
     Ok(said)
 }
 

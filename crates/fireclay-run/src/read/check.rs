@@ -42,12 +42,25 @@ pub(super) fn check(config: &RunConfig, sections: &mut Sections<'_>) {
     for (key, message) in groups(config) {
         sections.refuse(key, &message, None);
     }
+    for key in ignored(config) {
+        sections.refuse(&key, "has no effect: the column is not a feature", None);
+    }
 }
 
 /// Keys of `[data]` that do not go with the kind of target of the task.
 fn targets(config: &RunConfig) -> Vec<(String, String)> {
     let kind = config.task.target_kind();
     kind.map_or_else(Vec::new, |kind| config.data.section().validate_for(kind))
+}
+
+/// Keys of columns that are ignored, and that groups are not told by either.
+fn ignored(config: &RunConfig) -> Vec<String> {
+    let fairness = config.fairness.as_ref();
+    let compared = fairness.map_or(&[][..], |fairness| &fairness.groups);
+    let names = config.data.section().table().into_iter();
+    let names = names.flat_map(|table| table.ignored_with_keys());
+    let idle = names.filter(|name| !compared.contains(name));
+    idle.map(|name| format!("data.columns.{name}")).collect()
 }
 
 /// Groups that cannot be compared.

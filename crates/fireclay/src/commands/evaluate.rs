@@ -97,9 +97,6 @@ fn print(name: &str, order: &[Metric], report: &Report) {
         say!("");
     }
     lines.iter().for_each(|line| prose!(2, "{line}"));
-    if let Some(threshold) = report.threshold {
-        say!("\ndecision threshold {}", number(threshold));
-    }
     if let (Some(classes), Some(per_class)) = (&report.classes, &report.per_class) {
         say!("\nby class\n\n{}", by_class(classes, per_class).trim_end());
     }

@@ -30,7 +30,7 @@ pub fn print(split: &str, config: Option<&FairnessConfig>, report: &Report) {
     for attribute in &fairness.attributes {
         let screen = Screen::out();
         say!("\nby {} ({split}), with 95 % intervals\n", attribute.name);
-        say!("{}", screen.table(&table(attribute)).trim_end());
+        say!("{}", screen.whole_cells(&table(attribute)).trim_end());
         if let Some(line) = differences(attribute) {
             say!("");
             prose!(2, "{line}");
@@ -46,7 +46,7 @@ pub fn print(split: &str, config: Option<&FairnessConfig>, report: &Report) {
     }
 }
 
-/// A row for each group.
+/// A row for each group: first all values, then the intervals of those that have one.
 fn table(attribute: &Attribute) -> Vec<Vec<String>> {
     let groups = &attribute.groups;
     let has_rate = |(name, _): &&(&str, &str)| groups.iter().any(|g| g.rates.contains_key(*name));
@@ -57,12 +57,16 @@ fn table(attribute: &Attribute) -> Vec<Vec<String>> {
     let mut header = vec![attribute.name.clone(), "rows".into()];
     let named = with.iter().chain(&alone).chain(&values);
     header.extend(named.map(|(_, header)| (*header).to_owned()));
+    header.extend(with.iter().map(|(_, header)| format!("{header}, 95 %")));
     let row = |group: &Group| {
         let rate = |name: &str, show: fn(&Rate) -> String| {
             group.rates.get(name).map_or_else(|| "-".into(), show)
         };
         let mut row = vec![group.name.clone(), group.n.to_string()];
-        row.extend(with.iter().map(|(name, _)| rate(name, interval)));
+        row.extend(
+            with.iter()
+                .map(|(name, _)| rate(name, |rate| format!("{:.3}", rate.value))),
+        );
         row.extend(
             alone
                 .iter()
@@ -74,6 +78,7 @@ fn table(attribute: &Attribute) -> Vec<Vec<String>> {
                 .iter()
                 .map(|(name, _)| value(name).map_or("-".into(), number)),
         );
+        row.extend(with.iter().map(|(name, _)| rate(name, interval)));
         row
     };
     std::iter::once(header)
@@ -82,7 +87,7 @@ fn table(attribute: &Attribute) -> Vec<Vec<String>> {
 }
 
 fn interval(rate: &Rate) -> String {
-    format!("{:.3} ({:.2} to {:.2})", rate.value, rate.low, rate.high)
+    format!("{:.2} to {:.2}", rate.low, rate.high)
 }
 
 /// The measures in a line, if there are any.
@@ -104,6 +109,9 @@ fn mitigation(config: &FairnessConfig, fairness: &Fairness) -> Option<String> {
              and compare accuracy and differences"
                 .into(),
         ),
+        (Mitigation::Thresholds, None) if fairness.unmitigated.is_some() => {
+            fairness.unmitigated.clone()
+        }
         (Mitigation::Thresholds, None) => Some(format!(
             "no group has a threshold of its own: fewer than two have {} validation rows and rows of both classes, or no thresholds bring them nearer within fairness.max_loss",
             config.min_group_size

@@ -2,7 +2,6 @@
 
 use fireclay_run::config::{Loaded, RunConfig};
 use fireclay_run::{Folds, Outcome};
-use fireclay_train::StopReason;
 use serde_json::json;
 
 use super::training::short;
@@ -25,14 +24,14 @@ pub fn run(
     let mut outcomes = Vec::new();
     let mut order = Vec::new();
     for fold in 1..=folds {
-        let (loaded, outcome) = train(fold)?;
-        if outcome.reason == StopReason::Interrupted {
-            let run = short(&outcome.folder);
-            return Err(Failure::Interrupted(format!(
-                "interrupted in fold {fold} of {folds}; `fireclay resume {run}` ends that fold, and the others can be \
-                 trained one by one with --set data.split.fold=N"
-            )));
-        }
+        let trained = train(fold).map_err(|failure| match failure {
+            Failure::Interrupted(message) => Failure::Interrupted(format!(
+                "{message}: that ends fold {fold} of {folds}. The others can be trained one by one with --set \
+                 data.split.fold=N"
+            )),
+            other => other,
+        });
+        let (loaded, outcome) = trained?;
         let facts = loaded.config.task.facts();
         order = facts.metrics.iter().map(|metric| metric.name).collect();
         outcomes.push(outcome);

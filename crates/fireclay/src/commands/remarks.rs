@@ -1,6 +1,8 @@
 //! What is to be said of the metrics of a run beside their values.
 
-use fireclay_metrics::{ConformalMethod, Interval, IntervalMethod, Report};
+use fireclay_metrics::{
+    ClassCoverage, ConformalMethod, Coverage, Interval, IntervalMethod, Report,
+};
 
 use crate::text::number;
 
@@ -21,6 +23,8 @@ pub fn remarks(reports: &[(&str, &Report)]) -> Vec<String> {
     );
     let last = reports.last().into_iter();
     lines.extend(last.flat_map(|(name, report)| uncertainty(name, report)));
+    let threshold = reports.last().and_then(|(_, report)| report.threshold);
+    lines.extend(threshold.map(|threshold| format!("decision threshold {}", number(threshold))));
     lines
 }
 
@@ -67,7 +71,7 @@ fn uncertainty(name: &str, report: &Report) -> Vec<String> {
     });
     let coverage = report.coverage.as_ref().map(|found| {
         let (what, size) = match found.method {
-            ConformalMethod::Lac => ("sets", "classes in a set"),
+            ConformalMethod::Lac | ConformalMethod::LacByClass => ("sets", "classes in a set"),
             ConformalMethod::AbsoluteResidual => ("intervals", "wide"),
         };
         let empty = found.empty.map_or_else(String::new, |empty| {
@@ -83,7 +87,60 @@ fn uncertainty(name: &str, report: &Report) -> Vec<String> {
             number(found.mean_size)
         )
     });
-    calibration.into_iter().chain(coverage).collect()
+    let by_class = report.coverage.iter();
+    let by_class = by_class.flat_map(|found| beside_coverage(name, found));
+    let lines = calibration.into_iter().chain(coverage);
+    lines.chain(by_class).collect()
+}
+
+/// Coverage by class, and answers that are not in their own set.
+fn beside_coverage(name: &str, found: &Coverage) -> Vec<String> {
+    let mut lines = Vec::new();
+    let measured = |class: &ClassCoverage| {
+        let rate = class.measured?;
+        let share = 100.0 * rate.value;
+        let always = if class.least == 0.0 {
+            ", in every set"
+        } else {
+            ""
+        };
+        Some(format!(
+            "{:?} {share:.1} % of {} rows{always}",
+            class.class, rate.n
+        ))
+    };
+    // Those that are covered least come first, so that many classes hide none of them.
+    let value = |class: &&ClassCoverage| class.measured.map_or(1.0, |rate| rate.value);
+    let mut classes: Vec<&ClassCoverage> = found.by_class.iter().collect();
+    classes.sort_by(|a, b| value(a).total_cmp(&value(b)));
+    let shown: Vec<String> = classes.iter().copied().filter_map(measured).collect();
+    if !shown.is_empty() {
+        let rest = match shown.len().saturating_sub(SHOWN) {
+            0 => String::new(),
+            rest => format!(" and {rest} classes that are covered more often"),
+        };
+        let is_below =
+            |class: &&&ClassCoverage| class.measured.is_some_and(|rate| rate.high < found.stated);
+        let below = classes.iter().find(is_below);
+        let below = below.filter(|_| found.method == ConformalMethod::Lac);
+        let remedy = below.map_or(
+            "",
+            |_| "; task.coverage_by_class = true states the coverage of every class",
+        );
+        let shown = shown.iter().take(SHOWN).cloned().collect::<Vec<_>>();
+        lines.push(format!(
+            "coverage by class on {name}: {}{rest}{remedy}",
+            shown.join(", ")
+        ));
+    }
+    let outside = found.outside.filter(|outside| *outside > 0.0);
+    lines.extend(outside.map(|outside| {
+        format!(
+            "{:.1} % of the predictions on {name} are not in their own set: the set is made of probabilities alone, and can be empty or hold another class than a threshold decides for",
+            100.0 * outside
+        )
+    }));
+    lines
 }
 
 /// From where to where an interval goes.

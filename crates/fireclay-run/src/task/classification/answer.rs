@@ -10,9 +10,10 @@ use serde::{Deserialize, Serialize};
 use super::probabilities;
 use crate::answer::{Answers, Meaning, join};
 use fireclay_metrics::{
-    Baseline, Calibration, Classification, ConformalMethod, Coverage, DEFAULT_THRESHOLD, Report,
-    ThresholdObjective, calibration_error, classification_baseline, classification_report,
-    conformal_radius, coverage_of, fit_temperature, log_loss, tempered, tune_threshold_from,
+    Baseline, Calibration, ClassCoverage, Classification, ConformalMethod, Coverage,
+    DEFAULT_THRESHOLD, Report, ThresholdObjective, calibration_error, classification_baseline,
+    classification_report, conformal_radius, coverage_of, fit_temperature, log_loss, tempered,
+    tune_threshold_from,
 };
 
 /// Outputs are the logits of classes.
@@ -37,6 +38,9 @@ pub struct ClassificationAnswer {
     /// The least probability of a class in a set, from the validation split.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub least: Option<f64>,
+    /// The same for each class, if each has its own; 0 for one of too few validation rows.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub least_by_class: Vec<f64>,
     /// What the threshold maximises on the validation split, if it is tuned.
     #[serde(skip)]
     pub(super) tuned_for: Option<ThresholdObjective>,
@@ -46,6 +50,9 @@ pub struct ClassificationAnswer {
     /// Whether a temperature is to be fitted.
     #[serde(skip)]
     pub(super) calibrate: bool,
+    /// Whether each class is to have its own limit.
+    #[serde(skip)]
+    pub(super) covers_each: bool,
 }
 
 /// The positive one of two classes, unless another is named.
@@ -129,10 +136,10 @@ impl Meaning for ClassificationAnswer {
             self.threshold = self.tuned(truth, &probabilities, objective);
         }
         if let Some(coverage) = self.coverage {
-            // The probability of the truth is small where the score, 1 minus it, is large.
-            let of_truth = self.of_truth(truth, &probabilities);
-            let limit = conformal_radius(of_truth.map(|p| -p).collect(), coverage);
-            self.least = limit.map(|limit| -limit);
+            match self.covers_each {
+                true => self.least_by_class = self.limits_by_class(truth, &probabilities, coverage),
+                false => self.least = limit(self.of_truth(truth, &probabilities), coverage),
+            }
         }
     }
 
@@ -158,23 +165,43 @@ impl Meaning for ClassificationAnswer {
     }
 
     fn more(&self, numbers: &[f64], (answers, truth): (&Answers, &Labels), report: &mut Report) {
-        let (Answers::Classes { probabilities, .. }, Labels::Classes(truth)) = (answers, truth)
+        let (
+            Answers::Classes {
+                chosen,
+                probabilities,
+            },
+            Labels::Classes(truth),
+        ) = (answers, truth)
         else {
             unreachable!("a classifier answers with classes");
         };
         report.calibration = self.calibration(truth, [numbers, probabilities]);
-        report.coverage = self.covered(truth, probabilities);
+        report.coverage = self.covered(truth, (chosen, probabilities));
     }
 
     /// The classes of each set, joined by `;`.
     fn bounds(&self, answers: &Answers) -> Vec<(String, ArrayRef)> {
-        let (Some(least), Answers::Classes { probabilities, .. }) = (self.least, answers) else {
+        let (Some(limits), Answers::Classes { probabilities, .. }) = (self.limits(), answers)
+        else {
             return Vec::new();
         };
         let rows = probabilities.chunks(self.classes.len());
-        let sets = rows.map(|row| join(&set(row, least), &self.classes, ";"));
+        let sets = rows.map(|row| join(&set(row, &limits), &self.classes, ";"));
         let sets: ArrayRef = Arc::new(StringArray::from_iter_values(sets));
         vec![(PREDICTION_SET.to_owned(), sets)]
+    }
+
+    fn outside(&self, answers: &Answers) -> u64 {
+        match (self.limits(), answers) {
+            (
+                Some(limits),
+                Answers::Classes {
+                    chosen,
+                    probabilities,
+                },
+            ) => self.outside_of(&limits, chosen, probabilities),
+            _ => 0,
+        }
     }
 
     fn no_labels(&self) -> Labels {
@@ -185,11 +212,18 @@ impl Meaning for ClassificationAnswer {
 /// The column of the sets of classes.
 const PREDICTION_SET: &str = "prediction_set";
 
-/// The classes of one set.
-fn set(probabilities: &[f64], least: f64) -> Vec<u32> {
-    let classes = (0u32..).zip(probabilities);
-    let classes = classes.filter(|(_, probability)| **probability >= least);
+/// The classes of one set, each from its limit on.
+fn set(probabilities: &[f64], limits: &[f64]) -> Vec<u32> {
+    let classes = (0u32..).zip(probabilities.iter().zip(limits));
+    let classes = classes.filter(|(_, (probability, least))| probability >= least);
     classes.map(|(class, _)| class).collect()
+}
+
+/// The least probability in a set, given those of the truth; `None` if there are too few.
+fn limit(of_truth: impl Iterator<Item = f64>, coverage: f64) -> Option<f64> {
+    // The probability of the truth is small where the score, 1 minus it, is large.
+    let limit = conformal_radius(of_truth.map(|p| -p).collect(), coverage);
+    limit.map(|limit| -limit)
 }
 
 impl ClassificationAnswer {
@@ -240,18 +274,65 @@ impl ClassificationAnswer {
         })
     }
 
-    /// How often the sets hold the truth.
-    fn covered(&self, truth: &[u32], probabilities: &[f64]) -> Option<Coverage> {
-        let (least, stated) = self.least.zip(self.coverage)?;
+    /// The limit of each class, from its own rows; a class of too few is in every set.
+    fn limits_by_class(&self, truth: &[u32], probabilities: &[f64], coverage: f64) -> Vec<f64> {
+        let own = |class| {
+            let rows = self.of_truth(truth, probabilities).zip(truth);
+            rows.filter_map(move |(p, of)| (*of == class).then_some(p))
+        };
+        let classes = 0..self.classes.len() as u32;
+        classes
+            .map(|class| limit(own(class), coverage).unwrap_or(0.0))
+            .collect()
+    }
+
+    /// The least probability of each class in a set, if answers have sets.
+    fn limits(&self) -> Option<Vec<f64>> {
+        match &self.least_by_class[..] {
+            [] => Some(vec![self.least?; self.classes.len()]),
+            limits => Some(limits.to_vec()),
+        }
+    }
+
+    /// How many answers are not in their own set.
+    fn outside_of(&self, limits: &[f64], chosen: &[u32], probabilities: &[f64]) -> u64 {
+        let rows = probabilities.chunks(self.classes.len()).zip(chosen);
+        let outside = rows.filter(|(row, class)| {
+            let class = **class as usize;
+            row[class] < limits[class]
+        });
+        outside.count() as u64
+    }
+
+    /// How often the sets hold the truth, over all rows and by class.
+    fn covered(
+        &self,
+        truth: &[u32],
+        (chosen, probabilities): (&[u32], &[f64]),
+    ) -> Option<Coverage> {
+        let (limits, stated) = self.limits().zip(self.coverage)?;
         let rows = probabilities.chunks(self.classes.len());
-        let sizes = rows.map(|row| set(row, least).len() as f64);
-        let held = self.of_truth(truth, probabilities).map(|p| p >= least);
-        let method = (ConformalMethod::Lac, stated);
-        coverage_of(
-            method,
-            &held.collect::<Vec<_>>(),
-            &sizes.collect::<Vec<_>>(),
-        )
+        let sizes: Vec<f64> = rows.map(|row| set(row, &limits).len() as f64).collect();
+        let held = self.of_truth(truth, probabilities).zip(truth);
+        let held: Vec<bool> = held
+            .map(|(p, class)| p >= limits[*class as usize])
+            .collect();
+        let method = match self.least_by_class.is_empty() {
+            true => ConformalMethod::Lac,
+            false => ConformalMethod::LacByClass,
+        };
+        let by_class = (0u32..).zip(self.classes.iter().zip(&limits));
+        let by_class = by_class.map(|(class, (name, least))| {
+            let rows = truth.iter().zip(&held);
+            let own = rows.filter_map(|(of, held)| (*of == class).then_some(*held));
+            ClassCoverage::new(name, *least, &own.collect::<Vec<_>>())
+        });
+        let outside = self.outside_of(&limits, chosen, probabilities) as f64;
+        Some(Coverage {
+            outside: Some(outside / truth.len().max(1) as f64),
+            by_class: by_class.collect(),
+            ..coverage_of((method, stated), &held, &sizes)?
+        })
     }
 
     /// The most probable class; with two, the positive one from the threshold on.
@@ -298,7 +379,47 @@ mod tests {
             temperature: None,
             coverage: None,
             least: None,
+            least_by_class: Vec::new(),
+            covers_each: false,
         }
+    }
+
+    #[test]
+    fn each_class_can_have_its_own_limit() {
+        let truth: Vec<u32> = (0..13).map(|row| u32::from(row >= 9)).collect();
+        // Nine rows of "no", of which the least sure says 0.8, and four of "yes" with 0.1 to 0.4.
+        let of_yes = (0..13).map(|row| match row {
+            0..9 => 0.2 - 0.02 * f64::from(row),
+            _ => 0.1 * f64::from(row - 8),
+        });
+        let probabilities: Vec<f64> = of_yes.flat_map(|p| [1.0 - p, p]).collect();
+        let labels = Labels::Classes(truth);
+        let covered = |stated, covers_each| {
+            let mut answer = of(1, None);
+            (answer.coverage, answer.covers_each) = (Some(stated), covers_each);
+            answer.tune(&probabilities, &labels);
+            let answers = answer.answers(probabilities.clone());
+            let mut report = Report::default();
+            answer.more(&probabilities, (&answers, &labels), &mut report);
+            let found = report.coverage.expect("stated");
+            assert_eq!(found.outside, Some(answer.outside(&answers) as f64 / 13.0));
+            found
+        };
+        let rates = |found: &Coverage| {
+            let rates = found.by_class.iter().map(|class| class.measured);
+            rates
+                .map(|rate| rate.expect("rows").value)
+                .collect::<Vec<_>>()
+        };
+        // Over all classes, the tenth of 13 rows is the limit: the three that are found least are all "yes".
+        assert_eq!(rates(&covered(0.7, false)), [1.0, 0.25]);
+        // By class: the seventh of nine rows and the fourth of four.
+        let each = covered(0.7, true);
+        assert_eq!(rates(&each), [7.0 / 9.0, 1.0]);
+        assert!((each.by_class[0].least - 0.84).abs() < 1e-12, "{each:?}");
+        assert!((each.by_class[1].least - 0.1).abs() < 1e-12, "{each:?}");
+        // Four rows cannot state 0.9: their class is in every set.
+        assert_eq!(covered(0.9, true).by_class[1].least, 0.0);
     }
 
     #[test]

@@ -54,6 +54,11 @@ pub struct ClassificationConfig {
     /// classes, split-conformal with limits from the validation split (Sadinle et al. 2019). It can be empty.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub coverage: Option<f64>,
+    /// Whether the coverage is to be that of every class, from limits of its own (Vovk 2012); else it is that of
+    /// all samples together, and a rare class may be covered less. A class of too few validation samples is in
+    /// every set.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub coverage_by_class: bool,
 }
 
 impl Default for ClassificationConfig {
@@ -68,6 +73,7 @@ impl Default for ClassificationConfig {
             least_recall: None,
             calibrate: false,
             coverage: None,
+            coverage_by_class: false,
         }
     }
 }
@@ -136,6 +142,10 @@ impl Task for ClassificationConfig {
         let mut problems = Vec::from_iter(check_smoothing(self.label_smoothing));
         problems.extend(check_coverage(self.coverage));
         problems.extend(self.check_recall());
+        if self.coverage_by_class && self.coverage.is_none() {
+            let message = "has no effect: it is read if coverage is given";
+            problems.push(("coverage_by_class".into(), message.into()));
+        }
         if let Some(gamma) = self
             .focal_gamma
             .filter(|gamma| !(0.0..=100.0).contains(gamma))
@@ -213,6 +223,8 @@ impl LabelledTask for ClassificationConfig {
             temperature: None,
             coverage: self.coverage,
             least: None,
+            least_by_class: Vec::new(),
+            covers_each: self.coverage_by_class,
         }
     }
 

@@ -55,6 +55,10 @@ impl DataSection for TableSource {
         is_target.then_some("target").or(is_id.then_some("id"))
     }
 
+    fn table(&self) -> Option<&TableConfig> {
+        Some(&self.config)
+    }
+
     fn is_input(&self, column: &str) -> bool {
         role(&self.config, column) == Role::Feature
     }
