@@ -4,9 +4,12 @@ use arrow::array::ArrayRef;
 
 use crate::column::{numbers, shortest};
 
-/// The part of the training range that numbers may lie beyond its ends without a word: the largest of new
-/// rows is often a little larger.
-const MARGIN: f64 = 0.1;
+/// How many times the training range numbers may lie beyond its ends without a word: the largest of new rows is
+/// often larger.
+const MARGIN: f64 = 1.0;
+/// How many times smaller than the least or larger than the largest of training, where all of them have one sign: another
+/// unit, or a point that was read as a comma.
+const FACTOR: f64 = 10.0;
 
 /// Such numbers of a column, counted over any number of batches.
 #[derive(Clone, Debug, Default)]
@@ -22,10 +25,7 @@ impl Outside {
         let Ok(values) = numbers(name, cells) else {
             return;
         };
-        let [low, high] = range;
-        // Where all rows had one value, there is no scale to judge others by.
-        let margin = MARGIN * (high - low);
-        let is_outside = |value: &f64| *value < low - margin || *value > high + margin;
+        let is_outside = |value: &f64| is_far(*value, range);
         let mut outside = values.iter().flatten().filter(is_outside).peekable();
         if let (None, Some(first)) = (self.first, outside.peek()) {
             self.first = Some((*first, range));
@@ -40,5 +40,27 @@ impl Outside {
         Some(format!(
             "{count} of {rows} rows have numbers far outside the range of training, such as {first}, where training had {low} to {high}: the answers for them are guesses; see that the unit is the same"
         ))
+    }
+}
+
+/// Whether a number is far from the training range.
+fn is_far(value: f64, [low, high]: [f64; 2]) -> bool {
+    let margin = MARGIN * (high - low);
+    let is_beyond = value < low - margin || value > high + margin;
+    let is_other_size = low > 0.0 && !(low / FACTOR..=high * FACTOR).contains(&value);
+    is_beyond || is_other_size
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_unit_is_far_and_a_little_more_is_not() {
+        let income = [20_000.0, 150_000.0];
+        assert!(is_far(50.0, income) && is_far(1e6, income));
+        assert!(!is_far(180_000.0, income) && !is_far(12_000.0, income));
+        assert!(is_far(300.0, [18.0, 80.0]) && !is_far(95.0, [18.0, 80.0]));
+        assert!(is_far(-9.0, [-1.0, 1.0]) && !is_far(-1.5, [-1.0, 1.0]));
     }
 }
