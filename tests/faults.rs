@@ -466,7 +466,7 @@ fn tokens_that_were_kept_are_trusted_only_if_they_are_whole() {
 fn advice_works_as_it_is_printed() {
     let project = Project::with(EVERYTHING);
     let sets = "--set 'output_dir=my runs' --set train.epochs=4000";
-    let line = format!("timeout -s TERM 6 $F train run.toml -q {sets}");
+    let line = format!("timeout -s TERM 3 $F train run.toml -q {sets}");
     let ran = shell(&project, &line);
     let advice = |text: &str| {
         let text = text.split('`').find(|part| part.starts_with("fireclay "));

@@ -1,6 +1,7 @@
 //! Interruption: the first signal asks, the second ends.
 
 use std::io::Result;
+use std::time::{Duration, Instant};
 
 use burn::train::Interrupter;
 
@@ -8,17 +9,20 @@ use crate::text::tell;
 
 /// Exit code of a process that a second signal ended.
 const KILLED: i32 = 130;
+/// Two signals so soon after each other are one: `timeout` and some schedulers signal the process and then its group.
+const MOMENT: Duration = Duration::from_millis(500);
 
 /// On the first SIGINT, SIGTERM or SIGHUP, lets training finish its step and save; on the second, exits at
 /// once. A signal that the process was started to ignore, as by `nohup` or behind `&` in a script, stays ignored.
 pub fn stop_on_signal(interrupter: &Interrupter) {
     let interrupter = interrupter.clone();
-    let mut asked = false;
+    let mut asked: Option<Instant> = None;
     let handle = move || {
-        if asked {
-            std::process::exit(KILLED);
+        match asked {
+            Some(since) if since.elapsed() > MOMENT => std::process::exit(KILLED),
+            Some(_) => return,
+            None => asked = Some(Instant::now()),
         }
-        asked = true;
         interrupter.stop(Some("a signal"));
         tell!("\nfinishing the step and saving; once more to exit at once");
     };
