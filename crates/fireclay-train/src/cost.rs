@@ -133,10 +133,10 @@ impl Cost {
             checkpoint_seconds: self.checkpoint_seconds + other.checkpoint_seconds,
             steps: self.steps + other.steps,
             samples: self.samples + other.samples,
-            tokens: match self.tokens.or(other.tokens) {
-                Some(_) => Some(self.tokens.unwrap_or(0) + other.tokens.unwrap_or(0)),
-                None => None,
-            },
+            tokens: self
+                .tokens
+                .or(other.tokens)
+                .map(|_| self.tokens.unwrap_or(0) + other.tokens.unwrap_or(0)),
             peak_memory_bytes: self.peak_memory_bytes.max(other.peak_memory_bytes),
             speed: None,
         }
