@@ -8,12 +8,12 @@ use fireclay_data::arrow::array::{ArrayRef, StringArray};
 use serde::{Deserialize, Serialize};
 
 use super::probabilities;
+use super::sets::{limit, set};
 use crate::answer::{Answers, Meaning, join};
 use fireclay_metrics::{
     Baseline, Calibration, ClassCoverage, Classification, ConformalMethod, Coverage,
     DEFAULT_THRESHOLD, Report, ThresholdObjective, calibration_error, classification_baseline,
-    classification_report, conformal_radius, coverage_of, fit_temperature, log_loss, tempered,
-    tune_threshold_from,
+    classification_report, coverage_of, fit_temperature, log_loss, tempered, tune_threshold_from,
 };
 
 /// Outputs are the logits of classes.
@@ -211,20 +211,6 @@ impl Meaning for ClassificationAnswer {
 
 /// The column of the sets of classes.
 const PREDICTION_SET: &str = "prediction_set";
-
-/// The classes of one set, each from its limit on.
-fn set(probabilities: &[f64], limits: &[f64]) -> Vec<u32> {
-    let classes = (0u32..).zip(probabilities.iter().zip(limits));
-    let classes = classes.filter(|(_, (probability, least))| probability >= least);
-    classes.map(|(class, _)| class).collect()
-}
-
-/// The least probability in a set, given those of the truth; `None` if there are too few.
-fn limit(of_truth: impl Iterator<Item = f64>, coverage: f64) -> Option<f64> {
-    // The probability of the truth is small where the score, 1 minus it, is large.
-    let limit = conformal_radius(of_truth.map(|p| -p).collect(), coverage);
-    limit.map(|limit| -limit)
-}
 
 impl ClassificationAnswer {
     /// The probabilities at the temperature.

@@ -2,6 +2,7 @@
 
 mod answer;
 mod loss;
+mod sets;
 
 pub use answer::ClassificationAnswer;
 use answer::SECOND;
