@@ -27,6 +27,7 @@ pub use compare::{Comparison, Difference, MetricRow, PairedRow, compare};
 pub use error::ReportError;
 pub use folder::RunFolder;
 pub use list::{Filter, Listed, Sort, State, list};
+pub use text::with_unit;
 
 /// The report of a run as one HTML file.
 pub fn report(run: &RunFolder) -> String {

@@ -62,7 +62,7 @@ pub(crate) fn duration(seconds: f64) -> String {
 }
 
 /// A number with three digits, in thousands, millions and so on of a unit.
-pub(crate) fn with_unit(value: f64, unit: &str) -> String {
+pub fn with_unit(value: f64, unit: &str) -> String {
     const PREFIXES: [&str; 9] = ["", "k", "M", "G", "T", "P", "E", "Z", "Y"];
     let mut scaled = value;
     let mut prefix = 0;

@@ -234,10 +234,6 @@ impl Followed {
 /// A path as a shell takes it.
 fn quoted(path: &Path) -> String {
     let text = path.display().to_string();
-    match text
-        .contains(|letter: char| letter.is_whitespace() || "'\"$&;()*?[]<>|`\\".contains(letter))
-    {
-        true => format!("'{}'", text.replace('\'', "'\\''")),
-        false => text,
-    }
+    // No path can hold a NUL.
+    shlex::try_quote(&text).map_or_else(|_| text.clone(), Into::into)
 }

@@ -4,6 +4,8 @@ use std::fmt::Arguments;
 use std::io::{ErrorKind, Write, stderr, stdout};
 use std::sync::OnceLock;
 
+pub use fireclay_report::with_unit;
+
 /// Prints a line to standard output. It never panics: what cannot be written is known at the end of the
 /// program, by [`lost`].
 macro_rules! say {
@@ -86,24 +88,6 @@ pub fn count(number: u64) -> String {
     let groups = digits.as_bytes().rchunks(3).rev();
     let groups = groups.map(|group| String::from_utf8_lossy(group));
     groups.collect::<Vec<_>>().join(",")
-}
-
-/// A number with three digits, in thousands, millions and so on of a unit.
-pub fn with_unit(value: f64, unit: &str) -> String {
-    const PREFIXES: [&str; 9] = ["", "k", "M", "G", "T", "P", "E", "Z", "Y"];
-    let mut scaled = value;
-    let mut prefix = 0;
-    while scaled >= 999.5 && prefix + 1 < PREFIXES.len() {
-        scaled /= 1000.0;
-        prefix += 1;
-    }
-    let digits = match scaled {
-        _ if prefix == 0 => 0,
-        s if s >= 99.95 => 0,
-        s if s >= 9.995 => 1,
-        _ => 2,
-    };
-    format!("{scaled:.digits$} {}{unit}", PREFIXES[prefix])
 }
 
 #[cfg(test)]
