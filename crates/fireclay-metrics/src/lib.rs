@@ -30,6 +30,7 @@ mod chrf;
 
 mod baseline;
 mod bootstrap;
+mod clustered;
 mod interval;
 mod names;
 mod paired;
@@ -43,6 +44,7 @@ pub use calibration::{
     CALIBRATION_BINS, CalibrationError, brier_binary, brier_multiclass, calibration_error, log_loss,
 };
 pub use chrf::{chrf, chrf_of_several};
+pub use clustered::ClusteredMean;
 pub use classification::{Classification, DEFAULT_THRESHOLD, top_k_accuracy};
 pub use conformal::{
     ClassCoverage, ConformalMethod, Coverage, conformal_least, conformal_radius, conformal_rank,

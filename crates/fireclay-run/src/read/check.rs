@@ -211,8 +211,12 @@ pub(super) fn unread(config: &RunConfig) -> Vec<(&'static str, &'static str)> {
         }
         Some(_) => {}
     }
-    if config.task.target_kind().is_none() {
-        keys.push(("eval.keep_predictions", "it is for samples with labels"));
+    match (&config.task, config.eval.keep_predictions) {
+        (TaskConfig::CausalLm(_), true) => {}
+        (TaskConfig::CausalLm(_), false) => {
+            keys.push(("eval.texts", "it is read if keep_predictions is true"));
+        }
+        _ => keys.push(("eval.texts", "it is for models that go on with a text")),
     }
     if let Some(fairness) = &config.fairness
         && fairness.mitigation != Mitigation::Thresholds
