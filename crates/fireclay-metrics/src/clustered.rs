@@ -104,9 +104,6 @@ mod tests {
     fn one_cluster_says_nothing_of_others() {
         assert_eq!(of(&[&[1.0, 2.0]]).standard_error(), None);
         assert_eq!((of(&[]).mean(), of(&[]).standard_error()), (None, None));
-        assert_eq!(
-            of(&[&[2.0], &[2.0], &[2.0]]).standard_error(),
-            Some(0.0)
-        );
+        assert_eq!(of(&[&[2.0], &[2.0], &[2.0]]).standard_error(), Some(0.0));
     }
 }

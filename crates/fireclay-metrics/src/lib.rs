@@ -44,8 +44,8 @@ pub use calibration::{
     CALIBRATION_BINS, CalibrationError, brier_binary, brier_multiclass, calibration_error, log_loss,
 };
 pub use chrf::{chrf, chrf_of_several};
-pub use clustered::ClusteredMean;
 pub use classification::{Classification, DEFAULT_THRESHOLD, top_k_accuracy};
+pub use clustered::ClusteredMean;
 pub use conformal::{
     ClassCoverage, ConformalMethod, Coverage, conformal_least, conformal_radius, conformal_rank,
     coverage_of,

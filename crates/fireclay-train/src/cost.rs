@@ -383,7 +383,10 @@ mod tests {
         both.estimate_energy(10.0);
         assert_eq!(both.energy.joules, Some(70.0));
         let written = json!(both);
-        assert_eq!((&written["energy_joules"], &written["energy_watts"]), (&json!(70.0), &json!(10.0)));
+        assert_eq!(
+            (&written["energy_joules"], &written["energy_watts"]),
+            (&json!(70.0), &json!(10.0))
+        );
         assert_eq!(serde_json::from_value::<Cost>(written).expect("read"), both);
     }
 

@@ -231,7 +231,9 @@ fn packages(root: &Path) -> Result<Vec<Package>, String> {
     })?;
     let names = entries.flatten().map(|entry| entry.file_name());
     let is_zone = |name: &std::ffi::OsString| {
-        let number = name.to_str().and_then(|name| name.strip_prefix("intel-rapl:"));
+        let number = name
+            .to_str()
+            .and_then(|name| name.strip_prefix("intel-rapl:"));
         number.is_some_and(|number| number.parse::<u32>().is_ok())
     };
     let mut zones: Vec<_> = names.filter(is_zone).collect();

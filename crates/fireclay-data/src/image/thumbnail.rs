@@ -50,7 +50,11 @@ fn encoded(pixels: &Cow<'_, Pixels>) -> Result<(&'static str, Vec<u8>), ImageErr
 }
 
 fn picture(pixels: &Pixels) -> DynamicImage {
-    let (width, height, data) = (pixels.width as u32, pixels.height as u32, pixels.data.clone());
+    let (width, height, data) = (
+        pixels.width as u32,
+        pixels.height as u32,
+        pixels.data.clone(),
+    );
     let picture = match pixels.channels {
         1 => GrayImage::from_raw(width, height, data).map(DynamicImage::from),
         _ => RgbImage::from_raw(width, height, data).map(DynamicImage::from),

@@ -162,7 +162,11 @@ fn tokens_stand_in_a_text_with_a_blank_before_a_word() {
             .collect();
         let whole = texts.concat();
         let is_wordpiece = kind == TokenizerKind::Wordpiece;
-        let expected = if is_wordpiece { "the cat , the hatman" } else { "the cat, the hatman" };
+        let expected = if is_wordpiece {
+            "the cat , the hatman"
+        } else {
+            "the cat, the hatman"
+        };
         assert_eq!(whole.trim(), expected, "{kind:?}: {texts:?}");
         assert!(!surfaces.is_special(tokens[0]));
         let end = tokenizer.end_of_text().unwrap();

@@ -90,7 +90,13 @@ fn whose(run: &RunFolder, cost: &Cost<'_>) -> Option<&'static str> {
 }
 
 fn table(run: &RunFolder, cost: &Cost<'_>) -> Table {
-    let parts = [work(cost), rates(cost), means(cost), energy(cost), place(run)];
+    let parts = [
+        work(cost),
+        rates(cost),
+        means(cost),
+        energy_facts(cost),
+        place(run),
+    ];
     let row = |(name, value): Fact| Some(vec![name.into(), Cell::Figure(value?)]);
     Table::new("What the run cost", &["cost", ""]).with(parts.into_iter().flatten().filter_map(row))
 }
@@ -150,16 +156,24 @@ fn means(cost: &Cost<'_>) -> Vec<Fact> {
     ]
 }
 
+/// An energy in the unit that fits it.
+pub(crate) fn energy(joules: f64) -> String {
+    match joules < 3600.0 {
+        true => with_unit(joules, "J"),
+        false => with_unit(joules / 3600.0, "Wh"),
+    }
+}
+
 /// The energy, what of it was measured, and why not.
-fn energy(cost: &Cost<'_>) -> Vec<Fact> {
-    let joules = cost.get("energy_joules").map(|joules| match joules {
-        joules if joules < 3600.0 => with_unit(joules, "J"),
-        joules => with_unit(joules / 3600.0, "Wh"),
-    });
+fn energy_facts(cost: &Cost<'_>) -> Vec<Fact> {
+    let joules = cost.get("energy_joules").map(energy);
     let said = match (joules, cost.get("energy_watts")) {
         (Some(joules), None) => joules,
         (Some(joules), Some(watts)) => {
-            format!("{joules}, an estimate: {} W all the time (device.watts)", number(watts))
+            format!(
+                "{joules}, an estimate: {} W all the time (device.watts)",
+                number(watts)
+            )
         }
         (None, _) => "not measured".into(),
     };
@@ -169,7 +183,10 @@ fn energy(cost: &Cost<'_>) -> Vec<Fact> {
     vec![
         ("energy", Some(said)),
         ("what was measured", of),
-        ("why it was not measured", cost.words("energy_unmeasured").map(str::to_owned)),
+        (
+            "why it was not measured",
+            cost.words("energy_unmeasured").map(str::to_owned),
+        ),
     ]
 }
 

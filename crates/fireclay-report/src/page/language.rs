@@ -17,7 +17,11 @@ const KINDS: &str = "A kind is told by the text of a token and of the one before
 
 pub(super) fn section(run: &RunFolder) -> Option<Section> {
     let language = run.kept.language.as_ref()?;
-    let charts = [positions(language, run.task()), kinds(language), bands(language)];
+    let charts = [
+        positions(language, run.task()),
+        kinds(language),
+        bands(language),
+    ];
     let charts: Vec<Chart> = charts.into_iter().flatten().collect();
     let mut blocks = vec![Block::Words(lead(language))];
     if !language.classes.is_empty() {
@@ -27,7 +31,11 @@ pub(super) fn section(run: &RunFolder) -> Option<Section> {
         blocks.push(Block::Charts(charts));
     }
     blocks.extend(texts(language));
-    Section::of("language", "Where the model loses, and what it writes", blocks)
+    Section::of(
+        "language",
+        "Where the model loses, and what it writes",
+        blocks,
+    )
 }
 
 fn lead(language: &Language) -> String {
@@ -60,7 +68,10 @@ fn positions(language: &Language, task: &str) -> Option<Chart> {
         return None;
     }
     let intervals: Vec<_> = known().map(|(range, _)| interval(&range.mean)).collect();
-    let ends = intervals.iter().flatten().flat_map(|(low, high)| [*low, *high]);
+    let ends = intervals
+        .iter()
+        .flatten()
+        .flat_map(|(low, high)| [*low, *high]);
     let losses = points.iter().map(|point| point.1).chain(ends);
     let mut plane = Plane::new(
         Axis::logarithmic_if_wide("position", points.iter().map(|point| point.0)),
@@ -144,7 +155,9 @@ fn chart(
         })
     };
     let list: Vec<Bar> = named.iter().filter_map(bar).collect();
-    let rows = named.iter().map(|(name, mean)| row(Cell::Text(name.clone()), mean));
+    let rows = named
+        .iter()
+        .map(|(name, mean)| row(Cell::Text(name.clone()), mean));
     let words = Words {
         id,
         title,
@@ -160,7 +173,12 @@ fn table(caption: &str, head: &str) -> Table {
 }
 
 fn row(name: Cell, mean: &Mean) -> Vec<Cell> {
-    vec![name, Cell::count(mean.n), mean.loss.into(), mean.error.into()]
+    vec![
+        name,
+        Cell::count(mean.n),
+        mean.loss.into(),
+        mean.error.into(),
+    ]
 }
 
 /// Pieces of the text with what follows there and what the model writes.
@@ -179,7 +197,8 @@ fn texts(language: &Language) -> Vec<Block> {
 }
 
 fn said(language: &Language) -> String {
-    let known = |value: Option<u64>| value.map_or_else(|| "?".to_owned(), |value| value.to_string());
+    let known =
+        |value: Option<u64>| value.map_or_else(|| "?".to_owned(), |value| value.to_string());
     format!(
         "The model goes on from pieces that are cut from the {} split at even distances, {} tokens at most: once with the \
          most probable token each time, once with tokens drawn at temperature {} from the seed {}.",
@@ -199,7 +218,9 @@ fn written(text: &Text) -> Html {
         ("Drawn tokens", &text.sampled),
     ];
     let part = |(name, text): (&str, &String)| -> Html {
-        [tag("dt", name), tag("dd", text.as_str())].into_iter().collect()
+        [tag("dt", name), tag("dd", text.as_str())]
+            .into_iter()
+            .collect()
     };
     let list: Html = parts.into_iter().map(part).collect();
     el("dl", &[("class", "written")], list)

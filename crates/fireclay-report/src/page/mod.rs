@@ -19,7 +19,7 @@ mod training;
 mod translations;
 mod verdict;
 
-pub(crate) use cost::Cost;
+pub(crate) use cost::{Cost, energy};
 pub(crate) use metrics::in_order;
 pub(crate) use shell::shell;
 pub(crate) use training::table as curve_table;

@@ -64,8 +64,14 @@ fn picture(sample: &Sample) -> Option<Html> {
         _ if (0.0..=1.0).contains(&value) => percent(value),
         _ => number(value),
     };
-    let said = format!("{} is {}, answered {}", sample.name, sample.truth, sample.prediction);
-    let image = void("img", &[("src", source), ("alt", &said), ("loading", "lazy")]);
+    let said = format!(
+        "{} is {}, answered {}",
+        sample.name, sample.truth, sample.prediction
+    );
+    let image = void(
+        "img",
+        &[("src", source), ("alt", &said), ("loading", "lazy")],
+    );
     let line = |class: &str, text: &str| el("span", &[("class", class)], text);
     let lines = [
         image,

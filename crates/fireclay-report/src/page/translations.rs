@@ -68,7 +68,10 @@ fn histogram(sorted: &[&Translation]) -> Chart {
     let most = counts.iter().copied().max().unwrap_or(1) as f64;
     let rows = counts.iter().enumerate().map(|(index, texts)| {
         let (from, to) = ends(index);
-        vec![Cell::Figure(format!("{from:.0} to {to:.0}")), Cell::count(*texts)]
+        vec![
+            Cell::Figure(format!("{from:.0} to {to:.0}")),
+            Cell::count(*texts),
+        ]
     });
     Plane::new(
         Axis::between("chrF", 0.0, 100.0),

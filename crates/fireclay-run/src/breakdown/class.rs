@@ -117,7 +117,8 @@ mod tests {
 
     use super::*;
 
-    const TEXT: &str = "the cat sat on 12 mats, the cat ate; (who?) the hat of the catman, the hats of men\n";
+    const TEXT: &str =
+        "the cat sat on 12 mats, the cat ate; (who?) the hat of the catman, the hats of men\n";
 
     fn classes(kind: TokenizerKind, vocabulary_size: usize) -> Vec<(String, TokenClass)> {
         let config = TokenizerConfig {

@@ -143,7 +143,11 @@ impl EachToken for MaskedLm {
 }
 
 fn ids<const D: usize>(tokens: Tensor<D, Int>) -> Vec<u32> {
-    tokens.into_data().iter::<i64>().map(|id| id as u32).collect()
+    tokens
+        .into_data()
+        .iter::<i64>()
+        .map(|id| id as u32)
+        .collect()
 }
 
 fn numbers(values: Tensor<1>) -> Vec<f32> {

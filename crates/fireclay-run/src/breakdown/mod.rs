@@ -211,13 +211,18 @@ fn range_ends(range: usize) -> (u64, u64) {
 
 /// The band of a token that occurs so often: never, up to 9 times, up to 99 times and so on.
 fn band_of(count: u64) -> usize {
-    count.checked_ilog10().map_or(0, |digits| digits as usize + 1)
+    count
+        .checked_ilog10()
+        .map_or(0, |digits| digits as usize + 1)
 }
 
 fn band_ends(band: usize) -> (u64, u64) {
     match band as u32 {
         0 => (0, 0),
-        band => (10_u64.pow(band - 1), 10_u64.checked_pow(band).map_or(u64::MAX, |end| end - 1)),
+        band => (
+            10_u64.pow(band - 1),
+            10_u64.checked_pow(band).map_or(u64::MAX, |end| end - 1),
+        ),
     }
 }
 
@@ -259,13 +264,20 @@ mod tests {
             token,
             loss,
         };
-        found.add(&[token(0, 1, 0, 3.0), token(0, 2, 1, 1.0), token(1, 1, 2, 2.0)]);
+        found.add(&[
+            token(0, 1, 0, 3.0),
+            token(0, 2, 1, 1.0),
+            token(1, 1, 2, 2.0),
+        ]);
         // The next batch begins with a window of its own.
         found.add(&[token(1, 1, 2, 6.0)]);
         let kept = found.finish("test");
         assert_eq!((kept.n, kept.loss, kept.counted), (4, Some(3.0), 55));
         for part in [&kept.positions, &kept.bands] {
-            let sum: f64 = part.iter().map(|one| one.mean.n as f64 * one.mean.loss).sum();
+            let sum: f64 = part
+                .iter()
+                .map(|one| one.mean.n as f64 * one.mean.loss)
+                .sum();
             assert!((sum - 12.0).abs() < 1e-12);
         }
         let firsts = &kept.positions[0].mean;

@@ -33,7 +33,10 @@ impl DeviceConfig {
         if let Some(memory) = self.memory_gb.filter(|memory| *memory <= 0.0) {
             problems.add("memory_gb", format!("must be above 0, but is {memory}"));
         }
-        if let Some(watts) = self.watts.filter(|watts| !(*watts > 0.0 && watts.is_finite())) {
+        if let Some(watts) = self
+            .watts
+            .filter(|watts| !(*watts > 0.0 && watts.is_finite()))
+        {
             problems.add("watts", format!("must be above 0, but is {watts}"));
         }
         // What others compute in depends on the device, which is not opened to look at a file.

@@ -14,8 +14,8 @@ mod regression;
 mod seq2seq;
 mod values;
 
-pub(crate) use causal_lm::{TokenOutput, bits_per_byte};
 pub use causal_lm::{CausalLm, CausalLmConfig, TokenBatch, TokenObjective, TokenScorer};
+pub(crate) use causal_lm::{TokenOutput, bits_per_byte};
 pub use classification::{ClassificationAnswer, ClassificationConfig, CrossEntropy};
 pub(crate) use constraint::Constrained;
 pub use constraint::Memberships;

@@ -11,8 +11,8 @@ use crate::artifacts::{LANGUAGE, to_json};
 use crate::config::TextSource;
 use crate::language::score;
 use crate::samples::MaskedSamples;
-use fireclay_train::run_folder::write_whole;
 use crate::task::{MaskedLm, MaskedLmConfig, MaskedObjective, MaskedScorer, MaskedTokens};
+use fireclay_train::run_folder::write_whole;
 
 /// The workload.
 pub struct MaskedText;

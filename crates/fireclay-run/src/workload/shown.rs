@@ -120,8 +120,12 @@ impl Judged<'_> {
                 let wrong = all.clone().filter(|index| truth[*index] != chosen[*index]);
                 let wrong = largest(wrong.map(|index| (index, sure(index))), WRONG);
                 let unsure = largest(all.map(|index| (index, -sure(index))), UNSURE);
-                let wrong = wrong.into_iter().map(|(index, value)| ("wrong", index, value));
-                let unsure = unsure.into_iter().map(|(index, value)| ("unsure", index, -value));
+                let wrong = wrong
+                    .into_iter()
+                    .map(|(index, value)| ("wrong", index, value));
+                let unsure = unsure
+                    .into_iter()
+                    .map(|(index, value)| ("unsure", index, -value));
                 wrong.chain(unsure).collect()
             }
             (Answers::Sets { probabilities, .. }, Labels::Sets(truth)) => {
@@ -129,10 +133,15 @@ impl Judged<'_> {
                 let doubt = |row: &[f64]| row.iter().map(|p| p.min(1.0 - p)).sum();
                 let doubts = rows.map(doubt).enumerate().take(truth.len());
                 let unsure = largest(doubts, WRONG).into_iter();
-                unsure.map(|(index, value)| ("unsure", index, value)).collect()
+                unsure
+                    .map(|(index, value)| ("unsure", index, value))
+                    .collect()
             }
             (Answers::Numbers(answers), Labels::Numbers(truth)) => {
-                let off = answers.iter().zip(truth).map(|(own, truth)| (own - truth).abs());
+                let off = answers
+                    .iter()
+                    .zip(truth)
+                    .map(|(own, truth)| (own - truth).abs());
                 let far = off.enumerate().filter(|(_, off)| off.is_finite());
                 let far = largest(far, WRONG).into_iter();
                 far.map(|(index, value)| ("far", index, value)).collect()

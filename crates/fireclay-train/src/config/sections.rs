@@ -174,7 +174,10 @@ impl EvalConfig {
         interval(&mut problems, self.every_steps, self.every_epochs);
         problems.at_least_one("batch_size", self.batch_size.map(|size| size as u64));
         if let Some(texts) = self.texts.filter(|texts| *texts > MOST_TEXTS) {
-            problems.add("texts", format!("must be at most {MOST_TEXTS}, but is {texts}"));
+            problems.add(
+                "texts",
+                format!("must be at most {MOST_TEXTS}, but is {texts}"),
+            );
         }
         problems.0
     }

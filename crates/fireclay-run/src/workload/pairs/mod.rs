@@ -301,11 +301,7 @@ fn evaluate(
 }
 
 /// How good the translations of a split are.
-fn scores(
-    translations: &[String],
-    split: &PairSplit,
-    more: &[Vec<String>],
-) -> Vec<(String, f64)> {
+fn scores(translations: &[String], split: &PairSplit, more: &[Vec<String>]) -> Vec<(String, f64)> {
     let of_pairs = |list: &Vec<String>| -> Vec<String> {
         let rows = split.file_rows().iter();
         rows.map(|row| list[row - 1].clone()).collect()
@@ -338,15 +334,14 @@ fn lines(split: &'static str, samples: &PairSamples, written: Vec<String>) -> Ve
     };
     let texts = pairs.source_texts().iter().zip(pairs.target_texts());
     let texts = texts.zip(pairs.file_rows()).zip(written);
-    let line = |(((source, reference), row), translation): (((&String, &String), &usize), String)| {
-        Line {
+    let line =
+        |(((source, reference), row), translation): (((&String, &String), &usize), String)| Line {
             split,
             row: *row,
             chrf: chrf(&[&translation], &[reference]),
             source: source.clone(),
             reference: reference.clone(),
             translation,
-        }
-    };
+        };
     texts.map(line).collect()
 }
