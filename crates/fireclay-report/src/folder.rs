@@ -32,6 +32,7 @@ pub struct RunFolder {
     /// `postprocess.json`: what outputs mean.
     pub(crate) answer: Value,
     pub(crate) predictions: BTreeMap<String, Predictions>,
+    /// What it keeps beside its predictions.
     pub(crate) kept: Kept,
     /// `explanations.json`, if the run has been explained.
     pub(crate) explanations: Option<Value>,

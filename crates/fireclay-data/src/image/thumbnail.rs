@@ -1,6 +1,5 @@
 //! Images small enough for a page.
 
-use std::borrow::Cow;
 use std::io::Cursor;
 
 use image::codecs::jpeg::JpegEncoder;
@@ -33,7 +32,7 @@ impl ImageSplit {
     }
 }
 
-fn encoded(pixels: &Cow<'_, Pixels>) -> Result<(&'static str, Vec<u8>), ImageError> {
+fn encoded(pixels: &Pixels) -> Result<(&'static str, Vec<u8>), ImageError> {
     let (picture, mut bytes) = (picture(pixels), Cursor::new(Vec::new()));
     let media = match pixels.width.max(pixels.height) <= SMALL {
         true => {
@@ -74,12 +73,12 @@ mod tests {
             channels: 3,
             data: vec![255, 0, 0, 0, 128, 7],
         };
-        let (media, bytes) = encoded(&Cow::Borrowed(&small)).expect("encoded");
+        let (media, bytes) = encoded(&small).expect("encoded");
         assert_eq!(media, "image/png");
         let read = image::load_from_memory(&bytes).expect("a PNG").to_rgb8();
         assert_eq!(read.into_raw(), small.data);
         let large = Pixels::filled(300, 150, 1, 200);
-        let (media, bytes) = encoded(&Cow::Borrowed(&large)).expect("encoded");
+        let (media, bytes) = encoded(&large).expect("encoded");
         assert_eq!(media, "image/jpeg");
         let read = image::load_from_memory(&bytes).expect("a JPEG").to_luma8();
         assert_eq!(read.dimensions(), (96, 48));

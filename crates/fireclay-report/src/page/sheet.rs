@@ -68,10 +68,7 @@ fn picture(sample: &Sample) -> Option<Html> {
         "{} is {}, answered {}",
         sample.name, sample.truth, sample.prediction
     );
-    let image = void(
-        "img",
-        &[("src", source), ("alt", &said), ("loading", "lazy")],
-    );
+    let image = void("img", &[("src", source), ("alt", &said)]);
     let line = |class: &str, text: &str| el("span", &[("class", class)], text);
     let lines = [
         image,

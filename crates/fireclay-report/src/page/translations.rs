@@ -21,24 +21,24 @@ pub(super) fn section(run: &RunFolder) -> Option<Section> {
     }
     // The sort is stable: of equal scores the first row of the file comes first.
     found.sort_by(|a, b| a.chrf.total_cmp(&b.chrf));
-    let worst = table("Worst translations", found.iter().take(SHOWN));
+    let worst = table("Worst translations", &found[..found.len().min(SHOWN)]);
     let blocks = vec![
         Block::Words(lead(split, &found)),
         Block::Charts(vec![histogram(&found)]),
         Block::Heading("Worst".into()),
         Block::Table(worst),
         Block::Heading("Best".into()),
-        Block::Table(table("Best translations", best(&found))),
+        Block::Table(table("Best translations", &best(&found))),
     ];
     Section::of("translations", "Best and worst translations", blocks)
 }
 
 /// The best first; of equal scores the first row of the file comes first.
-fn best<'a>(sorted: &[&'a Translation]) -> impl Iterator<Item = &'a &'a Translation> + use<'a> {
-    let mut best: Vec<&Translation> = sorted.to_vec();
+fn best<'a>(sorted: &[&'a Translation]) -> Vec<&'a Translation> {
+    let mut best = sorted.to_vec();
     best.sort_by(|a, b| b.chrf.total_cmp(&a.chrf).then(a.row.cmp(&b.row)));
     best.truncate(SHOWN);
-    best.into_iter()
+    best
 }
 
 fn lead(split: &str, sorted: &[&Translation]) -> String {
@@ -87,7 +87,7 @@ fn histogram(sorted: &[&Translation]) -> Chart {
     })
 }
 
-fn table<'a>(caption: &str, shown: impl Iterator<Item = &'a &'a Translation>) -> Table {
+fn table(caption: &str, shown: &[&Translation]) -> Table {
     let row = |found: &&Translation| {
         vec![
             Cell::count(found.row),
@@ -98,5 +98,5 @@ fn table<'a>(caption: &str, shown: impl Iterator<Item = &'a &'a Translation>) ->
         ]
     };
     let head = ["row", "chrF", "source", "reference", "translation"];
-    Table::new(caption, &head).with(shown.map(row))
+    Table::new(caption, &head).with(shown.iter().map(row))
 }

@@ -82,7 +82,11 @@ impl<'a> Kinds<'a> {
                 is_open: false,
             },
             // What cannot be decoded by itself is part of something.
-            false => Kind::of(&surfaces.text(token).unwrap_or("\u{fffd}".into())),
+            false => Kind::of(
+                &surfaces
+                    .text(token)
+                    .unwrap_or_else(|_| "\u{fffd}".to_owned()),
+            ),
         };
         *self.known.entry(token).or_insert_with(found)
     }

@@ -16,6 +16,7 @@ const WRONG: usize = 24;
 const UNSURE: usize = 12;
 
 /// How a sample is shown.
+#[derive(Clone, Debug)]
 pub enum Shown {
     /// An image small enough for a page: its media type and the bytes of a file.
     Picture(&'static str, Vec<u8>),
