@@ -176,7 +176,8 @@ impl ImageSplit {
     fn write(&self, epoch: u64, index: usize, image: &mut [f32]) -> Result<(), DataError> {
         let preprocess = &self.preprocess;
         let Some(augment) = &self.augment else {
-            transform::normalise(&self.seen(index)?, preprocess, image);
+            let seen = self.seen(index)?;
+            transform::normalise(&seen, preprocess, image);
             return Ok(());
         };
         let pixels = self.prepared(index)?;
