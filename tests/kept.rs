@@ -265,7 +265,12 @@ fn chrf_by_hand(translation: &str, reference: &str) -> f64 {
 fn translations_are_kept_with_their_scores() {
     let project = pairs(&TRANSFORMER.replace("max_steps = 400", "max_steps = 120"));
     project.ok("train run.toml -q --report");
-    let kept = lines(&project, "runs/run/1/translations.jsonl");
+    let all = lines(&project, "runs/run/1/translations.jsonl");
+    let evaluation = project.json("runs/run/1/evaluation.json");
+    let of =
+        |split: &str| -> Vec<&Value> { all.iter().filter(|one| one["split"] == split).collect() };
+    assert_eq!(json!(of("valid").len()), evaluation["valid"]["n"]);
+    let kept = of("test");
     project.ok("predict runs/run/1 test.de -o test.out");
     let [sources, references, translations] =
         ["test.de", "test.en", "test.out"].map(|name| project.read(name));
@@ -275,7 +280,7 @@ fn translations_are_kept_with_their_scores() {
         .zip(translations.lines());
     let mut scores = Vec::new();
     for (index, ((source, reference), translation)) in rows.enumerate() {
-        let line = &kept[index];
+        let line = kept[index];
         let expected = json!({ "split": "test", "row": index + 1, "chrf": line["chrf"],
             "source": source, "reference": reference, "translation": translation });
         assert_eq!(*line, expected);
