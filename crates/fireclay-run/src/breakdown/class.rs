@@ -159,7 +159,11 @@ mod tests {
             let found = classes(kind, size);
             let count = |class| found.iter().filter(|(_, own)| *own == class).count();
             assert_eq!(count(TokenClass::WordInitial), words, "{kind:?}: {found:?}");
-            assert!(count(TokenClass::WordInternal) > 5, "{kind:?}: {found:?}");
+            // Where a token is a letter, every other letter goes on with a word; the others learn whole words.
+            let letters = TEXT.chars().filter(|letter| letter.is_alphabetic()).count();
+            if matches!(kind, TokenizerKind::Char | TokenizerKind::Byte) {
+                assert_eq!(count(TokenClass::WordInternal), letters - words, "{kind:?}");
+            }
             assert!(count(TokenClass::Number) >= 1, "{kind:?}: {found:?}");
             assert!(count(TokenClass::Punctuation) >= 4, "{kind:?}: {found:?}");
             assert_eq!(count(TokenClass::Special), 0, "{kind:?}: {found:?}");
