@@ -28,6 +28,7 @@ mod adapters;
 mod artifacts;
 mod changes;
 mod device;
+mod edited;
 mod fairness;
 mod finished;
 mod folds;

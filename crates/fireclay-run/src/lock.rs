@@ -45,6 +45,8 @@ struct Lock<'a> {
     base_sha256: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     tokenizer_sha256: Option<String>,
+    /// `config.toml` as the run wrote it, so that an edit can be named.
+    config: String,
     /// The architecture and what the data determines of it, in JSON: what the weights of a checkpoint are
     /// weights of.
     model: String,
@@ -88,6 +90,7 @@ pub(crate) fn describe<F: Family>(
         initial_weights_sha256: hex(&Sha256::digest(&weights)),
         base_sha256: base,
         tokenizer_sha256: data.tokenizer.map(|tokenizer| hash(&tokenizer.to_json())),
+        config: config.to_toml(),
         model: serde_json::to_string(description).expect("plain data"),
         data_sha256: data.hashes,
         begun_sha256: begun.collect(),
@@ -173,33 +176,43 @@ pub(crate) fn base(run: &Path) -> Result<Option<String>, FolderError> {
     Ok(hash.map(str::to_owned))
 }
 
-/// Writes down what is changed on purpose after `step` updates, or nothing where the run goes back to that step. It
-/// has not ended any more.
-pub(crate) fn change(run: &Path, step: u64, found: &[Difference]) -> Result<(), FolderError> {
+/// Writes down what is changed on purpose after `step` updates, or nothing where the run goes back to that step; it
+/// goes on by `config`. It has not ended any more.
+pub(crate) fn change(
+    run: &Path,
+    (step, config): (u64, &RunConfig),
+    found: &[Difference],
+) -> Result<(), FolderError> {
     let mut lock = read(run)?;
     lock.remove(RESULTS_SHA256);
     lock.remove(ENDED_SHA256);
-    add_segment(&mut lock, step, found);
+    add_segment(&mut lock, (step, config), found);
     write_whole(&run.join(NAME), lock.to_string().as_bytes())
 }
 
 /// The same for what leaves the results as they are: a run that has ended stays one.
-pub(crate) fn note_change(run: &Path, step: u64, found: &[Difference]) -> Result<(), FolderError> {
+pub(crate) fn note_change(
+    run: &Path,
+    (step, config): (u64, &RunConfig),
+    found: &[Difference],
+) -> Result<(), FolderError> {
     let mut lock = read(run)?;
-    add_segment(&mut lock, step, found);
+    add_segment(&mut lock, (step, config), found);
     write_whole(&run.join(NAME), lock.to_string().as_bytes())
 }
 
-fn add_segment(lock: &mut Table, step: u64, found: &[Difference]) {
-    let shown = |value: &Option<serde_json::Value>| {
-        let value = value.as_ref();
-        value.map_or_else(|| "not set".to_owned(), ToString::to_string)
-    };
+/// A value of a key as a segment says it.
+pub(crate) fn shown(value: Option<&serde_json::Value>) -> String {
+    value.map_or_else(|| "not set".to_owned(), ToString::to_string)
+}
+
+fn add_segment(lock: &mut Table, (step, config): (u64, &RunConfig), found: &[Difference]) {
+    lock.insert(WRITTEN.into(), config.to_toml().into());
     let changed = found.iter().map(|found| {
         let cells = [
             ("key", found.path.clone()),
-            ("was", shown(&found.was)),
-            ("now", shown(&found.now)),
+            ("was", shown(found.was.as_ref())),
+            ("now", shown(found.now.as_ref())),
         ];
         let cells = cells.map(|(name, text)| (name.to_owned(), Value::String(text)));
         Value::Table(cells.into_iter().collect())
@@ -238,6 +251,30 @@ pub(crate) fn changes(run: &Path) -> Result<Vec<Change>, FolderError> {
     };
     Ok(segments.into_iter().flatten().filter_map(change).collect())
 }
+
+/// What the keys that were changed last had been before, as [`shown`].
+pub(crate) fn last_change(run: &Path) -> Result<BTreeMap<String, String>, FolderError> {
+    let lock = read(run)?;
+    let last = lock.get(SEGMENTS).and_then(Value::as_array);
+    let changed = last.and_then(|segments| segments.last()?.get("changed")?.as_array());
+    let was = |cells: &Value| {
+        let cell = |name| Some(cells.get(name)?.as_str()?.to_owned());
+        Some((cell("key")?, cell("was")?))
+    };
+    Ok(changed.into_iter().flatten().filter_map(was).collect())
+}
+
+/// `config.toml` as the run wrote it; none if the run began before that was kept.
+pub(crate) fn config(run: &Path) -> Result<Option<String>, FolderError> {
+    let lock = read(run)?;
+    Ok(lock
+        .get(WRITTEN)
+        .and_then(Value::as_str)
+        .map(str::to_owned))
+}
+
+/// `config.toml` as the run wrote it.
+const WRITTEN: &str = "config";
 
 /// The table of a part of the run that was trained otherwise than the one before.
 const SEGMENTS: &str = "segment";

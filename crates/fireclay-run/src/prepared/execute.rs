@@ -144,18 +144,42 @@ impl Execute<'_> {
         let checkpoint = find(&store, at).map_err(TrainError::from)?.0;
         let (run, step) = (folder.path(), checkpoint.manifest.step);
         let leaves_results = changes::leave_results(found);
-        if !leaves_results && lock::is_finished(run)? {
-            check_left(config, run, &checkpoint, samples())?;
+        if !leaves_results {
+            self.check_left(config, run, (&checkpoint, samples()))?;
         }
         match leaves_results && prepared.back_to.is_none() {
-            true => lock::note_change(run, step, found)?,
-            false => lock::change(run, step, found)?,
+            true => lock::note_change(run, (step, config), found)?,
+            false => lock::change(run, (step, config), found)?,
         }
         if !found.is_empty() {
             write_whole(&folder.file("config.toml"), config.to_toml().as_bytes())?;
             self.hooks.observers.noticed(&changes::said(found, step));
         }
         Ok(())
+    }
+
+    /// Refuses a change that leaves nothing to train: of a run that has ended it would only say that the run is
+    /// another, and of any run that it is shorter than it is.
+    fn check_left(
+        &self,
+        config: &RunConfig,
+        run: &Path,
+        (checkpoint, samples): (&Checkpoint, usize),
+    ) -> Result<(), RunError> {
+        let config = TrainerConfig::from(config);
+        let Some((reason, state)) = ended_under(checkpoint, &config, samples) else {
+            return Ok(());
+        };
+        if let Some(problem) = changes::too_short(&self.prepared.changed, &config.train, &state) {
+            return Err(self.prepared.loaded.problems(vec![problem]).into());
+        }
+        if !lock::is_finished(run)? {
+            return Ok(());
+        }
+        let advice = ended(reason, &config, &state, &typed(run));
+        Err(RunError::Usage(format!(
+            "with this change nothing is left to train, and the run stays as it is: {advice}"
+        )))
     }
 
     /// A new run folder with everything that is known before the first step.
@@ -269,23 +293,6 @@ impl Execute<'_> {
         seal(folder, &outcome)?;
         Ok(outcome)
     }
-}
-
-/// Refuses a change of a run that has ended which leaves nothing to train: it would only say that the run is another.
-fn check_left(
-    config: &RunConfig,
-    run: &Path,
-    checkpoint: &Checkpoint,
-    samples: usize,
-) -> Result<(), RunError> {
-    let config = TrainerConfig::from(config);
-    let Some((reason, state)) = ended_under(checkpoint, &config, samples) else {
-        return Ok(());
-    };
-    let advice = ended(reason, &config, &state, &typed(run));
-    Err(RunError::Usage(format!(
-        "with this change nothing is left to train, and the run stays as it is: {advice}"
-    )))
 }
 
 /// Writes what the run leaves; where it has ended before, only if it `is_same`.

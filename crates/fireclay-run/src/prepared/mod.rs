@@ -25,6 +25,7 @@ use fireclay_train::strategy::{At, LoopState, TrainError, find};
 use crate::changes;
 use crate::config::{BatchSize, Loaded, Refusal, RunConfig};
 use crate::device::RunDevice;
+use crate::edited::{load_unedited, refuse_edits};
 use crate::lock;
 use crate::pretrained::{BLANK, unsaid};
 use crate::read::load_run;
@@ -170,6 +171,7 @@ impl Prepared {
     /// As for [`new`](Self::new), if the tokenizer is not what the run wrote, or a change makes another run.
     pub fn again(loaded: Loaded, run: &Path, planner: Planner) -> Result<Self, RunError> {
         let before = load_run(run)?.config;
+        refuse_edits(run, &before)?;
         changes::check(&changes::found(&before, &loaded.config), &loaded)?;
         let tokenizer = lock::tokenizer(run)?;
         let data = RunData::load_again(&loaded.config, tokenizer.as_deref());
@@ -302,7 +304,7 @@ impl Prepared {
 pub fn open(path: &Path, device: &Device) -> Result<Box<dyn Run>, RunError> {
     let run = run_folder::find(path)?;
     opened(Base {
-        loaded: load_run(&run)?,
+        loaded: load_unedited(&run)?,
         folder: run.clone(),
         run,
         device: device.clone(),
