@@ -1,9 +1,11 @@
 //! Plain text for people.
 
-use std::fmt::Arguments;
-use std::io::{ErrorKind, Write, stderr, stdout};
+use std::borrow::Cow;
+use std::fmt::{self, Arguments, Write as _};
+use std::io::{ErrorKind, IsTerminal, Write, stderr, stdout};
 use std::sync::OnceLock;
 
+use fireclay_config::acts;
 pub use fireclay_report::with_unit;
 
 /// Prints a line to standard output. It never panics: what cannot be written is known at the end of the
@@ -36,21 +38,81 @@ pub(crate) use tell;
 /// Why standard output could not be written for the first time.
 static LOST: OnceLock<std::io::Error> = OnceLock::new();
 
-/// Writes a text to standard output.
+/// Writes a text to standard output. Whatever data has put into it, it acts on no terminal.
 pub fn put(text: Arguments<'_>) {
-    keep(stdout().write_fmt(text));
+    keep(Plain::write(stdout().lock(), text));
 }
 
-/// Writes a text to standard output, where it is seen at once.
-pub fn put_now(text: Arguments<'_>) {
-    put(text);
+/// Writes what a model says to standard output, where it is seen at once. Whoever reads it through a pipe gets
+/// it as it is.
+pub fn put_now(text: &str) {
+    match stdout().is_terminal() {
+        true => put(format_args!("{text}")),
+        false => keep(stdout().write_all(text.as_bytes())),
+    }
     keep(stdout().flush());
 }
 
-/// Writes a text to standard error.
+/// Writes a text to standard error, likewise.
 pub fn put_aside(text: Arguments<'_>) {
     // There is no other place to say that this failed.
-    let _ = stderr().write_fmt(text);
+    let _ = Plain::write(stderr().lock(), text);
+}
+
+/// Writes a text in colours to standard error: nothing else in it may act.
+pub fn put_painted(text: &str) {
+    let _ = writeln!(stderr(), "{text}");
+}
+
+/// What writes text that acts on no terminal.
+struct Plain<W> {
+    to: W,
+    failed: Option<std::io::Error>,
+}
+
+impl<W: Write> Plain<W> {
+    fn write(to: W, text: Arguments<'_>) -> std::io::Result<()> {
+        let mut plain = Self { to, failed: None };
+        match plain.write_fmt(text) {
+            Ok(()) => Ok(()),
+            Err(fmt::Error) => Err(plain
+                .failed
+                .unwrap_or_else(|| std::io::Error::other("it cannot be shown"))),
+        }
+    }
+}
+
+impl<W: Write> fmt::Write for Plain<W> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.to.write_all(plain(text).as_bytes()).map_err(|error| {
+            self.failed = Some(error);
+            fmt::Error
+        })
+    }
+}
+
+/// A text in which characters that [act](acts) are written as JSON and TOML write them in a string: `\u001b`.
+pub fn plain(text: &str) -> Cow<'_, str> {
+    escaped(text, acts)
+}
+
+/// The same in one line, as for a name.
+pub fn one_line(text: &str) -> Cow<'_, str> {
+    escaped(text, |char| acts(char) || matches!(char, '\n' | '\t'))
+}
+
+fn escaped(text: &str, is_escaped: impl Fn(char) -> bool) -> Cow<'_, str> {
+    if !text.contains(&is_escaped) {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::with_capacity(text.len() + 8);
+    for char in text.chars() {
+        match is_escaped(char) {
+            true => shown += &format!("\\u{:04x}", u32::from(char)),
+            false => shown.push(char),
+        }
+    }
+    Cow::Owned(shown)
 }
 
 /// Remembers why standard output could not be written. A reader that stopped reading, as `| head` does,
@@ -99,6 +161,25 @@ mod tests {
         let shown = [0.97674, 0.000012, 0.0, 54.1234, 3012.77, 123456.0].map(number);
         let wanted = ["0.9767", "1.200e-5", "0", "54.12", "3012.8", "123456.0"];
         assert_eq!(shown, wanted);
+    }
+
+    #[test]
+    fn nothing_in_a_text_acts() {
+        let hostile = "a\u{1b}[2Jb\rc\u{9b}1md\u{202e}e\u{2066}\u{7f}";
+        let shown = "a\\u001b[2Jb\\u000dc\\u009b1md\\u202ee\\u2066\\u007f";
+        assert_eq!(plain(hostile), shown);
+        let mut written = Vec::new();
+        Plain::write(&mut written, format_args!("{hostile}\n\t{}", 1)).expect("memory takes it");
+        assert_eq!(String::from_utf8_lossy(&written), format!("{shown}\n\t1"));
+        assert_eq!(one_line("a\nnote: b\tc"), "a\\u000anote: b\\u0009c");
+        // Letters of any script, and what joins them, stay as they are.
+        for text in ["naïve", "東京", "مرحبا", "👩\u{200d}🚀", "a\nb\tc"] {
+            assert!(matches!(plain(text), Cow::Borrowed(_)), "{text}");
+        }
+        // What JSON has escaped is the same again.
+        let json = serde_json::json!("a\u{202e}b").to_string();
+        let read: String = serde_json::from_str(&plain(&json)).expect("still JSON");
+        assert_eq!(read, "a\u{202e}b");
     }
 
     #[test]

@@ -228,6 +228,7 @@ impl Prepared {
         let start = loaded.config.model.section().start;
         let unsaid = start.and_then(|start| unsaid(&loaded.config, start));
         loaded.notes.extend(unsaid);
+        loaded.notes.extend(preflight::length(&loaded.config, &data));
         Ok(Self {
             loaded,
             data,
@@ -256,6 +257,16 @@ impl Prepared {
     /// The data, made ready.
     pub fn data(&self) -> &RunData {
         &self.data
+    }
+
+    /// Whether the run in the folder `run` was trained on this data.
+    ///
+    /// # Errors
+    ///
+    /// If a file cannot be read.
+    pub fn has_data_of(&self, run: &Path) -> Result<bool, RunError> {
+        let hashes = self.data.dataset().hashes()?;
+        Ok(lock::changed_files(hashes, run)?.is_empty())
     }
 
     /// Trains in a new run folder.
