@@ -297,7 +297,12 @@ fn members_of_a_checkpoint_that_are_no_plain_files_are_skipped() {
     giant.set_len(1 << 40).unwrap();
     fs::write(project.path(&format!("{RUN}/checkpoints/step-9999")), "").unwrap();
     let start = Instant::now();
-    let whole: u64 = names[names.len() - 4].rsplit('-').next().unwrap().parse().unwrap();
+    let whole: u64 = names[names.len() - 4]
+        .rsplit('-')
+        .next()
+        .unwrap()
+        .parse()
+        .unwrap();
     let ran = project.ok(&format!("resume {RUN} --set train.max_steps={whole}"));
     assert!(start.elapsed() < Duration::from_secs(20));
     assert_eq!(ran.out.matches("optimizer.bpk").count(), 3, "{}", ran.out);

@@ -278,9 +278,16 @@ fn an_edit_of_the_config_of_a_run_is_refused_by_its_keys() {
     for run in ["runs/run/1", "runs/run/2"] {
         let path = format!("{run}/config.toml");
         let written = project.read(&path);
-        let epochs = if run.ends_with('1') { "epochs = 6" } else { "epochs = 4000" };
+        let epochs = if run.ends_with('1') {
+            "epochs = 6"
+        } else {
+            "epochs = 4000"
+        };
         assert!(written.contains(&format!("\n{epochs}\n")), "{written}");
-        project.write(&path, &written.replace(&format!("\n{epochs}\n"), "\nepochs = 5000\n"));
+        project.write(
+            &path,
+            &written.replace(&format!("\n{epochs}\n"), "\nepochs = 5000\n"),
+        );
         let kept = project.read(&format!("{run}/run.lock"));
         for line in ["", " --set checkpoint.keep_last=3", " --checkpoint last"] {
             let line = format!("resume {run}{line}");
@@ -307,7 +314,10 @@ fn an_edit_of_the_config_of_a_run_is_refused_by_its_keys() {
     project.write("runs/run/1/config.toml", &written);
     // A run of before has kept no more than a hash.
     let lock: toml::Table = project.read("runs/run/1/run.lock").parse().unwrap();
-    let old: toml::Table = lock.into_iter().filter(|(key, _)| key != "config").collect();
+    let old: toml::Table = lock
+        .into_iter()
+        .filter(|(key, _)| key != "config")
+        .collect();
     project.write("runs/run/1/run.lock", &old.to_string());
     project.ok("resume runs/run/1 -q");
     edited("\nepochs = 6\n", "\nepochs = 7\n");
@@ -325,7 +335,11 @@ fn a_change_that_was_cut_short_is_no_edit() {
     // As if the program had been killed between the lock and the configuration.
     project.write("runs/run/1/config.toml", &written);
     project.ok("resume runs/run/1 -q --set train.epochs=9");
-    assert!(project.read("runs/run/1/config.toml").contains("epochs = 9"));
+    assert!(
+        project
+            .read("runs/run/1/config.toml")
+            .contains("epochs = 9")
+    );
 }
 
 #[test]
@@ -335,7 +349,10 @@ fn a_run_cannot_be_made_shorter_than_it_is() {
     interrupted(&project, "runs/run/2", "");
     let made = project.made("runs/run/2");
     let kept = project.read("runs/run/2/run.lock");
-    let words = ["`epochs` is 2, but the run has made or begun 6 epochs", "--checkpoint N"];
+    let words = [
+        "`epochs` is 2, but the run has made or begun 6 epochs",
+        "--checkpoint N",
+    ];
     project.refused("resume runs/run/1 --set train.epochs=2", 2, &words);
     let less = made / 2;
     let words = [

@@ -84,7 +84,7 @@ mod write;
 pub use check::{Invalid, Problems};
 pub use document::Document;
 pub use grammar::Grammar;
-pub use plain::acts;
+pub use plain::{acts, shortened};
 pub use problem::{ConfigError, Problem, SourceText, Span};
 pub use section::Sections;
 pub use suggest::{did_you_mean, list};

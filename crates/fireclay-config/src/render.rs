@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write};
 
-use crate::plain::acts;
+use crate::plain::{acts, shortened};
 use crate::problem::{ConfigError, Problem, SourceText, Span};
 
 /// The most columns of a line that are shown: with its number they fit a terminal of 80 columns.
@@ -182,7 +182,7 @@ fn shown(text: &str) -> String {
 
 /// A message may quote the file, so line breaks and control characters are taken out of it too.
 fn clean(text: &str) -> String {
-    shown(text).trim_end().to_string()
+    shown(&shortened(text)).trim_end().to_string()
 }
 
 fn columns(text: &str) -> usize {

@@ -83,4 +83,4 @@ pub use self::text_table::{
     TextPreprocess, TextTableBatch, TextTableConfig, TextTableData, TextTableFormat, TextTableSplit,
 };
 pub use self::tokenizer::{DecodeStream, Tally, Tokenizer, TokenizerConfig, TokenizerKind};
-pub use self::words::Words;
+pub use self::words::Worded;

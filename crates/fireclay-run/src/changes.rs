@@ -180,7 +180,10 @@ mod tests {
         };
         assert_eq!(change("train.epochs", 2).as_deref(), Some("train.epochs"));
         assert_eq!(change("train.epochs", 3), None);
-        assert_eq!(change("train.max_steps", 24).as_deref(), Some("train.max_steps"));
+        assert_eq!(
+            change("train.max_steps", 24).as_deref(),
+            Some("train.max_steps")
+        );
         assert_eq!(change("train.max_steps", 25), None);
     }
 

@@ -99,7 +99,8 @@ pub(crate) fn in_sets(folder: &Path) -> Vec<std::ffi::OsString> {
     // A set that cannot be read is not whole.
     let sets = sets.filter_map(|set| read_json::<Folds>(&set.path().join(FILE)).ok());
     let runs = sets.flat_map(|set| set.runs);
-    runs.filter_map(|run| Some(run.file_name()?.to_owned())).collect()
+    runs.filter_map(|run| Some(run.file_name()?.to_owned()))
+        .collect()
 }
 
 impl Spread {

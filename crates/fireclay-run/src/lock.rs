@@ -267,10 +267,7 @@ pub(crate) fn last_change(run: &Path) -> Result<BTreeMap<String, String>, Folder
 /// `config.toml` as the run wrote it; none if the run began before that was kept.
 pub(crate) fn config(run: &Path) -> Result<Option<String>, FolderError> {
     let lock = read(run)?;
-    Ok(lock
-        .get(WRITTEN)
-        .and_then(Value::as_str)
-        .map(str::to_owned))
+    Ok(lock.get(WRITTEN).and_then(Value::as_str).map(str::to_owned))
 }
 
 /// `config.toml` as the run wrote it.

@@ -2,6 +2,7 @@
 
 use std::io::{stderr, stdout};
 
+use fireclay_config::shortened;
 use terminal_size::{Width, terminal_size_of};
 use textwrap::core::display_width;
 use textwrap::{Options, WordSplitter, wrap};
@@ -41,6 +42,7 @@ impl Screen {
 
     /// The lines of a text, each broken between words where it is too long; what goes on is indented by `hang`.
     pub fn prose(self, hang: usize, text: &str) -> String {
+        let text = &*shortened(text);
         let Some(columns) = self.0 else {
             return text.to_owned();
         };
@@ -54,7 +56,8 @@ impl Screen {
     /// right. Where the screen is too narrow, cells of several words get several lines, and then columns go
     /// below, each part with the first column.
     pub fn table(self, rows: &[Vec<String>]) -> String {
-        let whole = |row: &Vec<String>| row.iter().map(|cell| one_line(cell).into_owned());
+        let cell = |cell: &String| one_line(&shortened(cell)).into_owned();
+        let whole = |row: &Vec<String>| row.iter().map(cell);
         let rows: Vec<Vec<String>> = rows.iter().map(|row| whole(row).collect()).collect();
         let count = rows.iter().map(Vec::len).max().unwrap_or(0);
         let cells = |column: usize| rows.iter().filter_map(move |row| row.get(column));

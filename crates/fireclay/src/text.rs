@@ -137,7 +137,7 @@ pub fn number(value: f64) -> String {
     let digits = value.abs().log10().floor();
     match digits {
         _ if !value.is_finite() || value == 0.0 => format!("{value}"),
-        d if d < -4.0 => format!("{value:.3e}"),
+        d if d < -4.0 || d >= 15.0 => format!("{value:.3e}"),
         d if d >= 4.0 => format!("{value:.1}"),
         d if d >= 0.0 => format!("{value:.*}", (3 - d as usize).max(1)),
         _ => format!("{value:.4}"),
@@ -158,8 +158,16 @@ mod tests {
 
     #[test]
     fn numbers_are_short() {
-        let shown = [0.97674, 0.000012, 0.0, 54.1234, 3012.77, 123456.0].map(number);
-        let wanted = ["0.9767", "1.200e-5", "0", "54.12", "3012.8", "123456.0"];
+        let shown = [0.97674, 0.000012, 0.0, 54.1234, 3012.77, 123456.0, -1e308].map(number);
+        let wanted = [
+            "0.9767",
+            "1.200e-5",
+            "0",
+            "54.12",
+            "3012.8",
+            "123456.0",
+            "-1.000e308",
+        ];
         assert_eq!(shown, wanted);
     }
 

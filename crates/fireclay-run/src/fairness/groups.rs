@@ -474,7 +474,8 @@ mod tests {
     fn no_two_groups_have_the_same_name() {
         let a = ["x & y", "x", "x &", "x", "(missing)", "", "\"x\"", "&"];
         let b = ["z", "y & z", "z", "& z", "q", "q", "z", "z"];
-        let column = |cells: &[&str]| texts(&cells.iter().map(|cell| Some(*cell)).collect::<Vec<_>>());
+        let column =
+            |cells: &[&str]| texts(&cells.iter().map(|cell| Some(*cell)).collect::<Vec<_>>());
         let columns = [("a".to_owned(), column(&a)), ("b".to_owned(), column(&b))];
         let groups = |names: &[&str]| {
             let config = FairnessConfig::new(names.iter().copied());

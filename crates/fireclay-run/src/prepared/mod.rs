@@ -228,7 +228,9 @@ impl Prepared {
         let start = loaded.config.model.section().start;
         let unsaid = start.and_then(|start| unsaid(&loaded.config, start));
         loaded.notes.extend(unsaid);
-        loaded.notes.extend(preflight::length(&loaded.config, &data));
+        loaded
+            .notes
+            .extend(preflight::length(&loaded.config, &data));
         Ok(Self {
             loaded,
             data,

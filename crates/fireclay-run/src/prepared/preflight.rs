@@ -98,7 +98,9 @@ fn threshold(config: &RunConfig, data: &dyn Dataset) -> Option<(String, String)>
     else {
         return None;
     };
-    let missing = (0u32..).zip(&classes).find(|(class, _)| !found.contains(class));
+    let missing = (0u32..)
+        .zip(&classes)
+        .find(|(class, _)| !found.contains(class));
     let (_, name) = missing.filter(|_| !found.is_empty())?;
     let split = config.data.section().located().split;
     let advice = match split.is_some_and(|split| !split.stratify && split.column.is_none()) {

@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use fireclay_data::DataReport;
 use fireclay_plan::PLANNER;
-use fireclay_run::{Prepared, drawn_split};
 use fireclay_run::config::{BatchSize, Loaded};
 use fireclay_run::workload::Dataset;
+use fireclay_run::{Prepared, drawn_split};
 use serde_json::json;
 
 use super::{config, paths, remarks};

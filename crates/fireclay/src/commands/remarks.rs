@@ -29,7 +29,10 @@ pub fn remarks(reports: &[(&str, &Report)]) -> Vec<String> {
 
 /// From which probability on the answer is the positive class.
 fn threshold(report: &Report) -> Option<String> {
-    let by_group = report.fairness.as_ref().and_then(|it| it.thresholds.as_ref());
+    let by_group = report
+        .fairness
+        .as_ref()
+        .and_then(|it| it.thresholds.as_ref());
     let Some(by_group) = by_group else {
         let threshold = number(report.threshold?);
         return Some(format!("decision threshold {threshold}"));

@@ -165,7 +165,9 @@ fn of_table(
     let text = texts.iter().max_by_key(|fact| letters(fact));
     let alone = text.filter(|_| !facts.iter().any(is_other));
     let found = alone.map(|text| labelled((&facts, &texts), (text, wanted), sniffed));
-    Ok(found.transpose()?.map(|found| TextGuess::Labelled(found.into())))
+    Ok(found
+        .transpose()?
+        .map(|found| TextGuess::Labelled(found.into())))
 }
 
 fn labelled(

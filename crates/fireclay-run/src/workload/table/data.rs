@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use fireclay_data::{DataError, Labels, Note, Preprocess, Role, TableConfig, TableData, TargetKind, role};
+use fireclay_data::{
+    DataError, Labels, Note, Preprocess, Role, TableConfig, TableData, TargetKind, role,
+};
 
 use super::super::dataset::{Columns, Dataset, constant, hashes_of};
 use crate::artifacts::PREPROCESS;
