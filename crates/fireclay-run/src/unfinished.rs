@@ -48,7 +48,7 @@ pub fn unfinished(loaded: &Loaded) -> Unfinished {
 pub enum FoldRun {
     /// It has ended, and is as it was then.
     Ended(PathBuf),
-    /// It goes on from a checkpoint.
+    /// It goes on from a checkpoint, or is made whole by it.
     Open(PathBuf),
 }
 
@@ -64,8 +64,7 @@ pub fn fold_run(loaded: &Loaded) -> Option<FoldRun> {
         match lock::ended(&run).ok()? {
             _ if !is_same => None,
             lock::Ended::Whole => Some(FoldRun::Ended(run)),
-            lock::Ended::No if has_checkpoint(&run) => Some(FoldRun::Open(run)),
-            _ => None,
+            _ => has_checkpoint(&run).then_some(FoldRun::Open(run)),
         }
     })
 }
