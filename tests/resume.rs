@@ -359,7 +359,8 @@ fn a_run_cannot_be_made_shorter_than_it_is() {
         &format!("`max_steps` is {less}, but the run has made or begun {made} steps"),
         &format!("name {made} or more"),
     ];
-    let shorter = format!("resume runs/run/2 --set train.max_steps={less}");
+    let sets = format!("--set train.max_steps={less} --set lr_scheduler.warmup_steps=0");
+    let shorter = format!("resume runs/run/2 {sets}");
     project.refused(&shorter, 2, &words.map(String::as_str));
     assert_eq!(project.read("runs/run/2/run.lock"), kept);
     project.end("runs/run/2");

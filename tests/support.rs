@@ -134,11 +134,12 @@ impl Project {
         steps.max().expect("a checkpoint")
     }
 
-    /// Ends the run in this folder where it is.
+    /// Ends the run in this folder, one of [`EVERYTHING`], where it is: also where it has warmed up no further.
     #[track_caller]
     pub fn end(&self, run: &str) -> Ran {
         let made = self.made(run);
-        self.ok(&format!("resume {run} -q --set train.max_steps={made}"))
+        let sets = format!("--set train.max_steps={made} --set lr_scheduler.warmup_steps=0");
+        self.ok(&format!("resume {run} -q {sets}"))
     }
 
     /// A metric that the evaluation of `runs/run/{run}` found.

@@ -1,22 +1,20 @@
-//! The seed of a run draws its split too, unless the split has a seed of its own.
+//! The seed of a run draws its split too, unless something else decides it.
 
 use std::path::Path;
 
 use serde_json::json;
 
-use crate::config::{Loaded, RunConfig};
+use crate::config::{DataConfig, Loaded, Located, RunConfig};
 use crate::read::load_run;
 use crate::unfinished::numbered;
 
 /// What is to be said of a split that the seed draws; none where it decides nothing.
 pub fn drawn_split(config: &RunConfig) -> Option<String> {
-    draws(config).then(|| {
-        format!(
-            "seed = {0} also draws the split, where the data does not say it: another seed has other test samples; \
-             data.split.seed = {0} keeps these",
-            config.seed
-        )
-    })
+    let (seed, keeps) = (config.seed, keeps(config, config.seed)?);
+    Some(format!(
+        "seed = {seed} also draws the split, where the data does not say it: another seed has other test samples; \
+         {keeps} these"
+    ))
 }
 
 /// What is to be said where the newest run of the same name has the same data and another seed.
@@ -25,31 +23,40 @@ pub fn other_split(loaded: &Loaded) -> Option<String> {
     let folder = Path::new(&now.output_dir).join(&loaded.name);
     let newest = numbered(&folder).into_iter().next()?;
     let before = load_run(&newest).ok()?.config;
-    let is_other = draws(now) && before.seed != now.seed && json!(before.data) == json!(now.data);
-    is_other.then(|| {
-        format!(
-            "{} had seed = {1}, and seed = {2} also draws another split, where the data does not say it: what the two reach is not of \
-             the same test samples; data.split.seed = {1} keeps those",
-            newest.display(),
-            before.seed,
-            now.seed
-        )
-    })
+    let (old, new) = (before.seed, now.seed);
+    let is_other = old != new && json!(before.data) == json!(now.data);
+    let keeps = keeps(now, old).filter(|_| is_other)?;
+    Some(format!(
+        "{} had seed = {old}, and seed = {new} also draws another split, where the data does not say it: what the two \
+         reach is not of the same test samples; {keeps} those",
+        newest.display()
+    ))
 }
 
-/// Whether another seed would be another split, as far as the configuration says it.
-fn draws(config: &RunConfig) -> bool {
+/// By what the split of a `seed` is kept, if that draws it, as far as the configuration says.
+fn keeps(config: &RunConfig, seed: u64) -> Option<String> {
     let located = config.data.section().located();
-    let Some(split) = located.split else {
-        return false;
-    };
+    match (&config.data, located.split) {
+        (DataConfig::Pairs(pairs), _) => {
+            let split = &pairs.config.split;
+            let is_drawn = draws(&located, [split.valid, split.test]);
+            is_drawn.then(|| "data.valid_path and data.test_path keep".to_owned())
+        }
+        (_, Some(split)) => {
+            let is_decided = split.seed.is_some() || split.column.is_some() || split.time.is_some();
+            let is_drawn = !is_decided && draws(&located, [split.valid, split.test]);
+            is_drawn.then(|| format!("data.split.seed = {seed} keeps"))
+        }
+        (_, None) => None,
+    }
+}
+
+/// Whether a split gets a share of samples, and has no file of its own.
+fn draws(located: &Located<'_>, shares: [f64; 2]) -> bool {
     let is_given = |key: &str| {
         let mut files = located.files.iter();
         files.any(|(name, file)| *name == key && file.is_some())
     };
-    let shares = [(split.valid, "valid_path"), (split.test, "test_path")];
-    let mut shared = shares.iter().filter(|(share, _)| *share > 0.0);
-    let is_drawn = shared.any(|(_, key)| !is_given(key));
-    let is_decided = split.seed.is_some() || split.column.is_some() || split.time.is_some();
-    is_drawn && !is_decided
+    let mut shares = shares.iter().zip(["valid_path", "test_path"]);
+    shares.any(|(share, key)| *share > 0.0 && !is_given(key))
 }

@@ -57,8 +57,10 @@ impl Screen {
     /// below, each part with the first column.
     pub fn table(self, rows: &[Vec<String>]) -> String {
         let cell = |cell: &String| one_line(&shortened(cell)).into_owned();
-        let whole = |row: &Vec<String>| row.iter().map(cell);
-        let rows: Vec<Vec<String>> = rows.iter().map(|row| whole(row).collect()).collect();
+        let rows: Vec<Vec<String>> = rows
+            .iter()
+            .map(|row| row.iter().map(cell).collect())
+            .collect();
         let count = rows.iter().map(Vec::len).max().unwrap_or(0);
         let cells = |column: usize| rows.iter().filter_map(move |row| row.get(column));
         let mut widths: Vec<usize> = (0..count)
