@@ -7,7 +7,7 @@ use terminal_size::{Width, terminal_size_of};
 use textwrap::core::display_width;
 use textwrap::{Options, WordSplitter, wrap};
 
-use crate::text::one_line;
+use crate::plain::one_line;
 
 /// Spaces between the columns of a table.
 const GAP: usize = 2;
