@@ -137,7 +137,7 @@ impl Project {
     /// Ends the run in this folder, one of [`EVERYTHING`], where it is: also where it has warmed up no further.
     #[track_caller]
     pub fn end(&self, run: &str) -> Ran {
-        let made = self.made(run);
+        let made = self.made(run).max(1);
         let sets = format!("--set train.max_steps={made} --set lr_scheduler.warmup_steps=0");
         self.ok(&format!("resume {run} -q {sets}"))
     }

@@ -128,7 +128,7 @@ fn new_fold(
 
 /// What a run of a fold has reached that has ended before, if the data is still what it was trained on.
 fn kept(loaded: &Loaded, run: &Path) -> Result<Option<Trained>, Failure> {
-    let prepared = Prepared::new(loaded.clone(), PLANNER)?;
+    let prepared = Prepared::new(loaded.clone(), PLANNER.forced(true))?;
     let shown = short(run);
     if !prepared.has_data_of(run)? {
         tell!("note: {shown} is not taken for this fold: its data was other data");
