@@ -226,7 +226,7 @@ mod tests {
     #[test]
     fn a_name_breaks_no_table() {
         let rows = rows(&[["a\nnote: b\u{1b}[2J", "1"], ["c", "2"]]);
-        let shown = "a\\u000anote: b\\u001b[2J  1\nc                          2\n";
+        let shown = "a\\u000anote: b\\u001b[2J  1\nc                        2\n";
         assert_eq!(Screen(None).table(&rows), shown);
     }
 
