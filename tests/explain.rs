@@ -448,6 +448,14 @@ fn what_cannot_be_explained_is_refused() {
         ("--baseline black", 2, "for images"),
         ("--method grad_cam", 2, "convolutions"),
         ("--rows 0", 2, "at least 1"),
+        (
+            "--randomised --method permutation --method partial_dependence",
+            2,
+            "here it is for shapley, integrated_gradients, occlusion, saliency, smooth_grad",
+        ),
+        ("-o new.csv", 1, "new.csv"),
+        ("-o new.csv/below/that", 1, "cannot write into new.csv"),
+        ("-o ~/there", 2, "./~/there"),
         ("new.csv", 1, "shelf"),
         ("none.csv", 1, "none.csv"),
         ("new.csv --split test", 2, "cannot be used with"),
@@ -465,6 +473,11 @@ fn what_cannot_be_explained_is_refused() {
         ran.refused(code, &[]);
     }
     assert!(!project.path("runs/run/1/explanations.json").exists());
+    // It is found before the work, of which nothing is printed then.
+    project.write("there/explanations.json", "[1]");
+    let ran = project.run("explain runs/run/1 -o there");
+    ran.refused(1, &["move it away"]);
+    assert_eq!(ran.out, "");
     project.write("runs/run/1/explanations.json", "{}");
     project.refused("explain runs/run/1 --method saliency", 1, &["move it away"]);
     fs::remove_file(project.path("runs/run/1/explanations.json")).unwrap();

@@ -223,6 +223,49 @@ fn a_group_that_the_model_sees_is_said_and_small_ones_are_left_out() {
 }
 
 #[test]
+fn groups_stay_apart_whatever_they_are_called() {
+    let project = project(&format!(
+        "{CONFIG}\n[fairness]\ngroups = [\"sex\", \"home\"]\nmin_group_size = 1\n"
+    ));
+    let text = project.read("people.csv");
+    let hostile = [
+        "A & B",
+        "A",
+        "(missing)",
+        "",
+        "\u{1b}[31mred",
+        "\u{202e}back",
+    ];
+    let homes = ["C", "B & C", "x", "x", "x", "x"];
+    let lines = text.lines().enumerate().map(|(row, line)| {
+        let Some(row) = row.checked_sub(1) else {
+            return format!("{line},home");
+        };
+        let line = line.replacen(",F,", ",M,", 1);
+        let line = line.replacen(",M,", &format!(",{},", hostile[row % 6]), 1);
+        format!("{line},{}", homes[row % 6])
+    });
+    project.write("people.csv", &(lines.collect::<Vec<_>>().join("\n") + "\n"));
+    let ran = project.ok(
+        "train run.toml --set train.epochs=1 --set data.ignore=[\"sex\",\"age\",\"cost\",\"home\"]",
+    );
+    let report = project.json("runs/run/1/evaluation.json");
+    let both = attribute(&report["test"], "sex & home");
+    let groups = both["groups"].as_array().unwrap();
+    assert_eq!(groups.len(), 6, "{both:#}");
+    let rows: Vec<u64> = groups
+        .iter()
+        .map(|group| group["n"].as_u64().unwrap())
+        .collect();
+    assert!(rows.iter().all(|n| (166..=167).contains(n)), "{rows:?}");
+    // What a cell holds acts on no terminal.
+    for said in [&ran.out, &ran.err] {
+        assert!(!said.contains(['\u{1b}', '\u{202e}']), "{said:?}");
+    }
+    assert!(ran.out.contains("\\u001b[31mred"), "{}", ran.out);
+}
+
+#[test]
 fn odd_cells_are_a_group_of_their_own_and_numbers_still_have_bands() {
     let project = project(&format!("{CONFIG}{GROUPS}"));
     let text = project.read("people.csv");
@@ -429,6 +472,8 @@ fn thresholds_by_group_bring_groups_together_and_are_applied() {
         said.contains("thresholds by group for equalized odds (F "),
         "{said}"
     );
+    let own = "decision threshold 0.5000, but for groups with one of their own, by which the metrics above are too: F 0.";
+    assert!(said.contains(own), "{said}");
     let evaluation = project.json("runs/run/1/evaluation.json");
     let price = &evaluation["test"]["fairness"]["thresholds"];
     let [before, after] = ["difference_before", "difference"].map(|name| number(&price[name]));
@@ -656,6 +701,24 @@ fn a_tuned_threshold_finds_as_many_as_it_is_told_to() {
         "no further than asked: {}",
         recall(&found)
     );
+    // Validation rows of one class choose none.
+    let people = project.read("people.csv");
+    let one_sided = people.lines().map(|line| match line.starts_with("valid,") {
+        true => line.replace(",yes", ",no"),
+        false => line.to_owned(),
+    });
+    let one_sided: Vec<String> = one_sided.collect();
+    project.write("one.csv", &(one_sided.join("\n") + "\n"));
+    let words = [
+        "`threshold` is \"tune\"",
+        "of the class \"yes\"",
+        "a number such as 0.5",
+    ];
+    for verb in ["check", "train"] {
+        let line = format!("{verb} run.toml --set data.path=one.csv --set task.threshold=tune");
+        project.refused(&line, 2, &words);
+    }
+    project.ok("check run.toml --set data.path=one.csv");
     let refused = "check run.toml --set task.least_recall=0.9";
     project.refused(
         refused,

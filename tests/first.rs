@@ -255,6 +255,22 @@ fn the_positive_class_is_chosen_and_said() {
     }
     let said = project.ok("check points.toml");
     assert!(said.err.contains("positive class: \"yes\""), "{}", said.err);
+    let other = project.ok("compare runs/points/1 runs/points/2").out;
+    for words in [
+        "of different classes: \"yes\" in",
+        "\"no\" in",
+        "[task] positive",
+    ] {
+        assert!(other.contains(words), "no {words:?} in {other}");
+    }
+    let same = project.ok("compare runs/points/1 runs/points/1").out;
+    assert!(!same.contains("of different classes"), "{same}");
+    // init says the same before there is a config.
+    let said = project.ok("init points.csv -o again.toml").out;
+    let words = "positive class: \"yes\" ([task] positive = \"no\" chooses the other one)";
+    assert!(said.contains(words), "{said}");
+    let config = project.read("again.toml");
+    assert!(config.contains("\n# positive = \"no\""), "{config}");
     let ran = project.run("check points.toml --set task.positive=maybe");
     ran.refused(2, &["task.positive", "maybe", "no class"]);
     project.ok("predict runs/points points.csv -o p.csv");

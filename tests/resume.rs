@@ -270,24 +270,101 @@ fn a_run_in_use_is_refused() {
 }
 
 #[test]
-fn more_epochs_can_be_added_when_the_schedule_does_not_look_ahead() {
-    let config = EVERYTHING
-        .replace("type = \"cosine\"", "type = \"constant\"")
-        .replace("[eval]\nevery_steps = 4", "[eval]\nevery_epochs = 1");
-    let project = Project::with(&config);
-    project.ok("train run.toml -q --set train.epochs=8");
+fn an_edit_of_the_config_of_a_run_is_refused_by_its_keys() {
+    let constant = EVERYTHING.replace("type = \"cosine\"", "type = \"constant\"");
+    let project = Project::with(&constant);
     project.ok("train run.toml -q");
-    let longer = project
-        .read("runs/run/2/config.toml")
-        .replace("epochs = 6", "epochs = 8");
-    project.write("runs/run/2/config.toml", &longer);
-    // A completed run has nothing left to do; what makes it go on is its new length.
-    project.ok("resume runs/run/2 -q");
-    let model = |run| project.bytes(&format!("runs/run/{run}/model.safetensors"));
+    interrupted(&project, "runs/run/2", "");
+    for run in ["runs/run/1", "runs/run/2"] {
+        let path = format!("{run}/config.toml");
+        let written = project.read(&path);
+        let epochs = if run.ends_with('1') {
+            "epochs = 6"
+        } else {
+            "epochs = 4000"
+        };
+        assert!(written.contains(&format!("\n{epochs}\n")), "{written}");
+        project.write(
+            &path,
+            &written.replace(&format!("\n{epochs}\n"), "\nepochs = 5000\n"),
+        );
+        let kept = project.read(&format!("{run}/run.lock"));
+        for line in ["", " --set checkpoint.keep_last=3", " --checkpoint last"] {
+            let line = format!("resume {run}{line}");
+            project.refused(&line, 1, &["train.epochs: was", "is now 5000", "--set"]);
+        }
+        assert_eq!(project.read(&format!("{run}/run.lock")), kept);
+        // What nobody trains by, and a place of the same data, is no such edit.
+        project.write(&path, &written);
+    }
+    // A run answers whatever it is trained by from here on, but not to other questions than those that it was
+    // trained for.
+    let written = project.read("runs/run/1/config.toml");
+    let predict = "predict runs/run/1 datasets/breast-cancer/data.csv -o p.csv";
+    let edited = |from: &str, to: &str| {
+        assert!(written.contains(from), "no {from} in {written}");
+        project.write("runs/run/1/config.toml", &written.replace(from, to));
+    };
+    edited("\nepochs = 6\n", "\nepochs = 7\n");
+    project.ok(predict);
+    edited("stratify = true", "stratify = false");
+    project.refused(predict, 1, &["data.split.stratify: was true, is now false"]);
+    let evaluate = "evaluate runs/run/1 --checkpoint best";
+    project.refused(evaluate, 1, &["data.split.stratify"]);
+    project.write("runs/run/1/config.toml", &written);
+    // A run of before has kept no more than a hash.
+    let lock: toml::Table = project.read("runs/run/1/run.lock").parse().unwrap();
+    let old: toml::Table = lock
+        .into_iter()
+        .filter(|(key, _)| key != "config")
+        .collect();
+    project.write("runs/run/1/run.lock", &old.to_string());
+    project.ok("resume runs/run/1 -q");
+    edited("\nepochs = 6\n", "\nepochs = 7\n");
+    let words = ["is not what the run wrote", "does not say in which keys"];
+    project.refused("resume runs/run/1", 1, &words);
+    project.ok(predict);
+}
+
+#[test]
+fn a_change_that_was_cut_short_is_no_edit() {
+    let project = Project::with(EVERYTHING);
+    project.ok("train run.toml -q");
+    let written = project.read("runs/run/1/config.toml");
+    project.ok("resume runs/run/1 -q --set train.epochs=8");
+    // As if the program had been killed between the lock and the configuration.
+    project.write("runs/run/1/config.toml", &written);
+    project.ok("resume runs/run/1 -q --set train.epochs=9");
     assert!(
-        model(1) == model(2),
-        "six epochs and two more are not eight"
+        project
+            .read("runs/run/1/config.toml")
+            .contains("epochs = 9")
     );
+}
+
+#[test]
+fn a_run_cannot_be_made_shorter_than_it_is() {
+    let project = Project::with(EVERYTHING);
+    project.ok("train run.toml -q");
+    interrupted(&project, "runs/run/2", "");
+    let made = project.made("runs/run/2");
+    let kept = project.read("runs/run/2/run.lock");
+    let words = [
+        "`epochs` is 2, but the run has made or begun 6 epochs",
+        "--checkpoint N",
+    ];
+    project.refused("resume runs/run/1 --set train.epochs=2", 2, &words);
+    let less = made / 2;
+    let words = [
+        &format!("`max_steps` is {less}, but the run has made or begun {made} steps"),
+        &format!("name {made} or more"),
+    ];
+    let sets = format!("--set train.max_steps={less} --set lr_scheduler.warmup_steps=0");
+    let shorter = format!("resume runs/run/2 {sets}");
+    project.refused(&shorter, 2, &words.map(String::as_str));
+    assert_eq!(project.read("runs/run/2/run.lock"), kept);
+    project.end("runs/run/2");
+    assert_eq!(project.made("runs/run/2"), made);
 }
 
 /// What the run has cost, by its lock.
@@ -336,7 +413,7 @@ fn a_finished_run_goes_on_longer_and_writes_down_that_it_did() {
     project.refused(
         "resume runs/run/1",
         1,
-        &["lr_scheduler.total_steps", "--set"],
+        &["train.epochs: was 8, is now 9", "--set"],
     );
 }
 

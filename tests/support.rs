@@ -126,6 +126,22 @@ impl Project {
         lines.collect::<Result<_, _>>().unwrap()
     }
 
+    /// The updates that the run in this folder has made, by its newest checkpoint.
+    pub fn made(&self, run: &str) -> u64 {
+        let names = fs::read_dir(self.path(run).join("checkpoints")).unwrap();
+        let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let steps = names.filter_map(|name| name.strip_prefix("step-")?.parse().ok());
+        steps.max().expect("a checkpoint")
+    }
+
+    /// Ends the run in this folder, one of [`EVERYTHING`], where it is: also where it has warmed up no further.
+    #[track_caller]
+    pub fn end(&self, run: &str) -> Ran {
+        let made = self.made(run).max(1);
+        let sets = format!("--set train.max_steps={made} --set lr_scheduler.warmup_steps=0");
+        self.ok(&format!("resume {run} -q {sets}"))
+    }
+
     /// A metric that the evaluation of `runs/run/{run}` found.
     #[track_caller]
     pub fn metric(&self, run: u32, split: &str, name: &str) -> f64 {

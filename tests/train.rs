@@ -305,6 +305,84 @@ fn every_row_is_predicted_by_the_fold_that_did_not_see_it() {
 }
 
 #[test]
+fn a_set_of_folds_that_was_interrupted_goes_on() {
+    let project = Project::new();
+    let line = "train configs/tabular/iris.toml --folds 3 -q --set device.backend=flex --set train.epochs=5";
+    project.ok(line);
+    let whole = project.read("runs/iris/folds-1-3/folds.json");
+    let latest = project.ok("evaluate runs/iris");
+    assert!(
+        latest.err.contains("which is fold 3 of 3"),
+        "{}",
+        latest.err
+    );
+    // As it is after a power cut in the second of three folds.
+    for folder in ["folds-1-3", "3"] {
+        std::fs::remove_dir_all(project.path(&format!("runs/iris/{folder}"))).unwrap();
+    }
+    let made = project.made("runs/iris/2");
+    let newest = format!("runs/iris/2/checkpoints/step-{made:08}");
+    std::fs::remove_dir_all(project.path(&newest)).unwrap();
+    for name in ["evaluation.json", "model.safetensors"] {
+        std::fs::remove_file(project.path(&format!("runs/iris/2/{name}"))).unwrap();
+    }
+    let model = project.bytes("runs/iris/1/model.safetensors");
+    let ran = project.ok(&format!("{line} --resume auto"));
+    for words in ["runs/iris/1 has trained this fold", "resumes runs/iris/2"] {
+        assert!(ran.err.contains(words), "no {words:?} in {}", ran.err);
+    }
+    assert_eq!(project.read("runs/iris/folds-1-3/folds.json"), whole);
+    assert!(project.bytes("runs/iris/1/model.safetensors") == model);
+    // A set that is whole is done: the next one is another.
+    let ran = project.ok(&format!("{line} --resume auto"));
+    assert!(ran.out.contains("folds-4-6"), "{}", ran.out);
+    // One fold alone says that it is one.
+    std::fs::remove_file(project.path("runs/iris/5/evaluation.json")).unwrap();
+    let ran = project.ok("resume runs/iris/5 -q");
+    assert!(ran.err.contains("this is fold 2 of 3 alone"), "{}", ran.err);
+}
+
+#[test]
+fn what_cannot_happen_in_a_run_is_said() {
+    let project = Project::new();
+    let iris = "configs/tabular/iris.toml --set device.backend=flex --set train.epochs=4";
+    let early = "--set early_stopping.patience=3";
+    let words = [
+        "early_stopping cannot stop this run",
+        "early_stopping.patience = 3",
+        "eval.every_epochs = 1 there are 3",
+    ];
+    let said = |line: &str| {
+        let ran = project.ok(line);
+        ran.out + &ran.err
+    };
+    for verb in ["check", "train"] {
+        let told = said(&format!("{verb} {iris} {early}"));
+        for words in words {
+            assert!(told.contains(words), "no {words:?} in {told}");
+        }
+        let told = said(&format!("{verb} {iris} --set early_stopping.patience=2"));
+        assert!(!told.contains("cannot stop this run"), "{told}");
+    }
+    // Another seed is another split, where the same data is trained on once more.
+    let check = said(&format!("check {iris} {early} --set seed=7"));
+    assert!(check.contains("seed = 7 also draws the split"), "{check}");
+    let own = said(&format!("check {iris} {early} --set data.split.seed=1"));
+    assert!(!own.contains("also draws the split"), "{own}");
+    let train = |sets: &str| said(&format!("train {iris} -q --name seeds {sets}"));
+    let other = "also draws another split";
+    assert!(!train("--set seed=1").contains(other));
+    assert!(!train("--set seed=1").contains(other));
+    let told = train("--set seed=2");
+    assert!(
+        told.contains(other) && told.contains("data.split.seed = 1"),
+        "{told}"
+    );
+    assert!(!train("--set seed=3 --set data.split.seed=1").contains(other));
+    assert!(!train("--set seed=4 --set data.split.seed=1").contains(other));
+}
+
+#[test]
 fn folds_that_cannot_be_are_refused() {
     let project = Project::new();
     let iris = "check configs/tabular/iris.toml";

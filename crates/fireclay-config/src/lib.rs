@@ -75,6 +75,7 @@ mod grammar;
 mod section;
 mod variant;
 
+mod plain;
 mod problem;
 mod render;
 mod suggest;
@@ -83,6 +84,7 @@ mod write;
 pub use check::{Invalid, Problems};
 pub use document::Document;
 pub use grammar::Grammar;
+pub use plain::{acts, shortened};
 pub use problem::{ConfigError, Problem, SourceText, Span};
 pub use section::Sections;
 pub use suggest::{did_you_mean, list};

@@ -2,6 +2,7 @@
 
 use std::fmt::{self, Write};
 
+use crate::plain::{acts, shortened};
 use crate::problem::{ConfigError, Problem, SourceText, Span};
 
 /// The most columns of a line that are shown: with its number they fit a terminal of 80 columns.
@@ -165,14 +166,14 @@ impl Snippet {
     }
 }
 
-/// Text as a terminal may show it: tabs are four columns, no control character acts.
+/// Text as a terminal may show it: tabs are four columns, no character acts.
 fn shown(text: &str) -> String {
     let mut line = String::new();
     for char in text.chars() {
         match char {
             '\t' => line.push_str("    "),
             '\u{feff}' => {}
-            char if char.is_control() => line.push('\u{fffd}'),
+            char if char == '\n' || acts(char) => line.push('\u{fffd}'),
             char => line.push(char),
         }
     }
@@ -181,7 +182,7 @@ fn shown(text: &str) -> String {
 
 /// A message may quote the file, so line breaks and control characters are taken out of it too.
 fn clean(text: &str) -> String {
-    shown(text).trim_end().to_string()
+    shown(&shortened(text)).trim_end().to_string()
 }
 
 fn columns(text: &str) -> usize {
@@ -299,7 +300,7 @@ mod tests {
 
     #[test]
     fn no_control_character_of_a_file_reaches_the_terminal() {
-        let (line, ..) = snippet("a = \"\u{1b}[31m\"", "a");
-        assert!(!line.contains('\u{1b}'), "{line:?}");
+        let (line, ..) = snippet("a = \"\u{1b}[31m\u{202e}\"", "a");
+        assert!(!line.contains(['\u{1b}', '\u{202e}']), "{line:?}");
     }
 }

@@ -85,4 +85,4 @@ pub use self::text_table::{
 pub use self::tokenizer::{
     DecodeStream, Surfaces, Tally, Tokenizer, TokenizerConfig, TokenizerKind,
 };
-pub use self::words::Words;
+pub use self::words::Worded;

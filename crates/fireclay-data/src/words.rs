@@ -1,7 +1,7 @@
 //! Enums whose variants each have a word in a configuration.
 
-/// Words of a configuration, each with what it stands for.
-pub trait Words: Copy + Sized + 'static {
+/// An enum whose variants each have a word in a configuration, with what it stands for.
+pub trait Worded: Copy + Sized + 'static {
     /// All of them.
     const ALL: &[Self];
     /// Each word and what it stands for, as it is listed to the user.
@@ -11,7 +11,7 @@ pub trait Words: Copy + Sized + 'static {
     fn name(self) -> &'static str;
 }
 
-/// An enum that is [`Words`], with `ALL`, `TYPES`, `name` and `from_name` of its own.
+/// An enum that is [`Worded`], with `ALL`, `TYPES`, `name` and `from_name` of its own.
 macro_rules! words {
     (
         $(#[$meta:meta])*
@@ -25,7 +25,7 @@ macro_rules! words {
             $($(#[doc = $doc])+ #[serde(rename = $word)] $variant,)+
         }
 
-        impl $crate::words::Words for $kind {
+        impl $crate::words::Worded for $kind {
             const ALL: &[Self] = &Self::ALL;
             const TYPES: &[(&str, &str)] = Self::TYPES;
 

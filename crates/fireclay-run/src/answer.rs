@@ -113,6 +113,24 @@ impl Answers {
         }
     }
 
+    /// The chosen classes, the probabilities and the true classes, where each sample has one class.
+    pub(crate) fn judged<'a>(&'a self, truth: &'a Labels) -> Option<Judged<'a>> {
+        match (self, truth) {
+            (
+                Self::Classes {
+                    chosen,
+                    probabilities,
+                },
+                Labels::Classes(truth),
+            ) => Some(Judged {
+                chosen,
+                probabilities,
+                truth,
+            }),
+            _ => None,
+        }
+    }
+
     /// A column `probability_<class>` for each class; none where the answer is no class.
     pub fn by_class(&self, classes: &[String]) -> Vec<(String, ArrayRef)> {
         let Some(probabilities) = self.probabilities() else {
@@ -125,6 +143,17 @@ impl Answers {
         };
         classes.iter().enumerate().map(column).collect()
     }
+}
+
+/// Answers of a classifier, with the truth.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Judged<'a> {
+    /// Indices of the chosen classes, `[samples]`.
+    pub chosen: &'a [u32],
+    /// Probabilities `[samples, classes]`, sample by sample.
+    pub probabilities: &'a [f64],
+    /// Indices of the true classes, `[samples]`.
+    pub truth: &'a [u32],
 }
 
 /// The name of the column of the probabilities of a class.

@@ -2,6 +2,8 @@
 
 use fireclay_config::ConfigError;
 use fireclay_train::checkpoint::{Difference, Fingerprints, differences};
+use fireclay_train::config::TrainConfig;
+use fireclay_train::strategy::LoopState;
 use serde_json::{Value, json};
 
 use crate::config::{Loaded, RunConfig};
@@ -62,7 +64,7 @@ pub(crate) fn leave_results(found: &[Difference]) -> bool {
 }
 
 /// Why a key cannot be changed, if it cannot.
-fn refusal(key: &str) -> Option<&'static str> {
+pub(crate) fn refusal(key: &str) -> Option<&'static str> {
     const MODEL: &str = "the weights in its checkpoints are those of its model; another one is a new run, \
          which can start from a checkpoint of this one by model.pretrained";
     const DATA: &str = "what it has learned is about its data as it was read and split; other data is a new \
@@ -89,6 +91,31 @@ fn refusal(key: &str) -> Option<&'static str> {
         }
         _ => None,
     }
+}
+
+/// A length that is changed to less than the run has made, if one is; `state` is that of the checkpoint that it goes on
+/// from.
+pub(crate) fn too_short(
+    found: &[Difference],
+    train: &TrainConfig,
+    state: &LoopState,
+) -> Option<(String, String)> {
+    let step = state.step;
+    // An epoch that was begun is one that shorter runs do not have.
+    let epochs = state.epoch + u64::from(state.batch > 0);
+    let lengths = [
+        ("train.epochs", train.epochs, epochs, "epochs"),
+        ("train.max_steps", train.max_steps, step, "steps"),
+    ];
+    let is_changed = |key: &str| found.iter().any(|difference| difference.path == key);
+    lengths.into_iter().find_map(|(key, asked, made, what)| {
+        let asked = asked.filter(|asked| is_changed(key) && *asked < made)?;
+        let message = format!(
+            "is {asked}, but the run has made or begun {made} {what} by step {step}; name {made} or more, or go back to \
+             an earlier checkpoint with --checkpoint N"
+        );
+        Some((key.to_owned(), message))
+    })
 }
 
 /// The changes in a line, for whoever reads along.
@@ -128,6 +155,37 @@ mod tests {
         ]));
         assert!(!leaves(&["data.path", "train.epochs"]));
         assert!(!leaves(&["logging.every_steps"]));
+    }
+
+    #[test]
+    fn a_run_cannot_be_made_shorter_than_it_is() {
+        let state = LoopState {
+            step: 25,
+            epoch: 2,
+            batch: 5,
+            ..LoopState::default()
+        };
+        let change = |key: &str, value: u64| {
+            let found = Difference {
+                path: key.to_owned(),
+                was: None,
+                now: Some(json!(value)),
+            };
+            let is = |name| (key == name).then_some(value);
+            let train = TrainConfig {
+                epochs: is("train.epochs"),
+                max_steps: is("train.max_steps"),
+                ..TrainConfig::default()
+            };
+            too_short(&[found], &train, &state).map(|(key, _)| key)
+        };
+        assert_eq!(change("train.epochs", 2).as_deref(), Some("train.epochs"));
+        assert_eq!(change("train.epochs", 3), None);
+        assert_eq!(
+            change("train.max_steps", 24).as_deref(),
+            Some("train.max_steps")
+        );
+        assert_eq!(change("train.max_steps", 25), None);
     }
 
     #[test]

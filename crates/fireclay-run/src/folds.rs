@@ -9,14 +9,13 @@ use fireclay_data::arrow::compute::filter_record_batch;
 use fireclay_data::arrow::datatypes::{DataType, Field, Schema};
 use fireclay_data::{DataError, ReadOptions, Table, TableFormat, column, parquet_bytes};
 use fireclay_train::run_folder::write_whole;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use crate::artifacts::{PREDICTIONS, to_json};
-use crate::prepared::Outcome;
-use crate::run::{RunError, SPLITS};
+use crate::artifacts::{PREDICTIONS, read_json, to_json};
+use crate::run::{Evaluations, RunError, SPLITS};
 
 /// A metric of the test split of every fold.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Spread {
     /// The mean over folds.
     pub mean: f64,
@@ -27,7 +26,7 @@ pub struct Spread {
 }
 
 /// What all folds say together: `folds.json`.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Folds {
     /// The run folder of each fold.
     pub runs: Vec<PathBuf>,
@@ -38,11 +37,10 @@ pub struct Folds {
 }
 
 impl Folds {
-    /// From the finished runs of the folds, in their order.
-    pub fn of(outcomes: &[Outcome]) -> Self {
-        let tests = outcomes
-            .iter()
-            .filter_map(|outcome| outcome.evaluation.get(SPLITS[2]));
+    /// From the folders of the finished runs of the folds, and their evaluations, in the order of the folds.
+    pub fn of(trained: &[(PathBuf, Evaluations)]) -> Self {
+        let tests = trained.iter();
+        let tests = tests.filter_map(|(_, evaluation)| evaluation.get(SPLITS[2]));
         let tests: Vec<_> = tests.collect();
         let names = tests.first().map(|report| report.metrics.keys());
         let metrics = names.into_iter().flatten().filter_map(|name| {
@@ -50,10 +48,7 @@ impl Folds {
             Some((name.clone(), Spread::of(values.collect::<Option<_>>()?)))
         });
         Self {
-            runs: outcomes
-                .iter()
-                .map(|outcome| outcome.folder.clone())
-                .collect(),
+            runs: trained.iter().map(|(folder, _)| folder.clone()).collect(),
             n: tests.iter().map(|report| report.n).collect(),
             metrics: metrics.collect(),
         }
@@ -74,10 +69,10 @@ impl Folds {
         };
         let (first, last) = (&self.runs[0], &self.runs[self.runs.len() - 1]);
         let parent = first.parent().unwrap_or(Path::new("."));
-        let folder = parent.join(format!("folds-{}-{}", name(first), name(last)));
+        let folder = parent.join(format!("{SET}{}-{}", name(first), name(last)));
         std::fs::create_dir_all(&folder)
             .map_err(|source| fireclay_train::run_folder::io("create", &folder, source))?;
-        write_whole(&folder.join("folds.json"), &to_json(self))?;
+        write_whole(&folder.join(FILE), &to_json(self))?;
         let mut parts = Vec::new();
         for (fold, run) in (1..).zip(&self.runs) {
             let path = run.join(PREDICTIONS);
@@ -91,6 +86,21 @@ impl Folds {
         write_whole(&folder.join(PREDICTIONS), &parquet_bytes(&parts)?)?;
         Ok((folder, Vec::new()))
     }
+}
+
+/// What the names of folders of whole sets begin with.
+const SET: &str = "folds-";
+const FILE: &str = "folds.json";
+
+/// The names of the runs in a folder that belong to a whole set of folds.
+pub(crate) fn in_sets(folder: &Path) -> Vec<std::ffi::OsString> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let sets = entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(SET));
+    // A set that cannot be read is not whole.
+    let sets = sets.filter_map(|set| read_json::<Folds>(&set.path().join(FILE)).ok());
+    let runs = sets.flat_map(|set| set.runs);
+    runs.filter_map(|run| Some(run.file_name()?.to_owned()))
+        .collect()
 }
 
 impl Spread {

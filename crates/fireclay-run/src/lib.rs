@@ -29,6 +29,7 @@ mod artifacts;
 mod breakdown;
 mod changes;
 mod device;
+mod edited;
 mod fairness;
 mod finished;
 mod folds;
@@ -43,6 +44,7 @@ mod pretrained;
 mod read;
 mod results;
 mod samples;
+mod seed;
 mod shuffled;
 mod snapshot;
 mod source;
@@ -61,5 +63,6 @@ pub use read::{keys, load_run, load_run_at, load_run_with, schema};
 pub use run::{
     Evaluations, On, OnError, Part, Parts, PredictJob, Run, RunError, SPLITS, Taken, locate,
 };
-pub use unfinished::{Unfinished, unfinished};
+pub use seed::{drawn_split, other_split};
+pub use unfinished::{FoldRun, Unfinished, fold_run, unfinished};
 pub use workload::RunData;

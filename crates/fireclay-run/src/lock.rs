@@ -2,17 +2,16 @@
 //! know that nothing has changed since.
 
 mod ended;
+mod segments;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use fireclay_data::{Tokenizer, sha256_file};
 use fireclay_models::{Family, ModelDescription};
-use fireclay_train::checkpoint::Difference;
 use fireclay_train::cost::Cost;
 use fireclay_train::files;
 use fireclay_train::run_folder::{self, FolderError, write_whole};
-use fireclay_train::strategy::Change;
 use fireclay_train::weights::{Kept, encode};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -24,6 +23,8 @@ use crate::device::RunDevice;
 
 use ended::not_as_written;
 pub(crate) use ended::{Ended, begun_file, check_same, ended, is_finished, not_ended, verified};
+use segments::SEGMENTS;
+pub(crate) use segments::{change, changes, last_change, note_change, shown};
 
 const NAME: &str = "run.lock";
 
@@ -45,6 +46,8 @@ struct Lock<'a> {
     base_sha256: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     tokenizer_sha256: Option<String>,
+    /// `config.toml` as the run wrote it, so that an edit can be named.
+    config: String,
     /// The architecture and what the data determines of it, in JSON: what the weights of a checkpoint are
     /// weights of.
     model: String,
@@ -88,6 +91,7 @@ pub(crate) fn describe<F: Family>(
         initial_weights_sha256: hex(&Sha256::digest(&weights)),
         base_sha256: base,
         tokenizer_sha256: data.tokenizer.map(|tokenizer| hash(&tokenizer.to_json())),
+        config: config.to_toml(),
         model: serde_json::to_string(description).expect("plain data"),
         data_sha256: data.hashes,
         begun_sha256: begun.collect(),
@@ -173,49 +177,6 @@ pub(crate) fn base(run: &Path) -> Result<Option<String>, FolderError> {
     Ok(hash.map(str::to_owned))
 }
 
-/// Writes down what is changed on purpose after `step` updates, or nothing where the run goes back to that step. It
-/// has not ended any more.
-pub(crate) fn change(run: &Path, step: u64, found: &[Difference]) -> Result<(), FolderError> {
-    let mut lock = read(run)?;
-    lock.remove(RESULTS_SHA256);
-    lock.remove(ENDED_SHA256);
-    add_segment(&mut lock, step, found);
-    write_whole(&run.join(NAME), lock.to_string().as_bytes())
-}
-
-/// The same for what leaves the results as they are: a run that has ended stays one.
-pub(crate) fn note_change(run: &Path, step: u64, found: &[Difference]) -> Result<(), FolderError> {
-    let mut lock = read(run)?;
-    add_segment(&mut lock, step, found);
-    write_whole(&run.join(NAME), lock.to_string().as_bytes())
-}
-
-fn add_segment(lock: &mut Table, step: u64, found: &[Difference]) {
-    let shown = |value: &Option<serde_json::Value>| {
-        let value = value.as_ref();
-        value.map_or_else(|| "not set".to_owned(), ToString::to_string)
-    };
-    let changed = found.iter().map(|found| {
-        let cells = [
-            ("key", found.path.clone()),
-            ("was", shown(&found.was)),
-            ("now", shown(&found.now)),
-        ];
-        let cells = cells.map(|(name, text)| (name.to_owned(), Value::String(text)));
-        Value::Table(cells.into_iter().collect())
-    });
-    let segment = [
-        ("step".to_owned(), Value::Integer(step as i64)),
-        ("changed".to_owned(), Value::Array(changed.collect())),
-    ];
-    let segments = lock
-        .entry(SEGMENTS)
-        .or_insert_with(|| Value::Array(Vec::new()));
-    if let Some(segments) = segments.as_array_mut() {
-        segments.push(Value::Table(segment.into_iter().collect()));
-    }
-}
-
 /// What the run had cost when it ended, if it has and this was written down.
 pub(crate) fn cost(run: &Path) -> Result<Option<Cost>, FolderError> {
     let lock = read(run)?;
@@ -224,23 +185,14 @@ pub(crate) fn cost(run: &Path) -> Result<Option<Cost>, FolderError> {
         .and_then(|cost| cost.clone().try_into().ok()))
 }
 
-/// What was changed on purpose, in order.
-pub(crate) fn changes(run: &Path) -> Result<Vec<Change>, FolderError> {
+/// `config.toml` as the run wrote it; none if the run began before that was kept.
+pub(crate) fn config(run: &Path) -> Result<Option<String>, FolderError> {
     let lock = read(run)?;
-    let segments = lock.get(SEGMENTS).and_then(Value::as_array);
-    let change = |segment: &Value| {
-        let changed = segment.get("changed")?.as_array()?.iter();
-        let keys = changed.filter_map(|cells| Some(cells.get("key")?.as_str()?.to_owned()));
-        Some(Change {
-            step: segment.get("step")?.as_integer()?.try_into().ok()?,
-            keys: keys.collect(),
-        })
-    };
-    Ok(segments.into_iter().flatten().filter_map(change).collect())
+    Ok(lock.get(WRITTEN).and_then(Value::as_str).map(str::to_owned))
 }
 
-/// The table of a part of the run that was trained otherwise than the one before.
-const SEGMENTS: &str = "segment";
+/// `config.toml` as the run wrote it.
+const WRITTEN: &str = "config";
 
 /// The hashes of the results of a run that has ended.
 const RESULTS_SHA256: &str = "result_sha256";

@@ -17,9 +17,9 @@ use crate::artifacts::{
     to_json,
 };
 use crate::config::Mitigation;
+use crate::edited::load_unedited;
 use crate::lock;
 use crate::postprocess::Postprocess;
-use crate::read::load_run;
 use crate::results::weights_files;
 use crate::run::{Base, RunError};
 use crate::start::begin;
@@ -38,7 +38,7 @@ impl Snapshot {
     /// Writes the files of the run in the folder `run`, with the weights of a checkpoint.
     pub fn take(run: &Path, at: At, device: &Device) -> Result<Self, RunError> {
         let base = Base {
-            loaded: load_run(run)?,
+            loaded: load_unedited(run)?,
             folder: run.to_path_buf(),
             run: run.to_path_buf(),
             device: device.clone(),

@@ -18,7 +18,7 @@ use crate::artifacts::{ADAPTERS, MODEL, MODEL_PATH, PREPROCESS, TOKENIZER, model
 use crate::lock;
 
 /// A file or a folder with weights.
-pub(crate) struct Source {
+pub(crate) struct StoredWeights {
     pub path: PathBuf,
     /// What keeps it, if it is there for the time being.
     _scratch: Option<TempDir>,
@@ -30,7 +30,7 @@ pub(crate) struct Saved {
     pub step: u64,
 }
 
-impl Source {
+impl StoredWeights {
     /// The weights at `path`. Those of a checkpoint are written as a run writes its weights at its end.
     pub fn open<F: Family>(path: &Path, device: &Device) -> Result<Self, String> {
         let Some(saved) = saved(path)? else {

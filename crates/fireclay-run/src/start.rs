@@ -14,7 +14,7 @@ use crate::adapters::{self, Adapters, is_trained};
 use crate::artifacts::{ADAPTERS, FinishedError, stored};
 use crate::config::{NetworkConfig, Refusal, RunConfig, TableModel};
 use crate::pretrained;
-use crate::source::Source;
+use crate::source::StoredWeights;
 use fireclay_config::did_you_mean;
 use serde_json::json;
 
@@ -120,7 +120,7 @@ impl ModelTable for TableModel {
             return Ok(First::random(self.network.init(shape, seed, device)));
         };
         let text = |error: WeightsError| error.to_string();
-        let source = Source::open::<TabularConfig>(Path::new(path), device)?;
+        let source = StoredWeights::open::<TabularConfig>(Path::new(path), device)?;
         let file = weights_file(&source.path).map_err(text)?;
         let (model, found) = weights::load::<TabularConfig>(&file, device).map_err(text)?;
         if found.config != self.network {

@@ -9,6 +9,7 @@ use serde_json::json;
 
 use crate::changes::{found, is_place};
 use crate::config::{Loaded, RunConfig};
+use crate::folds;
 use crate::lock;
 use crate::read::load_run;
 
@@ -42,8 +43,34 @@ pub fn unfinished(loaded: &Loaded) -> Unfinished {
     result
 }
 
+/// A run that has trained one of several folds, or begun to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FoldRun {
+    /// It has ended, and is as it was then.
+    Ended(PathBuf),
+    /// It goes on from a checkpoint, or is made whole by it.
+    Open(PathBuf),
+}
+
+/// The latest run of the fold that `loaded` names, if the set that it belongs to is not whole yet.
+pub fn fold_run(loaded: &Loaded) -> Option<FoldRun> {
+    let folder = Path::new(&loaded.config.output_dir).join(&loaded.name);
+    let in_sets = folds::in_sets(&folder);
+    let is_open = |run: &PathBuf| !in_sets.iter().any(|name| run.file_name() == Some(name));
+    let mut runs = numbered(&folder).into_iter().filter(is_open);
+    runs.find_map(|run| {
+        let before = load_run(&run).ok()?.config;
+        let is_same = other(&run, &before, &loaded.config).is_none();
+        match lock::ended(&run).ok()? {
+            _ if !is_same => None,
+            lock::Ended::Whole => Some(FoldRun::Ended(run)),
+            _ => has_checkpoint(&run).then_some(FoldRun::Open(run)),
+        }
+    })
+}
+
 /// The folders that are called by a number, from the highest.
-fn numbered(folder: &Path) -> Vec<PathBuf> {
+pub(crate) fn numbered(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     let number = |name: &std::ffi::OsStr| name.to_str()?.parse::<u64>().ok();
     let runs = entries.filter_map(|entry| Some((number(&entry.file_name())?, entry.path())));
@@ -54,9 +81,18 @@ fn numbered(folder: &Path) -> Vec<PathBuf> {
 
 /// Why a run does not go on as this configuration says, if it does not.
 fn obstacle(run: &Path, before: &RunConfig, now: &RunConfig) -> Option<String> {
-    if Store::new(run.join("checkpoints")).steps().is_empty() {
-        return Some("it ended before its first checkpoint".into());
+    match has_checkpoint(run) {
+        true => other(run, before, now),
+        false => Some("it ended before its first checkpoint".into()),
     }
+}
+
+fn has_checkpoint(run: &Path) -> bool {
+    !Store::new(run.join("checkpoints")).steps().is_empty()
+}
+
+/// In what a run is another one than this configuration asks for.
+fn other(run: &Path, before: &RunConfig, now: &RunConfig) -> Option<String> {
     let differs = |difference: &Difference| !is_settled(difference) && !is_place(&difference.path);
     let (moved, other): (Vec<_>, Vec<_>) = found(before, now)
         .into_iter()

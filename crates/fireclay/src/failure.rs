@@ -16,7 +16,7 @@ use fireclay_train::strategy::TrainError;
 
 use crate::backend::BackendError;
 use crate::screen::Screen;
-use crate::text::tell;
+use crate::text::{put_painted, tell};
 
 /// Why the program ends before its work is done.
 #[derive(Debug)]
@@ -49,7 +49,8 @@ impl Failure {
             Self::Usage(message) => (2, format!("error: {message}")),
             Self::Config(error) => {
                 let columns = Screen::err().columns();
-                (2, error.render(color, columns).trim_end().to_owned())
+                put_painted(error.render(color, columns).trim_end());
+                return ExitCode::from(2);
             }
             Self::Diverged(message) => (3, format!("error: {message}")),
             Self::Interrupted(message) => (4, message.clone()),

@@ -12,6 +12,7 @@ mod commands;
 mod failure;
 mod flags;
 mod memory;
+mod plain;
 mod progress;
 mod screen;
 mod signals;

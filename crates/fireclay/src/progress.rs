@@ -13,7 +13,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use crate::beat::{Beat, Doing};
 use crate::failure::Failure;
 use crate::screen::Screen;
-use crate::text::{number, tell};
+use crate::text::{number, plain, tell};
 
 /// How a training is shown, and what it starts in spite of.
 #[derive(Clone, Copy, Debug, clap::Args)]
@@ -131,7 +131,7 @@ struct Lines {
 impl Lines {
     fn print(&self, line: &str) {
         if !self.beat.print(line) {
-            self.bar.println(line);
+            self.bar.println(plain(line));
         }
     }
 

@@ -2,9 +2,12 @@
 
 use std::io::{stderr, stdout};
 
+use fireclay_config::shortened;
 use terminal_size::{Width, terminal_size_of};
 use textwrap::core::display_width;
 use textwrap::{Options, WordSplitter, wrap};
+
+use crate::plain::one_line;
 
 /// Spaces between the columns of a table.
 const GAP: usize = 2;
@@ -39,6 +42,7 @@ impl Screen {
 
     /// The lines of a text, each broken between words where it is too long; what goes on is indented by `hang`.
     pub fn prose(self, hang: usize, text: &str) -> String {
+        let text = &*shortened(text);
         let Some(columns) = self.0 else {
             return text.to_owned();
         };
@@ -52,6 +56,11 @@ impl Screen {
     /// right. Where the screen is too narrow, cells of several words get several lines, and then columns go
     /// below, each part with the first column.
     pub fn table(self, rows: &[Vec<String>]) -> String {
+        let cell = |cell: &String| one_line(&shortened(cell)).into_owned();
+        let rows: Vec<Vec<String>> = rows
+            .iter()
+            .map(|row| row.iter().map(cell).collect())
+            .collect();
         let count = rows.iter().map(Vec::len).max().unwrap_or(0);
         let cells = |column: usize| rows.iter().filter_map(move |row| row.get(column));
         let mut widths: Vec<usize> = (0..count)
@@ -67,7 +76,8 @@ impl Screen {
         }
         let parts = parts(&widths, columns);
         let parts = parts.iter().map(|part| {
-            let lines = rows.iter().flat_map(|row| row_lines(row, part, &widths));
+            let lines = rows.iter();
+            let lines = lines.flat_map(|row| row_lines(row, part, &widths));
             lines.map(|line| line + "\n").collect::<String>()
         });
         parts.collect::<Vec<_>>().join("\n")
@@ -211,6 +221,13 @@ mod tests {
         ]);
         let shown = "people               rows\nof 25 to < 32 years     7\n\npeople               found\nof 25 to < 32 years  0.1 to 0.2\n";
         assert_eq!(Screen(Some(32)).whole_cells(&rows), shown);
+    }
+
+    #[test]
+    fn a_name_breaks_no_table() {
+        let rows = rows(&[["a\nnote: b\u{1b}[2J", "1"], ["c", "2"]]);
+        let shown = "a\\u000anote: b\\u001b[2J  1\nc                        2\n";
+        assert_eq!(Screen(None).table(&rows), shown);
     }
 
     #[test]

@@ -1,10 +1,12 @@
 //! Plain text for people.
 
-use std::fmt::Arguments;
-use std::io::{ErrorKind, Write, stderr, stdout};
+use std::fmt::{self, Arguments, Write as _};
+use std::io::{ErrorKind, IsTerminal, Write, stderr, stdout};
 use std::sync::OnceLock;
 
 pub use fireclay_report::with_unit;
+
+pub use crate::plain::{one_line, plain};
 
 /// Prints a line to standard output. It never panics: what cannot be written is known at the end of the
 /// program, by [`lost`].
@@ -36,21 +38,57 @@ pub(crate) use tell;
 /// Why standard output could not be written for the first time.
 static LOST: OnceLock<std::io::Error> = OnceLock::new();
 
-/// Writes a text to standard output.
+/// Writes a text to standard output. Whatever data has put into it, it acts on no terminal.
 pub fn put(text: Arguments<'_>) {
-    keep(stdout().write_fmt(text));
+    keep(Plain::write(stdout().lock(), text));
 }
 
-/// Writes a text to standard output, where it is seen at once.
-pub fn put_now(text: Arguments<'_>) {
-    put(text);
+/// Writes what a model says to standard output, where it is seen at once. Whoever reads it through a pipe gets
+/// it as it is.
+pub fn put_now(text: &str) {
+    match stdout().is_terminal() {
+        true => put(format_args!("{text}")),
+        false => keep(stdout().write_all(text.as_bytes())),
+    }
     keep(stdout().flush());
 }
 
-/// Writes a text to standard error.
+/// Writes a text to standard error, likewise.
 pub fn put_aside(text: Arguments<'_>) {
     // There is no other place to say that this failed.
-    let _ = stderr().write_fmt(text);
+    let _ = Plain::write(stderr().lock(), text);
+}
+
+/// Writes a text in colours to standard error: nothing else in it may act.
+pub fn put_painted(text: &str) {
+    let _ = writeln!(stderr(), "{text}");
+}
+
+/// What writes text that acts on no terminal.
+struct Plain<W> {
+    to: W,
+    failed: Option<std::io::Error>,
+}
+
+impl<W: Write> Plain<W> {
+    fn write(to: W, text: Arguments<'_>) -> std::io::Result<()> {
+        let mut plain = Self { to, failed: None };
+        match plain.write_fmt(text) {
+            Ok(()) => Ok(()),
+            Err(fmt::Error) => Err(plain
+                .failed
+                .unwrap_or_else(|| std::io::Error::other("it cannot be shown"))),
+        }
+    }
+}
+
+impl<W: Write> fmt::Write for Plain<W> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.to.write_all(plain(text).as_bytes()).map_err(|error| {
+            self.failed = Some(error);
+            fmt::Error
+        })
+    }
 }
 
 /// Remembers why standard output could not be written. A reader that stopped reading, as `| head` does,
@@ -75,7 +113,7 @@ pub fn number(value: f64) -> String {
     let digits = value.abs().log10().floor();
     match digits {
         _ if !value.is_finite() || value == 0.0 => format!("{value}"),
-        d if d < -4.0 => format!("{value:.3e}"),
+        d if d < -4.0 || d >= 15.0 => format!("{value:.3e}"),
         d if d >= 4.0 => format!("{value:.1}"),
         d if d >= 0.0 => format!("{value:.*}", (3 - d as usize).max(1)),
         _ => format!("{value:.4}"),
@@ -96,9 +134,25 @@ mod tests {
 
     #[test]
     fn numbers_are_short() {
-        let shown = [0.97674, 0.000012, 0.0, 54.1234, 3012.77, 123456.0].map(number);
-        let wanted = ["0.9767", "1.200e-5", "0", "54.12", "3012.8", "123456.0"];
+        let shown = [0.97674, 0.000012, 0.0, 54.1234, 3012.77, 123456.0, -1e308].map(number);
+        let wanted = [
+            "0.9767",
+            "1.200e-5",
+            "0",
+            "54.12",
+            "3012.8",
+            "123456.0",
+            "-1.000e308",
+        ];
         assert_eq!(shown, wanted);
+    }
+
+    #[test]
+    fn what_is_printed_acts_on_no_terminal() {
+        let mut written = Vec::new();
+        let text = format_args!("a\u{1b}[2J\n\t{}", 1);
+        Plain::write(&mut written, text).expect("memory takes it");
+        assert_eq!(String::from_utf8_lossy(&written), "a\\u001b[2J\n\t1");
     }
 
     #[test]

@@ -56,6 +56,14 @@ pub(super) fn methods(
     if request.metric.is_some() && !has(Method::Permutation) {
         return Err(unread("--metric", Method::Permutation));
     }
+    if request.randomised && !methods.iter().any(|method| method.is_local()) {
+        let local = Method::ALL.into_iter().filter(|method| method.is_local());
+        let fitting = local.filter(|method| refusal(*method, parts, fits).is_none());
+        let fitting = fitting.map(Method::name).collect::<Vec<_>>().join(", ");
+        return Err(ExplainError::Usage(format!(
+            "--randomised compares what explains sample by sample, and no such method is asked for; here it is for {fitting}"
+        )));
+    }
     if !request.columns.is_empty() {
         if !has(Method::PartialDependence) {
             return Err(unread("--column", Method::PartialDependence));

@@ -3,57 +3,67 @@
 use fireclay_run::Parts;
 use serde::{Deserialize, Serialize};
 
-/// A method.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Method {
-    /// How much worse the model gets when a column is shuffled (Breiman 2001, Fisher et al. 2019).
-    Permutation,
-    /// What each column adds to an answer (Lundberg & Lee 2017, Štrumbelj & Kononenko 2014).
-    Shapley,
+/// The methods: a line each, with the name in files and on the command line.
+macro_rules! methods {
+    ($($(#[doc = $doc:literal])+ $variant:ident = $name:literal,)+) => {
+        /// A method.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+        pub enum Method {
+            $($(#[doc = $doc])+ #[serde(rename = $name)] $variant,)+
+        }
+
+        impl Method {
+            /// All of them.
+            pub const ALL: [Self; [$($name),+].len()] = [$(Self::$variant),+];
+
+            /// Its name in files and on the command line.
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $name,)+
+                }
+            }
+
+            /// What it says, in a line for the user.
+            pub fn summary(self) -> &'static str {
+                let summary = match self {
+                    $(Self::$variant => concat!($($doc),+),)+
+                };
+                summary.trim().trim_end_matches('.')
+            }
+
+            /// The method of this name.
+            pub fn from_name(name: &str) -> Option<Self> {
+                Self::ALL.into_iter().find(|method| method.name() == name)
+            }
+        }
+    };
+}
+
+methods! {
+    /// How much worse a model of tables gets when a column is shuffled (Breiman 2001, Fisher et al. 2019).
+    Permutation = "permutation",
+    /// What each column of a table adds to an answer (Lundberg & Lee 2017, Štrumbelj & Kononenko 2014).
+    Shapley = "shapley",
     /// The mean gradient on the way from a baseline (Sundararajan et al. 2017).
-    IntegratedGradients,
-    /// How an answer changes with a column (Friedman 2001).
-    PartialDependence,
-    /// Where the last feature maps speak for a class (Selvaraju et al. 2017).
-    GradCam,
-    /// From which tokens the answer comes by way of attention (Abnar & Zuidema 2020).
-    Rollout,
+    IntegratedGradients = "integrated_gradients",
+    /// How an answer changes with a column of a table (Friedman 2001).
+    PartialDependence = "partial_dependence",
+    /// Where the last feature maps of a convolutional model speak for a class (Selvaraju et al. 2017).
+    GradCam = "grad_cam",
+    /// From which tokens the answer of a transformer comes by way of attention (Abnar & Zuidema 2020).
+    Rollout = "rollout",
     /// What is lost when a part is covered (Zeiler & Fergus 2014).
-    Occlusion,
+    Occlusion = "occlusion",
     /// The size of the gradient (Simonyan et al. 2013).
-    Saliency,
+    Saliency = "saliency",
     /// The mean gradient around the sample (Smilkov et al. 2017).
-    SmoothGrad,
+    SmoothGrad = "smooth_grad",
 }
 
 impl Method {
-    /// All of them.
-    pub const ALL: [Self; 9] = [
-        Self::Permutation,
-        Self::Shapley,
-        Self::IntegratedGradients,
-        Self::PartialDependence,
-        Self::GradCam,
-        Self::Rollout,
-        Self::Occlusion,
-        Self::Saliency,
-        Self::SmoothGrad,
-    ];
-
-    /// Its name in files and on the command line.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Permutation => "permutation",
-            Self::Shapley => "shapley",
-            Self::IntegratedGradients => "integrated_gradients",
-            Self::PartialDependence => "partial_dependence",
-            Self::GradCam => "grad_cam",
-            Self::Rollout => "rollout",
-            Self::Occlusion => "occlusion",
-            Self::Saliency => "saliency",
-            Self::SmoothGrad => "smooth_grad",
-        }
+    /// Whether it explains sample by sample.
+    pub(crate) fn is_local(self) -> bool {
+        !matches!(self, Self::Permutation | Self::PartialDependence)
     }
 
     /// Whether it explains an output before it becomes a probability.

@@ -63,7 +63,8 @@ pub fn compare(runs: &[RunFolder]) -> Result<Comparison, ReportError> {
             "two runs or more are compared; `fireclay report` shows one".into(),
         ));
     }
-    let (paired, notes) = paired::paired(runs);
+    let (paired, mut notes) = paired::paired(runs);
+    notes.extend(positives(runs));
     Ok(Comparison {
         runs: runs
             .iter()
@@ -99,6 +100,29 @@ fn names(runs: &[RunFolder]) -> Vec<String> {
             _ => runs[index].path.display().to_string(),
         };
     short.iter().enumerate().map(name).collect()
+}
+
+/// What is to be said where runs take other classes for the positive one.
+fn positives(runs: &[RunFolder]) -> Option<String> {
+    let of = |run: &RunFolder| {
+        run.evaluation
+            .values()
+            .find_map(|report| report.positive.clone())
+    };
+    let named = runs.iter().filter_map(|run| Some((run.name(), of(run)?)));
+    let named: Vec<(String, String)> = named.collect();
+    let (_, first) = named.first()?;
+    let is_other = named.iter().any(|(_, class)| class != first);
+    let list = named
+        .iter()
+        .map(|(run, class)| format!("{class:?} in {run}"));
+    let list = list.collect::<Vec<_>>().join(", ");
+    is_other.then(|| {
+        format!(
+            "precision, recall, f1 and what else is of the positive class are of different classes: {list}; runs with \
+             the same [task] positive can be compared in them"
+        )
+    })
 }
 
 fn differences(runs: &[RunFolder]) -> Vec<Difference> {

@@ -3,7 +3,7 @@
 use fireclay_data::{
     ImageDataConfig, ImageFormat, PairDataConfig, PairFormat, SplitConfig, TableConfig,
     TableFormat, TargetKind, TextDataConfig, TextFormat, TextTableConfig, TextTableFormat,
-    TokenizerConfig, TokenizerKind, Words,
+    TokenizerConfig, TokenizerKind, Worded,
 };
 use serde::Serialize;
 
@@ -38,7 +38,7 @@ macro_rules! data {
 
             /// Every `type` and what it is.
             pub fn types() -> Vec<(&'static str, &'static str)> {
-                [$(<$format as Words>::TYPES),*].concat()
+                [$(<$format as Worded>::TYPES),*].concat()
             }
 
             pub(crate) fn variants() -> Vec<Variant<Self>> {
@@ -241,7 +241,7 @@ impl TokenizerSource {
 /// A `type` for each format of data of one kind.
 fn formats<F, C>(wrap: fn(DataSource<F, C>) -> DataConfig) -> Vec<Variant<DataConfig>>
 where
-    F: Words,
+    F: Worded,
     C: serde::de::DeserializeOwned + schemars::JsonSchema + 'static,
 {
     let formats = F::ALL.iter().copied();

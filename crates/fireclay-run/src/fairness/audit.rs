@@ -50,19 +50,13 @@ fn several(
     partition: &Partition,
     least: usize,
 ) -> Attribute {
-    let (
-        Answers::Classes {
-            chosen,
-            probabilities,
-        },
-        Labels::Classes(truth),
-    ) = (answers, truth)
-    else {
+    let Some(judged) = answers.judged(truth) else {
         unreachable!("checked: groups are compared by classes and numbers");
     };
-    let correct = chosen.iter().zip(truth);
+    let correct = judged.chosen.iter().zip(judged.truth);
     let correct: Vec<bool> = correct.map(|(chosen, truth)| chosen == truth).collect();
-    let scored = Classification::new(meaning.classes().len(), truth, probabilities);
+    let classes = meaning.classes().len();
+    let scored = Classification::new(classes, judged.truth, judged.probabilities);
     let (confidence, _) = scored.confidences();
     multiclass_fairness((&correct, &confidence), partition, least)
 }
@@ -79,27 +73,14 @@ impl<'a> Positive<'a> {
     fn of(meaning: &'a dyn Meaning, answers: &Answers, truth: &Labels) -> Option<Self> {
         let name = meaning.positive()?;
         let class = meaning.classes().iter().position(|known| known == name)?;
-        let (
-            Answers::Classes {
-                chosen,
-                probabilities,
-            },
-            Labels::Classes(truth),
-        ) = (answers, truth)
-        else {
-            return None;
-        };
+        let judged = answers.judged(truth)?;
         let is_it = |found: &u32| *found as usize == class;
+        let probability = judged.probabilities.iter().skip(class).step_by(2);
         Some(Self {
             name,
-            truth: truth.iter().map(is_it).collect(),
-            selected: chosen.iter().map(is_it).collect(),
-            probability: probabilities
-                .iter()
-                .skip(class)
-                .step_by(2)
-                .copied()
-                .collect(),
+            truth: judged.truth.iter().map(is_it).collect(),
+            selected: judged.chosen.iter().map(is_it).collect(),
+            probability: probability.copied().collect(),
         })
     }
 

@@ -109,7 +109,7 @@ impl Groups {
             })
             .collect();
         if each.len() > 1 {
-            let together = Partition::new(self.name(), &join(&each));
+            let together = Partition::new(self.name(), &joined(&each));
             partitions.push(
                 match self.columns.iter().any(|column| column.edges.is_some()) {
                     true => in_order(together, &partitions, &each),
@@ -126,13 +126,12 @@ impl Groups {
     ///
     /// As [`partitions`](Self::partitions).
     pub(crate) fn joined(&self, find: &Find<'_>) -> Result<Vec<String>, DataError> {
-        Ok(join(&self.each(find)?))
+        Ok(joined(&self.each(find)?))
     }
 
     /// What the columns are called together.
     pub(crate) fn name(&self) -> String {
-        let names = self.columns.iter().map(|column| column.name.as_str());
-        names.collect::<Vec<_>>().join(AND)
+        join(self.columns.iter().map(|column| column.name.as_str()))
     }
 
     pub(super) fn each(&self, find: &Find<'_>) -> Result<Vec<Vec<String>>, DataError> {
@@ -161,12 +160,29 @@ fn in_order(together: Partition, columns: &[Partition], each: &[Vec<String>]) ->
 }
 
 /// The group of each row by all columns.
-fn join(each: &[Vec<String>]) -> Vec<String> {
+fn joined(each: &[Vec<String>]) -> Vec<String> {
     let rows = each.first().map_or(0, Vec::len);
     let of = |row: usize| each.iter().map(move |names| names[row].as_str());
-    (0..rows)
-        .map(|row| of(row).collect::<Vec<_>>().join(AND))
-        .collect()
+    (0..rows).map(|row| join(of(row))).collect()
+}
+
+/// Several names as one. No two lists of names give the same: of several, one that could be taken for more than
+/// one name is quoted.
+fn join<'a>(names: impl ExactSizeIterator<Item = &'a str>) -> String {
+    let is_alone = names.len() == 1;
+    let part = |name: &str| match is_alone || name.starts_with('"') {
+        false if format!(" {name} ").contains(AND) => format!("{name:?}"),
+        _ => name.to_owned(),
+    };
+    names.map(part).collect::<Vec<_>>().join(AND)
+}
+
+/// The name of the group of a cell: quoted where it reads like that of no cell, or like one in quotes.
+fn name_of(cell: &str) -> String {
+    match cell == MISSING || cell.starts_with('"') {
+        true => format!("{cell:?}"),
+        false => cell.to_owned(),
+    }
 }
 
 impl GroupColumn {
@@ -181,7 +197,7 @@ impl GroupColumn {
         let cell = cell.map(str::trim).filter(|cell| !cell.is_empty());
         match (cell, &self.edges) {
             (None, _) => MISSING.into(),
-            (Some(cell), None) => cell.to_owned(),
+            (Some(cell), None) => name_of(cell),
             (Some(cell), Some(edges)) => match cell.parse::<f64>() {
                 Ok(number) if number.is_nan() => MISSING.into(),
                 Ok(number) => {
@@ -452,6 +468,32 @@ mod tests {
         assert_eq!(names, ["a", "b", "a & b"]);
         let joined: Vec<&String> = found[2].groups().map(|(name, _)| name).collect();
         assert_eq!(joined, ["x & 1x", "x & 2x", "y & 1x"]);
+    }
+
+    #[test]
+    fn no_two_groups_have_the_same_name() {
+        let a = ["x & y", "x", "x &", "x", "(missing)", "", "\"x\"", "&"];
+        let b = ["z", "y & z", "z", "& z", "q", "q", "z", "z"];
+        let column =
+            |cells: &[&str]| texts(&cells.iter().map(|cell| Some(*cell)).collect::<Vec<_>>());
+        let columns = [("a".to_owned(), column(&a)), ("b".to_owned(), column(&b))];
+        let groups = |names: &[&str]| {
+            let config = FairnessConfig::new(names.iter().copied());
+            let table = TableConfig::new("", "");
+            Groups::fit(&config, (&columns, &table)).unwrap().0
+        };
+        let both = groups(&["a", "b"]);
+        let names = both.joined(&find_in(&columns)).unwrap();
+        let distinct: BTreeSet<&String> = names.iter().collect();
+        assert_eq!(distinct.len(), a.len(), "{names:?}");
+        assert_eq!(names[..2], ["\"x & y\" & z", "x & \"y & z\""]);
+        let partitions = both.partitions(&find_in(&columns)).unwrap();
+        assert_eq!(partitions[2].groups().count(), a.len());
+        // A column alone needs quotes for what reads like no cell.
+        let names = groups(&["a"]).joined(&find_in(&columns)).unwrap();
+        let wanted = ["x & y", "x", "x &", "x", "\"(missing)\"", "(missing)"];
+        assert_eq!(names[..6], wanted);
+        assert_eq!(join(["a & b", "c"].into_iter()), "\"a & b\" & c");
     }
 
     #[test]

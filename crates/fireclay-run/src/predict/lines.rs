@@ -7,7 +7,7 @@ use std::sync::Arc;
 use fireclay_data::arrow::array::{ArrayRef, RecordBatch, StringArray};
 use fireclay_data::read_lines;
 
-use super::{Source, whole};
+use super::{InputTable, whole};
 use crate::run::{OnError, PredictJob, Predicted, Run, RunError};
 use fireclay_train::files::Output;
 use fireclay_train::run_folder;
@@ -27,7 +27,7 @@ pub(crate) fn predict_lines(
         let message = "--format and --on-error are for tables and images";
         return Err(RunError::Usage(message.into()));
     }
-    let source = Source::open(job.input)?;
+    let source = InputTable::open(job.input)?;
     let input = Path::new(source.path());
     let texts = read_lines(input).map_err(|error| source.named(error.into()))?;
     let notes = tell(&texts)?;

@@ -8,7 +8,7 @@ mod skip;
 
 pub(crate) use images::predict_images;
 pub(crate) use lines::predict_lines;
-pub(crate) use pipes::Source;
+pub(crate) use pipes::InputTable;
 pub(crate) use rows::{Rows, predict_rows};
 
 use std::path::{Path, PathBuf};

@@ -16,13 +16,13 @@ const STANDARD: &str = "-";
 
 /// A table to read. What comes through a pipe is kept in a file meanwhile, because a table is read more
 /// than once: for its columns and for its rows.
-pub(crate) struct Source {
+pub(crate) struct InputTable {
     path: String,
     /// What the user calls it, and the folder of the copy.
     piped: Option<(String, TempDir)>,
 }
 
-impl Source {
+impl InputTable {
     /// A file, a pattern, a pipe, or standard input.
     ///
     /// # Errors

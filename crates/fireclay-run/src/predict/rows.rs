@@ -10,7 +10,7 @@ use fireclay_data::{
     stream,
 };
 
-use super::pipes::{Source, is_stream};
+use super::pipes::{InputTable, is_stream};
 use super::skip::{Skipped, is_one_line, others, refused};
 use super::{format_of, whole};
 use crate::answer::{Answers, distinct, probability_column};
@@ -50,7 +50,7 @@ pub(crate) fn predict_rows(
     }
     let mut options = (rows.options)(named.or(job.format).unwrap_or(rows.format));
     options.skip_bad_lines = job.on_error == OnError::Skip;
-    let source = Source::open(job.input)?;
+    let source = InputTable::open(job.input)?;
     let inputs = expand(source.path()).map_err(|error| source.named(error.into()))?;
     let written = whole(output, &inputs, &run.base().protected(), |part| {
         let batches = stream(source.path(), &options)?;
@@ -99,7 +99,7 @@ struct Writing<'a, 'r> {
     run: &'a dyn Run,
     job: &'a PredictJob<'a>,
     rows: Rows<'r>,
-    source: &'a Source,
+    source: &'a InputTable,
     /// The name of the first column.
     name: String,
     written: Written,
@@ -111,7 +111,12 @@ struct Writing<'a, 'r> {
 }
 
 impl<'a, 'r> Writing<'a, 'r> {
-    fn new(run: &'a dyn Run, job: &'a PredictJob<'a>, rows: Rows<'r>, source: &'a Source) -> Self {
+    fn new(
+        run: &'a dyn Run,
+        job: &'a PredictJob<'a>,
+        rows: Rows<'r>,
+        source: &'a InputTable,
+    ) -> Self {
         let own = rows.id.unwrap_or("row");
         let name = distinct(own.to_owned(), |name| {
             answer_names(run).any(|taken| taken == name)

@@ -7,17 +7,14 @@ use std::time::Instant;
 use fireclay_models::{Family, ModelDescription, weights};
 use fireclay_track::Ending;
 use fireclay_train::StopReason;
-use fireclay_train::checkpoint::{Checkpoint, Store};
 use fireclay_train::energy::Meter;
 use fireclay_train::loader::Samples;
 use fireclay_train::observer::Observer;
-use fireclay_train::run_folder::{RunFolder, typed, write_whole};
-use fireclay_train::strategy::{At, TrainError, TrainerConfig, ended, ended_under, find};
+use fireclay_train::run_folder::{RunFolder, write_whole};
 
 use super::training::Training;
 use super::{Hooks, Outcome, Prepared, batch_size, shards};
 use crate::artifacts::{KEPT, POSTPROCESS, RESULTS, to_json};
-use crate::changes;
 use crate::config::RunConfig;
 use crate::device::RunDevice;
 use crate::following::{Following, trackers};
@@ -109,54 +106,6 @@ impl Execute<'_> {
         let samples = batch_size(&config, &self.prepared.data);
         config.train.cpu_shards = shards::choose(&config, self.device, parameters, samples);
         config
-    }
-
-    /// Refuses other data before a change of the run is written down: a refused run stays as it is.
-    fn check_data(
-        &self,
-        hashes: &BTreeMap<String, String>,
-        folder: &RunFolder,
-    ) -> Result<(), RunError> {
-        if self.prepared.changed.is_empty() {
-            return Ok(());
-        }
-        let changed = lock::changed_files(hashes.clone(), folder.path())?;
-        match changed.is_empty() {
-            true => Ok(()),
-            false => Err(RunError::OtherData(changed.join(", "))),
-        }
-    }
-
-    /// Writes down what is changed on purpose, and says so. First that it may differ, then the difference:
-    /// whatever ends the program between the two leaves a run that can be resumed.
-    fn change(
-        &mut self,
-        config: &RunConfig,
-        folder: &RunFolder,
-        samples: impl FnOnce() -> usize,
-    ) -> Result<(), RunError> {
-        let prepared = self.prepared;
-        let found = &prepared.changed;
-        if found.is_empty() && prepared.back_to.is_none() {
-            return Ok(());
-        }
-        let at = prepared.back_to.map_or(At::Last, At::Step);
-        let store = Store::new(folder.file("checkpoints"));
-        let checkpoint = find(&store, at).map_err(TrainError::from)?.0;
-        let (run, step) = (folder.path(), checkpoint.manifest.step);
-        let leaves_results = changes::leave_results(found);
-        if !leaves_results && lock::is_finished(run)? {
-            check_left(config, run, &checkpoint, samples())?;
-        }
-        match leaves_results && prepared.back_to.is_none() {
-            true => lock::note_change(run, step, found)?,
-            false => lock::change(run, step, found)?,
-        }
-        if !found.is_empty() {
-            write_whole(&folder.file("config.toml"), config.to_toml().as_bytes())?;
-            self.hooks.observers.noticed(&changes::said(found, step));
-        }
-        Ok(())
     }
 
     /// A new run folder with everything that is known before the first step.
@@ -275,23 +224,6 @@ impl Execute<'_> {
         seal(folder, &outcome)?;
         Ok(outcome)
     }
-}
-
-/// Refuses a change of a run that has ended which leaves nothing to train: it would only say that the run is another.
-fn check_left(
-    config: &RunConfig,
-    run: &Path,
-    checkpoint: &Checkpoint,
-    samples: usize,
-) -> Result<(), RunError> {
-    let config = TrainerConfig::from(config);
-    let Some((reason, state)) = ended_under(checkpoint, &config, samples) else {
-        return Ok(());
-    };
-    let advice = ended(reason, &config, &state, &typed(run));
-    Err(RunError::Usage(format!(
-        "with this change nothing is left to train, and the run stays as it is: {advice}"
-    )))
 }
 
 /// Writes what the run leaves; where it has ended before, only if it `is_same`.

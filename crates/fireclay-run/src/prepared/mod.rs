@@ -1,10 +1,13 @@
 //! One run, from its configuration to its evaluated weights.
 
+mod changing;
 mod execute;
+mod opening;
 mod preflight;
 pub mod shards;
 mod training;
 
+pub use opening::{open, open_at};
 use preflight::batch_size;
 pub use preflight::{LARGEST, fits, preflight};
 
@@ -19,18 +22,18 @@ use fireclay_train::StopReason;
 use fireclay_train::checkpoint::{Difference, Store};
 use fireclay_train::cost::{Cost, Speed};
 use fireclay_train::observer::Observer;
-use fireclay_train::run_folder::{self, RunFolder};
+use fireclay_train::run_folder::RunFolder;
 use fireclay_train::strategy::{At, LoopState, TrainError, find};
 
 use crate::changes;
 use crate::config::{BatchSize, Loaded, Refusal, RunConfig};
 use crate::device::RunDevice;
+use crate::edited::refuse_edits;
 use crate::lock;
 use crate::pretrained::{BLANK, unsaid};
 use crate::read::load_run;
-use crate::run::{Base, Evaluations, Run, RunError, locate};
-use crate::snapshot::Snapshot;
-use crate::workload::{Inspected, RunData, WithWorkload, Workload, with_workload};
+use crate::run::{Evaluations, RunError, locate};
+use crate::workload::{Inspected, RunData};
 use execute::Execute;
 
 /// Who watches a run, and who may stop it.
@@ -170,6 +173,7 @@ impl Prepared {
     /// As for [`new`](Self::new), if the tokenizer is not what the run wrote, or a change makes another run.
     pub fn again(loaded: Loaded, run: &Path, planner: Planner) -> Result<Self, RunError> {
         let before = load_run(run)?.config;
+        refuse_edits(run, &before)?;
         changes::check(&changes::found(&before, &loaded.config), &loaded)?;
         let tokenizer = lock::tokenizer(run)?;
         let data = RunData::load_again(&loaded.config, tokenizer.as_deref());
@@ -226,6 +230,9 @@ impl Prepared {
         let start = loaded.config.model.section().start;
         let unsaid = start.and_then(|start| unsaid(&loaded.config, start));
         loaded.notes.extend(unsaid);
+        loaded
+            .notes
+            .extend(preflight::length(&loaded.config, &data));
         Ok(Self {
             loaded,
             data,
@@ -254,6 +261,16 @@ impl Prepared {
     /// The data, made ready.
     pub fn data(&self) -> &RunData {
         &self.data
+    }
+
+    /// Whether the run in the folder `run` was trained on this data.
+    ///
+    /// # Errors
+    ///
+    /// If a file cannot be read.
+    pub fn has_data_of(&self, run: &Path) -> Result<bool, RunError> {
+        let hashes = self.data.dataset().hashes()?;
+        Ok(lock::changed_files(hashes, run)?.is_empty())
     }
 
     /// Trains in a new run folder.
@@ -292,58 +309,4 @@ impl Prepared {
             hooks,
         })
     }
-}
-
-/// Opens the finished run at `path`, ready to answer.
-///
-/// # Errors
-///
-/// If there is no finished run, or a file of it is missing or damaged.
-pub fn open(path: &Path, device: &Device) -> Result<Box<dyn Run>, RunError> {
-    let run = run_folder::find(path)?;
-    opened(Base {
-        loaded: load_run(&run)?,
-        folder: run.clone(),
-        run,
-        device: device.clone(),
-        scratch: None,
-    })
-}
-
-/// Opens the run at `path` with the weights of one of its checkpoints, whether or not it has finished.
-///
-/// # Errors
-///
-/// If there is no such checkpoint, or a file of the run is missing or damaged.
-pub fn open_at(
-    path: &Path,
-    at: At,
-    device: &Device,
-) -> Result<(Box<dyn Run>, Vec<String>), RunError> {
-    let run = run_folder::find(path)?;
-    let snapshot = Snapshot::take(&run, at, device)?;
-    let folder = snapshot.folder.path().to_path_buf();
-    let opened = opened(Base {
-        loaded: load_run(&folder)?,
-        folder,
-        run,
-        device: device.clone(),
-        scratch: Some(snapshot.folder),
-    })?;
-    Ok((opened, snapshot.notes))
-}
-
-fn opened(base: Base) -> Result<Box<dyn Run>, RunError> {
-    struct Open(Base);
-
-    impl WithWorkload for Open {
-        type Output = Result<Box<dyn Run>, RunError>;
-
-        fn with<W: Workload>(self) -> Self::Output {
-            W::open(self.0)
-        }
-    }
-
-    let config = base.config().clone();
-    with_workload(&config, Open(base))
 }

@@ -3,20 +3,20 @@
 use std::path::Path;
 
 use burn::tensor::Device;
-use fireclay_data::batch_count;
+use fireclay_data::{Labels, batch_count};
 use fireclay_metrics::conformal_least;
 use fireclay_models::Family;
 use fireclay_train::TrainerConfig;
 
 use super::shards;
-use crate::config::{BatchSize, Mitigation, RunConfig};
+use crate::config::{BatchSize, Mitigation, RunConfig, TaskConfig};
 use crate::fairness;
 use crate::postprocess::{of_sets, steered};
 use crate::pretrained::{self, Blanks};
 use crate::source;
 use crate::start::ModelTable;
-use crate::task::Target;
-use crate::workload::{RunData, WithData, Workload, extra};
+use crate::task::{Target, Threshold};
+use crate::workload::{Dataset, RunData, WithData, Workload, extra};
 
 /// Everything in `config` that does not fit the data, as pairs of a key and a message; a model of
 /// more than `most` parameters is taken for a mistake.
@@ -36,6 +36,7 @@ pub fn preflight(config: &RunConfig, data: &RunData, most: usize) -> Vec<(String
     }
     problems.extend(task.validate_for(&target.classes));
     problems.extend(coverage(config, data.size("valid")));
+    problems.extend(threshold(config, data.dataset()));
     problems.extend(monitors(config, &target));
     problems.extend(constant_target(config, data));
     problems.extend(pretrained(config));
@@ -65,6 +66,51 @@ pub(super) fn said(
     let notes = steered.into_iter().chain(of_sets(config));
     said.extend(notes.map(|note| format!("task.coverage: {note}")));
     Ok(said)
+}
+
+/// What is to be said of how long it trains.
+pub(super) fn length(config: &RunConfig, data: &RunData) -> Option<String> {
+    let early = config.early_stopping.as_ref()?;
+    let trainer = TrainerConfig::from(config);
+    let found = trainer.evaluations_before_end(batches(config, data));
+    let keys = match (config.eval.every_steps, config.eval.every_epochs) {
+        (Some(steps), _) => format!("eval.every_steps = {steps}"),
+        (None, epochs) => format!("eval.every_epochs = {}", epochs.unwrap_or(1)),
+    };
+    (found <= early.patience).then(|| {
+        format!(
+            "early_stopping cannot stop this run: with early_stopping.patience = {} it stops after {} evaluations at the \
+             earliest, and with {keys} there are {found} before the last update; lower the patience, or evaluate more often",
+            early.patience,
+            early.patience.saturating_add(1)
+        )
+    })
+}
+
+/// A threshold that the validation split cannot choose, because it has samples of one class alone.
+fn threshold(config: &RunConfig, data: &dyn Dataset) -> Option<(String, String)> {
+    let TaskConfig::Classification(task) = &config.task else {
+        return None;
+    };
+    let classes = data.target().classes;
+    let (Threshold::Tune, Some(Labels::Classes(found)), 2) =
+        (task.threshold, data.labels(1), classes.len())
+    else {
+        return None;
+    };
+    let missing = (0u32..)
+        .zip(&classes)
+        .find(|(class, _)| !found.contains(class));
+    let (_, name) = missing.filter(|_| !found.is_empty())?;
+    let split = config.data.section().located().split;
+    let advice = match split.is_some_and(|split| !split.stratify && split.column.is_none()) {
+        true => "hold out more of them, or set data.split.stratify = true",
+        false => "validate on samples of both classes",
+    };
+    let message = format!(
+        "is \"tune\", but no validation sample is of the class {name:?}: {advice}, or give a number such as 0.5"
+    );
+    Some(("task.threshold".into(), message))
 }
 
 /// A coverage that so few validation rows cannot state.
@@ -197,12 +243,16 @@ pub const LARGEST: usize = 10_000_000_000;
 
 /// Updates in the whole run.
 fn total_steps(config: &RunConfig, data: &RunData) -> u64 {
-    let batches = batch_count(
+    TrainerConfig::from(config).total_steps(batches(config, data))
+}
+
+/// Micro-batches of an epoch.
+fn batches(config: &RunConfig, data: &RunData) -> usize {
+    batch_count(
         data.size("train"),
         batch_size(config, data),
         config.train.drop_last,
-    );
-    TrainerConfig::from(config).total_steps(batches)
+    )
 }
 
 /// The samples of a batch, or its groups of them.

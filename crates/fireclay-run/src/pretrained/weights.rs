@@ -15,7 +15,7 @@ use toml::Table;
 use super::{Weights, checkpoint};
 use crate::adapters;
 use crate::config::StartConfig;
-use crate::source::{self, Source};
+use crate::source::{self, StoredWeights};
 
 /// `model`, which `config` has built for `shape`, with the weights that `start` names.
 ///
@@ -32,7 +32,7 @@ pub(crate) fn load<F: Pretrainable>(
     let saved = source::saved_adapters(Path::new(path));
     let loaded = match (weights.adapters(), &saved) {
         (None, None) => {
-            let source = Source::open::<F>(Path::new(path), device)?;
+            let source = StoredWeights::open::<F>(Path::new(path), device)?;
             load_pretrained(config, shape, model, &source.path, &options)
         }
         (None, Some(saved)) => {

@@ -136,14 +136,24 @@ pub fn load_run_at(run: &Path, moved: &RunConfig) -> Result<Loaded, RunError> {
     load_run_with(run, &places.map(set).collect::<Vec<_>>())
 }
 
-/// The same with overrides. The paths are taken as they are: a run was trained with them.
+/// The same with overrides.
 ///
 /// # Errors
 ///
 /// As for [`load_run`], and if an override is wrong.
 pub fn load_run_with(run: &Path, sets: &[String]) -> Result<Loaded, RunError> {
     let path = run_folder::find(run)?.join("config.toml");
-    let document = Document::load(&path, sets, &grammar::grammar())?;
+    Ok(of_run(Document::load(&path, sets, &grammar::grammar())?)?)
+}
+
+/// The configuration in a text that a run wrote.
+pub(crate) fn parse_run(text: &str) -> Result<RunConfig, ConfigError> {
+    let document = Document::parse("run.lock", text, &[], &grammar::grammar())?;
+    Ok(of_run(document)?.config)
+}
+
+/// The paths are taken as they are: a run was trained with them.
+fn of_run(document: Document) -> Result<Loaded, ConfigError> {
     let mut loaded = Loaded::new("config".into(), document, |_, _| {})?;
     let Loaded {
         config, document, ..

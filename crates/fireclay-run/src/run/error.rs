@@ -56,6 +56,12 @@ pub enum RunError {
     /// A file of the run is not what it should be.
     #[error(transparent)]
     Damaged(#[from] FinishedError),
+    /// The configuration of a run was edited: which run, and in what.
+    #[error(
+        "the config.toml of {0} is not what the run wrote: {1}. Put it back; a run that goes on is changed by \
+         `fireclay resume {0} --set KEY=VALUE`, which writes down what was changed"
+    )]
+    Edited(String, String),
     /// There is no folder for steps that are only measured.
     #[error("cannot make a folder for the steps to measure: {0}")]
     Scratch(#[source] std::io::Error),

@@ -24,6 +24,11 @@ pub trait Dataset: Send + Sync + 'static {
         Target::default()
     }
 
+    /// The labels of a split, by its number, where its samples have some.
+    fn labels(&self, _split: usize) -> Option<&Labels> {
+        None
+    }
+
     /// The number that every training sample has for its target, if it is always the same.
     fn constant_target(&self) -> Option<f64> {
         None

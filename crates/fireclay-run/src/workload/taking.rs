@@ -12,7 +12,7 @@ use rand_chacha::ChaCha8Rng;
 
 use super::Dataset;
 use super::shared::chosen;
-use crate::predict::Source;
+use crate::predict::InputTable;
 use crate::run::{Base, On, RunError, SPLITS};
 
 /// Some samples of a split.
@@ -80,7 +80,7 @@ pub(super) fn first_rows(
     options: impl FnOnce(&Path) -> ReadOptions,
     most: usize,
 ) -> Result<(RecordBatch, Vec<String>), RunError> {
-    let source = Source::open(path)?;
+    let source = InputTable::open(path)?;
     let options = options(path.as_ref());
     let read = || {
         let (mut pieces, mut count) = (Vec::new(), 0);

@@ -116,6 +116,18 @@ impl TrainerConfig {
         limits.min().unwrap_or(0)
     }
 
+    /// Evaluations of the whole run before its last update, for epochs of `batches` micro-batches: those after which
+    /// there is something left to stop.
+    pub fn evaluations_before_end(&self, batches: usize) -> u64 {
+        let every = match (self.eval.every_steps, self.eval.every_epochs) {
+            (Some(steps), _) => steps,
+            (None, epochs) => epochs
+                .unwrap_or(1)
+                .saturating_mul(self.steps_per_epoch(batches)),
+        };
+        self.total_steps(batches).saturating_sub(1) / every.max(1)
+    }
+
     /// What must not change between a checkpoint and its resumption. How long to train and how
     /// often to evaluate is not part of it, unless the schedule depends on the end.
     pub(super) fn fingerprints(&self, total_steps: u64) -> Fingerprints {
@@ -172,6 +184,25 @@ fn depends_on_length(schedule: &LrSchedulerConfig, total_steps: u64) -> bool {
 mod tests {
     use super::*;
     use crate::optim::OptimizerConfig;
+
+    #[test]
+    fn evaluations_that_can_stop_a_run_come_before_its_end() {
+        let train = TrainConfig {
+            epochs: Some(5),
+            ..TrainConfig::default()
+        };
+        let mut config = TrainerConfig::new(1, OptimizerConfig::default(), train);
+        // After epochs 1 to 4 of ten updates each; the one after the fifth stops nothing.
+        assert_eq!(config.evaluations_before_end(10), 4);
+        config.eval.every_epochs = Some(2);
+        assert_eq!(config.evaluations_before_end(10), 2);
+        config.eval.every_steps = Some(7);
+        assert_eq!(config.evaluations_before_end(10), 7);
+        config.train.max_steps = Some(21);
+        assert_eq!(config.evaluations_before_end(10), 2);
+        config.train.gradient_accumulation_steps = 20;
+        assert_eq!(config.evaluations_before_end(10), 0);
+    }
 
     const METRICS: &[Metric] = &[Metric::higher("accuracy"), Metric::lower("perplexity")];
 

@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use fireclay_data::DataReport;
 use fireclay_plan::PLANNER;
-use fireclay_run::Prepared;
 use fireclay_run::config::{BatchSize, Loaded};
 use fireclay_run::workload::Dataset;
+use fireclay_run::{Prepared, drawn_split};
 use serde_json::json;
 
 use super::{config, paths, remarks};
@@ -71,7 +71,9 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     if let Some(line) = positive(&prepared) {
         tell!("{line}");
     }
+    let drawn = drawn_split(prepared.config());
     let notes = prepared.notes().iter().chain(prepared.weights());
+    let notes = notes.chain(&drawn);
     notes.for_each(|note| tell!("note: {note}"));
     Ok(())
 }

@@ -3,13 +3,15 @@
 mod show;
 mod write;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use fireclay_explain::{Baseline, Method, Request, explain};
 use fireclay_run::{On, load_run};
+use fireclay_train::run_folder::find;
 
 use super::evaluate::SplitName;
-use super::{CheckpointArgs, device, run_at};
+use super::{CheckpointArgs, device, paths, run_at};
 use crate::failure::Failure;
 use crate::text::{say, tell};
 
@@ -17,14 +19,15 @@ use crate::text::{say, tell};
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The run folder, such as runs/NAME/1; runs/NAME is the newest run of that name
+    #[arg(value_parser = paths::path())]
     pub run: PathBuf,
     /// Samples to explain one by one: a table (file, glob, or `-` for standard input) or images (file,
     /// folder or glob); without it, a split of the run's own data is explained as a whole
-    #[arg(conflicts_with = "split")]
+    #[arg(conflicts_with = "split", value_parser = paths::place())]
     pub input: Option<String>,
     /// How to explain; may be given several times [default: what people expect of such data]
-    #[arg(long, value_name = "NAME", value_enum)]
-    pub method: Vec<Name>,
+    #[arg(long, value_name = "NAME", value_parser = method())]
+    pub method: Vec<Method>,
     /// The split to explain [default: test, or valid where there is no test split]
     #[arg(long, value_enum)]
     pub split: Option<SplitName>,
@@ -41,7 +44,7 @@ pub struct Args {
     #[arg(long, value_name = "WORD", value_enum)]
     pub baseline: Option<Word>,
     /// Rows to compare with, a table [default: 100 training rows]
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = paths::place())]
     pub background: Option<String>,
     /// The metric that permutation importance takes away from [default: the task's first]
     #[arg(long, value_name = "NAME")]
@@ -58,7 +61,7 @@ pub struct Args {
     #[arg(long)]
     pub randomised: bool,
     /// Write explanations.json, pictures and pages to this folder instead of the run's
-    #[arg(short, long, value_name = "FOLDER")]
+    #[arg(short, long, value_name = "FOLDER", value_parser = paths::path())]
     pub output: Option<PathBuf>,
     #[command(flatten)]
     pub checkpoint: CheckpointArgs,
@@ -70,28 +73,11 @@ pub struct Args {
     pub json: bool,
 }
 
-/// A method.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-#[value(rename_all = "snake_case")]
-pub enum Name {
-    /// How much worse the model gets when a column is shuffled (tables).
-    Permutation,
-    /// What each column adds to an answer (tables).
-    Shapley,
-    /// The mean gradient on the way from a baseline.
-    IntegratedGradients,
-    /// How the answer changes with a column (tables).
-    PartialDependence,
-    /// Where the last feature maps speak for a class (images, convolutions).
-    GradCam,
-    /// From which tokens the answer comes by way of attention (transformers).
-    Rollout,
-    /// What is lost when a part is covered.
-    Occlusion,
-    /// The size of the gradient.
-    Saliency,
-    /// The mean gradient of copies with noise.
-    SmoothGrad,
+/// The methods that there are, by name.
+fn method() -> impl TypedValueParser<Value = Method> {
+    let names = Method::ALL.map(|method| PossibleValue::new(method.name()).help(method.summary()));
+    PossibleValuesParser::new(names)
+        .map(|name| Method::from_name(&name).expect("one of the possible values"))
 }
 
 /// A baseline.
@@ -105,22 +91,6 @@ pub enum Word {
     Black,
     /// A white image.
     White,
-}
-
-impl From<Name> for Method {
-    fn from(name: Name) -> Self {
-        match name {
-            Name::Permutation => Self::Permutation,
-            Name::Shapley => Self::Shapley,
-            Name::IntegratedGradients => Self::IntegratedGradients,
-            Name::PartialDependence => Self::PartialDependence,
-            Name::GradCam => Self::GradCam,
-            Name::Rollout => Self::Rollout,
-            Name::Occlusion => Self::Occlusion,
-            Name::Saliency => Self::Saliency,
-            Name::SmoothGrad => Self::SmoothGrad,
-        }
-    }
 }
 
 impl From<Word> for Baseline {
@@ -144,7 +114,7 @@ impl Args {
         Request {
             rows: self.rows,
             shown: self.samples,
-            methods: self.method.iter().map(|name| Method::from(*name)).collect(),
+            methods: self.method.clone(),
             target: self.target.as_deref(),
             baseline: self.baseline.map(Baseline::from),
             background: self.background.as_deref(),
@@ -158,10 +128,25 @@ impl Args {
     }
 }
 
+impl Args {
+    /// Where the files go, if they go anywhere; it can take them.
+    fn folder(&self, run: &Path) -> Result<Option<PathBuf>, Failure> {
+        let folder = match (&self.output, self.checkpoint.checkpoint) {
+            (Some(folder), _) => folder.clone(),
+            (None, None) => find(run)?,
+            (None, Some(_)) => return Ok(None),
+        };
+        write::check(&folder)?;
+        Ok(Some(folder))
+    }
+}
+
 /// Explains samples, shows what was found and writes it.
 pub fn run(args: &Args) -> Result<(), Failure> {
     let at = run_at(&args.run);
     let config = load_run(&at)?.config;
+    // Before the work: it may take minutes.
+    let folder = args.folder(&at)?;
     let device = device(&config, args.backend.as_deref())?;
     let run = args.checkpoint.open(&at, &device.device)?;
     let explained = explain(&*run, &args.request(config.seed))?;
@@ -171,15 +156,11 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         true => say!("{:#}", serde_json::json!(explained.explanations)),
         false => show::all(&explained.explanations),
     }
-    let folder = match (&args.output, args.checkpoint.checkpoint) {
-        (Some(folder), _) => folder.clone(),
-        (None, None) => run.base().run.clone(),
-        (None, Some(_)) => {
-            tell!(
-                "note: explanations of a checkpoint are written with -o FOLDER only: the run's are of its own weights"
-            );
-            return Ok(());
-        }
+    let Some(folder) = folder else {
+        tell!(
+            "note: explanations of a checkpoint are written with -o FOLDER only: the run's are of its own weights"
+        );
+        return Ok(());
     };
     write::all(&folder, &explained)?;
     let path = folder.join(write::FILE);

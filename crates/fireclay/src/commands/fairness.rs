@@ -4,7 +4,7 @@ use fireclay_metrics::{Attribute, Criterion, Fairness, Group, Rate, Report};
 use fireclay_run::config::{FairnessConfig, Mitigation};
 
 use crate::screen::Screen;
-use crate::text::{number, prose, say};
+use crate::text::{number, one_line, prose, say};
 
 /// Shares that a table shows with their intervals, then those that it shows alone, by name and header.
 const WITH_INTERVAL: [(&str, &str); 3] = [
@@ -29,7 +29,8 @@ pub fn print(split: &str, config: Option<&FairnessConfig>, report: &Report) {
     };
     for attribute in &fairness.attributes {
         let screen = Screen::out();
-        say!("\nby {} ({split}), with 95 % intervals\n", attribute.name);
+        let name = one_line(&attribute.name);
+        say!("\nby {name} ({split}), with 95 % intervals\n");
         say!("{}", screen.whole_cells(&table(attribute)).trim_end());
         if let Some(line) = differences(attribute) {
             say!("");
@@ -38,7 +39,7 @@ pub fn print(split: &str, config: Option<&FairnessConfig>, report: &Report) {
         attribute
             .findings
             .iter()
-            .for_each(|line| prose!(2, "{line}"));
+            .for_each(|line| prose!(2, "{}", one_line(line)));
     }
     if let Some(line) = mitigation(config, fairness) {
         say!("");
@@ -124,7 +125,7 @@ fn mitigation(config: &FairnessConfig, fairness: &Fairness) -> Option<String> {
             };
             let thresholds = price.by_group.iter();
             let thresholds: Vec<String> = thresholds
-                .map(|(group, threshold)| format!("{group} {}", number(*threshold)))
+                .map(|(group, threshold)| format!("{} {}", one_line(group), number(*threshold)))
                 .collect();
             let show = |value: Option<f64>| value.map_or("undefined".into(), |v| format!("{v:.3}"));
             Some(format!(

@@ -1,7 +1,9 @@
 //! `train` on each of several folds.
 
+use std::path::PathBuf;
+
 use fireclay_run::config::{Loaded, RunConfig};
-use fireclay_run::{Folds, Outcome};
+use fireclay_run::{Evaluations, Folds};
 use serde_json::json;
 
 use super::training::short;
@@ -15,28 +17,37 @@ pub fn asked(config: &RunConfig) -> Option<usize> {
     split.folds.filter(|_| split.fold.is_none())
 }
 
+/// Which fold a run is the run of, and how many there are.
+pub fn of(config: &RunConfig) -> Option<(usize, usize)> {
+    let split = config.data.section().located().split?;
+    Some((split.fold?, split.folds?))
+}
+
+/// The folder of a finished run, and its evaluation.
+pub type Trained = (PathBuf, Evaluations);
+
 /// Trains a run for each fold; `train` says what of one, and prints it.
 pub fn run(
     folds: usize,
     json: bool,
-    mut train: impl FnMut(usize) -> Result<(Loaded, Outcome), Failure>,
+    mut train: impl FnMut(usize) -> Result<(Loaded, Trained), Failure>,
 ) -> Result<(), Failure> {
-    let mut outcomes = Vec::new();
+    let mut all = Vec::new();
     let mut order = Vec::new();
     for fold in 1..=folds {
         let trained = train(fold).map_err(|failure| match failure {
             Failure::Interrupted(message) => Failure::Interrupted(format!(
-                "{message}: that ends fold {fold} of {folds}. The others can be trained one by one with --set \
-                 data.split.fold=N"
+                "fold {fold} of {folds} was {message}, or with this fold and those after it by the same command and \
+                 `--resume auto`"
             )),
             other => other,
         });
-        let (loaded, outcome) = trained?;
+        let (loaded, trained) = trained?;
         let facts = loaded.config.task.facts();
         order = facts.metrics.iter().map(|metric| metric.name).collect();
-        outcomes.push(outcome);
+        all.push(trained);
     }
-    let found = Folds::of(&outcomes);
+    let found = Folds::of(&all);
     let (folder, notes) = found.write()?;
     if json {
         say!("{:#}", json!({"folder": folder, "folds": found}));

@@ -178,7 +178,7 @@ struct Session<'a> {
 impl Session<'_> {
     /// Shows the prompt, and the text that follows token by token. Several texts come one after the other.
     fn show(&self, prompt: &str) -> Result<(), Failure> {
-        let mut show = |text: &str| put_now(format_args!("{text}"));
+        let mut show = put_now;
         // The writer reports a prompt without a token as an error.
         self.tell(prompt)?;
         for sample in 0..self.samples {

@@ -10,9 +10,9 @@ use fireclay_data::{
     guess_for, guess_texts,
 };
 
-use super::{init_images, init_text, paths};
+use super::{init_images, init_text, paths, remarks};
 use crate::failure::Failure;
-use crate::text::{prose, say};
+use crate::text::{one_line, prose, say};
 use fireclay_train::run_folder::typed;
 
 /// Write a starter config for your data, and say what was guessed
@@ -119,14 +119,24 @@ fn plain_stem(table: &Path) -> Option<OsString> {
 }
 
 fn report(guess: &Guess) {
-    say!("target   {} ({})", guess.target, task(guess));
+    say!("target   {} ({})", one_line(&guess.target), task(guess));
     for column in &guess.columns {
-        prose!(9, "column   {}: {}", column.name, column.reason);
+        prose!(9, "column   {}: {}", one_line(&column.name), column.reason);
     }
     guess
         .notes
         .iter()
         .for_each(|note| prose!(9, "note     {note}"));
+    if guess.target_kind == TargetKind::Class {
+        say_positive(&guess.classes);
+    }
+}
+
+/// Says which of two classes is taken for the positive one, and how to choose the other.
+pub(super) fn say_positive(classes: &[String]) {
+    if let [_, positive] = classes {
+        prose!(9, "note     {}", remarks::positive(positive, classes));
+    }
 }
 
 fn task(guess: &Guess) -> &'static str {
@@ -144,12 +154,11 @@ fn config(table: &str, guess: &Guess, output: &Path) -> String {
             "type = \"multilabel\"\n\
              threshold = 0.5   # the probability from which a label applies"
         }
-        TargetKind::Class => {
+        TargetKind::Class => &format!(
             "type = \"classification\"\n\
-             # class_weights = \"balanced\"   # if rare classes matter as much as common ones\n\
-             # positive = \"...\"             # with two classes: the one that precision, recall and F1 are of\n\
-             # threshold = \"tune\"           # with two classes: choose it on the validation split"
-        }
+             # class_weights = \"balanced\"   # if rare classes matter as much as common ones\n{}",
+            of_two(&guess.classes)
+        ),
         TargetKind::Number => {
             "type = \"regression\"\n\
              loss = \"mse\"       # or \"mae\", or \"huber\", which large errors move less"
@@ -171,6 +180,23 @@ fn config(table: &str, guess: &Guess, output: &Path) -> String {
         training(0.01, 100),
     )
 }
+
+/// What can be said of the classes if there are two.
+fn of_two(classes: &[String]) -> String {
+    let [other, positive] = classes else {
+        return String::new();
+    };
+    format!(
+        "# positive = {}   # in place of {}: the class that precision, recall and F1 are of\n\
+         # threshold = \"tune\"   # choose it on the validation split",
+        quoted(other),
+        quoted(positive)
+    )
+}
+
+/// What stands behind a split that is drawn.
+pub(super) const DRAWN: &str =
+    "   # drawn by the seed above; a seed = 1 in here keeps the split where that one changes";
 
 /// How the config begins, up to its data.
 pub(super) fn opening(subject: &str, output: &Path) -> String {
@@ -233,10 +259,13 @@ fn data(table: &str, guess: &Guess) -> String {
     if guess.missing_target > 0 {
         line("missing_target = \"drop\"   # leave out rows without a target".into());
     }
-    line(match guess.stratify {
-        true => "split = { train = 0.7, valid = 0.15, test = 0.15, stratify = true }".into(),
-        false => "split = { train = 0.7, valid = 0.15, test = 0.15 }".into(),
-    });
+    let stratify = match guess.stratify {
+        true => ", stratify = true",
+        false => "",
+    };
+    line(format!(
+        "split = {{ train = 0.7, valid = 0.15, test = 0.15{stratify} }}{DRAWN}"
+    ));
     text + &columns(guess) + "\n"
 }
 

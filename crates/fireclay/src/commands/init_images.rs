@@ -7,7 +7,7 @@ use fireclay_data::{
     TargetKind,
 };
 
-use super::init::{opening, training};
+use super::init::{DRAWN, opening, say_positive, training};
 use crate::failure::Failure;
 use crate::text::say;
 
@@ -36,6 +36,7 @@ pub fn config(folder: &Path, output: &Path, plain: bool) -> Result<String, Failu
     );
     let notes = data.notes.iter();
     notes.for_each(|note| say!("note     {}", with_flag(&note.to_string())));
+    say_positive(classes);
     let rest = data.damaged.iter().skip(NAMED_IMAGES);
     rest.for_each(|damaged| say!("damaged  {damaged}"));
     let size = match size {
@@ -133,12 +134,13 @@ fn on_damaged(count: usize) -> String {
 }
 
 /// Folders may be the splits; otherwise each split gets a share of each class.
-fn split(held_out: [bool; 2]) -> &'static str {
-    match held_out {
-        [false, false] => "split = { train = 0.7, valid = 0.15, test = 0.15, stratify = true }\n",
+fn split(held_out: [bool; 2]) -> String {
+    let line = match held_out {
+        [false, false] => "split = { train = 0.7, valid = 0.15, test = 0.15, stratify = true }",
         [false, true] => {
-            "split = { stratify = true }   # validation is taken from the training images\n"
+            "# Validation is taken from the training images.\nsplit = { stratify = true }"
         }
-        [true, _] => "",
-    }
+        [true, _] => return String::new(),
+    };
+    format!("{line}{DRAWN}\n")
 }

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 
 use fireclay_data::{LabelledGuess, TargetKind, TextGuess, expand, image_files, read_lines};
 
-use super::init::{opening, quoted, training};
+use super::init::{DRAWN, opening, quoted, say_positive, training};
 use crate::failure::Failure;
-use crate::text::{prose, say};
+use crate::text::{one_line, prose, say};
 
 /// A text of so many bytes or fewer is learned letter by letter.
 const LETTERS: u64 = 2_000_000;
@@ -20,7 +20,8 @@ pub fn config(path: &str, found: &TextGuess, output: &Path) -> String {
         TextGuess::Running { field } => running(path, field.as_deref(), output),
         TextGuess::Labelled(guess) => labelled(path, guess, output),
         TextGuess::Pairs { source, target } => {
-            say!("pairs    {target} is written from {source}");
+            let [from, to] = [source, target].map(|name| one_line(name));
+            say!("pairs    {to} is written from {from}");
             let columns = format!("source = {}\ntarget = {}\n", quoted(source), quoted(target));
             pairs(("pair_table", path, &columns), output)
         }
@@ -128,14 +129,15 @@ fn labelled(path: &str, guess: &LabelledGuess, output: &Path) -> String {
         TargetKind::Number => ("regression", "a number".to_owned(), ""),
         TargetKind::Class | TargetKind::Set => (
             "classification",
-            format!("{} classes", guess.classes),
+            format!("{} classes", guess.classes.len()),
             ", stratify = true",
         ),
     };
-    say!("text     {}", guess.text);
-    say!("target   {} ({task}, {what})", guess.target);
+    say!("text     {}", one_line(&guess.text));
+    say!("target   {} ({task}, {what})", one_line(&guess.target));
     let notes = guess.notes.iter();
     notes.for_each(|note| prose!(9, "note     {note}"));
+    say_positive(&guess.classes);
     let key = |name: &str, value: &Option<String>| {
         let value = value
             .as_ref()
@@ -155,7 +157,7 @@ fn labelled(path: &str, guess: &LabelledGuess, output: &Path) -> String {
          target = {}\n\
          {}{}{missing}\
          max_length = 256   # tokens of a text that are read\n\
-         split = {{ train = 0.7, valid = 0.15, test = 0.15{stratify} }}\n\n\
+         split = {{ train = 0.7, valid = 0.15, test = 0.15{stratify} }}{DRAWN}\n\n\
          [tokenizer]\n\
          type = \"wordpiece\"\n\
          vocabulary_size = 8000\n\

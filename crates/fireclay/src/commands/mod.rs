@@ -38,7 +38,7 @@ use std::path::{Path, PathBuf};
 use burn::tensor::Device;
 use clap::{Parser, Subcommand};
 use fireclay_run::config::RunConfig;
-use fireclay_run::{At, Run, RunDevice, open, open_at};
+use fireclay_run::{At, Run, RunDevice, load_run, open, open_at};
 use fireclay_train::run_folder;
 
 use crate::backend;
@@ -125,7 +125,12 @@ impl CheckpointArgs {
 fn run_at(path: &Path) -> PathBuf {
     match run_folder::newest(path) {
         Some(run) => {
-            tell!("run: {}", run.display());
+            let config = load_run(&run).ok().map(|loaded| loaded.config);
+            let fold = config.as_ref().and_then(folds::of);
+            let fold = fold.map(|(fold, folds)| {
+                format!(", which is fold {fold} of {folds}; what all folds reach is in folds.json of a folder beside it")
+            });
+            tell!("run: {}{}", run.display(), fold.unwrap_or_default());
             run
         }
         None => path.to_path_buf(),

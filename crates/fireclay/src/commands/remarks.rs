@@ -1,10 +1,10 @@
 //! What is to be said of the metrics of a run beside their values.
 
 use fireclay_metrics::{
-    ClassCoverage, ConformalMethod, Coverage, Interval, IntervalMethod, Report,
+    ClassCoverage, ConformalMethod, Coverage, DEFAULT_THRESHOLD, Interval, IntervalMethod, Report,
 };
 
-use crate::text::number;
+use crate::text::{number, one_line};
 
 /// The names that a line shows of many.
 const SHOWN: usize = 5;
@@ -23,9 +23,29 @@ pub fn remarks(reports: &[(&str, &Report)]) -> Vec<String> {
     );
     let last = reports.last().into_iter();
     lines.extend(last.flat_map(|(name, report)| uncertainty(name, report)));
-    let threshold = reports.last().and_then(|(_, report)| report.threshold);
-    lines.extend(threshold.map(|threshold| format!("decision threshold {}", number(threshold))));
+    lines.extend(reports.last().and_then(|(_, report)| threshold(report)));
     lines
+}
+
+/// From which probability on the answer is the positive class.
+fn threshold(report: &Report) -> Option<String> {
+    let by_group = report
+        .fairness
+        .as_ref()
+        .and_then(|it| it.thresholds.as_ref());
+    let Some(by_group) = by_group else {
+        let threshold = number(report.threshold?);
+        return Some(format!("decision threshold {threshold}"));
+    };
+    let of_all = number(report.threshold.unwrap_or(DEFAULT_THRESHOLD));
+    let own = by_group.by_group.iter();
+    let own: Vec<String> = own
+        .map(|(group, threshold)| format!("{} {}", one_line(group), number(*threshold)))
+        .collect();
+    Some(format!(
+        "decision threshold {of_all}, but for groups with one of their own, by which the metrics above are too: {}",
+        own.join(", ")
+    ))
 }
 
 /// Which of two classes is the positive one, and how to choose the other.

@@ -2,13 +2,15 @@
 
 use std::path::PathBuf;
 
-use fireclay_run::{At, finished, load_run_with};
+use fireclay_run::{At, Finished, finished, load_run_with};
 use fireclay_train::RunFolder;
+use serde_json::json;
 
-use super::training::{resumed, stays};
-use super::{paths, run_at};
+use super::training::{resumed, short};
+use super::{folds, paths, run_at};
 use crate::failure::Failure;
 use crate::progress::ShowArgs;
+use crate::text::{say, tell};
 
 /// Resume a run from its newest whole checkpoint; with `--set`, train one that has ended longer or otherwise
 #[derive(Debug, clap::Args)]
@@ -39,6 +41,30 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         return stays(&finished, args.show);
     }
     let loaded = load_run_with(&run, &args.sets)?;
+    if let Some((fold, folds)) = folds::of(&loaded.config) {
+        tell!(
+            "note: this is fold {fold} of {folds} alone; `fireclay train CONFIG --folds {folds} --resume auto` goes on with all"
+        );
+    }
     let backend = args.backend.as_deref();
-    resumed(&run, loaded, args.checkpoint, backend, args.show)
+    let (report, outcome) = resumed(&run, loaded, args.checkpoint, backend, args.show)?;
+    report.end(&outcome)
+}
+
+/// Says that a run has ended and is left as it is.
+fn stays(finished: &Finished, show: ShowArgs) -> Result<(), Failure> {
+    tell!("note: {}", finished.said);
+    if show.json {
+        say!(
+            "{:#}",
+            json!({
+                "run": finished.folder,
+                "reason": finished.reason,
+                "evaluation": finished.evaluation,
+            })
+        );
+    } else {
+        say!("run      {}", short(&finished.folder));
+    }
+    Ok(())
 }

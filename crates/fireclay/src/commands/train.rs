@@ -1,12 +1,15 @@
 //! `train`: from a config to a run.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use fireclay_plan::PLANNER;
 use fireclay_run::config::Loaded;
-use fireclay_run::{Outcome, Prepared, load_run_at, unfinished};
+use fireclay_run::{
+    FoldRun, Outcome, Prepared, finished, fold_run, load_run_at, other_split, unfinished,
+};
 
-use super::training::{READING, Report, hooks, resumed, short};
+use super::folds::Trained;
+use super::training::{READING, Report, hooks, resumed, short, unless_interrupted};
 use super::{config, device, folds, paths};
 use crate::failure::Failure;
 use crate::progress::ShowArgs;
@@ -24,11 +27,11 @@ pub struct Args {
     /// What the run is called, instead of its config
     #[arg(long, value_name = "NAME", value_parser = name)]
     pub name: Option<String>,
-    /// Go on with the latest unfinished run of this config, if there is one: for jobs that start again
+    /// Go on with the latest unfinished run of this config, or set of folds, if there is one: for jobs that start again
     #[arg(long, value_name = "auto", value_parser = ["auto"])]
     pub resume: Option<String>,
     /// Cross-validate: train a run for each of so many folds, each tested on rows that it did not see
-    #[arg(long, value_name = "K", conflicts_with = "resume")]
+    #[arg(long, value_name = "K")]
     pub folds: Option<usize>,
     #[command(flatten)]
     pub show: ShowArgs,
@@ -54,20 +57,23 @@ pub fn run(args: &Args) -> Result<(), Failure> {
             if !args.show.quiet && !args.show.json {
                 say!("fold {fold} of {folds}");
             }
-            of_fold(loaded, args.show, &mut told)
+            let before = args.resume.as_ref().and_then(|_| fold_run(&loaded));
+            of_fold(loaded, before, args.show, &mut told)
         });
     }
     match args.resume.as_ref().and_then(|_| latest(&loaded)) {
         Some(run) => {
             let again = load_run_at(&run, &loaded.config)?;
-            resumed(&run, again, None, None, args.show)
+            let (report, outcome) = resumed(&run, again, None, None, args.show)?;
+            report.end(&outcome)
         }
         None => new(loaded, args.show),
     }
 }
 
 /// Trains in a new run folder.
-fn new(loaded: Loaded, show: ShowArgs) -> Result<(), Failure> {
+fn new(mut loaded: Loaded, show: ShowArgs) -> Result<(), Failure> {
+    loaded.notes.extend(other_split(&loaded));
     let device = device(&loaded.config, None)?;
     let beat = show.beat(READING);
     let prepared = Prepared::new(loaded, PLANNER.forced(show.force))?;
@@ -76,25 +82,63 @@ fn new(loaded: Loaded, show: ShowArgs) -> Result<(), Failure> {
     report.end(&outcome)
 }
 
-/// Trains one fold in a new run folder, and says what of it unless all folds are told at once; notes that were `told`
-/// of a fold before it are not said again.
+/// Trains one fold, in a new run folder or in that of `before`, and says what of it unless all folds are told at once;
+/// notes that were `told` of a fold before it are not said again.
 fn of_fold(
     loaded: Loaded,
+    before: Option<FoldRun>,
     show: ShowArgs,
     told: &mut Vec<String>,
-) -> Result<(Loaded, Outcome), Failure> {
-    let device = device(&loaded.config, None)?;
-    let beat = show.beat(READING);
-    let prepared = Prepared::new(loaded.clone(), PLANNER.forced(show.force))?;
-    let report = Report::beyond(told, &prepared, &device, show);
-    let outcome = prepared.train(&device, hooks(report.config(), show, beat)?)?;
+) -> Result<(Loaded, Trained), Failure> {
+    if let Some(FoldRun::Ended(run)) = &before
+        && let Some(trained) = kept(&loaded, run)?
+    {
+        return Ok((loaded, trained));
+    }
+    let (report, outcome) = match before {
+        Some(FoldRun::Open(run)) => {
+            tell!("note: resumes {}", short(&run));
+            let again = load_run_at(&run, &loaded.config)?;
+            resumed(&run, again, None, None, show)?
+        }
+        _ => new_fold(loaded.clone(), show, told)?,
+    };
     if show.json {
+        unless_interrupted(&outcome)?;
         report.write(&outcome.folder)?;
     } else {
         report.end(&outcome)?;
         say!("");
     }
-    Ok((loaded, outcome))
+    Ok((loaded, (outcome.folder, outcome.evaluation)))
+}
+
+fn new_fold(
+    loaded: Loaded,
+    show: ShowArgs,
+    told: &mut Vec<String>,
+) -> Result<(Report, Outcome), Failure> {
+    let device = device(&loaded.config, None)?;
+    let beat = show.beat(READING);
+    let prepared = Prepared::new(loaded, PLANNER.forced(show.force))?;
+    let report = Report::beyond(told, &prepared, &device, show);
+    let outcome = prepared.train(&device, hooks(report.config(), show, beat)?)?;
+    Ok((report, outcome))
+}
+
+/// What a run of a fold has reached that has ended before, if the data is still what it was trained on.
+fn kept(loaded: &Loaded, run: &Path) -> Result<Option<Trained>, Failure> {
+    let prepared = Prepared::new(loaded.clone(), PLANNER.forced(true))?;
+    let shown = short(run);
+    if !prepared.has_data_of(run)? {
+        tell!("note: {shown} is not taken for this fold: its data was other data");
+        return Ok(None);
+    }
+    let finished = finished(run)?;
+    Ok(finished.map(|finished| {
+        tell!("note: {shown} has trained this fold");
+        (finished.folder, finished.evaluation)
+    }))
 }
 
 /// The run to go on with, if there is one; says which, or why there is none.

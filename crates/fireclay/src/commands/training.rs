@@ -9,7 +9,7 @@ use fireclay_metrics::{Baseline, Report as Evaluation};
 use fireclay_plan::PLANNER;
 use fireclay_run::config::{Loaded, ReportConfig, RunConfig};
 use fireclay_run::workload::WorkloadWords;
-use fireclay_run::{At, Finished, Hooks, Outcome, Prepared, RunDevice};
+use fireclay_run::{At, Hooks, Outcome, Prepared, RunDevice};
 use fireclay_track::Tracker;
 use fireclay_train::observer::{Observer, Step};
 use fireclay_train::run_folder::typed;
@@ -82,14 +82,15 @@ impl Observer for Waits {
     }
 }
 
-/// Goes on with the run at `run`, as `loaded` says, from its newest checkpoint or from another one.
+/// Goes on with the run at `run`, as `loaded` says, from its newest checkpoint or from another one, to an end that the
+/// report has still to tell.
 pub fn resumed(
     run: &Path,
     loaded: Loaded,
     checkpoint: Option<At>,
     backend: Option<&str>,
     show: ShowArgs,
-) -> Result<(), Failure> {
+) -> Result<(Report, Outcome), Failure> {
     let folder = RunFolder::open(run)?;
     let device = device(&loaded.config, backend)?;
     let beat = show.beat(READING);
@@ -100,25 +101,7 @@ pub fn resumed(
     }
     let report = Report::new(&prepared, &device, show);
     let outcome = prepared.resume(&folder, &device, hooks(report.config(), show, beat)?)?;
-    report.end(&outcome)
-}
-
-/// Says that a run has ended and is left as it is.
-pub fn stays(finished: &Finished, show: ShowArgs) -> Result<(), Failure> {
-    tell!("note: {}", finished.said);
-    if show.json {
-        say!(
-            "{:#}",
-            json!({
-                "run": finished.folder,
-                "reason": finished.reason,
-                "evaluation": finished.evaluation,
-            })
-        );
-    } else {
-        say!("run      {}", short(&finished.folder));
-    }
-    Ok(())
+    Ok((report, outcome))
 }
 
 /// The report to the user before and after a training.
@@ -176,13 +159,7 @@ impl Report {
             true => notes.for_each(|note| tell!("note: {note}")),
             false => notes.for_each(|note| prose!(8, "note    {note}")),
         }
-        if outcome.reason == StopReason::Interrupted {
-            let step = outcome.state.step;
-            return Err(Failure::Interrupted(format!(
-                "interrupted after step {step} and saved; go on with `fireclay resume {}`",
-                typed(&outcome.folder)
-            )));
-        }
+        unless_interrupted(outcome)?;
         if self.show.json {
             self.print_json(outcome);
         } else {
@@ -327,6 +304,18 @@ impl Report {
             let report = outcome.evaluation.get(*split)?;
             Some((*split, report.baseline.as_ref()?))
         })
+    }
+}
+
+/// Fails where a training was interrupted.
+pub fn unless_interrupted(outcome: &Outcome) -> Result<(), Failure> {
+    match outcome.reason {
+        StopReason::Interrupted => Err(Failure::Interrupted(format!(
+            "interrupted after step {} and saved; go on with `fireclay resume {}`",
+            outcome.state.step,
+            typed(&outcome.folder)
+        ))),
+        _ => Ok(()),
     }
 }
 

@@ -35,6 +35,8 @@ pub struct Guess {
     pub target: String,
     /// What it holds.
     pub target_kind: TargetKind,
+    /// Its classes, or its labels, in the order in which a model numbers them.
+    pub classes: Vec<String>,
     /// What stands between the labels in a cell of the target, where there are several.
     pub label_separator: Option<String>,
     /// All columns in the order of the file.
@@ -109,7 +111,7 @@ fn guess_with(
     guess.ignore_indices((format.format().indices)(&first)?);
     guess.keep_something(&table);
     guess.dialect = options.dialect;
-    guess.check(raw, path)?;
+    guess.classes = guess.check(raw, path)?;
     guess
         .notes
         .splice(0..0, sniffed.notes.into_iter().chain(table.notes));
@@ -189,6 +191,7 @@ impl Guess {
             dialect: Dialect::default(),
             target: name.clone(),
             target_kind,
+            classes: Vec::new(),
             label_separator: separator.map(String::from),
             columns: Vec::new(),
             id: None,
@@ -219,11 +222,11 @@ impl Guess {
         config
     }
 
-    /// Refuses what nothing can be learned from: a configuration is for training.
+    /// The classes of the target. Refuses what nothing can be learned from: a configuration is for training.
     ///
     /// # Errors
     /// [`DataError::Unusable`] with what training would say.
-    fn check(&self, mut raw: Table, path: &str) -> Result<(), DataError> {
+    fn check(&self, mut raw: Table, path: &str) -> Result<Vec<String>, DataError> {
         const SEED: u64 = 42;
         let config = self.config(path);
         let rows = raw.rows();
@@ -231,9 +234,10 @@ impl Guess {
             raw.interpret(&config)?;
             let splits = split(&raw, &config, SEED, self.target_kind)?;
             let splits = raw.with_target(splits, &config)?;
-            Preprocess::fit(&raw, &splits.train, &config, self.target_kind).map(drop)
+            let (fitted, _) = Preprocess::fit(&raw, &splits.train, &config, self.target_kind)?;
+            Ok(fitted.classes().to_vec())
         };
-        fits().map_err(|error| {
+        fits().map_err(|error: DataError| {
             let message = format!(
                 "this table of {rows} rows cannot be learned from, so no config is written: {error}"
             );

@@ -8,11 +8,11 @@ use super::facts::{Facts, facts, target_kind};
 use super::pairs::pair;
 use super::sniff::{beginning, dialect, format};
 use super::target::find_target;
-use crate::column::words;
+use crate::column::{text, words};
 use crate::error::DataError;
 use crate::labels::TargetKind;
 use crate::table::dialect::{Dialect, Sniffed};
-use crate::table::{ColumnKind, ReadOptions, Table, TableFormat};
+use crate::table::{ColumnKind, ReadOptions, Table, TableFormat, Vocabulary};
 
 /// What a file of texts seems to hold.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -42,8 +42,8 @@ pub struct LabelledGuess {
     pub target: String,
     /// What it holds.
     pub target_kind: TargetKind,
-    /// The number of classes, where it holds classes.
-    pub classes: usize,
+    /// Its classes in the order in which a model numbers them, where it holds classes.
+    pub classes: Vec<String>,
     /// The column that names the row.
     pub id: Option<String>,
     /// Rows without a target.
@@ -165,14 +165,16 @@ fn of_table(
     let text = texts.iter().max_by_key(|fact| letters(fact));
     let alone = text.filter(|_| !facts.iter().any(is_other));
     let found = alone.map(|text| labelled((&facts, &texts), (text, wanted), sniffed));
-    Ok(found.map(|found| TextGuess::Labelled(found.into())))
+    Ok(found
+        .transpose()?
+        .map(|found| TextGuess::Labelled(found.into())))
 }
 
 fn labelled(
     (facts, texts): (&[Facts<'_>], &[&Facts<'_>]),
     (text, target): (&Facts<'_>, &Facts<'_>),
     sniffed: Sniffed,
-) -> LabelledGuess {
+) -> Result<LabelledGuess, DataError> {
     let mut notes = sniffed.notes;
     for other in texts.iter().filter(|other| other.name != text.name) {
         notes.push(format!(
@@ -187,13 +189,13 @@ fn labelled(
         ));
     }
     let kind = target_kind(target);
-    LabelledGuess {
+    Ok(LabelledGuess {
         text: text.name.clone(),
         target: target.name.clone(),
         target_kind: kind,
         classes: match kind {
-            TargetKind::Number => 0,
-            TargetKind::Class | TargetKind::Set => target.distinct,
+            TargetKind::Number => Vec::new(),
+            TargetKind::Class | TargetKind::Set => classes(target)?,
         },
         id: facts
             .iter()
@@ -202,7 +204,13 @@ fn labelled(
         missing_target: target.missing,
         dialect: sniffed.dialect,
         notes,
-    }
+    })
+}
+
+fn classes(target: &Facts<'_>) -> Result<Vec<String>, DataError> {
+    let cells = text(&target.name, target.array)?;
+    let (classes, _) = Vocabulary::fit(cells.iter().flatten(), usize::MAX);
+    Ok(classes.names().to_vec())
 }
 
 pub(super) fn is_in(texts: &[&Facts<'_>], fact: &Facts<'_>) -> bool {
@@ -270,7 +278,8 @@ mod tests {
             (found.text.as_str(), found.target.as_str()),
             ("review", "label")
         );
-        assert_eq!((found.target_kind, found.classes), (TargetKind::Class, 2));
+        assert_eq!(found.target_kind, TargetKind::Class);
+        assert_eq!(found.classes, ["bad", "good"]);
         assert_eq!(found.id.as_deref(), Some("id"));
     }
 

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::probabilities;
 use super::sets::{limit, set};
-use crate::answer::{Answers, Meaning, join};
+use crate::answer::{Answers, Judged, Meaning, join};
 use fireclay_metrics::{
     Baseline, Calibration, ClassCoverage, Classification, ConformalMethod, Coverage,
     DEFAULT_THRESHOLD, Report, ThresholdObjective, calibration_error, classification_baseline,
@@ -144,16 +144,11 @@ impl Meaning for ClassificationAnswer {
     }
 
     fn report(&self, answers: &Answers, truth: &Labels, seed: Option<u64>) -> Report {
-        let (
-            Answers::Classes {
-                chosen,
-                probabilities,
-            },
-            Labels::Classes(truth),
-        ) = (answers, truth)
-        else {
-            unreachable!("a classifier answers with classes");
-        };
+        let Judged {
+            chosen,
+            probabilities,
+            truth,
+        } = judged(answers, truth);
         let scored = self.scored(truth, probabilities).with_decided(chosen);
         Report {
             classes: Some(self.classes.clone()),
@@ -165,16 +160,11 @@ impl Meaning for ClassificationAnswer {
     }
 
     fn more(&self, numbers: &[f64], (answers, truth): (&Answers, &Labels), report: &mut Report) {
-        let (
-            Answers::Classes {
-                chosen,
-                probabilities,
-            },
-            Labels::Classes(truth),
-        ) = (answers, truth)
-        else {
-            unreachable!("a classifier answers with classes");
-        };
+        let Judged {
+            chosen,
+            probabilities,
+            truth,
+        } = judged(answers, truth);
         report.calibration = self.calibration(truth, [numbers, probabilities]);
         report.coverage = self.covered(truth, (chosen, probabilities));
     }
@@ -207,6 +197,12 @@ impl Meaning for ClassificationAnswer {
     fn no_labels(&self) -> Labels {
         Labels::Classes(Vec::new())
     }
+}
+
+/// The answers of a classifier, with the truth.
+fn judged<'a>(answers: &'a Answers, truth: &'a Labels) -> Judged<'a> {
+    let judged = answers.judged(truth);
+    judged.expect("a classifier answers with classes")
 }
 
 /// The column of the sets of classes.

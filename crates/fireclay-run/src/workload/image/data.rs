@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use fireclay_data::arrow::array::{ArrayRef, StringArray};
-use fireclay_data::{DataError, ImageData, ImageDataConfig, Note, TargetKind};
+use fireclay_data::{DataError, ImageData, ImageDataConfig, Labels, Note, TargetKind};
 
 use super::super::Shown;
 use super::super::dataset::{Columns, Dataset, constant, counts};
@@ -89,6 +89,10 @@ impl Dataset for ImageData {
     fn target(&self) -> Target {
         let (classes, scale) = (self.preprocess.classes(), self.preprocess.target_mean_std());
         Target::new(classes, scale, self.train.labels())
+    }
+
+    fn labels(&self, split: usize) -> Option<&Labels> {
+        Some([&self.train, &self.valid, &self.test][split].labels())
     }
 
     fn constant_target(&self) -> Option<f64> {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use fireclay_data::{DataError, Note, TargetKind, TextTableData, Tokenizer};
+use fireclay_data::{DataError, Labels, Note, TargetKind, TextTableData, Tokenizer};
 
 use super::super::Shown;
 use super::super::dataset::{Columns, Dataset, constant, counts, hashes_of};
@@ -83,6 +83,10 @@ impl Dataset for TextTableData {
     fn target(&self) -> Target {
         let (classes, scale) = (self.preprocess.classes(), self.preprocess.target_mean_std());
         Target::new(classes, scale, self.train.labels())
+    }
+
+    fn labels(&self, split: usize) -> Option<&Labels> {
+        Some([&self.train, &self.valid, &self.test][split].labels())
     }
 
     fn constant_target(&self) -> Option<f64> {

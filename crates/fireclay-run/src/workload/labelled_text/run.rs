@@ -11,7 +11,7 @@ use super::super::dataset::Columns;
 use super::super::prelude::*;
 use super::{LabelledText, TEXTS};
 use crate::answer::Meaning;
-use crate::predict::{Rows, Source, predict_rows};
+use crate::predict::{InputTable, Rows, predict_rows};
 use crate::predictor::{Differentiable, Predictor};
 use crate::run::InputColumn;
 use crate::samples::{TextTableSamples, upload_texts};
@@ -81,7 +81,7 @@ impl Run for LabelledTextRun {
             let options = self.options(format.unwrap_or_else(|| self.own_format()));
             let preprocess = (&self.tokenizer, &self.preprocess);
             let config = &LabelledText::source(self.base.config()).config;
-            let table = Source::open(path)?;
+            let table = InputTable::open(path)?;
             let split = TextTableSplit::load(table.path(), &options, preprocess, config);
             let (split, notes) = split.map_err(|error| table.named(error.into()))?;
             let notes = notes.iter().map(|note| table.renamed(&note.to_string()));

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use fireclay_data::{DataError, Note, Preprocess, Role, TableConfig, TableData, TargetKind, role};
+use fireclay_data::{
+    DataError, Labels, Note, Preprocess, Role, TableConfig, TableData, TargetKind, role,
+};
 
 use super::super::dataset::{Columns, Dataset, constant, hashes_of};
 use crate::artifacts::PREPROCESS;
@@ -105,6 +107,10 @@ impl Dataset for TableData {
     fn target(&self) -> Target {
         let (classes, scale) = (self.preprocess.classes(), self.preprocess.target_mean_std());
         Target::new(classes, scale, &self.train.labels)
+    }
+
+    fn labels(&self, split: usize) -> Option<&Labels> {
+        Some(&[&self.train, &self.valid, &self.test][split].labels)
     }
 
     fn constant_target(&self) -> Option<f64> {

@@ -11,7 +11,7 @@ use super::super::dataset::Columns;
 use super::super::prelude::*;
 use super::{ROWS, Table};
 use crate::answer::Meaning;
-use crate::predict::{Rows, Source, predict_rows};
+use crate::predict::{InputTable, Rows, predict_rows};
 use crate::predictor::{Differentiable, Predictor};
 use crate::run::InputColumn;
 use crate::samples::{TableSamples, upload_rows};
@@ -71,7 +71,7 @@ impl Run for TableRun {
             let source = Table::source(self.base.config());
             let format = TableFormat::from_path(path.as_ref()).unwrap_or(source.format);
             let options = self.preprocess.options(format, &source.config);
-            let table = Source::open(path)?;
+            let table = InputTable::open(path)?;
             let split = Split::load(table.path(), &options, &self.preprocess, &source.config);
             let (split, notes) = split.map_err(|error| table.named(error.into()))?;
             let notes = notes.iter().map(|note| table.renamed(&note.to_string()));

@@ -3,13 +3,22 @@
 use std::path::Path;
 
 use fireclay_explain::{Explained, Explanation};
-use fireclay_train::files::create_folders;
+use fireclay_train::files::{beside, create_folders};
 use fireclay_train::run_folder::{FolderError, io, write_whole};
 
 use crate::failure::Failure;
 
 /// What was found, by method and samples.
 pub(super) const FILE: &str = "explanations.json";
+
+/// Finds what would keep the files from being written there: whatever is in its place, a folder that takes no files,
+/// entries of before that cannot be kept.
+pub(super) fn check(folder: &Path) -> Result<(), Failure> {
+    let is_there = |folder: &&Path| folder.as_os_str().is_empty() || folder.exists();
+    let there = folder.ancestors().find(is_there).unwrap_or(folder);
+    beside(&there.join(FILE)).map_err(|source| io("write into", there, source))?;
+    before(&folder.join(FILE)).map(drop)
+}
 
 /// Writes pictures and pages, and then the entries of the file, a line each. Entries of another method or of other
 /// samples stay.

@@ -13,7 +13,7 @@ use arrow::error::ArrowError;
 use csv::ByteRecord;
 
 use self::nulls::Nulls;
-use self::source::Source;
+use self::source::Records;
 use super::text::{TextColumns, flush};
 use super::{Format, NullCounts, Pieces, Sink, Target, plain_extension, same_in_all};
 use crate::error::{DataError, absolute};
@@ -64,11 +64,11 @@ pub(crate) fn usual_delimiter(path: &Path) -> u8 {
 
 /// The names in the first line, or `column_1` and so on where it is data.
 fn header(path: &Path, options: &ReadOptions) -> Result<Vec<String>, DataError> {
-    names(&mut Source::open(path, options)?)
+    names(&mut Records::open(path, options)?)
 }
 
 /// The names of the columns; the record that has them is read, unless it is data.
-fn names(source: &mut Source) -> Result<Vec<String>, DataError> {
+fn names(source: &mut Records) -> Result<Vec<String>, DataError> {
     let mut first = ByteRecord::new();
     if !source.read(&mut first)? || cells(&first).all(<[u8]>::is_empty) {
         return Err(DataError::empty(&source.path));
@@ -103,11 +103,11 @@ fn names(source: &mut Source) -> Result<Vec<String>, DataError> {
 
 /// The rows in pieces; all cells are text, without the white space around them.
 fn batches(path: &Path, options: &ReadOptions) -> Result<CsvBatches, DataError> {
-    let mut source = Source::open(path, options)?;
+    let mut source = Records::open(path, options)?;
     let names = names(&mut source)?;
     if !source.dialect.has_header() {
         // The first record is data: from the start again.
-        source = Source::open(path, options)?;
+        source = Records::open(path, options)?;
     }
     let nulls = Nulls::new(&names, options);
     Ok(CsvBatches {
@@ -121,7 +121,7 @@ fn batches(path: &Path, options: &ReadOptions) -> Result<CsvBatches, DataError> 
 
 struct CsvBatches {
     columns: TextColumns,
-    source: Source,
+    source: Records,
     record: ByteRecord,
     /// What is wrong with the line after the rows that come first.
     bad: Option<DataError>,

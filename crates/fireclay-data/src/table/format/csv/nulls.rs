@@ -5,10 +5,10 @@ use crate::table::stream::{NULL_VALUES, ReadOptions};
 
 /// The words of each column.
 pub(super) struct Nulls {
-    columns: Vec<Words>,
+    columns: Vec<NullWords>,
 }
 
-struct Words {
+struct NullWords {
     words: Vec<Vec<u8>>,
     counts: Vec<usize>,
     /// Whether nobody chose these words.
@@ -20,7 +20,7 @@ impl Nulls {
         let words = |name: &String| {
             let words = options.nulls_of(name).iter();
             let words: Vec<_> = words.map(|word| word.trim().as_bytes().to_vec()).collect();
-            Words {
+            NullWords {
                 counts: vec![0; words.len()],
                 words,
                 is_usual: options.has_usual_nulls(name),
@@ -36,7 +36,7 @@ impl Nulls {
         if cell.is_empty() {
             return true;
         }
-        let Words { words, counts, .. } = &mut self.columns[column];
+        let NullWords { words, counts, .. } = &mut self.columns[column];
         // A few words of few lengths: comparing lengths settles nearly every cell.
         let found = words.iter().position(|word| word.as_slice() == cell);
         if let Some(word) = found {

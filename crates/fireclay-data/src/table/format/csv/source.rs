@@ -15,7 +15,7 @@ use crate::table::dialect::{LAST_ROWS, advice, cells, encoding_advice, reader};
 use crate::table::stream::ReadOptions;
 
 /// A file that is read record by record.
-pub(super) struct Source {
+pub(super) struct Records {
     pub path: PathBuf,
     pub dialect: Dialect,
     reader: Reader<Box<dyn Read + Send>>,
@@ -36,7 +36,7 @@ pub(super) struct Source {
     is_settled: bool,
 }
 
-impl Source {
+impl Records {
     pub fn open(path: &Path, options: &ReadOptions) -> Result<Self, DataError> {
         let dialect = options.dialect.clone();
         let (text, note) = open_as(path, dialect.encoding())?;
