@@ -1,20 +1,18 @@
 //! Parts of a split, found by the columns that the run kept, and how it fares on them.
 
-use fireclay_metrics::slice;
+use fireclay_metrics::{CHANCE, holm, slice};
 
 use crate::folder::RunFolder;
-use crate::outcome::Outcomes;
+use crate::outcome::{FEWEST_OF_A_PART, Outcomes};
 use crate::predictions::{Column, Predictions};
 use crate::text::number;
 
-/// Slices with fewer samples say nothing.
-const LEAST: usize = 10;
+/// A column of more different numbers is cut into quarters.
+const FEW_NUMBERS: usize = 8;
 /// Columns with more values, that are no numbers, are names and no groups.
 const MOST_VALUES: usize = 24;
 /// So many slices at most, the largest first.
 const MOST: usize = 60;
-/// The chance of an error that is called real, over all slices together (Bonferroni).
-const LEVEL: f64 = 0.05;
 
 /// A part of the split.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,9 +27,9 @@ pub(crate) struct Part {
     pub interval: Option<(f64, f64)>,
     /// The mean over all others.
     pub others: f64,
-    /// The probability of such a difference by chance alone.
+    /// The probability of such a difference by chance alone, corrected for the number of slices (Holm).
     pub p: f64,
-    /// Whether it differs from the others by more than chance, whatever the number of slices.
+    /// Whether it differs from the others by more than chance.
     pub differs: bool,
     /// Whether it is worse than the others.
     pub worse: bool,
@@ -47,10 +45,10 @@ pub(crate) fn parts(run: &RunFolder, split: &str) -> Vec<Part> {
         return Vec::new();
     }
     let mut groups = groups(predictions);
-    groups.retain(|(_, samples)| samples.len() >= LEAST && samples.len() < predictions.n);
+    groups
+        .retain(|(_, samples)| samples.len() >= FEWEST_OF_A_PART && samples.len() < predictions.n);
     groups.sort_by_key(|(_, samples)| std::cmp::Reverse(samples.len()));
     groups.truncate(MOST);
-    let compared = groups.len() as f64;
     let part = |(name, samples): (String, Vec<usize>)| {
         let found = slice(&outcomes.values, &samples)?;
         Some(Part {
@@ -60,11 +58,12 @@ pub(crate) fn parts(run: &RunFolder, split: &str) -> Vec<Part> {
             interval: outcomes.interval(&samples, run.seed()),
             others: found.others,
             p: found.p,
-            differs: found.p * compared < LEVEL,
+            differs: false,
             worse: (found.mean < found.others) == outcomes.are_hits,
         })
     };
     let mut parts: Vec<Part> = groups.into_iter().filter_map(part).collect();
+    correct(&mut parts);
     let badness = |part: &Part| {
         if outcomes.are_hits {
             part.value
@@ -74,6 +73,23 @@ pub(crate) fn parts(run: &RunFolder, split: &str) -> Vec<Part> {
     };
     parts.sort_by(|a, b| badness(a).total_cmp(&badness(b)));
     parts
+}
+
+/// Corrects the probabilities for the number of parts, and says which of them differ.
+fn correct(parts: &mut [Part]) {
+    let p: Vec<f64> = parts.iter().map(|part| part.p).collect();
+    for (part, p) in parts.iter_mut().zip(holm(&p)) {
+        (part.p, part.differs) = (p, p < CHANCE);
+    }
+}
+
+/// The columns of which no slices are made, because they have too many values that are no numbers.
+pub(crate) fn left_out(predictions: &Predictions) -> Vec<&str> {
+    let columns = predictions.extra.iter();
+    columns
+        .filter(|column| by_value(column).is_empty())
+        .map(|column| column.name.as_str())
+        .collect()
 }
 
 /// A name and its samples.
@@ -105,7 +121,7 @@ fn by_value(column: &Column) -> Vec<Group> {
     distinct.sort_unstable();
     distinct.dedup();
     match &column.numbers {
-        Some(numbers) if distinct.len() > 8 => quarters(&column.name, numbers),
+        Some(numbers) if distinct.len() > FEW_NUMBERS => quarters(&column.name, numbers),
         _ if distinct.len() <= MOST_VALUES => distinct.into_iter().map(of).collect(),
         _ => Vec::new(),
     }
@@ -130,10 +146,8 @@ fn quarters(name: &str, numbers: &[Option<f64>]) -> Vec<Group> {
             |number: f64| (number > low || (index == 0 && number == low)) && number <= high;
         let samples = (0..numbers.len()).filter(|&sample| numbers[sample].is_some_and(inside));
         let from = if index == 0 { "from" } else { "above" };
-        (
-            format!("{name} {from} {} to {}", number(low), number(high)),
-            samples.collect(),
-        )
+        let [low, high] = [low, high].map(edge_said);
+        (format!("{name} {from} {low} to {high}"), samples.collect())
     };
     let empty: Vec<usize> = (0..numbers.len())
         .filter(|&sample| numbers[sample].is_none())
@@ -142,6 +156,14 @@ fn quarters(name: &str, numbers: &[Option<f64>]) -> Vec<Group> {
     groups
         .chain([(format!("{name} = (empty)"), empty)])
         .collect()
+}
+
+/// A number at the edge of a slice; a whole one as it is, such as a year.
+fn edge_said(edge: f64) -> String {
+    match edge.fract() == 0.0 && edge.abs() < 1e9 {
+        true => format!("{edge:.0}"),
+        false => number(edge),
+    }
 }
 
 fn pairs(first: &[Group], second: &[Group]) -> Vec<Group> {
@@ -203,9 +225,10 @@ mod tests {
         };
         assert_eq!(named("sex = f"), Some(40));
         // 20 to 99 in quarters of the order.
-        assert_eq!(named("age from 20.00 to 39.00"), Some(20));
-        assert_eq!(named("sex = m, age above 39.00 to 59.00"), Some(10));
+        assert_eq!(named("age from 20 to 39"), Some(20));
+        assert_eq!(named("sex = m, age above 39 to 59"), Some(10));
         assert!(found.iter().all(|group| !group.0.contains("person")));
+        assert_eq!(left_out(&predictions), ["name"]);
         let rows: usize = found
             .iter()
             .filter(|group| group.0.starts_with("age"))

@@ -154,13 +154,6 @@ impl Plane {
     fn column(&self, (from, to, height): (f64, f64, f64)) -> Html {
         let (left, top) = self.at((from, height));
         let (right, bottom) = self.at((to, 0.0));
-        let [x, y, width, tall] = [
-            left,
-            top,
-            (right - left - 1.0).max(0.5),
-            (bottom - top).max(0.0),
-        ]
-        .map(|value| format!("{value:.1}"));
         let tip = format!(
             "{} {} to {}: {} {}",
             self.x.label,
@@ -169,15 +162,8 @@ impl Plane {
             number(height),
             self.y.label
         );
-        let attributes = [
-            ("class", "bar"),
-            ("x", &x),
-            ("y", &y),
-            ("width", &width),
-            ("height", &tall),
-            ("data-tip", &tip),
-        ];
-        el("rect", &attributes, "")
+        let size = ((right - left - 1.0).max(0.5), (bottom - top).max(0.0));
+        mark::bar((left, top), size, &tip)
     }
 
     /// The chart.

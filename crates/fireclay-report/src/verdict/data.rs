@@ -1,24 +1,27 @@
 //! What is odd about the data, as far as the run knows it.
 
+use fireclay_metrics::Report;
+
 use super::{Finding, Tone};
 use crate::folder::RunFolder;
+use crate::outcome::FEWEST;
 use crate::text::{percent, plural};
 
 /// A split this small says little.
-const FEW: usize = 100;
+const SMALL: usize = 100;
 /// Metrics above this are too good to be true more often than not.
 const PERFECT: f64 = 0.9995;
 
 /// What should be looked at.
 pub(super) fn findings(run: &RunFolder) -> Vec<Finding> {
-    [perfect(run), few(run), imbalance(run)]
+    [perfect(run), small(run), imbalance(run)]
         .into_iter()
         .flatten()
         .collect()
 }
 
 fn perfect(run: &RunFolder) -> Option<Finding> {
-    let (split, report) = run.judged()?;
+    let (split, report) = judged(run)?;
     let found = ["roc_auc", "r2", "accuracy"].into_iter().find(|name| {
         report
             .metrics
@@ -40,8 +43,13 @@ fn perfect(run: &RunFolder) -> Option<Finding> {
     )
 }
 
-fn few(run: &RunFolder) -> Option<Finding> {
-    let (split, report) = run.judged()?;
+/// The split that is judged, if it can be.
+fn judged(run: &RunFolder) -> Option<(&str, &Report)> {
+    run.judged().filter(|(_, report)| report.n >= FEWEST)
+}
+
+fn small(run: &RunFolder) -> Option<Finding> {
+    let (split, report) = judged(run)?;
     let interval = report.interval.as_ref()?;
     let says = format!("The {split} split is small, so the numbers are not sharp.");
     let evidence = format!(
@@ -50,7 +58,7 @@ fn few(run: &RunFolder) -> Option<Finding> {
         interval.metric,
         crate::text::number(interval.high - interval.low)
     );
-    (report.n < FEW).then(|| {
+    (report.n < SMALL).then(|| {
         Finding::new(Tone::Look, says, evidence)
             .advise("A larger data.split.test, or the mean over several seeds.")
     })

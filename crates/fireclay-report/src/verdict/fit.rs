@@ -2,8 +2,10 @@
 
 use crate::folder::RunFolder;
 use crate::history::Point;
+use crate::outcome::FEWEST;
 use crate::text::{number, percent, plural};
 
+use super::quality::unit;
 use super::{Finding, Tone};
 
 /// Where the curves lead.
@@ -87,8 +89,21 @@ pub(super) fn finding(run: &RunFolder) -> Option<Finding> {
     if valid.is_empty() {
         return None;
     }
+    if let Some(report) = run
+        .evaluation
+        .get("valid")
+        .filter(|report| report.n < FEWEST)
+    {
+        let n = plural(report.n, unit(run));
+        return Some(unseen(format!(
+            "The validation split has {n}: its loss says little."
+        )));
+    }
     let Some(fit) = Fit::of(&valid, &train) else {
-        return Some(unseen(&valid));
+        let n = plural(valid.len(), "evaluation");
+        return Some(unseen(format!(
+            "{n} of the validation split: too few to see where its loss leads."
+        )));
     };
     let gap = gap_said(&fit, &train);
     let wide = fit.gap.is_some_and(|gap| gap > WIDE * fit.best.value.abs());
@@ -101,11 +116,7 @@ pub(super) fn finding(run: &RunFolder) -> Option<Finding> {
     })
 }
 
-fn unseen(valid: &[Point]) -> Finding {
-    let evidence = format!(
-        "{} of the validation split: too few to see where its loss leads.",
-        plural(valid.len(), "evaluation")
-    );
+fn unseen(evidence: String) -> Finding {
     Finding::new(
         Tone::Look,
         "Over- or underfitting cannot be seen.",
