@@ -76,6 +76,16 @@ impl History {
         Some((last.epoch, last.step))
     }
 
+    /// Where a point is: in which epoch, or after which step where an epoch has several evaluations.
+    pub fn place(&self, point: &Point) -> String {
+        let measured = self.0.iter().filter(|line| line.split == "valid");
+        let epochs: Vec<u64> = measured.map(|line| line.epoch).collect();
+        match epochs.windows(2).any(|pair| pair[0] == pair[1]) {
+            true => format!("step {}", point.step),
+            false => format!("epoch {}", point.epoch),
+        }
+    }
+
     /// The epoch and the step at which the training diverged: the record then ends with an update whose loss is no
     /// finite number. A run that goes on from a checkpoint before it has cut the line off.
     pub fn diverged(&self) -> Option<(u64, u64)> {
@@ -176,6 +186,19 @@ mod tests {
         assert_eq!(history.best("valid/accuracy").expect("measured").epoch, 2);
         assert_eq!(history.best("train/loss").expect("measured").value, 0.5);
         assert_eq!(history.end(), Some((2, 4)));
+    }
+
+    #[test]
+    fn a_place_is_a_step_where_epochs_have_several_evaluations() {
+        let line = |step: u64, epoch: u64| {
+            format!("{{\"step\":{step},\"epoch\":{epoch},\"split\":\"valid\",\"loss\":0.5}}\n")
+        };
+        let place = |text: String| {
+            let history = history(&text).expect("read");
+            history.place(&history.curve("valid", "loss")[1])
+        };
+        assert_eq!(place(line(2, 1) + &line(4, 2)), "epoch 2");
+        assert_eq!(place(line(2, 1) + &line(4, 1) + &line(6, 2)), "step 4");
     }
 
     #[test]

@@ -175,3 +175,16 @@ fn shortened(text: &str) -> String {
         None => text.to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_that_a_threshold_chose_is_not_unsure_for_that() {
+        // A threshold of 0.1 answers 1 for all; the second is nearest to a coin.
+        let probabilities = [0.8, 0.2, 0.45, 0.55, 0.7, 0.3];
+        assert_eq!(largest(&probabilities, 2), [0.8, 0.55, 0.7]);
+        assert_eq!(sureness(&[1, 1, 1], &probabilities, 2), [0.2, 0.55, 0.3]);
+    }
+}

@@ -112,7 +112,7 @@ pub(super) fn finding(run: &RunFolder) -> Option<Finding> {
         Trend::Falling => falling(run, &fit, &valid, &gap),
         Trend::Level if learned_little(run) == Some(true) => little(run, &gap),
         Trend::Level if wide => apart(run, &gap),
-        Trend::Level => level(&fit, &gap),
+        Trend::Level => level(run, &fit, &gap),
     })
 }
 
@@ -133,14 +133,14 @@ fn apart(run: &RunFolder, gap: &str) -> Finding {
     .advise(against_overfitting(run))
 }
 
-fn level(fit: &Fit, gap: &str) -> Finding {
+fn level(run: &RunFolder, fit: &Fit, gap: &str) -> Finding {
     Finding::new(
         Tone::Good,
         "No sign of overfitting or of training that ended too soon.",
         format!(
             "The validation loss found its level: {} at its best ({}), {} at the end; {gap}",
             number(fit.best.value),
-            place(fit.best),
+            place(run, fit.best),
             number(fit.last.value)
         ),
     )
@@ -175,13 +175,13 @@ fn rising(run: &RunFolder, fit: &Fit, gap: &str) -> Finding {
     let evidence = format!(
         "The validation loss rose from {} ({}) to {} ({}), by {rise}, while the training loss went on falling; {gap}{kept}",
         number(fit.best.value),
-        place(fit.best),
+        place(run, fit.best),
         number(fit.last.value),
-        place(fit.last)
+        place(run, fit.last)
     );
     Finding::new(
         Tone::Look,
-        format!("The model overfits from {} on.", place(fit.best)),
+        format!("The model overfits from {} on.", place(run, fit.best)),
         evidence,
     )
     .advise(against_overfitting(run))
@@ -192,9 +192,9 @@ fn falling(run: &RunFolder, fit: &Fit, valid: &[Point], gap: &str) -> Finding {
     let mut evidence = format!(
         "The validation loss was still falling at the end: {} ({}), {} ({}); {gap}",
         number(since.value),
-        place(since),
+        place(run, since),
         number(fit.last.value),
-        place(fit.last)
+        place(run, fit.last)
     );
     if learned_little(run) == Some(true) {
         evidence += " So far the model is hardly better than a trivial answer.";
@@ -261,8 +261,8 @@ fn key(run: &RunFolder, name: &str) -> Option<String> {
     Some(format!("{name}, now {}", run.key(name)?))
 }
 
-fn place(point: Point) -> String {
-    format!("epoch {}", point.epoch)
+fn place(run: &RunFolder, point: Point) -> String {
+    run.history.place(&point)
 }
 
 #[cfg(test)]

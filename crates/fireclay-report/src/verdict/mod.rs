@@ -95,6 +95,31 @@ pub(crate) fn findings(run: &RunFolder) -> Vec<Finding> {
     all
 }
 
+/// What the findings come to, in a sentence: whether one would use the model.
+pub(crate) fn in_short(run: &RunFolder, findings: &[Finding]) -> String {
+    let of = |tone: Tone| findings.iter().filter(move |finding| finding.tone == tone);
+    let (bad, look) = (of(Tone::Bad).count(), of(Tone::Look).count());
+    let Some((split, _)) = run.judged() else {
+        return "In short: there is no result to judge yet.".to_owned();
+    };
+    match (bad, look) {
+        _ if few(run).is_some() => {
+            "In short: there are too few samples to say whether the model is of use.".to_owned()
+        }
+        (0, 0) => format!(
+            "In short: nothing that is judged here speaks against using the model for samples like those of the {split} split."
+        ),
+        (0, look) => format!(
+            "In short: no problem, and {} to look at before the model is used, for samples like those of the {split} split.",
+            plural(look, "point")
+        ),
+        (bad, _) => format!(
+            "In short: {} to mend before the model is used.",
+            plural(bad, "problem")
+        ),
+    }
+}
+
 /// That the split that would be judged has too few samples for it. Then nothing else is said of its answers.
 fn few(run: &RunFolder) -> Option<Finding> {
     let (split, report) = run

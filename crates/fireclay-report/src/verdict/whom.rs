@@ -281,3 +281,68 @@ fn shown(value: f64, are_hits: bool) -> String {
         false => number(value),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A confusion matrix of classes whose hits and samples these are.
+    fn report(hits: &[Hits]) -> Report {
+        let classes: Vec<String> = (0..hits.len()).map(|class| format!("c{class}")).collect();
+        let row = |(class, (hits_of, n)): (usize, &Hits)| {
+            let mut row = vec![0; hits.len()];
+            row[class] = *hits_of as u64;
+            row[(class + 1) % hits.len()] = (n - hits_of) as u64;
+            row
+        };
+        let per_class = hits.iter().map(|&(of, n)| PerClass {
+            precision: 0.5,
+            recall: share((of, n)),
+            f1: 0.5,
+            support: n as u64,
+            roc_auc: None,
+            average_precision: None,
+        });
+        Report {
+            n: hits.iter().map(|(_, n)| n).sum(),
+            per_class: Some(per_class.collect()),
+            confusion_matrix: Some(hits.iter().enumerate().map(row).collect()),
+            classes: Some(classes),
+            ..Report::default()
+        }
+    }
+
+    fn says(hits: &[Hits]) -> String {
+        let found = worst_class(&report(hits)).expect("classes");
+        format!("{} {}", found.says, found.evidence)
+    }
+
+    #[test]
+    fn the_worst_of_many_classes_must_be_worse_than_chance_makes_it() {
+        let said = says(&[(50, 50), (30, 50)]);
+        assert!(
+            said.starts_with("The class “c1” is found less often"),
+            "{said}"
+        );
+        // By itself it would be seen, and it is no wonder as the worst of ten.
+        assert!(fisher_exact((44, 50), (432, 450)) < CHANCE);
+        let mut ten = vec![(48, 50); 9];
+        ten.push((44, 50));
+        let said = says(&ten);
+        assert!(said.starts_with("No class is found less often"), "{said}");
+    }
+
+    #[test]
+    fn a_class_of_a_few_samples_is_not_judged() {
+        let said = says(&[(50, 50), (49, 50), (0, 3)]);
+        assert!(
+            said.starts_with("No class") && said.contains("Too few samples to judge: “c2” (3)."),
+            "{said}"
+        );
+        let said = says(&[(50, 50), (0, 3)]);
+        assert!(
+            said.starts_with("Whether a class is found less often cannot be seen"),
+            "{said}"
+        );
+    }
+}
