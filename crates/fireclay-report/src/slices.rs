@@ -4,7 +4,7 @@ use fireclay_metrics::{CHANCE, holm, slice};
 
 use crate::folder::RunFolder;
 use crate::outcome::{FEWEST_OF_A_PART, Outcomes};
-use crate::predictions::{Column, Predictions};
+use crate::predictions::{Answers, Column, Predictions};
 use crate::text::number;
 
 /// A column of more different numbers is cut into quarters.
@@ -19,6 +19,8 @@ const MOST: usize = 60;
 pub(crate) struct Part {
     /// What its samples have in common, as "sex = female".
     pub name: String,
+    /// Whether that is how large the prediction is.
+    pub is_of_prediction: bool,
     /// How many samples.
     pub n: usize,
     /// The mean of their outcomes.
@@ -35,7 +37,8 @@ pub(crate) struct Part {
     pub worse: bool,
 }
 
-/// All parts of a split by the columns that the run kept, and by pairs of them, the worst first.
+/// All parts of a split by the columns that the run kept, and by pairs of them, the worst first; of a regression
+/// also by how large the prediction is.
 pub(crate) fn parts(run: &RunFolder, split: &str) -> Vec<Part> {
     let Some(predictions) = run.predictions.get(split) else {
         return Vec::new();
@@ -44,15 +47,11 @@ pub(crate) fn parts(run: &RunFolder, split: &str) -> Vec<Part> {
     if outcomes.values.iter().any(|value| !value.is_finite()) {
         return Vec::new();
     }
-    let mut groups = groups(predictions);
-    groups
-        .retain(|(_, samples)| samples.len() >= FEWEST_OF_A_PART && samples.len() < predictions.n);
-    groups.sort_by_key(|(_, samples)| std::cmp::Reverse(samples.len()));
-    groups.truncate(MOST);
-    let part = |(name, samples): (String, Vec<usize>)| {
+    let part = |((name, samples), is_of_prediction): (Group, bool)| {
         let found = slice(&outcomes.values, &samples)?;
         Some(Part {
             name,
+            is_of_prediction,
             n: found.n,
             value: found.mean,
             interval: outcomes.interval(&samples, run.seed()),
@@ -62,7 +61,7 @@ pub(crate) fn parts(run: &RunFolder, split: &str) -> Vec<Part> {
             worse: (found.mean < found.others) == outcomes.are_hits,
         })
     };
-    let mut parts: Vec<Part> = groups.into_iter().filter_map(part).collect();
+    let mut parts: Vec<Part> = judged(predictions).into_iter().filter_map(part).collect();
     correct(&mut parts);
     let badness = |part: &Part| {
         if outcomes.are_hits {
@@ -104,6 +103,29 @@ fn groups(predictions: &Predictions) -> Vec<Group> {
         }
     }
     all
+}
+
+/// Quarters of the samples by how large the number is that was predicted.
+fn by_prediction(predictions: &Predictions) -> Vec<Group> {
+    let Answers::Numbers { predicted, .. } = &predictions.answers else {
+        return Vec::new();
+    };
+    let predicted: Vec<Option<f64>> = predicted.iter().copied().map(Some).collect();
+    quarters("prediction", &predicted)
+}
+
+/// The groups that are large enough to be judged, and whether they are of the prediction; the largest, if they are many.
+fn judged(predictions: &Predictions) -> Vec<(Group, bool)> {
+    let of_columns = groups(predictions).into_iter().map(|group| (group, false));
+    let of_prediction = by_prediction(predictions).into_iter();
+    let all = of_columns.chain(of_prediction.map(|group| (group, true)));
+    let judged = FEWEST_OF_A_PART..predictions.n;
+    let mut large: Vec<(Group, bool)> = all
+        .filter(|((_, samples), _)| judged.contains(&samples.len()))
+        .collect();
+    large.sort_by_key(|((_, samples), _)| std::cmp::Reverse(samples.len()));
+    large.truncate(MOST);
+    large
 }
 
 /// The groups of a column: its values, or for many numbers quarters of the samples.
@@ -182,7 +204,6 @@ fn pairs(first: &[Group], second: &[Group]) -> Vec<Group> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::predictions::Answers;
 
     fn column(name: &str, cells: impl Iterator<Item = String>, numeric: bool) -> Column {
         let cells: Vec<Option<String>> = cells.map(Some).collect();
@@ -210,7 +231,7 @@ mod tests {
             names: Vec::new(),
             answers: Answers::Numbers {
                 truth: vec![0.0; 80],
-                predicted: vec![0.0; 80],
+                predicted: (0..80).map(|row| f64::from(row) / 10.0).collect(),
             },
             bounds: Vec::new(),
             extra: vec![sex, age, name],
@@ -229,9 +250,15 @@ mod tests {
         assert_eq!(named("sex = m, age above 39 to 59"), Some(10));
         assert!(found.iter().all(|group| !group.0.contains("person")));
         assert_eq!(left_out(&predictions), ["name"]);
+        let of_prediction: Vec<_> = judged(&predictions)
+            .into_iter()
+            .filter(|group| group.1)
+            .collect();
+        assert_eq!(of_prediction.len(), 4);
+        assert_eq!(of_prediction[0].0.0, "prediction from 0 to 1.900");
         let rows: usize = found
             .iter()
-            .filter(|group| group.0.starts_with("age"))
+            .filter(|group| group.0.starts_with("age "))
             .map(|group| group.1.len())
             .sum();
         assert_eq!(rows, 80);

@@ -63,7 +63,8 @@ pub fn compare(runs: &[RunFolder]) -> Result<Comparison, ReportError> {
             "two runs or more are compared; `fireclay report` shows one".into(),
         ));
     }
-    let (paired, notes) = paired::paired(runs);
+    let (paired, mut notes) = paired::paired(runs);
+    notes.extend(runs.iter().filter_map(without_end));
     Ok(Comparison {
         runs: runs
             .iter()
@@ -79,6 +80,18 @@ pub fn compare(runs: &[RunFolder]) -> Result<Comparison, ReportError> {
             .map(|run| crate::page::Cost::of(run)?.get("seconds"))
             .collect(),
     })
+}
+
+/// That a run has no results yet, or none at all.
+fn without_end(run: &RunFolder) -> Option<String> {
+    let name = run.name();
+    match run.diverged() {
+        Some((_, step)) => Some(format!(
+            "{name} diverged at step {step}, and has no results"
+        )),
+        None if run.is_finished() => None,
+        None => Some(format!("{name} has not finished, and has no results yet")),
+    }
 }
 
 impl Comparison {

@@ -32,7 +32,7 @@ pub(super) fn section(run: &RunFolder) -> Option<Section> {
     let table = table(outcomes.metric, &parts);
     let chart = chart(&outcomes, &parts, table.clone());
     let lead = format!(
-        "Found in the columns that the run kept beside its predictions, and in pairs of them: {} of {FEWEST_OF_A_PART} samples or more. Numbers are cut into quarters of the samples. A slice differs beyond chance if its samples, drawn at random, would do so in fewer than 5 % of the cases ({}), after Holm's correction for the number of slices.",
+        "Found in the columns that the run kept beside its predictions (data.extra_columns), in pairs of them, and for numbers in how large the prediction is: {} of {FEWEST_OF_A_PART} samples or more. Numbers are cut into quarters of the samples. A slice differs beyond chance if its samples, drawn at random, would do so in fewer than 5 % of the cases ({}), after Holm's correction for the number of slices.",
         plural(parts.len(), "slice"),
         match outcomes.are_hits {
             true => "Fisher's exact test",

@@ -6,6 +6,7 @@ use fireclay_metrics::{
 
 use serde_json::Value;
 
+use super::quality::unit;
 use super::{Finding, Tone};
 use crate::folder::RunFolder;
 use crate::outcome::{FEWEST_OF_A_PART, Outcomes};
@@ -18,7 +19,10 @@ pub(super) fn findings(run: &RunFolder) -> Vec<Finding> {
         return Vec::new();
     };
     let by_class = worst_class(report);
-    let by_slice = run.predictions.get(split).map(|predictions| {
+    // Folders and archives of images know no other columns: there the classes are all there is to say.
+    let known = run.predictions.get(split);
+    let known = known.filter(|known| !known.extra.is_empty() || unit(run) != "image");
+    let by_slice = known.map(|predictions| {
         let are_hits = Outcomes::of(predictions).are_hits;
         by_slice(&parts(run, split), predictions.extra.is_empty(), are_hits)
     });
@@ -222,12 +226,21 @@ fn by_slice(parts: &[Part], no_columns: bool, are_hits: bool) -> Finding {
         .iter()
         .filter(|part| part.differs && part.worse)
         .collect();
+    // A group comes before large numbers, which have large errors more often than not.
+    let (of_numbers, of_groups): (Vec<&Part>, _) =
+        bad.into_iter().partition(|part| part.is_of_prediction);
+    let bad = if of_groups.is_empty() {
+        of_numbers
+    } else {
+        of_groups
+    };
     // The surest difference: a pair of columns often only repeats what one of them says.
     let surest = bad
         .iter()
         .min_by(|a, b| a.p.total_cmp(&b.p).then(b.n.cmp(&a.n)));
     match surest {
         Some(worst) => fails(worst, &bad, parts.len(), are_hits),
+        None if parts.iter().all(|part| part.is_of_prediction) => no_slices(no_columns),
         None => fails_none(lowest, parts.len(), are_hits),
     }
 }
@@ -256,6 +269,14 @@ fn fails(worst: &Part, bad: &[&Part], slices: usize, are_hits: bool) -> Finding 
         shown(worst.others),
         listed(&names, 6)
     );
+    if worst.is_of_prediction {
+        let says = format!(
+            "Errors are larger where the {}.",
+            worst.name.replacen(' ', " is ", 1)
+        );
+        return Finding::new(Tone::Look, says, evidence)
+            .advise("One size of error for all samples promises too much there. If the target goes over orders of magnitude, predict its logarithm.");
+    }
     Finding::new(
         Tone::Bad,
         format!("The model fails a group: {}.", worst.name),
