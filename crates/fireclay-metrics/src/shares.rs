@@ -183,9 +183,10 @@ mod tests {
         assert!(holm(&[]).is_empty());
     }
 
-    /// How often two groups of the same share are called different, and how often one of six is.
+    /// Four groups of the same share, each compared with each.
     #[test]
     fn chance_is_called_real_in_fewer_cases_than_stated() {
+        const TRIALS: usize = 2000;
         let mut state = 7_u64;
         let mut draw = || {
             state = state
@@ -193,7 +194,6 @@ mod tests {
                 .wrapping_add(1_442_695_040_888_963_407);
             (state >> 11) as f64 / (1_u64 << 53) as f64
         };
-        const TRIALS: usize = 2000;
         let mut wrong = 0;
         for _ in 0..TRIALS {
             let groups: Vec<Hits> = (0..4)

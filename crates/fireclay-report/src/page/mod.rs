@@ -58,8 +58,8 @@ fn one_of_each_name(sections: &mut [Section]) {
         if seen.insert(chart.id.clone()) {
             continue;
         }
-        let numbered = (2..).map(|number| format!("{}-{number}", chart.id));
-        let free = numbered.into_iter().find(|name| !names.contains(name));
+        let mut numbered = (2..).map(|number: usize| format!("{}-{number}", chart.id));
+        let free = numbered.find(|name| !names.contains(name));
         chart.id = free.expect("there are more numbers than charts");
         names.insert(chart.id.clone());
     }
