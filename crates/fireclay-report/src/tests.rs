@@ -62,7 +62,7 @@ fn charts_of_like_names_have_files_of_their_own() {
     let path = runs.classifier("c/1", 7);
     let bars = serde_json::json!({ "p": 1.0, "q": 2.0, "r": 3.0 });
     let long = "x".repeat(400);
-    let found = serde_json::json!({ "age (y)": bars, "age-(y)": bars, "AGE  Y-": bars, "年齢": bars, "性別": bars, long: bars });
+    let found = serde_json::json!({ "age (y)": bars, "age-(y)": bars, "AGE  Y-": bars, "年齢": bars, "性別": bars, "deep": { "inner": bars }, long: bars });
     fs::write(path.join("explanations.json"), found.to_string()).expect("written");
     let run = RunFolder::open(&path).expect("a run");
     let names = || -> Vec<String> {
@@ -159,6 +159,7 @@ fn thresholds_by_group_and_coverage_by_class_are_shown() {
         test["fairness"] = serde_json::json!({ "min_group_size": 20, "attributes": [{
             "name": "sex & age",
             "groups": [{ "name": "f & old", "n": 30, "rates": { "selection_rate": rate(0.4375) } }],
+            "differences": {},
             "findings": [],
         }]});
         test["coverage"] = serde_json::json!({
