@@ -50,7 +50,8 @@ const COLOURS: usize = 6;
 const LIGHT: &str = include_str!("chart.css");
 const DARK: &str = include_str!("dark.css");
 
-/// The height of a line of the legend of a file of its own.
+/// The room for the title above a drawing that is a file of its own, and the height of a line of its legend.
+const HEAD: f64 = 24.0;
 const LINE: f64 = 18.0;
 
 impl Chart {
@@ -77,7 +78,11 @@ impl Chart {
                 ("role", "group"),
                 ("aria-label", &label),
             ],
-            self.svg(self.size, Html::default(), Html::default()),
+            self.svg(
+                [0.0, 0.0, self.size.0, self.size.1],
+                Html::default(),
+                Html::default(),
+            ),
         );
         let numbers = tag(
             "details",
@@ -119,16 +124,29 @@ impl Chart {
         self.alone(el("style", &[], Html::own(LIGHT)))
     }
 
-    /// The drawing with its names and the names of the series below.
+    /// The drawing with its title above and the names of the series below.
     fn alone(&self, style: Html) -> String {
-        let (legend, lines) = self.legend_drawn();
-        let size = (self.size.0, self.size.1 + LINE * lines as f64);
-        self.svg(size, style, legend).as_str().to_owned()
+        let (mut more, lines) = self.legend_drawn();
+        let middle = format!("{:.0}", self.size.0 / 2.0);
+        more.push(mark::words(
+            "title",
+            (&middle, "-8"),
+            "middle",
+            self.title.as_str(),
+        ));
+        let view = [
+            0.0,
+            -HEAD,
+            self.size.0,
+            HEAD + self.size.1 + LINE * lines as f64,
+        ];
+        self.svg(view, style, more).as_str().to_owned()
     }
 
-    fn svg(&self, size: (f64, f64), style: Html, more: Html) -> Html {
+    /// What is seen of the drawing: from where on the left and above, so wide and so high.
+    fn svg(&self, view: [f64; 4], style: Html, more: Html) -> Html {
         let (title, description) = (format!("{}-title", self.id), format!("{}-desc", self.id));
-        let view = format!("0 0 {} {}", size.0, size.1);
+        let view = view.map(|edge| edge.to_string()).join(" ");
         let named = format!("{title} {description}");
         let attributes = [
             ("xmlns", "http://www.w3.org/2000/svg"),

@@ -152,8 +152,8 @@ mod tests {
                 .filter(|p| is([p.red(), p.green(), p.blue()]))
                 .count()
         };
-        // Twice 440 units wide, and a row of 22 and an edge of 8 high.
-        assert_eq!((drawn.width(), drawn.height()), (880, 60));
+        // Twice 440 units wide, and a title of 24, a row of 22 and an edge of 8 high.
+        assert_eq!((drawn.width(), drawn.height()), (880, 108));
         assert!(drawn.pixels().iter().all(|pixel| pixel.alpha() == 255));
         assert!(count(&|p| p == [255; 3]) > 20_000);
         // The bar is blue, and the letters are grey.

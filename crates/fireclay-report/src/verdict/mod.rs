@@ -102,6 +102,7 @@ pub(crate) fn in_short(run: &RunFolder, findings: &[Finding]) -> String {
     let Some((split, _)) = run.judged() else {
         return "In short: there is no result to judge yet.".to_owned();
     };
+    let split = named(split);
     match (bad, look) {
         _ if few(run).is_some() => {
             "In short: there are too few samples to say whether the model is of use.".to_owned()
@@ -120,13 +121,24 @@ pub(crate) fn in_short(run: &RunFolder, findings: &[Finding]) -> String {
     }
 }
 
+/// A split in words.
+fn named(split: &str) -> &str {
+    match split {
+        "valid" => "validation",
+        other => other,
+    }
+}
+
 /// That the split that would be judged has too few samples for it. Then nothing else is said of its answers.
 fn few(run: &RunFolder) -> Option<Finding> {
     let (split, report) = run
         .judged()
         .filter(|(_, report)| report.n < FEWEST && report.non_finite == 0)?;
     let n = plural(report.n, quality::unit(run));
-    let says = format!("The {split} split has {n}: too few to judge the model by.");
+    let says = format!(
+        "The {} split has {n}: too few to judge the model by.",
+        named(split)
+    );
     let evidence = format!(
         "Fewer than {FEWEST} say nothing of how good the answers are, whether their probabilities can be trusted, or whom they fail. The numbers below are what was measured."
     );
