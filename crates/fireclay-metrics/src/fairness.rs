@@ -11,7 +11,7 @@ mod numbers;
 mod spread;
 mod thresholds;
 
-pub use farthest::Farthest;
+pub use farthest::{Farthest, farthest_groups};
 pub use groups::Partition;
 pub use numbers::regression_fairness;
 pub use thresholds::{Criterion, GroupThresholds, NoThresholds, fit_group_thresholds};
@@ -154,7 +154,7 @@ pub fn binary_fairness(
     let (differences, four_fifths) = spreads(&groups);
     let mut attribute = Attribute {
         name: partition.name.clone(),
-        farthest: farthest::all(&groups),
+        farthest: farthest_groups(&groups),
         groups,
         differences,
         four_fifths,
@@ -195,7 +195,7 @@ pub fn multiclass_fairness(
     let (differences, _) = spreads(&groups);
     let mut attribute = Attribute {
         name: partition.name.clone(),
-        farthest: farthest::all(&groups),
+        farthest: farthest_groups(&groups),
         groups,
         differences,
         ..Attribute::default()

@@ -53,8 +53,8 @@ pub use confusion::ConfusionMatrix;
 pub use cuts::{Cut, cuts};
 pub use fairness::{
     Attribute, Criterion, Decisions, Fairness, Farthest, Group, GroupThresholds, NoThresholds,
-    Partition, Rate, ThresholdPrice, binary_fairness, fit_group_thresholds, multiclass_fairness,
-    regression_fairness,
+    Partition, Rate, ThresholdPrice, binary_fairness, farthest_groups, fit_group_thresholds,
+    multiclass_fairness, regression_fairness,
 };
 pub use interval::{Interval, IntervalMethod, wilson_interval};
 pub use multilabel::multilabel_report;

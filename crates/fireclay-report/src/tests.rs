@@ -376,7 +376,7 @@ fn fairness_and_explanations_are_shown_where_they_are_there() {
     let file = path.join("evaluation.json");
     let text = fs::read_to_string(&file).expect("read");
     let mut evaluation: serde_json::Value = serde_json::from_str(&text).expect("JSON");
-    let rate = |value: f64| serde_json::json!({ "value": value, "n": 30, "low": value - 0.1, "high": value + 0.1 });
+    let rate = |value: f64| serde_json::json!({ "value": value, "n": 300, "low": value - 0.1, "high": value + 0.1 });
     evaluation["test"]["fairness"] = serde_json::json!({
         "min_group_size": 20,
         "attributes": [{

@@ -34,8 +34,8 @@ impl Farthest {
     }
 }
 
-/// For each rate that two of the compared groups have.
-pub(super) fn all(groups: &[Group]) -> BTreeMap<String, Farthest> {
+/// The two groups of the highest and the lowest rate, for each rate that two of the compared groups have.
+pub fn farthest_groups(groups: &[Group]) -> BTreeMap<String, Farthest> {
     let compared: Vec<&Group> = groups.iter().filter(|group| !group.small).collect();
     let names: BTreeSet<&String> = compared.iter().flat_map(|g| g.rates.keys()).collect();
     let of = |name: &String| Some((name.clone(), farthest(&compared, name)?));
@@ -95,21 +95,20 @@ mod tests {
             group("c", 40, 50, false),
             group("d", 0, 3, true),
         ];
-        let found = &all(&groups)["selection_rate"];
+        let found = &farthest_groups(&groups)["selection_rate"];
         assert_eq!((found.high.as_str(), found.low.as_str()), ("a", "b"));
         // 0.0395 by itself is no difference among three pairs, of which it is the least.
         let alone = fisher_exact((45, 50), (36, 50));
         assert!(alone < CHANCE && (found.p - 3.0 * alone).abs() < 1e-12);
         assert_eq!((found.pairs, found.is_real()), (3, false));
-        let two = &all(&groups[..2])["selection_rate"];
+        let two = &farthest_groups(&groups[..2])["selection_rate"];
         assert_eq!((two.p, two.pairs, two.is_real()), (alone, 1, true));
-        assert!(all(&groups[..1]).is_empty());
+        assert!(farthest_groups(&groups[..1]).is_empty());
     }
 
     #[test]
     fn intervals_that_overlap_can_differ_beyond_chance() {
-        let found =
-            &all(&[group("a", 60, 200, false), group("b", 85, 200, false)])["selection_rate"];
+        let found = &farthest_groups(&[group("a", 60, 200, false), group("b", 85, 200, false)])["selection_rate"];
         let [a, b] = [60, 85].map(|hits| crate::wilson_interval(hits, 200).expect("rows"));
         assert!(a.1 > b.0 && found.is_real(), "{found:?}");
         assert!(found.interval.0 > 0.0);

@@ -1,9 +1,11 @@
 //! Whom the model fails.
 
 use fireclay_metrics::{
-    CHANCE, Hits, PerClass, Report, difference_interval, fisher_exact, holm, wilson_interval,
+    Attribute, CHANCE, Hits, PerClass, Report, difference_interval, farthest_groups, fisher_exact,
+    holm, wilson_interval,
 };
 
+use serde::Deserialize;
 use serde_json::Value;
 
 use super::quality::unit;
@@ -70,16 +72,12 @@ fn four_fifths(run: &RunFolder, split: &str) -> Option<Finding> {
     })
 }
 
-/// Whether the evaluation says that the shares chosen differ by no more than chance; runs of before do not say.
+/// Whether the shares that are chosen differ by no more than chance.
 fn may_be_chance(attribute: &Value) -> bool {
-    let p = || {
-        attribute
-            .get("farthest")?
-            .get("selection_rate")?
-            .get("p")?
-            .as_f64()
-    };
-    p().is_some_and(|p| p >= CHANCE)
+    let attribute = Attribute::deserialize(attribute).ok();
+    let found = attribute.map(|attribute| farthest_groups(&attribute.groups));
+    let found = found.and_then(|mut found| found.remove("selection_rate"));
+    found.is_some_and(|found| !found.is_real())
 }
 
 /// What to try for groups, beyond what is on already.
