@@ -69,7 +69,8 @@ fn farthest(groups: &[&Group], name: &str) -> Option<Farthest> {
 
 /// The counts that a rate was made of.
 fn hits(rate: Rate) -> Hits {
-    ((rate.value * rate.n as f64).round() as usize, rate.n)
+    let hits = (rate.value * rate.n as f64).round() as usize;
+    (hits.min(rate.n), rate.n)
 }
 
 #[cfg(test)]

@@ -158,8 +158,12 @@ fn diverged(run: &RunFolder, (epoch, step): (u64, u64)) -> Finding {
     let now = rate
         .map(|rate| format!(" (now {rate})"))
         .unwrap_or_default();
+    let from = match run.history.metrics("valid").is_empty() {
+        true => "",
+        false => " --checkpoint best",
+    };
     let advice = format!(
-        "A lower optimizer.learning_rate{now}, train.max_grad_norm = 1.0, or a look at extreme values in the data. It goes on with `fireclay resume {} --checkpoint best --set optimizer.learning_rate=...`.",
+        "A lower optimizer.learning_rate{now}, train.max_grad_norm = 1.0, or a look at extreme values in the data. It goes on with `fireclay resume {}{from} --set optimizer.learning_rate=...`.",
         run.path.display()
     );
     Finding::new(Tone::Bad, says, evidence).advise(advice)

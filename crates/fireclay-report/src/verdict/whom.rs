@@ -105,7 +105,7 @@ fn worst_class(report: &Report) -> Option<Finding> {
         return Some(Finding::new(Tone::Look, says, evidence));
     };
     let (hits, others) = (found.hits[worst], found.others(worst));
-    let (name, row) = (&classes[worst], matrix.get(worst)?);
+    let (name, row) = (classes.get(worst)?, matrix.get(worst)?);
     let differs = found.p(worst) < CHANCE && share(hits) < share(others);
     let evidence = format!(
         "{}{}{}",
