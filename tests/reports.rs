@@ -45,6 +45,7 @@ fn a_config_asks_for_reports() {
             .read("runs/run/1/model-card.md")
             .contains("To be filled in by the author")
     );
+    assert!(project.path("runs/run/1/plots/loss.png").exists());
     let loss = project.read("runs/run/1/plots/loss.svg");
     assert!(loss.starts_with("<svg "), "{loss}");
     assert!(project.read("runs/run/1/config.toml").contains("[report]"));
@@ -70,6 +71,8 @@ fn a_report_is_written_where_it_is_asked_for() {
     );
     assert!(project.read("page.html").starts_with("<!doctype html>"));
     assert!(project.path("figures/new/loss.svg").exists());
+    let picture = project.bytes("figures/new/calibration.png");
+    assert!(picture.starts_with(b"\x89PNG\r\n") && picture.len() > 5000);
     project.refused("report nowhere", 1, &["is not a run folder"]);
     // Nothing that a run has made is written over, and a link stays a link.
     for line in [

@@ -149,6 +149,22 @@ fn divergence_exits_with_3_and_keeps_the_last_good_checkpoint() {
     let checkpoints = std::fs::read_dir(project.path("runs/run/1/checkpoints")).unwrap();
     assert!(checkpoints.count() >= 1);
     assert!(!project.path("runs/run/1/model.safetensors").exists());
+    // The list and the page say so, until the run goes on from before it.
+    let run = &project.ok_json("runs --json")[0];
+    let step = run["diverged_at"].as_u64().unwrap();
+    assert_eq!(run["state"], "diverged");
+    assert!(step > 0 && step <= 50, "{step}");
+    let said = project.ok("runs --filter state=diverged").out;
+    assert!(said.contains(&format!("diverged at step {step}")), "{said}");
+    project.ok("report runs/run");
+    let page = project.read("runs/run/1/report.html");
+    assert!(page.contains(&format!("The training diverged at step {step}.")));
+    project.ok("resume runs/run -q --set optimizer.learning_rate=0.001");
+    let run = &project.ok_json("runs --json")[0];
+    assert_eq!(
+        (&run["state"], &run["diverged_at"]),
+        (&"finished".into(), &serde_json::Value::Null)
+    );
 }
 
 #[test]

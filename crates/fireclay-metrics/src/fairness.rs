@@ -4,12 +4,14 @@
 //! Classification", section 2) and Hardt et al. 2016 ("Equality of Opportunity in Supervised Learning",
 //! definitions 2.1 and 2.2), as the package fairlearn computes them.
 
+mod farthest;
 mod findings;
 mod groups;
 mod numbers;
 mod spread;
 mod thresholds;
 
+pub use farthest::{Farthest, farthest_groups};
 pub use groups::Partition;
 pub use numbers::regression_fairness;
 pub use thresholds::{Criterion, GroupThresholds, NoThresholds, fit_group_thresholds};
@@ -51,6 +53,10 @@ pub struct Attribute {
     /// Employee Selection Procedures 1978, 29 CFR 1607.4 D).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub four_fifths: Option<bool>,
+    /// The two groups of the lowest and the highest rate, by the name of the rate, and whether they differ by more
+    /// than chance.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub farthest: BTreeMap<String, Farthest>,
     /// What it says, in sentences.
     pub findings: Vec<String>,
 }
@@ -148,6 +154,7 @@ pub fn binary_fairness(
     let (differences, four_fifths) = spreads(&groups);
     let mut attribute = Attribute {
         name: partition.name.clone(),
+        farthest: farthest_groups(&groups),
         groups,
         differences,
         four_fifths,
@@ -188,6 +195,7 @@ pub fn multiclass_fairness(
     let (differences, _) = spreads(&groups);
     let mut attribute = Attribute {
         name: partition.name.clone(),
+        farthest: farthest_groups(&groups),
         groups,
         differences,
         ..Attribute::default()

@@ -34,6 +34,7 @@ mod clustered;
 mod interval;
 mod names;
 mod paired;
+mod shares;
 mod slices;
 mod threshold;
 
@@ -53,9 +54,9 @@ pub use conformal::{
 pub use confusion::ConfusionMatrix;
 pub use cuts::{Cut, cuts};
 pub use fairness::{
-    Attribute, Criterion, Decisions, Fairness, Group, GroupThresholds, NoThresholds, Partition,
-    Rate, ThresholdPrice, binary_fairness, fit_group_thresholds, multiclass_fairness,
-    regression_fairness,
+    Attribute, Criterion, Decisions, Fairness, Farthest, Group, GroupThresholds, NoThresholds,
+    Partition, Rate, ThresholdPrice, binary_fairness, farthest_groups, fit_group_thresholds,
+    multiclass_fairness, regression_fairness,
 };
 pub use interval::{Interval, IntervalMethod, wilson_interval};
 pub use multilabel::multilabel_report;
@@ -70,6 +71,7 @@ pub use regression::{
 };
 pub use reliability::{ReliabilityBin, calibration_error_by_chance, reliability};
 pub use report::{Baseline, PerClass, Report, classification_report, regression_report};
+pub use shares::{CHANCE, Hits, difference_interval, fisher_exact, holm};
 pub use slices::{Slice, slice};
 pub use temperature::{Calibration, fit_temperature, tempered};
 pub use threshold::{ThresholdObjective, tune_threshold, tune_threshold_from};

@@ -26,6 +26,14 @@ pub enum ReportError {
         /// What is wrong with it.
         reason: String,
     },
+    /// A chart cannot be drawn.
+    #[error("the chart {name} cannot be drawn: {reason}")]
+    Drawing {
+        /// What the chart is called.
+        name: String,
+        /// Why not.
+        reason: String,
+    },
     /// What was asked for cannot be understood.
     #[error("{0}")]
     Usage(String),

@@ -132,6 +132,11 @@ impl RunFolder {
         self.lock.contains_key("result_sha256")
     }
 
+    /// The epoch and the step at which the training diverged, if it did and has not gone on since.
+    pub(crate) fn diverged(&self) -> Option<(u64, u64)> {
+        self.history.diverged().filter(|_| !self.is_finished())
+    }
+
     /// The updates that the newest checkpoint knows of; `None` where there is none.
     pub(crate) fn saved(&self) -> Option<u64> {
         let entries = fs::read_dir(self.path.join("checkpoints")).into_iter();

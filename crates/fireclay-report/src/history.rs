@@ -19,6 +19,8 @@ pub(crate) struct Line {
     pub split: String,
     /// Values by name; what is no finite number is left out.
     pub values: BTreeMap<String, f64>,
+    /// Whether a value is no finite number.
+    pub is_broken: bool,
 }
 
 /// All lines of a run.
@@ -72,6 +74,23 @@ impl History {
     pub fn end(&self) -> Option<(u64, u64)> {
         let last = self.0.last()?;
         Some((last.epoch, last.step))
+    }
+
+    /// Where a point is: in which epoch, or after which step where an epoch has several evaluations.
+    pub fn place(&self, point: &Point) -> String {
+        let measured = self.0.iter().filter(|line| line.split == "valid");
+        let epochs: Vec<u64> = measured.map(|line| line.epoch).collect();
+        match epochs.windows(2).any(|pair| pair[0] == pair[1]) {
+            true => format!("step {}", point.step),
+            false => format!("epoch {}", point.epoch),
+        }
+    }
+
+    /// The epoch and the step at which the training diverged: the record then ends with an update whose loss is no
+    /// finite number. A run that goes on from a checkpoint before it has cut the line off.
+    pub fn diverged(&self) -> Option<(u64, u64)> {
+        let last = self.0.last()?;
+        (last.split == "train" && last.is_broken).then_some((last.epoch, last.step))
     }
 
     /// The evaluation whose value of `monitor`, such as `valid/loss`, is the best: the first of several.
@@ -131,6 +150,7 @@ fn line(value: &Value) -> Option<Line> {
     let numbers = fields
         .iter()
         .filter(|(name, _)| !["step", "epoch"].contains(&name.as_str()));
+    let is_broken = fields.values().any(Value::is_null);
     Some(Line {
         step: fields.get("step")?.as_u64()?,
         epoch: fields.get("epoch")?.as_u64()?,
@@ -138,6 +158,7 @@ fn line(value: &Value) -> Option<Line> {
         values: numbers
             .filter_map(|(name, value)| Some((name.clone(), value.as_f64()?)))
             .collect(),
+        is_broken,
     })
 }
 
@@ -165,6 +186,29 @@ mod tests {
         assert_eq!(history.best("valid/accuracy").expect("measured").epoch, 2);
         assert_eq!(history.best("train/loss").expect("measured").value, 0.5);
         assert_eq!(history.end(), Some((2, 4)));
+    }
+
+    #[test]
+    fn a_place_is_a_step_where_epochs_have_several_evaluations() {
+        let line = |step: u64, epoch: u64| {
+            format!("{{\"step\":{step},\"epoch\":{epoch},\"split\":\"valid\",\"loss\":0.5}}\n")
+        };
+        let place = |text: String| {
+            let history = history(&text).expect("read");
+            history.place(&history.curve("valid", "loss")[1])
+        };
+        assert_eq!(place(line(2, 1) + &line(4, 2)), "epoch 2");
+        assert_eq!(place(line(2, 1) + &line(4, 1) + &line(6, 2)), "step 4");
+    }
+
+    #[test]
+    fn a_record_that_ends_with_no_finite_loss_is_of_a_training_that_diverged() {
+        let text = "{\"step\":2,\"epoch\":1,\"split\":\"train\",\"loss\":0.5}\n\
+                    {\"step\":2,\"epoch\":1,\"split\":\"valid\",\"loss\":null}\n";
+        assert_eq!(history(text).expect("read").diverged(), None);
+        let end = "{\"step\":3,\"epoch\":2,\"split\":\"train\",\"loss\":null}\n";
+        let text = format!("{text}{end}");
+        assert_eq!(history(&text).expect("read").diverged(), Some((2, 3)));
     }
 
     #[test]

@@ -7,6 +7,11 @@ use fireclay_metrics::{
 use crate::folder::RunFolder;
 use crate::predictions::{Answers, Predictions};
 
+/// The fewest samples that a model is judged by.
+pub(crate) const FEWEST: usize = 30;
+/// The fewest samples that a part of them, such as a class or a slice, is judged by.
+pub(crate) const FEWEST_OF_A_PART: usize = 10;
+
 /// A value of each sample: how right it is, or how far off.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Outcomes {
@@ -134,6 +139,32 @@ impl RunFolder {
             .get("threshold")
             .and_then(serde_json::Value::as_f64);
         threshold.unwrap_or(DEFAULT_THRESHOLD)
+    }
+
+    /// The thresholds of groups that have their own, by the name of the group.
+    pub(crate) fn group_thresholds(&self) -> Vec<(String, f64)> {
+        let groups = self
+            .answer
+            .get("groups")
+            .and_then(|found| found.get("thresholds"));
+        let groups = groups.and_then(serde_json::Value::as_object);
+        let threshold =
+            |(name, value): (&String, &serde_json::Value)| Some((name.clone(), value.as_f64()?));
+        groups.into_iter().flatten().filter_map(threshold).collect()
+    }
+
+    /// The columns that tell the groups apart, as they are called together.
+    pub(crate) fn group_columns(&self) -> String {
+        let columns = self
+            .answer
+            .get("groups")
+            .and_then(|found| found.get("columns"));
+        let columns = columns
+            .and_then(serde_json::Value::as_array)
+            .into_iter()
+            .flatten();
+        let names = columns.filter_map(|column| column.get("name")?.as_str());
+        names.collect::<Vec<_>>().join(" & ")
     }
 
     /// The seed of the run, for intervals.

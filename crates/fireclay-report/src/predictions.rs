@@ -256,10 +256,44 @@ impl Table<'_> {
             let numbers = numbers.as_any().downcast_ref::<Float64Array>()?;
             Some(numbers.iter().collect())
         });
+        let cells: Vec<Option<String>> = (0..column.len()).map(cell).collect();
         Ok(Column {
             name: schema.field(index).name().clone(),
-            cells: (0..column.len()).map(cell).collect(),
-            numbers,
+            numbers: numbers.or_else(|| written_numbers(&cells)),
+            cells,
         })
+    }
+}
+
+/// The cells of a column of text as numbers, if all of them are: files of text know no other columns.
+fn written_numbers(cells: &[Option<String>]) -> Option<Vec<Option<f64>>> {
+    let number = |cell: &Option<String>| match cell.as_deref().map(str::trim) {
+        None | Some("") => Ok(None),
+        Some(text) => text.parse().map(Some),
+    };
+    let numbers: Result<Vec<Option<f64>>, std::num::ParseFloatError> =
+        cells.iter().map(number).collect();
+    let numbers = numbers.ok()?;
+    let are_there = numbers.iter().flatten().next().is_some();
+    let are_finite = numbers.iter().flatten().all(|number| number.is_finite());
+    (are_there && are_finite).then_some(numbers)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_that_are_written_as_text_are_numbers() {
+        let cells = |texts: &[&str]| -> Vec<Option<String>> {
+            texts.iter().map(|text| Some((*text).to_owned())).collect()
+        };
+        let mut ages = cells(&["41", " 7.5", ""]);
+        ages.push(None);
+        let found = written_numbers(&ages);
+        assert_eq!(found, Some(vec![Some(41.0), Some(7.5), None, None]));
+        for none in [&["41", "old"][..], &["", ""], &["1", "NaN"], &[]] {
+            assert_eq!(written_numbers(&cells(none)), None, "{none:?}");
+        }
     }
 }

@@ -50,6 +50,14 @@ impl Section {
         })
     }
 
+    /// The same, to be changed.
+    pub fn charts_mut(&mut self) -> impl Iterator<Item = &mut Chart> {
+        self.blocks.iter_mut().flat_map(|block| match block {
+            Block::Charts(charts) => charts.as_mut_slice(),
+            _ => &mut [],
+        })
+    }
+
     /// The part as markup.
     pub fn html(&self) -> Html {
         let heading = format!("{}-heading", self.id);

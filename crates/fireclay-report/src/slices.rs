@@ -1,26 +1,26 @@
 //! Parts of a split, found by the columns that the run kept, and how it fares on them.
 
-use fireclay_metrics::slice;
+use fireclay_metrics::{CHANCE, holm, slice};
 
 use crate::folder::RunFolder;
-use crate::outcome::Outcomes;
-use crate::predictions::{Column, Predictions};
+use crate::outcome::{FEWEST_OF_A_PART, Outcomes};
+use crate::predictions::{Answers, Column, Predictions};
 use crate::text::number;
 
-/// Slices with fewer samples say nothing.
-const LEAST: usize = 10;
+/// A column of more different numbers is cut into quarters.
+const FEW_NUMBERS: usize = 8;
 /// Columns with more values, that are no numbers, are names and no groups.
 const MOST_VALUES: usize = 24;
 /// So many slices at most, the largest first.
 const MOST: usize = 60;
-/// The chance of an error that is called real, over all slices together (Bonferroni).
-const LEVEL: f64 = 0.05;
 
 /// A part of the split.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Part {
     /// What its samples have in common, as "sex = female".
     pub name: String,
+    /// Whether that is how large the prediction is.
+    pub is_of_prediction: bool,
     /// How many samples.
     pub n: usize,
     /// The mean of their outcomes.
@@ -29,15 +29,16 @@ pub(crate) struct Part {
     pub interval: Option<(f64, f64)>,
     /// The mean over all others.
     pub others: f64,
-    /// The probability of such a difference by chance alone.
+    /// The probability of such a difference by chance alone, corrected for the number of slices (Holm).
     pub p: f64,
-    /// Whether it differs from the others by more than chance, whatever the number of slices.
+    /// Whether it differs from the others by more than chance.
     pub differs: bool,
     /// Whether it is worse than the others.
     pub worse: bool,
 }
 
-/// All parts of a split by the columns that the run kept, and by pairs of them, the worst first.
+/// All parts of a split by the columns that the run kept, and by pairs of them, the worst first; of a regression
+/// also by how large the prediction is.
 pub(crate) fn parts(run: &RunFolder, split: &str) -> Vec<Part> {
     let Some(predictions) = run.predictions.get(split) else {
         return Vec::new();
@@ -46,25 +47,22 @@ pub(crate) fn parts(run: &RunFolder, split: &str) -> Vec<Part> {
     if outcomes.values.iter().any(|value| !value.is_finite()) {
         return Vec::new();
     }
-    let mut groups = groups(predictions);
-    groups.retain(|(_, samples)| samples.len() >= LEAST && samples.len() < predictions.n);
-    groups.sort_by_key(|(_, samples)| std::cmp::Reverse(samples.len()));
-    groups.truncate(MOST);
-    let compared = groups.len() as f64;
-    let part = |(name, samples): (String, Vec<usize>)| {
+    let part = |((name, samples), is_of_prediction): (Group, bool)| {
         let found = slice(&outcomes.values, &samples)?;
         Some(Part {
             name,
+            is_of_prediction,
             n: found.n,
             value: found.mean,
             interval: outcomes.interval(&samples, run.seed()),
             others: found.others,
             p: found.p,
-            differs: found.p * compared < LEVEL,
+            differs: false,
             worse: (found.mean < found.others) == outcomes.are_hits,
         })
     };
-    let mut parts: Vec<Part> = groups.into_iter().filter_map(part).collect();
+    let mut parts: Vec<Part> = judged(predictions).into_iter().filter_map(part).collect();
+    correct(&mut parts);
     let badness = |part: &Part| {
         if outcomes.are_hits {
             part.value
@@ -74,6 +72,23 @@ pub(crate) fn parts(run: &RunFolder, split: &str) -> Vec<Part> {
     };
     parts.sort_by(|a, b| badness(a).total_cmp(&badness(b)));
     parts
+}
+
+/// Corrects the probabilities for the number of parts, and says which of them differ.
+fn correct(parts: &mut [Part]) {
+    let p: Vec<f64> = parts.iter().map(|part| part.p).collect();
+    for (part, p) in parts.iter_mut().zip(holm(&p)) {
+        (part.p, part.differs) = (p, p < CHANCE);
+    }
+}
+
+/// The columns of which no slices are made, because they have too many values that are no numbers.
+pub(crate) fn left_out(predictions: &Predictions) -> Vec<&str> {
+    let columns = predictions.extra.iter();
+    columns
+        .filter(|column| by_value(column).is_empty())
+        .map(|column| column.name.as_str())
+        .collect()
 }
 
 /// A name and its samples.
@@ -88,6 +103,29 @@ fn groups(predictions: &Predictions) -> Vec<Group> {
         }
     }
     all
+}
+
+/// Quarters of the samples by how large the number is that was predicted.
+fn by_prediction(predictions: &Predictions) -> Vec<Group> {
+    let Answers::Numbers { predicted, .. } = &predictions.answers else {
+        return Vec::new();
+    };
+    let predicted: Vec<Option<f64>> = predicted.iter().copied().map(Some).collect();
+    quarters("prediction", &predicted)
+}
+
+/// The groups that are large enough to be judged, and whether they are of the prediction; the largest, if they are many.
+fn judged(predictions: &Predictions) -> Vec<(Group, bool)> {
+    let of_columns = groups(predictions).into_iter().map(|group| (group, false));
+    let of_prediction = by_prediction(predictions).into_iter();
+    let all = of_columns.chain(of_prediction.map(|group| (group, true)));
+    let judged = FEWEST_OF_A_PART..predictions.n;
+    let mut large: Vec<(Group, bool)> = all
+        .filter(|((_, samples), _)| judged.contains(&samples.len()))
+        .collect();
+    large.sort_by_key(|((_, samples), _)| std::cmp::Reverse(samples.len()));
+    large.truncate(MOST);
+    large
 }
 
 /// The groups of a column: its values, or for many numbers quarters of the samples.
@@ -105,7 +143,7 @@ fn by_value(column: &Column) -> Vec<Group> {
     distinct.sort_unstable();
     distinct.dedup();
     match &column.numbers {
-        Some(numbers) if distinct.len() > 8 => quarters(&column.name, numbers),
+        Some(numbers) if distinct.len() > FEW_NUMBERS => quarters(&column.name, numbers),
         _ if distinct.len() <= MOST_VALUES => distinct.into_iter().map(of).collect(),
         _ => Vec::new(),
     }
@@ -130,10 +168,8 @@ fn quarters(name: &str, numbers: &[Option<f64>]) -> Vec<Group> {
             |number: f64| (number > low || (index == 0 && number == low)) && number <= high;
         let samples = (0..numbers.len()).filter(|&sample| numbers[sample].is_some_and(inside));
         let from = if index == 0 { "from" } else { "above" };
-        (
-            format!("{name} {from} {} to {}", number(low), number(high)),
-            samples.collect(),
-        )
+        let [low, high] = [low, high].map(edge_said);
+        (format!("{name} {from} {low} to {high}"), samples.collect())
     };
     let empty: Vec<usize> = (0..numbers.len())
         .filter(|&sample| numbers[sample].is_none())
@@ -142,6 +178,14 @@ fn quarters(name: &str, numbers: &[Option<f64>]) -> Vec<Group> {
     groups
         .chain([(format!("{name} = (empty)"), empty)])
         .collect()
+}
+
+/// A number at the edge of a slice; a whole one as it is, such as a year.
+fn edge_said(edge: f64) -> String {
+    match edge.fract() == 0.0 && edge.abs() < 1e9 {
+        true => format!("{edge:.0}"),
+        false => number(edge),
+    }
 }
 
 fn pairs(first: &[Group], second: &[Group]) -> Vec<Group> {
@@ -160,7 +204,6 @@ fn pairs(first: &[Group], second: &[Group]) -> Vec<Group> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::predictions::Answers;
 
     fn column(name: &str, cells: impl Iterator<Item = String>, numeric: bool) -> Column {
         let cells: Vec<Option<String>> = cells.map(Some).collect();
@@ -188,7 +231,7 @@ mod tests {
             names: Vec::new(),
             answers: Answers::Numbers {
                 truth: vec![0.0; 80],
-                predicted: vec![0.0; 80],
+                predicted: (0..80).map(|row| f64::from(row) / 10.0).collect(),
             },
             bounds: Vec::new(),
             extra: vec![sex, age, name],
@@ -203,12 +246,19 @@ mod tests {
         };
         assert_eq!(named("sex = f"), Some(40));
         // 20 to 99 in quarters of the order.
-        assert_eq!(named("age from 20.00 to 39.00"), Some(20));
-        assert_eq!(named("sex = m, age above 39.00 to 59.00"), Some(10));
+        assert_eq!(named("age from 20 to 39"), Some(20));
+        assert_eq!(named("sex = m, age above 39 to 59"), Some(10));
         assert!(found.iter().all(|group| !group.0.contains("person")));
+        assert_eq!(left_out(&predictions), ["name"]);
+        let of_prediction: Vec<_> = judged(&predictions)
+            .into_iter()
+            .filter(|group| group.1)
+            .collect();
+        assert_eq!(of_prediction.len(), 4);
+        assert_eq!(of_prediction[0].0.0, "prediction from 0 to 1.900");
         let rows: usize = found
             .iter()
-            .filter(|group| group.0.starts_with("age"))
+            .filter(|group| group.0.starts_with("age "))
             .map(|group| group.1.len())
             .sum();
         assert_eq!(rows, 80);

@@ -45,13 +45,142 @@ fn strings_of_the_data_are_no_markup_and_nothing_is_loaded() {
         page.matches("http://www.w3.org/2000/svg").count() + page.matches("http-equiv").count()
     );
     assert!(!card(&run).contains("<script>"));
-    for (name, svg) in plots(&run) {
+    for plot in plots(&run).expect("drawn").charts {
+        let (name, svg) = (plot.name, plot.svg);
         assert!(
             svg.starts_with("<svg xmlns=") && !svg.contains(EVIL),
             "{name}"
         );
         assert!(svg.contains("<title ") && svg.contains("<desc "), "{name}");
+        assert!(plot.png.starts_with(b"\x89PNG\r\n"), "{name}");
     }
+}
+
+#[test]
+fn charts_of_like_names_have_files_of_their_own() {
+    let runs = Runs::new();
+    let path = runs.classifier("c/1", 7);
+    let bars = serde_json::json!({ "p": 1.0, "q": 2.0, "r": 3.0 });
+    let long = "x".repeat(400);
+    let found = serde_json::json!({ "age (y)": bars, "age-(y)": bars, "AGE  Y-": bars, "年齢": bars, "性別": bars, "deep": { "inner": bars }, long: bars });
+    fs::write(path.join("explanations.json"), found.to_string()).expect("written");
+    let run = RunFolder::open(&path).expect("a run");
+    let names = || -> Vec<String> {
+        let charts = plots(&run).expect("drawn").charts.into_iter();
+        charts.map(|plot| plot.name).collect()
+    };
+    let found = names();
+    let mut distinct = found.clone();
+    distinct.sort_unstable();
+    distinct.dedup();
+    assert_eq!(found.len(), distinct.len(), "{found:?}");
+    assert!(found.iter().all(|name| name.len() < 100), "{found:?}");
+    assert!(
+        found.iter().filter(|name| name.contains("age")).count() >= 3,
+        "{found:?}"
+    );
+    assert_eq!(found, names());
+}
+
+/// A run whose evaluation of the test split is changed by `change`.
+fn changed(path: &std::path::Path, change: impl Fn(&mut serde_json::Value)) -> RunFolder {
+    let file = path.join("evaluation.json");
+    let text = fs::read_to_string(&file).expect("read");
+    let mut evaluation: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    change(&mut evaluation["test"]);
+    fs::write(&file, evaluation.to_string()).expect("written");
+    RunFolder::open(path).expect("a run")
+}
+
+#[test]
+fn a_few_samples_are_not_judged() {
+    let runs = Runs::new();
+    let verdict = |n: usize| {
+        let path = runs.classifier(&format!("c/{n}"), 7);
+        let page = report(&changed(&path, |test| test["n"] = n.into()));
+        let start = page.find("<section id=\"verdict\"").expect("a verdict");
+        let length = page[start..].find("</section>").expect("an end");
+        page[start..start + length].to_owned()
+    };
+    let few = verdict(29);
+    assert!(
+        few.contains("The test split has 29 samples: too few to judge"),
+        "{few}"
+    );
+    for judged in [
+        "trivial answer",
+        "fails a group",
+        "Probabilities",
+        "found less",
+    ] {
+        assert!(!few.contains(judged), "{judged}: {few}");
+    }
+    assert!(!verdict(30).contains("too few to judge the model"));
+}
+
+#[test]
+fn a_run_that_diverged_says_where() {
+    let runs = Runs::new();
+    let path = runs.begun("c/1", "classification", 0.1);
+    let record = path.join("metrics.jsonl");
+    let text = fs::read_to_string(&record).expect("read");
+    let end = "{\"step\":61,\"epoch\":7,\"split\":\"train\",\"loss\":null}\n";
+    fs::write(&record, format!("{text}{end}")).expect("written");
+    let listed = list(
+        runs.root.path(),
+        &["state=diverged".parse().expect("a filter")],
+        None,
+    );
+    let listed = listed.expect("a list");
+    assert_eq!(
+        (listed[0].state, listed[0].diverged_at),
+        (State::Diverged, Some(61))
+    );
+    let page = report(&RunFolder::open(&path).expect("a run"));
+    assert!(page.contains("The training diverged at step 61."));
+    assert!(!page.contains("The run has not finished."));
+}
+
+#[test]
+fn thresholds_by_group_and_coverage_by_class_are_shown() {
+    let runs = Runs::new();
+    let path = runs.classifier("c/1", 7);
+    assert!(report(&RunFolder::open(&path).expect("a run")).contains("The run decides at 0.5000."));
+    let answer = path.join("postprocess.json");
+    let text = fs::read_to_string(&answer).expect("read");
+    let mut known: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    known["groups"] = serde_json::json!({
+        "columns": [{ "name": "sex" }, { "name": "age" }],
+        "thresholds": { "f & old": 0.375, "m & old": 0.625 },
+    });
+    fs::write(&answer, known.to_string()).expect("written");
+    let rate = |value: f64| serde_json::json!({ "value": value, "n": 30, "low": 0.0, "high": 1.0 });
+    let page = report(&changed(&path, |test| {
+        test["fairness"] = serde_json::json!({ "min_group_size": 20, "attributes": [{
+            "name": "sex & age",
+            "groups": [{ "name": "f & old", "n": 30, "rates": { "selection_rate": rate(0.4375) } }],
+            "differences": {},
+            "findings": [],
+        }]});
+        test["coverage"] = serde_json::json!({
+            "method": "lac_by_class", "stated": 0.9, "mean_size": 1.25,
+            "measured": { "value": 0.925, "n": 60, "low": 0.82, "high": 0.97 },
+            "by_class": [{ "class": "plain", "least": 0.125, "measured": { "value": 0.75, "n": 28, "low": 0.6, "high": 0.9 } }],
+        });
+    }));
+    for words in [
+        "Above the threshold of its group by sex &amp; age the answer is",
+        "A sample of any other group is decided at 0.5000.",
+        "0.375",
+        "0.625",
+        "<data value=\"0.4375\">",
+        "Coverage by class of the test split",
+        "60.0\u{a0}% to 90.0\u{a0}%",
+        "<data value=\"0.125\">",
+    ] {
+        assert!(page.contains(words), "{words}");
+    }
+    assert!(!page.contains("The run decides at"));
 }
 
 #[test]
@@ -247,7 +376,7 @@ fn fairness_and_explanations_are_shown_where_they_are_there() {
     let file = path.join("evaluation.json");
     let text = fs::read_to_string(&file).expect("read");
     let mut evaluation: serde_json::Value = serde_json::from_str(&text).expect("JSON");
-    let rate = |value: f64| serde_json::json!({ "value": value, "n": 30, "low": value - 0.1, "high": value + 0.1 });
+    let rate = |value: f64| serde_json::json!({ "value": value, "n": 300, "low": value - 0.1, "high": value + 0.1 });
     evaluation["test"]["fairness"] = serde_json::json!({
         "min_group_size": 20,
         "attributes": [{

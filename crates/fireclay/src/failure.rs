@@ -10,7 +10,6 @@ use fireclay_report::ReportError;
 use fireclay_run::export::ExportError;
 use fireclay_run::generate::GenerateError;
 use fireclay_run::{FinishedError, RunError};
-use fireclay_train::checkpoint::CheckpointError;
 use fireclay_train::run_folder::FolderError;
 use fireclay_train::strategy::TrainError;
 
@@ -120,10 +119,7 @@ impl From<RunError> for Failure {
         match error {
             RunError::Config(error) => error.into(),
             RunError::Usage(message) => Self::Usage(message),
-            RunError::Train(
-                error @ (TrainError::Diverged(_)
-                | TrainError::Checkpoint(CheckpointError::NonFinite(_))),
-            ) => Self::Diverged(format!(
+            RunError::Train(error) if error.is_divergence() => Self::Diverged(format!(
                 "{error}\n\
                  once it was evaluated, its best checkpoint can be used, as with `fireclay evaluate RUN \
                  --checkpoint best`, and it can go on from there: `fireclay resume RUN --checkpoint best --set \

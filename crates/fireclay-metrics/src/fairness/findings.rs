@@ -1,36 +1,35 @@
 //! What the numbers of an attribute say, in sentences.
 
-use super::{Attribute, Group, Rate};
+use super::{Attribute, Farthest, Group};
+use crate::slices::two_sided;
+use crate::{CHANCE, holm};
 
 /// Of a classifier of two classes.
 pub(super) fn of_decisions(attribute: &Attribute, positive: &str, least: usize) -> Vec<String> {
     let name = &attribute.name;
-    let of = |measure: &str| attribute.differences.get(measure).copied();
     let mut lines = Vec::new();
-    if let Some([low, high]) = extremes(attribute, "selection_rate") {
-        let rule = match (attribute.four_fifths, of("demographic_parity_ratio")) {
+    if let Some(found) = attribute.farthest.get("selection_rate") {
+        let ratio = attribute.differences.get("demographic_parity_ratio");
+        let rule = match (attribute.four_fifths, ratio) {
             (Some(true), Some(ratio)) => format!("ratio {ratio:.2}, within the four-fifths rule"),
             (Some(false), Some(ratio)) => format!("ratio {ratio:.2}, below the four-fifths rule"),
             _ => "in no group at all".into(),
         };
         lines.push(format!(
-            "{name}: {positive:?} is predicted for {} and {} ({rule}{})",
-            share(high),
-            share(low),
-            chance(low, high)
+            "{name}: {positive:?} is predicted for {} ({rule}; {})",
+            shares(found),
+            chance(found)
         ));
     }
     for (rate, whom, what) in [
         ("true_positive_rate", "are", "found"),
         ("false_positive_rate", "are not", "wrongly called so"),
     ] {
-        if let Some([low, high]) = extremes(attribute, rate) {
+        if let Some(found) = attribute.farthest.get(rate) {
             lines.push(format!(
-                "{name}: of those that {whom} {positive:?}, {} and {} are {what} (difference {:.2}{})",
-                share(high),
-                share(low),
-                high.1.value - low.1.value,
-                chance(low, high)
+                "{name}: of those that {whom} {positive:?}, {} are {what} ({})",
+                shares(found),
+                chance(found)
             ));
         }
     }
@@ -41,74 +40,113 @@ pub(super) fn of_decisions(attribute: &Attribute, positive: &str, least: usize) 
 
 /// Of a classifier of several classes.
 pub(super) fn of_accuracy(attribute: &Attribute, least: usize) -> Vec<String> {
-    let mut lines = Vec::new();
-    if let Some([low, high]) = extremes(attribute, "accuracy") {
-        lines.push(format!(
-            "{}: answers are right for {} and {} (difference {:.2}{})",
+    let found = attribute.farthest.get("accuracy").map(|found| {
+        format!(
+            "{}: answers are right for {} ({})",
             attribute.name,
-            share(high),
-            share(low),
-            high.1.value - low.1.value,
-            chance(low, high)
+            shares(found),
+            chance(found)
+        )
+    });
+    let lines = found.into_iter();
+    lines.chain(left_out(attribute, least)).collect()
+}
+
+/// Of a model that predicts numbers. The probability of each mean residual is that of the normal distribution, and
+/// corrected for the number of groups.
+pub(super) fn of_numbers(attribute: &Attribute, least: usize) -> Vec<String> {
+    let compared = attribute.groups.iter().filter(|group| !group.small);
+    let found: Vec<(&Group, Residual)> = compared
+        .filter_map(|group| Some((group, Residual::of(group)?)))
+        .collect();
+    let p: Vec<f64> = found.iter().map(|(_, residual)| residual.p()).collect();
+    let off = found.iter().zip(holm(&p)).filter(|(_, p)| *p < CHANCE);
+    let said = |((group, residual), p): (&(&Group, Residual), f64)| {
+        let way = if residual.middle > 0.0 { "high" } else { "low" };
+        format!(
+            "{}: {} is predicted too {way} by {:.4} on average (95 % interval of the residual {:.4} to {:.4}; {})",
+            attribute.name,
+            group.name,
+            residual.middle.abs(),
+            residual.low,
+            residual.high,
+            probability(p, found.len(), "groups")
+        )
+    };
+    let mut lines: Vec<String> = off.map(said).collect();
+    if lines.is_empty() && found.len() > 1 {
+        lines.push(format!(
+            "{}: no group is predicted too high or too low beyond chance",
+            attribute.name
         ));
     }
     lines.extend(left_out(attribute, least));
     lines
 }
 
-/// Of a model that predicts numbers.
-pub(super) fn of_numbers(attribute: &Attribute, least: usize) -> Vec<String> {
-    let name = &attribute.name;
-    let compared = || attribute.groups.iter().filter(|group| !group.small);
-    let value = |group: &Group, key: &str| group.values.get(key).copied();
-    let mut lines = Vec::new();
-    for group in compared() {
-        let bounds = value(group, "mean_residual_low").zip(value(group, "mean_residual_high"));
-        let (Some(middle), Some((low, high))) = (value(group, "mean_residual"), bounds) else {
-            continue;
-        };
-        if low > 0.0 || high < 0.0 {
-            let way = if middle > 0.0 { "high" } else { "low" };
-            lines.push(format!(
-                "{name}: {} is predicted too {way} by {:.4} on average (95 % interval of the residual {low:.4} to {high:.4})",
-                group.name,
-                middle.abs()
-            ));
+/// The mean residual of a group, with its 95 % interval.
+#[derive(Clone, Copy)]
+struct Residual {
+    middle: f64,
+    low: f64,
+    high: f64,
+}
+
+impl Residual {
+    fn of(group: &Group) -> Option<Self> {
+        let value = |key: &str| group.values.get(key).copied();
+        Some(Self {
+            middle: value("mean_residual")?,
+            low: value("mean_residual_low")?,
+            high: value("mean_residual_high")?,
+        })
+    }
+
+    /// The probability of a mean at least as far from 0.
+    fn p(self) -> f64 {
+        let error = (self.high - self.low) / (2.0 * 1.96);
+        match error > 0.0 {
+            true => two_sided(self.middle.abs() / error),
+            false if self.middle == 0.0 => 1.0,
+            false => 0.0,
         }
     }
-    if lines.is_empty() && compared().count() > 1 {
-        lines.push(format!(
-            "{name}: no group is predicted too high or too low beyond chance"
-        ));
-    }
-    lines.extend(left_out(attribute, least));
-    lines
 }
 
-/// A group and a rate of it.
-type Found<'a> = (&'a Group, Rate);
-
-/// The compared groups of the lowest and the highest rate, if there are two.
-fn extremes<'a>(attribute: &'a Attribute, rate: &str) -> Option<[Found<'a>; 2]> {
-    let compared = attribute.groups.iter().filter(|group| !group.small);
-    let found = compared.filter_map(|group| Some((group, *group.rates.get(rate)?)));
-    let mut found: Vec<Found<'_>> = found.collect();
-    found.sort_by(|a, b| a.1.value.total_cmp(&b.1.value));
-    match found[..] {
-        [low, .., high] => Some([low, high]),
-        _ => None,
-    }
+fn shares(found: &Farthest) -> String {
+    format!(
+        "{:.0} % of {} and {:.0} % of {}",
+        100.0 * found.high_rate,
+        found.high,
+        100.0 * found.low_rate,
+        found.low
+    )
 }
 
-fn share((group, rate): Found<'_>) -> String {
-    format!("{:.0} % of {}", 100.0 * rate.value, group.name)
+/// The difference, and whether two rates may be so unlike by chance alone.
+fn chance(found: &Farthest) -> String {
+    let verdict = match found.is_real() {
+        true => "beyond chance",
+        false => "this may be chance",
+    };
+    format!(
+        "difference {:.2}, 95 % interval {:.2} to {:.2}; {verdict}, {}",
+        found.high_rate - found.low_rate,
+        found.interval.0,
+        found.interval.1,
+        probability(found.p, found.pairs, "pairs")
+    )
 }
 
-/// Whether two rates may differ by chance alone: their intervals overlap.
-fn chance(low: Found<'_>, high: Found<'_>) -> &'static str {
-    match low.1.high >= high.1.low {
-        true => "; their 95 % intervals overlap, so this may be chance",
-        false => "",
+fn probability(p: f64, compared: usize, what: &str) -> String {
+    let p = match p {
+        p if p < 0.0001 => "p < 0.0001".to_owned(),
+        p if p < 0.001 => format!("p = {p:.4}"),
+        p => format!("p = {p:.3}"),
+    };
+    match compared {
+        ..2 => p,
+        compared => format!("{p} corrected for {compared} {what}"),
     }
 }
 

@@ -93,22 +93,8 @@ fn body(bar: &Bar, (zero, end): (f64, f64), middle: f64) -> Html {
         interval(bar),
         note(bar)
     );
-    let [x, y, width, tall] = [
-        zero.min(end),
-        middle - 6.5,
-        (end - zero).abs().max(1.0),
-        13.0,
-    ]
-    .map(|value| format!("{value:.1}"));
-    let attributes = [
-        ("class", "bar"),
-        ("x", &x),
-        ("y", &y),
-        ("width", &width),
-        ("height", &tall),
-        ("data-tip", &tip),
-    ];
-    el("rect", &attributes, "")
+    let size = ((end - zero).abs().max(1.0), 13.0);
+    mark::bar((zero.min(end), middle - 6.5), size, &tip)
 }
 
 fn whisker((low, high): (f64, f64), middle: f64) -> Html {

@@ -14,6 +14,20 @@ pub(super) fn line(class: &str, [x1, x2]: [&str; 2], [y1, y2]: [&str; 2]) -> Htm
     el("line", &attributes, "")
 }
 
+/// A bar from its left and upper edge on, so wide and so high, that says `tip`.
+pub(super) fn bar((x, y): (f64, f64), (width, height): (f64, f64), tip: &str) -> Html {
+    let [x, y, width, height] = [x, y, width, height].map(|value| format!("{value:.1}"));
+    let attributes = [
+        ("class", "bar"),
+        ("x", &x),
+        ("y", &y),
+        ("width", &width),
+        ("height", &height),
+        ("data-tip", tip),
+    ];
+    el("rect", &attributes, "")
+}
+
 /// Words at a place, which is their `start`, `middle` or `end`.
 pub(super) fn words(
     class: &str,

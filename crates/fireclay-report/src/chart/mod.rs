@@ -5,11 +5,13 @@ mod axis;
 mod bars;
 mod heat;
 mod mark;
+mod pixels;
 mod plane;
 
 pub(crate) use axis::{Axis, extremes};
 pub(crate) use bars::{Bar, bars};
 pub(crate) use heat::heat;
+pub(crate) use pixels::Painter;
 pub(crate) use plane::{Plane, thinned};
 
 use crate::html::{Html, el, tag};
@@ -44,7 +46,13 @@ pub(crate) struct Words<'a> {
 /// So many series have a colour of their own.
 const COLOURS: usize = 6;
 
-const STYLE: &str = include_str!("chart.css");
+/// How a file of its own looks on a light ground, and on a dark one where that is preferred.
+const LIGHT: &str = include_str!("chart.css");
+const DARK: &str = include_str!("dark.css");
+
+/// The room for the title above a drawing that is a file of its own, and the height of a line of its legend.
+const HEAD: f64 = 24.0;
+const LINE: f64 = 18.0;
 
 impl Chart {
     fn new(words: Words<'_>, size: (f64, f64), drawing: Html) -> Self {
@@ -70,7 +78,11 @@ impl Chart {
                 ("role", "group"),
                 ("aria-label", &label),
             ],
-            self.svg(Html::default(), Html::default()),
+            self.svg(
+                [0.0, 0.0, self.size.0, self.size.1],
+                Html::default(),
+                Html::default(),
+            ),
         );
         let numbers = tag(
             "details",
@@ -103,13 +115,38 @@ impl Chart {
 
     /// The chart as a file of its own.
     pub fn file(&self) -> String {
-        let style = el("style", &[], Html::own(STYLE));
-        self.svg(style, self.legend_drawn()).as_str().to_owned()
+        let style = [LIGHT, DARK].map(|css| el("style", &[], Html::own(css)));
+        self.alone(style.into_iter().collect())
     }
 
-    fn svg(&self, style: Html, more: Html) -> Html {
+    /// The same for what draws pixels: it has no dark ground, and knows only plain rules.
+    fn plain(&self) -> String {
+        self.alone(el("style", &[], Html::own(LIGHT)))
+    }
+
+    /// The drawing with its title above and the names of the series below.
+    fn alone(&self, style: Html) -> String {
+        let (mut more, lines) = self.legend_drawn();
+        let middle = format!("{:.0}", self.size.0 / 2.0);
+        more.push(mark::words(
+            "title",
+            (&middle, "-8"),
+            "middle",
+            self.title.as_str(),
+        ));
+        let view = [
+            0.0,
+            -HEAD,
+            self.size.0,
+            HEAD + self.size.1 + LINE * lines as f64,
+        ];
+        self.svg(view, style, more).as_str().to_owned()
+    }
+
+    /// What is seen of the drawing: from where on the left and above, so wide and so high.
+    fn svg(&self, view: [f64; 4], style: Html, more: Html) -> Html {
         let (title, description) = (format!("{}-title", self.id), format!("{}-desc", self.id));
-        let view = format!("0 0 {} {}", self.size.0, self.size.1);
+        let view = view.map(|edge| edge.to_string()).join(" ");
         let named = format!("{title} {description}");
         let attributes = [
             ("xmlns", "http://www.w3.org/2000/svg"),
@@ -156,22 +193,25 @@ impl Chart {
         )
     }
 
-    /// The names of the series in the drawing, for a file of its own.
-    fn legend_drawn(&self) -> Html {
+    /// The names of the series below the drawing, for a file of its own, and how many lines they take.
+    fn legend_drawn(&self) -> (Html, usize) {
+        const LEFT: f64 = 52.0;
         if self.series.len() < 2 {
-            return Html::default();
+            return (Html::default(), 0);
         }
-        let mut x = 52.0;
-        let name = |(index, name): (usize, &String)| {
+        let (mut x, mut line) = (LEFT, 1);
+        let mut drawn = Html::default();
+        for (index, name) in self.series.iter().enumerate() {
+            let width = 30.0 + 7.2 * name.chars().count() as f64;
+            if x > LEFT && x + width > self.size.0 {
+                (x, line) = (LEFT, line + 1);
+            }
             let class = format!("key s{}", index % COLOURS);
-            let at = format!("{x:.0}");
-            x += 22.0 + 7.0 * name.chars().count() as f64;
-            el(
-                "text",
-                &[("class", &class), ("x", &at), ("y", "11")],
-                format!("— {name}"),
-            )
-        };
-        self.series.iter().enumerate().map(name).collect()
+            let [at, y] = [x, self.size.1 + LINE * line as f64 - 6.0].map(|v| format!("{v:.0}"));
+            let attributes = [("class", class.as_str()), ("x", &at), ("y", &y)];
+            drawn.push(el("text", &attributes, format!("— {name}")));
+            x += width;
+        }
+        (drawn, line)
     }
 }

@@ -7,7 +7,7 @@ use crate::text::number;
 /// The size of a chart, in units of the drawing: a phone shows about as many pixels.
 const SIZE: (f64, f64) = (440.0, 280.0);
 /// Left, top, right and bottom of the plane inside.
-const EDGE: [f64; 4] = [52.0, 30.0, 18.0, 40.0];
+const EDGE: [f64; 4] = [64.0, 30.0, 18.0, 40.0];
 /// So many points of a curve at most are drawn and can be read out.
 pub(crate) const MOST_POINTS: usize = 300;
 
@@ -154,13 +154,6 @@ impl Plane {
     fn column(&self, (from, to, height): (f64, f64, f64)) -> Html {
         let (left, top) = self.at((from, height));
         let (right, bottom) = self.at((to, 0.0));
-        let [x, y, width, tall] = [
-            left,
-            top,
-            (right - left - 1.0).max(0.5),
-            (bottom - top).max(0.0),
-        ]
-        .map(|value| format!("{value:.1}"));
         let tip = format!(
             "{} {} to {}: {} {}",
             self.x.label,
@@ -169,15 +162,8 @@ impl Plane {
             number(height),
             self.y.label
         );
-        let attributes = [
-            ("class", "bar"),
-            ("x", &x),
-            ("y", &y),
-            ("width", &width),
-            ("height", &tall),
-            ("data-tip", &tip),
-        ];
-        el("rect", &attributes, "")
+        let size = ((right - left - 1.0).max(0.5), (bottom - top).max(0.0));
+        mark::bar((left, top), size, &tip)
     }
 
     /// The chart.
@@ -198,10 +184,10 @@ impl Plane {
         let [left, right] = sides();
         let row = |(place, text): (f64, String)| {
             let y = self.at((0.0, place)).1;
-            let [line, word] = [y, y + 3.5].map(|value| format!("{value:.1}"));
+            let [line, word, end] = [y, y + 3.5, EDGE[0] - 6.0].map(|value| format!("{value:.1}"));
             [
                 mark::line("grid", [&left, &right], [&line, &line]),
-                mark::words("tick", ("46", &word), "end", text),
+                mark::words("tick", (&end, &word), "end", text),
             ]
         };
         self.y.ticks(5).into_iter().flat_map(row).collect()

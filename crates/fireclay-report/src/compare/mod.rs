@@ -65,6 +65,7 @@ pub fn compare(runs: &[RunFolder]) -> Result<Comparison, ReportError> {
     }
     let (paired, mut notes) = paired::paired(runs);
     notes.extend(positives(runs));
+    notes.extend(runs.iter().filter_map(without_end));
     Ok(Comparison {
         runs: runs
             .iter()
@@ -80,6 +81,18 @@ pub fn compare(runs: &[RunFolder]) -> Result<Comparison, ReportError> {
             .map(|run| crate::page::Cost::of(run)?.get("seconds"))
             .collect(),
     })
+}
+
+/// That a run has no results yet, or none at all.
+fn without_end(run: &RunFolder) -> Option<String> {
+    let name = run.name();
+    match run.diverged() {
+        Some((_, step)) => Some(format!(
+            "{name} diverged at step {step}, and has no results"
+        )),
+        None if run.is_finished() => None,
+        None => Some(format!("{name} has not finished, and has no results yet")),
+    }
 }
 
 impl Comparison {

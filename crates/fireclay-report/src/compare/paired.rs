@@ -1,13 +1,15 @@
 //! The difference of two runs over the same samples.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use fireclay_metrics::{Direction, paired_bootstrap};
 use serde::Serialize;
 
 use crate::folder::RunFolder;
 use crate::history::direction;
+use crate::outcome::FEWEST;
 use crate::predictions::{Answers, Predictions};
+use crate::text::plural;
 
 /// The difference of a metric of two runs, with its 95 % interval by paired bootstrap.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -28,7 +30,7 @@ pub struct PairedRow {
     pub low: f64,
     /// Upper bound.
     pub high: f64,
-    /// Whether the interval leaves 0 out.
+    /// Whether the interval leaves 0 out, of enough samples to tell.
     pub real: bool,
     /// The number of the run that is better, if the difference is real.
     pub better: Option<usize>,
@@ -53,7 +55,29 @@ pub(super) fn paired(runs: &[RunFolder]) -> (Vec<PairedRow>, Vec<String>) {
             }
         }
     }
+    notes.extend(few(&rows));
+    notes.extend(many(&rows));
     (rows, notes)
+}
+
+/// That so few samples do not tell a difference from chance.
+fn few(rows: &[PairedRow]) -> Option<String> {
+    let n = rows.iter().map(|row| row.n).min().filter(|n| *n < FEWEST)?;
+    Some(format!(
+        "{} are too few to tell a difference from chance: no difference is called real below {FEWEST}",
+        plural(n, "sample")
+    ))
+}
+
+/// That of many differences some look real by chance.
+fn many(rows: &[PairedRow]) -> Option<String> {
+    let pairs: BTreeSet<(usize, usize)> = rows.iter().map(|row| (row.first, row.second)).collect();
+    (pairs.len() > 1).then(|| {
+        format!(
+            "each of the {} pairs of runs is judged by itself: about one of 20 that do not differ looks as if it did",
+            pairs.len()
+        )
+    })
 }
 
 /// The values of two runs for each sample, of which a metric is made.
@@ -77,6 +101,7 @@ fn row(
         }
     };
     let found = paired_bootstrap(&values.first, &values.second, seed, of_mean)?;
+    let real = found.is_real() && values.first.len() >= FEWEST;
     let second_is_better = match direction(values.metric) {
         Direction::Higher => found.difference > 0.0,
         Direction::Lower => found.difference < 0.0,
@@ -90,10 +115,8 @@ fn row(
         difference: found.difference,
         low: found.low,
         high: found.high,
-        real: found.is_real(),
-        better: found
-            .is_real()
-            .then_some(if second_is_better { second } else { first }),
+        real,
+        better: real.then_some(if second_is_better { second } else { first }),
     })
 }
 

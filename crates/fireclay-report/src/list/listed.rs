@@ -22,6 +22,8 @@ pub enum State {
     Running,
     /// It can be resumed.
     Unfinished,
+    /// Its loss, or its weights, became no finite numbers.
+    Diverged,
     /// It cannot be read.
     Damaged,
 }
@@ -33,6 +35,7 @@ impl State {
             Self::Finished => "finished",
             Self::Running => "running",
             Self::Unfinished => "unfinished",
+            Self::Diverged => "diverged",
             Self::Damaged => "damaged",
         }
     }
@@ -64,6 +67,9 @@ pub struct Listed {
     pub seconds: Option<f64>,
     /// Updates; of an unfinished run, those that its newest checkpoint knows of.
     pub steps: Option<u64>,
+    /// The update at which it diverged, if it did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub diverged_at: Option<u64>,
     /// The backend.
     pub device: String,
     /// When its files were last written, in seconds since 1970.
@@ -89,6 +95,7 @@ impl Listed {
             split: None,
             seconds: None,
             steps: None,
+            diverged_at: None,
             device: String::new(),
             written: written(path),
             metrics: serde_json::Map::new(),
@@ -106,14 +113,17 @@ impl Listed {
         self.state = match run.is_finished() {
             true => State::Finished,
             false if is_held(&run.path) => State::Running,
+            false if run.diverged().is_some() => State::Diverged,
             false => State::Unfinished,
         };
+        self.diverged_at = run.diverged().map(|(_, step)| step);
         (self.task, self.model) = (text(run.key("task.type")), text(run.key("model.type")));
         self.device = text(run.locked("backend"));
         self.seconds = cost.as_ref().and_then(|cost| cost.get("seconds"));
         let recorded = run.history.end().map(|(_, step)| step);
         // It goes on from there, whatever was recorded after it or before.
-        let saved = || run.saved().filter(|_| self.state == State::Unfinished);
+        let goes_on = matches!(self.state, State::Unfinished | State::Diverged);
+        let saved = || run.saved().filter(|_| goes_on);
         self.steps = saved().or(recorded);
         self.fill_metrics(run);
         self.config = run.config.clone();

@@ -6,7 +6,7 @@ use crate::chart::{Axis, Bar, Chart, Plane, Words, bars};
 use crate::folder::RunFolder;
 use crate::section::{Block, Section};
 use crate::table::{Cell, Table};
-use crate::text::{count, duration, number, percent, with_unit};
+use crate::text::{count, duration, number, percent, plural, with_unit};
 
 /// The phases as `run.lock` names them, and in words.
 const PHASES: [(&str, &str); 5] = [
@@ -52,6 +52,30 @@ impl<'a> Cost<'a> {
             Some(locked) => locked.get(name)?.as_str(),
             None => self.timed?.get(name)?.as_str(),
         }
+    }
+
+    /// The cost in a sentence; `None` where the time is not known.
+    pub fn in_short(&self, run: &RunFolder) -> Option<String> {
+        let time = duration(self.get("seconds")?);
+        let steps = self.get("steps");
+        let steps = steps.map(|steps| format!(" for {}", plural(steps as usize, "update")));
+        let device = run.locked("backend").and_then(toml::Value::as_str);
+        let device = device.map(|device| format!(" on {device}"));
+        let memory = self.get("peak_memory_bytes");
+        let memory =
+            memory.map(|bytes| format!(", {} of main memory at most", with_unit(bytes, "B")));
+        let estimate = match self.get("energy_watts") {
+            Some(_) => " by an estimate",
+            None => "",
+        };
+        let energy = match self.get("energy_joules") {
+            Some(joules) => format!("{}{estimate}", energy(joules)),
+            None => "energy not measured".into(),
+        };
+        let parts = [steps, device, memory]
+            .map(Option::unwrap_or_default)
+            .concat();
+        Some(format!("What it cost: {time}{parts}, {energy}."))
     }
 
     fn speed(&self, name: &str) -> Option<f64> {

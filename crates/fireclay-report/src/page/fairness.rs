@@ -20,6 +20,9 @@ const CHARTED: [&str; 4] = [
     "accuracy",
 ];
 
+/// How differences are told from chance.
+const TEST: &str = "Whether the lowest and the highest rate differ beyond chance is told by Fisher's exact test, with Holm's correction for all pairs of groups; the interval of the difference is that of the two alone (Newcombe). Intervals of two groups may overlap although they differ.";
+
 /// The groups of one attribute, or of several together.
 #[derive(Debug, Deserialize)]
 struct Attribute {
@@ -28,6 +31,8 @@ struct Attribute {
     #[serde(default)]
     differences: BTreeMap<String, f64>,
     four_fifths: Option<bool>,
+    #[serde(default)]
+    farthest: BTreeMap<String, Value>,
     #[serde(default)]
     findings: Vec<String>,
 }
@@ -64,8 +69,19 @@ pub(super) fn section(run: &RunFolder) -> Option<Section> {
         return Section::of("fairness", "Fairness", shown("fairness", found, 0));
     };
     let mut blocks = vec![Block::Words(lead(split, found))];
+    if attributes
+        .iter()
+        .any(|attribute| !attribute.farthest.is_empty())
+    {
+        blocks.push(Block::Words(TEST.into()));
+    }
     for attribute in &attributes {
         blocks.extend(attribute_blocks(attribute));
+    }
+    if let Some(why) = found.get("unmitigated").and_then(Value::as_str) {
+        blocks.push(Block::Words(format!(
+            "No group has a threshold of its own: {why}."
+        )));
     }
     if let Some(price) = found.get("thresholds") {
         blocks.push(Block::Heading("Thresholds by group".into()));

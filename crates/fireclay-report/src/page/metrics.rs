@@ -1,6 +1,7 @@
 //! The metrics of every split beside the trivial answer.
 
-use fireclay_metrics::{Interval, IntervalMethod, Report};
+use fireclay_metrics::{ClassCoverage, Interval, IntervalMethod, Report};
+use serde::Deserialize;
 use serde_json::Value;
 
 use crate::folder::RunFolder;
@@ -26,11 +27,40 @@ type Told = fn(&Value) -> Option<String>;
 /// What the evaluation says beside metrics: what a temperature changes, and how often sets or intervals hold
 /// the truth.
 fn more(run: &RunFolder, split: &str) -> Vec<Block> {
-    let said = |(key, words): (&str, Told)| {
-        words(run.evaluation_json.get(split)?.get(key)?).map(Block::Words)
-    };
+    let found = |key: &str| run.evaluation_json.get(split)?.get(key);
+    let said = |(key, words): (&str, Told)| words(found(key)?).map(Block::Words);
     let known: [(&str, Told); 2] = [("calibration", temperature), ("coverage", coverage)];
-    known.into_iter().filter_map(said).collect()
+    let classes = found("coverage").and_then(|found| by_class(split, found));
+    let said = known.into_iter().filter_map(said);
+    said.chain(classes.map(Block::Table)).collect()
+}
+
+/// How often the sets of the samples of each class hold it, where the coverage is stated of every class.
+fn by_class(split: &str, found: &Value) -> Option<Table> {
+    let classes = Vec::<ClassCoverage>::deserialize(found.get("by_class")?).ok()?;
+    let row = |class: &ClassCoverage| {
+        let measured = class.measured;
+        let interval = measured.map(|rate| {
+            let [low, high] = [rate.low, rate.high].map(percent);
+            Cell::Figure(format!("{low} to {high}"))
+        });
+        vec![
+            Cell::Text(class.class.clone()),
+            Cell::count(measured.map_or(0, |rate| rate.n as u64)),
+            measured.map_or(Cell::None, |rate| Cell::Figure(percent(rate.value))),
+            interval.unwrap_or(Cell::None),
+            class.least.into(),
+        ]
+    };
+    let head = [
+        "class",
+        "samples",
+        "held by their sets",
+        "95 % interval",
+        "least probability in a set",
+    ];
+    let table = Table::new(format!("Coverage by class of the {split} split"), &head);
+    (!classes.is_empty()).then(|| table.with(classes.iter().map(row)))
 }
 
 fn temperature(found: &Value) -> Option<String> {

@@ -24,6 +24,8 @@ pub(crate) use metrics::in_order;
 pub(crate) use shell::shell;
 pub(crate) use training::table as curve_table;
 
+use std::collections::BTreeSet;
+
 use crate::chart::Chart;
 use crate::folder::RunFolder;
 use crate::html::{Html, el, tag};
@@ -47,7 +49,25 @@ pub(crate) fn sections(run: &RunFolder) -> Vec<Section> {
         cost::section(run),
         again::section(run),
     ];
-    sections.into_iter().flatten().collect()
+    let mut sections: Vec<Section> = sections.into_iter().flatten().collect();
+    one_of_each_name(&mut sections);
+    sections
+}
+
+/// Gives a chart whose name another one before it has a number: names are links and files.
+fn one_of_each_name(sections: &mut [Section]) {
+    let charts = || sections.iter().flat_map(Section::charts);
+    let mut names: BTreeSet<String> = charts().map(|chart| chart.id.clone()).collect();
+    let mut seen = BTreeSet::new();
+    for chart in sections.iter_mut().flat_map(Section::charts_mut) {
+        if seen.insert(chart.id.clone()) {
+            continue;
+        }
+        let mut numbered = (2..).map(|number: usize| format!("{}-{number}", chart.id));
+        let free = numbered.find(|name| !names.contains(name));
+        chart.id = free.expect("there are more numbers than charts");
+        names.insert(chart.id.clone());
+    }
 }
 
 /// All charts of a run.

@@ -179,11 +179,12 @@ pub(super) fn words(key: &str) -> String {
     key.replace('_', " ")
 }
 
-/// A name for files and links.
+/// A name for files and links. Others may get the same one.
 pub(super) fn id(name: &str) -> String {
+    const LETTERS: usize = 80;
     let letter = |letter: char| match letter.is_ascii_alphanumeric() {
         true => letter.to_ascii_lowercase(),
         false => '-',
     };
-    name.chars().map(letter).collect()
+    name.chars().take(LETTERS).map(letter).collect()
 }

@@ -24,10 +24,11 @@ pub(super) fn section(run: &RunFolder) -> Option<Section> {
             truth,
         } => {
             let of = sureness(predicted, probabilities, classes.len());
-            let list = list("probability of the answer");
+            let largest = largest(probabilities, classes.len());
+            let wrong = list("probability of the answer");
             [
-                wrong_and_sure(&list, (truth, predicted), &of),
-                unsure(&list, &of),
+                wrong_and_sure(&wrong, (truth, predicted), &of),
+                unsure(&list("largest probability"), &largest),
             ]
             .concat()
         }
@@ -48,6 +49,13 @@ pub(super) fn section(run: &RunFolder) -> Option<Section> {
 fn sureness(predicted: &[u32], probabilities: &[f64], width: usize) -> Vec<f64> {
     let of = |(sample, class): (usize, &u32)| probabilities[sample * width + *class as usize];
     predicted.iter().enumerate().map(of).collect()
+}
+
+/// The largest of the probabilities of each sample. A threshold can choose another class than that one.
+fn largest(probabilities: &[f64], width: usize) -> Vec<f64> {
+    let rows = probabilities.chunks(width.max(1));
+    rows.map(|row| row.iter().copied().fold(0.0, f64::max))
+        .collect()
 }
 
 /// The wrong answers of the highest probability; nothing if none is wrong.
@@ -72,7 +80,10 @@ fn unsure(list: &Listed<'_>, of: &[f64]) -> Vec<Block> {
     let unsure = of.iter().enumerate();
     let least = highest(unsure.map(|(sample, value)| (sample, -value)).collect());
     let least = least.into_iter().map(|(sample, value)| (sample, -value));
-    let table = list.table("Answers of the lowest probability", least.collect());
+    let table = list.table(
+        "Samples whose largest probability is the lowest",
+        least.collect(),
+    );
     vec![Block::Heading("Least sure".into()), Block::Table(table)]
 }
 
@@ -163,5 +174,18 @@ fn shortened(text: &str) -> String {
     match text.char_indices().nth(LETTERS) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_that_a_threshold_chose_is_not_unsure_for_that() {
+        // A threshold of 0.1 answers 1 for all; the second is nearest to a coin.
+        let probabilities = [0.8, 0.2, 0.45, 0.55, 0.7, 0.3];
+        assert_eq!(largest(&probabilities, 2), [0.8, 0.55, 0.7]);
+        assert_eq!(sureness(&[1, 1, 1], &probabilities, 2), [0.2, 0.55, 0.3]);
     }
 }

@@ -2,37 +2,50 @@
 
 use crate::chart::{Bar, Chart, Words, bars};
 use crate::folder::RunFolder;
-use crate::outcome::Outcomes;
+use crate::outcome::{FEWEST_OF_A_PART, Outcomes};
 use crate::section::{Block, Section};
-use crate::slices::{Part, parts};
+use crate::slices::{Part, left_out, parts};
 use crate::table::{Cell, Table};
-use crate::text::{count, number, plural};
+use crate::text::{count, listed, number, plural};
 
 /// Bars of a chart.
 const SHOWN: usize = 20;
 
 pub(super) fn section(run: &RunFolder) -> Option<Section> {
     let (split, _) = run.judged()?;
-    let outcomes = Outcomes::of(run.predictions.get(split)?);
-    let parts = parts(run, split);
-    if parts.is_empty() {
+    let predictions = run.predictions.get(split)?;
+    let outcomes = Outcomes::of(predictions);
+    let (parts, names) = (parts(run, split), left_out(predictions));
+    if parts.is_empty() && names.is_empty() {
         return None;
+    }
+    let mut blocks = match names.is_empty() {
+        true => Vec::new(),
+        false => vec![Block::Words(format!(
+            "No slices are made of {}: too many different values that are no numbers.",
+            listed(&names, 12)
+        ))],
+    };
+    if parts.is_empty() {
+        return Section::of("slices", "Slices", blocks);
     }
     let table = table(outcomes.metric, &parts);
     let chart = chart(&outcomes, &parts, table.clone());
     let lead = format!(
-        "Found in the columns that the run kept beside its predictions, and in pairs of them: {} of ten samples or more. A slice differs beyond chance if it does after correction for their number (Bonferroni, 5 %).",
-        plural(parts.len(), "slice")
+        "Found in the columns that the run kept beside its predictions (data.extra_columns), in pairs of them, and for numbers in how large the prediction is: {} of {FEWEST_OF_A_PART} samples or more. Numbers are cut into quarters of the samples. A slice differs beyond chance if its samples, drawn at random, would do so in fewer than 5 % of the cases ({}), after Holm's correction for the number of slices.",
+        plural(parts.len(), "slice"),
+        match outcomes.are_hits {
+            true => "Fisher's exact test",
+            false => "a permutation test",
+        }
     );
-    Section::of(
-        "slices",
-        "Slices",
-        vec![
-            Block::Words(lead),
-            Block::Charts(vec![chart]),
-            Block::Table(table),
-        ],
-    )
+    let found = [
+        Block::Words(lead),
+        Block::Charts(vec![chart]),
+        Block::Table(table),
+    ];
+    blocks.splice(0..0, found);
+    Section::of("slices", "Slices", blocks)
 }
 
 fn table(metric: &str, parts: &[Part]) -> Table {
@@ -50,9 +63,9 @@ fn table(metric: &str, parts: &[Part]) -> Table {
 fn row(part: &Part) -> Vec<Cell> {
     let (low, high) = part.interval.unwrap_or((part.value, part.value));
     let differs = match (part.differs, part.worse) {
-        (false, _) => "no",
-        (true, true) => "worse",
-        (true, false) => "better",
+        (false, _) => format!("no (p = {})", number(part.p)),
+        (true, true) => format!("worse (p = {})", number(part.p)),
+        (true, false) => format!("better (p = {})", number(part.p)),
     };
     vec![
         part.name.clone().into(),

@@ -16,16 +16,80 @@ pub(super) fn section(run: &RunFolder) -> Option<Section> {
         .collect();
     let first = splits.first()?;
     let positive = run.classes().get(run.positive())?.clone();
-    let lead = format!(
-        "Above the threshold the answer is “{positive}”. A lower one misses less and gives more false alarms. The run decides at {}. Choose on the validation split and read the price on the test split: what is chosen on the test split looks better than it is.",
-        number(run.threshold())
-    );
-    let blocks = vec![
-        Block::Words(lead),
-        Block::Own(slider(run, &splits)),
-        Block::Table(table(run, first.0, &first.1)),
-    ];
+    let mut blocks = match run.group_thresholds() {
+        none if none.is_empty() => vec![Block::Words(format!(
+            "Above the threshold the answer is “{positive}”. {PRICE} The run decides at {}. {CHOICE}",
+            number(run.threshold())
+        ))],
+        groups => by_group(run, &positive, &groups),
+    };
+    blocks.push(Block::Own(slider(run, &splits)));
+    blocks.push(Block::Table(table(run, first.0, &first.1)));
     Section::of("threshold", "Threshold", blocks)
+}
+
+const PRICE: &str = "A lower one misses less and gives more false alarms.";
+const CHOICE: &str = "Choose on the validation split and read the price on the test split: what is chosen on the test split looks better than it is.";
+
+/// What decides where groups have thresholds of their own.
+fn by_group(run: &RunFolder, positive: &str, groups: &[(String, f64)]) -> Vec<Block> {
+    let columns = run.group_columns();
+    let rest = number(run.threshold());
+    vec![
+        Block::Words(format!(
+            "Above the threshold of its group by {columns} the answer is “{positive}”. {PRICE} The thresholds were fitted on the validation split. A sample of any other group is decided at {rest}."
+        )),
+        Block::Table(group_table(run, &columns, groups)),
+        Block::Heading("One threshold for all, for comparison".into()),
+        Block::Words(format!("The run does not decide so. {CHOICE}")),
+    ]
+}
+
+/// The thresholds, with what they do on the split that is judged.
+fn group_table(run: &RunFolder, columns: &str, groups: &[(String, f64)]) -> Table {
+    const RATES: [&str; 3] = [
+        "selection_rate",
+        "true_positive_rate",
+        "false_positive_rate",
+    ];
+    let (split, found) = audited(run, columns);
+    let row = |(name, threshold): &(String, f64)| {
+        let group = found.iter().find(|group| group["name"] == name.as_str());
+        let n = group.and_then(|group| group.get("n")?.as_u64());
+        let rate = |rate: &str| group?.get("rates")?.get(rate)?.get("value")?.as_f64();
+        let mut row = vec![
+            Cell::Text(name.clone()),
+            Cell::Figure(format!("{threshold:.3}")),
+            n.map_or(Cell::None, Cell::count),
+        ];
+        row.extend(RATES.map(|name| Cell::from(rate(name))));
+        row
+    };
+    let head = [
+        "group",
+        "threshold",
+        "samples",
+        "share above it",
+        "recall",
+        "false positive rate",
+    ];
+    Table::new(format!("Thresholds by {columns}, {split} split"), &head)
+        .with(groups.iter().map(row))
+}
+
+/// The groups by these columns, as the evaluation of the split that is judged has them.
+fn audited<'a>(run: &'a RunFolder, columns: &str) -> (&'a str, &'a [Value]) {
+    let Some((split, _)) = run.judged() else {
+        return ("test", &[]);
+    };
+    let attributes = || {
+        let fairness = run.evaluation_json.get(split)?.get("fairness")?;
+        fairness.get("attributes")?.as_array()
+    };
+    let mut attributes = attributes().into_iter().flatten();
+    let found = attributes.find(|attribute| attribute["name"] == columns);
+    let groups = found.and_then(|attribute| attribute.get("groups")?.as_array());
+    (split, groups.map_or(&[], Vec::as_slice))
 }
 
 fn of_split(run: &RunFolder, split: &str) -> Option<Vec<Cut>> {

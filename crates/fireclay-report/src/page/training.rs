@@ -158,7 +158,10 @@ fn chart(run: &RunFolder, plane: Plane, curves: &[(&str, &[Point])], words: Word
         .iter()
         .fold(plane, |plane, (_, curve)| plane.curve(&points(curve)));
     if let Some(best) = best(run) {
-        plane = plane.upright(best.step as f64, &format!("kept: epoch {}", best.epoch));
+        plane = plane.upright(
+            best.step as f64,
+            &format!("kept: {}", run.history.place(&best)),
+        );
     }
     plane.chart(words)
 }

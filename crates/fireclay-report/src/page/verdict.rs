@@ -1,14 +1,22 @@
 //! The findings, the first thing on the page.
 
+use super::Cost;
 use crate::folder::RunFolder;
 use crate::html::{Html, el, tag};
 use crate::section::{Block, Section};
-use crate::verdict::{Finding, findings};
+use crate::verdict::{Finding, findings, in_short};
 
 pub(super) fn section(run: &RunFolder) -> Option<Section> {
-    let items: Html = findings(run).iter().map(item).collect();
+    let findings = findings(run);
+    let items: Html = findings.iter().map(item).collect();
     let list = el("ul", &[("class", "findings")], items);
-    Section::of("verdict", "Verdict", vec![Block::Own(list)])
+    let mut blocks = vec![Block::Words(in_short(run, &findings)), Block::Own(list)];
+    blocks.extend(
+        Cost::of(run)
+            .and_then(|cost| cost.in_short(run))
+            .map(Block::Words),
+    );
+    Section::of("verdict", "Verdict", blocks)
 }
 
 fn item(finding: &Finding) -> Html {

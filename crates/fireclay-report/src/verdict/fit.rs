@@ -2,8 +2,10 @@
 
 use crate::folder::RunFolder;
 use crate::history::Point;
+use crate::outcome::FEWEST;
 use crate::text::{number, percent, plural};
 
+use super::quality::unit;
 use super::{Finding, Tone};
 
 /// Where the curves lead.
@@ -87,8 +89,21 @@ pub(super) fn finding(run: &RunFolder) -> Option<Finding> {
     if valid.is_empty() {
         return None;
     }
+    if let Some(report) = run
+        .evaluation
+        .get("valid")
+        .filter(|report| report.n < FEWEST)
+    {
+        let n = plural(report.n, unit(run));
+        return Some(unseen(format!(
+            "The validation split has {n}: its loss says little."
+        )));
+    }
     let Some(fit) = Fit::of(&valid, &train) else {
-        return Some(unseen(&valid));
+        let n = plural(valid.len(), "evaluation");
+        return Some(unseen(format!(
+            "{n} of the validation split: too few to see where its loss leads."
+        )));
     };
     let gap = gap_said(&fit, &train);
     let wide = fit.gap.is_some_and(|gap| gap > WIDE * fit.best.value.abs());
@@ -97,15 +112,11 @@ pub(super) fn finding(run: &RunFolder) -> Option<Finding> {
         Trend::Falling => falling(run, &fit, &valid, &gap),
         Trend::Level if learned_little(run) == Some(true) => little(run, &gap),
         Trend::Level if wide => apart(run, &gap),
-        Trend::Level => level(&fit, &gap),
+        Trend::Level => level(run, &fit, &gap),
     })
 }
 
-fn unseen(valid: &[Point]) -> Finding {
-    let evidence = format!(
-        "{} of the validation split: too few to see where its loss leads.",
-        plural(valid.len(), "evaluation")
-    );
+fn unseen(evidence: String) -> Finding {
     Finding::new(
         Tone::Look,
         "Over- or underfitting cannot be seen.",
@@ -122,14 +133,14 @@ fn apart(run: &RunFolder, gap: &str) -> Finding {
     .advise(against_overfitting(run))
 }
 
-fn level(fit: &Fit, gap: &str) -> Finding {
+fn level(run: &RunFolder, fit: &Fit, gap: &str) -> Finding {
     Finding::new(
         Tone::Good,
         "No sign of overfitting or of training that ended too soon.",
         format!(
             "The validation loss found its level: {} at its best ({}), {} at the end; {gap}",
             number(fit.best.value),
-            place(fit.best),
+            place(run, fit.best),
             number(fit.last.value)
         ),
     )
@@ -164,13 +175,13 @@ fn rising(run: &RunFolder, fit: &Fit, gap: &str) -> Finding {
     let evidence = format!(
         "The validation loss rose from {} ({}) to {} ({}), by {rise}, while the training loss went on falling; {gap}{kept}",
         number(fit.best.value),
-        place(fit.best),
+        place(run, fit.best),
         number(fit.last.value),
-        place(fit.last)
+        place(run, fit.last)
     );
     Finding::new(
         Tone::Look,
-        format!("The model overfits from {} on.", place(fit.best)),
+        format!("The model overfits from {} on.", place(run, fit.best)),
         evidence,
     )
     .advise(against_overfitting(run))
@@ -181,9 +192,9 @@ fn falling(run: &RunFolder, fit: &Fit, valid: &[Point], gap: &str) -> Finding {
     let mut evidence = format!(
         "The validation loss was still falling at the end: {} ({}), {} ({}); {gap}",
         number(since.value),
-        place(since),
+        place(run, since),
         number(fit.last.value),
-        place(fit.last)
+        place(run, fit.last)
     );
     if learned_little(run) == Some(true) {
         evidence += " So far the model is hardly better than a trivial answer.";
@@ -250,8 +261,8 @@ fn key(run: &RunFolder, name: &str) -> Option<String> {
     Some(format!("{name}, now {}", run.key(name)?))
 }
 
-fn place(point: Point) -> String {
-    format!("epoch {}", point.epoch)
+fn place(run: &RunFolder, point: Point) -> String {
+    run.history.place(&point)
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ pub struct ReportConfig {
     pub html: bool,
     /// model-card.md: a model card, with what only its author knows left to be filled in.
     pub card: bool,
-    /// plots/: each chart of the report as an SVG file.
+    /// plots/: each chart of the report as an SVG and a PNG file.
     pub plots: bool,
 }
 

@@ -75,6 +75,16 @@ pub enum TrainError {
     Config(String),
 }
 
+impl TrainError {
+    /// Whether the loss, a gradient or a weight became no finite number.
+    pub fn is_divergence(&self) -> bool {
+        matches!(
+            self,
+            Self::Diverged(_) | Self::Checkpoint(CheckpointError::NonFinite(_))
+        )
+    }
+}
+
 /// Our strategy. Burn hands it the loaders and the event processor; the rest it brings itself,
 /// since `Learner` keeps its optimizer private.
 struct StepStrategy<M: LearnerModel> {

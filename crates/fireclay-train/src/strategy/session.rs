@@ -84,8 +84,19 @@ impl<M: Trainable> Session<M> {
         }
     }
 
-    /// Trains to the end, or until something stops it.
+    /// Trains to the end, or until something stops it. Where the training diverged, the record ends with an update
+    /// whose loss is no number.
     pub(super) fn run(&mut self) -> Result<StopReason, TrainError> {
+        let result = self.until_something_stops();
+        if result.as_ref().is_err_and(TrainError::is_divergence)
+            && let Err(error) = self.setup.write("train", &[("loss", f64::NAN)])
+        {
+            self.setup.observers.noticed(&error.to_string());
+        }
+        result
+    }
+
+    fn until_something_stops(&mut self) -> Result<StopReason, TrainError> {
         let setup = &mut self.setup;
         let state = &setup.state;
         setup.observers.started(&Start {

@@ -34,7 +34,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         false => print(&comparison),
     }
     if let Some(path) = &args.html {
-        let path = write(path, &comparison.html(&runs))?;
+        let path = write(path, comparison.html(&runs).as_bytes())?;
         tell!("{}", path.display());
     }
     Ok(())

@@ -9,7 +9,7 @@ use fireclay_train::run_folder::{io, write_whole};
 
 use super::run_at;
 use crate::failure::Failure;
-use crate::text::say;
+use crate::text::{say, tell};
 
 /// Write a page about a run: how good it is, whom it fails, what it cost
 #[derive(Debug, clap::Args)]
@@ -19,7 +19,7 @@ pub struct Args {
     /// Where to write the page [default: report.html in the run folder]
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
-    /// Also write each chart as an SVG file into this folder
+    /// Also write each chart as an SVG and a PNG file into this folder
     #[arg(long, value_name = "DIR")]
     pub plots: Option<PathBuf>,
     /// Also write a model card in Markdown [default: model-card.md in the run folder]
@@ -36,7 +36,7 @@ const PLOTS: &str = "plots";
 pub fn run(args: &Args) -> Result<(), Failure> {
     let run = RunFolder::open(&run_at(&args.run))?;
     let page = args.output.clone().unwrap_or(run.path.join(PAGE));
-    say!("{}", write(&page, &report(&run))?.display());
+    say!("{}", write(&page, report(&run).as_bytes())?.display());
     if let Some(folder) = &args.plots {
         for path in write_plots(folder, &run)? {
             say!("{}", path.display());
@@ -44,7 +44,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     }
     if let Some(path) = &args.card {
         let path = path.clone().unwrap_or(run.path.join(CARD));
-        say!("{}", write(&path, &card(&run))?.display());
+        say!("{}", write(&path, card(&run).as_bytes())?.display());
     }
     Ok(())
 }
@@ -54,10 +54,10 @@ pub fn about(run: &Path, asked: &ReportConfig) -> Result<Vec<PathBuf>, Failure> 
     let run = RunFolder::open(run)?;
     let mut written = Vec::new();
     if asked.html {
-        written.push(write(&run.path.join(PAGE), &report(&run))?);
+        written.push(write(&run.path.join(PAGE), report(&run).as_bytes())?);
     }
     if asked.card {
-        written.push(write(&run.path.join(CARD), &card(&run))?);
+        written.push(write(&run.path.join(CARD), card(&run).as_bytes())?);
     }
     if asked.plots {
         let folder = run.path.join(PLOTS);
@@ -70,10 +70,18 @@ pub fn about(run: &Path, asked: &ReportConfig) -> Result<Vec<PathBuf>, Failure> 
 fn write_plots(folder: &Path, run: &RunFolder) -> Result<Vec<PathBuf>, Failure> {
     let folder = absolute(folder).unwrap_or_else(|_| folder.to_path_buf());
     create_folders(&folder).map_err(|source| io("create", &folder, source))?;
-    let charts = plots(run).into_iter();
-    charts
-        .map(|(name, svg)| write(&folder.join(format!("{name}.svg")), &svg))
-        .collect()
+    let plots = plots(run)?;
+    if let Some(note) = plots.note {
+        tell!("note: {note}");
+    }
+    let files = plots.charts.iter().flat_map(|chart| {
+        let file = |end: &str| folder.join(format!("{}.{end}", chart.name));
+        [
+            (file("svg"), chart.svg.as_bytes()),
+            (file("png"), chart.png.as_slice()),
+        ]
+    });
+    files.map(|(path, bytes)| write(&path, bytes)).collect()
 }
 
 /// Writes a file as a whole; its path as it was given. What is no plain file, such as a pipe or a link, is
@@ -82,15 +90,15 @@ fn write_plots(folder: &Path, run: &RunFolder) -> Result<Vec<PathBuf>, Failure> 
 /// # Errors
 ///
 /// If the file is one that a run has made, or cannot be written.
-pub fn write(path: &Path, text: &str) -> Result<PathBuf, Failure> {
+pub fn write(path: &Path, bytes: &[u8]) -> Result<PathBuf, Failure> {
     let whole = absolute(path).unwrap_or_else(|_| path.to_path_buf());
     refuse_files_of_a_run(&whole)?;
     let is_plain = whole
         .symlink_metadata()
         .map_or(true, |found| found.is_file());
     match is_plain {
-        true => write_whole(&whole, text.as_bytes())?,
-        false => std::fs::write(&whole, text).map_err(|source| io("write", &whole, source))?,
+        true => write_whole(&whole, bytes)?,
+        false => std::fs::write(&whole, bytes).map_err(|source| io("write", &whole, source))?,
     }
     Ok(path.to_path_buf())
 }
@@ -101,7 +109,7 @@ pub fn refuse_files_of_a_run(path: &Path) -> Result<(), Failure> {
     let is_there = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
     let folder = is_there.parent().unwrap_or(Path::new(""));
     let is_of_a_run = folder.join("run.lock").is_file() && is_there.exists();
-    let ours = ["html", "md", "svg", "csv"];
+    let ours = ["html", "md", "svg", "png", "csv"];
     let is_ours = is_there
         .extension()
         .is_some_and(|extension| ours.iter().any(|ours| extension == *ours));

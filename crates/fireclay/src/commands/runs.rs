@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use fireclay_report::{Filter, Listed, Sort, list};
+use fireclay_report::{Filter, Listed, Sort, State, list};
 
 use crate::failure::Failure;
 use crate::screen::Screen;
@@ -61,12 +61,20 @@ fn print(runs: &[Listed]) {
     say!("{}", Screen::out().table(&rows).trim_end());
 }
 
+/// The state, and of a run that diverged the step.
+fn state(run: &Listed) -> String {
+    match run.diverged_at.filter(|_| run.state == State::Diverged) {
+        Some(step) => format!("{} at step {step}", run.state.word()),
+        None => run.state.word().to_owned(),
+    }
+}
+
 fn row(run: &Listed) -> Vec<String> {
     let or_none = |text: Option<String>| text.unwrap_or_else(|| "-".into());
     let metric = run.split.as_ref().zip(run.metric.as_ref());
     vec![
         run.name.clone(),
-        run.state.word().to_owned(),
+        state(run),
         run.task.clone(),
         run.model.clone(),
         or_none(metric.map(|(split, metric)| format!("{split}/{metric}"))),
