@@ -38,6 +38,10 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     if let Some(folder) = &args.part {
         return parts::train(args, folder);
     }
+    if args.steps < 2 {
+        let message = "--steps must be two steps or more: the interruption is between two";
+        return Err(Failure::Usage(message.into()));
+    }
     // What is wrong with the config is said once, and here.
     let backend = config::load(&args.config, &args.sets)?
         .config
