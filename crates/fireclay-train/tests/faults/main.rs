@@ -7,8 +7,11 @@
 )]
 
 mod commits;
+mod damage;
 mod disk;
 mod errors;
 mod kills;
+mod loaders;
+mod numbers;
 mod power;
 mod training;
