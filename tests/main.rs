@@ -22,6 +22,7 @@ mod language;
 mod lora;
 mod outside;
 mod plan;
+mod power;
 mod precision;
 mod predicting;
 mod pretrained;

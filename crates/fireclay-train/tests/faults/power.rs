@@ -8,7 +8,7 @@ use fireclay_train::checkpoint::Store;
 use fireclay_train::files::gate::guard;
 
 use crate::commits::Commits;
-use crate::disk::{Disk, Keeps, Made, Recorder};
+use crate::disk::{Disk, Keeps, Made, Recorder, What};
 use crate::training::{assert_clean, assert_goes_on, expected, train};
 
 /// What is tried after each operation, with so many draws besides.
@@ -82,6 +82,33 @@ fn the_model_of_a_disk_is_that_of_the_one_here() {
     disk.after_a_cut(Keeps::All, copy.path());
     assert_eq!(tree(root.path()), tree(copy.path()));
     assert_clean(&copy.path().join("run"), "at the end");
+}
+
+#[test]
+fn a_writer_that_does_not_sync_would_lose_what_it_has_committed() {
+    let root = tempfile::tempdir().unwrap();
+    let operations = recorded(root.path(), 2);
+    let without = |is_left_out: fn(&What) -> bool, keeps: Keeps| {
+        let mut disk = Disk::new(root.path());
+        let kept = operations.iter().filter(|made| !is_left_out(&made.what));
+        kept.for_each(|made| disk.make(made));
+        let left = tempfile::tempdir().unwrap();
+        disk.after_a_cut(keeps, left.path());
+        Store::new(left.path().join("run/checkpoints"))
+            .newest()
+            .is_ok()
+    };
+    assert!(without(|_| false, Keeps::Nothing));
+    assert!(!without(
+        |what| matches!(what, What::SyncFolder),
+        Keeps::Nothing
+    ));
+    for keeps in [Keeps::Names, Keeps::Zeros, Keeps::Halves] {
+        assert!(
+            !without(|what| matches!(what, What::Sync), keeps),
+            "{keeps:?}"
+        );
+    }
 }
 
 /// The paths of all files under a folder, and their bytes.

@@ -15,6 +15,7 @@ use fireclay_train::checkpoint::Store;
 use fireclay_train::config::{BatchSize, TrainConfig};
 use fireclay_train::observer::{Observer, Step};
 use fireclay_train::optim::OptimizerConfig;
+use fireclay_train::run_folder::FolderError;
 use fireclay_train::strategy::TrainError;
 use fireclay_train::{Finished, RunFolder, Samples, Trainer, TrainerConfig, backward};
 
@@ -151,7 +152,12 @@ pub fn expected() -> Vec<(String, Vec<u8>)> {
 /// Fails unless the training in `folder` goes on to these results, and leaves nothing of what was broken off.
 #[track_caller]
 pub fn assert_goes_on(folder: &Path, keep_last: usize, expected: &[(String, Vec<u8>)], when: &str) {
-    let resumed = train(folder, keep_last, true);
+    let mut resumed = train(folder, keep_last, true);
+    while matches!(&resumed, Err(TrainError::Folder(FolderError::Locked(_)))) {
+        // A process that another test starts holds all that is open here for as long as it takes to start it.
+        thread::sleep(Duration::from_millis(1));
+        resumed = train(folder, keep_last, true);
+    }
     resumed.unwrap_or_else(|error| panic!("{when}: {error}"));
     for ((name, expected), (_, found)) in expected.iter().zip(results(folder)) {
         assert!(*expected == found, "{name} differs {when}");
