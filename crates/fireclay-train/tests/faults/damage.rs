@@ -116,3 +116,22 @@ fn two_hundred_bits_are_flipped() {
         });
     }
 }
+
+#[test]
+fn a_run_of_the_first_version_goes_on() {
+    let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/oldest");
+    let root = tempfile::tempdir().unwrap();
+    let copy = root.path().join("run");
+    copy_folder(&kept, &copy);
+    let store = Store::new(copy.join("checkpoints"));
+    let (newest, skipped) = store.newest().unwrap();
+    assert!(skipped.is_empty(), "{skipped:?}");
+    // It had no hash of its own then, and none of the record.
+    assert_eq!(newest.manifest.manifest_sha256, None);
+    assert_eq!(newest.manifest.step, 2);
+    let finished = train(&copy, 2, true).unwrap();
+    assert_eq!(finished.state.step, STEPS);
+    let record = fs::read_to_string(copy.join("metrics.jsonl")).unwrap();
+    let before = fs::read_to_string(kept.join("metrics.jsonl")).unwrap();
+    assert!(record.starts_with(&before));
+}
