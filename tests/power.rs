@@ -77,10 +77,12 @@ fn power_is_cut_anywhere_in_a_run() {
         if commits.newest.is_none() || !is_ending && number % 23 != 0 {
             continue;
         }
-        let keeps = match number % 4 {
+        let keeps = match number % 6 {
             0 => Keeps::Nothing,
             1 => Keeps::All,
-            2 => Keeps::Zeros,
+            2 => Keeps::Names,
+            3 => Keeps::Zeros,
+            4 => Keeps::Halves,
             _ => Keeps::Any(number as u64),
         };
         let left = project.path("left");
