@@ -1,6 +1,15 @@
 //! A terminal that is closed while Burn's dashboard is on it. Where it cannot draw any more, the dashboard would panic
 //! twice, which ends the program in the middle of a step.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
+static IS_GONE: AtomicBool = AtomicBool::new(false);
+
+/// Whether the terminal is gone. Then the dashboard does not come to an end: it waits for keys.
+pub fn is_gone() -> bool {
+    IS_GONE.load(Ordering::Relaxed)
+}
+
 /// From the moment on at which the terminal is closed, what is shown goes nowhere. The training is asked to stop by the
 /// signal that comes with it.
 pub fn survive() {
@@ -22,6 +31,7 @@ fn watch() {
     let shown = std::io::stdout();
     let mut terminal = [PollFd::new(&shown, PollFlags::empty())];
     while poll(&mut terminal, None) == Err(Errno::INTR) {}
+    IS_GONE.store(true, Ordering::Relaxed);
     let nowhere = std::fs::OpenOptions::new().write(true).open("/dev/null");
     if let Ok(nowhere) = nowhere {
         // One that stays as it is fails to write, as before.

@@ -12,6 +12,7 @@ use fireclay_train::StopReason;
 use fireclay_train::observer::{Observer, Start};
 use fireclay_train::run_folder::typed;
 
+use crate::hang_up;
 use crate::text::tell;
 
 /// Exit code of a process that a second signal ended.
@@ -90,6 +91,9 @@ impl Observer for Stages {
     }
 
     fn ended(&mut self, reason: StopReason) {
+        if hang_up::is_gone() {
+            exit(RESUMABLE, "the terminal is gone; every step is saved");
+        }
         let mut at = at();
         match &mut at.stage {
             Stage::Training { run, .. } if reason != StopReason::Interrupted => {
@@ -199,7 +203,7 @@ pub fn fail_at_limits() {
     #[cfg(unix)]
     {
         use signal_hook::consts::SIGXFSZ;
-        let is_over = std::sync::Arc::default();
+        let is_over = Arc::default();
         // Without it such a write is as it would be anyway.
         let _ = signal_hook::flag::register(SIGXFSZ, is_over);
     }
