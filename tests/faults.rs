@@ -593,10 +593,14 @@ fn a_file_that_never_comes_is_named_and_a_signal_ends_the_wait() {
             .unwrap();
         wait_for_a_record(&project, RUN);
         for number in 0..10 {
-            let picture = project.path(&format!("pictures/dark/{number}.png"));
-            fs::remove_file(&picture).unwrap();
-            let made = Command::new("mkfifo").arg(&picture).status().unwrap();
+            let (pipe, picture) = (
+                project.path("pipe"),
+                project.path(&format!("pictures/dark/{number}.png")),
+            );
+            let made = Command::new("mkfifo").arg(&pipe).status().unwrap();
             assert!(made.success());
+            // At once: a picture that is not there is an error.
+            fs::rename(&pipe, &picture).unwrap();
         }
         std::thread::sleep(Duration::from_secs(10));
         kill("-TERM", child.id());
