@@ -636,17 +636,17 @@ fn numbers_that_run_away_end_the_training_with_words() {
         format!("x,y\n{rows}{cell}\n")
     };
     let sets = "--set data.path=t.csv --set data.target=y --set task.type=regression --set data.split.stratify=false";
-    for (cell, words) in [("3,nan", "missing"), ("3,inf", "y"), ("3,1e39", "y")] {
+    for cell in ["3,nan", "3,inf"] {
         project.write("t.csv", &table(cell));
         let ran = project.run(&format!("train run.toml -q --name t {sets}"));
-        ran.refused(1, &[words]);
+        ran.refused(1, &["the target is missing"]);
     }
-    // Missing features are filled in, and what is infinite is said to be missing.
-    for (cell, words) in [("nan,3", ""), ("inf,3", "infinite")] {
+    // Features that are missing or infinite are filled in, and it is said.
+    for cell in ["nan,3", "inf,3"] {
         project.write("t.csv", &table(cell));
         let ran = project.ok(&format!("train run.toml --name t {sets}"));
         assert!(
-            ran.out.contains(words) || ran.err.contains(words),
+            ran.out.contains("read as missing"),
             "{}{}",
             ran.out,
             ran.err
