@@ -131,10 +131,11 @@ impl Draws {
 /// What came of some kills.
 #[derive(Debug, Default)]
 struct Kills {
+    /// That hit a process.
     made: u64,
     /// Before there was a checkpoint.
     early: u64,
-    /// After the run had ended.
+    /// That came when the process had ended.
     late: u64,
 }
 
@@ -187,9 +188,12 @@ fn killed_at_random(name: &str, project: &Project, count: u64) {
     while kills.made < count {
         let mut line = "train run.toml -q";
         loop {
-            kills.made += 1;
             let has_ended = killed(project, line, longest, &mut draws);
-            kills.late += u64::from(has_ended);
+            match has_ended {
+                false => kills.made += 1,
+                true => kills.late += 1,
+            }
+            assert!(kills.late < 20 + 3 * kills.made, "{name}: {kills:?}");
             if !has_checkpoint(&run) {
                 kills.early += 1;
                 break;
