@@ -18,12 +18,15 @@ fn table() -> Project {
     Project::with(&format!("{config}{early}"))
 }
 
-/// Two epochs of pictures that are varied at random.
-fn images() -> Project {
+/// Some epochs of pictures that are varied at random.
+fn images(epochs: u32) -> Project {
     let augment = "[data.augment]\nhorizontal_flip = 0.5\nrotation = 10.0\nmixup = 0.2\n\n[model]\ntype = \"cnn\"\ndropout = 0.1";
     let config = PICTURES
         .replace("[model]\ntype = \"cnn\"", augment)
-        .replace("epochs = 10", "epochs = 2\nema_decay = 0.9");
+        .replace(
+            "epochs = 10",
+            &format!("epochs = {epochs}\nema_decay = 0.9"),
+        );
     let more = "\n[eval]\nevery_steps = 2\n\n[checkpoint]\nevery_steps = 2\n\n[logging]\nevery_steps = 1\n";
     let project = Project::with(&format!("{config}{more}"));
     pictures(&project, "pictures");
@@ -82,7 +85,7 @@ fn a_table_is_interrupted_at_every_step_of_two_epochs() {
 
 #[test]
 fn pictures_are_interrupted_at_every_step_of_two_epochs() {
-    interrupted_at_every_step(&images(), 6);
+    interrupted_at_every_step(&images(2), 6);
 }
 
 #[test]
@@ -234,7 +237,7 @@ fn tables_are_killed_at_random() {
 
 #[test]
 fn images_are_killed_at_random() {
-    killed_at_random("images", &images(), kills());
+    killed_at_random("images", &images(60), kills());
 }
 
 #[test]
