@@ -18,6 +18,7 @@ mod faults;
 mod first;
 mod images;
 mod interruptions;
+mod kept;
 mod language;
 mod lora;
 mod outside;
