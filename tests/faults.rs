@@ -7,6 +7,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::images::{PICTURES, pictures};
 use crate::resume::{interrupted, kill, wait_for_a_record};
 use crate::support::{EVERYTHING, Project, Ran, poem};
 
@@ -531,4 +532,140 @@ fn what_was_guessed_is_said_however_little_is_asked_for() {
         let said = project.ok(verb).err;
         assert!(said.contains(line), "no {line:?} in {said}");
     }
+}
+
+#[test]
+fn a_signal_in_the_last_evaluation_ends_it_and_resume_makes_it() {
+    let config = EVERYTHING
+        .replace("datasets/breast-cancer/data.csv", "data.csv")
+        .replace("target = \"diagnosis\"", "target = \"y\"")
+        .replace(
+            "train = 0.7, valid = 0.15, test = 0.15",
+            "train = 0.3, valid = 0.05, test = 0.65",
+        )
+        .replace("hidden = [16, 16]", "hidden = [1500, 1500]")
+        .replace("epochs = 6", "max_steps = 2")
+        .replace("warmup_steps = 7", "warmup_steps = 1");
+    let project = Project::with(&config);
+    let row = |row: u32| {
+        format!(
+            "{},{},{}\n",
+            row % 97,
+            row * 31 % 89,
+            ["a", "b"][row as usize % 2]
+        )
+    };
+    project.write(
+        "data.csv",
+        &("x,z,y\n".to_owned() + &(0..40_000).map(row).collect::<String>()),
+    );
+    let child = project
+        .command(["train", "run.toml", "-q"])
+        .stderr(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let model = project.path(&format!("{RUN}/model.safetensors"));
+    while !model.exists() {
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    kill("-TERM", child.id());
+    let ran = Ran::from(child.wait_with_output().unwrap());
+    ran.refused(
+        4,
+        &[
+            "interrupted after the last step",
+            &format!("fireclay resume {RUN}"),
+        ],
+    );
+    assert!(!ran.err.contains("saving"), "{}", ran.err);
+    assert!(!project.path(&format!("{RUN}/evaluation.json")).exists());
+    project.refused(&format!("evaluate {RUN}"), 1, &["nothing vouches for"]);
+    project.ok(&format!("resume {RUN} -q"));
+    project.ok(&format!("evaluate {RUN}"));
+}
+
+#[test]
+fn a_file_that_never_comes_is_named_and_a_signal_ends_the_wait() {
+    for threads in [0, 2] {
+        let project = Project::with(&format!(
+            "{}loader_threads = {threads}\n",
+            PICTURES.replace("epochs = 10", "epochs = 100000")
+        ));
+        pictures(&project, "pictures");
+        let child = project
+            .command("train run.toml -q --set checkpoint.every_steps=1".split(' '))
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        wait_for_a_record(&project, RUN);
+        for number in 0..10 {
+            let (pipe, picture) = (
+                project.path("pipe"),
+                project.path(&format!("pictures/dark/{number}.png")),
+            );
+            let made = Command::new("mkfifo").arg(&pipe).status().unwrap();
+            assert!(made.success());
+            // At once: a picture that is not there is an error.
+            fs::rename(&pipe, &picture).unwrap();
+        }
+        std::thread::sleep(Duration::from_secs(10));
+        kill("-TERM", child.id());
+        let asked = Instant::now();
+        let ran = Ran::from(child.wait_with_output().unwrap());
+        assert!(asked.elapsed() < Duration::from_secs(9));
+        let words = [
+            "note: the data does not come: ",
+            "pictures/dark/",
+            "interrupted while",
+            &format!("fireclay resume {RUN}"),
+        ];
+        ran.refused(4, &words);
+    }
+}
+
+#[test]
+fn numbers_that_run_away_end_the_training_with_words() {
+    let project = Project::with(EVERYTHING);
+    for (run, sets) in (1..).zip([
+        "--set optimizer.type=sgd --set optimizer.learning_rate=1e20 --set unset=train.max_grad_norm",
+        "--set optimizer.learning_rate=1e20",
+    ]) {
+        let ran = project.run(&format!("train run.toml -q {sets} --set lr_scheduler.warmup_steps=0"));
+        ran.refused(3, &["step", "lower the learning rate"]);
+        // What was saved before is whole.
+        let line = format!("evaluate runs/run/{run} --checkpoint last");
+        project.ok(&line);
+    }
+    let table = |cell: &str| {
+        let row = |row: u32| format!("{},{}\n", row * 37 % 101, row * 13 % 7);
+        let rows: String = (0..80).map(row).collect();
+        format!("x,y\n{rows}{cell}\n")
+    };
+    let sets = "--set data.path=t.csv --set data.target=y --set task.type=regression --set data.split.stratify=false";
+    for cell in ["3,nan", "3,inf"] {
+        project.write("t.csv", &table(cell));
+        let ran = project.run(&format!("train run.toml -q --name t {sets}"));
+        ran.refused(1, &["the target is missing"]);
+    }
+    // Features that are missing or infinite are filled in, and it is said.
+    for cell in ["nan,3", "inf,3"] {
+        project.write("t.csv", &table(cell));
+        let ran = project.ok(&format!("train run.toml --name t {sets}"));
+        assert!(
+            ran.out.contains("read as missing"),
+            "{}{}",
+            ran.out,
+            ran.err
+        );
+    }
+}
+
+#[test]
+fn a_folder_that_cannot_be_written_is_an_error_before_the_first_step() {
+    let project = Project::with(EVERYTHING);
+    let line = "train run.toml -q --set output_dir=/proc/fireclay --set train.epochs=100000";
+    let begun = Instant::now();
+    project.refused(line, 1, &["cannot create /proc/fireclay"]);
+    assert!(begun.elapsed() < Duration::from_secs(10));
 }

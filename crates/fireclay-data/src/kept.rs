@@ -17,8 +17,8 @@ pub(crate) fn part(path: &Path) -> PathBuf {
 
 /// What `find` finds at `path`, or else what `make` puts there.
 ///
-/// If several runs begin together, one makes it and the others wait. A run that was killed may leave
-/// its [`part`] and its lock file behind; the next run takes both over.
+/// If several runs begin together, one makes it and the others wait, and then find it or try themselves. A run that
+/// was killed may leave its [`part`] and its lock file behind; the next run takes both over.
 ///
 /// # Errors
 /// Those of `make`; [`DataError::Write`] if there cannot be a file at `path`.
@@ -32,22 +32,41 @@ pub(crate) fn once<T>(
     }
     let name = path.with_added_extension("lock");
     let lock = lock(&name).map_err(|source| DataError::write(path, source))?;
-    let made = match find() {
-        Some(found) => found,
-        None => make()?,
-    };
-    // Only now that it is there: who waits for this lock, or makes a new one, finds it.
+    let made = find().map_or_else(make, Ok);
+    // While it is held: who waits for it sees that it is gone, and makes a new one.
     let _ = fs::remove_file(&name);
     drop(lock);
-    Ok(made)
+    made
 }
 
 /// A file that one process has at a time, until it is dropped.
 fn lock(name: &Path) -> std::io::Result<File> {
     fs::create_dir_all(name.parent().unwrap_or(Path::new("")))?;
-    let file = File::create(name)?;
-    file.lock()?;
-    Ok(file)
+    loop {
+        let file = File::create(name)?;
+        file.lock()?;
+        if is_at(&file, name) {
+            return Ok(file);
+        }
+    }
+}
+
+/// Whether a file has this name still.
+#[cfg(unix)]
+fn is_at(file: &File, name: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let same = |a: &fs::Metadata, b: &fs::Metadata| (a.dev(), a.ino()) == (b.dev(), b.ino());
+    match (file.metadata(), name.metadata()) {
+        (Ok(file), Ok(there)) => same(&file, &there),
+        // Whoever held it before has removed it.
+        _ => false,
+    }
+}
+
+/// A file that is open keeps its name there.
+#[cfg(not(unix))]
+fn is_at(_file: &File, _name: &Path) -> bool {
+    true
 }
 
 /// The folder for what can be made again, by the XDG base directory specification or, on Windows,

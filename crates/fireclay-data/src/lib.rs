@@ -17,6 +17,7 @@
 //! # }
 //! ```
 
+pub mod busy;
 mod column;
 mod config;
 mod download;

@@ -5,6 +5,9 @@ use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use crate::busy::{self, Work};
 
 /// Why an item is missing.
 #[derive(Debug, thiserror::Error)]
@@ -13,14 +16,34 @@ pub enum PrefetchError<E> {
     #[error(transparent)]
     Failed(E),
     /// The function that makes items panicked.
-    #[error("loading batch {index} panicked: {message}")]
+    #[error("loading batch {index}{} panicked: {message}", of(work.as_ref()))]
     Panicked {
         /// The item.
         index: usize,
+        /// What was being done, if that is known.
+        work: Option<Work>,
         /// What the panic said.
         message: String,
     },
+    /// The function that makes items does not come to an end.
+    #[error("loading batch {index}{} does not come to an end: {seconds} s", of(work.as_ref()))]
+    Stuck {
+        /// The item.
+        index: usize,
+        /// What is being done, if that is known.
+        work: Option<Work>,
+        /// How long that has taken.
+        seconds: u64,
+    },
 }
+
+/// What a batch is of.
+fn of(work: Option<&Work>) -> String {
+    work.map_or(String::new(), |work| format!(", {work},"))
+}
+
+/// Whoever works at one file for so long has lost the system that it is on.
+const PATIENCE: Duration = Duration::from_secs(600);
 
 /// Makes an item of each of `jobs` with `make` on `threads` threads, at most `depth` items ahead of
 /// the one handed out, and yields them in the order of the jobs. With `threads = 0` the caller's
@@ -64,6 +87,7 @@ where
         next: Some(0),
         shared,
         workers,
+        patience: PATIENCE,
     }
 }
 
@@ -73,6 +97,7 @@ pub struct Prefetch<T, E> {
     next: Option<usize>,
     shared: Arc<Shared<T, E>>,
     workers: Vec<JoinHandle<()>>,
+    patience: Duration,
 }
 
 impl<T, E> Iterator for Prefetch<T, E> {
@@ -90,8 +115,12 @@ impl<T, E> Iterator for Prefetch<T, E> {
                 None => state.ready.remove(&index),
             }
         } else {
-            self.shared.take(index)
+            self.shared.take(index, self.patience)
         };
+        if matches!(item, Some(Err(PrefetchError::Stuck { .. }))) {
+            // Nobody can wait for them.
+            self.workers.clear();
+        }
         self.next = matches!(item, Some(Ok(_))).then_some(index + 1);
         item
     }
@@ -168,8 +197,19 @@ impl<T, E> Shared<T, E> {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The item of a job, or `None` if there are fewer jobs.
-    fn take(&self, index: usize) -> Option<Item<T, E>> {
+    /// The same for as long as a tenth of `patience`.
+    fn wait_some<'a>(
+        &self,
+        state: MutexGuard<'a, State<T, E>>,
+        patience: Duration,
+    ) -> MutexGuard<'a, State<T, E>> {
+        let waited = self.changed.wait_timeout(state, patience / 10);
+        waited.unwrap_or_else(PoisonError::into_inner).0
+    }
+
+    /// The item of a job, or `None` if there are fewer jobs. One work of it may take as long as `patience`.
+    fn take(&self, index: usize, patience: Duration) -> Option<Item<T, E>> {
+        let begun = Instant::now();
         let mut state = self.lock();
         loop {
             if let Some(item) = state.ready.remove(&index) {
@@ -180,7 +220,18 @@ impl<T, E> Shared<T, E> {
             if state.stopped && index >= state.started {
                 return None;
             }
-            state = self.wait(state);
+            if begun.elapsed() > patience
+                && let Some((work, taken)) = busy::longest()
+                && taken > patience
+            {
+                state.stopped = true;
+                return Some(Err(PrefetchError::Stuck {
+                    index,
+                    work: Some(work),
+                    seconds: taken.as_secs(),
+                }));
+            }
+            state = self.wait_some(state, patience);
         }
     }
 }
@@ -215,7 +266,12 @@ fn panicked<E>(index: usize, panic: &(dyn Any + Send)) -> PrefetchError<E> {
     let text = panic.downcast_ref::<&str>().map(ToString::to_string);
     let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
     let message = text.unwrap_or_else(|| "no message".into());
-    PrefetchError::Panicked { index, message }
+    let work = busy::broken();
+    PrefetchError::Panicked {
+        index,
+        work,
+        message,
+    }
 }
 
 #[cfg(test)]
@@ -264,7 +320,7 @@ mod tests {
             let items: Vec<_> = items.collect();
             assert_eq!(items.len(), 69);
             assert!(
-                matches!(&items[68], Err(PrefetchError::Panicked { index: 68, message }) if message == "no batch 68")
+                matches!(&items[68], Err(PrefetchError::Panicked { index: 68, message, .. }) if message == "no batch 68")
             );
         }
     }
@@ -277,9 +333,50 @@ mod tests {
             let items: Vec<_> = items.collect();
             assert_eq!(items.len(), 69);
             assert!(
-                matches!(&items[68], Err(PrefetchError::Panicked { index: 68, message }) if message == "no job 68")
+                matches!(&items[68], Err(PrefetchError::Panicked { index: 68, message, .. }) if message == "no job 68")
             );
         }
+    }
+
+    #[test]
+    fn a_panic_and_an_endless_wait_name_what_was_being_done() {
+        let (hold, held) = std::sync::mpsc::channel::<()>();
+        let held = Mutex::new(held);
+        let mut items = prefetch(0..9u32, 1, 2, move |index| {
+            busy::at(Work::Batch([index].into()), || {
+                if index == 2 {
+                    // Until the test is over.
+                    let _ = held.lock().map(|held| held.recv());
+                }
+                Ok::<_, String>(index)
+            })
+        });
+        items.patience = Duration::from_millis(300);
+        let said: Vec<_> = items
+            .by_ref()
+            .map(|item| item.map_err(|error| error.to_string()))
+            .collect();
+        assert_eq!(said.len(), 3);
+        let words = "loading batch 2, sample 2, does not come to an end";
+        assert!(
+            said[2].as_ref().is_err_and(|said| said.starts_with(words)),
+            "{said:?}"
+        );
+        drop((items, hold));
+        let items = prefetch(3..9u32, 1, 2, |index| {
+            busy::at(Work::Batch([index].into()), || {
+                assert!(index != 4, "on purpose");
+                Ok::<_, String>(index)
+            })
+        });
+        let said = items
+            .last()
+            .expect("an error")
+            .map_err(|error| error.to_string());
+        assert_eq!(
+            said,
+            Err("loading batch 1, sample 4, panicked: on purpose".into())
+        );
     }
 
     #[test]

@@ -8,7 +8,8 @@ use fireclay_data::arrow::array::{ArrayRef, BooleanArray, RecordBatch, StringArr
 use fireclay_data::arrow::compute::filter_record_batch;
 use fireclay_data::arrow::datatypes::{DataType, Field, Schema};
 use fireclay_data::{DataError, ReadOptions, Table, TableFormat, column, parquet_bytes};
-use fireclay_train::run_folder::write_whole;
+use fireclay_train::files::create_folders;
+use fireclay_train::run_folder::{io, write_whole};
 use serde::{Deserialize, Serialize};
 
 use crate::artifacts::{PREDICTIONS, read_json, to_json};
@@ -70,8 +71,7 @@ impl Folds {
         let (first, last) = (&self.runs[0], &self.runs[self.runs.len() - 1]);
         let parent = first.parent().unwrap_or(Path::new("."));
         let folder = parent.join(format!("{SET}{}-{}", name(first), name(last)));
-        std::fs::create_dir_all(&folder)
-            .map_err(|source| fireclay_train::run_folder::io("create", &folder, source))?;
+        create_folders(&folder).map_err(|source| io("create", &folder, source))?;
         write_whole(&folder.join(FILE), &to_json(self))?;
         let mut parts = Vec::new();
         for (fold, run) in (1..).zip(&self.runs) {

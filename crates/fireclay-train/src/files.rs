@@ -1,15 +1,24 @@
 //! The one place through which every file of a run is created, written, renamed, synced and removed,
-//! so that a test can make any of it fail.
+//! so that a test can make any of it fail ([`gate`]).
+
+mod beside;
+pub mod gate;
 
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{Error, Result, Seek, SeekFrom, Write};
+use std::io::{Error, ErrorKind, Result, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
+pub use beside::{Beside, beside};
+use gate::{Operation, pass};
+
 /// A file that is written.
 #[derive(Debug)]
-pub struct Output(File);
+pub struct Output {
+    file: File,
+    path: PathBuf,
+}
 
 impl Output {
     /// An empty file at `path`.
@@ -19,56 +28,68 @@ impl Output {
     /// If the system refuses, or a link or no plain file is there.
     pub fn create(path: &Path) -> Result<Self> {
         check_own(path)?;
-        File::create(path).map(Self)
+        pass(path, &Operation::Create)?;
+        File::create(path).map(|file| Self::of(file, path))
     }
 
     /// The file at `path` as it is, or an empty one.
     pub(crate) fn open(path: &Path) -> Result<Self> {
         check_own(path)?;
+        pass(path, &Operation::Open)?;
         let mut options = OpenOptions::new();
         let options = options.create(true).write(true).truncate(false);
-        options.open(path).map(Self)
+        options.open(path).map(|file| Self::of(file, path))
+    }
+
+    fn of(file: File, path: &Path) -> Self {
+        let path = path.to_path_buf();
+        Self { file, path }
     }
 
     /// Bytes in the file.
     pub(crate) fn bytes(&self) -> Result<u64> {
-        Ok(self.0.metadata()?.len())
+        Ok(self.file.metadata()?.len())
     }
 
     /// Leaves the first `bytes` bytes, to be gone on from.
     pub(crate) fn cut(&mut self, bytes: u64) -> Result<()> {
-        self.0.set_len(bytes)?;
-        self.0.seek(SeekFrom::End(0)).map(|_| ())
+        pass(&self.path, &Operation::Cut(bytes))?;
+        self.file.set_len(bytes)?;
+        self.file.seek(SeekFrom::End(0)).map(|_| ())
     }
 
     /// Puts content and metadata on disk.
     pub(crate) fn sync(&self) -> Result<()> {
-        self.0.sync_all()
+        pass(&self.path, &Operation::Sync)?;
+        self.file.sync_all()
     }
 
     /// Puts the content on disk.
     pub(crate) fn sync_data(&self) -> Result<()> {
-        self.0.sync_data()
+        pass(&self.path, &Operation::Sync)?;
+        self.file.sync_data()
     }
 
     /// Another handle on the same file.
     pub(crate) fn handle(&self) -> Result<Self> {
-        self.0.try_clone().map(Self)
+        let file = self.file.try_clone()?;
+        Ok(Self::of(file, &self.path))
     }
 
     /// Holds the file for this process, until it is dropped.
     pub(crate) fn try_lock(&self) -> std::result::Result<(), TryLockError> {
-        self.0.try_lock()
+        self.file.try_lock()
     }
 }
 
 impl Write for Output {
     fn write(&mut self, bytes: &[u8]) -> Result<usize> {
-        self.0.write(bytes)
+        pass(&self.path, &Operation::Write(bytes))?;
+        self.file.write(bytes)
     }
 
     fn flush(&mut self) -> Result<()> {
-        self.0.flush()
+        self.file.flush()
     }
 }
 
@@ -107,78 +128,11 @@ const TEMPORARY: &str = ".tmp";
 
 /// A file without a lasting name in `folder`, for [`publish`].
 pub(crate) fn temporary(folder: &Path) -> Result<NamedTempFile> {
-    tempfile::Builder::new()
+    let file = tempfile::Builder::new()
         .prefix(TEMPORARY)
-        .tempfile_in(folder)
-}
-
-/// A file beside `path` that a writer fills before it takes that name. It is held until it is dropped, so that
-/// the next writer can tell it from one whose writer was killed, which it removes.
-///
-/// # Errors
-///
-/// If the system refuses.
-pub fn beside(path: &Path) -> Result<Beside> {
-    let parent = path
-        .parent()
-        .filter(|parent| !parent.as_os_str().is_empty());
-    let folder = parent.unwrap_or(Path::new("."));
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let prefix = format!(".{name}.");
-    let is_left = |found: &str| {
-        let random = found
-            .strip_prefix(&prefix)
-            .and_then(|rest| rest.strip_suffix(PART));
-        random.is_some_and(|random| !random.contains('.'))
-    };
-    for left in entries(folder, is_left) {
-        // Best effort: what cannot be removed only takes room.
-        let _ = remove_if_left(&left);
-    }
-    let mut builder = tempfile::Builder::new();
-    let file = builder.prefix(&prefix).suffix(PART).tempfile_in(folder)?;
-    file.as_file().lock()?;
-    Ok(Beside(file))
-}
-
-const PART: &str = ".part";
-
-/// A file that has its name only when it is whole; see [`beside`]. It is removed if it never gets it.
-#[derive(Debug)]
-pub struct Beside(NamedTempFile);
-
-impl Beside {
-    /// A handle to write with.
-    ///
-    /// # Errors
-    ///
-    /// If the system refuses.
-    pub fn handle(&self) -> Result<Output> {
-        self.0.as_file().try_clone().map(Output)
-    }
-
-    /// Puts it, once it is on disk, in the place of `path`.
-    ///
-    /// # Errors
-    ///
-    /// If the system refuses.
-    pub fn publish(self, path: &Path) -> Result<()> {
-        self.0.as_file().sync_all()?;
-        readable(self.0.as_file())?;
-        self.0.persist(path)?;
-        Ok(())
-    }
-}
-
-fn remove_if_left(path: &Path) -> Result<()> {
-    if !path.symlink_metadata()?.is_file() {
-        return Ok(());
-    }
-    let file = OpenOptions::new().write(true).open(path)?;
-    match file.try_lock() {
-        Ok(()) => fs::remove_file(path),
-        Err(_) => Ok(()),
-    }
+        .tempfile_in(folder)?;
+    pass(file.path(), &Operation::Create)?;
+    Ok(file)
 }
 
 /// The paths in `folder` whose names are wanted.
@@ -201,17 +155,33 @@ pub(crate) fn sweep(folder: &Path, prefixes: &[&str]) {
     };
     for left in entries(folder, is_temporary) {
         // A folder of this name is not ours.
-        let _ = fs::remove_file(&left);
+        let _ = remove_file(&left);
     }
 }
 
-/// Fills a temporary file and puts it, once it is on disk, in the place of `path`.
+/// Fills a temporary file and puts it, once it is on disk, in the place of `path`; then that is on disk too.
 pub(crate) fn publish(mut file: NamedTempFile, bytes: &[u8], path: &Path) -> Result<()> {
+    pass(file.path(), &Operation::Write(bytes))?;
     file.write_all(bytes)?;
+    persist(file, path)?;
+    sync_folder(folder_of(path))
+}
+
+fn persist(file: NamedTempFile, path: &Path) -> Result<()> {
+    pass(file.path(), &Operation::Sync)?;
     file.as_file().sync_all()?;
     readable(file.as_file())?;
+    pass(file.path(), &Operation::Rename(path))?;
     file.persist(path)?;
     Ok(())
+}
+
+/// The folder that a file or a folder is in.
+fn folder_of(path: &Path) -> &Path {
+    let parent = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty());
+    parent.unwrap_or(Path::new("."))
 }
 
 /// Temporary files are private to their owner; a run's results are not.
@@ -228,16 +198,31 @@ fn readable(_file: &File) -> Result<()> {
 
 /// A new folder, whose parent is there.
 pub(crate) fn create_folder(path: &Path) -> Result<()> {
+    pass(path, &Operation::CreateFolder)?;
     fs::create_dir(path)
 }
 
-/// A folder and its parents, unless they are there.
+/// The same, which is on disk then.
+pub(crate) fn create_lasting_folder(path: &Path) -> Result<()> {
+    create_folder(path)?;
+    sync_folder(folder_of(path))
+}
+
+/// A folder and its parents, unless they are there; what is made is on disk then.
 ///
 /// # Errors
 ///
 /// If the system refuses.
 pub fn create_folders(path: &Path) -> Result<()> {
-    fs::create_dir_all(path)
+    if path.is_dir() || path.as_os_str().is_empty() {
+        return Ok(());
+    }
+    path.parent().map_or(Ok(()), create_folders)?;
+    match create_lasting_folder(path) {
+        // Another process was faster.
+        Err(error) if error.kind() == ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
+        made => made,
+    }
 }
 
 /// Gives a file or a folder another name.
@@ -246,16 +231,28 @@ pub fn create_folders(path: &Path) -> Result<()> {
 ///
 /// If the system refuses.
 pub fn rename(from: &Path, to: &Path) -> Result<()> {
+    pass(from, &Operation::Rename(to))?;
     fs::rename(from, to)
 }
 
 /// Puts the names in a folder on disk: a rename is there only when its folder is.
 pub(crate) fn sync_folder(path: &Path) -> Result<()> {
-    match cfg!(unix) {
-        true => File::open(path)?.sync_all(),
-        false => Ok(()),
+    pass(path, &Operation::SyncFolder)?;
+    if !cfg!(unix) {
+        return Ok(());
+    }
+    match File::open(path).and_then(|folder| folder.sync_all()) {
+        // The folder above the runs may be one that only lets write, or of a file system that has no such call.
+        Err(error) if NO_SYNC.contains(&error.kind()) => Ok(()),
+        synced => synced,
     }
 }
+
+const NO_SYNC: [ErrorKind; 3] = [
+    ErrorKind::PermissionDenied,
+    ErrorKind::InvalidInput,
+    ErrorKind::Unsupported,
+];
 
 /// Removes a file.
 ///
@@ -263,6 +260,7 @@ pub(crate) fn sync_folder(path: &Path) -> Result<()> {
 ///
 /// If the system refuses.
 pub fn remove_file(path: &Path) -> Result<()> {
+    pass(path, &Operation::Remove)?;
     fs::remove_file(path)
 }
 
@@ -273,8 +271,11 @@ pub fn remove_file(path: &Path) -> Result<()> {
 /// If the system refuses.
 pub fn remove(path: &Path) -> Result<()> {
     match path.symlink_metadata()?.is_dir() {
-        true => fs::remove_dir_all(path),
-        false => fs::remove_file(path),
+        true => {
+            pass(path, &Operation::Remove)?;
+            fs::remove_dir_all(path)
+        }
+        false => remove_file(path),
     }
 }
 
@@ -322,25 +323,5 @@ mod tests {
         file.set_len(1 << 40).expect("a sparse file");
         assert!(read(&path, 1 << 20).is_err());
         assert!(read(root.path(), 1 << 20).is_err());
-    }
-
-    #[test]
-    fn what_a_killed_writer_left_goes_and_what_one_writes_stays() {
-        let root = tempfile::tempdir().expect("a temporary folder");
-        let output = root.path().join("out.csv");
-        let left = root.path().join(".out.csv.abc.part");
-        fs::write(&left, "half").expect("written");
-        fs::write(root.path().join(".other.csv.abc.part"), "").expect("written");
-        let first = beside(&output).expect("a file");
-        let second = beside(&output).expect("another one");
-        assert!(!left.exists());
-        second.publish(&output).expect("it gets its name");
-        drop(first);
-        let mut names: Vec<_> = fs::read_dir(root.path())
-            .expect("read")
-            .map(|entry| entry.expect("an entry").file_name())
-            .collect();
-        names.sort();
-        assert_eq!(names, [".other.csv.abc.part", "out.csv"]);
     }
 }

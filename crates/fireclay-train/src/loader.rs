@@ -1,13 +1,16 @@
 //! Batches in an order that is a pure function of (seed, epoch), through Burn's [`DataLoader`].
 
 use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use burn::data::dataloader::{DataLoader, DataLoaderIterator, Progress};
 use burn::data::dataset::DatasetError;
 use burn::tensor::Device;
+use fireclay_data::busy::{self, Work};
 use fireclay_data::{
-    EpochOrder, Prefetch, batch_count, batches, epoch_order, prefetch, shard, shard_range,
+    EpochOrder, Prefetch, PrefetchError, batch_count, batches, epoch_order, prefetch, shard,
+    shard_range,
 };
 
 pub use crate::position::{Cursor, HandedOut, Part, Position};
@@ -221,13 +224,17 @@ impl<S: Samples> DataLoader<S::Batch> for OrderedLoader<S> {
         });
         let samples = self.samples.clone();
         let assemble = move |job: Job| {
-            let host = samples.assemble_part(epoch, &job.indices, job.share)?;
+            let work = Work::Batch(job.indices.clone());
+            let host = busy::at(work, || {
+                samples.assemble_part(epoch, &job.indices, job.share)
+            })?;
             Ok((host, job))
         };
         let ahead = 2 * self.threads.max(1) * self.parts;
         let hosts = prefetch(jobs, self.threads, ahead, assemble);
         Box::new(OrderedIter {
             loader: self,
+            epoch,
             hosts,
             processed,
         })
@@ -282,6 +289,7 @@ fn jobs(
 
 struct OrderedIter<'a, S: Samples> {
     loader: &'a OrderedLoader<S>,
+    epoch: u64,
     hosts: Prefetch<(S::Host, Job), DatasetError>,
     processed: usize,
 }
@@ -298,8 +306,28 @@ impl<S: Samples> Iterator for OrderedIter<'_, S> {
                 self.loader.handed_out.set(job.part);
                 Ok(self.loader.samples.upload(host, &self.loader.device))
             }
-            Err(error) => Err(DatasetError::new(error)),
+            Err(error) => Err(DatasetError::new(self.narrowed(error))),
         })
+    }
+}
+
+impl<S: Samples> OrderedIter<'_, S> {
+    /// Names the sample where the panic of a batch is that of one sample, which panics alone too.
+    fn narrowed(&self, mut error: PrefetchError<DatasetError>) -> PrefetchError<DatasetError> {
+        let samples = &self.loader.samples;
+        let panics = |sample: &&u32| {
+            let alone = || samples.assemble(self.epoch, &[**sample]).is_ok();
+            catch_unwind(AssertUnwindSafe(alone)).is_err()
+        };
+        if let PrefetchError::Panicked {
+            work: Some(Work::Batch(indices)),
+            ..
+        } = &mut error
+            && let Some(&sample) = indices.iter().find(panics)
+        {
+            *indices = [sample].into();
+        }
+        error
     }
 }
 

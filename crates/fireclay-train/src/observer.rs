@@ -1,5 +1,6 @@
 //! What a training tells those who watch it: the terminal, a log, a test.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -63,6 +64,8 @@ pub enum StopReason {
 /// How a training begins.
 #[derive(Clone, Debug)]
 pub struct Start {
+    /// The folder of the run.
+    pub run: PathBuf,
     /// Updates already made: 0, or more for a resumed run.
     pub step: u64,
     /// Updates in all.

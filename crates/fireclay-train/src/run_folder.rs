@@ -56,7 +56,7 @@ impl RunFolder {
         let mut number = last_number(&parent)? + 1;
         loop {
             let path = parent.join(number.to_string());
-            match files::create_folder(&path) {
+            match files::create_lasting_folder(&path) {
                 Ok(()) => return Self::lock(path),
                 // Another process took this number between the look and the creation.
                 Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => number += 1,

@@ -11,6 +11,7 @@ mod beat;
 mod commands;
 mod failure;
 mod flags;
+mod hang_up;
 mod memory;
 mod plain;
 mod progress;

@@ -12,6 +12,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 use crate::beat::{Beat, Doing};
 use crate::failure::Failure;
+use crate::hang_up;
 use crate::screen::Screen;
 use crate::text::{number, plain, tell};
 
@@ -84,6 +85,7 @@ pub fn watch(
         if bar.is_hidden() {
             return Err(Failure::Usage("--dashboard needs a terminal".into()));
         }
+        hang_up::survive();
         let dashboard = TuiMetricsRendererWrapper::new(interrupter.clone(), None);
         return Ok((Box::new(Notices::default()), Some(Box::new(dashboard))));
     }

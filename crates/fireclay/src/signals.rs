@@ -1,34 +1,188 @@
 //! Interruption: the first signal asks, the second ends.
 
 use std::io::Result;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use burn::train::Interrupter;
+use fireclay_data::busy;
+use fireclay_train::StopReason;
+use fireclay_train::observer::{Observer, Start};
+use fireclay_train::run_folder::typed;
 
+use crate::hang_up;
 use crate::text::tell;
 
 /// Exit code of a process that a second signal ended.
 const KILLED: i32 = 130;
+/// Exit code of a run that can be resumed.
+const RESUMABLE: i32 = 4;
 /// Two signals so soon after each other are one: `timeout` and some schedulers signal the process and then its group.
 const MOMENT: Duration = Duration::from_millis(500);
+/// A file that takes so long to read is told of.
+const LONG: Duration = Duration::from_secs(8);
+/// A step that waits for such a file does not end any more, for whoever has asked it to.
+const STUCK: Duration = Duration::from_secs(4);
+const POLL: Duration = Duration::from_millis(500);
+
+/// What the program is at, as far as a signal goes.
+static AT: Mutex<At> = Mutex::new(At {
+    asked: None,
+    stage: Stage::Elsewhere,
+});
+
+struct At {
+    /// When the first signal came.
+    asked: Option<Instant>,
+    stage: Stage,
+}
+
+/// `run` is the folder as it is typed.
+enum Stage {
+    /// There is nothing to finish.
+    Elsewhere,
+    /// The training begins as soon as its data is ready.
+    Preparing(Interrupter),
+    Training {
+        interrupter: Interrupter,
+        run: String,
+    },
+    /// Every step is made and saved.
+    Concluding { run: String },
+}
+
+fn at() -> MutexGuard<'static, At> {
+    AT.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// On the first SIGINT, SIGTERM or SIGHUP, lets training finish its step and save; on the second, exits at
 /// once. A signal that the process was started to ignore, as by `nohup` or behind `&` in a script, stays ignored.
-pub fn stop_on_signal(interrupter: &Interrupter) {
-    let interrupter = interrupter.clone();
-    let mut asked: Option<Instant> = None;
-    let handle = move || {
-        match asked {
-            Some(since) if since.elapsed() > MOMENT => std::process::exit(KILLED),
-            Some(_) => return,
-            None => asked = Some(Instant::now()),
-        }
-        interrupter.stop(Some("a signal"));
-        tell!("\nfinishing the step and saving; once more to exit at once");
+/// Where there is no step to finish, the first one ends the program: before the first step, in the evaluation after
+/// the last one, and where a file that the step waits for does not come.
+///
+/// The observer has to watch the training.
+pub fn stop_on_signal(interrupter: &Interrupter) -> Box<dyn Observer> {
+    static HEARS: Once = Once::new();
+    *at() = At {
+        asked: None,
+        stage: Stage::Preparing(interrupter.clone()),
     };
-    if let Err(error) = on_signal(handle) {
-        tell!("warning: an interruption will not be saved: {error}");
+    HEARS.call_once(|| {
+        if let Err(error) = on_signal(heard).and_then(|()| watch()) {
+            tell!("warning: an interruption will not be saved: {error}");
+        }
+    });
+    Box::new(Stages)
+}
+
+/// Tells what a signal finds.
+struct Stages;
+
+impl Observer for Stages {
+    fn started(&mut self, start: &Start) {
+        let run = typed(&start.run);
+        let mut at = at();
+        if let Stage::Preparing(interrupter) = &at.stage {
+            let interrupter = interrupter.clone();
+            at.stage = Stage::Training { interrupter, run };
+        }
     }
+
+    fn ended(&mut self, reason: StopReason) {
+        if hang_up::is_gone() {
+            exit(RESUMABLE, "the terminal is gone; every step is saved");
+        }
+        let mut at = at();
+        match &mut at.stage {
+            Stage::Training { run, .. } if reason != StopReason::Interrupted => {
+                let run = std::mem::take(run);
+                at.stage = Stage::Concluding { run };
+            }
+            _ => {}
+        }
+    }
+}
+
+/// A signal has come.
+fn heard() {
+    let mut at = at();
+    match at.asked {
+        Some(since) if since.elapsed() > MOMENT => std::process::exit(KILLED),
+        Some(_) => return,
+        None => at.asked = Some(Instant::now()),
+    }
+    match &at.stage {
+        Stage::Training { interrupter, .. } => {
+            interrupter.stop(Some("a signal"));
+            tell!("\nfinishing the step and saving; once more to exit at once");
+        }
+        Stage::Concluding { run } => exit(
+            RESUMABLE,
+            &format!(
+                "interrupted after the last step, which is saved; `fireclay resume {run}` evaluates the model"
+            ),
+        ),
+        Stage::Preparing(_) | Stage::Elsewhere => {
+            exit(
+                KILLED,
+                "interrupted before the first step; nothing was trained",
+            );
+        }
+    }
+}
+
+fn exit(code: i32, message: &str) {
+    tell!("\n{message}");
+    std::process::exit(code);
+}
+
+/// Looks after the files that are read, on a thread of its own.
+fn watch() -> Result<()> {
+    let mut told = None;
+    let look = move || loop {
+        thread::sleep(POLL);
+        let Some((work, taken)) = busy::longest() else {
+            continue;
+        };
+        let at = at();
+        let is_asked = at.asked.is_some_and(|since| since.elapsed() > STUCK);
+        if let Stage::Training { run, .. } = &at.stage
+            && is_asked
+            && taken > STUCK
+        {
+            let seconds = taken.as_secs();
+            exit(
+                RESUMABLE,
+                &format!(
+                    "interrupted while the data did not come, {work} for {seconds} s; the checkpoints are whole: go on \
+                     with `fireclay resume {run}`"
+                ),
+            );
+        }
+        if taken > LONG && told.as_ref() != Some(&work) {
+            tell!(
+                "note: the data does not come: {work} for {} s; an interruption ends the program",
+                taken.as_secs()
+            );
+            told = Some(work);
+        }
+    };
+    thread::Builder::new()
+        .name("loader watch".into())
+        .spawn(look)?;
+    Ok(())
+}
+
+/// Raises a flag at each signal that would end the program.
+///
+/// # Errors
+///
+/// If the system refuses.
+pub fn note_signals(flag: &Arc<AtomicBool>) -> Result<()> {
+    let flag = flag.clone();
+    on_signal(move || flag.store(true, Ordering::Relaxed))
 }
 
 #[cfg(unix)]
@@ -39,9 +193,7 @@ fn on_signal(mut handle: impl FnMut() + Send + 'static) -> Result<()> {
     let heard = [SIGINT, SIGTERM, SIGHUP].into_iter();
     let mut signals = Signals::new(heard.filter(|signal| !is_ignored(*signal)))?;
     let wait = move || signals.forever().for_each(|_| handle());
-    std::thread::Builder::new()
-        .name("signals".into())
-        .spawn(wait)?;
+    thread::Builder::new().name("signals".into()).spawn(wait)?;
     Ok(())
 }
 
@@ -51,7 +203,7 @@ pub fn fail_at_limits() {
     #[cfg(unix)]
     {
         use signal_hook::consts::SIGXFSZ;
-        let is_over = std::sync::Arc::default();
+        let is_over = Arc::default();
         // Without it such a write is as it would be anyway.
         let _ = signal_hook::flag::register(SIGXFSZ, is_over);
     }

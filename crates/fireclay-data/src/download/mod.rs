@@ -14,6 +14,7 @@ use self::marker::Marker;
 use crate::config::{Problems, with_defaults};
 use crate::error::DataError;
 use crate::hash::sha256_file;
+use crate::kept;
 use crate::note::Note;
 
 /// A file to fetch.
@@ -143,22 +144,37 @@ pub fn download(downloads: &[DownloadConfig], folder: &Path) -> Result<Vec<Note>
         let file = folder.join(entry.file_name());
         let wanted = entry.sha256.to_ascii_lowercase();
         let marker = Marker::of(entry, &folder, &wanted);
-        if entry.unpack && marker.is_fulfilled() {
-            continue;
-        }
-        if !file.is_file() || sha256_file(&file)? != wanted {
-            fetch::fetch(&entry.url, &wanted, &file, entry.most())?;
-            let message = format!("fetched {} from {}", file.display(), entry.url);
-            notes.push(Note::general(message));
-        }
-        if entry.unpack {
-            let (known, most) = (marker.members(), entry.max_unpacked_bytes);
-            unpack::unpack(&file, &folder, most, &known, |members| {
-                marker.write(members)
-            })?;
-        }
+        let is_whole = || file.is_file() && sha256_file(&file).is_ok_and(|hash| hash == wanted);
+        let is_there = || match entry.unpack {
+            true => marker.is_fulfilled(),
+            false => is_whole(),
+        };
+        // Another process may be at the same file.
+        let fetched = kept::once(
+            &file,
+            || is_there().then_some(None),
+            || {
+                let note = (!is_whole()).then(|| fetched(entry, &wanted, &file));
+                let note = note.transpose()?;
+                if entry.unpack {
+                    let (known, most) = (marker.members(), entry.max_unpacked_bytes);
+                    unpack::unpack(&file, &folder, most, &known, |members| {
+                        marker.write(members)
+                    })?;
+                }
+                Ok(note)
+            },
+        );
+        notes.extend(fetched?);
     }
     Ok(notes)
+}
+
+/// Fetches a file, and says so.
+fn fetched(entry: &DownloadConfig, wanted: &str, file: &Path) -> Result<Note, DataError> {
+    fetch::fetch(&entry.url, wanted, file, entry.most())?;
+    let message = format!("fetched {} from {}", file.display(), entry.url);
+    Ok(Note::general(message))
 }
 
 fn default_max_unpacked_bytes() -> u64 {

@@ -18,6 +18,7 @@ use super::pixels::Pixels;
 use super::preprocess::ImagePreprocess;
 use super::source::{Raw, Source};
 use super::transform;
+use crate::busy::{self, Work};
 use crate::error::DataError;
 use crate::labels::Labels;
 
@@ -229,6 +230,10 @@ impl ImageSplit {
     }
 
     fn make(&self, index: usize) -> Result<Pixels, DataError> {
+        busy::at(Work::Reading(self.name(index)), || self.read(index))
+    }
+
+    fn read(&self, index: usize) -> Result<Pixels, DataError> {
         let preprocess = &self.preprocess;
         let made = match self.source.read(self.rows[index] as usize)? {
             Raw::Pixels(pixels) => self.staged(pixels.into_channels(preprocess.channels)),

@@ -8,7 +8,7 @@ use arrow::datatypes::DataType;
 use super::config::{ColumnKind, TableConfig};
 use super::divided;
 use super::memory::Table;
-use super::schema::{Role, infer_kind, role};
+use super::schema::{Role, Roles, infer_kind};
 use crate::column::text;
 use crate::error::DataError;
 use crate::labels::TargetKind;
@@ -33,11 +33,9 @@ pub(super) fn notes(
         return Ok(notes);
     }
     let goal = table.column(&config.target)?;
+    let roles = Roles::of(config);
     for name in table.columns() {
-        let is_free = matches!(
-            role(config, &name),
-            Role::Feature | Role::Id | Role::Ignored
-        );
+        let is_free = matches!(roles.role(&name), Role::Feature | Role::Id | Role::Ignored);
         let array = table.column(&name)?;
         if is_free && let Some(message) = hint(&name, array, goal) {
             notes.push(Note::about(&name, message));

@@ -33,25 +33,46 @@ pub enum Role {
     Feature,
 }
 
-/// The role that the configuration gives a column.
+/// The role that the configuration gives a column; of many columns [`Roles`] says it sooner.
 pub fn role(config: &TableConfig, name: &str) -> Role {
-    let is = |column: &Option<String>| column.as_deref() == Some(name);
-    if config.target_columns().iter().any(|target| target == name) {
-        Role::Target
-    } else if is(&config.id) {
-        Role::Id
-    } else if is(&config.split.column) {
-        Role::Split
-    } else if is(&config.split.group) {
-        Role::Group
-    } else if is(&config.weight) {
-        Role::Weight
-    } else if config.ignore.iter().any(|ignored| ignored == name)
-        || overridden(config, name) == Some(ColumnKind::Ignore)
-    {
-        Role::Ignored
-    } else {
-        Role::Feature
+    Roles::of(config).role(name)
+}
+
+/// The roles that a configuration gives columns, of which there may be as many as there are names in it.
+pub(crate) struct Roles<'a> {
+    config: &'a TableConfig,
+    targets: HashSet<&'a str>,
+    ignored: HashSet<&'a str>,
+}
+
+impl<'a> Roles<'a> {
+    pub(crate) fn of(config: &'a TableConfig) -> Self {
+        Self {
+            config,
+            targets: config.target_columns().iter().map(String::as_str).collect(),
+            ignored: config.ignore.iter().map(String::as_str).collect(),
+        }
+    }
+
+    pub(crate) fn role(&self, name: &str) -> Role {
+        let config = self.config;
+        let is = |column: &Option<String>| column.as_deref() == Some(name);
+        let kind = || config.columns.get(name).and_then(|column| column.kind);
+        if self.targets.contains(name) {
+            Role::Target
+        } else if is(&config.id) {
+            Role::Id
+        } else if is(&config.split.column) {
+            Role::Split
+        } else if is(&config.split.group) {
+            Role::Group
+        } else if is(&config.weight) {
+            Role::Weight
+        } else if self.ignored.contains(name) || kind() == Some(ColumnKind::Ignore) {
+            Role::Ignored
+        } else {
+            Role::Feature
+        }
     }
 }
 

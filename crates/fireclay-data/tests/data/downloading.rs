@@ -142,6 +142,34 @@ fn content() -> Vec<u8> {
 }
 
 #[test]
+fn many_at_once_fetch_and_unpack_a_file_once() {
+    let archive = gzip(&tar(&[("a.csv", b"1,2\n"), ("b.csv", b"3,4\n")]));
+    for unpack in [false, true] {
+        let server = Server::new(archive.clone());
+        let files = Files::new();
+        let mut entry = server.entry("some.tar.gz", &archive);
+        entry.unpack = unpack;
+        std::thread::scope(|threads| {
+            let fetch = || fetch(&files, &entry, ".").unwrap();
+            let all: Vec<_> = (0..8).map(|_| threads.spawn(fetch)).collect();
+            let notes = all.into_iter().map(|one| one.join().unwrap().len());
+            assert_eq!(notes.sum::<usize>(), 1, "one has fetched it");
+        });
+        assert_eq!(server.requests(), 1);
+        let names: Vec<_> = fs::read_dir(files.path("."))
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        let left: Vec<_> = names
+            .iter()
+            .filter(|name| name.ends_with(".lock") || name.ends_with(".part"))
+            .collect();
+        assert!(left.is_empty(), "{names:?}");
+        assert_eq!(names.iter().any(|name| name == "a.csv"), unpack);
+    }
+}
+
+#[test]
 fn a_file_is_fetched_once() {
     let (files, server) = (Files::new(), Server::new(content()));
     let entry = server.entry("file.bin", &content());

@@ -54,9 +54,10 @@ impl Store {
         Ok(written?)
     }
 
-    /// Makes the folder, in the folder of the run: that is not made anew where it is gone.
+    /// Makes the folder, in the folder of the run: that is not made anew where it is gone. With it the names of all
+    /// that the run has written by then are on disk.
     fn create(&self) -> Result<(), FolderError> {
-        match files::create_folder(&self.folder) {
+        match files::create_lasting_folder(&self.folder) {
             Err(error) if error.kind() != ErrorKind::AlreadyExists => {
                 Err(io("create", &self.folder, error))
             }

@@ -100,6 +100,7 @@ impl<M: Trainable> Session<M> {
         let setup = &mut self.setup;
         let state = &setup.state;
         setup.observers.started(&Start {
+            run: setup.run.path().to_path_buf(),
             step: state.step,
             total_steps: self.total_steps,
             steps_per_epoch: setup.config.steps_per_epoch(setup.batches_per_epoch),
@@ -115,7 +116,6 @@ impl<M: Trainable> Session<M> {
         }
         loop {
             if let Some(reason) = self.epoch()? {
-                self.setup.observers.ended(reason);
                 return Ok(reason);
             }
         }
@@ -262,6 +262,7 @@ impl<M: Trainable> Session<M> {
         let saved = self.saved();
         let finished = result.and_then(|reason| {
             saved?;
+            self.setup.observers.ended(reason);
             let model = match reason {
                 StopReason::Interrupted => self.model().valid(),
                 _ => self.chosen()?,

@@ -31,6 +31,7 @@ mod spent;
 mod track;
 mod train;
 mod training;
+mod verify_resume;
 mod watch;
 
 use std::path::{Path, PathBuf};
@@ -83,6 +84,7 @@ verbs! {
     Plan => plan,
     Train => train,
     Resume => resume,
+    VerifyResume => verify_resume,
     Evaluate => evaluate,
     Explain => explain,
     Predict => predict,

@@ -36,9 +36,9 @@ pub const READING: &str = "reading the data";
 pub fn hooks(config: &RunConfig, show: ShowArgs, beat: Beat) -> Result<Hooks, Failure> {
     beat.now(Doing::Work("preparing the training"));
     let interrupter = Interrupter::new();
-    stop_on_signal(&interrupter);
+    let stages = stop_on_signal(&interrupter);
     let (observer, renderer) = watch(show, config.task.facts().headline, &interrupter, beat)?;
-    let mut observers = vec![observer];
+    let mut observers = vec![observer, stages];
     let trackers = page(show, &interrupter, &mut observers)?;
     Ok(Hooks {
         observers,

@@ -22,7 +22,9 @@ pub(super) struct TextColumns {
 
 impl TextColumns {
     pub(super) fn new(names: Vec<String>) -> Self {
-        let builders = names.iter().map(|_| StringBuilder::new()).collect();
+        // Room that is taken ahead is taken for each of what may be 200,000 columns.
+        let builder = || StringBuilder::with_capacity(0, 0);
+        let builders = names.iter().map(|_| builder()).collect();
         Self {
             has_numbers: vec![false; names.len()],
             names,

@@ -1,5 +1,7 @@
 //! What is noted once every column has been judged.
 
+use std::collections::HashSet;
+
 use super::Guess;
 use crate::column::text;
 use crate::labels::TargetKind;
@@ -10,7 +12,8 @@ impl Guess {
     /// Says how columns of text were read, and which labels may be the same.
     pub(super) fn note_readings(&mut self, table: &Table) {
         // Of a column that is ignored for what it holds the user should know.
-        let is_told = |name: &String| !self.ignore.contains(name) || table.readings.is_mixed(name);
+        let ignored: HashSet<&String> = self.ignore.iter().collect();
+        let is_told = |name: &String| !ignored.contains(name) || table.readings.is_mixed(name);
         let is_used = |name: &String| is_told(name) && self.id.as_ref() != Some(name);
         let notes = table.readings.notes.iter();
         let notes = notes.filter(|note| note.column.as_ref().is_none_or(is_used));
@@ -53,8 +56,12 @@ impl Guess {
         if self.columns.iter().any(is_feature) {
             return;
         }
+        let ignored: HashSet<String> = self.ignore.iter().cloned().collect();
+        let mut kept = HashSet::new();
+        let mut notes = Vec::new();
         for column in &mut self.columns {
-            let Ok(array) = table.column(&column.name) else {
+            let name = &column.name;
+            let Ok(array) = table.column(name) else {
                 continue;
             };
             let kind = infer_kind(array);
@@ -62,18 +69,23 @@ impl Guess {
                 kind,
                 ColumnKind::Numeric | ColumnKind::Boolean | ColumnKind::Date
             );
-            if can_be && self.ignore.contains(&column.name) && !is_pandas_index(&column.name) {
-                let name = &column.name;
-                let told = format!("{name:?} tells the target by itself");
-                self.notes.retain(|note| !note.starts_with(&told));
-                self.notes.push(format!(
+            if can_be && ignored.contains(name) && !is_pandas_index(name) {
+                notes.push(format!(
                     "{name:?} {}, but nothing else is left to learn from, so it is kept",
                     column.reason
                 ));
-                self.ignore.retain(|ignored| ignored != name);
+                kept.insert(name.clone());
                 column.kind = kind;
                 column.reason = "nothing else is left to learn from".into();
             }
         }
+        self.ignore.retain(|name| !kept.contains(name));
+        let quoted: HashSet<String> = kept.iter().map(|name| format!("{name:?}")).collect();
+        let is_of_kept = |note: &str| {
+            let name = note.split_once(" tells the target by itself");
+            name.is_some_and(|(name, _)| quoted.contains(name))
+        };
+        self.notes.retain(|note| !is_of_kept(note));
+        self.notes.extend(notes);
     }
 }

@@ -1,5 +1,7 @@
 //! What tells the rows of two preprocessings apart.
 
+use std::collections::{HashMap, HashSet};
+
 use super::encoder::Encoder;
 use super::{Feature, Preprocess};
 
@@ -8,9 +10,9 @@ impl Preprocess {
     /// and the like may differ; they are not what a model has learned about.
     pub fn differences(&self, other: &Self) -> Vec<String> {
         let mut found = Vec::new();
+        let [own, others] = [&self.features, &other.features].map(|features| by_name(features));
         for feature in &self.features {
-            let same = |other: &&Feature| other.name == feature.name;
-            match other.features.iter().find(same) {
+            match others.get(feature.name.as_str()) {
                 None => found.push(format!("the column {:?} is not there", feature.name)),
                 Some(other) => {
                     let why = feature.encoder.difference(&other.encoder);
@@ -18,7 +20,7 @@ impl Preprocess {
                 }
             }
         }
-        let known = |name: &str| self.features.iter().any(|feature| feature.name == name);
+        let known = |name: &str| own.contains_key(name);
         let new = other
             .features
             .iter()
@@ -49,9 +51,17 @@ impl Preprocess {
     }
 }
 
+fn by_name(features: &[Feature]) -> HashMap<&str, &Feature> {
+    let named = features.iter();
+    named
+        .map(|feature| (feature.name.as_str(), feature))
+        .collect()
+}
+
 /// The names that are not among the known ones, the first of them.
 pub(super) fn unknown(known: &[String], names: &[String]) -> Option<String> {
     const SHOWN: usize = 5;
+    let known: HashSet<&String> = known.iter().collect();
     let new = names.iter().filter(|name| !known.contains(name));
     let new: Vec<_> = new.map(|name| format!("{name:?}")).collect();
     match new.len() {

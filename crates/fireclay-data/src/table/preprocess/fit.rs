@@ -11,10 +11,10 @@ use crate::column::{booleans, date_order, long_numbers, moments, numbers, text};
 use crate::error::DataError;
 use crate::labels::Labels;
 use crate::note::Note;
-use crate::table::schema::{feature_kind, given_order, overridden, useless};
+use crate::table::schema::{Roles, feature_kind, given_order, overridden, useless};
 use crate::table::{
     CategoricalEncoding, ColumnKind, NumericScaling, Role, Table, TableConfig, Vocabulary,
-    check_columns, role,
+    check_columns,
 };
 
 /// The labels of the training rows and the names of their classes, which are none for numbers.
@@ -29,8 +29,9 @@ pub(super) fn features(
 ) -> Result<(Vec<Feature>, Vec<Note>), DataError> {
     check_columns(table, config)?;
     let (mut features, mut notes) = (Vec::new(), Vec::new());
+    let roles = Roles::of(config);
     let names = table.columns().into_iter();
-    for name in names.filter(|name| role(config, name) == Role::Feature) {
+    for name in names.filter(|name| roles.role(name) == Role::Feature) {
         let train = table.take_column(&name, train_rows)?;
         let encoder = column_encoder(&name, (table, &train), config, answers, &mut notes);
         let advice = "correct it, add it to extra_null_values, or give the column another kind";

@@ -29,7 +29,7 @@ use self::style::Locale;
 pub(super) use self::tally::is_missing;
 use super::config::{ColumnKind, TableConfig};
 use super::memory::Table;
-use super::schema::{Role, implied, overridden, role};
+use super::schema::{Role, Roles, implied, overridden};
 use crate::column::reading::Reading;
 use crate::column::{has_numbers, words};
 use crate::error::DataError;
@@ -106,8 +106,9 @@ impl Table {
     fn interpret_roles(&mut self, roles: &[Role], config: &TableConfig) -> Result<(), DataError> {
         // Sets of labels, and columns of 0 and 1 for labels, are read by themselves.
         let is_of_sets = config.label_separator.is_some() || !config.targets.is_empty();
+        let all = Roles::of(config);
         let is_read = |name: &String| {
-            let role = role(config, name);
+            let role = all.role(name);
             roles.contains(&role) && !(role == Role::Target && is_of_sets)
         };
         let columns: Vec<String> = self.columns().into_iter().filter(is_read).collect();
@@ -137,9 +138,10 @@ impl Table {
         let voters = texts.iter().filter(|(_, _, has_numbers)| !has_numbers);
         let locale = Locale::of(config, voters.map(|(_, cells, _)| cells));
         let mut styles = Styles::default();
+        let roles = Roles::of(config);
         for (name, cells, has_numbers) in texts {
             let wanted = overridden(config, name).or_else(|| implied(config, name));
-            let is_target = role(config, name) == Role::Target;
+            let is_target = roles.role(name) == Role::Target;
             let column = Column::new(name, (cells, *has_numbers), is_target, config);
             let judged = judge(&column, wanted, &locale)?;
             styles.add(name, cells, &judged, &locale);

@@ -11,8 +11,9 @@ use serde::Serialize;
 use crate::column::is_flat;
 use crate::error::DataError;
 use crate::split::Splits;
+use crate::table::schema::Roles;
 use crate::table::stream::BATCH_ROWS;
-use crate::table::{Role, Table, TableConfig, role};
+use crate::table::{Role, Table, TableConfig};
 
 /// Rows that occur more than once in target and features.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -65,7 +66,8 @@ pub(super) fn duplicates(
 /// The columns in which rows have to be the same.
 fn compared(table: &Table, config: &TableConfig) -> Result<Vec<ArrayRef>, DataError> {
     let names = table.columns().into_iter();
-    let names = names.filter(|name| matches!(role(config, name), Role::Feature | Role::Target));
+    let roles = Roles::of(config);
+    let names = names.filter(|name| matches!(roles.role(name), Role::Feature | Role::Target));
     let columns = names.map(|name| table.column(&name).cloned());
     let columns = columns.collect::<Result<Vec<_>, _>>()?;
     Ok(columns.into_iter().filter(is_flat).collect())

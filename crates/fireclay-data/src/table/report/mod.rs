@@ -24,7 +24,7 @@ use super::config::{ColumnKind, TableConfig};
 use super::grouped;
 use super::memory::Table;
 use super::preprocess::Preprocess;
-use super::schema::{Role, check_columns, infer_kind, missing, overridden, role};
+use super::schema::{Role, Roles, check_columns, infer_kind, missing, overridden};
 use super::stream::BATCH_ROWS;
 use crate::error::DataError;
 use crate::labels::TargetKind;
@@ -118,9 +118,10 @@ pub fn inspect(
 
 fn columns(table: &Table, config: &TableConfig) -> Vec<ColumnReport> {
     let schema = table.batch().schema();
+    let roles = Roles::of(config);
     let describe = |(field, array): (&arrow::datatypes::FieldRef, &ArrayRef)| ColumnReport {
         name: field.name().clone(),
-        role: role(config, field.name()),
+        role: roles.role(field.name()),
         kind: overridden(config, field.name()).unwrap_or_else(|| infer_kind(array)),
         missing: missing(array),
         note: None,

@@ -11,7 +11,8 @@ use crate::error::{DataError, list};
 use crate::labels::TargetKind;
 use crate::note::Note;
 use crate::table::reading::is_missing;
-use crate::table::{Role, Table, TableConfig, Vocabulary, role};
+use crate::table::schema::Roles;
+use crate::table::{Role, Table, TableConfig, Vocabulary};
 
 /// What a model should probably not be given, and labels that are probably the same.
 pub(in crate::table) fn suspects(
@@ -28,8 +29,9 @@ pub(in crate::table) fn suspects(
     let truth = taken.column(0);
     let goal = Goal::of(truth, target);
     let mut notes = Vec::from_iter(sums::note(table));
+    let roles = Roles::of(config);
     let names = table.columns().into_iter();
-    for name in names.filter(|name| role(config, name) == Role::Feature) {
+    for name in names.filter(|name| roles.role(name) == Role::Feature) {
         let taken = table.take_column(&name, &rows)?;
         let some = taken.column(0);
         let message = match suspicion(&name, table.column(&name)?, some) {

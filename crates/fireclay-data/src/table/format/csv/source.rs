@@ -1,6 +1,6 @@
 //! The records of a file, and what is wrong with them.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -105,7 +105,8 @@ impl Records {
     /// Refuses names of columns without those that a run needs, if lines above them are left out, which may be
     /// the header.
     pub fn check_names(&self, names: &[String]) -> Result<(), DataError> {
-        let lacks = |wanted: &&String| !names.contains(wanted);
+        let there: HashSet<&String> = names.iter().collect();
+        let lacks = |wanted: &&String| !there.contains(wanted);
         let (Some(column), Some(line)) = (self.wanted.iter().find(lacks), self.above.last()) else {
             return Ok(());
         };
