@@ -33,21 +33,41 @@ pub(crate) fn once<T>(
     let name = path.with_added_extension("lock");
     let lock = lock(&name).map_err(|source| DataError::write(path, source))?;
     let made = match find() {
-        Some(found) => found,
-        None => make()?,
+        Some(found) => Ok(found),
+        None => make(),
     };
-    // Only now that it is there: who waits for this lock, or makes a new one, finds it.
+    // Who waits for this lock sees that its file is gone, and asks for a new one.
     let _ = fs::remove_file(&name);
     drop(lock);
-    Ok(made)
+    made
 }
 
 /// A file that one process has at a time, until it is dropped.
 fn lock(name: &Path) -> std::io::Result<File> {
     fs::create_dir_all(name.parent().unwrap_or(Path::new("")))?;
-    let file = File::create(name)?;
-    file.lock()?;
-    Ok(file)
+    loop {
+        let file = File::create(name)?;
+        file.lock()?;
+        if is_at(&file, name) {
+            return Ok(file);
+        }
+    }
+}
+
+/// Whether the file is still the one of this name, and not one that its last holder removed.
+#[cfg(unix)]
+fn is_at(file: &File, name: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+
+    let place = |found: fs::Metadata| (found.dev(), found.ino());
+    let (own, there) = (file.metadata().map(place), name.metadata().map(place));
+    own.is_ok() && own.ok() == there.ok()
+}
+
+/// Elsewhere a file that is open keeps its name.
+#[cfg(not(unix))]
+fn is_at(_: &File, _: &Path) -> bool {
+    true
 }
 
 /// The folder for what can be made again, by the XDG base directory specification or, on Windows,
@@ -98,6 +118,27 @@ mod tests {
         });
         assert_eq!(made.into_inner(), 1);
         assert_eq!(names(&folder.path().join("deep")), ["thing"]);
+    }
+
+    #[test]
+    fn of_many_that_fail_no_two_try_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("thing");
+        let (inside, tries) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let make = || {
+            assert_eq!(inside.fetch_add(1, Ordering::SeqCst), 0, "two at once");
+            thread::sleep(std::time::Duration::from_millis(2));
+            inside.fetch_sub(1, Ordering::SeqCst);
+            tries.fetch_add(1, Ordering::SeqCst);
+            Err::<(), _>(DataError::Unusable("no clay".into()))
+        };
+        thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| (0..5).for_each(|_| assert!(once(&path, || None, make).is_err())));
+            }
+        });
+        assert_eq!(tries.into_inner(), 40);
+        assert!(names(folder.path()).is_empty());
     }
 
     #[test]

@@ -142,6 +142,23 @@ fn content() -> Vec<u8> {
 }
 
 #[test]
+fn of_downloads_that_begin_together_one_fetches_it() {
+    let content: Vec<u8> = (0..3_000_000_u32).map(|i| (i % 251) as u8).collect();
+    let server = Server::new(content.clone());
+    let files = Files::new();
+    let folder = files.path("here");
+    let entry = server.entry("file.bin", &content);
+    std::thread::scope(|scope| {
+        for _ in 0..6 {
+            scope.spawn(|| download(std::slice::from_ref(&entry), folder.as_ref()).unwrap());
+        }
+    });
+    assert_eq!(server.requests(), 1);
+    assert_eq!(fs::read(files.path("here/file.bin")).unwrap(), content);
+    assert_eq!(fs::read_dir(&folder).unwrap().count(), 1);
+}
+
+#[test]
 fn a_file_is_fetched_once() {
     let (files, server) = (Files::new(), Server::new(content()));
     let entry = server.entry("file.bin", &content());
