@@ -77,6 +77,13 @@ pub fn fuzz_with(name: &str, seeds: &[Vec<u8>], prepare: impl Fn(&Path), read: i
     println!("fuzz {name}: {files} files in {seconds:.1} s, {peak} MiB at most above the start");
 }
 
+/// The bytes of memory that `read` takes at most, above what the process had before.
+pub fn memory(read: impl FnOnce()) -> u64 {
+    let watch = Watch::new("memory", Path::new(""));
+    watch.over(read);
+    watch.peak()
+}
+
 fn damaged(seeds: &[Vec<u8>], seed: usize, mutations: &[Mutation]) -> Vec<u8> {
     let mut bytes = seeds[seed].clone();
     mutations

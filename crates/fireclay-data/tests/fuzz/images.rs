@@ -5,10 +5,17 @@ use fireclay_data::ImageFormat::{self, Cifar, Idx, ImageFolder, ImageParquet, We
 use fireclay_data::{
     Background, Channels, Decoding, ImageData, ImageDataConfig, ImagePreprocess, TargetKind, decode,
 };
-use fireclay_fuzz::{fuzz, fuzz_with};
+use fireclay_fuzz::{fuzz, fuzz_with, memory};
 use image::{DynamicImage, GrayImage, ImageFormat as Encoding, Luma};
 
 use crate::{gzip, text};
+
+const HOW: Decoding = Decoding {
+    channels: Channels::Rgb,
+    max_pixels: 1 << 28,
+    exif_orientation: true,
+    background: Background::White,
+};
 
 fn picture(format: Encoding) -> Vec<u8> {
     let mut bytes = Cursor::new(Vec::new());
@@ -32,15 +39,15 @@ fn chunk(name: &[u8; 4], content: &[u8]) -> Vec<u8> {
     [&length, &name[..], content, &crc.sum().to_be_bytes()].concat()
 }
 
-/// A PNG file with a packed profile of colours and packed text in it.
-fn with_profile() -> Vec<u8> {
+/// A PNG file with a packed profile of colours, of so many bytes, and packed text in it.
+fn with_profile(bytes: usize) -> Vec<u8> {
     let zip = |content: &[u8]| {
         let mut zip = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::best());
         std::io::Write::write_all(&mut zip, content).unwrap();
         zip.finish().unwrap()
     };
     let plain = picture(Encoding::Png);
-    let profile = chunk(b"iCCP", &[b"x\0\0", &zip(&[0; 4000])[..]].concat());
+    let profile = chunk(b"iCCP", &[b"x\0\0", &zip(&vec![0; bytes])[..]].concat());
     let words = chunk(
         b"zTXt",
         &[b"XML:com.adobe.xmp\0\0", &zip(&[b'x'; 4000])[..]].concat(),
@@ -71,16 +78,20 @@ fn pictures() {
         Encoding::Bmp,
     ];
     let mut seeds = formats.map(picture).to_vec();
-    seeds.push(with_profile());
-    let how = Decoding {
-        channels: Channels::Rgb,
-        max_pixels: 1 << 24,
-        exif_orientation: true,
-        background: Background::White,
-    };
+    seeds.push(with_profile(4000));
     fuzz("picture", &seeds, |path| {
-        let _ = decode(&std::fs::read(path).unwrap(), &how);
+        let _ = decode(&std::fs::read(path).unwrap(), &HOW);
     });
+}
+
+/// A profile that unpacks to 200 MiB is left out of an image of a hundred pixels.
+#[test]
+fn a_profile_takes_no_more_memory_than_its_image() {
+    let bomb = with_profile(200 << 20);
+    let taken = memory(|| {
+        decode(&bomb, &HOW).unwrap();
+    });
+    assert!(taken < 64 << 20, "{} MiB", taken >> 20);
 }
 
 #[test]

@@ -266,6 +266,18 @@ mod tests {
     }
 
     #[test]
+    fn a_schema_without_a_bottom_is_refused_and_nothing_overflows() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("deep.parquet");
+        let footer = footer_of(&[1; 100_000]);
+        let length = (footer.len() as u32).to_le_bytes();
+        let bytes = [MAGIC, &footer[..], &length, MAGIC].concat();
+        std::fs::write(&path, bytes).expect("written");
+        let error = super::super::open(&path).expect_err("it is too deep");
+        assert!(error.to_string().contains("100 levels"), "{error}");
+    }
+
+    #[test]
     fn a_real_file_has_two_levels() {
         let path = concat!(
             env!("CARGO_MANIFEST_DIR"),
