@@ -7,10 +7,9 @@ use std::path::Path;
 
 use burn::tensor::Device;
 use fireclay_fuzz::fuzz;
-use fireclay_models::pretrained::PretrainedOptions;
 use fireclay_models::{
-    Family, ImageConfig, ImageShape, MlpConfig, ModelDescription, TabularConfig, TabularShape,
-    load_pretrained, weights,
+    Family, ImageConfig, ImageShape, MlpConfig, ModelDescription, PretrainedOptions, ResNetConfig,
+    TabularConfig, TabularShape, load_pretrained, weights,
 };
 
 fn data(name: &str) -> Vec<u8> {
@@ -42,11 +41,11 @@ fn own_safetensors() {
 
 /// Puts the weights of a file into a small network.
 fn load(path: &Path) {
-    let config: ImageConfig = serde_json::from_value(serde_json::json!({
-        "type": "resnet", "block": "basic", "depths": [1, 1], "widths": [4, 8]
-    }))
-    .or_else(|_| serde_json::from_value(serde_json::json!({"type": "resnet"})))
-    .unwrap();
+    let config = ImageConfig::Resnet(ResNetConfig {
+        layers: Some(vec![2, 1, 1, 1]),
+        width: Some(6),
+        ..ResNetConfig::default()
+    });
     let shape = ImageShape {
         channels: 3,
         height: 64,

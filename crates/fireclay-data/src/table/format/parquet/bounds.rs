@@ -18,6 +18,10 @@ const MOST_LEVELS: usize = 100;
 /// Rows for each byte of a file: a column of one single value has some hundreds.
 const ROWS_FOR_A_BYTE: u64 = 4096;
 
+/// What a part of a column may be larger than what it was packed into, once it has more than [`FREE`] bytes.
+const MOST_RATIO: i64 = 1000;
+const FREE: i64 = 256 << 20;
+
 /// The magic bytes at the end of a file, and the length of its footer before them.
 const END: u64 = 8;
 const MAGIC: &[u8; 4] = b"PAR1";
@@ -44,7 +48,8 @@ pub(super) fn check(path: &Path, file: &File) -> Result<(), DataError> {
     }
 }
 
-/// Refuses numbers of rows that cannot be: below zero, or far more than the file has bytes for.
+/// Refuses numbers of rows that cannot be, below zero or far more than the file has bytes for, and columns that
+/// unpack to a thousand times their size.
 ///
 /// # Errors
 /// [`DataError::Damaged`].
@@ -59,6 +64,18 @@ pub(super) fn check_rows(
     for rows in declared {
         if u64::try_from(rows).map_or(true, |rows| rows > most) {
             let message = format!("it declares {rows} rows, which its {file} bytes cannot hold");
+            return Err(DataError::damaged(path, message));
+        }
+    }
+    for column in metadata
+        .row_groups()
+        .iter()
+        .flat_map(|group| group.columns())
+    {
+        let (packed, unpacked) = (column.compressed_size(), column.uncompressed_size());
+        if unpacked > FREE && unpacked / MOST_RATIO > packed {
+            let name = column.column_path().string();
+            let message = format!("{packed} bytes of column {name:?} would unpack to {unpacked}");
             return Err(DataError::damaged(path, message));
         }
     }
