@@ -176,7 +176,7 @@ fn what_unpacks_to_a_thousand_times_its_size_is_refused() {
         .status();
     assert!(made.unwrap().success());
     let line = "check run.toml --set data.path=bomb.csv";
-    project.refused(line, 1, &["bomb.csv", "200 times its size"]);
+    project.refused(line, 2, &["bomb.csv", "200 times its size"]);
 }
 
 #[test]

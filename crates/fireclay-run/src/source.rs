@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use burn::tensor::Device;
 use fireclay_data::Preprocess;
 use fireclay_models::pretrained::weights_file;
-use fireclay_models::{Family, ModelDescription};
+use fireclay_models::{Family, ModelDescription, guard};
 use fireclay_train::checkpoint::Store;
 use fireclay_train::run_folder::{typed, write_whole};
 use fireclay_train::scratch::Scratch;
@@ -60,7 +60,7 @@ pub(crate) fn check(path: &Path) -> Result<(), String> {
     check_finished(path)?;
     let file = weights_file(path).map_err(|error| format!("cannot be used: {error}"))?;
     let file = std::path::absolute(&file).unwrap_or(file);
-    match std::fs::File::open(&file) {
+    match guard::open(&file) {
         Ok(_) => Ok(()),
         Err(error) => Err(format!("cannot be read: {}: {error}", file.display())),
     }

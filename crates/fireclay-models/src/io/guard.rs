@@ -13,7 +13,7 @@ use std::sync::Once;
 /// # Errors
 ///
 /// If the system refuses, or it is no plain file.
-pub(crate) fn open(path: &Path) -> Result<File> {
+pub fn open(path: &Path) -> Result<File> {
     match path.metadata()?.is_file() {
         true => File::open(path),
         false => Err(Error::other("it is no plain file")),
@@ -25,7 +25,7 @@ pub(crate) fn open(path: &Path) -> Result<File> {
 /// # Errors
 ///
 /// If the system refuses, or it is something else.
-pub(crate) fn read(path: &Path, most: u64) -> Result<Vec<u8>> {
+pub fn read(path: &Path, most: u64) -> Result<Vec<u8>> {
     let file = open(path)?;
     let size = file.metadata()?.len();
     if size > most {
