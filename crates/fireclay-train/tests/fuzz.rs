@@ -10,7 +10,9 @@ use burn::optim::GradientsParams;
 use burn::tensor::{Bytes, Device, Tensor};
 use fireclay_fuzz::{fuzz, fuzz_with};
 use fireclay_train::checkpoint::{Fingerprints, Store};
-use fireclay_train::optim::{OptimizerConfig, check_shapes, from_bytes, stable_ids, to_bytes};
+use fireclay_train::optim::{
+    OptimizerConfig, OptimizerRecordError, check_shapes, from_bytes, stable_ids, to_bytes,
+};
 use fireclay_train::weights::{self, Kept};
 use serde_json::json;
 
@@ -97,4 +99,28 @@ fn forged_optimizers() {
             }
         });
     }
+}
+
+/// Turned on its side, a moment has as many numbers, and would meet its parameter in the next step.
+#[test]
+fn a_state_of_another_shape_is_refused() {
+    let config: OptimizerConfig = serde_json::from_value(json!({"type": "adamw"})).unwrap();
+    let mut optimizer = config.init(&small());
+    let model = optimizer.step(0.1, small(), gradients(&small()));
+    let bytes = to_bytes(&optimizer).unwrap();
+    check_shapes(&model, &bytes).unwrap();
+    let tensors = burn_pack::Reader::from_bytes(bytes).unwrap();
+    let turned = tensors.into_tensors().unwrap().into_iter().map(|tensor| {
+        let (name, dtype, shape, id, bytes) = tensor.into_parts().unwrap();
+        let turned: Vec<usize> = shape.as_slice().iter().rev().copied().collect();
+        burn_pack::Tensor::new(name, dtype, turned, id, bytes)
+    });
+    let forged = burn_pack::Writer::new(turned.collect())
+        .into_bytes()
+        .unwrap();
+    let refused = check_shapes(&model, &forged).unwrap_err();
+    assert!(
+        matches!(refused, OptimizerRecordError::Mismatch),
+        "{refused}"
+    );
 }

@@ -15,8 +15,10 @@ use crate::files::read_exact_at;
 /// Levels of a schema. Nobody nests a table so deeply.
 const MOST_LEVELS: usize = 100;
 
-/// Rows for each byte of a file: a column of one single value has some hundreds.
-const ROWS_FOR_A_BYTE: u64 = 4096;
+/// Rows for each byte of a file, once there are more than [`FREE_ROWS`]. A column of random truths has 8; one of a
+/// single value has any number, and nothing is learned from a table of such columns.
+const ROWS_FOR_A_BYTE: u64 = 64;
+const FREE_ROWS: u64 = 1 << 23;
 
 /// What a part of a column may be larger than what it was packed into, once it has more than [`FREE`] bytes.
 const MOST_RATIO: i64 = 1000;
@@ -60,7 +62,7 @@ pub(super) fn check_rows(
 ) -> Result<(), DataError> {
     let groups = metadata.row_groups().iter().map(|group| group.num_rows());
     let declared = groups.chain([metadata.file_metadata().num_rows()]);
-    let most = (1 << 20) + file.saturating_mul(ROWS_FOR_A_BYTE);
+    let most = FREE_ROWS + file.saturating_mul(ROWS_FOR_A_BYTE);
     for rows in declared {
         if u64::try_from(rows).map_or(true, |rows| rows > most) {
             let message = format!("it declares {rows} rows, which its {file} bytes cannot hold");
