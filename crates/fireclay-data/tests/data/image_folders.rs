@@ -63,6 +63,11 @@ fn links_out_of_the_folder_are_told_of_and_pipes_are_left_out() {
         "{notes}"
     );
     assert!(notes.contains("2 files are no images"), "{notes}");
+    let sparse = fs::File::create(root.join("b/sparse.png")).unwrap();
+    sparse.set_len(1 << 40).unwrap();
+    let mut config = ImageDataConfig::new(path(&files, "root"));
+    config.split = all_train();
+    refuses(ImageFolder, &config, &["sparse.png", "nothing but zeros"]);
 }
 
 #[test]
