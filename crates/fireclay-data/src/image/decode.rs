@@ -149,10 +149,10 @@ fn open(
 ) -> Result<(impl ImageDecoder + use<'_>, ImageFormat), String> {
     let format = format_of(bytes).ok_or_else(|| unknown(bytes))?;
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
+    // Thrice the image: its rows are held beside it.
+    let stated = frames::stated_pixels(bytes).map(|pixels| pixels.saturating_mul(3));
     reader.limits(limits(
-        frames::stated_pixels(bytes)
-            .unwrap_or(max_pixels)
-            .min(max_pixels),
+        stated.map_or(max_pixels, |stated| stated.min(max_pixels)),
     ));
     let decoder = reader.into_decoder().map_err(|error| error.to_string())?;
     let (width, height) = decoder.dimensions();
