@@ -7,11 +7,12 @@ use std::path::{Path, PathBuf};
 use crate::support::root;
 
 /// The crates that are held to it.
-const CHECKED: [&str; 14] = [
+const CHECKED: [&str; 15] = [
     "fireclay",
     "fireclay-config",
     "fireclay-data",
     "fireclay-explain",
+    "fireclay-fuzz",
     "fireclay-kernels",
     "fireclay-metrics",
     "fireclay-models",

@@ -16,6 +16,7 @@ mod explain;
 mod fairness;
 mod faults;
 mod first;
+mod hostile;
 mod images;
 mod interruptions;
 mod kept;

@@ -60,6 +60,7 @@
 //! assert_eq!(error.problems[1].help.as_deref(), Some("did you mean `radius`?"));
 //! # Ok::<(), fireclay_config::ConfigError>(())
 //! ```
+#![forbid(unsafe_code)]
 
 mod document;
 mod merge;

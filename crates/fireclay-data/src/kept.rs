@@ -120,6 +120,27 @@ mod tests {
     }
 
     #[test]
+    fn of_many_that_fail_no_two_try_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("thing");
+        let (inside, tries) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let make = || {
+            assert_eq!(inside.fetch_add(1, Ordering::SeqCst), 0, "two at once");
+            thread::sleep(std::time::Duration::from_millis(2));
+            inside.fetch_sub(1, Ordering::SeqCst);
+            tries.fetch_add(1, Ordering::SeqCst);
+            Err::<(), _>(DataError::Unusable("no clay".into()))
+        };
+        thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| (0..5).for_each(|_| assert!(once(&path, || None, make).is_err())));
+            }
+        });
+        assert_eq!(tries.into_inner(), 40);
+        assert!(names(folder.path()).is_empty());
+    }
+
+    #[test]
     fn a_failure_is_told_and_the_next_may_try() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("thing");

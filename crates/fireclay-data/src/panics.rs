@@ -19,11 +19,16 @@ thread_local! {
 /// # Errors
 /// [`DataError::Damaged`].
 pub(crate) fn caught<T>(path: &Path, read: impl FnOnce() -> T) -> Result<T, DataError> {
+    quietly(read).map_err(|message| DataError::damaged(path, format!("is damaged: {message}")))
+}
+
+/// The same, where nobody knows the file: what the panic says.
+pub(crate) fn quietly<T>(read: impl FnOnce() -> T) -> Result<T, String> {
     quieten();
     let before = IS_QUIET.replace(true);
     let caught = catch_unwind(AssertUnwindSafe(read));
     IS_QUIET.set(before);
-    caught.map_err(|panic| DataError::damaged(path, format!("is damaged: {}", message(&*panic))))
+    caught.map_err(|panic| message(&*panic).to_owned())
 }
 
 /// Panics of other threads are reported as ever.

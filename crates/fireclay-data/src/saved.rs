@@ -6,6 +6,10 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Serialize};
 
 use crate::error::DataError;
+use crate::files::read_small;
+
+/// The largest file; those of hundreds of thousands of columns have some megabytes.
+const MOST_BYTES: u64 = 1 << 30;
 
 /// The text of the file.
 pub(crate) fn to_json(preprocess: &impl Serialize) -> String {
@@ -51,7 +55,9 @@ pub(crate) fn load<T>(
     path: &Path,
     from_json: impl Fn(&str) -> Result<T, DataError>,
 ) -> Result<T, DataError> {
-    let text = std::fs::read_to_string(path).map_err(|source| DataError::read(path, source))?;
+    let bytes = read_small(path, MOST_BYTES)?;
+    let text = String::from_utf8(bytes);
+    let text = text.map_err(|_| DataError::damaged(path, "it is not valid UTF-8"))?;
     from_json(&text).map_err(|error| match error {
         DataError::Unusable(message) => DataError::damaged(path, message),
         other => other,

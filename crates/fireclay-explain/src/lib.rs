@@ -26,6 +26,7 @@
 //! let found = exact_shapley(&Plane, &point, &background, &[vec![0], vec![1]]);
 //! assert_eq!((found.base, found.values), (0.0, vec![2.0, 3.0]));
 //! ```
+#![forbid(unsafe_code)]
 
 mod agreement;
 mod dependence;

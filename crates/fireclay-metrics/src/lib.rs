@@ -7,6 +7,7 @@
 //! Undefined is never NaN. A ratio whose denominator is 0 counts as 0 where the field agrees on
 //! that (precision of a class that is never predicted); elsewhere (ROC AUC of a split with one
 //! class) the function answers `None` and the report leaves the name out.
+#![forbid(unsafe_code)]
 
 mod report;
 

@@ -4,6 +4,7 @@
 //! Nothing of the model's size is allocated. A training step is recorded rather than made (see
 //! `record.rs`), so that an architecture or a loss that is added is planned without a
 //! line about it; an optimizer says in its file how much it remembers (`optim/` of fireclay-train).
+#![forbid(unsafe_code)]
 
 mod estimate;
 mod estimator;

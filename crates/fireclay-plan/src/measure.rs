@@ -7,6 +7,7 @@ use burn::train::Interrupter;
 use fireclay_run::config::Loaded;
 use fireclay_run::{Hooks, Prepared, RunDevice, RunError};
 use fireclay_train::observer::{Observer, Start, Step};
+use fireclay_train::scratch::Scratch;
 use serde::Serialize;
 
 use crate::estimator::Estimator;
@@ -38,7 +39,7 @@ pub fn measure(
     estimator: Estimator,
     device: &RunDevice,
 ) -> Result<Measured, RunError> {
-    let folder = tempfile::tempdir().map_err(RunError::Scratch)?;
+    let folder = Scratch::new().map_err(RunError::Scratch)?;
     loaded.config.output_dir = folder.path().display().to_string();
     let interrupter = Interrupter::new();
     let seen = Arc::<Mutex<Seen>>::default();

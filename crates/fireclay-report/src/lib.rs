@@ -5,6 +5,7 @@
 //! [`compare`] puts runs beside each other, and [`list`] lists those below a folder.
 //!
 //! Nothing here knows a model: everything comes from the files that a run leaves.
+#![forbid(unsafe_code)]
 
 mod card;
 mod chart;

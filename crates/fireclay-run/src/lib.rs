@@ -13,6 +13,7 @@
 //! println!("accuracy {}", test.report.metrics["accuracy"]);
 //! # Ok::<(), fireclay_run::RunError>(())
 //! ```
+#![forbid(unsafe_code)]
 
 pub mod answer;
 pub mod config;

@@ -8,9 +8,9 @@ use fireclay_data::Tokenizer;
 use fireclay_train::checkpoint::{Checkpoint, Store};
 use fireclay_train::parameters::Rates;
 use fireclay_train::run_folder::{io, write_whole};
+use fireclay_train::scratch::Scratch;
 use fireclay_train::strategy::{At, TrainError, find, restore_weights};
 use fireclay_train::weights::Kept;
-use tempfile::TempDir;
 
 use crate::artifacts::{
     COMPANIONS, FinishedError, MODEL_PATH, POSTPROCESS, PREPROCESS, RESULTS, TOKENIZER, read_json,
@@ -29,7 +29,7 @@ use crate::workload::{
 
 /// The files, gone when this is dropped.
 pub(crate) struct Snapshot {
-    pub folder: TempDir,
+    pub folder: Scratch,
     /// What is to be said of it.
     pub notes: Vec<String>,
 }
@@ -48,7 +48,7 @@ impl Snapshot {
         let (checkpoint, mut notes) = find(&store, at).map_err(TrainError::from)?;
         let step = checkpoint.manifest.step;
         notes.push(format!("{}: weights of step {step}", run.display()));
-        let folder = tempfile::tempdir().map_err(RunError::Scratch)?;
+        let folder = Scratch::new().map_err(RunError::Scratch)?;
         let take = Take {
             base: &base,
             store: &store,

@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 use burn::tensor::Device;
 use fireclay_data::Preprocess;
 use fireclay_models::pretrained::weights_file;
-use fireclay_models::{Family, ModelDescription};
+use fireclay_models::{Family, ModelDescription, guard};
 use fireclay_train::checkpoint::Store;
 use fireclay_train::run_folder::{typed, write_whole};
+use fireclay_train::scratch::Scratch;
 use fireclay_train::strategy::{At, find, restore_weights};
 use fireclay_train::weights::Kept;
 use serde_json::Map;
-use tempfile::TempDir;
 
 use crate::artifacts::{ADAPTERS, MODEL, MODEL_PATH, PREPROCESS, TOKENIZER, model_files};
 use crate::lock;
@@ -21,7 +21,7 @@ use crate::lock;
 pub(crate) struct StoredWeights {
     pub path: PathBuf,
     /// What keeps it, if it is there for the time being.
-    _scratch: Option<TempDir>,
+    _scratch: Option<Scratch>,
 }
 
 /// A checkpoint: the run that it is of, and its step.
@@ -40,7 +40,7 @@ impl StoredWeights {
                 _scratch: None,
             });
         };
-        let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
+        let folder = Scratch::new().map_err(|error| error.to_string())?;
         saved.write::<F>(folder.path(), device)?;
         Ok(Self {
             path: folder.path().to_path_buf(),
@@ -60,7 +60,7 @@ pub(crate) fn check(path: &Path) -> Result<(), String> {
     check_finished(path)?;
     let file = weights_file(path).map_err(|error| format!("cannot be used: {error}"))?;
     let file = std::path::absolute(&file).unwrap_or(file);
-    match std::fs::File::open(&file) {
+    match guard::open(&file) {
         Ok(_) => Ok(()),
         Err(error) => Err(format!("cannot be read: {}: {error}", file.display())),
     }

@@ -4,6 +4,7 @@
 //! What is written is a pure function of the seed. Sines and logarithms come from the crate `libm` and not from the
 //! system, so the bytes are the same on every machine. Motion or image number `i` depends on the seed and `i` alone:
 //! a larger count only adds to a smaller one.
+#![forbid(unsafe_code)]
 
 pub mod arm;
 mod output;

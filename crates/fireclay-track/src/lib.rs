@@ -3,6 +3,7 @@
 //! The folder itself is the queue. A training appends every metric to `metrics.jsonl` whether or not
 //! anybody follows. A [`Tracker`] reads what is new there, on a thread of its own, so it never slows a step,
 //! and a server that is away loses nothing. A finished run can be followed as well: everything is new then.
+#![forbid(unsafe_code)]
 
 mod csv;
 mod error;

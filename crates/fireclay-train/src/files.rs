@@ -136,7 +136,7 @@ pub(crate) fn temporary(folder: &Path) -> Result<NamedTempFile> {
 }
 
 /// The paths in `folder` whose names are wanted.
-fn entries(folder: &Path, is_wanted: impl Fn(&str) -> bool) -> Vec<PathBuf> {
+pub(crate) fn entries(folder: &Path, is_wanted: impl Fn(&str) -> bool) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     let wanted = entries.filter(|entry| entry.file_name().to_str().is_some_and(&is_wanted));
     wanted.map(|entry| entry.path()).collect()

@@ -2,6 +2,7 @@
 //!
 //! A [`Trainer`] takes a module of your own, [`Samples`] and a [`TrainerConfig`]. It trains ([`strategy`]),
 //! evaluates, checkpoints and resumes to the bit ([`checkpoint`]), in a [`RunFolder`].
+#![forbid(unsafe_code)]
 
 pub mod config;
 
@@ -19,6 +20,7 @@ pub mod output;
 pub mod parameters;
 pub mod run_folder;
 pub mod schedule;
+pub mod scratch;
 pub mod weights;
 pub mod workers;
 

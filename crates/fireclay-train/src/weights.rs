@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use burn::module::Module;
 use burn::tensor::{Bytes, DType, TensorData};
+use fireclay_models::guard::caught;
 use fireclay_models::tensors::{from_some_tensors, some_tensors};
 
 /// Why weights cannot be restored.
@@ -68,16 +69,19 @@ pub fn decode_part<M: Module>(
     kept: &Kept,
     prefix: &str,
 ) -> Result<M, WeightsError> {
-    let tensors = read(bytes)?
-        .into_iter()
-        .map(|tensor| {
-            let (name, dtype, shape, _, bytes) = tensor.into_parts()?;
-            // A name that is not there stays, so that it is named as one too many.
-            let name = name.strip_prefix(prefix).unwrap_or(&name).to_owned();
-            Ok((name, TensorData::from_bytes(bytes, shape, dtype)))
-        })
-        .collect::<Result<Vec<_>, burn_pack::Error>>()
-        .map_err(unreadable)?;
+    let part = |tensor: burn_pack::Tensor| {
+        let (name, dtype, shape, _, bytes) = tensor.into_parts()?;
+        // A name that is not there stays, so that it is named as one too many.
+        let name = name.strip_prefix(prefix).unwrap_or(&name).to_owned();
+        Ok((name, TensorData::from_bytes(bytes, shape, dtype)))
+    };
+    let tensors = read(bytes)?.into_iter();
+    let tensors = caught(|| {
+        tensors
+            .map(part)
+            .collect::<Result<Vec<_>, burn_pack::Error>>()
+    });
+    let tensors = tensors.map_err(gave_up)?.map_err(unreadable)?;
     from_some_tensors(module, tensors, |path| kept.has(path))
         .map_err(|error| WeightsError(error.to_string()))
 }
@@ -95,13 +99,18 @@ pub fn paths(bytes: &[u8]) -> Result<Vec<String>, WeightsError> {
 
 fn read(bytes: &[u8]) -> Result<Vec<burn_pack::Tensor>, WeightsError> {
     let bytes = Bytes::from_bytes_vec(bytes.to_vec());
-    burn_pack::Reader::from_bytes(bytes)
-        .and_then(burn_pack::Reader::into_tensors)
-        .map_err(unreadable)
+    let read = || burn_pack::Reader::from_bytes(bytes).and_then(burn_pack::Reader::into_tensors);
+    caught(read).map_err(gave_up)?.map_err(unreadable)
 }
 
 fn unreadable(error: burn_pack::Error) -> WeightsError {
     WeightsError(format!("cannot read the weights: {error}"))
+}
+
+fn gave_up(message: String) -> WeightsError {
+    WeightsError(format!(
+        "cannot read the weights: their reader gave up: {message}"
+    ))
 }
 
 fn is_finite(data: &TensorData) -> bool {

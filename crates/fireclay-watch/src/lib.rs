@@ -2,6 +2,7 @@
 //!
 //! [`Watch`] is a [`Tracker`]: it hears what the training writes down, and sends it to every
 //! page that is open, by server-sent events. A page can pause and stop the training only if a [`Control`] is given.
+#![forbid(unsafe_code)]
 
 mod board;
 mod control;

@@ -236,6 +236,9 @@ impl<'a> Reader<'a> {
 /// The parser's message for a key or table that is there already.
 const DUPLICATE: &str = "duplicate key";
 
+/// No config is larger; to say where a mistake is takes time that grows with the text.
+const MOST_BYTES: u64 = 16 << 20;
+
 fn read(path: &Path) -> Result<String, Box<Problem>> {
     let shown = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
     let shown = shown.display();
@@ -246,6 +249,10 @@ fn read(path: &Path) -> Result<String, Box<Problem>> {
     }
     if path.exists() && !path.is_file() {
         let message = format!("{shown} is a device or a pipe; a config is a file");
+        return Err(Problem::new(message).into());
+    }
+    if path.metadata().is_ok_and(|found| found.len() > MOST_BYTES) {
+        let message = format!("{shown} has more than {MOST_BYTES} bytes, which no config has");
         return Err(Problem::new(message).into());
     }
     let bytes = fs::read(path).map_err(|error| match error.kind() {

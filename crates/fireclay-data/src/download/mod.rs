@@ -141,40 +141,47 @@ pub fn download(downloads: &[DownloadConfig], folder: &Path) -> Result<Vec<Note>
     for entry in downloads {
         let folder = entry.folder(folder);
         std::fs::create_dir_all(&folder).map_err(|source| DataError::write(&folder, source))?;
-        let file = folder.join(entry.file_name());
-        let wanted = entry.sha256.to_ascii_lowercase();
-        let marker = Marker::of(entry, &folder, &wanted);
-        let is_whole = || file.is_file() && sha256_file(&file).is_ok_and(|hash| hash == wanted);
-        let is_there = || match entry.unpack {
-            true => marker.is_fulfilled(),
-            false => is_whole(),
-        };
-        // Another process may be at the same file.
-        let fetched = kept::once(
-            &file,
-            || is_there().then_some(None),
-            || {
-                let note = (!is_whole()).then(|| fetched(entry, &wanted, &file));
-                let note = note.transpose()?;
-                if entry.unpack {
-                    let (known, most) = (marker.members(), entry.max_unpacked_bytes);
-                    unpack::unpack(&file, &folder, most, &known, |members| {
-                        marker.write(members)
-                    })?;
-                }
-                Ok(note)
-            },
-        );
-        notes.extend(fetched?);
+        // Of several runs that begin together one fetches it, and the others wait.
+        let name = folder.join(format!(".{}", entry.file_name()));
+        let note = kept::once(
+            &name,
+            || is_complete(entry, &folder).then_some(None),
+            || complete(entry, &folder),
+        )?;
+        notes.extend(note);
     }
     Ok(notes)
 }
 
-/// Fetches a file, and says so.
-fn fetched(entry: &DownloadConfig, wanted: &str, file: &Path) -> Result<Note, DataError> {
-    fetch::fetch(&entry.url, wanted, file, entry.most())?;
-    let message = format!("fetched {} from {}", file.display(), entry.url);
-    Ok(Note::general(message))
+/// Whether all that an entry stands for is in its folder.
+fn is_complete(entry: &DownloadConfig, folder: &Path) -> bool {
+    let wanted = entry.sha256.to_ascii_lowercase();
+    match entry.unpack {
+        true => Marker::of(entry, folder, &wanted).is_fulfilled(),
+        false => is_whole(&folder.join(entry.file_name()), &wanted),
+    }
+}
+
+fn is_whole(file: &Path, sha256: &str) -> bool {
+    file.is_file() && sha256_file(file).is_ok_and(|found| found == sha256)
+}
+
+/// Fetches what is missing of an entry, and unpacks it; a note where something was fetched.
+fn complete(entry: &DownloadConfig, folder: &Path) -> Result<Option<Note>, DataError> {
+    let file = folder.join(entry.file_name());
+    let wanted = entry.sha256.to_ascii_lowercase();
+    let mut note = None;
+    if !is_whole(&file, &wanted) {
+        fetch::fetch(&entry.url, &wanted, &file, entry.most())?;
+        let message = format!("fetched {} from {}", file.display(), entry.url);
+        note = Some(Note::general(message));
+    }
+    if entry.unpack {
+        let marker = Marker::of(entry, folder, &wanted);
+        let (known, most) = (marker.members(), entry.max_unpacked_bytes);
+        unpack::unpack(&file, folder, most, &known, |members| marker.write(members))?;
+    }
+    Ok(note)
 }
 
 fn default_max_unpacked_bytes() -> u64 {

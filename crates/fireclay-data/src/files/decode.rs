@@ -5,6 +5,7 @@ use std::path::Path;
 
 use encoding_rs::{Decoder, DecoderResult, Encoding, UTF_8};
 
+use super::bounded::read_line;
 use super::packed::{Text, buffered, head, unpacked};
 use crate::error::DataError;
 
@@ -56,7 +57,7 @@ fn is_utf8(path: &Path) -> Result<bool, DataError> {
     let (mut line, mut is_ascii) = (Vec::new(), true);
     loop {
         line.clear();
-        let read = bytes.read_until(b'\n', &mut line);
+        let read = read_line(&mut bytes, &mut line);
         if read.map_err(|source| DataError::read(path, source))? == 0 {
             return Ok(!is_ascii);
         }

@@ -1,8 +1,8 @@
 //! The lines of a text file.
 
-use std::io::BufRead;
 use std::path::{Path, PathBuf};
 
+use super::bounded::read_line;
 use super::decode::open_text;
 use super::packed::Text;
 use crate::error::{DataError, absolute};
@@ -32,7 +32,7 @@ impl Lines {
     /// [`DataError::Read`].
     pub fn advance(&mut self, line: &mut Vec<u8>) -> Result<bool, DataError> {
         line.clear();
-        let read = self.reader.read_until(b'\n', line);
+        let read = read_line(&mut self.reader, line);
         let read = read.map_err(|source| DataError::read(&self.path, source))?;
         self.read += u64::from(read > 0);
         Ok(read > 0)

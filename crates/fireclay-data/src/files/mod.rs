@@ -1,6 +1,7 @@
 //! Files by path or glob, and the lines in them.
 
 mod at;
+mod bounded;
 mod decode;
 mod lines;
 mod packed;
@@ -8,6 +9,7 @@ mod packed;
 use std::path::{Path, PathBuf};
 
 pub(crate) use self::at::read_exact_at;
+pub(crate) use self::bounded::{LONGEST_LINE, Lined, read_line, read_small, too_long, unpacking};
 pub(crate) use self::decode::{is_marked, open_as, open_text};
 pub(crate) use self::lines::Lines;
 pub(crate) use self::packed::{PACKED, Text, head, unpacked};

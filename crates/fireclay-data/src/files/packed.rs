@@ -9,6 +9,7 @@ use flate2::read::{DeflateDecoder, MultiGzDecoder};
 use zip::read::ZipFileEntry;
 use zip::{CompressionMethod, ZipArchive};
 
+use super::bounded::unpacking;
 use crate::error::DataError;
 
 /// The bytes of a text, whatever they came from.
@@ -75,8 +76,10 @@ pub(crate) fn unpacked(path: &Path) -> Result<Text, DataError> {
     // What was read of it is put back in front: a pipe cannot go back.
     let whole = buffered(Cursor::new(head).chain(file));
     Ok(match (is_gzip, is_zstd) {
-        (true, _) => buffered(MultiGzDecoder::new(whole)),
-        (_, true) => buffered(zstd::Decoder::with_buffer(whole).map_err(fail)?),
+        (true, _) => {
+            buffered(unpacking(whole, |packed| Ok(MultiGzDecoder::new(packed))).map_err(fail)?)
+        }
+        (_, true) => buffered(unpacking(whole, zstd::Decoder::with_buffer).map_err(fail)?),
         _ => whole,
     })
 }
@@ -103,14 +106,23 @@ fn member(path: &Path, mut file: File) -> Result<Text, DataError> {
     if entry.encrypted() {
         return Err(damaged("is protected by a password: unpack it".into()));
     }
+    // The kind of a file is in the upper bits of the mode, where the archive gives one.
+    if ![0, 0o100_000].contains(&entry.unix_mode().map_or(0, |mode| mode & 0o170_000)) {
+        return Err(damaged(
+            "holds a link, a device or the like instead of a file".into(),
+        ));
+    }
     let start = archive.by_index_raw(index).map_err(broken)?.data_start();
     let start = start.ok_or_else(|| damaged("its file cannot be found in it".into()))?;
     let fail = |source| DataError::read(path, source);
     file.seek(SeekFrom::Start(start)).map_err(fail)?;
-    let packed = BufReader::new(file.take(size));
+    let packed = file.take(size);
     match method {
         CompressionMethod::Stored => Ok(buffered(Checked::new(packed, crc))),
-        CompressionMethod::Deflated => Ok(buffered(Checked::new(DeflateDecoder::new(packed), crc))),
+        CompressionMethod::Deflated => {
+            let unpacked = unpacking(packed, |packed| Ok(DeflateDecoder::new(packed)));
+            Ok(buffered(Checked::new(unpacked.map_err(fail)?, crc)))
+        }
         other => Err(damaged(format!("is packed by {other}: unpack it"))),
     }
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use super::augment::Mix;
 use super::decode::{Decoded, examine};
 use super::preprocess::ImagePreprocess;
+use super::source::read_encoded;
 use super::transform;
 use crate::error::{DataError, absolute};
 use crate::labels::Labels;
@@ -88,7 +89,7 @@ impl ImagePreprocess {
 
     /// The part of an image that the model sees.
     fn seen(&self, path: &Path) -> Result<Decoded, DataError> {
-        let bytes = std::fs::read(path).map_err(|source| DataError::read(path, source))?;
+        let bytes = read_encoded(path)?;
         let decoded = examine(&bytes, &self.decoding()).map_err(|message| DataError::Image {
             name: absolute(path).display().to_string(),
             message,

@@ -9,7 +9,6 @@ mod frames;
 mod tests;
 
 use std::io::Cursor;
-use std::panic::catch_unwind;
 
 use image::metadata::Orientation;
 use image::{ColorType, DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
@@ -17,6 +16,7 @@ use image::{ColorType, DynamicImage, ImageDecoder, ImageFormat, ImageReader, Lim
 pub(crate) use self::frames::has_more_frames;
 use super::config::Background;
 use super::pixels::{Channels, Pixels};
+use crate::panics::quietly;
 
 /// How the bytes of an image become pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,10 +97,8 @@ pub(crate) fn header(bytes: &[u8], how: &Decoding) -> Result<Header, String> {
 }
 
 /// The decoders return errors; should one of them panic after all, one file must not end a run.
-fn unpanicked<T>(
-    read: impl FnOnce() -> Result<T, String> + std::panic::UnwindSafe,
-) -> Result<T, String> {
-    catch_unwind(read).unwrap_or_else(|_| Err("the decoder gave up on it".into()))
+fn unpanicked<T>(read: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
+    quietly(read).unwrap_or_else(|message| Err(format!("the decoder gave up on it: {message}")))
 }
 
 fn read(bytes: &[u8], how: &Decoding) -> Result<Decoded, String> {
@@ -151,7 +149,11 @@ fn open(
 ) -> Result<(impl ImageDecoder + use<'_>, ImageFormat), String> {
     let format = format_of(bytes).ok_or_else(|| unknown(bytes))?;
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
-    reader.limits(limits(max_pixels));
+    // Thrice the image: its rows are held beside it.
+    let stated = frames::stated_pixels(bytes).map(|pixels| pixels.saturating_mul(3));
+    reader.limits(limits(
+        stated.map_or(max_pixels, |stated| stated.min(max_pixels)),
+    ));
     let decoder = reader.into_decoder().map_err(|error| error.to_string())?;
     let (width, height) = decoder.dimensions();
     let pixels = u64::from(width) * u64::from(height);
@@ -256,10 +258,11 @@ fn blend(front: u8, alpha: u8, back: u8) -> u8 {
     ((front * alpha + back * (255 - alpha) + 127) / 255) as u8
 }
 
-/// Room for 16-bit colour with transparency, and for the tables of a decoder.
-fn limits(max_pixels: u64) -> Limits {
+/// Room for 16-bit colour with transparency, and for the tables of a decoder. A packed profile of colours that
+/// needs more is left out: it would fill the memory, and is not read.
+fn limits(pixels: u64) -> Limits {
     let mut limits = Limits::no_limits();
-    limits.max_alloc = Some(max_pixels.saturating_mul(8).saturating_add(1 << 24));
+    limits.max_alloc = Some(pixels.saturating_mul(8).saturating_add(1 << 24));
     limits
 }
 

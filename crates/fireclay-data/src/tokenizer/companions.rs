@@ -5,6 +5,8 @@ use std::path::Path;
 
 use serde_json::Value;
 
+use crate::files::read_small;
+
 /// Files that go wherever the tokenizer goes, as Hugging Face's `transformers` calls them.
 pub(super) const NAMES: [&str; 4] = [
     "generation_config.json",
@@ -12,6 +14,9 @@ pub(super) const NAMES: [&str; 4] = [
     "special_tokens_map.json",
     "chat_template.jinja",
 ];
+
+/// The largest of them; the tokens that one adds may be some ten thousand.
+const MOST_BYTES: u64 = 64 << 20;
 
 /// The files beside a tokenizer.
 #[derive(Clone, Debug, Default)]
@@ -32,7 +37,10 @@ pub(super) enum Said {
 impl Companions {
     /// Those in a folder. One that cannot be read says nothing.
     pub fn of(folder: &Path) -> Self {
-        let read = |name: &str| std::fs::read_to_string(folder.join(name)).ok();
+        let read = |name: &str| {
+            let bytes = read_small(&folder.join(name), MOST_BYTES).ok()?;
+            String::from_utf8(bytes).ok()
+        };
         let file = |name: &&'static str| Some((*name, read(name)?));
         Self {
             files: NAMES.iter().filter_map(file).collect(),

@@ -1,5 +1,6 @@
 //! Text to tokens and back, all in the format of Hugging Face's `tokenizer.json`.
 
+mod bounds;
 mod companions;
 mod config;
 mod ends;
@@ -12,9 +13,10 @@ mod tests;
 mod tokens;
 mod train;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use rayon::prelude::*;
 use tokenizers::tokenizer::step_decode_stream;
 
 use self::companions::Companions;
@@ -25,7 +27,9 @@ use self::tally::Counting;
 pub use self::tally::Tally;
 pub use self::tokens::Surfaces;
 use crate::error::DataError;
+use crate::files::read_small;
 use crate::kept::part;
+use crate::panics::{caught, quietly};
 
 /// A tokenizer. Clones are cheap.
 #[derive(Clone, Debug)]
@@ -41,6 +45,8 @@ pub struct Tokenizer {
     companions: Arc<Companions>,
     /// Where tokens are single characters or bytes.
     table: Option<Arc<TokenTable>>,
+    /// The file that it was read from.
+    path: Option<Arc<PathBuf>>,
 }
 
 impl Tokenizer {
@@ -71,6 +77,7 @@ impl Tokenizer {
             start,
             marks: Arc::new(marks),
             companions: Arc::new(companions),
+            path: None,
         })
     }
 
@@ -84,10 +91,32 @@ impl Tokenizer {
 
     /// As [`load`](Self::load), with the files in another folder.
     fn load_described(path: &Path, folder: Option<&Path>) -> Result<Self, DataError> {
-        let bytes = std::fs::read(path).map_err(|source| DataError::read(path, source))?;
-        let read = tokenizers::Tokenizer::from_bytes(bytes).map_err(|error| error.to_string());
-        read.and_then(|inner| Self::with(inner, Companions::of(folder.unwrap_or(Path::new("")))))
-            .map_err(|message| DataError::damaged(path, format!("it is no tokenizer: {message}")))
+        let wrong = |message| DataError::damaged(path, format!("it is no tokenizer: {message}"));
+        let bytes = read_small(path, bounds::MOST_BYTES)?;
+        bounds::check(&bytes).map_err(wrong)?;
+        let read = || {
+            let inner = tokenizers::Tokenizer::from_bytes(bytes);
+            let inner = inner.map_err(|error| error.to_string())?;
+            Self::with(inner, Companions::of(folder.unwrap_or(Path::new(""))))
+        };
+        let read = caught(path, read)?.map_err(wrong)?;
+        Ok(Self {
+            path: Some(Arc::new(path.to_owned())),
+            ..read
+        })
+    }
+
+    /// What the library makes of a text. It may panic on rules that make no sense; then the file with the rules is
+    /// damaged.
+    fn guarded<T>(
+        &self,
+        work: impl FnOnce() -> Result<T, tokenizers::Error>,
+    ) -> Result<T, DataError> {
+        let done = match &self.path {
+            Some(path) => caught(path, work)?,
+            None => quietly(work).map_err(DataError::Tokenizer)?,
+        };
+        done.map_err(failed)
     }
 
     /// Writes a `tokenizer.json`, with its folder if need be.
@@ -124,7 +153,7 @@ impl Tokenizer {
         if let Some(tokens) = table.and_then(|table| table.encode(text)) {
             return Ok(tokens);
         }
-        let encoding = self.inner.encode_fast(text, false).map_err(failed)?;
+        let encoding = self.guarded(|| self.inner.encode_fast(text, false))?;
         Ok(encoding.get_ids().to_vec())
     }
 
@@ -136,9 +165,8 @@ impl Tokenizer {
         if self.table.is_some() {
             return texts.into_iter().map(|text| self.encode(text)).collect();
         }
-        let encodings = self.inner.encode_batch_fast(texts, false).map_err(failed)?;
-        let ids = encodings.iter().map(|encoding| encoding.get_ids().to_vec());
-        Ok(ids.collect())
+        let texts = texts.into_par_iter();
+        texts.map(|text| self.encode(text)).collect()
     }
 
     /// The text of tokens; special ones are left out.
@@ -146,7 +174,7 @@ impl Tokenizer {
     /// # Errors
     /// [`DataError::Tokenizer`].
     pub fn decode(&self, tokens: &[u32]) -> Result<String, DataError> {
-        self.inner.decode(tokens, true).map_err(failed)
+        self.guarded(|| self.inner.decode(tokens, true))
     }
 
     /// What each token stands for by itself; of a special one its name, such as `[CLS]`.
@@ -189,16 +217,9 @@ impl DecodeStream {
     /// [`DataError::Tokenizer`] if the decoder takes back what it gave.
     pub fn push(&mut self, token: u32) -> Result<Option<String>, DataError> {
         let (tokens, prefix) = (&mut self.tokens, &mut self.prefix);
-        let inner = &*self.tokenizer.inner;
-        step_decode_stream(
-            inner,
-            vec![token],
-            true,
-            tokens,
-            prefix,
-            &mut self.prefix_tokens,
-        )
-        .map_err(failed)
+        let (inner, count) = (&*self.tokenizer.inner, &mut self.prefix_tokens);
+        self.tokenizer
+            .guarded(|| step_decode_stream(inner, vec![token], true, tokens, prefix, count))
     }
 }
 

@@ -146,7 +146,7 @@ impl Tokenizer {
             .char_indices()
             .nth(ENOUGH)
             .map_or(text.len(), |(at, _)| at);
-        let encoding = self.inner.encode(&text[..end], false);
+        let encoding = self.guarded(|| self.inner.encode(&text[..end], false));
         let first = encoding
             .ok()
             .and_then(|found| found.get_offsets().first().copied());

@@ -136,7 +136,7 @@ fn what_is_trained_is_a_function_of_the_text() {
 #[test]
 fn what_is_saved_comes_back_and_what_is_no_tokenizer_does_not() {
     let folder = Folder::new(&[]);
-    let path = std::path::PathBuf::from(folder.path("deep/tokenizer.json"));
+    let path = PathBuf::from(folder.path("deep/tokenizer.json"));
     let is_made = |kind: &TokenizerKind| *kind != TokenizerKind::File;
     for kind in TokenizerKind::ALL.into_iter().filter(is_made) {
         let tokenizer = train(kind);

@@ -64,6 +64,35 @@ fn reason<'a>(guess: &'a Guess, name: &str) -> &'a str {
 }
 
 #[test]
+fn a_member_that_is_no_file_is_no_table() {
+    use std::io::Write;
+
+    let files = Files::new();
+    let zipped = |mode: u32, content: &[u8]| {
+        let mut archive = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+        let options = zip::write::SimpleFileOptions::default().unix_permissions(0o644);
+        archive.start_file("a.csv", options).unwrap();
+        archive.write_all(content).unwrap();
+        let mut bytes = archive.finish().unwrap().into_inner();
+        // The kind of the file is in the upper half of the attributes of the entry at the end.
+        let entry = bytes
+            .windows(4)
+            .rposition(|four| four == b"PK\x01\x02")
+            .unwrap();
+        bytes[entry + 38..entry + 42].copy_from_slice(&(mode << 16).to_le_bytes());
+        bytes
+    };
+    let read = |mode| {
+        let path = files.write("a.csv", zipped(mode, b"x,y\n1,a\n2,b\n"));
+        Table::read(&path, &ReadOptions::new(TableFormat::Csv))
+    };
+    read(0o100_644).unwrap();
+    for mode in [0o120_777, 0o010_644, 0o020_644] {
+        refused(read(mode), &["a link, a device"]);
+    }
+}
+
+#[test]
 fn a_number_of_json_is_never_read_by_the_custom_of_a_country() {
     let files = Files::new();
     let rows = |row: usize| format!("\"{},{}\",{}", row % 9, 125 + row % 7, row % 2);

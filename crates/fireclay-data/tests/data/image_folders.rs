@@ -29,6 +29,48 @@ fn fill(files: &Files, folders: &str, n: u8) {
 }
 
 #[test]
+#[cfg(unix)]
+fn links_out_of_the_folder_are_told_of_and_pipes_are_left_out() {
+    use std::os::unix::fs::symlink;
+
+    let files = Files::new();
+    for class in ["a", "b"] {
+        draw(&files, &format!("root/{class}/0.png"), 1);
+    }
+    draw(&files, "elsewhere/1.png", 2);
+    let root = files.path("root");
+    symlink(root.join("a/0.png"), root.join("b/within.png")).unwrap();
+    let said = || {
+        let config = with(ImageDataConfig::new(path(&files, "root")), |config| {
+            config.split = all_train();
+        });
+        let data = ImageData::load(ImageFolder, &config, 7, TargetKind::Class).unwrap();
+        (data.train.len(), messages(&data.notes))
+    };
+    let (count, notes) = said();
+    assert!(count == 3 && !notes.contains("leads out"), "{notes}");
+    symlink(files.path("elsewhere/1.png"), root.join("a/1.png")).unwrap();
+    symlink(files.path("elsewhere"), root.join("c")).unwrap();
+    symlink("/dev/zero", root.join("b/zero.png")).unwrap();
+    let pipe = std::process::Command::new("mkfifo")
+        .arg(root.join("b/pipe.png"))
+        .status();
+    assert!(pipe.unwrap().success());
+    let (count, notes) = said();
+    assert_eq!(count, 5);
+    assert!(
+        notes.contains("3 files are links that lead out of the folder"),
+        "{notes}"
+    );
+    assert!(notes.contains("2 files are no images"), "{notes}");
+    let sparse = fs::File::create(root.join("b/sparse.png")).unwrap();
+    sparse.set_len(1 << 40).unwrap();
+    let mut config = ImageDataConfig::new(path(&files, "root"));
+    config.split = all_train();
+    refuses(ImageFolder, &config, &["sparse.png", "nothing but zeros"]);
+}
+
+#[test]
 fn splits_are_found_in_every_spelling() {
     for (folders, valid) in [
         ("Train/a Train/b Test/a Test/b", 0),

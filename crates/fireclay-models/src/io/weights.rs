@@ -20,6 +20,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::family::Family;
+use crate::io::guard;
 use crate::io::tensors::{TensorProblem, TensorsError, fill, some_tensors};
 pub use error::WeightsError;
 pub(crate) use error::{damaged, io_error, whole};
@@ -67,7 +68,7 @@ pub fn load<F: Family>(
     device: &Device,
 ) -> Result<(F::Model, ModelDescription<F>), WeightsError> {
     let path = path.as_ref();
-    let bytes = fs::read(path).map_err(|source| io_error(path, source))?;
+    let bytes = guard::read(path, u64::MAX).map_err(|source| io_error(path, source))?;
     decode(&bytes, device)
 }
 

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use fireclay_data::DataError;
 use fireclay_train::files::Output;
 use fireclay_train::run_folder;
-use tempfile::TempDir;
+use fireclay_train::scratch::Scratch;
 
 use crate::run::RunError;
 
@@ -19,7 +19,7 @@ const STANDARD: &str = "-";
 pub(crate) struct InputTable {
     path: String,
     /// What the user calls it, and the folder of the copy.
-    piped: Option<(String, TempDir)>,
+    piped: Option<(String, Scratch)>,
 }
 
 impl InputTable {
@@ -121,8 +121,8 @@ pub(super) fn through<T>(
 }
 
 /// A folder that is gone at the end.
-fn scratch() -> Result<TempDir, RunError> {
-    let made = tempfile::tempdir();
+fn scratch() -> Result<Scratch, RunError> {
+    let made = Scratch::new();
     Ok(made.map_err(|source| run_folder::io("write to", &std::env::temp_dir(), source))?)
 }
 

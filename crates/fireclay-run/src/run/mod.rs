@@ -14,8 +14,8 @@ use std::path::{Path, PathBuf};
 use burn::tensor::Device;
 use fireclay_data::arrow::array::RecordBatch;
 use fireclay_data::{TableFormat, expand};
+use fireclay_train::scratch::Scratch;
 use serde::Serialize;
-use tempfile::TempDir;
 
 use crate::answer::{Answers, Meaning};
 use crate::config::{Loaded, RunConfig};
@@ -132,7 +132,7 @@ pub struct Base {
     pub device: Device,
     /// What keeps `folder`, if it is one for the time being.
     #[expect(dead_code, reason = "it keeps the folder while the run is open")]
-    pub(crate) scratch: Option<TempDir>,
+    pub(crate) scratch: Option<Scratch>,
 }
 
 impl Base {

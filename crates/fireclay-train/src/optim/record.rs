@@ -3,10 +3,11 @@
 
 use std::collections::HashMap;
 
-use burn::module::{Module, ModuleMapper, Param, ParamId, Parameter};
+use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId, Parameter};
 use burn::optim::{ModuleOptimizer, OptimizerRecord};
 use burn::store::RecordError;
-use burn::tensor::{Bool, Bytes, Int, Tensor};
+use burn::tensor::{Bool, Bytes, DType, Int, Tensor};
+use fireclay_models::guard::caught;
 
 /// Why the state of an optimizer could not be saved or read back.
 #[derive(Debug, thiserror::Error)]
@@ -14,6 +15,9 @@ pub enum OptimizerRecordError {
     /// The bytes are damaged or not a record.
     #[error("the optimizer state cannot be read or written: {0:?}; use another checkpoint")]
     Format(RecordError),
+    /// The bytes made their reader panic.
+    #[error("the optimizer state cannot be read: its reader gave up: {0}; use another checkpoint")]
+    GaveUp(String),
     /// The record holds other tensors than this optimizer keeps.
     #[error(
         "the optimizer state was saved by another type of optimizer or for another model; \
@@ -50,12 +54,66 @@ pub fn from_bytes(
     optimizer: ModuleOptimizer,
     bytes: Bytes,
 ) -> Result<ModuleOptimizer, OptimizerRecordError> {
-    let record = OptimizerRecord::from_bytes(bytes.clone())?;
-    let optimizer = optimizer.load_record(record);
-    if to_bytes(&optimizer)?[..] != bytes[..] {
-        return Err(OptimizerRecordError::Mismatch);
+    let read = || {
+        let record = OptimizerRecord::from_bytes(bytes.clone())?;
+        let optimizer = optimizer.load_record(record);
+        let again = to_bytes(&optimizer)?;
+        Ok::<_, OptimizerRecordError>((optimizer, again))
+    };
+    let (optimizer, again) = caught(read).map_err(OptimizerRecordError::GaveUp)??;
+    match again[..] == bytes[..] {
+        true => Ok(optimizer),
+        false => Err(OptimizerRecordError::Mismatch),
     }
-    Ok(optimizer)
+}
+
+/// Refuses a state whose tensors have not the shapes and types that go with the parameters of `model`: the next
+/// step would panic.
+///
+/// # Errors
+/// If one of them is of another shape, or the bytes are damaged.
+pub fn check_shapes<M: Module>(model: &M, bytes: &Bytes) -> Result<(), OptimizerRecordError> {
+    let mut known = Shapes::default();
+    model.visit(&mut known);
+    let bytes = bytes.clone();
+    let read = || burn_pack::Reader::from_bytes(bytes).and_then(burn_pack::Reader::into_tensors);
+    let failed = |error: burn_pack::Error| OptimizerRecordError::GaveUp(error.to_string());
+    let tensors = caught(read).map_err(OptimizerRecordError::GaveUp)?;
+    for tensor in tensors.map_err(failed)? {
+        let (name, dtype, shape, _, _) = tensor.into_parts().map_err(failed)?;
+        let mut parts = name.split('.').rev();
+        let leaf = parts.next().unwrap_or_default();
+        let id = parts.find_map(|part| part.parse::<u64>().ok());
+        let Some((expected, float)) = id.and_then(|id| known.0.get(&id)) else {
+            continue; // Reading it back finds what belongs to nothing.
+        };
+        if dtype != *float || shape.as_slice() != shape_of(leaf, expected) {
+            return Err(OptimizerRecordError::Mismatch);
+        }
+    }
+    Ok(())
+}
+
+/// The shape of a part of the state of a parameter; Adafactor's have one value for each row or column.
+fn shape_of(leaf: &str, parameter: &[usize]) -> Vec<usize> {
+    let mut shape = parameter.to_vec();
+    match (leaf, shape.as_mut_slice()) {
+        ("rows", [.., _, last]) => *last = 1,
+        ("columns", [.., last, _]) => *last = 1,
+        _ => {}
+    }
+    shape
+}
+
+/// The shape and type of each parameter.
+#[derive(Default)]
+struct Shapes(HashMap<u64, (Vec<usize>, DType)>);
+
+impl ModuleVisitor for Shapes {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        let shape = param.lazy_shape().as_slice().to_vec();
+        self.0.insert(param.id.val(), (shape, param.val().dtype()));
+    }
 }
 
 /// Numbers the parameters of `model` in visiting order.

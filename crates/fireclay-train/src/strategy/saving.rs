@@ -194,7 +194,8 @@ pub(super) fn restored<M: LearnerModel>(
         setup.ema = Some(ema.restored(average, setup.state.updates()));
     }
     let bytes = Bytes::from_bytes_vec(member(&checkpoint, OPTIMIZER, &path)?.to_vec());
-    setup.optimizer = optim::from_bytes(setup.optimizer, bytes)
+    setup.optimizer = optim::check_shapes(&model, &bytes)
+        .and_then(|()| optim::from_bytes(setup.optimizer, bytes))
         .map_err(|error| damaged(&path, format!("{OPTIMIZER}: {error}")))?;
     if resume.at.is_some() {
         setup.store.forget_after(*step)?;

@@ -1,5 +1,5 @@
-//! What the library that decodes does not say: whether there is more than one image in a file, and EXIF
-//! data that comes after the pixels.
+//! What the library that decodes does not say: whether there is more than one image in a file, EXIF
+//! data that comes after the pixels, and how large a PNG will be.
 
 use std::io::Cursor;
 
@@ -51,6 +51,20 @@ pub(super) fn late_exif(bytes: &[u8]) -> Option<&[u8]> {
     }
     let mut exif = chunks(bytes).filter(|(name, _)| *name == b"eXIf");
     exif.next().map(|(_, content)| content)
+}
+
+/// The pixels of a PNG file as its first chunk says, before anything else in it is unpacked.
+pub(super) fn stated_pixels(bytes: &[u8]) -> Option<u64> {
+    if format_of(bytes) != Some(ImageFormat::Png) {
+        return None;
+    }
+    let (_, header) = chunks(bytes).next().filter(|(name, _)| *name == b"IHDR")?;
+    let side = |at: usize| {
+        Some(u64::from(u32::from_be_bytes(
+            *header.get(at..)?.first_chunk()?,
+        )))
+    };
+    Some(side(0)?.saturating_mul(side(4)?))
 }
 
 /// The chunks of a PNG file, as far as it is whole.

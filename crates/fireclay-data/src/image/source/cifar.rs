@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::open_file::OpenFile;
 use super::{ClassNames, Format, Found, ImageLabels, Raw, Source};
 use crate::error::{DataError, absolute};
+use crate::files::read_small;
 use crate::image::config::{ImageDataConfig, LabelLevel};
 use crate::image::pixels::{Channels, Pixels};
 
@@ -197,8 +198,8 @@ impl Layout {
         if !self.names.is_file() {
             return Ok((0..self.classes).map(|class| class.to_string()).collect());
         }
-        let text = std::fs::read_to_string(&self.names);
-        let text = text.map_err(|source| DataError::read(&self.names, source))?;
+        let text = read_small(&self.names, 1 << 20)?;
+        let text = String::from_utf8_lossy(&text);
         let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
         let names: Vec<String> = lines.map(str::to_owned).collect();
         let (wanted, found) = (self.classes, names.iter().collect::<HashSet<_>>().len());

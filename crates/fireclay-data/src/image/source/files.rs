@@ -9,11 +9,48 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 use super::{Raw, Source};
-use crate::error::DataError;
+use crate::error::{DataError, absolute};
+use crate::files::check_plain;
 use crate::hash::{hex, sha256_file};
+use crate::image::decode::format_of;
 
 /// Up to this size in all the contents of the files are part of their hash.
 const HASHED_BYTES: u64 = 1 << 30;
+
+/// No image has more bytes in its file.
+const MOST_BYTES: u64 = 1 << 30;
+
+/// The bytes of an image. Of a file that does not begin as an image does these are the first ones: the others,
+/// of which there may be any number, would say no more.
+///
+/// # Errors
+/// [`DataError::Read`], also for a pipe or a device; [`DataError::Image`] for a file that is too large for an image.
+pub(in crate::image) fn read_encoded(path: &Path) -> Result<Vec<u8>, DataError> {
+    /// What tells the format.
+    const START: u64 = 64;
+    check_plain(path)?;
+    let fail = |source| DataError::read(path, source);
+    let mut file = File::open(path).map_err(fail)?;
+    let size = file.metadata().map_err(fail)?.len();
+    let mut bytes = Vec::new();
+    file.by_ref()
+        .take(START)
+        .read_to_end(&mut bytes)
+        .map_err(fail)?;
+    if format_of(&bytes).is_none() {
+        return Ok(bytes);
+    }
+    if size > MOST_BYTES {
+        let name = absolute(path).display().to_string();
+        let message = format!("the file has {size} bytes, more than an image has");
+        return Err(DataError::Image { name, message });
+    }
+    bytes.reserve_exact(size.saturating_sub(START) as usize);
+    file.take(MOST_BYTES)
+        .read_to_end(&mut bytes)
+        .map_err(fail)?;
+    Ok(bytes)
+}
 
 /// Paths of images, folder by folder.
 #[derive(Clone, Debug, Default)]
@@ -51,11 +88,8 @@ impl Source for Files {
     }
 
     fn read(&self, index: usize) -> Result<Raw<'_>, DataError> {
-        let path = &self.paths[index];
-        match std::fs::read(path) {
-            Ok(bytes) => Ok(Raw::Encoded(Cow::Owned(bytes))),
-            Err(source) => Err(DataError::read(path, source)),
-        }
+        let bytes = read_encoded(&self.paths[index])?;
+        Ok(Raw::Encoded(Cow::Owned(bytes)))
     }
 
     fn has_files(&self) -> bool {
@@ -64,6 +98,7 @@ impl Source for Files {
 
     fn read_start(&self, index: usize, most: u64) -> Result<Option<Vec<u8>>, DataError> {
         let path = &self.paths[index];
+        check_plain(path)?;
         let read = || {
             let mut bytes = Vec::new();
             File::open(path)?.take(most).read_to_end(&mut bytes)?;

@@ -20,6 +20,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+pub(super) use self::files::read_encoded;
 pub use self::image_folder::{FoundImages, image_files};
 pub(crate) use self::image_labels::{ClassNames, ImageLabels};
 use super::config::ImageDataConfig;

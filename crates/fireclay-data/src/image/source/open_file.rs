@@ -4,7 +4,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use crate::error::DataError;
-use crate::files::read_exact_at;
+use crate::files::{check_plain, read_exact_at};
 
 /// A file that is open for reading.
 #[derive(Debug)]
@@ -17,6 +17,7 @@ pub(super) struct OpenFile {
 impl OpenFile {
     pub(super) fn open(path: &Path) -> Result<Self, DataError> {
         let fail = |source| DataError::read(path, source);
+        check_plain(path)?;
         let file = File::open(path).map_err(fail)?;
         let length = file.metadata().map_err(fail)?.len();
         if length == 0 {

@@ -4,6 +4,8 @@ use std::io::{self, BufRead, Read};
 
 use csv::{Reader, ReaderBuilder};
 
+use crate::files::{Lined, read_line};
+
 /// The characters that have a meaning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Marks {
@@ -32,7 +34,9 @@ pub(crate) fn reader<'a>(
         b' ' => builder
             .delimiter(b'\t')
             .from_reader(Box::new(Blanks::new(text, marks.quote))),
-        delimiter => builder.delimiter(delimiter).from_reader(Box::new(text)),
+        delimiter => builder
+            .delimiter(delimiter)
+            .from_reader(Box::new(Lined::new(text))),
     }
 }
 
@@ -91,7 +95,7 @@ impl<R: BufRead> Read for Blanks<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         while self.given == self.converted.len() {
             self.line.clear();
-            if self.text.read_until(b'\n', &mut self.line)? == 0 {
+            if read_line(&mut self.text, &mut self.line)? == 0 {
                 return Ok(0);
             }
             self.convert();

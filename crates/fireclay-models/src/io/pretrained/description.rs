@@ -4,7 +4,6 @@
 //! rotations that are stretched, would fit the tensors and be wrong all the same.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
@@ -14,6 +13,7 @@ use serde_json::{Map, Value, json};
 use super::folder::weights_file;
 use crate::family::Pretrainable;
 use crate::hugging_face::HuggingFaceError;
+use crate::io::guard;
 use crate::io::weights::{METADATA_KEY, WeightsError, io_error, whole};
 
 /// Hugging Face's and timm's description of the weights in the same folder.
@@ -23,7 +23,10 @@ const CONFIG: &str = "config.json";
 const NAMES: [&str; 2] = ["architecture", "model_type"];
 
 /// The largest header of a safetensors file, as its format has it.
-const LARGEST_HEADER: u64 = 100_000_000;
+pub(super) const LARGEST_HEADER: u64 = 100_000_000;
+
+/// The largest `config.json`; real ones have some kilobytes.
+const LARGEST_CONFIG: u64 = 16 << 20;
 
 /// What is known of the model in a file of weights.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -46,7 +49,7 @@ impl Described {
         let own = metadata.get(METADATA_KEY);
         let inside = inside(&metadata).map(|json| (file.clone(), json));
         let beside = file.with_file_name(CONFIG);
-        let beside = match std::fs::read(&beside) {
+        let beside = match guard::read(&beside, LARGEST_CONFIG) {
             Ok(json) => Some(json_object(&beside, &json).map(|json| (beside, json))?),
             Err(error) if error.kind() == ErrorKind::NotFound => None,
             Err(source) => return Err(io_error(&beside, source)),
@@ -93,7 +96,7 @@ impl Described {
 
 /// The metadata of a safetensors file; none of a file of another format, or a damaged one.
 pub fn metadata(path: &Path) -> Option<BTreeMap<String, String>> {
-    let mut file = File::open(path).ok()?;
+    let mut file = guard::open(path).ok()?;
     let length = file.metadata().ok()?.len();
     let mut start = [0; 8];
     file.read_exact(&mut start).ok()?;

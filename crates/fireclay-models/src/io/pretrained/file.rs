@@ -1,18 +1,19 @@
 //! The tensors of a file, whatever wrote it, not yet read.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::fs;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
 use burn::tensor::{DType, TensorData};
 use pytorch_reader::{PytorchError, PytorchReader};
-use safetensors::tensor::SafeTensors;
+use safetensors::tensor::{Metadata, SafeTensors};
 use serde::Deserialize;
 
+use super::description::LARGEST_HEADER;
 use super::seems::seems;
 use crate::family::Pretrainable;
+use crate::io::guard::{self, caught};
 use crate::io::tensors::TensorProblem;
 use crate::io::weights::{WeightsError, damaged, float, io_error};
 
@@ -108,9 +109,9 @@ impl Stored {
     pub fn read(&self) -> Result<TensorData, WeightsError> {
         let bytes = match &self.source {
             Payload::Safetensors(bytes, range) => bytes[range.clone()].to_vec(),
-            Payload::Pytorch(tensor) => tensor
-                .read()
-                .map_err(|error| WeightsError::Damaged(error.to_string()))?,
+            Payload::Pytorch(tensor) => caught(|| tensor.read().map_err(|error| error.to_string()))
+                .flatten()
+                .map_err(WeightsError::Damaged)?,
         };
         let wrong = || WeightsError::Damaged(format!("{} cannot be read", self.name));
         let dtype = self.dtype.ok_or_else(wrong)?;
@@ -131,7 +132,7 @@ fn is_index(path: &Path) -> bool {
 
 /// The tensors of every part that an index names, all of which lie in the index's folder.
 fn shards(index: &Path) -> Result<Vec<Stored>, WeightsError> {
-    let bytes = fs::read(index).map_err(|source| io_error(index, source))?;
+    let bytes = guard::read(index, LARGEST_INDEX).map_err(|source| io_error(index, source))?;
     let index_file: Index =
         serde_json::from_slice(&bytes).map_err(|error| WeightsError::Damaged(error.to_string()))?;
     let names: BTreeSet<&String> = index_file.weight_map.values().collect();
@@ -154,6 +155,9 @@ fn shards(index: &Path) -> Result<Vec<Stored>, WeightsError> {
     }
 }
 
+/// The largest index of a model in parts; those of the largest models have some megabytes.
+const LARGEST_INDEX: u64 = 256 << 20;
+
 /// `model.safetensors.index.json`: which part holds each tensor.
 #[derive(Deserialize)]
 struct Index {
@@ -166,7 +170,11 @@ fn single(path: &Path) -> Result<Vec<Stored>, WeightsError> {
     }
     match is_safetensors(path)? {
         true => safetensors(path),
-        false => pytorch(path),
+        false => caught(|| pytorch(path)).unwrap_or_else(|message| {
+            Err(WeightsError::Damaged(format!(
+                "its reader gave up: {message}"
+            )))
+        }),
     }
 }
 
@@ -197,7 +205,7 @@ fn other_format(path: &Path) -> Option<&'static str> {
         ),
     ];
     let mut start = Vec::new();
-    let file = fs::File::open(path).ok()?;
+    let file = guard::open(path).ok()?;
     file.take(64).read_to_end(&mut start).ok()?;
     let known = KNOWN.iter().find(|(bytes, _)| {
         start
@@ -213,7 +221,7 @@ fn is_safetensors(path: &Path) -> Result<bool, WeightsError> {
     use std::io::Read;
 
     let mut start = Vec::new();
-    let file = fs::File::open(path).map_err(|source| io_error(path, source))?;
+    let file = guard::open(path).map_err(|source| io_error(path, source))?;
     let length = file
         .metadata()
         .map_err(|source| io_error(path, source))?
@@ -232,9 +240,33 @@ fn is_safetensors(path: &Path) -> Result<bool, WeightsError> {
 }
 
 fn safetensors(path: &Path) -> Result<Vec<Stored>, WeightsError> {
-    tensors_of(&Arc::new(
-        fs::read(path).map_err(|source| io_error(path, source))?,
-    ))
+    let bytes = read_described(path).map_err(|source| io_error(path, source))?;
+    tensors_of(&Arc::new(bytes))
+}
+
+/// The bytes of a file as far as its header describes them, and one more if there is one, so that a file that is
+/// longer is found out and not read.
+fn read_described(path: &Path) -> std::io::Result<Vec<u8>> {
+    use std::io::Read;
+
+    let mut file = guard::open(path)?;
+    let length = file.metadata()?.len();
+    let mut bytes = Vec::new();
+    file.by_ref().take(8).read_to_end(&mut bytes)?;
+    let header = bytes
+        .first_chunk()
+        .map_or(0, |start| u64::from_le_bytes(*start));
+    if header > length.min(LARGEST_HEADER) {
+        return Ok(bytes);
+    }
+    file.by_ref().take(header).read_to_end(&mut bytes)?;
+    let described = serde_json::from_slice::<Metadata>(bytes.get(8..).unwrap_or_default());
+    let most = described
+        .map_or(0, |header| header.data_len() as u64)
+        .saturating_add(1);
+    bytes.reserve_exact(most.min(length) as usize);
+    file.take(most).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 fn tensors_of(bytes: &Arc<Vec<u8>>) -> Result<Vec<Stored>, WeightsError> {

@@ -14,6 +14,7 @@ use flate2::read::MultiGzDecoder;
 use self::names::{held_out, labels_of, pairs};
 use super::{ClassNames, Format, Found, ImageLabels, Raw, Source};
 use crate::error::{DataError, absolute};
+use crate::files::unpacking;
 use crate::image::config::ImageDataConfig;
 use crate::image::pixels::{Channels, Pixels};
 
@@ -208,7 +209,9 @@ impl<'a, const N: usize> Contents<'a, N> {
         let mut file = BufReader::new(File::open(path).map_err(fail)?);
         let start = file.fill_buf().map_err(fail)?;
         let mut rest: Box<dyn Read> = match start.starts_with(&[0x1f, 0x8b]) {
-            true => Box::new(MultiGzDecoder::new(file)),
+            true => {
+                Box::new(unpacking(file, |packed| Ok(MultiGzDecoder::new(packed))).map_err(fail)?)
+            }
             false => Box::new(file),
         };
         let found = read_u32(path, &mut rest)?;

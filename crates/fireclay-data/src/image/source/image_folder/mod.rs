@@ -27,7 +27,7 @@ pub(super) const FORMAT: Format = Format {
 
 /// The folders that `path`, `valid_path` and `test_path` name, in this order.
 fn open(config: &ImageDataConfig) -> Result<Found, DataError> {
-    let mut walk = Walk::default();
+    let mut walk = Walk::within(Path::new(&config.path));
     let layout = layout(config, &mut walk)?;
     let (mut files, mut classes) = (Files::default(), ClassNames::default());
     let mut ranges = [const { None }; 3];

@@ -74,6 +74,10 @@ pub(super) struct Walk {
     others: LeftOut,
     /// Links to a folder that they are in.
     loops: Vec<PathBuf>,
+    /// The folder that all images should be in, as the system knows it; links elsewhere are told of.
+    root: Option<PathBuf>,
+    /// Links to what is elsewhere.
+    outside: LeftOut,
     /// What else there is to say.
     pub(super) said: Vec<String>,
 }
@@ -106,8 +110,18 @@ impl LeftOut {
 }
 
 impl Walk {
+    /// A walk of which links that lead out of the folder `root` are told.
+    pub(super) fn within(root: &Path) -> Self {
+        Self {
+            root: root.canonicalize().ok(),
+            ..Self::default()
+        }
+    }
+
     /// The images in a folder and all folders below it, sorted.
     pub(super) fn images(&mut self, folder: &Path) -> Result<Vec<PathBuf>, DataError> {
+        // The folder may be a link itself; what is in it cannot be told from what is outside then.
+        let _ = self.kind(folder);
         let mut images = Vec::new();
         self.descend(folder, &mut Vec::new(), &mut images)?;
         images.sort();
@@ -128,7 +142,7 @@ impl Walk {
         }
         above.push(real);
         for path in entries(folder)? {
-            let kind = std::fs::metadata(&path).map(|metadata| metadata.file_type());
+            let kind = self.kind(&path);
             if kind.as_ref().is_ok_and(FileType::is_dir) {
                 self.descend(&path, above, images)?;
             } else if kind.as_ref().map_or(true, FileType::is_file) && is_taken(&path) {
@@ -140,6 +154,19 @@ impl Walk {
         }
         above.pop();
         Ok(())
+    }
+
+    /// What is at a path, or where a link there leads.
+    fn kind(&mut self, path: &Path) -> std::io::Result<FileType> {
+        let own = std::fs::symlink_metadata(path)?.file_type();
+        if !own.is_symlink() {
+            return Ok(own);
+        }
+        let (root, target) = (self.root.as_ref(), path.canonicalize());
+        if root.is_some_and(|root| target.is_ok_and(|target| !target.starts_with(root))) {
+            self.outside.push(path.to_owned());
+        }
+        std::fs::metadata(path).map(|found| found.file_type())
     }
 
     /// Leaves out the files that are beside the folders of the classes.
@@ -188,6 +215,11 @@ impl Walk {
             "is no image and is left out",
             "are no images and are left out",
         ));
+        let outside = self.outside.message(
+            "is a link that leads out of the folder, and is followed",
+            "are links that lead out of the folder, and are followed",
+        );
+        messages.extend(outside);
         for name in &self.empty {
             messages.push(format!(
                 "the folder of class {name:?} has no images, so there is no such class"
@@ -245,7 +277,7 @@ pub fn image_files(input: &str) -> Result<FoundImages, DataError> {
         let (files, notes) = (crate::files::expand(input)?, Vec::new());
         return Ok(FoundImages { files, notes });
     }
-    let mut walk = Walk::default();
+    let mut walk = Walk::within(folder);
     let files = walk.images(folder)?;
     let notes = walk.notes();
     if files.is_empty() {

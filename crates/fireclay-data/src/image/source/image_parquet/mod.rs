@@ -182,7 +182,7 @@ impl ParquetImages {
         let images =
             columns.filter(|column| column.column_path().parts().first() == Some(&self.column));
         let sizes = images.map(|column| u64::try_from(column.uncompressed_size()).unwrap_or(0));
-        sizes.sum()
+        sizes.fold(0, u64::saturating_add)
     }
 
     /// Reads all images into memory.
@@ -224,7 +224,10 @@ impl ParquetImages {
 }
 
 fn open(config: &ImageDataConfig, target: TargetKind) -> Result<Found, DataError> {
-    open_with(config, target, HELD_BYTES)
+    // Each file names itself where it can be told which of them it is.
+    caught(Path::new(&config.path), || {
+        open_with(config, target, HELD_BYTES)
+    })?
 }
 
 fn open_with(config: &ImageDataConfig, target: TargetKind, most: u64) -> Result<Found, DataError> {

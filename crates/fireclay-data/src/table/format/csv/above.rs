@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::usual_delimiter;
 use crate::error::DataError;
+use crate::files::read_line;
 use crate::table::dialect::{Dialect, cells, reader};
 use crate::table::stream::ReadOptions;
 
@@ -28,7 +29,7 @@ pub(super) fn below(
     let count = dialect.skip_rows.unwrap_or(0);
     let mut line = || {
         let mut line = Vec::new();
-        let read = text.read_until(b'\n', &mut line);
+        let read = read_line(&mut text, &mut line);
         read.map_err(|source| DataError::read(path, source))?;
         Ok::<_, DataError>(line)
     };

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::de::DeserializeSeed;
 
 use crate::error::{DataError, absolute};
-use crate::files::{Text, open_as};
+use crate::files::{LONGEST_LINE, Text, open_as, read_line, too_long};
 use crate::table::dialect::encoding_advice;
 use crate::table::stream::ReadOptions;
 
@@ -142,6 +142,9 @@ impl Objects {
             }
             let taken = scan.take(bytes, &mut self.object);
             self.text.consume(taken);
+            if self.object.len() > LONGEST_LINE {
+                return Err(DataError::read(&self.path, too_long()));
+            }
             if scan.is_broken {
                 let message = "not a JSON object: a text in it does not end on its line";
                 let line = self.start + scan.lines;
@@ -167,7 +170,7 @@ impl Objects {
     /// Takes what is no object up to the end of the line, for the parser to object to.
     fn take_line(&mut self) -> Result<(), DataError> {
         self.object.clear();
-        let read = self.text.read_until(b'\n', &mut self.object);
+        let read = read_line(&mut self.text, &mut self.object);
         read.map_err(|source| DataError::read(&self.path, source))?;
         self.line += 1;
         self.found();

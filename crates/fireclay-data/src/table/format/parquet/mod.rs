@@ -1,5 +1,6 @@
 //! Apache Parquet.
 
+mod bounds;
 mod types;
 
 use std::fs::File;
@@ -92,7 +93,8 @@ const SEPARATOR: &str = ".";
 
 /// The names of the columns; the field `b` of a structure `a` is `a.b`.
 fn header(path: &Path) -> Result<Vec<String>, DataError> {
-    let schema = open(path)?.schema().normalize(SEPARATOR, None);
+    let schema = open(path)?.schema().clone();
+    let schema = caught(path, || schema.normalize(SEPARATOR, None))?;
     let schema = schema.map_err(|error| damaged(path, &error))?;
     Ok(schema
         .fields()
@@ -141,11 +143,15 @@ impl Pieces for ParquetBatches {}
 pub(crate) fn open(path: &Path) -> Result<ParquetRecordBatchReaderBuilder<File>, DataError> {
     let fail = |source| DataError::read(path, source);
     let file = File::open(path).map_err(fail)?;
-    if file.metadata().map_err(fail)?.len() == 0 {
+    let bytes = file.metadata().map_err(fail)?.len();
+    if bytes == 0 {
         return Err(DataError::empty(path));
     }
+    bounds::check(path, &file)?;
     let opened = caught(path, || ParquetRecordBatchReaderBuilder::try_new(file))?;
-    opened.map_err(|error| damaged(path, &error))
+    let opened = opened.map_err(|error| damaged(path, &error))?;
+    bounds::check_rows(path, bytes, opened.metadata())?;
+    Ok(opened)
 }
 
 pub(crate) fn damaged(path: &Path, error: &dyn std::error::Error) -> DataError {

@@ -1,0 +1,332 @@
+//! What a `tokenizer.json` may ask for, judged before the library reads it: some lines of it are enough to fill
+//! any memory, with a token of number 10^9, or with a rule that makes a text a thousand times longer.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::Value;
+
+/// The largest file; the largest that is published has some 40 MiB.
+pub(super) const MOST_BYTES: u64 = 256 << 20;
+
+/// More tokens than any published vocabulary has.
+const MOST_TOKENS: u64 = 1 << 24;
+
+/// Bytes in the name of a token, and in all names of a vocabulary that is a list. The library grows a tree with a
+/// node for each byte of these, of some 400 bytes each.
+const LONGEST_NAME: usize = 4096;
+const MOST_LISTED: usize = 16 << 20;
+/// What names of a list have on average at most, once they have more than some bytes in all.
+const USUAL_NAME: usize = 48;
+const FREE: usize = 1 << 16;
+
+/// How much longer the rules of a normalizer may make a text, together.
+const MOST_GROWTH: u64 = 64;
+/// The rules of a normalizer or of a decoder.
+const MOST_RULES: usize = 256;
+/// The bytes that a rule may put in.
+const LONGEST_CONTENT: usize = 1024;
+
+/// Refuses what no tokenizer has. What is no `tokenizer.json` at all is left to the library to name.
+///
+/// # Errors
+/// What is too much, and how much is allowed.
+pub(super) fn check(json: &[u8]) -> Result<(), String> {
+    let Ok(file) = serde_json::from_slice::<File>(json) else {
+        return Ok(());
+    };
+    let vocabulary = &file.model.vocab;
+    let added = file.added_tokens.iter().map(|token| token.id).max();
+    let largest = vocabulary.largest.max(added.unwrap_or(0));
+    if largest >= MOST_TOKENS {
+        return Err(format!(
+            "a token has the number {largest}, but no vocabulary has more than {MOST_TOKENS}"
+        ));
+    }
+    let longest = vocabulary.longest;
+    if longest > LONGEST_NAME {
+        return Err(format!(
+            "a token has {longest} bytes, but none has more than {LONGEST_NAME}"
+        ));
+    }
+    let (listed, usual) = (vocabulary.listed, vocabulary.count * USUAL_NAME + FREE);
+    if listed > usual.min(MOST_LISTED) {
+        let count = vocabulary.count;
+        return Err(format!(
+            "its {count} pieces have {listed} bytes in all, too many"
+        ));
+    }
+    for (what, rules) in [("normalizer", &file.normalizer), ("decoder", &file.decoder)] {
+        let mut found = Rules::default();
+        found.add(rules);
+        found
+            .check()
+            .map_err(|problem| format!("its {what} {problem}"))?;
+    }
+    match has_empty_pieces(&file.pre_tokenizer) {
+        true => Err("its pre_tokenizer cuts a text into pieces of length 0".into()),
+        false => Ok(()),
+    }
+}
+
+#[derive(Deserialize)]
+struct File {
+    #[serde(default)]
+    added_tokens: Vec<Added>,
+    #[serde(default)]
+    normalizer: Value,
+    #[serde(default)]
+    pre_tokenizer: Value,
+    #[serde(default)]
+    decoder: Value,
+    model: Model,
+}
+
+#[derive(Deserialize)]
+struct Added {
+    id: u64,
+}
+
+#[derive(Deserialize)]
+struct Model {
+    #[serde(default)]
+    vocab: Vocabulary,
+}
+
+/// A vocabulary: a map from names to numbers, or a list of names, each with a score.
+#[derive(Default)]
+struct Vocabulary {
+    count: usize,
+    largest: u64,
+    /// Bytes of the longest name.
+    longest: usize,
+    /// Bytes of all names of a list.
+    listed: usize,
+}
+
+impl<'de> Deserialize<'de> for Vocabulary {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Names)
+    }
+}
+
+struct Names;
+
+/// A string that is not copied where it need not be.
+#[derive(Deserialize)]
+struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
+
+impl<'de> Visitor<'de> for Names {
+    type Value = Vocabulary;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+        formatter.write_str("a map or a list of tokens")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Vocabulary, A::Error> {
+        let mut found = Vocabulary::default();
+        while let Some((Name(name), id)) = map.next_entry::<Name, u64>()? {
+            found.count += 1;
+            found.largest = found.largest.max(id);
+            found.longest = found.longest.max(name.len());
+        }
+        Ok(found)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Vocabulary, A::Error> {
+        let mut found = Vocabulary::default();
+        while let Some((Name(name), _)) = list.next_element::<(Name, IgnoredAny)>()? {
+            found.count += 1;
+            found.longest = found.longest.max(name.len());
+            found.listed += name.len();
+        }
+        Ok(found)
+    }
+}
+
+/// What the rules of a normalizer or of a decoder do together.
+struct Rules {
+    count: usize,
+    /// How many times longer they make a text.
+    growth: u64,
+    /// Bytes of the longest text that one of them puts in.
+    longest: usize,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Self {
+            count: 0,
+            growth: 1,
+            longest: 0,
+        }
+    }
+}
+
+impl Rules {
+    fn add(&mut self, rule: &Value) {
+        for key in ["normalizers", "decoders"] {
+            let parts = rule.get(key).and_then(Value::as_array);
+            parts.into_iter().flatten().for_each(|part| self.add(part));
+        }
+        if rule.is_object() {
+            self.count += 1;
+        }
+        let text = |key: &str| rule.get(key).and_then(Value::as_str);
+        for put_in in [text("content"), text("prepend")].into_iter().flatten() {
+            self.longest = self.longest.max(put_in.len());
+        }
+        let replaced = text("content").zip(rule.get("pattern"));
+        let growth = replaced.map(|(content, pattern)| growth(content, pattern));
+        let unpacked = text("precompiled_charsmap").map(longest_unpacked);
+        for growth in growth.into_iter().chain(unpacked) {
+            self.growth = self.growth.saturating_mul(growth.max(1));
+        }
+    }
+
+    fn check(&self) -> Result<(), String> {
+        let Self {
+            count,
+            growth,
+            longest,
+        } = self;
+        if *count > MOST_RULES {
+            return Err(format!(
+                "has {count} rules, but none has more than {MOST_RULES}"
+            ));
+        }
+        if *longest > LONGEST_CONTENT {
+            return Err(format!(
+                "puts {longest} bytes in at a place, but none does more than {LONGEST_CONTENT}"
+            ));
+        }
+        if *growth > MOST_GROWTH {
+            return Err(format!(
+                "makes a text up to {growth} times longer, but none does more than {MOST_GROWTH} times"
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// How many times longer a text becomes where `pattern` is replaced. An expression may match a single byte, or
+/// none: then the content is put in before each.
+fn growth(content: &str, pattern: &Value) -> u64 {
+    let literal = pattern.get("String").and_then(Value::as_str);
+    let growth = match literal.map_or(0, str::len) {
+        0 => content.len() + 1,
+        length => content.len().div_ceil(length),
+    };
+    growth as u64
+}
+
+/// About how many times longer the longest entry of a map of characters, as SentencePiece has it, makes a character
+/// of three bytes, as most of those in it are.
+fn longest_unpacked(base64: &str) -> u64 {
+    use base64::Engine;
+
+    let bytes = base64::engine::general_purpose::STANDARD.decode(base64);
+    let bytes = bytes.unwrap_or_default();
+    let size = bytes
+        .first_chunk()
+        .map_or(0, |size| u32::from_le_bytes(*size));
+    // After a search tree of this size come the replacements, each with a zero at its end.
+    let texts = bytes.get((size as usize).saturating_add(4)..);
+    let texts = texts.unwrap_or_default().split(|byte| *byte == 0);
+    texts
+        .map(|text| text.len().div_ceil(3) as u64)
+        .max()
+        .unwrap_or(0)
+}
+
+/// Whether a part of it cuts a text into pieces without a character.
+fn has_empty_pieces(rule: &Value) -> bool {
+    let parts = rule.get("pretokenizers").and_then(Value::as_array);
+    let is_fixed = rule.get("type").and_then(Value::as_str) == Some("FixedLength");
+    let length = rule.get("length").and_then(Value::as_u64);
+    (is_fixed && length == Some(0)) || parts.into_iter().flatten().any(has_empty_pieces)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn refused(json: &Value, part: &str) {
+        let problem = check(json.to_string().as_bytes()).expect_err("too much");
+        assert!(problem.contains(part), "{problem}");
+    }
+
+    fn with(key: &str, value: Value) -> Value {
+        json!({key: value, "model": {"vocab": {"a": 0}}})
+    }
+
+    #[test]
+    fn what_published_tokenizers_have_is_allowed() {
+        let replace = |pattern: Value, content: &str| json!({"type": "Replace", "pattern": pattern, "content": content});
+        let rules = [
+            replace(json!({"String": " "}), "▁"),
+            json!({"type": "Prepend", "prepend": "▁"}),
+            replace(json!({"Regex": " {2,}"}), "▁"),
+        ];
+        let fine = with(
+            "normalizer",
+            json!({"type": "Sequence", "normalizers": rules}),
+        );
+        assert_eq!(check(fine.to_string().as_bytes()), Ok(()));
+        let list = json!({"model": {"type": "Unigram", "vocab": [["<unk>", 0.0], ["▁the", -3.5]]}});
+        assert_eq!(check(list.to_string().as_bytes()), Ok(()));
+        assert_eq!(check(b"no tokenizer"), Ok(()));
+    }
+
+    #[test]
+    fn what_would_fill_the_memory_is_refused() {
+        let one = json!({"model": {"vocab": {"a": 1_000_000_000}}});
+        refused(&one, "1000000000");
+        refused(&with("added_tokens", json!([{"id": 1 << 24}])), "16777216");
+        let long = "e".repeat(5000);
+        refused(&json!({"model": {"vocab": [[long, 0.0]]}}), "5000 bytes");
+        let long = "e".repeat(4000);
+        let many: Vec<Value> = (0..100).map(|_| json!([long, 0.0])).collect();
+        refused(&json!({"model": {"vocab": many}}), "400000 bytes");
+        let double = json!({"pattern": {"String": "e"}, "content": "ee"});
+        let rules = json!({"normalizers": vec![double.clone(); 7]});
+        refused(&with("normalizer", rules), "128 times");
+        refused(
+            &with("decoder", json!({"decoders": vec![json!({}); 300]})),
+            "301 rules",
+        );
+        refused(
+            &with("normalizer", json!({"prepend": "e".repeat(2000)})),
+            "2000 bytes",
+        );
+        let empty = json!({"pattern": {"Regex": ""}, "content": "e".repeat(70)});
+        refused(&with("normalizer", empty), "71 times");
+        let fixed = json!({"pretokenizers": [{"type": "FixedLength", "length": 0}]});
+        refused(&with("pre_tokenizer", fixed), "length 0");
+    }
+
+    #[test]
+    fn the_longest_entry_of_a_map_of_characters_is_found() {
+        use base64::Engine;
+
+        let map = [
+            &4_u32.to_le_bytes()[..],
+            &[9; 4],
+            b"ab\0",
+            &[b'c'; 300],
+            &[0],
+        ]
+        .concat();
+        let text = base64::engine::general_purpose::STANDARD.encode(map);
+        assert_eq!(longest_unpacked(&text), 100);
+        assert_eq!(longest_unpacked("no base64!"), 0);
+        refused(
+            &with("normalizer", json!({"precompiled_charsmap": text})),
+            "100 times",
+        );
+    }
+}

@@ -1,0 +1,99 @@
+//! Files of others: plain ones alone are opened, and a reader that panics on a damaged one gives an error.
+
+use std::any::Any;
+use std::cell::Cell;
+use std::fs::File;
+use std::io::{Error, Read, Result};
+use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
+use std::path::Path;
+use std::sync::Once;
+
+/// Opens a file for reading. A pipe would wait for a writer, and a device may never end.
+///
+/// # Errors
+///
+/// If the system refuses, or it is no plain file.
+pub fn open(path: &Path) -> Result<File> {
+    match path.metadata()?.is_file() {
+        true => File::open(path),
+        false => Err(Error::other("it is no plain file")),
+    }
+}
+
+/// The content of a plain file of at most `most` bytes.
+///
+/// # Errors
+///
+/// If the system refuses, or it is something else.
+pub fn read(path: &Path, most: u64) -> Result<Vec<u8>> {
+    let file = open(path)?;
+    let size = file.metadata()?.len();
+    if size > most {
+        let message = format!("it has {size} bytes; {most} are the most");
+        return Err(Error::other(message));
+    }
+    let mut bytes = Vec::with_capacity(size as usize);
+    file.take(most).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// What `read` makes of some bytes; where it panics, what it said. Nothing is printed then.
+///
+/// What `read` changed before it panicked must not be used again.
+///
+/// # Errors
+///
+/// The message of the panic.
+pub fn caught<T>(read: impl FnOnce() -> T) -> std::result::Result<T, String> {
+    quieten();
+    let before = IS_QUIET.replace(true);
+    let caught = catch_unwind(AssertUnwindSafe(read));
+    IS_QUIET.set(before);
+    caught.map_err(|panic| message(&*panic).to_owned())
+}
+
+thread_local! {
+    static IS_QUIET: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Panics of other threads are reported as ever.
+fn quieten() {
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        let usual = take_hook();
+        set_hook(Box::new(move |info| {
+            if !IS_QUIET.get() {
+                usual(info);
+            }
+        }));
+    });
+}
+
+fn message(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    let text = text.or(panic.downcast_ref::<&str>().copied());
+    text.unwrap_or("its reader gave up")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_is_an_error() {
+        assert_eq!(caught(|| 3), Ok(3));
+        assert_eq!(
+            caught(|| panic!("page {}", 7)),
+            Err::<(), _>("page 7".into())
+        );
+    }
+
+    #[test]
+    fn only_plain_files_are_read() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("a");
+        std::fs::write(&path, "123").expect("written");
+        assert_eq!(read(&path, 3).expect("it fits"), b"123");
+        assert!(read(&path, 2).is_err() && open(folder.path()).is_err());
+    }
+}

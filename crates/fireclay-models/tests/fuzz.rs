@@ -1,0 +1,90 @@
+//! Readers of weights read files that were damaged or forged; see `fireclay-fuzz`.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::io::Write;
+use std::path::Path;
+
+use burn::tensor::Device;
+use fireclay_fuzz::fuzz;
+use fireclay_models::{
+    Family, ImageConfig, ImageShape, MlpConfig, ModelDescription, PretrainedOptions, ResNetConfig,
+    TabularConfig, TabularShape, load_pretrained, weights,
+};
+
+fn data(name: &str) -> Vec<u8> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data");
+    std::fs::read(folder.join(name)).unwrap()
+}
+
+/// Our own files, which describe their model.
+#[test]
+fn own_safetensors() {
+    let description = ModelDescription {
+        config: TabularConfig::Mlp(MlpConfig {
+            hidden: vec![4],
+            ..MlpConfig::default()
+        }),
+        shape: TabularShape {
+            numeric: 2,
+            categories: vec![3],
+            outputs: 2,
+        },
+    };
+    let device = Device::flex();
+    let model = description.config.init(&description.shape, 1, &device);
+    let seeds = [weights::encode(&model, &description).unwrap()];
+    fuzz("model.safetensors", &seeds, |path| {
+        let _ = weights::load::<TabularConfig>(path, &device);
+    });
+}
+
+/// Puts the weights of a file into a small network.
+fn load(path: &Path) {
+    let config = ImageConfig::Resnet(ResNetConfig {
+        layers: Some(vec![2, 1, 1, 1]),
+        width: Some(6),
+        ..ResNetConfig::default()
+    });
+    let shape = ImageShape {
+        channels: 3,
+        height: 64,
+        width: 64,
+        outputs: 10,
+    };
+    // Every tensor that fits is read, and every other one is named.
+    let options = PretrainedOptions {
+        allow_missing: vec!["*".into()],
+        allow_unexpected: vec!["*".into()],
+    };
+    let model = config.init(&shape, 1, &Device::flex());
+    let _ = load_pretrained(&config, &shape, model, path, &options);
+}
+
+#[test]
+fn safetensors() {
+    let seeds = [data("resnet-tiny-basic/model.safetensors")];
+    fuzz("other.safetensors", &seeds, load);
+}
+
+/// A `.pth` with this pickle and nothing else.
+fn zipped(pickle: &[u8]) -> Vec<u8> {
+    let mut archive = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    let options =
+        zip::write::SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
+    archive.start_file("archive/data.pkl", options).unwrap();
+    archive.write_all(pickle).unwrap();
+    archive.finish().unwrap().into_inner()
+}
+
+#[test]
+fn pth() {
+    let pickle =
+        b"\x80\x02}q\x00(X\x01\x00\x00\x00aq\x01K\x01X\x01\x00\x00\x00bq\x02]q\x03(K\x02K\x03eu.";
+    let seeds = [
+        data("resnet-tiny-basic/model.pth"),
+        pickle.to_vec(),
+        zipped(pickle),
+    ];
+    fuzz("weights.pth", &seeds, load);
+}
