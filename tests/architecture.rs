@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::support::root;
 
 /// The crates that are held to it.
-const CHECKED: [&str; 14] = [
+const CHECKED: [&str; 15] = [
     "fireclay",
     "fireclay-config",
     "fireclay-data",
@@ -18,6 +18,7 @@ const CHECKED: [&str; 14] = [
     "fireclay-plan",
     "fireclay-report",
     "fireclay-run",
+    "fireclay-serve",
     "fireclay-simulate",
     "fireclay-track",
     "fireclay-train",

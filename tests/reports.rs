@@ -156,7 +156,7 @@ fn runs_are_listed_with_their_results() {
 }
 
 /// Chromium and what drives it, if they are here. Where FIRECLAY_REQUIRE_BROWSER is set, as in CI, they must be.
-fn browser() -> Option<std::path::PathBuf> {
+pub fn browser() -> Option<std::path::PathBuf> {
     if let Some(folder) = std::env::var_os("FIRECLAY_BROWSER") {
         return Some(folder.into());
     }

@@ -1,0 +1,69 @@
+//! What every answer may need.
+
+use std::net::SocketAddr;
+use std::ops::Deref;
+use std::sync::Arc;
+
+use tempfile::TempDir;
+
+use crate::Log;
+use crate::error::Hidden;
+use crate::metrics::Metrics;
+use crate::model::Registry;
+use crate::settings::Settings;
+
+/// What every answer may need. Clones share it.
+#[derive(Clone)]
+pub struct State(Arc<Shared>);
+
+pub struct Shared {
+    pub registry: Registry,
+    pub settings: Settings,
+    pub metrics: Arc<Metrics>,
+    pub log: Log,
+    /// For bodies while they are read.
+    pub scratch: TempDir,
+    pub address: SocketAddr,
+}
+
+impl Deref for State {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
+}
+
+impl State {
+    pub fn new(
+        registry: Registry,
+        settings: Settings,
+        (metrics, log): (Arc<Metrics>, Log),
+        (scratch, address): (TempDir, SocketAddr),
+    ) -> Self {
+        Self(Arc::new(Shared {
+            registry,
+            settings,
+            metrics,
+            log,
+            scratch,
+            address,
+        }))
+    }
+
+    /// Loads every run anew; those that cannot be opened stay as they are.
+    pub fn reload_all(&self) {
+        for name in self.registry.names() {
+            let said = match self.registry.reload(&name) {
+                Ok(model) => format!("loaded {}", model.facts.line()),
+                Err(refusal) => format!("{name} is not loaded anew: {}", refusal.message),
+            };
+            (self.log)(&said);
+        }
+    }
+
+    /// What a client is told instead of the folder in which bodies are read.
+    pub fn hidden(&self) -> Hidden {
+        Hidden::default().and(self.scratch.path(), "the request")
+    }
+}

@@ -1,0 +1,343 @@
+//! Tables and images: the answers of `predict`, whoever else asks.
+
+use std::fs;
+use std::thread;
+
+use serde_json::{Value, json};
+
+use super::server::Server;
+use crate::support::Project;
+
+const TRAIN: &str = "train configs/tabular/breast-cancer.toml -q --set device.backend=flex --set train.epochs=3 --set lr_scheduler.warmup_steps=0";
+
+fn iris() -> Project {
+    let project = Project::new();
+    project
+        .ok("train configs/tabular/iris.toml -q --set device.backend=flex --set train.epochs=20");
+    project
+}
+
+/// The first rows of a table of the checkout.
+fn head(project: &Project, path: &str, rows: usize) -> String {
+    let text = project.read(path);
+    let lines: Vec<&str> = text.lines().take(rows + 1).collect();
+    lines.join("\n") + "\n"
+}
+
+/// The rows of CSV, as objects of texts.
+fn objects(csv: &str) -> Vec<Value> {
+    let mut lines = csv.lines();
+    let names: Vec<&str> = lines.next().unwrap().split(',').collect();
+    let object = |line: &str| {
+        let cells = line.split(',').map(Value::from);
+        names
+            .iter()
+            .map(|name| name.to_string())
+            .zip(cells)
+            .collect()
+    };
+    lines.map(object).collect()
+}
+
+#[test]
+fn rows_are_answered_as_predict_answers_them_in_every_form() {
+    let project = iris();
+    let csv = head(&project, "datasets/iris/data.csv", 20);
+    project.write("rows.csv", &csv);
+    project.ok("predict runs/iris/1 rows.csv -o answers.jsonl");
+    let text = project.read("answers.jsonl");
+    let wanted = text.lines().map(|line| serde_json::from_str(line).unwrap());
+    let wanted: Vec<Value> = wanted.collect();
+    let server = Server::start(&project, "runs/iris");
+    let predictions = |kind: &str, body: String| {
+        let mut answer = server.post("/predict/iris", kind, body).ok();
+        assert_eq!(answer["model"], "iris");
+        assert_eq!(answer["notes"], json!([]));
+        answer["predictions"].take()
+    };
+    let wanted = Value::Array(wanted);
+    assert_eq!(predictions("text/csv", csv.clone()), wanted);
+    let rows = objects(&csv);
+    assert_eq!(
+        predictions("application/json", json!(rows).to_string()),
+        wanted
+    );
+    let lines: Vec<String> = rows.iter().map(Value::to_string).collect();
+    assert_eq!(
+        predictions("application/x-ndjson", lines.join("\n")),
+        wanted
+    );
+    // curl says that JSON is a form.
+    let form = "application/x-www-form-urlencoded";
+    assert_eq!(predictions(form, rows[0].to_string())[0], wanted[0]);
+    project.ok("predict runs/iris/1 rows.csv -o answers.csv");
+    let headers = "Content-Type: text/csv\r\nAccept: text/csv\r\n";
+    let reply = server.ask("POST", "/predict/iris", headers, csv.as_bytes());
+    assert_eq!(reply.text(), project.read("answers.csv"));
+}
+
+#[test]
+fn a_wrong_request_is_told_what_predict_would_say() {
+    let project = iris();
+    let server = Server::start(&project, "flowers=runs/iris/1");
+    let bad =
+        "sepal_length,sepal_width,petal_length,petal_width\n5.1,3.5,1.4,0.2\n5.1,oak,1.4,0.2\n";
+    project.write("bad.csv", bad);
+    let said = project.run("predict runs/iris/1 bad.csv -o p.csv").err;
+    let said = said.replace(&format!(" of {}", project.path("bad.csv").display()), "");
+    let said = said
+        .trim()
+        .trim_start_matches("error: ")
+        .replace("\n  ", " ");
+    server
+        .post("/predict/flowers", "text/csv", bad)
+        .refused(400, &[&said]);
+    let missing = json!({"sepal_length": 5.1, "sepal_width": 3.5, "petal_length": 1.4});
+    let words = ["petal_width", "which the run needs", "the request"];
+    server
+        .post_json("/predict/flowers", &missing)
+        .refused(400, &words[..2]);
+    let json = "application/json";
+    server
+        .post("/predict/flowers", json, "{\"sepal_length\": ")
+        .refused(400, &["not a JSON object", "the request"]);
+    server
+        .post("/predict/flowers", json, "[]")
+        .refused(400, &["empty"]);
+    server
+        .post("/predict/flowers", "image/png", "x")
+        .refused(415, &["rows", "text/csv"]);
+    server
+        .post("/predict/flowers", "application/pdf", "x")
+        .refused(415, &["application/pdf"]);
+    server
+        .post("/predict/iris", json, "{}")
+        .refused(404, &["there are flowers"]);
+    assert_eq!(server.get("/predict/flowers").status, 405);
+    // What a row has that training did not is said beside its answer.
+    let mut odd = objects(&head(&project, "datasets/iris/data.csv", 1));
+    odd[0]["petal_width"] = Value::Null;
+    let answer = server.post_json("/predict/flowers", &json!(odd)).ok();
+    assert!(
+        answer["notes"].to_string().contains("have no value"),
+        "{answer}"
+    );
+}
+
+#[test]
+fn answers_are_the_same_bits_alone_and_in_company() {
+    let project = Project::new();
+    project.ok(TRAIN);
+    let csv = head(&project, "datasets/breast-cancer/data.csv", 300);
+    let server = Server::start(&project, "runs/breast-cancer --batch-wait 5 --no-log");
+    let rows = objects(&csv);
+    let ask = |rows: &[Value]| {
+        let body = json!(rows);
+        let mut answer = server.post_json("/predict/breast-cancer", &body).ok();
+        let mut answers = answer["predictions"].take();
+        // The number is that of the row in its request.
+        for row in answers.as_array_mut().unwrap() {
+            row.as_object_mut().unwrap().remove("row");
+        }
+        answers.as_array().unwrap().clone()
+    };
+    let alone: Vec<Value> = rows
+        .iter()
+        .take(120)
+        .map(|row| ask(std::slice::from_ref(row)).remove(0))
+        .collect();
+    let together = ask(&rows);
+    assert_eq!(alone, together[..120]);
+    // Twelve clients at once, each with requests of other sizes.
+    thread::scope(|scope| {
+        for client in 0..12 {
+            let (rows, together) = (&rows, &together);
+            scope.spawn(move || {
+                for round in 0..12 {
+                    let start = (client * 23 + round * 7) % 250;
+                    let end = start + 1 + (client + round) % 9;
+                    assert_eq!(ask(&rows[start..end]), together[start..end]);
+                }
+            });
+        }
+    });
+    let largest = server.metric("fireclay_batch_size_bucket{le=\"8.0\",model=\"breast-cancer\"}");
+    let all = server.metric("fireclay_batch_size_count{model=\"breast-cancer\"}");
+    assert!(
+        largest < all,
+        "no requests were computed together: {largest} of {all}"
+    );
+}
+
+#[test]
+fn an_error_of_one_request_is_not_that_of_its_company() {
+    let project = iris();
+    let server = Server::start(&project, "runs/iris --batch-wait 200 --no-log");
+    let good =
+        json!({"sepal_length": 5.1, "sepal_width": 3.5, "petal_length": 1.4, "petal_width": 0.2});
+    let bad =
+        json!({"sepal_length": 5.1, "sepal_width": "oak", "petal_length": 1.4, "petal_width": 0.2});
+    thread::scope(|scope| {
+        for client in 0..8 {
+            let (server, good, bad) = (&server, &good, &bad);
+            scope.spawn(move || match client % 2 {
+                0 => assert_eq!(server.post_json("/predict/iris", good).status, 200),
+                _ => server
+                    .post_json("/predict/iris", bad)
+                    .refused(400, &["row 1", "oak"]),
+            });
+        }
+    });
+}
+
+#[test]
+fn tensors_are_answered_by_the_open_inference_protocol() {
+    let project = iris();
+    let server = Server::start(&project, "runs/iris");
+    assert_eq!(server.get("/v2/health/live").ok(), json!({"live": true}));
+    assert_eq!(server.get("/v2/health/ready").ok(), json!({"ready": true}));
+    assert_eq!(server.get("/v2").ok()["name"], "fireclay");
+    let metadata = server.get("/v2/models/iris").ok();
+    let names: Vec<&str> = metadata["inputs"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|input| input["name"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        names,
+        ["sepal_length", "sepal_width", "petal_length", "petal_width"]
+    );
+    assert_eq!(server.get("/v2/models/iris/ready").ok()["ready"], true);
+    let column = |name: &str, data: Value| json!({"name": name, "shape": [2, 1], "datatype": "FP32", "data": data});
+    let request = json!({"id": "7", "inputs": [
+        column("sepal_length", json!([5.1, 7.0])),
+        column("sepal_width", json!([3.5, 3.2])),
+        column("petal_length", json!([[1.4], [4.7]])),
+        column("petal_width", json!([0.2, 1.4])),
+    ]});
+    let answer = server.post_json("/v2/models/iris/infer", &request).ok();
+    assert_eq!(
+        (&answer["id"], &answer["model_name"]),
+        (&json!("7"), &json!("iris"))
+    );
+    assert_eq!(
+        answer["outputs"][0]["data"],
+        json!(["setosa", "versicolor"])
+    );
+    assert_eq!(answer["outputs"][1]["shape"], json!([2, 3]));
+    let rows = json!([
+        {"sepal_length": 5.1, "sepal_width": 3.5, "petal_length": 1.4, "petal_width": 0.2},
+        {"sepal_length": 7.0, "sepal_width": 3.2, "petal_length": 4.7, "petal_width": 1.4},
+    ]);
+    let same = server.post_json("/predict/iris", &rows).ok();
+    assert_eq!(
+        answer["outputs"][1]["data"][0],
+        same["predictions"][0]["probability_setosa"]
+    );
+    let mut short = request.clone();
+    short["inputs"][1]["data"] = json!([3.5]);
+    server
+        .post_json("/v2/models/iris/infer", &short)
+        .refused(400, &["sepal_width", "[2, 1]", "1 values"]);
+    let mut wide = request.clone();
+    wide["inputs"][1]["shape"] = json!([1, 2]);
+    server
+        .post_json("/v2/models/iris/infer", &wide)
+        .refused(400, &["sepal_width", "[rows, 1]"]);
+    let mut odd = request;
+    odd["inputs"][0]["data"] = json!(["five", 7.0]);
+    server
+        .post_json("/v2/models/iris/infer", &odd)
+        .refused(400, &["sepal_length", "row 1", "is no FP32"]);
+}
+
+#[test]
+fn an_image_is_answered_as_predict_answers_it() {
+    let project = Project::new();
+    project.ok("train configs/vision/digits-cnn.toml -q --set device.backend=flex --set train.epochs=1 --set lr_scheduler.warmup_steps=0");
+    let image = image::GrayImage::from_fn(8, 8, |x, y| image::Luma([(x * 30 + y) as u8]));
+    image.save(project.path("a.png")).unwrap();
+    project.ok("predict runs/digits-cnn/1 a.png -o answers.jsonl");
+    let mut wanted: Value = serde_json::from_str(project.read("answers.jsonl").trim()).unwrap();
+    wanted["image"] = "1".into();
+    let server = Server::start(&project, "digits=runs/digits-cnn");
+    let bytes = fs::read(project.path("a.png")).unwrap();
+    let answer = server.post("/predict/digits", "image/png", &bytes).ok();
+    assert_eq!(answer["predictions"], json!([wanted]));
+    let headers = "Content-Type: image/png\r\nX-Fireclay-Top: 2\r\n";
+    let answer = server.ask("POST", "/predict/digits", headers, &bytes).ok();
+    assert!(
+        answer["predictions"][0].get("class_3").is_none(),
+        "{answer}"
+    );
+    server
+        .post("/predict/digits", "image/png", b"GIF no")
+        .refused(400, &["the request"]);
+    use base64::Engine;
+    let text = base64::engine::general_purpose::STANDARD.encode(&bytes);
+    let request = json!({"inputs": [{"name": "image", "shape": [2], "datatype": "BYTES", "data": [text, text]}]});
+    let answer = server.post_json("/v2/models/digits/infer", &request).ok();
+    assert_eq!(answer["outputs"][0]["data"][1], wanted["prediction"]);
+    let mut odd = request;
+    odd["inputs"][0]["data"][1] = "no base64".into();
+    server
+        .post_json("/v2/models/digits/infer", &odd)
+        .refused(400, &["image 2", "base64"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_newer_run_takes_over_without_a_lost_request() {
+    let project = iris();
+    let server = Server::start(&project, "runs/iris --no-log");
+    let version = || server.get("/v2/models/iris").ok()["versions"][0].clone();
+    assert_eq!(version(), "1");
+    project.ok("train configs/tabular/iris.toml -q --set device.backend=flex --set train.epochs=2 --set seed=7");
+    let row =
+        json!({"sepal_length": 5.1, "sepal_width": 3.5, "petal_length": 1.4, "petal_width": 0.2});
+    thread::scope(|scope| {
+        let asking: Vec<_> = (0..4)
+            .map(|_| {
+                scope.spawn(|| {
+                    (0..60).for_each(|_| {
+                        server.post_json("/predict/iris", &row).ok();
+                    })
+                })
+            })
+            .collect();
+        let reply = server
+            .ask("POST", "/v2/repository/models/iris/load", "", b"")
+            .ok();
+        assert_eq!(reply["version"], "2");
+        asking.into_iter().for_each(|asking| asking.join().unwrap());
+    });
+    assert_eq!(version(), "2");
+    // A run that cannot be opened leaves the one of before.
+    fs::create_dir_all(project.path("runs/iris/3")).unwrap();
+    project.copy("runs/iris/2/config.toml", "runs/iris/3/config.toml");
+    let reply = server.ask("POST", "/v2/repository/models/iris/load", "", b"");
+    reply.refused(409, &["goes on answering"]);
+    server.post_json("/predict/iris", &row).ok();
+    fs::remove_dir_all(project.path("runs/iris/3")).unwrap();
+    project.ok("train configs/tabular/iris.toml -q --set device.backend=flex --set train.epochs=2 --set seed=8");
+    server.signal("-HUP");
+    server.until("loaded anew", |_| version() == "3");
+}
+
+#[test]
+fn runs_without_a_name_of_their_own_are_refused() {
+    let project = iris();
+    project.refused(
+        "serve runs/iris runs/iris/1",
+        2,
+        &["two runs are called iris", "NAME=RUN"],
+    );
+    project.refused("serve runs/nothing", 1, &["runs/nothing", "does not exist"]);
+    project.refused(
+        "serve runs/iris --deadline 0",
+        2,
+        &["--deadline must be at least 1"],
+    );
+    project.refused("serve runs/iris --tls-cert a.pem", 2, &["--tls-key"]);
+}
