@@ -18,12 +18,14 @@
 //! ```
 
 mod api;
+mod drift;
 mod error;
 mod http;
 mod metrics;
 mod model;
 mod settings;
 mod signals;
+mod state;
 
 use std::net::TcpListener;
 use std::path::Path;
@@ -34,10 +36,10 @@ use fireclay_run::Run;
 pub use error::ServeError;
 pub use settings::{Limits, Settings, Source, Tls};
 
-use api::State;
 use http::Connections;
 use metrics::Metrics;
 use model::Registry;
+use state::State;
 
 /// Opens the run at a path on the hardware that is chosen for it, or says why it cannot.
 pub type Open = Arc<dyn Fn(&Path) -> Result<Box<dyn Run>, String> + Send + Sync>;

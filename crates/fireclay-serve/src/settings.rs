@@ -80,6 +80,8 @@ pub struct Limits {
     pub tokens: usize,
     /// Connections at the same time; others wait to be accepted.
     pub connections: usize,
+    /// Training rows that served ones are compared with; 0 for no comparison.
+    pub drift: usize,
 }
 
 impl Default for Limits {
@@ -95,6 +97,7 @@ impl Default for Limits {
             streams: 8,
             tokens: 4096,
             connections: 1024,
+            drift: 5000,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 
-use crate::api::State;
+use crate::state::State;
 
 /// Ends when the process is asked to end.
 pub fn stop() -> impl Future<Output = ()> {

@@ -6,9 +6,9 @@ use fireclay_data::arrow::array::RecordBatch;
 use tokio::sync::oneshot;
 use tokio::time::timeout_at;
 
-use super::State;
 use crate::error::Refusal;
 use crate::model::{Answer, Job, Model, Rows, Style};
+use crate::state::State;
 
 /// The answers for some rows, in time. If the client leaves, the question is taken back.
 pub async fn ask(

@@ -16,12 +16,12 @@ use fireclay_run::InputKind;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::State;
 use super::ask::{aside, ask};
 use super::read::{self, Asked};
 use crate::error::Refusal;
 use crate::http::{self, Served};
 use crate::model::{Facts, Kind, Style};
+use crate::state::State;
 
 /// Extensions of the protocol that are here.
 const EXTENSIONS: [&str; 1] = ["model_repository"];

@@ -7,15 +7,13 @@ mod openapi;
 mod operate;
 mod predict;
 mod read;
-mod state;
-
-pub use state::State;
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 
 use crate::http;
+use crate::state::State;
 
 /// Everything that can be asked.
 pub fn routes(state: State) -> Router {
@@ -23,6 +21,7 @@ pub fn routes(state: State) -> Router {
         .route("/", get(operate::page))
         .route("/openapi.json", get(openapi::document))
         .route("/metrics", get(operate::metrics))
+        .route("/drift/{name}", get(operate::drift))
         .route("/predict/{name}", post(predict::predict))
         .route("/v2", get(inference::server))
         .route("/v2/health/live", get(inference::live))

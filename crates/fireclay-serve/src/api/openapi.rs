@@ -5,8 +5,8 @@ use axum::extract::State as Extracted;
 use fireclay_run::InputKind;
 use serde_json::{Map, Value, json};
 
-use super::State;
 use crate::model::{Facts, Kind};
+use crate::state::State;
 
 /// The document, with a path for each run.
 pub async fn document(Extracted(state): Extracted<State>) -> Json<Value> {
@@ -22,6 +22,10 @@ pub async fn document(Extracted(state): Extracted<State>) -> Json<Value> {
             format!("/v2/models/{}", facts.name),
             get("What the model is asked and answers", "Metadata"),
         );
+        if facts.has_cells() {
+            let summary = "How far what was served is from the training";
+            paths.insert(format!("/drift/{}", facts.name), get(summary, "Any"));
+        }
         paths.insert(
             format!("/v2/models/{}/ready", facts.name),
             get("Whether the model can answer", "Any"),

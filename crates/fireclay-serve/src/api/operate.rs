@@ -1,11 +1,13 @@
 //! How it goes, and the page to try a run by hand.
 
-use axum::extract::State as Extracted;
-use axum::http::{HeaderValue, header};
+use axum::Json;
+use axum::extract::{Path, State as Extracted};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 
-use super::State;
+use crate::drift::Report;
 use crate::error::Refusal;
+use crate::state::State;
 
 const PAGE: &str = include_str!("page.html");
 /// The page loads nothing and sends nothing elsewhere.
@@ -25,4 +27,17 @@ pub async fn metrics(Extracted(state): Extracted<State>) -> Result<Response, Ref
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     let kind = HeaderValue::from_static(kind);
     Ok(([(header::CONTENT_TYPE, kind)], text).into_response())
+}
+
+/// How far what was served is from what the run was trained on.
+pub async fn drift(
+    Extracted(state): Extracted<State>,
+    Path(name): Path<String>,
+) -> Result<Json<Report>, Refusal> {
+    let model = state.registry.model(&name)?;
+    let report = model.drift.report();
+    let report = report.map_err(|reason| Refusal::new(StatusCode::CONFLICT, reason));
+    report
+        .map(Json)
+        .map_err(|refusal| refusal.without(&model.facts.hidden))
 }

@@ -13,12 +13,12 @@ use fireclay_run::answer::distinct;
 use serde_json::json;
 use serde_json::value::RawValue;
 
-use super::State;
 use super::ask::{aside, ask};
 use super::read::{self, Asked};
 use crate::error::Refusal;
 use crate::http::{self, Served};
 use crate::model::{Facts, Kind, Style};
+use crate::state::State;
 
 /// What a body is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -9,10 +9,10 @@ use fireclay_data::{DataError, TableFormat, column, plain_text, stream};
 use serde_json::Value;
 use tempfile::NamedTempFile;
 
-use super::State;
 use super::ask::too_many;
 use crate::error::Refusal;
 use crate::model::Facts;
+use crate::state::State;
 
 /// Rows of a request.
 pub struct Asked {

@@ -6,8 +6,8 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use subtle::ConstantTimeEq;
 
-use crate::api::State;
 use crate::error::Refusal;
+use crate::state::State;
 
 /// What tells nothing of the runs: whether the server lives, and the page, which asks for the token itself.
 const OPEN: [&str; 3] = ["/", "/v2/health/live", "/v2/health/ready"];

@@ -7,7 +7,7 @@ use axum::middleware::Next;
 use axum::response::Response;
 use serde_json::json;
 
-use crate::api::State;
+use crate::state::State;
 
 /// Who answered, and for how many rows or texts: for the log.
 #[derive(Clone, Debug)]

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use fireclay_data::TableFormat;
-use fireclay_run::{InputSchema, Reading, Run};
+use fireclay_run::{InputKind, InputSchema, Reading, Run};
 
 use super::chat::Chat;
 use crate::error::Hidden;
@@ -85,6 +85,12 @@ impl Facts {
         reading.map(|(_, reading)| reading)
     }
 
+    /// Whether it answers for rows of cells alone.
+    pub fn has_cells(&self) -> bool {
+        let mut columns = self.schema.columns.iter();
+        self.kind == Kind::Rows && columns.all(|column| column.kind == InputKind::Cell)
+    }
+
     /// A line for the operator.
     pub fn line(&self) -> String {
         let asks = match self.kind {
@@ -110,11 +116,10 @@ impl Facts {
 
 /// A run with a meaning answers for samples; the workloads without one say themselves what they do.
 fn kind(run: &dyn Run) -> Result<Kind, String> {
-    use fireclay_run::InputKind::Image;
     let columns = run.schema().columns;
     let is_image = columns
         .iter()
-        .any(|column| matches!(column.kind, Image { .. }));
+        .any(|column| matches!(column.kind, InputKind::Image { .. }));
     match run.base().config().task.name() {
         _ if is_image => Ok(Kind::Images),
         _ if run.meaning().is_some() => Ok(Kind::Rows),

@@ -11,9 +11,9 @@ use fireclay_data::arrow::compute::{concat_batches, take_record_batch};
 use fireclay_run::answer::Answers;
 use fireclay_run::{Run, RunError, answer_columns, image_columns};
 
-use super::facts::{Facts, Kind};
 use super::job::{Answer, Job, Rows, Style};
 use super::worker::Work;
+use crate::drift::OF_BATCH;
 use crate::error::Refusal;
 
 /// Rows that go through a model at least: the last one is repeated. A product of a single row is computed by other
@@ -37,12 +37,21 @@ pub fn work(work: &Work<'_>) {
         let together = gather(first, &mut kept, work);
         let start = Instant::now();
         let rows: usize = together.iter().map(|asked| asked.rows.num_rows()).sum();
+        let sample = work.drift.is_ready().then(|| first_rows(&together[0].rows));
         answer(together, work);
         work.metrics.batch.observe(rows as f64);
         work.metrics
             .computing
             .observe(start.elapsed().as_secs_f64());
+        if let Some(Ok(taken)) = sample.map(|rows| guarded(|| work.run.take_rows(&rows))) {
+            work.drift.add(taken);
+        }
     }
+}
+
+/// The rows of a request that are counted for the comparison with the training.
+fn first_rows(rows: &RecordBatch) -> RecordBatch {
+    rows.slice(0, rows.num_rows().min(OF_BATCH))
 }
 
 /// What is still to be answered: in time, for somebody who listens.
@@ -65,7 +74,8 @@ fn wanted(job: Job, work: &Work<'_>) -> Option<Rows> {
 
 /// The first request, with those that can be answered along with it. One of another form is kept for later.
 fn gather(first: Rows, kept: &mut VecDeque<Rows>, work: &Work<'_>) -> Vec<Rows> {
-    if work.facts.kind != Kind::Rows || !is_joined(work.facts) {
+    // Texts of other lengths change the padding, and with it the last bits of answers.
+    if !work.facts.has_cells() {
         return vec![first];
     }
     let until = Instant::now() + work.limits.wait;
@@ -91,14 +101,6 @@ fn gather(first: Rows, kept: &mut VecDeque<Rows>, work: &Work<'_>) -> Vec<Rows> 
         }
     }
     together
-}
-
-/// Whether the rows of several requests go through the model at once. Texts of other lengths change the padding, and
-/// with it the last bits of answers.
-fn is_joined(facts: &Facts) -> bool {
-    use fireclay_run::InputKind::Cell;
-    let mut columns = facts.schema.columns.iter();
-    columns.all(|column| column.kind == Cell)
 }
 
 fn next(work: &Work<'_>, left: Duration) -> Option<Job> {
@@ -157,7 +159,7 @@ fn all(batches: &[&RecordBatch], work: &Work<'_>) -> Result<Answers, Refusal> {
 
 fn answers(work: &Work<'_>, rows: &RecordBatch) -> Result<Answers, RunError> {
     let count = rows.num_rows();
-    if !is_joined(work.facts) || count == 0 || count >= LEAST {
+    if !work.facts.has_cells() || count == 0 || count >= LEAST {
         return Ok(work.run.answers(rows)?.answers);
     }
     let indices = (0..LEAST).map(|row| row.min(count - 1) as u64);

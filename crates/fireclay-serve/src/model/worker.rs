@@ -11,6 +11,7 @@ use tokio::sync::oneshot;
 use super::facts::{Facts, Kind};
 use super::job::Job;
 use super::{rows, texts};
+use crate::drift::Drift;
 use crate::error::Refusal;
 use crate::metrics::{Metrics, OfModel};
 use crate::settings::Limits;
@@ -22,6 +23,7 @@ pub struct Model {
     pub facts: Facts,
     queue: SyncSender<Job>,
     pub metrics: OfModel,
+    pub drift: Arc<Drift>,
 }
 
 /// What a worker works with.
@@ -31,6 +33,7 @@ pub(super) struct Work<'a> {
     pub queue: Receiver<Job>,
     pub limits: &'a Limits,
     pub metrics: &'a OfModel,
+    pub drift: &'a Drift,
 }
 
 impl Model {
@@ -48,7 +51,9 @@ impl Model {
         let (queue, jobs) = sync_channel(limits.queue);
         let metrics = metrics.of_model(&source.name);
         let (told, opened) = oneshot::channel();
+        let drift = Arc::new(Drift::default());
         let thread = Thread {
+            drift: drift.clone(),
             source: source.clone(),
             open: open.clone(),
             limits: limits.clone(),
@@ -65,6 +70,7 @@ impl Model {
             facts,
             queue,
             metrics,
+            drift,
         }))
     }
 
@@ -96,6 +102,7 @@ struct Thread {
     open: Open,
     limits: Limits,
     metrics: OfModel,
+    drift: Arc<Drift>,
 }
 
 impl Thread {
@@ -112,16 +119,41 @@ impl Thread {
         if told.send(Ok(facts.clone())).is_err() {
             return;
         }
+        self.compare(&*run, &facts);
         let work = Work {
             run: &*run,
             facts: &facts,
             queue,
             limits: &self.limits,
             metrics: &self.metrics,
+            drift: &self.drift,
         };
         match facts.kind {
             Kind::Writing => texts::work(&work),
             _ => rows::work(&work),
+        }
+    }
+
+    /// Reads training rows to compare with, on a thread of its own, from the run opened once more.
+    fn compare(&self, run: &dyn Run, facts: &Facts) {
+        let most = self.limits.drift;
+        if !facts.has_cells() || most == 0 {
+            self.drift
+                .fail("they are compared for runs on tables, unless it is turned off".into());
+            return;
+        }
+        let (path, open, drift) = (
+            run.base().run.clone(),
+            self.open.clone(),
+            self.drift.clone(),
+        );
+        let learn = move || match open(&path) {
+            Ok(run) => drift.learn(&*run, most),
+            Err(error) => drift.fail(error),
+        };
+        if let Err(error) = thread::Builder::new().spawn(learn) {
+            self.drift
+                .fail(format!("the system gives no thread: {error}"));
         }
     }
 

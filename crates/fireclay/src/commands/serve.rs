@@ -82,6 +82,9 @@ pub struct LimitArgs {
     /// Connections at the same time
     #[arg(long, value_name = "N", default_value_t = Limits::default().connections)]
     pub max_connections: usize,
+    /// Training rows of a table that served ones are compared with at /drift; 0 for no comparison
+    #[arg(long, value_name = "N", default_value_t = Limits::default().drift)]
+    pub drift_rows: usize,
 }
 
 /// Opens the runs, and answers until the program is asked to end.
@@ -147,6 +150,7 @@ fn settings(args: &Args) -> Result<Settings, Failure> {
             streams: limits.max_streams,
             tokens: limits.max_tokens,
             connections: limits.max_connections,
+            drift: limits.drift_rows,
         },
         logs_requests: !args.no_log,
     })

@@ -6,10 +6,10 @@ use fireclay_run::generate::Ended;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::time::timeout_at;
 
-use super::super::State;
 use super::request::Request;
 use crate::error::Refusal;
 use crate::model::{Event, Job, Model, Text};
+use crate::state::State;
 
 /// Texts that have begun.
 pub struct Choices {

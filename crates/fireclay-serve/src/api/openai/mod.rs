@@ -11,10 +11,10 @@ use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
-use super::State;
 use crate::error::Refusal;
 use crate::http::{self, Served};
 use crate::model::{Facts, Kind};
+use crate::state::State;
 use answer::Shape;
 use choices::Choices;
 use request::Request;
