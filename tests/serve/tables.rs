@@ -114,6 +114,9 @@ fn a_wrong_request_is_told_what_predict_would_say() {
         .post("/predict/iris", json, "{}")
         .refused(404, &["there are flowers"]);
     assert_eq!(server.get("/predict/flowers").status, 405);
+    let wide: serde_json::Map<_, _> = (0..1500).map(|key| (format!("k{key}"), json!(1))).collect();
+    let reply = server.post_json("/predict/flowers", &json!(wide));
+    reply.refused(400, &["1500 columns", "reads 4"]);
     // What a row has that training did not is said beside its answer.
     let mut odd = objects(&head(&project, "datasets/iris/data.csv", 1));
     odd[0]["petal_width"] = Value::Null;

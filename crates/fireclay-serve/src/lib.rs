@@ -18,6 +18,7 @@
 //! ```
 
 mod api;
+mod body;
 mod drift;
 mod error;
 mod http;
@@ -45,6 +46,9 @@ use state::State;
 pub type Open = Arc<dyn Fn(&Path) -> Result<Box<dyn Run>, String> + Send + Sync>;
 /// Where lines for the operator go: a line of JSON for each request, and what happens to runs.
 pub type Log = Arc<dyn Fn(&str) + Send + Sync>;
+
+/// Bodies that are taken apart at the same time: each may take far more memory than it has bytes.
+const READERS: usize = 8;
 
 /// Runs that are open, and an address that is taken.
 pub struct Server {
@@ -106,6 +110,7 @@ impl Server {
     /// If the system gives no threads, or no more connections.
     pub fn run(self) -> Result<(), ServeError> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
+            .max_blocking_threads(READERS)
             .enable_all()
             .build()
             .map_err(ServeError::Runtime)?;

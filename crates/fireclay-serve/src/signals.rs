@@ -14,6 +14,10 @@ pub fn stop() -> impl Future<Output = ()> {
             .filter_map(|kind| signal(kind).ok())
             .collect();
         async move {
+            if signals.is_empty() {
+                // Nothing can ask the process to end but its death.
+                return std::future::pending().await;
+            }
             let heard = signals.iter_mut().map(|signal| Box::pin(signal.recv()));
             futures_util::future::select_all(heard).await;
         }

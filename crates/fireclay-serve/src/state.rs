@@ -4,10 +4,13 @@ use std::net::SocketAddr;
 use std::ops::Deref;
 use std::sync::Arc;
 
+use axum::body::Body;
+use axum::http::HeaderMap;
 use tempfile::TempDir;
 
 use crate::Log;
-use crate::error::Hidden;
+use crate::body::{Room, Whole};
+use crate::error::{Hidden, Refusal};
 use crate::metrics::Metrics;
 use crate::model::Registry;
 use crate::settings::Settings;
@@ -18,6 +21,8 @@ pub struct State(Arc<Shared>);
 
 pub struct Shared {
     pub registry: Registry,
+    /// For the bodies of all requests.
+    pub room: Room,
     pub settings: Settings,
     pub metrics: Arc<Metrics>,
     pub log: Log,
@@ -42,6 +47,7 @@ impl State {
         (scratch, address): (TempDir, SocketAddr),
     ) -> Self {
         Self(Arc::new(Shared {
+            room: Room::new(&settings.limits),
             registry,
             settings,
             metrics,
@@ -60,6 +66,15 @@ impl State {
             };
             (self.log)(&said);
         }
+    }
+
+    /// Reads the body of a request.
+    ///
+    /// # Errors
+    ///
+    /// If it is too large or too slow, or there is no room for it.
+    pub async fn read(&self, headers: &HeaderMap, body: Body) -> Result<Whole, Refusal> {
+        self.room.read(headers, body, &self.settings.limits).await
     }
 
     /// What a client is told instead of the folder in which bodies are read.

@@ -10,16 +10,17 @@ use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use fireclay_data::TableFormat;
-use fireclay_data::arrow::array::{AsArray, RecordBatch};
+use fireclay_data::arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use fireclay_data::arrow::datatypes::Float64Type;
 use fireclay_run::InputKind;
+use fireclay_run::answer::probability_column;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::ask::{aside, ask};
 use super::read::{self, Asked};
 use crate::error::Refusal;
-use crate::http::{self, Served};
+use crate::http::Served;
 use crate::model::{Facts, Kind, Style};
 use crate::state::State;
 
@@ -136,6 +137,10 @@ fn outputs(facts: &Facts) -> Vec<Value> {
             "parameters": { "classes": facts.classes },
         }));
     }
+    outputs.extend(facts.bounds.iter().map(|(name, is_number)| {
+        let datatype = if *is_number { "FP64" } else { "BYTES" };
+        json!({ "name": name, "datatype": datatype, "shape": [-1] })
+    }));
     outputs
 }
 
@@ -168,13 +173,14 @@ pub async fn infer(
     body: Body,
 ) -> Result<Response, Refusal> {
     let model = state.registry.model(&name)?;
-    let bytes = http::read(&headers, body, &state.settings.limits).await?;
+    let body = state.read(&headers, body).await?;
+    let bytes = &body.bytes;
     if headers.contains_key("inference-header-content-length") {
         let message =
             "tensors as binary data are not read here: send them as JSON (binary_data=False)";
         return Err(Refusal::bad(message));
     }
-    let request: Request = serde_json::from_slice(&bytes).map_err(|error| {
+    let request: Request = serde_json::from_slice(bytes).map_err(|error| {
         Refusal::bad(format!("the body is no request of the protocol: {error}"))
     })?;
     let (id, wanted) = (request.id, request.outputs);
@@ -182,7 +188,7 @@ pub async fn infer(
     let asked = aside(move || asked(&read_by, &of.facts, request.inputs)).await?;
     let answer = ask(&state, &model, asked.rows, Style::ByClass).await;
     let answer = answer.map_err(|refusal| refusal.without(&state.hidden()))?;
-    drop(asked.files);
+    drop((asked.files, body));
     let mut tensors = tensors(&model.facts, &answer.columns)?;
     if !wanted.is_empty() {
         let named = |tensor: &Value| wanted.iter().any(|output| tensor["name"] == output.name);
@@ -340,35 +346,43 @@ fn alone(columns: Vec<(String, Vec<Value>)>, wanted: &str) -> Result<Vec<String>
 
 /// Answers as tensors.
 fn tensors(facts: &Facts, answers: &RecordBatch) -> Result<Vec<Value>, Refusal> {
-    let rows = answers.num_rows();
-    let missing = || Refusal::internal("the model gave no prediction");
-    let prediction = answers.column_by_name("prediction").ok_or_else(missing)?;
-    let mut tensors = match prediction.as_primitive_opt::<Float64Type>() {
-        Some(numbers) => vec![tensor(
-            "prediction",
-            "FP64",
-            vec![rows],
-            json!(&numbers.values()[..]),
-        )],
-        None => {
-            let texts = prediction.as_string_opt::<i32>().ok_or_else(missing)?;
-            let texts: Vec<_> = texts.iter().collect();
-            vec![tensor("prediction", "BYTES", vec![rows], json!(texts))]
-        }
+    let column = |name: &str| {
+        let column = answers.column_by_name(name);
+        column.ok_or_else(|| Refusal::internal(format!("the model gave no {name}")))
     };
+    let mut tensors = vec![vector("prediction", column("prediction")?)];
     if !facts.classes.is_empty() {
-        let columns = facts.classes.iter().map(|class| {
-            let name = fireclay_run::answer::probability_column(class);
-            let column = answers.column_by_name(&name).ok_or_else(missing)?;
-            column.as_primitive_opt::<Float64Type>().ok_or_else(missing)
+        let numbers = facts.classes.iter().map(|class| {
+            let column = column(&probability_column(class))?;
+            let numbers = column.as_primitive_opt::<Float64Type>();
+            numbers.ok_or_else(|| Refusal::internal("a probability is no number"))
         });
-        let columns = columns.collect::<Result<Vec<_>, _>>()?;
+        let columns = numbers.collect::<Result<Vec<_>, _>>()?;
+        let rows = answers.num_rows();
         let at = |row: usize| columns.iter().map(move |column| column.value(row));
         let numbers: Vec<f64> = (0..rows).flat_map(at).collect();
         let shape = vec![rows, columns.len()];
         tensors.push(tensor("probabilities", "FP64", shape, json!(numbers)));
     }
+    for (name, _) in &facts.bounds {
+        tensors.push(vector(name, column(name)?));
+    }
     Ok(tensors)
+}
+
+/// A column of numbers, or else of texts.
+fn vector(name: &str, column: &ArrayRef) -> Value {
+    let shape = vec![column.len()];
+    match column.as_primitive_opt::<Float64Type>() {
+        Some(numbers) => tensor(name, "FP64", shape, json!(&numbers.values()[..])),
+        None => {
+            let texts = column.as_string_opt::<i32>();
+            let texts: Vec<_> = texts
+                .map(|texts| texts.iter().collect())
+                .unwrap_or_default();
+            tensor(name, "BYTES", shape, json!(texts))
+        }
+    }
 }
 
 fn tensor(name: &str, datatype: &str, shape: Vec<usize>, data: Value) -> Value {

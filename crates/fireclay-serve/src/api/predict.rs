@@ -16,7 +16,7 @@ use serde_json::value::RawValue;
 use super::ask::{aside, ask};
 use super::read::{self, Asked};
 use crate::error::Refusal;
-use crate::http::{self, Served};
+use crate::http::Served;
 use crate::model::{Facts, Kind, Style};
 use crate::state::State;
 
@@ -36,7 +36,8 @@ pub async fn predict(
     body: Body,
 ) -> Result<Response, Refusal> {
     let model = state.registry.model(&name)?;
-    let bytes = http::read(&headers, body, &state.settings.limits).await?;
+    let body = state.read(&headers, body).await?;
+    let bytes = body.bytes.clone();
     let content = content(&headers, &bytes)?;
     let style = match model.facts.kind {
         Kind::Images => Style::Best(top(&headers)?),
@@ -47,7 +48,7 @@ pub async fn predict(
     let hidden = state.hidden();
     let answer = ask(&state, &model, asked.rows, style).await;
     let answer = answer.map_err(|refusal| refusal.without(&hidden))?;
-    drop(asked.files);
+    drop((asked.files, body));
     let table = named(asked.names, &answer.columns)?;
     let notes = [asked.notes, answer.notes].concat();
     let count = table.num_rows();

@@ -14,6 +14,9 @@ use crate::error::Refusal;
 use crate::model::Facts;
 use crate::state::State;
 
+/// Columns of a request that the run does not read.
+const MORE_COLUMNS: usize = 1000;
+
 /// Rows of a request.
 pub struct Asked {
     /// In the order of the run's schema.
@@ -48,6 +51,7 @@ fn read_table(
     let file = kept(state, bytes)?;
     let path = file.path().display().to_string();
     let mut pieces = stream(&path, &reading.options).map_err(of_data)?;
+    refuse_wide(pieces.columns().len(), facts)?;
     let (mut read, mut count) = (Vec::new(), 0);
     for piece in &mut pieces {
         let piece = piece.map_err(of_data)?;
@@ -73,6 +77,18 @@ fn read_table(
             .collect(),
         files: Vec::new(),
     })
+}
+
+/// Refuses many more columns than the run reads: each takes memory, however empty it is.
+fn refuse_wide(columns: usize, facts: &Facts) -> Result<(), Refusal> {
+    let read = facts.schema.columns.len();
+    match columns > read + MORE_COLUMNS {
+        true => Err(Refusal::bad(format!(
+            "the request has {columns} columns, but {} reads {read}",
+            facts.name
+        ))),
+        false => Ok(()),
+    }
 }
 
 /// The columns that the run reads, so that rows of two requests go together whatever else they hold. Where one is

@@ -4,6 +4,9 @@ use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use fireclay_data::TableFormat;
+use fireclay_data::arrow::array::AsArray;
+use fireclay_data::arrow::datatypes::Float64Type;
+use fireclay_run::answer::Meaning;
 use fireclay_run::{InputKind, InputSchema, Reading, Run};
 
 use super::chat::Chat;
@@ -33,8 +36,8 @@ pub struct Facts {
     pub schema: InputSchema,
     /// Names of classes or labels; none where the answer is a number or a text.
     pub classes: Vec<String>,
-    /// Whether a row may have several labels.
-    pub has_sets: bool,
+    /// The columns of a stated coverage, and whether they hold numbers.
+    pub bounds: Vec<(String, bool)>,
     /// How tables are read, by format.
     readings: Vec<(TableFormat, Reading)>,
     /// How a conversation becomes a prompt, if the run says it.
@@ -66,7 +69,7 @@ impl Facts {
             task,
             schema: run.schema(),
             classes: meaning.map_or_else(Vec::new, |meaning| meaning.classes().to_vec()),
-            has_sets: task == "multilabel",
+            bounds: meaning.map_or_else(Vec::new, bounds),
             readings: TableFormat::ALL.into_iter().filter_map(reading).collect(),
             chat: (kind == Kind::Writing)
                 .then(|| Chat::of(&base.folder))
@@ -112,6 +115,13 @@ impl Facts {
             self.name, self.task, self.version
         )
     }
+}
+
+fn bounds(meaning: &dyn Meaning) -> Vec<(String, bool)> {
+    let of_none = meaning.bounds(&meaning.answers(Vec::new())).into_iter();
+    of_none
+        .map(|(name, column)| (name, column.as_primitive_opt::<Float64Type>().is_some()))
+        .collect()
 }
 
 /// A run with a meaning answers for samples; the workloads without one say themselves what they do.

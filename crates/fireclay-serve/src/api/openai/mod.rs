@@ -12,7 +12,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 use crate::error::Refusal;
-use crate::http::{self, Served};
+use crate::http::Served;
 use crate::model::{Facts, Kind};
 use crate::state::State;
 use answer::Shape;
@@ -66,8 +66,8 @@ async fn answer(
     body: Body,
 ) -> Result<Response, Refusal> {
     let limits = &state.settings.limits;
-    let bytes = http::read(headers, body, limits).await?;
-    let request = Request::read(&bytes, shape, limits)?;
+    let body = state.read(headers, body).await?;
+    let request = Request::read(&body.bytes, shape, limits)?;
     let model = state.registry.model(&request.model)?;
     if model.facts.kind != Kind::Writing {
         let message = format!("{} writes no text; POST /predict/{0}", request.model);
