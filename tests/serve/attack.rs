@@ -211,7 +211,8 @@ fn a_full_queue_is_told_and_the_end_answers_what_is_in_flight() {
     server.signal("-TERM");
     for stream in waiting.into_iter().chain([first]) {
         let answer = read(stream).ok();
-        assert_eq!(answer["choices"][0]["finish_reason"], "length");
+        let reason = &answer["choices"][0]["finish_reason"];
+        assert!(*reason == "length" || *reason == "stop", "{answer}");
     }
     assert_eq!(server.program.wait().unwrap().code(), Some(0));
     assert!(TcpStream::connect(address).is_err());

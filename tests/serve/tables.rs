@@ -344,3 +344,47 @@ fn runs_without_a_name_of_their_own_are_refused() {
     );
     project.refused("serve runs/iris --tls-cert a.pem", 2, &["--tls-key"]);
 }
+
+#[test]
+fn a_column_that_has_moved_is_seen_at_drift() {
+    let project = iris();
+    let server = Server::start(&project, "runs/iris --no-log");
+    let report = || server.get("/drift/iris").json();
+    server.until("compared", |server| server.get("/drift/iris").status == 200);
+    let rows = objects(&project.read("datasets/iris/data.csv"));
+    let index = |report: &Value, name: &str| {
+        let columns = report["columns"].as_array().unwrap().iter();
+        let mut found = columns.filter(|column| column["name"] == name);
+        found.next().unwrap()["psi"].as_f64().unwrap()
+    };
+    let send = |rows: &[Value]| {
+        for rows in rows.chunks(50) {
+            server.post_json("/predict/iris", &json!(rows)).ok();
+        }
+    };
+    send(&rows);
+    server.until("counted", |_| report()["n"] == 150);
+    let before = report();
+    let mut moved = rows.clone();
+    for row in &mut moved {
+        let length: f64 = row["sepal_length"].as_str().unwrap().parse().unwrap();
+        row["sepal_length"] = json!(length + 3.0);
+    }
+    send(&moved);
+    server.until("counted", |_| report()["n"] == 300);
+    let after = report();
+    let (there, elsewhere) = ("sepal_length", "petal_length");
+    assert_eq!(after["columns"][0]["name"], there, "{after}");
+    assert!(
+        index(&after, there) > 3.0 * index(&before, there),
+        "{before} {after}"
+    );
+    assert!(
+        index(&after, elsewhere) < 2.0 * index(&before, elsewhere),
+        "{before} {after}"
+    );
+    {
+        let server = Server::start(&project, "runs/iris --no-log --drift-rows 0");
+        server.get("/drift/iris").refused(409, &["turned off"]);
+    }
+}

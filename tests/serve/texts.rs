@@ -55,7 +55,6 @@ type = "adamw"
 learning_rate = 5e-3
 [train]
 max_steps = 20
-batch_size = 8
 "#;
 
 /// A template of the kind that comes with models that talk.

@@ -108,11 +108,6 @@ impl Registry {
     pub fn names(&self) -> Vec<String> {
         self.entries.keys().cloned().collect()
     }
-
-    /// Where the run of this name is.
-    pub fn source(&self, name: &str) -> Option<&Source> {
-        Some(&self.entries.get(name)?.source)
-    }
 }
 
 impl Entry {
