@@ -6,6 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{RecvTimeoutError, TryRecvError};
 use std::time::{Duration, Instant};
 
+use fireclay_data::DataError;
 use fireclay_data::arrow::array::{ArrayRef, RecordBatch, UInt64Array};
 use fireclay_data::arrow::compute::{concat_batches, take_record_batch};
 use fireclay_run::answer::Answers;
@@ -16,9 +17,8 @@ use super::worker::Work;
 use crate::drift::OF_BATCH;
 use crate::error::Refusal;
 
-/// Rows that go through a model at least: the last one is repeated. A product of a single row is computed by other
-/// instructions than one of several, with other roundings.
-const LEAST: usize = 8;
+/// Rows that go through a model at once: a multiple of every width of SIMD, so that no row is among the left over ones.
+const TOGETHER: usize = 32;
 
 /// Answers until nobody can ask any more.
 pub fn work(work: &Work<'_>) {
@@ -157,18 +157,77 @@ fn all(batches: &[&RecordBatch], work: &Work<'_>) -> Result<Answers, Refusal> {
     Ok(answered)
 }
 
+/// Rows of cells go through the model so many at a time, whoever sent them; the last is repeated where there are fewer. How
+/// products are rounded depends on how many rows they have, and on nothing else of the rows beside one.
 fn answers(work: &Work<'_>, rows: &RecordBatch) -> Result<Answers, RunError> {
-    let count = rows.num_rows();
-    if !work.facts.has_cells() || count == 0 || count >= LEAST {
+    if !work.facts.has_cells() {
         return Ok(work.run.answers(rows)?.answers);
     }
-    let indices = (0..LEAST).map(|row| row.min(count - 1) as u64);
-    let padded = take_record_batch(rows, &UInt64Array::from_iter_values(indices));
-    let padded = padded.map_err(fireclay_data::DataError::from)?;
-    match work.run.answers(&padded) {
-        Ok(answered) => Ok(part(&answered.answers, 0..count, work.facts.classes.len())),
-        // The message is about the rows as they were sent.
-        Err(_) => Ok(work.run.answers(rows)?.answers),
+    let (count, classes) = (rows.num_rows(), work.facts.classes.len());
+    let mut all: Option<Answers> = None;
+    for start in (0..count).step_by(TOGETHER) {
+        let some = TOGETHER.min(count - start);
+        let indices = (0..TOGETHER).map(|row| (start + row.min(some - 1)) as u64);
+        let padded = take_record_batch(rows, &UInt64Array::from_iter_values(indices));
+        let Ok(answered) = work.run.answers(&padded.map_err(DataError::from)?) else {
+            // The message is about the rows as they were sent.
+            break;
+        };
+        let answers = part(&answered.answers, 0..some, classes);
+        match &mut all {
+            None => all = Some(answers),
+            Some(all) => append(all, answers),
+        }
+    }
+    match all.filter(|all| length(all) == count) {
+        Some(all) => Ok(all),
+        None => Ok(work.run.answers(rows)?.answers),
+    }
+}
+
+/// Adds answers of the same kind.
+fn append(all: &mut Answers, more: Answers) {
+    use Answers::{Classes, Numbers, Sets, Texts};
+    match (all, more) {
+        (
+            Classes {
+                chosen,
+                probabilities,
+            },
+            Classes {
+                chosen: c,
+                probabilities: p,
+            },
+        ) => {
+            chosen.extend(c);
+            probabilities.extend(p);
+        }
+        (
+            Sets {
+                chosen,
+                probabilities,
+            },
+            Sets {
+                chosen: c,
+                probabilities: p,
+            },
+        ) => {
+            chosen.extend(c);
+            probabilities.extend(p);
+        }
+        (Numbers(numbers), Numbers(more)) => numbers.extend(more),
+        (Texts(texts), Texts(more)) => texts.extend(more),
+        // A run has one kind of answer; what is missing is asked for again, all at once.
+        _ => {}
+    }
+}
+
+fn length(answers: &Answers) -> usize {
+    match answers {
+        Answers::Classes { chosen, .. } => chosen.len(),
+        Answers::Sets { chosen, .. } => chosen.len(),
+        Answers::Numbers(numbers) => numbers.len(),
+        Answers::Texts(texts) => texts.len(),
     }
 }
 
