@@ -114,6 +114,7 @@ fn a_wrong_request_is_told_what_predict_would_say() {
         .post("/predict/iris", json, "{}")
         .refused(404, &["there are flowers"]);
     assert_eq!(server.get("/predict/flowers").status, 405);
+    server.get("/nowhere").refused(404, &["/openapi.json"]);
     let wide: serde_json::Map<_, _> = (0..1500).map(|key| (format!("k{key}"), json!(1))).collect();
     let reply = server.post_json("/predict/flowers", &json!(wide));
     reply.refused(400, &["1500 columns", "reads 4"]);
@@ -232,6 +233,13 @@ fn tensors_are_answered_by_the_open_inference_protocol() {
         answer["outputs"][0]["data"],
         json!(["setosa", "versicolor"])
     );
+    let path = "/v2/models/iris/versions/1";
+    let same = server.post_json(&format!("{path}/infer"), &request).ok();
+    assert_eq!(same["outputs"], answer["outputs"]);
+    assert_eq!(server.get(path).ok()["name"], "iris");
+    server
+        .get("/v2/models/iris/versions/2/ready")
+        .refused(404, &["as version 1"]);
     assert_eq!(answer["outputs"][1]["shape"], json!([2, 3]));
     let rows = json!([
         {"sepal_length": 5.1, "sepal_width": 3.5, "petal_length": 1.4, "petal_width": 0.2},

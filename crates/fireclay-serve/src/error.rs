@@ -1,7 +1,7 @@
 //! Why runs are not served, and why a request is not answered.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{MAIN_SEPARATOR, Path, PathBuf};
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -182,40 +182,63 @@ impl From<RunError> for Refusal {
 
 /// Paths of this machine, with what clients know instead.
 #[derive(Clone, Debug, Default)]
-pub struct Hidden(Vec<(String, String)>);
+pub struct Hidden {
+    paths: Vec<(String, String)>,
+    /// Folders whose files stand for what clients sent.
+    folders: Vec<String>,
+}
+
+/// What clients call what they sent.
+const SENT: &str = "the request";
 
 impl Hidden {
     /// Also hides a path, as it is written and from the root.
-    pub fn and(mut self, path: &std::path::Path, name: &str) -> Self {
+    pub fn and(mut self, path: &Path, name: &str) -> Self {
         let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
         for path in [absolute.as_path(), path] {
             let path = path.display().to_string();
             // A bare word may be one of the message.
-            if path.contains(std::path::MAIN_SEPARATOR) {
-                self.0.push((path, name.to_owned()));
+            if path.contains(MAIN_SEPARATOR) {
+                self.paths.push((path, name.to_owned()));
             }
         }
         self
     }
 
+    /// Also hides the files in a folder of bodies.
+    pub fn and_files_of(mut self, folder: &Path) -> Self {
+        self.folders.push(folder.display().to_string());
+        self
+    }
+
     pub fn hide(&self, text: &str) -> String {
+        let text = self.folders.iter().fold(text.to_owned(), |text, folder| {
+            let mut parts = text.split(folder.as_str());
+            let first = parts.next().unwrap_or_default().to_owned();
+            parts.fold(first, |text, part| {
+                let is_of_path = |sign: char| sign.is_ascii_alphanumeric() || sign == '.';
+                let part = part.trim_start_matches(MAIN_SEPARATOR);
+                text + SENT + part.trim_start_matches(is_of_path)
+            })
+        });
         let hidden = |text: String, (path, name): &(String, String)| text.replace(path, name);
-        self.0.iter().fold(text.to_owned(), hidden)
+        self.paths.iter().fold(text, hidden)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use super::*;
 
     #[test]
     fn no_path_is_left_in_a_message() {
         let hidden = Hidden::default()
             .and(Path::new("/srv/runs/iris/1"), "iris")
-            .and(Path::new("runs"), "the run");
+            .and(Path::new("runs"), "the run")
+            .and_files_of(Path::new("/tmp/.tmpAb1"));
         let said = hidden.hide("cannot read /srv/runs/iris/1/model.bpk: no");
         assert_eq!(said, "cannot read iris/model.bpk: no");
+        let said = hidden.hide("row 2 of /tmp/.tmpAb1/.tmpXy2: no; /tmp/.tmpAb1/.tmpXy2:3: no");
+        assert_eq!(said, "row 2 of the request: no; the request:3: no");
     }
 }

@@ -79,6 +79,6 @@ impl State {
 
     /// What a client is told instead of the folder in which bodies are read.
     pub fn hidden(&self) -> Hidden {
-        Hidden::default().and(self.scratch.path(), "the request")
+        Hidden::default().and_files_of(self.scratch.path())
     }
 }

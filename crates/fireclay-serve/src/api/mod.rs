@@ -30,12 +30,25 @@ pub fn routes(state: State) -> Router {
         .route("/v2/models/{name}", get(inference::model))
         .route("/v2/models/{name}/ready", get(inference::model_ready))
         .route("/v2/models/{name}/infer", post(inference::infer))
+        .route(
+            "/v2/models/{name}/versions/{version}",
+            get(inference::model_of),
+        )
+        .route(
+            "/v2/models/{name}/versions/{version}/ready",
+            get(inference::model_ready_of),
+        )
+        .route(
+            "/v2/models/{name}/versions/{version}/infer",
+            post(inference::infer_of),
+        )
         .route("/v2/repository/index", post(inference::index))
         .route("/v2/repository/models/{name}/load", post(inference::load))
         .route("/v1/models", get(openai::models))
         .route("/v1/models/{name}", get(openai::model))
         .route("/v1/completions", post(openai::completions))
         .route("/v1/chat/completions", post(openai::chat))
+        .fallback(operate::nothing)
         .layer(from_fn_with_state(state.clone(), http::guard))
         .layer(from_fn_with_state(state.clone(), http::log))
         .with_state(state)

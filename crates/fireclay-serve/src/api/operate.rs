@@ -41,3 +41,9 @@ pub async fn drift(
         .map(Json)
         .map_err(|refusal| refusal.without(&model.facts.hidden))
 }
+
+/// Nothing is here.
+pub async fn nothing() -> Refusal {
+    let message = "nothing is at this address; GET /openapi.json says what there is";
+    Refusal::new(StatusCode::NOT_FOUND, message)
+}
