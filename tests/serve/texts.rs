@@ -315,3 +315,65 @@ fn translations_are_those_of_predict() {
         .post_json("/predict/de-en", &json!({"text": long}))
         .refused(400, &["tokens", "looks at 40"]);
 }
+
+const BERT: &str = r#"
+[device]
+backend = "flex"
+[data]
+type = "text_table"
+path = "pots.csv"
+target = "mark"
+[tokenizer]
+type = "wordpiece"
+vocabulary_size = 80
+[model]
+type = "bert"
+layers = 1
+heads = 2
+width = 16
+context_length = 12
+[task]
+type = "classification"
+[optimizer]
+type = "adamw"
+learning_rate = 5e-3
+[train]
+epochs = 2
+batch_size = 12
+"#;
+
+#[test]
+fn texts_with_labels_are_answered_as_predict_answers_them() {
+    let project = Project::with(BERT);
+    let row = |number: usize| match number % 2 {
+        0 => format!("the {number} pots are whole and fine,good\n"),
+        _ => format!("the {number} pots are cracked and dull,bad\n"),
+    };
+    let rows: String = (0..80).map(row).collect();
+    project.write("pots.csv", &format!("text,mark\n{rows}"));
+    project.ok("train run.toml -q");
+    let long = "fine ".repeat(30);
+    let table = format!("text\nthe pot is fine\n{long}\n");
+    project.write("new.csv", &table);
+    let said = project.ok("predict runs/run/1 new.csv -o out.jsonl").err;
+    let wanted = project.read("out.jsonl");
+    let wanted: Vec<Value> = wanted
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let server = Server::start(&project, "pots=runs/run");
+    let answer = server.post("/predict/pots", "text/csv", &table).ok();
+    assert_eq!(answer["predictions"], json!(wanted));
+    let note = answer["notes"][0].as_str().unwrap();
+    assert!(
+        note.contains("1 of 2 texts have more than 12 tokens")
+            && said.replace("\n  ", " ").contains(note),
+        "{note} {said}"
+    );
+    let request = json!({"inputs": [{"name": "text", "shape": [1], "datatype": "BYTES", "data": ["the pot is fine"]}]});
+    let answer = server.post_json("/v2/models/pots/infer", &request).ok();
+    assert_eq!(answer["outputs"][0]["data"][0], wanted[0]["prediction"]);
+    server
+        .post_json("/predict/pots", &json!([{"text": ""}]))
+        .refused(400, &["column \"text\"", "row 1"]);
+}

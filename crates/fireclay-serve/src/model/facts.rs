@@ -7,6 +7,7 @@ use fireclay_data::TableFormat;
 use fireclay_data::arrow::array::AsArray;
 use fireclay_data::arrow::datatypes::Float64Type;
 use fireclay_run::answer::Meaning;
+use fireclay_run::run::Base;
 use fireclay_run::{InputKind, InputSchema, Reading, Run};
 
 use super::chat::Chat;
@@ -59,9 +60,6 @@ impl Facts {
         let meaning = run.meaning();
         let kind = kind(run)?;
         let reading = |format| Some((format, run.reading(Some(format))?));
-        let hidden = Hidden::default()
-            .and(&base.folder, name)
-            .and(&base.run, name);
         Ok(Self {
             name: name.to_owned(),
             version: version(&base.run),
@@ -78,7 +76,7 @@ impl Facts {
             opened: SystemTime::now()
                 .duration_since(UNIX_EPOCH)
                 .map_or(0, |since| since.as_secs()),
-            hidden,
+            hidden: hidden(name, base),
         })
     }
 
@@ -115,6 +113,19 @@ impl Facts {
             self.name, self.task, self.version
         )
     }
+}
+
+/// The paths of a run, and of what it was trained on.
+fn hidden(name: &str, base: &Base) -> Hidden {
+    let located = base.config().data.section().located();
+    let files = located.files.iter().filter_map(|(_, file)| file.as_deref());
+    let data = std::iter::once(located.path).chain(files);
+    let run = Hidden::default()
+        .and(&base.folder, name)
+        .and(&base.run, name);
+    data.fold(run, |hidden, path| {
+        hidden.and(Path::new(path), "the training data")
+    })
 }
 
 fn bounds(meaning: &dyn Meaning) -> Vec<(String, bool)> {

@@ -90,7 +90,10 @@ impl Registry {
     /// If there is none, or it cannot be opened; then the run of before stays.
     pub fn reload(&self, name: &str) -> Result<Arc<Model>, Refusal> {
         let entry = self.entry(name)?;
-        let _loading = entry.loading.lock().unwrap_or_else(PoisonError::into_inner);
+        let Ok(_loading) = entry.loading.try_lock() else {
+            let message = format!("{name} is being loaded already");
+            return Err(Refusal::new(StatusCode::CONFLICT, message));
+        };
         let opened = Model::open(&entry.source, &self.open, &self.limits, &self.metrics);
         let model = opened.map_err(|error| {
             let before = entry.model();
