@@ -1,7 +1,7 @@
 //! The runs by their names.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, TryLockError};
 
 use axum::http::StatusCode;
 
@@ -90,9 +90,13 @@ impl Registry {
     /// If there is none, or it cannot be opened; then the run of before stays.
     pub fn reload(&self, name: &str) -> Result<Arc<Model>, Refusal> {
         let entry = self.entry(name)?;
-        let Ok(_loading) = entry.loading.try_lock() else {
-            let message = format!("{name} is being loaded already");
-            return Err(Refusal::new(StatusCode::CONFLICT, message));
+        let _loading = match entry.loading.try_lock() {
+            Ok(loading) => loading,
+            Err(TryLockError::Poisoned(error)) => error.into_inner(),
+            Err(TryLockError::WouldBlock) => {
+                let message = format!("{name} is being loaded already");
+                return Err(Refusal::new(StatusCode::CONFLICT, message));
+            }
         };
         let opened = Model::open(&entry.source, &self.open, &self.limits, &self.metrics);
         let model = opened.map_err(|error| {
