@@ -3,7 +3,7 @@
 //! Each column is cut into bins by the training rows, as the model reads them: a column of few values has a bin for each
 //! and one for all others, one of many has ten that hold as many training rows each. The population stability index of
 //! a column is the sum of (p - q) ln(p / q) over its bins, where p and q are the shares of served and of training rows
-//! (Siddiqi 2006, "Credit Risk Scorecards", section 12).
+//! (Siddiqi 2006, "Credit Risk Scorecards").
 
 use std::collections::HashMap;
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -72,7 +72,7 @@ struct ColumnReport {
     name: String,
     n: u64,
     psi: f64,
-    /// The index that as many rows have on average where nothing has changed (Yurdakul and Naranjo 2020, section 2).
+    /// The index that as many rows have on average where nothing has changed (Yurdakul 2018, "Statistical Properties of Population Stability Index").
     psi_by_chance: f64,
     /// The share of served rows with a value that no training row of the comparison has; none for a column of many.
     #[serde(skip_serializing_if = "Option::is_none")]
