@@ -40,10 +40,12 @@ fn main() -> Result<(), Box<dyn Error>> {
             .collect()
     });
     let took = start.elapsed().as_secs_f64();
-    let mut all: Vec<f64> = asked
-        .into_iter()
-        .collect::<Result<Vec<_>, String>>()?
-        .concat();
+    let all = asked.into_iter().collect::<Result<Vec<_>, String>>()?;
+    print(all.concat(), connections, took);
+    Ok(())
+}
+
+fn print(mut all: Vec<f64>, connections: usize, took: f64) {
     all.sort_by(f64::total_cmp);
     let at = |share: f64| all[((all.len() - 1) as f64 * share) as usize];
     println!(
@@ -54,7 +56,6 @@ fn main() -> Result<(), Box<dyn Error>> {
         at(0.99),
         at(1.0)
     );
-    Ok(())
 }
 
 /// The milliseconds of each answer on one connection; an answer that is none is an error.

@@ -174,36 +174,7 @@ fn writing(summary: &str, schema: &str) -> Value {
 }
 
 fn schemas() -> Value {
-    let tensor = json!({
-        "type": "object",
-        "required": ["name", "shape", "datatype", "data"],
-        "properties": {
-            "name": { "type": "string" },
-            "shape": { "type": "array", "items": { "type": "integer" } },
-            "datatype": { "type": "string" },
-            "data": { "type": "array" },
-        },
-    });
-    let sampling = |name: &str, input: Value| {
-        json!({
-            "type": "object",
-            "required": ["model", name],
-            "properties": {
-                "model": { "type": "string" },
-                name: input,
-                "max_tokens": { "type": "integer", "minimum": 0 },
-                "temperature": { "type": "number", "minimum": 0 },
-                "top_p": { "type": "number", "exclusiveMinimum": 0, "maximum": 1 },
-                "top_k": { "type": "integer", "minimum": 1 },
-                "repetition_penalty": { "type": "number", "exclusiveMinimum": 0 },
-                "seed": { "type": "integer" },
-                "n": { "type": "integer", "minimum": 1 },
-                "stop": { "type": ["string", "array"], "items": { "type": "string" } },
-                "stream": { "type": "boolean" },
-            },
-        })
-    };
-    json!({
+    let mut schemas = json!({
         "Any": { "type": "object" },
         "Error": { "type": "object" },
         "Metadata": { "type": "object" },
@@ -216,27 +187,65 @@ fn schemas() -> Value {
                 "notes": { "type": "array", "items": { "type": "string" } },
             },
         },
-        "Tensor": tensor,
-        "InferRequest": {
-            "type": "object",
-            "required": ["inputs"],
-            "properties": {
-                "id": { "type": "string" },
-                "inputs": { "type": "array", "items": reference("Tensor") },
-                "outputs": { "type": "array", "items": { "type": "object" } },
-            },
+        "Tensor": tensor(),
+    });
+    let text = json!({ "type": ["string", "array"], "items": { "type": "string" } });
+    let messages = json!({ "type": "array", "items": { "type": "object" } });
+    schemas["Completion"] = sampling("prompt", &text);
+    schemas["Chat"] = sampling("messages", &messages);
+    let tensors = json!({ "type": "array", "items": reference("Tensor") });
+    schemas["InferRequest"] = json!({
+        "type": "object",
+        "required": ["inputs"],
+        "properties": {
+            "id": { "type": "string" },
+            "inputs": tensors,
+            "outputs": { "type": "array", "items": { "type": "object" } },
         },
-        "InferResponse": {
-            "type": "object",
-            "required": ["model_name", "outputs"],
-            "properties": {
-                "model_name": { "type": "string" },
-                "model_version": { "type": "string" },
-                "id": { "type": "string" },
-                "outputs": { "type": "array", "items": reference("Tensor") },
-            },
+    });
+    schemas["InferResponse"] = json!({
+        "type": "object",
+        "required": ["model_name", "outputs"],
+        "properties": {
+            "model_name": { "type": "string" },
+            "model_version": { "type": "string" },
+            "id": { "type": "string" },
+            "outputs": tensors,
         },
-        "Completion": sampling("prompt", json!({ "type": ["string", "array"], "items": { "type": "string" } })),
-        "Chat": sampling("messages", json!({ "type": "array", "items": { "type": "object" } })),
+    });
+    schemas
+}
+
+fn tensor() -> Value {
+    json!({
+        "type": "object",
+        "required": ["name", "shape", "datatype", "data"],
+        "properties": {
+            "name": { "type": "string" },
+            "shape": { "type": "array", "items": { "type": "integer" } },
+            "datatype": { "type": "string" },
+            "data": { "type": "array" },
+        },
+    })
+}
+
+/// A request for texts, whose input has this name and schema.
+fn sampling(name: &str, input: &Value) -> Value {
+    json!({
+        "type": "object",
+        "required": ["model", name],
+        "properties": {
+            "model": { "type": "string" },
+            name: input,
+            "max_tokens": { "type": "integer", "minimum": 0 },
+            "temperature": { "type": "number", "minimum": 0 },
+            "top_p": { "type": "number", "exclusiveMinimum": 0, "maximum": 1 },
+            "top_k": { "type": "integer", "minimum": 1 },
+            "repetition_penalty": { "type": "number", "exclusiveMinimum": 0 },
+            "seed": { "type": "integer" },
+            "n": { "type": "integer", "minimum": 1 },
+            "stop": { "type": ["string", "array"], "items": { "type": "string" } },
+            "stream": { "type": "boolean" },
+        },
     })
 }

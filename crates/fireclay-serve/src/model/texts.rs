@@ -7,7 +7,7 @@ use std::sync::mpsc::TryRecvError;
 use std::time::Instant;
 
 use fireclay_run::InputKind;
-use fireclay_run::generate::Writing;
+use fireclay_run::generate::{Ended, Writing};
 
 use super::job::{Event, Job, Text};
 use super::rows::guarded;
@@ -124,7 +124,6 @@ fn advance(active: &mut Active<'_>, work: &Work<'_>) -> bool {
             return false;
         }
     };
-    use fireclay_run::generate::Ended;
     if !matches!(step.ended, Some(Ended::Length)) {
         active.tokens += 1;
         work.metrics.tokens.inc();

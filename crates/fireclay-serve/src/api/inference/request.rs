@@ -78,16 +78,14 @@ fn column(tensor: Tensor) -> Result<(String, Vec<Value>), Refusal> {
         datatype,
         data,
     } = tensor;
-    let (rows, is_column) = match shape[..] {
-        [rows] => (rows, true),
-        [rows, width] => (rows, width == 1),
-        _ => (0, false),
+    let rows = match shape[..] {
+        [rows] | [rows, 1] => rows,
+        _ => {
+            let column = "a column is [rows] or [rows, 1]";
+            let message = format!("input {name:?} has shape {shape:?}; {column}");
+            return Err(Refusal::bad(message));
+        }
     };
-    if !is_column {
-        let message =
-            format!("input {name:?} has shape {shape:?}; a column is [rows] or [rows, 1]");
-        return Err(Refusal::bad(message));
-    }
     let mut cells = Vec::new();
     flatten(data, &mut cells);
     if cells.len() != rows {
@@ -95,25 +93,29 @@ fn column(tensor: Tensor) -> Result<(String, Vec<Value>), Refusal> {
         let message = format!("input {name:?} has shape {shape:?}, but {found} values");
         return Err(Refusal::bad(message));
     }
-    let fits: fn(&Value) -> bool = match datatype.as_str() {
-        "BYTES" => |cell| cell.is_string() || cell.is_null(),
-        "BOOL" => |cell| cell.is_boolean() || cell.is_null(),
-        "FP16" | "FP32" | "FP64" => |cell| cell.is_number() || cell.is_null(),
-        "INT8" | "INT16" | "INT32" | "INT64" => |cell| cell.is_i64() || cell.is_null(),
-        "UINT8" | "UINT16" | "UINT32" | "UINT64" => |cell| cell.is_u64() || cell.is_null(),
-        _ => {
-            return Err(Refusal::bad(format!(
-                "input {name:?} has the datatype {datatype:?}, which is not known"
-            )));
-        }
-    };
-    match cells.iter().position(|cell| !fits(cell)) {
+    let fits = fits(&datatype).ok_or_else(|| {
+        let message = format!("input {name:?} has the datatype {datatype:?}, which is not known");
+        Refusal::bad(message)
+    })?;
+    match cells.iter().position(|cell| !cell.is_null() && !fits(cell)) {
         Some(row) => Err(Refusal::bad(format!(
             "input {name:?}, row {}: {} is no {datatype}",
             row + 1,
             cells[row]
         ))),
         None => Ok((name, cells)),
+    }
+}
+
+/// Whether a cell is of a datatype; none where there is no such type.
+fn fits(datatype: &str) -> Option<fn(&Value) -> bool> {
+    match datatype {
+        "BYTES" => Some(Value::is_string),
+        "BOOL" => Some(Value::is_boolean),
+        "FP16" | "FP32" | "FP64" => Some(Value::is_number),
+        "INT8" | "INT16" | "INT32" | "INT64" => Some(Value::is_i64),
+        "UINT8" | "UINT16" | "UINT32" | "UINT64" => Some(Value::is_u64),
+        _ => None,
     }
 }
 

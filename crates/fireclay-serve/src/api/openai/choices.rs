@@ -39,28 +39,12 @@ impl Choices {
     ) -> Result<Self, Refusal> {
         let until = Instant::now() + state.settings.limits.deadline;
         let each = request.choices();
-        let mut asked = Vec::new();
-        for (number, prompt) in prompts
-            .into_iter()
-            .flat_map(|prompt| vec![prompt; each])
-            .enumerate()
-        {
-            let (reply, events) = unbounded_channel();
-            model.ask(Job::Text(Text {
-                prompt,
-                sampling: request.sampling(number),
-                most: request.most,
-                stop: request.stops(),
-                until,
-                reply,
-            }))?;
-            asked.push(Choice(events));
-        }
         let mut choices = Self {
             texts: Vec::new(),
             prompt_tokens: 0,
             notes: Vec::new(),
         };
+        let asked = asked(model, request, prompts, until)?;
         for (number, mut choice) in asked.into_iter().enumerate() {
             let begun = timeout_at(until.into(), choice.0.recv()).await;
             let begun = begun.map_err(|_| Refusal::late())?;
@@ -78,6 +62,31 @@ impl Choices {
     pub fn len(&self) -> usize {
         self.texts.len()
     }
+}
+
+/// Puts a question for each text into the queue of the model.
+fn asked(
+    model: &Model,
+    request: &Request,
+    prompts: Vec<String>,
+    until: Instant,
+) -> Result<Vec<Choice>, Refusal> {
+    let texts = prompts
+        .into_iter()
+        .flat_map(|prompt| vec![prompt; request.choices()]);
+    let ask = |(number, prompt)| {
+        let (reply, events) = unbounded_channel();
+        model.ask(Job::Text(Text {
+            prompt,
+            sampling: request.sampling(number),
+            most: request.most,
+            stop: request.stops(),
+            until,
+            reply,
+        }))?;
+        Ok(Choice(events))
+    };
+    texts.enumerate().map(ask).collect()
 }
 
 impl Choice {
