@@ -183,7 +183,8 @@ fn a_full_queue_is_told_and_the_end_answers_what_is_in_flight() {
         "poet=runs/run --max-streams 1 --max-queue 2 --max-tokens 100000 --deadline 120",
     );
     let ask = |tokens: usize| {
-        let request = json!({"model": "poet", "prompt": "one", "max_tokens": tokens});
+        let request =
+            json!({"model": "poet", "prompt": "one", "max_tokens": tokens, "temperature": 0});
         let headers = "Content-Type: application/json\r\n";
         server.send(
             "POST",
@@ -225,8 +226,7 @@ fn what_waits_too_long_is_told() {
         &project,
         "poet=runs/run --max-streams 1 --max-tokens 1000000 --deadline 1",
     );
-    let request =
-        json!({"model": "poet", "prompt": "one", "max_tokens": 1_000_000, "stream": true});
+    let request = json!({"model": "poet", "prompt": "one", "max_tokens": 1_000_000, "temperature": 0, "stream": true});
     let headers = "Content-Type: application/json\r\n";
     let _busy = server.send(
         "POST",

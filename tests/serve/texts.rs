@@ -249,8 +249,7 @@ fn a_client_that_leaves_stops_its_text() {
         &project,
         "poet=runs/run --max-tokens 1000000 --max-streams 1",
     );
-    let request =
-        json!({"model": "poet", "prompt": "one", "max_tokens": 1_000_000, "stream": true});
+    let request = json!({"model": "poet", "prompt": "one", "max_tokens": 1_000_000, "temperature": 0, "stream": true});
     let headers = "Content-Type: application/json\r\n";
     let stream = server.send(
         "POST",
