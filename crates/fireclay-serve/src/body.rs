@@ -111,7 +111,8 @@ mod tests {
             .enable_time()
             .build();
         runtime.expect("a runtime").block_on(async {
-            let read = || room.read(&HeaderMap::new(), Body::from(vec![7; 1000]), &limits);
+            let headers = HeaderMap::new();
+            let read = || room.read(&headers, Body::from(vec![7; 1000]), &limits);
             let mut held = Vec::new();
             while let Ok(whole) = read().await {
                 held.push(whole);

@@ -3,7 +3,6 @@
 use std::collections::VecDeque;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::mpsc::{RecvTimeoutError, TryRecvError};
 use std::time::{Duration, Instant};
 
 use fireclay_data::DataError;
@@ -105,14 +104,8 @@ fn gather(first: Rows, kept: &mut VecDeque<Rows>, work: &Work<'_>) -> Vec<Rows> 
 
 fn next(work: &Work<'_>, left: Duration) -> Option<Job> {
     match left.is_zero() {
-        true => match work.queue.try_recv() {
-            Ok(job) => Some(job),
-            Err(TryRecvError::Empty | TryRecvError::Disconnected) => None,
-        },
-        false => match work.queue.recv_timeout(left) {
-            Ok(job) => Some(job),
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => None,
-        },
+        true => work.queue.try_recv().ok(),
+        false => work.queue.recv_timeout(left).ok(),
     }
 }
 
