@@ -19,6 +19,7 @@ const CHECKED: [&str; 15] = [
     "fireclay-plan",
     "fireclay-report",
     "fireclay-run",
+    "fireclay-serve",
     "fireclay-simulate",
     "fireclay-track",
     "fireclay-train",

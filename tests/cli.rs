@@ -10,7 +10,7 @@ use crate::support::{EVERYTHING, Project, Ran, root};
 #[test]
 fn help_lists_every_verb_and_exit_code() {
     let help = Project::new().ok("--help").out;
-    let verbs = "init check plan train resume verify-resume evaluate predict generate export report compare runs explain track watch devices models datasets simulate schema completions";
+    let verbs = "init check plan train resume verify-resume evaluate predict generate serve export report compare runs explain track watch devices models datasets simulate schema completions";
     for verb in verbs.split(' ') {
         assert!(
             help.contains(&format!("  {verb} ")),

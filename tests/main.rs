@@ -31,6 +31,7 @@ mod pretrained;
 mod reports;
 mod resume;
 mod runs;
+mod serve;
 mod shipped;
 mod tables;
 mod tracking;

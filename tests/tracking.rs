@@ -13,7 +13,7 @@ const TRAIN: &str = "train configs/tabular/breast-cancer.toml -q --set train.epo
 const RUN: &str = "runs/breast-cancer/1";
 
 /// Python with the real clients, if there is one. Where FIRECLAY_REQUIRE_PYTHON is set, as in CI, it must be.
-fn python(module: &str) -> Option<PathBuf> {
+pub fn python(module: &str) -> Option<PathBuf> {
     let python = PathBuf::from(std::env::var_os("FIRECLAY_PYTHON").unwrap_or("python3".into()));
     let has = |python: &PathBuf| {
         let import = format!("import {module}");
@@ -36,7 +36,7 @@ fn python(module: &str) -> Option<PathBuf> {
 }
 
 /// What a script in `tests/clients` prints.
-fn client(python: &PathBuf, script: &str, arguments: &[&str]) -> Value {
+pub fn client(python: &PathBuf, script: &str, arguments: &[&str]) -> Value {
     let script = root().join("tests/clients").join(script);
     let ran = Command::new(python)
         .arg(script)

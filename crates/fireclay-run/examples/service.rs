@@ -1,4 +1,4 @@
-//! A service that answers from a finished run, for rows of JSON over HTTP.
+//! A service of one's own around a finished run: axum in front, and behind it the thread that holds the run.
 //!
 //! ```sh
 //! fireclay train configs/tabular/iris.toml
@@ -6,79 +6,79 @@
 //! curl -d '{"sepal_length": 5.1, "sepal_width": 3.5, "petal_length": 1.4, "petal_width": 0.2}' 127.0.0.1:8080
 //! ```
 //!
-//! One connection at a time, to show the run rather than a server.
+//! `fireclay serve` is the whole of it: batches, limits, and the reader of `predict` for rows as they are written.
 
 use std::error::Error;
-use std::io::{BufRead, BufReader, Cursor, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::io::Cursor;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::mpsc::{SyncSender, sync_channel};
 
+use axum::Router;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::routing::post;
 use burn::tensor::Device;
 use fireclay_data::arrow::array::RecordBatch;
 use fireclay_data::arrow::json::reader::infer_json_schema;
 use fireclay_data::arrow::json::{ArrayWriter, ReaderBuilder};
-use fireclay_run::{Run, open};
+use fireclay_run::{Run, answer_columns, open};
+use tokio::sync::oneshot;
 
-/// The largest body that is read, in bytes.
-const LARGEST: usize = 1 << 20;
+/// Rows of JSON, and where their answers go.
+type Question = (String, oneshot::Sender<Result<String, String>>);
+/// Questions that may wait.
+const WAITING: usize = 64;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut args = std::env::args().skip(1);
     let (Some(run), Some(address)) = (args.next(), args.next()) else {
         return Err("usage: service RUN ADDRESS".into());
     };
-    let run = open(Path::new(&run), &Device::flex())?;
-    println!("asks for {}", serde_json::to_string(&run.schema())?);
-    let listener = TcpListener::bind(&address)?;
-    println!("listens on {}", listener.local_addr()?);
-    for stream in listener.incoming() {
-        if let Err(error) = serve(&*run, stream?) {
-            eprintln!("a client left: {error}");
+    let (ask, questions) = sync_channel::<Question>(WAITING);
+    let (told, opened) = oneshot::channel();
+    // A run stays on the thread that opened it.
+    std::thread::spawn(move || {
+        let run = match open(Path::new(&run), &Device::flex()) {
+            Ok(run) => run,
+            Err(error) => return told.send(Err(error.to_string())),
+        };
+        let told =
+            told.send(serde_json::to_string(&run.schema()).map_err(|error| error.to_string()));
+        for (rows, reply) in questions {
+            // Who has left needs no answer.
+            let _ = reply.send(answer(&*run, &rows).map_err(|error| error.to_string()));
         }
-    }
-    Ok(())
+        told
+    });
+    println!("asks for {}", opened.blocking_recv()??);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_io()
+        .build()?;
+    runtime.block_on(async {
+        let listener = tokio::net::TcpListener::bind(&address).await?;
+        println!("listens on {}", listener.local_addr()?);
+        let service = Router::new().route("/", post(predict)).with_state(ask);
+        Ok(axum::serve(listener, service).await?)
+    })
 }
 
 /// Answers one request.
-fn serve(run: &dyn Run, mut stream: TcpStream) -> Result<(), Box<dyn Error>> {
-    let (status, body) = match body(&stream).and_then(|rows| answer(run, &rows)) {
-        Ok(body) => ("200 OK", body),
-        Err(error) => {
-            let message = serde_json::json!({ "error": error.to_string() });
-            ("400 Bad Request", message.to_string())
-        }
+async fn predict(
+    State(ask): State<SyncSender<Question>>,
+    rows: String,
+) -> Result<String, (StatusCode, String)> {
+    let (reply, answer) = oneshot::channel();
+    let busy = |_| (StatusCode::TOO_MANY_REQUESTS, "ask again".to_owned());
+    ask.try_send((rows, reply)).map_err(busy)?;
+    let gone = |_| {
+        (
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "the run is gone".to_owned(),
+        )
     };
-    let length = body.len();
-    write!(
-        stream,
-        "HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\
-         Connection: close\r\n\r\n{body}"
-    )?;
-    Ok(())
-}
-
-/// The body of a request.
-fn body(stream: &TcpStream) -> Result<String, Box<dyn Error>> {
-    let mut reader = BufReader::new(stream);
-    let mut length = 0;
-    loop {
-        let mut line = String::new();
-        reader.by_ref().take(8192).read_line(&mut line)?;
-        let header = line.trim_end().to_ascii_lowercase();
-        if header.is_empty() {
-            break;
-        }
-        if let Some(value) = header.strip_prefix("content-length:") {
-            length = value.trim().parse()?;
-        }
-    }
-    if length > LARGEST {
-        return Err(format!("the body may have {LARGEST} bytes, not {length}").into());
-    }
-    let mut body = vec![0; length];
-    reader.read_exact(&mut body)?;
-    Ok(String::from_utf8(body)?)
+    let answer = answer.await.map_err(gone)?;
+    answer.map_err(|error| (StatusCode::BAD_REQUEST, error))
 }
 
 /// Rows of JSON, one object a line, to answers in a JSON array.
@@ -88,10 +88,7 @@ fn answer(run: &dyn Run, rows: &str) -> Result<String, Box<dyn Error>> {
     let mut written = ArrayWriter::new(Vec::new());
     for batch in reader {
         let answers = run.answers(&batch?)?.answers;
-        let classes = run.meaning().map_or(&[][..], |meaning| meaning.classes());
-        let by_class = answers.by_class(classes);
-        let first = [("prediction".to_owned(), answers.predictions(classes, ";"))];
-        let columns = first.into_iter().chain(by_class);
+        let columns = answer_columns(run, answers);
         written.write(&RecordBatch::try_from_iter(columns)?)?;
     }
     written.finish()?;

@@ -56,13 +56,15 @@ pub use device::RunDevice;
 pub use finished::{Finished, finished};
 pub use fireclay_train::strategy::At;
 pub use folds::{Folds, Spread};
+pub use predict::{TOP, answer_columns, image_columns};
 pub use predictor::Differentiable;
 pub use prepared::{
     Hooks, LARGEST, Outcome, Planner, Prepared, fits, open, open_at, preflight, shards,
 };
 pub use read::{keys, load_run, load_run_at, load_run_with, schema};
 pub use run::{
-    Evaluations, On, OnError, Part, Parts, PredictJob, Run, RunError, SPLITS, Taken, locate,
+    Answered, Evaluations, InputColumn, InputKind, InputSchema, On, OnError, Part, Parts,
+    PredictJob, Reading, Run, RunError, SPLITS, Taken, locate,
 };
 pub use seed::{drawn_split, other_split};
 pub use unfinished::{FoldRun, Unfinished, fold_run, unfinished};

@@ -40,6 +40,17 @@ impl Failure {
         ))
     }
 
+    /// What happened, in plain text.
+    pub fn message(&self) -> String {
+        match self {
+            Self::Failed(message)
+            | Self::Usage(message)
+            | Self::Diverged(message)
+            | Self::Interrupted(message) => message.clone(),
+            Self::Config(error) => error.to_string(),
+        }
+    }
+
     /// Says what happened on standard error, and gives the exit code.
     pub fn report(&self) -> ExitCode {
         let color = std::io::stderr().is_terminal();

@@ -1,13 +1,14 @@
 //! Text on its way out, of which the end of a text may be a part.
 
 /// Text that is held back because a stop text may begin in it.
-pub(super) struct Held<'a> {
-    stop: &'a [String],
+#[derive(Debug)]
+pub(super) struct Held {
+    stop: Vec<String>,
     text: String,
 }
 
-impl<'a> Held<'a> {
-    pub fn new(stop: &'a [String]) -> Self {
+impl Held {
+    pub fn new(stop: Vec<String>) -> Self {
         Self {
             stop,
             text: String::new(),
@@ -36,7 +37,8 @@ impl<'a> Held<'a> {
         (std::mem::replace(&mut self.text, rest), false)
     }
 
-    pub fn rest(self) -> String {
-        self.text
+    /// What is left at the end.
+    pub fn rest(&mut self) -> String {
+        std::mem::take(&mut self.text)
     }
 }

@@ -78,8 +78,8 @@ fn numbers_that_are_not_finite_are_an_error() {
 
 #[test]
 fn a_stop_text_is_not_written_even_in_pieces() {
-    let stop = ["END".to_owned()];
-    let mut held = Held::new(&stop);
+    let stop = vec!["END".to_owned()];
+    let mut held = Held::new(stop);
     assert_eq!(held.push("one E"), ("one ".into(), false));
     assert_eq!(held.push("N"), (String::new(), false));
     assert_eq!(held.push("ough E"), ("ENough ".into(), false));

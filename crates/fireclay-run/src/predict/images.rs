@@ -19,7 +19,7 @@ use crate::run::{PredictJob, Predicted, Run, RunError};
 const IMAGES: usize = 64;
 
 /// Classes that an answer names, unless it is asked for others.
-const TOP: usize = 5;
+pub const TOP: usize = 5;
 
 /// Answers for images, in their order, decoded on `threads` threads and answered by `answer`. Those that
 /// cannot be read have none, and are named in [`Predicted::failed`].
@@ -145,22 +145,42 @@ fn decoded(
 
 fn columns(
     paths: &[&PathBuf],
+    answered: (Answers, Vec<(String, ArrayRef)>),
+    how: (&[String], &str),
+    top: usize,
+) -> RecordBatch {
+    let names = paths.iter().map(|path| path.display().to_string());
+    let names: ArrayRef = Arc::new(StringArray::from_iter_values(names));
+    let answers = ranked(answered, how, top).into_iter();
+    let columns = [("image".to_owned(), names)].into_iter().chain(answers);
+    RecordBatch::try_from_iter(columns).expect("columns of one length")
+}
+
+/// The columns of answers for images, as `predict` writes them: `prediction`, for classes `class_1`, `probability_1`
+/// and so on, best first and `top` at most, and the bounds of a stated coverage.
+pub fn image_columns(run: &dyn Run, answers: Answers, top: usize) -> Vec<(String, ArrayRef)> {
+    let meaning = run.meaning();
+    let classes = meaning.map_or(&[][..], |meaning| meaning.classes());
+    let separator = run.base().config().data.section().label_separator();
+    let bounds = meaning.map_or_else(Vec::new, |meaning| meaning.bounds(&answers));
+    ranked(
+        (answers, bounds),
+        (classes, separator),
+        top.min(classes.len()),
+    )
+}
+
+fn ranked(
     (answers, bounds): (Answers, Vec<(String, ArrayRef)>),
     (classes, separator): (&[String], &str),
     top: usize,
-) -> RecordBatch {
+) -> Vec<(String, ArrayRef)> {
     let ranked = answers.probabilities().map(|probabilities| {
         let rows = probabilities.chunks(classes.len());
         rows.map(|row| best(row, top)).collect::<Vec<_>>()
     });
-    let names = paths.iter().map(|path| path.display().to_string());
-    let mut columns: Vec<(String, ArrayRef)> = vec![
-        (
-            "image".into(),
-            Arc::new(StringArray::from_iter_values(names)),
-        ),
-        ("prediction".into(), answers.predictions(classes, separator)),
-    ];
+    let mut columns: Vec<(String, ArrayRef)> =
+        vec![("prediction".into(), answers.predictions(classes, separator))];
     let ranked = ranked.unwrap_or_default();
     for rank in 0..top {
         let names = ranked.iter().map(|row| classes[row[rank].0].as_str());
@@ -175,7 +195,7 @@ fn columns(
         ));
     }
     columns.extend(bounds);
-    RecordBatch::try_from_iter(columns).expect("columns of one length")
+    columns
 }
 
 /// The most probable classes of one row, best first; among equals the first.

@@ -7,8 +7,10 @@ mod rows;
 mod skip;
 
 pub(crate) use images::predict_images;
+pub use images::{TOP, image_columns};
 pub(crate) use lines::predict_lines;
 pub(crate) use pipes::InputTable;
+pub use rows::answer_columns;
 pub(crate) use rows::{Rows, predict_rows};
 
 use std::path::{Path, PathBuf};

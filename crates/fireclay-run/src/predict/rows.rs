@@ -257,21 +257,22 @@ fn answer_names(run: &dyn Run) -> impl Iterator<Item = String> {
         .chain(bounds)
 }
 
-fn columns(run: &dyn Run, name: (String, ArrayRef), answers: Answers) -> RecordBatch {
+fn columns(run: &dyn Run, (name, names): (String, ArrayRef), answers: Answers) -> RecordBatch {
+    // A later batch may lack an id, and all have one schema.
+    let mut columns = vec![(name, names, true)];
+    let answers = answer_columns(run, answers).into_iter();
+    columns.extend(answers.map(|(name, column)| (name, column, false)));
+    RecordBatch::try_from_iter_with_nullable(columns).expect("columns of one length")
+}
+
+/// The columns of answers for rows, as `predict` writes them: `prediction` (labels that apply are joined by the
+/// data's `label_separator`), `probability_<class>`, and the bounds of a stated coverage.
+pub fn answer_columns(run: &dyn Run, answers: Answers) -> Vec<(String, ArrayRef)> {
     let classes = classes(run);
     let separator = run.base().config().data.section().label_separator();
     let bounds = run.meaning().map(|meaning| meaning.bounds(&answers));
     let more = [answers.by_class(classes), bounds.unwrap_or_default()].concat();
-    let (name, names) = name;
-    // A later batch may lack an id, and all have one schema.
-    let mut columns = vec![
-        (name, names, true),
-        (
-            "prediction".into(),
-            answers.predictions(classes, separator),
-            false,
-        ),
-    ];
-    columns.extend(more.into_iter().map(|(name, column)| (name, column, false)));
-    RecordBatch::try_from_iter_with_nullable(columns).expect("columns of one length")
+    let prediction = answers.predictions(classes, separator);
+    let prediction = [("prediction".to_owned(), prediction)].into_iter();
+    prediction.chain(more).collect()
 }

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
 use fireclay_data::arrow::array::RecordBatch;
-use fireclay_data::{TableFormat, expand};
+use fireclay_data::{ReadOptions, TableFormat, expand};
 use fireclay_train::scratch::Scratch;
 use serde::Serialize;
 
@@ -53,6 +53,20 @@ pub trait Run {
     ///
     /// If a column is missing, a cell does not fit its column, or the run answers no rows.
     fn answers(&self, rows: &RecordBatch) -> Result<Answered, RunError>;
+
+    /// What is to be said of these rows beside their answers: of cells that training did not have, of texts that are cut.
+    ///
+    /// # Errors
+    ///
+    /// As [`answers`](Self::answers).
+    fn notes(&self, _rows: &RecordBatch) -> Result<Vec<String>, RunError> {
+        Ok(Vec::new())
+    }
+
+    /// How `predict` reads tables, if it does: in this format, or in that of the training.
+    fn reading(&self, _format: Option<TableFormat>) -> Option<Reading> {
+        None
+    }
 
     /// Reads a file, a folder or a pattern piece by piece, in bounded memory, and writes the answers to a
     /// file. Without a file it returns the answers, where they are few. The file appears only when it is
@@ -193,6 +207,15 @@ pub struct Answered {
     pub answers: Answers,
     /// The number of rows whose text is longer than the model reads.
     pub cut: usize,
+}
+
+/// How a run reads a table of rows to answer for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reading {
+    /// How it is stored, and how its cells are read.
+    pub options: ReadOptions,
+    /// The column that names a row, if the run has one.
+    pub id: Option<String>,
 }
 
 /// Where predictions come from and go to.

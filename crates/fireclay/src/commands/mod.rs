@@ -26,6 +26,7 @@ mod report;
 mod resume;
 mod runs;
 mod schema;
+mod serve;
 mod simulate;
 mod spent;
 mod track;
@@ -89,6 +90,7 @@ verbs! {
     Explain => explain,
     Predict => predict,
     Generate => generate,
+    Serve => serve,
     Export => export,
     Report => report,
     Compare => compare,

@@ -13,7 +13,7 @@ use super::{LabelledText, TEXTS};
 use crate::answer::Meaning;
 use crate::predict::{InputTable, Rows, predict_rows};
 use crate::predictor::{Differentiable, Predictor};
-use crate::run::InputColumn;
+use crate::run::{InputColumn, Reading};
 use crate::samples::{TextTableSamples, upload_texts};
 use crate::task::Input;
 
@@ -45,6 +45,12 @@ impl LabelledTextRun {
             parts: Parts::Tokens(pieces),
             notes: Vec::new(),
         })
+    }
+
+    fn note_of_cut(&self, cut: u64, rows: u64) -> Option<String> {
+        let length = self.preprocess.max_length();
+        let note = || format!("{cut} of {rows} texts have more than {length} tokens and are cut");
+        (cut > 0).then(note)
     }
 
     fn options(&self, format: TableFormat) -> ReadOptions {
@@ -104,6 +110,22 @@ impl Run for LabelledTextRun {
         Ok(Answered { answers, cut })
     }
 
+    fn notes(&self, rows: &RecordBatch) -> Result<Vec<String>, RunError> {
+        let (_, cut) = self.preprocess.encode(&self.tokenizer, rows)?;
+        let answer = &self.predictor.answer;
+        let strangers = answer.note_of_strangers(answer.strangers(rows)?);
+        let cut = self.note_of_cut(cut as u64, rows.num_rows() as u64);
+        Ok(strangers.into_iter().chain(cut).collect())
+    }
+
+    fn reading(&self, format: Option<TableFormat>) -> Option<Reading> {
+        let id = &LabelledText::source(self.base.config()).config.id;
+        Some(Reading {
+            options: self.options(format.unwrap_or_else(|| self.own_format())),
+            id: id.clone(),
+        })
+    }
+
     fn predict(&self, job: &PredictJob<'_>) -> Result<Predicted, RunError> {
         let id = LabelledText::source(self.base.config())
             .config
@@ -122,12 +144,8 @@ impl Run for LabelledTextRun {
         };
         let (mut predicted, cut) = predict_rows(self, job, rows)?;
         predicted.notes.extend(answer.note_of_strangers(strangers));
-        if cut > 0 {
-            let (rows, length) = (predicted.count, self.preprocess.max_length());
-            predicted.notes.push(format!(
-                "{cut} of {rows} texts have more than {length} tokens and are cut"
-            ));
-        }
+        let cut = self.note_of_cut(cut, predicted.count);
+        predicted.notes.extend(cut);
         Ok(predicted)
     }
 

@@ -103,6 +103,10 @@ impl Run for TranslationRun {
         })
     }
 
+    fn notes(&self, rows: &RecordBatch) -> Result<Vec<String>, RunError> {
+        Ok(self.translator().notes(&text_cells(rows, "text")?)?)
+    }
+
     fn predict(&self, job: &PredictJob<'_>) -> Result<Predicted, RunError> {
         let tell = |texts: &[String]| Ok(self.translator().notes(texts)?);
         predict_lines(self, job, |texts| self.translate(texts), tell)

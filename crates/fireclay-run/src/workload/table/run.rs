@@ -13,7 +13,7 @@ use super::{ROWS, Table};
 use crate::answer::Meaning;
 use crate::predict::{InputTable, Rows, predict_rows};
 use crate::predictor::{Differentiable, Predictor};
-use crate::run::InputColumn;
+use crate::run::{InputColumn, Reading};
 use crate::samples::{TableSamples, upload_rows};
 use crate::task::Input;
 
@@ -92,6 +92,26 @@ impl Run for TableRun {
         Ok(Answered {
             answers: self.predictor.answer.by_group_in(answers, rows)?,
             cut: 0,
+        })
+    }
+
+    fn notes(&self, rows: &RecordBatch) -> Result<Vec<String>, RunError> {
+        let mut unseen = Unseen::default();
+        unseen.add(&self.preprocess, rows)?;
+        let notes = unseen.notes(&Table::source(self.base.config()).config);
+        let strangers = self.predictor.answer.strangers(rows)?;
+        let strangers = self.predictor.answer.note_of_strangers(strangers);
+        let notes = notes.iter().map(ToString::to_string);
+        Ok(notes.chain(strangers).collect())
+    }
+
+    fn reading(&self, format: Option<TableFormat>) -> Option<Reading> {
+        let source = Table::source(self.base.config());
+        Some(Reading {
+            options: self
+                .preprocess
+                .options(format.unwrap_or(source.format), &source.config),
+            id: source.config.id.clone(),
         })
     }
 

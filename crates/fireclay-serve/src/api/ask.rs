@@ -1,0 +1,56 @@
+//! Questions to the thread of a run.
+
+use std::time::Instant;
+
+use fireclay_data::arrow::array::RecordBatch;
+use tokio::sync::oneshot;
+use tokio::time::timeout_at;
+
+use crate::error::Refusal;
+use crate::model::{Answer, Job, Model, Rows, Style};
+use crate::state::State;
+
+/// The answers for some rows, in time. If the client leaves, the question is taken back.
+pub async fn ask(
+    state: &State,
+    model: &Model,
+    rows: RecordBatch,
+    style: Style,
+) -> Result<Answer, Refusal> {
+    let most = state.settings.limits.rows;
+    if rows.num_rows() > most {
+        return Err(too_many(rows.num_rows(), most));
+    }
+    let until = Instant::now() + state.settings.limits.deadline;
+    let (reply, answer) = oneshot::channel();
+    model.ask(Job::Rows(Rows {
+        rows,
+        style,
+        until,
+        reply,
+    }))?;
+    match timeout_at(until.into(), answer).await {
+        Ok(Ok(answer)) => answer,
+        Ok(Err(_)) => Err(Refusal::internal("the model has stopped; load it again")),
+        Err(_) => Err(Refusal::late()),
+    }
+}
+
+pub fn too_many(rows: usize, most: usize) -> Refusal {
+    let status = axum::http::StatusCode::PAYLOAD_TOO_LARGE;
+    Refusal::new(
+        status,
+        format!("a request may have {most} rows, not {rows}"),
+    )
+}
+
+/// Does what takes a processor or a disk where it holds up no other request.
+pub async fn aside<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Refusal> + Send + 'static,
+) -> Result<T, Refusal> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.unwrap_or_else(|_| {
+        let message = "the request could not be read; this is a bug of the server";
+        Err(Refusal::internal(message))
+    })
+}

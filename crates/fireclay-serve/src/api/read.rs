@@ -1,0 +1,188 @@
+//! From the bytes of a request to rows, by the very reader that `predict` reads files with.
+
+use std::io::Write;
+use std::sync::Arc;
+
+use fireclay_data::arrow::array::{ArrayRef, RecordBatch, StringArray, UInt64Array};
+use fireclay_data::arrow::compute::concat_batches;
+use fireclay_data::{DataError, TableFormat, column, plain_text, stream};
+use serde_json::Value;
+use tempfile::NamedTempFile;
+
+use super::ask::too_many;
+use crate::error::Refusal;
+use crate::model::Facts;
+use crate::state::State;
+
+/// Columns of a request that the run does not read.
+const MORE_COLUMNS: usize = 1000;
+
+/// Rows of a request.
+pub struct Asked {
+    /// In the order of the run's schema.
+    pub rows: RecordBatch,
+    /// What answers call each row.
+    pub names: (String, ArrayRef),
+    /// What is to be said of how they were read.
+    pub notes: Vec<String>,
+    /// What has to stay as long as the rows are read.
+    pub files: Vec<NamedTempFile>,
+}
+
+/// The rows of a table in one of the formats that `predict` reads.
+pub fn table(
+    state: &State,
+    facts: &Facts,
+    (bytes, format): (&[u8], TableFormat),
+) -> Result<Asked, Refusal> {
+    let hidden = |refusal: Refusal| refusal.without(&state.hidden()).without(&facts.hidden);
+    read_table(state, facts, bytes, format).map_err(hidden)
+}
+
+fn read_table(
+    state: &State,
+    facts: &Facts,
+    bytes: &[u8],
+    format: TableFormat,
+) -> Result<Asked, Refusal> {
+    let reading = facts
+        .reading(format)
+        .ok_or_else(|| Refusal::bad(format!("{} reads no tables", facts.name)))?;
+    let file = kept(state, bytes)?;
+    let path = file.path().display().to_string();
+    let mut pieces = stream(&path, &reading.options).map_err(of_data)?;
+    refuse_wide(pieces.columns().len(), facts)?;
+    let (mut read, mut count) = (Vec::new(), 0);
+    for piece in &mut pieces {
+        let piece = piece.map_err(of_data)?;
+        count += piece.num_rows();
+        if count > state.settings.limits.rows {
+            return Err(too_many(count, state.settings.limits.rows));
+        }
+        read.push(piece);
+    }
+    let Some(first) = read.first() else {
+        return Err(Refusal::bad("the request has no rows"));
+    };
+    let whole = concat_batches(&first.schema(), &read).map_err(|error| of_data(error.into()))?;
+    let names = names(&whole, reading.id.as_deref()).map_err(of_data)?;
+    let hidden = state.hidden();
+    Ok(Asked {
+        rows: wanted(facts, &whole),
+        names,
+        notes: pieces
+            .notes()
+            .iter()
+            .map(|note| hidden.hide(note))
+            .collect(),
+        files: Vec::new(),
+    })
+}
+
+/// Refuses many more columns than the run reads: each takes memory, however empty it is.
+fn refuse_wide(columns: usize, facts: &Facts) -> Result<(), Refusal> {
+    let read = facts.schema.columns.len();
+    match columns > read + MORE_COLUMNS {
+        true => Err(Refusal::bad(format!(
+            "the request has {columns} columns, but {} reads {read}",
+            facts.name
+        ))),
+        false => Ok(()),
+    }
+}
+
+/// The columns that the run reads, so that rows of two requests go together whatever else they hold. Where one is
+/// missing all stay, for the message that names them.
+fn wanted(facts: &Facts, rows: &RecordBatch) -> RecordBatch {
+    let schema = rows.schema();
+    let names = facts.schema.columns.iter();
+    let found = names.map(|column| schema.index_of(&column.name).ok());
+    let found = found.collect::<Option<Vec<_>>>();
+    let projected = found.and_then(|found| rows.project(&found).ok());
+    projected.unwrap_or_else(|| rows.clone())
+}
+
+fn of_data(error: DataError) -> Refusal {
+    fireclay_run::RunError::from(error).into()
+}
+
+/// What names rows, as `predict` does it: their id if the run has one, else numbers from 1.
+fn names(rows: &RecordBatch, id: Option<&str>) -> Result<(String, ArrayRef), DataError> {
+    match id {
+        Some(id) => Ok((id.to_owned(), plain_text(column(rows, id)?))),
+        None => Ok(numbered(rows.num_rows())),
+    }
+}
+
+pub fn numbered(rows: usize) -> (String, ArrayRef) {
+    let numbers = UInt64Array::from_iter_values(1..=rows as u64);
+    ("row".to_owned(), Arc::new(numbers))
+}
+
+/// Images, each the bytes of a file.
+pub fn images(state: &State, images: &[Vec<u8>]) -> Result<Asked, Refusal> {
+    if images.len() > state.settings.limits.rows {
+        return Err(too_many(images.len(), state.settings.limits.rows));
+    }
+    let files = images.iter().map(|bytes| kept(state, bytes));
+    let files = files.collect::<Result<Vec<_>, _>>()?;
+    let paths = files.iter().map(|file| file.path().display().to_string());
+    let paths: ArrayRef = Arc::new(StringArray::from_iter_values(paths));
+    let names = (1..=images.len()).map(|number| number.to_string());
+    let names: ArrayRef = Arc::new(StringArray::from_iter_values(names));
+    Ok(Asked {
+        rows: batch("image", paths)?,
+        names: ("image".to_owned(), names),
+        notes: Vec::new(),
+        files,
+    })
+}
+
+/// Texts to translate.
+pub fn texts(texts: Vec<String>) -> Result<Asked, Refusal> {
+    let count = texts.len();
+    let texts: ArrayRef = Arc::new(StringArray::from(texts));
+    Ok(Asked {
+        rows: batch("text", texts)?,
+        names: numbered(count),
+        notes: Vec::new(),
+        files: Vec::new(),
+    })
+}
+
+fn batch(name: &str, cells: ArrayRef) -> Result<RecordBatch, Refusal> {
+    let batch = RecordBatch::try_from_iter([(name, cells)]);
+    batch.map_err(|error| Refusal::internal(error.to_string()))
+}
+
+/// The texts of `{"text": ...}`, or of a list of such objects or of texts.
+pub fn texts_of_json(bytes: &[u8]) -> Result<Vec<String>, Refusal> {
+    let value: Value = serde_json::from_slice(bytes)
+        .map_err(|error| Refusal::bad(format!("the body is not JSON: {error}")))?;
+    let entries = match value {
+        Value::Array(entries) => entries,
+        entry => vec![entry],
+    };
+    let text = |(row, entry): (usize, Value)| {
+        let text = match entry {
+            Value::String(text) => Some(text),
+            Value::Object(mut fields) => match fields.remove("text") {
+                Some(Value::String(text)) => Some(text),
+                _ => None,
+            },
+            _ => None,
+        };
+        let message = || format!("entry {}: write {{\"text\": \"...\"}}", row + 1);
+        text.ok_or_else(|| Refusal::bad(message()))
+    };
+    entries.into_iter().enumerate().map(text).collect()
+}
+
+/// A file with these bytes, which is gone when it is dropped.
+fn kept(state: &State, bytes: &[u8]) -> Result<NamedTempFile, Refusal> {
+    let made = NamedTempFile::new_in(state.scratch.path()).and_then(|mut file| {
+        file.write_all(bytes)?;
+        Ok(file)
+    });
+    made.map_err(|error| Refusal::internal(format!("cannot keep the request: {error}")))
+}

@@ -1,0 +1,337 @@
+//! How far what is served is from what the run was trained on, counted in bounded memory.
+//!
+//! Each column is cut into bins by the training rows, as the model reads them: a column of few values has a bin for each
+//! and one for all others, one of many has ten that hold as many training rows each. The population stability index of
+//! a column is the sum of (p - q) ln(p / q) over its bins, where p and q are the shares of served and of training rows
+//! (Siddiqi 2006, "Credit Risk Scorecards").
+
+use std::collections::HashMap;
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+use fireclay_run::{On, Part, Parts, Run, Taken};
+use serde::Serialize;
+
+/// Values of a column that have a bin of their own.
+const MOST_VALUES: usize = 64;
+/// Bins of a column with more of them.
+const BINS: usize = 10;
+/// Rows of one batch that are counted.
+pub const OF_BATCH: usize = 64;
+
+/// What is counted of a run.
+#[derive(Debug, Default)]
+pub struct Drift {
+    training: OnceLock<Result<Baseline, String>>,
+    served: Mutex<Served>,
+}
+
+#[derive(Debug)]
+struct Baseline {
+    rows: usize,
+    columns: Vec<Column>,
+}
+
+#[derive(Debug)]
+struct Column {
+    name: String,
+    /// Where its values are among those of a row.
+    at: Vec<usize>,
+    bins: Bins,
+    /// Training rows by bin.
+    counts: Vec<u64>,
+}
+
+#[derive(Debug)]
+enum Bins {
+    /// By all its values, bit by bit; what is none of them is in the last bin.
+    Values(HashMap<Vec<u32>, usize>),
+    /// Between these edges, by its first value.
+    Edges(Vec<f32>),
+}
+
+#[derive(Debug, Default)]
+struct Served {
+    rows: u64,
+    /// By column and bin.
+    counts: Vec<Vec<u64>>,
+}
+
+/// What there is to say of a run.
+#[derive(Debug, Serialize)]
+pub struct Report {
+    /// Rows that were served and counted.
+    n: u64,
+    /// Training rows that they are compared with.
+    training_rows: usize,
+    /// The columns, those that have moved most first.
+    columns: Vec<ColumnReport>,
+}
+
+#[derive(Debug, Serialize)]
+struct ColumnReport {
+    name: String,
+    n: u64,
+    psi: f64,
+    /// The index that as many rows have on average where nothing has changed (Yurdakul 2018, "Statistical Properties of Population Stability Index").
+    psi_by_chance: f64,
+    /// The share of served rows with a value that no training row of the comparison has; none for a column of many.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unseen: Option<f64>,
+}
+
+/// Rows as the model reads them.
+struct Rows {
+    parts: Vec<Part>,
+    width: usize,
+    values: Vec<f32>,
+}
+
+impl Rows {
+    fn of(taken: Taken) -> Option<Self> {
+        let Parts::Columns { columns, .. } = taken.parts else {
+            return None;
+        };
+        let [_, width] = taken.input.values.dims();
+        let values = taken.input.values.into_data();
+        Some(Self {
+            parts: columns,
+            width,
+            values: values.iter::<f32>().collect(),
+        })
+    }
+
+    fn len(&self) -> usize {
+        self.values.len() / self.width.max(1)
+    }
+
+    /// The values of a column, row by row.
+    fn column<'a>(&'a self, at: &'a [usize]) -> impl Iterator<Item = Vec<f32>> + 'a {
+        let rows = self.values.chunks(self.width.max(1));
+        rows.map(|row| at.iter().map(|at| row[*at]).collect())
+    }
+}
+
+fn bits(values: &[f32]) -> Vec<u32> {
+    values.iter().map(|value| value.to_bits()).collect()
+}
+
+impl Column {
+    fn new(part: &Part, rows: &Rows) -> Self {
+        let mut values = HashMap::new();
+        for value in rows.column(&part.at) {
+            let next = values.len();
+            values.entry(bits(&value)).or_insert(next);
+        }
+        let bins = match values.len() <= MOST_VALUES {
+            true => Bins::Values(values),
+            false => Bins::Edges(edges(rows.column(&part.at).map(|value| value[0]))),
+        };
+        let mut column = Self {
+            name: part.name.clone(),
+            at: part.at.clone(),
+            counts: Vec::new(),
+            bins,
+        };
+        column.counts = column.count(rows);
+        column
+    }
+
+    /// How many of the rows are in each bin.
+    fn count(&self, rows: &Rows) -> Vec<u64> {
+        let bins = match &self.bins {
+            Bins::Values(values) => values.len() + 1,
+            Bins::Edges(edges) => edges.len() + 1,
+        };
+        let mut counts = vec![0; bins];
+        for value in rows.column(&self.at) {
+            let bin = match &self.bins {
+                Bins::Values(values) => values.get(&bits(&value)).copied().unwrap_or(values.len()),
+                Bins::Edges(edges) => edges.partition_point(|edge| *edge < value[0]),
+            };
+            counts[bin] += 1;
+        }
+        counts
+    }
+
+    fn report(&self, served: &[u64]) -> ColumnReport {
+        let (n, m): (u64, u64) = (served.iter().sum(), self.counts.iter().sum());
+        let is_used = |bin: &usize| served[*bin] + self.counts[*bin] > 0;
+        let used: Vec<usize> = (0..served.len()).filter(is_used).collect();
+        // Half a row in each bin keeps an empty one from being infinitely far.
+        let share =
+            |count: u64, all: u64| (count as f64 + 0.5) / (all as f64 + used.len() as f64 / 2.0);
+        let psi = used.iter().map(|bin| {
+            let (p, q) = (share(served[*bin], n), share(self.counts[*bin], m));
+            (p - q) * (p / q).ln()
+        });
+        let free = used.len().saturating_sub(1) as f64;
+        let unseen = match self.bins {
+            Bins::Values(_) => served.last().map(|unseen| *unseen as f64 / n.max(1) as f64),
+            Bins::Edges(_) => None,
+        };
+        ColumnReport {
+            name: self.name.clone(),
+            n,
+            psi: psi.sum(),
+            psi_by_chance: free * (1.0 / n.max(1) as f64 + 1.0 / m.max(1) as f64),
+            unseen,
+        }
+    }
+}
+
+/// Nine edges between which there are about as many of the values.
+fn edges(values: impl Iterator<Item = f32>) -> Vec<f32> {
+    let mut values: Vec<f32> = values.collect();
+    values.sort_by(f32::total_cmp);
+    let edge = |bin: usize| values[(bin * values.len() / BINS).min(values.len() - 1)];
+    let mut edges: Vec<f32> = (1..BINS).map(edge).collect();
+    edges.dedup();
+    edges
+}
+
+impl Drift {
+    /// Reads training rows of a run to compare with, `most` of them, drawn by the seed of the run.
+    pub fn learn(&self, run: &dyn Run, most: usize) {
+        let taken = run
+            .take(On::Split(0), most)
+            .map_err(|error| error.to_string());
+        let baseline = taken.and_then(|taken| {
+            let rows = Rows::of(taken).ok_or("the run reads no columns")?;
+            let columns = rows.parts.iter().map(|part| Column::new(part, &rows));
+            Ok(Baseline {
+                rows: rows.len(),
+                columns: columns.collect(),
+            })
+        });
+        self.set(baseline);
+    }
+
+    /// Says why there are no training rows.
+    pub fn fail(&self, error: String) {
+        self.set(Err(error));
+    }
+
+    fn set(&self, baseline: Result<Baseline, String>) {
+        // It is set once, by the thread that reads the rows.
+        let _ = self.training.set(baseline);
+    }
+
+    /// Whether rows can be counted.
+    pub fn is_ready(&self) -> bool {
+        matches!(self.training.get(), Some(Ok(_)))
+    }
+
+    /// Counts rows.
+    pub fn add(&self, taken: Taken) {
+        let (Some(Ok(baseline)), Some(rows)) = (self.training.get(), Rows::of(taken)) else {
+            return;
+        };
+        let mut served = self.served.lock().unwrap_or_else(PoisonError::into_inner);
+        served.rows += rows.len() as u64;
+        served.counts.resize(baseline.columns.len(), Vec::new());
+        for (column, counts) in baseline.columns.iter().zip(&mut served.counts) {
+            let more = column.count(&rows);
+            counts.resize(more.len(), 0);
+            counts
+                .iter_mut()
+                .zip(more)
+                .for_each(|(count, more)| *count += more);
+        }
+    }
+
+    /// What there is to say, or why there is nothing: the training rows are still being read, or cannot be.
+    ///
+    /// # Errors
+    ///
+    /// That reason.
+    pub fn report(&self) -> Result<Report, String> {
+        let baseline = match self.training.get() {
+            None => {
+                return Err("the training rows are still being read; ask again in a moment".into());
+            }
+            Some(Err(error)) => return Err(format!("the training rows cannot be read: {error}")),
+            Some(Ok(baseline)) => baseline,
+        };
+        let served = self.served.lock().unwrap_or_else(PoisonError::into_inner);
+        let columns = baseline.columns.iter().enumerate().map(|(index, column)| {
+            let none = vec![0; column.counts.len()];
+            column.report(served.counts.get(index).unwrap_or(&none))
+        });
+        let mut columns: Vec<ColumnReport> = columns.collect();
+        columns.sort_by(|a, b| b.psi.total_cmp(&a.psi));
+        Ok(Report {
+            n: served.rows,
+            training_rows: baseline.rows,
+            columns,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rows(values: Vec<f32>) -> Rows {
+        let parts = vec![Part {
+            name: "x".into(),
+            at: vec![0],
+        }];
+        Rows {
+            parts,
+            width: 1,
+            values,
+        }
+    }
+
+    fn column(values: Vec<f32>) -> Column {
+        let rows = rows(values);
+        Column::new(&rows.parts[0], &rows)
+    }
+
+    #[test]
+    fn a_column_of_few_values_is_compared_by_value() {
+        let column = column([vec![0.0; 50], vec![1.0; 50]].concat());
+        assert_eq!(column.counts, [50, 50, 0]);
+        let served = column.count(&rows(
+            [vec![0.0; 25], vec![1.0; 75], vec![7.0; 100]].concat(),
+        ));
+        assert_eq!(served, [25, 75, 100]);
+        let report = column.report(&served);
+        assert_eq!(report.unseen, Some(0.5));
+        // By hand, with half a row in each bin.
+        let (p, q) = (
+            [25.5 / 201.5, 75.5 / 201.5, 100.5 / 201.5],
+            [50.5 / 101.5, 50.5 / 101.5, 0.5 / 101.5],
+        );
+        let wanted: f64 = p
+            .iter()
+            .zip(q)
+            .map(|(p, q): (&f64, f64)| (p - q) * (p / q).ln())
+            .sum();
+        assert!(
+            (report.psi - wanted).abs() < 1e-12,
+            "{} {wanted}",
+            report.psi
+        );
+    }
+
+    #[test]
+    fn a_column_of_many_values_has_bins_of_as_many_training_rows() {
+        let values: Vec<f32> = (0..1000).map(|value| value as f32).collect();
+        let column = column(values.clone());
+        assert_eq!(column.counts.len(), BINS);
+        assert!(
+            column.counts.iter().all(|count| (99..=101).contains(count)),
+            "{:?}",
+            column.counts
+        );
+        let same = column.report(&column.count(&rows(values.clone())));
+        assert!(same.psi < 1e-9 && same.unseen.is_none(), "{same:?}");
+        let moved = values.iter().map(|value| value + 300.0).collect();
+        let moved = column.report(&column.count(&rows(moved)));
+        assert!(
+            moved.psi > 0.25 && moved.psi > 10.0 * moved.psi_by_chance,
+            "{moved:?}"
+        );
+    }
+}

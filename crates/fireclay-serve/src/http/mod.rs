@@ -1,0 +1,11 @@
+//! Connections, and what every request has to pass.
+
+mod connections;
+mod guard;
+mod log;
+mod tls;
+
+pub use connections::Connections;
+pub use guard::guard;
+pub use log::{Served, log};
+pub use tls::acceptor;

@@ -1,0 +1,282 @@
+//! Answers for rows, those of several requests at once where that changes no bit of them.
+
+use std::collections::VecDeque;
+use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::{Duration, Instant};
+
+use fireclay_data::DataError;
+use fireclay_data::arrow::array::{ArrayRef, RecordBatch, UInt64Array};
+use fireclay_data::arrow::compute::{concat_batches, take_record_batch};
+use fireclay_run::answer::Answers;
+use fireclay_run::{Run, RunError, answer_columns, image_columns};
+
+use super::job::{Answer, Job, Rows, Style};
+use super::worker::Work;
+use crate::drift::OF_BATCH;
+use crate::error::Refusal;
+
+/// Rows that go through a model at once: a multiple of every width of SIMD, so that no row is among the left over ones.
+const TOGETHER: usize = 32;
+
+/// Answers until nobody can ask any more.
+pub fn work(work: &Work<'_>) {
+    let mut kept = VecDeque::new();
+    loop {
+        let first = match kept.pop_front() {
+            Some(rows) => rows,
+            None => match work.queue.recv() {
+                Ok(job) => match wanted(job, work) {
+                    Some(rows) => rows,
+                    None => continue,
+                },
+                Err(_) => return,
+            },
+        };
+        let together = gather(first, &mut kept, work);
+        let start = Instant::now();
+        let rows: usize = together.iter().map(|asked| asked.rows.num_rows()).sum();
+        let sample = work.drift.is_ready().then(|| first_rows(&together[0].rows));
+        answer(together, work);
+        work.metrics.batch.observe(rows as f64);
+        work.metrics
+            .computing
+            .observe(start.elapsed().as_secs_f64());
+        if let Some(Ok(taken)) = sample.map(|rows| guarded(|| work.run.take_rows(&rows))) {
+            work.drift.add(taken);
+        }
+    }
+}
+
+/// The rows of a request that are counted for the comparison with the training.
+fn first_rows(rows: &RecordBatch) -> RecordBatch {
+    rows.slice(0, rows.num_rows().min(OF_BATCH))
+}
+
+/// What is still to be answered: in time, for somebody who listens.
+fn wanted(job: Job, work: &Work<'_>) -> Option<Rows> {
+    work.metrics.waiting.dec();
+    let Job::Rows(rows) = job else {
+        return None;
+    };
+    if rows.reply.is_closed() {
+        work.metrics.left.inc();
+        return None;
+    }
+    if rows.until <= Instant::now() {
+        // Who has left in the meantime does not hear of it.
+        let _ = rows.reply.send(Err(Refusal::late()));
+        return None;
+    }
+    Some(rows)
+}
+
+/// The first request, with those that can be answered along with it. One of another form is kept for later.
+fn gather(first: Rows, kept: &mut VecDeque<Rows>, work: &Work<'_>) -> Vec<Rows> {
+    // Texts of other lengths change the padding, and with it the last bits of answers.
+    if !work.facts.has_cells() {
+        return vec![first];
+    }
+    let until = Instant::now() + work.limits.wait;
+    let schema = first.rows.schema();
+    let mut count = first.rows.num_rows();
+    let mut together = vec![first];
+    while count < work.limits.batch && kept.is_empty() {
+        let left = until.saturating_duration_since(Instant::now());
+        let Some(job) = next(work, left) else {
+            break;
+        };
+        let Some(rows) = wanted(job, work) else {
+            continue;
+        };
+        let fits =
+            rows.rows.schema() == schema && count + rows.rows.num_rows() <= work.limits.batch;
+        match fits {
+            true => {
+                count += rows.rows.num_rows();
+                together.push(rows);
+            }
+            false => kept.push_back(rows),
+        }
+    }
+    together
+}
+
+fn next(work: &Work<'_>, left: Duration) -> Option<Job> {
+    match left.is_zero() {
+        true => work.queue.try_recv().ok(),
+        false => work.queue.recv_timeout(left).ok(),
+    }
+}
+
+/// Answers requests together; where that fails, each by itself, so that nobody hears of the mistake of another.
+fn answer(together: Vec<Rows>, work: &Work<'_>) {
+    let batches: Vec<&RecordBatch> = together.iter().map(|asked| &asked.rows).collect();
+    let answers = all(&batches, work);
+    match (answers, together.len()) {
+        (Ok(answers), _) => {
+            let mut start = 0;
+            for asked in together {
+                let end = start + asked.rows.num_rows();
+                let part = part(&answers, start..end, work.facts.classes.len());
+                reply(asked, Ok(part), work);
+                start = end;
+            }
+        }
+        (Err(error), 1) => {
+            for asked in together {
+                reply(asked, Err(error.clone()), work);
+            }
+        }
+        (Err(_), _) => {
+            for asked in together {
+                let answers = all(&[&asked.rows], work);
+                reply(asked, answers, work);
+            }
+        }
+    }
+}
+
+/// The answers for all rows of these batches.
+fn all(batches: &[&RecordBatch], work: &Work<'_>) -> Result<Answers, Refusal> {
+    let rows = match batches {
+        [one] => (*one).clone(),
+        batches => {
+            let joined = concat_batches(&batches[0].schema(), batches.iter().copied());
+            joined.map_err(|error| Refusal::internal(error.to_string()))?
+        }
+    };
+    let answered = guarded(|| answers(work, &rows))?;
+    Ok(answered)
+}
+
+/// Rows of cells go through the model so many at a time, whoever sent them; the last is repeated where there are fewer. How
+/// products are rounded depends on how many rows they have, and on nothing else of the rows beside one.
+fn answers(work: &Work<'_>, rows: &RecordBatch) -> Result<Answers, RunError> {
+    if !work.facts.has_cells() {
+        return Ok(work.run.answers(rows)?.answers);
+    }
+    let (count, classes) = (rows.num_rows(), work.facts.classes.len());
+    let mut all: Option<Answers> = None;
+    for start in (0..count).step_by(TOGETHER) {
+        let some = TOGETHER.min(count - start);
+        let indices = (0..TOGETHER).map(|row| (start + row.min(some - 1)) as u64);
+        let padded = take_record_batch(rows, &UInt64Array::from_iter_values(indices));
+        let Ok(answered) = work.run.answers(&padded.map_err(DataError::from)?) else {
+            // The message is about the rows as they were sent.
+            break;
+        };
+        let answers = part(&answered.answers, 0..some, classes);
+        match &mut all {
+            None => all = Some(answers),
+            Some(all) => append(all, answers),
+        }
+    }
+    match all.filter(|all| length(all) == count) {
+        Some(all) => Ok(all),
+        None => Ok(work.run.answers(rows)?.answers),
+    }
+}
+
+/// Adds answers of the same kind.
+fn append(all: &mut Answers, more: Answers) {
+    use Answers::{Classes, Numbers, Sets, Texts};
+    match (all, more) {
+        (
+            Classes {
+                chosen,
+                probabilities,
+            },
+            Classes {
+                chosen: c,
+                probabilities: p,
+            },
+        ) => {
+            chosen.extend(c);
+            probabilities.extend(p);
+        }
+        (
+            Sets {
+                chosen,
+                probabilities,
+            },
+            Sets {
+                chosen: c,
+                probabilities: p,
+            },
+        ) => {
+            chosen.extend(c);
+            probabilities.extend(p);
+        }
+        (Numbers(numbers), Numbers(more)) => numbers.extend(more),
+        (Texts(texts), Texts(more)) => texts.extend(more),
+        // A run has one kind of answer; what is missing is asked for again, all at once.
+        _ => {}
+    }
+}
+
+fn length(answers: &Answers) -> usize {
+    match answers {
+        Answers::Classes { chosen, .. } => chosen.len(),
+        Answers::Sets { chosen, .. } => chosen.len(),
+        Answers::Numbers(numbers) => numbers.len(),
+        Answers::Texts(texts) => texts.len(),
+    }
+}
+
+/// The result of `work`. A panic ends one request, not the thread.
+pub(super) fn guarded<T>(work: impl FnOnce() -> Result<T, RunError>) -> Result<T, Refusal> {
+    match catch_unwind(AssertUnwindSafe(work)) {
+        Ok(result) => result.map_err(Refusal::from),
+        Err(_) => Err(Refusal::internal(
+            "the model has failed on this request; this is a bug of the server",
+        )),
+    }
+}
+
+/// The answers for some of the rows.
+fn part(answers: &Answers, rows: Range<usize>, classes: usize) -> Answers {
+    let numbers = rows.start * classes..rows.end * classes;
+    match answers {
+        Answers::Classes {
+            chosen,
+            probabilities,
+        } => Answers::Classes {
+            chosen: chosen[rows].to_vec(),
+            probabilities: probabilities[numbers].to_vec(),
+        },
+        Answers::Sets {
+            chosen,
+            probabilities,
+        } => Answers::Sets {
+            chosen: chosen[rows].to_vec(),
+            probabilities: probabilities[numbers].to_vec(),
+        },
+        Answers::Numbers(answers) => Answers::Numbers(answers[rows].to_vec()),
+        Answers::Texts(texts) => Answers::Texts(texts[rows].to_vec()),
+    }
+}
+
+fn reply(asked: Rows, answers: Result<Answers, Refusal>, work: &Work<'_>) {
+    let answer = answers.and_then(|answers| {
+        let notes = guarded(|| work.run.notes(&asked.rows))?;
+        let columns = columns(work.run, answers, asked.style);
+        let columns = RecordBatch::try_from_iter(columns);
+        let columns = columns.map_err(|error| Refusal::internal(error.to_string()))?;
+        Ok(Answer { columns, notes })
+    });
+    let answer = answer.map_err(|refusal| refusal.without(&work.facts.hidden));
+    if answer.is_ok() {
+        work.metrics.rows.inc_by(asked.rows.num_rows() as u64);
+    }
+    if asked.reply.send(answer).is_err() {
+        work.metrics.left.inc();
+    }
+}
+
+fn columns(run: &dyn Run, answers: Answers, style: Style) -> Vec<(String, ArrayRef)> {
+    match style {
+        Style::ByClass => answer_columns(run, answers),
+        Style::Best(top) => image_columns(run, answers, top),
+    }
+}

@@ -1,0 +1,184 @@
+//! `serve`: answers from finished runs over HTTP.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use fireclay_run::{Run, load_run, open};
+use fireclay_serve::{Limits, ServeError, Server, Settings, Source, Tls};
+
+use super::{device, paths};
+use crate::failure::Failure;
+use crate::text::{put_aside, tell};
+
+/// Answer requests over HTTP from finished runs
+#[derive(Debug, clap::Args)]
+#[command(after_help = AFTER)]
+pub struct Args {
+    /// Run folders, such as runs/NAME/1, or NAME=FOLDER to choose what clients call it; runs/NAME is the newest run of
+    /// that name, and loading it anew takes a newer one
+    #[arg(required = true, value_name = "RUN", value_parser = paths::place())]
+    pub runs: Vec<String>,
+    /// The address to listen on; any but one of this machine alone can be reached by others
+    #[arg(long, value_name = "IP", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
+    pub listen: IpAddr,
+    /// The port; 0 is any that is free
+    #[arg(long, value_name = "PORT", default_value_t = 8080)]
+    pub port: u16,
+    /// A file with a word that clients have to send as `Authorization: Bearer WORD`
+    #[arg(long, value_name = "FILE", value_parser = paths::path())]
+    pub token_file: Option<PathBuf>,
+    /// Serve HTTPS with this certificate, in PEM, with those that vouch for it after it
+    #[arg(long, value_name = "FILE", requires = "tls_key", value_parser = paths::path())]
+    pub tls_cert: Option<PathBuf>,
+    /// The private key of the certificate, in PEM
+    #[arg(long, value_name = "FILE", requires = "tls_cert", value_parser = paths::path())]
+    pub tls_key: Option<PathBuf>,
+    /// Compute on other hardware than the configs name
+    #[arg(long, value_name = "NAME")]
+    pub backend: Option<String>,
+    /// Write no line of JSON for each request
+    #[arg(long)]
+    pub no_log: bool,
+    #[command(flatten)]
+    pub limits: LimitArgs,
+}
+
+const AFTER: &str = "\
+GET / is a page to try a run by hand, /openapi.json describes what can be asked, /metrics is for \
+Prometheus. SIGHUP loads runs anew, SIGTERM and Ctrl-C answer what is in flight and end.";
+
+/// What clients may use.
+#[derive(Clone, Debug, clap::Args)]
+pub struct LimitArgs {
+    /// The largest body of a request
+    #[arg(long, value_name = "BYTES", default_value_t = Limits::default().body)]
+    pub max_body: usize,
+    /// Requests that may wait for one run; more are told to come again (429)
+    #[arg(long, value_name = "N", default_value_t = Limits::default().queue)]
+    pub max_queue: usize,
+    /// Rows, images or texts of one request
+    #[arg(long, value_name = "N", default_value_t = Limits::default().rows)]
+    pub max_rows: usize,
+    /// Rows of a table that go through a model at once
+    #[arg(long, value_name = "N", default_value_t = Limits::default().batch)]
+    pub max_batch: usize,
+    /// How long a request waits for others to be computed with, beyond the time that the model is busy anyway
+    #[arg(long, value_name = "MS", default_value_t = 0)]
+    pub batch_wait: u64,
+    /// How long a request may wait and be answered, and a text wait to be begun
+    #[arg(long, value_name = "SECONDS", default_value_t = Limits::default().deadline.as_secs())]
+    pub deadline: u64,
+    /// How long a client may take to send the head of a request, and again its body
+    #[arg(long, value_name = "SECONDS", default_value_t = Limits::default().slow.as_secs())]
+    pub read_timeout: u64,
+    /// Texts that a language model writes at the same time
+    #[arg(long, value_name = "N", default_value_t = Limits::default().streams)]
+    pub max_streams: usize,
+    /// Tokens that a request may ask for
+    #[arg(long, value_name = "N", default_value_t = Limits::default().tokens)]
+    pub max_tokens: usize,
+    /// Connections at the same time
+    #[arg(long, value_name = "N", default_value_t = Limits::default().connections)]
+    pub max_connections: usize,
+    /// Training rows of a table that served ones are compared with at /drift; 0 for no comparison
+    #[arg(long, value_name = "N", default_value_t = Limits::default().drift)]
+    pub drift_rows: usize,
+}
+
+/// Opens the runs, and answers until the program is asked to end.
+pub fn run(args: &Args) -> Result<(), Failure> {
+    let runs = args.runs.iter().map(|run| Source::of(run));
+    let runs = runs.collect::<Result<Vec<_>, _>>()?;
+    let settings = settings(args)?;
+    let is_open = !settings.listen.ip().is_loopback() && settings.token.is_none();
+    let backend = args.backend.clone();
+    let open = Arc::new(move |path: &Path| opened(path, backend.as_deref()));
+    let log = Arc::new(|line: &str| put_aside(format_args!("{line}\n")));
+    let server = Server::start(runs, open, settings, log)?;
+    for run in server.runs() {
+        tell!("{run}");
+    }
+    if is_open {
+        tell!(
+            "warning: whoever reaches {} can ask; --token-file lets only those who know a word",
+            args.listen
+        );
+    }
+    tell!("serves on {}", server.url());
+    Ok(server.run()?)
+}
+
+fn opened(path: &Path, backend: Option<&str>) -> Result<Box<dyn Run>, String> {
+    let opened = || -> Result<Box<dyn Run>, Failure> {
+        let path = fireclay_train::run_folder::find(path)?;
+        let config = load_run(&path)?.config;
+        let device = device(&config, backend)?;
+        Ok(open(&path, &device.device)?)
+    };
+    opened().map_err(|failure| failure.message())
+}
+
+fn settings(args: &Args) -> Result<Settings, Failure> {
+    let limits = &args.limits;
+    let least = [
+        ("--max-queue", limits.max_queue),
+        ("--max-rows", limits.max_rows),
+        ("--max-batch", limits.max_batch),
+        ("--max-streams", limits.max_streams),
+        ("--max-connections", limits.max_connections),
+        ("--deadline", limits.deadline as usize),
+        ("--read-timeout", limits.read_timeout as usize),
+    ];
+    if let Some((name, _)) = least.iter().find(|(_, value)| *value == 0) {
+        return Err(Failure::Usage(format!("{name} must be at least 1")));
+    }
+    let tls = args.tls_cert.clone().zip(args.tls_key.clone());
+    Ok(Settings {
+        listen: SocketAddr::new(args.listen, args.port),
+        token: args.token_file.as_deref().map(token).transpose()?,
+        tls: tls.map(|(certificate, key)| Tls { certificate, key }),
+        limits: Limits {
+            body: limits.max_body,
+            queue: limits.max_queue,
+            rows: limits.max_rows,
+            batch: limits.max_batch,
+            wait: Duration::from_millis(limits.batch_wait),
+            deadline: Duration::from_secs(limits.deadline),
+            slow: Duration::from_secs(limits.read_timeout),
+            streams: limits.max_streams,
+            tokens: limits.max_tokens,
+            connections: limits.max_connections,
+            drift: limits.drift_rows,
+        },
+        logs_requests: !args.no_log,
+    })
+}
+
+/// The word in a file.
+fn token(path: &Path) -> Result<String, Failure> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| Failure::Usage(format!("cannot read {}: {error}", path.display())))?;
+    let token = text.trim();
+    let is_word = !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic());
+    match is_word {
+        true => Ok(token.to_owned()),
+        false => Err(Failure::Usage(format!(
+            "{} must hold one word of plain signs: the token",
+            path.display()
+        ))),
+    }
+}
+
+impl From<ServeError> for Failure {
+    fn from(error: ServeError) -> Self {
+        let message = error.to_string();
+        match error {
+            ServeError::Name(_) | ServeError::Twice(_) | ServeError::Tls { .. } => {
+                Self::Usage(message)
+            }
+            _ => Self::Failed(message),
+        }
+    }
+}

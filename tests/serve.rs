@@ -1,0 +1,7 @@
+//! Runs that answer over HTTP: the real program, asked as clients ask it.
+
+mod attack;
+mod clients;
+mod server;
+mod tables;
+mod texts;
