@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::support::root;
 
 /// The crates that are held to it.
-const CHECKED: [&str; 14] = [
+const CHECKED: [&str; 15] = [
     "fireclay",
     "fireclay-config",
     "fireclay-data",
@@ -15,6 +15,7 @@ const CHECKED: [&str; 14] = [
     "fireclay-kernels",
     "fireclay-metrics",
     "fireclay-models",
+    "fireclay-onnx",
     "fireclay-plan",
     "fireclay-report",
     "fireclay-run",

@@ -1,0 +1,327 @@
+//! What several recordings of a model have in common: the same operations, with lengths that depend on those
+//! of the inputs.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use burn::tensor::{Slice, TensorData};
+use burn_ir::{BaseOperationIr, IrVisitorMut, NumericOperationIr, OperationIr, TensorId, TensorIr};
+use fireclay_kernels::{PASS_BEGINS, PASS_ENDS, RECURRENCE_BEGINS, RECURRENCE_ENDS};
+
+use crate::dims::{Dim, Sizes};
+use crate::error::Fault;
+use crate::tape::Recording;
+
+/// An operation for inputs of any size.
+#[derive(Clone, Debug)]
+pub(crate) struct Step {
+    /// As it was recorded first.
+    pub operation: OperationIr,
+    /// The ranges of a slice.
+    pub ranges: Vec<Range>,
+}
+
+/// A range of an axis.
+#[derive(Clone, Debug)]
+pub(crate) struct Range {
+    pub start: Dim,
+    pub end: Dim,
+    pub step: isize,
+}
+
+/// A forward pass for inputs of any size. Tensors have the ids of the first recording.
+pub(crate) struct Aligned {
+    /// What leads to the outputs, in its order.
+    pub steps: Vec<Step>,
+    /// The shape of each tensor.
+    pub shapes: HashMap<TensorId, Vec<Dim>>,
+    /// The tensors that steps or outputs read.
+    pub read: HashSet<TensorId>,
+    /// The tensors whose numbers the model made itself: in each recording.
+    pub values: BTreeMap<TensorId, Vec<TensorData>>,
+}
+
+impl Aligned {
+    /// What recordings with inputs of these `sizes` have in common.
+    ///
+    /// # Errors
+    ///
+    /// If the operations differ, or a length is no product of those of the inputs.
+    pub fn of(recordings: &[Recording], sizes: &Sizes) -> Result<Self, Fault> {
+        let lists: Vec<_> = recordings.iter().map(operations).collect();
+        if let Some(other) = lists.iter().find(|list| list.len() != lists[0].len()) {
+            let counts = (lists[0].len(), other.len());
+            let reason = format!(
+                "inputs of other sizes take {} and {} operations",
+                counts.0, counts.1
+            );
+            return Err(Fault::Varies(reason));
+        }
+        let mut found = Aligning {
+            sizes,
+            ids: vec![HashMap::new(); recordings.len()],
+            aligned: Self {
+                steps: Vec::new(),
+                shapes: HashMap::new(),
+                read: HashSet::new(),
+                values: BTreeMap::new(),
+            },
+        };
+        for at in 0..lists[0].len() {
+            let same: Vec<_> = lists.iter().map(|list| &list[at]).collect();
+            found.take(&same)?;
+        }
+        found.values(recordings)?;
+        found.check(recordings)?;
+        let mut aligned = found.aligned;
+        aligned.prune(recordings[0].outputs.iter().map(|port| port.id));
+        Ok(aligned)
+    }
+
+    /// Leaves out what leads to no output.
+    fn prune(&mut self, outputs: impl Iterator<Item = TensorId>) {
+        let mut wanted: HashSet<TensorId> = outputs.collect();
+        let mut kept = Vec::new();
+        for step in std::mem::take(&mut self.steps).into_iter().rev() {
+            if step.operation.outputs().any(|out| wanted.contains(&out.id)) {
+                wanted.extend(step.operation.inputs().map(|input| input.id));
+                kept.push(step);
+            }
+        }
+        kept.reverse();
+        self.steps = kept;
+        self.values.retain(|id, _| wanted.contains(id));
+        self.read = wanted;
+    }
+}
+
+struct Aligning<'a> {
+    sizes: &'a Sizes,
+    /// For each recording: its tensors, and those of the first that they stand for.
+    ids: Vec<HashMap<TensorId, TensorId>>,
+    aligned: Aligned,
+}
+
+impl Aligning<'_> {
+    /// Takes an operation of each recording.
+    fn take(&mut self, same: &[&OperationIr]) -> Result<(), Fault> {
+        let seen: Vec<_> = same.iter().map(|operation| Seen::of(operation)).collect();
+        for (at, (operation, found)) in same.iter().zip(&seen).enumerate() {
+            let as_first = seen[0].put_into(operation);
+            if as_first.as_ref() != Some(&settled(same[0])) {
+                let [first, other] = [same[0], operation].map(name);
+                let reason = format!("{first} becomes {other} for inputs of another size");
+                return Err(Fault::Varies(reason));
+            }
+            for (first, tensor) in seen[0].tensors.iter().zip(&found.tensors) {
+                let known = *self.ids[at].entry(tensor.id).or_insert(first.id);
+                if known != first.id {
+                    let reason = format!(
+                        "{} reads other tensors for inputs of another size",
+                        name(operation)
+                    );
+                    return Err(Fault::Varies(reason));
+                }
+            }
+        }
+        for (index, tensor) in seen[0].tensors.iter().enumerate() {
+            let shapes = seen.iter().map(|seen| &seen.tensors[index].shape);
+            let shapes: Vec<_> = shapes.collect();
+            let axes = (0..tensor.shape.num_dims()).map(|axis| {
+                let lengths: Vec<usize> = shapes.iter().map(|shape| shape[axis]).collect();
+                Dim::of(&lengths, self.sizes)
+            });
+            let dims = axes.collect::<Result<Vec<_>, _>>()?;
+            self.aligned.shapes.insert(tensor.id, dims);
+        }
+        let ranges = (0..seen[0].ranges.len()).map(|index| {
+            let bound = |of: fn(&(usize, usize, isize)) -> usize| {
+                let seen: Vec<_> = seen.iter().map(|seen| of(&seen.ranges[index])).collect();
+                Dim::of(&seen, self.sizes)
+            };
+            Ok(Range {
+                start: bound(|range| range.0)?,
+                end: bound(|range| range.1)?,
+                step: seen[0].ranges[index].2,
+            })
+        });
+        let ranges = ranges.collect::<Result<_, Fault>>()?;
+        self.aligned.steps.push(Step {
+            operation: same[0].clone(),
+            ranges,
+        });
+        Ok(())
+    }
+
+    /// Refuses recordings in which weights, inputs or outputs change their places.
+    fn check(&self, recordings: &[Recording]) -> Result<(), Fault> {
+        let first = &recordings[0];
+        for (recording, ids) in recordings.iter().zip(&self.ids) {
+            let is_same_weight = |(id, weight)| {
+                let known = ids.get(id).map(|known| first.weights.get(known));
+                known.is_none_or(|known| known == Some(weight))
+            };
+            let ports = recording.inputs.iter().chain(&recording.outputs);
+            let mut ports = ports.zip(first.inputs.iter().chain(&first.outputs));
+            let is_same = recording.weights.iter().all(is_same_weight)
+                && ports.all(|(port, known)| ids.get(&port.id).is_none_or(|id| *id == known.id));
+            if !is_same {
+                let reason = "weights or inputs change their places".into();
+                return Err(Fault::Varies(reason));
+            }
+        }
+        Ok(())
+    }
+
+    /// Collects the numbers that the model made itself.
+    fn values(&mut self, recordings: &[Recording]) -> Result<(), Fault> {
+        for (recording, ids) in recordings.iter().zip(&self.ids) {
+            for (id, data) in &recording.values {
+                if let Some(first) = ids.get(id) {
+                    let all = self.aligned.values.entry(*first).or_default();
+                    all.push(data.clone());
+                }
+            }
+        }
+        let count = recordings.len();
+        match self.aligned.values.values().all(|all| all.len() == count) {
+            true => Ok(()),
+            false => Err(Fault::Varies(
+                "a constant is there for some sizes alone".into(),
+            )),
+        }
+    }
+}
+
+/// The operations of a recording without marks of passes, with a single one for each recurrence, and without
+/// what stands for weights and inputs.
+fn operations(recording: &Recording) -> Vec<OperationIr> {
+    let mut given: HashSet<TensorId> = recording.weights.keys().copied().collect();
+    given.extend(recording.inputs.iter().map(|port| port.id));
+    let is_given = |operation: &OperationIr| operation.outputs().any(|out| given.contains(&out.id));
+    let (mut found, mut begun) = (Vec::new(), None);
+    for operation in &recording.operations {
+        match operation {
+            OperationIr::Custom(mark) if mark.id == RECURRENCE_BEGINS => begun = Some(mark.clone()),
+            OperationIr::Custom(mark) if mark.id == RECURRENCE_ENDS => {
+                if let Some(mut whole) = begun.take() {
+                    whole.outputs.clone_from(&mark.inputs);
+                    found.push(OperationIr::Custom(whole));
+                }
+            }
+            OperationIr::Custom(mark) if [PASS_BEGINS, PASS_ENDS].contains(&mark.id.as_str()) => {}
+            OperationIr::Init(_) | OperationIr::Drop(_) => {}
+            operation if begun.is_some() || is_given(operation) => {}
+            operation => found.push(operation.clone()),
+        }
+    }
+    found
+}
+
+/// The name of an operation, as Burn has it.
+pub(crate) fn name(operation: &OperationIr) -> String {
+    let text = match operation {
+        OperationIr::BaseFloat(op) | OperationIr::BaseInt(op) | OperationIr::BaseBool(op) => {
+            format!("{op:?}")
+        }
+        OperationIr::NumericFloat(_, op) | OperationIr::NumericInt(_, op) => format!("{op:?}"),
+        OperationIr::Bool(op) => format!("{op:?}"),
+        OperationIr::Int(op) => format!("{op:?}"),
+        OperationIr::Float(_, op) => format!("{op:?}"),
+        OperationIr::Module(op) => format!("{op:?}"),
+        OperationIr::Activation(op) => format!("{op:?}"),
+        OperationIr::Custom(op) => return op.id.clone(),
+        operation => format!("{operation:?}"),
+    };
+    let end = text.find('(').unwrap_or(text.len());
+    text[..end].to_owned()
+}
+
+/// The tensors and ranges of an operation, in the order in which they are visited.
+#[derive(Default)]
+struct Seen {
+    tensors: Vec<TensorIr>,
+    slices: Vec<Slice>,
+    /// Start, end and step; an open end is a length that no tensor has.
+    ranges: Vec<(usize, usize, isize)>,
+}
+
+impl Seen {
+    fn of(operation: &OperationIr) -> Self {
+        let mut seen = Self::default();
+        operation.clone().visit_mut(&mut seen);
+        seen
+    }
+
+    /// Another operation with these tensors and ranges; none if it has more or fewer.
+    fn put_into(&self, operation: &OperationIr) -> Option<OperationIr> {
+        let mut put = Put {
+            tensors: self.tensors.iter(),
+            slices: self.slices.iter(),
+            fits: true,
+        };
+        let mut operation = settled(operation);
+        operation.visit_mut(&mut put);
+        let is_whole = put.fits && put.tensors.next().is_none() && put.slices.next().is_none();
+        is_whole.then_some(operation)
+    }
+}
+
+impl IrVisitorMut for Seen {
+    fn visit_tensor_mut(&mut self, tensor: &mut TensorIr) {
+        self.tensors.push(tensor.clone());
+    }
+
+    fn visit_range_mut(&mut self, range: &mut Slice) {
+        let bound = |bound: isize| usize::try_from(bound).unwrap_or(OPEN);
+        let (start, end) = (bound(range.start), range.end.map_or(OPEN, bound));
+        self.slices.push(*range);
+        self.ranges.push((start, end, range.step));
+    }
+}
+
+/// The end of a range that is open, or counted from behind; there is no rule for the latter.
+pub(crate) const OPEN: usize = usize::MAX >> 1;
+
+struct Put<'a> {
+    tensors: std::slice::Iter<'a, TensorIr>,
+    slices: std::slice::Iter<'a, Slice>,
+    fits: bool,
+}
+
+impl IrVisitorMut for Put<'_> {
+    fn visit_tensor_mut(&mut self, tensor: &mut TensorIr) {
+        match self.tensors.next() {
+            // The kind of numbers must be the same.
+            Some(first) if first.dtype == tensor.dtype => *tensor = first.clone(),
+            _ => self.fits = false,
+        }
+    }
+
+    fn visit_range_mut(&mut self, range: &mut Slice) {
+        match self.slices.next() {
+            Some(first) if first.step == range.step => *range = *first,
+            _ => self.fits = false,
+        }
+    }
+}
+
+/// The operation without numbers that follow from the shapes of its tensors.
+fn settled(operation: &OperationIr) -> OperationIr {
+    use NumericOperationIr as Op;
+    let mut operation = operation.clone();
+    match &mut operation {
+        OperationIr::BaseFloat(BaseOperationIr::RepeatDim(op))
+        | OperationIr::BaseInt(BaseOperationIr::RepeatDim(op))
+        | OperationIr::BaseBool(BaseOperationIr::RepeatDim(op)) => op.times = 0,
+        OperationIr::NumericFloat(
+            _,
+            Op::MeanDim(op) | Op::SumDim(op) | Op::MaxDim(op) | Op::MinDim(op),
+        )
+        | OperationIr::NumericInt(
+            _,
+            Op::MeanDim(op) | Op::SumDim(op) | Op::MaxDim(op) | Op::MinDim(op),
+        ) => op.accumulator_len = 0,
+        _ => {}
+    }
+    operation
+}
