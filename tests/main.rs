@@ -19,6 +19,7 @@ mod first;
 mod images;
 mod language;
 mod lora;
+mod onnx;
 mod outside;
 mod plan;
 mod precision;
