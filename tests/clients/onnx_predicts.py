@@ -36,7 +36,6 @@ known = session.get_modelmeta().custom_metadata_map
 rows, answers = cells(rows), cells(answers)
 (found,) = session.run(["probabilities"], inputs(known, rows))
 classes = json.loads(known["fireclay.classes"])
-column = lambda name: next(key for key in answers[0] if key.endswith(name) and key != "prediction")
-expected = numpy.array([[float(answer[column(name)]) for name in classes] for answer in answers])
+expected = numpy.array([[float(answer[f"probability_{name}"]) for name in classes] for answer in answers])
 assert found.shape == expected.shape, (found.shape, expected.shape)
 print(json.dumps({"rows": len(rows), "difference": float(numpy.abs(found - expected).max())}))

@@ -135,11 +135,9 @@ impl Written<'_> {
             .filter(|(tensor, _)| self.aligned.read.contains(tensor));
         let tensors: HashMap<ParamId, TensorId> =
             read.map(|(tensor, weight)| (*weight, *tensor)).collect();
-        let mut numbers = Numbers::default();
-        model.visit(&mut numbers);
-        for (weight, data) in numbers.0 {
+        model.visit(&mut Numbers(|weight: ParamId, data: TensorData| {
             let Some(id) = tensors.get(&weight) else {
-                continue;
+                return;
             };
             let name = match names.get(&weight) {
                 Some(name) => (*name).to_owned(),
@@ -150,7 +148,7 @@ impl Written<'_> {
             weight.name.clone_from(&name);
             self.translator.graph.weight(weight);
             self.translator.names.insert(*id, name);
-        }
+        }));
     }
 
     /// The constants that the model makes itself. Only for tables that grow is the `longest` recorded.
@@ -250,12 +248,11 @@ fn same_places(
     Ok(pairs.map(|(id, data)| (*id, data)).collect())
 }
 
-/// The numbers of each weight, in visiting order.
-#[derive(Default)]
-struct Numbers(Vec<(ParamId, TensorData)>);
+/// Hands on the numbers of each weight, one by one.
+struct Numbers<F>(F);
 
-impl ModuleVisitor for Numbers {
+impl<F: FnMut(ParamId, TensorData)> ModuleVisitor for Numbers<F> {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        self.0.push((param.id, param.val().into_data()));
+        (self.0)(param.id, param.val().into_data());
     }
 }

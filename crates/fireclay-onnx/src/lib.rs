@@ -24,6 +24,7 @@ mod translate;
 
 use std::path::{Path, PathBuf};
 
+use burn::module::Module;
 use burn::tensor::Device;
 use fireclay_models::{Family, ModelDescription, weights};
 use fireclay_run::config::ModelConfig;
@@ -100,5 +101,8 @@ where
     let ModelDescription { config, shape } = description;
     let names = weights::parameter_names(config, model);
     let converted = convert::convert(model, shape, config.context_length(), &names);
-    converted.map_err(|fault| fault.of(config.name()))
+    let mut converted = converted.map_err(|fault| fault.of(config.name()))?;
+    let architecture = metadata::entry("architecture", config.name().to_owned());
+    converted.metadata_props.push(architecture);
+    Ok(converted)
 }

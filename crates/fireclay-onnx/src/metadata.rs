@@ -4,7 +4,6 @@ use std::fs;
 use std::path::Path;
 
 use fireclay_data::Preprocess;
-use fireclay_models::Family;
 use fireclay_run::config::ModelConfig;
 use fireclay_run::{Run, RunError};
 use serde_json::json;
@@ -24,7 +23,7 @@ const FILES: [(&str, &str); 3] = [
 /// said there, and all of it into the metadata.
 pub(crate) fn add(model: &mut ModelProto, run: &dyn Run) -> Result<(), OnnxError> {
     let base = run.base();
-    let mut entries = vec![entry("architecture", architecture(&base.config().model))];
+    let entries = &mut model.metadata_props;
     let classes = run.meaning().map_or(&[][..], |meaning| meaning.classes());
     if !classes.is_empty() {
         entries.push(entry("classes", json!(classes).to_string()));
@@ -45,7 +44,6 @@ pub(crate) fn add(model: &mut ModelProto, run: &dyn Run) -> Result<(), OnnxError
             });
         }
     }
-    model.metadata_props = entries;
     Ok(())
 }
 
@@ -53,17 +51,6 @@ pub(crate) fn add(model: &mut ModelProto, run: &dyn Run) -> Result<(), OnnxError
 fn features(preprocess: &str) -> Result<Vec<String>, OnnxError> {
     let preprocess = Preprocess::from_json(preprocess).map_err(RunError::from)?;
     Ok(preprocess.feature_names())
-}
-
-fn architecture(model: &ModelConfig) -> String {
-    match model {
-        ModelConfig::Tabular(table) => table.network.name(),
-        ModelConfig::Image(table) => table.network.name(),
-        ModelConfig::Language(table) => table.network.name(),
-        ModelConfig::Translation(table) => table.network.name(),
-        ModelConfig::Encoder(table) => table.network.name(),
-    }
-    .to_owned()
 }
 
 /// What is in a file of the run, if it has that file.
@@ -75,7 +62,8 @@ fn text(path: &Path) -> Result<Option<String>, OnnxError> {
     })
 }
 
-fn entry(key: &str, value: String) -> Entry {
+/// An entry whose key says that it is ours.
+pub(crate) fn entry(key: &str, value: String) -> Entry {
     Entry {
         key: format!("fireclay.{key}"),
         value,

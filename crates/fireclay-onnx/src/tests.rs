@@ -266,7 +266,7 @@ fn images(folder: &Path) {
         width,
         outputs: 3,
     };
-    let mut image = |name: &str, config: Value, shape: ImageShape| {
+    let image = |name: &str, config: Value, shape: ImageShape| {
         case::<ImageConfig>(folder, name, config, shape);
     };
     image("lenet", json!({"type": "lenet"}), shape(1, 28, 28));

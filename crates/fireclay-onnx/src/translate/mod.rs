@@ -12,6 +12,8 @@ use std::collections::{BTreeSet, HashMap};
 use burn::tensor::DType;
 use burn_ir::{OperationIr, TensorId, TensorIr};
 
+pub(crate) use constants::bytes;
+
 use crate::align::{Aligned, Step, name};
 use crate::dims::Dim;
 use crate::error::Fault;

@@ -151,7 +151,7 @@ impl Translator<'_> {
             Attribute::float("alpha", number(op.alpha)),
             Attribute::float("beta", number(op.beta)),
         ];
-        let input = self.of(&op.input);
+        let input = self.of(&op.tensor);
         Some(self.graph.node("HardSigmoid", &[&input], attributes))
     }
 

@@ -51,6 +51,11 @@ pub fn run(args: &Args) -> Result<(), Failure> {
 
 /// Writes the model of a run into a file of ONNX.
 fn onnx(args: &Args) -> Result<(), Failure> {
+    if args.merge {
+        let message =
+            "--merge is for --format safetensors: a file of ONNX has adapters merged anyway";
+        return Err(Failure::Usage(message.into()));
+    }
     let run = run_at(&args.run);
     let config = load_run(&run)?.config;
     let device = device(&config, args.backend.as_deref())?.device;
