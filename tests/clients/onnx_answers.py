@@ -16,6 +16,15 @@ def read(path):
 
 
 def judge(folder):
+    if (folder / "error").exists():
+        return (folder / "error").read_text()
+    try:
+        return compare(folder)
+    except Exception as error:
+        return str(error)
+
+
+def compare(folder):
     path = str(folder / "model.onnx")
     onnx.checker.check_model(path, full_check=True)
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])

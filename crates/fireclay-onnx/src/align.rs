@@ -305,23 +305,14 @@ impl IrVisitorMut for Put<'_> {
     }
 }
 
-/// The operation without numbers that follow from the shapes of its tensors.
+/// The operation without the number that follows from the shapes of its tensors.
 fn settled(operation: &OperationIr) -> OperationIr {
-    use NumericOperationIr as Op;
     let mut operation = operation.clone();
-    match &mut operation {
-        OperationIr::BaseFloat(BaseOperationIr::RepeatDim(op))
-        | OperationIr::BaseInt(BaseOperationIr::RepeatDim(op))
-        | OperationIr::BaseBool(BaseOperationIr::RepeatDim(op)) => op.times = 0,
-        OperationIr::NumericFloat(
-            _,
-            Op::MeanDim(op) | Op::SumDim(op) | Op::MaxDim(op) | Op::MinDim(op),
-        )
-        | OperationIr::NumericInt(
-            _,
-            Op::MeanDim(op) | Op::SumDim(op) | Op::MaxDim(op) | Op::MinDim(op),
-        ) => op.accumulator_len = 0,
-        _ => {}
+    if let OperationIr::BaseFloat(BaseOperationIr::RepeatDim(op))
+    | OperationIr::BaseInt(BaseOperationIr::RepeatDim(op))
+    | OperationIr::BaseBool(BaseOperationIr::RepeatDim(op)) = &mut operation
+    {
+        op.times = 0;
     }
     operation
 }

@@ -39,8 +39,10 @@ impl Dim {
         }
         let power = |symbol: usize| {
             let (before, after) = (sizes[0][symbol], sizes[symbol + 1][symbol]);
-            (0..=MOST)
-                .find(|power| seen[symbol + 1] * before.pow(*power) == seen[0] * after.pow(*power))
+            (0..=MOST).find(|power| {
+                let times = |length: usize, by: usize| length as u128 * (by as u128).pow(*power);
+                times(seen[symbol + 1], before) == times(seen[0], after)
+            })
         };
         let powers = (0..symbols).map(power).collect::<Option<Vec<u32>>>();
         let powers = powers.ok_or_else(fault)?;
@@ -61,7 +63,7 @@ impl Dim {
     pub fn at(&self, sizes: &[usize]) -> usize {
         let powers = self.powers.iter().zip(sizes);
         powers.fold(self.factor, |product, (power, size)| {
-            product * size.pow(*power)
+            product.saturating_mul(size.saturating_pow(*power))
         })
     }
 

@@ -82,7 +82,8 @@ impl Recording {
                 device: &device,
                 weights: HashMap::new(),
             };
-            let model = model.clone().map(&mut blank);
+            // Clones share running statistics; `valid` copies them.
+            let model = model.valid().map(&mut blank);
             weights = blank.weights;
             forward(&model, &mut tape);
             scope.complete([], [])
