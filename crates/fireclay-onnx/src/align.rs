@@ -58,7 +58,7 @@ impl Aligned {
         }
         let mut found = Aligning {
             sizes,
-            ids: vec![HashMap::new(); recordings.len()],
+            ids: vec![[HashMap::new(), HashMap::new()]; recordings.len()],
             aligned: Self {
                 steps: Vec::new(),
                 shapes: HashMap::new(),
@@ -96,8 +96,8 @@ impl Aligned {
 
 struct Aligning<'a> {
     sizes: &'a Sizes,
-    /// For each recording: its tensors, and those of the first that they stand for.
-    ids: Vec<HashMap<TensorId, TensorId>>,
+    /// For each recording: its tensors and those of the first that they stand for, and the other way round.
+    ids: Vec<[HashMap<TensorId, TensorId>; 2]>,
     aligned: Aligned,
 }
 
@@ -106,33 +106,47 @@ impl Aligning<'_> {
     fn take(&mut self, same: &[&OperationIr]) -> Result<(), Fault> {
         let seen: Vec<_> = same.iter().map(|operation| Seen::of(operation)).collect();
         for (at, (operation, found)) in same.iter().zip(&seen).enumerate() {
-            let as_first = seen[0].put_into(operation);
-            if as_first.as_ref() != Some(&settled(same[0])) {
+            if seen[0].put_into(operation).as_ref() != Some(&settled(same[0])) {
                 let [first, other] = [same[0], operation].map(name);
                 let reason = format!("{first} becomes {other} for inputs of another size");
                 return Err(Fault::Varies(reason));
             }
-            for (first, tensor) in seen[0].tensors.iter().zip(&found.tensors) {
-                let known = *self.ids[at].entry(tensor.id).or_insert(first.id);
-                if known != first.id {
-                    let reason = format!(
-                        "{} reads other tensors for inputs of another size",
-                        name(operation)
-                    );
-                    return Err(Fault::Varies(reason));
-                }
+            let mut tensors = seen[0].tensors.iter().zip(&found.tensors);
+            if !tensors.all(|(first, tensor)| self.pairs(at, first.id, tensor.id)) {
+                let name = name(operation);
+                let reason = format!("{name} reads other tensors for inputs of another size");
+                return Err(Fault::Varies(reason));
             }
         }
+        self.shapes(&seen)?;
+        let ranges = self.ranges(&seen)?;
+        self.aligned.steps.push(Step {
+            operation: same[0].clone(),
+            ranges,
+        });
+        Ok(())
+    }
+
+    /// Whether this tensor of a recording, and no other, stands for that of the first.
+    fn pairs(&mut self, at: usize, first: TensorId, tensor: TensorId) -> bool {
+        let [ids, back] = &mut self.ids[at];
+        *ids.entry(tensor).or_insert(first) == first
+            && *back.entry(first).or_insert(tensor) == tensor
+    }
+
+    fn shapes(&mut self, seen: &[Seen]) -> Result<(), Fault> {
         for (index, tensor) in seen[0].tensors.iter().enumerate() {
-            let shapes = seen.iter().map(|seen| &seen.tensors[index].shape);
-            let shapes: Vec<_> = shapes.collect();
             let axes = (0..tensor.shape.num_dims()).map(|axis| {
-                let lengths: Vec<usize> = shapes.iter().map(|shape| shape[axis]).collect();
-                Dim::of(&lengths, self.sizes)
+                let lengths = seen.iter().map(|seen| seen.tensors[index].shape[axis]);
+                Dim::of(&lengths.collect::<Vec<usize>>(), self.sizes)
             });
             let dims = axes.collect::<Result<Vec<_>, _>>()?;
             self.aligned.shapes.insert(tensor.id, dims);
         }
+        Ok(())
+    }
+
+    fn ranges(&self, seen: &[Seen]) -> Result<Vec<Range>, Fault> {
         let ranges = (0..seen[0].ranges.len()).map(|index| {
             let bound = |of: fn(&(usize, usize, isize)) -> usize| {
                 let seen: Vec<_> = seen.iter().map(|seen| of(&seen.ranges[index])).collect();
@@ -144,18 +158,13 @@ impl Aligning<'_> {
                 step: seen[0].ranges[index].2,
             })
         });
-        let ranges = ranges.collect::<Result<_, Fault>>()?;
-        self.aligned.steps.push(Step {
-            operation: same[0].clone(),
-            ranges,
-        });
-        Ok(())
+        ranges.collect()
     }
 
     /// Refuses recordings in which weights, inputs or outputs change their places.
     fn check(&self, recordings: &[Recording]) -> Result<(), Fault> {
         let first = &recordings[0];
-        for (recording, ids) in recordings.iter().zip(&self.ids) {
+        for (recording, [ids, _]) in recordings.iter().zip(&self.ids) {
             let is_same_weight = |(id, weight)| {
                 let known = ids.get(id).map(|known| first.weights.get(known));
                 known.is_none_or(|known| known == Some(weight))
@@ -174,7 +183,7 @@ impl Aligning<'_> {
 
     /// Collects the numbers that the model made itself.
     fn values(&mut self, recordings: &[Recording]) -> Result<(), Fault> {
-        for (recording, ids) in recordings.iter().zip(&self.ids) {
+        for (recording, [ids, _]) in recordings.iter().zip(&self.ids) {
             for (id, data) in &recording.values {
                 if let Some(first) = ids.get(id) {
                     let all = self.aligned.values.entry(*first).or_default();
@@ -291,8 +300,12 @@ struct Put<'a> {
 impl IrVisitorMut for Put<'_> {
     fn visit_tensor_mut(&mut self, tensor: &mut TensorIr) {
         match self.tensors.next() {
-            // The kind of numbers must be the same.
-            Some(first) if first.dtype == tensor.dtype => *tensor = first.clone(),
+            Some(first)
+                if first.dtype == tensor.dtype
+                    && first.shape.num_dims() == tensor.shape.num_dims() =>
+            {
+                *tensor = first.clone();
+            }
             _ => self.fits = false,
         }
     }
