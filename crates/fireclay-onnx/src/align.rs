@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use burn::tensor::{Slice, TensorData};
-use burn_ir::{BaseOperationIr, IrVisitorMut, NumericOperationIr, OperationIr, TensorId, TensorIr};
+use burn_ir::{BaseOperationIr, IrVisitorMut, OperationIr, ScalarIr, TensorId, TensorIr};
 use fireclay_kernels::{PASS_BEGINS, PASS_ENDS, RECURRENCE_BEGINS, RECURRENCE_ENDS};
 
 use crate::dims::{Dim, Sizes};
@@ -18,6 +18,8 @@ pub(crate) struct Step {
     pub operation: OperationIr,
     /// The ranges of a slice.
     pub ranges: Vec<Range>,
+    /// The length that a number of the operation is, if it depends on those of the inputs.
+    pub scalar: Option<Dim>,
 }
 
 /// A range of an axis.
@@ -49,12 +51,7 @@ impl Aligned {
     pub fn of(recordings: &[Recording], sizes: &Sizes) -> Result<Self, Fault> {
         let lists: Vec<_> = recordings.iter().map(operations).collect();
         if let Some(other) = lists.iter().find(|list| list.len() != lists[0].len()) {
-            let counts = (lists[0].len(), other.len());
-            let reason = format!(
-                "inputs of other sizes take {} and {} operations",
-                counts.0, counts.1
-            );
-            return Err(Fault::Varies(reason));
+            return Err(Fault::Varies(parting(&lists[0], other)));
         }
         let mut found = Aligning {
             sizes,
@@ -120,9 +117,11 @@ impl Aligning<'_> {
         }
         self.shapes(&seen)?;
         let ranges = self.ranges(&seen)?;
+        let scalar = self.scalar(&seen)?;
         self.aligned.steps.push(Step {
             operation: same[0].clone(),
             ranges,
+            scalar,
         });
         Ok(())
     }
@@ -144,6 +143,29 @@ impl Aligning<'_> {
             self.aligned.shapes.insert(tensor.id, dims);
         }
         Ok(())
+    }
+
+    /// At most one number of an operation depends on the inputs, and it is whole.
+    fn scalar(&self, seen: &[Seen]) -> Result<Option<Dim>, Fault> {
+        let same = |at: usize| {
+            seen.iter()
+                .all(|other| other.scalars[at] == seen[0].scalars[at])
+        };
+        let varying: Vec<usize> = (0..seen[0].scalars.len()).filter(|at| !same(*at)).collect();
+        let [at] = varying[..] else {
+            let reason = "several numbers of an operation depend on the size of the inputs";
+            return match varying.is_empty() {
+                true => Ok(None),
+                false => Err(Fault::Varies(reason.into())),
+            };
+        };
+        let lengths = seen.iter().map(|seen| match seen.scalars[at] {
+            ScalarIr::Int(number) => usize::try_from(number).ok(),
+            _ => None,
+        });
+        let reason = || Fault::Varies("a number of an operation is no length".into());
+        let lengths = lengths.collect::<Option<Vec<usize>>>().ok_or_else(reason)?;
+        Dim::of(&lengths, self.sizes).map(Some)
     }
 
     fn ranges(&self, seen: &[Seen]) -> Result<Vec<Range>, Fault> {
@@ -226,6 +248,18 @@ fn operations(recording: &Recording) -> Vec<OperationIr> {
     found
 }
 
+/// Where lists of operations of unequal length part.
+fn parting(first: &[OperationIr], other: &[OperationIr]) -> String {
+    let mut names = first.iter().map(name).zip(other.iter().map(name));
+    let at = names.position(|(first, other)| first != other);
+    let at = at.unwrap_or_else(|| first.len().min(other.len()));
+    let [first, other] = [first, other].map(|list| {
+        let around = list.iter().skip(at.saturating_sub(2)).take(4).map(name);
+        around.collect::<Vec<_>>().join(", ")
+    });
+    format!("{first} becomes {other} for inputs of another size")
+}
+
 /// The name of an operation, as Burn has it.
 pub(crate) fn name(operation: &OperationIr) -> String {
     let text = match operation {
@@ -249,6 +283,7 @@ pub(crate) fn name(operation: &OperationIr) -> String {
 #[derive(Default)]
 struct Seen {
     tensors: Vec<TensorIr>,
+    scalars: Vec<ScalarIr>,
     slices: Vec<Slice>,
     /// Start, end and step; an open end is a length that no tensor has.
     ranges: Vec<(usize, usize, isize)>,
@@ -265,19 +300,24 @@ impl Seen {
     fn put_into(&self, operation: &OperationIr) -> Option<OperationIr> {
         let mut put = Put {
             tensors: self.tensors.iter(),
+            scalars: self.scalars.iter(),
             slices: self.slices.iter(),
             fits: true,
         };
         let mut operation = settled(operation);
         operation.visit_mut(&mut put);
-        let is_whole = put.fits && put.tensors.next().is_none() && put.slices.next().is_none();
-        is_whole.then_some(operation)
+        let is_empty = put.tensors.len() + put.scalars.len() + put.slices.len() == 0;
+        (put.fits && is_empty).then_some(operation)
     }
 }
 
 impl IrVisitorMut for Seen {
     fn visit_tensor_mut(&mut self, tensor: &mut TensorIr) {
         self.tensors.push(tensor.clone());
+    }
+
+    fn visit_scalar_mut(&mut self, scalar: &mut ScalarIr) {
+        self.scalars.push(*scalar);
     }
 
     fn visit_range_mut(&mut self, range: &mut Slice) {
@@ -293,6 +333,7 @@ pub(crate) const OPEN: usize = usize::MAX >> 1;
 
 struct Put<'a> {
     tensors: std::slice::Iter<'a, TensorIr>,
+    scalars: std::slice::Iter<'a, ScalarIr>,
     slices: std::slice::Iter<'a, Slice>,
     fits: bool,
 }
@@ -307,6 +348,13 @@ impl IrVisitorMut for Put<'_> {
                 *tensor = first.clone();
             }
             _ => self.fits = false,
+        }
+    }
+
+    fn visit_scalar_mut(&mut self, scalar: &mut ScalarIr) {
+        match self.scalars.next() {
+            Some(first) => *scalar = *first,
+            None => self.fits = false,
         }
     }
 

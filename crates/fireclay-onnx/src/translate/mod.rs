@@ -28,6 +28,8 @@ pub(crate) struct Translator<'a> {
     pub names: HashMap<TensorId, String>,
     /// Where the length of each symbol can be read: an input and its axis.
     pub symbols: Vec<(String, i64)>,
+    /// The number of the operation at hand, if it depends on the inputs; gone when it is written.
+    varying: Option<Dim>,
     /// The lengths that were computed.
     lengths: HashMap<Dim, String>,
 }
@@ -47,6 +49,7 @@ impl<'a> Translator<'a> {
             aligned,
             names,
             symbols,
+            varying: None,
             lengths: HashMap::new(),
         }
     }
@@ -77,6 +80,12 @@ impl<'a> Translator<'a> {
     }
 
     fn translate(&mut self, step: &Step) -> Rule {
+        self.varying.clone_from(&step.scalar);
+        let name = self.rule(step);
+        name.filter(|_| self.varying.is_none())
+    }
+
+    fn rule(&mut self, step: &Step) -> Rule {
         use OperationIr as Op;
         match &step.operation {
             Op::BaseFloat(op) | Op::BaseInt(op) | Op::BaseBool(op) => self.base(op, &step.ranges),
@@ -115,7 +124,12 @@ impl<'a> Translator<'a> {
 
     /// An operation of an operand and a number of its kind.
     fn with_scalar(&mut self, op: &str, lhs: &TensorIr, rhs: f64) -> Rule {
-        let rhs = self.graph.scalar(data_type(lhs.dtype)?, rhs);
+        let kind = data_type(lhs.dtype)?;
+        let rhs = match self.varying.take() {
+            Some(dim) if kind == INT64 => self.length(&dim),
+            Some(_) => return None,
+            None => self.graph.scalar(kind, rhs),
+        };
         let lhs = self.of(lhs);
         Some(self.graph.node(op, &[&lhs, &rhs], Vec::new()))
     }
