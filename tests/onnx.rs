@@ -17,7 +17,7 @@ backend = "flex"
 type = "text_table"
 path = "pots.csv"
 target = "mark"
-split = { train = 0.8, valid = 0.2 }
+split = { train = 0.8, valid = 0.2, test = 0.0 }
 
 [tokenizer]
 type = "wordpiece"

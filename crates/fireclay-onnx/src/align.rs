@@ -9,6 +9,7 @@ use fireclay_kernels::{PASS_BEGINS, PASS_ENDS, RECURRENCE_BEGINS, RECURRENCE_END
 
 use crate::dims::{Dim, Sizes};
 use crate::error::Fault;
+use crate::linears::joined;
 use crate::tape::Recording;
 
 /// An operation for inputs of any size.
@@ -245,7 +246,7 @@ fn operations(recording: &Recording) -> Vec<OperationIr> {
             operation => found.push(operation.clone()),
         }
     }
-    found
+    joined(found)
 }
 
 /// Where lists of operations of unequal length part.

@@ -14,6 +14,7 @@ mod dims;
 mod error;
 mod file;
 mod graph;
+mod linears;
 mod metadata;
 mod models;
 mod proto;

@@ -60,12 +60,13 @@ impl<'a> Translator<'a> {
     ///
     /// If there is no rule for some of them: all are named.
     pub fn all(&mut self) -> Result<(), Fault> {
-        let mut missing = BTreeSet::new();
+        let (mut missing, mut is_whole) = (BTreeSet::new(), true);
         for step in &self.aligned.steps {
             let out = step.operation.outputs().next().map(|out| out.id);
             let known = |tensor: &TensorIr| self.names.contains_key(&tensor.id);
             if !step.operation.inputs().all(known) {
                 // It depends on one without a rule, which is named.
+                is_whole = false;
                 continue;
             }
             match (self.translate(step), out) {
@@ -73,9 +74,10 @@ impl<'a> Translator<'a> {
                 _ => drop(missing.insert(name(&step.operation))),
             }
         }
-        match missing.is_empty() {
-            true => Ok(()),
-            false => Err(Fault::Unsupported(missing.into_iter().collect())),
+        match (missing.is_empty(), is_whole) {
+            (true, true) => Ok(()),
+            (true, false) => Err(Fault::Varies("an operand comes from nowhere".into())),
+            (false, _) => Err(Fault::Unsupported(missing.into_iter().collect())),
         }
     }
 
