@@ -16,10 +16,12 @@ use fireclay_models::{
 use prost::Message;
 use serde_json::{Value, json};
 
+use crate::convert::convert;
 use crate::graph::tensor;
 use crate::models::Graphed;
 use crate::of_model;
 use crate::proto::{FLOAT, INT64, TensorProto};
+use crate::tape::{Axis, Symbol, Tape};
 
 /// Batches and lengths of texts that no recording has.
 const SIZES: [[usize; 2]; 3] = [[1, 1], [4, 9], [8, 24]];
@@ -404,4 +406,57 @@ fn python() -> Option<PathBuf> {
     );
     eprintln!("skipped: no Python with onnxruntime is here; FIRECLAY_PYTHON names one");
     None
+}
+
+/// A model that does something to rows of three numbers.
+#[derive(Module, Debug)]
+struct Odd {
+    weight: Param<Tensor<1>>,
+    #[module(skip)]
+    what: fn(Tensor<2>) -> Tensor<2>,
+}
+
+impl Graphed for Odd {
+    type Shape = ();
+
+    fn symbols(_context: usize) -> Vec<Symbol> {
+        Tabular::symbols(0)
+    }
+
+    fn run(&self, (): &(), tape: &mut Tape<'_>) {
+        let rows = tape.numbers("rows", [Axis::Symbol(0), Axis::Fixed(3)]);
+        let rows = rows * self.weight.val().unsqueeze();
+        tape.output("logits", &(self.what)(rows));
+    }
+}
+
+/// What is wrong with a model, in words.
+fn refused(what: fn(Tensor<2>) -> Tensor<2>) -> String {
+    let weight = Param::from_tensor(Tensor::ones([3], &Device::flex()));
+    let fault = convert(&Odd { weight, what }, &(), 0, &[]).unwrap_err();
+    fault.of("odd").to_string()
+}
+
+#[test]
+fn what_cannot_be_said_is_refused() {
+    let text = refused(|x| x.sort(1).cumsum(0));
+    assert!(text.contains("odd") && text.contains("Sort"), "{text}");
+    // Other operations, other numbers, and a length that is no product.
+    let text = refused(|x| if x.dims()[0] > 2 { x.exp() } else { x.sqrt() });
+    assert!(text.contains("Sqrt becomes Exp"), "{text}");
+    let text = refused(|x| {
+        let rows = x.dims()[0] as f64;
+        x / rows
+    });
+    assert!(text.contains("a number"), "{text}");
+    let text = refused(|x| Tensor::cat(vec![x.clone().narrow(0, 0, 1), x], 0));
+    assert!(text.contains("a length is"), "{text}");
+    let text = refused(|x| {
+        let rows = x.dims()[0];
+        let table: Vec<f32> = (0..rows).map(|row| (row * rows) as f32).collect();
+        let table = TensorData::new(table, [rows, 1]);
+        let device = x.device();
+        x * Tensor::<2>::from_data(table, &device)
+    });
+    assert!(text.contains("a table"), "{text}");
 }
