@@ -18,6 +18,7 @@ mod linears;
 mod metadata;
 mod models;
 mod proto;
+mod seen;
 mod tape;
 #[cfg(test)]
 mod tests;

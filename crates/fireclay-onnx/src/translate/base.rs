@@ -6,10 +6,11 @@ use burn_ir::{
 };
 
 use super::{Rule, Translator, data_type};
-use crate::align::{OPEN, Range};
+use crate::align::Range;
 use crate::dims::Dim;
 use crate::graph::{scalar_bytes, tensor};
 use crate::proto::Attribute;
+use crate::seen::OPEN;
 
 impl Translator<'_> {
     pub(super) fn base(&mut self, op: &BaseOperationIr, ranges: &[Range]) -> Rule {
