@@ -4,7 +4,7 @@
 use crate::support::Project;
 
 /// A small encoder with all that is drawn at random while training.
-const BERT: &str = r#"
+pub(crate) const BERT: &str = r#"
 [device]
 backend = "flex"
 
@@ -48,7 +48,7 @@ every_steps = 20
 "#;
 
 /// The same encoder, to learn to read.
-const MASKED: &str = r#"
+pub(crate) const MASKED: &str = r#"
 [device]
 backend = "flex"
 
@@ -101,7 +101,7 @@ fn lstm() -> String {
 const FINE: [&str; 4] = ["fine", "smooth", "lovely", "even"];
 const POOR: [&str; 4] = ["cracked", "crooked", "dull", "brittle"];
 
-fn sentence(row: usize) -> (String, &'static str) {
+pub(crate) fn sentence(row: usize) -> (String, &'static str) {
     let (words, mark) = match row.is_multiple_of(2) {
         true => (FINE, "good"),
         false => (POOR, "bad"),
@@ -112,7 +112,7 @@ fn sentence(row: usize) -> (String, &'static str) {
 }
 
 /// Sentences whose one adjective decides.
-fn pots(rows: usize) -> String {
+pub(crate) fn pots(rows: usize) -> String {
     (0..rows).fold("id,text,mark\n".to_owned(), |table, row| {
         let (text, mark) = sentence(row);
         table + &format!("P{row},\"{text}\",{mark}\n")

@@ -62,7 +62,7 @@ every_steps = 4
 "#;
 
 /// A folder with pictures of two kinds, `bright` and `dark`, ten of each, of several sizes.
-fn pictures(project: &Project, folder: &str) {
+pub(crate) fn pictures(project: &Project, folder: &str) {
     for (class, level) in [("bright", 200), ("dark", 40)] {
         for number in 0..10_u8 {
             let (width, height) = (16 + u32::from(number), 20);
@@ -77,7 +77,7 @@ fn pictures(project: &Project, folder: &str) {
     }
 }
 
-const PICTURES: &str = r#"
+pub(crate) const PICTURES: &str = r#"
 [device]
 backend = "flex"
 

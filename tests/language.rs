@@ -10,7 +10,7 @@ use crate::support::{Project, poem};
 use crate::support::{Wgpu, wgpu};
 
 /// A small decoder with all that is drawn at random while training.
-const GPT: &str = r#"
+pub(crate) const GPT: &str = r#"
 [device]
 backend = "flex"
 

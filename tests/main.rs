@@ -17,6 +17,7 @@ mod fairness;
 mod faults;
 mod first;
 mod images;
+mod kept;
 mod language;
 mod lora;
 mod onnx;

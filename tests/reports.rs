@@ -156,7 +156,7 @@ fn runs_are_listed_with_their_results() {
 }
 
 /// Chromium and what drives it, if they are here. Where FIRECLAY_REQUIRE_BROWSER is set, as in CI, they must be.
-fn browser() -> Option<std::path::PathBuf> {
+pub(crate) fn browser() -> Option<std::path::PathBuf> {
     if let Some(folder) = std::env::var_os("FIRECLAY_BROWSER") {
         return Some(folder.into());
     }
@@ -170,7 +170,7 @@ fn browser() -> Option<std::path::PathBuf> {
 
 /// Fails unless a browser finds nothing wrong with a page, on a wide and on a narrow screen, light and dark.
 #[track_caller]
-fn assert_sound(browser: &std::path::Path, page: &std::path::Path, charts: u64) {
+pub(crate) fn assert_sound(browser: &std::path::Path, page: &std::path::Path, charts: u64) {
     let mut command = std::process::Command::new("node");
     command.arg(root().join("tests/clients/page.mjs"));
     command.args([

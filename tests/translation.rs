@@ -7,7 +7,7 @@ use crate::support::Project;
 use crate::support::{Wgpu, wgpu};
 
 /// A small Transformer with all that is drawn at random while training.
-const TRANSFORMER: &str = r#"
+pub(crate) const TRANSFORMER: &str = r#"
 [device]
 backend = "flex"
 
@@ -77,7 +77,7 @@ fn sentences(part: usize) -> (String, String) {
     (german, english)
 }
 
-fn pairs(config: &str) -> Project {
+pub(crate) fn pairs(config: &str) -> Project {
     let project = Project::with(config);
     for (name, part) in [("train", 0), ("test", 1)] {
         let (german, english) = sentences(part);

@@ -82,5 +82,7 @@ pub use self::text::{
 pub use self::text_table::{
     TextPreprocess, TextTableBatch, TextTableConfig, TextTableData, TextTableFormat, TextTableSplit,
 };
-pub use self::tokenizer::{DecodeStream, Tally, Tokenizer, TokenizerConfig, TokenizerKind};
+pub use self::tokenizer::{
+    DecodeStream, Surfaces, Tally, Tokenizer, TokenizerConfig, TokenizerKind,
+};
 pub use self::words::Words;

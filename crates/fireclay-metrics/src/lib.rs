@@ -30,6 +30,7 @@ mod chrf;
 
 mod baseline;
 mod bootstrap;
+mod clustered;
 mod interval;
 mod names;
 mod paired;
@@ -44,6 +45,7 @@ pub use calibration::{
 };
 pub use chrf::{chrf, chrf_of_several};
 pub use classification::{Classification, DEFAULT_THRESHOLD, top_k_accuracy};
+pub use clustered::ClusteredMean;
 pub use conformal::{
     ClassCoverage, ConformalMethod, Coverage, conformal_least, conformal_radius, conformal_rank,
     coverage_of,

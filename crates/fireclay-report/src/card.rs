@@ -89,7 +89,11 @@ fn cost_facts(run: &RunFolder) -> [Fact; 3] {
     let cost = crate::page::Cost::of(run);
     let known = |name: &str| cost.as_ref().and_then(|cost| cost.get(name));
     let energy = known("energy_joules").map_or("not measured".into(), |joules| {
-        with_unit(joules / 3600.0, "Wh")
+        let joules = crate::page::energy(joules);
+        match known("energy_watts") {
+            Some(_) => format!("{joules} (an estimate)"),
+            None => format!("{joules} (the processor's packages)"),
+        }
     });
     [
         ("training time", known("seconds").map(duration)),

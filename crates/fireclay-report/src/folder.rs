@@ -11,6 +11,7 @@ use toml::Table;
 
 use crate::error::{ReportError, damaged, io};
 use crate::history::{History, lines};
+use crate::kept::{KEPT, Kept};
 use crate::predictions::{self, Predictions};
 
 /// A run, finished or not, as its folder tells it.
@@ -31,6 +32,8 @@ pub struct RunFolder {
     /// `postprocess.json`: what outputs mean.
     pub(crate) answer: Value,
     pub(crate) predictions: BTreeMap<String, Predictions>,
+    /// What it keeps beside its predictions.
+    pub(crate) kept: Kept,
     /// `explanations.json`, if the run has been explained.
     pub(crate) explanations: Option<Value>,
 }
@@ -46,6 +49,7 @@ impl RunFolder {
         let mut run = Self::glance(path)?;
         verify(&run.path, &run.lock)?;
         run.predictions = run.read_predictions()?;
+        run.kept = Kept::read(&run.path)?;
         Ok(run)
     }
 
@@ -65,6 +69,7 @@ impl RunFolder {
             timing: lines(&path.join("timing.jsonl"))?,
             explanations: json(&path.join("explanations.json"))?,
             predictions: BTreeMap::new(),
+            kept: Kept::default(),
             path,
             config,
             config_text,
@@ -204,7 +209,8 @@ fn reports(run: &Path, json: &Value) -> Result<BTreeMap<String, Report>, ReportE
 /// Refuses files that are not what the run wrote. Weights are not read, and not hashed.
 fn verify(run: &Path, lock: &Table) -> Result<(), ReportError> {
     let known = lookup(lock, "result_sha256").and_then(toml::Value::as_table);
-    for name in ["predictions.parquet", "postprocess.json", "preprocess.json"] {
+    let names = ["predictions.parquet", "postprocess.json", "preprocess.json"];
+    for name in names.into_iter().chain(KEPT) {
         let Some(hash) = known.and_then(|known| known.get(name)?.as_str()) else {
             continue;
         };

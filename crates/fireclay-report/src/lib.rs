@@ -13,6 +13,7 @@ mod error;
 mod folder;
 mod history;
 mod html;
+mod kept;
 mod list;
 mod outcome;
 mod page;

@@ -293,3 +293,83 @@ fn fairness_and_explanations_are_shown_where_they_are_there() {
     let page = report(&RunFolder::open(&path).expect("a run"));
     assert!(page.contains("<data value=\"1.5\">"));
 }
+
+#[test]
+fn what_a_run_keeps_is_shown_and_sealed() {
+    let runs = Runs::new();
+    let path = runs.classifier("c/1", 7);
+    let mean = |n: u64, loss: f64| serde_json::json!({ "n": n, "loss": loss, "error": 0.125 });
+    let with = |mean: &serde_json::Value, more: serde_json::Value| {
+        let mut all = mean.clone();
+        let fields = all.as_object_mut().expect("an object");
+        fields.extend(more.as_object().expect("an object").clone());
+        all
+    };
+    let (first, second) = (mean(40, 3.25), mean(60, 1.5));
+    let language = serde_json::json!({
+        "split": "test", "n": 100, "loss": 2.2, "counted": 1000,
+        "positions": [
+            with(&first, serde_json::json!({ "from": 1, "to": 1 })),
+            with(&second, serde_json::json!({ "from": 33, "to": 34 })),
+        ],
+        "classes": [with(&first, serde_json::json!({ "name": "word-initial" }))],
+        "bands": [with(&second, serde_json::json!({ "from": 10, "to": 99 }))],
+        "temperature": 1.0, "seed": 42, "max_tokens": 16,
+        "texts": [{ "window": 3, "prompt": "<b>one", "followed": " two", "greedy": " tree", "sampled": EVIL }],
+    });
+    fs::write(path.join("language.json"), language.to_string()).expect("written");
+    let line = |row: u64, chrf: f64| {
+        let line = serde_json::json!({ "split": "test", "row": row, "chrf": chrf, "source": format!("source {row}"),
+            "reference": "r", "translation": EVIL });
+        format!("{line}\n")
+    };
+    let lines: String = (1..=40).map(|row| line(row, row as f64 + 0.125)).collect();
+    fs::write(path.join("translations.jsonl"), lines).expect("written");
+    let sample = |why: &str, key: &str, shown: &str| {
+        let sample = serde_json::json!({ "split": "test", "name": "a<i>.png", "why": why, "truth": "plain",
+            "prediction": EVIL, "value": 0.875, key: shown });
+        format!("{sample}\n")
+    };
+    let samples = [
+        sample("wrong", "picture", "data:image/png;base64,AAAA"),
+        sample("wrong", "picture", "https://example.org/a.png"),
+        sample("unsure", "text", "<b>a text"),
+    ];
+    fs::write(path.join("samples.jsonl"), samples.concat()).expect("written");
+    let run = RunFolder::open(&path).expect("a run");
+    let page = report(&run);
+    for words in [
+        "<data value=\"3.25\">",
+        "33 to 34",
+        "word-initial",
+        "10 to 99 times",
+        "&lt;b&gt;one",
+        "source 40",
+        "source 1<",
+        "<img src=\"data:image/png;base64,AAAA\" alt=\"a&lt;i&gt;.png is plain, answered ",
+        "Texts: least sure",
+        "&lt;b&gt;a text",
+    ] {
+        assert!(page.contains(words), "{words}");
+    }
+    let parts = page.split_once("Best translations").expect("both tables");
+    assert!(parts.1.contains("source 40") && !parts.1.contains("source 20<"));
+    for found in ["<b>", "<i>", "<script>alert", "example.org"] {
+        assert!(!page.contains(found), "{found}");
+    }
+    let names: Vec<String> = plots(&run).into_iter().map(|(name, _)| name).collect();
+    for name in [
+        "loss-by-position",
+        "loss-by-kind",
+        "loss-by-frequency",
+        "chrf-of-texts",
+    ] {
+        assert!(names.iter().any(|found| found == name), "{names:?}");
+    }
+    fs::write(path.join("samples.jsonl"), "{\"split\":").expect("written");
+    let found = RunFolder::open(&path);
+    assert!(
+        matches!(found, Err(ReportError::Damaged { .. })),
+        "{found:?}"
+    );
+}

@@ -27,6 +27,15 @@ pub const ADAPTER_CONFIG: &str = "adapter_config.json";
 
 /// What the run predicts for the validation and test samples, with the truth.
 pub const PREDICTIONS: &str = "predictions.parquet";
+/// Where a language model loses, and what it writes.
+pub const LANGUAGE: &str = "language.json";
+/// Each text with its reference and what the run makes of it.
+pub const TRANSLATIONS: &str = "translations.jsonl";
+/// Images and texts of which the answer is wrong or unsure.
+pub const SAMPLES: &str = "samples.jsonl";
+
+/// What a run keeps of its last evaluation for whoever looks at it.
+pub(crate) const KEPT: [&str; 4] = [PREDICTIONS, LANGUAGE, TRANSLATIONS, SAMPLES];
 
 /// Where the model is in the module that is trained, whatever the task.
 pub(crate) const MODEL_PATH: &str = "model.";
@@ -126,6 +135,16 @@ pub(crate) fn model_files<F: Family>(
         (HUGGING_FACE, to_json(&json))
     }));
     Ok(files)
+}
+
+/// The text of a file with a line for each value.
+pub(crate) fn to_json_lines<T: Serialize>(values: &[T]) -> Vec<u8> {
+    let mut text = Vec::new();
+    for value in values {
+        serde_json::to_writer(&mut text, value).expect("plain data");
+        text.push(b'\n');
+    }
+    text
 }
 
 /// The text of a file with this value.

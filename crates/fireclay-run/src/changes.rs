@@ -57,7 +57,8 @@ fn is_tracker(key: &str) -> bool {
 /// Whether all that is changed leaves what was trained as it is: a run that has ended stays one.
 pub(crate) fn leave_results(found: &[Difference]) -> bool {
     let paths = || found.iter().map(|difference| difference.path.as_str());
-    paths().all(|key| is_place(key) || is_tracker(key) || key == "eval.keep_predictions")
+    let is_kept = |key| ["eval.keep_predictions", "eval.texts", "device.watts"].contains(&key);
+    paths().all(|key| is_place(key) || is_tracker(key) || is_kept(key))
 }
 
 /// Why a key cannot be changed, if it cannot.

@@ -75,6 +75,19 @@ pub enum GenerateError {
     NotFinite,
 }
 
+impl Default for Sampling {
+    /// What the command line samples with unless it is told otherwise.
+    fn default() -> Self {
+        Self {
+            temperature: 1.0,
+            top_k: None,
+            top_p: 1.0,
+            repetition_penalty: 1.0,
+            seed: 42,
+        }
+    }
+}
+
 impl Sampling {
     /// Every impossible value, as (name, message).
     pub fn validate(&self) -> Vec<(&'static str, String)> {
@@ -239,13 +252,29 @@ impl<'a> Writer<'a> {
     ///
     /// If the prompt is empty or cannot be encoded, or the model's numbers are not finite.
     pub fn write(
-        mut self,
+        self,
         prompt: &str,
+        sampling: &Sampling,
+        limits: &Limits,
+        write: impl FnMut(&str),
+    ) -> Result<Ended, GenerateError> {
+        let prompt = self.prompt(prompt)?.tokens;
+        self.go_on(prompt, sampling, limits, write)
+    }
+
+    /// As [`write`](Self::write), from the tokens of a prompt, of which there must be one.
+    ///
+    /// # Errors
+    ///
+    /// If the model's numbers are not finite, or a token cannot be decoded.
+    pub fn go_on(
+        mut self,
+        prompt: Vec<u32>,
         sampling: &Sampling,
         limits: &Limits,
         mut write: impl FnMut(&str),
     ) -> Result<Ended, GenerateError> {
-        self.text = self.prompt(prompt)?.tokens;
+        self.text = prompt;
         let ends = self.ends(limits);
         let mut random = ChaCha8Rng::seed_from_u64(sampling.seed);
         let mut decoder = self.tokenizer.stream();

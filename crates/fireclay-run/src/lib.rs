@@ -26,6 +26,7 @@ pub mod workload;
 
 mod adapters;
 mod artifacts;
+mod breakdown;
 mod changes;
 mod device;
 mod fairness;

@@ -1,4 +1,4 @@
-//! What a training cost: time by phase, work done, memory.
+//! What a training cost: time by phase, work done, memory, energy.
 
 use std::fs;
 use std::io::{self, BufWriter, Write};
@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use crate::energy::{Energy, Meter};
 use crate::files::Output;
 use crate::run_folder::{FolderError, io};
 
@@ -88,6 +89,9 @@ pub struct Cost {
     /// The most memory that a process had, where the system says so.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub peak_memory_bytes: Option<u64>,
+    /// What energy it took, and what of it was measured.
+    #[serde(flatten)]
+    pub energy: Energy,
     /// How fast it computed, once it has ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub speed: Option<Speed>,
@@ -138,15 +142,30 @@ impl Cost {
                 .or(other.tokens)
                 .map(|_| self.tokens.unwrap_or(0) + other.tokens.unwrap_or(0)),
             peak_memory_bytes: self.peak_memory_bytes.max(other.peak_memory_bytes),
+            energy: self.known_energy().plus(&other.known_energy()),
             speed: None,
         }
     }
 
-    /// With an evaluation after the training, of so many seconds.
-    pub fn evaluated(&mut self, seconds: f64) {
+    /// The energy; older versions have not said whether it was measured.
+    fn known_energy(&self) -> Energy {
+        match self.seconds > 0.0 && self.energy.is_unsaid() {
+            true => Energy::unknown(),
+            false => self.energy.clone(),
+        }
+    }
+
+    /// With an evaluation after the training, of so many seconds and with that energy.
+    pub fn evaluated(&mut self, seconds: f64, energy: &Energy) {
         self.evaluation_seconds += seconds;
         self.seconds += seconds;
+        self.energy = self.energy.plus(energy);
         self.peak_memory_bytes = self.peak_memory_bytes.max(peak_memory());
+    }
+
+    /// Estimates the energy from a power in watts, where it was not measured.
+    pub fn estimate_energy(&mut self, watts: f64) {
+        self.energy.estimate(watts, self.seconds);
     }
 }
 
@@ -170,6 +189,7 @@ pub(crate) fn recorded(path: &Path, step: u64) -> Cost {
 pub(crate) struct Clock {
     began: Instant,
     phases: [Duration; Phase::ALL.len()],
+    meter: Meter,
     trace: Option<Trace>,
 }
 
@@ -179,6 +199,7 @@ impl Clock {
         Self {
             began: Instant::now(),
             phases: [Duration::ZERO; Phase::ALL.len()],
+            meter: Meter::default(),
             trace,
         }
     }
@@ -197,7 +218,7 @@ impl Clock {
         }
     }
 
-    /// The time so far, and the most memory; the counts are the caller's.
+    /// The time and the energy so far, and the most memory; the counts are the caller's.
     pub fn cost(&self) -> Cost {
         let [data, compute, optimizer, evaluation, checkpoint] =
             self.phases.map(|time| time.as_secs_f64());
@@ -209,6 +230,7 @@ impl Clock {
             evaluation_seconds: evaluation,
             checkpoint_seconds: checkpoint,
             peak_memory_bytes: peak_memory(),
+            energy: self.meter.energy(),
             ..Cost::default()
         }
     }
@@ -311,7 +333,7 @@ mod tests {
         let mut cost = clock.cost();
         assert!(cost.data_seconds >= 0.006 && cost.seconds >= 0.003);
         assert_eq!(cost.compute_seconds, 0.0);
-        cost.evaluated(2.0);
+        cost.evaluated(2.0, &Energy::default());
         assert_eq!(cost.of(Phase::Evaluation), 2.0);
     }
 
@@ -336,6 +358,36 @@ mod tests {
         let both = recorded(&path, 20).plus(&recorded(&path, 10));
         assert_eq!((both.seconds, both.steps, both.tokens), (3.0, 30, Some(60)));
         assert_eq!(recorded(&root.path().join("none"), 9), Cost::default());
+    }
+
+    #[test]
+    fn what_older_versions_did_not_measure_is_not_left_out_in_silence() {
+        let measured = Cost {
+            seconds: 2.0,
+            energy: Energy {
+                joules: Some(30.0),
+                of: Some("package-0".into()),
+                ..Energy::default()
+            },
+            ..Cost::default()
+        };
+        assert_eq!(Cost::default().plus(&measured).energy, measured.energy);
+        let twice = measured.plus(&measured);
+        assert_eq!(twice.energy.joules, Some(60.0));
+        let older = Cost {
+            seconds: 5.0,
+            ..Cost::default()
+        };
+        let mut both = older.plus(&measured);
+        assert_eq!(both.energy, Energy::unknown());
+        both.estimate_energy(10.0);
+        assert_eq!(both.energy.joules, Some(70.0));
+        let written = json!(both);
+        assert_eq!(
+            (&written["energy_joules"], &written["energy_watts"]),
+            (&json!(70.0), &json!(10.0))
+        );
+        assert_eq!(serde_json::from_value::<Cost>(written).expect("read"), both);
     }
 
     #[test]

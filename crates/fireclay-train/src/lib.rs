@@ -9,6 +9,7 @@ pub mod strategy;
 
 pub mod checkpoint;
 pub mod cost;
+pub mod energy;
 pub mod files;
 pub mod gradients;
 pub mod loader;

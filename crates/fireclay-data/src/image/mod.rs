@@ -18,6 +18,7 @@ mod source;
 mod split;
 mod statistics;
 mod survey;
+mod thumbnail;
 mod transform;
 
 pub use self::augment::{

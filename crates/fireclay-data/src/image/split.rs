@@ -175,15 +175,12 @@ impl ImageSplit {
     /// Writes one image, `[channels, height, width]`.
     fn write(&self, epoch: u64, index: usize, image: &mut [f32]) -> Result<(), DataError> {
         let preprocess = &self.preprocess;
-        let pixels = self.prepared(index)?;
         let Some(augment) = &self.augment else {
-            let seen = match self.stage {
-                Stage::Cut => pixels,
-                _ => Cow::Owned(transform::evaluation(pixels.into_owned(), preprocess)),
-            };
+            let seen = self.seen(index)?;
             transform::normalise(&seen, preprocess, image);
             return Ok(());
         };
+        let pixels = self.prepared(index)?;
         let config = &augment.config;
         let key = Key {
             seed: augment.seed,
@@ -201,6 +198,15 @@ impl ImageSplit {
         transform::normalise(&config.vary(cut, key), preprocess, image);
         config.erase(image, preprocess.height, preprocess.width, key);
         Ok(())
+    }
+
+    /// One image as evaluation sees it, whether or not it is varied in training.
+    pub(super) fn seen(&self, index: usize) -> Result<Cow<'_, Pixels>, DataError> {
+        let pixels = self.prepared(index)?;
+        Ok(match self.stage {
+            Stage::Cut => pixels,
+            _ => Cow::Owned(transform::evaluation(pixels.into_owned(), &self.preprocess)),
+        })
     }
 
     /// One image as far as it gets without chance.

@@ -23,6 +23,7 @@ use self::marks::Marks;
 use self::table::TokenTable;
 use self::tally::Counting;
 pub use self::tally::Tally;
+pub use self::tokens::Surfaces;
 use crate::error::DataError;
 use crate::kept::part;
 

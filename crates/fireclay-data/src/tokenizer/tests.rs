@@ -151,6 +151,34 @@ fn what_is_saved_comes_back_and_what_is_no_tokenizer_does_not() {
 }
 
 #[test]
+fn tokens_stand_in_a_text_with_a_blank_before_a_word() {
+    for kind in TRAINED {
+        let tokenizer = train(kind);
+        let surfaces = tokenizer.surfaces();
+        let tokens = tokenizer.encode("the cat, the hatman").unwrap();
+        let texts: Vec<String> = tokens
+            .iter()
+            .map(|token| surfaces.text(*token).unwrap())
+            .collect();
+        let whole = texts.concat();
+        let is_wordpiece = kind == TokenizerKind::Wordpiece;
+        let expected = if is_wordpiece {
+            "the cat , the hatman"
+        } else {
+            "the cat, the hatman"
+        };
+        assert_eq!(whole.trim(), expected, "{kind:?}: {texts:?}");
+        assert!(!surfaces.is_special(tokens[0]));
+        let end = tokenizer.end_of_text().unwrap();
+        assert!(surfaces.is_special(end), "{kind:?}");
+    }
+    let char = train(TokenizerKind::Char);
+    let tokens = char.encode("t ").unwrap();
+    let text = |token: &u32| char.surfaces().text(*token).unwrap();
+    assert_eq!(tokens.iter().map(text).collect::<Vec<_>>(), ["t", " "]);
+}
+
+#[test]
 fn small_letters_only_where_asked_for() {
     for kind in TRAINED {
         let config = with(config(320), |tokenizer| tokenizer.lowercase = true);

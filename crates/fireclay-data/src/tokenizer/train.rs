@@ -32,7 +32,7 @@ impl Tokenizer {
     ///
     /// # Errors
     /// What is wrong with the text, or with the `tokenizer.json` that the configuration names.
-    pub(crate) fn train(
+    pub fn train(
         kind: TokenizerKind,
         config: &TokenizerConfig,
         texts: impl Iterator<Item = Result<String, DataError>> + Send,

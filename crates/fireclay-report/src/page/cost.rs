@@ -6,7 +6,7 @@ use crate::chart::{Axis, Bar, Chart, Plane, Words, bars};
 use crate::folder::RunFolder;
 use crate::section::{Block, Section};
 use crate::table::{Cell, Table};
-use crate::text::{count, duration, percent, with_unit};
+use crate::text::{count, duration, number, percent, with_unit};
 
 /// The phases as `run.lock` names them, and in words.
 const PHASES: [(&str, &str); 5] = [
@@ -46,6 +46,14 @@ impl<'a> Cost<'a> {
         }
     }
 
+    /// Words of it by name.
+    fn words(&self, name: &str) -> Option<&str> {
+        match self.locked {
+            Some(locked) => locked.get(name)?.as_str(),
+            None => self.timed?.get(name)?.as_str(),
+        }
+    }
+
     fn speed(&self, name: &str) -> Option<f64> {
         self.locked?.get("speed")?.get(name)?.as_float()
     }
@@ -82,7 +90,13 @@ fn whose(run: &RunFolder, cost: &Cost<'_>) -> Option<&'static str> {
 }
 
 fn table(run: &RunFolder, cost: &Cost<'_>) -> Table {
-    let parts = [work(cost), rates(cost), means(cost), place(run)];
+    let parts = [
+        work(cost),
+        rates(cost),
+        means(cost),
+        energy_facts(cost),
+        place(run),
+    ];
     let row = |(name, value): Fact| Some(vec![name.into(), Cell::Figure(value?)]);
     Table::new("What the run cost", &["cost", ""]).with(parts.into_iter().flatten().filter_map(row))
 }
@@ -118,13 +132,10 @@ fn rates(cost: &Cost<'_>) -> Vec<Fact> {
     ]
 }
 
-/// Memory, operations and energy.
+/// Memory and operations.
 fn means(cost: &Cost<'_>) -> Vec<Fact> {
     let memory = cost.get("peak_memory_bytes");
     let (flops, rate) = (cost.speed("flops"), cost.speed("flops_per_second"));
-    let energy = cost
-        .get("energy_joules")
-        .map(|joules| with_unit(joules / 3600.0, "Wh"));
     vec![
         (
             "most memory of the process",
@@ -142,9 +153,39 @@ fn means(cost: &Cost<'_>) -> Vec<Fact> {
             "share of what the device can do",
             cost.speed("utilisation").map(percent),
         ),
+    ]
+}
+
+/// An energy in the unit that fits it.
+pub(crate) fn energy(joules: f64) -> String {
+    match joules < 3600.0 {
+        true => with_unit(joules, "J"),
+        false => with_unit(joules / 3600.0, "Wh"),
+    }
+}
+
+/// The energy, what of it was measured, and why not.
+fn energy_facts(cost: &Cost<'_>) -> Vec<Fact> {
+    let joules = cost.get("energy_joules").map(energy);
+    let said = match (joules, cost.get("energy_watts")) {
+        (Some(joules), None) => joules,
+        (Some(joules), Some(watts)) => {
+            format!(
+                "{joules}, an estimate: {} W all the time (device.watts)",
+                number(watts)
+            )
+        }
+        (None, _) => "not measured".into(),
+    };
+    let of = cost.words("energy_of").map(|of| {
+        format!("{of} of the processor, with all that ran there; no memory, no graphics card")
+    });
+    vec![
+        ("energy", Some(said)),
+        ("what was measured", of),
         (
-            "energy",
-            Some(energy.unwrap_or_else(|| "not measured".into())),
+            "why it was not measured",
+            cost.words("energy_unmeasured").map(str::to_owned),
         ),
     ]
 }

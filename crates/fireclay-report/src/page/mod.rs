@@ -6,17 +6,20 @@ mod confusion;
 mod cost;
 mod explanations;
 mod fairness;
+mod language;
 mod metrics;
 mod more;
 mod numbers;
 mod samples;
+mod sheet;
 mod shell;
 mod slices;
 mod threshold;
 mod training;
+mod translations;
 mod verdict;
 
-pub(crate) use cost::Cost;
+pub(crate) use cost::{Cost, energy};
 pub(crate) use metrics::in_order;
 pub(crate) use shell::shell;
 pub(crate) use training::table as curve_table;
@@ -36,6 +39,8 @@ pub(crate) fn sections(run: &RunFolder) -> Vec<Section> {
         threshold::section(run),
         numbers::section(run),
         slices::section(run),
+        language::section(run),
+        translations::section(run),
         samples::section(run),
         fairness::section(run),
         explanations::section(run),

@@ -39,7 +39,8 @@ pub(super) fn section(run: &RunFolder) -> Option<Section> {
         }
     };
     let lead = Block::Words(format!("Of the {split} split."));
-    let blocks = std::iter::once(lead).chain(found).collect();
+    let shown = super::sheet::blocks(run, split);
+    let blocks = std::iter::once(lead).chain(shown).chain(found).collect();
     Section::of("samples", "Samples to look at", blocks)
 }
 

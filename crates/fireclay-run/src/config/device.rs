@@ -20,6 +20,10 @@ pub struct DeviceConfig {
     /// the main memory for a backend that computes on the CPU; of others it is not known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub memory_gb: Option<f64>,
+    /// The power that the machine takes while it trains, in watts. Where the energy of a training cannot be measured,
+    /// it is estimated as this times the time, and called an estimate.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub watts: Option<f64>,
 }
 
 impl DeviceConfig {
@@ -28,6 +32,12 @@ impl DeviceConfig {
         let mut problems = Problems::default();
         if let Some(memory) = self.memory_gb.filter(|memory| *memory <= 0.0) {
             problems.add("memory_gb", format!("must be above 0, but is {memory}"));
+        }
+        if let Some(watts) = self
+            .watts
+            .filter(|watts| !(*watts > 0.0 && watts.is_finite()))
+        {
+            problems.add("watts", format!("must be above 0, but is {watts}"));
         }
         // What others compute in depends on the device, which is not opened to look at a file.
         if self.backend.is(Fact::SingleAlone) && self.precision.half().is_some() {

@@ -8,6 +8,7 @@ use fireclay_models::{Family, ModelDescription, weights};
 use fireclay_track::Ending;
 use fireclay_train::StopReason;
 use fireclay_train::checkpoint::{Checkpoint, Store};
+use fireclay_train::energy::Meter;
 use fireclay_train::loader::Samples;
 use fireclay_train::observer::Observer;
 use fireclay_train::run_folder::{RunFolder, typed, write_whole};
@@ -15,7 +16,7 @@ use fireclay_train::strategy::{At, TrainError, TrainerConfig, ended, ended_under
 
 use super::training::Training;
 use super::{Hooks, Outcome, Prepared, batch_size, shards};
-use crate::artifacts::{POSTPROCESS, PREDICTIONS, RESULTS, to_json};
+use crate::artifacts::{KEPT, POSTPROCESS, RESULTS, to_json};
 use crate::changes;
 use crate::config::RunConfig;
 use crate::device::RunDevice;
@@ -237,6 +238,7 @@ impl Execute<'_> {
         let trained = Trained {
             model: finished.model,
             valid: finished.valid,
+            updates: outcome.state.updates(),
             device: &device.device,
             folder,
         };
@@ -254,17 +256,21 @@ impl Execute<'_> {
             lock::Ended::Whole | lock::Ended::Broken => true,
         };
         write_results(folder, &files, is_same)?;
-        let start = Instant::now();
+        let (start, meter) = (Instant::now(), Meter::default());
         outcome.evaluation = W::conclude(config, data, trained, held_out)?;
         // A run that had ended, and made no update since, has cost what it had cost.
         let is_over = ended != lock::Ended::No && outcome.steps == 0;
         match lock::cost(folder.path())?.filter(|_| is_over) {
             Some(cost) => outcome.cost = cost,
             None => {
-                outcome.cost.evaluated(start.elapsed().as_secs_f64());
+                let seconds = start.elapsed().as_secs_f64();
+                outcome.cost.evaluated(seconds, &meter.energy());
                 let speed = prepared.planner.speed;
                 outcome.cost.speed = speed(config, &prepared.data, device, &outcome.cost);
             }
+        }
+        if let Some(watts) = config.device.watts {
+            outcome.cost.estimate_energy(watts);
         }
         seal(folder, &outcome)?;
         Ok(outcome)
@@ -331,7 +337,7 @@ fn answer(config: &RunConfig, data: &dyn Dataset) -> Option<(&'static str, Strin
 fn seal(folder: &RunFolder, outcome: &Outcome) -> Result<(), RunError> {
     let evaluation = to_json(&outcome.evaluation);
     write_whole(&folder.file("evaluation.json"), &evaluation)?;
-    let results = RESULTS.into_iter().chain([PREDICTIONS]);
+    let results = RESULTS.into_iter().chain(KEPT);
     let results = results.filter(|name| folder.file(name).exists());
     Ok(lock::seal(folder.path(), results, &outcome.cost)?)
 }

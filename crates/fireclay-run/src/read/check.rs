@@ -211,9 +211,7 @@ pub(super) fn unread(config: &RunConfig) -> Vec<(&'static str, &'static str)> {
         }
         Some(_) => {}
     }
-    if config.task.target_kind().is_none() {
-        keys.push(("eval.keep_predictions", "it is for samples with labels"));
-    }
+    keys.extend(unread_texts(config).map(|reason| ("eval.texts", reason)));
     if let Some(fairness) = &config.fairness
         && fairness.mitigation != Mitigation::Thresholds
     {
@@ -239,6 +237,20 @@ pub(super) fn unread(config: &RunConfig) -> Vec<(&'static str, &'static str)> {
     keys.extend(unread_of_tokenizer(config));
     keys.extend(config.task.task().unread());
     keys
+}
+
+/// Why a run writes no texts to be looked at, if it does not.
+fn unread_texts(config: &RunConfig) -> Option<&'static str> {
+    match &config.task {
+        TaskConfig::CausalLm(_) if config.tokenizer.is_none() => {
+            Some("it needs a table [tokenizer], which turns tokens into text")
+        }
+        TaskConfig::CausalLm(_) => {
+            let kept = config.eval.keep_predictions;
+            (!kept).then_some("it is read if keep_predictions is true")
+        }
+        _ => Some("it is for models that go on with a text"),
+    }
 }
 
 fn unread_of_tokenizer(config: &RunConfig) -> Vec<(&'static str, &'static str)> {

@@ -17,6 +17,11 @@ impl TextSamples {
         Self(split)
     }
 
+    /// The windows, if there are any.
+    pub fn split(&self) -> Option<&TokenSplit> {
+        self.0.as_ref()
+    }
+
     /// Tokens to a byte of the text, where that is known.
     pub fn tokens_per_byte(&self) -> Option<f64> {
         self.0.as_ref()?.tokens_per_byte()

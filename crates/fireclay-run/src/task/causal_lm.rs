@@ -106,6 +106,11 @@ pub struct TokenOutput {
 
 impl CausalLm {
     fn forward(&self, batch: TokenBatch) -> TokenOutput {
+        self.forward_each(batch).1
+    }
+
+    /// The loss of each target in nats, `[batch * time]`, of those that do not count too, and what they come to.
+    pub(crate) fn forward_each(&self, batch: TokenBatch) -> (Tensor<1>, TokenOutput) {
         // [batch, time, vocabulary]
         let logits = match batch.starts {
             Some(starts) => self.model.forward_packed(batch.inputs, starts),
@@ -113,8 +118,8 @@ impl CausalLm {
         };
         let count = batch.count;
         let losses = token_losses(logits, batch.targets, 0.0);
-        let loss = mean_over(losses, batch.scored, count);
-        TokenOutput { loss, count }
+        let loss = mean_over(losses.clone(), batch.scored, count);
+        (losses, TokenOutput { loss, count })
     }
 }
 

@@ -120,6 +120,11 @@ pub struct MaskedOutput {
 
 impl MaskedLm {
     fn forward(&self, batch: MaskedTokens) -> MaskedOutput {
+        self.forward_each(batch).1
+    }
+
+    /// The loss of each masked token in nats, `[masked]`, and what they come to.
+    pub(crate) fn forward_each(&self, batch: MaskedTokens) -> (Tensor<1>, MaskedOutput) {
         let TextInput { tokens, mask } = batch.input;
         // [masked, vocabulary]
         let logits = self
@@ -133,11 +138,12 @@ impl MaskedLm {
             0 => 0.0,
             count => 1.0 / count as f64,
         };
-        MaskedOutput {
-            loss: losses.sum().mul_scalar(share),
+        let output = MaskedOutput {
+            loss: losses.clone().sum().mul_scalar(share),
             found,
             count: batch.count,
-        }
+        };
+        (losses, output)
     }
 }
 

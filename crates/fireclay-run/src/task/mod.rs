@@ -14,12 +14,13 @@ mod regression;
 mod seq2seq;
 mod values;
 
-pub(crate) use causal_lm::bits_per_byte;
 pub use causal_lm::{CausalLm, CausalLmConfig, TokenBatch, TokenObjective, TokenScorer};
+pub(crate) use causal_lm::{TokenOutput, bits_per_byte};
 pub use classification::{ClassificationAnswer, ClassificationConfig, CrossEntropy};
 pub(crate) use constraint::Constrained;
 pub use constraint::Memberships;
 pub use labelled::{BatchLoss, Labelled, LabelledLoss, LabelledModel, LabelledObjective};
+pub(crate) use masked_lm::MaskedOutput;
 pub use masked_lm::{MaskedLm, MaskedLmConfig, MaskedObjective, MaskedScorer, MaskedTokens};
 pub use multilabel::{MultilabelAnswer, MultilabelConfig};
 pub use network::{Batch, Input, Network, TableInput, TextInput};

@@ -3,13 +3,17 @@
 use fireclay_data::{TextData, TextFormat, TokenSplit, Tokenizer};
 use fireclay_models::{LanguageConfig, LanguageModel, LanguageNetwork, LanguageShape};
 
+use super::dissected::{dissected, judged, known};
 use super::prelude::*;
 use super::text::{self, Reads};
+use crate::artifacts::{LANGUAGE, to_json};
+use crate::breakdown::{Language, Texts, write_texts};
 use crate::config::TextSource;
 use crate::generate::Writer;
 use crate::language::score;
 use crate::samples::TextSamples;
 use crate::task::{CausalLm, TokenBatch, TokenObjective, TokenScorer, bits_per_byte};
+use fireclay_train::run_folder::write_whole;
 
 /// The workload.
 pub struct CausalText;
@@ -85,12 +89,25 @@ impl Workload for CausalText {
         let model = CausalLm {
             model: trained.model,
         };
-        evaluate_each::<Self>(
-            (config, data),
-            splits,
-            trained.valid.map(Report::from),
-            |samples| evaluate(config, &model, samples, trained.device),
-        )
+        let mut known = known(trained.valid);
+        let judged = judged(&splits).filter(|_| config.eval.keep_predictions);
+        if let Some((name, samples)) = judged {
+            let scorer = TokenScorer::new(samples.tokens_per_byte());
+            let split = (name, samples.clone());
+            let place = trained.device;
+            let (report, language) =
+                dissected::<Self, _>((config, data), (&model, scorer), split, place)?;
+            known.entry(name.into()).or_insert(report);
+            let asked = (&model.model, trained.updates, place);
+            let language = Language {
+                texts: texts(config, data.tokenizer.as_ref(), asked, &samples)?,
+                ..language
+            };
+            write_whole(&trained.folder.file(LANGUAGE), &to_json(&language))?;
+        }
+        evaluate_each::<Self>((config, data), splits, known, |_, samples| {
+            evaluate(config, &model, samples, trained.device)
+        })
     }
 
     fn baseline(
@@ -145,6 +162,25 @@ impl Workload for CausalText {
             count: rows * time,
         }
     }
+}
+
+/// Texts that are written to be looked at, unless `eval.texts` says how many.
+const TEXTS: usize = 3;
+
+/// What the model writes after pieces of a split; nothing without a tokenizer, or where the run wants none.
+fn texts(
+    config: &RunConfig,
+    tokenizer: Option<&Tokenizer>,
+    (model, updates, device): (&LanguageModel, u64, &Device),
+    samples: &TextSamples,
+) -> Result<Option<Texts>, DataError> {
+    let count = config.eval.texts.unwrap_or(TEXTS);
+    let (Some(tokenizer), Some(split)) = (tokenizer, samples.split()) else {
+        return Ok(None);
+    };
+    let asked = (model, tokenizer, device);
+    let written = (count > 0).then(|| write_texts(asked, split, count, updates));
+    written.transpose()
 }
 
 /// The mean loss of every token in nats, its perplexity, and bits per byte of text, where it is known

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use fireclay_data::arrow::array::{ArrayRef, RecordBatch, StringArray, UInt64Array};
 use fireclay_data::{Carried, DataError, Labels, Note, Tokenizer, column, fingerprint};
 
+use super::shown::Shown;
 use crate::run::RunError;
 use crate::task::Target;
 
@@ -67,6 +68,16 @@ pub trait Dataset: Send + Sync + 'static {
     /// known of them.
     fn columns(&self, _split: usize) -> Columns {
         Columns::default()
+    }
+
+    /// A sample of a split, by their numbers, to be looked at; `None` where samples are rows of cells or
+    /// running text.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be read.
+    fn shown(&self, _split: usize, _sample: usize) -> Result<Option<Shown>, DataError> {
+        Ok(None)
     }
 
     /// The size of the vocabulary, where there is one, and a table of the splits with a header; empty

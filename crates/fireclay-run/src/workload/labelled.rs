@@ -8,9 +8,12 @@ use fireclay_data::{Labels, TargetKind, parquet_bytes};
 use fireclay_models::{Family, ModelDescription};
 
 use super::shared::pass;
+use super::shown::{self, Sample};
 use super::{Columns, Dataset, Trained};
 use crate::answer::{Answers, Meaning, distinct, truth_column};
-use crate::artifacts::{POSTPROCESS, PREDICTIONS, belong_together, read_json, to_json};
+use crate::artifacts::{
+    POSTPROCESS, PREDICTIONS, SAMPLES, belong_together, read_json, to_json, to_json_lines,
+};
 use crate::config::RunConfig;
 use crate::fairness::{self, find_in};
 use crate::postprocess::Postprocess;
@@ -48,14 +51,22 @@ where
     let answer = postprocess(config, data, objective(config, &data.target()).answer);
     let mut predictor = Predictor::new(trained.model, answer, trained.device.clone());
     let (mut evaluation, mut predictions) = (Evaluations::new(), Vec::new());
+    let mut shown = Vec::new();
     // The validation split first: what is tuned on it holds for the test.
     for (number, split) in [(1, valid), (2, test)] {
         if split.is_empty() {
             continue;
         }
-        let (report, rows) = judged(config, data, &mut predictor, (number, split))?;
+        let (report, kept) = judged(config, data, &mut predictor, (number, split))?;
         evaluation.insert(SPLITS[number].into(), report);
-        predictions.extend(rows);
+        if let Some(kept) = kept {
+            predictions.push(kept.predictions);
+            // Those of the last split, by which the run is judged.
+            shown = kept.shown;
+        }
+    }
+    if !shown.is_empty() {
+        write_whole(&trained.folder.file(SAMPLES), &to_json_lines(&shown))?;
     }
     if !predictions.is_empty() {
         let bytes = parquet_bytes(&predictions)?;
@@ -66,6 +77,12 @@ where
     Ok(evaluation)
 }
 
+/// What a run keeps of a split.
+struct Kept {
+    predictions: RecordBatch,
+    shown: Vec<Sample>,
+}
+
 /// The report on a split, and the predictions for it if the run keeps them. What the task leaves to the
 /// validation split is chosen first.
 fn judged<N, S>(
@@ -73,7 +90,7 @@ fn judged<N, S>(
     data: &dyn Dataset,
     predictor: &mut Predictor<N>,
     (number, split): (usize, S),
-) -> Result<(Report, Option<RecordBatch>), RunError>
+) -> Result<(Report, Option<Kept>), RunError>
 where
     N: Network,
     S: Samples<Batch = Batch<N::Input>>,
@@ -86,18 +103,21 @@ where
     }
     let answer = &predictor.answer;
     let (answers, report) = answer.judge(config, rows, &find)?;
-    let predictions = config.eval.keep_predictions.then(|| {
-        let known = (&truth, answer.meaning());
-        let separator = config.data.section().label_separator();
-        predicted(
-            SPLITS[number],
-            data.columns(number),
-            answers,
-            known,
-            separator,
-        )
-    });
-    Ok((report, predictions))
+    if !config.eval.keep_predictions {
+        return Ok((report, None));
+    }
+    let (meaning, separator) = (answer.meaning(), config.data.section().label_separator());
+    let shown = shown::Judged {
+        split: number,
+        answers: &answers,
+        truth: &truth,
+        classes: meaning.classes(),
+        separator,
+    };
+    let shown = shown::samples(data, &shown)?;
+    let (names, columns) = (SPLITS[number], data.columns(number));
+    let predictions = predicted(names, columns, answers, (&truth, meaning), separator);
+    Ok((report, Some(Kept { predictions, shown })))
 }
 
 /// The columns that groups of a split are told by; none in a run that compares none.

@@ -3,13 +3,16 @@
 use fireclay_data::{MaskedSplit, Masking, TextData, TokenSplit, Tokenizer};
 use fireclay_models::{EncoderConfig, EncoderModel, EncoderShape, Family};
 
+use super::dissected::{dissected, judged, known};
 use super::labelled_text::blank_text;
 use super::prelude::*;
 use super::text::{self, Reads};
+use crate::artifacts::{LANGUAGE, to_json};
 use crate::config::TextSource;
 use crate::language::score;
 use crate::samples::MaskedSamples;
 use crate::task::{MaskedLm, MaskedLmConfig, MaskedObjective, MaskedScorer, MaskedTokens};
+use fireclay_train::run_folder::write_whole;
 
 /// The workload.
 pub struct MaskedText;
@@ -102,12 +105,18 @@ impl Workload for MaskedText {
         let model = MaskedLm {
             model: trained.model,
         };
-        evaluate_each::<Self>(
-            (config, data),
-            splits,
-            trained.valid.map(Report::from),
-            |samples| evaluate(config, &model, samples, trained.device),
-        )
+        let mut known = known(trained.valid);
+        let judged = judged(&splits).filter(|_| config.eval.keep_predictions);
+        if let Some(judged) = judged {
+            let (name, asked) = (judged.0, (&model, MaskedScorer::default()));
+            let (report, language) =
+                dissected::<Self, _>((config, data), asked, judged, trained.device)?;
+            known.entry(name.into()).or_insert(report);
+            write_whole(&trained.folder.file(LANGUAGE), &to_json(&language))?;
+        }
+        evaluate_each::<Self>((config, data), splits, known, |_, samples| {
+            evaluate(config, &model, samples, trained.device)
+        })
     }
 
     fn baseline(

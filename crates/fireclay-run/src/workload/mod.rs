@@ -5,6 +5,7 @@
 
 mod causal_lm;
 mod dataset;
+mod dissected;
 mod image;
 mod labelled;
 mod labelled_text;
@@ -13,6 +14,7 @@ mod pairs;
 mod prelude;
 mod registry;
 mod shared;
+mod shown;
 mod spec;
 mod table;
 mod taking;
@@ -23,6 +25,7 @@ pub use dataset::{Columns, Dataset};
 pub(crate) use labelled::{extra, postprocess};
 pub use registry::{WithData, WithWorkload, WorkloadWords};
 pub(crate) use shared::own;
+pub use shown::Shown;
 pub use spec::{Assumed, Assumptions, HeldOut, InputSpec};
 
 use std::path::Path;
@@ -276,6 +279,8 @@ pub struct Trained<'a, N> {
     pub model: N,
     /// Its scores on the validation split, if the training ended with an evaluation.
     pub valid: Option<Scores>,
+    /// Updates that made it.
+    pub updates: u64,
     /// Where it is.
     pub device: &'a Device,
     /// The folder of its files.

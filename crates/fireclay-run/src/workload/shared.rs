@@ -55,13 +55,12 @@ pub(super) fn pass<S: Samples>(config: &RunConfig) -> Pass {
     }
 }
 
-/// The report of each split that holds something, with a baseline; of the validation split it may be
-/// known already.
+/// The report of each split that holds something, with a baseline; of some it may be known already.
 pub(super) fn evaluate_each<W: Workload>(
     (config, data): (&RunConfig, &W::Data),
     [valid, test]: [W::Samples; 2],
-    mut known: Option<Report>,
-    mut evaluate: impl FnMut(W::Samples) -> Result<Report, RunError>,
+    mut known: Evaluations,
+    mut evaluate: impl FnMut(&'static str, W::Samples) -> Result<Report, RunError>,
 ) -> Result<Evaluations, RunError> {
     let mut evaluations = Evaluations::new();
     for (name, split) in [("valid", valid), ("test", test)] {
@@ -69,9 +68,9 @@ pub(super) fn evaluate_each<W: Workload>(
             continue;
         }
         let baseline = W::baseline(config, data, &split)?;
-        let report = match known.take_if(|_| name == "valid") {
+        let report = match known.remove(name) {
             Some(report) => report,
-            None => evaluate(split)?,
+            None => evaluate(name, split)?,
         };
         let report = Report { baseline, ..report };
         evaluations.insert(name.into(), report);

@@ -54,7 +54,7 @@ where
 }
 
 /// How often each token is a target, until `most` are counted.
-fn counts<S>(samples: &S, vocabulary: usize, most: u64) -> Result<Vec<u64>, DatasetError>
+pub(super) fn counts<S>(samples: &S, vocabulary: usize, most: u64) -> Result<Vec<u64>, DatasetError>
 where
     S: Samples<Host: Targets>,
 {

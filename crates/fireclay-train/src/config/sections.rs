@@ -127,6 +127,9 @@ impl TrainConfig {
     }
 }
 
+/// Texts that a language model writes to be looked at, at most: a page shows them all.
+const MOST_TEXTS: usize = 50;
+
 /// When to measure the validation split.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -142,9 +145,14 @@ pub struct EvalConfig {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub batch_size: Option<usize>,
     /// Whether the run keeps what it predicts for the validation and test samples with labels, as
-    /// predictions.parquet: split, row, truth, prediction, probabilities, data.id and
-    /// data.extra_columns.
+    /// predictions.parquet (split, row, truth, prediction, probabilities, data.id and
+    /// data.extra_columns), with the images or texts that it gets wrong or is least sure of, as
+    /// samples.jsonl; translations, as translations.jsonl; and where a language model loses, as language.json.
     pub keep_predictions: bool,
+    /// How many pieces of the test text a language model goes on with at the end, to be looked at; 3
+    /// unless given, and 0 for none. They take at most 48 tokens each, fewer after a short training.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub texts: Option<usize>,
 }
 
 impl Default for EvalConfig {
@@ -154,6 +162,7 @@ impl Default for EvalConfig {
             every_epochs: None,
             batch_size: None,
             keep_predictions: true,
+            texts: None,
         }
     }
 }
@@ -164,6 +173,12 @@ impl EvalConfig {
         let mut problems = Problems::default();
         interval(&mut problems, self.every_steps, self.every_epochs);
         problems.at_least_one("batch_size", self.batch_size.map(|size| size as u64));
+        if let Some(texts) = self.texts.filter(|texts| *texts > MOST_TEXTS) {
+            problems.add(
+                "texts",
+                format!("must be at most {MOST_TEXTS}, but is {texts}"),
+            );
+        }
         problems.0
     }
 }

@@ -45,6 +45,13 @@ pub fn spent(cost: &Cost) -> String {
     if let Some(bytes) = cost.peak_memory_bytes {
         line += &format!("; peak memory {} MB", bytes / 1_000_000);
     }
+    if let Some(joules) = cost.energy.joules {
+        let how = match cost.energy.watts {
+            Some(watts) => format!(", estimated from {watts} W"),
+            None => String::new(),
+        };
+        line += &format!("; energy {:.1} kJ{how}", joules / 1e3);
+    }
     line
 }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use fireclay_data::arrow::array::{ArrayRef, StringArray};
 use fireclay_data::{DataError, ImageData, ImageDataConfig, Note, TargetKind};
 
+use super::super::Shown;
 use super::super::dataset::{Columns, Dataset, constant, counts};
 use crate::artifacts::PREPROCESS;
 use crate::config::{DataSection, ImageSource};
@@ -110,6 +111,12 @@ impl Dataset for ImageData {
             names: vec![("image".into(), names)],
             extra: Vec::new(),
         }
+    }
+
+    fn shown(&self, split: usize, sample: usize) -> Result<Option<Shown>, DataError> {
+        let split = [&self.train, &self.valid, &self.test][split];
+        let (media, bytes) = split.thumbnail(sample)?;
+        Ok(Some(Shown::Picture(media, bytes)))
     }
 
     fn files(&mut self) -> Option<&mut Vec<PathBuf>> {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use fireclay_data::{DataError, Note, TargetKind, TextTableData, Tokenizer};
 
+use super::super::Shown;
 use super::super::dataset::{Columns, Dataset, constant, counts, hashes_of};
 use crate::artifacts::{PREPROCESS, TOKENIZER};
 use crate::config::{DataSection, NeedsTokenizer, TextTableSource};
@@ -103,6 +104,12 @@ impl Dataset for TextTableData {
     fn columns(&self, split: usize) -> Columns {
         let carried = [&self.train, &self.valid, &self.test][split].carried();
         Columns::carried(carried)
+    }
+
+    fn shown(&self, split: usize, sample: usize) -> Result<Option<Shown>, DataError> {
+        let split = [&self.train, &self.valid, &self.test][split];
+        let text = self.tokenizer.decode(split.text(sample as u32))?;
+        Ok(Some(Shown::Text(text)))
     }
 
     fn files(&mut self) -> Option<&mut Vec<PathBuf>> {

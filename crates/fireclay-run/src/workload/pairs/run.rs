@@ -90,7 +90,7 @@ impl Run for TranslationRun {
         let more = more_references(on)?;
         evaluate_on_files::<Pairs>(&self.base, on, read, |samples| {
             let (model, device) = ((&self.model, &self.tokenizer), &self.base.device);
-            evaluate((config, &more), model, samples, device)
+            evaluate((config, &more), model, &samples, device).map(|(report, _)| report)
         })
     }
 
