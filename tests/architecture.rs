@@ -16,6 +16,7 @@ const CHECKED: [&str; 15] = [
     "fireclay-kernels",
     "fireclay-metrics",
     "fireclay-models",
+    "fireclay-onnx",
     "fireclay-plan",
     "fireclay-report",
     "fireclay-run",

@@ -22,6 +22,7 @@ mod interruptions;
 mod kept;
 mod language;
 mod lora;
+mod onnx;
 mod outside;
 mod plan;
 mod power;

@@ -34,6 +34,29 @@ pub fn wgpu(project: &Project) -> Wgpu {
     Wgpu::Absent
 }
 
+/// Python with the real clients, if there is one. Where FIRECLAY_REQUIRE_PYTHON is set, as in CI, it must be.
+pub fn python(module: &str) -> Option<PathBuf> {
+    let python = PathBuf::from(std::env::var_os("FIRECLAY_PYTHON").unwrap_or("python3".into()));
+    let has = |python: &PathBuf| {
+        let import = format!("import {module}");
+        let ran = Command::new(python)
+            .args(["-c", &import])
+            .stderr(Stdio::null())
+            .status();
+        ran.is_ok_and(|status| status.success())
+    };
+    if has(&python) {
+        return Some(python);
+    }
+    assert!(
+        std::env::var_os("FIRECLAY_REQUIRE_PYTHON").is_none(),
+        "FIRECLAY_REQUIRE_PYTHON is set, but {} has no {module}",
+        python.display()
+    );
+    eprintln!("skipped: no Python with {module} is here; FIRECLAY_PYTHON names one");
+    None
+}
+
 /// The root of the checkout.
 pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))

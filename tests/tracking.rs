@@ -7,33 +7,10 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::support::{Project, root};
+use crate::support::{Project, python, root};
 
 const TRAIN: &str = "train configs/tabular/breast-cancer.toml -q --set train.epochs=3 --set lr_scheduler.warmup_steps=0";
 const RUN: &str = "runs/breast-cancer/1";
-
-/// Python with the real clients, if there is one. Where FIRECLAY_REQUIRE_PYTHON is set, as in CI, it must be.
-pub fn python(module: &str) -> Option<PathBuf> {
-    let python = PathBuf::from(std::env::var_os("FIRECLAY_PYTHON").unwrap_or("python3".into()));
-    let has = |python: &PathBuf| {
-        let import = format!("import {module}");
-        let ran = Command::new(python)
-            .args(["-c", &import])
-            .stderr(Stdio::null())
-            .status();
-        ran.is_ok_and(|status| status.success())
-    };
-    if has(&python) {
-        return Some(python);
-    }
-    assert!(
-        std::env::var_os("FIRECLAY_REQUIRE_PYTHON").is_none(),
-        "FIRECLAY_REQUIRE_PYTHON is set, but {} has no {module}",
-        python.display()
-    );
-    eprintln!("skipped: no Python with {module} is here; FIRECLAY_PYTHON names one");
-    None
-}
 
 /// What a script in `tests/clients` prints.
 pub fn client(python: &PathBuf, script: &str, arguments: &[&str]) -> Value {

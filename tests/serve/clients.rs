@@ -7,8 +7,9 @@ use serde_json::json;
 use super::server::Server;
 use super::texts::writer;
 use crate::reports::browser;
+use crate::support::python;
 use crate::support::{Project, root};
-use crate::tracking::{client, python};
+use crate::tracking::client;
 
 #[test]
 fn the_client_of_openai_works_unchanged() {

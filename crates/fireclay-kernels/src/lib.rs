@@ -55,7 +55,7 @@ pub use linear::linear;
 pub use max_pool::max_pool2d;
 pub use norm::{layer_norm, rms_norm};
 pub use optimizer::{AdamStep, MomentumStep, adam, descent, lerp, momentum, sum_of_squares};
-pub use pass::{PASS_BEGINS, PASS_ENDS};
+pub use pass::{PASS_BEGINS, PASS_ENDS, RECURRENCE_BEGINS, RECURRENCE_ENDS, recurrence};
 pub use softmax::softmax;
 
 /// Whether `device` is the one that the loops over slices are for.

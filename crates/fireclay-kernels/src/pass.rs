@@ -14,6 +14,38 @@ pub const PASS_BEGINS: &str = "fireclay.pass.begins";
 /// pass.
 pub const PASS_ENDS: &str = "fireclay.pass.ends";
 
+/// The `id` of the custom operation that is recorded before the steps of a recurrence. Its inputs are the
+/// gates and the weights.
+pub const RECURRENCE_BEGINS: &str = "fireclay.lstm.begins";
+
+/// The `id` of the custom operation that is recorded after them. Its input is the result.
+pub const RECURRENCE_ENDS: &str = "fireclay.lstm.ends";
+
+/// Does `steps`, which take as many operations as there is time: those of an LSTM from zero states, with
+/// the gates of input, forgetting, the cell and output beside each other. On the capture device they are
+/// recorded between marks, so that a graph for any time can be made of them.
+///
+/// # Shapes
+///
+/// - `gates`: without the part of the states, `[time, directions, batch, 4 * hidden]`
+/// - `weights`: of the states, `[directions, hidden, 4 * hidden]`
+/// - result: `[time, directions, batch, hidden]`
+pub fn recurrence(
+    gates: Tensor<4>,
+    weights: Tensor<3>,
+    steps: impl FnOnce(Tensor<4>, Tensor<3>) -> Tensor<4>,
+) -> Tensor<4> {
+    #[cfg(feature = "capture")]
+    if let Some(client) = capture::client(&gates) {
+        let read = [gates.recorded(), weights.recorded()].concat();
+        capture::mark(&client, RECURRENCE_BEGINS, &read);
+        let states = steps(gates, weights);
+        capture::mark(&client, RECURRENCE_ENDS, &states.recorded());
+        return states;
+    }
+    steps(gates, weights)
+}
+
 /// Does the plain operations of `body`, for which flex has a loop if `x` is in `f32`. On the capture
 /// device they are recorded between marks.
 pub(crate) fn one_pass<const D: usize, R: Results>(

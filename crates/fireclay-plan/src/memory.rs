@@ -48,6 +48,8 @@ fn in_passes(operations: &[OperationIr]) -> Vec<Cow<'_, OperationIr>> {
                     found.push(Cow::Owned(OperationIr::Custom(pass)));
                 }
             }
+            // Other marks.
+            OperationIr::Custom(_) => {}
             operation if depth > 0 => {
                 let outer = |tensor: &&TensorIr| {
                     !inside.contains(&tensor.id) && !unread.contains(&tensor.id)

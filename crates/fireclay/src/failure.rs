@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use fireclay_config::ConfigError;
 use fireclay_data::DataError;
 use fireclay_explain::ExplainError;
+use fireclay_onnx::OnnxError;
 use fireclay_report::ReportError;
 use fireclay_run::export::ExportError;
 use fireclay_run::generate::GenerateError;
@@ -112,6 +113,16 @@ impl From<ExportError> for Failure {
             ExportError::NotEmpty(_) | ExportError::NoAdapters(_) => Self::Usage(message),
             ExportError::Run(error) => error.into(),
             _ => Self::Failed(message),
+        }
+    }
+}
+
+impl From<OnnxError> for Failure {
+    fn from(error: OnnxError) -> Self {
+        match error {
+            OnnxError::Name(_) => Self::Usage(error.to_string()),
+            OnnxError::Run(error) => error.into(),
+            error => Self::Failed(error.to_string()),
         }
     }
 }

@@ -16,7 +16,7 @@ use burn::module::{Module, Param};
 use burn::nn::Embedding;
 use burn::tensor::activation::sigmoid;
 use burn::tensor::{Bool, Int, Tensor};
-use fireclay_kernels::widely;
+use fireclay_kernels::{recurrence, widely};
 
 use crate::encoder::{EncoderNetwork, TokenMask, TokenTypes};
 use crate::init::{Init, Values};
@@ -168,7 +168,7 @@ impl Layer {
         let gates = Tensor::stack::<4>(gates.to_vec(), 1); // [time, 2, batch, 4 * hidden]
         let weights = [&self.ahead, &self.reverse].map(|d| d.weight_hh.val().transpose());
         let weights = Tensor::stack::<3>(weights.to_vec(), 0); // [2, hidden, 4 * hidden]
-        let states = unroll(gates, weights);
+        let states = recurrence(gates, weights, unroll);
         let [ahead, reverse] = [0, 1].map(|d| states.clone().narrow(1, d, 1).squeeze_dim(1));
         Tensor::cat(vec![ahead, positions.turn(reverse)], 2)
     }

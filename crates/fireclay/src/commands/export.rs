@@ -15,21 +15,60 @@ pub struct Args {
     /// The run folder, such as runs/NAME/1; runs/NAME is the newest run of that name
     #[arg(value_parser = paths::path())]
     pub run: PathBuf,
-    /// The folder to write, new or empty
-    #[arg(short, long, value_name = "DIR", value_parser = paths::path())]
+    /// The folder to write, new or empty; with --format onnx the file
+    #[arg(short, long, value_name = "PATH", value_parser = paths::path())]
     pub output: PathBuf,
+    /// In what form the model is written
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
     /// Merge the adapters into the weights of their base: a whole model that needs nothing else
     #[arg(long)]
     pub merge: bool,
     #[command(flatten)]
     pub checkpoint: CheckpointArgs,
-    /// Merge on other hardware than the config names
+    /// Merge, or read the weights, on other hardware than the config names
     #[arg(long, value_name = "NAME")]
     pub backend: Option<String>,
 }
 
-/// Writes the results of a run into a folder of their own.
+/// In what form a model is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    /// A folder with the weights and all files that say what they mean
+    #[default]
+    Safetensors,
+    /// One file with the computation too, for onnxruntime and others; adapters are merged
+    Onnx,
+}
+
+/// Writes the model of a run.
 pub fn run(args: &Args) -> Result<(), Failure> {
+    match args.format {
+        Format::Safetensors => folder(args),
+        Format::Onnx => onnx(args),
+    }
+}
+
+/// Writes the model of a run into a file of ONNX.
+fn onnx(args: &Args) -> Result<(), Failure> {
+    if args.merge {
+        let message =
+            "--merge is for --format safetensors: a file of ONNX has adapters merged anyway";
+        return Err(Failure::Usage(message.into()));
+    }
+    let run = run_at(&args.run);
+    let config = load_run(&run)?.config;
+    let device = device(&config, args.backend.as_deref())?.device;
+    let at = args.checkpoint.checkpoint;
+    let exported = fireclay_onnx::export(&run, at, &device, &args.output)?;
+    exported.notes.iter().for_each(|note| tell!("note: {note}"));
+    let files = exported.files.iter();
+    files.for_each(|file| say!("{}", file.display()));
+    Ok(())
+}
+
+/// Writes the results of a run into a folder of their own.
+fn folder(args: &Args) -> Result<(), Failure> {
     let run = run_at(&args.run);
     let config = load_run(&run)?.config;
     let at = args.checkpoint.checkpoint;
