@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::support::root;
 
 /// The crates that are held to it.
-const CHECKED: [&str; 15] = [
+const CHECKED: [&str; 17] = [
     "fireclay",
     "fireclay-config",
     "fireclay-data",

@@ -7,8 +7,7 @@ use serde_json::json;
 use super::server::Server;
 use super::texts::writer;
 use crate::reports::browser;
-use crate::support::python;
-use crate::support::{Project, root};
+use crate::support::{Project, python, root};
 use crate::tracking::client;
 
 #[test]

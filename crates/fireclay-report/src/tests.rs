@@ -486,7 +486,8 @@ fn what_a_run_keeps_is_shown_and_sealed() {
     for found in ["<b>", "<i>", "<script>alert", "example.org"] {
         assert!(!page.contains(found), "{found}");
     }
-    let names: Vec<String> = plots(&run).into_iter().map(|(name, _)| name).collect();
+    let drawn = plots(&run).expect("charts");
+    let names: Vec<String> = drawn.charts.into_iter().map(|chart| chart.name).collect();
     for name in [
         "loss-by-position",
         "loss-by-kind",
