@@ -12,7 +12,6 @@ use fireclay_run::export::ExportError;
 use fireclay_run::generate::GenerateError;
 use fireclay_run::{FinishedError, RunError};
 use fireclay_train::run_folder::FolderError;
-use fireclay_train::strategy::TrainError;
 
 use crate::backend::BackendError;
 use crate::screen::Screen;
