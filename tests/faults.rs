@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use crate::images::{PICTURES, pictures};
 use crate::resume::{interrupted, kill, wait_for_a_record};
-use crate::support::{EVERYTHING, Project, Ran, poem};
+use crate::support::{EVERYTHING, Project, Ran, poem, wait_until};
 
 const RUN: &str = "runs/run/1";
 
@@ -345,9 +345,9 @@ fn a_run_folder_that_is_moved_or_deleted_is_noticed() {
             .unwrap();
         wait_for_a_record(&project, RUN);
         let is_whole = |name: &String| name.starts_with("step-");
-        while !checkpoints(&project).iter().any(is_whole) {
-            std::thread::sleep(Duration::from_millis(5));
-        }
+        wait_until("a checkpoint", || {
+            checkpoints(&project).iter().any(is_whole)
+        });
         let (here, there) = (project.path(RUN), project.path("moved"));
         fs::rename(&here, &there).unwrap();
         if is_deleted {
@@ -566,9 +566,7 @@ fn a_signal_in_the_last_evaluation_ends_it_and_resume_makes_it() {
         .spawn()
         .unwrap();
     let model = project.path(&format!("{RUN}/model.safetensors"));
-    while !model.exists() {
-        std::thread::sleep(Duration::from_millis(2));
-    }
+    wait_until("the model", || model.exists());
     kill("-TERM", child.id());
     let ran = Ran::from(child.wait_with_output().unwrap());
     ran.refused(

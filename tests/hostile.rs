@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::resume::kill;
-use crate::support::{EVERYTHING, Project, poem};
+use crate::support::{EVERYTHING, Project, poem, wait_until};
 
 const GPT: &str = r#"
 [device]
@@ -168,15 +168,15 @@ fn devices_and_pipes_are_no_weights_no_tokenizers_and_no_images() {
 #[test]
 fn what_unpacks_to_a_thousand_times_its_size_is_refused() {
     let project = Project::with(EVERYTHING);
-    // 400 MiB of one line, from half a megabyte.
-    let line = "head -c 419430400 /dev/zero | gzip -1 > bomb.csv";
+    // 400 MiB of one line, from less than half a megabyte.
+    let line = "head -c 419430400 /dev/zero | gzip -9 > bomb.csv";
     let made = Command::new("bash")
         .args(["-c", line])
         .current_dir(project.path(""))
         .status();
     assert!(made.unwrap().success());
     let line = "check run.toml --set data.path=bomb.csv";
-    project.refused(line, 2, &["bomb.csv", "200 times its size"]);
+    project.refused(line, 2, &["bomb.csv", "1000 times its size"]);
 }
 
 #[test]
@@ -193,9 +193,7 @@ fn scratch_folders_of_killed_processes_are_swept() {
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    while left() == 0 {
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    wait_until("a scratch folder", || left() > 0);
     // The table has not come yet.
     std::thread::sleep(Duration::from_millis(50));
     kill("-KILL", child.id());

@@ -183,22 +183,26 @@ fn left(run: &Path) -> Vec<String> {
 fn killed_at_random(name: &str, project: &Project, count: u64) {
     let begun = Instant::now();
     project.ok("train run.toml -q");
-    let longest = begun.elapsed();
+    let mut longest = begun.elapsed();
     let expected = results(project, "runs/run/1");
     let mut draws = Draws(0x9e37_79b9 + name.len() as u64);
     let mut kills = Kills::default();
     let run = project.path("runs/run/2");
-    while kills.made < count {
+    // More where all came before the first checkpoint.
+    while kills.made < count || (kills.early >= kills.made && kills.made < 10 * count) {
         let mut line = "train run.toml -q";
         loop {
             let has_ended = killed(project, line, longest, &mut draws);
             match has_ended {
                 false => kills.made += 1,
-                true => kills.late += 1,
+                true => {
+                    kills.late += 1;
+                    longest = longest * 9 / 10;
+                }
             }
             assert!(kills.late < 20 + 3 * kills.made, "{name}: {kills:?}");
             if !has_checkpoint(&run) {
-                kills.early += 1;
+                kills.early += u64::from(!has_ended);
                 break;
             }
             if has_ended || draws.below(2) == 0 {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
 
-use crate::support::{EVERYTHING, Project};
+use crate::support::{EVERYTHING, Project, wait_until};
 
 /// Everything that must not depend on an interruption.
 pub fn results(project: &Project, run: &str) -> Vec<(String, Vec<u8>)> {
@@ -174,9 +174,8 @@ pub fn kill(signal: &str, process: u32) {
 /// Waits until a run has made its first steps.
 pub fn wait_for_a_record(project: &Project, run: &str) {
     let record = project.path(run).join("metrics.jsonl");
-    while fs::metadata(&record).map_or(0, |data| data.len()) == 0 {
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    let length = || fs::metadata(&record).map_or(0, |data| data.len());
+    wait_until("a record", || length() > 0);
 }
 
 #[test]

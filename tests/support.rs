@@ -340,3 +340,12 @@ keep_last = 2
 [logging]
 every_steps = 1
 "#;
+
+/// Waits until something holds, a minute at most.
+pub fn wait_until(what: &str, holds: impl Fn() -> bool) {
+    let begun = std::time::Instant::now();
+    while !holds() {
+        assert!(begun.elapsed().as_secs() < 60, "{what} does not come");
+        std::thread::sleep(std::time::Duration::from_millis(2));
+    }
+}

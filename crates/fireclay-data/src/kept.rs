@@ -43,8 +43,22 @@ pub(crate) fn once<T>(
 fn lock(name: &Path) -> std::io::Result<File> {
     fs::create_dir_all(name.parent().unwrap_or(Path::new("")))?;
     loop {
-        let file = File::create(name)?;
-        file.lock()?;
+        if name.symlink_metadata().is_ok_and(|found| !found.is_file()) {
+            return Err(std::io::Error::other(
+                "its lock file is no plain file; remove it",
+            ));
+        }
+        let mut options = File::options();
+        let file = options
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(name)?;
+        match file.lock() {
+            // On a file system without locks several processes may make it at once.
+            Err(error) if error.kind() == std::io::ErrorKind::Unsupported => return Ok(file),
+            locked => locked?,
+        }
         if is_at(&file, name) {
             return Ok(file);
         }

@@ -256,6 +256,8 @@ fn work<T, E>(shared: &Shared<T, E>) {
 }
 
 fn guarded<T, E>(index: usize, make: impl FnOnce() -> Result<T, E>) -> Item<T, E> {
+    // What an earlier panic has left, which somebody else has caught.
+    busy::broken();
     match catch_unwind(AssertUnwindSafe(make)) {
         Ok(item) => item.map_err(PrefetchError::Failed),
         Err(panic) => Err(panicked(index, &*panic)),

@@ -110,14 +110,10 @@ impl Mutation {
             Self::Flip(at, bit) => bytes[at.index(end)] ^= 1 << bit,
             Self::Byte(at, byte) => bytes[at.index(end)] = *byte,
             Self::Cut(at) => bytes.truncate(at.index(end)),
-            Self::Remove(at, length) => {
-                let at = at.index(end);
-                bytes.drain(at..(at + length).min(end));
-            }
+            Self::Remove(at, length) => drop(bytes.drain(span(bytes, at.index(end), *length))),
             Self::Repeat(at, length, times) => {
-                let at = at.index(end);
-                let piece = bytes[at..(at + length).min(end)].repeat(*times);
-                bytes.splice(at..at, piece);
+                let piece = bytes[span(bytes, at.index(end), *length)].repeat(*times);
+                insert(bytes, at.index(end), &piece);
             }
             Self::Splice {
                 from,
@@ -129,15 +125,11 @@ impl Mutation {
                 if source.is_empty() {
                     return;
                 }
-                let start = start.index(source.len());
-                let piece = &source[start..(start + length).min(source.len())];
-                let to = to.index(end);
-                bytes.splice(to..(to + piece.len()).min(end), piece.iter().copied());
+                let piece = &source[span(source, start.index(source.len()), *length)];
+                let over = span(bytes, to.index(end), piece.len());
+                bytes.splice(over, piece.iter().copied());
             }
-            Self::Insert(at, more) => {
-                let at = at.index(end);
-                bytes.splice(at..at, more.iter().copied());
-            }
+            Self::Insert(at, more) => insert(bytes, at.index(end), more),
             Self::Number {
                 at,
                 width,
@@ -145,12 +137,18 @@ impl Mutation {
                 value,
             } => write_number(bytes, at.index(end), *width, *is_big, *value),
             Self::Digits(at, digits) => write_digits(bytes, at.index(end), digits),
-            Self::Nest(at, bracket) => {
-                let at = at.index(end);
-                bytes.splice(at..at, std::iter::repeat_n(BRACKETS[*bracket], 1000));
-            }
+            Self::Nest(at, bracket) => insert(bytes, at.index(end), &[BRACKETS[*bracket]; 1000]),
         }
     }
+}
+
+/// So many bytes from `at` on, or those that there are.
+fn span(bytes: &[u8], at: usize, length: usize) -> std::ops::Range<usize> {
+    at..(at + length).min(bytes.len())
+}
+
+fn insert(bytes: &mut Vec<u8>, at: usize, more: &[u8]) {
+    bytes.splice(at..at, more.iter().copied());
 }
 
 fn write_number(bytes: &mut [u8], at: usize, width: usize, is_big: bool, value: u64) {

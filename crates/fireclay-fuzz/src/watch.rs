@@ -38,11 +38,11 @@ impl Watch {
                 std::thread::sleep(Duration::from_millis(200));
             }
         });
-        // Where the system has no such file, the highest mark is that of the process so far.
-        let _ = std::fs::write("/proc/self/clear_refs", "5");
+        let is_reset = std::fs::write("/proc/self/clear_refs", "5").is_ok();
         Self {
             started,
-            before: status("VmRSS:").unwrap_or(0),
+            // A mark that stays says nothing of what comes.
+            before: status(if is_reset { "VmRSS:" } else { "VmHWM:" }).unwrap_or(0),
             peak: Cell::new(0),
             _turn: turn,
         }

@@ -6,6 +6,8 @@
 //! the names of its inputs (`models.rs`). Where there is no rule, or a length is no product of those of the
 //! inputs, the export is refused and says why.
 
+#![forbid(unsafe_code)]
+
 mod align;
 mod answers;
 mod columns;

@@ -13,22 +13,28 @@ use crate::run::RunError;
 
 /// Refuses a run whose `config.toml`, read as `now`, is not what the run wrote: what is changed on purpose is named
 /// on the command line, and written down.
-pub(crate) fn refuse_edits(run: &Path, now: &RunConfig) -> Result<(), RunError> {
+///
+/// The result are the keys of a change that was cut short: `config.toml` does not have it.
+pub(crate) fn refuse_edits(run: &Path, now: &RunConfig) -> Result<Vec<String>, RunError> {
     match edits(run, now)? {
-        Some(edits) => refuse(run, &edits),
+        Some(edits) => {
+            refuse(run, &edits.made)?;
+            Ok(edits.unwritten)
+        }
         // An older version has kept no more than a hash, and that at the end.
         None if lock::ended(run)? == lock::Ended::Edited => Err(RunError::Edited(
             typed(run),
             "it was trained by a version that does not say in which keys".into(),
         )),
-        None => Ok(()),
+        None => Ok(Vec::new()),
     }
 }
 
 /// The configuration of a run that is to answer. It has to be what the run wrote in whatever an answer depends on.
 pub(crate) fn load_unedited(run: &Path) -> Result<Loaded, RunError> {
     let loaded = load_run(run)?;
-    let edits = edits(run, &loaded.config)?.into_iter().flatten();
+    let edits = edits(run, &loaded.config)?.map(|edits| edits.made);
+    let edits = edits.into_iter().flatten();
     let edits = edits.filter(|edit| refusal(&edit.path).is_some());
     refuse(run, &edits.collect::<Vec<_>>())?;
     Ok(loaded)
@@ -42,16 +48,26 @@ fn refuse(run: &Path, edits: &[Difference]) -> Result<(), RunError> {
     }
 }
 
-/// In what `config.toml` differs from what the run wrote; none where the run has kept nothing to compare with.
-fn edits(run: &Path, now: &RunConfig) -> Result<Option<Vec<Difference>>, RunError> {
+/// In what `config.toml` differs from what the run wrote.
+struct Edits {
+    made: Vec<Difference>,
+    /// The keys of what a process that was killed meanwhile has left as it was before.
+    unwritten: Vec<String>,
+}
+
+/// The edits; none where the run has kept nothing to compare with.
+fn edits(run: &Path, now: &RunConfig) -> Result<Option<Edits>, RunError> {
     let Some(written) = lock::config(run)? else {
         return Ok(None);
     };
-    let mut edits = found(&parse_run(&written)?, now);
-    if !edits.is_empty() {
-        // A process that was killed while it wrote a change down has left the value of before.
-        let unwritten = lock::last_change(run)?;
-        edits.retain(|edit| unwritten.get(&edit.path) != Some(&lock::shown(edit.now.as_ref())));
-    }
-    Ok(Some(edits))
+    let found = found(&parse_run(&written)?, now);
+    let before = match found.is_empty() {
+        true => Default::default(),
+        false => lock::last_change(run)?,
+    };
+    let is_unwritten =
+        |edit: &Difference| before.get(&edit.path) == Some(&lock::shown(edit.now.as_ref()));
+    let (unwritten, made) = found.into_iter().partition::<Vec<_>, _>(is_unwritten);
+    let unwritten = unwritten.into_iter().map(|edit| edit.path).collect();
+    Ok(Some(Edits { made, unwritten }))
 }

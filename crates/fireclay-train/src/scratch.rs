@@ -32,8 +32,11 @@ impl Scratch {
     fn within(parent: &Path) -> Result<Self> {
         sweep(parent);
         let folder = tempfile::Builder::new().prefix(PREFIX).tempdir_in(parent)?;
-        let lock = File::create_new(folder.path().join(LOCK))?;
+        // It gets its name when it is held: no sweep finds it free.
+        let unnamed = folder.path().join(".new");
+        let lock = File::create_new(&unnamed)?;
         lock.lock()?;
+        std::fs::rename(&unnamed, folder.path().join(LOCK))?;
         Ok(Self {
             folder,
             _lock: lock,

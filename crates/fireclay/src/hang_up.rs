@@ -30,7 +30,15 @@ fn watch() {
 
     let shown = std::io::stdout();
     let mut terminal = [PollFd::new(&shown, PollFlags::empty())];
-    while poll(&mut terminal, None) == Err(Errno::INTR) {}
+    let gone = PollFlags::HUP | PollFlags::ERR;
+    loop {
+        match poll(&mut terminal, None) {
+            Err(Errno::INTR) => {}
+            Ok(_) if terminal[0].revents().intersects(gone) => break,
+            // A terminal that cannot be watched is not taken for closed.
+            _ => return,
+        }
+    }
     IS_GONE.store(true, Ordering::Relaxed);
     let nowhere = std::fs::OpenOptions::new().write(true).open("/dev/null");
     if let Ok(nowhere) = nowhere {

@@ -24,7 +24,7 @@ const MOMENT: Duration = Duration::from_millis(500);
 /// A file that takes so long to read is told of.
 const LONG: Duration = Duration::from_secs(8);
 /// A step that waits for such a file does not end any more, for whoever has asked it to.
-const STUCK: Duration = Duration::from_secs(4);
+const STUCK: Duration = Duration::from_secs(6);
 const POLL: Duration = Duration::from_millis(500);
 
 /// What the program is at, as far as a signal goes.
@@ -147,10 +147,11 @@ fn watch() -> Result<()> {
             continue;
         };
         let at = at();
-        let is_asked = at.asked.is_some_and(|since| since.elapsed() > STUCK);
+        // The file was waited for before the signal came: no step that was slow by chance.
+        let waits = at.asked.map(|since| since.elapsed());
+        let is_stuck = waits.is_some_and(|waits| waits > STUCK && taken > waits);
         if let Stage::Training { run, .. } = &at.stage
-            && is_asked
-            && taken > STUCK
+            && is_stuck
         {
             let seconds = taken.as_secs();
             exit(
@@ -161,6 +162,7 @@ fn watch() -> Result<()> {
                 ),
             );
         }
+        drop(at);
         if taken > LONG && told.as_ref() != Some(&work) {
             tell!(
                 "note: the data does not come: {work} for {} s; an interruption ends the program",

@@ -23,7 +23,7 @@ const USUAL_NAME: usize = 48;
 const FREE: usize = 1 << 16;
 
 /// How much longer the rules of a normalizer may make a text, together.
-const MOST_GROWTH: u64 = 64;
+const MOST_GROWTH: u64 = 256;
 /// The rules of a normalizer or of a decoder.
 const MOST_RULES: usize = 256;
 /// The bytes that a rule may put in.
@@ -34,9 +34,29 @@ const LONGEST_CONTENT: usize = 1024;
 /// # Errors
 /// What is too much, and how much is allowed.
 pub(super) fn check(json: &[u8]) -> Result<(), String> {
-    let Ok(file) = serde_json::from_slice::<File>(json) else {
-        return Ok(());
+    let file = match serde_json::from_slice::<File>(json) {
+        Ok(file) => file,
+        // The library takes the last of two, which was not looked at.
+        Err(error) if error.to_string().starts_with("duplicate field") => {
+            return Err(error.to_string());
+        }
+        Err(_) => return Ok(()),
     };
+    check_vocabulary(&file)?;
+    for (what, rules) in [("normalizer", &file.normalizer), ("decoder", &file.decoder)] {
+        let mut found = Rules::default();
+        found.add(rules);
+        found
+            .check()
+            .map_err(|problem| format!("its {what} {problem}"))?;
+    }
+    match has_empty_pieces(&file.pre_tokenizer) {
+        true => Err("its pre_tokenizer cuts a text into pieces of length 0".into()),
+        false => Ok(()),
+    }
+}
+
+fn check_vocabulary(file: &File) -> Result<(), String> {
     let vocabulary = &file.model.vocab;
     let added = file.added_tokens.iter().map(|token| token.id).max();
     let largest = vocabulary.largest.max(added.unwrap_or(0));
@@ -58,17 +78,7 @@ pub(super) fn check(json: &[u8]) -> Result<(), String> {
             "its {count} pieces have {listed} bytes in all, too many"
         ));
     }
-    for (what, rules) in [("normalizer", &file.normalizer), ("decoder", &file.decoder)] {
-        let mut found = Rules::default();
-        found.add(rules);
-        found
-            .check()
-            .map_err(|problem| format!("its {what} {problem}"))?;
-    }
-    match has_empty_pieces(&file.pre_tokenizer) {
-        true => Err("its pre_tokenizer cuts a text into pieces of length 0".into()),
-        false => Ok(()),
-    }
+    Ok(())
 }
 
 #[derive(Deserialize)]
@@ -293,8 +303,8 @@ mod tests {
         let many: Vec<Value> = (0..100).map(|_| json!([long, 0.0])).collect();
         refused(&json!({"model": {"vocab": many}}), "400000 bytes");
         let double = json!({"pattern": {"String": "e"}, "content": "ee"});
-        let rules = json!({"normalizers": vec![double.clone(); 7]});
-        refused(&with("normalizer", rules), "128 times");
+        let rules = json!({"normalizers": vec![double.clone(); 9]});
+        refused(&with("normalizer", rules), "512 times");
         refused(
             &with("decoder", json!({"decoders": vec![json!({}); 300]})),
             "301 rules",
@@ -303,8 +313,11 @@ mod tests {
             &with("normalizer", json!({"prepend": "e".repeat(2000)})),
             "2000 bytes",
         );
-        let empty = json!({"pattern": {"Regex": ""}, "content": "e".repeat(70)});
-        refused(&with("normalizer", empty), "71 times");
+        let empty = json!({"pattern": {"Regex": ""}, "content": "e".repeat(300)});
+        refused(&with("normalizer", empty), "301 times");
+        let twice = br#"{"model": {"vocab": {"a": 0}, "vocab": {"a": 1000000000}}}"#;
+        let problem = check(twice).expect_err("two vocabularies");
+        assert!(problem.contains("duplicate field"), "{problem}");
         let fixed = json!({"pretokenizers": [{"type": "FixedLength", "length": 0}]});
         refused(&with("pre_tokenizer", fixed), "length 0");
     }
@@ -317,16 +330,16 @@ mod tests {
             &4_u32.to_le_bytes()[..],
             &[9; 4],
             b"ab\0",
-            &[b'c'; 300],
+            &[b'c'; 900],
             &[0],
         ]
         .concat();
         let text = base64::engine::general_purpose::STANDARD.encode(map);
-        assert_eq!(longest_unpacked(&text), 100);
+        assert_eq!(longest_unpacked(&text), 300);
         assert_eq!(longest_unpacked("no base64!"), 0);
         refused(
             &with("normalizer", json!({"precompiled_charsmap": text})),
-            "100 times",
+            "300 times",
         );
     }
 }

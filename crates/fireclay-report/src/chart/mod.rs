@@ -90,27 +90,22 @@ impl Chart {
                 .into_iter()
                 .collect::<Html>(),
         );
-        let inside = [
-            tag(
-                "figcaption",
-                [
-                    tag("strong", self.title.as_str()),
-                    " ".into(),
-                    self.description.as_str().into(),
-                ]
-                .into_iter()
-                .collect::<Html>(),
-            ),
-            self.legend(),
-            plot,
-            numbers,
-        ];
+        let inside = [self.caption(), self.legend(), plot, numbers];
         let id = format!("chart-{}", self.id);
         el(
             "figure",
             &[("id", &id)],
             inside.into_iter().collect::<Html>(),
         )
+    }
+
+    fn caption(&self) -> Html {
+        let words = [
+            tag("strong", self.title.as_str()),
+            " ".into(),
+            self.description.as_str().into(),
+        ];
+        tag("figcaption", words.into_iter().collect::<Html>())
     }
 
     /// The chart as a file of its own.

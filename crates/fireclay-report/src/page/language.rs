@@ -68,24 +68,7 @@ fn positions(language: &Language, task: &str) -> Option<Chart> {
         return None;
     }
     let intervals: Vec<_> = known().map(|(range, _)| interval(&range.mean)).collect();
-    let ends = intervals
-        .iter()
-        .flatten()
-        .flat_map(|(low, high)| [*low, *high]);
-    let losses = points.iter().map(|point| point.1).chain(ends);
-    let mut plane = Plane::new(
-        Axis::logarithmic_if_wide("position", points.iter().map(|point| point.0)),
-        Axis::over("nats", losses),
-    );
-    if let Some(loss) = language.loss.filter(|loss| loss.is_finite()) {
-        plane = plane.straight((0.5, loss), (f64::MAX, loss));
-    }
-    plane = plane.curve(&points);
-    for ((x, _), interval) in points.iter().zip(&intervals) {
-        if let Some((low, high)) = interval {
-            plane = plane.whisker(*x, *low, *high);
-        }
-    }
+    let plane = curve(&points, &intervals, language.loss);
     let description = match task {
         "masked_lm" => "By the place of the token in its window.",
         _ => "By how many tokens the model sees before the one that it predicts.",
@@ -101,6 +84,29 @@ fn positions(language: &Language, task: &str) -> Option<Chart> {
         series: &["loss"],
         table: table("Loss by position", "position").with(rows),
     }))
+}
+
+/// A curve with intervals, and a line across at the mean.
+fn curve(points: &[(f64, f64)], intervals: &[Option<(f64, f64)>], mean: Option<f64>) -> Plane {
+    let ends = intervals
+        .iter()
+        .flatten()
+        .flat_map(|(low, high)| [*low, *high]);
+    let losses = points.iter().map(|point| point.1).chain(ends);
+    let mut plane = Plane::new(
+        Axis::logarithmic_if_wide("position", points.iter().map(|point| point.0)),
+        Axis::over("nats", losses),
+    );
+    if let Some(loss) = mean.filter(|loss| loss.is_finite()) {
+        plane = plane.straight((0.5, loss), (f64::MAX, loss));
+    }
+    plane = plane.curve(points);
+    for ((x, _), interval) in points.iter().zip(intervals) {
+        if let Some((low, high)) = interval {
+            plane = plane.whisker(*x, *low, *high);
+        }
+    }
+    plane
 }
 
 fn kinds(language: &Language) -> Option<Chart> {

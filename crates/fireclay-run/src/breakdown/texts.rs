@@ -70,13 +70,8 @@ pub(crate) fn write_texts(
         }
         let pieces = stretch.split_at(prompt.min(stretch.len() / 2));
         let writer = || Writer::new(model, tokenizer, device);
-        match written(
-            writer,
-            (tokenizer, window),
-            pieces,
-            &sampling,
-            found.max_tokens,
-        ) {
+        let most = found.max_tokens;
+        match written(writer, (tokenizer, window), pieces, &sampling, most) {
             Ok(text) => found.texts.push(text),
             Err(GenerateError::Data(error)) => return Err(error),
             Err(error) => {

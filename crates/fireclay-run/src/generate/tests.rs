@@ -1,3 +1,7 @@
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+
+use super::held::Held;
 use super::*;
 
 const GREEDY: Sampling = Sampling {

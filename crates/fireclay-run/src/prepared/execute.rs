@@ -171,7 +171,7 @@ impl Execute<'_> {
         let ended = lock::ended(folder.path())?;
         let finished = W::with_objective(config, &target, training)?;
         folder.check()?;
-        let mut outcome = Outcome {
+        let outcome = Outcome {
             folder: folder.path().to_path_buf(),
             reason: finished.reason,
             state: finished.state,
@@ -205,6 +205,40 @@ impl Execute<'_> {
             lock::Ended::Whole | lock::Ended::Broken => true,
         };
         write_results(folder, &files, is_same)?;
+        let conclusion = Conclusion {
+            prepared,
+            device,
+            ended,
+            outcome,
+        };
+        conclusion.reach::<W>((config, data), trained, held_out)
+    }
+}
+
+/// What is left to do for a run whose weights are written.
+struct Conclusion<'a> {
+    prepared: &'a Prepared,
+    device: &'a RunDevice,
+    /// How the run had ended before.
+    ended: lock::Ended,
+    outcome: Outcome,
+}
+
+impl Conclusion<'_> {
+    /// Evaluates the trained model, and seals the run.
+    fn reach<W: Workload>(
+        self,
+        (config, data): (&RunConfig, &W::Data),
+        trained: Trained<'_, Model<W>>,
+        held_out: [W::Samples; 2],
+    ) -> Result<Outcome, RunError> {
+        let Self {
+            prepared,
+            device,
+            ended,
+            mut outcome,
+        } = self;
+        let folder = trained.folder;
         let (start, meter) = (Instant::now(), Meter::default());
         outcome.evaluation = W::conclude(config, data, trained, held_out)?;
         // A run that had ended, and made no update since, has cost what it had cost.

@@ -171,9 +171,12 @@ impl Prepared {
     /// # Errors
     ///
     /// As for [`new`](Self::new), if the tokenizer is not what the run wrote, or a change makes another run.
-    pub fn again(loaded: Loaded, run: &Path, planner: Planner) -> Result<Self, RunError> {
+    pub fn again(mut loaded: Loaded, run: &Path, planner: Planner) -> Result<Self, RunError> {
         let before = load_run(run)?.config;
-        refuse_edits(run, &before)?;
+        let unwritten = refuse_edits(run, &before)?;
+        loaded.notes.extend(unwritten.iter().map(|key| {
+            format!("the last change of {key} was cut short and does not count; give it again with --set")
+        }));
         changes::check(&changes::found(&before, &loaded.config), &loaded)?;
         let tokenizer = lock::tokenizer(run)?;
         let data = RunData::load_again(&loaded.config, tokenizer.as_deref());

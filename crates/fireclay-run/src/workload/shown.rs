@@ -105,6 +105,19 @@ fn name(columns: &[(String, ArrayRef)], index: usize) -> Result<String, DataErro
 /// Why a sample is shown, which it is, and its value.
 type Picked = (&'static str, usize, f64);
 
+/// The wrong answers that are surest, and those that are least sure.
+fn picked_classes(chosen: &[u32], truth: &[u32], sure: impl Fn(usize) -> f64) -> Vec<Picked> {
+    let all = 0..chosen.len();
+    let wrong = all.clone().filter(|index| truth[*index] != chosen[*index]);
+    let wrong = largest(wrong.map(|index| (index, sure(index))), WRONG);
+    let unsure = largest(all.map(|index| (index, -sure(index))), UNSURE);
+    let wrong = wrong.into_iter();
+    let wrong = wrong.map(|(index, value)| ("wrong", index, value));
+    let unsure = unsure.into_iter();
+    let unsure = unsure.map(|(index, value)| ("unsure", index, -value));
+    wrong.chain(unsure).collect()
+}
+
 impl Judged<'_> {
     fn picked(&self) -> Vec<Picked> {
         match (self.answers, self.truth) {
@@ -117,17 +130,7 @@ impl Judged<'_> {
             ) => {
                 let width = self.classes.len();
                 let sure = |index: usize| probabilities[index * width + chosen[index] as usize];
-                let all = 0..chosen.len();
-                let wrong = all.clone().filter(|index| truth[*index] != chosen[*index]);
-                let wrong = largest(wrong.map(|index| (index, sure(index))), WRONG);
-                let unsure = largest(all.map(|index| (index, -sure(index))), UNSURE);
-                let wrong = wrong
-                    .into_iter()
-                    .map(|(index, value)| ("wrong", index, value));
-                let unsure = unsure
-                    .into_iter()
-                    .map(|(index, value)| ("unsure", index, -value));
-                wrong.chain(unsure).collect()
+                picked_classes(chosen, truth, sure)
             }
             (Answers::Sets { probabilities, .. }, Labels::Sets(truth)) => {
                 let rows = probabilities.chunks(self.classes.len().max(1));

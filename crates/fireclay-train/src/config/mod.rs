@@ -1,12 +1,11 @@
 //! The sections of a configuration that the loop obeys.
 
+mod logging;
 mod precision;
 mod sections;
 mod values;
 
+pub use logging::{LoggingConfig, MlflowConfig};
 pub use precision::Precision;
-pub use sections::{
-    CheckpointConfig, EarlyStoppingConfig, EvalConfig, LoggingConfig, MlflowConfig, OnNonFinite,
-    TrainConfig,
-};
+pub use sections::{CheckpointConfig, EarlyStoppingConfig, EvalConfig, OnNonFinite, TrainConfig};
 pub use values::{BatchSize, CpuShards};

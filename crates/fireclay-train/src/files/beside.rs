@@ -29,9 +29,15 @@ pub fn beside(path: &Path) -> Result<Beside> {
         let _ = remove_if_left(&left);
     }
     let mut builder = tempfile::Builder::new();
-    let file = builder.prefix(&prefix).suffix(PART).tempfile_in(folder)?;
-    file.as_file().lock()?;
-    Ok(Beside(file))
+    builder.prefix(&prefix).suffix(PART);
+    loop {
+        let file = builder.tempfile_in(folder)?;
+        file.as_file().lock()?;
+        // Another process may have taken it for one that was left, before it was held.
+        if file.path().exists() {
+            return Ok(Beside(file));
+        }
+    }
 }
 
 const PART: &str = ".part";

@@ -1,6 +1,6 @@
 //! `train` on each of several folds.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use fireclay_run::config::{Loaded, RunConfig};
 use fireclay_run::{Evaluations, Folds};
@@ -53,8 +53,15 @@ pub fn run(
         say!("{:#}", json!({"folder": folder, "folds": found}));
         return Ok(());
     }
+    show(&found, &order, &folder, &notes);
+    Ok(())
+}
+
+/// The metrics of all folds, and where they are.
+fn show(found: &Folds, order: &[&str], folder: &Path, notes: &[String]) {
+    let folds = found.runs.len();
     say!("\n{folds} folds, each tested on rows that its run did not see\n");
-    say!("{}", Screen::out().table(&table(&found, &order)).trim_end());
+    say!("{}", Screen::out().table(&table(found, order)).trim_end());
     say!("");
     prose!(
         2,
@@ -68,9 +75,8 @@ pub fn run(
     prose!(
         9,
         "folds    {} holds folds.json, the runs and the metrics of each fold{rows}",
-        short(&folder)
+        short(folder)
     );
-    Ok(())
 }
 
 /// A row for each metric, a column for each fold.

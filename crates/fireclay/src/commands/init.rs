@@ -196,7 +196,7 @@ fn of_two(classes: &[String]) -> String {
 
 /// What stands behind a split that is drawn.
 pub(super) const DRAWN: &str =
-    "   # drawn by the seed above; a seed = 1 in here keeps the split where that one changes";
+    "   # drawn by `seed` above; add seed = 1 here to keep the split when you change that";
 
 /// How the config begins, up to its data.
 pub(super) fn opening(subject: &str, output: &Path) -> String {

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use fireclay_data::sha256_file;
 use fireclay_train::checkpoint::Store;
+use fireclay_train::scratch::Scratch;
 
 use super::{config, paths};
 use crate::failure::Failure;
@@ -43,11 +44,8 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         return Err(Failure::Usage(message.into()));
     }
     // What is wrong with the config is said once, and here.
-    let backend = config::load(&args.config, &args.sets)?
-        .config
-        .device
-        .backend;
-    let scratch = tempfile::tempdir();
+    let loaded = config::load(&args.config, &args.sets)?;
+    let scratch = Scratch::new();
     let scratch =
         scratch.map_err(|error| Failure::Failed(format!("no temporary folder: {error}")))?;
     let parts = Parts::new(args)?;
@@ -61,21 +59,31 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     }
     parts.process(&parted, middle)?;
     parts.process(&parted, steps)?;
-    let names = results(&whole, steps)?;
-    let other = differing(&names, &whole, &parted)?;
-    let short: Vec<_> = names
-        .iter()
-        .map(|name| name.rsplit('/').next().unwrap_or(name))
-        .collect();
     let what = format!(
         "{steps} steps at once, and {middle} and {} in two processes",
         steps - middle
     );
+    let is_host = loaded.config.device.backend.is_host();
+    compare(&results(&whole, steps)?, [&whole, &parted], &what, is_host)
+}
+
+/// Says whether the files are the same.
+fn compare(
+    names: &[String],
+    [whole, parted]: [&Path; 2],
+    what: &str,
+    is_host: bool,
+) -> Result<(), Failure> {
+    let other = differing(names, whole, parted)?;
+    let short: Vec<_> = names
+        .iter()
+        .map(|name| name.rsplit('/').next().unwrap_or(name))
+        .collect();
     if other.is_empty() {
         say!("the same bits: {what}; SHA-256 of {}", short.join(", "));
         return Ok(());
     }
-    if !backend.is_host() {
+    if !is_host {
         tell!(
             "note: it is on a CPU that a resumed run has the same bits; other hardware may sum in another order"
         );

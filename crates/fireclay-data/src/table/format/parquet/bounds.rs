@@ -7,7 +7,7 @@
 use std::fs::File;
 use std::path::Path;
 
-use parquet::file::metadata::ParquetMetaData;
+use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData};
 
 use crate::error::DataError;
 use crate::files::read_exact_at;
@@ -23,6 +23,9 @@ const FREE_ROWS: u64 = 1 << 23;
 /// What a part of a column may be larger than what it was packed into, once it has more than [`FREE`] bytes.
 const MOST_RATIO: i64 = 1000;
 const FREE: i64 = 256 << 20;
+
+/// The longest footer; that of 200,000 columns has some tens of MiB.
+const LONGEST_FOOTER: u64 = 512 << 20;
 
 /// The magic bytes at the end of a file, and the length of its footer before them.
 const END: u64 = 8;
@@ -62,22 +65,23 @@ pub(super) fn check_rows(
 ) -> Result<(), DataError> {
     let groups = metadata.row_groups().iter().map(|group| group.num_rows());
     let declared = groups.chain([metadata.file_metadata().num_rows()]);
-    let most = FREE_ROWS + file.saturating_mul(ROWS_FOR_A_BYTE);
+    let most = FREE_ROWS.saturating_add(file.saturating_mul(ROWS_FOR_A_BYTE));
     for rows in declared {
         if u64::try_from(rows).map_or(true, |rows| rows > most) {
             let message = format!("it declares {rows} rows, which its {file} bytes cannot hold");
             return Err(DataError::damaged(path, message));
         }
     }
-    for column in metadata
-        .row_groups()
-        .iter()
-        .flat_map(|group| group.columns())
-    {
-        let (packed, unpacked) = (column.compressed_size(), column.uncompressed_size());
+    // Over all columns: one that is the same in all rows may be in a table that is sound.
+    for group in metadata.row_groups() {
+        let sum = |size: fn(&ColumnChunkMetaData) -> i64| {
+            let sizes = group.columns().iter().map(size);
+            sizes.fold(0, i64::saturating_add)
+        };
+        let packed = sum(ColumnChunkMetaData::compressed_size);
+        let unpacked = sum(ColumnChunkMetaData::uncompressed_size);
         if unpacked > FREE && unpacked / MOST_RATIO > packed {
-            let name = column.column_path().string();
-            let message = format!("{packed} bytes of column {name:?} would unpack to {unpacked}");
+            let message = format!("{packed} bytes of its columns would unpack to {unpacked}");
             return Err(DataError::damaged(path, message));
         }
     }
@@ -97,6 +101,10 @@ fn footer(file: &File) -> std::io::Result<Option<Vec<u8>>> {
     let Some(start) = start.checked_sub(size).filter(|_| end.ends_with(MAGIC)) else {
         return Ok(None);
     };
+    if size > LONGEST_FOOTER {
+        let message = format!("the description at its end has {size} bytes, too many");
+        return Err(std::io::Error::other(message));
+    }
     let mut footer = vec![0; size as usize];
     read_exact_at(file, &mut footer, start)?;
     Ok(Some(footer))
