@@ -2,6 +2,8 @@
 //! docs/reliability.md says what each test shows.
 
 use std::fs;
+#[cfg(target_os = "linux")]
+use std::io::Read;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -9,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use crate::images::{PICTURES, pictures};
 use crate::resume::{interrupted, kill, wait_for_a_record};
-use crate::support::{EVERYTHING, Project, Ran, poem, wait_until};
+use crate::support::{EVERYTHING, Project, Ran, poem, python, wait_until};
 
 const RUN: &str = "runs/run/1";
 
@@ -583,8 +585,29 @@ fn a_signal_in_the_last_evaluation_ends_it_and_resume_makes_it() {
     project.ok(&format!("evaluate {RUN}"));
 }
 
+/// Whoever opens a file with a lease waits until its holder lets go of it, or for 45 seconds: as on a disk across a
+/// network that does not answer. Only Linux has leases.
+#[cfg(target_os = "linux")]
+const LEASES: &str = "
+import fcntl, pathlib, signal, sys, time
+signal.signal(signal.SIGIO, signal.SIG_IGN)
+held, leased = [path.open('r+b') for path in pathlib.Path(sys.argv[1]).iterdir()], []
+while held:
+    try:
+        fcntl.fcntl(held[-1], fcntl.F_SETLEASE, fcntl.F_WRLCK)
+        leased.append(held.pop())
+    except BlockingIOError:
+        time.sleep(0.001)
+print('held', flush=True)
+sys.stdin.read()
+";
+
+#[cfg(target_os = "linux")]
 #[test]
 fn a_file_that_never_comes_is_named_and_a_signal_ends_the_wait() {
+    let Some(python) = python("fcntl") else {
+        return;
+    };
     for threads in [0, 2] {
         let project = Project::with(&format!(
             "{}loader_threads = {threads}\n",
@@ -597,21 +620,22 @@ fn a_file_that_never_comes_is_named_and_a_signal_ends_the_wait() {
             .spawn()
             .unwrap();
         wait_for_a_record(&project, RUN);
-        for number in 0..10 {
-            let (pipe, picture) = (
-                project.path("pipe"),
-                project.path(&format!("pictures/dark/{number}.png")),
-            );
-            let made = Command::new("mkfifo").arg(&pipe).status().unwrap();
-            assert!(made.success());
-            // At once: a picture that is not there is an error.
-            fs::rename(&pipe, &picture).unwrap();
-        }
+        let mut holder = Command::new(&python)
+            .args(["-c", LEASES])
+            .arg(project.path("pictures/dark"))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut said = [0; 5];
+        holder.stdout.take().unwrap().read_exact(&mut said).unwrap();
         std::thread::sleep(Duration::from_secs(10));
         kill("-TERM", child.id());
         let asked = Instant::now();
         let ran = Ran::from(child.wait_with_output().unwrap());
         assert!(asked.elapsed() < Duration::from_secs(9));
+        holder.kill().unwrap();
+        holder.wait().unwrap();
         let words = [
             "note: the data does not come: ",
             "pictures/dark/",

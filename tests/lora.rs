@@ -198,7 +198,7 @@ fn interrupted_beside_its_base_it_resumes_to_the_same_bits() {
     // Another base under the same name.
     unfinish(&project);
     project.ok("train base.toml -q --set seed=1");
-    for name in ["model.safetensors", "run.lock"] {
+    for name in ["model.safetensors", "language.json", "run.lock"] {
         let names = ["base/1", "base/2"].map(|run| format!("runs/{run}/{name}"));
         project.copy(&names[1], &names[0]);
     }
