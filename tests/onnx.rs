@@ -138,7 +138,7 @@ fn images_are_answered_as_in_the_documentation() {
     (0..8).for_each(|row| digit.put_pixel(3, row, image::Luma([255])));
     digit.save(project.path("digit.png")).unwrap();
     project.ok("predict runs/digits-cnn digit.png -o digit.csv");
-    let Some(python) = python("onnxruntime") else {
+    let Some(python) = python("onnxruntime, PIL") else {
         return;
     };
     let printed = prints(&python, &project, &["-c", &examples()[1]]);
@@ -158,7 +158,7 @@ fn texts_are_answered_with_their_own_tokenizer() {
     project.ok("train run.toml -q");
     project.ok("export runs/run --format onnx -o texts.onnx");
     project.ok("predict runs/run pots.csv -o answers.csv");
-    let Some(python) = python("tokenizers") else {
+    let Some(python) = python("onnxruntime, tokenizers") else {
         return;
     };
     agrees(&python, &project, "texts.onnx", ["pots.csv", "answers.csv"]);
@@ -169,7 +169,7 @@ fn texts_are_answered_with_their_own_tokenizer() {
 #[test]
 fn what_cannot_be_written_is_refused() {
     let project = Project::new();
-    project.ok("train configs/tabular/iris.toml -q --set device.backend=flex --set train.epochs=1 --set lr_scheduler.warmup_steps=0");
+    project.ok("train configs/tabular/iris.toml -q --set device.backend=flex --set train.epochs=1 --set lr_scheduler.warmup_steps=0 --set checkpoint.every_steps=2 --set checkpoint.keep_last=9");
     project.refused(
         "export runs/iris --format onnx -o runs/iris/1/model.safetensors",
         2,
@@ -187,5 +187,7 @@ fn what_cannot_be_written_is_refused() {
     );
     assert!(!project.path("iris.onnx").exists());
     project.ok("export runs/iris --format onnx --checkpoint last -o new/iris.onnx");
-    assert!(project.path("new/iris.onnx").exists());
+    project.ok("export runs/iris --format onnx --checkpoint 2 -o new/earlier.onnx");
+    let model = |name: &str| fs::read(project.path(name)).unwrap();
+    assert_ne!(model("new/iris.onnx"), model("new/earlier.onnx"));
 }

@@ -25,8 +25,8 @@ rows = b"".join(b"\0" + bytes((x * 30 + y) % 256 for x in range(8)) for y in ran
 sys.stdout.buffer.write(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 8, 8, 8, 0, 0, 0, 0)) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
 P
 on "${TASKSET_SERVER:-}" "$fireclay" serve runs/breast-cancer runs/digits-cnn --port 0 --no-log > /dev/null 2> said & server=$!
-until grep -q "serves on" said; do sleep 0.1; done
-address=$(sed -n 's,.*serves on http://,,p' said)
+until grep -q "listening on" said; do sleep 0.1; done
+address=$(sed -n 's,.*listening on http://,,p' said)
 for connections in 1 8 32; do
   for case in "breast-cancer text/csv one.csv" "breast-cancer text/csv many.csv" "digits-cnn image/png image.png"; do
     set -- $case

@@ -169,7 +169,14 @@ fn a_token_is_asked_for_and_other_sites_are_refused() {
         .ok();
     let said = server.said.lock().unwrap().clone();
     assert!(!said.contains("open-sesame"), "{said}");
-    let mut command = project.command(["serve", "runs/iris", "--token-file", "two words"]);
+    let mut command = project.command([
+        "serve",
+        "--port",
+        "0",
+        "runs/iris",
+        "--token-file",
+        "two words",
+    ]);
     let ran = command.output().unwrap();
     assert_eq!(ran.status.code(), Some(2));
 }
@@ -193,7 +200,7 @@ fn a_full_queue_is_told_and_the_end_answers_what_is_in_flight() {
             request.to_string().as_bytes(),
         )
     };
-    let first = ask(3000);
+    let first = ask(20_000);
     server.until("begun", |server| {
         server.metric("fireclay_tokens_total{model=\"poet\"}") > 0.0
     });
@@ -254,7 +261,7 @@ fn a_certificate_makes_it_https() {
         return;
     }
     project.refused(
-        "serve runs/iris --tls-cert key.pem --tls-key key.pem",
+        "serve --port 0 runs/iris --tls-cert key.pem --tls-key key.pem",
         2,
         &["key.pem"],
     );

@@ -77,7 +77,7 @@ impl Server {
                 Some(line) => line.unwrap(),
                 None => panic!("it does not serve: {}", said.lock().unwrap()),
             };
-            if let Some((_, address)) = line.split_once("serves on http") {
+            if let Some((_, address)) = line.split_once("listening on http") {
                 break address.split_once("//").unwrap().1.to_owned();
             }
             *said.lock().unwrap() += &format!("{line}\n");
@@ -113,8 +113,8 @@ impl Server {
             "{method} {path} HTTP/1.1\r\n{host}{headers}Content-Length: {}\r\nConnection: close\r\n\r\n",
             body.len()
         );
-        stream.write_all(head.as_bytes()).unwrap();
-        // A body that is refused may find the connection closed.
+        // What is refused may find the connection closed.
+        _ = stream.write_all(head.as_bytes());
         _ = stream.write_all(body);
         stream
     }

@@ -1,6 +1,7 @@
 //! Tables and images: the answers of `predict`, whoever else asks.
 
 use std::fs;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use serde_json::{Value, json};
@@ -260,11 +261,62 @@ fn tensors_are_answered_by_the_open_inference_protocol() {
     server
         .post_json("/v2/models/iris/infer", &wide)
         .refused(400, &["sepal_width", "[rows, 1]"]);
+    let mut other = request.clone();
+    other["inputs"][1]["name"] = "x".repeat(5000).into();
+    let reply = server.post_json("/v2/models/iris/infer", &other);
+    assert!(reply.body.len() < 300, "{}", reply.text());
+    reply.refused(400, &["iris has no input", "xxx"]);
+    other["inputs"][1]["name"] = "sepal_length".into();
+    server
+        .post_json("/v2/models/iris/infer", &other)
+        .refused(400, &["sepal_length", "given twice"]);
+    let column = |name: &str| json!({"name": name, "shape": [20_000], "datatype": "FP32", "data": vec![1; 20_000]});
+    server
+        .post_json(
+            "/v2/models/iris/infer",
+            &json!({"inputs": [column("sepal_length")]}),
+        )
+        .refused(413, &["16384 rows"]);
     let mut odd = request;
     odd["inputs"][0]["data"] = json!(["five", 7.0]);
     server
         .post_json("/v2/models/iris/infer", &odd)
         .refused(400, &["sepal_length", "row 1", "is no FP32"]);
+}
+
+#[test]
+fn rows_without_their_id_are_numbered() {
+    let project = Project::new();
+    let csv = project.read("datasets/iris/data.csv");
+    let mut lines = csv.lines();
+    let first = format!("flower,{}\n", lines.next().unwrap());
+    let named = lines
+        .enumerate()
+        .map(|(row, line)| format!("f{row},{line}\n"));
+    project.write("named.csv", &(first + &named.collect::<String>()));
+    project.ok("train configs/tabular/iris.toml -q --set device.backend=flex --set train.epochs=2 --set data.path=named.csv --set data.id=flower");
+    let server = Server::start(&project, "runs/iris");
+    let metadata = server.get("/v2/models/iris").ok();
+    let inputs = metadata["inputs"].as_array().unwrap().iter();
+    let column = |name: &Value, data: Value| json!({"name": name, "shape": [2], "datatype": "FP32", "data": data});
+    let mut inputs: Vec<Value> = inputs
+        .map(|input| column(&input["name"], json!([1.5, 2.5])))
+        .collect();
+    let ask = |inputs: &[Value]| {
+        let request = json!({"inputs": inputs});
+        server.post_json("/v2/models/iris/infer", &request).ok()["outputs"].take()
+    };
+    let without = ask(&inputs);
+    assert_eq!(without[0]["shape"], json!([2]));
+    inputs.push(json!({"name": "flower", "shape": [2], "datatype": "BYTES", "data": ["a", "b"]}));
+    assert_eq!(ask(&inputs), without);
+    let mut row =
+        json!({"sepal_length": 5.1, "sepal_width": 3.5, "petal_length": 1.4, "petal_width": 0.2});
+    let answer = server.post_json("/predict/iris", &row).ok();
+    assert_eq!(answer["predictions"][0]["row"], 1);
+    row["flower"] = "mine".into();
+    let answer = server.post_json("/predict/iris", &row).ok();
+    assert_eq!(answer["predictions"][0]["flower"], "mine");
 }
 
 #[test]
@@ -311,20 +363,23 @@ fn a_newer_run_takes_over_without_a_lost_request() {
     project.ok("train configs/tabular/iris.toml -q --set device.backend=flex --set train.epochs=2 --set seed=7");
     let row =
         json!({"sepal_length": 5.1, "sepal_width": 3.5, "petal_length": 1.4, "petal_width": 0.2});
+    let is_loaded = AtomicBool::new(false);
     thread::scope(|scope| {
         let asking: Vec<_> = (0..4)
             .map(|_| {
                 scope.spawn(|| {
-                    (0..60).for_each(|_| {
+                    // The last one is asked when the new run is there for certain.
+                    let mut is_over = false;
+                    while !is_over {
+                        is_over = is_loaded.load(Ordering::SeqCst);
                         server.post_json("/predict/iris", &row).ok();
-                    })
+                    }
                 })
             })
             .collect();
-        let reply = server
-            .ask("POST", "/v2/repository/models/iris/load", "", b"")
-            .ok();
-        assert_eq!(reply["version"], "2");
+        let reply = server.ask("POST", "/v2/repository/models/iris/load", "", b"");
+        is_loaded.store(true, Ordering::SeqCst);
+        assert_eq!(reply.ok()["version"], "2");
         asking.into_iter().for_each(|asking| asking.join().unwrap());
     });
     assert_eq!(version(), "2");
@@ -344,16 +399,41 @@ fn a_newer_run_takes_over_without_a_lost_request() {
 fn runs_without_a_name_of_their_own_are_refused() {
     let project = iris();
     project.refused(
-        "serve runs/iris runs/iris/1",
+        "serve --port 0 runs/iris runs/iris/1",
         2,
         &["two runs are called iris", "NAME=RUN"],
     );
-    project.refused("serve runs/nothing", 1, &["runs/nothing", "does not exist"]);
+    project.refused(
+        "serve --port 0 runs/nothing",
+        1,
+        &["runs/nothing", "does not exist"],
+    );
     project.refused(
         "serve runs/iris --deadline 0",
         2,
         &["--deadline must be at least 1"],
     );
+    for (flag, words) in [
+        ("--max-tokens 0", "--max-tokens must be at least 1"),
+        (
+            "--deadline 18446744073709551615",
+            "--deadline may be at most 86400",
+        ),
+        (
+            "--batch-wait 18446744073709551615",
+            "--batch-wait may be at most 60000",
+        ),
+        (
+            "--max-connections 18446744073709551615",
+            "--max-connections may be at most",
+        ),
+        (
+            "--max-queue 18446744073709551615",
+            "--max-queue may be at most",
+        ),
+    ] {
+        project.refused(&format!("serve runs/iris {flag}"), 2, &[words]);
+    }
     project.refused("serve runs/iris --tls-cert a.pem", 2, &["--tls-key"]);
 }
 

@@ -1,5 +1,6 @@
 //! How the columns of a table become features, in the graph: where all of them are numbers.
 
+use fireclay_data::NumericScaling;
 use serde::Deserialize;
 
 use crate::graph::Graph;
@@ -11,17 +12,21 @@ struct Preprocess {
     features: Vec<Feature>,
 }
 
-/// A column of another kind, or whose cells are not read as they are, is none of these.
+/// A column of another kind, or whose cells are not read as they are, is none of these, nor is one of which something is
+/// said that is not known here.
 #[derive(Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 enum Feature {
     Numeric {
         name: String,
-        scaling: String,
+        scaling: NumericScaling,
         shift: f64,
         scale: f64,
         fill: f64,
         indicator: bool,
+        /// Of what predictions are warned about.
+        #[serde(default, rename = "range")]
+        _range: Option<[f64; 2]>,
         reading: Option<serde_json::Value>,
     },
     Boolean {
@@ -86,9 +91,10 @@ impl Feature {
                 fill,
                 indicator,
                 reading: None,
+                ..
             } => Some(Column {
                 name,
-                is_log: scaling == "log",
+                is_log: scaling == NumericScaling::Log,
                 shift,
                 scale,
                 fill,

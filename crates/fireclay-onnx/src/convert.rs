@@ -175,27 +175,18 @@ impl Written<'_> {
     }
 
     fn finish(mut self, first: &Recording, symbols: &[Symbol]) -> ModelProto {
-        let info = |aligned: &Aligned, port: &Port| {
-            let dims = aligned.shapes.get(&port.id).map_or(&[][..], Vec::as_slice);
-            let kind = match port.kind {
-                Kind::Numbers => FLOAT,
-                Kind::Indices | Kind::Mask => INT64,
-            };
-            let dims = dims.iter().map(|dim| axis(dim, symbols));
-            ValueInfo::tensor(port.name, kind, dims.collect())
-        };
         // An input that leads nowhere is none.
         let read = |port: &&Port| self.aligned.read.contains(&port.id);
         let input = first
             .inputs
             .iter()
             .filter(read)
-            .map(|port| info(self.aligned, port))
+            .map(|port| info(self.aligned, port, symbols))
             .collect();
         let output = first
             .outputs
             .iter()
-            .map(|port| info(self.aligned, port))
+            .map(|port| info(self.aligned, port, symbols))
             .collect();
         for port in &first.outputs {
             let name = self.translator.names[&port.id].clone();
@@ -218,6 +209,17 @@ impl Written<'_> {
             metadata_props: Vec::new(),
         }
     }
+}
+
+/// What a model says of an input or an output.
+fn info(aligned: &Aligned, port: &Port, symbols: &[Symbol]) -> ValueInfo {
+    let dims = aligned.shapes.get(&port.id).map_or(&[][..], Vec::as_slice);
+    let kind = match port.kind {
+        Kind::Numbers => FLOAT,
+        Kind::Indices | Kind::Mask => INT64,
+    };
+    let dims = dims.iter().map(|dim| axis(dim, symbols));
+    ValueInfo::tensor(port.name, kind, dims.collect())
 }
 
 /// An axis of an input or an output. A product of lengths has no name.

@@ -1,5 +1,6 @@
 //! The file of an ONNX model.
 
+use std::fs::remove_file;
 use std::io::{Error, Write};
 use std::path::{Path, PathBuf};
 
@@ -37,7 +38,14 @@ fn write_at_most(
         publish(&beside, &data)?;
         written.push(beside);
     }
-    publish(output, &model.encode_to_vec())?;
+    if let Err(error) = publish(output, &model.encode_to_vec()) {
+        // Without its model it is of no use. What cannot be removed changes nothing of the error.
+        written
+            .iter()
+            .skip(1)
+            .for_each(|beside| drop(remove_file(beside)));
+        return Err(error);
+    }
     Ok(written)
 }
 

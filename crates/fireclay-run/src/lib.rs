@@ -56,7 +56,7 @@ pub use device::RunDevice;
 pub use finished::{Finished, finished};
 pub use fireclay_train::strategy::At;
 pub use folds::{Folds, Spread};
-pub use predict::{TOP, answer_columns, image_columns};
+pub use predict::{IMAGES, TOP, answer_columns, image_columns};
 pub use predictor::Differentiable;
 pub use prepared::{
     Hooks, LARGEST, Outcome, Planner, Prepared, fits, open, open_at, preflight, shards,

@@ -58,7 +58,7 @@ fn print(mut all: Vec<f64>, connections: usize, took: f64) {
     );
 }
 
-/// The milliseconds of each answer on one connection; an answer that is none is an error.
+/// The milliseconds of each answer on one connection; any status but 200 is an error.
 fn ask(address: &str, request: &[u8], time: Duration) -> Result<Vec<f64>, Box<dyn Error>> {
     let mut stream = TcpStream::connect(address)?;
     stream.set_nodelay(true)?;

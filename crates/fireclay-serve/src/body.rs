@@ -16,11 +16,17 @@ const UNIT: usize = 1024;
 /// Bodies of the largest size that there is room for.
 const BODIES: usize = 16;
 
+/// Room that there is in any case: a body takes some before it is known how large it is.
+const LEAST: usize = 256 << 20;
+/// Room that a body takes at a time.
+const STEP: usize = 64 * UNIT;
+
 /// The room for all bodies.
 #[derive(Clone, Debug)]
 pub struct Room(Arc<Semaphore>);
 
 /// A body, and the room that it takes until it is answered.
+#[derive(Debug)]
 pub struct Whole {
     pub bytes: Bytes,
     _taken: Option<OwnedSemaphorePermit>,
@@ -29,14 +35,15 @@ pub struct Whole {
 impl Room {
     pub fn new(limits: &Limits) -> Self {
         let units = (limits.body / UNIT + 1).saturating_mul(BODIES);
+        let units = units.max(LEAST / UNIT);
         Self(Arc::new(Semaphore::new(units.min(Semaphore::MAX_PERMITS))))
     }
 
     /// Takes room for so many bytes more.
     fn take(&self, bytes: usize, taken: &mut Option<OwnedSemaphorePermit>) -> Result<(), Refusal> {
-        let units = u32::try_from(bytes.div_ceil(UNIT)).map_err(|_| Refusal::busy())?;
+        let units = u32::try_from(bytes.div_ceil(UNIT)).map_err(|_| no_room())?;
         let more = self.0.clone().try_acquire_many_owned(units);
-        let more = more.map_err(|_| Refusal::busy())?;
+        let more = more.map_err(|_| no_room())?;
         match taken {
             Some(taken) => taken.merge(more),
             None => *taken = Some(more),
@@ -78,7 +85,7 @@ impl Room {
                 return Err(too_large(limits));
             }
             if needed > room {
-                let more = (needed - room).max(64 * UNIT);
+                let more = (needed - room).max(STEP.min(limits.body));
                 self.take(more, &mut taken)?;
                 room += more;
             }
@@ -89,6 +96,11 @@ impl Room {
             _taken: taken,
         })
     }
+}
+
+fn no_room() -> Refusal {
+    let message = "there is no room for more bodies; ask again in a second";
+    Refusal::new(StatusCode::TOO_MANY_REQUESTS, message)
 }
 
 fn too_large(limits: &Limits) -> Refusal {
@@ -103,7 +115,7 @@ mod tests {
     #[test]
     fn bodies_take_room_until_they_are_answered() {
         let limits = Limits {
-            body: 64 * UNIT,
+            body: LEAST / 4,
             ..Limits::default()
         };
         let room = Room::new(&limits);
@@ -112,15 +124,41 @@ mod tests {
             .build();
         runtime.expect("a runtime").block_on(async {
             let headers = HeaderMap::new();
-            let read = || room.read(&headers, Body::from(vec![7; 1000]), &limits);
+            let body = Bytes::from(vec![7; limits.body]);
+            let read = || room.read(&headers, Body::from(body.clone()), &limits);
+            // Held without their bytes, which would take much memory here.
             let mut held = Vec::new();
-            while let Ok(whole) = read().await {
-                held.push(whole);
+            let refusal = loop {
+                match read().await {
+                    Ok(whole) => held.push(whole._taken),
+                    Err(refusal) => break refusal,
+                }
                 assert!(held.len() <= BODIES + 1, "there is no end of the room");
-            }
+            };
             assert!(held.len() >= BODIES, "{} bodies", held.len());
+            assert_eq!(refusal, no_room());
             held.pop();
-            assert_eq!(read().await.expect("room again").bytes.len(), 1000);
+            assert_eq!(read().await.expect("room again").bytes.len(), body.len());
+        });
+    }
+
+    #[test]
+    fn small_bodies_leave_room_for_others() {
+        let limits = Limits {
+            body: 5000,
+            ..Limits::default()
+        };
+        let room = Room::new(&limits);
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build();
+        runtime.expect("a runtime").block_on(async {
+            let headers = HeaderMap::new();
+            let mut held = Vec::new();
+            for _ in 0..1000 {
+                let whole = room.read(&headers, Body::from(vec![7; 1000]), &limits);
+                held.push(whole.await.expect("room"));
+            }
         });
     }
 }

@@ -1,11 +1,12 @@
 //! How far what is served is from what the run was trained on, counted in bounded memory.
 //!
 //! Each column is cut into bins by the training rows, as the model reads them: a column of few values has a bin for each
-//! and one for all others, one of many has ten that hold as many training rows each. The population stability index of
+//! and one for all others, one of many has ten that hold as many training rows each, and a category of many a bin for
+//! each of the commonest. The population stability index of
 //! a column is the sum of (p - q) ln(p / q) over its bins, where p and q are the shares of served and of training rows
 //! (Siddiqi 2006, "Credit Risk Scorecards").
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use fireclay_run::{On, Part, Parts, Run, Taken};
@@ -43,7 +44,7 @@ struct Column {
 
 #[derive(Debug)]
 enum Bins {
-    /// By all its values, bit by bit; what is none of them is in the last bin.
+    /// By all its values, or the commonest, bit by bit; what is none of them is in the last bin.
     Values(HashMap<Vec<u32>, usize>),
     /// Between these edges, by its first value.
     Edges(Vec<f32>),
@@ -124,7 +125,7 @@ impl Column {
         }
         let bins = match values.len() <= MOST_VALUES {
             true => Bins::Values(values),
-            false => Bins::Edges(edges(rows.column(&part.at).map(|value| value[0]))),
+            false => many(part, rows),
         };
         let mut column = Self {
             name: part.name.clone(),
@@ -166,8 +167,11 @@ impl Column {
         });
         let free = used.len().saturating_sub(1) as f64;
         let unseen = match self.bins {
-            Bins::Values(_) => served.last().map(|unseen| *unseen as f64 / n.max(1) as f64),
-            Bins::Edges(_) => None,
+            // Where training rows are in the last bin too, it is not of unseen values alone.
+            Bins::Values(_) if self.counts.last() == Some(&0) => {
+                served.last().map(|unseen| *unseen as f64 / n.max(1) as f64)
+            }
+            _ => None,
         };
         ColumnReport {
             name: self.name.clone(),
@@ -179,6 +183,28 @@ impl Column {
     }
 }
 
+/// Bins of a column of many values: by edges where the first of its numbers has many itself; of a category in several
+/// numbers, of which the first says little, the commonest values have a bin each and the others one together.
+fn many(part: &Part, rows: &Rows) -> Bins {
+    let firsts: HashSet<u32> = rows
+        .column(&part.at)
+        .map(|value| value[0].to_bits())
+        .collect();
+    if firsts.len() > MOST_VALUES {
+        return Bins::Edges(edges(rows.column(&part.at).map(|value| value[0])));
+    }
+    let mut counts: HashMap<Vec<u32>, u64> = HashMap::new();
+    for value in rows.column(&part.at) {
+        *counts.entry(bits(&value)).or_default() += 1;
+    }
+    let mut commonest: Vec<_> = counts.into_iter().collect();
+    // Among equals by value, so that the bins are the same each time.
+    commonest.sort_by(|(a, m), (b, n)| n.cmp(m).then_with(|| a.cmp(b)));
+    let commonest = commonest.into_iter().take(MOST_VALUES);
+    let numbered = commonest.enumerate().map(|(bin, (value, _))| (value, bin));
+    Bins::Values(numbered.collect())
+}
+
 /// Nine edges between which there are about as many of the values.
 fn edges(values: impl Iterator<Item = f32>) -> Vec<f32> {
     let mut values: Vec<f32> = values.collect();
@@ -187,6 +213,10 @@ fn edges(values: impl Iterator<Item = f32>) -> Vec<f32> {
     let mut edges: Vec<f32> = (1..BINS).map(edge).collect();
     edges.dedup();
     edges
+}
+
+fn unread(error: String) -> String {
+    format!("the training rows cannot be read: {error}")
 }
 
 impl Drift {
@@ -203,12 +233,18 @@ impl Drift {
                 columns: columns.collect(),
             })
         });
-        self.set(baseline);
+        self.set(baseline.map_err(unread));
     }
 
-    /// Says why there are no training rows.
+    /// Says that there are no training rows, since the run cannot be opened once more.
     pub fn fail(&self, error: String) {
-        self.set(Err(error));
+        self.set(Err(unread(error)));
+    }
+
+    /// Says that there is no comparison.
+    pub fn leave(&self) {
+        let reason = "drift is counted for runs on tables, and is turned off by --drift-rows 0";
+        self.set(Err(reason.into()));
     }
 
     fn set(&self, baseline: Result<Baseline, String>) {
@@ -249,7 +285,7 @@ impl Drift {
             None => {
                 return Err("the training rows are still being read; ask again in a moment".into());
             }
-            Some(Err(error)) => return Err(format!("the training rows cannot be read: {error}")),
+            Some(Err(error)) => return Err(error.clone()),
             Some(Ok(baseline)) => baseline,
         };
         let served = self.served.lock().unwrap_or_else(PoisonError::into_inner);
@@ -313,6 +349,28 @@ mod tests {
             "{} {wanted}",
             report.psi
         );
+    }
+
+    #[test]
+    fn a_category_of_many_values_is_compared_by_the_commonest() {
+        let code = |category: usize| (0..100).map(move |at| f32::from(u8::from(at == category)));
+        let rows = |categories: &[usize]| Rows {
+            parts: vec![Part {
+                name: "x".into(),
+                at: (0..100).collect(),
+            }],
+            width: 100,
+            values: categories.iter().flat_map(|at| code(*at)).collect(),
+        };
+        let training: Vec<usize> = (0..1000).map(|row| row % 100).chain(vec![70; 50]).collect();
+        let training = rows(&training);
+        let column = Column::new(&training.parts[0], &training);
+        assert_eq!(column.counts.len(), MOST_VALUES + 1);
+        assert_eq!(column.counts[0], 60);
+        let same = column.report(&column.count(&training));
+        assert!(same.psi < 1e-9 && same.unseen.is_none(), "{same:?}");
+        let moved = column.report(&column.count(&rows(&[70; 500])));
+        assert!(moved.psi > 1.0, "{moved:?}");
     }
 
     #[test]

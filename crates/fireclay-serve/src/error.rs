@@ -195,7 +195,9 @@ impl Hidden {
     /// Also hides a path, as it is written and from the root.
     pub fn and(mut self, path: &Path, name: &str) -> Self {
         let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
-        for path in [absolute.as_path(), path] {
+        // The root is a part of every other path.
+        let paths = [absolute.as_path(), path].into_iter();
+        for path in paths.filter(|path| path.parent().is_some()) {
             let path = path.display().to_string();
             // A bare word may be one of the message.
             if path.contains(MAIN_SEPARATOR) {
@@ -235,6 +237,7 @@ mod tests {
         let hidden = Hidden::default()
             .and(Path::new("/srv/runs/iris/1"), "iris")
             .and(Path::new("runs"), "the run")
+            .and(Path::new("/"), "the root")
             .and_files_of(Path::new("/tmp/.tmpAb1"));
         let said = hidden.hide("cannot read /srv/runs/iris/1/model.bpk: no");
         assert_eq!(said, "cannot read iris/model.bpk: no");

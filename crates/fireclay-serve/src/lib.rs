@@ -33,6 +33,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use fireclay_run::Run;
+use tokio::runtime::{Builder, Runtime};
 
 pub use error::ServeError;
 pub use settings::{Limits, Settings, Source, Tls};
@@ -40,6 +41,7 @@ pub use settings::{Limits, Settings, Source, Tls};
 use http::Connections;
 use metrics::Metrics;
 use model::Registry;
+use signals::Stop;
 use state::State;
 
 /// Opens the run at a path on the hardware that is chosen for it, or says why it cannot.
@@ -54,6 +56,8 @@ const READERS: usize = 8;
 pub struct Server {
     state: State,
     connections: Connections,
+    runtime: Runtime,
+    stop: Stop,
 }
 
 impl Server {
@@ -85,7 +89,22 @@ impl Server {
             limits: settings.limits.clone(),
         };
         let state = State::new(registry, settings, (metrics, log), (scratch, address));
-        Ok(Self { state, connections })
+        let runtime = Builder::new_multi_thread()
+            .max_blocking_threads(READERS)
+            .enable_all()
+            .build()
+            .map_err(ServeError::Runtime)?;
+        // Signals are heard before anybody is told that the server is there.
+        let stop = runtime.block_on(async {
+            signals::reload_on_hangup(&state);
+            Stop::new()
+        });
+        Ok(Self {
+            state,
+            connections,
+            runtime,
+            stop,
+        })
     }
 
     /// Where it is, such as `http://127.0.0.1:8080`.
@@ -107,19 +126,14 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// If the system gives no threads, or no more connections.
+    /// If the system gives no more connections.
     pub fn run(self) -> Result<(), ServeError> {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .max_blocking_threads(READERS)
-            .enable_all()
-            .build()
-            .map_err(ServeError::Runtime)?;
-        runtime.block_on(async {
-            let state = self.state.clone();
-            signals::reload_on_hangup(&self.state);
-            self.connections
-                .serve(api::routes(state), signals::stop())
-                .await
-        })
+        let router = api::routes(self.state.clone());
+        let served = self.connections.serve(router, self.stop);
+        let served = self.runtime.block_on(served);
+        // A request that is still being read holds up the end no longer, nor keeps its folder.
+        self.runtime.shutdown_background();
+        let _ = std::fs::remove_dir_all(self.state.scratch.path());
+        served
     }
 }

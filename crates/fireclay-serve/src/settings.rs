@@ -23,7 +23,7 @@ impl Source {
     /// If there is no name, or one with signs that an address would have to escape.
     pub fn of(text: &str) -> Result<Self, ServeError> {
         let named = text.split_once('=');
-        let named = named.filter(|(name, _)| !name.contains(['/', '\\', '.']));
+        let named = named.filter(|(name, _)| !name.contains(['/', '\\']));
         let (name, path) = match named {
             Some((name, path)) => (Some(name.to_owned()), PathBuf::from(path)),
             None => (None, PathBuf::from(text)),
@@ -50,7 +50,7 @@ fn usual_name(path: &std::path::Path) -> Option<String> {
 /// Files of a certificate and its key, in PEM.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tls {
-    /// The certificate, with those that vouch for it after it.
+    /// The certificate, followed by its intermediate certificates.
     pub certificate: PathBuf,
     /// Its private key.
     pub key: PathBuf,
@@ -65,6 +65,8 @@ pub struct Limits {
     pub queue: usize,
     /// Rows, images or texts of one request.
     pub rows: usize,
+    /// Images, texts, or rows with a text of one request, which are computed in one go.
+    pub samples: usize,
     /// Rows that go through a model at once.
     pub batch: usize,
     /// How long a first request waits for others to be answered with it. While one batch is answered the next is
@@ -72,7 +74,7 @@ pub struct Limits {
     pub wait: Duration,
     /// How long a request may wait and be answered. A text that has begun is not cut short by it.
     pub deadline: Duration,
-    /// How long a client may take for the head of a request, and again for its body.
+    /// How long a client may take for the head of a request, again for its body, and to take a part of the answer.
     pub slow: Duration,
     /// Texts that a language model writes at the same time.
     pub streams: usize,
@@ -90,6 +92,7 @@ impl Default for Limits {
             body: 16 << 20,
             queue: 256,
             rows: 16 * 1024,
+            samples: 256,
             batch: 1024,
             wait: Duration::ZERO,
             deadline: Duration::from_secs(30),
@@ -139,6 +142,7 @@ mod tests {
         assert_eq!(name("runs/iris/3").as_deref(), Some("iris"));
         assert_eq!(name("runs/iris").as_deref(), Some("iris"));
         assert_eq!(name("flowers=runs/iris/3").as_deref(), Some("flowers"));
+        assert_eq!(name("gpt-3.5=runs/x").as_deref(), Some("gpt-3.5"));
         assert_eq!(name("runs/a=b").as_deref(), None);
         assert_eq!(name("a b=runs/iris").as_deref(), None);
         assert_eq!(name("/"), None);

@@ -1,39 +1,50 @@
 //! What the system tells the process.
 
-use std::future::Future;
+#[cfg(unix)]
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::state::State;
 
-/// Ends when the process is asked to end.
-pub fn stop() -> impl Future<Output = ()> {
+/// Hears when the process is asked to end.
+pub struct Stop {
     #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        let mut signals: Vec<_> = [SignalKind::interrupt(), SignalKind::terminate()]
-            .into_iter()
-            .filter_map(|kind| signal(kind).ok())
-            .collect();
-        async move {
-            if signals.is_empty() {
-                // Nothing can ask the process to end but its death.
-                return std::future::pending().await;
-            }
-            let heard = signals.iter_mut().map(|signal| Box::pin(signal.recv()));
-            futures_util::future::select_all(heard).await;
+    signals: Vec<Signal>,
+}
+
+impl Stop {
+    /// From now on the signals do not end the process themselves. Inside of a runtime.
+    pub fn new() -> Self {
+        Self {
+            #[cfg(unix)]
+            signals: [SignalKind::interrupt(), SignalKind::terminate()]
+                .into_iter()
+                .filter_map(|kind| signal(kind).ok())
+                .collect(),
         }
     }
-    #[cfg(not(unix))]
-    async {
-        // Without it nothing can ask the process to end but its death.
-        let _ = tokio::signal::ctrl_c().await;
+
+    /// Ends when the process is asked to end, each time anew. Without signals nothing can ask it but its death.
+    pub async fn heard(&mut self) {
+        #[cfg(unix)]
+        std::future::poll_fn(|context| {
+            let mut signals = self.signals.iter_mut();
+            match signals.any(|signal| signal.poll_recv(context).is_ready()) {
+                true => std::task::Poll::Ready(()),
+                false => std::task::Poll::Pending,
+            }
+        })
+        .await;
+        #[cfg(not(unix))]
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending().await
+        }
     }
 }
 
-/// Loads all runs anew on each SIGHUP.
+/// Loads all runs anew on each SIGHUP. Inside of a runtime.
 pub fn reload_on_hangup(state: &State) {
     #[cfg(unix)]
     {
-        use tokio::signal::unix::{SignalKind, signal};
         let Ok(mut signals) = signal(SignalKind::hangup()) else {
             return;
         };

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::ops::Deref;
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::body::Body;
 use axum::http::HeaderMap;
@@ -66,6 +67,11 @@ impl State {
             };
             (self.log)(&said);
         }
+    }
+
+    /// When a request that is read now must be answered.
+    pub fn until(&self) -> Instant {
+        Instant::now() + self.settings.limits.deadline
     }
 
     /// Reads the body of a request.

@@ -58,16 +58,6 @@ fn body(weights: &str) -> GraphProto {
         ("Mul", &["lstm_out", "lstm_shown"], &["lstm_next_state"]),
         ("Identity", &["lstm_next_state"], &["lstm_states"]),
     ];
-    let node = |(op, input, output): (&str, &[&str], &[&str])| NodeProto {
-        input: input.iter().map(|name| (*name).to_owned()).collect(),
-        output: output.iter().map(|name| (*name).to_owned()).collect(),
-        name: output[0].to_owned(),
-        op_type: op.to_owned(),
-        attribute: match op {
-            "Split" => vec![Attribute::int("axis", -1)],
-            _ => Vec::new(),
-        },
-    };
     let value = |name: &&str| ValueInfo::tensor(name, FLOAT, vec![DimProto::default(); 3]);
     GraphProto {
         node: nodes.into_iter().map(node).collect(),
@@ -81,5 +71,18 @@ fn body(weights: &str) -> GraphProto {
             .map(value)
             .collect(),
         ..GraphProto::default()
+    }
+}
+
+fn node((op, input, output): (&str, &[&str], &[&str])) -> NodeProto {
+    NodeProto {
+        input: input.iter().map(|name| (*name).to_owned()).collect(),
+        output: output.iter().map(|name| (*name).to_owned()).collect(),
+        name: output[0].to_owned(),
+        op_type: op.to_owned(),
+        attribute: match op {
+            "Split" => vec![Attribute::int("axis", -1)],
+            _ => Vec::new(),
+        },
     }
 }

@@ -16,7 +16,7 @@ use crate::postprocess::note_of_outside;
 use crate::run::{PredictJob, Predicted, Run, RunError};
 
 /// Images that go through the model at once.
-const IMAGES: usize = 64;
+pub const IMAGES: usize = 64;
 
 /// Classes that an answer names, unless it is asked for others.
 pub const TOP: usize = 5;

@@ -7,7 +7,7 @@ mod rows;
 mod skip;
 
 pub(crate) use images::predict_images;
-pub use images::{TOP, image_columns};
+pub use images::{IMAGES, TOP, image_columns};
 pub(crate) use lines::predict_lines;
 pub(crate) use pipes::InputTable;
 pub use rows::answer_columns;

@@ -6,6 +6,7 @@ use fireclay_data::arrow::array::RecordBatch;
 use tokio::sync::oneshot;
 use tokio::time::timeout_at;
 
+use crate::body::Whole;
 use crate::error::Refusal;
 use crate::model::{Answer, Job, Model, Rows, Style};
 use crate::state::State;
@@ -14,18 +15,19 @@ use crate::state::State;
 pub async fn ask(
     state: &State,
     model: &Model,
-    rows: RecordBatch,
+    (rows, body): (RecordBatch, Whole),
     style: Style,
+    until: Instant,
 ) -> Result<Answer, Refusal> {
-    let most = state.settings.limits.rows;
+    let most = model.facts.most(&state.settings.limits);
     if rows.num_rows() > most {
         return Err(too_many(rows.num_rows(), most));
     }
-    let until = Instant::now() + state.settings.limits.deadline;
     let (reply, answer) = oneshot::channel();
     model.ask(Job::Rows(Rows {
         rows,
         style,
+        _body: body,
         until,
         reply,
     }))?;
@@ -42,6 +44,19 @@ pub fn too_many(rows: usize, most: usize) -> Refusal {
         status,
         format!("a request may have {most} rows, not {rows}"),
     )
+}
+
+/// The same as [`aside`], before the deadline: what has not begun by then does not begin.
+pub async fn in_time<T: Send + 'static>(
+    until: Instant,
+    work: impl FnOnce() -> Result<T, Refusal> + Send + 'static,
+) -> Result<T, Refusal> {
+    let work = move || match until <= Instant::now() {
+        true => Err(Refusal::late()),
+        false => work(),
+    };
+    let done = timeout_at(until.into(), aside(work)).await;
+    done.unwrap_or_else(|_| Err(Refusal::late()))
 }
 
 /// Does what takes a processor or a disk where it holds up no other request.

@@ -11,50 +11,13 @@ use crate::state::State;
 /// The document, with a path for each run.
 pub async fn document(Extracted(state): Extracted<State>) -> Json<Value> {
     let models = state.registry.models();
-    let mut paths = Map::new();
+    let mut paths: Map<String, Value> = of_server().collect();
     for model in &models {
-        let facts = &model.facts;
-        if facts.kind != Kind::Writing {
-            paths.insert(format!("/predict/{}", facts.name), predict(facts));
-            paths.insert(format!("/v2/models/{}/infer", facts.name), infer(facts));
-        }
-        paths.insert(
-            format!("/v2/models/{}", facts.name),
-            get("What the model is asked and answers", "Metadata"),
-        );
-        if facts.has_cells() {
-            let summary = "How far what was served is from the training";
-            paths.insert(format!("/drift/{}", facts.name), get(summary, "Any"));
-        }
-        paths.insert(
-            format!("/v2/models/{}/ready", facts.name),
-            get("Whether the model can answer", "Any"),
-        );
-        paths.insert(
-            format!("/v2/repository/models/{}/load", facts.name),
-            json!({ "post": { "summary": "Load the run anew", "responses": answers("Any") } }),
-        );
+        paths.extend(of_model(&model.facts));
     }
     if models.iter().any(|model| model.facts.kind == Kind::Writing) {
-        paths.insert("/v1/models".into(), get("The language models", "Any"));
-        paths.insert(
-            "/v1/completions".into(),
-            writing("Go on from a prompt", "Completion"),
-        );
-        paths.insert(
-            "/v1/chat/completions".into(),
-            writing("Answer in a conversation", "Chat"),
-        );
+        paths.extend(of_texts());
     }
-    for (path, summary) in [
-        ("/v2", "What the server is"),
-        ("/v2/health/live", "Whether the server lives"),
-        ("/v2/health/ready", "Whether all models can answer"),
-        ("/v2/models", "All models with their metadata"),
-    ] {
-        paths.insert(path.into(), get(summary, "Any"));
-    }
-    paths.insert("/metrics".into(), metrics());
     let mut document = json!({
         "openapi": "3.1.0",
         "info": { "title": "fireclay", "version": env!("CARGO_PKG_VERSION") },
@@ -67,6 +30,79 @@ pub async fn document(Extracted(state): Extracted<State>) -> Json<Value> {
         document["security"] = json!([{ "token": [] }]);
     }
     Json(document)
+}
+
+/// What can be asked of the server.
+fn of_server() -> impl Iterator<Item = (String, Value)> {
+    let asked = [
+        ("/v2", "What the server is"),
+        ("/v2/health/live", "Whether the server lives"),
+        ("/v2/health/ready", "Whether all models can answer"),
+        ("/v2/models", "All models with their metadata"),
+    ];
+    let asked = asked.map(|(path, summary)| (path.to_owned(), get(summary, "Any")));
+    let index = json!({ "type": "array", "items": { "type": "object" } });
+    let mut listed = answers("Any");
+    listed["200"]["content"] = content("application/json", index);
+    let index =
+        json!({ "post": { "summary": "All models with their versions", "responses": listed } });
+    let others = [
+        ("/v2/repository/index".to_owned(), index),
+        ("/metrics".to_owned(), metrics()),
+    ];
+    asked.into_iter().chain(others)
+}
+
+/// What can be asked of a model.
+fn of_model(facts: &Facts) -> Vec<(String, Value)> {
+    let name = &facts.name;
+    let load = json!({ "post": { "summary": "Load the run anew", "responses": answers("Any") } });
+    let mut paths = vec![(format!("/v2/repository/models/{name}/load"), load)];
+    let version = format!("/v2/models/{name}/versions/{}", facts.version);
+    for path in [format!("/v2/models/{name}"), version] {
+        let ends = versioned(facts).into_iter();
+        paths.extend(ends.map(|(end, entry)| (format!("{path}{end}"), entry)));
+    }
+    match facts.kind {
+        Kind::Writing => {
+            let entry = get("The language model", "Any");
+            paths.push((format!("/v1/models/{name}"), entry));
+        }
+        _ => paths.push((format!("/predict/{name}"), predict(facts))),
+    }
+    if facts.has_cells() {
+        let summary = "How far what was served is from the training";
+        paths.push((format!("/drift/{name}"), get(summary, "Any")));
+    }
+    paths
+}
+
+/// What can be asked of language models.
+fn of_texts() -> [(String, Value); 3] {
+    [
+        ("/v1/models", get("The language models", "Any")),
+        (
+            "/v1/completions",
+            writing("Go on from a prompt", "Completion"),
+        ),
+        (
+            "/v1/chat/completions",
+            writing("Answer in a conversation", "Chat"),
+        ),
+    ]
+    .map(|(path, entry)| (path.to_owned(), entry))
+}
+
+/// What can be asked of a model or a version of it, by the end of its path.
+fn versioned(facts: &Facts) -> Vec<(&'static str, Value)> {
+    let mut paths = vec![
+        ("", get("What the model is asked and answers", "Metadata")),
+        ("/ready", get("Whether the model can answer", "Any")),
+    ];
+    if facts.kind != Kind::Writing {
+        paths.push(("/infer", infer(facts)));
+    }
+    paths
 }
 
 fn reference(name: &str) -> Value {
@@ -85,11 +121,16 @@ fn answers(schema: &str) -> Value {
     for (status, description) in [
         ("400", "the request is wrong; the message says where"),
         ("401", "the token is missing"),
+        ("404", "there is no such model, version or address"),
+        ("408", "the body came too slowly"),
+        ("409", "it cannot be done now; the message says why"),
         ("413", "the request is too large"),
+        ("415", "the body is of a kind that is not read here"),
         (
             "429",
             "too many requests wait; Retry-After says how long to wait",
         ),
+        ("500", "the server has failed"),
         ("503", "the deadline is over"),
     ] {
         answers[status] = json!({
@@ -148,6 +189,11 @@ fn row(facts: &Facts) -> Value {
         };
         properties.insert(column.name.clone(), schema);
     }
+    if let Some(id) = facts.id() {
+        // Read back in the answer, and not needed.
+        let schema = json!({ "type": ["string", "number", "boolean", "null"] });
+        properties.entry(id).or_insert(schema);
+    }
     let required: Vec<&String> = facts
         .schema
         .columns
@@ -193,8 +239,16 @@ fn schemas() -> Value {
     let messages = json!({ "type": "array", "items": { "type": "object" } });
     schemas["Completion"] = sampling("prompt", &text);
     schemas["Chat"] = sampling("messages", &messages);
+    let [request, response] = exchange();
+    schemas["InferRequest"] = request;
+    schemas["InferResponse"] = response;
+    schemas
+}
+
+/// A request and an answer of the Open Inference Protocol.
+fn exchange() -> [Value; 2] {
     let tensors = json!({ "type": "array", "items": reference("Tensor") });
-    schemas["InferRequest"] = json!({
+    let request = json!({
         "type": "object",
         "required": ["inputs"],
         "properties": {
@@ -203,7 +257,7 @@ fn schemas() -> Value {
             "outputs": { "type": "array", "items": { "type": "object" } },
         },
     });
-    schemas["InferResponse"] = json!({
+    let response = json!({
         "type": "object",
         "required": ["model_name", "outputs"],
         "properties": {
@@ -213,7 +267,7 @@ fn schemas() -> Value {
             "outputs": tensors,
         },
     });
-    schemas
+    [request, response]
 }
 
 fn tensor() -> Value {

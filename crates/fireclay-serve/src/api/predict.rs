@@ -13,7 +13,7 @@ use fireclay_run::answer::distinct;
 use serde_json::json;
 use serde_json::value::RawValue;
 
-use super::ask::{aside, ask};
+use super::ask::{ask, in_time};
 use super::read::{self, Asked};
 use crate::error::Refusal;
 use crate::http::Served;
@@ -37,18 +37,19 @@ pub async fn predict(
 ) -> Result<Response, Refusal> {
     let model = state.registry.model(&name)?;
     let body = state.read(&headers, body).await?;
-    let bytes = body.bytes.clone();
-    let content = content(&headers, &bytes)?;
+    let until = state.until();
+    let content = content(&headers, &body.bytes)?;
     let style = match model.facts.kind {
         Kind::Images => Style::Best(top(&headers)?),
         _ => Style::ByClass,
     };
     let (read_by, of) = (state.clone(), model.clone());
-    let asked = aside(move || asked(&read_by, &of.facts, content, &bytes)).await?;
+    let asked = move || Ok((asked(&read_by, &of.facts, content, &body.bytes)?, body));
+    let (asked, body) = in_time(until, asked).await?;
     let hidden = state.hidden();
-    let answer = ask(&state, &model, asked.rows, style).await;
+    let answer = ask(&state, &model, (asked.rows, body), style, until).await;
     let answer = answer.map_err(|refusal| refusal.without(&hidden))?;
-    drop((asked.files, body));
+    drop(asked.files);
     let table = named(asked.names, &answer.columns)?;
     let notes = [asked.notes, answer.notes].concat();
     let count = table.num_rows();
@@ -65,7 +66,7 @@ pub async fn predict(
 fn asked(state: &State, facts: &Facts, content: Content, bytes: &[u8]) -> Result<Asked, Refusal> {
     match (facts.kind, content) {
         (Kind::Rows, Content::Table(format)) => read::table(state, facts, (bytes, format)),
-        (Kind::Images, Content::Image) => read::images(state, &[bytes.to_vec()]),
+        (Kind::Images, Content::Image) => read::images(state, facts, &[bytes]),
         (Kind::Translations, Content::Table(TableFormat::Jsonl)) => {
             read::texts(read::texts_of_json(bytes)?)
         }

@@ -7,7 +7,7 @@ use fireclay_data::arrow::array::{ArrayRef, RecordBatch, StringArray, UInt64Arra
 use fireclay_data::arrow::compute::concat_batches;
 use fireclay_data::{DataError, TableFormat, column, plain_text, stream};
 use serde_json::Value;
-use tempfile::NamedTempFile;
+use tempfile::{NamedTempFile, TempPath};
 
 use super::ask::too_many;
 use crate::error::Refusal;
@@ -26,7 +26,7 @@ pub struct Asked {
     /// What is to be said of how they were read.
     pub notes: Vec<String>,
     /// What has to stay as long as the rows are read.
-    pub files: Vec<NamedTempFile>,
+    pub files: Vec<TempPath>,
 }
 
 /// The rows of a table in one of the formats that `predict` reads.
@@ -49,15 +49,16 @@ fn read_table(
         .reading(format)
         .ok_or_else(|| Refusal::bad(format!("{} reads no tables", facts.name)))?;
     let file = kept(state, bytes)?;
-    let path = file.path().display().to_string();
+    let path = file.display().to_string();
     let mut pieces = stream(&path, &reading.options).map_err(of_data)?;
     refuse_wide(pieces.columns().len(), facts)?;
     let (mut read, mut count) = (Vec::new(), 0);
+    let most = facts.most(&state.settings.limits);
     for piece in &mut pieces {
         let piece = piece.map_err(of_data)?;
         count += piece.num_rows();
-        if count > state.settings.limits.rows {
-            return Err(too_many(count, state.settings.limits.rows));
+        if count > most {
+            return Err(too_many(count, most));
         }
         read.push(piece);
     }
@@ -106,9 +107,10 @@ fn of_data(error: DataError) -> Refusal {
     fireclay_run::RunError::from(error).into()
 }
 
-/// What names rows, as `predict` does it: their id if the run has one, else numbers from 1.
+/// What names rows: their id, as in `predict`, if the run has one and so has the request, else numbers from 1.
 fn names(rows: &RecordBatch, id: Option<&str>) -> Result<(String, ArrayRef), DataError> {
-    match id {
+    let is_there = |id: &&str| rows.schema().index_of(id).is_ok();
+    match id.filter(is_there) {
         Some(id) => Ok((id.to_owned(), plain_text(column(rows, id)?))),
         None => Ok(numbered(rows.num_rows())),
     }
@@ -120,13 +122,14 @@ pub fn numbered(rows: usize) -> (String, ArrayRef) {
 }
 
 /// Images, each the bytes of a file.
-pub fn images(state: &State, images: &[Vec<u8>]) -> Result<Asked, Refusal> {
-    if images.len() > state.settings.limits.rows {
-        return Err(too_many(images.len(), state.settings.limits.rows));
+pub fn images(state: &State, facts: &Facts, images: &[impl AsRef<[u8]>]) -> Result<Asked, Refusal> {
+    let most = facts.most(&state.settings.limits);
+    if images.len() > most {
+        return Err(too_many(images.len(), most));
     }
-    let files = images.iter().map(|bytes| kept(state, bytes));
+    let files = images.iter().map(|bytes| kept(state, bytes.as_ref()));
     let files = files.collect::<Result<Vec<_>, _>>()?;
-    let paths = files.iter().map(|file| file.path().display().to_string());
+    let paths = files.iter().map(|file| file.display().to_string());
     let paths: ArrayRef = Arc::new(StringArray::from_iter_values(paths));
     let names = (1..=images.len()).map(|number| number.to_string());
     let names: ArrayRef = Arc::new(StringArray::from_iter_values(names));
@@ -179,10 +182,11 @@ pub fn texts_of_json(bytes: &[u8]) -> Result<Vec<String>, Refusal> {
 }
 
 /// A file with these bytes, which is gone when it is dropped.
-fn kept(state: &State, bytes: &[u8]) -> Result<NamedTempFile, Refusal> {
+fn kept(state: &State, bytes: &[u8]) -> Result<TempPath, Refusal> {
     let made = NamedTempFile::new_in(state.scratch.path()).and_then(|mut file| {
         file.write_all(bytes)?;
-        Ok(file)
+        // Closed, so that many images take no open files.
+        Ok(file.into_temp_path())
     });
     made.map_err(|error| Refusal::internal(format!("cannot keep the request: {error}")))
 }

@@ -1,8 +1,6 @@
 //! The connections: so many at most, none slower than it may be, all answered before the end.
 
-use std::future::Future;
 use std::net::{SocketAddr, TcpListener};
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,8 +15,10 @@ use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
+use super::timed::Timed;
 use crate::error::ServeError;
 use crate::settings::Limits;
+use crate::signals::Stop;
 
 /// How long to wait after an error of the system, such as too many open files.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -32,22 +32,18 @@ pub struct Connections {
 }
 
 impl Connections {
-    /// Serves until `stop` ends, then answers what is in flight, for at most the deadline of a request.
+    /// Serves until it is told to stop, then answers what is in flight, for at most the deadline of a request and until it
+    /// is told again.
     ///
     /// # Errors
     ///
     /// If the system does not let connections be accepted.
-    pub async fn serve(
-        self,
-        router: Router,
-        stop: impl Future<Output = ()>,
-    ) -> Result<(), ServeError> {
+    pub async fn serve(self, router: Router, mut stop: Stop) -> Result<(), ServeError> {
         let accept = |source| ServeError::Accept(source);
         self.listener.set_nonblocking(true).map_err(accept)?;
         let listener = tokio::net::TcpListener::from_std(self.listener).map_err(accept)?;
         let graceful = GracefulShutdown::new();
         let room = Arc::new(Semaphore::new(self.limits.connections));
-        let mut stop = pin!(stop);
         loop {
             let next = async {
                 let room = room.clone().acquire_owned().await;
@@ -55,7 +51,7 @@ impl Connections {
             };
             let (room, accepted) = tokio::select! {
                 next = next => next,
-                () = &mut stop => break,
+                () = stop.heard() => break,
             };
             let Ok((stream, _)) = accepted else {
                 sleep(PAUSE).await;
@@ -66,15 +62,14 @@ impl Connections {
                 slow: self.limits.slow,
                 watcher: graceful.watcher(),
             };
-            let tls = self.tls.clone();
-            tokio::spawn(async move {
-                let _room = room;
-                connection.serve(stream, tls).await;
-            });
+            tokio::spawn(connection.serve(stream, self.tls.clone(), room));
         }
         drop(listener);
-        // What takes longer than a request may is cut off.
-        let _ = timeout(self.limits.deadline, graceful.shutdown()).await;
+        tokio::select! {
+            // What takes longer than a request may is cut off.
+            _ = timeout(self.limits.deadline, graceful.shutdown()) => {}
+            () = stop.heard() => {}
+        }
         Ok(())
     }
 }
@@ -86,7 +81,8 @@ struct Connection {
 }
 
 impl Connection {
-    async fn serve(self, stream: TcpStream, tls: Option<TlsAcceptor>) {
+    /// Serves it; `_room` is its place among the connections.
+    async fn serve<T>(self, stream: TcpStream, tls: Option<TlsAcceptor>, _room: T) {
         // Without it answers are late, but right.
         let _ = stream.set_nodelay(true);
         match tls {
@@ -101,6 +97,7 @@ impl Connection {
 
     /// Errors of a connection concern nobody but its client, who has seen them.
     async fn answer(self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
+        let stream = Timed::new(stream, self.slow);
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(self.slow)

@@ -3,6 +3,7 @@
 mod connections;
 mod guard;
 mod log;
+mod timed;
 mod tls;
 
 pub use connections::Connections;

@@ -12,6 +12,7 @@ use fireclay_run::{InputKind, InputSchema, Reading, Run};
 
 use super::chat::Chat;
 use crate::error::Hidden;
+use crate::settings::Limits;
 
 /// What a run answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,6 +85,19 @@ impl Facts {
     pub fn reading(&self, format: TableFormat) -> Option<&Reading> {
         let reading = self.readings.iter().find(|(known, _)| *known == format);
         reading.map(|(_, reading)| reading)
+    }
+
+    /// The column that names rows, if it reads tables and has one.
+    pub fn id(&self) -> Option<&str> {
+        self.reading(TableFormat::Jsonl)?.id.as_deref()
+    }
+
+    /// Rows, images or texts that a request may have: what is no row of cells takes a model much longer.
+    pub fn most(&self, limits: &Limits) -> usize {
+        match self.has_cells() {
+            true => limits.rows,
+            false => limits.rows.min(limits.samples),
+        }
     }
 
     /// Whether it answers for rows of cells alone.

@@ -6,6 +6,7 @@ use fireclay_data::arrow::array::RecordBatch;
 use fireclay_run::generate::{Ended, Limits, Sampling};
 use tokio::sync::{mpsc, oneshot};
 
+use crate::body::Whole;
 use crate::error::Refusal;
 
 /// Something to do for the thread that holds a run.
@@ -20,6 +21,8 @@ pub enum Job {
 pub struct Rows {
     pub rows: RecordBatch,
     pub style: Style,
+    /// What the rows were read from: its room is taken until they are answered.
+    pub _body: Whole,
     pub until: Instant,
     pub reply: oneshot::Sender<Result<Answer, Refusal>>,
 }

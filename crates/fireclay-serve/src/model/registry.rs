@@ -104,7 +104,7 @@ impl Registry {
             let hidden = before.facts.hidden.clone();
             let folder = entry.source.path.parent().unwrap_or(&entry.source.path);
             let hidden = hidden.and(&entry.source.path, name).and(folder, name);
-            let message = format!("{error}; the run of before goes on answering");
+            let message = format!("{error}; the previous run goes on answering");
             Refusal::new(StatusCode::CONFLICT, message).without(&hidden)
         })?;
         *entry.model.write().unwrap_or_else(PoisonError::into_inner) = model.clone();

@@ -9,14 +9,15 @@ use fireclay_data::DataError;
 use fireclay_data::arrow::array::{ArrayRef, RecordBatch, UInt64Array};
 use fireclay_data::arrow::compute::{concat_batches, take_record_batch};
 use fireclay_run::answer::Answers;
-use fireclay_run::{Run, RunError, answer_columns, image_columns};
+use fireclay_run::{IMAGES, Run, RunError, answer_columns, image_columns};
 
+use super::facts::Kind;
 use super::job::{Answer, Job, Rows, Style};
 use super::worker::Work;
 use crate::drift::OF_BATCH;
 use crate::error::Refusal;
 
-/// Rows that go through a model at once: a multiple of every width of SIMD, so that no row is among the left over ones.
+/// Rows that go through a model at once: a multiple of every width of SIMD, so that every row goes through the same vector loop.
 const TOGETHER: usize = 32;
 
 /// Answers until nobody can ask any more.
@@ -153,8 +154,10 @@ fn all(batches: &[&RecordBatch], work: &Work<'_>) -> Result<Answers, Refusal> {
 /// Rows of cells go through the model so many at a time, whoever sent them; the last is repeated where there are fewer. How
 /// products are rounded depends on how many rows they have, and on nothing else of the rows beside one.
 fn answers(work: &Work<'_>, rows: &RecordBatch) -> Result<Answers, RunError> {
-    if !work.facts.has_cells() {
-        return Ok(work.run.answers(rows)?.answers);
+    match work.facts.kind {
+        Kind::Images => return images(work.run, rows),
+        _ if !work.facts.has_cells() => return Ok(work.run.answers(rows)?.answers),
+        _ => {}
     }
     let (count, classes) = (rows.num_rows(), work.facts.classes.len());
     let mut all: Option<Answers> = None;
@@ -176,6 +179,20 @@ fn answers(work: &Work<'_>, rows: &RecordBatch) -> Result<Answers, RunError> {
         Some(all) => Ok(all),
         None => Ok(work.run.answers(rows)?.answers),
     }
+}
+
+/// Images go through the model as many at a time as in `predict`: their pixels take much memory.
+fn images(run: &dyn Run, rows: &RecordBatch) -> Result<Answers, RunError> {
+    let count = rows.num_rows();
+    let answers = |start: usize| {
+        let some = rows.slice(start, IMAGES.min(count - start));
+        Ok::<_, RunError>(run.answers(&some)?.answers)
+    };
+    let mut all = answers(0)?;
+    for start in (IMAGES..count).step_by(IMAGES) {
+        append(&mut all, answers(start)?);
+    }
+    Ok(all)
 }
 
 /// Adds answers of the same kind.

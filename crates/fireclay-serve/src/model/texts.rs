@@ -86,7 +86,9 @@ fn started<'a>(text: &Text, work: &Work<'a>) -> Result<(Writing<'a>, Event), Ref
     })?;
     let context = context(work);
     let count = prompt.tokens.len();
-    let usual = context.saturating_sub(count).clamp(1, work.limits.tokens);
+    let usual = context
+        .saturating_sub(count)
+        .clamp(1, work.limits.tokens.max(1));
     work.metrics.prompt_tokens.inc_by(count as u64);
     let event = Event::Begun {
         prompt: count,

@@ -138,8 +138,7 @@ impl Thread {
     fn compare(&self, run: &dyn Run, facts: &Facts) {
         let most = self.limits.drift;
         if !facts.has_cells() || most == 0 {
-            self.drift
-                .fail("they are compared for runs on tables, unless it is turned off".into());
+            self.drift.leave();
             return;
         }
         let (path, open, drift) = (

@@ -29,7 +29,7 @@ pub struct Args {
     /// A file with a word that clients have to send as `Authorization: Bearer WORD`
     #[arg(long, value_name = "FILE", value_parser = paths::path())]
     pub token_file: Option<PathBuf>,
-    /// Serve HTTPS with this certificate, in PEM, with those that vouch for it after it
+    /// Serve HTTPS with this certificate, in PEM, followed by its intermediate certificates
     #[arg(long, value_name = "FILE", requires = "tls_key", value_parser = paths::path())]
     pub tls_cert: Option<PathBuf>,
     /// The private key of the certificate, in PEM
@@ -61,6 +61,9 @@ pub struct LimitArgs {
     /// Rows, images or texts of one request
     #[arg(long, value_name = "N", default_value_t = Limits::default().rows)]
     pub max_rows: usize,
+    /// Images, texts, or rows with a text of one request, which are computed to their end once begun
+    #[arg(long, value_name = "N", default_value_t = Limits::default().samples)]
+    pub max_samples: usize,
     /// Rows of a table that go through a model at once
     #[arg(long, value_name = "N", default_value_t = Limits::default().batch)]
     pub max_batch: usize,
@@ -70,7 +73,7 @@ pub struct LimitArgs {
     /// How long a request may wait and be answered, and a text wait to be begun
     #[arg(long, value_name = "SECONDS", default_value_t = Limits::default().deadline.as_secs())]
     pub deadline: u64,
-    /// How long a client may take to send the head of a request, and again its body
+    /// How long a client may take to send the head of a request, again its body, and to take a part of the answer
     #[arg(long, value_name = "SECONDS", default_value_t = Limits::default().slow.as_secs())]
     pub read_timeout: u64,
     /// Texts that a language model writes at the same time
@@ -106,7 +109,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
             args.listen
         );
     }
-    tell!("serves on {}", server.url());
+    tell!("listening on {}", server.url());
     Ok(server.run()?)
 }
 
@@ -122,18 +125,7 @@ fn opened(path: &Path, backend: Option<&str>) -> Result<Box<dyn Run>, String> {
 
 fn settings(args: &Args) -> Result<Settings, Failure> {
     let limits = &args.limits;
-    let least = [
-        ("--max-queue", limits.max_queue),
-        ("--max-rows", limits.max_rows),
-        ("--max-batch", limits.max_batch),
-        ("--max-streams", limits.max_streams),
-        ("--max-connections", limits.max_connections),
-        ("--deadline", limits.deadline as usize),
-        ("--read-timeout", limits.read_timeout as usize),
-    ];
-    if let Some((name, _)) = least.iter().find(|(_, value)| *value == 0) {
-        return Err(Failure::Usage(format!("{name} must be at least 1")));
-    }
+    check(limits)?;
     let tls = args.tls_cert.clone().zip(args.tls_key.clone());
     Ok(Settings {
         listen: SocketAddr::new(args.listen, args.port),
@@ -143,6 +135,7 @@ fn settings(args: &Args) -> Result<Settings, Failure> {
             body: limits.max_body,
             queue: limits.max_queue,
             rows: limits.max_rows,
+            samples: limits.max_samples,
             batch: limits.max_batch,
             wait: Duration::from_millis(limits.batch_wait),
             deadline: Duration::from_secs(limits.deadline),
@@ -156,6 +149,39 @@ fn settings(args: &Args) -> Result<Settings, Failure> {
     })
 }
 
+/// Refuses values with which nothing is answered, and those that no system can give.
+fn check(limits: &LimitArgs) -> Result<(), Failure> {
+    const MANY: u64 = 1 << 20;
+    const DAY: u64 = 24 * 60 * 60;
+    let count = |value: usize| value as u64;
+    let ranges = [
+        ("--max-queue", count(limits.max_queue), 1..=MANY),
+        ("--max-rows", count(limits.max_rows), 1..=u64::MAX),
+        ("--max-samples", count(limits.max_samples), 1..=u64::MAX),
+        ("--max-batch", count(limits.max_batch), 1..=u64::MAX),
+        ("--max-streams", count(limits.max_streams), 1..=MANY),
+        ("--max-tokens", count(limits.max_tokens), 1..=u64::MAX),
+        ("--max-connections", count(limits.max_connections), 1..=MANY),
+        ("--batch-wait", limits.batch_wait, 0..=60_000),
+        ("--deadline", limits.deadline, 1..=DAY),
+        ("--read-timeout", limits.read_timeout, 1..=DAY),
+    ];
+    let wrong = ranges
+        .iter()
+        .find(|(_, value, range)| !range.contains(value));
+    match wrong {
+        None => Ok(()),
+        Some((name, value, range)) if value < range.start() => Err(Failure::Usage(format!(
+            "{name} must be at least {}",
+            range.start()
+        ))),
+        Some((name, _, range)) => Err(Failure::Usage(format!(
+            "{name} may be at most {}",
+            range.end()
+        ))),
+    }
+}
+
 /// The word in a file.
 fn token(path: &Path) -> Result<String, Failure> {
     let text = std::fs::read_to_string(path)
@@ -165,7 +191,7 @@ fn token(path: &Path) -> Result<String, Failure> {
     match is_word {
         true => Ok(token.to_owned()),
         false => Err(Failure::Usage(format!(
-            "{} must hold one word of plain signs: the token",
+            "{} must hold one word of printable ASCII characters: the token",
             path.display()
         ))),
     }

@@ -14,7 +14,7 @@ pub fn tensors(facts: &Facts, answers: &RecordBatch) -> Result<Vec<Value>, Refus
         let column = answers.column_by_name(name);
         column.ok_or_else(|| Refusal::internal(format!("the model gave no {name}")))
     };
-    let mut tensors = vec![vector("prediction", column("prediction")?)];
+    let mut tensors = vec![vector("prediction", column("prediction")?)?];
     if !facts.classes.is_empty() {
         let numbers = facts.classes.iter().map(|class| {
             let column = column(&probability_column(class))?;
@@ -29,26 +29,47 @@ pub fn tensors(facts: &Facts, answers: &RecordBatch) -> Result<Vec<Value>, Refus
         tensors.push(tensor("probabilities", "FP64", shape, json!(numbers)));
     }
     for (name, _) in &facts.bounds {
-        tensors.push(vector(name, column(name)?));
+        tensors.push(vector(name, column(name)?)?);
     }
     Ok(tensors)
 }
 
-/// A column of numbers, or else of texts.
-fn vector(name: &str, column: &ArrayRef) -> Value {
-    let shape = vec![column.len()];
-    match column.as_primitive_opt::<Float64Type>() {
-        Some(numbers) => tensor(name, "FP64", shape, json!(&numbers.values()[..])),
-        None => {
-            let texts = column.as_string_opt::<i32>();
-            let texts: Vec<_> = texts
-                .map(|texts| texts.iter().collect())
-                .unwrap_or_default();
-            tensor(name, "BYTES", shape, json!(texts))
+/// A column of numbers or of texts; what is missing is null.
+fn vector(name: &str, column: &ArrayRef) -> Result<Value, Refusal> {
+    let (numbers, texts) = (
+        column.as_primitive_opt::<Float64Type>(),
+        column.as_string_opt::<i32>(),
+    );
+    let (datatype, data) = match (numbers, texts) {
+        (Some(numbers), _) => ("FP64", json!(numbers.iter().collect::<Vec<_>>())),
+        (_, Some(texts)) => ("BYTES", json!(texts.iter().collect::<Vec<_>>())),
+        (None, None) => {
+            let message = format!("{name} is of the type {}", column.data_type());
+            return Err(Refusal::internal(message));
         }
-    }
+    };
+    Ok(tensor(name, datatype, vec![column.len()], data))
 }
 
 fn tensor(name: &str, datatype: &str, shape: Vec<usize>, data: Value) -> Value {
     json!({ "name": name, "datatype": datatype, "shape": shape, "data": data })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use fireclay_data::arrow::array::{Float64Array, Int64Array};
+
+    use super::*;
+
+    #[test]
+    fn what_is_missing_is_null_and_another_type_is_refused() {
+        let numbers: ArrayRef = Arc::new(Float64Array::from(vec![Some(1.5), None]));
+        let vector_of = |column| vector("x", column);
+        let found = vector_of(&numbers).expect("a tensor");
+        assert_eq!(found["data"], json!([1.5, null]));
+        let whole: ArrayRef = Arc::new(Int64Array::from(vec![1]));
+        assert!(vector_of(&whole).is_err());
+    }
 }

@@ -13,14 +13,14 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
-use super::ask::{aside, ask};
+use super::ask::{aside, ask, in_time};
 use crate::error::Refusal;
 use crate::http::Served;
 use crate::model::{Facts, Kind, Style};
 use crate::state::State;
 use answer::tensors;
 use metadata::metadata;
-use request::{Request, asked};
+use request::{Request, Wanted, asked, short};
 
 /// Extensions of the protocol that are here.
 const EXTENSIONS: [&str; 1] = ["model_repository"];
@@ -143,50 +143,60 @@ pub async fn infer(
 ) -> Result<Response, Refusal> {
     let model = state.registry.model(&name)?;
     let body = state.read(&headers, body).await?;
-    let bytes = &body.bytes;
+    let until = state.until();
     if headers.contains_key("inference-header-content-length") {
         let message =
             "tensors as binary data are not read here: send them as JSON (binary_data=False)";
         return Err(Refusal::bad(message));
     }
-    let request: Request = serde_json::from_slice(bytes).map_err(|error| {
-        Refusal::bad(format!("the body is no request of the protocol: {error}"))
-    })?;
-    let (id, wanted) = (request.id, request.outputs);
     let (read_by, of) = (state.clone(), model.clone());
-    let asked = aside(move || asked(&read_by, &of.facts, request.inputs)).await?;
-    let answer = ask(&state, &model, asked.rows, Style::ByClass).await;
+    let read = move || {
+        let Request {
+            id,
+            inputs,
+            outputs,
+        } = Request::read(&body.bytes)?;
+        let asked = asked(&read_by, &of.facts, inputs)?;
+        Ok((id, outputs, asked, body))
+    };
+    let (id, wanted, asked, body) = in_time(until, read).await?;
+    let answer = ask(&state, &model, (asked.rows, body), Style::ByClass, until).await;
     let answer = answer.map_err(|refusal| refusal.without(&state.hidden()))?;
-    drop((asked.files, body));
-    let mut tensors = tensors(&model.facts, &answer.columns)?;
-    if !wanted.is_empty() {
-        let named = |tensor: &Value| wanted.iter().any(|output| tensor["name"] == output.name);
-        for output in &wanted {
-            if !tensors.iter().any(|tensor| tensor["name"] == output.name) {
-                return Err(Refusal::bad(format!(
-                    "{name} has no output {:?}",
-                    output.name
-                )));
-            }
-        }
-        tensors.retain(named);
-    }
-    let mut said = json!({
-        "model_name": model.facts.name,
-        "model_version": model.facts.version,
-        "outputs": tensors,
-    });
-    if let Some(id) = id {
-        said["id"] = id.into();
-    }
+    drop(asked.files);
+    let tensors = chosen(&name, tensors(&model.facts, &answer.columns)?, &wanted)?;
     let notes = [asked.notes, answer.notes].concat();
-    if !notes.is_empty() {
-        said["parameters"] = json!({ "notes": notes });
-    }
-    let mut response = Json(said).into_response();
+    let mut response = Json(said(&model.facts, id, tensors, notes)).into_response();
     let count = answer.columns.num_rows();
     response
         .extensions_mut()
         .insert(Served { model: name, count });
     Ok(response)
+}
+
+/// The outputs that are wanted, all of them where none is named.
+fn chosen(name: &str, mut tensors: Vec<Value>, wanted: &[Wanted]) -> Result<Vec<Value>, Refusal> {
+    let is_there = |output: &&Wanted| tensors.iter().any(|tensor| tensor["name"] == output.name);
+    if let Some(output) = wanted.iter().find(|output| !is_there(output)) {
+        let output = short(&output.name);
+        return Err(Refusal::bad(format!("{name} has no output {output:?}")));
+    }
+    if !wanted.is_empty() {
+        tensors.retain(|tensor| wanted.iter().any(|output| tensor["name"] == output.name));
+    }
+    Ok(tensors)
+}
+
+fn said(facts: &Facts, id: Option<String>, tensors: Vec<Value>, notes: Vec<String>) -> Value {
+    let mut said = json!({
+        "model_name": facts.name,
+        "model_version": facts.version,
+        "outputs": tensors,
+    });
+    if let Some(id) = id {
+        said["id"] = id.into();
+    }
+    if !notes.is_empty() {
+        said["parameters"] = json!({ "notes": notes });
+    }
+    said
 }

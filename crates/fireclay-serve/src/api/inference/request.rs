@@ -1,16 +1,21 @@
 //! From tensors to rows.
 
-use axum::http::StatusCode;
+use std::collections::HashSet;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use fireclay_data::TableFormat;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use super::super::ask::too_many;
 use super::super::read::{self, Asked};
 use crate::error::Refusal;
 use crate::model::{Facts, Kind};
 use crate::state::State;
+
+/// Letters of a client's own that a message shows.
+const SHOWN: usize = 100;
 
 /// A request.
 #[derive(Deserialize)]
@@ -35,15 +40,35 @@ pub struct Tensor {
     data: Value,
 }
 
+impl Request {
+    /// Reads a request.
+    ///
+    /// # Errors
+    ///
+    /// If it is none of the protocol.
+    pub fn read(bytes: &[u8]) -> Result<Self, Refusal> {
+        serde_json::from_slice(bytes).map_err(|error| {
+            Refusal::bad(format!("the body is no request of the protocol: {error}"))
+        })
+    }
+}
+
 /// The rows that tensors are.
 pub fn asked(state: &State, facts: &Facts, inputs: Vec<Tensor>) -> Result<Asked, Refusal> {
-    let columns = inputs
-        .into_iter()
-        .map(column)
-        .collect::<Result<Vec<_>, _>>()?;
+    if facts.kind == Kind::Writing {
+        let message = format!("{} goes on from a prompt: POST /v1/completions", facts.name);
+        return Err(Refusal::bad(message));
+    }
+    refuse_unknown(facts, &inputs)?;
+    let columns = inputs.into_iter().map(column);
+    let columns = columns.collect::<Result<Vec<_>, _>>()?;
     let rows = columns.first().map_or(0, |(_, cells)| cells.len());
-    if rows == 0 {
-        return Err(Refusal::bad("the request has no rows"));
+    let most = facts.most(&state.settings.limits);
+    match rows {
+        0 => return Err(Refusal::bad("the request has no rows")),
+        // Each row has a copy of every name, so this comes before the rows are made.
+        rows if rows > most => return Err(too_many(rows, most)),
+        _ => {}
     }
     if let Some((name, cells)) = columns.iter().find(|(_, cells)| cells.len() != rows) {
         let (first, found) = (&columns[0].0, cells.len());
@@ -60,14 +85,35 @@ pub fn asked(state: &State, facts: &Facts, inputs: Vec<Tensor>) -> Result<Asked,
                     Refusal::bad(format!("image {} is not in base64: {error}", row + 1))
                 })
             });
-            read::images(state, &images.collect::<Result<Vec<_>, _>>()?)
+            read::images(state, facts, &images.collect::<Result<Vec<_>, _>>()?)
         }
-        Kind::Translations => read::texts(alone(columns, "text")?),
-        Kind::Writing => Err(Refusal::new(
-            StatusCode::BAD_REQUEST,
-            format!("{} goes on from a prompt: POST /v1/completions", facts.name),
-        )),
+        Kind::Translations | Kind::Writing => read::texts(alone(columns, "text")?),
     }
+}
+
+/// Refuses inputs that the model does not read, and those of one name.
+fn refuse_unknown(facts: &Facts, inputs: &[Tensor]) -> Result<(), Refusal> {
+    let id = facts.id();
+    let is_known = |name: &str| {
+        let mut columns = facts.schema.columns.iter();
+        id == Some(name) || columns.any(|column| column.name == name)
+    };
+    let mut seen = HashSet::new();
+    for Tensor { name, .. } in inputs {
+        if !is_known(name) {
+            let message = format!("{} has no input {:?}", facts.name, short(name));
+            return Err(Refusal::bad(message));
+        }
+        if !seen.insert(name) {
+            return Err(Refusal::bad(format!("input {name:?} is given twice")));
+        }
+    }
+    Ok(())
+}
+
+/// What a message shows of a text that a client chose.
+pub fn short(text: &str) -> String {
+    text.chars().take(SHOWN).collect()
 }
 
 /// The cells of a tensor, which must be as many as it says and of the kind that it says.
@@ -94,14 +140,17 @@ fn column(tensor: Tensor) -> Result<(String, Vec<Value>), Refusal> {
         return Err(Refusal::bad(message));
     }
     let fits = fits(&datatype).ok_or_else(|| {
-        let message = format!("input {name:?} has the datatype {datatype:?}, which is not known");
+        let message = format!(
+            "input {name:?} has the datatype {:?}, which is not known",
+            short(&datatype)
+        );
         Refusal::bad(message)
     })?;
     match cells.iter().position(|cell| !cell.is_null() && !fits(cell)) {
         Some(row) => Err(Refusal::bad(format!(
             "input {name:?}, row {}: {} is no {datatype}",
             row + 1,
-            cells[row]
+            short(&cells[row].to_string())
         ))),
         None => Ok((name, cells)),
     }

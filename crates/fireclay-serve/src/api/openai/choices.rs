@@ -9,7 +9,6 @@ use tokio::time::timeout_at;
 use super::request::Request;
 use crate::error::Refusal;
 use crate::model::{Event, Job, Model, Text};
-use crate::state::State;
 
 /// Texts that have begun.
 pub struct Choices {
@@ -32,12 +31,11 @@ pub enum News {
 impl Choices {
     /// Asks for the texts, and waits until all have begun: until then something can be refused.
     pub async fn ask(
-        state: &State,
         model: &Model,
         request: &Request,
         prompts: Vec<String>,
+        until: Instant,
     ) -> Result<Self, Refusal> {
-        let until = Instant::now() + state.settings.limits.deadline;
         let each = request.choices();
         let mut choices = Self {
             texts: Vec::new(),

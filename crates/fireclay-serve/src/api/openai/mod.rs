@@ -3,6 +3,7 @@
 mod answer;
 mod choices;
 mod request;
+mod stops;
 
 use axum::Json;
 use axum::body::Body;
@@ -11,6 +12,7 @@ use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
+use super::ask::in_time;
 use crate::error::Refusal;
 use crate::http::Served;
 use crate::model::{Facts, Kind};
@@ -65,16 +67,20 @@ async fn answer(
     headers: &HeaderMap,
     body: Body,
 ) -> Result<Response, Refusal> {
-    let limits = &state.settings.limits;
     let body = state.read(headers, body).await?;
-    let request = Request::read(&body.bytes, shape, limits)?;
-    let model = state.registry.model(&request.model)?;
-    if model.facts.kind != Kind::Writing {
-        let message = format!("{} writes no text; POST /predict/{0}", request.model);
-        return Err(Refusal::of("model", message));
-    }
-    let prompts = request.prompts(&model.facts)?;
-    let choices = Choices::ask(state, &model, &request, prompts).await?;
+    let (until, read_by) = (state.until(), state.clone());
+    let read = move || {
+        let request = Request::read(&body.bytes, shape, &read_by.settings.limits)?;
+        let model = read_by.registry.model(&request.model)?;
+        if model.facts.kind != Kind::Writing {
+            let message = format!("{} writes no text; POST /predict/{0}", request.model);
+            return Err(Refusal::of("model", message));
+        }
+        let prompts = request.prompts(&model.facts)?;
+        Ok((request, model, prompts))
+    };
+    let (request, model, prompts) = in_time(until, read).await?;
+    let choices = Choices::ask(&model, &request, prompts, until).await?;
     let count = choices.len();
     let mut response = match request.stream {
         true => answer::stream(choices, &request, shape),

@@ -8,12 +8,15 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::answer::Shape;
+use super::stops::{MOST_STOPS, Stops};
 use crate::error::Refusal;
 use crate::model::Facts;
 use crate::settings::Limits;
 
 /// Texts of one request at most.
 const MOST_TEXTS: usize = 32;
+/// Bytes of the prompts of all texts of a request, a prompt counted for each text.
+const MOST_BYTES: usize = 1 << 20;
 /// Tokens of a completion, unless the request says it, as OpenAI has it; an answer in a conversation may be as long as
 /// the context.
 const USUAL_TOKENS: usize = 16;
@@ -45,7 +48,8 @@ pub struct Request {
     #[serde(default, deserialize_with = "or_null")]
     pub stream: bool,
     stream_options: Option<StreamOptions>,
-    stop: Option<Stop>,
+    #[serde(default)]
+    stop: Stops,
     #[serde(flatten)]
     other: Map<String, Value>,
     /// Filled in when it is read.
@@ -59,13 +63,6 @@ pub struct Request {
 struct StreamOptions {
     #[serde(default)]
     include_usage: bool,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(untagged)]
-enum Stop {
-    One(String),
-    Several(Vec<String>),
 }
 
 fn or_null<'de, D: serde::Deserializer<'de>>(from: D) -> Result<bool, D::Error> {
@@ -87,7 +84,11 @@ impl Request {
             let name = name.replace('-', "_");
             return Err(Refusal::bad(format!("{name} {message}")));
         }
-        if request.stops().iter().any(String::is_empty) {
+        if request.stop.0.len() > MOST_STOPS {
+            let message = format!("stop may have at most {MOST_STOPS} texts");
+            return Err(Refusal::of("stop", message));
+        }
+        if request.stop.0.iter().any(String::is_empty) {
             return Err(Refusal::of("stop", "stop must not be empty"));
         }
         if !(1..=MOST_TEXTS).contains(&request.choices()) {
@@ -102,7 +103,7 @@ impl Request {
             return Err(Refusal::of("max_tokens", message));
         }
         request.most = match shape {
-            Shape::Text => Some(asked.unwrap_or(USUAL_TOKENS)),
+            Shape::Text => Some(asked.unwrap_or(USUAL_TOKENS.min(limits.tokens))),
             Shape::Chat => asked,
         };
         request.chosen_seed = match request.seed {
@@ -127,13 +128,19 @@ impl Request {
                 return Err(Refusal::bad(message));
             }
         };
-        match prompts.len() * self.choices() {
-            1..=MOST_TEXTS => Ok(prompts),
-            texts => Err(Refusal::of(
-                "prompt",
-                format!("a request may ask for 1 to {MOST_TEXTS} texts, not {texts}"),
-            )),
+        let texts = prompts.len() * self.choices();
+        if !(1..=MOST_TEXTS).contains(&texts) {
+            let message = format!("a request may ask for 1 to {MOST_TEXTS} texts, not {texts}");
+            return Err(Refusal::of("prompt", message));
         }
+        let bytes = prompts.iter().map(String::len).sum::<usize>() * self.choices();
+        if bytes > MOST_BYTES {
+            let message = format!(
+                "the prompts of all texts together may have {MOST_BYTES} bytes, not {bytes}"
+            );
+            return Err(Refusal::of("prompt", message));
+        }
+        Ok(prompts)
     }
 
     /// How many texts for each prompt.
@@ -153,11 +160,7 @@ impl Request {
     }
 
     pub fn stops(&self) -> Vec<String> {
-        match &self.stop {
-            None => Vec::new(),
-            Some(Stop::One(stop)) => vec![stop.clone()],
-            Some(Stop::Several(stops)) => stops.clone(),
-        }
+        self.stop.0.clone()
     }
 
     /// Whether a stream ends with the number of tokens.
@@ -282,11 +285,39 @@ mod tests {
             (", \"top_p\": 0", "top_p must be above 0"),
             (", \"n\": 0", "n must be from 1"),
             (", \"stop\": [\"\"]", "stop must not be empty"),
+            (", \"stop\": 7", "a text or a list of texts"),
             (", \"max_tokens\": 100000", "max_tokens may be 4096"),
         ] {
             let error = read(more).expect_err(more);
             assert!(error.contains(word), "{more}: {error}");
         }
+    }
+
+    #[test]
+    fn stops_and_prompts_are_bounded() {
+        let stops = |count: usize| format!(", \"stop\": {:?}", vec!["x"; count]);
+        assert_eq!(read(&stops(16)).expect("a request").stops().len(), 16);
+        let error = read(&stops(100_000)).expect_err("too many");
+        assert!(error.contains("at most 16"), "{error}");
+        assert_eq!(
+            read(", \"stop\": null").expect("a request").stops().len(),
+            0
+        );
+        assert_eq!(read(", \"stop\": \"x\"").expect("a request").stops(), ["x"]);
+    }
+
+    #[test]
+    fn the_usual_length_is_within_the_limit() {
+        let limits = Limits {
+            tokens: 5,
+            ..Limits::default()
+        };
+        let read = Request::read(
+            b"{\"model\": \"m\", \"prompt\": \"a\"}",
+            Shape::Text,
+            &limits,
+        );
+        assert_eq!(read.expect("a request").most, Some(5));
     }
 
     #[test]

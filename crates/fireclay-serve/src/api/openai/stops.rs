@@ -1,0 +1,48 @@
+//! The texts at which a text ends.
+
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, IgnoredAny, SeqAccess, Visitor};
+
+/// How many there may be: each is looked for in every token.
+pub const MOST_STOPS: usize = 16;
+
+/// One text, several, or none. Of too many one more than there may be is kept, for the refusal.
+#[derive(Debug, Default)]
+pub struct Stops(pub Vec<String>);
+
+struct Texts;
+
+impl<'de> Deserialize<'de> for Stops {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_any(Texts)
+    }
+}
+
+impl<'de> Visitor<'de> for Texts {
+    type Value = Stops;
+
+    fn expecting(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        to.write_str("a text or a list of texts as stop")
+    }
+
+    fn visit_unit<E>(self) -> Result<Stops, E> {
+        Ok(Stops::default())
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Stops, E> {
+        Ok(Stops(vec![text.to_owned()]))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut texts: A) -> Result<Stops, A::Error> {
+        let mut kept = Vec::new();
+        while kept.len() <= MOST_STOPS {
+            match texts.next_element()? {
+                Some(text) => kept.push(text),
+                None => return Ok(Stops(kept)),
+            }
+        }
+        while texts.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(Stops(kept))
+    }
+}
