@@ -1,7 +1,5 @@
 //! What a checkpoint is made of reads files that were damaged or forged; see `fireclay-fuzz`.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use std::path::Path;
 
 use burn::module::Module;

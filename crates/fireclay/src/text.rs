@@ -113,7 +113,7 @@ pub fn number(value: f64) -> String {
     let digits = value.abs().log10().floor();
     match digits {
         _ if !value.is_finite() || value == 0.0 => format!("{value}"),
-        d if d < -4.0 || d >= 15.0 => format!("{value:.3e}"),
+        d if !(-4.0..15.0).contains(&d) => format!("{value:.3e}"),
         d if d >= 4.0 => format!("{value:.1}"),
         d if d >= 0.0 => format!("{value:.*}", (3 - d as usize).max(1)),
         _ => format!("{value:.4}"),

@@ -100,12 +100,15 @@ enum Node {
     Folder(Folder),
 }
 
+/// A name and what has it.
+type Named = (String, usize);
+
 #[derive(Clone, Debug, Default)]
 struct Folder {
     now: BTreeMap<String, usize>,
     synced: BTreeMap<String, usize>,
     /// What was changed since: each change is a name that goes and a name that comes.
-    changes: Vec<(Option<String>, Option<(String, usize)>)>,
+    changes: Vec<(Option<String>, Option<Named>)>,
 }
 
 impl Folder {
