@@ -1,7 +1,7 @@
 //! Answers from finished runs over HTTP: one process, several runs, each with its schema.
 //!
 //! Every run has a thread of its own, which alone holds its model; requests wait for it in a queue of bounded
-//! length. What is asked, and how, is in [`api`]; what a connection may do is in [`http`].
+//! length. What is asked, and how, is in `api`; what a connection may do is in `http`.
 //!
 //! ```no_run
 //! use std::path::Path;
