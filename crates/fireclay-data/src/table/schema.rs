@@ -33,7 +33,7 @@ pub enum Role {
     Feature,
 }
 
-/// The role that the configuration gives a column; of many columns [`Roles`] says it sooner.
+/// The role that the configuration gives a column; of many columns `Roles` says it sooner.
 pub fn role(config: &TableConfig, name: &str) -> Role {
     Roles::of(config).role(name)
 }
