@@ -100,8 +100,8 @@ fn the_largest_model_needs_no_memory() {
     let a100 = &json["hardware"][2];
     assert_eq!(a100["hardware"], "a100");
     assert_eq!(a100["sharding"]["tensor"], 8);
-    // Of which the program takes a quarter; the weights alone would be 698 GB.
-    assert!(peak < 160 * 1024, "{peak} kB");
+    // The program itself takes some 40 MB; the weights alone would be 698 GB.
+    assert!(peak < 256 * 1024, "{peak} kB");
 }
 
 #[test]
