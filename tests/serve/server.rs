@@ -95,6 +95,18 @@ impl Server {
         }
     }
 
+    /// What it has said, once that holds; or after ten seconds, whatever it is. A line follows its answer, not the other way.
+    pub fn said_once(&self, holds: impl Fn(&str) -> bool) -> String {
+        let end = Instant::now() + Duration::from_secs(10);
+        loop {
+            let said = self.said.lock().unwrap().clone();
+            if holds(&said) || Instant::now() > end {
+                return said;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
     pub fn connect(&self) -> TcpStream {
         let stream = TcpStream::connect(&self.address).unwrap();
         let limit = Some(Duration::from_secs(60));
