@@ -1,6 +1,7 @@
 //! Text from a language model, token by token.
 
 mod held;
+mod said;
 mod writing;
 
 use burn::tensor::Device;
@@ -209,6 +210,11 @@ impl<'a> Writer<'a> {
     /// Whether some token ends what it writes.
     pub fn can_end(&self) -> bool {
         !self.tokenizer.ends().is_empty()
+    }
+
+    /// Tokens that the model reads, at most.
+    pub fn context_length(&self) -> usize {
+        self.model.context_length()
     }
 
     /// What the model is given of a prompt: its tokens, after those with which the tokenizer's template

@@ -16,6 +16,7 @@
 #![forbid(unsafe_code)]
 
 pub mod answer;
+pub mod chat;
 pub mod config;
 pub mod export;
 pub mod generate;
@@ -42,6 +43,7 @@ mod predict;
 mod predictor;
 mod prepared;
 mod pretrained;
+mod published;
 mod read;
 mod results;
 mod samples;
@@ -59,12 +61,13 @@ pub use folds::{Folds, Spread};
 pub use predict::{IMAGES, TOP, answer_columns, image_columns};
 pub use predictor::Differentiable;
 pub use prepared::{
-    Hooks, LARGEST, Outcome, Planner, Prepared, fits, open, open_at, preflight, shards,
+    Hooks, LARGEST, Outcome, Planner, Prepared, fits, is_run, load_model, open, open_at, preflight,
+    shards,
 };
 pub use read::{keys, load_run, load_run_at, load_run_with, schema};
 pub use run::{
     Answered, Evaluations, InputColumn, InputKind, InputSchema, On, OnError, Part, Parts,
-    PredictJob, Reading, Run, RunError, SPLITS, Taken, locate,
+    PredictJob, Reading, Run, RunError, SPLITS, Taken, TextWindows, locate,
 };
 pub use seed::{drawn_split, other_split};
 pub use unfinished::{FoldRun, Unfinished, fold_run, unfinished};

@@ -226,11 +226,35 @@ where
     }
 
     fn load(&self, run: &Path, device: &Device) -> Result<Described<F>, FinishedError> {
+        let base = self.start.pretrained.as_deref();
+        if let Some(base) = base.filter(|base| Path::new(base) == run) {
+            return untrained(self, base, device);
+        }
         match run.join(ADAPTERS).exists() {
             true => adapters::load(&self.start, run, device, pretrained::load::<F>),
             false => stored(run, device),
         }
     }
+}
+
+/// The model of others at `base`, as it is.
+fn untrained<F>(
+    table: &NetworkConfig<F>,
+    base: &str,
+    device: &Device,
+) -> Result<Described<F>, FinishedError>
+where
+    F: Pretrainable + Family<Shape: 'static> + 'static,
+{
+    let wrong = |reason| FinishedError::Model {
+        path: base.to_owned(),
+        reason,
+    };
+    let shape = pretrained::shape::<F>(base).map_err(wrong)?;
+    // The seed is of no account: all weights are in the file.
+    let first = table.first(&shape, 0, device, false).map_err(wrong)?;
+    let config = table.network.clone();
+    Ok((first.model, ModelDescription { config, shape }))
 }
 
 /// Patterns that freeze nothing, or everything.

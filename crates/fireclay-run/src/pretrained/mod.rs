@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use fireclay_data::Tokenizer;
 use fireclay_models::pretrained::{metadata, weights_file};
-use fireclay_models::{Described, HuggingFaceModel, WeightsError};
+use fireclay_models::{Described, Family, HuggingFaceModel, WeightsError};
 use serde_json::{Map, Value};
 
 use crate::artifacts::{ADAPTERS, TOKENIZER};
@@ -90,16 +90,9 @@ impl Weights<'_> {
                 is_foreign: false,
             }));
         }
-        let is_whole = |json: &&(PathBuf, Map<String, Value>)| json.1.contains_key("model_type");
-        let Some((path, json)) = described.others.iter().find(is_whole) else {
+        let Some(model) = described.hugging_face()? else {
             return Ok(None);
         };
-        let text = Value::from(json.clone()).to_string();
-        let model = HuggingFaceModel::read(text.as_bytes());
-        let model = model.map_err(|source| WeightsError::HuggingFace {
-            path: path.display().to_string(),
-            source,
-        })?;
         let keys = match model {
             HuggingFaceModel::Language(model) => serde_json::to_value(model.config),
             HuggingFaceModel::Encoder(model) => serde_json::to_value(model.config),
@@ -109,6 +102,23 @@ impl Weights<'_> {
             keys,
             is_foreign: true,
         }))
+    }
+
+    /// What determines the model beside its configuration, in JSON, if something says it.
+    ///
+    /// # Errors
+    ///
+    /// As for [`stated`](Self::stated).
+    fn shape(&self) -> Result<Option<Value>, WeightsError> {
+        let described = self.described()?;
+        if let Some(own) = &described.own {
+            return Ok(own.get("shape").cloned());
+        }
+        let shape = described.hugging_face()?.map(|model| match model {
+            HuggingFaceModel::Language(model) => serde_json::to_value(model.shape),
+            HuggingFaceModel::Encoder(model) => serde_json::to_value(model.shape),
+        });
+        Ok(shape.and_then(Result::ok))
     }
 
     /// The most tokens that the model of this `type` reads, where its weights do not depend on it.
@@ -137,6 +147,17 @@ impl Weights<'_> {
         };
         self.run().or_else(|| own().map(Path::to_path_buf))
     }
+}
+
+/// What determines the model at `path` beside its configuration.
+///
+/// # Errors
+///
+/// If nothing says it, or it is that of a model of another family.
+pub(crate) fn shape<F: Family>(path: &str) -> Result<F::Shape, String> {
+    let shape = Weights(path).shape().map_err(|error| error.to_string())?;
+    let shape = shape.ok_or("nothing beside the weights says which model it is")?;
+    serde_json::from_value(shape).map_err(|error| error.to_string())
 }
 
 /// Keys of a model's description for `transformers` that its weights do not say: the tokens that begin, end
