@@ -251,6 +251,17 @@ where
         reason,
     };
     let shape = pretrained::shape::<F>(base).map_err(wrong)?;
+    let problems = table.network.validate_for(&shape).into_iter();
+    let problems: Vec<_> = problems.map(|(key, text)| format!("{key} {text}")).collect();
+    if !problems.is_empty() {
+        return Err(wrong(problems.join("; ")));
+    }
+    // Half a byte is the least that a weight has.
+    let most = pretrained::bytes(base).saturating_mul(2);
+    if table.network.least_weights(&shape) as u64 > most {
+        let reason = "it describes a model that is larger than its files";
+        return Err(wrong(reason.into()));
+    }
     // The seed is of no account: all weights are in the file.
     let first = table.first(&shape, 0, device, false).map_err(wrong)?;
     let config = table.network.clone();

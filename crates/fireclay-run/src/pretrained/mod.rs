@@ -8,7 +8,7 @@ mod weights;
 use std::path::{Path, PathBuf};
 
 use fireclay_data::Tokenizer;
-use fireclay_models::pretrained::{metadata, weights_file};
+use fireclay_models::pretrained::{is_gguf, metadata, weights_file};
 use fireclay_models::{Described, Family, HuggingFaceModel, WeightsError};
 use serde_json::{Map, Value};
 
@@ -133,8 +133,16 @@ impl Weights<'_> {
             .filter(|_| is_free)
     }
 
-    /// The tokenizer in the same folder, if there is one.
+    /// Whether they are a GGUF, which says all of itself.
+    pub fn is_gguf(&self) -> bool {
+        is_gguf(self.path())
+    }
+
+    /// The tokenizer in the same folder, if there is one; a GGUF has its own.
     pub fn tokenizer(&self) -> Option<PathBuf> {
+        if self.is_gguf() {
+            return Some(self.path().to_path_buf());
+        }
         let path = self.folder()?.join(TOKENIZER);
         path.is_file().then_some(path)
     }
@@ -158,6 +166,19 @@ pub(crate) fn shape<F: Family>(path: &str) -> Result<F::Shape, String> {
     let shape = Weights(path).shape().map_err(|error| error.to_string())?;
     let shape = shape.ok_or("nothing beside the weights says which model it is")?;
     serde_json::from_value(shape).map_err(|error| error.to_string())
+}
+
+/// The bytes of the file of weights at `path`, or of all files of its folder.
+pub(crate) fn bytes(path: &str) -> u64 {
+    let path = Path::new(path);
+    let size = |path: &Path| path.metadata().map_or(0, |found| found.len());
+    match path.is_dir() {
+        true => {
+            let entries = std::fs::read_dir(path).into_iter().flatten().flatten();
+            entries.map(|entry| size(&entry.path())).sum()
+        }
+        false => size(path),
+    }
 }
 
 /// Keys of a model's description for `transformers` that its weights do not say: the tokens that begin, end

@@ -7,12 +7,14 @@ use std::collections::BTreeMap;
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
+use fireclay_gguf::is_gguf;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
 use super::folder::weights_file;
 use crate::family::Pretrainable;
 use crate::hugging_face::HuggingFaceError;
+use crate::io::gguf;
 use crate::io::guard;
 use crate::io::hugging_face::HuggingFaceModel;
 use crate::io::weights::{METADATA_KEY, WeightsError, io_error, whole};
@@ -46,6 +48,13 @@ impl Described {
     /// If a `config.json` beside them cannot be read or is no JSON object.
     pub fn of(path: &Path) -> Result<Self, WeightsError> {
         let file = weights_file(path)?;
+        if is_gguf(&file) {
+            let json = gguf::described(&file)?;
+            return Ok(Self {
+                own: None,
+                others: vec![(file, json)],
+            });
+        }
         let metadata = metadata(&file).unwrap_or_default();
         let own = metadata.get(METADATA_KEY);
         let inside = inside(&metadata).map(|json| (file.clone(), json));
