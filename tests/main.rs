@@ -38,4 +38,5 @@ mod tables;
 mod tracking;
 mod train;
 mod translation;
+mod untrained;
 mod watch;
