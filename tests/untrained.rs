@@ -45,7 +45,10 @@ fn project() -> Project {
     let project = Project::with(GPT);
     project.write("poem.txt", &poem());
     project.ok("train run.toml -q");
-    project.write("hub/tokenizer.json", &project.read("runs/run/1/tokenizer.json"));
+    project.write(
+        "hub/tokenizer.json",
+        &project.read("runs/run/1/tokenizer.json"),
+    );
     project.write("hub/config.json", &project.read("runs/run/1/config.json"));
     let bytes = project.bytes("runs/run/1/model.safetensors");
     let file = SafeTensors::deserialize(&bytes).unwrap();
@@ -100,14 +103,25 @@ fn a_folder_of_the_hub_answers_like_the_run_that_it_is_of() {
 #[test]
 fn what_a_model_of_others_cannot_do_is_said() {
     let project = project();
-    project.refused("evaluate hub", 2, &["hub was not trained here", "--data FILE"]);
+    project.refused(
+        "evaluate hub",
+        2,
+        &["hub was not trained here", "--data FILE"],
+    );
     project.refused("evaluate hub --split test", 2, &["--data FILE"]);
     for verb in ["generate hub --prompt a", "evaluate hub --data poem.txt"] {
         let words = ["was not trained here and has no checkpoints"];
         project.refused(&format!("{verb} --checkpoint best"), 2, &words);
     }
     project.refused("export hub -o x --merge", 2, &["no adapters to merge"]);
-    project.refused("chat hub", 2, &["has no chat template", "fireclay generate hub --prompt TEXT"]);
+    project.refused(
+        "chat hub",
+        2,
+        &[
+            "has no chat template",
+            "fireclay generate hub --prompt TEXT",
+        ],
+    );
     project.refused("resume hub", 1, &["is not a run folder"]);
     let without = |name: &str, words: &[&str]| {
         let (path, aside) = (project.path(&format!("hub/{name}")), project.path("aside"));
@@ -115,26 +129,57 @@ fn what_a_model_of_others_cannot_do_is_said() {
         project.refused("generate hub --prompt a", 2, words);
         fs::rename(aside, path).unwrap();
     };
-    without("config.json", &["hub cannot be used", "a config.json has to be in its folder"]);
-    without("tokenizer.json", &["has no tokenizer.json", "save_pretrained"]);
+    without(
+        "config.json",
+        &[
+            "hub cannot be used",
+            "a config.json has to be in its folder",
+        ],
+    );
+    without(
+        "tokenizer.json",
+        &["has no tokenizer.json", "save_pretrained"],
+    );
     let config = project.json("hub/config.json");
     let with = |keys: Value, code: i32, words: &[&str]| {
         let mut json = config.clone();
-        json.as_object_mut().unwrap().extend(keys.as_object().unwrap().clone());
+        json.as_object_mut()
+            .unwrap()
+            .extend(keys.as_object().unwrap().clone());
         project.write("hub/config.json", &json.to_string());
         project.refused("generate hub --prompt a", code, words);
     };
-    with(json!({"model_type": "tapir"}), 2, &["model_type is \"tapir\""]);
-    with(json!({"n_layer": 3}), 1, &["transformer.h.2.ln_1.weight is missing"]);
+    with(
+        json!({"model_type": "tapir"}),
+        2,
+        &["model_type is \"tapir\""],
+    );
+    with(
+        json!({"n_layer": 3}),
+        1,
+        &["transformer.h.2.ln_1.weight is missing"],
+    );
     with(json!({"n_layer": 3_000_000}), 1, &["larger than its files"]);
-    with(json!({"vocab_size": 5}), 1, &["its tokenizer has", "and its model 5"]);
+    with(
+        json!({"vocab_size": 5}),
+        1,
+        &["its tokenizer has", "and its model 5"],
+    );
     fs::remove_file(project.path("hub/model.safetensors")).unwrap();
     project.refused("generate hub --prompt a", 1, &["is not a run folder"]);
     for name in ["b.gguf", "a.gguf"] {
         project.write(&format!("hub/{name}"), "GGUF");
     }
-    project.refused("generate hub --prompt a", 2, &["name a file of it: hub/a.gguf, hub/b.gguf"]);
-    project.refused("generate hub/a.gguf --prompt a", 2, &["a.gguf is a GGUF, and it is damaged"]);
+    project.refused(
+        "generate hub --prompt a",
+        2,
+        &["name a file of it: hub/a.gguf, hub/b.gguf"],
+    );
+    project.refused(
+        "generate hub/a.gguf --prompt a",
+        2,
+        &["a.gguf is a GGUF, and it is damaged"],
+    );
 }
 
 #[test]
@@ -145,7 +190,10 @@ fn windows_that_overlap_predict_every_token_once() {
     let each = metrics(&project, "evaluate hub --stride 1");
     let short = metrics(&project, "evaluate hub --context 2");
     let loss = |report: &Value| report["metrics"]["loss"].as_f64().unwrap();
-    assert_eq!((&whole["n"], &half["n"], &each["n"]), (&short["n"], &short["n"], &short["n"]));
+    assert_eq!(
+        (&whole["n"], &half["n"], &each["n"]),
+        (&short["n"], &short["n"], &short["n"])
+    );
     // More is known of each token.
     assert!(loss(&half) < loss(&whole) && loss(&whole) < loss(&short));
     assert!(loss(&each) < loss(&whole));
@@ -174,18 +222,29 @@ fn a_gguf_is_used_and_becomes_a_folder_of_the_hub() {
         let own = text(&project, &gguf(name));
         project.ok(&format!("export {} --output {name}", gguf(name)));
         assert_eq!(text(&project, name), own);
-        assert_eq!(project.json(&format!("{name}/config.json"))["architectures"][0], class);
-        let loss = |model: &str| metrics(&project, &format!("evaluate {model}"))["metrics"]["loss"].clone();
+        assert_eq!(
+            project.json(&format!("{name}/config.json"))["architectures"][0],
+            class
+        );
+        let loss = |model: &str| {
+            metrics(&project, &format!("evaluate {model}"))["metrics"]["loss"].clone()
+        };
         assert_eq!(loss(name), loss(&gguf(name)));
     }
     // A training starts from it, with its tokenizer, and says nothing twice.
     let config = GPT.split_once("[model]").unwrap();
     let (_, after) = config.1.split_once("[task]").unwrap();
     let before = config.0.split_once("[tokenizer]").unwrap().0;
-    let config = format!("{before}[model]\npretrained = \"{}\"\n[task]{after}", gguf("llama"));
+    let config = format!(
+        "{before}[model]\npretrained = \"{}\"\n[task]{after}",
+        gguf("llama")
+    );
     project.write("from.toml", &config);
     project.ok("train from.toml -q --set train.max_steps=2");
-    assert_eq!(project.json("runs/from/1/config.json")["num_hidden_layers"], 2);
+    assert_eq!(
+        project.json("runs/from/1/config.json")["num_hidden_layers"],
+        2
+    );
     text(&project, "runs/from/1");
 }
 
@@ -198,7 +257,9 @@ fn a_conversation_goes_through_the_template_and_is_kept() {
     assert_eq!(ran.code, 0, "{}", ran.err);
     let answer = |prompt: &str| {
         let model = gguf("gpt2");
-        let args = ["generate", &model, "--prompt", prompt, "-n", "4", "-t", "0", "--json"];
+        let args = [
+            "generate", &model, "--prompt", prompt, "-n", "4", "-t", "0", "--json",
+        ];
         let ran = Ran::from(project.command(args).output().unwrap());
         ran.json()["text"].as_str().unwrap().to_owned()
     };
@@ -216,7 +277,11 @@ fn a_conversation_goes_through_the_template_and_is_kept() {
     // The context is 64 tokens, and every turn has some ten.
     let long = "one two three\n".repeat(6);
     let ran = project.run_with(&chat, &long);
-    assert!(ran.err.contains("it forgets the oldest 2 turns"), "{}", ran.err);
+    assert!(
+        ran.err.contains("it forgets the oldest 2 turns"),
+        "{}",
+        ran.err
+    );
     let ran = project.run_with(&chat, &("word ".repeat(60) + "\n"));
     ran.refused(1, &["no room is left for an answer"]);
 }
@@ -237,7 +302,9 @@ fn an_interruption_leaves_a_conversation_that_waits() {
         stdout.read_exact(&mut bytes).unwrap();
     }
     std::thread::sleep(std::time::Duration::from_millis(200));
-    let kill = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+    let kill = std::process::Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status();
     assert!(kill.unwrap().success());
     assert_eq!(child.wait().unwrap().code(), Some(130));
 }

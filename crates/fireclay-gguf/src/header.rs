@@ -43,7 +43,9 @@ pub(crate) fn read(file: File, length: u64) -> Result<Header, GgufError> {
 
 fn check_start(source: &mut Source) -> Result<(), GgufError> {
     if source.array("its first bytes")? != MAGIC {
-        return Err(GgufError::Damaged("it does not begin as a GGUF does".into()));
+        return Err(GgufError::Damaged(
+            "it does not begin as a GGUF does".into(),
+        ));
     }
     match source.u32("its version")? {
         2 | 3 => Ok(()),
@@ -147,11 +149,15 @@ impl<'a> Entries<'a> {
                 }
                 Ok(Value::Others(count))
             }
-            LIST => Err(GgufError::Damaged(format!("{name} has lists within lists within lists"))),
+            LIST => Err(GgufError::Damaged(format!(
+                "{name} has lists within lists within lists"
+            ))),
             kind => {
                 let integers = items.map(|_| {
                     let integer = i64::try_from(self.integer(name, kind)?);
-                    integer.map_err(|_| GgufError::Damaged(format!("{name} has numbers that are too large")))
+                    integer.map_err(|_| {
+                        GgufError::Damaged(format!("{name} has numbers that are too large"))
+                    })
                 });
                 integers.collect::<Result<_, _>>().map(Value::Integers)
             }
@@ -198,7 +204,10 @@ fn described(source: &mut Source) -> Result<Tensor, GgufError> {
     }
     let number = source.u32(&name)?;
     let kind = Kind::of(number).map_err(|kind| {
-        GgufError::Unread(format!("the numbers of {name} are stored as {kind}; {}", Kind::list()))
+        GgufError::Unread(format!(
+            "the numbers of {name} are stored as {kind}; {}",
+            Kind::list()
+        ))
     })?;
     // The first axis is the one of which blocks are made.
     let row = shape.first().copied().unwrap_or(1);
@@ -208,7 +217,9 @@ fn described(source: &mut Source) -> Result<Tensor, GgufError> {
             kind.block()
         )));
     }
-    let count = shape.iter().try_fold(1_usize, |count, length| count.checked_mul(*length));
+    let count = shape
+        .iter()
+        .try_fold(1_usize, |count, length| count.checked_mul(*length));
     let count = count.ok_or_else(|| too_large(&name))?;
     let bytes = (count / kind.block()).checked_mul(kind.block_bytes());
     shape.reverse();
@@ -248,7 +259,9 @@ fn place(
             return Err(GgufError::Damaged(format!("{name} is there twice")));
         }
         if !tensor.offset.is_multiple_of(alignment) {
-            return Err(GgufError::Damaged(format!("{name} is not where a tensor can be")));
+            return Err(GgufError::Damaged(format!(
+                "{name} is not where a tensor can be"
+            )));
         }
         let offset = start.checked_add(tensor.offset);
         let end = offset.and_then(|offset| offset.checked_add(tensor.bytes as u64));

@@ -101,13 +101,17 @@ impl Export<'_> {
             let text = "was not trained here and has no checkpoints";
             return Err(usage(text).into());
         }
-        let device = self.read_on.ok_or_else(|| usage("needs a device to be read on"))?;
+        let device = self
+            .read_on
+            .ok_or_else(|| usage("needs a device to be read on"))?;
         let run = open(model, device)?;
         let mut files = run.merged()?;
         let tokenizer = run.base().tokenizer().map_err(FinishedError::from)?;
         if let Some(tokenizer) = tokenizer {
             let texts = [(TOKENIZER, tokenizer.to_json())].into_iter();
-            let texts = texts.chain(tokenizer.companions()).chain(tokenizer.generation());
+            let texts = texts
+                .chain(tokenizer.companions())
+                .chain(tokenizer.generation());
             files.extend(texts.map(|(name, text)| (name, text.into_bytes())));
             if !files.iter().any(|(name, _)| *name == TOKENIZER_CONFIG) {
                 let context = run.base().config().model.section().context;

@@ -70,11 +70,16 @@ pub(crate) fn load(path: &Path) -> Result<Loaded, RunError> {
     let name = path.display().to_string();
     let wrong = |reason: &str| RunError::Usage(format!("{name} cannot be used: {reason}"));
     let weights = Weights(&name);
-    let stated = weights.stated().map_err(|error| wrong(&error.to_string()))?;
+    let stated = weights
+        .stated()
+        .map_err(|error| wrong(&error.to_string()))?;
     let stated = stated.ok_or_else(|| wrong(UNDESCRIBED))?;
     let kind = stated.keys.get("type").and_then(Value::as_str);
     let kind = kind.unwrap_or_default();
-    if !LanguageConfig::TYPES.iter().any(|(known, _)| *known == kind) {
+    if !LanguageConfig::TYPES
+        .iter()
+        .any(|(known, _)| *known == kind)
+    {
         let reason = format!(
             "it is of type \"{kind}\", which does not go on with a text; start a training from it, by model.pretrained"
         );

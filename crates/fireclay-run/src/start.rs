@@ -252,7 +252,9 @@ where
     };
     let shape = pretrained::shape::<F>(base).map_err(wrong)?;
     let problems = table.network.validate_for(&shape).into_iter();
-    let problems: Vec<_> = problems.map(|(key, text)| format!("{key} {text}")).collect();
+    let problems: Vec<_> = problems
+        .map(|(key, text)| format!("{key} {text}"))
+        .collect();
     if !problems.is_empty() {
         return Err(wrong(problems.join("; ")));
     }

@@ -20,7 +20,8 @@ pub(super) fn read(path: &Path) -> Result<(Vec<u8>, Companions), DataError> {
         GgufError::Io(source) => DataError::read(path, source),
         error => DataError::damaged(path, error.to_string()),
     })?;
-    let wrong = |message: String| DataError::damaged(path, format!("its tokenizer is not read: {message}"));
+    let wrong =
+        |message: String| DataError::damaged(path, format!("its tokenizer is not read: {message}"));
     let tokens = Tokens::of(&file).map_err(wrong)?;
     let json = match file.text("tokenizer.ggml.model") {
         Some("gpt2") => bpe::json(&file, &tokens),
@@ -113,7 +114,9 @@ fn template(file: &Gguf, tokens: &Tokens<'_>, starts: bool) -> Result<Value, Str
         match adds.unwrap_or(usual) {
             false => Ok(None),
             true => tokens.named(file, key).map(Some).ok_or_else(|| {
-                format!("it puts a token around texts and does not say tokenizer.ggml.{key}_token_id")
+                format!(
+                    "it puts a token around texts and does not say tokenizer.ggml.{key}_token_id"
+                )
             }),
         }
     };
@@ -123,7 +126,11 @@ fn template(file: &Gguf, tokens: &Tokens<'_>, starts: bool) -> Result<Value, Str
     }
     let special = |(_, name): (u64, &str)| json!({ "SpecialToken": { "id": name, "type_id": 0 } });
     let text = json!({ "Sequence": { "id": "A", "type_id": 0 } });
-    let single = start.map(special).into_iter().chain([text]).chain(end.map(special));
+    let single = start
+        .map(special)
+        .into_iter()
+        .chain([text])
+        .chain(end.map(special));
     let named = start.into_iter().chain(end).map(|(id, name)| {
         let token = json!({ "id": name, "ids": [id], "tokens": [name] });
         (name.to_owned(), token)
@@ -158,7 +165,12 @@ fn companions(file: &Gguf, tokens: &Tokens<'_>) -> Companions {
     let mut config = Map::new();
     config.insert("tokenizer_class".into(), "PreTrainedTokenizerFast".into());
     config.insert("clean_up_tokenization_spaces".into(), false.into());
-    let roles = [("bos", "bos"), ("eos", "eos"), ("unknown", "unk"), ("padding", "pad")];
+    let roles = [
+        ("bos", "bos"),
+        ("eos", "eos"),
+        ("unknown", "unk"),
+        ("padding", "pad"),
+    ];
     for (key, role) in roles {
         let name = tokens.named(file, key).map(|(_, name)| name.into());
         config.extend(name.map(|name| (format!("{role}_token"), name)));

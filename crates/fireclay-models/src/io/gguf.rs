@@ -32,7 +32,10 @@ impl Part {
 
     /// Its numbers in single precision.
     pub fn read(&self) -> Result<TensorData, String> {
-        let numbers = self.file.read(&self.tensor).map_err(|error| error.to_string())?;
+        let numbers = self
+            .file
+            .read(&self.tensor)
+            .map_err(|error| error.to_string())?;
         let numbers = self.layout.apply(numbers, &self.tensor.shape);
         Ok(TensorData::new(numbers, self.shape.clone()))
     }

@@ -251,12 +251,7 @@ impl TextRun {
         read: impl FnOnce(&str) -> Result<(TextSamples, Vec<String>), RunError>,
     ) -> Result<Evaluated, RunError> {
         evaluate_on::<CausalText>(&self.base, on, read, |samples| {
-            evaluate(
-                self.base.config(),
-                &self.model,
-                samples,
-                &self.base.device,
-            )
+            evaluate(self.base.config(), &self.model, samples, &self.base.device)
         })
     }
 

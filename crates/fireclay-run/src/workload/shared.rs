@@ -168,7 +168,8 @@ pub(super) fn chosen(on: On<'_>, data: &impl Dataset) -> (usize, Vec<String>) {
 /// others.
 pub(crate) fn own<W: Workload>(base: &Base) -> Result<W::Data, RunError> {
     if !base.is_run() {
-        let message = "was not trained here, so it has no data of its own; name a text with --data FILE";
+        let message =
+            "was not trained here, so it has no data of its own; name a text with --data FILE";
         let model = base.run.display();
         return Err(RunError::Usage(format!("{model} {message}")));
     }

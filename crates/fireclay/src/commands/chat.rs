@@ -77,7 +77,8 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         }
         line.clear();
         let read = stdin().read_line(&mut line);
-        let read = read.map_err(|error| Failure::Failed(format!("cannot read what is said: {error}")))?;
+        let read =
+            read.map_err(|error| Failure::Failed(format!("cannot read what is said: {error}")))?;
         match line.trim() {
             _ if read == 0 => return Ok(()),
             "" => {}
@@ -122,9 +123,8 @@ impl<'a> Session<'a> {
         if args.max_tokens == 0 {
             return Err(Failure::Usage("--max-tokens must be at least 1".into()));
         }
-        let interrupt = Stop::hear().map_err(|error| {
-            Failure::Failed(format!("cannot hear an interruption: {error}"))
-        })?;
+        let interrupt = Stop::hear()
+            .map_err(|error| Failure::Failed(format!("cannot hear an interruption: {error}")))?;
         Ok(Self {
             run,
             conversation: Conversation::new(chat, args.system.clone()),
@@ -139,7 +139,9 @@ impl<'a> Session<'a> {
 
     fn greet(&self) {
         if !self.can_end {
-            tell!("note: the tokenizer has no token that ends a text: every answer ends at --max-tokens or --stop");
+            tell!(
+                "note: the tokenizer has no token that ends a text: every answer ends at --max-tokens or --stop"
+            );
         }
         if self.is_shown {
             tell!("/reset forgets what was said, /exit leaves, Ctrl-C stops an answer");
@@ -163,7 +165,9 @@ impl<'a> Session<'a> {
         };
         prompt.notes.iter().for_each(|note| tell!("note: {note}"));
         if forgotten > 0 {
-            tell!("note: the model reads {context} tokens: it forgets the oldest {forgotten} turns");
+            tell!(
+                "note: the model reads {context} tokens: it forgets the oldest {forgotten} turns"
+            );
         }
         let max_tokens = self.max_tokens.min(context - prompt.tokens.len());
         let limits = Limits {
@@ -178,9 +182,9 @@ impl<'a> Session<'a> {
                 "note: the answer is cut after {max_tokens} tokens: the model reads {context} with what was said before; \
                  /reset makes room"
             ),
-            Some(Ended::Length) => tell!(
-                "note: the answer is cut after {max_tokens} tokens; --max-tokens allows more"
-            ),
+            Some(Ended::Length) => {
+                tell!("note: the answer is cut after {max_tokens} tokens; --max-tokens allows more")
+            }
             Some(Ended::EndOfText | Ended::Stop) => {}
         }
         match text.is_empty() {
@@ -223,7 +227,11 @@ fn sampling(args: &Args, run: &dyn Run) -> Result<Sampling, Failure> {
         }
         _ => Sampling {
             temperature: 0.7,
-            top_p: if args.temperature.is_some() { 1.0 } else { 0.95 },
+            top_p: if args.temperature.is_some() {
+                1.0
+            } else {
+                0.95
+            },
             ..Sampling::default()
         },
     };

@@ -31,11 +31,21 @@ pub struct Args {
     pub target_data: Vec<String>,
     /// Read the text in `--data` in windows of N tokens (for language models); by default as many as the model reads,
     /// and at most 1024 of a model that was not trained here
-    #[arg(long, value_name = "N", requires = "data", conflicts_with = "target_data")]
+    #[arg(
+        long,
+        value_name = "N",
+        requires = "data",
+        conflicts_with = "target_data"
+    )]
     pub context: Option<usize>,
     /// Start the next window N tokens later, so that tokens are predicted from more of those before them [default: the
     /// tokens of a window]
-    #[arg(long, value_name = "N", requires = "data", conflicts_with = "target_data")]
+    #[arg(
+        long,
+        value_name = "N",
+        requires = "data",
+        conflicts_with = "target_data"
+    )]
     pub stride: Option<usize>,
     #[command(flatten)]
     pub checkpoint: CheckpointArgs,

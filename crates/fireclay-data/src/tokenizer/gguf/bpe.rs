@@ -29,7 +29,16 @@ enum Pieces {
 /// The expressions are those of the models' own `tokenizer.json`.
 const CUTS: [Cut; 4] = [
     Cut {
-        names: &["gpt-2", "gpt2", "phi-2", "olmo", "mpt", "roberta-bpe", "jina-es", "jina-de"],
+        names: &[
+            "gpt-2",
+            "gpt2",
+            "phi-2",
+            "olmo",
+            "mpt",
+            "roberta-bpe",
+            "jina-es",
+            "jina-de",
+        ],
         pieces: Pieces::Gpt2,
         composes: false,
         whole: false,
@@ -81,7 +90,9 @@ pub(super) fn json(file: &Gguf, tokens: &Tokens<'_>) -> Result<Value, String> {
         true => json!({ "type": "NFC" }),
         false => Value::Null,
     };
-    let prefix = file.truth("tokenizer.ggml.add_space_prefix").unwrap_or(false);
+    let prefix = file
+        .truth("tokenizer.ggml.add_space_prefix")
+        .unwrap_or(false);
     let parts = [
         ("normalizer", normalizer),
         ("pre_tokenizer", cut.pieces.json(prefix)),
@@ -110,7 +121,12 @@ fn cut(file: &Gguf) -> Result<&'static Cut, String> {
     })?;
     CUTS.iter()
         .find(|cut| cut.names.contains(&name))
-        .ok_or_else(|| format!("tokenizer.ggml.pre is \"{name}\", and {} are known", known()))
+        .ok_or_else(|| {
+            format!(
+                "tokenizer.ggml.pre is \"{name}\", and {} are known",
+                known()
+            )
+        })
 }
 
 impl Pieces {

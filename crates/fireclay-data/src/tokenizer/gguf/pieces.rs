@@ -16,8 +16,12 @@ const MOST: usize = 16 << 20;
 /// first, each in all ways in which it is two others.
 pub(super) fn json(file: &Gguf, tokens: &Tokens<'_>) -> Result<Value, String> {
     let unknown = tokens.named(file, "unknown");
-    let unknown = unknown.map(|(_, name)| name).or(tokens.names.first().map(String::as_str));
-    let prefix = file.truth("tokenizer.ggml.add_space_prefix").unwrap_or(true);
+    let unknown = unknown
+        .map(|(_, name)| name)
+        .or(tokens.names.first().map(String::as_str));
+    let prefix = file
+        .truth("tokenizer.ggml.add_space_prefix")
+        .unwrap_or(true);
     if file.truth("tokenizer.ggml.remove_extra_whitespaces") == Some(true) {
         return Err("it takes spaces away (tokenizer.ggml.remove_extra_whitespaces)".into());
     }
@@ -34,12 +38,19 @@ pub(super) fn json(file: &Gguf, tokens: &Tokens<'_>) -> Result<Value, String> {
         json!({ "type": "ByteFallback" }),
         json!({ "type": "Fuse" }),
     ];
-    let stripped = prefix.then(|| json!({ "type": "Strip", "content": " ", "start": 1, "stop": 0 }));
+    let stripped =
+        prefix.then(|| json!({ "type": "Strip", "content": " ", "start": 1, "stop": 0 }));
     let decoders: Vec<Value> = decoders.into_iter().chain(stripped).collect();
     let parts = [
-        ("normalizer", json!({ "type": "Sequence", "normalizers": normalizers })),
+        (
+            "normalizer",
+            json!({ "type": "Sequence", "normalizers": normalizers }),
+        ),
         ("pre_tokenizer", Value::Null),
-        ("decoder", json!({ "type": "Sequence", "decoders": decoders })),
+        (
+            "decoder",
+            json!({ "type": "Sequence", "decoders": decoders }),
+        ),
         ("model", model),
     ];
     document(file, tokens, true, parts)
@@ -65,7 +76,10 @@ fn merges<'a>(file: &Gguf, tokens: &Tokens<'a>) -> Result<Vec<[&'a str; 2]>, Str
     let numbers: HashMap<&str, usize> = numbers.collect();
     let mut merges = Vec::new();
     for (piece, score) in tokens.names.iter().zip(scores) {
-        let cuts = piece.char_indices().skip(1).map(|(at, _)| piece.split_at(at));
+        let cuts = piece
+            .char_indices()
+            .skip(1)
+            .map(|(at, _)| piece.split_at(at));
         let pairs = cuts.filter_map(|(first, second)| {
             let known = [*numbers.get(first)?, *numbers.get(second)?];
             Some((known, [first, second]))

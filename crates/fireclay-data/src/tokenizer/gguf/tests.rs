@@ -29,7 +29,11 @@ fn tokens_are_those_of_the_packages() {
             let ids: Vec<u32> = serde_json::from_value(ids.clone()).unwrap();
             let text = text.as_str().unwrap();
             assert_eq!(tokenizer.encode(text).unwrap(), ids, "{name}: {text:?}");
-            assert_eq!(tokenizer.decode(&ids).unwrap(), back.as_str().unwrap(), "{name}");
+            assert_eq!(
+                tokenizer.decode(&ids).unwrap(),
+                back.as_str().unwrap(),
+                "{name}"
+            );
         }
         // What is exported is read again to the same.
         let folder = tempfile::tempdir().unwrap();
@@ -49,10 +53,21 @@ fn ends_starts_and_the_template_are_in_the_file() {
     assert_eq!((gpt2.ends(), gpt2.start()), (&[2, 0][..], &[][..]));
     assert_eq!(load("llama-bpe").start(), [1], "as llama.cpp has it");
     let files = gpt2.companions();
-    let (_, config) = files.iter().find(|(name, _)| *name == "tokenizer_config.json").unwrap();
+    let (_, config) = files
+        .iter()
+        .find(|(name, _)| *name == "tokenizer_config.json")
+        .unwrap();
     let config: Value = serde_json::from_str(config).unwrap();
-    assert!(config["chat_template"].as_str().unwrap().contains("<|im_start|>"));
-    assert_eq!((&config["eos_token"], &config["bos_token"]), (&"<|im_end|>".into(), &"<|im_start|>".into()));
+    assert!(
+        config["chat_template"]
+            .as_str()
+            .unwrap()
+            .contains("<|im_start|>")
+    );
+    assert_eq!(
+        (&config["eos_token"], &config["bos_token"]),
+        (&"<|im_end|>".into(), &"<|im_start|>".into())
+    );
 }
 
 #[test]
@@ -69,12 +84,23 @@ fn another_kind_of_tokenizer_is_refused_by_its_name() {
     let path = folder.path().join("a.gguf");
     let refused = |from: &[u8], to: &[u8], part: &str| {
         let bytes = std::fs::read(data("smollm.gguf")).unwrap();
-        let at = bytes.windows(from.len()).position(|piece| piece == from).unwrap();
-        std::fs::write(&path, [&bytes[..at], to, &bytes[at + from.len()..]].concat()).unwrap();
+        let at = bytes
+            .windows(from.len())
+            .position(|piece| piece == from)
+            .unwrap();
+        std::fs::write(
+            &path,
+            [&bytes[..at], to, &bytes[at + from.len()..]].concat(),
+        )
+        .unwrap();
         let error = Tokenizer::load(&path).unwrap_err().to_string();
         assert!(error.contains(part), "{error}");
     };
-    refused(b"smollm", b"falcon", "tokenizer.ggml.pre is \"falcon\", and gpt-2");
+    refused(
+        b"smollm",
+        b"falcon",
+        "tokenizer.ggml.pre is \"falcon\", and gpt-2",
+    );
     refused(b"gpt2", b"bert", "tokenizer.ggml.model is \"bert\"");
     refused(b"ggml.tokens", b"ggml.nothin", "no tokenizer.ggml.tokens");
     refused(b"ggml.pre", b"ggml.per", "does not say tokenizer.ggml.pre");

@@ -55,10 +55,14 @@ pub(super) fn described(file: &Gguf) -> Result<Map<String, Value>, String> {
     };
     keys.put("model_type", known.model_type);
     keys.put("architectures", json!([known.class]));
-    let embedding = file.tensor("token_embd.weight").map(|tensor| &tensor.shape[..]);
+    let embedding = file
+        .tensor("token_embd.weight")
+        .map(|tensor| &tensor.shape[..]);
     match embedding {
         Some([vocabulary, _]) => keys.put("vocab_size", *vocabulary),
-        _ => keys.problems.push("it has no matrix token_embd.weight".into()),
+        _ => keys
+            .problems
+            .push("it has no matrix token_embd.weight".into()),
     }
     (known.describe)(&mut keys);
     match keys.problems.is_empty() {
@@ -90,7 +94,10 @@ fn like_llama(keys: &mut Keys<'_>) {
     turned_part(keys);
     stretched(keys);
     if keys.number("expert_count").is_some_and(|count| count > 0.0) {
-        keys.refuse("expert_count", "a mixture of experts is not read from a GGUF");
+        keys.refuse(
+            "expert_count",
+            "a mixture of experts is not read from a GGUF",
+        );
     }
 }
 
@@ -103,7 +110,10 @@ fn turned_part(keys: &mut Keys<'_>) {
     if let (Some(turned), Some(width)) = (turned, width)
         && turned != width
     {
-        keys.refuse("rope.dimension_count", "parts of heads are turned, which is not read");
+        keys.refuse(
+            "rope.dimension_count",
+            "parts of heads are turned, which is not read",
+        );
     }
 }
 

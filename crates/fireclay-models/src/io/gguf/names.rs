@@ -47,7 +47,11 @@ impl Layout {
 }
 
 /// Names before and after, without `.weight` or `.bias`, of what is there once and of what each block has.
-type Names = (&'static [(&'static str, &'static str)], &'static str, &'static [(&'static str, &'static str)]);
+type Names = (
+    &'static [(&'static str, &'static str)],
+    &'static str,
+    &'static [(&'static str, &'static str)],
+);
 
 const LLAMA: Names = (
     &[
@@ -125,15 +129,20 @@ fn layout(file: &Gguf, name: &str) -> Layout {
         let count = file.count(&format!("{architecture}.attention.{key}"));
         count.and_then(|count| usize::try_from(count).ok())
     };
-    let rows = file.tensor(name).and_then(|tensor| tensor.shape.first().copied());
-    let whole = |heads: &usize| *heads > 0 && rows.is_some_and(|rows| rows.is_multiple_of(2 * heads));
+    let rows = file
+        .tensor(name)
+        .and_then(|tensor| tensor.shape.first().copied());
+    let whole =
+        |heads: &usize| *heads > 0 && rows.is_some_and(|rows| rows.is_multiple_of(2 * heads));
     let paired = |heads: Option<usize>| heads.filter(whole).map_or(Layout::Same, Layout::Paired);
     let part = name.rsplit('.').nth(1).unwrap_or_default();
     match (architecture, part) {
         // Matrices and biases alike.
         ("llama", "attn_q") => paired(count("head_count")),
         ("llama", "attn_k") => paired(count("head_count_kv").or_else(|| count("head_count"))),
-        ("gpt2", "attn_qkv" | "attn_output" | "ffn_up" | "ffn_down") if name.ends_with(".weight") => {
+        ("gpt2", "attn_qkv" | "attn_output" | "ffn_up" | "ffn_down")
+            if name.ends_with(".weight") =>
+        {
             Layout::Transposed
         }
         _ => Layout::Same,
@@ -155,16 +164,28 @@ mod tests {
     #[test]
     fn a_matrix_is_transposed() {
         let numbers = vec![1., 2., 3., 4., 5., 6.];
-        assert_eq!(Layout::Transposed.apply(numbers, &[2, 3]), [1., 4., 2., 5., 3., 6.]);
+        assert_eq!(
+            Layout::Transposed.apply(numbers, &[2, 3]),
+            [1., 4., 2., 5., 3., 6.]
+        );
         assert_eq!(Layout::Transposed.shape(&[2, 3]), [3, 2]);
     }
 
     #[test]
     fn names_are_those_of_transformers() {
         let name = |name: &str| found(&LLAMA, name);
-        assert_eq!(name("blk.3.attn_q.weight").as_deref(), Some("model.layers.3.self_attn.q_proj.weight"));
-        assert_eq!(name("output_norm.weight").as_deref(), Some("model.norm.weight"));
+        assert_eq!(
+            name("blk.3.attn_q.weight").as_deref(),
+            Some("model.layers.3.self_attn.q_proj.weight")
+        );
+        assert_eq!(
+            name("output_norm.weight").as_deref(),
+            Some("model.norm.weight")
+        );
         assert_eq!(name("blk.x.attn_q.weight"), None);
-        assert_eq!(found(&GPT2, "blk.0.ffn_up.bias").as_deref(), Some("transformer.h.0.mlp.c_fc.bias"));
+        assert_eq!(
+            found(&GPT2, "blk.0.ffn_up.bias").as_deref(),
+            Some("transformer.h.0.mlp.c_fc.bias")
+        );
     }
 }

@@ -18,7 +18,9 @@ fn data(name: &str) -> PathBuf {
 
 fn load(path: &Path) -> LanguageModel {
     let found = Described::of(path).expect("described").hugging_face();
-    let Some(HuggingFaceModel::Language(ModelDescription { config, shape })) = found.expect("known") else {
+    let Some(HuggingFaceModel::Language(ModelDescription { config, shape })) =
+        found.expect("known")
+    else {
         panic!("a language model");
     };
     let device = Device::flex();
@@ -81,13 +83,19 @@ fn sizes_come_from_the_metadata() {
 fn what_is_no_known_model_is_said() {
     let error = Described::of(&data("pieces.gguf")).expect_err("no model");
     let text = error.to_string();
-    let parts = ["no matrix token_embd.weight", "llama.block_count: it is missing"];
+    let parts = [
+        "no matrix token_embd.weight",
+        "llama.block_count: it is missing",
+    ];
     assert!(parts.iter().all(|part| text.contains(part)), "{text}");
     let bytes = std::fs::read(data("llama.gguf")).expect("read");
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("a.gguf");
     // The architecture is the first text of this length; no other has it.
-    let at = bytes.windows(5).position(|five| five == b"llama").expect("there");
+    let at = bytes
+        .windows(5)
+        .position(|five| five == b"llama")
+        .expect("there");
     let other = [&bytes[..at], b"lamma", &bytes[at + 5..]].concat();
     std::fs::write(&path, other).expect("written");
     let text = Described::of(&path).expect_err("unknown").to_string();
