@@ -11,6 +11,7 @@ use fireclay_models::{Family, LanguageConfig};
 use fireclay_train::run_folder;
 use serde_json::{Value, json};
 
+use crate::artifacts::ADAPTERS;
 use crate::config::Loaded;
 use crate::pretrained::Weights;
 use crate::run::{Base, RunError};
@@ -19,7 +20,7 @@ use crate::run::{Base, RunError};
 ///
 /// # Errors
 ///
-/// If it is a folder with several models.
+/// If it is a folder of which a file has to be named, or one with adapters alone.
 pub(crate) fn is_at(path: &Path) -> Result<bool, RunError> {
     if path.is_file() {
         return Ok(true);
@@ -29,6 +30,13 @@ pub(crate) fn is_at(path: &Path) -> Result<bool, RunError> {
     }
     if weights_file(path).is_ok() {
         return Ok(true);
+    }
+    if path.join(ADAPTERS).exists() {
+        return Err(RunError::Usage(format!(
+            "{} holds adapters and no model; merge them into their base first: `fireclay export RUN --merge --output \
+             FOLDER`, or `merge_and_unload` of PEFT",
+            path.display()
+        )));
     }
     let found = gguf_files(path);
     match found.is_empty() {

@@ -64,6 +64,11 @@ pub(super) fn described(file: &Gguf) -> Result<Map<String, Value>, String> {
             .problems
             .push("it has no matrix token_embd.weight".into()),
     }
+    if let Some(parts) = file.count("split.count").filter(|parts| *parts > 1) {
+        keys.problems.push(format!(
+            "it is one of {parts} parts; put them together with `llama-gguf-split --merge` of llama.cpp"
+        ));
+    }
     (known.describe)(&mut keys);
     match keys.problems.is_empty() {
         true => Ok(keys.json),

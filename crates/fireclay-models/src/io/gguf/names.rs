@@ -25,7 +25,7 @@ impl Layout {
 
     /// The numbers of a tensor of this shape in the order of `transformers`.
     pub fn apply(self, numbers: Vec<f32>, shape: &[usize]) -> Vec<f32> {
-        let width = shape.last().copied().unwrap_or(1);
+        let width: usize = shape.iter().skip(1).product();
         let rows = numbers.len().checked_div(width).unwrap_or(0);
         match self {
             Self::Same => numbers,
