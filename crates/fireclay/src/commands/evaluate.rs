@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 
 use fireclay_metrics::{Baseline, Metric, PerClass, Report};
+use fireclay_run::run::Evaluated;
 use fireclay_run::workload::WorkloadWords;
-use fireclay_run::{Evaluated, Evaluations, On, Run, TextWindows, load_model};
+use fireclay_run::{Evaluations, On, Run, TextWindows, load_model};
 
 use super::remarks::{bounds, remarks};
 use super::{CheckpointArgs, device, fairness, paths, run_at};

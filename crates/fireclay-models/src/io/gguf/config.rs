@@ -123,7 +123,7 @@ fn turned_part(keys: &mut Keys<'_>) {
 }
 
 /// Rotations that are stretched for longer texts. Where their factors are a tensor of their own, nothing says the rule
-/// that they come from.
+/// that they come from, so it is found out.
 fn stretched(keys: &mut Keys<'_>) {
     let kind = keys.text("rope.scaling.type").map(str::to_owned);
     let factor = keys.number("rope.scaling.factor");
@@ -142,13 +142,48 @@ fn stretched(keys: &mut Keys<'_>) {
         }
     }
     if let Some(tensor) = keys.file.tensor("rope_freqs.weight") {
-        let factors = keys.file.read(tensor);
-        let plain = factors.is_ok_and(|factors| factors.iter().all(|factor| *factor == 1.0));
-        if !plain {
-            let problem = "rope_freqs.weight: its rotations are rescaled, as those of Llama 3.1 and later, which is not read from a GGUF";
-            keys.problems.push(problem.into());
+        let factors = keys.file.read(tensor).unwrap_or_default();
+        match rescaled(keys, &factors) {
+            Some(scaling) => keys.put("rope_scaling", scaling),
+            None if !factors.is_empty() && factors.iter().all(|factor| *factor == 1.0) => {}
+            None => {
+                let problem =
+                    "rope_freqs.weight: its rotations are rescaled by no rule that is known";
+                keys.problems.push(problem.into());
+            }
         }
     }
+}
+
+/// The rule of Llama 3.1 and later, if these are its factors: slow rotations are stretched by the largest of them, fast
+/// ones are not, and those between in proportion to how often they turn in 8192 tokens. Only the factor differs from model
+/// to model.
+fn rescaled(keys: &Keys<'_>, factors: &[f32]) -> Option<Value> {
+    const BEFORE: f64 = 8192.0;
+    const LOW: f64 = 1.0;
+    const HIGH: f64 = 4.0;
+    let theta = keys.json.get("rope_theta")?.as_f64()?;
+    let largest = f64::from(factors.iter().copied().fold(1.0, f32::max));
+    let largest = largest.round();
+    let factor = |pair: usize| {
+        let speed = theta.powf(-(pair as f64) / factors.len() as f64);
+        let turns = BEFORE * speed / std::f64::consts::TAU;
+        match turns {
+            turns if turns < LOW => largest,
+            turns if turns > HIGH => 1.0,
+            turns => {
+                let share = (turns - LOW) / (HIGH - LOW);
+                1.0 / ((1.0 - share) / largest + share)
+            }
+        }
+    };
+    let same = |(pair, found): (usize, &f32)| (f64::from(*found) / factor(pair) - 1.0).abs() < 1e-3;
+    (largest > 1.0 && factors.iter().enumerate().all(same)).then(|| {
+        json!({
+            "rope_type": "llama3", "factor": largest, "low_freq_factor": LOW, "high_freq_factor": HIGH,
+            "original_max_position_embeddings": BEFORE as u64,
+        })
+    })
 }
 
 fn like_gpt2(keys: &mut Keys<'_>) {
@@ -224,4 +259,45 @@ fn same(numbers: &[i64]) -> Option<Value> {
     rest.iter()
         .all(|number| u64::try_from(*number) == Ok(first))
         .then(|| first.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn the_rule_of_llama_3_is_found_in_its_factors() {
+        let data = "../fireclay-gguf/tests/data/kinds.gguf";
+        let file = Gguf::open(&Path::new(env!("CARGO_MANIFEST_DIR")).join(data)).expect("read");
+        let mut keys = Keys {
+            file: &file,
+            name: "llama",
+            json: Map::new(),
+            problems: Vec::new(),
+        };
+        keys.put("rope_theta", 500_000.0);
+        // Of Llama 3.1 with heads of 128, pairs 28 to 36: the converter of llama.cpp writes single precision.
+        let rule = |pair: usize| {
+            let length = std::f64::consts::TAU * 500_000_f64.powf(2.0 * pair as f64 / 128.0);
+            if length < 8192.0 / 4.0 {
+                return 1.0;
+            }
+            if length > 8192.0 {
+                return 8.0;
+            }
+            let smooth = (8192.0 / length - 1.0) / (4.0 - 1.0);
+            (1.0 / ((1.0 - smooth) / 8.0 + smooth)) as f32
+        };
+        let mut factors: Vec<f32> = (0..64).map(rule).collect();
+        let found = rescaled(&keys, &factors).expect("known");
+        assert_eq!(
+            (&found["rope_type"], &found["factor"]),
+            (&json!("llama3"), &json!(8.0))
+        );
+        factors[30] *= 1.1;
+        assert_eq!(rescaled(&keys, &factors), None);
+        assert_eq!(rescaled(&keys, &[1.0; 64]), None);
+    }
 }
