@@ -1,6 +1,6 @@
 //! `chat`: a conversation with a language model.
 
-use std::io::{IsTerminal, stdin};
+use std::io::{IsTerminal, stdin, stdout};
 use std::path::{Path, PathBuf};
 
 use fireclay_run::chat::{Conversation, ConversationError, Role};
@@ -132,7 +132,7 @@ impl<'a> Session<'a> {
             max_tokens: args.max_tokens,
             stop: args.stop.clone(),
             interrupt,
-            is_shown: stdin().is_terminal(),
+            is_shown: stdin().is_terminal() && stdout().is_terminal(),
             can_end,
         })
     }
@@ -151,6 +151,23 @@ impl<'a> Session<'a> {
     /// Answers, and keeps both turns.
     fn answer(&mut self, said: &str) -> Result<(), Failure> {
         self.conversation.say(Role::User, said);
+        let Some((writing, most)) = self.begin()? else {
+            return Ok(());
+        };
+        let (text, ended) = self.show(writing)?;
+        self.remark(ended, most);
+        match text.is_empty() {
+            true => self.conversation.take_back(),
+            false => self.conversation.say(Role::Assistant, text),
+        }
+        // The same words twice get two answers.
+        self.sampling.seed = self.sampling.seed.wrapping_add(1);
+        Ok(())
+    }
+
+    /// An answer to what was said, and how many tokens it may have; none where the last turn is too long, which is said
+    /// to whoever sits there.
+    fn begin(&mut self) -> Result<Option<(Writing<'a>, usize)>, Failure> {
         let writer = self.run.writer()?;
         let context = writer.context_length();
         let room = self.max_tokens.min(context / 4).max(1);
@@ -159,7 +176,7 @@ impl<'a> Session<'a> {
             Err(error @ ConversationError::TooLong { .. }) if self.is_shown => {
                 self.conversation.take_back();
                 tell!("note: {error}; say it shorter");
-                return Ok(());
+                return Ok(None);
             }
             Err(error) => return Err(error.into()),
         };
@@ -175,25 +192,22 @@ impl<'a> Session<'a> {
             stop: self.stop.clone(),
         };
         let writing = writer.begin(prompt.tokens, self.sampling.clone(), limits)?;
-        let (text, ended) = self.show(writing)?;
+        Ok(Some((writing, max_tokens)))
+    }
+
+    /// Says why an answer of so many tokens at most is not whole.
+    fn remark(&self, ended: Option<Ended>, most: usize) {
         match ended {
             None => tell!("note: stopped"),
-            Some(Ended::Length) if max_tokens < self.max_tokens => tell!(
-                "note: the answer is cut after {max_tokens} tokens: the model reads {context} with what was said before; \
+            Some(Ended::Length) if most < self.max_tokens => tell!(
+                "note: the answer is cut after {most} tokens, since the model reads no more with what was said before; \
                  /reset makes room"
             ),
             Some(Ended::Length) => {
-                tell!("note: the answer is cut after {max_tokens} tokens; --max-tokens allows more")
+                tell!("note: the answer is cut after {most} tokens; --max-tokens allows more");
             }
             Some(Ended::EndOfText | Ended::Stop) => {}
         }
-        match text.is_empty() {
-            true => self.conversation.take_back(),
-            false => self.conversation.say(Role::Assistant, text),
-        }
-        // The same words twice get two answers.
-        self.sampling.seed = self.sampling.seed.wrapping_add(1);
-        Ok(())
     }
 
     /// Shows an answer as it is written. It has no end where it was stopped.
