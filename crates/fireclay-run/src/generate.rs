@@ -1,6 +1,7 @@
 //! Text from a language model, token by token.
 
 mod held;
+mod rendered;
 mod said;
 mod writing;
 

@@ -93,7 +93,7 @@ impl Conversation {
         let mut forgotten = 0;
         loop {
             let text = self.chat.prompt(&self.messages());
-            let prompt = writer.prompt(&text.map_err(ConversationError::Template)?)?;
+            let prompt = writer.rendered(&text.map_err(ConversationError::Template)?)?;
             let tokens = prompt.tokens.len();
             if tokens.saturating_add(room) <= context {
                 return Ok((prompt, forgotten));
