@@ -251,26 +251,32 @@ fn a_gguf_is_used_and_becomes_a_folder_of_the_hub() {
 #[test]
 fn a_conversation_goes_through_the_template_and_is_kept() {
     let project = Project::new();
-    let chat = format!("chat {} -t 0 -n 4", gguf("gpt2"));
+    // Every turn has a seed of its own.
+    let chat = format!("chat {} -t 1 -n 8", gguf("gpt2"));
     let said = "hi\n\nthere\n/reset\nhi\n/exit\nnever\n";
     let ran = project.run_with(&chat, said);
     assert_eq!(ran.code, 0, "{}", ran.err);
-    let answer = |prompt: &str| {
+    let answer = |prompt: &str, seed: &str| {
         let model = gguf("gpt2");
-        let args = [
-            "generate", &model, "--prompt", prompt, "-n", "4", "-t", "0", "--json",
-        ];
+        let how = ["-n", "8", "-t", "1", "--seed", seed, "--json"];
+        let args = ["generate", &model, "--prompt", prompt]
+            .into_iter()
+            .chain(how);
         let ran = Ran::from(project.command(args).output().unwrap());
         ran.json()["text"].as_str().unwrap().to_owned()
     };
     let turn = |role: &str, text: &str| format!("<|im_start|>{role}\n{text}<|im_end|>\n");
     let hi = turn("user", "hi");
-    let first = answer(&format!("{hi}<|im_start|>assistant\n"));
+    let first = answer(&format!("{hi}<|im_start|>assistant\n"), "42");
     let before = [&hi, &turn("assistant", &first), &turn("user", "there")];
     let before = before.map(String::as_str).concat();
-    let second = answer(&format!("{before}<|im_start|>assistant\n"));
-    assert!(!first.is_empty() && first != second, "{first:?} {second:?}");
-    assert_eq!(ran.out, format!("{first}\n{second}\n{first}\n"));
+    let second = answer(&format!("{before}<|im_start|>assistant\n"), "43");
+    let third = answer(&format!("{hi}<|im_start|>assistant\n"), "44");
+    assert!(
+        !first.is_empty() && !second.is_empty(),
+        "{first:?} {second:?}"
+    );
+    assert_eq!(ran.out, format!("{first}\n{second}\n{third}\n"));
     assert!(ran.err.contains("forgotten"), "{}", ran.err);
     let told = project.run_with(&format!("{chat} --system Short."), "hi\n");
     assert_eq!(told.code, 0, "{}", told.err);

@@ -222,12 +222,30 @@ impl DecodeStream {
     /// Takes a token, and gives the text that is now whole, if there is any.
     ///
     /// # Errors
-    /// [`DataError::Tokenizer`] if the decoder takes back what it gave.
+    /// [`DataError::Tokenizer`] if the tokens cannot be decoded.
     pub fn push(&mut self, token: u32) -> Result<Option<String>, DataError> {
         let (tokens, prefix) = (&mut self.tokens, &mut self.prefix);
         let (inner, count) = (&*self.tokenizer.inner, &mut self.prefix_tokens);
-        self.tokenizer
-            .guarded(|| step_decode_stream(inner, vec![token], true, tokens, prefix, count))
+        let step = self
+            .tokenizer
+            .guarded(|| step_decode_stream(inner, vec![token], true, tokens, prefix, count));
+        match step {
+            Err(_) if self.tokens.last() == Some(&token) => self.begin_anew(token),
+            step => step,
+        }
+    }
+
+    /// The text after what was given, where the decoder takes some of that back. Tokens that stand for bytes and come
+    /// one after another are a text together, or none of them is: then each is a replacement character, those too that
+    /// were a text before the last ones came.
+    fn begin_anew(&mut self, token: u32) -> Result<Option<String>, DataError> {
+        let all = self.tokenizer.decode(&self.tokens)?;
+        let given = self.prefix.chars().count();
+        let rest: String = all.chars().skip(given).collect();
+        self.tokens = vec![token];
+        self.prefix = self.tokenizer.decode(&self.tokens)?;
+        self.prefix_tokens = 1;
+        Ok(Some(rest).filter(|rest| !rest.is_empty()))
     }
 }
 

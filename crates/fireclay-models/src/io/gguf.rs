@@ -60,8 +60,7 @@ pub fn parts(path: &Path) -> Result<Vec<Part>, WeightsError> {
 /// The model in the file at `path`, in the words of a `config.json`.
 pub fn described(path: &Path) -> Result<Map<String, Value>, WeightsError> {
     let file = open(path)?;
-    config::described(&file)
-        .map_err(|problem| WeightsError::Damaged(format!("{}: {problem}", whole(path))))
+    config::described(&file).map_err(WeightsError::Description)
 }
 
 fn open(path: &Path) -> Result<Gguf, WeightsError> {

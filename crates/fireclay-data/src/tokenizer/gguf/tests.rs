@@ -79,6 +79,35 @@ fn special_tokens_are_found_in_a_text_and_left_out_of_one() {
 }
 
 #[test]
+fn bytes_that_are_no_text_do_not_end_it() {
+    let pieces = load("pieces");
+    let token = |name: &str| pieces.token(name).unwrap();
+    let mut stream = pieces.stream();
+    let tokens = [
+        token("\u{2581}the"),
+        token("<0x02>"),
+        token("<0xE9>"),
+        token("\u{2581}the"),
+    ];
+    let text: String = tokens
+        .iter()
+        .filter_map(|token| stream.push(*token).unwrap())
+        .collect();
+    assert!(
+        text.starts_with("the\u{2}") && text.ends_with(" the"),
+        "{text:?}"
+    );
+    // A character of bytes comes whole after a line's end that is a byte.
+    let mut stream = pieces.stream();
+    let bytes = ["<0x0A>", "<0xF0>", "<0x9F>", "<0x94>", "<0xA5>"].map(token);
+    let text: String = bytes
+        .iter()
+        .filter_map(|token| stream.push(*token).unwrap())
+        .collect();
+    assert_eq!(text, "\n\u{1f525}");
+}
+
+#[test]
 fn another_kind_of_tokenizer_is_refused_by_its_name() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.gguf");
