@@ -7,6 +7,7 @@ use std::process::Stdio;
 use safetensors::SafeTensors;
 use serde_json::{Value, json};
 
+use crate::serve::server::Server;
 use crate::support::{Project, Ran, poem};
 
 const GPT: &str = r#"
@@ -98,6 +99,15 @@ fn a_folder_of_the_hub_answers_like_the_run_that_it_is_of() {
     assert_eq!(text(&project, "hub"), own);
     // Nothing was trained, and nothing is left behind.
     assert!(!project.path("runs/hub").exists());
+}
+
+#[test]
+fn a_model_of_others_is_served() {
+    let project = project();
+    let server = Server::start(&project, "hub");
+    let request = json!({"model": "hub", "prompt": "the", "max_tokens": 24, "temperature": 0});
+    let answer = server.post_json("/v1/completions", &request).ok();
+    assert_eq!(answer["choices"][0]["text"], text(&project, "hub"));
 }
 
 #[test]
