@@ -122,6 +122,14 @@ impl<'a> Entries<'a> {
         self.items = self.items.checked_sub(count).ok_or_else(|| {
             GgufError::Damaged(format!("its lists have more than {MOST_ITEMS} items"))
         })?;
+        match kind {
+            BOOL | LIST => self.others(name, (kind, count), depth),
+            _ => self.items(name, kind, count),
+        }
+    }
+
+    /// A list of what models have.
+    fn items(&mut self, name: &str, kind: u32, count: u64) -> Result<Value, GgufError> {
         let items = 0..count;
         match kind {
             TEXT => {
@@ -137,31 +145,40 @@ impl<'a> Entries<'a> {
                 let numbers = items.map(|_| self.source.array(name).map(f64::from_le_bytes));
                 numbers.collect::<Result<_, _>>().map(Value::Numbers)
             }
-            BOOL => {
-                for _ in items {
-                    self.source.array::<1>(name)?;
-                }
-                Ok(Value::Others(count))
-            }
-            LIST if depth < DEEPEST => {
-                for _ in items {
-                    self.list(name, depth + 1)?;
-                }
-                Ok(Value::Others(count))
-            }
-            LIST => Err(GgufError::Damaged(format!(
-                "{name} has lists within lists within lists"
-            ))),
             kind => {
+                let too_large =
+                    |_| GgufError::Damaged(format!("{name} has numbers that are too large"));
                 let integers = items.map(|_| {
-                    let integer = i64::try_from(self.integer(name, kind)?);
-                    integer.map_err(|_| {
-                        GgufError::Damaged(format!("{name} has numbers that are too large"))
-                    })
+                    let integer = self.integer(name, kind)?;
+                    i64::try_from(integer).map_err(too_large)
                 });
                 integers.collect::<Result<_, _>>().map(Value::Integers)
             }
         }
+    }
+
+    /// A list of truths or of lists, which is passed over.
+    fn others(
+        &mut self,
+        name: &str,
+        (kind, count): (u32, u64),
+        depth: usize,
+    ) -> Result<Value, GgufError> {
+        if kind == LIST && depth >= DEEPEST {
+            let message = format!("{name} has lists within lists within lists");
+            return Err(GgufError::Damaged(message));
+        }
+        for _ in 0..count {
+            match kind {
+                LIST => {
+                    self.list(name, depth + 1)?;
+                }
+                _ => {
+                    self.source.array::<1>(name)?;
+                }
+            }
+        }
+        Ok(Value::Others(count))
     }
 }
 
