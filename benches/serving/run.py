@@ -8,7 +8,7 @@ tokens that all of them get are counted by the second. All servers must give the
 Server and load generator share the processors unless --server-cpus and --load-cpus name some for each (as `taskset -c`).
 
 usage: python benches/serving/run.py [--program target/release/fireclay] [--load target/release/examples/load]
-           [--python PYTHON] [--only rows|images|texts ...] [--seconds 5] [--rounds 3] [--json FILE]
+           [--python PYTHON] [--only rows|images|texts ...] [--seconds 5] [--rounds 3] [--tokens 64] [--json FILE]
 """
 
 import argparse
@@ -33,7 +33,7 @@ CASES = {
     "rows": [("a row", TABLE, "application/json", "one.json"), ("64 rows", TABLE, "application/json", "many.json")],
     "images": [("an image", DIGITS, "image/png", "image.png")],
 }
-WORDS, PROMPT, WRITTEN, STREAMS = 50257, 32, 64, 8
+WORDS, PROMPT, STREAMS = 50257, 32, 8
 # GPT-2's smallest size, with weights as they are drawn: how good its texts are makes no difference to the time.
 GPT2 = """
 [device]
@@ -154,10 +154,10 @@ def prompts():
     return [" ".join(f"w{(stream * 997 + n * 31) % WORDS}" for n in range(PROMPT)) for stream in range(STREAMS)]
 
 
-def write(port, streams):
+def write(port, streams, tokens):
     """Seconds until so many clients at once have their texts, their tokens, and the texts."""
     def one(prompt):
-        body = json.dumps({"model": "gpt2", "prompt": prompt, "max_tokens": WRITTEN, "temperature": 0})
+        body = json.dumps({"model": "gpt2", "prompt": prompt, "max_tokens": tokens, "temperature": 0})
         status, answer = ask(port, "/v1/completions", "application/json", body, 1800)
         if status != 200:
             sys.exit(f"a text is answered with {status}: {answer}")
@@ -184,9 +184,9 @@ def measure_texts(work, options):
         for server, command in servers.items():
             port = free_port()
             with served(command(port), port, options.server_cpus, threads, folder / f"{server}.log"):
-                write(port, 1)
+                write(port, 1, 8)
                 for streams in [1, STREAMS]:
-                    seconds, tokens, texts = write(port, streams)
+                    seconds, tokens, texts = write(port, streams, options.tokens)
                     rates[server, streams].append(tokens / seconds)
                     print(f"round {round + 1}, {streams} texts, {server}: {tokens} tokens in {seconds:.2f} s", file=sys.stderr)
                 said[server] = texts
@@ -218,6 +218,7 @@ def main():
     parser.add_argument("--only", nargs="+", choices=["rows", "images", "texts"], default=["rows", "images", "texts"])
     parser.add_argument("--seconds", type=int, default=5, help="seconds of each number of connections")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--tokens", type=int, default=64, help="tokens of each text")
     parser.add_argument("--server-cpus", default="")
     parser.add_argument("--load-cpus", default="")
     parser.add_argument("--json", help="a file for all numbers")
