@@ -1,9 +1,11 @@
 //! A table of all metrics, which every spreadsheet opens.
 
 use std::fs::{File, OpenOptions};
-use std::io::{BufWriter, Read, Write};
+use std::io::{BufWriter, ErrorKind, Read, Write};
 use std::path::PathBuf;
 use std::time::SystemTime;
+
+use fireclay_guard::open;
 
 use crate::error::TrackError;
 use crate::follow::{Follower, Record};
@@ -37,8 +39,9 @@ impl Csv {
 
     /// Refuses to replace a file that is no such table.
     fn refuse_others(&self) -> Result<(), TrackError> {
-        let Ok(mut file) = File::open(&self.path) else {
-            return Ok(());
+        let mut file = match open(&self.path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+            file => file.map_err(|source| TrackError::read(&self.path, source))?,
         };
         let mut start = vec![0; HEADER.len()];
         let is_table = file.read_exact(&mut start).is_ok() && start == HEADER.as_bytes();
