@@ -51,7 +51,7 @@ fn create(folder: &Path) -> Result<(), FolderError> {
 
 /// What is in the file already.
 fn before(path: &Path) -> Result<Vec<Explanation>, Failure> {
-    let text = match std::fs::read_to_string(path) {
+    let text = match fireclay_guard::text(path, fireclay_guard::LARGEST) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
         text => text.map_err(|source| io("read", path, source))?,
     };
