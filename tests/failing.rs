@@ -256,7 +256,9 @@ fn when(line: &str, ended: &Ended) -> String {
 fn hidden(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
         let name = entry.file_name().into_string().unwrap();
-        if name.starts_with('.') && name != ".lock" || name.ends_with(".part") {
+        if name.starts_with('.') && name != ".lock"
+            || [".part", ".partial"].iter().any(|end| name.ends_with(end))
+        {
             found.push(entry.path());
         } else if entry.file_type().unwrap().is_dir() {
             hidden(&entry.path(), found);
