@@ -68,8 +68,12 @@ impl Operation {
         }
     }
 
+    /// Whether something that should go stays where this fails: it is removed by it, or what is in it is not known.
     fn removes(&self) -> bool {
-        ["unlink", "unlinkat", "rmdir"].contains(&self.name.as_str())
+        let hidden = Path::new(&self.path).file_name();
+        let is_hidden = hidden.is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+        let removes = ["unlink", "unlinkat", "rmdir", "getdents64"];
+        removes.contains(&self.name.as_str()) || self.name == "openat" && is_hidden
     }
 
     fn syncs(&self) -> bool {
@@ -210,7 +214,12 @@ impl Sweep {
                     .and_then(|folder| folder.file_name()?.to_str()),
                 None => Some(name),
             };
-            lasting.is_some_and(|name| message.contains(name.trim_end_matches(" (deleted)")))
+            lasting.is_some_and(|name| {
+                message.contains(
+                    name.trim_end_matches(" (deleted)")
+                        .trim_end_matches(".partial"),
+                )
+            })
         })
     }
 
@@ -356,7 +365,15 @@ fn faults(all: usize, of: &'static str, stride: usize) -> Vec<Fault> {
 /// The files of a path, by their paths: one, or those of a folder.
 fn tree(path: &Path, found: &mut BTreeMap<PathBuf, Vec<u8>>) {
     match fs::read_dir(path) {
-        Ok(entries) => entries.for_each(|entry| tree(&entry.unwrap().path(), found)),
+        Ok(entries) => {
+            let paths = entries.map(|entry| entry.unwrap().path());
+            paths.for_each(|path| tree(&path, found));
+        }
+        // What has no lasting name is looked for elsewhere.
+        Err(_)
+            if path
+                .file_name()
+                .is_some_and(|name| name.as_encoded_bytes()[0] == b'.') => {}
         Err(_) => drop(fs::read(path).map(|bytes| found.insert(path.into(), bytes))),
     }
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use fireclay_explain::{Explained, Explanation};
 use fireclay_train::files::{beside, create_folders};
-use fireclay_train::run_folder::{FolderError, io, write_whole};
+use fireclay_train::run_folder::{FolderError, io, write_beside};
 
 use crate::failure::Failure;
 
@@ -29,7 +29,7 @@ pub(super) fn all(folder: &Path, explained: &Explained) -> Result<(), Failure> {
     for (name, bytes) in &explained.files {
         let path = folder.join(name);
         path.parent().map_or(Ok(()), create)?;
-        write_whole(&path, bytes)?;
+        write_beside(&path, bytes)?;
     }
     let is_new = |old: &Explanation| {
         let mut new = explained.explanations.iter();
@@ -42,7 +42,7 @@ pub(super) fn all(folder: &Path, explained: &Explained) -> Result<(), Failure> {
         .map(|entry| serde_json::json!(entry).to_string())
         .collect();
     let text = format!("[\n{}\n]\n", lines.join(",\n"));
-    Ok(write_whole(&path, text.as_bytes())?)
+    Ok(write_beside(&path, text.as_bytes())?)
 }
 
 fn create(folder: &Path) -> Result<(), FolderError> {
