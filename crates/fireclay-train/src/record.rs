@@ -63,7 +63,7 @@ impl JsonLines {
             let reason = format!(
                 "it has {found} bytes, but {bytes} were recorded; put the file back, or train again"
             );
-            return Err(error(std::io::Error::other(reason)));
+            return Err(error(Error::other(reason)));
         }
         let hash = hash_of_first(path, bytes).map_err(error)?;
         file.cut(bytes).map_err(error)?;
