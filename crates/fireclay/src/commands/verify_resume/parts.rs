@@ -34,19 +34,6 @@ impl<'a> Parts<'a> {
         Ok(Self { args, stops })
     }
 
-    /// Ends this process when the one that has started it is gone: that alone holds the other end of standard input, and
-    /// writes nothing.
-    fn end_with_parent() -> Result<(), Failure> {
-        let wait = || {
-            let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
-            std::process::exit(1);
-        };
-        let thread = thread::Builder::new().name("parent".into()).spawn(wait);
-        let thread = thread.map_err(|error| Failure::Failed(format!("no thread: {error}")))?;
-        drop(thread);
-        Ok(())
-    }
-
     /// Trains in `folder` up to a step, in a process of its own.
     pub(super) fn process(&self, folder: &Path, steps: u64) -> Result<(), Failure> {
         let failed =
@@ -104,6 +91,19 @@ impl<'a> Parts<'a> {
             ))),
         }
     }
+}
+
+/// Ends this process when the one that has started it is gone: that alone holds the other end of standard input, and
+/// writes nothing.
+fn end_with_parent() -> Result<(), Failure> {
+    let wait = || {
+        let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+        std::process::exit(1);
+    };
+    let thread = thread::Builder::new().name("parent".into()).spawn(wait);
+    let thread = thread.map_err(|error| Failure::Failed(format!("no thread: {error}")))?;
+    drop(thread);
+    Ok(())
 }
 
 /// Trains in `folder` up to a step, from the beginning or from where a process before this one has stopped.
