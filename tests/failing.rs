@@ -179,47 +179,9 @@ impl Sweep {
         assert!(!ended.ran.err.contains("panicked"), "{}", when());
         if ended.ran.code != 0 {
             assert!(ended.met(), "{}", when());
-            self.assert_says(&ended, line);
+            assert_says(&ended, line);
         }
         ended
-    }
-
-    /// A failure has one line that says what the system said, and where.
-    fn assert_says(&self, ended: &Ended, line: &str) {
-        let why = Error::from_raw_os_error(ended.fault.error()).to_string();
-        let why = why.split(" (os").next().unwrap();
-        let err = &ended.ran.err;
-        let errors: Vec<_> = err.lines().filter(|line| line.contains("error")).collect();
-        let says = |line: &&&str| line.contains(why);
-        let Some(said) = errors.iter().find(says) else {
-            panic!("no {why:?}: {}", when(line, ended));
-        };
-        let names = ended.failed().any(|made| self.is_named(said, made));
-        assert!(names, "the file is not named: {}", when(line, ended));
-    }
-
-    /// Whether a message names the file of an operation, the one whose place it was to take, or the folder of one
-    /// without a lasting name.
-    fn is_named(&self, message: &str, made: &Operation) -> bool {
-        [&made.path, &made.to].into_iter().any(|path| {
-            let path = Path::new(path);
-            let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
-                return false;
-            };
-            let lasting = match name.strip_prefix('.') {
-                Some(hidden) if name.ends_with(".part") => hidden.split(".part").next(),
-                Some(_) => path
-                    .parent()
-                    .and_then(|folder| folder.file_name()?.to_str()),
-                None => Some(name),
-            };
-            lasting.is_some_and(|name| {
-                message.contains(
-                    name.trim_end_matches(" (deleted)")
-                        .trim_end_matches(".partial"),
-                )
-            })
-        })
     }
 
     fn remove(&self, name: &str) {
@@ -258,6 +220,41 @@ fn when(line: &str, ended: &Ended) -> String {
         "{line}, {:?}, {failed:?}: {code}\n{out}\n{err}",
         ended.fault
     )
+}
+
+/// A failure has one line that says what the system said, and where.
+fn assert_says(ended: &Ended, line: &str) {
+    let why = Error::from_raw_os_error(ended.fault.error()).to_string();
+    let why = why.split(" (os").next().unwrap();
+    let err = &ended.ran.err;
+    let errors: Vec<_> = err.lines().filter(|line| line.contains("error")).collect();
+    let says = |line: &&&str| line.contains(why);
+    let Some(said) = errors.iter().find(says) else {
+        panic!("no {why:?}: {}", when(line, ended));
+    };
+    let names = ended.failed().any(|made| is_named(said, made));
+    assert!(names, "the file is not named: {}", when(line, ended));
+}
+
+/// Whether a message names the file of an operation, or the one whose place it was to take.
+fn is_named(message: &str, made: &Operation) -> bool {
+    let names = [&made.path, &made.to].into_iter();
+    let mut names = names.filter_map(|path| lasting(Path::new(path)));
+    names.any(|name| message.contains(name))
+}
+
+/// The name that a file is to have in the end; of one that nobody knows the name of, that of its folder.
+fn lasting(path: &Path) -> Option<&str> {
+    let name = path.file_name()?.to_str()?.trim_end_matches(" (deleted)");
+    let whole = name.trim_end_matches(".part").trim_end_matches(".partial");
+    match whole.strip_prefix('.') {
+        None => Some(whole),
+        // Before the part that is drawn.
+        Some(hidden) if name.ends_with(".part") => hidden
+            .rsplit_once('.')
+            .map_or(Some(hidden), |(name, _)| Some(name)),
+        Some(_) => path.parent()?.file_name()?.to_str(),
+    }
 }
 
 fn is_hidden(path: &Path) -> bool {
@@ -453,7 +450,7 @@ fn each_operation_of_a_table_s_training_fails() {
             name: "table",
             line: "train run.toml -q",
             of,
-            stride: 13,
+            stride: 17,
             before: None,
         };
         training.sweep(sweep);
@@ -470,7 +467,7 @@ fn each_operation_of_a_language_model_s_training_fails() {
             name: "GPT",
             line: "train run.toml -q --set train.max_steps=8 --set eval.every_steps=4 --set checkpoint.every_steps=3",
             of,
-            stride: 23,
+            stride: 41,
             before: None,
         };
         training.sweep(sweep);
@@ -489,7 +486,7 @@ fn each_operation_of_a_resumption_fails() {
             name: "resume",
             line: "resume runs/run/1 -q",
             of,
-            stride: 13,
+            stride: 17,
             before: Some("before"),
         };
         training.sweep(sweep);
