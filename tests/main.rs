@@ -14,6 +14,7 @@ mod bad_input;
 mod cli;
 mod encoder;
 mod explain;
+mod failing;
 mod fairness;
 mod faults;
 mod first;
