@@ -7,6 +7,7 @@
 mod attention;
 mod block;
 mod config;
+mod experts;
 mod families;
 mod hugging_face;
 mod mlp;
@@ -136,6 +137,8 @@ impl Turns {
     fn new(parts: &Parts, positions: &Positions) -> Self {
         let rotary = |rope| Rotary::new(positions, rope);
         let window = parts.blocks.iter().find_map(|block| block.window);
+        // Not by the length of this text: the recorded pass stands for texts of all lengths.
+        let window = window.filter(|window| *window < parts.context_length);
         Self {
             rotaries: parts.ropes.iter().map(rotary).collect(),
             masked: positions.masked.clone(),

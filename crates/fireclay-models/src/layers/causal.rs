@@ -124,9 +124,6 @@ impl Positions {
     pub(crate) fn within(&self, window: usize) -> Tensor<4, Bool> {
         let dims = self.masked.dims();
         let [_, _, new, time] = dims;
-        if time <= window {
-            return self.masked.clone();
-        }
         // The new tokens are the last of all.
         let first = (time - new) as i64 - window as i64;
         let near = Tensor::<2, Bool>::tril_mask([new, time], first, &self.masked.device());

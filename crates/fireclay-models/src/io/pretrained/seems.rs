@@ -30,7 +30,14 @@ const KNOWN: &[(&[&str], &str)] = &[
         &["layers.", "attention.wq."],
         "a Llama in the names of Meta's own files; convert it to those of Hugging Face's transformers",
     ),
-    (&["block_sparse_moe."], "a Mixtral"),
+    (
+        &["block_sparse_moe."],
+        "a Mixtral (type = \"decoder\", family = \"mixtral\")",
+    ),
+    (
+        &["mlp.experts.", "self_attn.q_norm."],
+        "a Qwen 3 of experts (type = \"decoder\", family = \"qwen3_moe\")",
+    ),
     (
         &["self_attn.qkv_proj."],
         "a Phi-3 (type = \"decoder\", family = \"phi3\")",

@@ -5,6 +5,7 @@ use burn::tensor::Tensor;
 
 use super::Turns;
 use super::attention::Attention;
+use super::experts::Mixture;
 use super::mlp::Mlp;
 use super::parts::{BlockParts, Parts, Residual};
 use crate::init::Init;
@@ -20,7 +21,9 @@ pub(super) struct Block {
     post_attention_layernorm: Norm,
     pre_feedforward_layernorm: Option<Norm>,
     post_feedforward_layernorm: Option<Norm>,
-    mlp: Mlp,
+    mlp: Option<Mlp>,
+    /// Instead of one MLP.
+    moe: Option<Mixture>,
     #[module(skip)]
     residual: Residual,
 }
@@ -40,7 +43,8 @@ impl Block {
             pre_feedforward_layernorm: is_around.then(|| norm(init)),
             post_feedforward_layernorm: (is_around || residual == Residual::After)
                 .then(|| norm(init)),
-            mlp: Mlp::new(parts, init),
+            mlp: parts.experts.is_none().then(|| Mlp::new(parts, init)),
+            moe: parts.experts.map(|sizes| Mixture::new(parts, sizes, init)),
             residual,
         }
     }
@@ -51,11 +55,24 @@ impl Block {
             self.self_attn.forward(x, turns, cache)
         });
         if self.residual == Residual::Parallel {
-            let transformed = branch(x.clone(), mlp, |x| self.mlp.forward(x));
+            let transformed = branch(x.clone(), mlp, |x| self.transform(x));
             return transformed + attended + x;
         }
         let x = x + attended;
-        x.clone() + branch(x, mlp, |x| self.mlp.forward(x))
+        x.clone() + branch(x, mlp, |x| self.transform(x))
+    }
+
+    /// The MLP, or experts.
+    fn transform(&self, x: Tensor<3>) -> Tensor<3> {
+        let x = match &self.moe {
+            Some(moe) => return moe.forward(x),
+            None => x,
+        };
+        let mlp = self
+            .mlp
+            .as_ref()
+            .expect("there is an MLP or there are experts");
+        mlp.forward(x)
     }
 
     /// The norms of the attention and of the MLP.

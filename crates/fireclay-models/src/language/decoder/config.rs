@@ -80,6 +80,16 @@ pub struct DecoderConfig {
     /// Whether attention and MLP read the same and are added at once (gpt_neox); by default they are.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub parallel: Option<bool>,
+    /// The number of MLPs in each block, each of the width `mlp_width` (mixtral, qwen3_moe); by default 8.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub experts: Option<usize>,
+    /// The number of them that each token goes through (mixtral, qwen3_moe); by default 2. All are computed
+    /// for all tokens, so they cost time as if all were chosen.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub chosen_experts: Option<usize>,
+    /// Whether what the chosen ones count sums to one (qwen3_moe); by default it does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shares_sum_to_one: Option<bool>,
     /// Whether the head shares the embedding of the tokens.
     pub tie_embeddings: bool,
 }
@@ -169,6 +179,8 @@ impl Layered for DecoderConfig {
             ("attention_cap", json!(self.attention_cap)),
             ("logit_cap", json!(self.logit_cap)),
             ("parallel", json!(self.parallel)),
+            ("chosen_experts", json!(self.chosen_experts)),
+            ("shares_sum_to_one", json!(self.shares_sum_to_one)),
         ]
     }
 }
@@ -190,6 +202,16 @@ impl DecoderConfig {
 
     pub(super) fn rotary_share(&self) -> f64 {
         self.rotary_share.unwrap_or(self.family.kin().rotary_share)
+    }
+
+    /// The number of experts, where there are some.
+    pub(super) fn experts(&self) -> usize {
+        self.experts.unwrap_or(8)
+    }
+
+    /// The number of experts that a token goes through.
+    pub(super) fn chosen_experts(&self) -> usize {
+        self.chosen_experts.unwrap_or(2)
     }
 
     /// How many values of each head are rotated.
@@ -247,6 +269,7 @@ impl DecoderConfig {
             projection: Projection::Apart,
             biases: Biases::default(),
             query_norm: None,
+            experts: None,
             query_scalar: self.query_scalar,
             attention_cap: self.attention_cap,
             mlp: MlpKind::Gated,
@@ -287,6 +310,9 @@ impl Default for DecoderConfig {
             attention_cap: None,
             logit_cap: None,
             parallel: None,
+            experts: None,
+            chosen_experts: None,
+            shares_sum_to_one: None,
             tie_embeddings: false,
         }
     }

@@ -2,6 +2,7 @@
 
 mod gemma;
 mod mistral;
+mod mixture;
 mod neox;
 mod olmo;
 mod phi;
@@ -41,6 +42,10 @@ pub enum DecoderFamily {
     Smollm3,
     /// OLMo 2: norms after each branch, and of queries and keys (OLMo Team 2024).
     Olmo2,
+    /// Mixtral: Mistral with experts (Jiang et al. 2024).
+    Mixtral,
+    /// Qwen3 with experts in every block (Yang et al. 2025).
+    Qwen3Moe,
     /// GPT-NeoX and Pythia: parallel branches, layer norms, biases (Black et al. 2022).
     GptNeox,
 }
@@ -72,7 +77,7 @@ pub(super) struct Ends {
 }
 
 /// The values of `model_type`.
-pub(super) const MODEL_TYPES: [&str; 9] = [
+pub(super) const MODEL_TYPES: [&str; 11] = [
     "mistral",
     "qwen2",
     "qwen3",
@@ -81,11 +86,13 @@ pub(super) const MODEL_TYPES: [&str; 9] = [
     "phi3",
     "smollm3",
     "olmo2",
+    "mixtral",
+    "qwen3_moe",
     "gpt_neox",
 ];
 
 /// The classes whose weights are read.
-pub(super) const CLASSES: [&str; 18] = [
+pub(super) const CLASSES: [&str; 22] = [
     "MistralForCausalLM",
     "MistralModel",
     "Qwen2ForCausalLM",
@@ -102,13 +109,17 @@ pub(super) const CLASSES: [&str; 18] = [
     "SmolLM3Model",
     "Olmo2ForCausalLM",
     "Olmo2Model",
+    "MixtralForCausalLM",
+    "MixtralModel",
+    "Qwen3MoeForCausalLM",
+    "Qwen3MoeModel",
     "GPTNeoXForCausalLM",
     "GPTNeoXModel",
 ];
 
 impl DecoderFamily {
     /// All of them.
-    pub(super) const ALL: [Self; 9] = [
+    pub(super) const ALL: [Self; 11] = [
         Self::Mistral,
         Self::Qwen2,
         Self::Qwen3,
@@ -117,6 +128,8 @@ impl DecoderFamily {
         Self::Phi3,
         Self::Smollm3,
         Self::Olmo2,
+        Self::Mixtral,
+        Self::Qwen3Moe,
         Self::GptNeox,
     ];
 
@@ -130,6 +143,8 @@ impl DecoderFamily {
             Self::Phi3 => &phi::PHI3,
             Self::Smollm3 => &smollm::SMOLLM3,
             Self::Olmo2 => &olmo::OLMO2,
+            Self::Mixtral => &mixture::MIXTRAL,
+            Self::Qwen3Moe => &mixture::QWEN3_MOE,
             Self::GptNeox => &neox::GPT_NEOX,
         }
     }
@@ -162,6 +177,8 @@ impl DecoderFamily {
     pub(super) fn torch_name(self, path: String) -> String {
         match self {
             Self::GptNeox => neox::torch_name(&path),
+            Self::Mixtral => mixture::mixtral_name(&path),
+            Self::Qwen3Moe => path.replace(".moe.", ".mlp."),
             _ => path,
         }
     }

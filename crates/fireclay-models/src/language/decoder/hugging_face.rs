@@ -32,7 +32,7 @@ impl DecoderConfig {
         let kin = found.unwrap_or_default().kin();
         let base = kin.class.trim_end_matches("ForCausalLM");
         if let Some(class) = reader.class()
-            && !class.starts_with(base)
+            && !belongs(class, base)
             && families::CLASSES.contains(&class)
         {
             let message = format!("is [\"{class}\"], which is of another model_type");
@@ -40,6 +40,12 @@ impl DecoderConfig {
         }
         (kin.read)(reader)
     }
+}
+
+/// Whether a class is one of those that begin so, with a head or without.
+fn belongs(class: &str, base: &str) -> bool {
+    let rest = class.strip_prefix(base);
+    rest.is_some_and(|rest| ["ForCausalLM", "Model", "TextModel"].contains(&rest))
 }
 
 /// The values that `transformers` takes for sizes that a file does not say.

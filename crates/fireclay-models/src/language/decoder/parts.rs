@@ -37,6 +37,8 @@ pub(crate) struct Parts {
     pub query_scalar: Option<f64>,
     /// What holds scores of attention between it and its negative.
     pub attention_cap: Option<f64>,
+    /// How many MLPs there are of which each token goes through some; one for all where absent.
+    pub experts: Option<Experts>,
     /// The MLP.
     pub mlp: MlpKind,
     /// Its non-linearity.
@@ -105,6 +107,17 @@ pub(crate) enum QueryNorm {
     Whole,
 }
 
+/// A mixture of experts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Experts {
+    /// How many there are.
+    pub count: usize,
+    /// How many a token goes through.
+    pub chosen: usize,
+    /// Whether what the chosen count sums to one.
+    pub sums_to_one: bool,
+}
+
 /// The layers of an MLP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum MlpKind {
@@ -137,6 +150,9 @@ impl Parts {
             MlpKind::Plain => mlp,
         };
         let mlp = width * (wide + mlp) + bias(self.biases.mlp, wide + width);
+        // The router has a column for each expert.
+        let experts = self.experts.map(|experts| experts.count as f64);
+        let mlp = experts.map_or(mlp, |count| count * (mlp + width));
         let norm = match self.norm {
             NormStyle::Layer => 2.0 * width,
             NormStyle::Rms | NormStyle::RmsAboveOne => width,

@@ -17,6 +17,8 @@ impl DecoderConfig {
             ("mlp_width", self.mlp_width),
             ("context_length", self.context_length),
             ("window", self.window.unwrap_or(1)),
+            ("experts", self.experts()),
+            ("chosen_experts", self.chosen_experts()),
         ];
         let mut problems = check_least_one(&counts);
         problems.extend(check_layers(self.layers));
@@ -57,6 +59,9 @@ impl DecoderConfig {
             ("attention_cap", self.attention_cap.is_some()),
             ("logit_cap", self.logit_cap.is_some()),
             ("parallel", self.parallel.is_some()),
+            ("experts", self.experts.is_some()),
+            ("chosen_experts", self.chosen_experts.is_some()),
+            ("shares_sum_to_one", self.shares_sum_to_one.is_some()),
         ];
         let read = self.family.kin().reads;
         let unread = given
@@ -95,6 +100,11 @@ impl DecoderConfig {
             let text = format!("names block {most}, but the last is {}", self.layers - 1);
             problems.extend(check(most < self.layers, key, text));
         }
+        let (all, chosen) = (self.experts(), self.chosen_experts());
+        let text = format!("{chosen} of {all} experts cannot be chosen");
+        problems.extend(check(chosen <= all, "chosen_experts", text));
+        let text = format!("must be at most 4096, but is {all}");
+        problems.extend(check(all <= 4096, "experts", text));
         let scaling = self.rope_scaling.iter();
         problems.extend(scaling.flat_map(|own| own.problems(rotated / 2, self.context_length)));
         problems

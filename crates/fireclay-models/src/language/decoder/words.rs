@@ -160,12 +160,11 @@ fn yarn(reader: &mut Reader, original_length: usize) -> RopeScaling {
     let factor = reader.required("factor");
     let [one, all] = ["mscale", "mscale_all_dim"].map(|key| reader.number(key, 0.0));
     let scaled = |scale: f64| 1.0 + scale * (growth(factor) - 1.0);
-    let given = reader.get("attention_factor").is_some();
-    let attention_factor = match (given, one != 0.0 && all != 0.0) {
-        (true, _) => Some(reader.number("attention_factor", 1.0)),
-        (false, true) => Some(scaled(one) / scaled(all)),
-        (false, false) => None,
+    let usual = match one != 0.0 && all != 0.0 {
+        true => scaled(one) / scaled(all),
+        false => growth(factor),
     };
+    let attention_factor = Some(reader.number("attention_factor", usual));
     RopeScaling::Yarn {
         factor,
         original_length,

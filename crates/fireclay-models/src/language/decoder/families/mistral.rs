@@ -23,7 +23,7 @@ pub(super) const MISTRAL: Kin = Kin {
     read,
 };
 
-const USUAL: Usual = Usual {
+pub(super) const USUAL: Usual = Usual {
     family: DecoderFamily::Mistral,
     vocabulary: 32_000,
     width: 4096,

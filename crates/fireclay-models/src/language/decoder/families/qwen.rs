@@ -50,7 +50,7 @@ const USUAL2: Usual = Usual {
     activation: "hidden_act",
 };
 
-const USUAL3: Usual = Usual {
+pub(super) const USUAL3: Usual = Usual {
     family: DecoderFamily::Qwen3,
     head_width: Some(128),
     ..USUAL2
@@ -66,7 +66,7 @@ fn parts2(config: &DecoderConfig) -> Parts {
     }
 }
 
-fn parts3(config: &DecoderConfig) -> Parts {
+pub(super) fn parts3(config: &DecoderConfig) -> Parts {
     Parts {
         query_norm: Some(QueryNorm::Heads),
         ..config.plain()
