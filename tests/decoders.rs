@@ -110,6 +110,18 @@ fn a_folder_alone_trains_writes_and_is_exported() {
 }
 
 #[test]
+fn a_length_that_is_not_read_is_said() {
+    let project = project(&["phi3-longrope"]);
+    // It says 64, and its rotations change beyond 32.
+    let ran = project.ok("check phi3-longrope.toml");
+    let said = format!("{}{}", ran.out, ran.err);
+    assert!(said.contains("reads up to 64 tokens"), "{said}");
+    assert!(said.contains("context_length = 32"), "{said}");
+    let line = "check phi3-longrope.toml --set model.context_length=40";
+    project.refused(line, 2, &["context_length", "at most 32"]);
+}
+
+#[test]
 fn adapters_find_the_queries_and_values_of_each_family() {
     let cases = [
         ("qwen2", "v_proj"),
