@@ -6,13 +6,16 @@
 
 mod support;
 
+mod answers;
 mod applications;
 mod architecture;
 mod backends;
 mod bad_input;
 mod cli;
+mod decoders;
 mod encoder;
 mod explain;
+mod failing;
 mod fairness;
 mod faults;
 mod first;

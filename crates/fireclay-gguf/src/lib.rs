@@ -15,11 +15,11 @@ mod source;
 mod value;
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 pub use error::GgufError;
+use fireclay_guard::open;
 pub use kind::Kind;
 pub use value::Value;
 
@@ -57,14 +57,6 @@ pub fn is_gguf(path: &Path) -> bool {
     let mut start = [0; MAGIC.len()];
     let read = open(path).and_then(|mut file| file.read_exact(&mut start));
     read.is_ok() && start == MAGIC
-}
-
-/// Opens a plain file: a pipe would wait for a writer, and a device may never end.
-fn open(path: &Path) -> std::io::Result<File> {
-    match path.metadata()?.is_file() {
-        true => File::open(path),
-        false => Err(std::io::Error::other("it is no plain file")),
-    }
 }
 
 impl Gguf {
