@@ -23,7 +23,7 @@ use burn::tensor::{Bool, Int, Tensor};
 use crate::init::Init;
 use crate::language::LanguageNetwork;
 use crate::layers::activation::Activation;
-use crate::layers::attention::{attend, join_heads, split_heads};
+use crate::layers::attention::{join_heads, split_heads};
 use crate::layers::causal::{KeyValueCache, LayerCache, Positions};
 use crate::layers::linear::{self, Linear};
 use crate::layers::norm::RmsNorm;
@@ -176,8 +176,8 @@ impl Attention {
         let keys = split_heads(self.k_proj.forward(x.clone()), self.kv_heads);
         let values = split_heads(self.v_proj.forward(x), self.kv_heads);
         // A key is turned once, by its own position, so the cache holds turned keys.
-        let pairs = cache.extend(turns.rotary.turn(keys), values);
-        let mixed = attend(turns.rotary.turn(query), pairs, &turns.masked, None);
+        let (query, keys) = (turns.rotary.turn(query), turns.rotary.turn(keys));
+        let mixed = cache.attend(query, [keys, values], &turns.masked, None);
         self.o_proj.forward(join_heads(mixed))
     }
 }
