@@ -164,12 +164,12 @@ impl Attention {
         // [batch, 3 heads, new, head width]
         let all = split_heads(self.c_attn.forward(x), 3 * self.heads);
         let part = |index| all.clone().narrow(1, index * self.heads, self.heads);
-        let [query, keys, values] = [part(0), part(1), part(2)];
+        let [keys, values] = [part(1), part(2)];
         let mixed = if cache.is_empty() {
             cache.extend(keys, values);
             attend_itself(all, masked, &self.attn_dropout)
         } else {
-            cache.attend(query, [keys, values], masked, Some(&self.attn_dropout))
+            cache.attend(part(0), [keys, values], masked, Some(&self.attn_dropout))
         };
         let x = self.c_proj.forward(join_heads(mixed));
         self.resid_dropout.forward(x)

@@ -176,7 +176,8 @@ impl Attention {
         let keys = split_heads(self.k_proj.forward(x.clone()), self.kv_heads);
         let values = split_heads(self.v_proj.forward(x), self.kv_heads);
         // A key is turned once, by its own position, so the cache holds turned keys.
-        let (query, keys) = (turns.rotary.turn(query), turns.rotary.turn(keys));
+        let keys = turns.rotary.turn(keys);
+        let query = turns.rotary.turn(query);
         let mixed = cache.attend(query, [keys, values], &turns.masked, None);
         self.o_proj.forward(join_heads(mixed))
     }
