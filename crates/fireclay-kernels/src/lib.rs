@@ -57,7 +57,7 @@ pub use max_pool::max_pool2d;
 pub use norm::{layer_norm, rms_norm};
 pub use optimizer::{AdamStep, MomentumStep, adam, descent, lerp, momentum, sum_of_squares};
 pub use pass::{PASS_BEGINS, PASS_ENDS, RECURRENCE_BEGINS, RECURRENCE_ENDS, recurrence};
-pub use past::{Past, attend_each};
+pub use past::{Past, Sight, attend_each};
 pub use softmax::softmax;
 
 /// Whether `device` is the one that the loops over slices are for.

@@ -5,8 +5,6 @@ mod flex;
 
 use burn::tensor::Tensor;
 
-use crate::attention::attention;
-
 /// The keys and values of the tokens of one text that were read, as one layer of attention sees them.
 ///
 /// On the CPU a token is added in place, so that what was read before is not copied.
@@ -46,8 +44,19 @@ impl Past {
     }
 }
 
-/// [`attention`] of the next token of each text to itself and to those before it in its own text, which takes it up.
-/// The bits of a text do not depend on the others. Rows after those of the texts are padding and find zeros.
+/// What a token sees of those before it.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Sight {
+    /// Only so many tokens, itself among them.
+    pub window: Option<usize>,
+    /// Scores are held between minus this and this by the hyperbolic tangent.
+    pub cap: Option<f64>,
+}
+
+/// [`attention`](crate::attention) of the next token of each text to itself and to those before it in its own text,
+/// which takes it up. The bits of a text do not depend on the others. Rows after those of the texts are padding and
+/// find zeros. What has no loop is done by `alone`, for one text at a time: it is given a query and the keys and
+/// values that are in its window, and minds the cap itself.
 ///
 /// # Shapes
 ///
@@ -62,13 +71,20 @@ pub fn attend_each(
     query: Tensor<4>,
     [keys, values]: [Tensor<4>; 2],
     pasts: &mut [Past],
+    sight: Sight,
+    alone: impl Fn(Tensor<4>, [Tensor<4>; 2]) -> Tensor<4>,
 ) -> Tensor<4> {
     assert!(pasts.len() <= query.dims()[0], "a row for each text");
     #[cfg(feature = "flex")]
     if let Some(pasts) = loops(pasts) {
-        return flex::attend_each(query, [keys, values], pasts);
+        return flex::attend_each(query, [keys, values], pasts, sight);
     }
-    plain(query, [keys, values], pasts)
+    plain(query, [keys, values], pasts, |query, pair| {
+        let time = pair[0].dims()[2];
+        let seen = sight.window.map_or(time, |window| window.min(time));
+        let pair = pair.map(|all| all.narrow(2, time - seen, seen));
+        alone(query, pair)
+    })
 }
 
 /// What the loops keep of the texts, if they keep something of each.
@@ -82,7 +98,12 @@ fn loops(pasts: &mut [Past]) -> Option<Vec<&mut flex::Past>> {
 }
 
 /// Text by text, so that each has the shapes that it has alone.
-fn plain(query: Tensor<4>, pairs: [Tensor<4>; 2], pasts: &mut [Past]) -> Tensor<4> {
+fn plain(
+    query: Tensor<4>,
+    pairs: [Tensor<4>; 2],
+    pasts: &mut [Past],
+    alone: impl Fn(Tensor<4>, [Tensor<4>; 2]) -> Tensor<4>,
+) -> Tensor<4> {
     let mut found = Vec::new();
     for (row, past) in pasts.iter_mut().enumerate() {
         let [keys, values] = pairs.each_ref().map(|pair| pair.clone().narrow(0, row, 1));
@@ -95,7 +116,7 @@ fn plain(query: Tensor<4>, pairs: [Tensor<4>; 2], pasts: &mut [Past]) -> Tensor<
             Kept::Loops(_) => unreachable!("a model keeps all its texts alike"),
         };
         past.0 = Kept::Tensors(pair.clone());
-        found.push(attention(query.clone().narrow(0, row, 1), pair, None, None));
+        found.push(alone(query.clone().narrow(0, row, 1), pair));
     }
     let rows = query.dims()[0];
     if pasts.len() < rows {
@@ -110,6 +131,7 @@ mod tests {
     use burn::tensor::Device;
 
     use super::*;
+    use crate::attention::attention;
     use crate::test::{close, same_on_any_threads, wave};
 
     const WIDTH: usize = 24;
@@ -121,13 +143,20 @@ mod tests {
     /// What the tokens of a text find one after the other, after a past of so many of them.
     fn alone(read: usize, new: usize, seed: usize) -> Vec<Tensor<4>> {
         let mut pasts = [past(read, seed)];
-        let next = |token| attend_each(query(token, seed), pair(token, seed), &mut pasts);
+        let next = |token| each(query(token, seed), pair(token, seed), &mut pasts);
         (read..read + new).map(next).collect()
     }
 
+    fn each(query: Tensor<4>, pairs: [Tensor<4>; 2], pasts: &mut [Past]) -> Tensor<4> {
+        attend_each(query, pairs, pasts, Sight::default(), all)
+    }
+
+    fn all(query: Tensor<4>, pair: [Tensor<4>; 2]) -> Tensor<4> {
+        attention(query, pair, None, None)
+    }
+
     fn past(read: usize, seed: usize) -> Past {
-        let all = [7, 8].map(|which| part(2, 70, which + 10 * seed).narrow(2, 0, read));
-        let [keys, values] = all;
+        let [keys, values] = [7, 8].map(|which| part(2, 70, which + 10 * seed).narrow(2, 0, read));
         Past::new(keys, values)
     }
 
@@ -164,7 +193,7 @@ mod tests {
                     Tensor::cat(rows.chain([make(0, 0)]).collect(), 0)
                 };
                 let pairs = [0, 1].map(|which| of(&|token, text| pair(token, text)[which].clone()));
-                attend_each(of(&query), pairs, &mut pasts).into_data()
+                each(of(&query), pairs, &mut pasts).into_data()
             };
             (0..20).map(next).collect::<Vec<_>>()
         };
@@ -186,11 +215,37 @@ mod tests {
         let [keys, values] = [7, 8].map(|which| part(2, 70, which + 10).narrow(2, 0, 20));
         let mut pasts = [Past(Kept::Tensors([keys, values]))];
         let twice = |x: Tensor<4>| Tensor::cat(vec![x.clone(), x], 0);
-        let found = plain(twice(query(20, 1)), pair(20, 1).map(twice), &mut pasts);
+        let found = plain(twice(query(20, 1)), pair(20, 1).map(twice), &mut pasts, all);
         assert_eq!(pasts[0].len(), 21);
         let [first, second] = [0, 1].map(|row| found.clone().narrow(0, row, 1));
         let expected = alone(20, 1, 1).remove(0);
         close(first.into_data(), &expected.into_data(), 1e-5);
         assert!(second.into_data().iter::<f32>().all(|x| x == 0.0));
+    }
+
+    #[test]
+    fn a_window_hides_what_is_before_it_and_a_cap_holds_scores() {
+        for (window, cap) in [(Some(5), None), (None, Some(0.7)), (Some(18), Some(2.0))] {
+            let sight = Sight { window, cap };
+            let capped = |query: Tensor<4>, [keys, values]: [Tensor<4>; 2]| {
+                let Some(cap) = cap else {
+                    return all(query, [keys, values]);
+                };
+                // As many queries to each of the two keys, one below the other.
+                let query = (query * (WIDTH as f64).powf(-0.5)).reshape([1, 2, 3, WIDTH]);
+                let scores = (query.matmul(keys.transpose()) / cap).tanh() * cap;
+                let shares = burn::tensor::activation::softmax(scores, 3);
+                shares.matmul(values).reshape([1, 6, 1, WIDTH])
+            };
+            let mut loops = [past(30, 1)];
+            let [keys, values] = [7, 8].map(|which| part(2, 70, which + 10).narrow(2, 0, 30));
+            let mut tensors = [Past(Kept::Tensors([keys, values]))];
+            for token in 30..34 {
+                let [found, expected] = [&mut loops, &mut tensors].map(|pasts| {
+                    attend_each(query(token, 1), pair(token, 1), pasts, sight, capped).into_data()
+                });
+                close(found, &expected, 1e-5);
+            }
+        }
     }
 }

@@ -4,6 +4,7 @@ use burn::backend::Flex;
 use burn::tensor::Tensor;
 use pulp::NullaryFnOnce;
 
+use super::Sight;
 use crate::flex::{LANES, numbers, run, tensor};
 use crate::softmax::flex::weigh;
 
@@ -75,6 +76,7 @@ pub(super) fn attend_each(
     query: Tensor<4>,
     pairs: [Tensor<4>; 2],
     pasts: Vec<&mut Past>,
+    sight: Sight,
 ) -> Tensor<4> {
     let ([rows, heads, _, width], key_heads) = (query.dims(), pairs[0].dims()[1]);
     let shared = heads / key_heads * width;
@@ -97,6 +99,7 @@ pub(super) fn attend_each(
         value,
         queries,
         found,
+        sight,
     }));
     Tensor::from_primitive::<Flex>(tensor(found, [rows, heads, 1, width]))
 }
@@ -108,6 +111,7 @@ struct Group<'a> {
     value: &'a [f32],
     queries: &'a [f32],
     found: &'a mut [f32],
+    sight: Sight,
 }
 
 impl NullaryFnOnce for Group<'_> {
@@ -120,15 +124,25 @@ impl NullaryFnOnce for Group<'_> {
         let scale = (width as f32).powf(-0.5);
         let mut weights = vec![0.0; past.tokens.next_multiple_of(LANES)];
         let mut scaled = vec![0.0; width];
+        let window = self.sight.window.unwrap_or(past.tokens);
+        let first = past.tokens.saturating_sub(window);
         let queries = self.queries.chunks_exact(width);
         for (query, found) in queries.zip(self.found.chunks_exact_mut(width)) {
             for (scaled, x) in scaled.iter_mut().zip(query) {
                 *scaled = x * scale;
             }
             score(&scaled, &past.keys, &mut weights);
-            let weights = &mut weights[..past.tokens];
+            let weights = &mut weights[first..past.tokens];
+            if let Some(cap) = self.sight.cap {
+                hold(weights, cap as f32);
+            }
             let moments = weigh(weights, None);
-            mix(weights, &past.values, moments.factor, found);
+            mix(
+                weights,
+                &past.values[first * width..],
+                moments.factor,
+                found,
+            );
         }
     }
 }
@@ -145,6 +159,14 @@ fn score(query: &[f32], keys: &[f32], scores: &mut [f32]) {
             }
         }
         *scores = sums;
+    }
+}
+
+/// Holds scores between `-cap` and `cap`.
+#[inline(always)]
+fn hold(scores: &mut [f32], cap: f32) {
+    for score in scores {
+        *score = (*score / cap).tanh() * cap;
     }
 }
 

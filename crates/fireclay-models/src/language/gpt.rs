@@ -22,7 +22,7 @@ use crate::init::{Init, Values};
 use crate::language::LanguageNetwork;
 use crate::layers::activation::Activation;
 use crate::layers::attention::{attend_itself, join_heads, split_heads};
-use crate::layers::causal::{KeyValueCache, LayerCache, Positions};
+use crate::layers::causal::{KeyValueCache, LayerCache, Positions, Seen};
 use crate::layers::dropout::Dropout;
 use crate::layers::linear::{self, Linear};
 use crate::layers::norm::LayerNorm;
@@ -169,7 +169,13 @@ impl Attention {
             cache.extend(keys, values);
             attend_itself(all, masked, &self.attn_dropout)
         } else {
-            cache.attend(part(0), [keys, values], masked, Some(&self.attn_dropout))
+            let seen = Seen {
+                masked,
+                window: None,
+                cap: None,
+                dropout: Some(&self.attn_dropout),
+            };
+            cache.attend(part(0), [keys, values], &seen)
         };
         let x = self.c_proj.forward(join_heads(mixed));
         self.resid_dropout.forward(x)

@@ -4,9 +4,9 @@
 use std::ops::Range;
 
 use burn::tensor::{Bool, Device, Int, Tensor, TensorData};
-use fireclay_kernels::{Past, attend_each};
+use fireclay_kernels::{Past, Sight, attend_each};
 
-use super::attention::attend;
+use super::attention::{attend, attend_capped};
 use super::dropout::Dropout;
 
 /// The keys and values of the tokens that a model has read, so that those after them need not read
@@ -99,6 +99,32 @@ impl ReadText {
     }
 }
 
+/// What a token sees of the others.
+pub(crate) struct Seen<'a> {
+    /// True where masked, `[1 or batch, 1, new, time]`, those beyond the window among them.
+    pub masked: &'a Tensor<4, Bool>,
+    /// Only the last so many tokens, itself among them.
+    pub window: Option<usize>,
+    /// What scores are held below, as in [`attend_capped`]; then nothing is dropped.
+    pub cap: Option<f64>,
+    /// What is dropped in training.
+    pub dropout: Option<&'a Dropout>,
+}
+
+impl Seen<'_> {
+    fn attend(
+        &self,
+        query: Tensor<4>,
+        pairs: [Tensor<4>; 2],
+        masked: &Tensor<4, Bool>,
+    ) -> Tensor<4> {
+        match self.cap {
+            Some(cap) => attend_capped(query, pairs, masked, cap),
+            None => attend(query, pairs, masked, self.dropout),
+        }
+    }
+}
+
 /// Keys and values of one block.
 #[derive(Clone, Debug)]
 pub(crate) enum LayerCache {
@@ -115,19 +141,27 @@ impl Default for LayerCache {
 }
 
 impl LayerCache {
-    /// What queries find in keys and values from the first token on, of which it takes up the new ones: [`attend`].
+    /// What queries find in keys and values from the first token on, of which it takes up the new ones.
     pub fn attend(
         &mut self,
         query: Tensor<4>,
         [keys, values]: [Tensor<4>; 2],
-        masked: &Tensor<4, Bool>,
-        dropout: Option<&Dropout>,
+        seen: &Seen<'_>,
     ) -> Tensor<4> {
-        match self {
-            Self::Rows(_) => attend(query, self.extend(keys, values), masked, dropout),
-            // They are all seen: there is nothing later to mask, and nothing is dropped where texts are written.
-            Self::Texts(pasts) => attend_each(query, [keys, values], pasts),
-        }
+        let Self::Texts(pasts) = self else {
+            let pairs = self.extend(keys, values);
+            return seen.attend(query, pairs, seen.masked);
+        };
+        let sight = Sight {
+            window: seen.window,
+            cap: seen.cap,
+        };
+        let alone = |query: Tensor<4>, pair: [Tensor<4>; 2]| {
+            // The last token: there is nothing later to mask.
+            let masked = later_mask(pair[0].dims()[2] - 1, 1, &query.device());
+            seen.attend(query, pair, &masked)
+        };
+        attend_each(query, [keys, values], pasts, sight, alone)
     }
 
     /// Takes up new keys and values, and gives all from the first token on. A model that predicts the next token
@@ -221,6 +255,23 @@ impl Positions {
             range: 0..time,
             masked: attended.lower(start).bool_or(later),
         }
+    }
+
+    /// The mask where each token attends to the last `window` tokens alone, itself among them
+    /// (Beltagy et al. 2020, *Longformer*, [arXiv:2004.05150](https://arxiv.org/abs/2004.05150),
+    /// section 3.1).
+    ///
+    /// # Shapes
+    ///
+    /// - result: `[1 or batch, 1, new, time]`, true where masked
+    pub(crate) fn within(&self, window: usize) -> Tensor<4, Bool> {
+        let dims = self.masked.dims();
+        let [_, _, new, time] = dims;
+        // The new tokens are the last of all.
+        let first = (time - new) as i64 - window as i64;
+        let near = Tensor::<2, Bool>::tril_mask([new, time], first, &self.masked.device());
+        let far = near.bool_not().unsqueeze::<4>().expand(dims);
+        self.masked.clone().bool_or(far)
     }
 }
 

@@ -69,15 +69,15 @@ fn model(document: &mut Document, weights: Weights<'_>) -> Option<String> {
     note
 }
 
-/// A model that turns its tokens reads any length, and some say that they read 131,072 tokens.
+/// A model whose positions are rotations reads any length, and some say that they read 131,072 tokens.
 fn shorten(
     document: &Document,
     keys: &mut Map<String, Value>,
     weights: Weights<'_>,
 ) -> Option<String> {
-    let is_llama = keys.get("type").is_some_and(|name| name == "llama");
+    let is_free = keys.get("type").is_some_and(super::is_free);
     let found = keys.get("context_length")?.as_u64()?;
-    if !is_llama || found <= CONTEXT {
+    if !is_free || found <= CONTEXT {
         return None;
     }
     keys.insert("context_length".into(), CONTEXT.into());
