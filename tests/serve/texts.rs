@@ -160,9 +160,10 @@ fn texts_that_come_and_go_at_any_time_are_the_same_alone_and_in_company() {
         // From one letter to more than a piece of a prompt, and than the context of 64 tokens.
         let (start, length) = (index * 13 % 60, 1 + index * 17 % 90);
         let prompt: String = poem.chars().cycle().skip(start).take(length).collect();
+        let temperature = [0.0, 0.7, 1.3][index % 3];
         json!({
             "model": "poet", "prompt": prompt, "max_tokens": 1 + index * 29 % 120, "seed": index,
-            "temperature": [0.0, 0.7, 1.3][index % 3], "stream": index % 2 == 0,
+            "temperature": temperature, "stream": index % 2 == 0,
         })
     };
     let ask = |index: usize| {
