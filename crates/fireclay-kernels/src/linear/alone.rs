@@ -177,26 +177,32 @@ impl Columns<'_, '_> {
 }
 
 /// Adds multiples of rows, one row after the other.
+#[expect(
+    clippy::needless_range_loop,
+    reason = "to go through an array of slices copies it for each vector, which takes ten times as long"
+)]
 #[inline(always)]
 fn add_rows<S: Simd, const N: usize>(simd: S, x: [f32; N], rows: [&[f32]; N], sums: &mut [f32]) {
-    let heads = rows.map(|row| S::as_simd_f32s(row));
     let factors = x.map(|x| simd.splat_f32s(x));
     let (vectors, rest) = S::as_mut_simd_f32s(sums);
-    let count = vectors.len();
-    let lines = heads.map(|(head, _)| &head[..count]);
-    for (index, sum) in vectors.iter_mut().enumerate() {
-        for (factor, head) in factors.iter().zip(lines) {
-            *sum = fused(simd, *factor, head[index], *sum);
+    let heads = rows.map(|row| &S::as_simd_f32s(row).0[..vectors.len()]);
+    let tails = rows.map(|row| &S::as_simd_f32s(row).1[..rest.len()]);
+    for index in 0..vectors.len() {
+        let mut sum = vectors[index];
+        for row in 0..N {
+            sum = fused(simd, factors[row], heads[row][index], sum);
         }
+        vectors[index] = sum;
     }
-    for (index, sum) in rest.iter_mut().enumerate() {
-        for (x, (_, rest)) in x.iter().zip(heads) {
-            *sum += x * rest[index];
+    for index in 0..rest.len() {
+        for row in 0..N {
+            rest[index] += x[row] * tails[row][index];
         }
     }
 }
 
 /// Adds the products of a row with columns, each to its sum: vectors side by side, then their sum, then what is left.
+#[expect(clippy::needless_range_loop, reason = "as in `add_rows`")]
 #[inline(always)]
 fn add_columns<S: Simd, const N: usize>(
     simd: S,
@@ -205,19 +211,19 @@ fn add_columns<S: Simd, const N: usize>(
     sums: &mut [f32],
 ) {
     let (vectors, rest) = S::as_simd_f32s(x);
-    let columns = columns.map(|column| S::as_simd_f32s(column));
-    let heads = columns.map(|(head, _)| &head[..vectors.len()]);
+    let heads = columns.map(|column| &S::as_simd_f32s(column).0[..vectors.len()]);
+    let tails = columns.map(|column| &S::as_simd_f32s(column).1[..rest.len()]);
     let mut found = [simd.splat_f32s(0.0); N];
-    for (index, x) in vectors.iter().enumerate() {
-        for (found, head) in found.iter_mut().zip(heads) {
-            *found = fused(simd, *x, head[index], *found);
+    for index in 0..vectors.len() {
+        for column in 0..N {
+            found[column] = fused(simd, vectors[index], heads[column][index], found[column]);
         }
     }
-    for ((sum, found), (_, tail)) in sums.iter_mut().zip(found).zip(columns) {
-        let mut whole = simd.reduce_sum_f32s(found);
-        for (x, weight) in rest.iter().zip(tail) {
+    for column in 0..N {
+        let mut whole = simd.reduce_sum_f32s(found[column]);
+        for (x, weight) in rest.iter().zip(tails[column]) {
             whole += x * weight;
         }
-        *sum += whole;
+        sums[column] += whole;
     }
 }
