@@ -515,7 +515,13 @@ fn texts_with_labels_are_answered_as_predict_answers_them() {
         .collect();
     let server = Server::start(&project, "pots=runs/run");
     let answer = server.post("/predict/pots", "text/csv", &table).ok();
-    assert_eq!(answer["predictions"], json!(wanted));
+    // `predict` pads the texts to one length, which changes the last digits.
+    for (row, wanted) in wanted.iter().enumerate() {
+        let found = &answer["predictions"][row];
+        assert_eq!(found["prediction"], wanted["prediction"]);
+        let [found, wanted] = [found, wanted].map(|row| row["probability_bad"].as_f64().unwrap());
+        assert!((found - wanted).abs() < 1e-6, "{answer} {wanted}");
+    }
     let note = answer["notes"][0].as_str().unwrap();
     assert!(
         note.contains("1 of 2 texts have more than 12 tokens")
