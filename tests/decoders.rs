@@ -28,6 +28,9 @@ learning_rate = 1e-2
 [train]
 max_steps = 6
 batch_size = 8
+
+[eval]
+every_steps = 2
 "#;
 
 const MADE: &str = "crates/fireclay-models/tests/data/decoders";
@@ -65,6 +68,7 @@ fn a_folder_alone_trains_writes_and_is_exported() {
         "gemma3",
         "phi3",
         "gpt_neox",
+        "mixtral",
     ];
     let project = project(&names);
     for name in names {
@@ -75,9 +79,9 @@ fn a_folder_alone_trains_writes_and_is_exported() {
         project.ok(&format!("train {name}.toml -q"));
         let losses = project.record(&format!("{name}/1"));
         let loss = |line: &serde_json::Value| line["loss"].as_f64().unwrap();
-        let train = losses.iter().filter(|line| line["split"] == "train");
-        let train: Vec<f64> = train.map(loss).collect();
-        assert!(train.last() < train.first(), "{name}: {train:?}");
+        let valid = losses.iter().filter(|line| line["split"] == "valid");
+        let valid: Vec<f64> = valid.map(loss).collect();
+        assert!(valid.last() < valid.first(), "{name}: {valid:?}");
 
         let greedy = format!("generate runs/{name}/1 --prompt two -n 30 --temperature 0");
         let text = project.ok(&greedy).out;
@@ -103,6 +107,18 @@ fn a_folder_alone_trains_writes_and_is_exported() {
         let again = format!("generate runs/next/{runs} --prompt two -n 30 --temperature 0");
         assert_eq!(project.ok(&again).out, text, "{name}");
     }
+}
+
+#[test]
+fn a_length_that_is_not_read_is_said() {
+    let project = project(&["phi3-longrope"]);
+    // It says 64, and its rotations change beyond 32.
+    let ran = project.ok("check phi3-longrope.toml");
+    let said = format!("{}{}", ran.out, ran.err);
+    assert!(said.contains("reads up to 64 tokens"), "{said}");
+    assert!(said.contains("context_length = 32"), "{said}");
+    let line = "check phi3-longrope.toml --set model.context_length=40";
+    project.refused(line, 2, &["context_length", "at most 32"]);
 }
 
 #[test]

@@ -6,6 +6,7 @@
 
 mod support;
 
+mod answers;
 mod applications;
 mod architecture;
 mod backends;
@@ -14,6 +15,7 @@ mod cli;
 mod decoders;
 mod encoder;
 mod explain;
+mod failing;
 mod fairness;
 mod faults;
 mod first;

@@ -525,8 +525,8 @@ fn a_saved_answer_about_drift_is_a_part_of_the_page_of_its_run() {
     let page = report(&with(answer("1", 3400).to_string()).expect("an answer"));
     for wanted in [
         "id=\"drift\"",
-        "3,400 served samples of c",
-        "1,200 of the training",
+        "3\u{202f}400 served samples of c",
+        "1\u{202f}200 of the training",
         "0.25",
     ] {
         assert!(page.contains(wanted), "{wanted}");

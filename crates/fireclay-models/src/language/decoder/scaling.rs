@@ -163,43 +163,11 @@ impl RopeScaling {
     /// Every impossible value, as (key, message), for so many rotated pairs and this context.
     pub(crate) fn problems(&self, pairs: usize, context_length: usize) -> Vec<(String, String)> {
         let key = "rope_scaling";
-        let positive = |number: f64| number > 0.0 && number.is_finite();
-        let numbers: Vec<(&str, f64)> = match self {
-            Self::Linear { factor } | Self::Dynamic { factor, .. } => vec![("factor", *factor)],
-            Self::Llama3 {
-                factor,
-                low_freq_factor,
-                high_freq_factor,
-                ..
-            } => vec![
-                ("factor", *factor),
-                ("low_freq_factor", *low_freq_factor),
-                (
-                    "high_freq_factor - low_freq_factor",
-                    high_freq_factor - low_freq_factor,
-                ),
-            ],
-            Self::Yarn {
-                factor,
-                beta_fast,
-                beta_slow,
-                ..
-            } => vec![
-                ("factor", *factor),
-                ("beta_slow", *beta_slow),
-                ("beta_fast", *beta_fast),
-                ("attention_factor", self.magnitude()),
-            ],
-            Self::Longrope { short_factor, .. } => {
-                let factors = short_factor.iter().map(|factor| ("short_factor", *factor));
-                factors
-                    .chain([("attention_factor", self.magnitude())])
-                    .collect()
-            }
+        let wrong = |(name, number): (&str, f64)| {
+            let text = format!("{name} must be above 0, but is {number}");
+            check(number > 0.0 && number.is_finite(), key, text)
         };
-        let wrong = numbers.into_iter().filter(|(_, number)| !positive(*number));
-        let message = |(name, number)| format!("{name} must be above 0, but is {number}");
-        let mut problems: Vec<_> = wrong.map(|pair| (key.to_owned(), message(pair))).collect();
+        let mut problems: Vec<_> = self.numbers().into_iter().filter_map(wrong).collect();
         if let Self::Longrope { short_factor, .. } = self {
             let text = format!("has {} factors for {pairs} rotations", short_factor.len());
             problems.extend(check(short_factor.len() == pairs, key, text));
@@ -213,6 +181,39 @@ impl RopeScaling {
         let text = "original_length must be at least 1";
         problems.extend(check(self.original_length() != Some(0), key, text));
         problems
+    }
+
+    /// The numbers that must be above zero, by name.
+    fn numbers(&self) -> Vec<(&'static str, f64)> {
+        let magnitude = ("attention_factor", self.magnitude());
+        match self {
+            Self::Linear { factor } | Self::Dynamic { factor, .. } => vec![("factor", *factor)],
+            Self::Llama3 {
+                factor,
+                low_freq_factor: low,
+                high_freq_factor: high,
+                ..
+            } => vec![
+                ("factor", *factor),
+                ("low_freq_factor", *low),
+                ("high_freq_factor - low_freq_factor", high - low),
+            ],
+            Self::Yarn {
+                factor,
+                beta_fast,
+                beta_slow,
+                ..
+            } => vec![
+                ("factor", *factor),
+                ("beta_slow", *beta_slow),
+                ("beta_fast", *beta_fast),
+                magnitude,
+            ],
+            Self::Longrope { short_factor, .. } => {
+                let factors = short_factor.iter().map(|factor| ("short_factor", *factor));
+                factors.chain([magnitude]).collect()
+            }
+        }
     }
 
     /// The length up to which the rotations do not depend on that of the text, if there is one.

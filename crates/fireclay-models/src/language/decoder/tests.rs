@@ -335,6 +335,34 @@ fn what_no_decoder_here_can_is_refused_by_its_key() {
 }
 
 #[test]
+fn damage_is_an_error_never_a_panic() {
+    use serde_json::json as value;
+
+    for name in MODELS {
+        let whole = json(name);
+        for key in whole.keys() {
+            for found in [
+                value!([]),
+                value!({"a": 1}),
+                value!({"rope_type": "yarn", "factor": 0, "original_max_position_embeddings": 0}),
+                value!(0),
+                value!(u64::MAX),
+                value!(-1e300),
+                value!(null),
+            ] {
+                let mut json = whole.clone();
+                json.insert(key.clone(), found);
+                // What is accepted can be counted and written.
+                if let Ok(ModelDescription { config, shape }) = described(&json) {
+                    assert!(config.least_weights(&shape) > 0);
+                    assert!(config.hugging_face(&shape).is_some());
+                }
+            }
+        }
+    }
+}
+
+#[test]
 fn older_forms_and_defaults_are_understood() {
     use serde_json::{Value, json as value};
 

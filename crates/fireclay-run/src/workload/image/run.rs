@@ -4,8 +4,9 @@ use std::panic::resume_unwind;
 use std::path::PathBuf;
 use std::thread;
 
+use fireclay_data::arrow::array::{AsArray, BinaryArray};
 use fireclay_data::{
-    FoundImages, ImagePixels, ImagePreprocess, ImageSplit, OnDamaged, image_files,
+    FoundImages, ImagePixels, ImagePreprocess, ImageSplit, OnDamaged, column, image_files,
 };
 use fireclay_models::ImageModel;
 use fireclay_train::loader::Samples;
@@ -86,6 +87,22 @@ impl ImageRun {
         Ok(Observed::of_images((&batch.pixels, dims), norm, &sizes))
     }
 
+    /// As many at once as `predict` takes, for the same bits.
+    fn answer_bytes(&self, images: &BinaryArray) -> Result<Answers, RunError> {
+        let images: Vec<&[u8]> = images.iter().map(Option::unwrap_or_default).collect();
+        let parts = images.chunks(IMAGES).enumerate();
+        let parts = parts.map(|(part, images)| {
+            let read = self.preprocess.read_bytes(images, part * IMAGES)?;
+            Ok(upload_images(
+                read.pixels,
+                read.dims,
+                self.predictor.device(),
+            ))
+        });
+        let parts = parts.collect::<Result<Vec<_>, DataError>>()?;
+        Ok(self.predictor.predict(parts))
+    }
+
     fn answer(&self, batch: ImagePixels) -> Answers {
         let images = upload_images(batch.pixels, batch.dims, self.predictor.device());
         self.predictor.predict([images])
@@ -124,8 +141,18 @@ impl Run for ImageRun {
         })
     }
 
-    /// The column `image` holds paths.
+    fn answers_on(&self, on: On<'_>) -> Result<OnSplit, RunError> {
+        labelled::answers_on::<Image, _>(&self.base, &self.predictor, on)
+    }
+
+    /// The column `image` holds paths, or the bytes of files.
     fn answers(&self, rows: &RecordBatch) -> Result<Answered, RunError> {
+        if let Some(images) = column(rows, "image")?.as_binary_opt::<i32>() {
+            return Ok(Answered {
+                answers: self.answer_bytes(images)?,
+                cut: 0,
+            });
+        }
         let paths = text_cells(rows, "image")?.into_iter().map(PathBuf::from);
         let paths: Vec<PathBuf> = paths.collect();
         Ok(Answered {
