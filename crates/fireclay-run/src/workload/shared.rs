@@ -4,6 +4,7 @@ use std::path::Path;
 
 use burn::module::Module;
 use fireclay_data::{DataError, Tokenizer, TokenizerConfig, TokenizerKind};
+use fireclay_guard::{LARGEST, text};
 use fireclay_metrics::Report;
 use fireclay_train::loader::Samples;
 use fireclay_train::strategy::evaluation_rows;
@@ -195,7 +196,7 @@ fn unchanged(data: &impl Dataset, folder: &Path) -> Result<(), RunError> {
         return Err(RunError::DataChanged(changed.join(", ")));
     }
     // Some data is not preprocessed.
-    let saved = std::fs::read_to_string(folder.join(PREPROCESS));
+    let saved = text(&folder.join(PREPROCESS), LARGEST);
     match saved.is_ok_and(|saved| !data.is_read_as(&saved)) {
         true => Err(RunError::ReadOtherwise),
         false => Ok(()),
