@@ -6,11 +6,13 @@
 
 mod support;
 
+mod answers;
 mod applications;
 mod architecture;
 mod backends;
 mod bad_input;
 mod cli;
+mod decoders;
 mod encoder;
 mod explain;
 mod failing;

@@ -156,8 +156,9 @@ pub(crate) fn describe<F: Pretrainable>(
 
 /// What only the configuration says, since neither the file nor one beside it does.
 fn unsaid<F: Pretrainable>(config: &F, path: &str, described: &Described) -> Option<String> {
-    let values = config.hidden_values();
-    let values = values.iter().map(|(key, value)| format!("{key} = {value}"));
+    let values = config.hidden_values().into_iter();
+    let values = values.filter(|(_, value)| !value.is_null());
+    let values = values.map(|(key, value)| format!("{key} = {value}"));
     let values: Vec<_> = values.collect();
     (described.is_empty() && !values.is_empty()).then(|| {
         format!(

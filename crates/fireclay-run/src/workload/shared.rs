@@ -139,7 +139,7 @@ pub(super) fn evaluate_on_files<W: Workload>(
     if samples.is_empty() {
         return Err(RunError::Usage(match on {
             On::File { .. } => format!("{name} has no {}", W::UNIT),
-            _ => format!("the run has no {name} split; name another one"),
+            _ => no_split(name),
         }));
     }
     let report = evaluate(samples)?;
@@ -164,6 +164,19 @@ pub(super) fn chosen(on: On<'_>, data: &impl Dataset) -> (usize, Vec<String>) {
             (1, vec![note.to_owned()])
         }
     }
+}
+
+/// The same for answers with the truth beside them, where there is a truth.
+pub(super) fn split_of(on: On<'_>, data: &impl Dataset) -> Result<(usize, Vec<String>), RunError> {
+    let (split, notes) = chosen(on, data);
+    match data.sizes()[split].1 {
+        0 => Err(RunError::Usage(no_split(SPLITS[split]))),
+        _ => Ok((split, notes)),
+    }
+}
+
+fn no_split(name: &str) -> String {
+    format!("the run has no {name} split; name another one")
 }
 
 /// The data that a run was trained on, unless it has changed: its splits and its preprocessing would be
