@@ -187,7 +187,7 @@ fn a_full_queue_is_told_and_the_end_answers_what_is_in_flight() {
     let project = writer();
     let mut server = Server::start(
         &project,
-        "poet=runs/run --max-streams 1 --max-queue 2 --max-tokens 100000 --deadline 120",
+        "poet=runs/run --slots 1 --max-queue 2 --max-tokens 100000 --deadline 120",
     );
     let ask = |tokens: usize| {
         let request =
@@ -231,7 +231,7 @@ fn what_waits_too_long_is_told() {
     let project = writer();
     let server = Server::start(
         &project,
-        "poet=runs/run --max-streams 1 --max-tokens 1000000 --deadline 1",
+        "poet=runs/run --slots 1 --max-tokens 1000000 --deadline 1",
     );
     let request = json!({"model": "poet", "prompt": "one", "max_tokens": 1_000_000, "temperature": 0, "stream": true});
     let headers = "Content-Type: application/json\r\n";

@@ -353,6 +353,129 @@ fn an_image_is_answered_as_predict_answers_it() {
         .refused(400, &["image 2", "base64"]);
 }
 
+/// A form with files, as `curl -F` and browsers send it.
+fn form(files: &[(&str, &[u8])]) -> (String, Vec<u8>) {
+    let mut body = Vec::new();
+    for (name, bytes) in files {
+        let head = format!(
+            "--frame\r\nContent-Disposition: form-data; name=\"image\"; filename=\"{name}\"\r\nContent-Type: image/png\r\n\r\n"
+        );
+        body.extend([head.as_bytes(), *bytes, &b"\r\n"[..]].concat());
+    }
+    body.extend(b"--frame--\r\n");
+    ("multipart/form-data; boundary=frame".to_owned(), body)
+}
+
+fn digits(epochs: usize) -> Project {
+    let project = Project::new();
+    project.ok(&format!("train configs/vision/digits-cnn.toml -q --set device.backend=flex --set train.epochs={epochs} --set lr_scheduler.warmup_steps=0"));
+    project
+}
+
+/// The bytes of a picture of its own.
+fn picture(project: &Project, number: usize) -> Vec<u8> {
+    let image = image::GrayImage::from_fn(8, 8, |x, y| {
+        image::Luma([((x as usize * 31 + y as usize * 7 + number * 53) % 256) as u8])
+    });
+    let path = project.path(&format!("picture-{number}.png"));
+    image.save(&path).unwrap();
+    fs::read(path).unwrap()
+}
+
+#[test]
+fn several_images_come_in_a_form_and_are_the_same_bits_alone_and_in_company() {
+    let project = digits(1);
+    let server = Server::start(&project, "digits=runs/digits-cnn --no-log --batch-wait 5");
+    let pictures: Vec<Vec<u8>> = (0..24).map(|number| picture(&project, number)).collect();
+    let ask = |numbers: std::ops::Range<usize>| {
+        let names: Vec<String> = numbers
+            .clone()
+            .map(|number| format!("{number}.png"))
+            .collect();
+        let files = names
+            .iter()
+            .map(String::as_str)
+            .zip(numbers.map(|number| &pictures[number][..]));
+        let (kind, body) = form(&files.collect::<Vec<_>>());
+        let mut answer = server.post("/predict/digits", &kind, body).ok();
+        answer["predictions"].take().as_array().unwrap().clone()
+    };
+    let together = ask(0..24);
+    assert_eq!(together[7]["image"], "7.png");
+    let alone = server
+        .post("/predict/digits", "image/png", &pictures[7])
+        .ok();
+    for column in ["class_1", "probability_1", "probability_5"] {
+        assert_eq!(alone["predictions"][0][column], together[7][column]);
+    }
+    let before = server.metric("fireclay_batch_size_count{model=\"digits\"}");
+    thread::scope(|scope| {
+        for client in 0..8 {
+            let (ask, together) = (&ask, &together);
+            scope.spawn(move || {
+                for round in 0..10 {
+                    let start = (client * 5 + round * 3) % 18;
+                    let end = start + 1 + (client + round) % 6;
+                    assert_eq!(ask(start..end), together[start..end]);
+                }
+            });
+        }
+    });
+    let batches = server.metric("fireclay_batch_size_count{model=\"digits\"}") - before;
+    assert!(batches < 80.0, "no requests were computed together");
+    let (kind, body) = form(&[("good.png", &pictures[0]), ("bad.png", b"no image")]);
+    server
+        .post("/predict/digits", &kind, body)
+        .refused(400, &["the request"]);
+    let (kind, body) = form(&[]);
+    server
+        .post("/predict/digits", &kind, body)
+        .refused(400, &["no file", "-F image=@a.png"]);
+    server
+        .post("/predict/digits", "multipart/form-data", "x")
+        .refused(400, &["form cannot be read"]);
+    let iris = iris();
+    let server = Server::start(&iris, "runs/iris --no-log");
+    let (kind, body) = form(&[("a.png", &pictures[0])]);
+    server
+        .post("/predict/iris", &kind, body)
+        .refused(415, &["iris reads rows"]);
+}
+
+#[test]
+fn images_of_another_kind_are_seen_at_drift() {
+    let project = digits(1);
+    let server = Server::start(&project, "digits=runs/digits-cnn --no-log");
+    let report = || server.get("/drift/digits").json();
+    server.until("compared", |server| {
+        server.get("/drift/digits").status == 200
+    });
+    let white = image::GrayImage::from_fn(16, 12, |x, _| image::Luma([255 - x as u8]));
+    white.save(project.path("white.png")).unwrap();
+    let white = fs::read(project.path("white.png")).unwrap();
+    let (kind, body) = form(&vec![("white.png", &white[..]); 60]);
+    server.post("/predict/digits", &kind, body).ok();
+    server.until("counted", |_| report()["n"] == 60);
+    let report = report();
+    let column = |name: &str| {
+        let columns = report["columns"].as_array().unwrap();
+        columns
+            .iter()
+            .find(|column| column["name"] == name)
+            .unwrap()
+            .clone()
+    };
+    for name in ["brightness", "deviation", "height", "width"] {
+        let found = column(name);
+        assert!(found["psi"].as_f64() > Some(0.25), "{report}");
+    }
+    assert_eq!(column("width")["unseen"], 1.0, "{report}");
+    assert_eq!(
+        (&report["model"], &report["version"]),
+        (&json!("digits"), &json!("1"))
+    );
+}
+
 #[cfg(unix)]
 #[test]
 fn a_newer_run_takes_over_without_a_lost_request() {

@@ -10,7 +10,7 @@ use burn::tensor::{DType, Shape, Tensor, TensorData};
 use pulp::{Arch, WithSimd};
 use rayon::prelude::*;
 
-pub(crate) use float::{LANES, Sums, dot, exp, greatest, normal, relu, sigmoid, sum};
+pub(crate) use float::{LANES, Sums, dot, exp, fused, greatest, normal, relu, sigmoid, sum};
 pub(crate) use mask::Mask;
 pub(crate) use product::{Matrix, add_product, product};
 

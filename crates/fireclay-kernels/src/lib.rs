@@ -39,6 +39,7 @@ mod norm;
 mod operation;
 mod optimizer;
 mod pass;
+mod past;
 mod softmax;
 #[cfg(all(test, feature = "flex"))]
 mod test;
@@ -51,11 +52,12 @@ pub use cross_entropy::cross_entropy;
 pub use embedding::embedding;
 pub use gelu::{gelu, gelu_tanh, silu};
 pub use half::{is_half, widely, widen};
-pub use linear::linear;
+pub use linear::{each_row_alone, linear};
 pub use max_pool::max_pool2d;
 pub use norm::{layer_norm, rms_norm};
 pub use optimizer::{AdamStep, MomentumStep, adam, descent, lerp, momentum, sum_of_squares};
 pub use pass::{PASS_BEGINS, PASS_ENDS, RECURRENCE_BEGINS, RECURRENCE_ENDS, recurrence};
+pub use past::{Past, Sight, attend_each};
 pub use softmax::softmax;
 
 /// Whether `device` is the one that the loops over slices are for.

@@ -1,9 +1,34 @@
 //! Linear layers.
 
 #[cfg(feature = "flex")]
+mod alone;
+#[cfg(feature = "flex")]
 mod flex;
 
+use std::cell::Cell;
+
 use burn::tensor::{Tensor, module};
+
+thread_local! {
+    /// Whether [`each_row_alone`] does something on this thread.
+    static ALONE: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Does `work`, in which each row of a product that [`linear`] makes on the CPU has the bits that it would have if
+/// there were no other. A product of many rows rounds otherwise for other numbers of rows. What has autodiff is
+/// computed as ever, and so is what is on another device: there the bits of a row are the same for the same number
+/// of rows.
+pub fn each_row_alone<T>(work: impl FnOnce() -> T) -> T {
+    /// Sets it back, though `work` may panic.
+    struct Before(bool);
+    impl Drop for Before {
+        fn drop(&mut self) {
+            ALONE.set(self.0);
+        }
+    }
+    let _before = Before(ALONE.replace(true));
+    work()
+}
 
 /// The products of rows with a matrix, plus a bias: x W + b. The weight's gradient is one product
 /// over all rows, whatever axes `x` has before its last.
@@ -26,7 +51,11 @@ pub fn linear<const D: usize>(
         && crate::flex::takes(&weight)
         && bias.as_ref().is_none_or(crate::flex::takes)
     {
-        return flex::linear(x, weight, bias);
+        let is_plain = !x.is_autodiff() && !weight.is_autodiff();
+        return match ALONE.get() && is_plain {
+            true => alone::linear(x, weight, bias),
+            false => flex::linear(x, weight, bias),
+        };
     }
     module::linear(x, weight, bias)
 }
@@ -165,5 +194,51 @@ mod tests {
             [y, x, weight, bias.unsqueeze()].map(Tensor::into_data)
         };
         same_on_any_threads(gradients);
+    }
+
+    /// The rows of a product in which each is as if alone.
+    fn rows(x: &Tensor<2>, weight: &Tensor<2>, bias: Option<&Tensor<1>>) -> Vec<Vec<f32>> {
+        let y = each_row_alone(|| linear(x.clone(), weight.clone(), bias.cloned()));
+        let width = y.dims()[1].max(1);
+        let numbers: Vec<f32> = y.into_data().iter().collect();
+        numbers.chunks(width).map(<[f32]>::to_vec).collect()
+    }
+
+    #[test]
+    fn a_row_alone_has_the_bits_that_it_has_in_company() {
+        let device = Device::flex();
+        for [many, inputs, outputs] in SIZES {
+            let x = Tensor::<2>::from_data(wave([many, inputs], 1.0, 0), &device);
+            let bias = Tensor::<1>::from_data(wave([outputs], 1.0, 2), &device);
+            let across = Tensor::<2>::from_data(wave([outputs, inputs], 1.0, 1), &device);
+            let down = Tensor::<2>::from_data(across.clone().transpose().into_data(), &device);
+            for weight in [down, across.transpose()] {
+                for bias in [None, Some(&bias)] {
+                    let plain = module::linear(x.clone(), weight.clone(), bias.cloned());
+                    let found = each_row_alone(|| linear(x.clone(), weight.clone(), bias.cloned()));
+                    close(found.into_data(), &plain.into_data(), 1e-5);
+                    let together = rows(&x, &weight, bias);
+                    for count in [1, 2, 3, 5, 8].into_iter().filter(|count| *count < many) {
+                        let first = many - count;
+                        let some = rows(&x.clone().narrow(0, first, count), &weight, bias);
+                        assert_eq!(some, together[first..], "{count} rows");
+                    }
+                }
+            }
+        }
+        assert!(!ALONE.get());
+    }
+
+    #[test]
+    fn any_number_of_threads_gives_the_same_bits_alone() {
+        let y = || {
+            let [x, weight] = [[5, 300], [300, 1700]]
+                .map(|shape| Tensor::<2>::from_data(wave(shape, 1.0, shape[0]), &Device::flex()));
+            let across = weight.clone().transpose().into_data();
+            let across = Tensor::<2>::from_data(across, &Device::flex()).transpose();
+            let of = |weight: Tensor<2>| each_row_alone(|| linear(x.clone(), weight, None));
+            [of(weight), of(across)].map(Tensor::into_data)
+        };
+        same_on_any_threads(y);
     }
 }

@@ -7,9 +7,10 @@ pub mod llama;
 pub(crate) mod tests;
 
 use burn::tensor::{Int, Tensor};
+use fireclay_kernels::{each_row_alone, is_flex};
 
 use crate::family::{Architecture, Layered, registry};
-use crate::layers::causal::{KeyValueCache, Positions};
+use crate::layers::causal::{KeyValueCache, Positions, ReadText};
 use crate::shape::LanguageShape;
 
 registry! {
@@ -81,5 +82,40 @@ pub trait LanguageNetwork {
         let [_, new] = tokens.dims();
         let positions = Positions::after(cache.len(), new, &tokens.device());
         self.logits(tokens, &positions, cache)
+    }
+
+    /// As [`forward_cached`](Self::forward_cached) for the next token of each of several texts, in one pass. The
+    /// logits of a text have the same bits whoever is beside it: on the CPU each row is computed as if alone,
+    /// elsewhere there are always so many rows.
+    ///
+    /// # Shapes
+    ///
+    /// - `tokens`: `[texts]`; each text with its token no longer than the context
+    /// - `rows`: texts that there may be at most
+    /// - result: `[texts, vocabulary]`
+    fn forward_each(
+        &self,
+        tokens: Tensor<1, Int>,
+        texts: &mut [&mut ReadText],
+        rows: usize,
+    ) -> Tensor<2> {
+        let ([count], device) = (tokens.dims(), tokens.device());
+        assert_eq!(count, texts.len(), "a token for each text");
+        let rows = if is_flex(&device) {
+            count
+        } else {
+            rows.max(count)
+        };
+        let tokens = match rows - count {
+            0 => tokens,
+            padding => Tensor::cat(vec![tokens, Tensor::zeros([padding], &device)], 0),
+        };
+        let seen: Vec<usize> = texts.iter().map(|text| text.len()).collect();
+        let positions = Positions::of_next(&seen, rows, &device);
+        let read = |cache: &mut KeyValueCache| {
+            each_row_alone(|| self.logits(tokens.unsqueeze_dim(1), &positions, cache))
+        };
+        let logits = KeyValueCache::lend(texts, read); // [rows, 1, vocabulary]
+        logits.narrow(0, 0, count).squeeze_dim(1)
     }
 }

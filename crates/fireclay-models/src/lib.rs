@@ -77,7 +77,7 @@ pub use io::weights::{ModelDescription, WeightsError};
 pub use io::{pretrained, tensors, weights};
 pub use language::*;
 pub use layers::activation::Activation;
-pub use layers::causal::KeyValueCache;
+pub use layers::causal::{KeyValueCache, ReadText};
 pub use layers::draws::Draws;
 pub use layers::norm::NormKind;
 pub use lora::{AdapterDescription, LoraConfig, LoraError};

@@ -10,6 +10,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use toml::Table;
 
+use crate::drift::Drift;
 use crate::error::{ReportError, damaged, io};
 use crate::history::{History, lines};
 use crate::kept::{KEPT, Kept};
@@ -37,6 +38,8 @@ pub struct RunFolder {
     pub(crate) kept: Kept,
     /// `explanations.json`, if the run has been explained.
     pub(crate) explanations: Option<Value>,
+    /// How far what was served is from the training, if that is known.
+    pub(crate) drift: Option<Drift>,
 }
 
 impl RunFolder {
@@ -71,6 +74,7 @@ impl RunFolder {
             explanations: json(&path.join("explanations.json"))?,
             predictions: BTreeMap::new(),
             kept: Kept::default(),
+            drift: None,
             path,
             config,
             config_text,
@@ -78,6 +82,19 @@ impl RunFolder {
             lock_text,
             evaluation_json,
             answer,
+        })
+    }
+
+    /// The same with an answer of `/drift` that was saved in a file.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be read, is no such answer, or is about another run.
+    pub fn with_drift(self, file: &Path) -> Result<Self, ReportError> {
+        let drift = Drift::read(file, &self.path)?;
+        Ok(Self {
+            drift: Some(drift),
+            ..self
         })
     }
 

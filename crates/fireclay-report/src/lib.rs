@@ -10,6 +10,7 @@
 mod card;
 mod chart;
 mod compare;
+mod drift;
 mod error;
 mod folder;
 mod history;

@@ -503,3 +503,43 @@ fn what_a_run_keeps_is_shown_and_sealed() {
         "{found:?}"
     );
 }
+
+#[test]
+fn a_saved_answer_about_drift_is_a_part_of_the_page_of_its_run() {
+    let runs = Runs::new();
+    let path = runs.classifier("c/1", 7);
+    let open = || RunFolder::open(&path).expect("a run");
+    assert!(!report(&open()).contains("id=\"drift\""));
+    let file = runs.root.path().join("drift.json");
+    let answer = |version: &str, n: u64| {
+        let columns = serde_json::json!([
+            {"name": EVIL, "n": n, "psi": 0.9, "psi_by_chance": 0.01, "unseen": 0.25},
+            {"name": "chance", "n": n, "psi": 0.5, "psi_by_chance": 0.4},
+        ]);
+        serde_json::json!({"model": "c", "version": version, "n": n, "training_rows": 1200, "columns": columns})
+    };
+    let with = |text: String| {
+        fs::write(&file, text).expect("written");
+        open().with_drift(&file)
+    };
+    let page = report(&with(answer("1", 3400).to_string()).expect("an answer"));
+    for wanted in [
+        "id=\"drift\"",
+        "3\u{202f}400 served samples of c",
+        "1\u{202f}200 of the training",
+        "0.25",
+    ] {
+        assert!(page.contains(wanted), "{wanted}");
+    }
+    assert!(
+        page.contains("by chance, are: &lt;script"),
+        "one column has moved"
+    );
+    assert!(!page.contains("alert(&#39;x&#39;)</script>&quot;&amp;, chance."));
+    let page = report(&with(answer("1", 0).to_string()).expect("an answer"));
+    assert!(page.contains("Nothing can be said yet"));
+    let error = with(answer("2", 5).to_string()).expect_err("another run");
+    assert!(error.to_string().contains("about run 2 of c"), "{error}");
+    let error = with("{\"error\": \"turned off\"}".into()).expect_err("no answer");
+    assert!(error.to_string().contains("no answer of /drift"), "{error}");
+}

@@ -1,35 +1,23 @@
 //! Text from a language model, token by token.
 
+mod draft;
 mod held;
 mod rendered;
 mod said;
+mod sampling;
+mod several;
 mod writing;
 
 use burn::tensor::Device;
 use fireclay_data::{DataError, Tokenizer};
 use fireclay_models::{KeyValueCache, LanguageModel, LanguageNetwork};
-use rand::{Rng, RngExt};
 use serde::Serialize;
 
 use crate::samples::tokens;
-pub use writing::{Step, Writing};
-
-/// How the next token is chosen.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Sampling {
-    /// What logits are divided by; 0 always takes the most probable token.
-    pub temperature: f64,
-    /// Choose among so many most probable tokens only (Fan et al. 2018, section 5).
-    pub top_k: Option<usize>,
-    /// Choose among the fewest tokens that together have this probability (Holtzman et al. 2019,
-    /// "The Curious Case of Neural Text Degeneration", section 3.1).
-    pub top_p: f64,
-    /// What logits of tokens that were there before are divided by, or multiplied where they are
-    /// negative (Keskar et al. 2019, "CTRL", section 4.1); 1 for nothing.
-    pub repetition_penalty: f64,
-    /// The seed of every choice.
-    pub seed: u64,
-}
+pub use draft::Step;
+pub use sampling::Sampling;
+pub use several::Several;
+pub use writing::Writing;
 
 /// When a text is at its end.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -77,111 +65,6 @@ pub enum GenerateError {
     NotFinite,
 }
 
-impl Default for Sampling {
-    /// What the command line samples with unless it is told otherwise.
-    fn default() -> Self {
-        Self {
-            temperature: 1.0,
-            top_k: None,
-            top_p: 1.0,
-            repetition_penalty: 1.0,
-            seed: 42,
-        }
-    }
-}
-
-impl Sampling {
-    /// Every impossible value, as (name, message).
-    pub fn validate(&self) -> Vec<(&'static str, String)> {
-        let mut problems = Vec::new();
-        if !(self.temperature.is_finite() && self.temperature >= 0.0) {
-            problems.push(("temperature", "must be 0 or more".into()));
-        }
-        if self.top_k == Some(0) {
-            problems.push(("top-k", "must be at least 1".into()));
-        }
-        if !(self.top_p > 0.0 && self.top_p <= 1.0) {
-            problems.push(("top-p", "must be above 0 and at most 1".into()));
-        }
-        if !(self.repetition_penalty.is_finite() && self.repetition_penalty > 0.0) {
-            problems.push(("repetition-penalty", "must be above 0".into()));
-        }
-        problems
-    }
-
-    /// The token that comes after `before`, with the given logits.
-    ///
-    /// # Errors
-    ///
-    /// If a logit is not finite.
-    ///
-    /// # Panics
-    ///
-    /// If there are no logits.
-    pub fn choose(
-        &self,
-        logits: &[f32],
-        before: &[u32],
-        random: &mut impl Rng,
-    ) -> Result<u32, GenerateError> {
-        if logits.iter().any(|logit| !logit.is_finite()) {
-            return Err(GenerateError::NotFinite);
-        }
-        let mut ranked: Vec<(u32, f64)> =
-            (0..).zip(logits.iter().copied().map(f64::from)).collect();
-        self.penalise(&mut ranked, before);
-        // Equal logits keep the order of the vocabulary, so that the choice is defined.
-        ranked.sort_by(|a, b| b.1.total_cmp(&a.1));
-        if self.temperature == 0.0 {
-            return Ok(ranked[0].0);
-        }
-        ranked.truncate(self.top_k.unwrap_or(usize::MAX));
-        let weights = self.nucleus(&ranked);
-        let mut left = random.random::<f64>() * weights.iter().sum::<f64>();
-        for ((token, _), weight) in ranked.iter().zip(&weights) {
-            left -= weight;
-            if left < 0.0 {
-                return Ok(*token);
-            }
-        }
-        // Rounding may leave a crumb; it belongs to the last token.
-        Ok(ranked[weights.len() - 1].0)
-    }
-
-    fn penalise(&self, logits: &mut [(u32, f64)], before: &[u32]) {
-        if self.repetition_penalty == 1.0 {
-            return;
-        }
-        let seen: std::collections::BTreeSet<u32> = before.iter().copied().collect();
-        for token in seen {
-            if let Some((_, logit)) = logits.get_mut(token as usize) {
-                *logit = match *logit > 0.0 {
-                    true => *logit / self.repetition_penalty,
-                    false => *logit * self.repetition_penalty,
-                };
-            }
-        }
-    }
-
-    /// Probabilities of the first tokens, as many as together reach `top_p`; not normalised again.
-    fn nucleus(&self, ranked: &[(u32, f64)]) -> Vec<f64> {
-        let largest = ranked[0].1;
-        let power = |(_, logit): &(u32, f64)| ((logit - largest) / self.temperature).exp();
-        let powers: Vec<f64> = ranked.iter().map(power).collect();
-        let whole: f64 = powers.iter().sum();
-        let mut weights = Vec::new();
-        let mut mass = 0.0;
-        for power in powers {
-            weights.push(power / whole);
-            mass += power / whole;
-            if mass >= self.top_p {
-                break;
-            }
-        }
-        weights
-    }
-}
-
 /// A language model that goes on from a prompt.
 ///
 /// The keys and values of earlier tokens are kept, so a token costs the same however long the text
@@ -193,7 +76,6 @@ pub struct Writer<'a> {
     tokenizer: &'a Tokenizer,
     device: &'a Device,
     cache: KeyValueCache,
-    text: Vec<u32>,
 }
 
 impl<'a> Writer<'a> {
@@ -204,7 +86,6 @@ impl<'a> Writer<'a> {
             tokenizer,
             device,
             cache: model.empty_cache(),
-            text: Vec::new(),
         }
     }
 
@@ -303,31 +184,45 @@ impl<'a> Writer<'a> {
         stops.chain(ends).collect()
     }
 
-    /// The logits of the token after the text.
-    fn logits(&mut self) -> Vec<f32> {
+    /// The logits of the token after a text, of which it has read all but the end before.
+    fn logits(&mut self, text: &[u32]) -> Vec<f32> {
         let context = self.model.context_length();
-        let length = self.text.len();
         let unread = match self.cache.is_empty() {
-            true => length.min(context),
+            true => text.len().min(context),
             false => 1,
         };
-        if self.cache.len() + unread > context {
-            self.cache = self.model.empty_cache();
-            return self.read((context / 2).max(1));
-        }
-        self.read(unread)
+        let unread = match self.cache.len() + unread > context {
+            true => {
+                self.cache = self.model.empty_cache();
+                self.again()
+            }
+            false => unread,
+        };
+        read(
+            (self.model, self.device),
+            &mut self.cache,
+            &text[text.len() - unread..],
+        )
     }
 
-    /// Reads the last `count` tokens of the text after those in the cache.
-    fn read(&mut self, count: usize) -> Vec<f32> {
-        let unread = &self.text[self.text.len() - count..];
-        let ids = unread.iter().map(|token| *token as i32).collect();
-        let input = tokens(ids, [1, count], self.device);
-        let logits = self.model.forward_cached(input, &mut self.cache); // [1, count, vocabulary]
-        let vocabulary = logits.dims()[2];
-        let last = logits.slice([0..1, count - 1..count, 0..vocabulary]);
-        last.into_data().iter::<f32>().collect()
+    /// How many tokens are read again where the context is full: learned positions allow nothing cheaper.
+    fn again(&self) -> usize {
+        (self.model.context_length() / 2).max(1)
     }
+}
+
+/// Reads some tokens after those in the cache, and gives the logits of the next one.
+fn read(
+    (model, device): (&LanguageModel, &Device),
+    cache: &mut KeyValueCache,
+    unread: &[u32],
+) -> Vec<f32> {
+    let (count, ids) = (unread.len(), unread.iter().map(|token| *token as i32));
+    let input = tokens(ids.collect(), [1, count], device);
+    let logits = model.forward_cached(input, cache); // [1, count, vocabulary]
+    let vocabulary = logits.dims()[2];
+    let last = logits.slice([0..1, count - 1..count, 0..vocabulary]);
+    last.into_data().iter::<f32>().collect()
 }
 
 #[cfg(test)]

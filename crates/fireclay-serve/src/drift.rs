@@ -1,15 +1,15 @@
 //! How far what is served is from what the run was trained on, counted in bounded memory.
 //!
-//! Each column is cut into bins by the training rows, as the model reads them: a column of few values has a bin for each
-//! and one for all others, one of many has ten that hold as many training rows each, and a category of many a bin for
-//! each of the commonest. The population stability index of
-//! a column is the sum of (p - q) ln(p / q) over its bins, where p and q are the shares of served and of training rows
-//! (Siddiqi 2006, "Credit Risk Scorecards").
+//! A column is one of a table, as the model reads it, or a number that says what an image or a text is like. Each is cut
+//! into bins by training samples: a column of few values has a bin for each and one for all others, one of many has ten
+//! that hold as many training samples each, and a category of many a bin for each of the commonest. The population
+//! stability index of a column is the sum of (p - q) ln(p / q) over its bins, where p and q are the shares of served and
+//! of training samples (Siddiqi 2006, "Credit Risk Scorecards").
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
-use fireclay_run::{On, Part, Parts, Run, Taken};
+use fireclay_run::{Observations, Observed, Run};
 use serde::Serialize;
 
 /// Values of a column that have a bin of their own.
@@ -35,10 +35,8 @@ struct Baseline {
 #[derive(Debug)]
 struct Column {
     name: String,
-    /// Where its values are among those of a row.
-    at: Vec<usize>,
     bins: Bins,
-    /// Training rows by bin.
+    /// What was seen of training samples, by bin.
     counts: Vec<u64>,
 }
 
@@ -60,6 +58,10 @@ struct Served {
 /// What there is to say of a run.
 #[derive(Debug, Serialize)]
 pub struct Report {
+    /// What clients call it.
+    model: String,
+    /// The number of the run.
+    version: String,
     /// Rows that were served and counted.
     n: u64,
     /// Training rows that they are compared with.
@@ -80,73 +82,40 @@ struct ColumnReport {
     unseen: Option<f64>,
 }
 
-/// Rows as the model reads them.
-struct Rows {
-    parts: Vec<Part>,
-    width: usize,
-    values: Vec<f32>,
-}
-
-impl Rows {
-    fn of(taken: Taken) -> Option<Self> {
-        let Parts::Columns { columns, .. } = taken.parts else {
-            return None;
-        };
-        let [_, width] = taken.input.values.dims();
-        let values = taken.input.values.into_data();
-        Some(Self {
-            parts: columns,
-            width,
-            values: values.iter::<f32>().collect(),
-        })
-    }
-
-    fn len(&self) -> usize {
-        self.values.len() / self.width.max(1)
-    }
-
-    /// The values of a column, row by row.
-    fn column<'a>(&'a self, at: &'a [usize]) -> impl Iterator<Item = Vec<f32>> + 'a {
-        let rows = self.values.chunks(self.width.max(1));
-        rows.map(|row| at.iter().map(|at| row[*at]).collect())
-    }
-}
-
 fn bits(values: &[f32]) -> Vec<u32> {
     values.iter().map(|value| value.to_bits()).collect()
 }
 
 impl Column {
-    fn new(part: &Part, rows: &Rows) -> Self {
+    fn new(seen: &Observations) -> Self {
         let mut values = HashMap::new();
-        for value in rows.column(&part.at) {
+        for value in &seen.values {
             let next = values.len();
-            values.entry(bits(&value)).or_insert(next);
+            values.entry(bits(value)).or_insert(next);
         }
         let bins = match values.len() <= MOST_VALUES {
             true => Bins::Values(values),
-            false => many(part, rows),
+            false => many(&seen.values),
         };
         let mut column = Self {
-            name: part.name.clone(),
-            at: part.at.clone(),
+            name: seen.name.clone(),
             counts: Vec::new(),
             bins,
         };
-        column.counts = column.count(rows);
+        column.counts = column.count(&seen.values);
         column
     }
 
-    /// How many of the rows are in each bin.
-    fn count(&self, rows: &Rows) -> Vec<u64> {
+    /// How many are in each bin.
+    fn count(&self, seen: &[Vec<f32>]) -> Vec<u64> {
         let bins = match &self.bins {
             Bins::Values(values) => values.len() + 1,
             Bins::Edges(edges) => edges.len() + 1,
         };
         let mut counts = vec![0; bins];
-        for value in rows.column(&self.at) {
+        for value in seen {
             let bin = match &self.bins {
-                Bins::Values(values) => values.get(&bits(&value)).copied().unwrap_or(values.len()),
+                Bins::Values(values) => values.get(&bits(value)).copied().unwrap_or(values.len()),
                 Bins::Edges(edges) => edges.partition_point(|edge| *edge < value[0]),
             };
             counts[bin] += 1;
@@ -185,17 +154,15 @@ impl Column {
 
 /// Bins of a column of many values: by edges where the first of its numbers has many itself; of a category in several
 /// numbers, of which the first says little, the commonest values have a bin each and the others one together.
-fn many(part: &Part, rows: &Rows) -> Bins {
-    let firsts: HashSet<u32> = rows
-        .column(&part.at)
-        .map(|value| value[0].to_bits())
-        .collect();
-    if firsts.len() > MOST_VALUES {
-        return Bins::Edges(edges(rows.column(&part.at).map(|value| value[0])));
+fn many(seen: &[Vec<f32>]) -> Bins {
+    let firsts = || seen.iter().map(|value| value[0]);
+    let distinct: HashSet<u32> = firsts().map(f32::to_bits).collect();
+    if distinct.len() > MOST_VALUES {
+        return Bins::Edges(edges(firsts()));
     }
     let mut counts: HashMap<Vec<u32>, u64> = HashMap::new();
-    for value in rows.column(&part.at) {
-        *counts.entry(bits(&value)).or_default() += 1;
+    for value in seen {
+        *counts.entry(bits(value)).or_default() += 1;
     }
     let mut commonest: Vec<_> = counts.into_iter().collect();
     // Among equals by value, so that the bins are the same each time.
@@ -216,24 +183,17 @@ fn edges(values: impl Iterator<Item = f32>) -> Vec<f32> {
 }
 
 fn unread(error: String) -> String {
-    format!("the training rows cannot be read: {error}")
+    format!("the training data cannot be read: {error}")
 }
 
 impl Drift {
-    /// Reads training rows of a run to compare with, `most` of them, drawn by the seed of the run.
+    /// Reads training samples of a run to compare with, `most` of them, drawn by the seed of the run.
     pub fn learn(&self, run: &dyn Run, most: usize) {
-        let taken = run
-            .take(On::Split(0), most)
-            .map_err(|error| error.to_string());
-        let baseline = taken.and_then(|taken| {
-            let rows = Rows::of(taken).ok_or("the run reads no columns")?;
-            let columns = rows.parts.iter().map(|part| Column::new(part, &rows));
-            Ok(Baseline {
-                rows: rows.len(),
-                columns: columns.collect(),
-            })
+        let baseline = run.observe(most).map(|seen| Baseline {
+            rows: seen.samples,
+            columns: seen.columns.iter().map(Column::new).collect(),
         });
-        self.set(baseline.map_err(unread));
+        self.set(baseline.map_err(|error| unread(error.to_string())));
     }
 
     /// Says that there are no training rows, since the run cannot be opened once more.
@@ -243,7 +203,7 @@ impl Drift {
 
     /// Says that there is no comparison.
     pub fn leave(&self) {
-        let reason = "drift is counted for runs on tables, and is turned off by --drift-rows 0";
+        let reason = "drift is counted for tables, images and texts with labels, and is turned off by --drift-rows 0";
         self.set(Err(reason.into()));
     }
 
@@ -258,15 +218,19 @@ impl Drift {
     }
 
     /// Counts rows.
-    pub fn add(&self, taken: Taken) {
-        let (Some(Ok(baseline)), Some(rows)) = (self.training.get(), Rows::of(taken)) else {
+    pub fn add(&self, seen: &Observed) {
+        let Some(Ok(baseline)) = self.training.get() else {
             return;
         };
+        if seen.samples == 0 {
+            return;
+        }
         let mut served = self.served.lock().unwrap_or_else(PoisonError::into_inner);
-        served.rows += rows.len() as u64;
+        served.rows += seen.samples as u64;
         served.counts.resize(baseline.columns.len(), Vec::new());
-        for (column, counts) in baseline.columns.iter().zip(&mut served.counts) {
-            let more = column.count(&rows);
+        let columns = baseline.columns.iter().zip(&seen.columns);
+        for ((column, seen), counts) in columns.zip(&mut served.counts) {
+            let more = column.count(&seen.values);
             counts.resize(more.len(), 0);
             counts
                 .iter_mut()
@@ -280,10 +244,10 @@ impl Drift {
     /// # Errors
     ///
     /// That reason.
-    pub fn report(&self) -> Result<Report, String> {
+    pub fn report(&self, (model, version): (&str, &str)) -> Result<Report, String> {
         let baseline = match self.training.get() {
             None => {
-                return Err("the training rows are still being read; ask again in a moment".into());
+                return Err("the training data are still being read; ask again in a moment".into());
             }
             Some(Err(error)) => return Err(error.clone()),
             Some(Ok(baseline)) => baseline,
@@ -296,6 +260,8 @@ impl Drift {
         let mut columns: Vec<ColumnReport> = columns.collect();
         columns.sort_by(|a, b| b.psi.total_cmp(&a.psi));
         Ok(Report {
+            model: model.to_owned(),
+            version: version.to_owned(),
             n: served.rows,
             training_rows: baseline.rows,
             columns,
@@ -307,21 +273,17 @@ impl Drift {
 mod tests {
     use super::*;
 
-    fn rows(values: Vec<f32>) -> Rows {
-        let parts = vec![Part {
-            name: "x".into(),
-            at: vec![0],
-        }];
-        Rows {
-            parts,
-            width: 1,
-            values,
-        }
+    fn rows(values: Vec<f32>) -> Vec<Vec<f32>> {
+        values.into_iter().map(|value| vec![value]).collect()
+    }
+
+    fn named(values: Vec<Vec<f32>>) -> Observations {
+        let name = "x".into();
+        Observations { name, values }
     }
 
     fn column(values: Vec<f32>) -> Column {
-        let rows = rows(values);
-        Column::new(&rows.parts[0], &rows)
+        Column::new(&named(rows(values)))
     }
 
     #[test]
@@ -354,17 +316,13 @@ mod tests {
     #[test]
     fn a_category_of_many_values_is_compared_by_the_commonest() {
         let code = |category: usize| (0..100).map(move |at| f32::from(u8::from(at == category)));
-        let rows = |categories: &[usize]| Rows {
-            parts: vec![Part {
-                name: "x".into(),
-                at: (0..100).collect(),
-            }],
-            width: 100,
-            values: categories.iter().flat_map(|at| code(*at)).collect(),
+        let rows = |categories: &[usize]| {
+            let rows = categories.iter().map(|at| code(*at).collect());
+            rows.collect::<Vec<Vec<f32>>>()
         };
         let training: Vec<usize> = (0..1000).map(|row| row % 100).chain(vec![70; 50]).collect();
         let training = rows(&training);
-        let column = Column::new(&training.parts[0], &training);
+        let column = Column::new(&named(training.clone()));
         assert_eq!(column.counts.len(), MOST_VALUES + 1);
         assert_eq!(column.counts[0], 60);
         let same = column.report(&column.count(&training));

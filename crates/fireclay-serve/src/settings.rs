@@ -67,7 +67,7 @@ pub struct Limits {
     pub rows: usize,
     /// Images, texts, or rows with a text of one request, which are computed in one go.
     pub samples: usize,
-    /// Rows that go through a model at once.
+    /// Rows, images or texts that are gathered to be computed together; of the latter two 64 at most.
     pub batch: usize,
     /// How long a first request waits for others to be answered with it. While one batch is answered the next is
     /// gathered anyway.
@@ -76,13 +76,13 @@ pub struct Limits {
     pub deadline: Duration,
     /// How long a client may take for the head of a request, again for its body, and to take a part of the answer.
     pub slow: Duration,
-    /// Texts that a language model writes at the same time.
-    pub streams: usize,
+    /// Texts that a language model writes at the same time, each with keys and values of up to its context.
+    pub slots: usize,
     /// Tokens that a request may ask for.
     pub tokens: usize,
     /// Connections at the same time; others wait to be accepted.
     pub connections: usize,
-    /// Training rows that served ones are compared with; 0 for no comparison.
+    /// Training samples that served ones are compared with; 0 for no comparison.
     pub drift: usize,
 }
 
@@ -97,7 +97,7 @@ impl Default for Limits {
             wait: Duration::ZERO,
             deadline: Duration::from_secs(30),
             slow: Duration::from_secs(20),
-            streams: 8,
+            slots: 8,
             tokens: 4096,
             connections: 1024,
             drift: 5000,

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::augment::Mix;
-use super::decode::{Decoded, examine};
+use super::decode::{Decoded, examine, header};
 use super::preprocess::ImagePreprocess;
 use super::source::read_encoded;
 use super::transform;
@@ -58,6 +58,19 @@ impl ImagePreprocess {
             Ok(())
         })?;
         Ok(ImagePixels { pixels, dims })
+    }
+
+    /// Height and width of an image as it is stored, upright if the run turns images upright.
+    ///
+    /// # Errors
+    /// As [`read_batch`](Self::read_batch), as far as the header tells.
+    pub fn stored_size(&self, path: &Path) -> Result<[usize; 2], DataError> {
+        let found = header(&read_encoded(path)?, &self.decoding());
+        let found = found.map_err(|message| DataError::Image {
+            name: absolute(path).display().to_string(),
+            message,
+        })?;
+        Ok([found.height, found.width])
     }
 
     /// Reads images as the model is to see them, and says which ones cannot be read.

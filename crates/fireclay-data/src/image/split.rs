@@ -13,7 +13,7 @@ use std::sync::{Arc, OnceLock};
 use super::augment::{AugmentConfig, Key};
 use super::batch::{ImageBatch, assemble};
 use super::cache::{Cache, Entry};
-use super::decode::decode;
+use super::decode::{decode, header};
 use super::pixels::Pixels;
 use super::preprocess::ImagePreprocess;
 use super::source::{Raw, Source};
@@ -99,6 +99,25 @@ impl ImageSplit {
     /// What to call an image: its path, or the archive and the position in it.
     pub fn name(&self, index: usize) -> String {
         self.source.name(self.rows[index] as usize)
+    }
+
+    /// Height and width of an image as it is stored, upright if the run turns images upright.
+    ///
+    /// # Errors
+    /// [`DataError::Read`] or [`DataError::Image`].
+    pub fn stored_size(&self, index: usize) -> Result<[usize; 2], DataError> {
+        let row = self.row(index);
+        let bytes = match self.source.read(row)? {
+            Raw::Pixels(pixels) => return Ok([pixels.height, pixels.width]),
+            Raw::Encoded(bytes) => bytes,
+        };
+        let found = header(&bytes, &self.preprocess.decoding());
+        let name = || self.source.name(row);
+        let found = found.map_err(|message| DataError::Image {
+            name: name(),
+            message,
+        })?;
+        Ok([found.height, found.width])
     }
 
     /// The same images, varied at random, each epoch anew.

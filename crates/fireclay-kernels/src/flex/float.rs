@@ -4,8 +4,21 @@
 //! Products and sums are kept apart rather than fused: where a processor has no fused form, that
 //! would be a call for each. Bounds of the errors are those which the tests check.
 
+use pulp::Simd;
+
 /// Sums run side by side, of which the compiler makes vectors.
 pub(crate) const LANES: usize = 16;
+
+/// x y + sum, rounded once where the processor has instructions for it.
+#[inline(always)]
+pub(crate) fn fused<S: Simd>(simd: S, x: S::f32s, y: S::f32s, sum: S::f32s) -> S::f32s {
+    // Without instructions for it a fused product would be a call.
+    if S::IS_SCALAR {
+        simd.add_f32s(simd.mul_f32s(x, y), sum)
+    } else {
+        simd.mul_add_f32s(x, y, sum)
+    }
+}
 
 /// e^x for x that is not above zero; 0 below -87.3, where the result would be subnormal. Relative
 /// error below 2e-7.

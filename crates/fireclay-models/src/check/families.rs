@@ -6,6 +6,7 @@ use super::batches::{batch, images, tokens};
 use super::{Check, check_parts};
 use crate::encoder::{EncoderConfig, EncoderModel, EncoderNetwork};
 use crate::language::{LanguageConfig, LanguageModel, LanguageNetwork};
+use crate::reference::assert_close;
 use crate::seq2seq::{TranslationConfig, TranslationModel, TranslationNetwork};
 use crate::shape::{EncoderShape, ImageShape, LanguageShape, TabularShape, TranslationShape};
 use crate::tabular::{Tabular, TabularConfig, TabularNetwork};
@@ -70,6 +71,26 @@ impl Check for LanguageConfig {
     /// The mean over time, in which every position has its part.
     fn forward(model: &LanguageModel, batch: Self::Batch) -> Tensor<2> {
         model.forward(batch).mean_dim(1).squeeze_dim(1)
+    }
+
+    /// The next tokens of texts are read side by side, too.
+    fn check_parts(model: &LanguageModel, tokens: Self::Batch) {
+        let lengths = [2, 3];
+        let mut texts = lengths.map(|length| {
+            let mut cache = model.empty_cache();
+            model.forward_cached(tokens.clone().slice([0..1, 0..length]), &mut cache);
+            cache.into_text().expect("it has read something")
+        });
+        let next = lengths.map(|length| tokens.clone().slice([0..1, length..length + 1]));
+        let next = Tensor::cat(next.to_vec(), 1).flatten(0, 1);
+        let mut read: Vec<_> = texts.iter_mut().collect();
+        let found = model.forward_each(next, &mut read, 2);
+        for (row, length) in lengths.into_iter().enumerate() {
+            let whole = model.forward(tokens.clone().slice([0..1, 0..length + 1]));
+            let last = whole.narrow(1, length, 1).squeeze_dim::<2>(1);
+            let found = found.clone().narrow(0, row, 1);
+            assert_close(&found.into_data(), &last.into_data(), 1e-4, "side by side");
+        }
     }
 }
 

@@ -21,8 +21,8 @@ use crate::family::Architecture;
 use crate::init::{Init, Values};
 use crate::language::LanguageNetwork;
 use crate::layers::activation::Activation;
-use crate::layers::attention::{attend, attend_itself, join_heads, split_heads};
-use crate::layers::causal::{KeyValueCache, LayerCache, Positions};
+use crate::layers::attention::{attend_itself, join_heads, split_heads};
+use crate::layers::causal::{KeyValueCache, LayerCache, Positions, Seen};
 use crate::layers::dropout::Dropout;
 use crate::layers::linear::{self, Linear};
 use crate::layers::norm::LayerNorm;
@@ -164,12 +164,18 @@ impl Attention {
         // [batch, 3 heads, new, head width]
         let all = split_heads(self.c_attn.forward(x), 3 * self.heads);
         let part = |index| all.clone().narrow(1, index * self.heads, self.heads);
-        let first = cache.is_empty();
-        let pairs = cache.extend(part(1), part(2));
-        let mixed = if first {
+        let [keys, values] = [part(1), part(2)];
+        let mixed = if cache.is_empty() {
+            cache.extend(keys, values);
             attend_itself(all, masked, &self.attn_dropout)
         } else {
-            attend(part(0), pairs, masked, Some(&self.attn_dropout))
+            let seen = Seen {
+                masked,
+                window: None,
+                cap: None,
+                dropout: Some(&self.attn_dropout),
+            };
+            cache.attend(part(0), [keys, values], &seen)
         };
         let x = self.c_proj.forward(join_heads(mixed));
         self.resid_dropout.forward(x)

@@ -1,6 +1,6 @@
 //! What holds for every language model.
 
-use burn::tensor::Device;
+use burn::tensor::{Device, TensorData};
 
 use super::*;
 use crate::reference::{self, Tensors, assert_close};
@@ -25,6 +25,70 @@ pub fn assert_cache(model: &LanguageModel, file: &Tensors) {
         unread = vec![next];
     }
     assert_eq!(text, expected);
+}
+
+/// Fails unless texts of other lengths that come and go have the very logits that each has alone, which are those of
+/// reading all.
+pub fn assert_each(model: &LanguageModel, file: &Tensors) {
+    let ids: Vec<i64> = file["greedy_prompt_ids"].iter().collect();
+    let context = model.context_length();
+    let device = Device::flex();
+    // Where each begins in the tokens, how many it is given at once, when it comes, and how long it stays.
+    let plans = [
+        (0, 3, 0, 4),
+        (1, 1, 0, 6),
+        (2, 2, 1, 2),
+        (1, 4, 3, 3),
+        (0, 1, 4, 2),
+    ];
+    let token = |text: usize, at: usize| ids[(plans[text].0 + at * (text + 1)) % ids.len()];
+    let start = |text: usize| {
+        let first: Vec<i64> = (0..plans[text].1).map(|at| token(text, at)).collect();
+        let mut cache = model.empty_cache();
+        model.forward_cached(row(&first), &mut cache);
+        cache.into_text().expect("it has read something")
+    };
+    let next = |texts: &mut [(usize, ReadText)]| {
+        let tokens: Vec<i64> = texts
+            .iter()
+            .map(|(text, read)| token(*text, read.len()))
+            .collect();
+        let tokens = Tensor::<1, Int>::from_data(TensorData::from(&tokens[..]), &device);
+        let mut read: Vec<&mut ReadText> = texts.iter_mut().map(|(_, read)| read).collect();
+        model.forward_each(tokens, &mut read, 8)
+    };
+    let mut together = vec![Vec::new(); plans.len()];
+    let mut texts: Vec<(usize, ReadText)> = Vec::new();
+    for step in 0..8 {
+        texts.retain(|(text, _)| step < plans[*text].2 + plans[*text].3);
+        let come = (0..plans.len()).filter(|text| plans[*text].2 == step);
+        texts.extend(come.map(|text| (text, start(text))));
+        if texts.is_empty() {
+            continue;
+        }
+        let logits = next(&mut texts);
+        for (row, (text, _)) in texts.iter().enumerate() {
+            together[*text].push(logits.clone().narrow(0, row, 1).into_data());
+        }
+    }
+    for (text, together) in together.into_iter().enumerate() {
+        let (_, given, _, steps) = plans[text];
+        assert!(
+            given + steps <= context && together.len() == steps,
+            "text {text}"
+        );
+        let mut alone = [(text, start(text))];
+        for (step, found) in together.into_iter().enumerate() {
+            assert_eq!(
+                next(&mut alone).into_data(),
+                found,
+                "text {text}, step {step}"
+            );
+            let whole: Vec<i64> = (0..=given + step).map(|at| token(text, at)).collect();
+            let last = model.forward(row(&whole)).narrow(1, given + step, 1);
+            assert_close(&found, &last.squeeze_dim::<2>(1).into_data(), 1e-5, "each");
+        }
+    }
 }
 
 /// Fails unless another last token leaves the logits before it as they are.

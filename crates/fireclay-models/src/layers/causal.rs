@@ -3,7 +3,11 @@
 
 use std::ops::Range;
 
-use burn::tensor::{Bool, Device, Int, Tensor};
+use burn::tensor::{Bool, Device, Int, Tensor, TensorData};
+use fireclay_kernels::{Past, Sight, attend_each};
+
+use super::attention::{attend, attend_capped};
+use super::dropout::Dropout;
 
 /// The keys and values of the tokens that a model has read, so that those after them need not read
 /// them again.
@@ -23,16 +27,70 @@ impl KeyValueCache {
 
     /// The number of tokens that were read.
     pub fn len(&self) -> usize {
-        let first = self.layers.first().and_then(|layer| layer.0.as_ref());
-        first.map_or(0, |[keys, _]| keys.dims()[2])
+        match self.layers.first() {
+            Some(LayerCache::Rows(Some([keys, _]))) => keys.dims()[2],
+            _ => 0,
+        }
     }
 
     /// Keeps these rows of the batch, in this order.
     pub(crate) fn select(&mut self, rows: &Tensor<1, Int>) {
-        for LayerCache(pair) in &mut self.layers {
-            let kept = |tensor: Tensor<4>| tensor.select(0, rows.clone());
-            *pair = pair.take().map(|pair| pair.map(kept));
+        for layer in &mut self.layers {
+            if let LayerCache::Rows(pair) = layer {
+                let kept = |tensor: Tensor<4>| tensor.select(0, rows.clone());
+                *pair = pair.take().map(|pair| pair.map(kept));
+            }
         }
+    }
+
+    /// Whether nothing was read.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// What was read of a single text, for [`forward_each`](crate::LanguageNetwork::forward_each); none before
+    /// anything was.
+    pub fn into_text(self) -> Option<ReadText> {
+        let past = |layer| match layer {
+            LayerCache::Rows(Some([keys, values])) if keys.dims()[0] == 1 => {
+                Some(Past::new(keys, values))
+            }
+            _ => None,
+        };
+        let layers = self.layers.into_iter().map(past);
+        layers.collect::<Option<Vec<_>>>().map(ReadText)
+    }
+
+    /// Lends what was read of several texts to `read`, as a cache in which each is of its own length.
+    pub(crate) fn lend<T>(texts: &mut [&mut ReadText], read: impl FnOnce(&mut Self) -> T) -> T {
+        let layers = texts.first().map_or(0, |text| text.0.len());
+        let is_whole = texts.iter().all(|text| text.0.len() == layers);
+        assert!(is_whole, "each text was read by all layers");
+        let mut pasts: Vec<_> = texts.iter_mut().map(|text| text.0.drain(..)).collect();
+        let layer = |_| LayerCache::Texts(pasts.iter_mut().filter_map(Iterator::next).collect());
+        let mut cache = Self {
+            layers: (0..layers).map(layer).collect(),
+        };
+        drop(pasts);
+        let found = read(&mut cache);
+        for layer in cache.layers {
+            if let LayerCache::Texts(pasts) = layer {
+                let pasts = texts.iter_mut().zip(pasts);
+                pasts.for_each(|(text, past)| text.0.push(past));
+            }
+        }
+        found
+    }
+}
+
+/// What a model has read of one text among several, each of its own length.
+#[derive(Clone, Debug)]
+pub struct ReadText(Vec<Past>);
+
+impl ReadText {
+    /// The number of tokens.
+    pub fn len(&self) -> usize {
+        self.0.first().map_or(0, Past::len)
     }
 
     /// Whether nothing was read.
@@ -41,31 +99,103 @@ impl KeyValueCache {
     }
 }
 
-/// Keys and values of one block, `[batch, heads, time, head width]`, once it has read something.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct LayerCache(Option<[Tensor<4>; 2]>);
+/// What a token sees of the others.
+pub(crate) struct Seen<'a> {
+    /// True where masked, `[1 or batch, 1, new, time]`, those beyond the window among them.
+    pub masked: &'a Tensor<4, Bool>,
+    /// Only the last so many tokens, itself among them.
+    pub window: Option<usize>,
+    /// What scores are held below, as in [`attend_capped`]; then nothing is dropped.
+    pub cap: Option<f64>,
+    /// What is dropped in training.
+    pub dropout: Option<&'a Dropout>,
+}
+
+impl Seen<'_> {
+    fn attend(
+        &self,
+        query: Tensor<4>,
+        pairs: [Tensor<4>; 2],
+        masked: &Tensor<4, Bool>,
+    ) -> Tensor<4> {
+        match self.cap {
+            Some(cap) => attend_capped(query, pairs, masked, cap),
+            None => attend(query, pairs, masked, self.dropout),
+        }
+    }
+}
+
+/// Keys and values of one block.
+#[derive(Clone, Debug)]
+pub(crate) enum LayerCache {
+    /// `[batch, heads, time, head width]`, once it has read something.
+    Rows(Option<[Tensor<4>; 2]>),
+    /// Of several texts, of which each next token is read.
+    Texts(Vec<Past>),
+}
+
+impl Default for LayerCache {
+    fn default() -> Self {
+        Self::Rows(None)
+    }
+}
 
 impl LayerCache {
-    /// Takes up new keys and values, and gives all from the first token on.
+    /// What queries find in keys and values from the first token on, of which it takes up the new ones.
+    pub fn attend(
+        &mut self,
+        query: Tensor<4>,
+        [keys, values]: [Tensor<4>; 2],
+        seen: &Seen<'_>,
+    ) -> Tensor<4> {
+        let Self::Texts(pasts) = self else {
+            let pairs = self.extend(keys, values);
+            return seen.attend(query, pairs, seen.masked);
+        };
+        let sight = Sight {
+            window: seen.window,
+            cap: seen.cap,
+        };
+        let alone = |query: Tensor<4>, pair: [Tensor<4>; 2]| {
+            // The last token: there is nothing later to mask.
+            let masked = later_mask(pair[0].dims()[2] - 1, 1, &query.device());
+            seen.attend(query, pair, &masked)
+        };
+        attend_each(query, [keys, values], pasts, sight, alone)
+    }
+
+    /// Takes up new keys and values, and gives all from the first token on. A model that predicts the next token
+    /// calls [`attend`](Self::attend) instead, which reads several texts, too.
+    ///
+    /// # Panics
+    ///
+    /// If it is of several texts.
     pub fn extend(&mut self, keys: Tensor<4>, values: Tensor<4>) -> [Tensor<4>; 2] {
-        let all = match self.0.take() {
+        let all = match self.rows().take() {
             None => [keys, values],
             Some([old_keys, old_values]) => [
                 Tensor::cat(vec![old_keys, keys], 2),
                 Tensor::cat(vec![old_values, values], 2),
             ],
         };
-        self.0.insert(all).clone()
+        self.rows().insert(all).clone()
     }
 
-    /// Whether nothing was read.
+    /// Whether it is of a batch of which nothing was read.
     pub fn is_empty(&self) -> bool {
-        self.0.is_none()
+        matches!(self, Self::Rows(None))
     }
 
     /// The keys and values of what all tokens attend to, made once.
     pub fn once(&mut self, make: impl FnOnce() -> [Tensor<4>; 2]) -> [Tensor<4>; 2] {
-        self.0.get_or_insert_with(make).clone()
+        self.rows().get_or_insert_with(make).clone()
+    }
+
+    fn rows(&mut self) -> &mut Option<[Tensor<4>; 2]> {
+        match self {
+            Self::Rows(pair) => pair,
+            Self::Texts(_) => panic!("texts of their own lengths are no batch"),
+        }
     }
 }
 
@@ -88,6 +218,19 @@ impl Positions {
             indices: indices.unsqueeze(),
             range,
             masked: later_mask(seen, new, device),
+        }
+    }
+
+    /// Those of the next token of each text, of which so many were read, and of padding up to so many rows.
+    pub(crate) fn of_next(seen: &[usize], rows: usize, device: &Device) -> Self {
+        let least = seen.iter().copied().min().unwrap_or(0);
+        let mut indices: Vec<i64> = seen.iter().map(|seen| *seen as i64).collect();
+        indices.resize(rows, least as i64);
+        let masked = Tensor::<2, Bool>::tril_mask([1, 1], 0, device);
+        Self {
+            range: least..seen.iter().max().map_or(least, |seen| *seen) + 1,
+            indices: Tensor::from_data(TensorData::new(indices, [rows, 1]), device),
+            masked: masked.unsqueeze(),
         }
     }
 

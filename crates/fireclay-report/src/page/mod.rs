@@ -4,6 +4,7 @@ mod again;
 mod classes;
 mod confusion;
 mod cost;
+mod drift;
 mod explanations;
 mod fairness;
 mod language;
@@ -46,6 +47,7 @@ pub(crate) fn sections(run: &RunFolder) -> Vec<Section> {
         samples::section(run),
         fairness::section(run),
         explanations::section(run),
+        drift::section(run),
         cost::section(run),
         again::section(run),
     ];

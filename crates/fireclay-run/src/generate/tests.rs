@@ -1,3 +1,4 @@
+use fireclay_models::{Family, GptConfig, LanguageConfig, LanguageShape};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
@@ -24,6 +25,18 @@ fn choices(sampling: &Sampling, logits: &[f32], before: &[u32]) -> Vec<usize> {
 #[test]
 fn temperature_zero_takes_the_first_of_the_most_probable() {
     assert_eq!(choices(&GREEDY, &[0.0, 3.0, 3.0], &[]), [0, 4000, 0]);
+}
+
+#[test]
+fn the_fast_order_is_that_of_the_logits_and_of_the_vocabulary_among_equals() {
+    let logits = [0.5f32, -1.0, 3.0, -0.0, 0.0, 3.0, -7.5, 1e-40, -1e-40, 0.5];
+    let mut wanted: Vec<(u32, f64)> = (0..).zip(logits.map(f64::from)).collect();
+    wanted.sort_by(|a, b| b.1.total_cmp(&a.1));
+    for top_k in [None, Some(1), Some(4), Some(10), Some(99)] {
+        let sampling = Sampling { top_k, ..GREEDY };
+        let count = top_k.unwrap_or(99).min(10);
+        assert_eq!(sampling.ranked(&logits), wanted[..count]);
+    }
 }
 
 #[test]
@@ -88,4 +101,136 @@ fn a_stop_text_is_not_written_even_in_pieces() {
     assert_eq!(held.push("N"), (String::new(), false));
     assert_eq!(held.push("ough E"), ("ENough ".into(), false));
     assert_eq!(held.push("ND more"), (String::new(), true));
+}
+
+/// A tokenizer of words, and a small model of first weights.
+fn small(folder: &std::path::Path) -> (LanguageModel, Tokenizer) {
+    let words: serde_json::Map<String, serde_json::Value> = (0..40)
+        .map(|word| (format!("w{word}"), word.into()))
+        .collect();
+    let json = serde_json::json!({
+        "version": "1.0", "truncation": null, "padding": null, "added_tokens": [], "normalizer": null,
+        "pre_tokenizer": {"type": "Whitespace"}, "post_processor": null, "decoder": null,
+        "model": {"type": "WordLevel", "vocab": words, "unk_token": "w0"},
+    });
+    let path = folder.join("tokenizer.json");
+    std::fs::write(&path, json.to_string()).expect("written");
+    let tokenizer = Tokenizer::load(&path).expect("a tokenizer");
+    let config = GptConfig {
+        layers: Some(2),
+        heads: Some(2),
+        width: Some(32),
+        context_length: Some(100),
+        dropout: 0.0,
+        ..GptConfig::default()
+    };
+    let shape = LanguageShape { vocabulary: 40 };
+    let model = LanguageConfig::Gpt(config).init(&shape, 3, &Device::flex());
+    (model, tokenizer)
+}
+
+/// What a text is asked for: prompts of one piece and of several, short texts and such that outgrow the context.
+fn asked(text: usize) -> (Vec<u32>, Sampling, Limits) {
+    let length = [3, 90, 1, 70, 130, 20, 65, 64][text];
+    let prompt = (0..length).map(|at| ((at * at + 7 * text + 3) % 40) as u32);
+    let sampling = Sampling {
+        temperature: [0.0, 0.8, 1.5][text % 3],
+        repetition_penalty: 1.1,
+        seed: text as u64,
+        ..GREEDY
+    };
+    let limits = Limits {
+        max_tokens: 10 + 17 * text,
+        stop: Vec::new(),
+    };
+    (prompt.collect(), sampling, limits)
+}
+
+#[test]
+fn texts_side_by_side_are_those_that_each_is_alone_whoever_comes_and_leaves() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (model, tokenizer) = small(folder.path());
+    let device = Device::flex();
+    let several = |slots| Writer::new(&model, &tokenizer, &device).several(slots);
+    let alone = |text| {
+        let ((prompt, sampling, limits), mut several) = (asked(text), several(1));
+        several.begin(prompt, sampling, limits).expect("it begins");
+        let mut steps = Vec::new();
+        while !several.has_room() {
+            steps.extend(
+                several
+                    .step()
+                    .into_iter()
+                    .map(|(_, step)| step.expect("a token")),
+            );
+        }
+        steps
+    };
+    let mut together = several(3);
+    let mut found = vec![Vec::new(); 8];
+    let (mut waiting, mut at) = ((0..8).rev().collect::<Vec<usize>>(), [None; 3]);
+    let (mut shared, mut left) = (0, false);
+    for step in 0.. {
+        while together.has_room() && step % 3 != 1 {
+            let Some(text) = waiting.pop() else {
+                break;
+            };
+            let (prompt, sampling, limits) = asked(text);
+            let slot = together.begin(prompt, sampling, limits).expect("it begins");
+            at[slot.expect("there is room")] = Some(text);
+        }
+        // One of them leaves in the middle, and its place is taken.
+        if let (false, Some(slot)) = (left, at.iter().position(|text| *text == Some(3)))
+            && found[3].len() > 20
+        {
+            (left, at[slot]) = (true, None);
+            together.leave(slot);
+        }
+        if waiting.is_empty() && at.iter().all(Option::is_none) {
+            break;
+        }
+        let written = together.step();
+        shared += usize::from(written.len() > 1);
+        for (slot, step) in written {
+            let step: Step = step.expect("a token");
+            let text = at[slot].expect("it was begun");
+            if step.ended.is_some() {
+                at[slot] = None;
+            }
+            found[text].push(step);
+        }
+    }
+    assert!(shared > 50 && left, "{shared} steps were shared");
+    for (text, found) in found.iter().enumerate() {
+        let alone = alone(text);
+        let is_whole = text != 3;
+        assert_eq!(found[..], alone[..found.len()], "text {text}");
+        assert_eq!(found.len() == alone.len(), is_whole, "text {text}");
+    }
+}
+
+#[test]
+fn a_text_of_several_is_that_of_a_single_writer() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (model, tokenizer) = small(folder.path());
+    let device = Device::flex();
+    for text in 0..8 {
+        let writer = || Writer::new(&model, &tokenizer, &device);
+        let (prompt, sampling, limits) = asked(text);
+        let mut single = String::new();
+        let ended = writer().go_on(prompt.clone(), &sampling, &limits, |piece| single += piece);
+        assert_eq!(ended.expect("a text"), Ended::Length);
+        let mut several = writer().several(2);
+        several.begin(prompt, sampling, limits).expect("it begins");
+        let (mut found, mut is_over) = (String::new(), false);
+        while !is_over {
+            for (_, step) in several.step() {
+                let step = step.expect("a token");
+                found += &step.text;
+                is_over = step.ended.is_some();
+            }
+        }
+        // Rounding differs, but no probability here is so near to another.
+        assert_eq!(found, single, "text {text}");
+    }
 }

@@ -2,10 +2,12 @@
 
 mod error;
 mod locate;
+mod observed;
 mod taken;
 
 pub use error::RunError;
 pub use locate::locate;
+pub use observed::{Observations, Observed};
 pub use taken::{Part, Parts, Taken};
 
 use std::collections::BTreeMap;
@@ -74,6 +76,39 @@ pub trait Run {
     ///
     /// If a column is missing, a cell does not fit its column, or the run answers no rows.
     fn answers(&self, rows: &RecordBatch) -> Result<Answered, RunError>;
+
+    /// As [`answers`](Self::answers) for images and texts with labels, each of which goes through the model by itself:
+    /// an answer has the same bits whatever other rows there are. Also what the first `seen` of them are like.
+    ///
+    /// # Errors
+    ///
+    /// As [`answers`](Self::answers), and if the run answers for neither.
+    fn answers_apart(
+        &self,
+        _rows: &RecordBatch,
+        _seen: usize,
+    ) -> Result<(Answered, Observed), RunError> {
+        let message = "rows are answered apart where they are images or texts with labels";
+        Err(RunError::Usage(message.into()))
+    }
+
+    /// What some training samples are like, at most so many, drawn by the seed of the run.
+    ///
+    /// # Errors
+    ///
+    /// As [`take`](Self::take).
+    fn observe(&self, most: usize) -> Result<Observed, RunError> {
+        Observed::of_table(self.take(On::Split(0), most)?)
+    }
+
+    /// What these rows are like.
+    ///
+    /// # Errors
+    ///
+    /// As [`take_rows`](Self::take_rows).
+    fn observe_rows(&self, rows: &RecordBatch) -> Result<Observed, RunError> {
+        Observed::of_table(self.take_rows(rows)?)
+    }
 
     /// What is to be said of these rows beside their answers: of cells that training did not have, of texts that are cut.
     ///

@@ -1,6 +1,7 @@
 //! What can be asked: answers for people, the Open Inference Protocol, what OpenAI's clients ask, and how it goes.
 
 mod ask;
+mod form;
 mod inference;
 mod openai;
 mod openapi;

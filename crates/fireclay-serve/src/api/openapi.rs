@@ -70,7 +70,7 @@ fn of_model(facts: &Facts) -> Vec<(String, Value)> {
         }
         _ => paths.push((format!("/predict/{name}"), predict(facts))),
     }
-    if facts.has_cells() {
+    if facts.is_compared() {
         let summary = "How far what was served is from the training";
         paths.push((format!("/drift/{name}"), get(summary, "Any")));
     }
@@ -158,6 +158,10 @@ fn predict(facts: &Facts) -> Value {
         Kind::Images => json!({
             "image/*": { "schema": { "type": "string", "contentMediaType": "image/*" } },
             "application/octet-stream": { "schema": { "type": "string", "contentMediaType": "image/*" } },
+            "multipart/form-data": { "schema": {
+                "type": "object",
+                "properties": { "image": { "type": "array", "items": { "type": "string", "contentMediaType": "image/*" } } },
+            } },
         }),
         _ => {
             let row = row(facts);

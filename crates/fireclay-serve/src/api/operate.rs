@@ -35,7 +35,9 @@ pub async fn drift(
     Path(name): Path<String>,
 ) -> Result<Json<Report>, Refusal> {
     let model = state.registry.model(&name)?;
-    let report = model.drift.report();
+    let report = model
+        .drift
+        .report((&model.facts.name, &model.facts.version));
     let report = report.map_err(|reason| Refusal::new(StatusCode::CONFLICT, reason));
     report
         .map(Json)

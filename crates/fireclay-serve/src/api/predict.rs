@@ -14,6 +14,7 @@ use serde_json::json;
 use serde_json::value::RawValue;
 
 use super::ask::{ask, in_time};
+use super::form;
 use super::read::{self, Asked};
 use crate::error::Refusal;
 use crate::http::Served;
@@ -21,11 +22,13 @@ use crate::model::{Facts, Kind, Style};
 use crate::state::State;
 
 /// What a body is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Content {
     Table(TableFormat),
     Text,
     Image,
+    /// A form, with what its parts lie between.
+    Form(String),
 }
 
 /// Answers for rows, an image, or texts to translate.
@@ -44,7 +47,7 @@ pub async fn predict(
         _ => Style::ByClass,
     };
     let (read_by, of) = (state.clone(), model.clone());
-    let asked = move || Ok((asked(&read_by, &of.facts, content, &body.bytes)?, body));
+    let asked = move || Ok((asked(&read_by, &of.facts, &content, &body.bytes)?, body));
     let (asked, body) = in_time(until, asked).await?;
     let hidden = state.hidden();
     let answer = ask(&state, &model, (asked.rows, body), style, until).await;
@@ -63,10 +66,15 @@ pub async fn predict(
 }
 
 /// What the rows of a body are, for this run.
-fn asked(state: &State, facts: &Facts, content: Content, bytes: &[u8]) -> Result<Asked, Refusal> {
+fn asked(state: &State, facts: &Facts, content: &Content, bytes: &Bytes) -> Result<Asked, Refusal> {
     match (facts.kind, content) {
-        (Kind::Rows, Content::Table(format)) => read::table(state, facts, (bytes, format)),
+        (Kind::Rows, Content::Table(format)) => read::table(state, facts, (&bytes[..], *format)),
         (Kind::Images, Content::Image) => read::images(state, facts, &[bytes]),
+        (Kind::Images, Content::Form(boundary)) => {
+            let most = facts.most(&state.settings.limits);
+            let (names, images) = form::files(bytes, boundary, most)?;
+            read::named_images(state, facts, (names, &images[..]))
+        }
         (Kind::Translations, Content::Table(TableFormat::Jsonl)) => {
             read::texts(read::texts_of_json(bytes)?)
         }
@@ -89,7 +97,9 @@ fn unfit(name: &str, kind: Kind) -> Refusal {
         Kind::Rows => {
             "rows: application/json, application/x-ndjson, text/csv or application/vnd.apache.parquet"
         }
-        Kind::Images => "an image: image/png, image/jpeg or application/octet-stream",
+        Kind::Images => {
+            "images: image/png, image/jpeg or application/octet-stream for one, multipart/form-data for several"
+        }
         Kind::Translations | Kind::Writing => {
             "texts: application/json, or text/plain with one on each line"
         }
@@ -103,10 +113,10 @@ fn unfit(name: &str, kind: Kind) -> Refusal {
 /// What a body is, by its `Content-Type`. curl's own says nothing, and then the first sign of JSON does.
 fn content(headers: &HeaderMap, bytes: &[u8]) -> Result<Content, Refusal> {
     let given = headers.get(header::CONTENT_TYPE);
-    let given = given
+    let whole = given
         .and_then(|given| given.to_str().ok())
         .unwrap_or_default();
-    let given = given
+    let given = whole
         .split(';')
         .next()
         .unwrap_or_default()
@@ -121,6 +131,7 @@ fn content(headers: &HeaderMap, bytes: &[u8]) -> Result<Content, Refusal> {
         "application/vnd.apache.parquet" => Ok(Content::Table(TableFormat::Parquet)),
         "text/plain" => Ok(Content::Text),
         "application/octet-stream" => Ok(Content::Image),
+        "multipart/form-data" => Ok(Content::Form(form::boundary(whole)?)),
         other if other.starts_with("image/") => Ok(Content::Image),
         "" | "application/x-www-form-urlencoded"
             if matches!(bytes.trim_ascii_start(), [b'{' | b'[', ..]) =>
@@ -131,7 +142,7 @@ fn content(headers: &HeaderMap, bytes: &[u8]) -> Result<Content, Refusal> {
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
             format!(
                 "Content-Type {other:?} is not read here; write application/json, application/x-ndjson, text/csv, \
-                 application/vnd.apache.parquet, text/plain or image/..."
+                 application/vnd.apache.parquet, text/plain, image/... or multipart/form-data"
             ),
         )),
     }

@@ -121,8 +121,18 @@ pub fn numbered(rows: usize) -> (String, ArrayRef) {
     ("row".to_owned(), Arc::new(numbers))
 }
 
-/// Images, each the bytes of a file.
+/// Images, each the bytes of a file, called by their numbers.
 pub fn images(state: &State, facts: &Facts, images: &[impl AsRef<[u8]>]) -> Result<Asked, Refusal> {
+    let names = (1..=images.len()).map(|number| number.to_string());
+    named_images(state, facts, (names.collect(), images))
+}
+
+/// Images, each the bytes of a file, with a name for each.
+pub fn named_images(
+    state: &State,
+    facts: &Facts,
+    (names, images): (Vec<String>, &[impl AsRef<[u8]>]),
+) -> Result<Asked, Refusal> {
     let most = facts.most(&state.settings.limits);
     if images.len() > most {
         return Err(too_many(images.len(), most));
@@ -131,7 +141,6 @@ pub fn images(state: &State, facts: &Facts, images: &[impl AsRef<[u8]>]) -> Resu
     let files = files.collect::<Result<Vec<_>, _>>()?;
     let paths = files.iter().map(|file| file.display().to_string());
     let paths: ArrayRef = Arc::new(StringArray::from_iter_values(paths));
-    let names = (1..=images.len()).map(|number| number.to_string());
     let names: ArrayRef = Arc::new(StringArray::from_iter_values(names));
     Ok(Asked {
         rows: batch("image", paths)?,

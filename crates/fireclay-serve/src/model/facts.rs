@@ -103,6 +103,11 @@ impl Facts {
         self.kind == Kind::Rows && columns.all(|column| column.kind == InputKind::Cell)
     }
 
+    /// Whether what it is asked is compared with its training.
+    pub fn is_compared(&self) -> bool {
+        matches!(self.kind, Kind::Rows | Kind::Images)
+    }
+
     /// A line for the operator.
     pub fn line(&self) -> String {
         let asks = match self.kind {

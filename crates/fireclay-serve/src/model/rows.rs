@@ -9,7 +9,7 @@ use fireclay_data::DataError;
 use fireclay_data::arrow::array::{ArrayRef, RecordBatch, UInt64Array};
 use fireclay_data::arrow::compute::{concat_batches, take_record_batch};
 use fireclay_run::answer::Answers;
-use fireclay_run::{IMAGES, Run, RunError, answer_columns, image_columns};
+use fireclay_run::{Run, RunError, answer_columns, image_columns};
 
 use super::facts::Kind;
 use super::job::{Answer, Job, Rows, Style};
@@ -19,6 +19,9 @@ use crate::error::Refusal;
 
 /// Rows that go through a model at once: a multiple of every width of SIMD, so that every row goes through the same vector loop.
 const TOGETHER: usize = 32;
+
+/// Images and texts that are answered for at the same time, at most: the first waits for the last of them.
+const APART: usize = 64;
 
 /// Answers until nobody can ask any more.
 pub fn work(work: &Work<'_>) {
@@ -37,14 +40,15 @@ pub fn work(work: &Work<'_>) {
         let together = gather(first, &mut kept, work);
         let start = Instant::now();
         let rows: usize = together.iter().map(|asked| asked.rows.num_rows()).sum();
-        let sample = work.drift.is_ready().then(|| first_rows(&together[0].rows));
+        let is_counted = work.facts.has_cells() && work.drift.is_ready();
+        let sample = is_counted.then(|| first_rows(&together[0].rows));
         answer(together, work);
         work.metrics.batch.observe(rows as f64);
         work.metrics
             .computing
             .observe(start.elapsed().as_secs_f64());
-        if let Some(Ok(taken)) = sample.map(|rows| guarded(|| work.run.take_rows(&rows))) {
-            work.drift.add(taken);
+        if let Some(Ok(seen)) = sample.map(|rows| guarded(|| work.run.observe_rows(&rows))) {
+            work.drift.add(&seen);
         }
     }
 }
@@ -74,15 +78,17 @@ fn wanted(job: Job, work: &Work<'_>) -> Option<Rows> {
 
 /// The first request, with those that can be answered along with it. One of another form is kept for later.
 fn gather(first: Rows, kept: &mut VecDeque<Rows>, work: &Work<'_>) -> Vec<Rows> {
-    // Texts of other lengths change the padding, and with it the last bits of answers.
-    if !work.facts.has_cells() {
-        return vec![first];
-    }
+    let most = match (work.facts.kind, work.facts.has_cells()) {
+        // Texts of other lengths change the padding of a search, and with it the last bits of answers.
+        (Kind::Translations, _) => return vec![first],
+        (_, true) => work.limits.batch,
+        (_, false) => work.limits.batch.min(APART),
+    };
     let until = Instant::now() + work.limits.wait;
     let schema = first.rows.schema();
     let mut count = first.rows.num_rows();
     let mut together = vec![first];
-    while count < work.limits.batch && kept.is_empty() {
+    while count < most && kept.is_empty() {
         let left = until.saturating_duration_since(Instant::now());
         let Some(job) = next(work, left) else {
             break;
@@ -90,8 +96,7 @@ fn gather(first: Rows, kept: &mut VecDeque<Rows>, work: &Work<'_>) -> Vec<Rows> 
         let Some(rows) = wanted(job, work) else {
             continue;
         };
-        let fits =
-            rows.rows.schema() == schema && count + rows.rows.num_rows() <= work.limits.batch;
+        let fits = rows.rows.schema() == schema && count + rows.rows.num_rows() <= most;
         match fits {
             true => {
                 count += rows.rows.num_rows();
@@ -151,14 +156,17 @@ fn all(batches: &[&RecordBatch], work: &Work<'_>) -> Result<Answers, Refusal> {
     Ok(answered)
 }
 
-/// Rows of cells go through the model so many at a time, whoever sent them; the last is repeated where there are fewer. How
-/// products are rounded depends on how many rows they have, and on nothing else of the rows beside one.
 fn answers(work: &Work<'_>, rows: &RecordBatch) -> Result<Answers, RunError> {
     match work.facts.kind {
-        Kind::Images => return images(work.run, rows),
-        _ if !work.facts.has_cells() => return Ok(work.run.answers(rows)?.answers),
-        _ => {}
+        Kind::Translations => Ok(work.run.answers(rows)?.answers),
+        _ if work.facts.has_cells() => of_cells(work, rows),
+        _ => apart(work, rows),
     }
+}
+
+/// Rows of cells go through the model so many at a time, whoever sent them; the last is repeated where there are fewer. How
+/// products are rounded depends on how many rows they have, and on nothing else of the rows beside one.
+fn of_cells(work: &Work<'_>, rows: &RecordBatch) -> Result<Answers, RunError> {
     let (count, classes) = (rows.num_rows(), work.facts.classes.len());
     let mut all: Option<Answers> = None;
     for start in (0..count).step_by(TOGETHER) {
@@ -181,15 +189,23 @@ fn answers(work: &Work<'_>, rows: &RecordBatch) -> Result<Answers, RunError> {
     }
 }
 
-/// Images go through the model as many at a time as in `predict`: their pixels take much memory.
-fn images(run: &dyn Run, rows: &RecordBatch) -> Result<Answers, RunError> {
+/// Images and texts, some at a time, as their pixels take much memory. Each goes through the model by itself, and
+/// several side by side on the threads.
+fn apart(work: &Work<'_>, rows: &RecordBatch) -> Result<Answers, RunError> {
     let count = rows.num_rows();
     let answers = |start: usize| {
-        let some = rows.slice(start, IMAGES.min(count - start));
-        Ok::<_, RunError>(run.answers(&some)?.answers)
+        let some = rows.slice(start, APART.min(count - start));
+        let seen = if start == 0 && work.drift.is_ready() {
+            OF_BATCH
+        } else {
+            0
+        };
+        let (answered, seen) = work.run.answers_apart(&some, seen)?;
+        work.drift.add(&seen);
+        Ok::<_, RunError>(answered.answers)
     };
     let mut all = answers(0)?;
-    for start in (IMAGES..count).step_by(IMAGES) {
+    for start in (APART..count).step_by(APART) {
         append(&mut all, answers(start)?);
     }
     Ok(all)

@@ -1,13 +1,12 @@
-//! Texts of a language model, several at a time: each in turn gets a token.
+//! Texts of a language model, several at a time: each pass of the model writes a token of all of them.
 //!
-//! The texts do not share a pass of the model, so a text is the same whoever else is served, and several of them take
-//! as long as one after the other; but none waits for the whole of another.
+//! A text is the same whoever else is served, and joins and leaves between any two passes.
 
 use std::sync::mpsc::TryRecvError;
 use std::time::Instant;
 
-use fireclay_run::InputKind;
-use fireclay_run::generate::{Ended, Writing};
+use fireclay_run::generate::{Ended, Several, Step};
+use fireclay_run::{InputKind, RunError};
 
 use super::job::{Event, Job, Text};
 use super::rows::guarded;
@@ -15,61 +14,84 @@ use super::worker::Work;
 use crate::error::Refusal;
 
 /// A text that is being written, and who reads it.
-struct Active<'a> {
-    writing: Writing<'a>,
+struct Active {
+    slot: usize,
     text: Text,
     tokens: usize,
 }
 
 /// Writes until nobody can ask any more.
 pub fn work(work: &Work<'_>) {
-    let mut active: Vec<Active<'_>> = Vec::new();
-    loop {
-        while active.len() < work.limits.streams.max(1) {
-            let job = match active.is_empty() {
-                true => match work.queue.recv() {
-                    Ok(job) => job,
-                    Err(_) => return,
-                },
-                false => match work.queue.try_recv() {
-                    Ok(job) => job,
-                    Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
-                },
-            };
-            work.metrics.waiting.dec();
-            if let Job::Text(text) = job {
-                active.extend(begin(text, work));
-            }
+    let several = guarded(|| Ok(work.run.writer()?.several(work.limits.slots)));
+    // A run that writes nothing is not served.
+    let Ok(mut several) = several else {
+        return;
+    };
+    let mut active: Vec<Active> = Vec::new();
+    while fill(&mut several, &mut active, work) {
+        active.retain(|active| is_read(active, &mut several, work));
+        if active.is_empty() {
+            continue;
         }
         work.metrics.batch.observe(active.len() as f64);
         let start = Instant::now();
-        active.retain_mut(|active| advance(active, work));
-        work.metrics
-            .computing
-            .observe(start.elapsed().as_secs_f64());
+        match guarded(|| Ok(several.step())) {
+            Ok(written) => {
+                for (slot, step) in written {
+                    let step = step.map_err(|error| RunError::from(error).into());
+                    tell(&mut active, slot, step, work);
+                }
+            }
+            Err(refusal) => {
+                for Active { slot, text, .. } in active.drain(..) {
+                    several.leave(slot);
+                    let _ = text.reply.send(Err(refusal.clone()));
+                }
+            }
+        }
+        let seconds = start.elapsed().as_secs_f64();
+        work.metrics.computing.observe(seconds);
     }
 }
 
+/// Begins texts while there is room for them, and waits for one where there is none to write; false when nobody can
+/// ask any more.
+fn fill(several: &mut Several<'_>, active: &mut Vec<Active>, work: &Work<'_>) -> bool {
+    while several.has_room() {
+        let job = match active.is_empty() {
+            true => match work.queue.recv() {
+                Ok(job) => job,
+                Err(_) => return false,
+            },
+            false => match work.queue.try_recv() {
+                Ok(job) => job,
+                Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
+            },
+        };
+        work.metrics.waiting.dec();
+        if let Job::Text(text) = job {
+            active.extend(begin(text, several, work));
+        }
+    }
+    true
+}
+
 /// Begins a text, if somebody still waits for it.
-fn begin<'a>(text: Text, work: &Work<'a>) -> Option<Active<'a>> {
+fn begin(text: Text, several: &mut Several<'_>, work: &Work<'_>) -> Option<Active> {
     if text.reply.is_closed() {
         work.metrics.left.inc();
         return None;
     }
     let begun = match text.until <= Instant::now() {
         true => Err(Refusal::late()),
-        false => started(&text, work),
+        false => started(&text, several, work),
     };
     match begun {
-        Ok((writing, event)) => {
+        Ok((slot, event)) => {
             // Who has left is found at the first token.
             let _ = text.reply.send(Ok(event));
             let tokens = 0;
-            Some(Active {
-                writing,
-                text,
-                tokens,
-            })
+            Some(Active { slot, text, tokens })
         }
         Err(refusal) => {
             let _ = text.reply.send(Err(refusal.without(&work.facts.hidden)));
@@ -78,25 +100,25 @@ fn begin<'a>(text: Text, work: &Work<'a>) -> Option<Active<'a>> {
     }
 }
 
-fn started<'a>(text: &Text, work: &Work<'a>) -> Result<(Writing<'a>, Event), Refusal> {
-    let (writer, prompt) = guarded(|| {
-        let writer = work.run.writer()?;
-        let prompt = writer.prompt(&text.prompt)?;
-        Ok((writer, prompt))
-    })?;
-    let context = context(work);
+fn started(
+    text: &Text,
+    several: &mut Several<'_>,
+    work: &Work<'_>,
+) -> Result<(usize, Event), Refusal> {
+    let prompt = guarded(|| Ok(several.writer().prompt(&text.prompt)?))?;
     let count = prompt.tokens.len();
-    let usual = context
+    let usual = context(work)
         .saturating_sub(count)
         .clamp(1, work.limits.tokens.max(1));
     work.metrics.prompt_tokens.inc_by(count as u64);
+    let (sampling, limits) = (text.sampling.clone(), text.limits(usual));
+    let slot = guarded(|| Ok(several.begin(prompt.tokens, sampling, limits)?))?;
+    let slot = slot.ok_or_else(|| Refusal::internal("there is no room for a text"))?;
     let event = Event::Begun {
         prompt: count,
         notes: prompt.notes,
     };
-    let (sampling, limits) = (text.sampling.clone(), text.limits(usual));
-    let writing = guarded(|| Ok(writer.begin(prompt.tokens, sampling, limits)?))?;
-    Ok((writing, event))
+    Ok((slot, event))
 }
 
 /// The tokens that the model reads.
@@ -109,34 +131,46 @@ fn context(work: &Work<'_>) -> usize {
     most.unwrap_or(usize::MAX)
 }
 
-/// Writes a token; false at the end of the text, or where nobody reads it any more.
-fn advance(active: &mut Active<'_>, work: &Work<'_>) -> bool {
-    if active.text.reply.is_closed() {
+/// Whether somebody still reads a text; it is not written on where nobody does.
+fn is_read(active: &Active, several: &mut Several<'_>, work: &Work<'_>) -> bool {
+    let is_read = !active.text.reply.is_closed();
+    if !is_read {
         work.metrics.left.inc();
-        return false;
+        several.leave(active.slot);
     }
-    let step = match guarded(|| Ok(active.writing.step()?)) {
+    is_read
+}
+
+/// Tells who reads the text in a slot what was written of it.
+fn tell(active: &mut Vec<Active>, slot: usize, step: Result<Step, Refusal>, work: &Work<'_>) {
+    let Some(at) = active.iter().position(|active| active.slot == slot) else {
+        return;
+    };
+    let reader = &mut active[at];
+    let step = match step {
         Ok(step) => step,
         Err(refusal) => {
             // Who has left needs no reason.
-            let _ = active
+            let _ = reader
                 .text
                 .reply
                 .send(Err(refusal.without(&work.facts.hidden)));
-            return false;
+            active.swap_remove(at);
+            return;
         }
     };
     if !matches!(step.ended, Some(Ended::Length)) {
-        active.tokens += 1;
+        reader.tokens += 1;
         work.metrics.tokens.inc();
     }
-    let tokens = active.tokens;
+    let (tokens, is_over) = (reader.tokens, step.ended.is_some());
     let piece = (!step.text.is_empty()).then_some(Event::Piece(step.text));
     let ended = step.ended.map(|ended| Event::Ended { ended, tokens });
-    let is_over = ended.is_some();
     for event in piece.into_iter().chain(ended) {
         // The next token finds who has left.
-        let _ = active.text.reply.send(Ok(event));
+        let _ = reader.text.reply.send(Ok(event));
     }
-    !is_over
+    if is_over {
+        active.swap_remove(at);
+    }
 }

@@ -134,10 +134,10 @@ impl Thread {
         }
     }
 
-    /// Reads training rows to compare with, on a thread of its own, from the run opened once more.
+    /// Reads training data to compare with, on a thread of its own, from the run opened once more.
     fn compare(&self, run: &dyn Run, facts: &Facts) {
         let most = self.limits.drift;
-        if !facts.has_cells() || most == 0 {
+        if !facts.is_compared() || most == 0 {
             self.drift.leave();
             return;
         }

@@ -25,6 +25,9 @@ pub struct Args {
     /// Also write a model card in Markdown [default: model-card.md in the run folder]
     #[arg(long, value_name = "FILE", num_args = 0..=1)]
     pub card: Option<Option<PathBuf>>,
+    /// Add how far what was served is from the training: a saved answer of GET /drift/NAME of `fireclay serve`
+    #[arg(long, value_name = "FILE")]
+    pub drift: Option<PathBuf>,
 }
 
 /// The names of what is written into the run folder.
@@ -35,6 +38,10 @@ const PLOTS: &str = "plots";
 /// Writes the page of a run, and what else is asked for.
 pub fn run(args: &Args) -> Result<(), Failure> {
     let run = RunFolder::open(&run_at(&args.run))?;
+    let run = match &args.drift {
+        Some(file) => run.with_drift(file)?,
+        None => run,
+    };
     let page = args.output.clone().unwrap_or(run.path.join(PAGE));
     say!("{}", write(&page, report(&run).as_bytes())?.display());
     if let Some(folder) = &args.plots {

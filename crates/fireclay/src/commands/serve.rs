@@ -76,16 +76,16 @@ pub struct LimitArgs {
     /// How long a client may take to send the head of a request, again its body, and to take a part of the answer
     #[arg(long, value_name = "SECONDS", default_value_t = Limits::default().slow.as_secs())]
     pub read_timeout: u64,
-    /// Texts that a language model writes at the same time
-    #[arg(long, value_name = "N", default_value_t = Limits::default().streams)]
-    pub max_streams: usize,
+    /// Texts that a language model writes at the same time; each takes memory for a context
+    #[arg(long, alias = "max-streams", value_name = "N", default_value_t = Limits::default().slots)]
+    pub slots: usize,
     /// Tokens that a request may ask for
     #[arg(long, value_name = "N", default_value_t = Limits::default().tokens)]
     pub max_tokens: usize,
     /// Connections at the same time
     #[arg(long, value_name = "N", default_value_t = Limits::default().connections)]
     pub max_connections: usize,
-    /// Training rows of a table that served ones are compared with at /drift; 0 for no comparison
+    /// Training samples that served ones are compared with at /drift; 0 for no comparison
     #[arg(long, value_name = "N", default_value_t = Limits::default().drift)]
     pub drift_rows: usize,
 }
@@ -142,7 +142,7 @@ fn settings(args: &Args) -> Result<Settings, Failure> {
             wait: Duration::from_millis(limits.batch_wait),
             deadline: Duration::from_secs(limits.deadline),
             slow: Duration::from_secs(limits.read_timeout),
-            streams: limits.max_streams,
+            slots: limits.slots,
             tokens: limits.max_tokens,
             connections: limits.max_connections,
             drift: limits.drift_rows,
@@ -161,7 +161,7 @@ fn check(limits: &LimitArgs) -> Result<(), Failure> {
         ("--max-rows", count(limits.max_rows), 1..=u64::MAX),
         ("--max-samples", count(limits.max_samples), 1..=u64::MAX),
         ("--max-batch", count(limits.max_batch), 1..=u64::MAX),
-        ("--max-streams", count(limits.max_streams), 1..=MANY),
+        ("--slots", count(limits.slots), 1..=1024),
         ("--max-tokens", count(limits.max_tokens), 1..=u64::MAX),
         ("--max-connections", count(limits.max_connections), 1..=MANY),
         ("--batch-wait", limits.batch_wait, 0..=60_000),

@@ -5,6 +5,7 @@ use std::ops::Range;
 use pulp::Simd;
 
 use super::heads::Head;
+use crate::flex::fused;
 
 /// How many rows a product has at a time: with two vectors to each, their sums stay in registers.
 pub(super) const ROWS: usize = 4;
@@ -134,19 +135,9 @@ fn add_products<S: Simd>(
         for (x, sums) in row.into_iter().zip(&mut sums) {
             let x = simd.splat_f32s(x);
             for (sum, vector) in sums.iter_mut().zip(vectors) {
-                *sum = add_product(simd, x, *vector, *sum);
+                *sum = fused(simd, x, *vector, *sum);
             }
         }
     }
     sums
-}
-
-#[inline(always)]
-fn add_product<S: Simd>(simd: S, x: S::f32s, y: S::f32s, sum: S::f32s) -> S::f32s {
-    // Without instructions for it a fused product would be a call.
-    if S::IS_SCALAR {
-        simd.add_f32s(simd.mul_f32s(x, y), sum)
-    } else {
-        simd.mul_add_f32s(x, y, sum)
-    }
 }

@@ -6,8 +6,8 @@ use burn::tensor::Tensor;
 use super::Turns;
 use super::parts::{BlockParts, Parts, Projection, QueryNorm};
 use crate::init::Init;
-use crate::layers::attention::{attend, attend_capped, join_heads, split_heads};
-use crate::layers::causal::LayerCache;
+use crate::layers::attention::{join_heads, split_heads};
+use crate::layers::causal::{LayerCache, Seen};
 use crate::layers::linear::{self, Linear};
 use crate::layers::norm::Norm;
 use crate::layers::tokens::STD;
@@ -95,16 +95,18 @@ impl Attention {
             None => x,
         };
         // A key is turned once, by its own position, so the cache holds turned keys.
-        let pairs = cache.extend(turn(keys), values);
+        let keys = turn(keys);
         let query = match self.sizes.query_scale {
             Some(scale) => turn(query) * scale,
             None => turn(query),
         };
-        let masked = turns.masked(self.own.window);
-        let mixed = match self.sizes.cap {
-            Some(cap) => attend_capped(query, pairs, masked, cap),
-            None => attend(query, pairs, masked, None),
+        let seen = Seen {
+            masked: turns.masked(self.own.window),
+            window: self.own.window,
+            cap: self.sizes.cap,
+            dropout: None,
         };
+        let mixed = cache.attend(query, [keys, values], &seen);
         self.o_proj.forward(join_heads(mixed))
     }
 

@@ -14,7 +14,7 @@ use crate::io::hugging_face::HuggingFaceModel;
 use crate::io::pretrained::{PretrainedOptions, load_pretrained};
 use crate::io::tensors::to_tensors;
 use crate::io::weights::{ModelDescription, encode};
-use crate::language::tests::{assert_cache, assert_causal, assert_packed};
+use crate::language::tests::{assert_cache, assert_causal, assert_each, assert_packed};
 use crate::language::{LanguageConfig, LanguageModel};
 use crate::layers::activation::Activation;
 use crate::reference::{
@@ -162,6 +162,13 @@ fn norms_of_gradients_are_hugging_faces() {
 fn the_cache_gives_the_greedy_text_of_hugging_face() {
     for case in Case::all() {
         assert_cache(&case.model(&Device::flex()), &case.io);
+    }
+}
+
+#[test]
+fn a_text_has_the_same_logits_alone_and_in_company() {
+    for case in Case::all() {
+        assert_each(&case.model(&Device::flex()), &case.io);
     }
 }
 

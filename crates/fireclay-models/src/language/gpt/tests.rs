@@ -4,7 +4,7 @@ use super::*;
 use crate::check::{check_digits, check_model};
 use crate::family::Architecture;
 use crate::fixtures::{GPT2, gpt2, keys};
-use crate::language::tests::{assert_cache, assert_causal, assert_packed};
+use crate::language::tests::{assert_cache, assert_causal, assert_each, assert_packed};
 use crate::language::{LanguageConfig, LanguageModel};
 use crate::reference::{
     assert_close, assert_drops, assert_gradients, assert_names, fill, gradients, next_token_loss,
@@ -59,6 +59,12 @@ fn names_and_shapes_are_hugging_faces() {
 fn the_cache_gives_the_tokens_and_logits_of_recomputing() {
     let model = LanguageModel::Gpt(filled(0.1, &Device::flex()));
     assert_cache(&model, &read("gpt2-tiny/io"));
+}
+
+#[test]
+fn a_text_has_the_same_logits_alone_and_in_company() {
+    let model = LanguageModel::Gpt(filled(0.1, &Device::flex()));
+    assert_each(&model, &read("gpt2-tiny/io"));
 }
 
 #[test]

@@ -5,7 +5,7 @@ use super::*;
 use crate::check::{check_digits, check_model};
 use crate::family::{Architecture, Layered};
 use crate::fixtures::{LLAMA, keys, llama};
-use crate::language::tests::{assert_cache, assert_causal, assert_packed};
+use crate::language::tests::{assert_cache, assert_causal, assert_each, assert_packed};
 use crate::language::{LanguageConfig, LanguageModel, LanguageNetwork};
 use crate::reference::{
     assert_close, assert_gradients, assert_names, fill, gradients, next_token_loss, read, tokens,
@@ -49,6 +49,12 @@ fn names_and_shapes_are_hugging_faces() {
 fn the_cache_gives_the_tokens_and_logits_of_recomputing() {
     let model = LanguageModel::Llama(filled(&Device::flex()));
     assert_cache(&model, &read("llama-tiny/io"));
+}
+
+#[test]
+fn a_text_has_the_same_logits_alone_and_in_company() {
+    let model = LanguageModel::Llama(filled(&Device::flex()));
+    assert_each(&model, &read("llama-tiny/io"));
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! Its finished runs.
 
+use std::panic::resume_unwind;
 use std::path::PathBuf;
+use std::thread;
 
 use fireclay_data::arrow::array::{AsArray, BinaryArray};
 use fireclay_data::{
@@ -15,9 +17,12 @@ use super::Image;
 use crate::answer::{Answers, Meaning};
 use crate::predict::{IMAGES, predict_images};
 use crate::predictor::{Differentiable, Predictor};
-use crate::run::OnError;
+use crate::run::{Observed, OnError};
 use crate::samples::{ImageSamples, upload_images};
 use crate::task::Input;
+
+/// Training images that served ones are compared with, at most: they are decoded while the model answers.
+const MOST_SEEN: usize = 1000;
 
 /// A finished run on images.
 pub(super) struct ImageRun {
@@ -52,6 +57,34 @@ impl ImageRun {
             parts: self.parts(),
             notes,
         })
+    }
+
+    /// Reads images on several threads.
+    fn read(&self, paths: &[PathBuf]) -> Result<ImagePixels, RunError> {
+        let each = paths.len().div_ceil(ImageSamples::threads()).max(1);
+        let preprocess = &self.preprocess;
+        let parts = thread::scope(|scope| {
+            let read = |part| scope.spawn(move || preprocess.read_batch(part));
+            let asked: Vec<_> = paths.chunks(each).map(read).collect();
+            let joined = asked.into_iter().map(|asked| asked.join());
+            let parts = joined.map(|part| part.unwrap_or_else(|panic| resume_unwind(panic)));
+            parts.collect::<Result<Vec<_>, _>>()
+        })?;
+        let dims = parts.first().map_or([0; 4], |part| part.dims);
+        Ok(ImagePixels {
+            pixels: parts.into_iter().flat_map(|part| part.pixels).collect(),
+            dims: [paths.len(), dims[1], dims[2], dims[3]],
+        })
+    }
+
+    /// What the first images of a batch are like, of which the files are these.
+    fn seen(&self, batch: &ImagePixels, paths: &[PathBuf]) -> Result<Observed, RunError> {
+        let sizes = paths.iter().map(|path| self.preprocess.stored_size(path));
+        let sizes = sizes.collect::<Result<Vec<_>, _>>()?;
+        let [_, channels, height, width] = batch.dims;
+        let dims = [paths.len(), channels, height, width];
+        let norm = (self.preprocess.mean(), self.preprocess.std());
+        Ok(Observed::of_images((&batch.pixels, dims), norm, &sizes))
     }
 
     /// As many at once as `predict` takes, for the same bits.
@@ -126,6 +159,43 @@ impl Run for ImageRun {
             answers: self.answer(self.preprocess.read_batch(&paths)?),
             cut: 0,
         })
+    }
+
+    fn answers_apart(
+        &self,
+        rows: &RecordBatch,
+        seen: usize,
+    ) -> Result<(Answered, Observed), RunError> {
+        let paths = text_cells(rows, "image")?.into_iter().map(PathBuf::from);
+        let paths: Vec<PathBuf> = paths.collect();
+        let batch = self.read(&paths)?;
+        let seen = self.seen(&batch, &paths[..seen.min(paths.len())])?;
+        let [_, channels, height, width] = batch.dims;
+        let dims = [1, channels, height, width];
+        let images = batch.pixels.chunks(dims.iter().product::<usize>().max(1));
+        let images =
+            images.map(|image| upload_images(image.to_vec(), dims, self.predictor.device()));
+        let answers = self.predictor.predict(images);
+        Ok((Answered { answers, cut: 0 }, seen))
+    }
+
+    fn observe(&self, most: usize) -> Result<Observed, RunError> {
+        let data = own::<Image>(&self.base)?;
+        let chosen = choose((&self.base, &data), On::Split(0), most.min(MOST_SEEN))?;
+        let split = data.train.without_augmentation();
+        let norm = (self.preprocess.mean(), self.preprocess.std());
+        let mut observed = Observed::default();
+        for part in chosen.positions.chunks(IMAGES) {
+            let batch = split.batch(0, part)?;
+            let sizes = part.iter().map(|image| split.stored_size(*image as usize));
+            let sizes = sizes.collect::<Result<Vec<_>, _>>()?;
+            observed.add(Observed::of_images(
+                (&batch.pixels, batch.dims),
+                norm,
+                &sizes,
+            ));
+        }
+        Ok(observed)
     }
 
     fn predict(&self, job: &PredictJob<'_>) -> Result<Predicted, RunError> {

@@ -13,7 +13,7 @@ use super::{LabelledText, TEXTS};
 use crate::answer::Meaning;
 use crate::predict::{InputTable, Rows, predict_rows};
 use crate::predictor::{Differentiable, Predictor};
-use crate::run::{InputColumn, Reading};
+use crate::run::{InputColumn, Observed, Reading};
 use crate::samples::{TextTableSamples, upload_texts};
 use crate::task::Input;
 
@@ -112,6 +112,34 @@ impl Run for LabelledTextRun {
         let answers = self.predictor.predict(parts);
         let answers = self.predictor.answer.by_group_in(answers, rows)?;
         Ok(Answered { answers, cut })
+    }
+
+    fn answers_apart(
+        &self,
+        rows: &RecordBatch,
+        seen: usize,
+    ) -> Result<(Answered, Observed), RunError> {
+        let (texts, cut) = self.preprocess.encode(&self.tokenizer, rows)?;
+        let texts: Vec<&[u32]> = texts.iter().map(Vec::as_slice).collect();
+        let seen = Observed::of_texts(&self.tokenizer, &texts[..seen.min(texts.len())]);
+        let device = self.predictor.device();
+        // Without padding, so that the length is that of the text alone.
+        let each = texts
+            .iter()
+            .map(|text| upload_texts(PaddedTexts::new(&[*text]), device));
+        let answers = self.predictor.predict(each);
+        let answers = self.predictor.answer.by_group_in(answers, rows)?;
+        Ok((Answered { answers, cut }, seen))
+    }
+
+    fn observe(&self, most: usize) -> Result<Observed, RunError> {
+        let data = own::<LabelledText>(&self.base)?;
+        let chosen = choose((&self.base, &data), On::Split(0), most)?;
+        let texts = chosen.positions.iter().map(|text| data.train.text(*text));
+        Ok(Observed::of_texts(
+            &self.tokenizer,
+            &texts.collect::<Vec<_>>(),
+        ))
     }
 
     fn notes(&self, rows: &RecordBatch) -> Result<Vec<String>, RunError> {

@@ -1,0 +1,89 @@
+//! A text that is being written, but for the model that writes it.
+
+use fireclay_data::DecodeStream;
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+
+use super::held::Held;
+use super::{Ended, GenerateError, Limits, Sampling, Writer};
+
+/// A text that is being written.
+#[derive(Debug)]
+pub(super) struct Draft {
+    /// The prompt, and what was written after it.
+    pub tokens: Vec<u32>,
+    sampling: Sampling,
+    ends: Vec<(u32, Ended)>,
+    random: ChaCha8Rng,
+    decoder: DecodeStream,
+    held: Held,
+    /// Tokens that may still be written.
+    left: usize,
+}
+
+/// What a token adds to a text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// Characters that are whole, and that no stop text can begin with; often none.
+    pub text: String,
+    /// Why the text is at its end, if it is.
+    pub ended: Option<Ended>,
+}
+
+impl Draft {
+    pub fn new(
+        writer: &Writer<'_>,
+        prompt: Vec<u32>,
+        sampling: Sampling,
+        limits: Limits,
+    ) -> Result<Self, GenerateError> {
+        let mut decoder = writer.tokenizer.stream();
+        // What a token reads as depends on those before it: a word's first piece is not its second.
+        for token in &prompt {
+            decoder.push(*token)?;
+        }
+        Ok(Self {
+            tokens: prompt,
+            ends: writer.ends(&limits),
+            random: ChaCha8Rng::seed_from_u64(sampling.seed),
+            sampling,
+            decoder,
+            held: Held::new(limits.stop),
+            left: limits.max_tokens,
+        })
+    }
+
+    /// The end, if no token may be written any more.
+    pub fn over(&mut self) -> Option<Step> {
+        (self.left == 0).then(|| self.end(Ended::Length))
+    }
+
+    /// Writes a token, given the logits of it, or finds that the text is at its end.
+    pub fn write(&mut self, logits: &[f32]) -> Result<Step, GenerateError> {
+        self.left -= 1;
+        let token = self
+            .sampling
+            .choose(logits, &self.tokens, &mut self.random)?;
+        if let Some((_, ended)) = self.ends.iter().find(|(end, _)| *end == token) {
+            return Ok(self.end(*ended));
+        }
+        self.tokens.push(token);
+        let Some(piece) = self.decoder.push(token)? else {
+            return Ok(Step {
+                text: String::new(),
+                ended: None,
+            });
+        };
+        let (text, stopped) = self.held.push(&piece);
+        let ended = stopped.then_some(Ended::Stop);
+        Ok(Step { text, ended })
+    }
+
+    /// The end of the text, with what was held back.
+    fn end(&mut self, ended: Ended) -> Step {
+        Step {
+            text: self.held.rest(),
+            ended: Some(ended),
+        }
+    }
+}

@@ -1,0 +1,226 @@
+//! What samples are like: numbers to see by whether served samples are like those of the training.
+
+use fireclay_data::Tokenizer;
+
+use super::{Parts, RunError, Taken};
+
+/// Bins that tokens fall into.
+const BINS: u32 = 64;
+/// The channels of an image of three.
+const COLORS: [&str; 3] = ["red", "green", "blue"];
+/// What the eye makes of them (ITU-R BT.601).
+const LUMA: [f64; 3] = [0.299, 0.587, 0.114];
+
+/// What some samples are like.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Observed {
+    /// How many they are.
+    pub samples: usize,
+    /// The same of all samples of a run, in the same order.
+    pub columns: Vec<Observations>,
+}
+
+/// One thing about samples.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Observations {
+    /// What it is.
+    pub name: String,
+    /// What was seen: once for a sample, or for each of its tokens. A category that the model reads as a vector has
+    /// several numbers.
+    pub values: Vec<Vec<f32>>,
+}
+
+impl Observed {
+    /// The columns of a table, as the model reads them.
+    pub(super) fn of_table(taken: Taken) -> Result<Self, RunError> {
+        let Parts::Columns { columns, .. } = taken.parts else {
+            let message = "samples of this run are not compared with those of its training";
+            return Err(RunError::Usage(message.into()));
+        };
+        let [samples, width] = taken.input.values.dims();
+        let values: Vec<f32> = taken.input.values.into_data().iter().collect();
+        let column = |part: super::Part| Observations {
+            name: part.name,
+            values: values
+                .chunks(width.max(1))
+                .map(|row| part.at.iter().map(|at| row[*at]).collect())
+                .collect(),
+        };
+        Ok(Self {
+            samples,
+            columns: columns.into_iter().map(column).collect(),
+        })
+    }
+
+    /// Images `[images, channels, height, width]` as the model is given them, and their sizes as they are stored:
+    /// brightness, mean and deviation of each channel, from 0 to 1, height and width.
+    pub(crate) fn of_images(
+        (pixels, dims): (&[f32], [usize; 4]),
+        (mean, std): (&[f64], &[f64]),
+        sizes: &[[usize; 2]],
+    ) -> Self {
+        let [images, channels, height, width] = dims;
+        let names = |what: &str| match channels {
+            1 => vec![what.to_owned()],
+            _ => COLORS
+                .iter()
+                .take(channels)
+                .map(|color| format!("{what} of {color}"))
+                .collect(),
+        };
+        let names = [
+            vec!["brightness".to_owned()],
+            names("mean"),
+            names("deviation"),
+        ]
+        .concat();
+        let mut rows: Vec<Vec<f64>> = Vec::new();
+        for image in pixels
+            .chunks_exact((channels * height * width).max(1))
+            .take(images)
+        {
+            let each = image.chunks_exact(height * width).zip(mean.iter().zip(std));
+            let moments: Vec<[f64; 2]> = each
+                .map(|(plane, (mean, std))| {
+                    let [found_mean, found_std] = moments(plane);
+                    [found_mean * std + mean, found_std * std]
+                })
+                .collect();
+            let luma = moments
+                .iter()
+                .zip(LUMA)
+                .map(|([mean, _], share)| mean * share);
+            let brightness = if channels == 3 {
+                luma.sum()
+            } else {
+                moments[0][0]
+            };
+            let part = |at: usize| moments.iter().map(move |moments| moments[at]);
+            rows.push(
+                std::iter::once(brightness)
+                    .chain(part(0))
+                    .chain(part(1))
+                    .collect(),
+            );
+        }
+        let sides = ["height", "width"]
+            .into_iter()
+            .enumerate()
+            .map(|(side, name)| Observations {
+                name: name.to_owned(),
+                values: sizes.iter().map(|size| vec![size[side] as f32]).collect(),
+            });
+        let columns = names
+            .into_iter()
+            .enumerate()
+            .map(|(at, name)| Observations {
+                name,
+                values: rows.iter().map(|row| vec![row[at] as f32]).collect(),
+            });
+        Self {
+            samples: images,
+            columns: columns.chain(sides).collect(),
+        }
+    }
+
+    /// Texts as the model is given them: their length in tokens, the share of tokens that stand for what the tokenizer
+    /// does not know, and the tokens, each in a bin by a hash of its number.
+    pub(crate) fn of_texts(tokenizer: &Tokenizer, texts: &[&[u32]]) -> Self {
+        let share = |text: &&[u32]| {
+            let unknown = tokenizer.tally("", text).unknown as f32;
+            vec![unknown / text.len().max(1) as f32]
+        };
+        // Knuth's multiplicative hash: neighbours, which are often alike, go apart.
+        let bin = |token: &u32| token.wrapping_mul(2_654_435_769) >> (32 - BINS.ilog2());
+        let columns = [
+            (
+                "length in tokens",
+                texts.iter().map(|text| vec![text.len() as f32]).collect(),
+            ),
+            ("share of unknown tokens", texts.iter().map(share).collect()),
+            (
+                "tokens",
+                texts
+                    .iter()
+                    .flat_map(|text| text.iter())
+                    .map(|token| vec![bin(token) as f32])
+                    .collect(),
+            ),
+        ];
+        let column = |(name, values): (&str, Vec<Vec<f32>>)| Observations {
+            name: name.to_owned(),
+            values,
+        };
+        Self {
+            samples: texts.len(),
+            columns: columns.into_iter().map(column).collect(),
+        }
+    }
+
+    /// Adds what other samples of the same run are like.
+    pub(crate) fn add(&mut self, other: Self) {
+        self.samples += other.samples;
+        if self.columns.is_empty() {
+            self.columns = other.columns;
+            return;
+        }
+        for (column, more) in self.columns.iter_mut().zip(other.columns) {
+            column.values.extend(more.values);
+        }
+    }
+}
+
+/// Mean and standard deviation.
+fn moments(plane: &[f32]) -> [f64; 2] {
+    let count = plane.len().max(1) as f64;
+    let mean = plane.iter().map(|x| f64::from(*x)).sum::<f64>() / count;
+    let squares = plane.iter().map(|x| (f64::from(*x) - mean).powi(2));
+    [mean, (squares.sum::<f64>() / count).sqrt()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_image_is_seen_as_it_was_before_its_channels_were_normalised() {
+        // Two images of one row: channels are (x - mean) / std.
+        let (mean, std) = ([0.5, 0.25, 0.0], [0.5, 0.25, 2.0]);
+        let planes = [[1.0, 0.0], [0.5, 0.5], [0.0, 1.0]];
+        let pixels = planes
+            .iter()
+            .zip(mean.iter().zip(&std))
+            .flat_map(|(plane, (mean, std))| plane.map(|x| ((x - mean) / std) as f32));
+        let pixels: Vec<f32> = pixels.collect();
+        let twice = [pixels.clone(), pixels].concat();
+        let found =
+            Observed::of_images((&twice, [2, 3, 1, 2]), (&mean, &std), &[[10, 20], [30, 40]]);
+        let first: Vec<(&str, f32)> = found
+            .columns
+            .iter()
+            .map(|column| {
+                assert_eq!(column.values.len(), 2);
+                (column.name.as_str(), column.values[0][0])
+            })
+            .collect();
+        let wanted = [
+            ("brightness", 0.5),
+            ("mean of red", 0.5),
+            ("mean of green", 0.5),
+            ("mean of blue", 0.5),
+            ("deviation of red", 0.5),
+            ("deviation of green", 0.0),
+            ("deviation of blue", 0.5),
+            ("height", 10.0),
+            ("width", 20.0),
+        ];
+        for (found, wanted) in first.iter().zip(wanted) {
+            assert!(
+                found.0 == wanted.0 && (found.1 - wanted.1).abs() < 1e-6,
+                "{found:?} {wanted:?}"
+            );
+        }
+        assert_eq!(first.len(), wanted.len());
+        assert_eq!(found.columns[8].values[1], [40.0]);
+    }
+}
