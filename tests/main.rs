@@ -41,4 +41,5 @@ mod tables;
 mod tracking;
 mod train;
 mod translation;
+mod untrained;
 mod watch;

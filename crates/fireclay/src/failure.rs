@@ -8,6 +8,7 @@ use fireclay_data::DataError;
 use fireclay_explain::ExplainError;
 use fireclay_onnx::OnnxError;
 use fireclay_report::ReportError;
+use fireclay_run::chat::ConversationError;
 use fireclay_run::export::ExportError;
 use fireclay_run::generate::GenerateError;
 use fireclay_run::{FinishedError, RunError};
@@ -87,6 +88,7 @@ failures! {
     FolderError => Failed,
     FinishedError => Failed,
     GenerateError => Failed,
+    ConversationError => Failed,
 }
 
 impl From<ConfigError> for Failure {

@@ -7,7 +7,7 @@ mod preflight;
 pub mod shards;
 mod training;
 
-pub use opening::{open, open_at};
+pub use opening::{is_run, load_model, open, open_at};
 use preflight::batch_size;
 pub use preflight::{LARGEST, fits, preflight};
 

@@ -88,6 +88,16 @@ impl Loaded {
         Ok(loaded)
     }
 
+    /// The configuration of a model that is not to be trained, in a text that was made for it: its paths are taken
+    /// as they are.
+    pub(crate) fn of_model(name: &str, text: &str) -> Result<Self, ConfigError> {
+        let mut document = Document::parse(name, text, &[], &grammar::grammar())?;
+        let notes = pretrained::complete(&mut document);
+        let mut loaded = Self::new(name.to_owned(), document, |_, _| {})?;
+        loaded.notes = notes;
+        Ok(loaded)
+    }
+
     /// `check`: what else is refused.
     fn new(
         name: String,

@@ -1,6 +1,7 @@
 //! The verbs. A verb is a file here, its `mod` and a line in the list below. Its file has `Args`, whose doc
 //! comment is the help, and `run`.
 
+mod chat;
 mod check;
 mod compare;
 mod completions;
@@ -90,6 +91,7 @@ verbs! {
     Explain => explain,
     Predict => predict,
     Generate => generate,
+    Chat => chat,
     Serve => serve,
     Export => export,
     Report => report,
