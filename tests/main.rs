@@ -11,6 +11,7 @@ mod architecture;
 mod backends;
 mod bad_input;
 mod cli;
+mod cluster;
 mod encoder;
 mod explain;
 mod fairness;
