@@ -7,12 +7,13 @@ use std::path::{Path, PathBuf};
 use crate::support::root;
 
 /// The crates that are held to it.
-const CHECKED: [&str; 17] = [
+const CHECKED: [&str; 18] = [
     "fireclay",
     "fireclay-config",
     "fireclay-data",
     "fireclay-explain",
     "fireclay-fuzz",
+    "fireclay-guard",
     "fireclay-kernels",
     "fireclay-metrics",
     "fireclay-models",

@@ -161,9 +161,13 @@ fn nohup_keeps_its_promise() {
     wait_for_a_record(&project, "runs/run/1");
     kill("-HUP", child.id());
     assert_eq!(child.wait().unwrap().code(), Some(0));
-    // Otherwise the end of the terminal is a reason to save.
-    let mut command = project.command("train run.toml -q --set train.epochs=4000".split(' '));
-    let mut child = command.spawn().unwrap();
+    // Otherwise the end of the terminal is a reason to save. These tests may run under nohup themselves.
+    let mut child = std::process::Command::new("env")
+        .args(["--default-signal=HUP", program])
+        .args("train run.toml -q --set train.epochs=4000".split(' '))
+        .current_dir(project.path(""))
+        .spawn()
+        .unwrap();
     wait_for_a_record(&project, "runs/run/2");
     kill("-HUP", child.id());
     assert_eq!(child.wait().unwrap().code(), Some(4));

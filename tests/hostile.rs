@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::resume::kill;
-use crate::support::{EVERYTHING, Project, poem, wait_until};
+use crate::support::{EVERYTHING, Project, Ran, poem, wait_until};
 
 const GPT: &str = r#"
 [device]
@@ -163,6 +163,77 @@ fn devices_and_pipes_are_no_weights_no_tokenizers_and_no_images() {
     make_pipe(&project.path("tokenizer_config.json"));
     project.ok("check run.toml");
     assert!(start.elapsed() < Duration::from_secs(60));
+}
+
+/// What a run may be asked, and what goes on from it.
+const ASKED: [&str; 12] = [
+    "predict runs/run/1 datasets/breast-cancer/data.csv -o out.csv",
+    "evaluate runs/run/1",
+    "export runs/run/1 -o out",
+    "export runs/run/1 --format onnx -o out.onnx",
+    "report runs/run/1 -o page.html --card card.md",
+    "compare runs/run/1 runs/run/2",
+    "runs",
+    "explain runs/run/1 --rows 2 -o why",
+    "track runs/run/1 --csv all.csv --tensorboard events",
+    "resume runs/run/1 -q",
+    "train run.toml -q --name other --set train.max_steps=8 --set model.pretrained=runs/run/1",
+    "predict runs/run/1 datasets/breast-cancer/data.csv -o last.csv --checkpoint last",
+];
+
+/// Each file of a run is a pipe, leads to a device without an end, or has a terabyte of nothing: whatever the run is
+/// asked ends soon, with little memory, and with an answer or words.
+#[test]
+fn special_files_in_a_run_hang_nothing() {
+    let project = Project::with(EVERYTHING);
+    project.ok("train run.toml -q --set train.epochs=1");
+    project.ok("train run.toml -q --set train.epochs=1");
+    let run = project.path("runs/run/1");
+    let entries = fs::read_dir(&run)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    let files: Vec<_> = entries.filter(|path| path.is_file()).collect();
+    assert!(files.len() > 8, "{files:?}");
+    // Some here, and all where FIRECLAY_FAULTS=whole asks for it.
+    let is_whole = std::env::var_os("FIRECLAY_FAULTS").is_some_and(|word| word == "whole");
+    let stride = if is_whole { 1 } else { 4 };
+    let kinds: [fn(&Path); 3] = [
+        make_pipe,
+        |path| symlink("/dev/zero", path).unwrap(),
+        |path| fs::File::create(path).unwrap().set_len(1 << 40).unwrap(),
+    ];
+    let aside = project.path("aside");
+    let copy = |from: &str, to: &str| {
+        let paths = [from, to].map(|name| project.path(name));
+        let copied = Command::new("cp").arg("-a").args(paths).status();
+        assert!(copied.unwrap().success());
+    };
+    copy("runs", "whole");
+    for (number, file) in files.iter().enumerate() {
+        for (kind, make) in kinds.iter().enumerate() {
+            for line in ASKED.iter().skip((number + kind) % stride).step_by(stride) {
+                fs::rename(file, &aside).unwrap();
+                make(file);
+                let limited = format!("ulimit -v 4000000; exec timeout -s KILL 10 $F {line}");
+                let output = Command::new("bash")
+                    .args(["-c", &limited])
+                    .env("F", env!("CARGO_BIN_EXE_fireclay"))
+                    .current_dir(project.path(""))
+                    .output();
+                let ran = Ran::from(output.unwrap());
+                let when = format!("{line}, {}, {kind}: {}", file.display(), ran.err);
+                assert!((0..=4).contains(&ran.code), "{} {when}", ran.code);
+                assert!(!ran.err.contains("panicked"), "{when}");
+                assert!(!ran.err.contains("no memory"), "{when}");
+                assert_eq!(ran.code == 0, !ran.err.contains("error"), "{when}");
+                for name in ["runs", "out", "out.onnx", "why", "all.csv", "events"] {
+                    let path = project.path(name);
+                    let _ = fs::remove_dir_all(&path).or_else(|_| fs::remove_file(&path));
+                }
+                copy("whole", "runs");
+            }
+        }
+    }
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::images::{PICTURES, pictures};
 use crate::resume::{assert_same, results};
-use crate::support::{EVERYTHING, Project, poem};
+use crate::support::{EVERYTHING, Project, poem, wait_until};
 use crate::translation::{TRANSFORMER, pairs};
 
 /// Two epochs of a table with all that a run remembers, early stopping too.
@@ -33,7 +33,7 @@ fn images(epochs: u32) -> Project {
     project
 }
 
-fn gpt() -> Project {
+pub fn gpt() -> Project {
     let project = Project::with(
         "[device]\nbackend = \"flex\"\n[data]\ntype = \"text\"\npath = \"poem.txt\"\n\
          [tokenizer]\ntype = \"char\"\n\
@@ -117,6 +117,38 @@ fn users_can_verify_their_own_config() {
         2,
         &["unknown key"],
     );
+}
+
+/// Whether a process was started with this word.
+#[cfg(target_os = "linux")]
+fn is_running(word: &Path) -> bool {
+    let processes = fs::read_dir("/proc").unwrap().flatten();
+    let lines = processes.map(|process| fs::read(process.path().join("cmdline")));
+    let word = word.to_str().unwrap();
+    let mut lines =
+        lines.map(|line| String::from_utf8_lossy(&line.unwrap_or_default()).into_owned());
+    lines.any(|line| line.contains(word))
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn what_verify_resume_has_started_ends_with_it() {
+    let project = table();
+    let scratch = project.path("scratch");
+    fs::create_dir(&scratch).unwrap();
+    let line = "verify-resume run.toml --steps 1000000 --set train.epochs=1000000 --set unset=early_stopping";
+    let mut child = project
+        .command(line.split(' '))
+        .env("TMPDIR", &scratch)
+        .spawn()
+        .unwrap();
+    let is_training = || is_running(&scratch);
+    wait_until("a training", is_training);
+    std::thread::sleep(Duration::from_millis(300));
+    assert!(is_training());
+    child.kill().unwrap();
+    child.wait().unwrap();
+    wait_until("the end of the training", || !is_training());
 }
 
 /// Numbers in an order that a seed fixes (xorshift).

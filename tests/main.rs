@@ -6,14 +6,17 @@
 
 mod support;
 
+mod answers;
 mod applications;
 mod architecture;
 mod backends;
 mod bad_input;
 mod cli;
 mod cluster;
+mod decoders;
 mod encoder;
 mod explain;
+mod failing;
 mod fairness;
 mod faults;
 mod first;

@@ -345,7 +345,7 @@ fn timm_and_classes_name_what_the_tensors_do_not_show() {
 }
 
 #[test]
-fn rotations_that_are_stretched_are_refused() {
+fn rotations_of_a_kind_that_is_not_known_are_refused() {
     let llama = GPT
         .replace("type = \"gpt\"", "type = \"llama\"\nmlp_width = 64")
         .replace("dropout = 0.0\n", "");
@@ -353,15 +353,15 @@ fn rotations_that_are_stretched_are_refused() {
     project.write("poem.txt", &poem());
     project.ok("train run.toml -q --set train.max_steps=1");
     let own = tensors(&project, "runs/run/1/model.safetensors");
-    let scaling = json!({"rope_type": "llama3", "factor": 8.0});
+    let scaling = json!({"rope_type": "spiral", "factor": 8.0});
     folder(&project, "long", &own, &json!({"rope_scaling": scaling}));
     for path in ["long", "long/model.safetensors"] {
         let line = format!("check run.toml --set model.pretrained={path}");
-        project.refused(&line, 2, &["rope_scaling", "llama3"]);
+        project.refused(&line, 2, &["rope_scaling", "spiral"]);
     }
     // Without a type in [model] the same is said, and not that the type is missing alone.
     project.write("next.toml", &from("long", ""));
-    project.refused("check next.toml", 2, &["rope_scaling", "llama3"]);
+    project.refused("check next.toml", 2, &["rope_scaling", "spiral"]);
     // A base that reads more keeps it, whatever the training reads.
     folder(
         &project,

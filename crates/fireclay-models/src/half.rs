@@ -18,7 +18,7 @@ pub fn halved<M: Module>(model: M, dtype: FloatDType) -> M {
 }
 
 /// The modules whose weights stay as they are.
-const NORMS: [&str; 3] = ["Struct:BatchNorm", "Struct:LayerNorm", "Struct:RmsNorm"];
+const NORMS: [&str; 3] = ["Struct:BatchNorm", "Struct:LayerNorm", "Struct:Norm"];
 
 struct Halving {
     dtype: FloatDType,

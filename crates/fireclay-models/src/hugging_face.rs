@@ -16,8 +16,8 @@ pub(crate) use reader::Reader;
 
 /// What computes the same as a configuration `C` for a shape `S` in `transformers`.
 pub struct HuggingFaceClass<C, S> {
-    /// The `model_type`.
-    pub(crate) model_type: &'static str,
+    /// The values of `model_type`.
+    pub(crate) model_types: &'static [&'static str],
     /// The classes whose weights can be read.
     pub(crate) classes: &'static [&'static str],
     /// What a `config.json` says of a model, key by key.

@@ -1,7 +1,8 @@
 //! Weights in files, whoever wrote them.
 
-pub mod guard;
 pub mod hugging_face;
 pub mod pretrained;
 pub mod tensors;
 pub mod weights;
+
+pub(crate) use fireclay_guard as guard;

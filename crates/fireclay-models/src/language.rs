@@ -1,5 +1,6 @@
 //! Models that predict the next token of a text.
 
+pub mod decoder;
 pub mod gpt;
 pub mod llama;
 #[cfg(test)]
@@ -16,6 +17,7 @@ registry! {
     pretrainable LanguageConfig builds LanguageModel for LanguageShape {
         gpt::Gpt(GptConfig => Gpt) = "gpt", "decoder of GPT-2 and 3, gpt2 to gpt3-175b (Radford et al. 2019, Brown et al. 2020)";
         llama::Llama(LlamaConfig => Llama) = "llama", "decoder of Llama with grouped queries, by default TinyLlama's (Touvron et al. 2023)";
+        decoder::Decoder(DecoderConfig => Decoder) = "decoder", "decoder of Mistral, Qwen2, Qwen3, Gemma 2, Gemma 3, Phi-3, SmolLM3, OLMo 2, Mixtral or GPT-NeoX, by its family";
     }
 
     impl LanguageNetwork for LanguageModel {

@@ -74,7 +74,7 @@ pub use io::pretrained::{
     load_pretrained_bytes, matches_any,
 };
 pub use io::weights::{ModelDescription, WeightsError};
-pub use io::{guard, pretrained, tensors, weights};
+pub use io::{pretrained, tensors, weights};
 pub use language::*;
 pub use layers::activation::Activation;
 pub use layers::causal::KeyValueCache;

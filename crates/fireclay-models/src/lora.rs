@@ -45,9 +45,15 @@ pub struct LoraConfig {
 /// Stands for every linear layer but the head.
 pub const ALL_LINEAR: &str = "all-linear";
 
-/// The layers that make queries and values, under the names that they have in the models; GPT-2
-/// makes both, and the keys, in one.
-const QUERY_AND_VALUE: [&[&str]; 3] = [&["q_proj", "v_proj"], &["query", "value"], &["c_attn"]];
+/// The layers that make queries and values, under the names that they have in the models; GPT-2,
+/// Phi-3 and GPT-NeoX make both, and the keys, in one.
+const QUERY_AND_VALUE: [&[&str]; 5] = [
+    &["q_proj", "v_proj"],
+    &["query", "value"],
+    &["c_attn"],
+    &["qkv_proj"],
+    &["query_key_value"],
+];
 
 impl Default for LoraConfig {
     fn default() -> Self {

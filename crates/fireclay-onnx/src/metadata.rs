@@ -1,9 +1,9 @@
 //! What is known of a model beside its graph: how its inputs are made, and what its outputs mean.
 
-use std::fs;
 use std::path::Path;
 
 use fireclay_data::Preprocess;
+use fireclay_guard::LARGEST;
 use fireclay_run::config::ModelConfig;
 use fireclay_run::{Run, RunError};
 use serde_json::json;
@@ -55,7 +55,10 @@ fn features(preprocess: &str) -> Result<Vec<String>, OnnxError> {
 
 /// What is in a file of the run, if it has that file.
 fn text(path: &Path) -> Result<Option<String>, OnnxError> {
-    let there = path.exists().then(|| fs::read_to_string(path)).transpose();
+    let there = path
+        .exists()
+        .then(|| fireclay_guard::text(path, LARGEST))
+        .transpose();
     there.map_err(|source| OnnxError::File {
         path: path.to_path_buf(),
         source,

@@ -348,6 +348,27 @@ fn texts(folder: &Path) {
     }
 }
 
+fn decoders(folder: &Path) {
+    let families = [
+        json!({"family": "mistral", "window": 5}),
+        json!({"family": "qwen2"}),
+        json!({"family": "qwen3", "head_width": 6}),
+        json!({"family": "gemma2", "window": 5, "attention_cap": 5.0, "logit_cap": 3.0, "query_scalar": 6.0}),
+        json!({"family": "gemma3", "window": 5, "global_layers": [1]}),
+        json!({"family": "phi3", "rotary_share": 0.5}),
+        json!({"family": "smollm3", "unturned_layers": [0]}),
+        json!({"family": "olmo2"}),
+        json!({"family": "gpt_neox"}),
+    ];
+    let sizes = json!({"type": "decoder", "layers": 2, "heads": 4, "width": 32, "mlp_width": 56, "context_length": 32});
+    for mut config in families {
+        let name = format!("decoder-{}", config["family"].as_str().unwrap());
+        let keys = config.as_object_mut().unwrap();
+        keys.extend(sizes.as_object().unwrap().clone());
+        case::<LanguageConfig>(folder, &name, config, LanguageShape { vocabulary: 61 });
+    }
+}
+
 #[test]
 fn onnxruntime_answers_the_same() {
     let kept = std::env::var_os("FIRECLAY_ONNX_CASES").map(PathBuf::from);
@@ -356,6 +377,7 @@ fn onnxruntime_answers_the_same() {
     tables(&folder);
     images(&folder);
     texts(&folder);
+    decoders(&folder);
     let refused = || {
         fs::read_dir(&folder)
             .unwrap()

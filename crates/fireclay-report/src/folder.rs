@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use fireclay_guard::{LARGEST, open, read, text};
 use fireclay_metrics::Report;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -181,7 +182,7 @@ pub(crate) fn find(path: &Path) -> Result<PathBuf, ReportError> {
 }
 
 fn toml_file(path: &Path) -> Result<(String, Table), ReportError> {
-    let text = fs::read_to_string(path).map_err(|source| io("read", path, source))?;
+    let text = text(path, LARGEST).map_err(|source| io("read", path, source))?;
     let table = text
         .parse()
         .map_err(|error: toml::de::Error| damaged(path, error.message()))?;
@@ -192,7 +193,7 @@ fn json(path: &Path) -> Result<Option<Value>, ReportError> {
     if !path.exists() {
         return Ok(None);
     }
-    let text = fs::read(path).map_err(|source| io("read", path, source))?;
+    let text = read(path, LARGEST).map_err(|source| io("read", path, source))?;
     serde_json::from_slice(&text)
         .map(Some)
         .map_err(|error| damaged(path, error))
@@ -211,6 +212,12 @@ fn reports(run: &Path, json: &Value) -> Result<BTreeMap<String, Report>, ReportE
     splits.map(report).collect()
 }
 
+fn sha256(path: &Path) -> std::io::Result<[u8; 32]> {
+    let mut hash = Sha256::new();
+    std::io::copy(&mut open(path)?, &mut hash)?;
+    Ok(hash.finalize().into())
+}
+
 /// Refuses files that are not what the run wrote. Weights are not read, and not hashed.
 fn verify(run: &Path, lock: &Table) -> Result<(), ReportError> {
     let known = lookup(lock, "result_sha256").and_then(toml::Value::as_table);
@@ -220,8 +227,16 @@ fn verify(run: &Path, lock: &Table) -> Result<(), ReportError> {
             continue;
         };
         let path = run.join(name);
-        let bytes = fs::read(&path).map_err(|source| io("read", &path, source))?;
-        let found = Sha256::digest(&bytes);
+        let bytes = lookup(lock, "result_bytes").and_then(|known| known.get(name)?.as_integer());
+        let is_as_long = |bytes: i64| {
+            let found = path.metadata();
+            found.is_ok_and(|found| found.len() == bytes.unsigned_abs())
+        };
+        // What has become longer, by terabytes perhaps, is not read.
+        if !bytes.is_none_or(is_as_long) {
+            return Err(damaged(&path, "it is not as long as it was"));
+        }
+        let found = sha256(&path).map_err(|source| io("read", &path, source))?;
         let found: String = found.iter().map(|byte| format!("{byte:02x}")).collect();
         if found != hash {
             return Err(damaged(&path, "it is not what the run wrote"));

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use fireclay_guard::{LARGEST, text};
 use fireclay_metrics::{CLASSIFICATION_METRICS, Direction, MULTILABEL_METRICS, REGRESSION_METRICS};
 use serde_json::Value;
 
@@ -133,7 +134,7 @@ pub(crate) fn direction(name: &str) -> Direction {
 
 /// The whole lines of a file of JSON lines; none if there is no such file.
 pub(crate) fn lines(path: &Path) -> Result<Vec<Value>, ReportError> {
-    let text = match std::fs::read_to_string(path) {
+    let text = match text(path, LARGEST) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
         text => text.map_err(|source| io("read", path, source))?,
     };

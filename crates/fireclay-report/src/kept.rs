@@ -1,9 +1,9 @@
 //! What a run keeps of its last evaluation beside its predictions: `language.json`, `translations.jsonl` and
 //! `samples.jsonl`. Runs of before have none of them.
 
-use std::fs;
 use std::path::Path;
 
+use fireclay_guard::LARGEST;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -128,7 +128,7 @@ fn text(path: &Path) -> Result<Option<String>, ReportError> {
     if !path.exists() {
         return Ok(None);
     }
-    let text = fs::read_to_string(path).map_err(|source| io("read", path, source))?;
+    let text = fireclay_guard::text(path, LARGEST).map_err(|source| io("read", path, source))?;
     Ok(Some(text))
 }
 

@@ -1,6 +1,5 @@
 //! `predictions.parquet`: what the run answers for the validation and test samples with labels.
 
-use std::fs::File;
 use std::ops::Range;
 use std::path::Path;
 
@@ -135,7 +134,7 @@ impl Layout {
 }
 
 fn batch(path: &Path, split: &str) -> Result<RecordBatch, ReportError> {
-    let file = File::open(path).map_err(|source| io("read", path, source))?;
+    let file = fireclay_guard::open(path).map_err(|source| io("read", path, source))?;
     let wrong = |error: &dyn std::fmt::Display| damaged(path, error);
     let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|error| wrong(&error))?;
     let schema = builder.schema().clone();

@@ -2,31 +2,30 @@
 //!
 //! ```sh
 //! fireclay train configs/tabular/iris.toml
-//! cargo run --release -p fireclay-run --example service --features burn/flex -- runs/iris/1 127.0.0.1:8080
-//! curl -d '{"sepal_length": 5.1, "sepal_width": 3.5, "petal_length": 1.4, "petal_width": 0.2}' 127.0.0.1:8080
+//! cargo run --release -p fireclay-run --example service --features flex -- runs/iris/1 127.0.0.1:8080
+//! curl 127.0.0.1:8080 -H 'Content-Type: application/json' \
+//!     -d '{"sepal_length": 5.1, "sepal_width": 3.5, "petal_length": 1.4, "petal_width": 0.2}'
+//! curl 127.0.0.1:8080 -H 'Content-Type: image/png' --data-binary @seven.png
 //! ```
 //!
-//! `fireclay serve` is the whole of it: batches, limits, and the reader of `predict` for rows as they are written.
+//! `fireclay serve` is the whole of it: several runs, batches, limits, streams of text, metrics.
 
 use std::error::Error;
-use std::io::Cursor;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
 
 use axum::Router;
+use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::routing::post;
-use burn::tensor::Device;
-use fireclay_data::arrow::array::RecordBatch;
-use fireclay_data::arrow::json::reader::infer_json_schema;
-use fireclay_data::arrow::json::{ArrayWriter, ReaderBuilder};
-use fireclay_run::{Run, answer_columns, open};
+use fireclay_run::{Device, Raw, Run, RunError, TableFormat, open};
 use tokio::sync::oneshot;
 
-/// Rows of JSON, and where their answers go.
-type Question = (String, oneshot::Sender<Result<String, String>>);
+/// What was sent, and where the answer goes.
+type Question = (HeaderMap, Bytes, oneshot::Sender<Reply>);
+/// An answer in JSON, or what is wrong with the question.
+type Reply = Result<String, (StatusCode, String)>;
 /// Questions that may wait.
 const WAITING: usize = 64;
 
@@ -43,15 +42,14 @@ fn main() -> Result<(), Box<dyn Error>> {
             Ok(run) => run,
             Err(error) => return told.send(Err(error.to_string())),
         };
-        let told =
-            told.send(serde_json::to_string(&run.schema()).map_err(|error| error.to_string()));
-        for (rows, reply) in questions {
+        let is_told = told.send(Ok(run.schema()));
+        for (headers, body, reply) in questions {
             // Who has left needs no answer.
-            let _ = reply.send(answer(&*run, &rows).map_err(|error| error.to_string()));
+            let _ = reply.send(answer(&*run, &headers, &body));
         }
-        told
+        is_told
     });
-    println!("asks for {}", opened.blocking_recv()??);
+    println!("asks for {:?}", opened.blocking_recv()??);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_io()
         .build()?;
@@ -66,31 +64,33 @@ fn main() -> Result<(), Box<dyn Error>> {
 /// Answers one request.
 async fn predict(
     State(ask): State<SyncSender<Question>>,
-    rows: String,
-) -> Result<String, (StatusCode, String)> {
+    headers: HeaderMap,
+    body: Bytes,
+) -> Reply {
     let (reply, answer) = oneshot::channel();
     let busy = |_| (StatusCode::TOO_MANY_REQUESTS, "ask again".to_owned());
-    ask.try_send((rows, reply)).map_err(busy)?;
-    let gone = |_| {
-        (
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "the run is gone".to_owned(),
-        )
-    };
-    let answer = answer.await.map_err(gone)?;
-    answer.map_err(|error| (StatusCode::BAD_REQUEST, error))
+    ask.try_send((headers, body, reply)).map_err(busy)?;
+    let gone = "the run is gone".to_owned();
+    let answer = answer.await;
+    answer.unwrap_or(Err((StatusCode::INTERNAL_SERVER_ERROR, gone)))
 }
 
-/// Rows of JSON, one object a line, to answers in a JSON array.
-fn answer(run: &dyn Run, rows: &str) -> Result<String, Box<dyn Error>> {
-    let (schema, _) = infer_json_schema(&mut Cursor::new(rows), None)?;
-    let reader = ReaderBuilder::new(Arc::new(schema)).build(Cursor::new(rows))?;
-    let mut written = ArrayWriter::new(Vec::new());
-    for batch in reader {
-        let answers = run.answers(&batch?)?.answers;
-        let columns = answer_columns(run, answers);
-        written.write(&RecordBatch::try_from_iter(columns)?)?;
-    }
-    written.finish()?;
-    Ok(String::from_utf8(written.into_inner())?)
+/// Rows, an image, or texts of a line each, by what they are said to be.
+fn answer(run: &dyn Run, headers: &HeaderMap, body: &[u8]) -> Reply {
+    let kind = headers.get(header::CONTENT_TYPE);
+    let replies = match kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default() {
+        "application/json" => run.ask(Raw::Rows(body, TableFormat::Jsonl)),
+        "text/csv" => run.ask(Raw::Rows(body, TableFormat::Csv)),
+        "text/plain" => {
+            let text = String::from_utf8_lossy(body);
+            run.ask(Raw::Texts(&text.lines().collect::<Vec<_>>()))
+        }
+        kind if kind.starts_with("image/") => run.ask(Raw::Images(&[body])),
+        kind => {
+            let message = format!("{kind:?} is not read: send JSON, CSV, an image or plain text");
+            return Err((StatusCode::UNSUPPORTED_MEDIA_TYPE, message));
+        }
+    };
+    let wrong = |error: RunError| (StatusCode::BAD_REQUEST, error.to_string());
+    replies.map(|replies| replies.to_json()).map_err(wrong)
 }

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use burn::tensor::Device;
+use fireclay_guard::read;
 use fireclay_models::lora::{self, base_tensors, is_adapter};
 use fireclay_models::{
     AdapterDescription, Family, LoraConfig, ModelDescription, Pretrainable, PretrainedReport,
@@ -112,7 +113,7 @@ pub(crate) fn load<F: Pretrainable>(
         run: run.display().to_string(),
         reason,
     };
-    let bytes = std::fs::read(&path).map_err(|source| io("read", &path, source))?;
+    let bytes = read(&path, u64::MAX).map_err(|source| io("read", &path, source))?;
     let description = lora::describe::<F>(&bytes).map_err(damaged)?;
     let ModelDescription { config, shape } = &description.model;
     let base = start.pretrained.as_ref();

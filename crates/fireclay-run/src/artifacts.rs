@@ -4,6 +4,7 @@ use std::path::Path;
 
 use burn::tensor::Device;
 use fireclay_data::DataError;
+use fireclay_guard::{LARGEST, read};
 use fireclay_models::{Family, ModelDescription, WeightsError, weights};
 use fireclay_train::run_folder::{self, FolderError};
 use serde::Serialize;
@@ -165,7 +166,7 @@ pub(crate) fn stored<F: Family>(
 }
 
 pub(crate) fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, FinishedError> {
-    let text = std::fs::read(path).map_err(|source| run_folder::io("read", path, source))?;
+    let text = read(path, LARGEST).map_err(|source| run_folder::io("read", path, source))?;
     serde_json::from_slice(&text)
         .map_err(|error| FinishedError::Damaged(path.display().to_string(), error.to_string()))
 }

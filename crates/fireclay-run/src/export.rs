@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
 use fireclay_data::Tokenizer;
+use fireclay_guard::read;
 use fireclay_train::files;
 use fireclay_train::run_folder::{FolderError, find, io, write_whole};
 use fireclay_train::strategy::At;
@@ -97,7 +98,7 @@ impl Export<'_> {
         let mut files = Files::new();
         for name in RESULTS.into_iter().filter(own) {
             let path = results.join(name);
-            let bytes = fs::read(&path).map_err(|source| io("read", &path, source))?;
+            let bytes = read(&path, u64::MAX).map_err(|source| io("read", &path, source))?;
             files.push((name, bytes));
         }
         if let Some(device) = self.merge_on {

@@ -5,10 +5,12 @@
 //! ```no_run
 //! use std::path::Path;
 //!
-//! use burn::tensor::Device;
-//! use fireclay_run::{On, open};
+//! use fireclay_run::{Device, On, Raw, TableFormat, open};
 //!
 //! let run = open(Path::new("runs/iris/1"), &Device::flex())?;
+//! let flower = r#"{"sepal_length": 5.1, "sepal_width": 3.5, "petal_length": 1.4, "petal_width": 0.2}"#;
+//! let answers = run.ask(Raw::Rows(flower.as_bytes(), TableFormat::Jsonl))?;
+//! println!("{}", answers.to_json());
 //! let test = run.evaluate(On::Split(2))?;
 //! println!("accuracy {}", test.report.metrics["accuracy"]);
 //! # Ok::<(), fireclay_run::RunError>(())
@@ -52,18 +54,20 @@ mod source;
 mod unfinished;
 
 pub use artifacts::{FinishedError, Open};
+pub use burn::tensor::Device;
 pub use device::RunDevice;
 pub use finished::{Finished, finished};
+pub use fireclay_data::{TableFormat, arrow};
 pub use fireclay_train::strategy::At;
 pub use folds::{Folds, Spread};
-pub use predict::{IMAGES, TOP, answer_columns, image_columns};
+pub use predict::{IMAGES, Raw, Replies, TOP, answer_columns, image_columns, predict_split};
 pub use predictor::Differentiable;
 pub use prepared::{
     Hooks, LARGEST, Outcome, Planner, Prepared, fits, open, open_at, preflight, shards,
 };
 pub use read::{keys, load_run, load_run_at, load_run_with, schema};
 pub use run::{
-    Answered, Evaluations, InputColumn, InputKind, InputSchema, On, OnError, Part, Parts,
+    Answered, Evaluations, InputColumn, InputKind, InputSchema, On, OnError, OnSplit, Part, Parts,
     PredictJob, Reading, Run, RunError, SPLITS, Taken, locate,
 };
 pub use seed::{drawn_split, other_split};

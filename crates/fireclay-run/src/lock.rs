@@ -130,9 +130,14 @@ pub(crate) fn seal(
     results: impl IntoIterator<Item = &'static str>,
     cost: &Cost,
 ) -> Result<(), FinishedError> {
+    let results: Vec<_> = results.into_iter().collect();
     let mut lock = read(run)?;
-    lock.insert(RESULTS_SHA256.into(), hashes(run, results)?.into());
-    lock.insert(ENDED_SHA256.into(), hashes(run, ENDED)?.into());
+    lock.insert(RESULTS_SHA256.into(), hashes(run, &results)?.into());
+    lock.insert(ENDED_SHA256.into(), hashes(run, &ENDED)?.into());
+    lock.insert(
+        BYTES.into(),
+        sizes(run, &[&results, &ENDED[..]].concat())?.into(),
+    );
     let cost = Table::try_from(cost).expect("plain data");
     lock.insert("cost".into(), cost.into());
     Ok(write_whole(&run.join(NAME), lock.to_string().as_bytes())?)
@@ -143,20 +148,30 @@ pub(crate) fn seal_again(
     run: &Path,
     results: impl IntoIterator<Item = &'static str>,
 ) -> Result<(), FinishedError> {
+    let results: Vec<_> = results.into_iter().collect();
     let mut lock = read(run)?;
-    lock.insert(RESULTS_SHA256.into(), hashes(run, results)?.into());
+    lock.insert(RESULTS_SHA256.into(), hashes(run, &results)?.into());
+    lock.insert(BYTES.into(), sizes(run, &results)?.into());
     Ok(write_whole(&run.join(NAME), lock.to_string().as_bytes())?)
 }
 
-fn hashes(
-    run: &Path,
-    names: impl IntoIterator<Item = &'static str>,
-) -> Result<Table, FinishedError> {
+fn hashes(run: &Path, names: &[&str]) -> Result<Table, FinishedError> {
     let mut hashes = Table::new();
     for name in names {
-        hashes.insert(name.into(), sha256_file(&run.join(name))?.into());
+        hashes.insert((*name).into(), sha256_file(&run.join(name))?.into());
     }
     Ok(hashes)
+}
+
+fn sizes(run: &Path, names: &[&str]) -> Result<Table, FolderError> {
+    let mut sizes = Table::new();
+    for name in names {
+        let path = run.join(name);
+        let found = path.metadata();
+        let found = found.map_err(|source| run_folder::io("read", &path, source))?;
+        sizes.insert((*name).into(), Value::Integer(found.len() as i64));
+    }
+    Ok(sizes)
 }
 
 /// The model of a run; none if the run began before that was written down.
@@ -202,6 +217,8 @@ const WRITTEN: &str = "config";
 const RESULTS_SHA256: &str = "result_sha256";
 /// The hashes of what else was as it is when the run ended.
 const ENDED_SHA256: &str = "ended_sha256";
+/// How long those files are, so that one of another length is not read. Older versions did not write it.
+const BYTES: &str = "result_bytes";
 const ENDED: [&str; 3] = [CONFIG, "metrics.jsonl", "evaluation.json"];
 const CONFIG: &str = "config.toml";
 

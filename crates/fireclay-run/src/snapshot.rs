@@ -1,10 +1,10 @@
 //! A run as it was at one of its checkpoints: the files of a finished run, in a folder of their own.
 
-use std::fs;
 use std::path::Path;
 
 use burn::tensor::Device;
 use fireclay_data::Tokenizer;
+use fireclay_guard::{LARGEST, read};
 use fireclay_train::checkpoint::{Checkpoint, Store};
 use fireclay_train::parameters::Rates;
 use fireclay_train::run_folder::{io, write_whole};
@@ -104,7 +104,7 @@ impl WithWorkload for Take<'_> {
 
 impl Take<'_> {
     fn copy(&self, from: &Path, name: &str) -> Result<(), RunError> {
-        let bytes = fs::read(from).map_err(|source| io("read", from, source))?;
+        let bytes = read(from, LARGEST).map_err(|source| io("read", from, source))?;
         Ok(write_whole(&self.into.join(name), &bytes)?)
     }
 

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
 use fireclay_data::Preprocess;
+use fireclay_guard as guard;
 use fireclay_models::pretrained::weights_file;
-use fireclay_models::{Family, ModelDescription, guard};
+use fireclay_models::{Family, ModelDescription};
 use fireclay_train::checkpoint::Store;
 use fireclay_train::run_folder::{typed, write_whole};
 use fireclay_train::scratch::Scratch;
@@ -190,7 +191,7 @@ impl Saved {
         let model = model.map_err(|error| text(&error))?;
         let mut files =
             model_files::<F>(&model, &description, Map::new()).map_err(|error| text(&error))?;
-        if let Ok(tokenizer) = std::fs::read(self.run.join(TOKENIZER)) {
+        if let Ok(tokenizer) = guard::read(&self.run.join(TOKENIZER), guard::LARGEST) {
             files.push((TOKENIZER, tokenizer));
         }
         for (name, bytes) in files {

@@ -1,9 +1,11 @@
 //! A table of all metrics, which every spreadsheet opens.
 
-use std::fs::{File, OpenOptions};
-use std::io::{BufWriter, Read, Write};
-use std::path::PathBuf;
+use std::fs::{self, File, OpenOptions};
+use std::io::{BufWriter, ErrorKind, Read, Write};
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
+
+use fireclay_guard::open;
 
 use crate::error::TrackError;
 use crate::follow::{Follower, Record};
@@ -37,8 +39,9 @@ impl Csv {
 
     /// Refuses to replace a file that is no such table.
     fn refuse_others(&self) -> Result<(), TrackError> {
-        let Ok(mut file) = File::open(&self.path) else {
-            return Ok(());
+        let mut file = match open(&self.path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+            file => file.map_err(|source| TrackError::read(&self.path, source))?,
         };
         let mut start = vec![0; HEADER.len()];
         let is_table = file.read_exact(&mut start).is_ok() && start == HEADER.as_bytes();
@@ -61,10 +64,25 @@ impl Csv {
         self.columns.len() > before
     }
 
-    /// All rows of the run's file up to a position.
+    /// All rows of the run's file up to a position, beside the table until they are whole.
     fn write_anew(&self, position: u64) -> Result<(), TrackError> {
+        let part = self.path.with_added_extension("part");
+        // What a killed process has left, or a link, which must not be written through.
+        let _ = fs::remove_file(&part);
+        let written = self.write_rows(&part, position).and_then(|()| {
+            let renamed = fs::rename(&part, &self.path);
+            renamed.map_err(|source| TrackError::write(&self.path, source))
+        });
+        if written.is_err() {
+            // It only takes room.
+            let _ = fs::remove_file(&part);
+        }
+        written
+    }
+
+    fn write_rows(&self, part: &Path, position: u64) -> Result<(), TrackError> {
         let error = |source| TrackError::write(&self.path, source);
-        let mut file = BufWriter::new(File::create(&self.path).map_err(error)?);
+        let mut file = BufWriter::new(File::create_new(part).map_err(error)?);
         let header = format!("{HEADER},{}\n", self.columns.join(","));
         file.write_all(header.as_bytes()).map_err(error)?;
         let mut follower = Follower::new(&self.folder, 0);
@@ -93,6 +111,17 @@ impl Csv {
     }
 }
 
+/// Adds whole rows, or none.
+fn add(file: &mut File, rows: &[u8]) -> std::io::Result<()> {
+    let before = file.metadata()?.len();
+    let added = file.write_all(rows);
+    if added.is_err() {
+        // What cannot be taken back is half a row at the end.
+        let _ = file.set_len(before);
+    }
+    added
+}
+
 impl Tracker for Csv {
     fn name(&self) -> String {
         self.path.display().to_string()
@@ -111,7 +140,7 @@ impl Tracker for Csv {
         }
         let rows: String = news.iter().map(|(record, _)| self.row(record)).collect();
         let file = OpenOptions::new().append(true).open(&self.path);
-        file.and_then(|mut file| file.write_all(rows.as_bytes()))
+        file.and_then(|mut file| add(&mut file, rows.as_bytes()))
             .map_err(|source| TrackError::write(&self.path, source))
     }
 

@@ -1,6 +1,5 @@
 //! What is new in `metrics.jsonl`.
 
-use std::fs::File;
 use std::io::{ErrorKind, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
@@ -106,7 +105,7 @@ impl Follower {
     }
 
     fn bytes(&mut self) -> std::io::Result<Vec<u8>> {
-        let mut file = File::open(&self.path)?;
+        let mut file = fireclay_guard::open(&self.path)?;
         // A run that was resumed meanwhile is shorter.
         self.position = self.position.min(file.metadata()?.len());
         file.seek(SeekFrom::Start(self.position))?;
@@ -118,6 +117,7 @@ impl Follower {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::File;
     use std::io::Write;
 
     use super::*;

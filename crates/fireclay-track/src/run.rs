@@ -5,6 +5,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use fireclay_guard::{LARGEST, text};
 use serde_json::Value;
 
 use crate::error::TrackError;
@@ -33,7 +34,7 @@ impl Run {
     /// If it cannot be read.
     pub fn open(folder: &Path) -> Result<Self, TrackError> {
         let path = folder.join("config.toml");
-        let config = fs::read_to_string(&path).map_err(|source| TrackError::read(&path, source))?;
+        let config = text(&path, LARGEST).map_err(|source| TrackError::read(&path, source))?;
         let table: toml::Table = config
             .parse()
             .map_err(|error| TrackError::damaged(&path, error))?;
@@ -61,7 +62,7 @@ impl Run {
     /// If there is an evaluation that cannot be read.
     pub fn evaluation(&self) -> Result<Vec<(String, f64)>, TrackError> {
         let path = self.folder.join("evaluation.json");
-        let text = match fs::read_to_string(&path) {
+        let text = match text(&path, LARGEST) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
             text => text.map_err(|source| TrackError::read(&path, source))?,
         };
@@ -79,7 +80,7 @@ impl Run {
     /// When each step of a run was made that is no longer followed live.
     pub(crate) fn times(&self) -> Times {
         let end = fs::metadata(self.folder.join(METRICS)).and_then(|file| file.modified());
-        let text = fs::read_to_string(self.folder.join("timing.jsonl")).unwrap_or_default();
+        let text = text(&self.folder.join("timing.jsonl"), LARGEST).unwrap_or_default();
         let lines = text.lines().filter_map(|line| {
             let line: Value = serde_json::from_str(line).ok()?;
             Some((line["step"].as_u64()?, line["cost"]["seconds"].as_f64()?))

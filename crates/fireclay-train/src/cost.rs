@@ -5,6 +5,7 @@ use std::io::{self, BufWriter, Write};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use fireclay_guard::{LARGEST, text};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -178,7 +179,7 @@ pub(crate) fn recorded(path: &Path, step: u64) -> Cost {
         cost: Cost,
     }
 
-    let text = fs::read_to_string(path).unwrap_or_default();
+    let text = text(path, LARGEST).unwrap_or_default();
     let lines = text.lines().rev();
     let mut lines = lines.filter_map(|line| serde_json::from_str::<Line>(line).ok());
     let found = lines.find(|line| line.step <= step);

@@ -130,9 +130,18 @@ const TEMPORARY: &str = ".tmp";
 pub(crate) fn temporary(folder: &Path) -> Result<NamedTempFile> {
     let file = tempfile::Builder::new()
         .prefix(TEMPORARY)
-        .tempfile_in(folder)?;
+        .tempfile_in(folder)
+        .map_err(unnamed)?;
     pass(file.path(), &Operation::Create)?;
     Ok(file)
+}
+
+/// What the system said, without the random name that nobody has heard of.
+fn unnamed(error: Error) -> Error {
+    let source = error.get_ref().and_then(std::error::Error::source);
+    let source = source.and_then(|source| source.downcast_ref::<Error>());
+    let code = source.and_then(Error::raw_os_error);
+    code.map_or(error, Error::from_raw_os_error)
 }
 
 /// The paths in `folder` whose names are wanted.
@@ -162,7 +171,7 @@ pub(crate) fn sweep(folder: &Path, prefixes: &[&str]) {
 /// Fills a temporary file and puts it, once it is on disk, in the place of `path`; then that is on disk too.
 pub(crate) fn publish(mut file: NamedTempFile, bytes: &[u8], path: &Path) -> Result<()> {
     pass(file.path(), &Operation::Write(bytes))?;
-    file.write_all(bytes)?;
+    file.as_file_mut().write_all(bytes)?;
     persist(file, path)?;
     sync_folder(folder_of(path))
 }

@@ -1,9 +1,9 @@
 //! `metrics.jsonl` and `timing.jsonl`: one JSON object a line, only ever appended to.
 
-use std::fs::File;
-use std::io::{Read, Write, copy};
+use std::io::{Error, ErrorKind, Read, Seek, SeekFrom, Write, copy};
 use std::path::Path;
 
+use fireclay_guard::open;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use sha2::{Digest, Sha256};
@@ -63,7 +63,7 @@ impl JsonLines {
             let reason = format!(
                 "it has {found} bytes, but {bytes} were recorded; put the file back, or train again"
             );
-            return Err(error(std::io::Error::other(reason)));
+            return Err(error(Error::other(reason)));
         }
         let hash = hash_of_first(path, bytes).map_err(error)?;
         file.cut(bytes).map_err(error)?;
@@ -81,17 +81,13 @@ impl JsonLines {
     ///
     /// If the file cannot be read or opened.
     pub(crate) fn append(path: &Path) -> Result<Self, FolderError> {
-        let text = match std::fs::read(path) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+        let whole = match whole_lines(path) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
                 return Err(io("read", path, error));
             }
-            text => text.unwrap_or_default(),
+            whole => whole.unwrap_or_default(),
         };
-        let whole = text
-            .iter()
-            .rposition(|byte| *byte == b'\n')
-            .map_or(0, |end| end + 1);
-        Self::open(path, whole as u64)
+        Self::open(path, whole)
     }
 
     /// Adds lines, in one write.
@@ -146,9 +142,27 @@ pub(crate) fn begins_with(path: &Path, bytes: u64, sha256: &str) -> std::io::Res
     Ok(path.metadata()?.len() >= bytes && hex(hash_of_first(path, bytes)?) == sha256)
 }
 
+/// More bytes than a line has.
+const LONGEST_LINE: u64 = 1 << 20;
+
+/// The bytes of the whole lines of a file, whose end alone is read.
+fn whole_lines(path: &Path) -> std::io::Result<u64> {
+    let mut file = open(path)?;
+    let bytes = file.metadata()?.len();
+    let start = bytes.saturating_sub(LONGEST_LINE);
+    file.seek(SeekFrom::Start(start))?;
+    let mut end = Vec::new();
+    file.take(LONGEST_LINE).read_to_end(&mut end)?;
+    match end.iter().rposition(|byte| *byte == b'\n') {
+        Some(at) => Ok(start + at as u64 + 1),
+        None if start == 0 => Ok(0),
+        None => Err(Error::other("its end is no line of a record")),
+    }
+}
+
 fn hash_of_first(path: &Path, bytes: u64) -> std::io::Result<Sha256> {
     let mut hash = Sha256::new();
-    copy(&mut File::open(path)?.take(bytes), &mut hash)?;
+    copy(&mut open(path)?.take(bytes), &mut hash)?;
     Ok(hash)
 }
 

@@ -1,6 +1,7 @@
 //! The folder of one run: created once, locked while in use, never reused silently.
 
 use std::fs::{self, TryLockError};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use crate::files::{self, Output, Place};
@@ -247,6 +248,21 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), FolderError> {
     let folder = path.parent().expect("a file in a run folder has a parent");
     let file = files::temporary(folder).map_err(|source| io("create a file in", folder, source))?;
     files::publish(file, bytes, path).map_err(|source| io("write", path, source))
+}
+
+/// Replaces a file as a whole in a folder that nobody sweeps, such as one that a user names: what a writer that was
+/// killed has left beside it, the next one removes.
+///
+/// # Errors
+///
+/// If the file cannot be written; the old one is then left as it was.
+pub fn write_beside(path: &Path, bytes: &[u8]) -> Result<(), FolderError> {
+    let write = || {
+        let file = files::beside(path)?;
+        file.handle()?.write_all(bytes)?;
+        file.publish(path)
+    };
+    write().map_err(|source| io("write", path, source))
 }
 
 fn last_number(parent: &Path) -> Result<u64, FolderError> {

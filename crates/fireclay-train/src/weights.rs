@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use burn::module::Module;
 use burn::tensor::{Bytes, DType, TensorData};
-use fireclay_models::guard::caught;
+use fireclay_guard::caught;
 use fireclay_models::tensors::{from_some_tensors, some_tensors};
 
 /// Why weights cannot be restored.

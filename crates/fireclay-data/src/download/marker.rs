@@ -66,7 +66,7 @@ impl<'a> Marker<'a> {
 
     /// Nothing where the file is cut short (then no member was moved) or about another archive.
     fn read(&self) -> Option<Content> {
-        let text = std::fs::read_to_string(&self.path).ok()?;
+        let text = fireclay_guard::text(&self.path, fireclay_guard::LARGEST).ok()?;
         let content: Content = serde_json::from_str(&text).ok()?;
         (content.sha256 == self.sha256).then_some(content)
     }

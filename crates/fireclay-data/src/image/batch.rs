@@ -87,11 +87,31 @@ impl ImagePreprocess {
         }
     }
 
+    /// Reads images that are in memory, each the bytes of a file, as the model is to see them. Errors call the first of
+    /// them image `before + 1`.
+    ///
+    /// # Errors
+    /// [`DataError::Image`], about the first that cannot be used.
+    pub fn read_bytes(&self, images: &[&[u8]], before: usize) -> Result<ImagePixels, DataError> {
+        let dims = self.dims(images.len());
+        let numbered: Vec<_> = (before + 1..).zip(images).collect();
+        let pixels = assemble(dims, &numbered, |(number, bytes), image| {
+            let seen = self.seen_in(bytes, || format!("image {number}"))?;
+            transform::normalise(&seen.pixels, self, image);
+            Ok(())
+        })?;
+        Ok(ImagePixels { pixels, dims })
+    }
+
     /// The part of an image that the model sees.
     fn seen(&self, path: &Path) -> Result<Decoded, DataError> {
         let bytes = read_encoded(path)?;
-        let decoded = examine(&bytes, &self.decoding()).map_err(|message| DataError::Image {
-            name: absolute(path).display().to_string(),
+        self.seen_in(&bytes, || absolute(path).display().to_string())
+    }
+
+    fn seen_in(&self, bytes: &[u8], name: impl Fn() -> String) -> Result<Decoded, DataError> {
+        let decoded = examine(bytes, &self.decoding()).map_err(|message| DataError::Image {
+            name: name(),
             message,
         })?;
         Ok(Decoded {

@@ -123,7 +123,7 @@ impl Entry {
 
     /// The image, if the file is there and whole.
     pub(crate) fn read(&self) -> Option<Pixels> {
-        let mut bytes = fs::read(&self.0).ok()?;
+        let mut bytes = fireclay_guard::read(&self.0, u64::MAX).ok()?;
         let (header, data) = bytes.split_first_chunk::<HEADER>()?;
         let number = |position: usize| {
             let four = header[position..].first_chunk();

@@ -124,13 +124,17 @@ impl Tokenizer {
     /// # Errors
     /// [`DataError::Write`].
     pub fn save(&self, path: &Path) -> Result<(), DataError> {
+        let beside = part(path);
         let write = || {
             std::fs::create_dir_all(path.parent().unwrap_or(Path::new("")))?;
-            let beside = part(path);
             std::fs::write(&beside, self.to_json())?;
             std::fs::rename(&beside, path)
         };
-        write().map_err(|source| DataError::write(path, source))
+        write().map_err(|source| {
+            // What is left of it only takes room.
+            let _ = std::fs::remove_file(&beside);
+            DataError::write(path, source)
+        })
     }
 
     /// The text of a `tokenizer.json`.

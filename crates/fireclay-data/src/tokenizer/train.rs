@@ -80,7 +80,7 @@ impl Tokenizer {
             Self::load(path)
         };
         let find = || {
-            let known = std::fs::read_to_string(&hash).ok()?;
+            let known = fireclay_guard::text(&hash, fireclay_guard::LARGEST).ok()?;
             (Some(known) == of_file()).then(|| Self::load(path).ok())?
         };
         kept::once(path, find, make)

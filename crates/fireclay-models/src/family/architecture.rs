@@ -78,6 +78,11 @@ pub(crate) trait Layered: Architecture {
     /// The PyTorch name of the layer that gives the logits.
     const HEAD: &'static str;
 
+    /// The same, where it depends on the configuration.
+    fn head(&self) -> &'static str {
+        Self::HEAD
+    }
+
     /// The number of layers for layer-wise learning rates.
     fn layers(&self) -> usize;
 

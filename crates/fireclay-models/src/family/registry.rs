@@ -157,7 +157,7 @@ macro_rules! pretrainable {
             }
 
             fn head(&self) -> &'static str {
-                match self { $(Self::$Variant(_) => $Arch::HEAD,)* }
+                match self { $(Self::$Variant(config) => config.head(),)* }
             }
 
             fn canonical_name(&self, name: &str) -> Option<String> {

@@ -16,6 +16,8 @@ pub(crate) struct Entry {
     pub own: Value,
     /// Whether weights that were made under another value give other logits.
     pub compared: bool,
+    /// Whether it is written where it is null.
+    pub is_null_written: bool,
 }
 
 impl Entry {
@@ -27,6 +29,7 @@ impl Entry {
             name,
             own,
             compared: true,
+            is_null_written: true,
         }
     }
 
@@ -43,6 +46,22 @@ impl Entry {
         Self {
             own: own.into(),
             ..Self::new("model_type", "type", value)
+        }
+    }
+
+    /// The family of a decoder, which `transformers` calls a type.
+    pub fn family(value: &'static str, own: impl Into<Value>) -> Self {
+        Self {
+            own: own.into(),
+            ..Self::new("model_type", "family", value)
+        }
+    }
+
+    /// The same for a key that need not be there where there is nothing to say.
+    pub fn left_out_if_null(self) -> Self {
+        Self {
+            is_null_written: false,
+            ..self
         }
     }
 
@@ -70,7 +89,10 @@ pub(crate) fn document(class: &str, entries: Vec<Entry>) -> Option<Value> {
         document.insert(key.into(), Value::Null);
     }
     for entry in entries {
-        document.insert(entry.key.into(), entry.value?);
+        let value = entry.value?;
+        if entry.is_null_written || !value.is_null() {
+            document.insert(entry.key.into(), value);
+        }
     }
     Some(document.into())
 }

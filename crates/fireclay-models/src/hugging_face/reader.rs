@@ -91,6 +91,68 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Reads an object within the file, if there is one; what is wrong with it is at its own keys.
+    pub fn within<T>(&mut self, key: &str, read: impl FnOnce(&mut Reader<'a>) -> T) -> Option<T> {
+        let inner = match self.get(key)? {
+            Value::Object(inner) => inner,
+            other => {
+                self.problem(key, format!("is {other}, which is no object"));
+                return None;
+            }
+        };
+        let mut reader = Reader::new(inner);
+        let result = read(&mut reader);
+        let at = |(name, message): (String, String)| (format!("{key}.{name}"), message);
+        self.problems.extend(reader.problems().into_iter().map(at));
+        Some(result)
+    }
+
+    /// All keys with a value.
+    pub fn entries(&self) -> impl Iterator<Item = (&'a str, &'a Value)> + use<'a> {
+        let entries = self.json.iter().filter(|(_, value)| !value.is_null());
+        entries.map(|(key, value)| (key.as_str(), value))
+    }
+
+    /// A count where null stands for none, which is not the default.
+    pub fn count_or_none(&mut self, key: &str, default: Option<usize>) -> Option<usize> {
+        match self.json.get(key) {
+            None => default,
+            Some(Value::Null) => None,
+            Some(_) => Some(self.count(key, 0)),
+        }
+    }
+
+    /// A number where null stands for none, which is not the default.
+    pub fn number_or_none(&mut self, key: &str, default: Option<f64>) -> Option<f64> {
+        match self.json.get(key) {
+            None => default,
+            Some(Value::Null) => None,
+            Some(_) => Some(self.number(key, 0.0)),
+        }
+    }
+
+    /// A number that has no default.
+    pub fn required(&mut self, key: &str) -> f64 {
+        if self.get(key).is_none() {
+            self.problem(key, "is missing".into());
+        }
+        self.number(key, 1.0)
+    }
+
+    /// A list, each item of which `parse` understands, if there is one.
+    pub fn list<T>(
+        &mut self,
+        key: &str,
+        otherwise: &str,
+        parse: impl Fn(&Value) -> Option<T>,
+    ) -> Option<Vec<T>> {
+        let list = |value: &Value| {
+            let items = value.as_array()?.iter().map(&parse);
+            Some(Some(items.collect::<Option<Vec<T>>>()?))
+        };
+        self.read(key, None, otherwise, list)
+    }
+
     /// Refuses any value but this one, which is the default too.
     pub fn require(&mut self, key: &str, only: impl Into<Value>) {
         let only = only.into();

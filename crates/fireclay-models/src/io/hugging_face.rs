@@ -11,7 +11,7 @@ use crate::language::LanguageConfig;
 /// The model that a `config.json` describes.
 #[derive(Clone, Debug, PartialEq)]
 pub enum HuggingFaceModel {
-    /// GPT-2 or Llama.
+    /// GPT-2, Llama or another decoder.
     Language(ModelDescription<LanguageConfig>),
     /// BERT: with outputs if it classifies, else the masked language model.
     Encoder(ModelDescription<EncoderConfig>),
@@ -73,9 +73,10 @@ impl<F: Family> Visitor<F> for Search<'_, F> {
         let Some(class) = C::hugging_face_class() else {
             return;
         };
-        self.known.push(class.model_type);
+        self.known.extend(class.model_types);
         let mut reader = Reader::new(self.json);
-        if !reader.is("model_type", class.model_type) {
+        let is_known = |name: &&str| reader.is("model_type", name);
+        if !class.model_types.iter().any(is_known) {
             return;
         }
         if let Some(name) = reader.class()

@@ -3,7 +3,7 @@
 
 use burn::tensor::activation::softmax;
 use burn::tensor::{Bool, Tensor};
-use fireclay_kernels::{attention, self_attention};
+use fireclay_kernels::{attention, self_attention, widely};
 
 use super::dropout::Dropout;
 
@@ -55,6 +55,37 @@ pub(crate) fn attend_itself(
     let [batch, heads, time, _] = all.dims();
     let factors = dropout.factors([batch, heads / 3, time, time], &all);
     self_attention(all, Some(masked.clone()), factors)
+}
+
+/// [`attend`] with scores that are held between `-cap` and `cap` by the hyperbolic tangent (Gemma
+/// Team 2024, *Gemma 2*, [arXiv:2408.00118](https://arxiv.org/abs/2408.00118), section 2).
+///
+/// The scores are kept for the gradients, so memory grows with the square of the length.
+///
+/// # Shapes
+///
+/// - as for [`attend`]
+pub(crate) fn attend_capped(
+    query: Tensor<4>,
+    [keys, values]: [Tensor<4>; 2],
+    masked: &Tensor<4, Bool>,
+    cap: f64,
+) -> Tensor<4> {
+    let dims = query.dims();
+    let [batch, heads, new, width] = dims;
+    let [_, key_heads, time, _] = keys.dims();
+    // Queries that share a key stand below each other.
+    let rows = heads / key_heads * new;
+    let query = (query * (width as f64).powf(-0.5)).reshape([batch, key_heads, rows, width]);
+    let scores = query.matmul(keys.swap_dims(2, 3)); // [batch, key heads, rows, time]
+    let shares = widely(scores, |scores| {
+        let scores = (scores / cap).tanh() * cap;
+        let scores = scores.reshape([batch, heads, new, time]);
+        let masked = masked.clone().expand([batch, heads, new, time]);
+        softmax(scores.mask_fill(masked, f32::NEG_INFINITY), 3)
+    });
+    let shares = shares.reshape([batch, key_heads, rows, time]);
+    shares.matmul(values).reshape(dims)
 }
 
 /// How much each query attends to each key, which [`attend`] does not give away: the softmax of their scaled

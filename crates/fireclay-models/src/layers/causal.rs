@@ -113,6 +113,23 @@ impl Positions {
             masked: attended.lower(start).bool_or(later),
         }
     }
+
+    /// The mask where each token attends to the last `window` tokens alone, itself among them
+    /// (Beltagy et al. 2020, *Longformer*, [arXiv:2004.05150](https://arxiv.org/abs/2004.05150),
+    /// section 3.1).
+    ///
+    /// # Shapes
+    ///
+    /// - result: `[1 or batch, 1, new, time]`, true where masked
+    pub(crate) fn within(&self, window: usize) -> Tensor<4, Bool> {
+        let dims = self.masked.dims();
+        let [_, _, new, time] = dims;
+        // The new tokens are the last of all.
+        let first = (time - new) as i64 - window as i64;
+        let near = Tensor::<2, Bool>::tril_mask([new, time], first, &self.masked.device());
+        let far = near.bool_not().unsqueeze::<4>().expand(dims);
+        self.masked.clone().bool_or(far)
+    }
 }
 
 /// The mask of each of `new` tokens after `seen` ones: the tokens after it.

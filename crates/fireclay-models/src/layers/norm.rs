@@ -47,18 +47,33 @@ impl LayerNorm {
     }
 }
 
-/// Normalisation by the root of the mean square (Zhang & Sennrich 2019,
-/// [arXiv:1910.07467](https://arxiv.org/abs/1910.07467)).
-/// [`Init::rms_norm`](crate::Init::rms_norm) builds it.
-#[derive(Module, Debug)]
-pub struct RmsNorm {
-    /// The scale of each feature.
-    pub gamma: Param<Tensor<1>>,
-    /// What is added to the mean square.
-    pub epsilon: f64,
+/// How a decoder norms.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NormStyle {
+    /// By the root of the mean square, scaled by the weight (Zhang & Sennrich 2019,
+    /// [arXiv:1910.07467](https://arxiv.org/abs/1910.07467)).
+    Rms,
+    /// By the root of the mean square, scaled by one and the weight, which starts at zero (Gemma
+    /// Team 2024, *Gemma*, [arXiv:2403.08295](https://arxiv.org/abs/2403.08295); the one is in the
+    /// published code).
+    RmsAboveOne,
+    /// Layer normalisation with a shift.
+    Layer,
 }
 
-impl RmsNorm {
+/// The norm of a decoder, whichever its family has. [`Init::norm`] builds it.
+#[derive(Module, Debug)]
+pub struct Norm {
+    /// The weight of each feature.
+    gamma: Param<Tensor<1>>,
+    /// The shift of each feature.
+    beta: Option<Param<Tensor<1>>>,
+    epsilon: f64,
+    #[module(skip)]
+    style: NormStyle,
+}
+
+impl Norm {
     /// Normalises the last axis.
     ///
     /// # Shapes
@@ -66,11 +81,33 @@ impl RmsNorm {
     /// - `input`: `[..., width]`
     /// - result: the same
     pub fn forward<const D: usize>(&self, input: Tensor<D>) -> Tensor<D> {
-        rms_norm(input, self.gamma.val(), self.epsilon)
+        let gamma = self.gamma.val();
+        match self.style {
+            NormStyle::Rms => rms_norm(input, gamma, self.epsilon),
+            NormStyle::RmsAboveOne => rms_norm(input, gamma + 1.0, self.epsilon),
+            NormStyle::Layer => {
+                let beta = self.beta.as_ref().map(Param::val);
+                layer_norm(input, gamma, beta, self.epsilon)
+            }
+        }
     }
 }
 
 impl Init {
+    /// The norm of this style, which at first leaves what it has normed as it is.
+    pub(crate) fn norm(&mut self, style: NormStyle, width: usize, epsilon: f64) -> Norm {
+        let gamma = match style {
+            NormStyle::RmsAboveOne => Values::ZEROS,
+            NormStyle::Rms | NormStyle::Layer => Values::ONES,
+        };
+        Norm {
+            gamma: self.param([width], gamma),
+            beta: (style == NormStyle::Layer).then(|| self.param([width], Values::ZEROS)),
+            epsilon,
+            style,
+        }
+    }
+
     /// Group normalisation: scale one, shift zero, epsilon 1e-5 (`torch.nn.GroupNorm`).
     ///
     /// # Panics
@@ -94,15 +131,6 @@ impl Init {
         LayerNorm {
             gamma: self.param([width], Values::ONES),
             beta: Some(self.param([width], Values::ZEROS)),
-            epsilon,
-        }
-    }
-
-    /// Normalisation by the root of the mean square over the last axis: scale one
-    /// (`torch.nn.RMSNorm`).
-    pub fn rms_norm(&mut self, width: usize, epsilon: f64) -> RmsNorm {
-        RmsNorm {
-            gamma: self.param([width], Values::ONES),
             epsilon,
         }
     }

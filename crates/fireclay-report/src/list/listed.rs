@@ -1,6 +1,6 @@
 //! A run of the list, and what its files say of it.
 
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, TryLockError};
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
@@ -211,6 +211,6 @@ fn text(value: Option<&toml::Value>) -> String {
 
 /// Whether a process trains the run: it holds the lock.
 fn is_held(run: &Path) -> bool {
-    let lock = File::open(run.join(".lock"));
+    let lock = fireclay_guard::open(&run.join(".lock"));
     lock.is_ok_and(|lock| matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock)))
 }

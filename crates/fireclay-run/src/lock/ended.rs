@@ -2,12 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use fireclay_data::sha256_file;
+use fireclay_data::{DataError, sha256_file};
 use fireclay_train::run_folder::{self, FolderError, typed};
 use sha2::{Digest, Sha256};
 use toml::{Table, Value};
 
-use super::{CONFIG, ENDED_SHA256, NAME, RESULTS_SHA256, SEGMENTS, hex, read};
+use super::{BYTES, CONFIG, ENDED_SHA256, NAME, RESULTS_SHA256, SEGMENTS, hex, read};
 use crate::artifacts::{ADAPTERS, FinishedError, MODEL, Open};
 
 /// The folder of a run that has ended, with weights and the files of these names, as the run wrote them.
@@ -30,21 +30,40 @@ pub(crate) fn verified(run: &Path, names: &[&'static str]) -> Result<PathBuf, Fi
             return Err(cut(&run, &format!("it does not say what {name} was")));
         }
     }
-    match first_other(&run, known)? {
+    match first_other(&run, &lock, known)? {
         Some(path) => Err(not_as_written(&path)),
         None => Ok(run),
     }
 }
 
 /// The first file that is not what it was.
-fn first_other(run: &Path, known: &Table) -> Result<Option<PathBuf>, FinishedError> {
+fn first_other(run: &Path, lock: &Table, known: &Table) -> Result<Option<PathBuf>, FinishedError> {
     for (name, hash) in known {
-        let path = run.join(name);
-        if hash.as_str() != Some(sha256_file(&path)?.as_str()) {
-            return Ok(Some(path));
+        if !is_as_written(run, lock, (name, hash))? {
+            return Ok(Some(run.join(name)));
         }
     }
     Ok(None)
+}
+
+/// Whether a file has the hash that it had. One that has become longer, by terabytes perhaps, is not read.
+fn is_as_written(
+    run: &Path,
+    lock: &Table,
+    (name, hash): (&str, &Value),
+) -> Result<bool, DataError> {
+    let path = run.join(name);
+    let known = lock
+        .get(BYTES)
+        .and_then(|known| known.get(name)?.as_integer());
+    let is_other = |known: i64| {
+        let found = path.metadata();
+        found.is_ok_and(|found| found.len() != known.unsigned_abs())
+    };
+    if known.is_some_and(is_other) {
+        return Ok(false);
+    }
+    Ok(hash.as_str() == Some(sha256_file(&path)?.as_str()))
 }
 
 fn not_there(run: &Path, name: &str) -> FinishedError {
@@ -104,9 +123,7 @@ pub(crate) fn ended(run: &Path) -> Result<Ended, FolderError> {
     let Some(results) = lock.get(RESULTS_SHA256).and_then(Value::as_table) else {
         return Ok(Ended::No);
     };
-    let is = |name: &str, hash: &Value| {
-        sha256_file(&run.join(name)).is_ok_and(|found| hash.as_str() == Some(found.as_str()))
-    };
+    let is = |name: &str, hash: &Value| is_as_written(run, &lock, (name, hash)).unwrap_or(false);
     // Older versions did not write it.
     let others = lock.get(ENDED_SHA256).and_then(Value::as_table);
     let config = others.and_then(|others| others.get(CONFIG));

@@ -8,7 +8,7 @@ use fireclay_train::run_folder::{FolderError, write_whole};
 use fireclay_train::strategy::Change;
 use toml::{Table, Value};
 
-use super::{ENDED_SHA256, NAME, RESULTS_SHA256, WRITTEN, read};
+use super::{BYTES, ENDED_SHA256, NAME, RESULTS_SHA256, WRITTEN, read};
 use crate::config::RunConfig;
 
 /// The table of a part of the run that was trained otherwise than the one before.
@@ -24,6 +24,7 @@ pub(crate) fn change(
     let mut lock = read(run)?;
     lock.remove(RESULTS_SHA256);
     lock.remove(ENDED_SHA256);
+    lock.remove(BYTES);
     add_segment(&mut lock, (step, config), found);
     write_whole(&run.join(NAME), lock.to_string().as_bytes())
 }

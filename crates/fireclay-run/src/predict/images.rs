@@ -10,7 +10,7 @@ use fireclay_data::{
     image_files, prefetch,
 };
 
-use super::{format_of, whole};
+use super::{InputTable, format_of, whole};
 use crate::answer::Answers;
 use crate::postprocess::note_of_outside;
 use crate::run::{PredictJob, Predicted, Run, RunError};
@@ -45,27 +45,29 @@ pub(crate) fn predict_images(
     let classes = meaning.map_or(&[][..], |meaning| meaning.classes());
     let separator = run.base().config().data.section().label_separator();
     let top = asked.min(classes.len());
-    let FoundImages { files, notes } = image_files(job.input)?;
+    let source = InputTable::open(job.input)?;
+    let FoundImages { files, notes } = image_files(source.path())?;
     let batches = decoded(preprocess.clone(), files.clone(), threads);
     let (mut tally, mut outside) = (Tally::default(), 0);
     let answers = |take: &mut dyn FnMut(RecordBatch) -> Result<(), RunError>| {
         for (batch, paths) in batches.zip(files.chunks(IMAGES)) {
             let batch = tally.count(batch?);
-            let paths: Vec<&PathBuf> = batch.read.iter().map(|at| &paths[*at]).collect();
-            if !paths.is_empty() {
+            let names = batch.read.iter().map(|at| paths[*at].display().to_string());
+            let names: Vec<String> = names.map(|name| source.renamed(&name)).collect();
+            if !names.is_empty() {
                 let answers = answer(batch.pixels);
                 let bounds = meaning.map(|meaning| meaning.bounds(&answers));
                 outside += meaning.map_or(0, |meaning| meaning.outside(&answers));
                 let bounds = bounds.unwrap_or_default();
                 take(columns(
-                    &paths,
+                    &names,
                     (answers, bounds),
                     (classes, separator),
                     top,
                 ))?;
             }
         }
-        tally.check()
+        tally.check().map_err(|error| source.named(error))
     };
     let shown = match output {
         None => {
@@ -92,7 +94,11 @@ pub(crate) fn predict_images(
             .chain(as_stored(tally.as_stored))
             .chain(outside)
             .collect(),
-        failed: tally.failed,
+        failed: tally
+            .failed
+            .iter()
+            .map(|failed| source.renamed(failed))
+            .collect(),
         shown,
     })
 }
@@ -144,12 +150,11 @@ fn decoded(
 }
 
 fn columns(
-    paths: &[&PathBuf],
+    names: &[String],
     answered: (Answers, Vec<(String, ArrayRef)>),
     how: (&[String], &str),
     top: usize,
 ) -> RecordBatch {
-    let names = paths.iter().map(|path| path.display().to_string());
     let names: ArrayRef = Arc::new(StringArray::from_iter_values(names));
     let answers = ranked(answered, how, top).into_iter();
     let columns = [("image".to_owned(), names)].into_iter().chain(answers);

@@ -3,15 +3,19 @@
 mod images;
 mod lines;
 mod pipes;
+mod raw;
 mod rows;
 mod skip;
+mod split;
 
 pub(crate) use images::predict_images;
 pub use images::{IMAGES, TOP, image_columns};
 pub(crate) use lines::predict_lines;
 pub(crate) use pipes::InputTable;
+pub use raw::{Raw, Replies};
 pub use rows::answer_columns;
 pub(crate) use rows::{Rows, predict_rows};
+pub use split::predict_split;
 
 use std::path::{Path, PathBuf};
 

@@ -40,9 +40,22 @@ impl InputTable {
                 Box::new(open(Path::new(path), "read", |path| File::open(path))?),
             ),
         };
+        Self::copy(&mut reader, name)
+    }
+
+    /// A table that is in memory already; errors call it `name`.
+    ///
+    /// # Errors
+    ///
+    /// If its copy cannot be written.
+    pub(crate) fn of_bytes(mut bytes: &[u8], name: &str) -> Result<Self, RunError> {
+        Self::copy(&mut bytes, name.to_owned())
+    }
+
+    fn copy(reader: &mut dyn Read, name: String) -> Result<Self, RunError> {
         let folder = scratch()?;
         let path = folder.path().join("table");
-        let copied = File::create(&path).and_then(|mut file| io::copy(&mut reader, &mut file));
+        let copied = File::create(&path).and_then(|mut file| io::copy(reader, &mut file));
         copied.map_err(|source| run_folder::io("read", Path::new(&name), source))?;
         Ok(Self {
             path: path.display().to_string(),

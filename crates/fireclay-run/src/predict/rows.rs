@@ -204,7 +204,7 @@ impl<'a, 'r> Writing<'a, 'r> {
         let meaning = self.run.meaning();
         self.written.outside += meaning.map_or(0, |it| it.outside(&answered.answers));
         let name = (self.name.clone(), names);
-        writer.write(&columns(self.run, name, answered.answers))?;
+        writer.write(&columns(name, answer_columns(self.run, answered.answers)))?;
         self.written.count += batch.num_rows() as u64;
         self.written.cut += answered.cut as u64;
         Ok(())
@@ -232,7 +232,11 @@ impl<'a, 'r> Writing<'a, 'r> {
 }
 
 /// What names the rows of a batch: its id column if the run has one, else numbers from 1.
-fn names(batch: &RecordBatch, id: Option<&str>, done: u64) -> Result<ArrayRef, DataError> {
+pub(super) fn names(
+    batch: &RecordBatch,
+    id: Option<&str>,
+    done: u64,
+) -> Result<ArrayRef, DataError> {
     let Some(id) = id else {
         let numbers = (0..batch.num_rows() as u64).map(|row| done + row + 1);
         return Ok(Arc::new(UInt64Array::from_iter_values(numbers)));
@@ -257,10 +261,15 @@ fn answer_names(run: &dyn Run) -> impl Iterator<Item = String> {
         .chain(bounds)
 }
 
-fn columns(run: &dyn Run, (name, names): (String, ArrayRef), answers: Answers) -> RecordBatch {
+/// The columns of answers, after the one that names each row.
+pub(super) fn columns(
+    (name, names): (String, ArrayRef),
+    answers: Vec<(String, ArrayRef)>,
+) -> RecordBatch {
+    let name = distinct(name, |name| answers.iter().any(|(taken, _)| taken == name));
     // A later batch may lack an id, and all have one schema.
     let mut columns = vec![(name, names, true)];
-    let answers = answer_columns(run, answers).into_iter();
+    let answers = answers.into_iter();
     columns.extend(answers.map(|(name, column)| (name, column, false)));
     RecordBatch::try_from_iter_with_nullable(columns).expect("columns of one length")
 }

@@ -69,22 +69,32 @@ fn model(document: &mut Document, weights: Weights<'_>) -> Option<String> {
     note
 }
 
-/// A model that turns its tokens reads any length, and some say that they read 131,072 tokens.
+/// A model whose positions are rotations reads any length, and some say that they read 131,072 tokens.
 fn shorten(
     document: &Document,
     keys: &mut Map<String, Value>,
     weights: Weights<'_>,
 ) -> Option<String> {
-    let is_llama = keys.get("type").is_some_and(|name| name == "llama");
+    let name = keys.get("type").filter(|name| super::is_free(name))?;
+    let longest = weights.longest(name.as_str()?).unwrap_or(0);
     let found = keys.get("context_length")?.as_u64()?;
-    if !is_llama || found <= CONTEXT {
+    // What the file says may be more than a model here reads.
+    let said = longest.max(found);
+    let read = found.min(CONTEXT);
+    if said <= read {
         return None;
     }
-    keys.insert("context_length".into(), CONTEXT.into());
+    keys.insert("context_length".into(), read.into());
+    let most = match said > found {
+        true => {
+            format!(", {found} at most: beyond, its rotations change with the length of each text")
+        }
+        false => String::new(),
+    };
     let is_own = document.is_written("model.context_length");
     (!is_own).then(|| {
         format!(
-            "{} reads up to {found} tokens; the training reads {CONTEXT} at once: set model.context_length for another number",
+            "{} reads up to {said} tokens; the training reads {read} at once: set model.context_length for another number{most}",
             weights.0
         )
     })

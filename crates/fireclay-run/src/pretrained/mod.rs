@@ -115,12 +115,9 @@ impl Weights<'_> {
     pub fn longest(&self, name: &str) -> Option<u64> {
         let described = self.described().ok()?;
         let mut others = described.others.iter();
-        let (_, json) =
-            others.find(|(_, json)| json.get("model_type").is_some_and(|own| own == name))?;
-        let is_free = name == "llama";
-        json.get("max_position_embeddings")?
-            .as_u64()
-            .filter(|_| is_free)
+        let (_, json) = others.find(|(_, json)| json.contains_key("model_type"))?;
+        let found = json.get("max_position_embeddings")?.as_u64();
+        found.filter(|_| is_free(&name.into()))
     }
 
     /// The tokenizer in the same folder, if there is one.
@@ -137,6 +134,11 @@ impl Weights<'_> {
         };
         self.run().or_else(|| own().map(Path::to_path_buf))
     }
+}
+
+/// Whether positions are rotations in a model of this `type`, so that its weights know no length.
+fn is_free(name: &Value) -> bool {
+    name == "llama" || name == "decoder"
 }
 
 /// Keys of a model's description for `transformers` that its weights do not say: the tokens that begin, end

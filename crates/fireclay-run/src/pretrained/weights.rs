@@ -4,6 +4,7 @@ use std::path::Path;
 
 use burn::module::Module;
 use burn::tensor::Device;
+use fireclay_guard::{LARGEST, text};
 use fireclay_models::{
     Described, ModelDescription, Pretrainable, PretrainedReport, ResizedRows, Rows,
     check_pretrained, load_pretrained, load_pretrained_bytes, weights as model_weights,
@@ -91,7 +92,7 @@ fn merged<F: Pretrainable>(run: &Path, device: &Device) -> Result<Vec<u8>, Strin
 
 /// What the configuration of the run at this path says of its model.
 pub(super) fn of_run(run: &Path) -> Described {
-    let text = std::fs::read_to_string(run.join("config.toml"));
+    let text = text(&run.join("config.toml"), LARGEST);
     let config = text.ok().and_then(|text| text.parse::<Table>().ok());
     let model = config.and_then(|config| config.get("model")?.as_table().cloned());
     let keys = model.map(|mut keys| {
@@ -116,7 +117,7 @@ pub(super) fn start_of(run: &Path) -> Result<StartConfig, String> {
 pub(super) fn table_of(run: &Path, name: &str) -> Result<Table, String> {
     let path = run.join("config.toml");
     let failed = |error: String| format!("{}: {error}", path.display());
-    let text = std::fs::read_to_string(&path).map_err(|error| failed(error.to_string()))?;
+    let text = text(&path, LARGEST).map_err(|error| failed(error.to_string()))?;
     let config: Table = text
         .parse()
         .map_err(|error: toml::de::Error| failed(error.to_string()))?;
@@ -155,8 +156,9 @@ pub(crate) fn describe<F: Pretrainable>(
 
 /// What only the configuration says, since neither the file nor one beside it does.
 fn unsaid<F: Pretrainable>(config: &F, path: &str, described: &Described) -> Option<String> {
-    let values = config.hidden_values();
-    let values = values.iter().map(|(key, value)| format!("{key} = {value}"));
+    let values = config.hidden_values().into_iter();
+    let values = values.filter(|(_, value)| !value.is_null());
+    let values = values.map(|(key, value)| format!("{key} = {value}"));
     let values: Vec<_> = values.collect();
     (described.is_empty() && !values.is_empty()).then(|| {
         format!(

@@ -77,6 +77,18 @@ pub trait Run {
     /// As [`answers`](Self::answers), and if a file cannot be read or written.
     fn predict(&self, job: &PredictJob<'_>) -> Result<Predicted, RunError>;
 
+    /// Answers for a whole split of its own data, with the truth beside each.
+    ///
+    /// # Errors
+    ///
+    /// As [`evaluate`](Self::evaluate), and if the model predicts tokens.
+    fn answers_on(&self, _on: On<'_>) -> Result<OnSplit, RunError> {
+        let run = self.base().run.display();
+        Err(RunError::Usage(format!(
+            "{run} predicts tokens and has no answers for the samples of a split; use evaluate"
+        )))
+    }
+
     /// The writer that continues a prompt.
     ///
     /// # Errors
@@ -257,6 +269,19 @@ pub struct Predicted {
     pub failed: Vec<String>,
     /// The answers, where they were not written.
     pub shown: Vec<RecordBatch>,
+}
+
+/// Answers for a split, with the truth.
+#[derive(Clone, Debug)]
+pub struct OnSplit {
+    /// A row for each sample: `split`, what names it (`row` and `id`, or `image`), for translations `text`, then `truth`,
+    /// `prediction`, the columns that [`answer_columns`](crate::answer_columns) has beside it, and
+    /// `data.extra_columns`.
+    pub table: RecordBatch,
+    /// What a row is: rows, images, texts, pairs.
+    pub unit: &'static str,
+    /// What the user should know of the choice of the split.
+    pub notes: Vec<String>,
 }
 
 /// The columns that a run reads.

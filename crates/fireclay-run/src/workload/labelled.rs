@@ -7,9 +7,9 @@ use fireclay_data::arrow::array::{ArrayRef, RecordBatch, StringArray};
 use fireclay_data::{Labels, TargetKind, parquet_bytes};
 use fireclay_models::{Family, ModelDescription};
 
-use super::shared::pass;
+use super::shared::{own, pass, split_of};
 use super::shown::{self, Sample};
-use super::{Columns, Dataset, Trained};
+use super::{Columns, Dataset, Trained, Workload};
 use crate::answer::{Answers, Meaning, distinct, truth_column};
 use crate::artifacts::{
     POSTPROCESS, PREDICTIONS, SAMPLES, belong_together, read_json, to_json, to_json_lines,
@@ -18,7 +18,7 @@ use crate::config::RunConfig;
 use crate::fairness::{self, find_in};
 use crate::postprocess::Postprocess;
 use crate::predictor::Predictor;
-use crate::run::{Base, Evaluations, RunError, SPLITS};
+use crate::run::{Base, Evaluations, On, OnSplit, RunError, SPLITS};
 use crate::start::ModelTable;
 use crate::task::{Answer, Batch, LabelledObjective, Network, Target};
 use fireclay_metrics::Report;
@@ -227,6 +227,41 @@ where
     let find = find_in(&columns.extra);
     let (_, report) = predictor.answer.judge(config, (&numbers, &truth), &find)?;
     Ok(report)
+}
+
+/// Answers for a split of the data that a run was trained on, with the truth, as the run keeps them at its end.
+pub(super) fn answers_on<W, N>(
+    base: &Base,
+    predictor: &Predictor<N>,
+    on: On<'_>,
+) -> Result<OnSplit, RunError>
+where
+    W: Workload,
+    N: Network,
+    W::Samples: Samples<Batch = Batch<N::Input>>,
+{
+    let (config, data) = (base.config(), own::<W>(base)?);
+    let (split, notes) = split_of(on, &data)?;
+    let samples = W::evaluated(config, &data, split);
+    let (numbers, truth) = predictor.pass(samples, pass::<W::Samples>(config))?;
+    let (columns, meaning) = (data.columns(split), predictor.answer.meaning());
+    let answers = meaning.answers(numbers);
+    let answers = predictor
+        .answer
+        .by_group(answers, &find_in(&columns.extra))?;
+    let separator = config.data.section().label_separator();
+    let table = predicted(
+        SPLITS[split],
+        columns,
+        answers,
+        (&truth, meaning),
+        separator,
+    );
+    Ok(OnSplit {
+        table,
+        unit: W::UNIT,
+        notes,
+    })
 }
 
 /// What a workload on samples with labels does as all of them.

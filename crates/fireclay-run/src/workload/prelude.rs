@@ -21,8 +21,8 @@ pub(super) use crate::config::{
 pub(super) use crate::lock;
 pub(super) use crate::postprocess::Postprocess;
 pub(super) use crate::run::{
-    Answered, Base, Evaluated, Evaluations, InputKind, InputSchema, On, Part, Parts, PredictJob,
-    Predicted, Run, RunError, Taken,
+    Answered, Base, Evaluated, Evaluations, InputKind, InputSchema, On, OnSplit, Part, Parts,
+    PredictJob, Predicted, Run, RunError, Taken,
 };
 pub(super) use crate::start::ModelTable;
 pub(super) use crate::task::{Target, WithObjective};

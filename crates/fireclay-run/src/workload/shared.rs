@@ -4,6 +4,7 @@ use std::path::Path;
 
 use burn::module::Module;
 use fireclay_data::{DataError, Tokenizer, TokenizerConfig, TokenizerKind};
+use fireclay_guard::{LARGEST, text};
 use fireclay_metrics::Report;
 use fireclay_train::loader::Samples;
 use fireclay_train::strategy::evaluation_rows;
@@ -138,7 +139,7 @@ pub(super) fn evaluate_on_files<W: Workload>(
     if samples.is_empty() {
         return Err(RunError::Usage(match on {
             On::File { .. } => format!("{name} has no {}", W::UNIT),
-            _ => format!("the run has no {name} split; name another one"),
+            _ => no_split(name),
         }));
     }
     let report = evaluate(samples)?;
@@ -165,6 +166,19 @@ pub(super) fn chosen(on: On<'_>, data: &impl Dataset) -> (usize, Vec<String>) {
     }
 }
 
+/// The same for answers with the truth beside them, where there is a truth.
+pub(super) fn split_of(on: On<'_>, data: &impl Dataset) -> Result<(usize, Vec<String>), RunError> {
+    let (split, notes) = chosen(on, data);
+    match data.sizes()[split].1 {
+        0 => Err(RunError::Usage(no_split(SPLITS[split]))),
+        _ => Ok((split, notes)),
+    }
+}
+
+fn no_split(name: &str) -> String {
+    format!("the run has no {name} split; name another one")
+}
+
 /// The data that a run was trained on, unless it has changed: its splits and its preprocessing would be
 /// others.
 pub(crate) fn own<W: Workload>(base: &Base) -> Result<W::Data, RunError> {
@@ -182,7 +196,7 @@ fn unchanged(data: &impl Dataset, folder: &Path) -> Result<(), RunError> {
         return Err(RunError::DataChanged(changed.join(", ")));
     }
     // Some data is not preprocessed.
-    let saved = std::fs::read_to_string(folder.join(PREPROCESS));
+    let saved = text(&folder.join(PREPROCESS), LARGEST);
     match saved.is_ok_and(|saved| !data.is_read_as(&saved)) {
         true => Err(RunError::ReadOtherwise),
         false => Ok(()),

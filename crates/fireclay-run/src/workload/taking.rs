@@ -11,7 +11,7 @@ use rand::seq::index;
 use rand_chacha::ChaCha8Rng;
 
 use super::Dataset;
-use super::shared::chosen;
+use super::shared::split_of;
 use crate::predict::InputTable;
 use crate::run::{Base, On, RunError, SPLITS};
 
@@ -35,12 +35,8 @@ pub(super) fn choose(
     on: On<'_>,
     most: usize,
 ) -> Result<Chosen, RunError> {
-    let (split, mut notes) = chosen(on, data);
+    let (split, mut notes) = split_of(on, data)?;
     let (from, there) = (SPLITS[split].to_owned(), data.sizes()[split].1);
-    if there == 0 {
-        let message = format!("the run has no {from} split; name another one");
-        return Err(RunError::Usage(message));
-    }
     let mut rng = ChaCha8Rng::seed_from_u64(base.config().seed);
     let drawn = index::sample(&mut rng, there, most.min(there)).into_iter();
     let mut positions: Vec<u32> = drawn.map(|position| position as u32).collect();

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use fireclay_guard::{LARGEST, text};
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
 use minijinja::{Environment, Error, ErrorKind, context};
@@ -26,7 +27,7 @@ impl Chat {
     ///
     /// If the template cannot be understood.
     pub fn of(folder: &Path) -> Result<Option<Self>, String> {
-        let read = |name: &str| std::fs::read_to_string(folder.join(name)).ok();
+        let read = |name: &str| text(&folder.join(name), LARGEST).ok();
         let config =
             read("tokenizer_config.json").and_then(|text| serde_json::from_str(&text).ok());
         let config: Value = config.unwrap_or_default();

@@ -3,6 +3,8 @@
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
+use fireclay_guard::open;
+
 use super::client::Client;
 use super::state;
 use crate::error::TrackError;
@@ -19,7 +21,7 @@ pub(super) fn send(client: &Client, place: &str, folder: &Path) -> Result<(), Tr
         };
         let path = path.trim_matches('/');
         for (file, name) in files {
-            let opened = File::open(&file).map_err(|source| TrackError::read(&file, source))?;
+            let opened = open(&file).map_err(|source| TrackError::read(&file, source))?;
             client.put(&format!("{path}/{name}"), opened)?;
         }
         return Ok(());
@@ -42,7 +44,7 @@ pub(super) fn send(client: &Client, place: &str, folder: &Path) -> Result<(), Tr
 
 /// Copies a file to where there is none: a server names the folder, and may not have anything replaced.
 fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
-    let mut file = File::open(from)?;
+    let mut file = open(from)?;
     std::io::copy(&mut file, &mut File::create_new(to)?).map(drop)
 }
 

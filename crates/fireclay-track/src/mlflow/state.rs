@@ -40,7 +40,7 @@ impl State {
     /// What an earlier session has written.
     pub fn read(folder: &Path) -> Result<Option<Self>, TrackError> {
         let path = folder.join(FILE);
-        let text = match fs::read_to_string(&path) {
+        let text = match fireclay_guard::text(&path, fireclay_guard::LARGEST) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             text => text.map_err(|source| TrackError::read(&path, source))?,
         };

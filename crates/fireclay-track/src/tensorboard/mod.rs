@@ -8,6 +8,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use fireclay_guard::{LARGEST, read};
+
 use self::event::{Event, Summary, Value};
 use self::file::EventFile;
 use crate::error::TrackError;
@@ -122,7 +124,7 @@ fn pictures(folder: &Path) -> impl Iterator<Item = Value> {
     paths.sort();
     paths.into_iter().filter_map(|path| {
         let tag = Path::new(path.parent()?.file_name()?).join(path.file_stem()?);
-        Value::image(&tag.to_string_lossy(), fs::read(&path).ok()?)
+        Value::image(&tag.to_string_lossy(), read(&path, LARGEST).ok()?)
     })
 }
 

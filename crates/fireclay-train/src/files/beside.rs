@@ -6,7 +6,7 @@ use std::path::Path;
 
 use tempfile::NamedTempFile;
 
-use super::{Output, entries, folder_of, persist, remove_file};
+use super::{Output, entries, folder_of, persist, remove_file, unnamed};
 
 /// A file beside `path` that a writer fills before it takes that name. It is held until it is dropped, so that
 /// the next writer can tell it from one whose writer was killed, which it removes.
@@ -31,7 +31,7 @@ pub fn beside(path: &Path) -> Result<Beside> {
     let mut builder = tempfile::Builder::new();
     builder.prefix(&prefix).suffix(PART);
     loop {
-        let file = builder.tempfile_in(folder)?;
+        let file = builder.tempfile_in(folder).map_err(unnamed)?;
         file.as_file().lock()?;
         // Another process may have taken it for one that was left, before it was held.
         if file.path().exists() {

@@ -7,7 +7,7 @@ use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId, Paramete
 use burn::optim::{ModuleOptimizer, OptimizerRecord};
 use burn::store::RecordError;
 use burn::tensor::{Bool, Bytes, DType, Int, Tensor};
-use fireclay_models::guard::caught;
+use fireclay_guard::caught;
 
 /// Why the state of an optimizer could not be saved or read back.
 #[derive(Debug, thiserror::Error)]

@@ -2,7 +2,6 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fmt::Write;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use fireclay_data::{
@@ -10,6 +9,7 @@ use fireclay_data::{
     guess_for, guess_texts,
 };
 
+use super::report::write;
 use super::{init_images, init_text, paths, remarks};
 use crate::failure::Failure;
 use crate::text::{one_line, prose, say};
@@ -63,8 +63,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         [other] => init_text::parallel([data, other], &output)?,
         _ => one(args, data, &output)?,
     };
-    fs::write(&output, text)
-        .map_err(|error| Failure::Failed(format!("cannot write {}: {error}", output.display())))?;
+    write(&output, text.as_bytes())?;
     say!("wrote    {}; read it, then:\n", output.display());
     let output = typed(&output);
     say!("  fireclay check {output}\n  fireclay train {output}");

@@ -4,8 +4,10 @@ use std::path::{Path, PathBuf};
 
 use fireclay_data::TableFormat;
 use fireclay_data::arrow::array::{Array, Float64Array, RecordBatch, StringArray};
-use fireclay_run::{OnError, PredictJob, load_run};
+use fireclay_run::run::Predicted;
+use fireclay_run::{On, OnError, PredictJob, Run, load_run, predict_split};
 
+use super::evaluate::SplitName;
 use super::{CheckpointArgs, device, paths, run_at};
 use crate::failure::Failure;
 use crate::screen::Screen;
@@ -17,12 +19,15 @@ pub struct Args {
     /// The run folder, such as runs/NAME/1; runs/NAME is the newest run of that name
     #[arg(value_parser = paths::path())]
     pub run: PathBuf,
-    /// A table (file, glob, or `-` for standard input), images (file, folder or glob), or a text to
-    /// translate line by line
-    #[arg(value_parser = paths::place())]
-    pub input: String,
-    /// The file to write: .csv, .jsonl or .parquet, or a text, or `-` for standard output; without it,
-    /// answers for images and translations are printed
+    /// A table (file or glob), images (file, folder or glob), or a text to translate line by line; `-` is a table, an
+    /// image or a text from standard input
+    #[arg(required_unless_present = "split", value_parser = paths::place())]
+    pub input: Option<String>,
+    /// Answer for a split of the run's own data instead, with the truth beside each answer
+    #[arg(long, value_enum, conflicts_with_all = ["input", "top", "on_error"])]
+    pub split: Option<SplitName>,
+    /// The file to write: .csv, .jsonl or .parquet, or a text, or `-` for standard output; without it, answers
+    /// for images and translations are printed, and those for a split written to standard output
     #[arg(short, long, value_parser = paths::path())]
     pub output: Option<PathBuf>,
     /// How tables are stored whose names do not say it: csv, jsonl or parquet [default: the input as
@@ -68,8 +73,26 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     let config = load_run(&at)?.config;
     let device = device(&config, args.backend.as_deref())?;
     let run = args.checkpoint.open(&at, &device.device)?;
+    match (args.split, &args.input) {
+        (Some(split), _) => for_split(&*run, On::Split(split as usize), args),
+        (None, input) => for_input(&*run, input.as_deref().unwrap_or_default(), args),
+    }
+}
+
+/// Answers for a split of the run's own data.
+fn for_split(run: &dyn Run, on: On<'_>, args: &Args) -> Result<(), Failure> {
+    let output = args.output.as_deref().unwrap_or(Path::new("-"));
+    let predicted = predict_split(run, on, (output, args.format))?;
+    let notes = predicted.notes.iter();
+    notes.for_each(|note| tell!("note: {note}"));
+    written(&predicted, output);
+    Ok(())
+}
+
+/// Answers for what the run was not trained on.
+fn for_input(run: &dyn Run, input: &str, args: &Args) -> Result<(), Failure> {
     let predicted = run.predict(&PredictJob {
-        input: &args.input,
+        input,
         output: args.output.as_deref(),
         top: args.top,
         format: args.format,
@@ -80,16 +103,21 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     })?;
     let notes = predicted.notes.iter();
     notes.for_each(|note| tell!("note: {note}"));
-    let (count, unit) = (predicted.count, predicted.unit);
     match &args.output {
-        None if args.input == "-" && predicted.shown.is_empty() => {
-            tell!("{count} {unit} to standard output");
-        }
-        Some(output) if is_standard(output) => tell!("{count} {unit} to standard output"),
-        Some(output) => say!("{count} {unit} to {}", output.display()),
+        None if input == "-" && predicted.shown.is_empty() => written(&predicted, Path::new("-")),
+        Some(output) => written(&predicted, output),
         None => show(&predicted.shown),
     }
-    without_answer(&predicted.failed, count, unit)
+    without_answer(&predicted.failed, predicted.count, predicted.unit)
+}
+
+/// Says where the answers went.
+fn written(predicted: &Predicted, output: &Path) {
+    let (count, unit) = (predicted.count, predicted.unit);
+    match is_standard(output) {
+        true => tell!("{count} {unit} to standard output"),
+        false => say!("{count} {unit} to {}", output.display()),
+    }
 }
 
 /// The error that inputs without an answer are.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf, absolute};
 use fireclay_report::{RunFolder, card, plots, report};
 use fireclay_run::config::ReportConfig;
 use fireclay_train::files::create_folders;
-use fireclay_train::run_folder::{io, write_whole};
+use fireclay_train::run_folder::{io, write_beside};
 
 use super::run_at;
 use crate::failure::Failure;
@@ -97,7 +97,7 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<PathBuf, Failure> {
         .symlink_metadata()
         .map_or(true, |found| found.is_file());
     match is_plain {
-        true => write_whole(&whole, bytes)?,
+        true => write_beside(&whole, bytes)?,
         false => std::fs::write(&whole, bytes).map_err(|source| io("write", &whole, source))?,
     }
     Ok(path.to_path_buf())

@@ -32,6 +32,9 @@ pub struct Args {
     /// Train a part of it in this folder: what the processes that this one starts are told
     #[arg(long, hide = true, value_name = "FOLDER")]
     pub part: Option<PathBuf>,
+    /// End when standard input does, which the process that started this one holds
+    #[arg(long, hide = true, requires = "part")]
+    pub held: bool,
 }
 
 /// Trains at once and in parts, and compares.

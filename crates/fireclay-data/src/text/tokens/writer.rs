@@ -77,7 +77,7 @@ impl TokenWriter {
             fs::rename(&self.beside, &self.path)
         };
         finish().map_err(|source| DataError::write(&self.path, source))?;
-        TokenFile::open_cached(&self.path).ok_or_else(|| {
+        TokenFile::cached(&self.path)?.ok_or_else(|| {
             let source = std::io::Error::other("another program changed it");
             DataError::read(&self.path, source)
         })

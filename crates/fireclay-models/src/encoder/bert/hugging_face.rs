@@ -11,7 +11,7 @@ use crate::shape::EncoderShape;
 const CLASSIFIER: &str = "BertForSequenceClassification";
 
 pub(super) const BERT: HuggingFaceClass<BertConfig, EncoderShape> = HuggingFaceClass {
-    model_type: "bert",
+    model_types: &["bert"],
     classes: &[
         "BertForMaskedLM",
         "BertForPreTraining",

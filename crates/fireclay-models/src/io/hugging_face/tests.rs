@@ -154,6 +154,7 @@ fn what_no_model_here_can_is_refused_by_its_key() {
             "rope_scaling",
             json!({"rope_type": "llama3", "factor": 8.0}),
         ),
+        ("rope_scaling", json!({"type": "spiral"})),
         ("rope_parameters", json!({"partial_rotary_factor": 0.5})),
     ];
     refused("llama-tiny", &values);

@@ -8,7 +8,10 @@ const KNOWN: &[(&[&str], &str)] = &[
     ),
     (&["text_model.", "visual"], "a CLIP"),
     (&["vision_model.", "text_model."], "a CLIP"),
-    (&["gpt_neox.layers."], "a GPT-NeoX, such as Pythia"),
+    (
+        &["gpt_neox.layers."],
+        "a GPT-NeoX, such as Pythia (type = \"decoder\", family = \"gpt_neox\")",
+    ),
     (
         &[
             "transformer.word_embeddings.",
@@ -27,20 +30,41 @@ const KNOWN: &[(&[&str], &str)] = &[
         &["layers.", "attention.wq."],
         "a Llama in the names of Meta's own files; convert it to those of Hugging Face's transformers",
     ),
-    (&["block_sparse_moe."], "a Mixtral"),
-    (&["self_attn.qkv_proj."], "a Phi-3"),
-    (&["pre_feedforward_layernorm."], "a Gemma 2 or 3"),
+    (
+        &["block_sparse_moe."],
+        "a Mixtral (type = \"decoder\", family = \"mixtral\")",
+    ),
+    (
+        &["mlp.experts.", "self_attn.q_norm."],
+        "a Qwen 3 of experts (type = \"decoder\", family = \"qwen3_moe\")",
+    ),
+    (
+        &["self_attn.qkv_proj."],
+        "a Phi-3 (type = \"decoder\", family = \"phi3\")",
+    ),
+    (
+        &["pre_feedforward_layernorm.", "self_attn.q_norm."],
+        "a Gemma 3 (type = \"decoder\", family = \"gemma3\")",
+    ),
+    (
+        &["pre_feedforward_layernorm."],
+        "a Gemma 2 (type = \"decoder\", family = \"gemma2\")",
+    ),
+    (
+        &["self_attn.q_norm.", "post_feedforward_layernorm."],
+        "an OLMo 2 (type = \"decoder\", family = \"olmo2\")",
+    ),
     (
         &["self_attn.q_norm."],
-        "a Qwen 3 or another model that norms its queries",
+        "a Qwen 3 (type = \"decoder\", family = \"qwen3\") or another model that norms its queries",
     ),
     (
         &["self_attn.q_proj.bias", "input_layernorm."],
-        "a Qwen 2 or another Llama with biases",
+        "a Qwen 2 (type = \"decoder\", family = \"qwen2\") or another Llama with biases",
     ),
     (
         &["self_attn.q_proj.", "input_layernorm."],
-        "a Llama (type = \"llama\") in the names of Hugging Face's transformers",
+        "a Llama (type = \"llama\") or a Mistral (type = \"decoder\", family = \"mistral\") in the names of Hugging Face's transformers",
     ),
     (
         &["decoder.layers.", "encoder_attn."],

@@ -9,7 +9,7 @@ use crate::layers::activation::Activation;
 use crate::shape::LanguageShape;
 
 pub(super) const GPT2: HuggingFaceClass<GptConfig, LanguageShape> = HuggingFaceClass {
-    model_type: "gpt2",
+    model_types: &["gpt2"],
     classes: &["GPT2LMHeadModel", "GPT2Model"],
     entries: GptConfig::entries,
     document: GptConfig::hugging_face,

@@ -10,6 +10,7 @@ use super::hugging_face::LLAMA;
 use crate::family::{Architecture, Layered, Rows};
 use crate::hugging_face::HuggingFaceClass;
 use crate::init::Init;
+use crate::language::decoder::{DecoderConfig, Parts, RopeScaling};
 use crate::layers::sizes::Sizes;
 use crate::limits::{check, check_positive};
 use crate::shape::LanguageShape;
@@ -36,6 +37,9 @@ pub struct LlamaConfig {
     pub context_length: usize,
     /// The base of the angles by which queries and keys are rotated.
     pub rope_theta: f64,
+    /// How the rotations are stretched to longer texts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rope_scaling: Option<RopeScaling>,
     /// The number that each norm adds to the mean square.
     pub norm_eps: f64,
     /// Whether the head shares the embedding of the tokens.
@@ -63,17 +67,14 @@ impl Architecture for LlamaConfig {
         problems.extend(check(divides, "kv_heads", text));
         problems.extend(check_positive("rope_theta", self.rope_theta));
         problems.extend(check_positive("norm_eps", self.norm_eps));
+        let (pairs, context) = (self.head_width() / 2, self.context_length);
+        let scaling = self.rope_scaling.iter();
+        problems.extend(scaling.flat_map(|scaling| scaling.problems(pairs, context)));
         problems
     }
 
-    /// The number of weights, in `f64`, which does not overflow.
     fn least_weights(&self, shape: &LanguageShape) -> usize {
-        let [layers, width, mlp_width] = self.sizes().numbers();
-        let [kv_width, rows] = [self.kv_width(), shape.vocabulary].map(|number| number as f64);
-        let tables = if self.tie_embeddings { 1.0 } else { 2.0 };
-        // Queries and outputs; keys and values; the three of the MLP; both norms.
-        let columns = 2.0 * width + 2.0 * kv_width + 3.0 * mlp_width + 2.0;
-        (tables * rows * width + layers * columns * width + width) as usize
+        self.parts().weights(shape.vocabulary) as usize
     }
 
     fn context_length(&self) -> usize {
@@ -81,7 +82,7 @@ impl Architecture for LlamaConfig {
     }
 
     fn init(&self, shape: &LanguageShape, seed: u64, device: &Device) -> Llama {
-        self.build(shape, Init::new(seed, device))
+        Llama::new(self.parts(), shape.vocabulary, Init::new(seed, device))
     }
 
     fn hugging_face_class() -> Option<HuggingFaceClass<Self, LanguageShape>> {
@@ -137,6 +138,7 @@ impl Layered for LlamaConfig {
             ("heads", json!(self.heads)),
             ("rope_theta", json!(self.rope_theta)),
             ("norm_eps", json!(self.norm_eps)),
+            ("rope_scaling", json!(self.rope_scaling)),
         ]
     }
 }
@@ -159,9 +161,22 @@ impl LlamaConfig {
         self.kv_heads.unwrap_or_else(usual)
     }
 
-    /// The width of the keys, and of the values, of all heads.
-    pub(super) fn kv_width(&self) -> usize {
-        self.head_width().saturating_mul(self.kv_heads())
+    /// The plain parts of a decoder.
+    fn parts(&self) -> Parts {
+        let config = DecoderConfig {
+            layers: self.layers,
+            heads: self.heads,
+            kv_heads: Some(self.kv_heads()),
+            width: self.width,
+            mlp_width: self.mlp_width,
+            context_length: self.context_length,
+            rope_theta: self.rope_theta,
+            rope_scaling: self.rope_scaling.clone(),
+            norm_eps: self.norm_eps,
+            tie_embeddings: self.tie_embeddings,
+            ..DecoderConfig::default()
+        };
+        config.plain()
     }
 }
 
@@ -175,6 +190,7 @@ impl Default for LlamaConfig {
             mlp_width: 5632,
             context_length: 2048,
             rope_theta: 10_000.0,
+            rope_scaling: None,
             norm_eps: 1e-5,
             tie_embeddings: false,
         }

@@ -4,11 +4,12 @@ use serde_json::Value;
 
 use super::config::LlamaConfig;
 use crate::hugging_face::{Entry, HuggingFaceClass, Reader, document};
+use crate::language::decoder::{Known, RopeScaling, Turning, scaling_entry};
 use crate::layers::activation::Activation;
 use crate::shape::LanguageShape;
 
 pub(super) const LLAMA: HuggingFaceClass<LlamaConfig, LanguageShape> = HuggingFaceClass {
-    model_type: "llama",
+    model_types: &["llama"],
     classes: &["LlamaForCausalLM", "LlamaModel"],
     entries: LlamaConfig::entries,
     document: LlamaConfig::hugging_face,
@@ -23,7 +24,10 @@ impl LlamaConfig {
     }
 
     fn entries(&self, shape: &LanguageShape) -> Vec<Entry> {
-        let context = self.context_length;
+        let scaling = self.rope_scaling.as_ref();
+        // Rotations that grow with the text do so beyond this length.
+        let grows_at = scaling.and_then(RopeScaling::longest).unwrap_or(0);
+        let context = self.context_length.max(grows_at);
         vec![
             Entry::model_type("llama", "llama"),
             Entry::new("num_hidden_layers", "layers", self.layers),
@@ -34,6 +38,7 @@ impl LlamaConfig {
             // Rotations are computed for any length, so weights know none.
             Entry::new("max_position_embeddings", "context_length", context).not_compared(),
             Entry::new("rope_theta", "rope_theta", self.rope_theta),
+            scaling_entry(self.rope_scaling.as_ref()),
             Entry::new("rms_norm_eps", "norm_eps", self.norm_eps),
             Entry::new("tie_word_embeddings", "tie_embeddings", self.tie_embeddings),
             Entry::new("vocab_size", "vocabulary", shape.vocabulary).not_compared(),
@@ -51,14 +56,17 @@ impl LlamaConfig {
             reader.refuse("hidden_act", found);
         }
         let heads = reader.count("num_attention_heads", 32);
+        let context_length = reader.count("max_position_embeddings", 2048);
+        let turning = Turning::plain(10_000.0).read(reader, Known::usual(context_length));
         let config = Self {
             layers: reader.count("num_hidden_layers", 32),
             heads,
             kv_heads: Some(reader.count("num_key_value_heads", heads)),
             width: reader.count("hidden_size", 4096),
             mlp_width: reader.count("intermediate_size", 11_008),
-            context_length: reader.count("max_position_embeddings", 2048),
-            rope_theta: rope_theta(reader),
+            context_length: turning.context(context_length),
+            rope_theta: turning.theta,
+            rope_scaling: turning.scaling,
             norm_eps: reader.number("rms_norm_eps", 1e-6),
             tie_embeddings: reader.flag("tie_word_embeddings", false),
         };
@@ -66,27 +74,4 @@ impl LlamaConfig {
         let vocabulary = reader.count("vocab_size", 32_000);
         (config, LanguageShape { vocabulary })
     }
-}
-
-/// The base of the rotations, which newer versions keep in an object together with the way in which
-/// they are stretched to longer texts; older ones have another object for that.
-fn rope_theta(reader: &mut Reader) -> f64 {
-    let mut theta = reader.number("rope_theta", 10_000.0);
-    for key in ["rope_scaling", "rope_parameters"] {
-        for (inner, value) in reader.section(key) {
-            let path = format!("{key}.{inner}");
-            match (inner, value.as_f64()) {
-                _ if value.is_null() => {}
-                ("rope_theta", Some(number)) => theta = number,
-                ("partial_rotary_factor", Some(1.0)) => {}
-                ("type" | "rope_type", _) if value == "default" => {}
-                ("rope_theta" | "partial_rotary_factor" | "type" | "rope_type", _) => {
-                    reader.refuse(&path, value);
-                }
-                // Read only by the ways that are not the default.
-                _ => {}
-            }
-        }
-    }
-    theta
 }

@@ -1,3 +1,4 @@
+use burn::module::Module;
 use burn::tensor::Device;
 
 use super::*;
@@ -5,10 +6,11 @@ use crate::check::{check_digits, check_model};
 use crate::family::{Architecture, Layered};
 use crate::fixtures::{LLAMA, keys, llama};
 use crate::language::tests::{assert_cache, assert_causal, assert_packed};
-use crate::language::{LanguageConfig, LanguageModel};
+use crate::language::{LanguageConfig, LanguageModel, LanguageNetwork};
 use crate::reference::{
     assert_close, assert_gradients, assert_names, fill, gradients, next_token_loss, read, tokens,
 };
+use crate::shape::LanguageShape;
 
 fn filled(device: &Device) -> Llama {
     let model = llama().init(&LLAMA, 0, device);

@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
+use fireclay_data::arrow::array::{AsArray, BinaryArray};
 use fireclay_data::{
-    FoundImages, ImagePixels, ImagePreprocess, ImageSplit, OnDamaged, image_files,
+    FoundImages, ImagePixels, ImagePreprocess, ImageSplit, OnDamaged, column, image_files,
 };
 use fireclay_models::ImageModel;
 use fireclay_train::loader::Samples;
@@ -12,7 +13,7 @@ use super::super::dataset::{Columns, text_cells};
 use super::super::prelude::*;
 use super::Image;
 use crate::answer::{Answers, Meaning};
-use crate::predict::predict_images;
+use crate::predict::{IMAGES, predict_images};
 use crate::predictor::{Differentiable, Predictor};
 use crate::run::OnError;
 use crate::samples::{ImageSamples, upload_images};
@@ -53,6 +54,22 @@ impl ImageRun {
         })
     }
 
+    /// As many at once as `predict` takes, for the same bits.
+    fn answer_bytes(&self, images: &BinaryArray) -> Result<Answers, RunError> {
+        let images: Vec<&[u8]> = images.iter().map(Option::unwrap_or_default).collect();
+        let parts = images.chunks(IMAGES).enumerate();
+        let parts = parts.map(|(part, images)| {
+            let read = self.preprocess.read_bytes(images, part * IMAGES)?;
+            Ok(upload_images(
+                read.pixels,
+                read.dims,
+                self.predictor.device(),
+            ))
+        });
+        let parts = parts.collect::<Result<Vec<_>, DataError>>()?;
+        Ok(self.predictor.predict(parts))
+    }
+
     fn answer(&self, batch: ImagePixels) -> Answers {
         let images = upload_images(batch.pixels, batch.dims, self.predictor.device());
         self.predictor.predict([images])
@@ -91,8 +108,18 @@ impl Run for ImageRun {
         })
     }
 
-    /// The column `image` holds paths.
+    fn answers_on(&self, on: On<'_>) -> Result<OnSplit, RunError> {
+        labelled::answers_on::<Image, _>(&self.base, &self.predictor, on)
+    }
+
+    /// The column `image` holds paths, or the bytes of files.
     fn answers(&self, rows: &RecordBatch) -> Result<Answered, RunError> {
+        if let Some(images) = column(rows, "image")?.as_binary_opt::<i32>() {
+            return Ok(Answered {
+                answers: self.answer_bytes(images)?,
+                cut: 0,
+            });
+        }
         let paths = text_cells(rows, "image")?.into_iter().map(PathBuf::from);
         let paths: Vec<PathBuf> = paths.collect();
         Ok(Answered {

@@ -99,6 +99,10 @@ impl Run for LabelledTextRun {
         })
     }
 
+    fn answers_on(&self, on: On<'_>) -> Result<OnSplit, RunError> {
+        labelled::answers_on::<LabelledText, _>(&self.base, &self.predictor, on)
+    }
+
     fn answers(&self, rows: &RecordBatch) -> Result<Answered, RunError> {
         let (texts, cut) = self.preprocess.encode(&self.tokenizer, rows)?;
         let texts: Vec<&[u32]> = texts.iter().map(Vec::as_slice).collect();

@@ -1,13 +1,15 @@
 //! Its finished runs.
 
 use std::path::Path;
+use std::sync::Arc;
 
+use fireclay_data::arrow::array::{ArrayRef, StringArray, UInt64Array};
 use fireclay_data::{PairFormat, PairSplit, Tokenizer, read_lines};
 use fireclay_models::{TranslationModel, TranslationNetwork};
 
 use super::super::dataset::text_cells;
 use super::super::prelude::*;
-use super::super::shared::{ONE_FILE, evaluate_on_files};
+use super::super::shared::{ONE_FILE, evaluate_on_files, split_of};
 use super::{Pairs, evaluate, task};
 use crate::answer::Answers;
 use crate::predict::predict_lines;
@@ -91,6 +93,27 @@ impl Run for TranslationRun {
         evaluate_on_files::<Pairs>(&self.base, on, read, |samples| {
             let (model, device) = ((&self.model, &self.tokenizer), &self.base.device);
             evaluate((config, &more), model, &samples, device).map(|(report, _)| report)
+        })
+    }
+
+    fn answers_on(&self, on: On<'_>) -> Result<OnSplit, RunError> {
+        let data = own::<Pairs>(&self.base)?;
+        let (number, notes) = split_of(on, &data)?;
+        let (name, split) = data.named()[number];
+        let split = split.expect("a split with batches has pairs");
+        let rows = split.file_rows().iter().map(|row| *row as u64);
+        let texts = |texts: &[String]| Arc::new(StringArray::from_iter_values(texts)) as ArrayRef;
+        let columns: [(_, ArrayRef); 5] = [
+            ("split", texts(&vec![name.to_owned(); split.pairs()])),
+            ("row", Arc::new(UInt64Array::from_iter_values(rows))),
+            ("text", texts(split.source_texts())),
+            ("truth", texts(split.target_texts())),
+            ("prediction", texts(&self.translate(split.source_texts())?)),
+        ];
+        Ok(OnSplit {
+            table: RecordBatch::try_from_iter(columns).map_err(DataError::from)?,
+            unit: Pairs::UNIT,
+            notes,
         })
     }
 

@@ -83,6 +83,10 @@ impl Run for TableRun {
         })
     }
 
+    fn answers_on(&self, on: On<'_>) -> Result<OnSplit, RunError> {
+        labelled::answers_on::<Table, _>(&self.base, &self.predictor, on)
+    }
+
     fn answers(&self, rows: &RecordBatch) -> Result<Answered, RunError> {
         let features: Features = self.preprocess.encode(rows)?;
         let positions: Vec<u32> = (0..features.rows as u32).collect();

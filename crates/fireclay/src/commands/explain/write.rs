@@ -4,7 +4,7 @@ use std::path::Path;
 
 use fireclay_explain::{Explained, Explanation};
 use fireclay_train::files::{beside, create_folders};
-use fireclay_train::run_folder::{FolderError, io, write_whole};
+use fireclay_train::run_folder::{FolderError, io, write_beside};
 
 use crate::failure::Failure;
 
@@ -29,7 +29,7 @@ pub(super) fn all(folder: &Path, explained: &Explained) -> Result<(), Failure> {
     for (name, bytes) in &explained.files {
         let path = folder.join(name);
         path.parent().map_or(Ok(()), create)?;
-        write_whole(&path, bytes)?;
+        write_beside(&path, bytes)?;
     }
     let is_new = |old: &Explanation| {
         let mut new = explained.explanations.iter();
@@ -42,7 +42,7 @@ pub(super) fn all(folder: &Path, explained: &Explained) -> Result<(), Failure> {
         .map(|entry| serde_json::json!(entry).to_string())
         .collect();
     let text = format!("[\n{}\n]\n", lines.join(",\n"));
-    Ok(write_whole(&path, text.as_bytes())?)
+    Ok(write_beside(&path, text.as_bytes())?)
 }
 
 fn create(folder: &Path) -> Result<(), FolderError> {
@@ -51,7 +51,7 @@ fn create(folder: &Path) -> Result<(), FolderError> {
 
 /// What is in the file already.
 fn before(path: &Path) -> Result<Vec<Explanation>, Failure> {
-    let text = match std::fs::read_to_string(path) {
+    let text = match fireclay_guard::text(path, fireclay_guard::LARGEST) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
         text => text.map_err(|source| io("read", path, source))?,
     };

@@ -48,9 +48,9 @@ impl<'a> Parts<'a> {
             command.arg("--force");
         }
         command.args(["--steps", &steps.to_string()]);
-        command.arg("--part").arg(folder);
+        command.arg("--held").arg("--part").arg(folder);
         command
-            .stdin(Stdio::null())
+            .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::piped());
         self.ended(command.spawn().map_err(failed)?)
@@ -94,8 +94,24 @@ impl<'a> Parts<'a> {
     }
 }
 
+/// Ends this process when the one that has started it is gone: that alone holds the other end of standard input, and
+/// writes nothing.
+fn end_with_parent() -> Result<(), Failure> {
+    let wait = || {
+        let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+        std::process::exit(1);
+    };
+    let thread = thread::Builder::new().name("parent".into()).spawn(wait);
+    let thread = thread.map_err(|error| Failure::Failed(format!("no thread: {error}")))?;
+    drop(thread);
+    Ok(())
+}
+
 /// Trains in `folder` up to a step, from the beginning or from where a process before this one has stopped.
 pub(super) fn train(args: &Args, folder: &Path) -> Result<(), Failure> {
+    if args.held {
+        end_with_parent()?;
+    }
     let run = run_in(folder);
     let interrupter = Interrupter::new();
     let hooks = Hooks {

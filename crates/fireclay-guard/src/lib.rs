@@ -1,9 +1,11 @@
-//! Files of others: plain ones alone are opened, and a reader that panics on a damaged one gives an error.
+//! Files of others: plain ones alone are opened, none is read without a bound, and a reader that panics on a damaged
+//! one gives an error.
+#![forbid(unsafe_code)]
 
 use std::any::Any;
 use std::cell::Cell;
 use std::fs::File;
-use std::io::{Error, Read, Result};
+use std::io::{Error, ErrorKind, Read, Result};
 use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
 use std::path::Path;
 use std::sync::Once;
@@ -36,6 +38,18 @@ pub fn read(path: &Path, most: u64) -> Result<Vec<u8>> {
     file.take(most).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
+
+/// The same as text.
+///
+/// # Errors
+///
+/// As [`read`], or if it is not UTF-8.
+pub fn text(path: &Path, most: u64) -> Result<String> {
+    String::from_utf8(read(path, most)?).map_err(|error| Error::new(ErrorKind::InvalidData, error))
+}
+
+/// More bytes than a file of records, results or settings has that is read whole.
+pub const LARGEST: u64 = 1 << 30;
 
 /// What `read` makes of some bytes; where it panics, what it said. Nothing is printed then.
 ///
@@ -94,6 +108,9 @@ mod tests {
         let path = folder.path().join("a");
         std::fs::write(&path, "123").expect("written");
         assert_eq!(read(&path, 3).expect("it fits"), b"123");
+        assert_eq!(text(&path, 3).expect("it is text"), "123");
         assert!(read(&path, 2).is_err() && open(folder.path()).is_err());
+        std::fs::write(&path, [0xff]).expect("written");
+        assert!(text(&path, 3).is_err());
     }
 }

@@ -1,0 +1,252 @@
+//! Rotations in the words of Hugging Face's `config.json`.
+
+use serde_json::{Value, json};
+
+use super::scaling::{RopeScaling, growth};
+use crate::hugging_face::{Entry, Reader};
+
+/// What a `config.json` says of one kind of rotations.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Turning {
+    /// The base of the angles.
+    pub theta: f64,
+    /// The share of each head that is rotated.
+    pub share: f64,
+    /// How they are stretched to longer texts.
+    pub scaling: Option<RopeScaling>,
+}
+
+/// What is known of rotations before their keys are read.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Known {
+    /// `max_position_embeddings`.
+    pub context: usize,
+    /// The original length, where it is not among the rotations.
+    pub original: Option<usize>,
+    /// Whether a share of a head may be rotated.
+    pub may_be_partial: bool,
+}
+
+impl Known {
+    /// Whole heads are rotated, and the original length is among the rotations.
+    pub fn usual(context: usize) -> Self {
+        Self {
+            context,
+            original: None,
+            may_be_partial: false,
+        }
+    }
+}
+
+impl Turning {
+    /// Rotations of whole heads that are not stretched.
+    pub fn plain(theta: f64) -> Self {
+        Self {
+            theta,
+            share: 1.0,
+            scaling: None,
+        }
+    }
+
+    /// What a file says, with the defaults in `self`. Newer versions keep the base in an object with the
+    /// way in which the rotations are stretched; older ones have another object for that.
+    pub fn read(self, reader: &mut Reader, known: Known) -> Self {
+        let mut turning = Self {
+            theta: reader.number("rope_theta", self.theta),
+            share: share(reader, self.share, known),
+            scaling: self.scaling,
+        };
+        for key in ["rope_parameters", "rope_scaling"] {
+            let before = turning.clone();
+            let found = reader.within(key, |inner| before.read_inner(inner, known));
+            turning = found.unwrap_or(turning);
+        }
+        turning
+    }
+
+    /// How much of a context is read: where rotations change with the length of longer texts, no
+    /// more than that length.
+    pub fn context(&self, context: usize) -> usize {
+        let longest = self.scaling.as_ref().and_then(RopeScaling::longest);
+        longest.map_or(context, |longest| context.min(longest))
+    }
+
+    /// What one of these objects says.
+    pub fn read_inner(self, reader: &mut Reader, known: Known) -> Self {
+        let scaling = scaling(reader, known);
+        for (key, value) in reader.entries() {
+            // Plain rotations have no other keys; what others leave there says nothing.
+            let is_read = KEYS.contains(&key) || (scaling.is_none() && !value.is_object());
+            if !is_read {
+                reader.refuse(key, value);
+            }
+        }
+        Self {
+            theta: reader.number("rope_theta", self.theta),
+            share: share(reader, self.share, known),
+            scaling: scaling.or(self.scaling),
+        }
+    }
+}
+
+/// The keys of these objects.
+const KEYS: [&str; 16] = [
+    "rope_type",
+    "type",
+    "rope_theta",
+    "partial_rotary_factor",
+    "factor",
+    "original_max_position_embeddings",
+    "low_freq_factor",
+    "high_freq_factor",
+    "beta_fast",
+    "beta_slow",
+    "attention_factor",
+    "mscale",
+    "mscale_all_dim",
+    "truncate",
+    "short_factor",
+    "long_factor",
+];
+
+fn share(reader: &mut Reader, usual: f64, known: Known) -> f64 {
+    const KEY: &str = "partial_rotary_factor";
+    let share = reader.number(KEY, usual);
+    if let Some(found) = reader.get(KEY)
+        && !known.may_be_partial
+        && share != 1.0
+    {
+        reader.refuse(KEY, found);
+    }
+    share
+}
+
+fn scaling(reader: &mut Reader, known: Known) -> Option<RopeScaling> {
+    let (key, kind) = ["rope_type", "type"]
+        .into_iter()
+        .find_map(|key| Some((key, reader.get(key)?)))?;
+    let context = known.context;
+    let original_length = match known.original {
+        Some(length) => length,
+        None => reader.count("original_max_position_embeddings", context),
+    };
+    // Early files of Phi-3 call their factors so.
+    let has_factors = reader.get("short_factor").is_some();
+    Some(match kind.as_str() {
+        Some("default") => return None,
+        Some("linear") => RopeScaling::Linear {
+            factor: reader.required("factor"),
+        },
+        Some("dynamic") => RopeScaling::Dynamic {
+            factor: reader.required("factor"),
+            original_length: context,
+        },
+        Some("llama3") => RopeScaling::Llama3 {
+            factor: reader.required("factor"),
+            low_freq_factor: reader.required("low_freq_factor"),
+            high_freq_factor: reader.required("high_freq_factor"),
+            original_length,
+        },
+        Some("yarn") if !has_factors => yarn(reader, original_length),
+        Some("longrope" | "su" | "yarn") => longrope(reader, original_length, context),
+        _ => {
+            reader.refuse(key, kind);
+            return None;
+        }
+    })
+}
+
+fn yarn(reader: &mut Reader, original_length: usize) -> RopeScaling {
+    let factor = reader.required("factor");
+    let [one, all] = ["mscale", "mscale_all_dim"].map(|key| reader.number(key, 0.0));
+    let scaled = |scale: f64| 1.0 + scale * (growth(factor) - 1.0);
+    let usual = match one != 0.0 && all != 0.0 {
+        true => scaled(one) / scaled(all),
+        false => growth(factor),
+    };
+    let attention_factor = Some(reader.number("attention_factor", usual));
+    RopeScaling::Yarn {
+        factor,
+        original_length,
+        beta_fast: reader.number("beta_fast", 32.0),
+        beta_slow: reader.number("beta_slow", 1.0),
+        attention_factor,
+        truncate: reader.flag("truncate", true),
+    }
+}
+
+fn longrope(reader: &mut Reader, original_length: usize, context: usize) -> RopeScaling {
+    let mut factors = |key| {
+        if reader.get(key).is_none() {
+            reader.problem(key, "is missing".into());
+        }
+        let found = reader.list(key, "no list of numbers", Value::as_f64);
+        found.unwrap_or_default()
+    };
+    let [short_factor, long_factor] = ["short_factor", "long_factor"].map(&mut factors);
+    let length = original_length.max(1) as f64;
+    let factor = reader.number("factor", context as f64 / length);
+    let usual = match factor > 1.0 && length > 1.0 {
+        true => (1.0 + factor.ln() / length.ln()).sqrt(),
+        false => 1.0,
+    };
+    RopeScaling::Longrope {
+        short_factor,
+        long_factor,
+        original_length,
+        attention_factor: reader.number("attention_factor", usual),
+    }
+}
+
+/// How rotations are stretched, if they are.
+pub(crate) fn scaling_entry(scaling: Option<&RopeScaling>) -> Entry {
+    let value = scaling.map_or(Value::Null, words);
+    Entry::new("rope_scaling", "rope_scaling", value).left_out_if_null()
+}
+
+fn words(scaling: &RopeScaling) -> Value {
+    match scaling {
+        RopeScaling::Linear { factor } => json!({"rope_type": "linear", "factor": factor}),
+        RopeScaling::Dynamic { factor, .. } => json!({"rope_type": "dynamic", "factor": factor}),
+        RopeScaling::Llama3 {
+            factor,
+            low_freq_factor,
+            high_freq_factor,
+            original_length,
+        } => json!({
+            "rope_type": "llama3",
+            "factor": factor,
+            "low_freq_factor": low_freq_factor,
+            "high_freq_factor": high_freq_factor,
+            "original_max_position_embeddings": original_length,
+        }),
+        RopeScaling::Yarn {
+            factor,
+            original_length,
+            beta_fast,
+            beta_slow,
+            truncate,
+            ..
+        } => json!({
+            "rope_type": "yarn",
+            "factor": factor,
+            "original_max_position_embeddings": original_length,
+            "beta_fast": beta_fast,
+            "beta_slow": beta_slow,
+            "attention_factor": scaling.magnitude(),
+            "truncate": truncate,
+        }),
+        RopeScaling::Longrope {
+            short_factor,
+            long_factor,
+            original_length,
+            attention_factor,
+        } => json!({
+            "rope_type": "longrope",
+            "short_factor": short_factor,
+            "long_factor": long_factor,
+            "original_max_position_embeddings": original_length,
+            "attention_factor": attention_factor,
+        }),
+    }
+}
