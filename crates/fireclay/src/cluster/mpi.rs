@@ -109,6 +109,8 @@ impl Process {
 
     /// Says why all end, where this process is the one that knows.
     fn say(&self, failure: Option<&Failure>) {
+        // The first that says it ends the others.
+        thread::sleep(Duration::from_millis(200 * self.share.rank as u64));
         aloud();
         if self.share.rank > 0 {
             tell!("{} has failed; all end:", self.place);
