@@ -1,4 +1,4 @@
-# The program on Debian, with the Vulkan loader for graphics cards: some 200 MB.
+# The program on Debian, with the Vulkan loader for graphics cards.
 #
 #   docker build -t fireclay .
 #   docker build -t fireclay:cpu --build-arg FEATURES=flex .

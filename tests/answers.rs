@@ -100,6 +100,12 @@ fn a_split_of_a_table_is_answered_with_the_truth_beside() {
         &["belongs to the run"],
     );
     project.refused("predict runs/iris", 2, &["INPUT"]);
+    let split = "--set data.split.valid=0.3 --set data.split.test=0 --set train.epochs=1";
+    project.ok(&format!(
+        "train configs/tabular/iris.toml -q --set device.backend=flex {split}"
+    ));
+    let missing = "predict runs/iris/2 --split test";
+    project.refused(missing, 2, &["the run has no test split"]);
     let both = format!("predict runs/iris {data} --split test");
     project.refused(&both, 2, &["cannot be used with"]);
 }
@@ -142,8 +148,6 @@ fn a_split_of_pairs_is_translated_with_the_reference_beside() {
             assert_eq!(row[key], text.lines().nth(at).unwrap(), "{key} of {row}");
         }
     }
-    let missing = "predict runs/run/1 --split valid";
-    project.refused(missing, 2, &["the run has no valid split"]);
 }
 
 /// Runs `line` with a file on standard input.
