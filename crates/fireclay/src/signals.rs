@@ -133,6 +133,12 @@ fn heard() {
     }
 }
 
+/// Whether a signal has asked the program to end.
+#[cfg(feature = "mpi")]
+pub fn is_asked() -> bool {
+    at().asked.is_some()
+}
+
 fn exit(code: i32, message: &str) {
     tell!("\n{message}");
     std::process::exit(code);

@@ -10,7 +10,7 @@ use std::path::Path;
 use fireclay_config::{ConfigError, Document, Sections, to_toml};
 use fireclay_models::LoraConfig;
 use fireclay_train::config::{
-    CheckpointConfig, EarlyStoppingConfig, EvalConfig, LoggingConfig, TrainConfig,
+    CheckpointConfig, ClusterConfig, EarlyStoppingConfig, EvalConfig, LoggingConfig, TrainConfig,
 };
 use fireclay_train::optim::OptimizerConfig;
 use fireclay_train::run_folder;
@@ -205,6 +205,9 @@ fn read(sections: &mut Sections<'_>) -> Option<RunConfig> {
     let check = |schedule: &LrSchedulerConfig| schedule.validate(steps);
     let usual = LrSchedulerConfig::default();
     let lr_scheduler = sections.usually("lr_scheduler", &schedules, usual.name(), check);
+    let cluster = sections.optional("cluster", |sections, name| {
+        sections.plain(name, None, ClusterConfig::validate)
+    });
     let eval = sections.plain("eval", some(), EvalConfig::validate);
     let early_stopping = sections.optional("early_stopping", |sections, name| {
         sections.plain(name, None, EarlyStoppingConfig::validate)
@@ -228,6 +231,7 @@ fn read(sections: &mut Sections<'_>) -> Option<RunConfig> {
         optimizer: optimizer?,
         lr_scheduler: lr_scheduler?,
         train: train?,
+        cluster: cluster?,
         eval: eval?,
         early_stopping: early_stopping?,
         checkpoint: checkpoint?,

@@ -45,6 +45,7 @@ use fireclay_run::{At, Run, RunDevice, load_run, open, open_at};
 use fireclay_train::run_folder;
 
 use crate::backend;
+use crate::cluster::refuse_many;
 use crate::failure::Failure;
 use crate::text::tell;
 
@@ -72,6 +73,9 @@ macro_rules! verbs {
         impl Command {
             /// Does what the user asks for.
             pub fn run(&self) -> Result<(), Failure> {
+                if !matches!(self, Self::Train(_) | Self::Resume(_)) {
+                    refuse_many()?;
+                }
                 match self {
                     $(Self::$Verb(args) => $file::run(args),)*
                 }
