@@ -16,7 +16,7 @@ enum Kept {
     #[cfg(feature = "flex")]
     Loops(flex::Past),
     /// `[1, key heads, time, width]`.
-    Tensors([Tensor<4>; 2]),
+    Tensors(Box<[Tensor<4>; 2]>),
 }
 
 impl Past {
@@ -26,7 +26,7 @@ impl Past {
         if crate::flex::takes(&keys) && !keys.is_autodiff() {
             return Self(Kept::Loops(flex::Past::new(keys, values)));
         }
-        Self(Kept::Tensors([keys, values]))
+        Self(Kept::Tensors(Box::new([keys, values])))
     }
 
     /// The number of tokens.
@@ -34,7 +34,7 @@ impl Past {
         match &self.0 {
             #[cfg(feature = "flex")]
             Kept::Loops(past) => past.len(),
-            Kept::Tensors([keys, _]) => keys.dims()[2],
+            Kept::Tensors(pair) => pair[0].dims()[2],
         }
     }
 
@@ -53,7 +53,7 @@ pub struct Sight {
     pub cap: Option<f64>,
 }
 
-/// [`attention`](crate::attention) of the next token of each text to itself and to those before it in its own text,
+/// [`attention`](fn@crate::attention) of the next token of each text to itself and to those before it in its own text,
 /// which takes it up. The bits of a text do not depend on the others. Rows after those of the texts are padding and
 /// find zeros. What has no loop is done by `alone`, for one text at a time: it is given a query and the keys and
 /// values that are in its window, and minds the cap itself.
@@ -107,15 +107,13 @@ fn plain(
     let mut found = Vec::new();
     for (row, past) in pasts.iter_mut().enumerate() {
         let [keys, values] = pairs.each_ref().map(|pair| pair.clone().narrow(0, row, 1));
-        let pair = match &past.0 {
-            Kept::Tensors([old_keys, old_values]) => [
-                Tensor::cat(vec![old_keys.clone(), keys], 2),
-                Tensor::cat(vec![old_values.clone(), values], 2),
-            ],
+        let [old_keys, old_values] = match &past.0 {
+            Kept::Tensors(pair) => pair.as_ref().clone(),
             #[cfg(feature = "flex")]
             Kept::Loops(_) => unreachable!("a model keeps all its texts alike"),
         };
-        past.0 = Kept::Tensors(pair.clone());
+        let pair = [[old_keys, keys], [old_values, values]].map(|pair| Tensor::cat(pair.into(), 2));
+        past.0 = Kept::Tensors(Box::new(pair.clone()));
         found.push(alone(query.clone().narrow(0, row, 1), pair));
     }
     let rows = query.dims()[0];
@@ -213,7 +211,7 @@ mod tests {
     #[test]
     fn what_has_no_loop_finds_the_same() {
         let [keys, values] = [7, 8].map(|which| part(2, 70, which + 10).narrow(2, 0, 20));
-        let mut pasts = [Past(Kept::Tensors([keys, values]))];
+        let mut pasts = [Past(Kept::Tensors(Box::new([keys, values])))];
         let twice = |x: Tensor<4>| Tensor::cat(vec![x.clone(), x], 0);
         let found = plain(twice(query(20, 1)), pair(20, 1).map(twice), &mut pasts, all);
         assert_eq!(pasts[0].len(), 21);
@@ -239,7 +237,7 @@ mod tests {
             };
             let mut loops = [past(30, 1)];
             let [keys, values] = [7, 8].map(|which| part(2, 70, which + 10).narrow(2, 0, 30));
-            let mut tensors = [Past(Kept::Tensors([keys, values]))];
+            let mut tensors = [Past(Kept::Tensors(Box::new([keys, values])))];
             for token in 30..34 {
                 let [found, expected] = [&mut loops, &mut tensors].map(|pasts| {
                     attend_each(query(token, 1), pair(token, 1), pasts, sight, capped).into_data()

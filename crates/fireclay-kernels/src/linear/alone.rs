@@ -176,11 +176,8 @@ impl Columns<'_, '_> {
     }
 }
 
-/// Adds multiples of rows, one row after the other.
-#[expect(
-    clippy::needless_range_loop,
-    reason = "to go through an array of slices copies it for each vector, which takes ten times as long"
-)]
+/// Adds multiples of rows, one row after the other. By index, since going through an array of slices copies the array
+/// for each vector.
 #[inline(always)]
 fn add_rows<S: Simd, const N: usize>(simd: S, x: [f32; N], rows: [&[f32]; N], sums: &mut [f32]) {
     let factors = x.map(|x| simd.splat_f32s(x));
@@ -202,7 +199,6 @@ fn add_rows<S: Simd, const N: usize>(simd: S, x: [f32; N], rows: [&[f32]; N], su
 }
 
 /// Adds the products of a row with columns, each to its sum: vectors side by side, then their sum, then what is left.
-#[expect(clippy::needless_range_loop, reason = "as in `add_rows`")]
 #[inline(always)]
 fn add_columns<S: Simd, const N: usize>(
     simd: S,

@@ -127,6 +127,10 @@ impl Seen<'_> {
 
 /// Keys and values of one block.
 #[derive(Clone, Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a model has one for each block, and they are not moved"
+)]
 pub(crate) enum LayerCache {
     /// `[batch, heads, time, head width]`, once it has read something.
     Rows(Option<[Tensor<4>; 2]>),
