@@ -14,7 +14,8 @@ pub use write::{write_beside, write_whole};
 pub struct RunFolder {
     path: PathBuf,
     place: Place,
-    _lock: Output,
+    /// None where another process holds it, and this one only reads.
+    lock: Option<Output>,
 }
 
 /// What can go wrong with a run folder.
@@ -90,6 +91,20 @@ impl RunFolder {
         Self::lock(find(path)?)
     }
 
+    /// A run that another process of the same training holds, for reading alone.
+    ///
+    /// # Errors
+    ///
+    /// If there is no run at `path`.
+    pub fn beside(path: &Path) -> Result<Self, FolderError> {
+        let path = find(path)?;
+        Ok(Self {
+            place: Place::of(&path),
+            path,
+            lock: None,
+        })
+    }
+
     /// The folder's absolute path.
     pub fn path(&self) -> &Path {
         &self.path
@@ -131,7 +146,7 @@ impl RunFolder {
                 let folder = Self {
                     place: Place::of(&path),
                     path,
-                    _lock: lock,
+                    lock: Some(lock),
                 };
                 folder.sweep();
                 Ok(folder)
@@ -145,7 +160,7 @@ impl RunFolder {
 impl Drop for RunFolder {
     /// What a write that failed has left goes too.
     fn drop(&mut self) {
-        if self.check().is_ok() {
+        if self.lock.is_some() && self.check().is_ok() {
             self.sweep();
         }
     }
