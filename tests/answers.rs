@@ -253,6 +253,15 @@ fn a_program_asks_a_run_for_rows_images_and_texts() {
         assert_eq!(file[row]["prediction"], answer["prediction"], "{row}");
     }
 
+    let long = "a lovely vase ".repeat(12);
+    project.write("long.csv", &format!("id,text\n1,a brittle cup\n2,{long}\n"));
+    let told = project
+        .ok("predict runs/run/1 long.csv -o long.out.csv")
+        .notes();
+    assert!(told[0].starts_with("1 of 2 texts have more"), "{told:?}");
+    let replies = run.ask(Raw::Texts(&["a brittle cup", &long])).unwrap();
+    assert_eq!(replies.notes, told);
+
     let project = trained_pairs();
     let run = open(&project.path("runs/run/1"), &flex).unwrap();
     project.write("new.de", "rot und blau\nsehr gelb\n");

@@ -361,7 +361,7 @@ fn every_class_is_covered_where_it_is_asked_for() {
         assert!(is_covered(measured, 0.8), "{coverage}");
     }
     write_test(&project);
-    let told = project.ok("predict runs/run/1 test.csv -o answers.csv").err;
+    let told = project.ok("predict runs/run/1 test.csv -o answers.csv");
     let least = &project.json("runs/run/1/postprocess.json")["least_by_class"];
     let mut outside = 0;
     for row in rows(&project, "answers.csv") {
@@ -382,7 +382,15 @@ fn every_class_is_covered_where_it_is_asked_for() {
     let note = format!(
         "{outside} of 2400 predictions are not in their own prediction_set: task.threshold decides"
     );
-    assert!(told.contains(&note), "no {note:?} in {told}");
+    assert!(told.err.contains(&note), "no {note:?} in {}", told.err);
+    #[cfg(feature = "flex")]
+    {
+        use fireclay_run::{Device, Raw, TableFormat, open};
+        let run = open(&project.path("runs/run/1"), &Device::flex()).unwrap();
+        let test = project.bytes("test.csv");
+        let replies = run.ask(Raw::Rows(&test, TableFormat::Csv)).unwrap();
+        assert_eq!(replies.notes, told.notes());
+    }
     let refused = "check run.toml --set task.coverage_by_class=true";
     project.refused(
         refused,

@@ -264,6 +264,14 @@ impl From<Output> for Ran {
 }
 
 impl Ran {
+    /// What is said beside the answers, without `note: `.
+    #[cfg(feature = "flex")]
+    pub fn notes(&self) -> Vec<String> {
+        let notes = self.err.lines();
+        let notes = notes.filter_map(|line| line.strip_prefix("note: "));
+        notes.map(str::to_owned).collect()
+    }
+
     /// Standard output as JSON.
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {}", self.out))

@@ -4,6 +4,10 @@
  *
  * usage: fails writes|reads N once|on ERRNO FOLDER LOG SECONDS PROGRAM [ARGUMENT...]
  *
+ * Asked is for the calls in CALLS: opening, making, writing, cutting, syncing, renaming, linking and removing, modes, and
+ * reading. Not asked: what only looks (stat, access, readlink), lseek, locks, close, times and attributes, mmap and what is
+ * read or written through it, io_uring.
+ *
  * LOG gets a line for each operation: its number, whether it passed, its name, its path, and where it goes to.
  * The exit status is that of the program; 124 where it took longer than SECONDS, 125 where the kernel does not do this.
  */
@@ -17,6 +21,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -62,18 +67,27 @@ static const struct call CALLS[] = {
     {SYS_renameat, "renameat", 0, 0, 1, 2, 3},
 #endif
     {SYS_openat, "openat", 0, 0, 1, -1, -1},
+#ifdef SYS_openat2
+    {SYS_openat2, "openat2", 0, 0, 1, -1, -1},
+#endif
     {SYS_renameat2, "renameat2", 0, 0, 1, 2, 3},
     {SYS_mkdirat, "mkdirat", 0, 0, 1, -1, -1},
     {SYS_unlinkat, "unlinkat", 0, 0, 1, -1, -1},
     {SYS_linkat, "linkat", 0, 0, 1, 2, 3},
     {SYS_symlinkat, "symlinkat", 0, 1, 2, -1, -1},
     {SYS_fchmod, "fchmod", 0, 0, -1, -1, -1},
+    {SYS_fchmodat, "fchmodat", 0, 0, 1, -1, -1},
+#ifdef SYS_fchmodat2
+    {SYS_fchmodat2, "fchmodat2", 0, 0, 1, -1, -1},
+#endif
     {SYS_write, "write", 0, 0, -1, -1, -1},
     {SYS_writev, "writev", 0, 0, -1, -1, -1},
     {SYS_pwrite64, "pwrite64", 0, 0, -1, -1, -1},
     {SYS_pwritev, "pwritev", 0, 0, -1, -1, -1},
+    {SYS_pwritev2, "pwritev2", 0, 0, -1, -1, -1},
     {SYS_copy_file_range, "copy_file_range", 0, 2, -1, -1, -1},
     {SYS_sendfile, "sendfile", 0, 0, -1, -1, -1},
+    {SYS_truncate, "truncate", 0, -1, 0, -1, -1},
     {SYS_ftruncate, "ftruncate", 0, 0, -1, -1, -1},
     {SYS_fallocate, "fallocate", 0, 0, -1, -1, -1},
     {SYS_fsync, "fsync", 0, 0, -1, -1, -1},
@@ -81,6 +95,8 @@ static const struct call CALLS[] = {
     {SYS_read, "read", 1, 0, -1, -1, -1},
     {SYS_readv, "readv", 1, 0, -1, -1, -1},
     {SYS_pread64, "pread64", 1, 0, -1, -1, -1},
+    {SYS_preadv, "preadv", 1, 0, -1, -1, -1},
+    {SYS_preadv2, "preadv2", 1, 0, -1, -1, -1},
     {SYS_getdents64, "getdents64", 1, 0, -1, -1, -1},
 };
 #define COUNT (sizeof CALLS / sizeof *CALLS)
@@ -168,8 +184,13 @@ static void name(char *found, const struct seccomp_notif *asked, int fd, int pat
 
 /* Whether a file is opened to be read alone. */
 static int only_reads(const struct seccomp_notif *asked, const struct call *call) {
-    if (strcmp(call->name, "open") && strcmp(call->name, "openat")) return call->reads;
-    int flags = (int)asked->data.args[call->path + 1];
+    uint64_t flags = asked->data.args[call->path + 1];
+    if (!strcmp(call->name, "openat2")) { /* They are the first member of what it points to. */
+        struct iovec here = {&flags, sizeof flags}, there = {(void *)flags, sizeof flags};
+        if (process_vm_readv(asked->pid, &here, 1, &there, 1, 0) < 0) return 0;
+    } else if (strcmp(call->name, "open") && strcmp(call->name, "openat")) {
+        return call->reads;
+    }
     return (flags & O_ACCMODE) == O_RDONLY && !(flags & (O_CREAT | O_TRUNC));
 }
 

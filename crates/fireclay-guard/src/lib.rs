@@ -22,7 +22,7 @@ pub fn open(path: &Path) -> Result<File> {
     }
 }
 
-/// The content of a plain file of at most `most` bytes.
+/// The content of a plain file of at most `most` bytes. Memory is taken as bytes come, not as the metadata claim.
 ///
 /// # Errors
 ///
@@ -34,7 +34,7 @@ pub fn read(path: &Path, most: u64) -> Result<Vec<u8>> {
         let message = format!("it has {size} bytes; {most} are the most");
         return Err(Error::other(message));
     }
-    let mut bytes = Vec::with_capacity(size as usize);
+    let mut bytes = Vec::new();
     file.take(most).read_to_end(&mut bytes)?;
     Ok(bytes)
 }

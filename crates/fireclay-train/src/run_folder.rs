@@ -1,10 +1,13 @@
 //! The folder of one run: created once, locked while in use, never reused silently.
 
 use std::fs::{self, TryLockError};
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use crate::files::{self, Output, Place};
+
+mod write;
+
+pub use write::{write_beside, write_whole};
 
 /// A run folder, held by this process until dropped.
 #[derive(Debug)]
@@ -239,32 +242,6 @@ fn is_run(path: &Path) -> bool {
     path.join("config.toml").is_file()
 }
 
-/// Replaces a file as a whole: a reader, or a crash, sees the old bytes or the new ones.
-///
-/// # Errors
-///
-/// If the file cannot be written; the old one is then left as it was.
-pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), FolderError> {
-    let folder = path.parent().expect("a file in a run folder has a parent");
-    let file = files::temporary(folder).map_err(|source| io("create a file in", folder, source))?;
-    files::publish(file, bytes, path).map_err(|source| io("write", path, source))
-}
-
-/// Replaces a file as a whole in a folder that nobody sweeps, such as one that a user names: what a writer that was
-/// killed has left beside it, the next one removes.
-///
-/// # Errors
-///
-/// If the file cannot be written; the old one is then left as it was.
-pub fn write_beside(path: &Path, bytes: &[u8]) -> Result<(), FolderError> {
-    let write = || {
-        let file = files::beside(path)?;
-        file.handle()?.write_all(bytes)?;
-        file.publish(path)
-    };
-    write().map_err(|source| io("write", path, source))
-}
-
 fn last_number(parent: &Path) -> Result<u64, FolderError> {
     let entries = fs::read_dir(parent).map_err(|source| io("read", parent, source))?;
     Ok(entries
@@ -367,15 +344,5 @@ mod tests {
         assert_eq!(word("it's"), "\"it's\"");
         assert_eq!(word("train.epochs=5"), "train.epochs=5");
         assert_eq!(word("data.path=a b"), "'data.path=a b'");
-    }
-
-    #[test]
-    fn a_file_is_replaced_as_a_whole() {
-        let root = tempfile::tempdir().expect("a temporary folder");
-        let path = root.path().join("file");
-        write_whole(&path, b"first").expect("written");
-        write_whole(&path, b"second").expect("written");
-        assert_eq!(fs::read(&path).expect("read"), b"second");
-        assert_eq!(fs::read_dir(root.path()).expect("read").count(), 1);
     }
 }

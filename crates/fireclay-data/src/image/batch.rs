@@ -85,8 +85,7 @@ impl ImagePreprocess {
                     pixels.resize(start + length, 0.0);
                     transform::normalise(&seen.pixels, self, &mut pixels[start..]);
                     read.push(position);
-                    let is_special = seen.traits.turned || seen.traits.transparent;
-                    as_stored += usize::from(is_special && self.reads_as_stored());
+                    as_stored += usize::from(self.is_as_stored(&seen));
                 }
                 Err(error) => failed.push(error.to_string()),
             }
@@ -98,6 +97,16 @@ impl ImagePreprocess {
             failed,
             as_stored,
         }
+    }
+
+    /// How many images, each the bytes of a file, [`ReadImages::as_stored`] counts. What cannot be read is not counted.
+    pub fn count_as_stored<'a>(&self, images: impl Iterator<Item = &'a [u8]>) -> usize {
+        let decoded = images.filter_map(|bytes| examine(bytes, &self.decoding()).ok());
+        decoded.filter(|image| self.is_as_stored(image)).count()
+    }
+
+    fn is_as_stored(&self, image: &Decoded) -> bool {
+        self.reads_as_stored() && (image.traits.turned || image.traits.transparent)
     }
 
     /// Reads images that are in memory, each the bytes of a file, as the model is to see them. Errors call the first of

@@ -1,6 +1,7 @@
 //! Decoded images kept for the next epoch, in memory or in files.
 
 use std::fs;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -123,8 +124,9 @@ impl Entry {
 
     /// The image, if the file is there and whole.
     pub(crate) fn read(&self) -> Option<Pixels> {
-        let mut bytes = fireclay_guard::read(&self.0, u64::MAX).ok()?;
-        let (header, data) = bytes.split_first_chunk::<HEADER>()?;
+        let mut file = fireclay_guard::open(&self.0).ok()?;
+        let mut header = [0; HEADER];
+        file.read_exact(&mut header).ok()?;
         let number = |position: usize| {
             let four = header[position..].first_chunk();
             four.map(|four| u32::from_le_bytes(*four))
@@ -132,19 +134,23 @@ impl Entry {
         let [width, height, channels] =
             [number(8)?, number(12)?, number(16)?].map(|value| value as usize);
         let length = width.checked_mul(height)?.checked_mul(channels)?;
-        let is_whole = header.starts_with(&MAGIC)
+        let whole = length.checked_add(HEADER)? as u64;
+        // Before anything more is read: a sparse file can have any length.
+        let is_meant = header.starts_with(&MAGIC)
             && matches!(channels, 1 | 3)
             && length > 0
-            && data.len() == length
-            && checksum(data) == number(20)?;
-        is_whole.then(|| {
-            bytes.drain(..HEADER);
-            Pixels {
-                width,
-                height,
-                channels,
-                data: bytes,
-            }
+            && file.metadata().ok()?.len() == whole;
+        if !is_meant {
+            return None;
+        }
+        let mut data = Vec::new();
+        file.take(length as u64).read_to_end(&mut data).ok()?;
+        let is_whole = data.len() == length && checksum(&data) == number(20)?;
+        is_whole.then_some(Pixels {
+            width,
+            height,
+            channels,
+            data,
         })
     }
 
@@ -214,6 +220,13 @@ mod tests {
             assert_eq!(entry.read(), None, "byte {position}");
             fs::write(&entry.0, &whole[..position]).unwrap();
             assert_eq!(entry.read(), None, "{position} bytes");
+        }
+        // A terabyte of nothing, with and without the header of an image.
+        for start in [&whole[..HEADER], &[]] {
+            fs::write(&entry.0, start).unwrap();
+            let file = fs::OpenOptions::new().write(true).open(&entry.0).unwrap();
+            file.set_len(1 << 40).unwrap();
+            assert_eq!(entry.read(), None);
         }
         entry.write(&pixels).unwrap();
         assert_eq!(entry.read(), Some(pixels));

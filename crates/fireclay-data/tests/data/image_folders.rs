@@ -411,6 +411,7 @@ fn images_are_turned_upright_unless_the_key_says_otherwise() {
     let image = path(&files, "d/a/0.png").into();
     let read = |preprocess: &ImagePreprocess| preprocess.read_each(std::slice::from_ref(&image));
     assert_eq!(read(&data.preprocess).pixels.pixels, pixels);
+    let upright = data.preprocess;
 
     let stored = with(config.clone(), |config| {
         config.exif_orientation = Some(false)
@@ -431,6 +432,9 @@ fn images_are_turned_upright_unless_the_key_says_otherwise() {
     );
     let old = ImagePreprocess::from_json(&json).unwrap();
     assert_eq!(read(&old).as_stored, 1);
+    let bytes = std::fs::read(&image).unwrap();
+    let count = |of: &ImagePreprocess| of.count_as_stored([&bytes[..], b"no image"].into_iter());
+    assert_eq!((count(&old), count(&upright)), (1, 0));
     let (_, notes) = ImageSplit::load(&path(&files, "d"), ImageFolder, &stored, &old).unwrap();
     assert!(
         messages(&notes).contains("as this run was trained"),

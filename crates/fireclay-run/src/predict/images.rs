@@ -91,8 +91,8 @@ pub(crate) fn predict_images(
         count: tally.read,
         unit: "images",
         notes: notes
-            .chain(as_stored(tally.as_stored))
             .chain(outside)
+            .chain(as_stored(tally.as_stored))
             .collect(),
         failed: tally
             .failed

@@ -12,6 +12,7 @@ use super::pipes::InputTable;
 use super::rows::{columns, names};
 use super::{TOP, answer_columns, image_columns};
 use crate::answer::Answers;
+use crate::postprocess::note_of_outside;
 use crate::run::{InputKind, Run, RunError};
 
 /// What a run is asked, as it comes.
@@ -85,10 +86,9 @@ impl dyn Run + '_ {
             let id = reading.id.as_deref();
             let id = id.filter(|id| rows.schema().index_of(id).is_ok());
             let named = (id.unwrap_or("row").to_owned(), names(&rows, id, 0)?);
-            let mut replies = self.replies(&rows, named)?;
             let notes = pieces.notes().into_iter();
-            replies.notes.extend(notes.map(|note| table.renamed(&note)));
-            Ok(replies)
+            let notes = notes.map(|note| table.renamed(&note)).collect();
+            self.replies(&rows, named, notes)
         };
         read().map_err(|error| table.named(error))
     }
@@ -110,15 +110,35 @@ impl dyn Run + '_ {
         }
         let rows = RecordBatch::try_from_iter([(&column.name, cells)]).map_err(DataError::from)?;
         let named = ("row".to_owned(), names(&rows, None, 0)?);
-        self.replies(&rows, named)
+        self.replies(&rows, named, Vec::new())
     }
 
-    fn replies(&self, rows: &RecordBatch, named: (String, ArrayRef)) -> Result<Replies, RunError> {
+    /// With these notes before those on the answers, as `predict` has them.
+    fn replies(
+        &self,
+        rows: &RecordBatch,
+        named: (String, ArrayRef),
+        mut notes: Vec<String>,
+    ) -> Result<Replies, RunError> {
         let answers = self.answers(rows)?.answers;
+        notes.extend(self.notes_on(rows, &answers)?);
         Ok(Replies {
             columns: columns(named, self.written(answers)),
-            notes: self.notes(rows)?,
+            notes,
         })
+    }
+
+    /// What is to be said of answers for these rows: how many are not in their own set of a stated coverage, and
+    /// [`Run::notes`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Run::notes`].
+    pub fn notes_on(&self, rows: &RecordBatch, answers: &Answers) -> Result<Vec<String>, RunError> {
+        let outside = self.meaning().map_or(0, |it| it.outside(answers));
+        let all = rows.num_rows() as u64;
+        let outside = note_of_outside(self.base().config(), outside, all);
+        Ok(outside.into_iter().chain(self.notes(rows)?).collect())
     }
 
     /// The columns of answers, as `predict` writes them for runs of this kind.

@@ -292,7 +292,7 @@ fn part(answers: &Answers, rows: Range<usize>, classes: usize) -> Answers {
 
 fn reply(asked: Rows, answers: Result<Answers, Refusal>, work: &Work<'_>) {
     let answer = answers.and_then(|answers| {
-        let notes = guarded(|| work.run.notes(&asked.rows))?;
+        let notes = guarded(|| work.run.notes_on(&asked.rows, &answers))?;
         let columns = columns(work.run, answers, asked.style);
         let columns = RecordBatch::try_from_iter(columns);
         let columns = columns.map_err(|error| Refusal::internal(error.to_string()))?;

@@ -6,7 +6,8 @@ use std::thread;
 
 use fireclay_data::arrow::array::{AsArray, BinaryArray};
 use fireclay_data::{
-    FoundImages, ImagePixels, ImagePreprocess, ImageSplit, OnDamaged, column, image_files,
+    FoundImages, ImagePixels, ImagePreprocess, ImageSplit, OnDamaged, as_stored, column,
+    image_files,
 };
 use fireclay_models::ImageModel;
 use fireclay_train::loader::Samples;
@@ -177,6 +178,23 @@ impl Run for ImageRun {
             images.map(|image| upload_images(image.to_vec(), dims, self.predictor.device()));
         let answers = self.predictor.predict(images);
         Ok((Answered { answers, cut: 0 }, seen))
+    }
+
+    /// Those of a run that knows upright and opaque images have nothing to say, and are not read again.
+    fn notes(&self, rows: &RecordBatch) -> Result<Vec<String>, RunError> {
+        if !self.preprocess.reads_as_stored() {
+            return Ok(Vec::new());
+        }
+        let count = match column(rows, "image")?.as_binary_opt::<i32>() {
+            Some(images) => self.preprocess.count_as_stored(images.iter().flatten()),
+            None => {
+                let paths = text_cells(rows, "image")?.into_iter().map(PathBuf::from);
+                self.preprocess
+                    .read_each(&paths.collect::<Vec<_>>())
+                    .as_stored
+            }
+        };
+        Ok(as_stored(count).into_iter().collect())
     }
 
     fn observe(&self, most: usize) -> Result<Observed, RunError> {
