@@ -61,7 +61,7 @@ pub(crate) enum NormStyle {
     Layer,
 }
 
-/// The norm of a decoder, whichever its family has. [`Init::norm`] builds it.
+/// The norm of a decoder, whichever its family has. `Init::norm` builds it.
 #[derive(Module, Debug)]
 pub struct Norm {
     /// The weight of each feature.
