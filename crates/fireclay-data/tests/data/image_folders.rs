@@ -432,7 +432,7 @@ fn images_are_turned_upright_unless_the_key_says_otherwise() {
     );
     let old = ImagePreprocess::from_json(&json).unwrap();
     assert_eq!(read(&old).as_stored, 1);
-    let bytes = std::fs::read(&image).unwrap();
+    let bytes = fs::read(&image).unwrap();
     let count = |of: &ImagePreprocess| of.count_as_stored([&bytes[..], b"no image"].into_iter());
     assert_eq!((count(&old), count(&upright)), (1, 0));
     let (_, notes) = ImageSplit::load(&path(&files, "d"), ImageFolder, &stored, &old).unwrap();

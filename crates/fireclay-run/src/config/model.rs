@@ -15,6 +15,10 @@ macro_rules! families {
         /// The model of a run; `type` names the architecture, and thereby its family.
         #[derive(Clone, Debug, PartialEq, Serialize)]
         #[serde(untagged)]
+        #[expect(
+            clippy::large_enum_variant,
+            reason = "a configuration has one, and it is not moved in loops"
+        )]
         pub enum ModelConfig {
             $($(#[$doc])* $family($table),)*
         }
