@@ -7,12 +7,13 @@ use std::path::{Path, PathBuf};
 use crate::support::root;
 
 /// The crates that are held to it.
-const CHECKED: [&str; 18] = [
+const CHECKED: [&str; 19] = [
     "fireclay",
     "fireclay-config",
     "fireclay-data",
     "fireclay-explain",
     "fireclay-fuzz",
+    "fireclay-gguf",
     "fireclay-guard",
     "fireclay-kernels",
     "fireclay-metrics",

@@ -10,6 +10,7 @@ use burn::train::Interrupter;
 use fireclay_plan::PLANNER;
 use fireclay_run::config::RunConfig;
 use fireclay_run::{Hooks, Prepared, RunDevice};
+use fireclay_train::cluster::Alone;
 use fireclay_train::files::gate::guard;
 
 use crate::resume::{assert_same, results};
@@ -45,6 +46,7 @@ fn recorded(project: &Project, runs: &Path) -> Vec<Made> {
         renderer: None,
         interrupter: Interrupter::new(),
         profile: false,
+        exchange: Box::new(Alone),
     };
     let recorder = Arc::new(Recorder::default());
     let guarded = guard(runs, recorder.clone());

@@ -26,11 +26,11 @@ pub fn results(project: &Project, run: &str) -> Vec<(String, Vec<u8>)> {
 }
 
 /// Takes away what makes a run a finished one, so that it is made again.
-fn unseal(project: &Project, run: &str) {
+pub fn unseal(project: &Project, run: &str) {
     fs::remove_file(project.path(run).join("evaluation.json")).unwrap();
 }
 
-fn newest(project: &Project, run: &str) -> PathBuf {
+pub fn newest(project: &Project, run: &str) -> PathBuf {
     let folder = project.path(run).join("checkpoints");
     let names = fs::read_dir(folder)
         .unwrap()

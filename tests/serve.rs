@@ -2,6 +2,6 @@
 
 mod attack;
 mod clients;
-mod server;
+pub mod server;
 mod tables;
 mod texts;

@@ -1,5 +1,6 @@
 //! Weights in files, whoever wrote them.
 
+pub mod gguf;
 pub mod hugging_face;
 pub mod pretrained;
 pub mod tensors;

@@ -8,8 +8,8 @@ use std::path::Path;
 use burn::tensor::Device;
 use fireclay_fuzz::fuzz;
 use fireclay_models::{
-    Family, ImageConfig, ImageShape, MlpConfig, ModelDescription, PretrainedOptions, ResNetConfig,
-    TabularConfig, TabularShape, load_pretrained, weights,
+    Described, Family, HuggingFaceModel, ImageConfig, ImageShape, MlpConfig, ModelDescription,
+    PretrainedOptions, ResNetConfig, TabularConfig, TabularShape, load_pretrained, weights,
 };
 
 fn data(name: &str) -> Vec<u8> {
@@ -87,4 +87,29 @@ fn pth() {
         zipped(pickle),
     ];
     fuzz("weights.pth", &seeds, load);
+}
+
+/// Llama and GPT-2 in the files of llama.cpp, with what they say of themselves.
+#[test]
+fn gguf() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fireclay-gguf/tests/data");
+    let seeds = ["llama.gguf", "gpt2.gguf"].map(|name| std::fs::read(folder.join(name)).unwrap());
+    let device = Device::flex();
+    let options = PretrainedOptions::default();
+    fuzz("model.gguf", &seeds, |path| {
+        let Ok(Some(HuggingFaceModel::Language(found))) =
+            Described::of(path).and_then(|found| found.hugging_face())
+        else {
+            return;
+        };
+        let ModelDescription { config, shape } = found;
+        // As it is opened: a model is not built that is larger than its file.
+        let bytes = path.metadata().unwrap().len();
+        if config.validate_for(&shape).is_empty()
+            && config.least_weights(&shape) as u64 <= 2 * bytes
+        {
+            let model = config.init(&shape, 1, &device);
+            let _ = load_pretrained(&config, &shape, model, path, &options);
+        }
+    });
 }

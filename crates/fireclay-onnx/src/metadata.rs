@@ -16,8 +16,9 @@ use crate::{answers, columns};
 const FILES: [(&str, &str); 3] = [
     ("preprocess", "preprocess.json"),
     ("postprocess", "postprocess.json"),
-    ("tokenizer", "tokenizer.json"),
+    ("tokenizer", TOKENIZER),
 ];
+const TOKENIZER: &str = "tokenizer.json";
 
 /// Puts into the graph what is known of how its inputs are made and what its outputs mean, as far as it can be
 /// said there, and all of it into the metadata.
@@ -30,7 +31,13 @@ pub(crate) fn add(model: &mut ModelProto, run: &dyn Run) -> Result<(), OnnxError
     }
     let mut texts = Vec::new();
     for (key, name) in FILES {
-        let text = text(&base.folder.join(name))?;
+        let text = match base.is_run() || name != TOKENIZER {
+            true => text(&base.folder.join(name))?,
+            false => {
+                let tokenizer = base.tokenizer().map_err(RunError::from)?;
+                tokenizer.map(|tokenizer| tokenizer.to_json())
+            }
+        };
         entries.extend(text.clone().map(|text| entry(key, text)));
         texts.push(text);
     }

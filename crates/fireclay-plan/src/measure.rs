@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use burn::train::Interrupter;
 use fireclay_run::config::Loaded;
 use fireclay_run::{Hooks, Prepared, RunDevice, RunError};
+use fireclay_train::cluster::Alone;
 use fireclay_train::observer::{Observer, Start, Step};
 use fireclay_train::scratch::Scratch;
 use serde::Serialize;
@@ -52,6 +53,7 @@ pub fn measure(
         renderer: None,
         interrupter,
         profile: false,
+        exchange: Box::new(Alone),
     };
     let prepared = match estimator.data {
         Some(data) => Prepared::with_data(loaded, data, PLANNER),

@@ -107,6 +107,14 @@ pub enum FinishedError {
     /// A file of the run is not what it should be.
     #[error("{0} is damaged: {1}")]
     Damaged(String, String),
+    /// A model that was not trained here cannot be used.
+    #[error("{path} cannot be used: {reason}")]
+    Model {
+        /// The model.
+        path: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// The weights that adapters were trained beside are not there any more.
     #[error("the base of {run} cannot be used: {reason}")]
     Base {

@@ -59,7 +59,15 @@ fn is_tracker(key: &str) -> bool {
 /// Whether all that is changed leaves what was trained as it is: a run that has ended stays one.
 pub(crate) fn leave_results(found: &[Difference]) -> bool {
     let paths = || found.iter().map(|difference| difference.path.as_str());
-    let is_kept = |key| ["eval.keep_predictions", "eval.texts", "device.watts"].contains(&key);
+    let is_kept = |key| {
+        [
+            "eval.keep_predictions",
+            "eval.texts",
+            "device.watts",
+            "cluster.timeout",
+        ]
+        .contains(&key)
+    };
     paths().all(|key| is_place(key) || is_tracker(key) || is_kept(key))
 }
 

@@ -15,7 +15,7 @@ use crate::artifacts::{
     ADAPTER_CONFIG, ADAPTERS, FinishedError, RESULTS, TOKENIZER, TOKENIZER_CONFIG, to_json,
 };
 use crate::lock::verified;
-use crate::prepared::open;
+use crate::prepared::{is_run, open};
 use crate::read::load_run;
 use crate::run::RunError;
 use crate::snapshot::Snapshot;
@@ -49,6 +49,8 @@ pub struct Export<'a> {
     pub merge_on: Option<&'a Device>,
     /// The checkpoint whose weights are exported, and the device that reads it; `None` exports the finished run.
     pub at: Option<(At, &'a Device)>,
+    /// The device that reads the weights of a model of others; a run needs none.
+    pub read_on: Option<&'a Device>,
 }
 
 /// What was written.
@@ -71,18 +73,54 @@ impl Export<'_> {
     /// If the run has not finished or is damaged, if there is nothing to merge, or the folder is
     /// not empty or cannot be written.
     pub fn write(&self, run: &Path) -> Result<Exported, ExportError> {
-        let run = find(run)?;
-        let (files, notes) = match self.at {
-            None => (self.files(&run, &run)?, Vec::new()),
-            Some((at, device)) => {
-                let snapshot = Snapshot::take(&run, at, device)?;
-                (self.files(snapshot.folder.path(), &run)?, snapshot.notes)
-            }
+        let (files, notes) = match is_run(run)? {
+            true => self.files_of_run(&find(run)?)?,
+            false => (self.files_of_model(run)?, Vec::new()),
         };
         self.check_empty()?;
         self.write_all(&files)?;
         let names = files.iter().map(|(name, _)| (*name).to_owned()).collect();
         Ok(Exported { names, notes })
+    }
+
+    fn files_of_run(&self, run: &Path) -> Result<(Files, Vec<String>), ExportError> {
+        let Some((at, device)) = self.at else {
+            return Ok((self.files(run, run)?, Vec::new()));
+        };
+        let snapshot = Snapshot::take(run, at, device)?;
+        let files = self.files(snapshot.folder.path(), run)?;
+        Ok((files, snapshot.notes))
+    }
+
+    /// The files of a model of others, in the form in which a run writes its own: full precision, in one file.
+    fn files_of_model(&self, model: &Path) -> Result<Files, ExportError> {
+        let usage = |text: &str| RunError::Usage(format!("{} {text}", model.display()));
+        if self.merge_on.is_some() {
+            return Err(ExportError::NoAdapters(model.display().to_string()));
+        }
+        if self.at.is_some() {
+            let text = "was not trained here and has no checkpoints";
+            return Err(usage(text).into());
+        }
+        let device = self
+            .read_on
+            .ok_or_else(|| usage("needs a device to be read on"))?;
+        let run = open(model, device)?;
+        let mut files = run.merged()?;
+        let tokenizer = run.base().tokenizer().map_err(FinishedError::from)?;
+        if let Some(tokenizer) = tokenizer {
+            let texts = [(TOKENIZER, tokenizer.to_json())].into_iter();
+            let texts = texts
+                .chain(tokenizer.companions())
+                .chain(tokenizer.generation());
+            files.extend(texts.map(|(name, text)| (name, text.into_bytes())));
+            if !files.iter().any(|(name, _)| *name == TOKENIZER_CONFIG) {
+                let context = run.base().config().model.section().context;
+                let json = tokenizer.description(Some(context));
+                files.push((TOKENIZER_CONFIG, to_json(&json)));
+            }
+        }
+        Ok(files)
     }
 
     /// The files of the folder `results`, of the run at `run`.

@@ -2,6 +2,8 @@
 
 mod draft;
 mod held;
+mod rendered;
+mod said;
 mod sampling;
 mod several;
 mod writing;
@@ -90,6 +92,11 @@ impl<'a> Writer<'a> {
     /// Whether some token ends what it writes.
     pub fn can_end(&self) -> bool {
         !self.tokenizer.ends().is_empty()
+    }
+
+    /// Tokens that the model reads, at most.
+    pub fn context_length(&self) -> usize {
+        self.model.context_length()
     }
 
     /// What the model is given of a prompt: its tokens, after those with which the tokenizer's template

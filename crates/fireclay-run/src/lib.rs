@@ -18,6 +18,7 @@
 #![forbid(unsafe_code)]
 
 pub mod answer;
+pub mod chat;
 pub mod config;
 pub mod export;
 pub mod generate;
@@ -44,6 +45,7 @@ mod predict;
 mod predictor;
 mod prepared;
 mod pretrained;
+mod published;
 mod read;
 mod results;
 mod samples;
@@ -63,12 +65,14 @@ pub use folds::{Folds, Spread};
 pub use predict::{IMAGES, Raw, Replies, TOP, answer_columns, image_columns, predict_split};
 pub use predictor::Differentiable;
 pub use prepared::{
-    Hooks, LARGEST, Outcome, Planner, Prepared, fits, open, open_at, preflight, shards,
+    Hooks, LARGEST, Outcome, Planner, Prepared, fits, is_run, load_model, open, open_at, preflight,
+    shards,
 };
 pub use read::{keys, load_run, load_run_at, load_run_with, schema};
 pub use run::{
     Answered, Evaluations, InputColumn, InputKind, InputSchema, Observations, Observed, On,
-    OnError, OnSplit, Part, Parts, PredictJob, Reading, Run, RunError, SPLITS, Taken, locate,
+    OnError, OnSplit, Part, Parts, PredictJob, Reading, Run, RunError, SPLITS, Taken, TextWindows,
+    locate,
 };
 pub use seed::{drawn_split, other_split};
 pub use unfinished::{FoldRun, Unfinished, fold_run, unfinished};

@@ -41,6 +41,9 @@ struct Lock<'a> {
     /// The parts of a batch that a CPU computes at once: they fix the order of sums.
     #[serde(skip_serializing_if = "Option::is_none")]
     cpu_shards: Option<usize>,
+    /// The parts into which every batch is cut, whatever computes them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cluster_parts: Option<usize>,
     initial_weights_sha256: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     base_sha256: Option<&'a str>,
@@ -88,6 +91,7 @@ pub(crate) fn describe<F: Family>(
             CpuShards::Auto => None,
             CpuShards::Count(count) => Some(count.get()),
         },
+        cluster_parts: config.cluster.as_ref().map(|cluster| cluster.parts),
         initial_weights_sha256: hex(&Sha256::digest(&weights)),
         base_sha256: base,
         tokenizer_sha256: data.tokenizer.map(|tokenizer| hash(&tokenizer.to_json())),

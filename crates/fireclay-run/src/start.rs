@@ -226,11 +226,48 @@ where
     }
 
     fn load(&self, run: &Path, device: &Device) -> Result<Described<F>, FinishedError> {
+        let base = self.start.pretrained.as_deref();
+        if let Some(base) = base.filter(|base| Path::new(base) == run) {
+            return untrained(self, base, device);
+        }
         match run.join(ADAPTERS).exists() {
             true => adapters::load(&self.start, run, device, pretrained::load::<F>),
             false => stored(run, device),
         }
     }
+}
+
+/// The model of others at `base`, as it is.
+fn untrained<F>(
+    table: &NetworkConfig<F>,
+    base: &str,
+    device: &Device,
+) -> Result<Described<F>, FinishedError>
+where
+    F: Pretrainable + Family<Shape: 'static> + 'static,
+{
+    let wrong = |reason| FinishedError::Model {
+        path: base.to_owned(),
+        reason,
+    };
+    let shape = pretrained::shape::<F>(base).map_err(wrong)?;
+    let problems = table.network.validate_for(&shape).into_iter();
+    let problems: Vec<_> = problems
+        .map(|(key, text)| format!("{key} {text}"))
+        .collect();
+    if !problems.is_empty() {
+        return Err(wrong(problems.join("; ")));
+    }
+    // Half a byte is the least that a weight has.
+    let most = pretrained::bytes(base).saturating_mul(2);
+    if table.network.least_weights(&shape) as u64 > most {
+        let reason = "it describes a model that is larger than its files";
+        return Err(wrong(reason.into()));
+    }
+    // The seed is of no account: all weights are in the file.
+    let first = table.first(&shape, 0, device, false).map_err(wrong)?;
+    let config = table.network.clone();
+    Ok((first.model, ModelDescription { config, shape }))
 }
 
 /// Patterns that freeze nothing, or everything.

@@ -56,6 +56,21 @@ pub fn scale<M: Module>(model: &M, grads: GradientsParams, factor: f64) -> Gradi
     scaling.out
 }
 
+/// The sum of two gradients of the same model; what only one of them has stays as it is.
+pub(crate) fn add<M: Module>(
+    model: &M,
+    mut sum: GradientsParams,
+    grads: GradientsParams,
+) -> GradientsParams {
+    let mut adding = Adding {
+        sum: &mut sum,
+        grads,
+        weight: 1.0,
+    };
+    model.visit(&mut adding);
+    sum
+}
+
 /// Averages the gradients of micro-batches so that they equal those of the one large batch.
 ///
 /// Each micro-batch's gradient is that of its mean loss, and its weight is what that mean was taken

@@ -9,6 +9,7 @@ pub mod config;
 pub mod strategy;
 
 pub mod checkpoint;
+pub mod cluster;
 pub mod cost;
 pub mod energy;
 pub mod files;

@@ -124,7 +124,9 @@ impl Share {
 pub struct OrderedLoader<S: Samples> {
     samples: Arc<S>,
     order: Order,
-    parts: usize,
+    cut: Cut,
+    /// Whose batches are handed out, where each process has whole batches of its own.
+    only: Share,
     cursor: Cursor,
     handed_out: HandedOut,
     threads: usize,
@@ -139,7 +141,8 @@ impl<S: Samples> OrderedLoader<S> {
         Self {
             samples,
             order,
-            parts: 1,
+            cut: Cut::AtMost(1),
+            only: Share::WHOLE,
             cursor: Cursor::default(),
             handed_out: HandedOut::default(),
             threads,
@@ -152,7 +155,23 @@ impl<S: Samples> OrderedLoader<S> {
     /// put together in.
     #[must_use]
     pub fn in_parts(mut self, parts: usize) -> Self {
-        self.parts = parts;
+        self.cut = Cut::AtMost(parts);
+        self
+    }
+
+    /// The same loader, which cuts each batch into so many parts, some of which may be empty, and hands out
+    /// those of this process that are not. The number of processes divides `parts`.
+    #[must_use]
+    pub fn in_fixed_parts(mut self, parts: usize) -> Self {
+        self.cut = Cut::Always(parts);
+        self
+    }
+
+    /// The same loader, which hands out whole batches, and of those every `only.world`th from number `only.rank`
+    /// on.
+    #[must_use]
+    pub fn only(mut self, only: Share) -> Self {
+        self.only = only;
         self
     }
 
@@ -193,7 +212,8 @@ impl<S: Samples> OrderedLoader<S> {
         Self {
             samples: self.samples.clone(),
             order: self.order.clone(),
-            parts: self.parts,
+            cut: self.cut,
+            only: self.only,
             cursor: self.cursor.clone(),
             handed_out: self.handed_out.clone(),
             threads: self.threads,
@@ -213,14 +233,16 @@ impl<S: Samples> DataLoader<S::Batch> for OrderedLoader<S> {
             share,
             ..
         } = self.order;
+        let Share { rank, world } = self.only;
         let left = batches(order.len(), batch_size, drop_last).skip(batch);
+        let left = left.skip(rank).step_by(world);
         let processed = left.clone().next().map_or(order.len(), |next| next.start);
-        let (samples, parts) = (self.samples.clone(), self.parts);
+        let (samples, cut) = (self.samples.clone(), self.cut);
         // Made as they are needed: an epoch may have millions of batches.
         let jobs = left.flat_map(move |batch| {
             let indices = order.at(batch.clone());
             let divisions = samples.divisions(&indices);
-            jobs(indices.into(), batch.end, (divisions, parts), share)
+            jobs(indices.into(), batch.end, (divisions, cut), share)
         });
         let samples = self.samples.clone();
         let assemble = move |job: Job| {
@@ -230,7 +252,7 @@ impl<S: Samples> DataLoader<S::Batch> for OrderedLoader<S> {
             })?;
             Ok((host, job))
         };
-        let ahead = 2 * self.threads.max(1) * self.parts;
+        let ahead = 2 * self.threads.max(1) * cut.of_share(share);
         let hosts = prefetch(jobs, self.threads, ahead, assemble);
         Box::new(OrderedIter {
             loader: self,
@@ -254,6 +276,39 @@ impl<S: Samples> DataLoader<S::Batch> for OrderedLoader<S> {
     }
 }
 
+/// Into how many parts a batch is cut.
+#[derive(Clone, Copy, Debug)]
+enum Cut {
+    /// So many of each share, if it can be divided so far.
+    AtMost(usize),
+    /// So many of all shares together, of which some are empty where it cannot be divided so far.
+    Always(usize),
+}
+
+impl Cut {
+    /// Parts of one share, at most.
+    fn of_share(self, share: Share) -> usize {
+        match self {
+            Self::AtMost(parts) => parts,
+            Self::Always(parts) => parts / share.world,
+        }
+    }
+
+    /// The parts of `share`, as shares of a batch of so many `divisions`.
+    fn parts(self, divisions: usize, share: Share) -> Vec<Share> {
+        let parts = match self {
+            Self::AtMost(parts) => parts.min(divisions / share.world).max(1),
+            Self::Always(parts) => parts / share.world,
+        };
+        let parts = (0..parts).map(|part| share.part(part, parts));
+        let is_there = |part: &Share| !shard_range(divisions, part.rank, part.world).is_empty();
+        match self {
+            Self::AtMost(_) => parts.collect(),
+            Self::Always(_) => parts.filter(is_there).collect(),
+        }
+    }
+}
+
 /// A part of a batch that is to be put together.
 struct Job {
     /// The samples of the batch.
@@ -264,27 +319,39 @@ struct Job {
     part: Part,
 }
 
-/// The parts, as many as `parts` if there are so many `divisions`, of the batch of the samples at
-/// `indices`, which ends at `end` in its epoch.
+/// The parts of this share of the batch of the samples at `indices`, which has so many `divisions` and ends at
+/// `end` in its epoch.
 fn jobs(
     indices: Arc<[u32]>,
     end: usize,
-    (divisions, parts): (usize, usize),
+    (divisions, cut): (usize, Cut),
     share: Share,
 ) -> impl Iterator<Item = Job> {
-    let parts = parts.min(divisions / share.world).max(1);
-    (0..parts).map(move |part| {
-        let share = share.part(part, parts);
-        Job {
-            indices: indices.clone(),
-            end,
-            share,
-            part: Part {
-                samples: shard_range(divisions, share.rank, share.world),
-                is_last: part + 1 == parts,
-            },
-        }
-    })
+    let mut parts: Vec<_> = cut
+        .parts(divisions, share)
+        .into_iter()
+        .map(|part| (part, shard_range(divisions, part.rank, part.world)))
+        .collect();
+    if parts.is_empty() {
+        // Something is handed out for every batch, if only to be left alone.
+        let first = Share {
+            rank: 0,
+            world: divisions.max(1),
+        };
+        parts.push((first, 0..0));
+    }
+    let last = parts.len() - 1;
+    let job = move |(index, (share, samples)): (usize, (Share, _))| Job {
+        indices: indices.clone(),
+        end,
+        share,
+        part: Part {
+            samples,
+            number: share.rank,
+            is_last: index == last,
+        },
+    };
+    parts.into_iter().enumerate().map(job)
 }
 
 struct OrderedIter<'a, S: Samples> {

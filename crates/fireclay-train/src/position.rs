@@ -36,8 +36,10 @@ pub struct HandedOut(Arc<Mutex<Part>>);
 /// A part of a batch.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Part {
-    /// Which of the batch's samples it has.
+    /// Which of the batch's samples it has; none where this process has no part of the batch.
     pub samples: Range<usize>,
+    /// Its number among the parts of the whole batch.
+    pub number: usize,
     /// Whether no other part of the batch follows.
     pub is_last: bool,
 }

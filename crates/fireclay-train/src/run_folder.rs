@@ -11,7 +11,8 @@ use crate::files::{self, Output, Place};
 pub struct RunFolder {
     path: PathBuf,
     place: Place,
-    _lock: Output,
+    /// None where another process holds it, and this one only reads.
+    lock: Option<Output>,
 }
 
 /// What can go wrong with a run folder.
@@ -87,6 +88,20 @@ impl RunFolder {
         Self::lock(find(path)?)
     }
 
+    /// A run that another process of the same training holds, for reading alone.
+    ///
+    /// # Errors
+    ///
+    /// If there is no run at `path`.
+    pub fn beside(path: &Path) -> Result<Self, FolderError> {
+        let path = find(path)?;
+        Ok(Self {
+            place: Place::of(&path),
+            path,
+            lock: None,
+        })
+    }
+
     /// The folder's absolute path.
     pub fn path(&self) -> &Path {
         &self.path
@@ -128,7 +143,7 @@ impl RunFolder {
                 let folder = Self {
                     place: Place::of(&path),
                     path,
-                    _lock: lock,
+                    lock: Some(lock),
                 };
                 folder.sweep();
                 Ok(folder)
@@ -142,7 +157,7 @@ impl RunFolder {
 impl Drop for RunFolder {
     /// What a write that failed has left goes too.
     fn drop(&mut self) {
-        if self.check().is_ok() {
+        if self.lock.is_some() && self.check().is_ok() {
             self.sweep();
         }
     }

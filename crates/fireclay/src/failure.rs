@@ -8,10 +8,12 @@ use fireclay_data::DataError;
 use fireclay_explain::ExplainError;
 use fireclay_onnx::OnnxError;
 use fireclay_report::ReportError;
+use fireclay_run::chat::ConversationError;
 use fireclay_run::export::ExportError;
 use fireclay_run::generate::GenerateError;
 use fireclay_run::{FinishedError, RunError};
 use fireclay_train::run_folder::FolderError;
+use fireclay_train::strategy::TrainError;
 
 use crate::backend::BackendError;
 use crate::screen::Screen;
@@ -30,6 +32,9 @@ pub enum Failure {
     Diverged(String),
     /// Interrupted, saved, resumable: exit 4.
     Interrupted(String),
+    /// What the first of several processes says, which train together: this exit code.
+    #[cfg(feature = "mpi")]
+    Elsewhere(u8),
 }
 
 impl Failure {
@@ -48,25 +53,41 @@ impl Failure {
             | Self::Diverged(message)
             | Self::Interrupted(message) => message.clone(),
             Self::Config(error) => error.to_string(),
+            #[cfg(feature = "mpi")]
+            Self::Elsewhere(_) => String::new(),
+        }
+    }
+
+    /// The exit code.
+    pub fn code(&self) -> u8 {
+        match self {
+            Self::Failed(_) => 1,
+            Self::Usage(_) | Self::Config(_) => 2,
+            Self::Diverged(_) => 3,
+            Self::Interrupted(_) => 4,
+            #[cfg(feature = "mpi")]
+            Self::Elsewhere(code) => *code,
         }
     }
 
     /// Says what happened on standard error, and gives the exit code.
     pub fn report(&self) -> ExitCode {
         let color = std::io::stderr().is_terminal();
-        let (code, text) = match self {
-            Self::Failed(message) => (1, format!("error: {message}")),
-            Self::Usage(message) => (2, format!("error: {message}")),
+        let text = match self {
+            Self::Failed(message) | Self::Usage(message) | Self::Diverged(message) => {
+                format!("error: {message}")
+            }
             Self::Config(error) => {
                 let columns = Screen::err().columns();
                 put_painted(error.render(color, columns).trim_end());
-                return ExitCode::from(2);
+                return ExitCode::from(self.code());
             }
-            Self::Diverged(message) => (3, format!("error: {message}")),
-            Self::Interrupted(message) => (4, message.clone()),
+            Self::Interrupted(message) => message.clone(),
+            #[cfg(feature = "mpi")]
+            Self::Elsewhere(code) => return ExitCode::from(*code),
         };
         tell!("{text}");
-        ExitCode::from(code)
+        ExitCode::from(self.code())
     }
 }
 
@@ -87,6 +108,7 @@ failures! {
     FolderError => Failed,
     FinishedError => Failed,
     GenerateError => Failed,
+    ConversationError => Failed,
 }
 
 impl From<ConfigError> for Failure {
@@ -140,6 +162,7 @@ impl From<RunError> for Failure {
         match error {
             RunError::Config(error) => error.into(),
             RunError::Usage(message) => Self::Usage(message),
+            RunError::Train(TrainError::Unlike(message)) => Self::Usage(message),
             RunError::Train(error) if error.is_divergence() => Self::Diverged(format!(
                 "{error}\n\
                  once it was evaluated, its best checkpoint can be used, as with `fireclay evaluate RUN \

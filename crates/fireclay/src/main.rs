@@ -8,6 +8,7 @@
 mod allocator;
 mod backend;
 mod beat;
+mod cluster;
 mod commands;
 mod failure;
 mod flags;

@@ -29,7 +29,8 @@ fn hush() {
     }));
 }
 
-fn said(panic: &(dyn Any + Send)) -> Option<&str> {
+/// What a panic says.
+pub fn said(panic: &(dyn Any + Send)) -> Option<&str> {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     text.or_else(|| panic.downcast_ref::<&str>().copied())
 }

@@ -1,7 +1,7 @@
 //! Interruption: the first signal asks, the second ends.
 
 use std::io::Result;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -133,6 +133,12 @@ fn heard() {
     }
 }
 
+/// Whether a signal has asked the program to end.
+#[cfg(feature = "mpi")]
+pub fn is_asked() -> bool {
+    at().asked.is_some()
+}
+
 fn exit(code: i32, message: &str) {
     tell!("\n{message}");
     std::process::exit(code);
@@ -187,12 +193,67 @@ pub fn note_signals(flag: &Arc<AtomicBool>) -> Result<()> {
     on_signal(move || flag.store(true, Ordering::Relaxed))
 }
 
+/// What an interruption stops: an answer, while one is written. At any other time, and once more, it ends the program.
+#[derive(Clone, Debug, Default)]
+pub struct Stop(Arc<AtomicU8>);
+
+// Nothing is written; an answer is written; it is to end.
+const IDLE: u8 = 0;
+const WRITING: u8 = 1;
+const STOPPED: u8 = 2;
+
+impl Stop {
+    /// Hears interruptions from now on.
+    ///
+    /// # Errors
+    ///
+    /// If the system refuses.
+    pub fn hear() -> Result<Self> {
+        let stop = Self::default();
+        let state = stop.0.clone();
+        on_interrupt(move || {
+            let was = state.compare_exchange(WRITING, STOPPED, Ordering::AcqRel, Ordering::Acquire);
+            if was.is_err() {
+                tell!("");
+                std::process::exit(KILLED);
+            }
+        })?;
+        Ok(stop)
+    }
+
+    /// An answer begins.
+    pub fn begin(&self) {
+        self.0.store(WRITING, Ordering::Release);
+    }
+
+    /// Whether it is to end.
+    pub fn is_asked(&self) -> bool {
+        self.0.load(Ordering::Acquire) == STOPPED
+    }
+
+    /// The answer has ended.
+    pub fn end(&self) {
+        self.0.store(IDLE, Ordering::Release);
+    }
+}
+
 #[cfg(unix)]
-fn on_signal(mut handle: impl FnMut() + Send + 'static) -> Result<()> {
+fn on_signal(handle: impl FnMut() + Send + 'static) -> Result<()> {
     use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+
+    on_signals(&[SIGINT, SIGTERM, SIGHUP], handle)
+}
+
+#[cfg(unix)]
+fn on_interrupt(handle: impl FnMut() + Send + 'static) -> Result<()> {
+    on_signals(&[signal_hook::consts::SIGINT], handle)
+}
+
+#[cfg(unix)]
+fn on_signals(heard: &[i32], mut handle: impl FnMut() + Send + 'static) -> Result<()> {
     use signal_hook::iterator::Signals;
 
-    let heard = [SIGINT, SIGTERM, SIGHUP].into_iter();
+    let heard = heard.iter().copied();
     let mut signals = Signals::new(heard.filter(|signal| !is_ignored(*signal)))?;
     let wait = move || signals.forever().for_each(|_| handle());
     thread::Builder::new().name("signals".into()).spawn(wait)?;
@@ -224,4 +285,9 @@ fn is_ignored(signal: i32) -> bool {
 #[cfg(not(unix))]
 fn on_signal(handle: impl FnMut() + Send + 'static) -> Result<()> {
     ctrlc::set_handler(handle).map_err(std::io::Error::other)
+}
+
+#[cfg(not(unix))]
+fn on_interrupt(handle: impl FnMut() + Send + 'static) -> Result<()> {
+    on_signal(handle)
 }

@@ -3,6 +3,7 @@
 use std::fmt::{self, Arguments, Write as _};
 use std::io::{ErrorKind, IsTerminal, Write, stderr, stdout};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 pub use fireclay_report::with_unit;
 
@@ -35,11 +36,32 @@ macro_rules! tell {
 }
 pub(crate) use tell;
 
+/// Whether nothing is to be printed.
+static MUTE: AtomicBool = AtomicBool::new(false);
+
+/// From now on nothing is printed: another process says it.
+pub fn mute() {
+    MUTE.store(true, Ordering::Relaxed);
+}
+
+/// From now on it is again: this process knows what no other does.
+#[cfg(feature = "mpi")]
+pub fn aloud() {
+    MUTE.store(false, Ordering::Relaxed);
+}
+
+fn is_mute() -> bool {
+    MUTE.load(Ordering::Relaxed)
+}
+
 /// Why standard output could not be written for the first time.
 static LOST: OnceLock<std::io::Error> = OnceLock::new();
 
 /// Writes a text to standard output. Whatever data has put into it, it acts on no terminal.
 pub fn put(text: Arguments<'_>) {
+    if is_mute() {
+        return;
+    }
     keep(Plain::write(stdout().lock(), text));
 }
 
@@ -55,13 +77,18 @@ pub fn put_now(text: &str) {
 
 /// Writes a text to standard error, likewise.
 pub fn put_aside(text: Arguments<'_>) {
+    if is_mute() {
+        return;
+    }
     // There is no other place to say that this failed.
     let _ = Plain::write(stderr().lock(), text);
 }
 
 /// Writes a text in colours to standard error: nothing else in it may act.
 pub fn put_painted(text: &str) {
-    let _ = writeln!(stderr(), "{text}");
+    if !is_mute() {
+        let _ = writeln!(stderr(), "{text}");
+    }
 }
 
 /// What writes text that acts on no terminal.

@@ -4,6 +4,7 @@ mod bounds;
 mod companions;
 mod config;
 mod ends;
+mod gguf;
 mod marks;
 mod ordered;
 mod table;
@@ -16,6 +17,7 @@ mod train;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use fireclay_gguf::is_gguf;
 use rayon::prelude::*;
 use tokenizers::tokenizer::step_decode_stream;
 
@@ -81,7 +83,7 @@ impl Tokenizer {
         })
     }
 
-    /// Reads a `tokenizer.json`. Files beside it that say which tokens end a text are read too.
+    /// Reads a `tokenizer.json`, or the tokenizer in a GGUF. Files beside the first that say which tokens end a text are read too.
     ///
     /// # Errors
     /// [`DataError::Read`], or [`DataError::Damaged`] if it is no tokenizer.
@@ -92,12 +94,18 @@ impl Tokenizer {
     /// As [`load`](Self::load), with the files in another folder.
     fn load_described(path: &Path, folder: Option<&Path>) -> Result<Self, DataError> {
         let wrong = |message| DataError::damaged(path, format!("it is no tokenizer: {message}"));
-        let bytes = read_small(path, bounds::MOST_BYTES)?;
+        let (bytes, companions) = match is_gguf(path) {
+            true => gguf::read(path)?,
+            false => {
+                let bytes = read_small(path, bounds::MOST_BYTES)?;
+                (bytes, Companions::of(folder.unwrap_or(Path::new(""))))
+            }
+        };
         bounds::check(&bytes).map_err(wrong)?;
         let read = || {
             let inner = tokenizers::Tokenizer::from_bytes(bytes);
             let inner = inner.map_err(|error| error.to_string())?;
-            Self::with(inner, Companions::of(folder.unwrap_or(Path::new(""))))
+            Self::with(inner, companions)
         };
         let read = caught(path, read)?.map_err(wrong)?;
         Ok(Self {
@@ -218,12 +226,30 @@ impl DecodeStream {
     /// Takes a token, and gives the text that is now whole, if there is any.
     ///
     /// # Errors
-    /// [`DataError::Tokenizer`] if the decoder takes back what it gave.
+    /// [`DataError::Tokenizer`] if the tokens cannot be decoded.
     pub fn push(&mut self, token: u32) -> Result<Option<String>, DataError> {
         let (tokens, prefix) = (&mut self.tokens, &mut self.prefix);
         let (inner, count) = (&*self.tokenizer.inner, &mut self.prefix_tokens);
-        self.tokenizer
-            .guarded(|| step_decode_stream(inner, vec![token], true, tokens, prefix, count))
+        let step = self
+            .tokenizer
+            .guarded(|| step_decode_stream(inner, vec![token], true, tokens, prefix, count));
+        match step {
+            Err(_) if self.tokens.last() == Some(&token) => self.begin_anew(token),
+            step => step,
+        }
+    }
+
+    /// The text after what was given, where the decoder takes some of that back. Tokens that stand for bytes and come
+    /// one after another are a text together, or none of them is: then each is a replacement character, those too that
+    /// were a text before the last ones came.
+    fn begin_anew(&mut self, token: u32) -> Result<Option<String>, DataError> {
+        let all = self.tokenizer.decode(&self.tokens)?;
+        let given = self.prefix.chars().count();
+        let rest: String = all.chars().skip(given).collect();
+        self.tokens = vec![token];
+        self.prefix = self.tokenizer.decode(&self.tokens)?;
+        self.prefix_tokens = 1;
+        Ok(Some(rest).filter(|rest| !rest.is_empty()))
     }
 }
 

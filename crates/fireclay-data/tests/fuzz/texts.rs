@@ -105,20 +105,31 @@ fn tokenizers() {
     let trained = trained.map(String::into_bytes);
     let parts = PARTS.map(|(key, part)| with_part(key, part));
     let seeds = [&trained[..], &parts[..]].concat();
-    fuzz("tokenizer.json", &seeds, |path| {
-        let Ok(tokenizer) = Tokenizer::load(path) else {
-            return;
-        };
-        let Ok(tokens) = tokenizer.encode(TEXT) else {
-            return;
-        };
-        tokenizer.tally(TEXT, &tokens);
-        let _ = tokenizer.decode(&tokens);
-        let _ = tokenizer.encode_marked(vec![TEXT, ""], 8);
-        let mut stream = tokenizer.stream();
-        tokens.iter().take(20).for_each(|token| {
-            let _ = stream.push(*token);
-        });
+    fuzz("tokenizer.json", &seeds, tokenize);
+}
+
+/// Those of the files of llama.cpp.
+#[test]
+fn tokenizers_of_gguf() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fireclay-gguf/tests/data");
+    let read = |name: &str| fs::read(folder.join(format!("{name}.gguf"))).unwrap();
+    let seeds = ["pieces", "gpt-2", "llama-bpe", "qwen2"].map(read);
+    fuzz("tokenizer.gguf", &seeds, tokenize);
+}
+
+fn tokenize(path: &Path) {
+    let Ok(tokenizer) = Tokenizer::load(path) else {
+        return;
+    };
+    let Ok(tokens) = tokenizer.encode(TEXT) else {
+        return;
+    };
+    tokenizer.tally(TEXT, &tokens);
+    let _ = tokenizer.decode(&tokens);
+    let _ = tokenizer.encode_marked(vec![TEXT, ""], 8);
+    let mut stream = tokenizer.stream();
+    tokens.iter().take(20).for_each(|token| {
+        let _ = stream.push(*token);
     });
 }
 

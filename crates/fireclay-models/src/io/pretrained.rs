@@ -28,6 +28,7 @@ use crate::io::weights::{Name, WeightsError, names, refuse_non_finite, swap_axes
 use adapt::{Fit, copies};
 pub use description::{Described, metadata};
 use file::{Stored, StoredFile};
+pub use fireclay_gguf::is_gguf;
 pub use folder::weights_file;
 
 /// Which tensors may be left over on either side.

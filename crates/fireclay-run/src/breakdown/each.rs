@@ -6,7 +6,7 @@ use burn::train::{InferenceStep, ItemLazy};
 use fireclay_metrics::Report;
 use fireclay_train::loader::Samples;
 use fireclay_train::output::StepOutput;
-use fireclay_train::strategy::Scorer;
+use fireclay_train::strategy::{Scorer, Taken};
 
 use super::{Breakdown, TokenLoss};
 use crate::language::score;
@@ -84,6 +84,14 @@ struct ScorerOfEach<'a, 'b, S> {
 }
 
 impl<O, S: Scorer<O>> Scorer<EachOutput<O>> for ScorerOfEach<'_, '_, S> {
+    fn taken(&self, output: &EachOutput<O>) -> Taken {
+        self.scorer.taken(&output.output)
+    }
+
+    fn put(&mut self, taken: Taken) {
+        self.scorer.put(taken);
+    }
+
     fn add(&mut self, output: &EachOutput<O>) {
         self.scorer.add(&output.output);
         self.breakdown.add(&output.tokens);

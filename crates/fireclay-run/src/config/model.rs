@@ -95,7 +95,7 @@ pub struct NetworkConfig<F> {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct StartConfig {
-    /// A file of weights (.safetensors, .pth or .pt, with the tensor names of PyTorch), a folder of
+    /// A file of weights (.safetensors, .pth or .pt, with the tensor names of PyTorch, or .gguf), a folder of
     /// Hugging Face's hub, a run folder, or a checkpoint of a run, to start from instead of random ones. What it
     /// says of the architecture, the sizes and the tokenizer need not be written.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -7,7 +7,8 @@ use fireclay_config::{ConfigError, Document, Problem};
 use fireclay_models::LoraConfig;
 use fireclay_train::TrainerConfig;
 use fireclay_train::config::{
-    BatchSize, CheckpointConfig, EarlyStoppingConfig, EvalConfig, LoggingConfig, TrainConfig,
+    BatchSize, CheckpointConfig, ClusterConfig, EarlyStoppingConfig, EvalConfig, LoggingConfig,
+    TrainConfig,
 };
 use fireclay_train::optim::OptimizerConfig;
 use fireclay_train::schedule::LrSchedulerConfig;
@@ -50,6 +51,9 @@ pub struct RunConfig {
     pub lr_scheduler: LrSchedulerConfig,
     /// `[train]`.
     pub train: TrainConfig,
+    /// `[cluster]`; without this table one process computes each batch as it finds fit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<ClusterConfig>,
     /// `[eval]`.
     pub eval: EvalConfig,
     /// `[early_stopping]`; without this table there is none.
@@ -75,6 +79,7 @@ impl From<&RunConfig> for TrainerConfig {
                 batch_size: config.batch_size(),
                 ..config.train.clone()
             },
+            cluster: config.cluster.clone(),
             eval: config.eval.clone(),
             early_stopping: config.early_stopping.clone(),
             checkpoint: config.checkpoint.clone(),

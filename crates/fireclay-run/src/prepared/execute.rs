@@ -32,11 +32,15 @@ pub(super) struct Execute<'a> {
     pub hooks: Hooks,
 }
 
+/// Where a run is trained, with the hashes of its data and the number of its parameters.
+pub(super) type Place<'a> = (&'a RunFolder, BTreeMap<String, String>, usize);
+
 impl WithData for Execute<'_> {
     type Output = Result<Outcome, RunError>;
 
     fn with<W: Workload>(mut self, data: &W::Data) -> Result<Outcome, RunError> {
         self.check_precision()?;
+        self.check_processes()?;
         let config = &self.prepared.loaded.config;
         let table = W::table(config);
         let shape = W::shape(config, data);
@@ -54,10 +58,16 @@ impl WithData for Execute<'_> {
         let config = &self.resolved(parameters);
         // Once: of large files it takes seconds.
         let mut hashes = self.prepared.data.dataset().hashes()?;
+        // What the run needs at its end is looked at before it goes on.
+        if let Some(folder) = self.resumed {
+            hashes = lock::known_names(hashes, folder.path())?;
+        }
+        self.agree(config, &hashes)?;
+        if !self.leads() {
+            return self.follow::<W>((config, data), shape, begun, (hashes, parameters));
+        }
         let created = match self.resumed {
             Some(folder) => {
-                // What the run needs at its end is looked at before it goes on.
-                hashes = lock::known_names(hashes, folder.path())?;
                 self.check_data(&hashes, folder)?;
                 let samples = || W::samples(config, data)[0].len();
                 self.change(config, folder, samples)?;
@@ -143,13 +153,14 @@ impl Execute<'_> {
     }
 
     /// Trains, then writes and evaluates the trained model.
-    fn run<W: Workload>(
+    pub(super) fn run<W: Workload>(
         self,
         (config, data): (&RunConfig, &W::Data),
         shape: Shape<W>,
         begun: Beginning<Model<W>>,
-        (folder, hashes, parameters): (&RunFolder, BTreeMap<String, String>, usize),
+        (folder, hashes, parameters): Place<'_>,
     ) -> Result<Outcome, RunError> {
+        let leads = self.leads();
         let (prepared, device) = (self.prepared, self.device);
         let splits = W::samples(config, data);
         let held_out = [splits[1].clone(), splits[2].clone()];
@@ -168,7 +179,10 @@ impl Execute<'_> {
             device,
         };
         let target = prepared.data.dataset().target();
-        let ended = lock::ended(folder.path())?;
+        let ended = match leads {
+            true => lock::ended(folder.path())?,
+            false => lock::Ended::No,
+        };
         let finished = W::with_objective(config, &target, training)?;
         folder.check()?;
         let outcome = Outcome {
@@ -181,7 +195,7 @@ impl Execute<'_> {
             parameters,
             notes: Vec::new(),
         };
-        if outcome.reason == StopReason::Interrupted {
+        if outcome.reason == StopReason::Interrupted || !leads {
             return Ok(outcome);
         }
         let trained = Trained {

@@ -2,12 +2,14 @@
 
 mod changing;
 mod execute;
+
 mod opening;
 mod preflight;
 pub mod shards;
+mod together;
 mod training;
 
-pub use opening::{open, open_at};
+pub use opening::{is_run, load_model, open, open_at};
 use preflight::batch_size;
 pub use preflight::{LARGEST, fits, preflight};
 
@@ -20,6 +22,7 @@ use fireclay_data::{DataError, DataReport};
 use fireclay_track::Tracker;
 use fireclay_train::StopReason;
 use fireclay_train::checkpoint::{Difference, Store};
+use fireclay_train::cluster::Exchange;
 use fireclay_train::cost::{Cost, Speed};
 use fireclay_train::observer::Observer;
 use fireclay_train::run_folder::RunFolder;
@@ -48,6 +51,8 @@ pub struct Hooks {
     pub interrupter: Interrupter,
     /// Whether to write `trace.json`.
     pub profile: bool,
+    /// How this process talks to those that train with it: `Alone`, if it is.
+    pub exchange: Box<dyn Exchange>,
 }
 
 /// Answers a run's questions about its size and its speed: `fireclay_plan::PLANNER`.
@@ -236,6 +241,7 @@ impl Prepared {
         loaded
             .notes
             .extend(preflight::length(&loaded.config, &data));
+        loaded.notes.extend(preflight::parts(&loaded.config, &data));
         Ok(Self {
             loaded,
             data,

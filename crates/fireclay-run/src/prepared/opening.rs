@@ -6,18 +6,45 @@ use burn::tensor::Device;
 use fireclay_train::run_folder;
 use fireclay_train::strategy::At;
 
+use crate::config::Loaded;
 use crate::edited::load_unedited;
+use crate::published;
 use crate::read::load_run;
 use crate::run::{Base, Run, RunError};
 use crate::snapshot::Snapshot;
 use crate::workload::{WithWorkload, Workload, with_workload};
 
-/// Opens the finished run at `path`, ready to answer.
+/// Whether there is a run at `path`, or a folder of runs, and no model of others.
 ///
 /// # Errors
 ///
-/// If there is no finished run, or a file of it is missing or damaged.
+/// If there is a folder with several models of others.
+pub fn is_run(path: &Path) -> Result<bool, RunError> {
+    Ok(!published::is_at(path)?)
+}
+
+/// The configuration of what [`open`] opens: that of a run, or one that is made of what a model of others says.
+///
+/// # Errors
+///
+/// If there is neither, or what says it is damaged.
+pub fn load_model(path: &Path) -> Result<Loaded, RunError> {
+    match published::is_at(path)? {
+        true => published::load(path),
+        false => load_run(path),
+    }
+}
+
+/// Opens the finished run at `path`, or the model of others, ready to answer: a folder of the hub of Hugging Face, a
+/// file of weights with a `config.json` beside it, or a GGUF.
+///
+/// # Errors
+///
+/// If there is neither, the run has not finished, or a file is missing or damaged.
 pub fn open(path: &Path, device: &Device) -> Result<Box<dyn Run>, RunError> {
+    if published::is_at(path)? {
+        return opened(published::base(path, device)?);
+    }
     let run = run_folder::find(path)?;
     opened(Base {
         loaded: load_unedited(&run)?,
@@ -38,6 +65,10 @@ pub fn open_at(
     at: At,
     device: &Device,
 ) -> Result<(Box<dyn Run>, Vec<String>), RunError> {
+    if published::is_at(path)? {
+        let message = "was not trained here and has no checkpoints; open it without --checkpoint";
+        return Err(RunError::Usage(format!("{} {message}", path.display())));
+    }
     let run = run_folder::find(path)?;
     let snapshot = Snapshot::take(&run, at, device)?;
     let folder = snapshot.folder.path().to_path_buf();

@@ -68,6 +68,11 @@ pub(super) fn said(
     Ok(said)
 }
 
+/// What is to be said of the parts of its batches.
+pub(super) fn parts(config: &RunConfig, data: &RunData) -> Option<String> {
+    shards::note(config, batch_size(config, data))
+}
+
 /// What is to be said of how long it trains.
 pub(super) fn length(config: &RunConfig, data: &RunData) -> Option<String> {
     let early = config.early_stopping.as_ref()?;

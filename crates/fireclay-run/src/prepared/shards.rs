@@ -8,6 +8,11 @@ use crate::device::RunDevice;
 
 /// A number of parts that this model or this data does not allow, as key and message.
 pub(super) fn check(config: &RunConfig) -> Option<(String, String)> {
+    let fixed = config.cluster.as_ref().map(|cluster| cluster.parts);
+    if let (Some(parts @ 2..), Some(why)) = (fixed, obstacle(config)) {
+        let message = format!("must be 1, but is {parts}: {why}");
+        return Some(("cluster.parts".into(), message));
+    }
     match (config.train.cpu_shards, obstacle(config)) {
         (CpuShards::Count(count), Some(why)) if count.get() > 1 => {
             let message = format!("must be 1 or \"auto\", but is {count}: {why}");
@@ -35,10 +40,31 @@ pub(super) fn choose(
 
 /// The same on a CPU.
 pub fn on_host(config: &RunConfig, parameters: usize, samples: usize) -> NonZeroUsize {
-    match config.train.cpu_shards {
-        CpuShards::Auto => worthwhile(config, parameters, samples),
-        CpuShards::Count(count) => count,
+    match (config.train.cpu_shards, &config.cluster) {
+        // The threads decide how many parts are computed at once, and nothing else: no more than there are cores.
+        (CpuShards::Auto, Some(cluster)) => at_once(cluster.parts),
+        (CpuShards::Auto, None) => worthwhile(config, parameters, samples),
+        (CpuShards::Count(count), _) => count,
     }
+}
+
+/// As many of so many parts as the key may say.
+fn at_once(parts: usize) -> NonZeroUsize {
+    const MOST: usize = 256;
+    NonZeroUsize::new(parts.min(MOST)).unwrap_or(NonZeroUsize::MIN)
+}
+
+/// Parts of batches of so many samples that are always empty, if some are.
+pub(super) fn note(config: &RunConfig, samples: usize) -> Option<String> {
+    let parts = config.cluster.as_ref()?.parts;
+    let whole = config.data.section().own_batches().is_none();
+    (whole && parts > samples).then(|| {
+        format!(
+            "cluster.parts = {parts} cuts batches of {samples} samples: {} parts are always empty, and processes that \
+             have no others wait",
+            parts - samples
+        )
+    })
 }
 
 fn worthwhile(config: &RunConfig, parameters: usize, samples: usize) -> NonZeroUsize {

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use fireclay_train::cluster::Exchange;
+use fireclay_train::cost::Cost;
 use fireclay_train::run_folder::RunFolder;
-use fireclay_train::strategy::More;
+use fireclay_train::strategy::{Change, More, TrainError};
 use fireclay_train::{Finished, Trainer};
 use serde_json::json;
 
@@ -44,6 +46,11 @@ impl<W: Workload> WithObjective<Model<W>, Batch<W>> for Training<'_, W> {
             Box::new(move |module: &O::Module| more(&O::unwrap(module.clone())))
         });
         let [train, valid, _] = self.splits;
+        let mut exchange = self.hooks.exchange;
+        let before = match self.resume {
+            true => before(self.folder, &mut *exchange)?,
+            false => (Vec::new(), None),
+        };
         let module = objective.wrap(self.begun.model);
         let trainer = Trainer::new(
             module,
@@ -59,6 +66,7 @@ impl<W: Workload> WithObjective<Model<W>, Batch<W>> for Training<'_, W> {
         .observer(Box::new(self.hooks.observers))
         .interrupter(self.hooks.interrupter)
         .profile(self.hooks.profile)
+        .together(exchange)
         .scorer(objective.scorer())
         .also(more);
         let trainer = match self.begun.adapters {
@@ -74,13 +82,34 @@ impl<W: Workload> WithObjective<Model<W>, Batch<W>> for Training<'_, W> {
         };
         let finished = match self.resume {
             true => {
-                let changes = lock::changes(self.folder.path())?;
+                let (changes, cost) = before;
                 let trainer = trainer.changed(changes).back_to(self.back_to);
-                let trainer = trainer.having_cost(lock::cost(self.folder.path())?);
-                trainer.resume(self.folder)?
+                trainer.having_cost(cost).resume(self.folder)?
             }
             false => trainer.fit(self.folder)?,
         };
         Ok(finished.map(O::unwrap))
     }
+}
+
+/// How the run in `folder` was changed, and what it had cost when it ended; the first of several processes knows.
+fn before(
+    folder: &RunFolder,
+    exchange: &mut dyn Exchange,
+) -> Result<(Vec<Change>, Option<Cost>), RunError> {
+    let (changes, cost) = match exchange.share().rank {
+        0 => (lock::changes(folder.path())?, lock::cost(folder.path())?),
+        _ => (Vec::new(), None),
+    };
+    let told: Vec<_> = changes
+        .into_iter()
+        .map(|change| (change.step, change.keys))
+        .collect();
+    let lost = |reason: String| RunError::from(TrainError::Lost(reason));
+    let bytes = exchange.broadcast(serde_json::to_vec(&told).expect("plain data"));
+    let bytes = bytes.map_err(|error| lost(error.0))?;
+    let told: Vec<(u64, Vec<String>)> =
+        serde_json::from_slice(&bytes).map_err(|error| lost(error.to_string()))?;
+    let change = |(step, keys)| Change { step, keys };
+    Ok((told.into_iter().map(change).collect(), cost))
 }

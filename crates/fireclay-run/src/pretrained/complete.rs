@@ -133,7 +133,7 @@ fn describe(document: &mut Document, weights: Weights<'_>) {
         "config.json",
         "tokenizer_config.json",
     ];
-    let folder = weights.folder();
+    let folder = weights.folder().filter(|_| !weights.is_gguf());
     if let Some(folder) =
         folder.filter(|folder| says.iter().any(|name| folder.join(name).is_file()))
     {

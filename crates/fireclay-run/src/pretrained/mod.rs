@@ -8,8 +8,8 @@ mod weights;
 use std::path::{Path, PathBuf};
 
 use fireclay_data::Tokenizer;
-use fireclay_models::pretrained::{metadata, weights_file};
-use fireclay_models::{Described, HuggingFaceModel, WeightsError};
+use fireclay_models::pretrained::{is_gguf, metadata, weights_file};
+use fireclay_models::{Described, Family, HuggingFaceModel, WeightsError};
 use serde_json::{Map, Value};
 
 use crate::artifacts::{ADAPTERS, TOKENIZER};
@@ -90,16 +90,9 @@ impl Weights<'_> {
                 is_foreign: false,
             }));
         }
-        let is_whole = |json: &&(PathBuf, Map<String, Value>)| json.1.contains_key("model_type");
-        let Some((path, json)) = described.others.iter().find(is_whole) else {
+        let Some(model) = described.hugging_face()? else {
             return Ok(None);
         };
-        let text = Value::from(json.clone()).to_string();
-        let model = HuggingFaceModel::read(text.as_bytes());
-        let model = model.map_err(|source| WeightsError::HuggingFace {
-            path: path.display().to_string(),
-            source,
-        })?;
         let keys = match model {
             HuggingFaceModel::Language(model) => serde_json::to_value(model.config),
             HuggingFaceModel::Encoder(model) => serde_json::to_value(model.config),
@@ -111,6 +104,23 @@ impl Weights<'_> {
         }))
     }
 
+    /// What determines the model beside its configuration, in JSON, if something says it.
+    ///
+    /// # Errors
+    ///
+    /// As for [`stated`](Self::stated).
+    fn shape(&self) -> Result<Option<Value>, WeightsError> {
+        let described = self.described()?;
+        if let Some(own) = &described.own {
+            return Ok(own.get("shape").cloned());
+        }
+        let shape = described.hugging_face()?.map(|model| match model {
+            HuggingFaceModel::Language(model) => serde_json::to_value(model.shape),
+            HuggingFaceModel::Encoder(model) => serde_json::to_value(model.shape),
+        });
+        Ok(shape.and_then(Result::ok))
+    }
+
     /// The most tokens that the model of this `type` reads, where its weights do not depend on it.
     pub fn longest(&self, name: &str) -> Option<u64> {
         let described = self.described().ok()?;
@@ -120,8 +130,16 @@ impl Weights<'_> {
         found.filter(|_| is_free(&name.into()))
     }
 
-    /// The tokenizer in the same folder, if there is one.
+    /// Whether they are a GGUF, which says all of itself.
+    pub fn is_gguf(&self) -> bool {
+        is_gguf(self.path())
+    }
+
+    /// The tokenizer in the same folder, if there is one; a GGUF has its own.
     pub fn tokenizer(&self) -> Option<PathBuf> {
+        if self.is_gguf() {
+            return Some(self.path().to_path_buf());
+        }
         let path = self.folder()?.join(TOKENIZER);
         path.is_file().then_some(path)
     }
@@ -133,6 +151,30 @@ impl Weights<'_> {
             false => self.path().parent(),
         };
         self.run().or_else(|| own().map(Path::to_path_buf))
+    }
+}
+
+/// What determines the model at `path` beside its configuration.
+///
+/// # Errors
+///
+/// If nothing says it, or it is that of a model of another family.
+pub(crate) fn shape<F: Family>(path: &str) -> Result<F::Shape, String> {
+    let shape = Weights(path).shape().map_err(|error| error.to_string())?;
+    let shape = shape.ok_or("nothing beside the weights says which model it is")?;
+    serde_json::from_value(shape).map_err(|error| error.to_string())
+}
+
+/// The bytes of the file of weights at `path`, or of all files of its folder.
+pub(crate) fn bytes(path: &str) -> u64 {
+    let path = Path::new(path);
+    let size = |path: &Path| path.metadata().map_or(0, |found| found.len());
+    match path.is_dir() {
+        true => {
+            let entries = std::fs::read_dir(path).into_iter().flatten().flatten();
+            entries.map(|entry| size(&entry.path())).sum()
+        }
+        false => size(path),
     }
 }
 

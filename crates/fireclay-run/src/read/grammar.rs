@@ -3,7 +3,7 @@
 use fireclay_config::Grammar;
 use fireclay_models::LoraConfig;
 use fireclay_train::config::{
-    CheckpointConfig, EarlyStoppingConfig, EvalConfig, LoggingConfig, TrainConfig,
+    CheckpointConfig, ClusterConfig, EarlyStoppingConfig, EvalConfig, LoggingConfig, TrainConfig,
 };
 use fireclay_train::optim::OptimizerConfig;
 use fireclay_train::schedule::LrSchedulerConfig;
@@ -35,6 +35,7 @@ pub(super) fn grammar() -> Grammar {
         .tagged("optimizer", &OptimizerConfig::variants())
         .tagged("lr_scheduler", &LrSchedulerConfig::variants())
         .plain::<TrainConfig>("train")
+        .plain::<ClusterConfig>("cluster")
         .plain::<EvalConfig>("eval")
         .plain::<EarlyStoppingConfig>("early_stopping")
         .plain::<CheckpointConfig>("checkpoint")

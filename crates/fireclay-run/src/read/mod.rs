@@ -10,7 +10,7 @@ use std::path::Path;
 use fireclay_config::{ConfigError, Document, Sections, to_toml};
 use fireclay_models::LoraConfig;
 use fireclay_train::config::{
-    CheckpointConfig, EarlyStoppingConfig, EvalConfig, LoggingConfig, TrainConfig,
+    CheckpointConfig, ClusterConfig, EarlyStoppingConfig, EvalConfig, LoggingConfig, TrainConfig,
 };
 use fireclay_train::optim::OptimizerConfig;
 use fireclay_train::run_folder;
@@ -84,6 +84,16 @@ impl Loaded {
     fn completed(name: String, mut document: Document) -> Result<Self, ConfigError> {
         let notes = pretrained::complete(&mut document);
         let mut loaded = Self::new(name, document, paths::check)?;
+        loaded.notes = notes;
+        Ok(loaded)
+    }
+
+    /// The configuration of a model that is not to be trained, in a text that was made for it: its paths are taken
+    /// as they are.
+    pub(crate) fn of_model(name: &str, text: &str) -> Result<Self, ConfigError> {
+        let mut document = Document::parse(name, text, &[], &grammar::grammar())?;
+        let notes = pretrained::complete(&mut document);
+        let mut loaded = Self::new(name.to_owned(), document, |_, _| {})?;
         loaded.notes = notes;
         Ok(loaded)
     }
@@ -195,6 +205,9 @@ fn read(sections: &mut Sections<'_>) -> Option<RunConfig> {
     let check = |schedule: &LrSchedulerConfig| schedule.validate(steps);
     let usual = LrSchedulerConfig::default();
     let lr_scheduler = sections.usually("lr_scheduler", &schedules, usual.name(), check);
+    let cluster = sections.optional("cluster", |sections, name| {
+        sections.plain(name, None, ClusterConfig::validate)
+    });
     let eval = sections.plain("eval", some(), EvalConfig::validate);
     let early_stopping = sections.optional("early_stopping", |sections, name| {
         sections.plain(name, None, EarlyStoppingConfig::validate)
@@ -218,6 +231,7 @@ fn read(sections: &mut Sections<'_>) -> Option<RunConfig> {
         optimizer: optimizer?,
         lr_scheduler: lr_scheduler?,
         train: train?,
+        cluster: cluster?,
         eval: eval?,
         early_stopping: early_stopping?,
         checkpoint: checkpoint?,

@@ -15,11 +15,13 @@ use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
 use fireclay_data::arrow::array::RecordBatch;
-use fireclay_data::{ReadOptions, TableFormat, expand};
+use fireclay_data::{DataError, ReadOptions, TableFormat, Tokenizer, expand};
 use fireclay_train::scratch::Scratch;
 use serde::Serialize;
 
 use crate::answer::{Answers, Meaning};
+use crate::artifacts::TOKENIZER;
+use crate::chat::Chat;
 use crate::config::{Loaded, RunConfig};
 use crate::generate::Writer;
 use crate::predictor::Differentiable;
@@ -48,6 +50,25 @@ pub trait Run {
     ///
     /// If the data cannot be read, has changed since the training, or is empty.
     fn evaluate(&self, on: On<'_>) -> Result<Evaluated, RunError>;
+
+    /// How well it predicts the tokens of a text, in windows of a chosen length.
+    ///
+    /// # Errors
+    ///
+    /// If it is no model that writes, the text cannot be read, or the windows cannot be made.
+    fn evaluate_text(&self, _text: &TextWindows<'_>) -> Result<Evaluated, RunError> {
+        let message = "--context and --stride are for models that go on with a text";
+        Err(RunError::Usage(message.into()))
+    }
+
+    /// How a conversation becomes a prompt, if it writes and its tokenizer says that.
+    ///
+    /// # Errors
+    ///
+    /// If the template cannot be understood.
+    fn chat(&self) -> Result<Option<Chat>, RunError> {
+        Ok(None)
+    }
 
     /// Answers for some rows of the columns that [`schema`](Self::schema) names.
     ///
@@ -202,6 +223,27 @@ impl Base {
         &self.loaded.config
     }
 
+    /// Whether it was trained here. A model of others is its own base.
+    pub fn is_run(&self) -> bool {
+        let base = self.config().model.section().pretrained;
+        base.is_none_or(|base| Path::new(base) != self.folder)
+    }
+
+    /// How text becomes tokens, if it reads text.
+    ///
+    /// # Errors
+    ///
+    /// If the tokenizer cannot be read.
+    pub fn tokenizer(&self) -> Result<Option<Tokenizer>, DataError> {
+        let named = self.config().tokenizer.as_ref();
+        let named = named.and_then(|source| source.config.path.as_deref());
+        let path = match named.filter(|_| !self.is_run()) {
+            Some(path) => PathBuf::from(path),
+            None => self.folder.join(TOKENIZER),
+        };
+        path.exists().then(|| Tokenizer::load(&path)).transpose()
+    }
+
     /// The files that must not be overwritten: the run's own, and those that it was trained on and will need to
     /// resume.
     pub(crate) fn protected(&self) -> Vec<PathBuf> {
@@ -231,6 +273,18 @@ pub enum On<'a> {
         /// The file of translations, if they are apart, and files of further ones.
         targets: &'a [String],
     },
+}
+
+/// A text, and the windows in which a model reads it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TextWindows<'a> {
+    /// The file, or a pattern.
+    pub path: &'a str,
+    /// Tokens of a window: at most as many as the model reads, which is usual for a run; of a model of others at
+    /// most 1024.
+    pub context: Option<usize>,
+    /// Tokens from the start of a window to that of the next: at most a window, which is usual.
+    pub stride: Option<usize>,
 }
 
 /// The splits, by number.

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::{Objective, Target, Task, TaskFacts};
 use fireclay_metrics::Metric;
 use fireclay_train::output::StepOutput;
-use fireclay_train::strategy::{MeanLoss, Scorer, backward};
+use fireclay_train::strategy::{MeanLoss, Scorer, Taken, backward};
 
 /// Predicts the next token of a text by cross-entropy.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -228,8 +228,12 @@ impl TokenScorer {
 }
 
 impl Scorer<TokenOutput> for TokenScorer {
-    fn add(&mut self, output: &TokenOutput) {
-        self.loss.add(output);
+    fn taken(&self, output: &TokenOutput) -> Taken {
+        self.loss.taken(output)
+    }
+
+    fn put(&mut self, taken: Taken) {
+        Scorer::<TokenOutput>::put(&mut self.loss, taken);
     }
 
     fn finish(&mut self) -> Vec<(String, f64)> {

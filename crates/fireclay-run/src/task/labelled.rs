@@ -9,7 +9,7 @@ use burn::train::metric::{AccuracyInput, AccuracyMetric, Adaptor, LossInput, Los
 use burn::train::{InferenceStep, ItemLazy, SupervisedTraining, TrainOutput, TrainStep};
 use fireclay_data::{Labels, Mix};
 use fireclay_train::output::StepOutput;
-use fireclay_train::strategy::{MeanLoss, Scorer, backward};
+use fireclay_train::strategy::{MeanLoss, Scorer, Taken, backward};
 
 use super::constraint::Memberships;
 use super::network::{Batch, Network};
@@ -198,11 +198,22 @@ impl LabelScorer {
 }
 
 impl Scorer<LabelledOutput> for LabelScorer {
-    fn add(&mut self, output: &LabelledOutput) {
-        self.loss.add(output);
-        self.truth.append(output.truth.clone());
+    /// The numbers of the loss, then those of the answers.
+    fn taken(&self, output: &LabelledOutput) -> Taken {
+        let mut taken = self.loss.taken(output);
         let numbers = self.answer.meaning().numbers(&output.outputs);
+        taken.numbers.extend(numbers);
+        taken.truth = Some(output.truth.clone());
+        taken
+    }
+
+    fn put(&mut self, mut taken: Taken) {
+        let numbers = taken.numbers.split_off(2);
         self.numbers.extend(numbers);
+        if let Some(truth) = taken.truth.take() {
+            self.truth.append(truth);
+        }
+        Scorer::<LabelledOutput>::put(&mut self.loss, taken);
     }
 
     fn finish(&mut self) -> Vec<(String, f64)> {

@@ -15,7 +15,7 @@ use super::network::TextInput;
 use super::{Objective, Task, TaskFacts};
 use fireclay_metrics::Metric;
 use fireclay_train::output::{StepOutput, scalar};
-use fireclay_train::strategy::{MeanLoss, Scorer, backward};
+use fireclay_train::strategy::{MeanLoss, Scorer, Taken, backward};
 
 /// Predicts the masked tokens of a text by cross-entropy (Devlin et al. 2018, section 3.1).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -203,12 +203,22 @@ pub struct MaskedScorer {
 }
 
 impl Scorer<MaskedOutput> for MaskedScorer {
-    fn add(&mut self, output: &MaskedOutput) {
-        self.loss.add(output);
+    /// The numbers of the loss, then the tokens that were found, and how many there are.
+    fn taken(&self, output: &MaskedOutput) -> Taken {
+        let mut taken = self.loss.taken(output);
         if output.count > 0 {
-            self.found += scalar(output.found.clone());
-            self.count += output.count;
+            let found = scalar(output.found.clone());
+            taken.numbers.extend([found, output.count as f64]);
         }
+        taken
+    }
+
+    fn put(&mut self, taken: Taken) {
+        if let [_, _, found, count] = taken.numbers[..] {
+            self.found += found;
+            self.count += count as usize;
+        }
+        Scorer::<MaskedOutput>::put(&mut self.loss, taken);
     }
 
     fn finish(&mut self) -> Vec<(String, f64)> {

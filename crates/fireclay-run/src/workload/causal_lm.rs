@@ -8,9 +8,11 @@ use super::prelude::*;
 use super::text::{self, Reads};
 use crate::artifacts::{LANGUAGE, to_json};
 use crate::breakdown::{Language, Texts, write_texts};
+use crate::chat::Chat;
 use crate::config::TextSource;
 use crate::generate::Writer;
 use crate::language::score;
+use crate::run::TextWindows;
 use crate::samples::TextSamples;
 use crate::task::{CausalLm, TokenBatch, TokenObjective, TokenScorer, bits_per_byte};
 use fireclay_train::run_folder::write_whole;
@@ -125,16 +127,21 @@ impl Workload for CausalText {
     }
 
     fn open(base: Base) -> Result<Box<dyn Run>, RunError> {
-        lock::verified(&base.folder, &[])?;
-        let path = base.folder.join(TOKENIZER);
-        let tokenizer = path.exists().then(|| Tokenizer::load(&path)).transpose()?;
+        if base.is_run() {
+            lock::verified(&base.folder, &[])?;
+        }
+        let tokenizer = base.tokenizer()?;
         let config = Self::table(base.config());
         let (model, description) = config.load(&base.folder, &base.device)?;
         let vocabulary = description.shape.vocabulary;
-        let fits = tokenizer
-            .as_ref()
-            .is_none_or(|tokenizer| tokenizer.vocabulary() <= vocabulary);
-        belong_together(&base.folder, TOKENIZER, fits)?;
+        let known = tokenizer.as_ref().map_or(0, Tokenizer::vocabulary);
+        if !base.is_run() && known > vocabulary {
+            return Err(RunError::Usage(format!(
+                "{} cannot be used: its tokenizer has {known} tokens, and its model {vocabulary}",
+                base.run.display()
+            )));
+        }
+        belong_together(&base.folder, TOKENIZER, known <= vocabulary)?;
         Ok(Box::new(TextRun {
             base,
             tokenizer,
@@ -196,7 +203,10 @@ fn evaluate(
     Ok(score(model, samples, scorer, pass, device)?)
 }
 
-/// A finished run on text.
+/// Tokens of a window in which a model of others reads a text: some read 131,072, whose logits fill any memory.
+const USUAL_CONTEXT: usize = 1024;
+
+/// A finished run on text, or a model of others.
 struct TextRun {
     base: Base,
     /// A run on files of tokens may have none.
@@ -206,6 +216,45 @@ struct TextRun {
 }
 
 impl TextRun {
+    /// How it reads text, in windows of so many tokens.
+    fn reads(&self, context: usize) -> Reads<'_> {
+        Reads {
+            tokenizer: self.tokenizer.as_ref(),
+            vocabulary: self.vocabulary,
+            context,
+        }
+    }
+
+    /// Tokens of a window, and from one to the next.
+    fn lengths(&self, text: &TextWindows<'_>) -> Result<(usize, usize), RunError> {
+        let most = self.model.model.context_length();
+        let usual = match self.base.is_run() {
+            true => most,
+            false => most.min(USUAL_CONTEXT),
+        };
+        let context = text.context.unwrap_or(usual);
+        let stride = text.stride.unwrap_or(context);
+        if !(1..=most).contains(&context) {
+            let message = format!("--context must be from 1 to {most}, which the model reads");
+            return Err(RunError::Usage(message));
+        }
+        if !(1..=context).contains(&stride) {
+            let message = format!("--stride must be from 1 to {context}, the tokens of a window");
+            return Err(RunError::Usage(message));
+        }
+        Ok((context, stride))
+    }
+
+    fn evaluate_with(
+        &self,
+        on: On<'_>,
+        read: impl FnOnce(&str) -> Result<(TextSamples, Vec<String>), RunError>,
+    ) -> Result<Evaluated, RunError> {
+        evaluate_on::<CausalText>(&self.base, on, read, |samples| {
+            evaluate(self.base.config(), &self.model, samples, &self.base.device)
+        })
+    }
+
     fn no_rows(&self) -> RunError {
         let run = self.base.folder.display();
         RunError::Usage(format!(
@@ -229,19 +278,41 @@ impl Run for TextRun {
     }
 
     fn evaluate(&self, on: On<'_>) -> Result<Evaluated, RunError> {
-        let reads = Reads {
-            tokenizer: self.tokenizer.as_ref(),
-            vocabulary: self.vocabulary,
-            context: self.model.model.context_length(),
-        };
-        let config = self.base.config();
+        if let (On::File { path, .. }, false) = (on, self.base.is_run()) {
+            return self.evaluate_text(&TextWindows {
+                path,
+                context: None,
+                stride: None,
+            });
+        }
+        let reads = self.reads(self.model.model.context_length());
         let read = |path: &str| {
-            let (windows, notes) = reads.windows(config, path)?;
+            let (windows, notes) = reads.windows(self.base.config(), path)?;
             Ok((TextSamples::new(Some(windows)), notes))
         };
-        evaluate_on::<CausalText>(&self.base, on, read, |samples| {
-            evaluate(config, &self.model, samples, &self.base.device)
-        })
+        self.evaluate_with(on, read)
+    }
+
+    fn evaluate_text(&self, text: &TextWindows<'_>) -> Result<Evaluated, RunError> {
+        let (context, stride) = self.lengths(text)?;
+        let reads = self.reads(context);
+        let read = |path: &str| {
+            let (windows, mut notes) = reads.windows(self.base.config(), path)?;
+            notes.push(format!(
+                "each token is predicted from those before it in a window of {context} tokens; the windows start \
+                 {stride} tokens apart: --context and --stride choose others"
+            ));
+            let windows = windows.sliding(stride)?;
+            Ok((TextSamples::new(Some(windows)), notes))
+        };
+        let path = text.path;
+        self.evaluate_with(On::File { path, targets: &[] }, read)
+    }
+
+    fn chat(&self) -> Result<Option<Chat>, RunError> {
+        let tokenizer = self.tokenizer.as_ref();
+        let files = tokenizer.map(Tokenizer::companions).unwrap_or_default();
+        Chat::of(&files).map_err(RunError::Usage)
     }
 
     fn answers(&self, _rows: &RecordBatch) -> Result<Answered, RunError> {

@@ -3,14 +3,14 @@
 use std::path::Path;
 
 use burn::module::Module;
-use fireclay_data::{DataError, Tokenizer, TokenizerConfig, TokenizerKind};
+use fireclay_data::{DataError, TokenizerConfig, TokenizerKind};
 use fireclay_guard::{LARGEST, text};
 use fireclay_metrics::Report;
 use fireclay_train::loader::Samples;
 use fireclay_train::strategy::evaluation_rows;
 
 use super::{Dataset, WithWorkload, Workload, with_workload};
-use crate::artifacts::{PREPROCESS, TOKENIZER, model_files};
+use crate::artifacts::{PREPROCESS, model_files};
 use crate::config::{RunConfig, TokenizerSource};
 use crate::lock;
 use crate::predictor::Pass;
@@ -89,8 +89,7 @@ pub(super) fn merged(base: &Base) -> Result<Vec<(&'static str, Vec<u8>)>, RunErr
         fn with<W: Workload>(self) -> Self::Output {
             let Base { folder, device, .. } = self.0;
             let (model, description) = W::table(self.0.config()).load(folder, device)?;
-            let path = folder.join(TOKENIZER);
-            let tokenizer = path.exists().then(|| Tokenizer::load(&path)).transpose()?;
+            let tokenizer = self.0.tokenizer()?;
             let more = more_keys(tokenizer.as_ref(), self.0.config());
             Ok(model_files(&model.materialize(), &description, more)?)
         }
@@ -182,6 +181,12 @@ fn no_split(name: &str) -> String {
 /// The data that a run was trained on, unless it has changed: its splits and its preprocessing would be
 /// others.
 pub(crate) fn own<W: Workload>(base: &Base) -> Result<W::Data, RunError> {
+    if !base.is_run() {
+        let message =
+            "was not trained here, so it has no data of its own; name a text with --data FILE";
+        let model = base.run.display();
+        return Err(RunError::Usage(format!("{model} {message}")));
+    }
     let tokenizer = lock::tokenizer(&base.folder)?;
     let data = load::<W>(base.config(), tokenizer.as_deref());
     let data = data.map_err(|error| locate(&base.loaded, error))?;

@@ -7,10 +7,10 @@ use fireclay_data::TableFormat;
 use fireclay_data::arrow::array::AsArray;
 use fireclay_data::arrow::datatypes::Float64Type;
 use fireclay_run::answer::Meaning;
+use fireclay_run::chat::Chat;
 use fireclay_run::run::Base;
 use fireclay_run::{InputKind, InputSchema, Reading, Run};
 
-use super::chat::Chat;
 use crate::error::Hidden;
 use crate::settings::Limits;
 
@@ -70,10 +70,7 @@ impl Facts {
             classes: meaning.map_or_else(Vec::new, |meaning| meaning.classes().to_vec()),
             bounds: meaning.map_or_else(Vec::new, bounds),
             readings: TableFormat::ALL.into_iter().filter_map(reading).collect(),
-            chat: (kind == Kind::Writing)
-                .then(|| Chat::of(&base.folder))
-                .transpose()?
-                .flatten(),
+            chat: run.chat().map_err(|error| error.to_string())?,
             opened: SystemTime::now()
                 .duration_since(UNIX_EPOCH)
                 .map_or(0, |since| since.as_secs()),

@@ -1,6 +1,5 @@
 //! Runs that are open, each on a thread of its own.
 
-mod chat;
 mod facts;
 mod job;
 mod registry;

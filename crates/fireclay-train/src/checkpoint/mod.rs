@@ -32,6 +32,34 @@ impl Checkpoint {
     pub fn member(&self, name: &str) -> Option<&[u8]> {
         self.members.get(name).map(Vec::as_slice)
     }
+
+    /// Everything, for another process: the length of the manifest, the manifest, the members in its order.
+    pub(crate) fn to_bytes(&self) -> Vec<u8> {
+        let manifest = serde_json::to_vec(&self.manifest).expect("plain data");
+        let mut bytes = (manifest.len() as u64).to_le_bytes().to_vec();
+        bytes.extend(manifest);
+        let members = self.manifest.members.keys();
+        members.for_each(|name| bytes.extend(self.member(name).unwrap_or_default()));
+        bytes
+    }
+
+    /// What [`to_bytes`](Self::to_bytes) made.
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Result<Self, &'static str> {
+        const CUT: &str = "it is cut";
+        let (length, rest) = bytes.split_first_chunk::<8>().ok_or(CUT)?;
+        let length = usize::try_from(u64::from_le_bytes(*length)).map_err(|_| CUT)?;
+        let (manifest, mut rest) = rest.split_at_checked(length).ok_or(CUT)?;
+        let manifest: Manifest =
+            serde_json::from_slice(manifest).map_err(|_| "it has no manifest")?;
+        let mut members = BTreeMap::new();
+        for (name, member) in &manifest.members {
+            let length = usize::try_from(member.bytes).map_err(|_| CUT)?;
+            let (own, others) = rest.split_at_checked(length).ok_or(CUT)?;
+            members.insert(name.clone(), own.to_vec());
+            rest = others;
+        }
+        Ok(Self { manifest, members })
+    }
 }
 
 /// `manifest.json`: what must be true for a checkpoint to be whole, and to fit a run.

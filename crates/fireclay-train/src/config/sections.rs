@@ -44,7 +44,8 @@ pub struct TrainConfig {
     /// On a CPU: in how many parts to compute each batch at once, each on one thread. "auto" takes
     /// the number of cores where that is faster; the resolved configuration says what it took. The
     /// gradients are those of the whole batch but for the rounding of their sum. Models with batch
-    /// norm and mixed images need 1.
+    /// norm and mixed images need 1. With [cluster] it says how many of its parts at most are computed
+    /// at once, and the result does not depend on it.
     pub cpu_shards: CpuShards,
     /// Whether to forget results of elementwise operations after the forward pass and compute them
     /// again in the backward pass: less memory for more time, and the same numbers.

@@ -5,7 +5,8 @@ use serde_json::json;
 
 use crate::checkpoint::Fingerprints;
 use crate::config::{
-    CheckpointConfig, EarlyStoppingConfig, EvalConfig, LoggingConfig, Precision, TrainConfig,
+    CheckpointConfig, ClusterConfig, EarlyStoppingConfig, EvalConfig, LoggingConfig, Precision,
+    TrainConfig,
 };
 use crate::optim::OptimizerConfig;
 use crate::schedule::{LrSchedulerConfig, PlateauState};
@@ -25,6 +26,8 @@ pub struct TrainerConfig {
     pub lr_scheduler: LrSchedulerConfig,
     /// `[train]`.
     pub train: TrainConfig,
+    /// `[cluster]`.
+    pub cluster: Option<ClusterConfig>,
     /// `[eval]`.
     pub eval: EvalConfig,
     /// `[early_stopping]`.
@@ -42,10 +45,15 @@ impl TrainerConfig {
     /// Every impossible value, as (key, message).
     pub fn validate(&self) -> Vec<(String, String)> {
         let early = self.early_stopping.as_ref();
+        let cluster = self.cluster.as_ref();
         let sections = [
             ("optimizer", self.optimizer.validate()),
             ("lr_scheduler", self.lr_scheduler.validate(None)),
             ("train", self.train.validate()),
+            (
+                "cluster",
+                cluster.map(ClusterConfig::validate).unwrap_or_default(),
+            ),
             ("eval", self.eval.validate()),
             (
                 "early_stopping",
@@ -79,6 +87,7 @@ impl TrainerConfig {
             optimizer,
             train,
             lr_scheduler: LrSchedulerConfig::default(),
+            cluster: None,
             eval: EvalConfig::default(),
             early_stopping: None,
             checkpoint: CheckpointConfig::default(),
@@ -163,6 +172,9 @@ impl TrainerConfig {
                 }),
             ),
         ]);
+        if let Some(cluster) = &self.cluster {
+            parts.insert("cluster".into(), json!({ "parts": cluster.parts }));
+        }
         if self.precision != Precision::F32 {
             parts.insert("precision".into(), json!(self.precision));
         }

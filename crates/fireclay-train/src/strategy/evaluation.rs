@@ -3,6 +3,7 @@
 use std::iter;
 
 use burn::train::{EventProcessorTraining, InferenceStep, LearnerEvent, TrainingItem};
+use fireclay_data::Labels;
 use fireclay_metrics::{Direction, Report};
 
 use super::left::is_exhausted;
@@ -29,11 +30,28 @@ pub fn rows(eval: &EvalConfig, training: BatchSize) -> usize {
 
 /// Turns the outputs of all batches of a split into metrics of the split.
 pub trait Scorer<O>: Send {
+    /// What counts of the output of one batch.
+    fn taken(&self, output: &O) -> Taken;
+
+    /// Adds what counts of one batch, which another process may have computed.
+    fn put(&mut self, taken: Taken);
+
     /// Adds the output of one batch.
-    fn add(&mut self, output: &O);
+    fn add(&mut self, output: &O) {
+        self.put(self.taken(output));
+    }
 
     /// The metrics of everything added since the last call, in the order in which they are shown.
     fn finish(&mut self) -> Vec<(String, f64)>;
+}
+
+/// What a [`Scorer`] takes of the output of a batch.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Taken {
+    /// Numbers; the scorer knows which.
+    pub numbers: Vec<f64>,
+    /// The targets of its samples, where they have labels.
+    pub truth: Option<Labels>,
 }
 
 /// Metrics of a model beyond those of its outputs, such as of the texts that it writes; or why there are
@@ -68,9 +86,19 @@ pub struct MeanLoss {
 }
 
 impl<O: StepOutput> Scorer<O> for MeanLoss {
-    fn add(&mut self, output: &O) {
-        self.sum += output.weight() * scalar(output.loss()) * output.unit();
-        self.weight += output.weight();
+    fn taken(&self, output: &O) -> Taken {
+        let loss = output.weight() * scalar(output.loss()) * output.unit();
+        Taken {
+            numbers: vec![loss, output.weight()],
+            truth: None,
+        }
+    }
+
+    fn put(&mut self, taken: Taken) {
+        if let [loss, weight, ..] = taken.numbers[..] {
+            self.sum += loss;
+            self.weight += weight;
+        }
     }
 
     fn finish(&mut self) -> Vec<(String, f64)> {
@@ -142,10 +170,10 @@ impl<M: Trainable> Session<M> {
         });
         let workers = self.workers();
         let work = |(model, batch, progress)| (<M as InferenceStep>::step(&model, batch), progress);
-        let mut weight = 0.0;
+        let mut shared = self.shared_out(total_items);
         each_in_order(workers, items, work, |(output, progress)| {
-            weight += output.weight();
-            self.setup.scorer.add(&output);
+            let (weight, taken) = (output.weight(), self.setup.scorer.taken(&output));
+            self.score_batch(&mut shared, (weight, taken))?;
             if !self.setup.shown {
                 return Ok(());
             }
@@ -154,11 +182,15 @@ impl<M: Trainable> Session<M> {
             self.emit_valid(LearnerEvent::ProcessedItem(item))
         })?;
         self.emit_valid(LearnerEvent::EndSplit(epoch))?;
+        let weight = self.scored(shared)?;
         let mut metrics = self.setup.scorer.finish();
         if let Some(more) = &self.setup.more {
             metrics.extend(more(&model).map_err(TrainError::Learner)?);
         }
-        Ok(Scores { weight, metrics })
+        Ok(Scores {
+            weight,
+            metrics: self.agreed(metrics)?,
+        })
     }
 
     /// Batches that are evaluated at once.

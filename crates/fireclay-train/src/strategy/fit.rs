@@ -2,12 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::mem;
+use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex};
+use std::thread;
 
 use burn::lr_scheduler::constant::ConstantLr;
 use burn::tensor::Device;
 use burn::train::{InferenceStep, Learner, SupervisedTraining, TrainStep, TrainingStrategy};
 
+use super::cluster::Cluster;
 use super::evaluation::{MeanLoss, rows};
 use super::saving::restored;
 use super::scaling::LossScale;
@@ -17,6 +20,7 @@ use super::state::LoopState;
 use super::trainer::Trainer;
 use super::{Finished, StepStrategy, TrainError, Trainable};
 use crate::checkpoint::Store;
+use crate::cluster::Alone;
 use crate::config::{BatchSize, CpuShards, Precision};
 use crate::cost::{Clock, Cost, Trace};
 use crate::ema::Ema;
@@ -57,6 +61,7 @@ where
         self.check(folder, resume)?;
         // Numbering reads the weights, which puts them on the plain device; `train` tracks them.
         self.model = stable_ids(self.model.fork(&self.device)).train();
+        self.check_processes()?;
         let train = self.loader(&self.train, true);
         let valid = self.loader(&self.valid, false);
         let mut setup = self.setup([&train, &valid], folder)?;
@@ -64,6 +69,7 @@ where
             let place = (folder, self.train.len());
             (self.model, setup) = restored(self.model, setup, place, &self.resume)?;
         }
+        setup.check_start(&self.model)?;
 
         let batches = setup.batches_per_epoch;
         let epochs = setup.config.last_step(batches, setup.state.moved);
@@ -98,7 +104,12 @@ where
             rates,
             kept,
             batches_per_epoch,
-            shards: Shards::new(self.parts_of_a_batch(), self.recomputes())?,
+            shards: self.shards()?,
+            cluster: self.config.cluster.as_ref().map(|config| Cluster {
+                exchange: mem::replace(&mut self.exchange, Box::new(Alone)),
+                parts: config.parts,
+                stops: false,
+            }),
             handed_out: train.handed_out(),
             cursor: train.cursor(),
             valid_cursor: valid.cursor(),
@@ -118,6 +129,38 @@ where
             device: self.tracking(),
             config: self.config.clone(),
         })
+    }
+
+    /// What computes the parts of a batch. Where their number is fixed, the threads decide how many at once.
+    fn shards(&self) -> Result<Shards, TrainError> {
+        let Some(cluster) = &self.config.cluster else {
+            return Shards::new(self.parts_of_a_batch(), self.recomputes());
+        };
+        let own = cluster.parts / self.exchange.share().world;
+        let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        let threads = match self.config.train.cpu_shards {
+            CpuShards::Auto => 0,
+            CpuShards::Count(count) => count.get().min(own).min(cores),
+        };
+        Shards::on(threads, self.recomputes())
+    }
+
+    /// Refuses processes that cannot compute the batches together.
+    fn check_processes(&self) -> Result<(), TrainError> {
+        let world = self.exchange.share().world;
+        match &self.config.cluster {
+            None if world > 1 => Err(TrainError::Config(format!(
+                "{world} processes train together, but `cluster.parts` does not say into how many parts each batch is cut"
+            ))),
+            Some(cluster) if !cluster.parts.is_multiple_of(world) => {
+                Err(TrainError::Config(format!(
+                    "`cluster.parts` = {} cannot be shared out to {world} processes; start 1, 2, 4 or another number that \
+                 divides it",
+                    cluster.parts
+                )))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Stops the gradients of what does not move; gives the rates of the rest, and what of the weights
@@ -199,7 +242,10 @@ where
             batch_size,
             shuffle: training && train.shuffle,
             drop_last: training && train.drop_last,
-            share: Share::WHOLE,
+            share: match training {
+                true => self.exchange.share(),
+                false => Share::WHOLE,
+            },
         };
         let loader = OrderedLoader::new(
             samples.clone(),
@@ -207,9 +253,10 @@ where
             train.loader_threads.unwrap_or_else(|| S::threads()),
             self.device.clone(),
         );
-        match training {
-            true => loader.in_parts(self.parts_of_a_batch()),
-            false => loader,
+        match (&self.config.cluster, training) {
+            (Some(cluster), true) => loader.in_fixed_parts(cluster.parts),
+            (None, true) => loader.in_parts(self.parts_of_a_batch()),
+            (_, false) => loader.only(self.exchange.share()),
         }
     }
 }

@@ -3,6 +3,7 @@
 
 mod at;
 mod change;
+mod cluster;
 mod config;
 mod evaluation;
 mod fit;
@@ -12,6 +13,7 @@ mod scaling;
 mod session;
 mod setup;
 mod shards;
+mod shared;
 mod state;
 mod step;
 mod trainer;
@@ -20,7 +22,7 @@ pub use at::{At, find, restore_weights, weight_paths};
 pub use change::Change;
 pub use config::TrainerConfig;
 pub use evaluation::rows as evaluation_rows;
-pub use evaluation::{MeanLoss, More, Scorer, Scores};
+pub use evaluation::{MeanLoss, More, Scorer, Scores, Taken};
 pub use left::ended_under;
 pub use scaling::{LossScale, backward};
 pub use session::ended;
@@ -73,6 +75,12 @@ pub enum TrainError {
     /// The configuration cannot be carried out on this data.
     #[error("{0}")]
     Config(String),
+    /// The processes of a training do not do the same.
+    #[error("{0}")]
+    Unlike(String),
+    /// Another process of the training has ended, or does not answer.
+    #[error("{0}")]
+    Lost(String),
 }
 
 impl TrainError {

@@ -41,6 +41,10 @@ impl<M: Trainable> Session<M> {
         let optimizer = optim::to_bytes(&self.setup.optimizer)
             .map_err(|error| TrainError::Learner(error.to_string()))?;
         members.push((OPTIMIZER, optimizer.to_vec()));
+        self.check_alike(&members)?;
+        if !self.leads() {
+            return Ok(());
+        }
         self.setup.state.metrics_bytes = self.setup.metrics.bytes();
         self.setup.state.metrics_sha256 = Some(self.setup.metrics.sha256());
         let state = serde_json::to_vec_pretty(&self.setup.state).expect("the state is plain data");
@@ -151,25 +155,17 @@ pub(super) fn restored<M: LearnerModel>(
     (folder, samples): (&RunFolder, usize),
     resume: &Resume,
 ) -> Result<(M, Setup<M>), TrainError> {
-    let record = folder.file("metrics.jsonl");
-    let (checkpoint, skipped) = match resume.at {
-        None => setup
-            .store
-            .newest_that(|checkpoint| check_record(checkpoint, &record))?,
-        Some(step) => {
-            let checkpoint = setup.store.load(step)?;
-            let path = setup.store.path(step);
-            check_record(&checkpoint, &record).map_err(|reason| damaged(&path, reason))?;
-            (checkpoint, Vec::new())
-        }
+    let leads = setup.leads();
+    let checkpoint = match leads {
+        true => Some(found(&mut setup, folder, resume)?),
+        false => None,
     };
-    skipped
-        .iter()
-        .for_each(|line| setup.observers.noticed(line));
+    let checkpoint = setup.everywhere(checkpoint)?;
     let Manifest {
         step, fingerprints, ..
     } = &checkpoint.manifest;
     let found = differences(fingerprints, &setup.fingerprints);
+    let record = folder.file("metrics.jsonl");
     let changed = unexplained(found.clone(), &resume.changes, *step);
     if !changed.is_empty() {
         let changed = changed.iter().map(ToString::to_string);
@@ -187,7 +183,7 @@ pub(super) fn restored<M: LearnerModel>(
         batches: setup.batches_per_epoch,
     };
     adapt.apply(&mut setup.state);
-    forget_a_lost_best(&mut setup);
+    forget_a_lost_best(&mut setup)?;
     if let Some(ema) = setup.ema.take() {
         let average = (ema.model().clone(), &setup.kept);
         let average = restore(&checkpoint, AVERAGE, average, &path)?;
@@ -197,12 +193,38 @@ pub(super) fn restored<M: LearnerModel>(
     setup.optimizer = optim::check_shapes(&model, &bytes)
         .and_then(|()| optim::from_bytes(setup.optimizer, bytes))
         .map_err(|error| damaged(&path, format!("{OPTIMIZER}: {error}")))?;
+    if !leads {
+        return Ok((model, setup));
+    }
     if resume.at.is_some() {
         setup.store.forget_after(*step)?;
     }
     setup.metrics = JsonLines::open(&record, setup.state.metrics_bytes)?;
     setup.before = cost_before(folder, &setup.state, resume.cost.as_ref());
     Ok((model, setup))
+}
+
+/// The checkpoint to go on from.
+fn found<M: LearnerModel>(
+    setup: &mut Setup<M>,
+    folder: &RunFolder,
+    resume: &Resume,
+) -> Result<Checkpoint, TrainError> {
+    let record = folder.file("metrics.jsonl");
+    let Some(step) = resume.at else {
+        let newest = setup
+            .store
+            .newest_that(|checkpoint| check_record(checkpoint, &record));
+        let (checkpoint, skipped) = newest?;
+        skipped
+            .iter()
+            .for_each(|line| setup.observers.noticed(line));
+        return Ok(checkpoint);
+    };
+    let checkpoint = setup.store.load(step)?;
+    let path = setup.store.path(step);
+    check_record(&checkpoint, &record).map_err(|reason| damaged(&path, reason))?;
+    Ok(checkpoint)
 }
 
 /// What a run had cost in this state; `ended`: what it had cost at its end.
@@ -245,13 +267,25 @@ fn check_record(checkpoint: &Checkpoint, record: &Path) -> Result<(), String> {
 }
 
 /// Where the best checkpoint is to be kept and is not there any more, the next evaluation is the best.
-fn forget_a_lost_best<M: LearnerModel>(setup: &mut Setup<M>) {
+fn forget_a_lost_best<M: LearnerModel>(setup: &mut Setup<M>) -> Result<(), TrainError> {
     let keep_best = setup.config.checkpoint.keep_best;
-    if let Some(best) = setup.state.best.filter(|_| keep_best)
-        && let Err(error) = setup.store.load(best.step)
-    {
+    let Some(best) = setup.state.best.filter(|_| keep_best) else {
+        return Ok(());
+    };
+    let lost = match setup.leads() {
+        true => setup.store.load(best.step).err(),
+        false => None,
+    };
+    let is_lost = match &mut setup.cluster {
+        Some(cluster) => cluster.leading(&lost.is_some())?,
+        None => lost.is_some(),
+    };
+    if let Some(error) = lost {
         let message = format!("{error}; the next evaluation is the best so far");
         setup.observers.noticed(&message);
+    }
+    if is_lost {
         setup.state.best = None;
     }
+    Ok(())
 }

@@ -110,7 +110,8 @@ impl<M: Trainable> Session<M> {
             return Ok(reason);
         }
         self.setup.state.stopped = None;
-        if self.setup.state.step == 0 && self.setup.store.steps().is_empty() {
+        let is_first = self.setup.state.step == 0 && self.setup.store.steps().is_empty();
+        if self.decided(is_first)? {
             // So that a run can be resumed from its very beginning.
             self.save()?;
         }
@@ -149,6 +150,7 @@ impl<M: Trainable> Session<M> {
         let mut batches = train.iter();
         while self.setup.state.epoch == position.epoch {
             self.update(&mut *batches)?;
+            self.did("ended the update");
             if let Some(reason) = self.after_update()? {
                 return Ok(Some(reason));
             }
@@ -206,7 +208,11 @@ impl<M: Trainable> Session<M> {
         if let Some(error) = self.interrupter.error() {
             return Err(TrainError::Learner(error.to_string()));
         }
-        let stops = self.interrupter.should_stop();
+        let stops = match &self.setup.cluster {
+            // All of them stop after the same step.
+            Some(cluster) if cluster.exchange.share().world > 1 => cluster.stops,
+            _ => self.interrupter.should_stop(),
+        };
         Ok(stops.then_some(StopReason::Interrupted))
     }
 
@@ -265,6 +271,8 @@ impl<M: Trainable> Session<M> {
             self.setup.observers.ended(reason);
             let model = match reason {
                 StopReason::Interrupted => self.model().valid(),
+                // The run's checkpoints are with the first process.
+                _ if !self.leads() => self.model().valid(),
                 _ => self.chosen()?,
             };
             self.setup.clock.finish()?;

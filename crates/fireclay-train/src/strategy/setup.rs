@@ -8,14 +8,16 @@ use burn::tensor::Device;
 use burn::train::{InferenceStep, LearnerModel};
 use serde_json::json;
 
+use super::TrainError;
+use super::cluster::Cluster;
 use super::config::TrainerConfig;
 use super::evaluation::{More, Scorer, Scores};
 use super::shards::Shards;
 use super::state::LoopState;
-use crate::checkpoint::{Fingerprints, Store};
+use crate::checkpoint::{Checkpoint, Fingerprints, Store};
 use crate::cost::{Clock, Cost, Phase};
 use crate::ema::Ema;
-use crate::loader::{Cursor, HandedOut};
+use crate::loader::{Cursor, HandedOut, Share};
 use crate::observer::Observer;
 use crate::parameters::Rates;
 use crate::record::{JsonLines, MetricLine};
@@ -36,6 +38,8 @@ pub(super) struct Setup<M: LearnerModel> {
     pub batches_per_epoch: usize,
     /// What computes the parts of a batch.
     pub shards: Shards,
+    /// Where their number is fixed, for one process or several.
+    pub cluster: Option<Cluster>,
     /// The parts of the training batches.
     pub handed_out: HandedOut,
     pub cursor: Cursor,
@@ -61,6 +65,30 @@ pub(super) struct Setup<M: LearnerModel> {
 }
 
 impl<M: LearnerModel> Setup<M> {
+    /// Whether this process writes the run's folder: it is alone, or the first.
+    pub fn leads(&self) -> bool {
+        self.share().rank == 0
+    }
+
+    /// Which process this is, and of how many.
+    pub fn share(&self) -> Share {
+        let cluster = self.cluster.as_ref();
+        cluster.map_or(Share::WHOLE, |cluster| cluster.exchange.share())
+    }
+
+    /// The checkpoint of the first process, which has read it.
+    pub fn everywhere(&mut self, own: Option<Checkpoint>) -> Result<Checkpoint, TrainError> {
+        let world = self.share().world;
+        let (Some(cluster), true) = (&mut self.cluster, world > 1) else {
+            return Ok(own.expect("a process that is alone has read it"));
+        };
+        let bytes = own.as_ref().map(Checkpoint::to_bytes).unwrap_or_default();
+        let bytes = cluster.exchange.broadcast(bytes)?;
+        let unread =
+            |reason| TrainError::Lost(format!("the checkpoint of the first process: {reason}"));
+        Checkpoint::from_bytes(&bytes).map_err(unread)
+    }
+
     /// Counts the time since `start` as `phase`.
     pub fn spent(&mut self, phase: Phase, start: Instant) {
         self.clock.spent(phase, start, self.state.step);

@@ -13,6 +13,8 @@ use crate::workers::Workers;
 /// The threads, and whether the backward pass computes activations again.
 pub(super) struct Shards {
     workers: Workers,
+    /// Pieces that are computed at once, each on a thread of its own; 0 for one at a time on all threads.
+    at_once: usize,
     recomputes: bool,
 }
 
@@ -23,6 +25,12 @@ pub(super) struct Piece<I> {
     pub draws: Option<Draws>,
     /// What its loss is multiplied by, where that is needed.
     pub scale: Option<f64>,
+    /// Its number among the parts of the whole batch.
+    pub number: usize,
+    /// How many samples it has.
+    pub samples: usize,
+    /// Where the device draws for each piece alone: from what.
+    pub seed: Option<u64>,
 }
 
 impl<I> Piece<I> {
@@ -47,13 +55,62 @@ impl Shards {
     /// If the system gives no more threads.
     pub fn new(count: usize, recomputes: bool) -> Result<Self, TrainError> {
         let threads = if count > 1 { count } else { 0 };
+        Self::on(threads, recomputes)
+    }
+
+    /// The same for parts that never depend on the number of threads: each has one thread for itself, even where
+    /// it is alone. 0 threads: the device computes.
+    ///
+    /// # Errors
+    ///
+    /// If the system gives no more threads.
+    pub fn on(threads: usize, recomputes: bool) -> Result<Self, TrainError> {
         let workers = Workers::new(threads).map_err(|error| {
-            TrainError::Config(format!("`train.cpu_shards` = {count}: no threads: {error}"))
+            TrainError::Config(format!(
+                "`train.cpu_shards` = {threads}: no threads: {error}"
+            ))
         })?;
         Ok(Self {
             workers,
+            at_once: threads,
             recomputes,
         })
+    }
+
+    /// Pieces that are handed to [`each`](Self::each) at once.
+    pub fn at_once(&self) -> usize {
+        self.at_once.max(1)
+    }
+
+    /// Forward and backward of as many pieces as there are threads, each on a thread of its own; on a device
+    /// without threads one after another.
+    pub fn each<M: LearnerModel>(
+        &self,
+        model: &M,
+        pieces: Vec<Piece<<M as TrainStep>::Input>>,
+        device: &Device,
+    ) -> Vec<TrainOutput<<M as TrainStep>::Output>> {
+        match self.at_once {
+            0 => {
+                let seeded = |piece: Piece<_>| {
+                    piece.seed.iter().for_each(|seed| device.seed(*seed));
+                    self.whole(model, piece)
+                };
+                pieces.into_iter().map(seeded).collect()
+            }
+            _ => self.on_threads(model, pieces, device),
+        }
+    }
+
+    fn whole<M: LearnerModel>(
+        &self,
+        model: &M,
+        piece: Piece<<M as TrainStep>::Input>,
+    ) -> TrainOutput<<M as TrainStep>::Output> {
+        match self.recomputes {
+            true => piece.step(&recomputing(model.clone())),
+            false => piece.step(model),
+        }
     }
 
     /// Forward and backward of every piece; the outputs are in the order of the pieces, whichever
@@ -65,11 +122,18 @@ impl Shards {
         device: &Device,
     ) -> Vec<TrainOutput<<M as TrainStep>::Output>> {
         if pieces.len() < 2 {
-            let recomputing = self.recomputes.then(|| recomputing(model.clone()));
-            let model = recomputing.as_ref().unwrap_or(model);
-            let outputs = pieces.into_iter().map(|piece| piece.step(model));
+            let outputs = pieces.into_iter().map(|piece| self.whole(model, piece));
             return outputs.collect();
         }
+        self.on_threads(model, pieces, device)
+    }
+
+    fn on_threads<M: LearnerModel>(
+        &self,
+        model: &M,
+        pieces: Vec<Piece<<M as TrainStep>::Input>>,
+        device: &Device,
+    ) -> Vec<TrainOutput<<M as TrainStep>::Output>> {
         let part = |piece| {
             // Autodiff keeps what hangs together under one lock: each part has leaves of its own.
             let model = model.clone().fork(device);
@@ -170,6 +234,9 @@ mod tests {
                 input: rows.clone().slice([range]),
                 draws: Some(draws),
                 scale: None,
+                number: part,
+                samples: rows.dims()[0],
+                seed: None,
             }
         });
         let shards = Shards::new(parts, false).expect("threads");

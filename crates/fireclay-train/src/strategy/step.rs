@@ -21,15 +21,15 @@ use crate::gradients::{Accumulator, clip_global_norm, global_norm, scale};
 use crate::observer::{Observer, Step};
 use crate::output::StepOutput;
 
-type Batches<'a, M> = dyn DataLoaderIterator<<M as TrainStep>::Input> + 'a;
+pub(super) type Batches<'a, M> = dyn DataLoaderIterator<<M as TrainStep>::Input> + 'a;
 
 /// What the micro-batches of one update, or their parts, came to.
 #[derive(Default)]
-struct Forward {
-    grads: Accumulator,
-    losses: Vec<Tensor<1>>,
-    weights: Vec<f64>,
-    unit: f64,
+pub(super) struct Forward {
+    pub grads: Accumulator,
+    pub losses: Vec<Tensor<1>>,
+    pub weights: Vec<f64>,
+    pub unit: f64,
 }
 
 impl<M: Trainable> Session<M> {
@@ -118,28 +118,16 @@ impl<M: Trainable> Session<M> {
         let left = self.setup.batches_per_epoch - self.setup.state.batch;
         let half = self.setup.config.precision.half();
         let half = half.map(|dtype| halved(self.model().clone(), dtype));
-        let loss_scale = self.setup.state.loss_scale;
-        let loss_scale = loss_scale.map_or(1.0, |scale| scale.factor);
         let mut forward = Forward::default();
         for micro in 0..self.setup.config.accumulation().min(left) {
             let start = Instant::now();
             let pieces = self.pieces(batches, micro)?;
             self.setup.spent(Phase::Data, start);
             let start = Instant::now();
-            let Setup { shards, device, .. } = &self.setup;
-            let model = half.as_ref().unwrap_or(self.model());
-            for mut output in shards.step(model, pieces, device) {
-                if half.is_some() {
-                    output.grads = scale(self.model(), output.grads, 1.0 / loss_scale);
-                }
-                let item = output.item;
-                let weight = item.weight();
-                self.setup.count_tokens(item.tokens());
-                forward.grads.add(self.model(), output.grads, weight);
-                forward.losses.push(item.loss().without_autodiff());
-                forward.weights.push(weight);
-                forward.unit = item.unit();
-                self.show(item, batches, learning_rate)?;
+            let (half, at) = (half.as_ref(), (&*batches, learning_rate));
+            match self.setup.cluster {
+                Some(_) => self.forward_in_parts(half, pieces, at, &mut forward)?,
+                None => self.forward_here(half, pieces, at, &mut forward)?,
             }
             self.setup.state.batch += 1;
             self.setup.spent(Phase::Compute, start);
@@ -147,8 +135,39 @@ impl<M: Trainable> Session<M> {
         Ok(forward)
     }
 
+    /// Forward and backward of the parts of a micro-batch, into `forward`.
+    fn forward_here(
+        &mut self,
+        half: Option<&M>,
+        pieces: Vec<Piece<<M as TrainStep>::Input>>,
+        (batches, learning_rate): (&Batches<'_, M>, f64),
+        forward: &mut Forward,
+    ) -> Result<(), TrainError> {
+        let loss_scale = self.setup.state.loss_scale;
+        let loss_scale = loss_scale.map_or(1.0, |scale| scale.factor);
+        let Setup { shards, device, .. } = &self.setup;
+        let model = half.unwrap_or(self.model());
+        let samples: usize = pieces.iter().map(|piece| piece.samples).sum();
+        let outputs = shards.step(model, pieces, device);
+        self.setup.done.samples += samples as u64;
+        for mut output in outputs {
+            if half.is_some() {
+                output.grads = scale(self.model(), output.grads, 1.0 / loss_scale);
+            }
+            let item = output.item;
+            let weight = item.weight();
+            self.setup.count_tokens(item.tokens());
+            forward.grads.add(self.model(), output.grads, weight);
+            forward.losses.push(item.loss().without_autodiff());
+            forward.weights.push(weight);
+            forward.unit = item.unit();
+            self.show(item, batches, learning_rate)?;
+        }
+        Ok(())
+    }
+
     /// Burn's dashboard, if there is one, gets what a part came to.
-    fn show(
+    pub(super) fn show(
         &mut self,
         item: <M as TrainStep>::Output,
         batches: &Batches<'_, M>,
@@ -187,13 +206,17 @@ impl<M: Trainable> Session<M> {
                 before: part.samples.start,
                 samples: part.samples.len(),
             });
-            self.setup.done.samples += part.samples.len() as u64;
             let scale = self.setup.state.loss_scale.map(|scale| scale.factor);
-            pieces.push(Piece {
-                input,
-                draws,
-                scale,
-            });
+            if !part.samples.is_empty() {
+                pieces.push(Piece {
+                    input,
+                    draws,
+                    scale,
+                    number: part.number,
+                    samples: part.samples.len(),
+                    seed: self.seed_of(micro, part.number),
+                });
+            }
             if part.is_last {
                 return Ok(pieces);
             }

@@ -13,6 +13,7 @@ use super::config::TrainerConfig;
 use super::evaluation::{MeanLoss, More, Scorer};
 use super::saving::Resume;
 use crate::checkpoint::Fingerprints;
+use crate::cluster::{Alone, Exchange};
 use crate::cost::Cost;
 use crate::loader::Samples;
 use crate::observer::Observer;
@@ -34,6 +35,7 @@ pub struct Trainer<M: LearnerModel, S: Samples> {
     pub(super) renderer: Box<dyn MetricsRenderer>,
     pub(super) shown: bool,
     pub(super) profile: bool,
+    pub(super) exchange: Box<dyn Exchange>,
     pub(super) scorer: Box<dyn Scorer<<M as InferenceStep>::Output>>,
     pub(super) more: Option<More<M>>,
     pub(super) learner: Box<dyn FnOnce(SupervisedTraining<M>) -> SupervisedTraining<M>>,
@@ -61,6 +63,7 @@ where
             renderer: Box::new(NoRenderer),
             shown: false,
             profile: false,
+            exchange: Box::new(Alone),
             scorer: Box::new(MeanLoss::default()),
             more: None,
             learner: Box::new(|training| training),
@@ -154,6 +157,15 @@ where
         self.renderer = renderer;
         self.learner = Box::new(register);
         self.shown = true;
+        self
+    }
+
+    /// How this process talks to those that train with it; then [`TrainerConfig::cluster`] is there, and the number
+    /// of processes divides its parts. All of them begin alike, each with a folder of its own, of which that of the
+    /// first is the run's. Default: it is [`Alone`].
+    #[must_use]
+    pub fn together(mut self, exchange: Box<dyn Exchange>) -> Self {
+        self.exchange = exchange;
         self
     }
 

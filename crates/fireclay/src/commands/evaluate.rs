@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 
 use fireclay_metrics::{Baseline, Metric, PerClass, Report};
+use fireclay_run::run::Evaluated;
 use fireclay_run::workload::WorkloadWords;
-use fireclay_run::{Evaluations, On, load_run};
+use fireclay_run::{Evaluations, On, Run, TextWindows, load_model};
 
 use super::remarks::{bounds, remarks};
 use super::{CheckpointArgs, device, fairness, paths, run_at};
@@ -15,19 +16,38 @@ use crate::text::{number, prose, say, tell};
 /// Evaluate a finished run over a whole split, or over other data
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The run folder, such as runs/NAME/1; runs/NAME is the newest run of that name
+    /// The run folder, such as runs/NAME/1; runs/NAME is the newest run of that name. A language model that was not
+    /// trained here is a folder of the hub, or a GGUF file
     #[arg(value_parser = paths::path())]
     pub run: PathBuf,
     /// The split to evaluate [default: test, or valid where there is no test split]
     #[arg(long, value_enum, conflicts_with = "data")]
     pub split: Option<SplitName>,
-    /// Other data with targets: a table (file, glob, or `-` for standard input), or images in the form of the config's data.path
+    /// Other data with targets: a table (file, glob, or `-` for standard input), a text, or images in the form of the config's data.path
     #[arg(long, value_name = "PATH", value_parser = paths::place())]
     pub data: Option<String>,
     /// The translations of the texts in `--data`, line by line (for pairs of texts); given several times,
     /// each is a file of references for BLEU and chrF, and the loss is that of the first
     #[arg(long, value_name = "PATH", requires = "data", value_parser = paths::place())]
     pub target_data: Vec<String>,
+    /// Read the text in `--data` in windows of N tokens (for language models); by default as many as the model reads,
+    /// and at most 1024 of a model that was not trained here
+    #[arg(
+        long,
+        value_name = "N",
+        requires = "data",
+        conflicts_with = "target_data"
+    )]
+    pub context: Option<usize>,
+    /// Start the next window N tokens later, so that tokens are predicted from more of those before them [default: the
+    /// tokens of a window]
+    #[arg(
+        long,
+        value_name = "N",
+        requires = "data",
+        conflicts_with = "target_data"
+    )]
+    pub stride: Option<usize>,
     #[command(flatten)]
     pub checkpoint: CheckpointArgs,
     /// Compute on other hardware than the config names
@@ -52,18 +72,10 @@ pub enum SplitName {
 /// Evaluates a split of the run's own data, or other data.
 pub fn run(args: &Args) -> Result<(), Failure> {
     let at = run_at(&args.run);
-    let config = load_run(&at)?.config;
+    let config = load_model(&at)?.config;
     let device = device(&config, args.backend.as_deref())?;
     let run = args.checkpoint.open(&at, &device.device)?;
-    let evaluated = run.evaluate(match &args.data {
-        Some(path) => On::File {
-            path,
-            targets: &args.target_data,
-        },
-        None => args
-            .split
-            .map_or(On::HeldOut, |split| On::Split(split as usize)),
-    })?;
+    let evaluated = evaluated(args, &*run)?;
     let notes = evaluated.notes.iter();
     notes.for_each(|note| tell!("note: {note}"));
     if args.json {
@@ -85,6 +97,26 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         fairness::print(&evaluated.name, config.fairness.as_ref(), &evaluated.report);
     }
     Ok(())
+}
+
+fn evaluated(args: &Args, run: &dyn Run) -> Result<Evaluated, Failure> {
+    let split = || {
+        let split = args.split.map(|split| On::Split(split as usize));
+        split.unwrap_or(On::HeldOut)
+    };
+    let (context, stride) = (args.context, args.stride);
+    Ok(match &args.data {
+        Some(path) if context.or(stride).is_some() => run.evaluate_text(&TextWindows {
+            path,
+            context,
+            stride,
+        })?,
+        Some(path) => run.evaluate(On::File {
+            path,
+            targets: &args.target_data,
+        })?,
+        None => run.evaluate(split())?,
+    })
 }
 
 fn print(name: &str, order: &[Metric], report: &Report) {

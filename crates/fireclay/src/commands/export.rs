@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use fireclay_run::export::Export;
-use fireclay_run::load_run;
+use fireclay_run::{is_run, load_model};
 
 use super::{CheckpointArgs, device, paths, run_at};
 use crate::failure::Failure;
@@ -12,7 +12,8 @@ use crate::text::{say, tell};
 /// Export the model of a run for other programs
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The run folder, such as runs/NAME/1; runs/NAME is the newest run of that name
+    /// The run folder, such as runs/NAME/1; runs/NAME is the newest run of that name. A language model that was not
+    /// trained here is a folder of the hub, or a GGUF file
     #[arg(value_parser = paths::path())]
     pub run: PathBuf,
     /// The folder to write, new or empty; with --format onnx the file
@@ -57,7 +58,7 @@ fn onnx(args: &Args) -> Result<(), Failure> {
         return Err(Failure::Usage(message.into()));
     }
     let run = run_at(&args.run);
-    let config = load_run(&run)?.config;
+    let config = load_model(&run)?.config;
     let device = device(&config, args.backend.as_deref())?.device;
     let at = args.checkpoint.checkpoint;
     let exported = fireclay_onnx::export(&run, at, &device, &args.output)?;
@@ -70,9 +71,10 @@ fn onnx(args: &Args) -> Result<(), Failure> {
 /// Writes the results of a run into a folder of their own.
 fn folder(args: &Args) -> Result<(), Failure> {
     let run = run_at(&args.run);
-    let config = load_run(&run)?.config;
+    let config = load_model(&run)?.config;
     let at = args.checkpoint.checkpoint;
-    let device = match args.merge || at.is_some() {
+    let is_made = args.merge || at.is_some() || !is_run(&run)?;
+    let device = match is_made {
         true => Some(device(&config, args.backend.as_deref())?.device),
         false => None,
     };
@@ -80,6 +82,7 @@ fn folder(args: &Args) -> Result<(), Failure> {
         output: &args.output,
         merge_on: device.as_ref().filter(|_| args.merge),
         at: at.zip(device.as_ref()),
+        read_on: device.as_ref(),
     };
     let exported = export.write(&run)?;
     exported.notes.iter().for_each(|note| tell!("note: {note}"));

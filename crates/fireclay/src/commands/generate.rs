@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
 use fireclay_run::generate::{GenerateError, Limits, Sampling};
-use fireclay_run::{Run, load_run};
+use fireclay_run::{Run, load_model};
 use serde_json::json;
 
 use super::{CheckpointArgs, device, paths, run_at};
@@ -15,7 +15,8 @@ use crate::text::{put_now, say, tell};
 /// Generate text from a prompt with a language model
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The run folder, such as runs/NAME/1; runs/NAME is the newest run of that name
+    /// The run folder, such as runs/NAME/1; runs/NAME is the newest run of that name. A language model that was not
+    /// trained here is a folder of the hub, or a GGUF file
     #[arg(value_parser = paths::path())]
     pub run: PathBuf,
     /// The text to continue; `-` reads it from standard input
@@ -87,7 +88,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     let (sampling, limits) = choices(args)?;
     let prompts = prompts(args)?;
     let at = run_at(&args.run);
-    let config = load_run(&at)?.config;
+    let config = load_model(&at)?.config;
     let device = device(&config, args.backend.as_deref())?;
     let run = args.checkpoint.open(&at, &device.device)?;
     // A run that writes no text says so before the first prompt.

@@ -1,6 +1,7 @@
 //! The verbs. A verb is a file here, its `mod` and a line in the list below. Its file has `Args`, whose doc
 //! comment is the help, and `run`.
 
+mod chat;
 mod check;
 mod compare;
 mod completions;
@@ -44,6 +45,7 @@ use fireclay_run::{At, Run, RunDevice, load_run, open, open_at};
 use fireclay_train::run_folder;
 
 use crate::backend;
+use crate::cluster::refuse_many;
 use crate::failure::Failure;
 use crate::text::tell;
 
@@ -71,6 +73,9 @@ macro_rules! verbs {
         impl Command {
             /// Does what the user asks for.
             pub fn run(&self) -> Result<(), Failure> {
+                if !matches!(self, Self::Train(_) | Self::Resume(_)) {
+                    refuse_many()?;
+                }
                 match self {
                     $(Self::$Verb(args) => $file::run(args),)*
                 }
@@ -90,6 +95,7 @@ verbs! {
     Explain => explain,
     Predict => predict,
     Generate => generate,
+    Chat => chat,
     Serve => serve,
     Export => export,
     Report => report,

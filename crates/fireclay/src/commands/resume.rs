@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::training::{resumed, short};
 use super::{folds, paths, run_at};
+use crate::cluster::{Processes, together};
 use crate::failure::Failure;
 use crate::progress::ShowArgs;
 use crate::text::{say, tell};
@@ -33,12 +34,19 @@ pub struct Args {
 
 /// Continues a run.
 pub fn run(args: &Args) -> Result<(), Failure> {
+    together(|processes| go_on(args, processes))
+}
+
+fn go_on(args: &Args, processes: &Processes) -> Result<(), Failure> {
+    let show = processes.shown(args.show);
     let run = run_at(&args.run);
     let is_plain = args.sets.is_empty() && args.checkpoint.is_none();
     if is_plain && let Some(finished) = finished(&run)? {
         // Nobody else is at work on it, and what a process that was killed has left is removed.
-        RunFolder::open(&run)?;
-        return stays(&finished, args.show);
+        if processes.leads() {
+            RunFolder::open(&run)?;
+        }
+        return stays(&finished, show);
     }
     let loaded = load_run_with(&run, &args.sets)?;
     if let Some((fold, folds)) = folds::of(&loaded.config) {
@@ -47,8 +55,8 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         );
     }
     let backend = args.backend.as_deref();
-    let (report, outcome) = resumed(&run, loaded, args.checkpoint, backend, args.show)?;
-    report.end(&outcome)
+    let (report, outcome) = resumed(processes, &run, loaded, args.checkpoint, backend, show)?;
+    report.end(&outcome, processes)
 }
 
 /// Says that a run has ended and is left as it is.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use fireclay_run::{Run, load_run, open};
+use fireclay_run::{Run, load_model, open};
 use fireclay_serve::{Limits, ServeError, Server, Settings, Source, Tls};
 
 use super::{device, paths};
@@ -16,8 +16,8 @@ use crate::text::{put_aside, tell};
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER)]
 pub struct Args {
-    /// Run folders, such as runs/NAME/1, or NAME=FOLDER to choose what clients call it; runs/NAME is the newest run of
-    /// that name, and loading it anew takes a newer one
+    /// Run folders, such as runs/NAME/1, or language models of the hub (a folder, or a GGUF), or NAME=FOLDER to choose what
+    /// clients call it; runs/NAME is the newest run of that name, and loading it anew takes a newer one
     #[arg(required = true, value_name = "RUN", value_parser = paths::place())]
     pub runs: Vec<String>,
     /// The address to listen on; any but one of this machine alone can be reached by others
@@ -115,8 +115,10 @@ pub fn run(args: &Args) -> Result<(), Failure> {
 
 fn opened(path: &Path, backend: Option<&str>) -> Result<Box<dyn Run>, String> {
     let opened = || -> Result<Box<dyn Run>, Failure> {
-        let path = fireclay_train::run_folder::find(path)?;
-        let config = load_run(&path)?.config;
+        // The newest run of a folder is settled once.
+        let newest = fireclay_train::run_folder::newest(path);
+        let path = newest.unwrap_or_else(|| path.to_path_buf());
+        let config = load_model(&path)?.config;
         let device = device(&config, backend)?;
         Ok(open(&path, &device.device)?)
     };

@@ -11,6 +11,7 @@ use fireclay_run::{
 use super::folds::Trained;
 use super::training::{READING, Report, hooks, resumed, short, unless_interrupted};
 use super::{config, device, folds, paths};
+use crate::cluster::{Processes, together};
 use crate::failure::Failure;
 use crate::progress::ShowArgs;
 use crate::text::{say, tell};
@@ -39,6 +40,11 @@ pub struct Args {
 
 /// Trains as a config says.
 pub fn run(args: &Args) -> Result<(), Failure> {
+    together(|processes| train(args, processes))
+}
+
+fn train(args: &Args, processes: &Processes) -> Result<(), Failure> {
+    let show = processes.shown(args.show);
     let folds = args.folds.map(|folds| format!("data.split.folds={folds}"));
     let sets: Vec<String> = args.sets.iter().cloned().chain(folds).collect();
     let load = |sets: &[String]| -> Result<Loaded, Failure> {
@@ -50,6 +56,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     };
     let loaded = load(&sets)?;
     if let Some(folds) = folds::asked(&loaded.config) {
+        processes.refuse_several("a cross-validation")?;
         let mut told = Vec::new();
         return folds::run(folds, args.show.json, |fold| {
             let set = format!("data.split.fold={fold}");
@@ -58,37 +65,43 @@ pub fn run(args: &Args) -> Result<(), Failure> {
                 say!("fold {fold} of {folds}");
             }
             let before = args.resume.as_ref().and_then(|_| fold_run(&loaded));
-            of_fold(loaded, before, args.show, &mut told)
+            of_fold((loaded, before), show, &mut told, processes)
         });
     }
-    match args.resume.as_ref().and_then(|_| latest(&loaded)) {
+    let before = match args.resume {
+        Some(_) => processes.decide(|| latest(&loaded))?,
+        None => None,
+    };
+    match before {
         Some(run) => {
             let again = load_run_at(&run, &loaded.config)?;
-            let (report, outcome) = resumed(&run, again, None, None, args.show)?;
-            report.end(&outcome)
+            let (report, outcome) = resumed(processes, &run, again, None, None, show)?;
+            report.end(&outcome, processes)
         }
-        None => new(loaded, args.show),
+        None => new(loaded, show, processes),
     }
 }
 
 /// Trains in a new run folder.
-fn new(mut loaded: Loaded, show: ShowArgs) -> Result<(), Failure> {
+fn new(mut loaded: Loaded, show: ShowArgs, processes: &Processes) -> Result<(), Failure> {
+    processes.check(&loaded.config)?;
     loaded.notes.extend(other_split(&loaded));
     let device = device(&loaded.config, None)?;
     let beat = show.beat(READING);
     let prepared = Prepared::new(loaded, PLANNER.forced(show.force))?;
     let report = Report::new(&prepared, &device, show);
-    let outcome = prepared.train(&device, hooks(report.config(), show, beat)?)?;
-    report.end(&outcome)
+    let hooks = hooks(processes, report.config(), show, beat)?;
+    let outcome = prepared.train(&device, hooks)?;
+    report.end(&outcome, processes)
 }
 
 /// Trains one fold, in a new run folder or in that of `before`, and says what of it unless all folds are told at once;
 /// notes that were `told` of a fold before it are not said again.
 fn of_fold(
-    loaded: Loaded,
-    before: Option<FoldRun>,
+    (loaded, before): (Loaded, Option<FoldRun>),
     show: ShowArgs,
     told: &mut Vec<String>,
+    processes: &Processes,
 ) -> Result<(Loaded, Trained), Failure> {
     if let Some(FoldRun::Ended(run)) = &before
         && let Some(trained) = kept(&loaded, run)?
@@ -99,15 +112,15 @@ fn of_fold(
         Some(FoldRun::Open(run)) => {
             tell!("note: resumes {}", short(&run));
             let again = load_run_at(&run, &loaded.config)?;
-            resumed(&run, again, None, None, show)?
+            resumed(processes, &run, again, None, None, show)?
         }
-        _ => new_fold(loaded.clone(), show, told)?,
+        _ => new_fold(loaded.clone(), show, told, processes)?,
     };
     if show.json {
         unless_interrupted(&outcome)?;
         report.write(&outcome.folder)?;
     } else {
-        report.end(&outcome)?;
+        report.end(&outcome, processes)?;
         say!("");
     }
     Ok((loaded, (outcome.folder, outcome.evaluation)))
@@ -117,12 +130,14 @@ fn new_fold(
     loaded: Loaded,
     show: ShowArgs,
     told: &mut Vec<String>,
+    processes: &Processes,
 ) -> Result<(Report, Outcome), Failure> {
     let device = device(&loaded.config, None)?;
     let beat = show.beat(READING);
     let prepared = Prepared::new(loaded, PLANNER.forced(show.force))?;
     let report = Report::beyond(told, &prepared, &device, show);
-    let outcome = prepared.train(&device, hooks(report.config(), show, beat)?)?;
+    let hooks = hooks(processes, report.config(), show, beat)?;
+    let outcome = prepared.train(&device, hooks)?;
     Ok((report, outcome))
 }
 

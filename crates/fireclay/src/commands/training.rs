@@ -23,6 +23,7 @@ use super::spent::{epochs, spent, whose};
 use super::watch::serve;
 use super::{device, fairness};
 use crate::beat::{Beat, Doing};
+use crate::cluster::Processes;
 use crate::failure::Failure;
 use crate::progress::{ShowArgs, watch};
 use crate::screen::Screen;
@@ -32,8 +33,13 @@ use crate::text::{number, prose, say, tell};
 /// What is done before a training, in words.
 pub const READING: &str = "reading the data";
 
-/// Who watches a training; `beat` speaks for it where there is no bar.
-pub fn hooks(config: &RunConfig, show: ShowArgs, beat: Beat) -> Result<Hooks, Failure> {
+/// Who watches a training of these processes; `beat` speaks for it where there is no bar.
+pub fn hooks(
+    processes: &Processes,
+    config: &RunConfig,
+    show: ShowArgs,
+    beat: Beat,
+) -> Result<Hooks, Failure> {
     beat.now(Doing::Work("preparing the training"));
     let interrupter = Interrupter::new();
     let stages = stop_on_signal(&interrupter);
@@ -46,6 +52,7 @@ pub fn hooks(config: &RunConfig, show: ShowArgs, beat: Beat) -> Result<Hooks, Fa
         renderer,
         interrupter,
         profile: show.profile,
+        exchange: processes.exchange(config),
     })
 }
 
@@ -85,13 +92,18 @@ impl Observer for Waits {
 /// Goes on with the run at `run`, as `loaded` says, from its newest checkpoint or from another one, to an end that the
 /// report has still to tell.
 pub fn resumed(
+    processes: &Processes,
     run: &Path,
     loaded: Loaded,
     checkpoint: Option<At>,
     backend: Option<&str>,
     show: ShowArgs,
 ) -> Result<(Report, Outcome), Failure> {
-    let folder = RunFolder::open(run)?;
+    processes.check(&loaded.config)?;
+    let folder = match processes.leads() {
+        true => RunFolder::open(run)?,
+        false => RunFolder::beside(run)?,
+    };
     let device = device(&loaded.config, backend)?;
     let beat = show.beat(READING);
     let planner = PLANNER.forced(show.force);
@@ -100,7 +112,11 @@ pub fn resumed(
         prepared = prepared.back_to(folder.path(), at)?;
     }
     let report = Report::new(&prepared, &device, show);
-    let outcome = prepared.resume(&folder, &device, hooks(report.config(), show, beat)?)?;
+    let outcome = prepared.resume(
+        &folder,
+        &device,
+        hooks(processes, report.config(), show, beat)?,
+    )?;
     Ok((report, outcome))
 }
 
@@ -152,7 +168,11 @@ impl Report {
         &self.config
     }
 
-    pub fn end(&self, outcome: &Outcome) -> Result<(), Failure> {
+    /// Says how the training has ended, if this process is the one that does.
+    pub fn end(&self, outcome: &Outcome, processes: &Processes) -> Result<(), Failure> {
+        if !processes.leads() {
+            return unless_interrupted(outcome);
+        }
         let folder = short(&outcome.folder);
         let notes = outcome.notes.iter();
         match self.show.json || self.show.quiet {

@@ -7,13 +7,16 @@ use std::collections::BTreeMap;
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
+use fireclay_gguf::is_gguf;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
 use super::folder::weights_file;
 use crate::family::Pretrainable;
 use crate::hugging_face::HuggingFaceError;
+use crate::io::gguf;
 use crate::io::guard;
+use crate::io::hugging_face::HuggingFaceModel;
 use crate::io::weights::{METADATA_KEY, WeightsError, io_error, whole};
 
 /// Hugging Face's and timm's description of the weights in the same folder.
@@ -45,6 +48,13 @@ impl Described {
     /// If a `config.json` beside them cannot be read or is no JSON object.
     pub fn of(path: &Path) -> Result<Self, WeightsError> {
         let file = weights_file(path)?;
+        if is_gguf(&file) {
+            let json = gguf::described(&file)?;
+            return Ok(Self {
+                own: None,
+                others: vec![(file, json)],
+            });
+        }
         let metadata = metadata(&file).unwrap_or_default();
         let own = metadata.get(METADATA_KEY);
         let inside = inside(&metadata).map(|json| (file.clone(), json));
@@ -64,6 +74,25 @@ impl Described {
     pub fn is_empty(&self) -> bool {
         let says = |json: &Map<String, Value>| json.contains_key("model_type");
         self.own.is_none() && !self.others.iter().any(|(_, json)| says(json))
+    }
+
+    /// The model that a whole description of others is of, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// If it is a model that there is not here.
+    pub fn hugging_face(&self) -> Result<Option<HuggingFaceModel>, WeightsError> {
+        let is_whole = |json: &&(PathBuf, Map<String, Value>)| json.1.contains_key("model_type");
+        let Some((path, json)) = self.others.iter().find(is_whole) else {
+            return Ok(None);
+        };
+        let text = Value::from(json.clone()).to_string();
+        let model = HuggingFaceModel::read(text.as_bytes());
+        let model = model.map_err(|source| WeightsError::HuggingFace {
+            path: path.display().to_string(),
+            source,
+        })?;
+        Ok(Some(model))
     }
 
     /// Compares all of it with the model that `config` builds for `shape`.

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use burn::tensor::{DType, TensorData};
+use fireclay_gguf::is_gguf;
 use pytorch_reader::{PytorchError, PytorchReader};
 use safetensors::tensor::{Metadata, SafeTensors};
 use serde::Deserialize;
@@ -13,6 +14,7 @@ use serde::Deserialize;
 use super::description::LARGEST_HEADER;
 use super::seems::seems;
 use crate::family::Pretrainable;
+use crate::io::gguf;
 use crate::io::guard::{self, caught};
 use crate::io::tensors::TensorProblem;
 use crate::io::weights::{WeightsError, damaged, float, io_error};
@@ -35,6 +37,7 @@ enum Payload {
     /// The bytes of a whole safetensors file, and where in it the numbers are.
     Safetensors(Arc<Vec<u8>>, Range<usize>),
     Pytorch(pytorch_reader::Tensor),
+    Gguf(gguf::Part),
 }
 
 /// The tensors of a file.
@@ -112,6 +115,7 @@ impl Stored {
             Payload::Pytorch(tensor) => caught(|| tensor.read().map_err(|error| error.to_string()))
                 .flatten()
                 .map_err(WeightsError::Damaged)?,
+            Payload::Gguf(part) => return part.read().map_err(WeightsError::Damaged),
         };
         let wrong = || WeightsError::Damaged(format!("{} cannot be read", self.name));
         let dtype = self.dtype.ok_or_else(wrong)?;
@@ -165,6 +169,9 @@ struct Index {
 }
 
 fn single(path: &Path) -> Result<Vec<Stored>, WeightsError> {
+    if is_gguf(path) {
+        return gguf_tensors(path);
+    }
     if let Some(what) = other_format(path) {
         return Err(WeightsError::Damaged(format!("it is {what}")));
     }
@@ -182,14 +189,10 @@ fn single(path: &Path) -> Result<Vec<Stored>, WeightsError> {
 fn other_format(path: &Path) -> Option<&'static str> {
     use std::io::Read;
 
-    const KNOWN: [(&[u8], &str); 5] = [
+    const KNOWN: [(&[u8], &str); 4] = [
         (
             b"version https://git-lfs",
             "a pointer of Git LFS, not the file itself; fetch that by `git lfs pull`",
-        ),
-        (
-            b"GGUF",
-            "a GGUF of llama.cpp, which is not read; take the safetensors that it was made from",
         ),
         (
             b"\x89HDF",
@@ -284,6 +287,18 @@ fn tensors_of(bytes: &Arc<Vec<u8>>) -> Result<Vec<Stored>, WeightsError> {
         });
     }
     Ok(tensors)
+}
+
+fn gguf_tensors(path: &Path) -> Result<Vec<Stored>, WeightsError> {
+    let stored = |part: gguf::Part| Stored {
+        name: part.name.clone(),
+        shape: part.shape.clone(),
+        dtype: Some(DType::F32),
+        type_name: part.kind().into(),
+        renamed: false,
+        source: Payload::Gguf(part),
+    };
+    Ok(gguf::parts(path)?.into_iter().map(stored).collect())
 }
 
 fn pytorch(path: &Path) -> Result<Vec<Stored>, WeightsError> {

@@ -37,6 +37,14 @@ pub enum WeightsError {
         /// The files that were looked for.
         names: String,
     },
+    /// A GGUF cannot be read.
+    #[error("{path} is a GGUF, and {source}")]
+    Gguf {
+        /// The file.
+        path: String,
+        /// What is wrong with it.
+        source: fireclay_gguf::GgufError,
+    },
     /// Hugging Face's description of the weights is not that of the model.
     #[error("{path}: {source}")]
     HuggingFace {

@@ -11,6 +11,7 @@ use burn::train::Interrupter;
 use fireclay_plan::PLANNER;
 use fireclay_run::{Hooks, Prepared, load_run_with};
 use fireclay_train::RunFolder;
+use fireclay_train::cluster::Alone;
 use fireclay_train::observer::{Observer, Step};
 
 use super::{Args, run_in};
@@ -119,6 +120,7 @@ pub(super) fn train(args: &Args, folder: &Path) -> Result<(), Failure> {
         renderer: None,
         interrupter,
         profile: false,
+        exchange: Box::new(Alone),
     };
     let planner = PLANNER.forced(args.force);
     if run.exists() {

@@ -1,8 +1,9 @@
 //! Conversations as the prompts that a model was trained on, by the template that comes with its tokenizer.
 
-use std::path::Path;
+mod conversation;
 
-use fireclay_guard::{LARGEST, text};
+pub use conversation::{Conversation, ConversationError, Role};
+
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
 use minijinja::{Environment, Error, ErrorKind, context};
@@ -20,14 +21,17 @@ pub struct Chat {
 }
 
 impl Chat {
-    /// That of a folder: `chat_template.jinja`, or else `chat_template` of `tokenizer_config.json`, as transformers
-    /// looks for it.
+    /// That of the files beside a tokenizer, by name ([`Tokenizer::companions`](fireclay_data::Tokenizer::companions)):
+    /// `chat_template.jinja`, or else `chat_template` of `tokenizer_config.json`, as transformers looks for it.
     ///
     /// # Errors
     ///
     /// If the template cannot be understood.
-    pub fn of(folder: &Path) -> Result<Option<Self>, String> {
-        let read = |name: &str| text(&folder.join(name), LARGEST).ok();
+    pub fn of(files: &[(&'static str, String)]) -> Result<Option<Self>, String> {
+        let read = |name: &str| {
+            let file = files.iter().find(|(known, _)| *known == name);
+            file.map(|(_, text)| text.clone())
+        };
         let config =
             read("tokenizer_config.json").and_then(|text| serde_json::from_str(&text).ok());
         let config: Value = config.unwrap_or_default();
@@ -44,7 +48,7 @@ impl Chat {
         chat.environment()
             .template_from_str(&chat.template)
             .map_err(|error| {
-                format!("the chat template of the run cannot be understood: {error}")
+                format!("the chat template of the model cannot be understood: {error}")
             })?;
         Ok(Some(chat))
     }
@@ -152,20 +156,17 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_may_have_a_template_in_either_place() {
-        let folder = tempfile::tempdir().expect("a folder");
-        assert_eq!(Chat::of(folder.path()), Ok(None));
+    fn a_template_may_be_in_either_file() {
+        assert_eq!(Chat::of(&[]), Ok(None));
         let config = json!({
             "chat_template": [{"name": "default", "template": "{{ bos_token }}"}],
             "bos_token": {"content": "<s>"},
         });
-        let path = folder.path().join("tokenizer_config.json");
-        std::fs::write(path, config.to_string()).expect("written");
-        let chat = Chat::of(folder.path())
-            .expect("a template")
-            .expect("a template");
+        let config = ("tokenizer_config.json", config.to_string());
+        let chat = Chat::of(std::slice::from_ref(&config));
+        let chat = chat.expect("a template").expect("a template");
         assert_eq!(chat.prompt(&json!([])).as_deref(), Ok("<s>"));
-        std::fs::write(folder.path().join("chat_template.jinja"), "{% if").expect("written");
-        assert!(Chat::of(folder.path()).is_err());
+        let broken = ("chat_template.jinja", "{% if".to_owned());
+        assert!(Chat::of(&[config, broken]).is_err());
     }
 }

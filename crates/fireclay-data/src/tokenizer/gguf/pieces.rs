@@ -1,0 +1,108 @@
+//! Pieces with scores, as SentencePiece makes them for Llama 2, Mistral and others.
+
+use std::collections::HashMap;
+
+use fireclay_gguf::Gguf;
+use serde_json::{Value, json};
+
+use super::{Tokens, document};
+
+/// Bytes of a piece, which is looked for in all of its cuts.
+const LONGEST: usize = 512;
+/// Bytes of all pieces.
+const MOST: usize = 16 << 20;
+
+/// The `tokenizer.json`, as `transformers` convert the file of SentencePiece: BPE whose merges are the pieces, the best
+/// first, each in all ways in which it is two others.
+pub(super) fn json(file: &Gguf, tokens: &Tokens<'_>) -> Result<Value, String> {
+    let unknown = tokens.named(file, "unknown");
+    let unknown = unknown
+        .map(|(_, name)| name)
+        .or(tokens.names.first().map(String::as_str));
+    let prefix = file
+        .truth("tokenizer.ggml.add_space_prefix")
+        .unwrap_or(true);
+    if file.truth("tokenizer.ggml.remove_extra_whitespaces") == Some(true) {
+        return Err("it takes spaces away (tokenizer.ggml.remove_extra_whitespaces)".into());
+    }
+    let model = json!({
+        "type": "BPE", "dropout": null, "unk_token": unknown, "continuing_subword_prefix": null,
+        "end_of_word_suffix": null, "fuse_unk": true, "byte_fallback": true, "ignore_merges": false,
+        "vocab": tokens.vocabulary()?, "merges": merges(file, tokens)?,
+    });
+    let replaced = json!({ "type": "Replace", "pattern": { "String": " " }, "content": SPACE });
+    let prepended = prefix.then(|| json!({ "type": "Prepend", "prepend": SPACE }));
+    let normalizers: Vec<Value> = prepended.into_iter().chain([replaced]).collect();
+    let decoders = [
+        json!({ "type": "Replace", "pattern": { "String": SPACE }, "content": " " }),
+        json!({ "type": "ByteFallback" }),
+        json!({ "type": "Fuse" }),
+    ];
+    let stripped =
+        prefix.then(|| json!({ "type": "Strip", "content": " ", "start": 1, "stop": 0 }));
+    let decoders: Vec<Value> = decoders.into_iter().chain(stripped).collect();
+    let parts = [
+        (
+            "normalizer",
+            json!({ "type": "Sequence", "normalizers": normalizers }),
+        ),
+        ("pre_tokenizer", Value::Null),
+        (
+            "decoder",
+            json!({ "type": "Sequence", "decoders": decoders }),
+        ),
+        ("model", model),
+    ];
+    document(file, tokens, true, parts)
+}
+
+/// What stands for a space.
+const SPACE: &str = "\u{2581}";
+
+/// Two pieces that become one, with what they are ordered by.
+struct Merge<'a> {
+    pair: [&'a str; 2],
+    score: f64,
+    lengths: [usize; 2],
+}
+
+/// The merges. Those of higher scores come first, of equal ones those with the longer first part.
+fn merges<'a>(file: &Gguf, tokens: &Tokens<'a>) -> Result<Vec<[&'a str; 2]>, String> {
+    let scores = file.numbers("tokenizer.ggml.scores");
+    let scores = scores.filter(|scores| scores.len() == tokens.names.len());
+    let scores = scores.ok_or("it has no tokenizer.ggml.scores, one for each token")?;
+    check_sizes(tokens)?;
+    let numbers = tokens.names.iter().map(String::as_str).zip(0..);
+    let numbers: HashMap<&str, usize> = numbers.collect();
+    let mut merges = Vec::new();
+    for (piece, score) in tokens.names.iter().zip(scores) {
+        let cuts = piece
+            .char_indices()
+            .skip(1)
+            .map(|(at, _)| piece.split_at(at));
+        let pairs = cuts.filter_map(|(first, second)| {
+            let known = [*numbers.get(first)?, *numbers.get(second)?];
+            Some((known, [first, second]))
+        });
+        let mut pairs: Vec<_> = pairs.collect();
+        pairs.sort_by_key(|(known, _)| *known);
+        merges.extend(pairs.into_iter().map(|(_, pair)| Merge {
+            pair,
+            score: *score,
+            lengths: pair.map(|part| part.chars().count()),
+        }));
+    }
+    merges.sort_by(|a, b| b.score.total_cmp(&a.score).then(b.lengths.cmp(&a.lengths)));
+    Ok(merges.into_iter().map(|merge| merge.pair).collect())
+}
+
+fn check_sizes(tokens: &Tokens<'_>) -> Result<(), String> {
+    let longest = tokens.names.iter().map(String::len).max().unwrap_or(0);
+    let all: usize = tokens.names.iter().map(String::len).sum();
+    match longest > LONGEST || all > MOST {
+        true => Err(format!(
+            "its pieces have up to {longest} bytes and {all} in all, more than any vocabulary"
+        )),
+        false => Ok(()),
+    }
+}

@@ -1,0 +1,77 @@
+//! Models in GGUF files, by the names and in the layouts of Hugging Face's `transformers`.
+
+mod config;
+mod names;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use burn::tensor::TensorData;
+use fireclay_gguf::{Gguf, GgufError, Tensor};
+use serde_json::{Map, Value};
+
+use crate::io::weights::{WeightsError, whole};
+use names::Layout;
+
+/// One tensor, whose numbers are not read yet.
+pub struct Part {
+    /// What `transformers` call it; its own name where they have none.
+    pub name: String,
+    /// Its shape there.
+    pub shape: Vec<usize>,
+    file: Arc<Gguf>,
+    tensor: Tensor,
+    layout: Layout,
+}
+
+impl Part {
+    /// How its numbers are stored.
+    pub fn kind(&self) -> &'static str {
+        self.tensor.kind.name()
+    }
+
+    /// Its numbers in single precision.
+    pub fn read(&self) -> Result<TensorData, String> {
+        let numbers = self
+            .file
+            .read(&self.tensor)
+            .map_err(|error| error.to_string())?;
+        let numbers = self.layout.apply(numbers, &self.tensor.shape);
+        Ok(TensorData::new(numbers, self.shape.clone()))
+    }
+}
+
+/// The tensors of the file at `path`.
+pub fn parts(path: &Path) -> Result<Vec<Part>, WeightsError> {
+    let file = Arc::new(open(path)?);
+    let part = |tensor: &Tensor| {
+        let (name, layout) = names::translated(&file, &tensor.name);
+        Part {
+            shape: layout.shape(&tensor.shape),
+            name,
+            layout,
+            file: file.clone(),
+            tensor: tensor.clone(),
+        }
+    };
+    Ok(file.tensors.iter().map(part).collect())
+}
+
+/// The model in the file at `path`, in the words of a `config.json`.
+pub fn described(path: &Path) -> Result<Map<String, Value>, WeightsError> {
+    let file = open(path)?;
+    config::described(&file).map_err(WeightsError::Description)
+}
+
+fn open(path: &Path) -> Result<Gguf, WeightsError> {
+    Gguf::open(path).map_err(|error| match error {
+        GgufError::Io(source) => crate::io::weights::io_error(path, source),
+        error => WeightsError::Gguf {
+            path: whole(path),
+            source: error,
+        },
+    })
+}
+
+#[cfg(test)]
+mod tests;

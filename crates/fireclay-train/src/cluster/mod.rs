@@ -1,0 +1,79 @@
+//! Several processes that train one model together, with the same bits for any number of them.
+//!
+//! A batch is cut into a fixed number of parts. Each process computes some that follow each other, and adds
+//! them up a binary tree; the tree goes on across the processes. So the order of additions depends on the
+//! number of parts alone, and not on how many processes there are.
+
+mod agreement;
+mod sum;
+pub mod threads;
+mod tree;
+
+pub use agreement::{Unlike, same};
+pub(crate) use sum::{held, sum};
+pub(crate) use tree::Tree;
+
+use crate::loader::Share;
+
+/// How the processes of a training talk to each other. All of them make the same calls in the same order.
+pub trait Exchange: Send {
+    /// Which process this is, and of how many.
+    fn share(&self) -> Share;
+
+    /// The process in words, for messages.
+    fn place(&self) -> String {
+        format!("process {}", self.share().rank)
+    }
+
+    /// Remembers what this process has done last, for whoever waits for it in vain.
+    fn did(&mut self, _what: &str) {}
+
+    /// The bytes of every process, in their order. Small ones: this is where the processes wait for each
+    /// other.
+    ///
+    /// # Errors
+    ///
+    /// [`Lost`], as for all that follow.
+    fn gather(&mut self, bytes: Vec<u8>) -> Result<Vec<Vec<u8>>, Lost>;
+
+    /// Sends each process its chunk of `values`, which has a chunk of the same length for each; gives the chunks
+    /// for this process, in the order of the processes that sent them.
+    fn all_to_all(&mut self, values: Vec<f32>) -> Result<Vec<f32>, Lost>;
+
+    /// The `values` of every process, as many of each, in their order.
+    fn all_gather(&mut self, values: Vec<f32>) -> Result<Vec<f32>, Lost>;
+
+    /// The bytes of process 0, however many; those of the others do not matter.
+    fn broadcast(&mut self, bytes: Vec<u8>) -> Result<Vec<u8>, Lost>;
+}
+
+/// Another process has ended, or does not answer any more.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Lost(pub String);
+
+/// One process that computes everything.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Alone;
+
+impl Exchange for Alone {
+    fn share(&self) -> Share {
+        Share::WHOLE
+    }
+
+    fn gather(&mut self, bytes: Vec<u8>) -> Result<Vec<Vec<u8>>, Lost> {
+        Ok(vec![bytes])
+    }
+
+    fn all_to_all(&mut self, values: Vec<f32>) -> Result<Vec<f32>, Lost> {
+        Ok(values)
+    }
+
+    fn all_gather(&mut self, values: Vec<f32>) -> Result<Vec<f32>, Lost> {
+        Ok(values)
+    }
+
+    fn broadcast(&mut self, bytes: Vec<u8>) -> Result<Vec<u8>, Lost> {
+        Ok(bytes)
+    }
+}

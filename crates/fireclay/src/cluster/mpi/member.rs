@@ -1,0 +1,361 @@
+//! The thread that has the communicator.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use fireclay_train::cluster::Lost;
+use fireclay_train::loader::Share;
+use mpi::environment::Universe;
+use mpi::topology::SimpleCommunicator;
+use mpi::traits::{
+    Communicator, CommunicatorCollectives, Destination, MatchedReceiveVec, Root, Source,
+};
+use mpi::{Rank, Tag, Threading};
+
+use super::message::{Message, Says, pack, unpack};
+use super::watch;
+use crate::signals;
+use crate::text::tell;
+
+/// From a process to the first: what it says.
+const UP: Tag = 1;
+/// Back: that it was heard.
+const HEARD: Tag = 2;
+/// Back: what all have said.
+const DOWN: Tag = 3;
+
+/// Before the first step a process may read data for long.
+const START: Duration = Duration::from_secs(3600);
+/// What a message may take beyond the time that its sender was given.
+const GRACE: Duration = Duration::from_secs(5);
+/// How long the first process waits for others that fail for the same reason.
+const SAME: Duration = Duration::from_secs(2);
+/// Bytes that are broadcast at once: MPI counts to 2³¹.
+const CHUNK: usize = 1 << 30;
+
+/// This process, among the others.
+pub struct Member {
+    /// None once it has left.
+    universe: Option<Universe>,
+    world: SimpleCommunicator,
+    timeout: Duration,
+    did: String,
+    /// What each process did last, as far as the first one has heard.
+    known: Vec<(String, Instant)>,
+    places: Vec<String>,
+    waits_told: bool,
+}
+
+/// How processes part.
+pub enum Parted {
+    /// All have ended, and all alike.
+    Together,
+    /// This one has ended, and the others have not.
+    Alone,
+    /// Another one has failed: by this exit code, and why.
+    Because(u8, String),
+}
+
+impl Member {
+    /// # Errors
+    ///
+    /// If MPI cannot be started, or lets no thread but the first call it.
+    pub fn join() -> Result<Self, String> {
+        let (universe, threading) =
+            mpi::initialize_with_threading(Threading::Funneled).ok_or("MPI was started already")?;
+        if threading == Threading::Single {
+            return Err("this MPI allows no threads at all; use a build of it that does".into());
+        }
+        let world = universe.world();
+        let mut member = Self {
+            timeout: START,
+            did: "been started".into(),
+            known: vec![("been started".into(), Instant::now()); world.size() as usize],
+            places: Vec::new(),
+            universe: Some(universe),
+            world,
+            waits_told: false,
+        };
+        member.places = (0..member.world.size())
+            .map(|rank| format!("process {rank}"))
+            .collect();
+        watch::start(member.place()).map_err(|error| format!("no thread for MPI: {error}"))?;
+        let places = member.gather(member.place().into_bytes());
+        let places = places.map_err(|error| error.0)?.into_iter();
+        member.places = places
+            .map(|place| String::from_utf8_lossy(&place).into_owned())
+            .collect();
+        Ok(member)
+    }
+
+    pub fn share(&self) -> Share {
+        Share {
+            rank: self.world.rank() as usize,
+            world: self.world.size() as usize,
+        }
+    }
+
+    pub fn place(&self) -> String {
+        let machine = mpi::environment::processor_name().unwrap_or_default();
+        format!("process {} on {machine}", self.world.rank())
+    }
+
+    pub fn did(&mut self, what: String) {
+        self.did = what;
+    }
+
+    pub fn wait_at_most(&mut self, timeout: Duration) {
+        self.timeout = timeout;
+    }
+
+    /// What every process says, in their order.
+    pub fn gather(&mut self, bytes: Vec<u8>) -> Result<Vec<Vec<u8>>, Lost> {
+        match (self.world.size(), self.world.rank()) {
+            (1, _) => Ok(vec![bytes]),
+            (_, 0) => self.collect(bytes),
+            _ => {
+                self.say(Says::Value(bytes));
+                let all = self.answer(self.patience())?;
+                unpack(&all).ok_or_else(|| Lost("what the first process says is cut".into()))
+            }
+        }
+    }
+
+    pub fn all_to_all(&mut self, values: &[f32]) -> Result<Vec<f32>, Lost> {
+        let mut received = vec![0.0; values.len()];
+        watch::within(self.most(), || {
+            self.world.all_to_all_into(values, &mut received[..]);
+        });
+        Ok(received)
+    }
+
+    pub fn all_gather(&mut self, values: &[f32]) -> Result<Vec<f32>, Lost> {
+        let mut received = vec![0.0; values.len() * self.share().world];
+        watch::within(self.most(), || {
+            self.world.all_gather_into(values, &mut received[..]);
+        });
+        Ok(received)
+    }
+
+    pub fn broadcast(&mut self, bytes: Vec<u8>) -> Result<Vec<u8>, Lost> {
+        // Whoever is late is waited for where it can be named.
+        let length = (bytes.len() as u64).to_le_bytes().to_vec();
+        let lengths = self.gather(length)?;
+        let length = lengths.first().and_then(|length| length.first_chunk::<8>());
+        let length = length.map_or(0, |length| u64::from_le_bytes(*length) as usize);
+        let mut bytes = match self.world.rank() {
+            0 => bytes,
+            _ => vec![0; length],
+        };
+        watch::within(self.most(), || {
+            let root = self.world.process_at_rank(0);
+            for chunk in bytes.chunks_mut(CHUNK) {
+                root.broadcast_into(chunk);
+            }
+        });
+        Ok(bytes)
+    }
+
+    /// Tells the others that this process has ended, and waits for them.
+    pub fn end(&mut self, failed: Option<(u8, String)>) -> Parted {
+        let has_failed = failed.is_some();
+        match (self.world.size(), self.world.rank()) {
+            (1, _) => Parted::Together,
+            (_, 0) => self.end_all(has_failed),
+            _ => {
+                self.say(match failed {
+                    Some((code, why)) => Says::Failed(code, why),
+                    None => Says::Done,
+                });
+                // The first process evaluates what was trained, however long that takes.
+                let most = has_failed.then_some(SAME + GRACE);
+                match self.answer(most) {
+                    Ok(_) => Parted::Together,
+                    Err(_) => Parted::Alone,
+                }
+            }
+        }
+    }
+
+    /// Waits for the others to end as this process has.
+    fn end_all(&mut self, has_failed: bool) -> Parted {
+        let begun = Instant::now();
+        let mut left = self.world.size() - 1;
+        let mut pause = Pause::default();
+        while left > 0 {
+            match self.heard() {
+                Some((_, Says::Failed(..))) if has_failed => left -= 1,
+                Some((_, Says::Done)) if !has_failed => left -= 1,
+                Some((rank, Says::Failed(code, why))) => {
+                    let why = format!("{} has failed: {why}", self.places[rank]);
+                    return Parted::Because(code, why);
+                }
+                Some(_) => return Parted::Alone,
+                None if has_failed && begun.elapsed() > SAME => return Parted::Alone,
+                None => pause.wait(),
+            }
+        }
+        self.release(&[]);
+        Parted::Together
+    }
+
+    /// Takes leave of MPI, which waits for all.
+    pub fn leave(&mut self) {
+        self.universe = None;
+    }
+
+    /// Ends all processes at once.
+    pub fn abort(&self, code: u8) -> ! {
+        self.world.abort(code.into())
+    }
+
+    /// Hears what all others say, and tells it to all.
+    fn collect(&mut self, own: Vec<u8>) -> Result<Vec<Vec<u8>>, Lost> {
+        let mut all: Vec<Option<Vec<u8>>> = vec![None; self.share().world];
+        all[0] = Some(own);
+        let (begun, mut pause) = (Instant::now(), Pause::default());
+        while all.iter().any(Option::is_none) {
+            match self.heard() {
+                Some((rank, Says::Value(bytes))) => {
+                    let to = self.world.process_at_rank(rank as Rank);
+                    to.send_with_tag(&[0u8][..], HEARD);
+                    all[rank] = Some(bytes);
+                    pause = Pause::default();
+                }
+                Some((rank, Says::Failed(_, why))) => {
+                    return Err(Lost(format!("{} has failed: {why}", self.places[rank])));
+                }
+                Some((rank, Says::Done)) => {
+                    let place = &self.places[rank];
+                    return Err(Lost(format!("{place} has ended before the others")));
+                }
+                None => {
+                    self.look(&all, begun)?;
+                    pause.wait();
+                }
+            }
+        }
+        let all: Vec<_> = all.into_iter().flatten().collect();
+        self.release(&pack(&all));
+        self.waits_told = false;
+        Ok(all)
+    }
+
+    /// Gives up on those that are missing for too long; and says who it is where this process is asked to end.
+    fn look(&mut self, all: &[Option<Vec<u8>>], begun: Instant) -> Result<(), Lost> {
+        const SOON: Duration = Duration::from_millis(200);
+        let waited = begun.elapsed();
+        let is_asked = signals::is_asked() && waited > SOON && !self.waits_told;
+        if waited <= self.timeout && !is_asked {
+            return Ok(());
+        }
+        let missing = all.iter().enumerate().filter(|(_, said)| said.is_none());
+        let missing: Vec<_> = missing.map(|(rank, _)| self.last_of(rank)).collect();
+        let missing = missing.join("; ");
+        if is_asked {
+            self.waits_told = true;
+            tell!("asked to end while waiting for: {missing}");
+            return Ok(());
+        }
+        Err(Lost(format!(
+            "no answer for {} s (cluster.timeout) from: {missing}. All end; the last checkpoint is whole, and `fireclay \
+             resume` goes on from it with any number of processes that divides cluster.parts",
+            waited.as_secs()
+        )))
+    }
+
+    /// A process and what it did last.
+    fn last_of(&self, rank: usize) -> String {
+        let (did, at) = &self.known[rank];
+        let seconds = at.elapsed().as_secs_f64();
+        format!("{}, which had {did} {seconds:.1} s ago", self.places[rank])
+    }
+
+    /// The next message of any process, if there is one.
+    fn heard(&mut self) -> Option<(usize, Says)> {
+        let any = self.world.any_process();
+        let found = any.immediate_matched_probe_with_tag(UP)?;
+        let rank = found.1.source_rank() as usize;
+        let (bytes, _) = found.matched_receive_vec::<u8>();
+        let message = Message::read(&bytes).unwrap_or_else(|| Message {
+            did: String::new(),
+            says: Says::Failed(1, "it is another version of fireclay".into()),
+        });
+        self.known[rank] = (message.did, Instant::now());
+        Some((rank, message.says))
+    }
+
+    fn release(&self, bytes: &[u8]) {
+        watch::within(self.most(), || {
+            for rank in 1..self.world.size() {
+                self.world.process_at_rank(rank).send_with_tag(bytes, DOWN);
+            }
+        });
+    }
+
+    fn say(&self, says: Says) {
+        let message = Message {
+            did: self.did.clone(),
+            says,
+        };
+        let to = self.world.process_at_rank(0);
+        watch::within(self.most(), || {
+            to.send_with_tag(&message.to_bytes()[..], UP)
+        });
+    }
+
+    /// What the first process sends down. It is given up where it has not heard this one for so long, or has heard it
+    /// and says nothing for twice as long; without a limit it is waited for.
+    fn answer(&self, most: Option<Duration>) -> Result<Vec<u8>, Lost> {
+        let first = self.world.process_at_rank(0);
+        let (begun, mut pause, mut is_heard) = (Instant::now(), Pause::default(), false);
+        loop {
+            if let Some(found) = first.immediate_matched_probe_with_tag(DOWN) {
+                if !is_heard {
+                    // It was sent before.
+                    first.receive_vec_with_tag::<u8>(HEARD);
+                }
+                return Ok(found.matched_receive_vec::<u8>().0);
+            }
+            if !is_heard && first.immediate_probe_with_tag(HEARD).is_some() {
+                first.receive_vec_with_tag::<u8>(HEARD);
+                is_heard = true;
+            }
+            let limit = most.map(|most| if is_heard { 2 * most } else { most });
+            if limit.is_some_and(|limit| begun.elapsed() > limit) {
+                let seconds = begun.elapsed().as_secs();
+                let first = &self.places[0];
+                return Err(Lost(format!("no answer for {seconds} s from {first}")));
+            }
+            pause.wait();
+        }
+    }
+
+    /// How long the first process is waited for.
+    fn patience(&self) -> Option<Duration> {
+        Some(self.timeout + GRACE)
+    }
+
+    /// How long an exchange may take that all have begun. The first process says it before the others do.
+    fn most(&self) -> Duration {
+        match self.world.rank() {
+            0 => self.timeout + GRACE / 2,
+            _ => self.timeout + 2 * GRACE,
+        }
+    }
+}
+
+/// Looks often at first, then seldom: a core that only waits may be another process's.
+#[derive(Default)]
+struct Pause(u32);
+
+impl Pause {
+    fn wait(&mut self) {
+        self.0 += 1;
+        match self.0 {
+            0..=200 => thread::yield_now(),
+            201..=1000 => thread::sleep(Duration::from_micros(50)),
+            _ => thread::sleep(Duration::from_millis(1)),
+        }
+    }
+}

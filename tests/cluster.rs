@@ -1,0 +1,322 @@
+//! Trainings in parts of a fixed number: by one process, and by several that MPI starts. The tests with MPI take a
+//! program that was built with the feature `mpi`, which FIRECLAY_MPI names.
+#![cfg(feature = "flex")]
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::language::GPT;
+use crate::resume::{self, newest, results, unseal};
+use crate::support::{EVERYTHING, Project, Ran, poem, wait_until};
+use crate::translation::{TRANSFORMER, pairs};
+
+/// A small network on the shipped digits.
+const DIGITS: &str = r#"
+[device]
+backend = "flex"
+
+[data]
+type = "image_parquet"
+path = "datasets/digits/data.parquet"
+split = { train = 0.7, valid = 0.15, test = 0.15, stratify = true }
+augment = { affine = { degrees = 10, translate = [0.1, 0.1], scale = [0.9, 1.1] } }
+
+[model]
+type = "cnn"
+widths = [8, 16]
+norm = "none"
+dropout = 0.2
+
+[task]
+type = "classification"
+label_smoothing = 0.05
+
+[train]
+max_steps = 20
+batch_size = 64
+ema_decay = 0.9
+
+[eval]
+every_steps = 10
+
+[checkpoint]
+every_steps = 5
+"#;
+
+/// A table, with everything that a resumed run must restore but batch statistics.
+fn table() -> String {
+    EVERYTHING.replace("norm = \"batch\"", "norm = \"layer\"")
+}
+
+fn in_parts(config: &str, parts: usize) -> String {
+    format!("{config}\n[cluster]\nparts = {parts}\ntimeout = 60\n")
+}
+
+/// A project for each kind of data.
+fn projects() -> Vec<(&'static str, Project)> {
+    let table = Project::with(&in_parts(&table(), 4));
+    let digits = Project::with(&in_parts(DIGITS, 4));
+    let gpt = Project::with(&in_parts(GPT, 4));
+    gpt.write("poem.txt", &poem());
+    let short = TRANSFORMER.replace("max_steps = 400", "max_steps = 30");
+    let short = short.replace("every_steps = 100", "every_steps = 15");
+    let translation = pairs(&in_parts(&short, 4));
+    vec![
+        ("a table", table),
+        ("images", digits),
+        ("a GPT", gpt),
+        ("a translation", translation),
+    ]
+}
+
+#[track_caller]
+fn assert_same(project: &Project, [first, second]: [&str; 2], when: &str) {
+    resume::assert_same(&results(project, first), &results(project, second), when);
+}
+
+#[test]
+fn the_threads_of_one_process_make_no_difference() {
+    for (what, project) in projects() {
+        project.ok("train run.toml -q --set train.cpu_shards=1");
+        project.ok("train run.toml -q --set train.cpu_shards=3");
+        assert_same(&project, ["runs/run/1", "runs/run/2"], what);
+        let lock = project.read("runs/run/1/run.lock");
+        assert!(lock.contains("cluster_parts = 4"), "{lock}");
+    }
+}
+
+#[test]
+fn parts_that_cannot_be_are_refused() {
+    let project = Project::with(&in_parts(EVERYTHING, 4));
+    project.refused("check run.toml", 2, &["cluster.parts", "batch norm"]);
+    project.refused(
+        "check run.toml --set cluster.parts=3 --set model.norm=layer",
+        2,
+        &["another power of two", "but is 3"],
+    );
+    project.ok("check run.toml --set cluster.parts=1");
+    project.refused("check run.toml --set cluster.nodes=2", 2, &["nodes"]);
+    // Parts decide the bits: they do not change without a word.
+    project.write("run.toml", &in_parts(&table(), 4));
+    project.ok("train run.toml -q --set train.epochs=1");
+    let ran = project.ok("resume runs/run/1 --set cluster.parts=2 --set train.epochs=2");
+    assert!(
+        ran.out.contains("no longer has the bits"),
+        "{}\n{}",
+        ran.out,
+        ran.err
+    );
+}
+
+#[test]
+fn processes_that_cannot_find_each_other_do_not_train() {
+    let project = Project::with(&in_parts(&table(), 4));
+    let with = |variables: &[(&str, &str)], line: &str| {
+        let mut command = project.command(line.split(' '));
+        command.envs(variables.iter().copied());
+        Ran::from(command.output().unwrap())
+    };
+    let by_mpirun = [("OMPI_COMM_WORLD_SIZE", "4"), ("OMPI_COMM_WORLD_RANK", "0")];
+    let ran = with(&by_mpirun, "train run.toml -q");
+    ran.refused(2, &["mpirun has started 4 processes"]);
+    let ran = with(&by_mpirun, "evaluate runs/run/1");
+    ran.refused(
+        2,
+        &[
+            "mpirun has started 4 processes",
+            "`train` and `resume` alone",
+        ],
+    );
+    // One of them says it.
+    let third = [("OMPI_COMM_WORLD_SIZE", "4"), ("OMPI_COMM_WORLD_RANK", "2")];
+    let ran = with(&third, "train run.toml -q");
+    assert_eq!((ran.code, ran.err.as_str()), (2, ""));
+    let ran = with(&[("SLURM_NTASKS", "4")], "train run.toml -q");
+    ran.refused(2, &["Slurm has 4 tasks", "srun --mpi=pmix"]);
+    assert!(!project.path("runs").exists(), "a run was begun");
+    let ran = with(&[("SLURM_NTASKS", "1")], "train run.toml -q");
+    assert_eq!(ran.code, 0, "{}", ran.err);
+}
+
+/// The program with MPI, if there is one. Where FIRECLAY_REQUIRE_MPI is set, as in CI, there must be.
+fn with_mpi() -> Option<PathBuf> {
+    if let Some(program) = std::env::var_os("FIRECLAY_MPI") {
+        return Some(program.into());
+    }
+    assert!(
+        std::env::var_os("FIRECLAY_REQUIRE_MPI").is_none(),
+        "FIRECLAY_REQUIRE_MPI is set, but not FIRECLAY_MPI"
+    );
+    eprintln!("skipped: no program with MPI is here; FIRECLAY_MPI names one");
+    None
+}
+
+/// What starts so many processes of the program, for `line`. Neighbours alone: nothing goes over a network.
+fn mpirun(project: &Project, program: &PathBuf, world: usize) -> Command {
+    let mut command = Command::new("mpirun");
+    command.current_dir(project.path(""));
+    command.env("XDG_CACHE_HOME", project.path("cache"));
+    let flags = "--allow-run-as-root --oversubscribe --bind-to none --mca btl self,vader \
+                 --mca btl_vader_single_copy_mechanism none";
+    command.args(flags.split(' '));
+    command.arg("-n").arg(world.to_string()).arg(program);
+    command
+}
+
+fn run(project: &Project, program: &PathBuf, world: usize, line: &str) -> Ran {
+    let mut command = mpirun(project, program, world);
+    Ran::from(command.args(line.split(' ')).output().unwrap())
+}
+
+#[track_caller]
+fn ok(project: &Project, program: &PathBuf, world: usize, line: &str) {
+    let ran = run(project, program, world, line);
+    assert_eq!(ran.code, 0, "{line}\n{}\n{}", ran.out, ran.err);
+}
+
+#[test]
+fn any_number_of_processes_ends_with_the_same_bits() {
+    let Some(program) = with_mpi() else { return };
+    for (what, project) in projects() {
+        project.ok("train run.toml -q");
+        for (run, world) in [(2, 1), (3, 2), (4, 4)] {
+            ok(&project, &program, world, "train run.toml -q");
+            let second = format!("runs/run/{run}");
+            let when = format!("{what} in {world} processes");
+            assert_same(&project, ["runs/run/1", &second], &when);
+        }
+        let runs = fs::read_dir(project.path("runs/run")).unwrap();
+        assert_eq!(runs.count(), 4, "one folder for each training: {what}");
+    }
+}
+
+#[test]
+fn a_run_goes_on_in_another_number_of_processes() {
+    let Some(program) = with_mpi() else { return };
+    let project = Project::with(&in_parts(&table(), 4));
+    project.ok("train run.toml -q");
+    for (run, first, second) in [(2, 1, 4), (3, 4, 2), (4, 2, 1)] {
+        let name = format!("runs/run/{run}");
+        ok(&project, &program, first, "train run.toml -q");
+        // Without its newest checkpoint it goes on from an older one.
+        fs::remove_dir_all(newest(&project, &name)).unwrap();
+        unseal(&project, &name);
+        ok(&project, &program, second, &format!("resume {name} -q"));
+        assert_same(
+            &project,
+            ["runs/run/1", &name],
+            &format!("{first} to {second}"),
+        );
+    }
+}
+
+#[test]
+fn what_differs_between_processes_is_named_before_anything_is_written() {
+    let Some(program) = with_mpi() else { return };
+    let project = Project::with(&in_parts(&table(), 4));
+    let mut command = mpirun(&project, &program, 1);
+    command
+        .args("train run.toml -q : -n 1".split(' '))
+        .arg(&program);
+    command.args("train run.toml -q --set optimizer.learning_rate=0.1".split(' '));
+    let ran = Ran::from(command.output().unwrap());
+    ran.refused(
+        2,
+        &[
+            "optimizer.learning_rate: 0.003 in process 0",
+            "0.1 in process 1",
+        ],
+    );
+    assert_eq!(
+        ran.err.matches("optimizer.learning_rate").count(),
+        1,
+        "{}",
+        ran.err
+    );
+    let three = run(&project, &program, 3, "train run.toml -q");
+    three.refused(2, &["cluster.parts", "3 processes cannot share out"]);
+    project.write("plain.toml", &table());
+    let plain = run(&project, &program, 2, "train plain.toml -q");
+    plain.refused(2, &["[cluster] parts = 2"]);
+    let folds = run(&project, &program, 2, "train run.toml -q --folds 3");
+    folds.refused(2, &["cross-validation"]);
+    assert!(!project.path("runs").exists(), "a run was begun");
+}
+
+/// A training of four processes that is at work, and theirs.
+fn at_work(project: &Project, program: &PathBuf) -> (Child, Vec<u32>) {
+    let mut command = mpirun(project, program, 4);
+    command.args("train run.toml -q --set train.epochs=100000 --set cluster.timeout=3".split(' '));
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let child = child.spawn().unwrap();
+    wait_until("a record", || {
+        let record = project.path("runs/run/1/metrics.jsonl");
+        fs::metadata(record).is_ok_and(|record| record.len() > 2000)
+    });
+    let ranks = children(child.id());
+    assert_eq!(ranks.len(), 4);
+    (child, ranks)
+}
+
+/// The processes that a process has started, in the order in which it has.
+fn children(parent: u32) -> Vec<u32> {
+    let is_child = |process: &u32| {
+        let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
+        let ids = status.lines().find_map(|line| line.strip_prefix("PPid:"));
+        ids.is_some_and(|id| id.trim() == parent.to_string())
+    };
+    let entries = fs::read_dir("/proc").unwrap().flatten();
+    let processes = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    let mut children: Vec<u32> = processes.filter(is_child).collect();
+    children.sort_unstable();
+    children
+}
+
+fn signal(name: &str, process: u32) {
+    let mut kill = Command::new("kill");
+    let status = kill.arg(name).arg(process.to_string()).status();
+    assert!(status.unwrap().success());
+}
+
+#[test]
+fn a_process_that_is_killed_or_stopped_ends_all_and_is_named() {
+    let Some(program) = with_mpi() else { return };
+    for (name, rank, most) in [("-KILL", 2, 10), ("-STOP", 3, 20), ("-STOP", 0, 40)] {
+        let project = Project::with(&in_parts(&table(), 4));
+        let (child, ranks) = at_work(&project, &program);
+        let begun = Instant::now();
+        signal(name, ranks[rank]);
+        let output = child.wait_with_output().unwrap();
+        let took = begun.elapsed();
+        let ran = Ran::from(output);
+        assert!(
+            took < Duration::from_secs(most),
+            "{name} took {took:?}\n{}",
+            ran.err
+        );
+        assert_ne!(ran.code, 0, "{}", ran.err);
+        let named = format!("process {rank} on ");
+        assert!(ran.err.contains(&named), "{name} {rank}:\n{}", ran.err);
+        if rank > 0 {
+            assert!(
+                ran.err.contains("which had ended the update of step"),
+                "{}",
+                ran.err
+            );
+        }
+        for rank in ranks {
+            assert!(
+                !PathBuf::from(format!("/proc/{rank}")).exists(),
+                "{rank} is left"
+            );
+        }
+        // What was saved goes on.
+        let more = project.made("runs/run/1") + 3;
+        let line = format!(
+            "resume runs/run/1 -q --set train.max_steps={more} --set lr_scheduler.warmup_steps=0"
+        );
+        ok(&project, &program, 2, &line);
+    }
+}
