@@ -64,9 +64,12 @@ fn a_folder_alone_trains_writes_and_is_exported() {
     let names = [
         "llama-yarn",
         "mistral",
+        "qwen2-window",
         "qwen3",
+        "gemma2",
         "gemma3",
         "phi3",
+        "smollm3",
         "gpt_neox",
         "mixtral",
     ];
@@ -160,6 +163,20 @@ fn what_is_not_there_is_refused_by_the_key_of_the_folder() {
             project.refused(&line, 2, &["config.json", key]);
         }
         project.write(&path, &whole);
+    }
+    // Sizes that no memory has, and lists of nothing.
+    for (key, value, said) in [
+        ("intermediate_size", json!(u64::MAX), "mlp_width"),
+        ("layer_types", json!([]), "layer_types has 0 entries"),
+        ("no_rope_layers", json!([]), "no_rope_layers has 0 entries"),
+    ] {
+        let path = "hub/smollm3/config.json";
+        let whole = project.read(path);
+        let mut keys = project.json(path);
+        keys[key] = value;
+        project.write(path, &keys.to_string());
+        project.refused("check smollm3.toml", 2, &[said]);
+        project.write(path, &whole);
     }
     // What is written must go with the folder.
     let line = "check qwen3.toml --set model.family=qwen2";

@@ -358,6 +358,8 @@ fn decoders(folder: &Path) {
         json!({"family": "phi3", "rotary_share": 0.5}),
         json!({"family": "smollm3", "unturned_layers": [0]}),
         json!({"family": "olmo2"}),
+        json!({"family": "mixtral", "experts": 4}),
+        json!({"family": "qwen3_moe", "experts": 4, "chosen_experts": 3, "shares_sum_to_one": false}),
         json!({"family": "gpt_neox"}),
     ];
     let sizes = json!({"type": "decoder", "layers": 2, "heads": 4, "width": 32, "mlp_width": 56, "context_length": 32});

@@ -2,7 +2,7 @@
 
 use burn_ir::{
     ClampOpIr, FloatOperationIr, NumericOperationIr, ReduceDimOpIr, ReduceOpIr, ScalarOpIr,
-    TensorIr, UnaryOpIr,
+    SortOpIr, TensorIr, UnaryOpIr,
 };
 
 use super::base::number;
@@ -41,6 +41,7 @@ impl Translator<'_> {
             Op::MeanDim(op) => self.along_axis("ReduceMean", op),
             Op::MaxDim(op) => self.along_axis("ReduceMax", op),
             Op::MinDim(op) => self.along_axis("ReduceMin", op),
+            Op::ArgSort(op) => self.places(op),
             Op::SumDim(op) => self.summed(&op.input, &[op.axis]),
             Op::SumDims(op) => self.summed(&op.input, &op.axes),
             Op::Sum(op) => self.reduced("ReduceSum", op),
@@ -97,6 +98,19 @@ impl Translator<'_> {
         let axes = Attribute::ints("axes", [reduced.axis as i64]);
         let kept = Attribute::int("keepdims", 1);
         Some(self.graph.node(op, &[&input], vec![axes, kept]))
+    }
+
+    /// The places of all values in their order: of equal ones, ONNX takes the first first.
+    fn places(&mut self, op: &SortOpIr) -> Rule {
+        let count = self.dims(&op.input)[op.dim].clone();
+        let (input, count) = (self.of(&op.input), self.shape(&[count]));
+        let attributes = vec![
+            Attribute::int("axis", op.dim as i64),
+            Attribute::int("largest", i64::from(op.descending)),
+            Attribute::int("sorted", 1),
+        ];
+        let operands = [&input, &count].map(String::as_str);
+        self.graph.nodes("TopK", &operands, attributes, 2).pop()
     }
 
     /// `ReduceSum` takes its axes as an input.

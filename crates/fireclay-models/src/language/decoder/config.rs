@@ -161,7 +161,9 @@ impl Layered for DecoderConfig {
         (is_head || name == ends.table).then_some(Rows::Tokens)
     }
 
+    /// A default that is written is the same model.
     fn hidden_values(&self) -> Vec<(&'static str, Value)> {
+        let scaling = self.rope_scaling.as_ref().map(RopeScaling::resolved);
         vec![
             ("family", json!(self.family)),
             ("heads", json!(self.heads)),
@@ -169,18 +171,18 @@ impl Layered for DecoderConfig {
             ("activation", json!(self.activation())),
             ("norm_eps", json!(self.norm_eps)),
             ("rope_theta", json!(self.rope_theta)),
-            ("rope_scaling", json!(self.rope_scaling)),
+            ("rope_scaling", json!(scaling)),
             ("rotary_share", json!(self.rotary_share())),
-            ("local_rope_theta", json!(self.local_rope_theta)),
+            ("local_rope_theta", json!(self.local_rope_theta())),
             ("unturned_layers", json!(self.unturned())),
             ("window", json!(self.window)),
             ("global_layers", json!(self.global())),
-            ("query_scalar", json!(self.query_scalar)),
+            ("query_scalar", json!(self.query_scalar())),
             ("attention_cap", json!(self.attention_cap)),
             ("logit_cap", json!(self.logit_cap)),
-            ("parallel", json!(self.parallel)),
-            ("chosen_experts", json!(self.chosen_experts)),
-            ("shares_sum_to_one", json!(self.shares_sum_to_one)),
+            ("parallel", json!(self.parallel())),
+            ("chosen_experts", json!(self.chosen_experts())),
+            ("shares_sum_to_one", json!(self.shares_sum_to_one())),
         ]
     }
 }
@@ -212,6 +214,26 @@ impl DecoderConfig {
     /// The number of experts that a token goes through.
     pub(super) fn chosen_experts(&self) -> usize {
         self.chosen_experts.unwrap_or(2)
+    }
+
+    /// Whether what the chosen experts count sums to one.
+    pub(super) fn shares_sum_to_one(&self) -> bool {
+        self.shares_sum_to_one.unwrap_or(true)
+    }
+
+    /// Whether attention and MLP are added at once, where a family can.
+    pub(super) fn parallel(&self) -> bool {
+        self.parallel.unwrap_or(true)
+    }
+
+    /// Scores of attention are divided by its root.
+    pub(super) fn query_scalar(&self) -> f64 {
+        self.query_scalar.unwrap_or(self.head_width() as f64)
+    }
+
+    /// The base of the rotations of blocks with a window, where they have their own.
+    pub(super) fn local_rope_theta(&self) -> f64 {
+        self.local_rope_theta.unwrap_or(families::LOCAL_THETA)
     }
 
     /// How many values of each head are rotated.

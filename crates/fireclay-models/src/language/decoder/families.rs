@@ -21,6 +21,9 @@ use crate::shape::LanguageShape;
 /// More blocks than any model has.
 pub(super) const MOST_LAYERS: usize = 1000;
 
+/// The base of the rotations of local blocks, where nothing says it.
+pub(super) const LOCAL_THETA: f64 = 10_000.0;
+
 /// A family of decoders.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]

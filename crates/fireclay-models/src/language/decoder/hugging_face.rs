@@ -179,6 +179,21 @@ pub(super) fn window_entries(config: &DecoderConfig) -> Vec<Entry> {
     ]
 }
 
+/// A list that has an entry for each block; nothing of another goes on.
+pub(super) fn same_count<T>(
+    reader: &mut Reader,
+    key: &str,
+    listed: Vec<T>,
+    layers: usize,
+) -> Option<Vec<T>> {
+    if listed.len() != layers {
+        let message = format!("has {} entries for {layers} blocks", listed.len());
+        reader.problem(key, message);
+        return None;
+    }
+    Some(listed)
+}
+
 const LOCAL: &str = "sliding_attention";
 const GLOBAL: &str = "full_attention";
 
@@ -191,10 +206,7 @@ pub(super) fn global_layers(reader: &mut Reader, layers: usize) -> Option<Vec<us
     };
     let otherwise = "no list of \"full_attention\" and \"sliding_attention\"";
     let kinds = reader.list("layer_types", otherwise, parse)?;
-    if kinds.len() != layers {
-        let message = format!("has {} entries for {layers} blocks", kinds.len());
-        reader.problem("layer_types", message);
-    }
+    let kinds = same_count(reader, "layer_types", kinds, layers)?;
     let numbered = kinds.into_iter().enumerate();
     let global = numbered.filter(|(_, is_global)| *is_global);
     Some(global.map(|(layer, _)| layer).collect())

@@ -3,6 +3,8 @@
 use serde_json::json;
 
 use super::config::DecoderConfig;
+use super::families::DecoderFamily;
+use super::scaling::RopeScaling;
 use crate::limits::{check, check_heads, check_layers, check_least_one, check_positive};
 
 impl DecoderConfig {
@@ -24,6 +26,7 @@ impl DecoderConfig {
         problems.extend(check_layers(self.layers));
         problems.extend(self.numbers());
         problems.extend(self.unread());
+        problems.extend(self.unknown_scaling());
         match problems.is_empty() {
             true => self.misfits(),
             false => problems,
@@ -74,6 +77,16 @@ impl DecoderConfig {
         unread.map(|(key, _)| message(key)).collect()
     }
 
+    /// A way to stretch rotations that the family does not know.
+    fn unknown_scaling(&self) -> Option<(String, String)> {
+        let known = match (self.family, &self.rope_scaling) {
+            (DecoderFamily::Phi3, Some(scaling)) => matches!(scaling, RopeScaling::Longrope { .. }),
+            _ => true,
+        };
+        let text = "must be longrope where family = \"phi3\", which has no other".to_owned();
+        check(known, "rope_scaling", text)
+    }
+
     /// Numbers that do not go together.
     fn misfits(&self) -> Vec<(String, String)> {
         let (heads, kv_heads, rotated) = (self.heads, self.kv_heads(), self.rotary_width());
@@ -106,7 +119,8 @@ impl DecoderConfig {
         let text = format!("must be at most 4096, but is {all}");
         problems.extend(check(all <= 4096, "experts", text));
         let scaling = self.rope_scaling.iter();
-        problems.extend(scaling.flat_map(|own| own.problems(rotated / 2, self.context_length)));
+        let (theta, context) = (self.rope_theta, self.context_length);
+        problems.extend(scaling.flat_map(|own| own.problems(theta, rotated / 2, context)));
         problems
     }
 }

@@ -101,6 +101,18 @@ impl RopeScaling {
         }
     }
 
+    /// The same, with what is left out written.
+    pub(crate) fn resolved(&self) -> Self {
+        let mut all = self.clone();
+        if let Self::Yarn {
+            attention_factor, ..
+        } = &mut all
+        {
+            *attention_factor = Some(self.magnitude());
+        }
+        all
+    }
+
     /// The speeds of the rotations in place of the plain ones, whose base is `theta`.
     pub(super) fn stretch(&self, plain: Vec<f64>, theta: f64) -> Vec<f64> {
         match self {
@@ -160,8 +172,13 @@ impl RopeScaling {
         [low, if low == high { high + 0.001 } else { high }]
     }
 
-    /// Every impossible value, as (key, message), for so many rotated pairs and this context.
-    pub(crate) fn problems(&self, pairs: usize, context_length: usize) -> Vec<(String, String)> {
+    /// Every impossible value, as (key, message), for this base, so many rotated pairs and this context.
+    pub(crate) fn problems(
+        &self,
+        theta: f64,
+        pairs: usize,
+        context_length: usize,
+    ) -> Vec<(String, String)> {
         let key = "rope_scaling";
         let wrong = |(name, number): (&str, f64)| {
             let text = format!("{name} must be above 0, but is {number}");
@@ -178,6 +195,10 @@ impl RopeScaling {
             );
             problems.extend(check(context_length <= length, "context_length", text));
         }
+        // Which pair turns how often is a logarithm to this base.
+        let text = format!("must be above 1 where rope_scaling is yarn, but is {theta}");
+        let is_base = theta > 1.0 || !matches!(self, Self::Yarn { .. });
+        problems.extend(check(is_base, "rope_theta", text));
         let text = "original_length must be at least 1";
         problems.extend(check(self.original_length() != Some(0), key, text));
         problems

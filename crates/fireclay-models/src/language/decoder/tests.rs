@@ -274,7 +274,7 @@ fn shorten(config: &mut LanguageConfig, context: usize) {
 fn what_no_decoder_here_can_is_refused_by_its_key() {
     use serde_json::{Value, json as value};
 
-    let cases: [(&str, &str, Value); 22] = [
+    let cases: [(&str, &str, Value); 37] = [
         ("mistral", "hidden_act", value!("quick_gelu")),
         ("mistral", "layer_types", value!(["full_attention"])),
         ("mistral", "num_key_value_heads", value!(3)),
@@ -312,7 +312,49 @@ fn what_no_decoder_here_can_is_refused_by_its_key() {
             value!({"chunked_attention": {}}),
         ),
         ("smollm3", "use_sliding_window", value!(true)),
+        ("smollm3", "attention_bias", value!(true)),
         ("smollm3", "no_rope_layers", value!([1])),
+        (
+            "smollm3",
+            "layer_types",
+            value!(["full_attention", "sliding_attention"]),
+        ),
+        ("qwen3_moe", "decoder_sparse_step", value!(2)),
+        ("qwen3_moe", "mlp_only_layers", value!([0])),
+        ("llama-linear", "head_dim", value!(8)),
+        ("llama-linear", "mlp_bias", value!(true)),
+        (
+            "gemma3",
+            "rope_parameters",
+            value!({"sliding_attention": {"rope_type": "linear", "factor": 2.0}}),
+        ),
+        (
+            "gemma3",
+            "rope_scaling",
+            value!({"rope_type": "linear", "factor": 2.0}),
+        ),
+        // A listed block is local, and there is no window.
+        ("qwen2-window", "use_sliding_window", value!(false)),
+        ("qwen2-window", "sliding_window", Value::Null),
+        // The class knows one way to stretch, and no name of it is that of another.
+        (
+            "phi3",
+            "rope_parameters",
+            value!({"rope_type": "linear", "factor": 2.0}),
+        ),
+        (
+            "phi3",
+            "rope_parameters",
+            value!({"rope_type": "yarn", "factor": 2.0}),
+        ),
+        (
+            "mistral",
+            "rope_parameters",
+            value!({"rope_type": "su", "short_factor": [1, 1], "long_factor": [1, 1]}),
+        ),
+        // The class looks at its own names and into the object.
+        ("gpt_neox", "rope_theta", value!(5.0)),
+        ("gpt_neox", "partial_rotary_factor", value!(0.25)),
         ("olmo2", "attention_bias", value!(true)),
         ("gpt_neox", "attention_bias", value!(false)),
         (
@@ -330,6 +372,11 @@ fn what_no_decoder_here_can_is_refused_by_its_key() {
         let mut json = json(name);
         json.insert(key.into(), found);
         let error = described(&json).unwrap_err();
+        let key = match (name, key) {
+            ("qwen2-window", _) => "layer_types",
+            ("phi3", _) if error.contains("longrope") => "rope_scaling",
+            _ => key,
+        };
         assert!(error.starts_with(key), "{name} {key}: {error}");
     }
 }
@@ -432,6 +479,112 @@ fn older_forms_and_defaults_are_understood() {
     assert_eq!(smollm.unturned_layers, Some(vec![3, 7]));
 }
 
+/// As the models of transformers 5.24 take it, whose rotations are standardized once more.
+#[test]
+fn an_original_length_beside_the_rotations_outweighs_theirs() {
+    use serde_json::json as value;
+
+    let length = |name: &str, keys: serde_json::Value| {
+        let mut json = json(name);
+        json.extend(keys.as_object().unwrap().clone());
+        let LanguageConfig::Decoder(config) = described(&json).unwrap().config else {
+            panic!("{name} is no decoder of these");
+        };
+        config.rope_scaling.and_then(|scaling| match scaling {
+            RopeScaling::Llama3 {
+                original_length, ..
+            }
+            | RopeScaling::Yarn {
+                original_length, ..
+            }
+            | RopeScaling::Longrope {
+                original_length, ..
+            } => Some(original_length),
+            _ => None,
+        })
+    };
+    let yarn = value!({"rope_type": "yarn", "factor": 2.0, "original_max_position_embeddings": 16});
+    let key = "original_max_position_embeddings";
+    for name in ["mistral", "qwen2", "gpt_neox"] {
+        let within = value!({"rope_parameters": yarn});
+        assert_eq!(length(name, within), Some(16), "{name}");
+        let both = value!({"rope_parameters": yarn, key: 24});
+        assert_eq!(length(name, both), Some(24), "{name}");
+    }
+    // Rotations of each kind of blocks keep their own.
+    let apart = value!({"rope_parameters": {"full_attention": yarn}, key: 24});
+    assert_eq!(length("gemma3", apart), Some(16));
+    // The class has a length where the file has none.
+    let found = value!({key: null, "max_position_embeddings": 8192});
+    assert_eq!(length("phi3-longrope", found), Some(4096));
+}
+
+#[test]
+fn two_objects_of_rotations_must_say_the_same() {
+    use serde_json::json as value;
+
+    let found = |newer: serde_json::Value, older: serde_json::Value| {
+        let mut json = json("mistral");
+        json.insert("rope_parameters".into(), newer);
+        json.insert("rope_scaling".into(), older);
+        described(&json).map(|model| model.config)
+    };
+    let linear = value!({"rope_type": "linear", "factor": 2.0});
+    let one = found(linear.clone(), serde_json::Value::Null).unwrap();
+    let older = value!({"type": "linear", "factor": 2.0});
+    assert_eq!(found(linear.clone(), older), Ok(one.clone()));
+    assert_eq!(found(linear.clone(), value!({})), Ok(one));
+    let plain = value!({"rope_type": "default", "rope_theta": 10_000.0});
+    let error = found(plain, linear).unwrap_err();
+    assert!(error.starts_with("rope_scaling"), "{error}");
+}
+
+/// A length that is neither the class's own nor the context.
+#[test]
+fn a_phi_that_is_exported_keeps_its_original_length() {
+    let ModelDescription { mut config, shape } = described(&json("phi3-longrope")).unwrap();
+    shorten(&mut config, 16);
+    let written = config.hugging_face(&shape).unwrap();
+    let mut again = described(written.as_object().unwrap()).unwrap().config;
+    assert_eq!(again.context_length(), 32);
+    shorten(&mut again, 16);
+    assert_eq!(again.hidden_values(), config.hidden_values());
+}
+
+#[test]
+fn a_default_that_is_written_is_the_same_model() {
+    let written = |family, change: fn(&mut DecoderConfig)| {
+        let usual = DecoderConfig {
+            family,
+            rope_scaling: Some(RopeScaling::Yarn {
+                factor: 4.0,
+                original_length: 512,
+                beta_fast: 32.0,
+                beta_slow: 1.0,
+                attention_factor: None,
+                truncate: true,
+            }),
+            ..DecoderConfig::default()
+        };
+        let mut changed = usual.clone();
+        change(&mut changed);
+        assert_ne!(changed, usual);
+        assert_eq!(changed.hidden_values(), usual.hidden_values());
+    };
+    written(DecoderFamily::GptNeox, |own| own.parallel = Some(true));
+    written(DecoderFamily::Gemma2, |own| own.query_scalar = Some(64.0));
+    written(DecoderFamily::Gemma3, |own| {
+        own.local_rope_theta = Some(10_000.0)
+    });
+    written(DecoderFamily::Mixtral, |own| own.chosen_experts = Some(2));
+    written(DecoderFamily::Qwen3Moe, |own| {
+        own.shares_sum_to_one = Some(true)
+    });
+    written(DecoderFamily::Mistral, |own| {
+        own.rope_scaling = own.rope_scaling.as_ref().map(RopeScaling::resolved)
+    });
+}
+
 #[test]
 fn impossible_values_are_listed_at_their_keys() {
     let small = DecoderConfig {
@@ -475,6 +628,24 @@ fn impossible_values_are_listed_at_their_keys() {
         ..small.clone()
     };
     assert_eq!(problems(long), ["context_length"]);
+    let base = DecoderConfig {
+        rope_theta: 1.0,
+        rope_scaling: Some(RopeScaling::Yarn {
+            factor: 2.0,
+            original_length: 100,
+            beta_fast: 32.0,
+            beta_slow: 1.0,
+            attention_factor: None,
+            truncate: true,
+        }),
+        ..small.clone()
+    };
+    assert_eq!(problems(base.clone()), ["rope_theta"]);
+    let phi = DecoderConfig {
+        family: DecoderFamily::Phi3,
+        ..base
+    };
+    assert_eq!(problems(phi), ["rope_scaling"]);
     let wrong = DecoderConfig {
         rope_scaling: Some(RopeScaling::Longrope {
             short_factor: vec![1.0, 0.0],

@@ -1,6 +1,6 @@
 //! Rotations in the words of Hugging Face's `config.json`.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::scaling::{RopeScaling, growth};
 use crate::hugging_face::{Entry, Reader};
@@ -21,19 +21,22 @@ pub(crate) struct Turning {
 pub(crate) struct Known {
     /// `max_position_embeddings`.
     pub context: usize,
-    /// The original length, where it is not among the rotations.
+    /// The original length, where it is not among the rotations; that outweighs one that is.
     pub original: Option<usize>,
     /// Whether a share of a head may be rotated.
     pub may_be_partial: bool,
+    /// Whether `su` and `yarn` are older names of `longrope`.
+    pub has_older_names: bool,
 }
 
 impl Known {
-    /// Whole heads are rotated, and the original length is among the rotations.
+    /// Whole heads are rotated, and the original length may be among the rotations.
     pub fn usual(context: usize) -> Self {
         Self {
             context,
             original: None,
             may_be_partial: false,
+            has_older_names: false,
         }
     }
 }
@@ -51,17 +54,29 @@ impl Turning {
     /// What a file says, with the defaults in `self`. Newer versions keep the base in an object with the
     /// way in which the rotations are stretched; older ones have another object for that.
     pub fn read(self, reader: &mut Reader, known: Known) -> Self {
-        let mut turning = Self {
+        let turning = Self {
             theta: reader.number("rope_theta", self.theta),
             share: share(reader, self.share, known),
             scaling: self.scaling,
         };
-        for key in ["rope_parameters", "rope_scaling"] {
-            let before = turning.clone();
-            let found = reader.within(key, |inner| before.read_inner(inner, known));
-            turning = found.unwrap_or(turning);
+        turning.read_objects(reader, known)
+    }
+
+    /// What these objects say, with the defaults in `self`. `transformers` take one of them whole, so
+    /// both must say the same. An original length beside them outweighs theirs.
+    pub fn read_objects(self, reader: &mut Reader, known: Known) -> Self {
+        let outer = |reader: &mut Reader| reader.count_or_none(ORIGINAL, None);
+        let original = known.original.or_else(|| outer(reader));
+        let known = Known { original, ..known };
+        let [newer, older] = ["rope_parameters", "rope_scaling"].map(|key| {
+            let says = |value: &Value| value.as_object().is_none_or(|keys| !keys.is_empty());
+            let _ = reader.get(key).filter(|value| says(value))?;
+            reader.within(key, |inner| self.clone().read_inner(inner, known))
+        });
+        if newer.is_some() && older.is_some() && newer != older {
+            reader.problem("rope_scaling", DIFFER.into());
         }
-        turning
+        older.or(newer).unwrap_or(self)
     }
 
     /// How much of a context is read: where rotations change with the length of longer texts, no
@@ -89,6 +104,12 @@ impl Turning {
     }
 }
 
+const ORIGINAL: &str = "original_max_position_embeddings";
+
+/// What is wrong with two objects of rotations.
+pub(super) const DIFFER: &str =
+    "and rope_parameters say different rotations; leave one of them out";
+
 /// The keys of these objects.
 const KEYS: [&str; 16] = [
     "rope_type",
@@ -96,7 +117,7 @@ const KEYS: [&str; 16] = [
     "rope_theta",
     "partial_rotary_factor",
     "factor",
-    "original_max_position_embeddings",
+    ORIGINAL,
     "low_freq_factor",
     "high_freq_factor",
     "beta_fast",
@@ -128,11 +149,13 @@ fn scaling(reader: &mut Reader, known: Known) -> Option<RopeScaling> {
     let context = known.context;
     let original_length = match known.original {
         Some(length) => length,
-        None => reader.count("original_max_position_embeddings", context),
+        None => reader.count(ORIGINAL, context),
     };
-    // Early files of Phi-3 call their factors so.
-    let has_factors = reader.get("short_factor").is_some();
-    Some(match kind.as_str() {
+    let name = match kind.as_str() {
+        Some("su" | "yarn") if known.has_older_names => Some("longrope"),
+        name => name,
+    };
+    Some(match name {
         Some("default") => return None,
         Some("linear") => RopeScaling::Linear {
             factor: reader.required("factor"),
@@ -147,8 +170,8 @@ fn scaling(reader: &mut Reader, known: Known) -> Option<RopeScaling> {
             high_freq_factor: reader.required("high_freq_factor"),
             original_length,
         },
-        Some("yarn") if !has_factors => yarn(reader, original_length),
-        Some("longrope" | "su" | "yarn") => longrope(reader, original_length, context),
+        Some("yarn") => yarn(reader, original_length),
+        Some("longrope") => longrope(reader, original_length, context),
         _ => {
             reader.refuse(key, kind);
             return None;
@@ -204,49 +227,20 @@ pub(crate) fn scaling_entry(scaling: Option<&RopeScaling>) -> Entry {
     Entry::new("rope_scaling", "rope_scaling", value).left_out_if_null()
 }
 
+/// Most names are the same here and there.
 fn words(scaling: &RopeScaling) -> Value {
-    match scaling {
-        RopeScaling::Linear { factor } => json!({"rope_type": "linear", "factor": factor}),
-        RopeScaling::Dynamic { factor, .. } => json!({"rope_type": "dynamic", "factor": factor}),
-        RopeScaling::Llama3 {
-            factor,
-            low_freq_factor,
-            high_freq_factor,
-            original_length,
-        } => json!({
-            "rope_type": "llama3",
-            "factor": factor,
-            "low_freq_factor": low_freq_factor,
-            "high_freq_factor": high_freq_factor,
-            "original_max_position_embeddings": original_length,
-        }),
-        RopeScaling::Yarn {
-            factor,
-            original_length,
-            beta_fast,
-            beta_slow,
-            truncate,
-            ..
-        } => json!({
-            "rope_type": "yarn",
-            "factor": factor,
-            "original_max_position_embeddings": original_length,
-            "beta_fast": beta_fast,
-            "beta_slow": beta_slow,
-            "attention_factor": scaling.magnitude(),
-            "truncate": truncate,
-        }),
-        RopeScaling::Longrope {
-            short_factor,
-            long_factor,
-            original_length,
-            attention_factor,
-        } => json!({
-            "rope_type": "longrope",
-            "short_factor": short_factor,
-            "long_factor": long_factor,
-            "original_max_position_embeddings": original_length,
-            "attention_factor": attention_factor,
-        }),
-    }
+    let own = json!(scaling.resolved());
+    let is_dynamic = matches!(scaling, RopeScaling::Dynamic { .. });
+    let theirs = |(name, value): (&String, &Value)| {
+        let name = match name.as_str() {
+            "type" => "rope_type",
+            // It is `max_position_embeddings`.
+            "original_length" if is_dynamic => return None,
+            "original_length" => ORIGINAL,
+            name => name,
+        };
+        Some((name.to_owned(), value.clone()))
+    };
+    let entries = own.as_object().into_iter().flatten();
+    Value::Object(entries.filter_map(theirs).collect::<Map<_, _>>())
 }

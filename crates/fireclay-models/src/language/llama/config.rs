@@ -69,7 +69,7 @@ impl Architecture for LlamaConfig {
         problems.extend(check_positive("norm_eps", self.norm_eps));
         let (pairs, context) = (self.head_width() / 2, self.context_length);
         let scaling = self.rope_scaling.iter();
-        problems.extend(scaling.flat_map(|scaling| scaling.problems(pairs, context)));
+        problems.extend(scaling.flat_map(|own| own.problems(self.rope_theta, pairs, context)));
         problems
     }
 
@@ -138,7 +138,10 @@ impl Layered for LlamaConfig {
             ("heads", json!(self.heads)),
             ("rope_theta", json!(self.rope_theta)),
             ("norm_eps", json!(self.norm_eps)),
-            ("rope_scaling", json!(self.rope_scaling)),
+            (
+                "rope_scaling",
+                json!(self.rope_scaling.as_ref().map(RopeScaling::resolved)),
+            ),
         ]
     }
 }

@@ -8,13 +8,13 @@
 
 use serde_json::{Value, json};
 
-use super::{DecoderFamily, Kin};
+use super::{DecoderFamily, Kin, LOCAL_THETA};
 use crate::hugging_face::{Entry, Reader};
 use crate::language::decoder::config::DecoderConfig;
 use crate::language::decoder::hugging_face::{Usual, global_layers, sizes, window_entries};
 use crate::language::decoder::parts::{BlockParts, Parts, QueryNorm, Residual};
 use crate::language::decoder::rotary::Rope;
-use crate::language::decoder::words::{Known, Turning, scaling_entry};
+use crate::language::decoder::words::{DIFFER, Known, Turning, scaling_entry};
 use crate::layers::activation::Activation;
 use crate::layers::norm::NormStyle;
 use crate::shape::LanguageShape;
@@ -81,9 +81,6 @@ const USUAL3: Usual = Usual {
     ..USUAL2
 };
 
-/// The base of the rotations of local blocks, where a file does not say it.
-const LOCAL_THETA: f64 = 10_000.0;
-
 fn parts2(config: &DecoderConfig) -> Parts {
     Parts {
         norm: NormStyle::RmsAboveOne,
@@ -97,7 +94,7 @@ fn parts3(config: &DecoderConfig) -> Parts {
     let parts = parts2(config);
     let global = &parts.ropes[0];
     let local = Rope {
-        theta: config.local_rope_theta.unwrap_or(LOCAL_THETA),
+        theta: config.local_rope_theta(),
         width: global.width,
         scaling: None,
     };
@@ -115,7 +112,6 @@ fn parts3(config: &DecoderConfig) -> Parts {
 
 /// What both say.
 fn entries(config: &DecoderConfig, shape: &LanguageShape) -> Vec<Entry> {
-    let scalar = config.query_scalar.unwrap_or(config.head_width() as f64);
     let mut entries = sizes(config, shape);
     entries.extend(window_entries(config));
     entries.extend([
@@ -127,7 +123,7 @@ fn entries(config: &DecoderConfig, shape: &LanguageShape) -> Vec<Entry> {
         Entry::new(
             "query_pre_attn_scalar",
             "query_scalar",
-            scalar_value(scalar),
+            scalar_value(config.query_scalar()),
         ),
         Entry::new(
             "attn_logit_softcapping",
@@ -153,12 +149,9 @@ fn scalar_value(scalar: f64) -> Value {
 
 fn entries3(config: &DecoderConfig, shape: &LanguageShape) -> Vec<Entry> {
     let mut entries = entries(config, shape);
-    let local = config.local_rope_theta.unwrap_or(LOCAL_THETA);
-    entries.push(Entry::new(
-        "rope_local_base_freq",
-        "local_rope_theta",
-        local,
-    ));
+    let local = config.local_rope_theta();
+    let key = "rope_local_base_freq";
+    entries.push(Entry::new(key, "local_rope_theta", local));
     entries
 }
 
@@ -206,8 +199,9 @@ fn turnings(reader: &mut Reader, context: usize) -> (Turning, f64) {
     let found = reader.within("rope_scaling", |inner| {
         global.clone().read_inner(inner, known)
     });
+    let older = found.clone();
     global = found.unwrap_or(global);
-    reader.within("rope_parameters", |outer| {
+    let newer = reader.within("rope_parameters", |outer| {
         for (key, turning) in [
             ("full_attention", &mut global),
             ("sliding_attention", &mut local),
@@ -226,5 +220,8 @@ fn turnings(reader: &mut Reader, context: usize) -> (Turning, f64) {
             outer.problem("sliding_attention", message.into());
         }
     });
+    if newer.is_some() && older.is_some_and(|older| older != global) {
+        reader.problem("rope_scaling", DIFFER.into());
+    }
     (global, local.theta)
 }

@@ -87,7 +87,7 @@ fn mixtral(config: &DecoderConfig) -> Parts {
 
 fn qwen3(config: &DecoderConfig) -> Parts {
     Parts {
-        experts: experts(config, config.shares_sum_to_one.unwrap_or(true)),
+        experts: experts(config, config.shares_sum_to_one()),
         ..parts3(config)
     }
 }
@@ -107,7 +107,7 @@ fn mixtral_entries(config: &DecoderConfig, shape: &LanguageShape) -> Vec<Entry> 
 }
 
 fn qwen3_entries(config: &DecoderConfig, shape: &LanguageShape) -> Vec<Entry> {
-    let sums = config.shares_sum_to_one.unwrap_or(true);
+    let sums = config.shares_sum_to_one();
     let mut entries = usual_entries(config, shape);
     entries.extend([
         Entry::new("sliding_window", "window", json!(config.window)),

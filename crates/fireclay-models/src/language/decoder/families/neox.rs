@@ -49,7 +49,7 @@ pub(super) const ENDS: Ends = Ends {
 fn parts(config: &DecoderConfig) -> Parts {
     Parts {
         norm: NormStyle::Layer,
-        residual: match config.parallel.unwrap_or(true) {
+        residual: match config.parallel() {
             true => Residual::Parallel,
             false => Residual::Before,
         },
@@ -66,7 +66,7 @@ fn parts(config: &DecoderConfig) -> Parts {
 
 fn entries(config: &DecoderConfig, shape: &LanguageShape) -> Vec<Entry> {
     let mut entries = sizes(config, shape);
-    let parallel = config.parallel.unwrap_or(true);
+    let parallel = config.parallel();
     entries.extend([
         Entry::activation("hidden_act", config.activation()),
         Entry::new("rotary_emb_base", "rope_theta", config.rope_theta),
@@ -81,16 +81,26 @@ fn read(reader: &mut Reader) -> (DecoderConfig, LanguageShape) {
     reader.require("attention_bias", true);
     let context = reader.count("max_position_embeddings", USUAL.context_length);
     let known = Known {
-        context,
-        original: None,
         may_be_partial: true,
+        ..Known::usual(context)
     };
     let usual = Turning {
         theta: reader.number("rotary_emb_base", USUAL.rope_theta),
         share: reader.number("rotary_pct", GPT_NEOX.rotary_share),
         scaling: None,
     };
-    let turning = usual.read(reader, known);
+    let turning = usual.read_objects(reader, known);
+    // Other families' names, which the class does not look at.
+    for (key, taken) in [
+        ("rope_theta", turning.theta),
+        ("partial_rotary_factor", turning.share),
+    ] {
+        let found = reader.number(key, taken);
+        if found != taken {
+            let message = format!("is {found}, but {taken} by the keys that the class reads");
+            reader.problem(key, message);
+        }
+    }
     let (mut config, shape) = USUAL.read_with(reader, context, turning);
     config.parallel = Some(reader.flag("use_parallel_residual", true));
     (config, shape)

@@ -74,9 +74,10 @@ fn entries(config: &DecoderConfig, shape: &LanguageShape) -> Vec<Entry> {
 fn read(reader: &mut Reader) -> (DecoderConfig, LanguageShape) {
     let context = reader.count("max_position_embeddings", USUAL.context_length);
     let known = Known {
-        context,
         original: Some(reader.count("original_max_position_embeddings", 4096)),
         may_be_partial: true,
+        has_older_names: true,
+        ..Known::usual(context)
     };
     let turning = Turning::plain(USUAL.rope_theta).read(reader, known);
     let (mut config, shape) = USUAL.read_with(reader, context, turning);

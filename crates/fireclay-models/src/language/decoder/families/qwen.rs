@@ -79,9 +79,8 @@ fn entries(config: &DecoderConfig, shape: &LanguageShape) -> Vec<Entry> {
     let has_window = config.window.is_some();
     entries.push(Entry::new("use_sliding_window", "window", has_window).not_compared());
     // Older versions know no `layer_types`, and take the blocks from this number on.
-    let first = config
-        .blocks()
-        .find(|layer| !config.global().contains(layer));
+    let global = config.global();
+    let first = config.blocks().find(|layer| !global.contains(layer));
     let first = first.filter(|_| has_window).unwrap_or(config.layers);
     entries.push(Entry::new("max_window_layers", "global_layers", first).not_compared());
     entries
@@ -103,7 +102,14 @@ fn windowed(mut config: DecoderConfig, reader: &mut Reader) -> DecoderConfig {
     let window = reader.count_or_none("sliding_window", Some(4096));
     let from = reader.count("max_window_layers", 28);
     let listed = global_layers(reader, config.layers);
-    if reader.flag("use_sliding_window", false) {
+    let has_window = reader.flag("use_sliding_window", false);
+    let window = window.filter(|_| has_window);
+    let is_local = |global: &Vec<usize>| global.len() < config.layers;
+    if window.is_none() && listed.as_ref().is_some_and(is_local) {
+        let message = "names blocks of \"sliding_attention\", but use_sliding_window and sliding_window give no window";
+        reader.problem("layer_types", message.into());
+    }
+    if window.is_some() {
         let usual = || config.blocks().filter(|layer| *layer < from).collect();
         let global: Vec<usize> = listed.unwrap_or_else(usual);
         // A window that no block has is none.

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::{DecoderFamily, Kin};
 use crate::hugging_face::{Entry, Reader};
 use crate::language::decoder::config::DecoderConfig;
-use crate::language::decoder::hugging_face::{Usual, usual_entries};
+use crate::language::decoder::hugging_face::{Usual, global_layers, same_count, usual_entries};
 use crate::layers::activation::Activation;
 use crate::shape::LanguageShape;
 
@@ -63,18 +63,20 @@ fn read(reader: &mut Reader) -> (DecoderConfig, LanguageShape) {
     let usual = |layer: &usize| (layer + 1).is_multiple_of(every);
     let usual: Vec<usize> = config.blocks().filter(usual).collect();
     let turns = |value: &Value| value.as_u64().map(|turns| turns != 0);
-    let listed = reader.list("no_rope_layers", "no list of counts", turns);
-    if let Some(listed) = &listed
-        && listed.len() != config.layers
-    {
-        let message = format!("has {} entries for {} blocks", listed.len(), config.layers);
-        reader.problem("no_rope_layers", message);
-    }
+    let key = "no_rope_layers";
+    let listed = reader.list(key, "no list of counts", turns);
+    let listed = listed.and_then(|listed| same_count(reader, key, listed, config.layers));
     let unturned = listed.map(|listed| {
         let numbered = listed.into_iter().enumerate();
         let unturned = numbered.filter(|(_, turns)| !turns);
         unturned.map(|(layer, _)| layer).collect()
     });
+    let is_local = |global: Vec<usize>| global.len() < config.layers;
+    if global_layers(reader, config.layers).is_some_and(is_local) {
+        let message =
+            "names blocks of \"sliding_attention\", which no model here has in this family";
+        reader.problem("layer_types", message.into());
+    }
     config.unturned_layers = Some(unturned.unwrap_or(usual));
     (config, shape)
 }
