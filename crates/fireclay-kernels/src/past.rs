@@ -53,7 +53,7 @@ pub struct Sight {
     pub cap: Option<f64>,
 }
 
-/// [`attention`](crate::attention) of the next token of each text to itself and to those before it in its own text,
+/// [`attention`](fn@crate::attention) of the next token of each text to itself and to those before it in its own text,
 /// which takes it up. The bits of a text do not depend on the others. Rows after those of the texts are padding and
 /// find zeros. What has no loop is done by `alone`, for one text at a time: it is given a query and the keys and
 /// values that are in its window, and minds the cap itself.
