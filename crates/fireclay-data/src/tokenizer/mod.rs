@@ -212,8 +212,8 @@ impl Tokenizer {
         }
     }
 
-    /// The same for tokens that come after these, whose text it does not give. It reads the last of them alone, however
-    /// many there are.
+    /// The same for tokens that come after those of a text, which it does not give. It reads the last of these alone,
+    /// however many there are.
     ///
     /// # Errors
     /// [`DataError::Tokenizer`].
