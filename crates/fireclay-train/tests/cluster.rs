@@ -320,6 +320,7 @@ fn processes_that_are_not_alike_do_not_train() {
         );
         assert_eq!(error.lines().count(), 2, "{error}");
     }
+    let root = tempfile::tempdir().unwrap();
     let three = together(root.path(), 3, &start(4));
     for finished in three {
         let error = finished.unwrap_err().to_string();
