@@ -76,6 +76,16 @@ fn garbage_slow_and_large_requests_end_and_others_are_answered() {
         _ = chunked.write_all(format!("3e8\r\n{}\r\n", "y".repeat(1000)).as_bytes());
     }
     read(chunked).refused(413, &["5000 bytes"]);
+    let packed: [&[u8]; 3] = [
+        b"\x1f\x8b\x08\0\0\0\0\0\x02\x03K\xd4I\xe22\xd41\xe2\x02\0{\x07\x97\n\x08\0\0\0",
+        b"\x28\xb5\x2f\xfd\0",
+        b"PK\x03\x04\x14\0",
+    ];
+    for packed in packed {
+        server
+            .post("/predict/iris", "text/csv", packed)
+            .refused(415, &["send it unpacked"]);
+    }
     let many = vec![json!({"a": 1}); 21];
     server
         .post_json("/predict/iris", &json!(many))

@@ -184,6 +184,11 @@ fn texts_that_come_and_go_at_any_time_are_the_same_alone_and_in_company() {
             .collect()
     };
     let alone: Vec<String> = (0..24).map(ask).collect();
+    let counts = || {
+        ["count", "sum"]
+            .map(|end| server.metric(&format!("fireclay_batch_size_{end}{{model=\"poet\"}}")))
+    };
+    let before = counts();
     let headers = "Content-Type: application/json\r\n";
     std::thread::scope(|scope| {
         let asked: Vec<_> = (0..24)
@@ -193,8 +198,16 @@ fn texts_that_come_and_go_at_any_time_are_the_same_alone_and_in_company() {
                     std::thread::sleep(Duration::from_millis((index * 7 % 40) as u64));
                     // One of four leaves before its end.
                     if index % 4 == 3 {
-                        let body = request(index).to_string();
-                        drop(server.send("POST", "/v1/completions", headers, body.as_bytes()));
+                        let mut body = request(index);
+                        body["stream"] = true.into();
+                        let body = body.to_string();
+                        let reply =
+                            server.send("POST", "/v1/completions", headers, body.as_bytes());
+                        // By its first event a text has begun.
+                        let begun = BufReader::new(reply).lines().map_while(Result::ok);
+                        begun
+                            .take_while(|line| !line.starts_with("data: "))
+                            .for_each(drop);
                     }
                     ask(index)
                 })
@@ -204,8 +217,7 @@ fn texts_that_come_and_go_at_any_time_are_the_same_alone_and_in_company() {
             assert_eq!(&asked.join().unwrap(), alone);
         }
     });
-    let [steps, texts] = ["count", "sum"]
-        .map(|end| server.metric(&format!("fireclay_batch_size_{end}{{model=\"poet\"}}")));
+    let [steps, texts] = [0, 1].map(|of| counts()[of] - before[of]);
     assert!(
         texts > 1.05 * steps,
         "{texts} texts in {steps} steps shared none"

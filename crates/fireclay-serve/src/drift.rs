@@ -7,9 +7,10 @@
 //! of training samples (Siddiqi 2006, "Credit Risk Scorecards").
 
 use std::collections::{HashMap, HashSet};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
-use fireclay_run::{Observations, Observed, Run};
+use fireclay_run::{Observations, Observed};
 use serde::Serialize;
 
 /// Values of a column that have a bin of their own.
@@ -187,16 +188,20 @@ fn unread(error: String) -> String {
 }
 
 impl Drift {
-    /// Reads training samples of a run to compare with, `most` of them, drawn by the seed of the run.
-    pub fn learn(&self, run: &dyn Run, most: usize) {
-        let baseline = run.observe(most).map(|seen| Baseline {
-            rows: seen.samples,
-            columns: seen.columns.iter().map(Column::new).collect(),
-        });
-        self.set(baseline.map_err(|error| unread(error.to_string())));
+    /// Takes training samples to compare with. Where they cannot be read it says so, whatever happens.
+    pub fn learn(&self, observe: impl FnOnce() -> Result<Observed, String>) {
+        let baseline = || {
+            observe().map(|seen| Baseline {
+                rows: seen.samples,
+                columns: seen.columns.iter().map(Column::new).collect(),
+            })
+        };
+        let bug = |_| Err("reading them has failed; this is a bug of the server".into());
+        let baseline = catch_unwind(AssertUnwindSafe(baseline)).unwrap_or_else(bug);
+        self.set(baseline.map_err(unread));
     }
 
-    /// Says that there are no training rows, since the run cannot be opened once more.
+    /// Says that there are no training rows.
     pub fn fail(&self, error: String) {
         self.set(Err(unread(error)));
     }
@@ -310,6 +315,19 @@ mod tests {
             (report.psi - wanted).abs() < 1e-12,
             "{} {wanted}",
             report.psi
+        );
+    }
+
+    #[test]
+    fn training_rows_whose_reading_fails_are_not_waited_for() {
+        let drift = Drift::default();
+        let reason = || drift.report(("m", "1")).expect_err("no comparison");
+        assert!(reason().contains("ask again"), "{}", reason());
+        drift.learn(|| panic!("a bug"));
+        assert!(
+            !drift.is_ready() && reason().contains("this is a bug"),
+            "{}",
+            reason()
         );
     }
 

@@ -211,7 +211,40 @@ impl Tokenizer {
             prefix_tokens: 0,
         }
     }
+
+    /// The same for tokens that come after those of a text, which it does not give. It reads the last of these alone,
+    /// however many there are.
+    ///
+    /// # Errors
+    /// [`DataError::Tokenizer`].
+    pub fn stream_after(&self, before: &[u32]) -> Result<DecodeStream, DataError> {
+        let mut stream = self.stream();
+        for token in self.end_of(before)? {
+            stream.push(*token)?;
+        }
+        // What it has not given yet, replacement characters at the end, is of the text before.
+        stream.prefix = self.decode(&stream.tokens)?;
+        stream.prefix_tokens = stream.tokens.len();
+        Ok(stream)
+    }
+
+    /// The last tokens of a text, from the start of a character: its bytes may be several tokens.
+    fn end_of<'a>(&self, tokens: &'a [u32]) -> Result<&'a [u32], DataError> {
+        let Some(start) = tokens.len().checked_sub(TOKENS_BEFORE) else {
+            return Ok(tokens);
+        };
+        // UTF-8 has at most three bytes after the first of a character.
+        for end in (0..4).map(|skipped| &tokens[start + skipped..]) {
+            if !self.decode(end)?.starts_with(char::REPLACEMENT_CHARACTER) {
+                return Ok(end);
+            }
+        }
+        Ok(&tokens[start..])
+    }
 }
+
+/// Tokens before a text that a decoder of it reads: what a token reads as depends on few of them.
+const TOKENS_BEFORE: usize = 64;
 
 /// Text as its tokens come: whole characters, as soon as nothing later can change them.
 #[derive(Debug)]

@@ -32,6 +32,51 @@ fn streamed(tokenizer: &Tokenizer, tokens: &[u32]) -> String {
 }
 
 #[test]
+fn a_text_after_another_is_decoded_as_if_they_were_one() {
+    for kind in TRAINED {
+        let tokenizer = train(kind);
+        let tokens = tokenizer.encode(&TEXT.repeat(4)).unwrap();
+        let whole = tokenizer.decode(&tokens).unwrap();
+        for end in [0, 1, 2, 63, 64, 65, 100, tokens.len() - 1] {
+            let (before, after) = tokens.split_at(end);
+            if tokenizer.decode(before).unwrap().ends_with('\u{fffd}') {
+                continue;
+            }
+            let mut stream = tokenizer.stream_after(before).unwrap();
+            let pieces = after.iter().map(|token| stream.push(*token).unwrap());
+            let found: String = pieces.flatten().collect();
+            assert!(
+                !found.is_empty() && whole.ends_with(&found),
+                "{kind:?} {end}"
+            );
+            let missing = whole.len() - found.len();
+            assert_eq!(
+                whole[..missing],
+                tokenizer.decode(before).unwrap(),
+                "{kind:?} {end}"
+            );
+        }
+    }
+}
+
+/// A million tokens of nothing, or of characters that a decoder waits after, take no longer than a few.
+#[test]
+fn a_text_after_a_very_long_one_of_nothing_to_decode_begins_at_once() {
+    let tokenizer = train(TokenizerKind::Bpe);
+    let special = tokenizer.end_of_text().unwrap();
+    let replacement = tokenizer.encode("\u{fffd}").unwrap();
+    let after = tokenizer.encode("a").unwrap();
+    for unit in [vec![special], replacement] {
+        let before: Vec<u32> = unit.into_iter().cycle().take(999_999).collect();
+        let start = std::time::Instant::now();
+        let mut stream = tokenizer.stream_after(&before).unwrap();
+        let pieces = after.iter().map(|token| stream.push(*token).unwrap());
+        assert_eq!(pieces.flatten().collect::<String>().trim(), "a");
+        assert!(start.elapsed().as_secs() < 10, "{:?}", start.elapsed());
+    }
+}
+
+#[test]
 fn a_character_has_a_token_and_an_unknown_one_has_that_of_the_unknown() {
     let tokenizer = train(TokenizerKind::Char);
     let characters: std::collections::BTreeSet<char> = TEXT.chars().collect();

@@ -1,8 +1,6 @@
 //! What causal self-attention remembers of the tokens read so far, and the mask of the others
 //! (Vaswani et al. 2017, [arXiv:1706.03762](https://arxiv.org/abs/1706.03762), section 3.2.3).
 
-use std::ops::Range;
-
 use burn::tensor::{Bool, Device, Int, Tensor, TensorData};
 use fireclay_kernels::{Past, Sight, attend_each};
 
@@ -207,8 +205,10 @@ impl LayerCache {
 pub struct Positions {
     /// The index of each in its text, `[1 or batch, new]`.
     pub(crate) indices: Tensor<2, Int>,
-    /// The range of all indices.
-    pub(crate) range: Range<usize>,
+    /// All indices that there are, in any order.
+    pub(crate) table: Vec<usize>,
+    /// Where in the table that of each token is, `[1 or batch, new]`.
+    pub(crate) places: Tensor<2, Int>,
     /// `[1 or batch, 1, new, time]`, true where masked.
     pub(crate) masked: Tensor<4, Bool>,
 }
@@ -216,23 +216,26 @@ pub struct Positions {
 impl Positions {
     /// Those of `new` tokens after `seen` ones.
     pub fn after(seen: usize, new: usize, device: &Device) -> Self {
-        let range = seen..seen + new;
-        let indices = Tensor::arange(range.start as i64..range.end as i64, device);
+        let from = |start: usize| {
+            Tensor::<1, Int>::arange(start as i64..(start + new) as i64, device).unsqueeze()
+        };
         Self {
-            indices: indices.unsqueeze(),
-            range,
+            indices: from(seen),
+            table: (seen..seen + new).collect(),
+            places: from(0),
             masked: later_mask(seen, new, device),
         }
     }
 
     /// Those of the next token of each text, of which so many were read, and of padding up to so many rows.
     pub(crate) fn of_next(seen: &[usize], rows: usize, device: &Device) -> Self {
-        let least = seen.iter().copied().min().unwrap_or(0);
-        let mut indices: Vec<i64> = seen.iter().map(|seen| *seen as i64).collect();
-        indices.resize(rows, least as i64);
+        let mut table = seen.to_vec();
+        table.resize(rows, 0);
+        let indices: Vec<i64> = table.iter().map(|index| *index as i64).collect();
         let masked = Tensor::<2, Bool>::tril_mask([1, 1], 0, device);
         Self {
-            range: least..seen.iter().max().map_or(least, |seen| *seen) + 1,
+            places: Tensor::<1, Int>::arange(0..rows as i64, device).unsqueeze_dim(1),
+            table,
             indices: Tensor::from_data(TensorData::new(indices, [rows, 1]), device),
             masked: masked.unsqueeze(),
         }
@@ -254,9 +257,11 @@ impl Positions {
         // A token attends neither to later tokens, in whatever document, nor to those before the
         // start of its own.
         let later = later_mask(0, time, &device).expand(dims);
+        let indices = own.expand([batch, time]) - starts;
         Self {
-            indices: own.expand([batch, time]) - starts,
-            range: 0..time,
+            places: indices.clone(),
+            indices,
+            table: (0..time).collect(),
             masked: attended.lower(start).bool_or(later),
         }
     }

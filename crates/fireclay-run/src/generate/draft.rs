@@ -1,5 +1,7 @@
 //! A text that is being written, but for the model that writes it.
 
+use std::collections::BTreeSet;
+
 use fireclay_data::DecodeStream;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -12,6 +14,8 @@ use super::{Ended, GenerateError, Limits, Sampling, Writer};
 pub(super) struct Draft {
     /// The prompt, and what was written after it.
     pub tokens: Vec<u32>,
+    /// The same, each once: those whose logits are changed.
+    seen: BTreeSet<u32>,
     sampling: Sampling,
     ends: Vec<(u32, Ended)>,
     random: ChaCha8Rng,
@@ -37,52 +41,49 @@ impl Draft {
         sampling: Sampling,
         limits: Limits,
     ) -> Result<Self, GenerateError> {
-        let mut decoder = writer.tokenizer.stream();
-        // What a token reads as depends on those before it: a word's first piece is not its second.
-        for token in &prompt {
-            decoder.push(*token)?;
-        }
         Ok(Self {
+            // What a token reads as depends on those before it: a word's first piece is not its second.
+            decoder: writer.tokenizer.stream_after(&prompt)?,
+            seen: prompt.iter().copied().collect(),
             tokens: prompt,
             ends: writer.ends(&limits),
             random: ChaCha8Rng::seed_from_u64(sampling.seed),
             sampling,
-            decoder,
             held: Held::new(limits.stop),
             left: limits.max_tokens,
         })
     }
 
-    /// The end, if no token may be written any more.
+    /// The end, if no token was asked for at all.
     pub fn over(&mut self) -> Option<Step> {
-        (self.left == 0).then(|| self.end(Ended::Length))
+        (self.left == 0).then(|| self.end(String::new(), Ended::Length))
     }
 
     /// Writes a token, given the logits of it, or finds that the text is at its end.
     pub fn write(&mut self, logits: &[f32]) -> Result<Step, GenerateError> {
         self.left -= 1;
-        let token = self
-            .sampling
-            .choose(logits, &self.tokens, &mut self.random)?;
+        let token = self.sampling.choose(logits, &self.seen, &mut self.random)?;
         if let Some((_, ended)) = self.ends.iter().find(|(end, _)| *end == token) {
-            return Ok(self.end(*ended));
+            return Ok(self.end(String::new(), *ended));
         }
         self.tokens.push(token);
-        let Some(piece) = self.decoder.push(token)? else {
-            return Ok(Step {
-                text: String::new(),
-                ended: None,
-            });
-        };
+        self.seen.insert(token);
+        let piece = self.decoder.push(token)?.unwrap_or_default();
         let (text, stopped) = self.held.push(&piece);
-        let ended = stopped.then_some(Ended::Stop);
-        Ok(Step { text, ended })
+        Ok(match (stopped, self.left) {
+            (true, _) => Step {
+                text,
+                ended: Some(Ended::Stop),
+            },
+            (false, 0) => self.end(text, Ended::Length),
+            (false, _) => Step { text, ended: None },
+        })
     }
 
-    /// The end of the text, with what was held back.
-    fn end(&mut self, ended: Ended) -> Step {
+    /// The end of the text, after the last piece with what was held back.
+    fn end(&mut self, last: String, ended: Ended) -> Step {
         Step {
-            text: self.held.rest(),
+            text: last + &self.held.rest(),
             ended: Some(ended),
         }
     }

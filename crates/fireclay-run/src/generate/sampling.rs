@@ -1,6 +1,7 @@
 //! How the next token is chosen.
 
 use std::cmp::Ordering;
+use std::collections::BTreeSet;
 
 use rand::{Rng, RngExt};
 
@@ -55,7 +56,7 @@ impl Sampling {
         problems
     }
 
-    /// The token that comes after `before`, with the given logits.
+    /// The token that comes after a text of the tokens `before`, each once, with the given logits.
     ///
     /// # Errors
     ///
@@ -67,7 +68,7 @@ impl Sampling {
     pub fn choose(
         &self,
         logits: &[f32],
-        before: &[u32],
+        before: &BTreeSet<u32>,
         random: &mut impl Rng,
     ) -> Result<u32, GenerateError> {
         if logits.iter().any(|logit| !logit.is_finite()) {
@@ -93,7 +94,7 @@ impl Sampling {
     }
 
     /// The first of the most probable tokens.
-    fn most_probable(&self, logits: &[f32], before: &[u32]) -> u32 {
+    fn most_probable(&self, logits: &[f32], before: &BTreeSet<u32>) -> u32 {
         let penalised = self.penalised(logits, before).into_iter();
         penalised.min_by(order).expect("there are logits").0
     }
@@ -120,27 +121,26 @@ impl Sampling {
     }
 
     /// The same where logits of tokens that were there before are changed.
-    fn ranked_after(&self, logits: &[f32], before: &[u32]) -> Vec<(u32, f64)> {
+    fn ranked_after(&self, logits: &[f32], before: &BTreeSet<u32>) -> Vec<(u32, f64)> {
         let mut ranked = self.penalised(logits, before);
         ranked.sort_unstable_by(order);
         ranked.truncate(self.top_k.unwrap_or(usize::MAX));
         ranked
     }
 
-    fn penalised(&self, logits: &[f32], before: &[u32]) -> Vec<(u32, f64)> {
+    fn penalised(&self, logits: &[f32], before: &BTreeSet<u32>) -> Vec<(u32, f64)> {
         let mut logits: Vec<(u32, f64)> =
             (0..).zip(logits.iter().copied().map(f64::from)).collect();
         self.penalise(&mut logits, before);
         logits
     }
 
-    fn penalise(&self, logits: &mut [(u32, f64)], before: &[u32]) {
+    fn penalise(&self, logits: &mut [(u32, f64)], before: &BTreeSet<u32>) {
         if self.repetition_penalty == 1.0 {
             return;
         }
-        let seen: std::collections::BTreeSet<u32> = before.iter().copied().collect();
-        for token in seen {
-            if let Some((_, logit)) = logits.get_mut(token as usize) {
+        for token in before {
+            if let Some((_, logit)) = logits.get_mut(*token as usize) {
                 *logit = match *logit > 0.0 {
                     true => *logit / self.repetition_penalty,
                     false => *logit * self.repetition_penalty,

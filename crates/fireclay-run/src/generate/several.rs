@@ -5,6 +5,7 @@
 //! itself, in pieces that end at the same tokens whoever else is there, and a step computes each text as if it were
 //! the only one.
 
+use std::num::NonZero;
 use std::thread;
 
 use burn::tensor::{Int, Tensor, TensorData};
@@ -23,7 +24,7 @@ const MANY: usize = 1 << 15;
 pub struct Several<'a> {
     writer: Writer<'a>,
     slots: Vec<Option<Slot>>,
-    /// How many texts have begun: who has read for longest reads first.
+    /// How often a text began to be read, or to be read again: who has read for longest reads first.
     begun: u64,
 }
 
@@ -31,7 +32,7 @@ pub struct Several<'a> {
 struct Slot {
     draft: Draft,
     memory: Memory,
-    /// Its number among all texts.
+    /// The number of its reading among all.
     number: u64,
 }
 
@@ -136,12 +137,17 @@ impl<'a> Several<'a> {
         let (context, again) = (self.writer.model.context_length(), self.writer.again());
         let mut ready = Vec::new();
         for (index, slot) in self.slots.iter_mut().enumerate() {
-            let Some(Slot { memory, .. }) = slot else {
+            let Some(Slot { memory, number, .. }) = slot else {
                 continue;
             };
             match memory {
                 Memory::Whole(read) if read.len() < context => ready.push(index),
-                Memory::Whole(_) => *memory = Memory::Part(self.writer.model.empty_cache(), again),
+                Memory::Whole(_) => {
+                    *memory = Memory::Part(self.writer.model.empty_cache(), again);
+                    // It waits from now on, after those that waited before.
+                    self.begun += 1;
+                    *number = self.begun;
+                }
                 Memory::Part(..) => {}
             }
         }
@@ -210,19 +216,31 @@ impl<'a> Several<'a> {
 
 /// Chooses the next token of each text, on several threads where they are many: to put a vocabulary in order takes
 /// long.
-fn chosen(drafts: Vec<(usize, &mut Draft)>, logits: &[&[f32]]) -> Vec<Written> {
-    let write =
-        |((slot, draft), logits): ((usize, &mut Draft), &&[f32])| (slot, draft.write(logits));
-    let each = drafts.into_iter().zip(logits);
+fn chosen(mut drafts: Vec<(usize, &mut Draft)>, logits: &[&[f32]]) -> Vec<Written> {
     let numbers: usize = logits.iter().map(|row| row.len()).sum();
-    if numbers < MANY || logits.len() < 2 {
-        return each.map(write).collect();
+    let threads = match numbers < MANY {
+        true => 1,
+        false => thread::available_parallelism().map_or(1, NonZero::get),
+    };
+    // Rows after those of the texts are padding.
+    let share = drafts.len().div_ceil(threads).max(1);
+    if share == drafts.len() {
+        return written(&mut drafts, logits);
     }
+    let shares = drafts.chunks_mut(share).zip(logits.chunks(share));
     thread::scope(|scope| {
-        let asked: Vec<_> = each.map(|one| scope.spawn(move || write(one))).collect();
+        let asked: Vec<_> = shares
+            .map(|(drafts, logits)| scope.spawn(move || written(drafts, logits)))
+            .collect();
         let joined = asked.into_iter().map(|asked| asked.join());
         joined
-            .map(|written| written.unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+            .flat_map(|written| written.unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
             .collect()
     })
+}
+
+fn written(drafts: &mut [(usize, &mut Draft)], logits: &[&[f32]]) -> Vec<Written> {
+    let each = drafts.iter_mut().zip(logits);
+    each.map(|((slot, draft), logits)| (*slot, draft.write(logits)))
+        .collect()
 }

@@ -1,28 +1,27 @@
 //! A finished run, ready to answer: what every verb after training asks.
 
+mod base;
 mod error;
 mod locate;
 mod observed;
+mod schema;
 mod taken;
 
+pub use base::Base;
 pub use error::RunError;
 pub use locate::locate;
 pub use observed::{Observations, Observed};
+pub use schema::{InputColumn, InputKind, InputSchema};
 pub use taken::{Part, Parts, Taken};
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use burn::tensor::Device;
 use fireclay_data::arrow::array::RecordBatch;
-use fireclay_data::{DataError, ReadOptions, TableFormat, Tokenizer, expand};
-use fireclay_train::scratch::Scratch;
-use serde::Serialize;
+use fireclay_data::{ReadOptions, TableFormat};
 
 use crate::answer::{Answers, Meaning};
-use crate::artifacts::TOKENIZER;
 use crate::chat::Chat;
-use crate::config::{Loaded, RunConfig};
 use crate::generate::Writer;
 use crate::predictor::Differentiable;
 use crate::task::Input;
@@ -202,63 +201,6 @@ pub trait Run {
     fn merged(&self) -> Result<Vec<(&'static str, Vec<u8>)>, RunError>;
 }
 
-/// A finished run's folder, configuration and device.
-pub struct Base {
-    /// Its configuration.
-    pub loaded: Loaded,
-    /// The folder of the files that it answers from.
-    pub folder: PathBuf,
-    /// Its own folder: another one if it answers from a checkpoint.
-    pub run: PathBuf,
-    /// Where its model is.
-    pub device: Device,
-    /// What keeps `folder`, if it is one for the time being.
-    #[expect(dead_code, reason = "it keeps the folder while the run is open")]
-    pub(crate) scratch: Option<Scratch>,
-}
-
-impl Base {
-    /// Its configuration.
-    pub fn config(&self) -> &RunConfig {
-        &self.loaded.config
-    }
-
-    /// Whether it was trained here. A model of others is its own base.
-    pub fn is_run(&self) -> bool {
-        let base = self.config().model.section().pretrained;
-        base.is_none_or(|base| Path::new(base) != self.folder)
-    }
-
-    /// How text becomes tokens, if it reads text.
-    ///
-    /// # Errors
-    ///
-    /// If the tokenizer cannot be read.
-    pub fn tokenizer(&self) -> Result<Option<Tokenizer>, DataError> {
-        let named = self.config().tokenizer.as_ref();
-        let named = named.and_then(|source| source.config.path.as_deref());
-        let path = match named.filter(|_| !self.is_run()) {
-            Some(path) => PathBuf::from(path),
-            None => self.folder.join(TOKENIZER),
-        };
-        path.exists().then(|| Tokenizer::load(&path)).transpose()
-    }
-
-    /// The files that must not be overwritten: the run's own, and those that it was trained on and will need to
-    /// resume.
-    pub(crate) fn protected(&self) -> Vec<PathBuf> {
-        let located = self.config().data.section().located();
-        let files = located.files.iter().filter_map(|(_, file)| file.as_deref());
-        let tokenizer = self.config().tokenizer.iter();
-        let tokenizer = tokenizer.filter_map(|source| source.config.path.as_deref());
-        let mut protected = vec![self.run.clone()];
-        for path in std::iter::once(located.path).chain(files).chain(tokenizer) {
-            protected.extend(expand(path).unwrap_or_else(|_| vec![PathBuf::from(path)]));
-        }
-        protected
-    }
-}
-
 /// What a run is evaluated on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum On<'a> {
@@ -371,52 +313,4 @@ pub struct OnSplit {
     pub unit: &'static str,
     /// What the user should know of the choice of the split.
     pub notes: Vec<String>,
-}
-
-/// The columns that a run reads.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct InputSchema {
-    /// The columns, in the order in which the run names them.
-    pub columns: Vec<InputColumn>,
-}
-
-/// A column that a run reads.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct InputColumn {
-    /// Its name.
-    pub name: String,
-    /// What its cells are.
-    pub kind: InputKind,
-}
-
-/// What the cells of a column are.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum InputKind {
-    /// Whatever the training table had there: a number, a date, a category.
-    Cell,
-    /// The path of an image, which is resized to this.
-    Image {
-        /// Colour channels.
-        channels: usize,
-        /// Pixels.
-        height: usize,
-        /// Pixels.
-        width: usize,
-    },
-    /// A text; the model reads so many tokens at most.
-    Text {
-        /// Tokens.
-        most: usize,
-    },
-}
-
-impl InputSchema {
-    /// One column.
-    pub(crate) fn one(name: &str, kind: InputKind) -> Self {
-        let name = name.to_owned();
-        Self {
-            columns: vec![InputColumn { name, kind }],
-        }
-    }
 }

@@ -60,63 +60,21 @@ impl Observed {
         sizes: &[[usize; 2]],
     ) -> Self {
         let [images, channels, height, width] = dims;
-        let names = |what: &str| match channels {
-            1 => vec![what.to_owned()],
-            _ => COLORS
-                .iter()
-                .take(channels)
-                .map(|color| format!("{what} of {color}"))
-                .collect(),
+        let each = pixels.chunks_exact((channels * height * width).max(1));
+        let each = each.take(images);
+        let rows: Vec<Vec<f64>> = each
+            .map(|image| of_image(image, height * width, (mean, std)))
+            .collect();
+        let column = |(at, name): (usize, String)| Observations {
+            name,
+            values: rows.iter().map(|row| vec![row[at] as f32]).collect(),
         };
-        let names = [
-            vec!["brightness".to_owned()],
-            names("mean"),
-            names("deviation"),
-        ]
-        .concat();
-        let mut rows: Vec<Vec<f64>> = Vec::new();
-        for image in pixels
-            .chunks_exact((channels * height * width).max(1))
-            .take(images)
-        {
-            let each = image.chunks_exact(height * width).zip(mean.iter().zip(std));
-            let moments: Vec<[f64; 2]> = each
-                .map(|(plane, (mean, std))| {
-                    let [found_mean, found_std] = moments(plane);
-                    [found_mean * std + mean, found_std * std]
-                })
-                .collect();
-            let luma = moments
-                .iter()
-                .zip(LUMA)
-                .map(|([mean, _], share)| mean * share);
-            let brightness = if channels == 3 {
-                luma.sum()
-            } else {
-                moments[0][0]
-            };
-            let part = |at: usize| moments.iter().map(move |moments| moments[at]);
-            rows.push(
-                std::iter::once(brightness)
-                    .chain(part(0))
-                    .chain(part(1))
-                    .collect(),
-            );
-        }
-        let sides = ["height", "width"]
-            .into_iter()
-            .enumerate()
-            .map(|(side, name)| Observations {
-                name: name.to_owned(),
-                values: sizes.iter().map(|size| vec![size[side] as f32]).collect(),
-            });
-        let columns = names
-            .into_iter()
-            .enumerate()
-            .map(|(at, name)| Observations {
-                name,
-                values: rows.iter().map(|row| vec![row[at] as f32]).collect(),
-            });
+        let columns = image_columns(channels).into_iter().enumerate().map(column);
+        let side = |(side, name): (usize, &str)| Observations {
+            name: name.to_owned(),
+            values: sizes.iter().map(|size| vec![size[side] as f32]).collect(),
+        };
+        let sides = ["height", "width"].into_iter().enumerate().map(side);
         Self {
             samples: images,
             columns: columns.chain(sides).collect(),
@@ -168,6 +126,42 @@ impl Observed {
             column.values.extend(more.values);
         }
     }
+}
+
+/// The names of what is seen of the pixels of an image.
+fn image_columns(channels: usize) -> Vec<String> {
+    let of_each = |what: &str| match channels {
+        1 => vec![what.to_owned()],
+        _ => {
+            let colors = COLORS.iter().take(channels);
+            colors.map(|color| format!("{what} of {color}")).collect()
+        }
+    };
+    let brightness = vec!["brightness".to_owned()];
+    [brightness, of_each("mean"), of_each("deviation")].concat()
+}
+
+/// Brightness, then the mean of each channel, then its deviation, in an image of planes of so many pixels.
+fn of_image(image: &[f32], pixels: usize, (mean, std): (&[f64], &[f64])) -> Vec<f64> {
+    let each = image.chunks_exact(pixels).zip(mean.iter().zip(std));
+    let moments: Vec<[f64; 2]> = each
+        .map(|(plane, (mean, std))| {
+            let [found_mean, found_std] = moments(plane);
+            [found_mean * std + mean, found_std * std]
+        })
+        .collect();
+    let brightness = match moments.len() {
+        3 => {
+            let shares = moments.iter().zip(LUMA);
+            shares.map(|([mean, _], share)| mean * share).sum()
+        }
+        _ => moments[0][0],
+    };
+    let part = |at: usize| moments.iter().map(move |moments| moments[at]);
+    std::iter::once(brightness)
+        .chain(part(0))
+        .chain(part(1))
+        .collect()
 }
 
 /// Mean and standard deviation.

@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use fireclay_data::arrow::array::RecordBatch;
+use tempfile::TempPath;
 use tokio::sync::oneshot;
 use tokio::time::timeout_at;
 
@@ -15,7 +16,7 @@ use crate::state::State;
 pub async fn ask(
     state: &State,
     model: &Model,
-    (rows, body): (RecordBatch, Whole),
+    (rows, body, files): (RecordBatch, Whole, Vec<TempPath>),
     style: Style,
     until: Instant,
 ) -> Result<Answer, Refusal> {
@@ -28,6 +29,7 @@ pub async fn ask(
         rows,
         style,
         _body: body,
+        _files: files,
         until,
         reply,
     }))?;

@@ -50,9 +50,15 @@ pub async fn predict(
     let asked = move || Ok((asked(&read_by, &of.facts, &content, &body.bytes)?, body));
     let (asked, body) = in_time(until, asked).await?;
     let hidden = state.hidden();
-    let answer = ask(&state, &model, (asked.rows, body), style, until).await;
+    let answer = ask(
+        &state,
+        &model,
+        (asked.rows, body, asked.files),
+        style,
+        until,
+    )
+    .await;
     let answer = answer.map_err(|refusal| refusal.without(&hidden))?;
-    drop(asked.files);
     let table = named(asked.names, &answer.columns)?;
     let notes = [asked.notes, answer.notes].concat();
     let count = table.num_rows();
@@ -67,21 +73,22 @@ pub async fn predict(
 
 /// What the rows of a body are, for this run.
 fn asked(state: &State, facts: &Facts, content: &Content, bytes: &Bytes) -> Result<Asked, Refusal> {
+    read::refuse_packed(bytes)?;
+    let most = facts.most(&state.settings.limits);
     match (facts.kind, content) {
         (Kind::Rows, Content::Table(format)) => read::table(state, facts, (&bytes[..], *format)),
         (Kind::Images, Content::Image) => read::images(state, facts, &[bytes]),
         (Kind::Images, Content::Form(boundary)) => {
-            let most = facts.most(&state.settings.limits);
             let (names, images) = form::files(bytes, boundary, most)?;
             read::named_images(state, facts, (names, &images[..]))
         }
         (Kind::Translations, Content::Table(TableFormat::Jsonl)) => {
-            read::texts(read::texts_of_json(bytes)?)
+            read::texts(read::texts_of_json(bytes, most)?)
         }
         (Kind::Translations, Content::Text) => {
             let text = std::str::from_utf8(bytes);
             let text = text.map_err(|_| Refusal::bad("the body is not valid UTF-8"))?;
-            read::texts(text.lines().map(String::from).collect())
+            read::texts(text.lines().take(most + 1).map(String::from).collect())
         }
         (Kind::Writing, _) => Err(Refusal::bad(format!(
             "{} goes on from a prompt: POST /v1/completions with {{\"model\": {:?}, \"prompt\": ...}}",

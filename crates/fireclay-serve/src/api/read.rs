@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::sync::Arc;
 
+use axum::http::StatusCode;
 use fireclay_data::arrow::array::{ArrayRef, RecordBatch, StringArray, UInt64Array};
 use fireclay_data::arrow::compute::concat_batches;
 use fireclay_data::{DataError, TableFormat, column, plain_text, stream};
@@ -25,7 +26,7 @@ pub struct Asked {
     pub names: (String, ArrayRef),
     /// What is to be said of how they were read.
     pub notes: Vec<String>,
-    /// What has to stay as long as the rows are read.
+    /// What has to stay until the rows are answered.
     pub files: Vec<TempPath>,
 }
 
@@ -167,8 +168,8 @@ fn batch(name: &str, cells: ArrayRef) -> Result<RecordBatch, Refusal> {
     batch.map_err(|error| Refusal::internal(error.to_string()))
 }
 
-/// The texts of `{"text": ...}`, or of a list of such objects or of texts.
-pub fn texts_of_json(bytes: &[u8]) -> Result<Vec<String>, Refusal> {
+/// The texts of `{"text": ...}`, or of a list of such objects or of texts: of too many one more than there may be.
+pub fn texts_of_json(bytes: &[u8], most: usize) -> Result<Vec<String>, Refusal> {
     let value: Value = serde_json::from_slice(bytes)
         .map_err(|error| Refusal::bad(format!("the body is not JSON: {error}")))?;
     let entries = match value {
@@ -187,7 +188,27 @@ pub fn texts_of_json(bytes: &[u8]) -> Result<Vec<String>, Refusal> {
         let message = || format!("entry {}: write {{\"text\": \"...\"}}", row + 1);
         text.ok_or_else(|| Refusal::bad(message()))
     };
-    entries.into_iter().enumerate().map(text).collect()
+    let entries = entries.into_iter().enumerate().take(most + 1);
+    entries.map(text).collect()
+}
+
+/// How what is packed begins, and what packed it.
+const PACKED: [(&[u8], &str); 3] = [
+    (b"\x1f\x8b", "gzip"),
+    (b"\x28\xb5\x2f\xfd", "Zstandard"),
+    (b"PK\x03\x04", "zip"),
+];
+
+/// Refuses a body that the reader of files would unpack: a small one may hold far more than a body may.
+pub fn refuse_packed(bytes: &[u8]) -> Result<(), Refusal> {
+    let packed = PACKED.iter().find(|(start, _)| bytes.starts_with(start));
+    match packed {
+        Some((_, by)) => Err(Refusal::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            format!("the body is packed by {by}: send it unpacked"),
+        )),
+        None => Ok(()),
+    }
 }
 
 /// A file with these bytes, which is gone when it is dropped.
@@ -198,4 +219,34 @@ fn kept(state: &State, bytes: &[u8]) -> Result<TempPath, Refusal> {
         Ok(file.into_temp_path())
     });
     made.map_err(|error| Refusal::internal(format!("cannot keep the request: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_packed_is_refused_and_nothing_else_is() {
+        let cases: [(&[u8], &str); 3] = [
+            (b"\x1f\x8b\x08\0", "gzip"),
+            (b"\x28\xb5\x2f\xfd\0", "Zstandard"),
+            (b"PK\x03\x04\x14", "zip"),
+        ];
+        for (bytes, by) in cases {
+            let refusal = refuse_packed(bytes).expect_err(by);
+            assert_eq!(refusal.status, StatusCode::UNSUPPORTED_MEDIA_TYPE);
+            assert!(refusal.message.contains(by), "{}", refusal.message);
+        }
+        for plain in [&b"PAR1"[..], b"a,b\n1,2\n", b"\x89PNG", b"{}", b""] {
+            assert_eq!(refuse_packed(plain), Ok(()));
+        }
+    }
+
+    #[test]
+    fn of_too_many_texts_one_more_than_there_may_be_is_read() {
+        let texts = texts_of_json(br#"["a", {"text": "b"}, "c", 7]"#, 2);
+        assert_eq!(texts.expect("texts"), ["a", "b", "c"]);
+        let error = texts_of_json(b"[7]", 2).expect_err("no text");
+        assert!(error.message.contains("entry 1"), "{}", error.message);
+    }
 }

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use fireclay_data::arrow::array::RecordBatch;
 use fireclay_run::generate::{Ended, Limits, Sampling};
+use tempfile::TempPath;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::body::Whole;
@@ -23,6 +24,8 @@ pub struct Rows {
     pub style: Style,
     /// What the rows were read from: its room is taken until they are answered.
     pub _body: Whole,
+    /// The files that rows name, which are read while they are answered.
+    pub _files: Vec<TempPath>,
     pub until: Instant,
     pub reply: oneshot::Sender<Result<Answer, Refusal>>,
 }

@@ -9,7 +9,7 @@ use fireclay_data::DataError;
 use fireclay_data::arrow::array::{ArrayRef, RecordBatch, UInt64Array};
 use fireclay_data::arrow::compute::{concat_batches, take_record_batch};
 use fireclay_run::answer::Answers;
-use fireclay_run::{Run, RunError, answer_columns, image_columns};
+use fireclay_run::{Observed, Run, RunError, answer_columns, image_columns};
 
 use super::facts::Kind;
 use super::job::{Answer, Job, Rows, Style};
@@ -38,24 +38,39 @@ pub fn work(work: &Work<'_>) {
             },
         };
         let together = gather(first, &mut kept, work);
-        let start = Instant::now();
         let rows: usize = together.iter().map(|asked| asked.rows.num_rows()).sum();
-        let is_counted = work.facts.has_cells() && work.drift.is_ready();
-        let sample = is_counted.then(|| first_rows(&together[0].rows));
-        answer(together, work);
         work.metrics.batch.observe(rows as f64);
+        let start = Instant::now();
+        let answered = answer(together, work);
         work.metrics
             .computing
             .observe(start.elapsed().as_secs_f64());
-        if let Some(Ok(seen)) = sample.map(|rows| guarded(|| work.run.observe_rows(&rows))) {
-            work.drift.add(&seen);
+        if work.facts.has_cells() && work.drift.is_ready() && !answered.is_empty() {
+            count(work, || {
+                let rows = first_rows(&answered, OF_BATCH)?;
+                work.run.observe_rows(&rows)
+            });
         }
     }
 }
 
-/// The rows of a request that are counted for the comparison with the training.
-fn first_rows(rows: &RecordBatch) -> RecordBatch {
-    rows.slice(0, rows.num_rows().min(OF_BATCH))
+/// Counts rows for the comparison with the training. What cannot be counted is answered all the same.
+fn count(work: &Work<'_>, seen: impl FnOnce() -> Result<Observed, RunError>) {
+    let _ = guarded(|| {
+        work.drift.add(&seen()?);
+        Ok(())
+    });
+}
+
+/// So many rows from the first of these on.
+fn first_rows(batches: &[RecordBatch], mut most: usize) -> Result<RecordBatch, DataError> {
+    let some = batches.iter().map(|rows| {
+        let count = most.min(rows.num_rows());
+        most -= count;
+        rows.slice(0, count)
+    });
+    let some: Vec<RecordBatch> = some.collect();
+    Ok(concat_batches(&some[0].schema(), &some)?)
 }
 
 /// What is still to be answered: in time, for somebody who listens.
@@ -115,32 +130,23 @@ fn next(work: &Work<'_>, left: Duration) -> Option<Job> {
     }
 }
 
-/// Answers requests together; where that fails, each by itself, so that nobody hears of the mistake of another.
-fn answer(together: Vec<Rows>, work: &Work<'_>) {
+/// Answers requests together; where that fails, each by itself, so that nobody hears of the mistake of another. Gives the
+/// rows that were answered.
+fn answer(together: Vec<Rows>, work: &Work<'_>) -> Vec<RecordBatch> {
     let batches: Vec<&RecordBatch> = together.iter().map(|asked| &asked.rows).collect();
-    let answers = all(&batches, work);
-    match (answers, together.len()) {
-        (Ok(answers), _) => {
-            let mut start = 0;
-            for asked in together {
-                let end = start + asked.rows.num_rows();
-                let part = part(&answers, start..end, work.facts.classes.len());
-                reply(asked, Ok(part), work);
-                start = end;
-            }
-        }
-        (Err(error), 1) => {
-            for asked in together {
-                reply(asked, Err(error.clone()), work);
-            }
-        }
-        (Err(_), _) => {
-            for asked in together {
-                let answers = all(&[&asked.rows], work);
-                reply(asked, answers, work);
-            }
-        }
-    }
+    let (answers, is_one) = (all(&batches, work), together.len() == 1);
+    let mut start = 0;
+    let answered = together.into_iter().filter_map(|asked| {
+        let rows = start..start + asked.rows.num_rows();
+        start = rows.end;
+        let answers = match &answers {
+            Ok(answers) => guarded(|| Ok(part(answers, rows, work.facts.classes.len()))),
+            Err(refusal) if is_one => Err(refusal.clone()),
+            Err(_) => all(&[&asked.rows], work),
+        };
+        reply(asked, answers, work)
+    });
+    answered.collect()
 }
 
 /// The answers for all rows of these batches.
@@ -192,22 +198,22 @@ fn of_cells(work: &Work<'_>, rows: &RecordBatch) -> Result<Answers, RunError> {
 /// Images and texts, some at a time, as their pixels take much memory. Each goes through the model by itself, and
 /// several side by side on the threads.
 fn apart(work: &Work<'_>, rows: &RecordBatch) -> Result<Answers, RunError> {
-    let count = rows.num_rows();
     let answers = |start: usize| {
-        let some = rows.slice(start, APART.min(count - start));
+        let some = rows.slice(start, APART.min(rows.num_rows() - start));
         let seen = if start == 0 && work.drift.is_ready() {
             OF_BATCH
         } else {
             0
         };
         let (answered, seen) = work.run.answers_apart(&some, seen)?;
-        work.drift.add(&seen);
-        Ok::<_, RunError>(answered.answers)
+        Ok::<_, RunError>((answered.answers, seen))
     };
-    let mut all = answers(0)?;
-    for start in (APART..count).step_by(APART) {
-        append(&mut all, answers(start)?);
+    let (mut all, seen) = answers(0)?;
+    for start in (APART..rows.num_rows()).step_by(APART) {
+        append(&mut all, answers(start)?.0);
     }
+    // What is refused in the end is not counted.
+    count(work, || Ok(seen));
     Ok(all)
 }
 
@@ -290,26 +296,52 @@ fn part(answers: &Answers, rows: Range<usize>, classes: usize) -> Answers {
     }
 }
 
-fn reply(asked: Rows, answers: Result<Answers, Refusal>, work: &Work<'_>) {
+/// Gives the rows of a request if they were answered.
+fn reply(asked: Rows, answers: Result<Answers, Refusal>, work: &Work<'_>) -> Option<RecordBatch> {
     let answer = answers.and_then(|answers| {
-        let notes = guarded(|| work.run.notes_on(&asked.rows, &answers))?;
-        let columns = columns(work.run, answers, asked.style);
+        let columns = || {
+            let notes = work.run.notes_on(&asked.rows, &answers)?;
+            Ok((columns(work.run, answers, asked.style), notes))
+        };
+        let (columns, notes) = guarded(columns)?;
         let columns = RecordBatch::try_from_iter(columns);
         let columns = columns.map_err(|error| Refusal::internal(error.to_string()))?;
         Ok(Answer { columns, notes })
     });
     let answer = answer.map_err(|refusal| refusal.without(&work.facts.hidden));
-    if answer.is_ok() {
+    let answered = answer.is_ok().then(|| asked.rows.clone());
+    if answered.is_some() {
         work.metrics.rows.inc_by(asked.rows.num_rows() as u64);
     }
     if asked.reply.send(answer).is_err() {
         work.metrics.left.inc();
     }
+    answered
 }
 
 fn columns(run: &dyn Run, answers: Answers, style: Style) -> Vec<(String, ArrayRef)> {
     match style {
         Style::ByClass => answer_columns(run, answers),
         Style::Best(top) => image_columns(run, answers, top),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    #[test]
+    fn rows_to_count_are_of_all_requests() {
+        let batch = |numbers: Range<u64>| {
+            let numbers: ArrayRef = Arc::new(UInt64Array::from_iter_values(numbers));
+            RecordBatch::try_from_iter([("x", numbers)]).expect("a batch")
+        };
+        let batches = [batch(0..3), batch(3..5), batch(5..90)];
+        let first = |most| first_rows(&batches, most).expect("rows");
+        assert_eq!(first(64), batch(0..64));
+        assert_eq!(first(4), batch(0..4));
+        assert_eq!(first(99), batch(0..90));
     }
 }

@@ -5,7 +5,7 @@
 use std::sync::mpsc::TryRecvError;
 use std::time::Instant;
 
-use fireclay_run::generate::{Ended, Several, Step};
+use fireclay_run::generate::{Several, Step};
 use fireclay_run::{InputKind, RunError};
 
 use super::job::{Event, Job, Text};
@@ -23,9 +23,10 @@ struct Active {
 /// Writes until nobody can ask any more.
 pub fn work(work: &Work<'_>) {
     let several = guarded(|| Ok(work.run.writer()?.several(work.limits.slots)));
-    // A run that writes nothing is not served.
-    let Ok(mut several) = several else {
-        return;
+    let mut several = match several {
+        Ok(several) => several,
+        // A run that writes nothing is not served, so this is a bug.
+        Err(refusal) => return refuse_all(&refusal, work),
     };
     let mut active: Vec<Active> = Vec::new();
     while fill(&mut several, &mut active, work) {
@@ -51,6 +52,18 @@ pub fn work(work: &Work<'_>) {
         }
         let seconds = start.elapsed().as_secs_f64();
         work.metrics.computing.observe(seconds);
+    }
+}
+
+/// Tells everybody who asks why there is no answer.
+fn refuse_all(refusal: &Refusal, work: &Work<'_>) {
+    while let Ok(job) = work.queue.recv() {
+        work.metrics.waiting.dec();
+        if let Job::Text(text) = job {
+            let refusal = refusal.clone().without(&work.facts.hidden);
+            // Who has left needs no reason.
+            let _ = text.reply.send(Err(refusal));
+        }
     }
 }
 
@@ -159,7 +172,8 @@ fn tell(active: &mut Vec<Active>, slot: usize, step: Result<Step, Refusal>, work
             return;
         }
     };
-    if !matches!(step.ended, Some(Ended::Length)) {
+    // Where none was asked for, the end comes without one.
+    if reader.text.most != Some(0) {
         reader.tokens += 1;
         work.metrics.tokens.inc();
     }

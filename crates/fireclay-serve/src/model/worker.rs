@@ -1,5 +1,6 @@
 //! The thread that holds a run, and the queue before it.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
@@ -128,10 +129,12 @@ impl Thread {
             metrics: &self.metrics,
             drift: &self.drift,
         };
-        match facts.kind {
+        let answer = || match facts.kind {
             Kind::Writing => texts::work(&work),
             _ => rows::work(&work),
-        }
+        };
+        // A bug takes the requests in hand with it, and no later ones.
+        while catch_unwind(AssertUnwindSafe(answer)).is_err() {}
     }
 
     /// Reads training data to compare with, on a thread of its own, from the run opened once more.
@@ -146,10 +149,11 @@ impl Thread {
             self.open.clone(),
             self.drift.clone(),
         );
-        let learn = move || match open(&path) {
-            Ok(run) => drift.learn(&*run, most),
-            Err(error) => drift.fail(error),
+        let observe = move || {
+            let seen = open(&path)?.observe(most);
+            seen.map_err(|error| error.to_string())
         };
+        let learn = move || drift.learn(observe);
         if let Err(error) = thread::Builder::new().spawn(learn) {
             self.drift
                 .fail(format!("the system gives no thread: {error}"));

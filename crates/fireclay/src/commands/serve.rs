@@ -64,7 +64,7 @@ pub struct LimitArgs {
     /// Images, texts, or rows with a text of one request, which are computed to their end once begun
     #[arg(long, value_name = "N", default_value_t = Limits::default().samples)]
     pub max_samples: usize,
-    /// Rows of a table that go through a model at once
+    /// Rows, images or texts of several requests that are gathered to be computed together; of the latter two 64 at most
     #[arg(long, value_name = "N", default_value_t = Limits::default().batch)]
     pub max_batch: usize,
     /// How long a request waits for others to be computed with, beyond the time that the model is busy anyway

@@ -44,25 +44,24 @@ pub(super) struct Rotary {
 impl Rotary {
     /// Computed on the host in `f64`: far positions would lose their angle in a shorter type.
     pub fn new(positions: &Positions, rope: &Rope) -> Self {
-        let Positions { indices, range, .. } = positions;
-        let ([rows, new], half, device) = (indices.dims(), rope.width / 2, indices.device());
+        let Positions { table, places, .. } = positions;
+        let ([rows, new], half, device) = (places.dims(), rope.width / 2, places.device());
         let (speeds, magnitude) = rope.speeds();
-        let indices = indices.clone() - range.start as i64;
-        let indices = indices.reshape([rows * new]);
-        let table = |function: fn(f64) -> f64| {
-            let angles = range
-                .clone()
-                .flat_map(|position| speeds.iter().map(move |speed| position as f64 * speed));
+        let places = places.clone().reshape([rows * new]);
+        let turned = |function: fn(f64) -> f64| {
+            let angles = table
+                .iter()
+                .flat_map(|position| speeds.iter().map(move |speed| *position as f64 * speed));
             let values: Vec<_> = angles
                 .map(|angle| (function(angle) * magnitude) as f32)
                 .collect();
-            let values = TensorData::new(values, [range.len(), half]);
+            let values = TensorData::new(values, [table.len(), half]);
             let all = Tensor::<2>::from_data(values, &device);
-            all.select(0, indices.clone()).reshape([rows, 1, new, half])
+            all.select(0, places.clone()).reshape([rows, 1, new, half])
         };
         Self {
-            cos: table(f64::cos),
-            sin: table(f64::sin),
+            cos: turned(f64::cos),
+            sin: turned(f64::sin),
         }
     }
 

@@ -160,9 +160,15 @@ pub async fn infer(
         Ok((id, outputs, asked, body))
     };
     let (id, wanted, asked, body) = in_time(until, read).await?;
-    let answer = ask(&state, &model, (asked.rows, body), Style::ByClass, until).await;
+    let answer = ask(
+        &state,
+        &model,
+        (asked.rows, body, asked.files),
+        Style::ByClass,
+        until,
+    )
+    .await;
     let answer = answer.map_err(|refusal| refusal.without(&state.hidden()))?;
-    drop(asked.files);
     let tensors = chosen(&name, tensors(&model.facts, &answer.columns)?, &wanted)?;
     let notes = [asked.notes, answer.notes].concat();
     let mut response = Json(said(&model.facts, id, tensors, notes)).into_response();

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::answer::Shape;
-use super::stops::{MOST_STOPS, Stops};
+use super::stops::Stops;
 use crate::error::Refusal;
 use crate::model::Facts;
 use crate::settings::Limits;
@@ -84,13 +84,7 @@ impl Request {
             let name = name.replace('-', "_");
             return Err(Refusal::bad(format!("{name} {message}")));
         }
-        if request.stop.0.len() > MOST_STOPS {
-            let message = format!("stop may have at most {MOST_STOPS} texts");
-            return Err(Refusal::of("stop", message));
-        }
-        if request.stop.0.iter().any(String::is_empty) {
-            return Err(Refusal::of("stop", "stop must not be empty"));
-        }
+        request.stop.check()?;
         if !(1..=MOST_TEXTS).contains(&request.choices()) {
             return Err(Refusal::of(
                 "n",
@@ -299,6 +293,10 @@ mod tests {
         assert_eq!(read(&stops(16)).expect("a request").stops().len(), 16);
         let error = read(&stops(100_000)).expect_err("too many");
         assert!(error.contains("at most 16"), "{error}");
+        let long = |bytes: usize| format!(", \"stop\": [\"a\", {:?}]", "x".repeat(bytes));
+        assert_eq!(read(&long(1024)).expect("a request").stops().len(), 2);
+        let error = read(&long(1025)).expect_err("too long");
+        assert!(error.contains("1024 bytes, not 1025"), "{error}");
         assert_eq!(
             read(", \"stop\": null").expect("a request").stops().len(),
             0

@@ -4,12 +4,35 @@ use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, IgnoredAny, SeqAccess, Visitor};
 
+use crate::error::Refusal;
+
 /// How many there may be: each is looked for in every token.
-pub const MOST_STOPS: usize = 16;
+const MOST_STOPS: usize = 16;
+/// Bytes of one at most: what is written is held back while one may begin in it.
+const MOST_STOP_BYTES: usize = 1024;
 
 /// One text, several, or none. Of too many one more than there may be is kept, for the refusal.
 #[derive(Debug, Default)]
 pub struct Stops(pub Vec<String>);
+
+impl Stops {
+    /// Refuses too many, too long ones, and empty ones.
+    pub fn check(&self) -> Result<(), Refusal> {
+        let wrong = |message: String| Err(Refusal::of("stop", message));
+        if self.0.len() > MOST_STOPS {
+            return wrong(format!("stop may have at most {MOST_STOPS} texts"));
+        }
+        if self.0.iter().any(String::is_empty) {
+            return wrong("stop must not be empty".into());
+        }
+        match self.0.iter().map(String::len).max() {
+            Some(bytes) if bytes > MOST_STOP_BYTES => wrong(format!(
+                "each text of stop may have {MOST_STOP_BYTES} bytes, not {bytes}"
+            )),
+            _ => Ok(()),
+        }
+    }
+}
 
 struct Texts;
 
