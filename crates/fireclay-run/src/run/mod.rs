@@ -1,28 +1,26 @@
 //! A finished run, ready to answer: what every verb after training asks.
 
+mod base;
 mod error;
 mod locate;
 mod observed;
 mod taken;
 
+pub use base::{Base, On, TextWindows};
 pub use error::RunError;
 pub use locate::locate;
 pub use observed::{Observations, Observed};
 pub use taken::{Part, Parts, Taken};
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use burn::tensor::Device;
 use fireclay_data::arrow::array::RecordBatch;
-use fireclay_data::{DataError, ReadOptions, TableFormat, Tokenizer, expand};
-use fireclay_train::scratch::Scratch;
+use fireclay_data::{ReadOptions, TableFormat};
 use serde::Serialize;
 
 use crate::answer::{Answers, Meaning};
-use crate::artifacts::TOKENIZER;
 use crate::chat::Chat;
-use crate::config::{Loaded, RunConfig};
 use crate::generate::Writer;
 use crate::predictor::Differentiable;
 use crate::task::Input;
@@ -200,91 +198,6 @@ pub trait Run {
     ///
     /// If the weights cannot be read or written.
     fn merged(&self) -> Result<Vec<(&'static str, Vec<u8>)>, RunError>;
-}
-
-/// A finished run's folder, configuration and device.
-pub struct Base {
-    /// Its configuration.
-    pub loaded: Loaded,
-    /// The folder of the files that it answers from.
-    pub folder: PathBuf,
-    /// Its own folder: another one if it answers from a checkpoint.
-    pub run: PathBuf,
-    /// Where its model is.
-    pub device: Device,
-    /// What keeps `folder`, if it is one for the time being.
-    #[expect(dead_code, reason = "it keeps the folder while the run is open")]
-    pub(crate) scratch: Option<Scratch>,
-}
-
-impl Base {
-    /// Its configuration.
-    pub fn config(&self) -> &RunConfig {
-        &self.loaded.config
-    }
-
-    /// Whether it was trained here. A model of others is its own base.
-    pub fn is_run(&self) -> bool {
-        let base = self.config().model.section().pretrained;
-        base.is_none_or(|base| Path::new(base) != self.folder)
-    }
-
-    /// How text becomes tokens, if it reads text.
-    ///
-    /// # Errors
-    ///
-    /// If the tokenizer cannot be read.
-    pub fn tokenizer(&self) -> Result<Option<Tokenizer>, DataError> {
-        let named = self.config().tokenizer.as_ref();
-        let named = named.and_then(|source| source.config.path.as_deref());
-        let path = match named.filter(|_| !self.is_run()) {
-            Some(path) => PathBuf::from(path),
-            None => self.folder.join(TOKENIZER),
-        };
-        path.exists().then(|| Tokenizer::load(&path)).transpose()
-    }
-
-    /// The files that must not be overwritten: the run's own, and those that it was trained on and will need to
-    /// resume.
-    pub(crate) fn protected(&self) -> Vec<PathBuf> {
-        let located = self.config().data.section().located();
-        let files = located.files.iter().filter_map(|(_, file)| file.as_deref());
-        let tokenizer = self.config().tokenizer.iter();
-        let tokenizer = tokenizer.filter_map(|source| source.config.path.as_deref());
-        let mut protected = vec![self.run.clone()];
-        for path in std::iter::once(located.path).chain(files).chain(tokenizer) {
-            protected.extend(expand(path).unwrap_or_else(|_| vec![PathBuf::from(path)]));
-        }
-        protected
-    }
-}
-
-/// What a run is evaluated on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum On<'a> {
-    /// A split of its own data: 0 for training, 1 for validation, 2 for test.
-    Split(usize),
-    /// The test split of its own data; where there is none, the validation split, with a note.
-    HeldOut,
-    /// Other data with targets.
-    File {
-        /// A file, a folder or a pattern, as in `data.path`.
-        path: &'a str,
-        /// The file of translations, if they are apart, and files of further ones.
-        targets: &'a [String],
-    },
-}
-
-/// A text, and the windows in which a model reads it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TextWindows<'a> {
-    /// The file, or a pattern.
-    pub path: &'a str,
-    /// Tokens of a window: at most as many as the model reads, which is usual for a run; of a model of others at
-    /// most 1024.
-    pub context: Option<usize>,
-    /// Tokens from the start of a window to that of the next: at most a window, which is usual.
-    pub stride: Option<usize>,
 }
 
 /// The splits, by number.
