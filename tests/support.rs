@@ -207,6 +207,11 @@ impl Project {
 
     /// Runs `line` with a text on standard input.
     pub fn run_with(&self, line: &str, input: &str) -> Ran {
+        self.run_with_bytes(line, input.as_bytes())
+    }
+
+    /// As [`run_with`](Self::run_with), with bytes that need be no text.
+    pub fn run_with_bytes(&self, line: &str, input: &[u8]) -> Ran {
         let mut command = self.command(line.split(' '));
         command
             .stdin(Stdio::piped())
@@ -214,7 +219,7 @@ impl Project {
             .stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let mut stdin = child.stdin.take().unwrap();
-        stdin.write_all(input.as_bytes()).unwrap();
+        stdin.write_all(input).unwrap();
         drop(stdin);
         Ran::from(child.wait_with_output().unwrap())
     }

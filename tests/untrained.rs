@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::Read;
 use std::process::Stdio;
+use std::time::{Duration, Instant};
 
 use safetensors::SafeTensors;
 use serde_json::{Value, json};
@@ -172,10 +173,17 @@ fn what_a_model_of_others_cannot_do_is_said() {
         &["transformer.h.2.ln_1.weight is missing"],
     );
     with(json!({"n_layer": 900}), 1, &["larger than its files"]);
+    // The tables of the weights are other than the description says.
+    let tokens = config["vocab_size"].as_u64().unwrap();
+    for other in [tokens + 3, tokens - 3] {
+        let rows = format!("transformer.wte.weight has rows for {tokens} tokens");
+        let says = format!("its description says {other} (vocab_size)");
+        with(json!({"vocab_size": other}), 1, &[&rows, &says]);
+    }
     with(
-        json!({"vocab_size": 5}),
+        json!({"n_positions": 12}),
         1,
-        &["its tokenizer has", "and its model 5"],
+        &["transformer.wpe.weight has rows for 16 positions", "12"],
     );
     fs::remove_file(project.path("hub/model.safetensors")).unwrap();
     project.refused("generate hub --prompt a", 1, &["is not a run folder"]);
@@ -292,12 +300,64 @@ fn a_conversation_goes_through_the_template_and_is_kept() {
     assert!(ran.err.contains("forgotten"), "{}", ran.err);
     let told = project.run_with(&format!("{chat} --system Short."), "hi\n");
     assert_eq!(told.code, 0, "{}", told.err);
+    let system = turn("system", "Short.");
+    let told_so = answer(&format!("{system}{hi}<|im_start|>assistant\n"), "42");
+    assert_eq!(told.out, format!("{told_so}\n"));
+    assert_ne!(
+        told.out,
+        format!("{first}\n"),
+        "the system's words change nothing"
+    );
+    // Spaces are a part of what is said; a line that is no text is not said.
+    let spaced = answer(
+        &format!("{}<|im_start|>assistant\n", turn("user", "  hi ")),
+        "42",
+    );
+    let mut bytes = b"\xff\xfe\n".to_vec();
+    bytes.extend(b"  hi \r\n");
+    let ran = project.run_with_bytes(&chat, &bytes);
+    assert_eq!(
+        (ran.code, ran.out),
+        (0, format!("{spaced}\n")),
+        "{}",
+        ran.err
+    );
+    assert!(ran.err.contains("no text in UTF-8"), "{}", ran.err);
     // The context is 64 tokens, and every turn has some ten.
     let long = "one two three\n".repeat(6);
     let ran = project.run_with(&chat, &long);
     assert!(ran.err.contains("it forgets the oldest"), "{}", ran.err);
     let ran = project.run_with(&chat, &("word ".repeat(60) + "\n"));
     ran.refused(1, &["no room is left for an answer"]);
+}
+
+#[test]
+fn a_conversation_is_the_same_when_it_is_served() {
+    let project = Project::new();
+    // Its tokenizer begins every text, and this template does not.
+    project.ok(&format!("export {} --output hub", gguf("llama")));
+    let template = "{% for message in messages %}{{ message.role }}: {{ message.content }}\n{% endfor %}assistant:";
+    project.write("hub/chat_template.jinja", template);
+    let ran = project.run_with("chat hub -t 0 -n 12", "the wheel\n");
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    let server = Server::start(&project, "hub");
+    let messages = json!([{"role": "user", "content": "the wheel"}]);
+    let request = json!({"model": "hub", "messages": messages, "max_tokens": 12, "temperature": 0});
+    let answer = server.post_json("/v1/chat/completions", &request).ok();
+    let text = answer["choices"][0]["message"]["content"].as_str().unwrap();
+    assert_eq!(ran.out, format!("{text}\n"));
+    // The same text as a prompt has a start before it.
+    let prompt = "user: the wheel\nassistant:";
+    let request = json!({"model": "hub", "prompt": prompt, "max_tokens": 12, "temperature": 0});
+    let begun = server.post_json("/v1/completions", &request).ok();
+    let tokens = |answer: &Value| answer["usage"]["prompt_tokens"].as_u64().unwrap();
+    assert_eq!(tokens(&begun), tokens(&answer) + 1);
+    // What the template leaves out is not taken for said.
+    let deaf =
+        "{% for message in messages if message.role == 'user' %}{{ message.content }}{% endfor %}";
+    project.write("hub/chat_template.jinja", deaf);
+    let ran = project.run_with("chat hub --system Short.", "hi\n");
+    ran.refused(1, &["has no place for --system"]);
 }
 
 #[cfg(unix)]
@@ -323,10 +383,21 @@ fn an_interruption_leaves_a_conversation_that_waits() {
     while bytes != *b"\n" {
         stdout.read_exact(&mut bytes).unwrap();
     }
-    std::thread::sleep(std::time::Duration::from_millis(200));
+    std::thread::sleep(Duration::from_millis(200));
     let kill = std::process::Command::new("kill")
         .args(["-INT", &child.id().to_string()])
         .status();
     assert!(kill.unwrap().success());
-    assert_eq!(child.wait().unwrap().code(), Some(130));
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let ended = loop {
+        if let Some(ended) = child.try_wait().unwrap() {
+            break ended;
+        }
+        if Instant::now() > deadline {
+            child.kill().unwrap();
+            panic!("an interruption did not end it");
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    };
+    assert_eq!(ended.code(), Some(130));
 }

@@ -262,9 +262,11 @@ fn place(
 ) -> Result<(), GgufError> {
     let alignment = match metadata.get("general.alignment") {
         None => 32,
-        Some(Value::Integer(number)) if (1..=1 << 20).contains(number) => *number as u64,
+        Some(Value::Integer(number)) if (8..=1 << 20).contains(number) && number % 8 == 0 => {
+            *number as u64
+        }
         Some(_) => {
-            let message = "general.alignment is no number of bytes";
+            let message = "general.alignment is no multiple of 8 bytes up to 1048576";
             return Err(GgufError::Damaged(message.into()));
         }
     };
@@ -289,6 +291,26 @@ fn place(
                 tensor.bytes
             ))
         })?;
+    }
+    check_apart(tensors)
+}
+
+/// Refuses tensors that share bytes.
+fn check_apart(tensors: &[Tensor]) -> Result<(), GgufError> {
+    let filled = tensors.iter().filter(|tensor| tensor.bytes > 0);
+    let mut sorted: Vec<&Tensor> = filled.collect();
+    sorted.sort_by_key(|tensor| tensor.offset);
+    let pairs = sorted.windows(2).filter_map(|pair| match pair {
+        [first, second] => Some((first, second)),
+        _ => None,
+    });
+    for (first, second) in pairs {
+        if first.offset + first.bytes as u64 > second.offset {
+            let (first, second) = (&first.name, &second.name);
+            return Err(GgufError::Damaged(format!(
+                "{first} and {second} lie in the same bytes"
+            )));
+        }
     }
     Ok(())
 }

@@ -91,13 +91,17 @@ fn text(text: &str) -> Vec<u8> {
 
 /// The description of a tensor, and no numbers.
 fn tensor(axes: &[u64], kind: u32, offset: u64) -> Vec<u8> {
+    named("t", axes, kind, offset)
+}
+
+fn named(name: &str, axes: &[u64], kind: u32, offset: u64) -> Vec<u8> {
     let lengths: Vec<u8> = axes
         .iter()
         .flat_map(|length| length.to_le_bytes())
         .collect();
     let count = (axes.len() as u32).to_le_bytes();
     [
-        text("t"),
+        text(name),
         count.to_vec(),
         lengths,
         kind.to_le_bytes().to_vec(),
@@ -167,6 +171,34 @@ fn what_is_wrong_is_said_and_nothing_is_taken_for_it() {
     std::fs::write(&path, file(2, 0, &[&twice.concat()])).unwrap();
     let error = Gguf::open(&path).unwrap_err().to_string();
     assert!(error.contains("t is there twice"), "{error}");
+}
+
+#[test]
+fn tensors_lie_apart_where_the_alignment_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.gguf");
+    let opened = |bytes: Vec<u8>| {
+        std::fs::write(&path, bytes).unwrap();
+        Gguf::open(&path).map_err(|error| error.to_string())
+    };
+    let two = |second: u64, axes: &[u64]| {
+        let tensors = [named("b", &[4], 0, second), named("a", axes, 0, 0)];
+        file(2, 0, &[&tensors.concat(), &[0; 256]])
+    };
+    assert!(opened(two(32, &[8])).is_ok());
+    let error = opened(two(32, &[9])).unwrap_err();
+    assert!(error.contains("a and b lie in the same bytes"), "{error}");
+    // Nothing lies at the same byte as something.
+    assert!(opened(two(0, &[0])).is_ok());
+    let aligned = |alignment: u32| {
+        let entry = [text("general.alignment"), 4_u32.to_le_bytes().to_vec()].concat();
+        file(0, 1, &[&entry, &alignment.to_le_bytes()])
+    };
+    assert!(opened(aligned(8)).is_ok() && opened(aligned(64)).is_ok());
+    for alignment in [0, 1, 12, 33] {
+        let error = opened(aligned(alignment)).unwrap_err();
+        assert!(error.contains("no multiple of 8"), "{error}");
+    }
 }
 
 #[test]

@@ -15,7 +15,7 @@ import sentencepiece
 import torch
 from gguf import GGMLQuantizationType as Kind
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
-from transformers import AutoModelForCausalLM, GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
+from transformers import AutoModelForCausalLM, GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM, Qwen2Config, Qwen2ForCausalLM, Qwen3Config, Qwen3ForCausalLM
 
 DATA = pathlib.Path(__file__).parent / "data"
 TEXT = """The potter turns the wheel and the clay turns too, 3 times or 12 or 1048576.
@@ -235,6 +235,46 @@ def llama(name, kinds, width, layers, tie):
     return reference(loaded(name))
 
 
+def qwen(name, config, model):
+    """A tiny Qwen: queries and keys as `transformers` lay them, biases in Qwen2, heads wider than usual and norms of them in Qwen3."""
+    torch.manual_seed(11)
+    tokenizer = merges("qwen2")
+    sizes = dict(
+        vocab_size=tokenizer.get_vocab_size(), hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=4,
+        num_key_value_heads=2, max_position_embeddings=64, rope_theta=20000.0, rms_norm_eps=1e-6, initializer_range=0.2,
+    )
+    is_third = name == "qwen3"
+    config = config(**sizes, tie_word_embeddings=not is_third, **({"head_dim": 16} if is_third else {}))
+    model = model(config)
+    for parameter in model.parameters():
+        if parameter.ndim == 1:
+            torch.nn.init.normal_(parameter, 0.5, 0.3)
+    writer = gguf.GGUFWriter(DATA / f"{name}-model.gguf", name)
+    writer.add_block_count(2)
+    writer.add_context_length(64)
+    writer.add_embedding_length(32)
+    writer.add_feed_forward_length(48)
+    writer.add_head_count(4)
+    writer.add_head_count_kv(2)
+    writer.add_rope_freq_base(20000.0)
+    writer.add_layer_norm_rms_eps(1e-6)
+    if is_third:
+        writer.add_key_length(16)
+        writer.add_value_length(16)
+    add_merges(writer, tokenizer, "qwen2")
+    norms = {"self_attn.q_norm": "attn_q_norm", "self_attn.k_norm": "attn_k_norm"}
+    for key, tensor in model.state_dict().items():
+        if tensor.ndim == 2:
+            tensor.copy_(tensor.half().float())
+        if key == "lm_head.weight" and not is_third:
+            continue
+        for theirs, ours in [("model.embed_tokens", "token_embd"), ("model.norm", "output_norm"), ("lm_head", "output"), ("model.layers.", "blk."), *norms.items(), *LLAMA.items()]:
+            key = key.replace(theirs, ours)
+        add(writer, None, key, tensor.detach().numpy().astype(np.float32), Kind.F32 if tensor.ndim == 1 else Kind.F16)
+    finish(writer)
+    return reference(model.eval())
+
+
 def add(writer, random, key, data, kind):
     data = blocks(random, kind, *data.shape) if "_K" in kind.name else gguf.quantize(data, kind)
     writer.add_tensor(key, data, raw_dtype=kind)
@@ -294,6 +334,8 @@ def main():
         "llama": llama("llama", mixed, 64, 2, True),
         "llama-k": llama("llama-k", [Kind.Q6_K, Kind.Q4_K, Kind.Q5_K], 256, 1, False),
         "gpt2": gpt2("gpt2"),
+        "qwen2-model": qwen("qwen2", Qwen2Config, Qwen2ForCausalLM),
+        "qwen3-model": qwen("qwen3", Qwen3Config, Qwen3ForCausalLM),
     })
 
 

@@ -1,6 +1,7 @@
 //! Conversations as the prompts that a model was trained on, by the template that comes with its tokenizer.
 
 mod conversation;
+mod words;
 
 pub use conversation::{Conversation, ConversationError, Role};
 
@@ -9,7 +10,8 @@ use minijinja::value::Serde;
 use minijinja::{Environment, Error, ErrorKind, context};
 use serde_json::Value;
 
-/// Steps that a template may take, so that none runs for ever.
+/// What a template may use up: each step of it is 1, and so are 64 bytes of what it writes or makes. So none runs for
+/// ever, and none takes more than some 64 MB.
 const FUEL: u64 = 1_000_000;
 
 /// A template, and the names of the tokens that it may write.
@@ -20,30 +22,49 @@ pub struct Chat {
     end: String,
 }
 
+/// The names that a tokenizer itself has for the tokens that begin and end a text.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Marks {
+    /// Begins a text.
+    pub begin: Option<String>,
+    /// Ends a text.
+    pub end: Option<String>,
+}
+
 impl Chat {
     /// That of the files beside a tokenizer, by name ([`Tokenizer::companions`](fireclay_data::Tokenizer::companions)):
-    /// `chat_template.jinja`, or else `chat_template` of `tokenizer_config.json`, as transformers looks for it.
+    /// `chat_template.jinja`, or else `chat_template` of `tokenizer_config.json`, as transformers looks for it. Tokens
+    /// are called as in `tokenizer_config.json`, or else as in `special_tokens_map.json`, or else as in `own`.
     ///
     /// # Errors
     ///
     /// If the template cannot be understood.
-    pub fn of(files: &[(&'static str, String)]) -> Result<Option<Self>, String> {
+    pub fn of(files: &[(&'static str, String)], own: Marks) -> Result<Option<Self>, String> {
         let read = |name: &str| {
             let file = files.iter().find(|(known, _)| *known == name);
             file.map(|(_, text)| text.clone())
         };
-        let config =
-            read("tokenizer_config.json").and_then(|text| serde_json::from_str(&text).ok());
-        let config: Value = config.unwrap_or_default();
-        let own = config.get("chat_template").and_then(usual);
-        let Some(template) = read("chat_template.jinja").or(own) else {
+        let json = |name: &str| -> Value {
+            let json = read(name).and_then(|text| serde_json::from_str(&text).ok());
+            json.unwrap_or_default()
+        };
+        let (config, map) = (
+            json("tokenizer_config.json"),
+            json("special_tokens_map.json"),
+        );
+        let inner = config.get("chat_template").and_then(usual);
+        let Some(template) = read("chat_template.jinja").or(inner) else {
             return Ok(None);
         };
-        let token = |key: &str| token(config.get(key));
+        // A key that says `null` says that there is none.
+        let token = |key: &str, own: Option<String>| {
+            let said = config.get(key).or_else(|| map.get(key));
+            said.map_or_else(|| own.unwrap_or_default(), token)
+        };
         let chat = Self {
-            template,
-            begin: token("bos_token"),
-            end: token("eos_token"),
+            template: words::plain(&template),
+            begin: token("bos_token", own.begin),
+            end: token("eos_token", own.end),
         };
         chat.environment()
             .template_from_str(&chat.template)
@@ -57,17 +78,22 @@ impl Chat {
     ///
     /// # Errors
     ///
-    /// What the template objects to.
+    /// What the template objects to, and if it takes too long or writes too much.
     pub fn prompt(&self, messages: &Value) -> Result<String, String> {
         let context = context! {
             messages => minijinja::Value::from(Serde(messages)),
             add_generation_prompt => true,
+            tools => (),
+            documents => (),
             bos_token => self.begin.clone(),
             eos_token => self.end.clone(),
         };
         let environment = self.environment();
         let rendered = environment.render_str(&self.template, context);
         rendered.map_err(|error| {
+            if error.kind() == ErrorKind::OutOfFuel {
+                return "the chat template of the model runs too long or writes too much".into();
+            }
             let detail = error
                 .detail()
                 .map_or_else(|| error.to_string(), str::to_owned);
@@ -75,7 +101,7 @@ impl Chat {
         })
     }
 
-    /// As transformers sets Jinja up for templates.
+    /// As transformers sets Jinja up for templates, but for the order of keys in objects, which is that of the alphabet.
     fn environment(&self) -> Environment<'static> {
         let mut environment = Environment::new();
         let syntax = SyntaxConfig::builder()
@@ -89,6 +115,8 @@ impl Chat {
         environment.add_function("raise_exception", |message: String| {
             Err::<String, _>(Error::new(ErrorKind::InvalidOperation, message))
         });
+        environment.add_function("strftime_now", |format: String| words::now(&format));
+        environment.add_filter("tojson", words::json);
         environment
     }
 }
@@ -108,10 +136,10 @@ fn usual(value: &Value) -> Option<String> {
 }
 
 /// The name of a token, which may be written as an object.
-fn token(value: Option<&Value>) -> String {
+fn token(value: &Value) -> String {
     let name = match value {
-        Some(Value::Object(token)) => token.get("content"),
-        value => value,
+        Value::Object(token) => token.get("content"),
+        value => Some(value),
     };
     name.and_then(Value::as_str).unwrap_or_default().to_owned()
 }
@@ -157,16 +185,88 @@ mod tests {
 
     #[test]
     fn a_template_may_be_in_either_file() {
-        assert_eq!(Chat::of(&[]), Ok(None));
+        assert_eq!(Chat::of(&[], Marks::default()), Ok(None));
         let config = json!({
             "chat_template": [{"name": "default", "template": "{{ bos_token }}"}],
             "bos_token": {"content": "<s>"},
         });
         let config = ("tokenizer_config.json", config.to_string());
-        let chat = Chat::of(std::slice::from_ref(&config));
+        let chat = Chat::of(std::slice::from_ref(&config), Marks::default());
         let chat = chat.expect("a template").expect("a template");
         assert_eq!(chat.prompt(&json!([])).as_deref(), Ok("<s>"));
         let broken = ("chat_template.jinja", "{% if".to_owned());
-        assert!(Chat::of(&[config, broken]).is_err());
+        assert!(Chat::of(&[config, broken], Marks::default()).is_err());
+    }
+
+    #[test]
+    fn a_template_that_would_fill_the_memory_is_an_error() {
+        let doubles = |first: &str, each: &str, last: &str| {
+            let each = format!("{{% set x = {each} %}}").repeat(40);
+            chat(&format!("{{% set x = {first} %}}{each}{last}"))
+        };
+        let bombs = [
+            doubles("'0123456789'", "x ~ x", ""),
+            doubles("'0123456789'", "x + x", ""),
+            doubles("'0123456789'", "x * 9", ""),
+            doubles("'0123456789'", "x.replace('', x)", ""),
+            doubles("'0123456789'", "[x, x]|join", ""),
+            doubles("[0]", "x + x", ""),
+            doubles("[0]", "[x, x]", "{{ x|tojson }}"),
+        ];
+        for bomb in bombs {
+            let error = bomb.prompt(&json!([])).expect_err("too much");
+            assert!(error.contains("writes too much"), "{error}");
+        }
+    }
+
+    #[test]
+    fn names_of_tokens_fall_back_to_what_the_tokenizer_calls_them() {
+        let template = (
+            "chat_template.jinja",
+            "{{ bos_token }}|{{ eos_token }}".to_owned(),
+        );
+        let map = json!({"bos_token": "<map>", "eos_token": {"content": "</map>"}});
+        let map = ("special_tokens_map.json", map.to_string());
+        let config = json!({"bos_token": null, "eos_token": "</config>"});
+        let config = ("tokenizer_config.json", config.to_string());
+        let own = Marks {
+            begin: Some("<own>".into()),
+            end: None,
+        };
+        let prompt = |files: &[_]| {
+            let chat = Chat::of(files, own.clone()).expect("read").expect("there");
+            chat.prompt(&json!([])).expect("a prompt")
+        };
+        assert_eq!(prompt(&[template.clone()]), "<own>|");
+        assert_eq!(prompt(&[template.clone(), map.clone()]), "<map>|</map>");
+        assert_eq!(prompt(&[template, map, config]), "|</config>");
+    }
+
+    #[test]
+    fn a_template_finds_what_transformers_hands_it() {
+        let written = |template: &str| {
+            let files = [("chat_template.jinja", template.to_owned())];
+            let chat = Chat::of(&files, Marks::default())
+                .expect("read")
+                .expect("there");
+            chat.prompt(&json!([{"role": "user", "content": "<a & 'b'>"}]))
+        };
+        let wanted = Ok("none".to_owned());
+        assert_eq!(
+            written("{% if tools is none and documents is none %}none{% endif %}"),
+            wanted
+        );
+        let line = r#"{"content": "<a & 'b'>", "role": "user"}"#;
+        assert_eq!(written("{{ messages[0]|tojson }}").as_deref(), Ok(line));
+        let lines = "[\n    1,\n    2\n]";
+        assert_eq!(
+            written("{{ [1, 2]|tojson(indent=4) }}").as_deref(),
+            Ok(lines)
+        );
+        let marked = "a {%- generation %}b{% endgeneration -%} c";
+        assert_eq!(written(marked).as_deref(), Ok("abc"));
+        let year = written("{{ strftime_now('%Y') }}").expect("a year");
+        assert!(year.parse::<u32>().is_ok_and(|year| year > 2023), "{year}");
+        assert!(written("{{ strftime_now('%Q') }}").is_err());
     }
 }

@@ -1,12 +1,15 @@
 //! The initial weights of a model, and the factor of the learning rate for each of them.
 
+mod refused;
+mod untrained;
+
 use std::path::Path;
 
 use burn::tensor::Device;
 use fireclay_models::pretrained::weights_file;
 use fireclay_models::weights::{self, parameter_names};
 use fireclay_models::{
-    Family, LoraConfig, LoraError, ModelDescription, Pretrainable, PretrainedReport, TabularConfig,
+    Family, LoraConfig, ModelDescription, Pretrainable, PretrainedReport, TabularConfig,
     TabularShape, WeightsError, lora, matches_any,
 };
 
@@ -15,8 +18,9 @@ use crate::artifacts::{ADAPTERS, FinishedError, stored};
 use crate::config::{NetworkConfig, Refusal, RunConfig, TableModel};
 use crate::pretrained;
 use crate::source::StoredWeights;
-use fireclay_config::did_you_mean;
+use refused::{check_frozen, explain_lora};
 use serde_json::json;
+use untrained::untrained;
 
 /// A model, and what it is.
 pub type Described<F> = (<F as Family>::Model, ModelDescription<F>);
@@ -237,59 +241,6 @@ where
     }
 }
 
-/// The model of others at `base`, as it is.
-fn untrained<F>(
-    table: &NetworkConfig<F>,
-    base: &str,
-    device: &Device,
-) -> Result<Described<F>, FinishedError>
-where
-    F: Pretrainable + Family<Shape: 'static> + 'static,
-{
-    let wrong = |reason| FinishedError::Model {
-        path: base.to_owned(),
-        reason,
-    };
-    let shape = pretrained::shape::<F>(base).map_err(wrong)?;
-    let problems = table.network.validate_for(&shape).into_iter();
-    let problems: Vec<_> = problems
-        .map(|(key, text)| format!("{key} {text}"))
-        .collect();
-    if !problems.is_empty() {
-        return Err(wrong(problems.join("; ")));
-    }
-    // Half a byte is the least that a weight has.
-    let most = pretrained::bytes(base).saturating_mul(2);
-    if table.network.least_weights(&shape) as u64 > most {
-        let reason = "it describes a model that is larger than its files";
-        return Err(wrong(reason.into()));
-    }
-    // The seed is of no account: all weights are in the file.
-    let first = table.first(&shape, 0, device, false).map_err(wrong)?;
-    let config = table.network.clone();
-    Ok((first.model, ModelDescription { config, shape }))
-}
-
-/// Patterns that freeze nothing, or everything.
-fn check_frozen(freeze: &[String], names: &[String]) -> Result<(), Refusal> {
-    for pattern in freeze {
-        let names = || names.iter().map(String::as_str);
-        if !names().any(|name| matches_any(std::slice::from_ref(pattern), name)) {
-            let close = did_you_mean(pattern, names());
-            let close = close.or(names().next()).unwrap_or_default();
-            let message = format!(
-                "contains \"{pattern}\", which is the name of no tensor; one is \"{close}\""
-            );
-            return Err(("model.freeze".into(), message));
-        }
-    }
-    if names.iter().all(|name| is_frozen(freeze, name)) {
-        let message = "contains every tensor: there would be nothing to train";
-        return Err(("model.freeze".into(), message.into()));
-    }
-    Ok(())
-}
-
 /// A model at the start of its training.
 pub(crate) struct Beginning<M> {
     pub model: M,
@@ -369,18 +320,4 @@ pub fn is_statistic(name: &str) -> bool {
 /// Whether training leaves a tensor alone: a pattern says so, or it is no parameter.
 fn is_frozen(freeze: &[String], name: &str) -> bool {
     matches_any(freeze, name) || is_statistic(name)
-}
-
-/// A key of `[lora]`, what is wrong with it, and what may have been meant.
-fn explain_lora(error: LoraError) -> (String, String) {
-    let close = match &error {
-        LoraError::UnknownTarget { target, known } => {
-            let ends = known.iter().filter_map(|name| name.rsplit('.').next());
-            did_you_mean(target, known.iter().map(String::as_str).chain(ends))
-        }
-        _ => None,
-    };
-    let close = close.map(|close| format!("; did you mean \"{close}\"?"));
-    let message = format!("{error}{}", close.unwrap_or_default());
-    (format!("lora.{}", error.key()), message)
 }

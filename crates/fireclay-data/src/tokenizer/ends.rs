@@ -88,6 +88,11 @@ impl Tokenizer {
         self.inner.token_to_id(name)
     }
 
+    /// The name of a token.
+    pub fn name(&self, id: u32) -> Option<String> {
+        self.inner.id_to_token(id)
+    }
+
     /// The files that came with it and go wherever it goes, by name.
     pub fn companions(&self) -> Vec<(&'static str, String)> {
         self.companions.files.clone()

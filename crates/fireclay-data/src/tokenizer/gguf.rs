@@ -8,6 +8,7 @@ use std::path::Path;
 use fireclay_gguf::{Gguf, GgufError};
 use serde_json::{Map, Value, json};
 
+use super::bounds::MOST_BYTES;
 use super::companions::Companions;
 use crate::error::DataError;
 
@@ -31,8 +32,14 @@ pub(super) fn read(path: &Path) -> Result<(Vec<u8>, Companions), DataError> {
         )),
         None => Err("it does not say its tokenizer.ggml.model".into()),
     };
-    let json = json.map_err(wrong)?;
-    Ok((json.to_string().into_bytes(), companions(&file, &tokens)))
+    let json = json.map_err(wrong)?.to_string();
+    if json.len() as u64 > MOST_BYTES {
+        return Err(wrong(format!(
+            "as a tokenizer.json it has {} bytes, and none has more than {MOST_BYTES}",
+            json.len()
+        )));
+    }
+    Ok((json.into_bytes(), companions(&file, &tokens)))
 }
 
 /// The vocabulary of a file.
@@ -149,10 +156,34 @@ fn template(file: &Gguf, tokens: &Tokens<'_>, starts: bool) -> Result<Value, Str
 /// The keys of tokens that end a text: the end of it, of a turn, and of a message.
 const ENDS: [&str; 3] = ["eos", "eot", "eom"];
 
+/// What tokens that end a turn are called. A file need not name them, and a conversation that goes through the template
+/// ends at them all the same.
+const TURN_ENDS: [&str; 5] = [
+    "<|eot_id|>",
+    "<|im_end|>",
+    "<|end|>",
+    "<end_of_turn>",
+    "<|eom_id|>",
+];
+
+/// The tokens that steer the model, are called like the end of a turn, and are in the template of the file.
+fn turn_ends(file: &Gguf, tokens: &Tokens<'_>) -> Vec<u64> {
+    let template = file.text("tokenizer.chat_template").unwrap_or_default();
+    let kinds = tokens.kinds.unwrap_or_default().iter();
+    let named = (0..).zip(kinds.zip(tokens.names));
+    let ends = named.filter(|(_, (kind, name))| {
+        [CONTROL, USER].contains(kind)
+            && TURN_ENDS.contains(&name.as_str())
+            && template.contains(name.as_str())
+    });
+    ends.map(|(id, _)| id).collect()
+}
+
 /// What files beside a `tokenizer.json` would say.
 fn companions(file: &Gguf, tokens: &Tokens<'_>) -> Companions {
     let id = |key: &str| tokens.named(file, key).map(|(id, _)| id);
     let mut ends: Vec<u64> = ENDS.into_iter().filter_map(id).collect();
+    ends.extend(turn_ends(file, tokens));
     let mut seen = std::collections::BTreeSet::new();
     ends.retain(|end| seen.insert(*end));
     let mut generation = Map::new();

@@ -1,7 +1,9 @@
 //! Models in GGUF files, by the names and in the layouts of Hugging Face's `transformers`.
 
 mod config;
+mod keys;
 mod names;
+mod rope;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -44,17 +46,18 @@ impl Part {
 /// The tensors of the file at `path`.
 pub fn parts(path: &Path) -> Result<Vec<Part>, WeightsError> {
     let file = Arc::new(open(path)?);
-    let part = |tensor: &Tensor| {
-        let (name, layout) = names::translated(&file, &tensor.name);
-        Part {
+    let part = |tensor: &Tensor| -> Result<Part, WeightsError> {
+        let found = names::translated(&file, tensor);
+        let (name, layout) = found.map_err(WeightsError::Description)?;
+        Ok(Part {
             shape: layout.shape(&tensor.shape),
             name,
             layout,
             file: file.clone(),
             tensor: tensor.clone(),
-        }
+        })
     };
-    Ok(file.tensors.iter().map(part).collect())
+    file.tensors.iter().map(part).collect()
 }
 
 /// The model in the file at `path`, in the words of a `config.json`.

@@ -39,6 +39,12 @@ pub enum ConversationError {
         /// Tokens that the model reads.
         context: usize,
     },
+    /// The template leaves out what the model is to be told before all.
+    #[error(
+        "the chat template of the model has no place for --system: what it says is not in the prompt; leave --system \
+         out, and say it in the first message"
+    )]
+    Unsaid,
     /// The prompt is no text for the tokenizer.
     #[error(transparent)]
     Generate(#[from] GenerateError),
@@ -83,7 +89,7 @@ impl Conversation {
     ///
     /// # Errors
     ///
-    /// If the template objects, or the last turn alone leaves no room.
+    /// If the template objects or leaves out what the model is told before all, or the last turn alone leaves no room.
     pub fn prompt(
         &mut self,
         writer: &Writer<'_>,
@@ -93,7 +99,12 @@ impl Conversation {
         let mut forgotten = 0;
         loop {
             let text = self.chat.prompt(&self.messages());
-            let prompt = writer.rendered(&text.map_err(ConversationError::Template)?)?;
+            let text = text.map_err(ConversationError::Template)?;
+            let mut system = self.system.iter();
+            if system.any(|system| !text.contains(system.trim())) {
+                return Err(ConversationError::Unsaid);
+            }
+            let prompt = writer.rendered(&text)?;
             let tokens = prompt.tokens.len();
             if tokens.saturating_add(room) <= context {
                 return Ok((prompt, forgotten));

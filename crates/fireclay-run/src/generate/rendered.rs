@@ -17,14 +17,20 @@ impl Writer<'_> {
             return Err(GenerateError::EmptyPrompt);
         }
         let tally = self.tokenizer.tally(text, &tokens);
-        let notes = self.tokenizer.say(
+        let mut notes = self.tokenizer.say(
             "the conversation",
             Tally {
                 spelled: 0,
                 ..tally
             },
         );
-        let unread = tokens.len().saturating_sub(self.context_length());
+        let (tokens_in_all, context) = (tokens.len(), self.context_length());
+        let unread = tokens_in_all.saturating_sub(context);
+        if unread > 0 {
+            notes.push(format!(
+                "the conversation has {tokens_in_all} tokens, but the model reads {context}: the first {unread} are not read"
+            ));
+        }
         Ok(Prompt {
             tokens,
             unread,

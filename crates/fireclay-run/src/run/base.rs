@@ -1,4 +1,4 @@
-//! What every finished run has.
+//! Where a finished run is, and what it is evaluated on.
 
 use std::path::{Path, PathBuf};
 
@@ -64,4 +64,32 @@ impl Base {
         }
         protected
     }
+}
+
+/// A text, and the windows in which a model reads it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TextWindows<'a> {
+    /// The file, or a pattern.
+    pub path: &'a str,
+    /// Tokens of a window: at most as many as the model reads, which is usual for a run; of a model of others at
+    /// most 1024.
+    pub context: Option<usize>,
+    /// Tokens from the start of a window to that of the next: at most a window, which is usual.
+    pub stride: Option<usize>,
+}
+
+/// What a run is evaluated on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum On<'a> {
+    /// A split of its own data: 0 for training, 1 for validation, 2 for test.
+    Split(usize),
+    /// The test split of its own data; where there is none, the validation split, with a note.
+    HeldOut,
+    /// Other data with targets.
+    File {
+        /// A file, a folder or a pattern, as in `data.path`.
+        path: &'a str,
+        /// The file of translations, if they are apart, and files of further ones.
+        targets: &'a [String],
+    },
 }

@@ -7,7 +7,7 @@ mod observed;
 mod schema;
 mod taken;
 
-pub use base::Base;
+pub use base::{Base, On, TextWindows};
 pub use error::RunError;
 pub use locate::locate;
 pub use observed::{Observations, Observed};
@@ -199,34 +199,6 @@ pub trait Run {
     ///
     /// If the weights cannot be read or written.
     fn merged(&self) -> Result<Vec<(&'static str, Vec<u8>)>, RunError>;
-}
-
-/// What a run is evaluated on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum On<'a> {
-    /// A split of its own data: 0 for training, 1 for validation, 2 for test.
-    Split(usize),
-    /// The test split of its own data; where there is none, the validation split, with a note.
-    HeldOut,
-    /// Other data with targets.
-    File {
-        /// A file, a folder or a pattern, as in `data.path`.
-        path: &'a str,
-        /// The file of translations, if they are apart, and files of further ones.
-        targets: &'a [String],
-    },
-}
-
-/// A text, and the windows in which a model reads it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TextWindows<'a> {
-    /// The file, or a pattern.
-    pub path: &'a str,
-    /// Tokens of a window: at most as many as the model reads, which is usual for a run; of a model of others at
-    /// most 1024.
-    pub context: Option<usize>,
-    /// Tokens from the start of a window to that of the next: at most a window, which is usual.
-    pub stride: Option<usize>,
 }
 
 /// The splits, by number.

@@ -8,7 +8,7 @@ use super::prelude::*;
 use super::text::{self, Reads};
 use crate::artifacts::{LANGUAGE, to_json};
 use crate::breakdown::{Language, Texts, write_texts};
-use crate::chat::Chat;
+use crate::chat::{Chat, Marks};
 use crate::config::TextSource;
 use crate::generate::Writer;
 use crate::language::score;
@@ -312,7 +312,12 @@ impl Run for TextRun {
     fn chat(&self) -> Result<Option<Chat>, RunError> {
         let tokenizer = self.tokenizer.as_ref();
         let files = tokenizer.map(Tokenizer::companions).unwrap_or_default();
-        Chat::of(&files).map_err(RunError::Usage)
+        let name = |ids: &[u32]| tokenizer?.name(*ids.first()?);
+        let own = Marks {
+            begin: tokenizer.and_then(|tokenizer| name(tokenizer.start())),
+            end: tokenizer.and_then(|tokenizer| name(tokenizer.ends())),
+        };
+        Chat::of(&files, own).map_err(RunError::Usage)
     }
 
     fn answers(&self, _rows: &RecordBatch) -> Result<Answered, RunError> {

@@ -52,6 +52,8 @@ pub struct Answer {
 #[derive(Debug)]
 pub struct Text {
     pub prompt: String,
+    /// Whether the prompt is a conversation that the chat template has rendered, before which nothing is put.
+    pub is_rendered: bool,
     pub sampling: Sampling,
     /// How long; none for as long as the context is.
     pub most: Option<usize>,

@@ -118,7 +118,13 @@ fn started(
     several: &mut Several<'_>,
     work: &Work<'_>,
 ) -> Result<(usize, Event), Refusal> {
-    let prompt = guarded(|| Ok(several.writer().prompt(&text.prompt)?))?;
+    let prompt = guarded(|| {
+        let writer = several.writer();
+        Ok(match text.is_rendered {
+            true => writer.rendered(&text.prompt)?,
+            false => writer.prompt(&text.prompt)?,
+        })
+    })?;
     let count = prompt.tokens.len();
     let usual = context(work)
         .saturating_sub(count)

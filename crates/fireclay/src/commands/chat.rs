@@ -1,6 +1,6 @@
 //! `chat`: a conversation with a language model.
 
-use std::io::{IsTerminal, stdin, stdout};
+use std::io::{BufRead, IsTerminal, stdin, stdout};
 use std::path::{Path, PathBuf};
 
 use fireclay_run::chat::{Conversation, ConversationError, Role};
@@ -70,26 +70,42 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     let run = args.checkpoint.open(&at, &device.device)?;
     let mut session = Session::new(args, &at, &*run)?;
     session.greet();
-    let mut line = String::new();
     loop {
         if session.is_shown {
             put_now("> ");
         }
-        line.clear();
-        let read = stdin().read_line(&mut line);
-        let read =
-            read.map_err(|error| Failure::Failed(format!("cannot read what is said: {error}")))?;
-        match line.trim() {
-            _ if read == 0 => return Ok(()),
+        let Some(line) = next_line()? else {
+            return Ok(());
+        };
+        let Ok(said) = String::from_utf8(line) else {
+            tell!("note: that line is no text in UTF-8 and was not said");
+            continue;
+        };
+        match said.trim() {
             "" => {}
             "/exit" => return Ok(()),
             "/reset" => {
                 session.conversation.reset();
                 tell!("note: what was said is forgotten");
             }
-            said => session.answer(said)?,
+            _ => session.answer(&said)?,
         }
     }
+}
+
+/// The next line without its end; none at the end of the input.
+fn next_line() -> Result<Option<Vec<u8>>, Failure> {
+    let mut line = Vec::new();
+    let read = stdin().lock().read_until(b'\n', &mut line);
+    let read =
+        read.map_err(|error| Failure::Failed(format!("cannot read what is said: {error}")))?;
+    if line.ends_with(b"\n") {
+        line.pop();
+        if line.ends_with(b"\r") {
+            line.pop();
+        }
+    }
+    Ok((read > 0).then_some(line))
 }
 
 struct Session<'a> {
@@ -157,7 +173,13 @@ impl<'a> Session<'a> {
         let (text, ended) = self.show(writing)?;
         self.remark(ended, most);
         match text.is_empty() {
-            true => self.conversation.take_back(),
+            true => {
+                // A stop is said already.
+                if ended.is_some() {
+                    tell!("note: the model answered nothing; it forgets what was said last");
+                }
+                self.conversation.take_back();
+            }
             false => self.conversation.say(Role::Assistant, text),
         }
         // The same words twice get two answers.

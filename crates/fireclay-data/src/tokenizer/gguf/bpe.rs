@@ -29,23 +29,14 @@ enum Pieces {
 /// The expressions are those of the models' own `tokenizer.json`.
 const CUTS: [Cut; 4] = [
     Cut {
-        names: &[
-            "gpt-2",
-            "gpt2",
-            "phi-2",
-            "olmo",
-            "mpt",
-            "roberta-bpe",
-            "jina-es",
-            "jina-de",
-        ],
+        names: &["gpt-2", "gpt2", "phi-2"],
         pieces: Pieces::Gpt2,
         composes: false,
         whole: false,
         starts: false,
     },
     Cut {
-        names: &["smollm", "starcoder", "refact", "codeshell"],
+        names: &["smollm", "starcoder"],
         pieces: Pieces::Digits,
         composes: false,
         whole: false,
@@ -130,6 +121,8 @@ fn cut(file: &Gguf) -> Result<&'static Cut, String> {
 }
 
 impl Pieces {
+    /// `prefix`: whether a space is put before a text that has none, which only the cut of GPT-2 heeds; the others take
+    /// no space, whatever the file says, as in llama.cpp.
     fn json(&self, prefix: bool) -> Value {
         let first = match self {
             Self::Gpt2 => return bytes(prefix, true),
@@ -139,7 +132,7 @@ impl Pieces {
             }),
         };
         let is_cut = matches!(self, Self::Digits);
-        json!({ "type": "Sequence", "pretokenizers": [first, bytes(prefix, is_cut)] })
+        json!({ "type": "Sequence", "pretokenizers": [first, bytes(false, is_cut)] })
     }
 }
 

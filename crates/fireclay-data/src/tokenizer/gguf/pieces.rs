@@ -12,6 +12,9 @@ const LONGEST: usize = 512;
 /// Bytes of all pieces.
 const MOST: usize = 16 << 20;
 
+/// Bytes of all merges; those of a vocabulary of 256,000 have some 10 MB.
+const MOST_MERGED: usize = 64 << 20;
+
 /// The `tokenizer.json`, as `transformers` convert the file of SentencePiece: BPE whose merges are the pieces, the best
 /// first, each in all ways in which it is two others.
 pub(super) fn json(file: &Gguf, tokens: &Tokens<'_>) -> Result<Value, String> {
@@ -74,7 +77,7 @@ fn merges<'a>(file: &Gguf, tokens: &Tokens<'a>) -> Result<Vec<[&'a str; 2]>, Str
     check_sizes(tokens)?;
     let numbers = tokens.names.iter().map(String::as_str).zip(0..);
     let numbers: HashMap<&str, usize> = numbers.collect();
-    let mut merges = Vec::new();
+    let (mut merges, mut merged) = (Vec::new(), 0);
     for (piece, score) in tokens.names.iter().zip(scores) {
         let cuts = piece
             .char_indices()
@@ -85,6 +88,12 @@ fn merges<'a>(file: &Gguf, tokens: &Tokens<'a>) -> Result<Vec<[&'a str; 2]>, Str
             Some((known, [first, second]))
         });
         let mut pairs: Vec<_> = pairs.collect();
+        merged += pairs.len() * piece.len();
+        if merged > MOST_MERGED {
+            return Err(format!(
+                "its merges have more than {MOST_MERGED} bytes, more than those of any vocabulary"
+            ));
+        }
         pairs.sort_by_key(|(known, _)| *known);
         merges.extend(pairs.into_iter().map(|(_, pair)| Merge {
             pair,

@@ -3,8 +3,10 @@
 
 use std::path::{Path, PathBuf};
 
+use fireclay_gguf::{Gguf, Value as Entry};
 use serde_json::Value;
 
+use super::{Tokens, bpe, companions};
 use crate::tokenizer::Tokenizer;
 
 fn data(name: &str) -> PathBuf {
@@ -133,4 +135,50 @@ fn another_kind_of_tokenizer_is_refused_by_its_name() {
     refused(b"gpt2", b"bert", "tokenizer.ggml.model is \"bert\"");
     refused(b"ggml.tokens", b"ggml.nothin", "no tokenizer.ggml.tokens");
     refused(b"ggml.pre", b"ggml.per", "does not say tokenizer.ggml.pre");
+}
+
+#[test]
+fn turns_end_at_what_the_template_ends_them_with() {
+    let mut file = Gguf::open(&data("gpt2.gguf")).unwrap();
+    let ends = |file: &Gguf| {
+        let made = companions(file, &Tokens::of(file).unwrap());
+        let (_, json) = made
+            .files
+            .iter()
+            .find(|(name, _)| *name == "generation_config.json")
+            .unwrap();
+        let json: Value = serde_json::from_str(json).unwrap();
+        json["eos_token_id"].clone()
+    };
+    // The file names the end of the text alone; <|im_end|> is token 2.
+    let eos = ("tokenizer.ggml.eos_token_id".into(), Entry::Integer(0));
+    file.metadata.extend([eos]);
+    file.metadata.remove("tokenizer.ggml.eot_token_id");
+    assert_eq!(ends(&file), serde_json::json!([0, 2]));
+    let template = file.metadata.remove("tokenizer.chat_template").unwrap();
+    assert_eq!(ends(&file), serde_json::json!([0]));
+    // A word of the text that is called so ends nothing.
+    let mut kinds = file.integers("tokenizer.ggml.token_type").unwrap().to_vec();
+    kinds[2] = 1;
+    file.metadata.extend([
+        ("tokenizer.chat_template".into(), template),
+        ("tokenizer.ggml.token_type".into(), Entry::Integers(kinds)),
+    ]);
+    assert_eq!(ends(&file), serde_json::json!([0]));
+}
+
+#[test]
+fn only_the_cut_of_gpt_2_heeds_a_space_before_a_text() {
+    let prefix = |name: &str| {
+        let mut file = Gguf::open(&data(name)).unwrap();
+        let key = "tokenizer.ggml.add_space_prefix".to_owned();
+        file.metadata.insert(key, Entry::Truth(true));
+        let json = bpe::json(&file, &Tokens::of(&file).unwrap()).unwrap();
+        json["pre_tokenizer"].to_string()
+    };
+    let adds = "\"add_prefix_space\":true";
+    assert!(prefix("gpt2.gguf").contains(adds));
+    for name in ["smollm.gguf", "llama-bpe.gguf", "qwen2.gguf"] {
+        assert!(!prefix(name).contains(adds), "{name}");
+    }
 }

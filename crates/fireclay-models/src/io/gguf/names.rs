@@ -1,6 +1,8 @@
 //! What `transformers` call the tensors of a GGUF, and how they lay them out.
 
-use fireclay_gguf::Gguf;
+use fireclay_gguf::{Gguf, Tensor};
+
+use super::keys::heads;
 
 /// What has to be done to the numbers of a matrix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,16 +98,21 @@ const GPT2: Names = (
 /// Factors of rotations, which are no weights: the description of the model answers for them.
 const FACTORS: &str = "rope_freqs.weight";
 
-/// The name in `transformers` and the layout there of the tensor `name`, which stays as it is where there is none.
-pub(super) fn translated(file: &Gguf, name: &str) -> (String, Layout) {
+/// The name in `transformers` and the layout there of a tensor of `file`, which stays as it is where there is none.
+///
+/// # Errors
+///
+/// If the file does not say how its rows are laid.
+pub(super) fn translated(file: &Gguf, tensor: &Tensor) -> Result<(String, Layout), String> {
+    let name = &tensor.name;
     let names = match file.text("general.architecture") {
         Some("gpt2") => &GPT2,
         _ => &LLAMA,
     };
     match found(names, name) {
-        Some(found) => (found, layout(file, name)),
-        None if name == FACTORS => ("model.rotary_emb.inv_freq".into(), Layout::Same),
-        None => (name.to_owned(), Layout::Same),
+        Some(found) => Ok((found, layout(file, tensor)?)),
+        None if name == FACTORS => Ok(("model.rotary_emb.inv_freq".into(), Layout::Same)),
+        None => Ok((name.to_owned(), Layout::Same)),
     }
 }
 
@@ -123,29 +130,32 @@ fn found((once, blocks, each): &Names, name: &str) -> Option<String> {
     Some(format!("{blocks}.{block}.{}.{end}", find(each, path)?))
 }
 
-fn layout(file: &Gguf, name: &str) -> Layout {
+fn layout(file: &Gguf, tensor: &Tensor) -> Result<Layout, String> {
     let architecture = file.text("general.architecture").unwrap_or_default();
-    let count = |key: &str| {
-        let count = file.count(&format!("{architecture}.attention.{key}"));
-        count.and_then(|count| usize::try_from(count).ok())
-    };
-    let rows = file
-        .tensor(name)
-        .and_then(|tensor| tensor.shape.first().copied());
-    let whole =
-        |heads: &usize| *heads > 0 && rows.is_some_and(|rows| rows.is_multiple_of(2 * heads));
-    let paired = |heads: Option<usize>| heads.filter(whole).map_or(Layout::Same, Layout::Paired);
+    let name = &tensor.name;
     let part = name.rsplit('.').nth(1).unwrap_or_default();
     match (architecture, part) {
         // Matrices and biases alike.
-        ("llama", "attn_q") => paired(count("head_count")),
-        ("llama", "attn_k") => paired(count("head_count_kv").or_else(|| count("head_count"))),
+        ("llama", "attn_q" | "attn_k") => paired(tensor, heads(file, part == "attn_k")?),
         ("gpt2", "attn_qkv" | "attn_output" | "ffn_up" | "ffn_down")
             if name.ends_with(".weight") =>
         {
-            Layout::Transposed
+            Ok(Layout::Transposed)
         }
-        _ => Layout::Same,
+        _ => Ok(Layout::Same),
+    }
+}
+
+/// The layout of the rows of so many heads, each of which has two halves.
+fn paired(tensor: &Tensor, heads: usize) -> Result<Layout, String> {
+    let rows = tensor.shape.first().copied().unwrap_or(0);
+    let halves = heads.checked_mul(2).filter(|halves| *halves > 0);
+    match halves.is_some_and(|halves| rows > 0 && rows.is_multiple_of(halves)) {
+        true => Ok(Layout::Paired(heads)),
+        false => Err(format!(
+            "{} has {rows} rows, which are no {heads} heads of two halves",
+            tensor.name
+        )),
     }
 }
 

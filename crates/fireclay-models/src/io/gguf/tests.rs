@@ -5,7 +5,10 @@ use std::path::{Path, PathBuf};
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use serde_json::{Value, json};
 
-use super::described;
+use fireclay_gguf::{Gguf, Value as Entry};
+
+use super::names::Layout;
+use super::{config, described, names};
 use crate::io::hugging_face::HuggingFaceModel;
 use crate::io::pretrained::{Described, PretrainedOptions, load_pretrained};
 use crate::language::{LanguageModel, LanguageNetwork};
@@ -103,4 +106,142 @@ fn what_is_no_known_model_is_said() {
     std::fs::write(&path, &bytes[..bytes.len() - 9]).expect("written");
     let text = Described::of(&path).expect_err("cut").to_string();
     assert!(text.contains("it is cut"), "{text}");
+}
+
+/// A file whose sizes are others than it was written with.
+fn with(name: &str, keys: &[(&str, Entry)]) -> Gguf {
+    let mut file = Gguf::open(&data(name)).expect("read");
+    let keys = keys
+        .iter()
+        .map(|(key, entry)| ((*key).to_owned(), entry.clone()));
+    file.metadata.extend(keys);
+    file
+}
+
+#[test]
+fn heads_are_those_of_each_layer_or_none() {
+    let layout = |file: &Gguf, part: &str| {
+        let name = format!("blk.0.{part}.weight");
+        let tensor = file.tensor(&name).expect("there");
+        names::translated(file, tensor).map(|(_, layout)| layout)
+    };
+    let queries = "llama.attention.head_count";
+    let keys = "llama.attention.head_count_kv";
+    let lists = [
+        (queries, Entry::Integers(vec![4, 4])),
+        (keys, Entry::Integers(vec![2, 2])),
+    ];
+    let file = with("llama.gguf", &lists);
+    assert_eq!(layout(&file, "attn_q"), Ok(Layout::Paired(4)));
+    assert_eq!(layout(&file, "attn_k"), Ok(Layout::Paired(2)));
+    let mixed = with("llama.gguf", &[(keys, Entry::Integers(vec![2, 4]))]);
+    let refused = |file: &Gguf, part: &str, why: &str| {
+        let error = layout(file, part).expect_err("refused");
+        assert!(error.contains(why), "{error}");
+    };
+    refused(
+        &mixed,
+        "attn_k",
+        "head_count_kv: it is not one number of heads",
+    );
+    let huge = with("llama.gguf", &[(queries, Entry::Integer(i64::MAX.into()))]);
+    refused(&huge, "attn_q", "which are no 9223372036854775807 heads");
+    let odd = with("llama.gguf", &[(queries, Entry::Integer(5))]);
+    refused(
+        &odd,
+        "attn_q",
+        "attn_q.weight has 64 rows, which are no 5 heads",
+    );
+    let mut none = with("llama.gguf", &[]);
+    none.metadata.remove(keys);
+    assert_eq!(layout(&none, "attn_k"), Ok(Layout::Paired(4)));
+    none.metadata.remove(queries);
+    refused(&none, "attn_q", "head_count: it is missing");
+}
+
+#[test]
+fn what_would_change_the_logits_is_refused_by_name() {
+    let others = [
+        ("attention.scale", Entry::Number(0.5)),
+        ("logit_scale", Entry::Number(0.25)),
+        ("attention.clamp_kqv", Entry::Number(8.0)),
+        ("attention.causal", Entry::Truth(false)),
+        ("attention.value_length", Entry::Integer(8)),
+        ("rope.dimension_count", Entry::Integer(8)),
+        ("rope.scaling.yarn_log_multiplier", Entry::Number(0.1)),
+        ("expert_count", Entry::Integer(8)),
+        ("tapirs", Entry::Integer(1)),
+    ];
+    for (key, value) in others {
+        let key = format!("llama.{key}");
+        let file = with("llama.gguf", &[(&key, value)]);
+        let error = config::described(&file).expect_err("refused");
+        assert!(error.starts_with(&format!("{key}: ")), "{error}");
+    }
+    let neutral = [
+        ("llama.logit_scale", Entry::Number(1.0)),
+        ("llama.attention.causal", Entry::Truth(true)),
+        ("llama.attention.value_length", Entry::Integer(16)),
+        ("llama.vocab_size", Entry::Integer(360)),
+        ("llama.expert_count", Entry::Integer(0)),
+        ("llama.rope.scaling.factor", Entry::Number(1.0)),
+        ("llama.rope.scale_linear", Entry::Number(0.0)),
+    ];
+    let plain = config::described(&with("llama.gguf", &[])).expect("described");
+    let found = config::described(&with("llama.gguf", &neutral));
+    assert_eq!(found.expect("described"), plain);
+}
+
+#[test]
+fn rotations_are_stretched_as_the_file_says() {
+    let scaling = |keys: &[(&str, Entry)]| {
+        let found = config::described(&with("llama.gguf", keys)).expect("described");
+        found.get("rope_scaling").cloned().expect("stretched")
+    };
+    let linear = json!({ "rope_type": "linear", "factor": 4.0 });
+    for key in ["llama.rope.scaling.factor", "llama.rope.scale_linear"] {
+        assert_eq!(scaling(&[(key, Entry::Number(4.0))]), linear, "{key}");
+    }
+    let yarn = [
+        ("llama.rope.scaling.type", Entry::Text("yarn".into())),
+        ("llama.rope.scaling.factor", Entry::Number(4.0)),
+        (
+            "llama.rope.scaling.original_context_length",
+            Entry::Integer(16),
+        ),
+        ("llama.rope.scaling.yarn_beta_fast", Entry::Number(16.0)),
+        ("llama.rope.scaling.yarn_beta_slow", Entry::Number(2.0)),
+        ("llama.rope.scaling.attn_factor", Entry::Number(0.5)),
+    ];
+    let wanted = json!({
+        "rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 16, "beta_fast": 16.0,
+        "beta_slow": 2.0, "attention_factor": 0.5 * (0.1 * 4.0_f64.ln() + 1.0),
+    });
+    assert_eq!(scaling(&yarn), wanted);
+}
+
+#[test]
+fn factors_of_rotations_are_one_for_each_pair() {
+    let mut file = with("llama.gguf", &[]);
+    let mut tensor = file.tensor("output_norm.weight").expect("there").clone();
+    // It has 64 numbers, and a head has 8 pairs.
+    tensor.name = "rope_freqs.weight".into();
+    file.tensors.push(tensor);
+    let error = config::described(&file).expect_err("refused");
+    assert!(
+        error.contains("rope_freqs.weight: it has the shape [64]"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_head_of_its_own_is_tied_to_nothing() {
+    let tied =
+        |file: &Gguf| config::described(file).expect("described")["tie_word_embeddings"].clone();
+    let mut file = with("gpt2.gguf", &[]);
+    assert_eq!(tied(&file), json!(true));
+    let mut head = file.tensor("token_embd.weight").expect("there").clone();
+    head.name = "output.weight".into();
+    file.tensors.push(head);
+    assert_eq!(tied(&file), json!(false));
 }

@@ -76,6 +76,7 @@ fn asked(
         let (reply, events) = unbounded_channel();
         model.ask(Job::Text(Text {
             prompt,
+            is_rendered: request.is_conversation(),
             sampling: request.sampling(number),
             most: request.most,
             stop: request.stops(),

@@ -137,6 +137,11 @@ impl Request {
         Ok(prompts)
     }
 
+    /// Whether its prompt is a conversation.
+    pub fn is_conversation(&self) -> bool {
+        self.messages.is_some()
+    }
+
     /// How many texts for each prompt.
     pub fn choices(&self) -> usize {
         self.n.unwrap_or(1)
