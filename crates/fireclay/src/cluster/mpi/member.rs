@@ -217,8 +217,6 @@ impl Member {
         while all.iter().any(Option::is_none) {
             match self.heard() {
                 Some((rank, Says::Value(bytes))) => {
-                    let to = self.world.process_at_rank(rank as Rank);
-                    to.send_with_tag(&[0u8][..], HEARD);
                     all[rank] = Some(bytes);
                     pause = Pause::default();
                 }
@@ -271,7 +269,7 @@ impl Member {
         format!("{}, which had {did} {seconds:.1} s ago", self.places[rank])
     }
 
-    /// The next message of any process, if there is one.
+    /// The next message of any process, if there is one; the process is told that it was heard.
     fn heard(&mut self) -> Option<(usize, Says)> {
         let any = self.world.any_process();
         let found = any.immediate_matched_probe_with_tag(UP)?;
@@ -281,6 +279,8 @@ impl Member {
             did: String::new(),
             says: Says::Failed(1, "it is another version of fireclay".into()),
         });
+        let to = self.world.process_at_rank(rank as Rank);
+        to.send_with_tag(&[0u8][..], HEARD);
         self.known[rank] = (message.did, Instant::now());
         Some((rank, message.says))
     }
