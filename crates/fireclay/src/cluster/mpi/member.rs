@@ -158,22 +158,30 @@ impl Member {
 
     /// Tells the others that this process has ended, and waits for them.
     pub fn end(&mut self, failed: Option<(u8, String)>) -> Parted {
-        let has_failed = failed.is_some();
+        let failed_by = failed.as_ref().map(|(code, _)| *code);
         match (self.world.size(), self.world.rank()) {
             (1, _) => Parted::Together,
-            (_, 0) => self.end_all(has_failed),
+            (_, 0) => self.end_all(failed_by.is_some()),
             _ => {
                 self.say(match failed {
                     Some((code, why)) => Says::Failed(code, why),
                     None => Says::Done,
                 });
-                // The first process evaluates what was trained, however long that takes.
-                let most = has_failed.then_some(SAME + GRACE);
-                match self.answer(most) {
+                match self.answer(failed_by.and_then(|code| self.lenience(code))) {
                     Ok(_) => Parted::Together,
                     Err(_) => Parted::Alone,
                 }
             }
+        }
+    }
+
+    /// How long the first process is waited for by one that has failed; without a failure it evaluates what was
+    /// trained, however long that takes.
+    fn lenience(&self, code: u8) -> Option<Duration> {
+        match code {
+            // It has diverged or been interrupted as well, and may still write its checkpoint.
+            3 | 4 => self.patience(),
+            _ => Some(SAME + GRACE),
         }
     }
 
@@ -192,6 +200,11 @@ impl Member {
                 }
                 Some(_) => return Parted::Alone,
                 None if has_failed && begun.elapsed() > SAME => return Parted::Alone,
+                None if begun.elapsed() > self.timeout => {
+                    let why =
+                        format!("the run is whole, but {left} of the other processes do not end");
+                    return Parted::Because(1, why);
+                }
                 None => pause.wait(),
             }
         }
