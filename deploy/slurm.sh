@@ -19,8 +19,8 @@
 set -uo pipefail
 config="${1:?usage: sbatch deploy/slurm.sh CONFIG}"
 
-# A task computes on the cores that Slurm gives it. `-K` ends all tasks when one fails.
-srun --mpi=pmix -K --cpus-per-task="$SLURM_CPUS_PER_TASK" fireclay train "$config" --resume auto -q
+# A task computes on the cores that Slurm gives it. Without `-K`: fireclay ends all tasks itself, and the exit code is its own.
+srun --mpi=pmix --cpus-per-task="$SLURM_CPUS_PER_TASK" fireclay train "$config" --resume auto -q
 code=$?
 
 # 4: interrupted and saved. The same command goes on with it.

@@ -158,22 +158,30 @@ impl Member {
 
     /// Tells the others that this process has ended, and waits for them.
     pub fn end(&mut self, failed: Option<(u8, String)>) -> Parted {
-        let has_failed = failed.is_some();
+        let failed_by = failed.as_ref().map(|(code, _)| *code);
         match (self.world.size(), self.world.rank()) {
             (1, _) => Parted::Together,
-            (_, 0) => self.end_all(has_failed),
+            (_, 0) => self.end_all(failed_by.is_some()),
             _ => {
                 self.say(match failed {
                     Some((code, why)) => Says::Failed(code, why),
                     None => Says::Done,
                 });
-                // The first process evaluates what was trained, however long that takes.
-                let most = has_failed.then_some(SAME + GRACE);
-                match self.answer(most) {
+                match self.answer(failed_by.and_then(|code| self.lenience(code))) {
                     Ok(_) => Parted::Together,
                     Err(_) => Parted::Alone,
                 }
             }
+        }
+    }
+
+    /// How long the first process is waited for by one that has failed; without a failure it evaluates what was
+    /// trained, however long that takes.
+    fn lenience(&self, code: u8) -> Option<Duration> {
+        match code {
+            // It has diverged or been interrupted as well, and may still write its checkpoint.
+            3 | 4 => self.patience(),
+            _ => Some(SAME + GRACE),
         }
     }
 
@@ -192,6 +200,11 @@ impl Member {
                 }
                 Some(_) => return Parted::Alone,
                 None if has_failed && begun.elapsed() > SAME => return Parted::Alone,
+                None if begun.elapsed() > self.timeout => {
+                    let why =
+                        format!("the run is whole, but {left} of the other processes do not end");
+                    return Parted::Because(1, why);
+                }
                 None => pause.wait(),
             }
         }
@@ -217,8 +230,6 @@ impl Member {
         while all.iter().any(Option::is_none) {
             match self.heard() {
                 Some((rank, Says::Value(bytes))) => {
-                    let to = self.world.process_at_rank(rank as Rank);
-                    to.send_with_tag(&[0u8][..], HEARD);
                     all[rank] = Some(bytes);
                     pause = Pause::default();
                 }
@@ -271,7 +282,7 @@ impl Member {
         format!("{}, which had {did} {seconds:.1} s ago", self.places[rank])
     }
 
-    /// The next message of any process, if there is one.
+    /// The next message of any process, if there is one; the process is told that it was heard.
     fn heard(&mut self) -> Option<(usize, Says)> {
         let any = self.world.any_process();
         let found = any.immediate_matched_probe_with_tag(UP)?;
@@ -281,6 +292,8 @@ impl Member {
             did: String::new(),
             says: Says::Failed(1, "it is another version of fireclay".into()),
         });
+        let to = self.world.process_at_rank(rank as Rank);
+        to.send_with_tag(&[0u8][..], HEARD);
         self.known[rank] = (message.did, Instant::now());
         Some((rank, message.says))
     }
