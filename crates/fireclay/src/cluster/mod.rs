@@ -42,7 +42,6 @@ pub fn together(work: impl FnOnce(&Processes) -> Result<(), Failure>) -> Result<
 #[cfg(not(feature = "mpi"))]
 #[expect(
     clippy::unused_self,
-    clippy::unnecessary_wraps,
     reason = "with the feature `mpi` there are several"
 )]
 impl Processes {
