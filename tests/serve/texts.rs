@@ -163,7 +163,7 @@ fn texts_that_come_and_go_at_any_time_are_the_same_alone_and_in_company() {
         let temperature = [0.0, 0.7, 1.3][index % 3];
         json!({
             "model": "poet", "prompt": prompt, "max_tokens": 1 + index * 29 % 120, "seed": index,
-            "temperature": temperature, "stream": index % 2 == 0,
+            "temperature": temperature, "stream": index.is_multiple_of(2),
         })
     };
     let ask = |index: usize| {

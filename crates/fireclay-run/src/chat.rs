@@ -237,7 +237,7 @@ mod tests {
             let chat = Chat::of(files, own.clone()).expect("read").expect("there");
             chat.prompt(&json!([])).expect("a prompt")
         };
-        assert_eq!(prompt(&[template.clone()]), "<own>|");
+        assert_eq!(prompt(std::slice::from_ref(&template)), "<own>|");
         assert_eq!(prompt(&[template.clone(), map.clone()]), "<map>|</map>");
         assert_eq!(prompt(&[template, map, config]), "|</config>");
     }
