@@ -6,6 +6,7 @@
 
 mod member;
 mod message;
+mod pause;
 mod watch;
 
 use std::sync::mpsc::{Receiver, Sender, channel};

@@ -48,18 +48,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     }
     let prepared = Prepared::inspected(loaded, PLANNER, |loaded, found| {
         report(loaded, found, args.json);
-        let errors = found.iter().flat_map(|report| &report.errors);
-        let errors: Vec<String> = errors.map(ToString::to_string).collect();
-        match errors.len() {
-            0 => Ok(()),
-            count => {
-                let rest = count.saturating_sub(SHOWN);
-                let rest = (rest > 0).then(|| format!("and {rest} more"));
-                let errors = errors.into_iter().take(SHOWN).chain(rest);
-                let errors: Vec<String> = errors.collect();
-                Err(Failure::Failed(errors.join("\nerror: ")))
-            }
-        }
+        no_errors(found)
     })?;
     if is_open {
         let size = json!(prepared.config().batch_size());
@@ -76,6 +65,19 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     let notes = notes.chain(&drawn);
     notes.for_each(|note| tell!("note: {note}"));
     Ok(())
+}
+
+/// Fails with the errors that the data shows, the first of them where there are many.
+fn no_errors(found: Option<&DataReport>) -> Result<(), Failure> {
+    let errors = found.iter().flat_map(|report| &report.errors);
+    let errors: Vec<String> = errors.map(ToString::to_string).collect();
+    if errors.is_empty() {
+        return Ok(());
+    }
+    let rest = errors.len().saturating_sub(SHOWN);
+    let rest = (rest > 0).then(|| format!("and {rest} more"));
+    let errors: Vec<String> = errors.into_iter().take(SHOWN).chain(rest).collect();
+    Err(Failure::Failed(errors.join("\nerror: ")))
 }
 
 /// Which of two classes is the positive one.

@@ -1,6 +1,5 @@
 //! The thread that has the communicator.
 
-use std::thread;
 use std::time::{Duration, Instant};
 
 use fireclay_train::cluster::Lost;
@@ -13,6 +12,7 @@ use mpi::traits::{
 use mpi::{Rank, Tag, Threading};
 
 use super::message::{Message, Says, pack, unpack};
+use super::pause::Pause;
 use super::watch;
 use crate::signals;
 use crate::text::tell;
@@ -354,21 +354,6 @@ impl Member {
         match self.world.rank() {
             0 => self.timeout + GRACE / 2,
             _ => self.timeout + 2 * GRACE,
-        }
-    }
-}
-
-/// Looks often at first, then seldom: a core that only waits may be another process's.
-#[derive(Default)]
-struct Pause(u32);
-
-impl Pause {
-    fn wait(&mut self) {
-        self.0 += 1;
-        match self.0 {
-            0..=200 => thread::yield_now(),
-            201..=1000 => thread::sleep(Duration::from_micros(50)),
-            _ => thread::sleep(Duration::from_millis(1)),
         }
     }
 }
