@@ -100,7 +100,8 @@ fn a_split_of_a_table_is_answered_with_the_truth_beside() {
         &["belongs to the run"],
     );
     project.refused("predict runs/iris", 2, &["INPUT"]);
-    let split = "--set data.split.valid=0.3 --set data.split.test=0 --set train.epochs=1";
+    let split = "--set data.split.valid=0.3 --set data.split.test=0 --set train.epochs=1 \
+                 --set lr_scheduler.warmup_steps=0";
     project.ok(&format!(
         "train configs/tabular/iris.toml -q --set device.backend=flex {split}"
     ));

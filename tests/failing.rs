@@ -237,11 +237,18 @@ fn assert_says(ended: &Ended, line: &str) {
     assert!(names, "the file is not named: {}", when(line, ended));
 }
 
-/// Whether a message names the file of an operation, or the one whose place it was to take.
+/// Whether a message names the file of an operation, the one whose place it was to take, or the folder with which it
+/// goes.
 fn is_named(message: &str, made: &Operation) -> bool {
-    let names = [&made.path, &made.to].into_iter();
-    let mut names = names.filter_map(|path| lasting(Path::new(path)));
-    names.any(|name| message.contains(name))
+    [&made.path, &made.to].into_iter().any(|path| {
+        let path = Path::new(path);
+        let going = path.parent().filter(|folder| is_hidden(folder));
+        let going = going.and_then(|folder| folder.file_name()?.to_str());
+        [lasting(path), going]
+            .into_iter()
+            .flatten()
+            .any(|name| message.contains(name))
+    })
 }
 
 /// The name that a file is to have in the end; of one that nobody knows the name of, that of its folder.

@@ -140,11 +140,7 @@ fn what_is_kept_is_the_same_again_and_changes_nothing_else() {
     // It is sealed, and a run without it still has a page.
     project.ok("report runs/run/2");
     project.write("runs/run/1/language.json", "{}");
-    project.refused(
-        "report runs/run/1",
-        1,
-        &["language.json", "not what the run wrote"],
-    );
+    project.refused("report runs/run/1", 1, &["language.json", "is damaged"]);
     for (set, words) in [
         ("eval.texts=51", "at most 50"),
         (
