@@ -216,7 +216,10 @@ fn windows_that_overlap_predict_every_token_once() {
     );
     // More is known of each token.
     assert!(loss(&half) < loss(&whole) && loss(&whole) < loss(&short));
-    assert!((loss(&each) - loss(&half)).abs() < 0.2);
+    // Windows that only touch are those without a stride. What each of their places is good for, a short training
+    // leaves to chance: `each` is the loss of the last one alone.
+    let touching = metrics(&project, "evaluate hub --context 2 --stride 2");
+    assert_eq!(loss(&touching), loss(&short));
     let ran = project.ok("evaluate hub --stride 8 --data poem.txt");
     let words = ["a window of 16 tokens", "start 8 tokens apart"];
     let said = ran.err.split_whitespace().collect::<Vec<_>>().join(" ");
