@@ -128,16 +128,28 @@ impl<N: Network> Predictor<N> {
 
     /// Answers for some batches, in their order.
     pub fn predict(&self, inputs: impl IntoIterator<Item = N::Input>) -> Answers {
+        let (mut inputs, meaning) = (inputs.into_iter(), self.answer.meaning());
+        let Some(first) = inputs.next() else {
+            return meaning.answers(Vec::new());
+        };
+        // One alone needs no copy of the model.
+        let Some(second) = inputs.next() else {
+            return meaning.answers(self.numbers_of(first));
+        };
         let mut raw = Vec::new();
-        let inputs = inputs
-            .into_iter()
-            .map(|input| Ok((self.model.clone(), input)));
+        let inputs = [first, second].into_iter().chain(inputs);
+        let inputs = inputs.map(|input| Ok((self.model.clone(), input)));
         let work = |(model, input): (N, N::Input)| model.forward(input);
         let Ok(()) = each_in_order(workers::count(&self.device), inputs, work, |outputs| {
             raw.extend(self.numbers(&outputs));
             Ok::<_, Infallible>(())
         });
         self.answer.meaning().answers(raw)
+    }
+
+    /// The numbers that answers for a batch are made of, sample by sample.
+    pub fn numbers_of(&self, input: N::Input) -> Vec<f64> {
+        self.numbers(&self.model.forward(input))
     }
 
     fn numbers(&self, outputs: &Tensor<2>) -> Vec<f64> {

@@ -36,6 +36,8 @@ pub struct Facts {
     pub kind: Kind,
     pub task: &'static str,
     pub schema: InputSchema,
+    /// The names of its columns.
+    pub columns: Vec<String>,
     /// Names of classes or labels; none where the answer is a number or a text.
     pub classes: Vec<String>,
     /// The columns of a stated coverage, and whether they hold numbers.
@@ -59,14 +61,15 @@ impl Facts {
         let base = run.base();
         let task = base.config().task.name();
         let meaning = run.meaning();
-        let kind = kind(run)?;
+        let (kind, schema) = (kind(run)?, run.schema());
         let reading = |format| Some((format, run.reading(Some(format))?));
         Ok(Self {
             name: name.to_owned(),
             version: version(&base.run),
             kind,
             task,
-            schema: run.schema(),
+            columns: schema.columns.iter().map(|it| it.name.clone()).collect(),
+            schema,
             classes: meaning.map_or_else(Vec::new, |meaning| meaning.classes().to_vec()),
             bounds: meaning.map_or_else(Vec::new, bounds),
             readings: TableFormat::ALL.into_iter().filter_map(reading).collect(),

@@ -4,10 +4,9 @@ use std::time::Instant;
 
 use fireclay_data::arrow::array::RecordBatch;
 use fireclay_run::generate::{Ended, Limits, Sampling};
-use tempfile::TempPath;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::body::Whole;
+use crate::body::Taken;
 use crate::error::Refusal;
 
 /// Something to do for the thread that holds a run.
@@ -22,10 +21,8 @@ pub enum Job {
 pub struct Rows {
     pub rows: RecordBatch,
     pub style: Style,
-    /// What the rows were read from: its room is taken until they are answered.
-    pub _body: Whole,
-    /// The files that rows name, which are read while they are answered.
-    pub _files: Vec<TempPath>,
+    /// The room of what the rows were read from is taken until they are answered.
+    pub _taken: Taken,
     pub until: Instant,
     pub reply: oneshot::Sender<Result<Answer, Refusal>>,
 }
