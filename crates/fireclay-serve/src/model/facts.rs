@@ -8,6 +8,7 @@ use fireclay_data::arrow::array::AsArray;
 use fireclay_data::arrow::datatypes::Float64Type;
 use fireclay_run::answer::Meaning;
 use fireclay_run::chat::Chat;
+use fireclay_run::generate::Reader;
 use fireclay_run::run::Base;
 use fireclay_run::{InputKind, InputSchema, Reading, Run};
 
@@ -46,6 +47,8 @@ pub struct Facts {
     readings: Vec<(TableFormat, Reading)>,
     /// How a conversation becomes a prompt, if the run says it.
     pub chat: Option<Chat>,
+    /// What makes of prompts what its model is given, if it writes.
+    pub reader: Option<Reader>,
     /// When it was opened, in seconds since 1970.
     pub opened: u64,
     pub hidden: Hidden,
@@ -74,6 +77,13 @@ impl Facts {
             bounds: meaning.map_or_else(Vec::new, bounds),
             readings: TableFormat::ALL.into_iter().filter_map(reading).collect(),
             chat: run.chat().map_err(|error| error.to_string())?,
+            reader: match kind {
+                Kind::Writing => {
+                    let writer = run.writer().map_err(|error| error.to_string())?;
+                    Some(writer.reader())
+                }
+                _ => None,
+            },
             opened: SystemTime::now()
                 .duration_since(UNIX_EPOCH)
                 .map_or(0, |since| since.as_secs()),

@@ -1,9 +1,10 @@
 //! What a run is asked.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use fireclay_data::arrow::array::RecordBatch;
-use fireclay_run::generate::{Ended, Limits, Sampling};
+use fireclay_run::generate::{Ended, Limits, Prompt, Sampling};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::body::Taken;
@@ -48,9 +49,8 @@ pub struct Answer {
 /// A text to write.
 #[derive(Debug)]
 pub struct Text {
-    pub prompt: String,
-    /// Whether the prompt is a conversation that the chat template has rendered, before which nothing is put.
-    pub is_rendered: bool,
+    /// What the model is given to go on from, which texts of one prompt share.
+    pub prompt: Arc<Prompt>,
     pub sampling: Sampling,
     /// How long; none for as long as the context is.
     pub most: Option<usize>,
