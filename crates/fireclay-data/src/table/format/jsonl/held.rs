@@ -332,7 +332,7 @@ mod tests {
         assert_eq!(read(b"{\"a\": \"\xe9\"}"), JsonRows::Unclear);
         let lines = |rows: usize| "{\"a\": 1}\n".repeat(rows);
         let list = |rows: usize| format!("[{}]", lines(rows).trim_end().replace('\n', ","));
-        for text in [lines, list] {
+        for text in [&lines as &dyn Fn(usize) -> String, &list] {
             assert!(
                 matches!(read(text(9).as_bytes()), JsonRows::Read(rows) if rows.num_rows() == 9)
             );
