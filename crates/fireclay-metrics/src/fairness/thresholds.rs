@@ -75,10 +75,8 @@ pub fn fit_group_thresholds(
     if large.len() < 2 {
         return Err(NoThresholds::Small(large.len()));
     }
-    let curves = large.iter();
-    let curves =
-        curves.filter_map(|(name, rows)| Curve::new(name, decisions, rows, rule.criterion));
-    let curves: Vec<Curve<'_>> = curves.collect();
+    let curve = |&(name, rows): &(_, _)| Curve::new(name, decisions, rows, rule.criterion);
+    let curves: Vec<Curve<'_>> = large.iter().filter_map(curve).collect();
     if curves.len() < 2 {
         return Err(NoThresholds::OneSided([large.len(), curves.len()]));
     }
