@@ -98,8 +98,8 @@ fn lstm() -> String {
     config
 }
 
-pub(crate) const FINE: [&str; 4] = ["fine", "smooth", "lovely", "even"];
-pub(crate) const POOR: [&str; 4] = ["cracked", "crooked", "dull", "brittle"];
+const FINE: [&str; 4] = ["fine", "smooth", "lovely", "even"];
+const POOR: [&str; 4] = ["cracked", "crooked", "dull", "brittle"];
 
 pub(crate) fn sentence(row: usize) -> (String, &'static str) {
     let (words, mark) = match row.is_multiple_of(2) {

@@ -5,7 +5,6 @@ use std::fs;
 use image::{ImageBuffer, Luma};
 use serde_json::Value;
 
-use crate::encoder::{BERT, FINE, POOR, pots};
 use crate::support::{EVERYTHING, Project, poem};
 
 /// Glazes that crack: the clay and the heat decide, and the shelf does not.
@@ -354,9 +353,52 @@ fn a_vision_transformer_is_explained_by_its_attention() {
     project.refused("explain runs/run/1 --method grad_cam", 2, &["convolutions"]);
 }
 
+const TEXTS: &str = r#"
+[device]
+backend = "flex"
+
+[data]
+type = "text_table"
+path = "pots.csv"
+target = "mark"
+split = { train = 0.7, valid = 0.15, test = 0.15, stratify = true }
+
+[tokenizer]
+type = "wordpiece"
+vocabulary_size = 120
+lowercase = true
+
+[model]
+type = "bert"
+layers = 1
+heads = 2
+width = 32
+context_length = 16
+
+[task]
+type = "classification"
+
+[optimizer]
+type = "adamw"
+learning_rate = 5e-3
+
+[train]
+epochs = 12
+batch_size = 12
+"#;
+
+fn pots(rows: usize) -> String {
+    let words = [["fine", "smooth"], ["cracked", "crooked"]];
+    (0..rows).fold("text,mark\n".to_owned(), |table, row| {
+        let pot = ["bowl", "cup", "jug", "vase", "plate"][row / 2 % 5];
+        let (word, mark) = (words[row % 2][row / 10 % 2], ["good", "bad"][row % 2]);
+        table + &format!("a {word} {pot} number {},{mark}\n", row % 7)
+    })
+}
+
 #[test]
 fn the_words_that_decide_a_text_are_found() {
-    let project = Project::with(BERT);
+    let project = Project::with(TEXTS);
     project.write("pots.csv", &pots(160));
     project.ok("train run.toml -q");
     let found = project.ok_json("explain runs/run/1 --json --rows 20");
@@ -371,7 +413,7 @@ fn the_words_that_decide_a_text_are_found() {
         let tokens = names(&entry["samples"][0]["columns"]);
         assert!(tokens.contains(&"number"), "{tokens:?}");
     }
-    let deciding = [FINE, POOR].concat();
+    let deciding = ["fine", "smooth", "cracked", "crooked"];
     for method in ["integrated_gradients", "occlusion"] {
         let found = names(&entry(&found, method)["columns"]);
         assert!(deciding.contains(&found[0]), "{method}: {found:?}");

@@ -10,7 +10,7 @@ use fireclay_run::{On, Run, open};
 use serde_json::json;
 
 use crate::resume::interrupted;
-use crate::support::{EVERYTHING, Project, SMALL_GPT, poem};
+use crate::support::{EVERYTHING, Project, poem};
 
 /// The rows of a table.
 fn rows(project: &Project, name: &str) -> RecordBatch {
@@ -261,10 +261,33 @@ fn a_run_that_was_stopped_has_weights_all_the_same() {
     project.ok(&line);
 }
 
+const WRITER: &str = r#"
+[device]
+backend = "flex"
+[data]
+type = "text"
+path = "poem.txt"
+[tokenizer]
+type = "char"
+[model]
+type = "gpt"
+layers = 1
+heads = 2
+width = 16
+context_length = 16
+dropout = 0.0
+[task]
+type = "causal_lm"
+[train]
+max_steps = 20
+batch_size = 8
+[checkpoint]
+every_steps = 5
+"#;
+
 #[test]
 fn a_checkpoint_is_a_start_for_another_run() {
-    let config = SMALL_GPT.replace("max_steps = 60", "max_steps = 20");
-    let project = Project::with(&(config + "\n[checkpoint]\nevery_steps = 5\n"));
+    let project = Project::with(WRITER);
     project.write("poem.txt", &poem());
     let endless = "--no-data run.toml --set model.context_length=4294967296";
     for verb in ["check", "plan"] {
