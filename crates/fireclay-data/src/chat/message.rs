@@ -1,0 +1,380 @@
+//! Conversations as they stand in files: in OpenAI's form (`role` and `content`), or in that of ShareGPT (`from` and
+//! `value`).
+//!
+//! Keys of objects keep their order, since templates write tools as JSON.
+
+use minijinja::Value;
+use minijinja::value::ValueKind;
+
+/// A conversation, as a template takes it.
+#[derive(Clone, Debug)]
+pub(super) struct Conversation {
+    pub messages: Vec<Value>,
+    /// What the assistant may call.
+    pub tools: Option<Value>,
+    /// Which messages are the assistant's, and whether they train.
+    pub answers: Vec<(usize, bool)>,
+}
+
+/// The fields that hold the messages, unless the configuration names one.
+const FIELDS: [&str; 2] = ["messages", "conversations"];
+/// Fields that others read and that would change what is trained.
+const UNREAD: [(&str, &str); 4] = [
+    ("functions", "write them as `tools`"),
+    ("function_call", "write it as `tool_calls` of a message"),
+    ("documents", "write them into a message"),
+    (
+        "chat_template_kwargs",
+        "write them into the template: data.chat_template",
+    ),
+];
+/// Who speaks, in OpenAI's form.
+const ROLES: [&str; 5] = ["system", "developer", "user", "assistant", "tool"];
+/// Who speaks, in ShareGPT's form, and in the other one.
+const SPEAKERS: [(&str, &str); 9] = [
+    ("system", "system"),
+    ("human", "user"),
+    ("user", "user"),
+    ("gpt", "assistant"),
+    ("chatgpt", "assistant"),
+    ("assistant", "assistant"),
+    ("function_call", "assistant"),
+    ("observation", "tool"),
+    ("tool", "tool"),
+];
+
+impl Conversation {
+    /// That of a line.
+    ///
+    /// # Errors
+    /// What is wrong with it, and what to do.
+    pub fn read(line: &str, field: Option<&str>) -> Result<Self, String> {
+        let object: Value = serde_json::from_str(line).map_err(|error| no_json(line, &error))?;
+        if object.kind() != ValueKind::Map {
+            return Err(no_object(line));
+        }
+        for (key, advice) in UNREAD {
+            if held(&object, key).is_some() {
+                return Err(format!("the field {key:?} is not read: {advice}"));
+            }
+        }
+        let (name, list) = list(&object, field)?;
+        let mut messages = Vec::new();
+        messages.extend(system(&object)?);
+        let told = messages.len();
+        for (index, message) in items(&list).into_iter().enumerate() {
+            let message = read(&message).map_err(|problem| format!("{name}[{index}] {problem}"))?;
+            if told > 0 && index == 0 && message.role == "system" {
+                return Err(format!(
+                    "the system speaks twice: in the field \"system\" and in {name}[0]; leave one out"
+                ));
+            }
+            messages.push(message);
+        }
+        let answers = messages.iter().enumerate();
+        let answers = answers.filter(|(_, message)| message.role == "assistant");
+        let answers: Vec<_> = answers.map(|(at, message)| (at, message.trains)).collect();
+        if answers.is_empty() {
+            return Err(format!(
+                "no message of {name:?} is the assistant's (role \"assistant\", or from \"gpt\"), so there is nothing \
+                 to learn; leave the line out"
+            ));
+        }
+        Ok(Self {
+            tools: tools(&object)?,
+            messages: messages.into_iter().map(|message| message.value).collect(),
+            answers,
+        })
+    }
+}
+
+/// A message in OpenAI's form.
+struct Message {
+    role: &'static str,
+    value: Value,
+    /// Whether its loss counts, if it is the assistant's.
+    trains: bool,
+}
+
+impl Message {
+    fn of(role: &'static str, content: &str) -> Self {
+        Self {
+            role,
+            value: Value::from_pairs([("role", role), ("content", content)]),
+            trains: true,
+        }
+    }
+}
+
+/// The value of a key; none where it is `null`.
+fn held(object: &Value, key: &str) -> Option<Value> {
+    let value = object.get_attr(key).ok()?;
+    (!value.is_undefined() && !value.is_none()).then_some(value)
+}
+
+fn items(list: &Value) -> Vec<Value> {
+    list.try_iter().map(Iterator::collect).unwrap_or_default()
+}
+
+fn keys(object: &Value) -> Vec<String> {
+    items(object).iter().map(ToString::to_string).collect()
+}
+
+fn no_json(line: &str, error: &serde_json::Error) -> String {
+    match line.trim_start().starts_with('[') {
+        true => no_object(line),
+        false => format!("it is no JSON: {error}"),
+    }
+}
+
+fn no_object(line: &str) -> String {
+    let advice = match line.trim_start().starts_with('[') {
+        true => "; of a file that is one list, `jq -c '.[]' FILE` makes lines",
+        false => "",
+    };
+    format!("a line must be an object with a conversation{advice}")
+}
+
+/// The messages, and the name of their field.
+fn list(object: &Value, field: Option<&str>) -> Result<(String, Value), String> {
+    let names = field.map_or_else(|| FIELDS.to_vec(), |field| vec![field]);
+    let found = names
+        .iter()
+        .find_map(|name| Some(((*name).to_owned(), held(object, name)?)));
+    let Some((name, list)) = found else {
+        let wanted = names.iter().map(|name| format!("{name:?}"));
+        let wanted = wanted.collect::<Vec<_>>().join(" or ");
+        let known = keys(object).into_iter().take(20);
+        let known = known.map(|key| format!("{key:?}")).collect::<Vec<_>>();
+        return Err(format!(
+            "no field {wanted}; the fields are {}: data.field names that of the messages",
+            known.join(", ")
+        ));
+    };
+    match list.kind() {
+        ValueKind::Seq => Ok((name, list)),
+        _ => Err(format!("the field {name:?} is no list of messages")),
+    }
+}
+
+/// What the system says in a field of its own.
+fn system(object: &Value) -> Result<Option<Message>, String> {
+    let Some(value) = held(object, "system") else {
+        return Ok(None);
+    };
+    let text = value
+        .as_str()
+        .ok_or("the field \"system\" is no text".to_owned())?;
+    Ok((!text.trim().is_empty()).then(|| Message::of("system", text)))
+}
+
+/// What the assistant may call: a list, or a text that is one in JSON.
+fn tools(object: &Value) -> Result<Option<Value>, String> {
+    let Some(value) = held(object, "tools") else {
+        return Ok(None);
+    };
+    let value = match value.as_str().map(str::trim) {
+        Some("") => return Ok(None),
+        Some(text) => json(text).ok_or("the field \"tools\" is no JSON")?,
+        None => value,
+    };
+    match value.kind() {
+        ValueKind::Seq => Ok(Some(value)),
+        _ => Err("the field \"tools\" is no list".into()),
+    }
+}
+
+fn json(text: &str) -> Option<Value> {
+    serde_json::from_str(text).ok()
+}
+
+fn read(message: &Value) -> Result<Message, String> {
+    if message.kind() != ValueKind::Map {
+        return Err("is no object".into());
+    }
+    match (held(message, "role"), held(message, "from")) {
+        (Some(role), _) => of_openai(message, &role),
+        (None, Some(speaker)) => of_sharegpt(message, &speaker),
+        (None, None) => Err("has neither \"role\" nor \"from\": who speaks?".into()),
+    }
+}
+
+fn of_sharegpt(message: &Value, speaker: &Value) -> Result<Message, String> {
+    let known = SPEAKERS
+        .iter()
+        .find(|(name, _)| Some(*name) == speaker.as_str());
+    let Some((name, role)) = known else {
+        let names = SPEAKERS.map(|(name, _)| name);
+        return Err(unknown("from", speaker, &names));
+    };
+    let value = held(message, "value").ok_or("has no \"value\"")?;
+    let text = value.as_str().ok_or("has a \"value\" that is no text")?;
+    if *name == "function_call" {
+        return calls(text);
+    }
+    not_empty(role, text)?;
+    Ok(Message::of(role, text))
+}
+
+/// The calls that ShareGPT's form has as a text.
+fn calls(text: &str) -> Result<Message, String> {
+    let wrong = "has a call that is no JSON object with \"name\" and \"arguments\"";
+    let value = json(text).ok_or(wrong)?;
+    let calls = match value.kind() {
+        ValueKind::Seq => items(&value),
+        _ => vec![value],
+    };
+    if calls.is_empty() || calls.iter().any(|call| held(call, "name").is_none()) {
+        return Err(wrong.into());
+    }
+    let calls = calls.into_iter().map(|call| {
+        let function = Value::from_pairs([
+            ("name", held(&call, "name")),
+            ("arguments", held(&call, "arguments")),
+        ]);
+        Value::from_pairs([("type", Value::from("function")), ("function", function)])
+    });
+    let pairs = [
+        ("role", Value::from("assistant")),
+        ("content", Value::from("")),
+        ("tool_calls", calls.collect()),
+    ];
+    Ok(Message {
+        role: "assistant",
+        value: Value::from_pairs(pairs),
+        trains: true,
+    })
+}
+
+fn of_openai(message: &Value, role: &Value) -> Result<Message, String> {
+    let known = ROLES.into_iter().find(|name| Some(*name) == role.as_str());
+    let role = known.ok_or_else(|| unknown("role", role, &ROLES))?;
+    if held(message, "function_call").is_some() {
+        return Err("has a \"function_call\": write it as \"tool_calls\"".into());
+    }
+    let calls = held(message, "tool_calls");
+    if calls
+        .as_ref()
+        .is_some_and(|calls| calls.kind() != ValueKind::Seq)
+    {
+        return Err("has \"tool_calls\" that are no list".into());
+    }
+    let calls = calls.filter(|calls| !items(calls).is_empty());
+    let content = content(message)?;
+    match (&content, &calls) {
+        (None, None) => return Err("has no \"content\"".into()),
+        (Some(text), None) => not_empty(role, text)?,
+        (_, Some(_)) if role != "assistant" => {
+            return Err("calls a tool, which the assistant alone can".into());
+        }
+        (_, Some(_)) => {}
+    }
+    let trains = trains(message, role)?;
+    let mut pairs = Vec::new();
+    for key in items(message) {
+        let value = match key.as_str() {
+            Some("weight") => continue,
+            Some("content") => content.clone().map_or(Value::from(()), Value::from),
+            Some("tool_calls") => match &calls {
+                Some(calls) => arguments_of(calls)?,
+                None => continue,
+            },
+            _ => message.get_item(&key).unwrap_or_default(),
+        };
+        pairs.push((key, value));
+    }
+    Ok(Message {
+        role,
+        value: Value::from_pairs(pairs),
+        trains,
+    })
+}
+
+/// What is said: a text, or a list with one.
+fn content(message: &Value) -> Result<Option<String>, String> {
+    let Some(value) = held(message, "content") else {
+        return Ok(None);
+    };
+    if let Some(text) = value.as_str() {
+        return Ok(Some(text.to_owned()));
+    }
+    let parts = items(&value);
+    match (value.kind(), &parts[..]) {
+        (ValueKind::Seq, [part]) => {
+            let text = held(part, "text");
+            let text = text.and_then(|text| text.as_str().map(str::to_owned));
+            let text =
+                text.ok_or("has a \"content\" that is no text: pictures and sound are not read")?;
+            Ok(Some(text))
+        }
+        (ValueKind::Seq, _) => {
+            let count = parts.len();
+            Err(format!(
+                "has a \"content\" of {count} parts: write them as one text"
+            ))
+        }
+        _ => Err("has a \"content\" that is no text".into()),
+    }
+}
+
+/// A tool may answer nothing; whoever else speaks has to say something.
+fn not_empty(role: &str, text: &str) -> Result<(), String> {
+    match text.trim().is_empty() && role != "tool" {
+        true => Err("is empty: leave it or its conversation out".into()),
+        false => Ok(()),
+    }
+}
+
+/// OpenAI's weight of an answer: 0 where it is not trained on.
+fn trains(message: &Value, role: &str) -> Result<bool, String> {
+    let Some(weight) = held(message, "weight") else {
+        return Ok(true);
+    };
+    if role != "assistant" {
+        return Err("has a \"weight\", which is for the assistant's messages".into());
+    }
+    match f64::try_from(weight) {
+        Ok(0.0) => Ok(false),
+        Ok(1.0) => Ok(true),
+        _ => Err("has a \"weight\" that is neither 0 nor 1".into()),
+    }
+}
+
+/// Calls whose arguments are objects, as templates take them: OpenAI has them as a text of JSON.
+fn arguments_of(calls: &Value) -> Result<Value, String> {
+    let object = |call: Value| {
+        let Some(function) = held(&call, "function") else {
+            return with_object(&call);
+        };
+        Ok(replaced(&call, "function", with_object(&function)?))
+    };
+    items(calls).into_iter().map(object).collect()
+}
+
+fn with_object(function: &Value) -> Result<Value, String> {
+    let Some(text) = held(function, "arguments").filter(|value| value.as_str().is_some()) else {
+        return Ok(function.clone());
+    };
+    let text = text.as_str().unwrap_or_default();
+    let object = json(text).filter(|value| value.kind() == ValueKind::Map);
+    let object = object.ok_or("has a call whose \"arguments\" are no JSON object")?;
+    Ok(replaced(function, "arguments", object))
+}
+
+/// An object with another value of a key.
+fn replaced(object: &Value, key: &str, value: Value) -> Value {
+    let pairs = items(object).into_iter().map(|name| {
+        let value = match name.as_str() == Some(key) {
+            true => value.clone(),
+            false => object.get_item(&name).unwrap_or_default(),
+        };
+        (name, value)
+    });
+    Value::from_pairs(pairs.collect::<Vec<_>>())
+}
+
+fn unknown(key: &str, found: &Value, known: &[&str]) -> String {
+    let known = known.iter().map(|name| format!("{name:?}"));
+    let known = known.collect::<Vec<_>>().join(", ");
+    format!("has {key:?} = {found:?}, which is not known; it is one of {known}")
+}
