@@ -269,25 +269,39 @@ fn of_openai(message: &Value, role: &Value) -> Result<Message, String> {
         }
         (_, Some(_)) => {}
     }
-    let trains = trains(message, role)?;
-    let mut pairs = Vec::new();
-    for key in items(message) {
-        let value = match key.as_str() {
-            Some("weight") => continue,
-            Some("content") => content.clone().map_or(Value::from(()), Value::from),
-            Some("tool_calls") => match &calls {
-                Some(calls) => arguments_of(calls)?,
-                None => continue,
-            },
-            _ => message.get_item(&key).unwrap_or_default(),
-        };
-        pairs.push((key, value));
-    }
     Ok(Message {
         role,
-        value: Value::from_pairs(pairs),
-        trains,
+        value: for_template(message, content, calls)?,
+        trains: trains(message, role)?,
     })
+}
+
+/// Names under which messages have what a model has thought; templates read the first, or the second.
+const THOUGHTS: [&str; 3] = ["reasoning_content", "thinking", "reasoning"];
+
+/// A message as `transformers` hands it to a template: without what is `null`, and with thoughts under the names that
+/// templates read.
+fn for_template(
+    message: &Value,
+    content: Option<String>,
+    calls: Option<Value>,
+) -> Result<Value, String> {
+    let thought = THOUGHTS.iter().find_map(|name| held(message, name));
+    let mut pairs = Vec::new();
+    if let Some(thought) = &thought {
+        pairs.push(("thinking".to_owned(), thought.clone()));
+    }
+    for key in keys(message) {
+        let value = match key.as_str() {
+            "weight" | "reasoning_content" => None,
+            "content" => content.clone().map(Value::from),
+            "tool_calls" => calls.as_ref().map(arguments_of).transpose()?,
+            _ => held(message, &key),
+        };
+        pairs.extend(value.map(|value| (key, value)));
+    }
+    pairs.extend(thought.map(|thought| ("reasoning_content".to_owned(), thought)));
+    Ok(Value::from_pairs(pairs))
 }
 
 /// What is said: a text, or a list with one.
@@ -376,5 +390,6 @@ fn replaced(object: &Value, key: &str, value: Value) -> Value {
 fn unknown(key: &str, found: &Value, known: &[&str]) -> String {
     let known = known.iter().map(|name| format!("{name:?}"));
     let known = known.collect::<Vec<_>>().join(", ");
+    let found = found.to_string();
     format!("has {key:?} = {found:?}, which is not known; it is one of {known}")
 }

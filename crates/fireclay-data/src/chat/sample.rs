@@ -19,9 +19,9 @@ pub(super) fn sample(part: &Part, tokenizer: &Tokenizer) -> Result<Option<String
     let (start, end) = (first.start, first.end + 1);
     let shown = part.found.tokens.read(start..end.min(start + SHOWN))?;
     // Nothing is before the first token, so it is not predicted.
-    let trains = shown.iter().enumerate();
-    let trains: Vec<bool> = trains.map(|(at, token)| at > 0 && trains(*token)).collect();
-    let mut text = with_signs(&shown, &trains, tokenizer)?;
+    let placed = shown.iter().enumerate();
+    let signs: Vec<bool> = placed.map(|(at, token)| at > 0 && trains(*token)).collect();
+    let mut text = with_signs(&shown, &signs, tokenizer)?;
     let more = end.saturating_sub(start + SHOWN);
     if more > 0 {
         text += &format!(" ... and {more} tokens more");
@@ -29,10 +29,10 @@ pub(super) fn sample(part: &Part, tokenizer: &Tokenizer) -> Result<Option<String
     Ok(Some(text))
 }
 
-fn with_signs(shown: &[u32], trains: &[bool], tokenizer: &Tokenizer) -> Result<String, DataError> {
+fn with_signs(shown: &[u32], signs: &[bool], tokenizer: &Tokenizer) -> Result<String, DataError> {
     let ids: Vec<u32> = shown.iter().map(|token| id(*token)).collect();
     let (mut text, mut at) = (String::new(), 0);
-    for run in trains.chunk_by(|a, b| a == b) {
+    for run in signs.chunk_by(|a, b| a == b) {
         let piece = piece(&ids, at..at + run.len(), tokenizer)?;
         text += &match run.first() {
             Some(true) => format!("⟦{piece}⟧"),

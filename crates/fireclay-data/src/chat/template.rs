@@ -174,6 +174,7 @@ pub(super) fn environment<'a>(day: Option<NaiveDate>) -> Environment<'a> {
         words::date(day, &format)
     });
     environment.add_filter("tojson", words::json);
+    environment.add_test("iterable", words::is_iterable);
     environment
 }
 
@@ -295,6 +296,18 @@ mod tests {
         assert_eq!(prompt(std::slice::from_ref(&template)), "<own>|");
         assert_eq!(prompt(&[template.clone(), map.clone()]), "<map>|</map>");
         assert_eq!(prompt(&[template, map, config]), "|</config>");
+    }
+
+    #[test]
+    fn none_is_no_list_and_what_is_not_there_no_json() {
+        let prompt = |template: &str| chat(template).prompt(&json!([]));
+        let none = "{% if tools is iterable and tools|length > 0 %}a{% else %}b{% endif %}";
+        assert_eq!(prompt(none).as_deref(), Ok("b"));
+        assert_eq!(
+            prompt("{{ messages is iterable }}{{ 'a' is iterable }}{{ 3 is iterable }}").as_deref(),
+            Ok("truetruefalse")
+        );
+        assert!(prompt("{{ missing|tojson }}").is_err());
     }
 
     #[test]

@@ -451,22 +451,17 @@ fn both_forms_say_the_same() {
          {% if m.tool_calls %}{{ m.tool_calls[0].function | tojson }}{% endif %}</s>{% endfor %}\
          {% if add_generation_prompt %}<assistant>{% endif %}",
     );
-    let openai = json!({
-        "id": 7,
-        "messages": [
-            {"role": "system", "content": "s"},
-            {"role": "user", "content": [{"type": "text", "text": "u"}]},
-            {"role": "assistant", "content": "", "tool_calls": [
-                {"type": "function", "function": {"name": "f", "arguments": "{\"z\": 1, \"a\": [2]}"}}
-            ]},
-            {"role": "tool", "content": ""},
-            {"role": "assistant", "content": "d", "weight": 1},
-        ],
-    });
     let tools = r#"[{"type": "function", "function": {"name": "f", "description": "é"}}]"#;
-    let openai = openai
-        .to_string()
-        .replacen('{', &format!("{{\"tools\": {tools}, "), 1);
+    let openai = r#"{"id": 7, "tools": TOOLS, "messages": [
+        {"role": "system", "content": "s"},
+        {"role": "user", "content": [{"type": "text", "text": "u"}]},
+        {"role": "assistant", "content": "", "tool_calls": [
+            {"type": "function", "function": {"name": "f", "arguments": "{\"z\": 1, \"a\": [2]}"}}
+        ]},
+        {"role": "tool", "content": ""},
+        {"role": "assistant", "content": "d", "weight": 1}
+    ]}"#;
+    let openai = openai.replace('\n', "").replace("TOOLS", tools);
     let sharegpt = json!({
         "system": "s",
         "tools": tools,

@@ -84,6 +84,10 @@ pub(super) fn json(
         return Err(Error::new(ErrorKind::InvalidOperation, message));
     }
     keys.assert_all_used()?;
+    if value.is_undefined() {
+        let message = "what is not there cannot be written as JSON";
+        return Err(Error::new(ErrorKind::UndefinedError, message));
+    }
     let mut out = Bounded(Vec::new());
     let written = match indent.or(named.flatten()) {
         None => value.serialize(&mut Serializer::with_formatter(&mut out, Spaced)),
@@ -99,6 +103,11 @@ pub(super) fn json(
     })?;
     String::from_utf8(out.0)
         .map_err(|error| Error::new(ErrorKind::BadSerialization, error.to_string()))
+}
+
+/// Whether there is something to go through, as Python has it: `none` is not even empty.
+pub(super) fn is_iterable(value: &Value) -> bool {
+    !value.is_none() && value.try_iter().is_ok()
 }
 
 /// Bytes, up to [`MOST_JSON`].

@@ -259,7 +259,7 @@ impl<D: Texts> TextRun<D> {
     }
 }
 
-impl<D: Texts + Send + Sync> Run for TextRun<D> {
+impl<D: Texts> Run for TextRun<D> {
     fn merged(&self) -> Result<Vec<(&'static str, Vec<u8>)>, RunError> {
         merged(self.base())
     }

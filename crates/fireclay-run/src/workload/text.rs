@@ -85,7 +85,7 @@ pub(super) fn packs_documents(config: &RunConfig) -> bool {
 }
 
 /// What a model that goes on with a text learns from: what tells the kinds of data apart.
-pub trait Texts: 'static {
+pub trait Texts: Send + Sync + 'static {
     /// Its `[data]` table.
     type Source: DataSection;
 
