@@ -35,6 +35,9 @@ type = "constant"
 max_steps = 6
 batch_size = 2
 shuffle = false
+
+[logging]
+every_steps = 1
 "#;
 
 /// The small model and the conversations.
@@ -73,16 +76,16 @@ fn it_trains_as_pytorch_does_on_what_the_assistant_says() {
     let wanted = project.json("losses.json");
     let steps = wanted["steps"].as_array().unwrap();
     let record = project.record("run/1");
-    let found = record.iter().filter(|line| line["split"] == "train");
-    let found: Vec<f64> = found.map(|line| line["loss"].as_f64().unwrap()).collect();
+    let found = record.iter().filter_map(|line| line["loss"].as_f64());
+    let found: Vec<f64> = found.collect();
     assert_eq!(found.len(), steps.len(), "{record:?}");
     for (step, (found, wanted)) in found.into_iter().zip(steps).enumerate() {
         close(found, wanted, &format!("step {step}"));
     }
     let line = "evaluate runs/run/1 --data chats.jsonl";
     close(loss(&project, line), &wanted["after"], "after");
-    // In rows of whole conversations it is the same, and before the training.
-    let sets = "--set train.max_steps=0 --set data.packing=conversations";
+    // In rows of whole conversations it is the same, and before any training.
+    let sets = "--set optimizer.learning_rate=1e-30 --set data.packing=conversations";
     project.ok(&format!("train run.toml -q {sets}"));
     let line = "evaluate runs/run/2 --data chats.jsonl";
     close(loss(&project, line), &wanted["before"], "before");
@@ -92,13 +95,13 @@ fn it_trains_as_pytorch_does_on_what_the_assistant_says() {
 fn the_run_is_talked_to_and_keeps_the_template() {
     let project = project();
     let sets =
-        "--set train.max_steps=400 --set train.shuffle=true --set optimizer.learning_rate=0.02";
+        "--set train.max_steps=400 --set train.shuffle=true --set optimizer.learning_rate=0.01";
     project.ok(&format!("train run.toml -q {sets}"));
     let template = project.read("runs/run/1/chat_template.jinja");
     assert_eq!(template, project.read("hub/chat_template.jinja"));
     let generation = project.json("runs/run/1/generation_config.json");
     assert_eq!(generation["eos_token_id"].as_array().unwrap().len(), 2);
-    let said = "Which river is in Cairo?\nWhich river is in Paris?\n";
+    let said = "Which river is in Cairo?\n/reset\nWhich river is in Paris?\n";
     let ran = project.run_with("chat runs/run/1 -t 0 -n 40", said);
     assert_eq!(
         (ran.code, &*ran.out),
@@ -151,17 +154,41 @@ every_steps = 4
 "#;
 
 #[test]
-fn adapters_learn_it_and_an_interrupted_run_goes_on_as_it_was() {
+fn an_interrupted_run_goes_on_as_it_was() {
     let project = project();
     project.write("base.toml", RUN);
-    project.write("run.toml", &ADAPTED.replace("run.toml", "base.toml"));
+    let whole = ADAPTED.replace("run.toml", "base.toml");
+    let whole = whole.replace("[lora]\nrank = 4\nalpha = 8\n", "");
+    project.write("run.toml", &whole);
     let files = [
-        "adapter_model.safetensors",
+        "model.safetensors",
         "evaluation.json",
         "metrics.jsonl",
         "language.json",
     ];
     project.resumes("step-00000012", &files);
+}
+
+#[test]
+fn adapters_learn_it_and_are_talked_to() {
+    let project = project();
+    project.write("base.toml", RUN);
+    project.write("run.toml", &ADAPTED.replace("run.toml", "base.toml"));
+    project.ok("train run.toml -q");
+    project.ok("train run.toml -q");
+    fs::remove_dir_all(project.path("runs/run/2/checkpoints/step-00000012")).unwrap();
+    for name in ["adapter_model.safetensors", "evaluation.json"] {
+        fs::remove_file(project.path(&format!("runs/run/2/{name}"))).unwrap();
+    }
+    project.ok("resume runs/run/2 -q");
+    for name in [
+        "adapter_model.safetensors",
+        "evaluation.json",
+        "metrics.jsonl",
+    ] {
+        let [first, resumed] = [1, 2].map(|run| project.bytes(&format!("runs/run/{run}/{name}")));
+        assert!(first == resumed, "{name} of the resumed run is another");
+    }
     let kept = project.json("runs/run/1/language.json");
     let text = &kept["texts"][0];
     let prompt = text["prompt"].as_str().unwrap();
@@ -198,13 +225,6 @@ fn a_check_shows_a_sample_with_what_trains() {
     );
     let all = project.ok("check run.toml --set data.train_on=all");
     assert!(all.err.contains("<|im_start|>⟦system"), "{}", all.err);
-    let plan = project.ok("plan run.toml --assume samples=6");
-    assert!(
-        plan.out.contains("parameters") || plan.err.contains("parameters"),
-        "{}{}",
-        plan.out,
-        plan.err
-    );
 }
 
 #[test]
