@@ -225,6 +225,10 @@ fn a_check_shows_a_sample_with_what_trains() {
     );
     let all = project.ok("check run.toml --set data.train_on=all");
     assert!(all.err.contains("<|im_start|>⟦system"), "{}", all.err);
+    let plan = project.ok("plan run.toml").out;
+    assert!(plan.contains("at most 6 steps of 2 samples"), "{plan}");
+    let plan = project.ok("plan run.toml --no-data --assume samples=5").out;
+    assert!(plan.contains("assumed: chats.jsonl is not read"), "{plan}");
 }
 
 #[test]
