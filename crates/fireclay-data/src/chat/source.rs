@@ -35,11 +35,11 @@ impl Part {
     /// The rows.
     ///
     /// # Errors
-    /// [`DataError::Split`] if there is none.
+    /// [`DataError::Unusable`] if there is none.
     pub fn split(&self) -> Result<TokenSplit, DataError> {
         match &self.laid.first {
             Some(_) => Ok(self.laid.split.clone()),
-            None => Err(DataError::Split(format!(
+            None => Err(DataError::Unusable(format!(
                 "no conversation of {} has something to learn within {} tokens; raise data.max_length, or set \
                  data.too_long = \"cut\"",
                 self.name, self.laid.row
