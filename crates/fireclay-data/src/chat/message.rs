@@ -6,6 +6,8 @@
 use minijinja::Value;
 use minijinja::value::ValueKind;
 
+use super::calls::{arguments_of, calls, tools};
+
 /// A conversation, as a template takes it.
 #[derive(Clone, Debug)]
 pub(super) struct Conversation {
@@ -107,12 +109,12 @@ impl Message {
 }
 
 /// The value of a key; none where it is `null`.
-fn held(object: &Value, key: &str) -> Option<Value> {
+pub(super) fn held(object: &Value, key: &str) -> Option<Value> {
     let value = object.get_attr(key).ok()?;
     (!value.is_undefined() && !value.is_none()).then_some(value)
 }
 
-fn items(list: &Value) -> Vec<Value> {
+pub(super) fn items(list: &Value) -> Vec<Value> {
     list.try_iter().map(Iterator::collect).unwrap_or_default()
 }
 
@@ -168,26 +170,6 @@ fn system(object: &Value) -> Result<Option<Message>, String> {
     Ok((!text.trim().is_empty()).then(|| Message::of("system", text)))
 }
 
-/// What the assistant may call: a list, or a text that is one in JSON.
-fn tools(object: &Value) -> Result<Option<Value>, String> {
-    let Some(value) = held(object, "tools") else {
-        return Ok(None);
-    };
-    let value = match value.as_str().map(str::trim) {
-        Some("") => return Ok(None),
-        Some(text) => json(text).ok_or("the field \"tools\" is no JSON")?,
-        None => value,
-    };
-    match value.kind() {
-        ValueKind::Seq => Ok(Some(value)),
-        _ => Err("the field \"tools\" is no list".into()),
-    }
-}
-
-fn json(text: &str) -> Option<Value> {
-    serde_json::from_str(text).ok()
-}
-
 fn read(message: &Value) -> Result<Message, String> {
     if message.kind() != ValueKind::Map {
         return Err("is no object".into());
@@ -210,40 +192,14 @@ fn of_sharegpt(message: &Value, speaker: &Value) -> Result<Message, String> {
     let value = held(message, "value").ok_or("has no \"value\"")?;
     let text = value.as_str().ok_or("has a \"value\" that is no text")?;
     if *name == "function_call" {
-        return calls(text);
+        return Ok(Message {
+            role,
+            value: calls(text)?,
+            trains: true,
+        });
     }
     not_empty(role, text)?;
     Ok(Message::of(role, text))
-}
-
-/// The calls that ShareGPT's form has as a text.
-fn calls(text: &str) -> Result<Message, String> {
-    let wrong = "has a call that is no JSON object with \"name\" and \"arguments\"";
-    let value = json(text).ok_or(wrong)?;
-    let calls = match value.kind() {
-        ValueKind::Seq => items(&value),
-        _ => vec![value],
-    };
-    if calls.is_empty() || calls.iter().any(|call| held(call, "name").is_none()) {
-        return Err(wrong.into());
-    }
-    let calls = calls.into_iter().map(|call| {
-        let function = Value::from_pairs([
-            ("name", held(&call, "name")),
-            ("arguments", held(&call, "arguments")),
-        ]);
-        Value::from_pairs([("type", Value::from("function")), ("function", function)])
-    });
-    let pairs = [
-        ("role", Value::from("assistant")),
-        ("content", Value::from("")),
-        ("tool_calls", calls.collect()),
-    ];
-    Ok(Message {
-        role: "assistant",
-        value: Value::from_pairs(pairs),
-        trains: true,
-    })
 }
 
 fn of_openai(message: &Value, role: &Value) -> Result<Message, String> {
@@ -352,39 +308,6 @@ fn trains(message: &Value, role: &str) -> Result<bool, String> {
         Ok(1.0) => Ok(true),
         _ => Err("has a \"weight\" that is neither 0 nor 1".into()),
     }
-}
-
-/// Calls whose arguments are objects, as templates take them: OpenAI has them as a text of JSON.
-fn arguments_of(calls: &Value) -> Result<Value, String> {
-    let object = |call: Value| {
-        let Some(function) = held(&call, "function") else {
-            return with_object(&call);
-        };
-        Ok(replaced(&call, "function", with_object(&function)?))
-    };
-    items(calls).into_iter().map(object).collect()
-}
-
-fn with_object(function: &Value) -> Result<Value, String> {
-    let Some(text) = held(function, "arguments").filter(|value| value.as_str().is_some()) else {
-        return Ok(function.clone());
-    };
-    let text = text.as_str().unwrap_or_default();
-    let object = json(text).filter(|value| value.kind() == ValueKind::Map);
-    let object = object.ok_or("has a call whose \"arguments\" are no JSON object")?;
-    Ok(replaced(function, "arguments", object))
-}
-
-/// An object with another value of a key.
-fn replaced(object: &Value, key: &str, value: Value) -> Value {
-    let pairs = items(object).into_iter().map(|name| {
-        let value = match name.as_str() == Some(key) {
-            true => value.clone(),
-            false => object.get_item(&name).unwrap_or_default(),
-        };
-        (name, value)
-    });
-    Value::from_pairs(pairs.collect::<Vec<_>>())
 }
 
 fn unknown(key: &str, found: &Value, known: &[&str]) -> String {
