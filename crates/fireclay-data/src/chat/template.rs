@@ -305,7 +305,7 @@ mod tests {
         assert_eq!(prompt(none).as_deref(), Ok("b"));
         assert_eq!(
             prompt("{{ messages is iterable }}{{ 'a' is iterable }}{{ 3 is iterable }}").as_deref(),
-            Ok("truetruefalse")
+            Ok("TrueTrueFalse")
         );
         assert!(prompt("{{ missing|tojson }}").is_err());
     }
